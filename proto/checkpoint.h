@@ -1,0 +1,97 @@
+/*
+ * Checkpoints on disk: a folder, complete or absent.
+ *
+ *     step-00002000/
+ *         MANIFEST                   8 bytes "BITMAN01", u32 bytes, u32 CRC-32C, then a Manifest
+ *         model.safetensors          fp32 master weights, true names and shapes
+ *         exp_avg.safetensors        Adam's first moment, the same names
+ *         exp_avg_sq.safetensors     Adam's second moment
+ *
+ * The three data files have the same layout, which depends on the model alone: the ranks of a run each write their own
+ * range of the flat parameter vector into them, so the bytes do not depend on the number of ranks, and any number may
+ * read them. A rank's range is a multiple of BIT_CHECKPOINT_CHUNK, and each chunk has a CRC-32C in the manifest.
+ *
+ * Writing: into "step-00002000.partial-<epoch>", files synced, MANIFEST synced, folder renamed, parent synced.
+ * Source      safetensors' format text (huggingface/safetensors README); tensor names are OLMo's own state dict's.
+ */
+#ifndef BIT_PROTO_CHECKPOINT_H
+#define BIT_PROTO_CHECKPOINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/bit.pb-c.h"
+
+#define BIT_CHECKPOINT_MANIFEST "MANIFEST"
+#define BIT_CHECKPOINT_FILES    3
+
+enum bit_checkpoint_file { BIT_CHECKPOINT_MODEL, BIT_CHECKPOINT_EXP_AVG, BIT_CHECKPOINT_EXP_AVG_SQ };
+/** "model.safetensors" and so on. */
+const char *bit_checkpoint_file_name(enum bit_checkpoint_file file);
+
+/* One tensor of the flat parameter vector. */
+struct bit_tensor {
+    char name[128]; /* "transformer.blocks.0.att_proj.weight" */
+    int64_t rows, cols;
+    int64_t offset; /* elements before it in the flat vector */
+};
+
+/**
+ * The model's tensors in flat order, from a normalised ModelSpec: transformer.wte.weight (vocab_padded, width); for
+ * each block att_proj (3 width, width), attn_out (width, width), ff_proj (2 mlp_hidden, width), ff_out (width,
+ * mlp_hidden); untied: transformer.ff_out.weight (vocab_padded, width) last. *out is heap, the caller's. Returns their
+ * number.
+ */
+int bit_checkpoint_tensors(const Bit__ModelSpec *model, struct bit_tensor **out);
+/** Elements of the flat vector. */
+int64_t bit_checkpoint_elements(const struct bit_tensor *tensors, int count);
+/** Linears only (the block matrices): what is ternary after the switch. */
+int bit_tensor_is_linear(const struct bit_tensor *t);
+
+/**
+ * The bytes before the data of each of the three files: u64 length and the JSON, padded with spaces so that the data
+ * begins at a multiple of 4096. *out is heap, the caller's. The same model gives the same bytes.
+ */
+int bit_safetensors_header(const struct bit_tensor *tensors, int count, uint8_t **out, size_t *bytes);
+
+/* What a header says of one tensor. */
+struct bit_safetensors_entry {
+    char *name;
+    char dtype[8]; /* "F32", "BF16", "F16", ... */
+    int64_t shape[8];
+    int dims;
+    uint64_t begin, end; /* bytes from the start of the data */
+};
+struct bit_safetensors {
+    struct bit_safetensors_entry *entries;
+    size_t count;
+    uint64_t data_offset; /* in the file */
+};
+/**
+ * Parse the header of a safetensors file of file_bytes whose first `bytes` bytes are in buf (the whole header).
+ * Checks everything control.md 4.4 style: length within the format's 100 MB and the file, known dtypes, shape products
+ * without overflow, end - begin == product x size, ranges contiguous without hole or overlap and covering the data.
+ * Errors      BIT_ECORRUPT with the tensor's name and the reason; BIT_ELIMIT; -ENOMEM
+ */
+int bit_safetensors_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes, struct bit_safetensors *out);
+void bit_safetensors_finish(struct bit_safetensors *s);
+
+/** Write MANIFEST into an open folder (fd), synced. The caller has synced the data files, and renames the folder. */
+int bit_manifest_write(int dir_fd, const Bit__Manifest *manifest);
+/** Read and check the MANIFEST of a folder. *out is the caller's (bit_msg_free). BIT_ECORRUPT names file and offset. */
+int bit_manifest_read(const char *dir, Bit__Manifest **out);
+/**
+ * Read every byte of every file and compare with the manifest. Blocking.
+ * progress (may be NULL) is called with bytes done and in all. Errors: BIT_ECORRUPT names file, chunk and byte offset;
+ * -errno.
+ */
+int bit_checkpoint_verify(const char *dir, const Bit__Manifest *manifest,
+                          void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg);
+/** One 64-bit digest of all chunk CRCs of one file: what runs compare weights by. chunks in file order. */
+uint64_t bit_checkpoint_digest(const uint32_t *chunk_crc, size_t chunks);
+
+/** "step-00002000" for a step; and back, -1 if it is not such a name. */
+void bit_checkpoint_name(uint64_t step, char out[32]);
+int64_t bit_checkpoint_step(const char *name);
+
+#endif

@@ -1,0 +1,11 @@
+/* CRC-32C (Castagnoli), by the processor's instruction where it has one. crc32c("123456789") = e3069283. */
+#ifndef BIT_PROTO_CRC32C_H
+#define BIT_PROTO_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** CRC of data, continued from `crc` (0 to begin): crc32c(crc32c(0, a), b) is that of a followed by b. */
+uint32_t bit_crc32c(uint32_t crc, const void *data, size_t bytes);
+
+#endif

@@ -1,0 +1,100 @@
+#include "proto/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/limits.h"
+
+static const struct {
+    int err;
+    int exit_code;
+    const char *text;
+} table[] = {
+    {BIT_EUSAGE, BIT_EXIT_USAGE, "usage"},
+    {BIT_ESPEC, BIT_EXIT_SPEC, "the specification has problems"},
+    {BIT_ECORRUPT, BIT_EXIT_CORRUPT, "corrupt data"},
+    {BIT_EFRAME, BIT_EXIT_INTERNAL, "malformed frame"},
+    {BIT_EMESSAGE, BIT_EXIT_INTERNAL, "malformed message"},
+    {BIT_ELIMIT, BIT_EXIT_INTERNAL, "above the limit"},
+    {BIT_EDATA, BIT_EXIT_CORRUPT, "bad token data"},
+    {BIT_ENORUN, BIT_EXIT_NOT_FOUND, "no such run"},
+    {BIT_ESTATE, BIT_EXIT_FAILURE, "not possible in this state"},
+    {BIT_EDAEMON, BIT_EXIT_UNAVAILABLE, "no daemon answers"},
+    {BIT_EPHASE, BIT_EXIT_INTERNAL, "an order for another phase"},
+    {BIT_EEPOCH, BIT_EXIT_INTERNAL, "from an incarnation that is over"},
+    {BIT_EAUTH, BIT_EXIT_PERMISSION, "not authorised"},
+    {BIT_EMPI, BIT_EXIT_FAILURE, "MPI failed"},
+    {BIT_EWORKER, BIT_EXIT_FAILURE, "a worker was lost"},
+    {BIT_ENUMERIC, BIT_EXIT_POLICY, "not a finite number"},
+    {BIT_EMEMORY, BIT_EXIT_FAILURE, "does not fit the memory"},
+    {BIT_EBUSY, BIT_EXIT_TRYAGAIN, "in use"},
+    {BIT_ECUDA, BIT_EXIT_FAILURE, "CUDA failed"},
+    {BIT_EVERSION, BIT_EXIT_FAILURE, "another version"},
+    {BIT_ETIMEOUT, BIT_EXIT_UNFINISHED, "did not happen in time"},
+};
+
+static _Thread_local char note_text[BIT_ERR_TEXT_MAX];
+static _Thread_local char note_place[96];
+
+const char *bit_strerror(int err)
+{
+    static _Thread_local char unknown[64];
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].err == err)
+            return table[i].text;
+    if (err < 0 && err > -3000)
+        return strerror(-err);
+    snprintf(unknown, sizeof unknown, "error %d", err);
+    return unknown;
+}
+
+int bit_exit_code(int err)
+{
+    if (err >= 0)
+        return BIT_EXIT_OK;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].err == err)
+            return table[i].exit_code;
+    switch (-err) {
+    case EACCES:
+    case EPERM:
+        return BIT_EXIT_PERMISSION;
+    case ENOSPC:
+    case EROFS:
+        return BIT_EXIT_CANTCREATE;
+    case EAGAIN:
+    case EBUSY:
+    case EADDRINUSE:
+        return BIT_EXIT_TRYAGAIN;
+    default:
+        return BIT_EXIT_FAILURE;
+    }
+}
+
+int bit_fail_at(const char *file, int line, int err, const char *fmt, ...)
+{
+    va_list args;
+
+    /* __FILE__ is relative to the build folder; readers know the source tree. */
+    while (file[0] == '.' && file[1] == '.' && file[2] == '/')
+        file += 3;
+    snprintf(note_place, sizeof note_place, "%s:%d", file, line);
+    va_start(args, fmt);
+    int len = vsnprintf(note_text, sizeof note_text, fmt, args);
+    va_end(args);
+    if (len >= 0 && (size_t)len < sizeof note_text)
+        snprintf(note_text + len, sizeof note_text - (size_t)len, ": %s", bit_strerror(err));
+    return err;
+}
+
+const char *bit_fail_text(void)
+{
+    return note_text;
+}
+
+const char *bit_fail_place(void)
+{
+    return note_place;
+}

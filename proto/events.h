@@ -1,0 +1,27 @@
+/* TensorBoard event files: scalars that any TensorBoard opens. Layout after tensorflow/tensorboard:compat/proto and
+ * summary/writer. */
+#ifndef BIT_PROTO_EVENTS_H
+#define BIT_PROTO_EVENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BIT_EVENT_SCALARS_MAX 32
+
+struct bit_event_scalar {
+    const char *tag; /* "train/CrossEntropyLoss" */
+    float value;
+};
+
+/**
+ * Encode one record. Returns its bytes, or BIT_ELIMIT if out_bytes is too small (or count above the maximum).
+ *     bit_event_version   the file's first record, "brain.Event:2"
+ *     bit_event_start     SessionLog START at `step`: TensorBoard then drops what an earlier attempt wrote from there
+ * on bit_event_scalars   one Event with `count` values wall_s is seconds since 1970.
+ */
+int bit_event_version(double wall_s, uint8_t *out, size_t out_bytes);
+int bit_event_start(double wall_s, int64_t step, uint8_t *out, size_t out_bytes);
+int bit_event_scalars(double wall_s, int64_t step, const struct bit_event_scalar *scalars, size_t count, uint8_t *out,
+                      size_t out_bytes);
+
+#endif

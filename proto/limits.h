@@ -1,0 +1,51 @@
+/* Every limit in one place. A length from outside meets its limit here before it meets an allocator. */
+#ifndef BIT_PROTO_LIMITS_H
+#define BIT_PROTO_LIMITS_H
+
+#define BIT_PROTOCOL_VERSION 1
+
+/* frames and messages */
+#define BIT_FRAME_BODY_MAX       (1u << 20)   /* any frame */
+#define BIT_REQUEST_BODY_MAX     (64u << 10)  /* a client's request other than submit */
+#define BIT_HELLO_BODY_MAX       (4u << 10)   /* before a worker has proved who it is */
+#define BIT_PAYLOAD_CHUNK        (1u << 20)   /* of a token payload in one frame */
+#define BIT_DECODE_BUDGET_FACTOR 16           /* decoded bytes for each byte of the frame ... */
+#define BIT_DECODE_BUDGET_MAX    (8u << 20)   /* ... and at most so many */
+#define BIT_STEP_TOKEN_BYTES_MAX (256u << 20) /* tokens of one step */
+
+/* texts */
+#define BIT_ERR_TEXT_MAX   512
+#define BIT_NAME_MAX       64
+#define BIT_PATH_MAX       4096
+#define BIT_SECRET_BYTES   32
+#define BIT_RUN_ID_MAX     32
+#define BIT_REQUEST_ID_MAX 64
+
+/* specification */
+#define BIT_SPEC_BYTES_MAX (1u << 20)
+#define BIT_SPEC_DEPTH_MAX 8
+#define BIT_DATA_FILES_MAX 65536
+#define BIT_EVAL_SETS_MAX  64
+#define BIT_LAYERS_MAX     512
+#define BIT_WIDTH_MAX      32768
+#define BIT_HEAD_DIM_MAX   256
+#define BIT_VOCAB_MAX      65536 /* ids are uint16 on the wire and on disk */
+#define BIT_CONTEXT_MAX    65536
+#define BIT_INSTANCES_MAX  (1u << 20) /* of one step */
+#define BIT_STEPS_MAX      (1ull << 40)
+#define BIT_RANKS_MAX      65536
+#define BIT_PROBLEMS_MAX   64
+
+/* disk */
+#define BIT_JOURNAL_RECORD_MAX      (64u << 10)
+#define BIT_MANIFEST_BYTES_MAX      (64u << 20)
+#define BIT_SAFETENSORS_HEADER_MAX  (100u << 20) /* the format's own */
+#define BIT_SAFETENSORS_ENTRIES_MAX 100000
+#define BIT_CHECKPOINT_CHUNK        (64u << 10) /* bytes under one checksum; also what a rank's shard is a multiple of */
+
+/* daemon */
+#define BIT_RUNS_MAX          100000
+#define BIT_CLIENTS_MAX       1024
+#define BIT_CLIENT_OUTPUT_MAX (8u << 20) /* a client that reads slower is disconnected */
+
+#endif
