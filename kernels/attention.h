@@ -1,0 +1,32 @@
+/* Causal attention without materialised scores, both passes. */
+#ifndef BIT_KERNELS_ATTENTION_H
+#define BIT_KERNELS_ATTENTION_H
+#include "kernels/op.h"
+
+BIT_OP_DECLARE(attention);
+/**
+ * out[b,t,h] = sum_{s<=t} softmax_s(q[b,t,h] . k[b,s,h] / sqrt(D)) v[b,s,h].
+ * qkv (B, T, 3, H, D) packed; out (B, T, H, D) of the same dtype; lse (B, H, T) f32, the log of each row's sum of
+ * exponentials, kept for the backward pass. f32 accumulation. Any T >= 1, D <= BIT_HEAD_DIM_MAX and even. Deterministic
+ * for any number of threads.
+ */
+struct bit_attention_args {
+    int64_t batch, time, heads, head_dim;
+    const void *qkv;
+    void *out;
+    float *lse;
+    enum bit_dtype dtype;
+};
+
+BIT_OP_DECLARE(attention_backward);
+/** dqkv (B, T, 3, H, D) from dout (B, T, H, D), overwriting. Workspace as bit_attention_backward_workspace says. */
+struct bit_attention_backward_args {
+    int64_t batch, time, heads, head_dim;
+    const void *qkv, *out, *dout;
+    const float *lse;
+    void *dqkv;
+    enum bit_dtype dtype;
+};
+size_t bit_attention_backward_workspace(int threads, int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
+size_t bit_attention_workspace(int threads, int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
+#endif

@@ -1,0 +1,59 @@
+/* The ternary phase's linear layer: y = (q codes^T) / (x_scale w_scale), and both gradients (straight through). */
+#ifndef BIT_KERNELS_BITLINEAR_H
+#define BIT_KERNELS_BITLINEAR_H
+#include "kernels/op.h"
+
+#define BIT_SEGMENTS_MAX 3
+/* Rows of W that share a scale: one segment when fused, q k v or up gate when by projection. rows add up to N. scale is
+ * 1/max(eps, M|W|). */
+struct bit_segments {
+    int count;
+    int64_t rows[BIT_SEGMENTS_MAX];
+    float scale[BIT_SEGMENTS_MAX];
+};
+
+BIT_OP_DECLARE(bitlinear);
+/**
+ * y (M, N) = q (M, K) w (N, K)^T / (x_scale[m] segment scale[n]); accumulate: y += (the residual stream).
+ * At strength 1 q, w are BIT_I8 and the integer sum is exact (|sum| <= 128 K < 2^24); below 1 both f32 or both bf16,
+ * f32 accumulation. x_scale (M) f32; y f32 or bf16 (accumulate needs f32).
+ */
+struct bit_bitlinear_args {
+    int64_t m, n, k;
+    const void *q, *w;
+    enum bit_dtype qw_dtype;
+    const float *x_scale;
+    struct bit_segments segments;
+    void *y;
+    enum bit_dtype y_dtype;
+    int accumulate;
+};
+
+BIT_OP_DECLARE(bitlinear_backward_data);
+/** dn (M, K) = (dy / segment scale) (M, N) w (N, K): the gradient at the (normed) input. dy, dn f32 or bf16; products
+ * in dy's dtype (w int8 converts exactly). */
+struct bit_bitlinear_backward_data_args {
+    int64_t m, n, k;
+    const void *dy;
+    enum bit_dtype dy_dtype;
+    const void *w;
+    enum bit_dtype w_dtype;
+    struct bit_segments segments;
+    void *dn;
+    enum bit_dtype dn_dtype;
+};
+
+BIT_OP_DECLARE(bitlinear_backward_weight);
+/** dw (N, K) f32 += (dy / x_scale)^T (N, M) q (M, K). */
+struct bit_bitlinear_backward_weight_args {
+    int64_t m, n, k;
+    const void *dy;
+    enum bit_dtype dy_dtype;
+    const void *q;
+    enum bit_dtype q_dtype;
+    const float *x_scale;
+    float *dw;
+};
+/** Scratch bytes that any of the three may need for these sizes. */
+size_t bit_bitlinear_workspace(int64_t m, int64_t n, int64_t k);
+#endif

@@ -1,0 +1,58 @@
+/* Where operators run: the backend, its threads, its scratch memory. One for each worker process. */
+#ifndef BIT_KERNELS_EXEC_H
+#define BIT_KERNELS_EXEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum bit_backend {
+    BIT_BACKEND_REF, /* plain loops, double accumulators: what the others are checked against */
+    BIT_BACKEND_CPU, /* AVX-512 where the processor has it, oneDNN for matrix products */
+    BIT_BACKEND_CUDA,
+};
+
+enum bit_dtype { BIT_F32, BIT_BF16, BIT_I8 };
+static inline size_t bit_dtype_bytes(enum bit_dtype t)
+{
+    return t == BIT_F32 ? 4 : t == BIT_BF16 ? 2 : 1;
+}
+
+struct bit_exec {
+    enum bit_backend backend;
+    int threads;     /* OpenMP threads of this process */
+    void *workspace; /* scratch that any operator may use while it runs; 64-byte aligned */
+    size_t workspace_bytes;
+    void *library;         /* the backend's own handle (oneDNN engine and its cache of primitives) */
+    char description[128]; /* what was chosen, for people: "cpu avx512_bf16 avx512_vnni onednn 2.6.3 threads=2" */
+};
+
+/**
+ * Set up `exec`. threads 0 takes the cores this process may use. workspace_bytes as the plan says.
+ * Errors      -ENOTSUP for a backend that this build or machine lacks; -ENOMEM
+ * Ownership   exec owns its workspace; finish gives everything back (a zeroed exec is fine)
+ */
+int bit_exec_init(struct bit_exec *exec, enum bit_backend backend, int threads, size_t workspace_bytes);
+void bit_exec_finish(struct bit_exec *exec);
+
+typedef uint16_t bit_bf16; /* the upper half of an IEEE single */
+static inline float bit_bf16_to_f32(bit_bf16 h)
+{
+    union {
+        uint32_t u;
+        float f;
+    } v = {.u = (uint32_t)h << 16};
+    return v.f;
+}
+/* Round to nearest, ties to even; NaN stays NaN. */
+static inline bit_bf16 bit_f32_to_bf16(float f)
+{
+    union {
+        float f;
+        uint32_t u;
+    } v = {.f = f};
+    if ((v.u & 0x7fffffffu) > 0x7f800000u)
+        return (bit_bf16)((v.u >> 16) | 0x40u);
+    return (bit_bf16)((v.u + 0x7fffu + ((v.u >> 16) & 1u)) >> 16);
+}
+
+#endif

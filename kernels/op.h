@@ -1,0 +1,28 @@
+/*
+ * The table of operators. An operator is one function with one argument struct; its variants compute the same thing:
+ *     bit_NAME_ref   NAME_ref.c    plain loops, the reference
+ *     bit_NAME_cpu   NAME_cpu.c    fast, where it pays
+ *     bit_NAME_cuda  NAME_cuda.cu
+ * bit_NAME() calls the variant of exec->backend (the reference where a backend has none of its own: op.c). What the
+ * worker calls is the very function that kcheck checks.
+ */
+#ifndef BIT_KERNELS_OP_H
+#define BIT_KERNELS_OP_H
+
+#include "kernels/exec.h"
+
+#define BIT_OP_DECLARE(name)                                                                                           \
+    struct bit_##name##_args;                                                                                          \
+    int bit_##name(const struct bit_exec *exec, const struct bit_##name##_args *args);                                 \
+    int bit_##name##_ref(const struct bit_exec *exec, const struct bit_##name##_args *args);                           \
+    int bit_##name##_cpu(const struct bit_exec *exec, const struct bit_##name##_args *args)
+
+/* X(name, has a _cpu variant) */
+#define BIT_OP_TABLE(X)                                                                                                \
+    X(embed, 1)                                                                                                        \
+    X(embed_backward, 1) X(norm, 1) X(norm_backward, 1) X(rope, 1) X(rope_backward, 1) X(attention, 1)                 \
+        X(attention_backward, 1) X(swiglu, 1) X(swiglu_backward, 1) X(matmul, 1) X(quantise, 1) X(ternarise, 1)        \
+            X(absmean, 1) X(histogram, 1) X(bitlinear, 1) X(bitlinear_backward_data, 1)                                \
+                X(bitlinear_backward_weight, 1) X(xent, 1) X(sumsq, 1) X(adamw, 1) X(cast, 1)
+
+#endif
