@@ -10,6 +10,7 @@
 #define BIT_HELLO_BODY_MAX       (4u << 10)   /* before a worker has proved who it is */
 #define BIT_PAYLOAD_CHUNK        (1u << 20)   /* of a token payload in one frame */
 #define BIT_DECODE_BUDGET_FACTOR 16           /* decoded bytes for each byte of the frame ... */
+#define BIT_DECODE_BUDGET_BASE   (4u << 10)   /* ... and these for the message itself ... */
 #define BIT_DECODE_BUDGET_MAX    (8u << 20)   /* ... and at most so many */
 #define BIT_STEP_TOKEN_BYTES_MAX (256u << 20) /* tokens of one step */
 
@@ -35,6 +36,7 @@
 #define BIT_STEPS_MAX      (1ull << 40)
 #define BIT_RANKS_MAX      65536
 #define BIT_PROBLEMS_MAX   64
+#define BIT_POSITIONS_MAX  512 /* fields whose place in the text is remembered */
 
 /* disk */
 #define BIT_JOURNAL_RECORD_MAX      (64u << 10)

@@ -69,13 +69,15 @@ enum bit_channel {
 const char *bit_msg_name(uint16_t type);
 /** The channel of a type, 0 if there is no such type. */
 enum bit_channel bit_msg_channel(uint16_t type);
+/** What a type decodes to, NULL if there is no such type. */
+const ProtobufCMessageDescriptor *bit_msg_descriptor(uint16_t type);
 
 /**
  * Decode one message of the given type.
  * Refuses (BIT_EMESSAGE): a type that is not of this channel, missing required fields, unknown fields at any depth, an
- * enumeration outside its values, NaN or infinity in a double, embedded NUL or broken UTF-8 in a string. Refuses
- * (BIT_ELIMIT) what would take more than min(16 x bytes + 4 KiB, 8 MiB) when decoded.
- * Ownership: *out is the caller's, freed by bit_msg_free; it does not borrow from body.
+ * enumeration outside its values, NaN or infinity in a double, embedded NUL or broken UTF-8 in a string, and the rest
+ * of strict.h. Refuses (BIT_ELIMIT) what would take more than min(16 x bytes + 4 KiB, 8 MiB) when decoded. Ownership:
+ * *out is the caller's, freed by bit_msg_free; it does not borrow from body.
  */
 int bit_msg_decode(enum bit_channel channel, uint16_t type, const uint8_t *body, size_t bytes, ProtobufCMessage **out);
 /** The same for a message that no channel carries by itself (a manifest's bytes, a spec file): by descriptor, with the
@@ -87,7 +89,9 @@ void bit_msg_free(void *msg);
 
 /**
  * Encode `msg` as one whole frame, header included. *out (heap, the caller's) has *bytes.
- * Errors      BIT_ELIMIT if the body is above BIT_FRAME_BODY_MAX; -ENOMEM
+ * Asserts that msg is of this type and that no required string or message in it is NULL.
+ * Errors      BIT_EMESSAGE if the other side would refuse it (NaN, broken UTF-8); BIT_ELIMIT if
+ * the body is above BIT_FRAME_BODY_MAX; -ENOMEM
  */
 int bit_msg_encode(uint16_t type, uint64_t epoch, const void *msg, uint8_t **out, size_t *bytes);
 
