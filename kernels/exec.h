@@ -11,6 +11,14 @@ enum bit_backend {
     BIT_BACKEND_CUDA,
 };
 
+/* What the processor has: the fast variants are built once for each level (isa.h). */
+enum bit_isa {
+    BIT_ISA_BASE,   /* any machine */
+    BIT_ISA_AVX2,   /* x86-64-v3: AVX2 and FMA */
+    BIT_ISA_AVX512, /* x86-64-v4 with AVX512-BF16 and VNNI */
+    BIT_ISA_COUNT,
+};
+
 enum bit_dtype { BIT_F32, BIT_BF16, BIT_I8 };
 static inline size_t bit_dtype_bytes(enum bit_dtype t)
 {
@@ -19,8 +27,9 @@ static inline size_t bit_dtype_bytes(enum bit_dtype t)
 
 struct bit_exec {
     enum bit_backend backend;
-    int threads;     /* OpenMP threads of this process */
-    void *workspace; /* scratch that any operator may use while it runs; 64-byte aligned */
+    enum bit_isa isa; /* init takes the best that this machine has; a caller may lower it, never raise it */
+    int threads;      /* OpenMP threads of this process */
+    void *workspace;  /* scratch that any operator may use while it runs; 64-byte aligned */
     size_t workspace_bytes;
     void *library;         /* the backend's own handle (oneDNN engine and its cache of primitives) */
     char description[128]; /* what was chosen, for people: "cpu avx512_bf16 avx512_vnni onednn 2.6.3 threads=2" */
@@ -33,6 +42,9 @@ struct bit_exec {
  */
 int bit_exec_init(struct bit_exec *exec, enum bit_backend backend, int threads, size_t workspace_bytes);
 void bit_exec_finish(struct bit_exec *exec);
+/** The best level of this machine and build, and its name: "base", "avx2", "avx512". */
+enum bit_isa bit_isa_best(void);
+const char *bit_isa_name(enum bit_isa isa);
 
 typedef uint16_t bit_bf16; /* the upper half of an IEEE single */
 static inline float bit_bf16_to_f32(bit_bf16 h)
