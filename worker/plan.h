@@ -1,0 +1,97 @@
+/* Every shape, offset and byte count of one rank, from the run specification, before anything is allocated. */
+#ifndef BIT_WORKER_PLAN_H
+#define BIT_WORKER_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/norm.h"
+#include "kernels/quantise.h"
+#include "proto/bit.pb-c.h"
+#include "proto/checkpoint.h"
+
+/* The four linears of a block, in flat order. */
+enum bit_site { BIT_SITE_ATT_PROJ, BIT_SITE_ATTN_OUT, BIT_SITE_FF_PROJ, BIT_SITE_FF_OUT, BIT_SITES };
+
+#define BIT_PLAN_SEGMENTS_MAX 3
+
+/* One matrix that is ternary after the switch: y (M, rows) = x (M, cols) W^T. */
+struct bit_linear {
+    int tensor;                                  /* index into plan->tensors */
+    int64_t rows, cols;                          /* W is (rows, cols), row-major */
+    int64_t offset;                              /* of W in the flat vector, elements */
+    int segment_count;                           /* 1, or one a projection: q, k, v or up, gate */
+    int64_t segment_rows[BIT_PLAN_SEGMENTS_MAX]; /* they add up to rows; a segment is a contiguous range of W */
+};
+
+/* What a ternary linear does to its input. */
+struct bit_plan_quantizer {
+    enum bit_measure weight_measure, activation_measure;
+    enum bit_norm_kind inner_norm;
+    float levels; /* 127 or 128 */
+    float eps;    /* floor of every measure */
+};
+
+struct bit_plan {
+    int rank, size, threads;
+
+    /* The model: B T D H F V of the documents. */
+    int layers;
+    int64_t context, width, heads, head_dim, hidden, vocab, vocab_padded;
+    int tied;
+    float norm_eps, clip_qkv;
+    double rope_theta;
+    enum bit_dtype operands; /* of products: BIT_BF16 or BIT_F32 */
+    struct bit_plan_quantizer quantizer;
+    Bit__Init init;
+    double init_std;
+    uint64_t init_seed;
+
+    /* The flat parameter vector. */
+    struct bit_tensor *tensors; /* owned */
+    int tensor_count;
+    struct bit_linear *linears; /* owned; linear i is site i % BIT_SITES of block i / BIT_SITES */
+    int linear_count;
+    int64_t elements;
+    int64_t linear_elements;
+    int64_t shard_elements;         /* of every rank but the last ones; a multiple of BIT_CHECKPOINT_CHUNK / 4 */
+    int64_t shard_begin, shard_end; /* this rank's range; empty (begin == end) where there is nothing left */
+
+    /* The batch. */
+    int64_t instances;       /* of a global step */
+    int64_t share;           /* of this rank: instances rank, rank + size, rank + 2 size, ... */
+    int64_t micro_instances; /* of one forward and backward; divides share */
+    int64_t head_rows;       /* positions whose logits stand at once */
+
+    /* Bytes of this rank. */
+    int can_be_ternary;      /* the run has a switch, or evaluates at full strength */
+    int64_t arena_bytes;     /* saved activations and gradients on their way: activations.h */
+    int64_t workspace_bytes; /* bit_exec's */
+    int64_t staging_bytes;   /* for what is gathered and scattered: one shard in f32 and one in the operands' type */
+    int64_t memory_limit;    /* min(launch.memory_gib, what the machine can give to each of its ranks) */
+    Bit__MemoryPlan memory;  /* adds up to memory.total */
+};
+
+/** What the machine can still give, in bytes (MemAvailable; the cgroup's limit where that is lower). */
+int64_t bit_plan_memory_available(void);
+
+/**
+ * Work everything out. spec is normalised and valid; local_ranks is how many ranks share this machine's memory;
+ * available is bit_plan_memory_available()'s, or what a test likes; threads is this rank's, already resolved (>= 1).
+ * micro_instances 0 in the spec takes the largest divisor of the share that fits.
+ * Ownership   plan owns its tables (bit_plan_finish); nothing of spec is kept
+ * Errors      BIT_EMEMORY with need and limit if not even the wanted (or one) instance fits; -ENOMEM; BIT_ESPEC where
+ *             the ranks do not divide the batch
+ */
+int bit_plan_init(struct bit_plan *plan, const Bit__RunSpec *spec, int rank, int size, int local_ranks, int threads,
+                  int64_t available);
+void bit_plan_finish(struct bit_plan *plan);
+
+/** The flat range that rank `rank` owns. */
+void bit_plan_shard(const struct bit_plan *plan, int rank, int64_t *begin, int64_t *end);
+/** How many of `instances` instances are rank `rank`'s: r, r + size, r + 2 size, ... */
+int64_t bit_plan_share(const struct bit_plan *plan, int rank, int64_t instances);
+/** Flat offset and elements of segment s of a linear. */
+void bit_plan_segment(const struct bit_linear *linear, int s, int64_t *offset, int64_t *count);
+
+#endif
