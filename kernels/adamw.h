@@ -5,8 +5,12 @@
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(sumsq);
-/** *sum = sum g^2 in double, in blocks of BIT_SUM_BLOCK (ternarise.h) added in order: the same bits for any number of
- * threads. */
+#define BIT_SUMSQ_LANES 16
+/**
+ * *sum = sum g^2 in double, in blocks of BIT_SUM_BLOCK (ternarise.h) added in order; inside a block, element i goes to
+ * partial sum i mod BIT_SUMSQ_LANES, and these are added in order. A square of an f32 is exact in double, so the order
+ * is all there is: every variant gives the same bits, for any number of threads.
+ */
 struct bit_sumsq_args {
     int64_t count;
     const float *g;

@@ -3,7 +3,8 @@
 #define BIT_KERNELS_BITLINEAR_H
 #include "kernels/op.h"
 
-#define BIT_SEGMENTS_MAX 3
+#define BIT_SEGMENTS_MAX    3
+#define BIT_BITLINEAR_K_MAX 65536 /* 128 K <= 2^23: sums of codes are exact in int32, and in f32 */
 /* Rows of W that share a scale: one segment when fused, q k v or up gate when by projection. rows add up to N. scale is
  * 1/max(eps, M|W|). */
 struct bit_segments {
@@ -15,8 +16,12 @@ struct bit_segments {
 BIT_OP_DECLARE(bitlinear);
 /**
  * y (M, N) = q (M, K) w (N, K)^T / (x_scale[m] segment scale[n]); accumulate: y += (the residual stream).
- * At strength 1 q, w are BIT_I8 and the integer sum is exact (|sum| <= 128 K < 2^24); below 1 both f32 or both bf16,
- * f32 accumulation. x_scale (M) f32; y f32 or bf16 (accumulate needs f32).
+ * Dtypes      at strength 1 q and w are BIT_I8, w -1, 0 or 1, and the integer sum is exact; below 1 both f32 or both
+ *             bf16, sums in f32. x_scale (M) f32; y f32 or bf16 (accumulate needs f32)
+ * Accuracy    unit = 1 / (x_scale scale), both operations rounded; y = sum unit, accumulating y = fma(sum, unit, y):
+ *             int8 results are the reference's to the bit
+ * Order       deterministic for any number of threads
+ * Errors      -EINVAL on a bad shape, dtype or segments; -ENOMEM
  */
 struct bit_bitlinear_args {
     int64_t m, n, k;
@@ -30,8 +35,10 @@ struct bit_bitlinear_args {
 };
 
 BIT_OP_DECLARE(bitlinear_backward_data);
-/** dn (M, K) = (dy / segment scale) (M, N) w (N, K): the gradient at the (normed) input. dy, dn f32 or bf16; products
- * in dy's dtype (w int8 converts exactly). */
+/**
+ * dn (M, K) = (dy / segment scale) (M, N) w (N, K): the gradient at the (normed) input. dy, dn f32 or bf16; products in
+ * dy's dtype (w int8 converts exactly). The scale is applied to each segment's sum, so that bf16 loses nothing to it.
+ */
 struct bit_bitlinear_backward_data_args {
     int64_t m, n, k;
     const void *dy;
@@ -44,7 +51,7 @@ struct bit_bitlinear_backward_data_args {
 };
 
 BIT_OP_DECLARE(bitlinear_backward_weight);
-/** dw (N, K) f32 += (dy / x_scale)^T (N, M) q (M, K). */
+/** dw (N, K) f32 += (dy / x_scale)^T (N, M) q (M, K). Products in dy's dtype: bf16 rounds dy / x_scale once more. */
 struct bit_bitlinear_backward_weight_args {
     int64_t m, n, k;
     const void *dy;
@@ -54,6 +61,11 @@ struct bit_bitlinear_backward_weight_args {
     const float *x_scale;
     float *dw;
 };
+/** 0, or -EINVAL with a note: what every variant asks first. */
+int bit_segments_check(const struct bit_segments *segments, int64_t n);
+int bit_bitlinear_check(const struct bit_bitlinear_args *args);
+int bit_bitlinear_backward_data_check(const struct bit_bitlinear_backward_data_args *args);
+int bit_bitlinear_backward_weight_check(const struct bit_bitlinear_backward_weight_args *args);
 /** Scratch bytes that any of the three may need for these sizes. */
 size_t bit_bitlinear_workspace(int64_t m, int64_t n, int64_t k);
 #endif

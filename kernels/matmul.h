@@ -10,8 +10,14 @@ enum bit_matmul_form {
 };
 
 BIT_OP_DECLARE(matmul);
-/** C = A B (accumulate: C += A B), all row-major and dense. a, b f32 or both bf16; c f32 or bf16 (accumulate needs
- * f32). f32 accumulation. Deterministic for one number of threads. */
+/**
+ * C = A B (accumulate: C += A B), with A or B turned as the form says. All row-major and dense.
+ * Dtypes      a, b both f32 or both bf16; c f32 or bf16 (accumulate needs f32); sums in f32
+ * Order       deterministic for one number of threads; k = 0 is a sum of nothing
+ * Accuracy    each of the k terms is exact before it is added (bf16) or rounded once (f32): the error is at most
+ *             k 2^-24 sum |a b|, and 2^-9 of the result where c is bf16
+ * Errors      -EINVAL on a dtype or side that no variant takes; -ENOMEM
+ */
 struct bit_matmul_args {
     enum bit_matmul_form form;
     int64_t m, n, k;
@@ -21,4 +27,6 @@ struct bit_matmul_args {
     enum bit_dtype c_dtype;
     int accumulate;
 };
+/** 0, or -EINVAL with a note: what every variant asks first. */
+int bit_matmul_check(const struct bit_matmul_args *args);
 #endif

@@ -30,6 +30,14 @@
     X(attention_backward, 0)                                                                                           \
     X(swiglu, 0)                                                                                                       \
     X(swiglu_backward, 0)                                                                                              \
+    X(matmul, 0)                                                                                                       \
+    X(quantise, 0)                                                                                                     \
+    X(ternarise, 0)                                                                                                    \
+    X(absmean, 0)                                                                                                      \
+    X(histogram, 0)                                                                                                    \
+    X(bitlinear, 0)                                                                                                    \
+    X(bitlinear_backward_data, 0)                                                                                      \
+    X(bitlinear_backward_weight, 0)                                                                                    \
     X(xent, 0)                                                                                                         \
     X(sumsq, 0)                                                                                                        \
     X(adamw, 0)                                                                                                        \

@@ -7,11 +7,18 @@ enum bit_measure { BIT_MEASURE_ABSMAX, BIT_MEASURE_MEAN, BIT_MEASURE_MEDIAN };
 
 BIT_OP_DECLARE(quantise);
 /**
- * n = norm(x) (kind NONE: x);  scale[r] = levels / max(eps, M_c |n[r,c]|);  u = n scale;  code = clamp(rint(u), -128,
- * 127), half to even. M is the maximum, the mean or the lower median of the row. strength 1: q int8 codes. Below 1: q =
- * u + strength (code - u) as f32 or bf16. x (R, C) f32 or bf16; q (R, C) of q_dtype (BIT_I8 only at strength 1); scale,
- * mean, rstd (R) f32 (mean, rstd NULL if kind is NONE). Source      bitlinear v2.4.0 (levels 128), Microsoft's form
- * (127); arXiv 2502.11895
+ *     n = (x - mean) rstd as norm.h has it (kind NONE: x)          scale[r] = levels / max(eps, M_c |n[r,c]|)
+ *     u = n scale        code = clamp(rint(u), -128, 127), half to even        blend = u + strength (code - u)
+ * M is the maximum, the mean or the lower median (element (C-1)/2 in order) of the row.
+ * Shapes      x, q (R, C) row-major, C >= 1; scale, mean, rstd (R)
+ * Dtypes      x f32 or bf16; q int8 codes at strength 1, f32 or bf16 blends at any strength; scale, mean, rstd f32
+ *             (mean, rstd may be NULL if kind is NONE, and are left alone then)
+ * Ownership   all borrowed; q may not alias x
+ * Accuracy    mean and rstd within 2^-20 of the reference's; n, u and scale are each rounded once, in this order: with
+ *             kind NONE and the maximum or the median the codes are exact against the reference. Otherwise scale is
+ *             within 2^-20 and a code may differ by one where u is that near to a half
+ * Errors      -EINVAL on a bad shape or dtype; -ENOMEM
+ * Source      bitlinear v2.4.0 (levels 128), Microsoft's form (127); arXiv 2502.11895
  */
 struct bit_quantise_args {
     int64_t rows, cols;
@@ -25,4 +32,6 @@ struct bit_quantise_args {
     enum bit_dtype q_dtype;
     float *scale, *mean, *rstd;
 };
+/** 0, or -EINVAL with a note: what every variant asks first. */
+int bit_quantise_check(const struct bit_quantise_args *args);
 #endif

@@ -5,10 +5,14 @@
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(absmean);
-/** *sum = sum |w| in double, in blocks of BIT_SUM_BLOCK elements counted from `first` (w's place in its matrix), so
- * that partial sums of the same blocks add to the same bits however a matrix is shared out at multiples of the block.
+/**
+ * *sum = sum |w|, where each |w| is first rounded to a multiple of BIT_ABSMEAN_UNIT, half to even. Such sums are exact
+ * in double while they stay below 2^23, so parts of a matrix add to the same bits however it is shared out, by threads
+ * or by ranks, and in whatever order. The unit is far below the floor of the measure (1e-5). Above 2^23 (33 million
+ * weights of magnitude 0.25) the sum is still good to 2^-52 for each addition.
  */
-#define BIT_SUM_BLOCK 16384
+#define BIT_ABSMEAN_UNIT 0x1p-30
+#define BIT_SUM_BLOCK    16384 /* sumsq's block, in adamw.h */
 struct bit_absmean_args {
     int64_t count;
     const float *w;
@@ -16,10 +20,13 @@ struct bit_absmean_args {
 };
 
 BIT_OP_DECLARE(histogram);
+#define BIT_HISTOGRAM_BINS 65536
 /**
  * Counts for an exact median of |w| by its bits (|w| orders as its unsigned pattern). Pass 0: bin = bits >> 16 (32768
- * bins used of 65536). Pass 1: only elements whose upper half is `upper`, bin = bits & 0xffff. counts (65536) is added
- * to, not cleared. NaN counts in the last bin of pass 0.
+ * bins used of BIT_HISTOGRAM_BINS). Pass 1: only elements whose upper half is `upper`, bin = bits & 0xffff. counts
+ * (BIT_HISTOGRAM_BINS) is added to, not cleared. NaN counts in the last bin of pass 0. The lower median of n weights
+ * has rank (n - 1) / 2: find its bin, count pass 1 with upper = bin, find rank - before there; its bits are both bins
+ * joined.
  */
 struct bit_histogram_args {
     int64_t count;
@@ -28,7 +35,8 @@ struct bit_histogram_args {
     uint32_t upper;
     uint64_t *counts;
 };
-/** The bin that holds element `rank` (from 0, in order), and in *before how many lie in earlier bins. */
+/** The bin that holds element `rank` (from 0, in order; below the sum of counts), and in *before how many lie in
+ * earlier bins. */
 uint32_t bit_histogram_find(const uint64_t *counts, uint64_t rank, uint64_t *before);
 
 BIT_OP_DECLARE(ternarise);
@@ -46,8 +54,10 @@ struct bit_ternarise_args {
     int8_t *codes;
     void *out;
     enum bit_dtype out_dtype;
-    uint64_t *zeros, *flips;
+    uint64_t *zeros, *flips; /* each may be NULL */
 };
+/** 0, or -EINVAL with a note: what every variant asks first. */
+int bit_ternarise_check(const struct bit_ternarise_args *args);
 
 /** Four codes a byte, the first in the low bits, code + 1; count need not divide by 4 (the rest is code 0). bytes =
  * (count + 3) / 4. */

@@ -1,0 +1,47 @@
+/*
+ * What both variants of an operator ask of their arguments. Each bit_NAME_check is defined in NAME_ref.c, and returns 0
+ * or -EINVAL with a note.
+ */
+#ifndef BIT_KERNELS_ARGS_H
+#define BIT_KERNELS_ARGS_H
+
+#include "kernels/element.h"
+#include "kernels/op.h"
+#include "proto/err.h"
+
+#define BIT_ELEMENTS_MAX ((int64_t)1 << 40) /* of one buffer; products of two dimensions stay far from overflow */
+
+#define BIT_CHECK_DECLARE(name)                                                                                        \
+    struct bit_##name##_args;                                                                                          \
+    int bit_##name##_check(const struct bit_##name##_args *args)
+
+BIT_CHECK_DECLARE(embed);
+BIT_CHECK_DECLARE(embed_backward);
+BIT_CHECK_DECLARE(norm);
+BIT_CHECK_DECLARE(norm_backward);
+BIT_CHECK_DECLARE(rope);
+BIT_CHECK_DECLARE(rope_backward);
+BIT_CHECK_DECLARE(attention);
+BIT_CHECK_DECLARE(attention_backward);
+BIT_CHECK_DECLARE(swiglu);
+BIT_CHECK_DECLARE(swiglu_backward);
+BIT_CHECK_DECLARE(xent);
+BIT_CHECK_DECLARE(adamw);
+BIT_CHECK_DECLARE(cast);
+
+/* Rows may be none, columns may not. */
+static inline int bit_check_shape(const char *name, int64_t rows, int64_t cols)
+{
+    if (rows < 0 || cols < 1 || rows > BIT_ELEMENTS_MAX / cols)
+        return bit_fail(-EINVAL, "%s: shape (%lld, %lld)", name, (long long)rows, (long long)cols);
+    return 0;
+}
+
+static inline int bit_check_float(const char *name, enum bit_dtype dtype)
+{
+    if (dtype != BIT_F32 && dtype != BIT_BF16)
+        return bit_fail(-EINVAL, "%s: dtype %d is neither f32 nor bf16", name, (int)dtype);
+    return 0;
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* Token embedding, the reference. */
+#include "kernels/embed.h"
+
+#include "kernels/args.h"
+#include "proto/limits.h"
+
+static int check_ids(const char *name, const uint16_t *ids, int64_t rows, int64_t vocab)
+{
+    if (vocab < 1 || vocab > BIT_VOCAB_MAX)
+        return bit_fail(-EINVAL, "%s: vocabulary of %lld", name, (long long)vocab);
+    for (int64_t r = 0; r < rows; r++)
+        if (ids[r] >= vocab)
+            return bit_fail(-EINVAL, "%s: id %u at row %lld is beyond %lld", name, ids[r], (long long)r,
+                            (long long)vocab);
+    return 0;
+}
+
+int bit_embed_check(const struct bit_embed_args *args)
+{
+    int err = bit_check_shape("embed", args->rows, args->cols);
+    if (err < 0)
+        return err;
+    err = bit_check_float("embed", args->table_dtype);
+    if (err < 0)
+        return err;
+    return check_ids("embed", args->ids, args->rows, args->vocab);
+}
+
+int bit_embed_ref(const struct bit_exec *exec, const struct bit_embed_args *args)
+{
+    const int64_t cols = args->cols;
+    int err = bit_embed_check(args);
+
+    if (err < 0)
+        return err;
+    for (int64_t r = 0; r < args->rows; r++)
+        for (int64_t c = 0; c < cols; c++)
+            args->y[r * cols + c] = (float)bit_element(args->table, args->table_dtype, args->ids[r] * cols + c);
+    return 0;
+}
+
+int bit_embed_backward_check(const struct bit_embed_backward_args *args)
+{
+    int err = bit_check_shape("embed_backward", args->rows, args->cols);
+    if (err < 0)
+        return err;
+    return check_ids("embed_backward", args->ids, args->rows, args->vocab);
+}
+
+/* Added in f32 and in order of r, as the contract says: the twin must give the same bits. */
+int bit_embed_backward_ref(const struct bit_exec *exec, const struct bit_embed_backward_args *args)
+{
+    const int64_t cols = args->cols;
+    int err = bit_embed_backward_check(args);
+
+    if (err < 0)
+        return err;
+    for (int64_t r = 0; r < args->rows; r++)
+        for (int64_t c = 0; c < cols; c++)
+            args->dtable[args->ids[r] * cols + c] += args->dy[r * cols + c];
+    return 0;
+}

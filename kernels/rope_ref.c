@@ -1,0 +1,109 @@
+/* Rotary positions, the reference, and the table of angles that every variant reads. */
+#include "kernels/rope.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/args.h"
+
+void bit_rope_table(int64_t time, int64_t head_dim, double theta, float *cos_sin)
+{
+    const int64_t half = head_dim / 2;
+
+    for (int64_t t = 0; t < time; t++) {
+        for (int64_t i = 0; i < half; i++) {
+            /* OLMo's order of rounding: the frequency is an f32, and so is its product with the position. */
+            float frequency = (float)(1 / pow(theta, 2.0 * (double)i / (double)head_dim));
+            float angle = (float)t * frequency;
+            cos_sin[(t * half + i) * 2] = (float)cos((double)angle);
+            cos_sin[(t * half + i) * 2 + 1] = (float)sin((double)angle);
+        }
+    }
+}
+
+static int check_heads(const char *name, int64_t batch, int64_t time, int64_t heads, int64_t head_dim)
+{
+    if (heads < 1 || head_dim < 2 || head_dim % 2 != 0 || heads > BIT_ELEMENTS_MAX / head_dim / 3)
+        return bit_fail(-EINVAL, "%s: %lld heads of %lld", name, (long long)heads, (long long)head_dim);
+    int err = bit_check_shape(name, batch, time);
+    if (err < 0)
+        return err;
+    return bit_check_shape(name, batch * time, 3 * heads * head_dim);
+}
+
+int bit_rope_check(const struct bit_rope_args *args)
+{
+    int err = check_heads("rope", args->batch, args->time, args->heads, args->head_dim);
+    if (err < 0)
+        return err;
+    if (args->clip > 0 && args->mask == NULL)
+        return bit_fail(-EINVAL, "rope: a clip of %g needs a mask", (double)args->clip);
+    return bit_check_float("rope", args->dtype);
+}
+
+int bit_rope_backward_check(const struct bit_rope_backward_args *args)
+{
+    int err = check_heads("rope_backward", args->batch, args->time, args->heads, args->head_dim);
+    if (err < 0)
+        return err;
+    return bit_check_float("rope_backward", args->dtype);
+}
+
+/* NaN is neither above nor below, and stays. */
+static void clamp_all(const struct bit_rope_args *args, int64_t count)
+{
+    memset(args->mask, 0, (size_t)(count + 7) / 8);
+    for (int64_t i = 0; i < count; i++) {
+        double x = bit_element(args->qkv, args->dtype, i), clip = args->clip;
+        if (!(x > clip) && !(x < -clip))
+            continue;
+        args->mask[i / 8] |= (uint8_t)(1u << (i % 8));
+        bit_element_set(args->qkv, args->dtype, i, x > clip ? clip : -clip);
+    }
+}
+
+/* One head, at one position: direction 1 forward, -1 back. */
+static void rotate(void *x, enum bit_dtype dtype, int64_t at, int64_t half, const float *cos_sin, double direction)
+{
+    for (int64_t i = 0; i < half; i++) {
+        double x1 = bit_element(x, dtype, at + i), x2 = bit_element(x, dtype, at + half + i);
+        double c = cos_sin[2 * i], s = direction * cos_sin[2 * i + 1];
+        bit_element_set(x, dtype, at + i, x1 * c - x2 * s);
+        bit_element_set(x, dtype, at + half + i, x2 * c + x1 * s);
+    }
+}
+
+static void rotate_all(void *x, enum bit_dtype dtype, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
+                       const float *cos_sin, double direction)
+{
+    for (int64_t row = 0; row < batch * time; row++)
+        for (int64_t head = 0; head < 2 * heads; head++) /* q's heads, then k's */
+            rotate(x, dtype, (row * 3 * heads + head) * head_dim, head_dim / 2, cos_sin + row % time * head_dim,
+                   direction);
+}
+
+int bit_rope_ref(const struct bit_exec *exec, const struct bit_rope_args *args)
+{
+    int err = bit_rope_check(args);
+
+    if (err < 0)
+        return err;
+    if (args->clip > 0)
+        clamp_all(args, args->batch * args->time * 3 * args->heads * args->head_dim);
+    rotate_all(args->qkv, args->dtype, args->batch, args->time, args->heads, args->head_dim, args->cos_sin, 1);
+    return 0;
+}
+
+int bit_rope_backward_ref(const struct bit_exec *exec, const struct bit_rope_backward_args *args)
+{
+    const int64_t count = args->batch * args->time * 3 * args->heads * args->head_dim;
+    int err = bit_rope_backward_check(args);
+
+    if (err < 0)
+        return err;
+    rotate_all(args->dqkv, args->dtype, args->batch, args->time, args->heads, args->head_dim, args->cos_sin, -1);
+    for (int64_t i = 0; args->mask != NULL && i < count; i++)
+        if (args->mask[i / 8] >> (i % 8) & 1)
+            bit_element_set(args->dqkv, args->dtype, i, 0);
+    return 0;
+}

@@ -1,0 +1,70 @@
+/* Softmax, cross entropy and its gradient, the reference. */
+#include "kernels/xent.h"
+
+#include <math.h>
+
+#include "kernels/args.h"
+
+int bit_xent_check(const struct bit_xent_args *args)
+{
+    int err = bit_check_shape("xent", args->rows, args->vocab);
+    if (err < 0)
+        return err;
+    err = bit_check_float("xent logits", args->logits_dtype);
+    if (err < 0)
+        return err;
+    err = args->grad != NULL ? bit_check_float("xent grad", args->grad_dtype) : 0;
+    if (err < 0)
+        return err;
+    if (args->grad == args->logits && args->grad_dtype != args->logits_dtype)
+        return bit_fail(-EINVAL, "xent: gradient in place of logits of another dtype");
+    for (int64_t r = 0; r < args->rows; r++)
+        if (args->target[r] < BIT_XENT_IGNORE || args->target[r] >= args->vocab)
+            return bit_fail(-EINVAL, "xent: target %d at row %lld of %lld columns", args->target[r], (long long)r,
+                            (long long)args->vocab);
+    return 0;
+}
+
+static double row_logsumexp(const struct bit_xent_args *args, int64_t begin)
+{
+    double max = -INFINITY, sum = 0;
+
+    for (int64_t i = begin; i < begin + args->vocab; i++) {
+        double x = bit_element(args->logits, args->logits_dtype, i);
+        max = x > max || isnan(x) ? x : max;
+    }
+    for (int64_t i = begin; i < begin + args->vocab; i++)
+        sum += exp(bit_element(args->logits, args->logits_dtype, i) - max);
+    return max + log(sum);
+}
+
+static void row_gradient(const struct bit_xent_args *args, int64_t r, double lse)
+{
+    for (int64_t c = 0; c < args->vocab; c++) {
+        int64_t i = r * args->vocab + c;
+        double p = exp(bit_element(args->logits, args->logits_dtype, i) - lse);
+        double grad = (p - (c == args->target[r])) * args->grad_scale;
+        bit_element_set(args->grad, args->grad_dtype, i, args->target[r] == BIT_XENT_IGNORE ? 0 : grad);
+    }
+}
+
+int bit_xent_ref(const struct bit_exec *exec, const struct bit_xent_args *args)
+{
+    int err = bit_xent_check(args);
+
+    if (err < 0)
+        return err;
+    for (int64_t r = 0; r < args->rows; r++) {
+        const int64_t begin = r * args->vocab, target = args->target[r];
+        double lse = 0, at_target = 0;
+
+        if (target != BIT_XENT_IGNORE) {
+            lse = row_logsumexp(args, begin);
+            at_target = bit_element(args->logits, args->logits_dtype, begin + target);
+        }
+        args->loss[r] = (float)(lse - at_target);
+        if (args->grad != NULL)
+            row_gradient(args, r, lse);
+    }
+    return 0;
+}
