@@ -14,10 +14,12 @@ struct bit_event_scalar {
 };
 
 /**
- * Encode one record. Returns its bytes, or BIT_ELIMIT if out_bytes is too small (or count above the maximum).
+ * Encode one record, ready to be appended to an event file. wall_s is seconds since 1970.
  *     bit_event_version   the file's first record, "brain.Event:2"
- *     bit_event_start     SessionLog START at `step`: TensorBoard then drops what an earlier attempt wrote from there
- * on bit_event_scalars   one Event with `count` values wall_s is seconds since 1970.
+ *     bit_event_start     SessionLog START at `step`: TensorBoard drops what an earlier attempt wrote from there
+ *     bit_event_scalars   one Event with `count` values
+ *
+ * Returns its bytes, or BIT_ELIMIT if out_bytes is too small (out undefined then) or count above the maximum.
  */
 int bit_event_version(double wall_s, uint8_t *out, size_t out_bytes);
 int bit_event_start(double wall_s, int64_t step, uint8_t *out, size_t out_bytes);

@@ -1,0 +1,130 @@
+#include "proto/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+
+#define LINE_MAX_BYTES    4096 /* PIPE_BUF: a pipe takes so much at once, unmixed with other writers' lines */
+#define CONTEXT_MAX_BYTES 256
+
+static const struct {
+    const char *name;
+    int priority; /* of syslog(3) */
+} levels[] = {
+    [BIT_LOG_ERROR] = {"error", 3},
+    [BIT_LOG_WARN] = {"warn", 4},
+    [BIT_LOG_INFO] = {"info", 6},
+    [BIT_LOG_DEBUG] = {"debug", 7},
+};
+
+static enum bit_log_level level_most = BIT_LOG_INFO;
+static bool to_journal;
+static char context[CONTEXT_MAX_BYTES];
+
+/* The variable is inherited by processes whose stderr goes elsewhere; it holds for the file that it names
+ * (systemd.exec(5)). */
+static bool stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat st;
+
+    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+           (unsigned long long)st.st_dev == device && (unsigned long long)st.st_ino == inode;
+}
+
+void bit_log_init(enum bit_log_level level)
+{
+    level_most = level;
+    to_journal = stderr_is_journal();
+}
+
+int bit_log_level_parse(const char *text)
+{
+    for (size_t i = 0; i < BIT_COUNT(levels); i++)
+        if (strcmp(text, levels[i].name) == 0)
+            return (int)i;
+    return -EINVAL;
+}
+
+void bit_log_context(const char *pairs)
+{
+    snprintf(context, sizeof context, "%s", pairs);
+}
+
+static size_t put_head(char *line, enum bit_log_level level)
+{
+    struct timespec now;
+    struct tm utc;
+    size_t at;
+
+    if (to_journal)
+        return (size_t)snprintf(line, LINE_MAX_BYTES, "<%d>", levels[level].priority);
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    at = strftime(line, LINE_MAX_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
+    return at + (size_t)snprintf(line + at, LINE_MAX_BYTES - at, ".%03dZ %s ", (int)(now.tv_nsec / 1000000),
+                                 levels[level].name);
+}
+
+/* Append text so that it stays one line; what does not fit is cut, leaving room for the newline. */
+static size_t put_escaped(char *line, size_t at, const char *text)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0' && at + 5 < LINE_MAX_BYTES; c++) {
+        if (*c >= 0x20 && *c != 0x7f) {
+            line[at++] = (char)*c;
+            continue;
+        }
+        line[at++] = '\\';
+        if (*c == '\n' || *c == '\t' || *c == '\r') {
+            line[at++] = *c == '\n' ? 'n' : *c == '\t' ? 't' : 'r';
+        } else {
+            line[at++] = 'x';
+            line[at++] = hex[*c >> 4];
+            line[at++] = hex[*c & 15];
+        }
+    }
+    return at;
+}
+
+static size_t put_pairs(char *line, size_t at, const char *pairs)
+{
+    if (pairs[0] == '\0')
+        return at;
+    return put_escaped(line, put_escaped(line, at, " "), pairs);
+}
+
+void bit_log_line(enum bit_log_level level, const char *topic, const char *event, const char *fmt, ...)
+{
+    char line[LINE_MAX_BYTES], pairs[LINE_MAX_BYTES];
+    int saved_errno = errno;
+    va_list args;
+    size_t at;
+
+    if (level > level_most)
+        return;
+    va_start(args, fmt);
+    if (vsnprintf(pairs, sizeof pairs, fmt, args) < 0)
+        pairs[0] = '\0';
+    va_end(args);
+    at = put_head(line, level);
+    at = put_escaped(line, at, topic);
+    at = put_escaped(line, at, ": ");
+    at = put_escaped(line, at, event);
+    at = put_pairs(line, at, context);
+    at = put_pairs(line, at, pairs);
+    line[at++] = '\n';
+    /* Nobody is left to tell if stderr is gone. */
+    (void)!write(STDERR_FILENO, line, at);
+    errno = saved_errno;
+}

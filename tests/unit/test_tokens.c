@@ -1,0 +1,132 @@
+#include "proto/tokens.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "tests/test.h"
+
+static char path[64];
+
+static void write_file(const void *data, size_t bytes)
+{
+    int fd;
+
+    snprintf(path, sizeof path, "/tmp/bit-tokens-XXXXXX");
+    fd = mkstemp(path);
+    if (fd < 0 || write(fd, data, bytes) != (ssize_t)bytes || close(fd) < 0)
+        abort();
+}
+
+TEST(files_that_cannot_hold_tokens_are_refused)
+{
+    struct bit_token_file f = {.fd = 77};
+
+    EXPECT_EQ(bit_token_file_open("/nonexistent/tokens.npy", &f), -ENOENT);
+    EXPECT_CONTAINS(bit_fail_text(), "/nonexistent/tokens.npy");
+    EXPECT_EQ(bit_token_file_open("/tmp", &f), BIT_EDATA);
+    EXPECT_CONTAINS(bit_fail_text(), "not a regular file");
+    write_file("", 0);
+    EXPECT_EQ(bit_token_file_open(path, &f), BIT_EDATA);
+    EXPECT_CONTAINS(bit_fail_text(), "empty");
+    unlink(path);
+    write_file("abc", 3);
+    EXPECT_EQ(bit_token_file_open(path, &f), BIT_EDATA);
+    EXPECT_CONTAINS(bit_fail_text(), "odd number of bytes, 3");
+    unlink(path);
+    EXPECT_EQ(f.fd, 77); /* untouched by every failure */
+}
+
+TEST(a_fifo_is_refused_not_waited_for)
+{
+    struct bit_token_file f;
+
+    write_file("", 0);
+    unlink(path);
+    EXPECT_EQ(mkfifo(path, 0600), 0);
+    EXPECT_EQ(bit_token_file_open(path, &f), BIT_EDATA);
+    unlink(path);
+}
+
+TEST(instances_are_chunks_and_the_rest_is_dropped)
+{
+    uint8_t data[2 * (3 * 8 + 5)];
+    struct bit_token_file f;
+    uint16_t tokens[8];
+
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 7);
+    write_file(data, sizeof data);
+    EXPECT_EQ(bit_token_file_open(path, &f), 0);
+    EXPECT_EQ(f.bytes, sizeof data);
+    EXPECT_EQ(bit_token_file_instances(&f, 8), 3u);
+    EXPECT_EQ(bit_token_file_instances(&f, 29), 1u);
+    EXPECT_EQ(bit_token_file_instances(&f, 30), 0u);
+    for (uint64_t index = 0; index < 3; index++) {
+        EXPECT_EQ(bit_token_file_read(&f, index, 8, tokens), 0);
+        for (size_t i = 0; i < 8; i++)
+            EXPECT_EQ(tokens[i], data[16 * index + 2 * i] | data[16 * index + 2 * i + 1] << 8);
+    }
+    bit_token_file_close(&f);
+    EXPECT_EQ(f.fd, -1);
+    bit_token_file_close(&f);
+    unlink(path);
+}
+
+TEST(a_file_that_shrinks_under_a_run_is_an_error)
+{
+    uint16_t tokens[16] = {0}, big[64] = {0};
+    struct bit_token_file f;
+
+    write_file(big, sizeof big);
+    EXPECT_EQ(bit_token_file_open(path, &f), 0);
+    EXPECT_EQ(truncate(path, 80), 0);
+    EXPECT_EQ(bit_token_file_read(&f, 2, 16, tokens), BIT_EDATA); /* bytes 64 to 95 */
+    EXPECT_CONTAINS(bit_fail_text(), "ends at byte 80");
+    EXPECT_CONTAINS(bit_fail_text(), path);
+    EXPECT_EQ(bit_token_file_read(&f, 0, 16, tokens), BIT_EDATA);
+    EXPECT_CONTAINS(bit_fail_text(), "128 bytes then, 80 now");
+    bit_token_file_close(&f);
+    unlink(path);
+}
+
+TEST(a_file_that_is_written_to_under_a_run_is_an_error)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1000}};
+    uint16_t tokens[16] = {0}, big[64] = {0};
+    struct bit_token_file f;
+
+    write_file(big, sizeof big);
+    EXPECT_EQ(bit_token_file_open(path, &f), 0);
+    EXPECT_EQ(bit_token_file_read(&f, 0, 16, tokens), 0);
+    EXPECT_EQ(utimensat(AT_FDCWD, path, times, 0), 0);
+    EXPECT_EQ(bit_token_file_read(&f, 0, 16, tokens), BIT_EDATA);
+    EXPECT_CONTAINS(bit_fail_text(), "was changed");
+    bit_token_file_close(&f);
+    unlink(path);
+}
+
+TEST(the_first_invalid_id_is_found_wherever_it_is)
+{
+    uint16_t tokens[200];
+
+    for (size_t count = 1; count <= BIT_COUNT(tokens); count += 13) {
+        for (size_t i = 0; i < count; i++)
+            tokens[i] = (uint16_t)(i % 100);
+        EXPECT_EQ(bit_tokens_find_invalid(tokens, count, 100), -1);
+        for (size_t bad = 0; bad < count; bad++) {
+            uint16_t was = tokens[bad];
+            tokens[bad] = 100;
+            EXPECT_EQ(bit_tokens_find_invalid(tokens, count, 100), (int64_t)bad);
+            tokens[bad] = was;
+        }
+    }
+    tokens[0] = 65535;
+    EXPECT_EQ(bit_tokens_find_invalid(tokens, 1, 65536), -1);
+    EXPECT_EQ(bit_tokens_find_invalid(tokens, 1, 65535), 0);
+    EXPECT_EQ(bit_tokens_find_invalid(tokens, 0, 1), -1);
+}
+
+TEST_MAIN
