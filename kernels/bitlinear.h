@@ -66,6 +66,6 @@ int bit_segments_check(const struct bit_segments *segments, int64_t n);
 int bit_bitlinear_check(const struct bit_bitlinear_args *args);
 int bit_bitlinear_backward_data_check(const struct bit_bitlinear_backward_data_args *args);
 int bit_bitlinear_backward_weight_check(const struct bit_bitlinear_backward_weight_args *args);
-/** Scratch bytes that any of the three may need for these sizes. */
-size_t bit_bitlinear_workspace(int64_t m, int64_t n, int64_t k);
+/** Scratch bytes that any of the three may need, whatever the sizes. */
+size_t bit_bitlinear_workspace(int threads);
 #endif

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/element.h"
+#include "kernels/gemm.h"
 #include "proto/err.h"
 
 int bit_segments_check(const struct bit_segments *s, int64_t n)
@@ -133,4 +134,9 @@ int bit_bitlinear_backward_weight_ref(const struct bit_exec *exec,
         }
     }
     return 0;
+}
+
+size_t bit_bitlinear_workspace(int threads)
+{
+    return bit_gemm_workspace(threads);
 }

@@ -27,6 +27,8 @@ struct bit_matmul_args {
     enum bit_dtype c_dtype;
     int accumulate;
 };
+/** Scratch bytes, whatever the sizes. */
+size_t bit_matmul_workspace(int threads);
 /** 0, or -EINVAL with a note: what every variant asks first. */
 int bit_matmul_check(const struct bit_matmul_args *args);
 #endif

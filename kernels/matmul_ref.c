@@ -2,6 +2,7 @@
 #include "kernels/matmul.h"
 
 #include "kernels/element.h"
+#include "kernels/gemm.h"
 #include "proto/err.h"
 
 int bit_matmul_check(const struct bit_matmul_args *args)
@@ -45,4 +46,9 @@ int bit_matmul_ref(const struct bit_exec *exec, const struct bit_matmul_args *ar
         }
     }
     return 0;
+}
+
+size_t bit_matmul_workspace(int threads)
+{
+    return bit_gemm_workspace(threads);
 }
