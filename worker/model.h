@@ -11,20 +11,19 @@
 struct bit_arena; /* activations.h */
 
 /*
- * Whoever publishes weights writes these, at flat offsets, and then calls bit_model_weights_changed():
+ * Whoever publishes weights writes these, at flat offsets:
  *     16-bit                every tensor of weights
  *     ternary, strength 1   codes and segments of the linears; weights of the embedding (and head)
  *     ternary, below 1      segments and weights of the linears, weights holding u + strength (code - u), u = W scale;
  *                           weights of the embedding (and head)
- * At full strength the linears' part of weights belongs to the model as soon as it trains (it keeps the codes there in
- * the operands' type for the backward pass); a publisher that goes back to 16-bit writes all of it anyway.
+ * The model only reads them, and keeps nothing that is derived from them between calls.
  */
 struct bit_model {
     const struct bit_plan *plan; /* borrowed */
     struct bit_exec exec;        /* owned; others may run operators with it between calls of the model */
 
     void *weights;                 /* (elements) of plan->operands */
-    int8_t *codes;                 /* (elements), linears only; NULL unless plan->can_be_ternary */
+    int8_t *codes;                 /* (elements), linears only */
     struct bit_segments *segments; /* one a linear: rows as the plan says, scale = 1 / max(eps, M|W|) */
     float *grad;                   /* (elements): accumulate adds to it; zeroing it is the caller's */
 
@@ -38,7 +37,6 @@ struct bit_model {
     void *grad_ready_arg;
 
     struct bit_arena *arena; /* saved activations, scratch; private */
-    int codes_expanded;      /* weights hold the codes of the linears; private */
 };
 
 /* Wall time of one call. */
@@ -56,8 +54,6 @@ void bit_model_destroy(struct bit_model *model);
 
 /** From here on train (or evaluate) in this precision; strength in (0, 1], 1 in 16-bit. Allocates nothing. */
 void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, double strength);
-/** The publisher has written weights, codes or segments. */
-void bit_model_weights_changed(struct bit_model *model);
 
 /**
  * Forward and backward of one micro-batch: grad += d(grad_scale * loss_sum)/dW.

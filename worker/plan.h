@@ -64,7 +64,6 @@ struct bit_plan {
     int64_t head_rows;       /* positions whose logits stand at once */
 
     /* Bytes of this rank. */
-    int can_be_ternary;      /* the run has a switch, or evaluates at full strength */
     int64_t arena_bytes;     /* saved activations and gradients on their way: activations.h */
     int64_t workspace_bytes; /* bit_exec's */
     int64_t staging_bytes;   /* for what is gathered and scattered: one shard in f32 and one in the operands' type */

@@ -1,0 +1,186 @@
+/* The arena's layout: the same walk counts the bytes and hands out the pointers. */
+#include "worker/activations.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "kernels/rope.h"
+#include "proto/check.h"
+#include "proto/err.h"
+
+#define ALIGN 64
+/* torch's default, which BitLinear's inner norm runs with. */
+#define INNER_NORM_EPS 1e-5f
+
+struct cursor {
+    uint8_t *base; /* NULL only counts */
+    int64_t used;
+};
+
+static void *take(struct cursor *c, int64_t bytes)
+{
+    void *at = c->base == NULL ? NULL : c->base + c->used;
+
+    c->used += bit_round_up(bytes, ALIGN);
+    return at;
+}
+
+/*
+ * att_proj and ff_proj see the block's own norm, and in the ternary phase BitLinear's inner norm behind it. Two norms
+ * in a row are one: LN(x) has mean 0 and variance w = v / (v + e), so for LayerNorm and RMSNorm alike norm(LN(x)) = (x
+ * - mean) / sqrt(v + e) / sqrt(w + i) = (x - mean) / sqrt((1 + i) (v + e i / (1 + i))), which is LayerNorm with e i /
+ * (1 + i) for its epsilon, up to a factor of 1 - i/2 (5e-6).
+ */
+static void describe_residual_input(struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode)
+{
+    in->norm = BIT_NORM_LAYER;
+    in->norm_eps = plan->norm_eps;
+    if (mode != BIT_MODE_16BIT && plan->quantizer.inner_norm != BIT_NORM_NONE)
+        in->norm_eps = plan->norm_eps * INNER_NORM_EPS / (1.0f + INNER_NORM_EPS);
+    in->x_dtype = BIT_F32;
+    in->residual = 1;
+}
+
+/* attn_out and ff_out see an activation as it is, or through the inner norm. */
+static void describe_activation_input(struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode)
+{
+    in->norm = mode == BIT_MODE_16BIT ? BIT_NORM_NONE : plan->quantizer.inner_norm;
+    in->norm_eps = INNER_NORM_EPS;
+    in->x_dtype = plan->operands;
+    in->residual = 0;
+}
+
+static void lay_input(struct cursor *c, struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode,
+                      int64_t rows, int64_t cols)
+{
+    in->operand_dtype = mode == BIT_MODE_TERNARY ? BIT_I8 : plan->operands;
+    in->operand = NULL;
+    in->scale = mode == BIT_MODE_16BIT ? NULL : take(c, rows * 4);
+    in->mean = in->norm == BIT_NORM_NONE ? NULL : take(c, rows * 4);
+    in->rstd = in->norm == BIT_NORM_NONE ? NULL : take(c, rows * 4);
+    if (mode != BIT_MODE_16BIT || in->norm != BIT_NORM_NONE)
+        in->operand = take(c, rows * cols * (int64_t)bit_dtype_bytes(in->operand_dtype));
+}
+
+/* Where the inputs come from; without norm and codes the operand is the activation itself. */
+static void connect_inputs(struct bit_block_activations *b)
+{
+    b->input[BIT_SITE_ATT_PROJ].x = b->x_att;
+    b->input[BIT_SITE_ATTN_OUT].x = b->attention;
+    b->input[BIT_SITE_FF_PROJ].x = b->x_ff;
+    b->input[BIT_SITE_FF_OUT].x = b->swiglu;
+    if (b->input[BIT_SITE_ATTN_OUT].operand == NULL)
+        b->input[BIT_SITE_ATTN_OUT].operand = b->attention;
+    if (b->input[BIT_SITE_FF_OUT].operand == NULL)
+        b->input[BIT_SITE_FF_OUT].operand = b->swiglu;
+}
+
+static void lay_block(struct cursor *c, struct bit_block_activations *b, const struct bit_plan *plan,
+                      enum bit_mode mode, int64_t rows)
+{
+    const int64_t width = plan->width, hidden = plan->hidden, size = (int64_t)bit_dtype_bytes(plan->operands);
+
+    describe_residual_input(&b->input[BIT_SITE_ATT_PROJ], plan, mode);
+    describe_activation_input(&b->input[BIT_SITE_ATTN_OUT], plan, mode);
+    describe_residual_input(&b->input[BIT_SITE_FF_PROJ], plan, mode);
+    describe_activation_input(&b->input[BIT_SITE_FF_OUT], plan, mode);
+
+    b->x_att = take(c, rows * width * 4);
+    lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, mode, rows, width);
+    b->qkv = take(c, rows * 3 * width * size);
+    b->clip_mask = plan->clip_qkv > 0 ? take(c, (rows * 3 * width + 7) / 8) : NULL;
+    b->attention = take(c, rows * width * size);
+    b->lse = take(c, rows * plan->heads * 4);
+    lay_input(c, &b->input[BIT_SITE_ATTN_OUT], plan, mode, rows, width);
+    b->x_ff = take(c, rows * width * 4);
+    lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, mode, rows, width);
+    b->up_gate = take(c, rows * 2 * hidden * size);
+    b->swiglu = take(c, rows * hidden * size);
+    lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, mode, rows, hidden);
+    connect_inputs(b);
+}
+
+static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+{
+    const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
+
+    a->x_final = take(c, rows * width * 4);
+    a->final_mean = take(c, rows * 4);
+    a->final_rstd = take(c, rows * 4);
+    a->final = take(c, rows * width * size);
+    a->logits = take(c, plan->head_rows * plan->vocab_padded * size);
+    a->loss = take(c, rows * 4);
+    a->target = take(c, rows * 4);
+    a->dx = take(c, rows * width * 4);
+    a->dx_operand = take(c, rows * width * size);
+    a->dinput = take(c, rows * BIT_MAX(width, plan->hidden) * size);
+    a->dqkv = take(c, rows * 3 * width * size);
+}
+
+/* The table of angles comes first, so that it survives every change of mode. */
+static int64_t lay(struct bit_arena *a, const struct bit_plan *plan, enum bit_mode mode, int64_t micro_instances,
+                   uint8_t *base)
+{
+    struct bit_block_activations uncounted;
+    struct cursor c = {.base = base};
+    int64_t rows = micro_instances * plan->context;
+
+    a->cos_sin = take(&c, plan->context * plan->head_dim * 4);
+    for (int l = 0; l < plan->layers; l++)
+        lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, mode, rows);
+    lay_rest(&c, a, plan, rows);
+    return c.used;
+}
+
+int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances)
+{
+    struct bit_arena uncounted;
+    int64_t most = 0;
+
+    for (int mode = 0; mode < BIT_MODES; mode++)
+        most = BIT_MAX(most, lay(&uncounted, plan, (enum bit_mode)mode, micro_instances, NULL));
+    return most;
+}
+
+void bit_arena_set_mode(struct bit_arena *arena, const struct bit_plan *plan, enum bit_mode mode)
+{
+    BIT_ASSERT(lay(arena, plan, mode, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
+    arena->mode = mode;
+}
+
+int bit_arena_create(const struct bit_plan *plan, struct bit_arena **out)
+{
+    struct bit_arena *a = calloc(1, sizeof *a);
+    int err = -ENOMEM;
+
+    if (a == NULL)
+        goto out;
+    a->blocks = calloc((size_t)plan->layers, sizeof *a->blocks);
+    if (a->blocks == NULL)
+        goto out;
+    a->bytes = (size_t)plan->arena_bytes;
+    a->base = mmap(NULL, a->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (a->base == MAP_FAILED) {
+        a->base = NULL;
+        goto out;
+    }
+    madvise(a->base, a->bytes, MADV_HUGEPAGE); /* only speed: fewer page faults and TLB misses */
+    bit_arena_set_mode(a, plan, BIT_MODE_16BIT);
+    bit_rope_table(plan->context, plan->head_dim, plan->rope_theta, a->cos_sin);
+    *out = a;
+    return 0;
+out:
+    bit_arena_destroy(a);
+    return bit_fail(err, "activations of %lld bytes", (long long)plan->arena_bytes);
+}
+
+void bit_arena_destroy(struct bit_arena *arena)
+{
+    if (arena == NULL)
+        return;
+    if (arena->base != NULL)
+        munmap(arena->base, arena->bytes);
+    free(arena->blocks);
+    free(arena);
+}

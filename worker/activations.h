@@ -1,0 +1,73 @@
+/* Where everything lies that lives between a micro-batch's forward and backward: one block of memory, laid out anew at
+ * a phase switch without allocating. */
+#ifndef BIT_WORKER_ACTIVATIONS_H
+#define BIT_WORKER_ACTIVATIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/norm.h"
+#include "worker/plan.h"
+
+/* What the linears keep of their inputs. */
+enum bit_mode {
+    BIT_MODE_16BIT,   /* the operand itself */
+    BIT_MODE_TERNARY, /* int8 codes and a scale a row */
+    BIT_MODE_BLENDED, /* codes blended with what they stand for, in the operands' type, and a scale a row */
+    BIT_MODES
+};
+
+/* The input of one linear: x (R, K) goes through a norm, becomes the operand of the product, and all that the backward
+ * pass needs of this stays. */
+struct bit_input {
+    enum bit_norm_kind norm;
+    float norm_eps;
+    int residual;  /* x is the residual stream, in f32; otherwise an activation in the operands' type */
+    const void *x; /* what the norm sees */
+    enum bit_dtype x_dtype;
+    void *operand; /* is x itself where there is no norm and nothing to quantise */
+    enum bit_dtype operand_dtype;
+    float *scale, *mean, *rstd; /* (R) */
+};
+
+struct bit_block_activations {
+    struct bit_input input[BIT_SITES];
+    float *x_att, *x_ff;                /* (R, D) the residual stream in front of attention and MLP */
+    void *qkv;                          /* (R, 3 D) after the rotation */
+    float *lse;                         /* (B, H, T) */
+    uint8_t *clip_mask;                 /* (R 3 D) bits; NULL without clipping */
+    void *attention, *up_gate, *swiglu; /* (R, D), (R, 2 F), (R, F) */
+};
+
+struct bit_arena {
+    void *base;
+    size_t bytes;
+    enum bit_mode mode;
+    struct bit_block_activations *blocks; /* (layers) */
+
+    /* behind the last block */
+    float *x_final; /* (R, D) */
+    float *final_mean, *final_rstd;
+    void *final;     /* (R, D) the head's operand */
+    void *logits;    /* (head_rows, V), then their gradient */
+    float *loss;     /* (R) */
+    int32_t *target; /* (R) */
+
+    /* gradients on their way back */
+    float *dx;        /* (R, D) of the residual stream */
+    void *dx_operand; /* (R, D) the same as an operand */
+    void *dinput;     /* (R, max(D, F)) of a linear's input */
+    void *dqkv;       /* (R, 3 D) */
+
+    float *cos_sin; /* (T, head_dim / 2, 2) */
+};
+
+/** Bytes that the arena needs for micro_instances instances in whichever mode needs most. */
+int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances);
+/** Allocate once, laid out for 16-bit. */
+int bit_arena_create(const struct bit_plan *plan, struct bit_arena **out);
+void bit_arena_destroy(struct bit_arena *arena);
+/** Lay the same memory out for another mode; what it held is lost. */
+void bit_arena_set_mode(struct bit_arena *arena, const struct bit_plan *plan, enum bit_mode mode);
+
+#endif

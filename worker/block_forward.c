@@ -1,0 +1,93 @@
+/*
+ * OLMo's sequential block:
+ *     x += attn_out(attention(rope(att_proj(norm(x)))))
+ *     x += ff_out(swiglu(ff_proj(norm(x))))
+ * The linears bring their norms; the sums onto the residual stream are the products' own.
+ */
+#include "kernels/attention.h"
+#include "kernels/cast.h"
+#include "kernels/rope.h"
+#include "kernels/swiglu.h"
+#include "worker/block.h"
+#include "worker/linear.h"
+
+/* The backward pass needs the stream in front of each norm, so each sum goes to a place of its own. */
+static int carry(struct bit_model *model, const float *from, float *to, int64_t rows)
+{
+    return bit_cast(&model->exec, &(struct bit_cast_args){
+                                      .count = rows * model->plan->width,
+                                      .x = from,
+                                      .x_dtype = BIT_F32,
+                                      .y = to,
+                                      .y_dtype = BIT_F32,
+                                      .scale = 1.0f,
+                                  });
+}
+
+static int rotate(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
+{
+    const struct bit_plan *plan = model->plan;
+
+    return bit_rope(&model->exec, &(struct bit_rope_args){
+                                      .batch = instances,
+                                      .time = plan->context,
+                                      .heads = plan->heads,
+                                      .head_dim = plan->head_dim,
+                                      .clip = plan->clip_qkv,
+                                      .cos_sin = model->arena->cos_sin,
+                                      .qkv = b->qkv,
+                                      .dtype = plan->operands,
+                                      .mask = b->clip_mask,
+                                  });
+}
+
+static int attend(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
+{
+    const struct bit_plan *plan = model->plan;
+
+    return bit_attention(&model->exec, &(struct bit_attention_args){
+                                           .batch = instances,
+                                           .time = plan->context,
+                                           .heads = plan->heads,
+                                           .head_dim = plan->head_dim,
+                                           .qkv = b->qkv,
+                                           .out = b->attention,
+                                           .lse = b->lse,
+                                           .dtype = plan->operands,
+                                       });
+}
+
+static int gate(struct bit_model *model, struct bit_block_activations *b, int64_t rows)
+{
+    return bit_swiglu(&model->exec, &(struct bit_swiglu_args){
+                                        .rows = rows,
+                                        .cols = model->plan->hidden,
+                                        .ug = b->up_gate,
+                                        .y = b->swiglu,
+                                        .dtype = model->plan->operands,
+                                    });
+}
+
+int bit_block_forward(struct bit_model *model, int l, int64_t instances, float *next)
+{
+    const enum bit_dtype operands = model->plan->operands;
+    struct bit_block_activations *b = &model->arena->blocks[l];
+    const int64_t rows = instances * model->plan->context;
+    const int first = l * BIT_SITES;
+    int err;
+
+    if ((err = bit_linear_forward(model, first + BIT_SITE_ATT_PROJ, &b->input[BIT_SITE_ATT_PROJ], rows, b->qkv,
+                                  operands, 0)) < 0 ||
+        (err = rotate(model, b, instances)) < 0 || (err = attend(model, b, instances)) < 0 ||
+        (err = carry(model, b->x_att, b->x_ff, rows)) < 0 ||
+        (err = bit_linear_forward(model, first + BIT_SITE_ATTN_OUT, &b->input[BIT_SITE_ATTN_OUT], rows, b->x_ff,
+                                  BIT_F32, 1)) < 0)
+        return err;
+    if ((err = bit_linear_forward(model, first + BIT_SITE_FF_PROJ, &b->input[BIT_SITE_FF_PROJ], rows, b->up_gate,
+                                  operands, 0)) < 0 ||
+        (err = gate(model, b, rows)) < 0 || (err = carry(model, b->x_ff, next, rows)) < 0 ||
+        (err = bit_linear_forward(model, first + BIT_SITE_FF_OUT, &b->input[BIT_SITE_FF_OUT], rows, next, BIT_F32, 1)) <
+            0)
+        return err;
+    return 0;
+}

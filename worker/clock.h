@@ -1,0 +1,15 @@
+/* Wall time that never goes back. */
+#ifndef BIT_WORKER_CLOCK_H
+#define BIT_WORKER_CLOCK_H
+
+#include <time.h>
+
+static inline double bit_clock_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+#endif

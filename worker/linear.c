@@ -1,0 +1,216 @@
+#include "worker/linear.h"
+
+#include "kernels/matmul.h"
+#include "kernels/quantise.h"
+#include "proto/check.h"
+
+static const void *weight_at(const struct bit_model *model, int64_t offset)
+{
+    return (const uint8_t *)model->weights + offset * (int64_t)bit_dtype_bytes(model->plan->operands);
+}
+
+/* What the products of the ternary phase multiply with. */
+static const void *ternary_weight(const struct bit_model *model, const struct bit_linear *linear, enum bit_dtype *dtype)
+{
+    if (model->arena->mode == BIT_MODE_TERNARY) {
+        *dtype = BIT_I8;
+        return model->codes + linear->offset;
+    }
+    *dtype = model->plan->operands;
+    return weight_at(model, linear->offset);
+}
+
+/* ---- forward */
+
+static int normalise(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+{
+    return bit_norm(&model->exec, &(struct bit_norm_args){
+                                      .rows = rows,
+                                      .cols = cols,
+                                      .kind = in->norm,
+                                      .eps = in->norm_eps,
+                                      .x = in->x,
+                                      .x_dtype = in->x_dtype,
+                                      .y = in->operand,
+                                      .y_dtype = in->operand_dtype,
+                                      .mean = in->mean,
+                                      .rstd = in->rstd,
+                                  });
+}
+
+static int quantise(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+{
+    const struct bit_plan_quantizer *quantizer = &model->plan->quantizer;
+
+    return bit_quantise(&model->exec, &(struct bit_quantise_args){
+                                          .rows = rows,
+                                          .cols = cols,
+                                          .kind = in->norm,
+                                          .norm_eps = in->norm_eps,
+                                          .measure = quantizer->activation_measure,
+                                          .levels = quantizer->levels,
+                                          .eps = quantizer->eps,
+                                          .strength = model->strength,
+                                          .x = in->x,
+                                          .x_dtype = in->x_dtype,
+                                          .q = in->operand,
+                                          .q_dtype = in->operand_dtype,
+                                          .scale = in->scale,
+                                          .mean = in->mean,
+                                          .rstd = in->rstd,
+                                      });
+}
+
+static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
+                         int64_t rows, void *y, enum bit_dtype y_dtype, int accumulate)
+{
+    return bit_matmul(&model->exec, &(struct bit_matmul_args){
+                                        .form = BIT_MATMUL_NT,
+                                        .m = rows,
+                                        .n = linear->rows,
+                                        .k = linear->cols,
+                                        .a = in->operand,
+                                        .b = weight_at(model, linear->offset),
+                                        .ab_dtype = model->plan->operands,
+                                        .c = y,
+                                        .c_dtype = y_dtype,
+                                        .accumulate = accumulate,
+                                    });
+}
+
+static int product_ternary(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, void *y,
+                           enum bit_dtype y_dtype, int accumulate)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    struct bit_bitlinear_args args = {
+        .m = rows,
+        .n = linear->rows,
+        .k = linear->cols,
+        .q = in->operand,
+        .x_scale = in->scale,
+        .segments = model->segments[index],
+        .y = y,
+        .y_dtype = y_dtype,
+        .accumulate = accumulate,
+    };
+
+    args.w = ternary_weight(model, linear, &args.qw_dtype);
+    BIT_ASSERT(args.qw_dtype == in->operand_dtype);
+    return bit_bitlinear(&model->exec, &args);
+}
+
+int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in, int64_t rows, void *y,
+                       enum bit_dtype y_dtype, int accumulate)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    int err = 0;
+
+    if (model->arena->mode != BIT_MODE_16BIT) {
+        err = quantise(model, in, rows, linear->cols);
+        return err < 0 ? err : product_ternary(model, index, in, rows, y, y_dtype, accumulate);
+    }
+    if (in->norm != BIT_NORM_NONE)
+        err = normalise(model, in, rows, linear->cols);
+    return err < 0 ? err : product_16bit(model, linear, in, rows, y, y_dtype, accumulate);
+}
+
+/* ---- backward */
+
+static int gradients_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
+                           int64_t rows, const void *dy)
+{
+    const enum bit_dtype operands = model->plan->operands;
+    int err = bit_matmul(&model->exec, &(struct bit_matmul_args){
+                                           .form = BIT_MATMUL_TN,
+                                           .m = linear->rows,
+                                           .n = linear->cols,
+                                           .k = rows,
+                                           .a = dy,
+                                           .b = in->operand,
+                                           .ab_dtype = operands,
+                                           .c = model->grad + linear->offset,
+                                           .c_dtype = BIT_F32,
+                                           .accumulate = 1,
+                                       });
+    if (err < 0)
+        return err;
+    return bit_matmul(&model->exec, &(struct bit_matmul_args){
+                                        .form = BIT_MATMUL_NN,
+                                        .m = rows,
+                                        .n = linear->cols,
+                                        .k = linear->rows,
+                                        .a = dy,
+                                        .b = weight_at(model, linear->offset),
+                                        .ab_dtype = operands,
+                                        .c = model->arena->dinput,
+                                        .c_dtype = operands,
+                                    });
+}
+
+/* Straight through the rounding: the products of the forward pass, transposed, with the operands it multiplied. */
+static int gradients_ternary(struct bit_model *model, int index, const struct bit_input *in, int64_t rows,
+                             const void *dy)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    const enum bit_dtype operands = model->plan->operands;
+    struct bit_bitlinear_backward_data_args data = {
+        .m = rows,
+        .n = linear->rows,
+        .k = linear->cols,
+        .dy = dy,
+        .dy_dtype = operands,
+        .segments = model->segments[index],
+        .dn = model->arena->dinput,
+        .dn_dtype = operands,
+    };
+    int err = bit_bitlinear_backward_weight(&model->exec, &(struct bit_bitlinear_backward_weight_args){
+                                                              .m = rows,
+                                                              .n = linear->rows,
+                                                              .k = linear->cols,
+                                                              .dy = dy,
+                                                              .dy_dtype = operands,
+                                                              .q = in->operand,
+                                                              .q_dtype = in->operand_dtype,
+                                                              .x_scale = in->scale,
+                                                              .dw = model->grad + linear->offset,
+                                                          });
+    if (err < 0)
+        return err;
+    data.w = ternary_weight(model, linear, &data.w_dtype);
+    return bit_bitlinear_backward_data(&model->exec, &data);
+}
+
+/* dinput holds the gradient behind the norm; take it to the front. */
+static int norm_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+{
+    struct bit_arena *a = model->arena;
+
+    return bit_norm_backward(&model->exec, &(struct bit_norm_backward_args){
+                                               .rows = rows,
+                                               .cols = cols,
+                                               .kind = in->norm,
+                                               .x = in->x,
+                                               .x_dtype = in->x_dtype,
+                                               .mean = in->mean,
+                                               .rstd = in->rstd,
+                                               .dy = a->dinput,
+                                               .dy_dtype = model->plan->operands,
+                                               .dx = in->residual ? (void *)a->dx : a->dinput,
+                                               .dx_dtype = in->residual ? BIT_F32 : model->plan->operands,
+                                               .accumulate = in->residual,
+                                           });
+}
+
+int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    int err;
+
+    if (model->arena->mode == BIT_MODE_16BIT)
+        err = gradients_16bit(model, linear, in, rows, dy);
+    else
+        err = gradients_ternary(model, index, in, rows, dy);
+    if (err < 0 || in->norm == BIT_NORM_NONE)
+        return err;
+    return norm_backward(model, in, rows, linear->cols);
+}

@@ -1,0 +1,18 @@
+/* One linear layer in whichever phase is in force: its input's norm, its quantisation, its products. */
+#ifndef BIT_WORKER_LINEAR_H
+#define BIT_WORKER_LINEAR_H
+
+#include "worker/activations.h"
+#include "worker/model.h"
+
+/** y (rows, N) = linear `index` of norm(in->x); accumulate adds to y (f32: the residual stream). Fills in->operand and
+ * what goes with it. */
+int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in, int64_t rows, void *y,
+                       enum bit_dtype y_dtype, int accumulate);
+/**
+ * From dy (rows, N), in the operands' type: the weight's gradient is added to model->grad, and the input's goes back
+ * through the norm. Where x is the residual stream it is added to arena->dx, otherwise it is in arena->dinput.
+ */
+int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy);
+
+#endif

@@ -1,0 +1,222 @@
+#include "worker/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/tokens.h"
+#include "worker/activations.h"
+#include "worker/block.h"
+#include "worker/clock.h"
+#include "worker/head.h"
+
+/* ---- life */
+
+/* Zero pages, large ones where the system has them. */
+static void *map(int64_t bytes)
+{
+    void *p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, (size_t)bytes, MADV_HUGEPAGE);
+    return p;
+}
+
+static void unmap(void *p, int64_t bytes)
+{
+    if (p != NULL)
+        munmap(p, (size_t)bytes);
+}
+
+static int64_t weight_bytes(const struct bit_plan *plan)
+{
+    return plan->elements * (int64_t)bit_dtype_bytes(plan->operands);
+}
+
+static int create_segments(struct bit_model *model)
+{
+    const struct bit_plan *plan = model->plan;
+
+    model->segments = calloc((size_t)plan->linear_count, sizeof *model->segments);
+    if (model->segments == NULL)
+        return -ENOMEM;
+    for (int i = 0; i < plan->linear_count; i++) {
+        model->segments[i].count = plan->linears[i].segment_count;
+        for (int s = 0; s < plan->linears[i].segment_count; s++) {
+            model->segments[i].rows[s] = plan->linears[i].segment_rows[s];
+            model->segments[i].scale[s] = 1.0f;
+        }
+    }
+    return 0;
+}
+
+int bit_model_create(const struct bit_plan *plan, enum bit_backend backend, struct bit_model **out)
+{
+    struct bit_model *model = calloc(1, sizeof *model);
+    int err;
+
+    if (model == NULL)
+        return bit_fail(-ENOMEM, "model");
+    model->plan = plan;
+    model->weights = map(weight_bytes(plan));
+    model->codes = map(plan->elements);
+    model->grad = map(plan->elements * 4);
+    if (model->weights == NULL || model->codes == NULL || model->grad == NULL || create_segments(model) < 0) {
+        err = bit_fail(-ENOMEM, "weights and gradient of %lld elements", (long long)plan->elements);
+        goto out;
+    }
+    err = bit_exec_init(&model->exec, backend, plan->threads, (size_t)plan->workspace_bytes);
+    if (err < 0)
+        goto out;
+    err = bit_arena_create(plan, &model->arena);
+    if (err < 0)
+        goto out;
+    bit_model_set_phase(model, BIT__PRECISION__SIXTEEN_BIT, 1.0);
+    *out = model;
+    model = NULL;
+out:
+    bit_model_destroy(model);
+    return err;
+}
+
+void bit_model_destroy(struct bit_model *model)
+{
+    if (model == NULL)
+        return;
+    bit_arena_destroy(model->arena);
+    bit_exec_finish(&model->exec);
+    unmap(model->weights, weight_bytes(model->plan));
+    unmap(model->codes, model->plan->elements);
+    unmap(model->grad, model->plan->elements * 4);
+    free(model->segments);
+    free(model);
+}
+
+void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, double strength)
+{
+    enum bit_mode mode = BIT_MODE_16BIT;
+
+    BIT_ASSERT(strength > 0 && strength <= 1);
+    if (precision == BIT__PRECISION__TERNARY)
+        mode = strength == 1 ? BIT_MODE_TERNARY : BIT_MODE_BLENDED;
+    model->precision = precision;
+    model->strength = (float)strength;
+    bit_arena_set_mode(model->arena, model->plan, mode);
+}
+
+/* ---- the passes */
+
+static int check_tokens(const struct bit_plan *plan, const uint16_t *tokens, int64_t instances)
+{
+    int64_t bad = bit_tokens_find_invalid(tokens, (size_t)(instances * plan->context), (uint32_t)plan->vocab);
+
+    if (bad < 0)
+        return 0;
+    return bit_fail(BIT_EDATA, "token %u at position %lld of instance %lld is beyond the vocabulary of %lld",
+                    tokens[bad], (long long)(bad % plan->context), (long long)(bad / plan->context),
+                    (long long)plan->vocab);
+}
+
+/* Embedding and blocks: leaves the stream in arena->x_final. */
+static int forward(struct bit_model *model, const uint16_t *tokens, int64_t instances)
+{
+    struct bit_arena *a = model->arena;
+    const int layers = model->plan->layers;
+    int err = bit_head_embed(model, tokens, instances, a->blocks[0].x_att);
+
+    for (int l = 0; err >= 0 && l < layers; l++)
+        err = bit_block_forward(model, l, instances, l + 1 < layers ? a->blocks[l + 1].x_att : a->x_final);
+    return err;
+}
+
+static void announce(struct bit_model *model, int64_t begin, int64_t end)
+{
+    if (model->grad_ready != NULL && begin < end)
+        model->grad_ready(model->grad_ready_arg, begin, end);
+}
+
+/* From arena->dx behind the last block down to the embedding. */
+static int backward(struct bit_model *model, const uint16_t *tokens, int64_t instances)
+{
+    const struct bit_plan *plan = model->plan;
+    const struct bit_linear *last = &plan->linears[plan->linear_count - 1];
+    int64_t end = last->offset + last->rows * last->cols;
+    int err;
+
+    announce(model, end, plan->elements); /* an untied head's */
+    for (int l = plan->layers - 1; l >= 0; l--) {
+        int64_t begin = plan->linears[l * BIT_SITES].offset;
+
+        err = bit_block_backward(model, l, instances);
+        if (err < 0)
+            return err;
+        announce(model, begin, end);
+        end = begin;
+    }
+    err = bit_head_embed_backward(model, tokens, instances);
+    if (err < 0)
+        return err;
+    announce(model, 0, end);
+    return 0;
+}
+
+int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale,
+                         double *loss_sum, struct bit_model_times *times)
+{
+    double begin_ms = bit_clock_ms(), loss_ms = 0, forward_ms, sum = 0;
+    int err;
+
+    BIT_ASSERT(instances >= 1 && instances <= model->plan->micro_instances && grad_scale > 0);
+    err = check_tokens(model->plan, tokens, instances);
+    if (err < 0)
+        return err;
+    if ((err = forward(model, tokens, instances)) < 0)
+        return err;
+    forward_ms = bit_clock_ms() - begin_ms;
+    if ((err = bit_head_loss_backward(model, tokens, instances, grad_scale, &sum, &loss_ms)) < 0 ||
+        (err = backward(model, tokens, instances)) < 0)
+        return err;
+    *loss_sum = sum;
+    if (times != NULL) {
+        times->forward_ms = forward_ms + loss_ms;
+        times->backward_ms = bit_clock_ms() - begin_ms - times->forward_ms;
+    }
+    return 0;
+}
+
+int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double *loss_sum,
+                       uint64_t *targets)
+{
+    const struct bit_plan *plan = model->plan;
+    double all = 0;
+    int err = check_tokens(plan, tokens, instances);
+
+    for (int64_t i = 0; err >= 0 && i < instances; i += plan->micro_instances) {
+        const uint16_t *at = tokens + i * plan->context;
+        int64_t some = BIT_MIN(plan->micro_instances, instances - i);
+        double sum = 0;
+
+        err = forward(model, at, some);
+        if (err >= 0)
+            err = bit_head_loss(model, at, some, &sum);
+        all += sum;
+    }
+    if (err < 0)
+        return err;
+    *loss_sum = all;
+    *targets = (uint64_t)(instances * (plan->context - 1));
+    return 0;
+}
+
+int bit_model_logits(struct bit_model *model, const uint16_t *tokens, int64_t instances, float *logits)
+{
+    int err = check_tokens(model->plan, tokens, instances);
+
+    BIT_ASSERT(instances >= 1 && instances <= model->plan->micro_instances);
+    if (err >= 0)
+        err = forward(model, tokens, instances);
+    return err < 0 ? err : bit_head_logits(model, instances, logits);
+}
