@@ -1,0 +1,185 @@
+/* Times an operator at its KC_BENCH shapes: median and spread, the cost model's rate, and the ratio to the reference.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "config.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "tests/kcheck/buffers.h"
+
+#define SAMPLES_MAX 200
+#define BUDGET_S    0.6 /* of timed calls for one shape ... */
+#define SAMPLES_MIN 5   /* ... and at least so many */
+#define WARM_CALLS  2
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* The reference is timed by one call, which is warm enough for something a hundred times slower. */
+int kc_time_call(struct kc *k, const void *args)
+{
+    const bool reference = k->exec.backend == BIT_BACKEND_REF;
+    double spent = 0;
+
+    for (int i = 0; !reference && i < WARM_CALLS; i++)
+        if (k->op->run(&k->exec, args) < 0)
+            return -1;
+    while (k->sample_count < (reference ? 1 : SAMPLES_MAX) && (spent < BUDGET_S || k->sample_count < SAMPLES_MIN)) {
+        const double before = now_s();
+        if (k->op->run(&k->exec, args) < 0)
+            return -1;
+        k->samples[k->sample_count] = now_s() - before;
+        spent += k->samples[k->sample_count++];
+    }
+    return 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+struct timing {
+    double median_s, low_s, high_s; /* a tenth of the calls took less than low, a tenth more than high */
+    int samples;
+};
+
+static int time_variant(const struct kc_op *op, const struct kc_options *options, const int64_t *dim,
+                        enum bit_backend backend, struct timing *out)
+{
+    double samples[SAMPLES_MAX];
+    struct kc_tally tally = {0};
+    struct kc k = {.op = op, .dim = dim, .options = options, .tally = &tally, .timing = true, .samples = samples};
+    int err = bit_exec_init(&k.exec, backend, backend == BIT_BACKEND_REF ? 1 : options->threads, 0);
+
+    if (err < 0)
+        return err;
+    err = bit_exec_init(&k.prepare, BIT_BACKEND_CPU, options->threads, 0);
+    if (err < 0)
+        return err;
+    if (options->isa >= 0)
+        k.exec.isa = (enum bit_isa)options->isa;
+    err = op->body(&k, dim);
+    kc_set_finish(&k.set);
+    free(k.workspace);
+    if (err < 0)
+        return err;
+    qsort(samples, (size_t)k.sample_count, sizeof samples[0], by_size);
+    *out = (struct timing){.median_s = samples[k.sample_count / 2],
+                           .low_s = samples[k.sample_count / 10],
+                           .high_s = samples[k.sample_count - 1 - k.sample_count / 10],
+                           .samples = k.sample_count};
+    return 0;
+}
+
+/* The reference at an eighth of the first dimension, scaled up by the cost model: it is linear there. */
+static double reference_s(const struct kc_op *op, const struct kc_options *options, const int64_t *dim)
+{
+    int64_t small[KC_DIMS_MAX];
+    struct kc_cost whole, part;
+    struct timing t;
+
+    memcpy(small, dim, sizeof small);
+    small[0] = BIT_MAX(1, dim[0] / 8);
+    if (time_variant(op, options, small, BIT_BACKEND_REF, &t) < 0)
+        return NAN;
+    op->cost(dim, &whole);
+    op->cost(small, &part);
+    return t.median_s * (whole.flops > 0 ? whole.flops / part.flops : whole.bytes / part.bytes);
+}
+
+static void device_name(char *out, size_t bytes)
+{
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    char line[256];
+
+    snprintf(out, bytes, "unknown");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        const char *value = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || value == NULL)
+            continue;
+        snprintf(out, bytes, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
+        break;
+    }
+    if (f != NULL)
+        fclose(f);
+}
+
+static void print_json(const struct kc_op *op, const int64_t *dim, const struct timing *t, const struct kc_cost *cost,
+                       double reference, const struct bit_exec *exec)
+{
+    char device[128];
+
+    device_name(device, sizeof device);
+    printf("{\"op\":\"%s\",\"shape\":\"", op->name);
+    kc_print_shape(stdout, op, dim);
+    printf("\",\"median_us\":%.2f,\"p10_us\":%.2f,\"p90_us\":%.2f,\"samples\":%d,\"gb_s\":%.3f,\"gflop_s\":%.3f,"
+           "\"ref_ratio\":%.2f,\"isa\":\"%s\",\"threads\":%d,\"device\":\"%s\",\"commit\":\"%s\"}\n",
+           t->median_s * 1e6, t->low_s * 1e6, t->high_s * 1e6, t->samples, cost->bytes / t->median_s * 1e-9,
+           cost->flops / t->median_s * 1e-9, reference / t->median_s, bit_isa_name(exec->isa), exec->threads, device,
+           BIT_COMMIT);
+}
+
+static void print_row(const struct kc_op *op, const int64_t *dim, const struct timing *t, const struct kc_cost *cost,
+                      double reference)
+{
+    const bool compute = cost->flops > 0;
+
+    printf("%-26s %10.1f %6.1f%% %9.1f %-7s %7.1fx  ", op->name, t->median_s * 1e6,
+           (t->high_s - t->low_s) / t->median_s * 100, (compute ? cost->flops : cost->bytes) / t->median_s * 1e-9,
+           compute ? "GFLOP/s" : "GB/s", reference / t->median_s);
+    kc_print_shape(stdout, op, dim);
+    putchar('\n');
+    fflush(stdout);
+}
+
+void kc_bench_heading(const struct kc_options *options)
+{
+    char device[128];
+    struct bit_exec exec;
+
+    if (options->json || bit_exec_init(&exec, BIT_BACKEND_CPU, options->threads, 0) < 0)
+        return;
+    device_name(device, sizeof device);
+    printf("%s, %s, commit %s\n", device, exec.description, BIT_COMMIT);
+    printf("%-26s %10s %7s %17s %8s  %s\n", "operator", "median us", "spread", "rate", "to ref", "shape");
+}
+
+int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
+{
+    struct bit_exec exec;
+    int err = bit_exec_init(&exec, BIT_BACKEND_CPU, options->threads, 0);
+
+    if (options->isa >= 0)
+        exec.isa = (enum bit_isa)options->isa;
+    for (int i = 0; err == 0 && i < op->shape_count; i++) {
+        const int64_t *dim = op->shapes[i].dim;
+        struct timing t;
+        struct kc_cost cost;
+
+        if (!(op->shapes[i].flags & KC_BENCH))
+            continue;
+        err = time_variant(op, options, dim, BIT_BACKEND_CPU, &t);
+        if (err < 0)
+            break;
+        op->cost(dim, &cost);
+        if (options->json)
+            print_json(op, dim, &t, &cost, reference_s(op, options, dim), &exec);
+        else
+            print_row(op, dim, &t, &cost, reference_s(op, options, dim));
+    }
+    if (err < 0)
+        fprintf(stderr, "%s: %s\n", op->name, bit_fail_text());
+    return err;
+}

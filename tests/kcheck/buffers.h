@@ -1,0 +1,58 @@
+/* Buffers of one run of a check body: guarded, filled, compared. */
+#ifndef BIT_TESTS_KCHECK_BUFFERS_H
+#define BIT_TESTS_KCHECK_BUFFERS_H
+
+#include "tests/kcheck/kcheck.h"
+
+enum kc_role { KC_INPUT, KC_OUTPUT };
+
+struct kc_buffer {
+    const char *name;
+    enum kc_type type;
+    enum kc_role role;
+    int64_t count;
+    struct kc_near near;
+    uint8_t *block; /* guard, data, guard */
+    uint8_t *data;
+    uint64_t digest; /* of an input, taken before the call */
+};
+
+struct kc_set {
+    struct kc_buffer buffers[KC_BUFFERS_MAX];
+    int count;
+};
+
+/* One run: where it is, and what it is compared with. */
+struct kc {
+    const struct kc_op *op;
+    const int64_t *dim;
+    const struct kc_options *options;
+    struct kc_tally *tally;
+    struct bit_exec exec;    /* of the variant under test */
+    struct bit_exec prepare; /* for inputs */
+    struct kc_set set;
+    const struct kc_set *want;  /* the reference's run; NULL: this is it */
+    const struct kc_set *again; /* another run of this variant that must have the same bits; NULL: none */
+    void *workspace;            /* allocation behind exec.workspace, with a guard */
+    bool timing;                /* aligned buffers; bench.c calls the operator again and again */
+    double *samples;            /* seconds of each call while timing */
+    int sample_count;
+};
+
+size_t kc_type_bytes(enum kc_type type);
+double kc_value(const struct kc_buffer *b, int64_t i);
+struct kc_buffer *kc_buffer_add(struct kc *k, const char *name, enum kc_type type, int64_t count, enum kc_role role);
+void kc_set_finish(struct kc_set *set);
+/* True if all is well; else false, with the failure printed and counted. */
+bool kc_guards_hold(struct kc *k);
+bool kc_inputs_unchanged(struct kc *k);
+bool kc_outputs_near(struct kc *k);
+bool kc_outputs_same(struct kc *k);
+/* bench.c: the call of a run that is timed. */
+int kc_time_call(struct kc *k, const void *args);
+void kc_inputs_digest(struct kc *k);
+/* Print operator, shape, variant and seed, then the text; count a failure. */
+void kc_complain(struct kc *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void kc_print_shape(FILE *to, const struct kc_op *op, const int64_t *dim);
+
+#endif

@@ -1,0 +1,118 @@
+/* LayerNorm and RMSNorm. */
+#include "kernels/norm.h"
+#include "proto/check.h"
+#include "tests/kcheck/kcheck.h"
+
+/*
+ * Sums of C terms in f32, in any order of vector lanes, are off by at most about sqrt(C) 2^-24 of the sum of magnitudes
+ * (rounding errors are independent), less than 2^-17 for C = 8192; mean and deviation carry that to y, whose values are
+ * of order one. 4e-6 is 2^-18.
+ */
+#define SUM_ERROR 4e-6
+
+static int check_norm(struct kc *k, const int64_t *dim)
+{
+    const int64_t rows = dim[0], cols = dim[1];
+    const struct bit_norm_args args = {
+        .rows = rows,
+        .cols = cols,
+        .kind = (enum bit_norm_kind)dim[2],
+        .eps = 1e-5f,
+        .x = kc_in(k, "x", (enum bit_dtype)dim[3], rows * cols, 3),
+        .x_dtype = (enum bit_dtype)dim[3],
+        .y = kc_out(k, "y", (enum kc_type)dim[4], rows * cols, KC_NEAR(SUM_ERROR, SUM_ERROR)),
+        .y_dtype = (enum bit_dtype)dim[4],
+        .mean = dim[5] ? kc_out(k, "mean", KC_F32, rows, KC_NEAR(SUM_ERROR, 3 * SUM_ERROR)) : NULL,
+        .rstd = dim[5] ? kc_out(k, "rstd", KC_F32, rows, KC_NEAR(SUM_ERROR, 0)) : NULL,
+    };
+    return kc_call(k, &args);
+}
+
+static void cost_norm(const int64_t *dim, struct kc_cost *out)
+{
+    out->bytes = (double)(dim[0] * dim[1]) *
+                 (double)(bit_dtype_bytes((enum bit_dtype)dim[3]) + bit_dtype_bytes((enum bit_dtype)dim[4]));
+    out->flops = 0;
+}
+
+static const struct kc_shape norm_shapes[] = {
+    {KC_QUICK, {0, 256, BIT_NORM_LAYER, BIT_F32, BIT_F32, 1}},
+    {KC_QUICK, {1, 1, BIT_NORM_LAYER, BIT_F32, BIT_F32, 1}},
+    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, 1}},
+    {KC_QUICK, {7, 256, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, 1}},
+    {KC_QUICK, {3, 2047, BIT_NORM_RMS, BIT_F32, BIT_F32, 1}},
+    {KC_QUICK, {3, 2048, BIT_NORM_RMS, BIT_BF16, BIT_F32, 0}},
+    {KC_QUICK, {2, 8192, BIT_NORM_LAYER, BIT_F32, BIT_BF16, 1}},
+    {KC_QUICK, {66, 100, BIT_NORM_RMS, BIT_BF16, BIT_BF16, 1}},
+    {KC_FULL, {515, 1023, BIT_NORM_LAYER, BIT_F32, BIT_F32, 1}},
+    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_BF16, 1}},
+    {KC_BENCH, {2048, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, 1}},
+    {KC_BENCH, {2048, 2048, BIT_NORM_LAYER, BIT_F32, BIT_F32, 1}},
+};
+KC_OP(norm, "rows cols kind x:t y:t statistics", norm_shapes, check_norm, cost_norm, KC_DETERMINISTIC)
+
+static int check_norm_backward(struct kc *k, const int64_t *dim)
+{
+    const int64_t rows = dim[0], cols = dim[1];
+    const enum bit_dtype x_dtype = (enum bit_dtype)dim[3];
+    const struct bit_norm_args forward = {
+        .rows = rows,
+        .cols = cols,
+        .kind = (enum bit_norm_kind)dim[2],
+        .eps = 1e-5f,
+        .x = kc_in(k, "x", x_dtype, rows * cols, 3),
+        .x_dtype = x_dtype,
+        .y = kc_room(k, "y", KC_F32, rows * cols),
+        .y_dtype = BIT_F32,
+        .mean = kc_room(k, "mean", KC_F32, rows),
+        .rstd = kc_room(k, "rstd", KC_F32, rows),
+    };
+    const int in_place = (int)dim[6] == 2;
+    const struct kc_near near = {.rel = SUM_ERROR, .of_max = SUM_ERROR, .row = cols};
+
+    if (bit_norm(kc_prepare_exec(k), &forward) < 0)
+        return -1;
+    void *dx = in_place || dim[6] == 1 ? kc_inout(k, "dx", (enum bit_dtype)dim[5], rows * cols, 1, near)
+                                       : kc_out(k, "dx", (enum kc_type)dim[5], rows * cols, near);
+    const struct bit_norm_backward_args args = {
+        .rows = rows,
+        .cols = cols,
+        .kind = forward.kind,
+        .x = forward.x,
+        .x_dtype = x_dtype,
+        .mean = forward.kind == BIT_NORM_RMS ? NULL : forward.mean,
+        .rstd = forward.rstd,
+        .dy = in_place ? dx : kc_in(k, "dy", (enum bit_dtype)dim[4], rows * cols, 1),
+        .dy_dtype = (enum bit_dtype)dim[4],
+        .dx = dx,
+        .dx_dtype = (enum bit_dtype)dim[5],
+        .accumulate = dim[6] == 1,
+    };
+    return kc_call(k, &args);
+}
+
+static void cost_norm_backward(const int64_t *dim, struct kc_cost *out)
+{
+    const size_t dx_passes = dim[6] == 1 ? 2 : 1;
+
+    out->bytes = (double)(dim[0] * dim[1]) *
+                 (double)(bit_dtype_bytes((enum bit_dtype)dim[3]) + bit_dtype_bytes((enum bit_dtype)dim[4]) +
+                          bit_dtype_bytes((enum bit_dtype)dim[5]) * dx_passes);
+    out->flops = 0;
+}
+
+/* accumulate: 0 overwrites, 1 adds, 2 writes over dy. */
+static const struct kc_shape backward_shapes[] = {
+    {KC_QUICK, {1, 2, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 0}},
+    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1}},
+    {KC_QUICK, {7, 256, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1}},
+    {KC_QUICK, {7, 256, BIT_NORM_RMS, BIT_BF16, BIT_BF16, BIT_BF16, 2}},
+    {KC_QUICK, {3, 2047, BIT_NORM_RMS, BIT_F32, BIT_F32, BIT_F32, 0}},
+    {KC_QUICK, {3, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_F32, BIT_F32, 2}},
+    {KC_QUICK, {2, 8192, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_BF16, 0}},
+    {KC_FULL, {515, 1023, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1}},
+    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1}},
+    {KC_BENCH, {2048, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1}},
+};
+KC_OP(norm_backward, "rows cols kind x:t dy:t dx:t accumulate", backward_shapes, check_norm_backward,
+      cost_norm_backward, KC_DETERMINISTIC)

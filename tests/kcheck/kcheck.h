@@ -1,0 +1,140 @@
+/*
+ * Checks every fast variant of an operator against its reference, and times what it just checked.
+ *
+ * A check body builds one argument struct from buffers that the harness hands out, and calls the operator:
+ *
+ *     static int check_swiglu(struct kc *k, const int64_t *dim)
+ *     {
+ *         const struct bit_swiglu_args args = {
+ *             .rows = dim[0], .cols = dim[1], .dtype = (enum bit_dtype)dim[2],
+ *             .ug = kc_in(k, "ug", (enum bit_dtype)dim[2], dim[0] * dim[1] * 2, 1),
+ *             .y = kc_out(k, "y", (enum bit_dtype)dim[2], dim[0] * dim[1], KC_NEAR(1e-6, 0)),
+ *         };
+ *         return kc_call(k, &args);
+ *     }
+ *     KC_OP(swiglu, "rows cols dtype:t", shapes, check_swiglu, cost_swiglu, KC_DETERMINISTIC)
+ *
+ * The body runs once for the reference and once for each variant (processor level, number of threads). What a buffer
+ * holds depends on the seed and the buffer's name alone. Buffers have guard bytes at both ends and are no better
+ * aligned than their elements; outputs begin poisoned with NaN; inputs must come out as they went in.
+ */
+#ifndef BIT_TESTS_KCHECK_H
+#define BIT_TESTS_KCHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "kernels/exec.h"
+#include "kernels/op.h"
+
+#define KC_DIMS_MAX    10
+#define KC_BUFFERS_MAX 16
+#define KC_OPS_MAX     64
+
+/* Element types of buffers: the operators' own, and what only buffers have. */
+enum kc_type { KC_F32 = BIT_F32, KC_BF16 = BIT_BF16, KC_I8 = BIT_I8, KC_U8, KC_U16, KC_I32, KC_U64, KC_F64 };
+
+/*
+ * How near an output must be: |got - want| <= abs + rel |want| + of_max max |want|, the maximum taken over the
+ * element's row of `row` elements (0: the whole buffer). A bf16 output gets half a unit of its own rounding on top,
+ * since both sides round once (2^-8 |want|). KC_EXACT is equality of bits.
+ */
+struct kc_near {
+    double rel, abs, of_max;
+    int64_t row;
+};
+#define KC_EXACT               ((struct kc_near){0})
+#define KC_NEAR(rel_, abs_)    ((struct kc_near){.rel = (rel_), .abs = (abs_)})
+#define KC_OF_MAX(share, row_) ((struct kc_near){.of_max = (share), .row = (row_)})
+
+struct kc; /* one run of one body */
+
+/** `count` elements drawn from a normal distribution times `scale`, with zeros of both signs and tiny values among
+ * them. dtype f32, bf16 or i8 (rounded and clamped). */
+void *kc_in(struct kc *k, const char *name, enum bit_dtype dtype, int64_t count, double scale);
+/** Whole numbers drawn evenly from [low, high]. */
+void *kc_in_whole(struct kc *k, const char *name, enum kc_type type, int64_t count, int64_t low, int64_t high);
+/** Like kc_in, but the operator may overwrite it, and the result is compared. */
+void *kc_inout(struct kc *k, const char *name, enum bit_dtype dtype, int64_t count, double scale, struct kc_near near);
+/** Poisoned; compared after the call. */
+void *kc_out(struct kc *k, const char *name, enum kc_type type, int64_t count, struct kc_near near);
+/** Like kc_out, but not poisoned: zeros that the operator may add to. */
+void *kc_sum(struct kc *k, const char *name, enum kc_type type, int64_t count, struct kc_near near);
+/** Room that the body fills itself before kc_call; an input from then on. */
+void *kc_room(struct kc *k, const char *name, enum kc_type type, int64_t count);
+/** Where a body computes what it needs as input (a forward pass): the reference, or when timing the fast variant. */
+const struct bit_exec *kc_prepare_exec(struct kc *k);
+/** Workspace bytes that this call of the operator gets, exactly; the default is none. */
+int kc_workspace(struct kc *k, size_t bytes);
+/** Threads of the call: what a workspace function asks for. */
+int kc_threads(const struct kc *k);
+/** Run the variant, check guards and inputs, compare the outputs. 0, or -1 with the failure printed and counted. */
+int kc_call(struct kc *k, const void *args);
+
+struct kc_cost {
+    double bytes; /* that must cross memory once */
+    double flops; /* 0 where memory is all there is */
+};
+
+enum kc_shape_flags {
+    KC_QUICK = 1, /* part of `meson test` */
+    KC_FULL = 2,  /* with --full only: large, or one of many */
+    KC_BENCH = 4, /* timed by --bench; checked with --full */
+};
+struct kc_shape {
+    unsigned flags;
+    int64_t dim[KC_DIMS_MAX];
+};
+
+enum kc_op_flags { KC_DETERMINISTIC = 1 /* the same bits for any number of threads */ };
+struct kc_op {
+    const char *name;
+    const char *dim_names; /* "rows cols dtype:t": names in order, ":t" for one that is a dtype */
+    const struct kc_shape *shapes;
+    int shape_count;
+    int (*body)(struct kc *k, const int64_t *dim);
+    int (*run)(const struct bit_exec *exec, const void *args);
+    void (*cost)(const int64_t *dim, struct kc_cost *out);
+    unsigned flags;
+};
+void kc_register(const struct kc_op *op);
+
+/* In a check file: the operator's entry in kcheck's table. dim_names is a string, shapes an array. */
+#define KC_OP(op_name, names, shape_table, body_, cost_, flags_)                                                       \
+    static int run_##op_name(const struct bit_exec *exec, const void *args)                                            \
+    {                                                                                                                  \
+        return bit_##op_name(exec, args);                                                                              \
+    }                                                                                                                  \
+    __attribute__((constructor)) static void register_##op_name(void)                                                  \
+    {                                                                                                                  \
+        static const struct kc_op op = {                                                                               \
+            #op_name, names,         shape_table, sizeof(shape_table) / sizeof((shape_table)[0]),                      \
+            body_,    run_##op_name, cost_,       flags_};                                                             \
+        kc_register(&op);                                                                                              \
+    }
+
+/* What main.c asks for. */
+struct kc_options {
+    uint64_t seed;
+    unsigned shapes; /* kc_shape_flags that are wanted */
+    int isa;         /* a level, or -1: each that this machine has */
+    int threads;     /* for timing; 0: all cores */
+    bool json;
+    FILE *complain; /* where failures are printed; NULL: nowhere (selftest counts alone) */
+};
+struct kc_tally {
+    long calls, failures;
+};
+/** Check one operator over its shapes: failures are printed and counted. */
+void kc_check_op(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally);
+/** Time one operator over its KC_BENCH shapes. Returns 0, or -1 where a call failed. */
+int kc_bench_op(const struct kc_op *op, const struct kc_options *options);
+void kc_bench_heading(const struct kc_options *options);
+int kc_op_count(void);
+const struct kc_op *kc_op_at(int index);
+/** Planted faults; returns how many went unnoticed, each printed. */
+int kc_selftest(uint64_t seed);
+
+#endif

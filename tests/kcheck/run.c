@@ -1,0 +1,132 @@
+/* One operator over its shapes: the reference once, then every variant against it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "tests/kcheck/buffers.h"
+
+#define WORKSPACE_GUARD 256
+#define WORKSPACE_BYTE  0x5a
+
+const struct bit_exec *kc_prepare_exec(struct kc *k)
+{
+    return &k->prepare;
+}
+
+int kc_threads(const struct kc *k)
+{
+    return k->exec.threads;
+}
+
+int kc_workspace(struct kc *k, size_t bytes)
+{
+    const size_t room = (size_t)bit_round_up((int64_t)bytes + WORKSPACE_GUARD, 64);
+
+    free(k->workspace);
+    k->workspace = aligned_alloc(64, room);
+    BIT_ASSERT(k->workspace != NULL);
+    /* NaN: scratch that is read before it is written shows. */
+    memset(k->workspace, 0xff, bytes);
+    memset((uint8_t *)k->workspace + bytes, WORKSPACE_BYTE, room - bytes);
+    k->exec.workspace = k->workspace;
+    k->exec.workspace_bytes = bytes;
+    k->prepare.workspace = k->workspace;
+    k->prepare.workspace_bytes = bytes;
+    return 0;
+}
+
+static bool workspace_guard_holds(struct kc *k)
+{
+    const uint8_t *guard = (const uint8_t *)k->workspace + k->exec.workspace_bytes;
+
+    for (int i = 0; k->workspace != NULL && i < WORKSPACE_GUARD; i++) {
+        if (guard[i] == WORKSPACE_BYTE)
+            continue;
+        kc_complain(k, "wrote beyond the workspace of %zu bytes", k->exec.workspace_bytes);
+        return false;
+    }
+    return true;
+}
+
+int kc_call(struct kc *k, const void *args)
+{
+    int err;
+
+    k->tally->calls++;
+    if (k->timing)
+        return kc_time_call(k, args);
+    kc_inputs_digest(k);
+    err = k->op->run(&k->exec, args);
+    if (err < 0) {
+        kc_complain(k, "returned %d: %s", err, bit_fail_text());
+        return -1;
+    }
+    bool held = kc_guards_hold(k);
+    held = kc_inputs_unchanged(k) && held;
+    held = workspace_guard_holds(k) && held;
+    if (k->want != NULL)
+        held = kc_outputs_near(k) && held;
+    if (held && k->again != NULL)
+        held = kc_outputs_same(k);
+    return held ? 0 : -1;
+}
+
+static struct kc begin(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally,
+                       const int64_t *dim)
+{
+    struct kc k = {.op = op, .dim = dim, .options = options, .tally = tally};
+
+    BIT_ASSERT(bit_exec_init(&k.exec, BIT_BACKEND_REF, 1, 0) == 0);
+    k.prepare = k.exec;
+    return k;
+}
+
+static int run_body(struct kc *k)
+{
+    int err = k->op->body(k, k->dim);
+
+    free(k->workspace);
+    k->workspace = NULL;
+    return err;
+}
+
+/* One processor level at one shape: one thread against the reference, then three against the one. */
+static void check_level(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally,
+                        const int64_t *dim, const struct kc_set *want, enum bit_isa isa)
+{
+    static const int threads[] = {1, 3};
+    struct kc k[2];
+
+    for (size_t i = 0; i < BIT_COUNT(threads); i++) {
+        k[i] = begin(op, options, tally, dim);
+        k[i].exec.backend = BIT_BACKEND_CPU;
+        k[i].exec.isa = isa;
+        k[i].exec.threads = threads[i];
+        k[i].want = want;
+        k[i].again = i > 0 && op->flags & KC_DETERMINISTIC ? &k[0].set : NULL;
+        run_body(&k[i]);
+    }
+    for (size_t i = 0; i < BIT_COUNT(threads); i++)
+        kc_set_finish(&k[i].set);
+}
+
+static void check_shape(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally,
+                        const int64_t *dim)
+{
+    struct kc reference = begin(op, options, tally, dim);
+
+    if (run_body(&reference) == 0) {
+        for (int isa = BIT_ISA_BASE; isa <= (int)bit_isa_best(); isa++)
+            if (options->isa < 0 || options->isa == isa)
+                check_level(op, options, tally, dim, &reference.set, (enum bit_isa)isa);
+    }
+    kc_set_finish(&reference.set);
+}
+
+void kc_check_op(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally)
+{
+    for (int i = 0; i < op->shape_count; i++)
+        if (op->shapes[i].flags & options->shapes)
+            check_shape(op, options, tally, op->shapes[i].dim);
+}
