@@ -23,17 +23,30 @@ struct bit_step_plan {
     double beta1, beta2;
 };
 
+/** The plan as submitted. */
 void bit_switch_plan_init(struct bit_switch_plan *plan, const Bit__RunSpec *spec);
-/** Everything that step `step` (>= 1) trains with. */
+/**
+ * Everything that step `step` (>= 1) trains with. The ramp and the re-warm-up keep their distance from the switch where
+ * the plan has it, not where the spec had it. A switch planned for a run whose spec has none is sharp, and changes
+ * nothing but the precision.
+ */
 void bit_schedule_at(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step,
                      struct bit_step_plan *out);
 /**
- * OLMo's cosine_with_warmup (olmo/optim.py): t < w: m + (lr - m) t / w, then eta + (lr - eta)(1 + cos(pi (t - w)/(T -
- * w)))/2; after a REWARM switch multiplied as BoltOnWarmupScheduler does: 0 at the switch, linear to the old curve over
- * rewarm_steps.
+ * The learning rate of step t, for peak p, warm-up w, cosine's end T:
+ *     t < w       m + (p - m) t / w                            m = warmup_start p
+ *     t < T       e + (p - e) (1 + cos(pi (t - w) / (T - w))) / 2      e = final p
+ *     else        e
+ * After a REWARM switch behind step s, for s < t < s + r: the straight line from 0 at s to that curve's value at s + r.
+ * Source      allenai/OLMo olmo/optim.py: CosWithWarmup, BoltOnWarmupScheduler
  */
 double bit_schedule_lr(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step);
-/** Strength at `t` steps into the ternary phase (t >= 1): numerics 1.3, 1.6. */
+/**
+ * Quantization strength `t` steps into the ternary phase (t >= 1), with W = ramp_steps and k = ramp_k:
+ *     TANH 2 sigmoid(k t / W) - 1      LINEAR t / W      SIGMOID sigmoid(k (t / W - 1/2))      for t < W; then 1
+ * Source      TANH with k = 5: schneiderkamplab/OLMo olmo/train.py; LINEAR and SIGMOID: huggingface/blog
+ *             1_58_llm_extreme_quantization.md
+ */
 double bit_schedule_strength(const Bit__SwitchSpec *sw, uint64_t t);
 
 #endif

@@ -3,54 +3,49 @@
 #define BIT_PROTO_SPEC_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "proto/bit.pb-c.h"
-#include "proto/limits.h"
-
-/* All problems at once; the first BIT_PROBLEMS_MAX are kept, the rest counted. */
-struct bit_problems {
-    struct bit_problem {
-        char field[128]; /* "phases.switch.ramp_steps"; empty if it is about the whole */
-        char text[256];
-        int line, column; /* from 1; 0 where there is no text */
-    } item[BIT_PROBLEMS_MAX];
-    int count; /* all that were found */
-};
-/** Add one. field may be NULL. */
-void bit_problems_add(struct bit_problems *p, const char *field, int line, int column, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+#include "proto/json.h"
+#include "proto/problems.h"
+#include "proto/text.h"
 
 /**
- * Parse protobuf text format (any message without cycles; for us a RunSpec). Reflection over the descriptor:
- * comments, both quotes with C escapes, adjacent strings, lists, `field { }`, `field: { }`, < >, separators ; and ,.
- * An unknown field names the nearest known one. Finds every problem it can, and goes on after each.
- * Returns 0 with *out (bit_msg_free), or BIT_ESPEC with problems.
+ * Load a spec from a file: as text format if its name ends in .txtpb, .textproto or .prototxt or its bytes are text, as
+ * binary otherwise. A pipe will do. *out is heap, freed by bit_msg_free.
+ * Errors      BIT_ESPEC with problems (text that does not parse, bytes that are no RunSpec, above BIT_SPEC_BYTES_MAX);
+ *             -errno from the file
  */
-int bit_text_parse(const ProtobufCMessageDescriptor *desc, const char *text, size_t bytes, ProtobufCMessage **out,
-                   struct bit_problems *problems);
-/** Print as text format, two-space indent, fields in declaration order. *out is heap, NUL-terminated. Parses back to
- * the same message. */
-int bit_text_print(const ProtobufCMessage *msg, char **out, size_t *bytes);
-/** Print any of our messages as JSON (snake_case names, enums as lower-case strings, 64-bit as numbers, bytes as hex,
- * fixed64 digests as hex strings). *out is heap. */
-int bit_json_print(const ProtobufCMessage *msg, char **out, size_t *bytes);
-
-/** Load a spec from a file: text format if its name ends in .txtpb, .textproto or .prototxt or its bytes are text,
- * binary otherwise. BIT_ESPEC with problems; -errno. */
 int bit_spec_load(const char *path, Bit__RunSpec **out, struct bit_problems *problems);
-/** Apply `key=value` ("schedule.peak_lr=3e-4", "data.train=a.npy" replaces a list, "+=" appends) to a spec in place.
- * BIT_ESPEC with problems. */
+
+/**
+ * Apply one assignment to a spec, in place.
+ *     schedule.peak_lr=3e-4           set; messages on the way are made
+ *     phases.switch.optimizer=reset   enumeration values in any case
+ *     data.train=a.npy                a list becomes this one element, or is replaced by ["a.npy", "b.npy"]
+ *     data.train+=b.npy               a list grows
+ *     eval.set+={name: "books" path: "books.npy"}
+ *     phases.switch=                  nothing behind '=': the field is as if never given
+ * Strings need no quotes; one that begins with a quote is read as text format.
+ * Errors      BIT_ESPEC with problems, -ENOMEM; the spec is then as it was
+ */
 int bit_spec_set(Bit__RunSpec *spec, const char *assignment, struct bit_problems *problems);
 
 /**
- * Fill every absent field from its preset or default, make relative paths absolute against `directory`. In place.
- * An unknown preset is a problem with the nearest name. Normalising twice changes nothing.
+ * Fill what is absent: from the presets, else from the defaults, else from other fields (cosine_steps from steps,
+ * vocab_padded from vocab, the values after the switch from those before it). In place. Normalising twice changes
+ * nothing. Relative paths (data.train, eval.set.path, model.init_from) become absolute against `directory`; with NULL
+ * they stay.
+ * Afterwards everything is set except what has no default, which bit_spec_validate then asks for (data.train, the
+ * model's sizes and the peak learning rate without a preset, at_step of a switch), and what absence means something
+ * for: phases.switch (16-bit throughout), model.init_from (initialise), model.preset, data.tokenizer. Errors BIT_ESPEC
+ * with problems: an unknown preset, with the nearest name; the spec is then as it was. -ENOMEM
  */
 int bit_spec_normalise(Bit__RunSpec *spec, const char *directory, struct bit_problems *problems);
+
 /**
- * Check a normalised spec: pure, no I/O. Ranges, cross-field rules (ranks divide instances, micro divides the rank's
- * share, heads divide width, even head width, switch within steps, ramp fits, context and vocab limits, ...).
+ * Check a normalised spec: pure, no I/O. First that everything is set, then every range, then the rules between fields:
+ * ranks divide the batch and micro-batches a rank's share, heads divide the width, a head's width is even, the switch
+ * and its ramp lie within the steps, a step's tokens and the spec itself fit their messages.
  * Returns 0, or BIT_ESPEC with all problems.
  */
 int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems);
@@ -59,8 +54,11 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems);
 struct bit_preset {
     const char *name;
     const char *summary; /* one line, with the source */
+    const char *text;    /* text format of the RunSpec fields that it sets */
 };
 const struct bit_preset *bit_spec_model_presets(size_t *count);
 const struct bit_preset *bit_spec_quantizer_presets(size_t *count);
+/** What every spec starts from, in the same form. */
+const char *bit_spec_defaults(void);
 
 #endif

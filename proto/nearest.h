@@ -1,0 +1,26 @@
+/* The nearest of some names to a mistyped one, for "did you mean". */
+#ifndef BIT_PROTO_NEAREST_H
+#define BIT_PROTO_NEAREST_H
+
+#include <stddef.h>
+
+#define BIT_NEAREST_WORD_MAX 63 /* longer words have no neighbours */
+
+struct bit_nearest {
+    char word[BIT_NEAREST_WORD_MAX + 1];
+    const char *best; /* borrowed from the offer */
+    unsigned distance;
+};
+
+void bit_nearest_init(struct bit_nearest *n, const char *word, size_t len);
+/**
+ * Offer one name; it must outlive n. The first of equally near ones stays.
+ * Distance: insertions, deletions, substitutions and swaps of neighbours (optimal string alignment), where case and
+ * '-' against '_' count nothing.
+ */
+void bit_nearest_offer(struct bit_nearest *n, const char *name);
+/** The nearest offer, or NULL if none is near enough to be what was meant: at most a third of the letters, at least 1.
+ */
+const char *bit_nearest_name(const struct bit_nearest *n);
+
+#endif
