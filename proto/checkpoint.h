@@ -2,7 +2,7 @@
  * Checkpoints on disk: a folder, complete or absent.
  *
  *     step-00002000/
- *         MANIFEST                   8 bytes "BITMAN01", u32 bytes, u32 CRC-32C, then a Manifest
+ *         MANIFEST                   see manifest.h
  *         model.safetensors          fp32 master weights, true names and shapes
  *         exp_avg.safetensors        Adam's first moment, the same names
  *         exp_avg_sq.safetensors     Adam's second moment
@@ -12,7 +12,7 @@
  * read them. A rank's range is a multiple of BIT_CHECKPOINT_CHUNK, and each chunk has a CRC-32C in the manifest.
  *
  * Writing: into "step-00002000.partial-<epoch>", files synced, MANIFEST synced, folder renamed, parent synced.
- * Source      safetensors' format text (huggingface/safetensors README); tensor names are OLMo's own state dict's.
+ * Source      tensor names and shapes are those of OLMo's own state dict (allenai/OLMo: olmo/model.py)
  */
 #ifndef BIT_PROTO_CHECKPOINT_H
 #define BIT_PROTO_CHECKPOINT_H
@@ -21,6 +21,8 @@
 #include <stdint.h>
 
 #include "proto/bit.pb-c.h"
+#include "proto/manifest.h"
+#include "proto/safetensors.h"
 
 #define BIT_CHECKPOINT_MANIFEST "MANIFEST"
 #define BIT_CHECKPOINT_FILES    3
@@ -40,7 +42,7 @@ struct bit_tensor {
  * The model's tensors in flat order, from a normalised ModelSpec: transformer.wte.weight (vocab_padded, width); for
  * each block att_proj (3 width, width), attn_out (width, width), ff_proj (2 mlp_hidden, width), ff_out (width,
  * mlp_hidden); untied: transformer.ff_out.weight (vocab_padded, width) last. *out is heap, the caller's. Returns their
- * number.
+ * number, or -ENOMEM.
  */
 int bit_checkpoint_tensors(const Bit__ModelSpec *model, struct bit_tensor **out);
 /** Elements of the flat vector. */
@@ -49,41 +51,9 @@ int64_t bit_checkpoint_elements(const struct bit_tensor *tensors, int count);
 int bit_tensor_is_linear(const struct bit_tensor *t);
 
 /**
- * The bytes before the data of each of the three files: u64 length and the JSON, padded with spaces so that the data
- * begins at a multiple of 4096. *out is heap, the caller's. The same model gives the same bytes.
- */
-int bit_safetensors_header(const struct bit_tensor *tensors, int count, uint8_t **out, size_t *bytes);
-
-/* What a header says of one tensor. */
-struct bit_safetensors_entry {
-    char *name;
-    char dtype[8]; /* "F32", "BF16", "F16", ... */
-    int64_t shape[8];
-    int dims;
-    uint64_t begin, end; /* bytes from the start of the data */
-};
-struct bit_safetensors {
-    struct bit_safetensors_entry *entries;
-    size_t count;
-    uint64_t data_offset; /* in the file */
-};
-/**
- * Parse the header of a safetensors file of file_bytes whose first `bytes` bytes are in buf (the whole header).
- * Checks everything control.md 4.4 style: length within the format's 100 MB and the file, known dtypes, shape products
- * without overflow, end - begin == product x size, ranges contiguous without hole or overlap and covering the data.
- * Errors      BIT_ECORRUPT with the tensor's name and the reason; BIT_ELIMIT; -ENOMEM
- */
-int bit_safetensors_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes, struct bit_safetensors *out);
-void bit_safetensors_finish(struct bit_safetensors *s);
-
-/** Write MANIFEST into an open folder (fd), synced. The caller has synced the data files, and renames the folder. */
-int bit_manifest_write(int dir_fd, const Bit__Manifest *manifest);
-/** Read and check the MANIFEST of a folder. *out is the caller's (bit_msg_free). BIT_ECORRUPT names file and offset. */
-int bit_manifest_read(const char *dir, Bit__Manifest **out);
-/**
- * Read every byte of every file and compare with the manifest. Blocking.
+ * Read every byte of every file and compare with the manifest, which is bit_manifest_read's. Blocking.
  * progress (may be NULL) is called with bytes done and in all. Errors: BIT_ECORRUPT names file, chunk and byte offset;
- * -errno.
+ * -errno; -ENOMEM.
  */
 int bit_checkpoint_verify(const char *dir, const Bit__Manifest *manifest,
                           void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/limits.h"
+#include "proto/utf8.h"
 
 static const struct {
     int err;
@@ -86,6 +87,22 @@ int bit_fail_at(const char *file, int line, int err, const char *fmt, ...)
     va_end(args);
     if (len >= 0 && (size_t)len < sizeof note_text)
         snprintf(note_text + len, sizeof note_text - (size_t)len, ": %s", bit_strerror(err));
+    bit_utf8_repair(note_text);
+    return err;
+}
+
+int bit_fail_within(int err, const char *fmt, ...)
+{
+    char inner[BIT_ERR_TEXT_MAX];
+    va_list args;
+
+    memcpy(inner, note_text, sizeof inner);
+    va_start(args, fmt);
+    int len = vsnprintf(note_text, sizeof note_text, fmt, args);
+    va_end(args);
+    if (len >= 0 && (size_t)len < sizeof note_text)
+        snprintf(note_text + len, sizeof note_text - (size_t)len, ": %s", inner);
+    bit_utf8_repair(note_text);
     return err;
 }
 

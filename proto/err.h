@@ -66,7 +66,14 @@ int bit_exit_code(int err);
 #define bit_fail(err, ...) bit_fail_at(__FILE__, __LINE__, (err), __VA_ARGS__)
 int bit_fail_at(const char *file, int line, int err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/** The last note of this thread: "what: why", without place. Empty if none. Borrowed until the next bit_fail. */
+/**
+ * Put before the last note what was being done when it happened, and return err; the place stays the first one.
+ *     return bit_fail_within(err, "restoring '%s'", path);
+ */
+int bit_fail_within(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** The last note of this thread: "what: why", without place. Always UTF-8. Empty if none. Borrowed until the next
+ * bit_fail. */
 const char *bit_fail_text(void);
 /** Where that was: "proto/frame.c:41". Empty if none. */
 const char *bit_fail_place(void);

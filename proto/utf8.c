@@ -1,5 +1,7 @@
 #include "proto/utf8.h"
 
+#include <string.h>
+
 #include "proto/check.h"
 
 size_t bit_utf8_decode(const char *text, size_t bytes, uint32_t *code)
@@ -46,4 +48,18 @@ bool bit_utf8_valid(const char *text, size_t bytes)
             return false;
     }
     return true;
+}
+
+void bit_utf8_repair(char *text)
+{
+    size_t bytes = strlen(text), len;
+    uint32_t code;
+
+    for (size_t at = 0; at < bytes; at += len) {
+        len = bit_utf8_decode(text + at, bytes - at, &code);
+        if (len == 0) {
+            text[at] = '?';
+            len = 1;
+        }
+    }
 }

@@ -55,6 +55,30 @@ TEST(fail_text_is_cut_not_overrun)
     EXPECT_EQ(strlen(bit_fail_text()), BIT_ERR_TEXT_MAX - 1);
 }
 
+TEST(fail_text_is_always_utf8)
+{
+    char big[2 * BIT_ERR_TEXT_MAX] = "";
+
+    bit_fail(-ENOENT, "path '%s'", "a\xff\xc3[ü]");
+    EXPECT_STREQ(bit_fail_text(), "path 'a??[ü]': No such file or directory");
+    for (size_t i = 0; i + 3 < sizeof big; i += 3)
+        memcpy(big + i, "€", 4);
+    bit_fail(-EIO, "%s", big);
+    EXPECT_EQ(strlen(bit_fail_text()), BIT_ERR_TEXT_MAX - 1);
+    EXPECT_STREQ(bit_fail_text() + BIT_ERR_TEXT_MAX - 5, "€?");
+}
+
+TEST(context_goes_before_the_note)
+{
+    char first[96];
+
+    bit_fail(BIT_ECORRUPT, "chunk %d", 7);
+    snprintf(first, sizeof first, "%s", bit_fail_place());
+    EXPECT_EQ(bit_fail_within(BIT_ECORRUPT, "restoring '%s'", "x"), BIT_ECORRUPT);
+    EXPECT_STREQ(bit_fail_text(), "restoring 'x': chunk 7: corrupt data");
+    EXPECT_STREQ(bit_fail_place(), first);
+}
+
 static void *fail_elsewhere(void *arg)
 {
     bit_fail(-EIO, "another thread");

@@ -1,0 +1,34 @@
+/*
+ * The file that makes a folder a checkpoint: what was saved, and a checksum of every byte of it.
+ *
+ *     offset  bytes  little-endian
+ *          0      8  "BITMAN01"
+ *          8      4  bytes of the message
+ *         12      4  CRC-32C of the message
+ *         16         a Manifest
+ */
+#ifndef BIT_PROTO_MANIFEST_H
+#define BIT_PROTO_MANIFEST_H
+
+#include "proto/bit.pb-c.h"
+
+#define BIT_MANIFEST_VERSION 1
+
+/**
+ * Write MANIFEST into an open folder (fd), replacing what is there, and sync both. The caller has synced the data
+ * files, and renames the folder. A MANIFEST that could not be written whole is removed. Errors      -errno;
+ * BIT_ECORRUPT if the manifest does not agree with itself, BIT_EVERSION if its version is not ours
+ */
+int bit_manifest_write(int dir_fd, const Bit__Manifest *manifest);
+
+/**
+ * Read and check the MANIFEST of a folder: its own checksum, and that it lists the three files of a checkpoint with a
+ * checksum for each chunk. *out is the caller's (bit_msg_free).
+ * Errors      BIT_ECORRUPT names file and offset; BIT_EVERSION; -errno (-ENOENT: no checkpoint)
+ */
+int bit_manifest_read(const char *dir, Bit__Manifest **out);
+
+/** The same from the bytes of the file. path is for the error's text. */
+int bit_manifest_parse(const uint8_t *buf, size_t bytes, const char *path, Bit__Manifest **out);
+
+#endif
