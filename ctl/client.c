@@ -1,0 +1,240 @@
+#include "ctl/client.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "ctl/print.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+
+static void default_state_socket(char *out, size_t bytes)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+    if (state && *state)
+        snprintf(out, bytes, "%s/bitd/bitd.sock", state);
+    else
+        snprintf(out, bytes, "%s/.local/state/bitd/bitd.sock", home && *home ? home : "");
+}
+
+/* The places a daemon listens, in order; the first that exists is taken, an explicit one whether it exists or not. */
+static int find_socket(const char *socket, char *out, size_t bytes)
+{
+    const char *env = getenv("BITD_SOCKET"), *runtime = getenv("XDG_RUNTIME_DIR");
+    char text[BIT_PATH_MAX];
+    const char *chosen = socket ? socket : env && *env ? env : NULL;
+
+    if (!chosen && runtime && *runtime) {
+        snprintf(text, sizeof text, "%s/bitd.sock", runtime);
+        if (access(text, F_OK) == 0)
+            chosen = text;
+    }
+    if (!chosen) {
+        default_state_socket(text, sizeof text);
+        if (access(text, F_OK) < 0 && access("/run/bitd/bitd.sock", F_OK) == 0)
+            snprintf(text, sizeof text, "/run/bitd/bitd.sock");
+        chosen = text;
+    }
+    if (strlen(chosen) >= bytes)
+        return bit_fail(-ENAMETOOLONG, "socket path '%s' (a socket's path has at most %zu bytes)", chosen, bytes - 1);
+    strcpy(out, chosen);
+    return 0;
+}
+
+int bit_client_open(struct bit_client *c, const char *socket_path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int err;
+
+    memset(c, 0, sizeof *c);
+    c->fd = -1;
+    err = find_socket(socket_path, c->path, sizeof c->path);
+    if (err < 0)
+        return err;
+    memcpy(addr.sun_path, c->path, sizeof c->path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return bit_fail(-errno, "socket");
+    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0) {
+        err = -errno;
+        close(fd);
+        if (err == -ENOENT || err == -ECONNREFUSED)
+            return bit_fail(BIT_EDAEMON,
+                            "no bitd listens on %s (start one with `bitd`, or name its socket with --socket)", c->path);
+        return bit_fail(err, "connect to %s", c->path);
+    }
+    c->fd = fd;
+    bit_frame_reader_init(&c->reader, BIT_FRAME_BODY_MAX);
+    return 0;
+}
+
+void bit_client_close(struct bit_client *c)
+{
+    if (c->fd < 0)
+        return;
+    close(c->fd);
+    c->fd = -1;
+    bit_frame_reader_finish(&c->reader);
+}
+
+int bit_client_reopen(struct bit_client *c, const char *socket_path, int timeout_s)
+{
+    struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    int err = 0;
+
+    bit_client_close(c);
+    /* Nothing announces that a daemon begins to listen, so it is asked ten times a second. */
+    for (int tries = 0; tries < timeout_s * 10; tries++) {
+        err = bit_client_open(c, socket_path);
+        if (err >= 0)
+            return 0;
+        nanosleep(&pause, NULL);
+    }
+    return err;
+}
+
+int bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
+{
+    uint8_t *frame;
+    size_t bytes, done = 0;
+    int err = bit_msg_encode(type, 0, msg, &frame, &bytes);
+
+    if (err < 0)
+        return err;
+    while (done < bytes) {
+        ssize_t n = send(c->fd, frame + done, bytes - done, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            err = errno == EPIPE || errno == ECONNRESET ? BIT_EDAEMON : -errno;
+            err = bit_fail(err, "bitd hung up while a request was sent");
+            break;
+        }
+        done += (size_t)n;
+    }
+    free(frame);
+    return err;
+}
+
+static int fill(struct bit_client *c, int timeout_ms)
+{
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    uint8_t *room;
+    size_t room_bytes;
+
+    int err = bit_frame_reader_reserve(&c->reader, &room, &room_bytes);
+    if (err < 0)
+        return err;
+    int ready = poll(&p, 1, timeout_ms);
+    if (ready < 0)
+        return -errno;
+    if (ready == 0)
+        return bit_fail(BIT_ETIMEOUT, "bitd did not answer");
+    ssize_t n = read(c->fd, room, room_bytes);
+    if (n < 0)
+        return errno == ECONNRESET ? bit_fail(BIT_EDAEMON, "bitd hung up") : -errno;
+    if (n == 0)
+        return bit_fail(BIT_EDAEMON, "bitd hung up");
+    bit_frame_reader_commit(&c->reader, (size_t)n);
+    return 0;
+}
+
+int bit_client_next(struct bit_client *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg)
+{
+    struct bit_frame frame;
+
+    for (;;) {
+        int got = bit_frame_reader_next(&c->reader, &frame);
+        if (got < 0)
+            return got;
+        if (got > 0) {
+            int err = bit_msg_decode(BIT_CHANNEL_CLIENT_REPLY, frame.type, frame.body, frame.body_bytes, msg);
+            if (err < 0)
+                return err;
+            *type = frame.type;
+            return 0;
+        }
+        int err = fill(c, timeout_ms);
+        if (err < 0)
+            return err;
+    }
+}
+
+int bit_client_failed(struct bit_cli *cli, int err)
+{
+    if (cli->json) {
+        Bit__ErrorReply reply = BIT__ERROR_REPLY__INIT;
+        reply.error = err;
+        reply.exit_code = bit_exit_code(err);
+        reply.text = bit_lend(bit_fail_text());
+        bit_print_json(&reply);
+    } else {
+        const char *text = bit_fail_text();
+        fprintf(stderr, "bitctl: %s\n", *text ? text : bit_strerror(err));
+    }
+    return bit_exit_code(err);
+}
+
+int bit_client_error(struct bit_cli *cli, const Bit__ErrorReply *error)
+{
+    if (cli->json) {
+        bit_print_json(error);
+        return error->exit_code;
+    }
+    fprintf(stderr, "bitctl: %s\n", error->text);
+    for (size_t i = 0; i < error->n_problem; i++) {
+        const Bit__Problem *p = error->problem[i];
+        fprintf(stderr, "  ");
+        if (p->has_line)
+            fprintf(stderr, "%u:%u: ", p->line, p->has_column ? p->column : 1);
+        if (p->field && *p->field)
+            fprintf(stderr, "%s: ", p->field);
+        fprintf(stderr, "%s\n", p->text);
+    }
+    return error->exit_code;
+}
+
+int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply)
+{
+    struct bit_client client;
+    ProtobufCMessage *got = NULL;
+    uint16_t got_type = 0;
+
+    int err = bit_client_open(&client, cli->socket);
+    if (err >= 0)
+        err = bit_client_send(&client, type, msg);
+    if (err >= 0)
+        err = bit_client_next(&client, -1, &got_type, &got);
+    bit_client_close(&client);
+    if (err < 0)
+        return bit_client_failed(cli, err);
+    if (got_type == want) {
+        *(ProtobufCMessage **)reply = got;
+        return 0;
+    }
+    int code = BIT_EXIT_INTERNAL;
+    if (got_type == BIT_MSG_ERROR_REPLY)
+        code = bit_client_error(cli, (Bit__ErrorReply *)got);
+    else
+        fprintf(stderr, "bitctl: bitd answered with %s where %s belongs\n", bit_msg_name(got_type), bit_msg_name(want));
+    bit_msg_free(got);
+    return code;
+}
+
+void bit_request_id(char out[40])
+{
+    uint8_t random[16];
+
+    BIT_ASSERT(getrandom(random, sizeof random, 0) == (ssize_t)sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(out + 2 * i, 3, "%02x", random[i]);
+}

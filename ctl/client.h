@@ -1,0 +1,53 @@
+/* The connection to bitd: one request, one reply or a stream of them. Blocking; a client has nothing else to do. */
+#ifndef BIT_CTL_CLIENT_H
+#define BIT_CTL_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/bit.pb-c.h"
+#include "proto/frame.h"
+#include "proto/msg.h"
+
+/* protobuf-c's strings are char * even in a message that is only read: lend ours to one. */
+static inline char *bit_lend(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+struct bit_client {
+    int fd;
+    char path[108];
+    struct bit_frame_reader reader;
+};
+
+/**
+ * Connect to `socket`, or if it is NULL to $BITD_SOCKET, else $XDG_RUNTIME_DIR/bitd.sock, else bitd.sock in the default
+ * state folder: the first of these that is set or exists. BIT_EDAEMON says what was tried; -EACCES passes through.
+ */
+int bit_client_open(struct bit_client *c, const char *socket);
+void bit_client_close(struct bit_client *c);
+/** The same, tried again until timeout_s has passed: for streams that outlive a daemon. */
+int bit_client_reopen(struct bit_client *c, const char *socket, int timeout_s);
+
+int bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
+/** The next reply. *type, *msg (bit_msg_free). BIT_EDAEMON if the daemon hung up. timeout_ms < 0 waits for ever;
+ * BIT_ETIMEOUT. */
+int bit_client_next(struct bit_client *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg);
+
+/**
+ * Send a request and take its one reply, which must be of type `want`. An ErrorReply is printed (as JSON with
+ * cli->json) and becomes its exit code. Returns 0 with *reply, or the exit code (> 0) with everything said that there
+ * is to say.
+ */
+struct bit_cli;
+int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply);
+/** Print an ErrorReply and return its exit code. */
+int bit_client_error(struct bit_cli *cli, const Bit__ErrorReply *error);
+/** Print what bit_fail noted, and return its exit code. */
+int bit_client_failed(struct bit_cli *cli, int err);
+
+/** A request id: unique for this call of the program, so that a retry after a lost reply is applied once. */
+void bit_request_id(char out[40]);
+
+#endif

@@ -1,0 +1,43 @@
+#include "ctl/mutate.h"
+
+extern const struct bit_command bit_cmd_cancel;
+
+enum { OPT_NOW, OPT_NO_WAIT };
+static const struct bit_option options[] = {
+    {"now", 0, NULL, "Kill the workers at once; what came after the last checkpoint is lost."},
+    {"no-wait", 0, NULL, "Return once bitd has taken the order, not once it is done."},
+    {0},
+};
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.command = &bit_cmd_cancel, .cli = cli};
+    Bit__CancelRequest ask = BIT__CANCEL_REQUEST__INIT;
+    char id[40];
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        if (got == OPT_NOW)
+            ask.has_now = ask.now = true;
+        else
+            ask.has_no_wait = ask.no_wait = true;
+    int code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    bit_request_id(id);
+    ask.run = argv[o.rest];
+    ask.request_id = id;
+    return bit_mutate(cli, BIT_MSG_CANCEL_REQUEST, &ask);
+}
+
+const struct bit_command bit_cmd_cancel = {
+    .name = "cancel",
+    .summary = "end a run for good",
+    .synopsis = "RUN [--now] [--no-wait]",
+    .description = "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints "
+                   "stay. With --now\n"
+                   "nothing is written. `bitctl wait` on a cancelled run ends with 103.",
+    .options = options,
+    .examples = "$ bitctl cancel @last",
+    .run = run,
+};

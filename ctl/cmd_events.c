@@ -1,0 +1,81 @@
+#include <stdio.h>
+
+#include "ctl/command.h"
+#include "ctl/print.h"
+#include "ctl/stream.h"
+
+extern const struct bit_command bit_cmd_events;
+
+enum { OPT_FOLLOW, OPT_STEPS, OPT_AFTER };
+static const struct bit_option options[] = {
+    {"follow", 'f', NULL, "Go on with what happens from now on, until the run ends."},
+    {"steps", 's', NULL, "Also every step's report."},
+    {"after", 0, "EVENT", "Only what came after this event's number."},
+    {0},
+};
+
+struct state {
+    struct bit_cli *cli;
+    Bit__EventsRequest ask;
+};
+
+static int ask(void *arg, struct bit_client *client)
+{
+    struct state *s = arg;
+    return bit_client_send(client, BIT_MSG_EVENTS_REQUEST, &s->ask);
+}
+
+static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
+{
+    struct state *s = arg;
+
+    if (type != BIT_MSG_EVENT_REPLY)
+        return;
+    const Bit__JournalRecord *record = ((const Bit__EventReply *)msg)->record;
+    s->ask.has_after = true;
+    s->ask.after = record->seq;
+    if (s->cli->json)
+        bit_print_json(record);
+    else
+        bit_print_record(stdout, record);
+    fflush(stdout);
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.command = &bit_cmd_events, .cli = cli};
+    struct state s = {.cli = cli, .ask = BIT__EVENTS_REQUEST__INIT};
+    unsigned long long after;
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
+        if (got == OPT_FOLLOW) {
+            s.ask.has_follow = s.ask.follow = true;
+        } else if (got == OPT_STEPS) {
+            s.ask.has_steps = s.ask.steps = true;
+        } else {
+            if (!bit_parse_u64(o.value, &after))
+                return bit_usage(&bit_cmd_events, "--after takes an event's number, not '%s'", o.value);
+            s.ask.has_after = true;
+            s.ask.after = after;
+        }
+    }
+    int code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    s.ask.run = argv[o.rest];
+    return bit_stream(cli, s.ask.follow, ask, take, &s);
+}
+
+const struct bit_command bit_cmd_events = {
+    .name = "events",
+    .summary = "print a run's journal: launches, switches, checkpoints, faults",
+    .synopsis = "RUN [--follow] [--steps] [--after=EVENT]",
+    .description = "Prints what the journal has of a run, oldest first. The journal is the daemon's truth: what it "
+                   "does not have did not\n"
+                   "happen. With --follow it goes on, and survives a restart of the daemon.",
+    .options = options,
+    .examples = "$ bitctl events @last\n"
+                "$ bitctl events @last --steps --json | jq -r 'select(.step) | [.step.step, .step.loss] | @tsv'",
+    .run = run,
+};

@@ -1,0 +1,83 @@
+#include <stdio.h>
+
+#include "ctl/command.h"
+#include "ctl/stream.h"
+
+extern const struct bit_command bit_cmd_log;
+
+enum { OPT_FOLLOW, OPT_TAIL, OPT_ATTEMPT };
+static const struct bit_option options[] = {
+    {"follow", 'f', NULL, "Go on with what is written from now on, until the run ends."},
+    {"tail", 'n', "LINES", "Only the last lines."},
+    {"attempt", 0, "N", "Of the Nth launch of the workers; default: the newest."},
+    {0},
+};
+
+struct state {
+    Bit__LogRequest ask;
+    bool came; /* something has: after a reconnect only what is new is wanted */
+};
+
+static int ask(void *arg, struct bit_client *client)
+{
+    struct state *s = arg;
+
+    if (s->came) {
+        s->ask.has_tail_lines = true;
+        s->ask.tail_lines = 0;
+    }
+    return bit_client_send(client, BIT_MSG_LOG_REQUEST, &s->ask);
+}
+
+static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
+{
+    struct state *s = arg;
+
+    if (type != BIT_MSG_LOG_REPLY)
+        return;
+    const Bit__LogReply *log = (const Bit__LogReply *)msg;
+    s->came = true;
+    fwrite(log->text.data, 1, log->text.len, stdout);
+    fflush(stdout);
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.command = &bit_cmd_log, .cli = cli};
+    struct state s = {.ask = BIT__LOG_REQUEST__INIT};
+    unsigned long long n;
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
+        if (got == OPT_FOLLOW) {
+            s.ask.has_follow = s.ask.follow = true;
+            continue;
+        }
+        if (!bit_parse_u64(o.value, &n) || (got == OPT_ATTEMPT && n > UINT32_MAX))
+            return bit_usage(&bit_cmd_log, "--%s takes a number, not '%s'", options[got].name, o.value);
+        if (got == OPT_TAIL) {
+            s.ask.has_tail_lines = true;
+            s.ask.tail_lines = n;
+        } else {
+            s.ask.has_attempt = true;
+            s.ask.attempt = (uint32_t)n;
+        }
+    }
+    int code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    s.ask.run = argv[o.rest];
+    return bit_stream(cli, s.ask.follow, ask, take, &s);
+}
+
+const struct bit_command bit_cmd_log = {
+    .name = "log",
+    .summary = "print what the workers wrote",
+    .synopsis = "RUN [--follow] [--tail=LINES] [--attempt=N]",
+    .description = "Prints the workers' log of the newest launch, or of the Nth. Works for ended runs too; without "
+                   "--follow it never\n"
+                   "blocks.",
+    .options = options,
+    .examples = "$ bitctl log @last -f\n$ bitctl log r7 --attempt 1 -n 50",
+    .run = run,
+};

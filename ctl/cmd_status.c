@@ -1,0 +1,59 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "ctl/command.h"
+#include "ctl/curve.h"
+#include "ctl/print.h"
+#include "ctl/status.h"
+#include "proto/err.h"
+
+extern const struct bit_command bit_cmd_status;
+
+enum { OPT_CURVE };
+static const struct bit_option options[] = {
+    {"curve", 0, NULL, "Also draw the loss curve."},
+    {0},
+};
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.command = &bit_cmd_status, .cli = cli};
+    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
+    Bit__RunStatus *status = NULL;
+    int got, columns, rows;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        ask.has_points = true;
+    int code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    bit_terminal_size(&columns, &rows);
+    if (ask.has_points)
+        ask.points = 4 * (uint32_t)columns;
+    ask.run = argv[o.rest];
+    code = bit_client_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
+    if (code)
+        return code;
+    if (cli->json)
+        bit_print_json(status);
+    else if (cli->quiet)
+        printf("%s\n", bit_text_state(status->state));
+    else
+        bit_status_print(stdout, status, columns, 12);
+    bit_msg_free(status);
+    return 0;
+}
+
+const struct bit_command bit_cmd_status = {
+    .name = "status",
+    .summary = "show one run: state, step, phase, loss, speed",
+    .synopsis = "RUN [--curve]",
+    .description = "Shows where a run is: its state and why, step, phase and strength, loss and gradient norm, the "
+                   "time a step takes\n"
+                   "and where it goes, the zeros and flips of the ternary codes, the newest checkpoint and the switch. "
+                   "It asks the\n"
+                   "daemon's memory, never the workers: training does not feel it.",
+    .options = options,
+    .examples = "$ bitctl status @last\n$ bitctl status @last --json | jq .last.loss\n$ bitctl status @last --curve",
+    .run = run,
+};

@@ -1,0 +1,90 @@
+#include "ctl/mutate.h"
+#include "proto/err.h"
+
+extern const struct bit_command bit_cmd_switch;
+
+enum { OPT_AT, OPT_NOW, OPT_RESET, OPT_KEEP, OPT_CANCEL };
+static const struct bit_option options[] = {
+    {"at", 0, "STEP", "The last 16-bit step; STEP + 1 is the first ternary one."},
+    {"now", 0, NULL, "At the earliest step that no worker has been promised otherwise."},
+    {"reset-optimizer", 0, NULL, "Zero Adam's moments and its step count at the switch."},
+    {"keep-optimizer", 0, NULL, "Carry Adam's moments over."},
+    {"cancel", 0, NULL, "No switch: the run stays in 16-bit."},
+    {0},
+};
+
+static int set_optimizer(Bit__SwitchRequest *ask, Bit__OptimizerAtSwitch optimizer)
+{
+    if (ask->has_optimizer && ask->optimizer != optimizer)
+        return bit_usage(&bit_cmd_switch, "--reset-optimizer and --keep-optimizer exclude each other");
+    ask->has_optimizer = true;
+    ask->optimizer = optimizer;
+    return 0;
+}
+
+static int take_option(Bit__SwitchRequest *ask, int option, const char *value)
+{
+    unsigned long long step;
+
+    switch (option) {
+    case OPT_AT:
+        if (!bit_parse_u64(value, &step))
+            return bit_usage(&bit_cmd_switch, "--at takes a step, not '%s'", value);
+        ask->has_at_step = true;
+        ask->at_step = step;
+        return 0;
+    case OPT_NOW:
+        ask->has_now = ask->now = true;
+        return 0;
+    case OPT_CANCEL:
+        ask->has_cancel = ask->cancel = true;
+        return 0;
+    case OPT_RESET:
+        return set_optimizer(ask, BIT__OPTIMIZER_AT_SWITCH__RESET);
+    default:
+        return set_optimizer(ask, BIT__OPTIMIZER_AT_SWITCH__KEEP);
+    }
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.command = &bit_cmd_switch, .cli = cli};
+    Bit__SwitchRequest ask = BIT__SWITCH_REQUEST__INIT;
+    char id[40];
+    int got, code = 0;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
+        code = take_option(&ask, got, o.value);
+    if (code)
+        return code;
+    code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    if (ask.has_at_step + ask.now + ask.cancel > 1)
+        return bit_usage(&bit_cmd_switch, "--at, --now and --cancel exclude each other");
+    if (!ask.has_at_step && !ask.now && !ask.cancel && !ask.has_optimizer)
+        return bit_usage(&bit_cmd_switch, "say --at STEP, --now, --cancel, or what to do with the optimizer");
+    bit_request_id(id);
+    ask.run = argv[o.rest];
+    ask.request_id = id;
+    return bit_mutate(cli, BIT_MSG_SWITCH_REQUEST, &ask);
+}
+
+const struct bit_command bit_cmd_switch = {
+    .name = "switch",
+    .summary = "move the switch to 1.58 bits while the run runs",
+    .synopsis = "RUN --at STEP | --now | --cancel [--reset-optimizer | --keep-optimizer]",
+    .description =
+        "Moves the step at which the run goes from 16-bit to ternary, or what happens to the optimizer there, without "
+        "a\n"
+        "restart. The change is journalled before this returns, and every rank takes the switch at the same step "
+        "boundary\n"
+        "or none does. A step that workers have been promised in 16-bit can no longer be moved before: the error names "
+        "the\n"
+        "earliest possible one. Learning rate and ramp follow the specification from wherever the switch ends up.",
+    .options = options,
+    .examples = "$ bitctl switch @last --at 4000\n"
+                "$ bitctl switch @last --at 6000 --reset-optimizer\n"
+                "$ bitctl switch @last --now",
+    .run = run,
+};

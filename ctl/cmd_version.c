@@ -1,0 +1,59 @@
+#include <stdio.h>
+
+#include "config.h"
+#include "ctl/command.h"
+#include "ctl/print.h"
+#include "proto/limits.h"
+
+extern const struct bit_command bit_cmd_version;
+static const struct bit_option options[] = {{0}};
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.command = &bit_cmd_version, .cli = cli};
+    Bit__VersionRequest ask = BIT__VERSION_REQUEST__INIT;
+    Bit__VersionReply *reply = NULL;
+    struct bit_client client;
+    char rss[BIT_TEXT];
+
+    int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 0);
+    if (code >= 0)
+        return code;
+    if (!cli->json)
+        printf("bitctl %s (%s), protocol %d\n", BIT_VERSION, BIT_COMMIT, BIT_PROTOCOL_VERSION);
+    /* A client without a daemon still has a version. */
+    if (bit_client_open(&client, cli->socket) < 0) {
+        if (cli->json) {
+            Bit__VersionReply own = BIT__VERSION_REPLY__INIT;
+            own.version = bit_lend(BIT_VERSION);
+            own.commit = bit_lend(BIT_COMMIT);
+            own.protocol = BIT_PROTOCOL_VERSION;
+            own.state_dir = bit_lend("");
+            bit_print_json(&own);
+        } else {
+            printf("bitd   not running\n");
+        }
+        return 0;
+    }
+    bit_client_close(&client);
+    code = bit_client_ask(cli, BIT_MSG_VERSION_REQUEST, &ask, BIT_MSG_VERSION_REPLY, &reply);
+    if (code)
+        return code;
+    if (cli->json)
+        bit_print_json(reply);
+    else
+        printf("bitd   %s (%s), protocol %u, pid %u, %s resident, state in %s\n", reply->version, reply->commit,
+               reply->protocol, reply->pid, bit_text_bytes((double)reply->rss_bytes, rss), reply->state_dir);
+    bit_msg_free(reply);
+    return 0;
+}
+
+const struct bit_command bit_cmd_version = {
+    .name = "version",
+    .summary = "versions of bitctl and of the daemon",
+    .synopsis = "",
+    .description = "Prints bitctl's version and commit, and the daemon's with its process, memory and state folder.",
+    .options = options,
+    .examples = NULL,
+    .run = run,
+};

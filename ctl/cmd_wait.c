@@ -1,0 +1,129 @@
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "ctl/print.h"
+#include "ctl/stream.h"
+#include "proto/err.h"
+
+extern const struct bit_command bit_cmd_wait;
+
+enum { OPT_FOR, OPT_TIMEOUT };
+static const struct bit_option options[] = {
+    {"for", 0, "WHAT",
+     "state=NAME, step=N, phase=16bit|ternary or checkpoint=N (a durable one at or after step N); default: the end."},
+    {"timeout", 't', "SECONDS", "Give up after so long, with exit code 101."},
+    {0},
+};
+
+struct state {
+    struct bit_cli *cli;
+    Bit__WaitRequest ask;
+    int exit_code;
+};
+
+static int ask(void *arg, struct bit_client *client)
+{
+    struct state *s = arg;
+    return bit_client_send(client, BIT_MSG_WAIT_REQUEST, &s->ask);
+}
+
+static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
+{
+    struct state *s = arg;
+
+    if (type != BIT_MSG_WAIT_REPLY)
+        return;
+    const Bit__RunStatus *status = ((const Bit__WaitReply *)msg)->status;
+    s->exit_code = status->has_exit_code ? status->exit_code : BIT_EXIT_OK;
+    if (s->cli->json)
+        bit_print_json(status);
+    else if (!s->cli->quiet)
+        printf("%s: %s%s%s\n", status->run, bit_text_state(status->state),
+               status->reason && *status->reason ? ": " : "", status->reason ? status->reason : "");
+}
+
+static int take_state(Bit__WaitRequest *ask, const char *name)
+{
+    for (int s = BIT__RUN_STATE__QUEUED; s <= BIT__RUN_STATE__FAILED; s++)
+        if (strcmp(name, bit_text_state((Bit__RunState)s)) == 0) {
+            ask->has_state = true;
+            ask->state = (Bit__RunState)s;
+            return 0;
+        }
+    return bit_usage(&bit_cmd_wait, "there is no state '%s'", name);
+}
+
+static int take_for(Bit__WaitRequest *ask, const char *what)
+{
+    unsigned long long n;
+
+    if (strncmp(what, "state=", 6) == 0)
+        return take_state(ask, what + 6);
+    if (strcmp(what, "phase=ternary") == 0 || strcmp(what, "phase=16bit") == 0) {
+        ask->has_precision = true;
+        ask->precision = what[6] == 't' ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT;
+        return 0;
+    }
+    if (strncmp(what, "step=", 5) == 0 && bit_parse_u64(what + 5, &n)) {
+        ask->has_step = true;
+        ask->step = n;
+        return 0;
+    }
+    if (strncmp(what, "checkpoint=", 11) == 0 && bit_parse_u64(what + 11, &n)) {
+        ask->has_checkpoint = true;
+        ask->checkpoint = n;
+        return 0;
+    }
+    return bit_usage(&bit_cmd_wait, "--for takes state=, step=, phase= or checkpoint=, not '%s'", what);
+}
+
+/* Only _exit may follow a signal that came in the middle of anything. */
+static void on_alarm(int sig)
+{
+    (void)sig;
+    _exit(BIT_EXIT_UNFINISHED);
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.command = &bit_cmd_wait, .cli = cli};
+    struct state s = {.cli = cli, .ask = BIT__WAIT_REQUEST__INIT};
+    unsigned long long timeout = 0;
+    int got, code = 0;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0) {
+        if (got == OPT_FOR)
+            code = take_for(&s.ask, o.value);
+        else if (!bit_parse_u64(o.value, &timeout) || timeout == 0 || timeout > 31536000)
+            code = bit_usage(&bit_cmd_wait, "--timeout takes seconds, not '%s'", o.value);
+    }
+    if (code)
+        return code;
+    code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    if (timeout) {
+        signal(SIGALRM, on_alarm);
+        alarm((unsigned)timeout);
+    }
+    s.ask.run = argv[o.rest];
+    code = bit_stream(cli, true, ask, take, &s);
+    return code ? code : s.exit_code;
+}
+
+const struct bit_command bit_cmd_wait = {
+    .name = "wait",
+    .summary = "wait for a run's end, a step, a phase or a checkpoint",
+    .synopsis = "RUN [--for=WHAT] [--timeout=SECONDS]",
+    .description = "Waits until the run has ended, or until what --for names has happened, and survives a restart of "
+                   "the daemon. At the\n"
+                   "end the exit code tells how: 0 completed, 100 failed, 103 cancelled, 104 stopped by a rule. If the "
+                   "run ends before\n"
+                   "what was waited for, it returns with the end's code, or 101 if the run completed without it.",
+    .options = options,
+    .examples = "$ bitctl wait @last && echo trained\n$ bitctl wait @last --for phase=ternary --timeout 3600",
+    .run = run,
+};

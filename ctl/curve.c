@@ -1,0 +1,137 @@
+#include "ctl/curve.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/check.h"
+
+/* A braille character is 2 dots wide and 4 high; bit of the dot at (x, y) in U+2800's block. */
+static const uint8_t dot_bit[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
+
+struct canvas {
+    int columns, rows;
+    uint8_t *cell; /* columns x rows */
+};
+
+static void dot(struct canvas *c, int x, int y)
+{
+    if (x >= 0 && y >= 0 && x < 2 * c->columns && y < 4 * c->rows)
+        c->cell[(y / 4) * c->columns + x / 2] |= dot_bit[y % 4][x % 2];
+}
+
+static void range(const struct bit_curve_point *p, size_t count, double *low, double *high)
+{
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(p[i].loss))
+            continue;
+        *low = BIT_MIN(*low, p[i].loss);
+        *high = BIT_MAX(*high, p[i].loss);
+    }
+    if (*low > *high) {
+        *low = 0;
+        *high = 1;
+    }
+    double pad = BIT_MAX(0.02 * (*high - *low), 1e-6);
+    *low -= pad;
+    *high += pad;
+}
+
+static int column_of(uint64_t step, uint64_t first, uint64_t last, int width)
+{
+    return last > first ? (int)((double)(step - first) / (double)(last - first) * (width - 1) + 0.5) : 0;
+}
+
+static int row_of(double loss, double low, double high, int height)
+{
+    return (int)((high - loss) / (high - low) * (height - 1) + 0.5);
+}
+
+static void plot(struct canvas *c, const struct bit_curve_point *p, size_t count, double low, double high)
+{
+    int width = 2 * c->columns, height = 4 * c->rows, last_x = -1, last_y = -1;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(p[i].loss)) {
+            last_x = -1;
+            continue;
+        }
+        int x = column_of(p[i].step, p[0].step, p[count - 1].step, width);
+        int y = row_of(p[i].loss, low, high, height);
+        /* Join neighbours by a vertical run in the new column, so that a spike is seen whole. */
+        if (last_x >= 0 && x - last_x <= 2)
+            for (int v = BIT_MIN(last_y, y); v <= BIT_MAX(last_y, y); v++)
+                dot(c, x, v);
+        dot(c, x, y);
+        last_x = x;
+        last_y = y;
+    }
+}
+
+static void print_braille(FILE *f, uint8_t bits)
+{
+    char utf8[4] = {(char)0xe2, (char)(0xa0 | (bits >> 6)), (char)(0x80 | (bits & 0x3f)), 0};
+
+    fputs(bits ? utf8 : " ", f);
+}
+
+static void print_row(FILE *f, const struct canvas *c, int row, double low, double high, int mark)
+{
+    double top = high - (high - low) * row / BIT_MAX(1, c->rows - 1);
+
+    if (row % 4 == 0 || row == c->rows - 1)
+        fprintf(f, "%8.3f \xe2\x94\xa4", top);
+    else
+        fprintf(f, "%8s \xe2\x94\x82", "");
+    for (int col = 0; col < c->columns; col++) {
+        uint8_t bits = c->cell[row * c->columns + col];
+        if (col == mark && !bits)
+            fputs("\xe2\x94\x8a", f); /* dashed vertical line */
+        else
+            print_braille(f, bits);
+    }
+    fputc('\n', f);
+}
+
+static void print_axis(FILE *f, const struct bit_curve_point *p, size_t count, int columns, int mark, uint64_t after)
+{
+    char right[32], label[64];
+
+    fprintf(f, "%8s \xe2\x94\x94", "");
+    for (int i = 0; i < columns; i++)
+        fputs(i == mark ? "\xe2\x94\xb4" : "\xe2\x94\x80", f);
+    int n = snprintf(right, sizeof right, "%" PRIu64, p[count - 1].step);
+    fprintf(f, "\n%10s%-*" PRIu64 "%s\n", "", BIT_MAX(1, columns - n), p[0].step, right);
+    if (mark < 0)
+        return;
+    snprintf(label, sizeof label, "switch to 1.58-bit after step %" PRIu64, after);
+    int at = BIT_MAX(0, BIT_MIN(mark, columns - (int)strlen(label)));
+    fprintf(f, "%10s%*s%s\n", "", at, "", label);
+}
+
+void bit_curve_draw(FILE *f, const struct bit_curve_point *points, size_t count, uint64_t switch_after, int columns,
+                    int rows)
+{
+    double low, high;
+    int mark = -1;
+
+    if (count == 0)
+        return;
+    columns = BIT_MAX(columns, 16);
+    rows = BIT_MAX(rows, 4);
+    struct canvas c = {.columns = columns, .rows = rows, .cell = calloc((size_t)columns * (size_t)rows, 1)};
+    if (!c.cell)
+        return;
+    range(points, count, &low, &high);
+    plot(&c, points, count, low, high);
+    if (switch_after >= points[0].step && switch_after <= points[count - 1].step)
+        mark = column_of(switch_after, points[0].step, points[count - 1].step, 2 * columns) / 2;
+    for (int row = 0; row < rows; row++)
+        print_row(f, &c, row, low, high, mark);
+    print_axis(f, points, count, columns, mark, switch_after);
+    free(c.cell);
+}

@@ -1,0 +1,11 @@
+/* What `submit --dry-run` says. */
+#ifndef BIT_CTL_DRY_RUN_H
+#define BIT_CTL_DRY_RUN_H
+
+#include <stdio.h>
+
+#include "proto/bit.pb-c.h"
+
+void bit_dry_run_print(FILE *f, const Bit__DryRunReply *dry);
+
+#endif

@@ -1,0 +1,213 @@
+#include "ctl/follow.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/history.h"
+#include "ctl/print.h"
+#include "proto/err.h"
+
+#define REOPEN_S       120 /* a daemon that restarts is waited for so long */
+#define QUIET_LINE_S   5   /* between progress lines where there is no terminal */
+#define PROGRESS_WIDTH 24
+
+struct follow {
+    struct bit_cli *cli;
+    const char *run;
+    struct bit_client client;
+    struct bit_history history;
+    uint64_t last_seq;
+    uint64_t steps; /* of the whole run */
+    char *directory;
+    bool terminal, drawn;
+    double line_at;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
+{
+    (void)sig;
+    interrupted = 1;
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void clear_line(struct follow *w)
+{
+    if (w->drawn)
+        fprintf(stderr, "\r\033[K");
+    w->drawn = false;
+}
+
+static void draw_progress(struct follow *w, const Bit__StepReport *s)
+{
+    char bar[PROGRESS_WIDTH + 3], rate[BIT_TEXT], left[BIT_TEXT];
+    const struct bit_phase_tally *t = &w->history.phase[s->precision == BIT__PRECISION__TERNARY];
+    double now = now_s();
+
+    if (w->cli->json || w->cli->quiet || (!w->terminal && now - w->line_at < QUIET_LINE_S && s->step != w->steps))
+        return;
+    w->line_at = now;
+    bit_text_progress(s->step, w->steps, PROGRESS_WIDTH, bar);
+    bit_text_count((double)s->tokens / s->ms * 1000, rate);
+    bit_text_duration((double)(w->steps - s->step) * t->ms / (double)t->steps / 1000, left);
+    clear_line(w);
+    fprintf(stderr, "%s %" PRIu64 "/%" PRIu64 "  %s  loss %.4f  lr %.2e  %s tokens/s  %s left", bar, s->step, w->steps,
+            bit_text_precision(s->precision), s->loss, s->lr, rate, left);
+    if (w->terminal) {
+        w->drawn = true;
+        fflush(stderr);
+    } else {
+        fputc('\n', stderr);
+    }
+}
+
+static int ended(Bit__RunState state)
+{
+    return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
+}
+
+static int take_record(struct follow *w, const Bit__EventReply *reply)
+{
+    const Bit__JournalRecord *r = reply->record;
+    int err = bit_history_add(&w->history, r);
+
+    if (err < 0)
+        return err;
+    w->last_seq = r->seq;
+    if (w->cli->json) {
+        bit_print_json(r);
+    } else if (r->what_case == BIT__JOURNAL_RECORD__WHAT_STEP) {
+        draw_progress(w, r->step);
+    } else if (!w->cli->quiet) {
+        clear_line(w);
+        bit_print_record(stderr, r);
+    }
+    return 0;
+}
+
+static int ask_events(struct follow *w)
+{
+    Bit__EventsRequest ask = BIT__EVENTS_REQUEST__INIT;
+
+    ask.run = bit_lend(w->run);
+    ask.has_after = true;
+    ask.after = w->last_seq;
+    ask.has_follow = ask.follow = true;
+    ask.has_steps = ask.steps = true;
+    return bit_client_send(&w->client, BIT_MSG_EVENTS_REQUEST, &ask);
+}
+
+/* One reply of the stream: 1 at its end, 0 to go on, an exit code + 1000 for an error that bitd told. */
+static int take_reply(struct follow *w)
+{
+    ProtobufCMessage *msg = NULL;
+    uint16_t type;
+    int err = bit_client_next(&w->client, -1, &type, &msg);
+
+    if (err < 0)
+        return err;
+    if (type == BIT_MSG_EVENT_REPLY)
+        err = take_record(w, (Bit__EventReply *)msg);
+    else if (type == BIT_MSG_ERROR_REPLY)
+        err = 1000 + bit_client_error(w->cli, (Bit__ErrorReply *)msg);
+    else
+        err = 1;
+    bit_msg_free(msg);
+    return err;
+}
+
+static int stream(struct follow *w)
+{
+    int err = bit_client_open(&w->client, w->cli->socket);
+
+    if (err >= 0)
+        err = ask_events(w);
+    while (err == 0 || err == BIT_EDAEMON) {
+        if (err == BIT_EDAEMON) {
+            clear_line(w);
+            fprintf(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
+            err = bit_client_reopen(&w->client, w->cli->socket, REOPEN_S);
+            if (err >= 0)
+                err = ask_events(w);
+            if (err < 0)
+                break;
+        }
+        err = take_reply(w);
+        if (interrupted)
+            break;
+    }
+    bit_client_close(&w->client);
+    return err;
+}
+
+static int fetch_status(struct follow *w, Bit__RunStatus **status)
+{
+    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
+
+    ask.run = bit_lend(w->run);
+    return bit_client_ask(w->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, status);
+}
+
+static int detach(struct follow *w)
+{
+    clear_line(w);
+    fprintf(stderr, "\nDetached; the run goes on. Come back with\n  bitctl events %s --follow\n  bitctl top %s\n",
+            w->run, w->run);
+    return BIT_EXIT_OK;
+}
+
+static int finish(struct follow *w)
+{
+    Bit__RunStatus *status = NULL;
+    int code = fetch_status(w, &status);
+
+    if (code)
+        return code;
+    clear_line(w);
+    if (!w->cli->json && !w->cli->quiet)
+        bit_history_summary(stdout, &w->history, w->directory);
+    code = status->has_exit_code ? status->exit_code : ended(status->state) ? BIT_EXIT_FAILURE : BIT_EXIT_UNFINISHED;
+    bit_msg_free(status);
+    return code;
+}
+
+int bit_follow(struct bit_cli *cli, const char *run)
+{
+    struct follow w = {.cli = cli, .run = run, .terminal = bit_terminal(stderr)};
+    struct sigaction act = {.sa_handler = on_interrupt}, old;
+    Bit__RunStatus *status = NULL;
+
+    int code = fetch_status(&w, &status);
+    if (code)
+        return code;
+    w.steps = status->steps;
+    w.directory = status->directory && *status->directory ? strdup(status->directory) : NULL;
+    bit_msg_free(status);
+    bit_history_init(&w.history);
+    sigaction(SIGINT, &act, &old);
+    int err = stream(&w);
+    sigaction(SIGINT, &old, NULL);
+    if (interrupted)
+        code = detach(&w);
+    else if (err >= 1000)
+        code = err - 1000;
+    else if (err < 0)
+        code = bit_client_failed(cli, err);
+    else
+        code = finish(&w);
+    bit_history_finish(&w.history);
+    free(w.directory);
+    return code;
+}

@@ -1,0 +1,36 @@
+/* What a run's events add up to: its curve, its phases, its summary. */
+#ifndef BIT_CTL_HISTORY_H
+#define BIT_CTL_HISTORY_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "ctl/curve.h"
+#include "proto/bit.pb-c.h"
+
+struct bit_phase_tally {
+    uint64_t steps, tokens;
+    double ms;
+};
+
+struct bit_history {
+    struct bit_curve_point *points; /* by step; a step trained again replaces itself */
+    size_t count, capacity;
+    struct bit_phase_tally phase[2]; /* 16-bit, ternary; of the steps as last trained */
+    uint64_t switch_after;           /* UINT64_MAX while there was none */
+    char checkpoint[64];             /* the newest durable one's name */
+    Bit__RunState state;
+    char reason[256];
+    Bit__EvaluateReport eval; /* the last; set is not kept */
+    bool evaluated;
+};
+
+void bit_history_init(struct bit_history *h);
+void bit_history_finish(struct bit_history *h);
+/** Take a record in. -ENOMEM. */
+int bit_history_add(struct bit_history *h, const Bit__JournalRecord *record);
+/** Loss at start, before the switch, at the spike and at the end; tokens/s in each phase; the curve. checkpoint_dir may
+ * be NULL. */
+void bit_history_summary(FILE *f, const struct bit_history *h, const char *run_dir);
+
+#endif

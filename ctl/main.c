@@ -1,0 +1,55 @@
+/* bitctl: find the verb, let it run, end with its exit code. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/command.h"
+#include "proto/err.h"
+
+static int man(int argc, char **argv)
+{
+    const struct bit_command *command = argc > 2 ? bit_command_find(argv[2]) : NULL;
+
+    if (argc > 2 && !command) {
+        fprintf(stderr, "bitctl: there is no verb '%s'\n", argv[2]);
+        return BIT_EXIT_USAGE;
+    }
+    bit_man(command);
+    return BIT_EXIT_OK;
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc < 3) {
+        bit_help_all();
+        return BIT_EXIT_OK;
+    }
+    const struct bit_command *command = bit_command_find(argv[2]);
+    if (!command) {
+        fprintf(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[2]);
+        return BIT_EXIT_USAGE;
+    }
+    bit_help(command);
+    return BIT_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct bit_cli cli = {0};
+
+    signal(SIGPIPE, SIG_DFL); /* `bitctl log | head` ends quietly */
+    if (argc < 2) {
+        bit_help_all();
+        return BIT_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return help(argc, argv);
+    if (strcmp(argv[1], "--man") == 0)
+        return man(argc, argv);
+    const struct bit_command *command = bit_command_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+    if (!command) {
+        fprintf(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[1]);
+        return BIT_EXIT_USAGE;
+    }
+    return command->run(&cli, argc - 1, argv + 1);
+}

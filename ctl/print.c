@@ -1,0 +1,141 @@
+#include "ctl/print.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/err.h"
+#include "proto/spec.h"
+
+void bit_print_json(const void *msg)
+{
+    char *text;
+    size_t bytes;
+
+    if (bit_json_print(msg, &text, &bytes) < 0) {
+        fprintf(stderr, "bitctl: %s\n", bit_fail_text());
+        return;
+    }
+    fwrite(text, 1, bytes, stdout);
+    if (bytes == 0 || text[bytes - 1] != '\n')
+        putchar('\n');
+    fflush(stdout);
+    free(text);
+}
+
+char *bit_text_duration(double seconds, char out[BIT_TEXT])
+{
+    if (!isfinite(seconds) || seconds < 0) {
+        snprintf(out, BIT_TEXT, "-");
+        return out;
+    }
+    uint64_t s = (uint64_t)(seconds + 0.5);
+    if (seconds < 10)
+        snprintf(out, BIT_TEXT, "%.1fs", seconds);
+    else if (s < 60)
+        snprintf(out, BIT_TEXT, "%" PRIu64 "s", s);
+    else if (s < 3600)
+        snprintf(out, BIT_TEXT, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+    else if (s < 86400)
+        snprintf(out, BIT_TEXT, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s / 60 % 60);
+    else
+        snprintf(out, BIT_TEXT, "%" PRIu64 "d%02" PRIu64 "h", s / 86400, s / 3600 % 24);
+    return out;
+}
+
+static char *scaled(double n, double base, const char *const *units, char out[BIT_TEXT])
+{
+    int u = 0;
+
+    while (fabs(n) >= base * 0.9995 && units[u + 1]) {
+        n /= base;
+        u++;
+    }
+    if (u == 0)
+        snprintf(out, BIT_TEXT, "%.0f%s", n, units[0]);
+    else
+        snprintf(out, BIT_TEXT, "%.3g%s", n, units[u]);
+    return out;
+}
+
+char *bit_text_count(double n, char out[BIT_TEXT])
+{
+    static const char *const units[] = {"", "k", "M", "B", "T", NULL};
+    return scaled(n, 1000, units, out);
+}
+
+char *bit_text_bytes(double bytes, char out[BIT_TEXT])
+{
+    static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", NULL};
+    return scaled(bytes, 1024, units, out);
+}
+
+char *bit_text_time(uint64_t time_ns, char out[BIT_TEXT])
+{
+    time_t s = (time_t)(time_ns / 1000000000u);
+    struct tm tm;
+
+    localtime_r(&s, &tm);
+    strftime(out, BIT_TEXT, "%Y-%m-%d %H:%M:%S", &tm);
+    return out;
+}
+
+char *bit_text_progress(uint64_t done, uint64_t all, int width, char *out)
+{
+    int full = all ? (int)((double)done / (double)all * width) : 0;
+
+    full = full > width ? width : full;
+    out[0] = '[';
+    for (int i = 0; i < width; i++)
+        out[1 + i] = i < full ? '=' : i == full ? '>' : ' ';
+    out[width + 1] = ']';
+    out[width + 2] = '\0';
+    return out;
+}
+
+const char *bit_text_state(Bit__RunState state)
+{
+    static const char *const names[] = {
+        [BIT__RUN_STATE__QUEUED] = "queued",         [BIT__RUN_STATE__STARTING] = "starting",
+        [BIT__RUN_STATE__TRAINING] = "training",     [BIT__RUN_STATE__PAUSING] = "pausing",
+        [BIT__RUN_STATE__PAUSED] = "paused",         [BIT__RUN_STATE__RESTARTING] = "restarting",
+        [BIT__RUN_STATE__BLOCKED] = "blocked",       [BIT__RUN_STATE__COMPLETED] = "completed",
+        [BIT__RUN_STATE__CANCELLING] = "cancelling", [BIT__RUN_STATE__CANCELLED] = "cancelled",
+        [BIT__RUN_STATE__FAILED] = "failed",
+    };
+
+    if ((unsigned)state >= sizeof names / sizeof names[0] || !names[state])
+        return "?";
+    return names[state];
+}
+
+const char *bit_text_precision(Bit__Precision precision)
+{
+    return precision == BIT__PRECISION__TERNARY ? "1.58-bit" : "16-bit";
+}
+
+bool bit_terminal(FILE *f)
+{
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+
+    return isatty(fileno(f)) && term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
+}
+
+void bit_terminal_size(int *columns, int *rows)
+{
+    struct winsize w;
+    const char *env = getenv("COLUMNS");
+
+    *columns = 80;
+    *rows = 24;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) {
+        *columns = w.ws_col;
+        *rows = w.ws_row > 0 ? w.ws_row : 24;
+    } else if (env && atoi(env) >= 20 && atoi(env) <= 500) {
+        *columns = atoi(env);
+    }
+}

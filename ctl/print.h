@@ -1,0 +1,34 @@
+/* For people: times, counts, states, tables. For programs: JSON. */
+#ifndef BIT_CTL_PRINT_H
+#define BIT_CTL_PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "proto/bit.pb-c.h"
+
+/** One message as a line of JSON on stdout. */
+void bit_print_json(const void *msg);
+
+/* Texts into the caller's buffer, which is returned. */
+#define BIT_TEXT 32
+char *bit_text_duration(double seconds, char out[BIT_TEXT]);                /* 47s, 3m12s, 5h07m, 2d03h */
+char *bit_text_count(double n, char out[BIT_TEXT]);                         /* 950, 4.19M, 41.9B */
+char *bit_text_bytes(double bytes, char out[BIT_TEXT]);                     /* 512 B, 1.50 GiB */
+char *bit_text_time(uint64_t time_ns, char out[BIT_TEXT]);                  /* local, 2026-11-22 13:40:01 */
+char *bit_text_progress(uint64_t done, uint64_t all, int width, char *out); /* [=====>    ]; out has width + 3 */
+const char *bit_text_state(Bit__RunState state);                            /* "training" */
+const char *bit_text_precision(Bit__Precision precision);                   /* "16-bit", "1.58-bit" */
+
+/** True where colours and redrawing make sense: a terminal that is not dumb, and no $NO_COLOR. */
+bool bit_terminal(FILE *f);
+/** Columns and rows of the terminal; 80 by 24 where there is none. */
+void bit_terminal_size(int *columns, int *rows);
+
+/** Print a journal record as one line for people: time, what, figures. Nothing for records that say nothing to people.
+ */
+void bit_print_record(FILE *f, const Bit__JournalRecord *record);
+
+#endif

@@ -1,0 +1,141 @@
+/* Journal records as lines for people. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "ctl/print.h"
+
+static void checkpoint(FILE *f, const Bit__CheckpointReport *c)
+{
+    char bytes[BIT_TEXT];
+
+    if (c->error)
+        fprintf(f, "checkpoint %s failed: %s", c->name, c->text ? c->text : "no reason given");
+    else
+        fprintf(f, "checkpoint %s is durable, %s, training stood still for %.0f ms", c->name,
+                bit_text_bytes((double)c->bytes, bytes), c->stall_ms);
+}
+
+static void launched(FILE *f, const Bit__WorkerLaunched *l)
+{
+    fprintf(f, "attempt %u launched, pid %d, %s%s, log %s", l->attempt, l->pid, l->restore ? "from " : "from the start",
+            l->restore ? l->restore : "", l->log);
+}
+
+static void ready(FILE *f, const Bit__WorkerReady *r)
+{
+    char count[BIT_TEXT], bytes[BIT_TEXT];
+
+    fprintf(f, "worker ready at step %" PRIu64 ": %s parameters, %s a rank, micro-batch %u, %s", r->step,
+            bit_text_count((double)r->parameters, count), bit_text_bytes((double)r->memory->total, bytes),
+            r->micro_instances, r->backend);
+}
+
+static void switched(FILE *f, const Bit__PhaseSwitched *s)
+{
+    fprintf(f,
+            "switched to %s after step %" PRIu64 ", optimizer %s (Adam step %" PRIu64 " -> %" PRIu64
+            ", moments %016" PRIx64 " -> %016" PRIx64 ")",
+            bit_text_precision(s->phase->precision), s->after_step,
+            s->phase->optimizer_step == 0 && s->optimizer_step_before != 0 ? "reset" : "kept", s->optimizer_step_before,
+            s->phase->optimizer_step, s->moments_before, s->moments_after);
+}
+
+static void lost(FILE *f, const Bit__WorkerLost *l)
+{
+    fprintf(f, "worker lost at step %" PRIu64 ": %s", l->step, l->cause);
+    if (l->has_rank)
+        fprintf(f, " (rank %u", l->rank);
+    if (l->has_signal)
+        fprintf(f, "%ssignal %d", l->has_rank ? ", " : " (", l->signal);
+    else if (l->has_code)
+        fprintf(f, "%scode %d", l->has_rank ? ", " : " (", l->code);
+    if (l->has_rank || l->has_signal || l->has_code)
+        fprintf(f, ")");
+}
+
+static void verified(FILE *f, const Bit__ResumeVerified *v)
+{
+    if (v->equal)
+        fprintf(f, "resume verified bit for bit, steps %" PRIu64 " to %" PRIu64, v->from_step, v->to_step);
+    else
+        fprintf(f, "resume differs: %s", v->text ? v->text : "no detail");
+}
+
+static void step(FILE *f, const Bit__StepReport *s)
+{
+    fprintf(f, "step %" PRIu64 " %s loss %.4f norm %.3f lr %.3g %.0f ms", s->step, bit_text_precision(s->precision),
+            s->loss, s->grad_norm, s->lr, s->ms);
+    if (s->has_zero_fraction)
+        fprintf(f, " zeros %.1f%%", 100 * s->zero_fraction);
+    if (s->has_flip_rate)
+        fprintf(f, " flips %.3f%%", 100 * s->flip_rate);
+}
+
+static void body(FILE *f, const Bit__JournalRecord *r)
+{
+    switch (r->what_case) {
+    case BIT__JOURNAL_RECORD__WHAT_SUBMITTED:
+        fprintf(f, "submitted as %s by uid %u%s", r->submitted->run, r->submitted->uid,
+                r->submitted->paused ? ", paused" : "");
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_STATE:
+        fprintf(f, "%s%s%s", bit_text_state(r->state->state), *r->state->reason ? ": " : "", r->state->reason);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_LAUNCHED:
+        launched(f, r->launched);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_READY:
+        ready(f, r->ready);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_STEP:
+        step(f, r->step);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_SWITCH_PLANNED:
+        if (r->switch_planned->cancelled)
+            fprintf(f, "the switch is cancelled");
+        else
+            fprintf(f, "the switch is planned after step %" PRIu64 ", optimizer %s", r->switch_planned->at_step,
+                    r->switch_planned->optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET ? "reset" : "kept");
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_SWITCHED:
+        switched(f, r->switched);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED:
+        fprintf(f, "checkpoint asked for after step %" PRIu64, r->checkpoint_asked->after_step);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT:
+        checkpoint(f, r->checkpoint);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_REMOVED:
+        fprintf(f, "checkpoint %s removed: %s", r->removed->name, r->removed->why);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_BAD:
+        fprintf(f, "checkpoint %s is damaged and passed over: %s", r->bad->name, r->bad->text);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
+        fprintf(f, "evaluated %s after step %" PRIu64 " in %s: loss %.4f over %" PRIu64 " targets", r->evaluated->set,
+                r->evaluated->after_step, bit_text_precision(r->evaluated->precision), r->evaluated->loss,
+                r->evaluated->targets);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_LOST:
+        lost(f, r->lost);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_VERIFIED:
+        verified(f, r->verified);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_MUTATION:
+        fprintf(f, "%s by uid %u", r->mutation->verb, r->mutation->uid);
+        break;
+    default:
+        fprintf(f, "record %" PRIu64 " of a kind that this bitctl does not know", r->seq);
+    }
+}
+
+void bit_print_record(FILE *f, const Bit__JournalRecord *record)
+{
+    char when[BIT_TEXT];
+
+    fprintf(f, "%s  ", bit_text_time(record->time_ns, when));
+    body(f, record);
+    fputc('\n', f);
+}

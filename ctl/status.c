@@ -1,0 +1,124 @@
+#include "ctl/status.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "ctl/curve.h"
+#include "ctl/print.h"
+#include "proto/check.h"
+
+static void field(FILE *f, const char *name)
+{
+    fprintf(f, "%-13s ", name);
+}
+
+static void print_phase(FILE *f, const Bit__RunStatus *s)
+{
+    field(f, "phase");
+    fprintf(f, "%s", bit_text_precision(s->precision));
+    if (s->precision == BIT__PRECISION__TERNARY && s->strength < 1)
+        fprintf(f, " at strength %.3f", s->strength);
+    if (s->has_switch_after)
+        fprintf(f, s->switched ? ", switched after step %" PRIu64 : ", switches after step %" PRIu64, s->switch_after);
+    fputc('\n', f);
+}
+
+static void print_split(FILE *f, const Bit__TimeSplit *t)
+{
+    field(f, "step time");
+    fprintf(f, "forward %.1f  backward %.1f  comm %.1f  optimizer %.1f  wait %.1f  other %.1f ms\n", t->forward,
+            t->backward, t->comm, t->optimizer, t->wait, t->other);
+}
+
+static void print_last(FILE *f, const Bit__RunStatus *s)
+{
+    const Bit__StepReport *last = s->last;
+    char rate[BIT_TEXT];
+
+    if (!last)
+        return;
+    field(f, "loss");
+    fprintf(f, "%.4f   gradient norm %.3f   lr %.3e\n", last->loss, last->grad_norm, last->lr);
+    field(f, "speed");
+    fprintf(f, "%s tokens/s   %.0f ms a step, slowest rank %u\n",
+            s->has_tokens_per_s ? bit_text_count(s->tokens_per_s, rate) : "-", last->ms, last->slowest_rank);
+    print_split(f, last->split);
+    if (last->has_zero_fraction) {
+        field(f, "codes");
+        fprintf(f, "%.2f%% zeros   %.4f%% flipped in the last step\n", 100 * last->zero_fraction,
+                last->has_flip_rate ? 100 * last->flip_rate : 0);
+    }
+}
+
+static void print_curve(FILE *f, const Bit__RunStatus *s, int columns, int rows)
+{
+    struct bit_curve_point *points = calloc(s->n_curve ? s->n_curve : 1, sizeof *points);
+
+    if (!points)
+        return;
+    for (size_t i = 0; i < s->n_curve; i++)
+        points[i] = (struct bit_curve_point){s->curve[i]->step, s->curve[i]->loss};
+    fputc('\n', f);
+    bit_curve_draw(f, points, s->n_curve, s->has_switch_after ? s->switch_after : UINT64_MAX, columns - 12, rows);
+    free(points);
+}
+
+static void print_where(FILE *f, const Bit__RunStatus *s)
+{
+    char text[BIT_TEXT];
+
+    if (s->has_checkpoint_step) {
+        field(f, "checkpoint");
+        fprintf(f, "after step %" PRIu64 "\n", s->checkpoint_step);
+    }
+    if (s->eval) {
+        field(f, "held out");
+        fprintf(f, "%s %.4f in %s after step %" PRIu64 "\n", s->eval->set, s->eval->loss,
+                bit_text_precision(s->eval->precision), s->eval->after_step);
+    }
+    if (s->has_verified_step) {
+        field(f, "resume");
+        fprintf(f, "verified bit for bit to step %" PRIu64 "\n", s->verified_step);
+    }
+    if (s->backend && *s->backend) {
+        field(f, "workers");
+        fprintf(f, "%u ranks, %s%s", s->ranks, s->backend, s->restarts ? "" : "\n");
+        if (s->restarts)
+            fprintf(f, ", %u restarts\n", s->restarts);
+    }
+    if (s->has_created_ns) {
+        field(f, "submitted");
+        fprintf(f, "%s\n", bit_text_time(s->created_ns, text));
+    }
+    if (s->directory && *s->directory) {
+        field(f, "folder");
+        fprintf(f, "%s\n", s->directory);
+    }
+    if (s->has_weights_digest) {
+        field(f, "weights");
+        fprintf(f, "digest %016" PRIx64 "\n", s->weights_digest);
+    }
+}
+
+void bit_status_print(FILE *f, const Bit__RunStatus *s, int columns, int curve_rows)
+{
+    char bar[32], eta[BIT_TEXT];
+
+    field(f, s->run);
+    fprintf(f, "%s\n", s->name);
+    field(f, "state");
+    fprintf(f, "%s%s%s", bit_text_state(s->state), s->reason && *s->reason ? ": " : "", s->reason ? s->reason : "");
+    if (s->has_queue_position)
+        fprintf(f, " (%u in the queue)", s->queue_position);
+    fputc('\n', f);
+    field(f, "step");
+    fprintf(f, "%" PRIu64 " of %" PRIu64 " %s", s->step, s->steps, bit_text_progress(s->step, s->steps, 24, bar));
+    if (s->has_eta_s)
+        fprintf(f, " %s left", bit_text_duration(s->eta_s, eta));
+    fputc('\n', f);
+    print_phase(f, s);
+    print_last(f, s);
+    print_where(f, s);
+    if (s->n_curve > 0)
+        print_curve(f, s, BIT_MIN(columns, 112), curve_rows);
+}

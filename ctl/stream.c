@@ -1,0 +1,49 @@
+#include "ctl/stream.h"
+
+#include <stdio.h>
+
+#include "proto/err.h"
+
+#define REOPEN_S 120
+
+/* 0 to go on, 1 at the end with *code, < 0 for a lost connection. */
+static int one_reply(struct bit_cli *cli, struct bit_client *client,
+                     void (*take)(void *, uint16_t, const ProtobufCMessage *), void *arg, int *code)
+{
+    ProtobufCMessage *msg = NULL;
+    uint16_t type;
+    int err = bit_client_next(client, -1, &type, &msg);
+
+    if (err < 0)
+        return err;
+    if (type == BIT_MSG_ERROR_REPLY)
+        *code = bit_client_error(cli, (Bit__ErrorReply *)msg);
+    else if (type != BIT_MSG_END_REPLY)
+        take(arg, type, msg);
+    err = type == BIT_MSG_ERROR_REPLY || type == BIT_MSG_END_REPLY || type == BIT_MSG_WAIT_REPLY;
+    bit_msg_free(msg);
+    return err;
+}
+
+int bit_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struct bit_client *),
+               void (*take)(void *, uint16_t, const ProtobufCMessage *), void *arg)
+{
+    struct bit_client client;
+    int code = 0;
+    int err = bit_client_open(&client, cli->socket);
+
+    if (err >= 0)
+        err = ask(arg, &client);
+    while (err == 0) {
+        err = one_reply(cli, &client, take, arg, &code);
+        if (err == BIT_EDAEMON && survive) {
+            if (!cli->quiet)
+                fprintf(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
+            err = bit_client_reopen(&client, cli->socket, REOPEN_S);
+            if (err >= 0)
+                err = ask(arg, &client);
+        }
+    }
+    bit_client_close(&client);
+    return err < 0 ? bit_client_failed(cli, err) : code;
+}

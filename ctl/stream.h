@@ -1,0 +1,14 @@
+/* A request with a stream of replies, which goes on after the daemon has restarted. */
+#ifndef BIT_CTL_STREAM_H
+#define BIT_CTL_STREAM_H
+
+#include "ctl/command.h"
+
+/**
+ * ask() sends the request (again after a reconnect: it must ask for what has not come yet), take() gets every reply but
+ * errors and the end. With `survive` a daemon that hangs up is waited for. Returns the exit code.
+ */
+int bit_stream(struct bit_cli *cli, bool survive, int (*ask)(void *arg, struct bit_client *client),
+               void (*take)(void *arg, uint16_t type, const ProtobufCMessage *msg), void *arg);
+
+#endif
