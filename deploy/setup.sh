@@ -1,0 +1,47 @@
+# Sourced by demo and test: installs what is missing, and builds. Debian 12, root or sudo.
+# Nothing is installed that is there already, so a second run is quick and needs no network.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "needs root or sudo to install packages: $*"
+    fi
+}
+
+# What the build needs; the tests' own packages are in deploy/test.
+build_packages=(
+    build-essential git meson ninja-build pkg-config
+    libuv1-dev libprotobuf-c-dev protobuf-c-compiler
+    libopenmpi-dev openmpi-bin libdnnl-dev
+    libjansson-dev libxxhash-dev libzstd-dev zlib1g-dev libpcre2-dev libutf8proc-dev
+)
+
+need_packages() {
+    local missing=() name
+    for name in "$@"; do
+        [ "$(dpkg-query -W -f='${Status}' "$name" 2>/dev/null)" = 'install ok installed' ] || missing+=("$name")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# build FOLDER [meson options...]: set up once, then only what changed.
+build() {
+    local dir=$1
+    shift
+    if [ ! -f "$dir/build.ninja" ]; then
+        meson setup "$dir" "$top" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; die "meson setup failed"; }
+        rm -f "$dir.log"
+    fi
+    ninja -C "$dir" >"$dir/build.log" 2>&1 || { tail -n 60 "$dir/build.log" >&2; die "the build failed: $dir/build.log"; }
+}
