@@ -1,0 +1,308 @@
+#include "proto/msg.h"
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "tests/message.h"
+#include "tests/test.h"
+
+static const struct {
+    uint16_t type;
+    const char *name;
+} types[] = {
+#define X(NAME, message, number, channel) {number, #message},
+    BIT_MSG_TABLE(X)
+#undef X
+};
+
+#define PATH_DEPTH_MAX 16
+
+/* Walks the graph of types below desc. False where a type is met again on the way to itself. */
+static bool is_acyclic(const ProtobufCMessageDescriptor *desc, const ProtobufCMessageDescriptor **path, int depth)
+{
+    EXPECT(desc->n_fields <= 64); /* strict.c keeps a bit for each */
+    for (int i = 0; i < depth; i++)
+        if (path[i] == desc)
+            return false;
+    if (depth == PATH_DEPTH_MAX)
+        return false;
+    path[depth] = desc;
+    for (unsigned i = 0; i < desc->n_fields; i++)
+        if (desc->fields[i].type == PROTOBUF_C_TYPE_MESSAGE && !is_acyclic(desc->fields[i].descriptor, path, depth + 1))
+            return false;
+    return true;
+}
+
+TEST(no_message_contains_itself)
+{
+    const ProtobufCMessageDescriptor *path[PATH_DEPTH_MAX];
+
+    for (size_t i = 0; i < BIT_COUNT(types); i++)
+        if (!EXPECT(is_acyclic(bit_msg_descriptor(types[i].type), path, 0)))
+            fprintf(stderr, "    %s\n", types[i].name);
+}
+
+TEST(the_table_is_consistent)
+{
+    for (size_t i = 0; i < BIT_COUNT(types); i++) {
+        EXPECT_NE(types[i].type, BIT_FRAME_PAYLOAD);
+        EXPECT_STREQ(bit_msg_name(types[i].type), types[i].name);
+        EXPECT(bit_msg_channel(types[i].type) >= BIT_CHANNEL_LINK_DOWN);
+        EXPECT(bit_msg_channel(types[i].type) <= BIT_CHANNEL_DISK);
+    }
+    EXPECT_STREQ(bit_msg_name(0), "unknown");
+    EXPECT_STREQ(bit_msg_name(UINT16_MAX), "unknown");
+    EXPECT_EQ((int)bit_msg_channel(0), 0);
+    EXPECT_EQ((int)bit_msg_channel(UINT16_MAX), 0);
+    EXPECT(bit_msg_descriptor(9999) == NULL);
+    EXPECT_EQ((int)bit_msg_channel(BIT_MSG_STEP_ORDER), BIT_CHANNEL_LINK_DOWN);
+}
+
+/* Encode, take out of its frame, decode: *out is a new message. */
+static int there_and_back(uint16_t type, const void *msg, ProtobufCMessage **out)
+{
+    struct bit_frame frame;
+    uint8_t *buf;
+    size_t bytes, need;
+    int err = bit_msg_encode(type, 42, msg, &buf, &bytes);
+
+    if (err < 0)
+        return err;
+    EXPECT_EQ(bit_frame_decode(buf, bytes, BIT_FRAME_BODY_MAX, &frame, &need), (int64_t)bytes);
+    EXPECT_EQ(frame.type, type);
+    EXPECT_EQ(frame.epoch, 42u);
+    err = bit_msg_decode(bit_msg_channel(type), type, frame.body, frame.body_bytes, out);
+    free(buf);
+    return err;
+}
+
+static bool same(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+    size_t bytes = protobuf_c_message_get_packed_size(a);
+    uint8_t *x = malloc(bytes + 1), *y = malloc(bytes + 1);
+    bool equal = EXPECT_EQ(protobuf_c_message_get_packed_size(b), bytes);
+
+    BIT_ASSERT(x != NULL && y != NULL);
+    if (equal) {
+        protobuf_c_message_pack(a, x);
+        protobuf_c_message_pack(b, y);
+        equal = EXPECT_MEMEQ(x, y, bytes);
+    }
+    free(x);
+    free(y);
+    return equal;
+}
+
+TEST(every_type_comes_back_the_same)
+{
+    for (size_t i = 0; i < BIT_COUNT(types); i++)
+        for (uint64_t seed = 0; seed < 30; seed++) {
+            uint64_t state = seed << 16 | types[i].type;
+            ProtobufCMessage *msg = test_message(bit_msg_descriptor(types[i].type), &state), *back = NULL, *copy;
+            if (!EXPECT_EQ(there_and_back(types[i].type, msg, &back), 0))
+                fprintf(stderr, "    %s, seed %d: %s\n", types[i].name, (int)seed, bit_fail_text());
+            else
+                same(msg, back);
+            copy = bit_msg_clone(msg);
+            if (EXPECT(copy != NULL))
+                same(msg, copy);
+            bit_msg_free(msg);
+            bit_msg_free(back);
+            bit_msg_free(copy);
+        }
+}
+
+TEST(a_message_belongs_to_its_channel)
+{
+    ProtobufCMessage *out = NULL;
+
+    EXPECT_EQ(bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, BIT_MSG_LIST_REQUEST, NULL, 0, &out), 0);
+    bit_msg_free(out);
+    out = NULL;
+    EXPECT_EQ(bit_msg_decode(BIT_CHANNEL_CLIENT_REPLY, BIT_MSG_LIST_REQUEST, NULL, 0, &out), BIT_EMESSAGE);
+    EXPECT_CONTAINS(bit_fail_text(), "list_request");
+    EXPECT_EQ(bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, 49, NULL, 0, &out), BIT_EMESSAGE);
+    EXPECT_EQ(bit_msg_decode(0, 49, NULL, 0, &out), BIT_EMESSAGE);
+    EXPECT(out == NULL);
+}
+
+/* Decode bytes written by hand, as the type of a client's request. */
+static int decode(uint16_t type, const void *body, size_t bytes)
+{
+    ProtobufCMessage *out = NULL;
+    int err = bit_msg_decode(bit_msg_channel(type), type, body, bytes, &out);
+
+    EXPECT_EQ(out != NULL, err == 0);
+    bit_msg_free(out);
+    return err;
+}
+
+#define DECODE(type, body) decode(BIT_MSG_##type, body, sizeof body - 1)
+
+static void expect_refused(int err, const char *why)
+{
+    EXPECT_EQ(err, BIT_EMESSAGE);
+    EXPECT_CONTAINS(bit_fail_text(), why);
+}
+
+TEST(what_protobuf_lets_through_is_refused)
+{
+    EXPECT_EQ(DECODE(STATUS_REQUEST, "\x0a\x02r7\x10\x05"), 0);
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x18\x05"), "bit.StatusRequest has no field 3");
+    expect_refused(DECODE(STATUS_REQUEST, "\x10\x05"), "bit.StatusRequest.run is missing");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r\0"), "bit.StatusRequest.run has a NUL");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r\xff"), "bit.StatusRequest.run is not UTF-8");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x0a\x02r8"), "run is given twice");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x10\x80\x80\x80\x80\x10"), "points has a number");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x12\x01x"), "points is written as another type");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x10"), "points has a broken varint");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x03r7"), "run ends too early");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01r7"), "run ends too early");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02r7"), "run ends too early");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x80"), "broken tag");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x00\x01"), "broken tag");
+    expect_refused(DECODE(LIST_REQUEST, "\x08\x02"), "bit.ListRequest.all has a number");
+    expect_refused(DECODE(WAIT_REQUEST, "\x0a\x02r7\x10\x63"), "bit.WaitRequest.state has no value 99");
+    expect_refused(DECODE(WAIT_REQUEST, "\x0a\x02r7\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "no value -1");
+}
+
+TEST(also_deep_inside)
+{
+    /* submit_request { spec { model { layers: 2, 30: 1 } } request_id: "x" } */
+    expect_refused(DECODE(SUBMIT_REQUEST, "\x0a\x07\x12\x05\x10\x02\xf0\x01\x01\x12\x01x"),
+                   "bit.ModelSpec has no field 30");
+    expect_refused(DECODE(SUBMIT_REQUEST, "\x0a\x04\x12\x02\x68\x09\x12\x01x"), "bit.ModelSpec.init has no value 9");
+    EXPECT_EQ(DECODE(SUBMIT_REQUEST, "\x0a\x04\x12\x02\x68\x02\x12\x01x"), 0);
+    expect_refused(DECODE(JOURNAL_RECORD, "\x08\x01\x10\x01\x8a\x01\x00"), "bit.CheckpointAsked.after_step is missing");
+}
+
+TEST(one_of_a_oneof)
+{
+    /* journal_record { seq: 1 time_ns: 1 removed {...} bad {...} } */
+    static const char one[] = "\x08\x01\x10\x01\x9a\x01\x06\x0a\x01n\x12\x01w";
+    static const char two[] = "\x08\x01\x10\x01\x9a\x01\x06\x0a\x01n\x12\x01w\xa2\x01\x06\x0a\x01n\x12\x01w";
+
+    EXPECT_EQ(DECODE(JOURNAL_RECORD, one), 0);
+    expect_refused(DECODE(JOURNAL_RECORD, two), "beside another of its oneof");
+}
+
+TEST(numbers_that_are_none_neither_leave_nor_arrive)
+{
+    static const double none[] = {NAN, -NAN, INFINITY, -INFINITY};
+    Bit__EvaluateReport report = BIT__EVALUATE_REPORT__INIT;
+    char body[64], set[] = "wiki";
+    uint8_t *buf = NULL;
+    size_t bytes;
+
+    report.set = set;
+    report.precision = BIT__PRECISION__TERNARY;
+    for (size_t i = 0; i < BIT_COUNT(none); i++) {
+        report.loss = none[i];
+        bytes = protobuf_c_message_pack(&report.base, (uint8_t *)body);
+        expect_refused(decode(BIT_MSG_EVALUATE_REPORT, body, bytes), "bit.EvaluateReport.loss is not a finite number");
+        expect_refused(bit_msg_encode(BIT_MSG_EVALUATE_REPORT, 0, &report, &buf, &bytes), "bit.EvaluateReport.loss");
+    }
+    EXPECT(buf == NULL);
+    report.loss = 0;
+    set[0] = '\xe4'; /* Latin-1 */
+    expect_refused(bit_msg_encode(BIT_MSG_EVALUATE_REPORT, 0, &report, &buf, &bytes), "bit.EvaluateReport.set");
+}
+
+/* A megabyte of empty submessages: 350 000 sets of an evaluation, each of which takes 48 bytes and two blocks. */
+TEST(a_frame_that_grows_when_decoded_is_refused_early)
+{
+    const size_t sets = 349000, set_bytes = 2 * sets;
+    uint8_t *body = malloc(set_bytes + 32);
+    size_t at = 0, inner = set_bytes;
+
+    BIT_ASSERT(body != NULL);
+    const uint8_t head[] = {0x12, 1, 'x', 0x0a};
+    memcpy(body, head, sizeof head);
+    at = sizeof head;
+    size_t spec_bytes = 1 + 3 + inner; /* tag of eval, three bytes of length */
+    for (size_t v = spec_bytes, i = 0; i < 3; i++, v >>= 7)
+        body[at++] = (uint8_t)(v | (i < 2 ? 0x80 : 0));
+    body[at++] = 0x52;
+    for (size_t v = inner, i = 0; i < 3; i++, v >>= 7)
+        body[at++] = (uint8_t)(v | (i < 2 ? 0x80 : 0));
+    for (size_t i = 0; i < sets; i++) {
+        body[at++] = 0x0a;
+        body[at++] = 0;
+    }
+    EXPECT_EQ(decode(BIT_MSG_SUBMIT_REQUEST, body, at), BIT_ELIMIT);
+    EXPECT_CONTAINS(bit_fail_text(), "takes more than 8388608 decoded");
+    free(body);
+    body = calloc(1, BIT_FRAME_BODY_MAX + 1);
+    EXPECT_EQ(decode(BIT_MSG_SUBMIT_REQUEST, body, BIT_FRAME_BODY_MAX + 1), BIT_ELIMIT);
+    free(body);
+}
+
+/* Whichever allocation the budget ends at, nothing leaks and nothing is half there. */
+TEST(every_budget_below_enough_is_refused)
+{
+    uint64_t state = 5;
+    ProtobufCMessage *msg = test_message(&bit__dry_run_reply__descriptor, &state), *out;
+    size_t bytes = protobuf_c_message_get_packed_size(msg), budget = 0;
+    uint8_t *body = malloc(bytes);
+    int err = BIT_ELIMIT;
+
+    BIT_ASSERT(body != NULL);
+    protobuf_c_message_pack(msg, body);
+    for (; err == BIT_ELIMIT && budget < (1 << 20); budget += 8) {
+        out = NULL;
+        err = bit_msg_decode_as(msg->descriptor, body, bytes, budget, &out);
+        EXPECT_EQ(out != NULL, err == 0);
+        bit_msg_free(out);
+    }
+    EXPECT_EQ(err, 0);
+    EXPECT(budget > bytes);
+    free(body);
+    bit_msg_free(msg);
+}
+
+TEST(a_cut_message_is_refused_or_is_one)
+{
+    uint64_t state = 9;
+    ProtobufCMessage *msg = test_message(&bit__run_status__descriptor, &state);
+    size_t bytes = protobuf_c_message_get_packed_size(msg);
+    uint8_t *body = malloc(bytes);
+
+    BIT_ASSERT(body != NULL);
+    protobuf_c_message_pack(msg, body);
+    for (size_t cut = 0; cut <= bytes; cut++) {
+        uint8_t *exact = malloc(cut + 1); /* so that a read beyond the end is seen */
+        int err;
+        BIT_ASSERT(exact != NULL);
+        memcpy(exact, body, cut);
+        err = decode(BIT_MSG_RUN_STATUS, exact, cut);
+        EXPECT(err == BIT_EMESSAGE || err == 0);
+        free(exact);
+    }
+    EXPECT_EQ(decode(BIT_MSG_RUN_STATUS, body, bytes), 0);
+    free(body);
+    bit_msg_free(msg);
+}
+
+TEST(a_body_above_the_frame_is_not_encoded)
+{
+    Bit__LogReply reply = BIT__LOG_REPLY__INIT;
+    uint8_t *buf = NULL;
+    size_t bytes;
+
+    reply.text.len = BIT_FRAME_BODY_MAX;
+    reply.text.data = calloc(1, reply.text.len);
+    EXPECT_EQ(bit_msg_encode(BIT_MSG_LOG_REPLY, 0, &reply, &buf, &bytes), BIT_ELIMIT);
+    reply.text.len = BIT_FRAME_BODY_MAX - 4;
+    EXPECT_EQ(bit_msg_encode(BIT_MSG_LOG_REPLY, 0, &reply, &buf, &bytes), 0);
+    EXPECT_EQ(bytes, BIT_FRAME_HEADER_BYTES + (size_t)BIT_FRAME_BODY_MAX);
+    free(buf);
+    free(reply.text.data);
+}
+
+TEST(nothing_is_cloned_and_freed)
+{
+    EXPECT(bit_msg_clone(NULL) == NULL);
+    bit_msg_free(NULL);
+}
+
+TEST_MAIN
