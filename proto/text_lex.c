@@ -176,7 +176,7 @@ static void add_problem(const struct bit_lexer *lexer, const struct bit_token *t
     if (c == '"' || c == '\'')
         bit_problems_add(lexer->problems, NULL, token->line, token->column,
                          "a string that does not end on its line (continue it in quotes of its own on the next)");
-    else if (is_digit(c) || c == '.')
+    else if (is_digit(c) || (c == '.' && token->len > 1))
         bit_problems_add(lexer->problems, NULL, token->line, token->column, "'%.*s' is not a number", show, token->at);
     else if (c == '=')
         bit_problems_add(lexer->problems, NULL, token->line, token->column,
@@ -278,7 +278,7 @@ static size_t unescape(const char **at, const char *end, char *out)
         return code <= 0xff;
     }
     ++*at;
-    if (c == 'x' || c == 'X') {
+    if (c == 'x') {
         bool any = take_code(at, end, 16, 2, &code) > 0;
         *out = (char)code;
         return any;

@@ -218,7 +218,9 @@ static void parse_scalar(struct parser *p, ProtobufCMessage *msg, const Protobuf
     bool missing = p->token.kind == BIT_TOKEN_END || closes(&p->token) || starts_field(p);
     if (missing || (text && p->token.kind != BIT_TOKEN_STRING) || opens(&p->token)) {
         expected(p, bit_value_expected(field, buf));
-        if (!missing)
+        if (p->token.kind == BIT_TOKEN_BAD)
+            recover(p);
+        else if (!missing)
             skip_value(p);
         return;
     }
@@ -227,6 +229,10 @@ static void parse_scalar(struct parser *p, ProtobufCMessage *msg, const Protobuf
         return;
     }
     bool negative = accept(p, '-');
+    if (p->token.kind == BIT_TOKEN_BAD) {
+        recover(p);
+        return;
+    }
     if (bit_value_read(field, &p->token, negative, p->forgiving, p->path, p->problems, &value) == 0)
         p->err = bit_field_add(msg, field, &value);
     skip_value(p);
@@ -290,6 +296,19 @@ static bool is_taken(struct parser *p, const ProtobufCMessage *msg, const Protob
     return true;
 }
 
+/* "warmup-steps" is three tokens and one mistake: take them as one name. */
+static void take_dashes(struct parser *p, struct bit_token *name)
+{
+    while (bit_token_is(&p->token, '-') && p->token.at == name->at + name->len) {
+        name->len++;
+        advance(p);
+        if (p->token.kind == BIT_TOKEN_NAME && p->token.at == name->at + name->len) {
+            name->len += p->token.len;
+            advance(p);
+        }
+    }
+}
+
 static void parse_field(struct parser *p, ProtobufCMessage *msg, bool *seen)
 {
     const ProtobufCMessageDescriptor *desc = msg->descriptor;
@@ -306,7 +325,8 @@ static void parse_field(struct parser *p, ProtobufCMessage *msg, bool *seen)
     }
     advance(p);
     field = bit_field_find(desc, name.at, name.len);
-    if (field == NULL) {
+    if (field == NULL || bit_token_is(&p->token, '-')) {
+        take_dashes(p, &name);
         bit_text_unknown_field(p->root, desc, p->path, name.at, name.len, name.line, name.column, p->problems);
         accept(p, ':');
         skip_value(p);
