@@ -1,0 +1,77 @@
+/* Options of bitctl's verbs: every verb teaches, mistakes end with 2, words and values are taken as they stand. */
+#include <getopt.h>
+
+#include "ctl/command.h"
+#include "ctl/print.h"
+#include "proto/err.h"
+#include "tests/test.h"
+
+TEST(every_verb_describes_itself)
+{
+    for (size_t i = 0; bit_commands[i]; i++) {
+        const struct bit_command *c = bit_commands[i];
+        EXPECT(c->name && *c->name && c->summary && *c->summary && c->synopsis && c->description && c->run);
+        EXPECT(bit_command_find(c->name) == c);
+        EXPECT(c->summary[0] >= 'a' && c->summary[0] <= 'z');
+        for (const struct bit_option *o = c->options; o && o->name; o++) {
+            EXPECT(o->help && o->help[strlen(o->help) - 1] == '.');
+            EXPECT(strcmp(o->name, "json") != 0 && strcmp(o->name, "help") != 0);
+        }
+    }
+    EXPECT(bit_command_find("nonsense") == NULL);
+}
+
+static int run_verb(const char *a, const char *b, const char *c)
+{
+    struct bit_cli cli = {.socket = "/nonexistent/bitd.sock", .quiet = true};
+    char text[3][64];
+    char *argv[4] = {0};
+    const char *given[3] = {a, b, c};
+    int argc = 0;
+
+    for (; argc < 3 && given[argc]; argc++) {
+        snprintf(text[argc], sizeof text[argc], "%s", given[argc]);
+        argv[argc] = text[argc];
+    }
+    optind = 0;
+    return bit_command_find(a)->run(&cli, argc, argv);
+}
+
+TEST(mistakes_end_with_2_and_no_daemon_with_69)
+{
+    FILE *quiet = freopen("/dev/null", "w", stderr);
+
+    EXPECT(quiet != NULL);
+    EXPECT_EQ(run_verb("status", NULL, NULL), BIT_EXIT_USAGE);
+    EXPECT_EQ(run_verb("status", "--nonsense", NULL), BIT_EXIT_USAGE);
+    EXPECT_EQ(run_verb("switch", "r1", "--at=soon"), BIT_EXIT_USAGE);
+    EXPECT_EQ(run_verb("switch", "r1", NULL), BIT_EXIT_USAGE);
+    EXPECT_EQ(run_verb("wait", "r1", "--for=nothing"), BIT_EXIT_USAGE);
+    EXPECT_EQ(run_verb("ps", "r1", NULL), BIT_EXIT_USAGE);
+    EXPECT_EQ(run_verb("status", "r1", NULL), BIT_EXIT_UNAVAILABLE);
+    EXPECT_EQ(run_verb("switch", "r1", "--at=4000"), BIT_EXIT_UNAVAILABLE);
+}
+
+TEST(numbers)
+{
+    unsigned long long n = 7;
+
+    EXPECT(bit_parse_u64("18446744073709551615", &n) && n == UINT64_MAX);
+    EXPECT(!bit_parse_u64("18446744073709551616", &n));
+    EXPECT(!bit_parse_u64("-1", &n) && !bit_parse_u64("", &n) && !bit_parse_u64("1x", &n) && !bit_parse_u64(" 1", &n));
+}
+
+TEST(texts)
+{
+    char out[BIT_TEXT];
+
+    EXPECT_STREQ(bit_text_duration(3.21, out), "3.2s");
+    EXPECT_STREQ(bit_text_duration(192, out), "3m12s");
+    EXPECT_STREQ(bit_text_duration(18420, out), "5h07m");
+    EXPECT_STREQ(bit_text_duration(NAN, out), "-");
+    EXPECT_STREQ(bit_text_count(950, out), "950");
+    EXPECT_STREQ(bit_text_count(4194304, out), "4.19M");
+    EXPECT_STREQ(bit_text_bytes(1610612736, out), "1.5 GiB");
+}
+
+TEST_MAIN

@@ -1,0 +1,66 @@
+/* What bitctl makes of a run's events: a relaunch goes back on the curve, phases are tallied apart, the summary finds
+ * the spike. */
+#include "ctl/history.h"
+#include "tests/test.h"
+
+static void add_step(struct bit_history *h, uint64_t step, Bit__Precision precision, double loss)
+{
+    Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
+    Bit__StepReport s = BIT__STEP_REPORT__INIT;
+
+    s.step = step;
+    s.precision = precision;
+    s.loss = loss;
+    s.tokens = 1000;
+    s.ms = 100;
+    r.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
+    r.step = &s;
+    EXPECT_EQ(bit_history_add(h, &r), 0);
+}
+
+TEST(a_step_trained_again_replaces_itself)
+{
+    struct bit_history h;
+
+    bit_history_init(&h);
+    for (uint64_t s = 1; s <= 5; s++)
+        add_step(&h, s, BIT__PRECISION__SIXTEEN_BIT, 10.0 - (double)s);
+    add_step(&h, 3, BIT__PRECISION__SIXTEEN_BIT, 7.5);
+    EXPECT_EQ(h.count, 3u);
+    EXPECT_EQ(h.points[2].step, 3u);
+    EXPECT_EQ(h.points[2].loss, 7.5);
+    EXPECT_EQ(h.phase[0].steps, 6u);
+    bit_history_finish(&h);
+}
+
+TEST(the_summary_names_the_spike)
+{
+    Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
+    Bit__PhaseSwitched s = BIT__PHASE_SWITCHED__INIT;
+    struct bit_history h;
+    char *text = NULL;
+    size_t bytes = 0;
+
+    bit_history_init(&h);
+    for (uint64_t i = 1; i <= 10; i++)
+        add_step(&h, i, BIT__PRECISION__SIXTEEN_BIT, 11.0 - 0.5 * (double)i);
+    s.after_step = 10;
+    r.what_case = BIT__JOURNAL_RECORD__WHAT_SWITCHED;
+    r.switched = &s;
+    EXPECT_EQ(bit_history_add(&h, &r), 0);
+    add_step(&h, 11, BIT__PRECISION__TERNARY, 8.25);
+    add_step(&h, 12, BIT__PRECISION__TERNARY, 9.125);
+    add_step(&h, 13, BIT__PRECISION__TERNARY, 6.5);
+    FILE *f = open_memstream(&text, &bytes);
+    bit_history_summary(f, &h, "/runs/r1");
+    fclose(f);
+    EXPECT(strstr(text, "loss at start         10.5000") != NULL);
+    EXPECT(strstr(text, "before the switch      6.0000") != NULL);
+    EXPECT(strstr(text, "at the spike           9.1250  (step 12)") != NULL);
+    EXPECT(strstr(text, "loss at the end        6.5000") != NULL);
+    EXPECT(strstr(text, "10k tokens/s") != NULL);
+    free(text);
+    bit_history_finish(&h);
+}
+
+TEST_MAIN
