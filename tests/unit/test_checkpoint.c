@@ -1,0 +1,367 @@
+#include "proto/checkpoint.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/crc32c.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/msg.h"
+#include "tests/message.h"
+#include "tests/test.h"
+
+static char dir[64];
+
+static Bit__ModelSpec model_of(uint32_t layers, uint32_t width, uint32_t hidden, uint32_t vocab, bool tied)
+{
+    Bit__ModelSpec m = BIT__MODEL_SPEC__INIT;
+
+    m.has_layers = m.has_width = m.has_mlp_hidden = m.has_vocab_padded = m.has_tied = true;
+    m.layers = layers;
+    m.width = width;
+    m.mlp_hidden = hidden;
+    m.vocab_padded = vocab;
+    m.tied = tied;
+    return m;
+}
+
+static void make_path(char *path, size_t bytes, const char *name)
+{
+    snprintf(path, bytes, "%s/%s", dir, name);
+}
+
+static void write_file(const char *name, const uint8_t *header, size_t header_bytes, const uint8_t *data, size_t bytes)
+{
+    char path[128];
+    FILE *f;
+
+    make_path(path, sizeof path, name);
+    f = fopen(path, "wb");
+    BIT_ASSERT(f != NULL);
+    BIT_ASSERT(fwrite(header, 1, header_bytes, f) == header_bytes && fwrite(data, 1, bytes, f) == bytes);
+    BIT_ASSERT(fclose(f) == 0);
+}
+
+static Bit__ManifestFile *describe(const char *name, const uint8_t *header, size_t header_bytes, const uint8_t *data,
+                                   size_t bytes)
+{
+    Bit__ManifestFile *f = malloc(sizeof *f);
+
+    BIT_ASSERT(f != NULL);
+    bit__manifest_file__init(f);
+    f->name = strdup(name);
+    f->bytes = header_bytes + bytes;
+    f->header_crc = bit_crc32c(0, header, header_bytes);
+    f->data_offset = header_bytes;
+    f->n_chunk_crc = (bytes + BIT_CHECKPOINT_CHUNK - 1) / BIT_CHECKPOINT_CHUNK;
+    f->chunk_crc = calloc(f->n_chunk_crc + 1, sizeof *f->chunk_crc);
+    for (size_t i = 0; i < f->n_chunk_crc; i++) {
+        size_t at = i * BIT_CHECKPOINT_CHUNK;
+        f->chunk_crc[i] = bit_crc32c(0, data + at, BIT_MIN(bytes - at, (size_t)BIT_CHECKPOINT_CHUNK));
+    }
+    return f;
+}
+
+/* A whole checkpoint of a model, with random data, in a new folder. The manifest is the caller's. */
+static Bit__Manifest *make_checkpoint(const Bit__ModelSpec *model)
+{
+    uint64_t seed = 3;
+    Bit__Manifest *m = (Bit__Manifest *)test_message(&bit__manifest__descriptor, &seed);
+    struct bit_tensor *tensors;
+    int count = bit_checkpoint_tensors(model, &tensors);
+    size_t data_bytes = 4 * (size_t)bit_checkpoint_elements(tensors, count), header_bytes;
+    uint8_t *data = malloc(data_bytes), *header;
+
+    BIT_ASSERT(count > 0 && data != NULL && bit_safetensors_header(tensors, count, &header, &header_bytes) == 0);
+    snprintf(dir, sizeof dir, "/tmp/bit-checkpoint-XXXXXX");
+    BIT_ASSERT(mkdtemp(dir) != NULL);
+    for (size_t i = 0; i < m->n_file; i++)
+        bit_msg_free(m->file[i]);
+    free(m->file);
+    m->version = BIT_MANIFEST_VERSION;
+    m->n_file = BIT_CHECKPOINT_FILES;
+    m->file = calloc(BIT_CHECKPOINT_FILES, sizeof(void *));
+    for (int i = 0; i < BIT_CHECKPOINT_FILES; i++) {
+        for (size_t k = 0; k < data_bytes; k++)
+            data[k] = (uint8_t)test_random(&seed);
+        write_file(bit_checkpoint_file_name(i), header, header_bytes, data, data_bytes);
+        m->file[i] = describe(bit_checkpoint_file_name(i), header, header_bytes, data, data_bytes);
+    }
+    free(data);
+    free(header);
+    free(tensors);
+    return m;
+}
+
+static int write_manifest(const Bit__Manifest *m)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY), err;
+
+    BIT_ASSERT(fd >= 0);
+    err = bit_manifest_write(fd, m);
+    close(fd);
+    return err;
+}
+
+static void remove_checkpoint(void)
+{
+    char path[128];
+
+    for (int i = 0; i < BIT_CHECKPOINT_FILES; i++) {
+        make_path(path, sizeof path, bit_checkpoint_file_name(i));
+        unlink(path);
+    }
+    make_path(path, sizeof path, BIT_CHECKPOINT_MANIFEST);
+    unlink(path);
+    EXPECT_EQ(rmdir(dir), 0); /* and nothing else was left in it */
+}
+
+/* What a reader does: 0 if all of the checkpoint is as it was written. */
+static int check_all(void)
+{
+    Bit__Manifest *m;
+    int err = bit_manifest_read(dir, &m);
+
+    if (err < 0)
+        return err;
+    err = bit_checkpoint_verify(dir, m, NULL, NULL);
+    bit_msg_free(m);
+    return err;
+}
+
+static void expect_tensor(const struct bit_tensor *t, const char *name, int64_t rows, int64_t cols, int64_t offset)
+{
+    EXPECT_STREQ(t->name, name);
+    EXPECT_EQ(t->rows, rows);
+    EXPECT_EQ(t->cols, cols);
+    EXPECT_EQ(t->offset, offset);
+}
+
+TEST(tensors_lie_in_the_documented_order)
+{
+    Bit__ModelSpec model = model_of(2, 4, 10, 7, false);
+    struct bit_tensor *t;
+
+    if (!EXPECT_EQ(bit_checkpoint_tensors(&model, &t), 10))
+        return;
+    expect_tensor(&t[0], "transformer.wte.weight", 7, 4, 0);
+    expect_tensor(&t[1], "transformer.blocks.0.att_proj.weight", 12, 4, 28);
+    expect_tensor(&t[2], "transformer.blocks.0.attn_out.weight", 4, 4, 76);
+    expect_tensor(&t[3], "transformer.blocks.0.ff_proj.weight", 20, 4, 92);
+    expect_tensor(&t[4], "transformer.blocks.0.ff_out.weight", 4, 10, 172);
+    expect_tensor(&t[5], "transformer.blocks.1.att_proj.weight", 12, 4, 212);
+    expect_tensor(&t[9], "transformer.ff_out.weight", 7, 4, 396);
+    EXPECT_EQ(bit_checkpoint_elements(t, 10), 424);
+    for (int i = 0; i < 10; i++)
+        EXPECT_EQ(bit_tensor_is_linear(&t[i]), i > 0 && i < 9);
+    free(t);
+}
+
+/* OLMo-1B: 1 176 764 416 parameters (its model card), of which 16 blocks of 67 108 864 are linears. */
+TEST(olmo_1b_has_its_parameters)
+{
+    Bit__ModelSpec model = model_of(16, 2048, 8192, 50304, true);
+    struct bit_tensor *t;
+    int64_t linears = 0;
+    int count = bit_checkpoint_tensors(&model, &t);
+
+    EXPECT_EQ(count, 65);
+    EXPECT_EQ(bit_checkpoint_elements(t, count), 1176764416);
+    for (int i = 0; i < count; i++)
+        linears += bit_tensor_is_linear(&t[i]) ? t[i].rows * t[i].cols : 0;
+    EXPECT_EQ(linears, 16 * 67108864ll);
+    free(t);
+    EXPECT_EQ(bit_checkpoint_elements(NULL, 0), 0);
+}
+
+TEST(names_of_steps)
+{
+    static const char *const none[] = {"",
+                                       "step-",
+                                       "step-2000",
+                                       "step-0000200x",
+                                       "step-0000",
+                                       "step-00002000 ",
+                                       "step-00002000.partial-3",
+                                       "step--0002000",
+                                       "step-000002000",
+                                       "step-99999999999999999999",
+                                       "xstep-00002000",
+                                       "step-+0002000"};
+    char name[32];
+
+    bit_checkpoint_name(2000, name);
+    EXPECT_STREQ(name, "step-00002000");
+    EXPECT_EQ(bit_checkpoint_step(name), 2000);
+    EXPECT_EQ(bit_checkpoint_step("step-00000000"), 0);
+    bit_checkpoint_name(BIT_STEPS_MAX, name);
+    EXPECT_STREQ(name, "step-1099511627776");
+    EXPECT_EQ(bit_checkpoint_step(name), (int64_t)BIT_STEPS_MAX);
+    for (size_t i = 0; i < BIT_COUNT(none); i++)
+        if (!EXPECT_EQ(bit_checkpoint_step(none[i]), -1))
+            fprintf(stderr, "    %s\n", none[i]);
+}
+
+TEST(a_manifest_comes_back)
+{
+    Bit__ModelSpec model = model_of(1, 8, 8, 16, true);
+    Bit__Manifest *m = make_checkpoint(&model), *back = NULL;
+
+    EXPECT_EQ(bit_manifest_read(dir, &back), -ENOENT);
+    EXPECT_EQ(write_manifest(m), 0);
+    EXPECT_EQ(write_manifest(m), 0); /* again: the first is replaced */
+    if (EXPECT_EQ(bit_manifest_read(dir, &back), 0)) {
+        EXPECT_EQ(back->n_file, 3u);
+        EXPECT_EQ(back->file[2]->chunk_crc[0], m->file[2]->chunk_crc[0]);
+        EXPECT_EQ(back->epoch, m->epoch);
+        EXPECT_STREQ(back->writer, m->writer);
+        bit_msg_free(back);
+    }
+    EXPECT_EQ(check_all(), 0);
+    bit_msg_free(m);
+    remove_checkpoint();
+}
+
+TEST(a_manifest_that_does_not_agree_with_itself_is_not_written)
+{
+    Bit__ModelSpec model = model_of(1, 8, 8, 16, true);
+    Bit__Manifest *m = make_checkpoint(&model);
+    char path[128];
+
+    m->version = 2;
+    EXPECT_EQ(write_manifest(m), BIT_EVERSION);
+    m->version = BIT_MANIFEST_VERSION;
+    m->file[1]->n_chunk_crc--;
+    EXPECT_EQ(write_manifest(m), BIT_ECORRUPT);
+    EXPECT_CONTAINS(bit_fail_text(), "0 checksums for the 1 chunks of 'exp_avg.safetensors'");
+    m->file[1]->n_chunk_crc++;
+    m->file[0]->name[0] = '/';
+    EXPECT_EQ(write_manifest(m), BIT_ECORRUPT);
+    m->file[0]->name[0] = 'm';
+    m->file[0]->data_offset = m->file[0]->bytes + 1;
+    EXPECT_EQ(write_manifest(m), BIT_ECORRUPT);
+    make_path(path, sizeof path, BIT_CHECKPOINT_MANIFEST);
+    EXPECT_EQ(access(path, F_OK), -1);
+    bit_msg_free(m);
+    remove_checkpoint();
+}
+
+/* Open the file, flip, look, flip back, for every byte of it. */
+static void flip_every_byte(const char *name)
+{
+    char path[128];
+    struct stat st;
+    uint8_t byte;
+    int fd;
+
+    make_path(path, sizeof path, name);
+    fd = open(path, O_RDWR);
+    BIT_ASSERT(fd >= 0 && fstat(fd, &st) == 0);
+    for (off_t at = 0; at < st.st_size; at++) {
+        BIT_ASSERT(pread(fd, &byte, 1, at) == 1);
+        byte ^= (uint8_t)(1u << at % 8);
+        BIT_ASSERT(pwrite(fd, &byte, 1, at) == 1);
+        if (!EXPECT_EQ(check_all(), BIT_ECORRUPT) || !EXPECT_CONTAINS(bit_fail_text(), path))
+            fprintf(stderr, "    bit %d of byte %d of %s\n", (int)(at % 8), (int)at, name);
+        byte ^= (uint8_t)(1u << at % 8);
+        BIT_ASSERT(pwrite(fd, &byte, 1, at) == 1);
+    }
+    close(fd);
+}
+
+TEST(a_flipped_bit_in_any_byte_of_any_file_is_found)
+{
+    Bit__ModelSpec model = model_of(1, 8, 8, 16, true);
+    Bit__Manifest *m = make_checkpoint(&model);
+
+    EXPECT_EQ(write_manifest(m), 0);
+    EXPECT_EQ(check_all(), 0);
+    flip_every_byte(BIT_CHECKPOINT_MANIFEST);
+    for (int i = 0; i < BIT_CHECKPOINT_FILES; i++)
+        flip_every_byte(bit_checkpoint_file_name(i));
+    EXPECT_EQ(check_all(), 0);
+    bit_msg_free(m);
+    remove_checkpoint();
+}
+
+/* A manifest whose length and checksum are its own, but whose file is not whole. */
+TEST(a_cut_manifest_is_found)
+{
+    Bit__ModelSpec model = model_of(1, 8, 8, 16, true);
+    Bit__Manifest *m = make_checkpoint(&model);
+    char path[128];
+    struct stat st;
+
+    EXPECT_EQ(write_manifest(m), 0);
+    make_path(path, sizeof path, BIT_CHECKPOINT_MANIFEST);
+    BIT_ASSERT(stat(path, &st) == 0);
+    for (off_t bytes = st.st_size - 1; bytes >= 0; bytes--) {
+        EXPECT_EQ(truncate(path, bytes), 0);
+        EXPECT_EQ(check_all(), BIT_ECORRUPT);
+    }
+    bit_msg_free(m);
+    remove_checkpoint();
+}
+
+static uint64_t last_done, last_all;
+
+static void note_progress(void *arg, uint64_t done, uint64_t all)
+{
+    EXPECT(done > last_done && done <= all);
+    EXPECT(arg == &last_done);
+    last_done = done;
+    last_all = all;
+}
+
+/* Several chunks, the last one short; reads of several chunks. */
+TEST(a_chunk_is_named_by_its_offset)
+{
+    Bit__ModelSpec model = model_of(2, 128, 256, 642, false);
+    Bit__Manifest *m = make_checkpoint(&model), *back;
+    char path[128], want[64];
+    const uint64_t bytes = m->file[1]->bytes, at = m->file[1]->data_offset + 17 * (uint64_t)BIT_CHECKPOINT_CHUNK + 5;
+    uint8_t byte;
+    int fd;
+
+    EXPECT(m->file[1]->n_chunk_crc > 17);
+    EXPECT((bytes - m->file[1]->data_offset) % BIT_CHECKPOINT_CHUNK != 0);
+    EXPECT_EQ(write_manifest(m), 0);
+    EXPECT_EQ(bit_manifest_read(dir, &back), 0);
+    EXPECT_EQ(bit_checkpoint_verify(dir, back, note_progress, &last_done), 0);
+    EXPECT_EQ(last_done, 3 * bytes);
+    EXPECT_EQ(last_all, 3 * bytes);
+    make_path(path, sizeof path, "exp_avg.safetensors");
+    fd = open(path, O_RDWR);
+    BIT_ASSERT(fd >= 0 && pread(fd, &byte, 1, (off_t)at) == 1);
+    byte ^= 1;
+    BIT_ASSERT(pwrite(fd, &byte, 1, (off_t)at) == 1);
+    EXPECT_EQ(bit_checkpoint_verify(dir, back, NULL, NULL), BIT_ECORRUPT);
+    snprintf(want, sizeof want, "chunk 17, 65536 bytes from byte %llu", (unsigned long long)(at - 5));
+    EXPECT_CONTAINS(bit_fail_text(), want);
+    EXPECT_CONTAINS(bit_fail_text(), path);
+    EXPECT_EQ(ftruncate(fd, (off_t)bytes - 1), 0);
+    EXPECT_EQ(bit_checkpoint_verify(dir, back, NULL, NULL), BIT_ECORRUPT);
+    EXPECT_CONTAINS(bit_fail_text(), "its manifest says");
+    close(fd);
+    EXPECT_EQ(unlink(path), 0);
+    EXPECT_EQ(bit_checkpoint_verify(dir, back, NULL, NULL), BIT_ECORRUPT);
+    EXPECT_CONTAINS(bit_fail_text(), "is missing");
+    bit_msg_free(back);
+    bit_msg_free(m);
+    remove_checkpoint();
+}
+
+TEST(a_digest_depends_on_every_chunk_and_their_order)
+{
+    uint32_t crc[3] = {1, 2, 3};
+    uint64_t digest = bit_checkpoint_digest(crc, 3);
+
+    EXPECT_EQ(bit_checkpoint_digest(crc, 3), digest);
+    EXPECT_NE(bit_checkpoint_digest(crc, 2), digest);
+    EXPECT_NE(bit_checkpoint_digest((uint32_t[]){2, 1, 3}, 3), digest);
+    EXPECT_NE(bit_checkpoint_digest((uint32_t[]){1, 2, 4}, 3), digest);
+}
+
+TEST_MAIN
