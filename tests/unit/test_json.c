@@ -1,0 +1,145 @@
+#include "proto/json.h"
+
+#include <jansson.h>
+
+#include "proto/bit.pb-c.h"
+#include "proto/msg.h"
+#include "proto/spec.h"
+#include "tests/test.h"
+
+/* Our line, as an independent parser reads it; NULL if it is not JSON. */
+static json_t *print_and_load(const ProtobufCMessage *msg, char **text)
+{
+    json_error_t error;
+    size_t bytes;
+
+    if (!EXPECT_EQ(bit_json_print(msg, text, &bytes), 0))
+        return NULL;
+    EXPECT_EQ(strlen(*text), bytes);
+    EXPECT(strchr(*text, '\n') == NULL);
+    json_t *json = json_loads(*text, JSON_REJECT_DUPLICATES, &error);
+    if (!EXPECT(json != NULL))
+        fprintf(stderr, "    %s at %d of %s\n", error.text, error.position, *text);
+    return json;
+}
+
+TEST(a_specification)
+{
+    static const char source[] = "model { preset: 'olmo_20m' } data { train: ['/a', '/b'] seed: 9007199254740993 }"
+                                 "phases { switch { at_step: 7 optimizer: RESET ramp_k: 2.5 } }";
+    struct bit_problems problems = {0};
+    ProtobufCMessage *spec = NULL;
+    char *text = NULL;
+
+    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, source, sizeof source - 1, &spec, &problems), 0);
+    EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)spec, NULL, &problems), 0);
+    json_t *json = print_and_load(spec, &text);
+    json_t *sw = json_object_get(json_object_get(json, "phases"), "switch");
+    EXPECT_EQ(json_integer_value(json_object_get(sw, "at_step")), 7);
+    EXPECT_STREQ(json_string_value(json_object_get(sw, "optimizer")), "reset");
+    EXPECT_EQ(json_real_value(json_object_get(sw, "ramp_k")), 2.5);
+    EXPECT(json_is_real(json_object_get(sw, "weight_decay")));
+    json_t *model = json_object_get(json, "model");
+    EXPECT(json_is_false(json_object_get(model, "tied")));
+    EXPECT(json_is_real(json_object_get(model, "rope_theta"))); /* 10000.0, not 10000 */
+    EXPECT(json_object_get(model, "init_from") == NULL);
+    json_t *data = json_object_get(json, "data");
+    EXPECT_EQ(json_integer_value(json_object_get(data, "seed")), 9007199254740993);
+    EXPECT_EQ(json_array_size(json_object_get(data, "train")), 2);
+    json_t *sets = json_object_get(json_object_get(json, "eval"), "set");
+    EXPECT(json_is_array(sets));
+    EXPECT_EQ(json_array_size(sets), 0);
+    json_decref(json);
+    free(text);
+    bit_msg_free(spec);
+}
+
+TEST(digests_bytes_and_numbers_at_their_ends)
+{
+    uint8_t raw[] = {0x00, 0x7f, 0xff};
+    char tail[] = "a";
+    Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
+    Bit__StateChanged changed = BIT__STATE_CHANGED__INIT;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    char *text = NULL;
+
+    hello.run = hello.host = tail;
+    hello.secret = (ProtobufCBinaryData){.len = sizeof raw, .data = raw};
+    hello.epoch = INT64_MAX;
+    json_t *json = print_and_load(&hello.base, &text);
+    EXPECT_STREQ(json_string_value(json_object_get(json, "secret")), "007fff");
+    EXPECT_EQ(json_integer_value(json_object_get(json, "epoch")), INT64_MAX);
+    json_decref(json);
+    free(text);
+
+    changed.state = BIT__RUN_STATE__COMPLETED;
+    changed.reason = tail;
+    changed.has_exit_code = 1;
+    changed.exit_code = INT32_MIN;
+    changed.has_weights_digest = 1;
+    changed.weights_digest = 0xabc;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
+    record.state = &changed;
+    json = print_and_load(&record.base, &text);
+    json_t *state = json_object_get(json, "state");
+    EXPECT_STREQ(json_string_value(json_object_get(state, "state")), "completed");
+    EXPECT_EQ(json_integer_value(json_object_get(state, "exit_code")), INT32_MIN);
+    EXPECT_STREQ(json_string_value(json_object_get(state, "weights_digest")), "0000000000000abc");
+    EXPECT_EQ(json_object_size(json), 3); /* of the oneof, only what is there */
+    json_decref(json);
+    free(text);
+}
+
+TEST(strings_survive_and_broken_ones_still_parse)
+{
+    char good[] = "quote \" backslash \\ tab \t newline \n bell \a del \x7f caf\xc3\xa9 \xf0\x9f\x98\x80";
+    char broken[] = "a\xff\xc3(\xed\xa0\x80z";
+    Bit__Problem problem = BIT__PROBLEM__INIT;
+    char *text = NULL;
+
+    problem.text = good;
+    json_t *json = print_and_load(&problem.base, &text);
+    EXPECT_STREQ(json_string_value(json_object_get(json, "text")), good);
+    json_decref(json);
+    free(text);
+
+    problem.text = broken;
+    json = print_and_load(&problem.base, &text);
+    EXPECT_STREQ(json_string_value(json_object_get(json, "text")),
+                 "a\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
+    json_decref(json);
+    free(text);
+}
+
+TEST(doubles_read_back_and_non_numbers_are_null)
+{
+    static const double values[] = {0.1, 1e-300, 1.7976931348623157e308, 5e-324, -0.0, 1, 3e20, 1.0 / 3};
+    Bit__CurvePoint point = BIT__CURVE_POINT__INIT;
+    char *text = NULL;
+
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        point.loss = values[i];
+        json_t *json = print_and_load(&point.base, &text);
+        EXPECT(json_is_real(json_object_get(json, "loss")));
+        EXPECT_EQ(json_real_value(json_object_get(json, "loss")), values[i]);
+        json_decref(json);
+        free(text);
+    }
+    point.loss = NAN;
+    json_t *json = print_and_load(&point.base, &text);
+    EXPECT(json_is_null(json_object_get(json, "loss")));
+    json_decref(json);
+    free(text);
+}
+
+TEST(an_empty_message)
+{
+    Bit__VersionRequest request = BIT__VERSION_REQUEST__INIT;
+    char *text = NULL;
+
+    json_decref(print_and_load(&request.base, &text));
+    EXPECT_STREQ(text, "{}");
+    free(text);
+}
+
+TEST_MAIN

@@ -1,0 +1,160 @@
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/msg.h"
+#include "proto/spec.h"
+#include "tests/test.h"
+
+static struct bit_problems problems;
+
+static Bit__RunSpec *normalised(const char *text)
+{
+    ProtobufCMessage *msg = NULL;
+
+    problems = (struct bit_problems){0};
+    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems), 0);
+    EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)msg, "/d", &problems), 0);
+    return (Bit__RunSpec *)msg;
+}
+
+static Bit__RunSpec *model_of(const char *preset)
+{
+    char text[128];
+
+    snprintf(text, sizeof text, "model { preset: '%s' } data { train: 'a' }", preset);
+    return normalised(text);
+}
+
+static uint64_t parameters(const Bit__ModelSpec *m)
+{
+    uint64_t d = m->width, block = 4 * d * d + 3 * d * m->mlp_hidden;
+
+    return m->layers * block + (m->tied ? 1 : 2) * m->vocab_padded * d;
+}
+
+TEST(models_have_the_published_shapes)
+{
+    static const struct {
+        const char *name;
+        uint32_t layers, width, heads, mlp_hidden;
+        bool tied;
+        Bit__Init init;
+        double peak_lr;
+        uint64_t parameters;
+    } table[] = {
+        {"olmo_1b", 16, 2048, 16, 8192, true, BIT__INIT__MITCHELL, 4e-4, 1176764416},
+        {"olmo_300m", 16, 1024, 16, 4096, false, BIT__INIT__MITCHELL, 6e-4, 371458048},
+        {"olmo_150m", 12, 768, 12, 3072, false, BIT__INIT__NORMAL, 6e-4, 190513152},
+        {"olmo_60m", 8, 512, 8, 2048, false, BIT__INIT__NORMAL, 1e-3, 85065728},
+        {"olmo_20m", 8, 256, 8, 1024, false, BIT__INIT__NORMAL, 1e-3, 34144256},
+    };
+
+    for (size_t i = 0; i < BIT_COUNT(table); i++) {
+        Bit__RunSpec *spec = model_of(table[i].name);
+        const Bit__ModelSpec *m = spec->model;
+        EXPECT_EQ(m->layers, table[i].layers);
+        EXPECT_EQ(m->width, table[i].width);
+        EXPECT_EQ(m->heads, table[i].heads);
+        EXPECT_EQ(m->mlp_hidden, table[i].mlp_hidden);
+        EXPECT_EQ(m->tied, table[i].tied);
+        EXPECT_EQ(m->init, table[i].init);
+        EXPECT_EQ(spec->schedule->peak_lr, table[i].peak_lr);
+        EXPECT_EQ(parameters(m), table[i].parameters);
+        EXPECT_EQ(m->vocab, 50280);
+        EXPECT_EQ(m->vocab_padded, 50304);
+        EXPECT_EQ(m->context, 2048);
+        EXPECT_EQ(m->init_std, 0.02);
+        EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
+        bit_msg_free(spec);
+    }
+}
+
+/* "1,176,764,416 parameters" in the summary, so that it cannot drift from the sizes. */
+TEST(summaries_count_the_parameters)
+{
+    size_t count;
+    const struct bit_preset *models = bit_spec_model_presets(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        Bit__RunSpec *spec = model_of(models[i].name);
+        uint64_t said = 0;
+        for (const char *c = models[i].summary; *c != ' '; c++)
+            if (*c != ',')
+                said = 10 * said + (uint64_t)(*c - '0');
+        EXPECT_EQ(said, parameters(spec->model));
+        bit_msg_free(spec);
+    }
+}
+
+TEST(quantizers_are_their_papers)
+{
+    static const struct {
+        const char *name;
+        Bit__Measure weights;
+        uint32_t levels;
+        Bit__InnerNorm norm;
+        Bit__Granularity granularity;
+    } table[] = {
+        {"continual", BIT__MEASURE__MEDIAN, 128, BIT__INNER_NORM__LAYERNORM, BIT__GRANULARITY__FUSED},
+        {"reloaded", BIT__MEASURE__MEDIAN, 128, BIT__INNER_NORM__LAYERNORM, BIT__GRANULARITY__PROJECTION},
+        {"b158", BIT__MEASURE__MEAN, 127, BIT__INNER_NORM__RMSNORM, BIT__GRANULARITY__PROJECTION},
+    };
+    char text[160];
+
+    for (size_t i = 0; i < BIT_COUNT(table); i++) {
+        snprintf(text, sizeof text, "model { preset: 'olmo_20m' } data { train: 'a' } quantizer { preset: '%s' }",
+                 table[i].name);
+        Bit__RunSpec *spec = normalised(text);
+        const Bit__QuantizerSpec *q = spec->quantizer;
+        EXPECT_EQ(q->weight_measure, table[i].weights);
+        EXPECT_EQ(q->activation_measure, BIT__MEASURE__ABSMAX);
+        EXPECT_EQ(q->activation_levels, table[i].levels);
+        EXPECT_EQ(q->inner_norm, table[i].norm);
+        EXPECT_EQ(q->granularity, table[i].granularity);
+        EXPECT_EQ(q->eps, 1e-5);
+        EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
+        bit_msg_free(spec);
+    }
+}
+
+TEST(the_quantizer_is_continual_unless_said)
+{
+    Bit__RunSpec *spec = model_of("olmo_20m");
+
+    EXPECT_STREQ(spec->quantizer->preset, "continual");
+    bit_msg_free(spec);
+}
+
+TEST(a_field_given_beats_its_preset)
+{
+    Bit__RunSpec *spec = normalised("model { preset: 'olmo_1b' layers: 2 vocab: 300 } schedule { peak_lr: 1 }"
+                                    "quantizer { preset: 'b158' inner_norm: NO_NORM } data { train: 'a' }");
+
+    EXPECT_EQ(spec->model->layers, 2);
+    EXPECT_EQ(spec->model->width, 2048);
+    EXPECT_EQ(spec->model->vocab_padded, 384);
+    EXPECT_EQ(spec->schedule->peak_lr, 1);
+    EXPECT_EQ(spec->quantizer->inner_norm, BIT__INNER_NORM__NO_NORM);
+    EXPECT_EQ(spec->quantizer->weight_measure, BIT__MEASURE__MEAN);
+    bit_msg_free(spec);
+}
+
+TEST(unknown_presets_name_the_nearest_and_change_nothing)
+{
+    static const char text[] = "model { preset: 'olmo_1B5' }\nquantizer { preset: 'bitnet' }";
+    ProtobufCMessage *msg = NULL;
+
+    problems = (struct bit_problems){0};
+    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &msg, &problems), 0);
+    size_t before = protobuf_c_message_get_packed_size(msg);
+    EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)msg, NULL, &problems), BIT_ESPEC);
+    EXPECT_EQ(problems.count, 2);
+    EXPECT_STREQ(problems.item[0].text, "no preset 'olmo_1B5'; did you mean olmo_1b?");
+    EXPECT_EQ(problems.item[0].line, 1);
+    EXPECT_EQ(problems.item[0].column, 17);
+    EXPECT_STREQ(problems.item[1].text, "no preset 'bitnet'; there are continual, reloaded, b158");
+    EXPECT_EQ(problems.item[1].line, 2);
+    EXPECT_EQ(protobuf_c_message_get_packed_size(msg), before);
+    bit_msg_free(msg);
+}
+
+TEST_MAIN
