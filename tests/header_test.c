@@ -1,0 +1,231 @@
+/*
+ * Each public header compiles alone, and twice; each folder includes only what it may.
+ * The headers are those that lie in the source tree now. They are compiled with the flags of their folder's own
+ * sources, as the build wrote them down; with those of one processor after the other if a folder has such.
+ * $BIT_SOURCE_ROOT and $BIT_BUILD_ROOT say where both are.
+ */
+#include <glob.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "tests/test.h"
+
+static const struct folder {
+    const char *name;
+    const char *may_include[6]; /* beginnings of what stands between "" */
+    const char *libraries[4];   /* headers of libraries that the others may not see */
+} folders[] = {
+    {"proto", {"proto/", "config.h"}, {NULL}},
+    {"kernels", {"kernels/", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"}, {"dnnl"}},
+    {"worker", {"worker/", "kernels/", "proto/", "config.h"}, {"mpi", "nccl"}},
+    {"daemon", {"daemon/", "proto/", "config.h"}, {"uv"}},
+    {"ctl", {"ctl/", "proto/", "config.h"}, {NULL}},
+};
+
+static const char *const guarded[] = {"uv", "mpi", "nccl", "dnnl", "cuda"};
+
+static const char *root(const char *variable)
+{
+    const char *path = getenv(variable);
+
+    if (path == NULL)
+        SKIP_ALL("$BIT_SOURCE_ROOT and $BIT_BUILD_ROOT are set by meson test");
+    return path;
+}
+
+static void list_files(const char *folder, const char *pattern, glob_t *out)
+{
+    char all[512];
+
+    snprintf(all, sizeof all, "%s/%s/%s", root("BIT_SOURCE_ROOT"), folder, pattern);
+    if (glob(all, 0, NULL, out) != 0)
+        *out = (glob_t){0};
+}
+
+static const char *below_root(const char *path)
+{
+    return path + strlen(root("BIT_SOURCE_ROOT")) + 1;
+}
+
+/* ---- alone and twice */
+
+#define FLAVOURS_MAX  8
+#define COMMAND_BYTES 8192
+
+/* The different ways in which a folder's sources are compiled. */
+struct flavours {
+    char command[FLAVOURS_MAX][COMMAND_BYTES];
+    int count;
+};
+
+static bool is_in(const char *file, const char *folder)
+{
+    char part[64];
+
+    snprintf(part, sizeof part, "../%s/", folder);
+    return strncmp(file, part, strlen(part)) == 0 && strcmp(file + strlen(file) - 2, ".c") == 0;
+}
+
+/* The command without its own input and outputs, reading C from the standard input instead. */
+static void make_check_command(const char *command, char *out, size_t bytes)
+{
+    static const char *const with_argument[] = {"-o", "-c", "-MQ", "-MF"};
+    char *copy = strdup(command), *rest = NULL;
+    int at = snprintf(out, bytes, "cd '%s' &&", root("BIT_BUILD_ROOT"));
+
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        bool dropped = strcmp(word, "-MD") == 0;
+        for (size_t i = 0; i < BIT_COUNT(with_argument); i++)
+            if (strcmp(word, with_argument[i]) == 0)
+                dropped = strtok_r(NULL, " ", &rest) != NULL;
+        if (!dropped)
+            at += snprintf(out + at, bytes - (size_t)at, " %s", word);
+        BIT_ASSERT((size_t)at < bytes);
+    }
+    at += snprintf(out + at, bytes - (size_t)at, " -Werror -fsyntax-only -x c -");
+    BIT_ASSERT((size_t)at < bytes);
+    free(copy);
+}
+
+static void add_flavour(struct flavours *all, const char *command)
+{
+    char *next = all->command[all->count];
+
+    if (all->count == FLAVOURS_MAX)
+        return;
+    make_check_command(command, next, COMMAND_BYTES);
+    for (int i = 0; i < all->count; i++)
+        if (strcmp(all->command[i], next) == 0)
+            return;
+    all->count++;
+}
+
+static void find_flavours(json_t *commands, const char *folder, struct flavours *out)
+{
+    size_t i;
+    json_t *entry;
+
+    out->count = 0;
+    json_array_foreach(commands, i, entry)
+    {
+        const char *file = json_string_value(json_object_get(entry, "file"));
+        const char *command = json_string_value(json_object_get(entry, "command"));
+        if (file != NULL && command != NULL && is_in(file, folder))
+            add_flavour(out, command);
+    }
+}
+
+static bool compiles(const char *command, const char *header, const char *redirection)
+{
+    char whole[COMMAND_BYTES + 32];
+    FILE *compiler;
+
+    snprintf(whole, sizeof whole, "%s %s", command, redirection);
+    compiler = popen(whole, "w");
+    BIT_ASSERT(compiler != NULL);
+    fprintf(compiler, "#include \"%s\"\n#include \"%s\"\n", header, header);
+    return pclose(compiler) == 0;
+}
+
+static void check_header(const struct flavours *all, const char *header)
+{
+    bool held = false;
+
+    for (int i = 0; i < all->count && !held; i++)
+        held = compiles(all->command[i], header, "2>/dev/null");
+    if (EXPECT(held))
+        return;
+    fprintf(stderr, "    %s does not compile alone, or not twice:\n", header);
+    compiles(all->command[0], header, "");
+}
+
+TEST(headers_compile_alone_and_twice)
+{
+    static struct flavours all;
+    json_error_t why;
+    json_t *commands;
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/compile_commands.json", root("BIT_BUILD_ROOT"));
+    commands = json_load_file(path, 0, &why);
+    if (!EXPECT(commands != NULL)) {
+        fprintf(stderr, "    %s: %s\n", path, why.text);
+        return;
+    }
+    for (size_t f = 0; f < BIT_COUNT(folders); f++) {
+        glob_t headers;
+        find_flavours(commands, folders[f].name, &all);
+        if (all.count == 0) /* not built here: the worker without MPI */
+            continue;
+        list_files(folders[f].name, "*.h", &headers);
+        for (size_t i = 0; i < headers.gl_pathc; i++)
+            check_header(&all, below_root(headers.gl_pathv[i]));
+        globfree(&headers);
+    }
+    json_decref(commands);
+}
+
+/* ---- who includes whom */
+
+static bool begins_with_any(const char *text, const char *const *beginnings, size_t most)
+{
+    for (size_t i = 0; i < most && beginnings[i] != NULL; i++)
+        if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return false;
+}
+
+/* "oneapi/dnnl/dnnl.h" is of dnnl, "uv.h" of uv; "uvula.h" of neither. */
+static bool is_of_library(const char *header, const char *library)
+{
+    const char *base = strrchr(header, '/') != NULL ? strrchr(header, '/') + 1 : header;
+    size_t bytes = strlen(library);
+
+    return strncmp(base, library, bytes) == 0 && (base[bytes] == '.' || base[bytes] == '_');
+}
+
+static bool may_see(const struct folder *f, const char *header)
+{
+    for (size_t i = 0; i < BIT_COUNT(guarded); i++)
+        if (is_of_library(header, guarded[i]))
+            return begins_with_any(guarded[i], f->libraries, BIT_COUNT(f->libraries));
+    return true;
+}
+
+static void check_includes(const struct folder *folder, const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char line[512], header[256];
+
+    BIT_ASSERT(f != NULL);
+    while (fgets(line, sizeof line, f) != NULL) {
+        bool allowed = true;
+        if (sscanf(line, " # include \"%255[^\"]\"", header) == 1)
+            allowed = begins_with_any(header, folder->may_include, BIT_COUNT(folder->may_include));
+        else if (sscanf(line, " # include <%255[^>]>", header) == 1)
+            allowed = may_see(folder, header);
+        else
+            continue;
+        if (!EXPECT(allowed))
+            fprintf(stderr, "    %s may not include %s\n", below_root(path), header);
+    }
+    fclose(f);
+}
+
+TEST(folders_include_only_what_they_may)
+{
+    for (size_t f = 0; f < BIT_COUNT(folders); f++)
+        for (int h = 0; h < 2; h++) {
+            glob_t files;
+            list_files(folders[f].name, h ? "*.h" : "*.c", &files);
+            for (size_t i = 0; i < files.gl_pathc; i++)
+                check_includes(&folders[f], files.gl_pathv[i]);
+            globfree(&files);
+        }
+}
+
+TEST_MAIN
