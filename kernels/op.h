@@ -26,8 +26,8 @@
     X(norm_backward, 0)                                                                                                \
     X(rope, 0)                                                                                                         \
     X(rope_backward, 0)                                                                                                \
-    X(attention, 0)                                                                                                    \
-    X(attention_backward, 0)                                                                                           \
+    X(attention, 1)                                                                                                    \
+    X(attention_backward, 1)                                                                                           \
     X(swiglu, 0)                                                                                                       \
     X(swiglu_backward, 0)                                                                                              \
     X(matmul, 0)                                                                                                       \

@@ -65,7 +65,7 @@ static int time_variant(const struct kc_op *op, const struct kc_options *options
 
     if (err < 0)
         return err;
-    err = bit_exec_init(&k.prepare, BIT_BACKEND_CPU, options->threads, 0);
+    err = bit_exec_init(&k.prepare, BIT_BACKEND_CPU, k.exec.threads, 0); /* it shares the workspace */
     if (err < 0)
         return err;
     if (options->isa >= 0)

@@ -1,0 +1,42 @@
+/* How much scratch memory the attention passes take. */
+#include "kernels/attention_plan.h"
+
+#include "proto/check.h"
+
+#define TILE BIT_ATTENTION_TILE
+
+struct bit_attention_plan bit_attention_plan(int64_t time, int64_t head_dim)
+{
+    const int64_t padded = bit_round_up(time, TILE);
+
+    return (struct bit_attention_plan){
+        .tiles = padded / TILE, .padded = padded, .width = bit_round_up(head_dim, BIT_ATTENTION_WIDTH)};
+}
+
+/* A head's keys by row, its values by row and joined; a tile of queries by row and by column, scores, probabilities,
+ * output; and of each query maximum, sum and correction. */
+int64_t bit_attention_units(const struct bit_attention_plan *p)
+{
+    return 3 * p->padded * p->width + 3 * TILE * p->width + 2 * TILE * TILE + 3 * TILE;
+}
+
+/* A head's queries and output gradients in three forms each, keys in two, values in one, the queries' gradient, lse and
+ * delta; of a tile of keys two gradients, scores and their gradient, probabilities, and the gradient in two forms. */
+int64_t bit_attention_backward_units(const struct bit_attention_plan *p)
+{
+    return 10 * p->padded * p->width + 2 * p->padded + 2 * TILE * p->width + 5 * TILE * TILE;
+}
+
+size_t bit_attention_workspace(int threads, int64_t batch, int64_t time, int64_t heads, int64_t head_dim)
+{
+    const struct bit_attention_plan plan = bit_attention_plan(time, head_dim);
+
+    return (size_t)threads * (size_t)bit_attention_units(&plan) * sizeof(uint32_t);
+}
+
+size_t bit_attention_backward_workspace(int threads, int64_t batch, int64_t time, int64_t heads, int64_t head_dim)
+{
+    const struct bit_attention_plan plan = bit_attention_plan(time, head_dim);
+
+    return (size_t)threads * (size_t)bit_attention_backward_units(&plan) * sizeof(uint32_t);
+}

@@ -1,0 +1,36 @@
+/*
+ * How one source becomes a variant for each processor level.
+ *
+ * A file listed in kernels_isa_sources defines, for operators of BIT_ISA_TABLE,
+ *
+ *     int BIT_ISA(norm)(const struct bit_exec *exec, const struct bit_norm_args *args)
+ *
+ * and is compiled once for each level under the names bit_norm_base, bit_norm_avx2 and bit_norm_avx512. isa.c defines
+ * bit_norm_cpu, which calls the one of exec->isa. Everything else in such a file is static.
+ */
+#ifndef BIT_KERNELS_ISA_H
+#define BIT_KERNELS_ISA_H
+
+#include "kernels/op.h"
+
+/* clang-format off */
+#define BIT_ISA_TABLE(X)                                                                                               \
+    X(attention)                                                                                                       \
+    X(attention_backward)
+/* clang-format on */
+
+#define BIT_ISA_DECLARE_AT(name, level)                                                                                \
+    struct bit_##name##_args;                                                                                          \
+    int bit_##name##_##level(const struct bit_exec *exec, const struct bit_##name##_args *args)
+
+#define BIT_ISA_PASTE(name, level) bit_##name##_##level
+#define BIT_ISA_NAME(name, level)  BIT_ISA_PASTE(name, level)
+#define BIT_ISA(name)              BIT_ISA_NAME(name, BIT_ISA_LEVEL)
+
+#define BIT_ISA_DECLARE(name)                                                                                          \
+    BIT_ISA_DECLARE_AT(name, base);                                                                                    \
+    BIT_ISA_DECLARE_AT(name, avx2);                                                                                    \
+    BIT_ISA_DECLARE_AT(name, avx512);
+BIT_ISA_TABLE(BIT_ISA_DECLARE)
+
+#endif

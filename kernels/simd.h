@@ -1,0 +1,213 @@
+/*
+ * Vectors of f32 at the width of the level that this file is built for, by the compiler's vector types, and the few
+ * functions that every fast variant needs. Only for sources of kernels_isa_sources.
+ */
+#ifndef BIT_KERNELS_SIMD_H
+#define BIT_KERNELS_SIMD_H
+
+#include <string.h>
+
+#include "kernels/exec.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512BF16__)
+#define BIT_LANES 16
+#elif defined(__AVX2__)
+#define BIT_LANES 8
+#else
+#define BIT_LANES 4
+#endif
+
+typedef float vf __attribute__((vector_size(BIT_LANES * 4)));
+typedef int32_t vi __attribute__((vector_size(BIT_LANES * 4)));
+typedef uint32_t vu __attribute__((vector_size(BIT_LANES * 4)));
+typedef uint16_t vh __attribute__((vector_size(BIT_LANES * 2)));
+
+static inline vf vf_set(float x)
+{
+    return x - (vf){0};
+}
+
+static inline vf vf_load(const float *p)
+{
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void vf_store(float *p, vf v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline vu vu_load(const uint32_t *p)
+{
+    vu v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void vu_store(uint32_t *p, vu v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+/* Where `which` (all bits or none in each lane) a, else b. */
+static inline vf vf_select(vi which, vf a, vf b)
+{
+    return (vf)((which & (vi)a) | (~which & (vi)b));
+}
+
+/* The larger (smaller); b where either is NaN. */
+static inline vf vf_max(vf a, vf b)
+{
+#if defined(__AVX512BF16__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return vf_select(a > b, a, b);
+#endif
+}
+
+static inline vf vf_min(vf a, vf b)
+{
+#if defined(__AVX512BF16__)
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return vf_select(a < b, a, b);
+#endif
+}
+
+static inline vf vf_from_bf16(vh h)
+{
+    return (vf)(__builtin_convertvector(h, vu) << 16);
+}
+
+/* Round to nearest, ties to even; NaN stays NaN: bit_f32_to_bf16 in every lane. */
+static inline vh vf_to_bf16(vf v)
+{
+    const vu u = (vu)v;
+    const vu rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16, nan = (u >> 16) | 0x40;
+    const vu is_nan = (vu)((vi)(u & 0x7fffffff) > 0x7f800000);
+
+    return __builtin_convertvector((is_nan & nan) | (~is_nan & rounded), vh);
+}
+
+/* BIT_LANES elements of x from element i. */
+static inline vf vf_load_as(const void *x, enum bit_dtype dtype, int64_t i)
+{
+    vh h;
+
+    if (dtype == BIT_F32)
+        return vf_load((const float *)x + i);
+    memcpy(&h, (const bit_bf16 *)x + i, sizeof h);
+    return vf_from_bf16(h);
+}
+
+static inline void vf_store_as(void *y, enum bit_dtype dtype, int64_t i, vf v)
+{
+    if (dtype == BIT_F32) {
+        vf_store((float *)y + i, v);
+    } else {
+        const vh h = vf_to_bf16(v);
+        memcpy((bit_bf16 *)y + i, &h, sizeof h);
+    }
+}
+
+/* The first n < BIT_LANES of them; the rest is zero, and is not written. */
+static inline vf vf_load_part(const void *x, enum bit_dtype dtype, int64_t i, int64_t n)
+{
+    uint8_t part[sizeof(vf)] = {0};
+
+    memcpy(part, (const uint8_t *)x + (size_t)i * bit_dtype_bytes(dtype), (size_t)n * bit_dtype_bytes(dtype));
+    return vf_load_as(part, dtype, 0);
+}
+
+static inline void vf_store_part(void *y, enum bit_dtype dtype, int64_t i, int64_t n, vf v)
+{
+    uint8_t part[sizeof(vf)];
+
+    vf_store_as(part, dtype, 0, v);
+    memcpy((uint8_t *)y + (size_t)i * bit_dtype_bytes(dtype), part, (size_t)n * bit_dtype_bytes(dtype));
+}
+
+static inline float vf_sum(vf v)
+{
+    float lane[BIT_LANES];
+
+    vf_store(lane, v);
+    for (int width = BIT_LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            lane[i] += lane[i + width];
+    return lane[0];
+}
+
+static inline float vf_largest(vf v)
+{
+    float lane[BIT_LANES], max;
+
+    vf_store(lane, v);
+    max = lane[0];
+    for (int i = 1; i < BIT_LANES; i++)
+        max = lane[i] > max || lane[i] != lane[i] ? lane[i] : max;
+    return max;
+}
+
+static inline vf vf_round(vf x)
+{
+#if defined(__AVX512BF16__)
+    return (vf)_mm512_roundscale_ps((__m512)x, 0);
+#else
+    return (x + 0x1.8p23f) - 0x1.8p23f;
+#endif
+}
+
+/* p 2^n for whole n in [-160, 128] and p near 1: infinity at 128, and 0 or subnormal below -126. */
+static inline vf vf_scale(vf p, vf n)
+{
+#if defined(__AVX512BF16__)
+    return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    /* In two halves, each a normal number. */
+    const vi whole = __builtin_convertvector(n, vi), half = whole >> 1;
+    return p * (vf)((half + 127) << 23) * (vf)((whole - half + 127) << 23);
+#endif
+}
+
+/* 2^x to 3e-7 (of a normal result), 0 and infinity where that is nearest, NaN for NaN. x = n + r with |r| <= 1/2; the
+ * polynomial is the Chebyshev fit of (2^r - 1) / r. */
+static inline vf vf_exp2(vf x)
+{
+    const vf inside = vf_max(vf_set(-160), vf_min(vf_set(128), x));
+    const vf n = vf_round(inside), r = inside - n;
+    vf p = r * 0.00133908674f + 0.00966637369f;
+
+    p = p * r + 0.055503571f;
+    p = p * r + 0.240223489f;
+    p = p * r + 0.693147188f;
+    p = p * r + 1.0f;
+    return vf_scale(p, n);
+}
+
+/* e^x to 1e-7, likewise. r = x - n ln 2 in two steps, so that it stays exact for large n. */
+static inline vf vf_exp(vf x)
+{
+    const vf inside = vf_max(vf_set(-110), vf_min(vf_set(88.73f), x));
+    const vf n = vf_round(inside * 1.44269504f), r = (inside - n * 0.693145752f) - n * 1.42860677e-6f;
+    vf p = r * 0.00139411109f + 0.00836915098f;
+
+    p = p * r + 0.0416663529f;
+    p = p * r + 0.166665052f;
+    p = p * r + 0.500000005f;
+    p = p * r + 1.00000001f;
+    p = p * r + 1.0f;
+    return vf_scale(p, n);
+}
+
+#endif

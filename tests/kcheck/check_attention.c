@@ -1,0 +1,108 @@
+/* Causal attention, both passes. */
+#include "kernels/attention.h"
+#include "proto/check.h"
+#include "tests/kcheck/kcheck.h"
+
+/*
+ * With f32 operands: sums over at most a few thousand keys in f32, and an exponential good to 3e-7 whose argument may
+ * be 20 units of 2^-24 off: 1e-5 of the largest value. With bf16 operands each probability (forward), and each
+ * probability and score gradient (backward), is rounded to bf16 before its product, 2^-9 of itself, and such errors add
+ * up to at most 2^-9 of the sum of magnitudes; that sum is a few times the largest result: 2^-6 of it. For the backward
+ * pass the rounding of `out` in delta adds the same again, for both sides alike.
+ */
+#define OF_MAX_F32  2e-5
+#define OF_MAX_BF16 0x1p-6
+
+static struct kc_near near_for(enum bit_dtype dtype)
+{
+    return KC_OF_MAX(dtype == BIT_F32 ? OF_MAX_F32 : OF_MAX_BF16, 0);
+}
+
+static int check_attention(struct kc *k, const int64_t *dim)
+{
+    const int64_t rows = dim[0] * dim[1], head = dim[2] * dim[3];
+    const enum bit_dtype dtype = (enum bit_dtype)dim[4];
+    const struct bit_attention_args args = {
+        .batch = dim[0],
+        .time = dim[1],
+        .heads = dim[2],
+        .head_dim = dim[3],
+        .qkv = kc_in(k, "qkv", dtype, rows * 3 * head, 1.5),
+        .out = kc_out(k, "out", (enum kc_type)dtype, rows * head, near_for(dtype)),
+        .lse = kc_out(k, "lse", KC_F32, rows * dim[2], KC_NEAR(2e-6, 2e-6)),
+        .dtype = dtype,
+    };
+    kc_workspace(k, bit_attention_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]));
+    return kc_call(k, &args);
+}
+
+/* Two products over half of the (T, T) square. */
+static void cost_attention(const int64_t *dim, struct kc_cost *out)
+{
+    const double square = (double)dim[0] * (double)dim[2] * (double)dim[1] * (double)(dim[1] + 1) / 2;
+
+    out->flops = 2 * 2 * square * (double)dim[3];
+    out->bytes = 4.0 * (double)(dim[0] * dim[1] * dim[2] * dim[3]) * (double)bit_dtype_bytes((enum bit_dtype)dim[4]);
+}
+
+#define SHAPES(more_flags)                                                                                             \
+    {KC_QUICK, {1, 1, 1, 2, BIT_F32}}, {KC_QUICK, {1, 1, 2, 32, BIT_BF16}}, {KC_QUICK, {2, 5, 1, 6, BIT_BF16}},        \
+        {KC_QUICK, {1, 63, 3, 16, BIT_F32}}, {KC_QUICK, {1, 64, 1, 32, BIT_BF16}},                                     \
+        {KC_QUICK, {2, 65, 2, 64, BIT_BF16}}, {KC_QUICK, {1, 130, 2, 128, BIT_F32}},                                   \
+        {KC_QUICK, {1, 193, 1, 128, BIT_BF16}}, {KC_QUICK, {1, 257, 1, 80, BIT_BF16}},                                 \
+        {KC_QUICK, {1, 67, 1, 256, BIT_BF16}}, {KC_QUICK, {1, 70, 1, 256, BIT_F32}},                                   \
+        {KC_FULL, {1, 2047, 1, 32, BIT_BF16}}, {KC_FULL, {1, 1000, 2, 64, BIT_F32}},                                   \
+        {KC_FULL, {1, 600, 3, 128, BIT_BF16}}, {more_flags, {4, 2048, 8, 32, BIT_BF16}},                               \
+        {more_flags, {4, 2048, 8, 64, BIT_BF16}}, {more_flags, {4, 2048, 8, 128, BIT_BF16}},                           \
+    {                                                                                                                  \
+        more_flags,                                                                                                    \
+        {                                                                                                              \
+            1, 2048, 8, 32, BIT_F32                                                                                    \
+        }                                                                                                              \
+    }
+static const struct kc_shape shapes[] = {SHAPES(KC_BENCH)};
+KC_OP(attention, "batch time heads head_dim dtype:t", shapes, check_attention, cost_attention, KC_DETERMINISTIC)
+
+static int check_attention_backward(struct kc *k, const int64_t *dim)
+{
+    const int64_t rows = dim[0] * dim[1], head = dim[2] * dim[3];
+    const enum bit_dtype dtype = (enum bit_dtype)dim[4];
+    const struct bit_attention_args forward = {
+        .batch = dim[0],
+        .time = dim[1],
+        .heads = dim[2],
+        .head_dim = dim[3],
+        .qkv = kc_in(k, "qkv", dtype, rows * 3 * head, 1.5),
+        .out = kc_room(k, "out", (enum kc_type)dtype, rows * head),
+        .lse = kc_room(k, "lse", KC_F32, rows * dim[2]),
+        .dtype = dtype,
+    };
+    kc_workspace(k, bit_attention_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]));
+    if (bit_attention(kc_prepare_exec(k), &forward) < 0)
+        return -1;
+    const struct bit_attention_backward_args args = {
+        .batch = dim[0],
+        .time = dim[1],
+        .heads = dim[2],
+        .head_dim = dim[3],
+        .qkv = forward.qkv,
+        .out = forward.out,
+        .lse = forward.lse,
+        .dout = kc_in(k, "dout", dtype, rows * head, 1),
+        .dqkv = kc_out(k, "dqkv", (enum kc_type)dtype, rows * 3 * head, near_for(dtype)),
+        .dtype = dtype,
+    };
+    kc_workspace(k, bit_attention_backward_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]));
+    return kc_call(k, &args);
+}
+
+/* Five products. */
+static void cost_attention_backward(const int64_t *dim, struct kc_cost *out)
+{
+    cost_attention(dim, out);
+    out->flops *= 2.5;
+    out->bytes *= 2;
+}
+
+KC_OP(attention_backward, "batch time heads head_dim dtype:t", shapes, check_attention_backward,
+      cost_attention_backward, KC_DETERMINISTIC)
