@@ -97,10 +97,17 @@ static int apply(ProtobufCMessage *spec, const struct assignment *a, struct bit_
     return a->value[0] == '\0' ? 0 : read_value(parent, field, a, problems);
 }
 
+/* What is wrong with an assignment is wrong with no line of the file. */
+static void displace(struct bit_problems *problems, int first)
+{
+    for (int i = first; i < bit_problems_kept(problems); i++)
+        problems->item[i].line = problems->item[i].column = 0;
+}
+
 int bit_spec_set(Bit__RunSpec *spec, const char *assignment, struct bit_problems *problems)
 {
     struct assignment a;
-    int err = split(assignment, &a, problems);
+    int before = problems->count, err = split(assignment, &a, problems);
 
     if (err < 0)
         return err;
@@ -115,6 +122,7 @@ int bit_spec_set(Bit__RunSpec *spec, const char *assignment, struct bit_problems
         *copy = old;
         bit_problems_place(problems, a.key, 0, 0);
     }
+    displace(problems, before);
     bit_msg_free(copy);
     return err;
 }

@@ -25,7 +25,7 @@ int bit_text_parse(const ProtobufCMessageDescriptor *desc, const char *text, siz
 
 /**
  * Parse `text` as what stands behind the colon of `field`, into `msg`, where the field is absent. `path` is the field's
- * own, for problems; they carry no line. More forgiving than a file: enumeration values in any case.
+ * own; problems are placed where it stands. More forgiving than a file: enumeration values in any case.
  * Errors      BIT_ESPEC with problems, msg then holds part of it; -ENOMEM
  */
 int bit_text_parse_value(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field, const char *path,

@@ -408,7 +408,6 @@ int bit_text_parse_value(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *
         expected(&p, "nothing more");
     if (p.err == 0 && found->count > 0)
         p.err = bit_fail(BIT_ESPEC, "value of %s", path);
-    bit_problems_place(problems, path, 0, 0);
     for (int i = 0; i < bit_problems_kept(found); i++)
         bit_problems_add(problems, path, 0, 0, "%s", found->item[i].text);
     free(found);
