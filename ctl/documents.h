@@ -1,0 +1,47 @@
+/* One line of a Dolma file: a JSON object of which "text" and "id" matter. */
+#ifndef BIT_CTL_DOCUMENTS_H
+#define BIT_CTL_DOCUMENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BIT_DOCUMENT_DEPTH_MAX 512 /* objects and arrays within each other */
+
+/* Why a line is no document. */
+enum bit_document_fault {
+    BIT_DOCUMENT_GOOD,
+    BIT_DOCUMENT_BLANK, /* an empty line; not a mistake */
+    BIT_DOCUMENT_JSON,  /* not JSON, or no object */
+    BIT_DOCUMENT_TEXT,  /* no "text", or no string in it */
+    BIT_DOCUMENT_UTF8,  /* not UTF-8 */
+    BIT_DOCUMENT_LONG,  /* above BIT_LINE_BYTES_MAX */
+    BIT_DOCUMENT_FAULTS,
+};
+/** "broken JSON", "no text", "invalid UTF-8", "line too long". */
+const char *bit_document_fault_text(enum bit_document_fault fault);
+
+struct bit_document {
+    const uint8_t *text,
+        *id; /* UTF-8, not ended by NUL; id is of zero bytes where it is absent or no string or number */
+    size_t text_bytes, id_bytes;
+};
+
+/* Room for what is unescaped. Zero is a good start; one a thread. */
+struct bit_document_scratch {
+    uint8_t *text, *id;
+    size_t text_room, id_room;
+};
+void bit_document_scratch_finish(struct bit_document_scratch *scratch);
+
+/**
+ * Read one line (with or without its newline). Strict JSON (RFC 8259), no lone surrogates; of a key given twice the
+ * last counts. The document borrows from line and scratch. *at is the offset in the line where a fault was seen.
+ * Returns an enum bit_document_fault, or -ENOMEM.
+ */
+int bit_document_parse(const uint8_t *line, size_t bytes, struct bit_document_scratch *scratch,
+                       struct bit_document *out, size_t *at);
+
+/** Leave out white space at both ends of text, as Python's str.strip() does: what \s is, and U+001C to U+001F. */
+void bit_document_strip(struct bit_document *document);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Cutting text into the pieces that byte-pair encoding works on: the "pre_tokenizer" of a tokenizer.json.
+ *
+ * A pre-tokenizer is a list of steps; each cuts every piece of the step before it. The pattern of GPT-2, which
+ * ByteLevel implies and GPT-NeoX and Dolma use, has a matcher of its own, exact against Hugging Face's; other patterns
+ * are run by PCRE2, whose Unicode version is the library's (Debian 12: 14.0) where Hugging Face's is 16.0.
+ */
+#ifndef BIT_CTL_PRETOKENIZE_H
+#define BIT_CTL_PRETOKENIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BIT_PRETOKENIZE_STEPS_MAX 16
+
+/* The pattern that ByteLevel cuts by when its use_regex is true. */
+#define BIT_GPT2_PATTERN "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+
+enum bit_split_kind {
+    BIT_SPLIT_GPT2,   /* BIT_GPT2_PATTERN */
+    BIT_SPLIT_REGEX,  /* pcre2: matches, and what is between them, are pieces */
+    BIT_SPLIT_DIGITS, /* each run of \p{N}, or each \p{N} if single, is a piece */
+    BIT_SPLIT_PREFIX, /* cuts nothing: puts a space before a piece that does not begin with one */
+};
+
+struct bit_split {
+    enum bit_split_kind kind;
+    bool single;  /* DIGITS */
+    bool dropped; /* REGEX: what matches is not a piece (behavior "Removed") */
+    bool invert;  /* REGEX: what is between the matches is what "matches" */
+    void *regex;  /* REGEX: a pcre2_code, shared by all threads */
+};
+
+struct bit_pretokenizer {
+    struct bit_split steps[BIT_PRETOKENIZE_STEPS_MAX];
+    int count;
+};
+
+/* What one thread needs to run a pre-tokenizer. */
+struct bit_pretokenize_scratch {
+    void *match[BIT_PRETOKENIZE_STEPS_MAX]; /* pcre2_match_data, one a step */
+    uint8_t *prefixed;                      /* a piece with a space before it */
+    size_t prefixed_room;
+};
+
+/** A step by PCRE2 for a pattern, or for a text as it stands. BIT_EUSAGE with PCRE2's reason and the offset in the
+ * pattern. */
+int bit_split_regex(const char *pattern, size_t bytes, bool literal, struct bit_split *out);
+
+/**
+ * Call emit for each piece of text (valid UTF-8), in order; a piece is valid during the call alone. Empty text has no
+ * piece. Stops at the first emit that returns < 0 and returns that. BIT_EDATA if PCRE2 gives up (its match limit).
+ */
+int bit_pretokenize(const struct bit_pretokenizer *p, struct bit_pretokenize_scratch *scratch, const uint8_t *text,
+                    size_t bytes, int (*emit)(void *arg, const uint8_t *piece, size_t bytes), void *arg);
+
+/** Where the piece of GPT-2's pattern that begins at s[at] ends. at < bytes. */
+size_t bit_gpt2_end(const uint8_t *s, size_t bytes, size_t at);
+
+void bit_pretokenizer_finish(struct bit_pretokenizer *p);
+void bit_pretokenize_scratch_finish(struct bit_pretokenize_scratch *scratch);
+
+#endif

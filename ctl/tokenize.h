@@ -1,0 +1,64 @@
+/*
+ * From files of documents to a folder of token files, on all cores, in bounded memory.
+ *
+ *     reader thread            worker threads                       the caller's thread
+ *     files -> blocks of  ->   lines -> documents -> ids      ->    token files, in the order of the input
+ *     whole lines              (any order)
+ *
+ * A ring of blocks, twice as many as workers and two more, joins the three; who is ahead waits. So memory is about 1
+ * MiB a block plus 4 MiB a worker, and what comes out does not depend on the number of threads.
+ */
+#ifndef BIT_CTL_TOKENIZE_H
+#define BIT_CTL_TOKENIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctl/documents.h"
+#include "ctl/inputs.h"
+#include "ctl/tokenizer.h"
+
+#define BIT_TOKENIZE_THREADS_MAX 1024
+
+struct bit_tokenize_summary {
+    uint64_t documents, tokens; /* written; end-of-text tokens count */
+    uint64_t text_bytes;        /* of those documents */
+    uint64_t empty;             /* documents of white space alone, left out as dolma does */
+    uint64_t faults[BIT_DOCUMENT_FAULTS];
+    uint64_t input_bytes; /* read from disk so far */
+    size_t files;         /* begun so far */
+};
+
+/* A line that is no document. */
+struct bit_tokenize_fault {
+    enum bit_document_fault fault;
+    const char *path;
+    uint64_t line, column; /* both from 1; column in bytes */
+};
+
+struct bit_tokenize_options {
+    const struct bit_tokenizer *tokenizer;
+    const char *folder;
+    uint32_t end_of_text;
+    uint64_t file_tokens; /* BIT_DATASET_FILE_TOKENS_MAX */
+    int threads;
+    bool strict;     /* the first fault ends it with BIT_EDATA */
+    bool keep_space; /* do not strip white space from the ends of a text */
+    bool force;
+    /* Both on the caller's thread, in the order of the input; either may be NULL. */
+    void (*on_fault)(void *arg, const struct bit_tokenize_fault *fault);
+    void (*on_progress)(void *arg, const struct bit_tokenize_summary *so_far);
+    void *arg;
+};
+
+/**
+ * Tokenize every document of inputs into options->folder. White space at the ends of a text is left out and a document
+ * of nothing else is skipped; end_of_text follows each document unless it ends with that token already. All three are
+ * what `dolma tokens` does. Errors      those of lines.h and dataset.h; BIT_EDATA for a fault when strict, or when
+ * there is no document at all; -ENOMEM. The folder has nothing new then.
+ */
+int bit_tokenize(const struct bit_inputs *inputs, const struct bit_tokenize_options *options,
+                 struct bit_tokenize_summary *out);
+
+#endif
