@@ -1,0 +1,62 @@
+/* A MANIFEST's bytes. Those that begin with "M" are given a right head around the rest, so that the checksum does not
+ * keep everything out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/checkpoint.h"
+#include "proto/crc32c.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/msg.h"
+#include "tests/fuzz/fuzz.h"
+
+#define HEAD_BYTES 16
+
+static void put32(uint8_t *out, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(v >> 8 * i);
+}
+
+/* What verifying relies on. */
+static void check_manifest(const Bit__Manifest *m)
+{
+    FUZZ_CHECK(m->version == BIT_MANIFEST_VERSION && m->n_file == BIT_CHECKPOINT_FILES);
+    for (int i = 0; i < BIT_CHECKPOINT_FILES; i++) {
+        const Bit__ManifestFile *f = m->file[i];
+        uint64_t data_bytes = f->bytes - f->data_offset;
+        FUZZ_CHECK(strcmp(f->name, bit_checkpoint_file_name(i)) == 0);
+        FUZZ_CHECK(f->data_offset <= f->bytes);
+        FUZZ_CHECK(f->n_chunk_crc == data_bytes / BIT_CHECKPOINT_CHUNK + (data_bytes % BIT_CHECKPOINT_CHUNK != 0));
+    }
+}
+
+static void parse(const uint8_t *buf, size_t bytes)
+{
+    Bit__Manifest *m = NULL;
+    int err = bit_manifest_parse(buf, bytes, "input", &m);
+
+    FUZZ_CHECK(err == 0 || err == BIT_ECORRUPT || err == BIT_EVERSION);
+    FUZZ_CHECK((m != NULL) == (err == 0));
+    if (m != NULL)
+        check_manifest(m);
+    bit_msg_free(m);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    uint8_t *buf;
+
+    parse(data, bytes);
+    if (bytes == 0 || data[0] != 'M')
+        return 0;
+    buf = malloc(HEAD_BYTES + bytes);
+    FUZZ_CHECK(buf != NULL);
+    memcpy(buf, "BITMAN01", 8);
+    put32(buf + 8, (uint32_t)(bytes - 1));
+    put32(buf + 12, bit_crc32c(0, data + 1, bytes - 1));
+    memcpy(buf + HEAD_BYTES, data + 1, bytes - 1);
+    parse(buf, HEAD_BYTES + bytes - 1);
+    free(buf);
+    return 0;
+}
