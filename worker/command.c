@@ -1,0 +1,151 @@
+#include "worker/command.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/msg.h"
+
+const char *bit_command_name(enum bit_command_kind kind)
+{
+    static const char *const name[] = {"step", "switch", "checkpoint", "evaluate", "stop", "greet", "quit"};
+
+    return kind < BIT_COUNT(name) ? name[kind] : "unknown";
+}
+
+/* A folder's or a set's name: printable, one component, nothing hidden. */
+static int copy_name(const char *what, const char *name, char out[BIT_NAME_MAX + 1])
+{
+    size_t length = strlen(name);
+
+    if (length == 0 || length > BIT_NAME_MAX || name[0] == '.' || strchr(name, '/') != NULL)
+        return bit_fail(BIT_EMESSAGE, "%s '%.64s'", what, name);
+    memcpy(out, name, length + 1);
+    return 0;
+}
+
+static int check_tokens(const struct bit_link_order *order, const struct bit_plan *plan, uint32_t instances)
+{
+    uint64_t bytes = (uint64_t)instances * (uint64_t)plan->context * sizeof(uint16_t);
+
+    if (instances == 0 || instances > BIT_INSTANCES_MAX || bytes != order->payload_bytes)
+        return bit_fail(BIT_EMESSAGE, "%s of %u instances of %lld tokens with %zu bytes", bit_msg_name(order->type),
+                        instances, (long long)plan->context, order->payload_bytes);
+    return 0;
+}
+
+static int from_step(const struct bit_link_order *order, const struct bit_plan *plan, struct bit_command *out)
+{
+    const Bit__StepOrder *step = (const Bit__StepOrder *)order->msg;
+
+    if (step->instances != plan->instances)
+        return bit_fail(BIT_EMESSAGE, "a step of %u instances, the batch has %lld", step->instances,
+                        (long long)plan->instances);
+    if (!(step->strength > 0 && step->strength <= 1) || !(step->lr >= 0) || !(step->weight_decay >= 0))
+        return bit_fail(BIT_EMESSAGE, "a step with strength %g, lr %g, weight decay %g", step->strength, step->lr,
+                        step->weight_decay);
+    out->kind = BIT_COMMAND_STEP;
+    out->step = step->step;
+    out->precision = step->precision;
+    out->strength = step->precision == BIT__PRECISION__TERNARY ? step->strength : 1;
+    out->lr = step->lr;
+    out->weight_decay = step->weight_decay;
+    out->instances = step->instances;
+    out->digest = step->digest;
+    return check_tokens(order, plan, step->instances);
+}
+
+static int from_switch(const struct bit_link_order *order, struct bit_command *out)
+{
+    const Bit__PhaseSwitch *sw = (const Bit__PhaseSwitch *)order->msg;
+
+    if (!(sw->beta1 >= 0 && sw->beta1 < 1 && sw->beta2 >= 0 && sw->beta2 < 1))
+        return bit_fail(BIT_EMESSAGE, "a switch with betas %g and %g", sw->beta1, sw->beta2);
+    out->kind = BIT_COMMAND_SWITCH;
+    out->step = sw->after_step;
+    out->phase = (struct bit_phase_switch){
+        .after_step = sw->after_step,
+        .precision = sw->precision,
+        .optimizer = sw->optimizer,
+        .beta1 = sw->beta1,
+        .beta2 = sw->beta2,
+    };
+    return 0;
+}
+
+static int from_checkpoint(const struct bit_link_order *order, struct bit_command *out)
+{
+    const Bit__CheckpointOrder *checkpoint = (const Bit__CheckpointOrder *)order->msg;
+
+    out->kind = BIT_COMMAND_CHECKPOINT;
+    out->step = checkpoint->after_step;
+    out->pre_switch = checkpoint->pre_switch;
+    return copy_name("a checkpoint named", checkpoint->name, out->name);
+}
+
+static int from_evaluate(const struct bit_link_order *order, const struct bit_plan *plan, struct bit_command *out)
+{
+    const Bit__EvaluateOrder *evaluate = (const Bit__EvaluateOrder *)order->msg;
+    int err = copy_name("an evaluation of", evaluate->set, out->name);
+
+    out->kind = BIT_COMMAND_EVALUATE;
+    out->step = evaluate->after_step;
+    out->precision = evaluate->precision;
+    out->instances = evaluate->instances;
+    return err < 0 ? err : check_tokens(order, plan, evaluate->instances);
+}
+
+int bit_command_from_order(const struct bit_link_order *order, const struct bit_plan *plan, struct bit_command *out)
+{
+    struct bit_command command = {0};
+    int err = 0;
+
+    switch (order->type) {
+    case BIT_MSG_STEP_ORDER:
+        err = from_step(order, plan, &command);
+        break;
+    case BIT_MSG_PHASE_SWITCH:
+        err = from_switch(order, &command);
+        break;
+    case BIT_MSG_CHECKPOINT_ORDER:
+        err = from_checkpoint(order, &command);
+        break;
+    case BIT_MSG_EVALUATE_ORDER:
+        err = from_evaluate(order, plan, &command);
+        break;
+    case BIT_MSG_STOP_ORDER:
+        command.kind = BIT_COMMAND_STOP;
+        command.reason = ((const Bit__StopOrder *)order->msg)->reason;
+        break;
+    default:
+        err = bit_fail(BIT_EMESSAGE, "a %s where an order must be", bit_msg_name(order->type));
+    }
+    if (err >= 0)
+        *out = command;
+    return err;
+}
+
+static const char *phase_name(Bit__Precision precision)
+{
+    return precision == BIT__PRECISION__TERNARY ? "ternary" : "16-bit";
+}
+
+int bit_command_check(const struct bit_command *command, uint64_t step, const Bit__PhaseState *phase)
+{
+    const bool at_boundary = command->kind == BIT_COMMAND_SWITCH || command->kind == BIT_COMMAND_CHECKPOINT ||
+                             command->kind == BIT_COMMAND_EVALUATE;
+
+    if (command->kind == BIT_COMMAND_STEP && command->step != step + 1)
+        return bit_fail(BIT_EPHASE, "an order for step %llu, but %llu is the next", (unsigned long long)command->step,
+                        (unsigned long long)step + 1);
+    if (command->kind == BIT_COMMAND_STEP && command->precision != phase->precision)
+        return bit_fail(BIT_EPHASE, "step %llu is ordered in the %s phase, this worker is in the %s one",
+                        (unsigned long long)command->step, phase_name(command->precision),
+                        phase_name(phase->precision));
+    if (at_boundary && command->step != step)
+        return bit_fail(BIT_EPHASE, "a %s behind step %llu, but step %llu is done", bit_command_name(command->kind),
+                        (unsigned long long)command->step, (unsigned long long)step);
+    return 0;
+}

@@ -1,0 +1,56 @@
+/* What rank 0 tells the others to do: an order of the daemon, checked, in one fixed form that is broadcast as it is. */
+#ifndef BIT_WORKER_COMMAND_H
+#define BIT_WORKER_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/limits.h"
+#include "worker/link.h"
+#include "worker/phase.h"
+#include "worker/plan.h"
+
+enum bit_command_kind {
+    BIT_COMMAND_STEP,
+    BIT_COMMAND_SWITCH,
+    BIT_COMMAND_CHECKPOINT,
+    BIT_COMMAND_EVALUATE,
+    BIT_COMMAND_STOP,
+    BIT_COMMAND_GREET, /* a daemon came back and asks for our state: nobody's order */
+    BIT_COMMAND_QUIT,  /* rank 0 cannot go on, for the reason `err`: nobody's order */
+};
+
+/* All ranks run one program on one kind of machine, so the bytes are the struct. */
+struct bit_command {
+    enum bit_command_kind kind;
+    int err;                           /* QUIT */
+    uint64_t step;                     /* STEP: to be done; else the boundary it belongs to */
+    Bit__Precision precision;          /* STEP, EVALUATE */
+    double strength, lr, weight_decay; /* STEP */
+    int64_t instances;                 /* STEP, EVALUATE */
+    bool digest;                       /* STEP */
+    bool pre_switch;                   /* CHECKPOINT */
+    char name[BIT_NAME_MAX + 1];       /* CHECKPOINT: folder; EVALUATE: set */
+    struct bit_phase_switch phase;     /* SWITCH */
+    Bit__StopReason reason;            /* STOP */
+    char text[BIT_ERR_TEXT_MAX];       /* QUIT */
+};
+
+/**
+ * From an order as it came. Checks what can be checked without knowing where training stands: counts against the plan
+ * and the payload, numbers against their ranges, names against the file system.
+ * Errors      BIT_EMESSAGE
+ */
+int bit_command_from_order(const struct bit_link_order *order, const struct bit_plan *plan, struct bit_command *out);
+
+/**
+ * Whether it may be executed behind step `step` in this phase: a step must be the next one and of this phase, anything
+ * else must belong to this boundary. Never train in the wrong phase.
+ * Errors      BIT_EPHASE
+ */
+int bit_command_check(const struct bit_command *command, uint64_t step, const Bit__PhaseState *phase);
+
+/** "step", for people. */
+const char *bit_command_name(enum bit_command_kind kind);
+
+#endif

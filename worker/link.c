@@ -1,0 +1,451 @@
+#include "worker/link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/crc32c.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/msg.h"
+#include "worker/note.h"
+
+BIT_LOG_TOPIC("link");
+
+#define WRITE_TIMEOUT_S 60 /* a daemon that reads nothing for so long is not there */
+
+bool bit_link_is_lost(int err)
+{
+    return err < 0 && err != BIT_EEPOCH && err != BIT_EMESSAGE && err != BIT_EVERSION && err != BIT_ELIMIT &&
+           err != BIT_EUSAGE;
+}
+
+void bit_link_init(struct bit_link *link, const struct bit_link_config *config)
+{
+    *link = (struct bit_link){.config = *config, .fd = -1, .state = BIT_LINK_DOWN, .err = BIT_EDAEMON};
+    pthread_mutex_init(&link->write_lock, NULL);
+    pthread_mutex_init(&link->lock, NULL);
+    pthread_cond_init(&link->changed, NULL);
+    bit_frame_reader_init(&link->reader, BIT_FRAME_BODY_MAX);
+}
+
+void bit_link_finish(struct bit_link *link)
+{
+    bit_link_disconnect(link);
+    for (size_t i = 0; i < BIT_COUNT(link->slots); i++)
+        free(link->slots[i].payload);
+    free(link->partial.payload);
+    pthread_cond_destroy(&link->changed);
+    pthread_mutex_destroy(&link->lock);
+    pthread_mutex_destroy(&link->write_lock);
+}
+
+/* The first reason stays: what follows is its consequence. */
+static void set_down(struct bit_link *link, int err)
+{
+    pthread_mutex_lock(&link->lock);
+    if (link->state == BIT_LINK_UP) {
+        link->state = bit_link_is_lost(err) ? BIT_LINK_LOST : BIT_LINK_BROKEN;
+        link->err = err;
+        snprintf(link->text, sizeof link->text, "%s", bit_fail_text());
+    }
+    pthread_cond_broadcast(&link->changed);
+    pthread_mutex_unlock(&link->lock);
+}
+
+static bool is_up(struct bit_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    bool up = link->state == BIT_LINK_UP;
+    pthread_mutex_unlock(&link->lock);
+    return up;
+}
+
+/* ---------------------------------------------------------------- frames to orders: the thread's half */
+
+static void swap(struct bit_link_order *a, struct bit_link_order *b)
+{
+    struct bit_link_order t = *a;
+    *a = *b;
+    *b = t;
+}
+
+/* A slot's buffer goes to the next order in exchange, so buffers are allocated only until each has its size. */
+static void enqueue(struct bit_link *link, struct bit_link_order *order)
+{
+    pthread_mutex_lock(&link->lock);
+    while (link->count == BIT_LINK_QUEUE_MAX && link->state == BIT_LINK_UP)
+        pthread_cond_wait(&link->changed, &link->lock);
+    if (link->state == BIT_LINK_UP) {
+        swap(order, &link->slots[(link->head + link->count) % BIT_LINK_QUEUE_MAX]);
+        link->count++;
+        pthread_cond_broadcast(&link->changed);
+    }
+    pthread_mutex_unlock(&link->lock);
+    bit_msg_free(order->msg);
+    order->msg = NULL;
+}
+
+static uint64_t announced_bytes(const struct bit_link_order *order, uint32_t *crc)
+{
+    if (order->type == BIT_MSG_STEP_ORDER) {
+        const Bit__StepOrder *step = (const Bit__StepOrder *)order->msg;
+        *crc = step->token_crc;
+        return step->token_bytes;
+    }
+    if (order->type == BIT_MSG_EVALUATE_ORDER) {
+        const Bit__EvaluateOrder *evaluate = (const Bit__EvaluateOrder *)order->msg;
+        *crc = evaluate->token_crc;
+        return evaluate->token_bytes;
+    }
+    *crc = 0;
+    return 0;
+}
+
+static int make_room(struct bit_link_order *order, uint64_t bytes)
+{
+    uint8_t *payload;
+
+    if (bytes > BIT_STEP_TOKEN_BYTES_MAX)
+        return bit_fail(BIT_ELIMIT, "%s announces %llu bytes of tokens", bit_msg_name(order->type),
+                        (unsigned long long)bytes);
+    order->payload_bytes = (size_t)bytes;
+    if (bytes <= order->payload_capacity)
+        return 0;
+    payload = realloc(order->payload, (size_t)bytes);
+    if (payload == NULL)
+        return bit_fail(-ENOMEM, "%llu bytes of tokens", (unsigned long long)bytes);
+    order->payload = payload;
+    order->payload_capacity = (size_t)bytes;
+    return 0;
+}
+
+static int finish_payload(struct bit_link *link)
+{
+    uint32_t crc, found;
+
+    if (link->partial_bytes < announced_bytes(&link->partial, &crc))
+        return 0;
+    found = bit_crc32c(0, link->partial.payload, link->partial.payload_bytes);
+    if (found != crc)
+        return bit_fail(BIT_ECORRUPT, "tokens behind a %s: checksum %08x, announced %08x",
+                        bit_msg_name(link->partial.type), found, crc);
+    enqueue(link, &link->partial);
+    return 0;
+}
+
+static int take_payload(struct bit_link *link, const struct bit_frame *frame)
+{
+    struct bit_link_order *order = &link->partial;
+
+    if (order->msg == NULL)
+        return bit_fail(BIT_EFRAME, "payload without an order");
+    if (frame->body_bytes == 0 || frame->body_bytes > order->payload_bytes - link->partial_bytes)
+        return bit_fail(BIT_EFRAME, "%u bytes of payload where %zu are left of %zu", frame->body_bytes,
+                        order->payload_bytes - link->partial_bytes, order->payload_bytes);
+    memcpy(order->payload + link->partial_bytes, frame->body, frame->body_bytes);
+    link->partial_bytes += frame->body_bytes;
+    return finish_payload(link);
+}
+
+static int take_order(struct bit_link *link, const struct bit_frame *frame)
+{
+    struct bit_link_order *order = &link->partial;
+    uint32_t crc;
+    int err;
+
+    if (order->msg != NULL)
+        return bit_fail(BIT_EFRAME, "a %s inside the payload of a %s", bit_msg_name(frame->type),
+                        bit_msg_name(order->type));
+    err = bit_msg_decode(BIT_CHANNEL_LINK_DOWN, frame->type, frame->body, frame->body_bytes, &order->msg);
+    if (err < 0)
+        return err;
+    order->type = frame->type;
+    link->partial_bytes = 0;
+    err = make_room(order, announced_bytes(order, &crc));
+    return err < 0 ? err : finish_payload(link);
+}
+
+static int check_epoch(const struct bit_link *link, const struct bit_frame *frame)
+{
+    if (frame->epoch != link->config.epoch)
+        return bit_fail(BIT_EEPOCH, "a frame of epoch %llu, this worker's is %llu", (unsigned long long)frame->epoch,
+                        (unsigned long long)link->config.epoch);
+    return 1;
+}
+
+/* More bytes into the reader. */
+static int receive(struct bit_link *link)
+{
+    uint8_t *room;
+    size_t room_bytes;
+    ssize_t got;
+    int err = bit_frame_reader_reserve(&link->reader, &room, &room_bytes);
+
+    if (err < 0)
+        return err;
+    do {
+        got = recv(link->fd, room, room_bytes, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0 && errno == EAGAIN)
+        return bit_fail(BIT_ETIMEOUT, "no welcome from '%s'", link->config.path);
+    if (got < 0)
+        return bit_fail(-errno, "reading from '%s'", link->config.path);
+    if (got == 0)
+        return bit_fail(BIT_EDAEMON, "'%s' was closed by the other side", link->config.path);
+    bit_frame_reader_commit(&link->reader, (size_t)got);
+    return 0;
+}
+
+/* 1 with a frame of our epoch. */
+static int next_frame(struct bit_link *link, struct bit_frame *frame)
+{
+    int err;
+
+    while ((err = bit_frame_reader_next(&link->reader, frame)) == 0) {
+        err = receive(link);
+        if (err < 0)
+            return err;
+    }
+    return err < 0 ? err : check_epoch(link, frame);
+}
+
+static void *read_orders(void *arg)
+{
+    struct bit_link *link = arg;
+    struct bit_frame frame;
+    int err;
+
+    do {
+        err = next_frame(link, &frame);
+        if (err > 0)
+            err = frame.type == BIT_FRAME_PAYLOAD ? take_payload(link, &frame) : take_order(link, &frame);
+    } while (err >= 0 && is_up(link));
+    if (err < 0)
+        set_down(link, err);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- the main thread's half */
+
+int bit_link_next(struct bit_link *link, const struct bit_link_order **out)
+{
+    int err = 0;
+
+    pthread_mutex_lock(&link->lock);
+    if (link->head_taken) {
+        bit_msg_free(link->slots[link->head].msg);
+        link->slots[link->head].msg = NULL;
+        link->head = (link->head + 1) % BIT_LINK_QUEUE_MAX;
+        link->count--;
+        link->head_taken = false;
+        pthread_cond_broadcast(&link->changed);
+    }
+    while (link->state == BIT_LINK_UP && link->count == 0)
+        pthread_cond_wait(&link->changed, &link->lock);
+    if (link->state == BIT_LINK_UP) {
+        link->head_taken = true;
+        *out = &link->slots[link->head];
+    } else {
+        err = bit_note_again(link->err, "", link->text);
+    }
+    pthread_mutex_unlock(&link->lock);
+    return err;
+}
+
+/* Whole frames only, so one writer at a time. */
+static int write_all(struct bit_link *link, const uint8_t *frame, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes) {
+        ssize_t put = send(link->fd, frame + at, bytes - at, MSG_NOSIGNAL);
+        if (put < 0 && errno != EINTR)
+            return bit_fail(BIT_EDAEMON, "writing to '%s': %s", link->config.path, strerror(errno));
+        at += put < 0 ? 0 : (size_t)put;
+    }
+    return 0;
+}
+
+int bit_link_write(struct bit_link *link, const uint8_t *frame, size_t bytes)
+{
+    int err;
+
+    /* UP is looked at under the lock of the writers: nothing may come before a new connection's hello. */
+    pthread_mutex_lock(&link->write_lock);
+    if (is_up(link))
+        err = write_all(link, frame, bytes);
+    else
+        err = bit_fail(BIT_EDAEMON, "not connected to '%s'", link->config.path);
+    pthread_mutex_unlock(&link->write_lock);
+    if (err < 0)
+        set_down(link, err);
+    return err;
+}
+
+int bit_link_send(struct bit_link *link, uint16_t type, const void *msg)
+{
+    uint8_t *frame;
+    size_t bytes;
+    int err = bit_msg_encode(type, link->config.epoch, msg, &frame, &bytes);
+
+    if (err < 0)
+        return err;
+    err = bit_link_write(link, frame, bytes);
+    free(frame);
+    return err;
+}
+
+/* ---------------------------------------------------------------- making and ending a connection */
+
+static int open_socket(struct bit_link *link)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    const struct timeval limit = {.tv_sec = WRITE_TIMEOUT_S};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int err;
+
+    if (fd < 0)
+        return bit_fail(-errno, "socket");
+    snprintf(to.sun_path, sizeof to.sun_path, "%s", link->config.path);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (connect(fd, (const struct sockaddr *)&to, sizeof to) < 0) {
+        err = bit_fail(-errno, "connecting to '%s'", to.sun_path);
+        close(fd);
+        return err;
+    }
+    link->fd = fd; /* not UP yet: nobody else looks at it */
+    return 0;
+}
+
+static int check_welcome(const struct bit_link *link, const Bit__Welcome *welcome)
+{
+    if (welcome->protocol != BIT_PROTOCOL_VERSION)
+        return bit_fail(BIT_EVERSION, "the daemon speaks protocol %u, this worker %u", welcome->protocol,
+                        BIT_PROTOCOL_VERSION);
+    if (welcome->epoch != link->config.epoch)
+        return bit_fail(BIT_EEPOCH, "welcomed to epoch %llu, this worker's is %llu", (unsigned long long)welcome->epoch,
+                        (unsigned long long)link->config.epoch);
+    return 0;
+}
+
+/* Only the welcome is waited for with a limit: between orders, silence is a daemon's right. */
+static void limit_receive(struct bit_link *link, int64_t ms)
+{
+    const struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
+
+static int await_welcome(struct bit_link *link, int64_t wait_ms, Bit__Welcome **out)
+{
+    ProtobufCMessage *msg = NULL;
+    struct bit_frame frame;
+    int err;
+
+    limit_receive(link, wait_ms);
+    err = next_frame(link, &frame);
+    if (err >= 0 && frame.type != BIT_MSG_WELCOME)
+        err = bit_fail(BIT_EMESSAGE, "a %s where a welcome must be", bit_msg_name(frame.type));
+    if (err >= 0)
+        err = bit_msg_decode(BIT_CHANNEL_LINK_DOWN, frame.type, frame.body, frame.body_bytes, &msg);
+    if (err >= 0)
+        err = check_welcome(link, (Bit__Welcome *)msg);
+    if (err < 0) {
+        bit_msg_free(msg);
+        return err;
+    }
+    limit_receive(link, 0);
+    *out = (Bit__Welcome *)msg;
+    return 0;
+}
+
+static int send_hello(struct bit_link *link, const Bit__WorkerHello *hello)
+{
+    uint8_t *frame;
+    size_t bytes;
+    int err = bit_msg_encode(BIT_MSG_WORKER_HELLO, link->config.epoch, hello, &frame, &bytes);
+
+    if (err < 0)
+        return err;
+    err = write_all(link, frame, bytes);
+    free(frame);
+    return err;
+}
+
+static int start_thread(struct bit_link *link)
+{
+    int err;
+
+    pthread_mutex_lock(&link->lock);
+    link->state = BIT_LINK_UP;
+    link->err = 0;
+    pthread_mutex_unlock(&link->lock);
+    err = pthread_create(&link->thread, NULL, read_orders, link);
+    if (err != 0)
+        return bit_fail(-err, "the link's thread");
+    link->has_thread = true;
+    return 0;
+}
+
+int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64_t wait_ms, Bit__Welcome **out)
+{
+    Bit__Welcome *welcome = NULL;
+    int err;
+
+    bit_link_disconnect(link);
+    err = open_socket(link);
+    if (err >= 0)
+        err = send_hello(link, hello);
+    if (err >= 0)
+        err = await_welcome(link, wait_ms, &welcome);
+    if (err >= 0)
+        err = start_thread(link);
+    if (err < 0) {
+        bit_msg_free(welcome);
+        bit_link_disconnect(link);
+        return err;
+    }
+    bit_debug("connected", "path=%s epoch=%llu", link->config.path, (unsigned long long)link->config.epoch);
+    *out = welcome;
+    return 0;
+}
+
+static void drop_orders(struct bit_link *link)
+{
+    for (size_t i = 0; i < BIT_COUNT(link->slots); i++) {
+        bit_msg_free(link->slots[i].msg);
+        link->slots[i].msg = NULL;
+    }
+    link->head = link->count = 0;
+    link->head_taken = false;
+    bit_msg_free(link->partial.msg);
+    link->partial.msg = NULL;
+    bit_frame_reader_finish(&link->reader);
+}
+
+void bit_link_disconnect(struct bit_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    link->state = BIT_LINK_DOWN;
+    link->err = link->err < 0 ? link->err : BIT_EDAEMON;
+    pthread_cond_broadcast(&link->changed);
+    pthread_mutex_unlock(&link->lock);
+    if (link->fd >= 0)
+        shutdown(link->fd, SHUT_RDWR); /* wakes the thread out of recv */
+    if (link->has_thread)
+        pthread_join(link->thread, NULL);
+    link->has_thread = false;
+    pthread_mutex_lock(&link->write_lock); /* a write that began while the link was up ends first */
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+    pthread_mutex_unlock(&link->write_lock);
+    drop_orders(link);
+}

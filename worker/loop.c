@@ -1,0 +1,196 @@
+#include "worker/loop.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/msg.h"
+#include "worker/ckpt.h"
+#include "worker/clock.h"
+#include "worker/note.h"
+#include "worker/report.h"
+
+BIT_LOG_TOPIC("loop");
+
+/* One rank's half of the loop. session and batch are rank 0's. */
+struct loop {
+    struct bit_worker *worker;
+    struct bit_session *session;
+    const uint8_t *batch;
+    bool told; /* the daemon has our answer to its stop */
+};
+
+static struct bit_command quit(int err)
+{
+    struct bit_command command = {.kind = BIT_COMMAND_QUIT, .err = err};
+
+    if (err < 0)
+        strncpy(command.text, bit_fail_text(), sizeof command.text - 1);
+    return command;
+}
+
+/* Rank 0: what everybody does next. A failure here is told to the others as the order to quit. */
+static struct bit_command next_command(struct loop *l)
+{
+    struct bit_command command = {0};
+    const struct bit_link_order *order;
+    int err;
+
+    if (l->told)
+        return quit(0);
+    err = bit_session_next(l->session, &order);
+    if (err > 0)
+        return (struct bit_command){.kind = BIT_COMMAND_GREET};
+    if (err >= 0) {
+        l->batch = order->payload;
+        err = bit_command_from_order(order, &l->worker->plan, &command);
+    }
+    if (err >= 0)
+        err = bit_command_check(&command, l->worker->step, &l->worker->phase);
+    return err < 0 ? quit(err) : command;
+}
+
+/* Rank 0 alone has somebody to tell. */
+static void report(struct loop *l, uint16_t type, const void *msg)
+{
+    struct bit_worker *w = l->worker;
+    int err;
+
+    if (l->session == NULL)
+        return;
+    bit_session_set_step(l->session, w->step);
+    err = bit_session_report(l->session, type, w->step, msg);
+    if (err < 0)
+        bit_comm_abort(w->comm, err); /* it cannot be encoded, and the others are past this step */
+}
+
+static int train(struct loop *l, const struct bit_command *command)
+{
+    struct bit_step_result result = {0};
+    struct bit_step_report message;
+    int err = bit_step_train(l->worker, command, l->batch, &result);
+
+    if (err < 0)
+        return err;
+    bit_report_step(l->worker, command, &result, &message);
+    report(l, BIT_MSG_STEP_REPORT, &message.msg);
+    return 0;
+}
+
+static int switch_phase(struct loop *l, const struct bit_command *command)
+{
+    struct bit_worker *w = l->worker;
+    Bit__PhaseSwitched switched = BIT__PHASE_SWITCHED__INIT;
+    int err = bit_phase_apply(&w->phase, &command->phase, w->step, &w->optim, w->comm, w->plan.threads, &switched);
+
+    if (err < 0)
+        return err;
+    bit_publish_stale(&w->publish);
+    bit_publish_forget_codes(&w->publish);
+    switched.phase = &w->phase;
+    report(l, BIT_MSG_PHASE_SWITCHED, &switched);
+    return 0;
+}
+
+static int checkpoint(struct loop *l, struct bit_command *command)
+{
+    Bit__CheckpointReport message;
+
+    bit_ckpt_save(l->worker, command->name, command->pre_switch, &message);
+    if (message.error < 0 && l->session != NULL)
+        bit_warn("checkpoint failed", "name=%s why=\"%s\"", command->name, message.text);
+    report(l, BIT_MSG_CHECKPOINT_REPORT, &message);
+    return 0;
+}
+
+static int evaluate(struct loop *l, struct bit_command *command)
+{
+    Bit__EvaluateReport message = BIT__EVALUATE_REPORT__INIT;
+    const double began_ms = bit_clock_ms();
+    int err = bit_step_evaluate(l->worker, command, l->batch, &message.loss, &message.targets);
+
+    if (err < 0)
+        return err;
+    message.after_step = l->worker->step;
+    message.set = command->name;
+    message.precision = command->precision;
+    message.ms = bit_clock_ms() - began_ms;
+    report(l, BIT_MSG_EVALUATE_REPORT, &message);
+    return 0;
+}
+
+/* Behind the barrier every rank is done, so what rank 0 says is true of all. */
+static int stop(struct loop *l, const struct bit_command *command)
+{
+    struct bit_worker *w = l->worker;
+    Bit__WorkerDone done = BIT__WORKER_DONE__INIT;
+
+    done.reason = command->reason;
+    done.step = w->step;
+    done.weights_digest = bit_optim_weights_digest(&w->optim, w->comm, w->plan.threads);
+    done.ranks = (uint32_t)w->comm->size;
+    bit_comm_barrier(w->comm);
+    if (l->session != NULL)
+        l->told = bit_session_done(l->session, &done) >= 0; /* else the link is made again, and the order comes again */
+    return 0;
+}
+
+static int greet(struct loop *l)
+{
+    Bit__WorkerReady ready;
+    char backend[192];
+
+    bit_worker_ready(l->worker, &ready, backend);
+    if (l->session != NULL)
+        bit_session_ready(l->session, &ready);
+    return 0;
+}
+
+static const enum bit_section section_of[] = {
+    [BIT_COMMAND_STEP] = BIT_SECTION_OTHER,
+    [BIT_COMMAND_SWITCH] = BIT_SECTION_SWITCH,
+    [BIT_COMMAND_CHECKPOINT] = BIT_SECTION_CHECKPOINT,
+    [BIT_COMMAND_EVALUATE] = BIT_SECTION_EVALUATE,
+    [BIT_COMMAND_STOP] = BIT_SECTION_STOP,
+    [BIT_COMMAND_GREET] = BIT_SECTION_OTHER,
+    [BIT_COMMAND_QUIT] = BIT_SECTION_STOP,
+};
+
+static int execute(struct loop *l, struct bit_command *command)
+{
+    bit_section_enter(l->worker->sections, section_of[command->kind]);
+    switch (command->kind) {
+    case BIT_COMMAND_STEP:
+        return train(l, command);
+    case BIT_COMMAND_SWITCH:
+        return switch_phase(l, command);
+    case BIT_COMMAND_CHECKPOINT:
+        return checkpoint(l, command);
+    case BIT_COMMAND_EVALUATE:
+        return evaluate(l, command);
+    case BIT_COMMAND_STOP:
+        return stop(l, command);
+    case BIT_COMMAND_GREET:
+        return greet(l);
+    case BIT_COMMAND_QUIT:
+        break;
+    }
+    return command->err < 0 ? bit_note_again(command->err, "", command->text) : 0;
+}
+
+int bit_loop_run(struct bit_worker *worker, struct bit_session *session)
+{
+    struct loop l = {.worker = worker, .session = session};
+    struct bit_command command;
+    int err;
+
+    bit_sections_restart(worker->sections, BIT_SECTION_WAIT);
+    do {
+        if (session != NULL)
+            command = next_command(&l);
+        bit_comm_await(worker->comm, &command, sizeof command);
+        err = execute(&l, &command);
+        bit_sections_restart(worker->sections, BIT_SECTION_WAIT);
+    } while (err >= 0 && command.kind != BIT_COMMAND_QUIT);
+    return err;
+}

@@ -1,0 +1,15 @@
+/* Orders in, reports out, until there is nothing left to do. */
+#ifndef BIT_WORKER_LOOP_H
+#define BIT_WORKER_LOOP_H
+
+#include "worker/session.h"
+#include "worker/worker.h"
+
+/**
+ * Execute orders on all ranks until the daemon said stop and has our answer. session is rank 0's, NULL on the others.
+ * Collective  yes; one outcome for all ranks
+ * Errors      what ended it, with worker->comm->failed_rank; rank 0 has not told the daemon yet
+ */
+int bit_loop_run(struct bit_worker *worker, struct bit_session *session);
+
+#endif

@@ -1,0 +1,232 @@
+/* bitworker: one rank of a run. bitd starts it with mpirun or srun; people only ask it for a plan. */
+#include <getopt.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/log.h"
+#include "proto/msg.h"
+#include "worker/comm.h"
+#include "worker/loop.h"
+#include "worker/note.h"
+#include "worker/plan_print.h"
+#include "worker/session.h"
+#include "worker/signals.h"
+#include "worker/worker.h"
+
+BIT_LOG_TOPIC("main");
+
+static const char help[] =
+    "Usage: bitworker\n"
+    "       bitworker --plan SPECFILE [--ranks N]\n"
+    "\n"
+    "One rank of a training run. bitd starts the ranks with mpirun or srun, and gives them\n"
+    "  BITD_LINK         the daemon's socket for workers\n"
+    "  BITD_RUN          the run's id\n"
+    "  BITD_EPOCH        this launch of the run; orders of another one are refused\n"
+    "  BITD_SECRET_FILE  what proves that we belong to it\n"
+    "  BITD_RETRY_S      how long to go on without a daemon (300)\n"
+    "  BITD_LOG          error, warn, info or debug (info)\n"
+    "\n"
+    "  --plan SPECFILE   work out sizes and memory of one rank, write one frame (WORKER_READY, step 0) to stdout\n"
+    "  --ranks N         plan for so many ranks instead of the specification's\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit: 0 done, 2 usage, 64 a bad specification, 65 corrupt data, 69 no daemon, 104 not a finite number,\n"
+    "143 ended by SIGTERM; others: see bitd(8).\n";
+
+struct options {
+    const char *plan;
+    int ranks;
+};
+
+static int parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {{"plan", required_argument, NULL, 'p'},
+                                          {"ranks", required_argument, NULL, 'r'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {0}};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (c) {
+        case 'p':
+            options->plan = optarg;
+            break;
+        case 'r':
+            options->ranks = atoi(optarg);
+            if (options->ranks < 1 || options->ranks > BIT_RANKS_MAX)
+                return bit_fail(BIT_EUSAGE, "--ranks %s", optarg);
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(BIT_EXIT_OK);
+        case 'V':
+            printf("bitworker %s (%s)\n", BIT_VERSION, BIT_COMMIT);
+            exit(BIT_EXIT_OK);
+        default:
+            return bit_fail(BIT_EUSAGE, "see bitworker --help");
+        }
+    }
+    if (optind < argc)
+        return bit_fail(BIT_EUSAGE, "'%s'; see bitworker --help", argv[optind]);
+    return 0;
+}
+
+static void init_log(void)
+{
+    const char *wanted = getenv("BITD_LOG");
+    int level = wanted == NULL ? BIT_LOG_INFO : bit_log_level_parse(wanted);
+
+    bit_log_init(level < 0 ? BIT_LOG_INFO : (enum bit_log_level)level);
+}
+
+static void set_log_context(const struct bit_comm *comm)
+{
+    const char *run = getenv("BITD_RUN");
+    char pairs[128];
+
+    snprintf(pairs, sizeof pairs, "run=%s rank=%d", run == NULL ? "none" : run, comm->rank);
+    bit_log_context(pairs);
+}
+
+static void tell_before_abort(void *arg, int err)
+{
+    bit_session_failed(arg, 0, err, bit_fail_text());
+}
+
+/* Rank 0 has the welcome; the others get its bytes. */
+static int share_welcome(struct bit_comm *comm, Bit__Welcome **welcome)
+{
+    uint64_t bytes = *welcome == NULL ? 0 : bit__welcome__get_packed_size(*welcome);
+    uint8_t *packed;
+    int err = 0;
+
+    bit_comm_bcast(comm, &bytes, sizeof bytes, 0);
+    packed = malloc(bytes);
+    if (packed == NULL)
+        bit_comm_abort(comm, bit_fail(-ENOMEM, "a welcome of %llu bytes", (unsigned long long)bytes));
+    if (comm->rank == 0)
+        bit__welcome__pack(*welcome, packed);
+    bit_comm_bcast(comm, packed, bytes, 0);
+    if (comm->rank != 0) {
+        *welcome = bit__welcome__unpack(NULL, bytes, packed);
+        if (*welcome == NULL)
+            err = bit_fail(BIT_EMESSAGE, "the welcome from rank 0");
+    }
+    free(packed);
+    return bit_comm_agree(comm, err);
+}
+
+/* Rank 0's way to the daemon. */
+static int open_session(struct bit_comm *comm, struct bit_session **session, struct bit_sections *sections,
+                        Bit__Welcome **welcome)
+{
+    struct bit_link_config config;
+    int err;
+
+    if (comm->rank != 0)
+        return 0;
+    err = bit_link_config_from_env(&config);
+    if (err < 0)
+        return err;
+    *session = malloc(sizeof **session);
+    if (*session == NULL)
+        return bit_fail(-ENOMEM, "the session");
+    bit_session_init(*session, &config, (uint32_t)comm->size, sections);
+    err = bit_session_open(*session, welcome);
+    if (err < 0)
+        return err;
+    comm->before_abort = tell_before_abort;
+    comm->before_abort_arg = *session;
+    return 0;
+}
+
+static void say_ready(struct bit_worker *worker, struct bit_session *session)
+{
+    Bit__WorkerReady ready;
+    char backend[192];
+
+    bit_worker_ready(worker, &ready, backend);
+    if (session == NULL)
+        return;
+    bit_session_set_step(session, worker->step);
+    bit_session_ready(session, &ready);
+    bit_info("ready", "step=%llu parameters=%llu backend=\"%s\"", (unsigned long long)worker->step,
+             (unsigned long long)ready.parameters, backend);
+}
+
+static int train(struct bit_comm *comm, struct bit_session *session, const Bit__Welcome *welcome,
+                 struct bit_sections *sections)
+{
+    const char *run = getenv("BITD_RUN");
+    struct bit_worker worker = {0};
+    int err = bit_worker_init(&worker, comm, welcome, run == NULL ? "" : run, sections);
+
+    if (err >= 0) {
+        say_ready(&worker, session);
+        err = bit_loop_run(&worker, session);
+    }
+    if (err < 0 && session != NULL)
+        bit_session_failed(session, (uint32_t)comm->failed_rank, err, bit_fail_text());
+    if (err < 0 && comm->rank == comm->failed_rank)
+        bit_error("failed", "code=%d step=%llu at=%s why=\"%s\"", err, (unsigned long long)worker.step,
+                  bit_fail_place(), bit_fail_text());
+    bit_worker_finish(&worker);
+    return err;
+}
+
+static int run_rank(void)
+{
+    struct bit_sections sections = {0};
+    struct bit_session *session = NULL;
+    Bit__Welcome *welcome = NULL;
+    struct bit_comm comm;
+    int err = bit_comm_init(&comm, MPI_COMM_WORLD);
+
+    set_log_context(&comm);
+    bit_sections_restart(&sections, BIT_SECTION_START);
+    comm.sections = &sections;
+    if (err >= 0)
+        err = bit_comm_agree(&comm, open_session(&comm, &session, &sections, &welcome));
+    if (err < 0 && comm.rank == 0)
+        bit_error("failed", "code=%d at=%s why=\"%s\"", err, bit_fail_place(), bit_fail_text());
+    if (err >= 0)
+        err = share_welcome(&comm, &welcome);
+    if (err >= 0)
+        err = train(&comm, session, welcome, &sections);
+    if (session != NULL)
+        bit_session_finish(session);
+    free(session);
+    bit_msg_free(welcome);
+    bit_comm_finish(&comm);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    int err = parse_options(argc, argv, &options), provided;
+
+    init_log();
+    if (err >= 0 && options.plan != NULL)
+        err = bit_plan_print(options.plan, options.ranks, stdout);
+    if (err < 0 || options.plan != NULL) {
+        if (err < 0)
+            fprintf(stderr, "bitworker: %s\n", bit_fail_text());
+        return bit_exit_code(err);
+    }
+    err = bit_signals_init();
+    if (err >= 0 && MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        err = bit_fail(BIT_EMPI, "MPI_Init_thread");
+    if (err >= 0)
+        err = run_rank();
+    if (err >= 0 || err != BIT_EMPI)
+        MPI_Finalize();
+    return bit_exit_code(err);
+}

@@ -1,0 +1,99 @@
+#include "worker/plan_print.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/msg.h"
+#include "proto/spec.h"
+#include "worker/phase.h"
+#include "worker/plan.h"
+#include "worker/resources.h"
+
+static void print_problems(const struct bit_problems *problems)
+{
+    for (int i = 0; i < bit_problems_kept(problems); i++) {
+        const struct bit_problem *p = &problems->item[i];
+        if (p->line > 0)
+            fprintf(stderr, "%d:%d: ", p->line, p->column);
+        fprintf(stderr, "%s%s%s\n", p->field, p->field[0] != '\0' ? ": " : "", p->text);
+    }
+}
+
+static int load_spec(const char *path, int ranks, Bit__RunSpec **out)
+{
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    int err = problems == NULL ? bit_fail(-ENOMEM, "the problems of '%s'", path) : bit_spec_load(path, out, problems);
+
+    if (err >= 0)
+        err = bit_spec_normalise(*out, NULL, problems);
+    if (err >= 0 && ranks > 0)
+        (*out)->launch->ranks = (uint32_t)ranks;
+    if (err >= 0)
+        err = bit_spec_validate(*out, problems);
+    if (err == BIT_ESPEC) {
+        print_problems(problems);
+        bit_fail(err, "'%s'", path);
+    }
+    free(problems);
+    return err;
+}
+
+static int describe(const Bit__RunSpec *spec, struct bit_plan *plan, char text[192])
+{
+    const int ranks = (int)spec->launch->ranks, threads = bit_resources_threads(spec->launch, ranks);
+    struct bit_exec exec = {0};
+    enum bit_backend backend;
+    int err = bit_resources_backend(spec->launch, &backend);
+
+    if (err >= 0)
+        err = bit_plan_init(plan, spec, 0, ranks, ranks, threads, bit_plan_memory_available());
+    if (err >= 0)
+        err = bit_exec_init(&exec, backend, threads, 0);
+    if (err >= 0)
+        snprintf(text, 192, "%s, %d %s", exec.description, ranks, ranks == 1 ? "rank" : "ranks");
+    bit_exec_finish(&exec);
+    return err;
+}
+
+static int write_frame(const struct bit_plan *plan, const Bit__RunSpec *spec, char *backend, FILE *to)
+{
+    Bit__WorkerReady ready = BIT__WORKER_READY__INIT;
+    Bit__PhaseState phase;
+    Bit__MemoryPlan memory = plan->memory;
+    uint8_t *frame;
+    size_t bytes;
+    int err;
+
+    bit_phase_init(&phase, spec->optimizer);
+    ready.phase = &phase;
+    ready.parameters = (uint64_t)plan->elements;
+    ready.micro_instances = (uint32_t)plan->micro_instances;
+    ready.memory = &memory;
+    ready.backend = backend;
+    err = bit_msg_encode(BIT_MSG_WORKER_READY, 0, &ready, &frame, &bytes);
+    if (err < 0)
+        return err;
+    if (fwrite(frame, 1, bytes, to) != bytes || fflush(to) != 0)
+        err = bit_fail(errno == 0 ? -EIO : -errno, "writing the plan");
+    free(frame);
+    return err;
+}
+
+int bit_plan_print(const char *path, int ranks, FILE *to)
+{
+    struct bit_plan plan = {0};
+    Bit__RunSpec *spec = NULL;
+    char backend[192];
+    int err = load_spec(path, ranks, &spec);
+
+    if (err >= 0)
+        err = describe(spec, &plan, backend);
+    if (err >= 0)
+        err = write_frame(&plan, spec, backend, to);
+    bit_plan_finish(&plan);
+    bit_msg_free(spec);
+    return err;
+}

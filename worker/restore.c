@@ -1,0 +1,145 @@
+/* Restoring: each rank reads what is its own now, whoever wrote it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/crc32c.h"
+#include "proto/err.h"
+#include "proto/msg.h"
+#include "worker/ckpt.h"
+#include "worker/ckpt_io.h"
+
+#define READ_BLOCKS 128 /* 8 MiB */
+
+static const Bit__ManifestFile *find_file(const Bit__Manifest *manifest, const char *name)
+{
+    for (size_t i = 0; i < manifest->n_file; i++)
+        if (strcmp(manifest->file[i]->name, name) == 0)
+            return manifest->file[i];
+    return NULL;
+}
+
+/* The bytes before the data must be those that the manifest was made with, and those that our model gives. */
+static int check_header(const struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file)
+{
+    uint8_t *ours = NULL, *found = NULL;
+    size_t bytes = 0;
+    int err = bit_safetensors_header(w->plan.tensors, w->plan.tensor_count, &ours, &bytes);
+
+    if (err >= 0 && (file->data_offset != bytes || file->header_crc != bit_crc32c(0, ours, bytes) ||
+                     file->bytes != bytes + (uint64_t)w->plan.elements * sizeof(float)))
+        err = bit_fail(BIT_ESPEC, "'%s' holds another model's tensors", path);
+    if (err >= 0 && (found = malloc(bytes)) == NULL)
+        err = bit_fail(-ENOMEM, "the header of '%s'", path);
+    if (err >= 0)
+        err = bit_io_pread(fd, path, found, bytes, 0);
+    if (err >= 0 && memcmp(found, ours, bytes) != 0)
+        err = bit_fail(BIT_ECORRUPT, "'%s' at offset 0: the header's checksum is wrong", path);
+    free(found);
+    free(ours);
+    return err;
+}
+
+/* Blocks [first, first + count) of the file into values, each compared with its checksum. */
+static int read_blocks(const struct bit_shard *shard, int fd, const char *path, const Bit__ManifestFile *file,
+                       int64_t first, int64_t count, float *values)
+{
+    const int64_t elements = shard->starts[shard->size];
+    const int64_t begin = first * BIT_SUM_BLOCK, end = BIT_MIN(begin + count * BIT_SUM_BLOCK, elements);
+    int err = bit_io_pread(fd, path, values, (size_t)(end - begin) * sizeof *values,
+                           file->data_offset + (uint64_t)begin * sizeof *values);
+
+    for (int64_t b = 0; b < count && err >= 0; b++) {
+        int64_t at = b * BIT_SUM_BLOCK, length = BIT_MIN(BIT_SUM_BLOCK, end - begin - at);
+        if (bit_crc32c(0, values + at, (size_t)length * sizeof *values) != file->chunk_crc[first + b])
+            err = bit_fail(BIT_ECORRUPT, "'%s' at offset %llu: chunk %lld's checksum is wrong", path,
+                           (unsigned long long)(file->data_offset + (uint64_t)(begin + at) * sizeof *values),
+                           (long long)(first + b));
+    }
+    return err;
+}
+
+static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, int which, float *values)
+{
+    const Bit__ManifestFile *file = find_file(manifest, bit_checkpoint_file_name(which));
+    const struct bit_shard *shard = &w->shard;
+    char path[BIT_PATH_MAX];
+    int fd, err;
+
+    if (snprintf(path, sizeof path, "%s/%s", dir, bit_checkpoint_file_name(which)) >= (int)sizeof path)
+        return bit_fail(-ENAMETOOLONG, "'%s'", dir);
+    if (file == NULL)
+        return bit_fail(BIT_ECORRUPT, "'%s' is not in the manifest", path);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return bit_fail(-errno, "opening '%s'", path);
+    err = check_header(w, fd, path, file);
+    if (err >= 0 && file->n_chunk_crc != (size_t)shard->blocks)
+        err = bit_fail(BIT_ECORRUPT, "'%s': %zu checksums for %lld chunks", path, file->n_chunk_crc,
+                       (long long)shard->blocks);
+    for (int64_t b = 0; b < shard->block_count && err >= 0; b += READ_BLOCKS)
+        err = read_blocks(shard, fd, path, file, shard->first_block + b, BIT_MIN(READ_BLOCKS, shard->block_count - b),
+                          values + b * BIT_SUM_BLOCK);
+    close(fd);
+    return err;
+}
+
+static int check_digest(const char *dir, const Bit__Manifest *manifest)
+{
+    const Bit__ManifestFile *file = find_file(manifest, bit_checkpoint_file_name(BIT_CHECKPOINT_MODEL));
+
+    if (file == NULL || bit_checkpoint_digest(file->chunk_crc, file->n_chunk_crc) != manifest->weights_digest)
+        return bit_fail(BIT_ECORRUPT, "'%s/%s': the weights' digest is not that of their checksums", dir,
+                        BIT_CHECKPOINT_MANIFEST);
+    return 0;
+}
+
+static int restore(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, bool moments)
+{
+    int err = check_digest(dir, manifest);
+
+    if (err >= 0)
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_MODEL, w->optim.master);
+    if (err >= 0 && moments)
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG, w->optim.exp_avg);
+    if (err >= 0 && moments)
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG_SQ, w->optim.exp_avg_sq);
+    return err;
+}
+
+static int restore_agreed(struct bit_worker *w, const char *dir, bool whole)
+{
+    Bit__Manifest *manifest = NULL;
+    int err = bit_manifest_read(dir, &manifest);
+
+    if (err >= 0)
+        err = restore(w, dir, manifest, whole);
+    err = bit_comm_agree(w->comm, err);
+    if (err >= 0 && whole) {
+        const Bit__PhaseState *phase = manifest->phase;
+        w->phase.precision = phase->precision;
+        w->phase.switched_after = phase->switched_after;
+        w->phase.optimizer_step = phase->optimizer_step;
+        w->phase.beta1 = phase->beta1;
+        w->phase.beta2 = phase->beta2;
+        w->step = manifest->step;
+    }
+    bit_publish_stale(&w->publish);
+    bit_publish_forget_codes(&w->publish);
+    bit_msg_free(manifest);
+    return err;
+}
+
+int bit_ckpt_restore(struct bit_worker *worker, const char *dir)
+{
+    return restore_agreed(worker, dir, true);
+}
+
+int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir)
+{
+    return restore_agreed(worker, dir, false);
+}

@@ -1,0 +1,30 @@
+/* One global step of training, and one evaluation, on every rank at once. */
+#ifndef BIT_WORKER_STEP_H
+#define BIT_WORKER_STEP_H
+
+#include "worker/worker.h"
+
+/* What a step came to; the same on every rank, but for the texts of an error. */
+struct bit_step_result {
+    double loss, grad_norm;
+    double ms[BIT_SECTION_SPLIT]; /* of the slowest rank */
+    int slowest_rank;
+    struct bit_publish_counts counts; /* over all ranks */
+    uint64_t weights_digest;          /* if it was asked for */
+};
+
+/**
+ * Do the step that `command` orders: publish the weights for its phase, hand out `batch` (rank 0's), forward and
+ * backward in micro-batches, reduce, clip, update. worker->step and Adam's count move on. Collective  yes; one outcome
+ * for all ranks Errors      BIT_EPHASE if this is not the next step or not the phase; BIT_EDATA for an id beyond the
+ * vocabulary; BIT_ENUMERIC for a loss or a gradient that is no number. Nothing was updated then;
+ *             worker->comm->failed_rank names the rank. A failure that the others cannot know ends in bit_comm_abort().
+ */
+int bit_step_train(struct bit_worker *worker, const struct bit_command *command, const uint8_t *batch,
+                   struct bit_step_result *result);
+
+/** Forward only. *loss is the mean over *targets. Errors and the rest as above; training is left as it was. */
+int bit_step_evaluate(struct bit_worker *worker, const struct bit_command *command, const uint8_t *batch, double *loss,
+                      uint64_t *targets);
+
+#endif

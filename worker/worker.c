@@ -1,0 +1,175 @@
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/msg.h"
+#include "worker/ckpt.h"
+#include "worker/init.h"
+#include "worker/resources.h"
+
+/* Ranks that share this machine's memory and cores. */
+static int count_local_ranks(const struct bit_comm *comm)
+{
+    MPI_Comm local;
+    int size = 1;
+
+    if (MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &local) == MPI_SUCCESS) {
+        MPI_Comm_size(local, &size);
+        MPI_Comm_free(&local);
+    }
+    return size;
+}
+
+static int64_t least(struct bit_comm *comm, int64_t value)
+{
+    int64_t *all = calloc((size_t)comm->size, sizeof *all), low = value;
+
+    if (bit_comm_agree(comm, all == NULL ? -ENOMEM : 0) >= 0) {
+        bit_comm_gather(comm, &value, sizeof value, all);
+        for (int r = 0; r < comm->size; r++)
+            low = BIT_MIN(low, all[r]);
+    }
+    free(all);
+    return low;
+}
+
+/*
+ * The size of a micro-batch decides the order of additions, so a run that is restored goes on with the one it had, and
+ * all ranks plan with the same memory.
+ */
+static void settle_micro_instances(struct bit_worker *w)
+{
+    Bit__BatchSpec *batch = w->welcome->spec->batch;
+    Bit__Manifest *manifest = NULL;
+
+    if (batch->micro_instances != 0 || w->welcome->restore == NULL ||
+        bit_manifest_read(w->welcome->restore, &manifest) < 0)
+        return; /* what is wrong with the manifest is said when it is restored */
+    if (manifest->ranks == (uint32_t)w->comm->size && manifest->spec->batch != NULL)
+        batch->micro_instances = manifest->spec->batch->micro_instances;
+    bit_msg_free(manifest);
+}
+
+static int make_plan(struct bit_worker *w)
+{
+    const int local_ranks = count_local_ranks(w->comm);
+    const int64_t available = least(w->comm, bit_plan_memory_available());
+    int err;
+
+    settle_micro_instances(w);
+    err = bit_plan_init(&w->plan, w->spec, w->comm->rank, w->comm->size, local_ranks,
+                        bit_resources_threads(w->spec->launch, local_ranks), available);
+    if (err >= 0)
+        w->welcome->spec->batch->micro_instances = (uint32_t)w->plan.micro_instances; /* for the manifests */
+    return err;
+}
+
+static int allocate(struct bit_worker *w)
+{
+    enum bit_backend backend;
+    int err = bit_resources_backend(w->spec->launch, &backend);
+
+    if (err >= 0)
+        err = bit_model_create(&w->plan, backend, &w->model);
+    if (err >= 0)
+        err = bit_shard_init(&w->shard, &w->plan);
+    if (err >= 0)
+        err = bit_optim_init(&w->optim, &w->shard, w->spec->optimizer);
+    if (err >= 0)
+        err = bit_publish_init(&w->publish, &w->plan, &w->shard, w->model);
+    w->gathered = calloc((size_t)w->comm->size, BIT_WORKER_GATHER_BYTES);
+    if (err >= 0 && w->gathered == NULL)
+        err = bit_fail(-ENOMEM, "what %d ranks report", w->comm->size);
+    return err;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat s;
+
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+static int load(struct bit_worker *w)
+{
+    const char *from = w->spec->model->init_from;
+
+    if (w->welcome->restore != NULL && w->welcome->restore[0] != '\0')
+        return bit_ckpt_restore(w, w->welcome->restore);
+    if (from == NULL || from[0] == '\0') {
+        bit_init_range(&w->plan, w->shard.begin, w->shard.begin + w->shard.count, w->optim.master);
+        return 0;
+    }
+    return is_folder(from) ? bit_ckpt_restore_weights(w, from) : bit_ckpt_import(w, from);
+}
+
+int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welcome *welcome, const char *run,
+                    struct bit_sections *sections)
+{
+    int err;
+
+    *w = (struct bit_worker){.comm = comm, .welcome = welcome, .sections = sections, .spec = welcome->spec};
+    snprintf(w->run, sizeof w->run, "%s", run);
+    bit_phase_init(&w->phase, w->spec->optimizer);
+    err = bit_comm_agree(comm, make_plan(w));
+    if (err >= 0)
+        err = bit_comm_agree(comm, allocate(w));
+    return err < 0 ? err : load(w);
+}
+
+void bit_worker_finish(struct bit_worker *w)
+{
+    bit_publish_finish(&w->publish);
+    bit_optim_finish(&w->optim);
+    bit_shard_finish(&w->shard);
+    bit_model_destroy(w->model);
+    bit_plan_finish(&w->plan);
+    free(w->tokens);
+    free(w->gathered);
+    *w = (struct bit_worker){0};
+}
+
+void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backend[192])
+{
+    const int size = w->comm->size;
+
+    bit__worker_ready__init(ready);
+    ready->step = w->step;
+    ready->phase = &w->phase;
+    ready->parameters = (uint64_t)w->plan.elements;
+    ready->micro_instances = (uint32_t)w->plan.micro_instances;
+    ready->memory = &w->plan.memory;
+    ready->weights_digest = bit_optim_weights_digest(&w->optim, w->comm, w->plan.threads);
+    snprintf(backend, 192, "%s, %d %s", w->model->exec.description, size, size == 1 ? "rank" : "ranks");
+    ready->backend = backend;
+}
+
+static int make_room(struct bit_worker *w, int64_t elements)
+{
+    uint16_t *tokens;
+
+    if (elements <= w->tokens_capacity)
+        return 0;
+    tokens = realloc(w->tokens, (size_t)elements * sizeof *tokens);
+    if (tokens == NULL)
+        return bit_fail(-ENOMEM, "%lld tokens", (long long)elements);
+    w->tokens = tokens;
+    w->tokens_capacity = elements;
+    return 0;
+}
+
+int64_t bit_worker_take_tokens(struct bit_worker *w, const uint8_t *batch, int64_t instances)
+{
+    const int64_t context = w->plan.context;
+    int64_t mine = bit_comm_share(instances, w->comm->rank, w->comm->size);
+    int err = bit_comm_agree(w->comm, make_room(w, mine * context));
+
+    /* Little-endian on the wire, as every machine that this runs on is. */
+    return err < 0 ? err : bit_comm_scatter_instances(w->comm, (const uint16_t *)batch, instances, context, w->tokens);
+}
