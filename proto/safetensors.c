@@ -46,8 +46,8 @@ int bit_safetensors_header(const struct bit_tensor *tensors, int count, uint8_t 
     for (int i = 0; i < LENGTH_BYTES; i++)
         fputc(0, f);
     print_json(f, tensors, count);
-    for (fflush(f); at % BIT_SAFETENSORS_DATA_ALIGN != 0; fflush(f))
-        fprintf(f, "%*s", (int)(BIT_SAFETENSORS_DATA_ALIGN - at % BIT_SAFETENSORS_DATA_ALIGN), "");
+    fflush(f); /* brings `at` up to date */
+    fprintf(f, "%*s", (int)(bit_round_up((int64_t)at, BIT_SAFETENSORS_DATA_ALIGN) - (int64_t)at), "");
     if (fclose(f) != 0 || buf == NULL) {
         free(buf);
         return bit_fail(-ENOMEM, "a safetensors header of %d tensors", count);

@@ -49,7 +49,8 @@ static void run(const uint8_t *data, size_t bytes)
     uint8_t *exact = malloc(bytes > 0 ? bytes : 1);
 
     BIT_ASSERT(exact != NULL);
-    memcpy(exact, data, bytes);
+    if (bytes > 0)
+        memcpy(exact, data, bytes);
     current = exact;
     current_bytes = bytes;
     LLVMFuzzerTestOneInput(exact, bytes);
