@@ -94,14 +94,10 @@ static void row_facts(const struct bit_attention_backward_args *args, const stru
 
     for (int64_t t = 0; t < plan->padded; t++) {
         vf sum = vf_set(0);
-        int64_t d = 0;
 
-        for (; t < args->time && d + BIT_LANES <= dim; d += BIT_LANES)
-            sum += vf_load_as(out.x, out.dtype, t * out.stride + d) *
-                   vf_load_as(dout.x, dout.dtype, t * out.stride + d);
-        if (t < args->time && d < dim)
-            sum += vf_load_part(out.x, out.dtype, t * out.stride + d, dim - d) *
-                   vf_load_part(dout.x, dout.dtype, t * out.stride + d, dim - d);
+        for (int64_t d = 0; t < args->time && d < dim; d += BIT_LANES)
+            sum += vf_load_upto(out.x, out.dtype, t * out.stride + d, dim - d, 0) *
+                   vf_load_upto(dout.x, dout.dtype, t * out.stride + d, dim - d, 0);
         s->delta[t] = vf_sum(sum);
         s->lse[t] = t < args->time ? args->lse[head * args->time + t] * 1.44269504f : 0;
     }
@@ -166,12 +162,8 @@ static void store_rows(const struct bit_attention_backward_args *args, int64_t h
     for (int64_t t = first; t < first + count && t < args->time; t++, rows += width) {
         const int64_t at = (((b * args->time + t) * 3 + part) * args->heads + h) * dim;
 
-        for (int64_t d = 0; d < dim; d += BIT_LANES) {
-            if (dim - d >= BIT_LANES)
-                vf_store_as(args->dqkv, args->dtype, at + d, vf_load(rows + d));
-            else
-                vf_store_part(args->dqkv, args->dtype, at + d, dim - d, vf_load(rows + d));
-        }
+        for (int64_t d = 0; d < dim; d += BIT_LANES)
+            vf_store_upto(args->dqkv, args->dtype, at + d, dim - d, vf_load(rows + d));
     }
 }
 

@@ -103,13 +103,8 @@ static void finish_tile(const struct bit_attention_args *args, const struct scra
         const int64_t at = ((b * args->time + first + q) * args->heads + h) * dim;
         const float inverse = 1 / s->sum[q];
 
-        for (int64_t d = 0; d < dim; d += BIT_LANES) {
-            const vf v = vf_load(s->out + q * width + d) * inverse;
-            if (dim - d >= BIT_LANES)
-                vf_store_as(args->out, args->dtype, at + d, v);
-            else
-                vf_store_part(args->out, args->dtype, at + d, dim - d, v);
-        }
+        for (int64_t d = 0; d < dim; d += BIT_LANES)
+            vf_store_upto(args->out, args->dtype, at + d, dim - d, vf_load(s->out + q * width + d) * inverse);
         args->lse[head * args->time + first + q] = s->max[q] * scale + logf(s->sum[q]);
     }
 }

@@ -15,6 +15,18 @@
 
 /* clang-format off */
 #define BIT_ISA_TABLE(X)                                                                                               \
+    X(adamw)                                                                                                           \
+    X(cast)                                                                                                            \
+    X(embed)                                                                                                           \
+    X(embed_backward)                                                                                                  \
+    X(norm)                                                                                                            \
+    X(norm_backward)                                                                                                   \
+    X(rope)                                                                                                            \
+    X(rope_backward)                                                                                                   \
+    X(sumsq)                                                                                                           \
+    X(swiglu)                                                                                                          \
+    X(swiglu_backward)                                                                                                 \
+    X(xent)                                                                                                            \
     X(attention)                                                                                                       \
     X(attention_backward)
 /* clang-format on */

@@ -20,16 +20,16 @@
 /* clang-format off */
 /* X(name, has a _cpu variant): every operator of the build, one a line. */
 #define BIT_OP_TABLE(X)                                                                                                \
-    X(embed, 0)                                                                                                        \
-    X(embed_backward, 0)                                                                                               \
-    X(norm, 0)                                                                                                         \
-    X(norm_backward, 0)                                                                                                \
-    X(rope, 0)                                                                                                         \
-    X(rope_backward, 0)                                                                                                \
+    X(embed, 1)                                                                                                        \
+    X(embed_backward, 1)                                                                                               \
+    X(norm, 1)                                                                                                         \
+    X(norm_backward, 1)                                                                                                \
+    X(rope, 1)                                                                                                         \
+    X(rope_backward, 1)                                                                                                \
     X(attention, 1)                                                                                                    \
     X(attention_backward, 1)                                                                                           \
-    X(swiglu, 0)                                                                                                       \
-    X(swiglu_backward, 0)                                                                                              \
+    X(swiglu, 1)                                                                                                       \
+    X(swiglu_backward, 1)                                                                                              \
     X(matmul, 0)                                                                                                       \
     X(quantise, 0)                                                                                                     \
     X(ternarise, 0)                                                                                                    \
@@ -38,10 +38,10 @@
     X(bitlinear, 0)                                                                                                    \
     X(bitlinear_backward_data, 0)                                                                                      \
     X(bitlinear_backward_weight, 0)                                                                                    \
-    X(xent, 0)                                                                                                         \
-    X(sumsq, 0)                                                                                                        \
-    X(adamw, 0)                                                                                                        \
-    X(cast, 0)
+    X(xent, 1)                                                                                                         \
+    X(sumsq, 1)                                                                                                        \
+    X(adamw, 1)                                                                                                        \
+    X(cast, 1)
 /* clang-format on */
 
 #endif

@@ -120,13 +120,17 @@ static inline void vf_store_as(void *y, enum bit_dtype dtype, int64_t i, vf v)
     }
 }
 
-/* The first n < BIT_LANES of them; the rest is zero, and is not written. */
-static inline vf vf_load_part(const void *x, enum bit_dtype dtype, int64_t i, int64_t n)
+/* The first n < BIT_LANES of them and `rest` in the other lanes; those are not written. */
+static inline vf vf_load_part(const void *x, enum bit_dtype dtype, int64_t i, int64_t n, float rest)
 {
     uint8_t part[sizeof(vf)] = {0};
+    float lane[BIT_LANES];
 
     memcpy(part, (const uint8_t *)x + (size_t)i * bit_dtype_bytes(dtype), (size_t)n * bit_dtype_bytes(dtype));
-    return vf_load_as(part, dtype, 0);
+    vf_store(lane, vf_load_as(part, dtype, 0));
+    for (int64_t k = n; k < BIT_LANES; k++)
+        lane[k] = rest;
+    return vf_load(lane);
 }
 
 static inline void vf_store_part(void *y, enum bit_dtype dtype, int64_t i, int64_t n, vf v)
@@ -135,6 +139,20 @@ static inline void vf_store_part(void *y, enum bit_dtype dtype, int64_t i, int64
 
     vf_store_as(part, dtype, 0, v);
     memcpy((uint8_t *)y + (size_t)i * bit_dtype_bytes(dtype), part, (size_t)n * bit_dtype_bytes(dtype));
+}
+
+/* Up to BIT_LANES elements, n of them left: what loops over rows of any length call. */
+static inline vf vf_load_upto(const void *x, enum bit_dtype dtype, int64_t i, int64_t n, float rest)
+{
+    return n >= BIT_LANES ? vf_load_as(x, dtype, i) : vf_load_part(x, dtype, i, n, rest);
+}
+
+static inline void vf_store_upto(void *y, enum bit_dtype dtype, int64_t i, int64_t n, vf v)
+{
+    if (n >= BIT_LANES)
+        vf_store_as(y, dtype, i, v);
+    else
+        vf_store_part(y, dtype, i, n, v);
 }
 
 static inline float vf_sum(vf v)

@@ -1,4 +1,4 @@
-/* Which thread of the team this is; the only member where the build has no OpenMP. */
+/* Which thread of the team this is, and how many there are; one where the build has no OpenMP. */
 #ifndef BIT_KERNELS_TEAM_H
 #define BIT_KERNELS_TEAM_H
 
@@ -9,10 +9,20 @@ static inline int bit_team_member(void)
 {
     return omp_get_thread_num();
 }
+
+static inline int bit_team_size(void)
+{
+    return omp_get_num_threads();
+}
 #else
 static inline int bit_team_member(void)
 {
     return 0;
+}
+
+static inline int bit_team_size(void)
+{
+    return 1;
 }
 #endif
 

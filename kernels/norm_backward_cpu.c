@@ -1,0 +1,57 @@
+/* The norms' gradient: two sums over a row, then the row. */
+#include "kernels/args.h"
+#include "kernels/isa.h"
+#include "kernels/norm.h"
+#include "kernels/simd.h"
+
+struct row {
+    int64_t at;
+    float mean, rstd;
+    float mean_dy, mean_dy_xhat; /* over the columns; mean_dy 0 where the mean was not taken off */
+};
+
+static void sum_row(const struct bit_norm_backward_args *args, struct row *row)
+{
+    const int64_t cols = args->cols;
+    vf dy_sum = vf_set(0), dot = vf_set(0);
+
+    for (int64_t c = 0; c < cols; c += BIT_LANES) {
+        const vf dy = vf_load_upto(args->dy, args->dy_dtype, row->at + c, cols - c, 0);
+        const vf x = vf_load_upto(args->x, args->x_dtype, row->at + c, cols - c, row->mean);
+        dy_sum += dy;
+        dot += dy * (x - row->mean);
+    }
+    row->mean_dy = args->kind == BIT_NORM_LAYER ? vf_sum(dy_sum) / (float)cols : 0;
+    row->mean_dy_xhat = vf_sum(dot) * row->rstd / (float)cols;
+}
+
+static void write_row(const struct bit_norm_backward_args *args, const struct row *row)
+{
+    const int64_t cols = args->cols;
+
+    for (int64_t c = 0; c < cols; c += BIT_LANES) {
+        const vf dy = vf_load_upto(args->dy, args->dy_dtype, row->at + c, cols - c, 0);
+        const vf xhat = (vf_load_upto(args->x, args->x_dtype, row->at + c, cols - c, 0) - row->mean) * row->rstd;
+        vf dx = (dy - row->mean_dy - xhat * row->mean_dy_xhat) * row->rstd;
+
+        if (args->accumulate)
+            dx += vf_load_upto(args->dx, args->dx_dtype, row->at + c, cols - c, 0);
+        vf_store_upto(args->dx, args->dx_dtype, row->at + c, cols - c, dx);
+    }
+}
+
+int BIT_ISA(norm_backward)(const struct bit_exec *exec, const struct bit_norm_backward_args *args)
+{
+    int err = bit_norm_backward_check(args);
+
+    if (err < 0)
+        return err;
+#pragma omp parallel for num_threads(exec->threads) schedule(static)
+    for (int64_t r = 0; r < args->rows; r++) {
+        struct row row = {
+            .at = r * args->cols, .mean = args->kind == BIT_NORM_LAYER ? args->mean[r] : 0, .rstd = args->rstd[r]};
+        sum_row(args, &row);
+        write_row(args, &row);
+    }
+    return 0;
+}

@@ -1,0 +1,63 @@
+/* Cross entropy. */
+#include "kernels/xent.h"
+#include "proto/check.h"
+#include "tests/kcheck/kcheck.h"
+
+/*
+ * The sum of V exponentials, each good to 3e-7 and added in f32 over at least V/64 terms a lane, is within 2e-6 of
+ * itself, and so is its logarithm; the maximum that is added rounds to 2^-24 of itself. Each gradient carries the sum's
+ * error and its own exponential's, whose argument of up to 20 has an error of 20 2^-24.
+ */
+#define LOSS_ERROR KC_NEAR(4e-6, 4e-6)
+
+static void fill_targets(int32_t *target, const uint16_t *drawn, int64_t rows, int64_t vocab)
+{
+    for (int64_t r = 0; r < rows; r++)
+        target[r] = r % 7 == 3 ? BIT_XENT_IGNORE : drawn[r] % (int32_t)vocab;
+    if (rows > 1)
+        target[1] = (int32_t)vocab - 1;
+}
+
+/* grad: 0 none, 1 apart, 2 in place */
+static int check_xent(struct kc *k, const int64_t *dim)
+{
+    const int64_t rows = dim[0], vocab = dim[1];
+    const struct kc_near near = {.rel = 8e-6, .abs = 1e-9};
+    int32_t *target = kc_room(k, "target", KC_I32, rows);
+    const uint16_t *drawn = kc_in_whole(k, "drawn", KC_U16, rows, 0, 65535);
+    void *logits = dim[4] == 2 ? kc_inout(k, "logits", (enum bit_dtype)dim[2], rows * vocab, 5, near)
+                               : kc_in(k, "logits", (enum bit_dtype)dim[2], rows * vocab, 5);
+    const struct bit_xent_args args = {
+        .rows = rows,
+        .vocab = vocab,
+        .logits = logits,
+        .logits_dtype = (enum bit_dtype)dim[2],
+        .target = target,
+        .loss = kc_out(k, "loss", KC_F32, rows, LOSS_ERROR),
+        .grad = dim[4] == 0   ? NULL
+                : dim[4] == 1 ? kc_out(k, "grad", (enum kc_type)dim[3], rows * vocab, near)
+                              : logits,
+        .grad_dtype = (enum bit_dtype)dim[3],
+        .grad_scale = 1.0f / 64,
+    };
+    fill_targets(target, drawn, rows, vocab);
+    return kc_call(k, &args);
+}
+
+static void cost_xent(const int64_t *dim, struct kc_cost *out)
+{
+    const double grad = dim[4] == 0 ? 0 : (double)bit_dtype_bytes((enum bit_dtype)dim[3]);
+
+    out->bytes = (double)(dim[0] * dim[1]) * ((double)bit_dtype_bytes((enum bit_dtype)dim[2]) + grad);
+    out->flops = 0;
+}
+
+static const struct kc_shape shapes[] = {
+    {KC_QUICK, {0, 3, BIT_F32, BIT_F32, 1}},       {KC_QUICK, {1, 1, BIT_F32, BIT_F32, 1}},
+    {KC_QUICK, {9, 37, BIT_F32, BIT_F32, 2}},      {KC_QUICK, {9, 37, BIT_BF16, BIT_BF16, 2}},
+    {KC_QUICK, {4, 1000, BIT_BF16, BIT_F32, 1}},   {KC_QUICK, {5, 50304, BIT_BF16, BIT_BF16, 2}},
+    {KC_QUICK, {5, 50280, BIT_F32, BIT_BF16, 1}},  {KC_QUICK, {5, 50304, BIT_F32, BIT_F32, 0}},
+    {KC_FULL, {67, 65536, BIT_F32, BIT_F32, 2}},   {KC_BENCH, {512, 50304, BIT_BF16, BIT_BF16, 2}},
+    {KC_BENCH, {512, 50304, BIT_F32, BIT_F32, 2}},
+};
+KC_OP(xent, "rows vocab logits:t grad:t gradient", shapes, check_xent, cost_xent, KC_DETERMINISTIC)
