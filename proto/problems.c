@@ -85,3 +85,37 @@ int bit_problems_kept(const struct bit_problems *p)
 {
     return BIT_MIN(p->count, BIT_PROBLEMS_MAX);
 }
+
+bool bit_problems_in_text(const struct bit_problems *p, const char *field)
+{
+    int i = find_exact(p, field, strlen(field));
+
+    return i >= 0 && p->position[i].line > 0;
+}
+
+bool bit_problems_about(const struct bit_problems *p, const char *field)
+{
+    for (int i = 0; i < bit_problems_kept(p); i++)
+        if (strcmp(p->item[i].field, field) == 0)
+            return true;
+    return false;
+}
+
+static bool stands_before(const struct bit_problem *a, const struct bit_problem *b)
+{
+    if (a->line == 0 || b->line == 0)
+        return a->line > b->line;
+    return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+/* By insertion: stable, and there are few. */
+void bit_problems_sort(struct bit_problems *p)
+{
+    for (int i = 1; i < bit_problems_kept(p); i++) {
+        struct bit_problem item = p->item[i];
+        int at = i;
+        for (; at > 0 && stands_before(&item, &p->item[at - 1]); at--)
+            p->item[at] = p->item[at - 1];
+        p->item[at] = item;
+    }
+}

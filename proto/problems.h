@@ -38,6 +38,10 @@ void bit_problems_add(struct bit_problems *p, const char *field, int line, int c
 
 /** How many of `count` are in item[]. */
 int bit_problems_kept(const struct bit_problems *p);
+/** In the order of the text; those without a line last, in the order they were found in. */
+void bit_problems_sort(struct bit_problems *p);
+/** Whether a kept problem is about this very field. */
+bool bit_problems_about(const struct bit_problems *p, const char *field);
 
 /**
  * Remember where a field stands; a later position replaces an earlier one. Line 0 means "not in the text": it was set
@@ -46,5 +50,7 @@ int bit_problems_kept(const struct bit_problems *p);
 void bit_problems_place(struct bit_problems *p, const char *field, int line, int column);
 /** False if nothing is known of the field or of anything around it. A known "not in the text" is true, with line 0. */
 bool bit_problems_find(const struct bit_problems *p, const char *field, int *line, int *column);
+/** Whether the field itself, not only something around it, stands in the text. */
+bool bit_problems_in_text(const struct bit_problems *p, const char *field);
 
 #endif

@@ -332,5 +332,6 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
         check_quantizer(spec->quantizer, problems);
         check_size(spec, problems);
     }
+    bit_problems_sort(problems);
     return problems->count > before ? bit_fail(BIT_ESPEC, "%d problems", problems->count - before) : 0;
 }

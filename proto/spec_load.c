@@ -8,6 +8,7 @@
 #include "proto/limits.h"
 #include "proto/msg.h"
 #include "proto/spec.h"
+#include "proto/spec_further.h"
 #include "proto/utf8.h"
 
 static bool ends_with(const char *text, const char *tail)
@@ -66,6 +67,23 @@ static int decode_binary(const char *path, const char *bytes, size_t len, Bit__R
     return bit_fail(BIT_ESPEC, "'%s'", path);
 }
 
+static int parse_text(const char *bytes, size_t len, Bit__RunSpec **out, struct bit_problems *problems)
+{
+    ProtobufCMessage *msg = NULL;
+    int err = bit_text_parse_some(&bit__run_spec__descriptor, bytes, len, &msg, problems);
+
+    if (err == 0) {
+        *out = (Bit__RunSpec *)msg;
+        return 0;
+    }
+    /* Presets and rules have their say as well. An unknown preset looks further by itself. */
+    Bit__RunSpec *some = (Bit__RunSpec *)msg;
+    if (err == BIT_ESPEC && some != NULL && bit_spec_normalise(some, NULL, problems) == 0)
+        bit_spec_look_further(some, problems);
+    bit_msg_free(some);
+    return err == BIT_ESPEC ? bit_fail(err, "text of the specification") : err;
+}
+
 int bit_spec_load(const char *path, Bit__RunSpec **out, struct bit_problems *problems)
 {
     bool text = ends_with(path, ".txtpb") || ends_with(path, ".textproto") || ends_with(path, ".prototxt");
@@ -84,7 +102,7 @@ int bit_spec_load(const char *path, Bit__RunSpec **out, struct bit_problems *pro
                          BIT_SPEC_BYTES_MAX);
         err = bit_fail(BIT_ESPEC, "'%s'", path);
     } else if (text || looks_like_text(bytes, len)) {
-        err = bit_text_parse(&bit__run_spec__descriptor, bytes, len, (ProtobufCMessage **)out, problems);
+        err = parse_text(bytes, len, out, problems);
     } else {
         err = decode_binary(path, bytes, len, out, problems);
     }

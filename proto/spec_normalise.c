@@ -9,6 +9,7 @@
 #include "proto/nearest.h"
 #include "proto/reflect.h"
 #include "proto/spec.h"
+#include "proto/spec_further.h"
 
 #define SIGMOID_K 15.0 /* the reference names 5 for its TANH only */
 #define TANH_K    5.0
@@ -72,7 +73,7 @@ static int fill_model(Bit__RunSpec *spec, struct bit_problems *problems)
     if (spec->model == NULL || spec->model->preset == NULL)
         return 0;
     const struct bit_preset *preset = find_preset(list, count, spec->model->preset, "model.preset", problems);
-    return preset != NULL ? fill_from(spec, preset->text) : BIT_ESPEC;
+    return preset != NULL ? fill_from(spec, preset->text) : 0;
 }
 
 static int fill_quantizer(Bit__RunSpec *spec, struct bit_problems *problems)
@@ -86,7 +87,7 @@ static int fill_quantizer(Bit__RunSpec *spec, struct bit_problems *problems)
     if (err < 0)
         return err;
     const struct bit_preset *preset = find_preset(list, count, spec->quantizer->preset, "quantizer.preset", problems);
-    return preset != NULL ? fill_from(spec, preset->text) : BIT_ESPEC;
+    return preset != NULL ? fill_from(spec, preset->text) : 0;
 }
 
 /* What follows from other fields. Runs after the defaults, so every group but the switch is there. */
@@ -143,12 +144,13 @@ static int make_paths_absolute(Bit__RunSpec *spec, const char *directory)
     return err;
 }
 
+/* After an unknown preset it goes on, so that the other problems come to light. */
 static int normalise(Bit__RunSpec *spec, const char *directory, struct bit_problems *problems)
 {
-    /* Both, so that two mistyped presets are two problems. */
-    int model_err = fill_model(spec, problems), quantizer_err = fill_quantizer(spec, problems);
-    int err = model_err < 0 ? model_err : quantizer_err;
+    int before = problems->count, err = fill_model(spec, problems);
 
+    if (err == 0)
+        err = fill_quantizer(spec, problems);
     if (err == 0)
         err = fill_from(spec, bit_spec_defaults());
     if (err < 0)
@@ -156,7 +158,9 @@ static int normalise(Bit__RunSpec *spec, const char *directory, struct bit_probl
     derive(spec);
     if (spec->phases->switch_ != NULL)
         derive_switch(spec->phases->switch_, spec->optimizer);
-    return directory != NULL && directory[0] != '\0' ? make_paths_absolute(spec, directory) : 0;
+    if (directory != NULL && directory[0] != '\0')
+        err = make_paths_absolute(spec, directory);
+    return err == 0 && problems->count > before ? BIT_ESPEC : err;
 }
 
 int bit_spec_normalise(Bit__RunSpec *spec, const char *directory, struct bit_problems *problems)
@@ -170,7 +174,10 @@ int bit_spec_normalise(Bit__RunSpec *spec, const char *directory, struct bit_pro
         Bit__RunSpec old = *spec;
         *spec = *copy;
         *copy = old;
+    } else if (err == BIT_ESPEC) {
+        bit_spec_look_further(copy, problems);
+        bit_fail(err, "presets");
     }
     bit_msg_free(copy);
-    return err == BIT_ESPEC ? bit_fail(err, "presets") : err;
+    return err;
 }

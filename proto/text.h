@@ -24,6 +24,13 @@ int bit_text_parse(const ProtobufCMessageDescriptor *desc, const char *text, siz
                    struct bit_problems *problems);
 
 /**
+ * The same, but with problems *out is set as well, to what could be read, as long as the text was short enough to be
+ * read at all: for those who want to look for more problems.
+ */
+int bit_text_parse_some(const ProtobufCMessageDescriptor *desc, const char *text, size_t bytes, ProtobufCMessage **out,
+                        struct bit_problems *problems);
+
+/**
  * Parse `text` as what stands behind the colon of `field`, into `msg`, where the field is absent. `path` is the field's
  * own; problems are placed where it stands. More forgiving than a file: enumeration values in any case.
  * Errors      BIT_ESPEC with problems, msg then holds part of it; -ENOMEM

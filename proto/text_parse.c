@@ -8,7 +8,6 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/msg.h"
-#include "proto/nearest.h"
 #include "proto/reflect.h"
 #include "proto/text_lex.h"
 #include "proto/text_value.h"
@@ -363,8 +362,8 @@ static void parse_fields(struct parser *p, ProtobufCMessage *msg, char close)
                              desc->fields[i].name);
 }
 
-int bit_text_parse(const ProtobufCMessageDescriptor *desc, const char *text, size_t bytes, ProtobufCMessage **out,
-                   struct bit_problems *problems)
+int bit_text_parse_some(const ProtobufCMessageDescriptor *desc, const char *text, size_t bytes, ProtobufCMessage **out,
+                        struct bit_problems *problems)
 {
     struct parser p = {.problems = problems, .root = desc};
     int before = problems->count;
@@ -380,13 +379,25 @@ int bit_text_parse(const ProtobufCMessageDescriptor *desc, const char *text, siz
     bit_lexer_init(&p.lexer, text, bytes, problems);
     advance(&p);
     parse_fields(&p, msg, '\0');
-    if (p.err == 0 && problems->count > before)
-        p.err = bit_fail(BIT_ESPEC, "text of %s", desc->name);
-    if (p.err < 0)
+    if (p.err < 0) {
+        bit_msg_free(msg);
+        return p.err;
+    }
+    *out = msg;
+    return problems->count > before ? bit_fail(BIT_ESPEC, "text of %s", desc->name) : 0;
+}
+
+int bit_text_parse(const ProtobufCMessageDescriptor *desc, const char *text, size_t bytes, ProtobufCMessage **out,
+                   struct bit_problems *problems)
+{
+    ProtobufCMessage *msg = NULL;
+    int err = bit_text_parse_some(desc, text, bytes, &msg, problems);
+
+    if (err < 0)
         bit_msg_free(msg);
     else
         *out = msg;
-    return p.err;
+    return err;
 }
 
 int bit_text_parse_value(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field, const char *path,
@@ -412,45 +423,4 @@ int bit_text_parse_value(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *
         bit_problems_add(problems, path, 0, 0, "%s", found->item[i].text);
     free(found);
     return p.err;
-}
-
-/* "schedule.steps", depth first. False if no message below desc has a field of that name. */
-static bool find_elsewhere(const ProtobufCMessageDescriptor *desc, const char *name, size_t len, int depth, char *path,
-                           size_t size)
-{
-    for (unsigned i = 0; i < desc->n_fields; i++) {
-        const ProtobufCFieldDescriptor *field = &desc->fields[i];
-        if (strlen(field->name) == len && memcmp(field->name, name, len) == 0) {
-            snprintf(path, size, "%s", field->name);
-            return true;
-        }
-        size_t used = strlen(field->name) + 1;
-        if (field->type != PROTOBUF_C_TYPE_MESSAGE || depth == 0 || used >= size)
-            continue;
-        if (find_elsewhere(field->descriptor, name, len, depth - 1, path + used, size - used)) {
-            memcpy(path, field->name, used - 1);
-            path[used - 1] = '.';
-            return true;
-        }
-    }
-    return false;
-}
-
-void bit_text_unknown_field(const ProtobufCMessageDescriptor *root, const ProtobufCMessageDescriptor *desc,
-                            const char *path, const char *name, size_t len, int line, int column,
-                            struct bit_problems *problems)
-{
-    char elsewhere[128], hint[192] = "";
-    struct bit_nearest nearest;
-
-    bit_nearest_init(&nearest, name, len);
-    for (unsigned i = 0; i < desc->n_fields; i++)
-        bit_nearest_offer(&nearest, desc->fields[i].name);
-    const char *best = bit_nearest_name(&nearest);
-    if (find_elsewhere(root, name, len, BIT_SPEC_DEPTH_MAX, elsewhere, sizeof elsewhere))
-        snprintf(hint, sizeof hint, "; did you mean %s?", elsewhere);
-    else if (best != NULL)
-        snprintf(hint, sizeof hint, "; did you mean %s?", best);
-    bit_problems_add(problems, path, line, column, "no field '%.*s' in %s%s", (int)BIT_MIN(len, 40u), name,
-                     desc->short_name, hint);
 }

@@ -4,8 +4,11 @@
  * with.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "proto/msg.h"
 #include "proto/schedule.h"
@@ -14,15 +17,19 @@
 
 static struct bit_problems problems;
 
+/* By way of a file without a name. */
 static Bit__RunSpec *read_spec(const uint8_t *data, size_t size)
 {
-    ProtobufCMessage *msg = NULL;
+    Bit__RunSpec *spec = NULL;
+    char path[32];
+    int fd = memfd_create("spec", 0);
 
-    if (size > 0 && data[0] == 0xff)
-        bit_msg_decode_as(&bit__run_spec__descriptor, data + 1, size - 1, BIT_DECODE_BUDGET_MAX, &msg);
-    else
-        bit_text_parse(&bit__run_spec__descriptor, (const char *)data, size, &msg, &problems);
-    return (Bit__RunSpec *)msg;
+    FUZZ_CHECK(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int err = bit_spec_load(path, &spec, &problems);
+    close(fd);
+    FUZZ_CHECK((err == 0) == (spec != NULL) && (err == 0) == (problems.count == 0));
+    return spec;
 }
 
 static void check_step(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step)
@@ -70,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t spec_size = nul != NULL ? (size_t)(nul - data) : size;
 
     problems.count = problems.position_count = 0;
-    Bit__RunSpec *spec = read_spec(data, spec_size);
+    Bit__RunSpec *spec = binary ? read_spec(data + 1, size - 1) : read_spec(data, spec_size);
     char *rest = spec != NULL && nul != NULL ? calloc(1, size - spec_size + 1) : NULL;
     if (rest != NULL) {
         memcpy(rest, nul + 1, size - spec_size - 1);

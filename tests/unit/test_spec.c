@@ -300,7 +300,7 @@ TEST(all_problems_come_at_once_with_their_lines)
                                     "batch { instances: 100 }\n"
                                     "launch { ranks: 3 }\n"
                                     "phases { switch { at_step: 10 ramp_steps: 20000 } }\n");
-    static const int line[] = {1, 4, 3, 5, 7};
+    static const int line[] = {1, 3, 4, 5, 7};
 
     EXPECT_EQ(bit_spec_validate(spec, &problems), BIT_ESPEC);
     if (EXPECT_EQ(problems.count, BIT_COUNT(line)))
@@ -459,6 +459,39 @@ TEST(load_tells_text_from_binary)
     EXPECT_EQ(load(".pb", "", 0, &loaded), 0);
     bit_msg_free(loaded);
     bit_msg_free(spec);
+}
+
+TEST(load_finds_mistakes_of_every_kind_at_once)
+{
+    static const char text[] = "modle { }\n"
+                               "model { preset: 'olmo_1c' heads: 15 width: 100 }\n"
+                               "data { train: 'a' seed: x }\n"
+                               "batch { instances: 100 }\n"
+                               "launch { ranks: 3 }\n"
+                               "schedule { steps: many final: 2 }\n";
+    static const struct {
+        int line;
+        const char *field, *says;
+    } want[] = {
+        {1, "", "did you mean model?"},
+        {2, "model.preset", "did you mean olmo_1b?"},
+        {2, "model.heads", "15 heads do not divide the width 100"},
+        {3, "data.seed", "expected a whole number"},
+        {4, "batch.instances", "100 is not divisible by launch.ranks 3"},
+        {6, "schedule.steps", "expected a whole number"},
+        {6, "schedule.final", "2 is above 1"},
+    };
+    Bit__RunSpec *loaded = NULL;
+
+    EXPECT_EQ(load(".txtpb", text, sizeof text - 1, &loaded), BIT_ESPEC);
+    EXPECT(loaded == NULL);
+    if (!EXPECT_EQ(problems.count, BIT_COUNT(want)))
+        return;
+    for (size_t i = 0; i < BIT_COUNT(want); i++) {
+        EXPECT_EQ(problems.item[i].line, want[i].line);
+        EXPECT_STREQ(problems.item[i].field, want[i].field);
+        EXPECT_CONTAINS(problems.item[i].text, want[i].says);
+    }
 }
 
 TEST(load_refuses_bytes_that_are_nothing)
