@@ -1,0 +1,200 @@
+#include "daemon/choose.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/fileio.h"
+#include "proto/checkpoint.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/msg.h"
+
+BIT_LOG_TOPIC("choose");
+
+#define FOLDERS_MAX 65536
+
+struct bad {
+    char name[32];
+    char text[BIT_ERR_TEXT_MAX];
+};
+
+struct choice {
+    uv_work_t work;
+    struct bit_runner *runner;
+    char *folder; /* runs/<id>/checkpoints */
+    char run[BIT_RUN_ID_MAX];
+    uint64_t step_max; /* of the journal */
+    char restore[32];  /* the result; empty: none */
+    uint64_t bytes, digest, step;
+    struct bad *bad;
+    size_t bad_count;
+    bit_chosen *chosen;
+    void *arg;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* The steps of the complete folders, newest first; half-written ones of launches that are over are removed. */
+static size_t list_steps(struct choice *c, uint64_t **out)
+{
+    size_t count = 0;
+    uint64_t *steps = NULL;
+    DIR *dir = opendir(c->folder);
+    for (struct dirent *entry; dir != NULL && count < FOLDERS_MAX && (entry = readdir(dir)) != NULL;) {
+        char path[PATH_MAX];
+        if (strstr(entry->d_name, ".partial") != NULL &&
+            snprintf(path, sizeof path, "%s/%s", c->folder, entry->d_name) < (int)sizeof path)
+            bit_dir_remove(path);
+        int64_t step = bit_checkpoint_step(entry->d_name);
+        uint64_t *grown = step < 0 || (uint64_t)step > c->step_max ? NULL : realloc(steps, (count + 1) * sizeof *steps);
+        if (grown == NULL)
+            continue;
+        steps = grown;
+        steps[count++] = (uint64_t)step;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    if (count > 0)
+        qsort(steps, count, sizeof *steps, newest_first);
+    *out = steps;
+    return count;
+}
+
+static int verify(struct choice *c, const char *path, uint64_t step)
+{
+    Bit__Manifest *manifest = NULL;
+    int err = bit_manifest_read(path, &manifest);
+    if (err == 0 && (strcmp(manifest->run, c->run) != 0 || manifest->step != step))
+        err = bit_fail(BIT_ECORRUPT, "%s: says it is step %" PRIu64 " of run %.32s", path, manifest->step,
+                       manifest->run);
+    if (err == 0)
+        err = bit_checkpoint_verify(path, manifest, NULL, NULL);
+    if (err == 0) {
+        c->digest = manifest->weights_digest;
+        c->step = step;
+        for (size_t i = 0; i < manifest->n_file; i++)
+            c->bytes += manifest->file[i]->bytes;
+    }
+    bit_msg_free(manifest);
+    return err;
+}
+
+static void set_aside(struct choice *c, const char *name, const char *path)
+{
+    struct bad *grown = realloc(c->bad, (c->bad_count + 1) * sizeof *grown);
+    char aside[PATH_MAX];
+    if (grown != NULL) {
+        c->bad = grown;
+        struct bad *bad = &c->bad[c->bad_count++];
+        snprintf(bad->name, sizeof bad->name, "%s", name);
+        snprintf(bad->text, sizeof bad->text, "%s", bit_fail_text());
+    }
+    if (snprintf(aside, sizeof aside, "%s.bad", path) < (int)sizeof aside) {
+        bit_dir_remove(aside); /* of an earlier time */
+        if (rename(path, aside) < 0)
+            bit_warn("bad checkpoint not set aside", "path=%s text=%s", path, strerror(errno));
+    }
+}
+
+static void choose_in_pool(uv_work_t *work)
+{
+    struct choice *c = work->data;
+    uint64_t *steps = NULL;
+    size_t count = list_steps(c, &steps);
+    for (size_t i = 0; i < count && c->restore[0] == '\0'; i++) {
+        char name[32], path[PATH_MAX];
+        bit_checkpoint_name(steps[i], name);
+        if (snprintf(path, sizeof path, "%s/%s", c->folder, name) >= (int)sizeof path)
+            break;
+        if (verify(c, path, steps[i]) < 0)
+            set_aside(c, name, path);
+        else
+            snprintf(c->restore, sizeof c->restore, "%s", name);
+    }
+    free(steps);
+}
+
+static void record_bad(struct bit_runner *r, struct bad *bad)
+{
+    Bit__CheckpointBad m = BIT__CHECKPOINT_BAD__INIT;
+    m.name = bad->name;
+    m.text = bad->text;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_BAD;
+    record.bad = &m;
+    bit_error("checkpoint bad", "run=%s name=%s text=%s", r->run.id, bad->name, bad->text);
+    bit_runner_record(r, &record);
+}
+
+/* The daemon was away when it was reported, and then the worker was lost too. */
+static void adopt(struct bit_runner *r, struct choice *c)
+{
+    Bit__CheckpointReport m = BIT__CHECKPOINT_REPORT__INIT;
+    m.after_step = c->step;
+    m.name = c->restore;
+    m.has_bytes = m.has_weights_digest = true;
+    m.bytes = c->bytes;
+    m.weights_digest = c->digest;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
+    record.checkpoint = &m;
+    bit_runner_record(r, &record);
+}
+
+/* Journalled checkpoints whose folder is gone: somebody removed it by hand. */
+static void record_missing(struct bit_runner *r, const struct choice *c)
+{
+    for (size_t i = r->run.checkpoint_count; i-- > 0;) {
+        struct bad missing = {.text = "the folder is not there"};
+        if (r->run.checkpoint[i].step <= c->step && c->restore[0] != '\0')
+            break;
+        snprintf(missing.name, sizeof missing.name, "%s", r->run.checkpoint[i].name);
+        record_bad(r, &missing);
+    }
+}
+
+static void on_chosen(uv_work_t *work, int status)
+{
+    struct choice *c = work->data;
+    struct bit_runner *r = c->runner;
+    for (size_t i = 0; i < c->bad_count; i++)
+        record_bad(r, &c->bad[i]);
+    record_missing(r, c);
+    if (c->restore[0] != '\0' && bit_run_find_checkpoint(&r->run, c->restore) == NULL)
+        adopt(r, c);
+    c->chosen(c->arg, c->restore);
+    free(c->bad);
+    free(c->folder);
+    free(c);
+}
+
+int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
+{
+    struct choice *c = calloc(1, sizeof *c);
+    if (c == NULL || (c->folder = bit_runner_path(r, "checkpoints")) == NULL) {
+        free(c);
+        return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
+    }
+    c->runner = r;
+    c->step_max = r->run.step_max;
+    snprintf(c->run, sizeof c->run, "%s", r->run.id);
+    c->chosen = chosen;
+    c->arg = arg;
+    c->work.data = c;
+    int err = uv_queue_work(&r->daemon->loop, &c->work, choose_in_pool, on_chosen);
+    if (err < 0) {
+        free(c->folder);
+        free(c);
+        return bit_fail(err, "the thread pool: %s", uv_strerror(err));
+    }
+    return 0;
+}

@@ -1,0 +1,262 @@
+#include "daemon/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/nearest.h"
+
+enum kind { TEXT, COUNT, MILLISECONDS, LEVEL };
+
+struct key {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    uint64_t least, most; /* TEXT: most is the room, with its NUL */
+};
+
+#define TEXT_KEY(member)                                                                                               \
+    {                                                                                                                  \
+#member, TEXT, offsetof(struct bit_config, member), 0, sizeof((struct bit_config *)0)->member                  \
+    }
+
+/* Times are written in seconds, with a fraction if need be. */
+static const struct key keys[] = {
+    TEXT_KEY(state),
+    TEXT_KEY(socket),
+    TEXT_KEY(group),
+    TEXT_KEY(worker),
+    TEXT_KEY(mpirun),
+    {"log_level", LEVEL, offsetof(struct bit_config, log_level), 0, 0},
+    {"slots", COUNT, offsetof(struct bit_config, slots), 1, 1024},
+    {"lookahead", COUNT, offsetof(struct bit_config, lookahead), 1, 64},
+    {"start_timeout", MILLISECONDS, offsetof(struct bit_config, start_ms), 1000, 86400000},
+    {"reconnect_timeout", MILLISECONDS, offsetof(struct bit_config, reconnect_ms), 100, 86400000},
+    {"stall_timeout", MILLISECONDS, offsetof(struct bit_config, stall_ms), 100, 86400000},
+    {"kill_grace", MILLISECONDS, offsetof(struct bit_config, grace_ms), 10, 600000},
+    {"shutdown_timeout", MILLISECONDS, offsetof(struct bit_config, shutdown_ms), 100, 86400000},
+    {"plan_timeout", MILLISECONDS, offsetof(struct bit_config, plan_ms), 100, 600000},
+    {"client_timeout", MILLISECONDS, offsetof(struct bit_config, client_ms), 100, 600000},
+};
+
+static void state_default(char *out, size_t bytes)
+{
+    const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (xdg != NULL && xdg[0] == '/')
+        snprintf(out, bytes, "%s/bitd", xdg);
+    else
+        snprintf(out, bytes, "%s/.local/state/bitd", home ? home : "");
+}
+
+void bit_config_init(struct bit_config *c)
+{
+    *c = (struct bit_config){
+        .mpirun = "mpirun",
+        .log_level = BIT_LOG_INFO,
+        .slots = 1,
+        .lookahead = 4,
+        .start_ms = 600000,
+        .reconnect_ms = 60000,
+        .stall_ms = 300000,
+        .grace_ms = 5000,
+        .shutdown_ms = 120000,
+        .plan_ms = 30000,
+        .client_ms = 10000,
+    };
+    state_default(c->state, sizeof c->state);
+}
+
+static const struct key *find_key(const char *name)
+{
+    for (size_t i = 0; i < BIT_COUNT(keys); i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+static int unknown_key(const char *name)
+{
+    struct bit_nearest nearest;
+    bit_nearest_init(&nearest, name, strlen(name));
+    for (size_t i = 0; i < BIT_COUNT(keys); i++)
+        bit_nearest_offer(&nearest, keys[i].name);
+    const char *near = bit_nearest_name(&nearest);
+    if (near == NULL)
+        return bit_fail(BIT_EUSAGE, "there is no setting '%s'", name);
+    return bit_fail(BIT_EUSAGE, "there is no setting '%s'; did you mean '%s'?", name, near);
+}
+
+static int set_count(void *field, const struct key *key, const char *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(value, &end, 10);
+    if (errno != 0 || !isdigit((unsigned char)value[0]) || *end != '\0' || v < key->least || v > key->most)
+        return bit_fail(BIT_EUSAGE, "%s = %s: a number from %" PRIu64 " to %" PRIu64, key->name, value, key->least,
+                        key->most);
+    *(uint32_t *)field = (uint32_t)v;
+    return 0;
+}
+
+static int set_milliseconds(void *field, const struct key *key, const char *value)
+{
+    char *end;
+    double ms = strtod(value, &end) * 1000;
+    if (end == value || *end != '\0' || !(ms >= (double)key->least && ms <= (double)key->most))
+        return bit_fail(BIT_EUSAGE, "%s = %s: seconds from %g to %g", key->name, value, (double)key->least / 1000,
+                        (double)key->most / 1000);
+    *(uint64_t *)field = (uint64_t)ms;
+    return 0;
+}
+
+static int set_text(char *field, const struct key *key, const char *value)
+{
+    if (strlen(value) >= key->most)
+        return bit_fail(BIT_EUSAGE, "%s: longer than %" PRIu64 " bytes", key->name, key->most - 1);
+    memcpy(field, value, strlen(value) + 1);
+    return 0;
+}
+
+int bit_config_set(struct bit_config *c, const char *name, const char *value)
+{
+    const struct key *key = find_key(name);
+    if (key == NULL)
+        return unknown_key(name);
+    char *field = (char *)c + key->offset;
+    switch (key->kind) {
+    case TEXT:
+        return set_text(field, key, value);
+    case COUNT:
+        return set_count(field, key, value);
+    case MILLISECONDS:
+        return set_milliseconds(field, key, value);
+    case LEVEL:
+        break;
+    }
+    int level = bit_log_level_parse(value);
+    if (level < 0)
+        return bit_fail(BIT_EUSAGE, "log_level = %s: error, warn, info or debug", value);
+    c->log_level = (enum bit_log_level)level;
+    return 0;
+}
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    char *end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1]))
+        *--end = '\0';
+    return text;
+}
+
+static int load_line(struct bit_config *c, const char *path, int number, char *line)
+{
+    line[strcspn(line, "#\n")] = '\0';
+    char *key = trim(line);
+    if (*key == '\0')
+        return 0;
+    char *equals = strchr(key, '=');
+    if (equals == NULL)
+        return bit_fail(BIT_EUSAGE, "%s:%d: expected key = value", path, number);
+    *equals = '\0';
+    int err = bit_config_set(c, trim(key), trim(equals + 1));
+    if (err == 0)
+        return 0;
+    char why[BIT_ERR_TEXT_MAX];
+    snprintf(why, sizeof why, "%s", bit_fail_text());
+    return bit_fail(err, "%s:%d: %s", path, number, why);
+}
+
+int bit_config_load(struct bit_config *c, const char *path)
+{
+    char line[2 * BIT_CONFIG_PATH_MAX];
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return bit_fail(-errno, "%s: %s", path, strerror(errno));
+    int err = 0;
+    for (int number = 1; err == 0 && fgets(line, sizeof line, file) != NULL; number++)
+        err = load_line(c, path, number, line);
+    fclose(file);
+    if (err == 0)
+        snprintf(c->file, sizeof c->file, "%s", path);
+    return err;
+}
+
+static bool try_worker(struct bit_config *c, const char *dir, const char *rest)
+{
+    char path[2 * BIT_CONFIG_PATH_MAX];
+    snprintf(path, sizeof path, "%s%s", dir, rest);
+    if (strlen(path) >= sizeof c->worker || access(path, X_OK) != 0)
+        return false;
+    memcpy(c->worker, path, strlen(path) + 1);
+    return true;
+}
+
+/* Beside bitd where both are installed, in the sibling folder in a build tree, else wherever PATH has it. */
+static void find_worker(struct bit_config *c)
+{
+    char self[BIT_CONFIG_PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) {
+        self[n] = '\0';
+        *strrchr(self, '/') = '\0';
+        if (try_worker(c, self, "/bitworker") || try_worker(c, self, "/../worker/bitworker"))
+            return;
+    }
+    snprintf(c->worker, sizeof c->worker, "bitworker");
+}
+
+static int default_socket(struct bit_config *c)
+{
+    const char *named = getenv("BITD_SOCKET"), *runtime = getenv("XDG_RUNTIME_DIR");
+    int n;
+    if (named != NULL && *named != '\0')
+        n = snprintf(c->socket, sizeof c->socket, "%s", named);
+    else if (runtime != NULL && *runtime != '\0')
+        n = snprintf(c->socket, sizeof c->socket, "%s/bitd.sock", runtime);
+    else
+        n = snprintf(c->socket, sizeof c->socket, "%s/bitd.sock", c->state);
+    if (n >= (int)sizeof c->socket)
+        return bit_fail(BIT_EUSAGE, "socket: a path longer than %zu bytes", sizeof c->socket - 1);
+    return 0;
+}
+
+static int make_absolute(char *path, size_t room, const char *what)
+{
+    char cwd[BIT_CONFIG_PATH_MAX], joined[2 * BIT_CONFIG_PATH_MAX];
+    if (path[0] == '/')
+        return 0;
+    if (getcwd(cwd, sizeof cwd) == NULL)
+        return bit_fail(-errno, "the current folder: %s", strerror(errno));
+    snprintf(joined, sizeof joined, "%s/%s", cwd, path);
+    if (strlen(joined) >= room)
+        return bit_fail(BIT_EUSAGE, "%s: a path longer than %zu bytes", what, room - 1);
+    memcpy(path, joined, strlen(joined) + 1);
+    return 0;
+}
+
+int bit_config_finish(struct bit_config *c)
+{
+    if (c->state[0] == '\0')
+        return bit_fail(BIT_EUSAGE, "state: no folder; set it, or $HOME");
+    int err = make_absolute(c->state, sizeof c->state, "state");
+    if (err == 0 && snprintf(c->link, sizeof c->link, "%s/link.sock", c->state) >= (int)sizeof c->link)
+        err = bit_fail(BIT_EUSAGE, "state: a path longer than %zu bytes", sizeof c->link - sizeof "/link.sock");
+    if (err == 0 && c->socket[0] == '\0')
+        err = default_socket(c);
+    if (err == 0)
+        err = make_absolute(c->socket, sizeof c->socket, "socket");
+    if (err == 0 && c->worker[0] == '\0')
+        find_worker(c);
+    else if (err == 0 && strchr(c->worker, '/') != NULL)
+        err = make_absolute(c->worker, sizeof c->worker, "worker");
+    return err;
+}

@@ -1,0 +1,45 @@
+/* bitd's settings: flags over the file over the defaults, each range checked once. */
+#ifndef BIT_DAEMON_CONFIG_H
+#define BIT_DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/limits.h"
+#include "proto/log.h"
+
+#define BIT_CONFIG_PATH_MAX 1024
+
+struct bit_config {
+    char file[BIT_CONFIG_PATH_MAX]; /* the configuration file, empty if none */
+    char state[BIT_CONFIG_PATH_MAX];
+    char socket[BIT_CONFIG_PATH_MAX];
+    char link[BIT_CONFIG_PATH_MAX];   /* the workers' socket: STATE/link.sock */
+    char group[64];                   /* that may use the socket besides the owner; empty: nobody */
+    char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
+    char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */
+    enum bit_log_level log_level;
+    uint32_t slots;        /* runs that train at once */
+    uint32_t lookahead;    /* step orders out beyond the last report */
+    uint64_t start_ms;     /* from launch to a model that stands */
+    uint64_t reconnect_ms; /* a worker that lives may be away so long */
+    uint64_t stall_ms;     /* no report for so long, although something was ordered: it hangs */
+    uint64_t grace_ms;     /* between SIGTERM and SIGKILL */
+    uint64_t shutdown_ms;  /* for the last checkpoint when bitd itself is told to go */
+    uint64_t plan_ms;      /* for `bitworker --plan` */
+    uint64_t client_ms;    /* half a frame may be on its way so long */
+};
+
+/** The defaults, with paths from the environment ($XDG_STATE_HOME, $XDG_RUNTIME_DIR, $BITD_SOCKET, $HOME). */
+void bit_config_init(struct bit_config *c);
+/**
+ * Set one by its name in the file ("slots", "2").
+ * Errors      BIT_EUSAGE naming the key, what it may be, or the nearest key
+ */
+int bit_config_set(struct bit_config *c, const char *key, const char *value);
+/** Read `key = value` lines; # begins a comment. Errors: BIT_EUSAGE with file and line; -errno. */
+int bit_config_load(struct bit_config *c, const char *path);
+/** What follows from the rest: the socket in the state folder, bitworker beside bitd. Errors: BIT_EUSAGE. */
+int bit_config_finish(struct bit_config *c);
+
+#endif

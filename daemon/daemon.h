@@ -1,0 +1,59 @@
+/* The daemon: what its parts share. */
+#ifndef BIT_DAEMON_DAEMON_H
+#define BIT_DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/config.h"
+#include "daemon/link.h"
+#include "daemon/server.h"
+
+struct bit_runner;
+
+struct bit_daemon {
+    uv_loop_t loop;
+    struct bit_config config;
+    int lock_fd;                /* flock on STATE/lock, held as long as the daemon lives */
+    struct bit_runner **runner; /* by number, ascending */
+    size_t runner_count, runner_capacity;
+    uint64_t next_number;
+    struct bit_link_listener links;
+    struct bit_server server;
+    uv_signal_t on_term, on_int, on_hup;
+    uv_timer_t sync_timer;     /* step records become durable at least every second */
+    uv_timer_t shutdown_timer; /* then jobs are ended as they are */
+    bool stopping, stopped;
+};
+
+/**
+ * Take the state folder (creating it), replay every run, open both sockets, go on with what was running.
+ * Errors      BIT_EBUSY if another bitd has the folder or answers on the socket; BIT_EUSAGE; -errno
+ */
+int bit_daemon_init(struct bit_daemon *d);
+/** Run until it was told to stop, and every job has. */
+void bit_daemon_run(struct bit_daemon *d);
+void bit_daemon_finish(struct bit_daemon *d);
+
+/** By id, by name (the newest of that name), or "@last". NULL if there is none. */
+struct bit_runner *bit_daemon_find(struct bit_daemon *d, const char *which);
+struct bit_runner *bit_daemon_find_request(struct bit_daemon *d, const char *request_id);
+/**
+ * Make a run: its folder, its spec.pb and a journal that begins. Takes ownership of spec in every case.
+ * Errors      -errno; nothing is left behind then
+ */
+int bit_daemon_add(struct bit_daemon *d, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
+                   struct bit_runner **out);
+/** Start what may start. To be called when a run is queued, or gives back its slot. */
+void bit_daemon_schedule(struct bit_daemon *d);
+/** From 1; 0 if it is not queued. */
+unsigned bit_daemon_queue_position(const struct bit_daemon *d, const struct bit_runner *runner);
+/** A run changed: whoever waits for it looks again. */
+void bit_daemon_changed(struct bit_daemon *d, struct bit_runner *runner);
+
+/** Wall clock in nanoseconds since 1970. */
+uint64_t bit_daemon_now_ns(void);
+
+#endif

@@ -1,0 +1,160 @@
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "daemon/feed.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/tokens.h"
+
+/* Descriptors kept open at once: a shuffled batch touches many files, and a set may have thousands. */
+#define OPEN_FILES_MAX 64
+
+struct shard {
+    struct bit_token_file file; /* file.fd is -1 while it is closed */
+    uint64_t first;             /* index of its first instance */
+};
+
+struct bit_dataset {
+    struct shard *shard;
+    size_t shard_count;
+    uint64_t instances;
+    uint32_t context, vocab;
+    size_t open[OPEN_FILES_MAX]; /* shards with a descriptor, a ring: the oldest is closed for the newest */
+    size_t open_count, open_next;
+};
+
+void bit_dataset_destroy(struct bit_dataset *ds)
+{
+    if (ds == NULL)
+        return;
+    for (size_t i = 0; i < ds->shard_count; i++) {
+        if (ds->shard[i].file.fd >= 0)
+            bit_token_file_close(&ds->shard[i].file);
+        free((void *)(uintptr_t)ds->shard[i].file.path);
+    }
+    free(ds->shard);
+    free(ds);
+}
+
+static int add_shard(struct bit_dataset *ds, const char *path)
+{
+    struct shard *s = &ds->shard[ds->shard_count];
+    struct bit_token_file file;
+    int err = bit_token_file_open(path, &file);
+    if (err < 0)
+        return err;
+    *s = (struct shard){.file = file, .first = ds->instances};
+    bit_token_file_close(&file);
+    s->file.fd = -1;
+    s->file.path = strdup(path);
+    if (s->file.path == NULL)
+        return bit_fail(-ENOMEM, "the path of a token file");
+    ds->instances += bit_token_file_instances(&s->file, ds->context);
+    ds->shard_count++;
+    return 0;
+}
+
+int bit_dataset_create(char *const *paths, size_t count, uint32_t context, uint32_t vocab, struct bit_dataset **out)
+{
+    int err = 0;
+    struct bit_dataset *ds = calloc(1, sizeof *ds);
+    if (ds == NULL || (ds->shard = calloc(count ? count : 1, sizeof *ds->shard)) == NULL) {
+        err = bit_fail(-ENOMEM, "%zu token files", count);
+        goto out;
+    }
+    ds->context = context;
+    ds->vocab = vocab;
+    for (size_t i = 0; i < count && err == 0; i++)
+        err = add_shard(ds, paths[i]);
+    if (err < 0)
+        goto out;
+    *out = ds;
+    ds = NULL;
+out:
+    bit_dataset_destroy(ds);
+    return err;
+}
+
+uint64_t bit_dataset_instances(const struct bit_dataset *ds)
+{
+    return ds->instances;
+}
+
+/* The last shard that begins at or before the instance; one without instances is never it. */
+static struct shard *find_shard(struct bit_dataset *ds, uint64_t index)
+{
+    size_t low = 0, high = ds->shard_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (ds->shard[middle].first <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &ds->shard[low];
+}
+
+static int check_unchanged(const struct bit_token_file *was, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return bit_fail(-errno, "%s: %s", was->path, strerror(errno));
+    if ((uint64_t)st.st_size < was->bytes)
+        return bit_fail(BIT_EDATA, "%s: truncated at byte %jd, it had %" PRIu64 " bytes when the run opened it",
+                        was->path, (intmax_t)st.st_size, was->bytes);
+    uint64_t mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+    if ((uint64_t)st.st_size != was->bytes || mtime_ns != was->mtime_ns || st.st_ino != was->inode)
+        return bit_fail(BIT_EDATA, "%s: changed under the run: %" PRIu64 " bytes then, %jd now", was->path, was->bytes,
+                        (intmax_t)st.st_size);
+    return 0;
+}
+
+/* Files that are open are checked too: writing to one keeps its descriptor good. */
+static int open_shard(struct bit_dataset *ds, struct shard *s)
+{
+    if (s->file.fd >= 0)
+        return check_unchanged(&s->file, s->file.fd);
+    struct bit_token_file file;
+    int err = bit_token_file_open(s->file.path, &file);
+    if (err < 0)
+        return err;
+    err = check_unchanged(&s->file, file.fd);
+    if (err < 0) {
+        bit_token_file_close(&file);
+        return err;
+    }
+    if (ds->open_count == OPEN_FILES_MAX) {
+        struct shard *oldest = &ds->shard[ds->open[ds->open_next]];
+        bit_token_file_close(&oldest->file);
+        oldest->file.fd = -1;
+    } else {
+        ds->open_count++;
+    }
+    ds->open[ds->open_next] = (size_t)(s - ds->shard);
+    ds->open_next = (ds->open_next + 1) % OPEN_FILES_MAX;
+    s->file.fd = file.fd;
+    return 0;
+}
+
+int bit_dataset_read(struct bit_dataset *ds, uint64_t index, uint16_t *tokens)
+{
+    BIT_ASSERT(index < ds->instances);
+    struct shard *s = find_shard(ds, index);
+    uint64_t within = index - s->first;
+    int err = open_shard(ds, s);
+    if (err < 0)
+        return err;
+    err = bit_token_file_read(&s->file, within, ds->context, tokens);
+    if (err < 0)
+        return err;
+    int64_t bad = bit_tokens_find_invalid(tokens, ds->context, ds->vocab);
+    if (bad >= 0)
+        return bit_fail(BIT_EDATA, "%s: token id %u at byte %" PRIu64 " is not below the vocabulary's %u", s->file.path,
+                        tokens[bad], (within * ds->context + (uint64_t)bad) * BIT_TOKEN_BYTES, ds->vocab);
+    return 0;
+}

@@ -1,0 +1,19 @@
+/* Small files, whole and durable. */
+#ifndef BIT_DAEMON_FILEIO_H
+#define BIT_DAEMON_FILEIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Write through a temporary name, synced and renamed, mode 0600. Errors: -errno. */
+int bit_file_write(const char *path, const void *data, size_t bytes);
+/** Read a whole file of at most `max` bytes. *out is heap, the caller's. Errors: -errno; BIT_ELIMIT. */
+int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes);
+/** Make the names in a folder durable. Errors: -errno. */
+int bit_dir_sync(const char *path);
+/** Remove a folder with everything in it. Errors: -errno of the first that would not go; the rest is tried. */
+int bit_dir_remove(const char *path);
+/** mkdir -p, mode 0700. Errors: -errno. */
+int bit_dir_make(const char *path);
+
+#endif

@@ -1,0 +1,39 @@
+/* What is kept of past steps: the exact results of the latest, for comparison after a restart, and a thinned curve. */
+#ifndef BIT_DAEMON_HISTORY_H
+#define BIT_DAEMON_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BIT_HISTORY_EXACT_MAX 65536 /* steps that a restart can be compared with */
+#define BIT_HISTORY_CURVE_MAX 1024  /* points; doubled in spacing when full */
+
+struct bit_step_result {
+    double loss, grad_norm;
+};
+
+struct bit_curve_point {
+    uint64_t step;
+    double loss;
+};
+
+struct bit_history {
+    struct bit_step_result *exact; /* a ring: step s is at s % exact_capacity */
+    size_t exact_capacity;         /* a power of two */
+    uint64_t first, last;          /* steps in the ring; first > last when it is empty */
+    struct bit_curve_point *curve;
+    size_t curve_count;
+    uint64_t curve_every; /* steps between points */
+};
+
+void bit_history_init(struct bit_history *h);
+void bit_history_finish(struct bit_history *h);
+/** Forget the exact results, which only a run that may go on needs. */
+void bit_history_thin(struct bit_history *h);
+/** Note a step's results; a step that was noted before is replaced, with all behind it in the curve. -ENOMEM. */
+int bit_history_put(struct bit_history *h, uint64_t step, double loss, double grad_norm);
+/** The results of a step, or NULL if they are no longer (or not yet) held. */
+const struct bit_step_result *bit_history_get(const struct bit_history *h, uint64_t step);
+
+#endif

@@ -1,0 +1,614 @@
+#include "daemon/job.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/choose.h"
+#include "daemon/daemon.h"
+#include "daemon/proc.h"
+#include "daemon/sweep.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/msg.h"
+
+BIT_LOG_TOPIC("job");
+
+static void choose(struct bit_job *job);
+static void settle(struct bit_job *job);
+static void on_deadline(uv_timer_t *timer);
+
+/* ---------------------------------------------------------------- life of the struct */
+
+static struct bit_job *new_job(struct bit_runner *r)
+{
+    BIT_ASSERT(r->job == NULL);
+    struct bit_job *job = calloc(1, sizeof *job);
+    if (job == NULL)
+        return NULL;
+    job->runner = r;
+    uv_timer_init(&r->daemon->loop, &job->deadline);
+    uv_timer_init(&r->daemon->loop, &job->checkpoint_retry);
+    job->deadline.data = job->checkpoint_retry.data = job;
+    job->handles = 2;
+    r->job = job;
+    return job;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct bit_job *job = handle->data;
+    if (--job->handles == 0)
+        free(job);
+}
+
+static void destroy(struct bit_job *job)
+{
+    BIT_ASSERT(!job->loading && !job->sweeping && job->link == NULL && job->launch == NULL);
+    job->runner->job = NULL;
+    bit_payload_destroy(job->payload);
+    bit_feed_destroy(job->feed);
+    uv_close((uv_handle_t *)&job->deadline, on_closed);
+    uv_close((uv_handle_t *)&job->checkpoint_retry, on_closed);
+}
+
+static void note_cause(struct bit_job *job, int err, const char *fmt, va_list args)
+{
+    if (job->cause.known)
+        return;
+    job->cause.known = true;
+    job->cause.err = err;
+    vsnprintf(job->cause.text, sizeof job->cause.text, fmt, args);
+}
+
+static void forget_incarnation(struct bit_job *job)
+{
+    job->cause = (struct bit_job_cause){0};
+    job->done = job->ready = job->reconnected = job->launcher_ended = false;
+    job->outstanding = 0;
+    job->exit_status = job->exit_signal = 0;
+    job->course = (struct bit_course){0};
+    bit_payload_destroy(job->payload);
+    job->payload = NULL;
+}
+
+/* ---------------------------------------------------------------- ending */
+
+static bool is_idle(const struct bit_job *job)
+{
+    return !job->loading && !job->sweeping && (job->launch == NULL || job->launcher_ended);
+}
+
+static void settle_if_idle(struct bit_job *job)
+{
+    if (job->phase != BIT_JOB_ENDING || !is_idle(job))
+        return;
+    bit_launch_destroy(job->launch);
+    job->launch = NULL;
+    settle(job);
+}
+
+static void on_swept(void *arg)
+{
+    struct bit_job *job = arg;
+    job->sweeping = false;
+    settle_if_idle(job);
+}
+
+/* Whatever is left of the job must be gone before anything else is decided. */
+static void begin_ending(struct bit_job *job)
+{
+    if (job->phase == BIT_JOB_ENDING)
+        return;
+    struct bit_runner *r = job->runner;
+    bool hurry = r->run.state == BIT__RUN_STATE__CANCELLING && !job->done;
+    job->phase = BIT_JOB_ENDING;
+    job->ready = false;
+    uv_timer_stop(&job->deadline);
+    uv_timer_stop(&job->checkpoint_retry);
+    if (job->link != NULL)
+        bit_link_close(job->link);
+    job->link = NULL;
+    const struct bit_proc_job processes = {
+        .run = r->run.id, .link = r->daemon->config.link, .session = job->launch ? bit_launch_pid(job->launch) : 0};
+    uint64_t grace_ms = hurry ? BIT_MIN(r->daemon->config.grace_ms, (uint64_t)1000) : r->daemon->config.grace_ms;
+    int err = bit_sweep_start(&r->daemon->loop, &processes, grace_ms, on_swept, job);
+    BIT_ASSERT(err == 0);
+    job->sweeping = true;
+}
+
+void bit_job_end(struct bit_job *job, int err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    note_cause(job, err, fmt, args);
+    va_end(args);
+    begin_ending(job);
+}
+
+void bit_job_loaded(struct bit_job *job)
+{
+    job->loading = false;
+    settle_if_idle(job);
+}
+
+static void on_launcher_ended(void *arg, int64_t status, int signal)
+{
+    struct bit_job *job = arg;
+    job->launcher_ended = true;
+    job->exit_status = status;
+    job->exit_signal = signal;
+    bit_info("launcher ended", "run=%s status=%" PRId64 " signal=%d", job->runner->run.id, status, signal);
+    if (job->phase == BIT_JOB_ENDING) {
+        settle_if_idle(job);
+        return;
+    }
+    if (job->link == NULL || job->done)
+        begin_ending(job);
+    else /* its last words are worth more than the exit code: read the link to its end */
+        uv_timer_start(&job->deadline, on_deadline, job->runner->daemon->config.grace_ms, 0);
+}
+
+/* ---------------------------------------------------------------- settling: nothing of the job is left */
+
+static void give_slot_back(struct bit_job *job)
+{
+    struct bit_daemon *d = job->runner->daemon;
+    destroy(job);
+    bit_daemon_schedule(d);
+}
+
+static void record_lost(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    char cause[BIT_ERR_TEXT_MAX + 64];
+    if (job->cause.known)
+        snprintf(cause, sizeof cause, "%s", job->cause.text);
+    else if (job->exit_signal != 0)
+        snprintf(cause, sizeof cause, "the launcher was ended by signal %d (%s)", job->exit_signal,
+                 strsignal(job->exit_signal));
+    else
+        snprintf(cause, sizeof cause, "the worker ended without a word, see %s", r->run.log);
+    Bit__WorkerLost m = BIT__WORKER_LOST__INIT;
+    m.attempt = r->run.attempt;
+    m.cause = cause;
+    m.step = r->run.step;
+    m.has_rank = job->cause.has_rank;
+    m.rank = job->cause.rank;
+    m.has_signal = job->exit_signal != 0;
+    m.signal = job->exit_signal;
+    m.has_code = job->exit_signal == 0 && job->exit_status >= 0;
+    m.code = (int32_t)job->exit_status;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_LOST;
+    record.lost = &m;
+    bit_warn("worker lost", "run=%s attempt=%u step=%" PRIu64 " cause=%s", r->run.id, m.attempt, m.step, cause);
+    bit_runner_record(r, &record);
+    snprintf(job->cause.text, sizeof job->cause.text, "%.*s", (int)sizeof job->cause.text - 1, cause);
+}
+
+static void wait_and_relaunch(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    char why[BIT_ERR_TEXT_MAX];
+    snprintf(why, sizeof why, "%s", job->cause.text);
+    bit_runner_set_state(r, BIT__RUN_STATE__RESTARTING, "%s", why);
+    forget_incarnation(job);
+    job->phase = BIT_JOB_WAITING;
+    uv_timer_start(&job->deadline, on_deadline, bit_run_backoff_ms(&r->run), 0);
+}
+
+static void settle_lost(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    if (r->run.launched)
+        record_lost(job);
+    if (bit_run_is_fatal(job->cause.err)) {
+        bit_runner_fail(r, bit_run_exit_code(job->cause.err), "%s", job->cause.text);
+        give_slot_back(job);
+    } else if (r->run.fruitless > r->run.spec->launch->max_restarts) {
+        bit_runner_fail(r, BIT_EXIT_POLICY, "no step gained in %u launches, the last at step %" PRIu64 ": %s",
+                        r->run.fruitless, r->run.step, job->cause.text);
+        give_slot_back(job);
+    } else {
+        wait_and_relaunch(job);
+    }
+}
+
+static void settle_done(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    switch (job->done_reason) {
+    case BIT__STOP_REASON__COMPLETE:
+        m.state = BIT__RUN_STATE__COMPLETED;
+        m.reason = (char *)(uintptr_t) "every step done";
+        m.has_exit_code = m.has_weights_digest = true;
+        m.weights_digest = job->done_digest;
+        record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
+        record.state = &m;
+        bit_info("completed", "run=%s steps=%" PRIu64 " digest=%016" PRIx64, r->run.id, r->run.step, m.weights_digest);
+        bit_runner_record(r, &record);
+        break;
+    case BIT__STOP_REASON__PAUSE:
+        bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused at step %" PRIu64, r->run.step);
+        break;
+    case BIT__STOP_REASON__CANCEL:
+        bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "cancelled at step %" PRIu64, r->run.step);
+        break;
+    default:
+        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "bitd went down at step %" PRIu64 "; goes on when it is back",
+                             r->run.step);
+        break;
+    }
+    give_slot_back(job);
+}
+
+/* Where the worker was ended rather than asked, the run is as far as its newest checkpoint. */
+static void settle(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
+    uint64_t from = newest ? newest->step : 0;
+    if (job->done) {
+        settle_done(job);
+    } else if (bit_run_is_fatal(job->cause.err)) {
+        settle_lost(job);
+    } else if (r->run.state == BIT__RUN_STATE__CANCELLING) {
+        bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "cancelled at step %" PRIu64, r->run.step);
+        give_slot_back(job);
+    } else if (r->run.state == BIT__RUN_STATE__PAUSING) {
+        bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused; goes on behind step %" PRIu64, from);
+        give_slot_back(job);
+    } else if (r->daemon->stopping) {
+        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "bitd went down; goes on behind step %" PRIu64, from);
+        give_slot_back(job);
+    } else {
+        settle_lost(job);
+    }
+}
+
+/* ---------------------------------------------------------------- starting */
+
+static int write_launched(struct bit_job *job, const struct bit_launch_args *args, const char *log, const char *restore)
+{
+    struct bit_run *run = &job->runner->run;
+    Bit__WorkerLaunched m = BIT__WORKER_LAUNCHED__INIT;
+    m.attempt = run->attempt + 1;
+    m.epoch = args->epoch;
+    m.pid = bit_launch_pid(job->launch);
+    m.log = (char *)(uintptr_t)log;
+    m.restore = restore[0] ? (char *)(uintptr_t)restore : NULL;
+    int err = bit_proc_start_time(m.pid, &m.pid_start);
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_LAUNCHED;
+    record.launched = &m;
+    bit_info("launched", "run=%s attempt=%u epoch=%" PRIu64 " pid=%d restore=%s", run->id, m.attempt, m.epoch, m.pid,
+             restore[0] ? restore : "none");
+    bit_runner_record(job->runner, &record);
+    return err == -ESRCH ? 0 : err; /* gone already: its end is about to be told */
+}
+
+static int launch(struct bit_job *job, const char *restore)
+{
+    struct bit_runner *r = job->runner;
+    char name[64];
+    snprintf(name, sizeof name, "logs/worker-%u.log", r->run.attempt + 1);
+    char *log = bit_runner_path(r, name), *secret = bit_runner_path(r, "secret");
+    const struct bit_config *config = &r->daemon->config;
+    const struct bit_launch_args args = {
+        .mpirun = config->mpirun,
+        .worker = config->worker,
+        .spec = r->run.spec->launch,
+        .run = r->run.id,
+        .link = config->link,
+        .secret = secret,
+        .epoch = r->run.epoch + 1,
+        .log = log,
+    };
+    int err = log == NULL || secret == NULL ? bit_fail(-ENOMEM, "launching") : bit_secret_create(secret, job->secret);
+    if (err == 0)
+        err = bit_launch_start(&r->daemon->loop, &args, on_launcher_ended, job, &job->launch);
+    if (err == 0)
+        err = write_launched(job, &args, name, restore);
+    free(secret);
+    free(log);
+    return err;
+}
+
+static void start_worker(struct bit_job *job, const char *restore)
+{
+    struct bit_runner *r = job->runner;
+    job->phase = BIT_JOB_STARTING;
+    int err = launch(job, restore);
+    if (err < 0)
+        bit_job_end(job, err, "launching: %s", bit_fail_text());
+    else
+        uv_timer_start(&job->deadline, on_deadline, r->daemon->config.start_ms, 0);
+}
+
+static void on_chosen(void *arg, const char *restore)
+{
+    struct bit_job *job = arg;
+    struct bit_runner *r = job->runner;
+    job->loading = false;
+    if (job->phase != BIT_JOB_CHOOSING) { /* ended in between */
+        settle_if_idle(job);
+        return;
+    }
+    if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
+        start_worker(job, restore);
+    else
+        bit_job_end(job, 0, "not needed any more");
+}
+
+static void choose(struct bit_job *job)
+{
+    job->phase = BIT_JOB_CHOOSING;
+    int err = bit_choose_start(job->runner, on_chosen, job);
+    if (err < 0)
+        bit_job_end(job, err, "choosing a checkpoint: %s", bit_fail_text());
+    else
+        job->loading = true;
+}
+
+/* Nothing may be there that an earlier daemon started and did not live to write down. */
+static void on_cleared(void *arg)
+{
+    struct bit_job *job = arg;
+    job->sweeping = false;
+    if (job->phase == BIT_JOB_CHOOSING)
+        choose(job);
+    else
+        settle_if_idle(job);
+}
+
+static void clear_and_choose(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_proc_job processes = {.run = r->run.id, .link = r->daemon->config.link};
+    job->phase = BIT_JOB_CHOOSING;
+    int err = bit_sweep_start(&r->daemon->loop, &processes, 0, on_cleared, job);
+    BIT_ASSERT(err == 0);
+    job->sweeping = true;
+}
+
+int bit_job_start(struct bit_runner *r)
+{
+    struct bit_job *job = new_job(r);
+    if (job == NULL)
+        return bit_fail(-ENOMEM, "a job for %s", r->run.id);
+    bit_runner_set_state(r, BIT__RUN_STATE__STARTING, "has a slot");
+    clear_and_choose(job);
+    return 0;
+}
+
+static int adopt(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    char *secret = bit_runner_path(r, "secret");
+    int err = secret == NULL ? -ENOMEM : bit_secret_read(secret, job->secret);
+    free(secret);
+    if (err == 0)
+        err = bit_launch_adopt(&r->daemon->loop, r->run.pid, r->run.pid_start, on_launcher_ended, job, &job->launch);
+    return err;
+}
+
+int bit_job_resume(struct bit_runner *r)
+{
+    struct bit_job *job = new_job(r);
+    if (job == NULL)
+        return bit_fail(-ENOMEM, "a job for %s", r->run.id);
+    job->promised = r->run.step + r->daemon->config.lookahead;
+    if (r->run.launched && adopt(job) == 0) {
+        bit_info("waiting for worker", "run=%s pid=%d step=%" PRIu64, r->run.id, r->run.pid, r->run.step);
+        job->phase = BIT_JOB_DETACHED;
+        uv_timer_start(&job->deadline, on_deadline, r->daemon->config.reconnect_ms, 0);
+    } else if (r->run.launched) {
+        bit_job_end(job, BIT_EWORKER, "the worker ended while bitd was away");
+    } else if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING) {
+        clear_and_choose(job);
+    } else {
+        bit_job_end(job, BIT_EWORKER, "bitd was away before the next launch");
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- the link */
+
+static int check_secret(const struct bit_job *job, const Bit__WorkerHello *hello)
+{
+    unsigned differ = 0;
+    if (hello->secret.len != BIT_SECRET_BYTES) /* the length is no secret; every byte is looked at, whatever differs */
+        return bit_fail(BIT_EAUTH, "run %s: a secret of %zu bytes", job->runner->run.id, hello->secret.len);
+    for (size_t i = 0; i < BIT_SECRET_BYTES; i++)
+        differ |= hello->secret.data[i] ^ job->secret[i];
+    return differ ? bit_fail(BIT_EAUTH, "run %s: wrong secret", job->runner->run.id) : 0;
+}
+
+/* Welcome it, and know from its hello what to expect: a model to be built, or reports of steps done meanwhile. */
+static int take_link(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello)
+{
+    struct bit_run *run = &job->runner->run;
+    const struct bit_config *config = &job->runner->daemon->config;
+    char *folder = bit_runner_path(job->runner, "checkpoints"), *restore = NULL;
+    Bit__Welcome m = BIT__WELCOME__INIT;
+    int err = folder == NULL || (run->restore[0] && asprintf(&restore, "%s/%s", folder, run->restore) < 0)
+                  ? bit_fail(-ENOMEM, "a welcome")
+                  : 0;
+    m.protocol = BIT_PROTOCOL_VERSION;
+    m.epoch = run->epoch;
+    m.spec = run->spec;
+    m.last_step = run->step;
+    m.checkpoint_dir = folder;
+    m.restore = hello->training ? NULL : restore;
+    if (err == 0)
+        err = bit_link_welcome(link, job, run->epoch, &m);
+    free(restore);
+    free(folder);
+    if (err < 0)
+        return err;
+    job->link = link;
+    job->ready = false;
+    job->reconnected = hello->training;
+    job->outstanding = 0;
+    job->phase = hello->training ? BIT_JOB_TRAINING : BIT_JOB_STARTING;
+    uv_timer_start(&job->deadline, on_deadline, hello->training ? config->stall_ms : config->start_ms, 0);
+    bit_info("worker connected", "run=%s host=%s pid=%u ranks=%u step=%" PRIu64 " training=%d", run->id, hello->host,
+             hello->pid, hello->ranks, hello->step, hello->training);
+    return 0;
+}
+
+static struct bit_job *find_job(struct bit_daemon *d, const char *run)
+{
+    for (size_t i = 0; i < d->runner_count; i++)
+        if (strcmp(d->runner[i]->run.id, run) == 0)
+            return d->runner[i]->job;
+    return NULL;
+}
+
+static int on_hello(void *arg, struct bit_link *link, uint64_t frame_epoch, const Bit__WorkerHello *hello)
+{
+    struct bit_job *job = find_job(arg, hello->run);
+    if (job == NULL || job->phase == BIT_JOB_CHOOSING || job->phase == BIT_JOB_ENDING || job->phase == BIT_JOB_WAITING)
+        return bit_fail(BIT_ENORUN, "no job of run '%.32s' waits for a worker", hello->run);
+    int err = check_secret(job, hello);
+    if (err < 0)
+        return err;
+    if (hello->protocol != BIT_PROTOCOL_VERSION)
+        return bit_fail(BIT_EVERSION, "run %s: the worker speaks protocol %u, we speak %u", hello->run, hello->protocol,
+                        BIT_PROTOCOL_VERSION);
+    if (hello->epoch != job->runner->run.epoch || frame_epoch != hello->epoch)
+        return bit_fail(BIT_EEPOCH, "run %s: a worker of launch %" PRIu64 ", and this is %" PRIu64, hello->run,
+                        hello->epoch, job->runner->run.epoch);
+    if (hello->training && hello->step < job->runner->run.step) {
+        bit_job_end(job, BIT_EWORKER, "the worker came back at step %" PRIu64 ", and the journal holds step %" PRIu64,
+                    hello->step, job->runner->run.step);
+        return bit_fail(BIT_ESTATE, "run %s: %s", hello->run, job->cause.text);
+    }
+    if (job->link != NULL)
+        bit_link_close(job->link); /* it came back before we saw it go */
+    job->link = NULL;
+    return take_link(job, link, hello);
+}
+
+static void on_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
+{
+    bit_job_report(owner, type, msg);
+}
+
+static void on_drained(void *owner)
+{
+    bit_job_pump(owner);
+}
+
+static void on_lost(void *owner, int err)
+{
+    bit_job_lost_link(owner, err);
+}
+
+const struct bit_link_ops bit_job_link_ops = {on_hello, on_message, on_drained, on_lost};
+
+void bit_job_lost_link(struct bit_job *job, int err)
+{
+    struct bit_runner *r = job->runner;
+    job->link = NULL;
+    job->ready = false;
+    if (job->launcher_ended || job->done) {
+        if (job->launcher_ended)
+            begin_ending(job);
+        return; /* else its end is being waited for, with a deadline */
+    }
+    bit_warn("link lost", "run=%s err=%s step=%" PRIu64, r->run.id, bit_strerror(err), r->run.step);
+    job->promised = BIT_MAX(job->promised, job->course.sent);
+    job->phase = BIT_JOB_DETACHED;
+    uv_timer_start(&job->deadline, on_deadline, r->daemon->config.reconnect_ms, 0);
+}
+
+/* ---------------------------------------------------------------- time */
+
+void bit_job_expect(struct bit_job *job)
+{
+    const struct bit_config *config = &job->runner->daemon->config;
+    if (job->launcher_ended)
+        return;
+    if (job->done)
+        uv_timer_start(&job->deadline, on_deadline, 2 * config->grace_ms, 0);
+    else if (job->phase == BIT_JOB_TRAINING && job->outstanding > 0 && !bit_runner_is_blocked(job->runner))
+        uv_timer_start(&job->deadline, on_deadline, config->stall_ms, 0);
+    else if (job->phase == BIT_JOB_TRAINING)
+        uv_timer_stop(&job->deadline);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct bit_job *job = timer->data;
+    const struct bit_config *config = &job->runner->daemon->config;
+    if (job->done || job->launcher_ended)
+        begin_ending(job);
+    else if (job->phase == BIT_JOB_WAITING)
+        clear_and_choose(job);
+    else if (job->phase == BIT_JOB_STARTING)
+        bit_job_end(job, BIT_ETIMEOUT, "the worker was not ready within %g s of its launch",
+                    (double)config->start_ms / 1000);
+    else if (job->phase == BIT_JOB_DETACHED)
+        bit_job_end(job, BIT_ETIMEOUT, "the worker did not come back within %g s", (double)config->reconnect_ms / 1000);
+    else if (job->phase == BIT_JOB_TRAINING)
+        bit_job_end(job, BIT_ETIMEOUT, "no report for %g s behind step %" PRIu64 ": it hangs",
+                    (double)config->stall_ms / 1000, job->runner->run.step);
+}
+
+/* ---------------------------------------------------------------- from outside */
+
+void bit_job_changed(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    bool leaving = r->run.state == BIT__RUN_STATE__PAUSING || r->run.state == BIT__RUN_STATE__CANCELLING;
+    if (leaving && (job->phase == BIT_JOB_STARTING || job->phase == BIT_JOB_WAITING || job->phase == BIT_JOB_CHOOSING))
+        bit_job_end(job, 0, "%s", bit_run_state_name(r->run.state));
+    else
+        bit_job_pump(job);
+}
+
+void bit_job_shutdown(struct bit_job *job)
+{
+    job->course.shutdown = true;
+    if (job->phase == BIT_JOB_TRAINING)
+        bit_job_pump(job);
+    else
+        bit_job_end(job, 0, "bitd goes down");
+}
+
+void bit_job_blocked(struct bit_job *job)
+{
+    if (job->link != NULL)
+        bit_link_hold(job->link, true);
+    bit_job_expect(job);
+}
+
+void bit_job_unblocked(struct bit_job *job)
+{
+    if (job->link != NULL)
+        bit_link_hold(job->link, false);
+    if (job->phase == BIT_JOB_TRAINING) {
+        bit_job_expect(job);
+        bit_job_pump(job);
+    }
+}
+
+uint64_t bit_job_earliest_switch(const struct bit_job *job)
+{
+    bool known = job->phase == BIT_JOB_TRAINING && job->ready;
+    return bit_course_earliest_switch(known ? &job->course : NULL, &job->runner->run, job->promised);
+}
+
+uint64_t bit_job_boundary(const struct bit_job *job)
+{
+    bool known = job->phase == BIT_JOB_TRAINING && job->ready;
+    const struct bit_run *run = &job->runner->run;
+    return known ? job->course.sent : BIT_MIN(BIT_MAX(run->step, job->promised), run->spec->schedule->steps);
+}

@@ -1,0 +1,101 @@
+/*
+ * A run that holds a slot: from choosing a checkpoint to the last process gone, over all of its relaunches.
+ *
+ *     CHOOSING ──► STARTING ──► TRAINING ◄──► DETACHED            each of them ──► ENDING ──► settled:
+ *         ▲         launched     link, Ready    link lost                          processes are being ended
+ *         └── WAITING (back-off) ◄────────────────────────────────────────────────────┘ or the slot is given back
+ *
+ * job.c has this life cycle, orders.c what goes to the worker, reports.c what comes from it.
+ */
+#ifndef BIT_DAEMON_JOB_H
+#define BIT_DAEMON_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/course.h"
+#include "daemon/feed.h"
+#include "daemon/launch.h"
+#include "daemon/link.h"
+#include "daemon/runner.h"
+
+enum bit_job_phase {
+    BIT_JOB_CHOOSING,
+    BIT_JOB_STARTING,
+    BIT_JOB_TRAINING,
+    BIT_JOB_DETACHED,
+    BIT_JOB_ENDING,
+    BIT_JOB_WAITING,
+};
+
+/* Why an incarnation ended; the first cause stays. */
+struct bit_job_cause {
+    bool known;
+    int err; /* 0: nothing went wrong */
+    bool has_rank;
+    uint32_t rank;
+    char text[BIT_ERR_TEXT_MAX];
+};
+
+struct bit_job {
+    struct bit_runner *runner;
+    enum bit_job_phase phase;
+    struct bit_launch *launch; /* NULL while there is none */
+    bool launcher_ended;
+    int64_t exit_status;
+    int exit_signal;
+    bool sweeping, settle_when_idle;
+    uint8_t secret[BIT_SECRET_BYTES];
+
+    struct bit_link *link; /* NULL while there is none */
+    bool ready;            /* the worker said where it is, and takes orders */
+    bool reconnected;      /* it trained before this link: its reports may be repeats */
+    uint64_t promised;     /* how far orders may have gone out that this daemon does not know of */
+    struct bit_course course;
+    unsigned outstanding; /* orders without their report */
+
+    struct bit_feed *feed; /* NULL until it is first read from; only the thread pool touches it then */
+    bool loading;
+    struct bit_load *load;       /* on the pool */
+    struct bit_payload *payload; /* loaded for payload_order, and not sent yet */
+    struct bit_order payload_order;
+
+    bool done; /* WorkerDone came */
+    Bit__StopReason done_reason;
+    uint64_t done_digest;
+    struct bit_job_cause cause;
+
+    uv_timer_t deadline;         /* of the phase; while training, of the next report */
+    uv_timer_t checkpoint_retry; /* after one that could not be written */
+    int handles;
+};
+
+/** Take the slot and begin: choose a checkpoint, launch. The run is queued. */
+int bit_job_start(struct bit_runner *r);
+/** After a restart of the daemon: go on with processes that may or may not still be there. */
+int bit_job_resume(struct bit_runner *r);
+/** The run's state or plan changed: pausing, cancelling, a moved switch, a checkpoint asked for. */
+void bit_job_changed(struct bit_job *job);
+/** The daemon goes down: last checkpoint, stop; what cannot is ended. */
+void bit_job_shutdown(struct bit_job *job);
+/** End it now, whatever it does. */
+void bit_job_end(struct bit_job *job, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void bit_job_blocked(struct bit_job *job);
+void bit_job_unblocked(struct bit_job *job);
+/** The earliest step behind which the switch may still be planned. */
+uint64_t bit_job_earliest_switch(const struct bit_job *job);
+/** The boundary at which a checkpoint ordered now would be taken. */
+uint64_t bit_job_boundary(const struct bit_job *job);
+
+/* between job.c, orders.c and reports.c */
+void bit_job_pump(struct bit_job *job);               /* orders.c: send what may be sent */
+void bit_job_loaded(struct bit_job *job);             /* job.c: the pool gave it back */
+void bit_job_expect(struct bit_job *job);             /* job.c: (re)start the watch for a report */
+void bit_job_lost_link(struct bit_job *job, int err); /* job.c */
+void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg); /* reports.c */
+
+/** What the link listener calls, for all jobs. */
+extern const struct bit_link_ops bit_job_link_ops;
+
+#endif

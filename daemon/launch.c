@@ -1,0 +1,235 @@
+#include "daemon/launch.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "daemon/fileio.h"
+#include "daemon/proc.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+
+extern char **environ;
+
+#define ARGS_MAX 16
+#define OWN_MAX  8 /* variables of ours */
+
+struct bit_launch {
+    uv_process_t process;         /* of a child */
+    struct bit_proc_watch *watch; /* of one that is not */
+    int32_t pid;
+    bit_launch_ended *ended;
+    void *arg;
+};
+
+struct strings {
+    char **item;
+    size_t count;
+};
+
+static void free_strings(struct strings *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        free(s->item[i]);
+    free(s->item);
+}
+
+static bool is_own_variable(const char *pair)
+{
+    return strncmp(pair, "BITD_", 5) == 0 || strncmp(pair, "OMP_NUM_THREADS=", 16) == 0;
+}
+
+__attribute__((format(printf, 2, 3))) static bool add(struct strings *s, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    bool ok = vasprintf(&s->item[s->count], fmt, args) >= 0;
+    va_end(args);
+    s->count += ok;
+    return ok;
+}
+
+/* Our own environment, with the job's variables in place of any that are there. */
+static int make_environment(const struct bit_launch_args *args, struct strings *out)
+{
+    size_t inherited = 0;
+    for (char **p = environ; *p != NULL; p++)
+        inherited++;
+    out->count = 0;
+    out->item = calloc(inherited + OWN_MAX + 1, sizeof *out->item);
+    if (out->item == NULL)
+        return -ENOMEM;
+    for (char **p = environ; *p != NULL; p++)
+        if (!is_own_variable(*p) && (out->item[out->count] = strdup(*p)) != NULL)
+            out->count++;
+    uint32_t threads = args->spec->threads;
+    if (threads == 0) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        threads = (uint32_t)BIT_MAX(cores / (long)args->spec->ranks, 1l);
+    }
+    bool ok = add(out, "BITD_LINK=%s", args->link) && add(out, "BITD_RUN=%s", args->run) &&
+              add(out, "BITD_SECRET_FILE=%s", args->secret) && add(out, "BITD_EPOCH=%" PRIu64, args->epoch) &&
+              add(out, "OMP_NUM_THREADS=%u", threads);
+    return ok ? 0 : -ENOMEM;
+}
+
+/* What mpirun is asked for. The worker binds its threads itself, and more ranks than cores are the user's choice. */
+static void make_arguments(const struct bit_launch_args *args, char ranks[16], char **out)
+{
+    size_t n = 0;
+    snprintf(ranks, 16, "%u", args->spec->ranks);
+    const char *const all[] = {args->mpirun,
+                               "-n",
+                               ranks,
+                               "--bind-to",
+                               "none",
+                               "--oversubscribe",
+                               geteuid() == 0 ? "--allow-run-as-root" : NULL,
+                               args->worker};
+    for (size_t i = 0; i < BIT_COUNT(all); i++)
+        if (all[i] != NULL)
+            out[n++] = (char *)(uintptr_t)all[i];
+    out[n] = NULL;
+    BIT_ASSERT(n < ARGS_MAX);
+}
+
+static void on_exit_status(uv_process_t *process, int64_t status, int signal)
+{
+    struct bit_launch *l = process->data;
+    l->ended(l->arg, status, signal);
+}
+
+static void on_adopted_end(void *arg)
+{
+    struct bit_launch *l = arg;
+    l->ended(l->arg, -1, 0);
+}
+
+static int spawn(uv_loop_t *loop, const struct bit_launch_args *args, char **env, int log, struct bit_launch *l)
+{
+    char *argv[ARGS_MAX], ranks[16];
+    make_arguments(args, ranks, argv);
+    uv_stdio_container_t stdio[3] = {
+        {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = log}, {.flags = UV_INHERIT_FD, .data.fd = log}};
+    uv_process_options_t options = {
+        .exit_cb = on_exit_status,
+        .file = args->mpirun,
+        .args = argv,
+        .env = env,
+        .flags = UV_PROCESS_DETACHED, /* setsid */
+        .stdio_count = 3,
+        .stdio = stdio,
+    };
+    int err = uv_spawn(loop, &l->process, &options);
+    return err < 0 ? bit_fail(err, "%s: %s", args->mpirun, uv_strerror(err)) : 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_launch_ended *ended, void *arg,
+                     struct bit_launch **out)
+{
+    struct strings env = {0};
+    int log = -1;
+    struct bit_launch *l = calloc(1, sizeof *l);
+    int err = l == NULL ? -ENOMEM : make_environment(args, &env);
+    if (err < 0) {
+        bit_fail(err, "starting %s", args->run);
+        goto out;
+    }
+    log = open(args->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log < 0) {
+        err = bit_fail(-errno, "%s: %s", args->log, strerror(errno));
+        goto out;
+    }
+    l->ended = ended;
+    l->arg = arg;
+    l->process.data = l;
+    err = spawn(loop, args, env.item, log, l);
+    l->process.data = l;
+    if (err < 0) {
+        uv_close((uv_handle_t *)&l->process, on_closed);
+        l = NULL;
+        goto out;
+    }
+    l->pid = l->process.pid;
+    *out = l;
+    l = NULL;
+out:
+    if (log >= 0)
+        close(log);
+    free_strings(&env);
+    free(l);
+    return err;
+}
+
+int bit_launch_adopt(uv_loop_t *loop, int32_t pid, uint64_t pid_start, bit_launch_ended *ended, void *arg,
+                     struct bit_launch **out)
+{
+    struct bit_launch *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return bit_fail(-ENOMEM, "a launcher");
+    *l = (struct bit_launch){.pid = pid, .ended = ended, .arg = arg};
+    int err = bit_proc_watch(loop, pid, on_adopted_end, l, &l->watch);
+    if (err == 0 && !bit_proc_is(pid, pid_start)) { /* asked after the watch holds it, so that it cannot change */
+        bit_proc_unwatch(l->watch);
+        err = bit_fail(-ESRCH, "process %d is another one now", pid);
+    }
+    if (err < 0) {
+        free(l);
+        return err;
+    }
+    *out = l;
+    return 0;
+}
+
+int32_t bit_launch_pid(const struct bit_launch *l)
+{
+    return l->pid;
+}
+
+void bit_launch_destroy(struct bit_launch *l)
+{
+    if (l == NULL)
+        return;
+    if (l->watch == NULL) {
+        uv_close((uv_handle_t *)&l->process, on_closed);
+        return;
+    }
+    bit_proc_unwatch(l->watch);
+    free(l);
+}
+
+int bit_secret_create(const char *path, uint8_t *out)
+{
+    uint8_t secret[BIT_SECRET_BYTES];
+    if (getrandom(secret, sizeof secret, 0) != sizeof secret)
+        return bit_fail(-EIO, "%s: no random bytes", path);
+    int err = bit_file_write(path, secret, sizeof secret);
+    if (err == 0)
+        memcpy(out, secret, sizeof secret);
+    return err;
+}
+
+int bit_secret_read(const char *path, uint8_t *out)
+{
+    uint8_t *buf = NULL;
+    size_t bytes = 0;
+    int err = bit_file_read(path, BIT_SECRET_BYTES, &buf, &bytes);
+    if (err == 0 && bytes != BIT_SECRET_BYTES)
+        err = bit_fail(BIT_ECORRUPT, "%s: %zu bytes, and a secret has %d", path, bytes, BIT_SECRET_BYTES);
+    if (err == 0)
+        memcpy(out, buf, BIT_SECRET_BYTES);
+    free(buf);
+    return err;
+}

@@ -1,0 +1,41 @@
+/* Starting a job: mpirun with the worker, its environment, its log file, and what it ended with. */
+#ifndef BIT_DAEMON_LAUNCH_H
+#define BIT_DAEMON_LAUNCH_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "proto/bit.pb-c.h"
+
+struct bit_launch;
+/* signal is 0 unless one ended it. Of a launcher that is not our child only the end is known: status is -1. */
+typedef void bit_launch_ended(void *arg, int64_t status, int signal);
+
+struct bit_launch_args {
+    const char *mpirun, *worker;
+    const Bit__LaunchSpec *spec;
+    const char *run, *link; /* BITD_RUN, BITD_LINK */
+    const char *secret;     /* BITD_SECRET_FILE: a path, so that no list of processes shows it */
+    uint64_t epoch;         /* BITD_EPOCH */
+    const char *log;        /* appended to, by the job itself: it goes on without us */
+};
+
+/**
+ * Start the launcher in a session of its own.
+ * Errors      libuv's, naming the program; -errno of the log file; -ENOMEM
+ */
+int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_launch_ended *ended, void *arg,
+                     struct bit_launch **out);
+/** Watch a launcher that an earlier bitd started. Errors: -ESRCH if it is gone. */
+int bit_launch_adopt(uv_loop_t *loop, int32_t pid, uint64_t pid_start, bit_launch_ended *ended, void *arg,
+                     struct bit_launch **out);
+int32_t bit_launch_pid(const struct bit_launch *l);
+/** After it ended; NULL is fine. */
+void bit_launch_destroy(struct bit_launch *l);
+
+/** New random bytes in the file at `path` (0600), and in out. Errors: -errno. */
+int bit_secret_create(const char *path, uint8_t *out);
+/** Errors: -errno; BIT_ECORRUPT if it is not one. */
+int bit_secret_read(const char *path, uint8_t *out);
+
+#endif

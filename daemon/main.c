@@ -1,0 +1,139 @@
+/* bitd: flags, then the daemon until it is told to stop. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <config.h> /* the build's: with quotes it would be ours */
+#include "daemon/config.h"
+#include "daemon/daemon.h"
+#include "proto/err.h"
+#include "proto/log.h"
+
+BIT_LOG_TOPIC("main");
+
+static const char help[] =
+    "bitd coordinates training runs: it owns their schedule, their data order and their journal, starts their\n"
+    "workers, and broadcasts the switch from 16-bit to ternary training. bitctl talks to it.\n"
+    "\n"
+    "usage: bitd [options]\n"
+    "\n"
+    "  --state DIR          where runs live             ($XDG_STATE_HOME/bitd, or ~/.local/state/bitd)\n"
+    "  --socket PATH        where bitctl finds it       ($BITD_SOCKET, $XDG_RUNTIME_DIR/bitd.sock, or in DIR)\n"
+    "  --config FILE        settings, one \"key = value\" a line; flags go before the file\n"
+    "  --slots N            runs that train at once     (1)\n"
+    "  --group GROUP        users of GROUP may use the socket too   (the owner alone)\n"
+    "  --worker PATH        the bitworker to start      (beside bitd, else from PATH)\n"
+    "  --set KEY=VALUE      any setting of the file\n"
+    "  --log-level LEVEL    error, warn, info, debug    (info)\n"
+    "  --foreground         do not detach; it never does, and this says so\n"
+    "  --version, --help\n"
+    "\n"
+    "settings of the file: state socket group worker mpirun log_level slots lookahead, and in seconds: start_timeout\n"
+    "reconnect_timeout stall_timeout kill_grace shutdown_timeout plan_timeout client_timeout\n"
+    "\n"
+    "SIGTERM takes a last checkpoint of what trains and ends; those runs go on when bitd is back. If bitd is killed\n"
+    "instead, they train on and wait for it. SIGHUP reads the log level from the file again.\n"
+    "\n"
+    "exit codes: 0 stopped as asked, 2 usage, 70 internal, 75 another bitd has the state folder or the socket,\n"
+    "78 configuration.\n"
+    "\n"
+    "  bitd --state /tmp/try &\n"
+    "  BITD_SOCKET=/tmp/try/bitd.sock bitctl submit --follow run.txtpb\n";
+
+enum flag { STATE = 256, SOCKET, CONFIG, SLOTS, GROUP, WORKER, SET, LOG_LEVEL, FOREGROUND, VERSION, HELP };
+
+static const struct option options[] = {
+    {"state", required_argument, NULL, STATE},
+    {"socket", required_argument, NULL, SOCKET},
+    {"config", required_argument, NULL, CONFIG},
+    {"slots", required_argument, NULL, SLOTS},
+    {"group", required_argument, NULL, GROUP},
+    {"worker", required_argument, NULL, WORKER},
+    {"set", required_argument, NULL, SET},
+    {"log-level", required_argument, NULL, LOG_LEVEL},
+    {"foreground", no_argument, NULL, FOREGROUND},
+    {"version", no_argument, NULL, VERSION},
+    {"help", no_argument, NULL, HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static int set_pair(struct bit_config *c, char *pair)
+{
+    char *equals = strchr(pair, '=');
+    if (equals == NULL)
+        return bit_fail(BIT_EUSAGE, "--set %s: expected KEY=VALUE", pair);
+    *equals = '\0';
+    return bit_config_set(c, pair, equals + 1);
+}
+
+/* 0 to go on, 1 to end well, < 0. The file is read in a first pass, so that flags go over it wherever they stand. */
+static int take_flag(struct bit_config *c, int flag, bool file_pass)
+{
+    if (flag == HELP || flag == VERSION) {
+        fputs(flag == HELP ? help : "bitd " BIT_VERSION " (" BIT_COMMIT ")\n", stdout);
+        return 1;
+    }
+    if (flag == '?')
+        return bit_fail(BIT_EUSAGE, "bitd --help lists the options");
+    if (file_pass)
+        return flag == CONFIG ? bit_config_load(c, optarg) : 0;
+    switch (flag) {
+    case STATE:
+        return bit_config_set(c, "state", optarg);
+    case SOCKET:
+        return bit_config_set(c, "socket", optarg);
+    case SLOTS:
+        return bit_config_set(c, "slots", optarg);
+    case GROUP:
+        return bit_config_set(c, "group", optarg);
+    case WORKER:
+        return bit_config_set(c, "worker", optarg);
+    case LOG_LEVEL:
+        return bit_config_set(c, "log_level", optarg);
+    case SET:
+        return set_pair(c, optarg);
+    default:
+        return 0;
+    }
+}
+
+static int parse(struct bit_config *c, int argc, char **argv)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        int flag;
+        optind = 1;
+        while ((flag = getopt_long(argc, argv, "", options, NULL)) != -1) {
+            int err = take_flag(c, flag, pass == 0);
+            if (err != 0)
+                return err;
+        }
+        if (optind < argc)
+            return bit_fail(BIT_EUSAGE, "%s: bitd takes options only", argv[optind]);
+    }
+    return bit_config_finish(c);
+}
+
+static int complain(int err)
+{
+    fprintf(stderr, "bitd: %s\n", bit_fail_text());
+    return bit_exit_code(err);
+}
+
+int main(int argc, char **argv)
+{
+    static struct bit_daemon daemon;
+    bit_config_init(&daemon.config);
+    int err = parse(&daemon.config, argc, argv);
+    if (err != 0)
+        return err < 0 ? complain(err) : 0;
+    bit_log_init(daemon.config.log_level);
+    err = bit_daemon_init(&daemon);
+    if (err < 0)
+        return complain(err);
+    bit_daemon_run(&daemon);
+    bit_daemon_finish(&daemon);
+    bit_info("stopped", "pid=%d", getpid());
+    return 0;
+}

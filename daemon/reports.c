@@ -1,0 +1,281 @@
+/* What comes from the worker: checked against what was ordered, journalled, and acted upon. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job.h"
+#include "daemon/retain.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/msg.h"
+
+BIT_LOG_TOPIC("reports");
+
+#define CHECKPOINT_RETRY_MS 5000
+#define REPORT_TEXT_MAX     480 /* of a worker's own words in the journal */
+
+/* Sent again after a reconnect, before the worker has said that it is done with that. */
+static bool may_repeat(const struct bit_job *job)
+{
+    return job->reconnected && !job->ready;
+}
+
+static void came(struct bit_job *job)
+{
+    if (job->outstanding > 0)
+        job->outstanding--;
+    bit_job_expect(job);
+}
+
+static void cut(char *text)
+{
+    if (text != NULL && strlen(text) > REPORT_TEXT_MAX)
+        text[REPORT_TEXT_MAX] = '\0';
+}
+
+/* ---------------------------------------------------------------- ready */
+
+static void record_ready(struct bit_job *job, Bit__WorkerReady *m)
+{
+    cut(m->backend);
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_READY;
+    record.ready = m;
+    bit_runner_record(job->runner, &record);
+}
+
+/* Never train from weights that are not those that the journal tells of. */
+static int check_ready(const struct bit_job *job, const Bit__WorkerReady *m)
+{
+    const struct bit_run *run = &job->runner->run;
+    const struct bit_run_checkpoint *restored = bit_run_find_checkpoint(run, run->restore);
+    uint64_t expected = job->reconnected ? run->step : restored ? restored->step : 0;
+    if (m->step != expected)
+        return bit_fail(BIT_EWORKER, "the worker stands at step %" PRIu64 ", and %s step %" PRIu64, m->step,
+                        job->reconnected ? "its reports end at" : "was to start behind", expected);
+    bool either;
+    Bit__Precision precision = bit_course_expected_precision(run, m->step, &either);
+    if (!either && m->phase->precision != precision)
+        return bit_fail(BIT_EPHASE, "the worker is in the %s phase behind step %" PRIu64 ", where the run is not",
+                        m->phase->precision == BIT__PRECISION__TERNARY ? "ternary" : "16-bit", m->step);
+    return 0;
+}
+
+static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
+{
+    struct bit_runner *r = job->runner;
+    int err = job->ready ? bit_fail(BIT_EWORKER, "the worker says twice that it is ready") : check_ready(job, m);
+    if (err < 0) {
+        bit_job_end(job, err, "%s", bit_fail_text());
+        return;
+    }
+    if (!job->reconnected)
+        record_ready(job, m);
+    bit_info("ready", "run=%s step=%" PRIu64 " parameters=%" PRIu64 " backend=%s", r->run.id, m->step, m->parameters,
+             m->backend);
+    job->phase = BIT_JOB_TRAINING;
+    job->ready = true;
+    job->promised = 0;
+    bit_course_init(&job->course, &r->run, m->step, m->phase->precision);
+    job->course.shutdown = r->daemon->stopping;
+    if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
+        bit_runner_set_state(r, BIT__RUN_STATE__TRAINING, "from step %" PRIu64 ", %s", m->step, m->backend);
+    bit_job_expect(job);
+    bit_job_pump(job);
+}
+
+/* ---------------------------------------------------------------- steps */
+
+static void record_verified(struct bit_runner *r)
+{
+    struct bit_run_rerun rerun = r->run.rerun;
+    if (rerun.from > rerun.to) /* nothing of it was held any more */
+        return;
+    Bit__ResumeVerified m = BIT__RESUME_VERIFIED__INIT;
+    m.from_step = rerun.from;
+    m.to_step = rerun.compared;
+    m.equal = rerun.equal;
+    m.text = rerun.equal ? NULL : rerun.text;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_VERIFIED;
+    record.verified = &m;
+    if (rerun.equal)
+        bit_info("resume verified", "run=%s from=%" PRIu64 " to=%" PRIu64, r->run.id, m.from_step, m.to_step);
+    else
+        bit_warn("resume differs", "run=%s %s", r->run.id, rerun.text);
+    bit_runner_record(r, &record);
+}
+
+static void on_step(struct bit_job *job, Bit__StepReport *m)
+{
+    struct bit_runner *r = job->runner;
+    if (may_repeat(job) && m->step <= r->run.step)
+        return;
+    bool ordered = !job->ready || m->step <= job->course.sent;
+    if (m->step != r->run.step + 1 || !ordered || (!job->ready && !job->reconnected)) {
+        bit_job_end(job, BIT_EWORKER, "a report of step %" PRIu64 " where step %" PRIu64 " was due", m->step,
+                    r->run.step + 1);
+        return;
+    }
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
+    record.step = m;
+    bit_debug("step", "run=%s step=%" PRIu64 " loss=%.6f ms=%.1f", r->run.id, m->step, m->loss, m->ms);
+    bit_runner_record(r, &record);
+    if (bit_run_rerun_done(&r->run))
+        record_verified(r);
+    came(job);
+    bit_job_pump(job);
+}
+
+static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
+{
+    struct bit_runner *r = job->runner;
+    if (may_repeat(job) && r->run.switched && r->run.switched_after == m->after_step)
+        return;
+    if (!r->run.plan.planned || m->after_step != r->run.plan.at_step ||
+        m->phase->precision != BIT__PRECISION__TERNARY) {
+        bit_job_end(job, BIT_EPHASE, "the worker switched behind step %" PRIu64 ", which was not ordered",
+                    m->after_step);
+        return;
+    }
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_SWITCHED;
+    record.switched = m;
+    bit_info("switched", "run=%s after=%" PRIu64 " digest=%016" PRIx64, r->run.id, m->after_step, m->phase_digest);
+    bit_runner_record(r, &record);
+    came(job);
+    bit_job_pump(job);
+}
+
+/* ---------------------------------------------------------------- checkpoints, evaluations */
+
+static void on_checkpoint_retry(uv_timer_t *timer)
+{
+    struct bit_job *job = timer->data;
+    bit_course_retry_checkpoint(&job->course);
+    bit_job_pump(job);
+}
+
+static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *m)
+{
+    struct bit_runner *r = job->runner;
+    bit_error("checkpoint failed", "run=%s name=%s text=%s", r->run.id, m->name,
+              m->text ? m->text : bit_strerror(m->error));
+    if (r->run.state == BIT__RUN_STATE__CANCELLING) /* leaving matters more */
+        bit_course_checkpointed(&job->course, m->after_step, true);
+    else
+        uv_timer_start(&job->checkpoint_retry, on_checkpoint_retry, CHECKPOINT_RETRY_MS, 0);
+}
+
+static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
+{
+    struct bit_runner *r = job->runner;
+    if (may_repeat(job) && bit_run_find_checkpoint(&r->run, m->name) != NULL)
+        return;
+    cut(m->text);
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
+    record.checkpoint = m;
+    bit_runner_record(r, &record);
+    bit_course_checkpointed(&job->course, m->after_step, m->error == 0);
+    if (m->error != 0) {
+        checkpoint_failed(job, m);
+    } else {
+        bit_info("checkpoint", "run=%s name=%s bytes=%" PRIu64 " ms=%.1f", r->run.id, m->name, m->bytes, m->ms);
+        bit_retain(r);
+    }
+    came(job);
+    bit_job_pump(job);
+}
+
+/* Which of the boundary's evaluations it is, in the order in which they are made. */
+static unsigned evaluation_index(const struct bit_run *run, const Bit__EvaluateReport *m)
+{
+    bool both = !run->switched || m->after_step <= run->switched_after;
+    unsigned set = 0;
+    while (set < run->spec->eval->n_set && strcmp(run->spec->eval->set[set]->name, m->set) != 0)
+        set++;
+    return both ? 2 * set + (m->precision == BIT__PRECISION__TERNARY) : set;
+}
+
+static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_run *run = &r->run;
+    if (may_repeat(job) && run->has_eval &&
+        (m->after_step < run->eval_step ||
+         (m->after_step == run->eval_step && evaluation_index(run, m) < run->eval_count)))
+        return;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_EVALUATED;
+    record.evaluated = m;
+    bit_runner_record(r, &record);
+    came(job);
+    bit_job_pump(job);
+}
+
+/* ---------------------------------------------------------------- ends */
+
+static void on_failed(struct bit_job *job, const Bit__WorkerFailed *m)
+{
+    if (!job->cause.known) {
+        job->cause.has_rank = true;
+        job->cause.rank = m->rank;
+    }
+    bit_job_end(job, m->error < 0 ? m->error : BIT_EWORKER, "rank %u at step %" PRIu64 ": %.*s", m->rank, m->step,
+                REPORT_TEXT_MAX - 64, m->text);
+}
+
+static void on_done(struct bit_job *job, const Bit__WorkerDone *m)
+{
+    struct bit_runner *r = job->runner;
+    uint64_t steps = r->run.spec->schedule->steps;
+    if (!job->course.stopped || m->step != r->run.step || m->ranks != r->run.spec->launch->ranks ||
+        (m->reason == BIT__STOP_REASON__COMPLETE && m->step != steps)) {
+        bit_job_end(job, BIT_EWORKER, "%u ranks say that they are done at step %" PRIu64 " of %" PRIu64, m->ranks,
+                    m->step, steps);
+        return;
+    }
+    job->done = true;
+    job->done_reason = m->reason;
+    job->done_digest = m->weights_digest;
+    bit_info("done", "run=%s step=%" PRIu64 " ranks=%u digest=%016" PRIx64, r->run.id, m->step, m->ranks,
+             m->weights_digest);
+    came(job);
+}
+
+void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg)
+{
+    void *m = (void *)(uintptr_t)msg; /* ours while this runs: texts are cut to size in place */
+    switch (type) {
+    case BIT_MSG_WORKER_READY:
+        on_ready(job, m);
+        break;
+    case BIT_MSG_STEP_REPORT:
+        on_step(job, m);
+        break;
+    case BIT_MSG_PHASE_SWITCHED:
+        on_switched(job, m);
+        break;
+    case BIT_MSG_CHECKPOINT_REPORT:
+        on_checkpoint(job, m);
+        break;
+    case BIT_MSG_EVALUATE_REPORT:
+        on_evaluated(job, m);
+        break;
+    case BIT_MSG_HEARTBEAT:
+        break; /* a step that hangs may go on sending them: progress is what reports tell of */
+    case BIT_MSG_WORKER_FAILED:
+        on_failed(job, m);
+        break;
+    case BIT_MSG_WORKER_DONE:
+        on_done(job, m);
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,140 @@
+/*
+ * What a run is: the sum of its journal. No I/O, no clock: a replay and the living daemon go through the same function,
+ * so they cannot come to different ends.
+ */
+#ifndef BIT_DAEMON_RUN_H
+#define BIT_DAEMON_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/history.h"
+#include "proto/bit.pb-c.h"
+#include "proto/limits.h"
+#include "proto/schedule.h"
+
+#define BIT_RUN_REASON_MAX  BIT_ERR_TEXT_MAX
+#define BIT_RUN_RATE_STEPS  32  /* over which tokens/s is taken */
+#define BIT_RUN_APPLIED_MAX 128 /* request ids remembered */
+#define BIT_RUN_ASKED_MAX   16  /* checkpoints asked for and not yet written */
+
+/* A durable checkpoint. */
+struct bit_run_checkpoint {
+    char name[32];
+    uint64_t step, bytes, time_ns, weights_digest;
+    Bit__Precision precision;
+};
+
+/* A client's mutation that has been journalled: asked again, it is answered and not applied. */
+struct bit_run_applied {
+    char request_id[BIT_REQUEST_ID_MAX + 1];
+    uint64_t step, seq;
+    bool cancelled; /* of a switch: none is planned any more */
+};
+
+struct bit_run_rate {
+    double ms[BIT_RUN_RATE_STEPS];
+    uint64_t tokens[BIT_RUN_RATE_STEPS];
+    unsigned count; /* since the phase, or the incarnation, began */
+};
+
+/* Steps done again after a restart, compared with what the journal holds of them. */
+struct bit_run_rerun {
+    uint64_t from, to; /* to is 0 where nothing is to be compared */
+    uint64_t compared;
+    bool equal;
+    char text[160]; /* of the first difference */
+};
+
+struct bit_run {
+    char id[BIT_RUN_ID_MAX];
+    uint64_t number; /* r7 is 7 */
+    Bit__RunSpec *spec;
+    char request_id[BIT_REQUEST_ID_MAX + 1];
+    uint32_t uid;
+
+    Bit__RunState state;
+    char reason[BIT_RUN_REASON_MAX];
+    int exit_code; /* of an ended run */
+    bool has_digest;
+    uint64_t weights_digest; /* at the end */
+    uint64_t created_ns, started_ns, ended_ns;
+    uint64_t seq; /* of the last record applied */
+
+    uint32_t attempt;
+    uint64_t epoch;     /* launches so far; what the worker's frames must carry */
+    bool launched;      /* there may be processes: WorkerLaunched without an end behind it */
+    int32_t pid;        /* of the launcher */
+    uint64_t pid_start; /* its start time, because numbers come again */
+    char log[64];       /* below the run's folder */
+    char restore[64];   /* the checkpoint it was to start from; empty: none */
+    char backend[256];
+
+    uint64_t step, step_max; /* of the weights in memory; the furthest ever */
+    Bit__Precision precision;
+    bool has_last;
+    Bit__StepReport last; /* split points to last_split */
+    Bit__TimeSplit last_split;
+    struct bit_run_rate rate;
+    struct bit_history history;
+
+    struct bit_switch_plan plan;
+    bool switched; /* ever: the plan is history */
+    uint64_t switched_after;
+
+    bool has_eval;
+    Bit__EvaluateReport eval; /* set points to eval_set */
+    char eval_set[BIT_NAME_MAX + 1];
+    uint64_t eval_step;  /* of the boundary that was last evaluated ... */
+    unsigned eval_count; /* ... with so many reports */
+
+    struct bit_run_checkpoint *checkpoint; /* by step, ascending */
+    size_t checkpoint_count;
+    unsigned checkpoint_failures; /* in a row */
+    char checkpoint_error[160];
+    uint64_t asked[BIT_RUN_ASKED_MAX];
+    size_t asked_count;
+
+    unsigned restarts;
+    unsigned fruitless;     /* losses in a row without a step beyond the furthest */
+    uint64_t step_max_lost; /* the furthest step at the last loss */
+    struct bit_run_rerun rerun;
+    uint64_t verified_step;
+
+    struct bit_run_applied *applied; /* a ring of BIT_RUN_APPLIED_MAX */
+    size_t applied_count;
+};
+
+/** Takes ownership of spec. number names it: "r7". */
+void bit_run_init(struct bit_run *run, uint64_t number, Bit__RunSpec *spec);
+void bit_run_finish(struct bit_run *run);
+
+/** Apply one record. Errors: BIT_ECORRUPT for one that cannot follow; -ENOMEM. */
+int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *record);
+
+bool bit_run_ended(const struct bit_run *run);
+/** A state in which there is, or is about to be, a job. */
+bool bit_run_active(const struct bit_run *run);
+/** "training", for people. */
+const char *bit_run_state_name(Bit__RunState state);
+/** NULL if the request was not applied yet, or is forgotten. */
+const struct bit_run_applied *bit_run_find_applied(const struct bit_run *run, const char *request_id);
+/** The newest durable checkpoint, or NULL. */
+const struct bit_run_checkpoint *bit_run_newest(const struct bit_run *run);
+const struct bit_run_checkpoint *bit_run_find_checkpoint(const struct bit_run *run, const char *name);
+bool bit_run_has_checkpoint(const struct bit_run *run, uint64_t step);
+bool bit_run_asked_at(const struct bit_run *run, uint64_t step);
+/** After a loss: 200 ms, doubled with each one that gained nothing, at most 30 s. */
+uint64_t bit_run_backoff_ms(const struct bit_run *run);
+/** The comparison of a re-run has come to its end, or to its first difference. */
+bool bit_run_rerun_done(const struct bit_run *run);
+/** Tokens a second over the last steps, and milliseconds of one; 0 when nothing is known. */
+double bit_run_tokens_per_s(const struct bit_run *run);
+double bit_run_step_ms(const struct bit_run *run);
+/** What `bitctl wait` ends with for a run that failed with err. */
+int bit_run_exit_code(int err);
+/** No restart cures this: the same orders would end the same way. */
+bool bit_run_is_fatal(int err);
+
+#endif

@@ -1,0 +1,353 @@
+#include "daemon/runner.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/board.h"
+#include "daemon/daemon.h"
+#include "daemon/fileio.h"
+#include "daemon/job.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/msg.h"
+
+BIT_LOG_TOPIC("run");
+
+#define RETRY_MS 1000 /* a full disk tells nobody when it has room again */
+
+char *bit_runner_path(const struct bit_runner *r, const char *rest)
+{
+    char *path;
+    return asprintf(&path, "%s/%s", r->dir, rest) < 0 ? NULL : path;
+}
+
+static struct bit_runner *new_runner(struct bit_daemon *d, uint64_t number, Bit__RunSpec *spec)
+{
+    struct bit_runner *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        bit_msg_free(spec);
+        return NULL;
+    }
+    r->daemon = d;
+    r->journal.fd = -1;
+    bit_run_init(&r->run, number, spec);
+    uv_timer_init(&d->loop, &r->retry);
+    r->retry.data = r;
+    if (asprintf(&r->dir, "%s/runs/%s", d->config.state, r->run.id) < 0) {
+        r->dir = NULL;
+        bit_runner_destroy(r);
+        return NULL;
+    }
+    return r;
+}
+
+static void free_runner(uv_handle_t *handle)
+{
+    struct bit_runner *r = handle->data;
+    bit_board_close(r->board);
+    bit_journal_close(&r->journal);
+    for (size_t i = 0; i < r->pending_count; i++)
+        free(r->pending[i].bytes);
+    free(r->pending);
+    bit_run_finish(&r->run);
+    free(r->dir);
+    free(r);
+}
+
+void bit_runner_destroy(struct bit_runner *r)
+{
+    BIT_ASSERT(r->job == NULL && !r->syncing);
+    uv_close((uv_handle_t *)&r->retry, free_runner);
+}
+
+static int apply_visit(void *arg, const Bit__JournalRecord *record)
+{
+    struct bit_runner *r = arg;
+    return bit_run_apply(&r->run, record);
+}
+
+static int open_journal(struct bit_runner *r)
+{
+    uint64_t cut = 0;
+    char *path = bit_runner_path(r, "journal");
+    if (path == NULL)
+        return bit_fail(-ENOMEM, "the journal of %s", r->run.id);
+    int err = bit_journal_open(path, apply_visit, r, &r->journal, &cut);
+    if (err == 0 && cut > 0)
+        bit_warn("journal cut", "run=%s bytes=%" PRIu64 " behind=%" PRIu64, r->run.id, cut, r->journal.seq);
+    free(path);
+    return err;
+}
+
+static int write_spec(struct bit_runner *r)
+{
+    size_t bytes = bit__run_spec__get_packed_size(r->run.spec);
+    uint8_t *buf = malloc(bytes ? bytes : 1);
+    char *path = bit_runner_path(r, "spec.pb");
+    int err = -ENOMEM;
+    if (buf != NULL && path != NULL) {
+        bit__run_spec__pack(r->run.spec, buf);
+        err = bit_file_write(path, buf, bytes);
+    }
+    free(path);
+    free(buf);
+    return err;
+}
+
+static int make_folders(struct bit_runner *r)
+{
+    static const char *const below[] = {"", "checkpoints", "logs"};
+    for (size_t i = 0; i < BIT_COUNT(below); i++) {
+        char *path = bit_runner_path(r, below[i]);
+        int err = path == NULL ? -ENOMEM : mkdir(path, 0700) < 0 ? -errno : 0;
+        if (err < 0)
+            bit_fail(err, "%s: %s", path ? path : r->dir, strerror(-err));
+        free(path);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+int bit_runner_create(struct bit_daemon *d, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out)
+{
+    struct bit_runner *r = new_runner(d, number, spec);
+    if (r == NULL)
+        return bit_fail(-ENOMEM, "a run");
+    int err = make_folders(r);
+    if (err == 0)
+        err = write_spec(r);
+    if (err == 0)
+        err = open_journal(r);
+    if (err == 0)
+        err = bit_dir_sync(r->dir);
+    if (err < 0) {
+        bit_dir_remove(r->dir);
+        bit_runner_destroy(r);
+        return err;
+    }
+    *out = r;
+    return 0;
+}
+
+static int read_spec(struct bit_daemon *d, uint64_t number, Bit__RunSpec **out)
+{
+    char path[BIT_CONFIG_PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/runs/r%" PRIu64 "/spec.pb", d->config.state, number);
+    uint8_t *buf = NULL;
+    size_t bytes = 0;
+    ProtobufCMessage *msg = NULL;
+    int err = bit_file_read(path, BIT_SPEC_BYTES_MAX, &buf, &bytes);
+    if (err == 0)
+        err = bit_msg_decode_as(&bit__run_spec__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &msg);
+    free(buf);
+    if (err == 0)
+        *out = (Bit__RunSpec *)msg;
+    return err;
+}
+
+/* The run is kept as it was up to the damage, and never touched again. */
+static void mark_corrupt(struct bit_runner *r)
+{
+    bit_error("journal damaged", "run=%s text=%s", r->run.id, bit_fail_text());
+    r->corrupt = true;
+    r->run.state = BIT__RUN_STATE__FAILED;
+    r->run.exit_code = BIT_EXIT_CORRUPT;
+    r->run.launched = false;
+    snprintf(r->run.reason, sizeof r->run.reason, "%s", bit_fail_text());
+}
+
+int bit_runner_load(struct bit_daemon *d, uint64_t number, struct bit_runner **out)
+{
+    Bit__RunSpec *spec = NULL;
+    int err = read_spec(d, number, &spec);
+    if (err < 0)
+        return err;
+    struct bit_runner *r = new_runner(d, number, spec);
+    if (r == NULL)
+        return bit_fail(-ENOMEM, "run r%" PRIu64, number);
+    err = open_journal(r);
+    if (err < 0)
+        mark_corrupt(r);
+    *out = r;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- records */
+
+bool bit_runner_is_blocked(const struct bit_runner *r)
+{
+    return r->pending_count > 0;
+}
+
+static bool needs_sync(const Bit__JournalRecord *record)
+{
+    return record->what_case != BIT__JOURNAL_RECORD__WHAT_STEP;
+}
+
+static void applied(struct bit_runner *r, const Bit__JournalRecord *record)
+{
+    int err = bit_run_apply(&r->run, record);
+    if (err < 0)
+        bit_error("record not applied", "run=%s seq=%" PRIu64 " text=%s", r->run.id, record->seq, bit_fail_text());
+    BIT_ASSERT(err == 0 || err == -ENOMEM);
+    bit_board_note(r, record);
+}
+
+static int encode_next(struct bit_runner *r, Bit__JournalRecord *record, uint8_t **out, size_t *bytes)
+{
+    record->seq = r->journal.seq + r->pending_count + 1;
+    record->time_ns = bit_daemon_now_ns();
+    return bit_journal_encode(record, out, bytes);
+}
+
+int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record)
+{
+    if (r->corrupt)
+        return bit_fail(BIT_ECORRUPT, "%s: %s", r->run.id, r->run.reason);
+    if (bit_runner_is_blocked(r))
+        return bit_fail(-ENOSPC, "%s: %s", r->run.id, r->blocked);
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    int err = encode_next(r, record, &bytes, &size);
+    if (err == 0)
+        err = bit_journal_append(&r->journal, bytes, size, needs_sync(record));
+    free(bytes);
+    if (err < 0)
+        return err;
+    applied(r, record);
+    bit_daemon_changed(r->daemon, r);
+    return 0;
+}
+
+static void unblock(struct bit_runner *r)
+{
+    uv_timer_stop(&r->retry);
+    free(r->pending);
+    r->pending = NULL;
+    r->pending_count = 0;
+    bit_info("unblocked", "run=%s", r->run.id);
+    if (r->job != NULL)
+        bit_job_unblocked(r->job);
+    bit_daemon_changed(r->daemon, r);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct bit_runner *r = timer->data;
+    size_t done = 0;
+    while (done < r->pending_count &&
+           bit_journal_append(&r->journal, r->pending[done].bytes, r->pending[done].size, true) == 0)
+        free(r->pending[done++].bytes);
+    size_t left = r->pending_count - done;
+    memmove(r->pending, r->pending + done, left * sizeof *r->pending);
+    if (left == 0)
+        unblock(r);
+    else
+        r->pending_count = left;
+}
+
+static void hold(struct bit_runner *r, uint8_t *bytes, size_t size, const char *why)
+{
+    struct bit_runner_pending *grown = realloc(r->pending, (r->pending_count + 1) * sizeof *grown);
+    BIT_ASSERT(grown != NULL); /* links are not read while blocked: a handful of records at most */
+    r->pending = grown;
+    r->pending[r->pending_count++] = (struct bit_runner_pending){bytes, size};
+    if (r->pending_count > 1)
+        return;
+    snprintf(r->blocked, sizeof r->blocked, "%s", why);
+    bit_error("blocked", "run=%s text=%s", r->run.id, why);
+    uv_timer_start(&r->retry, on_retry, RETRY_MS, RETRY_MS);
+    if (r->job != NULL)
+        bit_job_blocked(r->job);
+}
+
+void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    BIT_ASSERT(!r->corrupt);
+    int err = encode_next(r, record, &bytes, &size);
+    BIT_ASSERT(err == 0); /* every text in a record is cut to size before */
+    err = bit_runner_is_blocked(r) ? -ENOSPC : bit_journal_append(&r->journal, bytes, size, needs_sync(record));
+    if (err < 0)
+        hold(r, bytes, size, bit_fail_text());
+    else
+        free(bytes);
+    applied(r, record);
+    bit_daemon_changed(r->daemon, r);
+}
+
+static void record_state(struct bit_runner *r, Bit__StateChanged *m)
+{
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
+    record.state = m;
+    bit_info("state", "run=%s state=%s reason=%s", r->run.id, bit_run_state_name(m->state), m->reason);
+    bit_runner_record(r, &record);
+}
+
+void bit_runner_set_state(struct bit_runner *r, Bit__RunState state, const char *fmt, ...)
+{
+    char reason[BIT_RUN_REASON_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(reason, sizeof reason, fmt, args);
+    va_end(args);
+    Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
+    m.state = state;
+    m.reason = reason;
+    if (state == BIT__RUN_STATE__CANCELLED) {
+        m.has_exit_code = true;
+        m.exit_code = BIT_EXIT_CANCELLED;
+    }
+    record_state(r, &m);
+}
+
+void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...)
+{
+    char reason[BIT_RUN_REASON_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(reason, sizeof reason, fmt, args);
+    va_end(args);
+    Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
+    m.state = BIT__RUN_STATE__FAILED;
+    m.reason = reason;
+    m.has_exit_code = true;
+    m.exit_code = exit_code;
+    record_state(r, &m);
+}
+
+/* ---------------------------------------------------------------- durable once a second */
+
+static void sync_in_pool(uv_work_t *work)
+{
+    struct bit_runner *r = work->data;
+    if (fdatasync(r->journal.fd) < 0)
+        bit_error("journal not synced", "run=%s text=%s", r->run.id, strerror(errno));
+}
+
+static void on_synced(uv_work_t *work, int status)
+{
+    struct bit_runner *r = work->data;
+    r->syncing = false;
+}
+
+void bit_runner_sync(struct bit_runner *r)
+{
+    if (!r->journal.unsynced || r->syncing || r->corrupt)
+        return;
+    r->journal.unsynced = false;
+    r->syncing = true;
+    r->sync_work.data = r;
+    if (uv_queue_work(&r->daemon->loop, &r->sync_work, sync_in_pool, on_synced) < 0)
+        r->syncing = false;
+}

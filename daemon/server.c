@@ -1,0 +1,277 @@
+#include "daemon/server.h"
+
+#include <grp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/request.h"
+#include "daemon/submit.h"
+#include "daemon/tail.h"
+#include "daemon/wait.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/log.h"
+#include "proto/msg.h"
+
+BIT_LOG_TOPIC("server");
+
+struct write {
+    uv_write_t req;
+    uint8_t *frame;
+};
+
+/* ---------------------------------------------------------------- life of a client */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct bit_client *c = handle->data;
+    if (--c->handles > 0)
+        return;
+    bit_frame_reader_finish(&c->reader);
+    free(c);
+}
+
+static void close_client(struct bit_client *c)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    c->wait.kind = BIT_WAIT_NONE;
+    bit_tail_destroy(c->tail);
+    c->tail = NULL;
+    bit_submission_forget(c->submission);
+    c->submission = NULL;
+    *c->back = c->next;
+    if (c->next != NULL)
+        c->next->back = c->back;
+    c->server->client_count--;
+    uv_close((uv_handle_t *)&c->pipe, on_closed);
+    uv_close((uv_handle_t *)&c->timer, on_closed);
+}
+
+static void drop(struct bit_client *c, const char *why)
+{
+    bit_warn("client dropped", "pid=%d uid=%u text=%s", c->peer.pid, c->peer.uid, why);
+    close_client(c);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static void on_half_frame(uv_timer_t *timer)
+{
+    drop(timer->data, "half a frame, and no more of it");
+}
+
+static int take_frame(struct bit_client *c, const struct bit_frame *frame)
+{
+    ProtobufCMessage *msg = NULL;
+    if (frame->epoch != 0)
+        return bit_fail(BIT_EFRAME, "a request with a run's epoch");
+    if (frame->type != BIT_MSG_SUBMIT_REQUEST && frame->body_bytes > BIT_REQUEST_BODY_MAX)
+        return bit_fail(BIT_ELIMIT, "a %s of %u bytes", bit_msg_name(frame->type), frame->body_bytes);
+    if (c->busy)
+        return bit_fail(BIT_EBUSY, "a second request before the first was answered");
+    int err = bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, frame->type, frame->body, frame->body_bytes, &msg);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return 0;
+    }
+    c->busy = true;
+    bit_request_handle(c, frame->type, msg);
+    bit_msg_free(msg);
+    return 0;
+}
+
+static void watch_half_frame(struct bit_client *c)
+{
+    bool half = c->reader.bytes > c->reader.taken;
+    if (!half)
+        uv_timer_stop(&c->timer);
+    else if (!uv_is_active((uv_handle_t *)&c->timer))
+        uv_timer_start(&c->timer, on_half_frame, c->server->daemon->config.client_ms, 0);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct bit_client *c = handle->data;
+    uint8_t *room;
+    size_t bytes;
+    if (bit_frame_reader_reserve(&c->reader, &room, &bytes) < 0)
+        *buf = uv_buf_init(NULL, 0);
+    else
+        *buf = uv_buf_init((char *)room, (unsigned)bytes);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct bit_client *c = stream->data;
+    struct bit_frame frame;
+    int err = 0;
+    if (n < 0) {
+        close_client(c);
+        return;
+    }
+    bit_frame_reader_commit(&c->reader, (size_t)n);
+    while (!c->closing && (err = bit_frame_reader_next(&c->reader, &frame)) > 0)
+        if ((err = take_frame(c, &frame)) < 0)
+            break;
+    if (c->closing)
+        return;
+    if (err < 0)
+        drop(c, bit_fail_text());
+    else
+        watch_half_frame(c);
+}
+
+static bool may_connect(const struct bit_client *c)
+{
+    const struct bit_config *config = &c->server->daemon->config;
+    return bit_peer_is_owner(&c->peer) || config->group[0] != '\0'; /* the socket's mode let the group in */
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct bit_server *s = stream->data;
+    struct bit_client *c = status < 0 ? NULL : calloc(1, sizeof *c);
+    if (c == NULL)
+        return;
+    c->server = s;
+    bit_frame_reader_init(&c->reader, BIT_FRAME_BODY_MAX);
+    uv_pipe_init(stream->loop, &c->pipe, 0);
+    uv_timer_init(stream->loop, &c->timer);
+    c->pipe.data = c->timer.data = c;
+    c->handles = 2;
+    c->next = s->clients;
+    c->back = &s->clients;
+    if (s->clients != NULL)
+        s->clients->back = &c->next;
+    s->clients = c;
+    s->client_count++;
+    int err = uv_accept(stream, (uv_stream_t *)&c->pipe);
+    if (err == 0)
+        err = bit_peer_get(&c->pipe, &c->peer);
+    if (err < 0)
+        close_client(c);
+    else if (!may_connect(c))
+        drop(c, "not a user of this daemon");
+    else if (s->client_count > BIT_CLIENTS_MAX)
+        drop(c, "too many clients");
+    else
+        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+}
+
+int bit_server_listen(struct bit_server *s, struct bit_daemon *d)
+{
+    const struct bit_config *config = &d->config;
+    gid_t gid = (gid_t)-1;
+    *s = (struct bit_server){.daemon = d};
+    if (config->group[0] != '\0') {
+        struct group *group = getgrnam(config->group);
+        if (group == NULL) {
+            uv_pipe_init(&d->loop, &s->pipe, 0);
+            return bit_fail(BIT_EUSAGE, "group = %s: there is no such group", config->group);
+        }
+        gid = group->gr_gid;
+    }
+    int err = bit_peer_listen(&d->loop, &s->pipe, config->socket, gid == (gid_t)-1 ? 0600 : 0660, gid, on_connection);
+    s->pipe.data = s;
+    return err;
+}
+
+void bit_server_close(struct bit_server *s)
+{
+    while (s->clients != NULL)
+        close_client(s->clients);
+    uv_close((uv_handle_t *)&s->pipe, NULL);
+}
+
+/* ---------------------------------------------------------------- answering */
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct write *w = (struct write *)req;
+    struct bit_client *c = req->handle->data;
+    free(w->frame);
+    free(w);
+    if (c->closing)
+        return;
+    if (status < 0)
+        close_client(c);
+    else if (c->tail != NULL)
+        bit_tail_pump(c->tail);
+}
+
+size_t bit_client_queued(const struct bit_client *c)
+{
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe);
+}
+
+void bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
+{
+    size_t bytes = 0;
+    if (c->closing)
+        return;
+    struct write *w = calloc(1, sizeof *w);
+    int err = w == NULL ? bit_fail(-ENOMEM, "an answer") : bit_msg_encode(type, 0, msg, &w->frame, &bytes);
+    if (err == 0 && bit_client_queued(c) + bytes > BIT_CLIENT_OUTPUT_MAX)
+        err = bit_fail(BIT_ELIMIT, "it does not read what it asked for");
+    if (err == 0) {
+        uv_buf_t buf = uv_buf_init((char *)w->frame, (unsigned)bytes);
+        err = uv_write(&w->req, (uv_stream_t *)&c->pipe, &buf, 1, on_written);
+        if (err == 0)
+            return;
+    }
+    if (w != NULL)
+        free(w->frame);
+    free(w);
+    drop(c, bit_fail_text());
+}
+
+void bit_client_end(struct bit_client *c)
+{
+    c->busy = false;
+}
+
+void bit_client_refuse_problems(struct bit_client *c, int err, const char *text, Bit__Problem **problems, size_t count)
+{
+    Bit__ErrorReply m = BIT__ERROR_REPLY__INIT;
+    m.error = err;
+    m.exit_code = bit_exit_code(err);
+    m.text = (char *)(uintptr_t)text;
+    m.problem = problems;
+    m.n_problem = count;
+    bit_client_send(c, BIT_MSG_ERROR_REPLY, &m);
+    bit_client_end(c);
+}
+
+void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...)
+{
+    char text[2 * BIT_ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    bit_client_refuse_problems(c, err, text, NULL, 0);
+}
+
+void bit_client_wait(struct bit_client *c, const struct bit_wait *wait)
+{
+    c->wait = *wait;
+    bit_wait_look(c);
+}
+
+void bit_server_changed(struct bit_server *s, struct bit_runner *r)
+{
+    struct bit_client *next;
+    for (struct bit_client *c = s->clients; c != NULL; c = next) {
+        next = c->next;
+        if (c->wait.kind != BIT_WAIT_NONE && c->wait.runner == r)
+            bit_wait_look(c);
+        else if (c->tail != NULL && bit_tail_runner(c->tail) == r)
+            bit_tail_pump(c->tail);
+    }
+}

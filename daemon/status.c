@@ -1,0 +1,115 @@
+#include "daemon/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job.h"
+#include "proto/check.h"
+#include "proto/err.h"
+
+static void fill_state(struct bit_status *s, const struct bit_runner *r)
+{
+    const struct bit_run *run = &r->run;
+    Bit__RunStatus *m = &s->message;
+    m->state = run->state;
+    snprintf(s->reason, sizeof s->reason, "%s", run->reason);
+    if (bit_runner_is_blocked(r)) {
+        m->state = BIT__RUN_STATE__BLOCKED;
+        snprintf(s->reason, sizeof s->reason, "disk: %s", r->blocked);
+    } else if (run->checkpoint_failures >= 2 && bit_run_active(run)) {
+        m->state = BIT__RUN_STATE__BLOCKED;
+        snprintf(s->reason, sizeof s->reason, "checkpoint: %s", run->checkpoint_error);
+    }
+    m->reason = s->reason[0] ? s->reason : NULL;
+    m->queue_position = bit_daemon_queue_position(r->daemon, r);
+    m->has_queue_position = m->queue_position > 0;
+    m->has_exit_code = bit_run_ended(run);
+    m->exit_code = run->exit_code;
+}
+
+static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
+{
+    m->step = run->step;
+    m->steps = run->spec->schedule->steps;
+    m->precision = run->precision;
+    m->strength = run->has_last && run->last.precision == run->precision ? run->last.strength : 1;
+    m->has_switch_after = run->switched || run->plan.planned;
+    m->switch_after = run->switched ? run->switched_after : run->plan.at_step;
+    m->has_switched = m->has_switch_after;
+    m->switched = run->switched;
+    m->last = run->has_last ? (Bit__StepReport *)(uintptr_t)&run->last : NULL;
+    m->eval = run->has_eval ? (Bit__EvaluateReport *)(uintptr_t)&run->eval : NULL;
+    double step_ms = bit_run_step_ms(run);
+    m->has_tokens_per_s = step_ms > 0;
+    m->tokens_per_s = bit_run_tokens_per_s(run);
+    m->has_eta_s = step_ms > 0 && run->state == BIT__RUN_STATE__TRAINING;
+    m->eta_s = (double)(m->steps - BIT_MIN(m->steps, m->step)) * step_ms / 1000;
+    const struct bit_run_checkpoint *newest = bit_run_newest(run);
+    m->has_checkpoint_step = newest != NULL;
+    m->checkpoint_step = newest ? newest->step : 0;
+    m->has_verified_step = run->verified_step > 0;
+    m->verified_step = run->verified_step;
+}
+
+static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
+{
+    const struct bit_run *run = &r->run;
+    m->run = (char *)(uintptr_t)run->id;
+    m->name = run->spec->name ? run->spec->name : (char *)(uintptr_t)run->id;
+    m->has_restarts = m->has_ranks = m->has_created_ns = m->has_uid = true;
+    m->restarts = run->restarts;
+    m->ranks = run->spec->launch->ranks;
+    m->uid = run->uid;
+    m->backend = run->backend[0] ? (char *)(uintptr_t)run->backend : NULL;
+    m->directory = r->dir;
+    m->created_ns = run->created_ns;
+    m->has_started_ns = run->started_ns != 0;
+    m->started_ns = run->started_ns;
+    m->has_ended_ns = run->ended_ns != 0;
+    m->ended_ns = run->ended_ns;
+    m->has_weights_digest = run->has_digest;
+    m->weights_digest = run->weights_digest;
+}
+
+/* Evenly spaced, and always the last one. */
+static int fill_curve(struct bit_status *s, const struct bit_history *h, uint32_t points)
+{
+    size_t count = BIT_MIN(h->curve_count, (size_t)BIT_MIN(points, (uint32_t)BIT_STATUS_POINTS_MAX));
+    if (count == 0)
+        return 0;
+    s->point = calloc(count, sizeof *s->point);
+    s->points = calloc(count, sizeof *s->points);
+    if (s->point == NULL || s->points == NULL)
+        return bit_fail(-ENOMEM, "a loss curve");
+    for (size_t i = 0; i < count; i++) {
+        size_t from = count == 1 ? h->curve_count - 1 : i * (h->curve_count - 1) / (count - 1);
+        bit__curve_point__init(&s->point[i]);
+        s->point[i].step = h->curve[from].step;
+        s->point[i].loss = h->curve[from].loss;
+        s->points[i] = &s->point[i];
+    }
+    s->message.n_curve = count;
+    s->message.curve = s->points;
+    return 0;
+}
+
+int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points)
+{
+    *out = (struct bit_status){.message = BIT__RUN_STATUS__INIT};
+    fill_state(out, r);
+    fill_progress(&out->message, &r->run);
+    fill_facts(&out->message, r);
+    int err = fill_curve(out, &r->run.history, points);
+    if (err < 0)
+        bit_status_finish(out);
+    return err;
+}
+
+void bit_status_finish(struct bit_status *s)
+{
+    free(s->point);
+    free(s->points);
+    s->point = NULL;
+    s->points = NULL;
+}

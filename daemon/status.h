@@ -1,0 +1,25 @@
+/* What `bitctl status` and `bitctl ps` are told of a run. */
+#ifndef BIT_DAEMON_STATUS_H
+#define BIT_DAEMON_STATUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/runner.h"
+
+#define BIT_STATUS_POINTS_MAX 1024
+
+/* A RunStatus with the storage that it points to. */
+struct bit_status {
+    Bit__RunStatus message;
+    char reason[BIT_RUN_REASON_MAX + 64];
+    Bit__CurvePoint *point;
+    Bit__CurvePoint **points;
+};
+
+/** Fill `out` from a run, with at most `points` points of its loss curve. Borrows from the run: to be sent at once.
+ * Errors: -ENOMEM. */
+int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points);
+void bit_status_finish(struct bit_status *s);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * The journal of one run: append-only, the truth that everything else is rebuilt from.
+ *
+ *     record   u32 bytes of the message (little-endian), u32 CRC-32C of those four bytes and the message, JournalRecord
+ *
+ * seq counts 1, 2, 3, … without a hole. A tail that was cut off in the middle of a write is dropped at replay; anything
+ * else that does not check is corruption, and nothing is guessed over it.
+ */
+#ifndef BIT_DAEMON_STORE_H
+#define BIT_DAEMON_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/bit.pb-c.h"
+
+#define BIT_JOURNAL_HEADER_BYTES 8
+
+struct bit_journal {
+    int fd;         /* -1 when it is not open */
+    uint64_t bytes; /* whole records */
+    uint64_t seq;   /* of the last record */
+    bool unsynced;  /* something was appended since the last sync */
+};
+
+/** Takes one record during a replay; a negative return ends it with that error. The record is freed afterwards. */
+typedef int bit_journal_visit(void *arg, const Bit__JournalRecord *record);
+
+/**
+ * Open (or create, mode 0600) the journal at `path`, hand every record to visit, cut a torn tail.
+ * *cut is the number of bytes that were cut, 0 if none.
+ * Errors      BIT_ECORRUPT with path and byte offset; -errno; what visit returned
+ */
+int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, struct bit_journal *out, uint64_t *cut);
+void bit_journal_close(struct bit_journal *j);
+
+/**
+ * Encode a record as it lies on disk. *out is heap, the caller's.
+ * Errors      BIT_ELIMIT above BIT_JOURNAL_RECORD_MAX; -ENOMEM
+ */
+int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *bytes);
+/**
+ * Append an encoded record and count it; `sync` makes it durable, otherwise it is so at the next sync. On failure the
+ * file is as long as before, and the same bytes may be tried again. Errors: -errno (-ENOSPC, -EDQUOT, -EIO).
+ */
+int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t bytes, bool sync);
+
+/**
+ * Decode the record at the start of buf. Returns the bytes it took with *out (bit_msg_free), 0 if there are not enough
+ * yet, BIT_ECORRUPT if it does not check.
+ */
+int64_t bit_journal_decode(const uint8_t *buf, size_t bytes, Bit__JournalRecord **out);
+
+#endif

@@ -1,0 +1,297 @@
+#include "daemon/submit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/dryrun.h"
+#include "daemon/feed.h"
+#include "daemon/plan.h"
+#include "daemon/runner.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/log.h"
+#include "proto/msg.h"
+#include "proto/spec.h"
+
+BIT_LOG_TOPIC("submit");
+
+struct bit_submission {
+    uv_work_t work;
+    struct bit_daemon *daemon;
+    struct bit_client *client; /* NULL when it has gone */
+    Bit__RunSpec *spec;
+    char request_id[BIT_REQUEST_ID_MAX + 1];
+    uint32_t uid;
+    bool dry_run, paused;
+    uint64_t instances, epoch_steps;
+    int err; /* of the data */
+    char text[BIT_ERR_TEXT_MAX];
+};
+
+static void free_submission(struct bit_submission *s)
+{
+    if (s->client != NULL)
+        s->client->submission = NULL;
+    bit_msg_free(s->spec);
+    free(s);
+}
+
+void bit_submission_forget(struct bit_submission *s)
+{
+    if (s != NULL)
+        s->client = NULL;
+}
+
+static void refuse(struct bit_submission *s, int err, const char *text)
+{
+    if (s->client != NULL)
+        bit_client_refuse(s->client, err, "%s", text);
+    free_submission(s);
+}
+
+/* ---------------------------------------------------------------- the answers */
+
+static void answer_submitted(struct bit_client *c, const struct bit_runner *r, uint64_t event)
+{
+    Bit__SubmitReply m = BIT__SUBMIT_REPLY__INIT;
+    m.run = (char *)(uintptr_t)r->run.id;
+    m.name = r->run.spec->name ? r->run.spec->name : m.run;
+    m.event = event;
+    bit_client_send(c, BIT_MSG_SUBMIT_REPLY, &m);
+    bit_client_end(c);
+}
+
+static void make_run(struct bit_submission *s)
+{
+    struct bit_daemon *d = s->daemon;
+    struct bit_runner *r = bit_daemon_find_request(d, s->request_id); /* sent twice, and both were being checked */
+    if (r == NULL) {
+        Bit__RunSpec *spec = s->spec;
+        s->spec = NULL;
+        int err = bit_daemon_add(d, spec, s->request_id, s->uid, s->paused, &r);
+        if (err < 0) {
+            refuse(s, err, bit_fail_text());
+            return;
+        }
+    }
+    answer_submitted(s->client, r, r->run.seq);
+    free_submission(s);
+    bit_daemon_schedule(d);
+}
+
+static void fill_dry_run(const struct bit_submission *s, const struct bit_dryrun_size *size, Bit__DryRunReply *m)
+{
+    const Bit__RunSpec *spec = s->spec;
+    m->spec = s->spec;
+    m->parameters = size->parameters;
+    m->linear_parameters = size->linear_parameters;
+    m->checkpoint_bytes = size->checkpoint_bytes;
+    m->instances = s->instances;
+    m->step_tokens = (uint64_t)spec->batch->instances * spec->model->context;
+    m->total_tokens = m->step_tokens * spec->schedule->steps;
+    m->epochs = (double)spec->schedule->steps / (double)s->epoch_steps;
+    m->memory_available = bit_dryrun_memory_available(spec->launch);
+}
+
+static void answer_dry_run(struct bit_submission *s, const struct bit_plan *plan)
+{
+    struct bit_dryrun_points points;
+    struct bit_dryrun_size size;
+    Bit__DryRunReply m = BIT__DRY_RUN_REPLY__INIT;
+    Bit__MemoryPlan unknown = BIT__MEMORY_PLAN__INIT;
+    Bit__Problem problem = BIT__PROBLEM__INIT, *warnings[] = {&problem};
+    char text[sizeof plan->text + 64];
+    int err = bit_dryrun_size(s->spec->model, &size);
+    if (err < 0) {
+        refuse(s, err, bit_fail_text());
+        return;
+    }
+    fill_dry_run(s, &size, &m);
+    bit_dryrun_points(s->spec, &points);
+    m.point = points.list;
+    m.n_point = points.count;
+    m.memory = plan->ready ? plan->ready->memory : &unknown;
+    m.micro_instances = plan->ready ? plan->ready->micro_instances : s->spec->batch->micro_instances;
+    if (plan->ready == NULL) {
+        snprintf(text, sizeof text, "memory is not known: %s", plan->text);
+        problem.text = text;
+        m.warning = warnings;
+        m.n_warning = 1;
+    }
+    bit_client_send(s->client, BIT_MSG_DRY_RUN_REPLY, &m);
+    bit_client_end(s->client);
+    free_submission(s);
+}
+
+/* ---------------------------------------------------------------- the checks, one after the other */
+
+static bool fits(const struct bit_submission *s, const Bit__MemoryPlan *memory, char *text, size_t room)
+{
+    uint64_t available = bit_dryrun_memory_available(s->spec->launch);
+    const double mib = 1 << 20;
+    if (memory->total <= available)
+        return true;
+    snprintf(
+        text, room,
+        "a rank needs %.0f MiB (weights %.0f, gradients %.0f, optimizer %.0f, activations %.0f, workspace %.0f), and "
+        "%.0f MiB are there for it",
+        (double)memory->total / mib, (double)memory->weights / mib, (double)memory->gradients / mib,
+        (double)memory->optimizer / mib, (double)memory->activations / mib, (double)memory->workspace / mib,
+        (double)available / mib);
+    return false;
+}
+
+static void on_planned(void *arg, const struct bit_plan *plan)
+{
+    struct bit_submission *s = arg;
+    char text[BIT_ERR_TEXT_MAX];
+    if (s->client == NULL)
+        free_submission(s);
+    else if (plan->refused)
+        refuse(s, BIT_ESPEC, plan->text);
+    else if (plan->ready != NULL && !fits(s, plan->ready->memory, text, sizeof text))
+        refuse(s, BIT_EMEMORY, text);
+    else if (s->dry_run)
+        answer_dry_run(s, plan);
+    else {
+        if (plan->ready == NULL)
+            bit_warn("not planned", "text=%s", plan->text);
+        make_run(s);
+    }
+}
+
+static void look_at_data(uv_work_t *work)
+{
+    struct bit_submission *s = work->data;
+    struct bit_feed *feed = NULL;
+    const char *from = s->spec->model->init_from;
+    if (from != NULL && from[0] != '\0' && access(from, R_OK) < 0)
+        s->err = bit_fail(-errno, "model.init_from: %s: %s", from, strerror(errno));
+    if (s->err == 0)
+        s->err = bit_feed_create(s->spec, &feed);
+    if (s->err < 0) {
+        snprintf(s->text, sizeof s->text, "%s", bit_fail_text());
+        return;
+    }
+    s->instances = bit_feed_instances(feed);
+    s->epoch_steps = bit_feed_epoch_steps(feed);
+    bit_feed_destroy(feed);
+}
+
+static void on_looked(uv_work_t *work, int status)
+{
+    struct bit_submission *s = work->data;
+    if (s->client == NULL) {
+        free_submission(s);
+    } else if (s->err < 0) {
+        refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);
+    } else {
+        int err = bit_plan_start(s->daemon, s->spec, on_planned, s);
+        if (err < 0)
+            refuse(s, err, bit_fail_text());
+    }
+}
+
+/* ---------------------------------------------------------------- the beginning */
+
+static void refuse_problems(struct bit_client *c, const struct bit_problems *problems)
+{
+    Bit__Problem item[BIT_PROBLEMS_MAX], *list[BIT_PROBLEMS_MAX];
+    size_t count = (size_t)BIT_MIN(problems->count, BIT_PROBLEMS_MAX);
+    char text[128];
+    for (size_t i = 0; i < count; i++) {
+        const struct bit_problem *from = &problems->item[i];
+        bit__problem__init(&item[i]);
+        item[i].field = from->field[0] ? (char *)(uintptr_t)from->field : NULL;
+        item[i].text = (char *)(uintptr_t)from->text;
+        item[i].has_line = from->line > 0;
+        item[i].line = (uint32_t)from->line;
+        item[i].has_column = from->column > 0;
+        item[i].column = (uint32_t)from->column;
+        list[i] = &item[i];
+    }
+    snprintf(text, sizeof text, "the specification has %d problem%s", problems->count, problems->count == 1 ? "" : "s");
+    bit_client_refuse_problems(c, BIT_ESPEC, text, list, count);
+}
+
+static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *directory)
+{
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    if (problems == NULL) {
+        bit_client_refuse(c, -ENOMEM, "a specification");
+        return -ENOMEM;
+    }
+    int err = bit_spec_normalise(spec, directory, problems);
+    if (err >= 0)
+        err = bit_spec_validate(spec, problems);
+    if (err < 0 && problems->count > 0)
+        refuse_problems(c, problems);
+    else if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+    free(problems);
+    return err < 0 ? err : 0;
+}
+
+static struct bit_submission *new_submission(struct bit_client *c, const Bit__SubmitRequest *m, Bit__RunSpec *spec)
+{
+    struct bit_submission *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->daemon = c->server->daemon;
+    s->client = c;
+    s->spec = spec;
+    s->uid = c->peer.uid;
+    s->dry_run = m->has_dry_run && m->dry_run;
+    s->paused = m->has_paused && m->paused;
+    snprintf(s->request_id, sizeof s->request_id, "%s", m->request_id);
+    s->work.data = s;
+    c->submission = s;
+    return s;
+}
+
+static void begin(struct bit_client *c, const Bit__SubmitRequest *m)
+{
+    Bit__RunSpec *spec = bit_msg_clone(m->spec);
+    struct bit_submission *s = NULL;
+    if (spec == NULL) {
+        bit_client_refuse(c, -ENOMEM, "a specification");
+        return;
+    }
+    if (check_spec(c, spec, m->directory ? m->directory : "/") < 0) {
+        bit_msg_free(spec);
+        return;
+    }
+    s = new_submission(c, m, spec);
+    if (s == NULL) {
+        bit_msg_free(spec);
+        bit_client_refuse(c, -ENOMEM, "a submission");
+        return;
+    }
+    int err = uv_queue_work(&s->daemon->loop, &s->work, look_at_data, on_looked);
+    if (err < 0)
+        refuse(s, err, uv_strerror(err));
+}
+
+void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
+{
+    struct bit_daemon *d = c->server->daemon;
+    bool dry_run = m->has_dry_run && m->dry_run;
+    if (m->request_id[0] == '\0' || strlen(m->request_id) > BIT_REQUEST_ID_MAX) {
+        bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
+        return;
+    }
+    struct bit_runner *known = dry_run ? NULL : bit_daemon_find_request(d, m->request_id);
+    if (known != NULL)
+        answer_submitted(c, known, known->run.seq);
+    else if (d->stopping && !dry_run)
+        bit_client_refuse(c, BIT_EBUSY, "bitd is going down");
+    else if (d->runner_count >= BIT_RUNS_MAX && !dry_run)
+        bit_client_refuse(c, BIT_ELIMIT, "%d runs are kept, and no more", BIT_RUNS_MAX);
+    else
+        begin(c, m);
+}
