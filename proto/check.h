@@ -18,8 +18,9 @@
     } while (0)
 
 #define BIT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define BIT_MIN(a, b)    ((a) < (b) ? (a) : (b))
-#define BIT_MAX(a, b)    ((a) > (b) ? (a) : (b))
+/* Constant where their arguments are; one of these is evaluated twice. */
+#define BIT_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define BIT_MAX(a, b) ((a) > (b) ? (a) : (b))
 
 /* False, with *out untouched, where the result does not fit. */
 static inline bool bit_mul_size(size_t a, size_t b, size_t *out)

@@ -237,6 +237,87 @@ TEST(a_frame_that_grows_when_decoded_is_refused_early)
     free(body);
 }
 
+static void *new_message(const ProtobufCMessageDescriptor *desc)
+{
+    ProtobufCMessage *msg = calloc(1, desc->sizeof_message);
+
+    BIT_ASSERT(msg != NULL);
+    protobuf_c_message_init(desc, msg);
+    return msg;
+}
+
+/* A run that is training: most fields set, most of them small. */
+static void fill_status(Bit__RunStatus *s, int number)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "r%d", number);
+    s->run = strdup(text);
+    s->name = strdup("x");
+    s->state = BIT__RUN_STATE__TRAINING;
+    s->step = 100;
+    s->steps = 1000;
+    s->precision = BIT__PRECISION__TERNARY;
+    s->strength = 1;
+    s->has_switch_after = s->has_switched = s->has_tokens_per_s = s->has_eta_s = true;
+    s->has_checkpoint_step = s->has_restarts = s->has_ranks = s->has_created_ns = s->has_started_ns = true;
+    s->backend = strdup("cpu");
+    s->directory = strdup("/");
+    s->last = new_message(&bit__step_report__descriptor);
+    s->last->precision = BIT__PRECISION__TERNARY;
+    s->last->split = new_message(&bit__time_split__descriptor);
+}
+
+/* Takes msg. */
+static void expect_fits(uint16_t type, ProtobufCMessage *msg)
+{
+    ProtobufCMessage *back = NULL;
+
+    if (!EXPECT_EQ(there_and_back(type, msg, &back), 0))
+        fprintf(stderr, "    %s of %zu bytes: %s\n", bit_msg_name(type), protobuf_c_message_get_packed_size(msg),
+                bit_fail_text());
+    bit_msg_free(back);
+    bit_msg_free(msg);
+}
+
+/* The budget is for the hostile: what honest programs say at their busiest stays within it. */
+TEST(large_honest_messages_fit_their_budget)
+{
+    Bit__SubmitRequest *submit = new_message(&bit__submit_request__descriptor);
+    Bit__RunStatus *status = new_message(&bit__run_status__descriptor);
+    Bit__ListReply *list = new_message(&bit__list_reply__descriptor);
+
+    submit->request_id = strdup("r");
+    submit->spec = new_message(&bit__run_spec__descriptor);
+    submit->spec->data = new_message(&bit__data_spec__descriptor);
+    submit->spec->data->n_train = 20000;
+    submit->spec->data->train = calloc(20000, sizeof(char *));
+    for (int i = 0; i < 20000; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/data/dolma/part-%05d.npy", i);
+        submit->spec->data->train[i] = strdup(path);
+    }
+    expect_fits(BIT_MSG_SUBMIT_REQUEST, &submit->base);
+
+    fill_status(status, 0);
+    status->n_curve = 20000;
+    status->curve = calloc(20000, sizeof(void *));
+    for (int i = 0; i < 20000; i++) {
+        status->curve[i] = new_message(&bit__curve_point__descriptor);
+        status->curve[i]->step = (uint64_t)i + 1;
+        status->curve[i]->loss = 2.5;
+    }
+    expect_fits(BIT_MSG_RUN_STATUS, &status->base);
+
+    list->n_run = 5000;
+    list->run = calloc(5000, sizeof(void *));
+    for (int i = 0; i < 5000; i++) {
+        list->run[i] = new_message(&bit__run_status__descriptor);
+        fill_status(list->run[i], i);
+    }
+    expect_fits(BIT_MSG_LIST_REPLY, &list->base);
+}
+
 /* Whichever allocation the budget ends at, nothing leaks and nothing is half there. */
 TEST(every_budget_below_enough_is_refused)
 {
