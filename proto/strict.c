@@ -224,10 +224,12 @@ static int check_field(const ProtobufCMessageDescriptor *desc, struct cursor *c,
 
 int bit_strict_check(const ProtobufCMessageDescriptor *desc, const uint8_t *body, size_t bytes)
 {
-    struct cursor c = {body, body + bytes};
+    struct cursor c = {body, body};
     uint64_t seen = 0;
 
     BIT_ASSERT(desc->n_fields <= 64);
+    if (bytes > 0) /* an empty body may be NULL, to which nothing may be added */
+        c.end += bytes;
     while (c.at < c.end) {
         int err = check_field(desc, &c, &seen);
         if (err < 0)
