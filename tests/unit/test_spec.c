@@ -191,7 +191,7 @@ TEST(ranges)
     expect_problem("schedule { peak_lr: -1e-4 }", "schedule.peak_lr", 3, "-0.0001 is not above 0");
     expect_problem("schedule { final: 1.5 }", "schedule.final", 3, "1.5 is above 1");
     expect_problem("optimizer { beta2: 1 }", "optimizer.beta2", 3, "1 is not below 1");
-    expect_problem("optimizer { clip_norm: 0 }", "optimizer.clip_norm", 3, "not above 0");
+    expect_problem("optimizer { clip_norm: -1 }", "optimizer.clip_norm", 3, "-1 is not at least 0");
     expect_problem("quantizer { activation_levels: 126 }", "quantizer.activation_levels", 3, "not at least 127");
     expect_problem("quantizer { weight_measure: ABSMAX }", "quantizer.weight_measure", 3, "MEAN or MEDIAN");
     expect_problem("checkpoint { keep_last: 0 }", "checkpoint.keep_last", 3, "not at least 1");
