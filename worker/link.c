@@ -59,12 +59,12 @@ static void set_down(struct bit_link *link, int err)
     pthread_mutex_unlock(&link->lock);
 }
 
-static bool is_up(struct bit_link *link)
+static enum bit_link_state state_of(struct bit_link *link)
 {
     pthread_mutex_lock(&link->lock);
-    bool up = link->state == BIT_LINK_UP;
+    enum bit_link_state state = link->state;
     pthread_mutex_unlock(&link->lock);
-    return up;
+    return state;
 }
 
 /* ---------------------------------------------------------------- frames to orders: the thread's half */
@@ -226,7 +226,7 @@ static void *read_orders(void *arg)
         err = next_frame(link, &frame);
         if (err > 0)
             err = frame.type == BIT_FRAME_PAYLOAD ? take_payload(link, &frame) : take_order(link, &frame);
-    } while (err >= 0 && is_up(link));
+    } while (err >= 0 && state_of(link) == BIT_LINK_UP);
     if (err < 0)
         set_down(link, err);
     return NULL;
@@ -275,11 +275,14 @@ static int write_all(struct bit_link *link, const uint8_t *frame, size_t bytes)
 
 int bit_link_write(struct bit_link *link, const uint8_t *frame, size_t bytes)
 {
+    enum bit_link_state state;
     int err;
 
-    /* UP is looked at under the lock of the writers: nothing may come before a new connection's hello. */
+    /* The state is looked at under the lock of the writers: nothing may come before a new connection's hello. On a
+     * broken link we can still say why we leave. */
     pthread_mutex_lock(&link->write_lock);
-    if (is_up(link))
+    state = state_of(link);
+    if (state == BIT_LINK_UP || state == BIT_LINK_BROKEN)
         err = write_all(link, frame, bytes);
     else
         err = bit_fail(BIT_EDAEMON, "not connected to '%s'", link->config.path);
