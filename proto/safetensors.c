@@ -278,9 +278,11 @@ static int parse_json(const char *text, size_t bytes, json_t **out)
     err = bound_json(text, bytes);
     if (err < 0)
         return err;
+    errno = 0;
     *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
-    if (*out == NULL && json_error_code(&why) == json_error_out_of_memory)
-        return bit_fail(-ENOMEM, "safetensors header");
+    /* jansson takes a failed allocation for a wrong token; it is no damage of the file's. */
+    if (*out == NULL && errno == ENOMEM)
+        return bit_fail(-ENOMEM, "safetensors header of %zu bytes", bytes);
     if (*out == NULL)
         return bit_fail(BIT_ECORRUPT, "safetensors header at byte %d: %s", LENGTH_BYTES + why.position, why.text);
     return 0;

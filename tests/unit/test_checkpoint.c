@@ -1,6 +1,8 @@
 #include "proto/checkpoint.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -244,6 +246,28 @@ TEST(a_manifest_that_does_not_agree_with_itself_is_not_written)
     EXPECT_EQ(write_manifest(m), BIT_ECORRUPT);
     make_path(path, sizeof path, BIT_CHECKPOINT_MANIFEST);
     EXPECT_EQ(access(path, F_OK), -1);
+    bit_msg_free(m);
+    remove_checkpoint();
+}
+
+/* A file system that takes no more after some bytes. */
+TEST(a_manifest_that_could_not_be_written_whole_is_removed)
+{
+    Bit__ModelSpec model = model_of(1, 8, 8, 16, true);
+    Bit__Manifest *m = make_checkpoint(&model);
+    struct rlimit before, little = {.rlim_cur = 100};
+    char path[128];
+
+    BIT_ASSERT(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    little.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    BIT_ASSERT(setrlimit(RLIMIT_FSIZE, &little) == 0);
+    EXPECT_EQ(write_manifest(m), -EFBIG);
+    BIT_ASSERT(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    make_path(path, sizeof path, BIT_CHECKPOINT_MANIFEST);
+    EXPECT_EQ(access(path, F_OK), -1);
+    EXPECT_EQ(write_manifest(m), 0);
+    EXPECT_EQ(check_all(), 0);
     bit_msg_free(m);
     remove_checkpoint();
 }

@@ -1,7 +1,7 @@
 #include "proto/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,14 +11,15 @@ BIT_LOG_TOPIC("launch");
 
 static char captured[8192];
 static int errno_after; /* of the body that was captured */
+static int writes;      /* that it made */
 
-/* Run `body` with stderr in a pipe; returns what it wrote. */
+/* Run `body` with stderr in a socket that keeps writes apart; returns what it wrote. */
 static const char *capture(void (*body)(void))
 {
     int ends[2], saved = dup(STDERR_FILENO);
     ssize_t got;
 
-    if (saved < 0 || pipe2(ends, O_CLOEXEC) < 0)
+    if (saved < 0 || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0)
         abort();
     dup2(ends[1], STDERR_FILENO);
     close(ends[1]);
@@ -28,8 +29,11 @@ static const char *capture(void (*body)(void))
     dup2(saved, STDERR_FILENO);
     close(saved);
     size_t at = 0;
-    while ((got = read(ends[0], captured + at, sizeof captured - 1 - at)) > 0)
+    writes = 0;
+    while ((got = recv(ends[0], captured + at, sizeof captured - 1 - at, MSG_DONTWAIT)) > 0) {
         at += (size_t)got;
+        writes++;
+    }
     captured[at] = '\0';
     close(ends[0]);
     return captured;
@@ -92,6 +96,7 @@ TEST(levels_above_are_dropped)
     capture(say_all_levels);
     EXPECT_CONTAINS(captured, " error launch: a\n");
     EXPECT_CONTAINS(captured, " warn launch: b\n");
+    EXPECT_EQ(writes, 2);
     EXPECT(strstr(captured, "launch: c") == NULL);
     EXPECT(strstr(captured, "launch: d") == NULL);
     bit_log_init(BIT_LOG_INFO);

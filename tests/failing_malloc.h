@@ -1,0 +1,80 @@
+/*
+ * Memory that runs out on demand, for programs of one file: defines malloc and its kin. Include it once.
+ *     test_allowed = k;    the allocation after the next k fails, and every later one
+ *     test_allowed = -1;   none does
+ * Does nothing under a sanitizer, which has a malloc of its own: TEST_HAVE_FAILING_MALLOC is 0 there.
+ */
+#ifndef BIT_TESTS_FAILING_MALLOC_H
+#define BIT_TESTS_FAILING_MALLOC_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#ifdef __has_feature /* clang */
+#define TEST_HAS_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_HAS_SANITIZER 1
+#else
+#define TEST_HAS_SANITIZER 0
+#endif
+
+#if TEST_HAS_SANITIZER || !defined(__GLIBC__)
+#define TEST_HAVE_FAILING_MALLOC 0
+#else
+#define TEST_HAVE_FAILING_MALLOC 1
+#endif
+
+static long test_allowed = -1; /* allocations left before they fail; -1: as many as you like */
+static long test_live;         /* blocks not freed yet */
+
+#if TEST_HAVE_FAILING_MALLOC
+/* glibc's own names, under which its allocator is reached when these stand before it. */
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *block, size_t size);
+extern void __libc_free(void *block);
+
+static bool test_granted(void)
+{
+    if (test_allowed == 0) {
+        errno = ENOMEM;
+        return false;
+    }
+    test_allowed -= test_allowed > 0;
+    return true;
+}
+
+void *malloc(size_t size)
+{
+    void *block = test_granted() ? __libc_malloc(size) : NULL;
+
+    test_live += block != NULL;
+    return block;
+}
+
+void *calloc(size_t count, size_t size)
+{
+    void *block = test_granted() ? __libc_calloc(count, size) : NULL;
+
+    test_live += block != NULL;
+    return block;
+}
+
+void *realloc(void *old, size_t size)
+{
+    void *block = test_granted() ? __libc_realloc(old, size) : NULL;
+
+    test_live += block != NULL && old == NULL;
+    return block;
+}
+
+void free(void *block)
+{
+    test_live -= block != NULL;
+    __libc_free(block);
+}
+#endif
+
+#endif

@@ -1,0 +1,130 @@
+/* Messages, frames and checkpoints' headers with memory running out at every single allocation: -ENOMEM each time,
+ * nothing lost, and nothing handed out. */
+#include "tests/failing_malloc.h"
+
+#include "proto/checkpoint.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/msg.h"
+#include "tests/test.h"
+
+#define ALLOCATIONS_MAX 10000
+
+/* Runs `work` with one more allocation granted each time, until it works. */
+static void exhaust(int (*work)(void))
+{
+    int err = -ENOMEM;
+    long granted = 0;
+
+    if (!TEST_HAVE_FAILING_MALLOC)
+        SKIP("a sanitizer has its own malloc");
+    for (; err < 0 && granted < ALLOCATIONS_MAX; granted++) {
+        long live = test_live;
+        test_allowed = granted;
+        err = work();
+        test_allowed = -1;
+        if (!EXPECT(err == 0 || err == -ENOMEM))
+            fprintf(stderr, "    with %ld allocations granted: %s\n", granted, bit_fail_text());
+        if (!EXPECT_EQ(test_live, live))
+            fprintf(stderr, "    with %ld allocations granted\n", granted);
+    }
+    EXPECT_EQ(err, 0);
+    EXPECT(granted > 1);
+}
+
+static int read_safetensors(void)
+{
+    static const char json[] = "{\"__metadata__\":{\"format\":\"pt\"},"
+                               "\"a\":{\"dtype\":\"U8\",\"shape\":[2,2],\"data_offsets\":[0,4]},"
+                               "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}";
+    uint8_t buf[8 + sizeof json - 1] = {sizeof json - 1};
+    struct bit_safetensors s;
+
+    memcpy(buf + 8, json, sizeof json - 1);
+    int err = bit_safetensors_parse(buf, sizeof buf, sizeof buf + 8, &s);
+    if (err == 0)
+        bit_safetensors_finish(&s);
+    return err;
+}
+
+static int write_safetensors(void)
+{
+    Bit__ModelSpec model = BIT__MODEL_SPEC__INIT;
+    struct bit_tensor *tensors = NULL;
+    uint8_t *header = NULL;
+    size_t bytes;
+
+    model.layers = 3;
+    model.width = model.mlp_hidden = model.vocab_padded = 8;
+    int count = bit_checkpoint_tensors(&model, &tensors);
+    if (count < 0)
+        return count;
+    int err = bit_safetensors_header(tensors, count, &header, &bytes);
+    free(header);
+    free(tensors);
+    return err;
+}
+
+static int say_and_hear(void)
+{
+    Bit__CancelRequest request = BIT__CANCEL_REQUEST__INIT;
+    char run[] = "r7", id[] = "1";
+    struct bit_frame_reader reader;
+    struct bit_frame frame;
+    ProtobufCMessage *back = NULL;
+    uint8_t *buf = NULL, *room;
+    size_t bytes, room_bytes;
+
+    request.run = run;
+    request.request_id = id;
+    bit_frame_reader_init(&reader, BIT_REQUEST_BODY_MAX);
+    int err = bit_msg_encode(BIT_MSG_CANCEL_REQUEST, 0, &request, &buf, &bytes);
+    if (err == 0)
+        err = bit_frame_reader_reserve(&reader, &room, &room_bytes);
+    if (err == 0) {
+        memcpy(room, buf, bytes);
+        bit_frame_reader_commit(&reader, bytes);
+        EXPECT_EQ(bit_frame_reader_next(&reader, &frame), 1);
+        err = bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, frame.type, frame.body, frame.body_bytes, &back);
+        EXPECT_EQ(back != NULL, err == 0);
+    }
+    bit_msg_free(back);
+    bit_frame_reader_finish(&reader);
+    free(buf);
+    return err;
+}
+
+static int copy_message(void)
+{
+    Bit__DataSpec data = BIT__DATA_SPEC__INIT;
+    char a[] = "a", b[] = "b", *train[] = {a, b};
+
+    data.n_train = 2;
+    data.train = train;
+    void *copy = bit_msg_clone(&data);
+    int err = copy != NULL ? 0 : -ENOMEM;
+    bit_msg_free(copy);
+    return err;
+}
+
+TEST(reading_a_header)
+{
+    exhaust(read_safetensors);
+}
+
+TEST(writing_a_header)
+{
+    exhaust(write_safetensors);
+}
+
+TEST(a_request)
+{
+    exhaust(say_and_hear);
+}
+
+TEST(a_clone)
+{
+    exhaust(copy_message);
+}
+
+TEST_MAIN
