@@ -16,6 +16,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/msg.h"
+#include "proto/strict.h"
 
 #define HEAD_BYTES 16
 
@@ -151,6 +152,7 @@ static int encode(const Bit__Manifest *manifest, uint8_t **out, size_t *bytes)
 {
     size_t body_bytes = protobuf_c_message_get_packed_size(&manifest->base);
     uint8_t *buf;
+    int err;
 
     if (body_bytes > BIT_MANIFEST_BYTES_MAX - HEAD_BYTES)
         return bit_fail(BIT_ELIMIT, "a manifest of %zu bytes", body_bytes);
@@ -158,6 +160,12 @@ static int encode(const Bit__Manifest *manifest, uint8_t **out, size_t *bytes)
     if (buf == NULL)
         return bit_fail(-ENOMEM, "a manifest of %zu bytes", body_bytes);
     protobuf_c_message_pack(&manifest->base, buf + HEAD_BYTES);
+    /* What the reader would refuse is found now, while the run still has what it saves. */
+    err = bit_strict_check(&bit__manifest__descriptor, buf + HEAD_BYTES, body_bytes);
+    if (err < 0) {
+        free(buf);
+        return err;
+    }
     memcpy(buf, magic, sizeof magic);
     put32(buf + 8, (uint32_t)body_bytes);
     put32(buf + 12, bit_crc32c(0, buf + HEAD_BYTES, body_bytes));

@@ -244,6 +244,10 @@ TEST(a_manifest_that_does_not_agree_with_itself_is_not_written)
     m->file[0]->name[0] = 'm';
     m->file[0]->data_offset = m->file[0]->bytes + 1;
     EXPECT_EQ(write_manifest(m), BIT_ECORRUPT);
+    m->file[0]->data_offset = 4096;
+    m->phase->beta1 = NAN;
+    EXPECT_EQ(write_manifest(m), BIT_EMESSAGE);
+    EXPECT_CONTAINS(bit_fail_text(), "bit.PhaseState.beta1");
     make_path(path, sizeof path, BIT_CHECKPOINT_MANIFEST);
     EXPECT_EQ(access(path, F_OK), -1);
     bit_msg_free(m);
