@@ -19,7 +19,7 @@ struct bit_nfc {
 /**
  * Bring text (valid UTF-8) into form C by Unicode 9.0: what Hugging Face's tokenizers do, whose NFC leaves younger
  * characters alone. Text that is in form C already, as nearly all is, is found so in one pass and not copied.
- * Returns 0 if it is, 1 if nfc->text holds the new form (borrowed until the next call), -ENOMEM.
+ * Returns 0 if it is; 1 if it may not be, and nfc->text (borrowed until the next call) is the form; -ENOMEM.
  * Time is linear, whatever the text. Source: Unicode Standard Annex 15, sections 1.3 and 9 (quick check).
  */
 int bit_nfc(struct bit_nfc *nfc, const uint8_t *text, size_t bytes);
