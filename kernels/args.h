@@ -28,6 +28,12 @@ BIT_CHECK_DECLARE(swiglu_backward);
 BIT_CHECK_DECLARE(xent);
 BIT_CHECK_DECLARE(adamw);
 BIT_CHECK_DECLARE(cast);
+BIT_CHECK_DECLARE(matmul);
+BIT_CHECK_DECLARE(quantise);
+BIT_CHECK_DECLARE(ternarise);
+BIT_CHECK_DECLARE(bitlinear);
+BIT_CHECK_DECLARE(bitlinear_backward_data);
+BIT_CHECK_DECLARE(bitlinear_backward_weight);
 
 /* Rows may be none, columns may not. */
 static inline int bit_check_shape(const char *name, int64_t rows, int64_t cols)

@@ -61,11 +61,6 @@ struct bit_bitlinear_backward_weight_args {
     const float *x_scale;
     float *dw;
 };
-/** 0, or -EINVAL with a note: what every variant asks first. */
-int bit_segments_check(const struct bit_segments *segments, int64_t n);
-int bit_bitlinear_check(const struct bit_bitlinear_args *args);
-int bit_bitlinear_backward_data_check(const struct bit_bitlinear_backward_data_args *args);
-int bit_bitlinear_backward_weight_check(const struct bit_bitlinear_backward_weight_args *args);
 /** Scratch bytes that any of the three may need, whatever the sizes. */
 size_t bit_bitlinear_workspace(int threads);
 #endif

@@ -3,11 +3,10 @@
 
 #include <math.h>
 
-#include "kernels/element.h"
+#include "kernels/args.h"
 #include "kernels/gemm.h"
-#include "proto/err.h"
 
-int bit_segments_check(const struct bit_segments *s, int64_t n)
+static int check_segments(const struct bit_segments *s, int64_t n)
 {
     int64_t rows = 0;
 
@@ -35,7 +34,7 @@ int bit_bitlinear_check(const struct bit_bitlinear_args *args)
         return err;
     if (args->y_dtype == BIT_I8 || (args->accumulate && args->y_dtype != BIT_F32))
         return bit_fail(-EINVAL, "bitlinear writes f32 or bf16, and accumulates in f32");
-    return bit_segments_check(&args->segments, args->n);
+    return check_segments(&args->segments, args->n);
 }
 
 int bit_bitlinear_backward_data_check(const struct bit_bitlinear_backward_data_args *args)
@@ -46,7 +45,7 @@ int bit_bitlinear_backward_data_check(const struct bit_bitlinear_backward_data_a
         return err;
     if (args->dy_dtype == BIT_I8 || args->dn_dtype == BIT_I8)
         return bit_fail(-EINVAL, "gradients are f32 or bf16");
-    return bit_segments_check(&args->segments, args->n);
+    return check_segments(&args->segments, args->n);
 }
 
 int bit_bitlinear_backward_weight_check(const struct bit_bitlinear_backward_weight_args *args)

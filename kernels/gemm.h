@@ -1,11 +1,43 @@
-/* Scratch memory of the packed matrix products that matmul and bitlinear are made of. */
+/*
+ * The packed matrix product that matmul and bitlinear are made of: C = A B^T with A (M, K) and B (N, K) read through
+ * strides, so that every orientation is the same product.
+ *
+ * A block of B (K_c, N_c) is packed once by all threads and shared; each thread takes blocks of A's rows, read in place
+ * where they lie right and packed where they must be turned, converted or scaled; a tile of C is summed in registers.
+ * Every element of C is summed by one thread in an order that depends on the shape alone: the same bits for any number
+ * of threads. On AVX-512 products are vdpbf16ps and vpdpbusd, elsewhere everything is converted to f32 as it is packed
+ * (sums of int8 by ternary codes stay below 2^24, so they are exact there too).
+ */
 #ifndef BIT_KERNELS_GEMM_H
 #define BIT_KERNELS_GEMM_H
-#include "kernels/exec.h"
+#include "kernels/bitlinear.h"
+#include "kernels/op.h"
 
-#define BIT_GEMM_BLOCK_BYTES (1 << 20) /* a block of B, shared by the threads */
+#define BIT_GEMM_BLOCK_BYTES (1 << 20) /* the block of B, shared by the threads */
 #define BIT_GEMM_SUMS_BYTES  (2 << 20) /* partial sums, where C cannot hold them */
-#define BIT_GEMM_SLAB_BYTES  (1 << 18) /* a block of A, for each thread */
+#define BIT_GEMM_SLAB_BYTES  (1 << 18) /* packed rows of A, for each thread */
+
+struct bit_gemm_operand {
+    const void *data;
+    enum bit_dtype dtype;
+    int64_t row, step; /* elements from one row to the next, and from one k to the next; one of them is 1 */
+};
+
+struct bit_gemm_args {
+    int64_t m, n, k;
+    enum bit_dtype math; /* BIT_I8: A int8, B ternary codes. BIT_BF16, BIT_F32: both are converted to it */
+    struct bit_gemm_operand a, b;
+    const float *a_divisor;                /* (K): A's element k is divided by it; NULL for 1 */
+    const struct bit_segments *k_segments; /* sums over a segment of K are divided by its scale; NULL for 1 */
+    const float *row_scale;                /* (M): C's row is divided by it and by n_segments' scale (bitlinear.h has */
+    const struct bit_segments *n_segments; /* the order of operations); both or neither NULL */
+    void *c;                               /* (M, N) dense */
+    enum bit_dtype c_dtype;
+    int accumulate; /* f32 only */
+};
+
+/** Errors: -ENOMEM if exec's workspace is below bit_gemm_workspace. Shapes are the caller's to check. */
+int bit_gemm_cpu(const struct bit_exec *exec, const struct bit_gemm_args *args);
 
 static inline size_t bit_gemm_workspace(int threads)
 {

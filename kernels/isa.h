@@ -19,6 +19,7 @@
     X(cast)                                                                                                            \
     X(embed)                                                                                                           \
     X(embed_backward)                                                                                                  \
+    X(gemm)                                                                                                            \
     X(norm)                                                                                                            \
     X(norm_backward)                                                                                                   \
     X(rope)                                                                                                            \

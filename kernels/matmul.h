@@ -29,6 +29,4 @@ struct bit_matmul_args {
 };
 /** Scratch bytes, whatever the sizes. */
 size_t bit_matmul_workspace(int threads);
-/** 0, or -EINVAL with a note: what every variant asks first. */
-int bit_matmul_check(const struct bit_matmul_args *args);
 #endif

@@ -1,9 +1,8 @@
 /* Matrix products by plain loops, summed in double. */
 #include "kernels/matmul.h"
 
-#include "kernels/element.h"
+#include "kernels/args.h"
 #include "kernels/gemm.h"
-#include "proto/err.h"
 
 int bit_matmul_check(const struct bit_matmul_args *args)
 {

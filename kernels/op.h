@@ -30,14 +30,14 @@
     X(attention_backward, 1)                                                                                           \
     X(swiglu, 1)                                                                                                       \
     X(swiglu_backward, 1)                                                                                              \
-    X(matmul, 0)                                                                                                       \
+    X(matmul, 1)                                                                                                       \
     X(quantise, 0)                                                                                                     \
     X(ternarise, 0)                                                                                                    \
     X(absmean, 0)                                                                                                      \
     X(histogram, 0)                                                                                                    \
-    X(bitlinear, 0)                                                                                                    \
-    X(bitlinear_backward_data, 0)                                                                                      \
-    X(bitlinear_backward_weight, 0)                                                                                    \
+    X(bitlinear, 1)                                                                                                    \
+    X(bitlinear_backward_data, 1)                                                                                      \
+    X(bitlinear_backward_weight, 1)                                                                                    \
     X(xent, 1)                                                                                                         \
     X(sumsq, 1)                                                                                                        \
     X(adamw, 1)                                                                                                        \

@@ -32,6 +32,4 @@ struct bit_quantise_args {
     enum bit_dtype q_dtype;
     float *scale, *mean, *rstd;
 };
-/** 0, or -EINVAL with a note: what every variant asks first. */
-int bit_quantise_check(const struct bit_quantise_args *args);
 #endif

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "kernels/element.h"
-#include "proto/err.h"
+#include "kernels/args.h"
 
 int bit_quantise_check(const struct bit_quantise_args *args)
 {

@@ -56,8 +56,6 @@ struct bit_ternarise_args {
     enum bit_dtype out_dtype;
     uint64_t *zeros, *flips; /* each may be NULL */
 };
-/** 0, or -EINVAL with a note: what every variant asks first. */
-int bit_ternarise_check(const struct bit_ternarise_args *args);
 
 /** Four codes a byte, the first in the low bits, code + 1; count need not divide by 4 (the rest is code 0). bytes =
  * (count + 3) / 4. */

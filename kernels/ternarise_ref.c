@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/element.h"
-#include "proto/err.h"
+#include "kernels/args.h"
 
 int bit_absmean_ref(const struct bit_exec *exec, const struct bit_absmean_args *args)
 {

@@ -1,0 +1,35 @@
+/* Matrix products: bf16 by our own packed kernels, f32 by oneDNN where the build has it. */
+#include "kernels/matmul.h"
+
+#include <string.h>
+
+#include "config.h"
+#include "kernels/args.h"
+#include "kernels/gemm.h"
+
+static int packed(const struct bit_exec *exec, const struct bit_matmul_args *args)
+{
+    const int a_turned = args->form == BIT_MATMUL_TN, b_turned = args->form == BIT_MATMUL_NT;
+    const struct bit_gemm_args gemm = {
+        .m = args->m,
+        .n = args->n,
+        .k = args->k,
+        .math = args->ab_dtype,
+        .a = {args->a, args->ab_dtype, a_turned ? 1 : args->k, a_turned ? args->m : 1},
+        .b = {args->b, args->ab_dtype, b_turned ? args->k : 1, b_turned ? 1 : args->n},
+        .c = args->c,
+        .c_dtype = args->c_dtype,
+        .accumulate = args->accumulate,
+    };
+
+    return bit_gemm_cpu(exec, &gemm);
+}
+
+int bit_matmul_cpu(const struct bit_exec *exec, const struct bit_matmul_args *args)
+{
+    int err = bit_matmul_check(args);
+
+    if (err < 0)
+        return err;
+    return packed(exec, args);
+}
