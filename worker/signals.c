@@ -1,29 +1,57 @@
 #include "worker/signals.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
 
 BIT_LOG_TOPIC("signals");
 
-static sigset_t handled;
+/* Descriptors that become readable when it is time to go. */
+static struct {
+    int signals;
+    int launcher; /* -1 on a kernel without pidfds: then the launcher's end is known by its signal alone */
+} watched;
 
-static void *wait_for_signal(void *arg)
+static void *wait_for_the_end(void *arg)
 {
-    int number = SIGTERM;
+    struct pollfd fds[] = {{.fd = watched.signals, .events = POLLIN}, {.fd = watched.launcher, .events = POLLIN}};
+    struct signalfd_siginfo info = {.ssi_signo = SIGTERM};
 
-    sigwait(&handled, &number);
-    bit_warn("ended", "signal=%d name=%s", number, sigabbrev_np(number));
-    _exit(128 + number);
+    while (poll(fds, BIT_COUNT(fds), -1) < 0 && errno == EINTR)
+        ;
+    if (fds[0].revents != 0 && read(watched.signals, &info, sizeof info) == sizeof info)
+        bit_warn("ended", "signal=%u from=%u", info.ssi_signo, info.ssi_pid);
+    else
+        bit_warn("ended", "why=\"the launcher is gone\"");
+    _exit(128 + (int)info.ssi_signo);
+}
+
+static int open_descriptors(const sigset_t *handled)
+{
+    const pid_t launcher = getppid();
+
+    watched.signals = signalfd(-1, handled, SFD_CLOEXEC);
+    if (watched.signals < 0)
+        return bit_fail(-errno, "signalfd");
+    watched.launcher = pidfd_open(launcher, 0);
+    if (getppid() != launcher)
+        return bit_fail(-ESRCH, "the launcher, process %d, is gone", (int)launcher);
+    return 0;
 }
 
 int bit_signals_init(void)
 {
     pthread_t thread;
+    sigset_t handled;
     int err;
 
     sigemptyset(&handled);
@@ -31,11 +59,14 @@ int bit_signals_init(void)
     sigaddset(&handled, SIGINT);
     sigaddset(&handled, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
-    err = pthread_sigmask(SIG_BLOCK, &handled, NULL);
+    err = -pthread_sigmask(SIG_BLOCK, &handled, NULL);
     if (err == 0)
-        err = pthread_create(&thread, NULL, wait_for_signal, NULL);
-    if (err != 0)
-        return bit_fail(-err, "the thread for signals");
+        err = open_descriptors(&handled);
+    if (err < 0)
+        return err;
+    err = -pthread_create(&thread, NULL, wait_for_the_end, NULL);
+    if (err < 0)
+        return bit_fail(err, "the thread for signals");
     pthread_detach(thread);
     return 0;
 }

@@ -185,6 +185,18 @@ static bool read_frame(struct peer *p, struct bit_frame *frame)
     return err > 0;
 }
 
+void peer_kill(struct peer *p)
+{
+    struct bit_frame frame;
+
+    if (p->pid > 0)
+        kill(p->pid, SIGKILL);
+    peer_wait(p);
+    while (read_frame(p, &frame))
+        ;
+    EXPECT(p->fd < 0 || readable(p->fd, now_ms())); /* at its end, not out of patience */
+}
+
 static const char *explain(const ProtobufCMessage *msg, uint16_t type)
 {
     static char text[600];

@@ -45,6 +45,9 @@ void peer_drop(struct peer *p);
 /* The exit code of what was started, 128 + the signal that ended it, or -1 after 30 s. */
 int peer_wait(struct peer *p);
 
+/* SIGKILL for what was started, and wait until rank 0's end of the link is closed: nobody outlives the launcher. */
+void peer_kill(struct peer *p);
+
 void peer_send(struct peer *p, uint16_t type, const void *msg);
 void peer_send_epoch(struct peer *p, uint64_t epoch, uint16_t type, const void *msg);
 void peer_write(struct peer *p, const void *bytes, size_t count);

@@ -423,6 +423,16 @@ TEST(sigterm_ends_it_at_once)
     peer_close(&p);
 }
 
+TEST(no_rank_outlives_its_launcher)
+{
+    struct peer p = {0};
+    struct history h = {0};
+
+    if (peer_open(&p) && peer_begin(&p, 2, NULL) != NULL && do_step(&p, 1, &h))
+        peer_kill(&p); /* mpirun, which can tell its ranks nothing then */
+    peer_close(&p);
+}
+
 TEST(heartbeats_come_between_orders)
 {
     struct peer p = {0};

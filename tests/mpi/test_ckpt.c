@@ -1,0 +1,308 @@
+/* Checkpoints of the worker: the same bits afterwards, on any number of ranks, and nothing half. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/checkpoint.h"
+#include "proto/err.h"
+#include "tests/mpi/peer.h"
+#include "tests/test.h"
+
+#define SIXTEEN BIT__PRECISION__SIXTEEN_BIT
+#define TERNARY BIT__PRECISION__TERNARY
+#define STEPS   6
+#define SWITCH  2
+
+struct history {
+    double loss[STEPS + 1], norm[STEPS + 1];
+    uint64_t digest[STEPS + 1];
+};
+
+static bool do_step(struct peer *p, uint64_t step, struct history *h)
+{
+    const Bit__StepReport *report;
+
+    peer_step(p, step, step > SWITCH ? TERNARY : SIXTEEN, 1);
+    report = peer_next(p, BIT_MSG_STEP_REPORT);
+    if (report == NULL)
+        return false;
+    h->loss[step] = report->loss;
+    h->norm[step] = report->grad_norm;
+    h->digest[step] = report->weights_digest;
+    return EXPECT_EQ(report->step, step);
+}
+
+static bool do_switch(struct peer *p)
+{
+    peer_switch(p, SWITCH, BIT__OPTIMIZER_AT_SWITCH__KEEP);
+    return peer_next(p, BIT_MSG_PHASE_SWITCHED) != NULL;
+}
+
+static void path_of(const struct peer *p, const char *rest, char out[256])
+{
+    snprintf(out, 256, "%s/%s", p->checkpoints, rest);
+}
+
+static bool do_checkpoint(struct peer *p, uint64_t step, uint64_t digest)
+{
+    const Bit__CheckpointReport *report;
+    char name[32];
+
+    bit_checkpoint_name(step, name);
+    peer_checkpoint(p, step, name);
+    report = peer_next(p, BIT_MSG_CHECKPOINT_REPORT);
+    return report != NULL && EXPECT_EQ(report->error, 0) && EXPECT_EQ(report->after_step, step) &&
+           EXPECT_STREQ(report->name, name) && EXPECT_EQ(report->weights_digest, digest) && EXPECT(report->bytes > 0);
+}
+
+static void stop(struct peer *p)
+{
+    peer_stop(p);
+    EXPECT(peer_next(p, BIT_MSG_WORKER_DONE) != NULL);
+    EXPECT_EQ(peer_wait(p), 0);
+}
+
+static void expect_verified(const struct peer *p, const char *name)
+{
+    Bit__Manifest *manifest = NULL;
+    char path[256];
+
+    path_of(p, name, path);
+    if (EXPECT_EQ(bit_manifest_read(path, &manifest), 0)) {
+        EXPECT_EQ(bit_checkpoint_verify(path, manifest, NULL, NULL), 0);
+        EXPECT_EQ(manifest->epoch, p->epoch);
+        EXPECT_STREQ(manifest->run, "r7");
+    }
+    bit_msg_free(manifest);
+}
+
+static int count_entries(const char *dir)
+{
+    DIR *d = opendir(dir);
+    int count = -2; /* . and .. */
+
+    while (d != NULL && readdir(d) != NULL)
+        count++;
+    if (d != NULL)
+        closedir(d);
+    return count;
+}
+
+/* A run of six steps with checkpoints behind the first, the switch's, and the fourth; then the worker is killed. */
+static bool make_run(struct peer *p, int ranks, struct history *h)
+{
+    bool fine = peer_open(p) && peer_begin(p, ranks, NULL) != NULL;
+
+    for (uint64_t step = 1; step <= STEPS && fine; step++) {
+        fine = do_step(p, step, h);
+        if (fine && (step == 1 || step == SWITCH || step == 4))
+            fine = do_checkpoint(p, step, h->digest[step]);
+        if (fine && step == SWITCH)
+            fine = do_switch(p);
+    }
+    peer_kill(p);
+    return fine;
+}
+
+/* Restore behind `from` on `ranks` ranks and go on to the end. */
+static bool resume(struct peer *p, uint64_t from, int ranks, const struct history *h, struct history *again)
+{
+    const Bit__WorkerReady *ready;
+    char name[32], path[256];
+    bool fine = true;
+
+    bit_checkpoint_name(from, name);
+    path_of(p, name, path);
+    p->epoch++; /* a new launch */
+    ready = peer_begin(p, ranks, path);
+    if (ready == NULL || !EXPECT_EQ(ready->step, from) || !EXPECT_EQ(ready->weights_digest, h->digest[from]) ||
+        !EXPECT_EQ(ready->phase->optimizer_step, from) ||
+        !EXPECT_EQ(ready->phase->precision, from > SWITCH ? TERNARY : SIXTEEN))
+        return false;
+    for (uint64_t step = from + 1; step <= STEPS && fine; step++)
+        fine = (step != SWITCH + 1 || do_switch(p)) && do_step(p, step, again);
+    if (fine)
+        stop(p);
+    return fine;
+}
+
+TEST(resumed_is_as_if_never_stopped)
+{
+    static const uint64_t from[] = {1, SWITCH, 4};
+
+    for (int ranks = 1; ranks <= 2; ranks++) {
+        struct peer p = {0};
+        struct history h = {0}, again = {0};
+        bool fine = make_run(&p, ranks, &h);
+        for (int i = 0; i < 3 && fine; i++) {
+            fine = resume(&p, from[i], ranks, &h, &again);
+            for (uint64_t step = from[i] + 1; step <= STEPS && fine; step++) {
+                EXPECT_EQ(again.loss[step], h.loss[step]);
+                EXPECT_EQ(again.norm[step], h.norm[step]);
+                EXPECT_EQ(again.digest[step], h.digest[step]);
+            }
+        }
+        peer_close(&p);
+    }
+}
+
+TEST(saved_by_two_loaded_by_four_and_by_one)
+{
+    struct peer p = {0};
+    struct history h = {0}, again = {0};
+
+    if (make_run(&p, 2, &h)) {
+        expect_verified(&p, "step-00000004");
+        EXPECT_EQ(count_entries(p.checkpoints), 3);
+        if (resume(&p, 4, 4, &h, &again)) /* compares the digest of what was loaded */
+            EXPECT_NEAR(again.loss[5], h.loss[5], 1e-3 * h.loss[5]);
+        if (resume(&p, SWITCH, 1, &h, &again))
+            EXPECT_NEAR(again.loss[3], h.loss[3], 1e-3 * h.loss[3]);
+    }
+    peer_close(&p);
+}
+
+static void flip_bit(const char *path, off_t offset)
+{
+    unsigned char byte;
+    int fd = open(path, O_RDWR);
+
+    if (EXPECT(fd >= 0) && EXPECT_EQ(pread(fd, &byte, 1, offset), 1)) {
+        byte ^= 0x10;
+        EXPECT_EQ(pwrite(fd, &byte, 1, offset), 1);
+    }
+    close(fd);
+}
+
+static void expect_refused(struct peer *p, int ranks, int err, const char *part)
+{
+    const Bit__WorkerFailed *failed;
+    char path[256];
+
+    path_of(p, "step-00000001", path);
+    if (!peer_start(p, ranks) || peer_accept(p) == NULL)
+        return;
+    peer_welcome(p, 0, path);
+    failed = peer_next(p, BIT_MSG_WORKER_FAILED);
+    if (failed != NULL) {
+        EXPECT_EQ(failed->error, err);
+        EXPECT_CONTAINS(failed->text, part);
+    }
+    EXPECT_EQ(peer_wait(p), bit_exit_code(err));
+}
+
+TEST(one_flipped_bit_is_named_and_never_used)
+{
+    struct peer p = {0};
+    struct history h = {0};
+    char path[256];
+
+    if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
+        stop(&p);
+        path_of(&p, "step-00000001/exp_avg.safetensors", path);
+        flip_bit(path, 4096 + 65536 + 5); /* of the second chunk, behind a header of one page */
+        expect_refused(&p, 1, BIT_ECORRUPT, "exp_avg.safetensors' at offset 69632: chunk 1");
+        flip_bit(path, 4096 + 65536 + 5);
+        flip_bit(path, 100);
+        expect_refused(&p, 2, BIT_ECORRUPT, "exp_avg.safetensors");
+        flip_bit(path, 100);
+        EXPECT_EQ(truncate(path, 5000), 0);
+        expect_refused(&p, 1, BIT_ECORRUPT, "exp_avg.safetensors' ends at offset 5000");
+        path_of(&p, "step-00000001/MANIFEST", path);
+        flip_bit(path, 40);
+        expect_refused(&p, 1, BIT_ECORRUPT, "MANIFEST");
+    }
+    peer_close(&p);
+}
+
+TEST(another_models_checkpoint_is_refused)
+{
+    struct peer p = {0};
+    struct history h = {0};
+
+    if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
+        stop(&p);
+        p.set[0] = "model.layers=3";
+        expect_refused(&p, 1, BIT_ESPEC, "another model");
+    }
+    peer_close(&p);
+}
+
+TEST(a_checkpoint_that_fails_is_not_the_runs_end)
+{
+    struct peer p = {0};
+    struct history h = {0};
+    const Bit__CheckpointReport *report;
+    int blocker;
+
+    if (peer_open(&p) && peer_begin(&p, 2, NULL) != NULL && do_step(&p, 1, &h)) {
+        blocker = open(p.checkpoints, O_CREAT | O_WRONLY, 0600); /* a file where the folder must be */
+        close(blocker);
+        peer_checkpoint(&p, 1, "step-00000001");
+        report = peer_next(&p, BIT_MSG_CHECKPOINT_REPORT);
+        if (report != NULL) {
+            EXPECT_EQ(report->error, -ENOTDIR);
+            EXPECT_CONTAINS(report->text, p.checkpoints);
+        }
+        EXPECT_EQ(unlink(p.checkpoints), 0);
+        /* What a killed attempt of this launch left is in nobody's way. */
+        EXPECT_EQ(mkdir(p.checkpoints, 0700), 0);
+        char left[256];
+        path_of(&p, "step-00000001.partial-7", left);
+        EXPECT_EQ(mkdir(left, 0700), 0);
+        if (do_checkpoint(&p, 1, h.digest[1]) && do_step(&p, 2, &h)) {
+            expect_verified(&p, "step-00000001");
+            EXPECT_EQ(count_entries(p.checkpoints), 1);
+            stop(&p);
+        }
+    }
+    peer_close(&p);
+}
+
+TEST(the_same_step_again_replaces_what_an_earlier_launch_wrote)
+{
+    struct peer p = {0};
+    struct history h = {0};
+
+    for (int launch = 0; launch < 2; launch++) {
+        if (launch == 0 ? !peer_open(&p) : false)
+            return;
+        p.epoch += (uint64_t)launch;
+        if (peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
+            expect_verified(&p, "step-00000001");
+            EXPECT_EQ(count_entries(p.checkpoints), 1);
+            stop(&p);
+        }
+    }
+    peer_close(&p);
+}
+
+TEST(a_model_may_begin_from_a_checkpoint_or_a_safetensors_file)
+{
+    struct peer p = {0};
+    struct history h = {0};
+    const Bit__WorkerReady *ready;
+    char folder[300], file[400];
+
+    if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
+        stop(&p);
+        snprintf(folder, sizeof folder, "model.init_from=%s/step-00000001", p.checkpoints);
+        snprintf(file, sizeof file, "%s/model.safetensors", folder);
+        for (int i = 0; i < 2; i++) {
+            p.set[0] = i == 0 ? folder : file;
+            ready = peer_begin(&p, 2, NULL);
+            if (ready == NULL)
+                break;
+            EXPECT_EQ(ready->step, 0);
+            EXPECT_EQ(ready->phase->optimizer_step, 0);
+            EXPECT_EQ(ready->weights_digest, h.digest[1]);
+            stop(&p);
+        }
+    }
+    peer_close(&p);
+}
+
+TEST_MAIN
