@@ -16,6 +16,7 @@
 #include "daemon/board.h"
 #include "daemon/fileio.h"
 #include "daemon/job.h"
+#include "daemon/notify.h"
 #include "daemon/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -175,6 +176,7 @@ static void on_stop_signal(uv_signal_t *handle, int signal)
         return;
     }
     d->stopping = true;
+    bit_notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu\n", (unsigned long long)d->config.shutdown_ms * 1000);
     uv_timer_start(&d->shutdown_timer, on_shutdown_late, d->config.shutdown_ms, 0);
     for (size_t i = 0; i < d->runner_count; i++)
         if (d->runner[i]->job != NULL)
@@ -353,6 +355,7 @@ int bit_daemon_init(struct bit_daemon *d)
     bit_info("listening", "socket=%s state=%s slots=%u pid=%d", d->config.socket, d->config.state, d->config.slots,
              getpid());
     resume_runs(d);
+    bit_notify("READY=1\nSTATUS=%zu runs\n", d->runner_count);
     return 0;
 }
 

@@ -43,7 +43,8 @@ static void free_strings(struct strings *s)
 
 static bool is_own_variable(const char *pair)
 {
-    return strncmp(pair, "BITD_", 5) == 0 || strncmp(pair, "OMP_NUM_THREADS=", 16) == 0;
+    return strncmp(pair, "BITD_", 5) == 0 || strncmp(pair, "OMP_NUM_THREADS=", 16) == 0 ||
+           strncmp(pair, "NOTIFY_SOCKET=", 14) == 0; /* the service manager is ours to talk to */
 }
 
 __attribute__((format(printf, 2, 3))) static bool add(struct strings *s, const char *fmt, ...)

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <config.h> /* the build's: with quotes it would be ours */
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "proto/err.h"
 #include "proto/log.h"
+#include <config.h> /* the build's: with quotes it would be ours */
 
 BIT_LOG_TOPIC("main");
 

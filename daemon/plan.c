@@ -53,8 +53,7 @@ static void explain(const struct planning *p, struct bit_plan *plan)
     while (bytes > 0 && (err->data[bytes - 1] == '\n' || err->data[bytes - 1] == '\0'))
         bytes--;
     if (p->spawn_err < 0)
-        snprintf(plan->text, sizeof plan->text, "%.900s: %s", p->daemon->config.worker,
-                 uv_strerror(p->spawn_err));
+        snprintf(plan->text, sizeof plan->text, "%.900s: %s", p->daemon->config.worker, uv_strerror(p->spawn_err));
     else if (p->late)
         snprintf(plan->text, sizeof plan->text, "bitworker --plan took too long");
     else if (p->signal != 0)

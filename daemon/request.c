@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <config.h> /* the build's: with quotes it would be ours */
 #include "daemon/daemon.h"
 #include "daemon/runner.h"
 #include "daemon/status.h"
@@ -16,6 +15,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/msg.h"
+#include <config.h> /* the build's: with quotes it would be ours */
 
 #define LIST_MAX 4096 /* runs in one answer: the newest */
 

@@ -1,0 +1,32 @@
+/*
+ * Stands in for mpirun where a test needs no MPI: starts the program named last, once, and ends with what it ended
+ * with. A process of its own, as mpirun is, so that it and its worker can be killed one without the other.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static pid_t child;
+
+static void pass_on(int signal)
+{
+    kill(child, signal);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return 2;
+    child = fork();
+    if (child == 0) {
+        execl(argv[argc - 1], argv[argc - 1], (char *)NULL);
+        perror(argv[argc - 1]);
+        _exit(127);
+    }
+    signal(SIGTERM, pass_on);
+    int status;
+    while (waitpid(child, &status, 0) < 0)
+        ;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}

@@ -1,0 +1,563 @@
+/*
+ * A worker without a model: speaks the link protocol as bitworker does, and "trains" one 64-bit number on the tokens
+ * and settings of each step. So every batch, phase, strength and learning rate that the daemon ever gets wrong shows in
+ * its loss, in its checkpoints (real ones: manifest, checksums, rename) and in its last digest.
+ *
+ * What it does wrong on demand, from the environment:
+ *     FAKE_STEP_US    a step takes so long
+ *     FAKE_DIE_AT     kill itself behind this step      FAKE_HANG_AT   stop answering behind this step
+ *     FAKE_FAIL_AT    WorkerFailed at this step, with the code FAKE_ERROR
+ *     FAKE_ONCE       a file: misbehave only if it can be made, so once
+ *     FAKE_DRIFT      after a restore, losses differ
+ *     FAKE_NO_DISK    so many checkpoints fail
+ *     FAKE_MEMORY     bytes that --plan says a rank takes
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/checkpoint.h"
+#include "proto/crc32c.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/manifest.h"
+#include "proto/msg.h"
+
+#define KEPT_MAX 100000
+
+struct kept {
+    uint64_t step;
+    bool is_step;
+    uint8_t *frame;
+    size_t bytes;
+};
+
+static struct {
+    int fd;
+    struct bit_frame_reader reader;
+    uint64_t epoch, step, weights, optimizer_step;
+    Bit__PhaseState phase;
+    uint32_t ranks;
+    bool training, drifted;
+    char folder[BIT_PATH_MAX - 128];
+    Bit__RunSpec *spec;
+    struct kept kept[KEPT_MAX];
+    size_t kept_count;
+    long disk_failures;
+} w;
+
+static void die(const char *what)
+{
+    fprintf(stderr, "fake_worker: %s: %s\n", what, bit_fail_text());
+    exit(1);
+}
+
+static uint64_t number(const char *name)
+{
+    const char *text = getenv(name);
+    return text == NULL ? 0 : strtoull(text, NULL, 10);
+}
+
+/* Whether to misbehave behind this step, now. */
+static bool is_due(const char *name, uint64_t step)
+{
+    const char *once = getenv("FAKE_ONCE");
+    if (getenv(name) == NULL || number(name) != step)
+        return false;
+    int fd = once == NULL ? 0 : open(once, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd > 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    a ^= b + 0x9e3779b97f4a7c15u + (a << 6) + (a >> 2);
+    a *= 0xff51afd7ed558ccdu;
+    return a ^ a >> 33;
+}
+
+static uint64_t bits(double v)
+{
+    uint64_t u;
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+/* ---------------------------------------------------------------- sending */
+
+static int send_bytes(const uint8_t *data, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t n = send(w.fd, data, bytes, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -1;
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+static int send_message(uint16_t type, const void *msg)
+{
+    uint8_t *frame;
+    size_t bytes;
+    if (bit_msg_encode(type, w.epoch, msg, &frame, &bytes) < 0)
+        die("encoding");
+    int err = send_bytes(frame, bytes);
+    free(frame);
+    return err;
+}
+
+/* Sent, and kept for a daemon that may not have written it down. */
+static int report(uint16_t type, uint64_t step, const void *msg)
+{
+    BIT_ASSERT(w.kept_count < KEPT_MAX);
+    struct kept *k = &w.kept[w.kept_count++];
+    k->step = step;
+    k->is_step = type == BIT_MSG_STEP_REPORT;
+    if (bit_msg_encode(type, w.epoch, msg, &k->frame, &k->bytes) < 0)
+        die("encoding");
+    return send_bytes(k->frame, k->bytes);
+}
+
+static int send_ready(void)
+{
+    Bit__MemoryPlan memory = BIT__MEMORY_PLAN__INIT;
+    Bit__WorkerReady m = BIT__WORKER_READY__INIT;
+    m.step = w.step;
+    m.phase = &w.phase;
+    m.parameters = 1;
+    m.micro_instances = 1;
+    m.memory = &memory;
+    m.backend = (char *)(uintptr_t) "fake";
+    m.weights_digest = w.weights;
+    return send_message(BIT_MSG_WORKER_READY, &m);
+}
+
+static int send_kept(uint64_t last_step)
+{
+    for (size_t i = 0; i < w.kept_count; i++) {
+        const struct kept *k = &w.kept[i];
+        bool wanted = k->is_step ? k->step > last_step : k->step >= last_step;
+        if (wanted && send_bytes(k->frame, k->bytes) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- checkpoints */
+
+static void write_file(const char *dir, int which, Bit__ManifestFile *out, uint32_t *crc)
+{
+    char path[2 * BIT_PATH_MAX];
+    const uint64_t data[8] = {w.weights,
+                              w.step,
+                              w.optimizer_step,
+                              bits(w.phase.beta1),
+                              bits(w.phase.beta2),
+                              (uint64_t)w.phase.precision,
+                              w.phase.switched_after,
+                              (uint64_t)which};
+    snprintf(path, sizeof path, "%s/%s", dir, bit_checkpoint_file_name(which));
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, data, sizeof data) != sizeof data || fsync(fd) < 0)
+        die(path);
+    close(fd);
+    bit__manifest_file__init(out);
+    out->name = (char *)(uintptr_t)bit_checkpoint_file_name(which);
+    out->bytes = sizeof data;
+    *crc = bit_crc32c(0, data, sizeof data);
+    out->n_chunk_crc = 1;
+    out->chunk_crc = crc;
+}
+
+static void write_manifest(const char *dir)
+{
+    Bit__ManifestFile file[BIT_CHECKPOINT_FILES], *files[BIT_CHECKPOINT_FILES];
+    uint32_t crc[BIT_CHECKPOINT_FILES];
+    Bit__Manifest m = BIT__MANIFEST__INIT;
+    for (int i = 0; i < BIT_CHECKPOINT_FILES; i++) {
+        write_file(dir, i, &file[i], &crc[i]);
+        files[i] = &file[i];
+    }
+    m.version = BIT_MANIFEST_VERSION;
+    m.run = getenv("BITD_RUN");
+    m.epoch = w.epoch;
+    m.step = w.step;
+    m.phase = &w.phase;
+    m.ranks = w.ranks;
+    m.spec = w.spec;
+    m.weights_digest = w.weights;
+    m.time_ns = 1;
+    m.n_file = BIT_CHECKPOINT_FILES;
+    m.file = files;
+    m.writer = (char *)(uintptr_t) "fake_worker";
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || bit_manifest_write(fd, &m) < 0)
+        die("manifest");
+    close(fd);
+}
+
+static void remove_checkpoint(const char *dir)
+{
+    static const char *const names[] = {"MANIFEST", "model.safetensors", "exp_avg.safetensors",
+                                        "exp_avg_sq.safetensors"};
+    char path[BIT_PATH_MAX + 64];
+    for (size_t i = 0; i < BIT_COUNT(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+    rmdir(dir);
+}
+
+static int do_checkpoint(const Bit__CheckpointOrder *order)
+{
+    char path[BIT_PATH_MAX + 64], partial[BIT_PATH_MAX + 128];
+    Bit__CheckpointReport m = BIT__CHECKPOINT_REPORT__INIT;
+    m.after_step = order->after_step;
+    m.name = order->name;
+    if (w.disk_failures > 0) {
+        w.disk_failures--;
+        m.error = -ENOSPC;
+        m.text = (char *)(uintptr_t) "no room for it";
+        return report(BIT_MSG_CHECKPOINT_REPORT, order->after_step, &m);
+    }
+    snprintf(path, sizeof path, "%s/%s", w.folder, order->name);
+    snprintf(partial, sizeof partial, "%s.partial-%" PRIu64, path, w.epoch);
+    mkdir(partial, 0700);
+    write_manifest(partial);
+    remove_checkpoint(path);
+    if (rename(partial, path) < 0)
+        die(path);
+    m.has_bytes = m.has_weights_digest = m.has_ms = true;
+    m.bytes = 3 * 64;
+    m.weights_digest = w.weights;
+    m.ms = 1;
+    return report(BIT_MSG_CHECKPOINT_REPORT, order->after_step, &m);
+}
+
+static void restore(const char *dir)
+{
+    char path[2 * BIT_PATH_MAX];
+    uint64_t data[8];
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, data, sizeof data) != sizeof data)
+        die(path);
+    close(fd);
+    w.weights = data[0];
+    w.step = data[1];
+    w.optimizer_step = data[2];
+    memcpy(&w.phase.beta1, &data[3], sizeof data[3]);
+    memcpy(&w.phase.beta2, &data[4], sizeof data[4]);
+    w.phase.precision = (Bit__Precision)data[5];
+    w.phase.switched_after = data[6];
+    w.phase.optimizer_step = w.optimizer_step;
+    w.drifted = getenv("FAKE_DRIFT") != NULL;
+}
+
+/* ---------------------------------------------------------------- orders */
+
+static void fail(int error, const char *text)
+{
+    Bit__WorkerFailed m = BIT__WORKER_FAILED__INIT;
+    m.error = error;
+    m.step = w.step;
+    m.text = (char *)(uintptr_t)text;
+    send_message(BIT_MSG_WORKER_FAILED, &m);
+    exit(1);
+}
+
+static void misbehave(void)
+{
+    if (is_due("FAKE_DIE_AT", w.step))
+        kill(getpid(), SIGKILL);
+    if (is_due("FAKE_FAIL_AT", w.step))
+        fail((int)strtol(getenv("FAKE_ERROR"), NULL, 10), "as the test asked");
+    if (is_due("FAKE_HANG_AT", w.step))
+        for (;;)
+            pause();
+}
+
+static int do_step(const Bit__StepOrder *order, uint32_t crc)
+{
+    Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
+    Bit__StepReport m = BIT__STEP_REPORT__INIT;
+    uint64_t us = number("FAKE_STEP_US");
+    const struct timespec t = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
+    if (order->step != w.step + 1)
+        fail(BIT_ESTATE, "an order for another step");
+    if (order->precision != w.phase.precision)
+        fail(BIT_EPHASE, "an order for another phase");
+    if (crc != order->token_crc)
+        fail(BIT_ECORRUPT, "tokens that do not match their checksum");
+    if (us > 0)
+        nanosleep(&t, NULL);
+    w.weights = mix(mix(mix(w.weights, crc), bits(order->lr)), bits(order->strength) ^ bits(order->weight_decay));
+    w.weights = mix(w.weights, ++w.optimizer_step ^ bits(w.phase.beta2));
+    w.phase.optimizer_step = w.optimizer_step;
+    w.step = order->step;
+    m.step = w.step;
+    m.precision = order->precision;
+    m.strength = order->strength;
+    m.loss = 10.0 / (1 + (double)w.step / 10) + (double)(w.weights % 1000003) * 1e-9 + (w.drifted ? 1e-6 : 0);
+    m.grad_norm = 1 + (double)(w.weights % 997) * 1e-3;
+    m.lr = order->lr;
+    m.tokens = order->token_bytes / 2;
+    m.ms = 1 + (double)us / 1000;
+    m.split = &split;
+    int err = report(BIT_MSG_STEP_REPORT, w.step, &m);
+    misbehave();
+    return err;
+}
+
+static int do_switch(const Bit__PhaseSwitch *order)
+{
+    Bit__PhaseSwitched m = BIT__PHASE_SWITCHED__INIT;
+    if (order->after_step != w.step || w.phase.precision != BIT__PRECISION__SIXTEEN_BIT)
+        fail(BIT_EPHASE, "a switch that does not belong here");
+    m.optimizer_step_before = w.optimizer_step;
+    m.moments_before = w.weights;
+    if (order->optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET)
+        w.optimizer_step = 0;
+    w.phase.precision = order->precision;
+    w.phase.switched_after = w.step;
+    w.phase.optimizer_step = w.optimizer_step;
+    w.phase.beta1 = order->beta1;
+    w.phase.beta2 = order->beta2;
+    m.after_step = w.step;
+    m.phase = &w.phase;
+    m.phase_digest = mix(w.step, w.optimizer_step);
+    m.moments_after = w.optimizer_step;
+    return report(BIT_MSG_PHASE_SWITCHED, w.step, &m);
+}
+
+static int do_evaluate(const Bit__EvaluateOrder *order, uint32_t crc)
+{
+    Bit__EvaluateReport m = BIT__EVALUATE_REPORT__INIT;
+    if (crc != order->token_crc)
+        fail(BIT_ECORRUPT, "tokens that do not match their checksum");
+    if (order->after_step != w.step)
+        fail(BIT_ESTATE, "an evaluation that does not belong here");
+    m.after_step = order->after_step;
+    m.set = order->set;
+    m.precision = order->precision;
+    m.loss = 5 + (double)(mix(w.weights, crc) % 1000) * 1e-3;
+    m.targets = order->token_bytes / 2 - order->instances;
+    m.ms = 1;
+    return report(BIT_MSG_EVALUATE_REPORT, w.step, &m);
+}
+
+static void do_stop(const Bit__StopOrder *order)
+{
+    Bit__WorkerDone m = BIT__WORKER_DONE__INIT;
+    m.reason = order->reason;
+    m.step = w.step;
+    m.weights_digest = w.weights;
+    m.ranks = w.ranks;
+    send_message(BIT_MSG_WORKER_DONE, &m);
+    exit(0);
+}
+
+/* ---------------------------------------------------------------- receiving */
+
+/* The next frame; false when the daemon is gone. */
+static bool receive(struct bit_frame *frame)
+{
+    for (;;) {
+        int err = bit_frame_reader_next(&w.reader, frame);
+        if (err > 0)
+            return true;
+        if (err < 0)
+            die("frame");
+        uint8_t *room;
+        size_t bytes;
+        if (bit_frame_reader_reserve(&w.reader, &room, &bytes) < 0)
+            die("memory");
+        ssize_t n = recv(w.fd, room, bytes, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        bit_frame_reader_commit(&w.reader, (size_t)n);
+    }
+}
+
+static bool receive_payload(uint64_t bytes, uint32_t *crc)
+{
+    *crc = 0;
+    while (bytes > 0) {
+        struct bit_frame frame;
+        if (!receive(&frame))
+            return false;
+        if (frame.type != BIT_FRAME_PAYLOAD || frame.body_bytes > bytes || frame.epoch != w.epoch)
+            die("a payload that does not belong here");
+        *crc = bit_crc32c(*crc, frame.body, frame.body_bytes);
+        bytes -= frame.body_bytes;
+    }
+    return true;
+}
+
+/* false when the daemon went away in the middle. */
+static bool obey(uint16_t type, const ProtobufCMessage *msg)
+{
+    const void *m = msg;
+    uint32_t crc;
+    switch (type) {
+    case BIT_MSG_STEP_ORDER:
+        return receive_payload(((const Bit__StepOrder *)m)->token_bytes, &crc) && do_step(m, crc) == 0;
+    case BIT_MSG_EVALUATE_ORDER:
+        return receive_payload(((const Bit__EvaluateOrder *)m)->token_bytes, &crc) && do_evaluate(m, crc) == 0;
+    case BIT_MSG_PHASE_SWITCH:
+        return do_switch(m) == 0;
+    case BIT_MSG_CHECKPOINT_ORDER:
+        return do_checkpoint(m) == 0;
+    case BIT_MSG_STOP_ORDER:
+        do_stop(m);
+        return false;
+    default:
+        die("an order of no known kind");
+        return false;
+    }
+}
+
+static bool receive_message(uint16_t *type, ProtobufCMessage **msg)
+{
+    struct bit_frame frame;
+    if (!receive(&frame))
+        return false;
+    if (frame.epoch != w.epoch)
+        die("another epoch");
+    if (bit_msg_decode(BIT_CHANNEL_LINK_DOWN, frame.type, frame.body, frame.body_bytes, msg) < 0)
+        die("message");
+    *type = frame.type;
+    return true;
+}
+
+/* ---------------------------------------------------------------- connecting */
+
+static int connect_link(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", getenv("BITD_LINK"));
+    w.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(w.fd, (const struct sockaddr *)&address, sizeof address) == 0)
+        return 0;
+    close(w.fd);
+    return -1;
+}
+
+static int say_hello(void)
+{
+    uint8_t secret[BIT_SECRET_BYTES];
+    Bit__WorkerHello m = BIT__WORKER_HELLO__INIT;
+    int fd = open(getenv("BITD_SECRET_FILE"), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, secret, sizeof secret) != sizeof secret)
+        die("secret");
+    close(fd);
+    m.protocol = BIT_PROTOCOL_VERSION;
+    m.run = getenv("BITD_RUN");
+    m.epoch = w.epoch;
+    m.secret = (ProtobufCBinaryData){.len = sizeof secret, .data = secret};
+    m.host = (char *)(uintptr_t) "here";
+    m.pid = (uint32_t)getpid();
+    m.ranks = w.ranks;
+    m.step = w.step;
+    m.training = w.training;
+    return send_message(BIT_MSG_WORKER_HELLO, &m);
+}
+
+static void take_welcome(const Bit__Welcome *welcome)
+{
+    bit_msg_free(w.spec);
+    w.spec = bit_msg_clone(welcome->spec);
+    w.ranks = w.spec->launch->ranks;
+    snprintf(w.folder, sizeof w.folder, "%s", welcome->checkpoint_dir);
+    if (w.training)
+        return;
+    w.weights = w.spec->model->init_seed;
+    w.phase.beta1 = w.spec->optimizer->beta1;
+    w.phase.beta2 = w.spec->optimizer->beta2;
+    if (welcome->restore != NULL)
+        restore(welcome->restore);
+    w.training = true;
+    misbehave();
+}
+
+/* One connection, from hello to its end. */
+static void serve(void)
+{
+    ProtobufCMessage *msg;
+    uint16_t type;
+    bit_frame_reader_finish(&w.reader);
+    bit_frame_reader_init(&w.reader, BIT_FRAME_BODY_MAX);
+    if (say_hello() < 0 || !receive_message(&type, &msg))
+        return;
+    if (type != BIT_MSG_WELCOME)
+        die("no welcome");
+    const Bit__Welcome *welcome = (const Bit__Welcome *)msg;
+    bool was_training = w.training;
+    take_welcome(welcome);
+    bool ok = (!was_training || send_kept(welcome->last_step) == 0) && send_ready() == 0;
+    bit_msg_free(msg);
+    while (ok && receive_message(&type, &msg)) {
+        ok = obey(type, msg);
+        bit_msg_free(msg);
+    }
+}
+
+static int plan(const char *path)
+{
+    Bit__MemoryPlan memory = BIT__MEMORY_PLAN__INIT;
+    Bit__WorkerReady m = BIT__WORKER_READY__INIT;
+    uint8_t *frame;
+    size_t bytes;
+    if (access(path, R_OK) < 0)
+        return 1;
+    memory.total = memory.weights = getenv("FAKE_MEMORY") ? number("FAKE_MEMORY") : 1 << 20;
+    m.phase = &w.phase;
+    m.parameters = 1;
+    m.micro_instances = 1;
+    m.memory = &memory;
+    m.backend = (char *)(uintptr_t) "fake";
+    if (bit_msg_encode(BIT_MSG_WORKER_READY, 0, &m, &frame, &bytes) < 0)
+        return 1;
+    bool ok = fwrite(frame, 1, bytes, stdout) == bytes;
+    free(frame);
+    return ok ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    const struct timespec again = {.tv_nsec = 20 * 1000 * 1000};
+    bit__phase_state__init(&w.phase);
+    w.phase.precision = BIT__PRECISION__SIXTEEN_BIT;
+    if (argc == 3 && strcmp(argv[1], "--plan") == 0)
+        return plan(argv[2]);
+    w.epoch = number("BITD_EPOCH");
+    w.disk_failures = (long)number("FAKE_NO_DISK");
+    bit_frame_reader_init(&w.reader, BIT_FRAME_BODY_MAX);
+    printf("fake worker of launch %" PRIu64 "\n", w.epoch);
+    fflush(stdout);
+    for (;;) { /* nothing tells when a socket comes to be */
+        if (connect_link() == 0) {
+            serve();
+            close(w.fd);
+        }
+        nanosleep(&again, NULL);
+    }
+}
