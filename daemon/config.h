@@ -19,15 +19,16 @@ struct bit_config {
     char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
     char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */
     enum bit_log_level log_level;
-    uint32_t slots;        /* runs that train at once */
-    uint32_t lookahead;    /* step orders out beyond the last report */
-    uint64_t start_ms;     /* from launch to a model that stands */
-    uint64_t reconnect_ms; /* a worker that lives may be away so long */
-    uint64_t stall_ms;     /* no report for so long, although something was ordered: it hangs */
-    uint64_t grace_ms;     /* between SIGTERM and SIGKILL */
-    uint64_t shutdown_ms;  /* for the last checkpoint when bitd itself is told to go */
-    uint64_t plan_ms;      /* for `bitworker --plan` */
-    uint64_t client_ms;    /* half a frame may be on its way so long */
+    uint32_t slots;               /* runs that train at once */
+    uint32_t lookahead;           /* step orders out beyond the last report */
+    uint64_t start_ms;            /* from launch to a model that stands */
+    uint64_t reconnect_ms;        /* a worker that lives may be away so long */
+    uint64_t stall_ms;            /* no report for so long, although something was ordered: it hangs */
+    uint64_t grace_ms;            /* between SIGTERM and SIGKILL */
+    uint64_t checkpoint_retry_ms; /* until one that could not be written is tried again */
+    uint64_t shutdown_ms;         /* for the last checkpoint when bitd itself is told to go */
+    uint64_t plan_ms;             /* for `bitworker --plan` */
+    uint64_t client_ms;           /* half a frame may be on its way so long */
 };
 
 /** The defaults, with paths from the environment ($XDG_STATE_HOME, $XDG_RUNTIME_DIR, $BITD_SOCKET, $HOME). */

@@ -336,6 +336,7 @@ int bit_daemon_init(struct bit_daemon *d)
     d->lock_fd = -1;
     d->next_number = 1;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2), as a full disk is */
     umask(077);
     raise_file_limit();
     int err = uv_loop_init(&d->loop);

@@ -31,7 +31,7 @@ static const char help[] =
     "  --version, --help\n"
     "\n"
     "settings of the file: state socket group worker mpirun log_level slots lookahead, and in seconds: start_timeout\n"
-    "reconnect_timeout stall_timeout kill_grace shutdown_timeout plan_timeout client_timeout\n"
+    "reconnect_timeout stall_timeout kill_grace checkpoint_retry shutdown_timeout plan_timeout client_timeout\n"
     "\n"
     "SIGTERM takes a last checkpoint of what trains and ends; those runs go on when bitd is back. If bitd is killed\n"
     "instead, they train on and wait for it. SIGHUP reads the log level from the file again.\n"
@@ -68,6 +68,15 @@ static int set_pair(struct bit_config *c, char *pair)
     return bit_config_set(c, pair, equals + 1);
 }
 
+/* A unit can tell a file that will not do (78) from a command line. */
+static int load_file(struct bit_config *c)
+{
+    if (bit_config_load(c, optarg) == 0)
+        return 0;
+    fprintf(stderr, "bitd: %s\n", bit_fail_text());
+    exit(BIT_EXIT_CONFIG);
+}
+
 /* 0 to go on, 1 to end well, < 0. The file is read in a first pass, so that flags go over it wherever they stand. */
 static int take_flag(struct bit_config *c, int flag, bool file_pass)
 {
@@ -78,7 +87,7 @@ static int take_flag(struct bit_config *c, int flag, bool file_pass)
     if (flag == '?')
         return bit_fail(BIT_EUSAGE, "bitd --help lists the options");
     if (file_pass)
-        return flag == CONFIG ? bit_config_load(c, optarg) : 0;
+        return flag == CONFIG ? load_file(c) : 0;
     switch (flag) {
     case STATE:
         return bit_config_set(c, "state", optarg);

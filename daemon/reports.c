@@ -14,8 +14,7 @@
 
 BIT_LOG_TOPIC("reports");
 
-#define CHECKPOINT_RETRY_MS 5000
-#define REPORT_TEXT_MAX     480 /* of a worker's own words in the journal */
+#define REPORT_TEXT_MAX 480 /* of a worker's own words in the journal */
 
 /* Sent again after a reconnect, before the worker has said that it is done with that. */
 static bool may_repeat(const struct bit_job *job)
@@ -168,7 +167,7 @@ static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *
     if (r->run.state == BIT__RUN_STATE__CANCELLING) /* leaving matters more */
         bit_course_checkpointed(&job->course, m->after_step, true);
     else
-        uv_timer_start(&job->checkpoint_retry, on_checkpoint_retry, CHECKPOINT_RETRY_MS, 0);
+        uv_timer_start(&job->checkpoint_retry, on_checkpoint_retry, r->daemon->config.checkpoint_retry_ms, 0);
 }
 
 static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)

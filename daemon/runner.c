@@ -187,6 +187,12 @@ bool bit_runner_is_blocked(const struct bit_runner *r)
     return r->pending_count > 0;
 }
 
+Bit__RunState bit_runner_state(const struct bit_runner *r)
+{
+    bool waits = bit_runner_is_blocked(r) || (r->run.checkpoint_failures >= 2 && bit_run_active(&r->run));
+    return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
+}
+
 static bool needs_sync(const Bit__JournalRecord *record)
 {
     return record->what_case != BIT__JOURNAL_RECORD__WHAT_STEP;

@@ -56,6 +56,8 @@ void bit_runner_set_state(struct bit_runner *r, Bit__RunState state, const char 
 /** StateChanged FAILED. */
 void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool bit_runner_is_blocked(const struct bit_runner *r);
+/** The run's state as people see it: BLOCKED while it waits for the disk, whatever it was doing. */
+Bit__RunState bit_runner_state(const struct bit_runner *r);
 /** Make step records durable, off the loop. */
 void bit_runner_sync(struct bit_runner *r);
 

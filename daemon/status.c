@@ -12,15 +12,13 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
     Bit__RunStatus *m = &s->message;
-    m->state = run->state;
-    snprintf(s->reason, sizeof s->reason, "%s", run->reason);
-    if (bit_runner_is_blocked(r)) {
-        m->state = BIT__RUN_STATE__BLOCKED;
+    m->state = bit_runner_state(r);
+    if (bit_runner_is_blocked(r))
         snprintf(s->reason, sizeof s->reason, "disk: %s", r->blocked);
-    } else if (run->checkpoint_failures >= 2 && bit_run_active(run)) {
-        m->state = BIT__RUN_STATE__BLOCKED;
+    else if (m->state == BIT__RUN_STATE__BLOCKED)
         snprintf(s->reason, sizeof s->reason, "checkpoint: %s", run->checkpoint_error);
-    }
+    else
+        snprintf(s->reason, sizeof s->reason, "%s", run->reason);
     m->reason = s->reason[0] ? s->reason : NULL;
     m->queue_position = bit_daemon_queue_position(r->daemon, r);
     m->has_queue_position = m->queue_position > 0;

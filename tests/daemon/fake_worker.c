@@ -226,7 +226,7 @@ static void remove_checkpoint(const char *dir)
 
 static int do_checkpoint(const Bit__CheckpointOrder *order)
 {
-    char path[BIT_PATH_MAX + 64], partial[BIT_PATH_MAX + 128];
+    char path[BIT_PATH_MAX], partial[2 * BIT_PATH_MAX];
     Bit__CheckpointReport m = BIT__CHECKPOINT_REPORT__INIT;
     m.after_step = order->after_step;
     m.name = order->name;
@@ -236,7 +236,7 @@ static int do_checkpoint(const Bit__CheckpointOrder *order)
         m.text = (char *)(uintptr_t) "no room for it";
         return report(BIT_MSG_CHECKPOINT_REPORT, order->after_step, &m);
     }
-    snprintf(path, sizeof path, "%s/%s", w.folder, order->name);
+    snprintf(path, sizeof path, "%s/%.64s", w.folder, order->name);
     snprintf(partial, sizeof partial, "%s.partial-%" PRIu64, path, w.epoch);
     mkdir(partial, 0700);
     write_manifest(partial);

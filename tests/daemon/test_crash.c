@@ -1,0 +1,388 @@
+/*
+ * bitd, workers, launchers killed at any moment: the run goes on, no step is lost or counted twice, and the weights it
+ * ends with are those of a run that nothing happened to. BITD_SEED=… repeats a random one.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/store.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "tests/daemon/fixture.h"
+
+static struct fix f;
+static const char spec[] = "schedule.steps=24\nphases.switch.at_step=11\nphases.switch.ramp_steps=4\n"
+                           "phases.switch.optimizer=RESET\ncheckpoint.every=5\nlaunch.max_restarts=8";
+static uint64_t undisturbed;
+static uint32_t seed;
+
+static uint32_t draw(uint32_t below)
+{
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 8) % below;
+}
+
+static void kill_workers(const char *run, bool launcher_only)
+{
+    pid_t pids[16];
+    int count = fix_workers(&f, run, pids, 16);
+    for (int i = 0; i < (launcher_only ? BIT_MIN(count, 1) : count); i++)
+        kill(pids[i], SIGKILL);
+}
+
+/* The journal says each step once in each incarnation, without a hole, and every comparison came out equal. */
+static void check_events(const char *run, size_t lost)
+{
+    struct fix_events e;
+    uint64_t step = 0;
+    fix_events(&f, run, &e);
+    for (size_t i = 0; i < e.count; i++) {
+        const Bit__JournalRecord *r = e.record[i];
+        EXPECT_EQ(r->seq, i + 1);
+        if (r->what_case == BIT__JOURNAL_RECORD__WHAT_READY)
+            step = r->ready->step;
+        if (r->what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
+            EXPECT_EQ(r->step->step, ++step);
+        if (r->what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
+            EXPECT_EQ(r->step->precision, step <= 11 ? BIT__PRECISION__SIXTEEN_BIT : BIT__PRECISION__TERNARY);
+        if (r->what_case == BIT__JOURNAL_RECORD__WHAT_VERIFIED)
+            EXPECT(r->verified->equal);
+    }
+    EXPECT_EQ(step, 24);
+    if (lost != SIZE_MAX)
+        EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LOST), lost);
+    fix_events_free(&e);
+}
+
+static void expect_same_end(const char *run, size_t lost)
+{
+    uint64_t digest = 0;
+    EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
+    EXPECT_EQ(digest, undisturbed);
+    check_events(run, lost);
+}
+
+TEST(undisturbed_first)
+{
+    const char *given = getenv("BITD_SEED");
+    seed = given != NULL ? (uint32_t)strtoul(given, NULL, 0) : (uint32_t)time(NULL);
+    printf("BITD_SEED=%u\n", seed);
+    undisturbed = fix_undisturbed(spec);
+    EXPECT_EQ(fix_undisturbed(spec), undisturbed);
+}
+
+/* Workers train on while bitd is away, and are taken back: not one step again. */
+TEST(the_daemon_is_killed)
+{
+    char run[32];
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "4000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    uint64_t at = 0;
+    for (int i = 0; i < 6; i++) {
+        at += 1 + draw(4);
+        fix_wait_step(&f, run, BIT_MIN(at, (uint64_t)23));
+        EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
+        if (!fix_start(&f))
+            return;
+    }
+    expect_same_end(run, 0);
+    fix_finish(&f);
+}
+
+TEST(the_worker_is_killed)
+{
+    char run[32];
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "3000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    for (int i = 0; i < 4; i++) {
+        fix_wait_step(&f, run, 3 + 5 * (uint64_t)i + draw(3));
+        kill_workers(run, i == 1);
+    }
+    expect_same_end(run, SIZE_MAX);
+    fix_finish(&f);
+}
+
+/* At every step, and at the very start, by its own hand. */
+TEST(the_worker_dies_at_each_step)
+{
+    for (int step = 0; step < 24; step += 1 + (int)draw(4)) {
+        char run[32], once[128], text[16];
+        fix_init(&f);
+        snprintf(once, sizeof once, "%s/once", f.dir);
+        snprintf(text, sizeof text, "%d", step);
+        setenv("FAKE_ONCE", once, 1);
+        setenv("FAKE_DIE_AT", text, 1);
+        if (!fix_start(&f))
+            return;
+        fix_submit(&f, spec, run);
+        expect_same_end(run, 1);
+        fix_finish(&f);
+    }
+}
+
+TEST(both_are_killed)
+{
+    char run[32];
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "3000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    for (int i = 0; i < 4; i++) {
+        fix_wait_step(&f, run, 2 + 5 * (uint64_t)i + draw(4));
+        EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
+        kill_workers(run, false);
+        if (!fix_start(&f))
+            return;
+    }
+    expect_same_end(run, SIZE_MAX);
+    fix_finish(&f);
+}
+
+/* ---------------------------------------------------------------- between any two journal writes */
+
+struct cuts {
+    uint64_t at[256];
+    size_t count;
+};
+
+static int note_cut(void *arg, const Bit__JournalRecord *record)
+{
+    struct cuts *cuts = arg;
+    cuts->at[cuts->count++] = bit__journal_record__get_packed_size(record) + BIT_JOURNAL_HEADER_BYTES;
+    return 0;
+}
+
+/* A daemon that was killed behind its k-th record, workers gone too: for each k the run ends as if nothing was. */
+TEST(killed_behind_each_record)
+{
+    char run[32], path[256];
+    struct cuts cuts = {.count = 0};
+    struct bit_journal journal;
+    uint64_t cut = 0, digest = 0;
+    fix_init(&f);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    fix_path(&f, run, "journal", path, sizeof path);
+    EXPECT_EQ(bit_journal_open(path, note_cut, &cuts, &journal, &cut), 0);
+    bit_journal_close(&journal);
+    uint64_t whole[256], end = 0;
+    for (size_t k = 0; k < cuts.count; k++)
+        whole[k] = end += cuts.at[k];
+    for (size_t k = cuts.count - 1; k > 0; k -= BIT_MIN(k, (size_t)(1 + draw(3)))) {
+        EXPECT_EQ(truncate(path, (off_t)whole[k - 1] + (draw(2) ? 0 : 5)), 0); /* sometimes in the middle of one */
+        if (!fix_start(&f))
+            return;
+        EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
+        EXPECT_EQ(digest, undisturbed);
+        check_events(run, SIZE_MAX);
+        EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+        /* what was appended lies behind the cuts that are still to come */
+    }
+    fix_finish(&f);
+}
+
+TEST(damage_in_the_middle_is_not_guessed_over)
+{
+    char run[32], path[256];
+    uint8_t byte;
+    fix_init(&f);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    int fd = open(fix_path(&f, run, "journal", path, sizeof path), O_RDWR | O_CLOEXEC);
+    EXPECT_EQ(pread(fd, &byte, 1, 700), 1);
+    byte ^= 4;
+    EXPECT_EQ(pwrite(fd, &byte, 1, 700), 1);
+    close(fd);
+    if (!fix_start(&f))
+        return;
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL) {
+        EXPECT_EQ(status->state, BIT__RUN_STATE__FAILED);
+        EXPECT_EQ(status->exit_code, BIT_EXIT_CORRUPT);
+        EXPECT_CONTAINS(status->reason, "damaged at byte");
+    }
+    bit_msg_free(status);
+    fix_submit(&f, spec, run); /* and nobody else suffers */
+    EXPECT_STREQ(run, "r2");
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    fix_finish(&f);
+}
+
+/* ---------------------------------------------------------------- what no restart cures, and what one must not hide */
+
+TEST(a_crash_loop_is_stopped)
+{
+    char run[32];
+    fix_init(&f);
+    setenv("FAKE_DIE_AT", "7", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "launch.max_restarts=2", run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY);
+    struct fix_events e;
+    fix_events(&f, run, &e);
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LAUNCHED), 3);
+    fix_events_free(&e);
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL)
+        EXPECT_CONTAINS(status->reason, "step 7");
+    bit_msg_free(status);
+    fix_finish(&f);
+}
+
+TEST(an_error_of_the_data_is_not_tried_again)
+{
+    char run[32], code[16];
+    fix_init(&f);
+    snprintf(code, sizeof code, "%d", BIT_ENUMERIC);
+    setenv("FAKE_FAIL_AT", "3", 1);
+    setenv("FAKE_ERROR", code, 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, NULL, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY);
+    struct fix_events e;
+    fix_events(&f, run, &e);
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LAUNCHED), 1);
+    const Bit__JournalRecord *lost = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LOST);
+    if (EXPECT(lost != NULL))
+        EXPECT_CONTAINS(lost->lost->cause, "rank 0 at step 3: as the test asked");
+    fix_events_free(&e);
+    fix_finish(&f);
+}
+
+TEST(a_worker_that_hangs_is_replaced)
+{
+    char run[32], once[128];
+    fix_init(&f);
+    snprintf(once, sizeof once, "%s/once", f.dir);
+    setenv("FAKE_ONCE", once, 1);
+    setenv("FAKE_HANG_AT", "13", 1);
+    f.args[0] = "--set";
+    f.args[1] = "stall_timeout=0.5";
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    expect_same_end(run, 1);
+    fix_finish(&f);
+}
+
+TEST(a_resume_that_differs_is_said_to)
+{
+    char run[32], once[128];
+    fix_init(&f);
+    snprintf(once, sizeof once, "%s/once", f.dir);
+    setenv("FAKE_ONCE", once, 1);
+    setenv("FAKE_DIE_AT", "8", 1);
+    setenv("FAKE_DRIFT", "1", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    struct fix_events e;
+    fix_events(&f, run, &e);
+    const Bit__JournalRecord *verified = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_VERIFIED);
+    if (EXPECT(verified != NULL)) {
+        EXPECT(!verified->verified->equal);
+        EXPECT_CONTAINS(verified->verified->text, "step 6: loss");
+    }
+    fix_events_free(&e);
+    fix_finish(&f);
+}
+
+TEST(a_damaged_checkpoint_is_passed_over)
+{
+    char run[32], path[256];
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "3000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    fix_wait_step(&f, run, 17);
+    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
+    kill_workers(run, false);
+    fix_path(&f, run, "checkpoints/step-00000015/exp_avg.safetensors", path, sizeof path);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    EXPECT_EQ(pwrite(fd, "x", 1, 3), 1);
+    close(fd);
+    if (!fix_start(&f))
+        return;
+    expect_same_end(run, SIZE_MAX);
+    struct fix_events e;
+    fix_events(&f, run, &e);
+    const Bit__JournalRecord *bad = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_BAD);
+    if (EXPECT(bad != NULL)) {
+        EXPECT_STREQ(bad->bad->name, "step-00000015");
+        EXPECT_CONTAINS(bad->bad->text, "exp_avg.safetensors");
+    }
+    fix_events_free(&e);
+    EXPECT_EQ(access(fix_path(&f, run, "checkpoints/step-00000015.bad/MANIFEST", path, sizeof path), F_OK), 0);
+    fix_finish(&f);
+}
+
+/* ---------------------------------------------------------------- full disks */
+
+TEST(the_end_waits_for_its_checkpoint)
+{
+    char run[32];
+    fix_init(&f);
+    setenv("FAKE_NO_DISK", "9", 1);
+    f.args[0] = "--set";
+    f.args[1] = "checkpoint_retry=0.02";
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    expect_same_end(run, 0);
+    fix_finish(&f);
+}
+
+static void wait_blocked(const char *run)
+{
+    fix_wait_state(&f, run, BIT__RUN_STATE__BLOCKED);
+}
+
+/* The journal may not grow: the run stands still, and goes on by itself when it may again. */
+TEST(a_journal_without_room_blocks_the_run)
+{
+    char run[32], path[256], text[512];
+    struct stat st;
+    struct rlimit limit, before;
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "3000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    fix_wait_step(&f, run, 6);
+    EXPECT_EQ(stat(fix_path(&f, run, "journal", path, sizeof path), &st), 0);
+    EXPECT_EQ(prlimit(f.bitd, RLIMIT_FSIZE, NULL, &before), 0);
+    limit = (struct rlimit){.rlim_cur = (rlim_t)st.st_size + 100, .rlim_max = before.rlim_max};
+    EXPECT_EQ(prlimit(f.bitd, RLIMIT_FSIZE, &limit, NULL), 0);
+    wait_blocked(run);
+    Bit__PauseRequest m = BIT__PAUSE_REQUEST__INIT;
+    m.run = run;
+    m.request_id = (char *)(uintptr_t) "no";
+    EXPECT(fix_refused(&f, BIT_MSG_PAUSE_REQUEST, &m, text, sizeof text) > 0);
+    EXPECT_CONTAINS(text, "journal");
+    EXPECT_EQ(prlimit(f.bitd, RLIMIT_FSIZE, &before, NULL), 0);
+    expect_same_end(run, 0);
+    fix_finish(&f);
+}
+
+TEST_MAIN
