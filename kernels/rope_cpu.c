@@ -46,21 +46,31 @@ static void rotate(const struct packed *p, int64_t begin, int64_t end)
             rotate_lanes(p, row, i, p->head_dim / 2 - i);
 }
 
-/* Bits of mask where a value lies outside, and the value brought to the edge. NaN is not outside, and stays. */
+/* Up to 16 values from i: their bits where they lie outside, and the values brought to the edge. NaN is not outside. */
+static unsigned clamp_lanes(const struct packed *p, float clip, int64_t i, int64_t n)
+{
+    unsigned bits = 0;
+
+    for (int64_t k = 0; k < BIT_MIN(n, 16); k += BIT_LANES) {
+        const vf x = vf_load_upto(p->x, p->dtype, i + k, n - k, 0);
+
+        bits |= vi_bits((x > clip) | (x < -clip)) << k;
+        vf_store_upto(p->x, p->dtype, i + k, n - k, vf_max(vf_set(-clip), vf_min(vf_set(clip), x)));
+    }
+    return bits;
+}
+
 static void clamp(const struct packed *p, uint8_t *mask, float clip, int64_t begin, int64_t end)
 {
     const int64_t row = 3 * p->heads * p->head_dim;
 
-    for (int64_t i = begin * row; i < end * row; i += 8) {
-        uint8_t bits = 0;
-        for (int64_t k = 0; k < BIT_MIN(8, end * row - i); k++) {
-            const float x = bit_element(p->x, p->dtype, i + k);
-            if (!(x > clip) && !(x < -clip))
-                continue;
-            bits |= (uint8_t)(1u << k);
-            bit_element_set(p->x, p->dtype, i + k, x > clip ? clip : -clip);
-        }
-        mask[i / 8] = bits;
+    for (int64_t i = begin * row; i < end * row; i += 16) {
+        const int64_t left = end * row - i;
+        const unsigned bits = clamp_lanes(p, clip, i, left);
+
+        mask[i / 8] = (uint8_t)bits;
+        if (left > 8)
+            mask[i / 8 + 1] = (uint8_t)(bits >> 8);
     }
 }
 

@@ -5,9 +5,10 @@
 #include "kernels/isa.h"
 #include "kernels/simd.h"
 
+/* Below -88 it is less than any normal number. */
 static inline vf sigmoid(vf x)
 {
-    return 1.0f / (1.0f + vf_exp(-x));
+    return vf_inverse(1.0f + vf_exp(-vf_max(vf_set(-88), x)));
 }
 
 static void forward_row(const struct bit_swiglu_args *args, int64_t r)

@@ -304,7 +304,7 @@ static bool is_near(const struct kc_buffer *want, const struct kc_buffer *got, i
     const struct kc_near *near = &want->near;
 
     if (near->rel == 0 && near->abs == 0 && near->of_max == 0)
-        return same_bits(want, got, i) && !isnan(w);
+        return (same_bits(want, got, i) && !isnan(w)) || (near->subnormal_may_be_zero && fabs(w) < 0x1p-126 && g == 0);
     if (isinf(w))
         return w == g;
     return fabs(g - w) <= near->abs + slack + (near->rel + rounding) * fabs(w);

@@ -81,7 +81,8 @@ static int check_cast(struct kc *k, const int64_t *dim)
     const enum bit_dtype y_dtype = (enum bit_dtype)dim[2];
     const int accumulate = (int)dim[4];
     /* One product and one sum, rounded once by the reference and at most twice here; exact where the scale is 1. */
-    const struct kc_near near = dim[3] == 1 && !accumulate ? KC_EXACT : KC_NEAR(0x1p-22, 0x1p-22);
+    const bool exact = dim[3] == 1 && !accumulate;
+    const struct kc_near near = exact ? KC_EXACT_NORMAL : KC_NEAR(0x1p-22, 0x1p-22);
     const struct bit_cast_args args = {
         .count = dim[0],
         .x = kc_in(k, "x", (enum bit_dtype)dim[1], dim[0], 2),

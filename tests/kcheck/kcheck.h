@@ -44,8 +44,10 @@ enum kc_type { KC_F32 = BIT_F32, KC_BF16 = BIT_BF16, KC_I8 = BIT_I8, KC_U8, KC_U
 struct kc_near {
     double rel, abs, of_max;
     int64_t row;
+    bool subnormal_may_be_zero;
 };
 #define KC_EXACT               ((struct kc_near){0})
+#define KC_EXACT_NORMAL        ((struct kc_near){.subnormal_may_be_zero = true})
 #define KC_NEAR(rel_, abs_)    ((struct kc_near){.rel = (rel_), .abs = (abs_)})
 #define KC_OF_MAX(share, row_) ((struct kc_near){.of_max = (share), .row = (row_)})
 
