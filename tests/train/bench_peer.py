@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Tokens a second of whole training steps, ours and PyTorch's, on the same cores in one run.
+
+    bench_peer.py BENCH_MODEL [--model olmo_20m] [--micro 2] [--steps 3] [--threads 2] [--no-compile]
+
+Both do forward, backward and AdamW of one micro-batch of random tokens. PyTorch runs under bf16 autocast, eager and
+compiled, in 16-bit and with fake-quantised linears; ours and theirs take turns, so that both meet the same machine.
+BIT_PEER_PYTHON names another interpreter to run under.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+PEER = os.environ.get("BIT_PEER_PYTHON")
+if PEER and os.path.realpath(PEER) != os.path.realpath(sys.executable) and "BIT_PEER_RUNNING" not in os.environ:
+    os.environ["BIT_PEER_RUNNING"] = "1"
+    os.execv(PEER, [PEER] + sys.argv)
+
+try:
+    import torch
+except ImportError as missing:
+    print("skipped: %s" % missing)
+    sys.exit(77)
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from olmo_torch import Olmo, Quantizer, Shape, ternary_name  # noqa: E402
+
+SHAPES = {
+    "olmo_20m": Shape(layers=8, width=256, heads=8, hidden=1024, vocab=50280, vocab_padded=50304, context=2048,
+                      tied=False),
+
+}
+# name, our phase and quantizer, theirs
+ROUNDS = (
+    ("16-bit", "16", "continual", None),
+    ("ternary, mean", "ternary", "b158", Quantizer("AbsMean", "AbsMax", 127, "RMSNorm", False)),
+    ("ternary, median", "ternary", "continual", Quantizer("AbsMedian", "AbsMax", 128, "LayerNorm", False)),
+)
+
+
+def peer_model(shape, quantizer):
+    model = Olmo(shape, quantizer)
+    with torch.no_grad():
+        for _, parts in model.flat():
+            for p in parts:
+                p.normal_(0, 0.02)
+    return model
+
+
+def peer(shape, quantizer, micro, steps, compiled):
+    """Tokens a second; the median of steps after two that warm up (and compile)."""
+    torch.manual_seed(42)
+    model = peer_model(shape, quantizer)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-4, betas=(0.9, 0.95), eps=1e-5, weight_decay=0.1)
+    ids = torch.randint(0, shape.vocab, (micro, shape.context))
+
+    def loss_of(ids):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return model.loss(ids)
+
+    if compiled:
+        torch._dynamo.reset()
+        loss_of = torch.compile(loss_of)
+    seconds = []
+    for _ in range(steps + 2):
+        begin = time.perf_counter()
+        optimizer.zero_grad(set_to_none=True)
+        loss_of(ids).backward()
+        optimizer.step()
+        seconds.append(time.perf_counter() - begin)
+    return micro * shape.context / statistics.median(seconds[2:])
+
+
+def ours(program, args, phase, quantizer):
+    out = subprocess.run([program, args.model, str(args.micro), str(args.steps), str(args.threads), phase, quantizer],
+                         check=True, stdout=subprocess.PIPE)
+    return json.loads(out.stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--model", default="olmo_20m", choices=sorted(SHAPES))
+    parser.add_argument("--micro", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--no-compile", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    can_compile = hasattr(torch, "compile") and not args.no_compile
+    shape = SHAPES[args.model]
+    print("PyTorch %s, %s; %s, %d x %d tokens, %d threads; tokens/s" % (
+        torch.__version__, ternary_name(), args.model, args.micro, shape.context, args.threads))
+    print("%-18s %9s %9s %9s  %s" % ("", "bitd", "eager", "compiled", "bitd / best"))
+    for name, phase, preset, quantizer in ROUNDS:
+        first = ours(args.program, args, phase, preset)
+        eager = peer(shape, quantizer, args.micro, args.steps, False)
+        compiled = peer(shape, quantizer, args.micro, args.steps, True) if can_compile else None
+        second = ours(args.program, args, phase, preset)
+        speed = statistics.mean([first["tokens_per_s"], second["tokens_per_s"]])
+        print("%-18s %9.0f %9.0f %9s  %.2f" % (name, speed, eager, "%.0f" % compiled if compiled else "-",
+                                               speed / max(eager, compiled or 0)), flush=True)
+        print("    ms: forward %(forward_ms).0f backward %(backward_ms).0f update %(update_ms).0f publish "
+              "%(publish_ms).0f  (%(backend)s)" % second, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

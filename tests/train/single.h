@@ -1,0 +1,21 @@
+/* A model on one rank without MPI: what the tests and benchmarks of the model share. */
+#ifndef BIT_TESTS_SINGLE_H
+#define BIT_TESTS_SINGLE_H
+
+#include "worker/model.h"
+
+/* A run of one rank: specification, plan, model and the fp32 master weights, which a worker would have in shards. */
+struct single {
+    Bit__RunSpec *spec;
+    struct bit_plan plan;
+    struct bit_model *model;
+    float *master; /* (elements) */
+};
+
+/** From text format; what it leaves out takes its default. The master has its initial values. */
+int single_init(struct single *s, const char *spec_text, int threads, enum bit_backend backend);
+void single_finish(struct single *s);
+/** Set the phase and publish the master to the model, as the ranks of a run would together. */
+int single_publish(struct single *s, Bit__Precision precision, double strength);
+
+#endif
