@@ -8,21 +8,21 @@
 #include "proto/err.h"
 
 #define SHORT_MAX    48 /* bytes of a piece that is merged by scanning; longer ones take a heap */
-#define CACHE_SETS   (1u << 15)
-#define CACHE_BYTES  30 /* of a piece that is remembered ... */
-#define CACHE_TOKENS 8  /* ... and its ids: a slot is a cache line */
+#define CACHE_SETS   (1u << 16)
+#define CACHE_BYTES  14 /* of a piece that is remembered ... */
+#define CACHE_TOKENS 4  /* ... and its ids: two slots are a cache line */
 
 struct slot {
     uint8_t length, count;
     uint8_t piece[CACHE_BYTES];
     uint32_t id[CACHE_TOKENS];
 };
-_Static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
 
 /* Two slots a set, the one used last in front. */
 struct set {
     struct slot way[2];
 };
+_Static_assert(sizeof(struct set) == 64, "a set is a cache line");
 
 /* A token of a long piece while it is merged; a list, so that joining two costs the same wherever they are. */
 struct symbol {
@@ -168,11 +168,12 @@ int bit_bpe_scratch_create(struct bit_bpe_scratch **out)
     struct bit_bpe_scratch *scratch = calloc(1, sizeof *scratch);
 
     if (scratch != NULL)
-        scratch->cache = calloc(CACHE_SETS, sizeof *scratch->cache);
+        scratch->cache = aligned_alloc(sizeof(struct set), CACHE_SETS * sizeof(struct set));
     if (scratch == NULL || scratch->cache == NULL) {
         bit_bpe_scratch_destroy(scratch);
         return bit_fail(-ENOMEM, "piece cache");
     }
+    memset(scratch->cache, 0, CACHE_SETS * sizeof(struct set));
     *out = scratch;
     return 0;
 }

@@ -17,6 +17,20 @@ struct stretch {
     size_t begin, end;
 };
 
+/* Bytes of ASCII at s, in steps of 8. */
+static inline size_t ascii_bytes(const uint8_t *s, size_t bytes)
+{
+    uint64_t word;
+    size_t at = 0;
+
+    for (; bytes - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, s + at, sizeof word);
+        if ((word & 0x8080808080808080u) != 0)
+            break;
+    }
+    return at;
+}
+
 /* The next stretch at or after `from` that is not in form C. False if there is none. */
 static bool find_stretch(const uint8_t *s, size_t bytes, size_t from, struct stretch *out)
 {
@@ -25,9 +39,10 @@ static bool find_stretch(const uint8_t *s, size_t bytes, size_t from, struct str
 
     for (; at < bytes; at += step) {
         if (s[at] < 0xcc) { /* below U+0300: all are stable starters */
-            begin = at;
+            step = ascii_bytes(s + at, bytes - at);
+            begin = step > 0 ? at + step - 1 : at;
+            step = step > 0 ? step : bit_unicode_bytes(s[at]);
             last_ccc = 0;
-            step = bit_unicode_bytes(s[at]);
             continue;
         }
         const struct bit_unicode *u = bit_unicode(bit_unicode_decode(s + at, &step));
