@@ -163,7 +163,7 @@ static int send_kept(uint64_t last_step)
 
 static void write_file(const char *dir, int which, Bit__ManifestFile *out, uint32_t *crc)
 {
-    char path[2 * BIT_PATH_MAX];
+    char path[3 * BIT_PATH_MAX];
     const uint64_t data[8] = {w.weights,
                               w.step,
                               w.optimizer_step,
@@ -216,7 +216,7 @@ static void remove_checkpoint(const char *dir)
 {
     static const char *const names[] = {"MANIFEST", "model.safetensors", "exp_avg.safetensors",
                                         "exp_avg_sq.safetensors"};
-    char path[BIT_PATH_MAX + 64];
+    char path[2 * BIT_PATH_MAX + 64];
     for (size_t i = 0; i < BIT_COUNT(names); i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         unlink(path);
@@ -252,7 +252,7 @@ static int do_checkpoint(const Bit__CheckpointOrder *order)
 
 static void restore(const char *dir)
 {
-    char path[2 * BIT_PATH_MAX];
+    char path[3 * BIT_PATH_MAX];
     uint64_t data[8];
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
