@@ -12,9 +12,11 @@
 
 #define BLOCK_WORDS (BIT_GEMM_BLOCK_BYTES / 4)
 #define SLAB_WORDS  (BIT_GEMM_SLAB_BYTES / 4)
-#define RUN_WORDS   512                       /* of k, where C holds partial sums */
-#define WHOLE_WORDS (BLOCK_WORDS / TILE_COLS) /* of k that a block can hold at all */
-#define ROWS_AIM    96                        /* rows of A that stay in a core's cache with a panel of B */
+#define RUN_WORDS   512                      /* of k, where C holds partial sums */
+#define WHOLE_WORDS (SLAB_WORDS / PACK_ROWS) /* of k that both a slab and a block can hold */
+#define ROWS_AIM    96                       /* rows of A that stay in a core's cache with a panel of B */
+
+_Static_assert(WHOLE_WORDS *TILE_COLS <= BLOCK_WORDS, "a panel fits a block");
 
 struct plan {
     const struct bit_gemm_args *args;
@@ -307,6 +309,8 @@ int BIT_ISA(gemm)(const struct bit_exec *exec, const struct bit_gemm_args *args)
     if (exec->workspace_bytes < bit_gemm_workspace(exec->threads))
         return bit_fail(-ENOMEM, "a matrix product needs %zu bytes of workspace, and has %zu",
                         bit_gemm_workspace(exec->threads), exec->workspace_bytes);
+    if (args->m == 0 || args->n == 0)
+        return 0;
     make_plan(&plan, exec, args);
 #pragma omp parallel num_threads(exec->threads)
     multiply(&plan, plan.slab + omp_get_thread_num() * SLAB_WORDS);

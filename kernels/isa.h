@@ -15,18 +15,22 @@
 
 /* clang-format off */
 #define BIT_ISA_TABLE(X)                                                                                               \
+    X(absmean)                                                                                                         \
     X(adamw)                                                                                                           \
     X(cast)                                                                                                            \
     X(embed)                                                                                                           \
     X(embed_backward)                                                                                                  \
     X(gemm)                                                                                                            \
+    X(histogram)                                                                                                       \
     X(norm)                                                                                                            \
     X(norm_backward)                                                                                                   \
+    X(quantise)                                                                                                        \
     X(rope)                                                                                                            \
     X(rope_backward)                                                                                                   \
     X(sumsq)                                                                                                           \
     X(swiglu)                                                                                                          \
     X(swiglu_backward)                                                                                                 \
+    X(ternarise)                                                                                                       \
     X(xent)                                                                                                            \
     X(attention)                                                                                                       \
     X(attention_backward)

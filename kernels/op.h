@@ -31,10 +31,10 @@
     X(swiglu, 1)                                                                                                       \
     X(swiglu_backward, 1)                                                                                              \
     X(matmul, 1)                                                                                                       \
-    X(quantise, 0)                                                                                                     \
-    X(ternarise, 0)                                                                                                    \
-    X(absmean, 0)                                                                                                      \
-    X(histogram, 0)                                                                                                    \
+    X(quantise, 1)                                                                                                     \
+    X(ternarise, 1)                                                                                                    \
+    X(absmean, 1)                                                                                                      \
+    X(histogram, 1)                                                                                                    \
     X(bitlinear, 1)                                                                                                    \
     X(bitlinear_backward_data, 1)                                                                                      \
     X(bitlinear_backward_weight, 1)                                                                                    \

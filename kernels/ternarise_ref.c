@@ -16,8 +16,21 @@ int bit_absmean_ref(const struct bit_exec *exec, const struct bit_absmean_args *
     return 0;
 }
 
+int bit_histogram_check(const struct bit_histogram_args *args)
+{
+    if (args->count < 0 || args->count > UINT32_MAX)
+        return bit_fail(-EINVAL, "histogram of %ld weights", (long)args->count);
+    if (args->pass != 0 && args->pass != 1)
+        return bit_fail(-EINVAL, "histogram's pass is 0 or 1, not %d", args->pass);
+    return 0;
+}
+
 int bit_histogram_ref(const struct bit_exec *exec, const struct bit_histogram_args *args)
 {
+    int err = bit_histogram_check(args);
+
+    if (err < 0)
+        return err;
     for (int64_t i = 0; i < args->count; i++) {
         uint32_t bits;
         memcpy(&bits, &args->w[i], sizeof bits);

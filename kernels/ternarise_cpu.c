@@ -1,0 +1,138 @@
+/* Measures and codes of a weight matrix, shared out to threads in pieces. Counts are whole numbers, so it does not
+ * matter in what order the pieces come; sums are added in the order of the pieces. */
+#include "kernels/ternarise.h"
+
+#include <string.h>
+
+#include "kernels/args.h"
+#include "kernels/codes.h"
+#include "kernels/isa.h"
+#include "kernels/simd.h"
+#include "proto/check.h"
+
+#define PIECE 16384 /* weights that a thread takes at a time: a whole number of vectors */
+
+/* |w| in units, rounded half to even by a sum with 1.5 2^52; the product is exact, so fusing the two changes nothing.
+ * From 2^51 units on every float is a whole number of them. */
+static inline double units_of(float w)
+{
+    const double units = (double)(w < 0 ? -w : w) * (1 / BIT_ABSMEAN_UNIT);
+
+    return units < 0x1p51 ? (units + 0x1.8p52) - 0x1.8p52 : units;
+}
+
+static double piece_units(const float *w, int64_t count)
+{
+    double sum[BIT_LANES] = {0}, all = 0;
+    int64_t i = 0;
+
+    for (; i + BIT_LANES <= count; i += BIT_LANES)
+        for (int lane = 0; lane < BIT_LANES; lane++)
+            sum[lane] += units_of(w[i + lane]);
+    for (; i < count; i++)
+        all += units_of(w[i]);
+    for (int lane = 0; lane < BIT_LANES; lane++)
+        all += sum[lane];
+    return all;
+}
+
+int BIT_ISA(absmean)(const struct bit_exec *exec, const struct bit_absmean_args *args)
+{
+    double units = 0;
+
+#pragma omp parallel for num_threads(exec->threads) schedule(static, 1) ordered
+    for (int64_t i = 0; i < args->count; i += PIECE) {
+        const double piece = piece_units(args->w + i, BIT_MIN(args->count - i, PIECE));
+#pragma omp ordered
+        units += piece;
+    }
+    *args->sum = units * BIT_ABSMEAN_UNIT;
+    return 0;
+}
+
+static void count_piece(const struct bit_histogram_args *args, int64_t from, int64_t count, uint32_t *bins)
+{
+    for (int64_t i = from; i < from + count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &args->w[i], sizeof bits);
+        bits &= 0x7fffffff;
+        if (args->pass == 0)
+            bins[bits > 0x7f800000 ? BIT_HISTOGRAM_BINS - 1 : bits >> 16]++;
+        else if (bits >> 16 == args->upper)
+            bins[bits & 0xffff]++;
+    }
+}
+
+int BIT_ISA(histogram)(const struct bit_exec *exec, const struct bit_histogram_args *args)
+{
+    int err = bit_histogram_check(args);
+
+    if (err < 0)
+        return err;
+#pragma omp parallel num_threads(exec->threads)
+    {
+        uint32_t bins[BIT_HISTOGRAM_BINS] = {0}; /* a thread's own: 256 KiB of its stack, and of its second cache */
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < args->count; i += PIECE)
+            count_piece(args, i, BIT_MIN(args->count - i, PIECE), bins);
+#pragma omp critical(bit_histogram)
+        for (int bin = 0; bin < BIT_HISTOGRAM_BINS; bin++)
+            args->counts[bin] += bins[bin];
+    }
+    return 0;
+}
+
+struct tally {
+    uint64_t zeros, flips;
+};
+
+static int count_differing(const int8_t *previous, vf code, int64_t left)
+{
+    const vcodes now = narrow_codes(code);
+    vcodes before = now;
+    int differing = 0;
+
+    memcpy(&before, previous, (size_t)BIT_MIN(left, BIT_LANES));
+    const vcodes differ = before != now;
+    for (int lane = 0; lane < BIT_LANES; lane++)
+        differing -= differ[lane];
+    return differing;
+}
+
+/* Weights i..i+BIT_LANES, of which `left` are there. The rest count as 1, which is not a zero. */
+static inline void code_weights(const struct bit_ternarise_args *args, int64_t i, int64_t left, struct tally *tally)
+{
+    const vf u = vf_load_upto(args->w, BIT_F32, i, left, 1 / args->scale) * args->scale;
+    const vf code = code_of(u, -1, 1);
+
+    tally->zeros += (uint64_t)__builtin_popcount(vi_bits((vi)(code == 0)));
+    if (args->previous != NULL)
+        tally->flips += (uint64_t)count_differing(args->previous + i, code, left);
+    if (args->codes != NULL)
+        store_codes(args->codes + i, left, code);
+    if (args->out != NULL)
+        vf_store_upto(args->out, args->out_dtype, i, left, u + args->strength * (code - u));
+}
+
+int BIT_ISA(ternarise)(const struct bit_exec *exec, const struct bit_ternarise_args *args)
+{
+    uint64_t zeros = 0, flips = 0;
+    int err = bit_ternarise_check(args);
+
+    if (err < 0)
+        return err;
+#pragma omp parallel for num_threads(exec->threads) schedule(static) reduction(+ : zeros, flips)
+    for (int64_t from = 0; from < args->count; from += PIECE) {
+        const int64_t to = BIT_MIN(args->count, from + PIECE);
+        struct tally tally = {0, 0};
+        for (int64_t i = from; i < to; i += BIT_LANES)
+            code_weights(args, i, to - i, &tally);
+        zeros += tally.zeros;
+        flips += tally.flips;
+    }
+    if (args->zeros != NULL)
+        *args->zeros = zeros;
+    if (args->flips != NULL)
+        *args->flips = flips;
+    return 0;
+}

@@ -1,0 +1,193 @@
+/* The ternary linear layer and its gradients. */
+#include "kernels/bitlinear.h"
+#include "proto/check.h"
+#include "tests/kcheck/kcheck.h"
+
+/* Uneven segments whose ends fall inside vectors and words; scales that are no powers of two. */
+static struct bit_segments segments(int64_t n, int64_t count)
+{
+    struct bit_segments s = {.count = (int)count, .scale = {31.7f, 9.3f, 55.1f}};
+    int64_t left = n;
+
+    for (int i = 0; i + 1 < s.count; i++)
+        left -= s.rows[i] = n / count - i;
+    s.rows[s.count - 1] = left;
+    return s;
+}
+
+static float *x_scale(struct kc *k, int64_t m)
+{
+    return kc_in_whole(k, "x_scale", KC_F32, m, 3, 90);
+}
+
+static void *codes_or_blends(struct kc *k, const char *name, enum bit_dtype dtype, int64_t count)
+{
+    return dtype == BIT_I8 ? kc_in_whole(k, name, KC_I8, count, -1, 1) : kc_in(k, name, dtype, count, 1);
+}
+
+static void *activations(struct kc *k, enum bit_dtype dtype, int64_t count)
+{
+    return dtype == BIT_I8 ? kc_in_whole(k, "q", KC_I8, count, -128, 127) : kc_in(k, "q", dtype, count, 40);
+}
+
+/* Blends: as check_matmul.c derives, for activations of 40 over scales of 9 and 3. */
+static struct kc_near forward_near(enum bit_dtype dtype, int64_t k)
+{
+    return dtype == BIT_I8 ? KC_EXACT : KC_NEAR(1e-6, (double)k * 0x1p-22 * 40 / 27);
+}
+
+static int check_bitlinear(struct kc *k, const int64_t *dim)
+{
+    const int64_t m = dim[0], n = dim[1], depth = dim[2];
+    const enum bit_dtype qw = (enum bit_dtype)dim[4], y = (enum bit_dtype)dim[5];
+    const struct kc_near near = forward_near(qw, depth);
+
+    kc_workspace(k, bit_bitlinear_workspace(kc_threads(k)));
+    const struct bit_bitlinear_args args = {
+        .m = m,
+        .n = n,
+        .k = depth,
+        .q = activations(k, qw, m * depth),
+        .w = codes_or_blends(k, "w", qw, n * depth),
+        .qw_dtype = qw,
+        .x_scale = x_scale(k, m),
+        .segments = segments(n, dim[3]),
+        .y = dim[6] ? kc_inout(k, "y", y, m * n, 1, near) : kc_out(k, "y", (enum kc_type)y, m * n, near),
+        .y_dtype = y,
+        .accumulate = (int)dim[6],
+    };
+    return kc_call(k, &args);
+}
+
+static void cost_bitlinear(const int64_t *dim, struct kc_cost *out)
+{
+    const double m = (double)dim[0], n = (double)dim[1], k = (double)dim[2];
+
+    out->bytes = (m * k + n * k) * (double)bit_dtype_bytes((enum bit_dtype)dim[4]) +
+                 m * n * (double)bit_dtype_bytes((enum bit_dtype)dim[5]) * (dim[6] ? 2 : 1);
+    out->flops = 2 * m * n * k;
+}
+
+static const struct kc_shape forward_shapes[] = {
+    {KC_QUICK, {1, 1, 1, 1, BIT_I8, BIT_F32, 0}},
+    {KC_QUICK, {0, 5, 4, 1, BIT_I8, BIT_F32, 0}},
+    {KC_QUICK, {7, 65, 64, 1, BIT_I8, BIT_F32, 0}},
+    {KC_QUICK, {13, 200, 63, 3, BIT_I8, BIT_F32, 1}}, /* k no multiple of a word */
+    {KC_QUICK, {13, 200, 61, 2, BIT_I8, BIT_BF16, 0}},
+    {KC_QUICK, {100, 130, 1028, 3, BIT_I8, BIT_BF16, 0}},
+    {KC_QUICK, {5, 70, 17000, 1, BIT_I8, BIT_F32, 1}}, /* partial sums kept */
+    {KC_QUICK, {13, 200, 63, 3, BIT_BF16, BIT_F32, 1}},
+    {KC_QUICK, {13, 200, 64, 2, BIT_BF16, BIT_BF16, 0}},
+    {KC_QUICK, {13, 200, 63, 3, BIT_F32, BIT_F32, 1}},
+    {KC_QUICK, {100, 66, 1030, 2, BIT_F32, BIT_BF16, 0}},
+    {KC_FULL, {300, 2100, 256, 1, BIT_I8, BIT_BF16, 0}},
+    {KC_BENCH, {2048, 768, 256, 1, BIT_I8, BIT_BF16, 0}},
+    {KC_BENCH, {2048, 768, 256, 3, BIT_I8, BIT_BF16, 0}},
+    {KC_BENCH, {2048, 256, 256, 1, BIT_I8, BIT_F32, 1}},
+    {KC_BENCH, {2048, 2048, 256, 1, BIT_I8, BIT_BF16, 0}},
+    {KC_BENCH, {2048, 256, 1024, 1, BIT_I8, BIT_F32, 1}},
+};
+KC_OP(bitlinear, "m n k segments qw:t y:t accumulate", forward_shapes, check_bitlinear, cost_bitlinear,
+      KC_DETERMINISTIC)
+
+static int check_backward_data(struct kc *k, const int64_t *dim)
+{
+    const int64_t m = dim[0], n = dim[1], depth = dim[2];
+    const enum bit_dtype dy = (enum bit_dtype)dim[4], w = (enum bit_dtype)dim[5], dn = (enum bit_dtype)dim[6];
+
+    kc_workspace(k, bit_bitlinear_workspace(kc_threads(k)));
+    const struct bit_bitlinear_backward_data_args args = {
+        .m = m,
+        .n = n,
+        .k = depth,
+        .dy = kc_in(k, "dy", dy, m * n, 1),
+        .dy_dtype = dy,
+        .w = codes_or_blends(k, "w", w, n * depth),
+        .w_dtype = w,
+        .segments = segments(n, dim[3]),
+        .dn = kc_out(k, "dn", (enum kc_type)dn, m * depth, KC_NEAR(1e-6, (double)n * 0x1p-22 / 9)),
+        .dn_dtype = dn,
+    };
+    return kc_call(k, &args);
+}
+
+static void cost_backward_data(const int64_t *dim, struct kc_cost *out)
+{
+    const double m = (double)dim[0], n = (double)dim[1], k = (double)dim[2];
+
+    out->bytes = m * n * (double)bit_dtype_bytes((enum bit_dtype)dim[4]) +
+                 n * k * (double)bit_dtype_bytes((enum bit_dtype)dim[5]) +
+                 m * k * (double)bit_dtype_bytes((enum bit_dtype)dim[6]);
+    out->flops = 2 * m * n * k;
+}
+
+static const struct kc_shape data_shapes[] = {
+    {KC_QUICK, {1, 1, 1, 1, BIT_BF16, BIT_I8, BIT_F32}},
+    {KC_QUICK, {7, 65, 33, 1, BIT_BF16, BIT_I8, BIT_BF16}},
+    {KC_QUICK, {13, 200, 61, 3, BIT_BF16, BIT_I8, BIT_F32}},
+    {KC_QUICK, {13, 200, 61, 3, BIT_BF16, BIT_I8, BIT_BF16}},
+    {KC_QUICK, {13, 201, 61, 2, BIT_BF16, BIT_BF16, BIT_F32}},
+    {KC_QUICK, {13, 201, 61, 2, BIT_F32, BIT_F32, BIT_F32}},
+    {KC_QUICK, {13, 201, 61, 3, BIT_F32, BIT_I8, BIT_F32}},
+    {KC_QUICK, {50, 2100, 70, 3, BIT_BF16, BIT_I8, BIT_BF16}},
+    {KC_FULL, {1100, 3072, 600, 3, BIT_BF16, BIT_I8, BIT_BF16}},
+    {KC_BENCH, {2048, 768, 256, 1, BIT_BF16, BIT_I8, BIT_BF16}},
+    {KC_BENCH, {2048, 2048, 256, 1, BIT_BF16, BIT_I8, BIT_BF16}},
+    {KC_BENCH, {2048, 256, 1024, 1, BIT_BF16, BIT_I8, BIT_BF16}},
+};
+KC_OP(bitlinear_backward_data, "m n k segments dy:t w:t dn:t", data_shapes, check_backward_data, cost_backward_data,
+      KC_DETERMINISTIC)
+
+/*
+ * Terms dy q / x_scale: dy of order one, q of 74 (evenly drawn) over scales down to 3. In bf16 each dy / x_scale is
+ * rounded by up to 2^-9 of itself, so m of them move the sum by about sqrt(m) 2^-9 / sqrt(3) of a term; four times for
+ * the tails.
+ */
+static struct kc_near weight_near(enum bit_dtype dy, int64_t m)
+{
+    const double term = 74.0 / 3, rounding = dy == BIT_BF16 ? 4 * 0x1p-9 / 1.7 : 0;
+    double root = 1;
+
+    while (root * root < (double)m)
+        root++;
+    return KC_NEAR(1e-6, term * (rounding * root + (double)m * 0x1p-22));
+}
+
+static int check_backward_weight(struct kc *k, const int64_t *dim)
+{
+    const int64_t m = dim[0], n = dim[1], depth = dim[2];
+    const enum bit_dtype dy = (enum bit_dtype)dim[3], q = (enum bit_dtype)dim[4];
+
+    kc_workspace(k, bit_bitlinear_workspace(kc_threads(k)));
+    const struct bit_bitlinear_backward_weight_args args = {
+        .m = m,
+        .n = n,
+        .k = depth,
+        .dy = kc_in(k, "dy", dy, m * n, 1),
+        .dy_dtype = dy,
+        .q = activations(k, q, m * depth),
+        .q_dtype = q,
+        .x_scale = x_scale(k, m),
+        .dw = kc_inout(k, "dw", BIT_F32, n * depth, 1, weight_near(dy, m)),
+    };
+    return kc_call(k, &args);
+}
+
+static void cost_backward_weight(const int64_t *dim, struct kc_cost *out)
+{
+    const double m = (double)dim[0], n = (double)dim[1], k = (double)dim[2];
+
+    out->bytes = m * n * (double)bit_dtype_bytes((enum bit_dtype)dim[3]) +
+                 m * k * (double)bit_dtype_bytes((enum bit_dtype)dim[4]) + 8 * n * k;
+    out->flops = 2 * m * n * k;
+}
+
+static const struct kc_shape weight_shapes[] = {
+    {KC_QUICK, {1, 1, 1, BIT_BF16, BIT_I8}},         {KC_QUICK, {7, 65, 33, BIT_BF16, BIT_I8}},
+    {KC_QUICK, {33, 65, 100, BIT_BF16, BIT_BF16}},   {KC_QUICK, {33, 65, 100, BIT_F32, BIT_F32}},
+    {KC_QUICK, {33, 65, 100, BIT_F32, BIT_I8}},      {KC_QUICK, {1100, 70, 100, BIT_BF16, BIT_I8}},
+    {KC_FULL, {2049, 700, 513, BIT_BF16, BIT_I8}},   {KC_BENCH, {2048, 768, 256, BIT_BF16, BIT_I8}},
+    {KC_BENCH, {2048, 2048, 256, BIT_BF16, BIT_I8}}, {KC_BENCH, {2048, 256, 1024, BIT_BF16, BIT_I8}},
+};
+KC_OP(bitlinear_backward_weight, "m n k dy:t q:t", weight_shapes, check_backward_weight, cost_backward_weight,
+      KC_DETERMINISTIC)

@@ -1,0 +1,75 @@
+/* Matrix products of the 16-bit phase. */
+#include "kernels/matmul.h"
+#include "tests/kcheck/kcheck.h"
+
+/*
+ * Terms a b are of order one. Each of k additions in f32 is off by up to 2^-24 of a partial sum of order sqrt(k), in
+ * either direction: k 2^-24 in all, taken four times for the tails. Products of bf16 are exact.
+ */
+static struct kc_near sum_near(int64_t k)
+{
+    return KC_NEAR(1e-6, (double)k * 0x1p-22);
+}
+
+static int check_matmul(struct kc *k, const int64_t *dim)
+{
+    const int64_t m = dim[1], n = dim[2], depth = dim[3];
+    const enum bit_dtype ab = (enum bit_dtype)dim[4], c = (enum bit_dtype)dim[5];
+
+    kc_workspace(k, bit_matmul_workspace(kc_threads(k)));
+    const struct bit_matmul_args args = {
+        .form = (enum bit_matmul_form)dim[0],
+        .m = m,
+        .n = n,
+        .k = depth,
+        .a = kc_in(k, "a", ab, m * depth, 1),
+        .b = kc_in(k, "b", ab, n * depth, 1),
+        .ab_dtype = ab,
+        .c = dim[6] ? kc_inout(k, "c", c, m * n, 1, sum_near(depth))
+                    : kc_out(k, "c", (enum kc_type)c, m * n, sum_near(depth)),
+        .c_dtype = c,
+        .accumulate = (int)dim[6],
+    };
+    return kc_call(k, &args);
+}
+
+static void cost_matmul(const int64_t *dim, struct kc_cost *out)
+{
+    const double ab = (double)bit_dtype_bytes((enum bit_dtype)dim[4]),
+                 c = (double)bit_dtype_bytes((enum bit_dtype)dim[5]);
+    const double m = (double)dim[1], n = (double)dim[2], k = (double)dim[3];
+
+    out->bytes = ab * (m * k + n * k) + c * m * n * (dim[6] ? 2 : 1);
+    out->flops = 2 * m * n * k;
+}
+
+/* Edges of a tile (6 or 12 rows; 8, 16, 64 columns), of a word of k (odd k), of a run (1024 in bf16, 512 in f32), of a
+ * block; then the products of a model of width 256, hidden 1024. */
+static const struct kc_shape shapes[] = {
+    {KC_QUICK, {BIT_MATMUL_NT, 1, 1, 1, BIT_F32, BIT_F32, 0}},
+    {KC_QUICK, {BIT_MATMUL_NT, 1, 1, 1, BIT_BF16, BIT_BF16, 0}},
+    {KC_QUICK, {BIT_MATMUL_NN, 3, 5, 0, BIT_BF16, BIT_F32, 0}},
+    {KC_QUICK, {BIT_MATMUL_NN, 3, 5, 0, BIT_F32, BIT_F32, 1}},
+    {KC_QUICK, {BIT_MATMUL_NT, 0, 7, 9, BIT_F32, BIT_F32, 0}},
+    {KC_QUICK, {BIT_MATMUL_NT, 7, 65, 33, BIT_BF16, BIT_F32, 1}},
+    {KC_QUICK, {BIT_MATMUL_NN, 7, 65, 33, BIT_BF16, BIT_BF16, 0}},
+    {KC_QUICK, {BIT_MATMUL_TN, 7, 65, 33, BIT_BF16, BIT_F32, 1}},
+    {KC_QUICK, {BIT_MATMUL_NT, 13, 17, 31, BIT_F32, BIT_F32, 1}},
+    {KC_QUICK, {BIT_MATMUL_NN, 13, 17, 31, BIT_F32, BIT_BF16, 0}},
+    {KC_QUICK, {BIT_MATMUL_TN, 13, 17, 31, BIT_F32, BIT_F32, 0}},
+    {KC_QUICK, {BIT_MATMUL_NT, 100, 130, 1026, BIT_BF16, BIT_F32, 1}},
+    {KC_QUICK, {BIT_MATMUL_NN, 100, 130, 1025, BIT_BF16, BIT_F32, 0}},
+    {KC_QUICK, {BIT_MATMUL_TN, 130, 100, 1025, BIT_BF16, BIT_F32, 1}},
+    {KC_QUICK, {BIT_MATMUL_TN, 200, 100, 513, BIT_F32, BIT_F32, 1}},
+    {KC_QUICK, {BIT_MATMUL_NT, 20, 70, 8200, BIT_BF16, BIT_BF16, 0}}, /* partial sums kept */
+    {KC_QUICK, {BIT_MATMUL_NN, 20, 70, 5000, BIT_F32, BIT_BF16, 0}},
+    {KC_FULL, {BIT_MATMUL_NT, 1100, 600, 8200, BIT_BF16, BIT_BF16, 0}}, /* and more rows than their scratch holds */
+    {KC_FULL, {BIT_MATMUL_NT, 200, 2100, 256, BIT_BF16, BIT_F32, 0}},
+    {KC_BENCH, {BIT_MATMUL_NT, 2048, 768, 256, BIT_BF16, BIT_BF16, 0}},
+    {KC_BENCH, {BIT_MATMUL_NT, 2048, 2048, 256, BIT_BF16, BIT_BF16, 0}},
+    {KC_BENCH, {BIT_MATMUL_NT, 2048, 256, 1024, BIT_BF16, BIT_F32, 1}},
+    {KC_BENCH, {BIT_MATMUL_NN, 2048, 256, 2048, BIT_BF16, BIT_BF16, 0}},
+    {KC_BENCH, {BIT_MATMUL_TN, 2048, 256, 2048, BIT_BF16, BIT_F32, 1}},
+    {KC_BENCH, {BIT_MATMUL_NT, 2048, 2048, 256, BIT_F32, BIT_F32, 0}},
+};
+KC_OP(matmul, "form m n k ab:t c:t accumulate", shapes, check_matmul, cost_matmul, KC_DETERMINISTIC)
