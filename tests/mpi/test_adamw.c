@@ -1,0 +1,129 @@
+/*
+ * Twenty steps of the worker's own clipping, schedule and AdamW, written down for adamw_torch.py, which does them again
+ * with torch. Ends with what that says; 77 without python or torch.
+ */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/err.h"
+#include "proto/msg.h"
+#include "proto/schedule.h"
+#include "proto/spec.h"
+#include "tests/mpi/mpi_test.h"
+#include "worker/optim.h"
+
+#define STEPS 20
+
+static const char text[] =
+    "model { layers: 1 width: 32 heads: 2 mlp_hidden: 48 vocab: 97 vocab_padded: 100 context: 16 }"
+    "data { train: '/nowhere' } batch { instances: 1 } launch { ranks: 1 }"
+    "schedule { steps: 20 peak_lr: 3e-3 warmup_steps: 6 warmup_start: 0.1 final: 0.1 }"
+    "optimizer { beta1: 0.9 beta2: 0.95 eps: 1e-5 weight_decay: 0.1 clip_norm: 1.0 }";
+
+static void put(FILE *to, const void *bytes, size_t count)
+{
+    EXPECT_EQ(fwrite(bytes, 1, count, to), count);
+}
+
+/* One step: written before, the learning rate and the norm with it. */
+static void step(FILE *to, struct bit_optim *optim, const struct bit_exec *exec, const Bit__RunSpec *spec, uint64_t t)
+{
+    const struct bit_switch_plan no_switch = {0};
+    const double lr = bit_schedule_lr(spec, &no_switch, t);
+    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
+    float *grad = malloc(bytes);
+    double norm = 0;
+
+    /* Some steps above the clipping norm, some below. */
+    for (int64_t i = 0; i < optim->shard->count; i++)
+        grad[i] = value_of(50 + t, i) * (t % 3 == 0 ? 0.001f : 0.1f);
+    EXPECT_EQ(bit_optim_norm(optim, &comm, exec, grad, &norm), 0);
+    put(to, &lr, sizeof lr);
+    put(to, &norm, sizeof norm);
+    put(to, grad, bytes);
+    const struct bit_optim_args args = {.lr = lr,
+                                        .weight_decay = spec->optimizer->weight_decay,
+                                        .beta1 = spec->optimizer->beta1,
+                                        .beta2 = spec->optimizer->beta2,
+                                        .grad_scale = bit_optim_clip(optim, norm),
+                                        .t = t};
+    EXPECT_EQ(bit_optim_update(optim, exec, grad, &args), 0);
+    free(grad);
+}
+
+static void trace(FILE *to, const Bit__RunSpec *spec)
+{
+    struct bit_plan plan;
+    struct bit_shard shard;
+    struct bit_optim optim;
+    struct bit_exec exec;
+
+    if (!EXPECT_EQ(bit_plan_init(&plan, spec, 0, 1, 1, 1, (int64_t)1 << 30), 0) ||
+        !EXPECT_EQ(bit_shard_init(&shard, &plan), 0) ||
+        !EXPECT_EQ(bit_optim_init(&optim, &shard, spec->optimizer), 0) ||
+        !EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CPU, 1, 1 << 20), 0))
+        return;
+    const int64_t head[] = {STEPS, plan.elements, shard.linear_begin, shard.linear_end};
+    const size_t bytes = (size_t)plan.elements * sizeof(float);
+    for (int64_t i = 0; i < plan.elements; i++)
+        optim.master[i] = value_of(1, i) * 0.2f;
+    put(to, head, sizeof head);
+    put(to, optim.master, bytes);
+    for (uint64_t t = 1; t <= STEPS; t++)
+        step(to, &optim, &exec, spec, t);
+    put(to, optim.master, bytes);
+    put(to, optim.exp_avg, bytes);
+    put(to, optim.exp_avg_sq, bytes);
+    bit_exec_finish(&exec);
+    bit_optim_finish(&optim);
+    bit_shard_finish(&shard);
+    bit_plan_finish(&plan);
+}
+
+static int run_python(const char *path)
+{
+    const char *python = getenv("BIT_PYTHON"), *root = getenv("BIT_SOURCE_ROOT");
+    char script[512];
+    int status = 0;
+    pid_t pid;
+
+    if (python == NULL || root == NULL)
+        return TEST_SKIPPED;
+    snprintf(script, sizeof script, "%s/tests/mpi/adamw_torch.py", root);
+    pid = fork();
+    if (pid == 0) {
+        execl(python, python, script, path, (char *)NULL);
+        _exit(127);
+    }
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+TEST(twenty_steps_are_torchs)
+{
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    char path[] = "/tmp/bit-adamw-XXXXXX";
+    ProtobufCMessage *spec = NULL;
+    FILE *to = fdopen(mkstemp(path), "wb");
+    int code;
+
+    if (EXPECT(to != NULL) &&
+        EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, problems), 0) &&
+        EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)spec, NULL, problems), 0)) {
+        trace(to, (Bit__RunSpec *)spec);
+        EXPECT_EQ(fclose(to), 0);
+        code = run_python(path);
+        if (code == TEST_SKIPPED)
+            test_skip("no python with torch");
+        else
+            EXPECT_EQ(code, 0);
+    }
+    unlink(path);
+    bit_msg_free(spec);
+    free(problems);
+}
+
+MPI_TEST_MAIN

@@ -1,0 +1,139 @@
+/* The optimizer over shards: norm, digests and updates do not depend on the number of ranks; groups decay as they must.
+ */
+#include "worker/optim.h"
+
+#include <string.h>
+
+#include "proto/crc32c.h"
+#include "proto/msg.h"
+#include "proto/spec.h"
+#include "tests/mpi/mpi_test.h"
+
+static const char text[] =
+    "model { layers: 2 width: 72 heads: 6 mlp_hidden: 100 vocab: 251 vocab_padded: 253 context: 16 tied: false }"
+    "data { train: '/nowhere' } batch { instances: 12 } schedule { steps: 9 peak_lr: 1e-3 } launch { threads: 2 }";
+
+struct fixture {
+    Bit__RunSpec *spec;
+    struct bit_plan plan;
+    struct bit_shard shard;
+    struct bit_optim optim;
+    struct bit_exec exec;
+    float *grad; /* the whole vector */
+};
+
+static bool fixture_open(struct fixture *f, int rank, int size)
+{
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    ProtobufCMessage *spec = NULL;
+    int err = bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, problems);
+
+    *f = (struct fixture){.spec = (Bit__RunSpec *)spec};
+    if (err >= 0)
+        err = bit_spec_normalise(f->spec, NULL, problems);
+    free(problems);
+    if (err >= 0)
+        err = bit_plan_init(&f->plan, f->spec, rank, size, size, 2, (int64_t)4 << 30);
+    if (err >= 0)
+        err = bit_shard_init(&f->shard, &f->plan);
+    if (err >= 0)
+        err = bit_optim_init(&f->optim, &f->shard, f->spec->optimizer);
+    if (err >= 0)
+        err = bit_exec_init(&f->exec, BIT_BACKEND_CPU, 2, 1 << 20);
+    if (!EXPECT_EQ(err, 0))
+        return false;
+    f->grad = malloc((size_t)f->plan.elements * sizeof *f->grad);
+    for (int64_t i = 0; i < f->shard.count; i++)
+        f->optim.master[i] = value_of(1, f->shard.begin + i);
+    return true;
+}
+
+static void fixture_close(struct fixture *f)
+{
+    bit_exec_finish(&f->exec);
+    bit_optim_finish(&f->optim);
+    bit_shard_finish(&f->shard);
+    bit_plan_finish(&f->plan);
+    bit_msg_free(f->spec);
+    free(f->grad);
+}
+
+static double one_step(struct fixture *f, struct bit_comm *over, uint64_t t)
+{
+    double norm = 0;
+
+    for (int64_t i = 0; i < f->plan.elements; i++)
+        f->grad[i] = value_of(100 + t, i) * 0.1f;
+    EXPECT_EQ(bit_optim_norm(&f->optim, over, &f->exec, f->grad, &norm), 0);
+    const struct bit_optim_args args = {.lr = 1e-2,
+                                        .weight_decay = 0.1,
+                                        .beta1 = 0.9,
+                                        .beta2 = 0.95,
+                                        .grad_scale = bit_optim_clip(&f->optim, norm),
+                                        .t = t};
+    EXPECT_EQ(bit_optim_update(&f->optim, &f->exec, f->grad, &args), 0);
+    return norm;
+}
+
+TEST(norm_update_and_digests_do_not_depend_on_the_ranks)
+{
+    struct bit_comm alone;
+    struct fixture many, one;
+
+    if (!EXPECT_EQ(bit_comm_init(&alone, MPI_COMM_SELF), 0) || !fixture_open(&many, comm.rank, comm.size) ||
+        !fixture_open(&one, 0, 1))
+        return;
+    for (uint64_t t = 1; t <= 3; t++) {
+        EXPECT_EQ(one_step(&many, &comm, t), one_step(&one, &alone, t));
+        EXPECT_MEMEQ(many.optim.master, one.optim.master + many.shard.begin, (size_t)many.shard.count * sizeof(float));
+        EXPECT_EQ(bit_optim_weights_digest(&many.optim, &comm, 2), bit_optim_weights_digest(&one.optim, &alone, 1));
+        EXPECT_EQ(bit_optim_moments_digest(&many.optim, &comm, 2), bit_optim_moments_digest(&one.optim, &alone, 1));
+    }
+    uint64_t before = bit_optim_moments_digest(&one.optim, &alone, 1);
+    bit_optim_reset(&one.optim);
+    EXPECT_NE(bit_optim_moments_digest(&one.optim, &alone, 1), before);
+    for (int64_t i = 0; i < one.shard.count; i++)
+        if (one.optim.exp_avg[i] != 0 || one.optim.exp_avg_sq[i] != 0)
+            EXPECT_EQ(i, -1);
+    fixture_close(&many);
+    fixture_close(&one);
+    bit_comm_finish(&alone);
+}
+
+TEST(the_norm_is_that_of_the_whole_gradient)
+{
+    struct fixture f;
+    double sum = 0;
+
+    if (!fixture_open(&f, comm.rank, comm.size))
+        return;
+    double norm = one_step(&f, &comm, 1);
+    for (int64_t i = 0; i < f.plan.elements; i++)
+        sum += (double)f.grad[i] * f.grad[i];
+    EXPECT_NEAR(norm, sqrt(sum), 1e-9 * norm);
+    EXPECT_EQ(bit_optim_clip(&f.optim, 0.5), 1);
+    EXPECT_EQ(bit_optim_clip(&f.optim, 4.0), 1.0 / (4.0 + 1e-6));
+    fixture_close(&f);
+}
+
+TEST(only_linears_decay)
+{
+    struct fixture f;
+    int64_t wrong = 0;
+
+    if (!fixture_open(&f, comm.rank, comm.size))
+        return;
+    memset(f.grad, 0, (size_t)f.plan.elements * sizeof *f.grad);
+    const struct bit_optim_args args = {
+        .lr = 0.5, .weight_decay = 0.5, .beta1 = 0.9, .beta2 = 0.9, .grad_scale = 1, .t = 1};
+    EXPECT_EQ(bit_optim_update(&f.optim, &f.exec, f.grad, &args), 0);
+    for (int64_t i = 0; i < f.shard.count; i++) {
+        int64_t at = f.shard.begin + i;
+        bool linear = at >= f.shard.linear_begin && at < f.shard.linear_end;
+        wrong += f.optim.master[i] != value_of(1, at) * (linear ? 0.75f : 1);
+    }
+    EXPECT_EQ(wrong, 0);
+    fixture_close(&f);
+}
+
+MPI_TEST_MAIN

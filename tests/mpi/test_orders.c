@@ -1,0 +1,170 @@
+/* What an order must be before any rank hears of it. */
+#include <string.h>
+
+#include "proto/err.h"
+#include "proto/msg.h"
+#include "tests/test.h"
+#include "worker/command.h"
+
+static const struct bit_plan plan = {.instances = 8, .context = 32};
+
+static int read_order(uint16_t type, void *msg, size_t payload_bytes, struct bit_command *out)
+{
+    const struct bit_link_order order = {.type = type, .msg = msg, .payload_bytes = payload_bytes};
+
+    return bit_command_from_order(&order, &plan, out);
+}
+
+static Bit__StepOrder a_step(void)
+{
+    Bit__StepOrder step = BIT__STEP_ORDER__INIT;
+
+    step.step = 5;
+    step.precision = BIT__PRECISION__TERNARY;
+    step.strength = 0.5;
+    step.lr = 1e-3;
+    step.weight_decay = 0.1;
+    step.instances = 8;
+    step.token_bytes = 8 * 32 * 2;
+    return step;
+}
+
+TEST(a_step_arrives_whole)
+{
+    Bit__StepOrder step = a_step();
+    struct bit_command command;
+
+    step.has_digest = step.digest = true;
+    if (!EXPECT_EQ(read_order(BIT_MSG_STEP_ORDER, &step, 512, &command), 0))
+        return;
+    EXPECT_EQ(command.kind, BIT_COMMAND_STEP);
+    EXPECT_EQ(command.step, 5);
+    EXPECT_EQ(command.precision, BIT__PRECISION__TERNARY);
+    EXPECT_EQ(command.strength, 0.5);
+    EXPECT_EQ(command.instances, 8);
+    EXPECT(command.digest);
+}
+
+TEST(strength_means_nothing_in_16_bit)
+{
+    Bit__StepOrder step = a_step();
+    struct bit_command command;
+
+    step.precision = BIT__PRECISION__SIXTEEN_BIT;
+    EXPECT_EQ(read_order(BIT_MSG_STEP_ORDER, &step, 512, &command), 0);
+    EXPECT_EQ(command.strength, 1);
+}
+
+static void expect_step_refused(const Bit__StepOrder *step, size_t payload_bytes)
+{
+    struct bit_command command = {.step = 99};
+    Bit__StepOrder copy = *step;
+
+    EXPECT_EQ(read_order(BIT_MSG_STEP_ORDER, &copy, payload_bytes, &command), BIT_EMESSAGE);
+    EXPECT_EQ(command.step, 99); /* untouched */
+}
+
+TEST(numbers_outside_their_ranges_are_refused)
+{
+    Bit__StepOrder step = a_step();
+
+    expect_step_refused(&step, 511);
+    expect_step_refused(&step, 0);
+    step.instances = 7;
+    expect_step_refused(&step, 7 * 32 * 2);
+    step = a_step();
+    step.strength = 0;
+    expect_step_refused(&step, 512);
+    step.strength = 1.5;
+    expect_step_refused(&step, 512);
+    step = a_step();
+    step.lr = -1e-9;
+    expect_step_refused(&step, 512);
+    step = a_step();
+    step.weight_decay = -1;
+    expect_step_refused(&step, 512);
+}
+
+TEST(names_stay_inside_their_folder)
+{
+    static const char *const bad[] = {
+        "",    ".",    "..",      "../etc",
+        "a/b", "/tmp", ".hidden", "name-of-more-than-sixty-four-characters-which-no-checkpoint-ever-has"};
+    Bit__CheckpointOrder order = BIT__CHECKPOINT_ORDER__INIT;
+    struct bit_command command;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        order.name = (char *)(uintptr_t)bad[i];
+        EXPECT_EQ(read_order(BIT_MSG_CHECKPOINT_ORDER, &order, 0, &command), BIT_EMESSAGE);
+    }
+    char good[] = "step-00002000";
+    order.name = good;
+    order.after_step = 2000;
+    order.pre_switch = true;
+    EXPECT_EQ(read_order(BIT_MSG_CHECKPOINT_ORDER, &order, 0, &command), 0);
+    EXPECT_STREQ(command.name, good);
+    EXPECT(command.pre_switch);
+}
+
+TEST(betas_of_a_switch_are_below_one)
+{
+    Bit__PhaseSwitch order = BIT__PHASE_SWITCH__INIT;
+    struct bit_command command;
+
+    order.after_step = 3;
+    order.precision = BIT__PRECISION__TERNARY;
+    order.optimizer = BIT__OPTIMIZER_AT_SWITCH__RESET;
+    order.beta1 = 0.9;
+    order.beta2 = 0.95;
+    EXPECT_EQ(read_order(BIT_MSG_PHASE_SWITCH, &order, 0, &command), 0);
+    EXPECT_EQ(command.phase.optimizer, BIT__OPTIMIZER_AT_SWITCH__RESET);
+    EXPECT_EQ(command.phase.beta2, 0.95);
+    order.beta2 = 1;
+    EXPECT_EQ(read_order(BIT_MSG_PHASE_SWITCH, &order, 0, &command), BIT_EMESSAGE);
+}
+
+TEST(an_evaluation_needs_its_tokens)
+{
+    char set[] = "books";
+    Bit__EvaluateOrder order = BIT__EVALUATE_ORDER__INIT;
+    struct bit_command command;
+
+    order.set = set;
+    order.precision = BIT__PRECISION__TERNARY;
+    order.instances = 3;
+    EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 3 * 64, &command), 0);
+    EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 2 * 64, &command), BIT_EMESSAGE);
+    order.instances = 0;
+    EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 0, &command), BIT_EMESSAGE);
+}
+
+TEST(a_second_welcome_is_no_order)
+{
+    Bit__Welcome welcome = BIT__WELCOME__INIT;
+    struct bit_command command;
+
+    EXPECT_EQ(read_order(BIT_MSG_WELCOME, &welcome, 0, &command), BIT_EMESSAGE);
+}
+
+TEST(only_the_next_step_of_this_phase_may_be_done)
+{
+    Bit__PhaseState phase = BIT__PHASE_STATE__INIT;
+    struct bit_command step = {.kind = BIT_COMMAND_STEP, .step = 8, .precision = BIT__PRECISION__TERNARY};
+    const enum bit_command_kind at_boundary[] = {BIT_COMMAND_SWITCH, BIT_COMMAND_CHECKPOINT, BIT_COMMAND_EVALUATE};
+
+    phase.precision = BIT__PRECISION__TERNARY;
+    EXPECT_EQ(bit_command_check(&step, 7, &phase), 0);
+    EXPECT_EQ(bit_command_check(&step, 8, &phase), BIT_EPHASE);
+    EXPECT_EQ(bit_command_check(&step, 6, &phase), BIT_EPHASE);
+    phase.precision = BIT__PRECISION__SIXTEEN_BIT;
+    EXPECT_EQ(bit_command_check(&step, 7, &phase), BIT_EPHASE);
+    for (int i = 0; i < 3; i++) {
+        struct bit_command command = {.kind = at_boundary[i], .step = 7};
+        EXPECT_EQ(bit_command_check(&command, 7, &phase), 0);
+        EXPECT_EQ(bit_command_check(&command, 8, &phase), BIT_EPHASE);
+    }
+    struct bit_command stop = {.kind = BIT_COMMAND_STOP};
+    EXPECT_EQ(bit_command_check(&stop, 7, &phase), 0);
+}
+
+TEST_MAIN

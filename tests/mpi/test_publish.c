@@ -1,0 +1,217 @@
+/* Scales, codes, counts and weights: what ranks publish together against what one computes alone. */
+#include "worker/publish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/msg.h"
+#include "proto/spec.h"
+#include "tests/mpi/mpi_test.h"
+#include "worker/optim.h"
+
+static const char text[] =
+    "model { layers: 2 width: 72 heads: 6 mlp_hidden: 100 vocab: 251 vocab_padded: 253 context: 16 tied: false }"
+    "data { train: '/nowhere' } batch { instances: 12 micro_instances: 1 } schedule { steps: 9 peak_lr: 1e-3 }"
+    "phases { switch { at_step: 3 } } launch { threads: 2 }";
+
+/* One rank of a model whose master is the same whatever the number of ranks. */
+struct fixture {
+    Bit__RunSpec *spec;
+    struct bit_plan plan;
+    struct bit_model *model;
+    struct bit_shard shard;
+    struct bit_publish publish;
+    float *whole, *master; /* all of it; this rank's shard */
+};
+
+static bool fixture_open(struct fixture *f, const char *const *set, int rank, int size)
+{
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    ProtobufCMessage *spec = NULL;
+    int err = bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, problems);
+
+    *f = (struct fixture){.spec = (Bit__RunSpec *)spec};
+    for (; *set != NULL && err >= 0; set++)
+        err = bit_spec_set(f->spec, *set, problems);
+    if (err >= 0)
+        err = bit_spec_normalise(f->spec, NULL, problems);
+    free(problems);
+    if (err >= 0)
+        err = bit_plan_init(&f->plan, f->spec, rank, size, size, 2, (int64_t)4 << 30);
+    if (err >= 0)
+        err = bit_model_create(&f->plan, BIT_BACKEND_CPU, &f->model);
+    if (err >= 0)
+        err = bit_shard_init(&f->shard, &f->plan);
+    if (err >= 0)
+        err = bit_publish_init(&f->publish, &f->plan, &f->shard, f->model);
+    if (!EXPECT_EQ(err, 0))
+        return false;
+    f->whole = malloc((size_t)f->plan.elements * sizeof *f->whole);
+    f->master = f->whole + f->shard.begin;
+    return true;
+}
+
+static void fixture_fill(struct fixture *f, uint64_t seed)
+{
+    for (int64_t i = 0; i < f->plan.elements; i++)
+        f->whole[i] = value_of(seed, i) * 0.08f;
+    bit_publish_stale(&f->publish);
+}
+
+static void fixture_close(struct fixture *f)
+{
+    bit_publish_finish(&f->publish);
+    bit_shard_finish(&f->shard);
+    bit_model_destroy(f->model);
+    bit_plan_finish(&f->plan);
+    bit_msg_free(f->spec);
+    free(f->whole);
+}
+
+/* A communicator of this rank alone: the same code computes the reference. */
+static struct bit_comm alone;
+
+static uint64_t total(uint64_t mine)
+{
+    bit_comm_sum_u64(&comm, &mine, 1);
+    return mine;
+}
+
+static void expect_same_model(const struct fixture *a, const struct fixture *b, bool codes, bool linears)
+{
+    const size_t each = bit_dtype_bytes(a->plan.operands);
+    const int64_t begin = a->shard.linear_begin, end = a->shard.linear_end;
+    const char *x = a->model->weights, *y = b->model->weights;
+
+    EXPECT_MEMEQ(x, y, (size_t)begin * each);
+    EXPECT_MEMEQ(x + (size_t)end * each, y + (size_t)end * each, (size_t)(a->plan.elements - end) * each);
+    if (linears)
+        EXPECT_MEMEQ(x + (size_t)begin * each, y + (size_t)begin * each, (size_t)(end - begin) * each);
+    if (codes)
+        EXPECT_MEMEQ(a->model->codes + begin, b->model->codes + begin, (size_t)(end - begin));
+    for (int l = 0; l < a->plan.linear_count && codes; l++)
+        for (int s = 0; s < a->model->segments[l].count; s++)
+            EXPECT_EQ(a->model->segments[l].scale[s], b->model->segments[l].scale[s]);
+}
+
+static void check_against_alone(const char *const *set)
+{
+    struct fixture many, one;
+
+    if (!fixture_open(&many, set, comm.rank, comm.size) || !fixture_open(&one, set, 0, 1))
+        return;
+    const struct {
+        Bit__Precision precision;
+        double strength;
+    } steps[] = {{BIT__PRECISION__SIXTEEN_BIT, 1},
+                 {BIT__PRECISION__TERNARY, 0.25},
+                 {BIT__PRECISION__TERNARY, 0.5},
+                 {BIT__PRECISION__TERNARY, 1},
+                 {BIT__PRECISION__TERNARY, 1}};
+    for (uint64_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        const bool ternary = steps[i].precision == BIT__PRECISION__TERNARY;
+        fixture_fill(&many, i / 2);
+        fixture_fill(&one, i / 2);
+        EXPECT_EQ(bit_publish_train(&many.publish, &comm, many.master, steps[i].precision, steps[i].strength), 0);
+        EXPECT_EQ(bit_publish_train(&one.publish, &alone, one.master, steps[i].precision, steps[i].strength), 0);
+        expect_same_model(&many, &one, ternary && steps[i].strength == 1, !ternary || steps[i].strength < 1);
+        EXPECT_EQ(total(many.publish.counts.zeros), one.publish.counts.zeros);
+        EXPECT_EQ(total(many.publish.counts.flips), one.publish.counts.flips);
+        EXPECT_EQ(many.publish.counts.has_codes, ternary);
+        EXPECT_EQ(many.publish.counts.has_flips, i >= 2);
+    }
+    EXPECT(one.publish.counts.zeros > 0);
+    EXPECT(one.publish.counts.flips == 0 || one.publish.counts.flips > 1000);
+    fixture_close(&many);
+    fixture_close(&one);
+}
+
+static void with_alone(void (*body)(void))
+{
+    if (EXPECT_EQ(bit_comm_init(&alone, MPI_COMM_SELF), 0))
+        body();
+    bit_comm_finish(&alone);
+}
+
+static void all_quantizers(void)
+{
+    static const char *const sets[][4] = {
+        {"quantizer.preset=continual", NULL},
+        {"quantizer.preset=b158", "model.operands=FP32", NULL},
+        {"quantizer.granularity=projection", "quantizer.weight_measure=mean", NULL},
+        {"quantizer.granularity=projection", "quantizer.weight_measure=median", "model.tied=true", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        check_against_alone(sets[i]);
+}
+
+TEST(many_ranks_publish_what_one_does)
+{
+    with_alone(all_quantizers);
+}
+
+/* By hand, from the definition. */
+static void check_scale(const char *measure, bool median)
+{
+    const char *const set[] = {measure, NULL};
+    struct fixture f;
+
+    if (!fixture_open(&f, set, comm.rank, comm.size))
+        return;
+    fixture_fill(&f, 5);
+    EXPECT_EQ(bit_publish_train(&f.publish, &comm, f.master, BIT__PRECISION__TERNARY, 1), 0);
+    for (int l = 0; l < f.plan.linear_count; l++) {
+        const struct bit_linear *linear = &f.plan.linears[l];
+        const int64_t count = linear->rows * linear->cols;
+        const float *w = f.whole + linear->offset, scale = f.model->segments[l].scale[0];
+        int64_t below = 0, at_most = 0, zeros = 0;
+        double sum = 0;
+        for (int64_t i = 0; i < count; i++) {
+            below += fabsf(w[i]) < 1 / scale * 0.999999f;
+            at_most += fabsf(w[i]) < 1 / scale * 1.000001f;
+            sum += fabs((double)w[i]);
+            zeros += f.model->codes[linear->offset + i] != (int8_t)fmaxf(fminf(rintf(w[i] * scale), 1), -1);
+        }
+        EXPECT_EQ(zeros, 0);
+        if (median)
+            EXPECT(below <= (count - 1) / 2 && at_most > (count - 1) / 2);
+        else
+            EXPECT_NEAR(1 / scale, sum / (double)count, 1e-6 * sum / (double)count);
+    }
+    fixture_close(&f);
+}
+
+TEST(scales_and_codes_are_the_definitions)
+{
+    check_scale("quantizer.weight_measure=median", true);
+    check_scale("quantizer.weight_measure=mean", false);
+}
+
+TEST(an_evaluation_between_two_steps_is_not_seen)
+{
+    const char *const set[] = {NULL};
+    struct fixture a, b;
+
+    if (!fixture_open(&a, set, comm.rank, comm.size) || !fixture_open(&b, set, comm.rank, comm.size))
+        return;
+    for (uint64_t step = 0; step < 4; step++) {
+        const Bit__Precision precision = step < 2 ? BIT__PRECISION__SIXTEEN_BIT : BIT__PRECISION__TERNARY;
+        fixture_fill(&a, step);
+        fixture_fill(&b, step);
+        EXPECT_EQ(bit_publish_evaluate(&b.publish, &comm, b.master, BIT__PRECISION__TERNARY), 0);
+        EXPECT_EQ(bit_publish_evaluate(&b.publish, &comm, b.master, BIT__PRECISION__SIXTEEN_BIT), 0);
+        EXPECT_EQ(bit_publish_evaluate(&b.publish, &comm, b.master, BIT__PRECISION__TERNARY), 0);
+        EXPECT_EQ(bit_publish_train(&a.publish, &comm, a.master, precision, 1), 0);
+        EXPECT_EQ(bit_publish_train(&b.publish, &comm, b.master, precision, 1), 0);
+        expect_same_model(&a, &b, step >= 2, step < 2);
+        EXPECT_EQ(a.publish.counts.zeros, b.publish.counts.zeros);
+        EXPECT_EQ(a.publish.counts.flips, b.publish.counts.flips);
+        EXPECT_EQ(a.publish.counts.has_flips, b.publish.counts.has_flips);
+    }
+    EXPECT(total(a.publish.counts.flips) > 0);
+    fixture_close(&a);
+    fixture_close(&b);
+}
+
+MPI_TEST_MAIN
