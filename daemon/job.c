@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/blame.h"
 #include "daemon/choose.h"
 #include "daemon/daemon.h"
 #include "daemon/proc.h"
@@ -161,33 +162,55 @@ static void give_slot_back(struct bit_job *job)
     bit_daemon_schedule(d);
 }
 
+/* The first of: what the worker said, what the launcher wrote of the rank that ended first, how the launcher ended. */
+static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size_t room)
+{
+    struct bit_runner *r = job->runner;
+    struct bit_blame blame = {0};
+    char *log = bit_runner_path(r, r->run.log);
+    if (job->cause.known) {
+        m->has_rank = job->cause.has_rank;
+        m->rank = job->cause.rank;
+        snprintf(text, room, "%s", job->cause.text);
+    } else if (log != NULL && bit_blame_read(log, &blame)) {
+        m->has_rank = blame.has_rank;
+        m->rank = blame.rank;
+        m->has_signal = blame.signal != 0;
+        m->signal = blame.signal;
+        m->has_code = blame.has_code;
+        m->code = blame.code;
+        if (blame.signal != 0)
+            snprintf(text, room, "rank %u was ended by signal %d (%s)", blame.rank, blame.signal,
+                     strsignal(blame.signal));
+        else
+            snprintf(text, room, "rank %u ended with exit code %d, see %s", blame.rank, blame.code, r->run.log);
+    } else if (job->exit_signal != 0) {
+        m->has_signal = true;
+        m->signal = job->exit_signal;
+        snprintf(text, room, "the launcher was ended by signal %d (%s)", job->exit_signal, strsignal(job->exit_signal));
+    } else {
+        m->has_code = job->exit_status >= 0;
+        m->code = (int32_t)job->exit_status;
+        snprintf(text, room, "the worker ended without a word, see %s", r->run.log);
+    }
+    free(log);
+}
+
 static void record_lost(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
-    char cause[BIT_ERR_TEXT_MAX + 64];
-    if (job->cause.known)
-        snprintf(cause, sizeof cause, "%s", job->cause.text);
-    else if (job->exit_signal != 0)
-        snprintf(cause, sizeof cause, "the launcher was ended by signal %d (%s)", job->exit_signal,
-                 strsignal(job->exit_signal));
-    else
-        snprintf(cause, sizeof cause, "the worker ended without a word, see %s", r->run.log);
+    char cause[BIT_ERR_TEXT_MAX];
     Bit__WorkerLost m = BIT__WORKER_LOST__INIT;
+    find_cause(job, &m, cause, sizeof cause);
     m.attempt = r->run.attempt;
     m.cause = cause;
     m.step = r->run.step;
-    m.has_rank = job->cause.has_rank;
-    m.rank = job->cause.rank;
-    m.has_signal = job->exit_signal != 0;
-    m.signal = job->exit_signal;
-    m.has_code = job->exit_signal == 0 && job->exit_status >= 0;
-    m.code = (int32_t)job->exit_status;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_LOST;
     record.lost = &m;
     bit_warn("worker lost", "run=%s attempt=%u step=%" PRIu64 " cause=%s", r->run.id, m.attempt, m.step, cause);
     bit_runner_record(r, &record);
-    snprintf(job->cause.text, sizeof job->cause.text, "%.*s", (int)sizeof job->cause.text - 1, cause);
+    memcpy(job->cause.text, cause, sizeof cause);
 }
 
 static void wait_and_relaunch(struct bit_job *job)

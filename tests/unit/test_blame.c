@@ -1,0 +1,41 @@
+#include "daemon/blame.h"
+
+#include "tests/test.h"
+
+TEST(names_the_rank_that_was_killed)
+{
+    struct bit_blame b;
+    EXPECT(bit_blame_parse("step 7\n--------\nPrimary job  terminated normally, but 1 process returned\n"
+                           "a non-zero exit code. Per user-direction, the job has been aborted.\n--------\n"
+                           "mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed).\n",
+                           &b));
+    EXPECT(b.has_rank);
+    EXPECT_EQ(b.rank, 1u);
+    EXPECT_EQ(b.signal, 9);
+    EXPECT(!b.has_code);
+}
+
+TEST(names_the_rank_that_ended)
+{
+    struct bit_blame b;
+    EXPECT(bit_blame_parse("mpirun detected that one or more processes exited with non-zero status, thus causing\n"
+                           "the job to be terminated. The first process to do so was:\n\n"
+                           "  Process name: [[13742,1],3]\n  Exit code:    77\n",
+                           &b));
+    EXPECT_EQ(b.rank, 3u);
+    EXPECT(b.has_code);
+    EXPECT_EQ(b.code, 77);
+    EXPECT_EQ(b.signal, 0);
+}
+
+TEST(blames_nobody_without_words)
+{
+    struct bit_blame b = {.rank = 99};
+    EXPECT(!bit_blame_parse("", &b));
+    EXPECT(!bit_blame_parse("noticed that process rank x exited on signal 9", &b));
+    EXPECT(!bit_blame_parse("Process name: [[1,1],2]\n", &b));
+    EXPECT(!bit_blame_read("/nowhere", &b));
+    EXPECT_EQ(b.rank, 99u);
+}
+
+TEST_MAIN

@@ -1,0 +1,247 @@
+#include "daemon/course.h"
+
+#include "daemon/retain.h"
+#include "proto/err.h"
+#include "proto/msg.h"
+#include "tests/test.h"
+
+/* A normalised spec by hand: the parts that the course reads. */
+static struct bit_run make_run(uint64_t steps, int64_t switch_at, uint64_t checkpoint_every, uint64_t eval_every)
+{
+    struct bit_run run;
+    Bit__RunSpec *spec = calloc(1, sizeof *spec);
+    bit__run_spec__init(spec);
+#define PART(field, Type, init)                                                                                        \
+    spec->field = calloc(1, sizeof(Type));                                                                             \
+    init(spec->field)
+    PART(schedule, Bit__ScheduleSpec, bit__schedule_spec__init);
+    PART(checkpoint, Bit__CheckpointSpec, bit__checkpoint_spec__init);
+    PART(eval, Bit__EvalSpec, bit__eval_spec__init);
+    PART(phases, Bit__PhaseSpec, bit__phase_spec__init);
+    spec->schedule->steps = steps;
+    spec->checkpoint->every = checkpoint_every;
+    spec->checkpoint->keep_last = 2;
+    spec->eval->every = eval_every;
+    if (eval_every > 0) {
+        spec->eval->set = calloc(1, sizeof *spec->eval->set);
+        spec->eval->set[0] = calloc(1, sizeof **spec->eval->set);
+        bit__eval_set__init(spec->eval->set[0]);
+        spec->eval->n_set = 1;
+    }
+    if (switch_at >= 0) {
+        PART(phases->switch_, Bit__SwitchSpec, bit__switch_spec__init);
+        spec->phases->switch_->at_step = (uint64_t)switch_at;
+    }
+    bit_run_init(&run, 1, spec);
+    run.state = BIT__RUN_STATE__TRAINING;
+    return run;
+}
+
+/* One letter an order: E C S(witch) digits for steps . for nothing, and the stop's reason. */
+static void play(struct bit_run *run, struct bit_course *c, unsigned lookahead, char *out)
+{
+    for (;;) {
+        struct bit_order o = bit_course_next(c, run, lookahead);
+        char *end = out + strlen(out);
+        switch (o.kind) {
+        case BIT_ORDER_NONE:
+            strcpy(end, ".");
+            return;
+        case BIT_ORDER_EVALUATE:
+            strcpy(end, o.precision == BIT__PRECISION__TERNARY ? "t" : "b");
+            break;
+        case BIT_ORDER_CHECKPOINT:
+            strcpy(end, o.pre_switch ? "P" : "C");
+            break;
+        case BIT_ORDER_SWITCH:
+            strcpy(end, "S");
+            break;
+        case BIT_ORDER_STEP:
+            sprintf(end, "%d", (int)o.step);
+            break;
+        case BIT_ORDER_STOP:
+            sprintf(end, "!%d", o.reason);
+            bit_course_advance(c, run, &o);
+            return;
+        }
+        bit_course_advance(c, run, &o);
+    }
+}
+
+TEST(stays_a_few_steps_ahead)
+{
+    struct bit_run run = make_run(20, -1, 0, 0);
+    struct bit_course c;
+    char out[256] = "";
+    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 3, out);
+    EXPECT_STREQ(out, "123.");
+    run.step = 2;
+    play(&run, &c, 3, out);
+    EXPECT_STREQ(out, "123.45.");
+    bit_run_finish(&run);
+}
+
+TEST(a_switch_waits_for_its_checkpoint)
+{
+    struct bit_run run = make_run(9, 2, 4, 0);
+    struct bit_course c;
+    char out[256] = "";
+    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    run.step = 8;
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12P.");
+    bit_course_checkpointed(&c, 2, false); /* not written: asked for again, and the switch waits on */
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12P..");
+    bit_course_retry_checkpoint(&c);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12P..P.");
+    bit_course_checkpointed(&c, 2, true);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12P..P.S34C56789C."); /* others are not waited for; 8 is not, 9 is the end */
+    bit_run_finish(&run);
+}
+
+TEST(evaluates_before_it_checkpoints)
+{
+    struct bit_run run = make_run(4, 2, 2, 2);
+    struct bit_course c;
+    char out[256] = "";
+    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12btP.");
+    bit_course_checkpointed(&c, 2, true);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12btP.S34tC.");
+    bit_course_checkpointed(&c, 4, true);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12btP.S34tC.!1");
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12btP.S34tC.!1.");
+    bit_run_finish(&run);
+}
+
+TEST(ternary_from_the_first_step_has_nothing_to_keep)
+{
+    struct bit_run run = make_run(2, 0, 0, 0);
+    struct bit_course c;
+    char out[256] = "";
+    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "S12C.");
+    bit_run_finish(&run);
+}
+
+TEST(leaving_takes_a_checkpoint_with_it)
+{
+    struct bit_run run = make_run(20, 3, 0, 0);
+    struct bit_course c;
+    char out[256] = "";
+    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 3, out);
+    run.state = BIT__RUN_STATE__PAUSING; /* where the switch was due: it is not begun any more */
+    run.step = 3;
+    play(&run, &c, 3, out);
+    EXPECT_STREQ(out, "123.P.");
+    bit_course_checkpointed(&c, 3, true);
+    play(&run, &c, 3, out);
+    EXPECT_STREQ(out, "123.P.!2");
+    bit_run_finish(&run);
+}
+
+/* A worker that comes back to a boundary is not asked again for what the journal holds of it. */
+TEST(goes_on_in_the_middle_of_a_boundary)
+{
+    struct bit_run run = make_run(20, 4, 4, 4);
+    struct bit_course c;
+    char out[256] = "";
+    run.step = 4;
+    run.has_eval = true;
+    run.eval_step = 4;
+    run.eval_count = 1;
+    bit_course_init(&c, &run, 4, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 1, out);
+    EXPECT_STREQ(out, "tP.");
+    bit_course_init(&c, &run, 4, BIT__PRECISION__TERNARY); /* it had switched before the daemon went */
+    run.eval_count = 2;
+    out[0] = '\0';
+    play(&run, &c, 1, out);
+    EXPECT_STREQ(out, "C5.");
+    bit_run_finish(&run);
+}
+
+TEST(a_switch_is_never_planned_against_an_order)
+{
+    struct bit_run run = make_run(20, 10, 0, 0);
+    struct bit_course c;
+    char out[256] = "";
+    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 4, out);
+    EXPECT_EQ(bit_course_earliest_switch(&c, &run, 0), 4);
+    run.step = run.step_max = 2;
+    EXPECT_EQ(bit_course_earliest_switch(&c, &run, 0), 4);
+    EXPECT_EQ(bit_course_earliest_switch(NULL, &run, 6), 6); /* an earlier daemon may have promised so far */
+    run.plan.at_step = 4;
+    out[0] = '\0';
+    play(&run, &c, 4, out);
+    EXPECT_STREQ(out, "P.");
+    bit_run_finish(&run);
+}
+
+TEST(keeps_what_it_should)
+{
+    struct bit_run run = make_run(100, 15, 5, 0);
+    run.spec->checkpoint->keep_every = 20;
+    run.checkpoint = calloc(9, sizeof *run.checkpoint);
+    for (size_t i = 0; i < 9; i++)
+        run.checkpoint[run.checkpoint_count++].step = 5 * (i + 1);
+    static const bool kept[9] = {false, false, true, true, false, false, false, true, true};
+    for (size_t i = 0; i < 9; i++)
+        EXPECT_EQ(bit_retain_keeps(&run, i), kept[i]);
+    bit_run_finish(&run);
+}
+
+TEST(backs_off_and_gives_up)
+{
+    struct bit_run run = make_run(100, -1, 5, 0);
+    Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
+    Bit__WorkerLost lost = BIT__WORKER_LOST__INIT;
+    static const uint64_t ms[] = {200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000};
+    run.seq = 1;
+    r.seq = 2;
+    r.what_case = BIT__JOURNAL_RECORD__WHAT_LOST;
+    r.lost = &lost;
+    run.step_max = 3;
+    for (size_t i = 0; i < 10; i++) {
+        EXPECT_EQ(bit_run_apply(&run, &r), 0);
+        EXPECT_EQ(run.fruitless, i + 1);
+        EXPECT_EQ(bit_run_backoff_ms(&run), ms[i]);
+    }
+    run.step_max = 4; /* one step further, and it begins anew */
+    EXPECT_EQ(bit_run_apply(&run, &r), 0);
+    EXPECT_EQ(run.fruitless, 1);
+    EXPECT_EQ(run.restarts, 11);
+    bit_run_finish(&run);
+}
+
+TEST(history_keeps_the_latest_and_a_thinned_curve)
+{
+    struct bit_history h;
+    bit_history_init(&h);
+    for (uint64_t s = 1; s <= 200000; s++)
+        EXPECT_EQ(bit_history_put(&h, s, (double)s, 2.0 * (double)s), 0);
+    EXPECT(bit_history_get(&h, 200000 - BIT_HISTORY_EXACT_MAX) == NULL);
+    for (uint64_t s = 200001 - BIT_HISTORY_EXACT_MAX; s <= 200000; s += 999)
+        EXPECT_EQ(bit_history_get(&h, s)->grad_norm, 2.0 * (double)s);
+    EXPECT(h.curve_count > BIT_HISTORY_CURVE_MAX / 4 && h.curve_count <= BIT_HISTORY_CURVE_MAX);
+    for (size_t i = 1; i < h.curve_count; i++)
+        EXPECT_EQ(h.curve[i].step - h.curve[i - 1].step, h.curve_every);
+    EXPECT_EQ(bit_history_put(&h, 199990, -1, 0), 0); /* again after a restart: its curve goes back */
+    EXPECT_EQ(bit_history_get(&h, 199990)->loss, -1);
+    EXPECT(h.curve[h.curve_count - 1].step <= 199990);
+    EXPECT_EQ(bit_history_get(&h, 200000)->loss, 200000);
+    bit_history_finish(&h);
+}
+
+TEST_MAIN
