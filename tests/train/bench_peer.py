@@ -16,7 +16,7 @@ import sys
 import time
 
 PEER = os.environ.get("BIT_PEER_PYTHON")
-if PEER and os.path.realpath(PEER) != os.path.realpath(sys.executable) and "BIT_PEER_RUNNING" not in os.environ:
+if PEER and "BIT_PEER_RUNNING" not in os.environ:
     os.environ["BIT_PEER_RUNNING"] = "1"
     os.execv(PEER, [PEER] + sys.argv)
 
@@ -32,7 +32,6 @@ from olmo_torch import Olmo, Quantizer, Shape, ternary_name  # noqa: E402
 SHAPES = {
     "olmo_20m": Shape(layers=8, width=256, heads=8, hidden=1024, vocab=50280, vocab_padded=50304, context=2048,
                       tied=False),
-
 }
 # name, our phase and quantizer, theirs
 ROUNDS = (

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass, replace
 
 PEER = os.environ.get("BIT_PEER_PYTHON")
-if PEER and os.path.realpath(PEER) != os.path.realpath(sys.executable) and "BIT_PEER_RUNNING" not in os.environ:
+if PEER and "BIT_PEER_RUNNING" not in os.environ:
     os.environ["BIT_PEER_RUNNING"] = "1"
     os.execv(PEER, [PEER] + sys.argv)
 

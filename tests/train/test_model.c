@@ -1,0 +1,272 @@
+/* The model on its own: gradients against finite differences, repeatability, no allocation, refusals. */
+#include <errno.h>
+
+#include "proto/err.h"
+#include "tests/test.h"
+#include "tests/train/single.h"
+
+#define SPEC(more)                                                                                                     \
+    "model { layers: 2 width: 32 heads: 2 mlp_hidden: 48 vocab: 90 vocab_padded: 96 context: 16 " more " }"            \
+    " batch { instances: 4 micro_instances: 2 } quantizer { preset: 'continual' }"
+
+/* ---- every allocation of the program, counted */
+
+static _Atomic long allocations;
+
+#if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
+#define COUNTS_ALLOCATIONS 0
+#else
+#define COUNTS_ALLOCATIONS 1
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t count, size_t bytes);
+void *__libc_realloc(void *p, size_t bytes);
+void *__libc_memalign(size_t align, size_t bytes);
+
+void *malloc(size_t bytes)
+{
+    allocations++;
+    return __libc_malloc(bytes);
+}
+
+void *calloc(size_t count, size_t bytes)
+{
+    allocations++;
+    return __libc_calloc(count, bytes);
+}
+
+void *realloc(void *p, size_t bytes)
+{
+    allocations++;
+    return __libc_realloc(p, bytes);
+}
+
+void *aligned_alloc(size_t align, size_t bytes)
+{
+    allocations++;
+    return __libc_memalign(align, bytes);
+}
+
+int posix_memalign(void **out, size_t align, size_t bytes)
+{
+    allocations++;
+    *out = __libc_memalign(align, bytes);
+    return *out == NULL ? ENOMEM : 0;
+}
+#endif
+
+/* ---- fixtures */
+
+static void draw(const struct single *s, uint16_t *tokens)
+{
+    uint32_t state = 7;
+
+    for (int64_t i = 0; i < s->plan.instances * s->plan.context; i++) {
+        state = state * 1664525u + 1013904223u;
+        tokens[i] = (uint16_t)((state >> 16) % (uint32_t)s->plan.vocab);
+    }
+}
+
+/* The whole batch: loss over all positions, gradient in model->grad. */
+static double step(struct single *s, const uint16_t *tokens)
+{
+    const double positions = (double)(s->plan.instances * s->plan.context);
+    double loss = 0;
+
+    memset(s->model->grad, 0, (size_t)s->plan.elements * sizeof(float));
+    for (int64_t i = 0; i < s->plan.instances; i += s->plan.micro_instances) {
+        double sum = 0;
+        struct bit_model_times times;
+        EXPECT_EQ(bit_model_accumulate(s->model, tokens + i * s->plan.context, s->plan.micro_instances, 1 / positions,
+                                       &sum, &times),
+                  0);
+        loss += sum / positions;
+    }
+    return loss;
+}
+
+/* The loss with the tensor moved by `by` along its own gradient. */
+static double loss_at(struct single *s, const uint16_t *tokens, const struct bit_tensor *tensor, const float *gradient,
+                      double by, Bit__Precision precision, double strength)
+{
+    const int64_t count = tensor->rows * tensor->cols;
+    float *kept = malloc((size_t)count * sizeof *kept);
+    uint64_t targets = 0;
+    double loss = 0;
+
+    memcpy(kept, s->master + tensor->offset, (size_t)count * sizeof *kept);
+    for (int64_t i = 0; i < count; i++)
+        s->master[tensor->offset + i] += (float)(by * gradient[tensor->offset + i]);
+    EXPECT_EQ(single_publish(s, precision, strength), 0);
+    EXPECT_EQ(bit_model_evaluate(s->model, tokens, s->plan.instances, &loss, &targets), 0);
+    EXPECT_EQ(targets, (uint64_t)(s->plan.instances * (s->plan.context - 1)));
+    memcpy(s->master + tensor->offset, kept, (size_t)count * sizeof *kept);
+    free(kept);
+    return loss / (double)(s->plan.instances * s->plan.context);
+}
+
+/* Along the gradient g the loss changes by |g|^2 a unit. */
+static void check_gradients(const char *spec, Bit__Precision precision, double strength)
+{
+    struct single s;
+    uint16_t tokens[64];
+
+    if (!EXPECT_EQ(single_init(&s, spec, 2, BIT_BACKEND_REF), 0))
+        return;
+    draw(&s, tokens);
+    EXPECT_EQ(single_publish(&s, precision, strength), 0);
+    step(&s, tokens);
+    float *gradient = malloc((size_t)s.plan.elements * sizeof *gradient);
+    memcpy(gradient, s.model->grad, (size_t)s.plan.elements * sizeof *gradient);
+    for (int t = 0; t < s.plan.tensor_count; t++) {
+        const struct bit_tensor *tensor = &s.plan.tensors[t];
+        double square = 0, by, slope;
+        for (int64_t i = 0; i < tensor->rows * tensor->cols; i++)
+            square += (double)gradient[tensor->offset + i] * gradient[tensor->offset + i];
+        EXPECT(square > 0);
+        by = 4e-3 / square;
+        slope = (loss_at(&s, tokens, tensor, gradient, by, precision, strength) -
+                 loss_at(&s, tokens, tensor, gradient, -by, precision, strength)) /
+                (2 * by);
+        if (!EXPECT_NEAR(slope / square, 1, 5e-3))
+            fprintf(stderr, "    of %s\n", tensor->name);
+    }
+    free(gradient);
+    single_finish(&s);
+}
+
+TEST(gradients_are_slopes)
+{
+    check_gradients(SPEC("operands: FP32"), BIT__PRECISION__SIXTEEN_BIT, 1);
+    check_gradients(SPEC("operands: FP32 tied: false"), BIT__PRECISION__SIXTEEN_BIT, 1);
+}
+
+/* Straight-through gradients are the slopes of what is left where nearly nothing is rounded: a strength near 0. */
+TEST(straight_through_gradients_are_slopes_of_the_unrounded)
+{
+    check_gradients(SPEC("operands: FP32"), BIT__PRECISION__TERNARY, 1e-7);
+}
+
+static void expect_same_twice(Bit__Precision precision, double strength)
+{
+    struct single s;
+    uint16_t tokens[64];
+
+    if (!EXPECT_EQ(single_init(&s, SPEC(""), 2, BIT_BACKEND_CPU), 0))
+        return;
+    draw(&s, tokens);
+    EXPECT_EQ(single_publish(&s, precision, strength), 0);
+    double first = step(&s, tokens);
+    float *gradient = malloc((size_t)s.plan.elements * sizeof *gradient);
+    memcpy(gradient, s.model->grad, (size_t)s.plan.elements * sizeof *gradient);
+    EXPECT_EQ(step(&s, tokens), first);
+    EXPECT_MEMEQ(s.model->grad, gradient, (size_t)s.plan.elements * sizeof *gradient);
+    free(gradient);
+    single_finish(&s);
+}
+
+TEST(a_step_repeats_to_the_bit)
+{
+    expect_same_twice(BIT__PRECISION__SIXTEEN_BIT, 1);
+    expect_same_twice(BIT__PRECISION__TERNARY, 1);
+    expect_same_twice(BIT__PRECISION__TERNARY, 0.5);
+}
+
+/* Once each phase has run, steps, evaluations and switches allocate nothing. */
+TEST(the_step_allocates_nothing)
+{
+    struct single s;
+    uint16_t tokens[64];
+    double loss;
+    uint64_t targets;
+
+    if (!COUNTS_ALLOCATIONS)
+        SKIP("allocations cannot be counted in this build");
+    if (!EXPECT_EQ(single_init(&s, SPEC("clip_qkv: 1"), 2, BIT_BACKEND_CPU), 0))
+        return;
+    draw(&s, tokens);
+    long before = 0;
+    for (int round = 0; round < 2; round++) {
+        before = allocations;
+        for (int mode = 0; mode < 3; mode++) {
+            bit_model_set_phase(s.model, mode == 0 ? BIT__PRECISION__SIXTEEN_BIT : BIT__PRECISION__TERNARY,
+                                mode == 2 ? 0.5 : 1);
+            step(&s, tokens);
+            EXPECT_EQ(bit_model_evaluate(s.model, tokens, 4, &loss, &targets), 0);
+        }
+    }
+    EXPECT_EQ(allocations - before, 0);
+    single_finish(&s);
+}
+
+struct ranges {
+    int64_t from; /* everything at and above has been named */
+    int count;
+};
+
+static void note_range(void *arg, int64_t begin, int64_t end)
+{
+    struct ranges *r = arg;
+
+    EXPECT_EQ(end, r->from);
+    EXPECT(begin < end);
+    r->from = begin;
+    r->count++;
+}
+
+TEST(gradients_are_announced_once_from_the_end)
+{
+    struct single s;
+    uint16_t tokens[64];
+    double loss;
+
+    if (!EXPECT_EQ(single_init(&s, SPEC("tied: false"), 1, BIT_BACKEND_CPU), 0))
+        return;
+    struct ranges ranges = {.from = s.plan.elements};
+    draw(&s, tokens);
+    EXPECT_EQ(single_publish(&s, BIT__PRECISION__SIXTEEN_BIT, 1), 0);
+    s.model->grad_ready = note_range;
+    s.model->grad_ready_arg = &ranges;
+    EXPECT_EQ(bit_model_accumulate(s.model, tokens, 2, 1, &loss, NULL), 0);
+    EXPECT_EQ(ranges.from, 0);
+    EXPECT_EQ(ranges.count, 4); /* head, two blocks, embedding */
+    single_finish(&s);
+}
+
+TEST(an_unknown_token_is_refused_with_its_place)
+{
+    struct single s;
+    uint16_t tokens[64];
+    double loss = -1;
+    uint64_t targets;
+
+    if (!EXPECT_EQ(single_init(&s, SPEC(""), 1, BIT_BACKEND_CPU), 0))
+        return;
+    draw(&s, tokens);
+    tokens[16 + 5] = 90;
+    EXPECT_EQ(bit_model_accumulate(s.model, tokens, 2, 1, &loss, NULL), BIT_EDATA);
+    EXPECT_CONTAINS(bit_fail_text(), "token 90 at position 5 of instance 1");
+    EXPECT_EQ(bit_model_evaluate(s.model, tokens, 4, &loss, &targets), BIT_EDATA);
+    EXPECT_EQ(loss, -1);
+    single_finish(&s);
+}
+
+/* A model that knows nothing says ln V for each target. */
+TEST(the_first_loss_is_that_of_guessing)
+{
+    struct single s;
+    uint16_t tokens[64];
+    double loss = 0;
+    uint64_t targets = 0;
+
+    if (!EXPECT_EQ(single_init(&s, SPEC(""), 1, BIT_BACKEND_CPU), 0))
+        return;
+    draw(&s, tokens);
+    memset(s.master, 0, (size_t)s.plan.elements * sizeof(float));
+    EXPECT_EQ(single_publish(&s, BIT__PRECISION__SIXTEEN_BIT, 1), 0);
+    EXPECT_EQ(bit_model_evaluate(s.model, tokens, 3, &loss, &targets), 0);
+    EXPECT_EQ(targets, 3 * 15);
+    EXPECT_NEAR(loss / (double)targets, log(96), 1e-5);
+    single_finish(&s);
+}
+
+TEST_MAIN

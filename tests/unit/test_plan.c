@@ -1,0 +1,168 @@
+/* The plan: shares that cover, bytes that add up, and a refusal that says why. */
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/msg.h"
+#include "proto/spec.h"
+#include "tests/test.h"
+#include "worker/plan.h"
+
+#define GIB (1ll << 30)
+
+static Bit__RunSpec *spec_of(const char *text)
+{
+    struct bit_problems problems = {0};
+    ProtobufCMessage *msg = NULL;
+
+    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems), 0);
+    EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)msg, "/", &problems), 0);
+    return (Bit__RunSpec *)msg;
+}
+
+#define MODEL "model { layers: 3 width: 64 heads: 2 mlp_hidden: 160 vocab: 500 vocab_padded: 512 context: 128 }"
+#define SMALL MODEL " batch { instances: 60 }"
+
+TEST(shards_cover_the_vector)
+{
+    const int sizes[] = {1, 2, 3, 5, 12, 60};
+    Bit__RunSpec *spec = spec_of(SMALL);
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        int64_t covered = 0;
+        for (int rank = 0; rank < sizes[i]; rank++) {
+            struct bit_plan plan;
+            if (!EXPECT_EQ(bit_plan_init(&plan, spec, rank, sizes[i], sizes[i], 1, 64 * GIB), 0))
+                break;
+            EXPECT_EQ(plan.shard_begin, covered);
+            EXPECT(plan.shard_end == plan.elements || plan.shard_end % (BIT_CHECKPOINT_CHUNK / 4) == 0);
+            EXPECT(plan.shard_end - plan.shard_begin <= plan.shard_elements);
+            EXPECT_EQ(plan.share * sizes[i], 60);
+            covered = plan.shard_end;
+            if (rank == sizes[i] - 1)
+                EXPECT_EQ(covered, plan.elements);
+            bit_plan_finish(&plan);
+        }
+    }
+    bit_msg_free(&spec->base);
+}
+
+TEST(every_instance_has_one_rank)
+{
+    struct bit_plan plan = {.size = 7};
+
+    for (int64_t instances = 0; instances < 30; instances++) {
+        int64_t all = 0;
+        for (int rank = 0; rank < plan.size; rank++)
+            all += bit_plan_share(&plan, rank, instances);
+        EXPECT_EQ(all, instances);
+    }
+    EXPECT_EQ(bit_plan_share(&plan, 0, 8), 2);
+    EXPECT_EQ(bit_plan_share(&plan, 1, 8), 1);
+}
+
+static void expect_segments(const char *granularity, int att_proj, int ff_proj)
+{
+    char text[512];
+    struct bit_plan plan;
+
+    snprintf(text, sizeof text, SMALL " quantizer { granularity: %s }", granularity);
+    Bit__RunSpec *spec = spec_of(text);
+    if (EXPECT_EQ(bit_plan_init(&plan, spec, 0, 1, 1, 2, 64 * GIB), 0)) {
+        EXPECT_EQ(plan.linear_count, 12);
+        EXPECT_EQ(plan.linears[4 + BIT_SITE_ATT_PROJ].segment_count, att_proj);
+        EXPECT_EQ(plan.linears[4 + BIT_SITE_ATTN_OUT].segment_count, 1);
+        EXPECT_EQ(plan.linears[4 + BIT_SITE_FF_PROJ].segment_count, ff_proj);
+        EXPECT_EQ(plan.linears[4 + BIT_SITE_FF_OUT].segment_count, 1);
+        for (int i = 0; i < plan.linear_count; i++) {
+            const struct bit_linear *linear = &plan.linears[i];
+            int64_t at = linear->offset, offset, count;
+            for (int s = 0; s < linear->segment_count; s++, at += count) {
+                bit_plan_segment(linear, s, &offset, &count);
+                EXPECT_EQ(offset, at);
+            }
+            EXPECT_EQ(at, linear->offset + linear->rows * linear->cols);
+        }
+        bit_plan_finish(&plan);
+    }
+    bit_msg_free(&spec->base);
+}
+
+TEST(segments_cover_their_matrix)
+{
+    expect_segments("FUSED", 1, 1);
+    expect_segments("PROJECTION", 3, 2);
+}
+
+TEST(memory_adds_up)
+{
+    Bit__RunSpec *spec = spec_of(MODEL " batch { instances: 60 micro_instances: 4 }");
+    struct bit_plan plan;
+
+    if (EXPECT_EQ(bit_plan_init(&plan, spec, 1, 3, 1, 2, 64 * GIB), 0)) {
+        const Bit__MemoryPlan *m = &plan.memory;
+        const uint64_t shard = (uint64_t)(plan.shard_end - plan.shard_begin);
+        EXPECT_EQ(m->total, m->weights + m->gradients + m->optimizer + m->activations + m->workspace);
+        EXPECT_EQ(plan.elements, 512 * 64 + 3 * (4 * 64 * 64 + 3 * 64 * 160));
+        EXPECT_EQ(plan.linear_elements, 3 * (4 * 64 * 64 + 3 * 64 * 160));
+        EXPECT_EQ(m->weights, (uint64_t)plan.elements * 3); /* bf16 and codes */
+        EXPECT_EQ(m->gradients, (uint64_t)plan.elements * 4);
+        EXPECT(m->optimizer >= shard * 12);
+        EXPECT_EQ(plan.micro_instances, 4);
+        bit_plan_finish(&plan);
+    }
+    bit_msg_free(&spec->base);
+}
+
+/* Less memory, smaller micro-batches; always a divisor of the share, and never above the limit. */
+TEST(the_micro_batch_fits)
+{
+    Bit__RunSpec *spec = spec_of(SMALL);
+    struct bit_plan plan;
+    int64_t before = INT64_MAX, smallest = 0;
+
+    for (int64_t limit = 64 * GIB; limit > 1 << 20; limit = limit * 9 / 10) {
+        if (bit_plan_init(&plan, spec, 0, 1, 1, 1, limit) < 0)
+            break;
+        EXPECT(plan.memory.total <= (uint64_t)limit);
+        EXPECT_EQ(plan.share % plan.micro_instances, 0);
+        EXPECT(plan.micro_instances <= before);
+        before = plan.micro_instances;
+        smallest = before;
+        bit_plan_finish(&plan);
+    }
+    EXPECT_EQ(smallest, 1);
+    bit_msg_free(&spec->base);
+}
+
+TEST(too_little_memory_is_refused_with_the_numbers)
+{
+    Bit__RunSpec *spec = spec_of("model { preset: 'olmo_1b' } batch { instances: 8 } launch { memory_gib: 3 }");
+    struct bit_plan plan;
+
+    EXPECT_EQ(bit_plan_init(&plan, spec, 0, 1, 1, 2, 640 * GIB), BIT_EMEMORY);
+    EXPECT_CONTAINS(bit_fail_text(), "may use 3.00");
+    EXPECT_CONTAINS(bit_fail_text(), "optimizer");
+    /* two ranks on one machine share it */
+    spec->launch->memory_gib = 0;
+    EXPECT_EQ(bit_plan_init(&plan, spec, 0, 2, 2, 2, 20 * GIB), BIT_EMEMORY);
+    if (EXPECT_EQ(bit_plan_init(&plan, spec, 0, 2, 2, 2, 640 * GIB), 0)) {
+        EXPECT_EQ(plan.elements, 1176764416);
+        bit_plan_finish(&plan);
+    }
+    bit_msg_free(&spec->base);
+}
+
+TEST(ranks_must_divide_the_batch)
+{
+    Bit__RunSpec *spec = spec_of(SMALL);
+    struct bit_plan plan;
+
+    EXPECT_EQ(bit_plan_init(&plan, spec, 0, 7, 1, 1, 64 * GIB), BIT_ESPEC);
+    bit_msg_free(&spec->base);
+}
+
+TEST(the_machine_has_memory)
+{
+    EXPECT(bit_plan_memory_available() > 1 << 20);
+}
+
+TEST_MAIN
