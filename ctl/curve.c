@@ -51,6 +51,20 @@ static int row_of(double loss, double low, double high, int height)
     return (int)((high - loss) / (high - low) * (height - 1) + 0.5);
 }
 
+/* A line between two dots: every column in between gets one, and a steep one is filled, so that a spike is seen whole.
+ */
+static void line(struct canvas *c, int x0, int y0, int x1, int y1)
+{
+    int last = y0;
+
+    for (int x = x0; x <= x1; x++) {
+        int y = x1 > x0 ? y0 + (int)lround((double)(y1 - y0) * (x - x0) / (x1 - x0)) : y1;
+        for (int v = BIT_MIN(last, y); v <= BIT_MAX(last, y); v++)
+            dot(c, x, v);
+        last = y;
+    }
+}
+
 static void plot(struct canvas *c, const struct bit_curve_point *p, size_t count, double low, double high)
 {
     int width = 2 * c->columns, height = 4 * c->rows, last_x = -1, last_y = -1;
@@ -62,11 +76,7 @@ static void plot(struct canvas *c, const struct bit_curve_point *p, size_t count
         }
         int x = column_of(p[i].step, p[0].step, p[count - 1].step, width);
         int y = row_of(p[i].loss, low, high, height);
-        /* Join neighbours by a vertical run in the new column, so that a spike is seen whole. */
-        if (last_x >= 0 && x - last_x <= 2)
-            for (int v = BIT_MIN(last_y, y); v <= BIT_MAX(last_y, y); v++)
-                dot(c, x, v);
-        dot(c, x, y);
+        line(c, last_x < 0 ? x : last_x, last_x < 0 ? y : last_y, x, y);
         last_x = x;
         last_y = y;
     }

@@ -82,9 +82,10 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
     }
     if (s->backend && *s->backend) {
         field(f, "workers");
-        fprintf(f, "%u ranks, %s%s", s->ranks, s->backend, s->restarts ? "" : "\n");
+        fputs(s->backend, f);
         if (s->restarts)
-            fprintf(f, ", %u restarts\n", s->restarts);
+            fprintf(f, ", %u restarts", s->restarts);
+        fputc('\n', f);
     }
     if (s->has_created_ns) {
         field(f, "submitted");

@@ -1,0 +1,199 @@
+"""A private daemon with real workers, in a temporary folder, driven through bitctl as a user would."""
+import json
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+SKIP = 77
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(SKIP)
+
+
+def build_root():
+    root = os.environ.get("BIT_BUILD")
+    if not root:
+        skip("BIT_BUILD names no build folder")
+    return root
+
+
+def write_tokens(path, count, vocab, seed):
+    """Text that can be learnt: each token mostly follows from the one before it, by the same rules whatever the seed."""
+    rules = random.Random("rules")
+    follows = [[rules.randrange(vocab) for _ in range(4)] for _ in range(vocab)]
+    rng, token, out = random.Random(seed), 0, []
+    for _ in range(count):
+        token = rng.randrange(vocab) if rng.random() < 0.1 else rng.choice(follows[token])
+        out.append(token)
+    with open(path, "wb") as f:
+        f.write(struct.pack(f"<{count}H", *out))
+
+
+# Small enough for a few milliseconds a step, large enough that two ranks both hold a part of it.
+SPEC = """
+name: "{name}"
+model {{ layers: 2 width: 64 heads: 2 mlp_hidden: 128 vocab: 256 vocab_padded: 256 context: 64 tied: false
+        init: NORMAL init_std: 0.02 operands: {operands} }}
+data {{ train: "train.npy" seed: 7 }}
+batch {{ instances: 8 micro_instances: 2 }}
+schedule {{ steps: {steps} peak_lr: 3e-3 warmup_steps: 5 }}
+phases {{ switch {{ at_step: {at_step} optimizer: {optimizer} ramp_steps: {ramp} }} }}
+checkpoint {{ every: {every} keep_last: 3 }}
+eval {{ set {{ name: "held" path: "valid.npy" }} every: {eval_every} instances: 4 }}
+launch {{ backend: CPU ranks: {ranks} threads: 1 max_restarts: 5 }}
+{extra}
+"""
+
+
+class Daemon:
+    def __init__(self, config=""):
+        root = build_root()
+        self.bitd = os.path.join(root, "daemon", "bitd")
+        self.bitctl = os.path.join(root, "ctl", "bitctl")
+        self.worker = os.path.join(root, "worker", "bitworker")
+        for program in (self.bitd, self.bitctl, self.worker):
+            if not os.path.exists(program):
+                skip(f"no {program}")
+        if not shutil.which("mpirun"):
+            skip("no mpirun")
+        self.dir = tempfile.mkdtemp(prefix="bit-")
+        self.state = os.path.join(self.dir, "state")
+        self.socket = os.path.join(self.dir, "s")
+        self.config = os.path.join(self.dir, "bitd.conf")
+        with open(self.config, "w") as f:
+            f.write(config)
+        write_tokens(os.path.join(self.dir, "train.npy"), 64 * 2000, 256, 1)
+        write_tokens(os.path.join(self.dir, "valid.npy"), 64 * 8, 256, 2)
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind and kind is not SystemExit:
+            self.dump()
+        self.stop()
+        if os.environ.get("BIT_KEEP"):
+            print(f"kept {self.dir}")
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def start(self):
+        self.log = open(os.path.join(self.dir, "bitd.log"), "ab")
+        self.process = subprocess.Popen(
+            [self.bitd, "--state", self.state, "--socket", self.socket, "--config", self.config], stderr=self.log, stdout=self.log)
+        deadline = time.monotonic() + 20
+        while self.ctl("ps", "-q")[0] != 0:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.dump()
+                raise AssertionError("bitd did not start")
+            time.sleep(0.02)
+
+    def stop(self):
+        for run in self.ids():
+            self.ctl("cancel", run, "--now")
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def dump(self):
+        with open(os.path.join(self.dir, "bitd.log"), errors="replace") as f:
+            print("---- bitd.log\n" + f.read()[-6000:])
+        for folder, _, names in os.walk(os.path.join(self.state, "runs")):
+            for name in names:
+                if name.startswith("worker-"):
+                    with open(os.path.join(folder, name), errors="replace") as f:
+                        print(f"---- {name}\n" + f.read()[-3000:])
+
+    def ctl(self, *args, timeout=120, check=False):
+        p = subprocess.run([self.bitctl, args[0], "--socket", self.socket, *args[1:]], capture_output=True, text=True,
+                           timeout=timeout)
+        if check and p.returncode != 0:
+            raise AssertionError(f"bitctl {' '.join(args)} ended with {p.returncode}: {p.stderr}{p.stdout}")
+        return p.returncode, p.stdout, p.stderr
+
+    def ids(self):
+        code, out, _ = self.ctl("ps", "-q")
+        return out.split() if code == 0 else []
+
+    def status(self, run):
+        return json.loads(self.ctl("status", run, "--json", check=True)[1])
+
+    def events(self, run, steps=False):
+        out = self.ctl("events", run, "--json", *(["--steps"] if steps else []), check=True)[1]
+        return [json.loads(line) for line in out.splitlines()]
+
+    def losses(self, run):
+        """step -> (loss, grad_norm), as last trained."""
+        return {e["step"]["step"]: (e["step"]["loss"], e["step"]["grad_norm"]) for e in self.events(run, True) if "step" in e}
+
+    def spec(self, name="t", steps=30, at_step=15, optimizer="KEEP", ramp=0, every=10, eval_every=0, ranks=2, operands="BF16", extra=""):
+        path = os.path.join(self.dir, f"{name}.txtpb")
+        with open(path, "w") as f:
+            f.write(SPEC.format(name=name, steps=steps, at_step=at_step, optimizer=optimizer, ramp=ramp, every=every,
+                                eval_every=eval_every, ranks=ranks, operands=operands, extra=extra))
+        return path
+
+    def submit(self, path, *args):
+        return self.ctl("submit", "-q", path, *args, check=True)[1].strip()
+
+    def wait(self, run, *args, timeout=120):
+        return self.ctl("wait", run, "-q", *args, timeout=timeout)[0]
+
+    def finish(self, run, timeout=120):
+        code = self.wait(run, timeout=timeout)
+        if code != 0:
+            raise AssertionError(f"{run} ended with {code}: {self.status(run).get('reason')}")
+        return self.status(run)
+
+    def worker_pids(self, run):
+        """Of this daemon's ranks alone: those with the run's own environment."""
+        pids = []
+        for pid in os.listdir("/proc"):
+            if not pid.isdigit():
+                continue
+            try:
+                with open(f"/proc/{pid}/environ", "rb") as f:
+                    env = f.read()
+                with open(f"/proc/{pid}/comm") as f:
+                    comm = f.read().strip()
+            except OSError:
+                continue
+            if comm == "bitworker" and self.dir.encode() in env and f"BITD_RUN={run}\0".encode() in env + b"\0":
+                pids.append(int(pid))
+        return pids
+
+
+def main(tests):
+    """Run the named functions, each with a line; exit 1 if one failed."""
+    failed = 0
+    wanted = sys.argv[1:]
+    for test in tests:
+        if wanted and test.__name__ not in wanted:
+            continue
+        begin = time.monotonic()
+        try:
+            test()
+            print(f"ok     {test.__name__} {time.monotonic() - begin:.1f} s")
+        except AssertionError as e:
+            failed += 1
+            print(f"FAILED {test.__name__}: {e}")
+        sys.stdout.flush()
+    sys.exit(1 if failed else 0)
