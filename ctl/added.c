@@ -66,7 +66,7 @@ int bit_added_add(struct bit_added *set, const uint8_t *content, size_t bytes, s
     if (err < 0)
         return err;
     if (set->nodes[node].token != 0)
-        return bit_fail(BIT_EUSAGE, "two added tokens have the same content");
+        return bit_fail(-EEXIST, "two added tokens have the same content");
     if (set->token_count == set->token_room) {
         size_t room = set->token_room * 2 + 16;
         struct bit_added_token *tokens = realloc(set->tokens, room * sizeof *tokens);

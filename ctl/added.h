@@ -24,7 +24,7 @@ struct bit_added {
     uint32_t root[256]; /* the node of a content's first byte */
 };
 
-/** Add a content (copied, not empty). BIT_EUSAGE if the set has it already; -ENOMEM. */
+/** Add a content (copied, not empty). -EEXIST if the set has it already; -ENOMEM. */
 int bit_added_add(struct bit_added *set, const uint8_t *content, size_t bytes, struct bit_added_token token);
 void bit_added_finish(struct bit_added *set);
 

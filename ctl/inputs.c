@@ -112,7 +112,7 @@ static int add_path(struct bit_inputs *inputs, const char *path)
     size_t before = inputs->count;
     int err = add_folder(inputs, path, 0);
     if (err == 0 && inputs->count == before)
-        return bit_fail(-ENOENT, "folder '%s' has no .json or .jsonl file (.gz, .zst and .zstd too)", path);
+        return bit_fail(-ENOENT, "no .json or .jsonl file (or one with .gz, .zst or .zstd) in folder '%s'", path);
     return err;
 }
 
@@ -127,7 +127,7 @@ static int add_glob(struct bit_inputs *inputs, const char *pattern)
     int err = 0, code = glob(pattern, GLOB_NOSORT, NULL, &found);
 
     if (code == GLOB_NOMATCH)
-        err = bit_fail(-ENOENT, "'%s': no such file or folder, and no file matches it", pattern);
+        err = bit_fail(-ENOENT, "'%s', also taken as a glob", pattern);
     else if (code != 0)
         err = bit_fail(code == GLOB_NOSPACE ? -ENOMEM : -EIO, "'%s': cannot be expanded", pattern);
     if (err == 0)

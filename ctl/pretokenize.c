@@ -134,7 +134,8 @@ int bit_split_regex(const char *pattern, size_t bytes, bool literal, struct bit_
 
     if (regex == NULL) {
         pcre2_get_error_message(code, reason, sizeof reason);
-        return bit_fail(BIT_EUSAGE, "pattern does not compile: %s at offset %zu", (const char *)reason, (size_t)offset);
+        return bit_fail(-EINVAL, "the pattern does not compile: %s at offset %zu", (const char *)reason,
+                        (size_t)offset);
     }
     pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE); /* without it, it is only slower */
     *out = (struct bit_split){.kind = BIT_SPLIT_REGEX, .regex = regex};

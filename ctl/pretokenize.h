@@ -44,7 +44,7 @@ struct bit_pretokenize_scratch {
     size_t prefixed_room;
 };
 
-/** A step by PCRE2 for a pattern, or for a text as it stands. BIT_EUSAGE with PCRE2's reason and the offset in the
+/** A step by PCRE2 for a pattern, or for a text as it stands. -EINVAL with PCRE2's reason and the offset in the
  * pattern. */
 int bit_split_regex(const char *pattern, size_t bytes, bool literal, struct bit_split *out);
 

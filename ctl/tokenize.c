@@ -72,13 +72,22 @@ static int grow(void **data, size_t *room, size_t need, size_t size)
 
 /* ---- the ring ---- */
 
+/* Keep the note of the thread that failed, without the code's text, which bit_fail puts behind it again. */
+static void note_failure(struct pipeline *p, int err)
+{
+    snprintf(p->error, sizeof p->error, "%s", bit_fail_text());
+    size_t length = strlen(p->error), why = strlen(bit_strerror(err)) + 2;
+    if (length > why && strcmp(p->error + length - why + 2, bit_strerror(err)) == 0)
+        p->error[length - why] = '\0';
+}
+
 /* The first failure of any thread ends all of them. */
 static void fail(struct pipeline *p, int err)
 {
     pthread_mutex_lock(&p->lock);
     if (p->err == 0) {
         p->err = err;
-        snprintf(p->error, sizeof p->error, "%s", bit_fail_text());
+        note_failure(p, err);
     }
     p->stop = true;
     pthread_cond_broadcast(&p->room);
@@ -326,7 +335,7 @@ static int report_faults(const struct pipeline *p, const struct slot *s, struct 
         const char *path = p->inputs->files[s->file].path;
         sum->faults[f->fault]++;
         if (p->options->strict)
-            return bit_fail(BIT_EDATA, "'%s': line %llu, column %llu: %s", path, (unsigned long long)f->line,
+            return bit_fail(BIT_ECORRUPT, "'%s': line %llu, column %llu: %s", path, (unsigned long long)f->line,
                             (unsigned long long)f->column, bit_document_fault_text(f->fault));
         if (p->options->on_fault != NULL)
             p->options->on_fault(p->options->arg, &(struct bit_tokenize_fault){f->fault, path, f->line, f->column});
@@ -469,7 +478,7 @@ static int finish_dataset(const struct pipeline *p, struct bit_dataset *dataset,
     if (p->err < 0)
         return bit_fail(p->err, "%s", p->error);
     if (sum->documents == 0)
-        return bit_fail(BIT_EDATA, "there is no document in the input");
+        return bit_fail(-ENODATA, "no document in the input");
     json_t *meta = describe(p->options, p->inputs, sum);
     int err = meta == NULL ? bit_fail(-ENOMEM, "'%s'", BIT_DATASET_META) : bit_dataset_finish(dataset, meta);
     json_decref(meta);

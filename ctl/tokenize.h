@@ -43,7 +43,7 @@ struct bit_tokenize_options {
     uint32_t end_of_text;
     uint64_t file_tokens; /* BIT_DATASET_FILE_TOKENS_MAX */
     int threads;
-    bool strict;     /* the first fault ends it with BIT_EDATA */
+    bool strict;     /* the first fault ends it with BIT_ECORRUPT */
     bool keep_space; /* do not strip white space from the ends of a text */
     bool force;
     /* Both on the caller's thread, in the order of the input; either may be NULL. */
@@ -55,8 +55,9 @@ struct bit_tokenize_options {
 /**
  * Tokenize every document of inputs into options->folder. White space at the ends of a text is left out and a document
  * of nothing else is skipped; end_of_text follows each document unless it ends with that token already. All three are
- * what `dolma tokens` does. Errors      those of lines.h and dataset.h; BIT_EDATA for a fault when strict, or when
- * there is no document at all; -ENOMEM. The folder has nothing new then.
+ * what `dolma tokens` does.
+ * Errors      those of lines.h and dataset.h; BIT_ECORRUPT for a fault when strict; -ENODATA when there is no document
+ *             at all; -ENOMEM. The folder has nothing new then.
  */
 int bit_tokenize(const struct bit_inputs *inputs, const struct bit_tokenize_options *options,
                  struct bit_tokenize_summary *out);

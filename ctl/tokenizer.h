@@ -33,7 +33,7 @@ struct bit_tokenizer {
 
 /**
  * Load a tokenizer.json. *out is the caller's (bit_tokenizer_destroy).
- * Errors      BIT_EUSAGE naming file and JSON path for what is not understood or contradicts itself; BIT_ELIMIT;
+ * Errors      -EINVAL naming file and JSON path for what is not understood or contradicts itself; BIT_ELIMIT;
  *             -errno of reading
  */
 int bit_tokenizer_load(const char *path, struct bit_tokenizer **out);

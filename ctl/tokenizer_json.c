@@ -36,7 +36,7 @@ static int refuse(const struct loader *l, const char *path, const char *fmt, ...
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    return bit_fail(BIT_EUSAGE, "tokenizer '%s': %s: %s", l->name, path, text);
+    return bit_fail(-EINVAL, "tokenizer '%s': %s: %s", l->name, path, text);
 }
 
 static bool is_absent(const json_t *value)
@@ -295,7 +295,7 @@ static int insert_added(struct loader *l, const char *path, const json_t *token,
     if (err >= 0)
         err = bit_added_add(normalized ? &l->t->normalized : &l->t->raw, content, bytes, added);
     bit_nfc_finish(&nfc);
-    return err == BIT_EUSAGE ? refuse(l, path, "content is that of another added token") : err;
+    return err == -EEXIST ? refuse(l, path, "content is that of another added token") : err;
 }
 
 static int load_added(struct loader *l, const json_t *added)
@@ -402,13 +402,8 @@ static int load_split(struct loader *l, const json_t *p, const char *path)
     if (regex != NULL && !dropped && strcmp(json_string_value(regex), BIT_GPT2_PATTERN) == 0)
         return add_step(l, path, (struct bit_split){.kind = BIT_SPLIT_GPT2});
     err = bit_split_regex(json_string_value(text), json_string_length(text), regex == NULL, &step);
-    if (err == BIT_EUSAGE) {
-        char reason[256];
-        snprintf(reason, sizeof reason, "%s", bit_fail_text());
-        return refuse(l, inner, "%s", reason);
-    }
     if (err < 0)
-        return err;
+        return bit_fail_within(err, "tokenizer '%s': %s", l->name, inner);
     step.dropped = dropped;
     step.invert = invert;
     return add_step(l, path, step);
@@ -505,8 +500,7 @@ int bit_tokenizer_parse(const char *name, const char *json, size_t bytes, struct
     write_digest(l.t, json, bytes);
     root = json_loadb(json, bytes, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) {
-        err = bit_fail(BIT_EUSAGE, "tokenizer '%s': line %d, column %d: %s", name, error.line, error.column,
-                       error.text);
+        err = bit_fail(-EINVAL, "tokenizer '%s': line %d, column %d: %s", name, error.line, error.column, error.text);
         goto out;
     }
     err = load_all(&l, root);

@@ -22,7 +22,7 @@
 static struct {
     struct bit_tokenizer *tokenizer;
     struct bit_encoder *encoder;
-    json_t *vocab, *ranks; /* "left right" -> rank */
+    json_t *json, *vocab, *ranks; /* the file; its model's vocabulary; "left right" -> rank */
     struct added {
         const char *content;
         uint32_t id;
@@ -68,22 +68,22 @@ static void set_up(void)
 {
     char path[4096], pair[512];
     const char *root = getenv("BIT_SOURCE_ROOT");
-    json_t *json, *merge;
+    json_t *merge;
     size_t i;
 
     snprintf(path, sizeof path, "%s/tests/tokenize/small.json", root == NULL ? "." : root);
     FUZZ_CHECK(bit_tokenizer_load(path, &self.tokenizer) == 0);
     FUZZ_CHECK(bit_encoder_create(self.tokenizer, &self.encoder) == 0);
-    json = json_load_file(path, 0, NULL);
-    self.vocab = json_object_get(json_object_get(json, "model"), "vocab");
+    self.json = json_load_file(path, 0, NULL);
+    self.vocab = json_object_get(json_object_get(self.json, "model"), "vocab");
     self.ranks = json_object();
-    json_array_foreach(json_object_get(json_object_get(json, "model"), "merges"), i, merge)
+    json_array_foreach(json_object_get(json_object_get(self.json, "model"), "merges"), i, merge)
     {
         snprintf(pair, sizeof pair, "%s %s", json_string_value(json_array_get(merge, 0)),
                  json_string_value(json_array_get(merge, 1)));
         json_object_set_new(self.ranks, pair, json_integer((json_int_t)i));
     }
-    take_added(json_object_get(json, "added_tokens"));
+    take_added(json_object_get(self.json, "added_tokens"));
     make_alphabet();
 }
 

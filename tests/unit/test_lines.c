@@ -247,7 +247,7 @@ TEST(folders_and_globs)
     snprintf(none, sizeof none, "%s/tree/b/none", folder);
     mkdir(none, 0700);
     EXPECT_EQ(bit_inputs_expand(args, 1, &inputs), -ENOENT);
-    EXPECT_CONTAINS(bit_fail_text(), "has no .json or .jsonl file");
+    EXPECT_CONTAINS(bit_fail_text(), "no .json or .jsonl file");
 }
 
 TEST(remove_folder)

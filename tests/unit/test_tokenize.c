@@ -315,7 +315,7 @@ TEST(strict_leaves_nothing)
     struct bit_tokenize_summary sum;
     struct bit_tokenize_options o = {.strict = true};
 
-    EXPECT_EQ(tokenize("faulty.jsonl", "strict", &o, &sum), BIT_EDATA);
+    EXPECT_EQ(tokenize("faulty.jsonl", "strict", &o, &sum), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), "faulty.jsonl': line 2, column 14: broken JSON");
     expect_nothing("strict");
 }
@@ -331,7 +331,7 @@ TEST(a_failure_in_any_file_leaves_nothing)
     EXPECT_CONTAINS(bit_fail_text(), "mixed/b.json.gz");
     expect_nothing("failed");
     write_text("blank.jsonl", "\n\n", 2);
-    EXPECT_EQ(tokenize("blank.jsonl", "blank", &(struct bit_tokenize_options){0}, &sum), BIT_EDATA);
+    EXPECT_EQ(tokenize("blank.jsonl", "blank", &(struct bit_tokenize_options){0}, &sum), -ENODATA);
     expect_nothing("blank");
 }
 
