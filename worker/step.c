@@ -10,6 +10,7 @@
 /* What each rank says: before the update, and when the step is done. */
 struct before_update {
     double loss_sum;
+    int err;
 };
 struct after_update {
     double ms[BIT_SECTION_SPLIT];
@@ -18,6 +19,7 @@ struct after_update {
 struct evaluated {
     double loss_sum;
     uint64_t targets;
+    int err;
 };
 _Static_assert(sizeof(struct before_update) <= BIT_WORKER_GATHER_BYTES &&
                    sizeof(struct evaluated) <= BIT_WORKER_GATHER_BYTES &&
@@ -51,14 +53,17 @@ static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale, dou
     return 0;
 }
 
-/* Names the rank whose own sum is no number. */
-static int gather_loss(struct bit_worker *w, const struct bit_command *command, double loss_sum, double *loss)
+/* One exchange tells both whether all could and what they got; a loss that is no number names its rank. */
+static int gather_loss(struct bit_worker *w, const struct bit_command *command, int err, double loss_sum, double *loss)
 {
-    const struct before_update mine = {.loss_sum = loss_sum};
+    const struct before_update mine = {.loss_sum = loss_sum, .err = err};
     const struct before_update *all = w->gathered;
     double sum = 0;
 
     bit_comm_gather(w->comm, &mine, sizeof mine, w->gathered);
+    for (int r = 0; r < w->comm->size; r++)
+        if (all[r].err < 0)
+            return bit_comm_agree(w->comm, err);
     for (int r = 0; r < w->comm->size; r++) {
         if (!isfinite(all[r].loss_sum)) {
             w->comm->failed_rank = r;
@@ -164,9 +169,10 @@ int bit_step_train(struct bit_worker *w, const struct bit_command *command, cons
     bit_section_enter(w->sections, BIT_SECTION_OTHER);
     memset(w->model->grad, 0, (size_t)w->plan.elements * sizeof *w->model->grad);
     mine = bit_worker_take_tokens(w, batch, command->instances);
-    err = mine < 0 ? (int)mine : bit_comm_agree(w->comm, accumulate(w, mine, grad_scale, &loss_sum));
-    if (err >= 0)
-        err = gather_loss(w, command, loss_sum, &result->loss);
+    if (mine < 0)
+        return (int)mine;
+    err = accumulate(w, mine, grad_scale, &loss_sum);
+    err = gather_loss(w, command, err, loss_sum, &result->loss);
     if (err >= 0)
         err = reduce(w, command->step, &result->grad_norm);
     if (err < 0)
@@ -178,26 +184,18 @@ int bit_step_train(struct bit_worker *w, const struct bit_command *command, cons
     return 0;
 }
 
-int bit_step_evaluate(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch, double *loss,
-                      uint64_t *targets)
+/* Sums in rank order. */
+static int gather_evaluated(struct bit_worker *w, const struct bit_command *command, const struct evaluated *mine,
+                            double *loss, uint64_t *targets)
 {
-    struct evaluated mine = {0};
     const struct evaluated *all = w->gathered;
     double sum = 0;
     uint64_t count = 0;
-    int64_t instances;
-    int err;
 
-    must(w, bit_publish_evaluate(&w->publish, w->comm, w->optim.master, command->precision));
-    instances = bit_worker_take_tokens(w, batch, command->instances);
-    if (instances < 0)
-        return (int)instances;
-    err = instances == 0 ? 0 : bit_model_evaluate(w->model, w->tokens, instances, &mine.loss_sum, &mine.targets);
-    err = bit_comm_agree(w->comm, err);
-    if (err < 0)
-        return err;
-    bit_comm_gather(w->comm, &mine, sizeof mine, w->gathered);
+    bit_comm_gather(w->comm, mine, sizeof *mine, w->gathered);
     for (int r = 0; r < w->comm->size; r++) {
+        if (all[r].err < 0)
+            return bit_comm_agree(w->comm, mine->err);
         sum += all[r].loss_sum;
         count += all[r].targets;
     }
@@ -207,4 +205,19 @@ int bit_step_evaluate(struct bit_worker *w, const struct bit_command *command, c
     *loss = sum / (double)count;
     *targets = count;
     return 0;
+}
+
+int bit_step_evaluate(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch, double *loss,
+                      uint64_t *targets)
+{
+    struct evaluated mine = {0};
+    int64_t instances;
+
+    must(w, bit_publish_evaluate(&w->publish, w->comm, w->optim.master, command->precision));
+    instances = bit_worker_take_tokens(w, batch, command->instances);
+    if (instances < 0)
+        return (int)instances;
+    if (instances > 0)
+        mine.err = bit_model_evaluate(w->model, w->tokens, instances, &mine.loss_sum, &mine.targets);
+    return gather_evaluated(w, command, &mine, loss, targets);
 }

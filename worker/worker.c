@@ -70,6 +70,17 @@ static int make_plan(struct bit_worker *w)
     return err;
 }
 
+static int make_room(struct bit_worker *w, int64_t elements)
+{
+    uint16_t *tokens = realloc(w->tokens, (size_t)elements * sizeof *tokens);
+
+    if (tokens == NULL)
+        return bit_fail(-ENOMEM, "%lld tokens", (long long)elements);
+    w->tokens = tokens;
+    w->tokens_capacity = elements;
+    return 0;
+}
+
 static int allocate(struct bit_worker *w)
 {
     enum bit_backend backend;
@@ -83,6 +94,8 @@ static int allocate(struct bit_worker *w)
         err = bit_optim_init(&w->optim, &w->shard, w->spec->optimizer);
     if (err >= 0)
         err = bit_publish_init(&w->publish, &w->plan, &w->shard, w->model);
+    if (err >= 0)
+        err = make_room(w, bit_comm_share(w->plan.instances, 0, w->comm->size) * w->plan.context);
     w->gathered = calloc((size_t)w->comm->size, BIT_WORKER_GATHER_BYTES);
     if (err >= 0 && w->gathered == NULL)
         err = bit_fail(-ENOMEM, "what %d ranks report", w->comm->size);
@@ -150,26 +163,14 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
     ready->backend = backend;
 }
 
-static int make_room(struct bit_worker *w, int64_t elements)
-{
-    uint16_t *tokens;
-
-    if (elements <= w->tokens_capacity)
-        return 0;
-    tokens = realloc(w->tokens, (size_t)elements * sizeof *tokens);
-    if (tokens == NULL)
-        return bit_fail(-ENOMEM, "%lld tokens", (long long)elements);
-    w->tokens = tokens;
-    w->tokens_capacity = elements;
-    return 0;
-}
-
 int64_t bit_worker_take_tokens(struct bit_worker *w, const uint8_t *batch, int64_t instances)
 {
-    const int64_t context = w->plan.context;
-    int64_t mine = bit_comm_share(instances, w->comm->rank, w->comm->size);
-    int err = bit_comm_agree(w->comm, make_room(w, mine * context));
+    const int64_t context = w->plan.context, most = bit_comm_share(instances, 0, w->comm->size) * context;
+    int err = 0;
 
+    /* Every rank has room for the largest share, so all of them grow at the same order, or none. */
+    if (most > w->tokens_capacity)
+        err = bit_comm_agree(w->comm, make_room(w, most));
     /* Little-endian on the wire, as every machine that this runs on is. */
     return err < 0 ? err : bit_comm_scatter_instances(w->comm, (const uint16_t *)batch, instances, context, w->tokens);
 }
