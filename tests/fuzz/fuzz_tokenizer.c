@@ -15,7 +15,7 @@
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
-#define INPUT_MAX 600 /* the definitions are slow */
+#define INPUT_MAX 200 /* the definitions are slow */
 #define ROOM      (INPUT_MAX * 12)
 #define ADDED_MAX 32
 
