@@ -27,7 +27,7 @@ void bit_measure_finish(struct bit_measure_scales *m);
 
 /**
  * segments[linear].scale[s] = 1 / max(eps, M|W|) for every segment, M the mean or the lower median over the whole
- * segment, taken from the fp32 master (numerics: not from a 16-bit copy).
+ * segment, taken from the fp32 master (not from a 16-bit copy).
  * Shapes      master: this rank's shard
  * Collective  yes; the same bits on every rank and for any number of ranks
  * Errors      an operator's

@@ -37,7 +37,7 @@ int bit_optim_norm(struct bit_optim *optim, struct bit_comm *comm, const struct 
 double bit_optim_clip(const struct bit_optim *optim, double norm);
 /**
  * Update the shard. Groups: the linears decay, the embedding and the head only with decay_embeddings.
- * Source      numerics of OLMo's optim.py (decay_embeddings false: only linears decay)
+ * Source      allenai/OLMo: olmo/optim.py, get_param_groups (decay_embeddings false: only linears decay)
  */
 int bit_optim_update(struct bit_optim *optim, const struct bit_exec *exec, const float *grad,
                      const struct bit_optim_args *args);
