@@ -83,15 +83,33 @@ static int time_variant(const struct kc_op *op, const struct kc_options *options
     return 0;
 }
 
-/* The reference at an eighth of the first dimension, scaled up by the cost model: it is linear there. */
+/* The dimension that work is linear in, by its name; -1 if it has none of these. */
+static int linear_dim(const struct kc_op *op)
+{
+    static const char *const names[] = {"batch", "rows", "m", "count"};
+    const char *at = op->dim_names;
+
+    for (int i = 0; *at != '\0'; i++) {
+        const size_t length = strcspn(at, " ");
+        for (size_t n = 0; n < BIT_COUNT(names); n++)
+            if (strlen(names[n]) == length && memcmp(names[n], at, length) == 0)
+                return i;
+        at += length + (at[length] == ' ');
+    }
+    return -1;
+}
+
+/* The reference at an eighth of that dimension, scaled up by the cost model. */
 static double reference_s(const struct kc_op *op, const struct kc_options *options, const int64_t *dim)
 {
     int64_t small[KC_DIMS_MAX];
+    const int shrunk = linear_dim(op);
     struct kc_cost whole, part;
     struct timing t;
 
     memcpy(small, dim, sizeof small);
-    small[0] = BIT_MAX(1, dim[0] / 8);
+    if (shrunk >= 0)
+        small[shrunk] = BIT_MAX(1, dim[shrunk] / 8);
     if (time_variant(op, options, small, BIT_BACKEND_REF, &t) < 0)
         return NAN;
     op->cost(dim, &whole);

@@ -45,23 +45,19 @@ static void cost_attention(const int64_t *dim, struct kc_cost *out)
     out->bytes = 4.0 * (double)(dim[0] * dim[1] * dim[2] * dim[3]) * (double)bit_dtype_bytes((enum bit_dtype)dim[4]);
 }
 
-#define SHAPES(more_flags)                                                                                             \
-    {KC_QUICK, {1, 1, 1, 2, BIT_F32}}, {KC_QUICK, {1, 1, 2, 32, BIT_BF16}}, {KC_QUICK, {2, 5, 1, 6, BIT_BF16}},        \
-        {KC_QUICK, {1, 63, 3, 16, BIT_F32}}, {KC_QUICK, {1, 64, 1, 32, BIT_BF16}},                                     \
-        {KC_QUICK, {2, 65, 2, 64, BIT_BF16}}, {KC_QUICK, {1, 130, 2, 128, BIT_F32}},                                   \
-        {KC_QUICK, {1, 193, 1, 128, BIT_BF16}}, {KC_QUICK, {1, 257, 1, 80, BIT_BF16}},                                 \
-        {KC_QUICK, {1, 67, 1, 256, BIT_BF16}}, {KC_QUICK, {1, 70, 1, 256, BIT_F32}},                                   \
-        {KC_FULL, {1, 2047, 1, 32, BIT_BF16}}, {KC_FULL, {1, 1000, 2, 64, BIT_F32}},                                   \
-        {KC_FULL, {1, 600, 3, 128, BIT_BF16}}, {more_flags, {4, 2048, 8, 32, BIT_BF16}},                               \
-        {more_flags, {4, 2048, 8, 64, BIT_BF16}}, {more_flags, {4, 2048, 8, 128, BIT_BF16}},                           \
-    {                                                                                                                  \
-        more_flags,                                                                                                    \
-        {                                                                                                              \
-            1, 2048, 8, 32, BIT_F32                                                                                    \
-        }                                                                                                              \
-    }
-static const struct kc_shape shapes[] = {SHAPES(KC_BENCH)};
-KC_OP(attention, "batch time heads head_dim dtype:t", shapes, check_attention, cost_attention, KC_DETERMINISTIC)
+static const struct kc_shape shapes[] = {
+    {KC_QUICK, {1, 1, 1, 2, BIT_F32}},       {KC_QUICK, {1, 1, 2, 32, BIT_BF16}},
+    {KC_QUICK, {2, 5, 1, 6, BIT_BF16}},      {KC_QUICK, {1, 63, 3, 16, BIT_F32}},
+    {KC_QUICK, {1, 64, 1, 32, BIT_BF16}},    {KC_QUICK, {2, 65, 2, 64, BIT_BF16}},
+    {KC_QUICK, {1, 130, 2, 128, BIT_F32}},   {KC_QUICK, {1, 193, 1, 128, BIT_BF16}},
+    {KC_QUICK, {1, 257, 1, 80, BIT_BF16}},   {KC_QUICK, {1, 67, 1, 256, BIT_BF16}},
+    {KC_QUICK, {1, 70, 1, 256, BIT_F32}},    {KC_FULL, {1, 2047, 1, 32, BIT_BF16}},
+    {KC_FULL, {1, 1000, 2, 64, BIT_F32}},    {KC_FULL, {1, 600, 3, 128, BIT_BF16}},
+    {KC_BENCH, {4, 2048, 8, 32, BIT_BF16}},  {KC_BENCH, {4, 2048, 8, 64, BIT_BF16}},
+    {KC_BENCH, {4, 2048, 8, 128, BIT_BF16}}, {KC_BENCH, {1, 2048, 8, 32, BIT_F32}},
+};
+KC_OP(attention, "batch time heads head_dim dtype:t", shapes, check_attention, cost_attention,
+      KC_DETERMINISTIC | KC_COSTLY)
 
 static int check_attention_backward(struct kc *k, const int64_t *dim)
 {
@@ -105,4 +101,4 @@ static void cost_attention_backward(const int64_t *dim, struct kc_cost *out)
 }
 
 KC_OP(attention_backward, "batch time heads head_dim dtype:t", shapes, check_attention_backward,
-      cost_attention_backward, KC_DETERMINISTIC)
+      cost_attention_backward, KC_DETERMINISTIC | KC_COSTLY)

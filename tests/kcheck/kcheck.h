@@ -83,14 +83,17 @@ struct kc_cost {
 enum kc_shape_flags {
     KC_QUICK = 1, /* part of `meson test` */
     KC_FULL = 2,  /* with --full only: large, or one of many */
-    KC_BENCH = 4, /* timed by --bench; checked with --full */
+    KC_BENCH = 4, /* timed by --bench; checked with --full too, but see KC_COSTLY */
 };
 struct kc_shape {
     unsigned flags;
     int64_t dim[KC_DIMS_MAX];
 };
 
-enum kc_op_flags { KC_DETERMINISTIC = 1 /* the same bits for any number of threads */ };
+enum kc_op_flags {
+    KC_DETERMINISTIC = 1, /* the same bits for any number of threads */
+    KC_COSTLY = 2,        /* its reference takes minutes at the KC_BENCH shapes: --full leaves them out */
+};
 struct kc_op {
     const char *name;
     const char *dim_names; /* "rows cols dtype:t": names in order, ":t" for one that is a dtype */

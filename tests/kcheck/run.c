@@ -126,7 +126,9 @@ static void check_shape(const struct kc_op *op, const struct kc_options *options
 
 void kc_check_op(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally)
 {
+    const unsigned wanted = op->flags & KC_COSTLY ? options->shapes & ~(unsigned)KC_BENCH : options->shapes;
+
     for (int i = 0; i < op->shape_count; i++)
-        if (op->shapes[i].flags & options->shapes)
+        if (op->shapes[i].flags & wanted)
             check_shape(op, options, tally, op->shapes[i].dim);
 }
