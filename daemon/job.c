@@ -71,6 +71,7 @@ static void forget_incarnation(struct bit_job *job)
     job->done = job->ready = job->reconnected = job->launcher_ended = false;
     job->outstanding = 0;
     job->exit_status = job->exit_signal = 0;
+    job->section[0] = '\0';
     job->course = (struct bit_course){0};
     bit_payload_destroy(job->payload);
     job->payload = NULL;
@@ -227,7 +228,7 @@ static void wait_and_relaunch(struct bit_job *job)
 static void settle_lost(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
-    if (r->run.launched)
+    if (r->run.launched || job->cause.err < 0) /* a launch that failed is one without gain, too */
         record_lost(job);
     if (bit_run_is_fatal(job->cause.err)) {
         bit_runner_fail(r, bit_run_exit_code(job->cause.err), "%s", job->cause.text);
@@ -436,7 +437,7 @@ int bit_job_resume(struct bit_runner *r)
     } else if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING) {
         clear_and_choose(job);
     } else {
-        bit_job_end(job, BIT_EWORKER, "bitd was away before the next launch");
+        bit_job_end(job, 0, "bitd was away before the next launch");
     }
     return 0;
 }
@@ -508,6 +509,11 @@ static int on_hello(void *arg, struct bit_link *link, uint64_t frame_epoch, cons
     if (hello->epoch != job->runner->run.epoch || frame_epoch != hello->epoch)
         return bit_fail(BIT_EEPOCH, "run %s: a worker of launch %" PRIu64 ", and this is %" PRIu64, hello->run,
                         hello->epoch, job->runner->run.epoch);
+    if (hello->ranks != job->runner->run.spec->launch->ranks) {
+        bit_job_end(job, BIT_EWORKER, "%u ranks came, and %u were launched", hello->ranks,
+                    job->runner->run.spec->launch->ranks);
+        return bit_fail(BIT_EWORKER, "run %s: %s", hello->run, job->cause.text);
+    }
     if (hello->training && hello->step < job->runner->run.step) {
         bit_job_end(job, BIT_EWORKER, "the worker came back at step %" PRIu64 ", and the journal holds step %" PRIu64,
                     hello->step, job->runner->run.step);
@@ -546,6 +552,10 @@ void bit_job_lost_link(struct bit_job *job, int err)
             begin_ending(job);
         return; /* else its end is being waited for, with a deadline */
     }
+    if (err <= BIT_EUSAGE) { /* one of ours: what it said makes no sense, and would not the next time */
+        bit_job_end(job, err, "the worker's words make no sense: %s", bit_fail_text());
+        return;
+    }
     bit_warn("link lost", "run=%s err=%s step=%" PRIu64, r->run.id, bit_strerror(err), r->run.step);
     job->promised = BIT_MAX(job->promised, job->course.sent);
     job->phase = BIT_JOB_DETACHED;
@@ -581,8 +591,8 @@ static void on_deadline(uv_timer_t *timer)
     else if (job->phase == BIT_JOB_DETACHED)
         bit_job_end(job, BIT_ETIMEOUT, "the worker did not come back within %g s", (double)config->reconnect_ms / 1000);
     else if (job->phase == BIT_JOB_TRAINING)
-        bit_job_end(job, BIT_ETIMEOUT, "no report for %g s behind step %" PRIu64 ": it hangs",
-                    (double)config->stall_ms / 1000, job->runner->run.step);
+        bit_job_end(job, BIT_ETIMEOUT, "no report for %g s behind step %" PRIu64 ", last seen in '%s'",
+                    (double)config->stall_ms / 1000, job->runner->run.step, job->section);
 }
 
 /* ---------------------------------------------------------------- from outside */

@@ -54,6 +54,7 @@ struct bit_job {
     uint64_t promised;     /* how far orders may have gone out that this daemon does not know of */
     struct bit_course course;
     unsigned outstanding; /* orders without their report */
+    char section[32];     /* what the last heartbeat said it is at */
 
     struct bit_feed *feed; /* NULL until it is first read from; only the thread pool touches it then */
     bool loading;

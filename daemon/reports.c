@@ -1,5 +1,6 @@
 /* What comes from the worker: checked against what was ordered, journalled, and acted upon. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "daemon/job.h"
 #include "daemon/retain.h"
 #include "proto/check.h"
+#include "proto/checkpoint.h"
 #include "proto/err.h"
 #include "proto/log.h"
 #include "proto/msg.h"
@@ -173,6 +175,12 @@ static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *
 static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
 {
     struct bit_runner *r = job->runner;
+    char name[32];
+    bit_checkpoint_name(m->after_step, name);
+    if (strcmp(m->name, name) != 0) { /* it becomes part of paths */
+        bit_job_end(job, BIT_EWORKER, "a checkpoint '%.32s' behind step %" PRIu64, m->name, m->after_step);
+        return;
+    }
     if (may_repeat(job) && bit_run_find_checkpoint(&r->run, m->name) != NULL)
         return;
     cut(m->text);
@@ -198,6 +206,8 @@ static unsigned evaluation_index(const struct bit_run *run, const Bit__EvaluateR
     unsigned set = 0;
     while (set < run->spec->eval->n_set && strcmp(run->spec->eval->set[set]->name, m->set) != 0)
         set++;
+    if (set == run->spec->eval->n_set)
+        return UINT_MAX;
     return both ? 2 * set + (m->precision == BIT__PRECISION__TERNARY) : set;
 }
 
@@ -205,6 +215,10 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
 {
     struct bit_runner *r = job->runner;
     const struct bit_run *run = &r->run;
+    if (evaluation_index(run, m) >= 2 * run->spec->eval->n_set) {
+        bit_job_end(job, BIT_EWORKER, "an evaluation of '%.32s', which is no set of this run", m->set);
+        return;
+    }
     if (may_repeat(job) && run->has_eval &&
         (m->after_step < run->eval_step ||
          (m->after_step == run->eval_step && evaluation_index(run, m) < run->eval_count)))
@@ -266,8 +280,9 @@ void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *
     case BIT_MSG_EVALUATE_REPORT:
         on_evaluated(job, m);
         break;
-    case BIT_MSG_HEARTBEAT:
-        break; /* a step that hangs may go on sending them: progress is what reports tell of */
+    case BIT_MSG_HEARTBEAT: /* no progress: a step that hangs goes on sending them */
+        snprintf(job->section, sizeof job->section, "%s", ((const Bit__Heartbeat *)msg)->section);
+        break;
     case BIT_MSG_WORKER_FAILED:
         on_failed(job, m);
         break;

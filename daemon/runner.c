@@ -17,6 +17,7 @@
 #include "proto/err.h"
 #include "proto/log.h"
 #include "proto/msg.h"
+#include "proto/spec.h"
 
 BIT_LOG_TOPIC("run");
 
@@ -137,6 +138,19 @@ int bit_runner_create(struct bit_daemon *d, uint64_t number, Bit__RunSpec *spec,
     return 0;
 }
 
+/* It was checked when it was taken in; but files can be written by others, and by other versions. */
+static int check_spec(Bit__RunSpec *spec, const char *path)
+{
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    int err = problems == NULL ? bit_fail(-ENOMEM, "%s", path) : bit_spec_normalise(spec, "/", problems);
+    if (err >= 0)
+        err = bit_spec_validate(spec, problems);
+    if (err < 0 && problems != NULL && problems->count > 0)
+        bit_fail(BIT_ECORRUPT, "%s: %s: %s", path, problems->item[0].field, problems->item[0].text);
+    free(problems);
+    return err < 0 ? (err == -ENOMEM ? err : BIT_ECORRUPT) : 0;
+}
+
 static int read_spec(struct bit_daemon *d, uint64_t number, Bit__RunSpec **out)
 {
     char path[BIT_CONFIG_PATH_MAX + 64];
@@ -149,7 +163,11 @@ static int read_spec(struct bit_daemon *d, uint64_t number, Bit__RunSpec **out)
         err = bit_msg_decode_as(&bit__run_spec__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &msg);
     free(buf);
     if (err == 0)
+        err = check_spec((Bit__RunSpec *)msg, path);
+    if (err == 0)
         *out = (Bit__RunSpec *)msg;
+    else
+        bit_msg_free(msg);
     return err;
 }
 

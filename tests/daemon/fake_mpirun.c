@@ -4,6 +4,8 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,8 +18,9 @@ static void pass_on(int signal)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2)
+    if (argc < 4 || strcmp(argv[1], "-n") != 0)
         return 2;
+    setenv("FAKE_RANKS", argv[2], 1);
     child = fork();
     if (child == 0) {
         execl(argv[argc - 1], argv[argc - 1], (char *)NULL);

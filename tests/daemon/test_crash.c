@@ -247,6 +247,48 @@ TEST(a_crash_loop_is_stopped)
     fix_finish(&f);
 }
 
+TEST(a_launcher_that_is_not_there_is_not_tried_for_ever)
+{
+    char run[32];
+    fix_init(&f);
+    f.args[0] = "--set";
+    f.args[1] = "mpirun=/nowhere/mpirun";
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "launch.max_restarts=1", run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY);
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL)
+        EXPECT_CONTAINS(status->reason, "/nowhere/mpirun");
+    bit_msg_free(status);
+    fix_finish(&f);
+}
+
+/* A spec.pb that makes no sense, or none: the run is left out and said so, and the others live. */
+TEST(a_damaged_specification_hurts_one_run)
+{
+    char run[32], path[256], text[256];
+    fix_init(&f);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, NULL, run);
+    fix_submit(&f, NULL, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    int fd = open(fix_path(&f, "r1", "spec.pb", path, sizeof path), O_WRONLY | O_TRUNC | O_CLOEXEC);
+    EXPECT_EQ(write(fd, "nonsense", 8), 8);
+    close(fd);
+    if (!fix_start(&f))
+        return;
+    Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
+    m.run = (char *)(uintptr_t) "r1";
+    EXPECT_EQ(fix_refused(&f, BIT_MSG_STATUS_REQUEST, &m, text, sizeof text), BIT_EXIT_NOT_FOUND);
+    fix_submit(&f, NULL, run);
+    EXPECT_STREQ(run, "r3");
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    fix_finish(&f);
+}
+
 TEST(an_error_of_the_data_is_not_tried_again)
 {
     char run[32], code[16];

@@ -99,7 +99,7 @@ TEST(a_switch_waits_for_its_checkpoint)
     EXPECT_STREQ(out, "12P..P.");
     bit_course_checkpointed(&c, 2, true);
     play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12P..P.S34C56789C."); /* others are not waited for; 8 is not, 9 is the end */
+    EXPECT_STREQ(out, "12P..P.S34C5678C9C."); /* the others are not waited for, but the last */
     bit_run_finish(&run);
 }
 
