@@ -1,0 +1,131 @@
+/* What kcheck does not ask: refusals, and that a NaN comes out of every variant that it goes into. */
+#include <math.h>
+
+#include "kernels/adamw.h"
+#include "kernels/attention.h"
+#include "kernels/cast.h"
+#include "kernels/norm.h"
+#include "kernels/swiglu.h"
+#include "kernels/xent.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "tests/test.h"
+
+static struct bit_exec exec_at(enum bit_isa isa, size_t workspace_bytes)
+{
+    struct bit_exec exec = {0};
+
+    EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CPU, 2, workspace_bytes), 0);
+    exec.isa = isa;
+    return exec;
+}
+
+TEST(init_refuses_what_it_lacks)
+{
+    struct bit_exec exec = {.threads = 7};
+
+    EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CUDA, 1, 0), -ENOTSUP);
+    EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CPU, -1, 0), -EINVAL);
+    EXPECT_EQ(exec.threads, 7);
+    EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CPU, 0, 100), 0);
+    EXPECT(exec.threads >= 1);
+    EXPECT(exec.workspace_bytes >= 100);
+    EXPECT_EQ((uintptr_t)exec.workspace % 64, 0u);
+    EXPECT_CONTAINS(exec.description, bit_isa_name(exec.isa));
+    bit_exec_finish(&exec);
+    bit_exec_finish(&exec);
+}
+
+TEST(attention_says_how_much_scratch_it_lacks)
+{
+    float qkv[3 * 4] = {0}, out[4], lse[1];
+    const size_t need = bit_attention_workspace(2, 1, 1, 1, 4);
+    struct bit_exec exec = exec_at(bit_isa_best(), need);
+    struct bit_attention_args args = {1, 1, 1, 4, qkv, out, lse, BIT_F32};
+
+    EXPECT_EQ(bit_attention(&exec, &args), 0);
+    exec.workspace_bytes = need - 1;
+    EXPECT_EQ(bit_attention(&exec, &args), -ENOMEM);
+    EXPECT_CONTAINS(bit_fail_text(), "workspace");
+    exec.workspace_bytes = need;
+    args.head_dim = 3;
+    EXPECT_EQ(bit_attention(&exec, &args), -EINVAL);
+    bit_exec_finish(&exec);
+}
+
+TEST(arguments_that_make_no_sense_are_refused)
+{
+    float x[8] = {0};
+    int32_t beyond[1] = {8};
+    struct bit_exec exec = exec_at(bit_isa_best(), 0);
+    const struct bit_norm_args norm = {.rows = 1, .cols = 0, .kind = BIT_NORM_LAYER, .x = x, .y = x};
+    const struct bit_norm_args kind = {.rows = 1, .cols = 8, .kind = BIT_NORM_NONE, .x = x, .y = x};
+    const struct bit_cast_args sum = {8, x, BIT_F32, x, BIT_BF16, 1, 1};
+    const struct bit_adamw_args update = {.count = 1, .p = x, .m = x, .v = x, .g = x, .t = 0};
+    const struct bit_xent_args target = {1, 8, x, BIT_F32, beyond, x, NULL, BIT_F32, 1};
+
+    EXPECT_EQ(bit_norm(&exec, &norm), -EINVAL);
+    EXPECT_EQ(bit_norm(&exec, &kind), -EINVAL);
+    EXPECT_EQ(bit_cast(&exec, &sum), -EINVAL);
+    EXPECT_EQ(bit_adamw(&exec, &update), -EINVAL);
+    EXPECT_EQ(bit_xent(&exec, &target), -EINVAL);
+    bit_exec_finish(&exec);
+}
+
+/* One NaN among 37 values, at each place, through each operator. */
+static void nan_through(const struct bit_exec *exec, int place)
+{
+    float x[74], y[74], loss;
+    bit_bf16 half[37];
+    const int32_t target = (place + 1) % 37;
+    const struct bit_norm_args norm = {.rows = 1, .cols = 37, .kind = BIT_NORM_RMS, .eps = 1e-5f, .x = x, .y = y};
+    const struct bit_xent_args xent = {1, 37, x, BIT_F32, &target, &loss, y, BIT_F32, 1};
+    const struct bit_swiglu_args swiglu = {1, 37, x, y, BIT_F32};
+    const struct bit_cast_args cast = {37, x, BIT_F32, half, BIT_BF16, 1, 0};
+
+    for (int i = 0; i < 74; i++)
+        x[i] = (float)i / 74;
+    x[place] = NAN;
+    EXPECT_EQ(bit_norm(exec, &norm), 0);
+    EXPECT(isnan(y[0]) && isnan(y[36]));
+    EXPECT_EQ(bit_xent(exec, &xent), 0);
+    EXPECT(isnan(loss));
+    EXPECT(isnan(y[place]));
+    EXPECT_EQ(bit_swiglu(exec, &swiglu), 0);
+    EXPECT(isnan(y[place]));
+    EXPECT_EQ(bit_cast(exec, &cast), 0);
+    EXPECT(isnan(bit_bf16_to_f32(half[place])));
+}
+
+TEST(nan_is_not_lost)
+{
+    for (int isa = BIT_ISA_BASE; isa <= (int)bit_isa_best(); isa++) {
+        struct bit_exec exec = exec_at((enum bit_isa)isa, 0);
+        for (int place = 0; place < 37; place++)
+            nan_through(&exec, place);
+        bit_exec_finish(&exec);
+    }
+}
+
+/* A gate far out on either side: silu is the gate, or nothing, and no infinity times zero. */
+TEST(swiglu_at_the_ends)
+{
+    float ug[2 * 4] = {1, 1, 1, 1, 1e4f, -1e4f, 200, -200}, y[4], dy[4] = {1, 1, 1, 1}, dug[8];
+
+    for (int isa = BIT_ISA_BASE; isa <= (int)bit_isa_best(); isa++) {
+        struct bit_exec exec = exec_at((enum bit_isa)isa, 0);
+        const struct bit_swiglu_args forward = {1, 4, ug, y, BIT_F32};
+        const struct bit_swiglu_backward_args backward = {1, 4, ug, dy, BIT_F32, dug, BIT_F32};
+
+        EXPECT_EQ(bit_swiglu(&exec, &forward), 0);
+        EXPECT_NEAR(y[0], 1e4, 1e-2);
+        EXPECT_NEAR(y[1], 0, 1e-30);
+        EXPECT_NEAR(y[3], 0, 1e-30);
+        EXPECT_EQ(bit_swiglu_backward(&exec, &backward), 0);
+        EXPECT_NEAR(dug[4], 1, 1e-6);
+        EXPECT_NEAR(dug[5], 0, 1e-30);
+        bit_exec_finish(&exec);
+    }
+}
+
+TEST_MAIN
