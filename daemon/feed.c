@@ -3,31 +3,30 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "daemon/order.h"
+#include "proto/batches.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/shards.h"
 #include "proto/tokens.h"
 
 struct bit_feed {
-    struct bit_dataset *train;
-    struct bit_dataset **eval;
+    struct bit_batches *train;
+    struct bit_shards **eval;
     size_t eval_count;
     uint32_t eval_instances_max;
     uint32_t batch, context;
-    uint64_t seed;
-    uint32_t *order; /* of order_epoch; NULL before the first step */
-    uint64_t order_epoch;
+    struct bit_batch_row *rows; /* (batch) */
 };
 
 void bit_feed_destroy(struct bit_feed *feed)
 {
     if (feed == NULL)
         return;
-    bit_dataset_destroy(feed->train);
+    bit_batches_destroy(feed->train);
     for (size_t i = 0; i < feed->eval_count; i++)
-        bit_dataset_destroy(feed->eval[i]);
+        bit_shards_destroy(feed->eval[i]);
     free(feed->eval);
-    free(feed->order);
+    free(feed->rows);
     free(feed);
 }
 
@@ -40,28 +39,14 @@ static int open_eval_sets(struct bit_feed *feed, const Bit__RunSpec *spec)
     feed->eval_instances_max = spec->eval->instances;
     for (size_t i = 0; i < count; i++) {
         const Bit__EvalSet *set = spec->eval->set[i];
-        int err = bit_dataset_create(set->path, set->n_path, spec->model->context, spec->model->vocab, &feed->eval[i]);
+        int err = bit_shards_create(set->path, set->n_path, spec->model->context, spec->model->vocab, &feed->eval[i]);
         if (err < 0)
             return err;
         feed->eval_count++;
-        if (bit_dataset_instances(feed->eval[i]) == 0)
+        if (bit_shards_instances(feed->eval[i]) == 0)
             return bit_fail(BIT_EDATA, "evaluation set '%s' holds no instance of %u tokens", set->name,
                             spec->model->context);
     }
-    return 0;
-}
-
-static int open_train(struct bit_feed *feed, const Bit__RunSpec *spec)
-{
-    int err = bit_dataset_create(spec->data->train, spec->data->n_train, spec->model->context, spec->model->vocab,
-                                 &feed->train);
-    if (err < 0)
-        return err;
-    uint64_t instances = bit_dataset_instances(feed->train);
-    if (instances < feed->batch)
-        return bit_fail(BIT_EDATA,
-                        "data.train holds %" PRIu64 " instances of %u tokens in %zu files, and one batch needs %u",
-                        instances, feed->context, spec->data->n_train, feed->batch);
     return 0;
 }
 
@@ -72,8 +57,9 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
         return bit_fail(-ENOMEM, "the feed of a run");
     feed->batch = spec->batch->instances;
     feed->context = spec->model->context;
-    feed->seed = spec->data->seed;
-    int err = open_train(feed, spec);
+    feed->rows = calloc(feed->batch, sizeof *feed->rows);
+    int err = feed->rows == NULL ? bit_fail(-ENOMEM, "a batch of %u", feed->batch)
+                                 : bit_batches_create(spec, &feed->train);
     if (err == 0)
         err = open_eval_sets(feed, spec);
     if (err < 0) {
@@ -86,34 +72,17 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
 
 uint64_t bit_feed_instances(const struct bit_feed *feed)
 {
-    return bit_dataset_instances(feed->train);
+    return bit_batches_instances(feed->train);
 }
 
 uint64_t bit_feed_epoch_steps(const struct bit_feed *feed)
 {
-    return bit_feed_instances(feed) / feed->batch;
+    return bit_batches_epoch_steps(feed->train);
 }
 
-static int order_for(struct bit_feed *feed, uint64_t epoch)
+/* Seal what was read, or throw it away. */
+static int finish(struct bit_payload *p, int err, uint64_t epoch, struct bit_payload **out)
 {
-    if (feed->order != NULL && feed->order_epoch == epoch)
-        return 0;
-    free(feed->order);
-    feed->order = NULL;
-    feed->order_epoch = epoch;
-    return bit_order_create(feed->seed + epoch, bit_feed_instances(feed), &feed->order);
-}
-
-/* instance[i] of ds for i < count, or instance i itself where there is no list. */
-static int gather(struct bit_dataset *ds, const uint32_t *instance, uint32_t count, uint32_t context, uint64_t epoch,
-                  struct bit_payload **out)
-{
-    struct bit_payload *p = NULL;
-    int err = bit_payload_create((size_t)count * context * BIT_TOKEN_BYTES, &p);
-    for (uint32_t i = 0; i < count && err == 0; i++) {
-        uint16_t *row = (uint16_t *)(void *)p->bytes + (size_t)i * context;
-        err = bit_dataset_read(ds, instance ? instance[i] : i, row);
-    }
     if (err == 0)
         err = bit_payload_seal(p, epoch);
     if (err < 0) {
@@ -124,24 +93,43 @@ static int gather(struct bit_dataset *ds, const uint32_t *instance, uint32_t cou
     return 0;
 }
 
+static uint16_t *row_of(const struct bit_feed *feed, struct bit_payload *p, uint32_t row)
+{
+    return (uint16_t *)(void *)p->bytes + (size_t)row * feed->context;
+}
+
+static int make_payload(const struct bit_feed *feed, uint32_t rows, struct bit_payload **out)
+{
+    return bit_payload_create((size_t)rows * feed->context * BIT_TOKEN_BYTES, out);
+}
+
 int bit_feed_step(struct bit_feed *feed, uint64_t step, uint64_t epoch, struct bit_payload **out)
 {
-    BIT_ASSERT(step >= 1);
-    uint64_t epoch_steps = bit_feed_epoch_steps(feed);
-    int err = order_for(feed, (step - 1) / epoch_steps);
-    if (err < 0)
-        return err;
-    const uint32_t *rows = feed->order + (step - 1) % epoch_steps * feed->batch;
-    return gather(feed->train, rows, feed->batch, feed->context, epoch, out);
+    struct bit_payload *p = NULL;
+    int err = bit_batches_step(feed->train, step, feed->rows);
+
+    if (err == 0)
+        err = make_payload(feed, feed->batch, &p);
+    for (uint32_t i = 0; i < feed->batch && err == 0; i++) {
+        const struct bit_batch_row *row = &feed->rows[i];
+        err = bit_shards_read(bit_batches_shards(feed->train, row->source), row->instance, row_of(feed, p, i));
+    }
+    return finish(p, err, epoch, out);
 }
 
 uint32_t bit_feed_eval_instances(const struct bit_feed *feed, size_t set)
 {
     BIT_ASSERT(set < feed->eval_count);
-    return (uint32_t)BIT_MIN(bit_dataset_instances(feed->eval[set]), (uint64_t)feed->eval_instances_max);
+    return (uint32_t)BIT_MIN(bit_shards_instances(feed->eval[set]), (uint64_t)feed->eval_instances_max);
 }
 
 int bit_feed_eval(struct bit_feed *feed, size_t set, uint64_t epoch, struct bit_payload **out)
 {
-    return gather(feed->eval[set], NULL, bit_feed_eval_instances(feed, set), feed->context, epoch, out);
+    uint32_t count = bit_feed_eval_instances(feed, set);
+    struct bit_payload *p = NULL;
+    int err = make_payload(feed, count, &p);
+
+    for (uint32_t i = 0; i < count && err == 0; i++)
+        err = bit_shards_read(feed->eval[set], i, row_of(feed, p, i));
+    return finish(p, err, epoch, out);
 }

@@ -26,6 +26,7 @@
 #define BIT_SPEC_BYTES_MAX (1u << 20)
 #define BIT_SPEC_DEPTH_MAX 8
 #define BIT_DATA_FILES_MAX 65536
+#define BIT_SOURCES_MAX    64 /* of a mixture */
 #define BIT_EVAL_SETS_MAX  64
 #define BIT_LAYERS_MAX     512
 #define BIT_WIDTH_MAX      32768

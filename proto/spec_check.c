@@ -190,18 +190,62 @@ static void check_path(const char *path, const char *field, struct bit_problems 
         WRONG(field, "a path of %zu bytes; at most %d", strlen(path), BIT_PATH_MAX - 1);
 }
 
-static void check_data(const Bit__DataSpec *data, struct bit_problems *problems)
+static void check_paths(char *const *path, size_t count, const char *field, struct bit_problems *problems)
 {
+    char one[96];
+
+    if (count == 0)
+        WRONG(field, "no token files: bitctl tokenize makes them");
+    if (count > BIT_DATA_FILES_MAX)
+        WRONG(field, "%zu files are more than %d", count, BIT_DATA_FILES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(one, sizeof one, "%s[%zu]", field, i);
+        check_path(path[i], one, problems);
+    }
+}
+
+static void check_source_name(const Bit__DataSpec *data, size_t i, const char *field, struct bit_problems *problems)
+{
+    const char *name = data->source[i]->name;
+
+    if (name == NULL) {
+        WRONG(field, "not set");
+        return;
+    }
+    check_name(name, field, problems);
+    for (size_t k = 0; k < i; k++)
+        if (data->source[k]->name != NULL && strcmp(data->source[k]->name, name) == 0)
+            WRONG(field, "'%.64s' is the name of another source", name);
+}
+
+static void check_source(const Bit__DataSpec *data, size_t i, struct bit_problems *problems)
+{
+    const Bit__DataSource *source = data->source[i];
     char field[64];
 
-    if (data->n_train == 0)
-        WRONG("data.train", "no token files: bitctl tokenize makes them");
-    if (data->n_train > BIT_DATA_FILES_MAX)
-        WRONG("data.train", "%zu files are more than %d", data->n_train, BIT_DATA_FILES_MAX);
-    for (size_t i = 0; i < data->n_train; i++) {
-        snprintf(field, sizeof field, "data.train[%zu]", i);
-        check_path(data->train[i], field, problems);
+    snprintf(field, sizeof field, "data.source[%zu].name", i);
+    check_source_name(data, i, field, problems);
+    snprintf(field, sizeof field, "data.source[%zu].path", i);
+    check_paths(source->path, source->n_path, field, problems);
+    snprintf(field, sizeof field, "data.source[%zu].weight", i);
+    if (!source->has_weight && data->n_source > 1)
+        WRONG(field, "not set: its share of the tokens, relative to the others'");
+    if (source->has_weight && !(source->weight >= 1e-6 && source->weight <= 1e6)) /* a NaN is neither */
+        WRONG(field, "%g is not from 1e-06 to 1e+06", source->weight);
+}
+
+static void check_data(const Bit__DataSpec *data, struct bit_problems *problems)
+{
+    if (data->n_source == 0) {
+        check_paths(data->train, data->n_train, "data.train", problems);
+        return;
     }
+    if (data->n_train > 0)
+        WRONG("data.train", "not together with data.source: give these files a source of their own");
+    if (data->n_source > BIT_SOURCES_MAX)
+        WRONG("data.source", "%zu sources are more than %d", data->n_source, BIT_SOURCES_MAX);
+    for (size_t i = 0; i < BIT_MIN(data->n_source, (size_t)BIT_SOURCES_MAX); i++)
+        check_source(data, i, problems);
 }
 
 static void check_eval_set(const Bit__EvalSpec *eval, size_t i, struct bit_problems *problems)

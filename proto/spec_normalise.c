@@ -138,6 +138,9 @@ static int make_paths_absolute(Bit__RunSpec *spec, const char *directory)
 
     for (size_t i = 0; i < spec->data->n_train && err == 0; i++)
         err = make_absolute(&spec->data->train[i], directory);
+    for (size_t i = 0; i < spec->data->n_source; i++)
+        for (size_t k = 0; k < spec->data->source[i]->n_path && err == 0; k++)
+            err = make_absolute(&spec->data->source[i]->path[k], directory);
     for (size_t i = 0; i < spec->eval->n_set; i++)
         for (size_t k = 0; k < spec->eval->set[i]->n_path && err == 0; k++)
             err = make_absolute(&spec->eval->set[i]->path[k], directory);

@@ -4,12 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/order.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
+#include "proto/shards.h"
+#include "proto/shuffle.h"
 #include "tests/test.h"
 
 #define CONTEXT 8
@@ -97,9 +98,11 @@ TEST(batches_follow_the_order)
     EXPECT_EQ(bit_feed_epoch_steps(feed), 3);
     for (uint64_t step = 1; step <= 9; step++) {
         uint64_t epoch = (step - 1) / 3, k = (step - 1) % 3;
-        uint32_t *order = NULL;
+        uint32_t order[13];
+        struct bit_shuffle *shuffle = NULL;
         struct bit_payload *p = NULL;
-        EXPECT_EQ(bit_order_create(6198 + epoch, 13, &order), 0);
+        EXPECT_EQ(bit_shuffle_create(6198, 13, &shuffle), 0);
+        EXPECT_EQ(bit_shuffle_read(shuffle, epoch, 0, 13, order), 0);
         if (EXPECT_EQ(bit_feed_step(feed, step, 3, &p), 0) && EXPECT_EQ(p->size, 2 * BATCH * CONTEXT)) {
             const uint16_t *tokens = (const uint16_t *)(const void *)p->bytes;
             for (int row = 0; row < BATCH; row++)
@@ -108,7 +111,7 @@ TEST(batches_follow_the_order)
                 EXPECT_EQ(tokens[t], tokens[t - 1] + 1);
         }
         bit_payload_destroy(p);
-        free(order);
+        bit_shuffle_destroy(shuffle);
     }
     bit_feed_destroy(feed);
 }
@@ -185,38 +188,38 @@ TEST(says_where_an_id_is_too_large)
 
 TEST(notices_what_changed_under_it)
 {
-    struct bit_dataset *ds = NULL;
+    struct bit_shards *ds = NULL;
     char *paths[] = {path[0]};
     uint16_t row[CONTEXT];
-    EXPECT_EQ(bit_dataset_create(paths, 1, CONTEXT, 5000, &ds), 0);
-    EXPECT_EQ(bit_dataset_read(ds, 0, row), 0);
+    EXPECT_EQ(bit_shards_create(paths, 1, CONTEXT, 5000, &ds), 0);
+    EXPECT_EQ(bit_shards_read(ds, 0, row), 0);
     EXPECT_EQ(truncate(path[0], 40), 0);
-    EXPECT_EQ(bit_dataset_read(ds, 1, row), BIT_EDATA);
+    EXPECT_EQ(bit_shards_read(ds, 1, row), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "truncated at byte 40");
     write_file(0);
     const struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
     EXPECT_EQ(utimensat(AT_FDCWD, path[0], old, 0), 0);
-    EXPECT_EQ(bit_dataset_read(ds, 1, row), BIT_EDATA);
+    EXPECT_EQ(bit_shards_read(ds, 1, row), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "changed under the run");
-    bit_dataset_destroy(ds);
+    bit_shards_destroy(ds);
     write_file(0);
 }
 
 TEST(many_files_need_few_descriptors)
 {
     char *paths[300];
-    struct bit_dataset *ds = NULL;
+    struct bit_shards *ds = NULL;
     uint16_t row[CONTEXT];
     for (int i = 0; i < 300; i++)
         paths[i] = path[i % 2 ? 0 : 2];
-    EXPECT_EQ(bit_dataset_create(paths, 300, CONTEXT, 5000, &ds), 0);
-    EXPECT_EQ(bit_dataset_instances(ds), 150 * 13);
-    for (uint64_t i = 0; i < bit_dataset_instances(ds); i += 6)
-        EXPECT_EQ(bit_dataset_read(ds, i, row), 0);
+    EXPECT_EQ(bit_shards_create(paths, 300, CONTEXT, 5000, &ds), 0);
+    EXPECT_EQ(bit_shards_instances(ds), 150 * 13);
+    for (uint64_t i = 0; i < bit_shards_instances(ds); i += 6)
+        EXPECT_EQ(bit_shards_read(ds, i, row), 0);
     int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
     EXPECT(next >= 0 && next < 100);
     close(next);
-    bit_dataset_destroy(ds);
+    bit_shards_destroy(ds);
 }
 
 TEST(refuses_less_than_one_batch)

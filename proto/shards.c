@@ -1,11 +1,11 @@
+#include "proto/shards.h"
+
+#include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "daemon/feed.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -19,7 +19,7 @@ struct shard {
     uint64_t first;             /* index of its first instance */
 };
 
-struct bit_dataset {
+struct bit_shards {
     struct shard *shard;
     size_t shard_count;
     uint64_t instances;
@@ -28,7 +28,7 @@ struct bit_dataset {
     size_t open_count, open_next;
 };
 
-void bit_dataset_destroy(struct bit_dataset *ds)
+void bit_shards_destroy(struct bit_shards *ds)
 {
     if (ds == NULL)
         return;
@@ -41,7 +41,7 @@ void bit_dataset_destroy(struct bit_dataset *ds)
     free(ds);
 }
 
-static int add_shard(struct bit_dataset *ds, const char *path)
+static int add_shard(struct bit_shards *ds, const char *path)
 {
     struct shard *s = &ds->shard[ds->shard_count];
     struct bit_token_file file;
@@ -59,10 +59,10 @@ static int add_shard(struct bit_dataset *ds, const char *path)
     return 0;
 }
 
-int bit_dataset_create(char *const *paths, size_t count, uint32_t context, uint32_t vocab, struct bit_dataset **out)
+int bit_shards_create(char *const *paths, size_t count, uint32_t context, uint32_t vocab, struct bit_shards **out)
 {
     int err = 0;
-    struct bit_dataset *ds = calloc(1, sizeof *ds);
+    struct bit_shards *ds = calloc(1, sizeof *ds);
     if (ds == NULL || (ds->shard = calloc(count ? count : 1, sizeof *ds->shard)) == NULL) {
         err = bit_fail(-ENOMEM, "%zu token files", count);
         goto out;
@@ -76,17 +76,17 @@ int bit_dataset_create(char *const *paths, size_t count, uint32_t context, uint3
     *out = ds;
     ds = NULL;
 out:
-    bit_dataset_destroy(ds);
+    bit_shards_destroy(ds);
     return err;
 }
 
-uint64_t bit_dataset_instances(const struct bit_dataset *ds)
+uint64_t bit_shards_instances(const struct bit_shards *ds)
 {
     return ds->instances;
 }
 
 /* The last shard that begins at or before the instance; one without instances is never it. */
-static struct shard *find_shard(struct bit_dataset *ds, uint64_t index)
+static struct shard *find_shard(const struct bit_shards *ds, uint64_t index)
 {
     size_t low = 0, high = ds->shard_count;
     while (high - low > 1) {
@@ -115,7 +115,7 @@ static int check_unchanged(const struct bit_token_file *was, int fd)
 }
 
 /* Files that are open are checked too: writing to one keeps its descriptor good. */
-static int open_shard(struct bit_dataset *ds, struct shard *s)
+static int open_shard(struct bit_shards *ds, struct shard *s)
 {
     if (s->file.fd >= 0)
         return check_unchanged(&s->file, s->file.fd);
@@ -141,7 +141,26 @@ static int open_shard(struct bit_dataset *ds, struct shard *s)
     return 0;
 }
 
-int bit_dataset_read(struct bit_dataset *ds, uint64_t index, uint16_t *tokens)
+void bit_shards_find(const struct bit_shards *ds, uint64_t index, struct bit_shard_place *out)
+{
+    BIT_ASSERT(index < ds->instances);
+    const struct shard *s = find_shard(ds, index);
+    *out = (struct bit_shard_place){
+        .path = s->file.path, .instance = index - s->first, .token = (index - s->first) * ds->context};
+}
+
+size_t bit_shards_files(const struct bit_shards *ds)
+{
+    return ds->shard_count;
+}
+
+const struct bit_token_file *bit_shards_file(const struct bit_shards *ds, size_t i)
+{
+    BIT_ASSERT(i < ds->shard_count);
+    return &ds->shard[i].file;
+}
+
+int bit_shards_read(struct bit_shards *ds, uint64_t index, uint16_t *tokens)
 {
     BIT_ASSERT(index < ds->instances);
     struct shard *s = find_shard(ds, index);

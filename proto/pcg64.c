@@ -1,8 +1,6 @@
-#include "daemon/order.h"
+#include "proto/pcg64.h"
 
-#include <stdlib.h>
-
-#include "proto/err.h"
+#include "proto/check.h"
 
 #define POOL_WORDS  4
 #define STATE_WORDS 8
@@ -78,33 +76,39 @@ uint32_t bit_pcg64_next32(struct bit_pcg64 *rng)
     return (uint32_t)draw;
 }
 
-/* Uniform in [0, max]: draws under the next power of two until one fits. */
-static uint32_t draw_below(struct bit_pcg64 *rng, uint32_t max)
+/* One draw for element i: kept where it fits, overwritten by the next where not. Returns the element now due. */
+static inline uint32_t offer(uint32_t draw, uint32_t i, uint32_t mask, uint32_t low, uint32_t *out)
 {
-    uint32_t mask = UINT32_MAX >> __builtin_clz(max), v;
-    do
-        v = bit_pcg64_next32(rng) & mask;
-    while (v > max);
-    return v;
+    uint32_t v = draw & mask;
+    out[i - low] = v;
+    return i - (v <= i);
 }
 
-int bit_order_create(uint64_t seed, uint64_t count, uint32_t **out)
+/* Elements high to last, which have one mask: no branch on what was drawn, and both halves of a draw at once. */
+static void swaps_of_mask(struct bit_pcg64 *rng, uint32_t high, uint32_t last, uint32_t low, uint32_t *out)
 {
-    if (count > UINT32_MAX)
-        return bit_fail(BIT_ELIMIT, "%llu instances, and an order holds at most %u", (unsigned long long)count,
-                        UINT32_MAX);
-    uint32_t *order = malloc((count ? count : 1) * sizeof *order);
-    if (order == NULL)
-        return bit_fail(-ENOMEM, "the order of %llu instances", (unsigned long long)count);
-    for (uint64_t i = 0; i < count; i++)
-        order[i] = (uint32_t)i;
-    struct bit_pcg64 rng;
-    bit_pcg64_init(&rng, seed);
-    for (uint32_t i = (uint32_t)count; i-- > 1;) {
-        uint32_t j = draw_below(&rng, i), kept = order[i];
-        order[i] = order[j];
-        order[j] = kept;
+    uint32_t i = high, mask = UINT32_MAX >> __builtin_clz(high);
+    struct bit_pcg64 r = *rng; /* in registers */
+
+    if (r.has_half)
+        i = offer(bit_pcg64_next32(&r), i, mask, low, out);
+    while (i > last) {
+        uint64_t draw = bit_pcg64_next64(&r);
+        i = offer((uint32_t)draw, i, mask, low, out);
+        i = offer((uint32_t)(draw >> 32), i, mask, low, out);
     }
-    *out = order;
-    return 0;
+    while (i == last) /* only half a draw may be left of this one */
+        i = offer(bit_pcg64_next32(&r), i, mask, low, out);
+    *rng = r;
+}
+
+void bit_pcg64_swaps(struct bit_pcg64 *rng, uint32_t high, uint32_t low, uint32_t *out)
+{
+    BIT_ASSERT(low >= 1 && high >= low);
+    while (high >= low) {
+        uint32_t least = 1u << (31 - __builtin_clz(high)); /* with the mask of high */
+        uint32_t last = least > low ? least : low;
+        swaps_of_mask(rng, high, last, low, out);
+        high = last - 1;
+    }
 }

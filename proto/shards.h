@@ -1,0 +1,40 @@
+/* Token files as one row of instances: context-sized chunks inside each file, file after file. One thread at a time. */
+#ifndef BIT_PROTO_SHARDS_H
+#define BIT_PROTO_SHARDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bit_shards;
+struct bit_token_file;
+
+/**
+ * Note size, time and place of every file, and count its instances; the remainder of each is dropped. Files are opened
+ * when first read, and only a few stay open.
+ * Ownership   paths are copied
+ * Errors      as bit_token_file_open, for the first file that is not what it should be; -ENOMEM
+ */
+int bit_shards_create(char *const *paths, size_t count, uint32_t context, uint32_t vocab, struct bit_shards **out);
+void bit_shards_destroy(struct bit_shards *s);
+uint64_t bit_shards_instances(const struct bit_shards *s);
+
+/**
+ * Read instance `index` into tokens (context).
+ * Errors      BIT_EDATA with file and byte offset: an id not below vocab, a file that shrank or changed; -errno with
+ *             the same for a read that failed, which may be tried again
+ */
+int bit_shards_read(struct bit_shards *s, uint64_t index, uint16_t *tokens);
+
+/* Where an instance lies. */
+struct bit_shard_place {
+    const char *path;  /* borrowed from the shards */
+    uint64_t instance; /* in that file */
+    uint64_t token;    /* its first, in that file */
+};
+void bit_shards_find(const struct bit_shards *s, uint64_t index, struct bit_shard_place *out);
+
+/** The files as they were when the shards were created; their descriptors are not for the caller. */
+size_t bit_shards_files(const struct bit_shards *s);
+const struct bit_token_file *bit_shards_file(const struct bit_shards *s, size_t i);
+
+#endif
