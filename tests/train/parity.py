@@ -185,7 +185,7 @@ def report(case, seed, errors, peer, good):
 
 def main():
     program = sys.argv[1]
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # small tensors
     print("PyTorch %s, ternary linears: %s" % (torch.__version__, ternary_name()))
     print("%-30s %-5s %-8s %-4s %9s %9s %9s  %-18s %s" % (
         "case", "", "strength", "seed", "loss", "logits", "gradients", "worst gradient", "PyTorch's own"))
