@@ -15,7 +15,7 @@
 
 #define BIT_GEMM_BLOCK_BYTES (1 << 20) /* the block of B, shared by the threads */
 #define BIT_GEMM_SUMS_BYTES  (2 << 20) /* partial sums, where C cannot hold them */
-#define BIT_GEMM_SLAB_BYTES  (1 << 18) /* packed rows of A, for each thread */
+#define BIT_GEMM_SLAB_BYTES  (1 << 19) /* packed rows of A, for each thread */
 
 struct bit_gemm_operand {
     const void *data;

@@ -10,13 +10,12 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define BLOCK_WORDS (BIT_GEMM_BLOCK_BYTES / 4)
-#define SLAB_WORDS  (BIT_GEMM_SLAB_BYTES / 4)
-#define RUN_WORDS   512                      /* of k, where C holds partial sums */
-#define WHOLE_WORDS (SLAB_WORDS / PACK_ROWS) /* of k that both a slab and a block can hold */
-#define ROWS_AIM    96                       /* rows of A that stay in a core's cache with a panel of B */
-
-_Static_assert(WHOLE_WORDS *TILE_COLS <= BLOCK_WORDS, "a panel fits a block");
+#define BLOCK_WORDS  (BIT_GEMM_BLOCK_BYTES / 4)
+#define SLAB_WORDS   (BIT_GEMM_SLAB_BYTES / 4)
+#define RUN_WORDS    512                                                      /* of k, where C holds partial sums */
+#define WHOLE_WORDS  BIT_MIN(SLAB_WORDS / PACK_ROWS, BLOCK_WORDS / TILE_COLS) /* of k that both can hold */
+#define ACROSS_WORDS 8                                                        /* of k that are packed at a time */
+#define ROWS_AIM     192 /* rows of A that stay in a core's cache with a panel of B */
 
 struct plan {
     const struct bit_gemm_args *args;
@@ -118,25 +117,47 @@ static void take_run(const struct plan *plan, int64_t p0, struct block *b)
     b->last = p0 + b->count >= plan->args->k;
 }
 
-static void pack_panel(const struct plan *plan, const struct block *b, int64_t panel)
+static int b_across(const struct plan *plan)
+{
+    return plan->args->b.row == 1 && plan->math != BIT_I8;
+}
+
+/* Words from g0 on of a panel of B. */
+static void pack_panel(const struct plan *plan, const struct block *b, int64_t panel, int64_t g0, int64_t words)
 {
     const struct bit_gemm_args *args = plan->args;
+    const int64_t skipped = g0 * word_elements(plan->math);
     const struct pack_run run = {
         .x = &args->b,
         .math = plan->math,
         .codes = plan->math == BIT_I8,
         .r0 = b->j0 + panel * TILE_COLS,
         .rows = BIT_MIN(b->cols - panel * TILE_COLS, TILE_COLS),
-        .p0 = b->p0,
-        .count = b->count,
-        .words = b->words,
+        .p0 = b->p0 + skipped,
+        .count = BIT_MIN(b->count - skipped, words * word_elements(plan->math)),
+        .words = words,
     };
-    uint32_t *out = plan->block + panel * TILE_COLS * b->words;
+    uint32_t *out = plan->block + (panel * b->words + g0) * TILE_COLS;
 
-    if (args->b.row == 1 && plan->math != BIT_I8)
+    if (b_across(plan))
         pack_across(&run, out, TILE_COLS);
     else
         pack_turned(&run, out, TILE_COLS);
+}
+
+/* All threads: pack a block of B, going along its memory. Where that is along k, panel by panel; else a few words of k
+ * of every panel at a time. */
+static void pack_block(const struct plan *plan, const struct block *b)
+{
+    const int64_t panels = (b->cols + TILE_COLS - 1) / TILE_COLS;
+    const int64_t depth = b_across(plan) ? ACROSS_WORDS : BIT_MAX(b->words, 1);
+    const int64_t depths = (b->words + depth - 1) / depth;
+
+#pragma omp for schedule(static)
+    for (int64_t part = 0; part < depths * panels; part++) {
+        const int64_t g0 = part / panels * depth;
+        pack_panel(plan, b, part % panels, g0, BIT_MIN(b->words - g0, depth));
+    }
 }
 
 /* Some rows of A as words: where they are, or packed into this thread's slab. */
@@ -270,9 +291,7 @@ static void multiply_block(const struct plan *plan, const struct block *b, uint3
 {
     const int64_t panels = (b->cols + TILE_COLS - 1) / TILE_COLS;
 
-#pragma omp for schedule(static)
-    for (int64_t panel = 0; panel < panels; panel++)
-        pack_panel(plan, b, panel);
+    pack_block(plan, b);
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < b->rows; i += plan->rows) {
         const int64_t rows = BIT_MIN(b->rows - i, plan->rows);

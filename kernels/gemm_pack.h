@@ -116,12 +116,31 @@ static inline __m512i across_words(const struct pack_run *run, int64_t r, int64_
     return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(round_bf16(low), 16), round_bf16(high));
 }
 
+/* Two rows of k, 32 bf16 of each, to 32 words: nothing to convert. */
+static inline void interleave_bf16(const bit_bf16 *low, const bit_bf16 *high, uint32_t *out)
+{
+    static const uint16_t first[32] = {0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
+                                       8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
+    const __m512i index = _mm512_loadu_si512(first), sixteen = _mm512_set1_epi16(16);
+    const __m512i x = _mm512_loadu_si512(low), y = _mm512_loadu_si512(high);
+
+    _mm512_storeu_si512(out, _mm512_permutex2var_epi16(x, index, y));
+    _mm512_storeu_si512(out + 16, _mm512_permutex2var_epi16(x, _mm512_add_epi16(index, sixteen), y));
+}
+
 static void pack_across(const struct pack_run *run, uint32_t *out, int64_t width)
 {
+    const int plain = run->math == BIT_BF16 && run->x->dtype == BIT_BF16 && run->divisor == NULL;
+    const int64_t step = run->x->step;
+
     for (int64_t g = 0; g < run->words; g++) {
+        const bit_bf16 *low_row = (const bit_bf16 *)run->x->data + run->r0 + (run->p0 + 2 * g) * step;
+        const int64_t whole = plain && 2 * g + 1 < run->count ? run->rows / 32 * 32 : 0;
         float low, high;
+        for (int64_t r = 0; r < whole; r += 32)
+            interleave_bf16(low_row + r, low_row + step + r, out + g * width + r);
         word_factors(run, g, &low, &high);
-        for (int64_t r = 0; r < width; r += 16)
+        for (int64_t r = whole; r < width; r += 16)
             _mm512_storeu_si512(out + g * width + r, across_words(run, r, g, low, high));
     }
 }
