@@ -21,7 +21,7 @@ build_packages=(
     build-essential git meson ninja-build pkg-config
     libuv1-dev libprotobuf-c-dev protobuf-c-compiler
     libopenmpi-dev openmpi-bin libdnnl-dev
-    libjansson-dev libxxhash-dev libzstd-dev zlib1g-dev libpcre2-dev libutf8proc-dev
+    libjansson-dev libxxhash-dev libzstd-dev zlib1g-dev libpcre2-dev libsodium-dev
 )
 
 need_packages() {
@@ -35,13 +35,19 @@ need_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# build FOLDER [meson options...]: set up once, then only what changed.
+# configure FOLDER [meson options...]: once.
+configure() {
+    local dir=$1
+    shift
+    [ ! -f "$dir/build.ninja" ] || return 0
+    mkdir -p "$(dirname "$dir")"
+    meson setup "$dir" "$top" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; die "meson setup failed"; }
+    rm -f "$dir.log"
+}
+
+# build FOLDER [targets...]: what has changed; everything if no target is named.
 build() {
     local dir=$1
     shift
-    if [ ! -f "$dir/build.ninja" ]; then
-        meson setup "$dir" "$top" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; die "meson setup failed"; }
-        rm -f "$dir.log"
-    fi
-    ninja -C "$dir" >"$dir/build.log" 2>&1 || { tail -n 60 "$dir/build.log" >&2; die "the build failed: $dir/build.log"; }
+    ninja -C "$dir" "$@" >"$dir/build.log" 2>&1 || { tail -n 60 "$dir/build.log" >&2; die "the build failed: $dir/build.log"; }
 }
