@@ -1,0 +1,88 @@
+/*
+ * What bitd feeds, on stdout, for comparison:
+ *     batches order SEED EPOCH COUNT WINDOW     a whole order, uint32, read in pieces from windows of that size
+ *     batches tokens SPEC FROM TO               the tokens of steps FROM to TO of a specification, uint16
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/batches.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/msg.h"
+#include "proto/shards.h"
+#include "proto/shuffle.h"
+#include "proto/spec.h"
+
+#define PIECE 5003
+
+static int print_order(char **arg)
+{
+    static uint32_t piece[PIECE];
+    uint64_t count = strtoull(arg[2], NULL, 10), epoch = strtoull(arg[1], NULL, 10);
+    struct bit_shuffle *s = NULL;
+    int err = bit_shuffle_create_windowed(strtoull(arg[0], NULL, 10), count, (uint32_t)strtoul(arg[3], NULL, 10), &s);
+
+    for (uint64_t at = 0; at < count && err == 0; at += PIECE) {
+        size_t n = (size_t)BIT_MIN(count - at, (uint64_t)PIECE);
+        err = bit_shuffle_read(s, epoch, at, n, piece);
+        if (err == 0 && fwrite(piece, sizeof *piece, n, stdout) != n)
+            err = bit_fail(-errno, "stdout");
+    }
+    bit_shuffle_destroy(s);
+    return err;
+}
+
+static int print_step(struct bit_batches *b, const Bit__RunSpec *spec, uint64_t step)
+{
+    uint32_t batch = spec->batch->instances, context = spec->model->context;
+    struct bit_batch_row *rows = calloc(batch, sizeof *rows);
+    uint16_t *tokens = calloc(context, sizeof *tokens);
+    int err = bit_batches_step(b, step, rows);
+
+    for (uint32_t i = 0; i < batch && err == 0; i++) {
+        err = bit_shards_read(bit_batches_shards(b, rows[i].source), rows[i].instance, tokens);
+        if (err == 0 && fwrite(tokens, sizeof *tokens, context, stdout) != context)
+            err = bit_fail(-errno, "stdout");
+    }
+    free(tokens);
+    free(rows);
+    return err;
+}
+
+static int print_tokens(char **arg)
+{
+    static struct bit_problems problems;
+    struct bit_batches *b = NULL;
+    Bit__RunSpec *spec = NULL;
+    int err = bit_spec_load(arg[0], &spec, &problems);
+
+    if (err == 0)
+        err = bit_spec_normalise(spec, "/", &problems);
+    if (err == 0)
+        err = bit_spec_validate(spec, &problems);
+    if (err == 0)
+        err = bit_batches_create(spec, &b);
+    for (uint64_t step = strtoull(arg[1], NULL, 10); step <= strtoull(arg[2], NULL, 10) && err == 0; step++)
+        err = print_step(b, spec, step);
+    bit_batches_destroy(b);
+    bit_msg_free(spec);
+    if (problems.count > 0)
+        bit_fail(err, "%s: %s", problems.item[0].field, problems.item[0].text);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    int err = BIT_EUSAGE;
+
+    if (argc == 6 && strcmp(argv[1], "order") == 0)
+        err = print_order(argv + 2);
+    else if (argc == 5 && strcmp(argv[1], "tokens") == 0)
+        err = print_tokens(argv + 2);
+    if (err < 0)
+        fprintf(stderr, "batches: %s\n",
+                err == BIT_EUSAGE ? "order SEED EPOCH COUNT WINDOW | tokens SPEC FROM TO" : bit_fail_text());
+    return err < 0;
+}

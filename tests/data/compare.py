@@ -1,0 +1,218 @@
+"""The order and the batches of bitd against numpy's shuffle and against OLMo's own loader.
+
+    compare.py BATCHES          BIT_OLMO=FOLDER_OR_WHEEL says where the `ai2-olmo` package is, if Python does not know
+                                BIT_PEER_PYTHON=... runs it under another interpreter, one that has numpy and torch
+
+OLMo's MemMapDataset and IterableDataset run as they are published; of what they import on the way, only what is not
+installed and has nothing to do with order (S3, rich, ...) is replaced by empty modules.
+"""
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import types
+
+PEER = os.environ.get("BIT_PEER_PYTHON")
+if PEER and "BIT_PEER_RUNNING" not in os.environ:
+    os.environ["BIT_PEER_RUNNING"] = "1"
+    os.execv(PEER, [PEER, *sys.argv])
+
+SKIP = 77
+try:
+    import numpy as np
+except ImportError:
+    print("skipped: Python has no numpy")
+    sys.exit(SKIP)
+
+SPEC = """
+name: "compare"
+model {{ layers: 1 width: 64 heads: 2 mlp_hidden: 64 vocab: 65536 vocab_padded: 65536 context: {context} }}
+data {{ {data} seed: {seed} }}
+batch {{ instances: {batch} }}
+schedule {{ steps: 1000000 peak_lr: 1e-3 warmup_steps: 0 }}
+launch {{ ranks: 1 }}
+"""
+
+
+class AnyAttribute(type):
+    def __getattr__(cls, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return ()
+
+
+class Anything(Exception, metaclass=AnyAttribute):
+    """Called with anything, and good as a decorator, a base class, a type and an exception."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __call__(self, *args, **kwargs):
+        return args[0] if len(args) == 1 and callable(args[0]) else self
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Anything()
+
+    def __class_getitem__(cls, item):
+        return cls
+
+
+class Nothing(types.ModuleType):
+    """A module in which every name is there."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        setattr(self, name, type(name, (Anything,), {}))
+        return getattr(self, name)
+
+
+class MissingFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Comes last: only for what nobody else found."""
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.split(".")[0] in ("olmo", "torch", "numpy") else importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec):
+        return Nothing(spec.name)
+
+    def exec_module(self, module):
+        pass
+
+
+def load_olmo():
+    """(IterableDataset, MemMapDataset), or None with the reason printed."""
+    if importlib.util.find_spec("torch") is None:
+        print("skipped: Python has no torch, which OLMo's loader needs")
+        return None
+    if os.environ.get("BIT_OLMO"):
+        sys.path.insert(0, os.environ["BIT_OLMO"])
+    found = importlib.util.find_spec("olmo")
+    if found is None or not found.submodule_search_locations:
+        print("skipped: no ai2-olmo package (pip download --no-deps ai2-olmo==0.6.0, and name the wheel in BIT_OLMO)")
+        return None
+    import torch  # noqa: F401: with what it really finds, before anything is replaced
+    import torch.distributed.fsdp  # noqa: F401
+    for name, folder in (("olmo", ""), ("olmo.data", "data")):
+        package = types.ModuleType(name)  # without its __init__, which imports the models
+        package.__path__ = [os.path.join(found.submodule_search_locations[0], folder)]
+        sys.modules[name] = package
+    sys.meta_path.append(MissingFinder())
+    from olmo.data.iterable_dataset import IterableDataset
+    from olmo.data.memmap_dataset import MemMapDataset
+    return IterableDataset, MemMapDataset
+
+
+def run(program, *args):
+    return subprocess.run([program, *map(str, args)], check=True, stdout=subprocess.PIPE).stdout
+
+
+def numpy_order(seed, count):
+    order = np.arange(count, dtype=np.uint32)
+    np.random.Generator(np.random.PCG64(seed=seed)).shuffle(order)
+    return order
+
+
+def check_orders(program):
+    cases = 0
+    for seed, epoch, count, window in [
+            (6198, 0, 1, 1), (6198, 0, 2, 1), (6198, 1, 3, 2), (0, 0, 16, 16), (6198, 0, 100003, 2097152), (6198, 5, 100003, 30000),
+            (2**32 - 1, 1, 65536, 65536), (2**40, 0, 65537, 1000), (1, 7, 1 << 20, 1 << 18), (6198, 2, (1 << 20) + 1, 1 << 19),
+            (6198, 0, 3000017, 2097152), (6198, 3, 5 * (1 << 20), 1 << 21)]:
+        got = np.frombuffer(run(program, "order", seed, epoch, count, window), dtype=np.uint32)
+        assert np.array_equal(got, numpy_order(seed + epoch, count)), f"order of {count}, seed {seed}, epoch {epoch}, window {window}"
+        cases += 1
+    rng = np.random.default_rng(os.getpid())
+    for _ in range(40):
+        seed, epoch, count = int(rng.integers(2**48)), int(rng.integers(10)), int(rng.integers(1, 20000))
+        window = int(rng.integers(count // 20 + 1, count + 2))
+        got = np.frombuffer(run(program, "order", seed, epoch, count, window), dtype=np.uint32)
+        assert np.array_equal(got, numpy_order(seed + epoch, count)), f"order of {count}, seed {seed}, epoch {epoch}, window {window}"
+        cases += 1
+    print(f"orders equal to numpy {np.__version__}: {cases}")
+
+
+def write_files(folder, context):
+    """Files of odd lengths, one too short for an instance; every token tells file and place."""
+    paths = []
+    for i, count in enumerate([context * 37 + 5, context - 1, context * 11, context * 120 + context // 2]):
+        paths.append(os.path.join(folder, f"{i}.npy"))
+        ((np.arange(count, dtype=np.uint32) * 7 + 13 * i) % 65536).astype("<u2").tofile(paths[-1])
+    return paths
+
+
+def our_steps(program, folder, first, last, context, batch, seed, data):
+    path = os.path.join(folder, "spec.txtpb")
+    with open(path, "w") as f:
+        f.write(SPEC.format(context=context, batch=batch, seed=seed, data=data))
+    return np.frombuffer(run(program, "tokens", path, first, last), dtype="<u2").reshape(-1, batch, context)
+
+
+def check_olmo(program, classes, folder):
+    Iterable, MemMap = classes
+    context, cases, rows = 32, 0, 0
+    paths = write_files(folder, context)
+    dataset = MemMap(*paths, chunk_size=context, memmap_dtype=np.uint16)
+    train = "".join(f'train: "{p}" ' for p in paths)
+    for batch, seed in ((8, 6198), (24, 1), (12, 2**33)):
+        epoch_steps = len(dataset) // batch
+        for epoch in (0, 1, 2):
+            ours = our_steps(program, folder, epoch * epoch_steps + 1, (epoch + 1) * epoch_steps, context, batch, seed, train)
+            for world in (w for w in (1, 2, 3, 4, 6, 8, 12) if batch % w == 0):
+                for begin in (0, 1, epoch_steps // 2):  # a restart at step `begin` of the epoch
+                    for rank in range(world):
+                        theirs = Iterable(dataset, batch, seed=seed, epoch=epoch, start_index=begin * batch, drop_last=True,
+                                          world_size=world, rank=rank, fs_local_rank=0, num_threads=0)
+                        got = [row["input_ids"].numpy() for row in theirs][:(epoch_steps - begin) * (batch // world)]
+                        want = ours[begin:, rank::world].reshape(-1, context)
+                        assert len(got) == len(want), f"{len(got)} instances, not {len(want)}"
+                        assert np.array_equal(np.array(got), want), f"batch {batch} seed {seed} epoch {epoch} world {world} rank {rank} from {begin}"
+                        cases += 1
+                        rows += len(want)
+    print(f"instances by rank equal to OLMo's IterableDataset over MemMapDataset: {cases} cases, {rows} rows")
+
+
+def check_mixture(program, folder):
+    """Each source of a mixture goes through its own order; one source is data.train."""
+    context, batch, seed = 32, 8, 6198
+    paths = write_files(folder, context)
+    alone = our_steps(program, folder, 1, 60, context, batch, seed, f'train: "{paths[0]}" train: "{paths[3]}"')
+    one = our_steps(program, folder, 1, 60, context, batch, seed, f'source {{ name: "a" path: "{paths[0]}" path: "{paths[3]}" }}')
+    assert np.array_equal(alone, one), "a single source is data.train"
+    mixed = our_steps(program, folder, 1, 100, context, batch, seed,
+                      f'source {{ name: "a" path: "{paths[0]}" weight: 0.7 }} source {{ name: "b" path: "{paths[2]}" weight: 0.3 }}')
+    counts = np.array([0, 0])
+    files = [np.fromfile(p, dtype="<u2") for p in (paths[0], paths[2])]
+    sizes = [len(f) // context for f in files]
+    orders = [np.concatenate([numpy_order(seed + e, n) for e in range(800 // n + 1)]) for n in sizes]
+    for step, rows in enumerate(mixed, 1):
+        for row in rows:
+            place = [orders[k][counts[k]] for k in (0, 1)]
+            expected = [files[k][place[k] * context:(place[k] + 1) * context] for k in (0, 1)]
+            k = 0 if np.array_equal(row, expected[0]) else 1
+            assert np.array_equal(row, expected[k]), f"step {step}: a row that is due from neither source"
+            counts[k] += 1
+        assert abs(counts[0] - 0.7 * batch * step) < 2, f"step {step}: {counts}"
+    later = our_steps(program, folder, 57, 100, context, batch, seed,
+                      f'source {{ name: "a" path: "{paths[0]}" weight: 0.7 }} source {{ name: "b" path: "{paths[2]}" weight: 0.3 }}')
+    assert np.array_equal(later, mixed[56:]), "a step does not depend on where the run began"
+    print(f"mixture of 0.7 and 0.3 over 100 steps: {counts[0]} and {counts[1]} instances, each in its source's order")
+
+
+def main():
+    program = sys.argv[1]
+    check_orders(program)
+    with tempfile.TemporaryDirectory(prefix="bit-") as folder:
+        check_mixture(program, folder)
+        classes = load_olmo()
+        if classes is None:
+            sys.exit(SKIP)
+        check_olmo(program, classes, folder)
+
+
+main()
