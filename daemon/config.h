@@ -26,6 +26,7 @@ struct bit_config {
     uint64_t stall_ms;            /* no report for so long, although something was ordered: it hangs */
     uint64_t grace_ms;            /* between SIGTERM and SIGKILL */
     uint64_t checkpoint_retry_ms; /* until one that could not be written is tried again */
+    uint64_t read_patience_ms;    /* token files that cannot be read are tried again for so long */
     uint64_t shutdown_ms;         /* for the last checkpoint when bitd itself is told to go */
     uint64_t plan_ms;             /* for `bitworker --plan` */
     uint64_t client_ms;           /* half a frame may be on its way so long */

@@ -1,8 +1,10 @@
 #include "daemon/feed.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "daemon/facts.h"
 #include "proto/batches.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -16,6 +18,7 @@ struct bit_feed {
     uint32_t eval_instances_max;
     uint32_t batch, context;
     struct bit_batch_row *rows; /* (batch) */
+    _Atomic(const char *) reading;
 };
 
 void bit_feed_destroy(struct bit_feed *feed)
@@ -70,6 +73,20 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
     return 0;
 }
 
+int bit_feed_check(const struct bit_feed *feed, const char *path)
+{
+    size_t sources = bit_batches_sources(feed->train), count = sources + feed->eval_count;
+    struct bit_shards **sets = calloc(count, sizeof *sets);
+
+    if (sets == NULL)
+        return bit_fail(-ENOMEM, "%zu sets of files", count);
+    for (size_t i = 0; i < count; i++)
+        sets[i] = i < sources ? bit_batches_shards(feed->train, i) : feed->eval[i - sources];
+    int err = bit_facts_check(sets, count, path);
+    free(sets);
+    return err;
+}
+
 uint64_t bit_feed_instances(const struct bit_feed *feed)
 {
     return bit_batches_instances(feed->train);
@@ -93,9 +110,19 @@ static int finish(struct bit_payload *p, int err, uint64_t epoch, struct bit_pay
     return 0;
 }
 
-static uint16_t *row_of(const struct bit_feed *feed, struct bit_payload *p, uint32_t row)
+static int read_row(struct bit_feed *feed, struct bit_shards *shards, uint64_t instance, struct bit_payload *p,
+                    uint32_t row)
 {
-    return (uint16_t *)(void *)p->bytes + (size_t)row * feed->context;
+    struct bit_shard_place place;
+
+    bit_shards_find(shards, instance, &place);
+    atomic_store(&feed->reading, place.path);
+    return bit_shards_read(shards, instance, (uint16_t *)(void *)p->bytes + (size_t)row * feed->context);
+}
+
+const char *bit_feed_reading(const struct bit_feed *feed)
+{
+    return atomic_load(&feed->reading);
 }
 
 static int make_payload(const struct bit_feed *feed, uint32_t rows, struct bit_payload **out)
@@ -112,7 +139,7 @@ int bit_feed_step(struct bit_feed *feed, uint64_t step, uint64_t epoch, struct b
         err = make_payload(feed, feed->batch, &p);
     for (uint32_t i = 0; i < feed->batch && err == 0; i++) {
         const struct bit_batch_row *row = &feed->rows[i];
-        err = bit_shards_read(bit_batches_shards(feed->train, row->source), row->instance, row_of(feed, p, i));
+        err = read_row(feed, bit_batches_shards(feed->train, row->source), row->instance, p, i);
     }
     return finish(p, err, epoch, out);
 }
@@ -130,6 +157,6 @@ int bit_feed_eval(struct bit_feed *feed, size_t set, uint64_t epoch, struct bit_
     int err = make_payload(feed, count, &p);
 
     for (uint32_t i = 0; i < count && err == 0; i++)
-        err = bit_shards_read(feed->eval[set], i, row_of(feed, p, i));
+        err = read_row(feed, feed->eval[set], i, p, i);
     return finish(p, err, epoch, out);
 }

@@ -20,6 +20,13 @@ void bit_feed_destroy(struct bit_feed *feed);
 uint64_t bit_feed_instances(const struct bit_feed *feed);
 uint64_t bit_feed_epoch_steps(const struct bit_feed *feed);
 
+/**
+ * Hold the files against what they were when the run first read them: size, modification time and inode, kept at
+ * `path`, which is written if it is not there. Errors      BIT_EDATA naming the first file that is another now;
+ * BIT_ECORRUPT; -errno
+ */
+int bit_feed_check(const struct bit_feed *feed, const char *path);
+
 /** The global batch of a step (>= 1), as bit_batches_step has it. Sealed for run epoch `epoch`. *out is the caller's.
  */
 int bit_feed_step(struct bit_feed *feed, uint64_t step, uint64_t epoch, struct bit_payload **out);
@@ -27,5 +34,7 @@ int bit_feed_step(struct bit_feed *feed, uint64_t step, uint64_t epoch, struct b
 int bit_feed_eval(struct bit_feed *feed, size_t set, uint64_t epoch, struct bit_payload **out);
 /** How many that are. */
 uint32_t bit_feed_eval_instances(const struct bit_feed *feed, size_t set);
+/** The file that is being read, or was last; NULL before the first. From any thread; lives as long as the feed. */
+const char *bit_feed_reading(const struct bit_feed *feed);
 
 #endif

@@ -33,8 +33,9 @@ static struct bit_job *new_job(struct bit_runner *r)
     job->runner = r;
     uv_timer_init(&r->daemon->loop, &job->deadline);
     uv_timer_init(&r->daemon->loop, &job->checkpoint_retry);
-    job->deadline.data = job->checkpoint_retry.data = job;
-    job->handles = 2;
+    uv_timer_init(&r->daemon->loop, &job->read_retry);
+    job->deadline.data = job->checkpoint_retry.data = job->read_retry.data = job;
+    job->handles = 3;
     r->job = job;
     return job;
 }
@@ -54,6 +55,7 @@ static void destroy(struct bit_job *job)
     bit_feed_destroy(job->feed);
     uv_close((uv_handle_t *)&job->deadline, on_closed);
     uv_close((uv_handle_t *)&job->checkpoint_retry, on_closed);
+    uv_close((uv_handle_t *)&job->read_retry, on_closed);
 }
 
 static void note_cause(struct bit_job *job, int err, const char *fmt, va_list args)
@@ -75,6 +77,7 @@ static void forget_incarnation(struct bit_job *job)
     job->course = (struct bit_course){0};
     bit_payload_destroy(job->payload);
     job->payload = NULL;
+    job->read_error[0] = '\0';
 }
 
 /* ---------------------------------------------------------------- ending */
@@ -111,6 +114,7 @@ static void begin_ending(struct bit_job *job)
     job->ready = false;
     uv_timer_stop(&job->deadline);
     uv_timer_stop(&job->checkpoint_retry);
+    uv_timer_stop(&job->read_retry);
     if (job->link != NULL)
         bit_link_close(job->link);
     job->link = NULL;

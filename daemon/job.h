@@ -62,6 +62,10 @@ struct bit_job {
     struct bit_payload *payload; /* loaded for payload_order, and not sent yet */
     struct bit_order payload_order;
 
+    uint64_t read_begin_ms;            /* on the loop's clock: since then it has been tried to read what is due next */
+    char read_error[BIT_ERR_TEXT_MAX]; /* of the last try; empty: none failed */
+    uv_timer_t read_retry;
+
     bool done; /* WorkerDone came */
     Bit__StopReason done_reason;
     uint64_t done_digest;
@@ -86,6 +90,8 @@ void bit_job_blocked(struct bit_job *job);
 void bit_job_unblocked(struct bit_job *job);
 /** The earliest step behind which the switch may still be planned. */
 uint64_t bit_job_earliest_switch(const struct bit_job *job);
+/** The worker waits for tokens: why, into text. false if it does not. */
+bool bit_job_waits_for_data(const struct bit_job *job, char *text, size_t room);
 /** The boundary at which a checkpoint ordered now would be taken. */
 uint64_t bit_job_boundary(const struct bit_job *job);
 

@@ -1,4 +1,5 @@
 /* What goes to the worker: orders of the course, with tokens read on the thread pool. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 
 BIT_LOG_TOPIC("orders");
 
+#define READ_RETRY_MS    1000        /* storage tells nobody when it is back */
+#define READ_SLOW_MS     2000        /* a read that takes longer is told of */
 #define QUEUED_BYTES_MAX (16u << 20) /* tokens waiting for the worker to read them; one more batch may be on top */
 
 struct bit_load {
@@ -20,6 +23,7 @@ struct bit_load {
     struct bit_job *job;
     struct bit_feed *feed; /* the job's, or NULL: then opened here */
     const Bit__RunSpec *spec;
+    char *facts; /* where those of the token files are kept */
     uint64_t epoch;
     struct bit_order order;
     struct bit_payload *payload;
@@ -40,17 +44,83 @@ static bool same_payload(const struct bit_order *a, const struct bit_order *b)
     return a->kind == b->kind && a->step == b->step && a->set == b->set;
 }
 
+static int open_feed(struct bit_load *load)
+{
+    struct bit_feed *feed = NULL;
+    int err = bit_feed_create(load->spec, &feed);
+    if (err == 0)
+        err = bit_feed_check(feed, load->facts);
+    if (err < 0)
+        bit_feed_destroy(feed);
+    else
+        load->feed = feed;
+    return err;
+}
+
 static void load_in_pool(uv_work_t *work)
 {
     struct bit_load *load = work->data;
     if (load->feed == NULL)
-        load->err = bit_feed_create(load->spec, &load->feed);
+        load->err = open_feed(load);
     if (load->err == 0 && load->order.kind == BIT_ORDER_STEP)
         load->err = bit_feed_step(load->feed, load->order.step, load->epoch, &load->payload);
     else if (load->err == 0)
         load->err = bit_feed_eval(load->feed, load->order.set, load->epoch, &load->payload);
     if (load->err < 0)
         snprintf(load->text, sizeof load->text, "%s", bit_fail_text());
+}
+
+static uint64_t read_ms(const struct bit_job *job)
+{
+    return uv_now(&job->runner->daemon->loop) - job->read_begin_ms;
+}
+
+static void on_read_retry(uv_timer_t *timer)
+{
+    bit_job_pump(timer->data);
+}
+
+/* What storage said may be otherwise in a while; what a file holds, or has become, will not. */
+static bool may_pass(const struct bit_job *job, int err)
+{
+    return err > -4096 && err != -ENOMEM && read_ms(job) < job->runner->daemon->config.read_patience_ms;
+}
+
+static void load_failed(struct bit_job *job, const struct bit_load *load)
+{
+    if (!may_pass(job, load->err)) {
+        bit_job_end(job, load->err > -4096 ? BIT_EDATA : load->err, "%s", load->text);
+        return;
+    }
+    if (job->read_error[0] == '\0')
+        bit_warn("cannot read", "run=%s text=%s", job->runner->run.id, load->text);
+    snprintf(job->read_error, sizeof job->read_error, "%s", load->text);
+    uv_timer_start(&job->read_retry, on_read_retry, READ_RETRY_MS, 0);
+    bit_daemon_changed(job->runner->daemon, job->runner);
+}
+
+static void load_succeeded(struct bit_job *job)
+{
+    if (job->read_error[0] != '\0' || read_ms(job) > READ_SLOW_MS)
+        bit_warn("read late", "run=%s ms=%llu", job->runner->run.id, (unsigned long long)read_ms(job));
+    job->read_error[0] = '\0';
+}
+
+bool bit_job_waits_for_data(const struct bit_job *job, char *text, size_t room)
+{
+    const char *file = job->loading && job->feed != NULL ? bit_feed_reading(job->feed) : NULL;
+    if (job->phase != BIT_JOB_TRAINING || job->outstanding > 0)
+        return false;
+    if (job->read_error[0] != '\0')
+        snprintf(text, room, "%s; tried again for %llu s so far", job->read_error,
+                 (unsigned long long)read_ms(job) / 1000);
+    else if (job->loading && read_ms(job) > READ_SLOW_MS)
+        snprintf(text, room, "the tokens of step %llu are being read for %llu s%s%s",
+                 (unsigned long long)job->course.sent + 1, (unsigned long long)read_ms(job) / 1000,
+                 file ? " from " : "", file ? file : "");
+    else
+        return false;
+    return true;
 }
 
 static void on_loaded(uv_work_t *work, int status)
@@ -62,8 +132,11 @@ static void on_loaded(uv_work_t *work, int status)
     job->payload = load->payload;
     job->payload_order = load->order;
     bool stale = load->epoch != job->runner->run.epoch || job->phase != BIT_JOB_TRAINING;
-    if (load->err < 0 && !stale)
-        bit_job_end(job, load->err, "%s", load->text);
+    if (load->err == 0)
+        load_succeeded(job);
+    else if (!stale)
+        load_failed(job, load);
+    free(load->facts);
     free(load);
     bit_job_loaded(job);
     if (!stale && job->phase == BIT_JOB_TRAINING)
@@ -73,7 +146,10 @@ static void on_loaded(uv_work_t *work, int status)
 static void start_load(struct bit_job *job, const struct bit_order *order)
 {
     struct bit_load *load = calloc(1, sizeof *load);
-    if (load == NULL) {
+    char *facts = bit_runner_path(job->runner, "data.pb");
+    if (load == NULL || facts == NULL) {
+        free(load);
+        free(facts);
         bit_job_end(job, -ENOMEM, "no memory to read tokens");
         return;
     }
@@ -81,11 +157,14 @@ static void start_load(struct bit_job *job, const struct bit_order *order)
         .job = job,
         .feed = job->feed,
         .spec = job->runner->run.spec,
+        .facts = facts,
         .epoch = job->runner->run.epoch,
         .order = *order,
     };
     load->work.data = load;
     job->loading = true;
+    if (job->read_error[0] == '\0')
+        job->read_begin_ms = uv_now(&job->runner->daemon->loop);
     int err = uv_queue_work(&job->runner->daemon->loop, &load->work, load_in_pool, on_loaded);
     BIT_ASSERT(err == 0);
 }
@@ -98,7 +177,8 @@ static struct bit_payload *take_payload(struct bit_job *job, const struct bit_or
         job->payload = NULL;
         return payload;
     }
-    start_load(job, order);
+    if (!uv_is_active((uv_handle_t *)&job->read_retry))
+        start_load(job, order);
     return NULL;
 }
 

@@ -207,7 +207,9 @@ bool bit_runner_is_blocked(const struct bit_runner *r)
 
 Bit__RunState bit_runner_state(const struct bit_runner *r)
 {
-    bool waits = bit_runner_is_blocked(r) || (r->run.checkpoint_failures >= 2 && bit_run_active(&r->run));
+    char text[BIT_ERR_TEXT_MAX];
+    bool waits = bit_runner_is_blocked(r) || (r->run.checkpoint_failures >= 2 && bit_run_active(&r->run)) ||
+                 (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text));
     return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
 }
 

@@ -12,9 +12,12 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
     Bit__RunStatus *m = &s->message;
+    char text[BIT_RUN_REASON_MAX];
     m->state = bit_runner_state(r);
     if (bit_runner_is_blocked(r))
         snprintf(s->reason, sizeof s->reason, "disk: %s", r->blocked);
+    else if (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text))
+        snprintf(s->reason, sizeof s->reason, "data: %s", text);
     else if (m->state == BIT__RUN_STATE__BLOCKED)
         snprintf(s->reason, sizeof s->reason, "checkpoint: %s", run->checkpoint_error);
     else
