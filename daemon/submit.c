@@ -16,6 +16,7 @@
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/msg.h"
+#include "proto/sidecar.h"
 #include "proto/spec.h"
 
 BIT_LOG_TOPIC("submit");
@@ -174,8 +175,11 @@ static void look_at_data(uv_work_t *work)
         s->err = bit_fail(-errno, "model.init_from: %s: %s", from, strerror(errno));
     if (s->err == 0)
         s->err = bit_feed_create(s->spec, &feed);
+    if (s->err == 0)
+        s->err = bit_sidecar_check(s->spec);
     if (s->err < 0) {
         snprintf(s->text, sizeof s->text, "%s", bit_fail_text());
+        bit_feed_destroy(feed);
         return;
     }
     s->instances = bit_feed_instances(feed);

@@ -1,0 +1,37 @@
+/* `bitctl data`: what its sub-verbs share. */
+#ifndef BIT_CTL_DATA_H
+#define BIT_CTL_DATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctl/command.h"
+#include "proto/sidecar.h"
+
+struct bit_data_options {
+    struct bit_cli *cli;
+    unsigned long long context, vocab, step, rank; /* 0: not given, but for has_rank */
+    bool has_rank, text;
+    const char *tokenizer;
+};
+
+/* Token files by their paths; a folder stands for the .npy files in it, by name. */
+struct bit_data_files {
+    char **path;
+    size_t count;
+};
+/** Errors: -ENOENT naming what has no token file; -errno; -ENOMEM. */
+int bit_data_files_find(char *const *args, size_t count, struct bit_data_files *out);
+void bit_data_files_finish(struct bit_data_files *files);
+
+/** Bytes of an id: what dataset.json says, else 2. *sidecar is zero where there is none. Errors: as bit_sidecar_read.
+ */
+int bit_data_describe(const char *path, struct bit_sidecar *sidecar, unsigned *token_bytes);
+
+/* Each returns the exit code. */
+int bit_data_info(const struct bit_data_options *o, const struct bit_data_files *files);
+int bit_data_verify(const struct bit_data_options *o, const struct bit_data_files *files);
+int bit_data_show(const struct bit_data_options *o, const char *run);
+
+#endif

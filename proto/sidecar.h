@@ -1,0 +1,49 @@
+/*
+ * What `bitctl tokenize` says of the token files in a folder: dataset.json beside them. Files from elsewhere have none,
+ * and then nothing is known of them but their bytes.
+ */
+#ifndef BIT_PROTO_SIDECAR_H
+#define BIT_PROTO_SIDECAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/bit.pb-c.h"
+
+#define BIT_SIDECAR_NAME      "dataset.json"
+#define BIT_SIDECAR_BYTES_MAX (64u << 20)
+
+struct bit_sidecar {
+    char tokenizer[128], sha256[65]; /* the tokenizer's name, and the digest of its file */
+    uint32_t vocab, end_of_text;
+    unsigned token_bytes; /* 2 or 4 */
+    uint64_t documents, tokens, text_bytes;
+    struct bit_sidecar_file {
+        char name[64];
+        uint64_t tokens, documents;
+        uint32_t crc; /* CRC-32C of its bytes */
+    } * file;
+    size_t file_count;
+};
+
+/**
+ * Read dataset.json of the folder that `path` (a token file, or the folder with '/' at its end) is in.
+ * Returns 1 with *out, which bit_sidecar_finish ends; 0 where there is none.
+ * Errors      BIT_ECORRUPT naming what it lacks; -errno; BIT_ELIMIT
+ */
+int bit_sidecar_read(const char *path, struct bit_sidecar *out);
+void bit_sidecar_finish(struct bit_sidecar *s);
+/** The entry of a token file by its path, or NULL. */
+const struct bit_sidecar_file *bit_sidecar_find(const struct bit_sidecar *s, const char *path);
+/** Bytes of text that a token stands for, on average over the folder; end-of-text tokens count. 0: not known. */
+double bit_sidecar_bytes_per_token(const struct bit_sidecar *s);
+
+/**
+ * Hold a spec's token files against what is written beside them: 16-bit ids, one tokenizer throughout, its ids below
+ * model.vocab, and data.tokenizer, where it is set, its name or digest.
+ * Errors      BIT_EDATA naming the file; as bit_sidecar_read
+ */
+int bit_sidecar_check(const Bit__RunSpec *spec);
+
+#endif
