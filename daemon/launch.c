@@ -70,14 +70,18 @@ static int make_environment(const struct bit_launch_args *args, struct strings *
     for (char **p = environ; *p != NULL; p++)
         if (!is_own_variable(*p) && (out->item[out->count] = strdup(*p)) != NULL)
             out->count++;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     uint32_t threads = args->spec->threads;
-    if (threads == 0) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (threads == 0)
         threads = (uint32_t)BIT_MAX(cores / (long)args->spec->ranks, 1l);
-    }
     bool ok = add(out, "BITD_LINK=%s", args->link) && add(out, "BITD_RUN=%s", args->run) &&
               add(out, "BITD_SECRET_FILE=%s", args->secret) && add(out, "BITD_EPOCH=%" PRIu64, args->epoch) &&
-              add(out, "OMP_NUM_THREADS=%u", threads);
+              add(out, "OMP_NUM_THREADS=%u", threads) &&
+              /* mpirun 4.1 may call a rank that has finalised an early leaver; WorkerDone is what counts here. */
+              add(out, "OMPI_MCA_orte_allowed_exit_without_sync=1");
+    /* More threads than cores: one that spins while it waits keeps the one it waits for from running. */
+    if (ok && (int64_t)threads * args->spec->ranks > cores && getenv("OMP_WAIT_POLICY") == NULL)
+        ok = add(out, "OMP_WAIT_POLICY=passive");
     return ok ? 0 : -ENOMEM;
 }
 
