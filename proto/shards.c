@@ -99,31 +99,37 @@ static struct shard *find_shard(const struct bit_shards *ds, uint64_t index)
     return &ds->shard[low];
 }
 
-static int check_unchanged(const struct bit_token_file *was, int fd)
+static int check_unchanged(const struct bit_token_file *was, int fd, uint64_t offset)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return bit_fail(-errno, "%s: %s", was->path, strerror(errno));
-    if ((uint64_t)st.st_size < was->bytes)
-        return bit_fail(BIT_EDATA, "%s: truncated at byte %jd, it had %" PRIu64 " bytes when the run opened it",
-                        was->path, (intmax_t)st.st_size, was->bytes);
+    uint64_t bytes = (uint64_t)st.st_size;
     uint64_t mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-    if ((uint64_t)st.st_size != was->bytes || mtime_ns != was->mtime_ns || st.st_ino != was->inode)
-        return bit_fail(BIT_EDATA, "%s: changed under the run: %" PRIu64 " bytes then, %jd now", was->path, was->bytes,
-                        (intmax_t)st.st_size);
-    return 0;
+    if (bytes == was->bytes && mtime_ns == was->mtime_ns && st.st_ino == was->inode)
+        return 0;
+    if (bytes < was->bytes)
+        return bit_fail(BIT_EDATA, "%s: truncated at byte %" PRIu64 ", it had %" PRIu64 " bytes when the run opened it",
+                        was->path, bytes, was->bytes);
+    if (bytes > was->bytes)
+        return bit_fail(BIT_EDATA,
+                        "%s: changed under the run, seen before byte %" PRIu64 ": %" PRIu64 " bytes then, %" PRIu64
+                        " now",
+                        was->path, offset, was->bytes, bytes);
+    return bit_fail(BIT_EDATA, "%s: changed under the run, seen before byte %" PRIu64 ": %s", was->path, offset,
+                    st.st_ino == was->inode ? "written to at the same size" : "another file in its place");
 }
 
 /* Files that are open are checked too: writing to one keeps its descriptor good. */
-static int open_shard(struct bit_shards *ds, struct shard *s)
+static int open_shard(struct bit_shards *ds, struct shard *s, uint64_t offset)
 {
     if (s->file.fd >= 0)
-        return check_unchanged(&s->file, s->file.fd);
+        return check_unchanged(&s->file, s->file.fd, offset);
     struct bit_token_file file;
     int err = bit_token_file_open(s->file.path, &file);
     if (err < 0)
         return err;
-    err = check_unchanged(&s->file, file.fd);
+    err = check_unchanged(&s->file, file.fd, offset);
     if (err < 0) {
         bit_token_file_close(&file);
         return err;
@@ -165,7 +171,7 @@ int bit_shards_read(struct bit_shards *ds, uint64_t index, uint16_t *tokens)
     BIT_ASSERT(index < ds->instances);
     struct shard *s = find_shard(ds, index);
     uint64_t within = index - s->first;
-    int err = open_shard(ds, s);
+    int err = open_shard(ds, s, within * ds->context * BIT_TOKEN_BYTES);
     if (err < 0)
         return err;
     err = bit_token_file_read(&s->file, within, ds->context, tokens);

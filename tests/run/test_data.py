@@ -1,0 +1,266 @@
+"""Token files that are slow, fail, or are no longer what they were: the run waits and says why, or stops with file and byte.
+
+Each test ends in one of two ways: with the weights of an undisturbed run, or with a run that stopped before a wrong step, all of
+whose steps equal the undisturbed run's.
+"""
+import errno
+import json
+import os
+import re
+import shutil
+import time
+
+import fixture
+
+STEPS = 40
+SHIM = os.path.join(fixture.build_root(), "tests", "run", "libstorage.so")
+undisturbed = {}
+
+
+class Daemon(fixture.Daemon):
+    """With storage that does what `misbehave` says."""
+
+    def __init__(self, config=""):
+        super().__init__(config)
+        self.orders = os.path.join(self.dir, "storage")
+        self.train = os.path.join(self.dir, "train.npy")
+        self.valid = os.path.join(self.dir, "valid.npy")
+
+    def start(self):
+        os.environ["LD_PRELOAD"], os.environ["BIT_STORAGE"] = SHIM, self.orders
+        try:
+            super().start()
+        finally:
+            del os.environ["LD_PRELOAD"], os.environ["BIT_STORAGE"]
+
+    def misbehave(self, what):
+        with open(self.orders + ".new", "w") as f:
+            f.write(what)
+        os.rename(self.orders + ".new", self.orders)
+
+    def behave(self):
+        os.unlink(self.orders)
+
+    def run(self, *args, eval_every=0):
+        return self.submit(self.spec(steps=STEPS, at_step=20, every=10, eval_every=eval_every), *args)
+
+    def until_reason(self, run, pattern):
+        """What a person who asks again and again sees in the end."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            status = self.status(run)
+            if re.search(pattern, status.get("reason", "")):
+                return status
+            time.sleep(0.05)
+        raise AssertionError(f"{run} never said {pattern!r}; last: {status}")
+
+
+def baseline():
+    if not undisturbed:
+        with fixture.Daemon() as d:
+            run = d.submit(d.spec(steps=STEPS, at_step=20, every=10))
+            undisturbed["digest"] = d.finish(run)["weights_digest"]
+            undisturbed["losses"] = d.losses(run)
+    return undisturbed
+
+
+def same_weights(d, run):
+    want = baseline()
+    assert d.finish(run)["weights_digest"] == want["digest"], "the weights are those of an undisturbed run"
+    assert d.losses(run) == want["losses"]
+
+
+def stopped(d, run, pattern):
+    """It ended, said why, and every step that was trained is one of the undisturbed run's."""
+    code = d.wait(run)
+    status = d.status(run)
+    print(f"         the user sees: {status['reason']}")
+    assert code == 65 and status["state"] == "failed" and status["exit_code"] == 65, f"{code} {status}"
+    assert re.search(pattern, status["reason"]), f"{status['reason']!r} lacks {pattern!r}"
+    want, got = baseline()["losses"], d.losses(run)
+    assert got and all(want[step] == loss for step, loss in got.items()), "no wrong step was trained"
+    assert len(got) < STEPS
+
+
+def reads_that_take_seconds():
+    with Daemon() as d:
+        run = d.run()
+        d.wait(run, "--for", "step=3")
+        d.misbehave("delay 700")
+        status = d.until_reason(run, r"data: the tokens of step \d+ are being read for \d+ s from .*/train\.npy")
+        print(f"         the user sees: {status['state']}: {status['reason']}")
+        assert status["state"] == "blocked"
+        d.behave()
+        same_weights(d, run)
+
+
+def reads_that_fail_for_a_while():
+    with Daemon() as d:
+        run = d.run()
+        d.wait(run, "--for", "step=3")
+        d.misbehave(f"error {errno.EIO}")
+        status = d.until_reason(run, r"data: .*train\.npy.*byte \d+.*Input/output error")
+        print(f"         the user sees: {status['state']}: {status['reason']}")
+        assert status["state"] == "blocked"
+        d.behave()
+        same_weights(d, run)
+        assert d.status(run)["restarts"] == 0, "nobody was restarted for it"
+
+
+def reads_that_fail_for_good():
+    with Daemon("read_patience = 1\n") as d:
+        run = d.run()
+        d.wait(run, "--for", "step=3")
+        d.misbehave(f"error {errno.EIO}")
+        stopped(d, run, r"train\.npy.*byte \d+")
+
+
+def a_stale_handle_for_a_while():
+    with Daemon() as d:
+        run = d.run()
+        d.wait(run, "--for", "step=3")
+        d.misbehave(f"error {errno.ESTALE}")
+        d.until_reason(run, r"data: .*train\.npy")
+        d.behave()
+        same_weights(d, run)
+
+
+def short_and_interrupted_reads():
+    with Daemon() as d:
+        d.misbehave("short")
+        same_weights(d, d.run())
+
+
+def a_file_that_is_away_for_a_while():
+    with Daemon() as d:
+        run = d.run("--paused")
+        os.rename(d.train, d.train + ".away")
+        d.ctl("resume", run, "--no-wait", check=True)
+        status = d.until_reason(run, r"data: .*train\.npy.*No such file")
+        print(f"         the user sees: {status['state']}: {status['reason']}")
+        os.rename(d.train + ".away", d.train)
+        same_weights(d, run)
+
+
+def a_file_that_shrank():
+    with Daemon() as d:
+        run = d.run()
+        d.wait(run, "--for", "step=3")
+        os.truncate(d.train, 64 * 2 * 100)
+        stopped(d, run, r"train\.npy.*truncated at byte 12800")
+
+
+def a_file_that_grew():
+    with Daemon() as d:
+        run = d.run()
+        d.wait(run, "--for", "step=3")
+        with open(d.train, "ab") as f:
+            f.write(b"\1\0" * 640)
+        stopped(d, run, r"train\.npy.*changed under the run, seen before byte \d+: 256000 bytes then, 257280 now")
+
+
+def a_file_that_was_written_to():
+    with Daemon() as d:
+        run = d.run()
+        d.wait(run, "--for", "step=3")
+        with open(d.train, "r+b") as f:
+            f.seek(1000)
+            f.write(b"\1\0")
+        stopped(d, run, r"train\.npy.*changed under the run, seen before byte \d+: written to at the same size")
+
+
+def another_file_in_its_place_while_bitd_was_away():
+    with Daemon() as d:
+        run = d.run()
+        d.wait(run, "--for", "checkpoint=10")
+        d.ctl("pause", run, check=True)
+        d.kill()
+        was = os.stat(d.train)
+        shutil.copyfile(d.train, d.train + ".other")
+        os.rename(d.train + ".other", d.train)
+        os.utime(d.train, ns=(was.st_atime_ns, was.st_mtime_ns))
+        d.start()
+        d.ctl("resume", run, "--no-wait", check=True)
+        stopped(d, run, r"train\.npy: replaced by another file since the run began")
+
+
+def written_to_while_paused():
+    with Daemon() as d:
+        run = d.run()
+        d.wait(run, "--for", "step=3")
+        d.ctl("pause", run, check=True)
+        with open(d.train, "r+b") as f:
+            f.write(b"\1\0")
+        d.ctl("resume", run, "--no-wait", check=True)
+        stopped(d, run, r"train\.npy: written to since the run began")
+
+
+def an_id_beyond_the_vocabulary():
+    with Daemon() as d:
+        asked = d.run("--paused")
+        shown = json.loads(d.ctl("data", "show", asked, "--step", "30", "--json", check=True)[1].splitlines()[0])
+        with open(d.train, "r+b") as f:
+            f.seek(2 * shown["token"] + 6)
+            f.write(b"\xe7\3")
+        run = d.run()
+        stopped(d, run, rf"train\.npy: token id 999 at byte {2 * shown['token'] + 6} is not below the vocabulary's 256")
+        assert len(d.losses(run)) <= 29, "the step with it was not trained"
+
+
+def a_held_out_file_that_fails_for_a_while():
+    with Daemon() as d:
+        run = d.run(eval_every=5)
+        d.wait(run, "--for", "step=3")
+        d.misbehave(f"error {errno.EIO}")
+        d.until_reason(run, r"data: .*\.npy")
+        d.behave()
+        same_weights(d, run)
+        evaluated = [e["evaluated"] for e in d.events(run) if "evaluated" in e]
+        assert len(evaluated) == 4 * 2 + 4, f"{len(evaluated)} evaluations"
+
+
+def tokens_of_another_tokenizer():
+    with Daemon() as d:
+        for name, sha in (("a", "1" * 64), ("b", "2" * 64)):
+            os.mkdir(os.path.join(d.dir, name))
+            shutil.copy(d.train, os.path.join(d.dir, name, "part-0-00000.npy"))
+            with open(os.path.join(d.dir, name, "dataset.json"), "w") as f:
+                json.dump({"format": "bitd-dataset-1", "tokenizer": {"name": name, "sha256": sha, "vocab": 256, "end_of_text": 0},
+                           "dtype": "uint16", "documents": 1, "tokens": 128000, "text_bytes": 512000,
+                           "files": [{"name": "part-0-00000.npy", "tokens": 128000, "documents": 1, "crc32c": "00000000"}]}, f)
+        files = [os.path.join(d.dir, name, "part-0-00000.npy") for name in ("a", "b")]
+        code, _, err = d.ctl("submit", d.spec(), "--set", f"data.train={files[0]}", "--set", f"data.train+={files[1]}")
+        print(f"         the user sees: {err.strip()}")
+        assert code == 65 and "tokenizer 'b'" in err and files[0] in err
+        code, _, err = d.ctl("submit", d.spec(), "--set", f"data.train={files[0]}", "--set", "data.tokenizer=gpt2")
+        assert code == 65 and "gpt2" in err
+        assert not d.ids(), "nothing was submitted"
+        assert d.ctl("data", "verify", files[0])[0] == 65, "the checksum is not the recorded one"
+
+
+def a_mixture_goes_on_where_it_was():
+    with Daemon() as d:
+        other = os.path.join(d.dir, "other.npy")
+        fixture.write_tokens(other, 64 * 50, 256, 9)
+        mix = ["--set", "data.train=", "--set", f'data.source+={{name: "web" path: "{d.train}" weight: 0.7}}',
+               "--set", f'data.source+={{name: "books" path: "{other}" weight: 0.3}}']
+        straight = d.run(*mix)
+        want = d.finish(straight)["weights_digest"], d.losses(straight)
+        run = d.run(*mix)
+        d.wait(run, "--for", "step=7")
+        d.ctl("pause", run, check=True)
+        d.kill()
+        d.start()
+        d.ctl("resume", run, check=True)
+        assert (d.finish(run)["weights_digest"], d.losses(run)) == want
+        sets = []
+        for step in range(1, 11):
+            sets += [json.loads(line)["set"] for line in d.ctl("data", "show", run, "--step", str(step), "--json", check=True)[1].splitlines()]
+        assert sets.count("web") == 56 and sets.count("books") == 24, f"{sets.count('web')} and {sets.count('books')}"
+
+
+fixture.main([reads_that_take_seconds, reads_that_fail_for_a_while, reads_that_fail_for_good, a_stale_handle_for_a_while,
+              short_and_interrupted_reads, a_file_that_is_away_for_a_while, a_file_that_shrank, a_file_that_grew,
+              a_file_that_was_written_to, another_file_in_its_place_while_bitd_was_away, written_to_while_paused,
+              an_id_beyond_the_vocabulary, a_held_out_file_that_fails_for_a_while, tokens_of_another_tokenizer,
+              a_mixture_goes_on_where_it_was])
