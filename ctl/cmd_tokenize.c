@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "ctl/tokenize.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/limits.h"
 
 extern const struct bit_command bit_cmd_tokenize;
 
@@ -24,12 +26,13 @@ static const struct bit_option options[] = {
      "Begin a new file before the document that would bring one to so many tokens; 1073741824."},
     {"threads", 'j', "N", "Worker threads; all cores unless given. The files do not depend on it."},
     {"keep-space", 0, NULL, "Keep white space at both ends of a document, which is left out otherwise, as dolma does."},
-    {"strict", 0, NULL, "Stop at the first line that is no document, and write nothing."},
-    {"force", 'f', NULL, "Replace the token files that DIR has already."},
+    {"strict", 0, NULL, "Stop at the first line that is no document."},
+    {"force", 'f', NULL, "Begin anew, in place of the token files that DIR has already."},
     {0},
 };
 
 #define FAULTS_SHOWN 20 /* lines; the rest are counted */
+#define PLACE_CHARS  (BIT_PATH_MAX + 32)
 
 struct tokenize {
     struct bit_cli *cli;
@@ -42,8 +45,11 @@ struct tokenize {
     bool live;            /* a progress line is drawn */
     bool drawn;
     struct timespec begin, last;
+    double part_before; /* of the input, done by earlier calls; < 0 while it is not known */
     uint64_t faults_shown;
 };
+
+static volatile sig_atomic_t stop_signal; /* the one that came */
 
 /* ---- options ---- */
 
@@ -162,10 +168,14 @@ static void on_progress(void *arg, const struct bit_tokenize_summary *sum)
     double spent = seconds_since(&t->begin, &now), part = 0;
     if (t->input_bytes > 0)
         part = BIT_MIN((double)sum->input_bytes / (double)t->input_bytes, 1.0);
+    if (t->part_before < 0)
+        t->part_before = sum->tokens_before > 0 ? part : 0;
     fprintf(stderr, "\r\033[K%s %3.0f%%  %s tokens  %s/s  %s left",
             bit_text_progress((uint64_t)(part * 1000), 1000, 24, bar), part * 100,
-            bit_text_count((double)sum->tokens, tokens), bit_text_count((double)sum->tokens / spent, rate),
-            part > 0.005 ? bit_text_duration(spent / part - spent, left) : "?");
+            bit_text_count((double)sum->tokens, tokens),
+            bit_text_count((double)(sum->tokens - sum->tokens_before) / spent, rate),
+            part - t->part_before > 0.005 ? bit_text_duration(spent * (1 - part) / (part - t->part_before), left)
+                                          : "?");
     fflush(stderr);
     t->drawn = true;
 }
@@ -181,6 +191,57 @@ static void on_fault(void *arg, const struct bit_tokenize_fault *f)
             bit_document_fault_text(f->fault));
 }
 
+/* "a.json.gz, line 17" */
+static const char *place(const struct bit_tokenize_kept *kept, char *out, size_t room)
+{
+    if (kept->path == NULL)
+        snprintf(out, room, "the end");
+    else
+        snprintf(out, room, "%s, line %" PRIu64, kept->path, kept->line);
+    return out;
+}
+
+static void on_resume(void *arg, const struct bit_tokenize_kept *kept)
+{
+    const struct tokenize *t = arg;
+    char tokens[BIT_TEXT], where[PLACE_CHARS];
+
+    if (!t->cli->quiet && kept->path != NULL)
+        fprintf(stderr, "bitctl: %zu files with %s tokens are finished; going on at %s\n", kept->files,
+                bit_text_count((double)kept->tokens, tokens), place(kept, where, sizeof where));
+}
+
+static void on_broken(void *arg, const struct bit_tokenize_kept *kept)
+{
+    struct tokenize *t = arg;
+    char tokens[BIT_TEXT], where[PLACE_CHARS];
+
+    clear_line(t);
+    if (kept->files > 0)
+        fprintf(stderr,
+                "bitctl: %zu finished files with %s tokens stay in %s; the same command goes on at %s, --force begins "
+                "anew\n",
+                kept->files, bit_text_count((double)kept->tokens, tokens), t->output, place(kept, where, sizeof where));
+}
+
+/* The first asks to stop between two blocks, the second ends the process. */
+static void on_signal(int number)
+{
+    stop_signal = number;
+}
+
+static void catch_signals(void)
+{
+    const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    for (size_t i = 0; i < BIT_COUNT(numbers); i++) {
+        struct sigaction before;
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
 /* ---- answer ---- */
 
 static void print_person(const struct tokenize *t, const struct bit_tokenize_summary *sum, double seconds)
@@ -189,9 +250,15 @@ static void print_person(const struct tokenize *t, const struct bit_tokenize_sum
 
     if (t->cli->quiet)
         return;
+    if (sum->tokens == sum->tokens_before) {
+        printf("%s: complete already, %s tokens of %" PRIu64 " documents\n", t->output,
+               bit_text_count((double)sum->tokens, tokens), sum->documents);
+        return;
+    }
     printf("%s: %s tokens of %" PRIu64 " documents, %s of text, in %s (%s tokens/s)\n", t->output,
            bit_text_count((double)sum->tokens, tokens), sum->documents, bit_text_bytes((double)sum->text_bytes, bytes),
-           bit_text_duration(seconds, time), bit_text_count((double)sum->tokens / seconds, rate));
+           bit_text_duration(seconds, time),
+           bit_text_count((double)(sum->tokens - sum->tokens_before) / seconds, rate));
     if (sum->empty > 0)
         printf("skipped: %" PRIu64 " with empty text\n", sum->empty);
     for (int i = BIT_DOCUMENT_JSON; i < BIT_DOCUMENT_FAULTS; i++) {
@@ -209,11 +276,11 @@ static int print_json(const struct tokenize *t, const struct bit_tokenizer *toke
                                 (json_int_t)sum->faults[BIT_DOCUMENT_TEXT], "invalid_utf8",
                                 (json_int_t)sum->faults[BIT_DOCUMENT_UTF8], "line_too_long",
                                 (json_int_t)sum->faults[BIT_DOCUMENT_LONG]);
-    json_t *all = json_pack("{s:s, s:{s:s, s:s}, s:I, s:I, s:I, s:I, s:f, s:o}", "output", t->output, "tokenizer",
+    json_t *all = json_pack("{s:s, s:{s:s, s:s}, s:I, s:I, s:I, s:I, s:I, s:f, s:o}", "output", t->output, "tokenizer",
                             "name", tokenizer->name, "sha256", tokenizer->digest, "documents",
-                            (json_int_t)sum->documents, "tokens", (json_int_t)sum->tokens, "text_bytes",
-                            (json_int_t)sum->text_bytes, "input_bytes", (json_int_t)sum->input_bytes, "seconds",
-                            seconds, "skipped", skipped);
+                            (json_int_t)sum->documents, "tokens", (json_int_t)sum->tokens, "tokens_before",
+                            (json_int_t)sum->tokens_before, "text_bytes", (json_int_t)sum->text_bytes, "input_bytes",
+                            (json_int_t)sum->input_bytes, "seconds", seconds, "skipped", skipped);
     char *text = all == NULL ? NULL : json_dumps(all, JSON_COMPACT);
 
     json_decref(all);
@@ -226,6 +293,16 @@ static int print_json(const struct tokenize *t, const struct bit_tokenizer *toke
 
 /* ---- verb ---- */
 
+static int failed(const struct tokenize *t, int err)
+{
+    if (err == -EINTR && stop_signal != 0)
+        raise(stop_signal); /* its handler is gone: end as the shell expects of one that was interrupted */
+    int code = bit_client_failed(t->cli, err);
+    if (err == -EEXIST)
+        fprintf(stderr, "bitctl: name another --output, or begin anew with --force\n");
+    return code;
+}
+
 static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const struct bit_tokenizer *tokenizer)
 {
     struct bit_tokenize_options o = {
@@ -236,8 +313,11 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
         .strict = t->strict,
         .keep_space = t->keep_space,
         .force = t->force,
+        .stop = &stop_signal,
+        .on_resume = on_resume,
         .on_fault = on_fault,
         .on_progress = on_progress,
+        .on_broken = on_broken,
         .arg = t,
     };
     struct bit_tokenize_summary sum;
@@ -247,16 +327,15 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
     if (err < 0)
         return bit_client_failed(t->cli, err);
     t->input_bytes = bit_inputs_bytes(inputs);
+    catch_signals();
     t->live = bit_terminal(stderr) && !t->cli->json && !t->cli->quiet;
     clock_gettime(CLOCK_MONOTONIC, &t->begin);
     err = bit_tokenize(inputs, &o, &sum);
     clear_line(t);
     if (t->faults_shown > FAULTS_SHOWN)
         fprintf(stderr, "bitctl: %" PRIu64 " more lines were skipped\n", t->faults_shown - FAULTS_SHOWN);
-    if (err == -EEXIST)
-        bit_fail(err, "'%s' has token files already; --force replaces them", t->output);
     if (err < 0)
-        return bit_client_failed(t->cli, err);
+        return failed(t, err);
     double seconds = seconds_since(&t->begin, &now);
     if (t->cli->json)
         return print_json(t, tokenizer, &sum, seconds);
@@ -266,7 +345,7 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct tokenize t = {.cli = cli, .threads = cores(), .file_tokens = BIT_DATASET_FILE_TOKENS_MAX};
+    struct tokenize t = {.cli = cli, .threads = cores(), .file_tokens = BIT_DATASET_FILE_TOKENS_MAX, .part_before = -1};
     struct bit_tokenizer *tokenizer = NULL;
     struct bit_inputs inputs = {0};
     int rest = 0, code = parse(&t, argc, argv, &rest);
@@ -300,9 +379,16 @@ const struct bit_command bit_cmd_tokenize = {
         "tokenizers.\n"
         "\n"
         "Lines that are broken JSON, have no text or are not UTF-8 are skipped, counted, and the first 20 are named on "
-        "stderr by file, line and column. Files appear in DIR when they are whole and on disk, dataset.json last; "
-        "after a "
-        "failure DIR has none of them. Needs no daemon.",
+        "stderr by file, line and column.\n"
+        "\n"
+        "Files appear in DIR when they are whole and on disk, dataset.json last. Broken off at any moment, by a "
+        "signal, a "
+        "full disk or a crash, the same command goes on behind the last file that was finished, and ends with the "
+        "bytes "
+        "that one undisturbed run writes; DIR/tokenize.ledger records how far it came. If an input, the tokenizer or "
+        "an "
+        "option that changes the files is another one by then, it says so and refuses; --force begins anew. Once all "
+        "is done the same command changes nothing. Needs no daemon.",
     .options = options,
     .examples = "$ bitctl tokenize -t tokenizer.json -o data/train dolma/wiki-0000.json.gz\n"
                 "$ bitctl tokenize -t tokenizer.json -o data/train --threads 64 'dolma/v1_5/*.json.gz'\n"

@@ -1,53 +1,38 @@
 #include "ctl/dataset.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "proto/check.h"
-#include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define BUFFER_BYTES (1u << 20)
-#define NAME_MAX_OUT 64
-
-struct part {
-    uint64_t tokens, documents;
-    uint32_t crc;
-};
-
 struct bit_dataset {
     struct bit_dataset_options options;
-    int folder;    /* its descriptor, locked */
-    int tokens_fd; /* of the part under way, -1 for none */
-    int index_fd;
-    gzFile index;
-    uint8_t *buffer;
-    size_t buffered;
-    struct part *parts; /* the last is the one under way */
-    size_t part_count, part_room;
-    bool finished;
+    int folder; /* its descriptor, locked */
+    struct bit_ledger *ledger;
+    struct bit_part *part;
+    bool complete;
 };
-
-/* ---- names ---- */
-
-static void part_name(char out[NAME_MAX_OUT], size_t part, const char *end)
-{
-    snprintf(out, NAME_MAX_OUT, "part-0-%05zu.%s", part, end);
-}
 
 static int fail_file(const struct bit_dataset *d, const char *name)
 {
     return bit_fail(-errno, "'%s/%s'", d->options.folder, name);
 }
+
+static int sync_folder(const struct bit_dataset *d)
+{
+    return fsync(d->folder) < 0 ? bit_fail(-errno, "folder '%s'", d->options.folder) : 0;
+}
+
+/* ---- what is in the folder ---- */
 
 static int make_folders(const char *path)
 {
@@ -66,243 +51,137 @@ static int make_folders(const char *path)
     return 0;
 }
 
-/* ---- one part ---- */
-
-static int write_all(struct bit_dataset *d, int fd, const char *name, const void *data, size_t bytes)
-{
-    const uint8_t *at = data;
-
-    while (bytes > 0) {
-        ssize_t n = write(fd, at, bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail_file(d, name);
-        at += n;
-        bytes -= (size_t)n;
-    }
-    return 0;
-}
-
-static int flush_tokens(struct bit_dataset *d)
-{
-    struct part *part = &d->parts[d->part_count - 1];
-    char name[NAME_MAX_OUT];
-
-    part_name(name, d->part_count - 1, "npy.partial");
-    part->crc = bit_crc32c(part->crc, d->buffer, d->buffered);
-    int err = write_all(d, d->tokens_fd, name, d->buffer, d->buffered);
-    d->buffered = 0;
-    return err;
-}
-
-static int open_file(struct bit_dataset *d, const char *end, int *fd)
-{
-    char name[NAME_MAX_OUT];
-
-    part_name(name, d->part_count - 1, end);
-    *fd = openat(d->folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return *fd < 0 ? fail_file(d, name) : 0;
-}
-
-static int begin_part(struct bit_dataset *d)
-{
-    if (d->part_count == d->part_room) {
-        size_t room = d->part_room * 2 + 16;
-        struct part *parts = realloc(d->parts, room * sizeof *parts);
-        if (parts == NULL)
-            return bit_fail(-ENOMEM, "list of token files");
-        d->parts = parts;
-        d->part_room = room;
-    }
-    d->parts[d->part_count++] = (struct part){0};
-    int err = open_file(d, "npy.partial", &d->tokens_fd);
-    if (err == 0)
-        err = open_file(d, "csv.gz.partial", &d->index_fd);
-    if (err < 0)
-        return err;
-    int copy = fcntl(d->index_fd, F_DUPFD_CLOEXEC, 0); /* gzclose closes it; the sync needs the other */
-    d->index = copy < 0 ? NULL : gzdopen(copy, "wb");
-    if (d->index == NULL) {
-        err = bit_fail(copy < 0 ? -errno : -ENOMEM, "'%s': document index", d->options.folder);
-        if (copy >= 0)
-            close(copy);
-    }
-    return err;
-}
-
-static int publish(struct bit_dataset *d, const char *end)
-{
-    char partial[NAME_MAX_OUT], name[NAME_MAX_OUT], with[32];
-
-    snprintf(with, sizeof with, "%s.partial", end);
-    part_name(partial, d->part_count - 1, with);
-    part_name(name, d->part_count - 1, end);
-    return renameat(d->folder, partial, d->folder, name) < 0 ? fail_file(d, name) : 0;
-}
-
-static int close_index(struct bit_dataset *d)
-{
-    gzFile index = d->index;
-
-    d->index = NULL;
-    int code = gzclose(index);
-    if (code != Z_OK)
-        return bit_fail(code == Z_ERRNO ? -errno : -EIO, "'%s': document index", d->options.folder);
-    return 0;
-}
-
-static int sync_close(struct bit_dataset *d, int *fd)
-{
-    int copy = *fd, err = 0;
-
-    *fd = -1;
-    if (fsync(copy) < 0)
-        err = fail_file(d, "sync");
-    if (close(copy) < 0 && err == 0)
-        err = fail_file(d, "close");
-    return err;
-}
-
-static int end_part(struct bit_dataset *d)
-{
-    int err = flush_tokens(d);
-
-    if (err == 0)
-        err = close_index(d);
-    if (err == 0)
-        err = sync_close(d, &d->index_fd);
-    if (err == 0)
-        err = sync_close(d, &d->tokens_fd);
-    if (err == 0)
-        err = publish(d, "csv.gz");
-    return err < 0 ? err : publish(d, "npy");
-}
-
-/* ---- documents ---- */
-
-static int put(struct bit_dataset *d, const void *data, size_t bytes)
-{
-    if (bytes > 0 && gzwrite(d->index, data, (unsigned)bytes) == 0) {
-        int code;
-        const char *why = gzerror(d->index, &code);
-        return bit_fail(code == Z_ERRNO ? -errno : -EIO, "'%s': document index: %s", d->options.folder, why);
-    }
-    return 0;
-}
-
-/* A field as Python's csv.writer has it: in quotes if it holds a comma, a quote or a line end. */
-static int put_field(struct bit_dataset *d, const uint8_t *field, size_t bytes)
-{
-    bool quote = false;
-    int err = 0;
-
-    for (size_t i = 0; i < bytes; i++)
-        quote = quote || field[i] == ',' || field[i] == '"' || field[i] == '\r' || field[i] == '\n';
-    if (!quote)
-        return put(d, field, bytes);
-    err = put(d, "\"", 1);
-    for (size_t done = 0; err == 0 && done < bytes;) {
-        const uint8_t *mark = memchr(field + done, '"', bytes - done);
-        size_t plain = mark == NULL ? bytes - done : (size_t)(mark - field) - done + 1;
-        err = put(d, field + done, plain);
-        if (err == 0 && mark != NULL)
-            err = put(d, "\"", 1);
-        done += plain;
-    }
-    return err < 0 ? err : put(d, "\"", 1);
-}
-
-static int put_row(struct bit_dataset *d, uint64_t start, uint64_t end, const struct bit_dataset_row *row)
-{
-    char text[64];
-    int n = snprintf(text, sizeof text, "%" PRIu64 ",%" PRIu64 ",", start, end);
-    int err = put(d, text, (size_t)n);
-
-    if (err == 0)
-        err = put_field(d, row->id, row->id_bytes);
-    if (err == 0)
-        err = put(d, ",", 1);
-    if (err == 0)
-        err = put_field(d, (const uint8_t *)row->source, strlen(row->source));
-    n = snprintf(text, sizeof text, ",%" PRIu64 "\r\n", row->line);
-    return err < 0 ? err : put(d, text, (size_t)n);
-}
-
-static int put_tokens(struct bit_dataset *d, const uint8_t *tokens, size_t bytes)
-{
-    while (bytes > 0) {
-        size_t n = BIT_MIN(bytes, BUFFER_BYTES - d->buffered);
-        memcpy(d->buffer + d->buffered, tokens, n);
-        d->buffered += n;
-        tokens += n;
-        bytes -= n;
-        int err = d->buffered == BUFFER_BYTES ? flush_tokens(d) : 0;
-        if (err < 0)
-            return err;
-    }
-    return 0;
-}
-
-int bit_dataset_add(struct bit_dataset *d, const uint8_t *tokens, size_t count, const struct bit_dataset_row *row)
-{
-    struct part *part = d->part_count > 0 ? &d->parts[d->part_count - 1] : NULL;
-    int err = 0;
-
-    if (part != NULL && part->tokens > 0 && part->tokens + count >= d->options.file_tokens) {
-        err = end_part(d);
-        part = NULL;
-    }
-    if (err == 0 && part == NULL)
-        err = begin_part(d);
-    if (err < 0)
-        return err;
-    part = &d->parts[d->part_count - 1];
-    err = put_row(d, part->tokens, part->tokens + count, row);
-    part->tokens += count;
-    part->documents++;
-    return err < 0 ? err : put_tokens(d, tokens, count * d->options.token_bytes);
-}
-
-/* ---- whole ---- */
-
 static bool has(const struct bit_dataset *d, const char *name)
 {
     return faccessat(d->folder, name, F_OK, 0) == 0;
 }
 
+/* Is this the name of one of our files, but not of one that is finished? */
+static bool is_left_over(const char *name, size_t finished)
+{
+    static const char *const ends[] = {"npy", "csv.gz", "npy.partial", "csv.gz.partial"};
+    char ours[BIT_PART_NAME_MAX];
+    size_t number;
+
+    if (strcmp(name, BIT_DATASET_META ".partial") == 0 || strcmp(name, BIT_LEDGER_NAME ".partial") == 0)
+        return true;
+    if (sscanf(name, "part-0-%zu.", &number) != 1)
+        return false;
+    for (size_t i = 0; i < BIT_COUNT(ends); i++) {
+        bit_part_name(ours, number, ends[i]);
+        if (strcmp(name, ours) == 0)
+            return i >= 2 || number >= finished;
+    }
+    return false;
+}
+
+/* Remove what no line of the ledger vouches for: half-written files, and those renamed just before a crash. */
+static int remove_left_over(const struct bit_dataset *d, size_t finished)
+{
+    int copy = fcntl(d->folder, F_DUPFD_CLOEXEC, 0), err = 0;
+    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+
+    if (dir == NULL) {
+        err = bit_fail(-errno, "folder '%s'", d->options.folder);
+        if (copy >= 0)
+            close(copy);
+        return err;
+    }
+    rewinddir(dir); /* the copy shares its place with the descriptor it is of */
+    for (const struct dirent *entry; err == 0 && (entry = readdir(dir)) != NULL;) {
+        if (is_left_over(entry->d_name, finished) && unlinkat(d->folder, entry->d_name, 0) < 0)
+            err = fail_file(d, entry->d_name);
+    }
+    closedir(dir);
+    return err;
+}
+
+/* ---- begin, or go on ---- */
+
+static int remove_file(const struct bit_dataset *d, const char *name)
+{
+    return unlinkat(d->folder, name, 0) < 0 && errno != ENOENT ? fail_file(d, name) : 0;
+}
+
+/* The ledger goes before the files it vouches for. */
+static int begin_anew(struct bit_dataset *d)
+{
+    int err = remove_file(d, BIT_DATASET_META);
+
+    if (err == 0)
+        err = remove_file(d, BIT_LEDGER_NAME);
+    if (err == 0)
+        err = sync_folder(d);
+    if (err == 0)
+        err = remove_left_over(d, 0);
+    return err < 0 ? err : bit_ledger_create(d->folder, d->options.folder, d->options.head, &d->ledger);
+}
+
+static int check_part(const struct bit_dataset *d, size_t number, const struct bit_ledger_part *part)
+{
+    char name[BIT_PART_NAME_MAX];
+    struct stat st;
+
+    bit_part_name(name, number, "csv.gz");
+    if (!has(d, name))
+        return bit_fail(BIT_ECORRUPT, "'%s/%s' was finished and is missing", d->options.folder, name);
+    bit_part_name(name, number, "npy");
+    if (fstatat(d->folder, name, &st, 0) < 0)
+        return bit_fail(BIT_ECORRUPT, "'%s/%s' was finished and is missing", d->options.folder, name);
+    if ((uint64_t)st.st_size != part->tokens * d->options.token_bytes)
+        return bit_fail(BIT_ECORRUPT, "'%s/%s' was finished with %" PRIu64 " tokens and has %" PRIu64 " bytes",
+                        d->options.folder, name, part->tokens, (uint64_t)st.st_size);
+    return 0;
+}
+
+static int go_on(struct bit_dataset *d)
+{
+    size_t count;
+    const struct bit_ledger_part *parts = bit_ledger_parts(d->ledger, &count);
+    int err = 0;
+
+    for (size_t i = 0; i < count && err == 0; i++)
+        err = check_part(d, i, &parts[i]);
+    d->complete = has(d, BIT_DATASET_META);
+    return err < 0 ? err : remove_left_over(d, count);
+}
+
 static int claim(struct bit_dataset *d)
 {
-    char first[NAME_MAX_OUT];
+    char first[BIT_PART_NAME_MAX];
+    int err;
 
     if (flock(d->folder, LOCK_EX | LOCK_NB) < 0)
         return bit_fail(errno == EWOULDBLOCK ? BIT_EBUSY : -errno, "'%s' is being written by another process",
                         d->options.folder);
-    part_name(first, 0, "npy");
-    if (!d->options.force && (has(d, BIT_DATASET_META) || has(d, first)))
+    if (d->options.force)
+        return begin_anew(d);
+    err = bit_ledger_open(d->folder, d->options.folder, d->options.head, &d->ledger);
+    if (err < 0)
+        return err;
+    if (d->ledger != NULL)
+        return go_on(d);
+    bit_part_name(first, 0, "npy");
+    if (has(d, BIT_DATASET_META) || has(d, first))
         return bit_fail(-EEXIST, "'%s' has token files already", d->options.folder);
-    if (unlinkat(d->folder, BIT_DATASET_META, 0) < 0 && errno != ENOENT)
-        return fail_file(d, BIT_DATASET_META);
-    return 0;
+    return begin_anew(d);
 }
 
 int bit_dataset_create(const struct bit_dataset_options *options, struct bit_dataset **out)
 {
-    struct bit_dataset *d = NULL;
     int err = make_folders(options->folder);
 
     if (err < 0)
         return err;
     BIT_ASSERT(options->token_bytes == 2 || options->token_bytes == 4);
-    d = calloc(1, sizeof *d);
-    if (d == NULL || (d->buffer = malloc(BUFFER_BYTES)) == NULL) {
-        free(d);
+    struct bit_dataset *d = calloc(1, sizeof *d);
+    if (d == NULL)
         return bit_fail(-ENOMEM, "dataset '%s'", options->folder);
-    }
     d->options = *options;
-    d->tokens_fd = d->index_fd = -1;
     d->folder = open(options->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     err = d->folder < 0 ? bit_fail(-errno, "folder '%s'", options->folder) : claim(d);
+    if (err == 0)
+        err = bit_part_create(d->folder, options->folder, options->token_bytes, &d->part);
     if (err < 0) {
         bit_dataset_destroy(d);
         return err;
@@ -311,116 +190,141 @@ int bit_dataset_create(const struct bit_dataset_options *options, struct bit_dat
     return 0;
 }
 
-/* Parts of an earlier dataset in this folder that was longer. */
-static void remove_rest(struct bit_dataset *d)
+struct bit_ledger_mark bit_dataset_mark(const struct bit_dataset *d)
 {
-    char name[NAME_MAX_OUT];
+    size_t count;
+    const struct bit_ledger_part *parts = bit_ledger_parts(d->ledger, &count);
 
-    for (size_t part = d->part_count;; part++) {
-        part_name(name, part, "csv.gz");
-        unlinkat(d->folder, name, 0);
-        part_name(name, part, "npy");
-        if (unlinkat(d->folder, name, 0) < 0)
-            return;
-    }
+    return count == 0 ? (struct bit_ledger_mark){0} : parts[count - 1].next;
 }
 
-static json_t *describe_parts(const struct bit_dataset *d, uint64_t *tokens, uint64_t *documents)
+size_t bit_dataset_finished(const struct bit_dataset *d, uint64_t *tokens, uint64_t *documents)
 {
+    size_t count;
+    const struct bit_ledger_part *parts = bit_ledger_parts(d->ledger, &count);
+
+    *tokens = *documents = 0;
+    for (size_t i = 0; i < count; i++) {
+        *tokens += parts[i].tokens;
+        *documents += parts[i].documents;
+    }
+    return count;
+}
+
+bool bit_dataset_complete(const struct bit_dataset *d)
+{
+    return d->complete;
+}
+
+/* ---- documents ---- */
+
+bool bit_dataset_full(const struct bit_dataset *d, size_t count)
+{
+    return bit_part_is_open(d->part) && bit_part_tokens(d->part) > 0 &&
+           bit_part_tokens(d->part) + count >= d->options.file_tokens;
+}
+
+int bit_dataset_end_file(struct bit_dataset *d, const struct bit_ledger_mark *next)
+{
+    struct bit_ledger_part part = {.next = *next};
+
+    part.tokens = bit_part_tokens(d->part);
+    part.documents = bit_part_documents(d->part);
+    int err = bit_part_end(d->part, &part.crc);
+    return err < 0 ? err : bit_ledger_add(d->ledger, &part);
+}
+
+int bit_dataset_add(struct bit_dataset *d, const uint8_t *tokens, size_t count, const struct bit_part_row *row)
+{
+    size_t finished;
+    int err = 0;
+
+    if (!bit_part_is_open(d->part)) {
+        bit_ledger_parts(d->ledger, &finished);
+        err = bit_part_begin(d->part, finished);
+    }
+    return err < 0 ? err : bit_part_add(d->part, tokens, count, row);
+}
+
+/* ---- end ---- */
+
+static json_t *describe_files(const struct bit_dataset *d)
+{
+    size_t count;
+    const struct bit_ledger_part *parts = bit_ledger_parts(d->ledger, &count);
     json_t *files = json_array();
 
-    for (size_t i = 0; i < d->part_count; i++) {
-        const struct part *p = &d->parts[i];
-        char name[NAME_MAX_OUT], crc[16];
-        part_name(name, i, "npy");
-        snprintf(crc, sizeof crc, "%08" PRIx32, p->crc);
-        json_array_append_new(files, json_pack("{s:s, s:I, s:I, s:s}", "name", name, "tokens", (json_int_t)p->tokens,
-                                               "documents", (json_int_t)p->documents, "crc32c", crc));
-        *tokens += p->tokens;
-        *documents += p->documents;
+    for (size_t i = 0; i < count; i++) {
+        char name[BIT_PART_NAME_MAX], crc[16];
+        bit_part_name(name, i, "npy");
+        snprintf(crc, sizeof crc, "%08" PRIx32, parts[i].crc);
+        json_array_append_new(files,
+                              json_pack("{s:s, s:I, s:I, s:s}", "name", name, "tokens", (json_int_t)parts[i].tokens,
+                                        "documents", (json_int_t)parts[i].documents, "crc32c", crc));
     }
     return files;
 }
 
-static int write_meta(struct bit_dataset *d, json_t *meta)
+static char *describe(const struct bit_dataset *d, json_t *meta)
 {
-    uint64_t tokens = 0, documents = 0;
-    json_t *files = describe_parts(d, &tokens, &documents);
-    char *text = NULL;
-    int fd = -1, err = 0;
+    uint64_t tokens, documents;
 
+    bit_dataset_finished(d, &tokens, &documents);
     if (json_object_set_new(meta, "dtype", json_string(d->options.token_bytes == 2 ? "uint16" : "uint32")) != 0 ||
         json_object_set_new(meta, "documents", json_integer((json_int_t)documents)) != 0 ||
         json_object_set_new(meta, "tokens", json_integer((json_int_t)tokens)) != 0 ||
-        json_object_set_new(meta, "files", files) != 0 || (text = json_dumps(meta, JSON_INDENT(2))) == NULL) {
-        err = bit_fail(-ENOMEM, "'%s/%s'", d->options.folder, BIT_DATASET_META);
-        goto out;
-    }
+        json_object_set_new(meta, "files", describe_files(d)) != 0)
+        return NULL;
+    return json_dumps(meta, JSON_INDENT(2));
+}
+
+static int write_meta(struct bit_dataset *d, json_t *meta)
+{
+    char *text = describe(d, meta);
+    int err = 0, fd = -1;
+
+    if (text == NULL)
+        return bit_fail(-ENOMEM, "'%s/%s'", d->options.folder, BIT_DATASET_META);
     fd = openat(d->folder, BIT_DATASET_META ".partial", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) {
+    if (fd < 0 || dprintf(fd, "%s\n", text) < 0 || fsync(fd) < 0 ||
+        renameat(d->folder, BIT_DATASET_META ".partial", d->folder, BIT_DATASET_META) < 0)
         err = fail_file(d, BIT_DATASET_META);
-        goto out;
-    }
-    err = write_all(d, fd, BIT_DATASET_META, text, strlen(text));
-    if (err == 0)
-        err = write_all(d, fd, BIT_DATASET_META, "\n", 1);
-    if (err == 0)
-        err = sync_close(d, &fd);
-    if (err == 0 && renameat(d->folder, BIT_DATASET_META ".partial", d->folder, BIT_DATASET_META) < 0)
-        err = fail_file(d, BIT_DATASET_META);
-out:
     if (fd >= 0)
         close(fd);
     free(text);
+    return err < 0 ? err : sync_folder(d);
+}
+
+int bit_dataset_finish(struct bit_dataset *d, const struct bit_ledger_mark *end, json_t *meta)
+{
+    int err = bit_part_is_open(d->part) ? bit_dataset_end_file(d, end) : 0;
+
+    if (err == 0)
+        err = write_meta(d, meta);
+    d->complete = err == 0;
     return err;
 }
 
-int bit_dataset_finish(struct bit_dataset *d, json_t *meta)
+/* Best effort: what stays is removed by the call that goes on. */
+static void leave_finished(struct bit_dataset *d)
 {
-    int err = d->part_count > 0 ? end_part(d) : 0;
+    size_t count;
 
-    if (err < 0)
-        return err;
-    remove_rest(d);
-    if (fsync(d->folder) < 0)
-        return fail_file(d, ".");
-    err = write_meta(d, meta);
-    if (err == 0 && fsync(d->folder) < 0)
-        err = fail_file(d, ".");
-    d->finished = err == 0;
-    return err;
-}
-
-static void remove_written(struct bit_dataset *d)
-{
-    static const char *const ends[] = {"npy", "csv.gz", "npy.partial", "csv.gz.partial"};
-    char name[NAME_MAX_OUT];
-
-    for (size_t part = 0; part < d->part_count; part++) {
-        for (size_t i = 0; i < BIT_COUNT(ends); i++) {
-            part_name(name, part, ends[i]);
-            unlinkat(d->folder, name, 0);
-        }
-    }
-    unlinkat(d->folder, BIT_DATASET_META ".partial", 0);
+    bit_ledger_parts(d->ledger, &count);
+    remove_left_over(d, count);
+    if (count == 0)
+        unlinkat(d->folder, BIT_LEDGER_NAME, 0);
 }
 
 void bit_dataset_destroy(struct bit_dataset *d)
 {
     if (d == NULL)
         return;
-    if (d->index != NULL)
-        gzclose(d->index);
-    if (d->index_fd >= 0)
-        close(d->index_fd);
-    if (d->tokens_fd >= 0)
-        close(d->tokens_fd);
-    if (d->folder >= 0) {
-        if (!d->finished)
-            remove_written(d);
+    bit_part_destroy(d->part);
+    if (d->ledger != NULL && !d->complete)
+        leave_finished(d);
+    bit_ledger_close(d->ledger);
+    if (d->folder >= 0)
         close(d->folder);
-    }
-    free(d->parts);
-    free(d->buffer);
     free(d);
 }

@@ -14,7 +14,7 @@
 
 #define DEPTH_MAX 64 /* folders within folders */
 
-static int add_file(struct bit_inputs *inputs, const char *path, uint64_t bytes)
+static int add_file(struct bit_inputs *inputs, const char *path, const struct stat *st)
 {
     if (inputs->count == BIT_INPUTS_MAX)
         return bit_fail(BIT_ELIMIT, "more than %u input files", BIT_INPUTS_MAX);
@@ -29,7 +29,13 @@ static int add_file(struct bit_inputs *inputs, const char *path, uint64_t bytes)
     char *copy = strdup(path);
     if (copy == NULL)
         return bit_fail(-ENOMEM, "input files");
-    inputs->files[inputs->count++] = (struct bit_input){copy, bytes};
+    bool regular = S_ISREG(st->st_mode);
+    inputs->files[inputs->count++] = (struct bit_input){
+        .path = copy,
+        .bytes = regular ? (uint64_t)st->st_size : 0,
+        .mtime_ns = bit_inputs_mtime(st),
+        .regular = regular,
+    };
     return 0;
 }
 
@@ -71,7 +77,7 @@ static int add_entry(struct bit_inputs *inputs, const char *folder, const char *
     if (S_ISDIR(st.st_mode))
         return add_folder(inputs, path, depth + 1);
     if (S_ISREG(st.st_mode) && is_document_name(name))
-        return add_file(inputs, path, (uint64_t)st.st_size);
+        return add_file(inputs, path, &st);
     return 0;
 }
 
@@ -108,7 +114,7 @@ static int add_path(struct bit_inputs *inputs, const char *path)
     if (stat(path, &st) < 0)
         return bit_fail(-errno, "'%s'", path);
     if (!S_ISDIR(st.st_mode))
-        return add_file(inputs, path, S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0);
+        return add_file(inputs, path, &st);
     size_t before = inputs->count;
     int err = add_folder(inputs, path, 0);
     if (err == 0 && inputs->count == before)
@@ -127,7 +133,7 @@ static int add_glob(struct bit_inputs *inputs, const char *pattern)
     int err = 0, code = glob(pattern, GLOB_NOSORT, NULL, &found);
 
     if (code == GLOB_NOMATCH)
-        err = bit_fail(-ENOENT, "'%s', also taken as a glob", pattern);
+        err = bit_fail(-ENOENT, "'%s': neither a file nor a glob that matches one", pattern);
     else if (code != 0)
         err = bit_fail(code == GLOB_NOSPACE ? -ENOMEM : -EIO, "'%s': cannot be expanded", pattern);
     if (err == 0)
@@ -170,4 +176,9 @@ uint64_t bit_inputs_bytes(const struct bit_inputs *inputs)
     for (size_t i = 0; i < inputs->count; i++)
         bytes += inputs->files[i].bytes;
     return bytes;
+}
+
+uint64_t bit_inputs_mtime(const struct stat *st)
+{
+    return (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
 }

@@ -2,15 +2,19 @@
 #ifndef BIT_CTL_INPUTS_H
 #define BIT_CTL_INPUTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #define BIT_INPUTS_MAX (1u << 20) /* files */
 
 struct bit_inputs {
     struct bit_input {
         char *path;
-        uint64_t bytes; /* on disk */
+        uint64_t bytes; /* on disk; 0 for what is no regular file */
+        uint64_t mtime_ns;
+        bool regular; /* else a pipe or a device: read once, and never the same again */
     } * files;
     size_t count, room;
 };
@@ -25,5 +29,8 @@ int bit_inputs_expand(char *const *args, size_t count, struct bit_inputs *out);
 void bit_inputs_finish(struct bit_inputs *inputs);
 /** Bytes on disk of all. */
 uint64_t bit_inputs_bytes(const struct bit_inputs *inputs);
+
+/** The time of the last change, as an input has it. */
+uint64_t bit_inputs_mtime(const struct stat *st);
 
 #endif

@@ -281,6 +281,7 @@ int bit_lines_read(struct bit_lines *l, struct bit_block *block)
         return err;
     block->first_line = l->next_line;
     l->next_line += count_lines(block);
+    block->end_line = l->next_line + (block->bytes > 0 && block->data[block->bytes - 1] != '\n');
     return block->bytes > 0;
 }
 

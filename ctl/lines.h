@@ -11,7 +11,7 @@
 struct bit_block {
     uint8_t *data; /* lines, each with its newline, but the last of a file that lacks it */
     size_t bytes, room;
-    uint64_t first_line; /* counted from 1 in the file */
+    uint64_t first_line, end_line; /* counted from 1 in the file; end_line is above the last */
 };
 void bit_block_finish(struct bit_block *block);
 
