@@ -25,3 +25,24 @@ int bit_mutate(struct bit_cli *cli, uint16_t type, const void *request)
     bit_msg_free(done);
     return 0;
 }
+
+const struct bit_option bit_mutation_options[] = {
+    {"no-wait", 0, NULL, "Return once bitd has taken the order, not once it is done."},
+    {0},
+};
+
+int bit_mutation_run(const struct bit_command *command, struct bit_cli *cli, int argc, char **argv, bit_mutation *send)
+{
+    struct bit_options o = {.command = command, .cli = cli};
+    bool no_wait = false;
+    char id[40];
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        no_wait = true;
+    int code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    bit_request_id(id);
+    return send(cli, argv[o.rest], id, no_wait);
+}

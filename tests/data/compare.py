@@ -97,7 +97,10 @@ def load_olmo():
         print("skipped: no ai2-olmo package (pip download --no-deps ai2-olmo==0.6.0, and name the wheel in BIT_OLMO)")
         return None
     import torch  # noqa: F401: with what it really finds, before anything is replaced
-    import torch.distributed.fsdp  # noqa: F401
+    try:
+        import torch.distributed.fsdp  # noqa: F401
+    except ValueError:  # Debian's torch 1.13 cannot import it under Python 3.11, and the loader only names it
+        sys.modules["torch.distributed.fsdp"] = Nothing("torch.distributed.fsdp")
     for name, folder in (("olmo", ""), ("olmo.data", "data")):
         package = types.ModuleType(name)  # without its __init__, which imports the models
         package.__path__ = [os.path.join(found.submodule_search_locations[0], folder)]
