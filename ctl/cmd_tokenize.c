@@ -1,9 +1,11 @@
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -293,6 +295,42 @@ static int print_json(const struct tokenize *t, const struct bit_tokenizer *toke
 
 /* ---- verb ---- */
 
+/* The real path of a folder that may not be there yet: that of the part that is, which is enough to see where it lies.
+ */
+static bool real_folder(const char *path, char out[PATH_MAX])
+{
+    char rest[BIT_PATH_MAX];
+
+    if ((size_t)snprintf(rest, sizeof rest, "%s", path) >= sizeof rest)
+        return false;
+    while (realpath(rest, out) == NULL) {
+        char *slash = strrchr(rest, '/');
+        if (errno != ENOENT || slash == rest || (slash == NULL && strcmp(rest, ".") == 0))
+            return false;
+        strcpy(slash == NULL ? rest : slash, slash == NULL ? "." : "");
+    }
+    return true;
+}
+
+/* A folder that is read may not hold the one that is written: the next call would read dataset.json as documents. */
+static int check_apart(const struct tokenize *t, char *const *args, int count)
+{
+    char output[PATH_MAX], input[PATH_MAX];
+
+    if (!real_folder(t->output, output))
+        return 0; /* making it will say why */
+    for (int i = 0; i < count; i++) {
+        struct stat st;
+        if (stat(args[i], &st) < 0 || !S_ISDIR(st.st_mode) || realpath(args[i], input) == NULL)
+            continue;
+        size_t length = strlen(input);
+        if (strncmp(output, input, length) == 0 && (output[length] == '/' || output[length] == '\0'))
+            return bit_fail(BIT_EUSAGE, "output '%s' lies in the input folder '%s'; name one outside", t->output,
+                            args[i]);
+    }
+    return 0;
+}
+
 static int failed(const struct tokenize *t, int err)
 {
     if (err == -EINTR && stop_signal != 0)
@@ -352,7 +390,9 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
     if (code >= 0)
         return code;
-    int err = bit_tokenizer_load(t.tokenizer, &tokenizer);
+    int err = check_apart(&t, argv + rest, argc - rest);
+    if (err == 0)
+        err = bit_tokenizer_load(t.tokenizer, &tokenizer);
     if (err == 0)
         err = bit_inputs_expand(argv + rest, (size_t)(argc - rest), &inputs);
     code = err < 0 ? bit_client_failed(cli, err) : tokenize(&t, &inputs, tokenizer);

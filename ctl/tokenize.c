@@ -353,7 +353,8 @@ static int finish_dataset(struct pipeline *p)
     struct bit_ledger_mark end = {.file = p->inputs->count};
 
     if (p->sum.documents == 0)
-        return bit_fail(-ENODATA, "no document in the input");
+        return bit_fail(-ENODATA, "%zu input files from '%s' on: no document with a text", p->inputs->count,
+                        p->inputs->files[0].path);
     json_t *meta = describe(p);
     put_counts(&p->sum, end.counts);
     int err = meta == NULL ? bit_fail(-ENOMEM, "'%s'", BIT_DATASET_META) : bit_dataset_finish(p->dataset, &end, meta);
