@@ -16,11 +16,12 @@ as_root() {
     fi
 }
 
-# What the build needs; the tests' own packages are in deploy/test.
+# What the build needs; the tests' own packages are in deploy/test. (libdnnl-dev is no need: with it kcheck --bench times
+# matrix products against oneDNN's.)
 build_packages=(
     build-essential git meson ninja-build pkg-config
     libuv1-dev libprotobuf-c-dev protobuf-c-compiler
-    libopenmpi-dev openmpi-bin libdnnl-dev
+    libopenmpi-dev openmpi-bin
     libjansson-dev libxxhash-dev libzstd-dev zlib1g-dev libpcre2-dev libsodium-dev
 )
 

@@ -6,13 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
 #include "proto/check.h"
 #include "proto/err.h"
-
-#if BIT_HAVE_DNNL
-#include <oneapi/dnnl/dnnl.h>
-#endif
 
 #define WORKSPACE_ALIGN 64
 
@@ -50,17 +45,11 @@ static int usable_cores(void)
 
 static void describe(struct bit_exec *exec)
 {
-    char library[48] = "";
-
-#if BIT_HAVE_DNNL
-    const dnnl_version_t *v = dnnl_version();
-    snprintf(library, sizeof library, " onednn %d.%d.%d", v->major, v->minor, v->patch);
-#endif
     if (exec->backend == BIT_BACKEND_REF)
         snprintf(exec->description, sizeof exec->description, "reference threads=1");
     else
-        snprintf(exec->description, sizeof exec->description, "cpu %s%s%s threads=%d", bit_isa_name(exec->isa),
-                 exec->isa == BIT_ISA_AVX512 ? " bf16 vnni" : "", library, exec->threads);
+        snprintf(exec->description, sizeof exec->description, "cpu %s%s threads=%d", bit_isa_name(exec->isa),
+                 exec->isa == BIT_ISA_AVX512 ? " bf16 vnni" : "", exec->threads);
 }
 
 int bit_exec_init(struct bit_exec *exec, enum bit_backend backend, int threads, size_t workspace_bytes)

@@ -7,7 +7,7 @@
 
 enum bit_backend {
     BIT_BACKEND_REF, /* plain loops, double accumulators: what the others are checked against */
-    BIT_BACKEND_CPU, /* AVX-512 where the processor has it, oneDNN for matrix products */
+    BIT_BACKEND_CPU, /* AVX-512 where the processor has it */
     BIT_BACKEND_CUDA,
 };
 
@@ -31,8 +31,7 @@ struct bit_exec {
     int threads;      /* OpenMP threads of this process */
     void *workspace;  /* scratch that any operator may use while it runs; 64-byte aligned */
     size_t workspace_bytes;
-    void *library;         /* the backend's own handle (oneDNN engine and its cache of primitives) */
-    char description[128]; /* what was chosen, for people: "cpu avx512_bf16 avx512_vnni onednn 2.6.3 threads=2" */
+    char description[128]; /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
 };
 
 /**

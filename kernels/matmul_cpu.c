@@ -1,9 +1,6 @@
-/* Matrix products: bf16 by our own packed kernels, f32 by oneDNN where the build has it. */
+/* Matrix products of the 16-bit phase, as packed products. */
 #include "kernels/matmul.h"
 
-#include <string.h>
-
-#include "config.h"
 #include "kernels/args.h"
 #include "kernels/gemm.h"
 

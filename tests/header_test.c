@@ -20,7 +20,7 @@ static const struct folder {
     const char *libraries[4];   /* headers of libraries that the others may not see */
 } folders[] = {
     {"proto", {"proto/", "config.h"}, {NULL}},
-    {"kernels", {"kernels/", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"}, {"dnnl"}},
+    {"kernels", {"kernels/", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"}, {NULL}},
     {"worker", {"worker/", "kernels/", "proto/", "config.h"}, {"mpi", "nccl"}},
     {"daemon", {"daemon/", "proto/", "config.h"}, {"uv"}},
     {"ctl", {"ctl/", "proto/", "config.h"}, {NULL}},

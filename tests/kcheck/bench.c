@@ -1,4 +1,5 @@
-/* Times an operator at its KC_BENCH shapes: median and spread, the cost model's rate, and the ratio to the reference.
+/* Times an operator at its KC_BENCH shapes: median and spread, the cost model's rate, and how many times as long the
+ * reference and the peers take.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -10,6 +11,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "tests/kcheck/buffers.h"
+#include "tests/kcheck/peer.h"
 
 #define SAMPLES_MAX 200
 #define BUDGET_S    0.6 /* of timed calls for one shape ... */
@@ -24,23 +26,73 @@ static double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* The reference is timed by one call, which is warm enough for something a hundred times slower. */
-int kc_time_call(struct kc *k, const void *args)
+static int time_one(int (*run)(void *), void *state, double *out)
 {
-    const bool reference = k->exec.backend == BIT_BACKEND_REF;
-    double spent = 0;
+    const double before = now_s();
+    const int err = run(state);
 
-    for (int i = 0; !reference && i < WARM_CALLS; i++)
-        if (k->op->run(&k->exec, args) < 0)
+    *out = now_s() - before;
+    return err < 0 ? -1 : 0;
+}
+
+struct own_call {
+    const struct kc *k;
+    const void *args;
+};
+
+static int run_own(void *state)
+{
+    const struct own_call *call = state;
+
+    return call->k->op->run(&call->k->exec, call->args);
+}
+
+/* Ours and its peers take turns, so that whatever else the machine does meets all of them. */
+static int sample(struct kc *k, struct kc_peer_call *peers, const void *args)
+{
+    struct own_call own = {k, args};
+    double spent = 0, lap;
+
+    for (int i = -WARM_CALLS; i < SAMPLES_MAX && (i < SAMPLES_MIN || spent < BUDGET_S); i++) {
+        const int at = BIT_MAX(i, 0); /* what warms up is written over */
+        if (time_one(run_own, &own, &k->samples[at]) < 0)
             return -1;
-    while (k->sample_count < (reference ? 1 : SAMPLES_MAX) && (spent < BUDGET_S || k->sample_count < SAMPLES_MIN)) {
-        const double before = now_s();
-        if (k->op->run(&k->exec, args) < 0)
-            return -1;
-        k->samples[k->sample_count] = now_s() - before;
-        spent += k->samples[k->sample_count++];
+        lap = k->samples[at];
+        for (int p = 0; p < KC_PEERS; p++) {
+            if (!k->has_peer[p])
+                continue;
+            if (time_one(peers[p].run, peers[p].state, &k->peer_samples[p][at]) < 0)
+                return -1;
+        }
+        spent += i < 0 ? 0 : lap;
+        k->sample_count = at + 1;
     }
     return 0;
+}
+
+/* The reference is timed by one call, which is warm enough for something a hundred times slower. */
+static int sample_reference(struct kc *k, const void *args)
+{
+    struct own_call own = {k, args};
+
+    k->sample_count = 1;
+    return time_one(run_own, &own, &k->samples[0]);
+}
+
+int kc_time_call(struct kc *k, const void *args)
+{
+    struct kc_peer_call peers[KC_PEERS] = {{NULL}};
+    int err;
+
+    if (k->exec.backend == BIT_BACKEND_REF)
+        return sample_reference(k, args);
+    for (int p = 0; p < KC_PEERS; p++)
+        k->has_peer[p] = k->op->peers[p] != NULL && k->op->peers[p](&k->exec, args, &peers[p]) >= 0;
+    err = sample(k, peers, args);
+    for (int p = 0; p < KC_PEERS; p++)
+        if (k->has_peer[p])
+            peers[p].destroy(peers[p].state);
+    return err;
 }
 
 static int by_size(const void *a, const void *b)
@@ -53,12 +105,19 @@ static int by_size(const void *a, const void *b)
 struct timing {
     double median_s, low_s, high_s; /* a tenth of the calls took less than low, a tenth more than high */
     int samples;
+    double peer_s[KC_PEERS]; /* medians; NaN where there is none */
 };
+
+static double median_of(double *samples, int count)
+{
+    qsort(samples, (size_t)count, sizeof samples[0], by_size);
+    return samples[count / 2];
+}
 
 static int time_variant(const struct kc_op *op, const struct kc_options *options, const int64_t *dim,
                         enum bit_backend backend, struct timing *out)
 {
-    double samples[SAMPLES_MAX];
+    double samples[SAMPLES_MAX], peer_samples[KC_PEERS][SAMPLES_MAX];
     struct kc_tally tally = {0};
     struct kc k = {.op = op, .dim = dim, .options = options, .tally = &tally, .timing = true, .samples = samples};
     int err = bit_exec_init(&k.exec, backend, backend == BIT_BACKEND_REF ? 1 : options->threads, 0);
@@ -70,16 +129,19 @@ static int time_variant(const struct kc_op *op, const struct kc_options *options
         return err;
     if (options->isa >= 0)
         k.exec.isa = (enum bit_isa)options->isa;
+    for (int p = 0; p < KC_PEERS; p++)
+        k.peer_samples[p] = peer_samples[p];
     err = op->body(&k, dim);
     kc_set_finish(&k.set);
     free(k.workspace);
     if (err < 0)
         return err;
-    qsort(samples, (size_t)k.sample_count, sizeof samples[0], by_size);
-    *out = (struct timing){.median_s = samples[k.sample_count / 2],
+    *out = (struct timing){.median_s = median_of(samples, k.sample_count),
                            .low_s = samples[k.sample_count / 10],
                            .high_s = samples[k.sample_count - 1 - k.sample_count / 10],
                            .samples = k.sample_count};
+    for (int p = 0; p < KC_PEERS; p++)
+        out->peer_s[p] = k.has_peer[p] ? median_of(peer_samples[p], k.sample_count) : NAN;
     return 0;
 }
 
@@ -99,7 +161,9 @@ static int linear_dim(const struct kc_op *op)
     return -1;
 }
 
-/* The reference at an eighth of that dimension, scaled up by the cost model. */
+#define REFERENCE_FLOPS 5e8 /* or so: a second */
+
+/* The reference at an eighth of that dimension or less, scaled up by the cost model. */
 static double reference_s(const struct kc_op *op, const struct kc_options *options, const int64_t *dim)
 {
     int64_t small[KC_DIMS_MAX];
@@ -108,11 +172,11 @@ static double reference_s(const struct kc_op *op, const struct kc_options *optio
     struct timing t;
 
     memcpy(small, dim, sizeof small);
+    op->cost(dim, &whole);
     if (shrunk >= 0)
-        small[shrunk] = BIT_MAX(1, dim[shrunk] / 8);
+        small[shrunk] = BIT_MAX(1, dim[shrunk] / BIT_MAX(8, (int64_t)(whole.flops / REFERENCE_FLOPS)));
     if (time_variant(op, options, small, BIT_BACKEND_REF, &t) < 0)
         return NAN;
-    op->cost(dim, &whole);
     op->cost(small, &part);
     return t.median_s * (whole.flops > 0 ? whole.flops / part.flops : whole.bytes / part.bytes);
 }
@@ -134,6 +198,8 @@ static void device_name(char *out, size_t bytes)
         fclose(f);
 }
 
+static const char *const peer_keys[KC_PEERS] = {"onednn", "bf16"};
+
 static void print_json(const struct kc_op *op, const int64_t *dim, const struct timing *t, const struct kc_cost *cost,
                        double reference, const struct bit_exec *exec)
 {
@@ -143,10 +209,15 @@ static void print_json(const struct kc_op *op, const int64_t *dim, const struct 
     printf("{\"op\":\"%s\",\"shape\":\"", op->name);
     kc_print_shape(stdout, op, dim);
     printf("\",\"median_us\":%.2f,\"p10_us\":%.2f,\"p90_us\":%.2f,\"samples\":%d,\"gb_s\":%.3f,\"gflop_s\":%.3f,"
-           "\"ref_ratio\":%.2f,\"isa\":\"%s\",\"threads\":%d,\"device\":\"%s\",\"commit\":\"%s\"}\n",
+           "\"ref_ratio\":%.2f",
            t->median_s * 1e6, t->low_s * 1e6, t->high_s * 1e6, t->samples, cost->bytes / t->median_s * 1e-9,
-           cost->flops / t->median_s * 1e-9, reference / t->median_s, bit_isa_name(exec->isa), exec->threads, device,
-           BIT_COMMIT);
+           cost->flops / t->median_s * 1e-9, reference / t->median_s);
+    for (int p = 0; p < KC_PEERS; p++)
+        if (!isnan(t->peer_s[p]))
+            printf(",\"%s_us\":%.2f,\"%s_ratio\":%.3f", peer_keys[p], t->peer_s[p] * 1e6, peer_keys[p],
+                   t->peer_s[p] / t->median_s);
+    printf(",\"onednn\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"device\":\"%s\",\"commit\":\"%s\"}\n", kc_onednn_name(),
+           bit_isa_name(exec->isa), exec->threads, device, BIT_COMMIT);
 }
 
 static void print_row(const struct kc_op *op, const int64_t *dim, const struct timing *t, const struct kc_cost *cost,
@@ -154,9 +225,15 @@ static void print_row(const struct kc_op *op, const int64_t *dim, const struct t
 {
     const bool compute = cost->flops > 0;
 
-    printf("%-26s %10.1f %6.1f%% %9.1f %-7s %7.1fx  ", op->name, t->median_s * 1e6,
+    printf("%-26s %10.1f %6.1f%% %9.1f %-7s %7.1fx", op->name, t->median_s * 1e6,
            (t->high_s - t->low_s) / t->median_s * 100, (compute ? cost->flops : cost->bytes) / t->median_s * 1e-9,
            compute ? "GFLOP/s" : "GB/s", reference / t->median_s);
+    for (int p = 0; p < KC_PEERS; p++)
+        if (isnan(t->peer_s[p]))
+            printf(" %9s ", "-");
+        else
+            printf(" %9.2fx", t->peer_s[p] / t->median_s);
+    printf("  ");
     kc_print_shape(stdout, op, dim);
     putchar('\n');
     fflush(stdout);
@@ -170,8 +247,10 @@ void kc_bench_heading(const struct kc_options *options)
     if (options->json || bit_exec_init(&exec, BIT_BACKEND_CPU, options->threads, 0) < 0)
         return;
     device_name(device, sizeof device);
-    printf("%s, %s, commit %s\n", device, exec.description, BIT_COMMIT);
-    printf("%-26s %10s %7s %17s %8s  %s\n", "operator", "median us", "spread", "rate", "to ref", "shape");
+    printf("%s, %s, commit %s, peer %s\n", device, exec.description, BIT_COMMIT,
+           *kc_onednn_name() != '\0' ? kc_onednn_name() : "none");
+    printf("%-26s %10s %7s %17s %8s %10s %10s  %s\n", "operator", "median us", "spread", "rate", "to ref", "to oneDNN",
+           "to bf16", "shape");
 }
 
 int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
@@ -186,7 +265,7 @@ int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
         struct timing t;
         struct kc_cost cost;
 
-        if (!(op->shapes[i].flags & KC_BENCH))
+        if (!(op->shapes[i].flags & (KC_BENCH | KC_LARGE)))
             continue;
         err = time_variant(op, options, dim, BIT_BACKEND_CPU, &t);
         if (err < 0)

@@ -1,7 +1,7 @@
 /* The ternary linear layer and its gradients. */
 #include "kernels/bitlinear.h"
 #include "proto/check.h"
-#include "tests/kcheck/kcheck.h"
+#include "tests/kcheck/peer.h"
 
 /* Uneven segments whose ends fall inside vectors and words; scales that are no powers of two. */
 static struct bit_segments segments(int64_t n, int64_t count)
@@ -86,9 +86,10 @@ static const struct kc_shape forward_shapes[] = {
     {KC_BENCH, {2048, 256, 256, 1, BIT_I8, BIT_F32, 1}},
     {KC_BENCH, {2048, 2048, 256, 1, BIT_I8, BIT_BF16, 0}},
     {KC_BENCH, {2048, 256, 1024, 1, BIT_I8, BIT_F32, 1}},
+    {KC_LARGE, {2048, 2048, 2048, 1, BIT_I8, BIT_BF16, 0}},
 };
 KC_OP(bitlinear, "m n k segments qw:t y:t accumulate", forward_shapes, check_bitlinear, cost_bitlinear,
-      KC_DETERMINISTIC)
+      KC_DETERMINISTIC, .peers = {[KC_PEER_BF16] = kc_bf16_forward})
 
 static int check_backward_data(struct kc *k, const int64_t *dim)
 {
@@ -134,9 +135,10 @@ static const struct kc_shape data_shapes[] = {
     {KC_BENCH, {2048, 768, 256, 1, BIT_BF16, BIT_I8, BIT_BF16}},
     {KC_BENCH, {2048, 2048, 256, 1, BIT_BF16, BIT_I8, BIT_BF16}},
     {KC_BENCH, {2048, 256, 1024, 1, BIT_BF16, BIT_I8, BIT_BF16}},
+    {KC_LARGE, {2048, 2048, 2048, 1, BIT_BF16, BIT_I8, BIT_BF16}},
 };
 KC_OP(bitlinear_backward_data, "m n k segments dy:t w:t dn:t", data_shapes, check_backward_data, cost_backward_data,
-      KC_DETERMINISTIC)
+      KC_DETERMINISTIC, .peers = {[KC_PEER_BF16] = kc_bf16_backward_data})
 
 /*
  * Terms dy q / x_scale: dy of order one, q of 74 (evenly drawn) over scales down to 3. In bf16 each dy / x_scale is
@@ -183,11 +185,12 @@ static void cost_backward_weight(const int64_t *dim, struct kc_cost *out)
 }
 
 static const struct kc_shape weight_shapes[] = {
-    {KC_QUICK, {1, 1, 1, BIT_BF16, BIT_I8}},         {KC_QUICK, {7, 65, 33, BIT_BF16, BIT_I8}},
-    {KC_QUICK, {33, 65, 100, BIT_BF16, BIT_BF16}},   {KC_QUICK, {33, 65, 100, BIT_F32, BIT_F32}},
-    {KC_QUICK, {33, 65, 100, BIT_F32, BIT_I8}},      {KC_QUICK, {1100, 70, 100, BIT_BF16, BIT_I8}},
-    {KC_FULL, {2049, 700, 513, BIT_BF16, BIT_I8}},   {KC_BENCH, {2048, 768, 256, BIT_BF16, BIT_I8}},
-    {KC_BENCH, {2048, 2048, 256, BIT_BF16, BIT_I8}}, {KC_BENCH, {2048, 256, 1024, BIT_BF16, BIT_I8}},
+    {KC_QUICK, {1, 1, 1, BIT_BF16, BIT_I8}},          {KC_QUICK, {7, 65, 33, BIT_BF16, BIT_I8}},
+    {KC_QUICK, {33, 65, 100, BIT_BF16, BIT_BF16}},    {KC_QUICK, {33, 65, 100, BIT_F32, BIT_F32}},
+    {KC_QUICK, {33, 65, 100, BIT_F32, BIT_I8}},       {KC_QUICK, {1100, 70, 100, BIT_BF16, BIT_I8}},
+    {KC_FULL, {2049, 700, 513, BIT_BF16, BIT_I8}},    {KC_BENCH, {2048, 768, 256, BIT_BF16, BIT_I8}},
+    {KC_BENCH, {2048, 2048, 256, BIT_BF16, BIT_I8}},  {KC_BENCH, {2048, 256, 1024, BIT_BF16, BIT_I8}},
+    {KC_LARGE, {2048, 2048, 2048, BIT_BF16, BIT_I8}},
 };
 KC_OP(bitlinear_backward_weight, "m n k dy:t q:t", weight_shapes, check_backward_weight, cost_backward_weight,
-      KC_DETERMINISTIC)
+      KC_DETERMINISTIC, .peers = {[KC_PEER_BF16] = kc_bf16_backward_weight})

@@ -1,6 +1,6 @@
 /* Matrix products of the 16-bit phase. */
 #include "kernels/matmul.h"
-#include "tests/kcheck/kcheck.h"
+#include "tests/kcheck/peer.h"
 
 /*
  * Terms a b are of order one. Each of k additions in f32 is off by up to 2^-24 of a partial sum of order sqrt(k), in
@@ -44,7 +44,8 @@ static void cost_matmul(const int64_t *dim, struct kc_cost *out)
 }
 
 /* Edges of a tile (6 or 12 rows; 8, 16, 64 columns), of a word of k (odd k), of a run (1024 in bf16, 512 in f32), of a
- * block; then the products of a model of width 256, hidden 1024. */
+ * block; then the products of a 20M model (width 256, up and gate 2048, 1024 rows of its head at a time) and of
+ * OLMo-1B (width 2048). */
 static const struct kc_shape shapes[] = {
     {KC_QUICK, {BIT_MATMUL_NT, 1, 1, 1, BIT_F32, BIT_F32, 0}},
     {KC_QUICK, {BIT_MATMUL_NT, 1, 1, 1, BIT_BF16, BIT_BF16, 0}},
@@ -67,9 +68,23 @@ static const struct kc_shape shapes[] = {
     {KC_FULL, {BIT_MATMUL_NT, 200, 2100, 256, BIT_BF16, BIT_F32, 0}},
     {KC_BENCH, {BIT_MATMUL_NT, 2048, 768, 256, BIT_BF16, BIT_BF16, 0}},
     {KC_BENCH, {BIT_MATMUL_NT, 2048, 2048, 256, BIT_BF16, BIT_BF16, 0}},
+    {KC_BENCH, {BIT_MATMUL_NT, 2048, 256, 256, BIT_BF16, BIT_F32, 1}},
     {KC_BENCH, {BIT_MATMUL_NT, 2048, 256, 1024, BIT_BF16, BIT_F32, 1}},
+    {KC_BENCH, {BIT_MATMUL_NN, 2048, 256, 768, BIT_BF16, BIT_BF16, 0}},
+    {KC_BENCH, {BIT_MATMUL_NN, 2048, 256, 256, BIT_BF16, BIT_BF16, 0}},
     {KC_BENCH, {BIT_MATMUL_NN, 2048, 256, 2048, BIT_BF16, BIT_BF16, 0}},
+    {KC_BENCH, {BIT_MATMUL_NN, 2048, 1024, 256, BIT_BF16, BIT_BF16, 0}},
+    {KC_BENCH, {BIT_MATMUL_TN, 768, 256, 2048, BIT_BF16, BIT_F32, 1}},
+    {KC_BENCH, {BIT_MATMUL_TN, 256, 256, 2048, BIT_BF16, BIT_F32, 1}},
     {KC_BENCH, {BIT_MATMUL_TN, 2048, 256, 2048, BIT_BF16, BIT_F32, 1}},
+    {KC_BENCH, {BIT_MATMUL_TN, 256, 1024, 2048, BIT_BF16, BIT_F32, 1}},
+    {KC_LARGE, {BIT_MATMUL_NT, 1024, 50304, 256, BIT_BF16, BIT_BF16, 0}},
+    {KC_LARGE, {BIT_MATMUL_NN, 1024, 256, 50304, BIT_BF16, BIT_BF16, 0}},
+    {KC_LARGE, {BIT_MATMUL_TN, 50304, 256, 1024, BIT_BF16, BIT_F32, 1}},
+    {KC_LARGE, {BIT_MATMUL_NT, 2048, 2048, 2048, BIT_BF16, BIT_BF16, 0}},
+    {KC_LARGE, {BIT_MATMUL_NN, 2048, 2048, 2048, BIT_BF16, BIT_BF16, 0}},
+    {KC_LARGE, {BIT_MATMUL_TN, 2048, 2048, 2048, BIT_BF16, BIT_F32, 1}},
     {KC_BENCH, {BIT_MATMUL_NT, 2048, 2048, 256, BIT_F32, BIT_F32, 0}},
 };
-KC_OP(matmul, "form m n k ab:t c:t accumulate", shapes, check_matmul, cost_matmul, KC_DETERMINISTIC)
+KC_OP(matmul, "form m n k ab:t c:t accumulate", shapes, check_matmul, cost_matmul, KC_DETERMINISTIC,
+      .peers = {[KC_PEER_ONEDNN] = kc_onednn_matmul})

@@ -84,6 +84,7 @@ enum kc_shape_flags {
     KC_QUICK = 1, /* part of `meson test` */
     KC_FULL = 2,  /* with --full only: large, or one of many */
     KC_BENCH = 4, /* timed by --bench; checked with --full too, but see KC_COSTLY */
+    KC_LARGE = 8, /* timed by --bench and not checked: its reference takes minutes */
 };
 struct kc_shape {
     unsigned flags;
@@ -94,6 +95,11 @@ enum kc_op_flags {
     KC_DETERMINISTIC = 1, /* the same bits for any number of threads */
     KC_COSTLY = 2,        /* its reference takes minutes at the KC_BENCH shapes: --full leaves them out */
 };
+/* What --bench sets beside an operator, a column each. */
+enum kc_peer { KC_PEER_ONEDNN, KC_PEER_BF16, KC_PEERS };
+struct kc_peer_call;
+typedef int kc_peer_create(const struct bit_exec *exec, const void *args, struct kc_peer_call *out); /* peer.h */
+
 struct kc_op {
     const char *name;
     const char *dim_names; /* "rows cols dtype:t": names in order, ":t" for one that is a dtype */
@@ -103,11 +109,13 @@ struct kc_op {
     int (*run)(const struct bit_exec *exec, const void *args);
     void (*cost)(const int64_t *dim, struct kc_cost *out);
     unsigned flags;
+    kc_peer_create *peers[KC_PEERS]; /* NULL: none */
 };
 void kc_register(const struct kc_op *op);
 
-/* In a check file: the operator's entry in kcheck's table. dim_names is a string, shapes an array. */
-#define KC_OP(op_name, names, shape_table, body_, cost_, flags_)                                                       \
+/* In a check file: the operator's entry in kcheck's table. dim_names is a string, shapes an array; what follows the
+ * flags, if anything, is further fields by name. */
+#define KC_OP(op_name, names, shape_table, body_, cost_, flags_, ...)                                                  \
     static int run_##op_name(const struct bit_exec *exec, const void *args)                                            \
     {                                                                                                                  \
         return bit_##op_name(exec, args);                                                                              \
@@ -115,8 +123,8 @@ void kc_register(const struct kc_op *op);
     __attribute__((constructor)) static void register_##op_name(void)                                                  \
     {                                                                                                                  \
         static const struct kc_op op = {                                                                               \
-            #op_name, names,         shape_table, sizeof(shape_table) / sizeof((shape_table)[0]),                      \
-            body_,    run_##op_name, cost_,       flags_};                                                             \
+            #op_name, names,  shape_table,  sizeof(shape_table) / sizeof((shape_table)[0]), body_, run_##op_name,      \
+            cost_,    flags_, ##__VA_ARGS__};                                                                          \
         kc_register(&op);                                                                                              \
     }
 
