@@ -335,6 +335,48 @@ TEST(a_failure_in_any_file_leaves_nothing)
     expect_nothing("blank");
 }
 
+/* A vocabulary above 65536 ids: small.json with one byte's token moved up there. */
+static struct bit_tokenizer *large_vocabulary(void)
+{
+    char path[4096];
+    const char *root = getenv("BIT_SOURCE_ROOT");
+    struct bit_tokenizer *large = NULL;
+
+    snprintf(path, sizeof path, "%s/tests/tokenize/small.json", root == NULL ? "." : root);
+    json_t *all = json_load_file(path, 0, NULL);
+    json_t *vocab = json_object_get(json_object_get(all, "model"), "vocab");
+    EXPECT_EQ(json_object_set_new(vocab, "!", json_integer(70001)), 0);
+    char *text = json_dumps(all, 0);
+    EXPECT_EQ(bit_tokenizer_parse("large", text, strlen(text), &large), 0);
+    free(text);
+    json_decref(all);
+    return large;
+}
+
+TEST(a_large_vocabulary_makes_uint32)
+{
+    static const char text[] = "{\"text\":\"a!\"}\n";
+    struct bit_tokenize_summary sum;
+    struct bit_tokenizer *small = tokenizer;
+    const char *dtype = "";
+    size_t bytes;
+
+    tokenizer = large_vocabulary();
+    write_text("large.jsonl", text, sizeof text - 1);
+    EXPECT_EQ(tokenize("large.jsonl", "large", &(struct bit_tokenize_options){0}, &sum), 0);
+    uint8_t *tokens = read_bytes("large/part-0-00000.npy", &bytes);
+    const uint8_t want[] = {0x71, 0x11, 0x01, 0x00, END_OF_TEXT & 0xff, END_OF_TEXT >> 8, 0, 0};
+    if (EXPECT_EQ(bytes, 12))
+        EXPECT_MEMEQ(tokens + 4, want, sizeof want);
+    json_t *meta = json_load_file(in_folder("large/dataset.json"), 0, NULL);
+    EXPECT_EQ(json_unpack(meta, "{s:s}", "dtype", &dtype), 0);
+    EXPECT_STREQ(dtype, "uint32");
+    json_decref(meta);
+    free(tokens);
+    bit_tokenizer_destroy(tokenizer);
+    tokenizer = small;
+}
+
 TEST(remove_folder)
 {
     char command[256];
