@@ -116,6 +116,7 @@ static void print_speed(FILE *f, const struct bit_history *h)
 
 void bit_history_summary(FILE *f, const struct bit_history *h, const char *run_dir)
 {
+    char text[BIT_EVALUATION_TEXT];
     int columns, rows;
 
     if (h->count == 0)
@@ -128,7 +129,7 @@ void bit_history_summary(FILE *f, const struct bit_history *h, const char *run_d
     print_losses(f, h);
     print_speed(f, h);
     if (h->evaluated)
-        fprintf(f, "  held-out loss        %8.4f  (%s, after step %" PRIu64 ")\n", h->eval.loss,
+        fprintf(f, "  held out             %s  (%s, after step %" PRIu64 ")\n", bit_text_evaluation(&h->eval, text),
                 bit_text_precision(h->eval.precision), h->eval.after_step);
     if (*h->checkpoint)
         fprintf(f, "  checkpoint           %s%s%s\n", run_dir ? run_dir : "", run_dir ? "/checkpoints/" : "",

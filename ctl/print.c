@@ -118,6 +118,17 @@ const char *bit_text_precision(Bit__Precision precision)
     return precision == BIT__PRECISION__TERNARY ? "1.58-bit" : "16-bit";
 }
 
+/* Perplexity e^loss is of tokens, and so of this tokenizer; bits a byte can be compared between tokenizers. */
+char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_TEXT])
+{
+    int n = snprintf(out, BIT_EVALUATION_TEXT, "loss %.4f, perplexity %.2f", e->loss, exp(e->loss));
+
+    if (e->has_bytes_per_token && e->bytes_per_token > 0)
+        snprintf(out + n, (size_t)(BIT_EVALUATION_TEXT - n), ", %.3f bits a byte",
+                 e->loss / M_LN2 / e->bytes_per_token);
+    return out;
+}
+
 bool bit_terminal(FILE *f)
 {
     const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");

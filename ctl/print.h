@@ -22,6 +22,10 @@ char *bit_text_progress(uint64_t done, uint64_t all, int width, char *out); /* [
 const char *bit_text_state(Bit__RunState state);                            /* "training" */
 const char *bit_text_precision(Bit__Precision precision);                   /* "16-bit", "1.58-bit" */
 
+/** "loss 3.2188, perplexity 25.00, 1.161 bits a byte"; the last only where the bytes of the set are known. */
+#define BIT_EVALUATION_TEXT 96
+char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_TEXT]);
+
 /** True where colours and redrawing make sense: a terminal that is not dumb, and no $NO_COLOR. */
 bool bit_terminal(FILE *f);
 /** Columns and rows of the terminal; 80 by 24 where there is none. */

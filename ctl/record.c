@@ -53,6 +53,14 @@ static void lost(FILE *f, const Bit__WorkerLost *l)
         fprintf(f, ")");
 }
 
+static void evaluated(FILE *f, const Bit__EvaluateReport *e)
+{
+    char text[BIT_EVALUATION_TEXT];
+
+    fprintf(f, "evaluated %s after step %" PRIu64 " in %s: %s over %" PRIu64 " targets", e->set, e->after_step,
+            bit_text_precision(e->precision), bit_text_evaluation(e, text), e->targets);
+}
+
 static void verified(FILE *f, const Bit__ResumeVerified *v)
 {
     if (v->equal)
@@ -113,9 +121,7 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         fprintf(f, "checkpoint %s is damaged and passed over: %s", r->bad->name, r->bad->text);
         break;
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
-        fprintf(f, "evaluated %s after step %" PRIu64 " in %s: loss %.4f over %" PRIu64 " targets", r->evaluated->set,
-                r->evaluated->after_step, bit_text_precision(r->evaluated->precision), r->evaluated->loss,
-                r->evaluated->targets);
+        evaluated(f, r->evaluated);
         break;
     case BIT__JOURNAL_RECORD__WHAT_LOST:
         lost(f, r->lost);

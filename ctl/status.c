@@ -73,7 +73,8 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
     }
     if (s->eval) {
         field(f, "held out");
-        fprintf(f, "%s %.4f in %s after step %" PRIu64 "\n", s->eval->set, s->eval->loss,
+        char evaluation[BIT_EVALUATION_TEXT];
+        fprintf(f, "%s %s in %s after step %" PRIu64 "\n", s->eval->set, bit_text_evaluation(s->eval, evaluation),
                 bit_text_precision(s->eval->precision), s->eval->after_step);
     }
     if (s->has_verified_step) {

@@ -100,13 +100,16 @@ static void note_step(struct bit_board *board, double wall_s, const Bit__StepRep
 static void note_evaluation(struct bit_board *board, double wall_s, const Bit__EvaluateReport *m, bool preview)
 {
     uint8_t record[RECORD_BYTES_MAX];
-    char loss[BIT_NAME_MAX + 64], perplexity[BIT_NAME_MAX + 64];
+    char loss[BIT_NAME_MAX + 64], perplexity[BIT_NAME_MAX + 64], bits[BIT_NAME_MAX + 64];
     const char *suffix = preview ? "-ternary" : "";
     snprintf(loss, sizeof loss, "eval/%s%s/CrossEntropyLoss", m->set, suffix);
     snprintf(perplexity, sizeof perplexity, "eval/%s%s/Perplexity", m->set, suffix);
     struct scalars s = {.count = 0};
     add(&s, loss, m->loss);
     add(&s, perplexity, exp(m->loss));
+    snprintf(bits, sizeof bits, "eval/%s%s/BitsPerByte", m->set, suffix);
+    if (m->has_bytes_per_token && m->bytes_per_token > 0)
+        add(&s, bits, m->loss / M_LN2 / m->bytes_per_token);
     put(board, record, bit_event_scalars(wall_s, (int64_t)m->after_step, s.item, s.count, record, sizeof record));
 }
 

@@ -9,11 +9,13 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/shards.h"
+#include "proto/sidecar.h"
 #include "proto/tokens.h"
 
 struct bit_feed {
     struct bit_batches *train;
     struct bit_shards **eval;
+    double *eval_bytes; /* of a token, by set; 0: not known */
     size_t eval_count;
     uint32_t eval_instances_max;
     uint32_t batch, context;
@@ -29,6 +31,7 @@ void bit_feed_destroy(struct bit_feed *feed)
     for (size_t i = 0; i < feed->eval_count; i++)
         bit_shards_destroy(feed->eval[i]);
     free(feed->eval);
+    free(feed->eval_bytes);
     free(feed->rows);
     free(feed);
 }
@@ -37,7 +40,8 @@ static int open_eval_sets(struct bit_feed *feed, const Bit__RunSpec *spec)
 {
     size_t count = spec->eval->n_set;
     feed->eval = calloc(count ? count : 1, sizeof *feed->eval);
-    if (feed->eval == NULL)
+    feed->eval_bytes = calloc(count ? count : 1, sizeof *feed->eval_bytes);
+    if (feed->eval == NULL || feed->eval_bytes == NULL)
         return bit_fail(-ENOMEM, "%zu evaluation sets", count);
     feed->eval_instances_max = spec->eval->instances;
     for (size_t i = 0; i < count; i++) {
@@ -45,6 +49,7 @@ static int open_eval_sets(struct bit_feed *feed, const Bit__RunSpec *spec)
         int err = bit_shards_create(set->path, set->n_path, spec->model->context, spec->model->vocab, &feed->eval[i]);
         if (err < 0)
             return err;
+        feed->eval_bytes[i] = bit_sidecar_bytes_per_token_of(set->path, set->n_path);
         feed->eval_count++;
         if (bit_shards_instances(feed->eval[i]) == 0)
             return bit_fail(BIT_EDATA, "evaluation set '%s' holds no instance of %u tokens", set->name,
@@ -118,6 +123,12 @@ static int read_row(struct bit_feed *feed, struct bit_shards *shards, uint64_t i
     bit_shards_find(shards, instance, &place);
     atomic_store(&feed->reading, place.path);
     return bit_shards_read(shards, instance, (uint16_t *)(void *)p->bytes + (size_t)row * feed->context);
+}
+
+double bit_feed_eval_bytes_per_token(const struct bit_feed *feed, size_t set)
+{
+    BIT_ASSERT(set < feed->eval_count);
+    return feed->eval_bytes[set];
 }
 
 const char *bit_feed_reading(const struct bit_feed *feed)

@@ -34,6 +34,8 @@ int bit_feed_step(struct bit_feed *feed, uint64_t step, uint64_t epoch, struct b
 int bit_feed_eval(struct bit_feed *feed, size_t set, uint64_t epoch, struct bit_payload **out);
 /** How many that are. */
 uint32_t bit_feed_eval_instances(const struct bit_feed *feed, size_t set);
+/** Bytes of text that a token of the set stands for, or 0 where nothing beside its files tells. */
+double bit_feed_eval_bytes_per_token(const struct bit_feed *feed, size_t set);
 /** The file that is being read, or was last; NULL before the first. From any thread; lives as long as the feed. */
 const char *bit_feed_reading(const struct bit_feed *feed);
 

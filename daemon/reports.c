@@ -199,15 +199,28 @@ static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
     bit_job_pump(job);
 }
 
+static size_t set_index(const struct bit_run *run, const Bit__EvaluateReport *m)
+{
+    size_t set = 0;
+    while (set < run->spec->eval->n_set && strcmp(run->spec->eval->set[set]->name, m->set) != 0)
+        set++;
+    return set;
+}
+
+/* What the worker cannot know: how much text the targets are. */
+static void put_bytes(const struct bit_job *job, Bit__EvaluateReport *m)
+{
+    size_t set = set_index(&job->runner->run, m);
+    bool known = job->feed != NULL && set < job->runner->run.spec->eval->n_set;
+    m->bytes_per_token = known ? bit_feed_eval_bytes_per_token(job->feed, set) : 0;
+    m->has_bytes_per_token = m->bytes_per_token > 0;
+}
+
 /* Which of the boundary's evaluations it is, in the order in which they are made. */
 static unsigned evaluation_index(const struct bit_run *run, const Bit__EvaluateReport *m)
 {
     bool both = !run->switched || m->after_step <= run->switched_after;
-    unsigned set = 0;
-    while (set < run->spec->eval->n_set && strcmp(run->spec->eval->set[set]->name, m->set) != 0)
-        set++;
-    if (set == run->spec->eval->n_set)
-        return UINT_MAX;
+    unsigned set = (unsigned)set_index(run, m);
     return both ? 2 * set + (m->precision == BIT__PRECISION__TERNARY) : set;
 }
 
@@ -225,6 +238,7 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
         return;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_EVALUATED;
+    put_bytes(job, m);
     record.evaluated = m;
     bit_runner_record(r, &record);
     came(job);

@@ -119,6 +119,25 @@ double bit_sidecar_bytes_per_token(const struct bit_sidecar *s)
     return s->tokens > 0 ? (double)s->text_bytes / (double)s->tokens : 0;
 }
 
+double bit_sidecar_bytes_per_token_of(char *const *path, size_t count)
+{
+    double bytes = 0, tokens = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct bit_sidecar s;
+        if (bit_sidecar_read(path[i], &s) <= 0)
+            return 0;
+        const struct bit_sidecar_file *file = bit_sidecar_find(&s, path[i]);
+        double known = bit_sidecar_bytes_per_token(&s), here = file != NULL ? (double)file->tokens : 0;
+        bit_sidecar_finish(&s);
+        if (known <= 0 || here <= 0)
+            return 0;
+        tokens += here;
+        bytes += here * known;
+    }
+    return tokens > 0 ? bytes / tokens : 0;
+}
+
 /* ---- a run's files ---- */
 
 struct check {

@@ -39,6 +39,9 @@ const struct bit_sidecar_file *bit_sidecar_find(const struct bit_sidecar *s, con
 /** Bytes of text that a token stands for, on average over the folder; end-of-text tokens count. 0: not known. */
 double bit_sidecar_bytes_per_token(const struct bit_sidecar *s);
 
+/** The same over several token files, each weighed by its tokens. 0 unless it is known of all. */
+double bit_sidecar_bytes_per_token_of(char *const *path, size_t count);
+
 /**
  * Hold a spec's token files against what is written beside them: 16-bit ids, one tokenizer throughout, its ids below
  * model.vocab, and data.tokenizer, where it is set, its name or digest.

@@ -238,6 +238,39 @@ def tokens_of_another_tokenizer():
         assert d.ctl("data", "verify", files[0])[0] == 65, "the checksum is not the recorded one"
 
 
+def held_out_sets_tell_bits_a_byte():
+    """Of text that bitctl tokenized itself: the set with a dataset.json beside it has them, the bare file does not."""
+    with Daemon() as d:
+        documents = os.path.join(d.dir, "held.jsonl")
+        with open(documents, "w") as f:
+            for i in range(400):
+                f.write(json.dumps({"id": str(i), "text": f"Number {i} is followed by {i + 1}, na\u00efvely.\n" * (1 + i % 3)}) + "\n")
+        tokens = os.path.join(d.dir, "held")
+        small = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tokenize", "small.json")
+        made = json.loads(d.ctl("tokenize", "-t", small, "-o", tokens, documents, "--json", check=True)[1])
+        info = [json.loads(line) for line in d.ctl("data", "info", tokens, "-c", "64", "--json", check=True)[1].splitlines()]
+        assert [(i["tokens"], i["documents"], i["instances"]) for i in info] == [(made["tokens"], 400, made["tokens"] // 64)], info
+        assert d.ctl("data", "verify", tokens)[0] == 0
+        vocab = json.load(open(os.path.join(tokens, "dataset.json")))["tokenizer"]["vocab"]
+        run = d.submit(d.spec(steps=10, at_step=5, eval_every=5), "--set", f"model.vocab={vocab}", "--set", f"model.vocab_padded={(vocab + 127) // 128 * 128}",
+                       "--set", f'eval.set+={{name: "text" path: "{tokens}/part-0-00000.npy"}}')
+        d.finish(run)
+        evaluated = [e["evaluated"] for e in d.events(run) if "evaluated" in e]
+        assert {e["set"] for e in evaluated} == {"held", "text"} and {e["precision"] for e in evaluated} == {"sixteen_bit", "ternary"}
+        for e in evaluated:
+            want = made["text_bytes"] / made["tokens"] if e["set"] == "text" else None
+            assert e.get("bytes_per_token") == want, f"{e} has not {want}"
+        lines = d.ctl("events", run, check=True)[1]
+        assert re.search(r"evaluated text .* loss [\d.]+, perplexity [\d.]+, [\d.]+ bits a byte", lines), lines
+        assert re.search(r"evaluated held .* loss [\d.]+, perplexity [\d.]+ over", lines), "and nothing is guessed"
+        with open(os.path.join(tokens, "part-0-00000.npy"), "r+b") as f:
+            f.seek(100)
+            f.write(b"\xff\xff")
+        code, _, err = d.ctl("data", "verify", tokens)
+        print(f"         the user sees: {err.strip()}")
+        assert code == 65 and "token id 65535 at byte 100" in err
+
+
 def a_mixture_goes_on_where_it_was():
     with Daemon() as d:
         other = os.path.join(d.dir, "other.npy")
@@ -263,4 +296,5 @@ fixture.main([reads_that_take_seconds, reads_that_fail_for_a_while, reads_that_f
               short_and_interrupted_reads, a_file_that_is_away_for_a_while, a_file_that_shrank, a_file_that_grew,
               a_file_that_was_written_to, another_file_in_its_place_while_bitd_was_away, written_to_while_paused,
               an_id_beyond_the_vocabulary, a_held_out_file_that_fails_for_a_while, tokens_of_another_tokenizer,
+              held_out_sets_tell_bits_a_byte,
               a_mixture_goes_on_where_it_was])
