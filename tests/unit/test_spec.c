@@ -569,4 +569,42 @@ TEST(every_example_run_is_valid)
     }
 }
 
+/* data.source instead of data.train: problems of a text that is a whole spec but for its data. */
+static void expect_source_problem(const char *data, const char *field, const char *says)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text, "model { preset: 'olmo_20m' }\ndata { %s }\n", data);
+    Bit__RunSpec *spec = normalised(text);
+    if (EXPECT_EQ(bit_spec_validate(spec, &problems), BIT_ESPEC) && EXPECT_EQ(problems.count, 1)) {
+        EXPECT_STREQ(problems.item[0].field, field);
+        EXPECT_CONTAINS(problems.item[0].text, says);
+    }
+    bit_msg_free(spec);
+}
+
+TEST(mixtures)
+{
+    Bit__RunSpec *spec = normalised("model { preset: 'olmo_20m' }\n"
+                                    "data { source { name: 'web' path: 'w.npy' path: './x.npy' weight: 0.7 }\n"
+                                    "       source { name: 'books' path: '/b.npy' weight: 0.3 } }\n");
+    EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
+    EXPECT_STREQ(spec->data->source[0]->path[0], "/data/w.npy");
+    EXPECT_STREQ(spec->data->source[0]->path[1], "/data/x.npy");
+    EXPECT_STREQ(spec->data->source[1]->path[0], "/b.npy");
+    bit_msg_free(spec);
+    spec = normalised("model { preset: 'olmo_20m' }\ndata { source { name: 'all' path: 'w.npy' } }\n");
+    EXPECT_EQ(bit_spec_validate(spec, &problems), 0); /* alone it needs no weight */
+    bit_msg_free(spec);
+    expect_source_problem("", "data.train", "no token files");
+    expect_source_problem("train: 'a' source { name: 'a' path: 'b' }", "data.train", "not together with data.source");
+    expect_source_problem("source { name: 'a' path: 'b' weight: 1 } source { name: 'b' path: 'b' }",
+                          "data.source[1].weight", "its share");
+    expect_source_problem("source { name: 'a' path: 'b' weight: 1 } source { name: 'a' path: 'b' weight: 1 }",
+                          "data.source[1].name", "another source");
+    expect_source_problem("source { name: 'a' path: 'b' weight: 0 }", "data.source[0].weight", "not from");
+    expect_source_problem("source { name: 'a' weight: 1 }", "data.source[0].path", "no token files");
+    expect_source_problem("source { path: 'a' }", "data.source[0].name", "not set");
+}
+
 TEST_MAIN
