@@ -18,7 +18,7 @@ def a_billion_tokens():
             paths.append(path)
         sets = [f"data.train={paths[0]}"] + [f"data.train+={p}" for p in paths[1:]]
         args = [a for s in sets for a in ("--set", s)]
-        run = d.submit(d.spec(steps=30, at_step=15), *args, "--set", "model.context=2048", "--set", "batch.instances=2", "--set", "batch.micro_instances=1")
+        run = d.submit(d.spec(steps=30, at_step=15), *args, "--set", "eval=", "--set", "model.context=2048", "--set", "batch.instances=2", "--set", "batch.micro_instances=1")
         d.wait(run, "--for", "step=10")
         rss = json.loads(d.ctl("version", "--json", check=True)[1])["rss_bytes"]
         print(f"       bitd holds {rss / 2**20:.1f} MiB with {TOKENS:,} tokens in {FILES} files")

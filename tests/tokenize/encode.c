@@ -25,7 +25,8 @@ static void write_item(const void *data, size_t count, size_t size)
     uint32_t n = (uint32_t)count;
 
     fwrite(&n, sizeof n, 1, stdout);
-    fwrite(data, size, count, stdout);
+    if (count > 0) /* an empty item has no address */
+        fwrite(data, size, count, stdout);
 }
 
 static int encode_all(const struct bit_tokenizer *tokenizer)
