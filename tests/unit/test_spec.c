@@ -548,9 +548,9 @@ TEST(load_reads_pipes)
 
 TEST(every_example_run_is_valid)
 {
-    static const char *const runs[] = {"16bit",           "ternary",        "switch_2k_keep",
-                                       "switch_2k_reset", "switch_4k_keep", "switch_4k_reset",
-                                       "switch_4k_ramp",  "switch_6k_keep", "switch_6k_reset"};
+    static const char *const runs[] = {"16bit",           "ternary",         "switch_2k_keep", "switch_2k_reset",
+                                       "switch_4k_keep",  "switch_4k_reset", "switch_4k_ramp", "switch_6k_keep",
+                                       "switch_6k_reset", "mixture"};
     const char *root = getenv("BIT_SOURCE_ROOT");
     char path[4096];
 
