@@ -1,6 +1,7 @@
 /*
  * Run the model once and write down everything it computed, for parity.py to compare.
  *     model_dump SPEC.txtpb DIR PRECISION STRENGTH BACKEND
+ *     model_dump isa      only says which processor level (kernels/exec.h) the fast kernels would run at
  * DIR holds weights.f32 (the flat vector) and tokens.u16 (instances x context); PRECISION is 16 or ternary, BACKEND ref
  * or cpu. Writes loss.f64 (sum over targets / (instances x context)), logits.f32 and grad.f32 (flat).
  */
@@ -114,8 +115,12 @@ int main(int argc, char **argv)
     struct single s;
     int err;
 
+    if (argc == 2 && strcmp(argv[1], "isa") == 0) {
+        puts(bit_isa_name(bit_isa_best()));
+        return 0;
+    }
     if (argc != 6) {
-        fprintf(stderr, "usage: model_dump SPEC DIR 16|ternary STRENGTH ref|cpu\n");
+        fprintf(stderr, "usage: model_dump SPEC DIR 16|ternary STRENGTH ref|cpu, or: model_dump isa\n");
         return BIT_EXIT_USAGE;
     }
     err = read_text(argv[1], text, sizeof text);

@@ -103,16 +103,25 @@ def package_strategy(scaled, code_range, lambda_=1.0):
     return reference.bitlinear.round_clamp(scaled, (low, high), lambda_)
 
 
+def package_suffices(quantizer):
+    """Whether the package can say it by itself: 127 levels are to it a range of codes as well, which only AbsMax keeps
+    to."""
+    return quantizer.levels == 128 or quantizer.activation_measure == "AbsMax"
+
+
 def package_linear(in_features, out_features, quantizer):
     return reference.BitLinear(
         in_features, out_features, bias=False, eps=quantizer.eps,
         weight_measure=quantizer.weight_measure, activation_measure=quantizer.activation_measure,
-        activation_range=(-128, 127) if quantizer.levels == 128 else (-127, 127), strategy=package_strategy,
+        activation_range=8 if quantizer.levels == 128 else (-127, 127),
         norm={"LayerNorm": "LayerNorm", "RMSNorm": rms_norm, "None": None}[quantizer.norm])
 
 
-def ternary_name():
-    return "bitlinear %s" % version("bitlinear") if reference else "transcription of bitlinear 2.4"
+def ternary_name(quantizer=None):
+    if reference is None:
+        return "bitlinear transcribed"
+    alone = quantizer is None or package_suffices(quantizer)
+    return "bitlinear %s%s" % (version("bitlinear"), "" if alone else ", range set")
 
 
 def version(package):
@@ -188,7 +197,7 @@ class Block(nn.Module):
 class Olmo(nn.Module):
     def __init__(self, shape, quantizer=None):
         super().__init__()
-        self.shape = shape
+        self.shape, self.quantizer = shape, quantizer
         self.wte = nn.Embedding(shape.vocab_padded, shape.width)
         self.blocks = nn.ModuleList(Block(shape, quantizer) for _ in range(shape.layers))
         self.head = None if shape.tied else nn.Linear(shape.width, shape.vocab_padded, bias=False)
@@ -199,9 +208,19 @@ class Olmo(nn.Module):
         self.register_buffer("sin", angle.sin().float())
 
     def set_strength(self, strength):
+        if reference:
+            reference.bitlinear.set_lambda_(self, strength)
         for module in self.modules():
-            if hasattr(module, "lambda_"):
+            if isinstance(module, TernaryLinear):
                 module.lambda_ = strength
+
+    def set_watched(self, watched):
+        """Whether borders are kept. The package is left to itself where they are not and where it can do without us."""
+        borders.update(watch=watched, activation=1.0, weight=1.0)
+        for module in self.modules():
+            if reference and isinstance(module, reference.BitLinear):
+                own = not watched and package_suffices(self.quantizer)
+                module.strategy = reference.bitlinear.round_clamp if own else package_strategy
 
     def forward(self, ids):
         x = self.wte(ids)

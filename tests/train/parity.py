@@ -1,32 +1,36 @@
 #!/usr/bin/env python3
 """The model against PyTorch on the same weights and tokens: loss, logits, every gradient.
 
-    parity.py MODEL_DUMP        BIT_PEER_PYTHON=... runs it under another interpreter, say one that has `bitlinear`
+    parity.py MODEL_DUMP
 
-A tensor's error is the L2 norm of the difference from PyTorch in f32 over the L2 norm of PyTorch's. For bf16 operands the
-last column says how far PyTorch's own bf16 (torch.autocast) is from its f32: rounding in the ternary model moves codes,
-so errors grow by about 1% a linear in either program. The bf16 cases have one layer for that reason, and where a
-tensor's own bf16 error in PyTorch is already near the tolerance, ours may be a quarter above it.
+A tensor's error is the L2 norm of the difference over the L2 norm of the reference. The reference for f32 operands is
+PyTorch in f32, with the package `bitlinear` for the ternary linears where Python has it; for bf16 operands it is
+olmo_bf16.py, PyTorch in f32 that rounds to bf16 what we say is bf16. What rounding itself costs is told in the last two
+columns, the largest error of any tensor from PyTorch in f32: ours, and that of PyTorch's own bf16 (torch.autocast). In
+the ternary phase rounding moves codes, by about 1% of the result a linear in either program; there ours may be a
+quarter above PyTorch's, where that is more than the tolerance.
 """
+import itertools
 import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
 
-PEER = os.environ.get("BIT_PEER_PYTHON")
-if PEER and "BIT_PEER_RUNNING" not in os.environ:
-    os.environ["BIT_PEER_RUNNING"] = "1"
-    os.execv(PEER, [PEER] + sys.argv)
+DEBIAN = "/usr/bin/python3"  # has Debian's python3-torch, where another python3 comes first
 
 try:
     import numpy as np
     import torch
 except ImportError as missing:
+    if os.path.exists(DEBIAN) and not os.path.samefile(DEBIAN, sys.executable):
+        os.execv(DEBIAN, [DEBIAN] + sys.argv)
     print("skipped: %s" % missing)
     sys.exit(77)
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import olmo_bf16  # noqa: E402
+from olmo_bf16 import Arithmetic  # noqa: E402
 from olmo_torch import Olmo, Quantizer, Shape, borders, ternary_name  # noqa: E402
 
 TOLERANCE = {"FP32": 1e-4, "BF16": 2e-2}
@@ -60,27 +64,33 @@ class Case:
 
 # Few values where none may lie on a border, many where a few do not matter.
 SMALL = Shape(width=32, heads=2, hidden=48, vocab=90, vocab_padded=96, context=8)
-LARGE = Shape(width=64, heads=4, hidden=96, vocab=250, vocab_padded=256, context=40, layers=1)
+LARGE = Shape(width=64, heads=4, hidden=96, vocab=250, vocab_padded=256, context=40, layers=2)
+
+
+def deep(shape, layers):
+    return shape if layers is None else replace(shape, layers=layers)
 
 
 def cases():
     for operands, shape in (("FP32", SMALL), ("BF16", LARGE)):
+        depths = (1, 2) if operands == "BF16" else (None,)  # None: as the shape says
         shapes = {
             "tied": shape,
             "untied": replace(shape, tied=False),
             "clip_qkv": replace(shape, clip_qkv=0.6 if operands == "FP32" else 3.2),
             "wide": replace(shape, layers=1, width=2 * shape.width, heads=1, hidden=5 * shape.width),
-            "long": replace(LARGE, context=1100),
+            "long": replace(LARGE, layers=1, context=1100),
         }
         for name, variant in shapes.items():
             yield Case("16-bit, " + name, operands, variant)
+        yield Case("16-bit, three layers", operands, replace(shape, layers=3))
         yield Case("16-bit, reference kernels", operands, shape, backend="ref")
-        for strength in (1.0, 0.5):
+        for strength, depth in itertools.product((1.0, 0.5), depths):
             for name, quantizer in PRESETS.items():
-                yield Case("ternary, " + name, operands, shape, quantizer, strength)
+                yield Case("ternary, " + name, operands, deep(shape, depth), quantizer, strength)
             for name in ("untied", "clip_qkv", "wide"):
-                yield Case("continual, " + name, operands, shapes[name], PRESETS["continual"], strength)
-            yield Case("b158, reference kernels", operands, shape, PRESETS["b158"], strength, "ref")
+                yield Case("continual, " + name, operands, deep(shapes[name], depth), PRESETS["continual"], strength)
+            yield Case("b158, reference kernels", operands, deep(shape, depth), PRESETS["b158"], strength, "ref")
 
 
 def spec_text(case):
@@ -116,17 +126,32 @@ def draw(model, seed):
     return np.concatenate(vector).astype(np.float32), tokens.astype(np.uint16)
 
 
-def run_theirs(model, case, tokens, bf16):
+def gradients(model):
+    return {name: torch.cat([p.grad for p in parts]).float().numpy() for name, parts in model.flat()}
+
+
+def run_theirs(model, case, tokens, autocast=False, watch=False):
+    """PyTorch in f32, or its own mixture of f32 and bf16."""
     ids = torch.from_numpy(tokens.astype(np.int64))
     model.zero_grad()
     model.set_strength(case.strength)
-    borders.update(watch=not bf16, activation=1.0, weight=1.0)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+    model.set_watched(watch)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
         logits = model(ids)
         loss = model.loss(ids, logits)
     loss.backward()
-    grads = {name: torch.cat([p.grad for p in parts]).float().numpy() for name, parts in model.flat()}
-    return {"loss": np.array(loss.item()), "logits": logits.detach().float().numpy(), **grads}
+    return {"loss": np.array(loss.item()), "logits": logits.detach().float().numpy(), **gradients(model)}
+
+
+def run_bf16(model, case, tokens, isa):
+    """PyTorch in f32 with bf16 where we have bf16."""
+    ids = torch.from_numpy(tokens.astype(np.int64))
+    model.zero_grad()
+    logits = olmo_bf16.forward(model, ids, Arithmetic(case.quantizer, case.strength, case.backend == "ref",
+                                                      isa == "avx512"))
+    loss = model.loss(ids, logits)
+    loss.backward()
+    return {"loss": np.array(loss.item()), "logits": logits.detach().numpy(), **gradients(model)}
 
 
 def run_ours(program, model, case, weights, tokens):
@@ -158,44 +183,85 @@ def error(ours, theirs):
     return difference / scale if scale > 0 else float(difference > 0)
 
 
-def compare(program, case):
-    """Errors by tensor, ours and of PyTorch's own bf16. A drawing that puts a value on a border between two codes is
-    drawn anew; with bf16 operands many lie on one whatever is drawn."""
-    model = Olmo(case.shape, case.quantizer)
-    bf16 = case.operands == "BF16"
+def errors(result, reference):
+    return {name: error(result[name], reference[name]) for name in reference}
+
+
+@dataclass
+class Outcome:
+    reference: str
+    seed: int
+    ours: dict  # by tensor, from the reference
+    ours_f32: dict = None  # from PyTorch in f32, if that is not the reference
+    peer_f32: dict = None  # torch.autocast's
+
+    def good(self, case):
+        limit = TOLERANCE[case.operands]
+        if not all(e <= limit for e in self.ours.values()):
+            return False
+        if self.peer_f32 is None:
+            return True
+        if case.shape.layers > 1:  # by chance one tensor fares better here and one there
+            return max(self.ours_f32.values()) <= max(limit, PEER_FACTOR * max(self.peer_f32.values()))
+        return all(e <= max(limit, PEER_FACTOR * self.peer_f32[name]) for name, e in self.ours_f32.items())
+
+
+def compare_f32(program, model, case):
+    """A drawing that puts a value on a border between two codes is drawn anew."""
     for seed in range(1, 200):
         weights, tokens = draw(model, seed)
         model.load_flat(torch.from_numpy(weights))
-        truth = run_theirs(model, case, tokens, False)
-        if bf16 or all(borders[what] > BORDER[what] for what in BORDER):
+        run_theirs(model, case, tokens, watch=True)
+        if all(borders[what] > BORDER[what] for what in BORDER):
             break
+    else:
+        raise SystemExit("%s: no drawing keeps away from the borders" % case.name)
+    truth = run_theirs(model, case, tokens)
     ours = run_ours(program, model, case, weights, tokens)
-    theirs = run_theirs(model, case, tokens, True) if bf16 else truth
-    return {name: error(ours[name], truth[name]) for name in truth}, \
-        {name: error(theirs[name], truth[name]) for name in truth}, seed
+    return Outcome(ternary_name(case.quantizer) if case.quantizer else "PyTorch f32", seed, errors(ours, truth))
 
 
-def report(case, seed, errors, peer, good):
-    worst = max((name for name in errors if name.startswith("transformer.")), key=lambda name: errors[name])
-    print("%-30s %-5s %-8s %-4d %9.1e %9.1e %9.1e  %-18s %s%s" % (
-        case.name, case.operands, case.strength if case.quantizer else "", seed, errors["loss"], errors["logits"],
-        errors[worst], worst.replace("transformer.", "").replace(".weight", ""),
-        "%.1e" % max(peer.values()) if case.operands == "BF16" else "", "" if good else "  FAILED"))
+def compare_bf16(program, model, case, isa):
+    weights, tokens = draw(model, 1)
+    model.load_flat(torch.from_numpy(weights))
+    ours = run_ours(program, model, case, weights, tokens)
+    truth = run_theirs(model, case, tokens)
+    return Outcome("bf16 operands", 1, errors(ours, run_bf16(model, case, tokens, isa)), errors(ours, truth),
+                   errors(run_theirs(model, case, tokens, autocast=True), truth))
+
+
+HEAD = ("case", "", "strength", "layers", "reference", "seed", "loss", "logits", "gradients", "worst gradient",
+        "ours-f32", "autocast-f32")
+ROW = "%-28s %-5s %-8s %-6s %-26s %-4s %8s %8s %9s  %-18s %8s %s"
+
+
+def report(case, outcome):
+    worst = max((name for name in outcome.ours if name.startswith("transformer.")), key=lambda name: outcome.ours[name])
+    figures = ["%.1e" % outcome.ours[name] for name in ("loss", "logits", worst)]
+    from_f32 = ["" if e is None else "%.1e" % max(e.values()) for e in (outcome.ours_f32, outcome.peer_f32)]
+    print((ROW % (case.name, case.operands, case.strength if case.quantizer else "", case.shape.layers,
+                  outcome.reference, outcome.seed, *figures,
+                  worst.replace("transformer.", "").replace(".weight", ""), *from_f32)).rstrip()
+          + ("" if outcome.good(case) else "  FAILED"), flush=True)
 
 
 def main():
     program = sys.argv[1]
+    isa = subprocess.run([program, "isa"], check=True, capture_output=True, text=True).stdout.strip()
     torch.set_num_threads(1)  # small tensors
-    print("PyTorch %s, ternary linears: %s" % (torch.__version__, ternary_name()))
-    print("%-30s %-5s %-8s %-4s %9s %9s %9s  %-18s %s" % (
-        "case", "", "strength", "seed", "loss", "logits", "gradients", "worst gradient", "PyTorch's own"))
-    failed = 0
+    print("PyTorch %s, ternary linears: %s, kernels for %s" % (torch.__version__, ternary_name(), isa))
+    print(ROW % HEAD)
+    failed, worst = 0, dict.fromkeys(TOLERANCE, 0.0)
     for case in cases():
-        errors, peer, seed = compare(program, case)
-        good = all(e <= max(TOLERANCE[case.operands], PEER_FACTOR * peer[name]) for name, e in errors.items())
-        failed += not good
-        report(case, seed, errors, peer, good)
-    print("tolerance %s: %s" % (TOLERANCE, "%d cases failed" % failed if failed else "all within"))
+        model = Olmo(case.shape, case.quantizer)
+        outcome = compare_bf16(program, model, case, isa) if case.operands == "BF16" else \
+            compare_f32(program, model, case)
+        report(case, outcome)
+        failed += not outcome.good(case)
+        worst[case.operands] = max(worst[case.operands], *outcome.ours.values())
+    for operands, limit in TOLERANCE.items():
+        print("%s: at most %.1e from the reference, tolerance %.0e" % (operands, worst[operands], limit))
+    print("%d cases failed" % failed if failed else "all within")
     return failed > 0
 
 

@@ -1,0 +1,173 @@
+"""The same model with bf16 operands, on the parameters of an Olmo: what bitworker computes, product by product.
+
+The residual stream, its gradient, the norms' insides, scales and all sums are f32. These are rounded to bf16, and
+nothing else:
+    weights (embedding and head in both phases; in the ternary phase below strength 1 the blends of values and codes);
+    the norms' outputs where they are operands; q, k, v before and after clamp and rotation, the attention's output,
+    up and gate, swiglu's output, the logits; and the gradient at each of these, on its way back;
+    where the processor multiplies bf16 pairs, the probabilities and the gradients of the scores inside attention;
+    the output's gradient over the activations' scale, in a ternary weight's gradient.
+At strength 1 codes are multiplied, whole numbers that bf16 holds.
+"""
+import math
+
+import torch
+import torch.nn.functional as F
+from torch.autograd import Function
+
+from olmo_torch import MEASURES, NORMS, rotate
+
+
+INNER_EPS = 1e-5
+
+
+class Arithmetic:
+    """What a run's linears are, and how its processor multiplies. The reference kernels have no bf16 products: they
+    convert, and neither the probabilities nor the output's gradient over the scale are rounded."""
+
+    def __init__(self, quantizer, strength, reference_kernels, bf16_pairs):
+        self.quantizer, self.strength = quantizer, strength
+        self.pairs = bf16_pairs and not reference_kernels
+        self.rounds_over_scale = not reference_kernels
+
+
+def bf16(x):
+    return x.bfloat16().float()
+
+
+class Held(Function):
+    """A tensor in bf16, and its gradient too."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return bf16(x)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return bf16(dy)
+
+
+held = Held.apply
+
+
+class RoundedBack(Function):
+    """What is added to the residual stream: its gradient is the stream's, as an operand."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return bf16(dy)
+
+
+class Rounded(Function):
+    """A published weight; its master's gradient is f32."""
+
+    @staticmethod
+    def forward(ctx, w):
+        return bf16(w)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy
+
+
+def blend(scaled, codes, strength):
+    return codes if strength == 1 else bf16(scaled + strength * (codes - scaled))
+
+
+class Ternary(Function):
+    """y = x_q W_q^T / (w_scale x_scale) of one norm's output and of matrices side by side, each with its own scale."""
+
+    @staticmethod
+    def forward(ctx, x, arithmetic, *weights):
+        q, strength = arithmetic.quantizer, arithmetic.strength
+        x_scale = q.levels / MEASURES[q.activation_measure](x, True).clamp(min=q.eps)
+        x_q = blend(x * x_scale, (x * x_scale).round().clamp(-128, 127), strength)
+        w_scale = [1.0 / MEASURES[q.weight_measure](w, False).clamp(min=q.eps) for w in weights]
+        w_q = [blend(w * s, (w * s).round().clamp(-1, 1), strength) for w, s in zip(weights, w_scale)]
+        ctx.save_for_backward(x_scale, x_q, *w_q)
+        ctx.w_scale, ctx.arithmetic = w_scale, arithmetic
+        return torch.cat([F.linear(x_q, w) * (1 / (s * x_scale)) for w, s in zip(w_q, w_scale)], dim=-1)
+
+    @staticmethod
+    def backward(ctx, dy):
+        x_scale, x_q, *w_q = ctx.saved_tensors
+        over_scale = bf16(dy / x_scale) if ctx.arithmetic.rounds_over_scale else dy / x_scale
+        sizes = [w.shape[0] for w in w_q]
+        dx = sum(part @ w / s for part, w, s in zip(dy.split(sizes, dim=-1), w_q, ctx.w_scale))
+        dw = over_scale.flatten(0, -2).T @ x_q.flatten(0, -2)
+        return (bf16(dx), None, *dw.split(sizes))
+
+
+class Attention(Function):
+    """Causal, of q, k, v (B, H, T, D) in bf16; probabilities sum up in f32 before they are rounded."""
+
+    @staticmethod
+    def forward(ctx, q, k, v, pairs):
+        time, root = q.shape[-2], 1 / math.sqrt(q.shape[-1])
+        scores = q @ k.transpose(-1, -2) * root
+        scores.masked_fill_(torch.ones(time, time, dtype=torch.bool).triu(1), float("-inf"))
+        weights = (scores - scores.amax(-1, keepdim=True)).exp()
+        total = weights.sum(-1, keepdim=True)
+        y = (bf16(weights) if pairs else weights) @ v / total
+        ctx.save_for_backward(q, k, v, weights / total, bf16(y))
+        ctx.root, ctx.pairs = root, pairs
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        q, k, v, p, y = ctx.saved_tensors
+        ds = p * (dy @ v.transpose(-1, -2) - (dy * y).sum(-1, keepdim=True)) * ctx.root
+        if ctx.pairs:
+            p, ds = bf16(p), bf16(ds)
+        return ds @ k, ds.transpose(-1, -2) @ q, p.transpose(-1, -2) @ dy, None
+
+
+def layer_norm(x, eps):
+    return F.layer_norm(x, x.shape[-1:], eps=eps)
+
+
+def project(projections, x, arithmetic):
+    weights = [part.weight for part in projections.parts]
+    if arithmetic.quantizer is not None:
+        return Ternary.apply(x, arithmetic, *weights)
+    return F.linear(held(x), Rounded.apply(weights[0]))
+
+
+def norm_stream(block, x, arithmetic):
+    """The block's norm with the inner norm behind it, which are one: see worker/activations.c."""
+    eps = block.shape.norm_eps
+    if arithmetic.quantizer is not None and arithmetic.quantizer.norm != "None":
+        eps *= INNER_EPS / (1 + INNER_EPS)
+    return layer_norm(x, eps)
+
+
+def norm_activation(x, arithmetic):
+    return x if arithmetic.quantizer is None else NORMS[arithmetic.quantizer.norm](x)
+
+
+def block_forward(block, x, cos, sin, arithmetic):
+    qkv = held(project(block.att_proj, norm_stream(block, x, arithmetic), arithmetic))
+    if block.shape.clip_qkv > 0:
+        qkv = held(qkv.clamp(-block.shape.clip_qkv, block.shape.clip_qkv))
+    q, k, v = (block.heads(part) for part in qkv.chunk(3, dim=-1))
+    y = Attention.apply(held(rotate(q, cos, sin)), held(rotate(k, cos, sin)), v, arithmetic.pairs)
+    y = held(y.transpose(1, 2).reshape(x.shape))
+    x = x + RoundedBack.apply(project(block.attn_out, norm_activation(y, arithmetic), arithmetic))
+    up, gate = held(project(block.ff_proj, norm_stream(block, x, arithmetic), arithmetic)).chunk(2, dim=-1)
+    y = held(F.silu(gate) * up)
+    return x + RoundedBack.apply(project(block.ff_out, norm_activation(y, arithmetic), arithmetic))
+
+
+def forward(model, ids, arithmetic):
+    """Logits of `model`, an Olmo; gradients go to its parameters."""
+    embedding = Rounded.apply(model.wte.weight)
+    x = F.embedding(ids, embedding)
+    for block in model.blocks:
+        x = block_forward(block, x, model.cos, model.sin, arithmetic)
+    x = held(layer_norm(x, model.shape.norm_eps))
+    head = embedding if model.head is None else Rounded.apply(model.head.weight)
+    return held(F.linear(x, head))
