@@ -51,7 +51,8 @@ struct bit_bitlinear_backward_data_args {
 };
 
 BIT_OP_DECLARE(bitlinear_backward_weight);
-/** dw (N, K) f32 += (dy / x_scale)^T (N, M) q (M, K). Products in dy's dtype: bf16 rounds dy / x_scale once more. */
+/** dw (N, K) f32 += dy^T (N, M) (q / x_scale) (M, K). Products in dy's dtype: bf16 rounds q / x_scale, as it does the
+ * activations of the 16-bit phase. */
 struct bit_bitlinear_backward_weight_args {
     int64_t m, n, k;
     const void *dy;

@@ -43,7 +43,7 @@ static int a_in_place(const struct plan *plan)
     const struct bit_gemm_operand *a = &plan->args->a;
     const int each = word_elements(plan->math);
 
-    if (a->dtype != plan->math || a->step != 1 || plan->args->a_divisor != NULL)
+    if (a->dtype != plan->math || a->step != 1)
         return 0;
     /* whole words in every run of k: the tile reads no further than the row */
     if (plan->args->k_segments != NULL)
@@ -60,11 +60,12 @@ static void plan_runs(struct plan *plan)
     const int each = word_elements(plan->math);
     const int whole = args->c_dtype != BIT_F32 || args->row_scale != NULL;
     const int64_t words_all = (args->k + each - 1) / each;
-    const int64_t words_max = whole && args->k_segments == NULL && words_all <= WHOLE_WORDS ? WHOLE_WORDS : RUN_WORDS;
+    const int segments = args->k_segments == NULL ? 1 : args->k_segments->count;
+    const int64_t words_max = whole && segments == 1 && words_all <= WHOLE_WORDS ? WHOLE_WORDS : RUN_WORDS;
     const int64_t words = BIT_MAX(BIT_MIN(words_all, words_max), 1);
 
     plan->run = words * each;
-    plan->keep = whole && (words_all > words_max || (args->k_segments != NULL && args->k_segments->count > 1));
+    plan->keep = whole && (words_all > words_max || segments > 1);
     plan->cols = BLOCK_WORDS / words / TILE_COLS * TILE_COLS;
     plan->cols = BIT_MIN(plan->cols, bit_round_up(args->n, TILE_COLS));
     plan->chunk = plan->keep ? BIT_GEMM_SUMS_BYTES / 4 / plan->cols : args->m;
@@ -131,6 +132,7 @@ static void pack_panel(const struct plan *plan, const struct block *b, int64_t p
         .x = &args->b,
         .math = plan->math,
         .codes = plan->math == BIT_I8,
+        .divisor = args->b_divisor,
         .r0 = b->j0 + panel * TILE_COLS,
         .rows = BIT_MIN(b->cols - panel * TILE_COLS, TILE_COLS),
         .p0 = b->p0 + skipped,
@@ -193,7 +195,6 @@ static void take_rows(const struct plan *plan, const struct block *b, int64_t i0
     const struct pack_run run = {
         .x = a,
         .math = plan->math,
-        .divisor = plan->args->a_divisor,
         .r0 = i0,
         .rows = rows,
         .p0 = b->p0,

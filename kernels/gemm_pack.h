@@ -75,6 +75,15 @@ static inline __m512 load_f32(const struct bit_gemm_operand *x, int64_t at, __mm
     }
 }
 
+/* Two k of 16 rows, rounded to bf16 half to even, to words. */
+static inline __m512i bf16_words(__m512 low, __m512 high)
+{
+    static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                       8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+
+    return _mm512_permutexvar_epi16(_mm512_loadu_si512(order), (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
 /* Round to bf16, half to even, leaving the bits in the upper half. No NaN arrives here that was not one before. */
 static inline __m512i round_bf16(__m512 f)
 {
@@ -109,8 +118,8 @@ static inline __m512i across_words(const struct pack_run *run, int64_t r, int64_
         return _mm512_castps_si512(low);
     __m512 high = load_f32(run->x, at + run->x->step, high_mask);
     if (run->divisor != NULL)
-        high = _mm512_mul_ps(high, _mm512_set1_ps(high_factor));
-    if (run->divisor == NULL && run->x->dtype != BIT_F32) /* bf16 and int8 are exact */
+        return bf16_words(low, _mm512_mul_ps(high, _mm512_set1_ps(high_factor)));
+    if (run->x->dtype != BIT_F32) /* bf16 and int8 are exact */
         return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(_mm512_castps_si512(low), 16),
                                        _mm512_castps_si512(high));
     return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(round_bf16(low), 16), round_bf16(high));

@@ -50,17 +50,45 @@ int BIT_ISA(absmean)(const struct bit_exec *exec, const struct bit_absmean_args 
     return 0;
 }
 
+static uint32_t magnitude_bits(float w)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &w, sizeof bits);
+    return bits & 0x7fffffff;
+}
+
+static void count_uppers(const float *w, int64_t count, uint32_t *bins)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t bits = magnitude_bits(w[i]);
+        bins[bits > 0x7f800000 ? BIT_HISTOGRAM_BINS - 1 : bits >> 16]++;
+    }
+}
+
+/* Few weights share the median's upper half: most vectors have none to count. */
+static void count_lowers(const float *w, int64_t count, uint32_t upper, uint32_t *bins)
+{
+    const int64_t whole = count - count % BIT_LANES;
+
+    for (int64_t i = 0; i < whole; i += BIT_LANES) {
+        vi bits;
+        memcpy(&bits, w + i, sizeof bits);
+        bits &= 0x7fffffff;
+        for (uint32_t hits = vi_bits(bits >> 16 == (int32_t)upper); hits != 0; hits &= hits - 1)
+            bins[bits[__builtin_ctz(hits)] & 0xffff]++;
+    }
+    for (int64_t i = whole; i < count; i++)
+        if (magnitude_bits(w[i]) >> 16 == upper)
+            bins[magnitude_bits(w[i]) & 0xffff]++;
+}
+
 static void count_piece(const struct bit_histogram_args *args, int64_t from, int64_t count, uint32_t *bins)
 {
-    for (int64_t i = from; i < from + count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &args->w[i], sizeof bits);
-        bits &= 0x7fffffff;
-        if (args->pass == 0)
-            bins[bits > 0x7f800000 ? BIT_HISTOGRAM_BINS - 1 : bits >> 16]++;
-        else if (bits >> 16 == args->upper)
-            bins[bits & 0xffff]++;
-    }
+    if (args->pass == 0)
+        count_uppers(args->w + from, count, bins);
+    else
+        count_lowers(args->w + from, count, args->upper, bins);
 }
 
 int BIT_ISA(histogram)(const struct bit_exec *exec, const struct bit_histogram_args *args)
