@@ -269,7 +269,7 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
     uint64_t event = r->run.seq;
     if (r->job != NULL)
         bit_job_changed(r->job);
-    answer(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : "planned");
+    answer(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : "the switch is planned");
 }
 
 void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
@@ -279,7 +279,7 @@ void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
     if (applied != NULL) {
-        answer(c, r, applied->step, applied->seq, applied->cancelled ? "no switch" : "planned");
+        answer(c, r, applied->step, applied->seq, applied->cancelled ? "no switch" : "the switch is planned");
         return;
     }
     uint64_t at = 0;
