@@ -5,6 +5,7 @@
 
 #include "ctl/command.h"
 #include "proto/err.h"
+#include "proto/slice.h"
 
 static int man(int argc, char **argv)
 {
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
 {
     struct bit_cli cli = {0};
 
+    bit_slice_short();
     signal(SIGPIPE, SIG_DFL); /* `bitctl log | head` ends quietly */
     if (argc < 2) {
         bit_help_all();

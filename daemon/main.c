@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "proto/err.h"
 #include "proto/log.h"
+#include "proto/slice.h"
 #include <config.h> /* the build's: with quotes it would be ours */
 
 BIT_LOG_TOPIC("main");
@@ -139,6 +140,7 @@ int main(int argc, char **argv)
     if (err != 0)
         return err < 0 ? complain(err) : 0;
     bit_log_init(daemon.config.log_level);
+    bit_slice_short();
     err = bit_daemon_init(&daemon);
     if (err < 0)
         return complain(err);
