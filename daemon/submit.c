@@ -233,6 +233,13 @@ static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *dire
     int err = bit_spec_normalise(spec, directory, problems);
     if (err >= 0)
         err = bit_spec_validate(spec, problems);
+    /* Never another launcher than the one that was asked for. */
+    if (err >= 0 && spec->launch->launcher != BIT__LAUNCHER__MPIRUN) {
+        bit_problems_add(
+            problems, "launch.launcher", 0, 0,
+            "this bitd starts ranks with MPIRUN alone (inside a Slurm allocation mpirun itself goes through srun)");
+        err = BIT_ESPEC;
+    }
     if (err < 0 && problems->count > 0)
         refuse_problems(c, problems);
     else if (err < 0)

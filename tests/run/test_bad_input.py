@@ -38,6 +38,13 @@ def cross_field_rules():
         expect(d, 64, r"at_step", "submit", d.spec(steps=10, at_step=11))
 
 
+def what_this_build_cannot_do_is_refused():
+    with fixture.Daemon() as d:
+        expect(d, 64, r"MPIRUN", "submit", d.spec(), "--set", "launch.launcher=SRUN")
+        expect(d, 64, r"CUDA", "submit", d.spec(), "--set", "launch.backend=CUDA")
+        assert not d.ids()
+
+
 def token_files():
     with fixture.Daemon() as d:
         missing = os.path.join(d.dir, "missing.npy")
@@ -160,6 +167,7 @@ def a_disk_that_fills():
             subprocess.run(["umount", "-l", small])
 
 
-fixture.main([a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules, token_files, an_id_beyond_the_vocabulary,
+fixture.main([a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
+              what_this_build_cannot_do_is_refused, token_files, an_id_beyond_the_vocabulary,
               a_file_truncated_under_the_run, a_model_that_does_not_fit, a_socket_in_use_and_a_second_daemon, no_daemon,
               unknown_run_and_verbs, garbage_from_clients, a_disk_that_fills])
