@@ -58,7 +58,7 @@ static bool protoc(const char *mode, const char *from, const char *to)
             SKIP("BIT_SOURCE_ROOT is not set; meson test sets it");                                                    \
         if (system("protoc --version >/dev/null 2>&1") != 0)                                                           \
             SKIP("no protoc to compare with (Debian's protobuf-compiler)");                                            \
-        if (strstr(folder, "XXXXXX") != NULL && !EXPECT(mkdtemp(folder) != NULL))                                     \
+        if (strstr(folder, "XXXXXX") != NULL && !EXPECT(mkdtemp(folder) != NULL))                                      \
             return;                                                                                                    \
     } while (0)
 
