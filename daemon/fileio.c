@@ -1,5 +1,6 @@
 #include "daemon/fileio.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
@@ -103,6 +104,18 @@ int bit_dir_remove(const char *path)
     if (err == -1)
         err = -errno;
     return err < 0 ? bit_fail(err, "%s: %s", path, strerror(-err)) : 0;
+}
+
+int bit_dir_count(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return errno == ENOENT ? 0 : bit_fail(-errno, "%s: %s", path, strerror(errno));
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(dir);
+    return count;
 }
 
 int bit_dir_make(const char *path)

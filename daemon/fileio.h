@@ -13,6 +13,8 @@ int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes);
 int bit_dir_sync(const char *path);
 /** Remove a folder with everything in it. Errors: -errno of the first that would not go; the rest is tried. */
 int bit_dir_remove(const char *path);
+/** How many entries a folder has; 0 if there is no such folder. Errors: -errno. */
+int bit_dir_count(const char *path);
 /** mkdir -p, mode 0700. Errors: -errno. */
 int bit_dir_make(const char *path);
 

@@ -104,7 +104,7 @@ static int write_spec(struct bit_runner *r)
 
 static int make_folders(struct bit_runner *r)
 {
-    static const char *const below[] = {"", "checkpoints", "logs"};
+    static const char *const below[] = {"checkpoints", "logs"};
     for (size_t i = 0; i < BIT_COUNT(below); i++) {
         char *path = bit_runner_path(r, below[i]);
         int err = path == NULL ? -ENOMEM : mkdir(path, 0700) < 0 ? -errno : 0;
@@ -117,18 +117,34 @@ static int make_folders(struct bit_runner *r)
     return 0;
 }
 
-int bit_runner_create(struct bit_daemon *d, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out)
+/* The folder's own name is made durable too: a run that was answered is there after a power cut. */
+static int fill_folder(struct bit_runner *r)
 {
-    struct bit_runner *r = new_runner(d, number, spec);
-    if (r == NULL)
-        return bit_fail(-ENOMEM, "a run");
-    int err = make_folders(r);
+    char *runs = bit_runner_path(r, "..");
+    int err = runs == NULL ? bit_fail(-ENOMEM, "%s", r->dir) : make_folders(r);
     if (err == 0)
         err = write_spec(r);
     if (err == 0)
         err = open_journal(r);
     if (err == 0)
         err = bit_dir_sync(r->dir);
+    if (err == 0)
+        err = bit_dir_sync(runs);
+    free(runs);
+    return err;
+}
+
+int bit_runner_create(struct bit_daemon *d, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out)
+{
+    struct bit_runner *r = new_runner(d, number, spec);
+    if (r == NULL)
+        return bit_fail(-ENOMEM, "a run");
+    if (mkdir(r->dir, 0700) < 0) { /* what is there already is not ours to remove */
+        int err = bit_fail(-errno, "%s: %s", r->dir, strerror(errno));
+        bit_runner_destroy(r);
+        return err;
+    }
+    int err = fill_folder(r);
     if (err < 0) {
         bit_dir_remove(r->dir);
         bit_runner_destroy(r);
@@ -182,6 +198,17 @@ static void mark_corrupt(struct bit_runner *r)
     snprintf(r->run.reason, sizeof r->run.reason, "%s", bit_fail_text());
 }
 
+/* A journal without a record is what a crash leaves of a submission, unless the run was launched once. */
+static int check_half_made(struct bit_runner *r)
+{
+    char *logs = bit_runner_path(r, "logs");
+    int err = logs == NULL ? bit_fail(-ENOMEM, "%s", r->dir) : 0;
+    if (err == 0 && r->run.seq == 0 && bit_dir_count(logs) > 0)
+        err = bit_fail(BIT_ECORRUPT, "%s/journal: empty, though %s was launched", r->dir, r->run.id);
+    free(logs);
+    return err;
+}
+
 int bit_runner_load(struct bit_daemon *d, uint64_t number, struct bit_runner **out)
 {
     Bit__RunSpec *spec = NULL;
@@ -192,6 +219,8 @@ int bit_runner_load(struct bit_daemon *d, uint64_t number, struct bit_runner **o
     if (r == NULL)
         return bit_fail(-ENOMEM, "run r%" PRIu64, number);
     err = open_journal(r);
+    if (err == 0)
+        err = check_half_made(r);
     if (err < 0)
         mark_corrupt(r);
     *out = r;

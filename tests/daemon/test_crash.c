@@ -17,8 +17,9 @@
 static struct fix f;
 static const char spec[] = "schedule.steps=24\nphases.switch.at_step=11\nphases.switch.ramp_steps=4\n"
                            "phases.switch.optimizer=RESET\ncheckpoint.every=5\nlaunch.max_restarts=8";
-static uint64_t undisturbed;
 static uint32_t seed;
+
+static uint64_t undisturbed; /* the digest of a run that nothing happened to */
 
 static uint32_t draw(uint32_t below)
 {
@@ -68,10 +69,6 @@ static void expect_same_end(const char *run, size_t lost)
 
 TEST(undisturbed_first)
 {
-    const char *given = getenv("BITD_SEED");
-    seed = given != NULL ? (uint32_t)strtoul(given, NULL, 0) : (uint32_t)time(NULL);
-    printf("BITD_SEED=%u\n", seed);
-    undisturbed = fix_undisturbed(spec);
     EXPECT_EQ(fix_undisturbed(spec), undisturbed);
 }
 
@@ -159,6 +156,8 @@ struct cuts {
 static int note_cut(void *arg, const Bit__JournalRecord *record)
 {
     struct cuts *cuts = arg;
+    if (!EXPECT(cuts->count < BIT_COUNT(cuts->at)))
+        return BIT_ELIMIT;
     cuts->at[cuts->count++] = bit__journal_record__get_packed_size(record) + BIT_JOURNAL_HEADER_BYTES;
     return 0;
 }
@@ -179,10 +178,13 @@ TEST(killed_behind_each_record)
     fix_path(&f, run, "journal", path, sizeof path);
     EXPECT_EQ(bit_journal_open(path, note_cut, &cuts, &journal, &cut), 0);
     bit_journal_close(&journal);
+    if (!EXPECT(cuts.count > 24))
+        return;
     uint64_t whole[256], end = 0;
     for (size_t k = 0; k < cuts.count; k++)
         whole[k] = end += cuts.at[k];
-    for (size_t k = cuts.count - 1; k > 0; k -= BIT_MIN(k, (size_t)(1 + draw(3)))) {
+    for (size_t k = cuts.count - 1, back; k > 0; k -= BIT_MIN(k, back)) {
+        back = 1 + draw(3);
         EXPECT_EQ(truncate(path, (off_t)whole[k - 1] + (draw(2) ? 0 : 5)), 0); /* sometimes in the middle of one */
         if (!fix_start(&f))
             return;
@@ -192,6 +194,63 @@ TEST(killed_behind_each_record)
         EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
         /* what was appended lies behind the cuts that are still to come */
     }
+    fix_finish(&f);
+}
+
+static void empty_journal(const char *run)
+{
+    char path[256];
+    EXPECT_EQ(truncate(fix_path(&f, run, "journal", path, sizeof path), 0), 0);
+}
+
+/* What a crash leaves of a submission goes; a run that trained keeps its checkpoints, whatever became of its journal.
+ */
+TEST(an_empty_journal_takes_no_checkpoints_with_it)
+{
+    char run[32], path[256], text[256];
+    fix_init(&f);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    EXPECT_EQ(mkdir(fix_path(&f, "r2", "", path, sizeof path), 0700), 0); /* stands in the way: r2 is not taken */
+    EXPECT_EQ(fix_submit_refused(&f, spec, text, sizeof text), BIT_EXIT_FAILURE);
+    EXPECT_EQ(access(path, F_OK), 0);
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    empty_journal("r1");
+    if (!fix_start(&f))
+        return;
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL) {
+        EXPECT_EQ(status->state, BIT__RUN_STATE__FAILED);
+        EXPECT_EQ(status->exit_code, BIT_EXIT_CORRUPT);
+        EXPECT_CONTAINS(status->reason, "journal: empty, though r1 was launched");
+    }
+    bit_msg_free(status);
+    EXPECT_EQ(access(fix_path(&f, run, "checkpoints/step-00000024/MANIFEST", path, sizeof path), F_OK), 0);
+    fix_submit(&f, spec, run);
+    EXPECT_STREQ(run, "r3");
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    fix_finish(&f);
+}
+
+TEST(half_a_submission_is_removed)
+{
+    char run[32], path[256];
+    fix_init(&f);
+    f.args[0] = "--slots";
+    f.args[1] = "1";
+    if (!fix_start(&f))
+        return;
+    setenv("FAKE_STEP_US", "3000", 1);
+    fix_submit(&f, spec, run);
+    fix_submit(&f, spec, run); /* waits for the first, and was never launched */
+    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
+    empty_journal("r2");
+    if (!fix_start(&f))
+        return;
+    EXPECT_EQ(access(fix_path(&f, "r2", "", path, sizeof path), F_OK), -1);
+    EXPECT_EQ(fix_wait_end(&f, "r1", NULL), 0);
     fix_finish(&f);
 }
 
@@ -427,4 +486,11 @@ TEST(a_journal_without_room_blocks_the_run)
     fix_finish(&f);
 }
 
-TEST_MAIN
+int main(int argc, char **argv)
+{
+    const char *given = getenv("BITD_SEED");
+    seed = given != NULL ? (uint32_t)strtoul(given, NULL, 0) : (uint32_t)time(NULL);
+    printf("BITD_SEED=%u\n", seed);
+    undisturbed = fix_undisturbed(spec);
+    return test_run_all(argc, argv);
+}
