@@ -95,5 +95,7 @@ static int64_t group_available(void)
 
 int64_t bit_plan_memory_available(void)
 {
-    return BIT_MIN(meminfo_available(), group_available());
+    int64_t machine = meminfo_available(), group = group_available();
+
+    return BIT_MIN(machine, group);
 }
