@@ -3,13 +3,25 @@
 
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "config.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#if BIT_HAVE_CUDA
+#include "kernels/cuda.h"
+#endif
 
-#define WORKSPACE_ALIGN 64
+#define ALIGN 256
+
+static int wanted_device;
+
+void bit_exec_use_device(int device)
+{
+    BIT_ASSERT(device >= 0);
+    wanted_device = device;
+}
 
 const char *bit_isa_name(enum bit_isa isa)
 {
@@ -45,28 +57,50 @@ static int usable_cores(void)
 
 static void describe(struct bit_exec *exec)
 {
+    char *to = exec->description;
+    const size_t bytes = sizeof exec->description;
+
     if (exec->backend == BIT_BACKEND_REF)
-        snprintf(exec->description, sizeof exec->description, "reference threads=1");
-    else
-        snprintf(exec->description, sizeof exec->description, "cpu %s%s threads=%d", bit_isa_name(exec->isa),
+        snprintf(to, bytes, "reference threads=1");
+    else if (exec->backend == BIT_BACKEND_CPU)
+        snprintf(to, bytes, "cpu %s%s threads=%d", bit_isa_name(exec->isa),
                  exec->isa == BIT_ISA_AVX512 ? " bf16 vnni" : "", exec->threads);
+#if BIT_HAVE_CUDA
+    else
+        snprintf(to, bytes, "cuda %d %s sm_%d", exec->cuda->device, exec->cuda->name, exec->cuda->capability);
+#endif
+}
+
+static int open_backend(struct bit_exec *exec)
+{
+    if (exec->backend == BIT_BACKEND_REF || exec->backend == BIT_BACKEND_CPU)
+        return 0;
+#if BIT_HAVE_CUDA
+    if (exec->backend == BIT_BACKEND_CUDA)
+        return bit_cuda_create(wanted_device, &exec->cuda);
+#endif
+    return bit_fail(-ENOTSUP, "backend %d is not in this build", (int)exec->backend);
 }
 
 int bit_exec_init(struct bit_exec *exec, enum bit_backend backend, int threads, size_t workspace_bytes)
 {
     struct bit_exec e = {.backend = backend, .isa = bit_isa_best(), .threads = threads};
+    int err;
 
-    if (backend != BIT_BACKEND_REF && backend != BIT_BACKEND_CPU)
-        return bit_fail(-ENOTSUP, "backend %d is not in this build", (int)backend);
     if (threads < 0)
         return bit_fail(-EINVAL, "%d threads", threads);
     if (threads == 0)
         e.threads = usable_cores();
+    err = open_backend(&e);
+    if (err < 0)
+        return err;
     if (workspace_bytes > 0) {
-        e.workspace_bytes = (size_t)bit_round_up((int64_t)workspace_bytes, WORKSPACE_ALIGN);
-        e.workspace = aligned_alloc(WORKSPACE_ALIGN, e.workspace_bytes);
-        if (e.workspace == NULL)
-            return bit_fail(-ENOMEM, "workspace of %zu bytes", workspace_bytes);
+        e.workspace_bytes = (size_t)bit_round_up((int64_t)workspace_bytes, ALIGN);
+        err = bit_exec_alloc(&e, e.workspace_bytes, &e.workspace);
+        if (err < 0) {
+            bit_exec_finish(&e);
+            return bit_fail_within(err, "workspace");
+        }
     }
     describe(&e);
     *exec = e;
@@ -75,6 +109,100 @@ int bit_exec_init(struct bit_exec *exec, enum bit_backend backend, int threads, 
 
 void bit_exec_finish(struct bit_exec *exec)
 {
-    free(exec->workspace);
+    bit_exec_free(exec, exec->workspace, exec->workspace_bytes);
+#if BIT_HAVE_CUDA
+    bit_cuda_destroy(exec->cuda);
+#endif
     memset(exec, 0, sizeof *exec);
+}
+
+/* ---- memory */
+
+/* Zero pages, large ones where the system has them. */
+static int map(size_t bytes, void **out)
+{
+    void *memory = mmap(NULL, BIT_MAX(bytes, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return bit_fail(-ENOMEM, "%zu bytes", bytes);
+    madvise(memory, bytes, MADV_HUGEPAGE); /* only speed: fewer page faults and TLB misses */
+    *out = memory;
+    return 0;
+}
+
+int bit_exec_alloc(struct bit_exec *exec, size_t bytes, void **out)
+{
+#if BIT_HAVE_CUDA
+    if (exec->cuda != NULL)
+        return bit_cuda_alloc(exec->cuda, bytes, out);
+#endif
+    return map(bytes, out);
+}
+
+void bit_exec_free(struct bit_exec *exec, void *memory, size_t bytes)
+{
+    if (memory == NULL)
+        return;
+#if BIT_HAVE_CUDA
+    if (exec->cuda != NULL) {
+        bit_cuda_free(exec->cuda, memory);
+        return;
+    }
+#endif
+    munmap(memory, BIT_MAX(bytes, 1));
+}
+
+int bit_exec_alloc_host(struct bit_exec *exec, size_t bytes, void **out)
+{
+#if BIT_HAVE_CUDA
+    if (exec->cuda != NULL)
+        return bit_cuda_alloc_host(exec->cuda, bytes, out);
+#endif
+    return map(bytes, out);
+}
+
+void bit_exec_free_host(struct bit_exec *exec, void *memory, size_t bytes)
+{
+    if (memory == NULL)
+        return;
+#if BIT_HAVE_CUDA
+    if (exec->cuda != NULL) {
+        bit_cuda_free_host(exec->cuda, memory);
+        return;
+    }
+#endif
+    munmap(memory, BIT_MAX(bytes, 1));
+}
+
+int bit_exec_copy(const struct bit_exec *exec, void *to, const void *from, size_t bytes)
+{
+    if (bytes == 0)
+        return 0;
+#if BIT_HAVE_CUDA
+    if (exec->cuda != NULL)
+        return bit_cuda_copy(exec->cuda, to, from, bytes);
+#endif
+    memmove(to, from, bytes);
+    return 0;
+}
+
+int bit_exec_zero(const struct bit_exec *exec, void *memory, size_t bytes)
+{
+    if (bytes == 0)
+        return 0;
+#if BIT_HAVE_CUDA
+    if (exec->cuda != NULL)
+        return bit_cuda_zero(exec->cuda, memory, bytes);
+#endif
+    memset(memory, 0, bytes);
+    return 0;
+}
+
+int bit_exec_wait(const struct bit_exec *exec)
+{
+#if BIT_HAVE_CUDA
+    if (exec->cuda != NULL)
+        return bit_cuda_wait(exec->cuda);
+#endif
+    return 0;
 }

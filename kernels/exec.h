@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 enum bit_backend {
-    BIT_BACKEND_REF, /* plain loops, double accumulators: what the others are checked against */
-    BIT_BACKEND_CPU, /* AVX-512 where the processor has it */
-    BIT_BACKEND_CUDA,
+    BIT_BACKEND_REF,  /* plain loops, double accumulators: what the others are checked against */
+    BIT_BACKEND_CPU,  /* AVX-512 where the processor has it */
+    BIT_BACKEND_CUDA, /* one GPU */
 };
 
 /* What the processor has: the fast variants are built once for each level (isa.h). */
@@ -25,22 +25,52 @@ static inline size_t bit_dtype_bytes(enum bit_dtype t)
     return t == BIT_F32 ? 4 : t == BIT_BF16 ? 2 : 1;
 }
 
+struct bit_cuda; /* cuda.h */
+
+/*
+ * The buffers of an operator's arguments, exec->workspace too, lie in the backend's memory: the process's own, or the
+ * GPU's. On CUDA an operator is enqueued on the exec's one stream and the call returns; what it computed is there for
+ * the operators behind it, and for the host after bit_exec_wait.
+ */
 struct bit_exec {
     enum bit_backend backend;
     enum bit_isa isa; /* init takes the best that this machine has; a caller may lower it, never raise it */
     int threads;      /* OpenMP threads of this process */
-    void *workspace;  /* scratch that any operator may use while it runs; 64-byte aligned */
+    void *workspace;  /* scratch that any operator may use while it runs; 64-byte aligned (256 on CUDA) */
     size_t workspace_bytes;
-    char description[128]; /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
+    struct bit_cuda *cuda; /* the GPU and its stream; NULL on other backends */
+    char description[192]; /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
 };
 
 /**
- * Set up `exec`. threads 0 takes the cores this process may use. workspace_bytes as the plan says.
- * Errors      -ENOTSUP for a backend that this build or machine lacks; -ENOMEM
+ * Set up `exec`. threads 0 takes the cores this process may use. workspace_bytes as the plan says. CUDA is the GPU of
+ * bit_exec_use_device, or the first.
+ * Errors      -ENOTSUP for a backend that this build lacks; -ENODEV, with what was found, where there is no such GPU or
+ *             its driver is too old; -ENOMEM; BIT_ECUDA
  * Ownership   exec owns its workspace; finish gives everything back (a zeroed exec is fine)
  */
 int bit_exec_init(struct bit_exec *exec, enum bit_backend backend, int threads, size_t workspace_bytes);
 void bit_exec_finish(struct bit_exec *exec);
+/** Which of the machine's GPUs later calls of bit_exec_init take, from 0. */
+void bit_exec_use_device(int device);
+
+/**
+ * Memory of the backend, all zero, aligned to 256 bytes. free takes NULL too; bytes as they were asked for.
+ * Errors      -ENOMEM with what was asked for (and on CUDA what the GPU has left)
+ */
+int bit_exec_alloc(struct bit_exec *exec, size_t bytes, void **out);
+void bit_exec_free(struct bit_exec *exec, void *memory, size_t bytes);
+/** The host's memory, all zero, from and to which copies run at full speed (CUDA: locked in place). */
+int bit_exec_alloc_host(struct bit_exec *exec, size_t bytes, void **out);
+void bit_exec_free_host(struct bit_exec *exec, void *memory, size_t bytes);
+/**
+ * In order with the operators. Either side of a copy may be the backend's memory or the host's; what comes to the host
+ * is there after bit_exec_wait, and what leaves it must stay as it is until then.
+ */
+int bit_exec_copy(const struct bit_exec *exec, void *to, const void *from, size_t bytes);
+int bit_exec_zero(const struct bit_exec *exec, void *memory, size_t bytes);
+/** Until all that was enqueued is done. Errors: BIT_ECUDA, from any operator since the last wait. */
+int bit_exec_wait(const struct bit_exec *exec);
 /** The best level of this machine and build, and its name: "base", "avx2", "avx512". */
 enum bit_isa bit_isa_best(void);
 const char *bit_isa_name(enum bit_isa isa);

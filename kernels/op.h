@@ -3,7 +3,7 @@
  *     bit_NAME_ref   NAME_ref.c    plain loops, the reference
  *     bit_NAME_cpu   NAME_cpu.c    fast, where it pays
  *     bit_NAME_cuda  NAME_cuda.cu
- * bit_NAME() calls the variant of exec->backend (the reference where a backend has none of its own: op.c). What the
+ * bit_NAME() calls the variant of exec->backend (op.c; where the CPU has none of its own, the reference). What the
  * worker calls is the very function that kcheck checks.
  */
 #ifndef BIT_KERNELS_OP_H
@@ -15,33 +15,34 @@
     struct bit_##name##_args;                                                                                          \
     int bit_##name(const struct bit_exec *exec, const struct bit_##name##_args *args);                                 \
     int bit_##name##_ref(const struct bit_exec *exec, const struct bit_##name##_args *args);                           \
-    int bit_##name##_cpu(const struct bit_exec *exec, const struct bit_##name##_args *args)
+    int bit_##name##_cpu(const struct bit_exec *exec, const struct bit_##name##_args *args);                           \
+    int bit_##name##_cuda(const struct bit_exec *exec, const struct bit_##name##_args *args)
 
 /* clang-format off */
-/* X(name, has a _cpu variant): every operator of the build, one a line. */
+/* X(name, has a _cpu variant, has a _cuda variant): every operator of the build, one a line. */
 #define BIT_OP_TABLE(X)                                                                                                \
-    X(embed, 1)                                                                                                        \
-    X(embed_backward, 1)                                                                                               \
-    X(norm, 1)                                                                                                         \
-    X(norm_backward, 1)                                                                                                \
-    X(rope, 1)                                                                                                         \
-    X(rope_backward, 1)                                                                                                \
-    X(attention, 1)                                                                                                    \
-    X(attention_backward, 1)                                                                                           \
-    X(swiglu, 1)                                                                                                       \
-    X(swiglu_backward, 1)                                                                                              \
-    X(matmul, 1)                                                                                                       \
-    X(quantise, 1)                                                                                                     \
-    X(ternarise, 1)                                                                                                    \
-    X(absmean, 1)                                                                                                      \
-    X(histogram, 1)                                                                                                    \
-    X(bitlinear, 1)                                                                                                    \
-    X(bitlinear_backward_data, 1)                                                                                      \
-    X(bitlinear_backward_weight, 1)                                                                                    \
-    X(xent, 1)                                                                                                         \
-    X(sumsq, 1)                                                                                                        \
-    X(adamw, 1)                                                                                                        \
-    X(cast, 1)
+    X(embed, 1, 0)                                                                                                     \
+    X(embed_backward, 1, 0)                                                                                            \
+    X(norm, 1, 0)                                                                                                      \
+    X(norm_backward, 1, 0)                                                                                             \
+    X(rope, 1, 0)                                                                                                      \
+    X(rope_backward, 1, 0)                                                                                             \
+    X(attention, 1, 0)                                                                                                 \
+    X(attention_backward, 1, 0)                                                                                        \
+    X(swiglu, 1, 0)                                                                                                    \
+    X(swiglu_backward, 1, 0)                                                                                           \
+    X(matmul, 1, 0)                                                                                                    \
+    X(quantise, 1, 0)                                                                                                  \
+    X(ternarise, 1, 0)                                                                                                 \
+    X(absmean, 1, 0)                                                                                                   \
+    X(histogram, 1, 0)                                                                                                 \
+    X(bitlinear, 1, 0)                                                                                                 \
+    X(bitlinear_backward_data, 1, 0)                                                                                   \
+    X(bitlinear_backward_weight, 1, 0)                                                                                 \
+    X(xent, 1, 0)                                                                                                      \
+    X(sumsq, 1, 0)                                                                                                     \
+    X(adamw, 1, 0)                                                                                                     \
+    X(cast, 1, 1)
 /* clang-format on */
 
 #endif

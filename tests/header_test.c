@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "proto/check.h"
 #include "tests/test.h"
 
@@ -20,13 +21,15 @@ static const struct folder {
     const char *libraries[4];   /* headers of libraries that the others may not see */
 } folders[] = {
     {"proto", {"proto/", "config.h"}, {NULL}},
-    {"kernels", {"kernels/", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"}, {NULL}},
-    {"worker", {"worker/", "kernels/", "proto/", "config.h"}, {"mpi", "nccl"}},
+    {"kernels",
+     {"kernels/", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"},
+     {"cuda", "cublasLt", "cudnn"}},
+    {"worker", {"worker/", "kernels/", "proto/", "config.h"}, {"mpi", "nccl", "cuda"}},
     {"daemon", {"daemon/", "proto/", "config.h"}, {"uv"}},
     {"ctl", {"ctl/", "proto/", "config.h"}, {NULL}},
 };
 
-static const char *const guarded[] = {"uv", "mpi", "nccl", "dnnl", "cuda"};
+static const char *const guarded[] = {"uv", "mpi", "nccl", "dnnl", "cuda", "cublasLt", "cudnn"};
 
 static const char *root(const char *variable)
 {
@@ -131,10 +134,18 @@ static bool compiles(const char *command, const char *header, const char *redire
     return pclose(compiler) == 0;
 }
 
+/* Of the GPU's side, which a build without CUDA leaves out. */
+static bool is_of_device(const char *header)
+{
+    return strstr(header, "cuda") != NULL || strstr(header, "nccl") != NULL || strstr(header, "cudnn") != NULL;
+}
+
 static void check_header(const struct flavours *all, const char *header)
 {
     bool held = false;
 
+    if (is_of_device(header) && !BIT_HAVE_CUDA)
+        return;
     for (int i = 0; i < all->count && !held; i++)
         held = compiles(all->command[i], header, "2>/dev/null");
     if (EXPECT(held))

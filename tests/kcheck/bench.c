@@ -92,6 +92,8 @@ int kc_time_call(struct kc *k, const void *args)
 
     if (k->exec.backend == BIT_BACKEND_REF)
         return sample_reference(k, args);
+    if (k->exec.backend == BIT_BACKEND_CUDA)
+        return kc_device_time(k, args, SAMPLES_MAX, BUDGET_S);
     for (int p = 0; p < KC_PEERS; p++)
         k->has_peer[p] = k->op->peers[p] != NULL && k->op->peers[p](&k->exec, args, &peers[p]) >= 0;
     err = sample(k, peers, args);
@@ -126,8 +128,12 @@ static int time_variant(const struct kc_op *op, const struct kc_options *options
     double samples[SAMPLES_MAX], peer_samples[KC_PEERS][SAMPLES_MAX];
     struct kc_tally tally = {0};
     struct kc k = {.op = op, .dim = dim, .options = options, .tally = &tally, .timing = true, .samples = samples};
-    int err = bit_exec_init(&k.exec, backend, backend == BIT_BACKEND_REF ? 1 : options->threads, 0);
+    int err = 0;
 
+    if (backend == BIT_BACKEND_CUDA)
+        k.exec = *kc_device_exec(stderr);
+    else
+        err = bit_exec_init(&k.exec, backend, backend == BIT_BACKEND_REF ? 1 : options->threads, 0);
     if (err < 0)
         return err;
     err = bit_exec_init(&k.prepare, BIT_BACKEND_CPU, k.exec.threads, 0); /* it shares the workspace */
@@ -253,14 +259,18 @@ void kc_bench_heading(const struct kc_options *options)
     if (options->json || bit_exec_init(&exec, BIT_BACKEND_CPU, options->threads, 0) < 0)
         return;
     device_name(device, sizeof device);
-    printf("%s, %s, commit %s, peer %s, by %s\n", device, exec.description, BIT_COMMIT,
-           *kc_onednn_name() != '\0' ? kc_onednn_name() : "none", clock_name(exec.threads));
+    if (options->cpu)
+        printf("%s, %s, commit %s, peer %s, by %s\n", device, exec.description, BIT_COMMIT,
+               *kc_onednn_name() != '\0' ? kc_onednn_name() : "none", clock_name(exec.threads));
+    else
+        printf("%s, commit %s, cold L2\n", kc_device_exec(stderr)->description, BIT_COMMIT);
     printf("%-26s %10s %7s %17s %8s %10s %10s  %s\n", "operator", "median us", "spread", "rate", "to ref", "to oneDNN",
            "to bf16", "shape");
 }
 
 int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
 {
+    const enum bit_backend backend = options->cpu ? BIT_BACKEND_CPU : BIT_BACKEND_CUDA;
     struct bit_exec exec;
     int err = bit_exec_init(&exec, BIT_BACKEND_CPU, options->threads, 0);
 
@@ -273,7 +283,7 @@ int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
 
         if (!(op->shapes[i].flags & (KC_BENCH | KC_LARGE)))
             continue;
-        err = time_variant(op, options, dim, BIT_BACKEND_CPU, &t);
+        err = time_variant(op, options, dim, backend, &t);
         if (err < 0)
             break;
         op->cost(dim, &cost);

@@ -56,7 +56,8 @@ struct kc_buffer *kc_buffer_add(struct kc *k, const char *name, enum kc_type typ
     BIT_ASSERT(k->set.count < KC_BUFFERS_MAX);
     k->set.count++;
     *b = (struct kc_buffer){.name = name, .type = type, .role = role, .count = count};
-    b->block = aligned_alloc(64, (size_t)bit_round_up((int64_t)(bytes + shift + 2 * GUARD_BYTES), 64));
+    b->block_bytes = bytes + shift + 2 * GUARD_BYTES;
+    b->block = aligned_alloc(64, (size_t)bit_round_up((int64_t)b->block_bytes, 64));
     BIT_ASSERT(b->block != NULL);
     b->data = b->block + GUARD_BYTES + shift;
     memset(b->block, GUARD_BYTE, GUARD_BYTES + shift);
@@ -225,7 +226,10 @@ void kc_complain(struct kc *k, const char *fmt, ...)
         return;
     fprintf(to, "%s ", k->op->name);
     kc_print_shape(to, k->op, k->dim);
-    fprintf(to, " variant=%s", k->want == NULL ? "ref" : bit_isa_name(k->exec.isa));
+    fprintf(to, " variant=%s",
+            k->want == NULL                       ? "ref"
+            : k->exec.backend == BIT_BACKEND_CUDA ? "cuda"
+                                                  : bit_isa_name(k->exec.isa));
     fprintf(to, " threads=%d seed=%" PRIu64 ": ", k->exec.threads, k->options->seed);
     va_start(ap, fmt);
     vfprintf(to, fmt, ap);
@@ -348,8 +352,8 @@ bool kc_outputs_same(struct kc *k)
         for (int64_t at = 0; b->role == KC_OUTPUT && at < b->count; at++) {
             if (same_bits(a, b, at))
                 continue;
-            kc_complain(k, "%s[%" PRId64 "]: %.9g with one thread, %.9g with %d", b->name, at, kc_value(a, at),
-                        kc_value(b, at), k->exec.threads);
+            kc_complain(k, "%s[%" PRId64 "]: %.9g with one thread, or at first; %.9g with %d, or again", b->name, at,
+                        kc_value(a, at), kc_value(b, at), k->exec.threads);
             return false;
         }
     }

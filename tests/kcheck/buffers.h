@@ -13,6 +13,7 @@ struct kc_buffer {
     int64_t count;
     struct kc_near near;
     uint8_t *block; /* guard, data, guard */
+    size_t block_bytes;
     uint8_t *data;
     uint64_t digest; /* of an input, taken before the call */
 };
@@ -52,6 +53,19 @@ bool kc_outputs_near(struct kc *k);
 bool kc_outputs_same(struct kc *k);
 /* bench.c: the call of a run that is timed. */
 int kc_time_call(struct kc *k, const void *args);
+
+/*
+ * device.c. The buffers of a body are the host's. For a call on the GPU each gets a copy there, guards and poison
+ * included, whose address takes the host's place in a copy of the arguments; afterwards everything is copied back, and
+ * is checked where it is checked for every other variant.
+ */
+/** The GPU's exec, made once; NULL where this build or machine has none, with the reason printed once to `complain`. */
+const struct bit_exec *kc_device_exec(FILE *complain);
+int kc_device_call(struct kc *k, const void *args);
+/** As kc_time_call; by the GPU's clock, its L2 cache flushed before each call. */
+int kc_device_time(struct kc *k, const void *args, int samples_max, double budget_s);
+void kc_device_finish(void);
+#define KC_WORKSPACE_GUARD 256
 void kc_inputs_digest(struct kc *k);
 /* Print operator, shape, variant and seed, then the text; count a failure. */
 void kc_complain(struct kc *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -14,9 +14,9 @@
  *     }
  *     KC_OP(swiglu, "rows cols dtype:t", shapes, check_swiglu, cost_swiglu, KC_DETERMINISTIC)
  *
- * The body runs once for the reference and once for each variant (processor level, number of threads). What a buffer
- * holds depends on the seed and the buffer's name alone. Buffers have guard bytes at both ends and are no better
- * aligned than their elements; outputs begin poisoned with NaN; inputs must come out as they went in.
+ * The body runs once for the reference and once for each variant (processor level and number of threads; the GPU). What
+ * a buffer holds depends on the seed and the buffer's name alone. Buffers have guard bytes at both ends and are no
+ * better aligned than their elements; outputs begin poisoned with NaN; inputs must come out as they went in.
  */
 #ifndef BIT_TESTS_KCHECK_H
 #define BIT_TESTS_KCHECK_H
@@ -107,6 +107,7 @@ struct kc_op {
     int shape_count;
     int (*body)(struct kc *k, const int64_t *dim);
     int (*run)(const struct bit_exec *exec, const void *args);
+    size_t args_bytes;
     void (*cost)(const int64_t *dim, struct kc_cost *out);
     unsigned flags;
     kc_peer_create *peers[KC_PEERS]; /* NULL: none */
@@ -122,9 +123,16 @@ void kc_register(const struct kc_op *op);
     }                                                                                                                  \
     __attribute__((constructor)) static void register_##op_name(void)                                                  \
     {                                                                                                                  \
-        static const struct kc_op op = {                                                                               \
-            #op_name, names,  shape_table,  sizeof(shape_table) / sizeof((shape_table)[0]), body_, run_##op_name,      \
-            cost_,    flags_, ##__VA_ARGS__};                                                                          \
+        static const struct kc_op op = {#op_name,                                                                      \
+                                        names,                                                                         \
+                                        shape_table,                                                                   \
+                                        sizeof(shape_table) / sizeof((shape_table)[0]),                                \
+                                        body_,                                                                         \
+                                        run_##op_name,                                                                 \
+                                        sizeof(struct bit_##op_name##_args),                                           \
+                                        cost_,                                                                         \
+                                        flags_,                                                                        \
+                                        ##__VA_ARGS__};                                                                \
         kc_register(&op);                                                                                              \
     }
 
@@ -133,6 +141,7 @@ struct kc_options {
     uint64_t seed;
     unsigned shapes; /* kc_shape_flags that are wanted */
     int isa;         /* a level, or -1: each that this machine has */
+    bool cpu, cuda;  /* which variants */
     int threads;     /* for timing; 0: all cores */
     bool json;
     FILE *complain; /* where failures are printed; NULL: nowhere (selftest counts alone) */

@@ -6,7 +6,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "tests/kcheck/kcheck.h"
+#include "tests/kcheck/buffers.h"
 
 static const struct kc_op *ops[KC_OPS_MAX];
 static int op_count;
@@ -20,14 +20,15 @@ void kc_register(const struct kc_op *op)
 static void usage(FILE *to)
 {
     fprintf(to,
-            "usage: kcheck [--full] [--seed N] [--isa base|avx2|avx512] [OPERATOR...]\n"
-            "       kcheck --bench [--json] [--threads N] [--isa LEVEL] [OPERATOR...]\n"
+            "usage: kcheck [--full] [--seed N] [--backend cpu|cuda] [--isa base|avx2|avx512] [OPERATOR...]\n"
+            "       kcheck --bench [--json] [--backend cpu|cuda] [--threads N] [--isa LEVEL] [OPERATOR...]\n"
             "       kcheck --list\n"
             "\n"
             "Checks every variant of each operator (or of those named) against its reference, on shapes with\n"
             "buffers drawn from the seed. --full takes the large shapes too. --bench times what is checked:\n"
             "one thread by its CPU time, more by the wall clock; products beside oneDNN's (where the build has it),\n"
-            "ternary ones beside our own in bf16. A ratio above 1: ours takes less time.\n");
+            "ternary ones beside our own in bf16. A ratio above 1: ours takes less time. Without --backend both the\n"
+            "processor's variants and, where there is a GPU, its own are checked; the processor's are timed.\n");
 }
 
 static int isa_by_name(const char *name)
@@ -59,20 +60,17 @@ struct flags {
 static int parse(int argc, char **argv, struct flags *out)
 {
     static const struct option longs[] = {
-        {"full", no_argument, NULL, 'f'},
-        {"seed", required_argument, NULL, 's'},
-        {"isa", required_argument, NULL, 'i'},
-        {"bench", no_argument, NULL, 'b'},
-        {"json", no_argument, NULL, 'j'},
-        {"threads", required_argument, NULL, 't'},
-        {"list", no_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"full", no_argument, NULL, 'f'},          {"seed", required_argument, NULL, 's'},
+        {"isa", required_argument, NULL, 'i'},     {"backend", required_argument, NULL, 'B'},
+        {"bench", no_argument, NULL, 'b'},         {"json", no_argument, NULL, 'j'},
+        {"threads", required_argument, NULL, 't'}, {"list", no_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     uint64_t value;
     int c;
 
-    *out = (struct flags){.options = {.seed = 1, .shapes = KC_QUICK, .isa = -1, .complain = stderr}};
+    *out = (struct flags){
+        .options = {.seed = 1, .shapes = KC_QUICK, .isa = -1, .cpu = true, .cuda = true, .complain = stderr}};
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         bool good = c != '?';
         if (c == 'f')
@@ -81,7 +79,11 @@ static int parse(int argc, char **argv, struct flags *out)
             good = number(optarg, UINT64_MAX, &out->options.seed);
         else if (c == 'i')
             good = (out->options.isa = isa_by_name(optarg)) >= 0;
-        else if (c == 'b')
+        else if (c == 'B') {
+            out->options.cpu = strcmp(optarg, "cpu") == 0;
+            out->options.cuda = strcmp(optarg, "cuda") == 0;
+            good = out->options.cpu || (out->options.cuda && kc_device_exec(stderr) != NULL);
+        } else if (c == 'b')
             out->bench = true;
         else if (c == 'j')
             out->options.json = true;
@@ -113,7 +115,7 @@ static bool wanted(const char *name, int count, char **names)
 /* Every operator of the table has a check, and every name asked for is an operator. */
 static int complete(int count, char **names)
 {
-#define NAME(name, has_cpu) #name,
+#define NAME(name, has_cpu, has_cuda) #name,
     static const char *const table[] = {BIT_OP_TABLE(NAME)};
     int missing = 0;
 
@@ -176,5 +178,7 @@ int main(int argc, char **argv)
             puts(ops[i]->name);
         return 0;
     }
-    return flags.bench ? bench_all(&flags.options, argc, argv) : check_all(&flags.options, argc, argv);
+    err = flags.bench ? bench_all(&flags.options, argc, argv) : check_all(&flags.options, argc, argv);
+    kc_device_finish();
+    return err;
 }

@@ -6,8 +6,7 @@
 #include "proto/err.h"
 #include "tests/kcheck/buffers.h"
 
-#define WORKSPACE_GUARD 256
-#define WORKSPACE_BYTE  0x5a
+#define WORKSPACE_BYTE 0x5a
 
 const struct bit_exec *kc_prepare_exec(struct kc *k)
 {
@@ -21,7 +20,7 @@ int kc_threads(const struct kc *k)
 
 int kc_workspace(struct kc *k, size_t bytes)
 {
-    const size_t room = (size_t)bit_round_up((int64_t)bytes + WORKSPACE_GUARD, 64);
+    const size_t room = (size_t)bit_round_up((int64_t)bytes + KC_WORKSPACE_GUARD, 64);
 
     free(k->workspace);
     k->workspace = aligned_alloc(64, room);
@@ -40,7 +39,7 @@ static bool workspace_guard_holds(struct kc *k)
 {
     const uint8_t *guard = (const uint8_t *)k->workspace + k->exec.workspace_bytes;
 
-    for (int i = 0; k->workspace != NULL && i < WORKSPACE_GUARD; i++) {
+    for (int i = 0; k->workspace != NULL && i < KC_WORKSPACE_GUARD; i++) {
         if (guard[i] == WORKSPACE_BYTE)
             continue;
         kc_complain(k, "wrote beyond the workspace of %zu bytes", k->exec.workspace_bytes);
@@ -57,7 +56,7 @@ int kc_call(struct kc *k, const void *args)
     if (k->timing)
         return kc_time_call(k, args);
     kc_inputs_digest(k);
-    err = k->op->run(&k->exec, args);
+    err = k->exec.backend == BIT_BACKEND_CUDA ? kc_device_call(k, args) : k->op->run(&k->exec, args);
     if (err < 0) {
         kc_complain(k, "returned %d: %s", err, bit_fail_text());
         return -1;
@@ -111,15 +110,36 @@ static void check_level(const struct kc_op *op, const struct kc_options *options
         kc_set_finish(&k[i].set);
 }
 
+/* The GPU against the reference, and again against itself. */
+static void check_device(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally,
+                         const int64_t *dim, const struct kc_set *want, const struct bit_exec *device)
+{
+    struct kc k[2];
+
+    for (size_t i = 0; i < BIT_COUNT(k); i++) {
+        k[i] = begin(op, options, tally, dim);
+        k[i].exec = *device;
+        k[i].want = want;
+        k[i].again = i > 0 && op->flags & KC_DETERMINISTIC ? &k[0].set : NULL;
+        run_body(&k[i]);
+    }
+    for (size_t i = 0; i < BIT_COUNT(k); i++)
+        kc_set_finish(&k[i].set);
+}
+
 static void check_shape(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally,
                         const int64_t *dim)
 {
     struct kc reference = begin(op, options, tally, dim);
 
     if (run_body(&reference) == 0) {
-        for (int isa = BIT_ISA_BASE; isa <= (int)bit_isa_best(); isa++)
+        const struct bit_exec *device = options->cuda ? kc_device_exec(options->complain) : NULL;
+
+        for (int isa = BIT_ISA_BASE; options->cpu && isa <= (int)bit_isa_best(); isa++)
             if (options->isa < 0 || options->isa == isa)
                 check_level(op, options, tally, dim, &reference.set, (enum bit_isa)isa);
+        if (device != NULL)
+            check_device(op, options, tally, dim, &reference.set, device);
     }
     kc_set_finish(&reference.set);
 }

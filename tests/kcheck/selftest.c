@@ -92,7 +92,7 @@ int kc_selftest(uint64_t seed)
                                  .body = check_twice,
                                  .run = run_twice,
                                  .flags = KC_DETERMINISTIC};
-        const struct kc_options options = {.seed = seed, .shapes = KC_QUICK, .isa = -1};
+        const struct kc_options options = {.seed = seed, .shapes = KC_QUICK, .isa = -1, .cpu = true};
         struct kc_tally tally = {0};
 
         kc_check_op(&op, &options, &tally);

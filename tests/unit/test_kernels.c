@@ -1,6 +1,7 @@
 /* What kcheck does not ask: refusals, and that a NaN comes out of every variant that it goes into. */
 #include <math.h>
 
+#include "config.h"
 #include "kernels/adamw.h"
 #include "kernels/attention.h"
 #include "kernels/cast.h"
@@ -24,7 +25,10 @@ TEST(init_refuses_what_it_lacks)
 {
     struct bit_exec exec = {.threads = 7};
 
-    EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CUDA, 1, 0), -ENOTSUP);
+    EXPECT_EQ(bit_exec_init(&exec, (enum bit_backend)77, 1, 0), -ENOTSUP);
+    bit_exec_use_device(1000);
+    EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CUDA, 1, 0), BIT_HAVE_CUDA ? -ENODEV : -ENOTSUP);
+    bit_exec_use_device(0);
     EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CPU, -1, 0), -EINVAL);
     EXPECT_EQ(exec.threads, 7);
     EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CPU, 0, 100), 0);

@@ -1,0 +1,60 @@
+/* One GPU as operators see it: its stream, its handles, what it can do. For .cu files and the few host files that drive
+ * the device; everything else knows bit_exec alone. */
+#ifndef BIT_KERNELS_CUDA_H
+#define BIT_KERNELS_CUDA_H
+
+#include <cublasLt.h>
+#include <cuda_runtime_api.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "kernels/exec.h"
+
+/* What a family of operators keeps from call to call (algorithms found, graphs built). It belongs to bit_cuda and is
+ * destroyed with it. */
+enum bit_cuda_cache_kind { BIT_CUDA_CACHE_MATMUL, BIT_CUDA_CACHE_ATTENTION, BIT_CUDA_CACHES };
+struct bit_cuda_cache {
+    void *state;
+    void (*destroy)(void *state);
+};
+
+struct bit_cuda {
+    int device;
+    int capability; /* 10 major + minor: 80, 90, ... */
+    int sm_count;
+    size_t shared_bytes_max; /* of one block, after cudaFuncSetAttribute */
+    size_t memory_bytes;     /* of the whole GPU */
+    char name[64];
+    cudaStream_t stream; /* of all operators */
+    cublasLtHandle_t blas;
+    struct bit_cuda_cache cache[BIT_CUDA_CACHES];
+};
+
+/** 0, or BIT_ECUDA with what was called and what CUDA says. */
+int bit_cuda_result(cudaError_t result, const char *call);
+int bit_cuda_blas_result(cublasStatus_t status, const char *call);
+#define bit_cuda_try(call)      bit_cuda_result((call), #call)
+#define bit_cuda_blas_try(call) bit_cuda_blas_result((call), #call)
+/** What the launch of `name` said: for the line behind every <<<>>>. */
+int bit_cuda_launched(const char *name);
+
+/* exec.c's calls on this backend; there, not here, is what they promise. */
+int bit_cuda_create(int device, struct bit_cuda **out);
+void bit_cuda_destroy(struct bit_cuda *cuda);
+int bit_cuda_alloc(struct bit_cuda *cuda, size_t bytes, void **out);
+void bit_cuda_free(struct bit_cuda *cuda, void *memory);
+int bit_cuda_alloc_host(struct bit_cuda *cuda, size_t bytes, void **out);
+void bit_cuda_free_host(struct bit_cuda *cuda, void *memory);
+int bit_cuda_copy(struct bit_cuda *cuda, void *to, const void *from, size_t bytes);
+int bit_cuda_zero(struct bit_cuda *cuda, void *memory, size_t bytes);
+int bit_cuda_wait(struct bit_cuda *cuda);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

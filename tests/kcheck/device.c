@@ -1,0 +1,216 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "tests/kcheck/buffers.h"
+
+#if BIT_HAVE_CUDA
+#include "kernels/cuda.h"
+
+static struct bit_exec device;
+static bool looked, found;
+
+const struct bit_exec *kc_device_exec(FILE *complain)
+{
+    if (!looked) {
+        looked = true;
+        found = bit_exec_init(&device, BIT_BACKEND_CUDA, 1, 0) >= 0;
+        if (!found && complain != NULL)
+            fprintf(complain, "kcheck: the GPU's variants are left out: %s\n", bit_fail_text());
+    }
+    return found ? &device : NULL;
+}
+
+void kc_device_finish(void)
+{
+    if (found)
+        bit_exec_finish(&device);
+    found = false;
+}
+
+/* What one call needs on the GPU. */
+struct call {
+    struct kc *k;
+    uint8_t *blocks[KC_BUFFERS_MAX]; /* as the set's */
+    uint8_t *workspace;
+    size_t workspace_bytes; /* with its guard */
+    struct bit_exec exec;
+    void *args;
+};
+
+/* A guarded block keeps the alignment of its data: both allocations are aligned to 64 or more. */
+static int upload(struct call *c)
+{
+    const struct kc_set *set = &c->k->set;
+    int err = 0;
+
+    for (int i = 0; i < set->count && err >= 0; i++) {
+        err = bit_exec_alloc(&device, set->buffers[i].block_bytes, (void **)&c->blocks[i]);
+        if (err >= 0)
+            err = bit_exec_copy(&device, c->blocks[i], set->buffers[i].block, set->buffers[i].block_bytes);
+    }
+    if (c->k->workspace != NULL && err >= 0) {
+        c->workspace_bytes = c->k->exec.workspace_bytes + KC_WORKSPACE_GUARD;
+        err = bit_exec_alloc(&device, c->workspace_bytes, (void **)&c->workspace);
+        if (err >= 0)
+            err = bit_exec_copy(&device, c->workspace, c->k->workspace, c->workspace_bytes);
+    }
+    return err;
+}
+
+static int download(struct call *c)
+{
+    const struct kc_set *set = &c->k->set;
+    int err = 0;
+
+    for (int i = 0; i < set->count && err >= 0; i++)
+        err = bit_exec_copy(&device, set->buffers[i].block, c->blocks[i], set->buffers[i].block_bytes);
+    if (c->workspace != NULL && err >= 0)
+        err = bit_exec_copy(&device, c->k->workspace, c->workspace, c->workspace_bytes);
+    return err < 0 ? err : bit_exec_wait(&device);
+}
+
+/* Where the host address of a buffer's data is on the GPU; NULL if this is no such address. */
+static void *translate(const struct call *c, const void *address)
+{
+    const struct kc_set *set = &c->k->set;
+
+    for (int i = 0; i < set->count; i++)
+        if (address == set->buffers[i].data)
+            return c->blocks[i] + (set->buffers[i].data - set->buffers[i].block);
+    return NULL;
+}
+
+/* Pointers are the only words of an argument struct that equal a buffer's address. */
+static int translate_args(struct call *c, const void *args)
+{
+    const size_t bytes = c->k->op->args_bytes;
+
+    c->args = malloc(bytes);
+    if (c->args == NULL)
+        return bit_fail(-ENOMEM, "arguments");
+    memcpy(c->args, args, bytes);
+    for (size_t at = 0; at + sizeof(void *) <= bytes; at += sizeof(void *)) {
+        void *word, *there;
+
+        memcpy(&word, (const uint8_t *)args + at, sizeof word);
+        there = word == NULL ? NULL : translate(c, word);
+        if (there != NULL)
+            memcpy((uint8_t *)c->args + at, &there, sizeof there);
+    }
+    return 0;
+}
+
+static int begin(struct call *c, struct kc *k, const void *args)
+{
+    int err;
+
+    *c = (struct call){.k = k, .exec = device};
+    err = upload(c);
+    c->exec.workspace = c->workspace;
+    c->exec.workspace_bytes = c->workspace == NULL ? 0 : k->exec.workspace_bytes;
+    return err < 0 ? err : translate_args(c, args);
+}
+
+static void finish(struct call *c)
+{
+    for (int i = 0; i < c->k->set.count; i++)
+        bit_exec_free(&device, c->blocks[i], c->k->set.buffers[i].block_bytes);
+    bit_exec_free(&device, c->workspace, c->workspace_bytes);
+    free(c->args);
+}
+
+int kc_device_call(struct kc *k, const void *args)
+{
+    struct call c;
+    int err = begin(&c, k, args);
+
+    if (err >= 0)
+        err = k->op->run(&c.exec, c.args);
+    if (err >= 0)
+        err = bit_exec_wait(&device);
+    if (err >= 0)
+        err = download(&c);
+    finish(&c);
+    return err;
+}
+
+/* ---- timing */
+
+#define FLUSH_BYTES ((size_t)256 << 20) /* more than any L2 */
+#define WARM_CALLS  3
+
+static int time_call(struct call *c, cudaEvent_t begins, cudaEvent_t ends, void *flush, double *out)
+{
+    cudaStream_t stream = device.cuda->stream;
+    float ms = 0;
+    int err;
+
+    if ((err = bit_exec_zero(&device, flush, FLUSH_BYTES)) < 0 ||
+        (err = bit_cuda_try(cudaEventRecord(begins, stream))) < 0 || (err = c->k->op->run(&c->exec, c->args)) < 0 ||
+        (err = bit_cuda_try(cudaEventRecord(ends, stream))) < 0 || (err = bit_exec_wait(&device)) < 0 ||
+        (err = bit_cuda_try(cudaEventElapsedTime(&ms, begins, ends))) < 0)
+        return err;
+    *out = ms * 1e-3;
+    return 0;
+}
+
+int kc_device_time(struct kc *k, const void *args, int samples_max, double budget_s)
+{
+    cudaEvent_t begins = NULL, ends = NULL;
+    double spent = 0, lap = 0;
+    void *flush = NULL;
+    struct call c;
+    int err = begin(&c, k, args);
+
+    if (err >= 0)
+        err = bit_exec_alloc(&device, FLUSH_BYTES, &flush);
+    if (err >= 0)
+        err = bit_cuda_try(cudaEventCreate(&begins));
+    if (err >= 0)
+        err = bit_cuda_try(cudaEventCreate(&ends));
+    k->sample_count = 0;
+    for (int i = -WARM_CALLS; err >= 0 && i < samples_max && (i < 5 || spent < budget_s); i++) {
+        err = time_call(&c, begins, ends, flush, &lap);
+        k->samples[BIT_MAX(i, 0)] = lap;
+        k->sample_count = BIT_MAX(i, 0) + 1;
+        spent += i < 0 ? 0 : lap;
+    }
+    cudaEventDestroy(begins);
+    cudaEventDestroy(ends);
+    bit_exec_free(&device, flush, FLUSH_BYTES);
+    finish(&c);
+    return err;
+}
+
+#else
+
+const struct bit_exec *kc_device_exec(FILE *complain)
+{
+    static bool told;
+
+    if (!told && complain != NULL)
+        fprintf(complain, "kcheck: the GPU's variants are left out: this build has no CUDA\n");
+    told = true;
+    return NULL;
+}
+
+int kc_device_call(struct kc *k, const void *args)
+{
+    (void)k, (void)args;
+    return bit_fail(-ENOTSUP, "no CUDA");
+}
+
+int kc_device_time(struct kc *k, const void *args, int samples_max, double budget_s)
+{
+    (void)k, (void)args, (void)samples_max, (void)budget_s;
+    return bit_fail(-ENOTSUP, "no CUDA");
+}
+
+void kc_device_finish(void)
+{
+}
+
+#endif
