@@ -37,7 +37,8 @@
 #define BIT_STEPS_MAX      (1ull << 40)
 #define BIT_RANKS_MAX      65536
 #define BIT_PROBLEMS_MAX   64
-#define BIT_POSITIONS_MAX  512 /* fields whose place in the text is remembered */
+#define BIT_WINDOW_MAX     4096 /* steps that a median is taken of */
+#define BIT_POSITIONS_MAX  512  /* fields whose place in the text is remembered */
 
 /* disk */
 #define BIT_JOURNAL_RECORD_MAX      (64u << 10)

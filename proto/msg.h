@@ -49,7 +49,9 @@
     X(VERSION_REPLY, version_reply, 91, CLIENT_REPLY)                                                                  \
     X(JOURNAL_RECORD, journal_record, 110, DISK)                                                                       \
     X(MANIFEST, manifest, 111, DISK)                                                                                   \
-    X(RUN_SPEC, run_spec, 112, DISK)
+    X(RUN_SPEC, run_spec, 112, DISK)                                                                                   \
+    X(DOCTOR_REQUEST, doctor_request, 63, CLIENT_REQUEST)                                                              \
+    X(DOCTOR_REPLY, doctor_reply, 92, CLIENT_REPLY)
 
 enum bit_msg_type {
 #define X(NAME, message, number, channel) BIT_MSG_##NAME = number,

@@ -40,6 +40,15 @@ static const struct bit_preset quantizers[] = {
      " granularity: PROJECTION eps: 1e-5 }"},
 };
 
+/* OLMo-core's StabilityMonitor and SkipStepOptimizer look 6 standard deviations far over 128 steps; PaLM (arXiv
+ * 2204.02311, 5.1) went back some 100 steps and left 200 to 500 batches out. */
+static const struct bit_preset guards[] = {
+    {"watch", "skip steps without a number, tell of spikes", "guard { nan: SKIP_STEP spike: WARN }"},
+    {"olmo", "skip the update of both (OLMo-core SkipStepOptimizer)", "guard { nan: SKIP_STEP spike: SKIP_STEP }"},
+    {"palm", "go back 100 steps and leave 200 batches out (arXiv 2204.02311)",
+     "guard { nan: REWIND spike: REWIND rewind_steps: 100 skip_batches: 200 }"},
+};
+
 /* OLMo's where OLMo has one. */
 static const char defaults[] =
     "name: 'run' "
@@ -52,7 +61,9 @@ static const char defaults[] =
     "optimizer { beta1: 0.9 beta2: 0.95 eps: 1e-5 weight_decay: 0.1 clip_norm: 1 decay_embeddings: false }"
     "checkpoint { every: 1000 keep_last: 2 keep_every: 0 }"
     "eval { instances: 32 }"
-    "launch { backend: AUTO ranks: 1 threads: 0 launcher: MPIRUN max_restarts: 3 memory_gib: 0 }";
+    "launch { backend: AUTO ranks: 1 threads: 0 launcher: MPIRUN max_restarts: 3 memory_gib: 0 }"
+    "guard { loss_sigmas: 6 norm_sigmas: 6 window: 128 settle_steps: 200 settle_band: 4 most: 3 rewind_steps: 100"
+    " skip_batches: 200 straggler_ratio: 1.3 straggler_steps: 50 replica_every: 100 replica: STOP resume: WARN }";
 
 const struct bit_preset *bit_spec_model_presets(size_t *count)
 {
@@ -64,6 +75,12 @@ const struct bit_preset *bit_spec_quantizer_presets(size_t *count)
 {
     *count = BIT_COUNT(quantizers);
     return quantizers;
+}
+
+const struct bit_preset *bit_spec_guard_presets(size_t *count)
+{
+    *count = BIT_COUNT(guards);
+    return guards;
 }
 
 const char *bit_spec_defaults(void)

@@ -17,8 +17,8 @@
 /* ---- everything is set ---- */
 
 /* Absence means something. */
-static const char *const may_be_absent[] = {"phases.switch", "model.preset", "model.init_from", "data.tokenizer",
-                                            "quantizer.preset"};
+static const char *const may_be_absent[] = {"phases.switch",  "model.preset",     "model.init_from",
+                                            "data.tokenizer", "quantizer.preset", "guard.preset"};
 
 static const struct {
     const char *path, *hint;
@@ -118,6 +118,17 @@ static const struct range ranges[] = {
     {"launch.threads", 0, 4096},
     {"launch.max_restarts", 0, 1e6},
     {"launch.memory_gib", 0, 1e6},
+    {"guard.loss_sigmas", 0, 1e6},
+    {"guard.norm_sigmas", 0, 1e6},
+    {"guard.window", 16, BIT_WINDOW_MAX},
+    {"guard.settle_steps", 0, (double)BIT_STEPS_MAX},
+    {"guard.settle_band", 1, 1e6},
+    {"guard.most", 0, 100},
+    {"guard.rewind_steps", 0, (double)BIT_STEPS_MAX},
+    {"guard.skip_batches", 0, (double)BIT_STEPS_MAX},
+    {"guard.straggler_ratio", 0, 1e6},
+    {"guard.straggler_steps", 1, 1e6},
+    {"guard.replica_every", 0, (double)BIT_STEPS_MAX},
 };
 
 /* The number at a path; false where a message on the way, or the field, is absent. */
@@ -346,6 +357,19 @@ static void check_quantizer(const Bit__QuantizerSpec *q, struct bit_problems *pr
         WRONG("quantizer.weight_measure", "ABSMAX is for activations; weights take MEAN or MEDIAN");
 }
 
+static void check_guard(const Bit__GuardSpec *g, struct bit_problems *problems)
+{
+    if (g->nan == BIT__GUARD_ACTION__WARN)
+        WRONG("guard.nan", "WARN would train with what is no number: SKIP_STEP, REWIND or STOP");
+    if (g->replica == BIT__GUARD_ACTION__SKIP_STEP)
+        WRONG("guard.replica", "SKIP_STEP leaves the copies as they are: WARN, REWIND or STOP");
+    if (g->resume == BIT__GUARD_ACTION__SKIP_STEP || g->resume == BIT__GUARD_ACTION__REWIND)
+        WRONG("guard.resume", "a resume that differs can be told of or end the run: WARN or STOP");
+    if (g->straggler_ratio > 0 && g->straggler_ratio <= 1)
+        WRONG("guard.straggler_ratio", "%g names a rank that is as fast as the others: above 1, or 0 for never",
+              g->straggler_ratio);
+}
+
 static void check_size(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     size_t bytes = protobuf_c_message_get_packed_size(&spec->base);
@@ -364,7 +388,7 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
     /* The rest reads fields without asking whether they are there. */
     bool whole = spec->name != NULL && spec->model != NULL && spec->data != NULL && spec->batch != NULL &&
                  spec->schedule != NULL && spec->phases != NULL && spec->quantizer != NULL && spec->eval != NULL &&
-                 spec->launch != NULL;
+                 spec->launch != NULL && spec->guard != NULL;
     if (whole) {
         check_name(spec->name, "name", problems);
         check_data(spec->data, problems);
@@ -374,6 +398,7 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
         check_schedule(spec->schedule, problems);
         check_switch(spec, problems);
         check_quantizer(spec->quantizer, problems);
+        check_guard(spec->guard, problems);
         check_size(spec, problems);
     }
     bit_problems_sort(problems);

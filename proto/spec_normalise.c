@@ -90,6 +90,20 @@ static int fill_quantizer(Bit__RunSpec *spec, struct bit_problems *problems)
     return preset != NULL ? fill_from(spec, preset->text) : 0;
 }
 
+static int fill_guard(Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    size_t count;
+    const struct bit_preset *list = bit_spec_guard_presets(&count);
+    int err = 0;
+
+    if (spec->guard == NULL || spec->guard->preset == NULL)
+        err = fill_from(spec, "guard { preset: 'watch' }");
+    if (err < 0)
+        return err;
+    const struct bit_preset *preset = find_preset(list, count, spec->guard->preset, "guard.preset", problems);
+    return preset != NULL ? fill_from(spec, preset->text) : 0;
+}
+
 /* What follows from other fields. Runs after the defaults, so every group but the switch is there. */
 static void derive(Bit__RunSpec *spec)
 {
@@ -154,6 +168,8 @@ static int normalise(Bit__RunSpec *spec, const char *directory, struct bit_probl
 
     if (err == 0)
         err = fill_quantizer(spec, problems);
+    if (err == 0)
+        err = fill_guard(spec, problems);
     if (err == 0)
         err = fill_from(spec, bit_spec_defaults());
     if (err < 0)

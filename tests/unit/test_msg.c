@@ -148,7 +148,7 @@ static void expect_refused(int err, const char *why)
 TEST(what_protobuf_lets_through_is_refused)
 {
     EXPECT_EQ(DECODE(STATUS_REQUEST, "\x0a\x02r7\x10\x05"), 0);
-    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x18\x05"), "bit.StatusRequest has no field 3");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x78\x05"), "bit.StatusRequest has no field 15");
     expect_refused(DECODE(STATUS_REQUEST, "\x10\x05"), "bit.StatusRequest.run is missing");
     expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r\0"), "bit.StatusRequest.run has a NUL");
     expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r\xff"), "bit.StatusRequest.run is not UTF-8");

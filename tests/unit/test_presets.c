@@ -124,6 +124,32 @@ TEST(the_quantizer_is_continual_unless_said)
     bit_msg_free(spec);
 }
 
+TEST(guards_act_as_their_sources)
+{
+    static const struct {
+        const char *name;
+        Bit__GuardAction nan, spike;
+    } table[] = {
+        {"watch", BIT__GUARD_ACTION__SKIP_STEP, BIT__GUARD_ACTION__WARN},
+        {"olmo", BIT__GUARD_ACTION__SKIP_STEP, BIT__GUARD_ACTION__SKIP_STEP},
+        {"palm", BIT__GUARD_ACTION__REWIND, BIT__GUARD_ACTION__REWIND},
+    };
+    size_t count;
+    char text[160];
+
+    bit_spec_guard_presets(&count);
+    EXPECT_EQ(count, BIT_COUNT(table));
+    for (size_t i = 0; i < BIT_COUNT(table); i++) {
+        snprintf(text, sizeof text, "model { preset: 'olmo_20m' } data { train: 'a' } guard { preset: '%s' }",
+                 table[i].name);
+        Bit__RunSpec *spec = normalised(text);
+        EXPECT_EQ(spec->guard->nan, table[i].nan);
+        EXPECT_EQ(spec->guard->spike, table[i].spike);
+        EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
+        bit_msg_free(spec);
+    }
+}
+
 TEST(a_field_given_beats_its_preset)
 {
     Bit__RunSpec *spec = normalised("model { preset: 'olmo_1b' layers: 2 vocab: 300 } schedule { peak_lr: 1 }"

@@ -100,6 +100,12 @@ TEST(defaults_are_olmos)
     EXPECT_EQ(spec->launch->threads, 0);
     EXPECT_EQ(spec->launch->launcher, BIT__LAUNCHER__MPIRUN);
     EXPECT_EQ(spec->launch->max_restarts, 3);
+    EXPECT_EQ(spec->guard->nan, BIT__GUARD_ACTION__SKIP_STEP);
+    EXPECT_EQ(spec->guard->spike, BIT__GUARD_ACTION__WARN);
+    EXPECT_EQ(spec->guard->loss_sigmas, 6);
+    EXPECT_EQ(spec->guard->window, 128);
+    EXPECT_EQ(spec->guard->replica_every, 100);
+    EXPECT_EQ(spec->guard->resume, BIT__GUARD_ACTION__WARN);
     EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
     bit_msg_free(spec);
 }
@@ -236,6 +242,12 @@ TEST(rules_between_fields)
                    "'x' is the name of another set");
     expect_problem("eval { set { name: 'x' } }", "eval.set[0].path", 3, "no token files");
     expect_problem("eval { set { name: 'x' path: 'y'\n path: '' } }", "eval.set[0].path[1]", 4, "empty path");
+    expect_problem("guard { nan: WARN }", "guard.nan", 3, "SKIP_STEP, REWIND or STOP");
+    expect_problem("guard {\n replica: SKIP_STEP }", "guard.replica", 4, "WARN, REWIND or STOP");
+    expect_problem("guard { resume: REWIND }", "guard.resume", 3, "WARN or STOP");
+    expect_problem("guard { straggler_ratio: 1 }", "guard.straggler_ratio", 3, "1 names a rank that is as fast");
+    expect_problem("guard { window: 15 }", "guard.window", 3, "15 is not at least 16");
+    expect_valid("guard { straggler_ratio: 0 loss_sigmas: 0 norm_sigmas: 0 replica_every: 0 most: 0 }");
     expect_valid("batch { instances: 96 micro_instances: 6 } launch { ranks: 4 }");
     expect_valid("phases { switch { at_step: 9000 ramp_steps: 1000 } }");
     expect_valid("phases { switch { at_step: 9999 lr: REWARM } }");
