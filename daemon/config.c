@@ -13,7 +13,7 @@
 #include "proto/err.h"
 #include "proto/nearest.h"
 
-enum kind { TEXT, COUNT, MILLISECONDS, LEVEL };
+enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK };
 
 struct key {
     const char *name;
@@ -31,6 +31,9 @@ struct key {
 static const struct key keys[] = {
     TEXT_KEY(state),
     TEXT_KEY(socket),
+    {"listen", ADDRESS, offsetof(struct bit_config, listen), 0, BIT_ADDRESS_MAX},
+    TEXT_KEY(advertise),
+    {"link", LINK, offsetof(struct bit_config, link_kind), 0, 0},
     TEXT_KEY(group),
     TEXT_KEY(worker),
     TEXT_KEY(mpirun),
@@ -128,12 +131,42 @@ static int set_text(char *field, const struct key *key, const char *value)
     return 0;
 }
 
+/* Looked at now, so that a mistake is told with file and line; bound when the daemon starts. */
+static int set_address(char *field, const struct key *key, const char *value)
+{
+    struct bit_address address;
+    int err = value[0] == '\0' ? 0 : bit_address_parse(value, &address);
+    if (err < 0)
+        return bit_fail_within(err, "%s", key->name);
+    return set_text(field, key, value);
+}
+
+static int set_link(enum bit_link_kind *field, const char *value)
+{
+    static const char *const kinds[] = {[BIT_LINK_AUTO] = "auto", [BIT_LINK_UNIX] = "unix", [BIT_LINK_TCP] = "tcp"};
+    for (size_t i = 0; i < BIT_COUNT(kinds); i++)
+        if (strcmp(kinds[i], value) == 0) {
+            *field = (enum bit_link_kind)i;
+            return 0;
+        }
+    return bit_fail(BIT_EUSAGE, "link = %s: auto, unix or tcp", value);
+}
+
+static int set_level(enum bit_log_level *field, const char *value)
+{
+    int level = bit_log_level_parse(value);
+    if (level < 0)
+        return bit_fail(BIT_EUSAGE, "log_level = %s: error, warn, info or debug", value);
+    *field = (enum bit_log_level)level;
+    return 0;
+}
+
 int bit_config_set(struct bit_config *c, const char *name, const char *value)
 {
     const struct key *key = find_key(name);
     if (key == NULL)
         return unknown_key(name);
-    char *field = (char *)c + key->offset;
+    void *field = (char *)c + key->offset;
     switch (key->kind) {
     case TEXT:
         return set_text(field, key, value);
@@ -141,13 +174,13 @@ int bit_config_set(struct bit_config *c, const char *name, const char *value)
         return set_count(field, key, value);
     case MILLISECONDS:
         return set_milliseconds(field, key, value);
+    case ADDRESS:
+        return set_address(field, key, value);
+    case LINK:
+        return set_link(field, value);
     case LEVEL:
-        break;
+        return set_level(field, value);
     }
-    int level = bit_log_level_parse(value);
-    if (level < 0)
-        return bit_fail(BIT_EUSAGE, "log_level = %s: error, warn, info or debug", value);
-    c->log_level = (enum bit_log_level)level;
     return 0;
 }
 
@@ -254,6 +287,8 @@ int bit_config_finish(struct bit_config *c)
     int err = make_absolute(c->state, sizeof c->state, "state");
     if (err == 0 && snprintf(c->link, sizeof c->link, "%s/link.sock", c->state) >= (int)sizeof c->link)
         err = bit_fail(BIT_EUSAGE, "state: a path longer than %zu bytes", sizeof c->link - sizeof "/link.sock");
+    if (err == 0 && c->link_kind == BIT_LINK_TCP && c->listen[0] == '\0')
+        err = bit_fail(BIT_EUSAGE, "link = tcp: set listen too, to say where");
     if (err == 0 && c->socket[0] == '\0')
         err = default_socket(c);
     if (err == 0)

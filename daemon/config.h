@@ -5,16 +5,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/address.h"
 #include "proto/limits.h"
 #include "proto/log.h"
 
 #define BIT_CONFIG_PATH_MAX 1024
+
+/* How workers are told to connect. */
+enum bit_link_kind {
+    BIT_LINK_AUTO, /* by the Unix socket where the launcher starts them on this host, else over TCP */
+    BIT_LINK_UNIX,
+    BIT_LINK_TCP,
+};
 
 struct bit_config {
     char file[BIT_CONFIG_PATH_MAX]; /* the configuration file, empty if none */
     char state[BIT_CONFIG_PATH_MAX];
     char socket[BIT_CONFIG_PATH_MAX];
     char link[BIT_CONFIG_PATH_MAX];   /* the workers' socket: STATE/link.sock */
+    char listen[BIT_ADDRESS_MAX];     /* where workers of other nodes connect (daemon/endpoint.h); empty: nowhere */
+    char advertise[BIT_HOST_MAX];     /* the host that they are told; empty: what listen came to */
+    enum bit_link_kind link_kind;     /* "link" in the file */
     char group[64];                   /* that may use the socket besides the owner; empty: nobody */
     char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
     char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */

@@ -144,6 +144,15 @@ void bit_daemon_schedule(struct bit_daemon *d)
     check_stopped(d);
 }
 
+/* Ranks that mpirun starts are on this host, unless it was told otherwise; those of srun may be anywhere. */
+const char *bit_daemon_link_for(const struct bit_daemon *d, Bit__Launcher launcher)
+{
+    const char *address = bit_link_address(&d->links);
+    bool tcp = d->config.link_kind == BIT_LINK_TCP ||
+               (d->config.link_kind == BIT_LINK_AUTO && launcher != BIT__LAUNCHER__MPIRUN);
+    return tcp && address != NULL ? address : d->config.link;
+}
+
 unsigned bit_daemon_queue_position(const struct bit_daemon *d, const struct bit_runner *runner)
 {
     unsigned position = 0;
@@ -331,6 +340,13 @@ static void start_handles(struct bit_daemon *d)
     uv_timer_start(&d->sync_timer, on_sync, SYNC_MS, SYNC_MS);
 }
 
+static int listen_tcp(struct bit_daemon *d)
+{
+    char kept[BIT_CONFIG_PATH_MAX + 16];
+    snprintf(kept, sizeof kept, "%s/link.port", d->config.state);
+    return bit_link_listen_tcp(&d->links, d->config.listen, d->config.advertise, kept);
+}
+
 int bit_daemon_init(struct bit_daemon *d)
 {
     d->lock_fd = -1;
@@ -349,6 +365,8 @@ int bit_daemon_init(struct bit_daemon *d)
         return err;
     start_handles(d);
     err = bit_link_listen(&d->links, &d->loop, d->config.link, &bit_job_link_ops, d);
+    if (err == 0 && d->config.listen[0] != '\0')
+        err = listen_tcp(d);
     if (err == 0)
         err = bit_server_listen(&d->server, d);
     if (err < 0)

@@ -48,6 +48,8 @@ int bit_daemon_add(struct bit_daemon *d, Bit__RunSpec *spec, const char *request
                    struct bit_runner **out);
 /** Start what may start. To be called when a run is queued, or gives back its slot. */
 void bit_daemon_schedule(struct bit_daemon *d);
+/** What a worker of this launcher is given as BITD_LINK: the Unix socket's path, or "host:port" (setting `link`). */
+const char *bit_daemon_link_for(const struct bit_daemon *d, Bit__Launcher launcher);
 /** From 1; 0 if it is not queued. */
 unsigned bit_daemon_queue_position(const struct bit_daemon *d, const struct bit_runner *runner);
 /** A run changed: whoever waits for it looks again. */

@@ -333,7 +333,8 @@ static int launch(struct bit_job *job, const char *restore)
         .worker = config->worker,
         .spec = r->run.spec->launch,
         .run = r->run.id,
-        .link = config->link,
+        .link = bit_daemon_link_for(r->daemon, r->run.spec->launch->launcher),
+        .owner = config->link,
         .secret = secret,
         .epoch = r->run.epoch + 1,
         .log = log,
@@ -499,10 +500,31 @@ static struct bit_job *find_job(struct bit_daemon *d, const char *run)
     return NULL;
 }
 
+/* The job of a run that is launched, so that a worker may come. */
+static struct bit_job *find_launched(struct bit_daemon *d, const char *run)
+{
+    struct bit_job *job = find_job(d, run);
+    if (job == NULL || job->phase == BIT_JOB_CHOOSING || job->phase == BIT_JOB_ENDING || job->phase == BIT_JOB_WAITING)
+        return NULL;
+    return job;
+}
+
+/* Asked for a stranger, before anything it says is believed. */
+static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out)
+{
+    const struct bit_job *job = find_launched(arg, run);
+    if (job == NULL || job->runner->run.epoch != epoch)
+        return bit_fail(BIT_EAUTH, "no launch waits for a worker that says it is of this one");
+    *out = (struct bit_launch_id){.epoch = epoch};
+    snprintf(out->run, sizeof out->run, "%s", job->runner->run.id);
+    memcpy(out->secret, job->secret, sizeof out->secret);
+    return 0;
+}
+
 static int on_hello(void *arg, struct bit_link *link, uint64_t frame_epoch, const Bit__WorkerHello *hello)
 {
-    struct bit_job *job = find_job(arg, hello->run);
-    if (job == NULL || job->phase == BIT_JOB_CHOOSING || job->phase == BIT_JOB_ENDING || job->phase == BIT_JOB_WAITING)
+    struct bit_job *job = find_launched(arg, hello->run);
+    if (job == NULL)
         return bit_fail(BIT_ENORUN, "no job of run '%.32s' waits for a worker", hello->run);
     int err = check_secret(job, hello);
     if (err < 0)
@@ -544,7 +566,7 @@ static void on_lost(void *owner, int err)
     bit_job_lost_link(owner, err);
 }
 
-const struct bit_link_ops bit_job_link_ops = {on_hello, on_message, on_drained, on_lost};
+const struct bit_link_ops bit_job_link_ops = {on_hello, on_message, on_drained, on_lost, on_launch};
 
 void bit_job_lost_link(struct bit_job *job, int err)
 {

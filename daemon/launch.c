@@ -74,9 +74,9 @@ static int make_environment(const struct bit_launch_args *args, struct strings *
     uint32_t threads = args->spec->threads;
     if (threads == 0)
         threads = (uint32_t)BIT_MAX(cores / (long)args->spec->ranks, 1l);
-    bool ok = add(out, "BITD_LINK=%s", args->link) && add(out, "BITD_RUN=%s", args->run) &&
-              add(out, "BITD_SECRET_FILE=%s", args->secret) && add(out, "BITD_EPOCH=%" PRIu64, args->epoch) &&
-              add(out, "OMP_NUM_THREADS=%u", threads) &&
+    bool ok = add(out, "BITD_LINK=%s", args->link) && add(out, "BITD_OWNER=%s", args->owner) &&
+              add(out, "BITD_RUN=%s", args->run) && add(out, "BITD_SECRET_FILE=%s", args->secret) &&
+              add(out, "BITD_EPOCH=%" PRIu64, args->epoch) && add(out, "OMP_NUM_THREADS=%u", threads) &&
               /* mpirun 4.1 may call a rank that has finalised an early leaver; WorkerDone is what counts here. */
               add(out, "OMPI_MCA_orte_allowed_exit_without_sync=1");
     /* More threads than cores: one that spins while it waits keeps the one it waits for from running. */

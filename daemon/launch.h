@@ -15,6 +15,7 @@ struct bit_launch_args {
     const char *mpirun, *worker;
     const Bit__LaunchSpec *spec;
     const char *run, *link; /* BITD_RUN, BITD_LINK */
+    const char *owner;      /* BITD_OWNER: this daemon's own, whatever the link is; what a sweep knows its processes by */
     const char *secret;     /* BITD_SECRET_FILE: a path, so that no list of processes shows it */
     uint64_t epoch;         /* BITD_EPOCH */
     const char *log;        /* appended to, by the job itself: it goes on without us */

@@ -1,6 +1,11 @@
 /*
- * The worker's side of the daemon: rank 0 of each run connects to STATE/link.sock, proves itself with the secret of its
- * launch, and from then on belongs to that run's job.
+ * The worker's side of the daemon: rank 0 of each run connects to STATE/link.sock or, where the setting `listen` says
+ * so, over TCP; proves itself with the secret of its launch, and from then on belongs to that run's job.
+ *
+ * Over TCP anybody may connect. So long as a connection has not proved itself it has HELLO_MS for it, it is one of at
+ * most UNPROVEN_MAX, of which the oldest makes room for the next (an honest worker is through in two round trips), and
+ * connections are taken no faster than ACCEPT_RATE a second; the rest waits in the kernel's queue. See link.c for the
+ * numbers, daemon/wire.h for what one costs.
  */
 #ifndef BIT_DAEMON_LINK_H
 #define BIT_DAEMON_LINK_H
@@ -10,8 +15,10 @@
 #include <uv.h>
 
 #include "daemon/payload.h"
+#include "proto/address.h"
 #include "proto/bit.pb-c.h"
 #include "proto/frame.h"
+#include "proto/handshake.h"
 
 struct bit_link;
 
@@ -23,19 +30,43 @@ struct bit_link_ops {
     void (*drained)(void *owner);
     /* The link is gone, and not because the owner closed it. err is UV_EOF or what broke it. */
     void (*lost)(void *owner, int err);
+    /* The id and secret of launch `epoch` of a run, if it waits for a worker; < 0 otherwise. run is a stranger's word:
+     * at most BIT_RUN_ID_MAX bytes with a NUL. */
+    int (*launch)(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out);
+};
+
+/* One socket that listens. */
+struct bit_link_inlet {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_pipe_t pipe;
+        uv_tcp_t tcp;
+    } io;
+    struct bit_link_listener *listener;
+    bool tcp;
+    unsigned unproven; /* links of it without an owner */
 };
 
 struct bit_link_listener {
-    uv_pipe_t pipe;
+    struct bit_link_inlet local, remote; /* remote is open if told is not empty */
+    char told[BIT_ADDRESS_MAX];
     const struct bit_link_ops *ops;
     void *arg;
-    struct bit_link *links; /* all that are open */
-    unsigned unproven;      /* of them without an owner */
+    struct bit_link *links; /* all that are open, the newest first */
+    uv_timer_t pace;        /* until more may be taken */
+    double tokens;          /* how many may be taken now ... */
+    uint64_t tokens_ms;     /* ... as of then, on the loop's clock */
+    uint64_t refused, refused_told_ms;
 };
 
 /** Listen at `path`, mode 0600. Errors: libuv's; BIT_EUSAGE if the path is too long for a socket. */
 int bit_link_listen(struct bit_link_listener *l, uv_loop_t *loop, const char *path, const struct bit_link_ops *ops,
                     void *arg);
+/** Listen over TCP too (bit_endpoint_open). Errors: as that; libuv's. */
+int bit_link_listen_tcp(struct bit_link_listener *l, const char *listen, const char *advertise, const char *kept);
+/** What a worker on another node is given as BITD_LINK: "host:port", or NULL without bit_link_listen_tcp. */
+const char *bit_link_address(const struct bit_link_listener *l);
 void bit_link_listener_close(struct bit_link_listener *l);
 
 /** The link belongs to `owner` from now on, and everything on it carries `epoch`. Errors: as bit_link_send. */

@@ -161,7 +161,7 @@ static bool belongs(int32_t pid, const struct bit_proc_job *job, char *environ_t
         return false;
     environ_text[n] = '\0';
     return has_pair(environ_text, (size_t)n, "BITD_RUN", job->run) &&
-           has_pair(environ_text, (size_t)n, "BITD_LINK", job->link);
+           has_pair(environ_text, (size_t)n, "BITD_OWNER", job->link);
 }
 
 int bit_proc_find(const struct bit_proc_job *job, int32_t *pids, int max)

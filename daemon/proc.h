@@ -26,7 +26,7 @@ int bit_proc_signal(const struct bit_proc_watch *w, int signal);
  */
 struct bit_proc_job {
     const char *run;  /* value of BITD_RUN */
-    const char *link; /* value of BITD_LINK */
+    const char *link; /* the daemon's Unix socket for workers: value of BITD_OWNER */
     int32_t session;  /* 0: unknown */
 };
 /** Their numbers, at most `max`. Zombies are not counted. Returns how many. */

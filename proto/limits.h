@@ -9,6 +9,7 @@
 #define BIT_REQUEST_BODY_MAX     (64u << 10)  /* a client's request other than submit */
 #define BIT_HELLO_BODY_MAX       (4u << 10)   /* before a worker has proved who it is */
 #define BIT_PAYLOAD_CHUNK        (1u << 20)   /* of a token payload in one frame */
+#define BIT_SEAL_PLAIN_MAX       (64u << 10)  /* in one sealed record */
 #define BIT_DECODE_BUDGET_FACTOR 16           /* decoded bytes for each byte of the frame ... */
 #define BIT_DECODE_BUDGET_BASE   (4u << 10)   /* ... and these for the message itself ... */
 #define BIT_DECODE_BUDGET_MAX    (8u << 20)   /* ... and at most so many */

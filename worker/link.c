@@ -1,13 +1,10 @@
 #include "worker/link.h"
 
 #include <errno.h>
+#include <sodium/utils.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
@@ -18,8 +15,6 @@
 
 BIT_LOG_TOPIC("link");
 
-#define WRITE_TIMEOUT_S 60 /* a daemon that reads nothing for so long is not there */
-
 bool bit_link_is_lost(int err)
 {
     return err < 0 && err != BIT_EEPOCH && err != BIT_EMESSAGE && err != BIT_EVERSION && err != BIT_ELIMIT &&
@@ -28,7 +23,8 @@ bool bit_link_is_lost(int err)
 
 void bit_link_init(struct bit_link *link, const struct bit_link_config *config)
 {
-    *link = (struct bit_link){.config = *config, .fd = -1, .state = BIT_LINK_DOWN, .err = BIT_EDAEMON};
+    *link = (struct bit_link){.config = *config, .state = BIT_LINK_DOWN, .err = BIT_EDAEMON};
+    bit_link_socket_init(&link->socket);
     pthread_mutex_init(&link->write_lock, NULL);
     pthread_mutex_init(&link->lock, NULL);
     pthread_cond_init(&link->changed, NULL);
@@ -94,18 +90,12 @@ int bit_link_next(struct bit_link *link, const struct bit_link_order **out)
     return err;
 }
 
-/* Whole frames only, so one writer at a time. */
-static int write_all(struct bit_link *link, const uint8_t *frame, size_t bytes)
+/* Whole frames only, so one writer at a time. Whatever failed, nobody is there to be told. */
+static int write_frame(struct bit_link *link, const uint8_t *frame, size_t bytes)
 {
-    size_t at = 0;
+    int err = bit_link_socket_write(&link->socket, frame, bytes);
 
-    while (at < bytes) {
-        ssize_t put = send(link->fd, frame + at, bytes - at, MSG_NOSIGNAL);
-        if (put < 0 && errno != EINTR)
-            return bit_fail(BIT_EDAEMON, "writing to '%s': %s", link->config.path, strerror(errno));
-        at += put < 0 ? 0 : (size_t)put;
-    }
-    return 0;
+    return err < 0 ? bit_fail_within(BIT_EDAEMON, "'%s'", link->config.where) : 0;
 }
 
 int bit_link_write(struct bit_link *link, const uint8_t *frame, size_t bytes)
@@ -118,9 +108,9 @@ int bit_link_write(struct bit_link *link, const uint8_t *frame, size_t bytes)
     pthread_mutex_lock(&link->write_lock);
     state = bit_link_state(link);
     if (state == BIT_LINK_UP || state == BIT_LINK_BROKEN)
-        err = write_all(link, frame, bytes);
+        err = write_frame(link, frame, bytes);
     else
-        err = bit_fail(BIT_EDAEMON, "not connected to '%s'", link->config.path);
+        err = bit_fail(BIT_EDAEMON, "not connected to '%s'", link->config.where);
     pthread_mutex_unlock(&link->write_lock);
     if (err < 0)
         bit_link_set_down(link, err);
@@ -142,24 +132,16 @@ int bit_link_send(struct bit_link *link, uint16_t type, const void *msg)
 
 /* ---------------------------------------------------------------- making and ending a connection */
 
-static int open_socket(struct bit_link *link)
+/* Not UP yet: nobody else looks at it. */
+static int open_socket(struct bit_link *link, int64_t wait_ms)
 {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    const struct timeval limit = {.tv_sec = WRITE_TIMEOUT_S};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int err;
+    struct bit_launch_id id = {.epoch = link->config.epoch};
 
-    if (fd < 0)
-        return bit_fail(-errno, "socket");
-    snprintf(to.sun_path, sizeof to.sun_path, "%s", link->config.path);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (connect(fd, (const struct sockaddr *)&to, sizeof to) < 0) {
-        err = bit_fail(-errno, "connecting to '%s'", to.sun_path);
-        close(fd);
-        return err;
-    }
-    link->fd = fd; /* not UP yet: nobody else looks at it */
-    return 0;
+    memcpy(id.run, link->config.run, sizeof id.run);
+    memcpy(id.secret, link->config.secret, sizeof id.secret);
+    int err = bit_link_socket_open(&link->socket, link->config.where, &id, wait_ms);
+    sodium_memzero(&id, sizeof id);
+    return err;
 }
 
 static int check_welcome(const struct bit_link *link, const Bit__Welcome *welcome)
@@ -173,21 +155,12 @@ static int check_welcome(const struct bit_link *link, const Bit__Welcome *welcom
     return 0;
 }
 
-/* Only the welcome is waited for with a limit: between orders, silence is a daemon's right. */
-static void limit_receive(struct bit_link *link, int64_t ms)
-{
-    const struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-
-    setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-}
-
-static int await_welcome(struct bit_link *link, int64_t wait_ms, Bit__Welcome **out)
+static int await_welcome(struct bit_link *link, Bit__Welcome **out)
 {
     ProtobufCMessage *msg = NULL;
     struct bit_frame frame;
     int err;
 
-    limit_receive(link, wait_ms);
     err = bit_link_read_frame(link, &frame);
     if (err >= 0 && frame.type != BIT_MSG_WELCOME)
         err = bit_fail(BIT_EMESSAGE, "a %s where a welcome must be", bit_msg_name(frame.type));
@@ -199,7 +172,7 @@ static int await_welcome(struct bit_link *link, int64_t wait_ms, Bit__Welcome **
         bit_msg_free(msg);
         return err;
     }
-    limit_receive(link, 0);
+    bit_link_socket_limit(&link->socket, 0); /* between orders, silence is a daemon's right */
     *out = (Bit__Welcome *)msg;
     return 0;
 }
@@ -212,7 +185,7 @@ static int send_hello(struct bit_link *link, const Bit__WorkerHello *hello)
 
     if (err < 0)
         return err;
-    err = write_all(link, frame, bytes);
+    err = write_frame(link, frame, bytes);
     free(frame);
     return err;
 }
@@ -238,11 +211,11 @@ int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64
     int err;
 
     bit_link_disconnect(link);
-    err = open_socket(link);
+    err = open_socket(link, wait_ms);
     if (err >= 0)
         err = send_hello(link, hello);
     if (err >= 0)
-        err = await_welcome(link, wait_ms, &welcome);
+        err = await_welcome(link, &welcome);
     if (err >= 0)
         err = start_thread(link);
     if (err < 0) {
@@ -250,7 +223,7 @@ int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64
         bit_link_disconnect(link);
         return err;
     }
-    bit_debug("connected", "path=%s epoch=%llu", link->config.path, (unsigned long long)link->config.epoch);
+    bit_debug("connected", "to=%s epoch=%llu", link->config.where, (unsigned long long)link->config.epoch);
     *out = welcome;
     return 0;
 }
@@ -275,15 +248,12 @@ void bit_link_disconnect(struct bit_link *link)
     link->err = link->err < 0 ? link->err : BIT_EDAEMON;
     pthread_cond_broadcast(&link->changed);
     pthread_mutex_unlock(&link->lock);
-    if (link->fd >= 0)
-        shutdown(link->fd, SHUT_RDWR); /* wakes the thread out of recv */
+    bit_link_socket_shutdown(&link->socket); /* wakes the thread out of its read */
     if (link->has_thread)
         pthread_join(link->thread, NULL);
     link->has_thread = false;
     pthread_mutex_lock(&link->write_lock); /* a write that began while the link was up ends first */
-    if (link->fd >= 0)
-        close(link->fd);
-    link->fd = -1;
+    bit_link_socket_close(&link->socket);
     pthread_mutex_unlock(&link->write_lock);
     drop_orders(link);
 }

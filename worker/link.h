@@ -13,21 +13,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/address.h"
 #include "proto/bit.pb-c.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
+#include "worker/link_socket.h"
 
 /* Orders held and not yet taken; the daemon sends a few steps ahead. Beyond that the thread stops reading. */
 #define BIT_LINK_QUEUE_MAX 64
 
 /* Where to, and who we are: from the environment, never from arguments. */
 struct bit_link_config {
-    char path[108];           /* BITD_LINK: a Unix socket */
-    char run[BIT_RUN_ID_MAX]; /* BITD_RUN */
-    uint64_t epoch;           /* BITD_EPOCH: of this incarnation of the run */
-    uint8_t secret[256];      /* what the file at BITD_SECRET_FILE holds */
-    size_t secret_bytes;      /* 1 or more */
-    int64_t retry_ms;         /* BITD_RETRY_S, 300 s: how long to go on without a daemon */
+    char where[BIT_ADDRESS_MAX];      /* BITD_LINK: the path of a Unix socket, or host:port */
+    char run[BIT_RUN_ID_MAX];         /* BITD_RUN */
+    uint64_t epoch;                   /* BITD_EPOCH: of this incarnation of the run */
+    uint8_t secret[BIT_SECRET_BYTES]; /* what the file at BITD_SECRET_FILE holds, which only its owner may read */
+    int64_t retry_ms;                 /* BITD_RETRY_S, 300 s: how long to go on without a daemon */
 };
 /** Errors      BIT_EUSAGE naming the variable; -errno of the secret's file. */
 int bit_link_config_from_env(struct bit_link_config *config);
@@ -49,7 +50,7 @@ enum bit_link_state {
 
 struct bit_link {
     struct bit_link_config config;
-    int fd;
+    struct bit_link_socket socket;
     pthread_t thread;
     bool has_thread;
 

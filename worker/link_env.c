@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/err.h"
@@ -40,21 +41,37 @@ static int number_from_env(const char *name, uint64_t most, uint64_t *out)
     return 0;
 }
 
+/* A file that others may read is no secret any more. Of a pipe (/dev/stdin, where a launcher passes it on) only the
+ * process at its other end knows. */
+static int check_secret_file(int fd, const char *path)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return bit_fail(-errno, "the run's secret in '%s'", path);
+    if (S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return bit_fail(BIT_EUSAGE, "'%s' has mode %04o: others than its owner may use the run's secret", path,
+                        (unsigned)st.st_mode & 07777);
+    return 0;
+}
+
 static int read_secret(const char *path, struct bit_link_config *config)
 {
+    uint8_t buf[BIT_SECRET_BYTES + 1];
+    ssize_t got = 0, more = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int err = 0;
+    int err = fd < 0 ? bit_fail(-errno, "the run's secret in '%s'", path) : check_secret_file(fd, path);
 
-    if (fd < 0)
-        return bit_fail(-errno, "the run's secret in '%s'", path);
-    ssize_t got = read(fd, config->secret, sizeof config->secret);
-    if (got < 0)
+    while (err == 0 && got < (ssize_t)sizeof buf && (more = read(fd, buf + got, sizeof buf - (size_t)got)) > 0)
+        got += more;
+    if (err == 0 && more < 0)
         err = bit_fail(-errno, "the run's secret in '%s'", path);
-    else if (got == 0 || got == sizeof config->secret)
-        err = bit_fail(BIT_EUSAGE, "'%s' must hold 1 to %zu bytes", path, sizeof config->secret - 1);
-    else
-        config->secret_bytes = (size_t)got;
-    close(fd);
+    if (err == 0 && got != BIT_SECRET_BYTES)
+        err = bit_fail(BIT_EUSAGE, "'%s' must hold %d bytes", path, BIT_SECRET_BYTES);
+    if (err == 0)
+        memcpy(config->secret, buf, sizeof config->secret);
+    if (fd >= 0)
+        close(fd);
     return err;
 }
 
@@ -65,7 +82,7 @@ int bit_link_config_from_env(struct bit_link_config *config)
     int err;
 
     *config = (struct bit_link_config){0};
-    err = text_from_env("BITD_LINK", config->path, sizeof config->path);
+    err = text_from_env("BITD_LINK", config->where, sizeof config->where);
     if (err >= 0)
         err = text_from_env("BITD_RUN", config->run, sizeof config->run);
     if (err >= 0)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "proto/check.h"
 #include "proto/crc32c.h"
@@ -131,15 +130,9 @@ static int receive(struct bit_link *link)
 
     if (err < 0)
         return err;
-    do {
-        got = recv(link->fd, room, room_bytes, 0);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0 && errno == EAGAIN)
-        return bit_fail(BIT_ETIMEOUT, "no welcome from '%s'", link->config.path);
+    got = bit_link_socket_read(&link->socket, room, room_bytes);
     if (got < 0)
-        return bit_fail(-errno, "reading from '%s'", link->config.path);
-    if (got == 0)
-        return bit_fail(BIT_EDAEMON, "'%s' was closed by the other side", link->config.path);
+        return bit_fail_within((int)got, "'%s'", link->config.where);
     bit_frame_reader_commit(&link->reader, (size_t)got);
     return 0;
 }

@@ -25,7 +25,7 @@ static const char help[] =
     "       bitworker --plan SPECFILE [--ranks N]\n"
     "\n"
     "One rank of a training run. bitd starts the ranks with mpirun or srun, and gives them\n"
-    "  BITD_LINK         the daemon's socket for workers\n"
+    "  BITD_LINK         where the daemon takes workers: a socket's path, or host:port\n"
     "  BITD_RUN          the run's id\n"
     "  BITD_EPOCH        this launch of the run; orders of another one are refused\n"
     "  BITD_SECRET_FILE  what proves that we belong to it\n"

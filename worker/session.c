@@ -120,7 +120,7 @@ static int connect_once(struct bit_session *session, bool training, Bit__Welcome
     hello.protocol = BIT_PROTOCOL_VERSION;
     hello.run = config->run;
     hello.epoch = config->epoch;
-    hello.secret = (ProtobufCBinaryData){.len = config->secret_bytes, .data = config->secret};
+    hello.secret = (ProtobufCBinaryData){.len = sizeof config->secret, .data = config->secret};
     hello.host = host;
     hello.pid = (uint32_t)getpid();
     hello.ranks = session->ranks;

@@ -12,7 +12,6 @@
  *     FAKE_NO_DISK    so many checkpoints fail
  *     FAKE_MEMORY     bytes that --plan says a rank takes
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -20,9 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +30,7 @@
 #include "proto/limits.h"
 #include "proto/manifest.h"
 #include "proto/msg.h"
+#include "worker/link_socket.h"
 
 #define KEPT_MAX 100000
 
@@ -44,7 +42,7 @@ struct kept {
 };
 
 static struct {
-    int fd;
+    struct bit_link_socket socket;
     struct bit_frame_reader reader;
     uint64_t epoch, step, weights, optimizer_step;
     Bit__PhaseState phase;
@@ -99,16 +97,7 @@ static uint64_t bits(double v)
 
 static int send_bytes(const uint8_t *data, size_t bytes)
 {
-    while (bytes > 0) {
-        ssize_t n = send(w.fd, data, bytes, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        data += n;
-        bytes -= (size_t)n;
-    }
-    return 0;
+    return bit_link_socket_write(&w.socket, data, bytes);
 }
 
 static int send_message(uint16_t type, const void *msg)
@@ -388,9 +377,7 @@ static bool receive(struct bit_frame *frame)
         size_t bytes;
         if (bit_frame_reader_reserve(&w.reader, &room, &bytes) < 0)
             die("memory");
-        ssize_t n = recv(w.fd, room, bytes, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = bit_link_socket_read(&w.socket, room, bytes);
         if (n <= 0)
             return false;
         bit_frame_reader_commit(&w.reader, (size_t)n);
@@ -450,29 +437,23 @@ static bool receive_message(uint16_t *type, ProtobufCMessage **msg)
 
 /* ---------------------------------------------------------------- connecting */
 
-static int connect_link(void)
+static void read_id(struct bit_launch_id *id)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", getenv("BITD_LINK"));
-    w.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(w.fd, (const struct sockaddr *)&address, sizeof address) == 0)
-        return 0;
-    close(w.fd);
-    return -1;
-}
-
-static int say_hello(void)
-{
-    uint8_t secret[BIT_SECRET_BYTES];
-    Bit__WorkerHello m = BIT__WORKER_HELLO__INIT;
     int fd = open(getenv("BITD_SECRET_FILE"), O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, secret, sizeof secret) != sizeof secret)
+    if (fd < 0 || read(fd, id->secret, sizeof id->secret) != sizeof id->secret)
         die("secret");
     close(fd);
+    id->epoch = w.epoch;
+    snprintf(id->run, sizeof id->run, "%s", getenv("BITD_RUN"));
+}
+
+static int say_hello(struct bit_launch_id *id)
+{
+    Bit__WorkerHello m = BIT__WORKER_HELLO__INIT;
     m.protocol = BIT_PROTOCOL_VERSION;
-    m.run = getenv("BITD_RUN");
+    m.run = id->run;
     m.epoch = w.epoch;
-    m.secret = (ProtobufCBinaryData){.len = sizeof secret, .data = secret};
+    m.secret = (ProtobufCBinaryData){.len = sizeof id->secret, .data = id->secret};
     m.host = (char *)(uintptr_t) "here";
     m.pid = (uint32_t)getpid();
     m.ranks = w.ranks;
@@ -498,13 +479,13 @@ static void take_welcome(const Bit__Welcome *welcome)
 }
 
 /* One connection, from hello to its end. */
-static void serve(void)
+static void serve(struct bit_launch_id *id)
 {
     ProtobufCMessage *msg;
     uint16_t type;
     bit_frame_reader_finish(&w.reader);
     bit_frame_reader_init(&w.reader, BIT_FRAME_BODY_MAX);
-    if (say_hello() < 0 || !receive_message(&type, &msg))
+    if (say_hello(id) < 0 || !receive_message(&type, &msg))
         return;
     if (type != BIT_MSG_WELCOME)
         die("no welcome");
@@ -543,6 +524,7 @@ static int plan(const char *path)
 int main(int argc, char **argv)
 {
     const struct timespec again = {.tv_nsec = 20 * 1000 * 1000};
+    struct bit_launch_id id = {0};
     bit__phase_state__init(&w.phase);
     w.phase.precision = BIT__PRECISION__SIXTEEN_BIT;
     if (argc == 3 && strcmp(argv[1], "--plan") == 0)
@@ -551,12 +533,15 @@ int main(int argc, char **argv)
     w.ranks = (uint32_t)number("FAKE_RANKS"); /* it stands for all of them */
     w.disk_failures = (long)number("FAKE_NO_DISK");
     bit_frame_reader_init(&w.reader, BIT_FRAME_BODY_MAX);
+    bit_link_socket_init(&w.socket);
+    read_id(&id);
     printf("fake worker of launch %" PRIu64 "\n", w.epoch);
     fflush(stdout);
     for (;;) { /* nothing tells when a socket comes to be */
-        if (connect_link() == 0) {
-            serve();
-            close(w.fd);
+        if (bit_link_socket_open(&w.socket, getenv("BITD_LINK"), &id, 10000) == 0) {
+            bit_link_socket_limit(&w.socket, 0);
+            serve(&id);
+            bit_link_socket_close(&w.socket);
         }
         nanosleep(&again, NULL);
     }

@@ -65,6 +65,7 @@ bool peer_open(struct peer *p)
     secret = fopen(p->secret, "w");
     if (!EXPECT(secret != NULL))
         return false;
+    fchmod(fileno(secret), 0600); /* any other would be refused */
     fputs("0123456789abcdef0123456789abcdef", secret);
     fclose(secret);
     return listen_at(p);

@@ -1,0 +1,17 @@
+/* Where workers of other nodes connect: the address from the settings, bound, and what a worker is told of it. */
+#ifndef BIT_DAEMON_ENDPOINT_H
+#define BIT_DAEMON_ENDPOINT_H
+
+#include "proto/address.h"
+
+/**
+ * A listening TCP socket for the setting `listen` (proto/address.h; a host may also name a network interface, whose
+ * address is then taken), not yet known to any loop.
+ * Of a range of ports, or of port 0, the one that is written in the file `kept` is tried first and the one that was
+ * taken is written there: workers that were told of it come back to it after a restart.
+ * advertise is the host that workers are told, or empty: the address bound, or this host's name if that is every
+ * address. Errors      BIT_EUSAGE for an address that is none; BIT_EBUSY if no port of the range is free; -errno
+ */
+int bit_endpoint_open(const char *listen, const char *advertise, const char *kept, int *fd, char told[BIT_ADDRESS_MAX]);
+
+#endif
