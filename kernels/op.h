@@ -39,7 +39,9 @@
     X(bitlinear, 1, 0)                                                                                                 \
     X(bitlinear_backward_data, 1, 0)                                                                                   \
     X(bitlinear_backward_weight, 1, 0)                                                                                 \
+    X(targets, 0, 1)                                                                                                   \
     X(xent, 1, 0)                                                                                                      \
+    X(sum, 0, 1)                                                                                                       \
     X(sumsq, 1, 0)                                                                                                     \
     X(adamw, 1, 0)                                                                                                     \
     X(cast, 1, 1)

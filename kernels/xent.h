@@ -5,6 +5,15 @@
 
 #define BIT_XENT_IGNORE (-1) /* a target that neither counts nor has a gradient: the last position of an instance */
 
+BIT_OP_DECLARE(targets);
+/** target[b,t] = ids[b,t+1]: each position predicts the next one; the last of an instance BIT_XENT_IGNORE. ids, target
+ * (B, T). */
+struct bit_targets_args {
+    int64_t batch, time;
+    const uint16_t *ids;
+    int32_t *target;
+};
+
 BIT_OP_DECLARE(xent);
 /**
  * loss[r] = logsumexp(logits[r]) - logits[r, target[r]] (0 where ignored); with grad != NULL, grad[r] = (softmax -

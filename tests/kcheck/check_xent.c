@@ -1,4 +1,5 @@
-/* Cross entropy. */
+/* Targets, cross entropy, and the sum of losses. */
+#include "kernels/sum.h"
 #include "kernels/xent.h"
 #include "proto/check.h"
 #include "tests/kcheck/kcheck.h"
@@ -61,3 +62,51 @@ static const struct kc_shape shapes[] = {
     {KC_BENCH, {512, 50304, BIT_F32, BIT_F32, 2}},
 };
 KC_OP(xent, "rows vocab logits:t grad:t gradient", shapes, check_xent, cost_xent, KC_DETERMINISTIC)
+
+static int check_targets(struct kc *k, const int64_t *dim)
+{
+    const int64_t count = dim[0] * dim[1];
+    const struct bit_targets_args args = {
+        .batch = dim[0],
+        .time = dim[1],
+        .ids = kc_in_whole(k, "ids", KC_U16, count, 0, 65535),
+        .target = kc_out(k, "target", KC_I32, count, KC_EXACT),
+    };
+    return kc_call(k, &args);
+}
+
+static void cost_targets(const int64_t *dim, struct kc_cost *out)
+{
+    out->bytes = 6.0 * (double)(dim[0] * dim[1]);
+    out->flops = 0;
+}
+
+static const struct kc_shape targets_shapes[] = {
+    {KC_QUICK, {0, 4}}, {KC_QUICK, {3, 1}}, {KC_QUICK, {1, 2}}, {KC_QUICK, {5, 2047}}, {KC_BENCH, {8, 2048}},
+};
+KC_OP(targets, "batch time", targets_shapes, check_targets, cost_targets, KC_DETERMINISTIC)
+
+/* The order is the contract's: exact. What was there before stays in. */
+static int check_sum(struct kc *k, const int64_t *dim)
+{
+    const struct bit_sum_args args = {
+        .count = dim[0],
+        .x = kc_in(k, "x", BIT_F32, dim[0], 8),
+        .sum = kc_sum(k, "sum", KC_F64, 1, KC_EXACT),
+    };
+
+    *args.sum = 0.1;
+    return kc_call(k, &args);
+}
+
+static void cost_sum(const int64_t *dim, struct kc_cost *out)
+{
+    out->bytes = 4.0 * (double)dim[0];
+    out->flops = 0;
+}
+
+static const struct kc_shape sum_shapes[] = {
+    {KC_QUICK, {0}},     {KC_QUICK, {1}},     {KC_QUICK, {255}},   {KC_QUICK, {257}},     {KC_QUICK, {16384}},
+    {KC_QUICK, {16385}}, {KC_QUICK, {70001}}, {KC_BENCH, {16384}}, {KC_BENCH, {1 << 18}},
+};
+KC_OP(sum, "count", sum_shapes, check_sum, cost_sum, KC_DETERMINISTIC)

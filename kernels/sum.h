@@ -1,0 +1,20 @@
+/* The sum of a buffer, added up in an order of its own. */
+#ifndef BIT_KERNELS_SUM_H
+#define BIT_KERNELS_SUM_H
+#include "kernels/op.h"
+#include "kernels/ternarise.h" /* BIT_SUM_BLOCK */
+
+BIT_OP_DECLARE(sum);
+#define BIT_SUM_LANES 256
+/**
+ * *sum += sum x, x (count) f32, *sum a double in the backend's memory (zeroing it is the caller's).
+ * Order       blocks of BIT_SUM_BLOCK elements, each added to *sum in turn. Inside a block element i goes to lane i mod
+ *             BIT_SUM_LANES, in order; then lanes k and k + n become one, for n = BIT_SUM_LANES / 2, ... 2, 1. Every
+ *             variant gives the same bits
+ */
+struct bit_sum_args {
+    int64_t count;
+    const float *x;
+    double *sum;
+};
+#endif
