@@ -118,7 +118,7 @@ static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_pla
     a->dqkv = take(c, rows * 3 * width * size);
 }
 
-/* The table of angles comes first, so that it survives every change of mode. */
+/* What survives every change of mode comes first. */
 static int64_t lay(struct bit_arena *a, const struct bit_plan *plan, enum bit_mode mode, int64_t micro_instances,
                    uint8_t *base)
 {
@@ -127,6 +127,7 @@ static int64_t lay(struct bit_arena *a, const struct bit_plan *plan, enum bit_mo
     int64_t rows = micro_instances * plan->context;
 
     a->cos_sin = take(&c, plan->context * plan->head_dim * 4);
+    a->loss_sum = take(&c, sizeof *a->loss_sum);
     for (int l = 0; l < plan->layers; l++)
         lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, mode, rows);
     lay_rest(&c, a, plan, rows);

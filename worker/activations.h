@@ -59,7 +59,9 @@ struct bit_arena {
     void *dinput;     /* (R, max(D, F)) of a linear's input */
     void *dqkv;       /* (R, 3 D) */
 
-    float *cos_sin; /* (T, head_dim / 2, 2) */
+    /* what survives every change of mode */
+    float *cos_sin;   /* (T, head_dim / 2, 2) */
+    double *loss_sum; /* one: losses are added to it */
 };
 
 /** Bytes that the arena needs for micro_instances instances in whichever mode needs most. */

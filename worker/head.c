@@ -9,6 +9,7 @@
 #include "kernels/embed.h"
 #include "kernels/matmul.h"
 #include "kernels/norm.h"
+#include "kernels/sum.h"
 #include "kernels/xent.h"
 #include "proto/check.h"
 #include "worker/activations.h"
@@ -91,17 +92,14 @@ static int final_norm_backward(struct bit_model *model, int64_t first, int64_t r
                                            });
 }
 
-/* Position t of an instance predicts token t + 1; the last one predicts nothing. */
-static void set_targets(const struct bit_plan *plan, const uint16_t *tokens, int64_t instances, int32_t *target)
+static int set_targets(struct bit_model *model, const uint16_t *tokens, int64_t instances)
 {
-    for (int64_t i = 0; i < instances; i++) {
-        const uint16_t *in = tokens + i * plan->context;
-        int32_t *out = target + i * plan->context;
-
-        for (int64_t t = 0; t + 1 < plan->context; t++)
-            out[t] = in[t + 1];
-        out[plan->context - 1] = BIT_XENT_IGNORE;
-    }
+    return bit_targets(&model->exec, &(struct bit_targets_args){
+                                         .batch = instances,
+                                         .time = model->plan->context,
+                                         .ids = tokens,
+                                         .target = model->arena->target,
+                                     });
 }
 
 static int chunk_logits(struct bit_model *model, int64_t first, int64_t rows)
@@ -172,23 +170,21 @@ static int chunk_gradients(struct bit_model *model, int64_t first, int64_t rows)
                                     });
 }
 
-/* In order of the positions and in double, so that the sum does not depend on threads or chunks. */
-static double sum_losses(const float *loss, int64_t rows)
+static int add_losses(struct bit_model *model, int64_t rows)
 {
-    double sum = 0;
+    const struct bit_arena *a = model->arena;
 
-    for (int64_t r = 0; r < rows; r++)
-        sum += loss[r];
-    return sum;
+    return bit_sum(&model->exec, &(struct bit_sum_args){.count = rows, .x = a->loss, .sum = a->loss_sum});
 }
 
-int bit_head_loss(struct bit_model *model, const uint16_t *tokens, int64_t instances, double *loss_sum)
+int bit_head_loss(struct bit_model *model, const uint16_t *tokens, int64_t instances)
 {
     const struct bit_plan *plan = model->plan;
     const int64_t rows = instances * plan->context;
     int err = final_norm(model, rows);
 
-    set_targets(plan, tokens, instances, model->arena->target);
+    if (err >= 0)
+        err = set_targets(model, tokens, instances);
     for (int64_t first = 0; err >= 0 && first < rows; first += plan->head_rows) {
         int64_t chunk = BIT_MIN(plan->head_rows, rows - first);
 
@@ -196,20 +192,19 @@ int bit_head_loss(struct bit_model *model, const uint16_t *tokens, int64_t insta
         if (err >= 0)
             err = chunk_loss(model, first, chunk, 0);
     }
-    if (err >= 0)
-        *loss_sum = sum_losses(model->arena->loss, rows);
-    return err;
+    return err < 0 ? err : add_losses(model, rows);
 }
 
 int bit_head_loss_backward(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale,
-                           double *loss_sum, double *loss_ms)
+                           double *loss_ms)
 {
     const struct bit_plan *plan = model->plan;
     const int64_t rows = instances * plan->context;
     double begin_ms = bit_clock_ms(), ms = 0;
     int err = final_norm(model, rows);
 
-    set_targets(plan, tokens, instances, model->arena->target);
+    if (err >= 0)
+        err = set_targets(model, tokens, instances);
     for (int64_t first = 0; err >= 0 && first < rows; first += plan->head_rows) {
         int64_t chunk = BIT_MIN(plan->head_rows, rows - first);
 
@@ -220,9 +215,10 @@ int bit_head_loss_backward(struct bit_model *model, const uint16_t *tokens, int6
             break;
         begin_ms = bit_clock_ms();
     }
+    if (err >= 0)
+        err = add_losses(model, rows);
     if (err < 0)
         return err;
-    *loss_sum = sum_losses(model->arena->loss, rows);
     *loss_ms = ms;
     return 0;
 }

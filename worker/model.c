@@ -163,23 +163,34 @@ static int backward(struct bit_model *model, const uint16_t *tokens, int64_t ins
     return 0;
 }
 
+static int clear_loss(struct bit_model *model)
+{
+    return bit_exec_zero(&model->exec, model->arena->loss_sum, sizeof *model->arena->loss_sum);
+}
+
+static int read_loss(struct bit_model *model, double *out)
+{
+    int err = bit_exec_copy(&model->exec, out, model->arena->loss_sum, sizeof *out);
+
+    return err < 0 ? err : bit_exec_wait(&model->exec);
+}
+
 int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale,
                          double *loss_sum, struct bit_model_times *times)
 {
-    double begin_ms = bit_clock_ms(), loss_ms = 0, forward_ms, sum = 0;
+    double begin_ms = bit_clock_ms(), loss_ms = 0, forward_ms;
     int err;
 
     BIT_ASSERT(instances >= 1 && instances <= model->plan->micro_instances && grad_scale > 0);
     err = check_tokens(model->plan, tokens, instances);
     if (err < 0)
         return err;
-    if ((err = forward(model, tokens, instances)) < 0)
+    if ((err = clear_loss(model)) < 0 || (err = forward(model, tokens, instances)) < 0)
         return err;
     forward_ms = bit_clock_ms() - begin_ms;
-    if ((err = bit_head_loss_backward(model, tokens, instances, grad_scale, &sum, &loss_ms)) < 0 ||
-        (err = backward(model, tokens, instances)) < 0)
+    if ((err = bit_head_loss_backward(model, tokens, instances, grad_scale, &loss_ms)) < 0 ||
+        (err = backward(model, tokens, instances)) < 0 || (err = read_loss(model, loss_sum)) < 0)
         return err;
-    *loss_sum = sum;
     if (times != NULL) {
         times->forward_ms = forward_ms + loss_ms;
         times->backward_ms = bit_clock_ms() - begin_ms - times->forward_ms;
@@ -191,22 +202,23 @@ int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t 
                        uint64_t *targets)
 {
     const struct bit_plan *plan = model->plan;
-    double all = 0;
     int err = check_tokens(plan, tokens, instances);
+
+    if (err >= 0)
+        err = clear_loss(model);
 
     for (int64_t i = 0; err >= 0 && i < instances; i += plan->micro_instances) {
         const uint16_t *at = tokens + i * plan->context;
         int64_t some = BIT_MIN(plan->micro_instances, instances - i);
-        double sum = 0;
 
         err = forward(model, at, some);
         if (err >= 0)
-            err = bit_head_loss(model, at, some, &sum);
-        all += sum;
+            err = bit_head_loss(model, at, some);
     }
+    if (err >= 0)
+        err = read_loss(model, loss_sum);
     if (err < 0)
         return err;
-    *loss_sum = all;
     *targets = (uint64_t)(instances * (plan->context - 1));
     return 0;
 }
