@@ -22,4 +22,17 @@ bool bit_blame_parse(const char *text, struct bit_blame *out);
 /** The same from the last kilobytes of the file at `path`. */
 bool bit_blame_read(const char *path, struct bit_blame *out);
 
+/* What is known of a rank of a job that hangs. */
+struct bit_blame_rank {
+    bool known;          /* it has told where it is */
+    bool answered;       /* it wrote its stacks when it was asked */
+    uint64_t step;       /* the last one done */
+    const char *section; /* what it is at */
+};
+/**
+ * Which rank the others wait for. Ranks wait for each other in "comm" and "wait", so it is one that is at something
+ * else, or could not answer; where steps differ, one of those behind. Pure. -1 if none stands out.
+ */
+int64_t bit_blame_hung(const struct bit_blame_rank *rank, uint32_t ranks);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/fileio.h"
+#include "proto/check.h"
 #include "proto/checkpoint.h"
 #include "proto/err.h"
 #include "proto/log.h"
@@ -28,6 +29,7 @@ struct choice {
     struct bit_runner *runner;
     char *folder; /* runs/<id>/checkpoints */
     char run[BIT_RUN_ID_MAX];
+    uint64_t epoch;    /* of the last launch, which is over */
     uint64_t step_max; /* of the journal */
     char restore[32];  /* the result; empty: none */
     uint64_t bytes, digest, step;
@@ -43,17 +45,33 @@ static int newest_first(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* The steps of the complete folders, newest first; half-written ones of launches that are over are removed. */
+/* What the last launch wrote whole, and neither it nor bitd lived to give its name; whatever else is half is removed.
+ */
+static void settle_partials(const struct choice *c)
+{
+    DIR *dir = opendir(c->folder);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        char path[PATH_MAX], name[32], last[48];
+        const char *suffix = strstr(entry->d_name, ".partial");
+        if (suffix == NULL || snprintf(path, sizeof path, "%s/%s", c->folder, entry->d_name) >= (int)sizeof path)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)BIT_MIN(suffix - entry->d_name, (ptrdiff_t)31), entry->d_name);
+        snprintf(last, sizeof last, ".partial-%" PRIu64, c->epoch);
+        if (strcmp(suffix, last) == 0 && bit_checkpoint_commit(c->folder, name, c->run, c->epoch) == 0)
+            bit_info("named late", "run=%s name=%s", c->run, name);
+        bit_dir_remove(path);
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
+/* The steps of the complete folders, newest first. */
 static size_t list_steps(struct choice *c, uint64_t **out)
 {
     size_t count = 0;
     uint64_t *steps = NULL;
     DIR *dir = opendir(c->folder);
     for (struct dirent *entry; dir != NULL && count < FOLDERS_MAX && (entry = readdir(dir)) != NULL;) {
-        char path[PATH_MAX];
-        if (strstr(entry->d_name, ".partial") != NULL &&
-            snprintf(path, sizeof path, "%s/%s", c->folder, entry->d_name) < (int)sizeof path)
-            bit_dir_remove(path);
         int64_t step = bit_checkpoint_step(entry->d_name);
         uint64_t *grown = step < 0 || (uint64_t)step > c->step_max ? NULL : realloc(steps, (count + 1) * sizeof *steps);
         if (grown == NULL)
@@ -109,6 +127,7 @@ static void choose_in_pool(uv_work_t *work)
 {
     struct choice *c = work->data;
     uint64_t *steps = NULL;
+    settle_partials(c);
     size_t count = list_steps(c, &steps);
     for (size_t i = 0; i < count && c->restore[0] == '\0'; i++) {
         char name[32], path[PATH_MAX];
@@ -185,6 +204,7 @@ int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
     }
     c->runner = r;
+    c->epoch = r->run.epoch;
     c->step_max = r->run.step_max;
     snprintf(c->run, sizeof c->run, "%s", r->run.id);
     c->chosen = chosen;

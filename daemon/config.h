@@ -10,6 +10,7 @@
 #include "proto/log.h"
 
 #define BIT_CONFIG_PATH_MAX 1024
+#define BIT_BEATS_MISSED    5 /* heartbeats in heartbeat_ms */
 
 /* How workers are told to connect. */
 enum bit_link_kind {
@@ -30,11 +31,15 @@ struct bit_config {
     char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
     char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */
     enum bit_log_level log_level;
-    uint32_t slots;               /* runs that train at once */
-    uint32_t lookahead;           /* step orders out beyond the last report */
-    uint64_t start_ms;            /* from launch to a model that stands */
-    uint64_t reconnect_ms;        /* a worker that lives may be away so long */
-    uint64_t stall_ms;            /* no report for so long, although something was ordered: it hangs */
+    uint32_t slots;        /* runs that train at once */
+    uint32_t lookahead;    /* step orders out beyond the last report */
+    uint64_t start_ms;     /* from launch to a model that stands */
+    uint64_t reconnect_ms; /* a worker that lives may be away so long */
+    uint64_t heartbeat_ms; /* a rank that was heard and is not for so long is lost */
+    uint64_t stall_ms;     /* a step that takes longer, and longer than stall_factor times the others', hangs */
+    uint32_t stall_factor;
+    uint64_t long_ms;             /* the same of what is no step, and of the first step of a launch or a phase */
+    uint64_t fence_ms;            /* a rank that has not heard us for so long ends itself */
     uint64_t grace_ms;            /* between SIGTERM and SIGKILL */
     uint64_t checkpoint_retry_ms; /* until one that could not be written is tried again */
     uint64_t read_patience_ms;    /* token files that cannot be read are tried again for so long */

@@ -34,8 +34,12 @@ static struct bit_job *new_job(struct bit_runner *r)
     uv_timer_init(&r->daemon->loop, &job->deadline);
     uv_timer_init(&r->daemon->loop, &job->checkpoint_retry);
     uv_timer_init(&r->daemon->loop, &job->read_retry);
+    uv_timer_init(&r->daemon->loop, &job->watch.tick);
+    uv_timer_init(&r->daemon->loop, &job->examine.limit);
+    uv_fs_event_init(&r->daemon->loop, &job->examine.change);
     job->deadline.data = job->checkpoint_retry.data = job->read_retry.data = job;
-    job->handles = 3;
+    job->watch.tick.data = job->examine.limit.data = job->examine.change.data = job;
+    job->handles = 6;
     r->job = job;
     return job;
 }
@@ -49,13 +53,17 @@ static void on_closed(uv_handle_t *handle)
 
 static void destroy(struct bit_job *job)
 {
-    BIT_ASSERT(!job->loading && !job->sweeping && job->link == NULL && job->launch == NULL);
+    BIT_ASSERT(!job->loading && !job->committing && !job->sweeping && job->link == NULL && job->launch == NULL);
     job->runner->job = NULL;
     bit_payload_destroy(job->payload);
     bit_feed_destroy(job->feed);
     uv_close((uv_handle_t *)&job->deadline, on_closed);
     uv_close((uv_handle_t *)&job->checkpoint_retry, on_closed);
     uv_close((uv_handle_t *)&job->read_retry, on_closed);
+    uv_close((uv_handle_t *)&job->watch.tick, on_closed);
+    uv_close((uv_handle_t *)&job->examine.limit, on_closed);
+    uv_close((uv_handle_t *)&job->examine.change, on_closed);
+    bit_watch_free(&job->watch);
 }
 
 static void note_cause(struct bit_job *job, int err, const char *fmt, va_list args)
@@ -84,7 +92,7 @@ static void forget_incarnation(struct bit_job *job)
 
 static bool is_idle(const struct bit_job *job)
 {
-    return !job->loading && !job->sweeping && (job->launch == NULL || job->launcher_ended);
+    return !job->loading && !job->committing && !job->sweeping && (job->launch == NULL || job->launcher_ended);
 }
 
 static void settle_if_idle(struct bit_job *job)
@@ -115,6 +123,8 @@ static void begin_ending(struct bit_job *job)
     uv_timer_stop(&job->deadline);
     uv_timer_stop(&job->checkpoint_retry);
     uv_timer_stop(&job->read_retry);
+    bit_examine_stop(job);
+    bit_watch_end(job);
     if (job->link != NULL)
         bit_link_close(job->link);
     job->link = NULL;
@@ -138,6 +148,13 @@ void bit_job_end(struct bit_job *job, int err, const char *fmt, ...)
 void bit_job_loaded(struct bit_job *job)
 {
     job->loading = false;
+    settle_if_idle(job);
+}
+
+void bit_job_commit_ended(struct bit_job *job)
+{
+    job->committing = false;
+    bit_job_hold(job);
     settle_if_idle(job);
 }
 
@@ -173,11 +190,12 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
     struct bit_runner *r = job->runner;
     struct bit_blame blame = {0};
     char *log = bit_runner_path(r, r->run.log);
-    if (job->cause.known) {
+    bool blamed = (!job->cause.known || job->cause.by_mpi) && log != NULL && bit_blame_read(log, &blame);
+    if (job->cause.known && !blamed) {
         m->has_rank = job->cause.has_rank;
         m->rank = job->cause.rank;
         snprintf(text, room, "%s", job->cause.text);
-    } else if (log != NULL && bit_blame_read(log, &blame)) {
+    } else if (blamed) {
         m->has_rank = blame.has_rank;
         m->rank = blame.rank;
         m->has_signal = blame.signal != 0;
@@ -339,7 +357,9 @@ static int launch(struct bit_job *job, const char *restore)
         .epoch = r->run.epoch + 1,
         .log = log,
     };
-    int err = log == NULL || secret == NULL ? bit_fail(-ENOMEM, "launching") : bit_secret_create(secret, job->secret);
+    int err = log == NULL || secret == NULL ? bit_fail(-ENOMEM, "launching") : bit_watch_begin(job);
+    if (err == 0)
+        err = bit_secret_create(secret, job->secret);
     if (err == 0)
         err = bit_launch_start(&r->daemon->loop, &args, on_launcher_ended, job, &job->launch);
     if (err == 0)
@@ -421,6 +441,8 @@ static int adopt(struct bit_job *job)
     struct bit_runner *r = job->runner;
     char *secret = bit_runner_path(r, "secret");
     int err = secret == NULL ? -ENOMEM : bit_secret_read(secret, job->secret);
+    if (err == 0)
+        err = bit_watch_begin(job);
     free(secret);
     if (err == 0)
         err = bit_launch_adopt(&r->daemon->loop, r->run.pid, r->run.pid_start, on_launcher_ended, job, &job->launch);
@@ -449,131 +471,20 @@ int bit_job_resume(struct bit_runner *r)
 
 /* ---------------------------------------------------------------- the link */
 
-static int check_secret(const struct bit_job *job, const Bit__WorkerHello *hello)
+void bit_job_connected(struct bit_job *job)
 {
-    unsigned differ = 0;
-    if (hello->secret.len != BIT_SECRET_BYTES) /* the length is no secret; every byte is looked at, whatever differs */
-        return bit_fail(BIT_EAUTH, "run %s: a secret of %zu bytes", job->runner->run.id, hello->secret.len);
-    for (size_t i = 0; i < BIT_SECRET_BYTES; i++)
-        differ |= hello->secret.data[i] ^ job->secret[i];
-    return differ ? bit_fail(BIT_EAUTH, "run %s: wrong secret", job->runner->run.id) : 0;
-}
-
-/* Welcome it, and know from its hello what to expect: a model to be built, or reports of steps done meanwhile. */
-static int take_link(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello)
-{
-    struct bit_run *run = &job->runner->run;
     const struct bit_config *config = &job->runner->daemon->config;
-    char *folder = bit_runner_path(job->runner, "checkpoints"), *restore = NULL;
-    Bit__Welcome m = BIT__WELCOME__INIT;
-    int err = folder == NULL || (run->restore[0] && asprintf(&restore, "%s/%s", folder, run->restore) < 0)
-                  ? bit_fail(-ENOMEM, "a welcome")
-                  : 0;
-    m.protocol = BIT_PROTOCOL_VERSION;
-    m.epoch = run->epoch;
-    m.spec = run->spec;
-    m.last_step = run->step;
-    m.checkpoint_dir = folder;
-    m.restore = hello->training ? NULL : restore;
-    if (err == 0)
-        err = bit_link_welcome(link, job, run->epoch, &m);
-    free(restore);
-    free(folder);
-    if (err < 0)
-        return err;
-    job->link = link;
-    job->ready = false;
-    job->reconnected = hello->training;
-    job->outstanding = 0;
-    job->phase = hello->training ? BIT_JOB_TRAINING : BIT_JOB_STARTING;
-    uv_timer_start(&job->deadline, on_deadline, hello->training ? config->stall_ms : config->start_ms, 0);
-    bit_info("worker connected", "run=%s host=%s pid=%u ranks=%u step=%" PRIu64 " training=%d", run->id, hello->host,
-             hello->pid, hello->ranks, hello->step, hello->training);
-    return 0;
+    bit_job_hold(job);
+    job->phase = job->reconnected ? BIT_JOB_TRAINING : BIT_JOB_STARTING;
+    uv_timer_start(&job->deadline, on_deadline, job->reconnected ? config->long_ms : config->start_ms, 0);
 }
-
-static struct bit_job *find_job(struct bit_daemon *d, const char *run)
-{
-    for (size_t i = 0; i < d->runner_count; i++)
-        if (strcmp(d->runner[i]->run.id, run) == 0)
-            return d->runner[i]->job;
-    return NULL;
-}
-
-/* The job of a run that is launched, so that a worker may come. */
-static struct bit_job *find_launched(struct bit_daemon *d, const char *run)
-{
-    struct bit_job *job = find_job(d, run);
-    if (job == NULL || job->phase == BIT_JOB_CHOOSING || job->phase == BIT_JOB_ENDING || job->phase == BIT_JOB_WAITING)
-        return NULL;
-    return job;
-}
-
-/* Asked for a stranger, before anything it says is believed. */
-static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out)
-{
-    const struct bit_job *job = find_launched(arg, run);
-    if (job == NULL || job->runner->run.epoch != epoch)
-        return bit_fail(BIT_EAUTH, "no launch waits for a worker that says it is of this one");
-    *out = (struct bit_launch_id){.epoch = epoch};
-    snprintf(out->run, sizeof out->run, "%s", job->runner->run.id);
-    memcpy(out->secret, job->secret, sizeof out->secret);
-    return 0;
-}
-
-static int on_hello(void *arg, struct bit_link *link, uint64_t frame_epoch, const Bit__WorkerHello *hello)
-{
-    struct bit_job *job = find_launched(arg, hello->run);
-    if (job == NULL)
-        return bit_fail(BIT_ENORUN, "no job of run '%.32s' waits for a worker", hello->run);
-    int err = check_secret(job, hello);
-    if (err < 0)
-        return err;
-    if (hello->protocol != BIT_PROTOCOL_VERSION)
-        return bit_fail(BIT_EVERSION, "run %s: the worker speaks protocol %u, we speak %u", hello->run, hello->protocol,
-                        BIT_PROTOCOL_VERSION);
-    if (hello->epoch != job->runner->run.epoch || frame_epoch != hello->epoch)
-        return bit_fail(BIT_EEPOCH, "run %s: a worker of launch %" PRIu64 ", and this is %" PRIu64, hello->run,
-                        hello->epoch, job->runner->run.epoch);
-    if (hello->ranks != job->runner->run.spec->launch->ranks) {
-        bit_job_end(job, BIT_EWORKER, "%u ranks came, and %u were launched", hello->ranks,
-                    job->runner->run.spec->launch->ranks);
-        return bit_fail(BIT_EWORKER, "run %s: %s", hello->run, job->cause.text);
-    }
-    if (hello->training && hello->step < job->runner->run.step) {
-        bit_job_end(job, BIT_EWORKER, "the worker came back at step %" PRIu64 ", and the journal holds step %" PRIu64,
-                    hello->step, job->runner->run.step);
-        return bit_fail(BIT_ESTATE, "run %s: %s", hello->run, job->cause.text);
-    }
-    if (job->link != NULL)
-        bit_link_close(job->link); /* it came back before we saw it go */
-    job->link = NULL;
-    return take_link(job, link, hello);
-}
-
-static void on_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
-{
-    bit_job_report(owner, type, msg);
-}
-
-static void on_drained(void *owner)
-{
-    bit_job_pump(owner);
-}
-
-static void on_lost(void *owner, int err)
-{
-    bit_job_lost_link(owner, err);
-}
-
-const struct bit_link_ops bit_job_link_ops = {on_hello, on_message, on_drained, on_lost, on_launch};
 
 void bit_job_lost_link(struct bit_job *job, int err)
 {
     struct bit_runner *r = job->runner;
     job->link = NULL;
     job->ready = false;
-    if (job->launcher_ended || job->done) {
+    if (job->launcher_ended || job->done || job->cause.by_mpi) {
         if (job->launcher_ended)
             begin_ending(job);
         return; /* else its end is being waited for, with a deadline */
@@ -595,10 +506,10 @@ void bit_job_expect(struct bit_job *job)
     const struct bit_config *config = &job->runner->daemon->config;
     if (job->launcher_ended)
         return;
-    if (job->done)
+    if (job->done || job->cause.by_mpi)
         uv_timer_start(&job->deadline, on_deadline, 2 * config->grace_ms, 0);
     else if (job->phase == BIT_JOB_TRAINING && job->outstanding > 0 && !bit_runner_is_blocked(job->runner))
-        uv_timer_start(&job->deadline, on_deadline, config->stall_ms, 0);
+        uv_timer_start(&job->deadline, on_deadline, bit_watch_limit_ms(job), 0);
     else if (job->phase == BIT_JOB_TRAINING)
         uv_timer_stop(&job->deadline);
 }
@@ -607,7 +518,7 @@ static void on_deadline(uv_timer_t *timer)
 {
     struct bit_job *job = timer->data;
     const struct bit_config *config = &job->runner->daemon->config;
-    if (job->done || job->launcher_ended)
+    if (job->done || job->launcher_ended || job->cause.by_mpi)
         begin_ending(job);
     else if (job->phase == BIT_JOB_WAITING)
         clear_and_choose(job);
@@ -617,8 +528,7 @@ static void on_deadline(uv_timer_t *timer)
     else if (job->phase == BIT_JOB_DETACHED)
         bit_job_end(job, BIT_ETIMEOUT, "the worker did not come back within %g s", (double)config->reconnect_ms / 1000);
     else if (job->phase == BIT_JOB_TRAINING)
-        bit_job_end(job, BIT_ETIMEOUT, "no report for %g s behind step %" PRIu64 ", last seen in '%s'",
-                    (double)config->stall_ms / 1000, job->runner->run.step, job->section);
+        bit_examine_start(job, -1, "no report for %g s", (double)bit_watch_limit_ms(job) / 1000);
 }
 
 /* ---------------------------------------------------------------- from outside */
@@ -642,17 +552,22 @@ void bit_job_shutdown(struct bit_job *job)
         bit_job_end(job, 0, "bitd goes down");
 }
 
-void bit_job_blocked(struct bit_job *job)
+/* Nothing is read while the journal takes nothing, or a checkpoint gets its name: what follows comes behind it. */
+void bit_job_hold(struct bit_job *job)
 {
     if (job->link != NULL)
-        bit_link_hold(job->link, true);
+        bit_link_hold(job->link, job->committing || bit_runner_is_blocked(job->runner));
+}
+
+void bit_job_blocked(struct bit_job *job)
+{
+    bit_job_hold(job);
     bit_job_expect(job);
 }
 
 void bit_job_unblocked(struct bit_job *job)
 {
-    if (job->link != NULL)
-        bit_link_hold(job->link, false);
+    bit_job_hold(job);
     if (job->phase == BIT_JOB_TRAINING) {
         bit_job_expect(job);
         bit_job_pump(job);

@@ -5,7 +5,8 @@
  *         ▲         launched     link, Ready    link lost                          processes are being ended
  *         └── WAITING (back-off) ◄────────────────────────────────────────────────────┘ or the slot is given back
  *
- * job.c has this life cycle, orders.c what goes to the worker, reports.c what comes from it.
+ * job.c has this life cycle, greet.c who may take its link, orders.c what goes to the worker, reports.c what comes from
+ * it; watch.c and examine.c find out when it does not live or does not move, and why.
  */
 #ifndef BIT_DAEMON_JOB_H
 #define BIT_DAEMON_JOB_H
@@ -15,10 +16,12 @@
 #include <uv.h>
 
 #include "daemon/course.h"
+#include "daemon/examine.h"
 #include "daemon/feed.h"
 #include "daemon/launch.h"
 #include "daemon/link.h"
 #include "daemon/runner.h"
+#include "daemon/watch.h"
 
 enum bit_job_phase {
     BIT_JOB_CHOOSING,
@@ -32,7 +35,8 @@ enum bit_job_phase {
 /* Why an incarnation ended; the first cause stays. */
 struct bit_job_cause {
     bool known;
-    int err; /* 0: nothing went wrong */
+    bool by_mpi; /* an MPI call failed, as it does when another rank is gone: the launcher may name that one */
+    int err;     /* 0: nothing went wrong */
     bool has_rank;
     uint32_t rank;
     char text[BIT_ERR_TEXT_MAX];
@@ -54,7 +58,10 @@ struct bit_job {
     uint64_t promised;     /* how far orders may have gone out that this daemon does not know of */
     struct bit_course course;
     unsigned outstanding; /* orders without their report */
-    char section[32];     /* what the last heartbeat said it is at */
+    char section[32];     /* what rank 0's last heartbeat said it is at */
+    struct bit_watch watch;
+    struct bit_examine examine;
+    bool committing; /* a checkpoint gets its name, on the pool */
 
     struct bit_feed *feed; /* NULL until it is first read from; only the thread pool touches it then */
     bool loading;
@@ -96,8 +103,12 @@ bool bit_job_waits_for_data(const struct bit_job *job, char *text, size_t room);
 uint64_t bit_job_boundary(const struct bit_job *job);
 
 /* between job.c, orders.c and reports.c */
-void bit_job_pump(struct bit_job *job);               /* orders.c: send what may be sent */
-void bit_job_loaded(struct bit_job *job);             /* job.c: the pool gave it back */
+void bit_job_pump(struct bit_job *job);                                      /* orders.c: send what may be sent */
+void bit_job_loaded(struct bit_job *job);                                    /* job.c: the pool gave it back */
+void bit_job_commit_ended(struct bit_job *job);                              /* job.c: the same */
+void bit_job_committed(struct bit_job *job, const Bit__CheckpointReport *m); /* reports.c */
+void bit_job_connected(struct bit_job *job);                                 /* job.c: rank 0 was welcomed */
+void bit_job_hold(struct bit_job *job);               /* job.c: read from the worker, or do not */
 void bit_job_expect(struct bit_job *job);             /* job.c: (re)start the watch for a report */
 void bit_job_lost_link(struct bit_job *job, int err); /* job.c */
 void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg); /* reports.c */

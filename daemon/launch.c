@@ -203,6 +203,12 @@ int32_t bit_launch_pid(const struct bit_launch *l)
     return l->pid;
 }
 
+int bit_launch_signal(const struct bit_launch *l, int signal)
+{
+    return l->watch != NULL ? bit_proc_signal(l->watch, signal)
+                            : uv_process_kill((uv_process_t *)(uintptr_t)&l->process, signal);
+}
+
 void bit_launch_destroy(struct bit_launch *l)
 {
     if (l == NULL)

@@ -31,6 +31,8 @@ int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_la
 int bit_launch_adopt(uv_loop_t *loop, int32_t pid, uint64_t pid_start, bit_launch_ended *ended, void *arg,
                      struct bit_launch **out);
 int32_t bit_launch_pid(const struct bit_launch *l);
+/** To the launcher, which passes SIGUSR1 and SIGUSR2 on to every rank. Errors: -errno. */
+int bit_launch_signal(const struct bit_launch *l, int signal);
 /** After it ended; NULL is fine. */
 void bit_launch_destroy(struct bit_launch *l);
 

@@ -29,7 +29,8 @@ struct bit_link {
     struct bit_link_inlet *inlet;
     struct bit_link *next, **back; /* in listener->links */
     struct bit_frame_reader reader;
-    void *owner; /* NULL before hello */
+    const struct bit_link_ops *ops; /* the owner's; NULL before hello, with the next */
+    void *owner;
     uint64_t epoch;
     bool proven, closing, held;
     int handles; /* not closed yet */
@@ -99,7 +100,7 @@ static void drop(struct bit_link *link, int err, const char *why)
         bit_warn("dropped", "text=%s", why);
     bit_link_close(link);
     if (link->proven)
-        listener_of(link)->ops->lost(link->owner, err);
+        link->ops->lost(link->owner, err);
 }
 
 /* ---------------------------------------------------------------- messages */
@@ -119,13 +120,15 @@ static int take_hello(struct bit_link *link, const struct bit_frame *frame)
     return err;
 }
 
-int bit_link_welcome(struct bit_link *link, void *owner, uint64_t epoch, const Bit__Welcome *welcome)
+int bit_link_welcome(struct bit_link *link, const struct bit_link_ops *ops, void *owner, uint64_t epoch,
+                     const Bit__Welcome *welcome)
 {
     BIT_ASSERT(!link->proven);
     link->epoch = epoch;
     int err = bit_link_send(link, BIT_MSG_WELCOME, welcome, NULL);
     if (err < 0)
         return err;
+    link->ops = ops;
     link->owner = owner;
     link->proven = true;
     link->inlet->unproven--;
@@ -146,7 +149,7 @@ static int take_message(struct bit_link *link, const struct bit_frame *frame)
     int err = bit_msg_decode(BIT_CHANNEL_LINK_UP, frame->type, frame->body, frame->body_bytes, &msg);
     if (err < 0)
         return err;
-    listener_of(link)->ops->message(link->owner, frame->type, msg);
+    link->ops->message(link->owner, frame->type, msg);
     bit_msg_free(msg);
     return 0;
 }
@@ -191,7 +194,7 @@ static void on_sent(void *arg)
 {
     struct bit_link *link = arg;
     if (link->proven)
-        listener_of(link)->ops->drained(link->owner);
+        link->ops->drained(link->owner);
 }
 
 static void on_broken(void *arg, int err)

@@ -69,8 +69,10 @@ int bit_link_listen_tcp(struct bit_link_listener *l, const char *listen, const c
 const char *bit_link_address(const struct bit_link_listener *l);
 void bit_link_listener_close(struct bit_link_listener *l);
 
-/** The link belongs to `owner` from now on, and everything on it carries `epoch`. Errors: as bit_link_send. */
-int bit_link_welcome(struct bit_link *link, void *owner, uint64_t epoch, const Bit__Welcome *welcome);
+/** The link belongs to `owner` from now on, whom `ops` tell, and everything on it carries `epoch`. Errors: as
+ * bit_link_send. */
+int bit_link_welcome(struct bit_link *link, const struct bit_link_ops *ops, void *owner, uint64_t epoch,
+                     const Bit__Welcome *welcome);
 /**
  * Send one message, and behind it a payload where there is one. Takes ownership of payload in every case.
  * Errors      -ENOMEM, libuv's; the link is then closed and lost() was not called

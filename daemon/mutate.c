@@ -51,20 +51,23 @@ static void refuse_state(struct bit_client *c, const struct bit_runner *r, const
     bit_client_refuse(c, BIT_ESTATE, "%s is %s, and cannot be %s", r->run.id, bit_run_state_name(r->run.state), verb);
 }
 
-static int record_mutation(struct bit_client *c, struct bit_runner *r, const char *verb, const char *request_id)
+static Bit__Mutation mutation(const struct bit_client *c, const char *verb, char *request_id)
 {
     Bit__Mutation m = BIT__MUTATION__INIT;
     m.verb = (char *)(uintptr_t)verb;
-    m.request_id = (char *)(uintptr_t)request_id;
+    m.request_id = request_id;
     m.uid = c->peer.uid;
+    return m;
+}
+
+/* One that changes no state. */
+static int record_mutation(struct bit_runner *r, Bit__Mutation *m)
+{
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_MUTATION;
-    record.mutation = &m;
-    bit_info("asked", "run=%s verb=%s uid=%u", r->run.id, verb, c->peer.uid);
-    int err = bit_runner_try_record(r, &record);
-    if (err < 0)
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-    return err;
+    record.mutation = m;
+    bit_info("asked", "run=%s verb=%s uid=%u", r->run.id, m->verb, m->uid);
+    return bit_runner_try_record(r, &record);
 }
 
 /* Answer when it has come true, or at once if the client does not want to wait. */
@@ -137,15 +140,16 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
         refuse_state(c, r, "paused");
         return;
     }
-    if (record_mutation(c, r, "pause", m->request_id) < 0)
+    Bit__Mutation asked = mutation(c, "pause", m->request_id);
+    int err = r->job == NULL ? bit_runner_try_state(r, BIT__RUN_STATE__PAUSED, &asked, "paused in the queue")
+                             : bit_runner_try_state(r, BIT__RUN_STATE__PAUSING, &asked, "asked by uid %u", c->peer.uid);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
         return;
-    uint64_t event = r->run.seq;
-    if (r->job == NULL) {
-        bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused in the queue");
-    } else {
-        bit_runner_set_state(r, BIT__RUN_STATE__PAUSING, "asked by uid %u", c->peer.uid);
-        bit_job_changed(r->job);
     }
+    uint64_t event = r->run.seq;
+    if (r->job != NULL)
+        bit_job_changed(r->job);
     finish(c, r, BIT_WAIT_PAUSED, r->job ? bit_job_boundary(r->job) : r->run.step, no_wait, event);
 }
 
@@ -156,14 +160,16 @@ void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
     bool no_wait = m->has_no_wait && m->no_wait;
+    int err = 0;
     if (applied == NULL && r->run.state != BIT__RUN_STATE__PAUSED) {
         refuse_state(c, r, "resumed");
         return;
     }
-    if (applied == NULL) {
-        if (record_mutation(c, r, "resume", m->request_id) < 0)
-            return;
-        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "resumed by uid %u", c->peer.uid);
+    Bit__Mutation asked = mutation(c, "resume", m->request_id);
+    if (applied == NULL &&
+        (err = bit_runner_try_state(r, BIT__RUN_STATE__QUEUED, &asked, "resumed by uid %u", c->peer.uid)) < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return;
     }
     uint64_t event = applied ? applied->seq : r->run.seq;
     bit_daemon_schedule(r->daemon);
@@ -171,18 +177,23 @@ void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
     finish(c, r, BIT_WAIT_TRAINING, r->run.step, no_wait || queued, event);
 }
 
-static void begin_cancel(struct bit_client *c, struct bit_runner *r, bool now)
+static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutation *asked, bool now)
 {
-    if (r->job == NULL) {
-        bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "cancelled by uid %u before it trained", c->peer.uid);
-        return;
-    }
-    if (r->run.state != BIT__RUN_STATE__CANCELLING)
-        bit_runner_set_state(r, BIT__RUN_STATE__CANCELLING, "asked by uid %u", c->peer.uid);
+    int err;
+    if (r->job == NULL)
+        return bit_runner_try_state(r, BIT__RUN_STATE__CANCELLED, asked, "cancelled by uid %u before it trained",
+                                    c->peer.uid);
+    if (r->run.state == BIT__RUN_STATE__CANCELLING)
+        err = record_mutation(r, asked);
+    else
+        err = bit_runner_try_state(r, BIT__RUN_STATE__CANCELLING, asked, "asked by uid %u", c->peer.uid);
+    if (err < 0)
+        return err;
     if (now)
         bit_job_end(r->job, 0, "cancelled");
     else
         bit_job_changed(r->job);
+    return 0;
 }
 
 void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
@@ -198,10 +209,13 @@ void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
     }
     uint64_t event = applied ? applied->seq : r->run.seq;
     if (applied == NULL && !bit_run_ended(&r->run)) {
-        if (record_mutation(c, r, now ? "cancel --now" : "cancel", m->request_id) < 0)
+        Bit__Mutation asked = mutation(c, now ? "cancel --now" : "cancel", m->request_id);
+        int err = begin_cancel(c, r, &asked, now);
+        if (err < 0) {
+            bit_client_refuse(c, err, "%s", bit_fail_text());
             return;
+        }
         event = r->run.seq;
-        begin_cancel(c, r, now);
     }
     finish(c, r, BIT_WAIT_ENDED, r->run.step, m->has_no_wait && m->no_wait, event);
 }

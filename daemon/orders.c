@@ -288,6 +288,8 @@ void bit_job_pump(struct bit_job *job)
             return;
         }
         bit_course_advance(&job->course, run, &order);
+        if (order.kind != BIT_ORDER_STEP)
+            bit_watch_ordered(&job->watch, order.step);
         if (job->outstanding++ == 0)
             bit_job_expect(job);
     }

@@ -72,6 +72,41 @@ bool bit_proc_is(int32_t pid, uint64_t start_time)
            line.state != 'X';
 }
 
+char bit_proc_state(int32_t pid)
+{
+    struct stat_line line;
+    return read_stat(pid, &line) < 0 ? 0 : line.state;
+}
+
+/* One file of a thread, on a line led by its name; what may not be read (stack: root alone) says so. */
+static void describe_file(FILE *f, int32_t pid, const char *thread, const char *name)
+{
+    char buf[4096], path[64];
+    snprintf(path, sizeof path, "task/%.16s/%s", thread, name);
+    ssize_t n = read_proc(pid, path, buf, sizeof buf - 1);
+    buf[n > 0 ? n : 0] = '\0';
+    for (char *line = strtok(buf, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        fprintf(f, "    %-8s %s\n", name, line);
+}
+
+void bit_proc_describe(int32_t pid, FILE *f)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        if (entry->d_name[0] == '.')
+            continue;
+        fprintf(f, "  thread %s\n", entry->d_name);
+        describe_file(f, pid, entry->d_name, "stat");
+        describe_file(f, pid, entry->d_name, "wchan");
+        describe_file(f, pid, entry->d_name, "syscall");
+        describe_file(f, pid, entry->d_name, "stack");
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
 /* ---------------------------------------------------------------- watching one */
 
 struct bit_proc_watch {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <uv.h>
 
 /** Start time of a process in clock ticks since boot, which with its number names it for good. -ESRCH; -errno. */
@@ -19,6 +20,11 @@ int bit_proc_watch(uv_loop_t *loop, int32_t pid, bit_proc_ended *ended, void *ar
 /** Before or after it ended; NULL is fine. Frees the watch; ended is not called any more. */
 void bit_proc_unwatch(struct bit_proc_watch *w);
 int bit_proc_signal(const struct bit_proc_watch *w, int signal);
+
+/** proc(5)'s letter for its state: 'R', 'S', 'T' stopped, 'D' in the kernel; 0 if it is gone. */
+char bit_proc_state(int32_t pid);
+/** What the kernel says of each of its threads, as far as we may read it: state, where it sleeps, its system call. */
+void bit_proc_describe(int32_t pid, FILE *f);
 
 /*
  * A job's processes: those of the launcher's session, and every process of ours with the job's environment, whatever

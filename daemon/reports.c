@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/commit.h"
 #include "daemon/daemon.h"
 #include "daemon/job.h"
 #include "daemon/retain.h"
@@ -26,6 +27,7 @@ static bool may_repeat(const struct bit_job *job)
 
 static void came(struct bit_job *job)
 {
+    bit_examine_stop(job); /* it was slow, not hung */
     if (job->outstanding > 0)
         job->outstanding--;
     bit_job_expect(job);
@@ -77,6 +79,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
         record_ready(job, m);
     bit_info("ready", "run=%s step=%" PRIu64 " parameters=%" PRIu64 " backend=%s", r->run.id, m->step, m->parameters,
              m->backend);
+    bit_watch_forget_orders(&job->watch);
     job->phase = BIT_JOB_TRAINING;
     job->ready = true;
     job->promised = 0;
@@ -126,6 +129,7 @@ static void on_step(struct bit_job *job, Bit__StepReport *m)
     record.step = m;
     bit_debug("step", "run=%s step=%" PRIu64 " loss=%.6f ms=%.1f", r->run.id, m->step, m->loss, m->ms);
     bit_runner_record(r, &record);
+    bit_watch_step(&job->watch, m->ms);
     if (bit_run_rerun_done(&r->run))
         record_verified(r);
     came(job);
@@ -148,6 +152,8 @@ static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
     record.switched = m;
     bit_info("switched", "run=%s after=%" PRIu64 " digest=%016" PRIx64, r->run.id, m->after_step, m->phase_digest);
     bit_runner_record(r, &record);
+    bit_watch_switched(&job->watch);
+    bit_watch_reported(&job->watch, m->after_step);
     came(job);
     bit_job_pump(job);
 }
@@ -172,6 +178,28 @@ static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *
         uv_timer_start(&job->checkpoint_retry, on_checkpoint_retry, r->daemon->config.checkpoint_retry_ms, 0);
 }
 
+/* It is on disk and has its name, or it failed. */
+static void checkpoint_reported(struct bit_job *job, const Bit__CheckpointReport *m)
+{
+    struct bit_runner *r = job->runner;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
+    record.checkpoint = (Bit__CheckpointReport *)(uintptr_t)m;
+    bit_runner_record(r, &record);
+    bit_course_checkpointed(&job->course, m->after_step, m->error == 0);
+    bit_watch_reported(&job->watch, m->after_step);
+    if (m->error != 0 && job->phase == BIT_JOB_TRAINING) {
+        checkpoint_failed(job, m);
+    } else if (m->error == 0) {
+        bit_info("checkpoint", "run=%s name=%s bytes=%" PRIu64 " ms=%.1f", r->run.id, m->name, m->bytes, m->ms);
+        bit_retain(r);
+    }
+    if (job->phase != BIT_JOB_TRAINING)
+        return;
+    came(job);
+    bit_job_pump(job);
+}
+
 static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
 {
     struct bit_runner *r = job->runner;
@@ -184,19 +212,23 @@ static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
     if (may_repeat(job) && bit_run_find_checkpoint(&r->run, m->name) != NULL)
         return;
     cut(m->text);
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
-    record.checkpoint = m;
-    bit_runner_record(r, &record);
-    bit_course_checkpointed(&job->course, m->after_step, m->error == 0);
     if (m->error != 0) {
-        checkpoint_failed(job, m);
-    } else {
-        bit_info("checkpoint", "run=%s name=%s bytes=%" PRIu64 " ms=%.1f", r->run.id, m->name, m->bytes, m->ms);
-        bit_retain(r);
+        checkpoint_reported(job, m);
+        return;
     }
-    came(job);
-    bit_job_pump(job);
+    int err = bit_commit_start(job, m);
+    if (err < 0) {
+        bit_job_end(job, err, "%s", bit_fail_text());
+        return;
+    }
+    job->committing = true;
+    bit_job_hold(job);
+}
+
+void bit_job_committed(struct bit_job *job, const Bit__CheckpointReport *m)
+{
+    checkpoint_reported(job, m);
+    bit_job_commit_ended(job); /* the job may be gone behind this */
 }
 
 static size_t set_index(const struct bit_run *run, const Bit__EvaluateReport *m)
@@ -241,14 +273,31 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
     put_bytes(job, m);
     record.evaluated = m;
     bit_runner_record(r, &record);
+    bit_watch_reported(&job->watch, m->after_step);
     came(job);
     bit_job_pump(job);
 }
 
 /* ---------------------------------------------------------------- ends */
 
+/* The one whose MPI call failed is seldom the one that failed: the launcher is given time to say who it was. */
+static void mpi_failed(struct bit_job *job, const Bit__WorkerFailed *m)
+{
+    if (job->cause.known)
+        return;
+    job->cause = (struct bit_job_cause){
+        .known = true, .by_mpi = true, .err = m->error, .has_rank = true, .rank = m->rank};
+    snprintf(job->cause.text, sizeof job->cause.text, "rank %u at step %" PRIu64 ": %.*s", m->rank, m->step,
+             REPORT_TEXT_MAX - 64, m->text);
+    bit_job_expect(job);
+}
+
 static void on_failed(struct bit_job *job, const Bit__WorkerFailed *m)
 {
+    if (m->error == BIT_EMPI) {
+        mpi_failed(job, m);
+        return;
+    }
     if (!job->cause.known) {
         job->cause.has_rank = true;
         job->cause.rank = m->rank;
@@ -295,6 +344,7 @@ void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *
         on_evaluated(job, m);
         break;
     case BIT_MSG_HEARTBEAT: /* no progress: a step that hangs goes on sending them */
+        bit_watch_heard(&job->watch.rank[0], m);
         snprintf(job->section, sizeof job->section, "%s", ((const Bit__Heartbeat *)msg)->section);
         break;
     case BIT_MSG_WORKER_FAILED:

@@ -156,8 +156,9 @@ static void apply_submitted(struct bit_run *run, const Bit__RunSubmitted *m, uin
     run->state = m->paused ? BIT__RUN_STATE__PAUSED : BIT__RUN_STATE__QUEUED;
 }
 
-static void apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t time_ns)
+static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t time_ns)
 {
+    int err = m->asked != NULL ? note_applied(run, m->asked->request_id, run->step, false) : 0;
     run->state = m->state;
     snprintf(run->reason, sizeof run->reason, "%s", m->reason);
     if (m->state == BIT__RUN_STATE__TRAINING && run->started_ns == 0)
@@ -169,10 +170,11 @@ static void apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_
     if (!bit_run_active(run))
         run->launched = false;
     if (!bit_run_ended(run))
-        return;
+        return err;
     run->ended_ns = time_ns;
     run->exit_code = m->has_exit_code ? m->exit_code : BIT_EXIT_OK;
     bit_history_thin(&run->history);
+    return err;
 }
 
 static void apply_launched(struct bit_run *run, const Bit__WorkerLaunched *m)
@@ -355,8 +357,7 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
         apply_submitted(run, r->submitted, r->time_ns);
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_STATE:
-        apply_state(run, r->state, r->time_ns);
-        return 0;
+        return apply_state(run, r->state, r->time_ns);
     case BIT__JOURNAL_RECORD__WHAT_LAUNCHED:
         apply_launched(run, r->launched);
         return 0;

@@ -366,6 +366,26 @@ void bit_runner_set_state(struct bit_runner *r, Bit__RunState state, const char 
     record_state(r, &m);
 }
 
+int bit_runner_try_state(struct bit_runner *r, Bit__RunState state, Bit__Mutation *asked, const char *fmt, ...)
+{
+    char reason[BIT_RUN_REASON_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(reason, sizeof reason, fmt, args);
+    va_end(args);
+    Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    m.state = state;
+    m.reason = reason;
+    m.asked = asked;
+    m.has_exit_code = state == BIT__RUN_STATE__CANCELLED;
+    m.exit_code = BIT_EXIT_CANCELLED;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
+    record.state = &m;
+    bit_info("asked", "run=%s verb=%s uid=%u state=%s", r->run.id, asked->verb, asked->uid, bit_run_state_name(state));
+    return bit_runner_try_record(r, &record);
+}
+
 void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...)
 {
     char reason[BIT_RUN_REASON_MAX];

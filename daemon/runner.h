@@ -53,6 +53,10 @@ int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record);
 /** StateChanged, with a reason. */
 void bit_runner_set_state(struct bit_runner *r, Bit__RunState state, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/** The same for a client's request, which the record names, so that one is never there without the other. Errors: as
+ * bit_runner_try_record. */
+int bit_runner_try_state(struct bit_runner *r, Bit__RunState state, Bit__Mutation *asked, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 /** StateChanged FAILED. */
 void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool bit_runner_is_blocked(const struct bit_runner *r);

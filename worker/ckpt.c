@@ -12,6 +12,7 @@
 
 #include "config.h"
 #include "proto/check.h"
+#include "proto/checkpoint.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/log.h"
@@ -26,7 +27,7 @@ BIT_LOG_TOPIC("ckpt");
 struct save {
     struct bit_worker *worker;
     const char *name;
-    char partial[BIT_PATH_MAX], whole[BIT_PATH_MAX];
+    char partial[BIT_PATH_MAX];
     uint8_t *header; /* of all three files */
     size_t header_bytes;
     uint64_t file_bytes;
@@ -52,13 +53,8 @@ static int prepare(struct save *s)
 {
     const struct bit_plan *plan = &s->worker->plan;
     const Bit__Welcome *welcome = s->worker->welcome;
-    char partial_name[BIT_NAME_MAX + 64];
-    int err;
+    int err = bit_checkpoint_partial(welcome->checkpoint_dir, s->name, welcome->epoch, s->partial, sizeof s->partial);
 
-    snprintf(partial_name, sizeof partial_name, "%s.partial-%llu", s->name, (unsigned long long)welcome->epoch);
-    err = join(s->whole, welcome->checkpoint_dir, s->name);
-    if (err >= 0)
-        err = join(s->partial, welcome->checkpoint_dir, partial_name);
     if (err >= 0)
         err = bit_safetensors_header(plan->tensors, plan->tensor_count, &s->header, &s->header_bytes);
     if (err < 0)
@@ -67,7 +63,7 @@ static int prepare(struct save *s)
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
         s->crc[f] = malloc((size_t)s->worker->shard.blocks * sizeof *s->crc[f]);
         if (s->crc[f] == NULL)
-            return bit_fail(-ENOMEM, "checksums of '%s'", s->whole);
+            return bit_fail(-ENOMEM, "checksums of '%s'", s->partial);
     }
     return 0;
 }
@@ -188,20 +184,6 @@ static int write_manifest(struct save *s, bool pre_switch)
     return err;
 }
 
-/* The folder gets its name, in one step even where a run that was set back has written that step before. */
-static int put_in_place(struct save *s)
-{
-    if (rename(s->partial, s->whole) < 0) {
-        if (errno != ENOTEMPTY && errno != EEXIST)
-            return bit_fail(-errno, "renaming '%s'", s->partial);
-        if (renameat2(AT_FDCWD, s->partial, AT_FDCWD, s->whole, RENAME_EXCHANGE) < 0)
-            return bit_fail(-errno, "replacing '%s'", s->whole);
-        if (bit_io_remove(s->partial) < 0)
-            bit_warn("left behind", "why=\"%s\"", bit_fail_text());
-    }
-    return bit_io_sync_dir(s->worker->welcome->checkpoint_dir);
-}
-
 /* Each stage ends with one outcome for all, so that no rank waits for one that gave up. */
 static int save(struct save *s, bool pre_switch)
 {
@@ -215,12 +197,7 @@ static int save(struct save *s, bool pre_switch)
     if (err < 0)
         return err;
     gather_checksums(s);
-    if (comm->rank == 0) {
-        err = write_manifest(s, pre_switch);
-        if (err >= 0)
-            err = put_in_place(s);
-    }
-    return bit_comm_agree(comm, err);
+    return bit_comm_agree(comm, comm->rank == 0 ? write_manifest(s, pre_switch) : 0);
 }
 
 void bit_ckpt_save(struct bit_worker *worker, char *name, bool pre_switch, Bit__CheckpointReport *report)

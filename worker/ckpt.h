@@ -5,7 +5,8 @@
 #include "worker/worker.h"
 
 /**
- * Write checkpoint `name` of the state behind worker->step. A failure is this checkpoint's alone: it is in
+ * Write checkpoint `name` of the state behind worker->step into its partial folder, whole and synced; its name is
+ * bitd's to give (proto/checkpoint.h). A failure is this checkpoint's alone: it is in
  * report->error and report->text (borrowed until the next checkpoint), nothing is left on disk, and training goes on.
  * *report is filled; report->name is `name`.
  * Collective  yes

@@ -31,8 +31,9 @@ int bit_io_pwrite(int fd, const char *path, const void *from, size_t bytes, uint
         ssize_t put = pwrite(fd, (const char *)from + at, bytes - at, (off_t)(offset + at));
         if (put < 0 && errno == EINTR)
             continue;
-        if (put < 0)
-            return bit_fail(-errno, "writing '%s' at offset %llu", path, (unsigned long long)(offset + at));
+        if (put <= 0) /* a disk that takes nothing and says nothing is full */
+            return bit_fail(put < 0 ? -errno : -ENOSPC, "writing '%s' at offset %llu", path,
+                            (unsigned long long)(offset + at));
         at += (size_t)put;
     }
     return 0;
@@ -73,18 +74,5 @@ int bit_io_remove(const char *dir)
     closedir(folder);
     if (err >= 0 && rmdir(dir) < 0)
         err = bit_fail(-errno, "removing '%s'", dir);
-    return err;
-}
-
-int bit_io_sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int err = 0;
-
-    if (fd < 0)
-        return bit_fail(-errno, "'%s'", dir);
-    if (fsync(fd) < 0)
-        err = bit_fail(-errno, "syncing '%s'", dir);
-    close(fd);
     return err;
 }

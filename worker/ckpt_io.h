@@ -12,7 +12,5 @@ int bit_io_pwrite(int fd, const char *path, const void *from, size_t bytes, uint
 int bit_io_create(const char *path, const void *head, size_t head_bytes, uint64_t bytes);
 /** Remove a folder of plain files. One that is not there is fine. */
 int bit_io_remove(const char *dir);
-/** Sync a folder's own entries. */
-int bit_io_sync_dir(const char *dir);
 
 #endif

@@ -9,6 +9,7 @@
 #define BIT_WORKER_LINK_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +54,7 @@ struct bit_link {
     struct bit_link_socket socket;
     pthread_t thread;
     bool has_thread;
+    _Atomic double heard_ms; /* when something last came, on bit_clock_ms */
 
     pthread_mutex_t write_lock; /* one frame after another */
     pthread_mutex_t lock;       /* all below */

@@ -8,6 +8,7 @@
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/msg.h"
+#include "worker/clock.h"
 
 static void swap(struct bit_link_order *a, struct bit_link_order *b)
 {
@@ -134,6 +135,7 @@ static int receive(struct bit_link *link)
     if (got < 0)
         return bit_fail_within((int)got, "'%s'", link->config.where);
     bit_frame_reader_commit(&link->reader, (size_t)got);
+    atomic_store(&link->heard_ms, bit_clock_ms());
     return 0;
 }
 
@@ -157,6 +159,8 @@ void *bit_link_read_orders(void *arg)
 
     do {
         err = bit_link_read_frame(link, &frame);
+        if (err > 0 && frame.type == BIT_MSG_BEAT)
+            continue; /* it was heard: that is all it says */
         if (err > 0)
             err = frame.type == BIT_FRAME_PAYLOAD ? take_payload(link, &frame) : take_order(link, &frame);
     } while (err >= 0 && bit_link_state(link) == BIT_LINK_UP);

@@ -50,15 +50,15 @@ static struct bit_command next_command(struct loop *l)
     return err < 0 ? quit(err) : command;
 }
 
-/* Rank 0 alone has somebody to tell. */
+/* Rank 0 alone has somebody to tell; every rank's heartbeat says where it is. */
 static void report(struct loop *l, uint16_t type, const void *msg)
 {
     struct bit_worker *w = l->worker;
     int err;
 
+    atomic_store(&w->sections->step, w->step);
     if (l->session == NULL)
         return;
-    bit_session_set_step(l->session, w->step);
     err = bit_session_report(l->session, type, w->step, msg);
     if (err < 0)
         bit_comm_abort(w->comm, err); /* it cannot be encoded, and the others are past this step */

@@ -10,12 +10,14 @@
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/msg.h"
+#include "worker/beat.h"
 #include "worker/comm.h"
 #include "worker/loop.h"
 #include "worker/note.h"
 #include "worker/plan_print.h"
 #include "worker/session.h"
 #include "worker/signals.h"
+#include "worker/stacks.h"
 #include "worker/worker.h"
 
 BIT_LOG_TOPIC("main");
@@ -147,15 +149,29 @@ static int open_session(struct bit_comm *comm, struct bit_session **session, str
     return 0;
 }
 
+/* The other ranks' way: they beat, and hear whether this launch still counts. A daemon that wants it says so. */
+static int start_beat(const struct bit_comm *comm, struct bit_beat *beat, const struct bit_sections *sections,
+                      const Bit__Welcome *welcome)
+{
+    struct bit_link_config config;
+    int err;
+
+    if (comm->rank == 0 || !welcome->has_beat_ms)
+        return 0;
+    err = bit_link_config_from_env(&config);
+    return err < 0 ? err
+                   : bit_beat_start_own(beat, &config, (uint32_t)comm->rank, (uint32_t)comm->size, sections, welcome);
+}
+
 static void say_ready(struct bit_worker *worker, struct bit_session *session)
 {
     Bit__WorkerReady ready;
     char backend[192];
 
     bit_worker_ready(worker, &ready, backend);
+    atomic_store(&worker->sections->step, worker->step);
     if (session == NULL)
         return;
-    bit_session_set_step(session, worker->step);
     bit_session_ready(session, &ready);
     bit_info("ready", "step=%llu parameters=%llu backend=\"%s\"", (unsigned long long)worker->step,
              (unsigned long long)ready.parameters, backend);
@@ -194,12 +210,14 @@ static int run_rank(void)
 {
     struct bit_sections sections = {0};
     struct bit_session *session = NULL;
+    struct bit_beat beat = {0};
     Bit__Welcome *welcome = NULL;
     struct bit_comm comm;
     int err = bit_comm_init(&comm, MPI_COMM_WORLD);
 
     set_log_context(&comm);
     bit_sections_restart(&sections, BIT_SECTION_START);
+    bit_stacks_set_rank(comm.rank, &sections);
     comm.sections = &sections;
     if (err >= 0)
         err = bit_comm_agree(&comm, open_session(&comm, &session, &sections, &welcome));
@@ -208,7 +226,10 @@ static int run_rank(void)
     if (err >= 0)
         err = share_welcome(&comm, &welcome);
     if (err >= 0)
+        err = bit_comm_agree(&comm, start_beat(&comm, &beat, &sections, welcome));
+    if (err >= 0)
         err = train(&comm, session, welcome, &sections);
+    bit_beat_stop(&beat);
     if (session != NULL)
         bit_session_finish(session);
     free(session);

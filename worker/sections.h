@@ -23,7 +23,8 @@ enum bit_section {
 struct bit_sections {
     double ms[BIT_SECTIONS];
     double since_ms;
-    atomic_int now; /* the heartbeat reads it from its own thread */
+    atomic_int now;     /* the heartbeat reads these two from its own thread */
+    atomic_ullong step; /* the last one done */
 };
 
 /** "forward", for the heartbeat. */

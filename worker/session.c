@@ -14,7 +14,6 @@
 
 BIT_LOG_TOPIC("session");
 
-#define HEARTBEAT_MS 500
 #define WELCOME_MS   10000 /* a daemon that accepts answers in this time */
 #define PAUSE_MS     50    /* between attempts, doubled ... */
 #define PAUSE_MS_MAX 1000  /* ... up to this */
@@ -23,15 +22,8 @@ BIT_LOG_TOPIC("session");
 void bit_session_init(struct bit_session *session, const struct bit_link_config *config, uint32_t ranks,
                       const struct bit_sections *sections)
 {
-    pthread_condattr_t attr;
-
     *session = (struct bit_session){.ranks = ranks, .sections = sections};
     bit_link_init(&session->link, config);
-    pthread_mutex_init(&session->heartbeat_lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&session->heartbeat_end, &attr);
-    pthread_condattr_destroy(&attr);
 }
 
 static void forget_oldest(struct bit_session *session)
@@ -47,65 +39,10 @@ static void forget_oldest(struct bit_session *session)
 
 void bit_session_finish(struct bit_session *session)
 {
-    pthread_mutex_lock(&session->heartbeat_lock);
-    session->heartbeat_ends = true;
-    pthread_cond_signal(&session->heartbeat_end);
-    pthread_mutex_unlock(&session->heartbeat_lock);
-    if (session->has_heartbeat)
-        pthread_join(session->heartbeat, NULL);
+    bit_beat_stop(&session->beat);
     while (session->kept_count > 0)
         forget_oldest(session);
     bit_link_finish(&session->link);
-    pthread_cond_destroy(&session->heartbeat_end);
-    pthread_mutex_destroy(&session->heartbeat_lock);
-}
-
-/* ---------------------------------------------------------------- heartbeat */
-
-static void beat(struct bit_session *session)
-{
-    Bit__Heartbeat heartbeat = BIT__HEARTBEAT__INIT;
-    char section[32];
-
-    strncpy(section, bit_section_name(atomic_load(&session->sections->now)), sizeof section - 1);
-    section[sizeof section - 1] = '\0';
-    heartbeat.step = atomic_load(&session->step);
-    heartbeat.section = section;
-    bit_link_send(&session->link, BIT_MSG_HEARTBEAT, &heartbeat);
-}
-
-static void *beat_until_end(void *arg)
-{
-    struct bit_session *session = arg;
-    struct timespec next;
-
-    clock_gettime(CLOCK_MONOTONIC, &next);
-    pthread_mutex_lock(&session->heartbeat_lock);
-    while (!session->heartbeat_ends) {
-        next.tv_nsec += HEARTBEAT_MS * 1000000L;
-        next.tv_sec += next.tv_nsec / 1000000000L;
-        next.tv_nsec %= 1000000000L;
-        while (!session->heartbeat_ends &&
-               pthread_cond_timedwait(&session->heartbeat_end, &session->heartbeat_lock, &next) != ETIMEDOUT)
-            ;
-        if (session->heartbeat_ends)
-            break;
-        pthread_mutex_unlock(&session->heartbeat_lock);
-        beat(session);
-        pthread_mutex_lock(&session->heartbeat_lock);
-    }
-    pthread_mutex_unlock(&session->heartbeat_lock);
-    return NULL;
-}
-
-static int start_heartbeat(struct bit_session *session)
-{
-    int err = pthread_create(&session->heartbeat, NULL, beat_until_end, session);
-
-    if (err != 0)
-        return bit_fail(-err, "the heartbeat's thread");
-    session->has_heartbeat = true;
-    return 0;
 }
 
 /* ---------------------------------------------------------------- connecting */
@@ -124,7 +61,7 @@ static int connect_once(struct bit_session *session, bool training, Bit__Welcome
     hello.host = host;
     hello.pid = (uint32_t)getpid();
     hello.ranks = session->ranks;
-    hello.step = atomic_load(&session->step);
+    hello.step = atomic_load(&session->sections->step);
     hello.training = training;
     return bit_link_connect(&session->link, &hello, WELCOME_MS, welcome);
 }
@@ -158,7 +95,16 @@ int bit_session_open(struct bit_session *session, Bit__Welcome **welcome)
 
     session->lost_since_ms = bit_clock_ms();
     err = connect_again(session, false, welcome);
-    return err < 0 ? err : start_heartbeat(session);
+    if (err < 0)
+        return err;
+    if ((*welcome)->has_fence_ms)
+        session->link.config.retry_ms = (int64_t)(*welcome)->fence_ms;
+    err = bit_beat_start(&session->beat, &session->link, session->sections, *welcome);
+    if (err < 0) {
+        bit_msg_free(*welcome);
+        *welcome = NULL;
+    }
+    return err;
 }
 
 /* In the order they were made. What belongs to a boundary goes again if the step behind it might still be ordered. */
@@ -175,7 +121,7 @@ static void send_again(struct bit_session *session, uint64_t last_step)
 
 static int reconnect(struct bit_session *session)
 {
-    const uint64_t step = atomic_load(&session->step);
+    const uint64_t step = atomic_load(&session->sections->step);
     Bit__Welcome *welcome;
     uint64_t last_step;
     int err;
@@ -221,11 +167,6 @@ void bit_session_ready(struct bit_session *session, const Bit__WorkerReady *read
     bit_link_send(&session->link, BIT_MSG_WORKER_READY, ready);
 }
 
-void bit_session_set_step(struct bit_session *session, uint64_t step)
-{
-    atomic_store(&session->step, step);
-}
-
 int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step, const void *msg)
 {
     struct bit_kept_report report = {.step = step, .is_step = type == BIT_MSG_STEP_REPORT};
@@ -248,7 +189,7 @@ void bit_session_failed(struct bit_session *session, uint32_t rank, int err, con
     strncpy(copy, text, sizeof copy - 1);
     failed.rank = rank;
     failed.error = err;
-    failed.step = atomic_load(&session->step);
+    failed.step = atomic_load(&session->sections->step);
     failed.text = copy;
     bit_link_send(&session->link, BIT_MSG_WORKER_FAILED, &failed);
 }

@@ -9,11 +9,10 @@
 #ifndef BIT_WORKER_SESSION_H
 #define BIT_WORKER_SESSION_H
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "worker/beat.h"
 #include "worker/link.h"
 #include "worker/sections.h"
 
@@ -23,7 +22,6 @@
 struct bit_session {
     struct bit_link link;
     uint32_t ranks;
-    atomic_ullong step; /* the last one done; the heartbeat reads it */
 
     struct bit_kept_report {
         uint64_t step;
@@ -36,12 +34,8 @@ struct bit_session {
 
     double lost_since_ms; /* 0 while orders come */
 
-    const struct bit_sections *sections; /* borrowed: what the heartbeat tells */
-    pthread_t heartbeat;
-    bool has_heartbeat;
-    pthread_mutex_t heartbeat_lock;
-    pthread_cond_t heartbeat_end;
-    bool heartbeat_ends;
+    const struct bit_sections *sections; /* borrowed: step, and what the heartbeat tells */
+    struct bit_beat beat;
 };
 
 /** Nothing is connected yet. */
@@ -65,8 +59,6 @@ int bit_session_next(struct bit_session *session, const struct bit_link_order **
 
 /** Answer a welcome. A lost link is no error: the next call of next() sees it. */
 void bit_session_ready(struct bit_session *session, const Bit__WorkerReady *ready);
-/** The last step done, for the next hello and the heartbeat. */
-void bit_session_set_step(struct bit_session *session, uint64_t step);
 /** Send a report of `step` (or of the boundary behind it) and keep it. A lost link is no error. */
 int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step, const void *msg);
 /** Say what stopped the worker; nothing is kept, nothing is retried. */

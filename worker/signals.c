@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -12,6 +13,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
+#include "worker/stacks.h"
 
 BIT_LOG_TOPIC("signals");
 
@@ -21,14 +23,28 @@ static struct {
     int launcher; /* -1 on a kernel without pidfds: then the launcher's end is known by its signal alone */
 } watched;
 
+static bool ends(const struct signalfd_siginfo *info)
+{
+    if (info->ssi_signo == SIGUSR2) /* bitd takes us for hung, and wants to know where */
+        bit_stacks_write();
+    else if (info->ssi_signo == SIGUSR1) /* a batch system's warning to the whole job: bitd decides what it means */
+        bit_info("warned", "signal=%u from=%u", info->ssi_signo, info->ssi_pid);
+    else
+        return true;
+    return false;
+}
+
 static void *wait_for_the_end(void *arg)
 {
     struct pollfd fds[] = {{.fd = watched.signals, .events = POLLIN}, {.fd = watched.launcher, .events = POLLIN}};
-    struct signalfd_siginfo info = {.ssi_signo = SIGTERM};
+    struct signalfd_siginfo info;
 
-    while (poll(fds, BIT_COUNT(fds), -1) < 0 && errno == EINTR)
-        ;
-    if (fds[0].revents != 0 && read(watched.signals, &info, sizeof info) == sizeof info)
+    do {
+        info = (struct signalfd_siginfo){.ssi_signo = SIGTERM};
+        while (poll(fds, BIT_COUNT(fds), -1) < 0 && errno == EINTR)
+            ;
+    } while (fds[0].revents != 0 && read(watched.signals, &info, sizeof info) == sizeof info && !ends(&info));
+    if (fds[0].revents != 0)
         bit_warn("ended", "signal=%u from=%u", info.ssi_signo, info.ssi_pid);
     else
         bit_warn("ended", "why=\"the launcher is gone\"");
@@ -58,8 +74,12 @@ int bit_signals_init(void)
     sigaddset(&handled, SIGTERM);
     sigaddset(&handled, SIGINT);
     sigaddset(&handled, SIGHUP);
+    sigaddset(&handled, SIGUSR1);
+    sigaddset(&handled, SIGUSR2);
     signal(SIGPIPE, SIG_IGN);
-    err = -pthread_sigmask(SIG_BLOCK, &handled, NULL);
+    err = bit_stacks_init();
+    if (err == 0)
+        err = -pthread_sigmask(SIG_BLOCK, &handled, NULL);
     if (err == 0)
         err = open_descriptors(&handled);
     if (err < 0)

@@ -201,21 +201,9 @@ static void write_manifest(const char *dir)
     close(fd);
 }
 
-static void remove_checkpoint(const char *dir)
-{
-    static const char *const names[] = {"MANIFEST", "model.safetensors", "exp_avg.safetensors",
-                                        "exp_avg_sq.safetensors"};
-    char path[2 * BIT_PATH_MAX + 64];
-    for (size_t i = 0; i < BIT_COUNT(names); i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        unlink(path);
-    }
-    rmdir(dir);
-}
-
 static int do_checkpoint(const Bit__CheckpointOrder *order)
 {
-    char path[BIT_PATH_MAX], partial[2 * BIT_PATH_MAX];
+    char partial[BIT_PATH_MAX];
     Bit__CheckpointReport m = BIT__CHECKPOINT_REPORT__INIT;
     m.after_step = order->after_step;
     m.name = order->name;
@@ -225,13 +213,10 @@ static int do_checkpoint(const Bit__CheckpointOrder *order)
         m.text = (char *)(uintptr_t) "no room for it";
         return report(BIT_MSG_CHECKPOINT_REPORT, order->after_step, &m);
     }
-    snprintf(path, sizeof path, "%s/%.64s", w.folder, order->name);
-    snprintf(partial, sizeof partial, "%s.partial-%" PRIu64, path, w.epoch);
+    if (bit_checkpoint_partial(w.folder, order->name, w.epoch, partial, sizeof partial) < 0)
+        die("checkpoint");
     mkdir(partial, 0700);
     write_manifest(partial);
-    remove_checkpoint(path);
-    if (rename(partial, path) < 0)
-        die(path);
     m.has_bytes = m.has_weights_digest = m.has_ms = true;
     m.bytes = 3 * 64;
     m.weights_digest = w.weights;
@@ -413,6 +398,8 @@ static bool obey(uint16_t type, const ProtobufCMessage *msg)
         return do_switch(m) == 0;
     case BIT_MSG_CHECKPOINT_ORDER:
         return do_checkpoint(m) == 0;
+    case BIT_MSG_BEAT:
+        return true;
     case BIT_MSG_STOP_ORDER:
         do_stop(m);
         return false;

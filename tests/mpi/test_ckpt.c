@@ -55,7 +55,8 @@ static bool do_checkpoint(struct peer *p, uint64_t step, uint64_t digest)
     peer_checkpoint(p, step, name);
     report = peer_next(p, BIT_MSG_CHECKPOINT_REPORT);
     return report != NULL && EXPECT_EQ(report->error, 0) && EXPECT_EQ(report->after_step, step) &&
-           EXPECT_STREQ(report->name, name) && EXPECT_EQ(report->weights_digest, digest) && EXPECT(report->bytes > 0);
+           EXPECT_STREQ(report->name, name) && EXPECT_EQ(report->weights_digest, digest) && EXPECT(report->bytes > 0) &&
+           EXPECT_EQ(bit_checkpoint_commit(p->checkpoints, name, "r7", p->epoch), 0); /* as bitd would */
 }
 
 static void stop(struct peer *p)
@@ -273,7 +274,7 @@ TEST(the_same_step_again_replaces_what_an_earlier_launch_wrote)
         p.epoch += (uint64_t)launch;
         if (peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
             expect_verified(&p, "step-00000001");
-            EXPECT_EQ(count_entries(p.checkpoints), 1);
+            EXPECT_EQ(count_entries(p.checkpoints), 1 + launch); /* what was replaced is bitd's to remove */
             stop(&p);
         }
     }

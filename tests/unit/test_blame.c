@@ -38,4 +38,21 @@ TEST(blames_nobody_without_words)
     EXPECT_EQ(b.rank, 99u);
 }
 
+TEST(a_hang_is_the_rank_that_the_others_wait_for)
+{
+    struct bit_blame_rank r[3] = {{true, true, 12, "comm"}, {true, true, 12, "forward"}, {true, true, 12, "comm"}};
+    EXPECT_EQ(bit_blame_hung(r, 3), 1);
+    r[1].section = "comm"; /* in there, and not able to say where */
+    r[1].answered = false;
+    EXPECT_EQ(bit_blame_hung(r, 3), 1);
+    r[1].answered = true; /* all wait: nobody stands out, unless one is behind */
+    EXPECT_EQ(bit_blame_hung(r, 3), -1);
+    r[2].step = 11;
+    EXPECT_EQ(bit_blame_hung(r, 3), 2);
+    r[0].section = "wait"; /* for an order, which is none of a rank's doing */
+    EXPECT_EQ(bit_blame_hung(r, 1), -1);
+    r[0].known = false;
+    EXPECT_EQ(bit_blame_hung(r, 1), -1);
+}
+
 TEST_MAIN

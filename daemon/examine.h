@@ -1,0 +1,34 @@
+/*
+ * A job that makes no progress: which rank holds it up, and where. All ranks are asked for their stacks (SIGUSR2, which
+ * the launcher passes on); those that still can write them to the job's log. What was found goes into
+ * logs/hang-<attempt>.txt: every rank's step, section and silence, what /proc says of the processes on this machine,
+ * and the stacks. Then the job is ended, with that rank as the cause. A report that comes in the meantime ends the
+ * examination instead: slow is not hung.
+ */
+#ifndef BIT_DAEMON_EXAMINE_H
+#define BIT_DAEMON_EXAMINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct bit_job;
+
+struct bit_examine {
+    uv_timer_t limit;
+    uv_fs_event_t change; /* of the log */
+    bool on;
+    int64_t suspect; /* a silent rank, or -1: to be found */
+    char why[96];
+    uint64_t from; /* bytes of the log before the stacks */
+    uint64_t begun_ms;
+};
+
+/** Begin, unless it has begun. */
+void bit_examine_start(struct bit_job *job, int64_t suspect, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+bool bit_examine_is_on(const struct bit_job *job);
+/** A step was reported after all, or the job ends for another reason. */
+void bit_examine_stop(struct bit_job *job);
+
+#endif
