@@ -29,6 +29,8 @@
 #define BIT_DATA_FILES_MAX 65536
 #define BIT_SOURCES_MAX    64 /* of a mixture */
 #define BIT_EVAL_SETS_MAX  64
+#define BIT_SLURM_LIST_MAX 64   /* arguments or variables of a specification */
+#define BIT_SLURM_WORD_MAX 1024 /* bytes of one */
 #define BIT_LAYERS_MAX     512
 #define BIT_WIDTH_MAX      32768
 #define BIT_HEAD_DIM_MAX   256

@@ -7,6 +7,7 @@
 #include "proto/limits.h"
 #include "proto/reflect.h"
 #include "proto/spec.h"
+#include "proto/spec_slurm.h"
 
 /* What a spec may take of a frame: the messages that carry one add a little of their own. */
 #define SPEC_PACKED_MAX (BIT_FRAME_BODY_MAX - (64u << 10))
@@ -17,8 +18,18 @@
 /* ---- everything is set ---- */
 
 /* Absence means something. */
-static const char *const may_be_absent[] = {"phases.switch",  "model.preset",     "model.init_from",
-                                            "data.tokenizer", "quantizer.preset", "guard.preset"};
+static const char *const may_be_absent[] = {"phases.switch",
+                                            "model.preset",
+                                            "model.init_from",
+                                            "data.tokenizer",
+                                            "quantizer.preset",
+                                            "guard.preset",
+                                            "launch.slurm",
+                                            "launch.slurm.partition",
+                                            "launch.slurm.account",
+                                            "launch.slurm.qos",
+                                            "launch.slurm.time_limit",
+                                            "launch.slurm.gres"};
 
 static const struct {
     const char *path, *hint;
@@ -129,6 +140,10 @@ static const struct range ranges[] = {
     {"guard.straggler_ratio", 0, 1e6},
     {"guard.straggler_steps", 1, 1e6},
     {"guard.replica_every", 0, (double)BIT_STEPS_MAX},
+    {"launch.slurm.nodes", 0, BIT_RANKS_MAX},
+    {"launch.slurm.ranks_per_node", 0, 4096},
+    {"launch.slurm.min_ranks", 1, BIT_RANKS_MAX},
+    {"launch.slurm.warn_s", 0, 86400},
 };
 
 /* The number at a path; false where a message on the way, or the field, is absent. */
@@ -399,6 +414,7 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
         check_switch(spec, problems);
         check_quantizer(spec->quantizer, problems);
         check_guard(spec->guard, problems);
+        bit_spec_check_slurm(spec, problems);
         check_size(spec, problems);
     }
     bit_problems_sort(problems);

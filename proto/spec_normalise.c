@@ -15,6 +15,7 @@
 #define TANH_K    5.0
 #define EVERY     1000 /* steps between evaluations */
 #define REWARM    2000 /* OLMo's scheduler.t_warmup */
+#define WARN_S    600  /* for the last checkpoint of a Slurm job */
 
 /* An optional scalar that is absent takes a value. */
 #define DEFAULT(msg, field, value)                                                                                     \
@@ -129,6 +130,23 @@ static void derive_switch(Bit__SwitchSpec *sw, const Bit__OptimizerSpec *before)
     DEFAULT(sw, beta2, before->beta2);
 }
 
+static int derive_slurm(Bit__LaunchSpec *launch)
+{
+    if (launch->launcher == BIT__LAUNCHER__MPIRUN && launch->slurm == NULL)
+        return 0;
+    if (launch->slurm == NULL) {
+        launch->slurm = malloc(sizeof *launch->slurm);
+        if (launch->slurm == NULL)
+            return bit_fail(-ENOMEM, "launch.slurm");
+        bit__slurm_spec__init(launch->slurm);
+    }
+    DEFAULT(launch->slurm, nodes, 0);
+    DEFAULT(launch->slurm, ranks_per_node, 0);
+    DEFAULT(launch->slurm, min_ranks, launch->ranks);
+    DEFAULT(launch->slurm, warn_s, WARN_S);
+    return 0;
+}
+
 static int make_absolute(char **path, const char *directory)
 {
     const char *relative = *path;
@@ -177,7 +195,8 @@ static int normalise(Bit__RunSpec *spec, const char *directory, struct bit_probl
     derive(spec);
     if (spec->phases->switch_ != NULL)
         derive_switch(spec->phases->switch_, spec->optimizer);
-    if (directory != NULL && directory[0] != '\0')
+    err = derive_slurm(spec->launch);
+    if (err == 0 && directory != NULL && directory[0] != '\0')
         err = make_paths_absolute(spec, directory);
     return err == 0 && problems->count > before ? BIT_ESPEC : err;
 }

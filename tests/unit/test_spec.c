@@ -619,4 +619,46 @@ TEST(mixtures)
     expect_source_problem("source { path: 'a' }", "data.source[0].name", "not set");
 }
 
+#define SRUN "launch { ranks: 4 launcher: SRUN slurm { "
+
+TEST(slurm_has_defaults_where_it_is_the_launcher)
+{
+    Bit__RunSpec *spec = normalised(SMALL "launch { ranks: 8 launcher: SBATCH }");
+
+    EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
+    EXPECT_EQ(spec->launch->slurm->min_ranks, 8u);
+    EXPECT_EQ(spec->launch->slurm->nodes, 0u);
+    EXPECT_EQ(spec->launch->slurm->warn_s, 600u);
+    EXPECT(spec->launch->slurm->gres == NULL);
+    bit_msg_free(spec);
+    spec = normalised(SMALL);
+    EXPECT(spec->launch->slurm == NULL);
+    bit_msg_free(spec);
+    expect_problem("launch {\nslurm { nodes: 2 } }", "launch.slurm", 4, "MPIRUN");
+}
+
+TEST(slurm_arguments_are_options_that_bitd_does_not_give)
+{
+    expect_valid(SRUN "srun_arg: '--cpu-freq=high' srun_arg: '-v' env: 'NCCL_SOCKET_IFNAME==eth0' } }");
+    expect_problem(SRUN "srun_arg: 'high' } }", "launch.slurm.srun_arg[0]", 3, "no option");
+    expect_problem(SRUN "srun_arg: '-v' srun_arg: '--gpus-per-task=1' } }", "launch.slurm.srun_arg[1]", 3, "all GPUs");
+    expect_problem(SRUN "sbatch_arg: '--wrap=rm' } }", "launch.slurm.sbatch_arg[0]", 3, "decided by bitd");
+    expect_problem(SRUN "sbatch_arg: '--comment=a\\nb' } }", "launch.slurm.sbatch_arg[0]", 3, "control");
+    expect_problem(SRUN "env: 'PATH' } }", "launch.slurm.env[0]", 3, "NAME=VALUE");
+    expect_problem(SRUN "env: 'BITD_RUN=r9' } }", "launch.slurm.env[0]", 3, "bitd's own");
+    expect_problem(SRUN "partition: '' } }", "launch.slurm.partition", 3, "empty");
+}
+
+TEST(slurm_numbers_agree)
+{
+    expect_valid(SRUN "gres: 'gpu:4' nodes: 2 } }");
+    expect_problem(SRUN "gres: 'gpu:2' nodes: 1 } }", "launch.slurm.nodes", 3, "1 nodes hold 2 ranks");
+    expect_problem(SRUN "gres: 'gpu:2' ranks_per_node: 4 } }", "launch.slurm.ranks_per_node", 3, "2 GPUs");
+    expect_problem(SRUN "min_ranks: 5 } }", "launch.slurm.min_ranks", 3, "launch.ranks 4");
+    expect_valid(SRUN "time_limit: '90' } }");
+    expect_valid(SRUN "time_limit: '2-12:30:00' } }");
+    expect_problem(SRUN "time_limit: '2 days' } }", "launch.slurm.time_limit", 3, "minutes");
+    expect_problem(SRUN "time_limit: '1:2-3' } }", "launch.slurm.time_limit", 3, "minutes");
+}
+
 TEST_MAIN
