@@ -37,6 +37,7 @@ static const struct key keys[] = {
     TEXT_KEY(group),
     TEXT_KEY(worker),
     TEXT_KEY(mpirun),
+    TEXT_KEY(slurm),
     {"log_level", LEVEL, offsetof(struct bit_config, log_level), 0, 0},
     {"slots", COUNT, offsetof(struct bit_config, slots), 1, 1024},
     {"lookahead", COUNT, offsetof(struct bit_config, lookahead), 1, 64},
@@ -52,6 +53,7 @@ static const struct key keys[] = {
     {"read_patience", MILLISECONDS, offsetof(struct bit_config, read_patience_ms), 0, 86400000},
     {"shutdown_timeout", MILLISECONDS, offsetof(struct bit_config, shutdown_ms), 100, 86400000},
     {"plan_timeout", MILLISECONDS, offsetof(struct bit_config, plan_ms), 100, 600000},
+    {"slurm_poll", MILLISECONDS, offsetof(struct bit_config, slurm_poll_ms), 100, 3600000},
     {"client_timeout", MILLISECONDS, offsetof(struct bit_config, client_ms), 100, 600000},
 };
 
@@ -83,6 +85,7 @@ void bit_config_init(struct bit_config *c)
         .read_patience_ms = 600000,
         .shutdown_ms = 120000,
         .plan_ms = 30000,
+        .slurm_poll_ms = 5000,
         .client_ms = 10000,
     };
     state_default(c->state, sizeof c->state);

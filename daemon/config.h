@@ -30,6 +30,7 @@ struct bit_config {
     char group[64];                   /* that may use the socket besides the owner; empty: nobody */
     char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
     char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */
+    char slurm[BIT_CONFIG_PATH_MAX];  /* the folder of srun, sbatch, squeue, scancel; empty: PATH */
     enum bit_log_level log_level;
     uint32_t slots;        /* runs that train at once */
     uint32_t lookahead;    /* step orders out beyond the last report */
@@ -45,6 +46,7 @@ struct bit_config {
     uint64_t read_patience_ms;    /* token files that cannot be read are tried again for so long */
     uint64_t shutdown_ms;         /* for the last checkpoint when bitd itself is told to go */
     uint64_t plan_ms;             /* for `bitworker --plan` */
+    uint64_t slurm_poll_ms;       /* between questions about a submitted job */
     uint64_t client_ms;           /* half a frame may be on its way so long */
 };
 

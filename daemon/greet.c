@@ -133,9 +133,10 @@ static int on_hello(void *arg, struct bit_link *link, uint64_t frame_epoch, cons
         return err;
     if (hello->has_rank && hello->rank > 0)
         return take_rank(job, link, hello);
-    if (hello->ranks != job->runner->run.spec->launch->ranks) {
-        bit_job_end(job, BIT_EWORKER, "%u ranks came, and %u were launched", hello->ranks,
-                    job->runner->run.spec->launch->ranks);
+    if (hello->ranks != bit_run_ranks(&job->runner->run)) {
+        bit_job_end(
+            job, BIT_EWORKER, "%u ranks came, and %u were launched%s", hello->ranks, bit_run_ranks(&job->runner->run),
+            job->alloc != NULL && hello->ranks == 1 ? ": srun's --mpi=pmix and the worker's MPI do not meet" : "");
         return bit_fail(BIT_EWORKER, "run %s: %s", hello->run, job->cause.text);
     }
     if (hello->training && hello->step < job->runner->run.step) {

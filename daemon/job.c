@@ -18,7 +18,6 @@
 
 BIT_LOG_TOPIC("job");
 
-static void choose(struct bit_job *job);
 static void settle(struct bit_job *job);
 static void on_deadline(uv_timer_t *timer);
 
@@ -57,6 +56,11 @@ static void destroy(struct bit_job *job)
     job->runner->job = NULL;
     bit_payload_destroy(job->payload);
     bit_feed_destroy(job->feed);
+    bit_places_finish(&job->places);
+    if (job->runner->daemon->stopping) /* the nodes are kept for when it is back */
+        bit_alloc_leave(job->alloc);
+    else
+        bit_alloc_release(job->alloc);
     uv_close((uv_handle_t *)&job->deadline, on_closed);
     uv_close((uv_handle_t *)&job->checkpoint_retry, on_closed);
     uv_close((uv_handle_t *)&job->read_retry, on_closed);
@@ -120,6 +124,8 @@ static void begin_ending(struct bit_job *job)
     bool hurry = r->run.state == BIT__RUN_STATE__CANCELLING && !job->done;
     job->phase = BIT_JOB_ENDING;
     job->ready = false;
+    if (job->alloc != NULL)
+        bit_alloc_pause(job->alloc);
     uv_timer_stop(&job->deadline);
     uv_timer_stop(&job->checkpoint_retry);
     uv_timer_stop(&job->read_retry);
@@ -130,6 +136,8 @@ static void begin_ending(struct bit_job *job)
     job->link = NULL;
     const struct bit_proc_job processes = {
         .run = r->run.id, .link = r->daemon->config.link, .session = job->launch ? bit_launch_pid(job->launch) : 0};
+    /* srun ends a step's ranks at once when it is told to, and then waits for nodes that may be lost: not with us. */
+    hurry = hurry || job->alloc != NULL;
     uint64_t grace_ms = hurry ? BIT_MIN(r->daemon->config.grace_ms, (uint64_t)1000) : r->daemon->config.grace_ms;
     int err = bit_sweep_start(&r->daemon->loop, &processes, grace_ms, on_swept, job);
     BIT_ASSERT(err == 0);
@@ -287,8 +295,11 @@ static void settle_done(struct bit_job *job)
         bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "cancelled at step %" PRIu64, r->run.step);
         break;
     default:
-        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "bitd went down at step %" PRIu64 "; goes on when it is back",
-                             r->run.step);
+        if (job->leaving[0] != '\0')
+            bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "left at step %" PRIu64 ": %s", r->run.step, job->leaving);
+        else
+            bit_runner_set_state(r, BIT__RUN_STATE__QUEUED,
+                                 "bitd went down at step %" PRIu64 "; goes on when it is back", r->run.step);
         break;
     }
     give_slot_back(job);
@@ -310,6 +321,12 @@ static void settle(struct bit_job *job)
     } else if (r->run.state == BIT__RUN_STATE__PAUSING) {
         bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused; goes on behind step %" PRIu64, from);
         give_slot_back(job);
+    } else if (job->cause.err == -ECANCELED) { /* somebody's scancel */
+        bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "%s", job->cause.text);
+        give_slot_back(job);
+    } else if (job->leaving[0] != '\0') {
+        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "%s; goes on behind step %" PRIu64, job->leaving, from);
+        give_slot_back(job);
     } else if (r->daemon->stopping) {
         bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "bitd went down; goes on behind step %" PRIu64, from);
         give_slot_back(job);
@@ -329,12 +346,15 @@ static int write_launched(struct bit_job *job, const struct bit_launch_args *arg
     m.pid = bit_launch_pid(job->launch);
     m.log = (char *)(uintptr_t)log;
     m.restore = restore[0] ? (char *)(uintptr_t)restore : NULL;
+    m.has_ranks = true;
+    m.ranks = bit_launch_ranks(args);
+    m.nodes = args->places != NULL ? args->places->list : NULL;
     int err = bit_proc_start_time(m.pid, &m.pid_start);
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_LAUNCHED;
     record.launched = &m;
-    bit_info("launched", "run=%s attempt=%u epoch=%" PRIu64 " pid=%d restore=%s", run->id, m.attempt, m.epoch, m.pid,
-             restore[0] ? restore : "none");
+    bit_info("launched", "run=%s attempt=%u epoch=%" PRIu64 " pid=%d ranks=%u nodes=%s restore=%s", run->id, m.attempt,
+             m.epoch, m.pid, m.ranks, m.nodes ? m.nodes : "here", restore[0] ? restore : "none");
     bit_runner_record(job->runner, &record);
     return err == -ESRCH ? 0 : err; /* gone already: its end is about to be told */
 }
@@ -347,8 +367,9 @@ static int launch(struct bit_job *job, const char *restore)
     char *log = bit_runner_path(r, name), *secret = bit_runner_path(r, "secret");
     const struct bit_config *config = &r->daemon->config;
     const struct bit_launch_args args = {
-        .mpirun = config->mpirun,
-        .worker = config->worker,
+        .config = config,
+        .job = job->alloc != NULL ? bit_alloc_job(job->alloc) : 0,
+        .places = job->alloc != NULL ? &job->places : NULL,
         .spec = r->run.spec->launch,
         .run = r->run.id,
         .link = bit_daemon_link_for(r->daemon, r->run.spec->launch->launcher),
@@ -395,7 +416,7 @@ static void on_chosen(void *arg, const char *restore)
         bit_job_end(job, 0, "not needed any more");
 }
 
-static void choose(struct bit_job *job)
+void bit_job_choose(struct bit_job *job)
 {
     job->phase = BIT_JOB_CHOOSING;
     int err = bit_choose_start(job->runner, on_chosen, job);
@@ -410,10 +431,12 @@ static void on_cleared(void *arg)
 {
     struct bit_job *job = arg;
     job->sweeping = false;
-    if (job->phase == BIT_JOB_CHOOSING)
-        choose(job);
-    else
+    if (job->phase != BIT_JOB_CHOOSING)
         settle_if_idle(job);
+    else if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__MPIRUN)
+        bit_job_choose(job);
+    else
+        bit_job_allocate(job);
 }
 
 static void clear_and_choose(struct bit_job *job)
@@ -549,7 +572,14 @@ void bit_job_shutdown(struct bit_job *job)
     if (job->phase == BIT_JOB_TRAINING)
         bit_job_pump(job);
     else
-        bit_job_end(job, 0, "bitd goes down");
+        bit_job_end(job, 0, "%s", job->leaving[0] ? job->leaving : "bitd goes down");
+}
+
+void bit_job_leave(struct bit_job *job, const char *why)
+{
+    snprintf(job->leaving, sizeof job->leaving, "%s", why);
+    bit_info("leaving", "run=%s why=%s", job->runner->run.id, why);
+    bit_job_shutdown(job);
 }
 
 /* Nothing is read while the journal takes nothing, or a checkpoint gets its name: what follows comes behind it. */

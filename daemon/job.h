@@ -5,8 +5,8 @@
  *         ▲         launched     link, Ready    link lost                          processes are being ended
  *         └── WAITING (back-off) ◄────────────────────────────────────────────────────┘ or the slot is given back
  *
- * job.c has this life cycle, greet.c who may take its link, orders.c what goes to the worker, reports.c what comes from
- * it; watch.c and examine.c find out when it does not live or does not move, and why.
+ * job.c has this life cycle, job_slurm.c the nodes, greet.c who may take its link, orders.c what goes to the worker,
+ * reports.c what comes from it; watch.c and examine.c find out when it does not live or does not move, and why.
  */
 #ifndef BIT_DAEMON_JOB_H
 #define BIT_DAEMON_JOB_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/alloc.h"
 #include "daemon/course.h"
 #include "daemon/examine.h"
 #include "daemon/feed.h"
@@ -45,6 +46,8 @@ struct bit_job_cause {
 struct bit_job {
     struct bit_runner *runner;
     enum bit_job_phase phase;
+    struct bit_alloc *alloc;   /* the Slurm job that it is launched in; NULL with MPIRUN */
+    struct bit_places places;  /* its nodes of the present launch */
     struct bit_launch *launch; /* NULL while there is none */
     bool launcher_ended;
     int64_t exit_status;
@@ -73,6 +76,8 @@ struct bit_job {
     char read_error[BIT_ERR_TEXT_MAX]; /* of the last try; empty: none failed */
     uv_timer_t read_retry;
 
+    char leaving[BIT_ERR_TEXT_MAX]; /* why it leaves although bitd stays; empty: it does not */
+
     bool done; /* WorkerDone came */
     Bit__StopReason done_reason;
     uint64_t done_digest;
@@ -93,6 +98,9 @@ void bit_job_changed(struct bit_job *job);
 void bit_job_shutdown(struct bit_job *job);
 /** End it now, whatever it does. */
 void bit_job_end(struct bit_job *job, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/** Take a last checkpoint and give the slot back; the run is queued again. For a reason of the world's, as `why` says.
+ */
+void bit_job_leave(struct bit_job *job, const char *why);
 void bit_job_blocked(struct bit_job *job);
 void bit_job_unblocked(struct bit_job *job);
 /** The earliest step behind which the switch may still be planned. */
@@ -103,6 +111,8 @@ bool bit_job_waits_for_data(const struct bit_job *job, char *text, size_t room);
 uint64_t bit_job_boundary(const struct bit_job *job);
 
 /* between job.c, orders.c and reports.c */
+void bit_job_choose(struct bit_job *job);                                    /* job.c: a checkpoint, and launch */
+void bit_job_allocate(struct bit_job *job);                                  /* job_slurm.c: get nodes, then choose */
 void bit_job_pump(struct bit_job *job);                                      /* orders.c: send what may be sent */
 void bit_job_loaded(struct bit_job *job);                                    /* job.c: the pool gave it back */
 void bit_job_commit_ended(struct bit_job *job);                              /* job.c: the same */

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +17,6 @@
 
 extern char **environ;
 
-#define ARGS_MAX 16
-#define OWN_MAX  8 /* variables of ours */
-
 struct bit_launch {
     uv_process_t process;         /* of a child */
     struct bit_proc_watch *watch; /* of one that is not */
@@ -29,80 +25,69 @@ struct bit_launch {
     void *arg;
 };
 
-struct strings {
-    char **item;
-    size_t count;
-};
-
-static void free_strings(struct strings *s)
-{
-    for (size_t i = 0; i < s->count; i++)
-        free(s->item[i]);
-    free(s->item);
-}
-
 static bool is_own_variable(const char *pair)
 {
     return strncmp(pair, "BITD_", 5) == 0 || strncmp(pair, "OMP_NUM_THREADS=", 16) == 0 ||
            strncmp(pair, "NOTIFY_SOCKET=", 14) == 0; /* the service manager is ours to talk to */
 }
 
-__attribute__((format(printf, 2, 3))) static bool add(struct strings *s, const char *fmt, ...)
+uint32_t bit_launch_ranks(const struct bit_launch_args *args)
 {
-    va_list args;
-    va_start(args, fmt);
-    bool ok = vasprintf(&s->item[s->count], fmt, args) >= 0;
-    va_end(args);
-    s->count += ok;
-    return ok;
+    return args->places != NULL ? args->places->ranks : args->spec->ranks;
+}
+
+/* Of each rank, where the specification leaves it open: what the machine has for it. A node's own worker looks itself.
+ */
+static void add_threads(const struct bit_launch_args *args, struct bit_argv *out)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t threads = args->spec->threads;
+    if (threads == 0 && args->places != NULL)
+        return;
+    if (threads == 0)
+        threads = (uint32_t)BIT_MAX(cores / (long)args->spec->ranks, 1l);
+    bit_argv_add(out, "OMP_NUM_THREADS=%u", threads);
+    /* More threads than cores: one that spins while it waits keeps the one it waits for from running. */
+    uint32_t ranks_here = args->places != NULL ? args->places->per_node : args->spec->ranks;
+    if ((int64_t)threads * ranks_here > cores && getenv("OMP_WAIT_POLICY") == NULL)
+        bit_argv_add(out, "OMP_WAIT_POLICY=passive");
+}
+
+static void add_slurm(const struct bit_launch_args *args, struct bit_argv *out)
+{
+    if (getenv("NCCL_DEBUG") == NULL)
+        bit_argv_add(out, "NCCL_DEBUG=WARN"); /* its errors, and nothing else, in the log */
+    for (size_t i = 0; i < args->spec->slurm->n_env; i++)
+        bit_argv_set(out, args->spec->slurm->env[i]);
 }
 
 /* Our own environment, with the job's variables in place of any that are there. */
-static int make_environment(const struct bit_launch_args *args, struct strings *out)
+static int make_environment(const struct bit_launch_args *args, struct bit_argv *out)
 {
-    size_t inherited = 0;
     for (char **p = environ; *p != NULL; p++)
-        inherited++;
-    out->count = 0;
-    out->item = calloc(inherited + OWN_MAX + 1, sizeof *out->item);
-    if (out->item == NULL)
-        return -ENOMEM;
-    for (char **p = environ; *p != NULL; p++)
-        if (!is_own_variable(*p) && (out->item[out->count] = strdup(*p)) != NULL)
-            out->count++;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t threads = args->spec->threads;
-    if (threads == 0)
-        threads = (uint32_t)BIT_MAX(cores / (long)args->spec->ranks, 1l);
-    bool ok = add(out, "BITD_LINK=%s", args->link) && add(out, "BITD_OWNER=%s", args->owner) &&
-              add(out, "BITD_RUN=%s", args->run) && add(out, "BITD_SECRET_FILE=%s", args->secret) &&
-              add(out, "BITD_EPOCH=%" PRIu64, args->epoch) && add(out, "OMP_NUM_THREADS=%u", threads) &&
-              /* mpirun 4.1 may call a rank that has finalised an early leaver; WorkerDone is what counts here. */
-              add(out, "OMPI_MCA_orte_allowed_exit_without_sync=1");
-    /* More threads than cores: one that spins while it waits keeps the one it waits for from running. */
-    if (ok && (int64_t)threads * args->spec->ranks > cores && getenv("OMP_WAIT_POLICY") == NULL)
-        ok = add(out, "OMP_WAIT_POLICY=passive");
-    return ok ? 0 : -ENOMEM;
+        if (!is_own_variable(*p))
+            bit_argv_add(out, "%s", *p);
+    bit_argv_add(out, "BITD_LINK=%s", args->link);
+    bit_argv_add(out, "BITD_OWNER=%s", args->owner);
+    bit_argv_add(out, "BITD_RUN=%s", args->run);
+    bit_argv_add(out, "BITD_SECRET_FILE=%s", args->secret);
+    bit_argv_add(out, "BITD_EPOCH=%" PRIu64, args->epoch);
+    /* mpirun 4.1 may call a rank that has finalised an early leaver; WorkerDone is what counts here. */
+    bit_argv_add(out, "OMPI_MCA_orte_allowed_exit_without_sync=1");
+    add_threads(args, out);
+    if (args->places != NULL)
+        add_slurm(args, out);
+    return bit_argv_check(out);
 }
 
-/* What mpirun is asked for. The worker binds its threads itself, and more ranks than cores are the user's choice. */
-static void make_arguments(const struct bit_launch_args *args, char ranks[16], char **out)
+int bit_launch_command(const struct bit_launch_args *args, struct bit_argv *out)
 {
-    size_t n = 0;
-    snprintf(ranks, 16, "%u", args->spec->ranks);
-    const char *const all[] = {args->mpirun,
-                               "-n",
-                               ranks,
-                               "--bind-to",
-                               "none",
-                               "--oversubscribe",
-                               geteuid() == 0 ? "--allow-run-as-root" : NULL,
-                               args->worker};
-    for (size_t i = 0; i < BIT_COUNT(all); i++)
-        if (all[i] != NULL)
-            out[n++] = (char *)(uintptr_t)all[i];
-    out[n] = NULL;
-    BIT_ASSERT(n < ARGS_MAX);
+    *out = (struct bit_argv){0};
+    if (args->places != NULL)
+        bit_launch_srun(args, out);
+    else
+        bit_launch_mpirun(args, out);
+    return bit_argv_check(out);
 }
 
 static void on_exit_status(uv_process_t *process, int64_t status, int signal)
@@ -117,23 +102,35 @@ static void on_adopted_end(void *arg)
     l->ended(l->arg, -1, 0);
 }
 
+static int explain(int err, const struct bit_launch_args *args, const char *program)
+{
+    if (err == -ENOENT && args->places != NULL)
+        return bit_fail(err, "%s: not found; the setting slurm names the folder of Slurm's commands", program);
+    return bit_fail(err, "%s: %s", program, uv_strerror(err));
+}
+
 static int spawn(uv_loop_t *loop, const struct bit_launch_args *args, char **env, int log, struct bit_launch *l)
 {
-    char *argv[ARGS_MAX], ranks[16];
-    make_arguments(args, ranks, argv);
+    struct bit_argv argv;
     uv_stdio_container_t stdio[3] = {
         {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = log}, {.flags = UV_INHERIT_FD, .data.fd = log}};
-    uv_process_options_t options = {
-        .exit_cb = on_exit_status,
-        .file = args->mpirun,
-        .args = argv,
-        .env = env,
-        .flags = UV_PROCESS_DETACHED, /* setsid */
-        .stdio_count = 3,
-        .stdio = stdio,
-    };
-    int err = uv_spawn(loop, &l->process, &options);
-    return err < 0 ? bit_fail(err, "%s: %s", args->mpirun, uv_strerror(err)) : 0;
+    int err = bit_launch_command(args, &argv);
+    if (err == 0) {
+        uv_process_options_t options = {
+            .exit_cb = on_exit_status,
+            .file = argv.item[0],
+            .args = argv.item,
+            .env = env,
+            .flags = UV_PROCESS_DETACHED, /* setsid */
+            .stdio_count = 3,
+            .stdio = stdio,
+        };
+        err = uv_spawn(loop, &l->process, &options);
+        if (err < 0)
+            explain(err, args, argv.item[0]);
+    }
+    bit_argv_finish(&argv);
+    return err;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -144,7 +141,7 @@ static void on_closed(uv_handle_t *handle)
 int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_launch_ended *ended, void *arg,
                      struct bit_launch **out)
 {
-    struct strings env = {0};
+    struct bit_argv env = {0};
     int log = -1;
     struct bit_launch *l = calloc(1, sizeof *l);
     int err = l == NULL ? -ENOMEM : make_environment(args, &env);
@@ -163,8 +160,10 @@ int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_la
     err = spawn(loop, args, env.item, log, l);
     l->process.data = l;
     if (err < 0) {
-        uv_close((uv_handle_t *)&l->process, on_closed);
-        l = NULL;
+        if (l->process.loop != NULL) { /* it came to be a handle */
+            uv_close((uv_handle_t *)&l->process, on_closed);
+            l = NULL;
+        }
         goto out;
     }
     l->pid = l->process.pid;
@@ -173,7 +172,7 @@ int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_la
 out:
     if (log >= 0)
         close(log);
-    free_strings(&env);
+    bit_argv_finish(&env);
     free(l);
     return err;
 }

@@ -1,10 +1,22 @@
-/* Starting a job: mpirun with the worker, its environment, its log file, and what it ended with. */
+/*
+ * Starting a job: the launcher with its workers, their environment, their log file, and what the launcher ended with.
+ *
+ *   MPIRUN   launch_mpirun.c    ranks on this machine
+ *   SRUN     launch_srun.c      a step of the Slurm job that bitd runs in
+ *   SBATCH   launch_srun.c      a step of the Slurm job that was submitted for the run (alloc.h)
+ *
+ * What a launcher ends with is no proof of anything: srun gives 0 for a step whose node was cut off, and 143 for one
+ * whose first task ended with 3. A run is done when its ranks have said so.
+ */
 #ifndef BIT_DAEMON_LAUNCH_H
 #define BIT_DAEMON_LAUNCH_H
 
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/argv.h"
+#include "daemon/config.h"
+#include "daemon/places.h"
 #include "proto/bit.pb-c.h"
 
 struct bit_launch;
@@ -12,13 +24,15 @@ struct bit_launch;
 typedef void bit_launch_ended(void *arg, int64_t status, int signal);
 
 struct bit_launch_args {
-    const char *mpirun, *worker;
+    const struct bit_config *config;
     const Bit__LaunchSpec *spec;
-    const char *run, *link; /* BITD_RUN, BITD_LINK */
-    const char *owner;      /* BITD_OWNER: this daemon's own, whatever the link is; what a sweep knows its processes by */
-    const char *secret;     /* BITD_SECRET_FILE: a path, so that no list of processes shows it */
-    uint64_t epoch;         /* BITD_EPOCH */
-    const char *log;        /* appended to, by the job itself: it goes on without us */
+    uint64_t job;                    /* of Slurm; 0 with MPIRUN */
+    const struct bit_places *places; /* its nodes; NULL with MPIRUN */
+    const char *run, *link;          /* BITD_RUN, BITD_LINK */
+    const char *owner;               /* BITD_OWNER: this daemon's own, whatever the link is; a sweep knows by it */
+    const char *secret;              /* BITD_SECRET_FILE: a path, so that no list of processes shows it */
+    uint64_t epoch;                  /* BITD_EPOCH */
+    const char *log;                 /* appended to, by the job itself: it goes on without us */
 };
 
 /**
@@ -35,6 +49,15 @@ int32_t bit_launch_pid(const struct bit_launch *l);
 int bit_launch_signal(const struct bit_launch *l, int signal);
 /** After it ended; NULL is fine. */
 void bit_launch_destroy(struct bit_launch *l);
+
+/** Ranks that are launched: those of the places, or the specification's. */
+uint32_t bit_launch_ranks(const struct bit_launch_args *args);
+/** The launcher's command line. *out is the caller's. Errors: -ENOMEM. */
+int bit_launch_command(const struct bit_launch_args *args, struct bit_argv *out);
+void bit_launch_mpirun(const struct bit_launch_args *args, struct bit_argv *out);
+void bit_launch_srun(const struct bit_launch_args *args, struct bit_argv *out);
+/** A command of Slurm's: from the folder of the setting `slurm`, else from PATH. */
+void bit_launch_slurm_tool(const struct bit_config *config, const char *name, struct bit_argv *out);
 
 /** New random bytes in the file at `path` (0600), and in out. Errors: -errno. */
 int bit_secret_create(const char *path, uint8_t *out);

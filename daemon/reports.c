@@ -84,7 +84,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     job->ready = true;
     job->promised = 0;
     bit_course_init(&job->course, &r->run, m->step, m->phase->precision);
-    job->course.shutdown = r->daemon->stopping;
+    job->course.shutdown = r->daemon->stopping || job->leaving[0] != '\0';
     if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
         bit_runner_set_state(r, BIT__RUN_STATE__TRAINING, "from step %" PRIu64 ", %s", m->step, m->backend);
     bit_job_expect(job);
@@ -310,7 +310,7 @@ static void on_done(struct bit_job *job, const Bit__WorkerDone *m)
 {
     struct bit_runner *r = job->runner;
     uint64_t steps = r->run.spec->schedule->steps;
-    if (!job->course.stopped || m->step != r->run.step || m->ranks != r->run.spec->launch->ranks ||
+    if (!job->course.stopped || m->step != r->run.step || m->ranks != bit_run_ranks(&r->run) ||
         (m->reason == BIT__STOP_REASON__COMPLETE && m->step != steps)) {
         bit_job_end(job, BIT_EWORKER, "%u ranks say that they are done at step %" PRIu64 " of %" PRIu64, m->ranks,
                     m->step, steps);

@@ -56,6 +56,11 @@ const struct bit_run_applied *bit_run_find_applied(const struct bit_run *run, co
     return NULL;
 }
 
+uint32_t bit_run_ranks(const struct bit_run *run)
+{
+    return run->ranks != 0 ? run->ranks : run->spec->launch->ranks;
+}
+
 const struct bit_run_checkpoint *bit_run_newest(const struct bit_run *run)
 {
     return run->checkpoint_count ? &run->checkpoint[run->checkpoint_count - 1] : NULL;
@@ -186,6 +191,8 @@ static void apply_launched(struct bit_run *run, const Bit__WorkerLaunched *m)
     run->launched = true;
     snprintf(run->log, sizeof run->log, "%s", m->log);
     snprintf(run->restore, sizeof run->restore, "%s", m->restore ? m->restore : "");
+    run->ranks = m->has_ranks ? m->ranks : 0;
+    snprintf(run->nodes, sizeof run->nodes, "%s", m->nodes ? m->nodes : "");
 }
 
 static void apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
@@ -346,6 +353,16 @@ static void apply_verified(struct bit_run *run, const Bit__ResumeVerified *m)
     run->rerun = (struct bit_run_rerun){.equal = true};
 }
 
+/* A job that is waited for is why the run waits. */
+static void apply_slurm(struct bit_run *run, const Bit__SlurmJob *m)
+{
+    run->slurm.job = m->job;
+    snprintf(run->slurm.state, sizeof run->slurm.state, "%s", m->state);
+    snprintf(run->slurm.reason, sizeof run->slurm.reason, "%s", m->reason);
+    if (m->job != 0 && (run->state == BIT__RUN_STATE__STARTING || run->state == BIT__RUN_STATE__RESTARTING))
+        snprintf(run->reason, sizeof run->reason, "Slurm job %" PRIu64 " is %s: %s", m->job, m->state, m->reason);
+}
+
 int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
 {
     bool first = run->seq == 0;
@@ -389,6 +406,9 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_VERIFIED:
         apply_verified(run, r->verified);
+        return 0;
+    case BIT__JOURNAL_RECORD__WHAT_SLURM:
+        apply_slurm(run, r->slurm);
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_MUTATION:
         return note_applied(run, r->mutation->request_id, run->step, false);

@@ -47,6 +47,12 @@ struct bit_run_rerun {
     char text[160]; /* of the first difference */
 };
 
+/* The Slurm job of a run that is launched by SBATCH. */
+struct bit_run_slurm {
+    uint64_t job; /* 0: none */
+    char state[24], reason[BIT_RUN_REASON_MAX];
+};
+
 struct bit_run {
     char id[BIT_RUN_ID_MAX];
     uint64_t number; /* r7 is 7 */
@@ -68,8 +74,12 @@ struct bit_run {
     int32_t pid;        /* of the launcher */
     uint64_t pid_start; /* its start time, because numbers come again */
     char log[64];       /* below the run's folder */
+    uint32_t ranks;     /* launched, where that is not the specification's number */
+    char nodes[256];    /* that they are on, cut to size; empty: here */
     char restore[64];   /* the checkpoint it was to start from; empty: none */
     char backend[256];
+
+    struct bit_run_slurm slurm;
 
     uint64_t step, step_max; /* of the weights in memory; the furthest ever */
     Bit__Precision precision;
@@ -120,6 +130,8 @@ bool bit_run_active(const struct bit_run *run);
 const char *bit_run_state_name(Bit__RunState state);
 /** NULL if the request was not applied yet, or is forgotten. */
 const struct bit_run_applied *bit_run_find_applied(const struct bit_run *run, const char *request_id);
+/** Ranks of the present launch, or of the next one as it is asked for. */
+uint32_t bit_run_ranks(const struct bit_run *run);
 /** The newest durable checkpoint, or NULL. */
 const struct bit_run_checkpoint *bit_run_newest(const struct bit_run *run);
 const struct bit_run_checkpoint *bit_run_find_checkpoint(const struct bit_run *run, const char *name);

@@ -53,6 +53,17 @@ static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
     m->verified_step = run->verified_step;
 }
 
+static void fill_slurm(struct bit_status *s, const struct bit_run *run)
+{
+    if (run->slurm.job == 0)
+        return;
+    s->slurm = (Bit__SlurmJob)BIT__SLURM_JOB__INIT;
+    s->slurm.job = run->slurm.job;
+    s->slurm.state = (char *)(uintptr_t)run->slurm.state;
+    s->slurm.reason = (char *)(uintptr_t)run->slurm.reason;
+    s->message.slurm = &s->slurm;
+}
+
 static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
@@ -60,7 +71,8 @@ static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
     m->name = run->spec->name ? run->spec->name : (char *)(uintptr_t)run->id;
     m->has_restarts = m->has_ranks = m->has_created_ns = m->has_uid = true;
     m->restarts = run->restarts;
-    m->ranks = run->spec->launch->ranks;
+    m->ranks = bit_run_ranks(run);
+    m->nodes = run->nodes[0] ? (char *)(uintptr_t)run->nodes : NULL;
     m->uid = run->uid;
     m->backend = run->backend[0] ? (char *)(uintptr_t)run->backend : NULL;
     m->directory = r->dir;
@@ -101,6 +113,7 @@ int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t
     fill_state(out, r);
     fill_progress(&out->message, &r->run);
     fill_facts(&out->message, r);
+    fill_slurm(out, &r->run);
     int err = fill_curve(out, &r->run.history, points);
     if (err < 0)
         bit_status_finish(out);

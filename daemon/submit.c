@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/alloc.h"
 #include "daemon/daemon.h"
 #include "daemon/dryrun.h"
 #include "daemon/feed.h"
@@ -233,11 +234,10 @@ static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *dire
     int err = bit_spec_normalise(spec, directory, problems);
     if (err >= 0)
         err = bit_spec_validate(spec, problems);
-    /* Never another launcher than the one that was asked for. */
-    if (err >= 0 && spec->launch->launcher != BIT__LAUNCHER__MPIRUN) {
-        bit_problems_add(
-            problems, "launch.launcher", 0, 0,
-            "this bitd starts ranks with MPIRUN alone (inside a Slurm allocation mpirun itself goes through srun)");
+    if (err >= 0 && spec->launch->launcher == BIT__LAUNCHER__SRUN && bit_alloc_own_job() == 0) {
+        bit_problems_add(problems, "launch.launcher", 0, 0,
+                         "SRUN starts ranks in the Slurm job that bitd runs in, and bitd runs in none (no "
+                         "SLURM_JOB_ID); SBATCH submits one");
         err = BIT_ESPEC;
     }
     if (err < 0 && problems->count > 0)

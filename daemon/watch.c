@@ -23,7 +23,7 @@ int bit_watch_begin(struct bit_job *job)
     struct bit_watch *w = &job->watch;
     uint64_t beat_ms = job->runner->daemon->config.heartbeat_ms / BIT_BEATS_MISSED;
     bit_watch_free(w);
-    w->ranks = job->runner->run.spec->launch->ranks;
+    w->ranks = job->places.ranks ? job->places.ranks : bit_run_ranks(&job->runner->run);
     w->rank = calloc(w->ranks, sizeof *w->rank);
     if (w->rank == NULL)
         return bit_fail(-ENOMEM, "the watch over %u ranks", w->ranks);

@@ -11,8 +11,10 @@
  * range of the flat parameter vector into them, so the bytes do not depend on the number of ranks, and any number may
  * read them. A rank's range is a multiple of BIT_CHECKPOINT_CHUNK, and each chunk has a CRC-32C in the manifest.
  *
- * Writing: into "step-00002000.partial-<epoch>", files synced, MANIFEST synced, folder renamed, parent synced.
- * Source      tensor names and shapes are those of OLMo's own state dict (allenai/OLMo: olmo/model.py)
+ * Writing: the worker writes into "step-00002000.partial-<epoch>", files synced, MANIFEST synced, and says so. The
+ * folder gets its name from bitd alone, and only for the launch that counts: a rank that was given up and goes on
+ * writing can make nothing that is ever restored. Then the parent is synced, and the journal has it. Source      tensor
+ * names and shapes are those of OLMo's own state dict (allenai/OLMo: olmo/model.py)
  */
 #ifndef BIT_PROTO_CHECKPOINT_H
 #define BIT_PROTO_CHECKPOINT_H
@@ -59,6 +61,16 @@ int bit_checkpoint_verify(const char *dir, const Bit__Manifest *manifest,
                           void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg);
 /** One 64-bit digest of all chunk CRCs of one file: what runs compare weights by. chunks in file order. */
 uint64_t bit_checkpoint_digest(const uint32_t *chunk_crc, size_t chunks);
+
+/** Where launch `epoch` writes checkpoint `name` of the folder `dir`. Errors: -ENAMETOOLONG. */
+int bit_checkpoint_partial(const char *dir, const char *name, uint64_t epoch, char *out, size_t room);
+/**
+ * Give what launch `epoch` wrote its name, in one step and for good. What had the name before has the partial one
+ * afterwards, to be removed. A second call for the same finds it done. Blocking.
+ * Errors      -ENOENT if nothing was written; BIT_EEPOCH of another launch; BIT_ECORRUPT without a whole manifest of
+ *             this run and step; -errno
+ */
+int bit_checkpoint_commit(const char *dir, const char *name, const char *run, uint64_t epoch);
 
 /** "step-00002000" for a step; and back, -1 if it is not such a name. */
 void bit_checkpoint_name(uint64_t step, char out[32]);

@@ -40,7 +40,7 @@ def cross_field_rules():
 
 def what_this_build_cannot_do_is_refused():
     with fixture.Daemon() as d:
-        expect(d, 64, r"MPIRUN", "submit", d.spec(), "--set", "launch.launcher=SRUN")
+        expect(d, 64, r"SLURM_JOB_ID", "submit", d.spec(), "--set", "launch.launcher=SRUN")
         expect(d, 64, r"CUDA", "submit", d.spec(), "--set", "launch.backend=CUDA")
         assert not d.ids()
 

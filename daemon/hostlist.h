@@ -1,0 +1,29 @@
+/* Names of nodes as Slurm folds them: "n[1-3,07],login" is n1, n2, n3, n07 and login. */
+#ifndef BIT_DAEMON_HOSTLIST_H
+#define BIT_DAEMON_HOSTLIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define BIT_HOST_NAME_MAX  255 /* bytes */
+#define BIT_HOSTS_MAX      16384
+#define BIT_HOST_GROUP_MAX 4 /* brackets in one name: "r[1-2]n[1-4]" has two */
+
+struct bit_hosts {
+    char **name; /* heap, in the order of the list */
+    size_t count, capacity;
+};
+
+/**
+ * Unfold `text`; out is empty after a failure. Pure.
+ * Errors      BIT_EMESSAGE for what is no list, with the place; BIT_ELIMIT above the limits; -ENOMEM
+ * Source      hostlist expressions of scontrol(1), "show hostnames"
+ */
+int bit_hosts_parse(const char *text, struct bit_hosts *out);
+/** A zeroed one is fine. */
+void bit_hosts_finish(struct bit_hosts *hosts);
+bool bit_hosts_have(const struct bit_hosts *hosts, const char *name);
+/** Add a name. Errors: -ENOMEM, BIT_ELIMIT. */
+int bit_hosts_add(struct bit_hosts *hosts, const char *name);
+
+#endif

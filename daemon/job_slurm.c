@@ -1,0 +1,68 @@
+/* A job's nodes: got before each launch, left out when they are lost, and watched while they are held. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/log.h"
+
+BIT_LOG_TOPIC("nodes");
+
+/* Too few nodes are left of this job. One that was submitted is given up for another; in bitd's own, nodes that were
+ * lost may have come back. */
+static void start_over(struct bit_job *job, int err)
+{
+    bit_job_end(job, err, "%s", bit_fail_text());
+    if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__SBATCH) {
+        bit_alloc_release(job->alloc);
+        job->alloc = NULL;
+    } else {
+        bit_alloc_forgive(job->alloc);
+    }
+}
+
+static void on_ready(void *arg, int err)
+{
+    struct bit_job *job = arg;
+    struct bit_runner *r = job->runner;
+    BIT_ASSERT(job->phase == BIT_JOB_CHOOSING);
+    if (err < 0) {
+        bit_job_end(job, err, "%s", bit_fail_text());
+        return;
+    }
+    bit_places_finish(&job->places);
+    err = bit_alloc_place(job->alloc, &job->places);
+    if (err < 0) {
+        start_over(job, err);
+        return;
+    }
+    if (job->places.ranks != r->run.spec->launch->ranks)
+        bit_warn("fewer ranks", "run=%s ranks=%u of=%u nodes=%s", r->run.id, job->places.ranks,
+                 r->run.spec->launch->ranks, job->places.list);
+    bit_job_choose(job);
+}
+
+static void on_ends(void *arg, const char *why)
+{
+    bit_job_leave(arg, why);
+}
+
+static void on_over(void *arg, int err, const char *why)
+{
+    bit_job_end(arg, err, "%s", why);
+}
+
+static const struct bit_alloc_ops ops = {on_ready, on_ends, on_over};
+
+void bit_job_allocate(struct bit_job *job)
+{
+    int err = job->alloc == NULL ? bit_alloc_create(job->runner, &ops, job, &job->alloc) : 0;
+    if (err < 0)
+        bit_job_end(job, err, "%s", bit_fail_text());
+    else
+        bit_alloc_acquire(job->alloc);
+}

@@ -1,0 +1,39 @@
+/* What Slurm's commands print: a line of squeue, with a folded list of nodes at its end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/hostlist.h"
+#include "daemon/squeue.h"
+#include "tests/fuzz/fuzz.h"
+
+static void check_hosts(const char *list)
+{
+    struct bit_hosts hosts;
+    if (bit_hosts_parse(list, &hosts) < 0) {
+        FUZZ_CHECK(hosts.name == NULL && hosts.count == 0);
+        return;
+    }
+    FUZZ_CHECK(hosts.count >= 1 && hosts.count <= BIT_HOSTS_MAX);
+    for (size_t i = 0; i < hosts.count; i++) {
+        size_t bytes = strlen(hosts.name[i]);
+        FUZZ_CHECK(bytes >= 1 && bytes <= BIT_HOST_NAME_MAX && hosts.name[i][strcspn(hosts.name[i], "[], \n")] == '\0');
+    }
+    bit_hosts_finish(&hosts);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bit_squeue q;
+    char *text = calloc(1, size + 1);
+    FUZZ_CHECK(text != NULL);
+    if (size > 0)
+        memcpy(text, data, size);
+    check_hosts(text);
+    if (bit_squeue_parse(text, &q) == 0) {
+        FUZZ_CHECK(strlen(q.nodes) <= size && !(bit_squeue_runs(&q) && bit_squeue_waits(&q)));
+        check_hosts(q.nodes);
+    }
+    bit_squeue_finish(&q);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,42 @@
+"""bitd in a Slurm job, its workers a step of the job: srun and mpirun train to the same bits, and every rank of a node sees all of
+the node's GPUs."""
+import os
+import re
+
+import cluster
+
+cluster.enter()
+
+import runs  # noqa: E402
+from runs import local  # noqa: E402
+
+
+def srun_trains_what_mpirun_trains(c):
+    with local.Daemon() as d:
+        path = d.spec(ranks=3, steps=40, at_step=20, optimizer="RESET", every=10)
+        with open(path) as f:
+            text = f.read().replace("instances: 8", "instances: 12")
+        with open(path, "w") as f:
+            f.write(text)
+        want = d.finish(d.submit(path))["weights_digest"]
+    with runs.InJob(c, nodes=3) as d:
+        status = d.finish(d.submit(d.spec()))
+        assert status["weights_digest"] == want, f"srun's weights {status['weights_digest']}, mpirun's {want}"
+        assert status["nodes"] == "n1,n2,n3" and status["ranks"] == 3, status
+        assert not any("lost" in e for e in d.events()), "nothing was lost on the way"
+
+
+def every_rank_sees_all_gpus_of_its_node(c):
+    worker = os.path.join(local.build_root(), "worker", "bitworker")
+    show = os.path.join(c.dir, "show")
+    with open(show, "w") as f:
+        f.write(f'#!/bin/sh\necho "gpus $SLURM_PROCID $SLURM_LOCALID $CUDA_VISIBLE_DEVICES $NCCL_DEBUG $EXTRA"\nexec {worker} "$@"\n')
+    os.chmod(show, 0o755)
+    with runs.InJob(c, nodes=2, options="--gres=gpu:2", name="gpus", args=("--worker", show)) as d:
+        d.finish(d.submit(d.spec(ranks=4, instances=8, slurm='gres: "gpu:2" env: "EXTRA=a b"')))
+        with open(os.path.join(d.state, "runs", "r1", "logs", "worker-1.log")) as f:
+            seen = sorted(re.findall(r"^gpus (.*)$", f.read(), re.M))
+        assert seen == ["0 0 0,1 WARN a b", "1 1 0,1 WARN a b", "2 0 0,1 WARN a b", "3 1 0,1 WARN a b"], seen
+
+
+runs.main([srun_trains_what_mpirun_trains, every_rank_sees_all_gpus_of_its_node], nodes=4, gpus=2)
