@@ -70,7 +70,8 @@ void *kc_room(struct kc *k, const char *name, enum kc_type type, int64_t count);
 const struct bit_exec *kc_prepare_exec(struct kc *k);
 /** Workspace bytes that this call of the operator gets, exactly; the default is none. */
 int kc_workspace(struct kc *k, size_t bytes);
-/** Threads of the call: what a workspace function asks for. */
+/** Backend and threads of the call: what a workspace function asks for. */
+enum bit_backend kc_backend(const struct kc *k);
 int kc_threads(const struct kc *k);
 /** Run the variant, check guards and inputs, compare the outputs. 0, or -1 with the failure printed and counted. */
 int kc_call(struct kc *k, const void *args);

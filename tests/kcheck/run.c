@@ -13,6 +13,11 @@ const struct bit_exec *kc_prepare_exec(struct kc *k)
     return &k->prepare;
 }
 
+enum bit_backend kc_backend(const struct kc *k)
+{
+    return k->exec.backend;
+}
+
 int kc_threads(const struct kc *k)
 {
     return k->exec.threads;
