@@ -6,22 +6,21 @@
 #define BIT_SEGMENTS_MAX    3
 #define BIT_BITLINEAR_K_MAX 65536 /* 128 K <= 2^23: sums of codes are exact in int32, and in f32 */
 /* Rows of W that share a scale: one segment when fused, q k v or up gate when by projection. rows add up to N. scale is
- * 1/max(eps, M|W|). */
+ * 1/max(eps, M|W|), one a segment, in the backend's memory. */
 struct bit_segments {
     int count;
     int64_t rows[BIT_SEGMENTS_MAX];
-    float scale[BIT_SEGMENTS_MAX];
+    const float *scale;
 };
 
 BIT_OP_DECLARE(bitlinear);
 /**
- * y (M, N) = q (M, K) w (N, K)^T / (x_scale[m] segment scale[n]); accumulate: y += (the residual stream).
- * Dtypes      at strength 1 q and w are BIT_I8, w -1, 0 or 1, and the integer sum is exact; below 1 both f32 or both
- *             bf16, sums in f32. x_scale (M) f32; y f32 or bf16 (accumulate needs f32)
- * Accuracy    unit = 1 / (x_scale scale), both operations rounded; y = sum unit, accumulating y = fma(sum, unit, y):
- *             int8 results are the reference's to the bit
- * Order       deterministic for any number of threads
- * Errors      -EINVAL on a bad shape, dtype or segments; -ENOMEM
+ * y (M, N) = q (M, K) w (N, K)^T / (x_scale[m] segment scale[n]), plus the addend where there is one (the residual
+ * stream). Dtypes      at strength 1 q and w are BIT_I8, w -1, 0 or 1, and the integer sum is exact; below 1 both f32
+ * or both bf16, sums in f32. x_scale (M) f32; y f32 or bf16 (an addend needs f32) Accuracy    unit = 1 / (x_scale
+ * scale), both operations rounded; y = sum unit, or y = fma(sum, unit, addend): int8 results are the reference's to the
+ * bit Order       deterministic for any number of threads Errors      -EINVAL on a bad shape, dtype or segments;
+ * -ENOMEM
  */
 struct bit_bitlinear_args {
     int64_t m, n, k;
@@ -31,7 +30,7 @@ struct bit_bitlinear_args {
     struct bit_segments segments;
     void *y;
     enum bit_dtype y_dtype;
-    int accumulate;
+    const float *addend; /* (M, N), y itself or apart from it; NULL for none */
 };
 
 BIT_OP_DECLARE(bitlinear_backward_data);
@@ -62,6 +61,6 @@ struct bit_bitlinear_backward_weight_args {
     const float *x_scale;
     float *dw;
 };
-/** Scratch bytes that any of the three may need, whatever the sizes. */
-size_t bit_bitlinear_workspace(int threads);
+/** Scratch bytes that any of the three may need at these sizes; no less for more rows, nor for fewer. */
+size_t bit_bitlinear_workspace(enum bit_backend backend, int threads, int64_t m, int64_t n, int64_t k);
 #endif

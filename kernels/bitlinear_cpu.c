@@ -18,7 +18,7 @@ int bit_bitlinear_cpu(const struct bit_exec *exec, const struct bit_bitlinear_ar
         .n_segments = &args->segments,
         .c = args->y,
         .c_dtype = args->y_dtype,
-        .accumulate = args->accumulate,
+        .addend = args->addend,
     };
     int err = bit_bitlinear_check(args);
 
@@ -56,7 +56,7 @@ int bit_bitlinear_backward_weight_cpu(const struct bit_exec *exec,
         .b_divisor = args->x_scale,
         .c = args->dw,
         .c_dtype = BIT_F32,
-        .accumulate = 1,
+        .addend = args->dw,
     };
     int err = bit_bitlinear_backward_weight_check(args);
 

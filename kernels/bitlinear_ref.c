@@ -32,8 +32,8 @@ int bit_bitlinear_check(const struct bit_bitlinear_args *args)
 
     if (err < 0)
         return err;
-    if (args->y_dtype == BIT_I8 || (args->accumulate && args->y_dtype != BIT_F32))
-        return bit_fail(-EINVAL, "bitlinear writes f32 or bf16, and accumulates in f32");
+    if (args->y_dtype == BIT_I8 || (args->addend != NULL && args->y_dtype != BIT_F32))
+        return bit_fail(-EINVAL, "bitlinear writes f32 or bf16, and adds in f32");
     return check_segments(&args->segments, args->n);
 }
 
@@ -91,7 +91,7 @@ int bit_bitlinear_ref(const struct bit_exec *exec, const struct bit_bitlinear_ar
             const float unit = 1 / (args->x_scale[i] * segment_scale(&args->segments, j));
             const int64_t at = i * args->n + j;
             const float sum = dot(args, i, j);
-            const float y = args->accumulate ? fmaf(sum, unit, ((const float *)args->y)[at]) : sum * unit;
+            const float y = args->addend != NULL ? fmaf(sum, unit, args->addend[at]) : sum * unit;
             bit_element_set(args->y, args->y_dtype, at, y);
         }
     }
@@ -135,7 +135,7 @@ int bit_bitlinear_backward_weight_ref(const struct bit_exec *exec,
     return 0;
 }
 
-size_t bit_bitlinear_workspace(int threads)
+size_t bit_bitlinear_workspace(enum bit_backend backend, int threads, int64_t m, int64_t n, int64_t k)
 {
     return bit_gemm_workspace(threads);
 }

@@ -51,42 +51,40 @@ STORE_INLINE void store_bf16(bit_bf16 *restrict c, const float *restrict sum, in
         c[j] = bit_f32_to_bf16(sum[j]);
 }
 
-STORE_INLINE void store_scaled(const struct bit_gemm_args *args, int64_t at, float *restrict sum,
-                               const float *restrict unit, int cols)
+/* Sums are made in place and then copied: C may be the addend, and loops over both would not be vectors. */
+STORE_INLINE void store_sums(const struct bit_gemm_args *args, int64_t at, const float *restrict sum, int cols)
 {
-    float *restrict c = args->c_dtype == BIT_F32 ? (float *)args->c + at : NULL;
-
-    if (args->accumulate) {
-        for (int j = 0; j < cols; j++)
-            c[j] = fmaf(sum[j], unit[j], c[j]);
-        return;
-    }
-    for (int j = 0; j < cols; j++)
-        sum[j] *= unit[j];
-    if (c != NULL)
-        memcpy(c, sum, (size_t)cols * sizeof *c);
+    if (args->c_dtype == BIT_F32)
+        memcpy((float *)args->c + at, sum, (size_t)cols * sizeof *sum);
     else
         store_bf16((bit_bf16 *)args->c + at, sum, cols);
 }
 
-STORE_INLINE void store_plain(const struct bit_gemm_args *args, int64_t at, int add, const float *restrict sum,
-                              int cols)
+STORE_INLINE void store_scaled(const struct bit_gemm_args *args, int64_t at, float *restrict sum,
+                               const float *restrict unit, int cols)
 {
-    float *restrict c = args->c_dtype == BIT_F32 ? (float *)args->c + at : NULL;
-
-    if (c == NULL)
-        store_bf16((bit_bf16 *)args->c + at, sum, cols);
-    else if (!add)
-        memcpy(c, sum, (size_t)cols * sizeof *c);
+    if (args->addend != NULL)
+        for (int j = 0; j < cols; j++)
+            sum[j] = fmaf(sum[j], unit[j], args->addend[at + j]);
     else
         for (int j = 0; j < cols; j++)
-            c[j] += sum[j];
+            sum[j] *= unit[j];
+    store_sums(args, at, sum, cols);
+}
+
+STORE_INLINE void store_plain(const struct bit_gemm_args *args, int64_t at, const float *addend, float *restrict sum,
+                              int cols)
+{
+    if (addend != NULL)
+        for (int j = 0; j < cols; j++)
+            sum[j] += addend[at + j];
+    store_sums(args, at, sum, cols);
 }
 
 STORE_INLINE void store_rows(const struct bit_gemm_args *args, const struct tile_place *place, float *restrict sums,
                              int cols)
 {
-    const int add = args->accumulate || (place->kept == NULL && !place->first);
+    const float *addend = place->kept == NULL && !place->first ? args->c : args->addend;
     float unit[TILE_COLS];
 
     for (int r = 0; r < place->rows; r++) {
@@ -98,7 +96,7 @@ STORE_INLINE void store_rows(const struct bit_gemm_args *args, const struct tile
         if (place->kept != NULL && !gather_partial(place, place->kept + r * place->kept_stride, sum, cols))
             continue;
         if (args->row_scale == NULL) {
-            store_plain(args, at, add, sum, cols);
+            store_plain(args, at, addend, sum, cols);
             continue;
         }
         scale_row(place, args->row_scale[place->i + r], unit, cols);

@@ -11,8 +11,8 @@ enum bit_matmul_form {
 
 BIT_OP_DECLARE(matmul);
 /**
- * C = A B (accumulate: C += A B), with A or B turned as the form says. All row-major and dense.
- * Dtypes      a, b both f32 or both bf16; c f32 or bf16 (accumulate needs f32); sums in f32
+ * C = A B, or addend + A B where there is one, with A or B turned as the form says. All row-major and dense.
+ * Dtypes      a, b both f32 or both bf16; c f32 or bf16 (an addend needs f32); sums in f32
  * Order       deterministic for one number of threads; k = 0 is a sum of nothing
  * Accuracy    each of the k terms is exact before it is added (bf16) or rounded once (f32): the error is at most
  *             k 2^-24 sum |a b|, and 2^-9 of the result where c is bf16
@@ -25,8 +25,8 @@ struct bit_matmul_args {
     enum bit_dtype ab_dtype;
     void *c;
     enum bit_dtype c_dtype;
-    int accumulate;
+    const float *addend; /* (M, N), c itself or apart from it; NULL for none */
 };
 /** Scratch bytes, whatever the sizes. */
-size_t bit_matmul_workspace(int threads);
+size_t bit_matmul_workspace(enum bit_backend backend, int threads);
 #endif

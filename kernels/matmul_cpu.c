@@ -16,7 +16,7 @@ static int packed(const struct bit_exec *exec, const struct bit_matmul_args *arg
         .b = {args->b, args->ab_dtype, b_turned ? args->k : 1, b_turned ? 1 : args->n},
         .c = args->c,
         .c_dtype = args->c_dtype,
-        .accumulate = args->accumulate,
+        .addend = args->addend,
     };
 
     return bit_gemm_cpu(exec, &gemm);

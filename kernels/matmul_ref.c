@@ -12,8 +12,8 @@ int bit_matmul_check(const struct bit_matmul_args *args)
         return bit_fail(-EINVAL, "matmul of %ld x %ld x %ld", (long)args->m, (long)args->n, (long)args->k);
     if (args->ab_dtype == BIT_I8 || args->c_dtype == BIT_I8)
         return bit_fail(-EINVAL, "matmul takes f32 and bf16; int8 goes through bitlinear");
-    if (args->accumulate && args->c_dtype != BIT_F32)
-        return bit_fail(-EINVAL, "matmul accumulates in f32 only");
+    if (args->addend != NULL && args->c_dtype != BIT_F32)
+        return bit_fail(-EINVAL, "matmul adds in f32 only");
     return 0;
 }
 
@@ -39,15 +39,15 @@ int bit_matmul_ref(const struct bit_exec *exec, const struct bit_matmul_args *ar
         for (int64_t j = 0; j < args->n; j++) {
             const int64_t at = i * args->n + j;
             double sum = dot(args, i, j);
-            if (args->accumulate)
-                sum += ((const float *)args->c)[at];
+            if (args->addend != NULL)
+                sum += args->addend[at];
             bit_element_set(args->c, args->c_dtype, at, (float)sum);
         }
     }
     return 0;
 }
 
-size_t bit_matmul_workspace(int threads)
+size_t bit_matmul_workspace(enum bit_backend backend, int threads)
 {
     return bit_gemm_workspace(threads);
 }

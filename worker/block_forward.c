@@ -2,27 +2,14 @@
  * OLMo's sequential block:
  *     x += attn_out(attention(rope(att_proj(norm(x)))))
  *     x += ff_out(swiglu(ff_proj(norm(x))))
- * The linears bring their norms; the sums onto the residual stream are the products' own.
+ * The linears bring their norms; the sums onto the residual stream are the products' own. The
+ * backward pass needs the stream in front of each norm, so each sum goes to a place of its own.
  */
 #include "kernels/attention.h"
-#include "kernels/cast.h"
 #include "kernels/rope.h"
 #include "kernels/swiglu.h"
 #include "worker/block.h"
 #include "worker/linear.h"
-
-/* The backward pass needs the stream in front of each norm, so each sum goes to a place of its own. */
-static int carry(struct bit_model *model, const float *from, float *to, int64_t rows)
-{
-    return bit_cast(&model->exec, &(struct bit_cast_args){
-                                      .count = rows * model->plan->width,
-                                      .x = from,
-                                      .x_dtype = BIT_F32,
-                                      .y = to,
-                                      .y_dtype = BIT_F32,
-                                      .scale = 1.0f,
-                                  });
-}
 
 static int rotate(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
 {
@@ -77,17 +64,16 @@ int bit_block_forward(struct bit_model *model, int l, int64_t instances, float *
     int err;
 
     if ((err = bit_linear_forward(model, first + BIT_SITE_ATT_PROJ, &b->input[BIT_SITE_ATT_PROJ], rows, b->qkv,
-                                  operands, 0)) < 0 ||
+                                  operands, NULL)) < 0 ||
         (err = rotate(model, b, instances)) < 0 || (err = attend(model, b, instances)) < 0 ||
-        (err = carry(model, b->x_att, b->x_ff, rows)) < 0 ||
         (err = bit_linear_forward(model, first + BIT_SITE_ATTN_OUT, &b->input[BIT_SITE_ATTN_OUT], rows, b->x_ff,
-                                  BIT_F32, 1)) < 0)
+                                  BIT_F32, b->x_att)) < 0)
         return err;
     if ((err = bit_linear_forward(model, first + BIT_SITE_FF_PROJ, &b->input[BIT_SITE_FF_PROJ], rows, b->up_gate,
-                                  operands, 0)) < 0 ||
-        (err = gate(model, b, rows)) < 0 || (err = carry(model, b->x_ff, next, rows)) < 0 ||
-        (err = bit_linear_forward(model, first + BIT_SITE_FF_OUT, &b->input[BIT_SITE_FF_OUT], rows, next, BIT_F32, 1)) <
-            0)
+                                  operands, NULL)) < 0 ||
+        (err = gate(model, b, rows)) < 0 ||
+        (err = bit_linear_forward(model, first + BIT_SITE_FF_OUT, &b->input[BIT_SITE_FF_OUT], rows, next, BIT_F32,
+                                  b->x_ff)) < 0)
         return err;
     return 0;
 }

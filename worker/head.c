@@ -153,7 +153,7 @@ static int chunk_gradients(struct bit_model *model, int64_t first, int64_t rows)
                                            .ab_dtype = plan->operands,
                                            .c = model->grad + head_offset(plan),
                                            .c_dtype = BIT_F32,
-                                           .accumulate = 1,
+                                           .addend = model->grad + head_offset(plan),
                                        });
     if (err < 0)
         return err;

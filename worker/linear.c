@@ -62,7 +62,7 @@ static int quantise(struct bit_model *model, struct bit_input *in, int64_t rows,
 }
 
 static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
-                         int64_t rows, void *y, enum bit_dtype y_dtype, int accumulate)
+                         int64_t rows, void *y, enum bit_dtype y_dtype, const float *addend)
 {
     return bit_matmul(&model->exec, &(struct bit_matmul_args){
                                         .form = BIT_MATMUL_NT,
@@ -74,12 +74,12 @@ static int product_16bit(struct bit_model *model, const struct bit_linear *linea
                                         .ab_dtype = model->plan->operands,
                                         .c = y,
                                         .c_dtype = y_dtype,
-                                        .accumulate = accumulate,
+                                        .addend = addend,
                                     });
 }
 
 static int product_ternary(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, void *y,
-                           enum bit_dtype y_dtype, int accumulate)
+                           enum bit_dtype y_dtype, const float *addend)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
     struct bit_bitlinear_args args = {
@@ -91,7 +91,7 @@ static int product_ternary(struct bit_model *model, int index, const struct bit_
         .segments = model->segments[index],
         .y = y,
         .y_dtype = y_dtype,
-        .accumulate = accumulate,
+        .addend = addend,
     };
 
     args.w = ternary_weight(model, linear, &args.qw_dtype);
@@ -100,18 +100,18 @@ static int product_ternary(struct bit_model *model, int index, const struct bit_
 }
 
 int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in, int64_t rows, void *y,
-                       enum bit_dtype y_dtype, int accumulate)
+                       enum bit_dtype y_dtype, const float *addend)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
     int err = 0;
 
     if (model->arena->mode != BIT_MODE_16BIT) {
         err = quantise(model, in, rows, linear->cols);
-        return err < 0 ? err : product_ternary(model, index, in, rows, y, y_dtype, accumulate);
+        return err < 0 ? err : product_ternary(model, index, in, rows, y, y_dtype, addend);
     }
     if (in->norm != BIT_NORM_NONE)
         err = normalise(model, in, rows, linear->cols);
-    return err < 0 ? err : product_16bit(model, linear, in, rows, y, y_dtype, accumulate);
+    return err < 0 ? err : product_16bit(model, linear, in, rows, y, y_dtype, addend);
 }
 
 /* ---- backward */
@@ -130,7 +130,7 @@ static int gradients_16bit(struct bit_model *model, const struct bit_linear *lin
                                            .ab_dtype = operands,
                                            .c = model->grad + linear->offset,
                                            .c_dtype = BIT_F32,
-                                           .accumulate = 1,
+                                           .addend = model->grad + linear->offset,
                                        });
     if (err < 0)
         return err;

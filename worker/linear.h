@@ -5,10 +5,10 @@
 #include "worker/activations.h"
 #include "worker/model.h"
 
-/** y (rows, N) = linear `index` of norm(in->x); accumulate adds to y (f32: the residual stream). Fills in->operand and
- * what goes with it. */
+/** y (rows, N) = linear `index` of norm(in->x); with an addend (rows, N), plus that (y is f32: the residual stream).
+ * Fills in->operand and what goes with it. */
 int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in, int64_t rows, void *y,
-                       enum bit_dtype y_dtype, int accumulate);
+                       enum bit_dtype y_dtype, const float *addend);
 /**
  * From dy (rows, N), in the operands' type: the weight's gradient is added to model->grad, and the input's goes back
  * through the norm. Where x is the residual stream it is added to arena->dx, otherwise it is in arena->dinput.

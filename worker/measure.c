@@ -72,14 +72,9 @@ static float scale_of(const struct bit_measure_scales *m, float measure)
     return 1.0f / fmaxf(m->plan->quantizer.eps, measure);
 }
 
-static void set_scale(const struct bit_measure_scales *m, int i, float measure, struct bit_segments *segments)
-{
-    segments[m->ranges[i].linear].scale[m->ranges[i].segment] = scale_of(m, measure);
-}
-
 /* Sums of parts are exact (ternarise.h), and added in rank order besides. */
 static int measure_means(struct bit_measure_scales *m, struct bit_comm *comm, const struct bit_exec *exec,
-                         const float *master, struct bit_segments *segments)
+                         const float *master, float *scales)
 {
     double *all = m->sums + m->count;
 
@@ -96,7 +91,7 @@ static int measure_means(struct bit_measure_scales *m, struct bit_comm *comm, co
         double sum = 0;
         for (int r = 0; r < comm->size; r++)
             sum += all[(int64_t)r * m->count + i];
-        set_scale(m, i, (float)(sum / (double)(m->ranges[i].end - m->ranges[i].begin)), segments);
+        scales[i] = scale_of(m, (float)(sum / (double)(m->ranges[i].end - m->ranges[i].begin)));
     }
     return 0;
 }
@@ -135,7 +130,7 @@ static int find_median(struct bit_measure_scales *m, struct bit_comm *comm, cons
 
 /* Only segments that lie across a shard's border need all ranks; the others are their owner's to tell. */
 static int measure_medians(struct bit_measure_scales *m, struct bit_comm *comm, const struct bit_exec *exec,
-                           const float *master, struct bit_segments *segments)
+                           const float *master, float *scales)
 {
     memset(m->medians, 0, (size_t)m->count * sizeof *m->medians);
     for (int i = 0; i < m->count; i++) {
@@ -153,15 +148,15 @@ static int measure_medians(struct bit_measure_scales *m, struct bit_comm *comm, 
         uint32_t bits = (uint32_t)m->medians[i];
         float median;
         memcpy(&median, &bits, sizeof median);
-        set_scale(m, i, median, segments);
+        scales[i] = scale_of(m, median);
     }
     return 0;
 }
 
 int bit_measure_segments(struct bit_measure_scales *m, struct bit_comm *comm, const struct bit_exec *exec,
-                         const float *master, struct bit_segments *segments)
+                         const float *master, float *scales)
 {
     if (m->plan->quantizer.weight_measure == BIT_MEASURE_MEDIAN)
-        return measure_medians(m, comm, exec, master, segments);
-    return measure_means(m, comm, exec, master, segments);
+        return measure_medians(m, comm, exec, master, scales);
+    return measure_means(m, comm, exec, master, scales);
 }

@@ -26,13 +26,13 @@ int bit_measure_init(struct bit_measure_scales *m, const struct bit_plan *plan, 
 void bit_measure_finish(struct bit_measure_scales *m);
 
 /**
- * segments[linear].scale[s] = 1 / max(eps, M|W|) for every segment, M the mean or the lower median over the whole
+ * scales[i] = 1 / max(eps, M|W|) for every segment i in flat order, M the mean or the lower median over the whole
  * segment, taken from the fp32 master (not from a 16-bit copy).
  * Shapes      master: this rank's shard
  * Collective  yes; the same bits on every rank and for any number of ranks
  * Errors      an operator's
  */
 int bit_measure_segments(struct bit_measure_scales *m, struct bit_comm *comm, const struct bit_exec *exec,
-                         const float *master, struct bit_segments *segments);
+                         const float *master, float *scales);
 
 #endif

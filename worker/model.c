@@ -36,19 +36,37 @@ static int64_t weight_bytes(const struct bit_plan *plan)
     return plan->elements * (int64_t)bit_dtype_bytes(plan->operands);
 }
 
+static int segment_count(const struct bit_plan *plan)
+{
+    int count = 0;
+
+    for (int i = 0; i < plan->linear_count; i++)
+        count += plan->linears[i].segment_count;
+    return count;
+}
+
+static size_t scale_bytes(const struct bit_plan *plan)
+{
+    return (size_t)segment_count(plan) * sizeof(float);
+}
+
 static int create_segments(struct bit_model *model)
 {
     const struct bit_plan *plan = model->plan;
+    int at = 0, err;
 
     model->segments = calloc((size_t)plan->linear_count, sizeof *model->segments);
     if (model->segments == NULL)
-        return -ENOMEM;
+        return bit_fail(-ENOMEM, "segments of %d linears", plan->linear_count);
+    err = bit_exec_alloc(&model->exec, scale_bytes(plan), (void **)&model->scales);
+    if (err < 0)
+        return err;
     for (int i = 0; i < plan->linear_count; i++) {
         model->segments[i].count = plan->linears[i].segment_count;
-        for (int s = 0; s < plan->linears[i].segment_count; s++) {
+        model->segments[i].scale = model->scales + at;
+        for (int s = 0; s < plan->linears[i].segment_count; s++)
             model->segments[i].rows[s] = plan->linears[i].segment_rows[s];
-            model->segments[i].scale[s] = 1.0f;
-        }
+        at += plan->linears[i].segment_count;
     }
     return 0;
 }
@@ -64,11 +82,13 @@ int bit_model_create(const struct bit_plan *plan, enum bit_backend backend, stru
     model->weights = map(weight_bytes(plan));
     model->codes = map(plan->elements);
     model->grad = map(plan->elements * 4);
-    if (model->weights == NULL || model->codes == NULL || model->grad == NULL || create_segments(model) < 0) {
+    if (model->weights == NULL || model->codes == NULL || model->grad == NULL) {
         err = bit_fail(-ENOMEM, "weights and gradient of %lld elements", (long long)plan->elements);
         goto out;
     }
     err = bit_exec_init(&model->exec, backend, plan->threads, (size_t)plan->workspace_bytes);
+    if (err >= 0)
+        err = create_segments(model);
     if (err < 0)
         goto out;
     err = bit_arena_create(plan, &model->arena);
@@ -87,6 +107,7 @@ void bit_model_destroy(struct bit_model *model)
     if (model == NULL)
         return;
     bit_arena_destroy(model->arena);
+    bit_exec_free(&model->exec, model->scales, scale_bytes(model->plan));
     bit_exec_finish(&model->exec);
     unmap(model->weights, weight_bytes(model->plan));
     unmap(model->codes, model->plan->elements);

@@ -24,7 +24,8 @@ struct bit_model {
 
     void *weights;                 /* (elements) of plan->operands */
     int8_t *codes;                 /* (elements), linears only */
-    struct bit_segments *segments; /* one a linear: rows as the plan says, scale = 1 / max(eps, M|W|) */
+    float *scales;                 /* one a segment, in flat order: 1 / max(eps, M|W|) */
+    struct bit_segments *segments; /* one a linear: rows as the plan says, scale within scales */
     float *grad;                   /* (elements): accumulate adds to it; zeroing it is the caller's */
 
     Bit__Precision precision; /* in force: bit_model_set_phase */

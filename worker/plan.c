@@ -152,8 +152,10 @@ static int64_t workspace_bytes(const struct bit_plan *plan, int64_t micro_instan
                    bit_attention_workspace(plan->threads, micro_instances, plan->context, plan->heads, plan->head_dim));
     most = BIT_MAX(most, bit_attention_backward_workspace(plan->threads, micro_instances, plan->context, plan->heads,
                                                           plan->head_dim));
-    most = BIT_MAX(most, bit_matmul_workspace(plan->threads));
-    most = BIT_MAX(most, bit_bitlinear_workspace(plan->threads));
+    most = BIT_MAX(most, bit_matmul_workspace(plan->backend, plan->threads));
+    for (int i = 0; i < plan->linear_count; i++)
+        most = BIT_MAX(most, bit_bitlinear_workspace(plan->backend, plan->threads, micro_instances * plan->context,
+                                                     plan->linears[i].rows, plan->linears[i].cols));
     return (int64_t)most;
 }
 
@@ -228,6 +230,7 @@ int bit_plan_init(struct bit_plan *plan, const Bit__RunSpec *spec, int rank, int
     int err;
 
     BIT_ASSERT(rank >= 0 && rank < size && local_ranks >= 1 && threads >= 1);
+    p.backend = spec->launch->backend == BIT__BACKEND__CUDA ? BIT_BACKEND_CUDA : BIT_BACKEND_CPU;
     p.instances = spec->batch->instances;
     if (p.instances < 1 || p.instances % size != 0)
         return bit_fail(BIT_ESPEC, "%d ranks do not divide a batch of %lld instances", size, (long long)p.instances);

@@ -34,6 +34,7 @@ struct bit_plan_quantizer {
 
 struct bit_plan {
     int rank, size, threads;
+    enum bit_backend backend;
 
     /* The model: B T D H F V of the documents. */
     int layers;

@@ -130,7 +130,7 @@ static int ternarise_own(struct bit_publish *p, const float *master, const struc
         const struct bit_ternarise_args args = {
             .count = count,
             .w = master + (first - p->shard->begin),
-            .scale = p->model->segments[range->linear].scale[range->segment],
+            .scale = p->model->scales[i],
             .strength = to->strength,
             .codes = to->codes + at,
             .previous = to->previous == NULL ? NULL : to->previous + at,
@@ -195,7 +195,7 @@ static int publish_ternary(struct bit_publish *p, struct bit_comm *comm, const f
                            struct bit_publish_counts *counts)
 {
     const int64_t begin = p->shard->linear_begin, end = p->shard->linear_end;
-    int err = bit_measure_segments(&p->measure, comm, &p->model->exec, master, p->model->segments);
+    int err = bit_measure_segments(&p->measure, comm, &p->model->exec, master, p->model->scales);
 
     if (err >= 0)
         err = ternarise_own(p, master, to, counts);

@@ -1,14 +1,19 @@
 /* The ternary linear layer and its gradients. */
+#include <string.h>
+
 #include "kernels/bitlinear.h"
 #include "proto/check.h"
 #include "tests/kcheck/peer.h"
 
 /* Uneven segments whose ends fall inside vectors and words; scales that are no powers of two. */
-static struct bit_segments segments(int64_t n, int64_t count)
+static struct bit_segments segments(struct kc *k, int64_t n, int64_t count)
 {
-    struct bit_segments s = {.count = (int)count, .scale = {31.7f, 9.3f, 55.1f}};
+    static const float scales[BIT_SEGMENTS_MAX] = {31.7f, 9.3f, 55.1f};
+    float *scale = kc_room(k, "scale", KC_F32, count);
+    struct bit_segments s = {.count = (int)count, .scale = scale};
     int64_t left = n;
 
+    memcpy(scale, scales, (size_t)count * sizeof *scale);
     for (int i = 0; i + 1 < s.count; i++)
         left -= s.rows[i] = n / count - i;
     s.rows[s.count - 1] = left;
@@ -42,8 +47,8 @@ static int check_bitlinear(struct kc *k, const int64_t *dim)
     const enum bit_dtype qw = (enum bit_dtype)dim[4], y = (enum bit_dtype)dim[5];
     const struct kc_near near = forward_near(qw, depth);
 
-    kc_workspace(k, bit_bitlinear_workspace(kc_threads(k)));
-    const struct bit_bitlinear_args args = {
+    kc_workspace(k, bit_bitlinear_workspace(kc_backend(k), kc_threads(k), m, n, depth));
+    struct bit_bitlinear_args args = {
         .m = m,
         .n = n,
         .k = depth,
@@ -51,11 +56,10 @@ static int check_bitlinear(struct kc *k, const int64_t *dim)
         .w = codes_or_blends(k, "w", qw, n * depth),
         .qw_dtype = qw,
         .x_scale = x_scale(k, m),
-        .segments = segments(n, dim[3]),
-        .y = dim[6] ? kc_inout(k, "y", y, m * n, 1, near) : kc_out(k, "y", (enum kc_type)y, m * n, near),
+        .segments = segments(k, n, dim[3]),
         .y_dtype = y,
-        .accumulate = (int)dim[6],
     };
+    args.y = kc_sum_onto(k, "y", (enum kc_addend)dim[6], y, m * n, near, &args.addend);
     return kc_call(k, &args);
 }
 
@@ -80,6 +84,8 @@ static const struct kc_shape forward_shapes[] = {
     {KC_QUICK, {13, 200, 64, 2, BIT_BF16, BIT_BF16, 0}},
     {KC_QUICK, {13, 200, 63, 3, BIT_F32, BIT_F32, 1}},
     {KC_QUICK, {100, 66, 1030, 2, BIT_F32, BIT_BF16, 0}},
+    {KC_QUICK, {13, 200, 63, 3, BIT_I8, BIT_F32, KC_ADDEND_APART}},
+    {KC_QUICK, {13, 200, 63, 1, BIT_F32, BIT_F32, KC_ADDEND_APART}},
     {KC_FULL, {300, 2100, 256, 1, BIT_I8, BIT_BF16, 0}},
     {KC_BENCH, {2048, 768, 256, 1, BIT_I8, BIT_BF16, 0}},
     {KC_BENCH, {2048, 768, 256, 3, BIT_I8, BIT_BF16, 0}},
@@ -88,15 +94,15 @@ static const struct kc_shape forward_shapes[] = {
     {KC_BENCH, {2048, 256, 1024, 1, BIT_I8, BIT_F32, 1}},
     {KC_LARGE, {2048, 2048, 2048, 1, BIT_I8, BIT_BF16, 0}},
 };
-KC_OP(bitlinear, "m n k segments qw:t y:t accumulate", forward_shapes, check_bitlinear, cost_bitlinear,
-      KC_DETERMINISTIC, .peers = {[KC_PEER_BF16] = kc_bf16_forward})
+KC_OP(bitlinear, "m n k segments qw:t y:t addend", forward_shapes, check_bitlinear, cost_bitlinear, KC_DETERMINISTIC,
+      .peers = {[KC_PEER_BF16] = kc_bf16_forward})
 
 static int check_backward_data(struct kc *k, const int64_t *dim)
 {
     const int64_t m = dim[0], n = dim[1], depth = dim[2];
     const enum bit_dtype dy = (enum bit_dtype)dim[4], w = (enum bit_dtype)dim[5], dn = (enum bit_dtype)dim[6];
 
-    kc_workspace(k, bit_bitlinear_workspace(kc_threads(k)));
+    kc_workspace(k, bit_bitlinear_workspace(kc_backend(k), kc_threads(k), m, n, depth));
     const struct bit_bitlinear_backward_data_args args = {
         .m = m,
         .n = n,
@@ -105,7 +111,7 @@ static int check_backward_data(struct kc *k, const int64_t *dim)
         .dy_dtype = dy,
         .w = codes_or_blends(k, "w", w, n * depth),
         .w_dtype = w,
-        .segments = segments(n, dim[3]),
+        .segments = segments(k, n, dim[3]),
         .dn = kc_out(k, "dn", (enum kc_type)dn, m * depth, KC_NEAR(1e-6, (double)n * 0x1p-22 / 9)),
         .dn_dtype = dn,
     };
@@ -160,7 +166,7 @@ static int check_backward_weight(struct kc *k, const int64_t *dim)
     const int64_t m = dim[0], n = dim[1], depth = dim[2];
     const enum bit_dtype dy = (enum bit_dtype)dim[3], q = (enum bit_dtype)dim[4];
 
-    kc_workspace(k, bit_bitlinear_workspace(kc_threads(k)));
+    kc_workspace(k, bit_bitlinear_workspace(kc_backend(k), kc_threads(k), m, n, depth));
     const struct bit_bitlinear_backward_weight_args args = {
         .m = m,
         .n = n,

@@ -16,8 +16,8 @@ static int check_matmul(struct kc *k, const int64_t *dim)
     const int64_t m = dim[1], n = dim[2], depth = dim[3];
     const enum bit_dtype ab = (enum bit_dtype)dim[4], c = (enum bit_dtype)dim[5];
 
-    kc_workspace(k, bit_matmul_workspace(kc_threads(k)));
-    const struct bit_matmul_args args = {
+    kc_workspace(k, bit_matmul_workspace(kc_backend(k), kc_threads(k)));
+    struct bit_matmul_args args = {
         .form = (enum bit_matmul_form)dim[0],
         .m = m,
         .n = n,
@@ -25,11 +25,9 @@ static int check_matmul(struct kc *k, const int64_t *dim)
         .a = kc_in(k, "a", ab, m * depth, 1),
         .b = kc_in(k, "b", ab, n * depth, 1),
         .ab_dtype = ab,
-        .c = dim[6] ? kc_inout(k, "c", c, m * n, 1, sum_near(depth))
-                    : kc_out(k, "c", (enum kc_type)c, m * n, sum_near(depth)),
         .c_dtype = c,
-        .accumulate = (int)dim[6],
     };
+    args.c = kc_sum_onto(k, "c", (enum kc_addend)dim[6], c, m * n, sum_near(depth), &args.addend);
     return kc_call(k, &args);
 }
 
@@ -64,6 +62,9 @@ static const struct kc_shape shapes[] = {
     {KC_QUICK, {BIT_MATMUL_TN, 200, 100, 513, BIT_F32, BIT_F32, 1}},
     {KC_QUICK, {BIT_MATMUL_NT, 20, 70, 8200, BIT_BF16, BIT_BF16, 0}}, /* partial sums kept */
     {KC_QUICK, {BIT_MATMUL_NN, 20, 70, 5000, BIT_F32, BIT_BF16, 0}},
+    {KC_QUICK, {BIT_MATMUL_NT, 13, 70, 1100, BIT_BF16, BIT_F32, KC_ADDEND_APART}}, /* two runs: one adds, one sums */
+    {KC_QUICK, {BIT_MATMUL_TN, 13, 17, 31, BIT_F32, BIT_F32, KC_ADDEND_APART}},
+    {KC_QUICK, {BIT_MATMUL_NN, 3, 5, 0, BIT_BF16, BIT_F32, KC_ADDEND_APART}},
     {KC_FULL, {BIT_MATMUL_NT, 1100, 600, 8200, BIT_BF16, BIT_BF16, 0}}, /* and more rows than their scratch holds */
     {KC_FULL, {BIT_MATMUL_NT, 200, 2100, 256, BIT_BF16, BIT_F32, 0}},
     {KC_BENCH, {BIT_MATMUL_NT, 2048, 768, 256, BIT_BF16, BIT_BF16, 0}},
@@ -86,5 +87,5 @@ static const struct kc_shape shapes[] = {
     {KC_LARGE, {BIT_MATMUL_TN, 2048, 2048, 2048, BIT_BF16, BIT_F32, 1}},
     {KC_BENCH, {BIT_MATMUL_NT, 2048, 2048, 256, BIT_F32, BIT_F32, 0}},
 };
-KC_OP(matmul, "form m n k ab:t c:t accumulate", shapes, check_matmul, cost_matmul, KC_DETERMINISTIC,
+KC_OP(matmul, "form m n k ab:t c:t addend", shapes, check_matmul, cost_matmul, KC_DETERMINISTIC,
       .peers = {[KC_PEER_ONEDNN] = kc_onednn_matmul})

@@ -51,6 +51,7 @@ static int prepare(const struct bit_exec *exec, const struct bit_matmul_args *ar
     p->args.a = p->a = operand(args->m * args->k);
     p->args.b = p->b = operand(args->n * args->k);
     p->args.c = p->c = calloc((size_t)(args->m * args->n), bit_dtype_bytes(args->c_dtype));
+    p->args.addend = args->addend != NULL ? p->c : NULL;
     if (p->a == NULL || p->b == NULL || p->c == NULL) {
         destroy(p);
         return bit_fail(-ENOMEM, "operands of a bf16 product");
@@ -66,7 +67,7 @@ int kc_bf16_forward(const struct bit_exec *exec, const void *args, struct kc_pee
     return prepare(
         exec,
         &(struct bit_matmul_args){
-            .form = BIT_MATMUL_NT, .m = a->m, .n = a->n, .k = a->k, .c_dtype = a->y_dtype, .accumulate = a->accumulate},
+            .form = BIT_MATMUL_NT, .m = a->m, .n = a->n, .k = a->k, .c_dtype = a->y_dtype, .addend = a->addend},
         out);
 }
 
@@ -85,6 +86,6 @@ int kc_bf16_backward_weight(const struct bit_exec *exec, const void *args, struc
 
     return prepare(exec,
                    &(struct bit_matmul_args){
-                       .form = BIT_MATMUL_TN, .m = a->n, .n = a->k, .k = a->m, .c_dtype = BIT_F32, .accumulate = 1},
+                       .form = BIT_MATMUL_TN, .m = a->n, .n = a->k, .k = a->m, .c_dtype = BIT_F32, .addend = a->dw},
                    out);
 }

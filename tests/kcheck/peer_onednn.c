@@ -48,12 +48,12 @@ static dnnl_status_t describe(dnnl_memory_desc_t *desc, int64_t rows, int64_t co
 }
 
 /* C += is oneDNN's sum after the product. */
-static dnnl_status_t make_attributes(int accumulate, dnnl_primitive_attr_t *out)
+static dnnl_status_t make_attributes(bool accumulates, dnnl_primitive_attr_t *out)
 {
     dnnl_post_ops_t sum = NULL;
     dnnl_status_t err = dnnl_primitive_attr_create(out);
 
-    if (err != dnnl_success || !accumulate)
+    if (err != dnnl_success || !accumulates)
         return err;
     err = dnnl_post_ops_create(&sum);
     if (err == dnnl_success)
@@ -74,7 +74,7 @@ static dnnl_status_t make_primitive(struct product *p, const struct bit_matmul_a
     dnnl_status_t err = dnnl_matmul_desc_init(&matmul, &desc[0], &desc[1], NULL, &desc[2]);
 
     if (err == dnnl_success)
-        err = make_attributes(args->accumulate, &attributes);
+        err = make_attributes(args->addend != NULL, &attributes);
     if (err == dnnl_success)
         err = dnnl_primitive_desc_create(&chosen, &matmul, attributes, p->engine, NULL);
     if (err == dnnl_success)
@@ -130,9 +130,13 @@ static int run(void *state)
 
 int kc_onednn_matmul(const struct bit_exec *exec, const void *args, struct kc_peer_call *out)
 {
-    struct product *p = calloc(1, sizeof *p);
+    const struct bit_matmul_args *matmul = args;
+    struct product *p;
     dnnl_status_t err;
 
+    if (matmul->addend != NULL && matmul->addend != matmul->c)
+        return bit_fail(-ENOTSUP, "oneDNN's sum is in place");
+    p = calloc(1, sizeof *p);
     if (p == NULL)
         return bit_fail(-ENOMEM, "oneDNN's product");
     omp_set_num_threads(exec->threads); /* oneDNN has no argument for it; ours says it with each loop */

@@ -143,7 +143,7 @@ static int publish_segment(struct single *s, int index, int segment, double stre
     args.codes = strength == 1 ? s->model->codes + offset : NULL;
     args.out = strength == 1 ? NULL : weights_at(s, offset);
     args.zeros = &zeros;
-    s->model->segments[index].scale[segment] = args.scale;
+    s->model->scales[s->model->segments[index].scale + segment - s->model->scales] = args.scale;
     return bit_ternarise(&s->model->exec, &args);
 }
 
