@@ -40,3 +40,16 @@ size_t bit_attention_backward_workspace(int threads, int64_t batch, int64_t time
 
     return (size_t)threads * (size_t)bit_attention_backward_units(&plan) * sizeof(uint32_t);
 }
+
+size_t bit_attention_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim)
+{
+    (void)batch, (void)time, (void)heads, (void)head_dim;
+    return 0;
+}
+
+/* delta, a number for each row. */
+size_t bit_attention_backward_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim)
+{
+    (void)head_dim;
+    return (size_t)(batch * heads * time) * sizeof(float);
+}

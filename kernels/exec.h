@@ -25,6 +25,12 @@ static inline size_t bit_dtype_bytes(enum bit_dtype t)
     return t == BIT_F32 ? 4 : t == BIT_BF16 ? 2 : 1;
 }
 
+/* Who computes attention on CUDA. */
+enum bit_attention_way {
+    BIT_ATTENTION_BEST, /* cuDNN where the build has it and it takes the shape, else our own kernels */
+    BIT_ATTENTION_OWN,
+};
+
 struct bit_cuda; /* cuda.h */
 
 /*
@@ -39,6 +45,7 @@ struct bit_exec {
     void *workspace;  /* scratch that any operator may use while it runs; 64-byte aligned (256 on CUDA) */
     size_t workspace_bytes;
     struct bit_cuda *cuda; /* the GPU and its stream; NULL on other backends */
+    enum bit_attention_way attention;
     char description[192]; /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
 };
 

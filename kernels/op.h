@@ -27,8 +27,8 @@
     X(norm_backward, 1, 0)                                                                                             \
     X(rope, 1, 0)                                                                                                      \
     X(rope_backward, 1, 0)                                                                                             \
-    X(attention, 1, 0)                                                                                                 \
-    X(attention_backward, 1, 0)                                                                                        \
+    X(attention, 1, 1)                                                                                                 \
+    X(attention_backward, 1, 1)                                                                                        \
     X(swiglu, 1, 0)                                                                                                    \
     X(swiglu_backward, 1, 0)                                                                                           \
     X(matmul, 1, 0)                                                                                                    \

@@ -127,7 +127,8 @@ static int time_variant(const struct kc_op *op, const struct kc_options *options
 {
     double samples[SAMPLES_MAX], peer_samples[KC_PEERS][SAMPLES_MAX];
     struct kc_tally tally = {0};
-    struct kc k = {.op = op, .dim = dim, .options = options, .tally = &tally, .timing = true, .samples = samples};
+    struct kc k = {
+        .op = op, .dim = dim, .options = options, .tally = &tally, .timing = true, .aligned = true, .samples = samples};
     int err = 0;
 
     if (backend == BIT_BACKEND_CUDA)
@@ -136,7 +137,7 @@ static int time_variant(const struct kc_op *op, const struct kc_options *options
         err = bit_exec_init(&k.exec, backend, backend == BIT_BACKEND_REF ? 1 : options->threads, 0);
     if (err < 0)
         return err;
-    err = bit_exec_init(&k.prepare, BIT_BACKEND_CPU, k.exec.threads, 0); /* it shares the workspace */
+    err = bit_exec_init(&k.prepare, BIT_BACKEND_CPU, backend == BIT_BACKEND_CUDA ? 0 : k.exec.threads, 0);
     if (err < 0)
         return err;
     if (options->isa >= 0)
@@ -183,6 +184,8 @@ static double reference_s(const struct kc_op *op, const struct kc_options *optio
     struct kc_cost whole, part;
     struct timing t;
 
+    if (!options->cpu)
+        return NAN; /* a processor's loops say nothing of a GPU, and keep it waiting */
     memcpy(small, dim, sizeof small);
     op->cost(dim, &whole);
     if (shrunk >= 0)
@@ -220,10 +223,11 @@ static void print_json(const struct kc_op *op, const int64_t *dim, const struct 
     device_name(device, sizeof device);
     printf("{\"op\":\"%s\",\"shape\":\"", op->name);
     kc_print_shape(stdout, op, dim);
-    printf("\",\"median_us\":%.2f,\"p10_us\":%.2f,\"p90_us\":%.2f,\"samples\":%d,\"gb_s\":%.3f,\"gflop_s\":%.3f,"
-           "\"ref_ratio\":%.2f",
+    printf("\",\"median_us\":%.2f,\"p10_us\":%.2f,\"p90_us\":%.2f,\"samples\":%d,\"gb_s\":%.3f,\"gflop_s\":%.3f",
            t->median_s * 1e6, t->low_s * 1e6, t->high_s * 1e6, t->samples, cost->bytes / t->median_s * 1e-9,
-           cost->flops / t->median_s * 1e-9, reference / t->median_s);
+           cost->flops / t->median_s * 1e-9);
+    if (!isnan(reference))
+        printf(",\"ref_ratio\":%.2f", reference / t->median_s);
     for (int p = 0; p < KC_PEERS; p++)
         if (!isnan(t->peer_s[p]))
             printf(",\"%s_us\":%.2f,\"%s_ratio\":%.3f", peer_keys[p], t->peer_s[p] * 1e6, peer_keys[p],
@@ -237,9 +241,12 @@ static void print_row(const struct kc_op *op, const int64_t *dim, const struct t
 {
     const bool compute = cost->flops > 0;
 
-    printf("%-26s %10.1f %6.1f%% %9.1f %-7s %7.1fx", op->name, t->median_s * 1e6,
-           (t->high_s - t->low_s) / t->median_s * 100, (compute ? cost->flops : cost->bytes) / t->median_s * 1e-9,
-           compute ? "GFLOP/s" : "GB/s", reference / t->median_s);
+    printf("%-26s %10.1f %6.1f%% %9.1f %-7s", op->name, t->median_s * 1e6, (t->high_s - t->low_s) / t->median_s * 100,
+           (compute ? cost->flops : cost->bytes) / t->median_s * 1e-9, compute ? "GFLOP/s" : "GB/s");
+    if (isnan(reference))
+        printf(" %7s ", "-");
+    else
+        printf(" %7.1fx", reference / t->median_s);
     for (int p = 0; p < KC_PEERS; p++)
         if (isnan(t->peer_s[p]))
             printf(" %9s ", "-");
@@ -272,8 +279,11 @@ int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
 {
     const enum bit_backend backend = options->cpu ? BIT_BACKEND_CPU : BIT_BACKEND_CUDA;
     struct bit_exec exec;
-    int err = bit_exec_init(&exec, BIT_BACKEND_CPU, options->threads, 0);
+    int err;
 
+    if (op->flags & KC_DEVICE_ONLY && options->cpu)
+        return 0;
+    err = bit_exec_init(&exec, BIT_BACKEND_CPU, options->threads, 0);
     if (options->isa >= 0)
         exec.isa = (enum bit_isa)options->isa;
     for (int i = 0; err == 0 && i < op->shape_count; i++) {
@@ -281,7 +291,7 @@ int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
         struct timing t;
         struct kc_cost cost;
 
-        if (!(op->shapes[i].flags & (KC_BENCH | KC_LARGE)))
+        if (!(op->shapes[i].flags & (KC_BENCH | KC_LARGE | (options->cpu ? 0 : KC_HUGE))))
             continue;
         err = time_variant(op, options, dim, backend, &t);
         if (err < 0)

@@ -50,8 +50,8 @@ struct kc_buffer *kc_buffer_add(struct kc *k, const char *name, enum kc_type typ
 {
     const size_t size = kc_type_bytes(type), bytes = size * (size_t)count;
     struct kc_buffer *b = &k->set.buffers[k->set.count];
-    /* Checked at every alignment that an element may have; timed at the allocator's. */
-    const size_t shift = k->timing ? 0 : digest(name, strlen(name)) % 16 * size;
+    /* At every alignment that an element may have, but where the allocator's is wanted. */
+    const size_t shift = k->aligned ? 0 : digest(name, strlen(name)) % 16 * size;
 
     BIT_ASSERT(k->set.count < KC_BUFFERS_MAX);
     k->set.count++;

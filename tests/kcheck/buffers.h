@@ -35,7 +35,8 @@ struct kc {
     const struct kc_set *want;      /* the reference's run; NULL: this is it */
     const struct kc_set *again;     /* another run of this variant that must have the same bits; NULL: none */
     void *workspace;                /* allocation behind exec.workspace, with a guard */
-    bool timing;                    /* aligned buffers; bench.c calls the operator again and again */
+    bool timing;                    /* bench.c calls the operator again and again */
+    bool aligned;                   /* buffers as an allocator gives them, not merely aligned to their elements */
     double *samples;                /* seconds of each call while timing */
     double *peer_samples[KC_PEERS]; /* likewise of each peer's calls, between ours; NULL: none is wanted */
     bool has_peer[KC_PEERS];

@@ -18,6 +18,26 @@ static struct kc_near near_for(enum bit_dtype dtype)
     return KC_OF_MAX(dtype == BIT_F32 ? OF_MAX_F32 : OF_MAX_BF16, 0);
 }
 
+/* Tensor cores drop the bits that do not fit as they add up products: a few units of 2^-23 of the sum of magnitudes. */
+static struct kc_near lse_near_for(enum bit_dtype dtype)
+{
+    return dtype == BIT_F32 ? KC_NEAR(2e-6, 2e-6) : KC_NEAR(2e-6, 2e-5);
+}
+
+static size_t workspace_for(const struct kc *k, const int64_t *dim)
+{
+    if (kc_backend(k) == BIT_BACKEND_CUDA)
+        return bit_attention_workspace_cuda(dim[0], dim[1], dim[2], dim[3]);
+    return bit_attention_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]);
+}
+
+static size_t backward_workspace_for(const struct kc *k, const int64_t *dim)
+{
+    if (kc_backend(k) == BIT_BACKEND_CUDA)
+        return bit_attention_backward_workspace_cuda(dim[0], dim[1], dim[2], dim[3]);
+    return bit_attention_backward_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]);
+}
+
 static int check_attention(struct kc *k, const int64_t *dim)
 {
     const int64_t rows = dim[0] * dim[1], head = dim[2] * dim[3];
@@ -29,10 +49,10 @@ static int check_attention(struct kc *k, const int64_t *dim)
         .head_dim = dim[3],
         .qkv = kc_in(k, "qkv", dtype, rows * 3 * head, 1.5),
         .out = kc_out(k, "out", (enum kc_type)dtype, rows * head, near_for(dtype)),
-        .lse = kc_out(k, "lse", KC_F32, rows * dim[2], KC_NEAR(2e-6, 2e-6)),
+        .lse = kc_out(k, "lse", KC_F32, rows * dim[2], lse_near_for(dtype)),
         .dtype = dtype,
     };
-    kc_workspace(k, bit_attention_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]));
+    kc_workspace(k, workspace_for(k, dim));
     return kc_call(k, &args);
 }
 
@@ -51,13 +71,36 @@ static const struct kc_shape shapes[] = {
     {KC_QUICK, {1, 64, 1, 32, BIT_BF16}},    {KC_QUICK, {2, 65, 2, 64, BIT_BF16}},
     {KC_QUICK, {1, 130, 2, 128, BIT_F32}},   {KC_QUICK, {1, 193, 1, 128, BIT_BF16}},
     {KC_QUICK, {1, 257, 1, 80, BIT_BF16}},   {KC_QUICK, {1, 67, 1, 256, BIT_BF16}},
-    {KC_QUICK, {1, 70, 1, 256, BIT_F32}},    {KC_FULL, {1, 2047, 1, 32, BIT_BF16}},
-    {KC_FULL, {1, 1000, 2, 64, BIT_F32}},    {KC_FULL, {1, 600, 3, 128, BIT_BF16}},
+    {KC_QUICK, {1, 70, 1, 256, BIT_F32}},    {KC_QUICK, {8, 1, 16, 128, BIT_BF16}},
+    {KC_QUICK, {3, 70, 7, 34, BIT_BF16}},    {KC_QUICK, {1, 385, 1, 64, BIT_BF16}},
+    {KC_FULL, {1, 2047, 1, 32, BIT_BF16}},   {KC_FULL, {1, 1000, 2, 64, BIT_F32}},
+    {KC_FULL, {1, 600, 3, 128, BIT_BF16}},   {KC_FULL, {8, 129, 16, 64, BIT_BF16}},
+    {KC_FULL, {1, 2047, 2, 128, BIT_BF16}},  {KC_FULL, {1, 2048, 1, 64, BIT_BF16}},
     {KC_BENCH, {4, 2048, 8, 32, BIT_BF16}},  {KC_BENCH, {4, 2048, 8, 64, BIT_BF16}},
     {KC_BENCH, {4, 2048, 8, 128, BIT_BF16}}, {KC_BENCH, {1, 2048, 8, 32, BIT_F32}},
+    {KC_HUGE, {8, 2048, 16, 128, BIT_BF16}},
 };
+static int run_own_attention(const struct bit_exec *exec, const void *args)
+{
+    struct bit_exec own = *exec;
+
+    own.attention = BIT_ATTENTION_OWN;
+    return bit_attention(&own, args);
+}
+
+static int run_own_attention_backward(const struct bit_exec *exec, const void *args)
+{
+    struct bit_exec own = *exec;
+
+    own.attention = BIT_ATTENTION_OWN;
+    return bit_attention_backward(&own, args);
+}
+
 KC_OP(attention, "batch time heads head_dim dtype:t", shapes, check_attention, cost_attention,
       KC_DETERMINISTIC | KC_COSTLY)
+
+KC_WAY(attention_own, attention, "batch time heads head_dim dtype:t", shapes, check_attention, run_own_attention,
+       cost_attention, KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY)
 
 static int check_attention_backward(struct kc *k, const int64_t *dim)
 {
@@ -73,7 +116,7 @@ static int check_attention_backward(struct kc *k, const int64_t *dim)
         .lse = kc_room(k, "lse", KC_F32, rows * dim[2]),
         .dtype = dtype,
     };
-    kc_workspace(k, bit_attention_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]));
+    kc_workspace(k, bit_attention_workspace(kc_prepare_exec(k)->threads, dim[0], dim[1], dim[2], dim[3]));
     if (bit_attention(kc_prepare_exec(k), &forward) < 0)
         return -1;
     const struct bit_attention_backward_args args = {
@@ -88,7 +131,7 @@ static int check_attention_backward(struct kc *k, const int64_t *dim)
         .dqkv = kc_out(k, "dqkv", (enum kc_type)dtype, rows * 3 * head, near_for(dtype)),
         .dtype = dtype,
     };
-    kc_workspace(k, bit_attention_backward_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]));
+    kc_workspace(k, backward_workspace_for(k, dim));
     return kc_call(k, &args);
 }
 
@@ -102,3 +145,6 @@ static void cost_attention_backward(const int64_t *dim, struct kc_cost *out)
 
 KC_OP(attention_backward, "batch time heads head_dim dtype:t", shapes, check_attention_backward,
       cost_attention_backward, KC_DETERMINISTIC | KC_COSTLY)
+KC_WAY(attention_backward_own, attention_backward, "batch time heads head_dim dtype:t", shapes,
+       check_attention_backward, run_own_attention_backward, cost_attention_backward,
+       KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY)

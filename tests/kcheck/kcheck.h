@@ -91,6 +91,7 @@ enum kc_shape_flags {
     KC_FULL = 2,  /* with --full only: large, or one of many */
     KC_BENCH = 4, /* timed by --bench; checked with --full too, but see KC_COSTLY */
     KC_LARGE = 8, /* timed by --bench and not checked: its reference takes minutes */
+    KC_HUGE = 16, /* as KC_LARGE, and on the GPU alone */
 };
 struct kc_shape {
     unsigned flags;
@@ -100,6 +101,7 @@ struct kc_shape {
 enum kc_op_flags {
     KC_DETERMINISTIC = 1, /* the same bits for any number of threads */
     KC_COSTLY = 2,        /* its reference takes minutes at the KC_BENCH shapes: --full leaves them out */
+    KC_DEVICE_ONLY = 4,   /* nothing that the processor's variants have not been checked for under another name */
 };
 /* What --bench sets beside an operator, a column each. */
 enum kc_peer { KC_PEER_ONEDNN, KC_PEER_BF16, KC_PEERS };
@@ -117,6 +119,7 @@ struct kc_op {
     void (*cost)(const int64_t *dim, struct kc_cost *out);
     unsigned flags;
     kc_peer_create *peers[KC_PEERS]; /* NULL: none */
+    const char *way_of;              /* the operator that this is another way of running; NULL: it is the operator */
 };
 void kc_register(const struct kc_op *op);
 
@@ -139,6 +142,23 @@ void kc_register(const struct kc_op *op);
                                         cost_,                                                                         \
                                         flags_,                                                                        \
                                         ##__VA_ARGS__};                                                                \
+        kc_register(&op);                                                                                              \
+    }
+
+/* Another way to run an operator that has an entry (another exec): its name, and what the entry differs in. */
+#define KC_WAY(way_name, op_name, names, shape_table, body_, run_, cost_, flags_)                                      \
+    __attribute__((constructor)) static void register_##way_name(void)                                                 \
+    {                                                                                                                  \
+        static const struct kc_op op = {.name = #way_name,                                                             \
+                                        .dim_names = names,                                                            \
+                                        .shapes = shape_table,                                                         \
+                                        .shape_count = sizeof(shape_table) / sizeof((shape_table)[0]),                 \
+                                        .body = body_,                                                                 \
+                                        .run = run_,                                                                   \
+                                        .args_bytes = sizeof(struct bit_##op_name##_args),                             \
+                                        .cost = cost_,                                                                 \
+                                        .flags = flags_,                                                               \
+                                        .way_of = #op_name};                                                           \
         kc_register(&op);                                                                                              \
     }
 
