@@ -104,12 +104,16 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         else
             fprintf(f, "the switch is planned after step %" PRIu64 ", optimizer %s", r->switch_planned->at_step,
                     r->switch_planned->optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET ? "reset" : "kept");
+        if (r->switch_planned->has_uid)
+            fprintf(f, ", by uid %u", r->switch_planned->uid);
         break;
     case BIT__JOURNAL_RECORD__WHAT_SWITCHED:
         switched(f, r->switched);
         break;
     case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED:
         fprintf(f, "checkpoint asked for after step %" PRIu64, r->checkpoint_asked->after_step);
+        if (r->checkpoint_asked->has_uid)
+            fprintf(f, " by uid %u", r->checkpoint_asked->uid);
         break;
     case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT:
         checkpoint(f, r->checkpoint);

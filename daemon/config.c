@@ -35,6 +35,7 @@ static const struct key keys[] = {
     TEXT_KEY(advertise),
     {"link", LINK, offsetof(struct bit_config, link_kind), 0, 0},
     TEXT_KEY(group),
+    TEXT_KEY(admin_group),
     TEXT_KEY(worker),
     TEXT_KEY(mpirun),
     TEXT_KEY(slurm),

@@ -28,6 +28,7 @@ struct bit_config {
     char advertise[BIT_HOST_MAX];     /* the host that they are told; empty: what listen came to */
     enum bit_link_kind link_kind;     /* "link" in the file */
     char group[64];                   /* that may use the socket besides the owner; empty: nobody */
+    char admin_group[64];             /* that may do everything to every run */
     char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
     char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */
     char slurm[BIT_CONFIG_PATH_MAX];  /* the folder of srun, sbatch, squeue, scancel; empty: PATH */

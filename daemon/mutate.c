@@ -20,7 +20,7 @@
 BIT_LOG_TOPIC("mutate");
 
 /* The run to be changed, or NULL with the client refused. */
-static struct bit_runner *begin(struct bit_client *c, const char *which, const char *request_id)
+static struct bit_runner *begin(struct bit_client *c, const char *which, const char *request_id, enum bit_verb verb)
 {
     if (request_id[0] == '\0' || strlen(request_id) > BIT_REQUEST_ID_MAX) {
         bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
@@ -29,6 +29,12 @@ static struct bit_runner *begin(struct bit_client *c, const char *which, const c
     struct bit_runner *r = bit_request_runner(c, which);
     if (r != NULL && r->corrupt) {
         bit_client_refuse(c, BIT_ECORRUPT, "%s", r->run.reason);
+        return NULL;
+    }
+    int err = r == NULL ? 0 : bit_access_check(&c->peer, &r->run, verb);
+    if (err < 0) {
+        bit_warn("refused", "run=%s uid=%u text=%s", r->run.id, c->peer.uid, bit_fail_text());
+        bit_client_refuse(c, err, "%s", bit_fail_text());
         return NULL;
     }
     return r;
@@ -89,6 +95,8 @@ static void ask_checkpoint(struct bit_client *c, struct bit_runner *r, const Bit
     Bit__CheckpointAsked asked = BIT__CHECKPOINT_ASKED__INIT;
     asked.after_step = step;
     asked.request_id = m->request_id;
+    asked.has_uid = true;
+    asked.uid = c->peer.uid;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED;
     record.checkpoint_asked = &asked;
@@ -104,7 +112,7 @@ static void ask_checkpoint(struct bit_client *c, struct bit_runner *r, const Bit
 
 void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id);
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_CHECKPOINT);
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
@@ -126,7 +134,7 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
 
 void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id);
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_PAUSE);
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
@@ -155,7 +163,7 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
 
 void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id);
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_RESUME);
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
@@ -198,7 +206,7 @@ static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutatio
 
 void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id);
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_CANCEL);
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
@@ -271,6 +279,8 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
     planned.has_optimizer = !cancel;
     planned.optimizer = m->has_optimizer ? m->optimizer : r->run.plan.optimizer;
     planned.request_id = m->request_id;
+    planned.has_uid = true;
+    planned.uid = c->peer.uid;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_SWITCH_PLANNED;
     record.switch_planned = &planned;
@@ -288,7 +298,7 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
 
 void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id);
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_SWITCH);
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);

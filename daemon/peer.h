@@ -10,6 +10,7 @@ struct bit_peer {
     pid_t pid; /* for the log; never to decide by */
     uid_t uid;
     gid_t gid;
+    bool admin, member; /* daemon/access.h: may do everything; is of `group` */
 };
 
 /** SO_PEERCRED: as of connect(). Errors: -errno. */

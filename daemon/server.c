@@ -1,6 +1,5 @@
 #include "daemon/server.h"
 
-#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,10 +126,16 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         watch_half_frame(c);
 }
 
-static bool may_connect(const struct bit_client *c)
+/* Who says nothing makes room for who might: the oldest that asks for nothing and waits for nothing goes. */
+static bool make_room(struct bit_server *s)
 {
-    const struct bit_config *config = &c->server->daemon->config;
-    return bit_peer_is_owner(&c->peer) || config->group[0] != '\0'; /* the socket's mode let the group in */
+    struct bit_client *idlest = NULL;
+    for (struct bit_client *c = s->clients; c != NULL; c = c->next)
+        if (!c->busy && c->wait.kind == BIT_WAIT_NONE && c->tail == NULL && c != s->clients)
+            idlest = c;
+    if (idlest != NULL)
+        close_client(idlest);
+    return idlest != NULL;
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -153,12 +158,10 @@ static void on_connection(uv_stream_t *stream, int status)
     s->client_count++;
     int err = uv_accept(stream, (uv_stream_t *)&c->pipe);
     if (err == 0)
-        err = bit_peer_get(&c->pipe, &c->peer);
+        err = bit_access_admit(&s->access, &c->pipe, &c->peer);
     if (err < 0)
-        close_client(c);
-    else if (!may_connect(c))
-        drop(c, "not a user of this daemon");
-    else if (s->client_count > BIT_CLIENTS_MAX)
+        drop(c, bit_fail_text());
+    else if (s->client_count > BIT_CLIENTS_MAX && !make_room(s))
         drop(c, "too many clients");
     else
         uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
@@ -167,17 +170,14 @@ static void on_connection(uv_stream_t *stream, int status)
 int bit_server_listen(struct bit_server *s, struct bit_daemon *d)
 {
     const struct bit_config *config = &d->config;
-    gid_t gid = (gid_t)-1;
     *s = (struct bit_server){.daemon = d};
-    if (config->group[0] != '\0') {
-        struct group *group = getgrnam(config->group);
-        if (group == NULL) {
-            uv_pipe_init(&d->loop, &s->pipe, 0);
-            return bit_fail(BIT_EUSAGE, "group = %s: there is no such group", config->group);
-        }
-        gid = group->gr_gid;
+    int err = bit_access_init(&s->access, config);
+    if (err < 0) {
+        uv_pipe_init(&d->loop, &s->pipe, 0);
+        return err;
     }
-    int err = bit_peer_listen(&d->loop, &s->pipe, config->socket, gid == (gid_t)-1 ? 0600 : 0660, gid, on_connection);
+    gid_t gid = s->access.group;
+    err = bit_peer_listen(&d->loop, &s->pipe, config->socket, gid == (gid_t)-1 ? 0600 : 0660, gid, on_connection);
     s->pipe.data = s;
     return err;
 }

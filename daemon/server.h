@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "daemon/peer.h"
+#include "daemon/access.h"
 #include "proto/bit.pb-c.h"
 #include "proto/frame.h"
 
@@ -19,6 +19,7 @@ struct bit_tail;
 struct bit_server {
     uv_pipe_t pipe;
     struct bit_daemon *daemon;
+    struct bit_access access;
     struct bit_client *clients;
     unsigned client_count;
 };

@@ -297,7 +297,14 @@ void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
         return;
     }
     struct bit_runner *known = dry_run ? NULL : bit_daemon_find_request(d, m->request_id);
-    if (known != NULL)
+    if (known != NULL && known->run.uid != c->peer.uid)
+        bit_client_refuse(c, BIT_EAUTH, "another user's request has this id");
+    else if (geteuid() == 0 && c->peer.uid != 0)
+        bit_client_refuse(c, BIT_EAUTH,
+                          "this bitd is root's, and would read files and train as root for uid %u: start one of your "
+                          "own (bitd &), or have one run as a user of its own (bitd.service)",
+                          c->peer.uid);
+    else if (known != NULL)
         answer_submitted(c, known, known->run.seq);
     else if (d->stopping && !dry_run)
         bit_client_refuse(c, BIT_EBUSY, "bitd is going down");

@@ -51,7 +51,7 @@ static const struct bit_preset guards[] = {
 
 /* OLMo's where OLMo has one. */
 static const char defaults[] =
-    "name: 'run' "
+    "name: 'run' shared: false "
     "model { vocab: 50280 context: 2048 rope_theta: 10000 norm_eps: 1e-5 tied: true clip_qkv: 0 init: MITCHELL"
     " init_std: 0.02 init_seed: 6198 operands: BF16 }"
     "data { seed: 6198 }"
