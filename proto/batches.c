@@ -10,6 +10,8 @@
 #include "proto/shards.h"
 #include "proto/shuffle.h"
 
+#define WINDOW_LEAST (1u << 16)
+
 struct source {
     char name[BIT_NAME_MAX + 1];
     struct bit_shards *shards;
@@ -37,7 +39,14 @@ void bit_batches_destroy(struct bit_batches *b)
     free(b);
 }
 
-static int open_source(struct bit_batches *b, const char *name, char *const *path, size_t paths,
+/* What a source is read of a step is its share of the window, so that all windows end at about the same step. */
+static uint32_t window_of(double share)
+{
+    double window = share * BIT_SHUFFLE_WINDOW;
+    return window < WINDOW_LEAST ? WINDOW_LEAST : (uint32_t)BIT_MIN(window, (double)BIT_SHUFFLE_WINDOW);
+}
+
+static int open_source(struct bit_batches *b, const char *name, double share, char *const *path, size_t paths,
                        const Bit__RunSpec *spec)
 {
     struct source *s = &b->source[b->count++]; /* destroyed half-open, too */
@@ -48,7 +57,7 @@ static int open_source(struct bit_batches *b, const char *name, char *const *pat
         return err;
     uint64_t instances = bit_shards_instances(s->shards), least = spec->data->n_source > 1 ? 1 : b->batch;
     if (instances >= least)
-        return bit_shuffle_create(spec->data->seed, instances, &s->shuffle);
+        return bit_shuffle_create_windowed(spec->data->seed, instances, window_of(share), &s->shuffle);
     return bit_fail(BIT_EDATA, "%s%s holds %" PRIu64 " instances of %u tokens in %zu files, and %s needs %" PRIu64,
                     spec->data->n_source > 0 ? "data.source " : "data.", name, instances, spec->model->context, paths,
                     least == 1 ? "a source" : "one batch", least);
@@ -57,14 +66,16 @@ static int open_source(struct bit_batches *b, const char *name, char *const *pat
 static int open_sources(struct bit_batches *b, const Bit__RunSpec *spec)
 {
     const Bit__DataSpec *data = spec->data;
-    double weight[BIT_SOURCES_MAX] = {1};
+    double weight[BIT_SOURCES_MAX] = {1}, sum = 0;
     int err = 0;
 
+    for (size_t i = 0; i < data->n_source; i++)
+        sum += weight[i] = data->n_source == 1 ? 1 : data->source[i]->weight;
     if (data->n_source == 0)
-        err = open_source(b, "train", data->train, data->n_train, spec);
+        err = open_source(b, "train", 1, data->train, data->n_train, spec);
     for (size_t i = 0; i < data->n_source && err == 0; i++) {
-        weight[i] = data->n_source == 1 ? 1 : data->source[i]->weight;
-        err = open_source(b, data->source[i]->name, data->source[i]->path, data->source[i]->n_path, spec);
+        const Bit__DataSource *source = data->source[i];
+        err = open_source(b, source->name, weight[i] / sum, source->path, source->n_path, spec);
     }
     if (err == 0)
         bit_mixture_init(&b->mixture, weight, b->count, b->batch);

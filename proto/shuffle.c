@@ -26,6 +26,13 @@ struct window {
     uint32_t *order; /* of the places [index x window, …); NULL before it is first made */
 };
 
+/* Making a window takes more memory than keeping it: one at a time in the process. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t free;
+    bool taken;
+} turn = {.lock = PTHREAD_MUTEX_INITIALIZER, .free = PTHREAD_COND_INITIALIZER};
+
 struct bit_shuffle {
     uint64_t seed;
     uint32_t count, window;
@@ -116,6 +123,34 @@ static int know_draws(struct bit_shuffle *s, uint64_t epoch, uint32_t *swap)
     return 0;
 }
 
+static int take_turn(struct bit_shuffle *s)
+{
+    pthread_mutex_lock(&turn.lock);
+    while (turn.taken && !atomic_load(&s->stop))
+        pthread_cond_wait(&turn.free, &turn.lock);
+    bool mine = !atomic_load(&s->stop);
+    turn.taken |= mine;
+    pthread_mutex_unlock(&turn.lock);
+    return mine ? 0 : -ECANCELED;
+}
+
+static void give_turn(void)
+{
+    pthread_mutex_lock(&turn.lock);
+    turn.taken = false;
+    pthread_cond_broadcast(&turn.free);
+    pthread_mutex_unlock(&turn.lock);
+}
+
+/* Whoever waits for its turn is woken to see it. */
+static void say_stop(struct bit_shuffle *s)
+{
+    pthread_mutex_lock(&turn.lock);
+    atomic_store(&s->stop, true);
+    pthread_cond_broadcast(&turn.free);
+    pthread_mutex_unlock(&turn.lock);
+}
+
 static int trace_window(struct bit_shuffle *s, uint32_t *swap, struct window *w)
 {
     uint32_t first = (uint32_t)(w->index * s->window), blocks = (s->count - 1) / BLOCK + 1;
@@ -139,6 +174,17 @@ static int trace_window(struct bit_shuffle *s, uint32_t *swap, struct window *w)
     return atomic_load(&s->stop) ? -ECANCELED : 0;
 }
 
+static int trace_in_turn(struct bit_shuffle *s, uint32_t *swap, struct window *w)
+{
+    int err = take_turn(s);
+
+    if (err == 0) {
+        err = trace_window(s, swap, w);
+        give_turn();
+    }
+    return err;
+}
+
 static int make_window(struct bit_shuffle *s, uint64_t epoch, uint64_t index, struct window *w)
 {
     uint32_t *swap = malloc(BLOCK * sizeof *swap);
@@ -152,7 +198,7 @@ static int make_window(struct bit_shuffle *s, uint64_t epoch, uint64_t index, st
     if (swap == NULL || w->order == NULL)
         err = bit_fail(-ENOMEM, "an order of %u instances", s->count);
     else
-        err = s->count <= s->window ? shuffle_all(s, swap, w) : trace_window(s, swap, w);
+        err = s->count <= s->window ? shuffle_all(s, swap, w) : trace_in_turn(s, swap, w);
     free(swap);
     w->ready = err == 0;
     return err;
@@ -177,7 +223,7 @@ static void join(struct bit_shuffle *s)
 static void start_helper(struct bit_shuffle *s)
 {
     bool last = (s->now.index + 1) * s->window >= s->count;
-    if (s->count <= s->window)
+    if (s->count <= s->window || s->helping)
         return;
     s->next.ready = false;
     s->next.epoch = s->now.epoch + last;
@@ -189,7 +235,7 @@ void bit_shuffle_destroy(struct bit_shuffle *s)
 {
     if (s == NULL)
         return;
-    atomic_store(&s->stop, true);
+    say_stop(s);
     join(s);
     free(s->draws.before);
     free(s->now.order);
@@ -202,14 +248,17 @@ static bool is_window(const struct window *w, uint64_t epoch, uint64_t index)
     return w->ready && w->epoch == epoch && w->index == index;
 }
 
+/* The next window is begun with the second read of this one: by then every source of a mixture has its first. */
 static int turn_to(struct bit_shuffle *s, uint64_t epoch, uint64_t index)
 {
     int err = 0;
 
-    if (is_window(&s->now, epoch, index))
+    if (is_window(&s->now, epoch, index)) {
+        start_helper(s);
         return 0;
+    }
     if (s->helping && (s->next.epoch != epoch || s->next.index != index))
-        atomic_store(&s->stop, true); /* somewhere else than expected */
+        say_stop(s); /* somewhere else than expected */
     join(s);
     atomic_store(&s->stop, false);
     if (is_window(&s->next, epoch, index)) {
@@ -220,8 +269,6 @@ static int turn_to(struct bit_shuffle *s, uint64_t epoch, uint64_t index)
     } else {
         err = make_window(s, epoch, index, &s->now);
     }
-    if (err == 0)
-        start_helper(s);
     return err;
 }
 

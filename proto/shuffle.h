@@ -4,7 +4,7 @@
  *
  * A shuffle of up to BIT_SHUFFLE_WINDOW instances is made whole. A larger one is never: its order is made window by
  * window from the swaps that reach it (trace.h), the next one on a thread while this one is read. 1.5 billion instances
- * take as much memory as ten million.
+ * take as much memory as twenty million. However many orders there are, one window is made at a time.
  */
 #ifndef BIT_PROTO_SHUFFLE_H
 #define BIT_PROTO_SHUFFLE_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BIT_SHUFFLE_WINDOW (1u << 21) /* 8 MiB of order, two of them, and 44 MiB while one is made */
+#define BIT_SHUFFLE_WINDOW (1u << 22) /* 16 MiB of order, two of them, and 100 MiB while one is made */
 
 struct bit_shuffle;
 
@@ -22,7 +22,7 @@ struct bit_shuffle;
  * Source      olmo/data/iterable_dataset.py: data_shuffle_seed + epoch, uint32 indices
  */
 int bit_shuffle_create(uint64_t seed, uint64_t count, struct bit_shuffle **out);
-/** The same with another window, at most BIT_SHUFFLE_WINDOW: for tests. */
+/** The same with another window, 1 to BIT_SHUFFLE_WINDOW: for the sources of a mixture, which share the memory. */
 int bit_shuffle_create_windowed(uint64_t seed, uint64_t count, uint32_t window, struct bit_shuffle **out);
 /** Waits for its thread, milliseconds at most. NULL is fine. */
 void bit_shuffle_destroy(struct bit_shuffle *s);

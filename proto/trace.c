@@ -2,24 +2,18 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/huge.h"
 
-#define NONE        UINT32_MAX
-#define FILTER_BITS 4 /* more than the table's: one place in sixteen is a false alarm at most */
-#define HUGE        (2u << 20)
-#define CHUNK       1024 /* swaps looked up together, so that their cache misses overlap */
-
-static uint32_t hash(uint32_t place)
-{
-    return place * 0x9e3779b1u; /* Fibonacci hashing: the high bits are the good ones */
-}
+#define NONE       UINT32_MAX
+#define SIEVE_BITS 4    /* more than the table's: one place in sixteen is a false alarm at most */
+#define CHUNK      1024 /* swaps looked up together, so that their cache misses overlap */
 
 static uint32_t slot_of(const struct bit_trace *t, uint32_t place)
 {
-    return hash(place) >> (32 - t->bits);
+    return bit_sieve_hash(place) >> (32 - t->bits);
 }
 
 static uint32_t next_slot(const struct bit_trace *t, uint32_t slot)
@@ -27,37 +21,16 @@ static uint32_t next_slot(const struct bit_trace *t, uint32_t slot)
     return (slot + 1) & ((1u << t->bits) - 1);
 }
 
-static size_t filter_bytes(const struct bit_trace *t)
-{
-    return (size_t)1 << (t->bits + FILTER_BITS - 3);
-}
-
-static uint64_t *mark_of(const struct bit_trace *t, uint32_t place, unsigned *bit)
-{
-    uint32_t h = hash(place) >> (32 - t->bits - FILTER_BITS);
-    *bit = h % 64;
-    return &t->filter[h / 64];
-}
-
 static void mark(struct bit_trace *t, uint32_t place)
 {
-    unsigned bit;
-    uint64_t *word = mark_of(t, place, &bit);
-    *word |= 1ull << bit;
+    bit_sieve_add(&t->sieve, place);
     t->marked++;
-}
-
-static bool is_marked(const struct bit_trace *t, uint32_t place)
-{
-    unsigned bit;
-    const uint64_t *word = mark_of(t, place, &bit);
-    return *word >> bit & 1;
 }
 
 /* Without the marks of places that were left. */
 static void mark_again(struct bit_trace *t)
 {
-    memset(t->filter, 0, filter_bytes(t));
+    bit_sieve_clear(&t->sieve);
     for (size_t slot = 0; slot < (size_t)1 << t->bits; slot++)
         if (t->table[slot].place != NONE)
             mark(t, t->table[slot].place);
@@ -94,31 +67,21 @@ static uint32_t take(struct bit_trace *t, uint32_t place)
     return element;
 }
 
-/* On huge pages where the system has them: every access misses the TLB otherwise. */
-static void *allocate(size_t bytes)
-{
-    void *p;
-
-    if (posix_memalign(&p, HUGE, (bytes + HUGE - 1) & ~(size_t)(HUGE - 1)) != 0)
-        return NULL;
-    madvise(p, bytes, MADV_HUGEPAGE);
-    return p;
-}
-
 int bit_trace_init(struct bit_trace *t, uint32_t first, uint32_t count)
 {
     BIT_ASSERT(count >= 1 && count <= 1u << 26);
     unsigned bits = 33 - (unsigned)__builtin_clz(count | 1);
     bits -= count > 1 && (count & (count - 1)) == 0;
     *t = (struct bit_trace){.first = first, .count = count, .bits = bits};
-    t->table = allocate(sizeof *t->table << bits);
-    t->filter = allocate(filter_bytes(t));
-    if (t->table == NULL || t->filter == NULL) {
+    t->table = bit_huge_alloc(sizeof *t->table << bits);
+    t->due = malloc(BIT_SIEVE_ASK_MAX / 8);
+    int err = t->table == NULL || t->due == NULL ? bit_fail(-ENOMEM, "a trace of %u places", count)
+                                                 : bit_sieve_init(&t->sieve, bits + SIEVE_BITS);
+    if (err < 0) {
         bit_trace_finish(t);
-        return bit_fail(-ENOMEM, "a trace of %u places", count);
+        return err;
     }
     memset(t->table, 0xff, sizeof *t->table << bits);
-    memset(t->filter, 0, filter_bytes(t));
     for (uint32_t e = 0; e < count; e++)
         put(t, e, first + e);
     t->marked = 0;
@@ -128,9 +91,10 @@ int bit_trace_init(struct bit_trace *t, uint32_t first, uint32_t count)
 void bit_trace_finish(struct bit_trace *t)
 {
     free(t->table);
-    free(t->filter);
+    free(t->due);
     t->table = NULL;
-    t->filter = NULL;
+    t->due = NULL;
+    bit_sieve_finish(&t->sieve);
 }
 
 /* Element i is one of the wanted places still. */
@@ -145,28 +109,49 @@ static void follow_inside(struct bit_trace *t, uint32_t i, uint32_t j)
         put(t, b, i);
 }
 
-/* Beyond the wanted places nothing was put at i before: only what is at j may move there. A place that is entered in
- * this chunk lies in it, so the filter may be asked for the whole chunk before. */
-static void follow_chunk(struct bit_trace *t, uint32_t low, unsigned n, const uint32_t *swap)
+/* Which of the swaps may move one of the wanted: where something stood before, or was entered in this very block. */
+static void find_due(struct bit_trace *t, uint32_t low, uint32_t n, const uint32_t *swap, uint64_t *due)
 {
-    uint16_t due[CHUNK];
-    unsigned count = 0;
-
-    for (unsigned k = 0; k < n; k++) {
-        due[count] = (uint16_t)k;
-        count += is_marked(t, swap[k]) | (swap[k] >= low);
+    for (uint32_t k = 0; k < n; k += 64) {
+        uint64_t inside = 0;
+        for (uint32_t b = 0; b < BIT_MIN(n - k, 64u); b++)
+            inside |= (uint64_t)(swap[k + b] >= low) << b;
+        due[k / 64] = inside;
     }
+    bit_sieve_ask(&t->sieve, swap, n, due);
+}
+
+static void follow_due(struct bit_trace *t, uint32_t low, const uint32_t *due, unsigned count, const uint32_t *swap)
+{
     for (unsigned d = 0; d < count; d++) {
-        unsigned bit;
         __builtin_prefetch(&t->table[slot_of(t, swap[due[d]])]);
         __builtin_prefetch(&t->table[slot_of(t, low + due[d])], 1);
-        __builtin_prefetch(mark_of(t, low + due[d], &bit), 1);
+        __builtin_prefetch(bit_sieve_word(&t->sieve, low + due[d]), 1);
     }
     for (unsigned d = 0; d < count; d++) {
         uint32_t i = low + due[d], j = swap[due[d]];
         uint32_t moved = i == j ? NONE : take(t, j);
         if (moved != NONE)
             put(t, moved, i);
+    }
+}
+
+/* Beyond the wanted places nothing was put at i before: only what is at j may move there. */
+static void follow_block(struct bit_trace *t, uint32_t low, uint32_t n, const uint32_t *swap)
+{
+    uint32_t due[CHUNK];
+    unsigned count = 0;
+
+    if (t->marked > t->count)
+        mark_again(t);
+    find_due(t, low, n, swap, t->due);
+    for (uint32_t word = 0; word < (n + 63) / 64; word++) {
+        for (uint64_t left = t->due[word]; left != 0; left &= left - 1)
+            due[count++] = word * 64 + (uint32_t)__builtin_ctzll(left);
+        if (count > CHUNK - 64 || word == (n - 1) / 64) {
+            follow_due(t, low, due, count, swap);
+            count = 0;
+        }
     }
 }
 
@@ -177,11 +162,9 @@ void bit_trace_follow(struct bit_trace *t, uint32_t low, size_t n, const uint32_
     for (; k < n && low + k - t->first < t->count; k++)
         follow_inside(t, low + (uint32_t)k, swap[k]);
     while (k < n) {
-        unsigned chunk = (unsigned)BIT_MIN(n - k, (size_t)CHUNK);
-        if (t->marked > t->count)
-            mark_again(t);
-        follow_chunk(t, low + (uint32_t)k, chunk, swap + k);
-        k += chunk;
+        uint32_t block = (uint32_t)BIT_MIN(n - k, (size_t)BIT_SIEVE_ASK_MAX);
+        follow_block(t, low + (uint32_t)k, block, swap + k);
+        k += block;
     }
 }
 

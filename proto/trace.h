@@ -11,19 +11,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/sieve.h"
+
 struct bit_trace {
     uint32_t first, count;
     /* Open addressing by place, at most half full: which of the wanted elements is there so far. */
     struct bit_trace_slot {
         uint32_t place, element;
     } * table;
-    uint64_t *filter; /* a bit for the hash of each place in use, and of some that were */
-    unsigned bits;    /* of a hash in the table */
-    uint32_t marked;  /* since the filter was made */
+    struct bit_sieve sieve; /* each place in use, and some that were */
+    unsigned bits;          /* of a hash in the table */
+    uint32_t marked;        /* since the sieve was made */
+    uint64_t *due;          /* a bit for each of BIT_SIEVE_ASK_MAX swaps */
 };
 
-/** Limits: 1 <= count <= 2^26. Takes 16 to 32 bytes an element for the table, 4 to 8 for the filter. Errors: -ENOMEM.
- */
+/** Limits: 1 <= count <= 2^26. Takes 16 to 32 bytes an element for the table, 4 to 8 for the sieve, and 15 MiB.
+ * Errors: -ENOMEM. */
 int bit_trace_init(struct bit_trace *t, uint32_t first, uint32_t count);
 void bit_trace_finish(struct bit_trace *t);
 /**

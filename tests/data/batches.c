@@ -1,6 +1,7 @@
 /*
  * What bitd feeds, on stdout, for comparison:
- *     batches order SEED EPOCH COUNT WINDOW     a whole order, uint32, read in pieces from windows of that size
+ *     batches order SEED EPOCH COUNT WINDOW [FROM TO]     an order or a part of it, uint32, read in pieces from windows
+ *                                                         of that size
  *     batches tokens SPEC FROM TO               the tokens of steps FROM to TO of a specification, uint16
  */
 #include <stdio.h>
@@ -17,15 +18,17 @@
 
 #define PIECE 5003
 
-static int print_order(char **arg)
+static int print_order(char **arg, bool part)
 {
     static uint32_t piece[PIECE];
     uint64_t count = strtoull(arg[2], NULL, 10), epoch = strtoull(arg[1], NULL, 10);
     struct bit_shuffle *s = NULL;
     int err = bit_shuffle_create_windowed(strtoull(arg[0], NULL, 10), count, (uint32_t)strtoul(arg[3], NULL, 10), &s);
 
-    for (uint64_t at = 0; at < count && err == 0; at += PIECE) {
-        size_t n = (size_t)BIT_MIN(count - at, (uint64_t)PIECE);
+    uint64_t from = part ? strtoull(arg[4], NULL, 10) : 0, to = part ? strtoull(arg[5], NULL, 10) : count;
+
+    for (uint64_t at = from; at < to && err == 0; at += PIECE) {
+        size_t n = (size_t)BIT_MIN(to - at, (uint64_t)PIECE);
         err = bit_shuffle_read(s, epoch, at, n, piece);
         if (err == 0 && fwrite(piece, sizeof *piece, n, stdout) != n)
             err = bit_fail(-errno, "stdout");
@@ -77,12 +80,12 @@ int main(int argc, char **argv)
 {
     int err = BIT_EUSAGE;
 
-    if (argc == 6 && strcmp(argv[1], "order") == 0)
-        err = print_order(argv + 2);
+    if ((argc == 6 || argc == 8) && strcmp(argv[1], "order") == 0)
+        err = print_order(argv + 2, argc == 8);
     else if (argc == 5 && strcmp(argv[1], "tokens") == 0)
         err = print_tokens(argv + 2);
     if (err < 0)
         fprintf(stderr, "batches: %s\n",
-                err == BIT_EUSAGE ? "order SEED EPOCH COUNT WINDOW | tokens SPEC FROM TO" : bit_fail_text());
+                err == BIT_EUSAGE ? "order SEED EPOCH COUNT WINDOW [FROM TO] | tokens SPEC FROM TO" : bit_fail_text());
     return err < 0;
 }

@@ -2,6 +2,7 @@
 
     compare.py BATCHES          BIT_OLMO=FOLDER_OR_WHEEL says where the `ai2-olmo` package is, if Python does not know
                                 BIT_PEER_PYTHON=... runs it under another interpreter, one that has numpy and torch
+                                BIT_ORDER_COUNT=N compares a large order, too: 1500000000 takes 6 GB and some minutes
 
 OLMo's MemMapDataset and IterableDataset run as they are published; of what they import on the way, only what is not
 installed and has nothing to do with order (S3, rich, ...) is replaced by empty modules.
@@ -21,6 +22,7 @@ if PEER and "BIT_PEER_RUNNING" not in os.environ:
     os.execv(PEER, [PEER, *sys.argv])
 
 SKIP = 77
+WINDOW = 1 << 22  # BIT_SHUFFLE_WINDOW
 try:
     import numpy as np
 except ImportError:
@@ -126,7 +128,7 @@ def check_orders(program):
     for seed, epoch, count, window in [
             (6198, 0, 1, 1), (6198, 0, 2, 1), (6198, 1, 3, 2), (0, 0, 16, 16), (6198, 0, 100003, 2097152), (6198, 5, 100003, 30000),
             (2**32 - 1, 1, 65536, 65536), (2**40, 0, 65537, 1000), (1, 7, 1 << 20, 1 << 18), (6198, 2, (1 << 20) + 1, 1 << 19),
-            (6198, 0, 3000017, 2097152), (6198, 3, 5 * (1 << 20), 1 << 21)]:
+            (6198, 0, 3000017, 2097152), (6198, 3, 5 * (1 << 20), 1 << 21), (6198, 0, 20000003, WINDOW)]:
         got = np.frombuffer(run(program, "order", seed, epoch, count, window), dtype=np.uint32)
         assert np.array_equal(got, numpy_order(seed + epoch, count)), f"order of {count}, seed {seed}, epoch {epoch}, window {window}"
         cases += 1
@@ -138,6 +140,16 @@ def check_orders(program):
         assert np.array_equal(got, numpy_order(seed + epoch, count)), f"order of {count}, seed {seed}, epoch {epoch}, window {window}"
         cases += 1
     print(f"orders equal to numpy {np.__version__}: {cases}")
+
+
+def check_large_order(program, count):
+    """An order that takes numpy gigabytes and minutes: its first window, one in the middle, and its end."""
+    theirs = numpy_order(6198, count)
+    for begin in (0, count // 2, max(count - WINDOW, 0)):
+        end = min(begin + WINDOW, count)
+        got = np.frombuffer(run(program, "order", 6198, 0, count, WINDOW, begin, end), dtype=np.uint32)
+        assert np.array_equal(got, theirs[begin:end]), f"order of {count}: places {begin} to {end}"
+    print(f"order of {count} equal to numpy's at its begin, middle and end: {3 * WINDOW} places")
 
 
 def write_files(folder, context):
@@ -210,6 +222,8 @@ def check_mixture(program, folder):
 def main():
     program = sys.argv[1]
     check_orders(program)
+    if "BIT_ORDER_COUNT" in os.environ:
+        check_large_order(program, int(os.environ["BIT_ORDER_COUNT"]))
     with tempfile.TemporaryDirectory(prefix="bit-") as folder:
         check_mixture(program, folder)
         classes = load_olmo()

@@ -1,0 +1,51 @@
+/*
+ * A set of numbers that answers "no" or "perhaps", asked about very many at once.
+ *
+ * A bit for each hash, in a field that no cache holds. Asked one by one every question would be a cache miss, so
+ * questions are dealt by their hash into bins first, and a bin's part of the field stays in the L2 cache while all of
+ * the bin is answered.
+ */
+#ifndef BIT_PROTO_SIEVE_H
+#define BIT_PROTO_SIEVE_H
+
+#include <stdint.h>
+
+#define BIT_SIEVE_ASK_MAX (1u << 20)
+
+struct bit_sieve {
+    uint64_t *field; /* 2^bits bits */
+    unsigned bits, bin_bits;
+    uint64_t *question; /* by bin: where in the bin's part of the field, and which of those asked */
+    uint32_t *asked;    /* (bins): questions in each */
+    uint32_t *hit;      /* (bin_room): which were answered with perhaps */
+    uint32_t bin_room;
+};
+
+/** Empty. Limits: 6 <= bits <= 31. Takes 2^bits / 8 bytes and 10 to 15 MiB. Errors: -ENOMEM. */
+int bit_sieve_init(struct bit_sieve *s, unsigned bits);
+void bit_sieve_finish(struct bit_sieve *s);
+void bit_sieve_clear(struct bit_sieve *s);
+
+/* The multiplicative hash; its high bits are the good ones. */
+static inline uint32_t bit_sieve_hash(uint32_t number)
+{
+    return number * 0x9e3779b1u;
+}
+
+static inline uint64_t *bit_sieve_word(const struct bit_sieve *s, uint32_t number)
+{
+    return &s->field[bit_sieve_hash(number) >> (32 - s->bits) >> 6];
+}
+
+static inline void bit_sieve_add(struct bit_sieve *s, uint32_t number)
+{
+    *bit_sieve_word(s, number) |= 1ull << (bit_sieve_hash(number) >> (32 - s->bits) & 63);
+}
+
+/**
+ * Set bit k of `perhaps` where number[k] may have been added; the others stay as they are.
+ * Shapes      number (n), perhaps ((n + 63) / 64)        Limits      n <= BIT_SIEVE_ASK_MAX
+ */
+void bit_sieve_ask(struct bit_sieve *s, const uint32_t *number, uint32_t n, uint64_t *perhaps);
+
+#endif
