@@ -13,22 +13,9 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-static int load_json(const char *path, json_t **out)
+static bool is_hex(const char *text, size_t digits)
 {
-    json_error_t error;
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-    if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : bit_fail(-errno, "'%s'", path);
-    int err = fstat(fd, &st) < 0 ? bit_fail(-errno, "'%s'", path) : 0;
-    if (err == 0 && (!S_ISREG(st.st_mode) || st.st_size > BIT_SIDECAR_BYTES_MAX))
-        err = bit_fail(BIT_ELIMIT, "'%s' is no file of at most %u bytes", path, BIT_SIDECAR_BYTES_MAX);
-    *out = err == 0 ? json_loadfd(fd, JSON_REJECT_DUPLICATES, &error) : NULL;
-    if (err == 0 && *out == NULL)
-        err = bit_fail(BIT_ECORRUPT, "%s:%d:%d: %s", path, error.line, error.column, error.text);
-    close(fd);
-    return err < 0 ? err : 1;
+    return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
 }
 
 static int fill_files(json_t *files, struct bit_sidecar *s)
@@ -42,7 +29,8 @@ static int fill_files(json_t *files, struct bit_sidecar *s)
         json_int_t tokens = 0, documents = 0;
         if (json_unpack(json_array_get(files, s->file_count), "{s:s, s:I, s:I, s:s}", "name", &name, "tokens", &tokens,
                         "documents", &documents, "crc32c", &crc) != 0 ||
-            strlen(name) >= sizeof f->name || tokens < 0 || documents < 0 || strlen(crc) != 8)
+            strlen(name) >= sizeof f->name || strchr(name, '/') != NULL || tokens < 0 || documents < 0 ||
+            !is_hex(crc, 8))
             return BIT_ECORRUPT;
         snprintf(f->name, sizeof f->name, "%s", name);
         f->tokens = (uint64_t)tokens;
@@ -61,18 +49,72 @@ static int fill(json_t *root, struct bit_sidecar *s)
     if (json_unpack(root, "{s:s, s:{s:s, s:s, s:I, s:I}, s:s, s:I, s:I, s:I, s:o}", "format", &format, "tokenizer",
                     "name", &name, "sha256", &sha256, "vocab", &vocab, "end_of_text", &end, "dtype", &dtype,
                     "documents", &documents, "tokens", &tokens, "text_bytes", &text_bytes, "files", &files) != 0 ||
-        strcmp(format, "bitd-dataset-1") != 0 || strlen(sha256) != 64 || vocab < 1 || vocab > INT32_MAX || end < 0 ||
-        documents < 0 || tokens < 0 || text_bytes < 0 || !json_is_array(files))
+        strcmp(format, "bitd-dataset-1") != 0 || strlen(name) >= sizeof s->tokenizer || !is_hex(sha256, 64) ||
+        vocab < 1 || vocab > INT32_MAX || end < 0 || end >= vocab || documents < 0 || tokens < 0 || text_bytes < 0 ||
+        !json_is_array(files))
+        return BIT_ECORRUPT;
+    s->token_bytes = strcmp(dtype, "uint16") == 0 ? 2 : strcmp(dtype, "uint32") == 0 ? 4 : 0;
+    if (s->token_bytes == 0 || (s->token_bytes == 2 && vocab > 1 << 16))
         return BIT_ECORRUPT;
     snprintf(s->tokenizer, sizeof s->tokenizer, "%s", name);
     snprintf(s->sha256, sizeof s->sha256, "%s", sha256);
     s->vocab = (uint32_t)vocab;
     s->end_of_text = (uint32_t)end;
-    s->token_bytes = strcmp(dtype, "uint16") == 0 ? 2 : 4;
     s->documents = (uint64_t)documents;
     s->tokens = (uint64_t)tokens;
     s->text_bytes = (uint64_t)text_bytes;
     return fill_files(files, s);
+}
+
+int bit_sidecar_parse(const char *text, size_t bytes, const char *path, struct bit_sidecar *out)
+{
+    struct bit_sidecar s = {0};
+    json_error_t error;
+    json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+
+    if (root == NULL)
+        return bit_fail(BIT_ECORRUPT, "%s:%d:%d: %s", path, error.line, error.column, error.text);
+    int err = fill(root, &s);
+    json_decref(root);
+    if (err < 0) {
+        bit_sidecar_finish(&s);
+        return bit_fail(err, "'%s' is not what bitctl tokenize writes", path);
+    }
+    *out = s;
+    return 0;
+}
+
+static int read_whole(int fd, const char *path, size_t size, char **text, size_t *bytes)
+{
+    *text = malloc(size ? size : 1);
+    if (*text == NULL)
+        return bit_fail(-ENOMEM, "'%s'", path);
+    for (*bytes = 0; *bytes < size;) {
+        ssize_t n = read(fd, *text + *bytes, size - *bytes);
+        if (n < 0 && errno != EINTR)
+            return bit_fail(-errno, "'%s'", path);
+        if (n == 0)
+            break;
+        *bytes += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+static int read_file(int fd, const char *path, struct bit_sidecar *out)
+{
+    struct stat st;
+    char *text = NULL;
+    size_t bytes = 0;
+
+    if (fstat(fd, &st) < 0)
+        return bit_fail(-errno, "'%s'", path);
+    if (!S_ISREG(st.st_mode) || st.st_size > BIT_SIDECAR_BYTES_MAX)
+        return bit_fail(BIT_ELIMIT, "'%s' is no file of at most %u bytes", path, BIT_SIDECAR_BYTES_MAX);
+    int err = read_whole(fd, path, (size_t)st.st_size, &text, &bytes);
+    if (err == 0)
+        err = bit_sidecar_parse(text, bytes, path, out);
+    free(text);
+    return err;
 }
 
 int bit_sidecar_read(const char *path, struct bit_sidecar *out)
@@ -80,22 +122,15 @@ int bit_sidecar_read(const char *path, struct bit_sidecar *out)
     char beside[BIT_PATH_MAX + sizeof BIT_SIDECAR_NAME];
     const char *slash = strrchr(path, '/');
     int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
-    struct bit_sidecar s = {0};
-    json_t *root = NULL;
 
     if ((size_t)snprintf(beside, sizeof beside, "%.*s%s", folder, path, BIT_SIDECAR_NAME) >= sizeof beside)
         return bit_fail(-ENAMETOOLONG, "'%s'", path);
-    int err = load_json(beside, &root);
-    if (err <= 0)
-        return err;
-    err = fill(root, &s);
-    json_decref(root);
-    if (err < 0) {
-        bit_sidecar_finish(&s);
-        return bit_fail(err, "'%s' is not what bitctl tokenize writes", beside);
-    }
-    *out = s;
-    return 1;
+    int fd = open(beside, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : bit_fail(-errno, "'%s'", beside);
+    int err = read_file(fd, beside, out);
+    close(fd);
+    return err < 0 ? err : 1;
 }
 
 void bit_sidecar_finish(struct bit_sidecar *s)

@@ -15,7 +15,7 @@
 #define BIT_SIDECAR_BYTES_MAX (64u << 20)
 
 struct bit_sidecar {
-    char tokenizer[128], sha256[65]; /* the tokenizer's name, and the digest of its file */
+    char tokenizer[256], sha256[65]; /* the tokenizer's name, and the digest of its file */
     uint32_t vocab, end_of_text;
     unsigned token_bytes; /* 2 or 4 */
     uint64_t documents, tokens, text_bytes;
@@ -33,6 +33,8 @@ struct bit_sidecar {
  * Errors      BIT_ECORRUPT naming what it lacks; -errno; BIT_ELIMIT
  */
 int bit_sidecar_read(const char *path, struct bit_sidecar *out);
+/** The same of bytes that are in memory; `path` is for what is said of them. Returns 0. Errors: as before. */
+int bit_sidecar_parse(const char *text, size_t bytes, const char *path, struct bit_sidecar *out);
 void bit_sidecar_finish(struct bit_sidecar *s);
 /** The entry of a token file by its path, or NULL. */
 const struct bit_sidecar_file *bit_sidecar_find(const struct bit_sidecar *s, const char *path);
