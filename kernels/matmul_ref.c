@@ -2,6 +2,7 @@
 #include "kernels/matmul.h"
 
 #include "kernels/args.h"
+#include "kernels/blas_cuda.h"
 #include "kernels/gemm.h"
 
 int bit_matmul_check(const struct bit_matmul_args *args)
@@ -49,5 +50,5 @@ int bit_matmul_ref(const struct bit_exec *exec, const struct bit_matmul_args *ar
 
 size_t bit_matmul_workspace(enum bit_backend backend, int threads)
 {
-    return bit_gemm_workspace(threads);
+    return backend == BIT_BACKEND_CUDA ? BIT_BLAS_WORKSPACE + BIT_MATMUL_SCRATCH : bit_gemm_workspace(threads);
 }

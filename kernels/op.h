@@ -31,7 +31,7 @@
     X(attention_backward, 1, 1)                                                                                        \
     X(swiglu, 1, 0)                                                                                                    \
     X(swiglu_backward, 1, 0)                                                                                           \
-    X(matmul, 1, 0)                                                                                                    \
+    X(matmul, 1, 1)                                                                                                    \
     X(quantise, 1, 0)                                                                                                  \
     X(ternarise, 1, 0)                                                                                                 \
     X(absmean, 1, 0)                                                                                                   \

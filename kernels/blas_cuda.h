@@ -1,0 +1,31 @@
+/* Matrix products of f32 and bf16 by cuBLASLt: what matmul's twin is, and what bitlinear's gradients are made of. */
+#ifndef BIT_KERNELS_BLAS_CUDA_H
+#define BIT_KERNELS_BLAS_CUDA_H
+#include "kernels/matmul.h"
+
+#define BIT_BLAS_WORKSPACE ((size_t)32 << 20) /* what cuBLAS itself takes on Hopper */
+#define BIT_MATMUL_SCRATCH ((size_t)16 << 20) /* f32 sums of matmul on their way to bf16, behind it */
+
+/* Row-major, with rows that may lie further apart than they are long: *_row elements from one to the next. */
+struct bit_blas_args {
+    enum bit_matmul_form form;
+    int64_t m, n, k;
+    const void *a, *b;
+    int64_t a_row, b_row;
+    enum bit_dtype ab_dtype;
+    const float *alpha, *beta; /* on the GPU, both or neither: C = alpha A B + beta addend. NULL: 1 and 1 */
+    const float *addend;       /* rows as c's; c itself or apart from it; NULL for none */
+    void *c;
+    int64_t c_row;
+    enum bit_dtype c_dtype; /* f32, or bf16 where a and b are */
+};
+
+/**
+ * Enqueues the product; exec->workspace's first BIT_BLAS_WORKSPACE bytes are cuBLASLt's.
+ * Order       deterministic: the heuristic's first choice for the shape, kept in the exec's cache; a sum that is split
+ *             along k is put together in f32 and in a fixed order, never by atomics
+ * Errors      -ENOMEM; BIT_ECUDA, also where cuBLASLt has no algorithm
+ */
+int bit_blas_cuda(const struct bit_exec *exec, const struct bit_blas_args *args);
+
+#endif
