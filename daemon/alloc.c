@@ -396,11 +396,19 @@ void bit_alloc_pause(struct bit_alloc *a)
     uv_timer_stop(&a->timer);
 }
 
-int bit_alloc_lose(struct bit_alloc *a, const char *node)
+/* A host may call itself by its full name. */
+static bool is_same_host(const char *node, const char *host)
 {
-    if (!bit_hosts_have(&a->nodes, node))
-        return bit_fail(-ENOENT, "%s is no node of Slurm job %" PRIu64, node, bit_alloc_job(a));
-    return bit_hosts_have(&a->lost, node) ? 0 : bit_hosts_add(&a->lost, node);
+    size_t bytes = strcspn(node, ".");
+    return strcmp(node, host) == 0 || (strcspn(host, ".") == bytes && strncmp(node, host, bytes) == 0);
+}
+
+int bit_alloc_lose(struct bit_alloc *a, const char *host)
+{
+    for (size_t i = 0; i < a->nodes.count; i++)
+        if (is_same_host(a->nodes.name[i], host))
+            return bit_hosts_have(&a->lost, a->nodes.name[i]) ? 0 : bit_hosts_add(&a->lost, a->nodes.name[i]);
+    return bit_fail(-ENOENT, "%s is no node of Slurm job %" PRIu64, host, bit_alloc_job(a));
 }
 
 void bit_alloc_forgive(struct bit_alloc *a)

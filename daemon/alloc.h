@@ -43,8 +43,8 @@ void bit_alloc_release(struct bit_alloc *a);
 void bit_alloc_leave(struct bit_alloc *a);
 
 uint64_t bit_alloc_job(const struct bit_alloc *a);
-/** Leave this node out from now on. Errors: -ENOENT if it is none of the job's. */
-int bit_alloc_lose(struct bit_alloc *a, const char *node);
+/** Leave the node of this host name out from now on. Errors: -ENOENT if it is none of the job's. */
+int bit_alloc_lose(struct bit_alloc *a, const char *host);
 /** Try the lost ones again. */
 void bit_alloc_forgive(struct bit_alloc *a);
 /** bit_places_choose among its nodes. */

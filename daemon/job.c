@@ -18,6 +18,8 @@
 
 BIT_LOG_TOPIC("job");
 
+#define SRUN_GRACE_MS 300 /* ranks are gone 10 ms after srun was told, measured with a node of the step cut off */
+
 static void settle(struct bit_job *job);
 static void on_deadline(uv_timer_t *timer);
 
@@ -136,9 +138,12 @@ static void begin_ending(struct bit_job *job)
     job->link = NULL;
     const struct bit_proc_job processes = {
         .run = r->run.id, .link = r->daemon->config.link, .session = job->launch ? bit_launch_pid(job->launch) : 0};
-    /* srun ends a step's ranks at once when it is told to, and then waits for nodes that may be lost: not with us. */
-    hurry = hurry || job->alloc != NULL;
-    uint64_t grace_ms = hurry ? BIT_MIN(r->daemon->config.grace_ms, (uint64_t)1000) : r->daemon->config.grace_ms;
+    uint64_t grace_ms = r->daemon->config.grace_ms;
+    if (job->alloc != NULL &&
+        !job->done) /* srun ends ranks at once when told to, and then waits for nodes that may be lost */
+        grace_ms = BIT_MIN(grace_ms, (uint64_t)SRUN_GRACE_MS);
+    else if (hurry)
+        grace_ms = BIT_MIN(grace_ms, (uint64_t)1000);
     int err = bit_sweep_start(&r->daemon->loop, &processes, grace_ms, on_swept, job);
     BIT_ASSERT(err == 0);
     job->sweeping = true;

@@ -111,8 +111,10 @@ bool bit_job_waits_for_data(const struct bit_job *job, char *text, size_t room);
 uint64_t bit_job_boundary(const struct bit_job *job);
 
 /* between job.c, orders.c and reports.c */
-void bit_job_choose(struct bit_job *job);                                    /* job.c: a checkpoint, and launch */
-void bit_job_allocate(struct bit_job *job);                                  /* job_slurm.c: get nodes, then choose */
+void bit_job_choose(struct bit_job *job);   /* job.c: a checkpoint, and launch */
+void bit_job_allocate(struct bit_job *job); /* job_slurm.c: get nodes, then choose */
+/** Leave a node out of the next launch. Errors: -ENOENT if it is none of the job's. */
+int bit_job_lose_node(struct bit_job *job, const char *host);
 void bit_job_pump(struct bit_job *job);                                      /* orders.c: send what may be sent */
 void bit_job_loaded(struct bit_job *job);                                    /* job.c: the pool gave it back */
 void bit_job_commit_ended(struct bit_job *job);                              /* job.c: the same */

@@ -66,3 +66,11 @@ void bit_job_allocate(struct bit_job *job)
     else
         bit_alloc_acquire(job->alloc);
 }
+
+int bit_job_lose_node(struct bit_job *job, const char *host)
+{
+    int err = bit_alloc_lose(job->alloc, host);
+    if (err == 0)
+        bit_warn("lost", "run=%s node=%s", job->runner->run.id, host);
+    return err;
+}

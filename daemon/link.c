@@ -1,7 +1,10 @@
 #include "daemon/link.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/endpoint.h"
@@ -217,6 +220,17 @@ int bit_link_send(struct bit_link *link, uint16_t type, const void *msg, struct 
     if (err < 0)
         bit_link_close(link);
     return err;
+}
+
+uint64_t bit_link_unanswered_ms(const struct bit_link *link)
+{
+    struct tcp_info info;
+    socklen_t bytes = sizeof info;
+    uv_os_fd_t fd;
+    if (!link->inlet->tcp || uv_fileno(&link->wire.io.handle, &fd) < 0 ||
+        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) < 0)
+        return 0;
+    return info.tcpi_last_ack_recv;
 }
 
 size_t bit_link_queued(const struct bit_link *link)

@@ -127,20 +127,57 @@ static bool is_missed(const struct bit_job *job, uint32_t r)
     return job->watch.rank[r].heard && !unread;
 }
 
+static bool is_silent(const struct bit_job *job, uint32_t r)
+{
+    return is_missed(job, r) && job->watch.rank[r].silent > BIT_BEATS_MISSED;
+}
+
+/* Its process is silent, and so is its node: another process of a node that lives would still be answered for. */
+static bool is_cut_off(const struct bit_job *job, uint32_t r)
+{
+    const struct bit_link *link = r == 0 ? job->link : job->watch.rank[r].link;
+    return link == NULL || bit_link_unanswered_ms(link) > job->runner->daemon->config.heartbeat_ms / 2;
+}
+
+/* All nodes that are gone by now go at once. Returns whether there are any. */
+static bool lose_nodes(struct bit_job *job)
+{
+    int64_t first = -1;
+    if (job->alloc == NULL)
+        return false;
+    for (uint32_t r = 0; r < job->watch.ranks; r++)
+        if (is_silent(job, r) && is_cut_off(job, r) && bit_job_lose_node(job, job->watch.rank[r].host) == 0 &&
+            first < 0)
+            first = r;
+    if (first < 0)
+        return false;
+    const char *host = job->watch.rank[first].host;
+    if (!job->cause.known) {
+        job->cause.has_rank = true;
+        job->cause.rank = (uint32_t)first;
+    }
+    bit_job_end(job, BIT_EWORKER,
+                "node %s was lost: no heartbeat of rank %" PRId64 " for %g s, last in '%s' behind step %" PRIu64, host,
+                first, (double)job->runner->daemon->config.heartbeat_ms / 1000, job->watch.rank[first].section,
+                job->watch.rank[first].step);
+    return true;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct bit_job *job = timer->data;
     struct bit_watch *w = &job->watch;
+    int64_t silent = -1;
     beat_all(job);
     if (job->done || job->launcher_ended || job->phase == BIT_JOB_ENDING || bit_examine_is_on(job))
         return;
-    for (uint32_t r = 0; r < w->ranks; r++) {
-        if (!is_missed(job, r) || ++w->rank[r].silent <= BIT_BEATS_MISSED)
-            continue;
-        bit_examine_start(job, (int64_t)r, "no heartbeat for %g s",
-                          (double)job->runner->daemon->config.heartbeat_ms / 1000);
-        return;
+    for (uint32_t r = w->ranks; r-- > 0;) {
+        w->rank[r].silent += is_missed(job, r);
+        silent = is_silent(job, r) ? r : silent;
     }
+    if (silent >= 0 && !lose_nodes(job))
+        bit_examine_start(job, silent, "no heartbeat for %g s",
+                          (double)job->runner->daemon->config.heartbeat_ms / 1000);
 }
 
 /* ---------------------------------------------------------------- how long a step may take */
@@ -194,7 +231,8 @@ uint64_t bit_watch_limit_ms(const struct bit_job *job)
     const struct bit_config *config = &job->runner->daemon->config;
     const struct bit_watch *w = &job->watch;
     double p99 = bit_watch_p99_ms(w);
-    bool is_long = p99 == 0 || w->fresh || job->course.stopped || w->long_due[job->runner->run.step % BIT_WATCH_BOUNDARIES] > 0;
+    bool is_long = p99 == 0 || w->fresh || job->course.stopped ||
+                   w->long_due[job->runner->run.step % BIT_WATCH_BOUNDARIES] > 0;
     return is_long ? BIT_MAX(config->long_ms, config->stall_ms)
                    : BIT_MAX(config->stall_ms, (uint64_t)(config->stall_factor * p99));
 }

@@ -37,8 +37,8 @@ struct bit_watch {
     struct bit_watch_rank *rank; /* of this launch */
     uint32_t ranks;
     double step_ms[BIT_WATCH_STEPS]; /* a ring */
-    unsigned steps; /* so many were put there, over all launches */
-    bool fresh;     /* the next step is the first of a launch or of a phase */
+    unsigned steps;                  /* so many were put there, over all launches */
+    bool fresh;                      /* the next step is the first of a launch or of a phase */
     uint16_t
         long_due[BIT_WATCH_BOUNDARIES]; /* orders other than steps behind boundary s, at s % BIT_WATCH_BOUNDARIES */
 };

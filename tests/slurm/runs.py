@@ -21,7 +21,7 @@ kill_grace = 2
 class Runs:
     """Where runs are submitted to: a state folder, a configuration, and bitd wherever the test starts it."""
 
-    def __init__(self, c, name="bitd"):
+    def __init__(self, c, name="bitd", config=""):
         root = local.build_root()
         self.cluster = c
         self.bitd = os.path.join(root, "daemon", "bitd")
@@ -29,10 +29,10 @@ class Runs:
         for program in (self.bitd, self.bitctl, os.path.join(root, "worker", "bitworker")):
             if not os.path.exists(program):
                 skip(f"no {program}")
-        self.dir = os.path.join(c.dir, name)
+        self.dir = os.path.join(c.dir, name.replace(" ", "-"))
         self.state, self.socket, self.config = (os.path.join(self.dir, x) for x in ("state", "s", "bitd.conf"))
         os.mkdir(self.dir)
-        self.write("bitd.conf", CONFIG)
+        self.write("bitd.conf", CONFIG + config)
         local.write_tokens(os.path.join(self.dir, "train.npy"), 64 * 2000, 256, 1)
         local.write_tokens(os.path.join(self.dir, "valid.npy"), 64 * 8, 256, 2)
 
@@ -97,8 +97,8 @@ class Runs:
 class InJob(Runs):
     """bitd as the first process of a job's script."""
 
-    def __init__(self, c, nodes=3, options="", name="bitd", args=()):
-        super().__init__(c, name)
+    def __init__(self, c, nodes=3, options="", name="bitd", config="", args=()):
+        super().__init__(c, name, config)
         script = self.write("job.sh", f"#!/bin/bash\nexec {self.command(*args)}\n")
         self.job = shell(f"sbatch --parsable --nodes={nodes} --no-kill --requeue --open-mode=append --output={self.dir}/job.out "
                          f"{options} {script}").stdout.strip()
@@ -118,9 +118,7 @@ class OnLogin(Runs):
     """bitd on the login node."""
 
     def __init__(self, c, name="login", config=""):
-        super().__init__(c, name)
-        with open(self.config, "a") as f:
-            f.write("listen = 10.77.0.254:4200-4299\n" + config)
+        super().__init__(c, name, "listen = 10.77.0.254:4200-4299\n" + config)
         self.process = None
 
     def start(self):
