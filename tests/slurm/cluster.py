@@ -17,9 +17,11 @@ import time
 
 SKIP = 77
 NET = "10.77.0"
-NEEDED = ("slurmctld", "slurmd", "srun", "sbatch", "munged", "unshare", "nsenter", "ip", "mpirun")
+NEEDED = ("slurmctld", "slurmd", "srun", "sbatch", "munged", "unshare", "nsenter", "ip", "nft", "mpirun")
 UNSHARE = ["unshare", "--net", "--uts", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
+DROP = ("nft add table netdev f && nft add chain netdev f in '{{ type filter hook ingress device {device} priority 0; }}' && "
+        "nft add rule netdev f in '{which} drop'")
 CONFIG = """
 ClusterName=fixture
 SlurmctldHost=login({net}.254)
@@ -138,20 +140,22 @@ class Node:
         shell(f"ip link set v{self.number} up")
 
     def deafen(self):
-        """It can still be heard, and hears nobody."""
-        shell(f"tc qdisc add dev v{self.number} root netem loss 100%")
+        """It can still be heard, and hears nobody: what arrives at it is dropped."""
+        self.run(DROP.format(device="eth0", which=""))
 
     def mute(self):
-        """It hears, and nobody hears it."""
-        self.run("tc qdisc add dev eth0 root netem loss 100%")
+        """It hears, and nobody hears it: what arrives from it is dropped."""
+        shell(DROP.format(device=f"v{self.number}", which=""))
 
-    def degrade(self, how):
-        shell(f"tc qdisc add dev v{self.number} root netem {how}")
-        self.run(f"tc qdisc add dev eth0 root netem {how}")
+    def degrade(self, percent):
+        """So many of its packets are lost, in both directions."""
+        which = f"numgen random mod 100 < {percent}"
+        self.run(DROP.format(device="eth0", which=which))
+        shell(DROP.format(device=f"v{self.number}", which=which))
 
     def mend(self):
-        shell(f"tc qdisc del dev v{self.number} root", check=False)
-        self.run("tc qdisc del dev eth0 root", check=False)
+        self.run("nft flush ruleset")
+        shell("nft flush ruleset")
 
     def crash(self):
         os.kill(self.pid, signal.SIGKILL)
