@@ -212,6 +212,7 @@ static void on_hangup(uv_signal_t *handle, int signal)
 static void on_sync(uv_timer_t *timer)
 {
     struct bit_daemon *d = timer->data;
+    bit_notify_alive();
     for (size_t i = 0; i < d->runner_count; i++) {
         if (d->runner[i]->job == NULL && d->runner[i]->board == NULL)
             continue;

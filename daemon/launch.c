@@ -28,7 +28,8 @@ struct bit_launch {
 static bool is_own_variable(const char *pair)
 {
     return strncmp(pair, "BITD_", 5) == 0 || strncmp(pair, "OMP_NUM_THREADS=", 16) == 0 ||
-           strncmp(pair, "NOTIFY_SOCKET=", 14) == 0; /* the service manager is ours to talk to */
+           strncmp(pair, "NOTIFY_SOCKET=", 14) == 0 || /* the service manager is ours to talk to */
+           strncmp(pair, "WATCHDOG_", 9) == 0;
 }
 
 uint32_t bit_launch_ranks(const struct bit_launch_args *args)

@@ -31,3 +31,10 @@ void bit_notify(const char *fmt, ...)
            (const struct sockaddr *)&address, length);
     close(fd);
 }
+
+void bit_notify_alive(void)
+{
+    const char *pid = getenv("WATCHDOG_PID");
+    if (getenv("WATCHDOG_USEC") != NULL && (pid == NULL || strtol(pid, NULL, 10) == getpid()))
+        bit_notify("WATCHDOG=1\n");
+}

@@ -76,3 +76,13 @@ int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t m
         err = uv_listen((uv_stream_t *)pipe, 512, on_connection);
     return err < 0 ? bit_fail(err, "%s: %s", path, uv_strerror(err)) : 0;
 }
+
+int bit_peer_listen_on(uv_pipe_t *pipe, int fd, uv_connection_cb on_connection)
+{
+    int err = uv_pipe_open(pipe, fd);
+    if (err < 0)
+        close(fd);
+    else
+        err = uv_listen((uv_stream_t *)pipe, 512, on_connection);
+    return err < 0 ? bit_fail(err, "the service manager's socket: %s", uv_strerror(err)) : 0;
+}

@@ -24,5 +24,7 @@ bool bit_peer_is_owner(const struct bit_peer *peer);
  */
 int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t mode, gid_t gid,
                     uv_connection_cb on_connection);
+/** The same on a socket that somebody else made and removes. Takes ownership of fd in every case. Errors: libuv's. */
+int bit_peer_listen_on(uv_pipe_t *pipe, int fd, uv_connection_cb on_connection);
 
 #endif

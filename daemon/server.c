@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/activate.h"
 #include "daemon/daemon.h"
 #include "daemon/request.h"
 #include "daemon/submit.h"
@@ -167,17 +168,25 @@ static void on_connection(uv_stream_t *stream, int status)
         uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 }
 
+/* On the service manager's socket if it made one for us, else on our own. */
+static int open_socket(struct bit_server *s)
+{
+    struct bit_daemon *d = s->daemon;
+    gid_t gid = s->access.group;
+    int fd = bit_activate_socket();
+    if (fd == -1)
+        return bit_peer_listen(&d->loop, &s->pipe, d->config.socket, gid == (gid_t)-1 ? 0600 : 0660, gid,
+                               on_connection);
+    uv_pipe_init(&d->loop, &s->pipe, 0);
+    return fd < 0 ? fd : bit_peer_listen_on(&s->pipe, fd, on_connection);
+}
+
 int bit_server_listen(struct bit_server *s, struct bit_daemon *d)
 {
-    const struct bit_config *config = &d->config;
     *s = (struct bit_server){.daemon = d};
-    int err = bit_access_init(&s->access, config);
-    if (err < 0) {
-        uv_pipe_init(&d->loop, &s->pipe, 0);
-        return err;
-    }
-    gid_t gid = s->access.group;
-    err = bit_peer_listen(&d->loop, &s->pipe, config->socket, gid == (gid_t)-1 ? 0600 : 0660, gid, on_connection);
+    int err = bit_access_init(&s->access, &d->config);
+    if (err == 0)
+        err = open_socket(s);
     s->pipe.data = s;
     return err;
 }
