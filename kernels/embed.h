@@ -4,7 +4,8 @@
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(embed);
-/** y[r] = table[ids[r]].  table (V, C) f32 or bf16; y (R, C) f32. ids < V, checked by the caller. */
+/** y[r] = table[ids[r]].  table (V, C) f32 or bf16; y (R, C) f32. ids < V: the processor refuses others, a GPU
+ * stops at them (the caller has checked). */
 struct bit_embed_args {
     int64_t rows, cols, vocab;
     const uint16_t *ids;
@@ -15,11 +16,13 @@ struct bit_embed_args {
 
 BIT_OP_DECLARE(embed_backward);
 /** dtable[ids[r]] += dy[r], rows of one id added in order of r: deterministic for any number of threads. dtable (V, C)
- * f32. */
+ * f32. ids as embed's. */
 struct bit_embed_backward_args {
     int64_t rows, cols, vocab;
     const uint16_t *ids;
     const float *dy;
     float *dtable;
 };
+/** Bytes of exec->workspace that embed_backward needs. */
+size_t bit_embed_backward_workspace(enum bit_backend backend, int64_t rows, int64_t vocab);
 #endif

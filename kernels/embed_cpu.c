@@ -11,6 +11,8 @@ int BIT_ISA(embed)(const struct bit_exec *exec, const struct bit_embed_args *arg
     const int64_t cols = args->cols;
     int err = bit_embed_check(args);
 
+    if (err >= 0)
+        err = bit_check_ids("embed", args->ids, args->rows, args->vocab);
     if (err < 0)
         return err;
 #pragma omp parallel for num_threads(exec->threads) schedule(static)
@@ -34,6 +36,8 @@ int BIT_ISA(embed_backward)(const struct bit_exec *exec, const struct bit_embed_
     const int64_t cols = args->cols;
     int err = bit_embed_backward_check(args);
 
+    if (err >= 0)
+        err = bit_check_ids("embed_backward", args->ids, args->rows, args->vocab);
     if (err < 0)
         return err;
 #pragma omp parallel num_threads(exec->threads)

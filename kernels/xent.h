@@ -18,7 +18,8 @@ BIT_OP_DECLARE(xent);
 /**
  * loss[r] = logsumexp(logits[r]) - logits[r, target[r]] (0 where ignored); with grad != NULL, grad[r] = (softmax -
  * onehot) grad_scale (0 where ignored). logits (R, V) f32 or bf16; grad (R, V) of grad_dtype, may alias logits if the
- * dtypes agree. All V columns take part, padding too, as OLMo's.
+ * dtypes agree. All V columns take part, padding too, as OLMo's. Targets are
+ * below V: the processor refuses others, a GPU stops at them.
  */
 struct bit_xent_args {
     int64_t rows, vocab;

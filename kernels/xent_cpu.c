@@ -86,6 +86,8 @@ int BIT_ISA(xent)(const struct bit_exec *exec, const struct bit_xent_args *args)
 {
     int err = bit_xent_check(args);
 
+    if (err >= 0)
+        err = bit_xent_check_targets(args);
     if (err < 0)
         return err;
 #pragma omp parallel for num_threads(exec->threads) schedule(static)

@@ -35,6 +35,11 @@ int bit_xent_check(const struct bit_xent_args *args)
         return err;
     if (args->grad == args->logits && args->grad_dtype != args->logits_dtype)
         return bit_fail(-EINVAL, "xent: gradient in place of logits of another dtype");
+    return 0;
+}
+
+int bit_xent_check_targets(const struct bit_xent_args *args)
+{
     for (int64_t r = 0; r < args->rows; r++)
         if (args->target[r] < BIT_XENT_IGNORE || args->target[r] >= args->vocab)
             return bit_fail(-EINVAL, "xent: target %d at row %lld of %lld columns", args->target[r], (long long)r,
@@ -69,6 +74,8 @@ int bit_xent_ref(const struct bit_exec *exec, const struct bit_xent_args *args)
 {
     int err = bit_xent_check(args);
 
+    if (err >= 0)
+        err = bit_xent_check_targets(args);
     if (err < 0)
         return err;
     for (int64_t r = 0; r < args->rows; r++) {
