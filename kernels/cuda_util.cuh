@@ -10,7 +10,12 @@
 
 #define BIT_WARP 32
 
-/* The sum over a warp, in every lane; the same bits in each. */
+/* The sum over a warp, in every lane; the same bits in each. Whole numbers take one instruction. */
+__device__ __forceinline__ int bit_warp_sum(int v)
+{
+    return __reduce_add_sync(0xffffffffu, v);
+}
+
 template <typename T> __device__ __forceinline__ T bit_warp_sum(T v)
 {
 #pragma unroll
@@ -79,6 +84,22 @@ template <> __device__ __forceinline__ float bit_from_f32<float>(float v)
 template <> __device__ __forceinline__ __nv_bfloat16 bit_from_f32<__nv_bfloat16>(float v)
 {
     return __float2bfloat16_rn(v);
+}
+
+/* 2^x and 1/x by the special function unit: 2 and 1 units in the last place, and 0 for what is subnormal. */
+__device__ __forceinline__ float bit_exp2(float x)
+{
+    float y;
+
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+__device__ __forceinline__ float bit_inverse(float x)
+{
+    float y;
+
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
 }
 
 /* N elements in one access; the address must be a multiple of its size. */

@@ -21,18 +21,18 @@
 /* clang-format off */
 /* X(name, has a _cpu variant, has a _cuda variant): every operator of the build, one a line. */
 #define BIT_OP_TABLE(X)                                                                                                \
-    X(embed, 1, 0)                                                                                                     \
-    X(embed_backward, 1, 0)                                                                                            \
-    X(norm, 1, 0)                                                                                                      \
+    X(embed, 1, 1)                                                                                                     \
+    X(embed_backward, 1, 1)                                                                                            \
+    X(norm, 1, 1)                                                                                                      \
     X(norm_backward, 1, 0)                                                                                             \
-    X(rope, 1, 0)                                                                                                      \
-    X(rope_backward, 1, 0)                                                                                             \
+    X(rope, 1, 1)                                                                                                      \
+    X(rope_backward, 1, 1)                                                                                             \
     X(attention, 1, 1)                                                                                                 \
     X(attention_backward, 1, 1)                                                                                        \
-    X(swiglu, 1, 0)                                                                                                    \
-    X(swiglu_backward, 1, 0)                                                                                           \
+    X(swiglu, 1, 1)                                                                                                    \
+    X(swiglu_backward, 1, 1)                                                                                           \
     X(matmul, 1, 1)                                                                                                    \
-    X(quantise, 1, 0)                                                                                                  \
+    X(quantise, 1, 1)                                                                                                  \
     X(ternarise, 1, 0)                                                                                                 \
     X(absmean, 1, 0)                                                                                                   \
     X(histogram, 1, 0)                                                                                                 \
@@ -40,7 +40,7 @@
     X(bitlinear_backward_data, 1, 0)                                                                                   \
     X(bitlinear_backward_weight, 1, 0)                                                                                 \
     X(targets, 0, 1)                                                                                                   \
-    X(xent, 1, 0)                                                                                                      \
+    X(xent, 1, 1)                                                                                                      \
     X(sum, 0, 1)                                                                                                       \
     X(sumsq, 1, 0)                                                                                                     \
     X(adamw, 1, 0)                                                                                                     \

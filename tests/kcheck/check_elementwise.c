@@ -36,9 +36,10 @@ static void cost_swiglu(const int64_t *dim, struct kc_cost *out)
 }
 
 static const struct kc_shape swiglu_shapes[] = {
-    {KC_QUICK, {0, 4, BIT_F32}},        {KC_QUICK, {1, 1, BIT_BF16}},       {KC_QUICK, {3, 17, BIT_F32}},
-    {KC_QUICK, {5, 683, BIT_BF16}},     {KC_QUICK, {2, 8192, BIT_F32}},     {KC_FULL, {2047, 1000, BIT_BF16}},
-    {KC_BENCH, {8192, 1024, BIT_BF16}}, {KC_BENCH, {2048, 8192, BIT_BF16}},
+    {KC_QUICK, {0, 4, BIT_F32}},        {KC_QUICK, {1, 1, BIT_BF16}},        {KC_QUICK, {3, 17, BIT_F32}},
+    {KC_QUICK, {5, 683, BIT_BF16}},     {KC_QUICK, {2, 8192, BIT_F32}},      {KC_FULL, {2047, 1000, BIT_BF16}},
+    {KC_QUICK, {3, 4104, BIT_BF16}},    {KC_FULL, {300, 8192, BIT_BF16}},    {KC_BENCH, {8192, 1024, BIT_BF16}},
+    {KC_BENCH, {2048, 8192, BIT_BF16}}, {KC_LARGE, {16384, 8192, BIT_BF16}},
 };
 KC_OP(swiglu, "rows cols dtype:t", swiglu_shapes, check_swiglu, cost_swiglu, KC_DETERMINISTIC)
 
@@ -71,7 +72,8 @@ static const struct kc_shape swiglu_backward_shapes[] = {
     {KC_QUICK, {1, 1, BIT_F32, BIT_F32, 0}},         {KC_QUICK, {3, 17, BIT_F32, BIT_BF16, 1}},
     {KC_QUICK, {5, 683, BIT_BF16, BIT_BF16, 0}},     {KC_QUICK, {5, 683, BIT_BF16, BIT_F32, 1}},
     {KC_QUICK, {2, 8192, BIT_F32, BIT_F32, 1}},      {KC_FULL, {2047, 1000, BIT_BF16, BIT_BF16, 0}},
-    {KC_BENCH, {8192, 1024, BIT_BF16, BIT_BF16, 0}},
+    {KC_QUICK, {3, 4104, BIT_BF16, BIT_BF16, 1}},    {KC_FULL, {300, 8192, BIT_BF16, BIT_BF16, 1}},
+    {KC_BENCH, {8192, 1024, BIT_BF16, BIT_BF16, 0}}, {KC_LARGE, {16384, 8192, BIT_BF16, BIT_BF16, 1}},
 };
 KC_OP(swiglu_backward, "rows cols dtype:t dy:t in_place", swiglu_backward_shapes, check_swiglu_backward,
       cost_swiglu_backward, KC_DETERMINISTIC)
@@ -146,6 +148,8 @@ static const struct kc_shape rope_shapes[] = {
     {KC_QUICK, {2, 9, 2, 80, BIT_BF16, 300}},    {KC_QUICK, {1, 17, 2, 128, BIT_F32, 0}},
     {KC_FULL, {2, 2047, 3, 64, BIT_F32, 100}},   {KC_BENCH, {4, 2048, 8, 32, BIT_BF16, 0}},
     {KC_BENCH, {1, 2048, 16, 128, BIT_BF16, 0}}, {KC_BENCH, {1, 2048, 16, 128, BIT_BF16, 800}},
+    {KC_QUICK, {3, 5, 3, 128, BIT_BF16, 150}},   {KC_QUICK, {2, 9, 2, 2048, BIT_BF16, 0}},
+    {KC_FULL, {1, 2047, 16, 128, BIT_BF16, 0}},  {KC_LARGE, {8, 2048, 16, 128, BIT_BF16, 0}},
 };
 KC_OP(rope, "batch time heads head_dim dtype:t clip_percent", rope_shapes, check_rope, cost_rope, KC_DETERMINISTIC)
 
@@ -193,8 +197,15 @@ static void cost_embed(const int64_t *dim, struct kc_cost *out)
 }
 
 static const struct kc_shape embed_shapes[] = {
-    {KC_QUICK, {0, 8, 3, BIT_F32}},      {KC_QUICK, {1, 1, 1, BIT_F32}},        {KC_QUICK, {70, 17, 5, BIT_BF16}},
-    {KC_QUICK, {5, 2048, 300, BIT_F32}}, {KC_QUICK, {99, 256, 65536, BIT_F32}}, {KC_BENCH, {8192, 256, 50304, BIT_F32}},
+    {KC_QUICK, {0, 8, 3, BIT_F32}},
+    {KC_QUICK, {1, 1, 1, BIT_F32}},
+    {KC_QUICK, {70, 17, 5, BIT_BF16}},
+    {KC_QUICK, {5, 2048, 300, BIT_F32}},
+    {KC_QUICK, {99, 256, 65536, BIT_F32}},
+    {KC_BENCH, {8192, 256, 50304, BIT_F32}},
+    {KC_QUICK, {300, 516, 2, BIT_BF16}},
+    {KC_FULL, {2047, 2048, 50304, BIT_BF16}},
+    {KC_LARGE, {16384, 2048, 50304, BIT_BF16}},
 };
 KC_OP(embed, "rows cols vocab table:t", embed_shapes, check_embed, cost_embed, KC_DETERMINISTIC)
 
@@ -208,6 +219,7 @@ static int check_embed_backward(struct kc *k, const int64_t *dim)
         .dy = kc_in(k, "dy", BIT_F32, dim[0] * dim[1], 1),
         .dtable = kc_inout(k, "dtable", BIT_F32, dim[1] * dim[2], 1, KC_EXACT),
     };
+    kc_workspace(k, bit_embed_backward_workspace(kc_backend(k), dim[0], dim[2]));
     return kc_call(k, &args);
 }
 

@@ -54,12 +54,14 @@ static void cost_xent(const int64_t *dim, struct kc_cost *out)
 }
 
 static const struct kc_shape shapes[] = {
-    {KC_QUICK, {0, 3, BIT_F32, BIT_F32, 1}},       {KC_QUICK, {1, 1, BIT_F32, BIT_F32, 1}},
-    {KC_QUICK, {9, 37, BIT_F32, BIT_F32, 2}},      {KC_QUICK, {9, 37, BIT_BF16, BIT_BF16, 2}},
-    {KC_QUICK, {4, 1000, BIT_BF16, BIT_F32, 1}},   {KC_QUICK, {5, 50304, BIT_BF16, BIT_BF16, 2}},
-    {KC_QUICK, {5, 50280, BIT_F32, BIT_BF16, 1}},  {KC_QUICK, {5, 50304, BIT_F32, BIT_F32, 0}},
-    {KC_FULL, {67, 65536, BIT_F32, BIT_F32, 2}},   {KC_BENCH, {512, 50304, BIT_BF16, BIT_BF16, 2}},
-    {KC_BENCH, {512, 50304, BIT_F32, BIT_F32, 2}},
+    {KC_QUICK, {0, 3, BIT_F32, BIT_F32, 1}},          {KC_QUICK, {1, 1, BIT_F32, BIT_F32, 1}},
+    {KC_QUICK, {9, 37, BIT_F32, BIT_F32, 2}},         {KC_QUICK, {9, 37, BIT_BF16, BIT_BF16, 2}},
+    {KC_QUICK, {4, 1000, BIT_BF16, BIT_F32, 1}},      {KC_QUICK, {5, 50304, BIT_BF16, BIT_BF16, 2}},
+    {KC_QUICK, {5, 50280, BIT_F32, BIT_BF16, 1}},     {KC_QUICK, {5, 50304, BIT_F32, BIT_F32, 0}},
+    {KC_FULL, {67, 65536, BIT_F32, BIT_F32, 2}},      {KC_BENCH, {512, 50304, BIT_BF16, BIT_BF16, 2}},
+    {KC_BENCH, {512, 50304, BIT_F32, BIT_F32, 2}},    {KC_QUICK, {3, 50304, BIT_BF16, BIT_F32, 1}},
+    {KC_QUICK, {3, 120000, BIT_BF16, BIT_BF16, 2}},   {KC_QUICK, {3, 40008, BIT_F32, BIT_BF16, 1}},
+    {KC_LARGE, {1024, 50304, BIT_BF16, BIT_BF16, 2}}, {KC_LARGE, {8192, 50304, BIT_BF16, BIT_BF16, 2}},
 };
 KC_OP(xent, "rows vocab logits:t grad:t gradient", shapes, check_xent, cost_xent, KC_DETERMINISTIC)
 

@@ -1,0 +1,74 @@
+/* Activations to int8 codes, or to blends while the strength rises: a row is read once. */
+#include "kernels/norm_cuda.cuh"
+#include "kernels/quantise_cuda.cuh"
+
+template <typename Row, typename X, typename Q>
+static __global__ void __launch_bounds__(Row::THREADS) quantise(const struct bit_quantise_args args)
+{
+    __shared__ float shared[Row::SHARED];
+    const Row row(args.cols);
+    const int64_t r = Row::index(), at = r * args.cols;
+
+    if (r >= args.rows)
+        return;
+    const auto x = row.template load<X>(args.x, args.x_dtype, at);
+    const bit_row_norm norm = bit_row_norm_of(row, x, args.kind, args.norm_eps, shared);
+    const auto n = [&](int i, int c) { return norm(x(i, c)); };
+    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, bit_row_measure(row, n, args.measure, shared)));
+
+    row.store(
+        [&](int i, int c) {
+            const float u = __fmul_rn(n(i, c), scale), code = bit_code(u);
+            return args.q_dtype == BIT_I8 ? code : u + args.strength * (code - u);
+        },
+        bit_sink<Q>(args.q, args.q_dtype, at));
+    if (row.thread() != 0)
+        return;
+    args.scale[r] = scale;
+    if (args.kind != BIT_NORM_NONE) {
+        args.mean[r] = norm.mean;
+        args.rstd[r] = norm.rstd;
+    }
+}
+
+template <typename X, typename Q>
+static bool launch_held(const struct bit_exec *exec, const struct bit_quantise_args *args)
+{
+    constexpr int width = 16 / (int)sizeof(X);
+
+    if (!bit_row_fits<X>(args->x, args->cols, width) || !bit_row_fits<Q>(args->q, args->cols, width))
+        return false;
+    bit_row_held<width>(args->cols, [&](auto kind) {
+        quantise<typename decltype(kind)::row, X, Q>
+            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+    });
+    return true;
+}
+
+static bool launch_fast(const struct bit_exec *exec, const struct bit_quantise_args *args)
+{
+    const bool from_f32 = args->x_dtype == BIT_F32;
+
+    switch (args->q_dtype) {
+    case BIT_I8:
+        return from_f32 ? launch_held<float, int8_t>(exec, args) : launch_held<__nv_bfloat16, int8_t>(exec, args);
+    case BIT_BF16:
+        return from_f32 ? launch_held<float, __nv_bfloat16>(exec, args)
+                        : launch_held<__nv_bfloat16, __nv_bfloat16>(exec, args);
+    case BIT_F32:
+        return from_f32 && launch_held<float, float>(exec, args);
+    }
+    return false;
+}
+
+extern "C" int bit_quantise_cuda(const struct bit_exec *exec, const struct bit_quantise_args *args)
+{
+    int err = bit_quantise_check(args);
+
+    if (err < 0 || (err = bit_row_check("quantise", args->rows, args->cols)) < 0 || args->rows == 0)
+        return err;
+    if (!launch_fast(exec, args))
+        quantise<bit_streamed, bit_any, bit_any>
+            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+    return bit_cuda_launched("quantise");
+}
