@@ -5,6 +5,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/bitlinear.h"
+#include "kernels/embed.h"
 #include "kernels/matmul.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -152,6 +153,8 @@ static int64_t workspace_bytes(const struct bit_plan *plan, int64_t micro_instan
                    bit_attention_workspace(plan->threads, micro_instances, plan->context, plan->heads, plan->head_dim));
     most = BIT_MAX(most, bit_attention_backward_workspace(plan->threads, micro_instances, plan->context, plan->heads,
                                                           plan->head_dim));
+    most = BIT_MAX(most,
+                   bit_embed_backward_workspace(plan->backend, micro_instances * plan->context, plan->vocab_padded));
     most = BIT_MAX(most, bit_matmul_workspace(plan->backend, plan->threads));
     for (int i = 0; i < plan->linear_count; i++)
         most = BIT_MAX(most, bit_bitlinear_workspace(plan->backend, plan->threads, micro_instances * plan->context,
