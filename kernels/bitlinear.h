@@ -61,6 +61,6 @@ struct bit_bitlinear_backward_weight_args {
     const float *x_scale;
     float *dw;
 };
-/** Scratch bytes that any of the three may need at these sizes; no less for more rows, nor for fewer. */
+/** Scratch bytes that any of the three may need at these sizes; they are enough for fewer rows too. */
 size_t bit_bitlinear_workspace(enum bit_backend backend, int threads, int64_t m, int64_t n, int64_t k);
 #endif

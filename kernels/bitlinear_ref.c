@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/args.h"
+#include "kernels/bitlinear_cuda.h"
 #include "kernels/gemm.h"
 
 static int check_segments(const struct bit_segments *s, int64_t n)
@@ -137,5 +138,5 @@ int bit_bitlinear_backward_weight_ref(const struct bit_exec *exec,
 
 size_t bit_bitlinear_workspace(enum bit_backend backend, int threads, int64_t m, int64_t n, int64_t k)
 {
-    return bit_gemm_workspace(threads);
+    return backend == BIT_BACKEND_CUDA ? bit_bitlinear_cuda_workspace(m, n, k) : bit_gemm_workspace(threads);
 }

@@ -36,9 +36,9 @@
     X(ternarise, 1, 0)                                                                                                 \
     X(absmean, 1, 0)                                                                                                   \
     X(histogram, 1, 0)                                                                                                 \
-    X(bitlinear, 1, 0)                                                                                                 \
-    X(bitlinear_backward_data, 1, 0)                                                                                   \
-    X(bitlinear_backward_weight, 1, 0)                                                                                 \
+    X(bitlinear, 1, 1)                                                                                                 \
+    X(bitlinear_backward_data, 1, 1)                                                                                   \
+    X(bitlinear_backward_weight, 1, 1)                                                                                 \
     X(targets, 0, 1)                                                                                                   \
     X(xent, 1, 1)                                                                                                      \
     X(sum, 0, 1)                                                                                                       \
