@@ -16,6 +16,8 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
+#define REOPEN_S 120 /* a daemon that is being restarted is back in this time */
+
 static void default_state_socket(char *out, size_t bytes)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -203,6 +205,21 @@ int bit_client_error(struct bit_cli *cli, const Bit__ErrorReply *error)
     return error->exit_code;
 }
 
+static int ask_once(struct bit_client *client, uint16_t type, const void *msg, uint16_t *got_type,
+                    ProtobufCMessage **got)
+{
+    int err = bit_client_send(client, type, msg);
+
+    return err < 0 ? err : bit_client_next(client, -1, got_type, got);
+}
+
+int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli)
+{
+    if (!cli->quiet)
+        fprintf(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
+    return bit_client_reopen(c, cli->socket, REOPEN_S);
+}
+
 int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply)
 {
     struct bit_client client;
@@ -211,9 +228,9 @@ int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t
 
     int err = bit_client_open(&client, cli->socket);
     if (err >= 0)
-        err = bit_client_send(&client, type, msg);
-    if (err >= 0)
-        err = bit_client_next(&client, -1, &got_type, &got);
+        err = ask_once(&client, type, msg, &got_type, &got);
+    while (err == BIT_EDAEMON && client.fd >= 0 && (err = bit_client_reopen_said(&client, cli)) >= 0)
+        err = ask_once(&client, type, msg, &got_type, &got);
     bit_client_close(&client);
     if (err < 0)
         return bit_client_failed(cli, err);

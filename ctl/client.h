@@ -27,8 +27,11 @@ struct bit_client {
  */
 int bit_client_open(struct bit_client *c, const char *socket);
 void bit_client_close(struct bit_client *c);
-/** The same, tried again until timeout_s has passed: for streams that outlive a daemon. */
+/** The same, tried again until timeout_s has passed: for what outlives a daemon. */
 int bit_client_reopen(struct bit_client *c, const char *socket, int timeout_s);
+struct bit_cli;
+/** The same for two minutes, and say so unless cli is quiet. */
+int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli);
 
 int bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
 /** The next reply. *type, *msg (bit_msg_free). BIT_EDAEMON if the daemon hung up. timeout_ms < 0 waits for ever;
@@ -36,11 +39,11 @@ int bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
 int bit_client_next(struct bit_client *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg);
 
 /**
- * Send a request and take its one reply, which must be of type `want`. An ErrorReply is printed (as JSON with
+ * Send a request and take its one reply, which must be of type `want`. A daemon that goes away in between is waited for
+ * and asked again: what changes a run carries a request id, and is applied once. An ErrorReply is printed (as JSON with
  * cli->json) and becomes its exit code. Returns 0 with *reply, or the exit code (> 0) with everything said that there
  * is to say.
  */
-struct bit_cli;
 int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply);
 /** Print an ErrorReply and return its exit code. */
 int bit_client_error(struct bit_cli *cli, const Bit__ErrorReply *error);

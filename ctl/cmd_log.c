@@ -15,17 +15,12 @@ static const struct bit_option options[] = {
 
 struct state {
     Bit__LogRequest ask;
-    bool came; /* something has: after a reconnect only what is new is wanted */
 };
 
 static int ask(void *arg, struct bit_client *client)
 {
     struct state *s = arg;
 
-    if (s->came) {
-        s->ask.has_tail_lines = true;
-        s->ask.tail_lines = 0;
-    }
     return bit_client_send(client, BIT_MSG_LOG_REQUEST, &s->ask);
 }
 
@@ -36,7 +31,12 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
     if (type != BIT_MSG_LOG_REPLY)
         return;
     const Bit__LogReply *log = (const Bit__LogReply *)msg;
-    s->came = true;
+    if (log->has_attempt && log->has_offset) { /* where a new connection goes on */
+        s->ask.has_attempt = s->ask.has_offset = true;
+        s->ask.attempt = log->attempt;
+        s->ask.offset = log->offset;
+        s->ask.has_tail_lines = false;
+    }
     fwrite(log->text.data, 1, log->text.len, stdout);
     fflush(stdout);
 }

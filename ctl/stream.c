@@ -4,8 +4,6 @@
 
 #include "proto/err.h"
 
-#define REOPEN_S 120
-
 /* 0 to go on, 1 at the end with *code, < 0 for a lost connection. */
 static int one_reply(struct bit_cli *cli, struct bit_client *client,
                      void (*take)(void *, uint16_t, const ProtobufCMessage *), void *arg, int *code)
@@ -37,9 +35,7 @@ int bit_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struct bit_
     while (err == 0) {
         err = one_reply(cli, &client, take, arg, &code);
         if (err == BIT_EDAEMON && survive) {
-            if (!cli->quiet)
-                fprintf(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
-            err = bit_client_reopen(&client, cli->socket, REOPEN_S);
+            err = bit_client_reopen_said(&client, cli);
             if (err >= 0)
                 err = ask(arg, &client);
         }

@@ -21,7 +21,7 @@
 
 BIT_LOG_TOPIC("run");
 
-#define RETRY_MS 1000 /* a full disk tells nobody when it has room again */
+#define RETRY_MS 1000
 
 char *bit_runner_path(const struct bit_runner *r, const char *rest)
 {
@@ -231,7 +231,7 @@ int bit_runner_load(struct bit_daemon *d, uint64_t number, struct bit_runner **o
 
 bool bit_runner_is_blocked(const struct bit_runner *r)
 {
-    return r->pending_count > 0;
+    return r->pending_count > 0 || r->journal.torn;
 }
 
 Bit__RunState bit_runner_state(const struct bit_runner *r)
@@ -263,6 +263,8 @@ static int encode_next(struct bit_runner *r, Bit__JournalRecord *record, uint8_t
     return bit_journal_encode(record, out, bytes);
 }
 
+static void block(struct bit_runner *r, const char *why);
+
 int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record)
 {
     if (r->corrupt)
@@ -275,6 +277,8 @@ int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record)
     if (err == 0)
         err = bit_journal_append(&r->journal, bytes, size, needs_sync(record));
     free(bytes);
+    if (err < 0 && r->journal.torn)
+        block(r, bit_fail_text());
     if (err < 0)
         return err;
     applied(r, record);
@@ -298,6 +302,8 @@ static void on_retry(uv_timer_t *timer)
 {
     struct bit_runner *r = timer->data;
     size_t done = 0;
+    if (r->journal.torn && bit_journal_mend(&r->journal) < 0)
+        return;
     while (done < r->pending_count &&
            bit_journal_append(&r->journal, r->pending[done].bytes, r->pending[done].size, true) == 0)
         free(r->pending[done++].bytes);
@@ -309,19 +315,25 @@ static void on_retry(uv_timer_t *timer)
         r->pending_count = left;
 }
 
-static void hold(struct bit_runner *r, uint8_t *bytes, size_t size, const char *why)
+/* Until the disk takes what it was given; a full disk tells nobody when it has room again. */
+static void block(struct bit_runner *r, const char *why)
 {
-    struct bit_runner_pending *grown = realloc(r->pending, (r->pending_count + 1) * sizeof *grown);
-    BIT_ASSERT(grown != NULL); /* links are not read while blocked: a handful of records at most */
-    r->pending = grown;
-    r->pending[r->pending_count++] = (struct bit_runner_pending){bytes, size};
-    if (r->pending_count > 1)
+    if (uv_is_active((uv_handle_t *)&r->retry))
         return;
     snprintf(r->blocked, sizeof r->blocked, "%s", why);
     bit_error("blocked", "run=%s text=%s", r->run.id, why);
     uv_timer_start(&r->retry, on_retry, RETRY_MS, RETRY_MS);
     if (r->job != NULL)
         bit_job_blocked(r->job);
+}
+
+static void hold(struct bit_runner *r, uint8_t *bytes, size_t size, const char *why)
+{
+    struct bit_runner_pending *grown = realloc(r->pending, (r->pending_count + 1) * sizeof *grown);
+    BIT_ASSERT(grown != NULL); /* links are not read while blocked: a handful of records at most */
+    r->pending = grown;
+    r->pending[r->pending_count++] = (struct bit_runner_pending){bytes, size};
+    block(r, why);
 }
 
 void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
@@ -406,21 +418,26 @@ void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...)
 static void sync_in_pool(uv_work_t *work)
 {
     struct bit_runner *r = work->data;
-    if (fdatasync(r->journal.fd) < 0)
-        bit_error("journal not synced", "run=%s text=%s", r->run.id, strerror(errno));
+    r->sync_err = fdatasync(r->journal.fd) < 0 ? -errno : 0;
 }
 
 static void on_synced(uv_work_t *work, int status)
 {
     struct bit_runner *r = work->data;
     r->syncing = false;
+    bit_journal_synced(&r->journal, r->sync_bytes, r->sync_err);
+    if (r->sync_err < 0) {
+        block(r, strerror(-r->sync_err));
+        bit_daemon_changed(r->daemon, r);
+    }
 }
 
 void bit_runner_sync(struct bit_runner *r)
 {
-    if (!r->journal.unsynced || r->syncing || r->corrupt)
+    if (!r->journal.unsynced || r->journal.torn || r->syncing || r->corrupt)
         return;
     r->journal.unsynced = false;
+    r->sync_bytes = r->journal.bytes;
     r->syncing = true;
     r->sync_work.data = r;
     if (uv_queue_work(&r->daemon->loop, &r->sync_work, sync_in_pool, on_synced) < 0)

@@ -24,6 +24,8 @@ struct bit_runner {
     bool corrupt;            /* the journal is damaged: nothing may be appended */
     bool syncing;            /* an fdatasync is on the thread pool */
     uv_work_t sync_work;
+    uint64_t sync_bytes; /* of the journal, when it began */
+    int sync_err;
 
     /* Records that the disk did not take, in order. While there are any the run stands still. */
     struct bit_runner_pending {

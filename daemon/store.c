@@ -145,6 +145,8 @@ int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, stru
         goto out;
     }
     j.fd = fd;
+    j.synced = j.bytes;
+    j.unsynced = j.bytes > 0; /* by the daemon before us, perhaps */
     fd = -1;
     *out = j;
     *cut = file_bytes - j.bytes;
@@ -159,6 +161,9 @@ void bit_journal_close(struct bit_journal *j)
     if (j->fd >= 0)
         close(j->fd);
     j->fd = -1;
+    free(j->tail);
+    j->tail = NULL;
+    j->tail_room = 0;
 }
 
 int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *bytes)
@@ -177,25 +182,71 @@ int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *
     return 0;
 }
 
-/* What was written, or written and not made durable, is taken back: its bytes are written anew the next time, because
- * a second fdatasync would not see the pages that the first one failed to write. */
-static int take_back(struct bit_journal *j, int err)
+int bit_journal_mend(struct bit_journal *j)
 {
-    if (ftruncate(j->fd, (off_t)j->bytes) < 0)
-        err = -errno;
+    size_t tail = (size_t)(j->bytes - j->synced);
+    if (ftruncate(j->fd, (off_t)j->synced) < 0)
+        return bit_fail(-errno, "journal: %s", strerror(errno));
+    ssize_t n = tail > 0 ? write(j->fd, j->tail, tail) : 0;
+    if (n != (ssize_t)tail)
+        return bit_fail(n < 0 ? -errno : -ENOSPC, "journal: %s", strerror(n < 0 ? errno : ENOSPC));
+    if (fdatasync(j->fd) < 0)
+        return bit_fail(-errno, "journal: %s", strerror(errno));
+    j->synced = j->bytes;
+    j->torn = j->unsynced = false;
+    return 0;
+}
+
+void bit_journal_synced(struct bit_journal *j, uint64_t bytes, int err)
+{
+    if (err < 0) {
+        j->torn = true;
+        return;
+    }
+    if (bytes <= j->synced || j->torn) /* a later one was faster, or what it covered was thrown away */
+        return;
+    memmove(j->tail, j->tail + (bytes - j->synced), (size_t)(j->bytes - bytes));
+    j->synced = bytes;
+}
+
+/* What was written and does not count goes at once, so that a replay cannot meet it; else it is torn until it can. */
+static int take_back(struct bit_journal *j, int err, bool torn)
+{
+    if (ftruncate(j->fd, (off_t)j->bytes) < 0 || torn)
+        j->torn = true;
     return bit_fail(err, "journal: %s", strerror(-err));
+}
+
+static int make_room(struct bit_journal *j, size_t bytes)
+{
+    size_t need = (size_t)(j->bytes - j->synced) + bytes;
+    if (need <= j->tail_room)
+        return 0;
+    uint8_t *grown = realloc(j->tail, 2 * need);
+    if (grown == NULL)
+        return bit_fail(-ENOMEM, "journal");
+    j->tail = grown;
+    j->tail_room = 2 * need;
+    return 0;
 }
 
 int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t bytes, bool sync)
 {
     BIT_ASSERT(j->fd >= 0);
+    int err = j->torn ? bit_journal_mend(j) : 0;
+    if (err == 0)
+        err = make_room(j, bytes);
+    if (err < 0)
+        return err;
     ssize_t n = write(j->fd, record, bytes);
     if (n != (ssize_t)bytes)
-        return take_back(j, n < 0 ? -errno : -ENOSPC);
+        return take_back(j, n < 0 ? -errno : -ENOSPC, false);
     if (sync && fdatasync(j->fd) < 0)
-        return take_back(j, -errno);
+        return take_back(j, -errno, true);
+    memcpy(j->tail + (j->bytes - j->synced), record, bytes);
     j->bytes += bytes;
     j->seq++;
     j->unsynced = !sync;
+    j->synced = sync ? j->bytes : j->synced;
     return 0;
 }

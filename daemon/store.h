@@ -21,7 +21,14 @@ struct bit_journal {
     int fd;         /* -1 when it is not open */
     uint64_t bytes; /* whole records */
     uint64_t seq;   /* of the last record */
-    bool unsynced;  /* something was appended since the last sync */
+    bool unsynced;  /* something was appended since a sync began */
+
+    /* What no sync has covered yet. A sync that fails may have lost any of it, and the next one would not tell: Linux
+     * marks the pages clean. So it is kept, and written anew. */
+    uint64_t synced; /* bytes that a sync has covered */
+    uint8_t *tail;   /* bytes - synced of them */
+    size_t tail_room;
+    bool torn; /* the file behind `synced` is not to be trusted */
 };
 
 /** Takes one record during a replay; a negative return ends it with that error. The record is freed afterwards. */
@@ -41,10 +48,15 @@ void bit_journal_close(struct bit_journal *j);
  */
 int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *bytes);
 /**
- * Append an encoded record and count it; `sync` makes it durable, otherwise it is so at the next sync. On failure the
- * file is as long as before, and the same bytes may be tried again. Errors: -errno (-ENOSPC, -EDQUOT, -EIO).
+ * Append an encoded record and count it; `sync` makes it durable, otherwise it is so at the next sync. On failure it
+ * does not count, and the same bytes may be tried again. Errors: -errno (-ENOSPC, -EDQUOT, -EIO); -ENOMEM.
  */
 int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t bytes, bool sync);
+/** A torn journal as it was before, and durable: what lies behind `synced` is cut off and written again. Errors:
+ * -errno. */
+int bit_journal_mend(struct bit_journal *j);
+/** An fdatasync of fd that was begun when the journal had so many bytes came to an end, with err or 0. */
+void bit_journal_synced(struct bit_journal *j, uint64_t bytes, int err);
 
 /**
  * Decode the record at the start of buf. Returns the bytes it took with *out (bit_msg_free), 0 if there are not enough

@@ -160,6 +160,9 @@ static int send_text(struct bit_tail *t)
         Bit__LogReply m = BIT__LOG_REPLY__INIT;
         m.text = (ProtobufCBinaryData){.len = (size_t)n, .data = t->buf};
         t->offset += (uint64_t)n;
+        m.has_attempt = m.has_offset = true;
+        m.attempt = t->attempt;
+        m.offset = t->offset;
         bit_client_send(t->client, BIT_MSG_LOG_REPLY, &m);
         return 1;
     }
@@ -257,11 +260,13 @@ int bit_tail_log(struct bit_client *c, struct bit_runner *r, const Bit__LogReque
         release(t);
         return err;
     }
-    if (t->fd >= 0 && request->has_tail_lines)
+    if (t->fd >= 0 && request->has_offset)
+        t->offset = request->offset;
+    else if (t->fd >= 0 && request->has_tail_lines)
         t->offset = request->tail_lines > 0 ? find_lines(t->fd, request->tail_lines) : UINT64_MAX;
     if (t->offset == UINT64_MAX)
         t->offset = (uint64_t)lseek(t->fd, 0, SEEK_END);
-    if (request->has_attempt && request->attempt > 0 && attempt < r->run.attempt)
+    if (request->has_attempt && request->attempt > 0 && attempt < r->run.attempt && !request->has_offset)
         t->follow = false; /* it has ended, and one attempt was asked for */
     c->tail = t;
     bit_tail_pump(t);

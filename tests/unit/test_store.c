@@ -193,4 +193,65 @@ TEST(replays_a_hundred_thousand)
     unlink(path);
 }
 
+/* ---------------------------------------------------------------- a disk that fails */
+
+static struct {
+    bool fails;
+    uint64_t lost_from; /* what a failed sync loses: everything behind */
+} disk;
+
+/* In place of libc's. A sync that fails has lost what it was to write, and the next one knows nothing of it. */
+int fdatasync(int fd)
+{
+    struct stat st;
+    if (!disk.fails)
+        return 0;
+    if (fstat(fd, &st) == 0 && (uint64_t)st.st_size > disk.lost_from) {
+        EXPECT_EQ(ftruncate(fd, (off_t)disk.lost_from), 0);
+        EXPECT_EQ(ftruncate(fd, st.st_size), 0);
+    }
+    errno = EIO;
+    return -1;
+}
+
+static int append_synced(struct bit_journal *j, uint64_t step)
+{
+    int err = append(j, step);
+    if (err == 0) { /* as bitd does it once a second */
+        uint64_t bytes = j->bytes;
+        err = fdatasync(j->fd) < 0 ? -errno : 0;
+        bit_journal_synced(j, bytes, err);
+    }
+    return err;
+}
+
+TEST(what_a_failed_sync_lost_is_written_again)
+{
+    struct bit_journal j;
+    size_t count;
+    uint64_t cut;
+    unlink(path);
+    EXPECT_EQ(open_counted(&j, &count, &cut), 0);
+    EXPECT_EQ(append_synced(&j, 1), 0);
+    disk.lost_from = j.bytes;
+    EXPECT_EQ(append(&j, 2), 0);
+    EXPECT_EQ(append(&j, 3), 0);
+    disk.fails = true;
+    EXPECT_EQ(append_synced(&j, 4), -EIO); /* 2, 3 and 4 are zeros now */
+    EXPECT(j.torn);
+    EXPECT_EQ(append(&j, 5), -EIO); /* nothing behind what is not there */
+    EXPECT_EQ(bit_journal_mend(&j), -EIO);
+    EXPECT_EQ(j.seq, 4);
+    disk.fails = false;
+    EXPECT_EQ(bit_journal_mend(&j), 0);
+    EXPECT(!j.torn);
+    EXPECT_EQ(append_synced(&j, 5), 0);
+    bit_journal_close(&j);
+    EXPECT_EQ(open_counted(&j, &count, &cut), 0);
+    EXPECT_EQ(count, 5u);
+    EXPECT_EQ(cut, 0u);
+    bit_journal_close(&j);
+    unlink(path);
+}
+
 TEST_MAIN
