@@ -77,13 +77,6 @@ static bool all_answered(const struct bit_job *job, const char *answers)
 
 /* ---------------------------------------------------------------- what was found */
 
-static bool is_here(const struct bit_watch_rank *rank)
-{
-    char host[64] = "";
-    gethostname(host, sizeof host - 1);
-    return rank->pid > 1 && strcmp(host, rank->host) == 0;
-}
-
 static void write_ranks(FILE *f, const struct bit_job *job, const char *answers)
 {
     double beat_s = (double)job->runner->daemon->config.heartbeat_ms / BIT_BEATS_MISSED / 1000;
@@ -112,7 +105,7 @@ static void write_found(struct bit_job *job, const char *name, const char *cause
     fprintf(f, "%s: %s\n\n", job->runner->run.id, cause);
     write_ranks(f, job, answers);
     for (uint32_t r = 0; r < job->watch.ranks; r++)
-        if (is_here(&job->watch.rank[r])) {
+        if (bit_watch_is_here(&job->watch.rank[r])) {
             fprintf(f, "\nrank %u, as the kernel sees it:\n", r);
             bit_proc_describe((int32_t)job->watch.rank[r].pid, f);
         }
@@ -152,7 +145,7 @@ static void describe(const struct bit_job *job, int64_t suspect, const char *fil
         return;
     }
     const struct bit_watch_rank *rank = &job->watch.rank[suspect];
-    char state = is_here(rank) ? bit_proc_state((int32_t)rank->pid) : 0;
+    char state = bit_watch_is_here(rank) ? bit_proc_state((int32_t)rank->pid) : 0;
     snprintf(text, room,
              "rank %" PRId64 " on %s (pid %u) hangs: %s, last heard in '%s' behind step %" PRIu64 "%s; see %s", suspect,
              rank->host[0] ? rank->host : "an unknown host", rank->pid, job->examine.why, rank->section, rank->step,

@@ -107,6 +107,7 @@ static void settle_if_idle(struct bit_job *job)
         return;
     bit_launch_destroy(job->launch);
     job->launch = NULL;
+    bit_remains_remove(&job->remains, job->watch.ranks);
     settle(job);
 }
 
@@ -260,6 +261,19 @@ static void wait_and_relaunch(struct bit_job *job)
     uv_timer_start(&job->deadline, on_deadline, bit_run_backoff_ms(&r->run), 0);
 }
 
+/* It would go on for ever. What the step that it cannot pass trains on may be why. */
+static void stop_loop(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_run_checkpoint *good = bit_run_newest(&r->run);
+    bit_runner_fail(r, BIT_EXIT_POLICY,
+                    "no step gained in %u launches, the last ended behind step %" PRIu64
+                    "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64
+                    "; the last good checkpoint is %s; %s",
+                    r->run.fruitless, r->run.step, r->run.id, r->run.step + 1, r->run.step + 1,
+                    good ? good->name : "none", job->cause.text);
+}
+
 static void settle_lost(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
@@ -269,8 +283,7 @@ static void settle_lost(struct bit_job *job)
         bit_runner_fail(r, bit_run_exit_code(job->cause.err), "%s", job->cause.text);
         give_slot_back(job);
     } else if (r->run.fruitless > r->run.spec->launch->max_restarts) {
-        bit_runner_fail(r, BIT_EXIT_POLICY, "no step gained in %u launches, the last at step %" PRIu64 ": %s",
-                        r->run.fruitless, r->run.step, job->cause.text);
+        stop_loop(job);
         give_slot_back(job);
     } else {
         wait_and_relaunch(job);

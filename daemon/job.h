@@ -21,6 +21,7 @@
 #include "daemon/feed.h"
 #include "daemon/launch.h"
 #include "daemon/link.h"
+#include "daemon/remains.h"
 #include "daemon/runner.h"
 #include "daemon/watch.h"
 
@@ -64,6 +65,7 @@ struct bit_job {
     char section[32];     /* what rank 0's last heartbeat said it is at */
     struct bit_watch watch;
     struct bit_examine examine;
+    struct bit_remains remains;
     bool committing; /* a checkpoint gets its name, on the pool */
 
     struct bit_feed *feed; /* NULL until it is first read from; only the thread pool touches it then */

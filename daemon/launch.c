@@ -75,6 +75,8 @@ static int make_environment(const struct bit_launch_args *args, struct bit_argv 
     bit_argv_add(out, "BITD_EPOCH=%" PRIu64, args->epoch);
     /* mpirun 4.1 may call a rank that has finalised an early leaver; WorkerDone is what counts here. */
     bit_argv_add(out, "OMPI_MCA_orte_allowed_exit_without_sync=1");
+    /* Ranks that are told to go leave at once, and mpirun would sleep for a second before it looks. */
+    bit_argv_add(out, "OMPI_MCA_odls_base_sigkill_timeout=0");
     add_threads(args, out);
     if (args->places != NULL)
         add_slurm(args, out);

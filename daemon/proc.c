@@ -176,6 +176,21 @@ static bool has_pair(const char *environ_text, size_t bytes, const char *name, c
     return false;
 }
 
+bool bit_proc_variable(int32_t pid, const char *name, char *out, size_t room)
+{
+    char *text = malloc(ENVIRON_MAX);
+    ssize_t n = text == NULL ? -1 : read_proc(pid, "environ", text, ENVIRON_MAX - 1);
+    size_t name_bytes = strlen(name);
+    bool found = false;
+    if (n > 0)
+        text[n] = '\0';
+    for (const char *p = text, *end = n > 0 ? text + n : text; p < end && !found; p += strlen(p) + 1)
+        if (strncmp(p, name, name_bytes) == 0 && p[name_bytes] == '=')
+            found = (size_t)snprintf(out, room, "%s", p + name_bytes + 1) < room;
+    free(text);
+    return found;
+}
+
 static bool is_ours(int32_t pid)
 {
     char path[64];

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/daemon.h"
 #include "daemon/examine.h"
@@ -55,6 +56,13 @@ void bit_watch_free(struct bit_watch *w)
 
 /* ---------------------------------------------------------------- heartbeats */
 
+bool bit_watch_is_here(const struct bit_watch_rank *rank)
+{
+    char host[64] = "";
+    gethostname(host, sizeof host - 1);
+    return rank->pid > 1 && strcmp(host, rank->host) == 0;
+}
+
 void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello)
 {
     struct bit_watch_rank *rank = &job->watch.rank[hello->has_rank ? hello->rank : 0];
@@ -65,6 +73,8 @@ void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__Work
     rank->step = hello->step;
     rank->pid = hello->pid;
     snprintf(rank->host, sizeof rank->host, "%s", hello->host);
+    if (bit_watch_is_here(rank))
+        bit_remains_note(&job->remains, (int32_t)rank->pid);
 }
 
 void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)

@@ -51,6 +51,8 @@ void bit_watch_free(struct bit_watch *w);
 
 /** Rank `rank` has come, on a link of its own unless it is rank 0. */
 void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello);
+/** Its process is one of this machine. */
+bool bit_watch_is_here(const struct bit_watch_rank *rank);
 /** A heartbeat of it. */
 void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m);
 /** It said something else: that counts as well. */

@@ -13,7 +13,7 @@ import time
 import fixture
 
 STEPS = 40
-SHIM = os.path.join(fixture.build_root(), "tests", "run", "libstorage.so")
+SHIM = os.path.join(fixture.build_root(), "tests", "faults", "libfaults.so")
 undisturbed = {}
 
 
@@ -27,15 +27,18 @@ class Daemon(fixture.Daemon):
         self.valid = os.path.join(self.dir, "valid.npy")
 
     def start(self):
-        os.environ["LD_PRELOAD"], os.environ["BIT_STORAGE"] = SHIM, self.orders
+        os.environ["LD_PRELOAD"], os.environ["BIT_FAULTS"] = SHIM, self.orders
         try:
             super().start()
         finally:
-            del os.environ["LD_PRELOAD"], os.environ["BIT_STORAGE"]
+            del os.environ["LD_PRELOAD"], os.environ["BIT_FAULTS"]
 
     def misbehave(self, what):
         with open(self.orders + ".new", "w") as f:
-            f.write(what)
+            if what == "short":  # at most 100 bytes a read, and every third one interrupted
+                f.write("pread path=.npy every=3 error 4\npread path=.npy short 100\n")
+            else:
+                f.write(f"pread path=.npy {what}\n")
         os.rename(self.orders + ".new", self.orders)
 
     def behave(self):

@@ -1,0 +1,52 @@
+#include "daemon/remains.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/fileio.h"
+#include "daemon/proc.h"
+#include "proto/log.h"
+
+BIT_LOG_TOPIC("remains");
+
+/* As Open MPI 4.1 names them: <tmp>/ompi.<host>.<uid>/pid.<mpirun> or jf.<number>. */
+static bool is_session(const char *path)
+{
+    const char *name = strrchr(path, '/');
+    return path[0] == '/' && strstr(path, "/ompi.") != NULL && strstr(path, "..") == NULL && name != NULL &&
+           (strncmp(name, "/pid.", 5) == 0 || strncmp(name, "/jf.", 4) == 0);
+}
+
+void bit_remains_note(struct bit_remains *r, int32_t pid)
+{
+    char text[256], *end;
+    if (r->known || !bit_proc_variable(pid, "PMIX_NAMESPACE", text, sizeof text))
+        return;
+    unsigned long job = strtoul(text, &end, 10);
+    if (end == text || *end != '\0' || job > UINT32_MAX) /* another launcher's */
+        return;
+    *r = (struct bit_remains){.known = true, .job = (uint32_t)job};
+    if (bit_proc_variable(pid, "OMPI_MCA_orte_jobfam_session_dir", text, sizeof text) && is_session(text))
+        snprintf(r->session, sizeof r->session, "%s", text);
+}
+
+void bit_remains_remove(struct bit_remains *r, uint32_t ranks)
+{
+    char host[64] = "", path[192];
+    unsigned removed = 0;
+    gethostname(host, sizeof host - 1);
+    for (uint32_t rank = 0; rank < ranks && r->known; rank++) {
+        snprintf(path, sizeof path, "/dev/shm/vader_segment.%s.%u.%" PRIx32 ".%u", host, (unsigned)geteuid(), r->job,
+                 rank);
+        removed += unlink(path) == 0;
+    }
+    if (r->session[0] != '\0' && access(r->session, F_OK) == 0)
+        removed += bit_dir_remove(r->session) == 0;
+    if (removed > 0)
+        bit_info("cleared away", "job=%" PRIx32 " things=%u", r->job, removed);
+    *r = (struct bit_remains){0};
+}

@@ -1,0 +1,22 @@
+/*
+ * What a launcher leaves on this machine when it is killed: Open MPI's shared memory and its session folder. It clears
+ * them away itself when it ends in peace.
+ */
+#ifndef BIT_DAEMON_REMAINS_H
+#define BIT_DAEMON_REMAINS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bit_remains {
+    bool known;
+    uint32_t job;      /* Open MPI's own number of the job */
+    char session[256]; /* folder, or empty */
+};
+
+/** Learn of them from the environment of a rank that runs here. Nothing is known of one that tells nothing. */
+void bit_remains_note(struct bit_remains *r, int32_t pid);
+/** Every process of the job is gone: remove what is left, and forget it. */
+void bit_remains_remove(struct bit_remains *r, uint32_t ranks);
+
+#endif

@@ -1,0 +1,189 @@
+"""The bed that faults are planted in: a daemon with the shim before its system calls, a tiny model, and what to measure."""
+import os
+import random
+import re
+import signal
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "run"))
+import fixture  # noqa: E402
+
+SHIM = os.path.join(fixture.build_root(), "tests", "faults", "libfaults.so")
+STEPS, AT, EVERY = 80, 40, 10
+
+# About 20 ms a step on two ranks of one thread each.
+SPEC = """
+name: "{name}"
+model {{ layers: 2 width: 128 heads: 4 mlp_hidden: 256 vocab: 256 vocab_padded: 256 context: 64 tied: false
+        init: NORMAL init_std: 0.02 operands: BF16 }}
+data {{ train: "train.npy" seed: 7 }}
+batch {{ instances: {instances} micro_instances: 4 }}
+schedule {{ steps: {steps} peak_lr: 3e-3 warmup_steps: 5 }}
+phases {{ switch {{ at_step: {at} optimizer: RESET }} }}
+checkpoint {{ every: {every} keep_last: 3 }}
+eval {{ set {{ name: "held" path: "valid.npy" }} every: {eval_every} instances: 4 }}
+launch {{ backend: CPU ranks: {ranks} threads: 1 max_restarts: {restarts} }}
+"""
+
+
+class Bed(fixture.Daemon):
+    """rules(text) makes the shim misbehave until heal()."""
+
+    def __init__(self, config="", seed=0, preload=True):
+        super().__init__("heartbeat_timeout = 2.5\nkill_grace = 2\ncheckpoint_retry = 0.5\nreconnect_timeout = 30\n" + config)
+        self.plan = os.path.join(self.dir, "faults")
+        self.once = os.path.join(self.dir, "once")
+        self.preload = preload
+        self.rng = random.Random(seed)
+        self.shm = set(os.listdir("/dev/shm"))
+
+    def start(self):
+        old = {k: os.environ.get(k) for k in ("LD_PRELOAD", "BIT_FAULTS")}
+        if self.preload:
+            os.environ.update(LD_PRELOAD=SHIM, BIT_FAULTS=self.plan)
+        try:
+            super().start()
+        finally:
+            for k, v in old.items():
+                os.environ.pop(k, None)
+                if v is not None:
+                    os.environ[k] = v
+
+    def rules(self, *lines):
+        with open(self.plan + ".new", "w") as f:
+            f.write("\n".join(lines).replace("ONCE", self.once) + "\n")
+        os.rename(self.plan + ".new", self.plan)
+
+    def heal(self):
+        for path in (self.plan, self.once):
+            if os.path.exists(path):
+                os.unlink(path)
+
+    def fired(self):
+        return os.path.exists(self.once)
+
+    def bed_spec(self, steps=STEPS, at=AT, every=EVERY, ranks=2, restarts=8, eval_every=0, instances=8):
+        path = os.path.join(self.dir, "bed.txtpb")
+        with open(path, "w") as f:
+            f.write(SPEC.format(name="bed", steps=steps, at=at, every=every, ranks=ranks, restarts=restarts,
+                                eval_every=eval_every, instances=instances))
+        return path
+
+    def ranks(self, run):
+        """rank -> process."""
+        found = {}
+        for pid in self.worker_pids(run):
+            try:
+                with open(f"/proc/{pid}/environ") as f:
+                    rank = re.search(r"OMPI_COMM_WORLD_RANK=(\d+)", f.read())
+            except OSError:
+                continue
+            if rank:
+                found[int(rank.group(1))] = pid
+        return found
+
+    def until(self, what, limit=60):
+        """Where nothing tells: ask until it is so."""
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline:
+            got = what()
+            if got:
+                return got
+            time.sleep(0.01)
+        raise AssertionError(f"not within {limit} s: {what.__doc__ or what}")
+
+    def step(self, run):
+        return int(self.status(run).get("step", 0))
+
+    def wait_step(self, run, step):
+        code = self.wait(run, "--for", f"step={step}")
+        assert code in (0, 101), f"waiting for step {step} ended with {code}: {self.status(run)}"
+
+    def records(self, run, kind=None):
+        """The journal, with its times in seconds."""
+        out = []
+        for e in self.events(run, True):
+            name = next(k for k in e if k not in ("seq", "time_ns"))
+            if kind in (None, name):
+                out.append((int(e["time_ns"]) / 1e9, name, e[name]))
+        return out
+
+    def recovery(self, run, since):
+        """Behind a fault at wall time `since`: until the loss was known, until a step was done again, steps lost."""
+        lost_at = again_at = None
+        lost_step = lost = 0
+        cause = ""
+        for at, kind, what in self.records(run):
+            if at < since:
+                continue
+            if kind == "lost" and lost_at is None:
+                lost_at, lost_step, cause = at, int(what["step"]), what["cause"]
+            if kind == "ready" and lost_at is not None and again_at is None:
+                lost = lost_step - int(what["step"])
+            if kind == "step" and lost_at is not None and again_at is None:
+                again_at = at
+        assert lost_at is not None, "the loss is in the journal"
+        assert again_at is not None, "training went on"
+        return lost_at - since, again_at - since, lost, cause
+
+    def left_behind(self, run):
+        """What a run that has ended must not leave: processes, half checkpoints, shared memory that nobody maps."""
+        left = [f"process {pid}" for pid in self.worker_pids(run)]
+        folder = os.path.join(self.state, "runs", run, "checkpoints")
+        left += [name for name in os.listdir(folder) if ".partial" in name] if os.path.isdir(folder) else []
+        fresh = set(os.listdir("/dev/shm")) - self.shm
+        if fresh:
+            mapped = set()
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    with open(f"/proc/{pid}/maps") as f:
+                        mapped |= set(re.findall(r"/dev/shm/(\S+)", f.read()))
+                except OSError:
+                    pass
+            left += [f"/dev/shm/{name}" for name in fresh - mapped if os.path.exists(f"/dev/shm/{name}")]
+        return left
+
+
+def key(**spec):
+    return tuple(sorted(spec.items()))
+
+
+_undisturbed = {}
+
+
+def undisturbed(**spec):
+    """What the run comes to when nothing happens: its weights, and the loss and norm of every step."""
+    if key(**spec) not in _undisturbed:
+        with Bed(preload=False) as d:
+            run = d.submit(d.bed_spec(**spec))
+            status = d.finish(run)
+            times = [at for at, _, _ in d.records(run, "step")]
+            gaps = sorted(b - a for a, b in zip(times, times[1:]))
+            _undisturbed[key(**spec)] = (status["weights_digest"], d.losses(run), gaps[len(gaps) // 2])
+    return _undisturbed[key(**spec)]
+
+
+def is_same(d, run, **spec):
+    """It came to the same bits, at every step and at the end."""
+    want = undisturbed(**spec)
+    status = d.finish(run, timeout=300)
+    return status["weights_digest"] == want[0] and d.losses(run) == want[1]
+
+
+def is_gone(pid):
+    """Or a zombie, whose parent is not this daemon's to hurry."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def kill(pid, sig=signal.SIGKILL):
+    try:
+        os.kill(pid, sig)
+        return True
+    except ProcessLookupError:
+        return False

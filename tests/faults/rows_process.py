@@ -1,0 +1,277 @@
+"""Rows 1 to 4, 12, 13 and 17: processes that are killed, stopped, hung or end."""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from bed import AT, EVERY, STEPS, Bed, is_gone, is_same, kill, undisturbed
+from row import Row
+
+
+def any_step(rng, low=3, high=STEPS - 10):
+    return rng.randrange(low, high)
+
+
+def pick(d, run, rng, rank=None):
+    ranks = d.until(lambda: len(d.ranks(run)) == 2 and d.ranks(run))
+    return ranks[rng.randrange(2) if rank is None else rank]
+
+
+def killed(r, rng, long, sig=signal.SIGKILL, kills=3):
+    """Several in one run, each behind a step that the last one did not reach."""
+    for _ in range(200 // kills + 1 if long else 1):
+        steps = sorted(rng.sample(range(5, STEPS - 8), kills))
+        with Bed() as d:
+            run = d.submit(d.bed_spec())
+            for step in steps:
+                d.wait_step(run, step)
+                rank = rng.randrange(2)
+                pid = pick(d, run, rng, rank)
+                time.sleep(rng.random() * 0.02)  # anywhere inside a step
+                since = time.time()
+                if not kill(pid, sig):
+                    continue
+                d.until(lambda: any(at > since for at, _, _ in d.records(run, "lost")))
+                d.until(lambda: d.records(run)[-1][1] == "step" or d.status(run)["state"] == "completed")
+                detect, again, lost, cause = d.recovery(run, since)
+                r.check(f"rank {rank} was ended by signal {int(sig)}" in cause, f"cause is '{cause}', killed was rank {rank}")
+                r.trial(detect, again, lost)
+            r.same = is_same(d, run) and r.same is not False
+            r.left += d.left_behind(run)
+
+
+def exits(r, rng, long):
+    """By its own hand, in the middle of waiting for another."""
+    with Bed() as d:
+        rank = rng.randrange(2)
+        d.rules(f"yield who=bitworker rank={rank} from={rng.randrange(400, 4000)} once=ONCE exit 3")
+        run = d.submit(d.bed_spec())
+        d.until(d.fired)
+        since = time.time()
+        same = is_same(d, run)
+        detect, again, lost, cause = d.recovery(run, since - 0.05)
+        r.check(f"rank {rank} ended with exit code 3" in cause, f"cause is '{cause}', rank {rank} ended with 3")
+        r.trial(detect, again, lost, same, d.left_behind(run))
+
+
+def stopped(r, rng, long):
+    with Bed() as d:
+        run = d.submit(d.bed_spec(steps=400, at=200, every=50))
+        d.wait_step(run, rng.randrange(60, 140))
+        rank = rng.randrange(2)
+        pid = pick(d, run, rng, rank)
+        since = time.time()
+        kill(pid, signal.SIGSTOP)
+        d.until(lambda: any(at > since for at, _, _ in d.records(run, "lost")))
+        r.check(is_gone(pid), "the stopped process is still there")
+        same = is_same(d, run, steps=400, at=200, every=50)
+        detect, again, lost, cause = d.recovery(run, since)
+        r.check(f"rank {rank} " in cause and "stopped" in cause, f"cause is '{cause}', stopped was rank {rank}")
+        r.trial(detect, again, lost, same, d.left_behind(run))
+
+
+def hung(r, rng, long):
+    """Its heart beats on; its main thread never comes back. Found by the step's time, and its stack is kept."""
+    with Bed() as d:
+        rank = rng.randrange(2)
+        run = d.submit(d.bed_spec(steps=400, at=200, every=50))
+        d.wait_step(run, rng.randrange(60, 140))
+        d.rules(f"yield who=bitworker rank={rank} once=ONCE hang")
+        d.until(d.fired)
+        since = time.time()
+        d.until(lambda: any(at > since for at, _, _ in d.records(run, "lost")))
+        d.heal()
+        same = is_same(d, run, steps=400, at=200, every=50)
+        detect, again, lost, cause = d.recovery(run, since)
+        with open(os.path.join(d.state, "runs", run, "logs", "hang-1.txt")) as f:
+            found = f.read()
+        r.check(re.search(rf"stack rank={rank} .*bitworker\(bit_", found), "the hung rank's stack names no function of ours")
+        r.check("last heard in" in cause or "no rank stands out" in cause, f"cause is '{cause}'")
+        r.trial(detect, again, lost, same, d.left_behind(run))
+
+
+# ---------------------------------------------------------------- bitd
+
+
+def ended(d, run):
+    code, out, _ = d.ctl("status", run, "--json")
+    return code == 0 and json.loads(out)["state"] == "completed"
+
+
+def bitd_killed(r, rng, long):
+    """At one write or sync of the journal after another; the workers train on, and a client waits through it all."""
+    points = list(range(1, 61)) if long else sorted(rng.sample(range(2, 40), 3))
+    for point in points:
+        call = rng.choice(("write", "fdatasync"))
+        with Bed() as d:
+            d.rules(f"{call} who=bitd path=/journal from={point} once=ONCE kill 9")
+            asking = subprocess.Popen([d.bitctl, "submit", "--socket", d.socket, "-q", d.bed_spec()], stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL)  # bitd may die in the middle: asked again, applied once
+            waiting = None
+            if point > 2:
+                asking.wait(30)
+                waiting = subprocess.Popen([d.bitctl, "wait", "--socket", d.socket, "-q", "r1"], stderr=subprocess.DEVNULL)
+            d.until(lambda: d.process.poll() is not None or ended(d, "r1"))
+            since = time.time()
+            fired = d.process.poll() is not None
+            if fired:
+                d.start()
+            r.check(asking.wait(60) == 0, f"point {call} {point}: bitctl submit ended with {asking.returncode}")
+            ids = d.ctl("ps", "-q", "--all")[1].split()
+            r.check(len(ids) == 1, f"point {call} {point}: runs {ids}")
+            same = is_same(d, "r1")
+            done = [at for at, _, _ in d.records("r1", "step") if at > since]
+            launches = len(d.records("r1", "launched"))
+            early = call == "write" and launches == 2  # the launch itself was not written down yet
+            r.check(launches == 1 or early or point <= 6, f"point {call} {point}: {launches} launches")
+            if waiting is not None:
+                r.check(waiting.wait(30) == 0, f"point {call} {point}: bitctl wait ended with {waiting.returncode}")
+            r.trial(None, done[0] - since if done and fired and launches == 1 else None, 0 if launches == 1 else None, same,
+                    d.left_behind("r1"))
+
+
+def asked_once(r, rng, long):
+    """A request under way when bitd is killed, at the record of the request itself: done, and done once."""
+    for verb, name in (("checkpoint", "checkpoint_asked"), ("pause", "state")):
+        with Bed() as d:
+            run = d.submit(d.bed_spec(steps=400, at=200, every=0))
+            d.wait_step(run, 20)
+            d.rules(f"{rng.choice(('write', 'fdatasync'))} who=bitd path=/journal from={rng.randrange(1, 4)} once=ONCE kill 9")
+            asking = subprocess.Popen([d.bitctl, verb, "--socket", d.socket, "-q", run], stderr=subprocess.DEVNULL)
+            d.until(lambda: d.process.poll() is not None)
+            since = time.time()
+            d.heal()
+            d.start()
+            r.check(asking.wait(60) == 0, f"bitctl {verb} ended with {asking.returncode}")
+            kinds = [what for _, kind, what in d.records(run) if kind == name and (kind != "state" or what.get("asked"))]
+            r.check(len(kinds) == 1, f"{verb} is in the journal {len(kinds)} times")
+            if verb == "pause":
+                r.check(d.status(run)["state"] == "paused", "it is not paused")
+                d.ctl("resume", run, check=True)
+            same = is_same(d, run, steps=400, at=200, every=0)
+            r.trial(None, None, None, same, d.left_behind(run))
+            r.check(len(d.records(run, "lost")) == 0, "a worker was lost")
+            r.again = max(r.again or 0, next(at for at, _, _ in d.records(run, "step") if at > since) - since)
+
+
+# ---------------------------------------------------------------- being told to go
+
+
+def terminated(r, rng, long):
+    """SIGTERM to bitd while it starts, trains, evaluates, saves and switches: a last checkpoint, exit 0, nothing lost."""
+    spec = {"eval_every": 10}
+    moments = {"start": None, "step": rng.randrange(12, 18), "evaluate": 10, "checkpoint": 20, "switch": AT}
+    for name, step in list(moments.items()) * (20 if long else 1):
+        with Bed() as d:
+            run = d.submit(d.bed_spec(**spec))
+            if step is not None:
+                d.wait_step(run, step)
+                time.sleep(rng.random() * 0.01)
+            since = time.time()
+            d.process.terminate()
+            code = d.process.wait(30)
+            took = time.time() - since
+            r.check(code == 0, f"during {name}: bitd ended with {code}")
+            d.start()
+            same = is_same(d, run, **spec)
+            lost = 0
+            done = 0
+            for _, kind, what in d.records(run):
+                if kind == "ready":
+                    lost = max(lost, done - int(what["step"]))
+                if kind == "step":
+                    done = int(what["step"])
+            r.trial(took, None, lost, same, d.left_behind(run))
+
+
+# ---------------------------------------------------------------- around the switch
+
+
+def at_the_switch(r, rng, long):
+    """A rank, bitd, or both, killed from just before the plan's step to just behind it."""
+    moments = [(who, step) for who in ("rank", "bitd", "both") for step in (AT - 1, AT, AT + 1)]
+    for who, step in moments * (10 if long else 1):
+        if not long and rng.random() < 0.5:
+            continue
+        with Bed() as d:
+            run = d.submit(d.bed_spec())
+            d.wait_step(run, step)
+            time.sleep(rng.random() * 0.02)
+            since = time.time()
+            pids = list(d.ranks(run).values())
+            if who != "rank":
+                d.kill()
+            if who != "bitd" and pids:
+                for pid in pids if who == "both" else [rng.choice(pids)]:
+                    kill(pid)
+            if who != "rank":
+                d.start()
+            same = is_same(d, run)
+            switched = d.records(run, "switched")
+            digests = {what["phase_digest"] for _, _, what in switched}
+            r.check(all(int(what["after_step"]) == AT for _, _, what in switched) and len(digests) == 1,
+                    f"{who} at {step}: switched {[w['after_step'] for _, _, w in switched]}, {len(digests)} digests")
+            lost = [int(w["step"]) for at, _, w in d.records(run, "lost") if at > since]
+            detect, again, steps = d.recovery(run, since)[:3] if lost else (None, None, 0)
+            r.trial(detect if who == "rank" else None, again, steps, same, d.left_behind(run))
+
+
+def switch_records(r, rng, long):
+    """bitd killed at the very records of the switch: before and behind each, workers alive."""
+    undisturbed()
+    for call in ("write", "fdatasync"):
+        for back in range(0, 12 if long else 4, 1 if long else 2):
+            with Bed() as d:
+                run = d.submit(d.bed_spec())
+                d.wait_step(run, AT - 3)
+                d.rules(f"{call} who=bitd path=/journal from={back + 1} once=ONCE kill 9")
+                d.until(lambda: d.process.poll() is not None)
+                since = time.time()
+                d.heal()
+                d.start()
+                same = is_same(d, run)
+                r.check(len(d.records(run, "switched")) == 1, "switched more than once, or never")
+                again = [at for at, _, _ in d.records(run, "step") if at > since]
+                r.trial(None, again[0] - since if again else None, 0 if not d.records(run, "lost") else STEPS, same,
+                        d.left_behind(run))
+
+
+# ---------------------------------------------------------------- a crash loop
+
+
+def crash_loop(r, rng, long):
+    step = rng.randrange(EVERY + 2, 2 * EVERY)
+    with Bed() as d:
+        d.rules(f"send who=bitworker rank=0 step={step} kill 9")
+        run = d.submit(d.bed_spec(restarts=2))
+        code = d.wait(run, timeout=120)
+        status = d.status(run)
+        r.check(code == 104, f"bitctl wait ended with {code}")
+        r.check(f"step {step}" in status["reason"], f"the reason names no step {step}: {status['reason']}")
+        show = re.search(r"`bitctl (data show [^`]+)`", status["reason"])
+        r.check(show is not None, f"the reason does not say how to see its documents: {status['reason']}")
+        if show:
+            code, out, err = d.ctl(*show.group(1).split()[:2], *show.group(1).split()[2:])
+            r.check(code == 0 and "train.npy" in out, f"`bitctl {show.group(1)}` ended with {code}: {err}{out[:200]}")
+        launches = len(d.records(run, "launched"))
+        r.check(launches == 3, f"{launches} launches")
+        r.trial(None, None, None, None, d.left_behind(run))
+        r.notes.append(f"the user sees: {status['reason']}")
+
+
+ROWS = [
+    Row("1", "a rank killed at a random step", 0.3, 2, EVERY, killed),
+    Row("2", "a rank stopped", 10, 12, 50, stopped),
+    Row("2", "a rank hung, its heart beating", 11.5, 13.5, 50, hung),
+    Row("3", "a rank: SIGSEGV", 0.3, 2, EVERY, lambda r, rng, long: killed(r, rng, False, signal.SIGSEGV, 1)),
+    Row("3", "a rank: SIGABRT", 0.3, 2, EVERY, lambda r, rng, long: killed(r, rng, False, signal.SIGABRT, 1)),
+    Row("3", "a rank: exit 3", 0.3, 2, EVERY, exits),
+    Row("4", "bitd killed at a point of the journal", None, 5, 0, bitd_killed),
+    Row("4", "bitd killed in the middle of a request", None, 5, 0, asked_once),
+    Row("12", "SIGTERM to bitd: start step eval save switch", 1.5, None, 0, terminated),
+    Row("13", "rank, bitd, both killed around the switch", None, 2.5, EVERY, at_the_switch),
+    Row("13", "bitd killed at the records of the switch", None, 5, 0, switch_records),
+    Row("17", "a rank dies in the same step every time", None, None, None, crash_loop),
+]
