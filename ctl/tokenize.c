@@ -146,7 +146,7 @@ static int take_fault(struct pipeline *p, const char *path, const struct bit_enc
 
     p->sum.faults[line->fault]++;
     if (o->strict)
-        return bit_fail(BIT_ECORRUPT, "'%s': line %" PRIu64 ", column %zu: %s", path, line->line, line->column,
+        return bit_fail(BIT_ECORRUPT, "%s:%" PRIu64 ":%zu: %s", path, line->line, line->column,
                         bit_document_fault_text(line->fault));
     if (o->on_fault != NULL)
         o->on_fault(o->arg, &fault);
@@ -353,8 +353,8 @@ static int finish_dataset(struct pipeline *p)
     struct bit_ledger_mark end = {.file = p->inputs->count};
 
     if (p->sum.documents == 0)
-        return bit_fail(-ENODATA, "%zu input files from '%s' on: no document with a text", p->inputs->count,
-                        p->inputs->files[0].path);
+        return bit_fail(-ENODATA, "%s%s: no line is a JSON object with a \"text\"", p->inputs->files[0].path,
+                        p->inputs->count > 1 ? " and the other inputs" : "");
     json_t *meta = describe(p);
     put_counts(&p->sum, end.counts);
     int err = meta == NULL ? bit_fail(-ENOMEM, "'%s'", BIT_DATASET_META) : bit_dataset_finish(p->dataset, &end, meta);

@@ -316,7 +316,7 @@ TEST(strict_leaves_nothing)
     struct bit_tokenize_options o = {.strict = true};
 
     EXPECT_EQ(tokenize("faulty.jsonl", "strict", &o, &sum), BIT_ECORRUPT);
-    EXPECT_CONTAINS(bit_fail_text(), "faulty.jsonl': line 2, column 14: broken JSON");
+    EXPECT_CONTAINS(bit_fail_text(), "faulty.jsonl:2:14: broken JSON");
     expect_nothing("strict");
 }
 
