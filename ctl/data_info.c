@@ -27,6 +27,15 @@ struct sample {
     uint32_t most; /* the highest id */
 };
 
+/* What a sample says. */
+struct weighed {
+    uint64_t different;
+    double entropy; /* bits */
+    uint32_t common[COMMON];
+    double share[COMMON]; /* of the ids looked at */
+    unsigned commons;
+};
+
 struct info {
     uint64_t bytes, tokens, instances, documents;
     bool has_documents;
@@ -101,18 +110,6 @@ out:
     return err;
 }
 
-static void print_json(const char *path, const struct info *i)
-{
-    json_t *m = json_pack("{s:s, s:I, s:I, s:I, s:i}", "path", path, "bytes", (json_int_t)i->bytes, "tokens",
-                          (json_int_t)i->tokens, "instances", (json_int_t)i->instances, "token_bytes",
-                          (int)i->token_bytes);
-    if (m != NULL && i->has_documents)
-        json_object_set_new(m, "documents", json_integer((json_int_t)i->documents));
-    json_dumpf(m, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(m);
-}
-
 static void print_line(const char *path, const struct info *i)
 {
     char documents[32] = "-", bytes[BIT_TEXT];
@@ -123,20 +120,17 @@ static void print_line(const char *path, const struct info *i)
            bit_text_bytes((double)i->bytes, bytes), path);
 }
 
-static void print_sample(const struct sample *s)
+static void weigh(const struct sample *s, struct weighed *out)
 {
-    uint64_t distinct = 0;
-    double entropy = 0;
-
-    for (uint32_t id = 0; id < COUNTED_MAX; id++) {
-        double p = (double)s->count[id] / (double)s->ids;
-        distinct += s->count[id] > 0;
-        entropy -= p > 0 ? p * log2(p) : 0;
-    }
-    printf("\nof %" PRIu64 " ids looked at: %" PRIu64 " different, highest %u, entropy %.2f bits; most common:", s->ids,
-           distinct, s->most, entropy);
     uint64_t before = UINT64_MAX;
-    for (int k = 0; k < COMMON; k++) { /* the next highest count, ids of equal counts once */
+
+    *out = (struct weighed){0};
+    for (uint32_t id = 0; id < COUNTED_MAX && s->ids > 0; id++) {
+        double p = (double)s->count[id] / (double)s->ids;
+        out->different += s->count[id] > 0;
+        out->entropy -= p > 0 ? p * log2(p) : 0;
+    }
+    for (; out->commons < COMMON; out->commons++) { /* the next highest count, ids of equal counts once */
         uint32_t best = 0;
         for (uint32_t id = 1; id < COUNTED_MAX; id++)
             if (s->count[id] < before && (s->count[best] >= before || s->count[id] > s->count[best]))
@@ -144,9 +138,49 @@ static void print_sample(const struct sample *s)
         if (s->count[best] == 0 || s->count[best] >= before)
             break;
         before = s->count[best];
-        printf(" %u (%.2f%%)", best, 100 * (double)before / (double)s->ids);
+        out->common[out->commons] = best;
+        out->share[out->commons] = (double)before / (double)s->ids;
     }
+}
+
+static void print_sample(const struct sample *s)
+{
+    struct weighed w;
+
+    weigh(s, &w);
+    printf("\nof %" PRIu64 " ids looked at: %" PRIu64 " different, highest %u, entropy %.2f bits; most common:", s->ids,
+           w.different, s->most, w.entropy);
+    for (unsigned k = 0; k < w.commons; k++)
+        printf(" %u (%.2f%%)", w.common[k], 100 * w.share[k]);
     putchar('\n');
+}
+
+static json_t *describe_sample(const struct sample *s)
+{
+    struct weighed w;
+    json_t *common = json_array();
+
+    weigh(s, &w);
+    for (unsigned k = 0; k < w.commons; k++)
+        json_array_append_new(common, json_pack("{s:I, s:f}", "id", (json_int_t)w.common[k], "share", w.share[k]));
+    return json_pack("{s:I, s:I, s:I, s:f, s:o}", "ids", (json_int_t)s->ids, "different", (json_int_t)w.different,
+                     "highest", (json_int_t)s->most, "entropy_bits", w.entropy, "common", common);
+}
+
+/* Each file with its own sample. */
+static void print_json(const char *path, const struct info *i, struct sample *s)
+{
+    json_t *m = json_pack("{s:s, s:I, s:I, s:I, s:i}", "path", path, "bytes", (json_int_t)i->bytes, "tokens",
+                          (json_int_t)i->tokens, "instances", (json_int_t)i->instances, "token_bytes",
+                          (int)i->token_bytes);
+    if (m != NULL && i->has_documents)
+        json_object_set_new(m, "documents", json_integer((json_int_t)i->documents));
+    json_object_set_new(m, "sample", describe_sample(s));
+    memset(s->count, 0, COUNTED_MAX * sizeof *s->count);
+    s->ids = s->most = 0;
+    json_dumpf(m, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(m);
 }
 
 int bit_data_info(const struct bit_data_options *o, const struct bit_data_files *files)
@@ -168,7 +202,7 @@ int bit_data_info(const struct bit_data_options *o, const struct bit_data_files 
         all.documents += info.documents;
         all.has_documents &= info.has_documents;
         if (o->cli->json)
-            print_json(files->path[i], &info);
+            print_json(files->path[i], &info, &sample);
         else
             print_line(files->path[i], &info);
     }

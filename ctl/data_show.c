@@ -245,8 +245,8 @@ static json_t *describe_part(const struct show *s, const struct shown *shown, co
     char *text = NULL;
 
     bounds(s, shown, p, &from, &to);
-    json_t *m = json_pack("{s:s, s:s, s:s, s:I, s:I}", "id", p->id, "source", p->source, "line", p->line, "from",
-                          (json_int_t)from, "to", (json_int_t)to);
+    json_t *m = json_pack("{s:s, s:s, s:I, s:I, s:I}", "id", p->id, "source", p->source, "line",
+                          (json_int_t)strtoll(p->line, NULL, 10), "from", (json_int_t)from, "to", (json_int_t)to);
     if (s->tokenizer != NULL && *err == 0)
         *err = decode(s, shown, from, to, &text);
     if (text != NULL) /* cut inside a character it is no JSON text: left out then */

@@ -105,9 +105,11 @@ static void print_good(const struct bit_data_options *o, const struct verify *v)
     if (o->cli->quiet)
         return;
     if (o->cli->json) {
-        json_t *m = json_pack("{s:s, s:b, s:I, s:I, s:b, s:i}", "path", v->path, "good", 1, "tokens",
-                              (json_int_t)(v->bytes / v->token_bytes), "crc32c", (json_int_t)v->crc, "recorded",
-                              v->entry != NULL, "vocab", (int)v->vocab);
+        char crc[9]; /* as in dataset.json */
+        snprintf(crc, sizeof crc, "%08x", v->crc);
+        json_t *m = json_pack("{s:s, s:b, s:I, s:s, s:b, s:i}", "path", v->path, "good", 1, "tokens",
+                              (json_int_t)(v->bytes / v->token_bytes), "crc32c", crc, "recorded", v->entry != NULL,
+                              "vocab", (int)v->vocab);
         json_dumpf(m, stdout, JSON_COMPACT);
         putchar('\n');
         json_decref(m);

@@ -21,6 +21,7 @@ void bit_history_init(struct bit_history *h)
 void bit_history_finish(struct bit_history *h)
 {
     free(h->points);
+    bit_evaluations_finish(&h->held_out);
     memset(h, 0, sizeof *h);
 }
 
@@ -64,10 +65,7 @@ int bit_history_add(struct bit_history *h, const Bit__JournalRecord *r)
             snprintf(h->checkpoint, sizeof h->checkpoint, "%s", r->checkpoint->name);
         break;
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
-        h->eval = *r->evaluated;
-        h->eval.set = NULL;
-        h->evaluated = true;
-        break;
+        return bit_evaluations_note(&h->held_out, r->evaluated);
     case BIT__JOURNAL_RECORD__WHAT_STATE:
         h->state = r->state->state;
         snprintf(h->reason, sizeof h->reason, "%s", r->state->reason);
@@ -116,7 +114,6 @@ static void print_speed(FILE *f, const struct bit_history *h)
 
 void bit_history_summary(FILE *f, const struct bit_history *h, const char *run_dir)
 {
-    char text[BIT_EVALUATION_TEXT];
     int columns, rows;
 
     if (h->count == 0)
@@ -128,9 +125,10 @@ void bit_history_summary(FILE *f, const struct bit_history *h, const char *run_d
     fputc('\n', f);
     print_losses(f, h);
     print_speed(f, h);
-    if (h->evaluated)
-        fprintf(f, "  held out             %s  (%s, after step %" PRIu64 ")\n", bit_text_evaluation(&h->eval, text),
-                bit_text_precision(h->eval.precision), h->eval.after_step);
+    if (h->held_out.count > 0) {
+        fprintf(f, "  held out             ");
+        bit_print_evaluations(f, h->held_out.report, h->held_out.count, 23);
+    }
     if (*h->checkpoint)
         fprintf(f, "  checkpoint           %s%s%s\n", run_dir ? run_dir : "", run_dir ? "/checkpoints/" : "",
                 h->checkpoint);

@@ -7,6 +7,7 @@
 
 #include "ctl/curve.h"
 #include "proto/bit.pb-c.h"
+#include "proto/evaluations.h"
 
 struct bit_phase_tally {
     uint64_t steps, tokens;
@@ -21,16 +22,15 @@ struct bit_history {
     char checkpoint[64];             /* the newest durable one's name */
     Bit__RunState state;
     char reason[256];
-    Bit__EvaluateReport eval; /* the last; set is not kept */
-    bool evaluated;
+    struct bit_evaluations held_out;
 };
 
 void bit_history_init(struct bit_history *h);
 void bit_history_finish(struct bit_history *h);
 /** Take a record in. -ENOMEM. */
 int bit_history_add(struct bit_history *h, const Bit__JournalRecord *record);
-/** Loss at start, before the switch, at the spike and at the end; tokens/s in each phase; the curve. checkpoint_dir may
- * be NULL. */
+/** Loss at start, before the switch, at the spike and at the end; tokens/s in each phase; held-out sets; the curve.
+ * run_dir may be NULL. */
 void bit_history_summary(FILE *f, const struct bit_history *h, const char *run_dir);
 
 #endif

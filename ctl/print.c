@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/spec.h"
 
@@ -127,6 +128,18 @@ char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_
         snprintf(out + n, (size_t)(BIT_EVALUATION_TEXT - n), ", %.3f bits a byte",
                  e->loss / M_LN2 / e->bytes_per_token);
     return out;
+}
+
+void bit_print_evaluations(FILE *f, Bit__EvaluateReport *const *report, size_t count, int indent)
+{
+    char text[BIT_EVALUATION_TEXT];
+    int width = 0;
+
+    for (size_t i = 0; i < count; i++)
+        width = BIT_MAX(width, (int)strlen(report[i]->set));
+    for (size_t i = 0; i < count; i++)
+        fprintf(f, "%*s%-*s  %8s  %s after step %" PRIu64 "\n", i > 0 ? indent : 0, "", width, report[i]->set,
+                bit_text_precision(report[i]->precision), bit_text_evaluation(report[i], text), report[i]->after_step);
 }
 
 bool bit_terminal(FILE *f)

@@ -25,6 +25,8 @@ const char *bit_text_precision(Bit__Precision precision);                   /* "
 /** "loss 3.2188, perplexity 25.00, 1.161 bits a byte"; the last only where the bytes of the set are known. */
 #define BIT_EVALUATION_TEXT 96
 char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_TEXT]);
+/** One a line, name and precision first; all but the first line indented by so many columns. */
+void bit_print_evaluations(FILE *f, Bit__EvaluateReport *const *report, size_t count, int indent);
 
 /** True where colours and redrawing make sense: a terminal that is not dumb, and no $NO_COLOR. */
 bool bit_terminal(FILE *f);

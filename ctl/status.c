@@ -7,9 +7,11 @@
 #include "ctl/print.h"
 #include "proto/check.h"
 
+#define FIELD 13 /* columns of a name */
+
 static void field(FILE *f, const char *name)
 {
-    fprintf(f, "%-13s ", name);
+    fprintf(f, "%-*s ", FIELD, name);
 }
 
 static void print_phase(FILE *f, const Bit__RunStatus *s)
@@ -71,11 +73,9 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "checkpoint");
         fprintf(f, "after step %" PRIu64 "\n", s->checkpoint_step);
     }
-    if (s->eval) {
+    if (s->n_held_out > 0) {
         field(f, "held out");
-        char evaluation[BIT_EVALUATION_TEXT];
-        fprintf(f, "%s %s in %s after step %" PRIu64 "\n", s->eval->set, bit_text_evaluation(s->eval, evaluation),
-                bit_text_precision(s->eval->precision), s->eval->after_step);
+        bit_print_evaluations(f, s->held_out, s->n_held_out, FIELD + 1);
     }
     if (s->has_verified_step) {
         field(f, "resume");

@@ -64,6 +64,7 @@ static void send_list(struct bit_client *c, struct bit_runner **runners, size_t 
     for (size_t i = count; i-- > 0;) {
         if (bit_status_init(&status[i], runners[i], 0) < 0)
             break;
+        status[i].message.n_held_out = 0; /* a line of a list has no room for them */
         bytes += bit__run_status__get_packed_size(&status[i].message) + 8;
         if (bytes > BIT_FRAME_BODY_MAX)
             break;

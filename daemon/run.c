@@ -24,6 +24,7 @@ void bit_run_finish(struct bit_run *run)
 {
     bit_msg_free(run->spec);
     bit_history_finish(&run->history);
+    bit_evaluations_finish(&run->held_out);
     free(run->checkpoint);
     free(run->applied);
     memset(run, 0, sizeof *run);
@@ -328,7 +329,7 @@ static int apply_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m,
     return add_checkpoint(run, m, time_ns);
 }
 
-static void apply_evaluated(struct bit_run *run, const Bit__EvaluateReport *m)
+static int apply_evaluated(struct bit_run *run, const Bit__EvaluateReport *m)
 {
     run->eval_count = run->has_eval && run->eval_step == m->after_step ? run->eval_count + 1 : 1;
     run->eval_step = m->after_step;
@@ -336,6 +337,7 @@ static void apply_evaluated(struct bit_run *run, const Bit__EvaluateReport *m)
     snprintf(run->eval_set, sizeof run->eval_set, "%s", m->set);
     run->eval.set = run->eval_set;
     run->has_eval = true;
+    return bit_evaluations_note(&run->held_out, m);
 }
 
 static void apply_lost(struct bit_run *run)
@@ -399,8 +401,7 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
         remove_checkpoint(run, r->bad->name);
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
-        apply_evaluated(run, r->evaluated);
-        return 0;
+        return apply_evaluated(run, r->evaluated);
     case BIT__JOURNAL_RECORD__WHAT_LOST:
         apply_lost(run);
         return 0;

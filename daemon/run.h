@@ -11,6 +11,7 @@
 
 #include "daemon/history.h"
 #include "proto/bit.pb-c.h"
+#include "proto/evaluations.h"
 #include "proto/limits.h"
 #include "proto/schedule.h"
 
@@ -95,6 +96,7 @@ struct bit_run {
 
     bool has_eval;
     Bit__EvaluateReport eval; /* set points to eval_set */
+    struct bit_evaluations held_out;
     char eval_set[BIT_NAME_MAX + 1];
     uint64_t eval_step;  /* of the boundary that was last evaluated ... */
     unsigned eval_count; /* ... with so many reports */

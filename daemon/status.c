@@ -41,6 +41,8 @@ static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
     m->switched = run->switched;
     m->last = run->has_last ? (Bit__StepReport *)(uintptr_t)&run->last : NULL;
     m->eval = run->has_eval ? (Bit__EvaluateReport *)(uintptr_t)&run->eval : NULL;
+    m->held_out = run->held_out.report;
+    m->n_held_out = run->held_out.count;
     double step_ms = bit_run_step_ms(run);
     m->has_tokens_per_s = step_ms > 0;
     m->tokens_per_s = bit_run_tokens_per_s(run);

@@ -253,7 +253,9 @@ def held_out_sets_tell_bits_a_byte():
         made = json.loads(d.ctl("tokenize", "-t", small, "-o", tokens, documents, "--json", check=True)[1])
         info = [json.loads(line) for line in d.ctl("data", "info", tokens, "-c", "64", "--json", check=True)[1].splitlines()]
         assert [(i["tokens"], i["documents"], i["instances"]) for i in info] == [(made["tokens"], 400, made["tokens"] // 64)], info
-        assert d.ctl("data", "verify", tokens)[0] == 0
+        assert info[0]["sample"]["ids"] == made["tokens"] and info[0]["sample"]["common"][0]["share"] > 0.01, info
+        code, out, _ = d.ctl("data", "verify", tokens, "--json")
+        assert code == 0 and json.loads(out)["crc32c"] == json.load(open(os.path.join(tokens, "dataset.json")))["files"][0]["crc32c"]
         vocab = json.load(open(os.path.join(tokens, "dataset.json")))["tokenizer"]["vocab"]
         run = d.submit(d.spec(steps=10, at_step=5, eval_every=5), "--set", f"model.vocab={vocab}", "--set", f"model.vocab_padded={(vocab + 127) // 128 * 128}",
                        "--set", f'eval.set+={{name: "text" path: "{tokens}/part-0-00000.npy"}}')
@@ -264,6 +266,10 @@ def held_out_sets_tell_bits_a_byte():
             want = made["text_bytes"] / made["tokens"] if e["set"] == "text" else None
             assert e.get("bytes_per_token") == want, f"{e} has not {want}"
         lines = d.ctl("events", run, check=True)[1]
+        status = d.status(run)["held_out"]
+        assert {(e["set"], e["precision"]) for e in status} == {(s, p) for s in ("held", "text") for p in ("sixteen_bit", "ternary")}, status
+        assert all(e["after_step"] == (5 if e["precision"] == "sixteen_bit" else 10) for e in status), status
+        assert re.search(r"held out +held +16-bit  loss [\d.]+, perplexity [\d.]+ after step 5\n", d.ctl("status", run)[1])
         assert re.search(r"evaluated text .* loss [\d.]+, perplexity [\d.]+, [\d.]+ bits a byte", lines), lines
         assert re.search(r"evaluated held .* loss [\d.]+, perplexity [\d.]+ over", lines), "and nothing is guessed"
         with open(os.path.join(tokens, "part-0-00000.npy"), "r+b") as f:

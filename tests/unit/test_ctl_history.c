@@ -63,4 +63,49 @@ TEST(the_summary_names_the_spike)
     bit_history_finish(&h);
 }
 
+static void evaluate(struct bit_history *h, const char *set, Bit__Precision precision, uint64_t step, double loss)
+{
+    Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
+    Bit__EvaluateReport m = BIT__EVALUATE_REPORT__INIT;
+
+    m.set = (char *)(uintptr_t)set;
+    m.precision = precision;
+    m.after_step = step;
+    m.loss = loss;
+    m.has_bytes_per_token = true;
+    m.bytes_per_token = 4;
+    r.what_case = BIT__JOURNAL_RECORD__WHAT_EVALUATED;
+    r.evaluated = &m;
+    EXPECT_EQ(bit_history_add(h, &r), 0);
+}
+
+/* Every set in both precisions, each as it was last. */
+TEST(the_summary_has_all_held_out_sets)
+{
+    struct bit_history h;
+    char *text = NULL;
+    size_t bytes = 0;
+
+    bit_history_init(&h);
+    add_step(&h, 1, BIT__PRECISION__SIXTEEN_BIT, 10);
+    for (uint64_t step = 10; step <= 20; step += 10) {
+        evaluate(&h, "web", BIT__PRECISION__SIXTEEN_BIT, step, 3);
+        evaluate(&h, "web", BIT__PRECISION__TERNARY, step, 60.0 / (double)step);
+        evaluate(&h, "books", BIT__PRECISION__SIXTEEN_BIT, step, 2);
+    }
+    evaluate(&h, "books", BIT__PRECISION__TERNARY, 30, M_LN2 * 4);
+    EXPECT_EQ(h.held_out.count, 4u);
+    FILE *f = open_memstream(&text, &bytes);
+    bit_history_summary(f, &h, NULL);
+    fclose(f);
+    EXPECT_CONTAINS(
+        text,
+        "  held out             web      16-bit  loss 3.0000, perplexity 20.09, 1.082 bits a byte after step 20\n"
+        "                       web    1.58-bit  loss 3.0000, perplexity 20.09, 1.082 bits a byte after step 20\n"
+        "                       books    16-bit  loss 2.0000, perplexity 7.39, 0.721 bits a byte after step 20\n"
+        "                       books  1.58-bit  loss 2.7726, perplexity 16.00, 1.000 bits a byte after step 30\n");
+    free(text);
+    bit_history_finish(&h);
+}
+
 TEST_MAIN
