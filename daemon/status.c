@@ -19,7 +19,7 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
     else if (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text))
         snprintf(s->reason, sizeof s->reason, "data: %s", text);
     else if (m->state == BIT__RUN_STATE__BLOCKED)
-        snprintf(s->reason, sizeof s->reason, "checkpoint: %s", run->checkpoint_error);
+        snprintf(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoint_error);
     else
         snprintf(s->reason, sizeof s->reason, "%s", run->reason);
     m->reason = s->reason[0] ? s->reason : NULL;

@@ -186,12 +186,12 @@ int bit_journal_mend(struct bit_journal *j)
 {
     size_t tail = (size_t)(j->bytes - j->synced);
     if (ftruncate(j->fd, (off_t)j->synced) < 0)
-        return bit_fail(-errno, "journal: %s", strerror(errno));
+        return bit_fail(-errno, "journal");
     ssize_t n = tail > 0 ? write(j->fd, j->tail, tail) : 0;
     if (n != (ssize_t)tail)
-        return bit_fail(n < 0 ? -errno : -ENOSPC, "journal: %s", strerror(n < 0 ? errno : ENOSPC));
+        return bit_fail(n < 0 ? -errno : -ENOSPC, "journal");
     if (fdatasync(j->fd) < 0)
-        return bit_fail(-errno, "journal: %s", strerror(errno));
+        return bit_fail(-errno, "journal");
     j->synced = j->bytes;
     j->torn = j->unsynced = false;
     return 0;
@@ -214,7 +214,7 @@ static int take_back(struct bit_journal *j, int err, bool torn)
 {
     if (ftruncate(j->fd, (off_t)j->bytes) < 0 || torn)
         j->torn = true;
-    return bit_fail(err, "journal: %s", strerror(-err));
+    return bit_fail(err, "journal");
 }
 
 static int make_room(struct bit_journal *j, size_t bytes)

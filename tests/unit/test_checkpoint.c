@@ -392,4 +392,67 @@ TEST(a_digest_depends_on_every_chunk_and_their_order)
     EXPECT_NE(bit_checkpoint_digest((uint32_t[]){1, 2, 4}, 3), digest);
 }
 
+/* A whole folder of launch 7, run r1, step 12, at parent/step-00000012.partial-7. */
+static Bit__Manifest *make_partial(char parent[64], char partial[BIT_PATH_MAX])
+{
+    Bit__ModelSpec model = model_of(1, 8, 8, 16, true);
+    Bit__Manifest *m = make_checkpoint(&model);
+
+    free(m->run);
+    m->run = strdup("r1");
+    m->step = 12;
+    m->epoch = 7;
+    EXPECT_EQ(write_manifest(m), 0);
+    snprintf(parent, 64, "/tmp/bit-commit-XXXXXX");
+    BIT_ASSERT(mkdtemp(parent) != NULL);
+    EXPECT_EQ(bit_checkpoint_partial(parent, "step-00000012", 7, partial, BIT_PATH_MAX), 0);
+    EXPECT_EQ(rename(dir, partial), 0);
+    return m;
+}
+
+static void check_at(const char *path)
+{
+    snprintf(dir, sizeof dir, "%s", path);
+    EXPECT_EQ(check_all(), 0);
+}
+
+TEST(only_the_launch_that_counts_gives_a_checkpoint_its_name)
+{
+    char parent[64], partial[BIT_PATH_MAX], whole[128], late[BIT_PATH_MAX];
+    Bit__Manifest *m = make_partial(parent, partial);
+
+    snprintf(whole, sizeof whole, "%s/step-00000012", parent);
+    EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 8), -ENOENT); /* launch 8 has written nothing */
+    EXPECT_EQ(bit_checkpoint_partial(parent, "step-00000012", 8, late, sizeof late), 0);
+    EXPECT_EQ(rename(partial, late), 0);
+    EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 8),
+              BIT_EEPOCH); /* nor does another's count as its */
+    EXPECT_EQ(rename(late, partial), 0);
+    EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r2", 7), BIT_ECORRUPT);
+    EXPECT_EQ(access(whole, F_OK), -1);
+    EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 7), 0);
+    EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 7), 0); /* asked again by a daemon that was killed */
+    EXPECT_EQ(access(partial, F_OK), -1);
+    check_at(whole);
+    bit_msg_free(m);
+    remove_checkpoint();
+    EXPECT_EQ(rmdir(parent), 0);
+}
+
+TEST(a_checkpoint_without_a_whole_manifest_gets_no_name)
+{
+    char parent[64], partial[BIT_PATH_MAX], path[BIT_PATH_MAX + 16];
+    Bit__Manifest *m = make_partial(parent, partial);
+
+    snprintf(path, sizeof path, "%s/%s", partial, BIT_CHECKPOINT_MANIFEST);
+    EXPECT_EQ(truncate(path, 40), 0);
+    EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 7), BIT_ECORRUPT);
+    EXPECT_EQ(unlink(path), 0);
+    EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 7), -ENOENT);
+    bit_msg_free(m);
+    snprintf(dir, sizeof dir, "%s", partial);
+    remove_checkpoint();
+    EXPECT_EQ(rmdir(parent), 0);
+}
+
 TEST_MAIN
