@@ -68,6 +68,8 @@ int bit_bitlinear_cuda(const struct bit_exec *exec, const struct bit_bitlinear_a
         return err;
     if (args->qw_dtype != BIT_I8)
         return blended(exec, args);
+    if (bit_ternary_gemm_sm90_takes(exec, args))
+        return bit_ternary_gemm_sm90(exec, args);
     return bit_ternary_gemm_sm80(exec, args);
 }
 

@@ -1,6 +1,8 @@
 /* What the ternary linear layer is made of on a GPU: our own int8 products, and passes around cuBLASLt's. */
 #ifndef BIT_KERNELS_BITLINEAR_CUDA_H
 #define BIT_KERNELS_BITLINEAR_CUDA_H
+#include <stdbool.h>
+
 #include "kernels/bitlinear.h"
 #include "kernels/blas_cuda.h"
 #include "proto/check.h"
@@ -9,6 +11,9 @@
 
 /** For any shape, alignment and GPU: mma.sync of 16 x 8 x 32. */
 int bit_ternary_gemm_sm80(const struct bit_exec *exec, const struct bit_bitlinear_args *args);
+/** Hopper's own: TMA and wgmma. For what bit_ternary_gemm_sm90_takes: rows of whole 16 bytes on all sides. */
+int bit_ternary_gemm_sm90(const struct bit_exec *exec, const struct bit_bitlinear_args *args);
+bool bit_ternary_gemm_sm90_takes(const struct bit_exec *exec, const struct bit_bitlinear_args *args);
 
 /* ---- passes over memory */
 

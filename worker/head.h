@@ -11,8 +11,8 @@ int bit_head_embed_backward(struct bit_model *model, const uint16_t *tokens, int
 
 /** Loss only: added to arena->loss_sum, over context - 1 targets an instance. */
 int bit_head_loss(struct bit_model *model, const uint16_t *tokens, int64_t instances);
-/** Loss and gradient in one go, plan->head_rows positions at a time: fills arena->dx and dx_operand, adds to the head's
- * gradient. *loss_ms is the part of the time that a loss alone would have taken. */
+/** Loss and gradient in one go, plan->head_rows positions at a time: fills arena->dx, adds to the head's gradient.
+ * *loss_ms is the part of the time that a loss alone would have taken. */
 int bit_head_loss_backward(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale,
                            double *loss_ms);
 /** All logits (R, V) in f32. For tests. */

@@ -1,7 +1,8 @@
 /* The ternary linear layer and its gradients. */
 #include <string.h>
 
-#include "kernels/bitlinear.h"
+#include "config.h"
+#include "kernels/bitlinear_cuda.h"
 #include "proto/check.h"
 #include "tests/kcheck/peer.h"
 
@@ -93,9 +94,38 @@ static const struct kc_shape forward_shapes[] = {
     {KC_BENCH, {2048, 2048, 256, 1, BIT_I8, BIT_BF16, 0}},
     {KC_BENCH, {2048, 256, 1024, 1, BIT_I8, BIT_F32, 1}},
     {KC_LARGE, {2048, 2048, 2048, 1, BIT_I8, BIT_BF16, 0}},
+    /* of Hopper's tiles, 128 x 256 x 128: parts of one on every side, segments that end within one, more of them than
+     * multiprocessors; and the products of OLMo-1B at micro-batch 8 */
+    {KC_QUICK, {300, 520, 528, 3, BIT_I8, BIT_BF16, 0}},
+    {KC_QUICK, {300, 516, 528, 3, BIT_I8, BIT_F32, KC_ADDEND_APART}},
+    {KC_QUICK, {128, 256, 128, 1, BIT_I8, BIT_BF16, 0}},
+    {KC_QUICK, {129, 264, 2064, 2, BIT_I8, BIT_F32, KC_ADDEND_IN_PLACE}},
+    {KC_QUICK, {1, 8, 16, 1, BIT_I8, BIT_BF16, 0}},
+    {KC_FULL, {4200, 4104, 48, 2, BIT_I8, BIT_BF16, 0}},
+    {KC_FULL, {2047, 2048, 256, 1, BIT_I8, BIT_F32, KC_ADDEND_APART}},
+    {KC_HUGE, {16384, 6144, 2048, 3, BIT_I8, BIT_BF16, 0}},
+    {KC_HUGE, {16384, 2048, 2048, 1, BIT_I8, BIT_F32, KC_ADDEND_APART}},
+    {KC_HUGE, {16384, 16384, 2048, 1, BIT_I8, BIT_BF16, 0}},
+    {KC_HUGE, {16384, 2048, 8192, 1, BIT_I8, BIT_F32, KC_ADDEND_APART}},
 };
 KC_OP(bitlinear, "m n k segments qw:t y:t addend", forward_shapes, check_bitlinear, cost_bitlinear, KC_DETERMINISTIC,
       .peers = {[KC_PEER_BF16] = kc_bf16_forward})
+
+#if BIT_HAVE_CUDA
+/* On Hopper too: what older GPUs run. */
+static const struct kc_shape older_shapes[] = {
+    {KC_QUICK, {300, 520, 528, 3, BIT_I8, BIT_BF16, 0}},
+    {KC_QUICK, {129, 264, 2064, 2, BIT_I8, BIT_F32, KC_ADDEND_IN_PLACE}},
+    {KC_HUGE, {16384, 6144, 2048, 1, BIT_I8, BIT_BF16, 0}},
+};
+
+static int run_older(const struct bit_exec *exec, const void *args)
+{
+    return bit_ternary_gemm_sm80(exec, args);
+}
+KC_WAY(bitlinear_sm80, bitlinear, "m n k segments qw:t y:t addend", older_shapes, check_bitlinear, run_older,
+       cost_bitlinear, KC_DETERMINISTIC | KC_DEVICE_ONLY)
+#endif
 
 static int check_backward_data(struct kc *k, const int64_t *dim)
 {
@@ -142,6 +172,12 @@ static const struct kc_shape data_shapes[] = {
     {KC_BENCH, {2048, 2048, 256, 1, BIT_BF16, BIT_I8, BIT_BF16}},
     {KC_BENCH, {2048, 256, 1024, 1, BIT_BF16, BIT_I8, BIT_BF16}},
     {KC_LARGE, {2048, 2048, 2048, 1, BIT_BF16, BIT_I8, BIT_BF16}},
+    {KC_HUGE, {16384, 6144, 2048, 1, BIT_BF16, BIT_BF16, BIT_BF16}},
+    {KC_HUGE, {16384, 6144, 2048, 3, BIT_BF16, BIT_BF16, BIT_BF16}},
+    {KC_HUGE, {16384, 6144, 2048, 1, BIT_BF16, BIT_I8, BIT_BF16}},
+    {KC_HUGE, {16384, 2048, 2048, 1, BIT_BF16, BIT_BF16, BIT_BF16}},
+    {KC_HUGE, {16384, 16384, 2048, 1, BIT_BF16, BIT_BF16, BIT_BF16}},
+    {KC_HUGE, {16384, 2048, 8192, 1, BIT_BF16, BIT_BF16, BIT_BF16}},
 };
 KC_OP(bitlinear_backward_data, "m n k segments dy:t w:t dn:t", data_shapes, check_backward_data, cost_backward_data,
       KC_DETERMINISTIC, .peers = {[KC_PEER_BF16] = kc_bf16_backward_data})
@@ -196,7 +232,9 @@ static const struct kc_shape weight_shapes[] = {
     {KC_QUICK, {33, 65, 100, BIT_F32, BIT_I8}},       {KC_QUICK, {1100, 70, 100, BIT_BF16, BIT_I8}},
     {KC_FULL, {2049, 700, 513, BIT_BF16, BIT_I8}},    {KC_BENCH, {2048, 768, 256, BIT_BF16, BIT_I8}},
     {KC_BENCH, {2048, 2048, 256, BIT_BF16, BIT_I8}},  {KC_BENCH, {2048, 256, 1024, BIT_BF16, BIT_I8}},
-    {KC_LARGE, {2048, 2048, 2048, BIT_BF16, BIT_I8}},
+    {KC_LARGE, {2048, 2048, 2048, BIT_BF16, BIT_I8}}, {KC_HUGE, {16384, 6144, 2048, BIT_BF16, BIT_I8}},
+    {KC_HUGE, {16384, 2048, 2048, BIT_BF16, BIT_I8}}, {KC_HUGE, {16384, 16384, 2048, BIT_BF16, BIT_I8}},
+    {KC_HUGE, {16384, 2048, 8192, BIT_BF16, BIT_I8}},
 };
 KC_OP(bitlinear_backward_weight, "m n k dy:t q:t", weight_shapes, check_backward_weight, cost_backward_weight,
       KC_DETERMINISTIC, .peers = {[KC_PEER_BF16] = kc_bf16_backward_weight})

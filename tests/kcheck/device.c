@@ -5,6 +5,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "tests/kcheck/buffers.h"
+#include "tests/kcheck/peer.h"
 
 #if BIT_HAVE_CUDA
 #include "kernels/cuda.h"
@@ -142,45 +143,86 @@ int kc_device_call(struct kc *k, const void *args)
 #define FLUSH_BYTES ((size_t)256 << 20) /* more than any L2 */
 #define WARM_CALLS  3
 
-static int time_call(struct call *c, cudaEvent_t begins, cudaEvent_t ends, void *flush, double *out)
+struct clock {
+    cudaEvent_t begins, ends;
+    void *flush;
+};
+
+static int make_clock(struct clock *clock)
+{
+    int err = bit_exec_alloc(&device, FLUSH_BYTES, &clock->flush);
+
+    if (err >= 0)
+        err = bit_cuda_try(cudaEventCreate(&clock->begins));
+    return err < 0 ? err : bit_cuda_try(cudaEventCreate(&clock->ends));
+}
+
+static void break_clock(struct clock *clock)
+{
+    cudaEventDestroy(clock->begins);
+    cudaEventDestroy(clock->ends);
+    bit_exec_free(&device, clock->flush, FLUSH_BYTES);
+}
+
+static int time_call(struct clock *clock, int (*run)(void *), void *state, double *out)
 {
     cudaStream_t stream = device.cuda->stream;
     float ms = 0;
     int err;
 
-    if ((err = bit_exec_zero(&device, flush, FLUSH_BYTES)) < 0 ||
-        (err = bit_cuda_try(cudaEventRecord(begins, stream))) < 0 || (err = c->k->op->run(&c->exec, c->args)) < 0 ||
-        (err = bit_cuda_try(cudaEventRecord(ends, stream))) < 0 || (err = bit_exec_wait(&device)) < 0 ||
-        (err = bit_cuda_try(cudaEventElapsedTime(&ms, begins, ends))) < 0)
+    if ((err = bit_exec_zero(&device, clock->flush, FLUSH_BYTES)) < 0 ||
+        (err = bit_cuda_try(cudaEventRecord(clock->begins, stream))) < 0 || (err = run(state)) < 0 ||
+        (err = bit_cuda_try(cudaEventRecord(clock->ends, stream))) < 0 || (err = bit_exec_wait(&device)) < 0 ||
+        (err = bit_cuda_try(cudaEventElapsedTime(&ms, clock->begins, clock->ends))) < 0)
         return err;
     *out = ms * 1e-3;
     return 0;
 }
 
+static int run_own(void *state)
+{
+    const struct call *c = state;
+
+    return c->k->op->run(&c->exec, c->args);
+}
+
+/* Ours and the bf16 product take turns. */
+static int sample(struct call *c, struct clock *clock, const struct kc_peer_call *peer, int samples_max,
+                  double budget_s)
+{
+    struct kc *k = c->k;
+    double spent = 0;
+    int err = 0;
+
+    for (int i = -WARM_CALLS; err >= 0 && i < samples_max && (i < 5 || spent < budget_s); i++) {
+        const int at = BIT_MAX(i, 0);
+
+        err = time_call(clock, run_own, c, &k->samples[at]);
+        if (err >= 0 && peer->run != NULL)
+            err = time_call(clock, peer->run, peer->state, &k->peer_samples[KC_PEER_BF16][at]);
+        k->sample_count = at + 1;
+        spent += i < 0 ? 0 : k->samples[at];
+    }
+    return err;
+}
+
 int kc_device_time(struct kc *k, const void *args, int samples_max, double budget_s)
 {
-    cudaEvent_t begins = NULL, ends = NULL;
-    double spent = 0, lap = 0;
-    void *flush = NULL;
+    kc_peer_create *create = k->op->peers[KC_PEER_BF16];
+    struct kc_peer_call peer = {NULL};
+    struct clock clock = {NULL};
     struct call c;
     int err = begin(&c, k, args);
 
     if (err >= 0)
-        err = bit_exec_alloc(&device, FLUSH_BYTES, &flush);
-    if (err >= 0)
-        err = bit_cuda_try(cudaEventCreate(&begins));
-    if (err >= 0)
-        err = bit_cuda_try(cudaEventCreate(&ends));
+        err = make_clock(&clock);
     k->sample_count = 0;
-    for (int i = -WARM_CALLS; err >= 0 && i < samples_max && (i < 5 || spent < budget_s); i++) {
-        err = time_call(&c, begins, ends, flush, &lap);
-        k->samples[BIT_MAX(i, 0)] = lap;
-        k->sample_count = BIT_MAX(i, 0) + 1;
-        spent += i < 0 ? 0 : lap;
-    }
-    cudaEventDestroy(begins);
-    cudaEventDestroy(ends);
-    bit_exec_free(&device, flush, FLUSH_BYTES);
+    k->has_peer[KC_PEER_BF16] = err >= 0 && create != NULL && create(&c.exec, c.args, &peer) >= 0;
+    if (err >= 0)
+        err = sample(&c, &clock, &peer, samples_max, budget_s);
+    if (k->has_peer[KC_PEER_BF16])
+        peer.destroy(peer.state);
+    break_clock(&clock);
     finish(&c);
     return err;
 }

@@ -1,24 +1,26 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "kernels/bitlinear.h"
 #include "kernels/matmul.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "tests/kcheck/peer.h"
 
+#define PERIOD 1000 /* of the operands' values */
+#define CHUNK  (PERIOD << 10)
+
 struct product {
-    struct bit_exec exec; /* the timed operator's, whose workspace serves both */
+    struct bit_exec exec; /* the timed operator's, with a workspace of its own */
     struct bit_matmul_args args;
-    void *a, *b, *c;
+    void *memory;
+    size_t bytes;
 };
 
 static void destroy(void *state)
 {
     struct product *p = state;
 
-    free(p->a);
-    free(p->b);
-    free(p->c);
+    bit_exec_free(&p->exec, p->memory, p->bytes);
     free(p);
 }
 
@@ -30,32 +32,60 @@ static int run(void *state)
 }
 
 /* Numbers near one: neither zeros nor subnormals, whose products might take another time. */
-static bit_bf16 *operand(int64_t count)
+static int fill(const struct bit_exec *exec, bit_bf16 *to, int64_t count)
 {
-    bit_bf16 *x = malloc((size_t)count * sizeof *x);
+    bit_bf16 *chunk = malloc(CHUNK * sizeof *chunk);
+    int err = chunk != NULL ? 0 : bit_fail(-ENOMEM, "operands of a bf16 product");
 
-    for (int64_t i = 0; x != NULL && i < count; i++)
-        x[i] = bit_f32_to_bf16((float)(i * 7919 % 1000 - 500) * 2e-3f);
-    return x;
+    for (int64_t i = 0; err >= 0 && i < CHUNK; i++)
+        chunk[i] = bit_f32_to_bf16((float)(i * 7919 % PERIOD - PERIOD / 2) * 2e-3f);
+    for (int64_t i = 0; err >= 0 && i < count; i += CHUNK)
+        err = bit_exec_copy(exec, to + i, chunk, (size_t)BIT_MIN(CHUNK, count - i) * sizeof *to);
+    if (err >= 0)
+        err = bit_exec_wait(exec);
+    free(chunk);
+    return err;
+}
+
+/* One block: workspace, a, b, c. */
+static int lay_out(struct product *p)
+{
+    const int64_t m = p->args.m, n = p->args.n, k = p->args.k;
+    const size_t workspace = bit_matmul_workspace(p->exec.backend, p->exec.threads);
+    const int64_t a = bit_round_up((int64_t)workspace, 256), b = bit_round_up(a + m * k * 2, 256),
+                  c = bit_round_up(b + n * k * 2, 256);
+    int err;
+
+    p->bytes = (size_t)(c + m * n * (int64_t)bit_dtype_bytes(p->args.c_dtype));
+    err = bit_exec_alloc(&p->exec, p->bytes, &p->memory);
+    if (err < 0)
+        return err;
+    p->exec.workspace = p->memory;
+    p->exec.workspace_bytes = workspace;
+    p->args.a = (char *)p->memory + a;
+    p->args.b = (char *)p->memory + b;
+    p->args.c = (char *)p->memory + c;
+    err = fill(&p->exec, (bit_bf16 *)((char *)p->memory + a), m * k);
+    return err < 0 ? err : fill(&p->exec, (bit_bf16 *)((char *)p->memory + b), n * k);
 }
 
 static int prepare(const struct bit_exec *exec, const struct bit_matmul_args *args, struct kc_peer_call *out)
 {
     struct product *p = calloc(1, sizeof *p);
+    int err;
 
     if (p == NULL)
         return bit_fail(-ENOMEM, "a bf16 product");
     p->exec = *exec;
     p->args = *args;
     p->args.ab_dtype = BIT_BF16;
-    p->args.a = p->a = operand(args->m * args->k);
-    p->args.b = p->b = operand(args->n * args->k);
-    p->args.c = p->c = calloc((size_t)(args->m * args->n), bit_dtype_bytes(args->c_dtype));
-    p->args.addend = args->addend != NULL ? p->c : NULL;
-    if (p->a == NULL || p->b == NULL || p->c == NULL) {
+    err = lay_out(p);
+    if (err < 0) {
         destroy(p);
-        return bit_fail(-ENOMEM, "operands of a bf16 product");
+        return bit_fail_within(err, "operands of a bf16 product");
     }
+    if (args->addend != NULL)
+        p->args.addend = p->args.c;
     *out = (struct kc_peer_call){p, run, destroy};
     return 0;
 }
