@@ -12,6 +12,7 @@
 
 #include "ctl/command.h"
 #include "ctl/print.h"
+#include "ctl/prove.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -210,7 +211,16 @@ static int ask_once(struct bit_client *client, uint16_t type, const void *msg, u
 {
     int err = bit_client_send(client, type, msg);
 
-    return err < 0 ? err : bit_client_next(client, -1, got_type, got);
+    if (err >= 0)
+        err = bit_client_next(client, -1, got_type, got);
+    while (err >= 0 && *got_type == BIT_MSG_PROVE_REQUEST && type == BIT_MSG_SUBMIT_REQUEST) {
+        err = bit_prove(client, msg, (const Bit__ProveRequest *)*got);
+        bit_msg_free(*got);
+        *got = NULL;
+        if (err >= 0)
+            err = bit_client_next(client, -1, got_type, got);
+    }
+    return err;
 }
 
 int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli)

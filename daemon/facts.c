@@ -6,13 +6,16 @@
 #include <string.h>
 
 #include "daemon/fileio.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/msg.h"
 #include "proto/tokens.h"
 
-#define FACTS     3 /* of a file: bytes, mtime_ns, inode */
-#define BYTES_MAX ((size_t)FACTS * 8 * BIT_DATA_FILES_MAX * 2 + 64)
+/* Of a file: bytes, mtime_ns, inode; and the device, where a submitter's right to read it hangs on that, and numbers of
+ * devices that change with a reboot are the lesser evil. */
+#define FACTS_MAX 4
+#define BYTES_MAX ((size_t)FACTS_MAX * 8 * BIT_DATA_FILES_MAX * 2 + 64)
 
 static size_t file_count(struct bit_shards *const *sets, size_t count)
 {
@@ -22,18 +25,21 @@ static size_t file_count(struct bit_shards *const *sets, size_t count)
     return files;
 }
 
-/* The facts of all files as they are now, heap. */
-static uint64_t *collect(struct bit_shards *const *sets, size_t count)
+/* The first `facts` facts of all files as they are now; now->fact is heap. */
+static int collect(struct bit_shards *const *sets, size_t count, size_t facts, Bit__DataFacts *now)
 {
-    uint64_t *fact = malloc((file_count(sets, count) * FACTS + 1) * sizeof *fact), *at = fact;
-    for (size_t i = 0; i < count && fact != NULL; i++)
-        for (size_t k = 0; k < bit_shards_files(sets[i]); k++, at += FACTS) {
+    now->n_fact = file_count(sets, count) * facts;
+    now->fact = malloc((now->n_fact + 1) * sizeof *now->fact);
+    uint64_t *at = now->fact;
+    if (at == NULL)
+        return bit_fail(-ENOMEM, "facts of token files");
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < bit_shards_files(sets[i]); k++, at += facts) {
             const struct bit_token_file *file = bit_shards_file(sets[i], k);
-            at[0] = file->bytes;
-            at[1] = file->mtime_ns;
-            at[2] = file->inode;
+            const uint64_t all[FACTS_MAX] = {file->bytes, file->mtime_ns, file->inode, file->device};
+            memcpy(at, all, facts * sizeof *at);
         }
-    return fact;
+    return 0;
 }
 
 static int keep(const Bit__DataFacts *now, const char *path)
@@ -46,50 +52,74 @@ static int keep(const Bit__DataFacts *now, const char *path)
     return err;
 }
 
-static int differs(const char *path, const uint64_t *then, const uint64_t *now)
+static int differs(const char *path, const uint64_t *then, const uint64_t *now, size_t facts)
 {
     if (then[0] != now[0])
         return bit_fail(BIT_EDATA, "%s: changed since the run began: %" PRIu64 " bytes then, %" PRIu64 " now", path,
                         then[0], now[0]);
-    return bit_fail(BIT_EDATA, "%s: %s since the run began, at the same size of %" PRIu64 " bytes", path,
-                    then[2] != now[2] ? "replaced by another file" : "written to", now[0]);
+    return bit_fail(
+        BIT_EDATA, "%s: %s since the run began, at the same size of %" PRIu64 " bytes", path,
+        memcmp(then + 2, now + 2, (facts - 2) * sizeof *now) != 0 ? "replaced by another file" : "written to", now[0]);
 }
 
-static int compare(struct bit_shards *const *sets, size_t count, const uint64_t *then, const uint64_t *now)
+static int compare(struct bit_shards *const *sets, size_t count, size_t facts, const uint64_t *then,
+                   const uint64_t *now)
 {
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < bit_shards_files(sets[i]); k++, then += FACTS, now += FACTS)
-            if (memcmp(then, now, FACTS * sizeof *now) != 0)
-                return differs(bit_shards_file(sets[i], k)->path, then, now);
+        for (size_t k = 0; k < bit_shards_files(sets[i]); k++, then += facts, now += facts)
+            if (memcmp(then, now, facts * sizeof *now) != 0)
+                return differs(bit_shards_file(sets[i], k)->path, then, now, facts);
     return 0;
+}
+
+int bit_facts_keep(struct bit_shards *const *sets, size_t count, bool device, const char *path)
+{
+    Bit__DataFacts now = BIT__DATA_FACTS__INIT;
+    int err = collect(sets, count, device ? FACTS_MAX : FACTS_MAX - 1, &now);
+    if (err == 0)
+        err = keep(&now, path);
+    free(now.fact);
+    return err;
+}
+
+static int check_kept(struct bit_shards *const *sets, size_t count, const char *path, const Bit__DataFacts *kept)
+{
+    Bit__DataFacts now = BIT__DATA_FACTS__INIT;
+    size_t files = file_count(sets, count), facts = kept->n_fact == files * FACTS_MAX ? FACTS_MAX : FACTS_MAX - 1;
+    int err = collect(sets, count, facts, &now);
+    if (err == 0 && kept->n_fact != now.n_fact)
+        err = bit_fail(BIT_ECORRUPT, "%s has %zu facts, not %zu", path, kept->n_fact, now.n_fact);
+    if (err == 0)
+        err = compare(sets, count, facts, kept->fact, now.fact);
+    free(now.fact);
+    return err;
 }
 
 int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *path)
 {
-    Bit__DataFacts now = BIT__DATA_FACTS__INIT;
-    ProtobufCMessage *then = NULL;
+    ProtobufCMessage *kept = NULL;
     uint8_t *buf = NULL;
     size_t bytes = 0;
-
-    now.n_fact = file_count(sets, count) * FACTS;
-    now.fact = collect(sets, count);
-    int err = now.fact == NULL ? bit_fail(-ENOMEM, "%s", path) : bit_file_read(path, BYTES_MAX, &buf, &bytes);
-    if (err == -ENOENT) {
-        err = keep(&now, path);
-        goto out;
-    }
+    int err = bit_file_read(path, BYTES_MAX, &buf, &bytes);
+    if (err == -ENOENT)
+        return bit_facts_keep(sets, count, false, path);
     if (err == 0)
-        err = bit_msg_decode_as(&bit__data_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &then);
-    if (err < 0)
-        goto out;
-    const Bit__DataFacts *kept = (const Bit__DataFacts *)then;
-    if (kept->n_fact != now.n_fact)
-        err = bit_fail(BIT_ECORRUPT, "%s has %zu facts, not %zu", path, kept->n_fact, now.n_fact);
-    else
-        err = compare(sets, count, kept->fact, now.fact);
-out:
-    bit_msg_free(then);
+        err = bit_msg_decode_as(&bit__data_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &kept);
+    if (err == 0)
+        err = check_kept(sets, count, path, (const Bit__DataFacts *)kept);
+    bit_msg_free(kept);
     free(buf);
-    free(now.fact);
     return err;
+}
+
+int bit_facts_prove(struct bit_shards *const *sets, size_t count, const struct bit_proven *proven, size_t proven_count)
+{
+    BIT_ASSERT(file_count(sets, count) == proven_count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < bit_shards_files(sets[i]); k++, proven++) {
+            const struct bit_token_file *file = bit_shards_file(sets[i], k);
+            if (file->inode != proven->inode || file->device != proven->device)
+                return bit_fail(BIT_EAUTH, "%s: is another file for this bitd than for who submitted it", file->path);
+        }
+    return 0;
 }

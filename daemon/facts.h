@@ -2,8 +2,10 @@
 #ifndef BIT_DAEMON_FACTS_H
 #define BIT_DAEMON_FACTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/proof.h"
 #include "proto/shards.h"
 
 /**
@@ -12,5 +14,11 @@
  * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ENOMEM
  */
 int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *path);
+
+/** Keep them at `path` as they are now, with the device of each if `device`. Errors: -errno. */
+int bit_facts_keep(struct bit_shards *const *sets, size_t count, bool device, const char *path);
+/** Hold the files against those that a submitter could open, in the same order. Errors: BIT_EAUTH naming the first that
+ * is another. */
+int bit_facts_prove(struct bit_shards *const *sets, size_t count, const struct bit_proven *proven, size_t proven_count);
 
 #endif

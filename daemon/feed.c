@@ -78,16 +78,48 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
     return 0;
 }
 
+/* Every set of files, in the order of bit_spec_path: heap, borrowed sets. */
+static struct bit_shards **list_sets(const struct bit_feed *feed, size_t *count)
+{
+    size_t sources = bit_batches_sources(feed->train);
+    struct bit_shards **sets = calloc(sources + feed->eval_count, sizeof *sets);
+
+    *count = sources + feed->eval_count;
+    if (sets == NULL) {
+        bit_fail(-ENOMEM, "%zu sets of files", *count);
+        return NULL;
+    }
+    for (size_t i = 0; i < *count; i++)
+        sets[i] = i < sources ? bit_batches_shards(feed->train, i) : feed->eval[i - sources];
+    return sets;
+}
+
 int bit_feed_check(const struct bit_feed *feed, const char *path)
 {
-    size_t sources = bit_batches_sources(feed->train), count = sources + feed->eval_count;
-    struct bit_shards **sets = calloc(count, sizeof *sets);
+    size_t count;
+    struct bit_shards **sets = list_sets(feed, &count);
+    int err = sets == NULL ? -ENOMEM : bit_facts_check(sets, count, path);
 
-    if (sets == NULL)
-        return bit_fail(-ENOMEM, "%zu sets of files", count);
-    for (size_t i = 0; i < count; i++)
-        sets[i] = i < sources ? bit_batches_shards(feed->train, i) : feed->eval[i - sources];
-    int err = bit_facts_check(sets, count, path);
+    free(sets);
+    return err;
+}
+
+int bit_feed_keep(const struct bit_feed *feed, const char *path)
+{
+    size_t count;
+    struct bit_shards **sets = list_sets(feed, &count);
+    int err = sets == NULL ? -ENOMEM : bit_facts_keep(sets, count, true, path);
+
+    free(sets);
+    return err;
+}
+
+int bit_feed_prove(const struct bit_feed *feed, const struct bit_proven *proven, size_t proven_count)
+{
+    size_t count;
+    struct bit_shards **sets = list_sets(feed, &count);
+    int err = sets == NULL ? -ENOMEM : bit_facts_prove(sets, count, proven, proven_count);
+
     free(sets);
     return err;
 }

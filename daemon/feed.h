@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "daemon/payload.h"
+#include "daemon/proof.h"
 #include "proto/bit.pb-c.h"
 
 /* What a run reads: its training data in order, and its evaluation sets. One thread at a time. */
@@ -26,6 +27,11 @@ uint64_t bit_feed_epoch_steps(const struct bit_feed *feed);
  * BIT_ECORRUPT; -errno
  */
 int bit_feed_check(const struct bit_feed *feed, const char *path);
+
+/** The files are those that a submitter proved he may read (BIT_EAUTH), in the order of bit_spec_path ... */
+int bit_feed_prove(const struct bit_feed *feed, const struct bit_proven *proven, size_t proven_count);
+/** ... and bit_feed_check will hold them against what they are now, down to the device. Errors: -errno. */
+int bit_feed_keep(const struct bit_feed *feed, const char *path);
 
 /** The global batch of a step (>= 1), as bit_batches_step has it. Sealed for run epoch `epoch`. *out is the caller's.
  */

@@ -198,6 +198,16 @@ void bit_server_close(struct bit_server *s)
     uv_close((uv_handle_t *)&s->pipe, NULL);
 }
 
+void bit_client_read(struct bit_client *c, bool on)
+{
+    if (c->closing)
+        return;
+    if (on)
+        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+    else
+        uv_read_stop((uv_stream_t *)&c->pipe);
+}
+
 /* ---------------------------------------------------------------- answering */
 
 static void on_written(uv_write_t *req, int status)

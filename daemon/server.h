@@ -69,6 +69,8 @@ void bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
 /** ErrorReply; ends the request. problems may be NULL. */
 void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void bit_client_refuse_problems(struct bit_client *c, int err, const char *text, Bit__Problem **problems, size_t count);
+/** Stop and go on reading what it says. */
+void bit_client_read(struct bit_client *c, bool on);
 /** The request has been answered: the next one may come. */
 void bit_client_end(struct bit_client *c);
 /** Wait; answered at once if it holds already. */

@@ -11,6 +11,7 @@
 #include "daemon/dryrun.h"
 #include "daemon/feed.h"
 #include "daemon/plan.h"
+#include "daemon/proof.h"
 #include "daemon/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -29,7 +30,9 @@ struct bit_submission {
     Bit__RunSpec *spec;
     char request_id[BIT_REQUEST_ID_MAX + 1];
     uint32_t uid;
-    bool dry_run, paused;
+    bool dry_run, paused, proving;
+    struct bit_proof *proof; /* of a submitter who is not this bitd's user */
+    struct bit_feed *feed;   /* what was proven; opened again when the run is launched */
     uint64_t instances, epoch_steps;
     int err; /* of the data */
     char text[BIT_ERR_TEXT_MAX];
@@ -39,14 +42,19 @@ static void free_submission(struct bit_submission *s)
 {
     if (s->client != NULL)
         s->client->submission = NULL;
+    bit_proof_destroy(s->proof);
+    bit_feed_destroy(s->feed);
     bit_msg_free(s->spec);
     free(s);
 }
 
 void bit_submission_forget(struct bit_submission *s)
 {
-    if (s != NULL)
-        s->client = NULL;
+    if (s == NULL)
+        return;
+    s->client = NULL;
+    if (s->proving)
+        free_submission(s); /* nobody is left to prove it; whatever else it waits for comes to its end */
 }
 
 static void refuse(struct bit_submission *s, int err, const char *text)
@@ -68,6 +76,18 @@ static void answer_submitted(struct bit_client *c, const struct bit_runner *r, u
     bit_client_end(c);
 }
 
+/* What was proven is what may be read, from now on. A run without that note may read nothing. */
+static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
+{
+    if (s->proof == NULL)
+        return;
+    char *path = bit_runner_path(r, "data.pb");
+    int err = path == NULL ? bit_fail(-ENOMEM, "%s", r->run.id) : bit_feed_keep(s->feed, path);
+    if (err < 0)
+        bit_runner_fail(r, bit_exit_code(err), "%s", bit_fail_text());
+    free(path);
+}
+
 static void make_run(struct bit_submission *s)
 {
     struct bit_daemon *d = s->daemon;
@@ -76,6 +96,8 @@ static void make_run(struct bit_submission *s)
         Bit__RunSpec *spec = s->spec;
         s->spec = NULL;
         int err = bit_daemon_add(d, spec, s->request_id, s->uid, s->paused, &r);
+        if (err == 0)
+            keep_proof(s, r);
         if (err < 0) {
             refuse(s, err, bit_fail_text());
             return;
@@ -167,25 +189,57 @@ static void on_planned(void *arg, const struct bit_plan *plan)
     }
 }
 
+/* A worker opens it, and as this bitd's user: for others it must be what every one of them may read. */
+static int check_init_from(const struct bit_submission *s)
+{
+    const char *from = s->spec->model->init_from;
+    if (from == NULL || from[0] == '\0')
+        return 0;
+    if (access(from, R_OK) < 0)
+        return bit_fail(-errno, "model.init_from: %s: %s", from, strerror(errno));
+    if (s->proof == NULL)
+        return 0;
+    char runs[BIT_CONFIG_PATH_MAX + 16], *real = realpath(from, NULL), *real_runs;
+    snprintf(runs, sizeof runs, "%s/runs", s->daemon->config.state);
+    real_runs = realpath(runs, NULL);
+    size_t bytes = real_runs ? strlen(real_runs) : 0;
+    bool within = real != NULL && bytes > 0 && strncmp(real, real_runs, bytes) == 0 && real[bytes] == '/';
+    free(real);
+    free(real_runs);
+    return within ? 0
+                  : bit_fail(BIT_EAUTH,
+                             "model.init_from: %s: this bitd is not uid %u's own, and starts its runs "
+                             "from checkpoints below %s alone",
+                             from, s->uid, runs);
+}
+
+static int open_data(struct bit_submission *s)
+{
+    size_t count;
+    int err = check_init_from(s);
+    if (err == 0)
+        err = bit_feed_create(s->spec, &s->feed);
+    if (err == 0 && s->proof != NULL) {
+        const struct bit_proven *proven = bit_proof_files(s->proof, &count);
+        err = bit_feed_prove(s->feed, proven, count);
+    }
+    return err == 0 ? bit_sidecar_check(s->spec) : err;
+}
+
 static void look_at_data(uv_work_t *work)
 {
     struct bit_submission *s = work->data;
-    struct bit_feed *feed = NULL;
-    const char *from = s->spec->model->init_from;
-    if (from != NULL && from[0] != '\0' && access(from, R_OK) < 0)
-        s->err = bit_fail(-errno, "model.init_from: %s: %s", from, strerror(errno));
-    if (s->err == 0)
-        s->err = bit_feed_create(s->spec, &feed);
-    if (s->err == 0)
-        s->err = bit_sidecar_check(s->spec);
+    s->err = open_data(s);
     if (s->err < 0) {
         snprintf(s->text, sizeof s->text, "%s", bit_fail_text());
-        bit_feed_destroy(feed);
         return;
     }
-    s->instances = bit_feed_instances(feed);
-    s->epoch_steps = bit_feed_epoch_steps(feed);
-    bit_feed_destroy(feed);
+    s->instances = bit_feed_instances(s->feed);
+    s->epoch_steps = bit_feed_epoch_steps(s->feed);
+    if (s->proof != NULL)
+        return;
+    bit_feed_destroy(s->feed);
+    s->feed = NULL;
 }
 
 static void on_looked(uv_work_t *work, int status)
@@ -248,6 +302,23 @@ static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *dire
     return err < 0 ? err : 0;
 }
 
+static void begin_looking(struct bit_submission *s)
+{
+    int err = uv_queue_work(&s->daemon->loop, &s->work, look_at_data, on_looked);
+    if (err < 0)
+        refuse(s, err, uv_strerror(err));
+}
+
+static void on_proven(void *arg, int err)
+{
+    struct bit_submission *s = arg;
+    s->proving = false;
+    if (err < 0)
+        refuse(s, err, bit_fail_text());
+    else
+        begin_looking(s);
+}
+
 static struct bit_submission *new_submission(struct bit_client *c, const Bit__SubmitRequest *m, Bit__RunSpec *spec)
 {
     struct bit_submission *s = calloc(1, sizeof *s);
@@ -283,9 +354,14 @@ static void begin(struct bit_client *c, const Bit__SubmitRequest *m)
         bit_client_refuse(c, -ENOMEM, "a submission");
         return;
     }
-    int err = uv_queue_work(&s->daemon->loop, &s->work, look_at_data, on_looked);
+    if (!bit_proof_needed(&c->peer)) {
+        begin_looking(s);
+        return;
+    }
+    s->proving = true; /* a client that is dropped while it is asked takes the submission with it */
+    int err = bit_proof_start(c, s->spec, on_proven, s, &s->proof);
     if (err < 0)
-        refuse(s, err, uv_strerror(err));
+        refuse(s, err, bit_fail_text());
 }
 
 void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)

@@ -27,6 +27,7 @@
 #define BIT_SPEC_BYTES_MAX (1u << 20)
 #define BIT_SPEC_DEPTH_MAX 8
 #define BIT_DATA_FILES_MAX 65536
+#define BIT_PROVE_BATCH    64 /* files shown to bitd at once; the kernel passes at most 253 */
 #define BIT_SOURCES_MAX    64 /* of a mixture */
 #define BIT_EVAL_SETS_MAX  64
 #define BIT_SLURM_LIST_MAX 64   /* arguments or variables of a specification */

@@ -52,7 +52,9 @@
     X(MANIFEST, manifest, 111, DISK)                                                                                   \
     X(RUN_SPEC, run_spec, 112, DISK)                                                                                   \
     X(DOCTOR_REQUEST, doctor_request, 63, CLIENT_REQUEST)                                                              \
-    X(DOCTOR_REPLY, doctor_reply, 92, CLIENT_REPLY)
+    X(DOCTOR_REPLY, doctor_reply, 92, CLIENT_REPLY)                                                                    \
+    X(PROVE_REPLY, prove_reply, 64, CLIENT_REQUEST)                                                                    \
+    X(PROVE_REQUEST, prove_request, 93, CLIENT_REPLY)
 
 enum bit_msg_type {
 #define X(NAME, message, number, channel) BIT_MSG_##NAME = number,

@@ -106,7 +106,7 @@ static int check_unchanged(const struct bit_token_file *was, int fd, uint64_t of
         return bit_fail(-errno, "%s: %s", was->path, strerror(errno));
     uint64_t bytes = (uint64_t)st.st_size;
     uint64_t mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-    if (bytes == was->bytes && mtime_ns == was->mtime_ns && st.st_ino == was->inode)
+    if (bytes == was->bytes && mtime_ns == was->mtime_ns && st.st_ino == was->inode && st.st_dev == was->device)
         return 0;
     if (bytes < was->bytes)
         return bit_fail(BIT_EDATA, "%s: truncated at byte %" PRIu64 ", it had %" PRIu64 " bytes when the run opened it",
@@ -117,7 +117,8 @@ static int check_unchanged(const struct bit_token_file *was, int fd, uint64_t of
                         " now",
                         was->path, offset, was->bytes, bytes);
     return bit_fail(BIT_EDATA, "%s: changed under the run, seen before byte %" PRIu64 ": %s", was->path, offset,
-                    st.st_ino == was->inode ? "written to at the same size" : "another file in its place");
+                    st.st_ino == was->inode && st.st_dev == was->device ? "written to at the same size"
+                                                                        : "another file in its place");
 }
 
 /* Files that are open are checked too: writing to one keeps its descriptor good. */

@@ -31,8 +31,12 @@ static int note_facts(const char *path, int fd, struct bit_token_file *f)
     if (st.st_size % BIT_TOKEN_BYTES != 0)
         return bit_fail(BIT_EDATA, "token file '%s' has an odd number of bytes, %" PRIu64 ": no file of 16-bit tokens",
                         path, (uint64_t)st.st_size);
-    *f = (struct bit_token_file){
-        .fd = fd, .path = path, .bytes = (uint64_t)st.st_size, .mtime_ns = mtime_ns(&st), .inode = st.st_ino};
+    *f = (struct bit_token_file){.fd = fd,
+                                 .path = path,
+                                 .bytes = (uint64_t)st.st_size,
+                                 .mtime_ns = mtime_ns(&st),
+                                 .inode = st.st_ino,
+                                 .device = st.st_dev};
     return 0;
 }
 

@@ -1,0 +1,89 @@
+#include "ctl/prove.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/spec.h"
+
+/* Relative paths are relative to the specification's folder, here as in bitd. */
+static int open_path(const char *directory, const char *path)
+{
+    int folder = directory != NULL ? open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : AT_FDCWD;
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int err = fd < 0 ? -errno : fd;
+
+    if (folder >= 0)
+        close(folder);
+    return err;
+}
+
+/* The descriptors go with the frame's first bytes; what did not fit follows without them. */
+static int send_with(int socket, const uint8_t *data, size_t bytes, const int *fds, size_t count)
+{
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CMSG_SPACE(BIT_PROVE_BATCH * sizeof(int))];
+    } control = {.bytes = {0}};
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    if (count > 0) {
+        msg.msg_control = control.bytes;
+        msg.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        *c = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
+        memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+    }
+    while (iov.iov_len > 0) {
+        ssize_t n = sendmsg(socket, &msg, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return bit_fail(BIT_EDAEMON, "bitd hung up while files were shown to it");
+        iov.iov_base = (uint8_t *)iov.iov_base + n;
+        iov.iov_len -= (size_t)n;
+        msg.msg_control = NULL;
+        msg.msg_controllen = 0;
+    }
+    return 0;
+}
+
+int bit_prove(struct bit_client *c, const Bit__SubmitRequest *submitted, const Bit__ProveRequest *asked)
+{
+    Bit__ProveReply m = BIT__PROVE_REPLY__INIT;
+    int32_t error[BIT_PROVE_BATCH] = {0};
+    int fds[BIT_PROVE_BATCH], err = 0;
+    size_t count = 0, bytes = 0;
+    uint8_t *frame = NULL;
+
+    if (asked->count > BIT_PROVE_BATCH)
+        return bit_fail(BIT_EMESSAGE, "bitd asks for %u files at once", asked->count);
+    for (size_t i = 0; i < asked->count && err == 0; i++) {
+        const char *path = bit_spec_path(submitted->spec, (size_t)asked->first + i);
+        int fd = path != NULL ? open_path(submitted->directory, path) : 0;
+        if (path == NULL)
+            err = bit_fail(BIT_EMESSAGE, "bitd asks for a file that is not of the specification");
+        else if (fd < 0)
+            error[i] = fd;
+        else
+            fds[count++] = fd;
+    }
+    m.first = asked->first;
+    m.n_error = asked->count;
+    m.error = error;
+    if (err == 0)
+        err = bit_msg_encode(BIT_MSG_PROVE_REPLY, 0, &m, &frame, &bytes);
+    if (err == 0)
+        err = send_with(c->fd, frame, bytes, fds, count);
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    free(frame);
+    return err;
+}

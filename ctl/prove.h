@@ -1,0 +1,11 @@
+/* Showing a bitd of another user that we may read what we submit: daemon/proof.h. */
+#ifndef BIT_CTL_PROVE_H
+#define BIT_CTL_PROVE_H
+
+#include "ctl/client.h"
+
+/** Open the files of our own submission that bitd asks for, and send it their descriptors. Errors: as bit_client_send;
+ * BIT_EMESSAGE if it asks for files that the submission has not. */
+int bit_prove(struct bit_client *c, const Bit__SubmitRequest *submitted, const Bit__ProveRequest *asked);
+
+#endif

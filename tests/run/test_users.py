@@ -1,0 +1,173 @@
+"""A bitd that serves a group: who may do what to whose run, and that nobody reads through it what he may not read himself.
+
+Runs as root, for each part is played by a user of its own; skips otherwise.
+"""
+import grp
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from fixture import build_root, main, skip, write_tokens
+
+WORKER, MPIRUN = sys.argv[1:3]
+sys.argv[1:3] = []
+SERVICE, ALICE, BOB, CAROL, DAVE = 61001, 61002, 61003, 61004, 61005
+USERS, ADMINS = "users", "adm"
+
+if os.geteuid() != 0:
+    skip("needs root, to be several users")
+try:
+    users, admins = grp.getgrnam(USERS).gr_gid, grp.getgrnam(ADMINS).gr_gid
+except KeyError as e:
+    skip(f"no group {e}")
+GROUPS = {SERVICE: [users], ALICE: [users], BOB: [users], CAROL: [users, admins], DAVE: [], 0: []}
+BITD, BITCTL = (os.path.join(build_root(), *name) for name in (("daemon", "bitd"), ("ctl", "bitctl")))
+
+
+def run_as(uid, *args):
+    return subprocess.run(args, user=uid, group=uid, extra_groups=GROUPS[uid], capture_output=True, text=True,
+                          cwd="/", timeout=60)
+
+
+for program in (BITD, BITCTL, WORKER, MPIRUN):
+    if run_as(ALICE, "test", "-x", program).returncode != 0:
+        skip(f"{program} is out of other users' reach")
+
+SPEC = """
+model {{ layers: 1 width: 32 heads: 2 mlp_hidden: 64 vocab: 500 vocab_padded: 512 context: 16 }}
+data {{ train: "{train}" }}
+batch {{ instances: 4 }}
+schedule {{ steps: 100000 peak_lr: 1e-3 warmup_steps: 2 }}
+launch {{ ranks: 1 threads: 1 }}
+{more}
+"""
+
+
+class Service:
+    def __init__(self, uid=SERVICE):
+        self.dir = tempfile.mkdtemp(prefix="bit-users-")
+        os.chmod(self.dir, 0o755)
+        self.state, self.socket = os.path.join(self.dir, "service", "state"), os.path.join(self.dir, "service", "s")
+        for name, owner in (("service", uid), ("alice", ALICE)):
+            os.mkdir(os.path.join(self.dir, name), 0o755)
+            os.chown(os.path.join(self.dir, name), owner, owner)
+        self.uid = uid
+
+    def tokens(self, path, owner, mode, group=None):
+        path = os.path.join(self.dir, path)
+        write_tokens(path, 4096, 500, 1)
+        os.chown(path, owner, group if group is not None else owner)
+        os.chmod(path, mode)
+        return path
+
+    def __enter__(self):
+        self.log = open(os.path.join(self.dir, "log"), "wb")
+        self.process = subprocess.Popen(
+            [BITD, "--state", self.state, "--socket", self.socket, "--group", USERS, "--set", f"admin_group={ADMINS}",
+             "--set", f"mpirun={MPIRUN}", "--worker", WORKER, "--set", "kill_grace=2"],
+            user=self.uid, group=self.uid, extra_groups=GROUPS[self.uid], cwd="/", stderr=self.log,
+            env={"FAKE_STEP_US": "20000", "PATH": os.environ["PATH"]})
+        deadline = time.monotonic() + 20
+        while self.ctl(0, "ps")[0] != 0:
+            assert self.process.poll() is None and time.monotonic() < deadline, self.text()
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for run in self.ctl(0, "ps", "-q")[1].split():
+            self.ctl(0, "cancel", run, "--now")
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        if kind:
+            print(self.text())
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def text(self):
+        with open(os.path.join(self.dir, "log"), errors="replace") as f:
+            return f.read()[-4000:]
+
+    def ctl(self, uid, verb, *args):
+        p = run_as(uid, BITCTL, verb, "--socket", self.socket, *args)
+        return p.returncode, p.stdout.strip(), p.stderr.strip()
+
+    def submit(self, uid, train, *args, more=""):
+        path = os.path.join(self.dir, "run.txtpb")
+        with open(path, "w") as f:
+            f.write(SPEC.format(train=train, more=more))
+        os.chmod(path, 0o644)
+        return self.ctl(uid, "submit", "-q", path, *args)
+
+
+def expect(got, code, *parts):
+    assert got[0] == code and all(part in got[2] for part in parts), f"expected {code} with {parts}, got {got}"
+    return got[1]
+
+
+def a_run_is_its_owners_and_the_admins():
+    with Service() as s:
+        run = expect(s.submit(ALICE, s.tokens("alice/t.npy", ALICE, 0o644)), 0)
+        expect(s.ctl(BOB, "status", run), 0)
+        for verb in (["cancel"], ["pause"], ["checkpoint"], ["switch", "--at", "1000"]):
+            expect(s.ctl(BOB, verb[0], run, *verb[1:]), 77, f"uid {BOB} may not {verb[0]} {run}", f"uid {ALICE}'s")
+        expect(s.ctl(CAROL, "pause", run), 0)
+        expect(s.ctl(ALICE, "resume", run), 0)
+        expect(s.ctl(ALICE, "cancel", run), 0)
+        code, _, complaint = s.ctl(DAVE, "ps")
+        assert code != 0 and "ermission denied" in complaint, (code, complaint)
+
+
+def a_shared_run_is_the_groups_to_stop():
+    with Service() as s:
+        run = expect(s.submit(ALICE, s.tokens("alice/t.npy", ALICE, 0o644), more="shared: true"), 0)
+        expect(s.ctl(BOB, "wait", run, "--for", "step=2"), 0)
+        expect(s.ctl(BOB, "checkpoint", run), 0)
+        expect(s.ctl(BOB, "pause", run), 0)
+        expect(s.ctl(BOB, "resume", run), 77, f"uid {BOB} may not resume {run}", "checkpoint, pause and cancel alone")
+        expect(s.ctl(BOB, "cancel", run), 0)
+
+
+def what_one_may_not_read_is_not_read_for_him():
+    with Service() as s:
+        mine = s.tokens("alice/t.npy", ALICE, 0o644)
+        private = s.tokens("service/private.npy", SERVICE, 0o600)
+        expect(s.submit(BOB, private), 77, f"uid {BOB} may not read {private}: Permission denied")
+        expect(s.submit(BOB, private, "--dry-run"), 77, "Permission denied")
+        expect(s.submit(BOB, mine, more=f'eval {{ set {{ name: "x" path: "{mine}" path: "{private}" }} }}'), 77, private)
+        expect(s.submit(ALICE, os.path.join(s.dir, "alice/none.npy")), 77, "No such file")
+        hidden = s.tokens("alice/hidden.npy", ALICE, 0o600)  # hers to read, and not the service's
+        expect(s.submit(ALICE, hidden), 77, "token file", "hidden.npy", "Permission denied")
+        expect(s.submit(BOB, mine, "--set", f"model.init_from={s.dir}/alice"), 77, "model.init_from", "checkpoints below")
+        expect(s.submit(0, private, "--paused"), 0)  # root reads what it wants
+
+
+def a_path_that_comes_to_name_another_file_ends_the_run():
+    with Service() as s:
+        mine = s.tokens("alice/t.npy", ALICE, 0o644)
+        private = s.tokens("service/private.npy", SERVICE, 0o600)
+        many = [s.tokens(f"alice/{i}.npy", ALICE, 0o644) for i in range(150)]  # three batches of descriptors
+        expect(s.submit(ALICE, mine, "--paused", "--set", f"data.train={json.dumps(many)}"), 0)
+        run = expect(s.submit(ALICE, mine, "--paused"), 0)
+        stat = os.stat(mine)
+        os.unlink(mine)
+        os.symlink(private, mine)
+        os.utime(private, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the same size and time: only the inode tells
+        expect(s.ctl(ALICE, "resume", run, "--no-wait"), 0)
+        code, out, err = s.ctl(ALICE, "wait", run)
+        status = s.ctl(ALICE, "status", run)[1]
+        assert code == 65 and "another file" in status, (code, out, err, status)
+
+
+def a_bitd_of_root_takes_only_roots_runs():
+    with Service(uid=0) as s:
+        mine = s.tokens("alice/t.npy", ALICE, 0o644)
+        expect(s.submit(ALICE, mine), 77, "this bitd is root's", "start one of your own")
+        expect(s.submit(0, mine, "--paused"), 0)
+
+
+main([a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
+      a_path_that_comes_to_name_another_file_ends_the_run, a_bitd_of_root_takes_only_roots_runs])
