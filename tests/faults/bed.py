@@ -1,4 +1,5 @@
 """The bed that faults are planted in: a daemon with the shim before its system calls, a tiny model, and what to measure."""
+import json
 import os
 import random
 import re
@@ -28,6 +29,11 @@ launch {{ backend: CPU ranks: {ranks} threads: 1 max_restarts: {restarts} }}
 """
 
 
+def shared_memory():
+    """What MPI and NCCL make there; other programs have things of their own."""
+    return {name for name in os.listdir("/dev/shm") if name.startswith(("vader_segment", "ompi", "pmix", "ucx", "nccl"))}
+
+
 class Bed(fixture.Daemon):
     """rules(text) makes the shim misbehave until heal()."""
 
@@ -37,7 +43,7 @@ class Bed(fixture.Daemon):
         self.once = os.path.join(self.dir, "once")
         self.preload = preload
         self.rng = random.Random(seed)
-        self.shm = set(os.listdir("/dev/shm"))
+        self.shm = shared_memory()
 
     def start(self):
         old = {k: os.environ.get(k) for k in ("LD_PRELOAD", "BIT_FAULTS")}
@@ -128,12 +134,17 @@ class Bed(fixture.Daemon):
         assert again_at is not None, "training went on"
         return lost_at - since, again_at - since, lost, cause
 
+    def completed(self, run):
+        """The same while bitd may be killed at any moment."""
+        code, out, _ = self.ctl("status", run, "--json")
+        return code == 0 and json.loads(out)["state"] == "completed"
+
     def left_behind(self, run):
         """What a run that has ended must not leave: processes, half checkpoints, shared memory that nobody maps."""
         left = [f"process {pid}" for pid in self.worker_pids(run)]
         folder = os.path.join(self.state, "runs", run, "checkpoints")
         left += [name for name in os.listdir(folder) if ".partial" in name] if os.path.isdir(folder) else []
-        fresh = set(os.listdir("/dev/shm")) - self.shm
+        fresh = shared_memory() - self.shm
         if fresh:
             mapped = set()
             for pid in filter(str.isdigit, os.listdir("/proc")):

@@ -26,7 +26,7 @@ def blocked_until_healed(r, d, run, reason):
 
 
 def full(rule, reason):
-    def run_row(r, rng, long):
+    def run_row(r, rng, many):
         with Bed() as d:
             run = d.submit(d.bed_spec())
             d.wait_step(run, EVERY + 3)
@@ -38,9 +38,9 @@ def full(rule, reason):
     return run_row
 
 
-def failing(r, rng, long):
+def failing(r, rng, many):
     """Each write and sync of a checkpoint fails with some chance, for errno, short writes and failed syncs."""
-    for _ in range(20 if long else 1):
+    for _ in range(many(1, 20)):
         with Bed() as d:
             seed = rng.randrange(1 << 30)
             d.rules(f"fsync who=bitworker path=.partial p=25 seed={seed} error {EIO}",
@@ -60,7 +60,7 @@ def failing(r, rng, long):
             r.trial(None, None, len(d.records(run, "lost")), same, d.left_behind(run))
 
 
-def lying(r, rng, long):
+def lying(r, rng, many):
     """A sync of the journal fails, and what it was to write is gone: nothing that was answered is lost."""
     with Bed() as d:
         run = d.submit(d.bed_spec())
@@ -71,9 +71,9 @@ def lying(r, rng, long):
         r.trial(None, again, len(d.records(run, "lost")), same, d.left_behind(run))
 
 
-def torn(r, rng, long):
+def torn(r, rng, many):
     """Killed at the k-th call that changes a file of a checkpoint: a rank, or bitd while it gives the name."""
-    points = 1000 if long else 6
+    points = many(6, 1000)
     for i in range(points):
         who = "bitd" if i % 4 == 3 else "bitworker"
         k = rng.randrange(1, 10) if who == "bitd" else rng.randrange(1, 60)
@@ -84,7 +84,7 @@ def torn(r, rng, long):
         with Bed() as d:
             d.rules(f"{'pwrite' if action == 'torn' else 'any'} who={who} {where} from={k} once=ONCE {action}")
             run = d.submit(d.bed_spec(**spec))
-            d.until(lambda: d.fired() or d.process.poll() is not None or d.status(run)["state"] == "completed")
+            d.until(lambda: d.fired() or d.completed(run))
             since = time.time()
             if who == "bitd" and d.fired():
                 d.process.wait(10)
@@ -102,7 +102,7 @@ def copy_run(d, run, to):
     shutil.copytree(os.path.join(d.state, "runs", run), to)
 
 
-def flipped(r, rng, long):
+def flipped(r, rng, many):
     """One bit in a file of a checkpoint, wherever: named before a weight is used."""
     with Bed(preload=False) as d:
         run = d.submit(d.bed_spec())
@@ -111,7 +111,7 @@ def flipped(r, rng, long):
         name = sorted(os.listdir(folder))[-1]
         files = sorted(os.listdir(os.path.join(folder, name)))
         missed = 0
-        for _ in range(10000 if long else 200):
+        for _ in range(many(200, 10000)):
             path = os.path.join(folder, name, rng.choice(files))
             flip(path, rng)
             code, out, err = d.ctl("ckpt", "verify", os.path.join(folder, name) + "/", "-q")
@@ -139,9 +139,9 @@ def unflip(path):
         f.write(bytes([byte ^ _last[1]]))
 
 
-def flipped_and_resumed(r, rng, long):
+def flipped_and_resumed(r, rng, many):
     """The newest checkpoint has a bit flipped when a rank dies: the run falls back to the one before, and says where."""
-    for _ in range(50 if long else 2):
+    for _ in range(many(2, 50)):
         with Bed() as d:
             run = d.submit(d.bed_spec())
             d.wait_step(run, 2 * EVERY + 3)
@@ -156,14 +156,14 @@ def flipped_and_resumed(r, rng, long):
             r.trial(None, None, d.recovery(run, since)[2], same, d.left_behind(run))
 
 
-def journal_flipped(r, rng, long):
+def journal_flipped(r, rng, many):
     """One bit in the journal: seen, and the run not guessed on; or in its last record, which is then as if never written."""
     with Bed(preload=False) as d:
         run = d.submit(d.bed_spec())
         d.finish(run)
         seq = len(d.events(run, True))
         path = os.path.join(d.state, "runs", run, "journal")
-        for _ in range(300 if long else 8):
+        for _ in range(many(8, 300)):
             d.process.terminate()
             d.process.wait(30)
             with open(path, "rb") as f:

@@ -11,7 +11,7 @@ NODES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "slurm", 
 
 
 def nodes(test):
-    def run_row(r, rng, long):
+    def run_row(r, rng, many):
         env = dict(os.environ, BIT_SEED=str(rng.randrange(1 << 32)), BIT_BUILD=os.path.abspath(os.environ["BIT_BUILD"]))
         p = subprocess.run([sys.executable, NODES, test], env=env, capture_output=True, text=True)
         if p.returncode == 77:

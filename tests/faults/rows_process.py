@@ -1,5 +1,4 @@
 """Rows 1 to 4, 12, 13 and 17: processes that are killed, stopped, hung or end."""
-import json
 import os
 import re
 import signal
@@ -19,9 +18,9 @@ def pick(d, run, rng, rank=None):
     return ranks[rng.randrange(2) if rank is None else rank]
 
 
-def killed(r, rng, long, sig=signal.SIGKILL, kills=3):
+def killed(r, rng, many, sig=signal.SIGKILL, kills=3):
     """Several in one run, each behind a step that the last one did not reach."""
-    for _ in range(200 // kills + 1 if long else 1):
+    for _ in range(-(-many(kills, 200) // kills)):
         steps = sorted(rng.sample(range(5, STEPS - 8), kills))
         with Bed() as d:
             run = d.submit(d.bed_spec())
@@ -42,7 +41,7 @@ def killed(r, rng, long, sig=signal.SIGKILL, kills=3):
             r.left += d.left_behind(run)
 
 
-def exits(r, rng, long):
+def exits(r, rng, many):
     """By its own hand, in the middle of waiting for another."""
     with Bed() as d:
         rank = rng.randrange(2)
@@ -56,7 +55,7 @@ def exits(r, rng, long):
         r.trial(detect, again, lost, same, d.left_behind(run))
 
 
-def stopped(r, rng, long):
+def stopped(r, rng, many):
     with Bed() as d:
         run = d.submit(d.bed_spec(steps=400, at=200, every=50))
         d.wait_step(run, rng.randrange(60, 140))
@@ -72,7 +71,7 @@ def stopped(r, rng, long):
         r.trial(detect, again, lost, same, d.left_behind(run))
 
 
-def hung(r, rng, long):
+def hung(r, rng, many):
     """Its heart beats on; its main thread never comes back. Found by the step's time, and its stack is kept."""
     with Bed() as d:
         rank = rng.randrange(2)
@@ -95,14 +94,9 @@ def hung(r, rng, long):
 # ---------------------------------------------------------------- bitd
 
 
-def ended(d, run):
-    code, out, _ = d.ctl("status", run, "--json")
-    return code == 0 and json.loads(out)["state"] == "completed"
-
-
-def bitd_killed(r, rng, long):
+def bitd_killed(r, rng, many):
     """At one write or sync of the journal after another; the workers train on, and a client waits through it all."""
-    points = list(range(1, 61)) if long else sorted(rng.sample(range(2, 40), 3))
+    points = sorted(rng.sample(range(1, 61), min(60, many(3, 60))))
     for point in points:
         call = rng.choice(("write", "fdatasync"))
         with Bed() as d:
@@ -113,7 +107,7 @@ def bitd_killed(r, rng, long):
             if point > 2:
                 asking.wait(30)
                 waiting = subprocess.Popen([d.bitctl, "wait", "--socket", d.socket, "-q", "r1"], stderr=subprocess.DEVNULL)
-            d.until(lambda: d.process.poll() is not None or ended(d, "r1"))
+            d.until(lambda: d.process.poll() is not None or d.completed("r1"))
             since = time.time()
             fired = d.process.poll() is not None
             if fired:
@@ -132,7 +126,7 @@ def bitd_killed(r, rng, long):
                     d.left_behind("r1"))
 
 
-def asked_once(r, rng, long):
+def asked_once(r, rng, many):
     """A request under way when bitd is killed, at the record of the request itself: done, and done once."""
     for verb, name in (("checkpoint", "checkpoint_asked"), ("pause", "state")):
         with Bed() as d:
@@ -159,11 +153,11 @@ def asked_once(r, rng, long):
 # ---------------------------------------------------------------- being told to go
 
 
-def terminated(r, rng, long):
+def terminated(r, rng, many):
     """SIGTERM to bitd while it starts, trains, evaluates, saves and switches: a last checkpoint, exit 0, nothing lost."""
     spec = {"eval_every": 10}
     moments = {"start": None, "step": rng.randrange(12, 18), "evaluate": 10, "checkpoint": 20, "switch": AT}
-    for name, step in list(moments.items()) * (20 if long else 1):
+    for name, step in list(moments.items()) * many(1, 20):
         with Bed() as d:
             run = d.submit(d.bed_spec(**spec))
             if step is not None:
@@ -189,12 +183,10 @@ def terminated(r, rng, long):
 # ---------------------------------------------------------------- around the switch
 
 
-def at_the_switch(r, rng, long):
+def at_the_switch(r, rng, many):
     """A rank, bitd, or both, killed from just before the plan's step to just behind it."""
-    moments = [(who, step) for who in ("rank", "bitd", "both") for step in (AT - 1, AT, AT + 1)]
-    for who, step in moments * (10 if long else 1):
-        if not long and rng.random() < 0.5:
-            continue
+    moments = [(who, AT + rng.randrange(-1, 2)) for who in ("rank", "bitd", "both") for _ in range(many(1, 30))]
+    for who, step in moments:
         with Bed() as d:
             run = d.submit(d.bed_spec())
             d.wait_step(run, step)
@@ -218,11 +210,11 @@ def at_the_switch(r, rng, long):
             r.trial(detect if who == "rank" else None, again, steps, same, d.left_behind(run))
 
 
-def switch_records(r, rng, long):
+def switch_records(r, rng, many):
     """bitd killed at the very records of the switch: before and behind each, workers alive."""
     undisturbed()
     for call in ("write", "fdatasync"):
-        for back in range(0, 12 if long else 4, 1 if long else 2):
+        for back in sorted(rng.sample(range(12), min(12, many(2, 12)))):
             with Bed() as d:
                 run = d.submit(d.bed_spec())
                 d.wait_step(run, AT - 3)
@@ -241,7 +233,7 @@ def switch_records(r, rng, long):
 # ---------------------------------------------------------------- a crash loop
 
 
-def crash_loop(r, rng, long):
+def crash_loop(r, rng, many):
     step = rng.randrange(EVERY + 2, 2 * EVERY)
     with Bed() as d:
         d.rules(f"send who=bitworker rank=0 step={step} kill 9")
@@ -265,8 +257,8 @@ ROWS = [
     Row("1", "a rank killed at a random step", 0.3, 2, EVERY, killed),
     Row("2", "a rank stopped", 10, 12, 50, stopped),
     Row("2", "a rank hung, its heart beating", 11.5, 13.5, 50, hung),
-    Row("3", "a rank: SIGSEGV", 0.3, 2, EVERY, lambda r, rng, long: killed(r, rng, False, signal.SIGSEGV, 1)),
-    Row("3", "a rank: SIGABRT", 0.3, 2, EVERY, lambda r, rng, long: killed(r, rng, False, signal.SIGABRT, 1)),
+    Row("3", "a rank: SIGSEGV", 0.3, 2, EVERY, lambda r, rng, many: killed(r, rng, lambda short, long: 1, signal.SIGSEGV, 1)),
+    Row("3", "a rank: SIGABRT", 0.3, 2, EVERY, lambda r, rng, many: killed(r, rng, lambda short, long: 1, signal.SIGABRT, 1)),
     Row("3", "a rank: exit 3", 0.3, 2, EVERY, exits),
     Row("4", "bitd killed at a point of the journal", None, 5, 0, bitd_killed),
     Row("4", "bitd killed in the middle of a request", None, 5, 0, asked_once),

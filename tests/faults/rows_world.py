@@ -58,7 +58,7 @@ def ask_status(d, run, count=60):
     return out
 
 
-def bad_clients(r, rng, long):
+def bad_clients(r, rng, many):
     spec = {"steps": 400, "at": 200, "every": 50}
     with Bed(preload=False) as d:
         run = d.submit(d.bed_spec(**spec))
@@ -72,7 +72,7 @@ def bad_clients(r, rng, long):
                 pass
         first = d.step(run)
         begin = time.time()
-        threads = [threading.Thread(target=misbehave, args=(d.socket, random.Random(rng.random()), 2500 if long else 400))
+        threads = [threading.Thread(target=misbehave, args=(d.socket, random.Random(rng.random()), many(400, 2500)))
                    for _ in range(4)]
         for t in threads:
             t.start()
@@ -96,7 +96,7 @@ def bad_clients(r, rng, long):
                        f"step p50 {statistics.median(around):.1f} -> {statistics.median(during or around):.1f} ms meanwhile")
 
 
-def clock_jumps(r, rng, long):
+def clock_jumps(r, rng, many):
     with Bed() as d:
         run = d.submit(d.bed_spec())
         for shift in (3600, -3600):
@@ -109,7 +109,7 @@ def clock_jumps(r, rng, long):
         r.trial(None, None, len(d.records(run, "lost")), same, d.left_behind(run))
 
 
-def read_again(r, rng, long):
+def read_again(r, rng, many):
     """SIGHUP, again and again, with a file that is right, wrong, and gone."""
     with Bed() as d:
         run = d.submit(d.bed_spec())
@@ -127,7 +127,7 @@ def read_again(r, rng, long):
         r.trial(None, None, len(d.records(run, "lost")), same, d.left_behind(run))
 
 
-def no_logs(r, rng, long):
+def no_logs(r, rng, many):
     """bitd's log on a full disk, the workers' too, and a service manager that does not answer."""
     d = Bed()
     try:
