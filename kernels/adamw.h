@@ -1,35 +1,24 @@
-/* AdamW on one range of the flat parameter vector, as torch.optim.AdamW orders it, and the squared norm that clipping
- * needs. */
+/* AdamW on one range of the flat parameter vector, as torch.optim.AdamW orders it. */
 #ifndef BIT_KERNELS_ADAMW_H
 #define BIT_KERNELS_ADAMW_H
 #include "kernels/op.h"
-
-BIT_OP_DECLARE(sumsq);
-#define BIT_SUMSQ_LANES 16
-/**
- * *sum = sum g^2 in double, in blocks of BIT_SUM_BLOCK (ternarise.h) added in order; inside a block, element i goes to
- * partial sum i mod BIT_SUMSQ_LANES, and these are added in order. A square of an f32 is exact in double, so the order
- * is all there is: every variant gives the same bits, for any number of threads.
- */
-struct bit_sumsq_args {
-    int64_t count;
-    const float *g;
-    double *sum;
-};
 
 BIT_OP_DECLARE(adamw);
 /**
  * g' = g grad_scale;  p -= lr weight_decay p;  m = b1 m + (1-b1) g';  v = b2 v + (1-b2) g'^2;
  * p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps).
  * p, m, v (count) f32 in place; copy (count) bf16 of the new p, or NULL. t >= 1 is this update's number since the
- * moments were zero. Source      torch.optim.AdamW (single tensor path); scalars are computed in double as there
+ * moments were zero. grad_scale is clip.h's, in the backend's memory; NULL for 1. Where it is no finite number nothing
+ * is changed: a step whose gradient is not finite is no step.
+ * Source      torch.optim.AdamW (single tensor path); scalars are computed in double as there
  */
 struct bit_adamw_args {
     int64_t count;
     float *p, *m, *v;
     const float *g;
     bit_bf16 *copy;
-    double lr, beta1, beta2, eps, weight_decay, grad_scale;
+    double lr, beta1, beta2, eps, weight_decay;
+    const double *grad_scale;
     uint64_t t;
 };
 #endif

@@ -49,9 +49,10 @@ static void update(const struct bit_adamw_args *args, const struct scalars *k, i
 
 int BIT_ISA(adamw)(const struct bit_exec *exec, const struct bit_adamw_args *args)
 {
+    const double grad_scale = args->grad_scale == NULL ? 1 : *args->grad_scale;
     int err = bit_adamw_check(args);
 
-    if (err < 0)
+    if (err < 0 || !isfinite(grad_scale))
         return err;
     const struct scalars k = {
         .beta1 = (float)args->beta1,
@@ -59,7 +60,7 @@ int BIT_ISA(adamw)(const struct bit_exec *exec, const struct bit_adamw_args *arg
         .rest1 = (float)(1 - args->beta1),
         .rest2 = (float)(1 - args->beta2),
         .decay = (float)(args->lr * args->weight_decay),
-        .grad_scale = (float)args->grad_scale,
+        .grad_scale = (float)grad_scale,
         .step = (float)(args->lr / (1 - pow(args->beta1, (double)args->t))),
         .inverse_root = (float)(1 / sqrt(1 - pow(args->beta2, (double)args->t))),
         .eps = (float)args->eps,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "config.h"
 #include "proto/check.h"
@@ -205,4 +206,54 @@ int bit_exec_wait(const struct bit_exec *exec)
         return bit_cuda_wait(exec->cuda);
 #endif
     return 0;
+}
+
+/* ---- marks */
+
+static double clock_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+int bit_mark_init(struct bit_mark *mark, const struct bit_exec *exec)
+{
+    *mark = (struct bit_mark){0};
+#if BIT_HAVE_CUDA
+    if (exec->cuda != NULL)
+        return bit_cuda_try(cudaEventCreate((cudaEvent_t *)&mark->event));
+#endif
+    return 0;
+}
+
+void bit_mark_finish(struct bit_mark *mark)
+{
+#if BIT_HAVE_CUDA
+    if (mark->event != NULL)
+        cudaEventDestroy(mark->event);
+#endif
+    *mark = (struct bit_mark){0};
+}
+
+int bit_mark_set(struct bit_mark *mark, const struct bit_exec *exec)
+{
+    mark->ms = clock_ms();
+#if BIT_HAVE_CUDA
+    if (mark->event != NULL)
+        return bit_cuda_try(cudaEventRecord(mark->event, exec->cuda->stream));
+#endif
+    return 0;
+}
+
+double bit_mark_ms(const struct bit_mark *from, const struct bit_mark *to)
+{
+#if BIT_HAVE_CUDA
+    float ms = 0;
+
+    if (from->event != NULL && to->event != NULL)
+        return cudaEventElapsedTime(&ms, from->event, to->event) == cudaSuccess ? ms : 0;
+#endif
+    return to->ms - from->ms;
 }

@@ -82,6 +82,18 @@ int bit_exec_wait(const struct bit_exec *exec);
 enum bit_isa bit_isa_best(void);
 const char *bit_isa_name(enum bit_isa isa);
 
+/* A point in the order of what is enqueued, to measure time by: on the GPU when it gets there, else when it is set. */
+struct bit_mark {
+    double ms;   /* of the host's clock */
+    void *event; /* the GPU's; NULL elsewhere */
+};
+/** Errors: BIT_ECUDA. finish takes a zeroed mark too. */
+int bit_mark_init(struct bit_mark *mark, const struct bit_exec *exec);
+void bit_mark_finish(struct bit_mark *mark);
+int bit_mark_set(struct bit_mark *mark, const struct bit_exec *exec);
+/** From one to the other, both set; behind bit_exec_wait. */
+double bit_mark_ms(const struct bit_mark *from, const struct bit_mark *to);
+
 typedef uint16_t bit_bf16; /* the upper half of an IEEE single */
 static inline float bit_bf16_to_f32(bit_bf16 h)
 {

@@ -33,17 +33,22 @@
     X(swiglu_backward, 1, 1)                                                                                           \
     X(matmul, 1, 1)                                                                                                    \
     X(quantise, 1, 1)                                                                                                  \
-    X(ternarise, 1, 0)                                                                                                 \
-    X(absmean, 1, 0)                                                                                                   \
-    X(histogram, 1, 0)                                                                                                 \
+    X(ternarise, 1, 1)                                                                                                 \
+    X(absmean, 1, 1)                                                                                                   \
+    X(histogram, 1, 1)                                                                                                 \
     X(bitlinear, 1, 1)                                                                                                 \
     X(bitlinear_backward_data, 1, 1)                                                                                   \
     X(bitlinear_backward_weight, 1, 1)                                                                                 \
     X(targets, 0, 1)                                                                                                   \
     X(xent, 1, 1)                                                                                                      \
     X(sum, 0, 1)                                                                                                       \
-    X(sumsq, 1, 0)                                                                                                     \
-    X(adamw, 1, 0)                                                                                                     \
+    X(sumsq, 1, 1)                                                                                                     \
+    X(clip, 0, 1)                                                                                                      \
+    X(adamw, 1, 1)                                                                                                     \
+    X(histogram_search, 0, 1)                                                                                          \
+    X(weight_scale, 0, 1)                                                                                              \
+    X(pack_codes, 1, 1)                                                                                                \
+    X(unpack_codes, 1, 1)                                                                                              \
     X(cast, 1, 1)
 /* clang-format on */
 

@@ -2,7 +2,7 @@
 #ifndef BIT_KERNELS_SUM_H
 #define BIT_KERNELS_SUM_H
 #include "kernels/op.h"
-#include "kernels/ternarise.h" /* BIT_SUM_BLOCK */
+#include "kernels/clip.h" /* BIT_SUM_BLOCK */
 
 BIT_OP_DECLARE(sum);
 #define BIT_SUM_LANES 256

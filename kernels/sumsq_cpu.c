@@ -1,12 +1,9 @@
-/* Sum of squares: blocks by any thread, added in order. */
-#include "kernels/adamw.h"
+/* Sums of squares: each block by one thread. */
 #include "kernels/args.h"
+#include "kernels/clip.h"
 #include "kernels/isa.h"
 #include "kernels/simd.h"
-#include "kernels/ternarise.h"
 #include "proto/check.h"
-
-#define GROUP 512 /* blocks whose sums are kept at once */
 
 static double block_sum(const float *g, int64_t count)
 {
@@ -26,21 +23,12 @@ static double block_sum(const float *g, int64_t count)
 int BIT_ISA(sumsq)(const struct bit_exec *exec, const struct bit_sumsq_args *args)
 {
     const int64_t blocks = (args->count + BIT_SUM_BLOCK - 1) / BIT_SUM_BLOCK;
-    double sum = 0, part[GROUP];
     int err = bit_check_shape("sumsq", args->count, 1);
 
     if (err < 0)
         return err;
-    for (int64_t first = 0; first < blocks; first += GROUP) {
-        const int64_t last = BIT_MIN(first + GROUP, blocks);
-
 #pragma omp parallel for num_threads(exec->threads) schedule(static)
-        for (int64_t b = first; b < last; b++)
-            part[b - first] = block_sum(args->g + b * BIT_SUM_BLOCK,
-                                        BIT_MIN(args->count - b * BIT_SUM_BLOCK, BIT_SUM_BLOCK));
-        for (int64_t b = first; b < last; b++)
-            sum += part[b - first];
-    }
-    *args->sum = sum;
+    for (int64_t b = 0; b < blocks; b++)
+        args->sums[b] = block_sum(args->g + b * BIT_SUM_BLOCK, BIT_MIN(args->count - b * BIT_SUM_BLOCK, BIT_SUM_BLOCK));
     return 0;
 }

@@ -1,8 +1,7 @@
-/* Sum of squares, the reference. The order of additions is the contract's (adamw.h), so every variant gives its bits.
+/* Sum of squares, the reference. The order of additions is the contract's (clip.h), so every variant gives its bits.
  */
-#include "kernels/adamw.h"
 #include "kernels/args.h"
-#include "kernels/ternarise.h"
+#include "kernels/clip.h"
 #include "proto/check.h"
 
 static double block_sum(const float *g, int64_t count)
@@ -18,13 +17,11 @@ static double block_sum(const float *g, int64_t count)
 
 int bit_sumsq_ref(const struct bit_exec *exec, const struct bit_sumsq_args *args)
 {
-    double sum = 0;
     int err = bit_check_shape("sumsq", args->count, 1);
 
     if (err < 0)
         return err;
     for (int64_t i = 0; i < args->count; i += BIT_SUM_BLOCK)
-        sum += block_sum(args->g + i, BIT_MIN(args->count - i, BIT_SUM_BLOCK));
-    *args->sum = sum;
+        args->sums[i / BIT_SUM_BLOCK] = block_sum(args->g + i, BIT_MIN(args->count - i, BIT_SUM_BLOCK));
     return 0;
 }

@@ -33,6 +33,7 @@ static const struct {
     {BIT_ECUDA, BIT_EXIT_FAILURE, "CUDA failed"},
     {BIT_EVERSION, BIT_EXIT_FAILURE, "another version"},
     {BIT_ETIMEOUT, BIT_EXIT_UNFINISHED, "did not happen in time"},
+    {BIT_ENCCL, BIT_EXIT_FAILURE, "a collective between GPUs failed"},
 };
 
 static _Thread_local char note_text[BIT_ERR_TEXT_MAX];

@@ -30,6 +30,7 @@ enum bit_err {
     BIT_ECUDA = -5019,    /* a CUDA call failed */
     BIT_EVERSION = -5020, /* written by, or speaking, another version */
     BIT_ETIMEOUT = -5021, /* did not happen in time */
+    BIT_ENCCL = -5022,    /* a collective between GPUs failed, or hangs */
 };
 
 /* Exit codes of every program, after sysexits(3); `bitctl wait` adds the 100s. Never above 125. */

@@ -3,13 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "kernels/rope.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define ALIGN 64
+#define ALIGN 256
 /* torch's default, which BitLinear's inner norm runs with. */
 #define INNER_NORM_EPS 1e-5f
 
@@ -128,6 +127,7 @@ static int64_t lay(struct bit_arena *a, const struct bit_plan *plan, enum bit_mo
 
     a->cos_sin = take(&c, plan->context * plan->head_dim * 4);
     a->loss_sum = take(&c, sizeof *a->loss_sum);
+    a->tokens = take(&c, rows * (int64_t)sizeof *a->tokens);
     for (int l = 0; l < plan->layers; l++)
         lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, mode, rows);
     lay_rest(&c, a, plan, rows);
@@ -150,38 +150,51 @@ void bit_arena_set_mode(struct bit_arena *arena, const struct bit_plan *plan, en
     arena->mode = mode;
 }
 
-int bit_arena_create(const struct bit_plan *plan, struct bit_arena **out)
+/* Angles are computed on the host, whatever the backend. */
+static int upload_angles(struct bit_arena *a, const struct bit_plan *plan, struct bit_exec *exec)
+{
+    const size_t bytes = (size_t)(plan->context * plan->head_dim) * sizeof(float);
+    float *cos_sin = malloc(bytes);
+    int err;
+
+    if (cos_sin == NULL)
+        return bit_fail(-ENOMEM, "the table of angles");
+    bit_rope_table(plan->context, plan->head_dim, plan->rope_theta, cos_sin);
+    err = bit_exec_copy(exec, a->cos_sin, cos_sin, bytes);
+    if (err >= 0)
+        err = bit_exec_wait(exec);
+    free(cos_sin);
+    return err;
+}
+
+int bit_arena_create(const struct bit_plan *plan, struct bit_exec *exec, struct bit_arena **out)
 {
     struct bit_arena *a = calloc(1, sizeof *a);
     int err = -ENOMEM;
 
     if (a == NULL)
-        goto out;
-    a->blocks = calloc((size_t)plan->layers, sizeof *a->blocks);
-    if (a->blocks == NULL)
-        goto out;
+        return bit_fail(err, "activations");
     a->bytes = (size_t)plan->arena_bytes;
-    a->base = mmap(NULL, a->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (a->base == MAP_FAILED) {
-        a->base = NULL;
+    a->blocks = calloc((size_t)plan->layers, sizeof *a->blocks);
+    err = a->blocks == NULL ? bit_fail(-ENOMEM, "%d blocks", plan->layers) : bit_exec_alloc(exec, a->bytes, &a->base);
+    if (err < 0)
         goto out;
-    }
-    madvise(a->base, a->bytes, MADV_HUGEPAGE); /* only speed: fewer page faults and TLB misses */
     bit_arena_set_mode(a, plan, BIT_MODE_16BIT);
-    bit_rope_table(plan->context, plan->head_dim, plan->rope_theta, a->cos_sin);
+    err = upload_angles(a, plan, exec);
+    if (err < 0)
+        goto out;
     *out = a;
     return 0;
 out:
-    bit_arena_destroy(a);
-    return bit_fail(err, "activations of %lld bytes", (long long)plan->arena_bytes);
+    bit_arena_destroy(a, exec);
+    return bit_fail_within(err, "activations of %lld bytes", (long long)plan->arena_bytes);
 }
 
-void bit_arena_destroy(struct bit_arena *arena)
+void bit_arena_destroy(struct bit_arena *arena, struct bit_exec *exec)
 {
     if (arena == NULL)
         return;
-    if (arena->base != NULL)
-        munmap(arena->base, arena->bytes);
+    bit_exec_free(exec, arena->base, arena->bytes);
     free(arena->blocks);
     free(arena);
 }

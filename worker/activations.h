@@ -1,5 +1,5 @@
-/* Where everything lies that lives between a micro-batch's forward and backward: one block of memory, laid out anew at
- * a phase switch without allocating. */
+/* Where everything lies that lives between a micro-batch's forward and backward: one block of the backend's memory,
+ * laid out anew at a phase switch without allocating. */
 #ifndef BIT_WORKER_ACTIVATIONS_H
 #define BIT_WORKER_ACTIVATIONS_H
 
@@ -61,14 +61,15 @@ struct bit_arena {
 
     /* what survives every change of mode */
     float *cos_sin;   /* (T, head_dim / 2, 2) */
+    uint16_t *tokens; /* (micro_instances, T) */
     double *loss_sum; /* one: losses are added to it */
 };
 
 /** Bytes that the arena needs for micro_instances instances in whichever mode needs most. */
 int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances);
 /** Allocate once, laid out for 16-bit. */
-int bit_arena_create(const struct bit_plan *plan, struct bit_arena **out);
-void bit_arena_destroy(struct bit_arena *arena);
+int bit_arena_create(const struct bit_plan *plan, struct bit_exec *exec, struct bit_arena **out);
+void bit_arena_destroy(struct bit_arena *arena, struct bit_exec *exec);
 /** Lay the same memory out for another mode; what it held is lost. */
 void bit_arena_set_mode(struct bit_arena *arena, const struct bit_plan *plan, enum bit_mode mode);
 

@@ -21,8 +21,6 @@
 
 BIT_LOG_TOPIC("ckpt");
 
-#define WRITE_AT_ONCE ((int64_t)1 << 21) /* elements: 8 MiB */
-
 /* One checkpoint being written: what every rank knows of it. */
 struct save {
     struct bit_worker *worker;
@@ -99,10 +97,13 @@ static int write_range(const struct save *s, int file)
 
     if (err >= 0 && fd < 0)
         err = bit_fail(-errno, "opening '%s'", path);
-    for (int64_t at = 0; at < shard->count && err >= 0; at += WRITE_AT_ONCE) {
+    for (int64_t at = 0; at < shard->count && err >= 0; at += BIT_WINDOW_ELEMENTS) {
         uint64_t offset = s->header_bytes + (uint64_t)(shard->begin + at) * sizeof *values;
-        err = bit_io_pwrite(fd, path, values + at, (size_t)BIT_MIN(WRITE_AT_ONCE, shard->count - at) * sizeof *values,
-                            offset);
+        const int64_t count = BIT_MIN(BIT_WINDOW_ELEMENTS, shard->count - at);
+        const float *seen;
+        err = bit_window_read(&s->worker->optim.window, values + at, count, &seen);
+        if (err >= 0)
+            err = bit_io_pwrite(fd, path, seen, (size_t)count * sizeof *seen, offset);
     }
     if (err >= 0 && fsync(fd) < 0)
         err = bit_fail(-errno, "syncing '%s'", path);
@@ -125,7 +126,8 @@ static void gather_checksums(struct save *s)
     struct bit_worker *w = s->worker;
 
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
-        const uint32_t *crc = bit_shard_checksums(&w->shard, w->comm, values_of(w, f), w->plan.threads);
+        const uint32_t *crc = bit_shard_checksums(&w->shard, w->comm, &w->optim.window, values_of(w, f),
+                                                  w->plan.threads);
         memcpy(s->crc[f], crc, (size_t)w->shard.blocks * sizeof *crc);
     }
     s->weights_digest = bit_checkpoint_digest(s->crc[BIT_CHECKPOINT_MODEL], (size_t)w->shard.blocks);

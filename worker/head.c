@@ -13,7 +13,6 @@
 #include "kernels/xent.h"
 #include "proto/check.h"
 #include "worker/activations.h"
-#include "worker/clock.h"
 
 static int64_t head_offset(const struct bit_plan *plan)
 {
@@ -92,12 +91,12 @@ static int final_norm_backward(struct bit_model *model, int64_t first, int64_t r
                                            });
 }
 
-static int set_targets(struct bit_model *model, const uint16_t *tokens, int64_t instances)
+static int set_targets(struct bit_model *model, int64_t instances)
 {
     return bit_targets(&model->exec, &(struct bit_targets_args){
                                          .batch = instances,
                                          .time = model->plan->context,
-                                         .ids = tokens,
+                                         .ids = model->arena->tokens,
                                          .target = model->arena->target,
                                      });
 }
@@ -177,14 +176,14 @@ static int add_losses(struct bit_model *model, int64_t rows)
     return bit_sum(&model->exec, &(struct bit_sum_args){.count = rows, .x = a->loss, .sum = a->loss_sum});
 }
 
-int bit_head_loss(struct bit_model *model, const uint16_t *tokens, int64_t instances)
+int bit_head_loss(struct bit_model *model, int64_t instances)
 {
     const struct bit_plan *plan = model->plan;
     const int64_t rows = instances * plan->context;
     int err = final_norm(model, rows);
 
     if (err >= 0)
-        err = set_targets(model, tokens, instances);
+        err = set_targets(model, instances);
     for (int64_t first = 0; err >= 0 && first < rows; first += plan->head_rows) {
         int64_t chunk = BIT_MIN(plan->head_rows, rows - first);
 
@@ -195,32 +194,22 @@ int bit_head_loss(struct bit_model *model, const uint16_t *tokens, int64_t insta
     return err < 0 ? err : add_losses(model, rows);
 }
 
-int bit_head_loss_backward(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale,
-                           double *loss_ms)
+int bit_head_loss_backward(struct bit_model *model, int64_t instances, double grad_scale)
 {
     const struct bit_plan *plan = model->plan;
     const int64_t rows = instances * plan->context;
-    double begin_ms = bit_clock_ms(), ms = 0;
     int err = final_norm(model, rows);
 
     if (err >= 0)
-        err = set_targets(model, tokens, instances);
+        err = set_targets(model, instances);
     for (int64_t first = 0; err >= 0 && first < rows; first += plan->head_rows) {
         int64_t chunk = BIT_MIN(plan->head_rows, rows - first);
 
-        if ((err = chunk_logits(model, first, chunk)) < 0 || (err = chunk_loss(model, first, chunk, grad_scale)) < 0)
+        if ((err = chunk_logits(model, first, chunk)) < 0 || (err = chunk_loss(model, first, chunk, grad_scale)) < 0 ||
+            (err = chunk_gradients(model, first, chunk)) < 0 || (err = final_norm_backward(model, first, chunk)) < 0)
             break;
-        ms += bit_clock_ms() - begin_ms;
-        if ((err = chunk_gradients(model, first, chunk)) < 0 || (err = final_norm_backward(model, first, chunk)) < 0)
-            break;
-        begin_ms = bit_clock_ms();
     }
-    if (err >= 0)
-        err = add_losses(model, rows);
-    if (err < 0)
-        return err;
-    *loss_ms = ms;
-    return 0;
+    return err < 0 ? err : add_losses(model, rows);
 }
 
 int bit_head_logits(struct bit_model *model, int64_t instances, float *logits)

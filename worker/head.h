@@ -4,17 +4,15 @@
 
 #include "worker/model.h"
 
-/** Gather the embeddings of (instances, context) tokens into x (R, D). */
+/** Gather the embeddings of (instances, context) tokens, in the backend's memory, into x (R, D). */
 int bit_head_embed(struct bit_model *model, const uint16_t *tokens, int64_t instances, float *x);
 /** Add arena->dx to the embedding's gradient. */
 int bit_head_embed_backward(struct bit_model *model, const uint16_t *tokens, int64_t instances);
 
 /** Loss only: added to arena->loss_sum, over context - 1 targets an instance. */
-int bit_head_loss(struct bit_model *model, const uint16_t *tokens, int64_t instances);
-/** Loss and gradient in one go, plan->head_rows positions at a time: fills arena->dx, adds to the head's gradient.
- * *loss_ms is the part of the time that a loss alone would have taken. */
-int bit_head_loss_backward(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale,
-                           double *loss_ms);
+int bit_head_loss(struct bit_model *model, int64_t instances);
+/** Loss and gradient in one go, plan->head_rows positions at a time: fills arena->dx, adds to the head's gradient. */
+int bit_head_loss_backward(struct bit_model *model, int64_t instances, double grad_scale);
 /** All logits (R, V) in f32. For tests. */
 int bit_head_logits(struct bit_model *model, int64_t instances, float *logits);
 

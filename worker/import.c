@@ -105,8 +105,11 @@ static int read_tensor(struct bit_worker *w, int fd, const char *path, const str
     for (int64_t at = 0; at < count && err >= 0; at += ELEMENTS_AT_ONCE) {
         const struct source_dtype *dtype = find_dtype(entry->dtype);
         uint64_t offset = file->data_offset + entry->begin + (uint64_t)(first - tensor->offset + at) * dtype->bytes;
-        err = read_run(fd, path, tensor, dtype, offset, BIT_MIN(ELEMENTS_AT_ONCE, count - at), buffer,
-                       w->optim.master + (first - w->shard.begin + at));
+        const int64_t run = BIT_MIN(ELEMENTS_AT_ONCE, count - at);
+        float *master = w->optim.master + (first - w->shard.begin + at);
+        err = read_run(fd, path, tensor, dtype, offset, run, buffer, bit_window_write(&w->optim.window, master, run));
+        if (err >= 0)
+            err = bit_window_commit(&w->optim.window, master, run);
     }
     return err;
 }

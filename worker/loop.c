@@ -138,7 +138,7 @@ static int stop(struct loop *l, const struct bit_command *command)
 static int greet(struct loop *l)
 {
     Bit__WorkerReady ready;
-    char backend[192];
+    char backend[BIT_WORKER_BACKEND_BYTES];
 
     bit_worker_ready(l->worker, &ready, backend);
     if (l->session != NULL)

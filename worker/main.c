@@ -166,7 +166,7 @@ static int start_beat(const struct bit_comm *comm, struct bit_beat *beat, const 
 static void say_ready(struct bit_worker *worker, struct bit_session *session)
 {
     Bit__WorkerReady ready;
-    char backend[192];
+    char backend[BIT_WORKER_BACKEND_BYTES];
 
     bit_worker_ready(worker, &ready, backend);
     atomic_store(&worker->sections->step, worker->step);

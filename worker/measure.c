@@ -1,9 +1,8 @@
 #include "worker/measure.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "kernels/measure.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
@@ -31,33 +30,123 @@ static void fill_ranges(struct bit_measure_scales *m)
         }
 }
 
-int bit_measure_init(struct bit_measure_scales *m, const struct bit_plan *plan, const struct bit_shard *shard)
+/* The first rank with a part of each segment; shards are in flat order, and so are segments. */
+static void fill_owned(struct bit_measure_scales *m)
 {
-    size_t count = (size_t)count_segments(plan);
-
-    *m = (struct bit_measure_scales){
-        .plan = plan,
-        .shard = shard,
-        .count = (int)count,
-        .ranges = calloc(count, sizeof *m->ranges),
-        .sums = calloc(count * ((size_t)plan->size + 1), sizeof *m->sums),
-        .medians = calloc(count, sizeof *m->medians),
-        .bins = calloc(BIT_HISTOGRAM_BINS, sizeof *m->bins),
-    };
-    if (m->ranges == NULL || m->sums == NULL || m->medians == NULL || m->bins == NULL) {
-        bit_measure_finish(m);
-        return bit_fail(-ENOMEM, "measures of %zu weight segments", count);
+    for (int r = 0, at = 0; r < m->shard->size; r++) {
+        m->owned[r] = at;
+        while (at < m->count && m->ranges[at].begin < m->shard->starts[r + 1])
+            at++;
+        m->owned[r + 1] = at;
     }
-    fill_ranges(m);
-    return 0;
+}
+
+static bool is_median(const struct bit_plan *plan)
+{
+    return plan->quantizer.weight_measure == BIT_MEASURE_MEDIAN;
+}
+
+/* The arrays in the backend's memory: where each pointer is, and its bytes. */
+struct array {
+    void **at;
+    size_t bytes;
+};
+#define ARRAYS 7
+
+static void list_arrays(struct bit_measure_scales *m, const struct bit_plan *plan, struct array out[ARRAYS])
+{
+    const size_t count = (size_t)count_segments(plan), means = is_median(plan) ? 0 : count,
+                 medians = is_median(plan) ? count : 0;
+    const struct array all[ARRAYS] = {
+        {(void **)&m->sums, means * sizeof *m->sums},
+        {(void **)&m->all_sums, means * (size_t)plan->size * sizeof *m->all_sums},
+        {(void **)&m->elements, means * sizeof *m->elements},
+        {(void **)&m->bins, medians * BIT_HISTOGRAM_BINS * sizeof *m->bins},
+        {(void **)&m->middle, medians * sizeof *m->middle},
+        {(void **)&m->rank, medians * sizeof *m->rank},
+        {(void **)&m->bits, medians * sizeof *m->bits},
+    };
+
+    for (int i = 0; i < ARRAYS; i++)
+        out[i] = all[i];
+}
+
+int64_t bit_measure_bytes(const struct bit_plan *plan)
+{
+    struct bit_measure_scales unused;
+    struct array arrays[ARRAYS];
+    int64_t bytes = 0;
+
+    list_arrays(&unused, plan, arrays);
+    for (int i = 0; i < ARRAYS; i++)
+        bytes += bit_round_up((int64_t)arrays[i].bytes, 256);
+    return bytes;
+}
+
+static int allocate(struct bit_measure_scales *m)
+{
+    struct array arrays[ARRAYS];
+    int err = 0;
+
+    m->ranges = calloc((size_t)m->count, sizeof *m->ranges);
+    m->owned = calloc((size_t)m->shard->size + 1, sizeof *m->owned);
+    if (m->ranges == NULL || m->owned == NULL)
+        return bit_fail(-ENOMEM, "%d weight segments", m->count);
+    list_arrays(m, m->plan, arrays);
+    for (int i = 0; i < ARRAYS && err >= 0; i++)
+        if (arrays[i].bytes > 0)
+            err = bit_exec_alloc(m->exec, arrays[i].bytes, arrays[i].at);
+    return err;
+}
+
+/* What depends on the shapes alone: how many elements, or the place of the median among them. */
+static int upload_shapes(struct bit_measure_scales *m)
+{
+    int64_t *numbers = calloc((size_t)m->count, sizeof *numbers);
+    void *to = is_median(m->plan) ? (void *)m->middle : (void *)m->elements;
+    int err;
+
+    if (numbers == NULL)
+        return bit_fail(-ENOMEM, "%d weight segments", m->count);
+    for (int i = 0; i < m->count; i++) {
+        const int64_t elements = m->ranges[i].end - m->ranges[i].begin;
+        numbers[i] = is_median(m->plan) ? (elements - 1) / 2 : elements;
+    }
+    err = bit_exec_copy(m->exec, to, numbers, (size_t)m->count * sizeof *numbers);
+    if (err >= 0)
+        err = bit_exec_wait(m->exec);
+    free(numbers);
+    return err;
+}
+
+int bit_measure_init(struct bit_measure_scales *m, const struct bit_plan *plan, const struct bit_shard *shard,
+                     struct bit_exec *exec)
+{
+    int err;
+
+    *m = (struct bit_measure_scales){.plan = plan, .shard = shard, .exec = exec, .count = count_segments(plan)};
+    err = allocate(m);
+    if (err >= 0) {
+        fill_ranges(m);
+        fill_owned(m);
+        err = upload_shapes(m);
+    }
+    if (err < 0)
+        bit_measure_finish(m);
+    return err;
 }
 
 void bit_measure_finish(struct bit_measure_scales *m)
 {
+    struct array arrays[ARRAYS];
+
+    if (m->plan != NULL) {
+        list_arrays(m, m->plan, arrays);
+        for (int i = 0; i < ARRAYS; i++)
+            bit_exec_free(m->exec, *arrays[i].at, arrays[i].bytes);
+    }
     free(m->ranges);
-    free(m->sums);
-    free(m->medians);
-    free(m->bins);
+    free(m->owned);
     *m = (struct bit_measure_scales){0};
 }
 
@@ -67,96 +156,80 @@ static const float *part_of(const struct bit_measure_scales *m, int i, const flo
     return master + (bit_shard_part(m->shard, m->ranges[i].begin, m->ranges[i].end, count) - m->shard->begin);
 }
 
-static float scale_of(const struct bit_measure_scales *m, float measure)
+/* Sums of parts are exact (measure.h of kernels), and added in rank order besides. */
+static int sum_magnitudes(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master)
 {
-    return 1.0f / fmaxf(m->plan->quantizer.eps, measure);
-}
+    const size_t bytes = (size_t)m->count * sizeof *m->sums;
+    int err = bit_exec_zero(m->exec, m->sums, bytes);
 
-/* Sums of parts are exact (ternarise.h), and added in rank order besides. */
-static int measure_means(struct bit_measure_scales *m, struct bit_comm *comm, const struct bit_exec *exec,
-                         const float *master, float *scales)
-{
-    double *all = m->sums + m->count;
-
-    for (int i = 0; i < m->count; i++) {
+    for (int i = 0; i < m->count && err >= 0; i++) {
         struct bit_absmean_args args = {.sum = &m->sums[i]};
         args.w = part_of(m, i, master, &args.count);
-        m->sums[i] = 0;
-        int err = args.count > 0 ? bit_absmean(exec, &args) : 0;
-        if (err < 0)
-            return err;
+        err = args.count > 0 ? bit_absmean(m->exec, &args) : 0;
     }
-    bit_comm_gather(comm, m->sums, (size_t)m->count * sizeof *m->sums, all);
-    for (int i = 0; i < m->count; i++) {
-        double sum = 0;
-        for (int r = 0; r < comm->size; r++)
-            sum += all[(int64_t)r * m->count + i];
-        scales[i] = scale_of(m, (float)(sum / (double)(m->ranges[i].end - m->ranges[i].begin)));
-    }
-    return 0;
+    if (err >= 0)
+        bit_fabric_gather(fabric, m->sums, bytes, m->all_sums);
+    return err;
 }
 
-/* The rank that has all of segment i, or -1 if it is shared. */
-static int owner_of(const struct bit_measure_scales *m, int i)
+/* A segment that lies across a border is counted by all who have a part of it: the last of one rank, the first of
+ * those behind it. */
+static void share_counts(struct bit_measure_scales *m, struct bit_fabric *fabric)
 {
-    for (int r = 0; r < m->shard->size; r++)
-        if (m->shard->starts[r] <= m->ranges[i].begin && m->ranges[i].end <= m->shard->starts[r + 1])
-            return r;
-    return -1;
+    for (int r = 0; r + 1 < m->shard->size; r++) {
+        const int64_t last = m->owned[r + 1] - 1;
+
+        if (m->owned[r] <= last && m->ranges[last].end > m->shard->starts[r + 1])
+            bit_fabric_sum_u64(fabric, m->bins + last * BIT_HISTOGRAM_BINS, BIT_HISTOGRAM_BINS);
+    }
 }
 
-/* Two passes over the bits of |w|: the upper half first, then the lower half of those that share it. */
-static int find_median(struct bit_measure_scales *m, struct bit_comm *comm, const struct bit_exec *exec, int i,
-                       const float *master, bool shared)
+/* One half of the bits of every median: upper halves first, then the lower halves of those that share it. */
+static int find_halves(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master, int pass)
 {
-    uint64_t rank = (uint64_t)(m->ranges[i].end - m->ranges[i].begin - 1) / 2, before;
-    struct bit_histogram_args args = {.counts = m->bins};
+    const struct bit_histogram_search_args search = {
+        .count = m->count, .counts = m->bins, .rank = m->rank, .bits = m->bits};
+    int err = bit_exec_zero(m->exec, m->bins, (size_t)m->count * BIT_HISTOGRAM_BINS * sizeof *m->bins);
 
-    args.w = part_of(m, i, master, &args.count);
-    for (args.pass = 0; args.pass < 2; args.pass++) {
-        memset(m->bins, 0, BIT_HISTOGRAM_BINS * sizeof *m->bins);
-        int err = args.count > 0 ? bit_histogram(exec, &args) : 0;
-        if (err < 0)
-            return err;
-        if (shared)
-            bit_comm_sum_u64(comm, m->bins, BIT_HISTOGRAM_BINS);
-        uint32_t bin = bit_histogram_find(m->bins, rank, &before);
-        rank -= before;
-        m->medians[i] = m->medians[i] << 16 | bin;
-        args.upper = bin;
+    for (int i = 0; i < m->count && err >= 0; i++) {
+        struct bit_histogram_args args = {
+            .pass = pass, .upper = &m->bits[i], .counts = m->bins + (int64_t)i * BIT_HISTOGRAM_BINS};
+        args.w = part_of(m, i, master, &args.count);
+        err = args.count > 0 ? bit_histogram(m->exec, &args) : 0;
     }
-    return 0;
+    if (err < 0)
+        return err;
+    share_counts(m, fabric);
+    return bit_histogram_search(m->exec, &search);
 }
 
-/* Only segments that lie across a shard's border need all ranks; the others are their owner's to tell. */
-static int measure_medians(struct bit_measure_scales *m, struct bit_comm *comm, const struct bit_exec *exec,
-                           const float *master, float *scales)
+/* Owners know their segments' medians; what the others have found in their place is overwritten. */
+static int find_medians(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master)
 {
-    memset(m->medians, 0, (size_t)m->count * sizeof *m->medians);
-    for (int i = 0; i < m->count; i++) {
-        int owner = owner_of(m, i);
-        if (owner >= 0 && owner != comm->rank)
-            continue;
-        int err = find_median(m, comm, exec, i, master, owner < 0);
-        if (err < 0)
-            return err;
-        if (owner < 0 && comm->rank != 0)
-            m->medians[i] = 0; /* known to all: one is enough for the sum */
-    }
-    bit_comm_sum_u64(comm, m->medians, m->count);
-    for (int i = 0; i < m->count; i++) {
-        uint32_t bits = (uint32_t)m->medians[i];
-        float median;
-        memcpy(&median, &bits, sizeof median);
-        scales[i] = scale_of(m, median);
-    }
-    return 0;
+    int err = bit_exec_copy(m->exec, m->rank, m->middle, (size_t)m->count * sizeof *m->rank);
+
+    if (err >= 0)
+        err = bit_exec_zero(m->exec, m->bits, (size_t)m->count * sizeof *m->bits);
+    for (int pass = 0; pass < 2 && err >= 0; pass++)
+        err = find_halves(m, fabric, master, pass);
+    if (err >= 0)
+        bit_fabric_gather_ranges(fabric, m->bits, sizeof *m->bits, m->owned);
+    return err;
 }
 
-int bit_measure_segments(struct bit_measure_scales *m, struct bit_comm *comm, const struct bit_exec *exec,
-                         const float *master, float *scales)
+int bit_measure_segments(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master, float *scales)
 {
-    if (m->plan->quantizer.weight_measure == BIT_MEASURE_MEDIAN)
-        return measure_medians(m, comm, exec, master, scales);
-    return measure_means(m, comm, exec, master, scales);
+    const bool median = is_median(m->plan);
+    const struct bit_weight_scale_args args = {
+        .count = m->count,
+        .ranks = m->shard->size,
+        .sums = m->all_sums,
+        .elements = m->elements,
+        .bits = m->bits,
+        .eps = m->plan->quantizer.eps,
+        .scale = scales,
+    };
+    int err = median ? find_medians(m, fabric, master) : sum_magnitudes(m, fabric, master);
+
+    return err < 0 ? err : bit_weight_scale(m->exec, &args);
 }

@@ -2,7 +2,7 @@
 #ifndef BIT_WORKER_MEASURE_H
 #define BIT_WORKER_MEASURE_H
 
-#include "kernels/bitlinear.h"
+#include "worker/fabric.h"
 #include "worker/shard.h"
 
 /* One contiguous range of the flat vector that shares a scale. */
@@ -11,28 +11,38 @@ struct bit_segment_range {
     int linear, segment;
 };
 
+/* Segments are counted in flat order. Who owns a segment: the first rank that has a part of it. */
 struct bit_measure_scales {
-    const struct bit_plan *plan;      /* borrowed */
-    const struct bit_shard *shard;    /* borrowed */
-    struct bit_segment_range *ranges; /* (count), in flat order; owned */
+    const struct bit_plan *plan; /* borrowed, with the next two */
+    const struct bit_shard *shard;
+    struct bit_exec *exec;
+    struct bit_segment_range *ranges; /* (count); owned */
+    int64_t *owned;                   /* (size + 1): rank r owns segments [owned[r], owned[r + 1]); owned by us */
     int count;
-    double *sums;      /* (1 + size, count): of this rank, then of each; owned */
-    uint64_t *medians; /* (count): bits; owned */
-    uint64_t *bins;    /* (BIT_HISTOGRAM_BINS); owned */
+    /* In the backend's memory, owned. Means have the first three, medians the others. */
+    double *sums;      /* (count): of this rank's parts */
+    double *all_sums;  /* (size, count) */
+    int64_t *elements; /* (count) */
+    uint64_t *bins;    /* (count, BIT_HISTOGRAM_BINS) */
+    uint64_t *middle;  /* (count): the median's place, from 0 */
+    uint64_t *rank;    /* (count): that place, within the bin found so far */
+    uint32_t *bits;    /* (count) */
 };
 
 /** Errors: -ENOMEM. finish takes a zeroed one too. */
-int bit_measure_init(struct bit_measure_scales *m, const struct bit_plan *plan, const struct bit_shard *shard);
+int bit_measure_init(struct bit_measure_scales *m, const struct bit_plan *plan, const struct bit_shard *shard,
+                     struct bit_exec *exec);
 void bit_measure_finish(struct bit_measure_scales *m);
+/** What init allocates, for the memory plan. */
+int64_t bit_measure_bytes(const struct bit_plan *plan);
 
 /**
- * scales[i] = 1 / max(eps, M|W|) for every segment i in flat order, M the mean or the lower median over the whole
- * segment, taken from the fp32 master (not from a 16-bit copy).
- * Shapes      master: this rank's shard
+ * scales[i] = 1 / max(eps, M|W|) for every segment, M the mean or the lower median over the whole segment, taken from
+ * the fp32 master (not from a 16-bit copy). Enqueued; the host waits for nothing.
+ * Shapes      master: this rank's shard; scales (count), in the backend's memory
  * Collective  yes; the same bits on every rank and for any number of ranks
  * Errors      an operator's
  */
-int bit_measure_segments(struct bit_measure_scales *m, struct bit_comm *comm, const struct bit_exec *exec,
-                         const float *master, float *scales);
+int bit_measure_segments(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master, float *scales);
 
 #endif

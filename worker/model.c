@@ -2,38 +2,19 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/tokens.h"
 #include "worker/activations.h"
 #include "worker/block.h"
-#include "worker/clock.h"
 #include "worker/head.h"
 
 /* ---- life */
 
-/* Zero pages, large ones where the system has them. */
-static void *map(int64_t bytes)
+static size_t weight_bytes(const struct bit_plan *plan)
 {
-    void *p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (p == MAP_FAILED)
-        return NULL;
-    madvise(p, (size_t)bytes, MADV_HUGEPAGE);
-    return p;
-}
-
-static void unmap(void *p, int64_t bytes)
-{
-    if (p != NULL)
-        munmap(p, (size_t)bytes);
-}
-
-static int64_t weight_bytes(const struct bit_plan *plan)
-{
-    return plan->elements * (int64_t)bit_dtype_bytes(plan->operands);
+    return (size_t)plan->elements * bit_dtype_bytes(plan->operands);
 }
 
 static int segment_count(const struct bit_plan *plan)
@@ -53,14 +34,11 @@ static size_t scale_bytes(const struct bit_plan *plan)
 static int create_segments(struct bit_model *model)
 {
     const struct bit_plan *plan = model->plan;
-    int at = 0, err;
+    int at = 0;
 
     model->segments = calloc((size_t)plan->linear_count, sizeof *model->segments);
     if (model->segments == NULL)
         return bit_fail(-ENOMEM, "segments of %d linears", plan->linear_count);
-    err = bit_exec_alloc(&model->exec, scale_bytes(plan), (void **)&model->scales);
-    if (err < 0)
-        return err;
     for (int i = 0; i < plan->linear_count; i++) {
         model->segments[i].count = plan->linears[i].segment_count;
         model->segments[i].scale = model->scales + at;
@@ -71,6 +49,23 @@ static int create_segments(struct bit_model *model)
     return 0;
 }
 
+static int allocate(struct bit_model *model)
+{
+    const struct bit_plan *plan = model->plan;
+    struct bit_exec *exec = &model->exec;
+    int err = bit_exec_alloc(exec, weight_bytes(plan), &model->weights);
+
+    if (err >= 0)
+        err = bit_exec_alloc(exec, (size_t)plan->elements, (void **)&model->codes);
+    if (err >= 0)
+        err = bit_exec_alloc(exec, scale_bytes(plan), (void **)&model->scales);
+    if (err >= 0)
+        err = bit_exec_alloc(exec, (size_t)plan->elements * sizeof *model->grad, (void **)&model->grad);
+    if (err < 0)
+        return bit_fail_within(err, "weights and gradient of %lld elements", (long long)plan->elements);
+    return create_segments(model);
+}
+
 int bit_model_create(const struct bit_plan *plan, enum bit_backend backend, struct bit_model **out)
 {
     struct bit_model *model = calloc(1, sizeof *model);
@@ -79,19 +74,11 @@ int bit_model_create(const struct bit_plan *plan, enum bit_backend backend, stru
     if (model == NULL)
         return bit_fail(-ENOMEM, "model");
     model->plan = plan;
-    model->weights = map(weight_bytes(plan));
-    model->codes = map(plan->elements);
-    model->grad = map(plan->elements * 4);
-    if (model->weights == NULL || model->codes == NULL || model->grad == NULL) {
-        err = bit_fail(-ENOMEM, "weights and gradient of %lld elements", (long long)plan->elements);
-        goto out;
-    }
     err = bit_exec_init(&model->exec, backend, plan->threads, (size_t)plan->workspace_bytes);
     if (err >= 0)
-        err = create_segments(model);
-    if (err < 0)
-        goto out;
-    err = bit_arena_create(plan, &model->arena);
+        err = allocate(model);
+    if (err >= 0)
+        err = bit_arena_create(plan, &model->exec, &model->arena);
     if (err < 0)
         goto out;
     bit_model_set_phase(model, BIT__PRECISION__SIXTEEN_BIT, 1.0);
@@ -106,12 +93,12 @@ void bit_model_destroy(struct bit_model *model)
 {
     if (model == NULL)
         return;
-    bit_arena_destroy(model->arena);
+    bit_arena_destroy(model->arena, &model->exec);
+    bit_exec_free(&model->exec, model->weights, weight_bytes(model->plan));
+    bit_exec_free(&model->exec, model->codes, (size_t)model->plan->elements);
     bit_exec_free(&model->exec, model->scales, scale_bytes(model->plan));
+    bit_exec_free(&model->exec, model->grad, (size_t)model->plan->elements * sizeof *model->grad);
     bit_exec_finish(&model->exec);
-    unmap(model->weights, weight_bytes(model->plan));
-    unmap(model->codes, model->plan->elements);
-    unmap(model->grad, model->plan->elements * 4);
     free(model->segments);
     free(model);
 }
@@ -128,6 +115,11 @@ void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, doub
     bit_arena_set_mode(model->arena, model->plan, mode);
 }
 
+bool bit_model_wants_operand_codes(const struct bit_model *model)
+{
+    return model->exec.backend == BIT_BACKEND_CUDA;
+}
+
 /* ---- the passes */
 
 static int check_tokens(const struct bit_plan *plan, const uint16_t *tokens, int64_t instances)
@@ -141,16 +133,32 @@ static int check_tokens(const struct bit_plan *plan, const uint16_t *tokens, int
                     (long long)plan->vocab);
 }
 
+/* To where operators read them. */
+static int take_tokens(struct bit_model *model, const uint16_t *tokens, int64_t instances)
+{
+    const size_t bytes = (size_t)(instances * model->plan->context) * sizeof *tokens;
+
+    return bit_exec_copy(&model->exec, model->arena->tokens, tokens, bytes);
+}
+
 /* Embedding and blocks: leaves the stream in arena->x_final. */
 static int forward(struct bit_model *model, const uint16_t *tokens, int64_t instances)
 {
     struct bit_arena *a = model->arena;
     const int layers = model->plan->layers;
-    int err = bit_head_embed(model, tokens, instances, a->blocks[0].x_att);
+    int err = take_tokens(model, tokens, instances);
 
+    if (err >= 0)
+        err = bit_head_embed(model, a->tokens, instances, a->blocks[0].x_att);
     for (int l = 0; err >= 0 && l < layers; l++)
         err = bit_block_forward(model, l, instances, l + 1 < layers ? a->blocks[l + 1].x_att : a->x_final);
     return err;
+}
+
+static void enter(struct bit_model *model, enum bit_model_part part)
+{
+    if (model->entered != NULL)
+        model->entered(model->entered_arg, part);
 }
 
 static void announce(struct bit_model *model, int64_t begin, int64_t end)
@@ -160,7 +168,7 @@ static void announce(struct bit_model *model, int64_t begin, int64_t end)
 }
 
 /* From arena->dx behind the last block down to the embedding. */
-static int backward(struct bit_model *model, const uint16_t *tokens, int64_t instances)
+static int backward(struct bit_model *model, int64_t instances)
 {
     const struct bit_plan *plan = model->plan;
     const struct bit_linear *last = &plan->linears[plan->linear_count - 1];
@@ -177,7 +185,7 @@ static int backward(struct bit_model *model, const uint16_t *tokens, int64_t ins
         announce(model, begin, end);
         end = begin;
     }
-    err = bit_head_embed_backward(model, tokens, instances);
+    err = bit_head_embed_backward(model, model->arena->tokens, instances);
     if (err < 0)
         return err;
     announce(model, 0, end);
@@ -189,33 +197,39 @@ static int clear_loss(struct bit_model *model)
     return bit_exec_zero(&model->exec, model->arena->loss_sum, sizeof *model->arena->loss_sum);
 }
 
-static int read_loss(struct bit_model *model, double *out)
+int bit_model_clear(struct bit_model *model)
 {
-    int err = bit_exec_copy(&model->exec, out, model->arena->loss_sum, sizeof *out);
+    int err = bit_exec_zero(&model->exec, model->grad, (size_t)model->plan->elements * sizeof *model->grad);
 
-    return err < 0 ? err : bit_exec_wait(&model->exec);
+    return err < 0 ? err : clear_loss(model);
 }
 
-int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale,
-                         double *loss_sum, struct bit_model_times *times)
+int bit_model_read_loss(struct bit_model *model, double *loss_sum)
 {
-    double begin_ms = bit_clock_ms(), loss_ms = 0, forward_ms;
+    double read = 0;
+    int err = bit_exec_copy(&model->exec, &read, model->arena->loss_sum, sizeof read);
+
+    if (err >= 0)
+        err = bit_exec_wait(&model->exec);
+    if (err >= 0)
+        *loss_sum = read;
+    return err;
+}
+
+int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale)
+{
     int err;
 
     BIT_ASSERT(instances >= 1 && instances <= model->plan->micro_instances && grad_scale > 0);
     err = check_tokens(model->plan, tokens, instances);
     if (err < 0)
         return err;
-    if ((err = clear_loss(model)) < 0 || (err = forward(model, tokens, instances)) < 0)
+    enter(model, BIT_MODEL_FORWARD);
+    if ((err = forward(model, tokens, instances)) < 0)
         return err;
-    forward_ms = bit_clock_ms() - begin_ms;
-    if ((err = bit_head_loss_backward(model, tokens, instances, grad_scale, &loss_ms)) < 0 ||
-        (err = backward(model, tokens, instances)) < 0 || (err = read_loss(model, loss_sum)) < 0)
+    enter(model, BIT_MODEL_BACKWARD);
+    if ((err = bit_head_loss_backward(model, instances, grad_scale)) < 0 || (err = backward(model, instances)) < 0)
         return err;
-    if (times != NULL) {
-        times->forward_ms = forward_ms + loss_ms;
-        times->backward_ms = bit_clock_ms() - begin_ms - times->forward_ms;
-    }
     return 0;
 }
 
@@ -227,17 +241,16 @@ int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t 
 
     if (err >= 0)
         err = clear_loss(model);
-
     for (int64_t i = 0; err >= 0 && i < instances; i += plan->micro_instances) {
         const uint16_t *at = tokens + i * plan->context;
         int64_t some = BIT_MIN(plan->micro_instances, instances - i);
 
         err = forward(model, at, some);
         if (err >= 0)
-            err = bit_head_loss(model, at, some);
+            err = bit_head_loss(model, some);
     }
     if (err >= 0)
-        err = read_loss(model, loss_sum);
+        err = bit_model_read_loss(model, loss_sum);
     if (err < 0)
         return err;
     *targets = (uint64_t)(instances * (plan->context - 1));

@@ -1,98 +1,101 @@
 #include "worker/optim.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "kernels/adamw.h"
+#include "kernels/clip.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
-static float *alloc_floats(int64_t count)
+static int allocate(struct bit_optim *optim)
 {
-    size_t bytes = (size_t)bit_round_up(BIT_MAX(count, 1) * (int64_t)sizeof(float), 64);
-    float *p = aligned_alloc(64, bytes);
+    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
+    int err = bit_exec_alloc(optim->exec, bytes, (void **)&optim->master);
 
-    if (p != NULL)
-        memset(p, 0, bytes);
-    return p;
+    if (err >= 0)
+        err = bit_exec_alloc(optim->exec, bytes, (void **)&optim->exp_avg);
+    if (err >= 0)
+        err = bit_exec_alloc(optim->exec, bytes, (void **)&optim->exp_avg_sq);
+    if (err >= 0)
+        err = bit_exec_alloc(optim->exec, (size_t)optim->shard->blocks * sizeof(double), (void **)&optim->block_sums);
+    if (err >= 0)
+        err = bit_exec_alloc(optim->exec, 2 * sizeof(double), (void **)&optim->clip);
+    if (err >= 0)
+        err = bit_window_init(&optim->window, optim->exec);
+    return err;
 }
 
-int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, const Bit__OptimizerSpec *spec)
+int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, struct bit_exec *exec,
+                   const Bit__OptimizerSpec *spec)
 {
+    int err;
+
     *optim = (struct bit_optim){
         .shard = shard,
+        .exec = exec,
         .eps = spec->eps,
         .clip_norm = spec->clip_norm,
         .decay_embeddings = spec->decay_embeddings,
-        .master = alloc_floats(shard->count),
-        .exp_avg = alloc_floats(shard->count),
-        .exp_avg_sq = alloc_floats(shard->count),
-        .block_sums = calloc((size_t)shard->blocks, sizeof *optim->block_sums),
     };
-    if (optim->master == NULL || optim->exp_avg == NULL || optim->exp_avg_sq == NULL || optim->block_sums == NULL) {
+    err = allocate(optim);
+    if (err < 0) {
         bit_optim_finish(optim);
-        return bit_fail(-ENOMEM, "optimizer state of %lld parameters", (long long)shard->count);
+        return bit_fail_within(err, "optimizer state of %lld parameters", (long long)shard->count);
     }
     return 0;
 }
 
 void bit_optim_finish(struct bit_optim *optim)
 {
-    free(optim->master);
-    free(optim->exp_avg);
-    free(optim->exp_avg_sq);
-    free(optim->block_sums);
+    if (optim->exec == NULL)
+        return;
+    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
+
+    bit_exec_free(optim->exec, optim->master, bytes);
+    bit_exec_free(optim->exec, optim->exp_avg, bytes);
+    bit_exec_free(optim->exec, optim->exp_avg_sq, bytes);
+    bit_exec_free(optim->exec, optim->block_sums, (size_t)optim->shard->blocks * sizeof(double));
+    bit_exec_free(optim->exec, optim->clip, 2 * sizeof(double));
+    bit_window_finish(&optim->window);
     *optim = (struct bit_optim){0};
 }
 
-/* Blocks side by side, each by one thread: the operator itself would add them up. */
-static int sum_blocks(struct bit_optim *optim, const struct bit_exec *exec, const float *grad)
+int bit_optim_clip(struct bit_optim *optim, struct bit_fabric *fabric, const float *grad)
 {
     const struct bit_shard *shard = optim->shard;
-    struct bit_exec single = *exec;
-    int failed = 0;
-
-    single.threads = 1;
-#pragma omp parallel for num_threads(exec->threads) schedule(static) reduction(min : failed)
-    for (int64_t b = 0; b < shard->block_count; b++) {
-        int64_t at = b * BIT_SUM_BLOCK;
-        const struct bit_sumsq_args args = {
-            .count = BIT_MIN(BIT_SUM_BLOCK, shard->count - at),
-            .g = grad + shard->begin + at,
-            .sum = &optim->block_sums[shard->first_block + b],
-        };
-        int err = bit_sumsq(&single, &args);
-        failed = BIT_MIN(failed, err);
-    }
-    return failed;
-}
-
-int bit_optim_norm(struct bit_optim *optim, struct bit_comm *comm, const struct bit_exec *exec, const float *grad,
-                   double *norm)
-{
-    double sum = 0;
-    int err = sum_blocks(optim, exec, grad);
+    const struct bit_sumsq_args squares = {
+        .count = shard->count,
+        .g = grad + shard->begin,
+        .sums = optim->block_sums + shard->first_block,
+    };
+    const struct bit_clip_args clip = {
+        .blocks = shard->blocks,
+        .sums = optim->block_sums,
+        .clip_norm = optim->clip_norm,
+        .norm = &optim->clip[0],
+        .scale = &optim->clip[1],
+    };
+    int err = bit_sumsq(optim->exec, &squares);
 
     if (err < 0)
         return err;
-    bit_comm_gather_ranges(comm, optim->block_sums, sizeof *optim->block_sums, optim->shard->block_starts);
-    for (int64_t b = 0; b < optim->shard->blocks; b++)
-        sum += optim->block_sums[b];
-    *norm = sqrt(sum);
-    return 0;
+    bit_fabric_gather_ranges(fabric, optim->block_sums, sizeof *optim->block_sums, shard->block_starts);
+    return bit_clip(optim->exec, &clip);
 }
 
-double bit_optim_clip(const struct bit_optim *optim, double norm)
+int bit_optim_read_norm(struct bit_optim *optim, double *norm)
 {
-    double coef = optim->clip_norm / (norm + 1e-6);
+    double read = 0;
+    int err = bit_exec_copy(optim->exec, &read, &optim->clip[0], sizeof read);
 
-    return optim->clip_norm > 0 && coef < 1 ? coef : 1;
+    if (err >= 0)
+        err = bit_exec_wait(optim->exec);
+    if (err >= 0)
+        *norm = read;
+    return err;
 }
 
 /* One group: the part of [begin, end) that this rank has. */
-static int update_group(struct bit_optim *optim, const struct bit_exec *exec, const float *grad,
-                        const struct bit_optim_args *args, int64_t begin, int64_t end, double weight_decay)
+static int update_group(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args, int64_t begin,
+                        int64_t end, double weight_decay)
 {
     int64_t count, first = bit_shard_part(optim->shard, begin, end, &count);
     int64_t at = first - optim->shard->begin;
@@ -107,36 +110,37 @@ static int update_group(struct bit_optim *optim, const struct bit_exec *exec, co
         .beta2 = args->beta2,
         .eps = optim->eps,
         .weight_decay = weight_decay,
-        .grad_scale = args->grad_scale,
+        .grad_scale = &optim->clip[1],
         .t = args->t,
     };
 
-    return count > 0 ? bit_adamw(exec, &update) : 0;
+    return count > 0 ? bit_adamw(optim->exec, &update) : 0;
 }
 
-int bit_optim_update(struct bit_optim *optim, const struct bit_exec *exec, const float *grad,
-                     const struct bit_optim_args *args)
+int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args)
 {
     const struct bit_shard *shard = optim->shard;
     const double others = optim->decay_embeddings ? args->weight_decay : 0;
-    int err = update_group(optim, exec, grad, args, 0, shard->linear_begin, others);
+    int err = update_group(optim, grad, args, 0, shard->linear_begin, others);
 
     if (err >= 0)
-        err = update_group(optim, exec, grad, args, shard->linear_begin, shard->linear_end, args->weight_decay);
+        err = update_group(optim, grad, args, shard->linear_begin, shard->linear_end, args->weight_decay);
     if (err >= 0)
-        err = update_group(optim, exec, grad, args, shard->linear_end, shard->starts[shard->size], others);
+        err = update_group(optim, grad, args, shard->linear_end, shard->starts[shard->size], others);
     return err;
 }
 
-void bit_optim_reset(struct bit_optim *optim)
+int bit_optim_reset(struct bit_optim *optim)
 {
-    memset(optim->exp_avg, 0, (size_t)optim->shard->count * sizeof *optim->exp_avg);
-    memset(optim->exp_avg_sq, 0, (size_t)optim->shard->count * sizeof *optim->exp_avg_sq);
+    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
+    int err = bit_exec_zero(optim->exec, optim->exp_avg, bytes);
+
+    return err < 0 ? err : bit_exec_zero(optim->exec, optim->exp_avg_sq, bytes);
 }
 
 static uint64_t digest(struct bit_optim *optim, struct bit_comm *comm, const float *values, int threads)
 {
-    const uint32_t *crc = bit_shard_checksums(optim->shard, comm, values, threads);
+    const uint32_t *crc = bit_shard_checksums(optim->shard, comm, &optim->window, values, threads);
 
     return bit_checkpoint_digest(crc, (size_t)optim->shard->blocks);
 }

@@ -64,7 +64,9 @@ int bit_phase_apply(Bit__PhaseState *phase, const struct bit_phase_switch *sw, u
     phase->beta1 = sw->beta1;
     phase->beta2 = sw->beta2;
     if (sw->optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET) {
-        bit_optim_reset(optim);
+        err = bit_optim_reset(optim);
+        if (err < 0)
+            bit_comm_abort(comm, err);
         phase->optimizer_step = 0;
     }
     report->moments_after = bit_optim_moments_digest(optim, comm, threads);

@@ -11,6 +11,7 @@
 #include "worker/phase.h"
 #include "worker/plan.h"
 #include "worker/resources.h"
+#include "worker/worker.h"
 
 static void print_problems(const struct bit_problems *problems)
 {
@@ -41,7 +42,7 @@ static int load_spec(const char *path, int ranks, Bit__RunSpec **out)
     return err;
 }
 
-static int describe(const Bit__RunSpec *spec, struct bit_plan *plan, char text[192])
+static int describe(const Bit__RunSpec *spec, struct bit_plan *plan, char text[BIT_WORKER_BACKEND_BYTES])
 {
     const int ranks = (int)spec->launch->ranks, threads = bit_resources_threads(spec->launch, ranks);
     struct bit_exec exec = {0};
@@ -53,7 +54,7 @@ static int describe(const Bit__RunSpec *spec, struct bit_plan *plan, char text[1
     if (err >= 0)
         err = bit_exec_init(&exec, backend, threads, 0);
     if (err >= 0)
-        snprintf(text, 192, "%s, %d %s", exec.description, ranks, ranks == 1 ? "rank" : "ranks");
+        snprintf(text, BIT_WORKER_BACKEND_BYTES, "%s, %d %s", exec.description, ranks, ranks == 1 ? "rank" : "ranks");
     bit_exec_finish(&exec);
     return err;
 }
@@ -86,7 +87,7 @@ int bit_plan_print(const char *path, int ranks, FILE *to)
 {
     struct bit_plan plan = {0};
     Bit__RunSpec *spec = NULL;
-    char backend[192];
+    char backend[BIT_WORKER_BACKEND_BYTES];
     int err = load_spec(path, ranks, &spec);
 
     if (err >= 0)

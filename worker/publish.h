@@ -30,22 +30,27 @@ struct bit_published {
     double strength;
 };
 
+enum { BIT_TALLY_ZEROS, BIT_TALLY_FLIPS, BIT_TALLY_BAD, BIT_TALLY };
+
 struct bit_publish {
-    const struct bit_plan *plan; /* borrowed, with the next two */
+    const struct bit_plan *plan; /* borrowed, with the next three */
     struct bit_shard *shard;
     struct bit_model *model;
+    struct bit_fabric *fabric;
     struct bit_measure_scales measure;
+    /* Arrays of numbers are in the backend's memory. */
     int8_t *codes; /* of this rank's linears, as the last training step had them; owned */
     bool has_codes;
     uint8_t *packed;        /* every rank's codes, two bits each, a rank's part from its own byte on; owned */
-    int64_t *packed_starts; /* (size + 1) bytes; owned */
+    int64_t *packed_starts; /* (size + 1) bytes, on the host; owned */
+    uint64_t *tally;        /* (BIT_TALLY): of what is published for training; owned */
     struct bit_published now;
-    struct bit_publish_counts counts; /* of what is published for training */
+    struct bit_publish_counts counts; /* of what is published for training; zeros and flips once they are read */
 };
 
 /** Errors: -ENOMEM. finish takes a zeroed one too. */
 int bit_publish_init(struct bit_publish *p, const struct bit_plan *plan, struct bit_shard *shard,
-                     struct bit_model *model);
+                     struct bit_fabric *fabric, struct bit_model *model);
 void bit_publish_finish(struct bit_publish *p);
 
 /** The master is about to change, or has: nothing published is true any more. */
@@ -54,14 +59,16 @@ void bit_publish_stale(struct bit_publish *p);
 void bit_publish_forget_codes(struct bit_publish *p);
 
 /**
- * Make the model ready to train in (precision, strength); nothing happens if it is. p->counts are this step's.
+ * Make the model ready to train in (precision, strength); nothing happens if it is. Enqueued: bit_publish_read_counts
+ * waits for what p->counts says of this step.
  * Collective  yes; all arguments agree
- * Errors      an operator's, or BIT_ECORRUPT for codes that are none: others may be inside a collective then
+ * Errors      an operator's: others may be inside a collective then
  */
-int bit_publish_train(struct bit_publish *p, struct bit_comm *comm, const float *master, Bit__Precision precision,
-                      double strength);
+int bit_publish_train(struct bit_publish *p, const float *master, Bit__Precision precision, double strength);
+/** p->counts of what is published. Waits for all that is enqueued. Errors: BIT_ECORRUPT if codes came that are none. */
+int bit_publish_read_counts(struct bit_publish *p);
 /** The same to evaluate, ternary always at strength 1. Leaves training as it was: what flips are counted against too.
  */
-int bit_publish_evaluate(struct bit_publish *p, struct bit_comm *comm, const float *master, Bit__Precision precision);
+int bit_publish_evaluate(struct bit_publish *p, const float *master, Bit__Precision precision);
 
 #endif

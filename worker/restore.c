@@ -13,7 +13,7 @@
 #include "worker/ckpt.h"
 #include "worker/ckpt_io.h"
 
-#define READ_BLOCKS 128 /* 8 MiB */
+#define READ_BLOCKS (BIT_WINDOW_ELEMENTS / BIT_SUM_BLOCK)
 
 static const Bit__ManifestFile *find_file(const Bit__Manifest *manifest, const char *name)
 {
@@ -63,6 +63,19 @@ static int read_blocks(const struct bit_shard *shard, int fd, const char *path, 
     return err;
 }
 
+/* READ_BLOCKS blocks from this rank's block b on, to where their values lie in the backend's memory. */
+static int read_piece(struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file, int64_t b,
+                      float *values)
+{
+    const struct bit_shard *shard = &w->shard;
+    const int64_t blocks = BIT_MIN(READ_BLOCKS, shard->block_count - b);
+    const int64_t count = BIT_MIN(blocks * BIT_SUM_BLOCK, shard->count - b * BIT_SUM_BLOCK);
+    int err = read_blocks(shard, fd, path, file, shard->first_block + b, blocks,
+                          bit_window_write(&w->optim.window, values, count));
+
+    return err < 0 ? err : bit_window_commit(&w->optim.window, values, count);
+}
+
 static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, int which, float *values)
 {
     const Bit__ManifestFile *file = find_file(manifest, bit_checkpoint_file_name(which));
@@ -82,8 +95,7 @@ static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest 
         err = bit_fail(BIT_ECORRUPT, "'%s': %zu checksums for %lld chunks", path, file->n_chunk_crc,
                        (long long)shard->blocks);
     for (int64_t b = 0; b < shard->block_count && err >= 0; b += READ_BLOCKS)
-        err = read_blocks(shard, fd, path, file, shard->first_block + b, BIT_MIN(READ_BLOCKS, shard->block_count - b),
-                          values + b * BIT_SUM_BLOCK);
+        err = read_piece(w, fd, path, file, b, values + b * BIT_SUM_BLOCK);
     close(fd);
     return err;
 }

@@ -4,6 +4,8 @@
 
 #include <stdatomic.h>
 
+#include "kernels/exec.h"
+
 enum bit_section {
     BIT_SECTION_WAIT, /* for an order */
     BIT_SECTION_FORWARD,
@@ -20,11 +22,22 @@ enum bit_section {
     BIT_SECTIONS
 };
 
+#define BIT_SECTION_MARKS 2048 /* of one step; what comes behind is counted to the last */
+
+/*
+ * On a GPU the host is ahead of the work, so sections are measured where the work is done: each entry leaves a mark
+ * behind what was enqueued, and bit_sections_settle reads the marks.
+ */
 struct bit_sections {
     double ms[BIT_SECTIONS];
     double since_ms;
     atomic_int now;     /* the heartbeat reads these two from its own thread */
     atomic_ullong step; /* the last one done */
+
+    const struct bit_exec *exec; /* borrowed; NULL: sections are measured by the host's clock */
+    struct bit_mark *marks;      /* (BIT_SECTION_MARKS); owned */
+    int *marked;                 /* which section begins at each; owned */
+    int mark_count;
 };
 
 /** "forward", for the heartbeat. */
@@ -33,7 +46,11 @@ const char *bit_section_name(int section);
 void bit_sections_restart(struct bit_sections *s, enum bit_section section);
 /** What passed belongs to the section so far; `section` begins. Returns the one before. */
 enum bit_section bit_section_enter(struct bit_sections *s, enum bit_section section);
-/** Of what `from` has, ms were `to`'s. */
-void bit_section_move(struct bit_sections *s, enum bit_section from, enum bit_section to, double ms);
+/** All times up to now are in s->ms. The caller has waited for what is enqueued. */
+void bit_sections_settle(struct bit_sections *s);
+/** From here on measure where `exec` works, if that is not the host. Errors: -ENOMEM, BIT_ECUDA */
+int bit_sections_attach(struct bit_sections *s, const struct bit_exec *exec);
+/** Before `exec` goes. Fine for sections that were never attached. */
+void bit_sections_detach(struct bit_sections *s);
 
 #endif

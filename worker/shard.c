@@ -81,14 +81,27 @@ int64_t bit_shard_part(const struct bit_shard *shard, int64_t begin, int64_t end
     return first;
 }
 
-const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, const float *values, int threads)
+static void checksum(const float *values, int64_t count, uint32_t *crc, int threads)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t at = 0; at < count; at += BIT_SUM_BLOCK)
+        crc[at / BIT_SUM_BLOCK] = bit_crc32c(0, values + at,
+                                             (size_t)BIT_MIN(BIT_SUM_BLOCK, count - at) * sizeof *values);
+}
+
+const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, struct bit_window *window,
+                                    const float *values, int threads)
 {
     uint32_t *crc = shard->crc + shard->first_block;
 
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t b = 0; b < shard->block_count; b++) {
-        int64_t at = b * BIT_SUM_BLOCK, count = BIT_MIN(BIT_SUM_BLOCK, shard->count - at);
-        crc[b] = bit_crc32c(0, values + at, (size_t)count * sizeof *values);
+    for (int64_t at = 0; at < shard->count; at += BIT_WINDOW_ELEMENTS) {
+        const int64_t count = BIT_MIN(BIT_WINDOW_ELEMENTS, shard->count - at);
+        const float *seen;
+        int err = bit_window_read(window, values + at, count, &seen);
+
+        if (err < 0)
+            bit_comm_abort(comm, err);
+        checksum(seen, count, crc + at / BIT_SUM_BLOCK, threads);
     }
     bit_comm_gather_ranges(comm, shard->crc, sizeof *shard->crc, shard->block_starts);
     return shard->crc;

@@ -9,9 +9,10 @@
 
 #include <stdint.h>
 
-#include "kernels/ternarise.h"
+#include "kernels/clip.h"
 #include "worker/comm.h"
 #include "worker/plan.h"
+#include "worker/window.h"
 
 struct bit_shard {
     int64_t begin, count;             /* this rank's elements */
@@ -34,10 +35,11 @@ const int64_t *bit_shard_clip(struct bit_shard *shard, int64_t begin, int64_t en
 int64_t bit_shard_part(const struct bit_shard *shard, int64_t begin, int64_t end, int64_t *count);
 
 /**
- * CRC-32C of each block of a sharded vector (values: this rank's part, f32), of all ranks, in block order.
- * Shapes      values (count); the result (blocks), borrowed until the next call
- * Collective  yes
+ * CRC-32C of each block of a sharded vector (values: this rank's part, f32, seen through window), of all ranks, in
+ * block order. Shapes      values (count); the result (blocks), borrowed until the next call Collective  yes; a failure
+ * to read the device's memory ends in bit_comm_abort
  */
-const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, const float *values, int threads);
+const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, struct bit_window *window,
+                                    const float *values, int threads);
 
 #endif

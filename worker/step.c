@@ -3,15 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/adamw.h"
+#include "kernels/clip.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* What each rank says: before the update, and when the step is done. */
-struct before_update {
-    double loss_sum;
-    int err;
-};
+/* What each rank says when a step or an evaluation is done. */
 struct after_update {
     double ms[BIT_SECTION_SPLIT];
     uint64_t zeros, flips;
@@ -21,8 +17,7 @@ struct evaluated {
     uint64_t targets;
     int err;
 };
-_Static_assert(sizeof(struct before_update) <= BIT_WORKER_GATHER_BYTES &&
-                   sizeof(struct evaluated) <= BIT_WORKER_GATHER_BYTES &&
+_Static_assert(sizeof(struct evaluated) <= BIT_WORKER_GATHER_BYTES &&
                    sizeof(struct after_update) <= BIT_WORKER_GATHER_BYTES,
                "gathered fits");
 
@@ -33,55 +28,75 @@ static void must(struct bit_worker *w, int err)
         bit_comm_abort(w->comm, err);
 }
 
-static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale, double *loss_sum)
+/* Gradients are final from the end of the vector on as the last micro-batch goes back through the layers. */
+static void reduce_part(void *arg, int64_t begin, int64_t end)
 {
-    const int64_t micro = w->plan.micro_instances;
-    double all = 0;
+    struct bit_worker *w = arg;
 
-    bit_section_enter(w->sections, BIT_SECTION_BACKWARD);
-    for (int64_t at = 0; at < mine; at += micro) {
-        struct bit_model_times times = {0};
-        double sum = 0;
-        int err = bit_model_accumulate(w->model, w->tokens + at * w->plan.context, BIT_MIN(micro, mine - at),
-                                       grad_scale, &sum, &times);
-        if (err < 0)
-            return err;
-        all += sum;
-        bit_section_move(w->sections, BIT_SECTION_BACKWARD, BIT_SECTION_FORWARD, times.forward_ms);
-    }
-    *loss_sum = all;
-    return 0;
+    bit_fabric_reduce_part(&w->fabric, begin, end);
 }
 
-/* One exchange tells both whether all could and what they got; a loss that is no number names its rank. */
-static int gather_loss(struct bit_worker *w, const struct bit_command *command, int err, double loss_sum, double *loss)
+static void enter_part(void *arg, enum bit_model_part part)
 {
-    const struct before_update mine = {.loss_sum = loss_sum, .err = err};
-    const struct before_update *all = w->gathered;
+    struct bit_worker *w = arg;
+
+    bit_section_enter(w->sections, part == BIT_MODEL_FORWARD ? BIT_SECTION_FORWARD : BIT_SECTION_BACKWARD);
+}
+
+/* Where parts of the gradient are on their way already, a failure here is one that the other ranks cannot know of. */
+static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
+{
+    const int64_t micro = w->plan.micro_instances;
+    int err = 0;
+
+    w->model->entered = enter_part;
+    w->model->entered_arg = w->model->grad_ready_arg = w;
+    bit_fabric_reduce_begin(&w->fabric, w->model->grad, w->shard.starts, w->plan.elements);
+    for (int64_t at = 0; at < mine && err >= 0; at += micro) {
+        const bool last = at + micro >= mine;
+
+        w->model->grad_ready = last ? reduce_part : NULL;
+        err = bit_model_accumulate(w->model, w->tokens + at * w->plan.context, BIT_MIN(micro, mine - at), grad_scale);
+        if (last && w->fabric.nccl != NULL)
+            must(w, err);
+    }
+    w->model->grad_ready = NULL;
+    return err;
+}
+
+/* The mean over the global batch; a loss that is no number names its rank. */
+static int gather_loss(struct bit_worker *w, const struct bit_command *command, double loss_sum, double *loss)
+{
+    const double *all = w->gathered;
     double sum = 0;
 
-    bit_comm_gather(w->comm, &mine, sizeof mine, w->gathered);
-    for (int r = 0; r < w->comm->size; r++)
-        if (all[r].err < 0)
-            return bit_comm_agree(w->comm, err);
+    bit_comm_gather(w->comm, &loss_sum, sizeof loss_sum, w->gathered);
     for (int r = 0; r < w->comm->size; r++) {
-        if (!isfinite(all[r].loss_sum)) {
+        if (!isfinite(all[r])) {
             w->comm->failed_rank = r;
-            return bit_fail(BIT_ENUMERIC, "loss %g of rank %d in step %llu", all[r].loss_sum, r,
+            return bit_fail(BIT_ENUMERIC, "loss %g of rank %d in step %llu", all[r], r,
                             (unsigned long long)command->step);
         }
-        sum += all[r].loss_sum;
+        sum += all[r];
     }
     *loss = sum / ((double)command->instances * (double)w->plan.context);
     return 0;
 }
 
-static bool range_is_finite(const struct bit_worker *w, int64_t begin, int64_t end)
+static bool range_is_finite(struct bit_worker *w, int64_t begin, int64_t end)
 {
-    double sum = 0;
-    const struct bit_sumsq_args args = {.count = end - begin, .g = w->model->grad + begin, .sum = &sum};
+    const struct bit_sumsq_args squares = {
+        .count = end - begin, .g = w->model->grad + begin, .sums = w->optim.block_sums};
+    const struct bit_clip_args clip = {.blocks = (end - begin + BIT_SUM_BLOCK - 1) / BIT_SUM_BLOCK,
+                                       .sums = w->optim.block_sums,
+                                       .norm = &w->optim.clip[0],
+                                       .scale = &w->optim.clip[1]};
+    double norm = 0;
 
-    return end == begin || (bit_sumsq(&w->model->exec, &args) >= 0 && isfinite(sum));
+    if (end == begin)
+        return true;
+    return bit_sumsq(&w->model->exec, &squares) >= 0 && bit_clip(&w->model->exec, &clip) >= 0 &&
+           bit_optim_read_norm(&w->optim, &norm) >= 0 && isfinite(norm);
 }
 
 /* Only this rank's own range was replaced by the sum: the rest still is what it computed itself. */
@@ -104,29 +119,43 @@ static int blame(struct bit_worker *w, double norm, uint64_t step)
     return bit_fail(BIT_ENUMERIC, "gradient norm %g in step %llu, from rank %d", norm, (unsigned long long)step, rank);
 }
 
-static int reduce(struct bit_worker *w, uint64_t step, double *norm)
-{
-    bit_comm_reduce_ranges(w->comm, w->model->grad, w->shard.starts, w->plan.threads);
-    bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
-    must(w, bit_optim_norm(&w->optim, w->comm, &w->model->exec, w->model->grad, norm));
-    return isfinite(*norm) ? 0 : blame(w, *norm, step);
-}
-
-static void update(struct bit_worker *w, const struct bit_command *command, double norm)
+/* Enqueued behind the gradients; without effect where the norm turns out not to be finite. */
+static void reduce_and_update(struct bit_worker *w, const struct bit_command *command)
 {
     const struct bit_optim_args args = {
         .lr = command->lr,
         .weight_decay = command->weight_decay,
         .beta1 = w->phase.beta1,
         .beta2 = w->phase.beta2,
-        .grad_scale = bit_optim_clip(&w->optim, norm),
         .t = w->phase.optimizer_step + 1,
     };
 
-    must(w, bit_optim_update(&w->optim, &w->model->exec, w->model->grad, &args));
+    bit_section_enter(w->sections, BIT_SECTION_COMM);
+    bit_fabric_reduce_end(&w->fabric);
+    bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
+    must(w, bit_optim_clip(&w->optim, &w->fabric, w->model->grad));
+    must(w, bit_optim_update(&w->optim, w->model->grad, &args));
+    bit_publish_stale(&w->publish);
+    bit_section_enter(w->sections, BIT_SECTION_OTHER);
+}
+
+/* The one place in a step where the host waits for the work. */
+static int read_results(struct bit_worker *w, const struct bit_command *command, struct bit_step_result *result)
+{
+    double loss_sum = 0;
+    int err;
+
+    must(w, bit_model_read_loss(w->model, &loss_sum));
+    must(w, bit_optim_read_norm(&w->optim, &result->grad_norm));
+    must(w, bit_publish_read_counts(&w->publish));
+    err = gather_loss(w, command, loss_sum, &result->loss);
+    if (err >= 0 && !isfinite(result->grad_norm))
+        err = blame(w, result->grad_norm, command->step);
+    if (err < 0)
+        return err;
     w->phase.optimizer_step++;
     w->step = command->step;
-    bit_publish_stale(&w->publish);
+    return 0;
 }
 
 /* The slowest is the one that worked longest: the others' waiting for it is in their communication. */
@@ -140,7 +169,7 @@ static void gather_result(struct bit_worker *w, struct bit_step_result *result)
     struct after_update mine = {.zeros = w->publish.counts.zeros, .flips = w->publish.counts.flips};
     const struct after_update *all = w->gathered;
 
-    bit_section_enter(w->sections, BIT_SECTION_OTHER);
+    bit_sections_settle(w->sections);
     memcpy(mine.ms, w->sections->ms, sizeof mine.ms);
     bit_comm_gather(w->comm, &mine, sizeof mine, w->gathered);
     result->counts = w->publish.counts;
@@ -159,25 +188,24 @@ int bit_step_train(struct bit_worker *w, const struct bit_command *command, cons
                    struct bit_step_result *result)
 {
     const double grad_scale = 1.0 / ((double)command->instances * (double)w->plan.context);
-    double loss_sum = 0;
     int64_t mine;
     int err = bit_command_check(command, w->step, &w->phase);
 
     must(w, err); /* rank 0 has checked it: a rank that disagrees is in another phase */
     bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
-    must(w, bit_publish_train(&w->publish, w->comm, w->optim.master, command->precision, command->strength));
+    must(w, bit_publish_train(&w->publish, w->optim.master, command->precision, command->strength));
     bit_section_enter(w->sections, BIT_SECTION_OTHER);
-    memset(w->model->grad, 0, (size_t)w->plan.elements * sizeof *w->model->grad);
+    must(w, bit_model_clear(w->model));
     mine = bit_worker_take_tokens(w, batch, command->instances);
     if (mine < 0)
         return (int)mine;
-    err = accumulate(w, mine, grad_scale, &loss_sum);
-    err = gather_loss(w, command, err, loss_sum, &result->loss);
-    if (err >= 0)
-        err = reduce(w, command->step, &result->grad_norm);
+    err = bit_comm_agree(w->comm, accumulate(w, mine, grad_scale));
     if (err < 0)
         return err;
-    update(w, command, result->grad_norm);
+    reduce_and_update(w, command);
+    err = read_results(w, command, result);
+    if (err < 0)
+        return err;
     if (command->digest)
         result->weights_digest = bit_optim_weights_digest(&w->optim, w->comm, w->plan.threads);
     gather_result(w, result);
@@ -213,7 +241,7 @@ int bit_step_evaluate(struct bit_worker *w, const struct bit_command *command, c
     struct evaluated mine = {0};
     int64_t instances;
 
-    must(w, bit_publish_evaluate(&w->publish, w->comm, w->optim.master, command->precision));
+    must(w, bit_publish_evaluate(&w->publish, w->optim.master, command->precision));
     instances = bit_worker_take_tokens(w, batch, command->instances);
     if (instances < 0)
         return (int)instances;

@@ -72,10 +72,13 @@ static int make_plan(struct bit_worker *w)
 
 static int make_room(struct bit_worker *w, int64_t elements)
 {
-    uint16_t *tokens = realloc(w->tokens, (size_t)elements * sizeof *tokens);
+    struct bit_exec *exec = &w->model->exec;
+    void *tokens;
+    int err = bit_exec_alloc_host(exec, (size_t)elements * sizeof *w->tokens, &tokens);
 
-    if (tokens == NULL)
-        return bit_fail(-ENOMEM, "%lld tokens", (long long)elements);
+    if (err < 0)
+        return bit_fail_within(err, "%lld tokens", (long long)elements);
+    bit_exec_free_host(exec, w->tokens, (size_t)w->tokens_capacity * sizeof *w->tokens);
     w->tokens = tokens;
     w->tokens_capacity = elements;
     return 0;
@@ -91,9 +94,11 @@ static int allocate(struct bit_worker *w)
     if (err >= 0)
         err = bit_shard_init(&w->shard, &w->plan);
     if (err >= 0)
-        err = bit_optim_init(&w->optim, &w->shard, w->spec->optimizer);
+        err = bit_optim_init(&w->optim, &w->shard, &w->model->exec, w->spec->optimizer);
     if (err >= 0)
-        err = bit_publish_init(&w->publish, &w->plan, &w->shard, w->model);
+        err = bit_publish_init(&w->publish, &w->plan, &w->shard, &w->fabric, w->model);
+    if (err >= 0)
+        err = bit_sections_attach(w->sections, &w->model->exec);
     if (err >= 0)
         err = make_room(w, bit_comm_share(w->plan.instances, 0, w->comm->size) * w->plan.context);
     w->gathered = calloc((size_t)w->comm->size, BIT_WORKER_GATHER_BYTES);
@@ -109,6 +114,21 @@ static bool is_folder(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
+static int initialise(struct bit_worker *w)
+{
+    const struct bit_shard *shard = &w->shard;
+    int err = 0;
+
+    for (int64_t at = 0; at < shard->count && err >= 0; at += BIT_WINDOW_ELEMENTS) {
+        const int64_t count = BIT_MIN(BIT_WINDOW_ELEMENTS, shard->count - at);
+        float *to = bit_window_write(&w->optim.window, w->optim.master + at, count);
+
+        bit_init_range(&w->plan, shard->begin + at, shard->begin + at + count, to);
+        err = bit_window_commit(&w->optim.window, w->optim.master + at, count);
+    }
+    return err;
+}
+
 static int load(struct bit_worker *w)
 {
     const char *from = w->spec->model->init_from;
@@ -116,8 +136,7 @@ static int load(struct bit_worker *w)
     if (w->welcome->restore != NULL && w->welcome->restore[0] != '\0')
         return bit_ckpt_restore(w, w->welcome->restore);
     if (from == NULL || from[0] == '\0') {
-        bit_init_range(&w->plan, w->shard.begin, w->shard.begin + w->shard.count, w->optim.master);
-        return 0;
+        return bit_comm_agree(w->comm, initialise(w));
     }
     return is_folder(from) ? bit_ckpt_restore_weights(w, from) : bit_ckpt_import(w, from);
 }
@@ -133,22 +152,27 @@ int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welc
     err = bit_comm_agree(comm, make_plan(w));
     if (err >= 0)
         err = bit_comm_agree(comm, allocate(w));
+    if (err >= 0)
+        err = bit_fabric_init(&w->fabric, comm, &w->model->exec, w->plan.threads);
     return err < 0 ? err : load(w);
 }
 
 void bit_worker_finish(struct bit_worker *w)
 {
+    bit_sections_detach(w->sections);
+    if (w->model != NULL)
+        bit_exec_free_host(&w->model->exec, w->tokens, (size_t)w->tokens_capacity * sizeof *w->tokens);
+    bit_fabric_finish(&w->fabric);
     bit_publish_finish(&w->publish);
     bit_optim_finish(&w->optim);
     bit_shard_finish(&w->shard);
     bit_model_destroy(w->model);
     bit_plan_finish(&w->plan);
-    free(w->tokens);
     free(w->gathered);
     *w = (struct bit_worker){0};
 }
 
-void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backend[192])
+void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backend[BIT_WORKER_BACKEND_BYTES])
 {
     const int size = w->comm->size;
 
@@ -159,7 +183,8 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
     ready->micro_instances = (uint32_t)w->plan.micro_instances;
     ready->memory = &w->plan.memory;
     ready->weights_digest = bit_optim_weights_digest(&w->optim, w->comm, w->plan.threads);
-    snprintf(backend, 192, "%s, %d %s", w->model->exec.description, size, size == 1 ? "rank" : "ranks");
+    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s, %d %s, %s", w->model->exec.description, size,
+             size == 1 ? "rank" : "ranks", w->fabric.description);
     ready->backend = backend;
 }
 

@@ -6,6 +6,7 @@
 
 #include "worker/comm.h"
 #include "worker/command.h"
+#include "worker/fabric.h"
 #include "worker/model.h"
 #include "worker/optim.h"
 #include "worker/phase.h"
@@ -24,18 +25,20 @@ struct bit_worker {
     struct bit_plan plan;
     struct bit_shard shard;
     struct bit_model *model;
+    struct bit_fabric fabric;
     struct bit_optim optim;
     struct bit_publish publish;
 
     Bit__PhaseState phase;
     uint64_t step; /* of the weights in memory */
 
-    uint16_t *tokens; /* this rank's instances; grows to the largest order */
+    uint16_t *tokens; /* this rank's instances, in the host's memory; grows to the largest order */
     int64_t tokens_capacity;
     char ckpt_text[BIT_ERR_TEXT_MAX]; /* why the last checkpoint failed */
     void *gathered;                   /* size x BIT_WORKER_GATHER_BYTES: what each rank says about a step */
 };
-#define BIT_WORKER_GATHER_BYTES 128
+#define BIT_WORKER_GATHER_BYTES  128
+#define BIT_WORKER_BACKEND_BYTES 384
 
 /**
  * Plan, allocate, and either restore welcome->restore or initialise (model.init_from, or random).
@@ -48,7 +51,7 @@ int bit_worker_init(struct bit_worker *worker, struct bit_comm *comm, const Bit_
 void bit_worker_finish(struct bit_worker *worker);
 
 /** What a daemon is told when it welcomes us. Texts are borrowed from the worker. Collective. */
-void bit_worker_ready(struct bit_worker *worker, Bit__WorkerReady *ready, char backend[192]);
+void bit_worker_ready(struct bit_worker *worker, Bit__WorkerReady *ready, char backend[BIT_WORKER_BACKEND_BYTES]);
 
 /** This rank's instances of a batch that rank 0 has (NULL on the others) into worker->tokens. Returns how many; -ENOMEM
  * is every rank's. Collective. */

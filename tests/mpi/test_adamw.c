@@ -30,7 +30,7 @@ static void put(FILE *to, const void *bytes, size_t count)
 }
 
 /* One step: written before, the learning rate and the norm with it. */
-static void step(FILE *to, struct bit_optim *optim, const struct bit_exec *exec, const Bit__RunSpec *spec, uint64_t t)
+static void step(FILE *to, struct bit_optim *optim, struct bit_fabric *fabric, const Bit__RunSpec *spec, uint64_t t)
 {
     const struct bit_switch_plan no_switch = {0};
     const double lr = bit_schedule_lr(spec, &no_switch, t);
@@ -41,7 +41,8 @@ static void step(FILE *to, struct bit_optim *optim, const struct bit_exec *exec,
     /* Some steps above the clipping norm, some below. */
     for (int64_t i = 0; i < optim->shard->count; i++)
         grad[i] = value_of(50 + t, i) * (t % 3 == 0 ? 0.001f : 0.1f);
-    EXPECT_EQ(bit_optim_norm(optim, &comm, exec, grad, &norm), 0);
+    EXPECT_EQ(bit_optim_clip(optim, fabric, grad), 0);
+    EXPECT_EQ(bit_optim_read_norm(optim, &norm), 0);
     put(to, &lr, sizeof lr);
     put(to, &norm, sizeof norm);
     put(to, grad, bytes);
@@ -49,9 +50,8 @@ static void step(FILE *to, struct bit_optim *optim, const struct bit_exec *exec,
                                         .weight_decay = spec->optimizer->weight_decay,
                                         .beta1 = spec->optimizer->beta1,
                                         .beta2 = spec->optimizer->beta2,
-                                        .grad_scale = bit_optim_clip(optim, norm),
                                         .t = t};
-    EXPECT_EQ(bit_optim_update(optim, exec, grad, &args), 0);
+    EXPECT_EQ(bit_optim_update(optim, grad, &args), 0);
     free(grad);
 }
 
@@ -60,12 +60,14 @@ static void trace(FILE *to, const Bit__RunSpec *spec)
     struct bit_plan plan;
     struct bit_shard shard;
     struct bit_optim optim;
+    struct bit_fabric fabric;
     struct bit_exec exec;
 
     if (!EXPECT_EQ(bit_plan_init(&plan, spec, 0, 1, 1, 1, (int64_t)1 << 30), 0) ||
         !EXPECT_EQ(bit_shard_init(&shard, &plan), 0) ||
-        !EXPECT_EQ(bit_optim_init(&optim, &shard, spec->optimizer), 0) ||
-        !EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CPU, 1, 1 << 20), 0))
+        !EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CPU, 1, 1 << 20), 0) ||
+        !EXPECT_EQ(bit_fabric_init(&fabric, &comm, &exec, 1), 0) ||
+        !EXPECT_EQ(bit_optim_init(&optim, &shard, &exec, spec->optimizer), 0))
         return;
     const int64_t head[] = {STEPS, plan.elements, shard.linear_begin, shard.linear_end};
     const size_t bytes = (size_t)plan.elements * sizeof(float);
@@ -74,12 +76,13 @@ static void trace(FILE *to, const Bit__RunSpec *spec)
     put(to, head, sizeof head);
     put(to, optim.master, bytes);
     for (uint64_t t = 1; t <= STEPS; t++)
-        step(to, &optim, &exec, spec, t);
+        step(to, &optim, &fabric, spec, t);
     put(to, optim.master, bytes);
     put(to, optim.exp_avg, bytes);
     put(to, optim.exp_avg_sq, bytes);
-    bit_exec_finish(&exec);
     bit_optim_finish(&optim);
+    bit_fabric_finish(&fabric);
+    bit_exec_finish(&exec);
     bit_shard_finish(&shard);
     bit_plan_finish(&plan);
 }

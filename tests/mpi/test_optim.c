@@ -19,10 +19,12 @@ struct fixture {
     struct bit_shard shard;
     struct bit_optim optim;
     struct bit_exec exec;
+    struct bit_fabric fabric;
     float *grad; /* the whole vector */
 };
 
-static bool fixture_open(struct fixture *f, int rank, int size)
+/* One rank of `over`. */
+static bool fixture_open(struct fixture *f, struct bit_comm *over)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
     ProtobufCMessage *spec = NULL;
@@ -33,13 +35,15 @@ static bool fixture_open(struct fixture *f, int rank, int size)
         err = bit_spec_normalise(f->spec, NULL, problems);
     free(problems);
     if (err >= 0)
-        err = bit_plan_init(&f->plan, f->spec, rank, size, size, 2, (int64_t)4 << 30);
+        err = bit_plan_init(&f->plan, f->spec, over->rank, over->size, over->size, 2, (int64_t)4 << 30);
     if (err >= 0)
         err = bit_shard_init(&f->shard, &f->plan);
     if (err >= 0)
-        err = bit_optim_init(&f->optim, &f->shard, f->spec->optimizer);
-    if (err >= 0)
         err = bit_exec_init(&f->exec, BIT_BACKEND_CPU, 2, 1 << 20);
+    if (err >= 0)
+        err = bit_optim_init(&f->optim, &f->shard, &f->exec, f->spec->optimizer);
+    if (err >= 0)
+        err = bit_fabric_init(&f->fabric, over, &f->exec, 2);
     if (!EXPECT_EQ(err, 0))
         return false;
     f->grad = malloc((size_t)f->plan.elements * sizeof *f->grad);
@@ -50,28 +54,25 @@ static bool fixture_open(struct fixture *f, int rank, int size)
 
 static void fixture_close(struct fixture *f)
 {
-    bit_exec_finish(&f->exec);
+    bit_fabric_finish(&f->fabric);
     bit_optim_finish(&f->optim);
+    bit_exec_finish(&f->exec);
     bit_shard_finish(&f->shard);
     bit_plan_finish(&f->plan);
     bit_msg_free(f->spec);
     free(f->grad);
 }
 
-static double one_step(struct fixture *f, struct bit_comm *over, uint64_t t)
+static double one_step(struct fixture *f, uint64_t t)
 {
     double norm = 0;
 
     for (int64_t i = 0; i < f->plan.elements; i++)
         f->grad[i] = value_of(100 + t, i) * 0.1f;
-    EXPECT_EQ(bit_optim_norm(&f->optim, over, &f->exec, f->grad, &norm), 0);
-    const struct bit_optim_args args = {.lr = 1e-2,
-                                        .weight_decay = 0.1,
-                                        .beta1 = 0.9,
-                                        .beta2 = 0.95,
-                                        .grad_scale = bit_optim_clip(&f->optim, norm),
-                                        .t = t};
-    EXPECT_EQ(bit_optim_update(&f->optim, &f->exec, f->grad, &args), 0);
+    EXPECT_EQ(bit_optim_clip(&f->optim, &f->fabric, f->grad), 0);
+    EXPECT_EQ(bit_optim_read_norm(&f->optim, &norm), 0);
+    const struct bit_optim_args args = {.lr = 1e-2, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .t = t};
+    EXPECT_EQ(bit_optim_update(&f->optim, f->grad, &args), 0);
     return norm;
 }
 
@@ -80,11 +81,11 @@ TEST(norm_update_and_digests_do_not_depend_on_the_ranks)
     struct bit_comm alone;
     struct fixture many, one;
 
-    if (!EXPECT_EQ(bit_comm_init(&alone, MPI_COMM_SELF), 0) || !fixture_open(&many, comm.rank, comm.size) ||
-        !fixture_open(&one, 0, 1))
+    if (!EXPECT_EQ(bit_comm_init(&alone, MPI_COMM_SELF), 0) || !fixture_open(&many, &comm) ||
+        !fixture_open(&one, &alone))
         return;
     for (uint64_t t = 1; t <= 3; t++) {
-        EXPECT_EQ(one_step(&many, &comm, t), one_step(&one, &alone, t));
+        EXPECT_EQ(one_step(&many, t), one_step(&one, t));
         EXPECT_MEMEQ(many.optim.master, one.optim.master + many.shard.begin, (size_t)many.shard.count * sizeof(float));
         EXPECT_EQ(bit_optim_weights_digest(&many.optim, &comm, 2), bit_optim_weights_digest(&one.optim, &alone, 1));
         EXPECT_EQ(bit_optim_moments_digest(&many.optim, &comm, 2), bit_optim_moments_digest(&one.optim, &alone, 1));
@@ -105,14 +106,35 @@ TEST(the_norm_is_that_of_the_whole_gradient)
     struct fixture f;
     double sum = 0;
 
-    if (!fixture_open(&f, comm.rank, comm.size))
+    if (!fixture_open(&f, &comm))
         return;
-    double norm = one_step(&f, &comm, 1);
+    double norm = one_step(&f, 1);
     for (int64_t i = 0; i < f.plan.elements; i++)
         sum += (double)f.grad[i] * f.grad[i];
     EXPECT_NEAR(norm, sqrt(sum), 1e-9 * norm);
-    EXPECT_EQ(bit_optim_clip(&f.optim, 0.5), 1);
-    EXPECT_EQ(bit_optim_clip(&f.optim, 4.0), 1.0 / (4.0 + 1e-6));
+    EXPECT_EQ(f.optim.clip[1], fmin(1, 1.0 / (norm + 1e-6)));
+    fixture_close(&f);
+}
+
+/* A step whose gradient is not finite is no step. */
+TEST(a_norm_that_is_no_number_changes_nothing)
+{
+    struct fixture f;
+
+    if (!fixture_open(&f, &comm))
+        return;
+    one_step(&f, 1);
+    const uint64_t weights = bit_optim_weights_digest(&f.optim, &comm, 2),
+                   moments = bit_optim_moments_digest(&f.optim, &comm, 2);
+    f.grad[f.plan.elements / 2] = NAN;
+    const struct bit_optim_args args = {.lr = 0.5, .weight_decay = 0.5, .beta1 = 0.9, .beta2 = 0.9, .t = 2};
+    double norm = 0;
+    EXPECT_EQ(bit_optim_clip(&f.optim, &f.fabric, f.grad), 0);
+    EXPECT_EQ(bit_optim_update(&f.optim, f.grad, &args), 0);
+    EXPECT_EQ(bit_optim_read_norm(&f.optim, &norm), 0);
+    EXPECT(isnan(norm));
+    EXPECT_EQ(bit_optim_weights_digest(&f.optim, &comm, 2), weights);
+    EXPECT_EQ(bit_optim_moments_digest(&f.optim, &comm, 2), moments);
     fixture_close(&f);
 }
 
@@ -121,12 +143,11 @@ TEST(only_linears_decay)
     struct fixture f;
     int64_t wrong = 0;
 
-    if (!fixture_open(&f, comm.rank, comm.size))
+    if (!fixture_open(&f, &comm))
         return;
     memset(f.grad, 0, (size_t)f.plan.elements * sizeof *f.grad);
-    const struct bit_optim_args args = {
-        .lr = 0.5, .weight_decay = 0.5, .beta1 = 0.9, .beta2 = 0.9, .grad_scale = 1, .t = 1};
-    EXPECT_EQ(bit_optim_update(&f.optim, &f.exec, f.grad, &args), 0);
+    const struct bit_optim_args args = {.lr = 0.5, .weight_decay = 0.5, .beta1 = 0.9, .beta2 = 0.9, .t = 1};
+    EXPECT_EQ(bit_optim_update(&f.optim, f.grad, &args), 0);
     for (int64_t i = 0; i < f.shard.count; i++) {
         int64_t at = f.shard.begin + i;
         bool linear = at >= f.shard.linear_begin && at < f.shard.linear_end;

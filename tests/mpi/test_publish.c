@@ -14,17 +14,22 @@ static const char text[] =
     "data { train: '/nowhere' } batch { instances: 12 micro_instances: 1 } schedule { steps: 9 peak_lr: 1e-3 }"
     "phases { switch { at_step: 3 } } launch { threads: 2 }";
 
+/* A communicator of this rank alone: the same code computes the reference. */
+static struct bit_comm alone;
+
 /* One rank of a model whose master is the same whatever the number of ranks. */
 struct fixture {
     Bit__RunSpec *spec;
     struct bit_plan plan;
     struct bit_model *model;
     struct bit_shard shard;
+    struct bit_fabric fabric;
     struct bit_publish publish;
     float *whole, *master; /* all of it; this rank's shard */
 };
 
-static bool fixture_open(struct fixture *f, const char *const *set, int rank, int size)
+/* One rank of `over`. */
+static bool fixture_open(struct fixture *f, const char *const *set, struct bit_comm *over)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
     ProtobufCMessage *spec = NULL;
@@ -37,13 +42,15 @@ static bool fixture_open(struct fixture *f, const char *const *set, int rank, in
         err = bit_spec_normalise(f->spec, NULL, problems);
     free(problems);
     if (err >= 0)
-        err = bit_plan_init(&f->plan, f->spec, rank, size, size, 2, (int64_t)4 << 30);
+        err = bit_plan_init(&f->plan, f->spec, over->rank, over->size, over->size, 2, (int64_t)4 << 30);
     if (err >= 0)
         err = bit_model_create(&f->plan, BIT_BACKEND_CPU, &f->model);
     if (err >= 0)
         err = bit_shard_init(&f->shard, &f->plan);
     if (err >= 0)
-        err = bit_publish_init(&f->publish, &f->plan, &f->shard, f->model);
+        err = bit_fabric_init(&f->fabric, over, &f->model->exec, 2);
+    if (err >= 0)
+        err = bit_publish_init(&f->publish, &f->plan, &f->shard, &f->fabric, f->model);
     if (!EXPECT_EQ(err, 0))
         return false;
     f->whole = malloc((size_t)f->plan.elements * sizeof *f->whole);
@@ -61,15 +68,13 @@ static void fixture_fill(struct fixture *f, uint64_t seed)
 static void fixture_close(struct fixture *f)
 {
     bit_publish_finish(&f->publish);
+    bit_fabric_finish(&f->fabric);
     bit_shard_finish(&f->shard);
     bit_model_destroy(f->model);
     bit_plan_finish(&f->plan);
     bit_msg_free(f->spec);
     free(f->whole);
 }
-
-/* A communicator of this rank alone: the same code computes the reference. */
-static struct bit_comm alone;
 
 static uint64_t total(uint64_t mine)
 {
@@ -98,7 +103,7 @@ static void check_against_alone(const char *const *set)
 {
     struct fixture many, one;
 
-    if (!fixture_open(&many, set, comm.rank, comm.size) || !fixture_open(&one, set, 0, 1))
+    if (!fixture_open(&many, set, &comm) || !fixture_open(&one, set, &alone))
         return;
     const struct {
         Bit__Precision precision;
@@ -112,8 +117,10 @@ static void check_against_alone(const char *const *set)
         const bool ternary = steps[i].precision == BIT__PRECISION__TERNARY;
         fixture_fill(&many, i / 2);
         fixture_fill(&one, i / 2);
-        EXPECT_EQ(bit_publish_train(&many.publish, &comm, many.master, steps[i].precision, steps[i].strength), 0);
-        EXPECT_EQ(bit_publish_train(&one.publish, &alone, one.master, steps[i].precision, steps[i].strength), 0);
+        EXPECT_EQ(bit_publish_train(&many.publish, many.master, steps[i].precision, steps[i].strength), 0);
+        EXPECT_EQ(bit_publish_train(&one.publish, one.master, steps[i].precision, steps[i].strength), 0);
+        EXPECT_EQ(bit_publish_read_counts(&many.publish), 0);
+        EXPECT_EQ(bit_publish_read_counts(&one.publish), 0);
         expect_same_model(&many, &one, ternary && steps[i].strength == 1, !ternary || steps[i].strength < 1);
         EXPECT_EQ(total(many.publish.counts.zeros), one.publish.counts.zeros);
         EXPECT_EQ(total(many.publish.counts.flips), one.publish.counts.flips);
@@ -157,10 +164,10 @@ static void check_scale(const char *measure, bool median)
     const char *const set[] = {measure, NULL};
     struct fixture f;
 
-    if (!fixture_open(&f, set, comm.rank, comm.size))
+    if (!fixture_open(&f, set, &comm))
         return;
     fixture_fill(&f, 5);
-    EXPECT_EQ(bit_publish_train(&f.publish, &comm, f.master, BIT__PRECISION__TERNARY, 1), 0);
+    EXPECT_EQ(bit_publish_train(&f.publish, f.master, BIT__PRECISION__TERNARY, 1), 0);
     for (int l = 0; l < f.plan.linear_count; l++) {
         const struct bit_linear *linear = &f.plan.linears[l];
         const int64_t count = linear->rows * linear->cols;
@@ -193,17 +200,19 @@ TEST(an_evaluation_between_two_steps_is_not_seen)
     const char *const set[] = {NULL};
     struct fixture a, b;
 
-    if (!fixture_open(&a, set, comm.rank, comm.size) || !fixture_open(&b, set, comm.rank, comm.size))
+    if (!fixture_open(&a, set, &comm) || !fixture_open(&b, set, &comm))
         return;
     for (uint64_t step = 0; step < 4; step++) {
         const Bit__Precision precision = step < 2 ? BIT__PRECISION__SIXTEEN_BIT : BIT__PRECISION__TERNARY;
         fixture_fill(&a, step);
         fixture_fill(&b, step);
-        EXPECT_EQ(bit_publish_evaluate(&b.publish, &comm, b.master, BIT__PRECISION__TERNARY), 0);
-        EXPECT_EQ(bit_publish_evaluate(&b.publish, &comm, b.master, BIT__PRECISION__SIXTEEN_BIT), 0);
-        EXPECT_EQ(bit_publish_evaluate(&b.publish, &comm, b.master, BIT__PRECISION__TERNARY), 0);
-        EXPECT_EQ(bit_publish_train(&a.publish, &comm, a.master, precision, 1), 0);
-        EXPECT_EQ(bit_publish_train(&b.publish, &comm, b.master, precision, 1), 0);
+        EXPECT_EQ(bit_publish_evaluate(&b.publish, b.master, BIT__PRECISION__TERNARY), 0);
+        EXPECT_EQ(bit_publish_evaluate(&b.publish, b.master, BIT__PRECISION__SIXTEEN_BIT), 0);
+        EXPECT_EQ(bit_publish_evaluate(&b.publish, b.master, BIT__PRECISION__TERNARY), 0);
+        EXPECT_EQ(bit_publish_train(&a.publish, a.master, precision, 1), 0);
+        EXPECT_EQ(bit_publish_train(&b.publish, b.master, precision, 1), 0);
+        EXPECT_EQ(bit_publish_read_counts(&a.publish), 0);
+        EXPECT_EQ(bit_publish_read_counts(&b.publish), 0);
         expect_same_model(&a, &b, step >= 2, step < 2);
         EXPECT_EQ(a.publish.counts.zeros, b.publish.counts.zeros);
         EXPECT_EQ(a.publish.counts.flips, b.publish.counts.flips);

@@ -70,15 +70,15 @@ static int dump(struct single *s, const char *dir, const uint16_t *tokens, float
 
     for (int64_t i = 0; i < s->plan.instances; i += s->plan.micro_instances) {
         const uint16_t *at = tokens + i * s->plan.context;
-        double sum = 0;
 
         if ((err = bit_model_logits(s->model, at, s->plan.micro_instances,
                                     logits + i * s->plan.context * s->plan.vocab_padded)) < 0 ||
-            (err = bit_model_accumulate(s->model, at, s->plan.micro_instances, 1.0 / (double)positions, &sum, NULL)) <
-                0)
+            (err = bit_model_accumulate(s->model, at, s->plan.micro_instances, 1.0 / (double)positions)) < 0)
             return err;
-        loss += sum / (double)positions;
     }
+    if ((err = bit_model_read_loss(s->model, &loss)) < 0)
+        return err;
+    loss /= (double)positions;
     if ((err = write_file(dir, "loss.f64", &loss, sizeof loss)) < 0 ||
         (err = write_file(dir, "logits.f32", logits, (size_t)(positions * s->plan.vocab_padded) * 4)) < 0)
         return err;

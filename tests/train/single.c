@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/cast.h"
+#include "kernels/measure.h"
 #include "kernels/ternarise.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -104,7 +105,7 @@ static int median_of(const struct single *s, const float *w, int64_t count, floa
 {
     uint64_t *counts = calloc(2 * 65536, sizeof *counts), before = 0, rank = (uint64_t)(count - 1) / 2;
     struct bit_histogram_args args = {.count = count, .w = w, .counts = counts};
-    uint32_t bits;
+    uint32_t bits, upper;
     int err;
 
     if (counts == NULL)
@@ -112,13 +113,14 @@ static int median_of(const struct single *s, const float *w, int64_t count, floa
     err = bit_histogram(&s->model->exec, &args);
     if (err < 0)
         goto out;
+    upper = bit_histogram_find(counts, rank, &before);
     args.pass = 1;
-    args.upper = bit_histogram_find(counts, rank, &before);
+    args.upper = &upper;
     args.counts = counts + 65536;
     err = bit_histogram(&s->model->exec, &args);
     if (err < 0)
         goto out;
-    bits = args.upper << 16 | bit_histogram_find(args.counts, rank - before, &before);
+    bits = upper << 16 | bit_histogram_find(args.counts, rank - before, &before);
     memcpy(median, &bits, sizeof *median);
 out:
     free(counts);
@@ -139,11 +141,11 @@ static int publish_segment(struct single *s, int index, int segment, double stre
                                                                : median_of(s, args.w, args.count, &measure);
     if (err < 0)
         return err;
-    args.scale = 1.0f / fmaxf(measure, s->plan.quantizer.eps);
+    args.scale = &s->model->segments[index].scale[segment];
+    s->model->scales[args.scale - s->model->scales] = 1.0f / fmaxf(measure, s->plan.quantizer.eps);
     args.codes = strength == 1 ? s->model->codes + offset : NULL;
     args.out = strength == 1 ? NULL : weights_at(s, offset);
     args.zeros = &zeros;
-    s->model->scales[s->model->segments[index].scale + segment - s->model->scales] = args.scale;
     return bit_ternarise(&s->model->exec, &args);
 }
 

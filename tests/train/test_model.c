@@ -72,16 +72,12 @@ static double step(struct single *s, const uint16_t *tokens)
     const double positions = (double)(s->plan.instances * s->plan.context);
     double loss = 0;
 
-    memset(s->model->grad, 0, (size_t)s->plan.elements * sizeof(float));
-    for (int64_t i = 0; i < s->plan.instances; i += s->plan.micro_instances) {
-        double sum = 0;
-        struct bit_model_times times;
-        EXPECT_EQ(bit_model_accumulate(s->model, tokens + i * s->plan.context, s->plan.micro_instances, 1 / positions,
-                                       &sum, &times),
+    EXPECT_EQ(bit_model_clear(s->model), 0);
+    for (int64_t i = 0; i < s->plan.instances; i += s->plan.micro_instances)
+        EXPECT_EQ(bit_model_accumulate(s->model, tokens + i * s->plan.context, s->plan.micro_instances, 1 / positions),
                   0);
-        loss += sum / positions;
-    }
-    return loss;
+    EXPECT_EQ(bit_model_read_loss(s->model, &loss), 0);
+    return loss / positions;
 }
 
 /* The loss with the tensor moved by `by` along its own gradient. */
@@ -217,7 +213,6 @@ TEST(gradients_are_announced_once_from_the_end)
 {
     struct single s;
     uint16_t tokens[64];
-    double loss;
 
     if (!EXPECT_EQ(single_init(&s, SPEC("tied: false"), 1, BIT_BACKEND_CPU), 0))
         return;
@@ -226,7 +221,7 @@ TEST(gradients_are_announced_once_from_the_end)
     EXPECT_EQ(single_publish(&s, BIT__PRECISION__SIXTEEN_BIT, 1), 0);
     s.model->grad_ready = note_range;
     s.model->grad_ready_arg = &ranges;
-    EXPECT_EQ(bit_model_accumulate(s.model, tokens, 2, 1, &loss, NULL), 0);
+    EXPECT_EQ(bit_model_accumulate(s.model, tokens, 2, 1), 0);
     EXPECT_EQ(ranges.from, 0);
     EXPECT_EQ(ranges.count, 4); /* head, two blocks, embedding */
     single_finish(&s);
@@ -243,7 +238,7 @@ TEST(an_unknown_token_is_refused_with_its_place)
         return;
     draw(&s, tokens);
     tokens[16 + 5] = 90;
-    EXPECT_EQ(bit_model_accumulate(s.model, tokens, 2, 1, &loss, NULL), BIT_EDATA);
+    EXPECT_EQ(bit_model_accumulate(s.model, tokens, 2, 1), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "token 90 at position 5 of instance 1");
     EXPECT_EQ(bit_model_evaluate(s.model, tokens, 4, &loss, &targets), BIT_EDATA);
     EXPECT_EQ(loss, -1);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/measure.h"
 #include "kernels/ternarise.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -79,7 +80,7 @@ static float median_by_histogram(const struct bit_exec *exec, const float *w, in
     memset(counts, 0, sizeof counts);
     EXPECT_EQ(
         bit_histogram(
-            exec, &(struct bit_histogram_args){.count = count, .w = w, .pass = 1, .upper = upper, .counts = counts}),
+            exec, &(struct bit_histogram_args){.count = count, .w = w, .pass = 1, .upper = &upper, .counts = counts}),
         0);
     bits = upper << 16 | bit_histogram_find(counts, rank - before, &before);
     memcpy(&found, &bits, sizeof found);
