@@ -213,14 +213,24 @@ static void device_name(char *out, size_t bytes)
         fclose(f);
 }
 
+static double floor_of(const struct kc_options *options, const struct kc_cost *cost)
+{
+    return options->cpu ? NAN : kc_device_floor_s(cost);
+}
+
 static const char *const peer_keys[KC_PEERS] = {"onednn", "bf16"};
 
-static void print_json(const struct kc_op *op, const int64_t *dim, const struct timing *t, const struct kc_cost *cost,
-                       double reference, const struct bit_exec *exec)
+static void print_json(const struct kc_op *op, const struct kc_options *options, const int64_t *dim,
+                       const struct timing *t, const struct kc_cost *cost, double reference,
+                       const struct bit_exec *exec)
 {
-    char device[128];
+    const double floor = floor_of(options, cost);
+    char device[192];
 
-    device_name(device, sizeof device);
+    if (options->cpu)
+        device_name(device, sizeof device);
+    else
+        snprintf(device, sizeof device, "%s", kc_device_exec(stderr)->description);
     printf("{\"op\":\"%s\",\"shape\":\"", op->name);
     kc_print_shape(stdout, op, dim);
     printf("\",\"median_us\":%.2f,\"p10_us\":%.2f,\"p90_us\":%.2f,\"samples\":%d,\"gb_s\":%.3f,\"gflop_s\":%.3f",
@@ -228,6 +238,8 @@ static void print_json(const struct kc_op *op, const int64_t *dim, const struct 
            cost->flops / t->median_s * 1e-9);
     if (!isnan(reference))
         printf(",\"ref_ratio\":%.2f", reference / t->median_s);
+    if (!isnan(floor))
+        printf(",\"floor_us\":%.2f,\"floor_share\":%.3f", floor * 1e6, floor / t->median_s);
     for (int p = 0; p < KC_PEERS; p++)
         if (!isnan(t->peer_s[p]))
             printf(",\"%s_us\":%.2f,\"%s_ratio\":%.3f", peer_keys[p], t->peer_s[p] * 1e6, peer_keys[p],
@@ -236,10 +248,11 @@ static void print_json(const struct kc_op *op, const int64_t *dim, const struct 
            kc_onednn_name(), bit_isa_name(exec->isa), exec->threads, clock_name(exec->threads), device, BIT_COMMIT);
 }
 
-static void print_row(const struct kc_op *op, const int64_t *dim, const struct timing *t, const struct kc_cost *cost,
-                      double reference)
+static void print_row(const struct kc_op *op, const struct kc_options *options, const int64_t *dim,
+                      const struct timing *t, const struct kc_cost *cost, double reference)
 {
     const bool compute = cost->flops > 0;
+    const double floor = floor_of(options, cost);
 
     printf("%-26s %10.1f %6.1f%% %9.1f %-7s", op->name, t->median_s * 1e6, (t->high_s - t->low_s) / t->median_s * 100,
            (compute ? cost->flops : cost->bytes) / t->median_s * 1e-9, compute ? "GFLOP/s" : "GB/s");
@@ -252,7 +265,10 @@ static void print_row(const struct kc_op *op, const int64_t *dim, const struct t
             printf(" %9s ", "-");
         else
             printf(" %9.2fx", t->peer_s[p] / t->median_s);
-    printf("  ");
+    if (isnan(floor))
+        printf(" %8s   ", "-");
+    else
+        printf(" %8.1f%%  ", floor / t->median_s * 100);
     kc_print_shape(stdout, op, dim);
     putchar('\n');
     fflush(stdout);
@@ -271,8 +287,8 @@ void kc_bench_heading(const struct kc_options *options)
                *kc_onednn_name() != '\0' ? kc_onednn_name() : "none", clock_name(exec.threads));
     else
         printf("%s, commit %s, cold L2\n", kc_device_exec(stderr)->description, BIT_COMMIT);
-    printf("%-26s %10s %7s %17s %8s %10s %10s  %s\n", "operator", "median us", "spread", "rate", "to ref", "to oneDNN",
-           "to bf16", "shape");
+    printf("%-26s %10s %7s %17s %8s %10s %10s %9s  %s\n", "operator", "median us", "spread", "rate", "to ref",
+           "to oneDNN", "to bf16", "of floor", "shape");
 }
 
 int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
@@ -289,7 +305,7 @@ int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
     for (int i = 0; err == 0 && i < op->shape_count; i++) {
         const int64_t *dim = op->shapes[i].dim;
         struct timing t;
-        struct kc_cost cost;
+        struct kc_cost cost = {0};
 
         if (!(op->shapes[i].flags & (KC_BENCH | KC_LARGE | (options->cpu ? 0 : KC_HUGE))))
             continue;
@@ -298,9 +314,9 @@ int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
             break;
         op->cost(dim, &cost);
         if (options->json)
-            print_json(op, dim, &t, &cost, reference_s(op, options, dim), &exec);
+            print_json(op, options, dim, &t, &cost, reference_s(op, options, dim), &exec);
         else
-            print_row(op, dim, &t, &cost, reference_s(op, options, dim));
+            print_row(op, options, dim, &t, &cost, reference_s(op, options, dim));
     }
     if (err < 0)
         fprintf(stderr, "%s: %s\n", op->name, bit_fail_text());

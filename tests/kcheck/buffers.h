@@ -65,6 +65,9 @@ const struct bit_exec *kc_device_exec(FILE *complain);
 int kc_device_call(struct kc *k, const void *args);
 /** As kc_time_call; by the GPU's clock, its L2 cache flushed before each call. */
 int kc_device_time(struct kc *k, const void *args, int samples_max, double budget_s);
+/** The least seconds that the GPU can take, by its memory's and its products' rates on paper; NAN where the latter are
+ * not known. */
+double kc_device_floor_s(const struct kc_cost *cost);
 void kc_device_finish(void);
 #define KC_WORKSPACE_GUARD 256
 void kc_inputs_digest(struct kc *k);

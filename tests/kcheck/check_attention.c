@@ -62,6 +62,7 @@ static void cost_attention(const int64_t *dim, struct kc_cost *out)
     const double square = (double)dim[0] * (double)dim[2] * (double)dim[1] * (double)(dim[1] + 1) / 2;
 
     out->flops = 2 * 2 * square * (double)dim[3];
+    out->multiplied = (enum bit_dtype)dim[4];
     out->bytes = 4.0 * (double)(dim[0] * dim[1] * dim[2] * dim[3]) * (double)bit_dtype_bytes((enum bit_dtype)dim[4]);
 }
 

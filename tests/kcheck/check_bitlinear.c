@@ -71,6 +71,7 @@ static void cost_bitlinear(const int64_t *dim, struct kc_cost *out)
     out->bytes = (m * k + n * k) * (double)bit_dtype_bytes((enum bit_dtype)dim[4]) +
                  m * n * (double)bit_dtype_bytes((enum bit_dtype)dim[5]) * (dim[6] ? 2 : 1);
     out->flops = 2 * m * n * k;
+    out->multiplied = (enum bit_dtype)dim[4];
 }
 
 static const struct kc_shape forward_shapes[] = {
@@ -156,6 +157,7 @@ static void cost_backward_data(const int64_t *dim, struct kc_cost *out)
                  n * k * (double)bit_dtype_bytes((enum bit_dtype)dim[5]) +
                  m * k * (double)bit_dtype_bytes((enum bit_dtype)dim[6]);
     out->flops = 2 * m * n * k;
+    out->multiplied = (enum bit_dtype)dim[4];
 }
 
 static const struct kc_shape data_shapes[] = {
@@ -224,6 +226,7 @@ static void cost_backward_weight(const int64_t *dim, struct kc_cost *out)
     out->bytes = m * n * (double)bit_dtype_bytes((enum bit_dtype)dim[3]) +
                  m * k * (double)bit_dtype_bytes((enum bit_dtype)dim[4]) + 8 * n * k;
     out->flops = 2 * m * n * k;
+    out->multiplied = (enum bit_dtype)dim[3];
 }
 
 static const struct kc_shape weight_shapes[] = {

@@ -39,6 +39,7 @@ static void cost_matmul(const int64_t *dim, struct kc_cost *out)
 
     out->bytes = ab * (m * k + n * k) + c * m * n * (dim[6] ? 2 : 1);
     out->flops = 2 * m * n * k;
+    out->multiplied = (enum bit_dtype)dim[4];
 }
 
 /* Edges of a tile (6 or 12 rows; 8, 16, 64 columns), of a word of k (odd k), of a run (1024 in bf16, 512 in f32), of a

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,7 +228,41 @@ int kc_device_time(struct kc *k, const void *args, int samples_max, double budge
     return err;
 }
 
+/* Products of two elements and their sum, of one multiprocessor in a clock, as two operations. Hopper's tensor cores
+ * are rated at 1.83 GHz, below the clock of the rest. */
+static double ops_per_clock(enum bit_dtype dtype)
+{
+    static const double ampere[] = {[BIT_F32] = 128, [BIT_BF16] = 2048, [BIT_I8] = 4096};
+    static const double hopper[] = {[BIT_F32] = 256, [BIT_BF16] = 4096, [BIT_I8] = 8192};
+
+    if (device.cuda->capability == 90)
+        return hopper[dtype];
+    return device.cuda->capability == 80 ? ampere[dtype] : NAN;
+}
+
+double kc_device_floor_s(const struct kc_cost *cost)
+{
+    const double clock_max = device.cuda->capability == 90 ? 1.83e9 : INFINITY;
+    int memory_khz = 0, memory_bits = 0, khz = 0;
+
+    cudaDeviceGetAttribute(&memory_khz, cudaDevAttrMemoryClockRate, device.cuda->device);
+    cudaDeviceGetAttribute(&memory_bits, cudaDevAttrGlobalMemoryBusWidth, device.cuda->device);
+    cudaDeviceGetAttribute(&khz, cudaDevAttrClockRate, device.cuda->device);
+    if (memory_khz == 0 || memory_bits == 0 || khz == 0)
+        return NAN;
+    const double moving = cost->bytes / (2e3 * memory_khz * memory_bits / 8); /* two transfers a clock */
+    const double clock = BIT_MIN(1e3 * khz, clock_max);
+    const double products = cost->flops / (ops_per_clock(cost->multiplied) * device.cuda->sm_count * clock);
+    return cost->flops == 0 || products < moving ? moving : products;
+}
+
 #else
+
+double kc_device_floor_s(const struct kc_cost *cost)
+{
+    (void)cost;
+    return NAN;
+}
 
 const struct bit_exec *kc_device_exec(FILE *complain)
 {

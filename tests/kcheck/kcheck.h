@@ -82,8 +82,9 @@ int kc_threads(const struct kc *k);
 int kc_call(struct kc *k, const void *args);
 
 struct kc_cost {
-    double bytes; /* that must cross memory once */
-    double flops; /* 0 where memory is all there is */
+    double bytes;              /* that must cross memory once */
+    double flops;              /* 0 where memory is all there is */
+    enum bit_dtype multiplied; /* of the operands of those products */
 };
 
 enum kc_shape_flags {
