@@ -2,29 +2,47 @@
 
 extern const struct bit_command bit_cmd_resume;
 
-static int send(struct bit_cli *cli, char *run, char *request_id, bool no_wait)
-{
-    Bit__ResumeRequest ask = BIT__RESUME_REQUEST__INIT;
-
-    ask.run = run;
-    ask.request_id = request_id;
-    ask.has_no_wait = ask.no_wait = no_wait;
-    return bit_mutate(cli, BIT_MSG_RESUME_REQUEST, &ask);
-}
+enum { OPT_RANKS, OPT_NO_WAIT };
+static const struct bit_option options[] = {
+    {"ranks", 'n', "N", "Go on with N ranks instead. The batches stay the same; sums are added in another order."},
+    {"no-wait", 0, NULL, "Return once bitd has taken the order, not once it is done."},
+    {0},
+};
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    return bit_mutation_run(&bit_cmd_resume, cli, argc, argv, send);
+    struct bit_options o = {.command = &bit_cmd_resume, .cli = cli};
+    Bit__ResumeRequest ask = BIT__RESUME_REQUEST__INIT;
+    unsigned long long ranks = 0;
+    char id[40];
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        if (got == OPT_NO_WAIT)
+            ask.has_no_wait = ask.no_wait = true;
+        else if (bit_parse_u64(o.value, &ranks) && ranks > 0 && ranks <= UINT32_MAX)
+            ask.has_ranks = true;
+        else
+            return bit_usage(&bit_cmd_resume, "--ranks takes a number from 1 on, not '%s'", o.value);
+    int code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    bit_request_id(id);
+    ask.run = argv[o.rest];
+    ask.request_id = id;
+    ask.ranks = (uint32_t)ranks;
+    return bit_mutate(cli, BIT_MSG_RESUME_REQUEST, &ask);
 }
 
 const struct bit_command bit_cmd_resume = {
     .name = "resume",
     .summary = "let a paused run go on",
-    .synopsis = "RUN [--no-wait]",
+    .synopsis = "RUN [--ranks=N] [--no-wait]",
     .description = "Starts a paused run again from its newest checkpoint, or queues it when every slot is taken. "
                    "Returns once the run is\n"
                    "training or queued.",
-    .options = bit_mutation_options,
-    .examples = "$ bitctl resume @last",
+    .options = options,
+    .examples = "$ bitctl resume @last\n"
+                "$ bitctl resume @last --ranks 16\n",
     .run = run,
 };

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/daemon.h"
@@ -16,6 +17,7 @@
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/msg.h"
+#include "proto/spec.h"
 
 BIT_LOG_TOPIC("mutate");
 
@@ -161,6 +163,26 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
     finish(c, r, BIT_WAIT_PAUSED, r->job ? bit_job_boundary(r->job) : r->run.step, no_wait, event);
 }
 
+/* Whether the run may go on with so many ranks: the rules of its specification say. */
+static int check_ranks(struct bit_run *run, uint32_t ranks)
+{
+    const uint32_t was = run->spec->launch->ranks;
+    const Bit__SlurmSpec *slurm = run->spec->launch->slurm;
+    const uint32_t was_least = slurm ? slurm->min_ranks : 0;
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    if (problems == NULL)
+        return bit_fail(-ENOMEM, "a check of %s", run->id);
+    bit_run_set_ranks(run->spec, ranks);
+    int err = bit_spec_validate(run->spec, problems);
+    if (err < 0 && problems->count > 0)
+        bit_fail(err, "%u ranks: %s: %s", ranks, problems->item[0].field, problems->item[0].text);
+    run->spec->launch->ranks = was;
+    if (slurm != NULL)
+        run->spec->launch->slurm->min_ranks = was_least;
+    free(problems);
+    return err < 0 ? err : 0;
+}
+
 void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
 {
     struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_RESUME);
@@ -173,7 +195,13 @@ void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
         refuse_state(c, r, "resumed");
         return;
     }
+    if (applied == NULL && m->has_ranks && (err = check_ranks(&r->run, m->ranks)) < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return;
+    }
     Bit__Mutation asked = mutation(c, "resume", m->request_id);
+    asked.has_ranks = m->has_ranks;
+    asked.ranks = m->ranks;
     if (applied == NULL &&
         (err = bit_runner_try_state(r, BIT__RUN_STATE__QUEUED, &asked, "resumed by uid %u", c->peer.uid)) < 0) {
         bit_client_refuse(c, err, "%s", bit_fail_text());

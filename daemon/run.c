@@ -162,9 +162,21 @@ static void apply_submitted(struct bit_run *run, const Bit__RunSubmitted *m, uin
     run->state = m->paused ? BIT__RUN_STATE__PAUSED : BIT__RUN_STATE__QUEUED;
 }
 
+void bit_run_set_ranks(Bit__RunSpec *spec, uint32_t ranks)
+{
+    spec->launch->ranks = ranks;
+    spec->launch->has_ranks = true;
+    if (spec->launch->slurm != NULL)
+        spec->launch->slurm->min_ranks = BIT_MIN(spec->launch->slurm->min_ranks, ranks);
+}
+
 static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t time_ns)
 {
     int err = m->asked != NULL ? note_applied(run, m->asked->request_id, run->step, false) : 0;
+    if (m->asked != NULL && m->asked->has_ranks) {
+        bit_run_set_ranks(run->spec, m->asked->ranks);
+        run->ranks = 0;
+    }
     run->state = m->state;
     snprintf(run->reason, sizeof run->reason, "%s", m->reason);
     if (m->state == BIT__RUN_STATE__TRAINING && run->started_ns == 0)

@@ -122,6 +122,9 @@ struct bit_run {
 void bit_run_init(struct bit_run *run, uint64_t number, Bit__RunSpec *spec);
 void bit_run_finish(struct bit_run *run);
 
+/** What `bitctl resume --ranks` changes of a specification. */
+void bit_run_set_ranks(Bit__RunSpec *spec, uint32_t ranks);
+
 /** Apply one record. Errors: BIT_ECORRUPT for one that cannot follow; -ENOMEM. */
 int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *record);
 

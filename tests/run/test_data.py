@@ -301,9 +301,36 @@ def a_mixture_goes_on_where_it_was():
         assert sets.count("web") == 56 and sets.count("books") == 24, f"{sets.count('web')} and {sets.count('books')}"
 
 
+def other_ranks_train_on_the_same_batches():
+    def shown(d, run, step):
+        rows = [json.loads(line) for line in d.ctl("data", "show", run, "--step", str(step), "--json", check=True)[1].splitlines()]
+        return [(row["row"], row["file"], row["instance"]) for row in rows]
+
+    with Daemon() as d:
+        run = d.run()
+        want = {step: shown(d, run, step) for step in (5, 30)}
+        d.wait(run, "--for", "step=7")
+        d.ctl("pause", run, check=True)
+        code, _, err = d.ctl("resume", run, "--ranks", "3")
+        print(f"         the user sees: {err.strip()}")
+        assert code == 64 and "not divisible by launch.ranks 3" in err, (code, err)
+        assert d.ctl("resume", run, "--ranks", "0")[0] != 0
+        assert d.status(run)["ranks"] == 2 and d.status(run)["state"] == "paused"
+        d.ctl("resume", run, "--ranks", "1", check=True)
+        d.wait(run, "--for", "step=12")
+        d.kill()  # the journal has it, too
+        d.start()
+        d.finish(run)
+        assert d.status(run)["ranks"] == 1
+        assert {step: shown(d, run, step) for step in want} == want
+        losses = d.losses(run)
+        for step, (loss, _) in baseline()["losses"].items():
+            assert abs(losses[step][0] - loss) < 0.02 * loss, f"step {step}: {losses[step]}, and {loss} on two ranks"
+
+
 fixture.main([reads_that_take_seconds, reads_that_fail_for_a_while, reads_that_fail_for_good, a_stale_handle_for_a_while,
               short_and_interrupted_reads, a_file_that_is_away_for_a_while, a_file_that_shrank, a_file_that_grew,
               a_file_that_was_written_to, another_file_in_its_place_while_bitd_was_away, written_to_while_paused,
               an_id_beyond_the_vocabulary, a_held_out_file_that_fails_for_a_while, tokens_of_another_tokenizer,
               held_out_sets_tell_bits_a_byte,
-              a_mixture_goes_on_where_it_was])
+              a_mixture_goes_on_where_it_was, other_ranks_train_on_the_same_batches])
