@@ -2,7 +2,7 @@
 
     bench_feed.py FAKE_WORKER FAKE_MPIRUN [SECONDS]
 
-Once as fast as it goes, once with a worker that takes 35 ms for a step besides reading it: 84 million tokens/s are a step every
+Bare over the Unix socket and sealed over TCP; once as fast as it goes, once with a worker that takes 35 ms for a step besides reading it: 84 million tokens/s are a step every
 50 ms. Figures only; nothing is asserted.
 """
 import os
@@ -29,10 +29,14 @@ launch {{ backend: CPU ranks: 1 }}
 
 
 class Daemon(fixture.Daemon):
+    def __init__(self, link):
+        super().__init__()
+        self.link = ["--set", "listen=127.0.0.1:0", "--set", "link=tcp"] if link == "tcp" else []
+
     def start(self):
         self.log = open(os.path.join(self.dir, "bitd.log"), "ab")
         self.process = subprocess.Popen(
-            [self.bitd, "--state", self.state, "--socket", self.socket, "--worker", sys.argv[1], "--set", f"mpirun={sys.argv[2]}"],
+            [self.bitd, "--state", self.state, "--socket", self.socket, "--worker", sys.argv[1], "--set", f"mpirun={sys.argv[2]}", *self.link],
             stdout=self.log, stderr=self.log)
         while self.ctl("ps", "-q")[0] != 0:
             assert self.process.poll() is None, "bitd did not start"
@@ -61,9 +65,9 @@ def write_tokens(folder):
     return paths
 
 
-def measure(name, step_us, seconds):
+def measure(link, name, step_us, seconds):
     os.environ["FAKE_STEP_US"] = str(step_us)
-    with Daemon() as d:
+    with Daemon(link) as d:
         path = os.path.join(d.dir, "feed.txtpb")
         with open(path, "w") as f:
             f.write(SPEC.format(context=CONTEXT, batch=BATCH, train=" ".join(f'train: "{p}"' for p in write_tokens(d.dir))))
@@ -73,7 +77,7 @@ def measure(name, step_us, seconds):
         time.sleep(seconds)
         wall, steps, cpu = time.monotonic() - begin, d.status(run)["step"] - first, d.cpu_s() - cpu
         rate = steps * STEP_TOKENS / wall
-        print(f"{name}: {steps} steps of {STEP_TOKENS:,} tokens in {wall:.1f} s: {rate / 1e6:.1f} million tokens/s, "
+        print(f"{link}, {name}: {steps} steps of {STEP_TOKENS:,} tokens in {wall:.1f} s: {rate / 1e6:.1f} million tokens/s, "
               f"{wall / steps * 1000:.1f} ms a step; bitd: {cpu / wall:.2f} cores, {cpu / steps * 1000:.1f} ms of CPU a step, "
               f"peak {d.peak_mib():.0f} MiB")
         d.ctl("cancel", run, "--now")
@@ -81,8 +85,9 @@ def measure(name, step_us, seconds):
 
 def main():
     seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 10
-    measure("as fast as it goes", 0, seconds)
-    measure("35 ms of work a step", 35000, seconds)
+    for link in ("unix", "tcp"):
+        measure(link, "as fast as it goes", 0, seconds)
+        measure(link, "35 ms of work a step", 35000, seconds)
 
 
 main()
