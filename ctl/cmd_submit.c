@@ -14,7 +14,7 @@
 
 extern const struct bit_command bit_cmd_submit;
 
-enum { OPT_DRY_RUN, OPT_FOLLOW, OPT_WAIT, OPT_NAME, OPT_SET, OPT_PAUSED };
+enum { OPT_DRY_RUN, OPT_FOLLOW, OPT_WAIT, OPT_NAME, OPT_SET, OPT_PAUSED, OPT_REQUEST_ID };
 static const struct bit_option options[] = {
     {"dry-run", 'n', NULL, "Check everything and print what would happen: specification, schedule, memory."},
     {"follow", 'f', NULL, "Show live progress until the run ends, then a summary; ends with the run's exit code."},
@@ -22,12 +22,13 @@ static const struct bit_option options[] = {
     {"name", 0, "NAME", "The run's name, instead of the specification's."},
     {"set", 's', "KEY=VALUE", "Change a field, as in schedule.peak_lr=3e-4; may be repeated; += appends to a list."},
     {"paused", 0, NULL, "Take the run in, but start it only at `bitctl resume`."},
+    {"request-id", 0, "ID", "Submit once for each ID: again with the same one, it is the run that there is."},
     {0},
 };
 
 struct submit {
     bool dry_run, follow, wait, paused;
-    const char *name;
+    const char *name, *request_id;
     const char *set[64];
     int set_count;
 };
@@ -52,6 +53,9 @@ static int parse(struct submit *s, struct bit_options *o, int argc, char **argv)
             break;
         case OPT_PAUSED:
             s->paused = true;
+            break;
+        case OPT_REQUEST_ID:
+            s->request_id = o->value;
             break;
         default:
             if (s->set_count == (int)(sizeof s->set / sizeof s->set[0]))
@@ -167,7 +171,7 @@ static int send(struct bit_cli *cli, const struct submit *s, Bit__RunSpec *spec,
 
     bit_request_id(id);
     ask.spec = spec;
-    ask.request_id = id;
+    ask.request_id = s->request_id ? bit_lend(s->request_id) : id;
     ask.directory = directory;
     ask.has_dry_run = ask.dry_run = s->dry_run;
     ask.has_paused = ask.paused = s->paused;
@@ -223,7 +227,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 const struct bit_command bit_cmd_submit = {
     .name = "submit",
     .summary = "hand a run specification to the daemon",
-    .synopsis = "SPEC [--dry-run | --follow | --wait] [--name=NAME] [--set KEY=VALUE]... [--paused]",
+    .synopsis = "SPEC [--dry-run | --follow | --wait] [--name=NAME] [--set KEY=VALUE]... [--paused] "
+                "[--request-id=ID]",
     .description = "Hands a run to bitd, which queues it and starts it when a slot is free. SPEC is a RunSpec in "
                    "protobuf text format\n"
                    "(.txtpb) or binary (.pb); what it leaves out takes its preset's value, and relative paths are "

@@ -30,11 +30,12 @@ struct bit_alloc {
     const struct bit_alloc_ops *ops;
     void *arg;
     uv_timer_t timer;
-    bool wanted; /* acquire was called, and is neither answered nor paused */
-    bool ready;  /* it was answered, and the job has not ended since */
-    bool warned; /* that it ends soon */
-    bool busy;   /* a command runs */
-    bool dying;  /* to be freed when it has ended */
+    bool wanted;   /* acquire was called, and is neither answered nor paused */
+    bool ready;    /* it was answered, and the job has not ended since */
+    bool warned;   /* that it ends soon */
+    char told[96]; /* a rank was told to end; empty: none was */
+    bool busy;     /* a command runs */
+    bool dying;    /* to be freed when it has ended */
     struct bit_hosts nodes, lost;
 };
 
@@ -84,6 +85,7 @@ static void answer(struct bit_alloc *a, int err)
     a->wanted = false;
     a->ready = err == 0;
     a->warned = false;
+    a->told[0] = '\0';
     if (a->ready && is_submitted(a))
         again_in(a, a->runner->daemon->config.slurm_poll_ms);
     a->ops->ready(a->arg, err);
@@ -266,13 +268,16 @@ static void take_running(struct bit_alloc *a, const struct bit_squeue *q)
     const struct bit_run *r = &a->runner->run;
     int err = take_nodes(a, q->nodes); /* a job may have grown smaller */
     note(a, r->slurm.job, q->state, q->nodes);
-    if (a->wanted)
+    if (a->wanted) {
         answer(a, err);
-    else if (a->ready && !a->warned && q->has_left && q->left_s <= r->spec->launch->slurm->warn_s) {
-        a->warned = true;
-        snprintf(why, sizeof why, "Slurm job %" PRIu64 " ends in %" PRIu64 " s", r->slurm.job, q->left_s);
-        a->ops->ends(a->arg, why);
+        return;
     }
+    bool late = q->has_left && q->left_s <= r->spec->launch->slurm->warn_s;
+    if (!a->ready || a->warned || !(late || a->told[0] != '\0'))
+        return;
+    a->warned = true;
+    snprintf(why, sizeof why, "Slurm job %" PRIu64 " ends in %" PRIu64 " s", r->slurm.job, q->left_s);
+    a->ops->ends(a->arg, a->told[0] != '\0' ? a->told : why);
 }
 
 static void take_waiting(struct bit_alloc *a, const struct bit_squeue *q)
@@ -368,6 +373,14 @@ static void poll_now(uv_timer_t *timer)
 }
 
 /* ---------------------------------------------------------------- from outside */
+
+void bit_alloc_told(struct bit_alloc *a, const char *why)
+{
+    if (!a->ready || a->told[0] != '\0')
+        return;
+    snprintf(a->told, sizeof a->told, "%s", why);
+    again_in(a, 0);
+}
 
 int bit_alloc_create(struct bit_runner *r, const struct bit_alloc_ops *ops, void *arg, struct bit_alloc **out)
 {

@@ -42,6 +42,9 @@ void bit_alloc_release(struct bit_alloc *a);
 /** Free it and leave the job as it is: bitd goes down, and comes back to it. NULL is fine. */
 void bit_alloc_leave(struct bit_alloc *a);
 
+/** A rank of a job that was ready was told to end: ask Slurm now whether the job ends soon, or is over. */
+void bit_alloc_told(struct bit_alloc *a, const char *why);
+
 uint64_t bit_alloc_job(const struct bit_alloc *a);
 /** Leave the node of this host name out from now on. Errors: -ENOENT if it is none of the job's. */
 int bit_alloc_lose(struct bit_alloc *a, const char *host);

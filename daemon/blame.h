@@ -16,11 +16,17 @@ struct bit_blame {
 /**
  * Read it from the end of a job's log. Pure; false if nothing is said there.
  * Source      Open MPI 4.1: orte/tools/orterun/help-orterun.txt ("orte-odls-default", "process rank %d ... exited on
- *             signal"), and "Process name: [[..],RANK]" with "Exit code: N"
+ *             signal"), and "Process name: [[..],RANK]" with "Exit code: N"; Slurm 22.05: srun's
+ *             "NODE: task RANK: how"
  */
 bool bit_blame_parse(const char *text, struct bit_blame *out);
 /** The same from the last kilobytes of the file at `path`. */
 bool bit_blame_read(const char *path, struct bit_blame *out);
+/** What srun itself complained of first, where it blames no rank: it has no PMIx plugin, the job is over, ... Pure;
+ * false if nothing is said there. */
+bool bit_blame_srun(const char *text, char *says, size_t room);
+/** The same from the end of the file at `path`. */
+bool bit_blame_read_srun(const char *path, char *says, size_t room);
 
 /* What is known of a rank of a job that hangs. */
 struct bit_blame_rank {

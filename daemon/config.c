@@ -305,6 +305,8 @@ int bit_config_finish(struct bit_config *c)
         err = default_socket(c);
     if (err == 0)
         err = make_absolute(c->socket, sizeof c->socket, "socket");
+    if (err == 0 && c->run[0] != '\0')
+        err = make_absolute(c->run, sizeof c->run, "run");
     if (err == 0 && c->worker[0] == '\0')
         find_worker(c);
     else if (err == 0 && strchr(c->worker, '/') != NULL)

@@ -32,6 +32,8 @@ struct bit_config {
     char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
     char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */
     char slurm[BIT_CONFIG_PATH_MAX];  /* the folder of srun, sbatch, squeue, scancel; empty: PATH */
+    char run[BIT_CONFIG_PATH_MAX];    /* a specification to be run to its end; empty: none. A flag alone */
+    bool requeue;                     /* the Slurm job, if runs are left when it is told to go. A flag alone */
     enum bit_log_level log_level;
     uint32_t slots;        /* runs that train at once */
     uint32_t lookahead;    /* step orders out beyond the last report */

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/batch.h"
 #include "daemon/board.h"
 #include "daemon/fileio.h"
 #include "daemon/job.h"
@@ -120,12 +121,27 @@ static uint32_t slots_taken(const struct bit_daemon *d)
     return taken;
 }
 
+bool bit_daemon_has_work(const struct bit_daemon *d)
+{
+    for (size_t i = 0; i < d->runner_count; i++) {
+        const struct bit_runner *r = d->runner[i];
+        if (!r->corrupt && !bit_run_ended(&r->run) && r->run.state != BIT__RUN_STATE__PAUSED)
+            return true;
+    }
+    return false;
+}
+
+static void on_batch_ended(void *arg)
+{
+    struct bit_daemon *d = arg;
+    d->stopped = true;
+    uv_stop(&d->loop);
+}
+
 static void check_stopped(struct bit_daemon *d)
 {
-    if (d->stopping && slots_taken(d) == 0) {
-        d->stopped = true;
-        uv_stop(&d->loop);
-    }
+    if (d->stopping && slots_taken(d) == 0)
+        bit_batch_end(d->batch, on_batch_ended, d);
 }
 
 /* First come, first served: by number, which an interrupted run keeps. */
@@ -176,14 +192,11 @@ static void on_shutdown_late(uv_timer_t *timer)
             bit_job_end(d->runner[i]->job, 0, "bitd could not wait any longer");
 }
 
-static void on_stop_signal(uv_signal_t *handle, int signal)
+void bit_daemon_stop(struct bit_daemon *d, const char *why)
 {
-    struct bit_daemon *d = handle->data;
-    bit_info("stopping", "signal=%d jobs=%u again=%d", signal, slots_taken(d), d->stopping);
-    if (d->stopping) { /* told twice: it is meant */
-        on_shutdown_late(&d->shutdown_timer);
+    if (d->stopping)
         return;
-    }
+    bit_info("stopping", "why=\"%s\" jobs=%u", why, slots_taken(d));
     d->stopping = true;
     bit_notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu\n", (unsigned long long)d->config.shutdown_ms * 1000);
     uv_timer_start(&d->shutdown_timer, on_shutdown_late, d->config.shutdown_ms, 0);
@@ -191,6 +204,17 @@ static void on_stop_signal(uv_signal_t *handle, int signal)
         if (d->runner[i]->job != NULL)
             bit_job_shutdown(d->runner[i]->job);
     check_stopped(d);
+}
+
+static void on_stop_signal(uv_signal_t *handle, int signal)
+{
+    struct bit_daemon *d = handle->data;
+    if (d->stopping && signal != SIGUSR1) { /* told twice: it is meant */
+        bit_info("told again", "signal=%d", signal);
+        on_shutdown_late(&d->shutdown_timer);
+        return;
+    }
+    bit_daemon_stop(d, strsignal(signal));
 }
 
 /* Only what may change under a living daemon. */
@@ -328,8 +352,10 @@ static void start_handles(struct bit_daemon *d)
         uv_signal_t *handle;
         int signal;
         uv_signal_cb call;
-    } signals[] = {
-        {&d->on_term, SIGTERM, on_stop_signal}, {&d->on_int, SIGINT, on_stop_signal}, {&d->on_hup, SIGHUP, on_hangup}};
+    } signals[] = {{&d->on_term, SIGTERM, on_stop_signal},
+                   {&d->on_int, SIGINT, on_stop_signal},
+                   {&d->on_usr1, SIGUSR1, on_stop_signal},
+                   {&d->on_hup, SIGHUP, on_hangup}};
     for (size_t i = 0; i < BIT_COUNT(signals); i++) {
         uv_signal_init(&d->loop, signals[i].handle);
         signals[i].handle->data = d;
@@ -375,6 +401,9 @@ int bit_daemon_init(struct bit_daemon *d)
     bit_info("listening", "socket=%s state=%s slots=%u pid=%d", d->config.socket, d->config.state, d->config.slots,
              getpid());
     resume_runs(d);
+    err = bit_batch_begin(d, &d->batch);
+    if (err < 0)
+        return err;
     bit_notify("READY=1\nSTATUS=%zu runs\n", d->runner_count);
     return 0;
 }
@@ -391,6 +420,7 @@ static void close_own_handles(struct bit_daemon *d)
     uv_close((uv_handle_t *)&d->shutdown_timer, NULL);
     uv_close((uv_handle_t *)&d->on_term, NULL);
     uv_close((uv_handle_t *)&d->on_int, NULL);
+    uv_close((uv_handle_t *)&d->on_usr1, NULL);
     uv_close((uv_handle_t *)&d->on_hup, NULL);
 }
 

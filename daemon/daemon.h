@@ -22,10 +22,12 @@ struct bit_daemon {
     uint64_t next_number;
     struct bit_link_listener links;
     struct bit_server server;
-    uv_signal_t on_term, on_int, on_hup;
+    uv_signal_t on_term, on_int, on_usr1, on_hup;
     uv_timer_t sync_timer;     /* step records become durable at least every second */
     uv_timer_t shutdown_timer; /* then jobs are ended as they are */
     bool stopping, stopped;
+    struct bit_batch *batch; /* --run and --requeue; NULL without */
+    int exit_code;
 };
 
 /**
@@ -50,6 +52,10 @@ int bit_daemon_add(struct bit_daemon *d, Bit__RunSpec *spec, const char *request
 void bit_daemon_schedule(struct bit_daemon *d);
 /** What a worker of this launcher is given as BITD_LINK: the Unix socket's path, or "host:port" (setting `link`). */
 const char *bit_daemon_link_for(const struct bit_daemon *d, Bit__Launcher launcher);
+/** Last checkpoints, then stop, for a reason. Once more changes nothing. */
+void bit_daemon_stop(struct bit_daemon *d, const char *why);
+/** Runs that have not ended, and do not wait for anybody to resume them. */
+bool bit_daemon_has_work(const struct bit_daemon *d);
 /** From 1; 0 if it is not queued. */
 unsigned bit_daemon_queue_position(const struct bit_daemon *d, const struct bit_runner *runner);
 /** A run changed: whoever waits for it looks again. */

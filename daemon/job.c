@@ -159,6 +159,11 @@ void bit_job_end(struct bit_job *job, int err, const char *fmt, ...)
     begin_ending(job);
 }
 
+void bit_job_end_blaming(struct bit_job *job)
+{
+    begin_ending(job);
+}
+
 void bit_job_loaded(struct bit_job *job)
 {
     job->loading = false;
@@ -226,9 +231,13 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
         m->signal = job->exit_signal;
         snprintf(text, room, "the launcher was ended by signal %d (%s)", job->exit_signal, strsignal(job->exit_signal));
     } else {
+        char says[256];
         m->has_code = job->exit_status >= 0;
         m->code = (int32_t)job->exit_status;
-        snprintf(text, room, "the worker ended without a word, see %s", r->run.log);
+        if (job->alloc != NULL && log != NULL && bit_blame_read_srun(log, says, sizeof says))
+            snprintf(text, room, "%s, see %s", says, r->run.log);
+        else
+            snprintf(text, room, "the worker ended without a word, see %s", r->run.log);
     }
     free(log);
 }

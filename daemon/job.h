@@ -103,6 +103,8 @@ void bit_job_end(struct bit_job *job, int err, const char *fmt, ...) __attribute
 /** Take a last checkpoint and give the slot back; the run is queued again. For a reason of the world's, as `why` says.
  */
 void bit_job_leave(struct bit_job *job, const char *why);
+/** End it, because a rank ended: which one and how is in the launcher's words. */
+void bit_job_end_blaming(struct bit_job *job);
 void bit_job_blocked(struct bit_job *job);
 void bit_job_unblocked(struct bit_job *job);
 /** The earliest step behind which the switch may still be planned. */
@@ -115,6 +117,8 @@ uint64_t bit_job_boundary(const struct bit_job *job);
 /* between job.c, orders.c and reports.c */
 void bit_job_choose(struct bit_job *job);   /* job.c: a checkpoint, and launch */
 void bit_job_allocate(struct bit_job *job); /* job_slurm.c: get nodes, then choose */
+/** Slurm sent this rank a signal that tells it to end. */
+void bit_job_told(struct bit_job *job, uint32_t rank, int signal);
 /** Leave a node out of the next launch. Errors: -ENOENT if it is none of the job's. */
 int bit_job_lose_node(struct bit_job *job, const char *host);
 void bit_job_pump(struct bit_job *job);                                      /* orders.c: send what may be sent */

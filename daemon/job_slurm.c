@@ -67,6 +67,32 @@ void bit_job_allocate(struct bit_job *job)
         bit_alloc_acquire(job->alloc);
 }
 
+/* A rank that was here is not: the others are told to end because it did, and Slurm would give them half a minute. */
+static bool misses_one(const struct bit_job *job)
+{
+    for (uint32_t r = 0; r < job->watch.ranks; r++)
+        if (job->watch.rank[r].pid != 0 && (r == 0 ? job->link : job->watch.rank[r].link) == NULL)
+            return true;
+    return false;
+}
+
+/* Pre-emption, a time limit or somebody's scancel: what Slurm says of the job tells which. */
+void bit_job_told(struct bit_job *job, uint32_t rank, int signal)
+{
+    char why[96];
+    if (job->done || job->phase == BIT_JOB_ENDING)
+        return;
+    if (misses_one(job)) {
+        bit_job_end_blaming(job);
+        return;
+    }
+    snprintf(why, sizeof why, "Slurm told rank %u to end (signal %d, %s)", rank, signal, strsignal(signal));
+    if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__SBATCH)
+        bit_alloc_told(job->alloc, why);
+    else
+        bit_daemon_stop(job->runner->daemon, why);
+}
+
 int bit_job_lose_node(struct bit_job *job, const char *host)
 {
     int err = bit_alloc_lose(job->alloc, host);

@@ -56,6 +56,7 @@ static void add_threads(const struct bit_launch_args *args, struct bit_argv *out
 
 static void add_slurm(const struct bit_launch_args *args, struct bit_argv *out)
 {
+    bit_argv_add(out, "BITD_TOLD=1");
     if (getenv("NCCL_DEBUG") == NULL)
         bit_argv_add(out, "NCCL_DEBUG=WARN"); /* its errors, and nothing else, in the log */
     for (size_t i = 0; i < args->spec->slurm->n_env; i++)

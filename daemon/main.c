@@ -28,6 +28,9 @@ static const char help[] =
     "  --worker PATH        the bitworker to start      (beside bitd, else from PATH)\n"
     "  --set KEY=VALUE      any setting of the file\n"
     "  --log-level LEVEL    error, warn, info, debug    (info)\n"
+    "  --run SPEC           submit SPEC, run it to its end and end with its exit code; the same run again after a "
+    "requeue\n"
+    "  --requeue            in a Slurm job that ends before its runs do (SIGUSR1, SIGTERM): requeue it\n"
     "  --foreground         do not detach; it never does, and this says so\n"
     "  --version, --help\n"
     "\n"
@@ -36,16 +39,32 @@ static const char help[] =
     "long_timeout fence_timeout kill_grace checkpoint_retry read_patience shutdown_timeout plan_timeout slurm_poll\n"
     "client_timeout\n"
     "\n"
-    "SIGTERM takes a last checkpoint of what trains and ends; those runs go on when bitd is back. If bitd is killed\n"
-    "instead, they train on and wait for it. SIGHUP reads the log level from the file again.\n"
+    "SIGTERM and SIGUSR1 take a last checkpoint of what trains and end bitd; those runs go on when it is back. If it "
+    "is\n"
+    "killed instead, they train on and wait for it. SIGHUP reads the log level from the file again.\n"
     "\n"
-    "exit codes: 0 stopped as asked, 2 usage, 70 internal, 75 another bitd has the state folder or the socket,\n"
+    "exit codes: the run's with --run, else 0 stopped as asked, 2 usage, 70 internal, 75 another bitd has the state "
+    "folder or the socket,\n"
     "78 configuration.\n"
     "\n"
     "  bitd --state /tmp/try &\n"
     "  BITD_SOCKET=/tmp/try/bitd.sock bitctl submit --follow run.txtpb\n";
 
-enum flag { STATE = 256, SOCKET, CONFIG, SLOTS, GROUP, WORKER, SET, LOG_LEVEL, FOREGROUND, VERSION, HELP };
+enum flag {
+    STATE = 256,
+    SOCKET,
+    CONFIG,
+    SLOTS,
+    GROUP,
+    WORKER,
+    SET,
+    LOG_LEVEL,
+    FOREGROUND,
+    RUN,
+    REQUEUE,
+    VERSION,
+    HELP
+};
 
 static const struct option options[] = {
     {"state", required_argument, NULL, STATE},
@@ -57,6 +76,8 @@ static const struct option options[] = {
     {"set", required_argument, NULL, SET},
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"foreground", no_argument, NULL, FOREGROUND},
+    {"run", required_argument, NULL, RUN},
+    {"requeue", no_argument, NULL, REQUEUE},
     {"version", no_argument, NULL, VERSION},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
@@ -106,6 +127,12 @@ static int take_flag(struct bit_config *c, int flag, bool file_pass)
         return bit_config_set(c, "log_level", optarg);
     case SET:
         return set_pair(c, optarg);
+    case RUN:
+        snprintf(c->run, sizeof c->run, "%s", optarg);
+        return strlen(optarg) < sizeof c->run ? 0 : bit_fail(BIT_EUSAGE, "--run: a path that long");
+    case REQUEUE:
+        c->requeue = true;
+        return 0;
     default:
         return 0;
     }
@@ -147,6 +174,6 @@ int main(int argc, char **argv)
         return complain(err);
     bit_daemon_run(&daemon);
     bit_daemon_finish(&daemon);
-    bit_info("stopped", "pid=%d", getpid());
-    return 0;
+    bit_info("stopped", "pid=%d exit=%d", getpid(), daemon.exit_code);
+    return daemon.exit_code;
 }

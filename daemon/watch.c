@@ -83,6 +83,8 @@ void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
     rank->silent = 0;
     rank->step = m->step;
     snprintf(rank->section, sizeof rank->section, "%s", m->section);
+    if (m->has_told && rank->job->alloc != NULL)
+        bit_job_told(rank->job, (uint32_t)(rank - rank->job->watch.rank), (int)m->told);
 }
 
 void bit_watch_alive(struct bit_job *job, uint32_t rank)

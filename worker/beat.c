@@ -11,6 +11,7 @@
 #include "proto/msg.h"
 #include "worker/clock.h"
 #include "worker/link_read.h"
+#include "worker/signals.h"
 
 BIT_LOG_TOPIC("beat");
 
@@ -25,6 +26,8 @@ static int send_beat(struct bit_beat *beat)
     strncpy(section, bit_section_name(atomic_load(&beat->sections->now)), sizeof section - 1);
     heartbeat.step = atomic_load(&beat->sections->step);
     heartbeat.section = section;
+    heartbeat.told = (uint32_t)bit_signals_told();
+    heartbeat.has_told = heartbeat.told != 0;
     return bit_link_send(beat->link, BIT_MSG_HEARTBEAT, &heartbeat);
 }
 
@@ -109,6 +112,7 @@ static int start(struct bit_beat *beat, const Bit__Welcome *welcome)
     int err = pthread_create(&beat->thread, NULL, beat_until_end, beat);
     if (err == 0) {
         beat->has_thread = true;
+        bit_signals_tell(true);
         return 0;
     }
     pthread_cond_destroy(&beat->end);
@@ -139,6 +143,7 @@ void bit_beat_stop(struct bit_beat *beat)
 {
     if (!beat->has_thread)
         return;
+    bit_signals_tell(false);
     pthread_mutex_lock(&beat->lock);
     beat->ends = true;
     pthread_cond_signal(&beat->end);

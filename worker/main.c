@@ -32,6 +32,7 @@ static const char help[] =
     "  BITD_EPOCH        this launch of the run; orders of another one are refused\n"
     "  BITD_SECRET_FILE  what proves that we belong to it\n"
     "  BITD_RETRY_S      how long to go on without a daemon (300)\n"
+    "  BITD_TOLD         SIGTERM is told to the daemon, which decides what follows\n"
     "  BITD_LOG          error, warn, info or debug (info)\n"
     "\n"
     "  --plan SPECFILE   work out sizes and memory of one rank, write one frame (WORKER_READY, step 0) to stdout\n"

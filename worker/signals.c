@@ -4,7 +4,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -23,14 +25,30 @@ static struct {
     int launcher; /* -1 on a kernel without pidfds: then the launcher's end is known by its signal alone */
 } watched;
 
+static atomic_int told;
+static atomic_bool tells;
+
+void bit_signals_tell(bool can_be_told)
+{
+    atomic_store(&tells, can_be_told && getenv("BITD_TOLD") != NULL);
+}
+
+int bit_signals_told(void)
+{
+    return atomic_load(&told);
+}
+
 static bool ends(const struct signalfd_siginfo *info)
 {
-    if (info->ssi_signo == SIGUSR2) /* bitd takes us for hung, and wants to know where */
+    if (info->ssi_signo == SIGUSR2) { /* bitd takes us for hung, and wants to know where */
         bit_stacks_write();
-    else if (info->ssi_signo == SIGUSR1) /* a batch system's warning to the whole job: bitd decides what it means */
-        bit_info("warned", "signal=%u from=%u", info->ssi_signo, info->ssi_pid);
-    else
+        return false;
+    }
+    /* A batch system's warning to the whole job: bitd decides what it means. */
+    if (info->ssi_signo != SIGUSR1 && (info->ssi_signo != SIGTERM || !atomic_load(&tells)))
         return true;
+    bit_info("warned", "signal=%u from=%u", info->ssi_signo, info->ssi_pid);
+    atomic_store(&told, (int)info->ssi_signo);
     return false;
 }
 

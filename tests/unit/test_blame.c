@@ -28,6 +28,40 @@ TEST(names_the_rank_that_ended)
     EXPECT_EQ(b.signal, 0);
 }
 
+TEST(names_the_task_that_srun_told_of_first)
+{
+    struct bit_blame b;
+    EXPECT(bit_blame_parse("srun: cluster configuration lacks support for cpu binding\n"
+                           "srun: error: n1: task 4: Segmentation fault (core dumped)\n"
+                           "srun: launch/slurm: _step_signal: Terminating StepId=5.0\n"
+                           "srun: error: n2: tasks 1-3,5: Killed\n",
+                           &b));
+    EXPECT_EQ(b.rank, 4u);
+    EXPECT_EQ(b.signal, 11);
+    EXPECT(bit_blame_parse(
+        "srun: error: n[2-3]: tasks 1-2: Exited with exit code 3\nsrun: error: n1: task 0: Terminated\n", &b));
+    EXPECT_EQ(b.rank, 1u);
+    EXPECT(b.has_code);
+    EXPECT_EQ(b.code, 3);
+    EXPECT_EQ(b.signal, 0);
+    EXPECT(!bit_blame_parse("srun: error: Unable to create step for job 1: Invalid generic resource\n", &b));
+    EXPECT(!bit_blame_parse("srun: error: n1: task x: Killed\nsrun: error: n1: task", &b));
+    EXPECT(!bit_blame_parse("srun: error: n1: task 1: Nonsense\n", &b));
+}
+
+TEST(repeats_what_srun_complains_of)
+{
+    char says[256];
+    EXPECT(bit_blame_srun("srun: error: Couldn't find the specified plugin name for mpi/pmix looking at all files\n"
+                          "srun: error: cannot find mpi plugin for mpi/pmix\n",
+                          says, sizeof says));
+    EXPECT_CONTAINS(says, "no PMIx plugin");
+    EXPECT(bit_blame_srun("srun: error: Unable to confirm allocation for job 1: Invalid job id specified\nmore\n", says,
+                          sizeof says));
+    EXPECT_STREQ(says, "srun: Unable to confirm allocation for job 1: Invalid job id specified");
+    EXPECT(!bit_blame_srun("srun: cluster configuration lacks support for cpu binding\n", says, sizeof says));
+}
+
 TEST(blames_nobody_without_words)
 {
     struct bit_blame b = {.rank = 99};
