@@ -53,7 +53,7 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 MpiDefault=none
 GresTypes=gpu
-SchedulerParameters=sched_interval=2,bf_interval=2
+SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=100000
 SlurmctldTimeout=30
 SlurmdTimeout=300
 KillWait=5

@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 import time
+import traceback
 
 import cluster
 from cluster import shell, skip, until
@@ -100,8 +101,28 @@ class InJob(Runs):
     def __init__(self, c, nodes=3, options="", name="bitd", config="", args=()):
         super().__init__(c, name, config)
         script = self.write("job.sh", f"#!/bin/bash\nexec {self.command(*args)}\n")
+        self.prepare()
         self.job = shell(f"sbatch --parsable --nodes={nodes} --no-kill --requeue --open-mode=append --output={self.dir}/job.out "
                          f"{options} {script}").stdout.strip()
+
+    def prepare(self):
+        """What must be there before the job begins."""
+
+    def facts(self):
+        return self.cluster.job(self.job)
+
+    def job_state(self):
+        return self.facts().get("JobState")
+
+    def ended(self, seconds=120):
+        """(state, exit code) of the job once it has ended."""
+        until(lambda: self.job_state() in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED"), seconds, "the job ends")
+        return self.job_state(), int(self.facts()["ExitCode"].split(":")[0])
+
+    def requeued(self, seconds=60):
+        """Waits until the job is queued again, and spares the test the two minutes that Slurm then holds it."""
+        until(lambda: self.job_state() == "PENDING", seconds, "the job is queued again")
+        shell(f"scontrol update JobId={self.job} StartTime=now+2")  # in the same second it would be refused
 
     def __enter__(self):
         self.up()
@@ -154,7 +175,9 @@ def main(tests, **of_cluster):
             try:
                 test(c)
                 print(f"ok     {test.__name__} {time.monotonic() - begin:.1f} s", flush=True)
-            except AssertionError as e:
+            except Exception as e:  # the others are still worth running
                 failed += 1
+                if not isinstance(e, AssertionError):
+                    traceback.print_exc(file=sys.stdout)
                 print(f"FAILED {test.__name__}: {e}", flush=True)
     sys.exit(1 if failed else 0)
