@@ -1,9 +1,10 @@
 #include "daemon/link.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -222,15 +223,12 @@ int bit_link_send(struct bit_link *link, uint16_t type, const void *msg, struct 
     return err;
 }
 
-uint64_t bit_link_unanswered_ms(const struct bit_link *link)
+bool bit_link_is_answered(const struct bit_link *link)
 {
-    struct tcp_info info;
-    socklen_t bytes = sizeof info;
+    int unacknowledged = 0;
     uv_os_fd_t fd;
-    if (!link->inlet->tcp || uv_fileno(&link->wire.io.handle, &fd) < 0 ||
-        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) < 0)
-        return 0;
-    return info.tcpi_last_ack_recv;
+    return !link->inlet->tcp || uv_fileno(&link->wire.io.handle, &fd) < 0 || ioctl(fd, SIOCOUTQ, &unacknowledged) < 0 ||
+           unacknowledged == 0;
 }
 
 size_t bit_link_queued(const struct bit_link *link)

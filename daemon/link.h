@@ -78,9 +78,8 @@ int bit_link_welcome(struct bit_link *link, const struct bit_link_ops *ops, void
  * Errors      -ENOMEM, libuv's; the link is then closed and lost() was not called
  */
 int bit_link_send(struct bit_link *link, uint16_t type, const void *msg, struct bit_payload *payload);
-/** How long the other side's kernel has acknowledged nothing, over TCP: a host that lives answers for a process that
- * does not. 0 on a Unix socket. */
-uint64_t bit_link_unanswered_ms(const struct bit_link *link);
+/** The other side's machine has acknowledged all that was sent; true of a local one. */
+bool bit_link_is_answered(const struct bit_link *link);
 /** Bytes that have not left yet. */
 size_t bit_link_queued(const struct bit_link *link);
 /** Stop and go on taking messages from it. */

@@ -125,6 +125,10 @@ static bool beat(struct bit_link *link)
 static void beat_all(struct bit_job *job)
 {
     struct bit_watch *w = &job->watch;
+    for (uint32_t r = 0; r < w->ranks; r++) {
+        const struct bit_link *link = r == 0 ? job->link : w->rank[r].link;
+        w->rank[r].unanswered = link == NULL || bit_link_is_answered(link) ? 0 : w->rank[r].unanswered + 1;
+    }
     for (uint32_t r = 0; r < w->ranks; r++)
         if (w->rank[r].link != NULL && !beat(w->rank[r].link))
             w->rank[r].link = NULL;
@@ -144,11 +148,12 @@ static bool is_silent(const struct bit_job *job, uint32_t r)
     return is_missed(job, r) && job->watch.rank[r].silent > BIT_BEATS_MISSED;
 }
 
-/* Its process is silent, and so is its node: another process of a node that lives would still be answered for. */
+/* Its process is silent, and so is its node, or it hears nothing: the kernel of one that lives acknowledges what it is
+ * sent, whatever its processes do. */
 static bool is_cut_off(const struct bit_job *job, uint32_t r)
 {
     const struct bit_link *link = r == 0 ? job->link : job->watch.rank[r].link;
-    return link == NULL || bit_link_unanswered_ms(link) > job->runner->daemon->config.heartbeat_ms / 2;
+    return link == NULL || job->watch.rank[r].unanswered > BIT_BEATS_MISSED / 2;
 }
 
 /* All nodes that are gone by now go at once. Returns whether there are any. */

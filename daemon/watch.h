@@ -26,6 +26,7 @@ struct bit_watch_rank {
     struct bit_link *link; /* its own; NULL for rank 0, whose link is the job's, and while it is lost */
     bool heard;            /* it has beaten: it must go on */
     unsigned silent;       /* ticks since then */
+    unsigned unanswered;   /* ticks in a row in which its machine had not acknowledged the last beat */
     uint64_t step;         /* the last one done */
     char section[16];      /* what it is at */
     char host[64];
