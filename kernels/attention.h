@@ -8,7 +8,7 @@ BIT_OP_DECLARE(attention);
  * out[b,t,h] = sum_{s<=t} softmax_s(q[b,t,h] . k[b,s,h] / sqrt(D)) v[b,s,h].
  * qkv (B, T, 3, H, D) packed; out (B, T, H, D) of the same dtype; lse (B, H, T) f32, the log of each row's sum of
  * exponentials, kept for the backward pass. f32 accumulation. Any T >= 1, D <= BIT_HEAD_DIM_MAX and even. Deterministic
- * for any number of threads.
+ * for any number of threads, but for the backward pass of cuDNN, which is only where exec->deterministic.
  */
 struct bit_attention_args {
     int64_t batch, time, heads, head_dim;
@@ -29,7 +29,18 @@ struct bit_attention_backward_args {
 };
 size_t bit_attention_backward_workspace(int threads, int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
 size_t bit_attention_workspace(int threads, int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
-/** The same on the GPU, known without one. */
+/** The same on the GPU, known without one: an upper bound for every way. */
 size_t bit_attention_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
 size_t bit_attention_backward_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
+
+/* Who computes attention on CUDA, and where it is our own kernels why: "cuDNN 91400", "own kernels (...)". */
+struct bit_attention_choice {
+    char forward[192], backward[192];
+};
+/**
+ * What exec->attention, exec->deterministic and exec->workspace_bytes come to at this shape. It makes cuDNN's plans,
+ * which takes up to seconds: call it in front of the first step. Errors: -ENOTSUP where the backend is not CUDA
+ */
+int bit_attention_choose(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
+                         enum bit_dtype dtype, struct bit_attention_choice *out);
 #endif

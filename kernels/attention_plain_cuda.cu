@@ -194,7 +194,11 @@ template <typename T> static __global__ void attention_delta(const plain_params<
 template <typename T> static int launch_forward(const struct bit_exec *exec, const struct bit_attention_args *args)
 {
     const plain_params<T> p = {.qkv = (const T *)args->qkv,
+                               .out = NULL,
+                               .dout = NULL,
                                .to = (T *)args->out,
+                               .lse = NULL,
+                               .delta = NULL,
                                .lse_to = args->lse,
                                .time = (int)args->time,
                                .heads = (int)args->heads,

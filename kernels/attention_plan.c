@@ -1,7 +1,9 @@
 /* How much scratch memory the attention passes take. */
 #include "kernels/attention_plan.h"
 
+#include "config.h"
 #include "proto/check.h"
+#include "proto/err.h"
 
 #define TILE BIT_ATTENTION_TILE
 
@@ -41,15 +43,28 @@ size_t bit_attention_backward_workspace(int threads, int64_t batch, int64_t time
     return (size_t)threads * (size_t)bit_attention_backward_units(&plan) * sizeof(uint32_t);
 }
 
+/* Of cuDNN's own; its best engines ask for 256 bytes. */
+#define CUDNN_PLAN_BYTES (64 << 10)
+
 size_t bit_attention_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim)
 {
     (void)batch, (void)time, (void)heads, (void)head_dim;
-    return 0;
+    return BIT_HAVE_CUDNN ? CUDNN_PLAN_BYTES : 0;
 }
 
-/* delta, a number for each row. */
+/* delta, a number for each row, and where cuDNN may be used dq's sums in f32. */
 size_t bit_attention_backward_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim)
 {
-    (void)head_dim;
-    return (size_t)(batch * heads * time) * sizeof(float);
+    const size_t rows = (size_t)(batch * heads * time);
+
+    return BIT_HAVE_CUDNN ? CUDNN_PLAN_BYTES + rows * (size_t)(1 + head_dim) * sizeof(float) : rows * sizeof(float);
 }
+
+#if !BIT_HAVE_CUDA
+int bit_attention_choose(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
+                         enum bit_dtype dtype, struct bit_attention_choice *out)
+{
+    (void)exec, (void)batch, (void)time, (void)heads, (void)head_dim, (void)dtype, (void)out;
+    return bit_fail(-ENOTSUP, "this build has no CUDA");
+}
+#endif

@@ -2,6 +2,7 @@
 #ifndef BIT_KERNELS_EXEC_H
 #define BIT_KERNELS_EXEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,8 +28,9 @@ static inline size_t bit_dtype_bytes(enum bit_dtype t)
 
 /* Who computes attention on CUDA. */
 enum bit_attention_way {
-    BIT_ATTENTION_BEST, /* cuDNN where the build has it and it takes the shape, else our own kernels */
-    BIT_ATTENTION_OWN,
+    BIT_ATTENTION_BEST,  /* cuDNN where the build has it and it takes the shape, else our own kernels */
+    BIT_ATTENTION_OWN,   /* our own kernels */
+    BIT_ATTENTION_CUDNN, /* cuDNN or an error, with the reason */
 };
 
 struct bit_cuda; /* cuda.h */
@@ -46,6 +48,7 @@ struct bit_exec {
     size_t workspace_bytes;
     struct bit_cuda *cuda; /* the GPU and its stream; NULL on other backends */
     enum bit_attention_way attention;
+    bool deterministic;    /* the same bits on every run, of operators too whose fastest way has others each time */
     char description[192]; /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
 };
 

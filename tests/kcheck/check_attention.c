@@ -1,4 +1,5 @@
 /* Causal attention, both passes. */
+#include "config.h"
 #include "kernels/attention.h"
 #include "proto/check.h"
 #include "tests/kcheck/kcheck.h"
@@ -81,29 +82,26 @@ static const struct kc_shape shapes[] = {
     {KC_BENCH, {4, 2048, 8, 128, BIT_BF16}}, {KC_BENCH, {1, 2048, 8, 32, BIT_F32}},
     {KC_HUGE, {8, 2048, 16, 128, BIT_BF16}},
 };
-static int run_own_attention(const struct bit_exec *exec, const void *args)
-{
-    struct bit_exec own = *exec;
+#define DIM_NAMES "batch time heads head_dim dtype:t"
 
-    own.attention = BIT_ATTENTION_OWN;
-    return bit_attention(&own, args);
+KC_OP(attention, DIM_NAMES, shapes, check_attention, cost_attention, KC_DETERMINISTIC | KC_COSTLY)
+
+static int run_way(const struct bit_exec *exec, const void *args, enum bit_attention_way way)
+{
+    struct bit_exec one = *exec;
+
+    one.attention = way;
+    return bit_attention(&one, args);
 }
 
-static int run_own_attention_backward(const struct bit_exec *exec, const void *args)
+static int run_own(const struct bit_exec *exec, const void *args)
 {
-    struct bit_exec own = *exec;
-
-    own.attention = BIT_ATTENTION_OWN;
-    return bit_attention_backward(&own, args);
+    return run_way(exec, args, BIT_ATTENTION_OWN);
 }
+KC_WAY(attention_own, attention, DIM_NAMES, shapes, check_attention, run_own, cost_attention,
+       KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY)
 
-KC_OP(attention, "batch time heads head_dim dtype:t", shapes, check_attention, cost_attention,
-      KC_DETERMINISTIC | KC_COSTLY)
-
-KC_WAY(attention_own, attention, "batch time heads head_dim dtype:t", shapes, check_attention, run_own_attention,
-       cost_attention, KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY)
-
-static int check_attention_backward(struct kc *k, const int64_t *dim)
+static int check_backward(struct kc *k, const int64_t *dim, size_t workspace_more)
 {
     const int64_t rows = dim[0] * dim[1], head = dim[2] * dim[3];
     const enum bit_dtype dtype = (enum bit_dtype)dim[4];
@@ -132,8 +130,13 @@ static int check_attention_backward(struct kc *k, const int64_t *dim)
         .dqkv = kc_out(k, "dqkv", (enum kc_type)dtype, rows * 3 * head, near_for(dtype)),
         .dtype = dtype,
     };
-    kc_workspace(k, backward_workspace_for(k, dim));
+    kc_workspace(k, backward_workspace_for(k, dim) + workspace_more);
     return kc_call(k, &args);
+}
+
+static int check_attention_backward(struct kc *k, const int64_t *dim)
+{
+    return check_backward(k, dim, 0);
 }
 
 /* Five products. */
@@ -144,8 +147,66 @@ static void cost_attention_backward(const int64_t *dim, struct kc_cost *out)
     out->bytes *= 2;
 }
 
-KC_OP(attention_backward, "batch time heads head_dim dtype:t", shapes, check_attention_backward,
-      cost_attention_backward, KC_DETERMINISTIC | KC_COSTLY)
-KC_WAY(attention_backward_own, attention_backward, "batch time heads head_dim dtype:t", shapes,
-       check_attention_backward, run_own_attention_backward, cost_attention_backward,
-       KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY)
+KC_OP(attention_backward, DIM_NAMES, shapes, check_attention_backward, cost_attention_backward,
+      KC_DETERMINISTIC | KC_COSTLY)
+
+static int run_backward_way(const struct bit_exec *exec, const void *args, enum bit_attention_way way,
+                            bool deterministic)
+{
+    struct bit_exec one = *exec;
+
+    one.attention = way;
+    one.deterministic = deterministic;
+    return bit_attention_backward(&one, args);
+}
+
+static int run_own_backward(const struct bit_exec *exec, const void *args)
+{
+    return run_backward_way(exec, args, BIT_ATTENTION_OWN, true);
+}
+KC_WAY(attention_backward_own, attention_backward, DIM_NAMES, shapes, check_attention_backward, run_own_backward,
+       cost_attention_backward, KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY)
+
+#if BIT_HAVE_CUDNN
+/* What cuDNN must take: not taking it is a failure, where the ways above would quietly be our own kernels twice. */
+static const struct kc_shape cudnn_shapes[] = {
+    {KC_QUICK, {1, 128, 2, 32, BIT_BF16}},   {KC_QUICK, {2, 256, 3, 64, BIT_BF16}},
+    {KC_QUICK, {1, 384, 2, 128, BIT_BF16}},  {KC_QUICK, {8, 128, 1, 80, BIT_BF16}},
+    {KC_FULL, {1, 2048, 1, 128, BIT_BF16}},  {KC_FULL, {2, 1024, 2, 64, BIT_BF16}},
+    {KC_HUGE, {8, 2048, 16, 128, BIT_BF16}}, {KC_HUGE, {4, 2048, 8, 64, BIT_BF16}},
+};
+static const struct kc_shape cudnn_forward_shapes[] = {
+    {KC_QUICK, {1, 2, 2, 32, BIT_BF16}},     {KC_QUICK, {2, 65, 3, 64, BIT_BF16}},
+    {KC_QUICK, {1, 257, 2, 128, BIT_BF16}},  {KC_QUICK, {8, 128, 1, 80, BIT_BF16}},
+    {KC_FULL, {1, 2047, 2, 128, BIT_BF16}},  {KC_FULL, {1, 2048, 1, 64, BIT_BF16}},
+    {KC_HUGE, {8, 2048, 16, 128, BIT_BF16}}, {KC_HUGE, {4, 2048, 8, 64, BIT_BF16}},
+};
+
+static int run_cudnn(const struct bit_exec *exec, const void *args)
+{
+    return run_way(exec, args, BIT_ATTENTION_CUDNN);
+}
+KC_WAY(attention_cudnn, attention, DIM_NAMES, cudnn_forward_shapes, check_attention, run_cudnn, cost_attention,
+       KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY | KC_ALIGNED)
+
+static int run_cudnn_backward(const struct bit_exec *exec, const void *args)
+{
+    return run_backward_way(exec, args, BIT_ATTENTION_CUDNN, false);
+}
+KC_WAY(attention_backward_cudnn, attention_backward, DIM_NAMES, cudnn_shapes, check_attention_backward,
+       run_cudnn_backward, cost_attention_backward, KC_COSTLY | KC_DEVICE_ONLY | KC_ALIGNED)
+
+/* Each head's score gradients are stored, in whole tiles. */
+static int check_same_backward(struct kc *k, const int64_t *dim)
+{
+    const int64_t time = bit_round_up(dim[1], 128);
+
+    return check_backward(k, dim, (size_t)(dim[0] * dim[2] * time * time) * sizeof(bit_bf16));
+}
+static int run_same_backward(const struct bit_exec *exec, const void *args)
+{
+    return run_backward_way(exec, args, BIT_ATTENTION_CUDNN, true);
+}
+KC_WAY(attention_backward_cudnn_deterministic, attention_backward, DIM_NAMES, cudnn_shapes, check_same_backward,
+       run_same_backward, cost_attention_backward, KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY | KC_ALIGNED)
+#endif

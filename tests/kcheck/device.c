@@ -19,6 +19,7 @@ const struct bit_exec *kc_device_exec(FILE *complain)
     if (!looked) {
         looked = true;
         found = bit_exec_init(&device, BIT_BACKEND_CUDA, 1, 0) >= 0;
+        device.deterministic = true; /* what is compared bit by bit must be */
         if (!found && complain != NULL)
             fprintf(complain, "kcheck: the GPU's variants are left out: %s\n", bit_fail_text());
     }

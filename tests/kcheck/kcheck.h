@@ -102,6 +102,7 @@ struct kc_shape {
 enum kc_op_flags {
     KC_DETERMINISTIC = 1, /* the same bits for any number of threads */
     KC_COSTLY = 2,        /* its reference takes minutes at the KC_BENCH shapes: --full leaves them out */
+    KC_ALIGNED = 8,       /* the GPU's variant asks for aligned buffers */
     KC_DEVICE_ONLY = 4,   /* nothing that the processor's variants have not been checked for under another name */
 };
 /* What --bench sets beside an operator, a column each. */

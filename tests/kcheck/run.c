@@ -120,9 +120,9 @@ static void check_level(const struct kc_op *op, const struct kc_options *options
 static void check_device(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally,
                          const int64_t *dim, const struct kc_set *want, const struct bit_exec *device)
 {
-    struct kc k[3];
+    struct kc k[3] = {{NULL}};
 
-    for (size_t i = 0; i < BIT_COUNT(k); i++) {
+    for (size_t i = op->flags & KC_ALIGNED ? 1 : 0; i < BIT_COUNT(k); i++) {
         k[i] = begin(op, options, tally, dim);
         k[i].exec = *device;
         k[i].want = want;
