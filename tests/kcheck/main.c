@@ -27,7 +27,8 @@ static void usage(FILE *to)
             "Checks every variant of each operator (or of those named) against its reference, on shapes with\n"
             "buffers drawn from the seed. --full takes the large shapes too. --bench times what is checked:\n"
             "one thread by its CPU time, more by the wall clock; products beside oneDNN's (where the build has it),\n"
-            "ternary ones beside our own in bf16. A ratio above 1: ours takes less time. Without --backend both the\n"
+            "ternary ones beside our own in bf16, a GPU's beside the floor that its memory and multipliers set.\n"
+            "A ratio above 1: ours takes less time. Without --backend both the\n"
             "processor's variants and, where there is a GPU, its own are checked; the processor's are timed.\n");
 }
 

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "kernels/adamw.h"
 #include "kernels/attention.h"
+#include "kernels/bitlinear_cuda.h"
 #include "kernels/cast.h"
 #include "kernels/norm.h"
 #include "kernels/swiglu.h"
@@ -55,6 +56,23 @@ TEST(attention_says_how_much_scratch_it_lacks)
     args.head_dim = 3;
     EXPECT_EQ(bit_attention(&exec, &args), -EINVAL);
     bit_exec_finish(&exec);
+}
+
+TEST(pieces_fit_their_scratch)
+{
+    static const int64_t sides[] = {1, 3, 64, 2048, 16384, 50304, 65536};
+    const size_t room = 1 << 20;
+
+    for (size_t i = 0; i < BIT_COUNT(sides); i++)
+        for (size_t j = 0; j < BIT_COUNT(sides); j++) {
+            const size_t wide = (size_t)sides[j] * 4, narrow = (size_t)sides[j] * 2;
+            const int64_t rows = bit_piece_rows(sides[i], wide, room), more = bit_piece_rows(sides[i], narrow, room);
+            EXPECT(rows >= 1 && rows <= sides[i]);
+            EXPECT((size_t)rows * wide <= bit_piece_bytes(sides[i], wide, room));
+            EXPECT((size_t)more * narrow <= bit_piece_bytes(sides[i], wide, room)); /* planned for f32, used in bf16 */
+            EXPECT(bit_bitlinear_cuda_workspace(sides[i], sides[j], 256) <=
+                   bit_bitlinear_cuda_workspace(sides[i] + 1, sides[j], 256));
+        }
 }
 
 TEST(arguments_that_make_no_sense_are_refused)
