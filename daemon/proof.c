@@ -250,3 +250,16 @@ const struct bit_proven *bit_proof_files(const struct bit_proof *p, size_t *coun
     *count = p->count;
     return p->files;
 }
+
+int bit_proof_check(const struct bit_proof *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const char *path = bit_spec_path(p->spec, i);
+        struct stat st;
+        if (stat(path, &st) < 0)
+            return bit_fail(-errno, "%s: %s", path, strerror(errno));
+        if (st.st_dev != p->files[i].device || st.st_ino != p->files[i].inode)
+            return bit_fail(BIT_EAUTH, "%s: is another file for this bitd than for who submitted it", path);
+    }
+    return 0;
+}

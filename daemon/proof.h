@@ -42,6 +42,12 @@ int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_do
                     struct bit_proof **out);
 /** In any state; done is not called any more. NULL is fine. */
 void bit_proof_destroy(struct bit_proof *p);
+/**
+ * Once done, blocking: each path leads us to the file that was proven, before anything is said of what is in it. To be
+ * held again against what was opened.
+ * Errors      BIT_EAUTH; -errno
+ */
+int bit_proof_check(const struct bit_proof *p);
 /** Once done: the files, in the order of bit_spec_path. */
 const struct bit_proven *bit_proof_files(const struct bit_proof *p, size_t *count);
 

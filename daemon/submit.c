@@ -217,6 +217,8 @@ static int open_data(struct bit_submission *s)
 {
     size_t count;
     int err = check_init_from(s);
+    if (err == 0 && s->proof != NULL)
+        err = bit_proof_check(s->proof);
     if (err == 0)
         err = bit_feed_create(s->spec, &s->feed);
     if (err == 0 && s->proof != NULL) {

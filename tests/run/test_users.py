@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 
+import hostile
 from fixture import build_root, main, skip, write_tokens
 
 WORKER, MPIRUN = sys.argv[1:3]
@@ -32,6 +33,27 @@ BITD, BITCTL = (os.path.join(build_root(), *name) for name in (("daemon", "bitd"
 def run_as(uid, *args):
     return subprocess.run(args, user=uid, group=uid, extra_groups=GROUPS[uid], capture_output=True, text=True,
                           cwd="/", timeout=60)
+
+
+def call_as(uid, function, *args):
+    """What it returns, a text, in a process that cannot go back."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups(GROUPS[uid])
+            os.setgid(uid)
+            os.setuid(uid)
+            said = function(*args)
+        except Exception as e:
+            said = f"failed: {e!r}"
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as f:
+        said = f.read()
+    os.waitpid(pid, 0)
+    return said
 
 
 for program in (BITD, BITCTL, WORKER, MPIRUN):
@@ -162,6 +184,22 @@ def a_path_that_comes_to_name_another_file_ends_the_run():
         assert code == 65 and "another file" in status, (code, out, err, status)
 
 
+def who_proves_something_else_proves_nothing():
+    ways = {"nothing": "without a descriptor", "another": "another file", "a folder": "no regular file",
+            "too many": "too many", "far too many": "too many", "of others": "other files than were asked for",
+            "more than asked": "other files than were asked for", "no reply": "where a proof belongs",
+            "garbage": "no frame begins here", "half": "left before it had proven", "gone": "closed"}
+    with Service() as s:
+        mine = s.tokens("alice/t.npy", ALICE, 0o644)
+        before = len(os.listdir(f"/proc/{s.process.pid}/fd"))
+        for way, why in ways.items():
+            said = call_as(BOB, hostile.submit, s.socket, mine, way)
+            assert why in said, (way, said)
+        expect(s.ctl(BOB, "ps"), 0)
+        after = len(os.listdir(f"/proc/{s.process.pid}/fd"))
+        assert after <= before + 1, (before, after)  # none of theirs is left
+
+
 def a_bitd_of_root_takes_only_roots_runs():
     with Service(uid=0) as s:
         mine = s.tokens("alice/t.npy", ALICE, 0o644)
@@ -170,4 +208,5 @@ def a_bitd_of_root_takes_only_roots_runs():
 
 
 main([a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
-      a_path_that_comes_to_name_another_file_ends_the_run, a_bitd_of_root_takes_only_roots_runs])
+      a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
+      a_bitd_of_root_takes_only_roots_runs])

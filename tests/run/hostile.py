@@ -1,0 +1,69 @@
+"""A client that submits to another's bitd and then proves nothing that it may read, each time in another way."""
+import array
+import os
+import socket
+import struct
+
+SUBMIT, STATUS, PROVE = 50, 52, 64
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def frame(kind, body):
+    head = b"BIT1" + struct.pack("<HHQII", kind, 0, 0, len(body), crc32c(body))
+    return head + struct.pack("<I", crc32c(head)) + body
+
+
+def varint(n):
+    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+
+def field(number, value):
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    if isinstance(value, float):
+        return varint(number << 3 | 1) + struct.pack("<d", value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def reply(first=0, errors=(0,)):
+    return frame(PROVE, field(1, first) + field(2, bytes(errors)))
+
+
+def submit(path, tokens, way):
+    """Returns the text that bitd refuses it with, or "closed"."""
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(path)
+    s.settimeout(60)
+    spec = field(2, field(1, "olmo_20m")) + field(3, field(1, tokens)) + field(4, field(1, 2)) + field(5, field(1, 10) + field(2, 1e-3) + field(3, 1))
+    s.sendall(frame(SUBMIT, field(1, spec) + field(2, f"hostile-{os.getpid()}") + field(5, "/")))
+    assert struct.unpack_from("<H", s.recv(65536), 4)[0] == 93, "no ProveRequest"
+    other = [os.open("/etc/hostname", os.O_RDONLY) for _ in range(200)]
+
+    def send(data, fds):
+        s.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
+
+    {
+        "nothing": lambda: send(reply(), []),
+        "another": lambda: send(reply(), other[:1]),
+        "a folder": lambda: send(reply(), [os.open("/", os.O_RDONLY)]),
+        "too many": lambda: send(reply(), other[:2]),
+        "far too many": lambda: send(reply(), other),
+        "of others": lambda: send(reply(first=7), other[:1]),
+        "more than asked": lambda: send(reply(errors=(0, 0)), other[:2]),
+        "no reply": lambda: send(frame(STATUS, field(1, "r1")), []),
+        "garbage": lambda: send(b"garbage " * 8, other[:3]),
+        "half": lambda: send(reply()[:20], other[:1]) or s.shutdown(socket.SHUT_WR),
+        "gone": lambda: s.close(),
+    }[way]()
+    got = s.recv(65536) if way != "gone" else b""
+    text = got[28:].decode(errors="replace") if got else "closed"
+    return "".join(c for c in text if c.isprintable())
