@@ -122,7 +122,7 @@ static const struct kc_shape older_shapes[] = {
 
 static int run_older(const struct bit_exec *exec, const void *args)
 {
-    return bit_ternary_gemm_sm80(exec, args);
+    return exec->backend == BIT_BACKEND_CUDA ? bit_ternary_gemm_sm80(exec, args) : bit_bitlinear(exec, args);
 }
 KC_WAY(bitlinear_sm80, bitlinear, "m n k segments qw:t y:t addend", older_shapes, check_bitlinear, run_older,
        cost_bitlinear, KC_DETERMINISTIC | KC_DEVICE_ONLY)
