@@ -199,7 +199,9 @@ static void on_launcher_ended(void *arg, int64_t status, int signal)
 static void give_slot_back(struct bit_job *job)
 {
     struct bit_daemon *d = job->runner->daemon;
+    struct bit_runner *r = job->runner;
     destroy(job);
+    bit_daemon_changed(d, r); /* nothing more comes of it: who follows it is done */
     bit_daemon_schedule(d);
 }
 

@@ -1,4 +1,5 @@
 """Rows 1 to 4, 12, 13 and 17: processes that are killed, stopped, hung or end."""
+import json
 import os
 import re
 import signal
@@ -150,6 +151,34 @@ def asked_once(r, rng, many):
             r.again = max(r.again or 0, next(at for at, _, _ in d.records(run, "step") if at > since) - since)
 
 
+def followed(r, rng, many):
+    """bitctl log -f and events -f from the first step to the end, bitd killed twice meanwhile: not a byte or an event is missing,
+    and none comes twice."""
+    with Bed() as d:
+        run = d.submit(d.bed_spec())
+        d.wait_step(run, 2)
+        paths = {what: os.path.join(d.dir, what) for what in ("log", "events")}
+        followers = {}
+        for what, path in paths.items():
+            with open(path, "wb") as f:
+                followers[what] = subprocess.Popen([d.bitctl, what, "--socket", d.socket, "-f", run] +
+                                                   (["--json"] if what == "events" else []), stdout=f, stderr=subprocess.DEVNULL)
+        for step in sorted(rng.sample(range(8, STEPS - 10), 2)):
+            d.wait_step(run, step)
+            d.kill()
+            d.start()
+        same = is_same(d, run)
+        for what, follower in followers.items():
+            r.check(follower.wait(30) == 0, f"bitctl {what} -f ended with {follower.returncode}")
+        with open(paths["log"], "rb") as f, open(os.path.join(d.state, "runs", run, "logs", "worker-1.log"), "rb") as whole:
+            r.check(f.read() == whole.read(), "what log -f printed is not the log")
+        with open(paths["events"]) as f:
+            seen = [json.loads(line)["seq"] for line in f]
+        want = [e["seq"] for e in d.events(run)]
+        r.check(seen == want, f"events -f printed {len(seen)} of {len(want)} events")
+        r.trial(None, None, len(d.records(run, "lost")), same, d.left_behind(run))
+
+
 # ---------------------------------------------------------------- being told to go
 
 
@@ -262,6 +291,7 @@ ROWS = [
     Row("3", "a rank: exit 3", 0.3, 2, EVERY, exits),
     Row("4", "bitd killed at a point of the journal", None, 5, 0, bitd_killed),
     Row("4", "bitd killed in the middle of a request", None, 5, 0, asked_once),
+    Row("4", "bitd killed under log -f and events -f", None, None, 0, followed),
     Row("12", "SIGTERM to bitd: start step eval save switch", 1.5, None, 0, terminated),
     Row("13", "rank, bitd, both killed around the switch", None, 2.5, EVERY, at_the_switch),
     Row("13", "bitd killed at the records of the switch", None, 5, 0, switch_records),
