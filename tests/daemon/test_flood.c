@@ -22,7 +22,7 @@
 #define STEPS        "schedule.steps=400\ncheckpoint.every=0"
 #define RSS_MORE_MAX (16u << 20)
 
-/* A sanitizer keeps what was freed. */
+/* A sanitizer keeps what was freed, and takes its time. */
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
 #else
@@ -207,7 +207,7 @@ TEST(ten_thousand_bad_frames_disturb_nobody)
            quantile(&quiet, 0.5), quantile(&quiet, 0.99),
            is_quiet ? "" : "; others work here, so the target is held against the median");
     EXPECT(SANITIZED || more <= RSS_MORE_MAX);
-    EXPECT(quantile(&flooded, is_quiet ? 0.99 : 0.5) <= STATUS_MS);
+    EXPECT(SANITIZED || quantile(&flooded, is_quiet ? 0.99 : 0.5) <= STATUS_MS);
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, undisturbed);
     fix_finish(&f);

@@ -104,9 +104,10 @@ class Service:
         for run in self.ctl(0, "ps", "-q")[1].split():
             self.ctl(0, "cancel", run, "--now")
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
-        if kind:
+        code = self.process.wait(30)
+        if kind or code != 0:
             print(self.text())
+        assert kind or code == 0, f"bitd ended with {code}"
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def text(self):
