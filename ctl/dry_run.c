@@ -72,6 +72,8 @@ void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
     print_sizes(f, d);
     print_schedule(f, d);
     print_memory(f, d);
+    for (size_t i = 0; i < d->n_command; i++)
+        fprintf(f, "%s%s\n", i == 0 ? "\nstarted with\n  " : "  ", d->command[i]);
     for (size_t i = 0; i < d->n_warning; i++)
         fprintf(f, "%swarning: %s%s%s\n", i == 0 ? "\n" : "", d->warning[i]->field ? d->warning[i]->field : "",
                 d->warning[i]->field && *d->warning[i]->field ? ": " : "", d->warning[i]->text);

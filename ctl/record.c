@@ -19,6 +19,8 @@ static void launched(FILE *f, const Bit__WorkerLaunched *l)
 {
     fprintf(f, "attempt %u launched, pid %d, %s%s, log %s", l->attempt, l->pid, l->restore ? "from " : "from the start",
             l->restore ? l->restore : "", l->log);
+    if (l->nodes)
+        fprintf(f, ", %u ranks on %s", l->ranks, l->nodes);
 }
 
 static void ready(FILE *f, const Bit__WorkerReady *r)
@@ -79,6 +81,14 @@ static void step(FILE *f, const Bit__StepReport *s)
         fprintf(f, " flips %.3f%%", 100 * s->flip_rate);
 }
 
+static void slurm(FILE *f, const Bit__SlurmJob *s)
+{
+    if (s->job != 0)
+        fprintf(f, "Slurm job %" PRIu64 ": %s, %s", s->job, s->state, s->reason);
+    else
+        fprintf(f, "no Slurm job any more: %s, %s", s->state, s->reason);
+}
+
 static void body(FILE *f, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
@@ -132,6 +142,9 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         break;
     case BIT__JOURNAL_RECORD__WHAT_VERIFIED:
         verified(f, r->verified);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_SLURM:
+        slurm(f, r->slurm);
         break;
     case BIT__JOURNAL_RECORD__WHAT_MUTATION:
         fprintf(f, "%s by uid %u", r->mutation->verb, r->mutation->uid);

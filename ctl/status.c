@@ -69,6 +69,14 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
 {
     char text[BIT_TEXT];
 
+    if (s->slurm) {
+        field(f, "slurm");
+        fprintf(f, "job %" PRIu64 " is %s: %s\n", s->slurm->job, s->slurm->state, s->slurm->reason);
+    }
+    if (s->nodes) {
+        field(f, "nodes");
+        fprintf(f, "%s\n", s->nodes);
+    }
     if (s->has_checkpoint_step) {
         field(f, "checkpoint");
         fprintf(f, "after step %" PRIu64 "\n", s->checkpoint_step);

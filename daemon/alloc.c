@@ -169,7 +169,7 @@ static int write_hold_script(struct bit_alloc *a)
     return err;
 }
 
-static uint32_t nodes_wanted(const Bit__LaunchSpec *launch)
+uint32_t bit_alloc_nodes(const Bit__LaunchSpec *launch)
 {
     uint32_t each = bit_slurm_ranks_per_node(launch->slurm);
     if (launch->slurm->nodes > 0)
@@ -180,7 +180,7 @@ static uint32_t nodes_wanted(const Bit__LaunchSpec *launch)
 static void add_wishes(const Bit__LaunchSpec *launch, struct bit_argv *out)
 {
     const Bit__SlurmSpec *slurm = launch->slurm;
-    uint32_t nodes = nodes_wanted(launch), each = bit_slurm_ranks_per_node(slurm);
+    uint32_t nodes = bit_alloc_nodes(launch), each = bit_slurm_ranks_per_node(slurm);
     bit_argv_add(out, "--nodes=%u", nodes);
     bit_argv_add(out, "--ntasks-per-node=%u", each ? each : (launch->ranks + nodes - 1) / nodes);
     if (launch->threads > 0)

@@ -55,6 +55,8 @@ int bit_alloc_place(const struct bit_alloc *a, struct bit_places *out);
 
 /** SLURM_JOB_ID of the job that bitd runs in; 0: none. */
 uint64_t bit_alloc_own_job(void);
+/** Nodes that are asked for: launch.slurm.nodes, or as many as the ranks take. */
+uint32_t bit_alloc_nodes(const Bit__LaunchSpec *launch);
 /** The sbatch command line for a run whose folder that is. *out is the caller's. Errors: -ENOMEM. */
 int bit_alloc_sbatch(const struct bit_config *config, const char *run, const char *folder, const Bit__RunSpec *spec,
                      struct bit_argv *out);

@@ -10,6 +10,7 @@
 #include "daemon/daemon.h"
 #include "daemon/dryrun.h"
 #include "daemon/feed.h"
+#include "daemon/lines.h"
 #include "daemon/plan.h"
 #include "daemon/proof.h"
 #include "daemon/runner.h"
@@ -126,10 +127,11 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan *plan
 {
     struct bit_dryrun_points points;
     struct bit_dryrun_size size;
+    struct bit_argv lines = {0};
     Bit__DryRunReply m = BIT__DRY_RUN_REPLY__INIT;
     Bit__MemoryPlan unknown = BIT__MEMORY_PLAN__INIT;
-    Bit__Problem problem = BIT__PROBLEM__INIT, *warnings[] = {&problem};
-    char text[sizeof plan->text + 64];
+    Bit__Problem problem[2] = {BIT__PROBLEM__INIT, BIT__PROBLEM__INIT}, *warnings[2];
+    char text[sizeof plan->text + 64], why[BIT_ERR_TEXT_MAX];
     int err = bit_dryrun_size(s->spec->model, &size);
     if (err < 0) {
         refuse(s, err, bit_fail_text());
@@ -141,14 +143,24 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan *plan
     m.n_point = points.count;
     m.memory = plan->ready ? plan->ready->memory : &unknown;
     m.micro_instances = plan->ready ? plan->ready->micro_instances : s->spec->batch->micro_instances;
+    m.warning = warnings;
     if (plan->ready == NULL) {
         snprintf(text, sizeof text, "memory is not known: %s", plan->text);
-        problem.text = text;
-        m.warning = warnings;
-        m.n_warning = 1;
+        problem[m.n_warning].text = text;
+        warnings[m.n_warning] = &problem[m.n_warning];
+        m.n_warning++;
     }
+    if (bit_lines_make(&s->daemon->config, s->spec, &lines) < 0) {
+        snprintf(why, sizeof why, "%s", bit_fail_text());
+        problem[m.n_warning].text = why;
+        warnings[m.n_warning] = &problem[m.n_warning];
+        m.n_warning++;
+    }
+    m.command = lines.item;
+    m.n_command = lines.count;
     bit_client_send(s->client, BIT_MSG_DRY_RUN_REPLY, &m);
     bit_client_end(s->client);
+    bit_argv_finish(&lines);
     free_submission(s);
 }
 

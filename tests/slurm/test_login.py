@@ -1,0 +1,142 @@
+"""bitd on a login node: runs become jobs in Slurm's queue, and their workers find bitd over TCP."""
+import os
+import random
+import signal
+import time
+
+import cluster
+
+cluster.enter()
+
+import runs  # noqa: E402
+from runs import shell, until  # noqa: E402
+
+SEED = int(os.environ.get("BIT_SEED", random.SystemRandom().randrange(1 << 32)))
+STEPS, EVERY, AT = 200, 40, 100
+SLURM = "nodes: 3"
+undisturbed = {}
+
+
+class Login(runs.OnLogin):
+    def __init__(self, c, name, config=""):
+        super().__init__(c, name, "heartbeat_timeout = 2\nfence_timeout = 8\n" + config)
+
+    def begin(self, slurm=SLURM, steps=STEPS, **more):
+        return self.submit(self.spec(launcher="SBATCH", slurm=slurm, steps=steps, every=EVERY, at_step=AT, **more))
+
+    def job(self, run="@last"):
+        return self.status(run).get("slurm", {})
+
+
+def jobs(c):
+    return c.slurm("squeue -h -o %i").split()
+
+
+def want(c):
+    if not undisturbed:
+        with Login(c, "undisturbed") as d:
+            undisturbed["digest"] = d.finish(d.begin())["weights_digest"]
+    return undisturbed["digest"]
+
+
+def a_run_waits_in_the_queue(c):
+    """What Slurm says of a job that waits is in the status; the job ends well with the run."""
+    full = shell(f"sbatch --parsable --nodes=4 --exclusive --output={c.dir}/full.out --wrap 'sleep 600'").stdout.strip()
+    until(lambda: c.job(full).get("JobState") == "RUNNING", 20, "the cluster is full")
+    with Login(c, "queue") as d:
+        run = d.begin()
+        until(lambda: d.job().get("reason") in ("Resources", "Priority"), 20, "Slurm's reason")
+        status = d.status(run)
+        assert status["state"] == "starting" and "PENDING: Resources" in status["reason"], status
+        job = status["slurm"]["job"]
+        shell(f"scancel {full}")
+        status = d.finish(run)
+        assert status["nodes"] == "n1,n2,n3" and status["restarts"] == 0, status
+        undisturbed["digest"] = status["weights_digest"]
+        until(lambda: c.job(job).get("JobState") == "COMPLETED", 20, "the job ends well, and by itself")
+    assert not jobs(c)
+
+
+def cancelled_while_it_waits(c):
+    full = shell(f"sbatch --parsable --nodes=4 --exclusive --output={c.dir}/full.out --wrap 'sleep 600'").stdout.strip()
+    until(lambda: c.job(full).get("JobState") == "RUNNING", 20, "the cluster is full")
+    with Login(c, "waits") as d:
+        run = d.begin()
+        until(lambda: d.job().get("state") == "PENDING", 20, "the job is there")
+        d.ctl("cancel", run, check=True)
+        assert d.ctl("wait", run, "-q")[0] == 103
+        until(lambda: jobs(c) == [full], 20, "the job is out of the queue")
+        shell(f"scancel {full}")
+
+
+def cancelled_by_scancel(c):
+    with Login(c, "scancel") as d:
+        run = d.begin(steps=4000)
+        d.reach(run, 5)
+        shell(f"scancel {d.job(run)['job']}")
+        assert d.ctl("wait", run, "-q", timeout=60)[0] == 103, d.status(run)
+        assert "Slurm job" in d.status(run)["reason"], d.status(run)
+        until(lambda: not jobs(c), 30, "no other job takes its place")
+
+
+def bitd_is_killed_and_comes_back(c):
+    expected = want(c)
+    with Login(c, "killed") as d:
+        run = d.begin()
+        d.reach(run, random.Random(f"{SEED} killed").randrange(5, STEPS - 60))
+        d.process.send_signal(signal.SIGKILL)
+        d.process.wait()
+        d.start()
+        status = d.finish(run)
+        assert status["restarts"] == 0 and status["weights_digest"] == expected, status
+
+
+def a_node_is_lost(c):
+    expected = want(c)
+    with Login(c, "lost") as d:
+        run = d.begin(slurm="nodes: 4")
+        d.reach(run, random.Random(f"{SEED} lost").randrange(5, STEPS - 60))
+        job, begin = d.job(run)["job"], time.monotonic()
+        c.node[3].cut()
+        try:
+            until(lambda: d.status(run)["restarts"] == 1, 20, "the loss is known")
+            until(lambda: d.status(run)["state"] == "training", 30, "it trains again")
+            again = time.monotonic() - begin
+            status = d.finish(run)
+        finally:
+            c.node[3].heal()
+        print(f"       trained again {again:.1f} s after the cut, in job {job}")
+        assert status["weights_digest"] == expected and status["nodes"] == "n1,n2,n4", status
+
+
+def pre_empted(c):
+    """The job is given up after a last checkpoint, and another one is queued for the run."""
+    expected = want(c)
+    with Login(c, "low") as d:
+        run = d.begin()
+        d.reach(run, 5)
+        first = d.job(run)["job"]
+        shell(f"sbatch --partition=urgent --nodes=4 --exclusive --output={d.dir}/urgent.out --wrap 'sleep 2'")
+        until(lambda: d.job(run).get("job") not in (None, 0, first), 60, "another job")
+        status = d.finish(run)
+        assert status["weights_digest"] == expected and status["restarts"] == 0, status
+
+
+def the_command_lines(c):
+    with Login(c, "dry") as d:
+        path = d.spec(launcher="SBATCH", ranks=4, instances=8,
+                      slurm='nodes: 3 gres: "gpu:2" partition: "main" account: "it\'s us" time_limit: "2:00:00" srun_arg: "--verbose"')
+        out = d.ctl("submit", "--dry-run", path, check=True)[1]
+        sbatch, srun = (next(line for line in out.splitlines() if line.startswith(f"  {name} ")) for name in ("sbatch", "srun"))
+        for word in ("--nodes=3", "--ntasks-per-node=2", "--gres=gpu:2", "--partition=main", "'--account=it'\\''s us'", "--time=2:00:00",
+                     "--no-kill", "--requeue"):
+            assert f" {word} " in sbatch, (word, sbatch)
+        for word in ("--jobid=JOB", "--nodes=2", "--ntasks=4", "--mpi=pmix", "--no-kill=off", "--kill-on-bad-exit=1", "--gres=gpu:2",
+                     "--verbose"):
+            assert f" {word} " in srun, (word, srun)
+        assert "gpus-per-task" not in srun and "gpu-bind" not in srun and not jobs(c)
+
+
+print(f"seed {SEED}")
+runs.main([a_run_waits_in_the_queue, cancelled_while_it_waits, cancelled_by_scancel, bitd_is_killed_and_comes_back, pre_empted,
+           the_command_lines, a_node_is_lost], nodes=4, gpus=2)
