@@ -15,7 +15,7 @@ import time
 import hostile
 from fixture import build_root, main, skip, write_tokens
 
-WORKER, MPIRUN = sys.argv[1:3]
+WORKER, MPIRUN = map(os.path.abspath, sys.argv[1:3])
 sys.argv[1:3] = []
 SERVICE, ALICE, BOB, CAROL, DAVE = 61001, 61002, 61003, 61004, 61005
 USERS, ADMINS = "users", "adm"
