@@ -104,19 +104,22 @@ static __device__ __forceinline__ void barrier_expect(uint64_t *barrier, unsigne
                  : "memory");
 }
 
-/* At the same barrier of block `block` of the cluster. */
+/* At the same barrier of block `block` of the cluster. Relaxed, for there is nothing ordinary to release: what the
+ * stage's readers did is done when wgmma's wait returns, and a release to the cluster is a fence of the whole memory.
+ */
 static __device__ __forceinline__ void barrier_arrive(uint64_t *barrier, unsigned block)
 {
     asm volatile("{\n.reg .b32 there;\n"
                  "mapa.shared::cluster.u32 there, %0, %1;\n"
-                 "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n}" ::"r"(address_of(barrier)),
+                 "mbarrier.arrive.relaxed.cluster.shared::cluster.b64 _, [there];\n}" ::"r"(address_of(barrier)),
                  "r"(block)
                  : "memory");
 }
 
+/* Relaxed likewise: barriers are made known by their own fence, and nothing else crosses from block to block. */
 static __device__ __forceinline__ void cluster_barrier()
 {
-    asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+    asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
 static __device__ __forceinline__ unsigned cluster_rank()
