@@ -50,6 +50,23 @@ static int find_device(int device)
     return 0;
 }
 
+int bit_cuda_count(int *count)
+{
+    int err = find_device(0);
+
+    return err < 0 ? err : bit_cuda_try(cudaGetDeviceCount(count));
+}
+
+int bit_cuda_memory(int device, size_t *bytes)
+{
+    size_t all;
+    int err = find_device(device);
+
+    if (err >= 0)
+        err = bit_cuda_try(cudaSetDevice(device));
+    return err < 0 ? err : bit_cuda_try(cudaMemGetInfo(bytes, &all));
+}
+
 static int read_facts(struct bit_cuda *cuda)
 {
     struct cudaDeviceProp facts;

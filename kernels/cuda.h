@@ -43,6 +43,8 @@ int bit_cuda_blas_result(cublasStatus_t status, const char *call);
 int bit_cuda_launched(const char *name);
 
 /* exec.c's calls on this backend; there, not here, is what they promise. */
+int bit_cuda_count(int *count);
+int bit_cuda_memory(int device, size_t *bytes);
 int bit_cuda_create(int device, struct bit_cuda **out);
 void bit_cuda_destroy(struct bit_cuda *cuda);
 int bit_cuda_alloc(struct bit_cuda *cuda, size_t bytes, void **out);

@@ -56,6 +56,24 @@ static int usable_cores(void)
     return BIT_MAX(CPU_COUNT(&set), 1);
 }
 
+int bit_exec_count_devices(int *count)
+{
+#if BIT_HAVE_CUDA
+    return bit_cuda_count(count);
+#else
+    return bit_fail(-ENOTSUP, "this build has no CUDA");
+#endif
+}
+
+int bit_exec_device_memory(size_t *bytes)
+{
+#if BIT_HAVE_CUDA
+    return bit_cuda_memory(wanted_device, bytes);
+#else
+    return bit_fail(-ENOTSUP, "this build has no CUDA");
+#endif
+}
+
 static void describe(struct bit_exec *exec)
 {
     char *to = exec->description;

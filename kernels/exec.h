@@ -63,6 +63,10 @@ int bit_exec_init(struct bit_exec *exec, enum bit_backend backend, int threads, 
 void bit_exec_finish(struct bit_exec *exec);
 /** Which of the machine's GPUs later calls of bit_exec_init take, from 0. */
 void bit_exec_use_device(int device);
+/** How many GPUs there are. Errors: -ENOTSUP in a build without CUDA; -ENODEV, with the reason, if there are none. */
+int bit_exec_count_devices(int *count);
+/** What that GPU has left, in bytes, a context of ours already taken off. Errors: as bit_exec_init's. */
+int bit_exec_device_memory(size_t *bytes);
 
 /**
  * Memory of the backend, all zero, aligned to 256 bytes. free takes NULL too; bytes as they were asked for.

@@ -13,10 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/plan.h"
 #include "worker/sections.h"
 
 /* Elements of one peer's range that are in flight at a time while gradients are reduced. */
-#define BIT_COMM_PIECE ((int64_t)1 << 18)
+#define BIT_COMM_PIECE (BIT_PLAN_PIECE_BYTES / (int64_t)sizeof(float))
 
 struct bit_comm {
     MPI_Comm mpi; /* our own duplicate */

@@ -177,6 +177,10 @@ static int gradients_ternary(struct bit_model *model, int index, const struct bi
     if (err < 0)
         return err;
     data.w = ternary_weight(model, linear, &data.w_dtype);
+    if (bit_model_wants_operand_codes(model)) {
+        data.w = weight_at(model, linear->offset);
+        data.w_dtype = operands;
+    }
     return bit_bitlinear_backward_data(&model->exec, &data);
 }
 

@@ -71,18 +71,6 @@ static void list_arrays(struct bit_measure_scales *m, const struct bit_plan *pla
         out[i] = all[i];
 }
 
-int64_t bit_measure_bytes(const struct bit_plan *plan)
-{
-    struct bit_measure_scales unused;
-    struct array arrays[ARRAYS];
-    int64_t bytes = 0;
-
-    list_arrays(&unused, plan, arrays);
-    for (int i = 0; i < ARRAYS; i++)
-        bytes += bit_round_up((int64_t)arrays[i].bytes, 256);
-    return bytes;
-}
-
 static int allocate(struct bit_measure_scales *m)
 {
     struct array arrays[ARRAYS];

@@ -33,8 +33,6 @@ struct bit_measure_scales {
 int bit_measure_init(struct bit_measure_scales *m, const struct bit_plan *plan, const struct bit_shard *shard,
                      struct bit_exec *exec);
 void bit_measure_finish(struct bit_measure_scales *m);
-/** What init allocates, for the memory plan. */
-int64_t bit_measure_bytes(const struct bit_plan *plan);
 
 /**
  * scales[i] = 1 / max(eps, M|W|) for every segment, M the mean or the lower median over the whole segment, taken from

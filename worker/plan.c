@@ -7,6 +7,7 @@
 #include "kernels/bitlinear.h"
 #include "kernels/embed.h"
 #include "kernels/matmul.h"
+#include "kernels/measure.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -14,10 +15,14 @@
 
 #define SHARD_ELEMENTS (BIT_CHECKPOINT_CHUNK / 4)
 /* Positions in one product. More rows gain nothing once the weights' traffic is small beside the products'. */
-#define MICRO_TOKENS_MAX 16384
+#define MICRO_TOKENS_MAX      16384
+#define MICRO_TOKENS_MAX_CUDA 65536
 /* Positions whose logits stand at once: few enough for memory, enough that adding to the head's gradient is cheap. */
-#define HEAD_ROWS_MAX       1024
-#define WORKSPACE_BYTES_MIN (1 << 20)
+#define HEAD_ROWS_MAX      1024
+#define HEAD_ROWS_MAX_CUDA 8192
+/* Of a GPU, for what is not ours to count: NCCL's buffers, kernels loaded late. */
+#define LIBRARIES_BYTES_CUDA ((int64_t)1 << 30)
+#define WORKSPACE_BYTES_MIN  (1 << 20)
 
 /* ---- the specification, in the operators' terms */
 
@@ -144,15 +149,22 @@ void bit_plan_segment(const struct bit_linear *linear, int s, int64_t *offset, i
 
 /* ---- memory */
 
+static size_t attention_workspace(const struct bit_plan *plan, int64_t batch)
+{
+    const int64_t time = plan->context, heads = plan->heads, dim = plan->head_dim;
+
+    if (plan->backend == BIT_BACKEND_CUDA)
+        return BIT_MAX(bit_attention_workspace_cuda(batch, time, heads, dim),
+                       bit_attention_backward_workspace_cuda(batch, time, heads, dim));
+    return BIT_MAX(bit_attention_workspace(plan->threads, batch, time, heads, dim),
+                   bit_attention_backward_workspace(plan->threads, batch, time, heads, dim));
+}
+
 /* The most scratch that any operator of the model asks for. */
 static int64_t workspace_bytes(const struct bit_plan *plan, int64_t micro_instances)
 {
-    size_t most = WORKSPACE_BYTES_MIN;
+    size_t most = BIT_MAX(WORKSPACE_BYTES_MIN, attention_workspace(plan, micro_instances));
 
-    most = BIT_MAX(most,
-                   bit_attention_workspace(plan->threads, micro_instances, plan->context, plan->heads, plan->head_dim));
-    most = BIT_MAX(most, bit_attention_backward_workspace(plan->threads, micro_instances, plan->context, plan->heads,
-                                                          plan->head_dim));
     most = BIT_MAX(most,
                    bit_embed_backward_workspace(plan->backend, micro_instances * plan->context, plan->vocab_padded));
     most = BIT_MAX(most, bit_matmul_workspace(plan->backend, plan->threads));
@@ -162,16 +174,31 @@ static int64_t workspace_bytes(const struct bit_plan *plan, int64_t micro_instan
     return (int64_t)most;
 }
 
+/* What the ranks find scales with (measure.h): means need sums, medians a histogram for each segment. */
+static int64_t measure_bytes(const struct bit_plan *plan)
+{
+    int64_t segments = 0;
+
+    for (int i = 0; i < plan->linear_count; i++)
+        segments += plan->linears[i].segment_count;
+    if (plan->quantizer.weight_measure == BIT_MEASURE_MEDIAN)
+        return segments * (BIT_HISTOGRAM_BINS * (int64_t)sizeof(uint64_t) + 64);
+    return segments * (plan->size + 3) * (int64_t)sizeof(double);
+}
+
 static void count_memory(struct bit_plan *plan, int64_t micro_instances)
 {
     const int64_t operand = (int64_t)bit_dtype_bytes(plan->operands);
+    const bool cuda = plan->backend == BIT_BACKEND_CUDA;
     Bit__MemoryPlan *memory = &plan->memory;
 
     plan->micro_instances = micro_instances;
-    plan->head_rows = BIT_MIN(HEAD_ROWS_MAX, micro_instances * plan->context);
+    plan->head_rows = BIT_MIN(cuda ? HEAD_ROWS_MAX_CUDA : HEAD_ROWS_MAX, micro_instances * plan->context);
     plan->arena_bytes = bit_arena_bytes(plan, micro_instances);
     plan->workspace_bytes = workspace_bytes(plan, micro_instances);
-    plan->staging_bytes = plan->shard_elements * (4 + operand);
+    plan->staging_bytes = plan->linear_elements / 4 + measure_bytes(plan);
+    if (!cuda && plan->size > 1) /* pieces of gradients on their way (comm.h) */
+        plan->staging_bytes += 2 * plan->size * BIT_PLAN_PIECE_BYTES;
 
     bit__memory_plan__init(memory);
     memory->weights = (uint64_t)(plan->elements * (operand + 1)); /* + codes */
@@ -190,12 +217,14 @@ static int fits(const struct bit_plan *plan)
 /* The largest divisor of the share that fits; 0 in the specification leaves the choice to us. */
 static int choose_micro(struct bit_plan *plan, int64_t wanted)
 {
+    const int64_t tokens_max = plan->backend == BIT_BACKEND_CUDA ? MICRO_TOKENS_MAX_CUDA : MICRO_TOKENS_MAX;
+
     if (wanted > 0) {
         count_memory(plan, wanted);
         return fits(plan);
     }
     for (int64_t micro = plan->share; micro >= 1; micro--) {
-        if (plan->share % micro != 0 || (micro > 1 && micro * plan->context > MICRO_TOKENS_MAX))
+        if (plan->share % micro != 0 || (micro > 1 && micro * plan->context > tokens_max))
             continue;
         count_memory(plan, micro);
         if (fits(plan))
@@ -217,9 +246,11 @@ static int refuse(const struct bit_plan *plan)
                     (double)m->optimizer / gib, (double)m->activations / gib, (double)m->workspace / gib);
 }
 
-static int64_t limit_of(const Bit__LaunchSpec *launch, int local_ranks, int64_t available)
+/* The ranks of a machine share its memory; each has a GPU of its own, and leaves some of it to the libraries. */
+static int64_t limit_of(const Bit__LaunchSpec *launch, int local_ranks, int64_t available, enum bit_backend backend)
 {
-    int64_t limit = available / local_ranks;
+    int64_t limit = backend == BIT_BACKEND_CUDA ? available - BIT_MIN(available, LIBRARIES_BYTES_CUDA)
+                                                : available / local_ranks;
 
     if (launch->memory_gib > 0)
         limit = (int64_t)BIT_MIN((double)limit, launch->memory_gib * (1 << 30));
@@ -245,7 +276,7 @@ int bit_plan_init(struct bit_plan *plan, const Bit__RunSpec *spec, int rank, int
     p.share = p.instances / size;
     p.shard_elements = bit_round_up((p.elements + size - 1) / size, SHARD_ELEMENTS);
     bit_plan_shard(&p, rank, &p.shard_begin, &p.shard_end);
-    p.memory_limit = limit_of(spec->launch, local_ranks, available);
+    p.memory_limit = limit_of(spec->launch, local_ranks, available, p.backend);
     if (!choose_micro(&p, spec->batch->micro_instances)) {
         err = refuse(&p);
         goto out;

@@ -14,6 +14,7 @@
 enum bit_site { BIT_SITE_ATT_PROJ, BIT_SITE_ATTN_OUT, BIT_SITE_FF_PROJ, BIT_SITE_FF_OUT, BIT_SITES };
 
 #define BIT_PLAN_SEGMENTS_MAX 3
+#define BIT_PLAN_PIECE_BYTES  ((int64_t)1 << 20) /* of one peer's gradient on its way, between processors (comm.h) */
 
 /* One matrix that is ternary after the switch: y (M, rows) = x (M, cols) W^T. */
 struct bit_linear {
@@ -67,7 +68,7 @@ struct bit_plan {
     /* Bytes of this rank. */
     int64_t arena_bytes;     /* saved activations and gradients on their way: activations.h */
     int64_t workspace_bytes; /* bit_exec's */
-    int64_t staging_bytes;   /* for what is gathered and scattered: one shard in f32 and one in the operands' type */
+    int64_t staging_bytes;   /* for what crosses between ranks, and for finding scales */
     int64_t memory_limit;    /* min(launch.memory_gib, what the machine can give to each of its ranks) */
     Bit__MemoryPlan memory;  /* adds up to memory.total */
 };
@@ -76,12 +77,12 @@ struct bit_plan {
 int64_t bit_plan_memory_available(void);
 
 /**
- * Work everything out. spec is normalised and valid; local_ranks is how many ranks share this machine's memory;
- * available is bit_plan_memory_available()'s, or what a test likes; threads is this rank's, already resolved (>= 1).
- * micro_instances 0 in the spec takes the largest divisor of the share that fits.
- * Ownership   plan owns its tables (bit_plan_finish); nothing of spec is kept
- * Errors      BIT_EMEMORY with need and limit if not even the wanted (or one) instance fits; -ENOMEM; BIT_ESPEC where
- *             the ranks do not divide the batch
+ * Work everything out. spec is normalised and valid, launch.backend is what it came to (AUTO is taken for CPU);
+ * local_ranks is how many ranks share this machine's memory; available is bit_resources_memory()'s, or what a test
+ * likes; threads is this rank's, already resolved (>= 1). micro_instances 0 in the spec takes the largest divisor of
+ * the share that fits. Ownership   plan owns its tables (bit_plan_finish); nothing of spec is kept Errors BIT_EMEMORY
+ * with need and limit if not even the wanted (or one) instance fits; -ENOMEM; BIT_ESPEC where the ranks do not divide
+ * the batch
  */
 int bit_plan_init(struct bit_plan *plan, const Bit__RunSpec *spec, int rank, int size, int local_ranks, int threads,
                   int64_t available);

@@ -47,10 +47,15 @@ static int describe(const Bit__RunSpec *spec, struct bit_plan *plan, char text[B
     const int ranks = (int)spec->launch->ranks, threads = bit_resources_threads(spec->launch, ranks);
     struct bit_exec exec = {0};
     enum bit_backend backend;
-    int err = bit_resources_backend(spec->launch, &backend);
+    int64_t available = 0;
+    int err = bit_resources_backend(spec->launch, 0, ranks, &backend);
 
     if (err >= 0)
-        err = bit_plan_init(plan, spec, 0, ranks, ranks, threads, bit_plan_memory_available());
+        err = bit_resources_memory(backend, &available);
+    if (err >= 0) {
+        spec->launch->backend = backend == BIT_BACKEND_CUDA ? BIT__BACKEND__CUDA : BIT__BACKEND__CPU;
+        err = bit_plan_init(plan, spec, 0, ranks, ranks, threads, available);
+    }
     if (err >= 0)
         err = bit_exec_init(&exec, backend, threads, 0);
     if (err >= 0)

@@ -6,6 +6,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "worker/plan.h"
 
 #define THREADS_MAX 4096
 
@@ -32,10 +33,41 @@ int bit_resources_threads(const Bit__LaunchSpec *launch, int local_ranks)
     return BIT_MAX(usable, 1);
 }
 
-int bit_resources_backend(const Bit__LaunchSpec *launch, enum bit_backend *out)
+static int take_gpu(int local_rank, int local_ranks)
 {
-    if (launch->backend == BIT__BACKEND__CUDA)
-        return bit_fail(-ENOTSUP, "launch.backend is CUDA, and this bitworker was built without it");
-    *out = BIT_BACKEND_CPU;
+    int count = 0, err = bit_exec_count_devices(&count);
+
+    if (err < 0)
+        return err;
+    if (count < local_ranks)
+        return bit_fail(-ENODEV, "%d ranks on this machine, which has %d %s: set launch.ranks to no more than that",
+                        local_ranks, count, count == 1 ? "GPU" : "GPUs");
+    bit_exec_use_device(local_rank);
     return 0;
+}
+
+int bit_resources_backend(const Bit__LaunchSpec *launch, int local_rank, int local_ranks, enum bit_backend *out)
+{
+    int err = 0;
+
+    *out = BIT_BACKEND_CPU;
+    if (launch->backend == BIT__BACKEND__CPU)
+        return 0;
+    err = take_gpu(local_rank, local_ranks);
+    if (err >= 0)
+        *out = BIT_BACKEND_CUDA;
+    if (err < 0 && launch->backend == BIT__BACKEND__CUDA)
+        return bit_fail_within(err, "launch.backend is CUDA");
+    return 0;
+}
+
+int bit_resources_memory(enum bit_backend backend, int64_t *available)
+{
+    size_t bytes = 0;
+    int err = 0;
+
+    if (backend == BIT_BACKEND_CUDA)
+        err = bit_exec_device_memory(&bytes);
+    *available = backend == BIT_BACKEND_CUDA ? (int64_t)bytes : bit_plan_memory_available();
+    return err;
 }

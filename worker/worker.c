@@ -13,17 +13,18 @@
 #include "worker/init.h"
 #include "worker/resources.h"
 
-/* Ranks that share this machine's memory and cores. */
-static int count_local_ranks(const struct bit_comm *comm)
+/* This rank among those that share its machine. */
+static void find_locals(const struct bit_comm *comm, int *rank, int *size)
 {
     MPI_Comm local;
-    int size = 1;
 
+    *rank = 0;
+    *size = 1;
     if (MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &local) == MPI_SUCCESS) {
-        MPI_Comm_size(local, &size);
+        MPI_Comm_rank(local, rank);
+        MPI_Comm_size(local, size);
         MPI_Comm_free(&local);
     }
-    return size;
 }
 
 static int64_t least(struct bit_comm *comm, int64_t value)
@@ -56,12 +57,33 @@ static void settle_micro_instances(struct bit_worker *w)
     bit_msg_free(manifest);
 }
 
+/* One backend for all ranks, which the specification says from here on: checkpoints' copies of it too. */
+static int settle_backend(struct bit_worker *w, int local_rank, int local_ranks)
+{
+    Bit__LaunchSpec *launch = w->welcome->spec->launch;
+    enum bit_backend backend = BIT_BACKEND_CPU;
+    int err = bit_comm_agree(w->comm, bit_resources_backend(launch, local_rank, local_ranks, &backend));
+
+    if (err >= 0 && !bit_comm_same(w->comm, backend))
+        err = bit_fail(-ENODEV, "some machines of this run have GPUs and some have not: set launch.backend");
+    launch->has_backend = true;
+    launch->backend = backend == BIT_BACKEND_CUDA ? BIT__BACKEND__CUDA : BIT__BACKEND__CPU;
+    w->backend = backend;
+    return err;
+}
+
 static int make_plan(struct bit_worker *w)
 {
-    const int local_ranks = count_local_ranks(w->comm);
-    const int64_t available = least(w->comm, bit_plan_memory_available());
-    int err;
+    int64_t available = 0;
+    int local_rank, local_ranks, err;
 
+    find_locals(w->comm, &local_rank, &local_ranks);
+    err = settle_backend(w, local_rank, local_ranks);
+    if (err >= 0)
+        err = bit_comm_agree(w->comm, bit_resources_memory(w->backend, &available));
+    if (err < 0)
+        return err;
+    available = least(w->comm, available);
     settle_micro_instances(w);
     err = bit_plan_init(&w->plan, w->spec, w->comm->rank, w->comm->size, local_ranks,
                         bit_resources_threads(w->spec->launch, local_ranks), available);
@@ -86,11 +108,8 @@ static int make_room(struct bit_worker *w, int64_t elements)
 
 static int allocate(struct bit_worker *w)
 {
-    enum bit_backend backend;
-    int err = bit_resources_backend(w->spec->launch, &backend);
+    int err = bit_model_create(&w->plan, w->backend, &w->model);
 
-    if (err >= 0)
-        err = bit_model_create(&w->plan, backend, &w->model);
     if (err >= 0)
         err = bit_shard_init(&w->shard, &w->plan);
     if (err >= 0)

@@ -22,6 +22,7 @@ struct bit_worker {
     const Bit__RunSpec *spec; /* the welcome's */
     char run[BIT_RUN_ID_MAX];
 
+    enum bit_backend backend;
     struct bit_plan plan;
     struct bit_shard shard;
     struct bit_model *model;
