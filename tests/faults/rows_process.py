@@ -10,13 +10,9 @@ from bed import AT, EVERY, STEPS, Bed, is_gone, is_same, kill, undisturbed
 from row import Row
 
 
-def any_step(rng, low=3, high=STEPS - 10):
-    return rng.randrange(low, high)
-
-
-def pick(d, run, rng, rank=None):
-    ranks = d.until(lambda: len(d.ranks(run)) == 2 and d.ranks(run))
-    return ranks[rng.randrange(2) if rank is None else rank]
+def pick(d, run, rank):
+    """The process of a rank, or -1 if the run has ended before there is one again."""
+    return d.until(lambda: -1 if d.completed(run) else d.ranks(run).get(rank))
 
 
 def killed(r, rng, many, sig=signal.SIGKILL, kills=3):
@@ -28,10 +24,10 @@ def killed(r, rng, many, sig=signal.SIGKILL, kills=3):
             for step in steps:
                 d.wait_step(run, step)
                 rank = rng.randrange(2)
-                pid = pick(d, run, rng, rank)
+                pid = pick(d, run, rank)
                 time.sleep(rng.random() * 0.02)  # anywhere inside a step
                 since = time.time()
-                if not kill(pid, sig):
+                if pid < 0 or not kill(pid, sig):
                     continue
                 d.until(lambda: any(at > since for at, _, _ in d.records(run, "lost")))
                 d.until(lambda: d.records(run)[-1][1] == "step" or d.status(run)["state"] == "completed")
@@ -61,7 +57,7 @@ def stopped(r, rng, many):
         run = d.submit(d.bed_spec(steps=400, at=200, every=50))
         d.wait_step(run, rng.randrange(60, 140))
         rank = rng.randrange(2)
-        pid = pick(d, run, rng, rank)
+        pid = pick(d, run, rank)
         since = time.time()
         kill(pid, signal.SIGSTOP)
         d.until(lambda: any(at > since for at, _, _ in d.records(run, "lost")))
