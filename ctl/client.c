@@ -230,6 +230,12 @@ int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli)
     return bit_client_reopen(c, cli->socket, REOPEN_S);
 }
 
+/* What changes a run carries the client's own id, and may be asked twice. */
+static bool changes_a_run(const ProtobufCMessage *msg)
+{
+    return protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "request_id") != NULL;
+}
+
 int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply)
 {
     struct bit_client client;
@@ -239,7 +245,8 @@ int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t
     int err = bit_client_open(&client, cli->socket);
     if (err >= 0)
         err = ask_once(&client, type, msg, &got_type, &got);
-    while (err == BIT_EDAEMON && client.fd >= 0 && (err = bit_client_reopen_said(&client, cli)) >= 0)
+    while (err == BIT_EDAEMON && client.fd >= 0 && changes_a_run(msg) &&
+           (err = bit_client_reopen_said(&client, cli)) >= 0)
         err = ask_once(&client, type, msg, &got_type, &got);
     bit_client_close(&client);
     if (err < 0)

@@ -39,10 +39,10 @@ int bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
 int bit_client_next(struct bit_client *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg);
 
 /**
- * Send a request and take its one reply, which must be of type `want`. A daemon that goes away in between is waited for
- * and asked again: what changes a run carries a request id, and is applied once. An ErrorReply is printed (as JSON with
- * cli->json) and becomes its exit code. Returns 0 with *reply, or the exit code (> 0) with everything said that there
- * is to say.
+ * Send a request and take its one reply, which must be of type `want`. Where it carries a
+ * request id, so that it is applied once, a daemon that goes away in between is waited for and asked again. An
+ * ErrorReply is printed (as JSON with cli->json) and becomes its exit code. Returns 0 with *reply, or the exit code (>
+ * 0) with everything said that there is to say.
  */
 int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply);
 /** Print an ErrorReply and return its exit code. */
