@@ -17,7 +17,8 @@ bool bit_ternary_gemm_sm90_takes(const struct bit_exec *exec, const struct bit_b
 
 /* ---- passes over memory */
 
-/* to[r][c] = from[r][c] / divisor[r], rounded to its type; divisor NULL for 1. *_row: elements between rows. */
+/* to[r][c] = from[r][c] (1 / divisor[r]), rounded to its type; divisor NULL for 1. *_row: elements between rows. Less
+ * than 2^31 elements. */
 struct bit_convert_pass {
     int64_t rows, cols;
     const void *from;

@@ -1,8 +1,7 @@
 /* Passes over memory around the ternary layer's products. */
 #include "kernels/ternary_gemm_cuda.cuh"
 
-#define THREADS  256
-#define ELEMENTS 8 /* of one access to whole rows */
+#define THREADS 256
 
 static unsigned blocks_of(int64_t items)
 {
@@ -12,7 +11,7 @@ static unsigned blocks_of(int64_t items)
 /* ---- conversion */
 
 template <typename From, typename To> struct conversion {
-    int64_t count, cols; /* packs in all, and in a row */
+    unsigned count, cols; /* packs in all, and in a row: of a piece of scratch, so 32 bits hold them */
     const From *from;
     int64_t from_row;
     const float *divisor;
@@ -35,29 +34,32 @@ static __device__ __forceinline__ float number(__nv_bfloat16 v)
 
 template <typename From, typename To, int N> static __global__ void convert(const conversion<From, To> c)
 {
-    const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    const unsigned i = blockIdx.x * THREADS + threadIdx.x;
 
     if (i >= c.count)
         return;
-    const int64_t row = i / c.cols, col = i % c.cols * N;
+    const int64_t row = i / c.cols, col = (int64_t)(i % c.cols) * N;
     const auto in = bit_load<From, N>(c.from + row * c.from_row + col);
-    const float divisor = c.divisor != nullptr ? c.divisor[row] : 1.0f;
+    const float factor = c.divisor != nullptr ? __fdiv_rn(1.0f, c.divisor[row]) : 1.0f;
     bit_pack<To, N> out;
 #pragma unroll
     for (int e = 0; e < N; e++)
-        out.v[e] = bit_from_f32<To>(__fdiv_rn(number(in.v[e]), divisor));
+        out.v[e] = bit_from_f32<To>(__fmul_rn(number(in.v[e]), factor));
     bit_store<To, N>(c.to + row * c.to_row + col, out);
 }
 
 template <typename From, typename To> static int launch_convert(const bit_exec *exec, const bit_convert_pass *pass)
 {
+    constexpr int ELEMENTS = sizeof(From) == 1 ? 16 : 8; /* of one access to whole rows */
     const bool whole = pass->cols % ELEMENTS == 0 &&
                        bit_aligned(pass->from, pass->from_row * sizeof(From), ELEMENTS * sizeof(From)) &&
                        bit_aligned(pass->to, pass->to_row * sizeof(To), ELEMENTS * sizeof(To));
-    const int64_t cols = pass->cols / (whole ? ELEMENTS : 1);
-    const conversion<From, To> c = {
-        pass->rows * cols, cols, (const From *)pass->from, pass->from_row, pass->divisor, (To *)pass->to, pass->to_row};
+    const int64_t cols = pass->cols / (whole ? ELEMENTS : 1), count = pass->rows * cols;
+    const conversion<From, To> c = {(unsigned)count, (unsigned)cols, (const From *)pass->from,
+                                    pass->from_row,  pass->divisor,  (To *)pass->to,
+                                    pass->to_row};
 
+    BIT_ASSERT(count <= INT32_MAX);
     if (c.count == 0)
         return 0;
     if (whole)
