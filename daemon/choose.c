@@ -18,6 +18,7 @@
 BIT_LOG_TOPIC("choose");
 
 #define FOLDERS_MAX 65536
+#define GIVEN_UP    1 /* whole, but of steps behind a rewind that are no more */
 
 struct bad {
     char name[32];
@@ -29,9 +30,10 @@ struct choice {
     struct bit_runner *runner;
     char *folder; /* runs/<id>/checkpoints */
     char run[BIT_RUN_ID_MAX];
-    uint64_t epoch;    /* of the last launch, which is over */
-    uint64_t step_max; /* of the journal */
-    char restore[32];  /* the result; empty: none */
+    uint64_t epoch;             /* of the last launch, which is over */
+    uint64_t step_max;          /* of the journal */
+    struct bit_rewinds rewinds; /* a copy */
+    char restore[32];           /* the result; empty: none */
     uint64_t bytes, digest, step;
     struct bad *bad;
     size_t bad_count;
@@ -94,6 +96,10 @@ static int verify(struct choice *c, const char *path, uint64_t step)
     if (err == 0 && (strcmp(manifest->run, c->run) != 0 || manifest->step != step))
         err = bit_fail(BIT_ECORRUPT, "%s: says it is step %" PRIu64 " of run %.32s", path, manifest->step,
                        manifest->run);
+    if (err == 0 && bit_rewinds_gave_up(&c->rewinds, step, manifest->epoch)) {
+        bit_msg_free(manifest);
+        return GIVEN_UP;
+    }
     if (err == 0)
         err = bit_checkpoint_verify(path, manifest, NULL, NULL);
     if (err == 0) {
@@ -134,7 +140,10 @@ static void choose_in_pool(uv_work_t *work)
         bit_checkpoint_name(steps[i], name);
         if (snprintf(path, sizeof path, "%s/%s", c->folder, name) >= (int)sizeof path)
             break;
-        if (verify(c, path, steps[i]) < 0)
+        int verdict = verify(c, path, steps[i]);
+        if (verdict == GIVEN_UP)
+            bit_dir_remove(path);
+        else if (verdict < 0)
             set_aside(c, name, path);
         else
             snprintf(c->restore, sizeof c->restore, "%s", name);
@@ -181,6 +190,14 @@ static void record_missing(struct bit_runner *r, const struct choice *c)
     }
 }
 
+static void free_choice(struct choice *c)
+{
+    bit_rewinds_finish(&c->rewinds);
+    free(c->bad);
+    free(c->folder);
+    free(c);
+}
+
 static void on_chosen(uv_work_t *work, int status)
 {
     struct choice *c = work->data;
@@ -191,16 +208,16 @@ static void on_chosen(uv_work_t *work, int status)
     if (c->restore[0] != '\0' && bit_run_find_checkpoint(&r->run, c->restore) == NULL)
         adopt(r, c);
     c->chosen(c->arg, c->restore);
-    free(c->bad);
-    free(c->folder);
-    free(c);
+    free_choice(c);
 }
 
 int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
 {
     struct choice *c = calloc(1, sizeof *c);
-    if (c == NULL || (c->folder = bit_runner_path(r, "checkpoints")) == NULL) {
-        free(c);
+    if (c == NULL)
+        return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
+    if ((c->folder = bit_runner_path(r, "checkpoints")) == NULL || bit_rewinds_copy(&r->run.rewinds, &c->rewinds) < 0) {
+        free_choice(c);
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
     }
     c->runner = r;
@@ -212,8 +229,7 @@ int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
     c->work.data = c;
     int err = uv_queue_work(&r->daemon->loop, &c->work, choose_in_pool, on_chosen);
     if (err < 0) {
-        free(c->folder);
-        free(c);
+        free_choice(c);
         return bit_fail(err, "the thread pool: %s", uv_strerror(err));
     }
     return 0;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 
 void bit_history_init(struct bit_history *h)
@@ -29,7 +30,7 @@ void bit_history_finish(struct bit_history *h)
 static int grow(struct bit_history *h)
 {
     size_t capacity = h->exact_capacity ? h->exact_capacity * 2 : 256;
-    struct bit_step_result *exact = malloc(capacity * sizeof *exact);
+    struct bit_fact *exact = malloc(capacity * sizeof *exact);
     if (exact == NULL)
         return bit_fail(-ENOMEM, "the results of %zu steps", capacity);
     for (uint64_t s = h->first; s <= h->last; s++)
@@ -40,7 +41,7 @@ static int grow(struct bit_history *h)
     return 0;
 }
 
-static int put_exact(struct bit_history *h, uint64_t step, double loss, double grad_norm)
+static int put_exact(struct bit_history *h, uint64_t step, const struct bit_fact *fact)
 {
     bool empty = h->first > h->last, known = !empty && step >= h->first && step <= h->last;
     if (empty || (!known && step != h->last + 1))
@@ -57,7 +58,7 @@ static int put_exact(struct bit_history *h, uint64_t step, double loss, double g
     }
     if (held > h->exact_capacity)
         h->first = h->last - h->exact_capacity + 1;
-    h->exact[step % h->exact_capacity] = (struct bit_step_result){loss, grad_norm};
+    h->exact[step % h->exact_capacity] = *fact;
     return 0;
 }
 
@@ -71,10 +72,15 @@ static void thin_curve(struct bit_history *h)
     h->curve_count = kept;
 }
 
+static void cut_curve(struct bit_history *h, uint64_t step)
+{
+    while (h->curve_count > 0 && h->curve[h->curve_count - 1].step > step)
+        h->curve_count--;
+}
+
 static int put_curve(struct bit_history *h, uint64_t step, double loss)
 {
-    while (h->curve_count > 0 && h->curve[h->curve_count - 1].step >= step)
-        h->curve_count--;
+    cut_curve(h, step - 1);
     if (h->curve_count == BIT_HISTORY_CURVE_MAX)
         thin_curve(h);
     if (step % h->curve_every != 0)
@@ -85,13 +91,23 @@ static int put_curve(struct bit_history *h, uint64_t step, double loss)
     return 0;
 }
 
-int bit_history_put(struct bit_history *h, uint64_t step, double loss, double grad_norm)
+int bit_history_put(struct bit_history *h, uint64_t step, const struct bit_fact *fact)
 {
-    int err = put_exact(h, step, loss, grad_norm);
-    return err < 0 ? err : put_curve(h, step, loss);
+    int err = put_exact(h, step, fact);
+    return err < 0 || fact->skipped ? err : put_curve(h, step, fact->loss);
 }
 
-const struct bit_step_result *bit_history_get(const struct bit_history *h, uint64_t step)
+void bit_history_cut(struct bit_history *h, uint64_t step)
+{
+    cut_curve(h, step);
+    h->last = BIT_MIN(h->last, step);
+    if (h->first > h->last) {
+        h->first = 1;
+        h->last = 0;
+    }
+}
+
+const struct bit_fact *bit_history_get(const struct bit_history *h, uint64_t step)
 {
     if (h->exact_capacity == 0 || step < h->first || step > h->last)
         return NULL;

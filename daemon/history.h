@@ -6,12 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/chain.h"
+
 #define BIT_HISTORY_EXACT_MAX 65536 /* steps that a restart can be compared with */
 #define BIT_HISTORY_CURVE_MAX 1024  /* points; doubled in spacing when full */
-
-struct bit_step_result {
-    double loss, grad_norm;
-};
 
 struct bit_curve_point {
     uint64_t step;
@@ -19,9 +17,9 @@ struct bit_curve_point {
 };
 
 struct bit_history {
-    struct bit_step_result *exact; /* a ring: step s is at s % exact_capacity */
-    size_t exact_capacity;         /* a power of two */
-    uint64_t first, last;          /* steps in the ring; first > last when it is empty */
+    struct bit_fact *exact; /* a ring: step s is at s % exact_capacity */
+    size_t exact_capacity;  /* a power of two */
+    uint64_t first, last;   /* steps in the ring; first > last when it is empty */
     struct bit_curve_point *curve;
     size_t curve_count;
     uint64_t curve_every; /* steps between points */
@@ -31,9 +29,12 @@ void bit_history_init(struct bit_history *h);
 void bit_history_finish(struct bit_history *h);
 /** Forget the exact results, which only a run that may go on needs. */
 void bit_history_thin(struct bit_history *h);
-/** Note a step's results; a step that was noted before is replaced, with all behind it in the curve. -ENOMEM. */
-int bit_history_put(struct bit_history *h, uint64_t step, double loss, double grad_norm);
-/** The results of a step, or NULL if they are no longer (or not yet) held. */
-const struct bit_step_result *bit_history_get(const struct bit_history *h, uint64_t step);
+/** Note a step; one that was noted before is replaced, with all behind it in the curve. A skipped one is no point of
+ * the curve. -ENOMEM. */
+int bit_history_put(struct bit_history *h, uint64_t step, const struct bit_fact *fact);
+/** Forget every step behind `step`: they are no more. */
+void bit_history_cut(struct bit_history *h, uint64_t step);
+/** The facts of a step, or NULL if they are no longer (or not yet) held. */
+const struct bit_fact *bit_history_get(const struct bit_history *h, uint64_t step);
 
 #endif

@@ -63,6 +63,7 @@ static void destroy(struct bit_job *job)
         bit_alloc_leave(job->alloc);
     else
         bit_alloc_release(job->alloc);
+    bit_guard_finish(&job->guard);
     uv_close((uv_handle_t *)&job->deadline, on_closed);
     uv_close((uv_handle_t *)&job->checkpoint_retry, on_closed);
     uv_close((uv_handle_t *)&job->read_retry, on_closed);
@@ -89,6 +90,7 @@ static void forget_incarnation(struct bit_job *job)
     job->exit_status = job->exit_signal = 0;
     job->section[0] = '\0';
     job->course = (struct bit_course){0};
+    bit_guard_finish(&job->guard); /* ranks may be elsewhere the next time */
     bit_payload_destroy(job->payload);
     job->payload = NULL;
     job->read_error[0] = '\0';

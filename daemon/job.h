@@ -19,6 +19,7 @@
 #include "daemon/course.h"
 #include "daemon/examine.h"
 #include "daemon/feed.h"
+#include "daemon/guard.h"
 #include "daemon/launch.h"
 #include "daemon/link.h"
 #include "daemon/remains.h"
@@ -67,6 +68,7 @@ struct bit_job {
     struct bit_examine examine;
     struct bit_remains remains;
     bool committing; /* a checkpoint gets its name, on the pool */
+    struct bit_guard guard;
 
     struct bit_feed *feed; /* NULL until it is first read from; only the thread pool touches it then */
     bool loading;

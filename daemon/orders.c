@@ -26,6 +26,7 @@ struct bit_load {
     char *facts; /* where those of the token files are kept */
     uint64_t epoch;
     struct bit_order order;
+    uint64_t position; /* of a step's batch in the order of the data */
     struct bit_payload *payload;
     int err;
     char text[BIT_ERR_TEXT_MAX];
@@ -63,7 +64,7 @@ static void load_in_pool(uv_work_t *work)
     if (load->feed == NULL)
         load->err = open_feed(load);
     if (load->err == 0 && load->order.kind == BIT_ORDER_STEP)
-        load->err = bit_feed_step(load->feed, load->order.step, load->epoch, &load->payload);
+        load->err = bit_feed_step(load->feed, load->position, load->epoch, &load->payload);
     else if (load->err == 0)
         load->err = bit_feed_eval(load->feed, load->order.set, load->epoch, &load->payload);
     if (load->err < 0)
@@ -160,6 +161,7 @@ static void start_load(struct bit_job *job, const struct bit_order *order)
         .facts = facts,
         .epoch = job->runner->run.epoch,
         .order = *order,
+        .position = bit_run_position(&job->runner->run, order->step),
     };
     load->work.data = load;
     job->loading = true;
@@ -199,6 +201,7 @@ static int send_step(struct bit_job *job, const struct bit_order *order, struct 
     m.instances = run->spec->batch->instances;
     m.token_bytes = payload->size;
     m.token_crc = payload->crc;
+    bit_guard_order(run, &m);
     return bit_link_send(job->link, BIT_MSG_STEP_ORDER, &m, payload);
 }
 
@@ -276,7 +279,8 @@ void bit_job_pump(struct bit_job *job)
 {
     while (may_send(job)) {
         const struct bit_run *run = &job->runner->run;
-        struct bit_order order = bit_course_next(&job->course, run, job->runner->daemon->config.lookahead);
+        unsigned lookahead = bit_guard_lookahead(run, job->runner->daemon->config.lookahead);
+        struct bit_order order = bit_course_next(&job->course, run, lookahead);
         struct bit_payload *payload = NULL;
         if (order.kind == BIT_ORDER_NONE)
             return;

@@ -87,35 +87,18 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     job->course.shutdown = r->daemon->stopping || job->leaving[0] != '\0';
     if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
         bit_runner_set_state(r, BIT__RUN_STATE__TRAINING, "from step %" PRIu64 ", %s", m->step, m->backend);
+    bit_guard_verify(job);
+    bit_guard_act(job);
     bit_job_expect(job);
     bit_job_pump(job);
 }
 
 /* ---------------------------------------------------------------- steps */
 
-static void record_verified(struct bit_runner *r)
-{
-    struct bit_run_rerun rerun = r->run.rerun;
-    if (rerun.from > rerun.to) /* nothing of it was held any more */
-        return;
-    Bit__ResumeVerified m = BIT__RESUME_VERIFIED__INIT;
-    m.from_step = rerun.from;
-    m.to_step = rerun.compared;
-    m.equal = rerun.equal;
-    m.text = rerun.equal ? NULL : rerun.text;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_VERIFIED;
-    record.verified = &m;
-    if (rerun.equal)
-        bit_info("resume verified", "run=%s from=%" PRIu64 " to=%" PRIu64, r->run.id, m.from_step, m.to_step);
-    else
-        bit_warn("resume differs", "run=%s %s", r->run.id, rerun.text);
-    bit_runner_record(r, &record);
-}
-
 static void on_step(struct bit_job *job, Bit__StepReport *m)
 {
     struct bit_runner *r = job->runner;
+    struct bit_guard_notes notes;
     if (may_repeat(job) && m->step <= r->run.step)
         return;
     bool ordered = !job->ready || m->step <= job->course.sent;
@@ -128,11 +111,13 @@ static void on_step(struct bit_job *job, Bit__StepReport *m)
     record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
     record.step = m;
     bit_debug("step", "run=%s step=%" PRIu64 " loss=%.6f ms=%.1f", r->run.id, m->step, m->loss, m->ms);
+    bit_guard_judge(&job->guard, &r->run, m, &notes);
     bit_runner_record(r, &record);
     bit_watch_step(&job->watch, m->ms);
-    if (bit_run_rerun_done(&r->run))
-        record_verified(r);
+    bit_guard_restore(m, &notes);
+    bit_guard_verify(job);
     came(job);
+    bit_guard_act(job);
     bit_job_pump(job);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/run_steps.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/msg.h"
@@ -25,6 +26,9 @@ void bit_run_finish(struct bit_run *run)
     bit_msg_free(run->spec);
     bit_history_finish(&run->history);
     bit_evaluations_finish(&run->held_out);
+    bit_rewinds_finish(&run->rewinds);
+    bit_msg_free(run->verified);
+    free(run->machine);
     free(run->checkpoint);
     free(run->applied);
     memset(run, 0, sizeof *run);
@@ -97,9 +101,9 @@ uint64_t bit_run_backoff_ms(const struct bit_run *run)
     return BIT_MIN((uint64_t)BACKOFF_FIRST_MS << doublings, (uint64_t)BACKOFF_LAST_MS);
 }
 
-bool bit_run_rerun_done(const struct bit_run *run)
+uint64_t bit_run_position(const struct bit_run *run, uint64_t step)
 {
-    return run->rerun.to != 0 && (run->rerun.compared >= run->rerun.to || !run->rerun.equal);
+    return bit_rewinds_position(&run->rewinds, step);
 }
 
 double bit_run_step_ms(const struct bit_run *run)
@@ -131,6 +135,8 @@ int bit_run_exit_code(int err)
     case BIT_ECORRUPT:
         return BIT_EXIT_CORRUPT;
     case BIT_ENUMERIC:
+    case BIT_EDIFFERS:
+    case BIT_EREPLICA:
         return BIT_EXIT_POLICY;
     default:
         return BIT_EXIT_RUN_FAILED;
@@ -139,7 +145,8 @@ int bit_run_exit_code(int err)
 
 bool bit_run_is_fatal(int err)
 {
-    return err == BIT_EDATA || err == BIT_EMEMORY || err == BIT_ESPEC || err == BIT_ENUMERIC || err == BIT_EPHASE;
+    return err == BIT_EDATA || err == BIT_EMEMORY || err == BIT_ESPEC || err == BIT_ENUMERIC || err == BIT_EPHASE ||
+           err == BIT_EDIFFERS || err == BIT_EREPLICA;
 }
 
 /* ---------------------------------------------------------------- applying records */
@@ -208,61 +215,6 @@ static void apply_launched(struct bit_run *run, const Bit__WorkerLaunched *m)
     snprintf(run->nodes, sizeof run->nodes, "%s", m->nodes ? m->nodes : "");
 }
 
-static void apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
-{
-    run->step = m->step;
-    run->precision = m->phase->precision;
-    run->rate.count = 0;
-    snprintf(run->backend, sizeof run->backend, "%s", m->backend);
-    run->rerun = (struct bit_run_rerun){.equal = true};
-    if (m->step < run->step_max) {
-        run->rerun.from = m->step + 1;
-        run->rerun.to = run->step_max;
-        run->rerun.compared = m->step;
-    }
-}
-
-static bool same_bits(double a, double b)
-{
-    return memcmp(&a, &b, sizeof a) == 0;
-}
-
-/* A step that the journal already holds must come out the same to the bit. */
-static void compare_rerun(struct bit_run *run, const Bit__StepReport *m)
-{
-    struct bit_run_rerun *rerun = &run->rerun;
-    const struct bit_step_result *was = bit_history_get(&run->history, m->step);
-    rerun->compared = m->step;
-    if (was == NULL) {
-        rerun->from = m->step + 1; /* older than what is kept: begin behind it */
-        return;
-    }
-    if (!rerun->equal || (same_bits(was->loss, m->loss) && same_bits(was->grad_norm, m->grad_norm)))
-        return;
-    rerun->equal = false;
-    snprintf(rerun->text, sizeof rerun->text, "step %" PRIu64 ": loss %.17g was %.17g, gradient norm %.17g was %.17g",
-             m->step, m->loss, was->loss, m->grad_norm, was->grad_norm);
-}
-
-static int apply_step(struct bit_run *run, const Bit__StepReport *m)
-{
-    if (run->rerun.to != 0 && m->step <= run->rerun.to)
-        compare_rerun(run, m);
-    if (run->has_last && run->last.precision != m->precision)
-        run->rate.count = 0;
-    run->last = *m;
-    run->last_split = *m->split;
-    run->last.split = &run->last_split;
-    run->has_last = true;
-    run->step = m->step;
-    run->step_max = BIT_MAX(run->step_max, m->step);
-    run->precision = m->precision;
-    unsigned slot = run->rate.count++ % BIT_RUN_RATE_STEPS;
-    run->rate.ms[slot] = m->ms;
-    run->rate.tokens[slot] = m->tokens;
-    return bit_history_put(&run->history, m->step, m->loss, m->grad_norm);
-}
-
 static int apply_switch_planned(struct bit_run *run, const Bit__SwitchPlanned *m)
 {
     run->plan.planned = !m->cancelled;
@@ -322,6 +274,8 @@ static int add_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, u
         .bytes = m->bytes,
         .time_ns = time_ns,
         .weights_digest = m->weights_digest,
+        .has_moments = m->has_moments_digest,
+        .moments_digest = m->moments_digest,
         .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
     };
     snprintf(all[at].name, sizeof all[at].name, "%s", m->name);
@@ -360,13 +314,6 @@ static void apply_lost(struct bit_run *run)
     run->step_max_lost = run->step_max;
 }
 
-static void apply_verified(struct bit_run *run, const Bit__ResumeVerified *m)
-{
-    if (m->equal)
-        run->verified_step = m->to_step;
-    run->rerun = (struct bit_run_rerun){.equal = true};
-}
-
 /* A job that is waited for is why the run waits. */
 static void apply_slurm(struct bit_run *run, const Bit__SlurmJob *m)
 {
@@ -393,10 +340,9 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
         apply_launched(run, r->launched);
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_READY:
-        apply_ready(run, r->ready);
-        return 0;
+        return bit_run_apply_ready(run, r->ready);
     case BIT__JOURNAL_RECORD__WHAT_STEP:
-        return apply_step(run, r->step);
+        return bit_run_apply_step(run, r->step, r->time_ns);
     case BIT__JOURNAL_RECORD__WHAT_SWITCH_PLANNED:
         return apply_switch_planned(run, r->switch_planned);
     case BIT__JOURNAL_RECORD__WHAT_SWITCHED:
@@ -418,13 +364,14 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
         apply_lost(run);
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_VERIFIED:
-        apply_verified(run, r->verified);
-        return 0;
+        return bit_run_apply_verified(run, r->verified);
     case BIT__JOURNAL_RECORD__WHAT_SLURM:
         apply_slurm(run, r->slurm);
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_MUTATION:
         return note_applied(run, r->mutation->request_id, run->step, false);
+    case BIT__JOURNAL_RECORD__WHAT_REWOUND:
+        return bit_run_apply_rewound(run, r->rewound);
     default:
         return bit_fail(BIT_ECORRUPT, "a journal record of an unknown kind");
     }

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "daemon/history.h"
+#include "daemon/rerun.h"
+#include "daemon/rewind.h"
 #include "proto/bit.pb-c.h"
 #include "proto/evaluations.h"
 #include "proto/limits.h"
@@ -24,7 +26,24 @@
 struct bit_run_checkpoint {
     char name[32];
     uint64_t step, bytes, time_ns, weights_digest;
+    bool has_moments;
+    uint64_t moments_digest;
     Bit__Precision precision;
+};
+
+/* Something that was wrong with a step. */
+struct bit_run_seen {
+    uint64_t step, time_ns;
+    Bit__Anomaly what; /* its texts are the next two */
+    char place[BIT_NAME_MAX], text[192];
+};
+#define BIT_RUN_SEEN_MAX 16
+
+/* What a step's anomaly asks for and has not been done yet: a daemon that was killed in between does it later. */
+struct bit_run_due {
+    Bit__GuardAction action; /* REWIND or STOP; 0: nothing is due */
+    uint64_t step;
+    char text[192];
 };
 
 /* A client's mutation that has been journalled: asked again, it is answered and not applied. */
@@ -38,14 +57,6 @@ struct bit_run_rate {
     double ms[BIT_RUN_RATE_STEPS];
     uint64_t tokens[BIT_RUN_RATE_STEPS];
     unsigned count; /* since the phase, or the incarnation, began */
-};
-
-/* Steps done again after a restart, compared with what the journal holds of them. */
-struct bit_run_rerun {
-    uint64_t from, to; /* to is 0 where nothing is to be compared */
-    uint64_t compared;
-    bool equal;
-    char text[160]; /* of the first difference */
 };
 
 /* The Slurm job of a run that is launched by SBATCH. */
@@ -111,8 +122,18 @@ struct bit_run {
     unsigned restarts;
     unsigned fruitless;     /* losses in a row without a step beyond the furthest */
     uint64_t step_max_lost; /* the furthest step at the last loss */
-    struct bit_run_rerun rerun;
+    struct bit_rerun rerun;
     uint64_t verified_step;
+    Bit__ResumeVerified *verified; /* the last comparison, or NULL; owned */
+
+    uint64_t link;               /* the chain of all steps up to `step` */
+    struct bit_machine *machine; /* what it ever ran on; facts name them by their place here; owned */
+    size_t machine_count, machine_now;
+    struct bit_rewinds rewinds;
+    uint64_t skipped; /* steps without an update, since the last launch or before it */
+    struct bit_run_due due;
+    struct bit_run_seen seen[BIT_RUN_SEEN_MAX]; /* a ring */
+    uint64_t seen_count;                        /* ever */
 
     struct bit_run_applied *applied; /* a ring of BIT_RUN_APPLIED_MAX */
     size_t applied_count;
@@ -144,8 +165,8 @@ bool bit_run_has_checkpoint(const struct bit_run *run, uint64_t step);
 bool bit_run_asked_at(const struct bit_run *run, uint64_t step);
 /** After a loss: 200 ms, doubled with each one that gained nothing, at most 30 s. */
 uint64_t bit_run_backoff_ms(const struct bit_run *run);
-/** The comparison of a re-run has come to its end, or to its first difference. */
-bool bit_run_rerun_done(const struct bit_run *run);
+/** Which batch a step trains on, in the order of the data, from 1. It is the step where nothing was rewound. */
+uint64_t bit_run_position(const struct bit_run *run, uint64_t step);
 /** Tokens a second over the last steps, and milliseconds of one; 0 when nothing is known. */
 double bit_run_tokens_per_s(const struct bit_run *run);
 double bit_run_step_ms(const struct bit_run *run);

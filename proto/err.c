@@ -34,6 +34,8 @@ static const struct {
     {BIT_EVERSION, BIT_EXIT_FAILURE, "another version"},
     {BIT_ETIMEOUT, BIT_EXIT_UNFINISHED, "did not happen in time"},
     {BIT_ENCCL, BIT_EXIT_FAILURE, "a collective between GPUs failed"},
+    {BIT_EDIFFERS, BIT_EXIT_POLICY, "a step done again came out otherwise"},
+    {BIT_EREPLICA, BIT_EXIT_POLICY, "copies of the weights differ"},
 };
 
 static _Thread_local char note_text[BIT_ERR_TEXT_MAX];

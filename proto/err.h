@@ -31,6 +31,8 @@ enum bit_err {
     BIT_EVERSION = -5020, /* written by, or speaking, another version */
     BIT_ETIMEOUT = -5021, /* did not happen in time */
     BIT_ENCCL = -5022,    /* a collective between GPUs failed, or hangs */
+    BIT_EDIFFERS = -5023, /* a step done again came out otherwise */
+    BIT_EREPLICA = -5024, /* the ranks' copies of the weights differ */
 };
 
 /* Exit codes of every program, after sysexits(3); `bitctl wait` adds the 100s. Never above 125. */

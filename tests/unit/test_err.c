@@ -6,7 +6,7 @@
 #include "tests/test.h"
 
 #define FIRST BIT_EUSAGE
-#define LAST  BIT_ETIMEOUT
+#define LAST  BIT_EREPLICA
 
 TEST(every_code_has_its_own_text)
 {
@@ -20,7 +20,7 @@ TEST(every_code_has_its_own_text)
 TEST(system_codes_keep_their_text)
 {
     EXPECT_STREQ(bit_strerror(-ENOENT), strerror(ENOENT));
-    EXPECT_STREQ(bit_strerror(LAST - 1000), "error -6021");
+    EXPECT_STREQ(bit_strerror(LAST - 1000), "error -6024");
 }
 
 TEST(exit_codes_are_above_zero_and_below_126)

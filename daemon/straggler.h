@@ -1,0 +1,37 @@
+/*
+ * Which rank is behind, and where its time goes: each rank's own work (all but waiting for others) over the ranks'
+ * median, averaged over about `straggler_steps` steps. Not journalled: it is known again soon after a restart. Pure.
+ */
+#ifndef BIT_DAEMON_STRAGGLER_H
+#define BIT_DAEMON_STRAGGLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BIT_STRAGGLER_SECTIONS 6 /* of bit.proto's TimeSplit, in its order */
+
+struct bit_straggler_rank {
+    double ms[BIT_STRAGGLER_SECTIONS]; /* averages */
+    double own, ratio;
+    bool named; /* until it is fast again */
+};
+
+struct bit_straggler {
+    struct bit_straggler_rank *rank; /* owned */
+    double *scratch;                 /* (count) */
+    size_t count;
+    uint64_t steps;
+};
+
+void bit_straggler_finish(struct bit_straggler *s);
+/**
+ * Note a step: us has six numbers a rank. Returns the rank that is behind since this step, or -1. Errors: none; where
+ * memory runs out nothing is known.
+ */
+int64_t bit_straggler_note(struct bit_straggler *s, const uint32_t *us, size_t ranks, double ratio_most,
+                           uint32_t over_steps);
+/** "backward": where the rank's time exceeds the others' the most. */
+const char *bit_straggler_place(const struct bit_straggler *s, size_t rank);
+
+#endif
