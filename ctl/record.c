@@ -65,10 +65,14 @@ static void evaluated(FILE *f, const Bit__EvaluateReport *e)
 
 static void verified(FILE *f, const Bit__ResumeVerified *v)
 {
-    if (v->equal)
+    const char *text = v->text ? v->text : "no detail";
+
+    if (v->equal && v->has_link)
+        fprintf(f, "resume verified to step %" PRIu64 ": %s (chain %016" PRIx64 ")", v->to_step, text, v->link);
+    else if (v->equal)
         fprintf(f, "resume verified bit for bit, steps %" PRIu64 " to %" PRIu64, v->from_step, v->to_step);
     else
-        fprintf(f, "resume differs: %s", v->text ? v->text : "no detail");
+        fprintf(f, v->has_comparable && !v->comparable && !v->field ? "resume %s" : "resume differs: %s", text);
 }
 
 static void step(FILE *f, const Bit__StepReport *s)
@@ -79,6 +83,10 @@ static void step(FILE *f, const Bit__StepReport *s)
         fprintf(f, " zeros %.1f%%", 100 * s->zero_fraction);
     if (s->has_flip_rate)
         fprintf(f, " flips %.3f%%", 100 * s->flip_rate);
+    if (s->has_skipped && s->skipped)
+        fprintf(f, " skipped");
+    for (size_t i = 0; i < s->n_anomaly; i++)
+        fprintf(f, "%s%s", i > 0 ? "; " : ": ", s->anomaly[i]->text ? s->anomaly[i]->text : "an anomaly");
 }
 
 static void slurm(FILE *f, const Bit__SlurmJob *s)
@@ -145,6 +153,9 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         break;
     case BIT__JOURNAL_RECORD__WHAT_SLURM:
         slurm(f, r->slurm);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_REWOUND:
+        fprintf(f, "%s", r->rewound->reason);
         break;
     case BIT__JOURNAL_RECORD__WHAT_MUTATION:
         fprintf(f, "%s by uid %u", r->mutation->verb, r->mutation->uid);

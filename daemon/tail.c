@@ -89,9 +89,11 @@ static int open_below(const struct bit_runner *r, const char *name)
 
 /* ---------------------------------------------------------------- events */
 
+/* Steps only where they were asked for, or where something was wrong with one. */
 static bool wanted(const struct bit_tail *t, const Bit__JournalRecord *record)
 {
-    return record->seq > t->after && (t->steps || record->what_case != BIT__JOURNAL_RECORD__WHAT_STEP);
+    bool plain = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && record->step->n_anomaly == 0;
+    return record->seq > t->after && (t->steps || !plain);
 }
 
 /* 1: one record further, 0: at the end, < 0: the journal cannot be read on. */

@@ -30,7 +30,7 @@ struct save {
     size_t header_bytes;
     uint64_t file_bytes;
     uint32_t *crc[BIT_CHECKPOINT_FILES]; /* (blocks): rank 0 */
-    uint64_t weights_digest;
+    uint64_t weights_digest, moments_digest;
 };
 
 static const float *values_of(const struct bit_worker *w, int file)
@@ -131,6 +131,9 @@ static void gather_checksums(struct save *s)
         memcpy(s->crc[f], crc, (size_t)w->shard.blocks * sizeof *crc);
     }
     s->weights_digest = bit_checkpoint_digest(s->crc[BIT_CHECKPOINT_MODEL], (size_t)w->shard.blocks);
+    s->moments_digest = bit_optim_join_digests(
+        bit_checkpoint_digest(s->crc[BIT_CHECKPOINT_EXP_AVG], (size_t)w->shard.blocks),
+        bit_checkpoint_digest(s->crc[BIT_CHECKPOINT_EXP_AVG_SQ], (size_t)w->shard.blocks));
 }
 
 static uint64_t wall_ns(void)
@@ -216,9 +219,10 @@ void bit_ckpt_save(struct bit_worker *worker, char *name, bool pre_switch, Bit__
     report->name = name;
     report->error = err;
     report->text = err < 0 ? worker->ckpt_text : NULL;
-    report->has_bytes = report->has_weights_digest = err >= 0;
+    report->has_bytes = report->has_weights_digest = report->has_moments_digest = err >= 0;
     report->bytes = BIT_CHECKPOINT_FILES * s.file_bytes;
     report->weights_digest = s.weights_digest;
+    report->moments_digest = s.moments_digest;
     report->has_ms = report->has_stall_ms = true;
     report->ms = report->stall_ms = bit_clock_ms() - began_ms; /* training waits for all of it */
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++)

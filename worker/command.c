@@ -54,6 +54,11 @@ static int from_step(const struct bit_link_order *order, const struct bit_plan *
     out->weight_decay = step->weight_decay;
     out->instances = step->instances;
     out->digest = step->digest;
+    out->replica = step->replica;
+    out->skip_nan = step->skip_nan;
+    out->loss_most = step->has_loss_most ? step->loss_most : INFINITY;
+    out->norm_most = step->has_norm_most ? step->norm_most : INFINITY;
+    out->token_crc = step->token_crc;
     return check_tokens(order, plan, step->instances);
 }
 

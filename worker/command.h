@@ -29,6 +29,10 @@ struct bit_command {
     double strength, lr, weight_decay; /* STEP */
     int64_t instances;                 /* STEP, EVALUATE */
     bool digest;                       /* STEP */
+    bool replica;                      /* STEP: compare the ranks' copies of the weights */
+    bool skip_nan;                     /* STEP: rather than fail */
+    double loss_most, norm_most;       /* STEP: above them the update is left out; infinity: never */
+    uint32_t token_crc;                /* STEP */
     bool pre_switch;                   /* CHECKPOINT */
     char name[BIT_NAME_MAX + 1];       /* CHECKPOINT: folder; EVALUATE: set */
     struct bit_phase_switch phase;     /* SWITCH */

@@ -1,5 +1,7 @@
 #include "worker/report.h"
 
+#define RANKS_TOLD_MAX 4096 /* of more the times would fill the link: the slowest is told of */
+
 static void fill_split(const double ms[BIT_SECTION_SPLIT], struct bit_step_report *out)
 {
     bit__time_split__init(&out->split);
@@ -26,8 +28,27 @@ static void fill_codes(const struct bit_worker *w, const struct bit_publish_coun
     msg->flip_rate = counts->has_flips ? (double)counts->flips / weights : 0;
 }
 
-void bit_report_step(const struct bit_worker *w, const struct bit_command *command,
-                     const struct bit_step_result *result, struct bit_step_report *out)
+static void fill_anomalies(struct bit_inspection *seen, struct bit_step_report *out)
+{
+    for (int i = 0; i < seen->count; i++) {
+        struct bit_anomaly *from = &seen->item[i];
+        Bit__Anomaly *a = out->anomalies[i] = &out->anomaly[i];
+        bit__anomaly__init(a);
+        a->kind = from->kind;
+        a->has_rank = from->rank >= 0;
+        a->rank = a->has_rank ? (uint32_t)from->rank : 0;
+        a->has_value = a->has_bound = from->has_value;
+        a->value = from->value;
+        a->bound = from->bound;
+        a->has_healed = a->healed = from->healed;
+        a->place = from->place[0] != '\0' ? from->place : NULL;
+    }
+    out->msg.anomaly = out->anomalies;
+    out->msg.n_anomaly = (size_t)seen->count;
+}
+
+void bit_report_step(const struct bit_worker *w, const struct bit_command *command, struct bit_step_result *result,
+                     struct bit_step_report *out)
 {
     Bit__StepReport *msg = &out->msg;
 
@@ -44,4 +65,13 @@ void bit_report_step(const struct bit_worker *w, const struct bit_command *comma
     fill_codes(w, &result->counts, msg);
     msg->has_weights_digest = command->digest;
     msg->weights_digest = result->weights_digest;
+    msg->has_skipped = msg->skipped = result->skipped;
+    msg->has_ranks = msg->has_token_crc = true;
+    msg->ranks = (uint32_t)w->comm->size;
+    msg->token_crc = command->token_crc;
+    fill_anomalies(&result->seen, out);
+    if (w->comm->size <= RANKS_TOLD_MAX) {
+        msg->rank_us = w->rank_us;
+        msg->n_rank_us = (size_t)w->comm->size * BIT_SECTION_SPLIT;
+    }
 }

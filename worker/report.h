@@ -1,4 +1,5 @@
-/* Results as the messages that the daemon journals. Sub-messages are borrowed from the report struct. */
+/* Results as the messages that the daemon journals. Sub-messages are borrowed from the report struct and the
+ * result. */
 #ifndef BIT_WORKER_REPORT_H
 #define BIT_WORKER_REPORT_H
 
@@ -7,9 +8,10 @@
 struct bit_step_report {
     Bit__StepReport msg;
     Bit__TimeSplit split;
+    Bit__Anomaly anomaly[BIT_INSPECT_MOST], *anomalies[BIT_INSPECT_MOST];
 };
 
-void bit_report_step(const struct bit_worker *worker, const struct bit_command *command,
-                     const struct bit_step_result *result, struct bit_step_report *out);
+void bit_report_step(const struct bit_worker *worker, const struct bit_command *command, struct bit_step_result *result,
+                     struct bit_step_report *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include "kernels/clip.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "worker/replica.h"
 
 /* What each rank says when a step or an evaluation is done. */
 struct after_update {
@@ -83,44 +84,37 @@ static int gather_loss(struct bit_worker *w, const struct bit_command *command, 
     return 0;
 }
 
-static bool range_is_finite(struct bit_worker *w, int64_t begin, int64_t end)
+/* Gradients of this rank's instances, on their way to those who own them. */
+static int gradients(struct bit_worker *w, const struct bit_command *command, int64_t mine)
 {
-    const struct bit_sumsq_args squares = {
-        .count = end - begin, .g = w->model->grad + begin, .sums = w->optim.block_sums};
-    const struct bit_clip_args clip = {.blocks = (end - begin + BIT_SUM_BLOCK - 1) / BIT_SUM_BLOCK,
-                                       .sums = w->optim.block_sums,
-                                       .norm = &w->optim.clip[0],
-                                       .scale = &w->optim.clip[1]};
-    double norm = 0;
+    const double grad_scale = 1.0 / ((double)command->instances * (double)w->plan.context);
+    int err;
 
-    if (end == begin)
-        return true;
-    return bit_sumsq(&w->model->exec, &squares) >= 0 && bit_clip(&w->model->exec, &clip) >= 0 &&
-           bit_optim_read_norm(&w->optim, &norm) >= 0 && isfinite(norm);
+    bit_section_enter(w->sections, BIT_SECTION_OTHER);
+    must(w, bit_model_clear(w->model));
+    err = bit_comm_agree(w->comm, accumulate(w, mine, grad_scale));
+    if (err < 0)
+        return err;
+    bit_section_enter(w->sections, BIT_SECTION_COMM);
+    bit_fabric_reduce_end(&w->fabric);
+    return 0;
 }
 
-/* Only this rank's own range was replaced by the sum: the rest still is what it computed itself. */
-static int blame(struct bit_worker *w, double norm, uint64_t step)
+/* Where the ranks' copies of the weights differed and have been made equal, once more with the right ones. */
+static int gradients_of_one_model(struct bit_worker *w, const struct bit_command *command, int64_t mine,
+                                  struct bit_inspection *seen)
 {
-    const struct bit_shard *shard = &w->shard;
-    const uint64_t mine = !range_is_finite(w, 0, shard->begin) ||
-                          !range_is_finite(w, shard->begin + shard->count, w->plan.elements);
-    const uint64_t *all = w->gathered;
-    int rank = 0;
+    bool again = false;
+    int err = gradients(w, command, mine);
 
-    bit_comm_gather(w->comm, &mine, sizeof mine, w->gathered);
-    while (rank < w->comm->size && !all[rank])
-        rank++;
-    if (rank == w->comm->size) {
-        w->comm->failed_rank = 0;
-        return bit_fail(BIT_ENUMERIC, "gradient norm %g in step %llu", norm, (unsigned long long)step);
-    }
-    w->comm->failed_rank = rank;
-    return bit_fail(BIT_ENUMERIC, "gradient norm %g in step %llu, from rank %d", norm, (unsigned long long)step, rank);
+    if (err < 0 || !command->replica)
+        return err;
+    must(w, bit_replica_compare(w, command, &again, seen));
+    return again ? gradients(w, command, mine) : 0;
 }
 
 /* Enqueued behind the gradients; without effect where the norm turns out not to be finite. */
-static void reduce_and_update(struct bit_worker *w, const struct bit_command *command)
+static void update(struct bit_worker *w, const struct bit_command *command)
 {
     const struct bit_optim_args args = {
         .lr = command->lr,
@@ -130,17 +124,15 @@ static void reduce_and_update(struct bit_worker *w, const struct bit_command *co
         .t = w->phase.optimizer_step + 1,
     };
 
-    bit_section_enter(w->sections, BIT_SECTION_COMM);
-    bit_fabric_reduce_end(&w->fabric);
     bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
-    must(w, bit_optim_clip(&w->optim, &w->fabric, w->model->grad));
     must(w, bit_optim_update(&w->optim, w->model->grad, &args));
     bit_publish_stale(&w->publish);
     bit_section_enter(w->sections, BIT_SECTION_OTHER);
 }
 
 /* The one place in a step where the host waits for the work. */
-static int read_results(struct bit_worker *w, const struct bit_command *command, struct bit_step_result *result)
+static int read_results(struct bit_worker *w, const struct bit_command *command, struct bit_step_result *result,
+                        bool *has_loss)
 {
     double loss_sum = 0;
     int err;
@@ -149,12 +141,48 @@ static int read_results(struct bit_worker *w, const struct bit_command *command,
     must(w, bit_optim_read_norm(&w->optim, &result->grad_norm));
     must(w, bit_publish_read_counts(&w->publish));
     err = gather_loss(w, command, loss_sum, &result->loss);
+    *has_loss = err >= 0;
     if (err >= 0 && !isfinite(result->grad_norm))
-        err = blame(w, result->grad_norm, command->step);
+        err = bit_inspect_norm(w, result->grad_norm, command->step);
+    return err;
+}
+
+/* ---------------------------------------------------------------- what is left out */
+
+static bool trained_with_wrong_weights(const struct bit_inspection *seen)
+{
+    for (int i = 0; i < seen->count; i++)
+        if (seen->item[i].kind == BIT__ANOMALY_KIND__REPLICA && !seen->item[i].healed)
+            return true;
+    return false;
+}
+
+/*
+ * Updates, or does not, and learns what the step came to. An update that only the results can forbid waits for them;
+ * any other is enqueued before, and a norm that is no number takes its effect away.
+ */
+static int finish(struct bit_worker *w, const struct bit_command *command, struct bit_step_result *result)
+{
+    const bool wrong = trained_with_wrong_weights(&result->seen);
+    const bool waits = wrong || isfinite(command->loss_most) || isfinite(command->norm_most);
+    bool has_loss;
+    int err;
+
+    bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
+    must(w, bit_optim_clip(&w->optim, &w->fabric, w->model->grad));
+    if (!waits)
+        update(w, command);
+    err = read_results(w, command, result, &has_loss);
+    if (err == BIT_ENUMERIC && command->skip_nan && (waits || !isfinite(result->grad_norm))) {
+        result->skipped = true;
+        return bit_inspect_number(w, !has_loss, &result->seen);
+    }
     if (err < 0)
         return err;
-    w->phase.optimizer_step++;
-    w->step = command->step;
+    result->skipped = wrong || (waits && bit_inspect_bounds(result->loss, command->loss_most, result->grad_norm,
+                                                            command->norm_most, &result->seen));
+    if (waits && !result->skipped)
+        update(w, command);
     return 0;
 }
 
@@ -178,6 +206,8 @@ static void gather_result(struct bit_worker *w, struct bit_step_result *result)
     for (int r = 0; r < w->comm->size; r++) {
         result->counts.zeros += all[r].zeros;
         result->counts.flips += all[r].flips;
+        for (int i = 0; i < BIT_SECTION_SPLIT; i++)
+            w->rank_us[r * BIT_SECTION_SPLIT + i] = (uint32_t)fmin(fmax(1000 * all[r].ms[i], 0), UINT32_MAX);
         if (own_work(all[r].ms) > own_work(all[result->slowest_rank].ms))
             result->slowest_rank = r;
     }
@@ -187,7 +217,6 @@ static void gather_result(struct bit_worker *w, struct bit_step_result *result)
 int bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
                    struct bit_step_result *result)
 {
-    const double grad_scale = 1.0 / ((double)command->instances * (double)w->plan.context);
     int64_t mine;
     int err = bit_command_check(command, w->step, &w->phase);
 
@@ -195,17 +224,20 @@ int bit_step_train(struct bit_worker *w, const struct bit_command *command, cons
     bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
     must(w, bit_publish_train(&w->publish, w->optim.master, command->precision, command->strength));
     bit_section_enter(w->sections, BIT_SECTION_OTHER);
-    must(w, bit_model_clear(w->model));
     mine = bit_worker_take_tokens(w, batch, command->instances);
     if (mine < 0)
         return (int)mine;
-    err = bit_comm_agree(w->comm, accumulate(w, mine, grad_scale));
+    err = gradients_of_one_model(w, command, mine, &result->seen);
+    if (err >= 0)
+        err = finish(w, command, result);
     if (err < 0)
         return err;
-    reduce_and_update(w, command);
-    err = read_results(w, command, result);
-    if (err < 0)
-        return err;
+    w->step = command->step;
+    w->phase.optimizer_step += !result->skipped;
+    if (result->skipped) {
+        result->grad_norm = isfinite(result->grad_norm) ? result->grad_norm : 0;
+        bit_publish_stale(&w->publish); /* so that the next step counts its codes anew: none have flipped */
+    }
     if (command->digest)
         result->weights_digest = bit_optim_weights_digest(&w->optim, w->comm, w->plan.threads);
     gather_result(w, result);

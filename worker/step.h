@@ -2,6 +2,7 @@
 #ifndef BIT_WORKER_STEP_H
 #define BIT_WORKER_STEP_H
 
+#include "worker/inspect.h"
 #include "worker/worker.h"
 
 /* What a step came to; the same on every rank, but for the texts of an error. */
@@ -11,13 +12,17 @@ struct bit_step_result {
     int slowest_rank;
     struct bit_publish_counts counts; /* over all ranks */
     uint64_t weights_digest;          /* if it was asked for */
+    bool skipped;                     /* no update was made; a loss or norm that is no number is 0 then */
+    struct bit_inspection seen;       /* what was wrong with it */
 };
 
 /**
  * Do the step that `command` orders: publish the weights for its phase, hand out `batch` (rank 0's), forward and
- * backward in micro-batches, reduce, clip, update. worker->step and Adam's count move on. Collective  yes; one outcome
- * for all ranks Errors      BIT_EPHASE if this is not the next step or not the phase; BIT_EDATA for an id beyond the
- * vocabulary; BIT_ENUMERIC for a loss or a gradient that is no number. Nothing was updated then;
+ * backward in micro-batches, compare copies of the weights if it says so, reduce, clip, update. worker->step and Adam's
+ * count move on; the update is left out, and Adam's count stays, where the command's bounds or skip_nan say so.
+ * Collective  yes; one outcome for all ranks: it follows from numbers that all of them have gathered
+ * Errors      BIT_EPHASE if this is not the next step or not the phase; BIT_EDATA for an id beyond the vocabulary;
+ *             without skip_nan, BIT_ENUMERIC for a loss or a gradient that is no number. Nothing was updated then;
  *             worker->comm->failed_rank names the rank. A failure that the others cannot know ends in bit_comm_abort().
  */
 int bit_step_train(struct bit_worker *worker, const struct bit_command *command, const uint8_t *batch,

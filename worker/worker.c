@@ -121,7 +121,8 @@ static int allocate(struct bit_worker *w)
     if (err >= 0)
         err = make_room(w, bit_comm_share(w->plan.instances, 0, w->comm->size) * w->plan.context);
     w->gathered = calloc((size_t)w->comm->size, BIT_WORKER_GATHER_BYTES);
-    if (err >= 0 && w->gathered == NULL)
+    w->rank_us = calloc((size_t)w->comm->size, BIT_SECTION_SPLIT * sizeof *w->rank_us);
+    if (err >= 0 && (w->gathered == NULL || w->rank_us == NULL))
         err = bit_fail(-ENOMEM, "what %d ranks report", w->comm->size);
     return err;
 }
@@ -188,6 +189,7 @@ void bit_worker_finish(struct bit_worker *w)
     bit_model_destroy(w->model);
     bit_plan_finish(&w->plan);
     free(w->gathered);
+    free(w->rank_us);
     *w = (struct bit_worker){0};
 }
 
@@ -202,6 +204,9 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
     ready->micro_instances = (uint32_t)w->plan.micro_instances;
     ready->memory = &w->plan.memory;
     ready->weights_digest = bit_optim_weights_digest(&w->optim, w->comm, w->plan.threads);
+    ready->has_moments_digest = ready->has_ranks = true;
+    ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
+    ready->ranks = (uint32_t)size;
     snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s, %d %s, %s", w->model->exec.description, size,
              size == 1 ? "rank" : "ranks", w->fabric.description);
     ready->backend = backend;

@@ -37,6 +37,7 @@ struct bit_worker {
     int64_t tokens_capacity;
     char ckpt_text[BIT_ERR_TEXT_MAX]; /* why the last checkpoint failed */
     void *gathered;                   /* size x BIT_WORKER_GATHER_BYTES: what each rank says about a step */
+    uint32_t *rank_us;                /* size x BIT_SECTION_SPLIT: where each rank's time went in the last step */
 };
 #define BIT_WORKER_GATHER_BYTES  128
 #define BIT_WORKER_BACKEND_BYTES 384

@@ -9,6 +9,9 @@
  *     FAKE_FAIL_AT    WorkerFailed at this step, with the code FAKE_ERROR
  *     FAKE_ONCE       a file: misbehave only if it can be made, so once
  *     FAKE_DRIFT      after a restore, losses differ
+ *     FAKE_NAN        the losses of batches with these checksums (1,2,…) are no number on rank 1
+ *     FAKE_SPIKE      the losses of batches with these checksums are 1000 too high
+ *     FAKE_SLOW       rank 1 of two says that it takes twice as long
  *     FAKE_NO_DISK    so many checkpoints fail
  *     FAKE_MEMORY     bytes that --plan says a rank takes
  */
@@ -134,6 +137,9 @@ static int send_ready(void)
     m.memory = &memory;
     m.backend = (char *)(uintptr_t) "fake";
     m.weights_digest = w.weights;
+    m.has_moments_digest = m.has_ranks = true;
+    m.moments_digest = w.optimizer_step;
+    m.ranks = w.ranks;
     return send_message(BIT_MSG_WORKER_READY, &m);
 }
 
@@ -217,7 +223,8 @@ static int do_checkpoint(const Bit__CheckpointOrder *order)
         die("checkpoint");
     mkdir(partial, 0700);
     write_manifest(partial);
-    m.has_bytes = m.has_weights_digest = m.has_ms = true;
+    m.has_bytes = m.has_weights_digest = m.has_moments_digest = m.has_ms = true;
+    m.moments_digest = w.optimizer_step;
     m.bytes = 3 * 64;
     m.weights_digest = w.weights;
     m.ms = 1;
@@ -267,8 +274,41 @@ static void misbehave(void)
             pause();
 }
 
+static bool is_listed(const char *name, uint32_t crc)
+{
+    const char *at = getenv(name);
+    while (at != NULL && *at != '\0') {
+        char *end;
+        if (strtoull(at, &end, 10) == crc)
+            return true;
+        at = *end == ',' ? end + 1 : NULL;
+    }
+    return false;
+}
+
+/* Whether the update is left out, as the order says; why is in `a`. */
+static bool skip(const Bit__StepOrder *order, Bit__StepReport *m, Bit__Anomaly *a)
+{
+    bool nan = is_listed("FAKE_NAN", order->token_crc), high = order->has_loss_most && m->loss > order->loss_most;
+    if (nan && !(order->has_skip_nan && order->skip_nan))
+        fail(BIT_ENUMERIC, "loss nan of rank 1");
+    if (!nan && !high)
+        return false;
+    a->kind = nan ? BIT__ANOMALY_KIND__NAN_LOSS : BIT__ANOMALY_KIND__LOSS_SPIKE;
+    a->has_rank = nan;
+    a->rank = 1;
+    a->has_value = a->has_bound = !nan;
+    a->value = m->loss;
+    a->bound = order->loss_most;
+    if (nan)
+        m->loss = m->grad_norm = 0;
+    return true;
+}
+
 static int do_step(const Bit__StepOrder *order, uint32_t crc)
 {
+    Bit__Anomaly anomaly = BIT__ANOMALY__INIT, *anomalies[] = {&anomaly};
+    uint32_t rank_us[] = {0, 300, 600, 10, 50, 50, 0, 300, getenv("FAKE_SLOW") ? 1600 : 600, 10, 50, 50};
     Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
     Bit__StepReport m = BIT__STEP_REPORT__INIT;
     uint64_t us = number("FAKE_STEP_US");
@@ -281,15 +321,28 @@ static int do_step(const Bit__StepOrder *order, uint32_t crc)
         fail(BIT_ECORRUPT, "tokens that do not match their checksum");
     if (us > 0)
         nanosleep(&t, NULL);
-    w.weights = mix(mix(mix(w.weights, crc), bits(order->lr)), bits(order->strength) ^ bits(order->weight_decay));
-    w.weights = mix(w.weights, ++w.optimizer_step ^ bits(w.phase.beta2));
-    w.phase.optimizer_step = w.optimizer_step;
+    uint64_t weights = mix(mix(mix(w.weights, crc), bits(order->lr)),
+                           bits(order->strength) ^ bits(order->weight_decay));
+    weights = mix(weights, (w.optimizer_step + 1) ^ bits(w.phase.beta2));
     w.step = order->step;
     m.step = w.step;
     m.precision = order->precision;
     m.strength = order->strength;
-    m.loss = 10.0 / (1 + (double)w.step / 10) + (double)(w.weights % 1000003) * 1e-9 + (w.drifted ? 1e-6 : 0);
-    m.grad_norm = 1 + (double)(w.weights % 997) * 1e-3;
+    m.loss = 10.0 / (1 + (double)w.step / 10) + (double)(weights % 1000003) * 1e-9 + (w.drifted ? 1e-6 : 0) +
+             (is_listed("FAKE_SPIKE", crc) ? 1000 : 0);
+    m.grad_norm = 1 + (double)(weights % 997) * 1e-3;
+    m.has_skipped = m.has_ranks = m.has_token_crc = true;
+    m.skipped = skip(order, &m, &anomaly);
+    if (!m.skipped) {
+        w.weights = weights;
+        w.phase.optimizer_step = ++w.optimizer_step;
+    }
+    m.anomaly = anomalies;
+    m.n_anomaly = m.skipped;
+    m.ranks = w.ranks;
+    m.token_crc = crc;
+    m.rank_us = rank_us;
+    m.n_rank_us = BIT_COUNT(rank_us);
     m.lr = order->lr;
     m.tokens = order->token_bytes / 2;
     m.ms = 1 + (double)us / 1000;
