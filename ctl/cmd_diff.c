@@ -1,0 +1,187 @@
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/command.h"
+#include "ctl/diff.h"
+#include "ctl/print.h"
+#include "ctl/stream.h"
+#include "proto/check.h"
+#include "proto/err.h"
+
+extern const struct bit_command bit_cmd_diff;
+
+static const struct bit_option options[] = {
+    {0},
+};
+
+/* One of the two: RUN or RUN@ATTEMPT. */
+struct side {
+    char run[BIT_NAME_MAX + 16];
+    struct bit_diff_steps steps;
+    Bit__RunStatus *status;
+    Bit__EventsRequest ask;
+    int err;
+};
+
+/* "@last@2": the attempt is what digits follow the last @, where something stands before it. */
+static bool parse_side(const char *text, struct side *s)
+{
+    const char *at = strrchr(text, '@');
+    unsigned long long attempt = 0;
+    size_t length = strlen(text);
+    if (at != NULL && at != text && bit_parse_u64(at + 1, &attempt)) {
+        if (attempt == 0 || attempt > UINT32_MAX)
+            return false;
+        length = (size_t)(at - text);
+    }
+    if (length >= sizeof s->run)
+        return false;
+    *s = (struct side){.ask = BIT__EVENTS_REQUEST__INIT};
+    memcpy(s->run, text, length);
+    s->steps.wanted = (uint32_t)attempt;
+    return true;
+}
+
+static int ask(void *arg, struct bit_client *client)
+{
+    struct side *s = arg;
+    return bit_client_send(client, BIT_MSG_EVENTS_REQUEST, &s->ask);
+}
+
+static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
+{
+    struct side *s = arg;
+    if (type == BIT_MSG_EVENT_REPLY && s->err == 0)
+        s->err = bit_diff_note(&s->steps, ((const Bit__EventReply *)msg)->record);
+}
+
+/* The settings, then the journal; both as they are now, of a run that trains as well. */
+static int fetch(struct bit_cli *cli, struct side *s)
+{
+    Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
+    m.run = s->run;
+    m.has_spec = m.spec = true;
+    int code = bit_client_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &s->status);
+    if (code)
+        return code;
+    s->ask.run = s->status->run;
+    s->ask.has_steps = s->ask.steps = true;
+    code = bit_stream(cli, false, ask, take, s);
+    return code == 0 && s->err < 0 ? bit_client_failed(cli, s->err) : code;
+}
+
+static void release(struct side *s)
+{
+    bit_diff_finish(&s->steps);
+    bit_msg_free(s->status);
+}
+
+/* ---------------------------------------------------------------- printing */
+
+static void print_text(const struct side *a, const struct side *b, const struct bit_diff_setting *settings,
+                       size_t count, const struct bit_diff_result *r)
+{
+    for (size_t i = 0; i < count; i++)
+        printf("%-28s %s | %s\n", settings[i].path, settings[i].a, settings[i].b);
+    if (r->from > r->to) {
+        printf("no step that both did\n");
+        return;
+    }
+    if (!r->comparable)
+        printf("not comparable      %s: sums are added in another order, so losses are left out\n", r->machines);
+    if (r->step != 0)
+        printf("first difference    step %" PRIu64 ", %s\n    %s %s\n    %s %s\n", r->step, r->first.field, a->run,
+               r->first.was, b->run, r->first.is);
+    else
+        printf("equal               steps %" PRIu64 " to %" PRIu64 ", %s\n", r->from, r->to,
+               r->comparable ? "bit for bit" : "in data, phase, strength and learning rate");
+    const struct bit_fact *last = r->step == 0 && r->comparable ? bit_diff_fact(&a->steps, r->to) : NULL;
+    if (last != NULL && last->link != 0)
+        printf("chain               %016" PRIx64 " at step %" PRIu64 "\n", last->link, r->to);
+}
+
+static void print_json(const struct side *a, const struct side *b, const struct bit_diff_setting *settings,
+                       size_t count, const struct bit_diff_result *r)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(
+            all, json_pack("{s:s, s:s, s:s}", "setting", settings[i].path, "a", settings[i].a, "b", settings[i].b));
+    json_t *root = json_pack("{s:s, s:s, s:b, s:b, s:o, s:I, s:I}", "a", a->status->run, "b", b->status->run, "equal",
+                             r->step == 0 && r->comparable && r->from <= r->to, "comparable", r->comparable, "settings",
+                             all, "from", (json_int_t)r->from, "to", (json_int_t)r->to);
+    if (!r->comparable)
+        json_object_set_new(root, "why", json_string(r->machines));
+    if (r->step != 0)
+        json_object_set_new(root, "first",
+                            json_pack("{s:I, s:s, s:s, s:s}", "step", (json_int_t)r->step, "field", r->first.field, "a",
+                                      r->first.was, "b", r->first.is));
+    json_dumpf(root, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(root);
+}
+
+static int compare(struct bit_cli *cli, struct side *a, struct side *b)
+{
+    struct bit_diff_setting *settings = calloc(BIT_DIFF_SETTINGS_MAX, sizeof *settings);
+    struct bit_diff_result result;
+    if (settings == NULL)
+        return bit_client_failed(cli, bit_fail(-ENOMEM, "settings"));
+    size_t count = bit_diff_settings(a->status->spec, b->status->spec, settings);
+    bit_diff_compare(&a->steps, &b->steps, &result);
+    if (cli->json)
+        print_json(a, b, settings, count, &result);
+    else if (!cli->quiet)
+        print_text(a, b, settings, count, &result);
+    free(settings);
+    return result.step != 0 || result.from > result.to || !result.comparable ? BIT_EXIT_FAILURE : BIT_EXIT_OK;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.command = &bit_cmd_diff, .cli = cli};
+    struct side a, b;
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        ;
+    int code = bit_options_end(&o, got, argc, argv, 2);
+    if (code >= 0)
+        return code;
+    for (int i = 0; i < 2; i++)
+        if (!parse_side(argv[o.rest + i], i == 0 ? &a : &b))
+            return bit_usage(&bit_cmd_diff, "'%s' is no RUN or RUN@ATTEMPT", argv[o.rest + i]);
+    code = fetch(cli, &a);
+    if (code == 0)
+        code = fetch(cli, &b);
+    if (code == 0)
+        code = compare(cli, &a, &b);
+    release(&a);
+    release(&b);
+    return code;
+}
+
+const struct bit_command bit_cmd_diff = {
+    .name = "diff",
+    .summary = "compare two runs step by step, to the bit",
+    .synopsis = "RUN[@ATTEMPT] RUN[@ATTEMPT]",
+    .description =
+        "Prints the settings that differ, then the first step and the first of its facts that do: where its batch lies "
+        "in the\n"
+        "order of the data, its tokens, phase, strength, learning rate, loss and gradient norm, each as its bits and "
+        "as a\n"
+        "number. Runs that still train are compared as far as they are. RUN@2 is what the second attempt of RUN did: "
+        "a run\n"
+        "is compared with itself before and after a restart.\n\n"
+        "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in another "
+        "order:\n"
+        "then they are left out, and it says so. Exit 0: equal to the bit, 1: not.",
+    .options = options,
+    .examples = "$ bitctl diff keep reset          # equal up to the switch, and not behind it\n"
+                "$ bitctl diff @last@1 @last@2     # before and after a restart\n"
+                "$ bitctl diff r3 r4 --json | jq .first.step",
+    .run = run,
+};
