@@ -26,7 +26,7 @@ BIT_OP_DECLARE(norm_backward);
 /**
  * dx = rstd (dy - mean(dy) - xhat mean(dy xhat)), xhat = (x - mean) rstd; RMS without the mean(dy) term.
  * accumulate: dx += instead (the residual stream's gradient). dy f32 or bf16; dx f32 or bf16. dx may alias dy if dtypes
- * agree.
+ * agree. copy: the new dx once more, as the operand of the products behind it; NULL for none, and with an f32 dx only.
  */
 struct bit_norm_backward_args {
     int64_t rows, cols;
@@ -39,5 +39,7 @@ struct bit_norm_backward_args {
     void *dx;
     enum bit_dtype dx_dtype;
     int accumulate;
+    void *copy;
+    enum bit_dtype copy_dtype;
 };
 #endif

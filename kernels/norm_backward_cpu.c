@@ -37,6 +37,8 @@ static void write_row(const struct bit_norm_backward_args *args, const struct ro
         if (args->accumulate)
             dx += vf_load_upto(args->dx, args->dx_dtype, row->at + c, cols - c, 0);
         vf_store_upto(args->dx, args->dx_dtype, row->at + c, cols - c, dx);
+        if (args->copy != NULL)
+            vf_store_upto(args->copy, args->copy_dtype, row->at + c, cols - c, dx);
     }
 }
 

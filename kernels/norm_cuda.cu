@@ -2,7 +2,7 @@
 #include "kernels/norm_cuda.cuh"
 
 template <typename Row, typename X, typename Y>
-static __global__ void __launch_bounds__(Row::THREADS) norm(const struct bit_norm_args args)
+static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS) norm(const struct bit_norm_args args)
 {
     __shared__ float shared[Row::SHARED];
     const Row row(args.cols);

@@ -84,6 +84,11 @@ int bit_norm_backward_check(const struct bit_norm_backward_args *args)
     err = bit_check_float("norm_backward dx", args->dx_dtype);
     if (err < 0)
         return err;
+    err = args->copy != NULL ? bit_check_float("norm_backward copy", args->copy_dtype) : 0;
+    if (err < 0)
+        return err;
+    if (args->copy != NULL && args->dx_dtype != BIT_F32)
+        return bit_fail(-EINVAL, "norm_backward: a copy of a dx that is rounded itself");
     if (args->rstd == NULL || (args->kind == BIT_NORM_LAYER && args->mean == NULL))
         return bit_fail(-EINVAL, "norm_backward: the forward pass's mean and rstd are missing");
     return 0;
@@ -109,6 +114,8 @@ static void row_backward(const struct bit_norm_backward_args *args, int64_t r)
         if (args->accumulate)
             dx += bit_element(args->dx, args->dx_dtype, i);
         bit_element_set(args->dx, args->dx_dtype, i, dx);
+        if (args->copy != NULL)
+            bit_element_set(args->copy, args->copy_dtype, i, ((const float *)args->dx)[i]);
     }
 }
 

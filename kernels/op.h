@@ -24,7 +24,7 @@
     X(embed, 1, 1)                                                                                                     \
     X(embed_backward, 1, 1)                                                                                            \
     X(norm, 1, 1)                                                                                                      \
-    X(norm_backward, 1, 0)                                                                                             \
+    X(norm_backward, 1, 1)                                                                                             \
     X(rope, 1, 1)                                                                                                      \
     X(rope_backward, 1, 1)                                                                                             \
     X(attention, 1, 1)                                                                                                 \

@@ -3,7 +3,7 @@
 #include "kernels/quantise_cuda.cuh"
 
 template <typename Row, typename X, typename Q>
-static __global__ void __launch_bounds__(Row::THREADS) quantise(const struct bit_quantise_args args)
+static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS) quantise(const struct bit_quantise_args args)
 {
     __shared__ float shared[Row::SHARED];
     const Row row(args.cols);

@@ -4,7 +4,8 @@
  *     bit_held      stands in registers, BIT_HELD elements a thread, and crosses memory once; aligned packs of WIDTH
  *     bit_streamed  of any length, alignment and types; read again for each pass
  * A row's functions are called by all of its threads. f(i, c) is about column c, which is a thread's element i; values
- * are read by (i, c). Sums are added in an order that follows from the number of columns alone.
+ * are read by (i, c); loaded from NULL they are undefined. Sums are added in an order that follows from the number of
+ * columns alone.
  */
 #ifndef BIT_KERNELS_ROW_CUDA_CUH
 #define BIT_KERNELS_ROW_CUDA_CUH
@@ -71,6 +72,7 @@ template <> struct bit_sink<bit_any> {
 template <int GROUP_> struct bit_row {
     static constexpr int GROUP = GROUP_, THREADS = GROUP < 128 ? 128 : GROUP, ROWS = THREADS / GROUP;
     static constexpr int SHARED = 2 * (GROUP / BIT_WARP);
+    static constexpr int BLOCKS = 1024 / THREADS; /* that should share a processor: 64 registers a thread */
 
     static __device__ __forceinline__ int thread()
     {
@@ -158,7 +160,10 @@ template <int GROUP, int WIDTH> struct bit_held : bit_row<GROUP> {
     {
         values<T> v;
 
-        packs([&](int p, int c) { v.pack[p] = bit_load<T, WIDTH>((const T *)base + at + c); });
+        packs([&](int p, int c) {
+            if (base != NULL)
+                v.pack[p] = bit_load<T, WIDTH>((const T *)base + at + c);
+        });
         return v;
     }
     /* f(i, c) rounded to T, computed once. */

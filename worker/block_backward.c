@@ -1,24 +1,10 @@
-/* The block's steps in reverse. arena->dx runs along the residual stream; each half adds what came through its linears.
- */
+/* The block's steps in reverse. arena->dx runs along the residual stream, and dx_operand with it; each half adds what
+ * came through its linears. */
 #include "kernels/attention.h"
-#include "kernels/cast.h"
 #include "kernels/rope.h"
 #include "kernels/swiglu.h"
 #include "worker/block.h"
 #include "worker/linear.h"
-
-/* The stream's gradient as the operand of products. */
-static int take_operand(struct bit_model *model, int64_t rows)
-{
-    return bit_cast(&model->exec, &(struct bit_cast_args){
-                                      .count = rows * model->plan->width,
-                                      .x = model->arena->dx,
-                                      .x_dtype = BIT_F32,
-                                      .y = model->arena->dx_operand,
-                                      .y_dtype = model->plan->operands,
-                                      .scale = 1.0f,
-                                  });
-}
 
 /* dinput to up_gate's gradient, which takes up_gate's place. */
 static int gate_backward(struct bit_model *model, struct bit_block_activations *b, int64_t rows)
@@ -76,14 +62,12 @@ int bit_block_backward(struct bit_model *model, int l, int64_t instances)
     const int first = l * BIT_SITES;
     int err;
 
-    if ((err = take_operand(model, rows)) < 0 ||
-        (err = bit_linear_backward(model, first + BIT_SITE_FF_OUT, &b->input[BIT_SITE_FF_OUT], rows, a->dx_operand)) <
+    if ((err = bit_linear_backward(model, first + BIT_SITE_FF_OUT, &b->input[BIT_SITE_FF_OUT], rows, a->dx_operand)) <
             0 ||
         (err = gate_backward(model, b, rows)) < 0 ||
         (err = bit_linear_backward(model, first + BIT_SITE_FF_PROJ, &b->input[BIT_SITE_FF_PROJ], rows, b->up_gate)) < 0)
         return err;
-    if ((err = take_operand(model, rows)) < 0 ||
-        (err = bit_linear_backward(model, first + BIT_SITE_ATTN_OUT, &b->input[BIT_SITE_ATTN_OUT], rows,
+    if ((err = bit_linear_backward(model, first + BIT_SITE_ATTN_OUT, &b->input[BIT_SITE_ATTN_OUT], rows,
                                    a->dx_operand)) < 0 ||
         (err = attend_backward(model, b, instances)) < 0 || (err = rotate_back(model, b, instances)) < 0 ||
         (err = bit_linear_backward(model, first + BIT_SITE_ATT_PROJ, &b->input[BIT_SITE_ATT_PROJ], rows, a->dqkv)) < 0)

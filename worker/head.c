@@ -76,19 +76,22 @@ static int final_norm_backward(struct bit_model *model, int64_t first, int64_t r
 {
     struct bit_arena *a = model->arena;
 
-    return bit_norm_backward(&model->exec, &(struct bit_norm_backward_args){
-                                               .rows = rows,
-                                               .cols = model->plan->width,
-                                               .kind = BIT_NORM_LAYER,
-                                               .x = a->x_final + first * model->plan->width,
-                                               .x_dtype = BIT_F32,
-                                               .mean = a->final_mean + first,
-                                               .rstd = a->final_rstd + first,
-                                               .dy = a->dinput,
-                                               .dy_dtype = model->plan->operands,
-                                               .dx = a->dx + first * model->plan->width,
-                                               .dx_dtype = BIT_F32,
-                                           });
+    return bit_norm_backward(&model->exec,
+                             &(struct bit_norm_backward_args){
+                                 .rows = rows,
+                                 .cols = model->plan->width,
+                                 .kind = BIT_NORM_LAYER,
+                                 .x = a->x_final + first * model->plan->width,
+                                 .x_dtype = BIT_F32,
+                                 .mean = a->final_mean + first,
+                                 .rstd = a->final_rstd + first,
+                                 .dy = a->dinput,
+                                 .dy_dtype = model->plan->operands,
+                                 .dx = a->dx + first * model->plan->width,
+                                 .dx_dtype = BIT_F32,
+                                 .copy = operand_at(a->dx_operand, first * model->plan->width, model->plan->operands),
+                                 .copy_dtype = model->plan->operands,
+                             });
 }
 
 static int set_targets(struct bit_model *model, int64_t instances)

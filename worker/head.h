@@ -11,7 +11,8 @@ int bit_head_embed_backward(struct bit_model *model, const uint16_t *tokens, int
 
 /** Loss only: added to arena->loss_sum, over context - 1 targets an instance. */
 int bit_head_loss(struct bit_model *model, int64_t instances);
-/** Loss and gradient in one go, plan->head_rows positions at a time: fills arena->dx, adds to the head's gradient. */
+/** Loss and gradient in one go, plan->head_rows positions at a time: fills arena->dx and dx_operand, adds to the head's
+ * gradient. */
 int bit_head_loss_backward(struct bit_model *model, int64_t instances, double grad_scale);
 /** All logits (R, V) in f32. For tests. */
 int bit_head_logits(struct bit_model *model, int64_t instances, float *logits);

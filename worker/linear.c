@@ -202,6 +202,8 @@ static int norm_backward(struct bit_model *model, const struct bit_input *in, in
                                                .dx = in->residual ? (void *)a->dx : a->dinput,
                                                .dx_dtype = in->residual ? BIT_F32 : model->plan->operands,
                                                .accumulate = in->residual,
+                                               .copy = in->residual ? a->dx_operand : NULL,
+                                               .copy_dtype = model->plan->operands,
                                            });
 }
 

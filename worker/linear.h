@@ -11,7 +11,8 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in,
                        enum bit_dtype y_dtype, const float *addend);
 /**
  * From dy (rows, N), in the operands' type: the weight's gradient is added to model->grad, and the input's goes back
- * through the norm. Where x is the residual stream it is added to arena->dx, otherwise it is in arena->dinput.
+ * through the norm. Where x is the residual stream it is added to arena->dx (and arena->dx_operand follows), otherwise
+ * it is in arena->dinput.
  */
 int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy);
 

@@ -95,6 +95,8 @@ static int check_norm_backward(struct kc *k, const int64_t *dim)
         .dx = dx,
         .dx_dtype = (enum bit_dtype)dim[5],
         .accumulate = dim[6] == 1,
+        .copy = dim[7] >= 0 ? kc_out(k, "copy", (enum kc_type)dim[7], rows * cols, near) : NULL,
+        .copy_dtype = dim[7] >= 0 ? (enum bit_dtype)dim[7] : BIT_F32,
     };
     return kc_call(k, &args);
 }
@@ -102,25 +104,36 @@ static int check_norm_backward(struct kc *k, const int64_t *dim)
 static void cost_norm_backward(const int64_t *dim, struct kc_cost *out)
 {
     const size_t dx_passes = dim[6] == 1 ? 2 : 1;
+    const size_t copy = dim[7] >= 0 ? bit_dtype_bytes((enum bit_dtype)dim[7]) : 0;
 
     out->bytes = (double)(dim[0] * dim[1]) *
                  (double)(bit_dtype_bytes((enum bit_dtype)dim[3]) + bit_dtype_bytes((enum bit_dtype)dim[4]) +
-                          bit_dtype_bytes((enum bit_dtype)dim[5]) * dx_passes);
+                          bit_dtype_bytes((enum bit_dtype)dim[5]) * dx_passes + copy);
     out->flops = 0;
 }
 
-/* accumulate: 0 overwrites, 1 adds, 2 writes over dy. */
+/* accumulate: 0 overwrites, 1 adds, 2 writes over dy. copy: its dtype, or -1. */
 static const struct kc_shape backward_shapes[] = {
-    {KC_QUICK, {1, 2, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 0}},
-    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1}},
-    {KC_QUICK, {7, 256, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1}},
-    {KC_QUICK, {7, 256, BIT_NORM_RMS, BIT_BF16, BIT_BF16, BIT_BF16, 2}},
-    {KC_QUICK, {3, 2047, BIT_NORM_RMS, BIT_F32, BIT_F32, BIT_F32, 0}},
-    {KC_QUICK, {3, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_F32, BIT_F32, 2}},
-    {KC_QUICK, {2, 8192, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_BF16, 0}},
-    {KC_FULL, {515, 1023, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1}},
-    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1}},
-    {KC_BENCH, {2048, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1}},
+    {KC_QUICK, {1, 2, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 0, -1}},
+    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
+    {KC_QUICK, {7, 256, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1, BIT_F32}},
+    {KC_QUICK, {7, 256, BIT_NORM_RMS, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
+    {KC_QUICK, {3, 2047, BIT_NORM_RMS, BIT_F32, BIT_F32, BIT_F32, 0, BIT_BF16}},
+    {KC_QUICK, {3, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_F32, BIT_F32, 2, BIT_BF16}},
+    {KC_QUICK, {2, 8192, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_BF16, 0, -1}},
+    {KC_QUICK, {5, 512, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, BIT_F32}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
+    {KC_FULL, {515, 1023, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, -1}},
+    {KC_FULL, {2047, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
+    {KC_LARGE, {16384, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
+    {KC_LARGE, {16384, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
+    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, -1}},
+    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
+    {KC_BENCH, {2048, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1, -1}},
 };
-KC_OP(norm_backward, "rows cols kind x:t dy:t dx:t accumulate", backward_shapes, check_norm_backward,
+KC_OP(norm_backward, "rows cols kind x:t dy:t dx:t accumulate copy", backward_shapes, check_norm_backward,
       cost_norm_backward, KC_DETERMINISTIC)
