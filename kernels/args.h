@@ -25,6 +25,8 @@ BIT_CHECK_DECLARE(attention);
 BIT_CHECK_DECLARE(attention_backward);
 BIT_CHECK_DECLARE(swiglu);
 BIT_CHECK_DECLARE(swiglu_backward);
+BIT_CHECK_DECLARE(swiglu_quantise);
+BIT_CHECK_DECLARE(swiglu_norm_backward);
 BIT_CHECK_DECLARE(targets);
 BIT_CHECK_DECLARE(xent);
 BIT_CHECK_DECLARE(sum);

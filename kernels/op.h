@@ -31,6 +31,8 @@
     X(attention_backward, 1, 1)                                                                                        \
     X(swiglu, 1, 1)                                                                                                    \
     X(swiglu_backward, 1, 1)                                                                                           \
+    X(swiglu_quantise, 1, 1)                                                                                           \
+    X(swiglu_norm_backward, 1, 1)                                                                                      \
     X(matmul, 1, 1)                                                                                                    \
     X(quantise, 1, 1)                                                                                                  \
     X(ternarise, 1, 1)                                                                                                 \

@@ -8,6 +8,7 @@
 #include "kernels/cast.h"
 #include "kernels/norm.h"
 #include "kernels/swiglu.h"
+#include "kernels/swiglu_quantise.h"
 #include "kernels/xent.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -146,6 +147,86 @@ TEST(swiglu_at_the_ends)
         EXPECT_EQ(bit_swiglu_backward(&exec, &backward), 0);
         EXPECT_NEAR(dug[4], 1, 1e-6);
         EXPECT_NEAR(dug[5], 0, 1e-30);
+        bit_exec_finish(&exec);
+    }
+}
+
+/* A SwiGLU that does not stand in memory gives the bits of one that does, in codes and in gradients. */
+#define GATED_ROWS 67
+#define GATED_COLS 40
+
+struct gated {
+    bit_bf16 ug[GATED_ROWS * 2 * GATED_COLS], dn[GATED_ROWS * GATED_COLS], dug[GATED_ROWS * 2 * GATED_COLS];
+    int8_t q[GATED_ROWS * GATED_COLS];
+    float scale[GATED_ROWS], mean[GATED_ROWS], rstd[GATED_ROWS];
+};
+
+static void gated_apart(const struct bit_exec *exec, struct gated *g)
+{
+    bit_bf16 y[GATED_ROWS * GATED_COLS], dy[GATED_ROWS * GATED_COLS];
+    const struct bit_swiglu_args gate = {GATED_ROWS, GATED_COLS, g->ug, y, BIT_BF16};
+    const struct bit_quantise_args codes = {
+        GATED_ROWS, GATED_COLS, BIT_NORM_LAYER, 1e-5f,  BIT_MEASURE_ABSMAX, 127,     1e-5f,  1,
+        y,          BIT_BF16,   g->q,           BIT_I8, g->scale,           g->mean, g->rstd};
+    const struct bit_norm_backward_args norm = {.rows = GATED_ROWS,
+                                                .cols = GATED_COLS,
+                                                .kind = BIT_NORM_LAYER,
+                                                .x = y,
+                                                .x_dtype = BIT_BF16,
+                                                .mean = g->mean,
+                                                .rstd = g->rstd,
+                                                .dy = g->dn,
+                                                .dy_dtype = BIT_BF16,
+                                                .dx = dy,
+                                                .dx_dtype = BIT_BF16};
+    const struct bit_swiglu_backward_args back = {GATED_ROWS, GATED_COLS, g->ug, dy, BIT_BF16, g->dug, BIT_BF16};
+
+    EXPECT_EQ(bit_swiglu(exec, &gate), 0);
+    EXPECT_EQ(bit_quantise(exec, &codes), 0);
+    EXPECT_EQ(bit_norm_backward(exec, &norm), 0);
+    EXPECT_EQ(bit_swiglu_backward(exec, &back), 0);
+}
+
+static void gated_fused(const struct bit_exec *exec, struct gated *g)
+{
+    const struct bit_swiglu_quantise_args codes = {GATED_ROWS, GATED_COLS, BIT_NORM_LAYER, 1e-5f,    BIT_MEASURE_ABSMAX,
+                                                   127,        1e-5f,      g->ug,          BIT_BF16, g->q,
+                                                   g->scale,   g->mean,    g->rstd};
+    const struct bit_swiglu_norm_backward_args back = {GATED_ROWS, GATED_COLS, BIT_NORM_LAYER, g->ug,   g->mean,
+                                                       g->rstd,    g->dn,      g->dug,         BIT_BF16};
+
+    EXPECT_EQ(bit_swiglu_quantise(exec, &codes), 0);
+    EXPECT_EQ(bit_swiglu_norm_backward(exec, &back), 0);
+}
+
+TEST(swiglu_fused_gives_the_bits_of_its_parts)
+{
+    static struct gated apart, fused;
+    uint32_t state = 1;
+
+    for (int i = 0; i < GATED_ROWS * 2 * GATED_COLS; i++) {
+        state = state * 1664525u + 1013904223u;
+        apart.ug[i] = bit_f32_to_bf16((float)(int32_t)state * 0x1p-29f);
+        apart.dn[i / 2] = bit_f32_to_bf16((float)(int32_t)(state << 9) * 0x1p-31f);
+    }
+    for (int isa = BIT_ISA_BASE; isa <= (int)bit_isa_best(); isa++) {
+        struct bit_exec exec = exec_at((enum bit_isa)isa,
+                                       bit_swiglu_quantise_workspace(BIT_BACKEND_CPU, GATED_COLS, BIT_BF16));
+
+        fused = apart;
+        gated_apart(&exec, &apart);
+        gated_fused(&exec, &fused);
+        EXPECT_EQ(memcmp(&apart, &fused, sizeof apart), 0);
+        exec.workspace_bytes = 0;
+        EXPECT_EQ(bit_swiglu_quantise(&exec, &(struct bit_swiglu_quantise_args){.rows = 1,
+                                                                                .cols = GATED_COLS,
+                                                                                .ug = fused.ug,
+                                                                                .dtype = BIT_BF16,
+                                                                                .q = fused.q,
+                                                                                .scale = fused.scale}),
+                  -ENOMEM);
+        EXPECT_CONTAINS(bit_fail_text(), "workspace");
+        exec.workspace_bytes = bit_swiglu_quantise_workspace(BIT_BACKEND_CPU, GATED_COLS, BIT_BF16);
         bit_exec_finish(&exec);
     }
 }

@@ -1,0 +1,123 @@
+/* SwiGLU to codes and back: up and gate are read once, and what lies between them and the result stays in registers. */
+#include "kernels/norm_cuda.cuh"
+#include "kernels/quantise_cuda.cuh"
+#include "kernels/swiglu_cuda.cuh"
+extern "C" {
+#include "kernels/swiglu.h"
+#include "kernels/swiglu_quantise.h"
+}
+
+template <typename Row, typename T>
+static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
+    swiglu_quantise(const struct bit_swiglu_quantise_args args)
+{
+    __shared__ float shared[Row::SHARED];
+    const Row row(args.cols);
+    const int64_t r = Row::index(), at = r * args.cols;
+
+    if (r >= args.rows)
+        return;
+    const auto up = row.template load<T>(args.ug, args.dtype, 2 * at);
+    const auto gate = row.template load<T>(args.ug, args.dtype, 2 * at + args.cols);
+    const auto y = row.template map<T>(args.dtype,
+                                       [=](int i, int c) { return bit_swiglu_value(up(i, c), gate(i, c)); });
+    const bit_row_norm norm = bit_row_norm_of(row, y, args.kind, args.norm_eps, shared);
+    const auto n = [&](int i, int c) { return norm(y(i, c)); };
+    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, bit_row_measure(row, n, args.measure, shared)));
+
+    row.store([&](int i, int c) { return bit_code(__fmul_rn(n(i, c), scale)); }, bit_sink<int8_t>(args.q, BIT_I8, at));
+    if (row.thread() != 0)
+        return;
+    args.scale[r] = scale;
+    if (args.kind != BIT_NORM_NONE) {
+        args.mean[r] = norm.mean;
+        args.rstd[r] = norm.rstd;
+    }
+}
+
+/* dug may be ug: in its last pass a thread reads what it alone writes, before it does. */
+template <typename Row, typename T>
+static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
+    swiglu_norm_backward(const struct bit_swiglu_norm_backward_args args)
+{
+    __shared__ float shared[Row::SHARED];
+    const Row row(args.cols);
+    const int64_t r = Row::index(), at = r * args.cols;
+
+    if (r >= args.rows)
+        return;
+    const auto up = row.template load<T>(args.ug, args.dtype, 2 * at);
+    const auto gate = row.template load<T>(args.ug, args.dtype, 2 * at + args.cols);
+    const auto dn = row.template load<T>(args.dn, args.dtype, at);
+    const auto y = row.template map<T>(args.dtype,
+                                       [=](int i, int c) { return bit_swiglu_value(up(i, c), gate(i, c)); });
+    const bit_row_norm norm = {args.kind == BIT_NORM_LAYER ? args.mean[r] : 0, args.rstd[r]};
+    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, y, dn, args.kind, norm, shared);
+    const auto dy = row.template map<T>(args.dtype, [=](int i, int c) { return gradient(y(i, c), dn(i, c)); });
+
+    row.store_pair([&](int i, int c) { return bit_swiglu_gradient(up(i, c), gate(i, c), dy(i, c)); },
+                   bit_sink<T>(args.dug, args.dtype, 2 * at), bit_sink<T>(args.dug, args.dtype, 2 * at + args.cols));
+}
+
+template <typename T> static bool forward_held(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
+{
+    constexpr int width = 16 / (int)sizeof(T);
+
+    if (!bit_row_fits<T>(args->ug, args->cols, width) || !bit_row_fits<int8_t>(args->q, args->cols, width))
+        return false;
+    bit_row_held<width>(args->cols, [&](auto kind) {
+        swiglu_quantise<typename decltype(kind)::row, T>
+            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+    });
+    return true;
+}
+
+template <typename T>
+static bool backward_held(const struct bit_exec *exec, const struct bit_swiglu_norm_backward_args *args)
+{
+    constexpr int width = 16 / (int)sizeof(T);
+
+    if (!bit_row_fits<T>(args->ug, args->cols, width) || !bit_row_fits<T>(args->dn, args->cols, width) ||
+        !bit_row_fits<T>(args->dug, args->cols, width))
+        return false;
+    bit_row_held<width>(args->cols, [&](auto kind) {
+        swiglu_norm_backward<typename decltype(kind)::row, T>
+            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+    });
+    return true;
+}
+
+extern "C" int bit_swiglu_quantise_cuda(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
+{
+    int err = bit_swiglu_quantise_check(args);
+
+    if (err < 0 || (err = bit_row_check("swiglu_quantise", args->rows, args->cols)) < 0 || args->rows == 0)
+        return err;
+    if (!(args->dtype == BIT_F32 ? forward_held<float>(exec, args) : forward_held<__nv_bfloat16>(exec, args)))
+        swiglu_quantise<bit_streamed, bit_any>
+            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+    return bit_cuda_launched("swiglu_quantise");
+}
+
+static int backward_without_norm(const struct bit_exec *exec, const struct bit_swiglu_norm_backward_args *args)
+{
+    const struct bit_swiglu_backward_args plain = {args->rows,  args->cols, args->ug,   args->dn,
+                                                   args->dtype, args->dug,  args->dtype};
+
+    return bit_swiglu_backward_cuda(exec, &plain);
+}
+
+extern "C" int bit_swiglu_norm_backward_cuda(const struct bit_exec *exec,
+                                             const struct bit_swiglu_norm_backward_args *args)
+{
+    int err = bit_swiglu_norm_backward_check(args);
+
+    if (err < 0 || (err = bit_row_check("swiglu_norm_backward", args->rows, args->cols)) < 0 || args->rows == 0)
+        return err;
+    if (args->kind == BIT_NORM_NONE)
+        return backward_without_norm(exec, args);
+    if (!(args->dtype == BIT_F32 ? backward_held<float>(exec, args) : backward_held<__nv_bfloat16>(exec, args)))
+        swiglu_norm_backward<bit_streamed, bit_any>
+            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+    return bit_cuda_launched("swiglu_norm_backward");
+}

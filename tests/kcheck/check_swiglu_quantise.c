@@ -1,0 +1,125 @@
+/* SwiGLU to codes and back. */
+#include "kernels/norm.h"
+#include "kernels/swiglu.h"
+#include "kernels/swiglu_quantise.h"
+#include "tests/kcheck/kcheck.h"
+
+/*
+ * y is of order ten. Where it is rounded to bf16, one that lies near the middle of two may go to the other: 2^-8 of
+ * itself. Codes follow by at most one (127 of it, and of the maximum), the statistics by as much as y. In f32 y is good
+ * to a few 2^-24, and the sums of check_norm.c are what is left.
+ */
+static double y_error(int64_t dtype)
+{
+    return dtype == BIT_BF16 ? 0x1p-8 : 4e-6;
+}
+
+static int check_swiglu_quantise(struct kc *k, const int64_t *dim)
+{
+    const int64_t rows = dim[0], cols = dim[1];
+    const enum bit_dtype dtype = (enum bit_dtype)dim[4];
+    const struct kc_near statistic = KC_NEAR(2 * y_error(dim[4]), 10 * y_error(dim[4]));
+    const int normed = dim[2] != BIT_NORM_NONE;
+    const struct bit_swiglu_quantise_args args = {
+        .rows = rows,
+        .cols = cols,
+        .kind = (enum bit_norm_kind)dim[2],
+        .norm_eps = 1e-5f,
+        .measure = (enum bit_measure)dim[3],
+        .levels = dim[3] == BIT_MEASURE_ABSMAX ? 128 : 30,
+        .eps = 1e-5f,
+        .ug = kc_in(k, "ug", dtype, rows * 2 * cols, 3),
+        .dtype = dtype,
+        .q = kc_out(k, "q", KC_I8, rows * cols, KC_NEAR(0, 1)),
+        .scale = kc_out(k, "scale", KC_F32, rows, KC_NEAR(4 * y_error(dim[4]), 0)),
+        .mean = normed ? kc_out(k, "mean", KC_F32, rows, statistic) : NULL,
+        .rstd = normed ? kc_out(k, "rstd", KC_F32, rows, statistic) : NULL,
+    };
+
+    kc_workspace(k, bit_swiglu_quantise_workspace(kc_backend(k), cols, dtype));
+    return kc_call(k, &args);
+}
+
+static void cost_swiglu_quantise(const int64_t *dim, struct kc_cost *out)
+{
+    out->bytes = (double)(dim[0] * dim[1]) * (2.0 * (double)bit_dtype_bytes((enum bit_dtype)dim[4]) + 1);
+    out->flops = 0;
+}
+
+static const struct kc_shape forward_shapes[] = {
+    {KC_QUICK, {0, 8, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
+    {KC_QUICK, {3, 1, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32}},
+    {KC_QUICK, {67, 17, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32}},
+    {KC_QUICK, {130, 100, BIT_NORM_LAYER, BIT_MEASURE_MEAN, BIT_F32}},
+    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_MEASURE_ABSMAX, BIT_BF16}},
+    {KC_QUICK, {5, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_F32}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
+    {KC_FULL, {300, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16}},
+    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16}},
+};
+KC_OP(swiglu_quantise, "rows cols kind measure dtype:t", forward_shapes, check_swiglu_quantise, cost_swiglu_quantise,
+      KC_DETERMINISTIC)
+
+/* What the forward pass leaves: mean and rstd of y's rows. */
+static int prepare(struct kc *k, const int64_t *dim, const void *ug, float *mean, float *rstd)
+{
+    const enum bit_dtype dtype = (enum bit_dtype)dim[3];
+    void *y = kc_room(k, "y", (enum kc_type)dtype, dim[0] * dim[1]);
+    void *n = kc_room(k, "n", (enum kc_type)dtype, dim[0] * dim[1]);
+    const struct bit_swiglu_args gate = {dim[0], dim[1], ug, y, dtype};
+    const struct bit_norm_args norm = {dim[0], dim[1], (enum bit_norm_kind)dim[2], 1e-5f, y, dtype, n, dtype,
+                                       mean,   rstd};
+
+    if (dim[2] == BIT_NORM_NONE)
+        return 0;
+    return bit_swiglu(kc_prepare_exec(k), &gate) < 0 || bit_norm(kc_prepare_exec(k), &norm) < 0 ? -1 : 0;
+}
+
+static int check_swiglu_norm_backward(struct kc *k, const int64_t *dim)
+{
+    const int64_t rows = dim[0], cols = dim[1];
+    const enum bit_dtype dtype = (enum bit_dtype)dim[3];
+    /* dy = rstd (dn - mean(dn) - xhat mean(dn xhat)) is off by y's error in xhat, where a row's mean is small, and by
+     * one of its own roundings; up and silu, of order ten, multiply it. */
+    const struct kc_near near = dtype == BIT_BF16 ? KC_NEAR(0x1p-7, 4e-3) : KC_NEAR(8e-6, 5e-5);
+    const int normed = dim[2] != BIT_NORM_NONE;
+    void *ug = dim[4] ? kc_inout(k, "ug", dtype, rows * 2 * cols, 3, near) : kc_in(k, "ug", dtype, rows * 2 * cols, 3);
+    float *mean = kc_room(k, "mean", KC_F32, rows), *rstd = kc_room(k, "rstd", KC_F32, rows);
+
+    if (prepare(k, dim, ug, mean, rstd) < 0)
+        return -1;
+    const struct bit_swiglu_norm_backward_args args = {
+        .rows = rows,
+        .cols = cols,
+        .kind = (enum bit_norm_kind)dim[2],
+        .ug = ug,
+        .mean = normed ? mean : NULL,
+        .rstd = normed ? rstd : NULL,
+        .dn = kc_in(k, "dn", dtype, rows * cols, 1),
+        .dug = dim[4] ? ug : kc_out(k, "dug", (enum kc_type)dtype, rows * 2 * cols, near),
+        .dtype = dtype,
+    };
+    kc_workspace(k, bit_swiglu_quantise_workspace(kc_backend(k), cols, dtype));
+    return kc_call(k, &args);
+}
+
+static void cost_swiglu_norm_backward(const int64_t *dim, struct kc_cost *out)
+{
+    out->bytes = 5.0 * (double)(dim[0] * dim[1]) * (double)bit_dtype_bytes((enum bit_dtype)dim[3]);
+    out->flops = 0;
+}
+
+static const struct kc_shape backward_shapes[] = {
+    {KC_QUICK, {0, 8, BIT_NORM_LAYER, BIT_F32, 0}},        {KC_QUICK, {67, 17, BIT_NORM_LAYER, BIT_F32, 1}},
+    {KC_QUICK, {130, 100, BIT_NORM_RMS, BIT_F32, 0}},      {KC_QUICK, {5, 683, BIT_NORM_NONE, BIT_BF16, 1}},
+    {KC_QUICK, {5, 512, BIT_NORM_LAYER, BIT_BF16, 1}},     {KC_QUICK, {5, 1024, BIT_NORM_LAYER, BIT_BF16, 0}},
+    {KC_QUICK, {5, 2048, BIT_NORM_RMS, BIT_F32, 1}},       {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_BF16, 1}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_BF16, 1}},    {KC_FULL, {300, 8192, BIT_NORM_LAYER, BIT_BF16, 1}},
+    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_BF16, 1}}, {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_BF16, 1}},
+};
+KC_OP(swiglu_norm_backward, "rows cols kind dtype:t in_place", backward_shapes, check_swiglu_norm_backward,
+      cost_swiglu_norm_backward, KC_DETERMINISTIC)
