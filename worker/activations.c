@@ -39,6 +39,7 @@ static void describe_residual_input(struct bit_input *in, const struct bit_plan 
         in->norm_eps = plan->norm_eps * INNER_NORM_EPS / (1.0f + INNER_NORM_EPS);
     in->x_dtype = BIT_F32;
     in->residual = 1;
+    in->gated = 0;
 }
 
 /* attn_out and ff_out see an activation as it is, or through the inner norm. */
@@ -48,6 +49,7 @@ static void describe_activation_input(struct bit_input *in, const struct bit_pla
     in->norm_eps = INNER_NORM_EPS;
     in->x_dtype = plan->operands;
     in->residual = 0;
+    in->gated = 0;
 }
 
 static void lay_input(struct cursor *c, struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode,
@@ -68,7 +70,7 @@ static void connect_inputs(struct bit_block_activations *b)
     b->input[BIT_SITE_ATT_PROJ].x = b->x_att;
     b->input[BIT_SITE_ATTN_OUT].x = b->attention;
     b->input[BIT_SITE_FF_PROJ].x = b->x_ff;
-    b->input[BIT_SITE_FF_OUT].x = b->swiglu;
+    b->input[BIT_SITE_FF_OUT].x = b->input[BIT_SITE_FF_OUT].gated ? b->up_gate : b->swiglu;
     if (b->input[BIT_SITE_ATTN_OUT].operand == NULL)
         b->input[BIT_SITE_ATTN_OUT].operand = b->attention;
     if (b->input[BIT_SITE_FF_OUT].operand == NULL)
@@ -84,6 +86,7 @@ static void lay_block(struct cursor *c, struct bit_block_activations *b, const s
     describe_activation_input(&b->input[BIT_SITE_ATTN_OUT], plan, mode);
     describe_residual_input(&b->input[BIT_SITE_FF_PROJ], plan, mode);
     describe_activation_input(&b->input[BIT_SITE_FF_OUT], plan, mode);
+    b->input[BIT_SITE_FF_OUT].gated = mode == BIT_MODE_TERNARY;
 
     b->x_att = take(c, rows * width * 4);
     lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, mode, rows, width);
@@ -95,7 +98,7 @@ static void lay_block(struct cursor *c, struct bit_block_activations *b, const s
     b->x_ff = take(c, rows * width * 4);
     lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, mode, rows, width);
     b->up_gate = take(c, rows * 2 * hidden * size);
-    b->swiglu = take(c, rows * hidden * size);
+    b->swiglu = b->input[BIT_SITE_FF_OUT].gated ? NULL : take(c, rows * hidden * size);
     lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, mode, rows, hidden);
     connect_inputs(b);
 }

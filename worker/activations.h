@@ -23,6 +23,7 @@ struct bit_input {
     enum bit_norm_kind norm;
     float norm_eps;
     int residual;  /* x is the residual stream, in f32; otherwise an activation in the operands' type */
+    int gated;     /* x is (R, 2 K), up and gate: the norm sees their swiglu, which does not stand in memory */
     const void *x; /* what the norm sees */
     enum bit_dtype x_dtype;
     void *operand; /* is x itself where there is no norm and nothing to quantise */
@@ -32,11 +33,12 @@ struct bit_input {
 
 struct bit_block_activations {
     struct bit_input input[BIT_SITES];
-    float *x_att, *x_ff;                /* (R, D) the residual stream in front of attention and MLP */
-    void *qkv;                          /* (R, 3 D) after the rotation */
-    float *lse;                         /* (B, H, T) */
-    uint8_t *clip_mask;                 /* (R 3 D) bits; NULL without clipping */
-    void *attention, *up_gate, *swiglu; /* (R, D), (R, 2 F), (R, F) */
+    float *x_att, *x_ff;       /* (R, D) the residual stream in front of attention and MLP */
+    void *qkv;                 /* (R, 3 D) after the rotation */
+    float *lse;                /* (B, H, T) */
+    uint8_t *clip_mask;        /* (R 3 D) bits; NULL without clipping */
+    void *attention, *up_gate; /* (R, D), (R, 2 F) */
+    void *swiglu;              /* (R, F); NULL in the ternary mode, whose ff_out is gated */
 };
 
 struct bit_arena {

@@ -3,12 +3,33 @@
 #include "kernels/attention.h"
 #include "kernels/rope.h"
 #include "kernels/swiglu.h"
+#include "kernels/swiglu_quantise.h"
 #include "worker/block.h"
 #include "worker/linear.h"
 
-/* dinput to up_gate's gradient, which takes up_gate's place. */
+/* dinput, behind ff_out's norm, to up_gate's gradient in up_gate's place. */
+static int gated_backward(struct bit_model *model, struct bit_block_activations *b, int64_t rows)
+{
+    const struct bit_input *in = &b->input[BIT_SITE_FF_OUT];
+
+    return bit_swiglu_norm_backward(&model->exec, &(struct bit_swiglu_norm_backward_args){
+                                                      .rows = rows,
+                                                      .cols = model->plan->hidden,
+                                                      .kind = in->norm,
+                                                      .ug = b->up_gate,
+                                                      .mean = in->mean,
+                                                      .rstd = in->rstd,
+                                                      .dn = model->arena->dinput,
+                                                      .dug = b->up_gate,
+                                                      .dtype = model->plan->operands,
+                                                  });
+}
+
+/* dinput to up_gate's gradient, likewise. */
 static int gate_backward(struct bit_model *model, struct bit_block_activations *b, int64_t rows)
 {
+    if (b->input[BIT_SITE_FF_OUT].gated)
+        return gated_backward(model, b, rows);
     return bit_swiglu_backward(&model->exec, &(struct bit_swiglu_backward_args){
                                                  .rows = rows,
                                                  .cols = model->plan->hidden,

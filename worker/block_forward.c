@@ -46,6 +46,8 @@ static int attend(struct bit_model *model, struct bit_block_activations *b, int6
 
 static int gate(struct bit_model *model, struct bit_block_activations *b, int64_t rows)
 {
+    if (b->input[BIT_SITE_FF_OUT].gated)
+        return 0; /* ff_out does it on the way to its codes */
     return bit_swiglu(&model->exec, &(struct bit_swiglu_args){
                                         .rows = rows,
                                         .cols = model->plan->hidden,

@@ -2,6 +2,7 @@
 
 #include "kernels/matmul.h"
 #include "kernels/quantise.h"
+#include "kernels/swiglu_quantise.h"
 #include "proto/check.h"
 
 static const void *weight_at(const struct bit_model *model, int64_t offset)
@@ -61,6 +62,27 @@ static int quantise(struct bit_model *model, struct bit_input *in, int64_t rows,
                                       });
 }
 
+static int quantise_gated(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+{
+    const struct bit_plan_quantizer *quantizer = &model->plan->quantizer;
+
+    return bit_swiglu_quantise(&model->exec, &(struct bit_swiglu_quantise_args){
+                                                 .rows = rows,
+                                                 .cols = cols,
+                                                 .kind = in->norm,
+                                                 .norm_eps = in->norm_eps,
+                                                 .measure = quantizer->activation_measure,
+                                                 .levels = quantizer->levels,
+                                                 .eps = quantizer->eps,
+                                                 .ug = in->x,
+                                                 .dtype = in->x_dtype,
+                                                 .q = in->operand,
+                                                 .scale = in->scale,
+                                                 .mean = in->mean,
+                                                 .rstd = in->rstd,
+                                             });
+}
+
 static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
                          int64_t rows, void *y, enum bit_dtype y_dtype, const float *addend)
 {
@@ -106,7 +128,7 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in,
     int err = 0;
 
     if (model->arena->mode != BIT_MODE_16BIT) {
-        err = quantise(model, in, rows, linear->cols);
+        err = in->gated ? quantise_gated(model, in, rows, linear->cols) : quantise(model, in, rows, linear->cols);
         return err < 0 ? err : product_ternary(model, index, in, rows, y, y_dtype, addend);
     }
     if (in->norm != BIT_NORM_NONE)
@@ -216,7 +238,7 @@ int bit_linear_backward(struct bit_model *model, int index, const struct bit_inp
         err = gradients_16bit(model, linear, in, rows, dy);
     else
         err = gradients_ternary(model, index, in, rows, dy);
-    if (err < 0 || in->norm == BIT_NORM_NONE)
+    if (err < 0 || in->norm == BIT_NORM_NONE || in->gated)
         return err;
     return norm_backward(model, in, rows, linear->cols);
 }

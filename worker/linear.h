@@ -12,7 +12,7 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in,
 /**
  * From dy (rows, N), in the operands' type: the weight's gradient is added to model->grad, and the input's goes back
  * through the norm. Where x is the residual stream it is added to arena->dx (and arena->dx_operand follows), otherwise
- * it is in arena->dinput.
+ * it is in arena->dinput. A gated input's stops there in front of its way back through the norm: the block takes it on.
  */
 int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy);
 

@@ -8,6 +8,7 @@
 #include "kernels/embed.h"
 #include "kernels/matmul.h"
 #include "kernels/measure.h"
+#include "kernels/swiglu_quantise.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -167,6 +168,7 @@ static int64_t workspace_bytes(const struct bit_plan *plan, int64_t micro_instan
 
     most = BIT_MAX(most,
                    bit_embed_backward_workspace(plan->backend, micro_instances * plan->context, plan->vocab_padded));
+    most = BIT_MAX(most, bit_swiglu_quantise_workspace(plan->backend, plan->hidden, plan->operands));
     most = BIT_MAX(most, bit_matmul_workspace(plan->backend, plan->threads));
     for (int i = 0; i < plan->linear_count; i++)
         most = BIT_MAX(most, bit_bitlinear_workspace(plan->backend, plan->threads, micro_instances * plan->context,
