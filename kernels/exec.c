@@ -74,6 +74,15 @@ int bit_exec_device_memory(size_t *bytes)
 #endif
 }
 
+size_t bit_exec_device_bytes(const struct bit_exec *exec)
+{
+#if BIT_HAVE_CUDA
+    if (exec->cuda != NULL)
+        return exec->cuda->memory_bytes;
+#endif
+    return 0;
+}
+
 static void describe(struct bit_exec *exec)
 {
     char *to = exec->description;

@@ -33,7 +33,8 @@ enum bit_attention_way {
     BIT_ATTENTION_CUDNN, /* cuDNN or an error, with the reason */
 };
 
-struct bit_cuda; /* cuda.h */
+struct bit_cuda;  /* cuda.h */
+struct bit_trace; /* trace.h */
 
 /*
  * The buffers of an operator's arguments, exec->workspace too, lie in the backend's memory: the process's own, or the
@@ -48,8 +49,9 @@ struct bit_exec {
     size_t workspace_bytes;
     struct bit_cuda *cuda; /* the GPU and its stream; NULL on other backends */
     enum bit_attention_way attention;
-    bool deterministic;    /* the same bits on every run, of operators too whose fastest way has others each time */
-    char description[192]; /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
+    bool deterministic;      /* the same bits on every run, of operators too whose fastest way has others each time */
+    struct bit_trace *trace; /* if set, operators leave marks there; borrowed */
+    char description[192];   /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
 };
 
 /**
@@ -67,6 +69,8 @@ void bit_exec_use_device(int device);
 int bit_exec_count_devices(int *count);
 /** What that GPU has left, in bytes, a context of ours already taken off. Errors: as bit_exec_init's. */
 int bit_exec_device_memory(size_t *bytes);
+/** All that this exec's GPU has, in bytes; 0 on other backends. */
+size_t bit_exec_device_bytes(const struct bit_exec *exec);
 
 /**
  * Memory of the backend, all zero, aligned to 256 bytes. free takes NULL too; bytes as they were asked for.

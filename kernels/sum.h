@@ -1,8 +1,8 @@
 /* The sum of a buffer, added up in an order of its own. */
 #ifndef BIT_KERNELS_SUM_H
 #define BIT_KERNELS_SUM_H
-#include "kernels/op.h"
 #include "kernels/clip.h" /* BIT_SUM_BLOCK */
+#include "kernels/op.h"
 
 BIT_OP_DECLARE(sum);
 #define BIT_SUM_LANES 256

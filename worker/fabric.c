@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "config.h"
+#include "kernels/trace.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "worker/fabric_nccl.h"
@@ -70,9 +71,11 @@ void bit_fabric_gather_ranges(struct bit_fabric *fabric, void *vector, size_t el
     if (fabric->comm->size == 1)
         return;
     fabric->gathered_bytes += others_bytes(fabric, starts, element_bytes);
-    if (fabric->nccl != NULL)
+    if (fabric->nccl != NULL) {
+        bit_trace_begin(fabric->exec, "gather");
         bit_nccl_gather_ranges(fabric->nccl, vector, element_bytes, starts);
-    else
+        bit_trace_end(fabric->exec);
+    } else
         bit_comm_gather_ranges(fabric->comm, vector, element_bytes, starts);
 }
 
@@ -134,5 +137,7 @@ void bit_fabric_reduce_end(struct bit_fabric *fabric)
     }
     if (fabric->unreduced > 0)
         bit_nccl_reduce_range(fabric->nccl, fabric->vector, fabric->starts, 0, fabric->unreduced);
+    bit_trace_begin(fabric->exec, "reduce"); /* what of it was not hidden */
     bit_nccl_reduce_wait(fabric->nccl);
+    bit_trace_end(fabric->exec);
 }

@@ -11,6 +11,7 @@
 #include "proto/log.h"
 #include "proto/msg.h"
 #include "worker/beat.h"
+#include "worker/bench.h"
 #include "worker/comm.h"
 #include "worker/loop.h"
 #include "worker/note.h"
@@ -25,6 +26,7 @@ BIT_LOG_TOPIC("main");
 static const char help[] =
     "Usage: bitworker\n"
     "       bitworker --plan SPECFILE [--ranks N]\n"
+    "       bitworker bench [--model PRESET] [--micro-batch N] [--phase 16bit|ternary] ...\n"
     "\n"
     "One rank of a training run. bitd starts the ranks with mpirun or srun, and gives them\n"
     "  BITD_LINK         where the daemon takes workers: a socket's path, or host:port\n"
@@ -37,6 +39,7 @@ static const char help[] =
     "\n"
     "  --plan SPECFILE   work out sizes and memory of one rank, write one frame (WORKER_READY, step 0) to stdout\n"
     "  --ranks N         plan for so many ranks instead of the specification's\n"
+    "  bench             time whole training steps of one model here; see bitworker bench --help\n"
     "  --help, --version\n"
     "\n"
     "Exit: 0 done, 2 usage, 64 a bad specification, 65 corrupt data, 69 no daemon, 104 not a finite number,\n"
@@ -242,8 +245,11 @@ static int run_rank(void)
 int main(int argc, char **argv)
 {
     struct options options = {0};
-    int err = parse_options(argc, argv, &options), provided;
+    int err, provided;
 
+    if (argc > 1 && strcmp(argv[1], "bench") == 0)
+        return bit_bench_main(argc - 1, argv + 1);
+    err = parse_options(argc, argv, &options);
     init_log();
     if (err >= 0 && options.plan != NULL)
         err = bit_plan_print(options.plan, options.ranks, stdout);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "kernels/attention.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/msg.h"
@@ -127,6 +128,27 @@ static int allocate(struct bit_worker *w)
     return err;
 }
 
+/* In front of the first step: it may take seconds. */
+static int choose(struct bit_worker *w)
+{
+    const struct bit_plan *plan = &w->plan;
+    struct bit_attention_choice attention;
+    int err;
+
+    if (w->backend != BIT_BACKEND_CUDA)
+        return 0;
+    err = bit_attention_choose(&w->model->exec, plan->micro_instances, plan->context, plan->heads, plan->head_dim,
+                               plan->operands, &attention);
+    if (err < 0)
+        return err;
+    if (strcmp(attention.forward, attention.backward) == 0)
+        snprintf(w->choices, sizeof w->choices, "%s", attention.forward);
+    else
+        snprintf(w->choices, sizeof w->choices, "%.115s forward, %.115s backward", attention.forward,
+                 attention.backward);
+    return 0;
+}
+
 static bool is_folder(const char *path)
 {
     struct stat s;
@@ -173,6 +195,8 @@ int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welc
     if (err >= 0)
         err = bit_comm_agree(comm, allocate(w));
     if (err >= 0)
+        err = bit_comm_agree(comm, choose(w));
+    if (err >= 0)
         err = bit_fabric_init(&w->fabric, comm, &w->model->exec, w->plan.threads);
     return err < 0 ? err : load(w);
 }
@@ -207,8 +231,9 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s, %d %s, %s", w->model->exec.description, size,
-             size == 1 ? "rank" : "ranks", w->fabric.description);
+    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s, %d %s, %s%s%s", w->model->exec.description, size,
+             size == 1 ? "rank" : "ranks", w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "",
+             w->choices);
     ready->backend = backend;
 }
 

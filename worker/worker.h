@@ -23,6 +23,8 @@ struct bit_worker {
     char run[BIT_RUN_ID_MAX];
 
     enum bit_backend backend;
+    char choices[256]; /* what the backend chose where it had a choice, for people: "cuDNN 91400"; "" where it had none
+                        */
     struct bit_plan plan;
     struct bit_shard shard;
     struct bit_model *model;
@@ -40,7 +42,7 @@ struct bit_worker {
     uint32_t *rank_us;                /* size x BIT_SECTION_SPLIT: where each rank's time went in the last step */
 };
 #define BIT_WORKER_GATHER_BYTES  128
-#define BIT_WORKER_BACKEND_BYTES 384
+#define BIT_WORKER_BACKEND_BYTES 640
 
 /**
  * Plan, allocate, and either restore welcome->restore or initialise (model.init_from, or random).

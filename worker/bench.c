@@ -1,0 +1,352 @@
+#include "worker/bench.h"
+
+#include <getopt.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/trace.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/msg.h"
+#include "proto/spec.h"
+#include "proto/text.h"
+#include "worker/clock.h"
+#include "worker/resources.h"
+
+#define WARM_STEPS  2
+#define TRACE_SPANS 65536
+#define SETS_MAX    32
+
+static const char help[] =
+    "Usage: bitworker bench [OPTION...]\n"
+    "       mpirun -n N bitworker bench [OPTION...]\n"
+    "\n"
+    "Times whole training steps (forward, backward, reduction, clip, update, publication) on random tokens.\n"
+    "  --model PRESET        olmo_1b (default), olmo_20m, ...\n"
+    "  --micro-batch N       instances of one forward and backward; auto (default) takes the largest that fits\n"
+    "  --micro-steps N       micro-batches of one step and rank (1)\n"
+    "  --phase 16bit|ternary (16bit)\n"
+    "  --steps N             timed steps, behind two that warm up (10)\n"
+    "  --set FIELD=VALUE     any other field of the run specification: quantizer.weight_measure=mean,\n"
+    "                        launch.backend=cpu, model.context=512, ...\n"
+    "  --deterministic       the same bits on every run, whatever it costs\n"
+    "  --ranks N             start N ranks with mpirun\n"
+    "  --json                one line of JSON\n"
+    "\n"
+    "The split is that of one more step, with marks around each operator; it adds up to that step.\n";
+
+struct options {
+    const char *model;
+    int64_t micro_instances, micro_steps;
+    int steps, ranks, set_count;
+    const char *set[SETS_MAX];
+    bool ternary, json, deterministic;
+};
+
+static int64_t count_of(const char *text, int64_t most)
+{
+    char *end;
+    const long long n = strtoll(text, &end, 10);
+
+    return end == text || *end != '\0' || n < 1 || n > most ? -1 : n;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+    static const struct option known[] = {{"model", required_argument, NULL, 'm'},
+                                          {"micro-batch", required_argument, NULL, 'b'},
+                                          {"micro-steps", required_argument, NULL, 'a'},
+                                          {"phase", required_argument, NULL, 'p'},
+                                          {"steps", required_argument, NULL, 's'},
+                                          {"set", required_argument, NULL, 'S'},
+                                          {"ranks", required_argument, NULL, 'r'},
+                                          {"deterministic", no_argument, NULL, 'd'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    int64_t n = 1;
+    int c;
+
+    *o = (struct options){.model = "olmo_1b", .micro_steps = 1, .steps = 10, .ranks = 1};
+    while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (c == 'h') {
+            fputs(help, stdout);
+            exit(BIT_EXIT_OK);
+        }
+        if (c == '?')
+            return bit_fail(BIT_EUSAGE, "see bitworker bench --help");
+        if (c == 'm')
+            o->model = optarg;
+        else if (c == 'b' && strcmp(optarg, "auto") != 0)
+            o->micro_instances = n = count_of(optarg, 4096);
+        else if (c == 'a')
+            o->micro_steps = n = count_of(optarg, 4096);
+        else if (c == 's')
+            o->steps = (int)(n = count_of(optarg, BIT_BENCH_STEPS_MAX));
+        else if (c == 'r')
+            o->ranks = (int)(n = count_of(optarg, 4096));
+        else if (c == 'p' && (strcmp(optarg, "16bit") == 0 || strcmp(optarg, "ternary") == 0))
+            o->ternary = strcmp(optarg, "ternary") == 0;
+        else if (c == 'S' && o->set_count < SETS_MAX)
+            o->set[o->set_count++] = optarg;
+        else if (c == 'd')
+            o->deterministic = true;
+        else if (c == 'j')
+            o->json = true;
+        else if (c != 'b')
+            n = -1;
+        if (n < 0)
+            return bit_fail(BIT_EUSAGE, "'%s'; see bitworker bench --help", optarg);
+    }
+    return optind < argc ? bit_fail(BIT_EUSAGE, "'%s'; see bitworker bench --help", argv[optind]) : 0;
+}
+
+/* ---- the worker, as a daemon's welcome would make it */
+
+static int make_spec(const struct options *o, int ranks, Bit__RunSpec **out)
+{
+    const int64_t micro = o->micro_instances > 0 ? o->micro_instances : 1;
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    ProtobufCMessage *spec = NULL;
+    char text[512];
+    int err = problems == NULL ? bit_fail(-ENOMEM, "the specification's problems") : 0;
+    int length = snprintf(text, sizeof text,
+                          "model { preset: '%s' } data { train: '/dev/null' } batch { instances: %lld micro_instances: "
+                          "%lld } schedule { steps: 100000 peak_lr: 1e-4 } phases { switch { at_step: 0 } }",
+                          o->model, (long long)(micro * o->micro_steps * ranks), (long long)o->micro_instances);
+
+    if (err >= 0)
+        err = bit_text_parse(&bit__run_spec__descriptor, text, (size_t)length, &spec, problems);
+    for (int i = 0; i < o->set_count && err >= 0; i++)
+        err = bit_spec_set((Bit__RunSpec *)spec, o->set[i], problems);
+    if (err >= 0)
+        err = bit_spec_normalise((Bit__RunSpec *)spec, NULL, problems);
+    if (err == BIT_ESPEC && bit_problems_kept(problems) > 0)
+        bit_fail(err, "%s: %s", problems->item[0].field, problems->item[0].text);
+    free(problems);
+    if (err >= 0)
+        *out = (Bit__RunSpec *)spec;
+    return err;
+}
+
+/* auto: the largest micro-batch that fits decides how large the global batch is, so the plan is asked twice. */
+static int settle_batch(struct options *o, int ranks, Bit__RunSpec **spec)
+{
+    int64_t micro = o->micro_instances;
+    int err = make_spec(o, ranks, spec);
+
+    if (err < 0 || micro > 0)
+        return err;
+    for (micro = 64; micro >= 1 && err >= 0; micro /= 2) {
+        struct bit_plan plan;
+        enum bit_backend backend;
+        int64_t available = 0;
+
+        bit_msg_free(*spec);
+        o->micro_instances = micro;
+        err = make_spec(o, ranks, spec);
+        if (err >= 0)
+            err = bit_resources_backend((*spec)->launch, 0, 1, &backend);
+        if (err >= 0)
+            err = bit_resources_memory(backend, &available);
+        if (err < 0)
+            return err;
+        (*spec)->launch->backend = backend == BIT_BACKEND_CUDA ? BIT__BACKEND__CUDA : BIT__BACKEND__CPU;
+        if (bit_plan_init(&plan, *spec, 0, ranks, 1, bit_resources_threads((*spec)->launch, 1), available) >= 0) {
+            bit_plan_finish(&plan);
+            return 0;
+        }
+    }
+    return bit_fail(BIT_EMEMORY, "%s", bit_fail_text());
+}
+
+/* Tokens as text has them: some often, most seldom. */
+static uint16_t *draw_tokens(int64_t count, int64_t vocab)
+{
+    uint16_t *tokens = malloc((size_t)count * sizeof *tokens);
+    uint64_t state = 88172645463325252u;
+
+    for (int64_t i = 0; tokens != NULL && i < count; i++) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        const double u = (double)(state >> 11) * 0x1p-53;
+        tokens[i] = (uint16_t)((double)vocab * u * u * u);
+    }
+    return tokens;
+}
+
+/* ---- steps */
+
+struct bench {
+    struct bit_worker worker;
+    struct bit_trace trace;
+    uint16_t *tokens;
+    uint64_t next;
+};
+
+static int step(struct bench *b, double *ms, double *loss)
+{
+    struct bit_worker *w = &b->worker;
+    struct bit_step_result result;
+    const struct bit_command command = {
+        .kind = BIT_COMMAND_STEP,
+        .step = ++b->next,
+        .precision = w->phase.precision,
+        .strength = 1,
+        .lr = 1e-5,
+        .weight_decay = 0.1,
+        .instances = w->plan.instances,
+    };
+    double began_ms;
+    int err;
+
+    bit_comm_barrier(w->comm);
+    bit_sections_restart(w->sections, BIT_SECTION_WAIT);
+    began_ms = bit_clock_ms();
+    err = bit_step_train(w, &command, (const uint8_t *)b->tokens, &result);
+    *ms = bit_clock_ms() - began_ms;
+    *loss = result.loss;
+    return err;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static int time_steps(struct bench *b, const struct options *o, struct bit_bench_result *out)
+{
+    double ms[BIT_BENCH_STEPS_MAX + WARM_STEPS];
+    int err = 0;
+
+    for (int i = 0; i < WARM_STEPS + o->steps && err >= 0; i++) {
+        if (i + 1 == WARM_STEPS + o->steps)
+            b->worker.fabric.reduced_bytes = b->worker.fabric.gathered_bytes = 0;
+        err = step(b, &ms[i], &out->loss);
+    }
+    if (err < 0)
+        return err;
+    qsort(ms + WARM_STEPS, (size_t)o->steps, sizeof ms[0], by_value);
+    out->steps = o->steps;
+    out->step_ms = ms[WARM_STEPS + o->steps / 2];
+    out->low_ms = ms[WARM_STEPS + o->steps / 10];
+    out->high_ms = ms[WARM_STEPS + o->steps - 1 - o->steps / 10];
+    out->reduced_bytes = b->worker.fabric.reduced_bytes;
+    out->gathered_bytes = b->worker.fabric.gathered_bytes;
+    return 0;
+}
+
+/* One more step, with its operators traced; what is between them is waiting. */
+static int split_step(struct bench *b, struct bit_bench_result *out)
+{
+    struct bit_exec *exec = &b->worker.model->exec;
+    double unused, traced = 0;
+    int err = bit_trace_init(&b->trace, exec, TRACE_SPANS);
+
+    if (err < 0)
+        return err;
+    exec->trace = &b->trace;
+    err = step(b, &out->traced_ms, &unused);
+    exec->trace = NULL;
+    for (int i = 0; i < b->trace.count && err >= 0; i++) {
+        const double ms = bit_trace_ms(&b->trace, i);
+
+        out->split_ms[bit_bench_class_of(b->trace.spans[i].name)] += ms;
+        traced += ms;
+    }
+    out->split_ms[BIT_BENCH_WAIT] = out->traced_ms - traced;
+    bit_trace_finish(&b->trace);
+    return err;
+}
+
+static int run(struct bit_comm *comm, struct options *o)
+{
+    struct bit_sections sections = {0};
+    Bit__Welcome welcome = BIT__WELCOME__INIT;
+    struct bench b = {0};
+    struct bit_bench_result result = {.worker = &b.worker, .model = o->model, .micro_steps = o->micro_steps};
+    size_t left = 0;
+    int err = settle_batch(o, comm->size, &welcome.spec);
+
+    comm->sections = &sections;
+    err = bit_comm_agree(comm, err);
+    if (err >= 0)
+        err = bit_worker_init(&b.worker, comm, &welcome, "bench", &sections);
+    if (err < 0)
+        goto out;
+    b.worker.model->exec.deterministic = o->deterministic;
+    if (o->ternary)
+        b.worker.phase.precision = BIT__PRECISION__TERNARY;
+    b.tokens = draw_tokens(b.worker.plan.instances * b.worker.plan.context, b.worker.plan.vocab);
+    err = bit_comm_agree(comm, b.tokens == NULL ? bit_fail(-ENOMEM, "tokens") : 0);
+    if (err >= 0)
+        err = time_steps(&b, o, &result);
+    if (err >= 0)
+        err = split_step(&b, &result);
+    if (err >= 0 && b.worker.backend == BIT_BACKEND_CUDA && bit_exec_device_memory(&left) >= 0)
+        result.memory_gib = (double)(bit_exec_device_bytes(&b.worker.model->exec) - left) / (1 << 30);
+    if (err >= 0 && comm->rank == 0)
+        bit_bench_print(&result, o->json);
+out:
+    free(b.tokens);
+    bit_worker_finish(&b.worker);
+    bit_msg_free(welcome.spec);
+    return err;
+}
+
+/* The same command, started by mpirun; returns only where that fails. */
+static int start_ranks(int argc, char **argv, int ranks)
+{
+    char **args = calloc((size_t)argc + 8, sizeof *args), count[16], self[4096];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    int n = 0;
+
+    if (args == NULL || length < 0)
+        return bit_fail(-ENOMEM, "a command line");
+    self[length] = '\0';
+    snprintf(count, sizeof count, "%d", ranks);
+    args[n++] = (char *)(uintptr_t) "mpirun";
+    args[n++] = (char *)(uintptr_t) "--oversubscribe";
+    args[n++] = (char *)(uintptr_t) "-n";
+    args[n++] = count;
+    args[n++] = self;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--ranks") == 0)
+            i++;
+        else if (strncmp(argv[i], "--ranks=", 8) != 0)
+            args[n++] = argv[i];
+    }
+    execvp(args[0], args);
+    free(args);
+    return bit_fail(-errno, "mpirun");
+}
+
+int bit_bench_main(int argc, char **argv)
+{
+    struct bit_comm comm = {0};
+    struct options options;
+    int provided, err = parse(argc, argv, &options);
+
+    if (err >= 0 && options.ranks > 1)
+        err = start_ranks(argc, argv, options.ranks);
+    if (err < 0) {
+        fprintf(stderr, "bitworker bench: %s\n", bit_fail_text());
+        return bit_exit_code(err);
+    }
+    if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        return BIT_EXIT_FAILURE;
+    err = bit_comm_init(&comm, MPI_COMM_WORLD);
+    if (err >= 0)
+        err = run(&comm, &options);
+    if (err < 0 && comm.rank == 0)
+        fprintf(stderr, "bitworker bench: %s\n", bit_fail_text());
+    bit_comm_finish(&comm);
+    MPI_Finalize();
+    return err < 0 ? bit_exit_code(err) : 0;
+}

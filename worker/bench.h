@@ -1,0 +1,40 @@
+/* bitworker bench: whole training steps of one model, timed where they run, without a daemon. */
+#ifndef BIT_WORKER_BENCH_H
+#define BIT_WORKER_BENCH_H
+
+#include "worker/step.h"
+
+#define BIT_BENCH_STEPS_MAX 200
+
+enum bit_bench_class {
+    BIT_BENCH_GEMM,
+    BIT_BENCH_ATTENTION,
+    BIT_BENCH_ELEMENTWISE,
+    BIT_BENCH_COMMUNICATION, /* what of it is not hidden behind work */
+    BIT_BENCH_OPTIMIZER,     /* norm, update, scales, codes, 16-bit copies */
+    BIT_BENCH_WAIT,          /* between operators: copies, zeroing, the host */
+    BIT_BENCH_CLASSES
+};
+
+struct bit_bench_result {
+    const struct bit_worker *worker;
+    const char *model;
+    int64_t micro_steps; /* of one step */
+    int steps;
+    double step_ms, low_ms, high_ms;               /* median, and the tenths at both ends */
+    double split_ms[BIT_BENCH_CLASSES], traced_ms; /* of one more step, with marks around every operator: adds up */
+    double loss;
+    double memory_gib;                      /* of the GPU, in use when all is done; 0 elsewhere */
+    uint64_t reduced_bytes, gathered_bytes; /* of one step, by this rank */
+};
+
+/** The verb: argv[0] is "bench". Returns an exit code. */
+int bit_bench_main(int argc, char **argv);
+
+/** Which class a trace's name belongs to. */
+enum bit_bench_class bit_bench_class_of(const char *name);
+/** 6 N + 6 L D T: forward and backward of one token, causal attention counted once. */
+double bit_bench_token_flops(const struct bit_plan *plan);
+void bit_bench_print(const struct bit_bench_result *result, bool json);
+
+#endif
