@@ -1,5 +1,6 @@
 /* Activations to int8 codes, or to blends while the strength rises: a row is read once. */
-#include "kernels/norm_cuda.cuh"
+#include <type_traits>
+
 #include "kernels/quantise_cuda.cuh"
 
 template <typename Row, typename X, typename Q>
@@ -12,14 +13,16 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS) quantise(con
     if (r >= args.rows)
         return;
     const auto x = row.template load<X>(args.x, args.x_dtype, at);
-    const bit_row_norm norm = bit_row_norm_of(row, x, args.kind, args.norm_eps, shared);
-    const auto n = [&](int i, int c) { return norm(x(i, c)); };
-    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, bit_row_measure(row, n, args.measure, shared)));
+    const bit_row_scaled of_row = bit_row_scaled_of(row, x, args.kind, args.norm_eps, args.measure, shared);
+    const bit_row_norm norm = of_row.norm;
+    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
 
     row.store(
         [&](int i, int c) {
-            const float u = __fmul_rn(n(i, c), scale), code = bit_code(u);
-            return args.q_dtype == BIT_I8 ? code : u + args.strength * (code - u);
+            const float u = __fmul_rn(norm(x(i, c)), scale), inside = bit_clamped(u);
+            if (std::is_same_v<Q, int8_t> || args.q_dtype == BIT_I8)
+                return inside;
+            return u + args.strength * (rintf(inside) - u);
         },
         bit_sink<Q>(args.q, args.q_dtype, at));
     if (row.thread() != 0)

@@ -5,7 +5,7 @@
 
 #include <float.h>
 
-#include "kernels/row_cuda.cuh"
+#include "kernels/norm_cuda.cuh"
 extern "C" {
 #include "kernels/quantise.h"
 }
@@ -32,23 +32,54 @@ __device__ __forceinline__ float bit_row_median(const Row &row, const N &n, floa
     return __int_as_float(low);
 }
 
-template <typename Row, typename N>
-__device__ __forceinline__ float bit_row_measure(const Row &row, const N &n, enum bit_measure measure, float *shared)
-{
-    float max = 0, sum = 0;
+struct bit_row_scaled {
+    bit_row_norm norm;
+    float measure; /* of the normed row */
+};
 
-    if (measure == BIT_MEASURE_ABSMAX) {
-        row.each([&](int i, int c) { max = fmaxf(max, fabsf(n(i, c))); });
-        return row.max(max, shared);
+/*
+ * The norm and the measure. Rounding keeps an order: the largest or the middle |n| is the largest or the middle
+ * |x - mean|, times rstd; and the largest is found on the way to the deviation.
+ */
+template <typename Row, typename X>
+__device__ __forceinline__ bit_row_scaled bit_row_scaled_of(const Row &row, const X &x, enum bit_norm_kind kind,
+                                                            float eps, enum bit_measure measure, float *shared)
+{
+    const float count = (float)row.cols;
+    bit_row_scaled s = {{0, 1}, 0};
+    float2 square_and_max = {0, 0};
+    float sum = 0;
+
+    if (kind == BIT_NORM_LAYER) {
+        row.each([&](int i, int c) { sum += x(i, c); });
+        s.norm.mean = row.sum(sum, shared) / count;
     }
-    row.each([&](int i, int c) { sum += fabsf(n(i, c)); });
-    const float mean = row.sum(sum, shared) / (float)row.cols;
-    return measure == BIT_MEASURE_MEAN ? mean : bit_row_median(row, n, mean, shared);
+    const float mean = s.norm.mean;
+    const auto d = [&](int i, int c) { return __fsub_rn(x(i, c), mean); };
+    row.each([&](int i, int c) {
+        const float v = d(i, c);
+        square_and_max.x += v * v;
+        square_and_max.y = fmaxf(square_and_max.y, fabsf(v));
+    });
+    square_and_max = row.sum_and_max(square_and_max, shared);
+    if (kind != BIT_NORM_NONE)
+        s.norm.rstd = 1 / sqrtf(square_and_max.x / count + eps);
+    s.measure = square_and_max.y;
+    if (measure != BIT_MEASURE_ABSMAX) {
+        sum = 0;
+        row.each([&](int i, int c) { sum += fabsf(d(i, c)); });
+        s.measure = row.sum(sum, shared) / count;
+    }
+    if (measure == BIT_MEASURE_MEDIAN)
+        s.measure = bit_row_median(row, d, s.measure, shared);
+    s.measure = __fmul_rn(s.measure, s.norm.rstd);
+    return s;
 }
 
-__device__ __forceinline__ float bit_code(float u)
+/* What rounds to the code: the bounds are whole, so clamping may come first. */
+__device__ __forceinline__ float bit_clamped(float u)
 {
-    return fmaxf(fminf(rintf(u), 127), -128);
+    return fmaxf(fminf(u, 127), -128);
 }
 
 #endif

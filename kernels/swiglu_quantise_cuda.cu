@@ -21,11 +21,12 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     const auto gate = row.template load<T>(args.ug, args.dtype, 2 * at + args.cols);
     const auto y = row.template map<T>(args.dtype,
                                        [=](int i, int c) { return bit_swiglu_value(up(i, c), gate(i, c)); });
-    const bit_row_norm norm = bit_row_norm_of(row, y, args.kind, args.norm_eps, shared);
-    const auto n = [&](int i, int c) { return norm(y(i, c)); };
-    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, bit_row_measure(row, n, args.measure, shared)));
+    const bit_row_scaled of_row = bit_row_scaled_of(row, y, args.kind, args.norm_eps, args.measure, shared);
+    const bit_row_norm norm = of_row.norm;
+    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
 
-    row.store([&](int i, int c) { return bit_code(__fmul_rn(n(i, c), scale)); }, bit_sink<int8_t>(args.q, BIT_I8, at));
+    row.store([&](int i, int c) { return bit_clamped(__fmul_rn(norm(y(i, c)), scale)); },
+              bit_sink<int8_t>(args.q, BIT_I8, at));
     if (row.thread() != 0)
         return;
     args.scale[r] = scale;
