@@ -1,0 +1,101 @@
+"""What was found, in JSON lines as it is found and as a table at the end; programs run with a time limit and a log each."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+OK, FAILED, MISSED, SKIPPED = "ok", "FAILED", "below", "skipped"
+
+
+class Report:
+    """Rows are added by any thread. FAILED and below make the whole command fail; skipped rows say why."""
+
+    def __init__(self, out, minutes):
+        os.makedirs(out, exist_ok=True)
+        self.out, self.begin = out, time.monotonic()
+        self.deadline = self.begin + 60 * minutes
+        self.lock, self.rows = threading.Lock(), []
+        self.lines = open(os.path.join(out, "results.jsonl"), "w")
+
+    def add(self, what, result, figure="", target="", **more):
+        row = {"what": what, "result": result, "figure": str(figure), "target": str(target),
+               "at_s": round(time.monotonic() - self.begin, 1), **more}
+        with self.lock:
+            self.rows.append(row)
+            self.lines.write(json.dumps(row) + "\n")
+            self.lines.flush()
+            print(f"{row['at_s']:6.1f} s  {result:<8} {what}: {figure}", file=sys.stderr, flush=True)
+
+    def check(self, what, holds, figure="", target="", **more):
+        self.add(what, OK if holds else FAILED, figure, target, **more)
+
+    def skip(self, what, why):
+        self.add(what, SKIPPED, why)
+
+    def at_least(self, what, value, target, unit="", **more):
+        self.add(what, OK if value >= target else MISSED, f"{value:.3f}{unit}", f">= {target:.2f}{unit}", value=value, **more)
+
+    def at_most(self, what, value, target, unit="", **more):
+        self.add(what, OK if value <= target else MISSED, f"{value:.3g}{unit}", f"<= {target:g}{unit}", value=value, **more)
+
+    def left(self, limit):
+        """Seconds that something may take: `limit`, or what is left of the whole."""
+        return max(0.0, min(limit, self.deadline - time.monotonic()))
+
+    def guarded(self, what, function, *args):
+        """Run a part; what it does not hold, or cannot do, is its row and not the end of the others."""
+        try:
+            function(*args)
+        except (AssertionError, OSError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as e:
+            self.add(what, FAILED, " ".join(f"{type(e).__name__}: {e}".split())[:400])
+
+    def table(self):
+        heads = ("what", "result", "figure", "target")
+        widths = [max([len(h)] + [len(r[h]) for r in self.rows]) for h in heads]
+        widths[2] = min(widths[2], 100)
+        for row in [dict(zip(heads, heads))] + self.rows:
+            print("  ".join(row[h].ljust(w) for h, w in zip(heads, widths)).rstrip())
+        bad = sum(r["result"] in (FAILED, MISSED) for r in self.rows)
+        skipped = sum(r["result"] == SKIPPED for r in self.rows)
+        print(f"{len(self.rows) - bad - skipped} ok, {bad} not, {skipped} skipped; "
+              f"{time.monotonic() - self.begin:.0f} s; {self.out}")
+        return 1 if bad else 0
+
+
+def run(command, log, limit, env=None):
+    """(exit code, stdout), with stderr and then stdout in the file `log`; the code is None where `limit` seconds were not enough.
+
+    The program has a process group of its own, and all of it is ended: mpirun's ranks too.
+    """
+    if limit <= 1:
+        return None, ""
+    with open(log, "wb") as to:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=to, text=True, errors="replace", start_new_session=True,
+                                   env={**os.environ, **(env or {})})
+        try:
+            out, code = process.communicate(timeout=limit)[0], process.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, code = process.communicate()[0], None
+        to.write(out.encode())
+    return code, out
+
+
+def json_lines(text):
+    found = []
+    for line in text.splitlines():
+        if line.startswith("{"):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                pass
+    return found
+
+
+def tail(path, lines=1):
+    with open(path, errors="replace") as f:
+        kept = [line.strip() for line in f if line.strip()]
+    return " | ".join(kept[-lines:])[-160:]
