@@ -10,6 +10,7 @@
 #include "ctl/stream.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/limits.h"
 
 extern const struct bit_command bit_cmd_diff;
 

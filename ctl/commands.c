@@ -4,7 +4,7 @@
 
 extern const struct bit_command bit_cmd_submit, bit_cmd_ps, bit_cmd_status, bit_cmd_top, bit_cmd_log, bit_cmd_events,
     bit_cmd_wait, bit_cmd_checkpoint, bit_cmd_pause, bit_cmd_resume, bit_cmd_cancel, bit_cmd_switch, bit_cmd_ckpt,
-    bit_cmd_tokenize, bit_cmd_data, bit_cmd_version;
+    bit_cmd_diff, bit_cmd_doctor, bit_cmd_tokenize, bit_cmd_data, bit_cmd_version;
 
 const struct bit_command *const bit_commands[] = {
     &bit_cmd_submit,
@@ -20,6 +20,8 @@ const struct bit_command *const bit_commands[] = {
     &bit_cmd_resume,
     &bit_cmd_cancel,
     &bit_cmd_ckpt,
+    &bit_cmd_diff,
+    &bit_cmd_doctor,
     &bit_cmd_tokenize,
     &bit_cmd_data,
     &bit_cmd_version,

@@ -156,7 +156,7 @@ static void compare_messages(struct settings *s, const ProtobufCMessageDescripto
         const ProtobufCFieldDescriptor *field = &desc->fields[f];
         size_t in_a = a != NULL ? bit_field_count(a, field) : 0, in_b = b != NULL ? bit_field_count(b, field) : 0;
         for (size_t i = 0; i < BIT_MAX(in_a, in_b); i++) {
-            char path[96], index[16] = "";
+            char path[96], index[24] = "";
             if (field->label == PROTOBUF_C_LABEL_REPEATED)
                 snprintf(index, sizeof index, "[%zu]", i);
             snprintf(path, sizeof path, "%s%s%s%s", prefix, prefix[0] ? "." : "", field->name, index);

@@ -37,10 +37,10 @@ struct bit_diff_setting {
 size_t bit_diff_settings(const Bit__RunSpec *a, const Bit__RunSpec *b, struct bit_diff_setting *out);
 
 struct bit_diff_result {
-    uint64_t from, to;   /* steps that both have; from > to: none */
-    bool comparable;     /* sums are added in the same order */
-    char machines[256];  /* why not */
-    uint64_t step;       /* of the first difference; 0: none */
+    uint64_t from, to;  /* steps that both have; from > to: none */
+    bool comparable;    /* sums are added in the same order */
+    char machines[256]; /* why not */
+    uint64_t step;      /* of the first difference; 0: none */
     struct bit_difference first;
 };
 void bit_diff_compare(const struct bit_diff_steps *a, const struct bit_diff_steps *b, struct bit_diff_result *out);

@@ -85,9 +85,17 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "held out");
         bit_print_evaluations(f, s->held_out, s->n_held_out, FIELD + 1);
     }
-    if (s->has_verified_step) {
+    if (s->verified && !s->verified->equal) {
+        field(f, "resume");
+        fprintf(f, "%s%s\n", s->verified->field ? "differs: " : "", s->verified->text ? s->verified->text : "");
+    } else if (s->has_verified_step) {
         field(f, "resume");
         fprintf(f, "verified bit for bit to step %" PRIu64 "\n", s->verified_step);
+    }
+    if (s->n_anomaly > 0) {
+        field(f, "anomalies");
+        fprintf(f, "%" PRIu64 ", the last at step %" PRIu64 ": %s\n", s->anomalies, s->anomaly[s->n_anomaly - 1]->step,
+                s->anomaly[s->n_anomaly - 1]->what->text);
     }
     if (s->backend && *s->backend) {
         field(f, "workers");

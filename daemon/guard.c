@@ -241,7 +241,7 @@ void bit_guard_act(struct bit_job *job)
     if (run->due.action == BIT__GUARD_ACTION__REWIND)
         go_back(job);
     else
-        bit_job_end(job, BIT_ENUMERIC, "step %" PRIu64 ": %s", run->due.step, run->due.text);
+        bit_job_end(job, run->due.err, "step %" PRIu64 ": %s", run->due.step, run->due.text);
 }
 
 /* ---------------------------------------------------------------- after a restart */

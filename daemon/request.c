@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/doctor.h"
 #include "daemon/runner.h"
 #include "daemon/status.h"
 #include "daemon/submit.h"
@@ -33,13 +34,26 @@ static void handle_status(struct bit_client *c, const Bit__StatusRequest *m)
     struct bit_status status;
     if (r == NULL)
         return;
-    if (bit_status_init(&status, r, m->has_points ? m->points : 0) < 0) {
-        bit_client_refuse(c, -ENOMEM, "%s", bit_fail_text());
+    int err = bit_status_init(&status, r, m->has_points ? m->points : 0);
+    if (err == 0)
+        err = bit_status_add_guard(&status, &r->run);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        bit_status_finish(&status);
         return;
     }
+    if (m->has_spec && m->spec)
+        status.message.spec = r->run.spec;
     bit_client_send(c, BIT_MSG_RUN_STATUS, &status.message);
     bit_status_finish(&status);
     bit_client_end(c);
+}
+
+static void handle_doctor(struct bit_client *c, const Bit__DoctorRequest *m)
+{
+    struct bit_runner *r = bit_request_runner(c, m->run);
+    if (r != NULL)
+        bit_doctor_answer(c, r);
 }
 
 /* A frame has an end: of very many runs the newest are listed, oldest first. */
@@ -225,6 +239,9 @@ void bit_request_handle(struct bit_client *c, uint16_t type, const ProtobufCMess
         break;
     case BIT_MSG_CHECKPOINT_LIST_REQUEST:
         handle_checkpoints(c, m);
+        break;
+    case BIT_MSG_DOCTOR_REQUEST:
+        handle_doctor(c, m);
         break;
     case BIT_MSG_VERSION_REQUEST:
         handle_version(c, m);

@@ -42,6 +42,7 @@ struct bit_run_seen {
 /* What a step's anomaly asks for and has not been done yet: a daemon that was killed in between does it later. */
 struct bit_run_due {
     Bit__GuardAction action; /* REWIND or STOP; 0: nothing is due */
+    int err;                 /* STOP: what the run ends with */
     uint64_t step;
     char text[192];
 };
@@ -126,6 +127,7 @@ struct bit_run {
     uint64_t verified_step;
     Bit__ResumeVerified *verified; /* the last comparison, or NULL; owned */
 
+    uint64_t last_step_ns;       /* when the last report of a step was journalled */
     uint64_t link;               /* the chain of all steps up to `step` */
     struct bit_machine *machine; /* what it ever ran on; facts name them by their place here; owned */
     size_t machine_count, machine_now;

@@ -80,7 +80,9 @@ static void note_seen(struct bit_run *run, const Bit__Anomaly *what, uint64_t st
                 (what->action == BIT__GUARD_ACTION__REWIND || what->action == BIT__GUARD_ACTION__STOP);
     if (!asks || run->due.action >= what->action) /* of several the hardest */
         return;
-    run->due = (struct bit_run_due){.action = what->action, .step = step};
+    run->due = (struct bit_run_due){.action = what->action,
+                                    .err = what->kind == BIT__ANOMALY_KIND__REPLICA ? BIT_EREPLICA : BIT_ENUMERIC,
+                                    .step = step};
     snprintf(run->due.text, sizeof run->due.text, "%s", seen->text);
 }
 
@@ -119,6 +121,7 @@ int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t t
     run->step = m->step;
     run->step_max = BIT_MAX(run->step_max, m->step);
     run->precision = m->precision;
+    run->last_step_ns = time_ns;
     if (run->due.step >= m->step) /* done again: what it asked for is asked for again, or not */
         run->due = (struct bit_run_due){0};
     for (size_t i = 0; i < m->n_anomaly; i++)

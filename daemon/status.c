@@ -122,8 +122,43 @@ int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t
     return err;
 }
 
+struct bit_status_guard {
+    Bit__SeenAnomaly item[BIT_RUN_SEEN_MAX], *list[BIT_RUN_SEEN_MAX];
+    Bit__Anomaly what[BIT_RUN_SEEN_MAX];
+};
+
+int bit_status_add_guard(struct bit_status *s, const struct bit_run *run)
+{
+    size_t count = (size_t)BIT_MIN(run->seen_count, (uint64_t)BIT_RUN_SEEN_MAX);
+    struct bit_status_guard *g = calloc(1, sizeof *g);
+    if (g == NULL)
+        return bit_fail(-ENOMEM, "anomalies");
+    s->guard = g;
+    for (size_t i = 0; i < count; i++) {
+        const struct bit_run_seen *seen = &run->seen[(run->seen_count - count + i) % BIT_RUN_SEEN_MAX];
+        g->what[i] = seen->what;
+        g->what[i].place = seen->place[0] ? (char *)(uintptr_t)seen->place : NULL;
+        g->what[i].text = (char *)(uintptr_t)seen->text;
+        bit__seen_anomaly__init(&g->item[i]);
+        g->item[i].step = seen->step;
+        g->item[i].time_ns = seen->time_ns;
+        g->item[i].what = &g->what[i];
+        g->list[i] = &g->item[i];
+    }
+    s->message.anomaly = g->list;
+    s->message.n_anomaly = count;
+    s->message.has_anomalies = s->message.has_skipped = s->message.has_rewinds = true;
+    s->message.anomalies = run->seen_count;
+    s->message.skipped = run->skipped;
+    s->message.rewinds = (uint32_t)run->rewinds.count;
+    s->message.verified = run->verified;
+    return 0;
+}
+
 void bit_status_finish(struct bit_status *s)
 {
+    free(s->guard);
+    s->guard = NULL;
     free(s->point);
     free(s->points);
     s->point = NULL;

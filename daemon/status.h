@@ -16,11 +16,14 @@ struct bit_status {
     Bit__SlurmJob slurm;
     Bit__CurvePoint *point;
     Bit__CurvePoint **points;
+    struct bit_status_guard *guard; /* its anomalies; NULL unless they were added */
 };
 
 /** Fill `out` from a run, with at most `points` points of its loss curve. Borrows from the run: to be sent at once.
  * Errors: -ENOMEM. */
 int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points);
+/** Also the last anomalies, skipped steps, rewinds and the last comparison after a restart. -ENOMEM. */
+int bit_status_add_guard(struct bit_status *s, const struct bit_run *run);
 void bit_status_finish(struct bit_status *s);
 
 #endif

@@ -100,17 +100,25 @@ static int gradients(struct bit_worker *w, const struct bit_command *command, in
     return 0;
 }
 
-/* Where the ranks' copies of the weights differed and have been made equal, once more with the right ones. */
+/*
+ * Where the ranks' copies of the weights differed and have been made equal, once more with the right ones. Copies that
+ * differ again behind that are not healed: memory that does it twice cannot be trusted with the step.
+ */
 static int gradients_of_one_model(struct bit_worker *w, const struct bit_command *command, int64_t mine,
                                   struct bit_inspection *seen)
 {
-    bool again = false;
-    int err = gradients(w, command, mine);
+    bool again = true;
+    int err = 0;
 
-    if (err < 0 || !command->replica)
-        return err;
-    must(w, bit_replica_compare(w, command, &again, seen));
-    return again ? gradients(w, command, mine) : 0;
+    for (int tries = 0; again && tries < 2 && err >= 0; tries++) {
+        again = false;
+        err = gradients(w, command, mine);
+        if (err >= 0 && command->replica)
+            must(w, bit_replica_compare(w, command, &again, seen));
+    }
+    if (again)
+        seen->item[seen->count - 1].healed = false;
+    return err;
 }
 
 /* Enqueued behind the gradients; without effect where the norm turns out not to be finite. */

@@ -176,7 +176,7 @@ class Daemon:
                     comm = f.read().strip()
             except OSError:
                 continue
-            if comm == "bitworker" and self.dir.encode() in env and f"BITD_RUN={run}\0".encode() in env + b"\0":
+            if comm.startswith("bitworker") and self.dir.encode() in env and f"BITD_RUN={run}\0".encode() in env + b"\0":
                 pids.append(int(pid))
         return pids
 

@@ -1,0 +1,95 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "ctl/command.h"
+#include "ctl/print.h"
+#include "proto/err.h"
+
+extern const struct bit_command bit_cmd_doctor;
+static const struct bit_option options[] = {{0}};
+
+static void print_findings(const Bit__DoctorReply *d)
+{
+    static const char *const mark[] = {"", "ok", "note", "BAD"};
+    for (size_t i = 0; i < d->n_finding; i++) {
+        const Bit__Finding *f = d->finding[i];
+        printf("%-5s %-11s %s\n", mark[f->severity], f->about, f->text);
+        if (f->advice != NULL)
+            printf("%-17s %s\n", "", f->advice);
+    }
+}
+
+static void print_times(const Bit__DoctorReply *d)
+{
+    char text[BIT_TEXT], other[BIT_TEXT];
+    if (d->has_report_s)
+        printf("last step         %.1f s ago; %.1f s is the limit\n", d->report_s, d->watchdog_s);
+    if (d->has_heartbeat_s)
+        printf("heartbeats        all within %.1f s, rank 0 in %s\n", d->heartbeat_s, d->section ? d->section : "?");
+    if (d->has_checkpoint_s)
+        printf("checkpoint        %s old, %s\n", bit_text_duration(d->checkpoint_s, text),
+               bit_text_bytes((double)d->checkpoint_bytes, other));
+    if (d->has_disk_free)
+        printf("disk              %s free of %s\n", bit_text_bytes((double)d->disk_free, text),
+               bit_text_bytes((double)d->disk_bytes, other));
+}
+
+static void print_ranks(const Bit__DoctorReply *d)
+{
+    if (d->n_rank == 0)
+        return;
+    printf("\n%-5s %9s %9s %9s %9s %9s %9s %7s  ms, over the last steps\n", "rank", "wait", "forward", "backward",
+           "comm", "optimizer", "other", "ratio");
+    for (size_t r = 0; r < d->n_rank; r++) {
+        const Bit__TimeSplit *t = d->rank[r]->split;
+        printf("%-5u %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %7.2f\n", d->rank[r]->rank, t->wait, t->forward, t->backward,
+               t->comm, t->optimizer, t->other, d->rank[r]->ratio);
+    }
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.command = &bit_cmd_doctor, .cli = cli};
+    Bit__DoctorRequest ask = BIT__DOCTOR_REQUEST__INIT;
+    Bit__DoctorReply *d = NULL;
+
+    int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 1);
+    if (code >= 0)
+        return code;
+    ask.run = argv[o.rest];
+    code = bit_client_ask(cli, BIT_MSG_DOCTOR_REQUEST, &ask, BIT_MSG_DOCTOR_REPLY, &d);
+    if (code)
+        return code;
+    bool bad = d->n_finding > 0 && d->finding[0]->severity == BIT__SEVERITY__BAD;
+    if (cli->json) {
+        bit_print_json(d);
+    } else if (!cli->quiet) {
+        printf("%s %s: %s at step %" PRIu64 " of %" PRIu64 "\n\n", d->status->run, d->status->name,
+               bit_text_state(d->status->state), d->status->step, d->status->steps);
+        print_findings(d);
+        putchar('\n');
+        print_times(d);
+        print_ranks(d);
+    }
+    bit_msg_free(d);
+    return bad ? BIT_EXIT_FAILURE : BIT_EXIT_OK;
+}
+
+const struct bit_command bit_cmd_doctor = {
+    .name = "doctor",
+    .summary = "say what ails a run: which rank is behind and where, what is old, full or wrong",
+    .synopsis = "RUN",
+    .description =
+        "Says what is wrong with a run, the worst first, and what helps: ranks that are silent or behind and in which "
+        "part of\n"
+        "a step, a step that does not come, checkpoints that are old or cannot be written, a disk that fills, numbers "
+        "that are\n"
+        "none, spikes, copies of the weights that differ, and whether the last resume was verified to the bit. Below "
+        "it, how\n"
+        "long ago the last step, heartbeat and checkpoint were, and where each rank's time goes.\n\n"
+        "It asks the daemon's memory, never the workers. Exit 0: nothing bad, 1: something is.",
+    .options = options,
+    .examples = "$ bitctl doctor @last\n"
+                "$ bitctl doctor @last --json | jq -r '.finding[] | select(.severity == \"bad\") | .text'",
+    .run = run,
+};

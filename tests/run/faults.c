@@ -1,0 +1,69 @@
+/*
+ * bitworker with faults: the whole worker, linked with --wrap around three of its functions, so that what it does to a
+ * fault is what bitworker does, and bitworker itself knows of none.
+ *
+ *     BIT_FAULT    KIND:RANK:STEP[:COUNT], of these kinds
+ *         nan       a gradient of this rank becomes NaN in this step (and COUNT - 1 further ones)
+ *         slow      this rank takes 10 ms more from this step on, in COUNT steps
+ *         flip      a bit of this rank's copy of the published weights changes before this step's gradients
+ *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
+ */
+#include <fcntl.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "worker/step.h"
+
+static struct bit_worker *worker; /* in the step that is being done */
+static uint64_t step;
+
+int __real_bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
+                          struct bit_step_result *result);
+int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
+                          struct bit_step_result *result);
+int __real_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
+int __wrap_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
+
+static bool is_due(const char *kind)
+{
+    const char *fault = getenv("BIT_FAULT"), *once = getenv("BIT_FAULT_ONCE");
+    char name[16];
+    int rank;
+    unsigned long long first, count = 1;
+    if (fault == NULL || sscanf(fault, "%15[^:]:%d:%llu:%llu", name, &rank, &first, &count) < 3)
+        return false;
+    if (strcmp(name, kind) != 0 || rank != worker->comm->rank || step < first || step >= first + count)
+        return false;
+    int fd = once == NULL ? 0 : open(once, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd > 0)
+        close(fd);
+    return fd >= 0;
+}
+
+int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
+                          struct bit_step_result *result)
+{
+    worker = w;
+    step = command->step;
+    return __real_bit_step_train(w, command, batch, result);
+}
+
+/* On the CPU backend, whose memory is the process's own. */
+int __wrap_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    if (is_due("flip"))
+        *((uint8_t *)model->weights + 1000) += 0x10; /* in each micro-batch another */
+    if (is_due("slow"))
+        nanosleep(&pause, NULL);
+    int err = __real_bit_model_accumulate(model, tokens, instances, grad_scale);
+    if (is_due("nan"))
+        model->grad[worker->plan.tensors[1].offset + 3] = NAN;
+    return err;
+}
