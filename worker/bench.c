@@ -191,7 +191,7 @@ struct bench {
 static int step(struct bench *b, double *ms, double *loss)
 {
     struct bit_worker *w = &b->worker;
-    struct bit_step_result result;
+    struct bit_step_result result = {0};
     const struct bit_command command = {
         .kind = BIT_COMMAND_STEP,
         .step = ++b->next,

@@ -20,6 +20,7 @@ struct bit_step_result {
  * Do the step that `command` orders: publish the weights for its phase, hand out `batch` (rank 0's), forward and
  * backward in micro-batches, compare copies of the weights if it says so, reduce, clip, update. worker->step and Adam's
  * count move on; the update is left out, and Adam's count stays, where the command's bounds or skip_nan say so.
+ * *result is zeroed by the caller: what is seen is added to it.
  * Collective  yes; one outcome for all ranks: it follows from numbers that all of them have gathered
  * Errors      BIT_EPHASE if this is not the next step or not the phase; BIT_EDATA for an id beyond the vocabulary;
  *             without skip_nan, BIT_ENUMERIC for a loss or a gradient that is no number. Nothing was updated then;
