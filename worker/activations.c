@@ -142,7 +142,7 @@ int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances)
     struct bit_arena uncounted;
     int64_t most = 0;
 
-    for (int mode = 0; mode < BIT_MODES; mode++)
+    for (int mode = 0; mode < (plan->blends ? BIT_MODES : BIT_MODE_BLENDED); mode++)
         most = BIT_MAX(most, lay(&uncounted, plan, (enum bit_mode)mode, micro_instances, NULL));
     return most;
 }

@@ -13,7 +13,8 @@
 enum bit_mode {
     BIT_MODE_16BIT,   /* the operand itself */
     BIT_MODE_TERNARY, /* int8 codes and a scale a row */
-    BIT_MODE_BLENDED, /* codes blended with what they stand for, in the operands' type, and a scale a row */
+    BIT_MODE_BLENDED, /* the last: not every run has it. Codes blended with what they stand for, in the operands' type,
+                         and a scale a row */
     BIT_MODES
 };
 
@@ -67,7 +68,7 @@ struct bit_arena {
     double *loss_sum; /* one: losses are added to it */
 };
 
-/** Bytes that the arena needs for micro_instances instances in whichever mode needs most. */
+/** Bytes that the arena needs for micro_instances instances in whichever of the run's modes needs most. */
 int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances);
 /** Allocate once, laid out for 16-bit. */
 int bit_arena_create(const struct bit_plan *plan, struct bit_exec *exec, struct bit_arena **out);

@@ -1,6 +1,7 @@
 #include "worker/bench.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,8 @@ static int step(struct bench *b, double *ms, double *loss)
         .lr = 1e-5,
         .weight_decay = 0.1,
         .instances = w->plan.instances,
+        .loss_most = INFINITY,
+        .norm_most = INFINITY,
     };
     double began_ms;
     int err;

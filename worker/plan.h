@@ -2,6 +2,7 @@
 #ifndef BIT_WORKER_PLAN_H
 #define BIT_WORKER_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,6 +65,8 @@ struct bit_plan {
     int64_t share;           /* of this rank: instances rank, rank + size, rank + 2 size, ... */
     int64_t micro_instances; /* of one forward and backward; divides share */
     int64_t head_rows;       /* positions whose logits stand at once */
+
+    bool blends; /* the specification has a ramp, so weights and activations below full strength come */
 
     /* Bytes of this rank. */
     int64_t arena_bytes;     /* saved activations and gradients on their way: activations.h */

@@ -12,7 +12,7 @@
 static const char text[] =
     "model { layers: 2 width: 72 heads: 6 mlp_hidden: 100 vocab: 251 vocab_padded: 253 context: 16 tied: false }"
     "data { train: '/nowhere' } batch { instances: 12 micro_instances: 1 } schedule { steps: 9 peak_lr: 1e-3 }"
-    "phases { switch { at_step: 3 } } launch { threads: 2 }";
+    "phases { switch { at_step: 3 ramp_steps: 2 } } launch { threads: 2 }";
 
 /* A communicator of this rank alone: the same code computes the reference. */
 static struct bit_comm alone;

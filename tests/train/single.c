@@ -25,6 +25,9 @@ static int parse(const char *text, Bit__RunSpec **out)
     ProtobufCMessage *msg = NULL;
     int err = bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems);
 
+    /* A ramp, so that every mode has its memory. */
+    if (err >= 0)
+        err = bit_spec_set((Bit__RunSpec *)msg, "phases.switch.ramp_steps=1", &problems);
     if (err >= 0)
         err = bit_spec_normalise((Bit__RunSpec *)msg, "/", &problems);
     if (err < 0) {
