@@ -96,6 +96,8 @@ def json_lines(text):
 
 
 def tail(path, lines=1):
+    if not os.path.exists(path):
+        return "not begun: no time left"
     with open(path, errors="replace") as f:
         kept = [line.strip() for line in f if line.strip()]
     return " | ".join(kept[-lines:])[-160:]

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
 import time
 
@@ -35,10 +36,20 @@ class Bed(fixture.Daemon):
         super().__init__(config)
         self.host = host
 
+    def stop(self):
+        """And keep what everybody logged."""
+        super().stop()
+        logs = os.path.join(self.host.out, os.path.basename(self.dir))
+        os.makedirs(logs, exist_ok=True)
+        for folder, _, names in os.walk(self.dir):
+            for name in names:
+                if name == "bitd.log" or name.startswith("worker-"):
+                    shutil.copy(os.path.join(folder, name), os.path.join(logs, f"{os.path.basename(folder)}-{name}"))
+
     def run_spec(self, name, backend, steps=STEPS, at_step=AT, optimizer="KEEP", quantizer="continual", every=0, ranks=1, model=None,
                  instances=8, micro=4):
         path = os.path.join(self.dir, f"{name}.txtpb")
-        threads = self.host.cpu_threads if backend == "CPU" else 2
+        threads = 2 if backend == "CUDA" else self.host.cpu_threads
         with open(path, "w") as f:
             f.write(SPEC.format(name=name, model=model or (SMALL if self.host.small else MODEL), tokens=self.host.tokens, steps=steps,
                                 at_step=at_step, optimizer=optimizer, quantizer=quantizer, every=every, ranks=ranks, backend=backend,
@@ -60,7 +71,7 @@ class Bed(fixture.Daemon):
     def checkpoint(self, run, step=None):
         """The newest, or the one after `step`."""
         found = [json.loads(line) for line in self.ctl("ckpt", "ls", run, "--json", check=True)[1].splitlines()]
-        return next(c for c in found if step is None or c["name"] == f"step-{step:08d}") if step else found[-1]
+        return found[-1] if step is None else next(c for c in found if c["name"] == f"step-{step:08d}")
 
     def restart(self, **environment):
         """The daemon again, with other variables for it and for its workers."""
@@ -99,7 +110,7 @@ class Trained:
     def __init__(self, bed, run, at):
         self.losses, self.steps = bed.losses(run), bed.steps_of(run)
         self.switch = bed.checkpoint(run, at)["path"]
-        self.backend = bed.ready(run)[0]["backend"]
+        self.backend = bed.ready(run)[0]["backend"].split(",")[0]
 
 
 class Comparison:
@@ -153,9 +164,9 @@ class Comparison:
 
 def resumed(report, host, bed):
     """Paused twice and resumed on one backend: every bit. Then the same run led over a processor and back."""
-    plain = bed.train("plain", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET", every=60)
+    plain = bed.train("plain", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET")
     want = bed.losses(plain)
-    run = bed.submit(bed.run_spec("paused", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET", every=60))
+    run = bed.submit(bed.run_spec("paused", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET"))
     legs = pause(bed, run, LONG // 6) + pause(bed, run, LONG_AT + 10)
     bed.finish(run, timeout=120)
     got = bed.losses(run)
@@ -177,7 +188,7 @@ def pause(bed, run, step):
 
 def crossed(report, host, bed, want):
     """launch.backend AUTO takes the GPU where the daemon shows one: the run's middle is on a processor."""
-    run = bed.submit(bed.run_spec("crossed", "AUTO" if host.backend == "CUDA" else "CPU", steps=LONG, at_step=LONG_AT, optimizer="RESET", every=60))
+    run = bed.submit(bed.run_spec("crossed", "AUTO" if host.backend == "CUDA" else "CPU", steps=LONG, at_step=LONG_AT, optimizer="RESET"))
     for step, environment in ((LONG // 8, {"CUDA_VISIBLE_DEVICES": ""}), (None, {})):
         at = step or int(bed.status(run)["step"]) + 3
         bed.wait(run, "--for", f"step={at}")
