@@ -45,6 +45,9 @@ static void begin_rerun(struct bit_run *run, const Bit__WorkerReady *m)
 int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
 {
     const struct bit_fact *at = bit_history_get(&run->history, m->step);
+    if (m->step > run->step_max)
+        return bit_fail(BIT_ECORRUPT, "a worker behind step %llu, and step %llu is the furthest",
+                        (unsigned long long)m->step, (unsigned long long)run->step_max);
     run->step = m->step;
     run->precision = m->phase->precision;
     run->rate.count = 0;
@@ -110,6 +113,9 @@ int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t t
 {
     const struct bit_fact *was = bit_history_get(&run->history, m->step);
     struct bit_fact is;
+    if (m->step != run->step + 1)
+        return bit_fail(BIT_ECORRUPT, "step %llu behind step %llu", (unsigned long long)m->step,
+                        (unsigned long long)run->step);
     bit_run_next_fact(run, m, &is);
     bit_rerun_step(&run->rerun, m->step, was, &is, machine_at(run, was ? was->machine : 0),
                    machine_at(run, is.machine));
@@ -178,6 +184,10 @@ static void forget_skipped(struct bit_run *run, uint64_t behind)
 /* There is no job any more that counts: what is left of it is ended before the next launch. */
 int bit_run_apply_rewound(struct bit_run *run, const Bit__Rewound *m)
 {
+    if (m->to_step >= m->at_step || m->to_step > run->step_max || m->at_step > run->step_max || m->skip > BIT_STEPS_MAX)
+        return bit_fail(BIT_ECORRUPT, "back from step %llu to %llu, and step %llu is the furthest",
+                        (unsigned long long)m->at_step, (unsigned long long)m->to_step,
+                        (unsigned long long)run->step_max);
     int err = bit_rewinds_add(&run->rewinds, m->to_step, m->skip, m->at_step, run->epoch);
     if (err < 0)
         return err;

@@ -4,7 +4,7 @@
 
 #include "daemon/run.h"
 
-/* Errors of all: -ENOMEM. */
+/* Errors of all: -ENOMEM; BIT_ECORRUPT for what cannot follow. */
 int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m);
 int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t time_ns);
 int bit_run_apply_verified(struct bit_run *run, const Bit__ResumeVerified *m);

@@ -1,0 +1,43 @@
+/* A token file: the first byte chooses the context, the second the vocabulary; the rest is the file. Every id that is
+ * handed out is below the vocabulary, and a file that is refused is named. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "proto/shards.h"
+#include "tests/fuzz/file.h"
+
+static void read_all(struct bit_shards *shards, uint32_t context, uint32_t vocab)
+{
+    uint16_t *tokens = malloc(context * sizeof *tokens);
+
+    FUZZ_CHECK(tokens != NULL);
+    for (uint64_t i = 0; i < bit_shards_instances(shards); i++) {
+        int err = bit_shards_read(shards, i, tokens);
+        FUZZ_CHECK(err == 0 || err == BIT_EDATA);
+        for (uint32_t t = 0; t < context && err == 0; t++)
+            FUZZ_CHECK(tokens[t] < vocab);
+    }
+    free(tokens);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    struct bit_shards *shards = NULL;
+    struct fuzz_file file;
+
+    if (bytes < 2)
+        return 0;
+    uint32_t context = 2 + data[0] % 64, vocab = 2 + 257 * data[1];
+    fuzz_file_open(&file, data + 2, bytes - 2);
+    char *path = file.path;
+    int err = bit_shards_create(&path, 1, context, vocab, &shards);
+    FUZZ_CHECK(err == 0 || err == BIT_EDATA || err == BIT_ECORRUPT);
+    if (err == 0)
+        read_all(shards, context, vocab);
+    else
+        FUZZ_CHECK(strstr(bit_fail_text(), file.path) != NULL);
+    bit_shards_destroy(shards);
+    fuzz_file_close(&file);
+    return 0;
+}
