@@ -66,6 +66,8 @@ int bit_address_parse(const char *text, struct bit_address *out)
 
     if (ports == NULL)
         return bit_fail(BIT_EUSAGE, "'%s': an IPv6 address stands in brackets, [::1]:4100", text);
+    if (memchr(host, '[', bytes) != NULL || memchr(host, ']', bytes) != NULL)
+        return bit_fail(BIT_EUSAGE, "'%s': no host has a bracket in its name", text);
     if (bytes >= sizeof a.host)
         return bit_fail(BIT_EUSAGE, "a host of %zu bytes, at most %zu", bytes, sizeof a.host - 1);
     if (bytes != 1 || host[0] != '*')

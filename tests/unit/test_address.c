@@ -45,6 +45,8 @@ TEST(what_is_no_address_is_refused_with_its_reason)
         {"host:2-1", "no range"},
         {"host:0-5", "no range"},
         {"::1:4100", "brackets"},
+        {"[[]:0", "bracket in its name"},
+        {"a]b:1", "bracket in its name"},
         {"[::1]", "brackets"},
         {"[::1:4100", "brackets"},
         {"[::1]4100", "brackets"},
