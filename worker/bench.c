@@ -44,7 +44,7 @@ struct options {
     int64_t micro_instances, micro_steps;
     int steps, ranks, set_count;
     const char *set[SETS_MAX];
-    bool ternary, json, deterministic;
+    bool ternary, json;
 };
 
 static int64_t count_of(const char *text, int64_t most)
@@ -93,8 +93,8 @@ static int parse(int argc, char **argv, struct options *o)
             o->ternary = strcmp(optarg, "ternary") == 0;
         else if (c == 'S' && o->set_count < SETS_MAX)
             o->set[o->set_count++] = optarg;
-        else if (c == 'd')
-            o->deterministic = true;
+        else if (c == 'd' && o->set_count < SETS_MAX)
+            o->set[o->set_count++] = "launch.deterministic=true";
         else if (c == 'j')
             o->json = true;
         else if (c != 'b')
@@ -283,7 +283,6 @@ static int run(struct bit_comm *comm, struct options *o)
         err = bit_worker_init(&b.worker, comm, &welcome, "bench", &sections);
     if (err < 0)
         goto out;
-    b.worker.model->exec.deterministic = o->deterministic;
     if (o->ternary)
         b.worker.phase.precision = BIT__PRECISION__TERNARY;
     b.tokens = draw_tokens(b.worker.plan.instances * b.worker.plan.context, b.worker.plan.vocab);

@@ -135,6 +135,7 @@ static int choose(struct bit_worker *w)
     struct bit_attention_choice attention;
     int err;
 
+    w->model->exec.deterministic = w->spec->launch->deterministic;
     if (w->backend != BIT_BACKEND_CUDA)
         return 0;
     err = bit_attention_choose(&w->model->exec, plan->micro_instances, plan->context, plan->heads, plan->head_dim,
@@ -231,9 +232,9 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s, %d %s, %s%s%s", w->model->exec.description, size,
-             size == 1 ? "rank" : "ranks", w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "",
-             w->choices);
+    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s", w->model->exec.description,
+             w->model->exec.deterministic ? " deterministic" : "", size, size == 1 ? "rank" : "ranks",
+             w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices);
     ready->backend = backend;
 }
 
