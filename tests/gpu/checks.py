@@ -35,9 +35,9 @@ def sanitize(report, host):
     for tool, names in SANITIZED.items():
         command = [sanitizer, "--tool", tool, "--error-exitcode", "9", program, "--backend", "cuda", *(n for n in names if n in known)]
         log = os.path.join(report.out, f"{tool}.log")
-        code, out = run(command, log, report.left(45))
+        code, out = run(command, log, report.left(40))
         summary = re.search(r"(ERROR|RACECHECK) SUMMARY: .*", out)
         figure = summary.group(0).lower() if summary else f"exit {code}: {tail(log)}"
         if code is None:
-            figure = "not done in 45 s"
+            figure = "not done in 40 s"
         report.check(f"{tool}, {len(names)} operators", code == 0, figure, "0 errors", log=log)
