@@ -49,7 +49,7 @@ static int add_step(struct bit_history *h, const Bit__StepReport *s)
     t->steps++;
     t->tokens += s->tokens;
     t->ms += s->ms;
-    return add_point(h, s->step, s->loss);
+    return s->has_skipped && s->skipped ? 0 : add_point(h, s->step, s->loss);
 }
 
 int bit_history_add(struct bit_history *h, const Bit__JournalRecord *r)

@@ -80,9 +80,14 @@ static void note_step(struct bit_board *board, double wall_s, const Bit__StepRep
 {
     uint8_t record[RECORD_BYTES_MAX];
     struct scalars s = {.count = 0};
-    add(&s, "train/CrossEntropyLoss", m->loss);
-    add(&s, "train/Perplexity", exp(m->loss));
-    add(&s, "optim/total_grad_norm", m->grad_norm);
+    if (m->loss != 0 || !m->skipped) { /* else it is no number */
+        add(&s, "train/CrossEntropyLoss", m->loss);
+        add(&s, "train/Perplexity", exp(m->loss));
+    }
+    if (m->grad_norm != 0 || !m->skipped)
+        add(&s, "optim/total_grad_norm", m->grad_norm);
+    if (m->n_anomaly > 0)
+        add(&s, "guard/anomalies", (double)m->n_anomaly);
     add(&s, "optim/learning_rate_group0", m->lr);
     if (m->ms > 0)
         add(&s, "throughput/device/tokens_per_second", (double)m->tokens * 1000 / m->ms);
