@@ -46,6 +46,8 @@ static int from_step(const struct bit_link_order *order, const struct bit_plan *
     if (!(step->strength > 0 && step->strength <= 1) || !(step->lr >= 0) || !(step->weight_decay >= 0))
         return bit_fail(BIT_EMESSAGE, "a step with strength %g, lr %g, weight decay %g", step->strength, step->lr,
                         step->weight_decay);
+    if (step->precision == BIT__PRECISION__TERNARY && step->strength < 1 && !plan->blends)
+        return bit_fail(BIT_EMESSAGE, "a step with strength %g, and the specification has no ramp", step->strength);
     out->kind = BIT_COMMAND_STEP;
     out->step = step->step;
     out->precision = step->precision;

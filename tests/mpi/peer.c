@@ -26,7 +26,7 @@
 static const char spec_text[] =
     "name: 'tiny' model { layers: 2 width: 64 heads: 4 mlp_hidden: 96 vocab: 250 vocab_padded: 256 context: 32 }"
     "data { train: '/nowhere' } batch { instances: 8 micro_instances: 2 }"
-    "schedule { steps: 100 peak_lr: 3e-3 } phases { switch { at_step: 3 } }"
+    "schedule { steps: 100 peak_lr: 3e-3 } phases { switch { at_step: 3 ramp_steps: 9 } }"
     "quantizer { preset: 'continual' } launch { threads: 1 }";
 
 static double now_ms(void)

@@ -6,7 +6,7 @@
 #include "tests/test.h"
 #include "worker/command.h"
 
-static const struct bit_plan plan = {.instances = 8, .context = 32};
+static struct bit_plan plan = {.instances = 8, .context = 32, .blends = true};
 
 static int read_order(uint16_t type, void *msg, size_t payload_bytes, struct bit_command *out)
 {
@@ -77,6 +77,10 @@ TEST(numbers_outside_their_ranges_are_refused)
     expect_step_refused(&step, 512);
     step.strength = 1.5;
     expect_step_refused(&step, 512);
+    step = a_step();
+    plan.blends = false; /* no ramp, so there is no memory for it */
+    expect_step_refused(&step, 512);
+    plan.blends = true;
     step = a_step();
     step.lr = -1e-9;
     expect_step_refused(&step, 512);

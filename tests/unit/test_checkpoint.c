@@ -410,9 +410,15 @@ static Bit__Manifest *make_partial(char parent[64], char partial[BIT_PATH_MAX])
     return m;
 }
 
+static void look_at(const char *path)
+{
+    BIT_ASSERT(strlen(path) < sizeof dir);
+    memcpy(dir, path, strlen(path) + 1);
+}
+
 static void check_at(const char *path)
 {
-    snprintf(dir, sizeof dir, "%s", path);
+    look_at(path);
     EXPECT_EQ(check_all(), 0);
 }
 
@@ -450,7 +456,7 @@ TEST(a_checkpoint_without_a_whole_manifest_gets_no_name)
     EXPECT_EQ(unlink(path), 0);
     EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 7), -ENOENT);
     bit_msg_free(m);
-    snprintf(dir, sizeof dir, "%s", partial);
+    look_at(partial);
     remove_checkpoint();
     EXPECT_EQ(rmdir(parent), 0);
 }
