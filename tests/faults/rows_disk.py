@@ -79,7 +79,8 @@ def torn(r, rng, many):
         k = rng.randrange(1, 10) if who == "bitd" else rng.randrange(1, 60)
         rank = rng.randrange(2)
         action = rng.choice(("kill 9", "torn")) if who == "bitworker" else "kill 9"
-        where = "path=checkpoints" if who == "bitd" else f"rank={rank} path=.partial"
+        # Below the folder: bitd makes the folder itself as it takes the run, when nobody waits to start it again.
+        where = "path=checkpoints/step" if who == "bitd" else f"rank={rank} path=.partial"
         spec = {"steps": 30, "at": 15, "every": 5}
         with Bed() as d:
             d.rules(f"{'pwrite' if action == 'torn' else 'any'} who={who} {where} from={k} once=ONCE {action}")

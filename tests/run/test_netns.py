@@ -28,6 +28,10 @@ class Cable:
         made = ip("netns", "add", NAMES[0], check=False)
         if made.returncode != 0:
             skip(f"ip netns add: {made.stderr.strip()}")
+        entered = ip("-n", NAMES[0], "link", check=False)
+        if entered.returncode != 0:
+            ip("netns", "del", NAMES[0], check=False)
+            skip(f"ip -n: {entered.stderr.strip()}")
         ip("netns", "add", NAMES[1])
         ip("link", "add", NAMES[0], "netns", NAMES[0], "type", "veth", "peer", "name", NAMES[1], "netns", NAMES[1])
         for i, name in enumerate(NAMES):
