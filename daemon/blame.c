@@ -18,8 +18,8 @@ static bool parse_signal(const char *text, struct bit_blame *out)
     unsigned rank;
     int number;
     if (end == NULL || sscanf(begin, "noticed that process rank %u", &rank) != 1 ||
-        sscanf(end, "exited on signal %d", &number) != 1)
-        return false;
+        sscanf(end, "exited on signal %d", &number) != 1 || number < 1 || number > SIGRTMAX)
+        return false; /* a job may print anything */
     *out = (struct bit_blame){.has_rank = true, .rank = rank, .signal = number};
     return true;
 }

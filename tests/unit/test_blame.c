@@ -67,6 +67,9 @@ TEST(blames_nobody_without_words)
     struct bit_blame b = {.rank = 99};
     EXPECT(!bit_blame_parse("", &b));
     EXPECT(!bit_blame_parse("noticed that process rank x exited on signal 9", &b));
+    EXPECT(!bit_blame_parse("noticed that process rank 0 exited on signal -11", &b));
+    EXPECT(!bit_blame_parse("noticed that process rank 0 exited on signal 0", &b));
+    EXPECT(!bit_blame_parse("noticed that process rank 0 exited on signal 4711", &b));
     EXPECT(!bit_blame_parse("Process name: [[1,1],2]\n", &b));
     EXPECT(!bit_blame_read("/nowhere", &b));
     EXPECT_EQ(b.rank, 99u);
