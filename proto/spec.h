@@ -51,8 +51,8 @@ int bit_spec_normalise(Bit__RunSpec *spec, const char *directory, struct bit_pro
 int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems);
 
 /**
- * Path `i` of the token files that a spec names: data.train, then each source's, then each evaluation set's. NULL behind
- * the last. Borrowed from the spec, which need not be normalised.
+ * Path `i` of the token files that a spec names: data.train, then each source's, then each evaluation set's. NULL
+ * behind the last. Borrowed from the spec, which need not be normalised.
  */
 const char *bit_spec_path(const Bit__RunSpec *spec, size_t i);
 
