@@ -124,6 +124,7 @@ def pre_empted(c):
 
 def the_command_lines(c):
     with Login(c, "dry") as d:
+        others = jobs(c)  # of the test before, on their way out
         path = d.spec(launcher="SBATCH", ranks=4, instances=8,
                       slurm='nodes: 3 gres: "gpu:2" partition: "main" account: "it\'s us" time_limit: "2:00:00" srun_arg: "--verbose"')
         out = d.ctl("submit", "--dry-run", path, check=True)[1]
@@ -134,7 +135,8 @@ def the_command_lines(c):
         for word in ("--jobid=JOB", "--nodes=2", "--ntasks=4", "--mpi=pmix", "--no-kill=off", "--kill-on-bad-exit=1", "--gres=gpu:2",
                      "--verbose"):
             assert f" {word} " in srun, (word, srun)
-        assert "gpus-per-task" not in srun and "gpu-bind" not in srun and not jobs(c)
+        assert "gpus-per-task" not in srun and "gpu-bind" not in srun
+        assert all(job in others for job in jobs(c)), "a dry run submitted a job"
 
 
 print(f"seed {SEED}")
