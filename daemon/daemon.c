@@ -18,6 +18,7 @@
 #include "daemon/fileio.h"
 #include "daemon/job.h"
 #include "daemon/notify.h"
+#include "daemon/retain.h"
 #include "daemon/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -313,6 +314,7 @@ static int load_one(struct bit_daemon *d, uint64_t number)
         bit_runner_destroy(r);
         return 0;
     }
+    bit_retain_finish(r);
     return keep(d, r);
 }
 

@@ -1,5 +1,6 @@
 #include "daemon/retain.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include "proto/log.h"
 
 BIT_LOG_TOPIC("retain");
+
+#define LEAVING ".partial-removed" /* behind the name of a folder that is being removed */
 
 bool bit_retain_keeps(const struct bit_run *run, size_t index)
 {
@@ -44,25 +47,50 @@ static void on_removed(uv_work_t *work, int status)
     free(removal);
 }
 
-/* A folder on its way out no longer has a checkpoint's name; what a crash leaves of it is cleared at the next launch.
- */
-static void remove_folder(struct bit_runner *r, const char *name)
+/* Takes path. */
+static void queue_removal(struct bit_runner *r, char *path)
 {
     struct removal *removal = calloc(1, sizeof *removal);
+    if (removal == NULL) {
+        free(path);
+        return;
+    }
+    removal->path = path;
+    removal->work.data = removal;
+    if (uv_queue_work(&r->daemon->loop, &removal->work, remove_in_pool, on_removed) < 0)
+        on_removed(&removal->work, 0);
+}
+
+/* A folder on its way out no longer has a checkpoint's name; what a crash leaves of it goes when bitd is back. */
+static void remove_folder(struct bit_runner *r, const char *name)
+{
     char *path = NULL, *leaving = NULL;
-    if (removal == NULL || asprintf(&path, "%s/checkpoints/%s", r->dir, name) < 0 ||
-        asprintf(&leaving, "%s.partial-removed", path) < 0) {
-        free(removal);
+    if (asprintf(&path, "%s/checkpoints/%s", r->dir, name) < 0)
+        return;
+    if (asprintf(&leaving, "%s" LEAVING, path) < 0) {
         free(path);
         return;
     }
     if (rename(path, leaving) < 0)
         bit_warn("not removed", "path=%s text=%s", path, strerror(errno));
     free(path);
-    removal->path = leaving;
-    removal->work.data = removal;
-    if (uv_queue_work(&r->daemon->loop, &removal->work, remove_in_pool, on_removed) < 0)
-        on_removed(&removal->work, 0);
+    queue_removal(r, leaving);
+}
+
+void bit_retain_finish(struct bit_runner *r)
+{
+    const size_t suffix = strlen(LEAVING);
+    char *folder = bit_runner_path(r, "checkpoints"), *path;
+    DIR *dir = folder == NULL ? NULL : opendir(folder);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        const size_t length = strlen(entry->d_name);
+        if (length > suffix && strcmp(entry->d_name + length - suffix, LEAVING) == 0 &&
+            asprintf(&path, "%s/%s", folder, entry->d_name) >= 0)
+            queue_removal(r, path);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    free(folder);
 }
 
 static void remove_one(struct bit_runner *r, size_t index)
