@@ -31,6 +31,8 @@ class Runs:
             if not os.path.exists(program):
                 skip(f"no {program}")
         self.dir = os.path.join(c.dir, name.replace(" ", "-"))
+        while os.path.exists(self.dir):  # of the first try
+            self.dir += "-again"
         self.state, self.socket, self.config = (os.path.join(self.dir, x) for x in ("state", "s", "bitd.conf"))
         os.mkdir(self.dir)
         self.write("bitd.conf", CONFIG + config)

@@ -115,7 +115,8 @@ def told_to_go(c, name, moment, tell):
         print("row " + json.dumps({"row": 12, "seed": SEED, **figures}), flush=True)
         assert figures["same_weights"], f"weights differ (BIT_SEED={SEED}): {status}"
         assert d.facts()["Restarts"] == "1" and figures["requeued_s"] < 30 and lost == 0, (figures, d.facts())
-        assert not any("lost" in e for e in events), "it left by itself"
+        if figures["durable_s"] is not None:  # told before training, ranks that have no handler yet end by the signal
+            assert not any("lost" in e for e in events), "it left by itself"
 
 
 def at_step(step):
