@@ -50,7 +50,7 @@ void bit_cuda_destroy(struct bit_cuda *cuda);
 int bit_cuda_alloc(struct bit_cuda *cuda, size_t bytes, void **out);
 void bit_cuda_free(struct bit_cuda *cuda, void *memory);
 int bit_cuda_alloc_host(struct bit_cuda *cuda, size_t bytes, void **out);
-void bit_cuda_free_host(struct bit_cuda *cuda, void *memory);
+void bit_cuda_free_host(struct bit_cuda *cuda, void *memory, size_t bytes);
 int bit_cuda_copy(struct bit_cuda *cuda, void *to, const void *from, size_t bytes);
 int bit_cuda_zero(struct bit_cuda *cuda, void *memory, size_t bytes);
 int bit_cuda_wait(struct bit_cuda *cuda);

@@ -195,7 +195,7 @@ void bit_exec_free_host(struct bit_exec *exec, void *memory, size_t bytes)
         return;
 #if BIT_HAVE_CUDA
     if (exec->cuda != NULL) {
-        bit_cuda_free_host(exec->cuda, memory);
+        bit_cuda_free_host(exec->cuda, memory, bytes);
         return;
     }
 #endif
