@@ -64,6 +64,13 @@ static void print_memory(FILE *f, const Bit__DryRunReply *d)
     memory_line(f, "activations", m->activations);
     memory_line(f, "workspace", m->workspace);
     memory_line(f, "total", m->total);
+    if (!m->has_snapshot)
+        return;
+    if (m->snapshot > 0)
+        fprintf(f, "  and %s of the host's, from which checkpoints are written beside training\n",
+                bit_text_bytes((double)m->snapshot, text));
+    else
+        fprintf(f, "  no room in the host's memory for a copy: training waits for each checkpoint to be written\n");
 }
 
 void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)

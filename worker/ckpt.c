@@ -1,4 +1,4 @@
-/* Saving. */
+/* Saving: what the ranks do together. */
 #include "worker/ckpt.h"
 
 #include <errno.h>
@@ -12,128 +12,205 @@
 
 #include "config.h"
 #include "proto/check.h"
-#include "proto/checkpoint.h"
 #include "proto/crc32c.h"
-#include "proto/err.h"
 #include "proto/log.h"
 #include "worker/ckpt_io.h"
 #include "worker/clock.h"
+#include "worker/note.h"
+#include "worker/worker.h"
 
 BIT_LOG_TOPIC("ckpt");
 
-/* One checkpoint being written: what every rank knows of it. */
-struct save {
-    struct bit_worker *worker;
-    const char *name;
-    char partial[BIT_PATH_MAX];
-    uint8_t *header; /* of all three files */
-    size_t header_bytes;
-    uint64_t file_bytes;
-    uint32_t *crc[BIT_CHECKPOINT_FILES]; /* (blocks): rank 0 */
-    uint64_t weights_digest, moments_digest;
-};
+/* ---------------------------------------------------------------- life */
 
-static const float *values_of(const struct bit_worker *w, int file)
+static size_t copy_bytes(const struct bit_ckpt *c)
 {
-    const float *const values[] = {w->optim.master, w->optim.exp_avg, w->optim.exp_avg_sq};
-
-    return values[file];
+    return (size_t)c->worker->shard.count * sizeof(float);
 }
 
-static int join(char out[BIT_PATH_MAX], const char *dir, const char *name)
+static void drop_copies(struct bit_ckpt *c)
 {
-    int length = snprintf(out, BIT_PATH_MAX, "%s/%s", dir, name);
-
-    return length < BIT_PATH_MAX ? 0 : bit_fail(-ENAMETOOLONG, "'%s/%s'", dir, name);
+    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
+        bit_exec_free_host(&c->worker->model->exec, c->copy[f], copy_bytes(c));
+        c->copy[f] = NULL;
+    }
 }
 
-static int prepare(struct save *s)
+static int make_copies(struct bit_ckpt *c)
 {
-    const struct bit_plan *plan = &s->worker->plan;
-    const Bit__Welcome *welcome = s->worker->welcome;
-    int err = bit_checkpoint_partial(welcome->checkpoint_dir, s->name, welcome->epoch, s->partial, sizeof s->partial);
+    int err = c->worker->plan.memory.snapshot > 0 ? 0 : bit_fail(-ENOMEM, "a copy of weights and moments");
 
-    if (err >= 0)
-        err = bit_safetensors_header(plan->tensors, plan->tensor_count, &s->header, &s->header_bytes);
+    for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++)
+        err = bit_exec_alloc_host(&c->worker->model->exec, copy_bytes(c), (void **)&c->copy[f]);
+    return err;
+}
+
+/* Beside training on every rank, or on none: they begin and end together. */
+static void choose(struct bit_ckpt *c)
+{
+    struct bit_comm *comm = c->worker->comm;
+
+    c->beside = bit_comm_agree(comm, make_copies(c)) >= 0;
+    if (!c->beside) {
+        drop_copies(c);
+        if (comm->rank == 0)
+            bit_warn("checkpoints hold training up", "why=\"no room in the host's memory for %s\"", bit_fail_text());
+    }
+}
+
+static int make_tables(struct bit_ckpt *c)
+{
+    const struct bit_plan *plan = &c->worker->plan;
+    int err = bit_safetensors_header(plan->tensors, plan->tensor_count, &c->header, &c->header_bytes);
+
     if (err < 0)
         return err;
-    s->file_bytes = s->header_bytes + (uint64_t)plan->elements * sizeof(float);
+    c->file_bytes = c->header_bytes + (uint64_t)plan->elements * sizeof(float);
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
-        s->crc[f] = malloc((size_t)s->worker->shard.blocks * sizeof *s->crc[f]);
-        if (s->crc[f] == NULL)
-            return bit_fail(-ENOMEM, "checksums of '%s'", s->partial);
+        c->crc[f] = calloc((size_t)c->worker->shard.blocks, sizeof *c->crc[f]);
+        if (c->crc[f] == NULL)
+            return bit_fail(-ENOMEM, "checksums of %lld blocks", (long long)c->worker->shard.blocks);
     }
     return 0;
 }
 
-/* Rank 0: the folder and three files at their full size, without data. */
-static int create_files(struct save *s)
+int bit_ckpt_init(struct bit_ckpt *c, struct bit_worker *worker)
 {
-    const char *dir = s->worker->welcome->checkpoint_dir;
+    int err;
+
+    *c = (struct bit_ckpt){.worker = worker, .lane = &worker->optim.aside};
+    err = bit_comm_agree(worker->comm, make_tables(c));
+    if (err >= 0)
+        choose(c);
+    return err;
+}
+
+static void join(struct bit_ckpt *c)
+{
+    if (c->has_thread)
+        pthread_join(c->thread, NULL);
+    c->has_thread = false;
+}
+
+void bit_ckpt_finish(struct bit_ckpt *c)
+{
+    if (c->worker == NULL)
+        return;
+    join(c);
+    drop_copies(c);
+    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++)
+        free(c->crc[f]);
+    free(c->header);
+    *c = (struct bit_ckpt){0};
+}
+
+/* ---------------------------------------------------------------- begin */
+
+/* Rank 0: the folder and three files at their full size, without data. */
+static int create_files(struct bit_ckpt *c)
+{
+    const char *dir = c->worker->welcome->checkpoint_dir;
     char path[BIT_PATH_MAX];
     int err;
 
     if (mkdir(dir, 0777) < 0 && errno != EEXIST)
         return bit_fail(-errno, "creating '%s'", dir);
-    err = bit_io_remove(s->partial); /* of an attempt that was cut off */
-    if (err >= 0 && mkdir(s->partial, 0777) < 0)
-        err = bit_fail(-errno, "creating '%s'", s->partial);
+    err = bit_io_remove(c->partial); /* of an attempt that was cut off */
+    if (err >= 0 && mkdir(c->partial, 0777) < 0)
+        err = bit_fail(-errno, "creating '%s'", c->partial);
     for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++) {
-        err = join(path, s->partial, bit_checkpoint_file_name(f));
+        err = bit_io_join(path, c->partial, bit_checkpoint_file_name(f));
         if (err >= 0)
-            err = bit_io_create(path, s->header, s->header_bytes, s->file_bytes);
+            err = bit_io_create(path, c->header, c->header_bytes, c->file_bytes);
     }
     return err;
 }
 
-/* This rank's range of one file, synced. */
-static int write_range(const struct save *s, int file)
+/* From here on the optimizer waits for the copy before it changes anything. */
+static int copy_state(struct bit_ckpt *c)
 {
-    const struct bit_shard *shard = &s->worker->shard;
-    const float *values = values_of(s->worker, file);
-    char path[BIT_PATH_MAX];
-    int err = join(path, s->partial, bit_checkpoint_file_name(file));
-    int fd = err < 0 ? -1 : open(path, O_WRONLY | O_CLOEXEC);
-
-    if (err >= 0 && fd < 0)
-        err = bit_fail(-errno, "opening '%s'", path);
-    for (int64_t at = 0; at < shard->count && err >= 0; at += BIT_WINDOW_ELEMENTS) {
-        uint64_t offset = s->header_bytes + (uint64_t)(shard->begin + at) * sizeof *values;
-        const int64_t count = BIT_MIN(BIT_WINDOW_ELEMENTS, shard->count - at);
-        const float *seen;
-        err = bit_window_read(&s->worker->optim.window, values + at, count, &seen);
-        if (err >= 0)
-            err = bit_io_pwrite(fd, path, seen, (size_t)count * sizeof *seen, offset);
-    }
-    if (err >= 0 && fsync(fd) < 0)
-        err = bit_fail(-errno, "syncing '%s'", path);
-    if (fd >= 0 && close(fd) < 0 && err >= 0)
-        err = bit_fail(-errno, "closing '%s'", path);
-    return err;
-}
-
-static int write_ranges(struct save *s)
-{
-    int err = 0;
+    struct bit_optim *optim = &c->worker->optim;
+    int err = bit_lane_follow(c->lane);
 
     for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++)
-        err = write_range(s, f);
+        err = bit_lane_copy(c->lane, c->copy[f], bit_optim_values(optim, f), copy_bytes(c));
     return err;
 }
 
-static void gather_checksums(struct save *s)
+static void write_own(struct bit_ckpt *c)
 {
-    struct bit_worker *w = s->worker;
+    c->err = bit_ckpt_write(c);
+    if (c->err < 0)
+        snprintf(c->text, sizeof c->text, "%s", bit_fail_text());
+    atomic_store(&c->written, true);
+}
+
+static void *write_beside(void *arg)
+{
+    struct bit_ckpt *c = arg;
+
+    write_own(c);
+    if (c->on_written != NULL)
+        c->on_written(c->on_written_arg);
+    return NULL;
+}
+
+/* A rank that gets no thread writes at once: the others need not know. */
+static void start_writing(struct bit_ckpt *c)
+{
+    c->has_thread = c->beside && pthread_create(&c->thread, NULL, write_beside, c) == 0;
+    if (!c->has_thread)
+        write_own(c);
+}
+
+static int prepare(struct bit_ckpt *c)
+{
+    const Bit__Welcome *welcome = c->worker->welcome;
+    int err = bit_checkpoint_partial(welcome->checkpoint_dir, c->name, welcome->epoch, c->partial, sizeof c->partial);
+
+    return err >= 0 && c->beside ? copy_state(c) : err;
+}
+
+bool bit_ckpt_begin(struct bit_ckpt *c, const char *name, bool pre_switch)
+{
+    struct bit_worker *w = c->worker;
+    struct bit_comm *comm = w->comm;
+
+    BIT_ASSERT(!c->under_way);
+    c->under_way = true;
+    c->began_ms = bit_clock_ms();
+    snprintf(c->name, sizeof c->name, "%s", name);
+    c->step = w->step;
+    c->phase = w->phase;
+    c->pre_switch = pre_switch;
+    c->err = 0;
+    c->text[0] = c->partial[0] = '\0';
+    c->all_written = false;
+    atomic_store(&c->written, false);
+    c->refused = bit_comm_agree(comm, prepare(c));
+    if (c->refused >= 0)
+        c->refused = bit_comm_agree(comm, comm->rank == 0 ? create_files(c) : 0);
+    if (c->refused < 0)
+        snprintf(c->text, sizeof c->text, "%s", bit_fail_text());
+    else
+        start_writing(c);
+    c->stall_ms = bit_clock_ms() - c->began_ms;
+    return c->refused >= 0 && c->beside;
+}
+
+/* ---------------------------------------------------------------- end */
+
+static void gather_checksums(struct bit_ckpt *c)
+{
+    struct bit_worker *w = c->worker;
+    uint64_t digest[BIT_CHECKPOINT_FILES];
 
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
-        const uint32_t *crc = bit_shard_checksums(&w->shard, w->comm, &w->optim.window, values_of(w, f),
-                                                  w->plan.threads);
-        memcpy(s->crc[f], crc, (size_t)w->shard.blocks * sizeof *crc);
+        bit_comm_gather_ranges(w->comm, c->crc[f], sizeof *c->crc[f], w->shard.block_starts);
+        digest[f] = bit_checkpoint_digest(c->crc[f], (size_t)w->shard.blocks);
     }
-    s->weights_digest = bit_checkpoint_digest(s->crc[BIT_CHECKPOINT_MODEL], (size_t)w->shard.blocks);
-    s->moments_digest = bit_optim_join_digests(
-        bit_checkpoint_digest(s->crc[BIT_CHECKPOINT_EXP_AVG], (size_t)w->shard.blocks),
-        bit_checkpoint_digest(s->crc[BIT_CHECKPOINT_EXP_AVG_SQ], (size_t)w->shard.blocks));
+    c->weights_digest = digest[BIT_CHECKPOINT_MODEL];
+    c->moments_digest = bit_optim_join_digests(digest[BIT_CHECKPOINT_EXP_AVG], digest[BIT_CHECKPOINT_EXP_AVG_SQ]);
 }
 
 static uint64_t wall_ns(void)
@@ -144,88 +221,95 @@ static uint64_t wall_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void describe_file(const struct save *s, int file, Bit__ManifestFile *out)
+static void describe_file(const struct bit_ckpt *c, int file, Bit__ManifestFile *out)
 {
     bit__manifest_file__init(out);
     out->name = (char *)(uintptr_t)bit_checkpoint_file_name(file);
-    out->bytes = s->file_bytes;
-    out->header_crc = bit_crc32c(0, s->header, s->header_bytes);
-    out->data_offset = s->header_bytes;
-    out->n_chunk_crc = (size_t)s->worker->shard.blocks;
-    out->chunk_crc = s->crc[file];
+    out->bytes = c->file_bytes;
+    out->header_crc = bit_crc32c(0, c->header, c->header_bytes);
+    out->data_offset = c->header_bytes;
+    out->n_chunk_crc = (size_t)c->worker->shard.blocks;
+    out->chunk_crc = c->crc[file];
 }
 
-static int write_manifest(struct save *s, bool pre_switch)
+static int write_manifest(struct bit_ckpt *c)
 {
     static char writer[] = "bitworker " BIT_VERSION " " BIT_COMMIT;
-    struct bit_worker *w = s->worker;
+    struct bit_worker *w = c->worker;
     Bit__Manifest manifest = BIT__MANIFEST__INIT;
     Bit__ManifestFile files[BIT_CHECKPOINT_FILES], *list[BIT_CHECKPOINT_FILES];
     int dir_fd, err;
 
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
-        describe_file(s, f, &files[f]);
+        describe_file(c, f, &files[f]);
         list[f] = &files[f];
     }
     manifest.version = BIT_MANIFEST_VERSION;
     manifest.run = w->run;
     manifest.epoch = w->welcome->epoch;
-    manifest.step = w->step;
-    manifest.phase = &w->phase;
+    manifest.step = c->step;
+    manifest.phase = &c->phase;
     manifest.ranks = (uint32_t)w->comm->size;
     manifest.spec = w->welcome->spec;
-    manifest.weights_digest = s->weights_digest;
+    manifest.weights_digest = c->weights_digest;
     manifest.time_ns = wall_ns();
     manifest.n_file = BIT_CHECKPOINT_FILES;
     manifest.file = list;
     manifest.has_pre_switch = true;
-    manifest.pre_switch = pre_switch;
+    manifest.pre_switch = c->pre_switch;
     manifest.writer = writer;
-    dir_fd = open(s->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir_fd = open(c->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
-        return bit_fail(-errno, "opening '%s'", s->partial);
+        return bit_fail(-errno, "opening '%s'", c->partial);
     err = bit_manifest_write(dir_fd, &manifest);
     close(dir_fd);
     return err;
 }
 
 /* Each stage ends with one outcome for all, so that no rank waits for one that gave up. */
-static int save(struct save *s, bool pre_switch)
+static int complete(struct bit_ckpt *c)
 {
-    struct bit_comm *comm = s->worker->comm;
-    int err = bit_comm_agree(comm, prepare(s));
+    struct bit_comm *comm = c->worker->comm;
+    int err = c->refused;
 
-    if (err >= 0)
-        err = bit_comm_agree(comm, comm->rank == 0 ? create_files(s) : 0);
-    if (err >= 0)
-        err = bit_comm_agree(comm, write_ranges(s));
+    join(c);
     if (err < 0)
         return err;
-    gather_checksums(s);
-    return bit_comm_agree(comm, comm->rank == 0 ? write_manifest(s, pre_switch) : 0);
+    err = bit_comm_agree(comm, c->err < 0 ? bit_note_again(c->err, "", c->text) : 0);
+    if (err < 0)
+        return err;
+    gather_checksums(c);
+    return bit_comm_agree(comm, comm->rank == 0 ? write_manifest(c) : 0);
 }
 
-void bit_ckpt_save(struct bit_worker *worker, char *name, bool pre_switch, Bit__CheckpointReport *report)
+static void fill_report(struct bit_ckpt *c, int err, Bit__CheckpointReport *report)
 {
-    const double began_ms = bit_clock_ms();
-    struct save s = {.worker = worker, .name = name};
-    int err = save(&s, pre_switch);
-
-    snprintf(worker->ckpt_text, sizeof worker->ckpt_text, "%s", bit_fail_text());
-    if (err < 0 && worker->comm->rank == 0 && s.partial[0] != '\0' && bit_io_remove(s.partial) < 0)
-        bit_warn("left behind", "why=\"%s\"", bit_fail_text());
     bit__checkpoint_report__init(report);
-    report->after_step = worker->step;
-    report->name = name;
+    report->after_step = c->step;
+    report->name = c->name;
     report->error = err;
-    report->text = err < 0 ? worker->ckpt_text : NULL;
+    report->text = err < 0 ? c->text : NULL;
     report->has_bytes = report->has_weights_digest = report->has_moments_digest = err >= 0;
-    report->bytes = BIT_CHECKPOINT_FILES * s.file_bytes;
-    report->weights_digest = s.weights_digest;
-    report->moments_digest = s.moments_digest;
+    report->bytes = BIT_CHECKPOINT_FILES * c->file_bytes;
+    report->weights_digest = c->weights_digest;
+    report->moments_digest = c->moments_digest;
     report->has_ms = report->has_stall_ms = true;
-    report->ms = report->stall_ms = bit_clock_ms() - began_ms; /* training waits for all of it */
-    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++)
-        free(s.crc[f]);
-    free(s.header);
+    report->ms = bit_clock_ms() - c->began_ms;
+    report->stall_ms = c->stall_ms;
+}
+
+void bit_ckpt_end(struct bit_ckpt *c, Bit__CheckpointReport *report)
+{
+    const double came_ms = bit_clock_ms();
+    int err;
+
+    BIT_ASSERT(c->under_way);
+    err = complete(c);
+    if (err < 0 && c->refused >= 0)
+        snprintf(c->text, sizeof c->text, "%s", bit_fail_text());
+    if (err < 0 && c->worker->comm->rank == 0 && c->partial[0] != '\0' && bit_io_remove(c->partial) < 0)
+        bit_warn("left behind", "why=\"%s\"", bit_fail_text());
+    c->stall_ms += bit_clock_ms() - came_ms;
+    c->under_way = false;
+    fill_report(c, err, report);
 }

@@ -1,17 +1,86 @@
-/* Checkpoints: every rank writes its own range of the three files, or reads whatever range is its own now. */
+/*
+ * Checkpoints: every rank writes its own range of the three files, or reads whatever range is its own now.
+ *
+ * Training waits for no disk: a checkpoint begins with a copy of the rank's master and moments into the host's memory,
+ * which crosses while the next step is computed, and a thread writes that copy. The collective half is two calls, begin
+ * and end, at boundaries of the main thread's choice; between them steps are trained. Where the host has no room for
+ * the copy, begin writes from the state itself, and training waits.
+ */
 #ifndef BIT_WORKER_CKPT_H
 #define BIT_WORKER_CKPT_H
 
-#include "worker/worker.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "kernels/lane.h"
+#include "proto/bit.pb-c.h"
+#include "proto/checkpoint.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+
+struct bit_worker;
+
+struct bit_ckpt {
+    struct bit_worker *worker; /* borrowed */
+    struct bit_lane *lane;     /* the optimizer's, which waits for it before it changes what is copied; borrowed */
+    bool beside;               /* the copies are there, on every rank */
+    float *copy[BIT_CHECKPOINT_FILES];   /* (shard count), in the host's memory; owned; NULL unless beside */
+    uint32_t *crc[BIT_CHECKPOINT_FILES]; /* (blocks): this rank's, and every rank's at the end; owned */
+    uint8_t *header;                     /* of all three files; owned */
+    size_t header_bytes;
+    uint64_t file_bytes;
+
+    /* The one under way, from begin to end. */
+    bool under_way;
+    char name[BIT_NAME_MAX + 1], partial[BIT_PATH_MAX];
+    uint64_t step; /* the boundary that it is of, and the phase there */
+    Bit__PhaseState phase;
+    bool pre_switch;
+    double began_ms, stall_ms;
+    int refused; /* begin's outcome, the same on every rank: nothing is being written */
+
+    pthread_t thread; /* writes this rank's ranges; err and text are its until `written` */
+    bool has_thread;
+    int err;
+    char text[BIT_ERR_TEXT_MAX];
+    atomic_bool written;           /* this rank's part, or it failed */
+    bool all_written;              /* every rank's, as of the last step: bit_step_train */
+    void (*on_written)(void *arg); /* if set: called by the thread, so that one who waits for orders looks again */
+    void *on_written_arg;
+
+    uint64_t weights_digest, moments_digest; /* what end found */
+};
 
 /**
- * Write checkpoint `name` of the state behind worker->step into its partial folder, whole and synced; its name is
- * bitd's to give (proto/checkpoint.h). A failure is this checkpoint's alone: it is in
- * report->error and report->text (borrowed until the next checkpoint), nothing is left on disk, and training goes on.
- * *report is filled; report->name is `name`.
+ * Everything that checkpoints will need, the copies too where plan.memory.snapshot has them; lacking room for these on
+ * any rank is no error. worker is initialised up to its optimizer.
+ * Collective  yes
+ * Errors      -ENOMEM; BIT_ECUDA
+ */
+int bit_ckpt_init(struct bit_ckpt *ckpt, struct bit_worker *worker);
+/** Waits for what is being written, and leaves it without a manifest. A zeroed one is fine. */
+void bit_ckpt_finish(struct bit_ckpt *ckpt);
+
+/**
+ * Begin checkpoint `name` of the state behind worker->step: its partial folder, the files at their full size, the copy.
+ * None is under way. Returns whether it is written beside training; otherwise nothing is left to be waited for, and end
+ * comes next.
+ * Collective  yes, with the same result
+ */
+bool bit_ckpt_begin(struct bit_ckpt *ckpt, const char *name, bool pre_switch);
+/**
+ * Wait for every rank's part, then write the manifest: whole and synced, in a folder whose name is bitd's to give
+ * (proto/checkpoint.h). A failure is this checkpoint's alone: it is in report->error and report->text, nothing is left
+ * on disk, and training goes on. report's texts are borrowed until the next begin.
  * Collective  yes
  */
-void bit_ckpt_save(struct bit_worker *worker, char *name, bool pre_switch, Bit__CheckpointReport *report);
+void bit_ckpt_end(struct bit_ckpt *ckpt, Bit__CheckpointReport *report);
+
+/** ckpt_write.c: this rank's ranges, checksummed and synced, as begin left them to be. The thread's work. Errors:
+ * -errno
+ */
+int bit_ckpt_write(struct bit_ckpt *ckpt);
 
 /**
  * Weights, moments, phase and step from a checkpoint's folder, written by any number of ranks. Every byte is compared

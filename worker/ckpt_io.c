@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,6 +56,13 @@ int bit_io_create(const char *path, const void *head, size_t head_bytes, uint64_
     if (close(fd) < 0 && err >= 0)
         err = bit_fail(-errno, "closing '%s'", path);
     return err;
+}
+
+int bit_io_join(char out[BIT_PATH_MAX], const char *dir, const char *name)
+{
+    int length = snprintf(out, BIT_PATH_MAX, "%s/%s", dir, name);
+
+    return length < BIT_PATH_MAX ? 0 : bit_fail(-ENAMETOOLONG, "'%s/%s'", dir, name);
 }
 
 int bit_io_remove(const char *dir)

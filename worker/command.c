@@ -10,7 +10,7 @@
 
 const char *bit_command_name(enum bit_command_kind kind)
 {
-    static const char *const name[] = {"step", "switch", "checkpoint", "evaluate", "stop", "greet", "quit"};
+    static const char *const name[] = {"step", "switch", "checkpoint", "evaluate", "stop", "settle", "greet", "quit"};
 
     return kind < BIT_COUNT(name) ? name[kind] : "unknown";
 }

@@ -10,6 +10,7 @@
 #include "proto/err.h"
 #include "worker/ckpt.h"
 #include "worker/ckpt_io.h"
+#include "worker/worker.h"
 
 #define ELEMENTS_AT_ONCE 65536
 

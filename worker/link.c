@@ -78,16 +78,42 @@ int bit_link_next(struct bit_link *link, const struct bit_link_order **out)
         link->head_taken = false;
         pthread_cond_broadcast(&link->changed);
     }
-    while (link->state == BIT_LINK_UP && link->count == 0)
+    while (link->state == BIT_LINK_UP && link->count == 0 && !link->woken)
         pthread_cond_wait(&link->changed, &link->lock);
-    if (link->state == BIT_LINK_UP) {
+    if (link->state != BIT_LINK_UP) {
+        err = bit_note_again(link->err, "", link->text);
+    } else if (link->count == 0) {
+        link->woken = false;
+        err = -EINTR;
+    } else {
         link->head_taken = true;
         *out = &link->slots[link->head];
-    } else {
-        err = bit_note_again(link->err, "", link->text);
     }
     pthread_mutex_unlock(&link->lock);
     return err;
+}
+
+/* A slot that is filled stays as it is until it is the head and dropped: the thread fills those behind it. */
+int bit_link_peek(struct bit_link *link, const struct bit_link_order **out)
+{
+    const unsigned behind = link->head_taken;
+    int err = -EAGAIN;
+
+    pthread_mutex_lock(&link->lock);
+    if (link->state == BIT_LINK_UP && link->count > behind) {
+        *out = &link->slots[(link->head + behind) % BIT_LINK_QUEUE_MAX];
+        err = 0;
+    }
+    pthread_mutex_unlock(&link->lock);
+    return err;
+}
+
+void bit_link_wake(struct bit_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    link->woken = true;
+    pthread_cond_broadcast(&link->changed);
+    pthread_mutex_unlock(&link->lock);
 }
 
 /* Whole frames only, so one writer at a time. Whatever failed, nobody is there to be told. */

@@ -65,6 +65,7 @@ struct bit_link {
     struct bit_link_order slots[BIT_LINK_QUEUE_MAX];
     unsigned head, count;
     bool head_taken; /* the slot at the head is borrowed by the last next() */
+    bool woken;      /* by wake(), and no next() has told of it */
 
     struct bit_frame_reader reader; /* the thread's, from connect to disconnect */
     struct bit_link_order partial;  /* an order whose payload is still coming: the thread's */
@@ -89,9 +90,14 @@ bool bit_link_is_lost(int err);
 
 /**
  * The next order, waiting for it without end. *out is borrowed until the next call or disconnect.
- * Errors      what ended the link, at once, even if orders are queued: they are the daemon's to send again
+ * Errors      what ended the link, at once, even if orders are queued: they are the daemon's to send again; -EINTR if
+ *             it was woken where there was no order
  */
 int bit_link_next(struct bit_link *link, const struct bit_link_order **out);
+/** The order behind the one that the last next() gave, if it is here: 0, or -EAGAIN. Borrowed likewise. */
+int bit_link_peek(struct bit_link *link, const struct bit_link_order **out);
+/** Who waits in next(), now or later, has something else to look at. Any thread. */
+void bit_link_wake(struct bit_link *link);
 
 /** Write one whole frame (bit_msg_encode's), if the link is up. Any thread. Errors: BIT_EDAEMON; the link is not up
  * then. */

@@ -1,11 +1,11 @@
 #include "worker/loop.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "proto/err.h"
 #include "proto/log.h"
 #include "proto/msg.h"
-#include "worker/ckpt.h"
 #include "worker/clock.h"
 #include "worker/note.h"
 #include "worker/report.h"
@@ -17,7 +17,9 @@ struct loop {
     struct bit_worker *worker;
     struct bit_session *session;
     const uint8_t *batch;
-    bool told; /* the daemon has our answer to its stop */
+    bool told;     /* the daemon has our answer to its stop */
+    bool has_held; /* an order that waits until the checkpoint under way is completed */
+    struct bit_command held;
 };
 
 static struct bit_command quit(int err)
@@ -29,16 +31,15 @@ static struct bit_command quit(int err)
     return command;
 }
 
-/* Rank 0: what everybody does next. A failure here is told to the others as the order to quit. */
-static struct bit_command next_command(struct loop *l)
+/* Rank 0: the next order as a command. A failure here is told to the others as the order to quit. */
+static struct bit_command await_order(struct loop *l)
 {
     struct bit_command command = {0};
     const struct bit_link_order *order;
-    int err;
+    int err = bit_session_next(l->session, &order);
 
-    if (l->told)
-        return quit(0);
-    err = bit_session_next(l->session, &order);
+    if (err == -EINTR)
+        return (struct bit_command){.kind = BIT_COMMAND_SETTLE};
     if (err > 0)
         return (struct bit_command){.kind = BIT_COMMAND_GREET};
     if (err >= 0) {
@@ -48,6 +49,47 @@ static struct bit_command next_command(struct loop *l)
     if (err >= 0)
         err = bit_command_check(&command, l->worker->step, &l->worker->phase);
     return err < 0 ? quit(err) : command;
+}
+
+/*
+ * Between steps it is completed as soon as no rank would have to be waited for, and in front of what comes one at a
+ * time: another checkpoint, the end, and a daemon that has to know of it before it says how to go on.
+ */
+static bool settles_before(const struct loop *l, enum bit_command_kind kind)
+{
+    const struct bit_ckpt *ckpt = &l->worker->ckpt;
+
+    if (!ckpt->under_way)
+        return false;
+    if (kind == BIT_COMMAND_CHECKPOINT || kind == BIT_COMMAND_STOP || kind == BIT_COMMAND_GREET)
+        return true;
+    return ckpt->all_written && kind != BIT_COMMAND_QUIT;
+}
+
+static bool has_own_part(const struct bit_ckpt *ckpt)
+{
+    return ckpt->under_way && atomic_load(&ckpt->written);
+}
+
+/* Rank 0: what everybody does next. Where there is no order, a checkpoint is completed when our part of it is there. */
+static struct bit_command next_command(struct loop *l)
+{
+    struct bit_command command;
+
+    if (l->told)
+        return quit(0);
+    if (l->has_held) {
+        l->has_held = false;
+        return l->held;
+    }
+    do
+        command = await_order(l);
+    while (command.kind == BIT_COMMAND_SETTLE && !has_own_part(&l->worker->ckpt));
+    if (command.kind == BIT_COMMAND_SETTLE || !settles_before(l, command.kind))
+        return command;
+    l->held = command;
+    l->has_held = true;
+    return (struct bit_command){.kind = BIT_COMMAND_SETTLE};
 }
 
 /* Rank 0 alone has somebody to tell; every rank's heartbeat says where it is. */
@@ -92,15 +134,20 @@ static int switch_phase(struct loop *l, const struct bit_command *command)
     return 0;
 }
 
-static int checkpoint(struct loop *l, struct bit_command *command)
+static int settle(struct loop *l)
 {
     Bit__CheckpointReport message;
 
-    bit_ckpt_save(l->worker, command->name, command->pre_switch, &message);
+    bit_ckpt_end(&l->worker->ckpt, &message);
     if (message.error < 0 && l->session != NULL)
-        bit_warn("checkpoint failed", "name=%s why=\"%s\"", command->name, message.text);
+        bit_warn("checkpoint failed", "name=%s why=\"%s\"", message.name, message.text);
     report(l, BIT_MSG_CHECKPOINT_REPORT, &message);
     return 0;
+}
+
+static int checkpoint(struct loop *l, const struct bit_command *command)
+{
+    return bit_ckpt_begin(&l->worker->ckpt, command->name, command->pre_switch) ? 0 : settle(l);
 }
 
 static int evaluate(struct loop *l, struct bit_command *command)
@@ -152,6 +199,7 @@ static const enum bit_section section_of[] = {
     [BIT_COMMAND_CHECKPOINT] = BIT_SECTION_CHECKPOINT,
     [BIT_COMMAND_EVALUATE] = BIT_SECTION_EVALUATE,
     [BIT_COMMAND_STOP] = BIT_SECTION_STOP,
+    [BIT_COMMAND_SETTLE] = BIT_SECTION_CHECKPOINT,
     [BIT_COMMAND_GREET] = BIT_SECTION_OTHER,
     [BIT_COMMAND_QUIT] = BIT_SECTION_STOP,
 };
@@ -170,6 +218,8 @@ static int execute(struct loop *l, struct bit_command *command)
         return evaluate(l, command);
     case BIT_COMMAND_STOP:
         return stop(l, command);
+    case BIT_COMMAND_SETTLE:
+        return settle(l);
     case BIT_COMMAND_GREET:
         return greet(l);
     case BIT_COMMAND_QUIT:
@@ -184,6 +234,10 @@ int bit_loop_run(struct bit_worker *worker, struct bit_session *session)
     struct bit_command command;
     int err;
 
+    if (session != NULL) {
+        worker->ckpt.on_written = bit_session_wake;
+        worker->ckpt.on_written_arg = session;
+    }
     bit_sections_restart(worker->sections, BIT_SECTION_WAIT);
     do {
         if (session != NULL)

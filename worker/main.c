@@ -188,6 +188,8 @@ static int train(struct bit_comm *comm, struct bit_session *session, const Bit__
     struct bit_worker worker = {0};
     int err = bit_worker_init(&worker, comm, welcome, run == NULL ? "" : run, sections);
 
+    if (err >= 0)
+        err = bit_ckpt_init(&worker.ckpt, &worker);
     if (err >= 0) {
         say_ready(&worker, session);
         err = bit_loop_run(&worker, session);

@@ -20,6 +20,8 @@ static int allocate(struct bit_optim *optim)
         err = bit_exec_alloc(optim->exec, 2 * sizeof(double), (void **)&optim->clip);
     if (err >= 0)
         err = bit_window_init(&optim->window, optim->exec);
+    if (err >= 0)
+        err = bit_lane_init(&optim->aside, optim->exec);
     return err;
 }
 
@@ -55,6 +57,7 @@ void bit_optim_finish(struct bit_optim *optim)
     bit_exec_free(optim->exec, optim->block_sums, (size_t)optim->shard->blocks * sizeof(double));
     bit_exec_free(optim->exec, optim->clip, 2 * sizeof(double));
     bit_window_finish(&optim->window);
+    bit_lane_finish(&optim->aside);
     *optim = (struct bit_optim){0};
 }
 
@@ -121,8 +124,10 @@ int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bi
 {
     const struct bit_shard *shard = optim->shard;
     const double others = optim->decay_embeddings ? args->weight_decay : 0;
-    int err = update_group(optim, grad, args, 0, shard->linear_begin, others);
+    int err = bit_lane_lead(&optim->aside);
 
+    if (err >= 0)
+        err = update_group(optim, grad, args, 0, shard->linear_begin, others);
     if (err >= 0)
         err = update_group(optim, grad, args, shard->linear_begin, shard->linear_end, args->weight_decay);
     if (err >= 0)
@@ -133,9 +138,18 @@ int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bi
 int bit_optim_reset(struct bit_optim *optim)
 {
     const size_t bytes = (size_t)optim->shard->count * sizeof(float);
-    int err = bit_exec_zero(optim->exec, optim->exp_avg, bytes);
+    int err = bit_lane_lead(&optim->aside);
 
+    if (err >= 0)
+        err = bit_exec_zero(optim->exec, optim->exp_avg, bytes);
     return err < 0 ? err : bit_exec_zero(optim->exec, optim->exp_avg_sq, bytes);
+}
+
+const float *bit_optim_values(const struct bit_optim *optim, int file)
+{
+    const float *const values[] = {optim->master, optim->exp_avg, optim->exp_avg_sq};
+
+    return values[file];
 }
 
 static uint64_t digest(struct bit_optim *optim, struct bit_comm *comm, const float *values, int threads)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "kernels/exec.h"
+#include "kernels/lane.h"
 #include "worker/fabric.h"
 #include "worker/shard.h"
 #include "worker/window.h"
@@ -17,6 +18,7 @@ struct bit_optim {
     double *block_sums;                   /* (shard->blocks); owned */
     double *clip;                         /* (2): the gradient's norm, and the factor that clips it; owned */
     struct bit_window window;             /* the host's sight of the first three */
+    struct bit_lane aside;                /* on which they are copied beside training; they change behind its copies */
     double eps, clip_norm;
     int decay_embeddings; /* also the embedding and the head */
 };
@@ -50,6 +52,9 @@ int bit_optim_read_norm(struct bit_optim *optim, double *norm);
 int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args);
 /** Moments to zero. */
 int bit_optim_reset(struct bit_optim *optim);
+
+/** The vector of a checkpoint's file, (shard->count). */
+const float *bit_optim_values(const struct bit_optim *optim, int file);
 
 /** Digests over all ranks: bit_checkpoint_digest of the blocks' checksums, the same for any number of ranks. */
 uint64_t bit_optim_weights_digest(struct bit_optim *optim, struct bit_comm *comm, int threads);

@@ -248,6 +248,20 @@ static int refuse(const struct bit_plan *plan)
                     (double)m->optimizer / gib, (double)m->activations / gib, (double)m->workspace / gib);
 }
 
+/*
+ * Master and moments once more, in the host's memory. Training comes first: the copy takes what is left.
+ * It never decides how large a micro-batch is.
+ */
+static void count_snapshot(struct bit_plan *plan, int local_ranks)
+{
+    const int64_t bytes = (plan->shard_end - plan->shard_begin) * 12;
+    const int64_t left = plan->backend == BIT_BACKEND_CUDA ? bit_plan_memory_available() / local_ranks
+                                                           : plan->memory_limit - (int64_t)plan->memory.total;
+
+    plan->memory.has_snapshot = true;
+    plan->memory.snapshot = bytes <= left ? (uint64_t)bytes : 0;
+}
+
 /* The ranks of a machine share its memory; each has a GPU of its own, and leaves some of it to the libraries. */
 static int64_t limit_of(const Bit__LaunchSpec *launch, int local_ranks, int64_t available, enum bit_backend backend)
 {
@@ -284,6 +298,7 @@ int bit_plan_init(struct bit_plan *plan, const Bit__RunSpec *spec, int rank, int
         err = refuse(&p);
         goto out;
     }
+    count_snapshot(&p, local_ranks);
     *plan = p;
     return 0;
 out:

@@ -12,6 +12,7 @@
 #include "proto/msg.h"
 #include "worker/ckpt.h"
 #include "worker/ckpt_io.h"
+#include "worker/worker.h"
 
 #define READ_BLOCKS (BIT_WINDOW_ELEMENTS / BIT_SUM_BLOCK)
 

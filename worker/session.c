@@ -107,7 +107,7 @@ int bit_session_open(struct bit_session *session, Bit__Welcome **welcome)
     return err;
 }
 
-/* In the order they were made. What belongs to a boundary goes again if the step behind it might still be ordered. */
+/* In the order they were made. What was said at a boundary goes again if the step behind it might still be ordered. */
 static void send_again(struct bit_session *session, uint64_t last_step)
 {
     for (unsigned i = 0; i < session->kept_count; i++) {
@@ -152,12 +152,24 @@ int bit_session_next(struct bit_session *session, const struct bit_link_order **
         session->lost_since_ms = 0;
         return 0;
     }
-    if (!bit_link_is_lost(err))
+    if (err == -EINTR || !bit_link_is_lost(err))
         return err;
     bit_warn("lost", "why=\"%s\"", bit_fail_text());
     if (session->lost_since_ms != 0)
         pause_ms(PAUSE_MS); /* a link that is lost before its first order must not become a busy loop */
     return reconnect(session);
+}
+
+int bit_session_peek(struct bit_session *session, const struct bit_link_order **out)
+{
+    return bit_link_peek(&session->link, out);
+}
+
+void bit_session_wake(void *arg)
+{
+    struct bit_session *session = arg;
+
+    bit_link_wake(&session->link);
 }
 
 /* ---------------------------------------------------------------- reporting */

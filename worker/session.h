@@ -25,7 +25,7 @@ struct bit_session {
 
     struct bit_kept_report {
         uint64_t step;
-        bool is_step; /* a StepReport; else it belongs to the boundary behind `step` */
+        bool is_step; /* a StepReport; else it was said at the boundary behind `step` */
         uint8_t *frame;
         size_t bytes;
     } kept[BIT_SESSION_KEPT_MAX]; /* a ring */
@@ -52,14 +52,20 @@ int bit_session_open(struct bit_session *session, Bit__Welcome **welcome);
 /**
  * The next order (0; *out is borrowed until the next call), or 1 when the link was lost and made again: reports were
  * resent, and bit_session_ready() must follow before the next call.
- * Errors      the link's, when it is broken or the daemon stayed away for config.retry_ms; BIT_ESTATE when the daemon
- *             asks for reports that are no longer kept or knows steps that were never done
+ * Errors      -EINTR when bit_session_wake() was called and there is no order; the link's, when it is broken or the
+ * daemon stayed away for config.retry_ms; BIT_ESTATE when the daemon asks for reports that are no longer kept or knows
+ * steps that were never done
  */
 int bit_session_next(struct bit_session *session, const struct bit_link_order **out);
 
+/** The order behind it, if it is here: 0, or -EAGAIN. Borrowed until the next call of next(). */
+int bit_session_peek(struct bit_session *session, const struct bit_link_order **out);
+/** Who waits in next(), now or later, has something else to look at. arg is the session. Any thread. */
+void bit_session_wake(void *arg);
+
 /** Answer a welcome. A lost link is no error: the next call of next() sees it. */
 void bit_session_ready(struct bit_session *session, const Bit__WorkerReady *ready);
-/** Send a report of `step` (or of the boundary behind it) and keep it. A lost link is no error. */
+/** Send a report of `step` (or said at the boundary behind it) and keep it. A lost link is no error. */
 int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step, const void *msg);
 /** Say what stopped the worker; nothing is kept, nothing is retried. */
 void bit_session_failed(struct bit_session *session, uint32_t rank, int err, const char *text);

@@ -81,7 +81,7 @@ int64_t bit_shard_part(const struct bit_shard *shard, int64_t begin, int64_t end
     return first;
 }
 
-static void checksum(const float *values, int64_t count, uint32_t *crc, int threads)
+void bit_shard_checksum_blocks(const float *values, int64_t count, uint32_t *crc, int threads)
 {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t at = 0; at < count; at += BIT_SUM_BLOCK)
@@ -101,7 +101,7 @@ const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *co
 
         if (err < 0)
             bit_comm_abort(comm, err);
-        checksum(seen, count, crc + at / BIT_SUM_BLOCK, threads);
+        bit_shard_checksum_blocks(seen, count, crc + at / BIT_SUM_BLOCK, threads);
     }
     bit_comm_gather_ranges(comm, shard->crc, sizeof *shard->crc, shard->block_starts);
     return shard->crc;

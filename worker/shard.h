@@ -34,6 +34,8 @@ const int64_t *bit_shard_clip(struct bit_shard *shard, int64_t begin, int64_t en
 /** This rank's part of [begin, end): where it begins in the vector; *count may be 0. */
 int64_t bit_shard_part(const struct bit_shard *shard, int64_t begin, int64_t end, int64_t *count);
 
+/** CRC-32C of each block of `count` values that begin with a block. */
+void bit_shard_checksum_blocks(const float *values, int64_t count, uint32_t *crc, int threads);
 /**
  * CRC-32C of each block of a sharded vector (values: this rank's part, f32, seen through window), of all ranks, in
  * block order. Shapes      values (count); the result (blocks), borrowed until the next call Collective  yes; a failure

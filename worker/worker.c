@@ -10,7 +10,6 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/msg.h"
-#include "worker/ckpt.h"
 #include "worker/init.h"
 #include "worker/resources.h"
 
@@ -205,6 +204,7 @@ int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welc
 void bit_worker_finish(struct bit_worker *w)
 {
     bit_sections_detach(w->sections);
+    bit_ckpt_finish(&w->ckpt);
     if (w->model != NULL)
         bit_exec_free_host(&w->model->exec, w->tokens, (size_t)w->tokens_capacity * sizeof *w->tokens);
     bit_fabric_finish(&w->fabric);
@@ -232,9 +232,10 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s", w->model->exec.description,
+    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s, checkpoints %s", w->model->exec.description,
              w->model->exec.deterministic ? " deterministic" : "", size, size == 1 ? "rank" : "ranks",
-             w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices);
+             w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
+             w->ckpt.beside ? "beside training" : "hold training up");
     ready->backend = backend;
 }
 

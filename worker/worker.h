@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "worker/ckpt.h"
 #include "worker/comm.h"
 #include "worker/command.h"
 #include "worker/fabric.h"
@@ -31,13 +32,13 @@ struct bit_worker {
     struct bit_fabric fabric;
     struct bit_optim optim;
     struct bit_publish publish;
+    struct bit_ckpt ckpt;
 
     Bit__PhaseState phase;
     uint64_t step; /* of the weights in memory */
 
     uint16_t *tokens; /* this rank's instances, in the host's memory; grows to the largest order */
     int64_t tokens_capacity;
-    char ckpt_text[BIT_ERR_TEXT_MAX]; /* why the last checkpoint failed */
     void *gathered;                   /* size x BIT_WORKER_GATHER_BYTES: what each rank says about a step */
     uint32_t *rank_us;                /* size x BIT_SECTION_SPLIT: where each rank's time went in the last step */
 };

@@ -100,7 +100,7 @@ void peer_close(struct peer *p)
 
 static void become_worker(const struct peer *p, int ranks)
 {
-    const char *worker = getenv("BITWORKER"), *mpirun = getenv("MPIRUN");
+    const char *worker = p->worker != NULL ? p->worker : getenv("BITWORKER"), *mpirun = getenv("MPIRUN");
     char epoch[32], count[16];
 
     snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)p->epoch);

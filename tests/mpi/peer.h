@@ -21,6 +21,7 @@ struct peer {
     char socket[96], secret[96], checkpoints[96];
     const char *set[PEER_SET_MAX]; /* "quantizer.preset=b158": onto the common specification */
     const char *retry_s;
+    const char *worker; /* the program; NULL: $BITWORKER */
     int listener, fd;
     pid_t pid;
     uint64_t epoch;

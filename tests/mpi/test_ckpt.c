@@ -263,6 +263,120 @@ TEST(a_checkpoint_that_fails_is_not_the_runs_end)
     peer_close(&p);
 }
 
+/* ---- beside training */
+
+/* A checkpoint of step 1 is begun, and no rank can write its part before release(). */
+static bool begin_held(struct peer *p, int ranks, char fifo[256], struct history *h)
+{
+    p->worker = getenv("BITWORKER_FAULTS");
+    if (!peer_open(p))
+        return false;
+    path_of(p, "../hold", fifo);
+    if (!EXPECT_EQ(mkdir(p->checkpoints, 0700), 0) || !EXPECT_EQ(mkfifo(fifo, 0600), 0))
+        return false;
+    setenv("BIT_FAULT_HOLD", fifo, 1);
+    bool fine = peer_begin(p, ranks, NULL) != NULL && do_step(p, 1, h);
+    unsetenv("BIT_FAULT_HOLD");
+    if (fine)
+        peer_checkpoint(p, 1, "step-00000001");
+    return fine;
+}
+
+/* Every rank that waits in front of the FIFO goes on, and so does whoever comes while *fd is open. */
+static bool release(const char *fifo, int *fd)
+{
+    *fd = open(fifo, O_RDWR | O_CLOEXEC);
+    return EXPECT(*fd >= 0);
+}
+
+static void expect_of_step_1(struct peer *p, const struct history *h)
+{
+    const Bit__CheckpointReport *report = peer_next(p, BIT_MSG_CHECKPOINT_REPORT);
+
+    if (report == NULL || !EXPECT_EQ(report->error, 0))
+        return;
+    EXPECT_EQ(report->after_step, 1);
+    EXPECT_EQ(report->weights_digest, h->digest[1]);
+    EXPECT(report->stall_ms < report->ms);
+    EXPECT_EQ(bit_checkpoint_commit(p->checkpoints, "step-00000001", "r7", p->epoch), 0);
+    expect_verified(p, "step-00000001");
+}
+
+TEST(training_goes_on_while_a_checkpoint_is_written)
+{
+    for (int ranks = 1; ranks <= 2; ranks++) {
+        struct peer p = {0};
+        struct history h = {0}, again = {0};
+        char fifo[256];
+        int fd = -1;
+
+        bool fine = begin_held(&p, ranks, fifo, &h) && do_step(&p, 2, &h) && do_switch(&p) && do_step(&p, 3, &h) &&
+                    do_step(&p, 4, &h) && release(fifo, &fd);
+        if (fine) {
+            expect_of_step_1(&p, &h); /* by itself: no order comes meanwhile */
+            for (uint64_t step = 5; step <= STEPS && fine; step++)
+                fine = do_step(&p, step, &h);
+        }
+        peer_kill(&p);
+        if (fine && resume(&p, 1, ranks, &h, &again)) /* what was saved is step 1, whatever was trained meanwhile */
+            for (uint64_t step = 2; step <= STEPS; step++)
+                EXPECT_EQ(again.digest[step], h.digest[step]);
+        if (fd >= 0)
+            close(fd);
+        peer_close(&p);
+    }
+}
+
+/* One at a time: the second begins when the first is whole. The end, and a daemon that comes back, wait likewise. */
+TEST(what_comes_one_at_a_time_waits_for_the_checkpoint_under_way)
+{
+    struct peer p = {0};
+    struct history h = {0};
+    char fifo[256];
+    int fd = -1;
+
+    if (begin_held(&p, 2, fifo, &h) && do_step(&p, 2, &h)) {
+        peer_checkpoint(&p, 2, "step-00000002");
+        peer_stop(&p);
+        if (release(fifo, &fd)) {
+            expect_of_step_1(&p, &h);
+            const Bit__CheckpointReport *report = peer_next(&p, BIT_MSG_CHECKPOINT_REPORT);
+            if (report != NULL) {
+                EXPECT_EQ(report->after_step, 2);
+                EXPECT_EQ(report->weights_digest, h.digest[2]);
+            }
+            EXPECT(peer_next(&p, BIT_MSG_WORKER_DONE) != NULL);
+            EXPECT_EQ(peer_wait(&p), 0);
+            close(fd);
+        }
+    }
+    peer_close(&p);
+}
+
+TEST(a_daemon_that_comes_back_hears_of_the_checkpoint_before_it_is_told_where_the_worker_stands)
+{
+    struct peer p = {0};
+    struct history h = {0};
+    char fifo[256];
+    int fd = -1;
+
+    if (begin_held(&p, 1, fifo, &h) && do_step(&p, 2, &h)) {
+        peer_drop(&p);
+        if (peer_accept(&p) != NULL) {
+            peer_welcome(&p, 2, NULL);
+            if (release(fifo, &fd)) {
+                expect_of_step_1(&p, &h);
+                const Bit__WorkerReady *ready = peer_next(&p, BIT_MSG_WORKER_READY);
+                if (ready != NULL)
+                    EXPECT_EQ(ready->step, 2);
+                stop(&p);
+                close(fd);
+            }
+        }
+    }
+    peer_close(&p);
+}
+
 TEST(the_same_step_again_replaces_what_an_earlier_launch_wrote)
 {
     struct peer p = {0};

@@ -1,5 +1,5 @@
 /*
- * bitworker with faults: the whole worker, linked with --wrap around three of its functions, so that what it does to a
+ * bitworker with faults: the whole worker, linked with --wrap around a few of its functions, so that what it does to a
  * fault is what bitworker does, and bitworker itself knows of none.
  *
  *     BIT_FAULT    KIND:RANK:STEP[:COUNT], of these kinds
@@ -7,6 +7,7 @@
  *         slow      this rank takes 10 ms more from this step on, in COUNT steps
  *         flip      a bit of this rank's copy of the published weights changes before this step's gradients
  *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
+ *     BIT_FAULT_HOLD  a FIFO: each rank's part of a checkpoint is written when somebody has opened it to write
  */
 #include <fcntl.h>
 #include <math.h>
@@ -27,6 +28,8 @@ int __real_bit_step_train(struct bit_worker *w, const struct bit_command *comman
                           struct bit_step_result *result);
 int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
                           struct bit_step_result *result);
+int __real_bit_ckpt_write(struct bit_ckpt *ckpt);
+int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt);
 int __real_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
 int __wrap_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
 
@@ -52,6 +55,16 @@ int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *comman
     worker = w;
     step = command->step;
     return __real_bit_step_train(w, command, batch, result);
+}
+
+/* On the writing rank's own thread, or on the main one where it has none. */
+int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt)
+{
+    const char *hold = getenv("BIT_FAULT_HOLD");
+    int fd = hold == NULL ? -1 : open(hold, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return __real_bit_ckpt_write(ckpt);
 }
 
 /* On the CPU backend, whose memory is the process's own. */
