@@ -34,6 +34,7 @@ struct bit_command {
     bool skip_nan;                     /* STEP: rather than fail */
     double loss_most, norm_most;       /* STEP: above them the update is left out; infinity: never */
     uint32_t token_crc;                /* STEP */
+    bool tokens_ahead;                 /* STEP: its batch was handed out under the step before */
     bool pre_switch;                   /* CHECKPOINT */
     char name[BIT_NAME_MAX + 1];       /* CHECKPOINT: folder; EVALUATE: set */
     struct bit_phase_switch phase;     /* SWITCH */

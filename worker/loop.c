@@ -31,6 +31,11 @@ static struct bit_command quit(int err)
     return command;
 }
 
+static struct bit_batch_id batch_of(const struct bit_command *command)
+{
+    return (struct bit_batch_id){.step = command->step, .instances = command->instances, .crc = command->token_crc};
+}
+
 /* Rank 0: the next order as a command. A failure here is told to the others as the order to quit. */
 static struct bit_command await_order(struct loop *l)
 {
@@ -48,7 +53,32 @@ static struct bit_command await_order(struct loop *l)
     }
     if (err >= 0)
         err = bit_command_check(&command, l->worker->step, &l->worker->phase);
+    if (err >= 0 && command.kind == BIT_COMMAND_STEP)
+        command.tokens_ahead = bit_tokens_came_ahead(&l->worker->tokens, batch_of(&command));
     return err < 0 ? quit(err) : command;
+}
+
+/*
+ * While the GPU works: hand out the next step's batch, if its order is here. One that is not as it must be is found out
+ * when its turn comes.
+ */
+static void look_ahead(void *arg)
+{
+    struct loop *l = arg;
+    struct bit_worker *w = l->worker;
+    const struct bit_link_order *order;
+    struct bit_command command;
+    struct bit_batch_id next = {0};
+    const uint8_t *batch = NULL;
+
+    if (l->session != NULL && bit_session_peek(l->session, &order) >= 0 &&
+        bit_command_from_order(order, &w->plan, &command) >= 0 && command.kind == BIT_COMMAND_STEP) {
+        next = batch_of(&command);
+        batch = order->payload;
+    }
+    int err = bit_tokens_take_ahead(&w->tokens, batch, next);
+    if (err < 0)
+        bit_comm_abort(w->comm, err);
 }
 
 /*
@@ -234,6 +264,8 @@ int bit_loop_run(struct bit_worker *worker, struct bit_session *session)
     struct bit_command command;
     int err;
 
+    worker->meanwhile = look_ahead;
+    worker->meanwhile_arg = &l;
     if (session != NULL) {
         worker->ckpt.on_written = bit_session_wake;
         worker->ckpt.on_written_arg = session;

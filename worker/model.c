@@ -122,7 +122,7 @@ bool bit_model_wants_operand_codes(const struct bit_model *model)
 
 /* ---- the passes */
 
-static int check_tokens(const struct bit_plan *plan, const uint16_t *tokens, int64_t instances)
+int bit_model_check_tokens(const struct bit_plan *plan, const uint16_t *tokens, int64_t instances)
 {
     int64_t bad = bit_tokens_find_invalid(tokens, (size_t)(instances * plan->context), (uint32_t)plan->vocab);
 
@@ -221,9 +221,6 @@ int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_
     int err;
 
     BIT_ASSERT(instances >= 1 && instances <= model->plan->micro_instances && grad_scale > 0);
-    err = check_tokens(model->plan, tokens, instances);
-    if (err < 0)
-        return err;
     enter(model, BIT_MODEL_FORWARD);
     if ((err = forward(model, tokens, instances)) < 0)
         return err;
@@ -237,10 +234,8 @@ int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t 
                        uint64_t *targets)
 {
     const struct bit_plan *plan = model->plan;
-    int err = check_tokens(plan, tokens, instances);
+    int err = clear_loss(model);
 
-    if (err >= 0)
-        err = clear_loss(model);
     for (int64_t i = 0; err >= 0 && i < instances; i += plan->micro_instances) {
         const uint16_t *at = tokens + i * plan->context;
         int64_t some = BIT_MIN(plan->micro_instances, instances - i);
@@ -259,10 +254,9 @@ int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t 
 
 int bit_model_logits(struct bit_model *model, const uint16_t *tokens, int64_t instances, float *logits)
 {
-    int err = check_tokens(model->plan, tokens, instances);
+    int err;
 
     BIT_ASSERT(instances >= 1 && instances <= model->plan->micro_instances);
-    if (err >= 0)
-        err = forward(model, tokens, instances);
+    err = forward(model, tokens, instances);
     return err < 0 ? err : bit_head_logits(model, instances, logits);
 }

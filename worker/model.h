@@ -61,16 +61,20 @@ void bit_model_destroy(struct bit_model *model);
 /** From here on train (or evaluate) in this precision; strength in (0, 1], 1 in 16-bit. Allocates nothing. */
 void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, double strength);
 
+/** Tokens (instances, context) in the host's memory, before the model reads them. Errors: BIT_EDATA for an id beyond
+ * the vocabulary, with its place */
+int bit_model_check_tokens(const struct bit_plan *plan, const uint16_t *tokens, int64_t instances);
+
 /** Gradient and loss to zero. Enqueued. */
 int bit_model_clear(struct bit_model *model);
 
 /**
  * Forward and backward of one micro-batch: grad += d(grad_scale * loss_sum)/dW, and the model's loss += loss_sum, the
  * sum over targets (context - 1 an instance), not scaled. Enqueued: bit_model_read_loss waits. tokens (instances,
- * context) in the host's memory, ids < vocab (checked here), left alone until then; 1 <= instances <=
- * plan->micro_instances.
+ * context) in the backend's memory or the host's, which bit_model_check_tokens has looked at, left alone until then;
+ * 1 <= instances <= plan->micro_instances.
  * Order       deterministic for one number of threads; allocates nothing
- * Errors      BIT_EDATA for an id beyond the vocabulary, with its place; an operator's
+ * Errors      an operator's
  * Numerics    the residual stream and its gradient are f32 in both phases, operands plan->operands, sums f32:
  *             OLMo under autocast with f32 parameters
  */

@@ -199,6 +199,8 @@ static void count_memory(struct bit_plan *plan, int64_t micro_instances)
     plan->arena_bytes = bit_arena_bytes(plan, micro_instances);
     plan->workspace_bytes = workspace_bytes(plan, micro_instances);
     plan->staging_bytes = plan->linear_elements / 4 + measure_bytes(plan);
+    if (cuda) /* tokens of this step and of the next one */
+        plan->staging_bytes += 2 * plan->share * plan->context * (int64_t)sizeof(uint16_t);
     if (!cuda && plan->size > 1) /* pieces of gradients on their way (comm.h) */
         plan->staging_bytes += 2 * plan->size * BIT_PLAN_PIECE_BYTES;
 

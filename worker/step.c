@@ -49,7 +49,7 @@ static void enter_part(void *arg, enum bit_model_part part)
 static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
 {
     const int64_t micro = w->plan.micro_instances;
-    int err = 0;
+    int err = bit_tokens_check(&w->tokens, mine);
 
     w->model->entered = enter_part;
     w->model->entered_arg = w->model->grad_ready_arg = w;
@@ -58,7 +58,7 @@ static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
         const bool last = at + micro >= mine;
 
         w->model->grad_ready = last ? reduce_part : NULL;
-        err = bit_model_accumulate(w->model, w->tokens + at * w->plan.context, BIT_MIN(micro, mine - at), grad_scale);
+        err = bit_model_accumulate(w->model, bit_tokens_at(&w->tokens, at), BIT_MIN(micro, mine - at), grad_scale);
         if (last && w->fabric.nccl != NULL)
             must(w, err);
     }
@@ -181,6 +181,8 @@ static int finish(struct bit_worker *w, const struct bit_command *command, struc
     must(w, bit_optim_clip(&w->optim, &w->fabric, w->model->grad));
     if (!waits)
         update(w, command);
+    if (w->meanwhile != NULL)
+        w->meanwhile(w->meanwhile_arg);
     err = read_results(w, command, result, &has_loss);
     if (err == BIT_ENUMERIC && command->skip_nan && (waits || !isfinite(result->grad_norm))) {
         result->skipped = true;
@@ -236,7 +238,7 @@ int bit_step_train(struct bit_worker *w, const struct bit_command *command, cons
     bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
     must(w, bit_publish_train(&w->publish, w->optim.master, command->precision, command->strength));
     bit_section_enter(w->sections, BIT_SECTION_OTHER);
-    mine = bit_worker_take_tokens(w, batch, command->instances);
+    mine = bit_tokens_take(&w->tokens, batch, command->instances, command->tokens_ahead);
     if (mine < 0)
         return (int)mine;
     err = gradients_of_one_model(w, command, mine, &result->seen);
@@ -286,10 +288,11 @@ int bit_step_evaluate(struct bit_worker *w, const struct bit_command *command, c
     int64_t instances;
 
     must(w, bit_publish_evaluate(&w->publish, w->optim.master, command->precision));
-    instances = bit_worker_take_tokens(w, batch, command->instances);
+    instances = bit_tokens_take(&w->tokens, batch, command->instances, false);
     if (instances < 0)
         return (int)instances;
-    if (instances > 0)
-        mine.err = bit_model_evaluate(w->model, w->tokens, instances, &mine.loss_sum, &mine.targets);
+    mine.err = bit_tokens_check(&w->tokens, instances);
+    if (instances > 0 && mine.err >= 0)
+        mine.err = bit_model_evaluate(w->model, bit_tokens_at(&w->tokens, 0), instances, &mine.loss_sum, &mine.targets);
     return gather_evaluated(w, command, &mine, loss, targets);
 }

@@ -92,20 +92,6 @@ static int make_plan(struct bit_worker *w)
     return err;
 }
 
-static int make_room(struct bit_worker *w, int64_t elements)
-{
-    struct bit_exec *exec = &w->model->exec;
-    void *tokens;
-    int err = bit_exec_alloc_host(exec, (size_t)elements * sizeof *w->tokens, &tokens);
-
-    if (err < 0)
-        return bit_fail_within(err, "%lld tokens", (long long)elements);
-    bit_exec_free_host(exec, w->tokens, (size_t)w->tokens_capacity * sizeof *w->tokens);
-    w->tokens = tokens;
-    w->tokens_capacity = elements;
-    return 0;
-}
-
 static int allocate(struct bit_worker *w)
 {
     int err = bit_model_create(&w->plan, w->backend, &w->model);
@@ -119,7 +105,7 @@ static int allocate(struct bit_worker *w)
     if (err >= 0)
         err = bit_sections_attach(w->sections, &w->model->exec);
     if (err >= 0)
-        err = make_room(w, bit_comm_share(w->plan.instances, 0, w->comm->size) * w->plan.context);
+        err = bit_tokens_init(&w->tokens, w->comm, &w->plan, &w->model->exec);
     w->gathered = calloc((size_t)w->comm->size, BIT_WORKER_GATHER_BYTES);
     w->rank_us = calloc((size_t)w->comm->size, BIT_SECTION_SPLIT * sizeof *w->rank_us);
     if (err >= 0 && (w->gathered == NULL || w->rank_us == NULL))
@@ -205,8 +191,7 @@ void bit_worker_finish(struct bit_worker *w)
 {
     bit_sections_detach(w->sections);
     bit_ckpt_finish(&w->ckpt);
-    if (w->model != NULL)
-        bit_exec_free_host(&w->model->exec, w->tokens, (size_t)w->tokens_capacity * sizeof *w->tokens);
+    bit_tokens_finish(&w->tokens);
     bit_fabric_finish(&w->fabric);
     bit_publish_finish(&w->publish);
     bit_optim_finish(&w->optim);
@@ -237,16 +222,4 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
              w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
              w->ckpt.beside ? "beside training" : "hold training up");
     ready->backend = backend;
-}
-
-int64_t bit_worker_take_tokens(struct bit_worker *w, const uint8_t *batch, int64_t instances)
-{
-    const int64_t context = w->plan.context, most = bit_comm_share(instances, 0, w->comm->size) * context;
-    int err = 0;
-
-    /* Every rank has room for the largest share, so all of them grow at the same order, or none. */
-    if (most > w->tokens_capacity)
-        err = bit_comm_agree(w->comm, make_room(w, most));
-    /* Little-endian on the wire, as every machine that this runs on is. */
-    return err < 0 ? err : bit_comm_scatter_instances(w->comm, (const uint16_t *)batch, instances, context, w->tokens);
 }

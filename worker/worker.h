@@ -15,6 +15,7 @@
 #include "worker/publish.h"
 #include "worker/sections.h"
 #include "worker/shard.h"
+#include "worker/tokens.h"
 
 struct bit_worker {
     struct bit_comm *comm;       /* borrowed, with the next two */
@@ -37,10 +38,12 @@ struct bit_worker {
     Bit__PhaseState phase;
     uint64_t step; /* of the weights in memory */
 
-    uint16_t *tokens; /* this rank's instances, in the host's memory; grows to the largest order */
-    int64_t tokens_capacity;
-    void *gathered;                   /* size x BIT_WORKER_GATHER_BYTES: what each rank says about a step */
-    uint32_t *rank_us;                /* size x BIT_SECTION_SPLIT: where each rank's time went in the last step */
+    struct bit_tokens tokens;
+    /* If set: called once in each step, when all its work is enqueued and before its results are waited for. */
+    void (*meanwhile)(void *arg);
+    void *meanwhile_arg;
+    void *gathered;    /* size x BIT_WORKER_GATHER_BYTES: what each rank says about a step */
+    uint32_t *rank_us; /* size x BIT_SECTION_SPLIT: where each rank's time went in the last step */
 };
 #define BIT_WORKER_GATHER_BYTES  128
 #define BIT_WORKER_BACKEND_BYTES 640
@@ -57,9 +60,5 @@ void bit_worker_finish(struct bit_worker *worker);
 
 /** What a daemon is told when it welcomes us. Texts are borrowed from the worker. Collective. */
 void bit_worker_ready(struct bit_worker *worker, Bit__WorkerReady *ready, char backend[BIT_WORKER_BACKEND_BYTES]);
-
-/** This rank's instances of a batch that rank 0 has (NULL on the others) into worker->tokens. Returns how many; -ENOMEM
- * is every rank's. Collective. */
-int64_t bit_worker_take_tokens(struct bit_worker *worker, const uint8_t *batch, int64_t instances);
 
 #endif
