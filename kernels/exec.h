@@ -49,6 +49,7 @@ struct bit_exec {
     size_t workspace_bytes;
     struct bit_cuda *cuda; /* the GPU and its stream; NULL on other backends */
     enum bit_attention_way attention;
+    bool replays;            /* sequences are recorded and played again where the backend can (replay.h) */
     bool deterministic;      /* the same bits on every run, of operators too whose fastest way has others each time */
     struct bit_trace *trace; /* if set, operators leave marks there; borrowed */
     char description[192];   /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */

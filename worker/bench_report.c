@@ -80,6 +80,12 @@ static const char *phase_name(const struct bit_worker *w)
     return w->phase.precision == BIT__PRECISION__TERNARY ? "ternary" : "16bit";
 }
 
+/* They were recorded, not only wanted. */
+static bool has_graphs(const struct bit_worker *w)
+{
+    return w->model->exec.replays && w->model->replay[BIT_MODEL_BACKWARD].graph != NULL;
+}
+
 static void print_json(const struct bit_bench_result *r)
 {
     const struct bit_worker *w = r->worker;
@@ -96,11 +102,12 @@ static void print_json(const struct bit_bench_result *r)
     printf("\"flops_per_token\":%.4g,\"traced_ms\":%.3f,\"split_ms\":{", bit_bench_token_flops(&w->plan), r->traced_ms);
     for (int c = 0; c < BIT_BENCH_CLASSES; c++)
         printf("%s\"%s\":%.3f", c > 0 ? "," : "", class_names[c], r->split_ms[c]);
-    printf("},\"memory_gib\":%.2f,\"planned_gib\":%.2f,\"reduced_bytes\":%llu,\"gathered_bytes\":%llu,\"loss\":%.4f,"
-           "\"device\":\"%s\",\"attention\":\"%s\",\"fabric\":\"%s\",\"driver\":\"%s\",\"commit\":\"%s\"}\n",
-           r->memory_gib, (double)w->plan.memory.total / (1 << 30), (unsigned long long)r->reduced_bytes,
-           (unsigned long long)r->gathered_bytes, r->loss, w->model->exec.description, w->choices,
-           w->fabric.description, driver, BIT_COMMIT);
+    printf(
+        "},\"memory_gib\":%.2f,\"planned_gib\":%.2f,\"reduced_bytes\":%llu,\"gathered_bytes\":%llu,\"loss\":%.4f,"
+        "\"device\":\"%s\",\"graphs\":%s,\"attention\":\"%s\",\"fabric\":\"%s\",\"driver\":\"%s\",\"commit\":\"%s\"}\n",
+        r->memory_gib, (double)w->plan.memory.total / (1 << 30), (unsigned long long)r->reduced_bytes,
+        (unsigned long long)r->gathered_bytes, r->loss, w->model->exec.description, has_graphs(w) ? "true" : "false",
+        w->choices, w->fabric.description, driver, BIT_COMMIT);
 }
 
 static void print_table(const struct bit_bench_result *r)
@@ -108,9 +115,10 @@ static void print_table(const struct bit_bench_result *r)
     const struct bit_worker *w = r->worker;
     const struct figures f = figures_of(r);
 
-    printf("%s, %s, micro-batch %lld x %lld, %d %s on %s, attention %s, commit %s\n", r->model, phase_name(w),
+    printf("%s, %s, micro-batch %lld x %lld, %d %s on %s, attention %s, %s, commit %s\n", r->model, phase_name(w),
            (long long)w->plan.micro_instances, (long long)r->micro_steps, w->comm->size,
-           w->comm->size == 1 ? "rank" : "ranks", w->model->exec.description, w->choices, BIT_COMMIT);
+           w->comm->size == 1 ? "rank" : "ranks", w->model->exec.description, w->choices,
+           has_graphs(w) ? "graphs" : "no graphs", BIT_COMMIT);
     printf("  step    %.2f ms (%.2f to %.2f), %.0f tokens/s a rank\n", r->step_ms, r->low_ms, r->high_ms, f.tokens_s);
     printf("  rate    %.1f TFLOP/s a rank, by 6 N + 6 L D T = %.3f GFLOP a token", f.tflops,
            bit_bench_token_flops(&w->plan) * 1e-9);

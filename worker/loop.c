@@ -17,8 +17,9 @@ struct loop {
     struct bit_worker *worker;
     struct bit_session *session;
     const uint8_t *batch;
-    bool told;     /* the daemon has our answer to its stop */
-    bool has_held; /* an order that waits until the checkpoint under way is completed */
+    bool told_refused; /* graphs could not be recorded */
+    bool told;         /* the daemon has our answer to its stop */
+    bool has_held;     /* an order that waits until the checkpoint under way is completed */
     struct bit_command held;
 };
 
@@ -136,6 +137,18 @@ static void report(struct loop *l, uint16_t type, const void *msg)
         bit_comm_abort(w->comm, err); /* it cannot be encoded, and the others are past this step */
 }
 
+/* Said once: from then on operators are launched one by one. */
+static void tell_refused(struct loop *l)
+{
+    for (int part = 0; part < BIT_MODEL_PARTS && !l->told_refused; part++) {
+        const struct bit_replay *replay = &l->worker->model->replay[part];
+        if (!replay->refused)
+            continue;
+        l->told_refused = true;
+        bit_warn("no graphs", "why=\"%s\"", replay->why);
+    }
+}
+
 static int train(struct loop *l, const struct bit_command *command)
 {
     struct bit_step_result result = {0};
@@ -144,6 +157,7 @@ static int train(struct loop *l, const struct bit_command *command)
 
     if (err < 0)
         return err;
+    tell_refused(l);
     bit_report_step(l->worker, command, &result, &message);
     report(l, BIT_MSG_STEP_REPORT, &message.msg);
     return 0;

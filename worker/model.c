@@ -93,6 +93,8 @@ void bit_model_destroy(struct bit_model *model)
 {
     if (model == NULL)
         return;
+    for (int part = 0; part < BIT_MODEL_PARTS; part++)
+        bit_replay_finish(&model->replay[part]);
     bit_arena_destroy(model->arena, &model->exec);
     bit_exec_free(&model->exec, model->weights, weight_bytes(model->plan));
     bit_exec_free(&model->exec, model->codes, (size_t)model->plan->elements);
@@ -142,14 +144,12 @@ static int take_tokens(struct bit_model *model, const uint16_t *tokens, int64_t 
 }
 
 /* Embedding and blocks: leaves the stream in arena->x_final. */
-static int forward(struct bit_model *model, const uint16_t *tokens, int64_t instances)
+static int forward(struct bit_model *model, int64_t instances)
 {
     struct bit_arena *a = model->arena;
     const int layers = model->plan->layers;
-    int err = take_tokens(model, tokens, instances);
+    int err = bit_head_embed(model, a->tokens, instances, a->blocks[0].x_att);
 
-    if (err >= 0)
-        err = bit_head_embed(model, a->tokens, instances, a->blocks[0].x_att);
     for (int l = 0; err >= 0 && l < layers; l++)
         err = bit_block_forward(model, l, instances, l + 1 < layers ? a->blocks[l + 1].x_att : a->x_final);
     return err;
@@ -216,18 +216,56 @@ int bit_model_read_loss(struct bit_model *model, double *loss_sum)
     return err;
 }
 
+/* What a part of a micro-batch depends on, but for what lies in memory. No padding: it is compared byte by byte. */
+struct micro_batch {
+    int64_t instances;
+    double grad_scale;
+    int32_t mode;
+    float strength;
+};
+_Static_assert(sizeof(struct micro_batch) == 24 && sizeof(struct micro_batch) <= BIT_REPLAY_KEY_BYTES, "a key");
+
+struct part {
+    struct bit_model *model;
+    struct micro_batch batch;
+};
+
+static int run_forward(void *arg)
+{
+    const struct part *p = arg;
+
+    return forward(p->model, p->batch.instances);
+}
+
+static int run_backward(void *arg)
+{
+    const struct part *p = arg;
+    int err = bit_head_loss_backward(p->model, p->batch.instances, p->batch.grad_scale);
+
+    return err < 0 ? err : backward(p->model, p->batch.instances);
+}
+
+/* Played again, unless somebody is told of gradients in between, or the strength is another one each step. */
+static int do_part(struct part *p, enum bit_model_part part)
+{
+    int (*const run)(void *) = part == BIT_MODEL_FORWARD ? run_forward : run_backward;
+    struct bit_model *model = p->model;
+
+    enter(model, part);
+    if (model->grad_ready != NULL || model->arena->mode == BIT_MODE_BLENDED)
+        return run(p);
+    return bit_replay(&model->replay[part], &model->exec, &p->batch, sizeof p->batch, run, p);
+}
+
 int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale)
 {
-    int err;
+    struct part p = {model, {instances, grad_scale, (int32_t)model->arena->mode, model->strength}};
+    int err = take_tokens(model, tokens, instances);
 
     BIT_ASSERT(instances >= 1 && instances <= model->plan->micro_instances && grad_scale > 0);
-    enter(model, BIT_MODEL_FORWARD);
-    if ((err = forward(model, tokens, instances)) < 0)
-        return err;
-    enter(model, BIT_MODEL_BACKWARD);
-    if ((err = bit_head_loss_backward(model, instances, grad_scale)) < 0 || (err = backward(model, instances)) < 0)
-        return err;
-    return 0;
+    if (err >= 0)
+        err = do_part(&p, BIT_MODEL_FORWARD);
+    return err < 0 ? err : do_part(&p, BIT_MODEL_BACKWARD);
 }
 
 int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double *loss_sum,
@@ -240,7 +278,9 @@ int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t 
         const uint16_t *at = tokens + i * plan->context;
         int64_t some = BIT_MIN(plan->micro_instances, instances - i);
 
-        err = forward(model, at, some);
+        err = take_tokens(model, at, some);
+        if (err >= 0)
+            err = forward(model, some);
         if (err >= 0)
             err = bit_head_loss(model, some);
     }
@@ -257,6 +297,8 @@ int bit_model_logits(struct bit_model *model, const uint16_t *tokens, int64_t in
     int err;
 
     BIT_ASSERT(instances >= 1 && instances <= model->plan->micro_instances);
-    err = forward(model, tokens, instances);
+    err = take_tokens(model, tokens, instances);
+    if (err >= 0)
+        err = forward(model, instances);
     return err < 0 ? err : bit_head_logits(model, instances, logits);
 }

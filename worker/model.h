@@ -7,11 +7,12 @@
 
 #include "kernels/bitlinear.h"
 #include "kernels/exec.h"
+#include "kernels/replay.h"
 #include "worker/plan.h"
 
 struct bit_arena; /* activations.h */
 
-enum bit_model_part { BIT_MODEL_FORWARD, BIT_MODEL_BACKWARD };
+enum bit_model_part { BIT_MODEL_FORWARD, BIT_MODEL_BACKWARD, BIT_MODEL_PARTS };
 
 /*
  * Whoever publishes weights writes these, at flat offsets:
@@ -47,7 +48,8 @@ struct bit_model {
     void (*grad_ready)(void *arg, int64_t begin, int64_t end);
     void *grad_ready_arg;
 
-    struct bit_arena *arena; /* saved activations, scratch; private */
+    struct bit_arena *arena;                   /* saved activations, scratch; private */
+    struct bit_replay replay[BIT_MODEL_PARTS]; /* of a micro-batch that nobody is told of in between; private */
 };
 
 /**

@@ -57,7 +57,7 @@ static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
     for (int64_t at = 0; at < mine && err >= 0; at += micro) {
         const bool last = at + micro >= mine;
 
-        w->model->grad_ready = last ? reduce_part : NULL;
+        w->model->grad_ready = last && w->fabric.nccl != NULL ? reduce_part : NULL;
         err = bit_model_accumulate(w->model, bit_tokens_at(&w->tokens, at), BIT_MIN(micro, mine - at), grad_scale);
         if (last && w->fabric.nccl != NULL)
             must(w, err);

@@ -121,6 +121,7 @@ static int choose(struct bit_worker *w)
     int err;
 
     w->model->exec.deterministic = w->spec->launch->deterministic;
+    w->model->exec.replays = w->spec->launch->graphs && w->backend == BIT_BACKEND_CUDA;
     if (w->backend != BIT_BACKEND_CUDA)
         return 0;
     err = bit_attention_choose(&w->model->exec, plan->micro_instances, plan->context, plan->heads, plan->head_dim,
@@ -217,9 +218,10 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s, checkpoints %s", w->model->exec.description,
+    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s, checkpoints %s", w->model->exec.description,
              w->model->exec.deterministic ? " deterministic" : "", size, size == 1 ? "rank" : "ranks",
              w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
+             w->model->exec.replays ? ", graphs" : w->backend == BIT_BACKEND_CUDA ? ", no graphs" : "",
              w->ckpt.beside ? "beside training" : "hold training up");
     ready->backend = backend;
 }

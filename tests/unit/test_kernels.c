@@ -1,12 +1,17 @@
 /* What kcheck does not ask: refusals, and that a NaN comes out of every variant that it goes into. */
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "config.h"
 #include "kernels/adamw.h"
 #include "kernels/attention.h"
 #include "kernels/bitlinear_cuda.h"
 #include "kernels/cast.h"
+#include "kernels/lane.h"
 #include "kernels/norm.h"
+#include "kernels/replay.h"
 #include "kernels/swiglu.h"
 #include "kernels/swiglu_quantise.h"
 #include "kernels/xent.h"
@@ -40,6 +45,51 @@ TEST(init_refuses_what_it_lacks)
     EXPECT_CONTAINS(exec.description, bit_isa_name(exec.isa));
     bit_exec_finish(&exec);
     bit_exec_finish(&exec);
+}
+
+static int count_run(void *arg)
+{
+    return ++*(int *)arg < 4 ? 0 : -EINVAL;
+}
+
+/* Recording is the GPU's; what a processor plays is the sequence itself, its error too. */
+TEST(a_sequence_is_run_each_time_where_there_is_no_gpu)
+{
+    struct bit_exec exec = exec_at(bit_isa_best(), 0);
+    struct bit_replay replay = {0};
+    int runs = 0;
+
+    exec.replays = true;
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(bit_replay(&replay, &exec, &i, sizeof i, count_run, &runs), 0);
+    EXPECT_EQ(bit_replay(&replay, &exec, &runs, sizeof runs, count_run, &runs), -EINVAL);
+    EXPECT_EQ(runs, 4);
+    EXPECT(!replay.refused);
+    bit_replay_finish(&replay);
+    bit_exec_finish(&exec);
+}
+
+TEST(a_lane_copies_every_byte)
+{
+    const size_t bytes = ((size_t)9 << 20) + 5; /* pieces of several threads, the last one short */
+    struct bit_exec exec = exec_at(bit_isa_best(), 0);
+    struct bit_lane lane = {0};
+    uint8_t *from = malloc(bytes), *to = calloc(bytes + 1, 1);
+
+    for (size_t i = 0; i < bytes; i++)
+        from[i] = (uint8_t)(i * 2654435761u >> 13);
+    bit_lane_finish(&lane);
+    EXPECT_EQ(bit_lane_init(&lane, &exec), 0);
+    EXPECT_EQ(bit_lane_follow(&lane), 0);
+    EXPECT_EQ(bit_lane_copy(&lane, to, from, bytes), 0);
+    EXPECT_EQ(bit_lane_lead(&lane), 0);
+    EXPECT_EQ(bit_lane_wait(&lane), 0);
+    EXPECT_EQ(memcmp(to, from, bytes), 0);
+    EXPECT_EQ(to[bytes], 0);
+    bit_lane_finish(&lane);
+    bit_exec_finish(&exec);
+    free(from);
+    free(to);
 }
 
 TEST(attention_says_how_much_scratch_it_lacks)
