@@ -10,25 +10,29 @@
 
 #define CAPABILITY_MIN 80 /* bf16 in the tensor cores */
 
+static int device_in_use; /* one in a process */
+
 int bit_cuda_result(cudaError_t result, const char *call)
 {
     if (result == cudaSuccess)
         return 0;
-    return bit_fail(BIT_ECUDA, "%.*s: %s", (int)strcspn(call, "("), call, cudaGetErrorString(result));
+    return bit_fail(BIT_ECUDA, "GPU %d: %.*s: %s", device_in_use, (int)strcspn(call, "("), call,
+                    cudaGetErrorString(result));
 }
 
 int bit_cuda_blas_result(cublasStatus_t status, const char *call)
 {
     if (status == CUBLAS_STATUS_SUCCESS)
         return 0;
-    return bit_fail(BIT_ECUDA, "%.*s: %s", (int)strcspn(call, "("), call, cublasLtGetStatusString(status));
+    return bit_fail(BIT_ECUDA, "GPU %d: %.*s: %s", device_in_use, (int)strcspn(call, "("), call,
+                    cublasLtGetStatusString(status));
 }
 
 int bit_cuda_launched(const char *name)
 {
     const cudaError_t result = cudaGetLastError();
 
-    return result == cudaSuccess ? 0 : bit_fail(BIT_ECUDA, "%s: %s", name, cudaGetErrorString(result));
+    return bit_cuda_result(result, name);
 }
 
 /* Why there is no such GPU, in words that tell what to do. */
@@ -96,7 +100,7 @@ int bit_cuda_create(int device, struct bit_cuda **out)
     cuda = calloc(1, sizeof *cuda);
     if (cuda == NULL)
         return bit_fail(-ENOMEM, "GPU %d", device);
-    cuda->device = device;
+    device_in_use = cuda->device = device;
     if ((err = bit_cuda_try(cudaSetDevice(device))) < 0 || (err = read_facts(cuda)) < 0 ||
         (err = bit_cuda_try(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking))) < 0 ||
         (err = bit_cuda_blas_try(cublasLtCreate(&cuda->blas))) < 0)
@@ -105,7 +109,7 @@ int bit_cuda_create(int device, struct bit_cuda **out)
     cuda = NULL;
 out:
     bit_cuda_destroy(cuda);
-    return err < 0 ? bit_fail_within(err, "GPU %d", device) : 0;
+    return err;
 }
 
 void bit_cuda_destroy(struct bit_cuda *cuda)

@@ -1,10 +1,23 @@
 """What a user is told where a GPU is not as it should be, and what becomes of the run."""
+import contextlib
 import os
 import re
+import select
 import signal
+import subprocess
+import sys
 import time
 
 import runs
+
+# Fills the GPU but for what the argument says, and keeps it until its input ends.
+HOG = """
+import sys, torch
+left = torch.cuda.mem_get_info()[0]
+held = torch.empty(left - int(sys.argv[1]), dtype=torch.uint8, device="cuda")
+print("full", flush=True)
+sys.stdin.read()
+"""
 
 
 def refused(bed, spec):
@@ -65,3 +78,64 @@ def two_ranks(report, host, bed):
     one, two = (bed.train(f"on-{n}", host.backend, steps=50, at_step=25, ranks=n) for n in (1, 2))
     difference, step = runs.worst(bed.losses(one), bed.losses(two))
     report.at_most("losses on two GPUs and on one, 50 steps", difference, 1e-3, "", step=step)
+
+
+def faults_bed(host):
+    """A daemon whose workers have faults (tests/run/faults.c)."""
+    return runs.Bed(host, f"worker = {os.path.join(host.build, 'tests', 'run', 'bitworker_faults')}\n")
+
+
+def same_as(plain, bed, run):
+    """(losses that differ, their count)"""
+    got = bed.losses(run)
+    return [s for s in plain if got.get(s) != plain[s]], len(plain)
+
+
+def number_lost(report, host, bed):
+    """A gradient becomes NaN on the GPU: the step is skipped, and nothing of it comes into weights or moments."""
+    bed.restart(BIT_FAULT="nan:0:20", BIT_FAULT_ONCE=os.path.join(bed.dir, "nan"))
+    run = bed.train("nan", host.backend)
+    steps = bed.steps_of(run)
+    found = [(s, a["kind"], a["action"]) for s, e in steps.items() for a in e.get("anomaly", [])]
+    loss = steps[runs.STEPS]["loss"]
+    report.check("NaN in a gradient", found == [(20, "nan_gradient", "skip_step")] and loss == loss and loss < steps[1]["loss"],
+                 f"{found}; loss {steps[1]['loss']:.3f} to {loss:.3f}", "the step is skipped and named")
+
+
+def gpu_lost(report, host, bed, ranks):
+    """Every call of the last rank's GPU fails from the middle of a step on: all ranks leave, the cause names rank and device, and the
+    run goes on from its checkpoint to the same end."""
+    changes = {"steps": runs.LONG, "at_step": runs.LONG_AT, "every": 40, "ranks": ranks}
+    plain = bed.losses(bed.train("undisturbed", host.backend, **changes))
+    rank = ranks - 1
+    bed.restart(BIT_FAULT=f"lost:{rank}:{runs.LONG // 2}", BIT_FAULT_ONCE=os.path.join(bed.dir, "lost"))
+    begin = time.monotonic()
+    run = bed.train("gpu-lost", host.backend, **changes)
+    events = bed.events(run)
+    lost, ready = [e["lost"] for e in events if "lost" in e], bed.ready(run)
+    reason = " ".join(lost[0].get("reason", lost[0].get("text", "")).split()) if lost else "nothing was lost"
+    wrong, count = same_as(plain, bed, run)
+    report.check(f"a GPU lost in mid-step, rank {rank} of {ranks}", len(lost) == 1 and len(ready) == 2 and f"rank {rank}" in reason and
+                 f"GPU {rank}" in reason and not wrong,
+                 f"{reason[:120]}; from step {ready[-1]['step']}, {len(wrong)} of {count} losses differ, {time.monotonic() - begin:.0f} s in all",
+                 "rank and device named, the same bits")
+
+
+@contextlib.contextmanager
+def full_gpu(left):
+    """The GPU is full but for `left` bytes; None where there is no PyTorch to fill it."""
+    with subprocess.Popen([sys.executable, "-c", HOG, str(left)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as hog:
+        readable = select.select([hog.stdout], [], [], 60)[0]
+        try:
+            yield bool(readable) and hog.stdout.readline().strip() == "full"
+        finally:
+            hog.stdin.close()
+
+
+def gpu_full(report, host, bed):
+    with full_gpu(4 << 30) as full:
+        if not full:
+            report.skip("a GPU that is full already", "no PyTorch to fill it")
+            return
+        told(report, "a GPU that is full already", bed, bed.run_spec("full", "CUDA", model='preset: "olmo_1b"', instances=8, micro=1),
+             r"needs [\d.]+ GiB.*may use [\d.]+")

@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import shutil
+import statistics
 import sys
 import time
 
@@ -174,7 +175,19 @@ def resumed(report, host, bed):
     report.check("paused and resumed on the GPU", not wrong and bed.status(run)["weights_digest"] == bed.status(plain)["weights_digest"],
                  f"{len(want) - len(wrong)} of {len(want)} losses and norms the same bits, "
                  + (f"first other one at step {wrong[0]}" if wrong else f"resumed at {legs}"), "all, and the weights")
+    if host.gpus > 0:
+        without_graphs(report, host, bed, plain, want)
     crossed(report, host, bed, want)
+
+
+def without_graphs(report, host, bed, plain, want):
+    """Operators launched one by one compute what the graphs do, and take longer."""
+    run = bed.train("one-by-one", host.backend, "--set", "launch.graphs=false", steps=LONG, at_step=LONG_AT, optimizer="RESET")
+    got = bed.losses(run)
+    usual = {r: statistics.median(e["ms"] for s, e in bed.steps_of(r).items() if s > 2) for r in (plain, run)}
+    chosen = [bed.ready(r)[0]["backend"] for r in (plain, run)]
+    report.check("graphs, and operators launched one by one", got == want and ", graphs" in chosen[0] and ", no graphs" in chosen[1],
+                 f"{sum(got.get(s) == want[s] for s in want)} of {len(want)} losses the same bits; a step {usual[plain]:.2f} and {usual[run]:.2f} ms", "all")
 
 
 def pause(bed, run, step):

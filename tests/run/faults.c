@@ -6,6 +6,7 @@
  *         nan       a gradient of this rank becomes NaN in this step (and COUNT - 1 further ones)
  *         slow      this rank takes 10 ms more from this step on, in COUNT steps
  *         flip      a bit of this rank's copy of the published weights changes before this step's gradients
+ *         lost      this rank's GPU does what it must not, and every later call of it fails, as when it is gone
  *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
  *     BIT_FAULT_HOLD  a FIFO: each rank's part of a checkpoint is written when somebody has opened it to write
  */
@@ -19,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernels/sum.h"
 #include "worker/step.h"
 
 static struct bit_worker *worker; /* in the step that is being done */
@@ -67,16 +69,39 @@ int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt)
     return __real_bit_ckpt_write(ckpt);
 }
 
-/* On the CPU backend, whose memory is the process's own. */
+static void set_nan(struct bit_model *model)
+{
+    static const float nan = NAN;
+    bit_exec_copy(&model->exec, &model->grad[worker->plan.tensors[1].offset + 3], &nan, sizeof nan);
+}
+
+static void flip(struct bit_model *model)
+{
+    uint8_t *at = (uint8_t *)model->weights + 1000, byte;
+    bit_exec_copy(&model->exec, &byte, at, 1);
+    bit_exec_wait(&model->exec);
+    byte += 0x10; /* in each micro-batch another */
+    bit_exec_copy(&model->exec, at, &byte, 1);
+    bit_exec_wait(&model->exec);
+}
+
+/* An operator of an address that nobody has. */
+static void lose_gpu(struct bit_model *model)
+{
+    bit_sum(&model->exec, &(struct bit_sum_args){.count = 1 << 20, .x = (const float *)4096, .sum = (double *)4096});
+}
+
 int __wrap_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale)
 {
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     if (is_due("flip"))
-        *((uint8_t *)model->weights + 1000) += 0x10; /* in each micro-batch another */
+        flip(model);
     if (is_due("slow"))
         nanosleep(&pause, NULL);
     int err = __real_bit_model_accumulate(model, tokens, instances, grad_scale);
     if (is_due("nan"))
-        model->grad[worker->plan.tensors[1].offset + 3] = NAN;
+        set_nan(model);
+    if (model->exec.backend == BIT_BACKEND_CUDA && is_due("lost"))
+        lose_gpu(model);
     return err;
 }

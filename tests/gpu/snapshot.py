@@ -1,0 +1,21 @@
+"""Checkpoints of OLMo-1B in a real run: how long training stands still for one, and how long it takes to be on disk."""
+import statistics
+
+EVERY, STEPS = 12, 30
+
+
+def beside_training(report, host, bed):
+    size = {} if host.small else {"model": 'preset: "olmo_1b"', "instances": 16, "micro": 8}
+    run = bed.train("snapshot", host.backend, "--set", "checkpoint.keep_last=1", steps=STEPS, at_step=0, every=EVERY, quantizer="b158", **size)
+    backend = bed.ready(run)[0]["backend"]
+    ms = {s: e["ms"] for s, e in bed.steps_of(run).items() if s > 2}
+    saved = [e["checkpoint"] for e in bed.events(run) if "checkpoint" in e]
+    usual = statistics.median(ms.values())
+    for c in saved:
+        at = c["after_step"]
+        if at == STEPS:
+            continue  # nothing is trained behind it
+        behind = ms.get(at + 1, usual)
+        report.check(f"checkpoint of {c['bytes'] / 2**30:.1f} GiB behind step {at}", "beside training" in backend and c["stall_ms"] < c["ms"],
+                     f"training stood still for {c['stall_ms']:.1f} ms, on disk after {c['ms']:.0f} ms; the step behind it took {behind:.1f} ms, "
+                     f"the usual one {usual:.1f} ms", "beside training")
