@@ -113,7 +113,7 @@ def gpu_lost(report, host, bed, ranks):
     run = bed.train("gpu-lost", host.backend, **changes)
     events = bed.events(run)
     lost, ready = [e["lost"] for e in events if "lost" in e], bed.ready(run)
-    reason = " ".join(lost[0].get("reason", lost[0].get("text", "")).split()) if lost else "nothing was lost"
+    reason = " ".join(lost[0]["cause"].split()) if lost else "nothing was lost"
     wrong, count = same_as(plain, bed, run)
     report.check(f"a GPU lost in mid-step, rank {rank} of {ranks}", len(lost) == 1 and len(ready) == 2 and f"rank {rank}" in reason and
                  f"GPU {rank}" in reason and not wrong,

@@ -1,11 +1,11 @@
 """Checkpoints of OLMo-1B in a real run: how long training stands still for one, and how long it takes to be on disk."""
 import statistics
 
-EVERY, STEPS = 12, 30
+EVERY, STEPS = 8, 16
 
 
 def beside_training(report, host, bed):
-    size = {} if host.small else {"model": 'preset: "olmo_1b"', "instances": 16, "micro": 8}
+    size = {} if host.small else {"model": 'preset: "olmo_1b"', "instances": 16, "micro": 8, "threads": host.cpu_threads}
     run = bed.train("snapshot", host.backend, "--set", "checkpoint.keep_last=1", steps=STEPS, at_step=0, every=EVERY, quantizer="b158", **size)
     backend = bed.ready(run)[0]["backend"]
     ms = {s: e["ms"] for s, e in bed.steps_of(run).items() if s > 2}

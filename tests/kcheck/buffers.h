@@ -62,6 +62,8 @@ int kc_time_call(struct kc *k, const void *args);
  */
 /** The GPU's exec, made once; NULL where this build or machine has none, with the reason printed once to `complain`. */
 const struct bit_exec *kc_device_exec(FILE *complain);
+/* From here on an older chip: operators choose as they would on it. Errors: -EINVAL if it is not older. */
+int kc_device_take_for(int capability);
 int kc_device_call(struct kc *k, const void *args);
 /** As kc_time_call; by the GPU's clock, its L2 cache flushed before each call. */
 int kc_device_time(struct kc *k, const void *args, int samples_max, double budget_s);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,14 @@ const struct bit_exec *kc_device_exec(FILE *complain)
             fprintf(complain, "kcheck: the GPU's variants are left out: %s\n", bit_fail_text());
     }
     return found ? &device : NULL;
+}
+
+int kc_device_take_for(int capability)
+{
+    if (kc_device_exec(stderr) == NULL || capability > device.cuda->capability)
+        return -EINVAL;
+    device.cuda->capability = capability;
+    return 0;
 }
 
 void kc_device_finish(void)
@@ -273,6 +282,11 @@ const struct bit_exec *kc_device_exec(FILE *complain)
         fprintf(complain, "kcheck: the GPU's variants are left out: this build has no CUDA\n");
     told = true;
     return NULL;
+}
+
+int kc_device_take_for(int capability)
+{
+    return bit_fail(-ENOTSUP, "no CUDA, so no chip %d", capability);
 }
 
 int kc_device_call(struct kc *k, const void *args)

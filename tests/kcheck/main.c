@@ -19,17 +19,20 @@ void kc_register(const struct kc_op *op)
 
 static void usage(FILE *to)
 {
-    fprintf(to,
-            "usage: kcheck [--full] [--seed N] [--backend cpu|cuda] [--isa base|avx2|avx512] [OPERATOR...]\n"
-            "       kcheck --bench [--json] [--backend cpu|cuda] [--threads N] [--isa LEVEL] [OPERATOR...]\n"
-            "       kcheck --list\n"
-            "\n"
-            "Checks every variant of each operator (or of those named) against its reference, on shapes with\n"
-            "buffers drawn from the seed. --full takes the large shapes too. --bench times what is checked:\n"
-            "one thread by its CPU time, more by the wall clock; products beside oneDNN's (where the build has it),\n"
-            "ternary ones beside our own in bf16, a GPU's beside the floor that its memory and multipliers set.\n"
-            "A ratio above 1: ours takes less time. Without --backend both the\n"
-            "processor's variants and, where there is a GPU, its own are checked; the processor's are timed.\n");
+    fprintf(
+        to,
+        "usage: kcheck [--full] [--seed N] [--backend cpu|cuda] [--isa base|avx2|avx512] [--chip 80] [OPERATOR...]\n"
+        "       kcheck --bench [--json] [--backend cpu|cuda] [--threads N] [--isa LEVEL] [OPERATOR...]\n"
+        "       kcheck --list\n"
+        "\n"
+        "Checks every variant of each operator (or of those named) against its reference, on shapes with\n"
+        "buffers drawn from the seed. --full takes the large shapes too. --bench times what is checked:\n"
+        "one thread by its CPU time, more by the wall clock; products beside oneDNN's (where the build has it),\n"
+        "ternary ones beside our own in bf16, a GPU's beside the floor that its memory and multipliers set.\n"
+        "A ratio above 1: ours takes less time. Without --backend both the\n"
+        "processor's variants and, where there is a GPU, its own are checked; the processor's are timed.\n"
+        "--chip takes the GPU for one of that compute capability, older than its own; with CUDA_FORCE_PTX_JIT=1 in\n"
+        "the environment the driver builds its kernels for such a chip's PTX too.\n");
 }
 
 static int isa_by_name(const char *name)
@@ -61,11 +64,17 @@ struct flags {
 static int parse(int argc, char **argv, struct flags *out)
 {
     static const struct option longs[] = {
-        {"full", no_argument, NULL, 'f'},          {"seed", required_argument, NULL, 's'},
-        {"isa", required_argument, NULL, 'i'},     {"backend", required_argument, NULL, 'B'},
-        {"bench", no_argument, NULL, 'b'},         {"json", no_argument, NULL, 'j'},
-        {"threads", required_argument, NULL, 't'}, {"list", no_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"full", no_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 's'},
+        {"isa", required_argument, NULL, 'i'},
+        {"backend", required_argument, NULL, 'B'},
+        {"bench", no_argument, NULL, 'b'},
+        {"json", no_argument, NULL, 'j'},
+        {"threads", required_argument, NULL, 't'},
+        {"list", no_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {"chip", required_argument, NULL, 'c'},
+        {NULL, 0, NULL, 0},
     };
     uint64_t value;
     int c;
@@ -90,6 +99,8 @@ static int parse(int argc, char **argv, struct flags *out)
             out->options.json = true;
         else if (c == 't' && (good = number(optarg, 1024, &value)))
             out->options.threads = (int)value;
+        else if (c == 'c')
+            good = number(optarg, 1000, &value) && kc_device_take_for((int)value) >= 0;
         else if (c == 'l')
             out->list = true;
         else if (c == 'h')
