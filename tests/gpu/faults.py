@@ -139,3 +139,10 @@ def gpu_full(report, host, bed):
             return
         told(report, "a GPU that is full already", bed, bed.run_spec("full", "CUDA", model='preset: "olmo_1b"', instances=8, micro=1),
              r"needs [\d.]+ GiB.*may use [\d.]+")
+
+
+def nccl_cannot_start(report, host, bed):
+    """NCCL is told to use a network that there is none of."""
+    bed.restart(NCCL_SOCKET_IFNAME="=none0", NCCL_IB_DISABLE="1")
+    told(report, "NCCL cannot start", bed, bed.run_spec("no-nccl", host.backend, ranks=2), r"(?i)nccl")
+    bed.restart()

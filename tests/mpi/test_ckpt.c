@@ -377,6 +377,36 @@ TEST(a_daemon_that_comes_back_hears_of_the_checkpoint_before_it_is_told_where_th
     peer_close(&p);
 }
 
+/* A copy of weights and moments is wanted, and never paid for with the run itself. */
+TEST(where_there_is_no_room_for_a_copy_training_waits_and_says_so)
+{
+    struct peer p = {0};
+    struct history h = {0};
+    char set[64];
+
+    if (peer_open(&p)) {
+        const Bit__WorkerReady *ready = peer_begin(&p, 2, NULL);
+        double room = 0;
+        if (ready != NULL && EXPECT(ready->memory->snapshot > 0)) {
+            EXPECT_CONTAINS(ready->backend, "checkpoints beside training");
+            room = (double)ready->memory->total + 0.5 * (double)ready->memory->snapshot;
+            stop(&p);
+        }
+        snprintf(set, sizeof set, "launch.memory_gib=%.9f", room / (1 << 30));
+        p.set[0] = set;
+        ready = room > 0 ? peer_begin(&p, 2, NULL) : NULL;
+        if (ready != NULL) {
+            EXPECT_EQ(ready->memory->snapshot, 0);
+            EXPECT_CONTAINS(ready->backend, "checkpoints hold training up");
+            if (do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1]) && do_step(&p, 2, &h)) {
+                expect_verified(&p, "step-00000001");
+                stop(&p);
+            }
+        }
+    }
+    peer_close(&p);
+}
+
 TEST(the_same_step_again_replaces_what_an_earlier_launch_wrote)
 {
     struct peer p = {0};
