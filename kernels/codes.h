@@ -2,6 +2,7 @@
  * kernels_isa_sources. */
 #ifndef BIT_KERNELS_CODES_H
 #define BIT_KERNELS_CODES_H
+#include "kernels/operand.h"
 #include "kernels/simd.h"
 
 typedef int8_t vcodes __attribute__((vector_size(BIT_LANES)));
@@ -38,6 +39,25 @@ static inline void store_codes(int8_t *q, int64_t left, vf code)
         memcpy(q, &narrow, sizeof narrow);
     else
         memcpy(q, &narrow, (size_t)left);
+}
+
+/* Between u and its code: what quantise writes below full strength. */
+static inline vf blend_of(vf u, vf code, float strength)
+{
+    return u + strength * (code - u);
+}
+
+/* operand.h, from n of row r. An int8 code has one zero. */
+static inline vf operand_of(const struct bit_operand *operand, int64_t r, vf n)
+{
+    if (operand->scale == NULL)
+        return n;
+    const float scale = operand->scale[r], inverse = 1.0f / scale;
+    const vf u = n * scale, code = code_of(u, -128, 127);
+    if (operand->strength == 1)
+        return (code + 0.0f) * inverse;
+    const vf blend = blend_of(u, code, operand->strength);
+    return (operand->dtype == BIT_BF16 ? vf_from_bf16(vf_to_bf16(blend)) : blend) * inverse;
 }
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef BIT_KERNELS_NORM_H
 #define BIT_KERNELS_NORM_H
 #include "kernels/op.h"
+#include "kernels/operand.h"
 
 enum bit_norm_kind { BIT_NORM_NONE, BIT_NORM_LAYER, BIT_NORM_RMS };
 
@@ -27,6 +28,8 @@ BIT_OP_DECLARE(norm_backward);
  * dx = rstd (dy - mean(dy) - xhat mean(dy xhat)), xhat = (x - mean) rstd; RMS without the mean(dy) term.
  * accumulate: dx += instead (the residual stream's gradient). dy f32 or bf16; dx f32 or bf16. dx may alias dy if dtypes
  * agree. copy: the new dx once more, as the operand of the products behind it; NULL for none, and with an f32 dx only.
+ * operand: the norm's output once more, operand.h, n = (x - mean) rstd. kind NONE, for its sake: dx = dy, n = x, and
+ * there is neither mean nor rstd.
  */
 struct bit_norm_backward_args {
     int64_t rows, cols;
@@ -41,5 +44,6 @@ struct bit_norm_backward_args {
     int accumulate;
     void *copy;
     enum bit_dtype copy_dtype;
+    struct bit_operand operand;
 };
 #endif

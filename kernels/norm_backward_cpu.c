@@ -1,11 +1,12 @@
 /* The norms' gradient: two sums over a row, then the row. */
 #include "kernels/args.h"
+#include "kernels/codes.h"
 #include "kernels/isa.h"
 #include "kernels/norm.h"
 #include "kernels/simd.h"
 
 struct row {
-    int64_t at;
+    int64_t index, at;
     float mean, rstd;
     float mean_dy, mean_dy_xhat; /* over the columns; mean_dy 0 where the mean was not taken off */
 };
@@ -25,15 +26,31 @@ static void sum_row(const struct bit_norm_backward_args *args, struct row *row)
     row->mean_dy_xhat = vf_sum(dot) * row->rstd / (float)cols;
 }
 
+static inline vf normed(const struct bit_norm_backward_args *args, const struct row *row, int64_t c)
+{
+    return (vf_load_upto(args->x, args->x_dtype, row->at + c, args->cols - c, 0) - row->mean) * row->rstd;
+}
+
+static void write_operand(const struct bit_norm_backward_args *args, const struct row *row)
+{
+    const struct bit_operand *operand = &args->operand;
+
+    for (int64_t c = 0; c < args->cols; c += BIT_LANES)
+        vf_store_upto(operand->to, operand->dtype, row->at + c, args->cols - c,
+                      operand_of(operand, row->index, normed(args, row, c)));
+}
+
 static void write_row(const struct bit_norm_backward_args *args, const struct row *row)
 {
     const int64_t cols = args->cols;
 
     for (int64_t c = 0; c < cols; c += BIT_LANES) {
         const vf dy = vf_load_upto(args->dy, args->dy_dtype, row->at + c, cols - c, 0);
-        const vf xhat = (vf_load_upto(args->x, args->x_dtype, row->at + c, cols - c, 0) - row->mean) * row->rstd;
+        const vf xhat = normed(args, row, c);
         vf dx = (dy - row->mean_dy - xhat * row->mean_dy_xhat) * row->rstd;
 
+        if (args->kind == BIT_NORM_NONE)
+            dx = dy;
         if (args->accumulate)
             dx += vf_load_upto(args->dx, args->dx_dtype, row->at + c, cols - c, 0);
         vf_store_upto(args->dx, args->dx_dtype, row->at + c, cols - c, dx);
@@ -51,8 +68,15 @@ int BIT_ISA(norm_backward)(const struct bit_exec *exec, const struct bit_norm_ba
 #pragma omp parallel for num_threads(exec->threads) schedule(static)
     for (int64_t r = 0; r < args->rows; r++) {
         struct row row = {
-            .at = r * args->cols, .mean = args->kind == BIT_NORM_LAYER ? args->mean[r] : 0, .rstd = args->rstd[r]};
-        sum_row(args, &row);
+            .index = r,
+            .at = r * args->cols,
+            .mean = args->kind == BIT_NORM_LAYER ? args->mean[r] : 0,
+            .rstd = args->kind == BIT_NORM_NONE ? 1 : args->rstd[r],
+        };
+        if (args->kind != BIT_NORM_NONE)
+            sum_row(args, &row);
+        if (args->operand.to != NULL)
+            write_operand(args, &row);
         write_row(args, &row);
     }
     return 0;

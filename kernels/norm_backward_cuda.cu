@@ -1,5 +1,5 @@
 /* The norms' gradient: a row of x, dy and the old dx is read once. */
-#include "kernels/norm_cuda.cuh"
+#include "kernels/quantise_cuda.cuh"
 
 template <typename Row, typename X, typename Dy, typename Dx, typename Copy>
 static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
@@ -14,9 +14,14 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     const auto x = row.template load<X>(args.x, args.x_dtype, at);
     const auto dy = row.template load<Dy>(args.dy, args.dy_dtype, at);
     const auto old = row.template load<Dx>(args.accumulate ? args.dx : NULL, args.dx_dtype, at);
-    const bit_row_norm norm = {args.kind == BIT_NORM_LAYER ? args.mean[r] : 0, args.rstd[r]};
+    const bit_row_norm norm = bit_row_norm_kept(args.kind, args.mean, args.rstd, r);
     const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, x, dy, args.kind, norm, shared);
 
+    if (args.operand.to != NULL) {
+        const bit_row_operand operand = bit_row_operand_of(args.operand, norm, r);
+        row.store([&](int i, int c) { return operand(x(i, c)); },
+                  bit_sink<Copy>(args.operand.to, args.operand.dtype, at));
+    }
     row.store(
         [&](int i, int c) {
             const float dx = gradient(x(i, c), dy(i, c));
@@ -31,7 +36,8 @@ static bool launch_held(const struct bit_exec *exec, const struct bit_norm_backw
     constexpr int width = 16 / (int)sizeof(X);
 
     if (!bit_row_fits<X>(args->x, args->cols, width) || !bit_row_fits<Dy>(args->dy, args->cols, width) ||
-        !bit_row_fits<Dx>(args->dx, args->cols, width) || !bit_row_fits<Copy>(args->copy, args->cols, width))
+        !bit_row_fits<Dx>(args->dx, args->cols, width) || !bit_row_fits<Copy>(args->copy, args->cols, width) ||
+        !bit_row_fits<Copy>(args->operand.to, args->cols, width))
         return false;
     bit_row_held<width>(args->cols, [&](auto kind) {
         norm_backward<typename decltype(kind)::row, X, Dy, Dx, Copy>
@@ -40,13 +46,14 @@ static bool launch_held(const struct bit_exec *exec, const struct bit_norm_backw
     return true;
 }
 
-/* What a model asks for: onto the residual stream with a copy in the operands' type, and from activation to activation.
- */
+/* What a model asks for: onto the residual stream with a copy in the operands' type, and from activation to activation;
+ * the operand once more in that type. */
 static bool launch_fast(const struct bit_exec *exec, const struct bit_norm_backward_args *args)
 {
     const bool f32 = args->dy_dtype == BIT_F32, copy_as_dy = args->copy == NULL || args->copy_dtype == args->dy_dtype;
+    const bool operand_as_dy = args->operand.to == NULL || args->operand.dtype == args->dy_dtype;
 
-    if (!copy_as_dy || args->x_dtype != args->dx_dtype)
+    if (!copy_as_dy || !operand_as_dy || args->x_dtype != args->dx_dtype)
         return false;
     if (args->x_dtype == BIT_BF16)
         return !f32 && launch_held<__nv_bfloat16, __nv_bfloat16, __nv_bfloat16, __nv_bfloat16>(exec, args);

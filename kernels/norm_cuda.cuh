@@ -39,7 +39,14 @@ __device__ __forceinline__ bit_row_norm bit_row_norm_of(const Row &row, const X 
     return norm;
 }
 
-/* dx = rstd (dy - mean(dy) - xhat mean(dy xhat)) */
+/* What a forward pass kept of row r, which may be no norm. */
+__device__ __forceinline__ bit_row_norm bit_row_norm_kept(enum bit_norm_kind kind, const float *mean, const float *rstd,
+                                                          int64_t r)
+{
+    return {kind == BIT_NORM_LAYER ? mean[r] : 0, kind == BIT_NORM_NONE ? 1 : rstd[r]};
+}
+
+/* dx = rstd (dy - mean(dy) - xhat mean(dy xhat)); dy itself without a norm */
 struct bit_row_norm_gradient {
     bit_row_norm norm;
     float mean_dy, mean_dy_xhat;
@@ -58,6 +65,8 @@ __device__ __forceinline__ bit_row_norm_gradient bit_row_norm_gradient_of(const 
     const float count = (float)row.cols;
     float2 sum = {0, 0};
 
+    if (kind == BIT_NORM_NONE)
+        return {norm, 0, 0};
     row.each([&](int i, int c) {
         const float v = dy(i, c);
         sum.x = __fadd_rn(sum.x, v);

@@ -72,7 +72,7 @@ int bit_norm_backward_check(const struct bit_norm_backward_args *args)
     int err = bit_check_shape("norm_backward", args->rows, args->cols);
     if (err < 0)
         return err;
-    err = check_kind("norm_backward", args->kind);
+    err = args->kind == BIT_NORM_NONE ? 0 : check_kind("norm_backward", args->kind);
     if (err < 0)
         return err;
     err = bit_check_float("norm_backward x", args->x_dtype);
@@ -89,14 +89,24 @@ int bit_norm_backward_check(const struct bit_norm_backward_args *args)
         return err;
     if (args->copy != NULL && args->dx_dtype != BIT_F32)
         return bit_fail(-EINVAL, "norm_backward: a copy of a dx that is rounded itself");
-    if (args->rstd == NULL || (args->kind == BIT_NORM_LAYER && args->mean == NULL))
+    if (args->kind != BIT_NORM_NONE && (args->rstd == NULL || (args->kind == BIT_NORM_LAYER && args->mean == NULL)))
         return bit_fail(-EINVAL, "norm_backward: the forward pass's mean and rstd are missing");
-    return 0;
+    return bit_operand_check("norm_backward", &args->operand);
+}
+
+static void row_operand(const struct bit_norm_backward_args *args, int64_t r)
+{
+    const float mean = args->kind == BIT_NORM_LAYER ? args->mean[r] : 0;
+    const float rstd = args->kind == BIT_NORM_NONE ? 1 : args->rstd[r];
+
+    for (int64_t i = r * args->cols; i < (r + 1) * args->cols; i++)
+        bit_operand_set(&args->operand, r, i, (bit_element(args->x, args->x_dtype, i) - mean) * rstd);
 }
 
 static void row_backward(const struct bit_norm_backward_args *args, int64_t r)
 {
-    const double mean = args->kind == BIT_NORM_LAYER ? args->mean[r] : 0, rstd = args->rstd[r];
+    const double mean = args->kind == BIT_NORM_LAYER ? args->mean[r] : 0;
+    const double rstd = args->kind == BIT_NORM_NONE ? 1 : args->rstd[r];
     const int64_t begin = r * args->cols, end = begin + args->cols;
     double sum_dy = 0, sum_dy_xhat = 0;
 
@@ -106,7 +116,7 @@ static void row_backward(const struct bit_norm_backward_args *args, int64_t r)
         sum_dy_xhat += dy * (bit_element(args->x, args->x_dtype, i) - mean) * rstd;
     }
     const double mean_dy = args->kind == BIT_NORM_LAYER ? sum_dy / (double)args->cols : 0;
-    const double mean_dy_xhat = sum_dy_xhat / (double)args->cols;
+    const double mean_dy_xhat = args->kind == BIT_NORM_NONE ? 0 : sum_dy_xhat / (double)args->cols;
 
     for (int64_t i = begin; i < end; i++) {
         double xhat = (bit_element(args->x, args->x_dtype, i) - mean) * rstd;
@@ -125,7 +135,9 @@ int bit_norm_backward_ref(const struct bit_exec *exec, const struct bit_norm_bac
 
     if (err < 0)
         return err;
-    for (int64_t r = 0; r < args->rows; r++)
+    for (int64_t r = 0; r < args->rows; r++) {
+        row_operand(args, r);
         row_backward(args, r);
+    }
     return 0;
 }

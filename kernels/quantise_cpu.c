@@ -122,7 +122,7 @@ static void code_row(const struct bit_quantise_args *args, const struct row *row
         if (args->q_dtype == BIT_I8)
             store_codes((int8_t *)args->q + row->at + c, row->cols - c, code);
         else
-            vf_store_upto(args->q, args->q_dtype, row->at + c, row->cols - c, u + args->strength * (code - u));
+            vf_store_upto(args->q, args->q_dtype, row->at + c, row->cols - c, blend_of(u, code, args->strength));
     }
 }
 

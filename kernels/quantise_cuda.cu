@@ -1,6 +1,4 @@
 /* Activations to int8 codes, or to blends while the strength rises: a row is read once. */
-#include <type_traits>
-
 #include "kernels/quantise_cuda.cuh"
 
 template <typename Row, typename X, typename Q>
@@ -18,12 +16,7 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS) quantise(con
     const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
 
     row.store(
-        [&](int i, int c) {
-            const float u = __fmul_rn(norm(x(i, c)), scale), inside = bit_clamped(u);
-            if (std::is_same_v<Q, int8_t> || args.q_dtype == BIT_I8)
-                return inside;
-            return u + args.strength * (rintf(inside) - u);
-        },
+        [&](int i, int c) { return bit_quantised<Q>(__fmul_rn(norm(x(i, c)), scale), args.q_dtype, args.strength); },
         bit_sink<Q>(args.q, args.q_dtype, at));
     if (row.thread() != 0)
         return;

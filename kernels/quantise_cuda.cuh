@@ -4,6 +4,7 @@
 #define BIT_KERNELS_QUANTISE_CUDA_CUH
 
 #include <float.h>
+#include <type_traits>
 
 #include "kernels/norm_cuda.cuh"
 extern "C" {
@@ -80,6 +81,50 @@ __device__ __forceinline__ bit_row_scaled bit_row_scaled_of(const Row &row, cons
 __device__ __forceinline__ float bit_clamped(float u)
 {
     return fmaxf(fminf(u, 127), -128);
+}
+
+/* Between u and its code: what quantise writes below full strength. */
+__device__ __forceinline__ float bit_blend(float u, float code, float strength)
+{
+    return __fmaf_rn(strength, __fsub_rn(code, u), u);
+}
+
+/* What quantise stores of u. */
+template <typename Q> __device__ __forceinline__ float bit_quantised(float u, enum bit_dtype dtype, float strength)
+{
+    const float inside = bit_clamped(u);
+
+    if (std::is_same_v<Q, int8_t> || dtype == BIT_I8)
+        return inside;
+    return bit_blend(u, rintf(inside), strength);
+}
+
+/* operand.h, of one row: from what its norm sees. */
+struct bit_row_operand {
+    bit_row_norm norm;
+    float scale, inverse, strength; /* scale 0: n itself */
+    bool rounded;
+
+    __device__ __forceinline__ float operator()(float x) const
+    {
+        const float n = norm(x);
+
+        if (scale == 0)
+            return n;
+        /* half to even, and one zero, as bit_from_f32 makes int8 of it */
+        const float u = __fmul_rn(n, scale), code = __fsub_rn(__fadd_rn(bit_clamped(u), 0x1.8p23f), 0x1.8p23f);
+        if (strength == 1)
+            return __fmul_rn(code, inverse);
+        const float blend = bit_blend(u, code, strength);
+        return __fmul_rn(rounded ? bit_to_f32(bit_from_f32<__nv_bfloat16>(blend)) : blend, inverse);
+    }
+};
+
+__device__ __forceinline__ bit_row_operand bit_row_operand_of(const bit_operand &operand, bit_row_norm norm, int64_t r)
+{
+    const float scale = operand.scale != NULL ? operand.scale[r] : 0;
+
+    return {norm, scale, __fdiv_rn(1.0f, scale), operand.strength, operand.dtype == BIT_BF16};
 }
 
 #endif

@@ -59,6 +59,22 @@ static const struct kc_shape norm_shapes[] = {
 };
 KC_OP(norm, "rows cols kind x:t y:t statistics", norm_shapes, check_norm, cost_norm, KC_DETERMINISTIC)
 
+/* The operand once more: quantise's scales of rows whose values are of order one, which clamp some of them. */
+static struct bit_operand operand_again(struct kc *k, const int64_t *dim)
+{
+    const enum bit_dtype dtype = (enum bit_dtype)dim[8];
+    const float strength = dim[9] == 8 ? 1 : (float)dim[9] / 8;
+
+    if (dim[8] < 0)
+        return (struct bit_operand){0};
+    return (struct bit_operand){
+        .to = kc_out(k, "operand", (enum kc_type)dtype, dim[0] * dim[1], kc_operand_near(dtype, strength)),
+        .dtype = dtype,
+        .scale = dim[9] > 0 ? kc_in_whole(k, "scale", KC_F32, dim[0], 29, 67) : NULL,
+        .strength = strength,
+    };
+}
+
 static int check_norm_backward(struct kc *k, const int64_t *dim)
 {
     const int64_t rows = dim[0], cols = dim[1];
@@ -78,7 +94,7 @@ static int check_norm_backward(struct kc *k, const int64_t *dim)
     const int in_place = (int)dim[6] == 2;
     const struct kc_near near = {.rel = SUM_ERROR, .abs = SUM_ERROR};
 
-    if (bit_norm(kc_prepare_exec(k), &forward) < 0)
+    if (forward.kind != BIT_NORM_NONE && bit_norm(kc_prepare_exec(k), &forward) < 0)
         return -1;
     void *dx = in_place || dim[6] == 1 ? kc_inout(k, "dx", (enum bit_dtype)dim[5], rows * cols, 1, near)
                                        : kc_out(k, "dx", (enum kc_type)dim[5], rows * cols, near);
@@ -88,8 +104,8 @@ static int check_norm_backward(struct kc *k, const int64_t *dim)
         .kind = forward.kind,
         .x = forward.x,
         .x_dtype = x_dtype,
-        .mean = forward.kind == BIT_NORM_RMS ? NULL : forward.mean,
-        .rstd = forward.rstd,
+        .mean = forward.kind == BIT_NORM_LAYER ? forward.mean : NULL,
+        .rstd = forward.kind == BIT_NORM_NONE ? NULL : forward.rstd,
         .dy = in_place ? dx : kc_in(k, "dy", (enum bit_dtype)dim[4], rows * cols, 1),
         .dy_dtype = (enum bit_dtype)dim[4],
         .dx = dx,
@@ -97,6 +113,7 @@ static int check_norm_backward(struct kc *k, const int64_t *dim)
         .accumulate = dim[6] == 1,
         .copy = dim[7] >= 0 ? kc_out(k, "copy", (enum kc_type)dim[7], rows * cols, near) : NULL,
         .copy_dtype = dim[7] >= 0 ? (enum bit_dtype)dim[7] : BIT_F32,
+        .operand = operand_again(k, dim),
     };
     return kc_call(k, &args);
 }
@@ -105,35 +122,56 @@ static void cost_norm_backward(const int64_t *dim, struct kc_cost *out)
 {
     const size_t dx_passes = dim[6] == 1 ? 2 : 1;
     const size_t copy = dim[7] >= 0 ? bit_dtype_bytes((enum bit_dtype)dim[7]) : 0;
+    const size_t operand = dim[8] >= 0 ? bit_dtype_bytes((enum bit_dtype)dim[8]) : 0;
 
     out->bytes = (double)(dim[0] * dim[1]) *
                  (double)(bit_dtype_bytes((enum bit_dtype)dim[3]) + bit_dtype_bytes((enum bit_dtype)dim[4]) +
-                          bit_dtype_bytes((enum bit_dtype)dim[5]) * dx_passes + copy);
+                          bit_dtype_bytes((enum bit_dtype)dim[5]) * dx_passes + copy + operand);
     out->flops = 0;
 }
 
-/* accumulate: 0 overwrites, 1 adds, 2 writes over dy. copy: its dtype, or -1. */
+/* accumulate: 0 overwrites, 1 adds, 2 writes over dy. copy and operand: their dtypes, or -1. eighths: the operand's
+ * strength, or 0 for the normed row itself. */
 static const struct kc_shape backward_shapes[] = {
-    {KC_QUICK, {1, 2, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 0, -1}},
-    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
-    {KC_QUICK, {7, 256, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1, BIT_F32}},
-    {KC_QUICK, {7, 256, BIT_NORM_RMS, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
-    {KC_QUICK, {3, 2047, BIT_NORM_RMS, BIT_F32, BIT_F32, BIT_F32, 0, BIT_BF16}},
-    {KC_QUICK, {3, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_F32, BIT_F32, 2, BIT_BF16}},
-    {KC_QUICK, {2, 8192, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_BF16, 0, -1}},
-    {KC_QUICK, {5, 512, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
-    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
-    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, BIT_F32}},
-    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
-    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
-    {KC_FULL, {515, 1023, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, -1}},
-    {KC_FULL, {2047, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
-    {KC_LARGE, {16384, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
-    {KC_LARGE, {16384, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
-    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1}},
-    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, -1}},
-    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16}},
-    {KC_BENCH, {2048, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1, -1}},
+    {KC_QUICK, {1, 2, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 0, -1, -1, 0}},
+    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, -1, 0}},
+    {KC_QUICK, {7, 256, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1, BIT_F32, -1, 0}},
+    {KC_QUICK, {7, 256, BIT_NORM_RMS, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, -1, 0}},
+    {KC_QUICK, {3, 2047, BIT_NORM_RMS, BIT_F32, BIT_F32, BIT_F32, 0, BIT_BF16, -1, 0}},
+    {KC_QUICK, {3, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_F32, BIT_F32, 2, BIT_BF16, -1, 0}},
+    {KC_QUICK, {2, 8192, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_BF16, 0, -1, -1, 0}},
+    {KC_QUICK, {5, 512, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, -1, 0}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, -1, 0}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, BIT_F32, -1, 0}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, -1, 0}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, -1, 0}},
+    {KC_FULL, {515, 1023, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, -1, -1, 0}},
+    {KC_FULL, {2047, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, -1, 0}},
+    {KC_LARGE, {16384, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, -1, 0}},
+    {KC_LARGE, {16384, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, -1, 0}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, -1, 0}},
+    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, -1, -1, 0}},
+    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, -1, 0}},
+    {KC_BENCH, {2048, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_F32, 1, -1, -1, 0}},
+    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 0}},
+    {KC_QUICK, {5, 17, BIT_NORM_RMS, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 8}},
+    {KC_QUICK, {5, 100, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_BF16, 3}},
+    {KC_QUICK, {3, 2047, BIT_NORM_NONE, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_BF16, 8}},
+    {KC_QUICK, {3, 2048, BIT_NORM_NONE, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_BF16, 8}},
+    {KC_QUICK, {3, 300, BIT_NORM_NONE, BIT_F32, BIT_F32, BIT_F32, 1, BIT_F32, BIT_F32, 0}},
+    {KC_QUICK, {5, 512, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 8}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 0}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 8}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 5}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, BIT_F32, BIT_F32, 8}},
+    {KC_QUICK, {5, 2048, BIT_NORM_RMS, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_BF16, 8}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_BF16, 8}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_F32, 8}},
+    {KC_FULL, {2047, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 8}},
+    {KC_LARGE, {16384, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 0}},
+    {KC_LARGE, {16384, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 8}},
+    {KC_LARGE, {16384, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_BF16, 8}},
+    {KC_BENCH, {8192, 256, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 8}},
 };
-KC_OP(norm_backward, "rows cols kind x:t dy:t dx:t accumulate copy", backward_shapes, check_norm_backward,
-      cost_norm_backward, KC_DETERMINISTIC)
+KC_OP(norm_backward, "rows cols kind x:t dy:t dx:t accumulate copy operand eighths", backward_shapes,
+      check_norm_backward, cost_norm_backward, KC_DETERMINISTIC)

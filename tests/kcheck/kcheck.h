@@ -51,6 +51,18 @@ struct kc_near {
 #define KC_NEAR(rel_, abs_)    ((struct kc_near){.rel = (rel_), .abs = (abs_)})
 #define KC_OF_MAX(share, row_) ((struct kc_near){.of_max = (share), .row = (row_)})
 
+/*
+ * Of the operand that a backward pass makes once more (kernels/operand.h), from statistics that both sides are given:
+ * equal, but that the processor's conversion to bf16 takes subnormals for zero. Below full strength strength (code - u)
+ * may be fused with what follows, and a blend on the edge go to the other bf16 before it is scaled.
+ */
+static inline struct kc_near kc_operand_near(enum bit_dtype dtype, float strength)
+{
+    if (strength == 0 || strength == 1)
+        return KC_EXACT_NORMAL;
+    return dtype == BIT_BF16 ? KC_NEAR(0x1p-8, 1e-6) : KC_NEAR(1e-6, 1e-6);
+}
+
 struct kc; /* one run of one body */
 
 /** `count` elements drawn from a normal distribution times `scale`, with zeros of both signs and tiny values among
