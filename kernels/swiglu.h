@@ -14,7 +14,8 @@ struct bit_swiglu_args {
 };
 
 BIT_OP_DECLARE(swiglu_backward);
-/** dug (R, 2C) from dy (R, C) and ug. dug may alias ug. dy's dtype may differ. */
+/** dug (R, 2C) from dy (R, C) and ug. dug may alias ug. dy's dtype may differ. y (R, C), or NULL: swiglu's output once
+ * more, its bits, apart from all else. */
 struct bit_swiglu_backward_args {
     int64_t rows, cols;
     const void *ug;
@@ -22,5 +23,6 @@ struct bit_swiglu_backward_args {
     enum bit_dtype dy_dtype;
     void *dug;
     enum bit_dtype dtype;
+    void *y;
 };
 #endif

@@ -45,6 +45,8 @@ static void backward_row(const struct bit_swiglu_backward_args *args, int64_t r)
         const vf dy = vf_load_upto(args->dy, args->dy_dtype, r * cols + c, cols - c, 0);
         const vf s = sigmoid(gate), silu = gate * s;
 
+        if (args->y != NULL)
+            vf_store_upto(args->y, args->dtype, r * cols + c, cols - c, up * gate * s);
         vf_store_upto(args->dug, args->dtype, up_at + c, cols - c, dy * silu);
         vf_store_upto(args->dug, args->dtype, gate_at + c, cols - c, dy * up * (s + silu * (1.0f - s)));
     }

@@ -47,7 +47,7 @@ template <typename T, int WIDTH> static __global__ void __launch_bounds__(THREAD
 
 /* dug may be ug: each element is read by the thread that writes it, before it does. */
 template <typename T, typename D, int WIDTH>
-static __global__ void __launch_bounds__(THREADS) swiglu_backward(int cols, const T *ug, const D *dy, T *dug)
+static __global__ void __launch_bounds__(THREADS) swiglu_backward(int cols, const T *ug, const D *dy, T *dug, T *y)
 {
     const int64_t up_at = (int64_t)blockIdx.x * 2 * cols, gate_at = up_at + cols;
     bit_pack<T, WIDTH> u[PACKS], g[PACKS];
@@ -60,6 +60,13 @@ static __global__ void __launch_bounds__(THREADS) swiglu_backward(int cols, cons
         d[p] = bit_load<D, WIDTH>(dy + c);
     });
     each_pack<WIDTH>(cols, [&](int p, int c) {
+        if (y != nullptr) {
+            bit_pack<T, WIDTH> value;
+#pragma unroll
+            for (int e = 0; e < WIDTH; e++)
+                value.v[e] = bit_from_f32<T>(bit_swiglu_value(bit_to_f32(u[p].v[e]), bit_to_f32(g[p].v[e])));
+            bit_store<T, WIDTH>(y + (int64_t)blockIdx.x * cols + c, value);
+        }
 #pragma unroll
         for (int e = 0; e < WIDTH; e++) {
             const float2 v = bit_swiglu_gradient(bit_to_f32(u[p].v[e]), bit_to_f32(g[p].v[e]), bit_to_f32(d[p].v[e]));
@@ -92,11 +99,11 @@ static void backward(const struct bit_exec *exec, const struct bit_swiglu_backwa
 {
     constexpr int width = 16 / (int)(sizeof(T) > sizeof(D) ? sizeof(T) : sizeof(D));
     const bool fast = whole<T>(args->ug, args->cols, width) && whole<T>(args->dug, args->cols, width) &&
-                      whole<D>(args->dy, args->cols, width);
+                      whole<D>(args->dy, args->cols, width) && whole<T>(args->y, args->cols, width);
     const auto kernel = fast ? swiglu_backward<T, D, width> : swiglu_backward<T, D, 1>;
 
     kernel<<<grid(args->rows, args->cols, fast ? width : 1), THREADS, 0, exec->cuda->stream>>>(
-        (int)args->cols, (const T *)args->ug, (const D *)args->dy, (T *)args->dug);
+        (int)args->cols, (const T *)args->ug, (const D *)args->dy, (T *)args->dug, (T *)args->y);
 }
 
 extern "C" int bit_swiglu_cuda(const struct bit_exec *exec, const struct bit_swiglu_args *args)

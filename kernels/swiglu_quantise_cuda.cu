@@ -102,8 +102,8 @@ extern "C" int bit_swiglu_quantise_cuda(const struct bit_exec *exec, const struc
 
 static int backward_without_norm(const struct bit_exec *exec, const struct bit_swiglu_norm_backward_args *args)
 {
-    const struct bit_swiglu_backward_args plain = {args->rows,  args->cols, args->ug,   args->dn,
-                                                   args->dtype, args->dug,  args->dtype};
+    const struct bit_swiglu_backward_args plain = {args->rows,  args->cols, args->ug,    args->dn,
+                                                   args->dtype, args->dug,  args->dtype, NULL};
 
     return bit_swiglu_backward_cuda(exec, &plain);
 }

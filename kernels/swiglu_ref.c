@@ -58,6 +58,8 @@ int bit_swiglu_backward_ref(const struct bit_exec *exec, const struct bit_swiglu
             int64_t up_at = r * 2 * cols + c, gate_at = up_at + cols;
             double up = bit_element(args->ug, args->dtype, up_at), gate = bit_element(args->ug, args->dtype, gate_at);
             double dy = bit_element(args->dy, args->dy_dtype, r * cols + c), s = sigmoid(gate);
+            if (args->y != NULL)
+                bit_element_set(args->y, args->dtype, r * cols + c, up * gate * s);
             bit_element_set(args->dug, args->dtype, up_at, dy * gate * s);
             bit_element_set(args->dug, args->dtype, gate_at, dy * up * s * (1 + gate * (1 - s)));
         }

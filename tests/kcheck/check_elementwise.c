@@ -58,24 +58,29 @@ static int check_swiglu_backward(struct kc *k, const int64_t *dim)
         .dy_dtype = (enum bit_dtype)dim[3],
         .dug = dim[4] ? ug : kc_out(k, "dug", (enum kc_type)dtype, rows * 2 * cols, KC_NEAR(2e-6, 4e-6)),
         .dtype = dtype,
+        .y = dim[5] ? kc_out(k, "y", (enum kc_type)dtype, rows * cols, FEW_ROUNDINGS) : NULL,
     };
     return kc_call(k, &args);
 }
 
 static void cost_swiglu_backward(const int64_t *dim, struct kc_cost *out)
 {
-    out->bytes = (double)(dim[0] * dim[1]) * (4.0 * float_bytes(dim[2]) + float_bytes(dim[3]));
+    out->bytes = (double)(dim[0] * dim[1]) * ((dim[5] ? 5.0 : 4.0) * float_bytes(dim[2]) + float_bytes(dim[3]));
     out->flops = 0;
 }
 
 static const struct kc_shape swiglu_backward_shapes[] = {
-    {KC_QUICK, {1, 1, BIT_F32, BIT_F32, 0}},         {KC_QUICK, {3, 17, BIT_F32, BIT_BF16, 1}},
-    {KC_QUICK, {5, 683, BIT_BF16, BIT_BF16, 0}},     {KC_QUICK, {5, 683, BIT_BF16, BIT_F32, 1}},
-    {KC_QUICK, {2, 8192, BIT_F32, BIT_F32, 1}},      {KC_FULL, {2047, 1000, BIT_BF16, BIT_BF16, 0}},
-    {KC_QUICK, {3, 4104, BIT_BF16, BIT_BF16, 1}},    {KC_FULL, {300, 8192, BIT_BF16, BIT_BF16, 1}},
-    {KC_BENCH, {8192, 1024, BIT_BF16, BIT_BF16, 0}}, {KC_LARGE, {16384, 8192, BIT_BF16, BIT_BF16, 1}},
+    {KC_QUICK, {1, 1, BIT_F32, BIT_F32, 0, 0}},         {KC_QUICK, {3, 17, BIT_F32, BIT_BF16, 1, 0}},
+    {KC_QUICK, {5, 683, BIT_BF16, BIT_BF16, 0, 0}},     {KC_QUICK, {5, 683, BIT_BF16, BIT_F32, 1, 0}},
+    {KC_QUICK, {2, 8192, BIT_F32, BIT_F32, 1, 0}},      {KC_FULL, {2047, 1000, BIT_BF16, BIT_BF16, 0, 0}},
+    {KC_QUICK, {3, 4104, BIT_BF16, BIT_BF16, 1, 0}},    {KC_FULL, {300, 8192, BIT_BF16, BIT_BF16, 1, 0}},
+    {KC_BENCH, {8192, 1024, BIT_BF16, BIT_BF16, 0, 0}}, {KC_LARGE, {16384, 8192, BIT_BF16, BIT_BF16, 1, 0}},
+    {KC_QUICK, {1, 1, BIT_BF16, BIT_BF16, 1, 1}},       {KC_QUICK, {3, 17, BIT_F32, BIT_BF16, 1, 1}},
+    {KC_QUICK, {5, 683, BIT_BF16, BIT_F32, 0, 1}},      {KC_QUICK, {2, 8192, BIT_F32, BIT_F32, 1, 1}},
+    {KC_QUICK, {3, 4104, BIT_BF16, BIT_BF16, 1, 1}},    {KC_FULL, {300, 8192, BIT_BF16, BIT_BF16, 1, 1}},
+    {KC_BENCH, {8192, 1024, BIT_BF16, BIT_BF16, 1, 1}}, {KC_LARGE, {16384, 8192, BIT_BF16, BIT_BF16, 1, 1}},
 };
-KC_OP(swiglu_backward, "rows cols dtype:t dy:t in_place", swiglu_backward_shapes, check_swiglu_backward,
+KC_OP(swiglu_backward, "rows cols dtype:t dy:t in_place y", swiglu_backward_shapes, check_swiglu_backward,
       cost_swiglu_backward, KC_DETERMINISTIC)
 
 static int check_cast(struct kc *k, const int64_t *dim)

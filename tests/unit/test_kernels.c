@@ -188,7 +188,7 @@ TEST(swiglu_at_the_ends)
     for (int isa = BIT_ISA_BASE; isa <= (int)bit_isa_best(); isa++) {
         struct bit_exec exec = exec_at((enum bit_isa)isa, 0);
         const struct bit_swiglu_args forward = {1, 4, ug, y, BIT_F32};
-        const struct bit_swiglu_backward_args backward = {1, 4, ug, dy, BIT_F32, dug, BIT_F32};
+        const struct bit_swiglu_backward_args backward = {1, 4, ug, dy, BIT_F32, dug, BIT_F32, NULL};
 
         EXPECT_EQ(bit_swiglu(&exec, &forward), 0);
         EXPECT_NEAR(y[0], 1e4, 1e-2);
@@ -229,7 +229,7 @@ static void gated_apart(const struct bit_exec *exec, struct gated *g)
                                                 .dy_dtype = BIT_BF16,
                                                 .dx = dy,
                                                 .dx_dtype = BIT_BF16};
-    const struct bit_swiglu_backward_args back = {GATED_ROWS, GATED_COLS, g->ug, dy, BIT_BF16, g->dug, BIT_BF16};
+    const struct bit_swiglu_backward_args back = {GATED_ROWS, GATED_COLS, g->ug, dy, BIT_BF16, g->dug, BIT_BF16, NULL};
 
     EXPECT_EQ(bit_swiglu(exec, &gate), 0);
     EXPECT_EQ(bit_quantise(exec, &codes), 0);
