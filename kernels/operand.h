@@ -22,4 +22,14 @@ struct bit_operand {
 int bit_operand_check(const char *name, const struct bit_operand *operand);
 /** The reference's: element i, of row r. */
 void bit_operand_set(const struct bit_operand *operand, int64_t r, int64_t i, float n);
+
+/** The operand from row `first` on. */
+static inline struct bit_operand bit_operand_rows(struct bit_operand operand, int64_t first, int64_t cols)
+{
+    if (operand.to != NULL)
+        operand.to = (uint8_t *)operand.to + first * cols * (int64_t)bit_dtype_bytes(operand.dtype);
+    if (operand.scale != NULL)
+        operand.scale += first;
+    return operand;
+}
 #endif

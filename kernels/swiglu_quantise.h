@@ -8,7 +8,8 @@
 
 BIT_OP_DECLARE(swiglu_quantise);
 /**
- * y = swiglu(ug), rounded to `dtype` as swiglu stores it; q, scale, mean, rstd = quantise(y) at strength 1.
+ * y = swiglu(ug), rounded to `dtype` as swiglu stores it; q, scale, mean, rstd = quantise(y).
+ * Dtypes      q as quantise has it: int8 codes at strength 1, f32 or bf16 blends at any
  * Shapes      ug (R, 2C): up, then gate; q (R, C); scale, mean, rstd (R), mean and rstd NULL if kind is NONE
  * Accuracy    the bits of one operator behind the other; mean and rstd may differ in their last ones on a GPU, where
  *             rows that are too long or not aligned are added in another order
@@ -18,17 +19,19 @@ struct bit_swiglu_quantise_args {
     enum bit_norm_kind kind;
     float norm_eps;
     enum bit_measure measure;
-    float levels, eps;
+    float levels, eps, strength;
     const void *ug;
     enum bit_dtype dtype; /* f32 or bf16 */
-    int8_t *q;
+    void *q;
+    enum bit_dtype q_dtype;
     float *scale, *mean, *rstd;
 };
 
 BIT_OP_DECLARE(swiglu_norm_backward);
 /**
  * From dn, the gradient behind the norm of y, to dug (R, 2C): norm_backward (its dx rounded to dtype), then
- * swiglu_backward; y is computed again. kind NONE: dn is y's own gradient. dug may alias ug, and nothing else.
+ * swiglu_backward; y is computed again. kind NONE: dn is y's own gradient. dug may alias ug, and nothing else. operand:
+ * the normed y once more, operand.h.
  */
 struct bit_swiglu_norm_backward_args {
     int64_t rows, cols;
@@ -38,6 +41,7 @@ struct bit_swiglu_norm_backward_args {
     const void *dn;           /* (R, C) */
     void *dug;
     enum bit_dtype dtype; /* of ug, dn and dug */
+    struct bit_operand operand;
 };
 /** Bytes of exec->workspace that either needs for rows of `cols` columns. */
 size_t bit_swiglu_quantise_workspace(enum bit_backend backend, int64_t cols, enum bit_dtype dtype);

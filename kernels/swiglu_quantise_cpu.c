@@ -55,11 +55,11 @@ static int forward_block(const struct bit_exec *exec, const struct bit_swiglu_qu
                                       .measure = args->measure,
                                       .levels = args->levels,
                                       .eps = args->eps,
-                                      .strength = 1,
+                                      .strength = args->strength,
                                       .x = exec->workspace,
                                       .x_dtype = args->dtype,
-                                      .q = args->q + first * cols,
-                                      .q_dtype = BIT_I8,
+                                      .q = (uint8_t *)args->q + first * cols * (int64_t)bit_dtype_bytes(args->q_dtype),
+                                      .q_dtype = args->q_dtype,
                                       .scale = args->scale + first,
                                       .mean = args->kind == BIT_NORM_NONE ? NULL : args->mean + first,
                                       .rstd = args->kind == BIT_NORM_NONE ? NULL : args->rstd + first,
@@ -92,12 +92,13 @@ static int norm_block(const struct bit_exec *exec, const struct bit_swiglu_norm_
                                            .kind = args->kind,
                                            .x = exec->workspace,
                                            .x_dtype = args->dtype,
-                                           .mean = args->mean + first,
-                                           .rstd = args->rstd + first,
+                                           .mean = args->kind == BIT_NORM_NONE ? NULL : args->mean + first,
+                                           .rstd = args->kind == BIT_NORM_NONE ? NULL : args->rstd + first,
                                            .dy = at(args->dn, args->dtype, first * cols),
                                            .dy_dtype = args->dtype,
                                            .dx = dy,
                                            .dx_dtype = args->dtype,
+                                           .operand = bit_operand_rows(args->operand, first, cols),
                                        });
 }
 
@@ -106,20 +107,20 @@ static int backward_block(const struct bit_exec *exec, const struct bit_swiglu_n
 {
     const int64_t cols = args->cols, ug_at = first * 2 * cols * (int64_t)bit_dtype_bytes(args->dtype);
     void *dy = (uint8_t *)exec->workspace + block_bytes(cols, args->dtype);
-    int err = args->kind == BIT_NORM_NONE ? 0 : norm_block(exec, args, first, rows, dy);
+    const int plain = args->kind == BIT_NORM_NONE && args->operand.to == NULL;
+    int err = plain ? 0 : norm_block(exec, args, first, rows, dy);
 
     if (err < 0)
         return err;
-    return bit_swiglu_backward_cpu(exec,
-                                   &(struct bit_swiglu_backward_args){
-                                       .rows = rows,
-                                       .cols = cols,
-                                       .ug = (const uint8_t *)args->ug + ug_at,
-                                       .dy = args->kind == BIT_NORM_NONE ? at(args->dn, args->dtype, first * cols) : dy,
-                                       .dy_dtype = args->dtype,
-                                       .dug = (uint8_t *)args->dug + ug_at,
-                                       .dtype = args->dtype,
-                                   });
+    return bit_swiglu_backward_cpu(exec, &(struct bit_swiglu_backward_args){
+                                             .rows = rows,
+                                             .cols = cols,
+                                             .ug = (const uint8_t *)args->ug + ug_at,
+                                             .dy = plain ? at(args->dn, args->dtype, first * cols) : dy,
+                                             .dy_dtype = args->dtype,
+                                             .dug = (uint8_t *)args->dug + ug_at,
+                                             .dtype = args->dtype,
+                                         });
 }
 
 int bit_swiglu_norm_backward_cpu(const struct bit_exec *exec, const struct bit_swiglu_norm_backward_args *args)

@@ -7,7 +7,7 @@ extern "C" {
 #include "kernels/swiglu_quantise.h"
 }
 
-template <typename Row, typename T>
+template <typename Row, typename T, typename Q>
 static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     swiglu_quantise(const struct bit_swiglu_quantise_args args)
 {
@@ -25,8 +25,9 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     const bit_row_norm norm = of_row.norm;
     const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
 
-    row.store([&](int i, int c) { return bit_clamped(__fmul_rn(norm(y(i, c)), scale)); },
-              bit_sink<int8_t>(args.q, BIT_I8, at));
+    row.store(
+        [&](int i, int c) { return bit_quantised<Q>(__fmul_rn(norm(y(i, c)), scale), args.q_dtype, args.strength); },
+        bit_sink<Q>(args.q, args.q_dtype, at));
     if (row.thread() != 0)
         return;
     args.scale[r] = scale;
@@ -52,22 +53,27 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     const auto dn = row.template load<T>(args.dn, args.dtype, at);
     const auto y = row.template map<T>(args.dtype,
                                        [=](int i, int c) { return bit_swiglu_value(up(i, c), gate(i, c)); });
-    const bit_row_norm norm = {args.kind == BIT_NORM_LAYER ? args.mean[r] : 0, args.rstd[r]};
+    const bit_row_norm norm = bit_row_norm_kept(args.kind, args.mean, args.rstd, r);
     const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, y, dn, args.kind, norm, shared);
     const auto dy = row.template map<T>(args.dtype, [=](int i, int c) { return gradient(y(i, c), dn(i, c)); });
 
+    if (args.operand.to != NULL) {
+        const bit_row_operand operand = bit_row_operand_of(args.operand, norm, r);
+        row.store([&](int i, int c) { return operand(y(i, c)); }, bit_sink<T>(args.operand.to, args.operand.dtype, at));
+    }
     row.store_pair([&](int i, int c) { return bit_swiglu_gradient(up(i, c), gate(i, c), dy(i, c)); },
                    bit_sink<T>(args.dug, args.dtype, 2 * at), bit_sink<T>(args.dug, args.dtype, 2 * at + args.cols));
 }
 
-template <typename T> static bool forward_held(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
+template <typename T, typename Q>
+static bool forward_held(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
 {
     constexpr int width = 16 / (int)sizeof(T);
 
-    if (!bit_row_fits<T>(args->ug, args->cols, width) || !bit_row_fits<int8_t>(args->q, args->cols, width))
+    if (!bit_row_fits<T>(args->ug, args->cols, width) || !bit_row_fits<Q>(args->q, args->cols, width))
         return false;
     bit_row_held<width>(args->cols, [&](auto kind) {
-        swiglu_quantise<typename decltype(kind)::row, T>
+        swiglu_quantise<typename decltype(kind)::row, T, Q>
             <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
     });
     return true;
@@ -79,7 +85,8 @@ static bool backward_held(const struct bit_exec *exec, const struct bit_swiglu_n
     constexpr int width = 16 / (int)sizeof(T);
 
     if (!bit_row_fits<T>(args->ug, args->cols, width) || !bit_row_fits<T>(args->dn, args->cols, width) ||
-        !bit_row_fits<T>(args->dug, args->cols, width))
+        !bit_row_fits<T>(args->dug, args->cols, width) || !bit_row_fits<T>(args->operand.to, args->cols, width) ||
+        (args->operand.to != NULL && args->operand.dtype != args->dtype))
         return false;
     bit_row_held<width>(args->cols, [&](auto kind) {
         swiglu_norm_backward<typename decltype(kind)::row, T>
@@ -88,14 +95,27 @@ static bool backward_held(const struct bit_exec *exec, const struct bit_swiglu_n
     return true;
 }
 
+/* To codes, or to blends in up and gate's own type. */
+static bool forward_fast(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
+{
+    const bool codes = args->q_dtype == BIT_I8;
+
+    if (!codes && args->q_dtype != args->dtype)
+        return false;
+    if (args->dtype == BIT_F32)
+        return codes ? forward_held<float, int8_t>(exec, args) : forward_held<float, float>(exec, args);
+    return codes ? forward_held<__nv_bfloat16, int8_t>(exec, args)
+                 : forward_held<__nv_bfloat16, __nv_bfloat16>(exec, args);
+}
+
 extern "C" int bit_swiglu_quantise_cuda(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
 {
     int err = bit_swiglu_quantise_check(args);
 
     if (err < 0 || (err = bit_row_check("swiglu_quantise", args->rows, args->cols)) < 0 || args->rows == 0)
         return err;
-    if (!(args->dtype == BIT_F32 ? forward_held<float>(exec, args) : forward_held<__nv_bfloat16>(exec, args)))
-        swiglu_quantise<bit_streamed, bit_any>
+    if (!forward_fast(exec, args))
+        swiglu_quantise<bit_streamed, bit_any, bit_any>
             <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
     return bit_cuda_launched("swiglu_quantise");
 }
@@ -115,7 +135,7 @@ extern "C" int bit_swiglu_norm_backward_cuda(const struct bit_exec *exec,
 
     if (err < 0 || (err = bit_row_check("swiglu_norm_backward", args->rows, args->cols)) < 0 || args->rows == 0)
         return err;
-    if (args->kind == BIT_NORM_NONE)
+    if (args->kind == BIT_NORM_NONE && args->operand.to == NULL)
         return backward_without_norm(exec, args);
     if (!(args->dtype == BIT_F32 ? backward_held<float>(exec, args) : backward_held<__nv_bfloat16>(exec, args)))
         swiglu_norm_backward<bit_streamed, bit_any>

@@ -19,12 +19,16 @@ static int check(const char *name, int64_t rows, int64_t cols, enum bit_norm_kin
 
 int bit_swiglu_quantise_check(const struct bit_swiglu_quantise_args *args)
 {
+    if (args->q_dtype == BIT_I8 && args->strength != 1)
+        return bit_fail(-EINVAL, "int8 codes exist at strength 1 only, not at %g", (double)args->strength);
     return check("swiglu_quantise", args->rows, args->cols, args->kind, args->mean, args->rstd, args->dtype);
 }
 
 int bit_swiglu_norm_backward_check(const struct bit_swiglu_norm_backward_args *args)
 {
-    return check("swiglu_norm_backward", args->rows, args->cols, args->kind, args->mean, args->rstd, args->dtype);
+    int err = check("swiglu_norm_backward", args->rows, args->cols, args->kind, args->mean, args->rstd, args->dtype);
+
+    return err < 0 ? err : bit_operand_check("swiglu_norm_backward", &args->operand);
 }
 
 static const void *at(const void *base, enum bit_dtype dtype, int64_t i)
@@ -52,11 +56,11 @@ static int forward_row(const struct bit_exec *exec, const struct bit_swiglu_quan
                                       .measure = args->measure,
                                       .levels = args->levels,
                                       .eps = args->eps,
-                                      .strength = 1,
+                                      .strength = args->strength,
                                       .x = y,
                                       .x_dtype = args->dtype,
-                                      .q = args->q + r * cols,
-                                      .q_dtype = BIT_I8,
+                                      .q = (uint8_t *)args->q + r * cols * (int64_t)bit_dtype_bytes(args->q_dtype),
+                                      .q_dtype = args->q_dtype,
                                       .scale = args->scale + r,
                                       .mean = args->kind == BIT_NORM_NONE ? NULL : args->mean + r,
                                       .rstd = args->kind == BIT_NORM_NONE ? NULL : args->rstd + r,
@@ -99,12 +103,13 @@ static int norm_row(const struct bit_exec *exec, const struct bit_swiglu_norm_ba
                                            .kind = args->kind,
                                            .x = y,
                                            .x_dtype = args->dtype,
-                                           .mean = args->mean + r,
-                                           .rstd = args->rstd + r,
+                                           .mean = args->kind == BIT_NORM_NONE ? NULL : args->mean + r,
+                                           .rstd = args->kind == BIT_NORM_NONE ? NULL : args->rstd + r,
                                            .dy = at(args->dn, args->dtype, r * cols),
                                            .dy_dtype = args->dtype,
                                            .dx = dy,
                                            .dx_dtype = args->dtype,
+                                           .operand = bit_operand_rows(args->operand, r, cols),
                                        });
 }
 
@@ -112,20 +117,20 @@ static int backward_row(const struct bit_exec *exec, const struct bit_swiglu_nor
                         void *y, void *dy)
 {
     const int64_t cols = args->cols, ug_at = r * 2 * cols * (int64_t)bit_dtype_bytes(args->dtype);
-    int err = args->kind == BIT_NORM_NONE ? 0 : norm_row(exec, args, r, y, dy);
+    const int plain = args->kind == BIT_NORM_NONE && args->operand.to == NULL;
+    int err = plain ? 0 : norm_row(exec, args, r, y, dy);
 
     if (err < 0)
         return err;
-    return bit_swiglu_backward_ref(exec,
-                                   &(struct bit_swiglu_backward_args){
-                                       .rows = 1,
-                                       .cols = cols,
-                                       .ug = (const uint8_t *)args->ug + ug_at,
-                                       .dy = args->kind == BIT_NORM_NONE ? at(args->dn, args->dtype, r * cols) : dy,
-                                       .dy_dtype = args->dtype,
-                                       .dug = (uint8_t *)args->dug + ug_at,
-                                       .dtype = args->dtype,
-                                   });
+    return bit_swiglu_backward_ref(exec, &(struct bit_swiglu_backward_args){
+                                             .rows = 1,
+                                             .cols = cols,
+                                             .ug = (const uint8_t *)args->ug + ug_at,
+                                             .dy = plain ? at(args->dn, args->dtype, r * cols) : dy,
+                                             .dy_dtype = args->dtype,
+                                             .dug = (uint8_t *)args->dug + ug_at,
+                                             .dtype = args->dtype,
+                                         });
 }
 
 int bit_swiglu_norm_backward_ref(const struct bit_exec *exec, const struct bit_swiglu_norm_backward_args *args)

@@ -20,6 +20,9 @@ static int check_swiglu_quantise(struct kc *k, const int64_t *dim)
     const enum bit_dtype dtype = (enum bit_dtype)dim[4];
     const struct kc_near statistic = KC_NEAR(2 * y_error(dim[4]), 10 * y_error(dim[4]));
     const int normed = dim[2] != BIT_NORM_NONE;
+    const enum bit_dtype q = (enum bit_dtype)dim[5];
+    /* a blend is u moved by a part of at most one code, and u is off by what n and scale are */
+    const struct kc_near near = q == BIT_I8 ? KC_NEAR(0, 1) : KC_NEAR(8 * y_error(dim[4]), (double)dim[6] / 8 + 0.1);
     const struct bit_swiglu_quantise_args args = {
         .rows = rows,
         .cols = cols,
@@ -28,9 +31,11 @@ static int check_swiglu_quantise(struct kc *k, const int64_t *dim)
         .measure = (enum bit_measure)dim[3],
         .levels = dim[3] == BIT_MEASURE_ABSMAX ? 128 : 30,
         .eps = 1e-5f,
+        .strength = (float)dim[6] / 8,
         .ug = kc_in(k, "ug", dtype, rows * 2 * cols, 3),
         .dtype = dtype,
-        .q = kc_out(k, "q", KC_I8, rows * cols, KC_NEAR(0, 1)),
+        .q = kc_out(k, "q", (enum kc_type)q, rows * cols, near),
+        .q_dtype = q,
         .scale = kc_out(k, "scale", KC_F32, rows, KC_NEAR(4 * y_error(dim[4]), 0)),
         .mean = normed ? kc_out(k, "mean", KC_F32, rows, statistic) : NULL,
         .rstd = normed ? kc_out(k, "rstd", KC_F32, rows, statistic) : NULL,
@@ -42,27 +47,33 @@ static int check_swiglu_quantise(struct kc *k, const int64_t *dim)
 
 static void cost_swiglu_quantise(const int64_t *dim, struct kc_cost *out)
 {
-    out->bytes = (double)(dim[0] * dim[1]) * (2.0 * (double)bit_dtype_bytes((enum bit_dtype)dim[4]) + 1);
+    out->bytes = (double)(dim[0] * dim[1]) *
+                 (double)(2 * bit_dtype_bytes((enum bit_dtype)dim[4]) + bit_dtype_bytes((enum bit_dtype)dim[5]));
     out->flops = 0;
 }
 
 static const struct kc_shape forward_shapes[] = {
-    {KC_QUICK, {0, 8, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
-    {KC_QUICK, {3, 1, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32}},
-    {KC_QUICK, {67, 17, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32}},
-    {KC_QUICK, {130, 100, BIT_NORM_LAYER, BIT_MEASURE_MEAN, BIT_F32}},
-    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_MEASURE_ABSMAX, BIT_BF16}},
-    {KC_QUICK, {5, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
-    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_F32}},
-    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
-    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
-    {KC_FULL, {300, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16}},
-    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
-    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16}},
-    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16}},
+    {KC_QUICK, {0, 8, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
+    {KC_QUICK, {3, 1, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 8}},
+    {KC_QUICK, {67, 17, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 8}},
+    {KC_QUICK, {130, 100, BIT_NORM_LAYER, BIT_MEASURE_MEAN, BIT_F32, BIT_I8, 8}},
+    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
+    {KC_QUICK, {5, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_F32, BIT_I8, 8}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
+    {KC_FULL, {300, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16, BIT_I8, 8}},
+    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16, BIT_I8, 8}},
+    {KC_QUICK, {67, 17, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 4}},
+    {KC_QUICK, {5, 100, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_BF16, 4}},
+    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_MEASURE_MEAN, BIT_F32, BIT_F32, 2}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 6}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 6}},
 };
-KC_OP(swiglu_quantise, "rows cols kind measure dtype:t", forward_shapes, check_swiglu_quantise, cost_swiglu_quantise,
-      KC_DETERMINISTIC)
+KC_OP(swiglu_quantise, "rows cols kind measure dtype:t q:t eighths", forward_shapes, check_swiglu_quantise,
+      cost_swiglu_quantise, KC_DETERMINISTIC)
 
 /* What the forward pass leaves: mean and rstd of y's rows. */
 static int prepare(struct kc *k, const int64_t *dim, const void *ug, float *mean, float *rstd)
@@ -77,6 +88,26 @@ static int prepare(struct kc *k, const int64_t *dim, const void *ug, float *mean
     if (dim[2] == BIT_NORM_NONE)
         return 0;
     return bit_swiglu(kc_prepare_exec(k), &gate) < 0 || bit_norm(kc_prepare_exec(k), &norm) < 0 ? -1 : 0;
+}
+
+/*
+ * The operand once more: of the statistics that both sides are given, but of a y that each computes. u moves by y's
+ * error times scale, over a half to another code; that is one step of 1 / scale.
+ */
+static struct bit_operand operand_again(struct kc *k, const int64_t *dim)
+{
+    const enum bit_dtype dtype = (enum bit_dtype)dim[3];
+    const double error = y_error(dim[3]);
+
+    if (!dim[5])
+        return (struct bit_operand){0};
+    return (struct bit_operand){
+        .to = kc_out(k, "operand", (enum kc_type)dtype, dim[0] * dim[1],
+                     KC_NEAR(2 * error, 10 * error + (dim[6] ? 1.0 / 29 : 0))),
+        .dtype = dtype,
+        .scale = dim[6] ? kc_in_whole(k, "scale", KC_F32, dim[0], 29, 67) : NULL,
+        .strength = (float)dim[6] / 8,
+    };
 }
 
 static int check_swiglu_norm_backward(struct kc *k, const int64_t *dim)
@@ -102,6 +133,7 @@ static int check_swiglu_norm_backward(struct kc *k, const int64_t *dim)
         .dn = kc_in(k, "dn", dtype, rows * cols, 1),
         .dug = dim[4] ? ug : kc_out(k, "dug", (enum kc_type)dtype, rows * 2 * cols, near),
         .dtype = dtype,
+        .operand = operand_again(k, dim),
     };
     kc_workspace(k, bit_swiglu_quantise_workspace(kc_backend(k), cols, dtype));
     return kc_call(k, &args);
@@ -109,17 +141,34 @@ static int check_swiglu_norm_backward(struct kc *k, const int64_t *dim)
 
 static void cost_swiglu_norm_backward(const int64_t *dim, struct kc_cost *out)
 {
-    out->bytes = 5.0 * (double)(dim[0] * dim[1]) * (double)bit_dtype_bytes((enum bit_dtype)dim[3]);
+    out->bytes = (dim[5] ? 6.0 : 5.0) * (double)(dim[0] * dim[1]) * (double)bit_dtype_bytes((enum bit_dtype)dim[3]);
     out->flops = 0;
 }
 
 static const struct kc_shape backward_shapes[] = {
-    {KC_QUICK, {0, 8, BIT_NORM_LAYER, BIT_F32, 0}},        {KC_QUICK, {67, 17, BIT_NORM_LAYER, BIT_F32, 1}},
-    {KC_QUICK, {130, 100, BIT_NORM_RMS, BIT_F32, 0}},      {KC_QUICK, {5, 683, BIT_NORM_NONE, BIT_BF16, 1}},
-    {KC_QUICK, {5, 512, BIT_NORM_LAYER, BIT_BF16, 1}},     {KC_QUICK, {5, 1024, BIT_NORM_LAYER, BIT_BF16, 0}},
-    {KC_QUICK, {5, 2048, BIT_NORM_RMS, BIT_F32, 1}},       {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_BF16, 1}},
-    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_BF16, 1}},    {KC_FULL, {300, 8192, BIT_NORM_LAYER, BIT_BF16, 1}},
-    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_BF16, 1}}, {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_BF16, 1}},
+    {KC_QUICK, {0, 8, BIT_NORM_LAYER, BIT_F32, 0, 0, 0}},
+    {KC_QUICK, {67, 17, BIT_NORM_LAYER, BIT_F32, 1, 0, 0}},
+    {KC_QUICK, {130, 100, BIT_NORM_RMS, BIT_F32, 0, 0, 0}},
+    {KC_QUICK, {5, 683, BIT_NORM_NONE, BIT_BF16, 1, 0, 0}},
+    {KC_QUICK, {5, 512, BIT_NORM_LAYER, BIT_BF16, 1, 0, 0}},
+    {KC_QUICK, {5, 1024, BIT_NORM_LAYER, BIT_BF16, 0, 0, 0}},
+    {KC_QUICK, {5, 2048, BIT_NORM_RMS, BIT_F32, 1, 0, 0}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_BF16, 1, 0, 0}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_BF16, 1, 0, 0}},
+    {KC_FULL, {300, 8192, BIT_NORM_LAYER, BIT_BF16, 1, 0, 0}},
+    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_BF16, 1, 0, 0}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_BF16, 1, 0, 0}},
+    {KC_QUICK, {67, 17, BIT_NORM_LAYER, BIT_F32, 1, 1, 8}},
+    {KC_QUICK, {5, 683, BIT_NORM_NONE, BIT_BF16, 1, 1, 8}},
+    {KC_QUICK, {5, 2048, BIT_NORM_NONE, BIT_F32, 1, 1, 0}},
+    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_BF16, 0, 1, 0}},
+    {KC_QUICK, {5, 1024, BIT_NORM_LAYER, BIT_BF16, 1, 1, 3}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_BF16, 1, 1, 8}},
+    {KC_QUICK, {3, 8192, BIT_NORM_NONE, BIT_BF16, 1, 1, 8}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_BF16, 1, 1, 8}},
+    {KC_FULL, {300, 8192, BIT_NORM_LAYER, BIT_BF16, 1, 1, 8}},
+    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_BF16, 1, 1, 8}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_BF16, 1, 1, 8}},
 };
-KC_OP(swiglu_norm_backward, "rows cols kind dtype:t in_place", backward_shapes, check_swiglu_norm_backward,
-      cost_swiglu_norm_backward, KC_DETERMINISTIC)
+KC_OP(swiglu_norm_backward, "rows cols kind dtype:t in_place operand eighths", backward_shapes,
+      check_swiglu_norm_backward, cost_swiglu_norm_backward, KC_DETERMINISTIC)

@@ -201,13 +201,15 @@ TEST(swiglu_at_the_ends)
     }
 }
 
-/* A SwiGLU that does not stand in memory gives the bits of one that does, in codes and in gradients. */
+/* A SwiGLU that does not stand in memory gives the bits of one that does, in codes, in gradients and in the operand
+ * that is made of its codes once more. */
 #define GATED_ROWS 67
 #define GATED_COLS 40
 
 struct gated {
     bit_bf16 ug[GATED_ROWS * 2 * GATED_COLS], dn[GATED_ROWS * GATED_COLS], dug[GATED_ROWS * 2 * GATED_COLS];
     int8_t q[GATED_ROWS * GATED_COLS];
+    bit_bf16 operand[GATED_ROWS * GATED_COLS]; /* what the codes stand for */
     float scale[GATED_ROWS], mean[GATED_ROWS], rstd[GATED_ROWS];
 };
 
@@ -235,15 +237,38 @@ static void gated_apart(const struct bit_exec *exec, struct gated *g)
     EXPECT_EQ(bit_quantise(exec, &codes), 0);
     EXPECT_EQ(bit_norm_backward(exec, &norm), 0);
     EXPECT_EQ(bit_swiglu_backward(exec, &back), 0);
+    for (int i = 0; i < GATED_ROWS * GATED_COLS; i++)
+        g->operand[i] = bit_f32_to_bf16((float)g->q[i] * (1.0f / g->scale[i / GATED_COLS]));
 }
 
 static void gated_fused(const struct bit_exec *exec, struct gated *g)
 {
-    const struct bit_swiglu_quantise_args codes = {GATED_ROWS, GATED_COLS, BIT_NORM_LAYER, 1e-5f,    BIT_MEASURE_ABSMAX,
-                                                   127,        1e-5f,      g->ug,          BIT_BF16, g->q,
-                                                   g->scale,   g->mean,    g->rstd};
-    const struct bit_swiglu_norm_backward_args back = {GATED_ROWS, GATED_COLS, BIT_NORM_LAYER, g->ug,   g->mean,
-                                                       g->rstd,    g->dn,      g->dug,         BIT_BF16};
+    const struct bit_swiglu_quantise_args codes = {.rows = GATED_ROWS,
+                                                   .cols = GATED_COLS,
+                                                   .kind = BIT_NORM_LAYER,
+                                                   .norm_eps = 1e-5f,
+                                                   .measure = BIT_MEASURE_ABSMAX,
+                                                   .levels = 127,
+                                                   .eps = 1e-5f,
+                                                   .strength = 1,
+                                                   .ug = g->ug,
+                                                   .dtype = BIT_BF16,
+                                                   .q = g->q,
+                                                   .q_dtype = BIT_I8,
+                                                   .scale = g->scale,
+                                                   .mean = g->mean,
+                                                   .rstd = g->rstd};
+    const struct bit_swiglu_norm_backward_args back = {
+        .rows = GATED_ROWS,
+        .cols = GATED_COLS,
+        .kind = BIT_NORM_LAYER,
+        .ug = g->ug,
+        .mean = g->mean,
+        .rstd = g->rstd,
+        .dn = g->dn,
+        .dug = g->dug,
+        .dtype = BIT_BF16,
+        .operand = {.to = g->operand, .dtype = BIT_BF16, .scale = g->scale, .strength = 1}};
 
     EXPECT_EQ(bit_swiglu_quantise(exec, &codes), 0);
     EXPECT_EQ(bit_swiglu_norm_backward(exec, &back), 0);
@@ -270,9 +295,11 @@ TEST(swiglu_fused_gives_the_bits_of_its_parts)
         exec.workspace_bytes = 0;
         EXPECT_EQ(bit_swiglu_quantise(&exec, &(struct bit_swiglu_quantise_args){.rows = 1,
                                                                                 .cols = GATED_COLS,
+                                                                                .strength = 1,
                                                                                 .ug = fused.ug,
                                                                                 .dtype = BIT_BF16,
                                                                                 .q = fused.q,
+                                                                                .q_dtype = BIT_I8,
                                                                                 .scale = fused.scale}),
                   -ENOMEM);
         EXPECT_CONTAINS(bit_fail_text(), "workspace");
