@@ -53,28 +53,12 @@ static void describe_activation_input(struct bit_input *in, const struct bit_pla
 }
 
 static void lay_input(struct cursor *c, struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode,
-                      int64_t rows, int64_t cols)
+                      int64_t rows)
 {
     in->operand_dtype = mode == BIT_MODE_TERNARY ? BIT_I8 : plan->operands;
-    in->operand = NULL;
     in->scale = mode == BIT_MODE_16BIT ? NULL : take(c, rows * 4);
     in->mean = in->norm == BIT_NORM_NONE ? NULL : take(c, rows * 4);
     in->rstd = in->norm == BIT_NORM_NONE ? NULL : take(c, rows * 4);
-    if (mode != BIT_MODE_16BIT || in->norm != BIT_NORM_NONE)
-        in->operand = take(c, rows * cols * (int64_t)bit_dtype_bytes(in->operand_dtype));
-}
-
-/* Where the inputs come from; without norm and codes the operand is the activation itself. */
-static void connect_inputs(struct bit_block_activations *b)
-{
-    b->input[BIT_SITE_ATT_PROJ].x = b->x_att;
-    b->input[BIT_SITE_ATTN_OUT].x = b->attention;
-    b->input[BIT_SITE_FF_PROJ].x = b->x_ff;
-    b->input[BIT_SITE_FF_OUT].x = b->input[BIT_SITE_FF_OUT].gated ? b->up_gate : b->swiglu;
-    if (b->input[BIT_SITE_ATTN_OUT].operand == NULL)
-        b->input[BIT_SITE_ATTN_OUT].operand = b->attention;
-    if (b->input[BIT_SITE_FF_OUT].operand == NULL)
-        b->input[BIT_SITE_FF_OUT].operand = b->swiglu;
 }
 
 static void lay_block(struct cursor *c, struct bit_block_activations *b, const struct bit_plan *plan,
@@ -86,21 +70,45 @@ static void lay_block(struct cursor *c, struct bit_block_activations *b, const s
     describe_activation_input(&b->input[BIT_SITE_ATTN_OUT], plan, mode);
     describe_residual_input(&b->input[BIT_SITE_FF_PROJ], plan, mode);
     describe_activation_input(&b->input[BIT_SITE_FF_OUT], plan, mode);
-    b->input[BIT_SITE_FF_OUT].gated = mode == BIT_MODE_TERNARY;
+    b->input[BIT_SITE_FF_OUT].gated = 1;
 
     b->x_att = take(c, rows * width * 4);
-    lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, mode, rows, width);
+    lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, mode, rows);
     b->qkv = take(c, rows * 3 * width * size);
     b->clip_mask = plan->clip_qkv > 0 ? take(c, (rows * 3 * width + 7) / 8) : NULL;
     b->attention = take(c, rows * width * size);
     b->lse = take(c, rows * plan->heads * 4);
-    lay_input(c, &b->input[BIT_SITE_ATTN_OUT], plan, mode, rows, width);
+    lay_input(c, &b->input[BIT_SITE_ATTN_OUT], plan, mode, rows);
     b->x_ff = take(c, rows * width * 4);
-    lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, mode, rows, width);
+    lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, mode, rows);
     b->up_gate = take(c, rows * 2 * hidden * size);
-    b->swiglu = b->input[BIT_SITE_FF_OUT].gated ? NULL : take(c, rows * hidden * size);
-    lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, mode, rows, hidden);
-    connect_inputs(b);
+    lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, mode, rows);
+    b->input[BIT_SITE_ATT_PROJ].x = b->x_att;
+    b->input[BIT_SITE_ATTN_OUT].x = b->attention;
+    b->input[BIT_SITE_FF_PROJ].x = b->x_ff;
+    b->input[BIT_SITE_FF_OUT].x = b->up_gate;
+}
+
+/* The 16-bit phase multiplies attention's output as it is. */
+static void connect_operands(struct bit_arena *a, struct bit_block_activations *b, enum bit_mode mode)
+{
+    for (int site = 0; site < BIT_SITES; site++)
+        b->input[site].operand = a->operand;
+    if (mode == BIT_MODE_16BIT)
+        b->input[BIT_SITE_ATTN_OUT].operand = b->attention;
+}
+
+/* The logits stand while the head is at work, and only then: what the blocks need for a moment, forward or backward,
+ * has their place. */
+static void lay_logits(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+{
+    const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
+    struct cursor blocks = *c;
+
+    a->logits = take(c, plan->head_rows * plan->vocab_padded * size);
+    a->operand = take(&blocks, rows * BIT_MAX(width, plan->hidden) * size);
+    a->dqkv = take(&blocks, rows * 3 * width * size);
+    c->used = BIT_MAX(c->used, blocks.used);
 }
 
 static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
@@ -111,13 +119,12 @@ static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_pla
     a->final_mean = take(c, rows * 4);
     a->final_rstd = take(c, rows * 4);
     a->final = take(c, rows * width * size);
-    a->logits = take(c, plan->head_rows * plan->vocab_padded * size);
+    lay_logits(c, a, plan, rows);
     a->loss = take(c, rows * 4);
     a->target = take(c, rows * 4);
     a->dx = take(c, rows * width * 4);
     a->dx_operand = take(c, rows * width * size);
     a->dinput = take(c, rows * BIT_MAX(width, plan->hidden) * size);
-    a->dqkv = take(c, rows * 3 * width * size);
 }
 
 /* What survives every change of mode comes first. */
@@ -134,6 +141,8 @@ static int64_t lay(struct bit_arena *a, const struct bit_plan *plan, enum bit_mo
     for (int l = 0; l < plan->layers; l++)
         lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, mode, rows);
     lay_rest(&c, a, plan, rows);
+    for (int l = 0; base != NULL && l < plan->layers; l++)
+        connect_operands(a, &a->blocks[l], mode);
     return c.used;
 }
 

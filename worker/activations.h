@@ -9,27 +9,30 @@
 #include "kernels/norm.h"
 #include "worker/plan.h"
 
-/* What the linears keep of their inputs. */
+/* What the linears multiply. */
 enum bit_mode {
-    BIT_MODE_16BIT,   /* the operand itself */
-    BIT_MODE_TERNARY, /* int8 codes and a scale a row */
+    BIT_MODE_16BIT,   /* the normed input */
+    BIT_MODE_TERNARY, /* its int8 codes; a scale a row is kept */
     BIT_MODE_BLENDED, /* the last: not every run has it. Codes blended with what they stand for, in the operands' type,
                          and a scale a row */
     BIT_MODES
 };
 
-/* The input of one linear: x (R, K) goes through a norm, becomes the operand of the product, and all that the backward
- * pass needs of this stays. */
+/*
+ * The input of one linear: x (R, K) goes through a norm and becomes the operand of the product. What stays for the
+ * backward pass is what the operand is made of; the operand itself stands in a place that all linears share, and is
+ * made once more there, in the operands' type, as the gradient goes back through the norm (kernels/operand.h).
+ */
 struct bit_input {
     enum bit_norm_kind norm;
     float norm_eps;
-    int residual;  /* x is the residual stream, in f32; otherwise an activation in the operands' type */
-    int gated;     /* x is (R, 2 K), up and gate: the norm sees their swiglu, which does not stand in memory */
-    const void *x; /* what the norm sees */
+    int residual; /* x is the residual stream, in f32; otherwise an activation in the operands' type */
+    int gated;    /* x is (R, 2 K), up and gate: what the norm sees is their swiglu */
+    void *x;      /* what the norm sees */
     enum bit_dtype x_dtype;
-    void *operand; /* is x itself where there is no norm and nothing to quantise */
-    enum bit_dtype operand_dtype;
-    float *scale, *mean, *rstd; /* (R) */
+    void *operand; /* is x itself where there is no norm and nothing to quantise; otherwise the arena's */
+    enum bit_dtype operand_dtype; /* in the forward pass */
+    float *scale, *mean, *rstd;   /* (R) */
 };
 
 struct bit_block_activations {
@@ -39,7 +42,6 @@ struct bit_block_activations {
     float *lse;                /* (B, H, T) */
     uint8_t *clip_mask;        /* (R 3 D) bits; NULL without clipping */
     void *attention, *up_gate; /* (R, D), (R, 2 F) */
-    void *swiglu;              /* (R, F); NULL in the ternary mode, whose ff_out is gated */
 };
 
 struct bit_arena {
@@ -52,7 +54,7 @@ struct bit_arena {
     float *x_final; /* (R, D) */
     float *final_mean, *final_rstd;
     void *final;     /* (R, D) the head's operand */
-    void *logits;    /* (head_rows, V), then their gradient */
+    void *logits;    /* (head_rows, V), then their gradient; in front of and behind the head its place is others' */
     float *loss;     /* (R) */
     int32_t *target; /* (R) */
 
@@ -60,7 +62,8 @@ struct bit_arena {
     float *dx;        /* (R, D) of the residual stream */
     void *dx_operand; /* (R, D) the same as an operand */
     void *dinput;     /* (R, max(D, F)) of a linear's input */
-    void *dqkv;       /* (R, 3 D) */
+    void *dqkv;       /* (R, 3 D); where the logits were */
+    void *operand;    /* (R, max(D, F)) of the linear at hand, in both passes; likewise */
 
     /* what survives every change of mode */
     float *cos_sin;   /* (T, head_dim / 2, 2) */

@@ -2,44 +2,8 @@
  * came through its linears. */
 #include "kernels/attention.h"
 #include "kernels/rope.h"
-#include "kernels/swiglu.h"
-#include "kernels/swiglu_quantise.h"
 #include "worker/block.h"
 #include "worker/linear.h"
-
-/* dinput, behind ff_out's norm, to up_gate's gradient in up_gate's place. */
-static int gated_backward(struct bit_model *model, struct bit_block_activations *b, int64_t rows)
-{
-    const struct bit_input *in = &b->input[BIT_SITE_FF_OUT];
-
-    return bit_swiglu_norm_backward(&model->exec, &(struct bit_swiglu_norm_backward_args){
-                                                      .rows = rows,
-                                                      .cols = model->plan->hidden,
-                                                      .kind = in->norm,
-                                                      .ug = b->up_gate,
-                                                      .mean = in->mean,
-                                                      .rstd = in->rstd,
-                                                      .dn = model->arena->dinput,
-                                                      .dug = b->up_gate,
-                                                      .dtype = model->plan->operands,
-                                                  });
-}
-
-/* dinput to up_gate's gradient, likewise. */
-static int gate_backward(struct bit_model *model, struct bit_block_activations *b, int64_t rows)
-{
-    if (b->input[BIT_SITE_FF_OUT].gated)
-        return gated_backward(model, b, rows);
-    return bit_swiglu_backward(&model->exec, &(struct bit_swiglu_backward_args){
-                                                 .rows = rows,
-                                                 .cols = model->plan->hidden,
-                                                 .ug = b->up_gate,
-                                                 .dy = model->arena->dinput,
-                                                 .dy_dtype = model->plan->operands,
-                                                 .dug = b->up_gate,
-                                                 .dtype = model->plan->operands,
-                                             });
-}
 
 static int attend_backward(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
 {
@@ -85,7 +49,6 @@ int bit_block_backward(struct bit_model *model, int l, int64_t instances)
 
     if ((err = bit_linear_backward(model, first + BIT_SITE_FF_OUT, &b->input[BIT_SITE_FF_OUT], rows, a->dx_operand)) <
             0 ||
-        (err = gate_backward(model, b, rows)) < 0 ||
         (err = bit_linear_backward(model, first + BIT_SITE_FF_PROJ, &b->input[BIT_SITE_FF_PROJ], rows, b->up_gate)) < 0)
         return err;
     if ((err = bit_linear_backward(model, first + BIT_SITE_ATTN_OUT, &b->input[BIT_SITE_ATTN_OUT], rows,

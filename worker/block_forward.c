@@ -2,12 +2,11 @@
  * OLMo's sequential block:
  *     x += attn_out(attention(rope(att_proj(norm(x)))))
  *     x += ff_out(swiglu(ff_proj(norm(x))))
- * The linears bring their norms; the sums onto the residual stream are the products' own. The
+ * The linears bring their norms and the swiglu; the sums onto the residual stream are the products' own. The
  * backward pass needs the stream in front of each norm, so each sum goes to a place of its own.
  */
 #include "kernels/attention.h"
 #include "kernels/rope.h"
-#include "kernels/swiglu.h"
 #include "worker/block.h"
 #include "worker/linear.h"
 
@@ -44,19 +43,6 @@ static int attend(struct bit_model *model, struct bit_block_activations *b, int6
                                        });
 }
 
-static int gate(struct bit_model *model, struct bit_block_activations *b, int64_t rows)
-{
-    if (b->input[BIT_SITE_FF_OUT].gated)
-        return 0; /* ff_out does it on the way to its codes */
-    return bit_swiglu(&model->exec, &(struct bit_swiglu_args){
-                                        .rows = rows,
-                                        .cols = model->plan->hidden,
-                                        .ug = b->up_gate,
-                                        .y = b->swiglu,
-                                        .dtype = model->plan->operands,
-                                    });
-}
-
 int bit_block_forward(struct bit_model *model, int l, int64_t instances, float *next)
 {
     const enum bit_dtype operands = model->plan->operands;
@@ -73,7 +59,6 @@ int bit_block_forward(struct bit_model *model, int l, int64_t instances, float *
         return err;
     if ((err = bit_linear_forward(model, first + BIT_SITE_FF_PROJ, &b->input[BIT_SITE_FF_PROJ], rows, b->up_gate,
                                   operands, NULL)) < 0 ||
-        (err = gate(model, b, rows)) < 0 ||
         (err = bit_linear_forward(model, first + BIT_SITE_FF_OUT, &b->input[BIT_SITE_FF_OUT], rows, next, BIT_F32,
                                   b->x_ff)) < 0)
         return err;

@@ -2,6 +2,7 @@
 
 #include "kernels/matmul.h"
 #include "kernels/quantise.h"
+#include "kernels/swiglu.h"
 #include "kernels/swiglu_quantise.h"
 #include "proto/check.h"
 
@@ -85,6 +86,17 @@ static int quantise_gated(struct bit_model *model, struct bit_input *in, int64_t
                                              });
 }
 
+static int gate(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+{
+    return bit_swiglu(&model->exec, &(struct bit_swiglu_args){
+                                        .rows = rows,
+                                        .cols = cols,
+                                        .ug = in->x,
+                                        .y = in->operand,
+                                        .dtype = in->x_dtype,
+                                    });
+}
+
 static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
                          int64_t rows, void *y, enum bit_dtype y_dtype, const float *addend)
 {
@@ -133,31 +145,25 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in,
         err = in->gated ? quantise_gated(model, in, rows, linear->cols) : quantise(model, in, rows, linear->cols);
         return err < 0 ? err : product_ternary(model, index, in, rows, y, y_dtype, addend);
     }
-    if (in->norm != BIT_NORM_NONE)
+    if (in->gated)
+        err = gate(model, in, rows, linear->cols);
+    else if (in->norm != BIT_NORM_NONE)
         err = normalise(model, in, rows, linear->cols);
     return err < 0 ? err : product_16bit(model, linear, in, rows, y, y_dtype, addend);
 }
 
-/* ---- backward */
+/*
+ * ---- backward
+ *
+ * First the gradient at the operand, then back through what made the operand, which makes it once more; then the
+ * weight's gradient from that. Straight through the rounding: the products of the forward pass, transposed, with the
+ * operands it multiplied.
+ */
 
-static int gradients_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
-                           int64_t rows, const void *dy)
+static int data_16bit(struct bit_model *model, const struct bit_linear *linear, int64_t rows, const void *dy)
 {
     const enum bit_dtype operands = model->plan->operands;
-    int err = bit_matmul(&model->exec, &(struct bit_matmul_args){
-                                           .form = BIT_MATMUL_TN,
-                                           .m = linear->rows,
-                                           .n = linear->cols,
-                                           .k = rows,
-                                           .a = dy,
-                                           .b = in->operand,
-                                           .ab_dtype = operands,
-                                           .c = model->grad + linear->offset,
-                                           .c_dtype = BIT_F32,
-                                           .addend = model->grad + linear->offset,
-                                       });
-    if (err < 0)
-        return err;
+
     return bit_matmul(&model->exec, &(struct bit_matmul_args){
                                         .form = BIT_MATMUL_NN,
                                         .m = rows,
@@ -171,13 +177,11 @@ static int gradients_16bit(struct bit_model *model, const struct bit_linear *lin
                                     });
 }
 
-/* Straight through the rounding: the products of the forward pass, transposed, with the operands it multiplied. */
-static int gradients_ternary(struct bit_model *model, int index, const struct bit_input *in, int64_t rows,
-                             const void *dy)
+static int data_ternary(struct bit_model *model, int index, int64_t rows, const void *dy)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
     const enum bit_dtype operands = model->plan->operands;
-    struct bit_bitlinear_backward_data_args data = {
+    struct bit_bitlinear_backward_data_args args = {
         .m = rows,
         .n = linear->rows,
         .k = linear->cols,
@@ -187,25 +191,20 @@ static int gradients_ternary(struct bit_model *model, int index, const struct bi
         .dn = model->arena->dinput,
         .dn_dtype = operands,
     };
-    int err = bit_bitlinear_backward_weight(&model->exec, &(struct bit_bitlinear_backward_weight_args){
-                                                              .m = rows,
-                                                              .n = linear->rows,
-                                                              .k = linear->cols,
-                                                              .dy = dy,
-                                                              .dy_dtype = operands,
-                                                              .q = in->operand,
-                                                              .q_dtype = in->operand_dtype,
-                                                              .x_scale = in->scale,
-                                                              .dw = model->grad + linear->offset,
-                                                          });
-    if (err < 0)
-        return err;
-    data.w = ternary_weight(model, linear, &data.w_dtype);
+
+    args.w = ternary_weight(model, linear, &args.w_dtype);
     if (bit_model_wants_operand_codes(model)) {
-        data.w = weight_at(model, linear->offset);
-        data.w_dtype = operands;
+        args.w = weight_at(model, linear->offset);
+        args.w_dtype = operands;
     }
-    return bit_bitlinear_backward_data(&model->exec, &data);
+    return bit_bitlinear_backward_data(&model->exec, &args);
+}
+
+/* In the 16-bit phase the operand has no scale. */
+static struct bit_operand operand_again(const struct bit_model *model, const struct bit_input *in)
+{
+    return (struct bit_operand){
+        .to = in->operand, .dtype = model->plan->operands, .scale = in->scale, .strength = model->strength};
 }
 
 /* dinput holds the gradient behind the norm; take it to the front. */
@@ -228,19 +227,77 @@ static int norm_backward(struct bit_model *model, const struct bit_input *in, in
                                                .accumulate = in->residual,
                                                .copy = in->residual ? a->dx_operand : NULL,
                                                .copy_dtype = model->plan->operands,
+                                               .operand = operand_again(model, in),
                                            });
+}
+
+/* The gradient of up and gate takes their place. */
+static int gate_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+{
+    return bit_swiglu_backward(&model->exec, &(struct bit_swiglu_backward_args){
+                                                 .rows = rows,
+                                                 .cols = cols,
+                                                 .ug = in->x,
+                                                 .dy = model->arena->dinput,
+                                                 .dy_dtype = model->plan->operands,
+                                                 .dug = in->x,
+                                                 .dtype = in->x_dtype,
+                                                 .y = in->operand,
+                                             });
+}
+
+/* Likewise, through the norm of their swiglu first. */
+static int gate_norm_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+{
+    return bit_swiglu_norm_backward(&model->exec, &(struct bit_swiglu_norm_backward_args){
+                                                      .rows = rows,
+                                                      .cols = cols,
+                                                      .kind = in->norm,
+                                                      .ug = in->x,
+                                                      .mean = in->mean,
+                                                      .rstd = in->rstd,
+                                                      .dn = model->arena->dinput,
+                                                      .dug = in->x,
+                                                      .dtype = in->x_dtype,
+                                                      .operand = operand_again(model, in),
+                                                  });
+}
+
+static int input_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+{
+    const bool is_16bit = model->arena->mode == BIT_MODE_16BIT;
+
+    if (in->gated)
+        return is_16bit ? gate_backward(model, in, rows, cols) : gate_norm_backward(model, in, rows, cols);
+    if (is_16bit && in->norm == BIT_NORM_NONE)
+        return 0; /* the operand is x, and stands */
+    return norm_backward(model, in, rows, cols);
+}
+
+static int weight_gradient(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
+                           int64_t rows, const void *dy)
+{
+    return bit_matmul(&model->exec, &(struct bit_matmul_args){
+                                        .form = BIT_MATMUL_TN,
+                                        .m = linear->rows,
+                                        .n = linear->cols,
+                                        .k = rows,
+                                        .a = dy,
+                                        .b = in->operand,
+                                        .ab_dtype = model->plan->operands,
+                                        .c = model->grad + linear->offset,
+                                        .c_dtype = BIT_F32,
+                                        .addend = model->grad + linear->offset,
+                                    });
 }
 
 int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
-    int err;
+    int err = model->arena->mode == BIT_MODE_16BIT ? data_16bit(model, linear, rows, dy)
+                                                   : data_ternary(model, index, rows, dy);
 
-    if (model->arena->mode == BIT_MODE_16BIT)
-        err = gradients_16bit(model, linear, in, rows, dy);
-    else
-        err = gradients_ternary(model, index, in, rows, dy);
-    if (err < 0 || in->norm == BIT_NORM_NONE || in->gated)
-        return err;
-    return norm_backward(model, in, rows, linear->cols);
+    if (err >= 0)
+        err = input_backward(model, in, rows, linear->cols);
+    return err < 0 ? err : weight_gradient(model, linear, in, rows, dy);
 }
