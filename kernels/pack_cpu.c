@@ -1,16 +1,34 @@
 /* Two bits a code and back, in pieces that end with a whole byte. */
+#include <string.h>
+
 #include "kernels/args.h"
-#include "kernels/element.h"
 #include "kernels/ternarise.h"
 #include "proto/check.h"
 
 #define PIECE 65536 /* codes of a thread at a time */
 
+static uint64_t pack_piece(const struct bit_pack_codes_args *args, int64_t at)
+{
+    const int64_t count = BIT_MIN(PIECE, args->count - at), bytes = (count + 3) / 4;
+    uint8_t now[PIECE / 4], *packed = args->packed + at / 4;
+    uint64_t flips = 0;
+
+    bit_ternary_pack(args->codes + at, count, now);
+    for (int64_t i = 0; args->flips != NULL && i < bytes; i++)
+        flips += (uint64_t)bit_ternary_differing(now[i], packed[i]);
+    memcpy(packed, now, (size_t)bytes);
+    return flips;
+}
+
 int bit_pack_codes_cpu(const struct bit_exec *exec, const struct bit_pack_codes_args *args)
 {
-#pragma omp parallel for num_threads(exec->threads) schedule(static)
+    uint64_t flips = 0;
+
+#pragma omp parallel for num_threads(exec->threads) schedule(static) reduction(+ : flips)
     for (int64_t at = 0; at < args->count; at += PIECE)
-        bit_ternary_pack(args->codes + at, BIT_MIN(PIECE, args->count - at), args->packed + at / 4);
+        flips += pack_piece(args, at);
+    if (args->flips != NULL)
+        *args->flips += flips;
     return 0;
 }
 
@@ -27,8 +45,6 @@ int bit_unpack_codes_cpu(const struct bit_exec *exec, const struct bit_unpack_co
         piece.packed += at / 4;
         piece.codes += at;
         piece.bad = &here;
-        if (args->out != NULL)
-            piece.out = (uint8_t *)args->out + at * (int64_t)bit_dtype_bytes(args->out_dtype);
         bit_unpack_codes_ref(exec, &piece);
         bad += here;
     }

@@ -1,8 +1,6 @@
 /* Codes of a weight matrix, shared out to threads in pieces. */
 #include "kernels/ternarise.h"
 
-#include <string.h>
-
 #include "kernels/args.h"
 #include "kernels/codes.h"
 #include "kernels/isa.h"
@@ -11,32 +9,13 @@
 
 #define PIECE 16384 /* weights that a thread takes at a time: a whole number of vectors */
 
-struct tally {
-    uint64_t zeros, flips;
-};
-
-static int count_differing(const int8_t *previous, vf code, int64_t left)
-{
-    const vcodes now = narrow_codes(code);
-    vcodes before = now;
-    int differing = 0;
-
-    memcpy(&before, previous, (size_t)BIT_MIN(left, BIT_LANES));
-    const vcodes differ = before != now;
-    for (int lane = 0; lane < BIT_LANES; lane++)
-        differing -= differ[lane];
-    return differing;
-}
-
 /* Weights i..i+BIT_LANES, of which `left` are there. The rest count as 1, which is not a zero. */
-static inline void code_weights(const struct bit_ternarise_args *args, int64_t i, int64_t left, struct tally *tally)
+static inline void code_weights(const struct bit_ternarise_args *args, int64_t i, int64_t left, uint64_t *zeros)
 {
     const vf u = vf_load_upto(args->w, BIT_F32, i, left, 1 / *args->scale) * *args->scale;
     const vf code = code_of(u, -1, 1);
 
-    tally->zeros += (uint64_t)__builtin_popcount(vi_bits((vi)(code == 0)));
-    if (args->previous != NULL)
-        tally->flips += (uint64_t)count_differing(args->previous + i, code, left);
+    *zeros += (uint64_t)__builtin_popcount(vi_bits((vi)(code == 0)));
     if (args->codes != NULL)
         store_codes(args->codes + i, left, code);
     if (args->out != NULL)
@@ -46,23 +25,20 @@ static inline void code_weights(const struct bit_ternarise_args *args, int64_t i
 
 int BIT_ISA(ternarise)(const struct bit_exec *exec, const struct bit_ternarise_args *args)
 {
-    uint64_t zeros = 0, flips = 0;
+    uint64_t zeros = 0;
     int err = bit_ternarise_check(args);
 
     if (err < 0)
         return err;
-#pragma omp parallel for num_threads(exec->threads) schedule(static) reduction(+ : zeros, flips)
+#pragma omp parallel for num_threads(exec->threads) schedule(static) reduction(+ : zeros)
     for (int64_t from = 0; from < args->count; from += PIECE) {
         const int64_t to = BIT_MIN(args->count, from + PIECE);
-        struct tally tally = {0, 0};
+        uint64_t here = 0;
         for (int64_t i = from; i < to; i += BIT_LANES)
-            code_weights(args, i, to - i, &tally);
-        zeros += tally.zeros;
-        flips += tally.flips;
+            code_weights(args, i, to - i, &here);
+        zeros += here;
     }
     if (args->zeros != NULL)
         *args->zeros += zeros;
-    if (args->flips != NULL)
-        *args->flips += flips;
     return 0;
 }

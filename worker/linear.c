@@ -16,7 +16,7 @@ static const void *ternary_weight(const struct bit_model *model, const struct bi
 {
     if (model->arena->mode == BIT_MODE_TERNARY) {
         *dtype = BIT_I8;
-        return model->codes + linear->offset;
+        return bit_model_codes(model, linear->offset);
     }
     *dtype = model->plan->operands;
     return weight_at(model, linear->offset);
@@ -193,10 +193,6 @@ static int data_ternary(struct bit_model *model, int index, int64_t rows, const 
     };
 
     args.w = ternary_weight(model, linear, &args.w_dtype);
-    if (bit_model_wants_operand_codes(model)) {
-        args.w = weight_at(model, linear->offset);
-        args.w_dtype = operands;
-    }
     return bit_bitlinear_backward_data(&model->exec, &args);
 }
 

@@ -56,8 +56,6 @@ static int allocate(struct bit_model *model)
     int err = bit_exec_alloc(exec, weight_bytes(plan), &model->weights);
 
     if (err >= 0)
-        err = bit_exec_alloc(exec, (size_t)plan->elements, (void **)&model->codes);
-    if (err >= 0)
         err = bit_exec_alloc(exec, scale_bytes(plan), (void **)&model->scales);
     if (err >= 0)
         err = bit_exec_alloc(exec, (size_t)plan->elements * sizeof *model->grad, (void **)&model->grad);
@@ -97,7 +95,6 @@ void bit_model_destroy(struct bit_model *model)
         bit_replay_finish(&model->replay[part]);
     bit_arena_destroy(model->arena, &model->exec);
     bit_exec_free(&model->exec, model->weights, weight_bytes(model->plan));
-    bit_exec_free(&model->exec, model->codes, (size_t)model->plan->elements);
     bit_exec_free(&model->exec, model->scales, scale_bytes(model->plan));
     bit_exec_free(&model->exec, model->grad, (size_t)model->plan->elements * sizeof *model->grad);
     bit_exec_finish(&model->exec);
@@ -117,9 +114,13 @@ void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, doub
     bit_arena_set_mode(model->arena, model->plan, mode);
 }
 
-bool bit_model_wants_operand_codes(const struct bit_model *model)
+/* The linears are one range of the flat vector. */
+int8_t *bit_model_codes(const struct bit_model *model, int64_t offset)
 {
-    return model->exec.backend == BIT_BACKEND_CUDA;
+    const int64_t begin = model->plan->linears[0].offset;
+
+    BIT_ASSERT(offset >= begin && offset <= begin + model->plan->linear_elements);
+    return (int8_t *)model->weights + begin * (int64_t)bit_dtype_bytes(model->plan->operands) + (offset - begin);
 }
 
 /* ---- the passes */

@@ -17,8 +17,7 @@ enum bit_model_part { BIT_MODEL_FORWARD, BIT_MODEL_BACKWARD, BIT_MODEL_PARTS };
 /*
  * Whoever publishes weights writes these, at flat offsets:
  *     16-bit                every tensor of weights
- *     ternary, strength 1   codes and scales of the linears, and where the backend wants them
- *                           (bit_model_wants_operand_codes) the codes in weights; weights of the embedding (and head)
+ *     ternary, strength 1   codes (bit_model_codes) and scales of the linears; weights of the embedding (and head)
  *     ternary, below 1      scales and weights of the linears, weights holding u + strength (code - u), u = W scale;
  *                           weights of the embedding (and head)
  * The model only reads them, and keeps nothing that is derived from them between calls.
@@ -28,8 +27,7 @@ struct bit_model {
     struct bit_exec exec;        /* owned; others may run operators with it between calls of the model */
 
     /* In the backend's memory: */
-    void *weights; /* (elements) of plan->operands */
-    int8_t *codes; /* (elements), linears only */
+    void *weights; /* (elements) of plan->operands; the linears' place holds codes instead at full strength */
     float *scales; /* one a segment, in flat order: 1 / max(eps, M|W|) */
     float *grad;   /* (elements): accumulate adds to it */
 
@@ -84,8 +82,8 @@ int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_
 /** The loss since bit_model_clear. Waits for all that is enqueued; errors of operators may come out here. */
 int bit_model_read_loss(struct bit_model *model, double *loss_sum);
 
-/** Whether products of the ternary phase read codes as operands too (model->weights), beside int8. */
-bool bit_model_wants_operand_codes(const struct bit_model *model);
+/** Where the code of the linears' weight with this flat offset is: one byte each, in the place of those weights. */
+int8_t *bit_model_codes(const struct bit_model *model, int64_t offset);
 
 /** Forward only, any number of instances: the loss summed over *targets targets. Waits. Clears the model's loss. */
 int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double *loss_sum,

@@ -188,6 +188,14 @@ static int64_t measure_bytes(const struct bit_plan *plan)
     return segments * (plan->size + 3) * (int64_t)sizeof(double);
 }
 
+/* How many of the linears' weights are in this rank's shard. */
+static int64_t own_linears(const struct bit_plan *plan)
+{
+    const int64_t begin = plan->linears[0].offset, end = begin + plan->linear_elements;
+
+    return BIT_MAX(BIT_MIN(plan->shard_end, end) - BIT_MAX(plan->shard_begin, begin), 0);
+}
+
 static void count_memory(struct bit_plan *plan, int64_t micro_instances)
 {
     const int64_t operand = (int64_t)bit_dtype_bytes(plan->operands);
@@ -198,16 +206,19 @@ static void count_memory(struct bit_plan *plan, int64_t micro_instances)
     plan->head_rows = BIT_MIN(cuda ? HEAD_ROWS_MAX_CUDA : HEAD_ROWS_MAX, micro_instances * plan->context);
     plan->arena_bytes = bit_arena_bytes(plan, micro_instances);
     plan->workspace_bytes = workspace_bytes(plan, micro_instances);
-    plan->staging_bytes = plan->linear_elements / 4 + measure_bytes(plan);
+    plan->staging_bytes = measure_bytes(plan);
+    if (plan->size > 1) /* every rank's codes, two bits each */
+        plan->staging_bytes += plan->linear_elements / 4;
     if (cuda) /* tokens of this step and of the next one */
         plan->staging_bytes += 2 * plan->share * plan->context * (int64_t)sizeof(uint16_t);
     if (!cuda && plan->size > 1) /* pieces of gradients on their way (comm.h) */
         plan->staging_bytes += 2 * plan->size * BIT_PLAN_PIECE_BYTES;
 
     bit__memory_plan__init(memory);
-    memory->weights = (uint64_t)(plan->elements * (operand + 1)); /* + codes */
+    memory->weights = (uint64_t)(plan->elements * operand); /* codes take the linears' place */
     memory->gradients = (uint64_t)(plan->elements * 4);
-    memory->optimizer = (uint64_t)((plan->shard_end - plan->shard_begin) * 13); /* master, moments, last codes */
+    /* master, moments; the last codes, two bits each */
+    memory->optimizer = (uint64_t)((plan->shard_end - plan->shard_begin) * 12 + (own_linears(plan) + 3) / 4);
     memory->activations = (uint64_t)plan->arena_bytes;
     memory->workspace = (uint64_t)(plan->workspace_bytes + plan->staging_bytes);
     memory->total = memory->weights + memory->gradients + memory->optimizer + memory->activations + memory->workspace;

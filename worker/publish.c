@@ -23,12 +23,18 @@ static int64_t own_linears(const struct bit_publish *p, int64_t *count)
     return bit_shard_part(p->shard, p->shard->linear_begin, p->shard->linear_end, count);
 }
 
-static size_t own_bytes(const struct bit_publish *p)
+static size_t last_bytes(const struct bit_publish *p)
 {
     int64_t own;
 
     own_linears(p, &own);
-    return (size_t)own;
+    return (size_t)packed_bytes(own);
+}
+
+/* Every rank's, where there is another to gather from. */
+static size_t gathered_bytes(const struct bit_publish *p)
+{
+    return p->plan->size > 1 ? (size_t)p->packed_starts[p->plan->size] : 0;
 }
 
 static int allocate(struct bit_publish *p)
@@ -42,9 +48,9 @@ static int allocate(struct bit_publish *p)
     const int64_t *starts = linear_starts(p);
     for (int r = 0; r < p->plan->size; r++)
         p->packed_starts[r + 1] = p->packed_starts[r] + packed_bytes(starts[r + 1] - starts[r]);
-    err = bit_exec_alloc(exec, own_bytes(p), (void **)&p->codes);
-    if (err >= 0)
-        err = bit_exec_alloc(exec, (size_t)p->packed_starts[p->plan->size], (void **)&p->packed);
+    err = bit_exec_alloc(exec, last_bytes(p), (void **)&p->last);
+    if (err >= 0 && gathered_bytes(p) > 0)
+        err = bit_exec_alloc(exec, gathered_bytes(p), (void **)&p->packed);
     if (err >= 0)
         err = bit_exec_alloc(exec, BIT_TALLY * sizeof *p->tally, (void **)&p->tally);
     return err < 0 ? bit_fail_within(err, "codes of %lld weights", (long long)p->plan->linear_elements) : 0;
@@ -69,9 +75,9 @@ void bit_publish_finish(struct bit_publish *p)
     if (p->model == NULL)
         return;
     bit_measure_finish(&p->measure);
-    bit_exec_free(&p->model->exec, p->codes, own_bytes(p));
+    bit_exec_free(&p->model->exec, p->last, last_bytes(p));
     if (p->packed != NULL)
-        bit_exec_free(&p->model->exec, p->packed, (size_t)p->packed_starts[p->plan->size]);
+        bit_exec_free(&p->model->exec, p->packed, gathered_bytes(p));
     bit_exec_free(&p->model->exec, p->tally, BIT_TALLY * sizeof *p->tally);
     free(p->packed_starts);
     *p = (struct bit_publish){0};
@@ -84,7 +90,7 @@ void bit_publish_stale(struct bit_publish *p)
 
 void bit_publish_forget_codes(struct bit_publish *p)
 {
-    p->has_codes = false;
+    p->has_last = false;
 }
 
 /* ---------------------------------------------------------------- 16-bit */
@@ -121,39 +127,45 @@ static int publish_cast(struct bit_publish *p, const float *master, int64_t begi
 
 /* ---------------------------------------------------------------- ternary */
 
-/* Where a segment's codes and weights go on this rank. */
-struct target {
-    int8_t *codes;          /* of this rank's first linear element on */
-    const int8_t *previous; /* likewise, or NULL */
-    float strength;
-    uint64_t *tally; /* NULL: nothing is counted */
-};
-
-/* At full strength the operands beside the codes are the codes again, for products that have no int8. */
-static int ternarise_own(struct bit_publish *p, const float *master, const struct target *to)
+/* Codes of this rank's part, to where the model multiplies with them; or below full strength, where they have been seen
+ * already, the blends, to their own place. zeros may be NULL. */
+static int ternarise_own(struct bit_publish *p, const float *master, double strength, uint64_t *zeros)
 {
-    int64_t own, own_begin = own_linears(p, &own);
     int err = 0;
 
     for (int i = 0; i < p->measure.count && err >= 0; i++) {
         const struct bit_segment_range *range = &p->measure.ranges[i];
         int64_t count, first = bit_shard_part(p->shard, range->begin, range->end, &count);
-        int64_t at = first - own_begin;
         const struct bit_ternarise_args args = {
             .count = count,
             .w = master + (first - p->shard->begin),
             .scale = &p->model->scales[i],
-            .strength = to->strength,
-            .codes = to->codes + at,
-            .previous = to->previous == NULL ? NULL : to->previous + at,
-            .out = to->strength < 1 || bit_model_wants_operand_codes(p->model) ? weight_at(p, first) : NULL,
+            .strength = (float)strength,
+            .codes = strength < 1 ? NULL : bit_model_codes(p->model, first),
+            .out = strength < 1 ? weight_at(p, first) : NULL,
             .out_dtype = p->plan->operands,
-            .zeros = to->tally == NULL ? NULL : &to->tally[BIT_TALLY_ZEROS],
-            .flips = to->tally == NULL ? NULL : &to->tally[BIT_TALLY_FLIPS],
+            .zeros = zeros,
         };
         err = count > 0 ? bit_ternarise(&p->model->exec, &args) : 0;
     }
     return err;
+}
+
+static int pack_own(struct bit_publish *p, uint8_t *packed, uint64_t *flips)
+{
+    int64_t count, first = own_linears(p, &count);
+    const struct bit_pack_codes_args args = {
+        .count = count, .codes = bit_model_codes(p->model, first), .packed = packed, .flips = flips};
+
+    return count > 0 ? bit_pack_codes(&p->model->exec, &args) : 0;
+}
+
+/* What a training step is to know of its codes, whatever the strength: they stand in the model for the moment. */
+static int count_codes(struct bit_publish *p, const float *master)
+{
+    int err = ternarise_own(p, master, 1, &p->tally[BIT_TALLY_ZEROS]);
+
+    return err < 0 ? err : pack_own(p, p->last, p->has_last ? &p->tally[BIT_TALLY_FLIPS] : NULL);
 }
 
 static int unpack_from(struct bit_publish *p, int rank, int64_t first, int64_t count)
@@ -161,28 +173,25 @@ static int unpack_from(struct bit_publish *p, int rank, int64_t first, int64_t c
     const struct bit_unpack_codes_args args = {
         .count = count,
         .packed = p->packed + p->packed_starts[rank],
-        .codes = p->model->codes + first,
-        .out = bit_model_wants_operand_codes(p->model) ? weight_at(p, first) : NULL,
-        .out_dtype = p->plan->operands,
+        .codes = bit_model_codes(p->model, first),
         .bad = &p->tally[BIT_TALLY_BAD],
     };
 
     return bit_unpack_codes(&p->model->exec, &args);
 }
 
-/* Two bits a weight to every rank, then back to one byte in the model. */
-static int gather_codes(struct bit_publish *p, const int8_t *codes)
+/* Two bits a weight to every rank, then back to one byte in the model. p->last stays what the last step counted: an
+ * evaluation packs its codes anew. */
+static int gather_codes(struct bit_publish *p, bool for_training)
 {
     const int rank = p->plan->rank;
     const int64_t *starts = linear_starts(p);
-    const struct bit_pack_codes_args pack = {
-        .count = starts[rank + 1] - starts[rank], .codes = codes, .packed = p->packed + p->packed_starts[rank]};
-    int8_t *own = p->model->codes + starts[rank];
-    int err = own == codes ? 0 : bit_exec_copy(&p->model->exec, own, codes, (size_t)pack.count);
+    int err;
 
-    if (err < 0 || p->plan->size == 1)
-        return err;
-    err = bit_pack_codes(&p->model->exec, &pack);
+    if (p->plan->size == 1)
+        return 0;
+    uint8_t *own = p->packed + p->packed_starts[rank];
+    err = for_training ? bit_exec_copy(&p->model->exec, own, p->last, last_bytes(p)) : pack_own(p, own, NULL);
     if (err < 0)
         return err;
     bit_fabric_gather_ranges(p->fabric, p->packed, 1, p->packed_starts);
@@ -191,21 +200,23 @@ static int gather_codes(struct bit_publish *p, const int8_t *codes)
     return err;
 }
 
-static int publish_ternary(struct bit_publish *p, const float *master, const struct target *to)
+static int publish_ternary(struct bit_publish *p, const float *master, double strength, bool for_training)
 {
     const int64_t begin = p->shard->linear_begin, end = p->shard->linear_end;
     int err = bit_measure_segments(&p->measure, p->fabric, master, p->model->scales);
 
-    if (err >= 0)
-        err = ternarise_own(p, master, to);
+    if (err >= 0 && for_training)
+        err = count_codes(p, master);
+    if (err >= 0 && (strength < 1 || !for_training))
+        err = ternarise_own(p, master, strength, NULL);
     if (err >= 0)
         err = publish_cast(p, master, 0, begin);
     if (err >= 0)
         err = publish_cast(p, master, end, p->plan->elements);
     if (err < 0)
         return err;
-    if (to->strength == 1)
-        return gather_codes(p, to->codes);
+    if (strength == 1)
+        return gather_codes(p, for_training);
     gather_weights(p, begin, end);
     return 0;
 }
@@ -222,20 +233,18 @@ static void set_published(struct bit_publish *p, Bit__Precision precision, doubl
 int bit_publish_train(struct bit_publish *p, const float *master, Bit__Precision precision, double strength)
 {
     const bool ternary = precision == BIT__PRECISION__TERNARY;
-    const struct target to = {
-        .codes = p->codes, .previous = p->has_codes ? p->codes : NULL, .strength = (float)strength, .tally = p->tally};
     int err;
 
     /* A step's codes are counted once: what an evaluation published does not stand for them. */
     if (p->now.valid && p->now.for_training && p->now.precision == precision && p->now.strength == strength)
         return 0;
-    p->counts = (struct bit_publish_counts){.has_codes = ternary, .has_flips = ternary && p->has_codes};
+    p->counts = (struct bit_publish_counts){.has_codes = ternary, .has_flips = ternary && p->has_last};
     err = bit_exec_zero(&p->model->exec, p->tally, BIT_TALLY * sizeof *p->tally);
     if (err >= 0)
-        err = ternary ? publish_ternary(p, master, &to) : publish_cast(p, master, 0, p->plan->elements);
+        err = ternary ? publish_ternary(p, master, strength, true) : publish_cast(p, master, 0, p->plan->elements);
     if (err < 0)
         return err;
-    p->has_codes = ternary;
+    p->has_last = ternary;
     set_published(p, precision, strength, true);
     return 0;
 }
@@ -259,14 +268,12 @@ int bit_publish_read_counts(struct bit_publish *p)
 
 int bit_publish_evaluate(struct bit_publish *p, const float *master, Bit__Precision precision)
 {
-    int64_t count;
-    const struct target to = {.codes = p->model->codes + own_linears(p, &count), .strength = 1};
     int err;
 
     if (p->now.valid && p->now.precision == precision && p->now.strength == 1)
         return 0;
     if (precision == BIT__PRECISION__TERNARY)
-        err = publish_ternary(p, master, &to);
+        err = publish_ternary(p, master, 1, false);
     else
         err = publish_cast(p, master, 0, p->plan->elements);
     if (err >= 0)

@@ -39,9 +39,9 @@ struct bit_publish {
     struct bit_fabric *fabric;
     struct bit_measure_scales measure;
     /* Arrays of numbers are in the backend's memory. */
-    int8_t *codes; /* of this rank's linears, as the last training step had them; owned */
-    bool has_codes;
-    uint8_t *packed;        /* every rank's codes, two bits each, a rank's part from its own byte on; owned */
+    uint8_t *last; /* this rank's codes as the last training step had them, two bits each; owned */
+    bool has_last;
+    uint8_t *packed;        /* every rank's, a rank's part from its own byte on; NULL on one rank; owned */
     int64_t *packed_starts; /* (size + 1) bytes, on the host; owned */
     uint64_t *tally;        /* (BIT_TALLY): of what is published for training; owned */
     struct bit_published now;

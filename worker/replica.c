@@ -55,7 +55,7 @@ static int hash_published(struct bit_worker *w, XXH3_state_t *state, void *stagi
         return err < 0 ? err : hash_weights(w, state, staging, 0, w->plan.elements);
     err = hash_weights(w, state, staging, 0, begin);
     if (err >= 0)
-        err = hash(&w->model->exec, state, staging, w->model->codes + begin, (size_t)(end - begin));
+        err = hash(&w->model->exec, state, staging, bit_model_codes(w->model, begin), (size_t)(end - begin));
     return err < 0 ? err : hash_weights(w, state, staging, end, w->plan.elements);
 }
 

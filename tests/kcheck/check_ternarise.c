@@ -50,20 +50,18 @@ KC_OP(histogram, "count pass", histogram_shapes, check_histogram, cost_read, KC_
 static int check_ternarise(struct kc *k, const int64_t *dim)
 {
     const int64_t count = dim[0];
-    const enum bit_dtype out = (enum bit_dtype)dim[3];
+    const enum bit_dtype out = (enum bit_dtype)dim[2];
     float *scale = kc_room(k, "scale", KC_F32, 1);
     const struct bit_ternarise_args args = {
         .count = count,
         .w = kc_in(k, "w", BIT_F32, count, 0.02),
         .scale = scale,
         .strength = (float)dim[1] / 8,
-        .previous = dim[2] ? kc_in_whole(k, "previous", KC_I8, count, -1, 1) : NULL,
         .codes = kc_out(k, "codes", KC_I8, count, KC_EXACT),
         /* strength (code - u) may be fused with what follows; u is a few units at most */
         .out = dim[1] < 8 || out == BIT_BF16 ? kc_out(k, "out", (enum kc_type)out, count, KC_NEAR(1e-6, 1e-6)) : NULL,
         .out_dtype = out,
         .zeros = kc_sum(k, "zeros", KC_U64, 1, KC_EXACT),
-        .flips = kc_sum(k, "flips", KC_U64, 1, KC_EXACT),
     };
     *scale = 61.3f;
     return kc_call(k, &args);
@@ -71,20 +69,20 @@ static int check_ternarise(struct kc *k, const int64_t *dim)
 
 static void cost_ternarise(const int64_t *dim, struct kc_cost *out)
 {
-    const double each = 4 + 1 + (dim[2] ? 1 : 0) +
-                        (dim[1] < 8 || dim[3] == BIT_BF16 ? (double)bit_dtype_bytes((enum bit_dtype)dim[3]) : 0);
+    const double each = 4 + 1 +
+                        (dim[1] < 8 || dim[2] == BIT_BF16 ? (double)bit_dtype_bytes((enum bit_dtype)dim[2]) : 0);
 
     out->bytes = each * (double)dim[0];
     out->flops = 0;
 }
 
 static const struct kc_shape ternarise_shapes[] = {
-    {KC_QUICK, {0, 8, 1, BIT_F32}},      {KC_QUICK, {1, 8, 0, BIT_F32}},        {KC_QUICK, {17, 8, 1, BIT_F32}},
-    {KC_QUICK, {50001, 8, 1, BIT_F32}},  {KC_QUICK, {50001, 4, 1, BIT_F32}},    {KC_QUICK, {50001, 1, 0, BIT_BF16}},
-    {KC_FULL, {1000003, 8, 1, BIT_F32}}, {KC_BENCH, {786432, 8, 1, BIT_F32}},   {KC_BENCH, {8388608, 8, 1, BIT_F32}},
-    {KC_QUICK, {50001, 8, 1, BIT_BF16}}, {KC_BENCH, {8388608, 4, 1, BIT_BF16}}, {KC_BENCH, {16777216, 8, 1, BIT_BF16}},
+    {KC_QUICK, {0, 8, BIT_F32}},      {KC_QUICK, {1, 8, BIT_F32}},        {KC_QUICK, {17, 8, BIT_F32}},
+    {KC_QUICK, {50001, 8, BIT_F32}},  {KC_QUICK, {50001, 4, BIT_F32}},    {KC_QUICK, {50001, 1, BIT_BF16}},
+    {KC_FULL, {1000003, 8, BIT_F32}}, {KC_BENCH, {786432, 8, BIT_F32}},   {KC_BENCH, {8388608, 8, BIT_F32}},
+    {KC_QUICK, {50001, 8, BIT_BF16}}, {KC_BENCH, {8388608, 4, BIT_BF16}}, {KC_BENCH, {16777216, 8, BIT_BF16}},
 };
-KC_OP(ternarise, "count eighths previous out:t", ternarise_shapes, check_ternarise, cost_ternarise, KC_DETERMINISTIC)
+KC_OP(ternarise, "count eighths out:t", ternarise_shapes, check_ternarise, cost_ternarise, KC_DETERMINISTIC)
 
 static int check_histogram_search(struct kc *k, const int64_t *dim)
 {
@@ -149,23 +147,32 @@ KC_OP(weight_scale, "count ranks", weight_scale_shapes, check_weight_scale, cost
 
 static int check_pack(struct kc *k, const int64_t *dim)
 {
+    const int64_t bytes = (dim[0] + 3) / 4;
+    const int8_t *before = kc_in_whole(k, "before", KC_I8, dim[0], -1, 1);
+    uint8_t *packed = dim[1] ? kc_sum(k, "packed", KC_U8, bytes, KC_EXACT)
+                             : kc_out(k, "packed", KC_U8, bytes, KC_EXACT);
     const struct bit_pack_codes_args args = {
         .count = dim[0],
         .codes = kc_in_whole(k, "codes", KC_I8, dim[0], -1, 1),
-        .packed = kc_out(k, "packed", KC_U8, (dim[0] + 3) / 4, KC_EXACT),
+        .packed = packed,
+        .flips = dim[1] ? kc_sum(k, "flips", KC_U64, 1, KC_EXACT) : NULL,
     };
+    if (dim[1])
+        bit_ternary_pack(before, dim[0], packed);
     return kc_call(k, &args);
 }
 
 static void cost_pack(const int64_t *dim, struct kc_cost *out)
 {
-    out->bytes = 1.25 * (double)dim[0];
+    out->bytes = (dim[1] ? 1.5 : 1.25) * (double)dim[0];
     out->flops = 0;
 }
 
 static const struct kc_shape pack_shapes[] = {
-    {KC_QUICK, {0}}, {KC_QUICK, {1}}, {KC_QUICK, {3}}, {KC_QUICK, {70002}}, {KC_BENCH, {16777216}}};
-KC_OP(pack_codes, "count", pack_shapes, check_pack, cost_pack, KC_DETERMINISTIC)
+    {KC_QUICK, {0, 0}},     {KC_QUICK, {1, 0}},     {KC_QUICK, {3, 1}},        {KC_QUICK, {70002, 0}},
+    {KC_QUICK, {70002, 1}}, {KC_QUICK, {16384, 1}}, {KC_BENCH, {16777216, 1}},
+};
+KC_OP(pack_codes, "count flips", pack_shapes, check_pack, cost_pack, KC_DETERMINISTIC)
 
 /* Random bytes, so that some hold what is no code; those are compared by their number alone. */
 static int check_unpack(struct kc *k, const int64_t *dim)
@@ -175,24 +182,21 @@ static int check_unpack(struct kc *k, const int64_t *dim)
     const struct bit_unpack_codes_args args = {
         .count = count,
         .packed = packed,
-        .codes = kc_out(k, "codes", KC_I8, count, dim[2] ? KC_NEAR(0, 1000) : KC_EXACT),
-        .out = dim[1] ? kc_out(k, "out", KC_BF16, count, dim[2] ? KC_NEAR(0, 1000) : KC_EXACT) : NULL,
-        .out_dtype = BIT_BF16,
+        .codes = kc_out(k, "codes", KC_I8, count, dim[1] ? KC_NEAR(0, 1000) : KC_EXACT),
         .bad = kc_sum(k, "bad", KC_U64, 1, KC_EXACT),
     };
-    for (int64_t i = 0; i < bytes && !dim[2]; i++)
+    for (int64_t i = 0; i < bytes && !dim[1]; i++)
         packed[i] &= (uint8_t) ~(packed[i] >> 1 & 0x55);
     return kc_call(k, &args);
 }
 
 static void cost_unpack(const int64_t *dim, struct kc_cost *out)
 {
-    out->bytes = (dim[1] ? 3.25 : 1.25) * (double)dim[0];
+    out->bytes = 1.25 * (double)dim[0];
     out->flops = 0;
 }
 
 static const struct kc_shape unpack_shapes[] = {
-    {KC_QUICK, {0, 0, 0}},     {KC_QUICK, {1, 1, 0}},        {KC_QUICK, {70002, 1, 0}},
-    {KC_QUICK, {70002, 0, 1}}, {KC_BENCH, {16777216, 1, 0}},
+    {KC_QUICK, {0, 0}}, {KC_QUICK, {1, 0}}, {KC_QUICK, {70002, 0}}, {KC_QUICK, {70002, 1}}, {KC_BENCH, {16777216, 0}},
 };
-KC_OP(unpack_codes, "count out bad", unpack_shapes, check_unpack, cost_unpack, KC_DETERMINISTIC)
+KC_OP(unpack_codes, "count bad", unpack_shapes, check_unpack, cost_unpack, KC_DETERMINISTIC)

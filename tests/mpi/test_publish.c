@@ -93,7 +93,7 @@ static void expect_same_model(const struct fixture *a, const struct fixture *b, 
     if (linears)
         EXPECT_MEMEQ(x + (size_t)begin * each, y + (size_t)begin * each, (size_t)(end - begin) * each);
     if (codes)
-        EXPECT_MEMEQ(a->model->codes + begin, b->model->codes + begin, (size_t)(end - begin));
+        EXPECT_MEMEQ(bit_model_codes(a->model, begin), bit_model_codes(b->model, begin), (size_t)(end - begin));
     for (int l = 0; l < a->plan.linear_count && codes; l++)
         for (int s = 0; s < a->model->segments[l].count; s++)
             EXPECT_EQ(a->model->segments[l].scale[s], b->model->segments[l].scale[s]);
@@ -171,6 +171,7 @@ static void check_scale(const char *measure, bool median)
     for (int l = 0; l < f.plan.linear_count; l++) {
         const struct bit_linear *linear = &f.plan.linears[l];
         const int64_t count = linear->rows * linear->cols;
+        const int8_t *codes = bit_model_codes(f.model, linear->offset);
         const float *w = f.whole + linear->offset, scale = f.model->segments[l].scale[0];
         int64_t below = 0, at_most = 0, zeros = 0;
         double sum = 0;
@@ -178,7 +179,7 @@ static void check_scale(const char *measure, bool median)
             below += fabsf(w[i]) < 1 / scale * 0.999999f;
             at_most += fabsf(w[i]) < 1 / scale * 1.000001f;
             sum += fabs((double)w[i]);
-            zeros += f.model->codes[linear->offset + i] != (int8_t)fmaxf(fminf(rintf(w[i] * scale), 1), -1);
+            zeros += codes[i] != (int8_t)fmaxf(fminf(rintf(w[i] * scale), 1), -1);
         }
         EXPECT_EQ(zeros, 0);
         if (median)

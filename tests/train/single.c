@@ -146,7 +146,7 @@ static int publish_segment(struct single *s, int index, int segment, double stre
         return err;
     args.scale = &s->model->segments[index].scale[segment];
     s->model->scales[args.scale - s->model->scales] = 1.0f / fmaxf(measure, s->plan.quantizer.eps);
-    args.codes = strength == 1 ? s->model->codes + offset : NULL;
+    args.codes = strength == 1 ? bit_model_codes(s->model, offset) : NULL;
     args.out = strength == 1 ? NULL : weights_at(s, offset);
     args.zeros = &zeros;
     return bit_ternarise(&s->model->exec, &args);
