@@ -1,7 +1,7 @@
 /* The norms' gradient: a row of x, dy and the old dx is read once. */
 #include "kernels/quantise_cuda.cuh"
 
-template <typename Row, typename X, typename Dy, typename Dx, typename Copy>
+template <typename Row, typename X, typename Dy, typename Dx, typename Copy, enum bit_made MADE>
 static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     norm_backward(const struct bit_norm_backward_args args)
 {
@@ -15,13 +15,13 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     const auto dy = row.template load<Dy>(args.dy, args.dy_dtype, at);
     const auto old = row.template load<Dx>(args.accumulate ? args.dx : NULL, args.dx_dtype, at);
     const bit_row_norm norm = bit_row_norm_kept(args.kind, args.mean, args.rstd, r);
-    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, x, dy, args.kind, norm, shared);
 
-    if (args.operand.to != NULL) {
-        const bit_row_operand operand = bit_row_operand_of(args.operand, norm, r);
+    if constexpr (MADE != BIT_MADE_NONE) {
+        const auto operand = bit_row_operand_of<MADE>(args.operand, norm, r);
         row.store([&](int i, int c) { return operand(x(i, c)); },
                   bit_sink<Copy>(args.operand.to, args.operand.dtype, at));
     }
+    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, x, dy, args.kind, norm, shared);
     row.store(
         [&](int i, int c) {
             const float dx = gradient(x(i, c), dy(i, c));
@@ -39,9 +39,11 @@ static bool launch_held(const struct bit_exec *exec, const struct bit_norm_backw
         !bit_row_fits<Dx>(args->dx, args->cols, width) || !bit_row_fits<Copy>(args->copy, args->cols, width) ||
         !bit_row_fits<Copy>(args->operand.to, args->cols, width))
         return false;
-    bit_row_held<width>(args->cols, [&](auto kind) {
-        norm_backward<typename decltype(kind)::row, X, Dy, Dx, Copy>
-            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+    bit_for_made(bit_made_of(args->operand), [&](auto made) {
+        bit_row_held<width>(args->cols, [&](auto kind) {
+            norm_backward<typename decltype(kind)::row, X, Dy, Dx, Copy, decltype(made)::value>
+                <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+        });
     });
     return true;
 }
@@ -68,7 +70,9 @@ extern "C" int bit_norm_backward_cuda(const struct bit_exec *exec, const struct 
     if (err < 0 || (err = bit_row_check("norm_backward", args->rows, args->cols)) < 0 || args->rows == 0)
         return err;
     if (!launch_fast(exec, args))
-        norm_backward<bit_streamed, bit_any, bit_any, bit_any, bit_any>
-            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+        bit_for_made(args->operand.to == NULL ? BIT_MADE_NONE : BIT_MADE_ANY, [&](auto made) {
+            norm_backward<bit_streamed, bit_any, bit_any, bit_any, bit_any, decltype(made)::value>
+                <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+        });
     return bit_cuda_launched("norm_backward");
 }

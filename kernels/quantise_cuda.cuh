@@ -99,8 +99,23 @@ template <typename Q> __device__ __forceinline__ float bit_quantised(float u, en
     return bit_blend(u, rintf(inside), strength);
 }
 
+/* What an operand is, where kernels are built for it: what they need not ask is in no register. */
+enum bit_made {
+    BIT_MADE_NONE,
+    BIT_MADE_N,     /* n itself */
+    BIT_MADE_CODES, /* what codes at full strength stand for */
+    BIT_MADE_ANY,   /* asked at run time */
+};
+
+static inline enum bit_made bit_made_of(const bit_operand &operand)
+{
+    if (operand.to == NULL)
+        return BIT_MADE_NONE;
+    return operand.scale == NULL ? BIT_MADE_N : operand.strength == 1 ? BIT_MADE_CODES : BIT_MADE_ANY;
+}
+
 /* operand.h, of one row: from what its norm sees. */
-struct bit_row_operand {
+template <enum bit_made MADE> struct bit_row_operand {
     bit_row_norm norm;
     float scale, inverse, strength; /* scale 0: n itself */
     bool rounded;
@@ -109,22 +124,37 @@ struct bit_row_operand {
     {
         const float n = norm(x);
 
-        if (scale == 0)
+        if (MADE == BIT_MADE_N || (MADE == BIT_MADE_ANY && scale == 0))
             return n;
         /* half to even, and one zero, as bit_from_f32 makes int8 of it */
         const float u = __fmul_rn(n, scale), code = __fsub_rn(__fadd_rn(bit_clamped(u), 0x1.8p23f), 0x1.8p23f);
-        if (strength == 1)
+        if (MADE == BIT_MADE_CODES || strength == 1)
             return __fmul_rn(code, inverse);
         const float blend = bit_blend(u, code, strength);
         return __fmul_rn(rounded ? bit_to_f32(bit_from_f32<__nv_bfloat16>(blend)) : blend, inverse);
     }
 };
 
-__device__ __forceinline__ bit_row_operand bit_row_operand_of(const bit_operand &operand, bit_row_norm norm, int64_t r)
+template <enum bit_made MADE>
+__device__ __forceinline__ bit_row_operand<MADE> bit_row_operand_of(const bit_operand &operand, bit_row_norm norm,
+                                                                    int64_t r)
 {
-    const float scale = operand.scale != NULL ? operand.scale[r] : 0;
+    const float scale = MADE != BIT_MADE_N && operand.scale != NULL ? operand.scale[r] : 0;
 
     return {norm, scale, __fdiv_rn(1.0f, scale), operand.strength, operand.dtype == BIT_BF16};
+}
+
+/* launch(std::integral_constant<enum bit_made, ...>) for this operand. */
+template <typename F> static void bit_for_made(enum bit_made made, F launch)
+{
+    if (made == BIT_MADE_NONE)
+        launch(std::integral_constant<enum bit_made, BIT_MADE_NONE>());
+    else if (made == BIT_MADE_N)
+        launch(std::integral_constant<enum bit_made, BIT_MADE_N>());
+    else if (made == BIT_MADE_CODES)
+        launch(std::integral_constant<enum bit_made, BIT_MADE_CODES>());
+    else
+        launch(std::integral_constant<enum bit_made, BIT_MADE_ANY>());
 }
 
 #endif

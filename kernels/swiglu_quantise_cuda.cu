@@ -38,7 +38,7 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
 }
 
 /* dug may be ug: in its last pass a thread reads what it alone writes, before it does. */
-template <typename Row, typename T>
+template <typename Row, typename T, enum bit_made MADE>
 static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     swiglu_norm_backward(const struct bit_swiglu_norm_backward_args args)
 {
@@ -54,13 +54,13 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     const auto y = row.template map<T>(args.dtype,
                                        [=](int i, int c) { return bit_swiglu_value(up(i, c), gate(i, c)); });
     const bit_row_norm norm = bit_row_norm_kept(args.kind, args.mean, args.rstd, r);
-    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, y, dn, args.kind, norm, shared);
-    const auto dy = row.template map<T>(args.dtype, [=](int i, int c) { return gradient(y(i, c), dn(i, c)); });
 
-    if (args.operand.to != NULL) {
-        const bit_row_operand operand = bit_row_operand_of(args.operand, norm, r);
+    if constexpr (MADE != BIT_MADE_NONE) {
+        const auto operand = bit_row_operand_of<MADE>(args.operand, norm, r);
         row.store([&](int i, int c) { return operand(y(i, c)); }, bit_sink<T>(args.operand.to, args.operand.dtype, at));
     }
+    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, y, dn, args.kind, norm, shared);
+    const auto dy = row.template map<T>(args.dtype, [=](int i, int c) { return gradient(y(i, c), dn(i, c)); });
     row.store_pair([&](int i, int c) { return bit_swiglu_gradient(up(i, c), gate(i, c), dy(i, c)); },
                    bit_sink<T>(args.dug, args.dtype, 2 * at), bit_sink<T>(args.dug, args.dtype, 2 * at + args.cols));
 }
@@ -88,9 +88,11 @@ static bool backward_held(const struct bit_exec *exec, const struct bit_swiglu_n
         !bit_row_fits<T>(args->dug, args->cols, width) || !bit_row_fits<T>(args->operand.to, args->cols, width) ||
         (args->operand.to != NULL && args->operand.dtype != args->dtype))
         return false;
-    bit_row_held<width>(args->cols, [&](auto kind) {
-        swiglu_norm_backward<typename decltype(kind)::row, T>
-            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+    bit_for_made(bit_made_of(args->operand), [&](auto made) {
+        bit_row_held<width>(args->cols, [&](auto kind) {
+            swiglu_norm_backward<typename decltype(kind)::row, T, decltype(made)::value>
+                <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+        });
     });
     return true;
 }
@@ -138,7 +140,9 @@ extern "C" int bit_swiglu_norm_backward_cuda(const struct bit_exec *exec,
     if (args->kind == BIT_NORM_NONE && args->operand.to == NULL)
         return backward_without_norm(exec, args);
     if (!(args->dtype == BIT_F32 ? backward_held<float>(exec, args) : backward_held<__nv_bfloat16>(exec, args)))
-        swiglu_norm_backward<bit_streamed, bit_any>
-            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+        bit_for_made(args->operand.to == NULL ? BIT_MADE_NONE : BIT_MADE_ANY, [&](auto made) {
+            swiglu_norm_backward<bit_streamed, bit_any, decltype(made)::value>
+                <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+        });
     return bit_cuda_launched("swiglu_norm_backward");
 }
