@@ -5,6 +5,7 @@
  */
 #include "kernels/bitlinear_cuda.h"
 
+#include "config.h"
 #include "kernels/args.h"
 #include "kernels/cuda.h"
 
@@ -68,7 +69,7 @@ int bit_bitlinear_cuda(const struct bit_exec *exec, const struct bit_bitlinear_a
         return err;
     if (args->qw_dtype != BIT_I8)
         return blended(exec, args);
-    if (bit_ternary_gemm_sm90_takes(exec, args))
+    if (BIT_HAVE_SM90A && bit_ternary_gemm_sm90_takes(exec, args))
         return bit_ternary_gemm_sm90(exec, args);
     return bit_ternary_gemm_sm80(exec, args);
 }

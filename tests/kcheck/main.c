@@ -31,8 +31,8 @@ static void usage(FILE *to)
         "ternary ones beside our own in bf16, a GPU's beside the floor that its memory and multipliers set.\n"
         "A ratio above 1: ours takes less time. Without --backend both the\n"
         "processor's variants and, where there is a GPU, its own are checked; the processor's are timed.\n"
-        "--chip takes the GPU for one of that compute capability, older than its own; with CUDA_FORCE_PTX_JIT=1 in\n"
-        "the environment the driver builds its kernels for such a chip's PTX too.\n");
+        "--chip takes the GPU for one of that compute capability, older than its own: operators choose as on it.\n"
+        "A build with -Dgpu_archs=80 has no other kernels either.\n");
 }
 
 static int isa_by_name(const char *name)
