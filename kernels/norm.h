@@ -26,10 +26,10 @@ struct bit_norm_args {
 BIT_OP_DECLARE(norm_backward);
 /**
  * dx = rstd (dy - mean(dy) - xhat mean(dy xhat)), xhat = (x - mean) rstd; RMS without the mean(dy) term.
- * accumulate: dx += instead (the residual stream's gradient). dy f32 or bf16; dx f32 or bf16. dx may alias dy if dtypes
- * agree. copy: the new dx once more, as the operand of the products behind it; NULL for none, and with an f32 dx only.
- * operand: the norm's output once more, operand.h, n = (x - mean) rstd. kind NONE, for its sake: dx = dy, n = x, and
- * there is neither mean nor rstd.
+ * accumulate: dx += instead (the residual stream's gradient). dy f32 or bf16; dx f32 or bf16. dx may alias dy, or
+ * x if there is no operand, if dtypes agree. copy: the new dx once more, as the operand of the products behind it; NULL
+ * for none, and with an f32 dx only. operand: the norm's output once more, operand.h, n = (x - mean) rstd. kind NONE,
+ * for its sake: dx = dy, n = x, and there is neither mean nor rstd.
  */
 struct bit_norm_backward_args {
     int64_t rows, cols;

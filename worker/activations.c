@@ -98,33 +98,43 @@ static void connect_operands(struct bit_arena *a, struct bit_block_activations *
         b->input[BIT_SITE_ATTN_OUT].operand = b->attention;
 }
 
-/* The logits stand while the head is at work, and only then: what the blocks need for a moment, forward or backward,
- * has their place. */
-static void lay_logits(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+static void lay_head(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
 {
     const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
-    struct cursor blocks = *c;
 
+    a->final = take(c, rows * width * size);
     a->logits = take(c, plan->head_rows * plan->vocab_padded * size);
-    a->operand = take(&blocks, rows * BIT_MAX(width, plan->hidden) * size);
-    a->dqkv = take(&blocks, rows * 3 * width * size);
-    c->used = BIT_MAX(c->used, blocks.used);
+    a->final_dinput = take(c, plan->head_rows * width * size);
+}
+
+/* What only the block at hand needs. While dqkv stands, dinput is D wide. */
+static void lay_block_scratch(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+{
+    const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
+    const int64_t wide = rows * BIT_MAX(width, plan->hidden) * size, narrow = rows * width * size;
+
+    a->operand = take(c, wide);
+    struct cursor attention = *c;
+    a->dinput = take(c, wide);
+    take(&attention, narrow);
+    a->dqkv = take(&attention, 3 * narrow);
+    c->used = BIT_MAX(c->used, attention.used);
 }
 
 static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
 {
     const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
 
-    a->x_final = take(c, rows * width * 4);
+    a->x_final = a->dx = take(c, rows * width * 4);
+    a->dx_operand = take(c, rows * width * size);
     a->final_mean = take(c, rows * 4);
     a->final_rstd = take(c, rows * 4);
-    a->final = take(c, rows * width * size);
-    lay_logits(c, a, plan, rows);
     a->loss = take(c, rows * 4);
     a->target = take(c, rows * 4);
-    a->dx = take(c, rows * width * 4);
-    a->dx_operand = take(c, rows * width * size);
-    a->dinput = take(c, rows * BIT_MAX(width, plan->hidden) * size);
+    struct cursor block = *c;
+    lay_head(c, a, plan, rows);
+    lay_block_scratch(&block, a, plan, rows);
+    c->used = BIT_MAX(c->used, block.used);
 }
 
 /* What survives every change of mode comes first. */

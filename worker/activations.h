@@ -51,19 +51,23 @@ struct bit_arena {
     struct bit_block_activations *blocks; /* (layers) */
 
     /* behind the last block */
-    float *x_final; /* (R, D) */
+    float *x_final; /* (R, D); the same place as dx, which replaces it row by row */
     float *final_mean, *final_rstd;
-    void *final;     /* (R, D) the head's operand */
-    void *logits;    /* (head_rows, V), then their gradient; in front of and behind the head its place is others' */
     float *loss;     /* (R) */
     int32_t *target; /* (R) */
 
     /* gradients on their way back */
     float *dx;        /* (R, D) of the residual stream */
     void *dx_operand; /* (R, D) the same as an operand */
-    void *dinput;     /* (R, max(D, F)) of a linear's input */
-    void *dqkv;       /* (R, 3 D); where the logits were */
-    void *operand;    /* (R, max(D, F)) of the linear at hand, in both passes; likewise */
+
+    /* While the head is at work */
+    void *final;        /* (R, D) its operand */
+    void *logits;       /* (head_rows, V), then their gradient */
+    void *final_dinput; /* (head_rows, D) the gradient of its operand */
+    /* and in the same place while a block is, forward or backward */
+    void *operand; /* (R, max(D, F)) of the linear at hand */
+    void *dinput;  /* (R, max(D, F)) the gradient of its input */
+    void *dqkv;    /* (R, 3 D) */
 
     /* what survives every change of mode */
     float *cos_sin;   /* (T, head_dim / 2, 2) */

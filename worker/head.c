@@ -71,7 +71,7 @@ static int final_norm(struct bit_model *model, int64_t rows)
                                   });
 }
 
-/* The chunk's gradient at the final norm's output, (rows, D), is in dinput. */
+/* The chunk's gradient at the final norm's output, (rows, D), is in final_dinput; dx takes x_final's place. */
 static int final_norm_backward(struct bit_model *model, int64_t first, int64_t rows)
 {
     struct bit_arena *a = model->arena;
@@ -85,7 +85,7 @@ static int final_norm_backward(struct bit_model *model, int64_t first, int64_t r
                                  .x_dtype = BIT_F32,
                                  .mean = a->final_mean + first,
                                  .rstd = a->final_rstd + first,
-                                 .dy = a->dinput,
+                                 .dy = a->final_dinput,
                                  .dy_dtype = model->plan->operands,
                                  .dx = a->dx + first * model->plan->width,
                                  .dx_dtype = BIT_F32,
@@ -167,7 +167,7 @@ static int chunk_gradients(struct bit_model *model, int64_t first, int64_t rows)
                                         .a = a->logits,
                                         .b = operand_at(model->weights, head_offset(plan), plan->operands),
                                         .ab_dtype = plan->operands,
-                                        .c = a->dinput,
+                                        .c = a->final_dinput,
                                         .c_dtype = plan->operands,
                                     });
 }

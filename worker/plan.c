@@ -20,7 +20,7 @@
 #define MICRO_TOKENS_MAX_CUDA 65536
 /* Positions whose logits stand at once: few enough for memory, enough that adding to the head's gradient is cheap. */
 #define HEAD_ROWS_MAX      1024
-#define HEAD_ROWS_MAX_CUDA 8192
+#define HEAD_ROWS_MAX_CUDA 4096
 /* Of a GPU, for what is not ours to count: NCCL's buffers, kernels loaded late. */
 #define LIBRARIES_BYTES_CUDA ((int64_t)1 << 30)
 #define WORKSPACE_BYTES_MIN  (1 << 20)

@@ -79,25 +79,27 @@ static int check_norm_backward(struct kc *k, const int64_t *dim)
 {
     const int64_t rows = dim[0], cols = dim[1];
     const enum bit_dtype x_dtype = (enum bit_dtype)dim[3];
+    const int in_place = dim[6] == 2, over_x = dim[6] == 3;
+    const struct kc_near near = {.rel = SUM_ERROR, .abs = SUM_ERROR};
+    void *x = over_x ? kc_inout(k, "x", x_dtype, rows * cols, 3, near) : kc_in(k, "x", x_dtype, rows * cols, 3);
     const struct bit_norm_args forward = {
         .rows = rows,
         .cols = cols,
         .kind = (enum bit_norm_kind)dim[2],
         .eps = 1e-5f,
-        .x = kc_in(k, "x", x_dtype, rows * cols, 3),
+        .x = x,
         .x_dtype = x_dtype,
         .y = kc_room(k, "y", KC_F32, rows * cols),
         .y_dtype = BIT_F32,
         .mean = kc_room(k, "mean", KC_F32, rows),
         .rstd = kc_room(k, "rstd", KC_F32, rows),
     };
-    const int in_place = (int)dim[6] == 2;
-    const struct kc_near near = {.rel = SUM_ERROR, .abs = SUM_ERROR};
 
     if (forward.kind != BIT_NORM_NONE && bit_norm(kc_prepare_exec(k), &forward) < 0)
         return -1;
-    void *dx = in_place || dim[6] == 1 ? kc_inout(k, "dx", (enum bit_dtype)dim[5], rows * cols, 1, near)
-                                       : kc_out(k, "dx", (enum kc_type)dim[5], rows * cols, near);
+    void *dx = over_x                    ? x
+               : in_place || dim[6] == 1 ? kc_inout(k, "dx", (enum bit_dtype)dim[5], rows * cols, 1, near)
+                                         : kc_out(k, "dx", (enum kc_type)dim[5], rows * cols, near);
     const struct bit_norm_backward_args args = {
         .rows = rows,
         .cols = cols,
@@ -130,8 +132,8 @@ static void cost_norm_backward(const int64_t *dim, struct kc_cost *out)
     out->flops = 0;
 }
 
-/* accumulate: 0 overwrites, 1 adds, 2 writes over dy. copy and operand: their dtypes, or -1. eighths: the operand's
- * strength, or 0 for the normed row itself. */
+/* accumulate: 0 overwrites, 1 adds, 2 writes over dy, 3 over x. copy and operand: their dtypes, or -1. eighths: the
+ * operand's strength, or 0 for the normed row itself. */
 static const struct kc_shape backward_shapes[] = {
     {KC_QUICK, {1, 2, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 0, -1, -1, 0}},
     {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, -1, 0}},
@@ -156,6 +158,9 @@ static const struct kc_shape backward_shapes[] = {
     {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 0}},
     {KC_QUICK, {5, 17, BIT_NORM_RMS, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, BIT_BF16, 8}},
     {KC_QUICK, {5, 100, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_BF16, 3}},
+    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 3, BIT_BF16, -1, 0}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 3, BIT_BF16, -1, 0}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 3, BIT_F32, -1, 0}},
     {KC_QUICK, {3, 2047, BIT_NORM_NONE, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_BF16, 8}},
     {KC_QUICK, {3, 2048, BIT_NORM_NONE, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, BIT_BF16, 8}},
     {KC_QUICK, {3, 300, BIT_NORM_NONE, BIT_F32, BIT_F32, BIT_F32, 1, BIT_F32, BIT_F32, 0}},

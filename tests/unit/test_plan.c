@@ -119,7 +119,7 @@ TEST(the_micro_batch_fits)
     struct bit_plan plan;
     int64_t before = INT64_MAX, smallest = 0;
 
-    for (int64_t limit = 64 * GIB; limit > 1 << 20; limit = limit * 9 / 10) {
+    for (int64_t limit = 64 * GIB; limit > 1 << 20; limit = limit / 50 * 49) {
         if (bit_plan_init(&plan, spec, 0, 1, 1, 1, limit) < 0)
             break;
         EXPECT(plan.memory.total <= (uint64_t)limit);
