@@ -38,7 +38,6 @@ BIT_CHECK_DECLARE(ternarise);
 BIT_CHECK_DECLARE(histogram);
 BIT_CHECK_DECLARE(bitlinear);
 BIT_CHECK_DECLARE(bitlinear_backward_data);
-BIT_CHECK_DECLARE(bitlinear_backward_weight);
 
 /* What only the processor's variants ask: they alone can look into the buffers. */
 int bit_check_ids(const char *name, const uint16_t *ids, int64_t rows, int64_t vocab);

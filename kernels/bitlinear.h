@@ -1,4 +1,5 @@
-/* The ternary phase's linear layer: y = (q codes^T) / (x_scale w_scale), and both gradients (straight through). */
+/* The ternary phase's linear layer: y = (q codes^T) / (x_scale w_scale), and the gradient at the
+ * input, straight through. The weight's is a plain product (matmul.h) with what the codes stand for (operand.h). */
 #ifndef BIT_KERNELS_BITLINEAR_H
 #define BIT_KERNELS_BITLINEAR_H
 #include "kernels/op.h"
@@ -49,18 +50,6 @@ struct bit_bitlinear_backward_data_args {
     enum bit_dtype dn_dtype;
 };
 
-BIT_OP_DECLARE(bitlinear_backward_weight);
-/** dw (N, K) f32 += dy^T (N, M) (q / x_scale) (M, K). Products in dy's dtype: bf16 rounds q / x_scale, as it does the
- * activations of the 16-bit phase. */
-struct bit_bitlinear_backward_weight_args {
-    int64_t m, n, k;
-    const void *dy;
-    enum bit_dtype dy_dtype;
-    const void *q;
-    enum bit_dtype q_dtype;
-    const float *x_scale;
-    float *dw;
-};
-/** Scratch bytes that any of the three may need at these sizes; they are enough for fewer rows too. */
+/** Scratch bytes that either may need at these sizes; they are enough for fewer rows too. */
 size_t bit_bitlinear_workspace(enum bit_backend backend, int threads, int64_t m, int64_t n, int64_t k);
 #endif

@@ -1,4 +1,4 @@
-/* The ternary linear layer and its gradients as packed products: conversions and scales happen on the way in and out.
+/* The ternary linear layer and its gradient as packed products: conversions and scales happen on the way in and out.
  */
 #include "kernels/bitlinear.h"
 
@@ -39,26 +39,6 @@ int bit_bitlinear_backward_data_cpu(const struct bit_exec *exec, const struct bi
         .c_dtype = args->dn_dtype,
     };
     int err = bit_bitlinear_backward_data_check(args);
-
-    return err < 0 ? err : bit_gemm_cpu(exec, &gemm);
-}
-
-int bit_bitlinear_backward_weight_cpu(const struct bit_exec *exec,
-                                      const struct bit_bitlinear_backward_weight_args *args)
-{
-    const struct bit_gemm_args gemm = {
-        .m = args->n,
-        .n = args->k,
-        .k = args->m,
-        .math = args->dy_dtype,
-        .a = {args->dy, args->dy_dtype, 1, args->n},
-        .b = {args->q, args->q_dtype, 1, args->k},
-        .b_divisor = args->x_scale,
-        .c = args->dw,
-        .c_dtype = BIT_F32,
-        .addend = args->dw,
-    };
-    int err = bit_bitlinear_backward_weight_check(args);
 
     return err < 0 ? err : bit_gemm_cpu(exec, &gemm);
 }

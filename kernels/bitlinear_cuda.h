@@ -17,14 +17,12 @@ bool bit_ternary_gemm_sm90_takes(const struct bit_exec *exec, const struct bit_b
 
 /* ---- passes over memory */
 
-/* to[r][c] = from[r][c] (1 / divisor[r]), rounded to its type; divisor NULL for 1. *_row: elements between rows. Less
- * than 2^31 elements. */
+/* to[r][c] = from[r][c], rounded to its type. *_row: elements between rows. Less than 2^31 elements. */
 struct bit_convert_pass {
     int64_t rows, cols;
     const void *from;
     enum bit_dtype from_dtype;
     int64_t from_row;
-    const float *divisor;
     void *to;
     enum bit_dtype to_dtype; /* f32 or bf16 */
     int64_t to_row;
@@ -42,9 +40,8 @@ int bit_factors_pass_cuda(const struct bit_exec *exec, const struct bit_segments
 
 /* ---- scratch, behind cuBLASLt's: the factors, then what stands at once of a matrix that is only passed through */
 
-#define BIT_SUMS_BYTES    ((size_t)64 << 20)  /* of bitlinear below strength 1, and of several segments' gradients */
-#define BIT_CODES_BYTES   ((size_t)64 << 20)  /* of codes as numbers, for the gradient at the input */
-#define BIT_NUMBERS_BYTES ((size_t)256 << 20) /* of activations as numbers, for the gradient at the weights */
+#define BIT_SUMS_BYTES  ((size_t)64 << 20) /* of bitlinear below strength 1, and of several segments' gradients */
+#define BIT_CODES_BYTES ((size_t)64 << 20) /* of codes as numbers, for the gradient at the input */
 
 /** How many of `count` rows of row_bytes stand at once in a piece of scratch, and its bytes: one row at the least. */
 static inline int64_t bit_piece_rows(int64_t count, size_t row_bytes, size_t bytes)
@@ -61,9 +58,8 @@ static inline size_t bit_bitlinear_cuda_workspace(int64_t m, int64_t n, int64_t 
     const size_t forward = bit_piece_bytes(m, (size_t)n * 4, BIT_SUMS_BYTES);
     const size_t data = bit_piece_bytes(k, (size_t)n * 4, BIT_CODES_BYTES) + 256 +
                         bit_piece_bytes(m, (size_t)k * 4, BIT_SUMS_BYTES);
-    const size_t weight = bit_piece_bytes(m, (size_t)k * 4, BIT_NUMBERS_BYTES);
 
-    return BIT_BLAS_WORKSPACE + BIT_FACTOR_BYTES + BIT_MAX(BIT_MAX(forward, data), weight);
+    return BIT_BLAS_WORKSPACE + BIT_FACTOR_BYTES + BIT_MAX(forward, data);
 }
 
 #endif

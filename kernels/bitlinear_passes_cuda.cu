@@ -14,7 +14,6 @@ template <typename From, typename To> struct conversion {
     unsigned count, cols; /* packs in all, and in a row: of a piece of scratch, so 32 bits hold them */
     const From *from;
     int64_t from_row;
-    const float *divisor;
     To *to;
     int64_t to_row;
 };
@@ -40,11 +39,10 @@ template <typename From, typename To, int N> static __global__ void convert(cons
         return;
     const int64_t row = i / c.cols, col = (int64_t)(i % c.cols) * N;
     const auto in = bit_load<From, N>(c.from + row * c.from_row + col);
-    const float factor = c.divisor != nullptr ? __fdiv_rn(1.0f, c.divisor[row]) : 1.0f;
     bit_pack<To, N> out;
 #pragma unroll
     for (int e = 0; e < N; e++)
-        out.v[e] = bit_from_f32<To>(__fmul_rn(number(in.v[e]), factor));
+        out.v[e] = bit_from_f32<To>(number(in.v[e]));
     bit_store<To, N>(c.to + row * c.to_row + col, out);
 }
 
@@ -56,8 +54,7 @@ template <typename From, typename To> static int launch_convert(const bit_exec *
                        bit_aligned(pass->to, pass->to_row * sizeof(To), ELEMENTS * sizeof(To));
     const int64_t cols = pass->cols / (whole ? ELEMENTS : 1), count = pass->rows * cols;
     const conversion<From, To> c = {(unsigned)count, (unsigned)cols, (const From *)pass->from,
-                                    pass->from_row,  pass->divisor,  (To *)pass->to,
-                                    pass->to_row};
+                                    pass->from_row,  (To *)pass->to, pass->to_row};
 
     BIT_ASSERT(count <= INT32_MAX);
     if (c.count == 0)

@@ -1,4 +1,4 @@
-/* The ternary linear layer and its gradients by plain loops: integer sums exact, float sums in double. */
+/* The ternary linear layer and its gradient by plain loops: integer sums exact, float sums in double. */
 #include "kernels/bitlinear.h"
 
 #include <math.h>
@@ -47,13 +47,6 @@ int bit_bitlinear_backward_data_check(const struct bit_bitlinear_backward_data_a
     if (args->dy_dtype == BIT_I8 || args->dn_dtype == BIT_I8)
         return bit_fail(-EINVAL, "gradients are f32 or bf16");
     return check_segments(&args->segments, args->n);
-}
-
-int bit_bitlinear_backward_weight_check(const struct bit_bitlinear_backward_weight_args *args)
-{
-    if (args->dy_dtype == BIT_I8)
-        return bit_fail(-EINVAL, "gradients are f32 or bf16");
-    return check_sides(args->m, args->n, args->k);
 }
 
 static float segment_scale(const struct bit_segments *s, int64_t row)
@@ -112,25 +105,6 @@ int bit_bitlinear_backward_data_ref(const struct bit_exec *exec, const struct bi
                 sum += (double)bit_element(args->dy, args->dy_dtype, i * args->n + j) /
                        segment_scale(&args->segments, j) * bit_element(args->w, args->w_dtype, j * args->k + p);
             bit_element_set(args->dn, args->dn_dtype, i * args->k + p, (float)sum);
-        }
-    }
-    return 0;
-}
-
-int bit_bitlinear_backward_weight_ref(const struct bit_exec *exec,
-                                      const struct bit_bitlinear_backward_weight_args *args)
-{
-    int err = bit_bitlinear_backward_weight_check(args);
-
-    if (err < 0)
-        return err;
-    for (int64_t j = 0; j < args->n; j++) {
-        for (int64_t p = 0; p < args->k; p++) {
-            double sum = args->dw[j * args->k + p];
-            for (int64_t i = 0; i < args->m; i++)
-                sum += (double)bit_element(args->dy, args->dy_dtype, i * args->n + j) / args->x_scale[i] *
-                       bit_element(args->q, args->q_dtype, i * args->k + p);
-            args->dw[j * args->k + p] = (float)sum;
         }
     }
     return 0;

@@ -27,7 +27,6 @@ struct bit_gemm_args {
     int64_t m, n, k;
     enum bit_dtype math; /* BIT_I8: A int8, B ternary codes. BIT_BF16, BIT_F32: both are converted to it */
     struct bit_gemm_operand a, b;
-    const float *b_divisor;                /* (K): B's element k is divided by it; NULL for 1 */
     const struct bit_segments *k_segments; /* sums over a segment of K are divided by its scale; NULL for 1 */
     const float *row_scale;                /* (M): C's row is divided by it and by n_segments' scale (bitlinear.h has */
     const struct bit_segments *n_segments; /* the order of operations); both or neither NULL */

@@ -132,7 +132,6 @@ static void pack_panel(const struct plan *plan, const struct block *b, int64_t p
         .x = &args->b,
         .math = plan->math,
         .codes = plan->math == BIT_I8,
-        .divisor = args->b_divisor,
         .r0 = b->j0 + panel * TILE_COLS,
         .rows = BIT_MIN(b->cols - panel * TILE_COLS, TILE_COLS),
         .p0 = b->p0 + skipped,

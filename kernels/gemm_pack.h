@@ -19,11 +19,10 @@
 struct pack_run {
     const struct bit_gemm_operand *x;
     enum bit_dtype math;
-    int codes;            /* B of int8 products: code + 1, as tile_i8_sum wants it */
-    const float *divisor; /* (K) or NULL */
-    int64_t r0, rows;     /* rows there are */
-    int64_t p0, count;    /* k there are */
-    int64_t words;        /* that hold them: ceil(count / a word's k) */
+    int codes;         /* B of int8 products: code + 1, as tile_i8_sum wants it */
+    int64_t r0, rows;  /* rows there are */
+    int64_t p0, count; /* k there are */
+    int64_t words;     /* that hold them: ceil(count / a word's k) */
 };
 
 static inline int word_elements(enum bit_dtype math)
@@ -44,9 +43,7 @@ static uint32_t word_of(const struct pack_run *run, int64_t r, int64_t g)
             word |= (uint32_t)(uint8_t)(((const int8_t *)run->x->data)[at] + run->codes) << 8 * e;
             continue;
         }
-        float f = bit_element(run->x->data, run->x->dtype, at);
-        if (run->divisor != NULL)
-            f /= run->divisor[p];
+        const float f = bit_element(run->x->data, run->x->dtype, at);
         if (run->math == BIT_BF16)
             word |= (uint32_t)bit_f32_to_bf16(f) << 16 * e;
         else
@@ -75,15 +72,6 @@ static inline __m512 load_f32(const struct bit_gemm_operand *x, int64_t at, __mm
     }
 }
 
-/* Two k of 16 rows, rounded to bf16 half to even, to words. */
-static inline __m512i bf16_words(__m512 low, __m512 high)
-{
-    static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                       8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-
-    return _mm512_permutexvar_epi16(_mm512_loadu_si512(order), (__m512i)_mm512_cvtne2ps_pbh(high, low));
-}
-
 /* Round to bf16, half to even, leaving the bits in the upper half. No NaN arrives here that was not one before. */
 static inline __m512i round_bf16(__m512 f)
 {
@@ -93,32 +81,16 @@ static inline __m512i round_bf16(__m512 f)
     return _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
 }
 
-/* 1 / divisor of a word's k; 0 for k past the end, whose elements must not count. */
-static inline void word_factors(const struct pack_run *run, int64_t g, float *low, float *high)
-{
-    const int each = word_elements(run->math);
-    const float *divisor = run->divisor == NULL ? NULL : run->divisor + run->p0 + g * each;
-    const int has_high = each > 1 && g * each + 1 < run->count;
-
-    *low = divisor == NULL ? 1 : 1 / divisor[0];
-    *high = !has_high ? 0 : divisor == NULL ? 1 : 1 / divisor[1];
-}
-
 /* The words of k group g for 16 rows; bf16 words hold two k, the earlier one low. */
-static inline __m512i across_words(const struct pack_run *run, int64_t r, int64_t g, float low_factor,
-                                   float high_factor)
+static inline __m512i across_words(const struct pack_run *run, int64_t r, int64_t g)
 {
-    const __mmask16 mask = first_lanes(run->rows - r), high_mask = high_factor == 0 ? 0 : mask;
+    const __mmask16 mask = first_lanes(run->rows - r), high_mask = 2 * g + 1 < run->count ? mask : 0;
     const int64_t at = run->r0 + r + (run->p0 + g * word_elements(run->math)) * run->x->step;
-    __m512 low = load_f32(run->x, at, mask);
+    const __m512 low = load_f32(run->x, at, mask);
 
-    if (run->divisor != NULL)
-        low = _mm512_mul_ps(low, _mm512_set1_ps(low_factor));
     if (run->math == BIT_F32)
         return _mm512_castps_si512(low);
-    __m512 high = load_f32(run->x, at + run->x->step, high_mask);
-    if (run->divisor != NULL)
-        return bf16_words(low, _mm512_mul_ps(high, _mm512_set1_ps(high_factor)));
+    const __m512 high = load_f32(run->x, at + run->x->step, high_mask);
     if (run->x->dtype != BIT_F32) /* bf16 and int8 are exact */
         return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(_mm512_castps_si512(low), 16),
                                        _mm512_castps_si512(high));
@@ -139,18 +111,16 @@ static inline void interleave_bf16(const bit_bf16 *low, const bit_bf16 *high, ui
 
 static void pack_across(const struct pack_run *run, uint32_t *out, int64_t width)
 {
-    const int plain = run->math == BIT_BF16 && run->x->dtype == BIT_BF16 && run->divisor == NULL;
+    const int plain = run->math == BIT_BF16 && run->x->dtype == BIT_BF16;
     const int64_t step = run->x->step;
 
     for (int64_t g = 0; g < run->words; g++) {
         const bit_bf16 *low_row = (const bit_bf16 *)run->x->data + run->r0 + (run->p0 + 2 * g) * step;
         const int64_t whole = plain && 2 * g + 1 < run->count ? run->rows / 32 * 32 : 0;
-        float low, high;
         for (int64_t r = 0; r < whole; r += 32)
             interleave_bf16(low_row + r, low_row + step + r, out + g * width + r);
-        word_factors(run, g, &low, &high);
         for (int64_t r = whole; r < width; r += 16)
-            _mm512_storeu_si512(out + g * width + r, across_words(run, r, g, low, high));
+            _mm512_storeu_si512(out + g * width + r, across_words(run, r, g));
     }
 }
 
@@ -202,7 +172,7 @@ static void turn_block(const struct pack_run *run, uint32_t *out, int64_t width,
 
 static int turns_fast(const struct pack_run *run)
 {
-    return run->x->dtype == run->math && run->divisor == NULL;
+    return run->x->dtype == run->math;
 }
 
 static void turn_blocks(const struct pack_run *run, uint32_t *out, int64_t width)

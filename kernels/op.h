@@ -40,7 +40,6 @@
     X(histogram, 1, 1)                                                                                                 \
     X(bitlinear, 1, 1)                                                                                                 \
     X(bitlinear_backward_data, 1, 1)                                                                                   \
-    X(bitlinear_backward_weight, 1, 1)                                                                                 \
     X(targets, 0, 1)                                                                                                   \
     X(xent, 1, 1)                                                                                                      \
     X(sum, 0, 1)                                                                                                       \

@@ -1,4 +1,4 @@
-/* The ternary linear layer and its gradients. */
+/* The ternary linear layer and its gradient. */
 #include <string.h>
 
 #include "config.h"
@@ -183,61 +183,3 @@ static const struct kc_shape data_shapes[] = {
 };
 KC_OP(bitlinear_backward_data, "m n k segments dy:t w:t dn:t", data_shapes, check_backward_data, cost_backward_data,
       KC_DETERMINISTIC, .peers = {[KC_PEER_BF16] = kc_bf16_backward_data})
-
-/*
- * Terms dy q / x_scale: dy of order one, q of 74 (evenly drawn) over scales down to 3. In bf16 each dy / x_scale is
- * rounded by up to 2^-9 of itself, so m of them move the sum by about sqrt(m) 2^-9 / sqrt(3) of a term; four times for
- * the tails.
- */
-static struct kc_near weight_near(enum bit_dtype dy, int64_t m)
-{
-    const double term = 74.0 / 3, rounding = dy == BIT_BF16 ? 4 * 0x1p-9 / 1.7 : 0;
-    double root = 1;
-
-    while (root * root < (double)m)
-        root++;
-    return KC_NEAR(1e-6, term * (rounding * root + (double)m * 0x1p-22));
-}
-
-static int check_backward_weight(struct kc *k, const int64_t *dim)
-{
-    const int64_t m = dim[0], n = dim[1], depth = dim[2];
-    const enum bit_dtype dy = (enum bit_dtype)dim[3], q = (enum bit_dtype)dim[4];
-
-    kc_workspace(k, bit_bitlinear_workspace(kc_backend(k), kc_threads(k), m, n, depth));
-    const struct bit_bitlinear_backward_weight_args args = {
-        .m = m,
-        .n = n,
-        .k = depth,
-        .dy = kc_in(k, "dy", dy, m * n, 1),
-        .dy_dtype = dy,
-        .q = activations(k, q, m * depth),
-        .q_dtype = q,
-        .x_scale = x_scale(k, m),
-        .dw = kc_inout(k, "dw", BIT_F32, n * depth, 1, weight_near(dy, m)),
-    };
-    return kc_call(k, &args);
-}
-
-static void cost_backward_weight(const int64_t *dim, struct kc_cost *out)
-{
-    const double m = (double)dim[0], n = (double)dim[1], k = (double)dim[2];
-
-    out->bytes = m * n * (double)bit_dtype_bytes((enum bit_dtype)dim[3]) +
-                 m * k * (double)bit_dtype_bytes((enum bit_dtype)dim[4]) + 8 * n * k;
-    out->flops = 2 * m * n * k;
-    out->multiplied = (enum bit_dtype)dim[3];
-}
-
-static const struct kc_shape weight_shapes[] = {
-    {KC_QUICK, {1, 1, 1, BIT_BF16, BIT_I8}},          {KC_QUICK, {7, 65, 33, BIT_BF16, BIT_I8}},
-    {KC_QUICK, {33, 65, 100, BIT_BF16, BIT_BF16}},    {KC_QUICK, {33, 65, 100, BIT_F32, BIT_F32}},
-    {KC_QUICK, {33, 65, 100, BIT_F32, BIT_I8}},       {KC_QUICK, {1100, 70, 100, BIT_BF16, BIT_I8}},
-    {KC_FULL, {2049, 700, 513, BIT_BF16, BIT_I8}},    {KC_BENCH, {2048, 768, 256, BIT_BF16, BIT_I8}},
-    {KC_BENCH, {2048, 2048, 256, BIT_BF16, BIT_I8}},  {KC_BENCH, {2048, 256, 1024, BIT_BF16, BIT_I8}},
-    {KC_LARGE, {2048, 2048, 2048, BIT_BF16, BIT_I8}}, {KC_HUGE, {16384, 6144, 2048, BIT_BF16, BIT_I8}},
-    {KC_HUGE, {16384, 2048, 2048, BIT_BF16, BIT_I8}}, {KC_HUGE, {16384, 16384, 2048, BIT_BF16, BIT_I8}},
-    {KC_HUGE, {16384, 2048, 8192, BIT_BF16, BIT_I8}},
-};
-KC_OP(bitlinear_backward_weight, "m n k dy:t q:t", weight_shapes, check_backward_weight, cost_backward_weight,
-      KC_DETERMINISTIC, .peers = {[KC_PEER_BF16] = kc_bf16_backward_weight})

@@ -17,10 +17,9 @@ int kc_onednn_matmul(const struct bit_exec *exec, const void *args, struct kc_pe
 /** "onednn 2.6.3", or "" in a build without it. */
 const char *kc_onednn_name(void);
 
-/** Our own bf16 product of the same shape as a struct bit_bitlinear_args, ..._backward_data_args,
- * ..._backward_weight_args: what the 16-bit phase does in its place. Operands of its own, since their types differ. */
+/** Our own bf16 product of the same shape as a struct bit_bitlinear_args, ..._backward_data_args: what the 16-bit phase
+ * does in its place. Operands of its own, since their types differ. */
 int kc_bf16_forward(const struct bit_exec *exec, const void *args, struct kc_peer_call *out);
 int kc_bf16_backward_data(const struct bit_exec *exec, const void *args, struct kc_peer_call *out);
-int kc_bf16_backward_weight(const struct bit_exec *exec, const void *args, struct kc_peer_call *out);
 
 #endif

@@ -109,13 +109,3 @@ int kc_bf16_backward_data(const struct bit_exec *exec, const void *args, struct 
         exec, &(struct bit_matmul_args){.form = BIT_MATMUL_NN, .m = a->m, .n = a->k, .k = a->n, .c_dtype = a->dn_dtype},
         out);
 }
-
-int kc_bf16_backward_weight(const struct bit_exec *exec, const void *args, struct kc_peer_call *out)
-{
-    const struct bit_bitlinear_backward_weight_args *a = args;
-
-    return prepare(exec,
-                   &(struct bit_matmul_args){
-                       .form = BIT_MATMUL_TN, .m = a->n, .n = a->k, .k = a->m, .c_dtype = BIT_F32, .addend = a->dw},
-                   out);
-}
