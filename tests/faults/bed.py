@@ -34,6 +34,17 @@ def shared_memory():
     return {name for name in os.listdir("/dev/shm") if name.startswith(("vader_segment", "ompi", "pmix", "ucx", "nccl"))}
 
 
+def mapped_memory():
+    mapped = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/maps") as f:
+                mapped |= set(re.findall(r"/dev/shm/(\S+)", f.read()))
+        except OSError:
+            pass
+    return mapped
+
+
 class Bed(fixture.Daemon):
     """rules(text) makes the shim misbehave until heal()."""
 
@@ -134,6 +145,19 @@ class Bed(fixture.Daemon):
         assert again_at is not None, "training went on"
         return lost_at - since, again_at - since, lost, cause
 
+    def recoveries(self, run):
+        """For each loss in the journal: seconds from its record to a step trained again, and the steps done twice."""
+        out, lost = [], None
+        for at, kind, what in self.records(run):
+            if kind == "lost":
+                lost = (at, int(what["step"]), 0)
+            elif kind == "ready" and lost is not None:
+                lost = (*lost[:2], lost[1] - int(what["step"]))
+            elif kind == "step" and lost is not None:
+                out.append((at - lost[0], lost[2]))
+                lost = None
+        return out
+
     def completed(self, run):
         """The same while bitd may be killed at any moment."""
         code, out, _ = self.ctl("status", run, "--json")
@@ -144,17 +168,16 @@ class Bed(fixture.Daemon):
         left = [f"process {pid}" for pid in self.worker_pids(run)]
         folder = os.path.join(self.state, "runs", run, "checkpoints")
         left += [name for name in os.listdir(folder) if ".partial" in name] if os.path.isdir(folder) else []
-        fresh = shared_memory() - self.shm
-        if fresh:
-            mapped = set()
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                try:
-                    with open(f"/proc/{pid}/maps") as f:
-                        mapped |= set(re.findall(r"/dev/shm/(\S+)", f.read()))
-                except OSError:
-                    pass
-            left += [f"/dev/shm/{name}" for name in fresh - mapped if os.path.exists(f"/dev/shm/{name}")]
-        return left
+        return left + [f"/dev/shm/{name}" for name in self.orphaned_memory()]
+
+    def orphaned_memory(self):
+        """Made since the bed was, mapped by nobody, and still there when whatever else runs beside it had time to clear up."""
+        orphans = shared_memory() - self.shm - mapped_memory()
+        deadline = time.monotonic() + 10
+        while orphans and time.monotonic() < deadline:
+            time.sleep(0.2)
+            orphans &= shared_memory() - mapped_memory()
+        return orphans
 
 
 def key(**spec):

@@ -2,7 +2,6 @@
 import os
 import random
 import re
-import shutil
 import signal
 import time
 
@@ -71,36 +70,93 @@ def lying(r, rng, many):
         r.trial(None, again, len(d.records(run, "lost")), same, d.left_behind(run))
 
 
+TORN = {"steps": 81, "at": 41, "every": 3}
+
+
+def calls_of_a_checkpoint():
+    """(program, rank, call, path's end) of each call that changes a file of one checkpoint, as an undisturbed run makes them."""
+    name = f"step-{3 * TORN['every']:08d}"
+    with Bed() as d:
+        d.rules(f"any path=checkpoints/{name} note")
+        d.finish(d.submit(d.bed_spec(**TORN)))
+        with open(d.plan + ".calls") as f:
+            return [line.split() for line in f]
+
+
+def crash_points():
+    """One rule a point, {step} and {old} to be filled in. Each call of each rank, before it and (of writes) in the middle of it;
+    bitd at the name, the sync behind it, and the name taken from the checkpoint that is one too many."""
+    made, points = {}, []
+    for who, rank, call, _ in calls_of_a_checkpoint():
+        if who != "bitworker":
+            continue
+        made[rank, "any"] = made.get((rank, "any"), 0) + 1
+        points.append(f"any who=bitworker rank={rank} path={{step}}.partial from={made[rank, 'any']} once=ONCE kill 9")
+        if call in ("write", "pwrite"):
+            made[rank, call] = made.get((rank, call), 0) + 1
+            points.append(f"{call} who=bitworker rank={rank} path={{step}}.partial from={made[rank, call]} once=ONCE torn")
+    assert len(points) >= 30 and len(made) == 5, f"calls of a checkpoint: {made}"
+    return points + [f"{call} who=bitd path=checkpoints{end} once=ONCE kill 9"
+                     for call, end in (("rename", "/{step}"), ("fsync", ""), ("rename", "/{old}"))]
+
+
+_points = []
+
+
 def torn(r, rng, many):
-    """Killed at the k-th call that changes a file of a checkpoint: a rank, or bitd while it gives the name."""
-    points = many(6, 1000)
-    for i in range(points):
-        who = "bitd" if i % 4 == 3 else "bitworker"
-        k = rng.randrange(1, 10) if who == "bitd" else rng.randrange(1, 60)
-        rank = rng.randrange(2)
-        action = rng.choice(("kill 9", "torn")) if who == "bitworker" else "kill 9"
-        # Below the folder: bitd makes the folder itself as it takes the run, when nobody waits to start it again.
-        where = "path=checkpoints/step" if who == "bitd" else f"rank={rank} path=.partial"
-        spec = {"steps": 30, "at": 15, "every": 5}
+    """Killed at a call of a checkpoint that changes a file. A run has a crash at each of its checkpoints and goes through that
+    one unharmed afterwards; the next run has others, until all calls of all checkpoints have been one."""
+    every, count = TORN["every"], TORN["steps"] // TORN["every"]
+    if not _points:
+        _points[:] = crash_points()
+    rounds = {}
+    for i in many.span(count, 1000):
+        rounds.setdefault(i // count, []).append(i % count)
+    for number, places in rounds.items():
         with Bed() as d:
-            d.rules(f"{'pwrite' if action == 'torn' else 'any'} who={who} {where} from={k} once=ONCE {action}")
-            run = d.submit(d.bed_spec(**spec))
-            d.until(lambda: d.fired() or d.completed(run))
-            since = time.time()
-            if who == "bitd" and d.fired():
-                d.process.wait(10)
-                d.start()
-            same = is_same(d, run, **spec)
-            bad = d.records(run, "bad")
-            r.check(not bad, f"{who} {action} at {k}: {bad[0][2]['text'] if bad else ''}")
-            lost = [int(what["step"]) for _, _, what in d.records(run, "lost")]
-            steps = d.recovery(run, since - 1)[2] if lost else 0
-            r.trial(None, None, steps, same, d.left_behind(run))
-            r.notes[:] = [f"{r.n} crash points"]
+            run, missed = d.submit(d.bed_spec(**TORN)), []
+            for place in places:
+                # Another call for each checkpoint of a round, another round for each call of a checkpoint.
+                rule = _points[(number + 7 * place) % len(_points)]
+                step = (place + 1) * every
+                if not crash(d, run, rule, step):
+                    missed.append(step)
+            d.heal()
+            same = is_same(d, run, **TORN)
+            bad = [what["text"] for _, _, what in d.records(run, "bad")]
+            r.check(not bad, f"round {number}: {bad}")
+            r.check(d.ctl("ckpt", "verify", run, "-q")[0] == 0, f"round {number}: a checkpoint that counts does not verify")
+            r.check(len(missed) <= 5, f"round {number}: no crash at {missed}")
+            for again, lost in d.recoveries(run):
+                r.trial(None, again, lost)
+            r.trial(same=same, left=d.left_behind(run))
+            r.n += len(places) - len(missed) - 1 - len(d.recoveries(run))
 
 
-def copy_run(d, run, to):
-    shutil.copytree(os.path.join(d.state, "runs", run), to)
+def crash(d, run, rule, step):
+    """One crash at the checkpoint of this step. False: the run has made no such call, and is past it."""
+    every = TORN["every"]
+    folder = os.path.join(d.state, "runs", run, "checkpoints")
+    name, old, after = (f"step-{s:08d}" for s in (step, step - 3 * every, step + every))
+
+    def is_past(name):
+        return os.path.exists(os.path.join(folder, name)) or (step + every > TORN["steps"] and d.completed(run))
+
+    def is_over():
+        return d.fired() or is_past(after)
+
+    if is_past(name) or ("{old}" in rule and step <= 3 * every):
+        return False
+    d.rules(rule.format(step=name, old=old))
+    d.until(is_over, 120)
+    if not d.fired():
+        return False
+    if "who=bitd" in rule:
+        d.process.wait(30)
+    d.heal()
+    if "who=bitd" in rule:
+        d.start()
+    return True
 
 
 def flipped(r, rng, many):
@@ -191,10 +247,10 @@ ROWS = [
     Row("8", "no space for a shard", None, 2, 0, full(f"fallocate who=bitworker path=.partial error {ENOSPC}", "checkpoint")),
     Row("8", "no space for the MANIFEST", None, 2, 0, full(f"write who=bitworker path=MANIFEST error {ENOSPC}", "checkpoint")),
     Row("8", "no space for the journal", None, 2, 0, full(f"write who=bitd path=/journal error {ENOSPC}", "disk: .*No space")),
-    Row("9", "EIO, short writes, failed syncs, by chance", None, None, 0, failing),
+    Row("9", "EIO, short writes, failed syncs, by chance", None, None, 0, failing, 4),
     Row("9", "a sync of the journal fails", None, 2, 0, lying),
-    Row("10", "crash at a call of the checkpoint", None, None, 10, torn),
-    Row("11", "one bit of a checkpoint", None, None, None, flipped),
-    Row("11", "one bit of the newest checkpoint, then a kill", None, None, 2 * EVERY, flipped_and_resumed),
-    Row("11", "one bit of the journal", None, None, None, journal_flipped),
+    Row("10", "crash at a call of the checkpoint", None, 3, 2 * TORN["every"], torn, 37),
+    Row("11", "one bit of a checkpoint", None, None, None, flipped, 10),
+    Row("11", "one bit of the newest checkpoint, then a kill", None, None, 2 * EVERY, flipped_and_resumed, 5),
+    Row("11", "one bit of the journal", None, None, None, journal_flipped, 6),
 ]

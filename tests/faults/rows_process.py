@@ -34,7 +34,7 @@ def killed(r, rng, many, sig=signal.SIGKILL, kills=3):
                 detect, again, lost, cause = d.recovery(run, since)
                 r.check(f"rank {rank} was ended by signal {int(sig)}" in cause, f"cause is '{cause}', killed was rank {rank}")
                 r.trial(detect, again, lost)
-            r.same = is_same(d, run) and r.same is not False
+            r.agree(is_same(d, run))
             r.left += d.left_behind(run)
 
 
@@ -93,8 +93,8 @@ def hung(r, rng, many):
 
 def bitd_killed(r, rng, many):
     """At one write or sync of the journal after another; the workers train on, and a client waits through it all."""
-    points = sorted(rng.sample(range(1, 61), min(60, many(3, 60))))
-    for point in points:
+    for i in many.span(3, 60):
+        point = i % 60 + 1 if many.long else rng.randrange(1, 61)
         call = rng.choice(("write", "fdatasync"))
         with Bed() as d:
             d.rules(f"{call} who=bitd path=/journal from={point} once=ONCE kill 9")
@@ -144,7 +144,7 @@ def asked_once(r, rng, many):
             same = is_same(d, run, steps=400, at=200, every=0)
             r.trial(None, None, None, same, d.left_behind(run))
             r.check(len(d.records(run, "lost")) == 0, "a worker was lost")
-            r.again = max(r.again or 0, next(at for at, _, _ in d.records(run, "step") if at > since) - since)
+            r.agains.append(next(at for at, _, _ in d.records(run, "step") if at > since) - since)
 
 
 def followed(r, rng, many):
@@ -210,8 +210,8 @@ def terminated(r, rng, many):
 
 def at_the_switch(r, rng, many):
     """A rank, bitd, or both, killed from just before the plan's step to just behind it."""
-    moments = [(who, AT + rng.randrange(-1, 2)) for who in ("rank", "bitd", "both") for _ in range(many(1, 30))]
-    for who, step in moments:
+    for i in many.span(3, 90):
+        who, step = ("rank", "bitd", "both")[i % 3], AT + rng.randrange(-1, 2)
         with Bed() as d:
             run = d.submit(d.bed_spec())
             d.wait_step(run, step)
@@ -238,21 +238,21 @@ def at_the_switch(r, rng, many):
 def switch_records(r, rng, many):
     """bitd killed at the very records of the switch: before and behind each, workers alive."""
     undisturbed()
-    for call in ("write", "fdatasync"):
-        for back in sorted(rng.sample(range(12), min(12, many(2, 12)))):
-            with Bed() as d:
-                run = d.submit(d.bed_spec())
-                d.wait_step(run, AT - 3)
-                d.rules(f"{call} who=bitd path=/journal from={back + 1} once=ONCE kill 9")
-                d.until(lambda: d.process.poll() is not None)
-                since = time.time()
-                d.heal()
-                d.start()
-                same = is_same(d, run)
-                r.check(len(d.records(run, "switched")) == 1, "switched more than once, or never")
-                again = [at for at, _, _ in d.records(run, "step") if at > since]
-                r.trial(None, again[0] - since if again else None, 0 if not d.records(run, "lost") else STEPS, same,
-                        d.left_behind(run))
+    for i in many.span(4, 24):
+        call, at = ("write", "fdatasync")[i % 2], i // 2 % 12 + 1 if many.long else rng.randrange(1, 13)
+        with Bed() as d:
+            run = d.submit(d.bed_spec())
+            d.wait_step(run, AT - 3)
+            d.rules(f"{call} who=bitd path=/journal from={at} once=ONCE kill 9")
+            d.until(lambda: d.process.poll() is not None)
+            since = time.time()
+            d.heal()
+            d.start()
+            same = is_same(d, run)
+            r.check(len(d.records(run, "switched")) == 1, "switched more than once, or never")
+            again = [at for at, _, _ in d.records(run, "step") if at > since]
+            r.trial(None, again[0] - since if again else None, 0 if not d.records(run, "lost") else STEPS, same,
+                    d.left_behind(run))
 
 
 # ---------------------------------------------------------------- a crash loop
@@ -279,17 +279,17 @@ def crash_loop(r, rng, many):
 
 
 ROWS = [
-    Row("1", "a rank killed at a random step", 0.3, 2, EVERY, killed),
+    Row("1", "a rank killed at a random step", 0.3, 2, EVERY, killed, 12),
     Row("2", "a rank stopped", 10, 12, 50, stopped),
     Row("2", "a rank hung, its heart beating", 11.5, 13.5, 50, hung),
     Row("3", "a rank: SIGSEGV", 0.3, 2, EVERY, lambda r, rng, many: killed(r, rng, lambda short, long: 1, signal.SIGSEGV, 1)),
     Row("3", "a rank: SIGABRT", 0.3, 2, EVERY, lambda r, rng, many: killed(r, rng, lambda short, long: 1, signal.SIGABRT, 1)),
     Row("3", "a rank: exit 3", 0.3, 2, EVERY, exits),
-    Row("4", "bitd killed at a point of the journal", None, 5, 0, bitd_killed),
+    Row("4", "bitd killed at a point of the journal", None, 5, 0, bitd_killed, 10),
     Row("4", "bitd killed in the middle of a request", None, 5, 0, asked_once),
     Row("4", "bitd killed under log -f and events -f", None, None, 0, followed),
-    Row("12", "SIGTERM to bitd: start step eval save switch", 1.5, None, 0, terminated),
-    Row("13", "rank, bitd, both killed around the switch", None, 2.5, EVERY, at_the_switch),
-    Row("13", "bitd killed at the records of the switch", None, 5, 0, switch_records),
+    Row("12", "SIGTERM to bitd: start step eval save switch", 1.5, None, 0, terminated, 5),
+    Row("13", "rank, bitd, both killed around the switch", None, 2.5, EVERY, at_the_switch, 9),
+    Row("13", "bitd killed at the records of the switch", None, 5, 0, switch_records, 4),
     Row("17", "a rank dies in the same step every time", None, None, None, crash_loop),
 ]

@@ -7,13 +7,15 @@
  *
  * CALL is open (one that may create), write, pwrite, pread, fsync, fdatasync, fallocate, mkdir, rename, unlink,
  * ftruncate, send, yield, clock, or "any": each of those that change a file. path=PART: the file's path has this part.
- * step=N: the report of step N is sent. from=K: from the K-th call on that applies in this process; count=N: so many of
- * them; every=N: one in so many. once=FILE: if FILE can be made, so once among all processes. ACTION is
+ * step=N: the report of step N is sent. from=K: from the K-th call on that applies in this process, counted anew when
+ * the rules are others; count=N: so many of them; every=N: one in so many. once=FILE: if FILE can be made, so once
+ * among all processes. ACTION is
  *
  *     error N     fails with errno N           delay MS   takes so much longer
  *     short N     at most N bytes              torn       half of it, then the process is killed
  *     flip        one bit of it is another     kill SIG   the process gets SIG      exit N     it ends
  *     hang        the call never comes back    shift S    the wall clock is S seconds off
+ *     note        nothing, but a line "PROGRAM RANK CALL PATH" in the file BIT_FAULTS.calls
  */
 #undef _FILE_OFFSET_BITS /* both names of a call stand here */
 #include <dlfcn.h>
@@ -60,6 +62,19 @@ struct asked {
 };
 
 static atomic_long counted[RULES_MAX]; /* calls that a rule applied to, in this process */
+
+/* Each rule counts from the moment on that it stands in the file. */
+static void count_anew(const char *text)
+{
+    static atomic_ulong of;
+    unsigned long hash = 5381;
+    for (; *text != '\0'; text++)
+        hash = hash * 33 + (unsigned char)*text;
+    if (atomic_exchange(&of, hash) == hash)
+        return;
+    for (int i = 0; i < RULES_MAX; i++)
+        atomic_store(&counted[i], 0);
+}
 
 /* Not through anything that stands here. */
 static long read_rules(char text[TEXT_MAX])
@@ -160,6 +175,7 @@ static bool find_action(const struct call *call, struct action *out)
     int rule = 0;
     if (read_rules(text) <= 0)
         return false;
+    count_anew(text);
     for (line = strtok_r(text, "\n", &at); line != NULL && rule < RULES_MAX; line = strtok_r(NULL, "\n", &at))
         if (applies(line, rule++, call, out))
             return true;
@@ -171,9 +187,26 @@ static bool is(const struct action *a, const char *name)
     return strcmp(a->name, name) == 0;
 }
 
-/* What has nothing to do with the call's bytes. true: the call fails, and errno is set. */
-static bool misbehave(const struct action *a)
+static void note(const struct call *call)
 {
+    char path[4096], line[8192];
+    const char *rank = own_rank();
+    snprintf(path, sizeof path, "%s.calls", getenv("BIT_FAULTS"));
+    int n = snprintf(line, sizeof line, "%s %s %s %s\n", program_invocation_short_name, *rank ? rank : "-", call->name,
+                     call->path != NULL ? call->path : "-");
+    long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    if (syscall(SYS_write, fd, line, (size_t)n) != n)
+        abort(); /* a count that is short would plant fewer faults than it says */
+    syscall(SYS_close, fd);
+}
+
+/* What has nothing to do with the call's bytes. true: the call fails, and errno is set. */
+static bool misbehave(const struct call *call, const struct action *a)
+{
+    if (is(a, "note"))
+        note(call);
     if (is(a, "error"))
         errno = (int)a->number;
     else if (is(a, "delay"))
@@ -193,7 +226,7 @@ static bool fails(const char *name, const char *path)
     const struct call call = {.name = name, .path = path, .changes = true, .step = -1};
     const int err = errno;
     struct action a;
-    bool failed = find_action(&call, &a) && misbehave(&a);
+    bool failed = find_action(&call, &a) && misbehave(&call, &a);
     if (!failed)
         errno = err;
     return failed;
@@ -243,7 +276,7 @@ static ssize_t put(const char *name, int fd, const void *buf, size_t bytes, off6
     const struct call call = {.name = name, .path = path_of(fd, path), .changes = true, .step = -1};
     if (!find_action(&call, &a))
         return put_some(fd, buf, bytes, offset);
-    if (misbehave(&a))
+    if (misbehave(&call, &a))
         return -1;
     if (is(&a, "torn")) {
         put_some(fd, buf, bytes / 2, offset);
@@ -276,7 +309,7 @@ EXPORT ssize_t pread64(int fd, void *buf, size_t bytes, off64_t offset)
     const struct call call = {.name = "pread", .path = path_of(fd, path), .step = -1};
     if (!find_action(&call, &a))
         return syscall(SYS_pread64, fd, buf, bytes, offset);
-    if (misbehave(&a))
+    if (misbehave(&call, &a))
         return -1;
     if (is(&a, "short") && (size_t)a.number < bytes)
         bytes = (size_t)a.number;
@@ -406,7 +439,7 @@ EXPORT ssize_t send(int fd, const void *buf, size_t bytes, int flags)
 {
     const struct call call = {.name = "send", .step = step_of(buf, bytes)};
     struct action a;
-    if (find_action(&call, &a) && misbehave(&a))
+    if (find_action(&call, &a) && misbehave(&call, &a))
         return -1;
     return syscall(SYS_sendto, fd, buf, bytes, flags, NULL, 0);
 }
@@ -417,7 +450,7 @@ EXPORT int sched_yield(void)
     const struct call call = {.name = "yield", .step = -1};
     struct action a;
     if (find_action(&call, &a))
-        misbehave(&a);
+        misbehave(&call, &a);
     return (int)syscall(SYS_sched_yield);
 }
 
