@@ -4,6 +4,7 @@ import os
 import random
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -54,7 +55,6 @@ class Bed(fixture.Daemon):
         self.once = os.path.join(self.dir, "once")
         self.preload = preload
         self.rng = random.Random(seed)
-        self.shm = shared_memory()
 
     def start(self):
         old = {k: os.environ.get(k) for k in ("LD_PRELOAD", "BIT_FAULTS")}
@@ -171,13 +171,27 @@ class Bed(fixture.Daemon):
         return left + [f"/dev/shm/{name}" for name in self.orphaned_memory()]
 
     def orphaned_memory(self):
-        """Made since the bed was, mapped by nobody, and still there when whatever else runs beside it had time to clear up."""
-        orphans = shared_memory() - self.shm - mapped_memory()
-        deadline = time.monotonic() + 10
-        while orphans and time.monotonic() < deadline:
+        """Of this daemon's launches, mapped by nobody, and still there when bitd had time to clear up."""
+        with open(os.path.join(self.dir, "bitd.log"), errors="replace") as f:
+            jobs = {job_of(int(pid)) for pid in re.findall(r"launched .* pid=(\d+)", f.read())}
+        deadline = time.monotonic() + 5
+        while True:
+            orphans = {name for name in shared_memory() - mapped_memory() if any(f".{job:x}0001." in name for job in jobs)}
+            if not orphans or time.monotonic() > deadline:
+                return orphans
             time.sleep(0.2)
-            orphans &= shared_memory() - mapped_memory()
-        return orphans
+
+
+_host = []
+
+
+def job_of(pid):
+    """The number that Open MPI gives what mpirun of that process number starts: the two mixed with one of the host."""
+    if not _host:
+        p = subprocess.Popen(["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "1", "printenv", "PMIX_NAMESPACE"],
+                             stdout=subprocess.PIPE, text=True)
+        _host.append(int(p.communicate()[0]) >> 16 ^ p.pid & 0xffff)
+    return _host[0] ^ pid & 0xffff
 
 
 def key(**spec):
