@@ -36,11 +36,22 @@ int bit_watch_begin(struct bit_job *job)
     return 0;
 }
 
+static void tell_gaps(const struct bit_job *job, uint32_t rank)
+{
+    char text[BIT_GAPS_TEXT_MAX];
+    const struct bit_gaps *g = &job->watch.rank[rank].gaps;
+    bit_gaps_print(g, text);
+    if (g->count > 0)
+        bit_info("heartbeats", "run=%s rank=%u gaps=%" PRIu64 " max_ms=%" PRIu64 " ms=%s", job->runner->run.id, rank,
+                 g->count, g->max_ms, text);
+}
+
 void bit_watch_end(struct bit_job *job)
 {
     struct bit_watch *w = &job->watch;
     uv_timer_stop(&w->tick);
     for (uint32_t r = 0; r < w->ranks; r++) {
+        tell_gaps(job, r);
         if (w->rank[r].link != NULL)
             bit_link_close(w->rank[r].link);
         w->rank[r].link = NULL;
@@ -70,6 +81,7 @@ void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__Work
         bit_link_close(rank->link); /* it came back before we saw it go */
     rank->link = link;
     rank->silent = 0;
+    bit_gaps_forget(&rank->gaps);
     rank->step = hello->step;
     rank->pid = hello->pid;
     snprintf(rank->host, sizeof rank->host, "%s", hello->host);
@@ -81,6 +93,7 @@ void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
 {
     rank->heard = true;
     rank->silent = 0;
+    bit_gaps_note(&rank->gaps, uv_now(&rank->job->runner->daemon->loop));
     rank->step = m->step;
     snprintf(rank->section, sizeof rank->section, "%s", m->section);
     if (m->has_told && rank->job->alloc != NULL)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/gaps.h"
 #include "daemon/link.h"
 
 #define BIT_WATCH_STEPS      100 /* of which the 99th percentile is taken */
@@ -27,6 +28,7 @@ struct bit_watch_rank {
     bool heard;            /* it has beaten: it must go on */
     unsigned silent;       /* ticks since then */
     unsigned unanswered;   /* ticks in a row in which its machine had not acknowledged the last beat */
+    struct bit_gaps gaps;  /* between its heartbeats */
     uint64_t step;         /* the last one done */
     char section[16];      /* what it is at */
     char host[64];
@@ -46,7 +48,7 @@ struct bit_watch {
 
 /** A launch begins: nothing was heard. Errors: -ENOMEM. */
 int bit_watch_begin(struct bit_job *job);
-/** The launch ends: the ranks' own links are closed. */
+/** The launch ends: the ranks' own links are closed, and the log has how their hearts beat. */
 void bit_watch_end(struct bit_job *job);
 void bit_watch_free(struct bit_watch *w);
 
