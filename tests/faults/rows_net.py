@@ -13,6 +13,8 @@ NODES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "slurm", 
 def nodes(test):
     def run_row(r, rng, many):
         env = dict(os.environ, BIT_SEED=str(rng.randrange(1 << 32)), BIT_BUILD=os.path.abspath(os.environ["BIT_BUILD"]))
+        if many.long:
+            env["BIT_BAD_LINE_S"] = "600"
         p = subprocess.run([sys.executable, NODES, test], env=env, capture_output=True, text=True)
         if p.returncode == 77:
             r.skipped = (p.stdout.strip().splitlines() or ["no reason given"])[-1].removeprefix("skipped: ")
@@ -24,6 +26,10 @@ def nodes(test):
                 r.check(f.get("restarts", 0) <= f.get("restarts_target", 9), f"{f.get('restarts')} restarts")
                 if "orphan_gone_s" in f:
                     r.notes.append(f"the rank that was cut off ended itself after {f['orphan_gone_s']} s (<= 10)")
+                if "by" in f:
+                    r.notes.append(f"{f['seconds']} s, {f['steps']} steps on that line, made by {f['by']}: {f['line']}")
+                r.notes += [f"gaps between heartbeats of rank {h['rank']}: {h['gaps']}, the longest {h['max_ms']} ms; ms {h['ms']}"
+                            for h in f.get("heartbeats", ())]
         r.check(p.returncode == 0, (p.stdout + p.stderr).strip()[-600:])
     return run_row
 

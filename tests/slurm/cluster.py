@@ -16,6 +16,7 @@ import tempfile
 import time
 
 SKIP = 77
+HERE = os.path.dirname(os.path.abspath(__file__))
 NET = "10.77.0"
 NEEDED = ("slurmctld", "slurmd", "srun", "sbatch", "munged", "unshare", "nsenter", "ip", "nft", "mpirun")
 UNSHARE = ["unshare", "--net", "--uts", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
@@ -110,7 +111,7 @@ def until(what, seconds, say, every=0.02):
 class Node:
     def __init__(self, cluster, number):
         self.cluster, self.number, self.name = cluster, number, f"n{number}"
-        self.process = None
+        self.process = self.line = None
 
     def start(self):
         d = self.cluster.dir
@@ -147,15 +148,32 @@ class Node:
         """It hears, and nobody hears it: what arrives from it is dropped."""
         shell(DROP.format(device=f"v{self.number}", which=""))
 
-    def degrade(self, percent):
-        """So many of its packets are lost, in both directions."""
-        which = f"numgen random mod 100 < {percent}"
-        self.run(DROP.format(device="eth0", which=which))
-        shell(DROP.format(device=f"v{self.number}", which=which))
+    def degrade(self, percent, delay_ms, seed=0):
+        """So many of its packets are lost, in both directions, and what it sends is late: as netem would do it, where the kernel
+        has that, else by bad_line.py between its cable and the bridge. Says which."""
+        link, tap = f"v{self.number}", f"t{self.number}"
+        loss = f"loss {percent}%"
+        if shell(f"tc qdisc add dev {link} root netem {loss}", check=False).returncode == 0:
+            self.run(f"tc qdisc add dev eth0 root netem delay {delay_ms}ms {loss}")
+            return "netem"
+        shell(f"ip link set {link} nomaster promisc on")
+        self.line = subprocess.Popen([sys.executable, os.path.join(HERE, "bad_line.py"), link, tap, str(percent), str(delay_ms), str(seed)],
+                                     stdout=subprocess.PIPE, text=True)
+        assert self.line.stdout.readline() == "up\n", "the bad line did not come up"
+        shell(f"ip link set {tap} master b0 up")
+        return "bad_line.py, as this kernel has no netem"
 
     def mend(self):
-        self.run("nft flush ruleset")
-        shell("nft flush ruleset")
+        """The good cable again. Returns what the bad one did."""
+        self.run("nft flush ruleset; tc qdisc del dev eth0 root 2>/dev/null; true")
+        shell(f"nft flush ruleset; tc qdisc del dev v{self.number} root 2>/dev/null; true")
+        did = ""
+        if self.line is not None:
+            self.line.terminate()
+            did = self.line.communicate()[0].strip()
+            self.line = None
+            shell(f"ip link set v{self.number} master b0 promisc off")
+        return did
 
     def crash(self):
         os.kill(self.pid, signal.SIGKILL)

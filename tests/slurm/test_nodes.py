@@ -7,6 +7,7 @@ weights are an undisturbed run's. BIT_SEED=N repeats a run of the tests.
 import json
 import os
 import random
+import re
 import time
 
 import cluster
@@ -36,6 +37,9 @@ class Training(runs.InJob):
         time.sleep(rng.random() * 0.02)  # anywhere inside a step
         return step
 
+    def step(self):
+        return int(self.status(self.run).get("step", 0))
+
     def record(self, kind, after_ns, seconds, steps=False):
         """The first record of its kind made after a moment."""
         def look():
@@ -43,13 +47,13 @@ class Training(runs.InJob):
         return until(look, seconds, f"a record '{kind}' in the journal")
 
 
-def want(c):
+def want(c, steps=STEPS):
     """The weights of a run that nothing happens to."""
-    if not undisturbed:
-        with Training(c, "undisturbed") as d:
-            run = d.submit(d.spec(steps=STEPS, every=EVERY, at_step=AT))
-            undisturbed["digest"], undisturbed["losses"] = d.finish(run)["weights_digest"], d.losses(run)
-    return undisturbed
+    if steps not in undisturbed:
+        with Training(c, f"undisturbed {steps}") as d:
+            run = d.submit(d.spec(steps=steps, every=EVERY, at_step=AT))
+            undisturbed[steps] = {"digest": d.finish(run)["weights_digest"], "losses": d.losses(run)}
+    return undisturbed[steps]
 
 
 def tell(row, **figures):
@@ -113,21 +117,37 @@ def cut_for_a_second(c):
         assert status["restarts"] == 0 and status["weights_digest"] == expected["digest"], status
 
 
+def heartbeats(d):
+    """Of each rank of the run: its gaps, the longest, and the histogram, as bitd's log has them for each launch."""
+    with open(os.path.join(d.dir, "job.out"), errors="replace") as f:
+        return [{"rank": int(rank), "gaps": int(count), "max_ms": int(most), "ms": text} for rank, count, most, text in
+                re.findall(r"heartbeats .*rank=(\d+) gaps=(\d+) max_ms=(\d+) ms=(\S+)", f.read())]
+
+
 def one_packet_in_ten_lost(c):
-    expected = want(c)
+    """And 200 ms late, for BIT_BAD_LINE_S seconds of training. No rank is taken for dead, and the weights are the same. The line
+    turns bad behind the first steps: how launchers and MPI find each other on one is not bitd's."""
+    steps = max(STEPS, round(2 * BAD_LINE_S))  # more than can be done meanwhile
+    expected = want(c, steps)
     with Training(c, "bad line") as d:
-        c.node[3].degrade(10)
+        d.run = d.submit(d.spec(steps=steps, every=EVERY, at_step=AT))
+        d.reach(d.run, 10)
+        by, begin, first = c.node[3].degrade(10, 200, SEED), time.monotonic(), d.step()
         try:
-            d.run = d.submit(d.spec(steps=STEPS, every=EVERY, at_step=AT))
-            d.reach(d.run, 20, timeout=100)
+            until(lambda: time.monotonic() - begin > BAD_LINE_S or d.status(d.run)["state"] != "training", BAD_LINE_S + 60,
+                  "it trains on", 1.0)
+            seconds, done = time.monotonic() - begin, d.step() - first
         finally:
-            c.node[3].mend()
-        status = d.finish(d.run)
-        tell(6, fault="one packet in ten lost", restarts=status["restarts"], restarts_target=0, steps_lost=0,
-             same_weights=status["weights_digest"] == expected["digest"])
+            did = c.node[3].mend()
+        status = d.finish(d.run, timeout=600)
+        tell(6, fault="one packet in ten lost, 200 ms", by=by, line=did, seconds=round(seconds), steps=done, heartbeats=heartbeats(d),
+             restarts=status["restarts"], restarts_target=0, steps_lost=0, same_weights=status["weights_digest"] == expected["digest"])
+        assert done > 0 and seconds >= BAD_LINE_S, f"{done} steps in {seconds:.0f} s on the bad line"
         assert status["restarts"] == 0 and status["weights_digest"] == expected["digest"], status
+        assert {h["rank"] for h in heartbeats(d)} == {0, 1, 2}, heartbeats(d)
 
 
+BAD_LINE_S = float(os.environ.get("BIT_BAD_LINE_S", "10"))
 SLACK = float(os.environ.get("BIT_SLACK", "2"))  # of a machine that does other things too; 1 holds the figures to their targets
 print(f"seed {SEED}")
 runs.main([a_node_cut_off_for_ever, cut_for_a_second, one_packet_in_ten_lost, a_node_that_hears_nobody, a_node_that_nobody_hears],
