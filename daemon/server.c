@@ -19,6 +19,8 @@
 
 BIT_LOG_TOPIC("server");
 
+#define DROPS_TOLD_MAX 10 /* a second: who connects again and again shall not fill the log's disk */
+
 struct write {
     uv_write_t req;
     uint8_t *frame;
@@ -53,9 +55,28 @@ static void close_client(struct bit_client *c)
     uv_close((uv_handle_t *)&c->timer, on_closed);
 }
 
+static void tell_drop(struct bit_client *c, const char *why)
+{
+    struct bit_server *s = c->server;
+    uint64_t now_ms = uv_now(c->pipe.loop);
+    if (now_ms - s->dropped_ms >= 1000) {
+        s->dropped_ms = now_ms;
+        s->told = 0;
+    }
+    if (s->told == DROPS_TOLD_MAX) {
+        s->untold++;
+        return;
+    }
+    s->told++;
+    if (s->untold > 0)
+        bit_warn("clients dropped", "untold=%u", s->untold);
+    s->untold = 0;
+    bit_warn("client dropped", "pid=%d uid=%u text=%s", c->peer.pid, c->peer.uid, why);
+}
+
 static void drop(struct bit_client *c, const char *why)
 {
-    bit_warn("client dropped", "pid=%d uid=%u text=%s", c->peer.pid, c->peer.uid, why);
+    tell_drop(c, why);
     close_client(c);
 }
 

@@ -22,6 +22,9 @@ struct bit_server {
     struct bit_access access;
     struct bit_client *clients;
     unsigned client_count;
+    uint64_t dropped_ms; /* when the second began that the two below are of */
+    unsigned told;       /* lines about dropped clients */
+    unsigned untold;     /* clients dropped without a line: the next one says how many */
 };
 
 /* What a client waits for; the first condition that holds ends it. */
