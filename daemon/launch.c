@@ -59,6 +59,14 @@ static void add_slurm(const struct bit_launch_args *args, struct bit_argv *out)
     bit_argv_add(out, "BITD_TOLD=1");
     if (getenv("NCCL_DEBUG") == NULL)
         bit_argv_add(out, "NCCL_DEBUG=WARN"); /* its errors, and nothing else, in the log */
+    /*
+     * Open MPI 4.1 begins to send when PMIx has told it that every rank is behind MPI_Init. Slurm's default way to find
+     * that out (MIXED: a tree where no data is exchanged) tells so at once on each node, seen with 22.05.8; a rank that
+     * is still in MPI_Init then gets a message that it has no handler for yet, and jumps to address 0: 6 of 500 starts
+     * on three nodes. In a ring nobody is told before the last one came: none of 500.
+     */
+    if (getenv("SLURM_PMIX_FENCE") == NULL)
+        bit_argv_add(out, "SLURM_PMIX_FENCE=ring");
     for (size_t i = 0; i < args->spec->slurm->n_env; i++)
         bit_argv_set(out, args->spec->slurm->env[i]);
 }
@@ -74,7 +82,7 @@ static int make_environment(const struct bit_launch_args *args, struct bit_argv 
     bit_argv_add(out, "BITD_RUN=%s", args->run);
     bit_argv_add(out, "BITD_SECRET_FILE=%s", args->secret);
     bit_argv_add(out, "BITD_EPOCH=%" PRIu64, args->epoch);
-    /* mpirun 4.1 may call a rank that has finalised an early leaver; WorkerDone is what counts here. */
+    /* mpirun 4.1 may call a rank that has finalised an early leaver; what the ranks say (WorkerDone) counts here. */
     bit_argv_add(out, "OMPI_MCA_orte_allowed_exit_without_sync=1");
     /* Ranks that are told to go leave at once, and mpirun would sleep for a second before it looks. */
     bit_argv_add(out, "OMPI_MCA_odls_base_sigkill_timeout=0");

@@ -39,4 +39,19 @@ def every_rank_sees_all_gpus_of_its_node(c):
         assert seen == ["0 0 0,1 WARN a b", "1 1 0,1 WARN a b", "2 0 0,1 WARN a b", "3 1 0,1 WARN a b"], seen
 
 
-runs.main([srun_trains_what_mpirun_trains, every_rank_sees_all_gpus_of_its_node], nodes=4, gpus=2)
+def no_rank_is_sent_to_before_it_is_there(c):
+    """Rank 0 is half a second behind in MPI_Init. With Slurm's own default, for which the user may ask, that ends it."""
+    late = os.path.join(local.build_root(), "tests", "slurm", "liblate_rank.so")
+    preload = f'env: "LD_PRELOAD={late}"'
+    with runs.InJob(c, nodes=3, name="late") as d:
+        d.finish(d.submit(d.spec(steps=20, at_step=10, slurm=preload)))
+        assert not any("lost" in e for e in d.events()), "a rank ended in MPI_Init"
+        path = d.spec(name="mixed", steps=20, at_step=10, slurm=preload + ' env: "SLURM_PMIX_FENCE=mixed"')
+        run = d.submit(path, "--set", "launch.max_restarts=0")
+        code = d.ctl("wait", run, "-q", timeout=120)[0]
+        reason = d.status(run)["reason"]
+        assert code == 104 and "signal 11" in reason, f"mixed ended with {code}: {reason}; is the ring needed no more?"
+
+
+runs.main([srun_trains_what_mpirun_trains, every_rank_sees_all_gpus_of_its_node, no_rank_is_sent_to_before_it_is_there], nodes=4,
+          gpus=2)
