@@ -227,6 +227,14 @@ static void free_write(struct bit_wire_write *out)
     free(out);
 }
 
+/* Who has closed may have said something before: that is still to be read, and its end is the connection's. */
+static void not_taken(struct bit_wire *w, int err)
+{
+    bit_fail(err, "%s", uv_strerror(err));
+    if (err != UV_EPIPE && err != UV_ECONNRESET)
+        broken(w, err);
+}
+
 static void on_written(uv_write_t *req, int status)
 {
     struct bit_wire *w = req->handle->data;
@@ -234,8 +242,7 @@ static void on_written(uv_write_t *req, int status)
     if (w->closing)
         return;
     if (status < 0) {
-        bit_fail(status, "%s", uv_strerror(status));
-        broken(w, status);
+        not_taken(w, status);
     } else {
         w->ops->sent(w->arg);
     }
@@ -251,10 +258,11 @@ static void on_record_written(uv_write_t *req, int status)
     free(r);
     if (w->closing)
         return;
-    if (status == 0)
-        status = seal_some(w);
-    else
-        bit_fail(status, "%s", uv_strerror(status));
+    if (status < 0) {
+        not_taken(w, status);
+        return;
+    }
+    status = seal_some(w);
     bool some_left = w->some_left;
     w->some_left = false;
     if (status < 0)

@@ -28,7 +28,7 @@ struct bit_wire_ops {
     /* Something that was sent has left. */
     void (*sent)(void *arg);
     /* It is of no use any more, and to be closed. err: UV_EOF, libuv's, BIT_EAUTH; -EBADMSG of a record that is not the
-     * other side's. */
+     * other side's. Of who closed while something was on its way to him, all that he said comes first. */
     void (*broken)(void *arg, int err);
 };
 
