@@ -14,6 +14,9 @@ import fixture  # noqa: E402
 
 SHIM = os.path.join(fixture.build_root(), "tests", "faults", "libfaults.so")
 STEPS, AT, EVERY = 80, 40, 10
+# Steps that a loss may cost: those of an interval, and those trained while the checkpoint at its end was still being written
+# beside them.
+LOST = EVERY + 5
 
 # About 20 ms a step on two ranks of one thread each.
 SPEC = """

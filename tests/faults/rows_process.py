@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from bed import AT, EVERY, STEPS, Bed, is_gone, is_same, kill, undisturbed
+from bed import AT, EVERY, LOST, STEPS, Bed, is_gone, is_same, kill, undisturbed
 from row import Row
 
 
@@ -279,17 +279,17 @@ def crash_loop(r, rng, many):
 
 
 ROWS = [
-    Row("1", "a rank killed at a random step", 0.3, 2, EVERY, killed, 12),
+    Row("1", "a rank killed at a random step", 0.3, 2, LOST, killed, 12),
     Row("2", "a rank stopped", 10, 12, 50, stopped),
     Row("2", "a rank hung, its heart beating", 11.5, 13.5, 50, hung),
-    Row("3", "a rank: SIGSEGV", 0.3, 2, EVERY, lambda r, rng, many: killed(r, rng, lambda short, long: 1, signal.SIGSEGV, 1)),
-    Row("3", "a rank: SIGABRT", 0.3, 2, EVERY, lambda r, rng, many: killed(r, rng, lambda short, long: 1, signal.SIGABRT, 1)),
-    Row("3", "a rank: exit 3", 0.3, 2, EVERY, exits),
+    Row("3", "a rank: SIGSEGV", 0.3, 2, LOST, lambda r, rng, many: killed(r, rng, lambda short, long: 1, signal.SIGSEGV, 1)),
+    Row("3", "a rank: SIGABRT", 0.3, 2, LOST, lambda r, rng, many: killed(r, rng, lambda short, long: 1, signal.SIGABRT, 1)),
+    Row("3", "a rank: exit 3", 0.3, 2, LOST, exits),
     Row("4", "bitd killed at a point of the journal", None, 5, 0, bitd_killed, 10),
     Row("4", "bitd killed in the middle of a request", None, 5, 0, asked_once),
     Row("4", "bitd killed under log -f and events -f", None, None, 0, followed),
     Row("12", "SIGTERM to bitd: start step eval save switch", 1.5, None, 0, terminated, 5),
-    Row("13", "rank, bitd, both killed around the switch", None, 2.5, EVERY, at_the_switch, 9),
+    Row("13", "rank, bitd, both killed around the switch", None, 2.5, LOST, at_the_switch, 9),
     Row("13", "bitd killed at the records of the switch", None, 5, 0, switch_records, 4),
     Row("17", "a rank dies in the same step every time", None, None, None, crash_loop),
 ]

@@ -149,13 +149,15 @@ class Node:
         shell(DROP.format(device=f"v{self.number}", which=""))
 
     def degrade(self, percent, delay_ms, seed=0):
-        """So many of its packets are lost, in both directions, and what it sends is late: as netem would do it, where the kernel
-        has that, else by bad_line.py between its cable and the bridge. Says which."""
+        """So many of its packets are lost, in both directions, and what it sends is late: by netem, where the kernel has that, else by
+        bad_line.py between its cable and the bridge. Says which; nothing, and does nothing, where there is no /dev/net/tun either."""
         link, tap = f"v{self.number}", f"t{self.number}"
         loss = f"loss {percent}%"
         if shell(f"tc qdisc add dev {link} root netem {loss}", check=False).returncode == 0:
             self.run(f"tc qdisc add dev eth0 root netem delay {delay_ms}ms {loss}")
             return "netem"
+        if not os.path.exists("/dev/net/tun"):
+            return ""
         shell(f"ip link set {link} nomaster promisc on")
         self.line = subprocess.Popen([sys.executable, os.path.join(HERE, "bad_line.py"), link, tap, str(percent), str(delay_ms), str(seed)],
                                      stdout=subprocess.PIPE, text=True)
