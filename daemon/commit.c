@@ -34,12 +34,13 @@ static void free_commit(struct commit *c)
 static void commit_in_pool(uv_work_t *work)
 {
     struct commit *c = work->data;
-    char replaced[BIT_PATH_MAX];
+    char partial[BIT_PATH_MAX];
     c->err = bit_checkpoint_commit(c->folder, c->report->name, c->run, c->epoch);
     if (c->err < 0)
         snprintf(c->text, sizeof c->text, "%s", bit_fail_text());
-    else if (bit_checkpoint_partial(c->folder, c->report->name, c->epoch, replaced, sizeof replaced) == 0)
-        bit_dir_remove(replaced);
+    /* What had the name before; or what got none, and is not tried again: the next attempt is one of a later step. */
+    if (bit_checkpoint_partial(c->folder, c->report->name, c->epoch, partial, sizeof partial) == 0)
+        bit_dir_remove(partial);
 }
 
 static void on_committed(uv_work_t *work, int status)

@@ -59,6 +59,17 @@ def failing(r, rng, many):
             r.trial(None, None, len(d.records(run, "lost")), same, d.left_behind(run))
 
 
+def nameless(r, rng, many):
+    """A checkpoint is whole, and bitd cannot give it its name: said, tried again with a later step, and nothing of it stays."""
+    with Bed() as d:
+        d.rules(f"rename who=bitd path=step-{2 * EVERY:08d}.partial error {EIO}")
+        run = d.submit(d.bed_spec())
+        same = is_same(d, run)
+        errors = [int(what["after_step"]) for _, _, what in d.records(run, "checkpoint") if int(what.get("error", 0)) != 0]
+        r.check(errors == [2 * EVERY], f"checkpoints that failed: {errors}")
+        r.trial(None, None, len(d.records(run, "lost")), same, d.left_behind(run))
+
+
 def lying(r, rng, many):
     """A sync of the journal fails, and what it was to write is gone: nothing that was answered is lost."""
     with Bed() as d:
@@ -110,7 +121,7 @@ def torn(r, rng, many):
     if not _points:
         _points[:] = crash_points()
     rounds = {}
-    for i in many.span(count, 1000):
+    for i in many.span(count, 1026):
         rounds.setdefault(i // count, []).append(i % count)
     for number, places in rounds.items():
         with Bed() as d:
@@ -248,8 +259,9 @@ ROWS = [
     Row("8", "no space for the MANIFEST", None, 2, 0, full(f"write who=bitworker path=MANIFEST error {ENOSPC}", "checkpoint")),
     Row("8", "no space for the journal", None, 2, 0, full(f"write who=bitd path=/journal error {ENOSPC}", "disk: .*No space")),
     Row("9", "EIO, short writes, failed syncs, by chance", None, None, 0, failing, 4),
+    Row("9", "a checkpoint cannot get its name", None, None, 0, nameless),
     Row("9", "a sync of the journal fails", None, 2, 0, lying),
-    Row("10", "crash at a call of the checkpoint", None, 3, 2 * TORN["every"], torn, 37),
+    Row("10", "crash at a call of the checkpoint", None, 3, 2 * TORN["every"], torn, 38),
     Row("11", "one bit of a checkpoint", None, None, None, flipped, 10),
     Row("11", "one bit of the newest checkpoint, then a kill", None, None, 2 * EVERY, flipped_and_resumed, 5),
     Row("11", "one bit of the journal", None, None, None, journal_flipped, 6),
