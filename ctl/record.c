@@ -151,6 +151,10 @@ static void body(FILE *f, const Bit__JournalRecord *r)
     case BIT__JOURNAL_RECORD__WHAT_VERIFIED:
         verified(f, r->verified);
         break;
+    case BIT__JOURNAL_RECORD__WHAT_RANKS_DONE:
+        fprintf(f, "every rank (%u) is done behind step %" PRIu64 ", weights %016" PRIx64, r->ranks_done->ranks,
+                r->ranks_done->step, r->ranks_done->weights_digest);
+        break;
     case BIT__JOURNAL_RECORD__WHAT_SLURM:
         slurm(f, r->slurm);
         break;

@@ -19,7 +19,7 @@ struct bit_examine {
     uv_fs_event_t change; /* of the log */
     bool on;
     int64_t suspect; /* a silent rank, or -1: to be found */
-    char why[96];
+    char why[192];
     uint64_t from; /* bytes of the log before the stacks */
     uint64_t begun_ms;
 };

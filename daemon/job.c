@@ -71,6 +71,7 @@ static void destroy(struct bit_job *job)
     uv_close((uv_handle_t *)&job->examine.limit, on_closed);
     uv_close((uv_handle_t *)&job->examine.change, on_closed);
     bit_watch_free(&job->watch);
+    bit_tally_finish(&job->tally);
 }
 
 static void note_cause(struct bit_job *job, int err, const char *fmt, va_list args)
@@ -87,6 +88,7 @@ static void forget_incarnation(struct bit_job *job)
     job->cause = (struct bit_job_cause){0};
     job->done = job->ready = job->reconnected = job->launcher_ended = false;
     job->outstanding = 0;
+    bit_tally_finish(&job->tally);
     job->exit_status = job->exit_signal = 0;
     job->section[0] = '\0';
     job->course = (struct bit_course){0};
@@ -207,6 +209,18 @@ static void give_slot_back(struct bit_job *job)
     bit_daemon_schedule(d);
 }
 
+/* It ended where only its end was still to be said. */
+static void add_missing(const struct bit_job *job, char *text, size_t room)
+{
+    uint32_t first;
+    size_t length = strlen(text);
+    char who[160];
+    if (!bit_job_awaits_done(job, &first) || strstr(text, "not said that") != NULL)
+        return;
+    bit_tally_describe(&job->tally, job->runner->run.step, job->stop_reason, who, sizeof who);
+    snprintf(text + length, room - length, "; %s behind step %" PRIu64, who, job->runner->run.step);
+}
+
 /* The first of: what the worker said, what the launcher wrote of the rank that ended first, how the launcher ended. */
 static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size_t room)
 {
@@ -244,6 +258,7 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
             snprintf(text, room, "the worker ended without a word, see %s", r->run.log);
     }
     free(log);
+    add_missing(job, text, room);
 }
 
 static void record_lost(struct bit_job *job)
@@ -308,12 +323,12 @@ static void settle_done(struct bit_job *job)
     struct bit_runner *r = job->runner;
     Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    switch (job->done_reason) {
+    switch (r->run.done.reason) {
     case BIT__STOP_REASON__COMPLETE:
         m.state = BIT__RUN_STATE__COMPLETED;
         m.reason = (char *)(uintptr_t) "every step done";
         m.has_exit_code = m.has_weights_digest = true;
-        m.weights_digest = job->done_digest;
+        m.weights_digest = r->run.done.weights_digest;
         record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
         record.state = &m;
         bit_info("completed", "run=%s steps=%" PRIu64 " digest=%016" PRIx64, r->run.id, r->run.step, m.weights_digest);
@@ -411,6 +426,8 @@ static int launch(struct bit_job *job, const char *restore)
     };
     int err = log == NULL || secret == NULL ? bit_fail(-ENOMEM, "launching") : bit_watch_begin(job);
     if (err == 0)
+        err = bit_tally_begin(&job->tally, job->watch.ranks);
+    if (err == 0)
         err = bit_secret_create(secret, job->secret);
     if (err == 0)
         err = bit_launch_start(&r->daemon->loop, &args, on_launcher_ended, job, &job->launch);
@@ -497,6 +514,8 @@ static int adopt(struct bit_job *job)
     int err = secret == NULL ? -ENOMEM : bit_secret_read(secret, job->secret);
     if (err == 0)
         err = bit_watch_begin(job);
+    if (err == 0)
+        err = bit_tally_begin(&job->tally, job->watch.ranks);
     free(secret);
     if (err == 0)
         err = bit_launch_adopt(&r->daemon->loop, r->run.pid, r->run.pid_start, on_launcher_ended, job, &job->launch);
@@ -509,6 +528,7 @@ int bit_job_resume(struct bit_runner *r)
     if (job == NULL)
         return bit_fail(-ENOMEM, "a job for %s", r->run.id);
     job->promised = r->run.step + r->daemon->config.lookahead;
+    job->done = r->run.launched && r->run.done.known; /* what is left is to let them go */
     if (r->run.launched && adopt(job) == 0) {
         bit_info("waiting for worker", "run=%s pid=%d step=%" PRIu64, r->run.id, r->run.pid, r->run.step);
         job->phase = BIT_JOB_DETACHED;
@@ -555,15 +575,44 @@ void bit_job_lost_link(struct bit_job *job, int err)
 
 /* ---------------------------------------------------------------- time */
 
+/* Some ranks have said that they are done, and so are behind all that they do together: the others are about to. */
+static bool waits_for_the_rest(const struct bit_job *job, uint32_t *first)
+{
+    return bit_job_awaits_done(job, first) &&
+           bit_tally_missing(&job->tally, job->runner->run.step, job->stop_reason, first) < job->tally.ranks;
+}
+
+static uint64_t limit_ms(const struct bit_job *job)
+{
+    uint32_t first;
+    return waits_for_the_rest(job, &first) ? job->runner->daemon->config.stall_ms : bit_watch_limit_ms(job);
+}
+
+/* Nothing came in time: who is to be asked why. */
+static void examine_late(struct bit_job *job)
+{
+    uint32_t first;
+    char who[160];
+    double s = (double)limit_ms(job) / 1000;
+    if (!waits_for_the_rest(job, &first)) {
+        bit_examine_start(job, -1, "no report for %g s", s);
+        return;
+    }
+    bit_tally_describe(&job->tally, job->runner->run.step, job->stop_reason, who, sizeof who);
+    bit_examine_start(job, first, "%s, %g s after another did", who, s);
+}
+
 void bit_job_expect(struct bit_job *job)
 {
     const struct bit_config *config = &job->runner->daemon->config;
     if (job->launcher_ended)
         return;
-    if (job->done || job->cause.by_mpi)
+    if (job->done && bit_runner_is_blocked(job->runner)) /* they wait until it is written */
+        uv_timer_stop(&job->deadline);
+    else if (job->done || job->cause.by_mpi)
         uv_timer_start(&job->deadline, on_deadline, 2 * config->grace_ms, 0);
     else if (job->phase == BIT_JOB_TRAINING && job->outstanding > 0 && !bit_runner_is_blocked(job->runner))
-        uv_timer_start(&job->deadline, on_deadline, bit_watch_limit_ms(job), 0);
+        uv_timer_start(&job->deadline, on_deadline, limit_ms(job), 0);
     else if (job->phase == BIT_JOB_TRAINING)
         uv_timer_stop(&job->deadline);
 }
@@ -582,7 +631,7 @@ static void on_deadline(uv_timer_t *timer)
     else if (job->phase == BIT_JOB_DETACHED)
         bit_job_end(job, BIT_ETIMEOUT, "the worker did not come back within %g s", (double)config->reconnect_ms / 1000);
     else if (job->phase == BIT_JOB_TRAINING)
-        bit_examine_start(job, -1, "no report for %g s", (double)bit_watch_limit_ms(job) / 1000);
+        examine_late(job);
 }
 
 /* ---------------------------------------------------------------- from outside */
@@ -630,6 +679,7 @@ void bit_job_unblocked(struct bit_job *job)
 {
     bit_job_hold(job);
     if (job->phase == BIT_JOB_TRAINING) {
+        bit_job_release(job);
         bit_job_expect(job);
         bit_job_pump(job);
     }

@@ -6,7 +6,8 @@
  *         └── WAITING (back-off) ◄────────────────────────────────────────────────────┘ or the slot is given back
  *
  * job.c has this life cycle, job_slurm.c the nodes, greet.c who may take its link, orders.c what goes to the worker,
- * reports.c what comes from it; watch.c and examine.c find out when it does not live or does not move, and why.
+ * reports.c what comes from it, done.c its end; watch.c and examine.c find out when it does not live or does not move,
+ * and why.
  */
 #ifndef BIT_DAEMON_JOB_H
 #define BIT_DAEMON_JOB_H
@@ -24,6 +25,7 @@
 #include "daemon/link.h"
 #include "daemon/remains.h"
 #include "daemon/runner.h"
+#include "daemon/tally.h"
 #include "daemon/watch.h"
 
 enum bit_job_phase {
@@ -82,9 +84,9 @@ struct bit_job {
 
     char leaving[BIT_ERR_TEXT_MAX]; /* why it leaves although bitd stays; empty: it does not */
 
-    bool done; /* WorkerDone came */
-    Bit__StopReason done_reason;
-    uint64_t done_digest;
+    struct bit_tally tally;      /* who said that he is done */
+    Bit__StopReason stop_reason; /* of the StopOrder, if one is out */
+    bool done;                   /* every rank said so, and the journal has it: run.done */
     struct bit_job_cause cause;
 
     uv_timer_t deadline;         /* of the phase; while training, of the next report */
@@ -131,6 +133,12 @@ void bit_job_connected(struct bit_job *job);                                 /* 
 void bit_job_hold(struct bit_job *job);               /* job.c: read from the worker, or do not */
 void bit_job_expect(struct bit_job *job);             /* job.c: (re)start the watch for a report */
 void bit_job_lost_link(struct bit_job *job, int err); /* job.c */
+/** Rank `rank` says that it is done. */
+void bit_job_done(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m); /* done.c */
+/** It was told to stop, and not every rank has said that it did: the first that has not. */
+bool bit_job_awaits_done(const struct bit_job *job, uint32_t *first); /* done.c */
+/** The ranks may leave, if their end is on disk. */
+void bit_job_release(struct bit_job *job);                                            /* done.c */
 void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg); /* reports.c */
 
 /** What the link listener calls, for all jobs. */

@@ -249,7 +249,7 @@ static int send_checkpoint(struct bit_job *job, const struct bit_order *order)
 static int send_stop(struct bit_job *job, const struct bit_order *order)
 {
     Bit__StopOrder m = BIT__STOP_ORDER__INIT;
-    m.reason = order->reason;
+    m.reason = job->stop_reason = order->reason;
     return bit_link_send(job->link, BIT_MSG_STOP_ORDER, &m, NULL);
 }
 
@@ -271,7 +271,7 @@ static int send_order(struct bit_job *job, const struct bit_order *order, struct
 
 static bool may_send(const struct bit_job *job)
 {
-    return job->phase == BIT_JOB_TRAINING && job->ready && job->link != NULL && !job->loading &&
+    return job->phase == BIT_JOB_TRAINING && job->ready && !job->done && job->link != NULL && !job->loading &&
            !bit_runner_is_blocked(job->runner) && bit_link_queued(job->link) < QUEUED_BYTES_MAX;
 }
 

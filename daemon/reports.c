@@ -75,6 +75,11 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
         bit_job_end(job, err, "%s", bit_fail_text());
         return;
     }
+    if (job->done) { /* it came back for leave to go */
+        job->ready = true;
+        bit_job_release(job);
+        return;
+    }
     if (!job->reconnected)
         record_ready(job, m);
     bit_info("ready", "run=%s step=%" PRIu64 " parameters=%" PRIu64 " backend=%s", r->run.id, m->step, m->parameters,
@@ -113,6 +118,7 @@ static void on_step(struct bit_job *job, Bit__StepReport *m)
     bit_debug("step", "run=%s step=%" PRIu64 " loss=%.6f ms=%.1f", r->run.id, m->step, m->loss, m->ms);
     bit_guard_judge(&job->guard, &r->run, m, &notes);
     bit_runner_record(r, &record);
+    bit_tally_forget(&job->tally);
     bit_watch_step(&job->watch, m->ms);
     bit_guard_restore(m, &notes);
     bit_guard_verify(job);
@@ -291,24 +297,6 @@ static void on_failed(struct bit_job *job, const Bit__WorkerFailed *m)
                 REPORT_TEXT_MAX - 64, m->text);
 }
 
-static void on_done(struct bit_job *job, const Bit__WorkerDone *m)
-{
-    struct bit_runner *r = job->runner;
-    uint64_t steps = r->run.spec->schedule->steps;
-    if (!job->course.stopped || m->step != r->run.step || m->ranks != bit_run_ranks(&r->run) ||
-        (m->reason == BIT__STOP_REASON__COMPLETE && m->step != steps)) {
-        bit_job_end(job, BIT_EWORKER, "%u ranks say that they are done at step %" PRIu64 " of %" PRIu64, m->ranks,
-                    m->step, steps);
-        return;
-    }
-    job->done = true;
-    job->done_reason = m->reason;
-    job->done_digest = m->weights_digest;
-    bit_info("done", "run=%s step=%" PRIu64 " ranks=%u digest=%016" PRIx64, r->run.id, m->step, m->ranks,
-             m->weights_digest);
-    came(job);
-}
-
 void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg)
 {
     void *m = (void *)(uintptr_t)msg; /* ours while this runs: texts are cut to size in place */
@@ -336,7 +324,7 @@ void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *
         on_failed(job, m);
         break;
     case BIT_MSG_WORKER_DONE:
-        on_done(job, m);
+        bit_job_done(job, 0, m);
         break;
     default:
         break;

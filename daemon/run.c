@@ -192,8 +192,10 @@ static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t
         run->has_digest = true;
         run->weights_digest = m->weights_digest;
     }
-    if (!bit_run_active(run))
+    if (!bit_run_active(run)) {
         run->launched = false;
+        run->done.known = false;
+    }
     if (!bit_run_ended(run))
         return err;
     run->ended_ns = time_ns;
@@ -209,6 +211,7 @@ static void apply_launched(struct bit_run *run, const Bit__WorkerLaunched *m)
     run->pid = m->pid;
     run->pid_start = m->pid_start;
     run->launched = true;
+    run->done.known = false;
     snprintf(run->log, sizeof run->log, "%s", m->log);
     snprintf(run->restore, sizeof run->restore, "%s", m->restore ? m->restore : "");
     run->ranks = m->has_ranks ? m->ranks : 0;
@@ -309,9 +312,22 @@ static int apply_evaluated(struct bit_run *run, const Bit__EvaluateReport *m)
 static void apply_lost(struct bit_run *run)
 {
     run->launched = false;
+    run->done.known = false;
     run->restarts++;
     run->fruitless = run->step_max > run->step_max_lost ? 1 : run->fruitless + 1;
     run->step_max_lost = run->step_max;
+}
+
+static int apply_ranks_done(struct bit_run *run, const Bit__RanksDone *m)
+{
+    if (!run->launched || m->epoch != run->epoch || m->step != run->step)
+        return bit_fail(BIT_ECORRUPT,
+                        "ranks of launch %" PRIu64 " are done behind step %" PRIu64 ", and launch %" PRIu64
+                        " is behind step %" PRIu64,
+                        m->epoch, m->step, run->epoch, run->step);
+    run->done = (struct bit_run_done){
+        .known = true, .reason = m->reason, .step = m->step, .weights_digest = m->weights_digest};
+    return 0;
 }
 
 /* A job that is waited for is why the run waits. */
@@ -365,6 +381,8 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_VERIFIED:
         return bit_run_apply_verified(run, r->verified);
+    case BIT__JOURNAL_RECORD__WHAT_RANKS_DONE:
+        return apply_ranks_done(run, r->ranks_done);
     case BIT__JOURNAL_RECORD__WHAT_SLURM:
         apply_slurm(run, r->slurm);
         return 0;

@@ -66,6 +66,13 @@ struct bit_run_slurm {
     char state[24], reason[BIT_RUN_REASON_MAX];
 };
 
+/* Every rank of the present launch said that it is done. */
+struct bit_run_done {
+    bool known;
+    Bit__StopReason reason;
+    uint64_t step, weights_digest;
+};
+
 struct bit_run {
     char id[BIT_RUN_ID_MAX];
     uint64_t number; /* r7 is 7 */
@@ -91,6 +98,7 @@ struct bit_run {
     char nodes[256];    /* that they are on, cut to size; empty: here */
     char restore[64];   /* the checkpoint it was to start from; empty: none */
     char backend[256];
+    struct bit_run_done done;
 
     struct bit_run_slurm slurm;
 

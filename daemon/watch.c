@@ -110,8 +110,10 @@ static void on_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
     struct bit_watch_rank *rank = owner;
     if (type == BIT_MSG_HEARTBEAT)
         bit_watch_heard(rank, (const Bit__Heartbeat *)msg);
+    else if (type == BIT_MSG_WORKER_DONE)
+        bit_job_done(rank->job, (uint32_t)(rank - rank->job->watch.rank), (const Bit__WorkerDone *)msg);
     else
-        bit_warn("not heard", "run=%s rank=%td type=%s text=only rank 0 says more than heartbeats",
+        bit_warn("not heard", "run=%s rank=%td type=%s text=only rank 0 says more than heartbeats and its end",
                  rank->job->runner->run.id, rank - rank->job->watch.rank, bit_msg_name(type));
 }
 

@@ -2,7 +2,7 @@
 #ifndef BIT_PROTO_LIMITS_H
 #define BIT_PROTO_LIMITS_H
 
-#define BIT_PROTOCOL_VERSION 1
+#define BIT_PROTOCOL_VERSION 2
 
 /* frames and messages */
 #define BIT_FRAME_BODY_MAX       (1u << 20)   /* any frame */

@@ -14,6 +14,7 @@
     X(EVALUATE_ORDER, evaluate_order, 14, LINK_DOWN)                                                                   \
     X(STOP_ORDER, stop_order, 15, LINK_DOWN)                                                                           \
     X(BEAT, beat, 16, LINK_DOWN)                                                                                       \
+    X(DONE_TAKEN, done_taken, 17, LINK_DOWN)                                                                           \
     X(WORKER_HELLO, worker_hello, 30, LINK_UP)                                                                         \
     X(WORKER_READY, worker_ready, 31, LINK_UP)                                                                         \
     X(STEP_REPORT, step_report, 32, LINK_UP)                                                                           \

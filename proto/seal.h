@@ -13,7 +13,7 @@
  *
  * What this does not say: how long messages are and when they travel is to be seen; and a stream may be cut off between
  * two records by whoever can cut the wire. A cut is a lost link and never the end of anything: frames are used only
- * when whole, and a run is done when WorkerDone says so.
+ * when whole, and a run is done when the WorkerDone of every rank says so.
  *
  * Why not AES-256-GCM: measured on one Zen 4 core with libsodium 1.0.18, 64 KiB records, sealing and opening alike,
  * XChaCha20-Poly1305 does 1.35 GiB/s and AES-256-GCM 1.6. For 8 MiB every 50 ms that is 12% of a core or 10%; the

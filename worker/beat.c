@@ -53,6 +53,21 @@ static void connect_own(struct bit_beat *beat)
     if (bit_link_connect(&beat->own, &hello, WELCOME_MS, &welcome) < 0)
         bit_debug("not connected", "why=\"%s\"", bit_fail_text());
     bit_msg_free(welcome);
+    pthread_mutex_lock(&beat->lock);
+    beat->says_done = beat->has_done;
+    pthread_mutex_unlock(&beat->lock);
+}
+
+/* What cannot be sent is said on the next link. */
+static void say_done(struct bit_beat *beat)
+{
+    pthread_mutex_lock(&beat->lock);
+    const Bit__WorkerDone done = beat->done;
+    const bool due = beat->has_done && beat->says_done;
+    beat->says_done = false;
+    pthread_mutex_unlock(&beat->lock);
+    if (due)
+        bit_link_send(beat->link, BIT_MSG_WORKER_DONE, &done);
 }
 
 /* Only _exit may follow: the main thread may be in the middle of anything, and whatever it is at counts no longer. */
@@ -73,6 +88,7 @@ static void beat_once(struct bit_beat *beat)
     if (beat->link == &beat->own && bit_link_state(&beat->own) != BIT_LINK_UP)
         connect_own(beat);
     send_beat(beat); /* a lost link is made again, by the session or at the next beat */
+    say_done(beat);
 }
 
 static void *beat_until_end(void *arg)
@@ -90,7 +106,8 @@ static void *beat_until_end(void *arg)
         next.tv_nsec += (long)(beat->beat_ms % 1000) * 1000000L;
         next.tv_sec += next.tv_nsec / 1000000000L;
         next.tv_nsec %= 1000000000L;
-        while (!beat->ends && pthread_cond_timedwait(&beat->end, &beat->lock, &next) != ETIMEDOUT)
+        while (!beat->ends && !beat->says_done &&
+               pthread_cond_timedwait(&beat->change, &beat->lock, &next) != ETIMEDOUT)
             ;
     }
     pthread_mutex_unlock(&beat->lock);
@@ -107,7 +124,7 @@ static int start(struct bit_beat *beat, const Bit__Welcome *welcome)
     pthread_mutex_init(&beat->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&beat->end, &attr);
+    pthread_cond_init(&beat->change, &attr);
     pthread_condattr_destroy(&attr);
     int err = pthread_create(&beat->thread, NULL, beat_until_end, beat);
     if (err == 0) {
@@ -115,7 +132,7 @@ static int start(struct bit_beat *beat, const Bit__Welcome *welcome)
         bit_signals_tell(true);
         return 0;
     }
-    pthread_cond_destroy(&beat->end);
+    pthread_cond_destroy(&beat->change);
     pthread_mutex_destroy(&beat->lock);
     return bit_fail(-err, "the heartbeat's thread");
 }
@@ -139,6 +156,18 @@ int bit_beat_start_own(struct bit_beat *beat, const struct bit_link_config *conf
     return err;
 }
 
+void bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
+{
+    if (!beat->has_thread || beat->link != &beat->own)
+        return;
+    pthread_mutex_lock(&beat->lock);
+    beat->has_done = beat->says_done = done != NULL;
+    if (done != NULL)
+        beat->done = *done;
+    pthread_cond_signal(&beat->change);
+    pthread_mutex_unlock(&beat->lock);
+}
+
 void bit_beat_stop(struct bit_beat *beat)
 {
     if (!beat->has_thread)
@@ -146,10 +175,10 @@ void bit_beat_stop(struct bit_beat *beat)
     bit_signals_tell(false);
     pthread_mutex_lock(&beat->lock);
     beat->ends = true;
-    pthread_cond_signal(&beat->end);
+    pthread_cond_signal(&beat->change);
     pthread_mutex_unlock(&beat->lock);
     pthread_join(beat->thread, NULL);
-    pthread_cond_destroy(&beat->end);
+    pthread_cond_destroy(&beat->change);
     pthread_mutex_destroy(&beat->lock);
     if (beat->link == &beat->own)
         bit_link_finish(&beat->own);

@@ -126,6 +126,9 @@ int bit_command_from_order(const struct bit_link_order *order, const struct bit_
         command.kind = BIT_COMMAND_STOP;
         command.reason = ((const Bit__StopOrder *)order->msg)->reason;
         break;
+    case BIT_MSG_DONE_TAKEN:
+        command.kind = BIT_COMMAND_QUIT;
+        break;
     default:
         err = bit_fail(BIT_EMESSAGE, "a %s where an order must be", bit_msg_name(order->type));
     }

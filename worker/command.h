@@ -18,7 +18,8 @@ enum bit_command_kind {
     BIT_COMMAND_STOP,
     BIT_COMMAND_SETTLE, /* a checkpoint that was written beside training is completed: nobody's order */
     BIT_COMMAND_GREET,  /* a daemon came back and asks for our state: nobody's order */
-    BIT_COMMAND_QUIT,   /* rank 0 cannot go on, for the reason `err`: nobody's order */
+    BIT_COMMAND_QUIT, /* the daemon has every rank's word that it is done; or rank 0 cannot go on, for the reason `err`
+                       */
 };
 
 /* All ranks run one program on one kind of machine, so the bytes are the struct. */

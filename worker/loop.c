@@ -8,17 +8,19 @@
 #include "proto/msg.h"
 #include "worker/clock.h"
 #include "worker/note.h"
+#include "worker/phase.h"
 #include "worker/report.h"
 
 BIT_LOG_TOPIC("loop");
 
-/* One rank's half of the loop. session and batch are rank 0's. */
+/* One rank's half of the loop. session and batch are rank 0's, beat is the others'. */
 struct loop {
     struct bit_worker *worker;
     struct bit_session *session;
+    struct bit_beat *beat;
     const uint8_t *batch;
     bool told_refused; /* graphs could not be recorded */
-    bool told;         /* the daemon has our answer to its stop */
+    bool stopped;      /* we said that we are done: nothing but the daemon's leave to go is due */
     bool has_held;     /* an order that waits until the checkpoint under way is completed */
     struct bit_command held;
 };
@@ -54,6 +56,8 @@ static struct bit_command await_order(struct loop *l)
     }
     if (err >= 0)
         err = bit_command_check(&command, l->worker->step, &l->worker->phase);
+    if (err >= 0 && command.kind == BIT_COMMAND_QUIT && !l->stopped)
+        err = bit_fail(BIT_EMESSAGE, "leave to go before the end");
     if (err >= 0 && command.kind == BIT_COMMAND_STEP)
         command.tokens_ahead = bit_tokens_came_ahead(&l->worker->tokens, batch_of(&command));
     return err < 0 ? quit(err) : command;
@@ -107,8 +111,6 @@ static struct bit_command next_command(struct loop *l)
 {
     struct bit_command command;
 
-    if (l->told)
-        return quit(0);
     if (l->has_held) {
         l->has_held = false;
         return l->held;
@@ -153,8 +155,11 @@ static int train(struct loop *l, const struct bit_command *command)
 {
     struct bit_step_result result = {0};
     struct bit_step_report message;
-    int err = bit_step_train(l->worker, command, l->batch, &result);
+    int err;
 
+    l->stopped = false; /* a daemon that came back may go on where the one before wanted to stop */
+    bit_beat_done(l->beat, NULL);
+    err = bit_step_train(l->worker, command, l->batch, &result);
     if (err < 0)
         return err;
     tell_refused(l);
@@ -210,7 +215,10 @@ static int evaluate(struct loop *l, struct bit_command *command)
     return 0;
 }
 
-/* Behind the barrier every rank is done, so what rank 0 says is true of all. */
+/*
+ * Each rank says for itself that it is done. The daemon answers when it has every rank's word; if it was killed before,
+ * the link is made again, the order comes again, and this is said again.
+ */
 static int stop(struct loop *l, const struct bit_command *command)
 {
     struct bit_worker *w = l->worker;
@@ -219,10 +227,14 @@ static int stop(struct loop *l, const struct bit_command *command)
     done.reason = command->reason;
     done.step = w->step;
     done.weights_digest = bit_optim_weights_digest(&w->optim, w->comm, w->plan.threads);
+    done.phase_digest = bit_phase_digest(&w->phase);
     done.ranks = (uint32_t)w->comm->size;
-    bit_comm_barrier(w->comm);
+    done.rank = (uint32_t)w->comm->rank;
+    l->stopped = true;
     if (l->session != NULL)
-        l->told = bit_session_done(l->session, &done) >= 0; /* else the link is made again, and the order comes again */
+        bit_session_done(l->session, &done);
+    else
+        bit_beat_done(l->beat, &done);
     return 0;
 }
 
@@ -272,9 +284,9 @@ static int execute(struct loop *l, struct bit_command *command)
     return command->err < 0 ? bit_note_again(command->err, "", command->text) : 0;
 }
 
-int bit_loop_run(struct bit_worker *worker, struct bit_session *session)
+int bit_loop_run(struct bit_worker *worker, struct bit_session *session, struct bit_beat *beat)
 {
-    struct loop l = {.worker = worker, .session = session};
+    struct loop l = {.worker = worker, .session = session, .beat = beat};
     struct bit_command command;
     int err;
 

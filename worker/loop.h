@@ -6,10 +6,10 @@
 #include "worker/worker.h"
 
 /**
- * Execute orders on all ranks until the daemon said stop and has our answer. session is rank 0's, NULL on the others.
- * Collective  yes; one outcome for all ranks
- * Errors      what ended it, with worker->comm->failed_rank; rank 0 has not told the daemon yet
+ * Execute orders on all ranks until the daemon said stop and has every rank's word that it is done. session is rank
+ * 0's, NULL on the others; beat is theirs. Collective  yes; one outcome for all ranks Errors      what ended it, with
+ * worker->comm->failed_rank; rank 0 has not told the daemon yet
  */
-int bit_loop_run(struct bit_worker *worker, struct bit_session *session);
+int bit_loop_run(struct bit_worker *worker, struct bit_session *session, struct bit_beat *beat);
 
 #endif

@@ -181,7 +181,7 @@ static void say_ready(struct bit_worker *worker, struct bit_session *session)
              (unsigned long long)ready.parameters, backend);
 }
 
-static int train(struct bit_comm *comm, struct bit_session *session, const Bit__Welcome *welcome,
+static int train(struct bit_comm *comm, struct bit_session *session, struct bit_beat *beat, const Bit__Welcome *welcome,
                  struct bit_sections *sections)
 {
     const char *run = getenv("BITD_RUN");
@@ -192,7 +192,7 @@ static int train(struct bit_comm *comm, struct bit_session *session, const Bit__
         err = bit_ckpt_init(&worker.ckpt, &worker);
     if (err >= 0) {
         say_ready(&worker, session);
-        err = bit_loop_run(&worker, session);
+        err = bit_loop_run(&worker, session, beat);
     }
     if (err < 0 && session != NULL)
         bit_session_failed(session, (uint32_t)comm->failed_rank, err, bit_fail_text());
@@ -234,7 +234,7 @@ static int run_rank(void)
     if (err >= 0)
         err = bit_comm_agree(&comm, start_beat(&comm, &beat, &sections, welcome));
     if (err >= 0)
-        err = train(&comm, session, welcome, &sections);
+        err = train(&comm, session, &beat, welcome, &sections);
     bit_beat_stop(&beat);
     if (session != NULL)
         bit_session_finish(session);

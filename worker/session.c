@@ -206,7 +206,7 @@ void bit_session_failed(struct bit_session *session, uint32_t rank, int err, con
     bit_link_send(&session->link, BIT_MSG_WORKER_FAILED, &failed);
 }
 
-int bit_session_done(struct bit_session *session, const Bit__WorkerDone *done)
+void bit_session_done(struct bit_session *session, const Bit__WorkerDone *done)
 {
-    return bit_link_send(&session->link, BIT_MSG_WORKER_DONE, done);
+    bit_link_send(&session->link, BIT_MSG_WORKER_DONE, done);
 }

@@ -69,7 +69,8 @@ void bit_session_ready(struct bit_session *session, const Bit__WorkerReady *read
 int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step, const void *msg);
 /** Say what stopped the worker; nothing is kept, nothing is retried. */
 void bit_session_failed(struct bit_session *session, uint32_t rank, int err, const char *text);
-/** The last message. Errors: BIT_EDAEMON if nobody took it. */
-int bit_session_done(struct bit_session *session, const Bit__WorkerDone *done);
+/** That this rank is done; nothing is kept, because a daemon that comes back orders the stop again. A lost link is no
+ * error. */
+void bit_session_done(struct bit_session *session, const Bit__WorkerDone *done);
 
 #endif

@@ -14,6 +14,11 @@
  *     FAKE_SLOW       rank 1 of two says that it takes twice as long
  *     FAKE_NO_DISK    so many checkpoints fail
  *     FAKE_MEMORY     bytes that --plan says a rank takes
+ * At the end rank 1, 2, … and then rank 0 say that they are done, each on a link of its own:
+ *     FAKE_DONE_DIES      this rank kills itself instead       FAKE_DONE_LEAVES   … ends with 0, and all of them with
+ * it FAKE_DONE_HANGS     … does nothing any more              FAKE_DONE_KILLS    bitd is killed before the rank says it
+ *     FAKE_DONE_DIFFERS   it says other weights                FAKE_DONE_STEP     it says the step before
+ *     FAKE_DONE_EPOCH     it says it for the launch before     FAKE_DONE_TWICE    everybody says it twice
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,7 +41,8 @@
 #include "proto/msg.h"
 #include "worker/link_socket.h"
 
-#define KEPT_MAX 100000
+#define KEPT_MAX  100000
+#define RANKS_MAX 16
 
 struct kept {
     uint64_t step;
@@ -56,6 +63,8 @@ static struct {
     struct kept kept[KEPT_MAX];
     size_t kept_count;
     long disk_failures;
+    struct bit_link_socket rank[RANKS_MAX]; /* the links of the other ranks */
+    const struct bit_launch_id *id;
 } w;
 
 static void die(const char *what)
@@ -103,15 +112,20 @@ static int send_bytes(const uint8_t *data, size_t bytes)
     return bit_link_socket_write(&w.socket, data, bytes);
 }
 
-static int send_message(uint16_t type, const void *msg)
+static int send_on(struct bit_link_socket *socket, uint64_t epoch, uint16_t type, const void *msg)
 {
     uint8_t *frame;
     size_t bytes;
-    if (bit_msg_encode(type, w.epoch, msg, &frame, &bytes) < 0)
+    if (bit_msg_encode(type, epoch, msg, &frame, &bytes) < 0)
         die("encoding");
-    int err = send_bytes(frame, bytes);
+    int err = bit_link_socket_write(socket, frame, bytes);
     free(frame);
     return err;
+}
+
+static int send_message(uint16_t type, const void *msg)
+{
+    return send_on(&w.socket, w.epoch, type, msg);
 }
 
 /* Sent, and kept for a daemon that may not have written it down. */
@@ -389,15 +403,76 @@ static int do_evaluate(const Bit__EvaluateOrder *order, uint32_t crc)
     return report(BIT_MSG_EVALUATE_REPORT, w.step, &m);
 }
 
-static void do_stop(const Bit__StopOrder *order)
+/* ---------------------------------------------------------------- the end */
+
+static int say_hello(uint32_t rank, struct bit_link_socket *socket)
+{
+    Bit__WorkerHello m = BIT__WORKER_HELLO__INIT;
+    m.protocol = BIT_PROTOCOL_VERSION;
+    m.run = (char *)(uintptr_t)w.id->run;
+    m.epoch = w.epoch;
+    m.secret = (ProtobufCBinaryData){.len = sizeof w.id->secret, .data = (uint8_t *)(uintptr_t)w.id->secret};
+    m.host = (char *)(uintptr_t) "here";
+    m.pid = (uint32_t)getpid();
+    m.ranks = w.ranks;
+    m.step = w.step;
+    m.training = w.training || rank > 0;
+    m.has_rank = rank > 0;
+    m.rank = rank;
+    return send_on(socket, w.epoch, BIT_MSG_WORKER_HELLO, &m);
+}
+
+static void kill_daemon(void)
+{
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(w.socket.fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+        die("whose socket it is");
+    kill(peer.pid, SIGKILL);
+}
+
+/* What this rank does before it says that it is done, or instead. */
+static void misbehave_at_the_end(uint32_t rank)
+{
+    if (is_due("FAKE_DONE_KILLS", rank))
+        kill_daemon();
+    if (is_due("FAKE_DONE_DIES", rank))
+        kill(getpid(), SIGKILL);
+    if (is_due("FAKE_DONE_LEAVES", rank))
+        exit(0);
+    if (is_due("FAKE_DONE_HANGS", rank))
+        for (;;)
+            pause();
+}
+
+static int say_done(struct bit_link_socket *socket, uint32_t rank, Bit__StopReason reason)
 {
     Bit__WorkerDone m = BIT__WORKER_DONE__INIT;
-    m.reason = order->reason;
-    m.step = w.step;
-    m.weights_digest = w.weights;
+    misbehave_at_the_end(rank);
+    m.reason = reason;
+    m.step = w.step - is_due("FAKE_DONE_STEP", rank);
+    m.weights_digest = w.weights ^ is_due("FAKE_DONE_DIFFERS", rank);
+    m.phase_digest = mix(w.optimizer_step, (uint64_t)w.phase.precision);
     m.ranks = w.ranks;
-    send_message(BIT_MSG_WORKER_DONE, &m);
-    exit(0);
+    m.rank = rank;
+    uint64_t epoch = w.epoch - is_due("FAKE_DONE_EPOCH", rank);
+    int err = send_on(socket, epoch, BIT_MSG_WORKER_DONE, &m);
+    return err == 0 && getenv("FAKE_DONE_TWICE") ? send_on(socket, epoch, BIT_MSG_WORKER_DONE, &m) : err;
+}
+
+/* Rank 0's last: then everybody has said it, and bitd's leave to go is waited for. */
+static bool do_stop(const Bit__StopOrder *order)
+{
+    for (uint32_t r = 1; r < BIT_MIN(w.ranks, (uint32_t)RANKS_MAX); r++) {
+        bit_link_socket_close(&w.rank[r]);
+        if (bit_link_socket_open(&w.rank[r], getenv("BITD_LINK"), w.id, 10000) < 0 || say_hello(r, &w.rank[r]) < 0 ||
+            say_done(&w.rank[r], r, order->reason) < 0)
+            return false;
+    }
+    if (say_done(&w.socket, 0, order->reason) < 0)
+        return false;
+    misbehave_at_the_end(w.ranks); /* behind all of them */
+    return true;
 }
 
 /* ---------------------------------------------------------------- receiving */
@@ -454,8 +529,9 @@ static bool obey(uint16_t type, const ProtobufCMessage *msg)
     case BIT_MSG_BEAT:
         return true;
     case BIT_MSG_STOP_ORDER:
-        do_stop(m);
-        return false;
+        return do_stop(m);
+    case BIT_MSG_DONE_TAKEN:
+        exit(0);
     default:
         die("an order of no known kind");
         return false;
@@ -487,21 +563,6 @@ static void read_id(struct bit_launch_id *id)
     snprintf(id->run, sizeof id->run, "%s", getenv("BITD_RUN"));
 }
 
-static int say_hello(struct bit_launch_id *id)
-{
-    Bit__WorkerHello m = BIT__WORKER_HELLO__INIT;
-    m.protocol = BIT_PROTOCOL_VERSION;
-    m.run = id->run;
-    m.epoch = w.epoch;
-    m.secret = (ProtobufCBinaryData){.len = sizeof id->secret, .data = id->secret};
-    m.host = (char *)(uintptr_t) "here";
-    m.pid = (uint32_t)getpid();
-    m.ranks = w.ranks;
-    m.step = w.step;
-    m.training = w.training;
-    return send_message(BIT_MSG_WORKER_HELLO, &m);
-}
-
 static void take_welcome(const Bit__Welcome *welcome)
 {
     bit_msg_free(w.spec);
@@ -519,13 +580,13 @@ static void take_welcome(const Bit__Welcome *welcome)
 }
 
 /* One connection, from hello to its end. */
-static void serve(struct bit_launch_id *id)
+static void serve(void)
 {
     ProtobufCMessage *msg;
     uint16_t type;
     bit_frame_reader_finish(&w.reader);
     bit_frame_reader_init(&w.reader, BIT_FRAME_BODY_MAX);
-    if (say_hello(id) < 0 || !receive_message(&type, &msg))
+    if (say_hello(0, &w.socket) < 0 || !receive_message(&type, &msg))
         return;
     if (type != BIT_MSG_WELCOME)
         die("no welcome");
@@ -574,13 +635,16 @@ int main(int argc, char **argv)
     w.disk_failures = (long)number("FAKE_NO_DISK");
     bit_frame_reader_init(&w.reader, BIT_FRAME_BODY_MAX);
     bit_link_socket_init(&w.socket);
+    for (size_t r = 0; r < RANKS_MAX; r++)
+        bit_link_socket_init(&w.rank[r]);
     read_id(&id);
+    w.id = &id;
     printf("fake worker of launch %" PRIu64 "\n", w.epoch);
     fflush(stdout);
     for (;;) { /* nothing tells when a socket comes to be */
         if (bit_link_socket_open(&w.socket, getenv("BITD_LINK"), &id, 10000) == 0) {
             bit_link_socket_limit(&w.socket, 0);
-            serve(&id);
+            serve();
             bit_link_socket_close(&w.socket);
         }
         nanosleep(&again, NULL);

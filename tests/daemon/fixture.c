@@ -48,10 +48,14 @@ static int open_notify(const struct fix *f)
 
 static void clear_fakes(void)
 {
-    static const char *const names[] = {"FAKE_STEP_US", "FAKE_DIE_AT", "FAKE_HANG_AT", "FAKE_FAIL_AT", "FAKE_ERROR",
-                                        "FAKE_ONCE",    "FAKE_DRIFT",  "FAKE_NO_DISK", "FAKE_MEMORY"};
-    for (size_t i = 0; i < BIT_COUNT(names); i++)
-        unsetenv(names[i]);
+    for (char **at = environ; *at != NULL;) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*at, "="), *at);
+        if (strncmp(name, "FAKE_", 5) == 0)
+            unsetenv(name); /* the ones behind it move up */
+        else
+            at++;
+    }
 }
 
 void fix_init(struct fix *f)
@@ -131,14 +135,19 @@ int fix_start_refused(struct fix *f)
     return wait_exit(pid);
 }
 
+int fix_wait_exit(struct fix *f)
+{
+    int code = wait_exit(f->bitd);
+    f->bitd = 0;
+    return code;
+}
+
 int fix_stop(struct fix *f, int signal)
 {
     if (f->bitd == 0)
         return 0;
     kill(f->bitd, signal);
-    int code = wait_exit(f->bitd);
-    f->bitd = 0;
-    return code;
+    return fix_wait_exit(f);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *where)

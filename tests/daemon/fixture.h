@@ -37,6 +37,9 @@ int fix_start_refused(struct fix *f);
 /** Send a signal and wait for its end. Returns its exit code, or -signal. */
 int fix_stop(struct fix *f, int signal);
 
+/** Wait for its end, which something else brings about. Returns as fix_stop. */
+int fix_wait_exit(struct fix *f);
+
 /** A connection that answers within FIX_ANSWER_S or is broken. */
 int fix_connect(const struct fix *f);
 /** Send a request on a connection. */

@@ -307,6 +307,8 @@ void peer_welcome(struct peer *p, uint64_t last_step, const char *restore)
     welcome.last_step = last_step;
     welcome.checkpoint_dir = p->checkpoints;
     welcome.restore = (char *)(uintptr_t)restore;
+    welcome.has_beat_ms = p->beat_ms > 0;
+    welcome.beat_ms = p->beat_ms;
     peer_send(p, BIT_MSG_WELCOME, &welcome);
     bit_msg_free(welcome.spec);
 }
@@ -396,6 +398,13 @@ void peer_checkpoint(struct peer *p, uint64_t after_step, const char *name)
     order.after_step = after_step;
     order.name = (char *)(uintptr_t)name;
     peer_send(p, BIT_MSG_CHECKPOINT_ORDER, &order);
+}
+
+void peer_leave(struct peer *p)
+{
+    const Bit__DoneTaken taken = BIT__DONE_TAKEN__INIT;
+
+    peer_send(p, BIT_MSG_DONE_TAKEN, &taken);
 }
 
 void peer_stop(struct peer *p)

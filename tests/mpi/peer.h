@@ -21,6 +21,7 @@ struct peer {
     char socket[96], secret[96], checkpoints[96];
     const char *set[PEER_SET_MAX]; /* "quantizer.preset=b158": onto the common specification */
     const char *retry_s;
+    uint32_t beat_ms;   /* not 0: the other ranks come too, on links of their own */
     const char *worker; /* the program; NULL: $BITWORKER */
     int listener, fd;
     pid_t pid;
@@ -66,5 +67,7 @@ void peer_evaluate(struct peer *p, uint64_t after_step, Bit__Precision precision
 void peer_switch(struct peer *p, uint64_t after_step, Bit__OptimizerAtSwitch optimizer);
 void peer_checkpoint(struct peer *p, uint64_t after_step, const char *name);
 void peer_stop(struct peer *p);
+/* Every rank said that it is done: they may go. */
+void peer_leave(struct peer *p);
 
 #endif

@@ -63,6 +63,7 @@ static void stop(struct peer *p)
 {
     peer_stop(p);
     EXPECT(peer_next(p, BIT_MSG_WORKER_DONE) != NULL);
+    peer_leave(p);
     EXPECT_EQ(peer_wait(p), 0);
 }
 
@@ -346,6 +347,7 @@ TEST(what_comes_one_at_a_time_waits_for_the_checkpoint_under_way)
                 EXPECT_EQ(report->weights_digest, h.digest[2]);
             }
             EXPECT(peer_next(&p, BIT_MSG_WORKER_DONE) != NULL);
+            peer_leave(&p);
             EXPECT_EQ(peer_wait(&p), 0);
             close(fd);
         }

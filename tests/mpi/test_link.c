@@ -61,7 +61,9 @@ static void finish(struct peer *p, uint64_t step, uint64_t digest)
     if (done != NULL) {
         EXPECT_EQ(done->step, step);
         EXPECT_EQ(done->weights_digest, digest);
+        EXPECT_EQ(done->rank, 0);
     }
+    peer_leave(p);
     EXPECT_EQ(peer_wait(p), 0);
 }
 

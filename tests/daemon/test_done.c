@@ -1,0 +1,214 @@
+/*
+ * The end of a run: every rank says that it is done, on a link of its own, and only when all have, and the journal has
+ * it, is the run complete. A rank that does not, or says something else, costs a launch; bitd killed among them costs
+ * nothing.
+ */
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/store.h"
+#include "proto/err.h"
+#include "tests/daemon/fixture.h"
+
+#define RANKS 4
+#define LACKS "not said that"
+
+static struct fix f;
+static const char spec[] = "launch.ranks=4\nschedule.steps=8\nlaunch.max_restarts=2";
+
+static uint64_t undisturbed;
+
+static bool begin(const char *name, int value, bool once)
+{
+    static char file[128];
+    char text[16];
+    fix_init(&f);
+    snprintf(file, sizeof file, "%s/once", f.dir);
+    snprintf(text, sizeof text, "%d", value);
+    setenv(name, text, 1);
+    if (once)
+        setenv("FAKE_ONCE", file, 1);
+    f.args[0] = "--set";
+    f.args[1] = "stall_timeout=0.3";
+    f.args[2] = "--set";
+    f.args[3] = "kill_grace=0.3";
+    return fix_start(&f);
+}
+
+static void expect_complete(const char *run, size_t launches)
+{
+    struct fix_events e;
+    uint64_t digest = 0;
+    EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
+    EXPECT_EQ(digest, undisturbed);
+    fix_events(&f, run, &e);
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LAUNCHED), launches);
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_STEP),
+              8); /* none was done again: the end's checkpoint was there */
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_RANKS_DONE), 1);
+    const Bit__JournalRecord *r = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_RANKS_DONE);
+    if (EXPECT(r != NULL)) {
+        EXPECT_EQ(r->ranks_done->ranks, RANKS);
+        EXPECT_EQ(r->ranks_done->step, 8);
+        EXPECT_EQ(r->ranks_done->weights_digest, undisturbed);
+        EXPECT_EQ(r->ranks_done->epoch, launches);
+    }
+    if (e.count > 0) /* and nothing but the end is behind it */
+        EXPECT(e.record[e.count - 1]->what_case == BIT__JOURNAL_RECORD__WHAT_STATE && r == e.record[e.count - 2]);
+    fix_events_free(&e);
+}
+
+/* The first launch was given up for this cause; the next one went well. */
+static void expect_once_lost(const char *name, int rank, const char *cause)
+{
+    struct fix_events e;
+    char run[32];
+    if (!begin(name, rank, true))
+        return;
+    fix_submit(&f, spec, run);
+    expect_complete(run, 2);
+    fix_events(&f, run, &e);
+    const Bit__JournalRecord *lost = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LOST);
+    if (EXPECT(lost != NULL))
+        EXPECT_CONTAINS(lost->lost->cause, cause);
+    fix_events_free(&e);
+    fix_finish(&f);
+}
+
+TEST(undisturbed_at_one_two_and_four_ranks)
+{
+    undisturbed = fix_undisturbed("schedule.steps=8\nlaunch.ranks=1");
+    EXPECT_EQ(fix_undisturbed("schedule.steps=8\nlaunch.ranks=2"), undisturbed);
+    EXPECT_EQ(fix_undisturbed(spec), undisturbed);
+}
+
+TEST(a_rank_that_dies_before_it_says_it)
+{
+    expect_once_lost("FAKE_DONE_DIES", 1, "ranks 0, 1, 2, 3 of 4 have not said that they are done behind step 8");
+    expect_once_lost("FAKE_DONE_DIES", 3, LACKS); /* which of 1 and 2 were still heard is chance */
+    expect_once_lost("FAKE_DONE_DIES", 0, LACKS);
+}
+
+/* A launcher that ends with 0 proves nothing. */
+TEST(ranks_that_leave_without_a_word)
+{
+    expect_once_lost("FAKE_DONE_LEAVES", 2, LACKS);
+    expect_once_lost("FAKE_DONE_LEAVES", 0, LACKS);
+}
+
+TEST(a_rank_that_hangs_before_it_says_it)
+{
+    expect_once_lost("FAKE_DONE_HANGS", 3, "rank 0 on here (pid");
+    expect_once_lost("FAKE_DONE_HANGS", 0, "rank 0 of 4 has not said that it is done, 0.3 s after another did");
+}
+
+TEST(a_rank_that_says_something_else)
+{
+    expect_once_lost("FAKE_DONE_DIFFERS", 2,
+                     "says that the weights behind step 8 are"); /* which link is read first is chance */
+    expect_once_lost("FAKE_DONE_DIFFERS", 0, "says that the weights behind step 8 are");
+    expect_once_lost("FAKE_DONE_STEP", 2, "rank 2 says that");
+}
+
+TEST(one_rank_whose_weights_are_not_the_checkpoint_s)
+{
+    char run[32];
+    if (!begin("FAKE_DONE_DIFFERS", 0, true))
+        return;
+    fix_submit(&f, "schedule.steps=8\nlaunch.ranks=1", run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    struct fix_events e;
+    fix_events(&f, run, &e);
+    const Bit__JournalRecord *lost = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LOST);
+    if (EXPECT(lost != NULL))
+        EXPECT_CONTAINS(lost->lost->cause, "and checkpoint step-00000008 has");
+    fix_events_free(&e);
+    fix_finish(&f);
+}
+
+TEST(a_word_of_another_launch_does_not_count)
+{
+    expect_once_lost("FAKE_DONE_EPOCH", 2, "rank 2 of 4 has not said that it is done");
+}
+
+TEST(what_is_said_twice_counts_once)
+{
+    char run[32];
+    if (!begin("FAKE_DONE_TWICE", 1, false))
+        return;
+    fix_submit(&f, spec, run);
+    expect_complete(run, 1);
+    fix_finish(&f);
+}
+
+/* Never: as often as the policy allows, and no further. */
+TEST(a_run_whose_rank_never_says_it_fails)
+{
+    char run[32];
+    if (!begin("FAKE_DONE_LEAVES", 2, false))
+        return;
+    fix_submit(&f, spec, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY);
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL) {
+        EXPECT_EQ(status->state, BIT__RUN_STATE__FAILED);
+        EXPECT_CONTAINS(status->reason, LACKS);
+    }
+    bit_msg_free(status);
+    fix_finish(&f);
+}
+
+/* Before the first, between any two, behind the last: the ranks wait for it, say it again, and no launch is lost. */
+TEST(bitd_is_killed_among_them)
+{
+    static const int place[] = {1, 2, 3, 0, RANKS};
+    for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
+        char run[32];
+        if (!begin("FAKE_DONE_KILLS", place[i], true))
+            return;
+        fix_submit(&f, spec, run);
+        EXPECT_EQ(fix_wait_exit(&f), -SIGKILL);
+        if (!fix_start(&f))
+            return;
+        expect_complete(run, 1);
+        fix_finish(&f);
+    }
+}
+
+static uint64_t last_bytes;
+
+static int note_last(void *arg, const Bit__JournalRecord *record)
+{
+    last_bytes = bit__journal_record__get_packed_size(record) + BIT_JOURNAL_HEADER_BYTES;
+    return 0;
+}
+
+static void cut_last_record(const char *path)
+{
+    struct bit_journal journal;
+    uint64_t cut;
+    struct stat st;
+    EXPECT_EQ(bit_journal_open(path, note_last, NULL, &journal, &cut), 0);
+    bit_journal_close(&journal);
+    EXPECT_EQ(stat(path, &st), 0);
+    EXPECT_EQ(truncate(path, st.st_size - (off_t)last_bytes), 0);
+}
+
+/* Its journal knows that they are done, and they are gone: nothing is launched for that. */
+TEST(bitd_is_killed_behind_the_last_record_but_one)
+{
+    char run[32], path[256];
+    if (!begin("FAKE_STEP_US", 1, false))
+        return;
+    fix_submit(&f, spec, run);
+    expect_complete(run, 1);
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    cut_last_record(fix_path(&f, run, "journal", path, sizeof path));
+    if (!fix_start(&f))
+        return;
+    expect_complete(run, 1);
+    fix_finish(&f);
+}
+
+TEST_MAIN
