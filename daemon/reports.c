@@ -272,28 +272,27 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
 /* ---------------------------------------------------------------- ends */
 
 /* The one whose MPI call failed is seldom the one that failed: the launcher is given time to say who it was. */
-static void mpi_failed(struct bit_job *job, const Bit__WorkerFailed *m)
+static void mpi_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m)
 {
     if (job->cause.known)
         return;
-    job->cause = (struct bit_job_cause){
-        .known = true, .by_mpi = true, .err = m->error, .has_rank = true, .rank = m->rank};
-    snprintf(job->cause.text, sizeof job->cause.text, "rank %u at step %" PRIu64 ": %.*s", m->rank, m->step,
+    job->cause = (struct bit_job_cause){.known = true, .by_mpi = true, .err = m->error, .has_rank = true, .rank = rank};
+    snprintf(job->cause.text, sizeof job->cause.text, "rank %u at step %" PRIu64 ": %.*s", rank, m->step,
              REPORT_TEXT_MAX - 64, m->text);
     bit_job_expect(job);
 }
 
-static void on_failed(struct bit_job *job, const Bit__WorkerFailed *m)
+void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m)
 {
     if (m->error == BIT_EMPI) {
-        mpi_failed(job, m);
+        mpi_failed(job, rank, m);
         return;
     }
     if (!job->cause.known) {
         job->cause.has_rank = true;
-        job->cause.rank = m->rank;
+        job->cause.rank = rank;
     }
-    bit_job_end(job, m->error < 0 ? m->error : BIT_EWORKER, "rank %u at step %" PRIu64 ": %.*s", m->rank, m->step,
+    bit_job_end(job, m->error < 0 ? m->error : BIT_EWORKER, "rank %u at step %" PRIu64 ": %.*s", rank, m->step,
                 REPORT_TEXT_MAX - 64, m->text);
 }
 
@@ -321,7 +320,7 @@ void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *
         snprintf(job->section, sizeof job->section, "%s", ((const Bit__Heartbeat *)msg)->section);
         break;
     case BIT_MSG_WORKER_FAILED:
-        on_failed(job, m);
+        bit_job_failed(job, ((const Bit__WorkerFailed *)msg)->rank, m); /* rank 0 speaks for whoever failed */
         break;
     case BIT_MSG_WORKER_DONE:
         bit_job_done(job, 0, m);

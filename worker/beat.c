@@ -168,6 +168,21 @@ void bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
     pthread_mutex_unlock(&beat->lock);
 }
 
+void bit_beat_failed(struct bit_beat *beat, int err, const char *text)
+{
+    Bit__WorkerFailed failed = BIT__WORKER_FAILED__INIT;
+    char copy[BIT_ERR_TEXT_MAX] = "";
+
+    if (!beat->has_thread || beat->link != &beat->own)
+        return;
+    strncpy(copy, text, sizeof copy - 1);
+    failed.rank = beat->rank;
+    failed.error = err;
+    failed.step = atomic_load(&beat->sections->step);
+    failed.text = copy;
+    bit_link_send(beat->link, BIT_MSG_WORKER_FAILED, &failed);
+}
+
 void bit_beat_stop(struct bit_beat *beat)
 {
     if (!beat->has_thread)

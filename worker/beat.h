@@ -44,6 +44,9 @@ int bit_beat_start_own(struct bit_beat *beat, const struct bit_link_config *conf
 /** On the own link, at once and on every link after it, say this; NULL: not any more. Without a thread, and on rank 0,
  * whose session says it, nothing happens. */
 void bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
+/** What makes this rank end the job, on its own link, which may be down; any thread. On rank 0, whose session says it,
+ * nothing happens. */
+void bit_beat_failed(struct bit_beat *beat, int err, const char *text);
 /** End the thread; the own link is closed. A zeroed beat is fine. */
 void bit_beat_stop(struct bit_beat *beat);
 

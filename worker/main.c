@@ -106,6 +106,12 @@ static void tell_before_abort(void *arg, int err)
     bit_session_failed(arg, 0, err, bit_fail_text());
 }
 
+/* Of the other ranks: only they know what it was, and the launcher tells of an exit code. */
+static void beat_before_abort(void *arg, int err)
+{
+    bit_beat_failed(arg, err, bit_fail_text());
+}
+
 /* Rank 0 has the welcome; the others get its bytes. */
 static int share_welcome(struct bit_comm *comm, Bit__Welcome **welcome)
 {
@@ -154,7 +160,7 @@ static int open_session(struct bit_comm *comm, struct bit_session **session, str
 }
 
 /* The other ranks' way: they beat, and hear whether this launch still counts. A daemon that wants it says so. */
-static int start_beat(const struct bit_comm *comm, struct bit_beat *beat, const struct bit_sections *sections,
+static int start_beat(struct bit_comm *comm, struct bit_beat *beat, const struct bit_sections *sections,
                       const Bit__Welcome *welcome)
 {
     struct bit_link_config config;
@@ -163,8 +169,13 @@ static int start_beat(const struct bit_comm *comm, struct bit_beat *beat, const 
     if (comm->rank == 0 || !welcome->has_beat_ms)
         return 0;
     err = bit_link_config_from_env(&config);
-    return err < 0 ? err
-                   : bit_beat_start_own(beat, &config, (uint32_t)comm->rank, (uint32_t)comm->size, sections, welcome);
+    if (err >= 0)
+        err = bit_beat_start_own(beat, &config, (uint32_t)comm->rank, (uint32_t)comm->size, sections, welcome);
+    if (err >= 0) {
+        comm->before_abort = beat_before_abort;
+        comm->before_abort_arg = beat;
+    }
+    return err;
 }
 
 static void say_ready(struct bit_worker *worker, struct bit_session *session)

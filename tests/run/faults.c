@@ -6,6 +6,7 @@
  *         nan       a gradient of this rank becomes NaN in this step (and COUNT - 1 further ones)
  *         slow      this rank takes 10 ms more from this step on, in COUNT steps
  *         flip      a bit of this rank's copy of the published weights changes before this step's gradients
+ *         abort     this rank ends the job, with an error that it alone knows
  *         lost      this rank's GPU does what it must not, and every later call of it fails, as when it is gone
  *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
  *     BIT_FAULT_HOLD  a FIFO: each rank's part of a checkpoint is written when somebody has opened it to write
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "kernels/sum.h"
+#include "proto/err.h"
 #include "worker/step.h"
 
 static struct bit_worker *worker; /* in the step that is being done */
@@ -101,6 +103,8 @@ int __wrap_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens,
     int err = __real_bit_model_accumulate(model, tokens, instances, grad_scale);
     if (is_due("nan"))
         set_nan(model);
+    if (is_due("abort"))
+        bit_comm_abort(worker->comm, bit_fail(BIT_ECUDA, "GPU 7: as the test asked"));
     if (model->exec.backend == BIT_BACKEND_CUDA && is_due("lost"))
         lose_gpu(model);
     return err;

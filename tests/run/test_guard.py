@@ -149,6 +149,16 @@ def a_bit_that_flips_again_stops_the_run():
         assert "rank 1" in d.status(run)["reason"], d.status(run)["reason"]
 
 
+def a_rank_that_ends_the_job_says_why():
+    """Not only rank 0: what a rank alone knows is the cause, and not the exit code that the launcher has of it."""
+    with faults("abort:1:30", once=True) as d:
+        run = d.submit(d.spec(steps=60))
+        d.finish(run)
+        lost = [e["lost"] for e in d.events(run) if "lost" in e]
+        assert len(lost) == 1 and lost[0]["rank"] == 1, lost
+        assert "rank 1 at step 29: GPU 7: as the test asked" in lost[0]["cause"], lost
+
+
 def a_slow_rank_is_named():
     with faults("slow:1:10:500") as d:
         run = d.submit(d.spec(steps=80, at_step=60, every=50, extra="guard { straggler_steps: 10 }"))
@@ -250,5 +260,5 @@ def two_runs_are_compared():
 print(f"seed {SEED}")
 fixture.main([a_nan_is_skipped_by_all_ranks, a_skipped_step_is_resumed_to_the_bit, a_nan_stops_the_run,
               nan_after_nan_stops_the_run, a_nan_rewinds_and_leaves_batches_out, a_flipped_bit_is_found_and_healed,
-              a_bit_that_flips_again_stops_the_run, a_slow_rank_is_named, a_resume_is_verified,
+              a_bit_that_flips_again_stops_the_run, a_rank_that_ends_the_job_says_why, a_slow_rank_is_named, a_resume_is_verified,
               an_altered_moment_is_named, two_runs_are_compared])
