@@ -274,11 +274,13 @@ static int run(struct bit_comm *comm, struct options *o)
     Bit__Welcome welcome = BIT__WELCOME__INIT;
     struct bench b = {0};
     struct bit_bench_result result = {.worker = &b.worker, .model = o->model, .micro_steps = o->micro_steps};
-    size_t left = 0;
+    size_t before = 0, left = 0;
     int err = settle_batch(o, comm->size, &welcome.spec);
 
     comm->sections = &sections;
     err = bit_comm_agree(comm, err);
+    if (comm->rank == 0 && bit_exec_device_memory(&before) < 0) /* no GPU: nothing is told of it */
+        before = 0;
     if (err >= 0)
         err = bit_worker_init(&b.worker, comm, &welcome, "bench", &sections);
     if (err < 0)
@@ -291,8 +293,10 @@ static int run(struct bit_comm *comm, struct options *o)
         err = time_steps(&b, o, &result);
     if (err >= 0)
         err = split_step(&b, &result);
-    if (err >= 0 && b.worker.backend == BIT_BACKEND_CUDA && bit_exec_device_memory(&left) >= 0)
+    if (err >= 0 && b.worker.backend == BIT_BACKEND_CUDA && bit_exec_device_memory(&left) >= 0) {
         result.memory_gib = (double)(bit_exec_device_bytes(&b.worker.model->exec) - left) / (1 << 30);
+        result.taken_gib = ((double)before - (double)left) / (1 << 30);
+    }
     if (err >= 0 && comm->rank == 0)
         bit_bench_print(&result, o->json);
 out:

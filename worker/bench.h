@@ -24,7 +24,8 @@ struct bit_bench_result {
     double step_ms, low_ms, high_ms;               /* median, and the tenths at both ends */
     double split_ms[BIT_BENCH_CLASSES], traced_ms; /* of one more step, with marks around every operator: adds up */
     double loss;
-    double memory_gib;                      /* of the GPU, in use when all is done; 0 elsewhere */
+    double memory_gib; /* of the GPU, in use when all is done: the context and other programs too; 0 elsewhere */
+    double taken_gib;  /* what of it the steps took: all but what was in use when the context was there */
     uint64_t reduced_bytes, gathered_bytes; /* of one step, by this rank */
 };
 

@@ -103,9 +103,10 @@ static void print_json(const struct bit_bench_result *r)
     for (int c = 0; c < BIT_BENCH_CLASSES; c++)
         printf("%s\"%s\":%.3f", c > 0 ? "," : "", class_names[c], r->split_ms[c]);
     printf(
-        "},\"memory_gib\":%.2f,\"planned_gib\":%.2f,\"reduced_bytes\":%llu,\"gathered_bytes\":%llu,\"loss\":%.4f,"
+        "},\"memory_gib\":%.2f,\"taken_gib\":%.2f,\"planned_gib\":%.2f,\"reduced_bytes\":%llu,\"gathered_bytes\":%llu,"
+        "\"loss\":%.4f,"
         "\"device\":\"%s\",\"graphs\":%s,\"attention\":\"%s\",\"fabric\":\"%s\",\"driver\":\"%s\",\"commit\":\"%s\"}\n",
-        r->memory_gib, (double)w->plan.memory.total / (1 << 30), (unsigned long long)r->reduced_bytes,
+        r->memory_gib, r->taken_gib, (double)w->plan.memory.total / (1 << 30), (unsigned long long)r->reduced_bytes,
         (unsigned long long)r->gathered_bytes, r->loss, w->model->exec.description, has_graphs(w) ? "true" : "false",
         w->choices, w->fabric.description, driver, BIT_COMMIT);
 }
@@ -127,7 +128,8 @@ static void print_table(const struct bit_bench_result *r)
     printf("\n  split   of a step with marks around each operator, %.2f ms:", r->traced_ms);
     for (int c = 0; c < BIT_BENCH_CLASSES; c++)
         printf("%s %s %.2f", c > 0 ? "," : "", class_names[c], r->split_ms[c]);
-    printf("\n  memory  %.2f GiB in use, %.2f planned\n", r->memory_gib, (double)w->plan.memory.total / (1 << 30));
+    printf("\n  memory  %.2f GiB taken, %.2f planned; %.2f in use with the context\n", r->taken_gib,
+           (double)w->plan.memory.total / (1 << 30), r->memory_gib);
     if (w->comm->size > 1)
         printf("  moved   %.1f MB reduced, %.1f MB gathered a step and rank\n", (double)r->reduced_bytes * 1e-6,
                (double)r->gathered_bytes * 1e-6);

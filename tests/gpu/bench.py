@@ -29,7 +29,7 @@ def own(report, host, phase, micro, *more, steps=3, micro_steps=MICRO_STEPS, ran
         return None
     line = found[0]
     report.add(what, "ok", f"{line['tokens_per_s_per_rank']:.0f} tokens/s a GPU, {line['step_ms']:.1f} ms, MFU {100 * line.get('mfu', 0):.1f} %, "
-               f"{line['memory_gib']:.1f} GiB", f"{line['micro_steps']} x {line['micro_batch']} a step", bench=line)
+               f"{line['taken_gib']:.1f} GiB", f"{line['micro_steps']} x {line['micro_batch']} a step", bench=line)
     report.add("  of a step, ms", "ok", ", ".join(f"{k} {v:.1f}" for k, v in line["split_ms"].items()), f"{line['traced_ms']:.1f} in all")
     return line
 
@@ -54,7 +54,7 @@ def judge(report, host, line, phase, micro):
         return
     report.at_most(f"optimizer step, {NAMES[phase]}, micro-batch {micro}", line["split_ms"]["optimizer"], OPTIMIZER_MS, " ms")
     if micro == "8":
-        report.at_most(f"GPU memory, {NAMES[phase]}, micro-batch 8", line["memory_gib"], MEMORY_GIB[phase], " GiB")
+        report.at_most(f"GPU memory, {NAMES[phase]}, micro-batch 8", line["taken_gib"], MEMORY_GIB[phase], " GiB")
 
 
 def best(lines):
