@@ -294,12 +294,16 @@ static void stop_loop(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     const struct bit_run_checkpoint *good = bit_run_newest(&r->run);
+    const uint64_t next = r->run.step + 1;
+    char documents[160] = "";
+    if (next <= r->run.spec->schedule->steps) /* else it is the end that it cannot pass */
+        snprintf(documents, sizeof documents,
+                 "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
+                 next);
     bit_runner_fail(r, BIT_EXIT_POLICY,
                     "no step gained in %u launches, the last ended behind step %" PRIu64
-                    "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64
-                    "; the last good checkpoint is %s; %s",
-                    r->run.fruitless, r->run.step, r->run.id, r->run.step + 1, r->run.step + 1,
-                    good ? good->name : "none", job->cause.text);
+                    "%s; the last good checkpoint is %s; %s",
+                    r->run.fruitless, r->run.step, documents, good ? good->name : "none", job->cause.text);
 }
 
 static void settle_lost(struct bit_job *job)

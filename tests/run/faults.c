@@ -6,6 +6,7 @@
  *         nan       a gradient of this rank becomes NaN in this step (and COUNT - 1 further ones)
  *         slow      this rank takes 10 ms more from this step on, in COUNT steps
  *         flip      a bit of this rank's copy of the published weights changes before this step's gradients
+ *         leave     this rank, not the first, kills itself before it says that it is done behind this step
  *         abort     this rank ends the job, with an error that it alone knows
  *         lost      this rank's GPU does what it must not, and every later call of it fails, as when it is gone
  *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
@@ -13,6 +14,7 @@
  */
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@
 
 #include "kernels/sum.h"
 #include "proto/err.h"
+#include "worker/beat.h"
 #include "worker/step.h"
 
 static struct bit_worker *worker; /* in the step that is being done */
@@ -32,6 +35,8 @@ int __real_bit_step_train(struct bit_worker *w, const struct bit_command *comman
                           struct bit_step_result *result);
 int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
                           struct bit_step_result *result);
+void __real_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
+void __wrap_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
 int __real_bit_ckpt_write(struct bit_ckpt *ckpt);
 int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt);
 int __real_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
@@ -59,6 +64,13 @@ int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *comman
     worker = w;
     step = command->step;
     return __real_bit_step_train(w, command, batch, result);
+}
+
+void __wrap_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
+{
+    if (done != NULL && worker != NULL && is_due("leave")) /* a launch that trained no step has no fault */
+        raise(SIGKILL);
+    __real_bit_beat_done(beat, done);
 }
 
 /* On the writing rank's own thread, or on the main one where it has none. */

@@ -159,6 +159,21 @@ def a_rank_that_ends_the_job_says_why():
         assert "rank 1 at step 29: GPU 7: as the test asked" in lost[0]["cause"], lost
 
 
+def a_run_is_complete_when_every_rank_said_so():
+    """A rank that is killed behind the last step, before it says so: the launch does not count, and no step is done again."""
+    with faults() as d:
+        want = d.finish(d.submit(d.spec(steps=20, at_step=10)))["weights_digest"]
+    with faults("leave:1:20", once=True) as d:
+        run = d.submit(d.spec(steps=20, at_step=10))
+        status = d.finish(run)
+        events = d.events(run)
+        lost = [e["lost"] for e in events if "lost" in e]
+        assert len(lost) == 1 and lost[0]["rank"] == 1 and lost[0]["step"] == 20, lost
+        assert len([e for e in events if "ready" in e]) == 2, "launched twice"
+        assert len(steps(d, run)) == len([e for e in d.events(run, True) if "step" in e]) == 20, "a step was done again"
+        assert status["weights_digest"] == want, status
+
+
 def a_slow_rank_is_named():
     with faults("slow:1:10:500") as d:
         run = d.submit(d.spec(steps=80, at_step=60, every=50, extra="guard { straggler_steps: 10 }"))
@@ -260,5 +275,6 @@ def two_runs_are_compared():
 print(f"seed {SEED}")
 fixture.main([a_nan_is_skipped_by_all_ranks, a_skipped_step_is_resumed_to_the_bit, a_nan_stops_the_run,
               nan_after_nan_stops_the_run, a_nan_rewinds_and_leaves_batches_out, a_flipped_bit_is_found_and_healed,
-              a_bit_that_flips_again_stops_the_run, a_rank_that_ends_the_job_says_why, a_slow_rank_is_named, a_resume_is_verified,
+              a_bit_that_flips_again_stops_the_run, a_rank_that_ends_the_job_says_why,
+              a_run_is_complete_when_every_rank_said_so, a_slow_rank_is_named, a_resume_is_verified,
               an_altered_moment_is_named, two_runs_are_compared])
