@@ -141,6 +141,8 @@ bool bit_job_awaits_done(const struct bit_job *job, uint32_t *first); /* done.c 
 void bit_job_release(struct bit_job *job);                                            /* done.c */
 void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg); /* reports.c */
 void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m);  /* reports.c */
+/** cause.c: a launch was lost: into the journal, with its cause, which is job->cause.text from then on. */
+void bit_job_record_lost(struct bit_job *job);
 
 /** What the link listener calls, for all jobs. */
 extern const struct bit_link_ops bit_job_link_ops;

@@ -221,7 +221,9 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
     snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s, checkpoints %s", w->model->exec.description,
              w->model->exec.deterministic ? " deterministic" : "", size, size == 1 ? "rank" : "ranks",
              w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
-             w->model->exec.replays ? ", graphs" : w->backend == BIT_BACKEND_CUDA ? ", no graphs" : "",
+             w->model->exec.replays           ? ", graphs"
+             : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
+                                              : "",
              w->ckpt.beside ? "beside training" : "hold training up");
     ready->backend = backend;
 }
