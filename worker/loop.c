@@ -151,6 +151,17 @@ static void tell_refused(struct loop *l)
     }
 }
 
+static int settle(struct loop *l)
+{
+    Bit__CheckpointReport message;
+
+    bit_ckpt_end(&l->worker->ckpt, &message);
+    if (message.error < 0 && l->session != NULL)
+        bit_warn("checkpoint failed", "name=%s why=\"%s\"", message.name, message.text);
+    report(l, BIT_MSG_CHECKPOINT_REPORT, &message);
+    return 0;
+}
+
 static int train(struct loop *l, const struct bit_command *command)
 {
     struct bit_step_result result = {0};
@@ -163,6 +174,9 @@ static int train(struct loop *l, const struct bit_command *command)
     if (err < 0)
         return err;
     tell_refused(l);
+    /* What is wrong with it may send the run back to its newest checkpoint: to this one, however fast its disk is. */
+    if (result.seen.count > 0 && l->worker->ckpt.under_way)
+        settle(l);
     bit_report_step(l->worker, command, &result, &message);
     report(l, BIT_MSG_STEP_REPORT, &message.msg);
     return 0;
@@ -180,17 +194,6 @@ static int switch_phase(struct loop *l, const struct bit_command *command)
     bit_publish_forget_codes(&w->publish);
     switched.phase = &w->phase;
     report(l, BIT_MSG_PHASE_SWITCHED, &switched);
-    return 0;
-}
-
-static int settle(struct loop *l)
-{
-    Bit__CheckpointReport message;
-
-    bit_ckpt_end(&l->worker->ckpt, &message);
-    if (message.error < 0 && l->session != NULL)
-        bit_warn("checkpoint failed", "name=%s why=\"%s\"", message.name, message.text);
-    report(l, BIT_MSG_CHECKPOINT_REPORT, &message);
     return 0;
 }
 

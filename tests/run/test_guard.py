@@ -234,6 +234,7 @@ def an_altered_moment_is_named():
     for action, code in (("WARN", 0), ("STOP", 104)):
         with faults() as d:
             run = d.submit(d.spec(steps=30, at_step=20, every=10, extra="guard { resume: %s }" % action))
+            d.wait(run, "--for", "checkpoint=10")
             d.wait(run, "--for", "step=13")
             pids = d.worker_pids(run)
             assert pids
