@@ -230,6 +230,17 @@ int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli)
     return bit_client_reopen(c, cli->socket, REOPEN_S);
 }
 
+int bit_client_open_waiting(struct bit_client *c, const struct bit_cli *cli)
+{
+    int err = bit_client_open(c, cli->socket);
+
+    if (err != BIT_EDAEMON || access(c->path, F_OK) < 0)
+        return err;
+    if (!cli->quiet)
+        fprintf(stderr, "bitctl: %s; waiting for it to come back\n", bit_fail_text());
+    return bit_client_reopen(c, cli->socket, REOPEN_S);
+}
+
 /* What changes a run carries the client's own id, and may be asked twice. */
 static bool changes_a_run(const ProtobufCMessage *msg)
 {

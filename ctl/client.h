@@ -32,6 +32,9 @@ int bit_client_reopen(struct bit_client *c, const char *socket, int timeout_s);
 struct bit_cli;
 /** The same for two minutes, and say so unless cli is quiet. */
 int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli);
+/** bit_client_open for what outlives a daemon: on a socket that a killed one has left, its return is waited for as above;
+ * where there is no socket there was no daemon, and that is an error at once. */
+int bit_client_open_waiting(struct bit_client *c, const struct bit_cli *cli);
 
 int bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
 /** The next reply. *type, *msg (bit_msg_free). BIT_EDAEMON if the daemon hung up. timeout_ms < 0 waits for ever;

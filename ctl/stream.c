@@ -28,17 +28,15 @@ int bit_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struct bit_
 {
     struct bit_client client;
     int code = 0;
-    int err = bit_client_open(&client, cli->socket);
+    int err = survive ? bit_client_open_waiting(&client, cli) : bit_client_open(&client, cli->socket);
 
-    if (err >= 0)
+    while (err >= 0) {
         err = ask(arg, &client);
-    while (err == 0) {
-        err = one_reply(cli, &client, take, arg, &code);
-        if (err == BIT_EDAEMON && survive) {
-            err = bit_client_reopen_said(&client, cli);
-            if (err >= 0)
-                err = ask(arg, &client);
-        }
+        while (err == 0)
+            err = one_reply(cli, &client, take, arg, &code);
+        if (err != BIT_EDAEMON || !survive)
+            break;
+        err = bit_client_reopen_said(&client, cli);
     }
     bit_client_close(&client);
     return err < 0 ? bit_client_failed(cli, err) : code;

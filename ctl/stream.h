@@ -6,7 +6,8 @@
 
 /**
  * ask() sends the request (again after a reconnect: it must ask for what has not come yet), take() gets every reply but
- * errors and the end. With `survive` a daemon that hangs up is waited for. Returns the exit code.
+ * errors and the end. With `survive` a daemon that hangs up, or was killed just before, is waited for. Returns the exit
+ * code.
  */
 int bit_stream(struct bit_cli *cli, bool survive, int (*ask)(void *arg, struct bit_client *client),
                void (*take)(void *arg, uint16_t type, const ProtobufCMessage *msg), void *arg);

@@ -2,9 +2,11 @@
 
 The seed is printed; BIT_SEED=N repeats it. BIT_KILLS=N does more of each.
 """
+import functools
 import os
 import random
 import signal
+import subprocess
 import time
 
 import fixture
@@ -14,6 +16,7 @@ KILLS = int(os.environ.get("BIT_KILLS", "1"))
 STEPS, AT = 60, 30
 
 
+@functools.lru_cache
 def undisturbed(optimizer):
     with fixture.Daemon() as d:
         run = d.submit(d.spec(steps=STEPS, at_step=AT, optimizer=optimizer))
@@ -84,5 +87,17 @@ def both_reset():
     check(kill_both, "RESET")
 
 
+def a_wait_that_begins_while_bitd_is_dead():
+    with fixture.Daemon() as d:
+        run = d.submit(d.spec())
+        wait_step(d, run, 5)
+        d.kill()
+        waiting = subprocess.Popen([d.bitctl, "wait", "--socket", d.socket, run], stderr=subprocess.PIPE, text=True)
+        said = waiting.stderr.readline()
+        assert "no bitd listens" in said and "waiting for it to come back" in said, said
+        d.start()
+        assert waiting.wait(60) == 0, f"bitctl wait ended with {waiting.returncode}"
+
+
 print(f"seed {SEED}")
-fixture.main([worker_keep, worker_reset, daemon_reset, both_reset])
+fixture.main([worker_keep, worker_reset, daemon_reset, both_reset, a_wait_that_begins_while_bitd_is_dead])
