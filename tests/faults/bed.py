@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import namedtuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "run"))
@@ -47,6 +48,11 @@ def mapped_memory():
         except OSError:
             pass
     return mapped
+
+
+# Behind a fault: seconds from `since` until the loss was known and until a step was done again, seconds between the two; steps done
+# twice; how many of them a checkpoint held that was complete before the loss, which must be none; and what bitd says was the cause.
+Recovery = namedtuple("Recovery", "detect again between lost needless cause")
 
 
 class Bed(fixture.Daemon):
@@ -130,36 +136,30 @@ class Bed(fixture.Daemon):
                 out.append((int(e["time_ns"]) / 1e9, name, e[name]))
         return out
 
-    def recovery(self, run, since):
-        """Behind a fault at wall time `since`: until the loss was known, until a step was done again, steps lost."""
-        lost_at = again_at = None
-        lost_step = lost = 0
-        cause = ""
-        for at, kind, what in self.records(run):
-            if at < since:
-                continue
-            if kind == "lost" and lost_at is None:
-                lost_at, lost_step, cause = at, int(what["step"]), what["cause"]
-            if kind == "ready" and lost_at is not None and again_at is None:
-                lost = lost_step - int(what["step"])
-            if kind == "step" and lost_at is not None and again_at is None:
-                again_at = at
-        assert lost_at is not None, "the loss is in the journal"
-        assert again_at is not None, "training went on"
-        return lost_at - since, again_at - since, lost, cause
+    def was_lost(self, run, since):
+        return any(at > since for at, _, _ in self.records(run, "lost"))
 
-    def recoveries(self, run):
-        """For each loss in the journal: seconds from its record to a step trained again, and the steps done twice."""
-        out, lost = [], None
+    def recoveries(self, run, since=0):
+        """What each loss in the journal behind wall time `since` came to, if training went on."""
+        out, lost, newest = [], None, 0
         for at, kind, what in self.records(run):
-            if kind == "lost":
-                lost = (at, int(what["step"]), 0)
-            elif kind == "ready" and lost is not None:
-                lost = (*lost[:2], lost[1] - int(what["step"]))
+            if kind == "checkpoint" and not int(what["error"]):
+                newest = int(what["after_step"])
+            elif kind == "lost" and at >= since and lost is None:
+                lost, resumed = (at, int(what["step"]), newest, what["cause"]), None
+            elif kind == "ready" and lost is not None and resumed is None:
+                resumed = int(what["step"])
             elif kind == "step" and lost is not None:
-                out.append((at - lost[0], lost[2]))
+                lost_at, step, complete, cause = lost
+                out.append(Recovery(lost_at - since, at - since, at - lost_at, step - resumed, max(complete - resumed, 0), cause))
                 lost = None
         return out
+
+    def recovery(self, run, since):
+        """That of the first loss."""
+        found = self.recoveries(run, since)
+        assert found, f"a loss is in the journal, and a step behind it: {self.records(run)[-8:]}"
+        return found[0]
 
     def completed(self, run):
         """The same while bitd may be killed at any moment."""

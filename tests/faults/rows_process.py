@@ -29,11 +29,13 @@ def killed(r, rng, many, sig=signal.SIGKILL, kills=3):
                 since = time.time()
                 if pid < 0 or not kill(pid, sig):
                     continue
-                d.until(lambda: any(at > since for at, _, _ in d.records(run, "lost")))
-                d.until(lambda: d.records(run)[-1][1] == "step" or d.status(run)["state"] == "completed")
-                detect, again, lost, cause = d.recovery(run, since)
-                r.check(f"rank {rank} was ended by signal {int(sig)}" in cause, f"cause is '{cause}', killed was rank {rank}")
-                r.trial(detect, again, lost)
+                d.until(lambda: d.was_lost(run, since) or d.completed(run))
+                if not d.was_lost(run, since):
+                    break  # it was done already
+                d.until(lambda: d.records(run)[-1][1] == "step" or d.completed(run))
+                back = d.recovery(run, since)
+                r.check(f"rank {rank} was ended by signal {int(sig)}" in back.cause, f"cause is '{back.cause}', killed was rank {rank}")
+                r.recovered(back)
             r.agree(is_same(d, run))
             r.left += d.left_behind(run)
 
@@ -42,14 +44,14 @@ def exits(r, rng, many):
     """By its own hand, in the middle of waiting for another."""
     with Bed() as d:
         rank = rng.randrange(2)
-        d.rules(f"yield who=bitworker rank={rank} from={rng.randrange(400, 4000)} once=ONCE exit 3")
         run = d.submit(d.bed_spec())
-        d.until(d.fired)
+        d.wait_step(run, rng.randrange(5, STEPS - 20))
         since = time.time()
+        d.rules(f"yield who=bitworker rank={rank} once=ONCE exit 3")
         same = is_same(d, run)
-        detect, again, lost, cause = d.recovery(run, since - 0.05)
-        r.check(f"rank {rank} ended with exit code 3" in cause, f"cause is '{cause}', rank {rank} ended with 3")
-        r.trial(detect, again, lost, same, d.left_behind(run))
+        back = d.recovery(run, since)
+        r.check(f"rank {rank} ended with exit code 3" in back.cause, f"cause is '{back.cause}', rank {rank} ended with 3")
+        r.recovered(back, same, d.left_behind(run))
 
 
 def stopped(r, rng, many):
@@ -60,12 +62,12 @@ def stopped(r, rng, many):
         pid = pick(d, run, rank)
         since = time.time()
         kill(pid, signal.SIGSTOP)
-        d.until(lambda: any(at > since for at, _, _ in d.records(run, "lost")))
+        d.until(lambda: d.was_lost(run, since))
         r.check(is_gone(pid), "the stopped process is still there")
         same = is_same(d, run, steps=400, at=200, every=50)
-        detect, again, lost, cause = d.recovery(run, since)
-        r.check(f"rank {rank} " in cause and "stopped" in cause, f"cause is '{cause}', stopped was rank {rank}")
-        r.trial(detect, again, lost, same, d.left_behind(run))
+        back = d.recovery(run, since)
+        r.check(f"rank {rank} " in back.cause and "stopped" in back.cause, f"cause is '{back.cause}', stopped was rank {rank}")
+        r.recovered(back, same, d.left_behind(run))
 
 
 def hung(r, rng, many):
@@ -77,15 +79,15 @@ def hung(r, rng, many):
         d.rules(f"yield who=bitworker rank={rank} once=ONCE hang")
         d.until(d.fired)
         since = time.time()
-        d.until(lambda: any(at > since for at, _, _ in d.records(run, "lost")))
+        d.until(lambda: d.was_lost(run, since))
         d.heal()
         same = is_same(d, run, steps=400, at=200, every=50)
-        detect, again, lost, cause = d.recovery(run, since)
+        back = d.recovery(run, since)
         with open(os.path.join(d.state, "runs", run, "logs", "hang-1.txt")) as f:
             found = f.read()
         r.check(re.search(rf"stack rank={rank} .*bitworker\(bit_", found), "the hung rank's stack names no function of ours")
-        r.check("last heard in" in cause or "no rank stands out" in cause, f"cause is '{cause}'")
-        r.trial(detect, again, lost, same, d.left_behind(run))
+        r.check("last heard in" in back.cause or "no rank stands out" in back.cause, f"cause is '{back.cause}'")
+        r.recovered(back, same, d.left_behind(run))
 
 
 # ---------------------------------------------------------------- bitd
@@ -230,9 +232,11 @@ def at_the_switch(r, rng, many):
             digests = {what["phase_digest"] for _, _, what in switched}
             r.check(all(int(what["after_step"]) == AT for _, _, what in switched) and len(digests) == 1,
                     f"{who} at {step}: switched {[w['after_step'] for _, _, w in switched]}, {len(digests)} digests")
-            lost = [int(w["step"]) for at, _, w in d.records(run, "lost") if at > since]
-            detect, again, steps = d.recovery(run, since)[:3] if lost else (None, None, 0)
-            r.trial(detect if who == "rank" else None, again, steps, same, d.left_behind(run))
+            if d.was_lost(run, since):
+                back = d.recovery(run, since)
+                r.recovered(back if who == "rank" else back._replace(detect=None), same, d.left_behind(run))
+            else:
+                r.trial(None, None, 0, same, d.left_behind(run))
 
 
 def switch_records(r, rng, many):
