@@ -157,8 +157,8 @@ static int take_fault(struct pipeline *p, const char *path, const struct bit_enc
 static int write_document(struct pipeline *p, const struct bit_ring_slot *slot, const struct bit_encoded_line *line,
                           const uint8_t *tokens)
 {
-    const struct bit_part_row row = {slot->encoded.ids + line->id_at, line->id_bytes, p->inputs->files[slot->file].path,
-                                     line->line};
+    const uint8_t *id = line->id_bytes > 0 ? slot->encoded.ids + line->id_at : NULL;
+    const struct bit_part_row row = {id, line->id_bytes, p->inputs->files[slot->file].path, line->line};
     struct bit_ledger_mark mark = {.file = slot->file, .line = line->line};
     int err = 0;
 

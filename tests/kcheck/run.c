@@ -42,9 +42,11 @@ int kc_workspace(struct kc *k, size_t bytes)
 
 static bool workspace_guard_holds(struct kc *k)
 {
+    if (k->workspace == NULL)
+        return true;
     const uint8_t *guard = (const uint8_t *)k->workspace + k->exec.workspace_bytes;
 
-    for (int i = 0; k->workspace != NULL && i < KC_WORKSPACE_GUARD; i++) {
+    for (int i = 0; i < KC_WORKSPACE_GUARD; i++) {
         if (guard[i] == WORKSPACE_BYTE)
             continue;
         kc_complain(k, "wrote beyond the workspace of %zu bytes", k->exec.workspace_bytes);

@@ -99,7 +99,7 @@ TEST(every_bit_of_key_and_header_matters)
     size_t bytes = bit_sealer_seal(&out, "something", 9, record);
     bit_opener_finish(&in);
     for (size_t bit = 0; bit < 8 * (sizeof key + sizeof header); bit++) {
-        uint8_t *at = bit < 8 * sizeof key ? key + bit / 8 : header + bit / 8 - sizeof key;
+        uint8_t *at = bit < 8 * sizeof key ? &key[bit / 8] : &header[bit / 8 - sizeof key];
         *at ^= (uint8_t)(1u << bit % 8);
         EXPECT_EQ(bit_opener_init(&in, key, header, BIT_SEAL_PLAIN_MAX), 0);
         give(record, bytes);

@@ -164,8 +164,8 @@ TEST(texts_that_both_read)
         "launch { ranks: 4294967295 } data { seed: 18446744073709551615 } model { init_seed: 0xFFFFFFFFFFFFFFFF }",
         "optimizer { eps: 1e-3f beta1: 1F beta2: .5 weight_decay: 5. clip_norm: 1.f }",
         "optimizer { eps: - 1 beta1: -0.0 beta2: 1E+2 weight_decay: 99999999999999999999999 clip_norm: 0.1e-7 }",
-        "schedule { peak_lr: 0.1 final: 0.30000000000000004 warmup_start: 5e-324 } "
-        "optimizer { eps: 2.2250738585072014e-308 }",
+        ("schedule { peak_lr: 0.1 final: 0.30000000000000004 warmup_start: 5e-324 } "
+         "optimizer { eps: 2.2250738585072014e-308 }"),
         "schedule { peak_lr: 179769313486231570000000000000000000000000000000000000000000000000000000000000000000 }",
         "data { train: [] }",
         "data { train: [\"a\" \"c\", 'b'] train: \"z\" , train: 'y'; train: [ 'x' ] }",
