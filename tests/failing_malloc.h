@@ -12,15 +12,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#ifdef __has_feature /* clang */
-#define TEST_HAS_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TEST_HAS_SANITIZER 1
-#else
-#define TEST_HAS_SANITIZER 0
-#endif
+#include "tests/sanitizer.h"
 
-#if TEST_HAS_SANITIZER || !defined(__GLIBC__)
+#if TEST_SANITIZED || !defined(__GLIBC__)
 #define TEST_HAVE_FAILING_MALLOC 0
 #else
 #define TEST_HAVE_FAILING_MALLOC 1

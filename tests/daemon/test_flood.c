@@ -13,6 +13,7 @@
 #include "proto/check.h"
 #include "proto/limits.h"
 #include "tests/daemon/fixture.h"
+#include "tests/sanitizer.h"
 
 #define FRAMES       10000
 #define IDLE         1000
@@ -21,13 +22,6 @@
 #define STATUS_MS    5.0 /* the target, of a machine that does nothing else */
 #define STEPS        "schedule.steps=400\ncheckpoint.every=0"
 #define RSS_MORE_MAX (16u << 20)
-
-/* A sanitizer keeps what was freed, and takes its time. */
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
 
 static struct fix f;
 static char run[32];
@@ -206,8 +200,8 @@ TEST(ten_thousand_bad_frames_disturb_nobody)
            (double)more / (1 << 20), quantile(&flooded, 0.5), quantile(&flooded, 0.99), STATUS_MS,
            quantile(&quiet, 0.5), quantile(&quiet, 0.99),
            is_quiet ? "" : "; others work here, so the target is held against the median");
-    EXPECT(SANITIZED || more <= RSS_MORE_MAX);
-    EXPECT(SANITIZED || quantile(&flooded, is_quiet ? 0.99 : 0.5) <= STATUS_MS);
+    EXPECT(TEST_SANITIZED || more <= RSS_MORE_MAX);
+    EXPECT(TEST_SANITIZED || quantile(&flooded, is_quiet ? 0.99 : 0.5) <= STATUS_MS);
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, undisturbed);
     fix_finish(&f);

@@ -7,13 +7,9 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "tests/daemon/fixture.h"
+#include "tests/sanitizer.h"
 
-/* A sanitizer keeps what was freed. */
-#ifdef __SANITIZE_ADDRESS__
-#define RSS_MORE_MAX (256u << 20)
-#else
-#define RSS_MORE_MAX (16u << 20)
-#endif
+#define RSS_MORE_MAX ((TEST_SANITIZED ? 256u : 16u) << 20)
 
 static struct fix f;
 

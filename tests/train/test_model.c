@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "proto/err.h"
+#include "tests/sanitizer.h"
 #include "tests/test.h"
 #include "tests/train/single.h"
 
@@ -13,7 +14,7 @@
 
 static _Atomic long allocations;
 
-#if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
+#if TEST_SANITIZED || !defined(__GLIBC__)
 #define COUNTS_ALLOCATIONS 0
 #else
 #define COUNTS_ALLOCATIONS 1

@@ -4,64 +4,8 @@
 
 #include "proto/msg.h"
 #include "proto/spec.h"
+#include "tests/failing_malloc.h"
 #include "tests/test.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAVE_OWN_MALLOC 0
-#else
-#define HAVE_OWN_MALLOC 1
-#endif
-
-static long allowed = -1; /* allocations left before they fail; -1: as many as you like */
-static long live;         /* blocks not freed yet */
-
-#if HAVE_OWN_MALLOC
-/* glibc's own names, under which its allocator is reached when these stand before it. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *block, size_t size);
-extern void __libc_free(void *block);
-
-static bool granted(void)
-{
-    if (allowed == 0) {
-        errno = ENOMEM;
-        return false;
-    }
-    allowed -= allowed > 0;
-    return true;
-}
-
-void *malloc(size_t size)
-{
-    void *block = granted() ? __libc_malloc(size) : NULL;
-
-    live += block != NULL;
-    return block;
-}
-
-void *calloc(size_t count, size_t size)
-{
-    void *block = granted() ? __libc_calloc(count, size) : NULL;
-
-    live += block != NULL;
-    return block;
-}
-
-void *realloc(void *old, size_t size)
-{
-    void *block = granted() ? __libc_realloc(old, size) : NULL;
-
-    live += block != NULL && old == NULL;
-    return block;
-}
-
-void free(void *block)
-{
-    live -= block != NULL;
-    __libc_free(block);
-}
-#endif
 
 static struct bit_problems problems;
 
@@ -93,16 +37,16 @@ static int whole_way(void)
 
 TEST(every_allocation_may_fail)
 {
-    if (!HAVE_OWN_MALLOC)
+    if (!TEST_HAVE_FAILING_MALLOC)
         SKIP("the sanitizer has the allocator");
 
     int err = -ENOMEM;
     for (long n = 0; err != 0 && n < 100000; n++) {
-        long before = live;
-        allowed = n;
+        long before = test_live;
+        test_allowed = n;
         err = whole_way();
-        allowed = -1;
-        if (!EXPECT(err == 0 || err == -ENOMEM) || !EXPECT_EQ(live, before)) {
+        test_allowed = -1;
+        if (!EXPECT(err == 0 || err == -ENOMEM) || !EXPECT_EQ(test_live, before)) {
             fprintf(stderr, "    after %ld allocations\n", n);
             return;
         }
