@@ -3,7 +3,8 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+# With the seconds since the start.
+say() { printf '\033[1m==> %4d s  %s\033[0m\n' "$SECONDS" "$*" >&2; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
 as_root() {
