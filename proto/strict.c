@@ -31,15 +31,18 @@ static size_t left(const struct cursor *c)
     return (size_t)(c->end - c->at);
 }
 
-static bool read_varint(struct cursor *c, uint64_t *out)
+/* protobuf-c reads a value of ten bytes, and a tag or a length of five: what is longer it takes for broken. */
+enum { VALUE_BYTES = 10, PREFIX_BYTES = 5 };
+
+static bool read_varint(struct cursor *c, int most, uint64_t *out)
 {
     uint64_t v = 0;
 
-    for (int shift = 0; shift < 64 && c->at < c->end; shift += 7) {
+    for (int i = 0; i < most && c->at < c->end; i++) {
         uint8_t byte = *c->at++;
-        if (shift == 63 && byte > 1)
+        if (i == VALUE_BYTES - 1 && byte > 1)
             return false;
-        v |= (uint64_t)(byte & 0x7f) << shift;
+        v |= (uint64_t)(byte & 0x7f) << 7 * i;
         if (byte < 0x80) {
             *out = v;
             return true;
@@ -66,7 +69,7 @@ static bool read_span(struct cursor *c, struct cursor *out)
 {
     uint64_t bytes;
 
-    if (!read_varint(c, &bytes) || bytes > left(c))
+    if (!read_varint(c, PREFIX_BYTES, &bytes) || bytes > left(c))
         return false;
     *out = (struct cursor){c->at, c->at + bytes};
     c->at += bytes;
@@ -142,7 +145,7 @@ static int check_scalar(const struct place *p, struct cursor *c)
     uint64_t v;
 
     if (wire == WIRE_VARINT)
-        return read_varint(c, &v) ? check_varint(p, v) : refuse(p, "has a broken varint");
+        return read_varint(c, VALUE_BYTES, &v) ? check_varint(p, v) : refuse(p, "has a broken varint");
     if (!read_fixed(c, wire == WIRE_64 ? 8 : 4, &v))
         return refuse(p, "ends too early");
     return check_float(p, v);
@@ -178,7 +181,7 @@ static int check_value(const struct place *p, enum wire wire, struct cursor *c)
     if (wire != WIRE_BYTES)
         return check_scalar(p, c);
     if (!read_span(c, &span))
-        return refuse(p, "ends too early");
+        return refuse(p, "has a broken length, or ends too early");
     if (packed)
         return check_packed(p, span);
     if (p->field->type == PROTOBUF_C_TYPE_STRING)
@@ -213,7 +216,7 @@ static int check_field(const ProtobufCMessageDescriptor *desc, struct cursor *c,
     uint64_t tag;
     int err;
 
-    if (!read_varint(c, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
+    if (!read_varint(c, PREFIX_BYTES, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
         return bit_fail(BIT_EMESSAGE, "%s has a broken tag", desc->name);
     p.field = protobuf_c_message_descriptor_get_field(desc, (unsigned)(tag >> 3));
     if (p.field == NULL)

@@ -12,7 +12,7 @@
  * Refused, with the field's full name ("bit.StepOrder.lr") in the note:
  *   unknown fields and wire types that are not the field's; a singular field, or two of one oneof, given twice; a
  *   missing required field; an enumeration outside its values; an integer that does not fit; NaN and infinity; NUL and
- *   broken UTF-8 in strings; lengths beyond the end.
+ *   broken UTF-8 in strings; lengths beyond the end; a tag or a length in more than five bytes.
  * Allocates nothing. Recursion is as deep as the type, since no type of ours contains itself.
  * Errors      BIT_EMESSAGE
  */

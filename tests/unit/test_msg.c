@@ -156,14 +156,24 @@ TEST(what_protobuf_lets_through_is_refused)
     expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x10\x80\x80\x80\x80\x10"), "points has a number");
     expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x12\x01x"), "points is written as another type");
     expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x10"), "points has a broken varint");
-    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x03r7"), "run ends too early");
-    expect_refused(DECODE(STATUS_REQUEST, "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01r7"), "run ends too early");
-    expect_refused(DECODE(STATUS_REQUEST, "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02r7"), "run ends too early");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x03r7"), "or ends too early");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01r7"), "run has a broken length");
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02r7"), "run has a broken length");
     expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x80"), "broken tag");
     expect_refused(DECODE(STATUS_REQUEST, "\x0a\x02r7\x00\x01"), "broken tag");
     expect_refused(DECODE(LIST_REQUEST, "\x08\x02"), "bit.ListRequest.all has a number");
     expect_refused(DECODE(WAIT_REQUEST, "\x0a\x02r7\x10\x63"), "bit.WaitRequest.state has no value 99");
     expect_refused(DECODE(WAIT_REQUEST, "\x0a\x02r7\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "no value -1");
+}
+
+/* Zeros above a number's last bits: protobuf-c reads as many as make five bytes of a tag or a length. */
+TEST(tags_and_lengths_of_more_than_five_bytes_are_refused)
+{
+    EXPECT_EQ(DECODE(STATUS_REQUEST, "\x0a\x82\x80\x80\x80\x00r7"), 0);
+    expect_refused(DECODE(STATUS_REQUEST, "\x0a\x82\x80\x80\x80\x80\x00r7"), "run has a broken length");
+    EXPECT_EQ(DECODE(STATUS_REQUEST, "\x8a\x80\x80\x80\x00\x02r7"), 0);
+    expect_refused(DECODE(STATUS_REQUEST, "\x8a\x80\x80\x80\x80\x00\x02r7"), "broken tag");
+    EXPECT_EQ(DECODE(STATUS_REQUEST, "\x0a\x02r7\x10\x85\x80\x80\x80\x80\x80\x80\x80\x80\x00"), 0);
 }
 
 TEST(also_deep_inside)
