@@ -89,14 +89,14 @@ void bit_client_close(struct bit_client *c)
     bit_frame_reader_finish(&c->reader);
 }
 
-int bit_client_reopen(struct bit_client *c, const char *socket_path, int timeout_s)
+static int reopen(struct bit_client *c, const char *socket_path)
 {
     struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
     int err = 0;
 
     bit_client_close(c);
     /* Nothing announces that a daemon begins to listen, so it is asked ten times a second. */
-    for (int tries = 0; tries < timeout_s * 10; tries++) {
+    for (int tries = 0; tries < REOPEN_S * 10; tries++) {
         err = bit_client_open(c, socket_path);
         if (err >= 0)
             return 0;
@@ -227,7 +227,7 @@ int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli)
 {
     if (!cli->quiet)
         fprintf(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
-    return bit_client_reopen(c, cli->socket, REOPEN_S);
+    return reopen(c, cli->socket);
 }
 
 int bit_client_open_waiting(struct bit_client *c, const struct bit_cli *cli)
@@ -238,7 +238,7 @@ int bit_client_open_waiting(struct bit_client *c, const struct bit_cli *cli)
         return err;
     if (!cli->quiet)
         fprintf(stderr, "bitctl: %s; waiting for it to come back\n", bit_fail_text());
-    return bit_client_reopen(c, cli->socket, REOPEN_S);
+    return reopen(c, cli->socket);
 }
 
 /* What changes a run carries the client's own id, and may be asked twice. */

@@ -27,13 +27,13 @@ struct bit_client {
  */
 int bit_client_open(struct bit_client *c, const char *socket);
 void bit_client_close(struct bit_client *c);
-/** The same, tried again until timeout_s has passed: for what outlives a daemon. */
-int bit_client_reopen(struct bit_client *c, const char *socket, int timeout_s);
 struct bit_cli;
-/** The same for two minutes, and say so unless cli is quiet. */
+/** The same behind a daemon that hung up, tried again for two minutes; says so unless cli is quiet. */
 int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli);
-/** bit_client_open for what outlives a daemon: on a socket that a killed one has left, its return is waited for as above;
- * where there is no socket there was no daemon, and that is an error at once. */
+/**
+ * bit_client_open for what outlives a daemon: on a socket that a killed one has left, its return is waited for as
+ * above; where there is no socket there was no daemon, and that is an error at once.
+ */
 int bit_client_open_waiting(struct bit_client *c, const struct bit_cli *cli);
 
 int bit_client_send(struct bit_client *c, uint16_t type, const void *msg);

@@ -11,8 +11,7 @@
 #include "ctl/print.h"
 #include "proto/err.h"
 
-#define REOPEN_S       120 /* a daemon that restarts is waited for so long */
-#define QUIET_LINE_S   5   /* between progress lines where there is no terminal */
+#define QUIET_LINE_S   5 /* between progress lines where there is no terminal */
 #define PROGRESS_WIDTH 24
 
 struct follow {
@@ -130,23 +129,16 @@ static int take_reply(struct follow *w)
 
 static int stream(struct follow *w)
 {
-    int err = bit_client_open(&w->client, w->cli->socket);
+    int err = bit_client_open_waiting(&w->client, w->cli);
 
-    if (err >= 0)
+    while (err >= 0) {
         err = ask_events(w);
-    while (err == 0 || err == BIT_EDAEMON) {
-        if (err == BIT_EDAEMON) {
-            clear_line(w);
-            fprintf(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
-            err = bit_client_reopen(&w->client, w->cli->socket, REOPEN_S);
-            if (err >= 0)
-                err = ask_events(w);
-            if (err < 0)
-                break;
-        }
-        err = take_reply(w);
-        if (interrupted)
+        while (err == 0 && !interrupted)
+            err = take_reply(w);
+        if (err != BIT_EDAEMON || interrupted)
             break;
+        clear_line(w);
+        err = bit_client_reopen_said(&w->client, w->cli);
     }
     bit_client_close(&w->client);
     return err;

@@ -73,7 +73,8 @@ static void destroy(struct bit_job *job)
     bit_tally_finish(&job->tally);
 }
 
-__attribute__((format(printf, 3, 0))) static void note_cause(struct bit_job *job, int err, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void note_cause(struct bit_job *job, int err, const char *fmt,
+                                                             va_list args)
 {
     if (job->cause.known)
         return;
