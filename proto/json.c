@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/escape.h"
 #include "proto/reflect.h"
 #include "proto/utf8.h"
 
@@ -36,10 +37,12 @@ static void print_string(FILE *f, const char *text)
         step = bit_utf8_decode(text, left, &code);
         if (step == 1)
             print_ascii(f, *text);
-        else if (step > 1)
-            fwrite(text, 1, step, f);
-        else
+        else if (step == 0)
             fputs("\\ufffd", f);
+        else if (bit_escape_needed(code))
+            fprintf(f, "\\u%04x", code); /* none of them is beyond four digits */
+        else
+            fwrite(text, 1, step, f);
         step = step == 0 ? 1 : step;
     }
     fputc('"', f);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "proto/check.h"
+#include "proto/escape.h"
 
 #define LINE_MAX_BYTES    4096 /* PIPE_BUF: a pipe takes so much at once, unmixed with other writers' lines */
 #define CONTEXT_MAX_BYTES 256
@@ -78,22 +79,10 @@ static size_t put_head(char *line, enum bit_log_level level)
 /* Append text so that it stays one line; what does not fit is cut, leaving room for the newline. */
 static size_t put_escaped(char *line, size_t at, const char *text)
 {
-    static const char hex[] = "0123456789abcdef";
+    size_t left = strlen(text), used;
 
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0' && at + 5 < LINE_MAX_BYTES; c++) {
-        if (*c >= 0x20 && *c != 0x7f) {
-            line[at++] = (char)*c;
-            continue;
-        }
-        line[at++] = '\\';
-        if (*c == '\n' || *c == '\t' || *c == '\r') {
-            line[at++] = *c == '\n' ? 'n' : *c == '\t' ? 't' : 'r';
-        } else {
-            line[at++] = 'x';
-            line[at++] = hex[*c >> 4];
-            line[at++] = hex[*c & 15];
-        }
-    }
+    for (; left > 0 && at + BIT_ESCAPE_MAX < LINE_MAX_BYTES; text += used, left -= used)
+        at += bit_escape_next(text, left, line + at, &used);
     return at;
 }
 

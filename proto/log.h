@@ -20,7 +20,7 @@ void bit_log_context(const char *pairs);
 #define bit_info(event, ...)  bit_log_line(BIT_LOG_INFO, bit_log_topic, event, __VA_ARGS__)
 #define bit_debug(event, ...) bit_log_line(BIT_LOG_DEBUG, bit_log_topic, event, __VA_ARGS__)
 
-/** fmt may be "" for an event without pairs. One write(2) a line; control characters in values are escaped. */
+/** fmt may be "" for an event without pairs. One write(2) a line; what escape.h names harmful is escaped, wherever it stands. */
 void bit_log_line(enum bit_log_level level, const char *topic, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/escape.h"
 #include "proto/reflect.h"
 #include "proto/utf8.h"
 
@@ -23,7 +24,7 @@ static void print_byte(FILE *f, unsigned char c)
         fputc(c, f);
 }
 
-/* Text stays readable: what is UTF-8 is not escaped. `raw` is for bytes, where it would be chance. */
+/* Text stays readable: what is UTF-8 and harmless is not escaped. `raw` is for bytes, where it would be chance. */
 static void print_string(FILE *f, const char *text, size_t len, bool raw)
 {
     uint32_t code;
@@ -31,7 +32,9 @@ static void print_string(FILE *f, const char *text, size_t len, bool raw)
     fputc('"', f);
     for (size_t at = 0, step; at < len; at += step) {
         step = raw ? 1 : bit_utf8_decode(text + at, len - at, &code);
-        if (step > 1)
+        if (step > 1 && bit_escape_needed(code))
+            fprintf(f, "\\u%04x", code);
+        else if (step > 1)
             fwrite(text + at, 1, step, f);
         else
             print_byte(f, (unsigned char)text[at]);

@@ -111,6 +111,20 @@ TEST(strings_survive_and_broken_ones_still_parse)
     free(text);
 }
 
+TEST(what_acts_on_a_terminal_is_escaped_and_still_exact)
+{
+    char hostile[] = "\x1b[2J \xc2\x9b" "31m \x7f \xe2\x80\xae" "cod.npy \xe2\x81\xa9 \xd8\x9c";
+    Bit__Problem problem = BIT__PROBLEM__INIT;
+    char *text = NULL;
+
+    problem.text = hostile;
+    json_t *json = print_and_load(&problem.base, &text);
+    EXPECT_STREQ(json_string_value(json_object_get(json, "text")), hostile);
+    EXPECT_CONTAINS(text, "\\u001b[2J \\u009b31m \\u007f \\u202ecod.npy \\u2069 \\u061c");
+    json_decref(json);
+    free(text);
+}
+
 TEST(doubles_read_back_and_non_numbers_are_null)
 {
     static const double values[] = {0.1, 1e-300, 1.7976931348623157e308, 5e-324, -0.0, 1, 3e20, 1.0 / 3};

@@ -57,6 +57,11 @@ static void say_control_characters(void)
     bit_info("odd", "text=\"%s\"", "line\nnext\ttab\rback \033[2Jclear \x7f grüße");
 }
 
+static void say_hostile(void)
+{
+    bit_info("odd", "path=%s", "\xc2\x9b" "2J\xe2\x80\xae" "cod\xff\xe2\x80");
+}
+
 static void say_much(void)
 {
     static char big[9000];
@@ -110,6 +115,12 @@ TEST(a_line_stays_one_line)
     capture(say_control_characters);
     EXPECT_CONTAINS(captured, "text=\"line\\nnext\\ttab\\rback \\x1b[2Jclear \\x7f grüße\"\n");
     EXPECT(strchr(captured, '\n') == captured + strlen(captured) - 1);
+}
+
+TEST(a_line_shows_what_would_act_on_a_terminal)
+{
+    capture(say_hostile);
+    EXPECT_CONTAINS(captured, "path=\\u009b2J\\u202ecod\\xff\\xe2\\x80\n");
 }
 
 TEST(a_long_line_is_cut_and_ended)
