@@ -1,5 +1,5 @@
 /*
- * Each public header compiles alone, and twice; each folder includes only what it may.
+ * Each public header compiles alone, and twice; each folder includes only what it may; tests make no temporary names.
  * The headers are those that lie in the source tree now. They are compiled with the flags of their folder's own
  * sources, as the build wrote them down; with those of one processor after the other if a folder has such.
  * $BIT_SOURCE_ROOT and $BIT_BUILD_ROOT say where both are.
@@ -237,6 +237,42 @@ TEST(folders_include_only_what_they_may)
                 check_includes(&folders[f], files.gl_pathv[i]);
             globfree(&files);
         }
+}
+
+/* ---- temporary names */
+
+static bool makes_names(const char *line)
+{
+    static const char *const calls[] = {"mkdtemp(", "mkstemp(", "mkstemps(", "mkostemp(", "tmpnam(", "tempnam("};
+
+    for (size_t i = 0; i < BIT_COUNT(calls); i++)
+        if (strstr(line, calls[i]) != NULL)
+            return true;
+    return false;
+}
+
+static void check_names(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char line[512];
+
+    BIT_ASSERT(f != NULL);
+    for (int at = 1; fgets(line, sizeof line, f) != NULL; at++)
+        if (!EXPECT(!makes_names(line)))
+            fprintf(stderr, "    %s:%d: use test_folder() of tests/folder.h\n", below_root(path), at);
+    fclose(f);
+}
+
+TEST(temporary_folders_are_those_of_one_helper)
+{
+    glob_t files;
+
+    list_files("tests", "*/*.c", &files);
+    EXPECT(files.gl_pathc > 0);
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        if (strcmp(below_root(files.gl_pathv[i]), "tests/unit/test_folder.c") != 0) /* which tests that helper */
+            check_names(files.gl_pathv[i]);
+    globfree(&files);
 }
 
 TEST_MAIN

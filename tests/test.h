@@ -24,6 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/folder.h"
+
 #define TEST_CASES_MAX 256
 #define TEST_SKIPPED   77
 

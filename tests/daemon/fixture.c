@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -63,9 +62,7 @@ void fix_init(struct fix *f)
     *f = (struct fix){.bitd = 0};
     clear_fakes();
     signal(SIGPIPE, SIG_IGN);
-    snprintf(f->dir, sizeof f->dir, "/tmp/bitd-test-XXXXXX");
-    if (mkdtemp(f->dir) == NULL)
-        abort();
+    snprintf(f->dir, sizeof f->dir, "%s", test_folder_new());
     snprintf(f->state, sizeof f->state, "%s/state", f->dir);
     snprintf(f->socket, sizeof f->socket, "%s/state/bitd.sock", f->dir);
     snprintf(f->tokens, sizeof f->tokens, "%s/train.npy", f->dir);
@@ -150,12 +147,6 @@ int fix_stop(struct fix *f, int signal)
     return fix_wait_exit(f);
 }
 
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    remove(path);
-    return 0;
-}
-
 static void print_log(const struct fix *f)
 {
     char line[1024];
@@ -191,7 +182,7 @@ void fix_finish(struct fix *f)
     if (test_state.failures > failures_seen)
         print_log(f);
     failures_seen = test_state.failures;
-    nftw(f->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    test_folder_remove(f->dir);
     clear_fakes();
 }
 

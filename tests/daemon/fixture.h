@@ -18,7 +18,7 @@
 #define FIX_SPEC_MAX 4096
 
 struct fix {
-    char dir[64]; /* in $TMPDIR or /tmp, short enough for a socket */
+    char dir[64]; /* of tests/folder.h: short enough for a socket */
     char state[96], socket[108], tokens[96], eval[96], log[96];
     pid_t bitd; /* 0 while it does not run */
     int notify_fd;

@@ -53,12 +53,10 @@ bool peer_open(struct peer *p)
 {
     FILE *secret;
 
-    snprintf(p->dir, sizeof p->dir, "/tmp/bit-peer-XXXXXX");
+    snprintf(p->dir, sizeof p->dir, "%s", test_folder_new());
     p->fd = p->listener = -1;
     p->epoch = EPOCH;
     bit_frame_reader_init(&p->reader, BIT_FRAME_BODY_MAX);
-    if (!EXPECT(mkdtemp(p->dir) != NULL))
-        return false;
     snprintf(p->socket, sizeof p->socket, "%s/link", p->dir);
     snprintf(p->secret, sizeof p->secret, "%s/secret", p->dir);
     snprintf(p->checkpoints, sizeof p->checkpoints, "%s/checkpoints", p->dir);
@@ -69,17 +67,6 @@ bool peer_open(struct peer *p)
     fputs("0123456789abcdef0123456789abcdef", secret);
     fclose(secret);
     return listen_at(p);
-}
-
-static void remove_tree(const char *dir)
-{
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        execlp("rm", "rm", "-rf", "--", dir, (char *)NULL);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
 }
 
 void peer_close(struct peer *p)
@@ -95,7 +82,7 @@ void peer_close(struct peer *p)
     bit_msg_free(p->held);
     p->held = NULL;
     if (p->dir[0] != '\0')
-        remove_tree(p->dir);
+        test_folder_remove(p->dir);
 }
 
 static void become_worker(const struct peer *p, int ranks)

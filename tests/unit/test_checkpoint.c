@@ -77,8 +77,7 @@ static Bit__Manifest *make_checkpoint(const Bit__ModelSpec *model)
     uint8_t *data = malloc(data_bytes), *header;
 
     BIT_ASSERT(count > 0 && data != NULL && bit_safetensors_header(tensors, count, &header, &header_bytes) == 0);
-    snprintf(dir, sizeof dir, "/tmp/bit-checkpoint-XXXXXX");
-    BIT_ASSERT(mkdtemp(dir) != NULL);
+    snprintf(dir, sizeof dir, "%s", test_folder_new());
     for (size_t i = 0; i < m->n_file; i++)
         bit_msg_free(m->file[i]);
     free(m->file);
@@ -403,8 +402,7 @@ static Bit__Manifest *make_partial(char parent[64], char partial[BIT_PATH_MAX])
     m->step = 12;
     m->epoch = 7;
     EXPECT_EQ(write_manifest(m), 0);
-    snprintf(parent, 64, "/tmp/bit-commit-XXXXXX");
-    BIT_ASSERT(mkdtemp(parent) != NULL);
+    snprintf(parent, 64, "%s", test_folder_new());
     EXPECT_EQ(bit_checkpoint_partial(parent, "step-00000012", 7, partial, BIT_PATH_MAX), 0);
     EXPECT_EQ(rename(dir, partial), 0);
     return m;

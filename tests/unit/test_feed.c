@@ -17,7 +17,6 @@
 #define BATCH   4
 
 /* Token t of file k is 1000 k + t: where a row came from can be read off it. */
-static char folder[] = "/tmp/bit-feed-XXXXXX";
 static char path[3][64];
 static const size_t tokens_of[3] = {8 * 7 + 5, 3, 8 * 6}; /* 7 instances and a rest, none, 6 */
 
@@ -33,9 +32,8 @@ static void write_file(int k)
 
 TEST(makes_its_files)
 {
-    EXPECT(mkdtemp(folder) != NULL);
     for (int k = 0; k < 3; k++) {
-        snprintf(path[k], sizeof path[k], "%s/%d.npy", folder, k);
+        snprintf(path[k], sizeof path[k], "%s/%d.npy", test_folder(), k);
         write_file(k);
     }
 }
@@ -232,13 +230,6 @@ TEST(refuses_less_than_one_batch)
     s.batch.instances = 13;
     EXPECT_EQ(bit_feed_create(run, &feed), 0);
     bit_feed_destroy(feed);
-}
-
-TEST(clears_up)
-{
-    for (int k = 0; k < 3; k++)
-        unlink(path[k]);
-    EXPECT_EQ(rmdir(folder), 0);
 }
 
 TEST_MAIN

@@ -10,21 +10,9 @@
 #include "proto/err.h"
 #include "tests/test.h"
 
-static char folder[] = "/tmp/bit-test-lines-XXXXXX";
-
-static const char *path_of(const char *name)
-{
-    static char path[256];
-
-    if (folder[strlen(folder) - 1] == 'X' && mkdtemp(folder) == NULL)
-        exit(1);
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
 static const char *write_file(const char *name, const void *data, size_t bytes)
 {
-    const char *path = path_of(name);
+    const char *path = test_path(name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
     EXPECT(fd >= 0 && write(fd, data, bytes) == (ssize_t)bytes);
@@ -192,7 +180,7 @@ TEST(long_lines)
     used = most + most / 3;
     memcpy(text + used, "\nshort\n\nend", 11);
     write_file("long", text, used + 11);
-    got = read_all(path_of("long"), out, room, &err);
+    got = read_all(test_path("long"), out, room, &err);
     EXPECT_EQ(err, 0);
     if (EXPECT_EQ(got, most + 1 + 11))
         EXPECT_MEMEQ(out + most + 1, "\nshort\n\nend", 11);
@@ -209,7 +197,7 @@ static void make_tree(void)
     snprintf(path, sizeof path,
              "cd %s && mkdir -p tree/b/c && for f in z.jsonl a.json.gz b/m.json.zst b/c/n.jsonl.zstd "
              "README.md .hidden.json b/x.csv; do echo hi > tree/$f; done",
-             folder);
+             test_folder());
     EXPECT_EQ(system(path), 0);
 }
 
@@ -218,12 +206,12 @@ static void expect_files(const char *arg, int count, const char *const *want)
     char argument[512], path[600], *args[1] = {argument};
     struct bit_inputs inputs;
 
-    snprintf(argument, sizeof argument, "%s/%s", folder, arg);
+    snprintf(argument, sizeof argument, "%s/%s", test_folder(), arg);
     if (!EXPECT_EQ(bit_inputs_expand(args, 1, &inputs), 0))
         return;
     if (EXPECT_EQ(inputs.count, count)) {
         for (int i = 0; i < count; i++) {
-            snprintf(path, sizeof path, "%s/tree/%s", folder, want[i]);
+            snprintf(path, sizeof path, "%s/tree/%s", test_folder(), want[i]);
             EXPECT_STREQ(inputs.files[i].path, path);
             EXPECT_EQ(inputs.files[i].bytes, 3);
         }
@@ -241,21 +229,13 @@ TEST(folders_and_globs)
     expect_files("tree", 4, (const char *[]){"a.json.gz", "b/c/n.jsonl.zstd", "b/m.json.zst", "z.jsonl"});
     expect_files("tree/*.*", 3, (const char *[]){"README.md", "a.json.gz", "z.jsonl"});
     expect_files("tree/README.md", 1, (const char *[]){"README.md"});
-    snprintf(none, sizeof none, "%s/tree/*.parquet", folder);
+    snprintf(none, sizeof none, "%s/tree/*.parquet", test_folder());
     EXPECT_EQ(bit_inputs_expand(args, 1, &inputs), -ENOENT);
     EXPECT_CONTAINS(bit_fail_text(), "*.parquet");
-    snprintf(none, sizeof none, "%s/tree/b/none", folder);
+    snprintf(none, sizeof none, "%s/tree/b/none", test_folder());
     mkdir(none, 0700);
     EXPECT_EQ(bit_inputs_expand(args, 1, &inputs), -ENOENT);
     EXPECT_CONTAINS(bit_fail_text(), "no .json or .jsonl file");
-}
-
-TEST(remove_folder)
-{
-    char command[256];
-
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    EXPECT_EQ(system(command), 0);
 }
 
 TEST_MAIN

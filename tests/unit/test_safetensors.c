@@ -1,5 +1,6 @@
 #include "proto/safetensors.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "proto/check.h"
@@ -229,8 +230,8 @@ TEST(bloat_is_refused_unread)
 
 TEST(a_file_is_read_by_its_header)
 {
-    char path[] = "/tmp/bit-safetensors-XXXXXX";
-    int fd = mkstemp(path);
+    const char *path = test_path("model.safetensors");
+    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     struct bit_safetensors s;
     uint8_t *buf;
     size_t bytes;
@@ -252,7 +253,6 @@ TEST(a_file_is_read_by_its_header)
     EXPECT_EQ(bit_safetensors_read(fd, path, &s), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), path);
     close(fd);
-    unlink(path);
     free(buf);
 }
 

@@ -11,8 +11,6 @@
 #define SHA_A "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define SHA_B "1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-static char folder[64];
-
 struct fields {
     const char *name, *sha256, *vocab, *end, *dtype, *tokens, *files;
 };
@@ -51,13 +49,13 @@ static const char *write_set(const char *name, const struct fields *f)
     static char path[8][128];
     static unsigned next;
     char text[4096], *at = path[next++ % 8];
-    snprintf(at, sizeof path[0], "%s/%s", folder, name);
+    snprintf(at, sizeof path[0], "%s/%s", test_folder(), name);
     mkdir(at, 0700);
-    snprintf(at, sizeof path[0], "%s/%s/%s", folder, name, BIT_SIDECAR_NAME);
+    snprintf(at, sizeof path[0], "%s/%s/%s", test_folder(), name, BIT_SIDECAR_NAME);
     print(f, text, sizeof text);
     FILE *file = fopen(at, "we");
     EXPECT(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
-    snprintf(at, sizeof path[0], "%s/%s/part-0-00000.npy", folder, name);
+    snprintf(at, sizeof path[0], "%s/%s/part-0-00000.npy", test_folder(), name);
     return at;
 }
 
@@ -131,16 +129,16 @@ TEST(is_looked_for_beside_the_file)
     char text[128];
     EXPECT_EQ(bit_sidecar_read(path, &s), 1);
     bit_sidecar_finish(&s);
-    snprintf(text, sizeof text, "%s/a/", folder);
+    snprintf(text, sizeof text, "%s/a/", test_folder());
     EXPECT_EQ(bit_sidecar_read(text, &s), 1);
     bit_sidecar_finish(&s);
-    snprintf(text, sizeof text, "%s/part-0-00000.npy", folder);
+    snprintf(text, sizeof text, "%s/part-0-00000.npy", test_folder());
     EXPECT_EQ(bit_sidecar_read(text, &s), 0);
     EXPECT_EQ(bit_sidecar_read("/nowhere/part-0-00000.npy", &s), 0);
-    snprintf(text, sizeof text, "%s/folder/%s", folder, BIT_SIDECAR_NAME);
-    snprintf(text, sizeof text, "%s/folder", folder);
+    snprintf(text, sizeof text, "%s/folder/%s", test_folder(), BIT_SIDECAR_NAME);
+    snprintf(text, sizeof text, "%s/folder", test_folder());
     mkdir(text, 0700);
-    snprintf(text, sizeof text, "%s/folder/%s", folder, BIT_SIDECAR_NAME);
+    snprintf(text, sizeof text, "%s/folder/%s", test_folder(), BIT_SIDECAR_NAME);
     mkdir(text, 0700);
     EXPECT_EQ(bit_sidecar_read(text, &s), BIT_ELIMIT);
 }
@@ -209,24 +207,4 @@ TEST(ids_that_the_model_does_not_have)
     EXPECT_CONTAINS(bit_fail_text(), "32-bit ids");
 }
 
-static void remove_folder(void)
-{
-    static const char *const names[] = {"a", "b", "folder"};
-    char path[128];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s/%s", folder, names[i], BIT_SIDECAR_NAME);
-        remove(path);
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        remove(path);
-    }
-    remove(folder);
-}
-
-int main(int argc, char **argv)
-{
-    snprintf(folder, sizeof folder, "/tmp/bit-sidecar-XXXXXX");
-    EXPECT(mkdtemp(folder) != NULL);
-    int code = test_run_all(argc, argv);
-    remove_folder();
-    return code;
-}
+TEST_MAIN

@@ -1,5 +1,6 @@
 #include "proto/spec.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "proto/check.h"
@@ -431,13 +432,13 @@ TEST(a_field_set_from_elsewhere_has_no_line)
 
 /* ---- bit_spec_load ---- */
 
-/* A file of these bytes; its name ends in `suffix`. Gone at the end of the program. */
+/* A file of these bytes; its name ends in `suffix`. */
 static const char *file_with(const char *suffix, const void *bytes, size_t len)
 {
     static char path[64];
 
-    snprintf(path, sizeof path, "/tmp/bit-spec-XXXXXX%s", suffix);
-    int fd = mkstemps(path, (int)strlen(suffix));
+    snprintf(path, sizeof path, "%s/run%s", test_folder(), suffix);
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
     EXPECT(fd >= 0 && write(fd, bytes, len) == (ssize_t)len && close(fd) == 0);
     return path;
 }

@@ -11,7 +11,7 @@
 #include "proto/msg.h"
 #include "tests/test.h"
 
-static char path[] = "/tmp/bit-store-XXXXXX";
+static char path[256];
 
 static int count_record(void *arg, const Bit__JournalRecord *record)
 {
@@ -52,7 +52,8 @@ static void make_journal(uint64_t records, uint64_t *ends)
     struct bit_journal j;
     size_t count;
     uint64_t cut;
-    EXPECT_EQ(truncate(path, 0), 0);
+    snprintf(path, sizeof path, "%s", test_path("journal"));
+    unlink(path);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     for (uint64_t i = 0; i < records; i++) {
         EXPECT_EQ(append(&j, i + 1), 0);
@@ -67,7 +68,6 @@ TEST(appends_and_replays)
     struct bit_journal j;
     size_t count;
     uint64_t cut;
-    close(mkstemp(path));
     make_journal(100, NULL);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     EXPECT_EQ(count, 100);

@@ -9,18 +9,7 @@
 #include "proto/text.h"
 #include "tests/test.h"
 
-static char folder[] = "/tmp/bit-protoc-XXXXXX";
 static const char *root;
-
-static char *path_of(const char *name)
-{
-    static char path[4][128];
-    static int turn;
-
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
 
 static void write_file(const char *path, const void *bytes, size_t len)
 {
@@ -46,7 +35,7 @@ static bool protoc(const char *mode, const char *from, const char *to)
     char command[PATH_MAX + 512];
 
     snprintf(command, sizeof command, "protoc -I'%s/proto' --%s=bit.RunSpec bit.proto <'%s' >'%s' 2>'%s'", root, mode,
-             from, to, path_of("stderr"));
+             from, to, test_path("stderr"));
     return system(command) == 0;
 }
 
@@ -58,18 +47,7 @@ static bool protoc(const char *mode, const char *from, const char *to)
             SKIP("BIT_SOURCE_ROOT is not set; meson test sets it");                                                    \
         if (system("protoc --version >/dev/null 2>&1") != 0)                                                           \
             SKIP("no protoc to compare with (Debian's protobuf-compiler)");                                            \
-        if (strstr(folder, "XXXXXX") != NULL && !EXPECT(mkdtemp(folder) != NULL))                                      \
-            return;                                                                                                    \
     } while (0)
-
-__attribute__((destructor)) static void remove_folder(void)
-{
-    static const char *const names[] = {"in", "out", "ours", "back", "stderr"};
-
-    for (size_t i = 0; i < BIT_COUNT(names); i++)
-        unlink(path_of(names[i]));
-    rmdir(folder);
-}
 
 static ProtobufCMessage *parse(const char *text, size_t len)
 {
@@ -88,13 +66,13 @@ static void compare(const char *label, const char *text, size_t len)
     size_t theirs_len, back_len, printed_len;
     char *printed = NULL;
 
-    write_file(path_of("in"), text, len);
-    if (!EXPECT(ours != NULL) || !EXPECT(protoc("encode", path_of("in"), path_of("out")))) {
+    write_file(test_path("in"), text, len);
+    if (!EXPECT(ours != NULL) || !EXPECT(protoc("encode", test_path("in"), test_path("out")))) {
         fprintf(stderr, "    %s\n", label);
         bit_msg_free(ours);
         return;
     }
-    char *theirs = read_file(path_of("out"), &theirs_len);
+    char *theirs = read_file(test_path("out"), &theirs_len);
     size_t ours_len = protobuf_c_message_get_packed_size(ours);
     uint8_t *packed = malloc(ours_len + 1);
     protobuf_c_message_pack(ours, packed);
@@ -102,15 +80,15 @@ static void compare(const char *label, const char *text, size_t len)
 
     /* They read what we print. */
     EXPECT_EQ(bit_text_print(ours, &printed, &printed_len), 0);
-    write_file(path_of("ours"), printed, printed_len);
-    same = EXPECT(protoc("encode", path_of("ours"), path_of("back"))) && same;
-    char *back = read_file(path_of("back"), &back_len);
+    write_file(test_path("ours"), printed, printed_len);
+    same = EXPECT(protoc("encode", test_path("ours"), test_path("back"))) && same;
+    char *back = read_file(test_path("back"), &back_len);
     same = EXPECT_EQ(back_len, ours_len) && EXPECT_MEMEQ(back, packed, ours_len) && same;
     free(back);
 
     /* We read what they print. */
-    same = EXPECT(protoc("decode", path_of("out"), path_of("back"))) && same;
-    back = read_file(path_of("back"), &back_len);
+    same = EXPECT(protoc("decode", test_path("out"), test_path("back"))) && same;
+    back = read_file(test_path("back"), &back_len);
     ProtobufCMessage *again = parse(back, back_len);
     if (EXPECT(again != NULL) && EXPECT_EQ(protobuf_c_message_get_packed_size(again), ours_len)) {
         uint8_t *repacked = malloc(ours_len + 1);
@@ -229,9 +207,9 @@ TEST(texts_that_both_refuse)
     NEED_PROTOC();
     for (size_t i = 0; i < BIT_COUNT(texts); i++) {
         ProtobufCMessage *ours = parse(texts[i], strlen(texts[i]));
-        write_file(path_of("in"), texts[i], strlen(texts[i]));
+        write_file(test_path("in"), texts[i], strlen(texts[i]));
         bool refused = EXPECT(ours == NULL);
-        if (!EXPECT(!protoc("encode", path_of("in"), path_of("out"))) || !refused)
+        if (!EXPECT(!protoc("encode", test_path("in"), test_path("out"))) || !refused)
             fprintf(stderr, "    %s\n", texts[i]);
         bit_msg_free(ours);
     }
@@ -252,9 +230,9 @@ TEST(texts_where_we_differ)
     NEED_PROTOC();
     for (size_t i = 0; i < BIT_COUNT(texts); i++) {
         ProtobufCMessage *ours = parse(texts[i].text, strlen(texts[i].text));
-        write_file(path_of("in"), texts[i].text, strlen(texts[i].text));
+        write_file(test_path("in"), texts[i].text, strlen(texts[i].text));
         bool differ = EXPECT_EQ(ours != NULL, texts[i].ours);
-        if (!EXPECT_EQ(protoc("encode", path_of("in"), path_of("out")), !texts[i].ours) || !differ)
+        if (!EXPECT_EQ(protoc("encode", test_path("in"), test_path("out")), !texts[i].ours) || !differ)
             fprintf(stderr, "    %s\n", texts[i].text);
         bit_msg_free(ours);
     }

@@ -70,18 +70,8 @@ int unlinkat(int folder, const char *name, int flags)
 
 /* ---- a run ---- */
 
-static char folder[] = "/tmp/bit-test-resume-XXXXXX";
 static struct bit_tokenizer *tokenizer;
 static char input_path[2][64];
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][512];
-    static int next;
-
-    snprintf(path[next = (next + 1) % 4], sizeof path[0], "%s/%s", folder, name);
-    return path[next];
-}
 
 static void write_input(const char *path, int seed)
 {
@@ -107,12 +97,11 @@ TEST(make_inputs)
     char path[4096];
     const char *root = getenv("BIT_SOURCE_ROOT");
 
-    EXPECT(mkdtemp(folder) != NULL);
     snprintf(path, sizeof path, "%s/tests/tokenize/small.json", root == NULL ? "." : root);
     if (!EXPECT_EQ(bit_tokenizer_load(path, &tokenizer), 0))
         exit(1);
     for (int i = 0; i < 2; i++) {
-        snprintf(input_path[i], sizeof input_path[i], "%s/%d.jsonl", folder, i);
+        snprintf(input_path[i], sizeof input_path[i], "%s/%d.jsonl", test_folder(), i);
         write_input(input_path[i], i);
     }
 }
@@ -212,13 +201,13 @@ TEST(undisturbed)
 {
     struct seen seen = {0};
 
-    EXPECT_EQ(run(in_folder("whole"), defaults(&seen), &whole), 0);
+    EXPECT_EQ(run(test_path("whole"), defaults(&seen), &whole), 0);
     EXPECT_EQ(whole.documents, 2 * DOCUMENTS);
     EXPECT(whole.empty > 5);
     EXPECT(whole.faults[BIT_DOCUMENT_JSON] > 5);
     EXPECT_EQ(whole.tokens_before, 0);
     EXPECT_EQ(seen.resumed.files, 0);
-    EXPECT_EQ(access(in_folder("whole/part-0-00006.npy"), F_OK), 0);
+    EXPECT_EQ(access(test_path("whole/part-0-00006.npy"), F_OK), 0);
 }
 
 /* Go on after a fault, undisturbed. */
@@ -232,7 +221,7 @@ static void finish(const char *output)
     EXPECT_EQ(sum.tokens_before, seen.resumed.tokens);
     sum.tokens_before = 0;
     EXPECT_MEMEQ(&sum, &whole, sizeof sum);
-    same_folder(output, in_folder("whole"));
+    same_folder(output, test_path("whole"));
 }
 
 TEST(death_at_every_call)
@@ -240,7 +229,7 @@ TEST(death_at_every_call)
     char output[64];
     int deaths = 0;
 
-    snprintf(output, sizeof output, "%s/death", folder);
+    snprintf(output, sizeof output, "%s/death", test_folder());
     for (int at = 1;; at++, deaths++) {
         int status = run_in_child(output, FAULT_DEATH, at);
         if (WIFEXITED(status)) {
@@ -251,7 +240,7 @@ TEST(death_at_every_call)
         finish(output);
         remove_folder(output);
     }
-    same_folder(output, in_folder("whole"));
+    same_folder(output, test_path("whole"));
     EXPECT(deaths > 60);
 }
 
@@ -261,12 +250,12 @@ TEST(death_upon_death)
     char output[64];
     int at = 1, status;
 
-    snprintf(output, sizeof output, "%s/deaths", folder);
+    snprintf(output, sizeof output, "%s/deaths", test_folder());
     while (!WIFEXITED(status = run_in_child(output, FAULT_DEATH, at)) && at < 1000)
         at++;
     EXPECT_EQ(WEXITSTATUS(status), 0);
     EXPECT(at > 5);
-    same_folder(output, in_folder("whole"));
+    same_folder(output, test_path("whole"));
 }
 
 TEST(full_disk_at_every_call)
@@ -274,7 +263,7 @@ TEST(full_disk_at_every_call)
     char output[64];
     int at = 1;
 
-    snprintf(output, sizeof output, "%s/full", folder);
+    snprintf(output, sizeof output, "%s/full", test_folder());
     for (;; at += 3) {
         int status = run_in_child(output, FAULT_FULL, at);
         EXPECT(WIFEXITED(status));
@@ -294,11 +283,11 @@ TEST(what_is_done_is_not_done_again)
     struct seen seen = {0};
     struct stat before, after;
 
-    EXPECT_EQ(stat(in_folder("whole/part-0-00000.npy"), &before), 0);
-    EXPECT_EQ(run(in_folder("whole"), defaults(&seen), &sum), 0);
+    EXPECT_EQ(stat(test_path("whole/part-0-00000.npy"), &before), 0);
+    EXPECT_EQ(run(test_path("whole"), defaults(&seen), &sum), 0);
     EXPECT_EQ(sum.tokens_before, whole.tokens);
     EXPECT(seen.resumed.path == NULL);
-    EXPECT_EQ(stat(in_folder("whole/part-0-00000.npy"), &after), 0);
+    EXPECT_EQ(stat(test_path("whole/part-0-00000.npy"), &after), 0);
     EXPECT_EQ(after.st_ino, before.st_ino);
     EXPECT_EQ(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
 }
@@ -317,17 +306,17 @@ TEST(stop_is_a_failure_that_can_be_gone_on_from)
     struct bit_tokenize_options o = defaults(&seen);
 
     o.stop = &stop;
-    EXPECT_EQ(run(in_folder("stopped"), o, &sum), -EINTR);
+    EXPECT_EQ(run(test_path("stopped"), o, &sum), -EINTR);
     EXPECT_EQ(seen.broken.files, 0);
-    EXPECT_EQ(access(in_folder("stopped/" BIT_LEDGER_NAME), F_OK), -1);
-    EXPECT(WIFSIGNALED(run_in_child(in_folder("stopped"), FAULT_DEATH, 40)));
-    EXPECT_EQ(run(in_folder("stopped"), o, &sum), -EINTR);
+    EXPECT_EQ(access(test_path("stopped/" BIT_LEDGER_NAME), F_OK), -1);
+    EXPECT(WIFSIGNALED(run_in_child(test_path("stopped"), FAULT_DEATH, 40)));
+    EXPECT_EQ(run(test_path("stopped"), o, &sum), -EINTR);
     EXPECT(seen.broken.files > 2);
     EXPECT(seen.broken_first);
-    expect_no_partial(in_folder("stopped"));
+    expect_no_partial(test_path("stopped"));
     o.stop = NULL;
     o.on_fault = on_fault;
-    EXPECT_EQ(run(in_folder("stopped"), o, &sum), 0);
+    EXPECT_EQ(run(test_path("stopped"), o, &sum), 0);
     EXPECT(seen.faults > 0 && (uint64_t)seen.faults < whole.faults[BIT_DOCUMENT_JSON]);
     EXPECT_EQ(sum.faults[BIT_DOCUMENT_JSON], whole.faults[BIT_DOCUMENT_JSON]);
 }
@@ -339,25 +328,25 @@ TEST(another_origin_is_refused)
     struct seen seen = {0};
     struct bit_tokenize_options o = defaults(&seen);
 
-    EXPECT(WIFSIGNALED(run_in_child(in_folder("other"), FAULT_DEATH, 40)));
+    EXPECT(WIFSIGNALED(run_in_child(test_path("other"), FAULT_DEATH, 40)));
     o.keep_space = true;
-    EXPECT_EQ(run(in_folder("other"), o, &sum), -EEXIST);
+    EXPECT_EQ(run(test_path("other"), o, &sum), -EEXIST);
     EXPECT_CONTAINS(bit_fail_text(), "was begun with 'keep-space no'; this is 'keep-space yes'");
     o = defaults(&seen);
     o.end_of_text = 3;
-    EXPECT_EQ(run(in_folder("other"), o, &sum), -EEXIST);
+    EXPECT_EQ(run(test_path("other"), o, &sum), -EEXIST);
     EXPECT_CONTAINS(bit_fail_text(), "'end-of-text 607'; this is 'end-of-text 3'");
     o = defaults(&seen);
     o.file_tokens++;
-    EXPECT_EQ(run(in_folder("other"), o, &sum), -EEXIST);
+    EXPECT_EQ(run(test_path("other"), o, &sum), -EEXIST);
     EXPECT_CONTAINS(bit_fail_text(), "max-size 3000");
-    EXPECT_EQ(access(in_folder("other/part-0-00001.npy"), F_OK), 0);
+    EXPECT_EQ(access(test_path("other/part-0-00001.npy"), F_OK), 0);
 
     char *args[3] = {input_path[0], input_path[1], input_path[0]};
     struct bit_inputs inputs;
     for (size_t count = 1; count <= 3; count += 2) {
         o = defaults(&seen);
-        o.folder = in_folder("other");
+        o.folder = test_path("other");
         EXPECT_EQ(bit_inputs_expand(args, count, &inputs), 0);
         EXPECT_EQ(bit_tokenize(&inputs, &o, &sum), -EEXIST);
         EXPECT_CONTAINS(bit_fail_text(), count == 1 ? "1.jsonl' as well" : "begun without 'input bytes=");
@@ -373,10 +362,10 @@ TEST(a_changed_input_is_refused_and_force_begins_anew)
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1000000}};
 
     EXPECT_EQ(utimensat(AT_FDCWD, input_path[1], times, 0), 0);
-    EXPECT_EQ(run(in_folder("other"), o, &sum), -EEXIST);
+    EXPECT_EQ(run(test_path("other"), o, &sum), -EEXIST);
     EXPECT_CONTAINS(bit_fail_text(), "mtime_ns=1000000000000000");
     o.force = true;
-    EXPECT_EQ(run(in_folder("other"), o, &sum), 0);
+    EXPECT_EQ(run(test_path("other"), o, &sum), 0);
     EXPECT_EQ(sum.tokens_before, 0);
     EXPECT_EQ(seen.resumed.files, 0);
 }
@@ -385,13 +374,13 @@ TEST(finished_files_that_are_gone_or_cut_are_noticed)
 {
     struct bit_tokenize_summary sum;
     struct seen seen = {0};
-    const char *cut = in_folder("other/part-0-00002.npy");
+    const char *cut = test_path("other/part-0-00002.npy");
 
     EXPECT_EQ(truncate(cut, 100), 0);
-    EXPECT_EQ(run(in_folder("other"), defaults(&seen), &sum), BIT_ECORRUPT);
+    EXPECT_EQ(run(test_path("other"), defaults(&seen), &sum), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), "part-0-00002.npy' was finished with ");
-    EXPECT_EQ(unlink(in_folder("other/part-0-00001.csv.gz")), 0);
-    EXPECT_EQ(run(in_folder("other"), defaults(&seen), &sum), BIT_ECORRUPT);
+    EXPECT_EQ(unlink(test_path("other/part-0-00001.csv.gz")), 0);
+    EXPECT_EQ(run(test_path("other"), defaults(&seen), &sum), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), "part-0-00001.csv.gz' was finished and is missing");
 }
 
@@ -399,9 +388,9 @@ TEST(a_damaged_ledger_is_noticed)
 {
     struct bit_tokenize_summary sum;
     struct seen seen = {0};
-    const char *path = in_folder("damaged/" BIT_LEDGER_NAME);
+    const char *path = test_path("damaged/" BIT_LEDGER_NAME);
 
-    EXPECT(WIFSIGNALED(run_in_child(in_folder("damaged"), FAULT_DEATH, 40)));
+    EXPECT(WIFSIGNALED(run_in_child(test_path("damaged"), FAULT_DEATH, 40)));
     FILE *f = fopen(path, "r+");
     char line[1024];
     long at = 0;
@@ -410,14 +399,13 @@ TEST(a_damaged_ledger_is_noticed)
     EXPECT_EQ(fseek(f, at + 20, SEEK_SET), 0);
     fputc('?', f);
     EXPECT_EQ(fclose(f), 0);
-    EXPECT_EQ(run(in_folder("damaged"), defaults(&seen), &sum), BIT_ECORRUPT);
+    EXPECT_EQ(run(test_path("damaged"), defaults(&seen), &sum), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), "no line of a ledger");
 }
 
-TEST(remove_everything)
+TEST(frees_the_tokenizer)
 {
     bit_tokenizer_destroy(tokenizer);
-    remove_folder(folder);
 }
 
 TEST_MAIN

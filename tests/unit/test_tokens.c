@@ -8,14 +8,14 @@
 #include "proto/err.h"
 #include "tests/test.h"
 
-static char path[64];
+static char path[256];
 
 static void write_file(const void *data, size_t bytes)
 {
     int fd;
 
-    snprintf(path, sizeof path, "/tmp/bit-tokens-XXXXXX");
-    fd = mkstemp(path);
+    snprintf(path, sizeof path, "%s", test_path("tokens.npy"));
+    fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, data, bytes) != (ssize_t)bytes || close(fd) < 0)
         abort();
 }

@@ -1,0 +1,133 @@
+/* The tests' own temporary folders (tests/folder.h). Every name that mkdtemp makes here ends in X, as one in 62 does.
+ */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "tests/test.h"
+
+static int made;
+
+char *mkdtemp(char *path)
+{
+    char end[16];
+
+    snprintf(end, sizeof end, "%05uX", ((unsigned)getpid() * 7 + (unsigned)made++) % 100000u);
+    memcpy(path + strlen(path) - 6, end, 6);
+    return mkdir(path, 0700) == 0 ? path : NULL;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
+TEST(the_shared_folder_is_made_once)
+{
+    const char *first = test_folder();
+
+    EXPECT(is_there(first));
+    EXPECT_EQ(first[strlen(first) - 1], 'X');
+    EXPECT_EQ(test_folder(), first);
+    EXPECT_EQ(made, 1);
+    EXPECT_EQ(strncmp(test_path("name"), first, strlen(first)), 0);
+    EXPECT_STREQ(test_path("name") + strlen(first), "/name");
+}
+
+TEST(another_folder_is_another_until_it_is_removed)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "%s", test_folder_new());
+    EXPECT(is_there(path));
+    EXPECT(strcmp(path, test_folder()) != 0);
+    test_folder_remove(path);
+    EXPECT(!is_there(path));
+    EXPECT(is_there(test_folder()));
+}
+
+TEST(there_is_no_end_of_folders_that_are_removed)
+{
+    for (int i = 0; i < 3 * TEST_FOLDERS_MAX; i++)
+        test_folder_remove(test_folder_new());
+    EXPECT(is_there(test_folder()));
+}
+
+static void make_file(const char *path)
+{
+    FILE *f = fopen(path, "w");
+
+    if (EXPECT(f != NULL))
+        fclose(f);
+}
+
+/* A program of which only its exit code and the name of its folder come back. */
+static int run_program(void (*body)(void), char folder[64])
+{
+    int ends[2], status = -1;
+
+    fflush(NULL);
+    if (!EXPECT_EQ(pipe(ends), 0))
+        return -1;
+    pid_t child = fork();
+    if (child == 0) {
+        test_folders = (struct test_folders){.owner = 0};
+        made += 1000;
+        if (write(ends[1], test_folder(), sizeof test_folders.path[0]) < 0)
+            _exit(99);
+        body();
+        exit(test_state.failures > 0);
+    }
+    close(ends[1]);
+    EXPECT_EQ(read(ends[0], folder, 64), 64);
+    close(ends[0]);
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static char outside[256];
+
+static void fill(void)
+{
+    make_file(test_path("file"));
+    EXPECT_EQ(mkdir(test_path("a"), 0700), 0);
+    EXPECT_EQ(mkdir(test_path("a/b"), 0700), 0);
+    make_file(test_path("a/b/file"));
+    EXPECT_EQ(symlink(outside, test_path("a/link")), 0);
+}
+
+TEST(all_of_it_is_gone_after_the_program_and_nothing_else)
+{
+    char folder[64];
+
+    snprintf(outside, sizeof outside, "%s", test_path("outside"));
+    EXPECT_EQ(mkdir(outside, 0700), 0);
+    make_file(test_path("outside/file"));
+    EXPECT_EQ(run_program(fill, folder), 0);
+    EXPECT(!is_there(folder));
+    EXPECT(is_there(test_path("outside/file")));
+}
+
+static void fork_one_that_exits(void)
+{
+    int status = -1;
+    pid_t child;
+
+    fflush(NULL);
+    child = fork();
+    if (child == 0)
+        exit(0);
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT(is_there(test_folder()));
+}
+
+TEST(a_child_of_the_program_removes_nothing)
+{
+    char folder[64];
+
+    EXPECT_EQ(run_program(fork_one_that_exits, folder), 0);
+    EXPECT(!is_there(folder));
+}
+
+TEST_MAIN
