@@ -1,6 +1,5 @@
 #include "daemon/daemon.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -16,6 +15,7 @@
 #include "daemon/batch.h"
 #include "daemon/board.h"
 #include "daemon/fileio.h"
+#include "daemon/folders.h"
 #include "daemon/job.h"
 #include "daemon/notify.h"
 #include "daemon/retain.h"
@@ -267,38 +267,6 @@ static int take_state_folder(struct bit_daemon *d)
     return bit_fail(-errno, "%s: %s", path, strerror(errno));
 }
 
-static int by_number(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* The numbers of the folders r1, r2, …; *count of them, heap. */
-static int list_runs(const struct bit_daemon *d, uint64_t **out, size_t *count)
-{
-    char path[BIT_CONFIG_PATH_MAX + 16];
-    snprintf(path, sizeof path, "%s/runs", d->config.state);
-    DIR *dir = opendir(path);
-    if (dir == NULL)
-        return bit_fail(-errno, "%s: %s", path, strerror(errno));
-    uint64_t *numbers = NULL;
-    *count = 0;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        char *end;
-        uint64_t number = entry->d_name[0] == 'r' ? strtoull(entry->d_name + 1, &end, 10) : 0;
-        uint64_t *grown = number == 0 || *end != '\0' ? NULL : realloc(numbers, (*count + 1) * sizeof *numbers);
-        if (grown == NULL)
-            continue;
-        numbers = grown;
-        numbers[(*count)++] = number;
-    }
-    closedir(dir);
-    if (*count > 0)
-        qsort(numbers, *count, sizeof *numbers, by_number);
-    *out = numbers;
-    return 0;
-}
-
 static int load_one(struct bit_daemon *d, uint64_t number)
 {
     struct bit_runner *r = NULL;
@@ -320,9 +288,11 @@ static int load_one(struct bit_daemon *d, uint64_t number)
 
 static int load_runs(struct bit_daemon *d)
 {
+    char runs[BIT_CONFIG_PATH_MAX + 16];
     uint64_t *numbers = NULL, begun = uv_hrtime();
     size_t count = 0;
-    int err = list_runs(d, &numbers, &count);
+    snprintf(runs, sizeof runs, "%s/runs", d->config.state);
+    int err = bit_folders_list(runs, &numbers, &count);
     for (size_t i = 0; i < count && err == 0; i++)
         err = load_one(d, numbers[i]);
     free(numbers);

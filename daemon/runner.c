@@ -71,6 +71,9 @@ void bit_runner_destroy(struct bit_runner *r)
 static int apply_visit(void *arg, const Bit__JournalRecord *record)
 {
     struct bit_runner *r = arg;
+    const Bit__RunSubmitted *m = record->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED ? record->submitted : NULL;
+    if (m != NULL && strcmp(m->run, r->run.id) != 0) /* else a copied folder would train the other's run again */
+        return bit_fail(BIT_ECORRUPT, "this is the journal of %.32s: a copied folder is no run of its own", m->run);
     return bit_run_apply(&r->run, record);
 }
 
