@@ -140,7 +140,7 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         fprintf(f, "checkpoint %s removed: %s", r->removed->name, r->removed->why);
         break;
     case BIT__JOURNAL_RECORD__WHAT_BAD:
-        fprintf(f, "checkpoint %s is damaged and passed over: %s", r->bad->name, r->bad->text);
+        fprintf(f, "checkpoint %s was set aside: %s", r->bad->name, r->bad->text);
         break;
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
         evaluated(f, r->evaluated);

@@ -81,6 +81,10 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "checkpoint");
         fprintf(f, "after step %" PRIu64 "\n", s->checkpoint_step);
     }
+    if (s->set_aside) {
+        field(f, "set aside");
+        fprintf(f, "%s: %s\n", s->set_aside->name, s->set_aside->text);
+    }
     if (s->n_held_out > 0) {
         field(f, "held out");
         bit_print_evaluations(f, s->held_out, s->n_held_out, FIELD + 1);

@@ -29,7 +29,9 @@ struct choice {
     uv_work_t work;
     struct bit_runner *runner;
     char *folder; /* runs/<id>/checkpoints */
-    char run[BIT_RUN_ID_MAX];
+    char run[BIT_RUN_ID_MAX], identity[BIT_RUN_IDENTITY + 1];
+    struct bit_run_checkpoint *known; /* those of the journal, a copy */
+    size_t known_count;
     uint64_t epoch;             /* of the last launch, which is over */
     uint64_t step_max;          /* of the journal */
     struct bit_rewinds rewinds; /* a copy */
@@ -89,13 +91,41 @@ static size_t list_steps(struct choice *c, uint64_t **out)
     return count;
 }
 
+static const struct bit_run_checkpoint *find_known(const struct choice *c, uint64_t step)
+{
+    for (size_t i = 0; i < c->known_count; i++)
+        if (c->known[i].step == step)
+            return &c->known[i];
+    return NULL;
+}
+
+/*
+ * Whole is not enough: another bitd has a run of this id too, and backups are put back into wrong places. What an
+ * earlier version wrote has no identity, and is known by its digest; where the run itself has none, by its id.
+ */
+static int check_owner(const struct choice *c, const char *path, uint64_t step, const Bit__Manifest *m)
+{
+    const struct bit_run_checkpoint *known = find_known(c, step);
+    bool same = known != NULL && known->has_weights;
+    if (strcmp(m->run, c->run) != 0 || m->step != step)
+        return bit_fail(BIT_ECORRUPT, "%s: says it is step %" PRIu64 " of run %.32s", path, m->step, m->run);
+    if (m->identity != NULL && strcmp(m->identity, c->identity) != 0)
+        return bit_fail(BIT_ECORRUPT, "%s: of another run: its identity is %.32s, and that of %s is %s", path,
+                        m->identity, c->run, c->identity[0] ? c->identity : "none");
+    if (m->identity == NULL && c->identity[0] != '\0' && !same)
+        return bit_fail(BIT_ECORRUPT, "%s: has no identity, and the journal does not know it", path);
+    if (same && known->weights_digest != m->weights_digest)
+        return bit_fail(BIT_ECORRUPT, "%s: its weights are %016" PRIx64 ", and the journal has %016" PRIx64, path,
+                        m->weights_digest, known->weights_digest);
+    return 0;
+}
+
 static int verify(struct choice *c, const char *path, uint64_t step)
 {
     Bit__Manifest *manifest = NULL;
     int err = bit_manifest_read(path, &manifest);
-    if (err == 0 && (strcmp(manifest->run, c->run) != 0 || manifest->step != step))
-        err = bit_fail(BIT_ECORRUPT, "%s: says it is step %" PRIu64 " of run %.32s", path, manifest->step,
-                       manifest->run);
+    if (err == 0)
+        err = check_owner(c, path, step, manifest);
     if (err == 0 && bit_rewinds_gave_up(&c->rewinds, step, manifest->epoch)) {
         bit_msg_free(manifest);
         return GIVEN_UP;
@@ -193,6 +223,7 @@ static void record_missing(struct bit_runner *r, const struct choice *c)
 static void free_choice(struct choice *c)
 {
     bit_rewinds_finish(&c->rewinds);
+    free(c->known);
     free(c->bad);
     free(c->folder);
     free(c);
@@ -211,12 +242,24 @@ static void on_chosen(uv_work_t *work, int status)
     free_choice(c);
 }
 
+static int copy_known(struct choice *c, const struct bit_run *run)
+{
+    c->known = calloc(run->checkpoint_count + 1, sizeof *c->known);
+    if (c->known == NULL)
+        return -ENOMEM;
+    if (run->checkpoint_count > 0)
+        memcpy(c->known, run->checkpoint, run->checkpoint_count * sizeof *c->known);
+    c->known_count = run->checkpoint_count;
+    return 0;
+}
+
 int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
 {
     struct choice *c = calloc(1, sizeof *c);
     if (c == NULL)
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
-    if ((c->folder = bit_runner_path(r, "checkpoints")) == NULL || bit_rewinds_copy(&r->run.rewinds, &c->rewinds) < 0) {
+    if ((c->folder = bit_runner_path(r, "checkpoints")) == NULL || copy_known(c, &r->run) < 0 ||
+        bit_rewinds_copy(&r->run.rewinds, &c->rewinds) < 0) {
         free_choice(c);
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
     }
@@ -224,6 +267,7 @@ int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
     c->epoch = r->run.epoch;
     c->step_max = r->run.step_max;
     snprintf(c->run, sizeof c->run, "%s", r->run.id);
+    snprintf(c->identity, sizeof c->identity, "%s", r->run.identity);
     c->chosen = chosen;
     c->arg = arg;
     c->work.data = c;

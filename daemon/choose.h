@@ -1,4 +1,5 @@
-/* Which checkpoint a launch starts from: the newest that verifies, read to its last byte, off the loop. */
+/* Which checkpoint a launch starts from: the newest that verifies, off the loop: of this run, with the journal's
+ * digest, and read to its last byte. */
 #ifndef BIT_DAEMON_CHOOSE_H
 #define BIT_DAEMON_CHOOSE_H
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -73,9 +74,25 @@ struct bit_runner *bit_daemon_find_request(struct bit_daemon *d, const char *req
     return NULL;
 }
 
+/* Ids like r3 are given by every bitd; this is nobody else's. */
+static int draw_identity(char out[BIT_RUN_IDENTITY + 1])
+{
+    uint8_t random[BIT_RUN_IDENTITY / 2];
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return bit_fail(-errno, "the identity of a run: getrandom");
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(out + 2 * i, 3, "%02x", random[i]);
+    return 0;
+}
+
 static int record_submitted(struct bit_runner *r, const char *request_id, uint32_t uid, bool paused)
 {
+    char identity[BIT_RUN_IDENTITY + 1];
     Bit__RunSubmitted m = BIT__RUN_SUBMITTED__INIT;
+    int err = draw_identity(identity);
+    if (err < 0)
+        return err;
+    m.identity = identity;
     m.run = r->run.id;
     m.request_id = (char *)(uintptr_t)request_id;
     m.uid = uid;

@@ -52,6 +52,7 @@ static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_
     m.spec = run->spec;
     m.last_step = run->step;
     m.checkpoint_dir = folder;
+    m.identity = run->identity[0] ? run->identity : NULL;
     m.restore = training ? NULL : restore;
     m.has_beat_ms = m.has_fence_ms = true;
     m.beat_ms = (uint32_t)(config->heartbeat_ms / BIT_BEATS_MISSED);

@@ -28,6 +28,7 @@ void bit_run_finish(struct bit_run *run)
     bit_evaluations_finish(&run->held_out);
     bit_rewinds_finish(&run->rewinds);
     bit_msg_free(run->verified);
+    bit_msg_free(run->set_aside);
     free(run->machine);
     free(run->checkpoint);
     free(run->applied);
@@ -164,6 +165,7 @@ static int note_applied(struct bit_run *run, const char *request_id, uint64_t st
 static void apply_submitted(struct bit_run *run, const Bit__RunSubmitted *m, uint64_t time_ns)
 {
     snprintf(run->request_id, sizeof run->request_id, "%s", m->request_id);
+    snprintf(run->identity, sizeof run->identity, "%s", m->identity ? m->identity : "");
     run->uid = m->uid;
     run->created_ns = time_ns;
     run->state = m->paused ? BIT__RUN_STATE__PAUSED : BIT__RUN_STATE__QUEUED;
@@ -276,12 +278,24 @@ static int add_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, u
         .step = m->after_step,
         .bytes = m->bytes,
         .time_ns = time_ns,
+        .has_weights = m->has_weights_digest,
         .weights_digest = m->weights_digest,
         .has_moments = m->has_moments_digest,
         .moments_digest = m->moments_digest,
         .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
     };
     snprintf(all[at].name, sizeof all[at].name, "%s", m->name);
+    return 0;
+}
+
+static int apply_bad(struct bit_run *run, const Bit__CheckpointBad *m)
+{
+    Bit__CheckpointBad *copy = bit_msg_clone(m);
+    if (copy == NULL)
+        return bit_fail(-ENOMEM, "checkpoint %s", m->name);
+    bit_msg_free(run->set_aside);
+    run->set_aside = copy;
+    remove_checkpoint(run, m->name);
     return 0;
 }
 
@@ -372,8 +386,7 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
         remove_checkpoint(run, r->removed->name);
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_BAD:
-        remove_checkpoint(run, r->bad->name);
-        return 0;
+        return apply_bad(run, r->bad);
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
         return apply_evaluated(run, r->evaluated);
     case BIT__JOURNAL_RECORD__WHAT_LOST:

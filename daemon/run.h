@@ -21,12 +21,13 @@
 #define BIT_RUN_RATE_STEPS  32  /* over which tokens/s is taken */
 #define BIT_RUN_APPLIED_MAX 128 /* request ids remembered */
 #define BIT_RUN_ASKED_MAX   16  /* checkpoints asked for and not yet written */
+#define BIT_RUN_IDENTITY    32  /* hex digits */
 
 /* A durable checkpoint. */
 struct bit_run_checkpoint {
     char name[32];
     uint64_t step, bytes, time_ns, weights_digest;
-    bool has_moments;
+    bool has_weights, has_moments;
     uint64_t moments_digest;
     Bit__Precision precision;
 };
@@ -78,6 +79,8 @@ struct bit_run {
     uint64_t number; /* r7 is 7 */
     Bit__RunSpec *spec;
     char request_id[BIT_REQUEST_ID_MAX + 1];
+    char identity[BIT_RUN_IDENTITY +
+                  1]; /* drawn at submission, and in every manifest; empty: an earlier version's run */
     uint32_t uid;
 
     Bit__RunState state;
@@ -125,6 +128,7 @@ struct bit_run {
     size_t checkpoint_count;
     unsigned checkpoint_failures; /* in a row */
     char checkpoint_error[160];
+    Bit__CheckpointBad *set_aside; /* the last that was not to be loaded, or NULL; owned */
     uint64_t asked[BIT_RUN_ASKED_MAX];
     size_t asked_count;
 

@@ -152,6 +152,7 @@ int bit_status_add_guard(struct bit_status *s, const struct bit_run *run)
     s->message.skipped = run->skipped;
     s->message.rewinds = (uint32_t)run->rewinds.count;
     s->message.verified = run->verified;
+    s->message.set_aside = run->set_aside;
     return 0;
 }
 

@@ -59,6 +59,7 @@ static struct {
     uint32_t ranks;
     bool training, drifted;
     char folder[BIT_PATH_MAX - 128];
+    char identity[64]; /* empty: the run has none */
     Bit__RunSpec *spec;
     struct kept kept[KEPT_MAX];
     size_t kept_count;
@@ -215,6 +216,7 @@ static void write_manifest(const char *dir)
     m.n_file = BIT_CHECKPOINT_FILES;
     m.file = files;
     m.writer = (char *)(uintptr_t) "fake_worker";
+    m.identity = w.identity[0] ? w.identity : NULL;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || bit_manifest_write(fd, &m) < 0)
         die("manifest");
@@ -568,6 +570,7 @@ static void take_welcome(const Bit__Welcome *welcome)
     bit_msg_free(w.spec);
     w.spec = bit_msg_clone(welcome->spec);
     snprintf(w.folder, sizeof w.folder, "%s", welcome->checkpoint_dir);
+    snprintf(w.identity, sizeof w.identity, "%s", welcome->identity ? welcome->identity : "");
     if (w.training)
         return;
     w.weights = w.spec->model->init_seed;
