@@ -123,15 +123,14 @@ static int update_group(struct bit_optim *optim, const float *grad, const struct
 int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args)
 {
     const struct bit_shard *shard = optim->shard;
-    const double others = optim->decay_embeddings ? args->weight_decay : 0;
+    const double embedding_decay = optim->decay_embeddings ? args->weight_decay : 0;
+    const int64_t end = shard->starts[shard->size];
     int err = bit_lane_lead(&optim->aside);
 
     if (err >= 0)
-        err = update_group(optim, grad, args, 0, shard->linear_begin, others);
+        err = update_group(optim, grad, args, 0, shard->linear_begin, embedding_decay);
     if (err >= 0)
-        err = update_group(optim, grad, args, shard->linear_begin, shard->linear_end, args->weight_decay);
-    if (err >= 0)
-        err = update_group(optim, grad, args, shard->linear_end, shard->starts[shard->size], others);
+        err = update_group(optim, grad, args, shard->linear_begin, end, args->weight_decay);
     return err;
 }
 

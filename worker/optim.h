@@ -20,7 +20,7 @@ struct bit_optim {
     struct bit_window window;             /* the host's sight of the first three */
     struct bit_lane aside;                /* on which they are copied beside training; they change behind its copies */
     double eps, clip_norm;
-    int decay_embeddings; /* also the embedding and the head */
+    int decay_embeddings; /* also the embedding; a tied head is the embedding */
 };
 
 /* What one update is made with; all ranks pass the same. */
@@ -45,9 +45,10 @@ int bit_optim_clip(struct bit_optim *optim, struct bit_fabric *fabric, const flo
 /** The norm that the last bit_optim_clip found. Waits for all that is enqueued. */
 int bit_optim_read_norm(struct bit_optim *optim, double *norm);
 /**
- * Update the shard with the clipped gradient; nothing changes where the norm is not finite. Groups: the linears decay,
- * the embedding and the head only with decay_embeddings. Enqueued.
- * Source      allenai/OLMo: olmo/optim.py, get_param_groups (decay_embeddings false: only linears decay)
+ * Update the shard with the clipped gradient; nothing changes where the norm is not finite. Two groups: the blocks'
+ * linears and an untied head always decay, the embedding (a tied head is the embedding) only with decay_embeddings.
+ * Enqueued.
+ * Source      allenai/OLMo: olmo/optim.py, get_param_groups: every nn.Linear weight decays, transformer.ff_out too
  */
 int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args);
 /** Moments to zero. */

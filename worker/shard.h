@@ -18,7 +18,7 @@ struct bit_shard {
     int64_t begin, count;             /* this rank's elements */
     int64_t first_block, block_count; /* and its blocks */
     int64_t blocks;                   /* of the whole vector */
-    int64_t linear_begin, linear_end; /* the linears lie together; the embedding before them, a head behind */
+    int64_t linear_begin, linear_end; /* the blocks' linears; the embedding lies before them, an untied head after */
     int64_t *starts, *block_starts;   /* (size + 1), as comm.h's ranges; owned */
     int64_t *clipped;                 /* (size + 1), for bit_shard_clip; owned */
     uint32_t *crc;                    /* (blocks), for bit_shard_digest; owned */

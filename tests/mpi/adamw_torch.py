@@ -36,9 +36,9 @@ def main():
         return np.frombuffer(file.read(4 * count), dtype="<f4").copy()
 
     start = torch.from_numpy(floats())
-    # The embedding in front, then the linears, which decay.
-    groups = [torch.nn.Parameter(start[:begin].clone()), torch.nn.Parameter(start[begin:end].clone())]
-    assert end == count
+    # The embedding in front, then the linears and the untied head, which decay.
+    groups = [torch.nn.Parameter(start[:begin].clone()), torch.nn.Parameter(start[begin:].clone())]
+    assert end < count
     optimizer = torch.optim.AdamW(
         [{"params": [groups[0]], "weight_decay": 0.0}, {"params": [groups[1]], "weight_decay": 0.1}],
         lr=PEAK, betas=(0.9, 0.95), eps=1e-5)

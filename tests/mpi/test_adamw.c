@@ -19,7 +19,7 @@
 #define STEPS 20
 
 static const char text[] =
-    "model { layers: 1 width: 32 heads: 2 mlp_hidden: 48 vocab: 97 vocab_padded: 100 context: 16 }"
+    "model { layers: 1 width: 32 heads: 2 mlp_hidden: 48 vocab: 97 vocab_padded: 100 context: 16 tied: false }"
     "data { train: '/nowhere' } batch { instances: 1 } launch { ranks: 1 }"
     "schedule { steps: 20 peak_lr: 3e-3 warmup_steps: 6 warmup_start: 0.1 final: 0.1 }"
     "optimizer { beta1: 0.9 beta2: 0.95 eps: 1e-5 weight_decay: 0.1 clip_norm: 1.0 }";

@@ -138,23 +138,36 @@ TEST(a_norm_that_is_no_number_changes_nothing)
     fixture_close(&f);
 }
 
-TEST(only_linears_decay)
+/* What a step without a gradient leaves of this rank's values: three quarters where they decay. */
+static int64_t wrongly_decayed(struct fixture *f, bool embedding)
 {
-    struct fixture f;
+    const struct bit_optim_args args = {.lr = 0.5, .weight_decay = 0.5, .beta1 = 0.9, .beta2 = 0.9, .t = 1};
     int64_t wrong = 0;
 
-    if (!fixture_open(&f, &comm))
-        return;
-    memset(f.grad, 0, (size_t)f.plan.elements * sizeof *f.grad);
-    const struct bit_optim_args args = {.lr = 0.5, .weight_decay = 0.5, .beta1 = 0.9, .beta2 = 0.9, .t = 1};
-    EXPECT_EQ(bit_optim_update(&f.optim, f.grad, &args), 0);
-    for (int64_t i = 0; i < f.shard.count; i++) {
-        int64_t at = f.shard.begin + i;
-        bool linear = at >= f.shard.linear_begin && at < f.shard.linear_end;
-        wrong += f.optim.master[i] != value_of(1, at) * (linear ? 0.75f : 1);
+    memset(f->grad, 0, (size_t)f->plan.elements * sizeof *f->grad);
+    f->optim.decay_embeddings = embedding;
+    EXPECT_EQ(bit_optim_update(&f->optim, f->grad, &args), 0);
+    for (int64_t i = 0; i < f->shard.count; i++) {
+        const int64_t at = f->shard.begin + i;
+        const bool decays = embedding || at >= f->shard.linear_begin;
+
+        wrong += f->optim.master[i] != value_of(1, at) * (decays ? 0.75f : 1);
     }
-    EXPECT_EQ(wrong, 0);
-    fixture_close(&f);
+    return wrong;
+}
+
+/* The model is untied: behind the blocks' linears comes the head, a linear too. */
+TEST(linears_and_the_head_decay_and_the_embedding_on_demand)
+{
+    for (int embedding = 0; embedding < 2; embedding++) {
+        struct fixture f;
+
+        if (!fixture_open(&f, &comm))
+            return;
+        EXPECT(f.plan.elements > f.shard.linear_end);
+        EXPECT_EQ(wrongly_decayed(&f, embedding), 0);
+        fixture_close(&f);
+    }
 }
 
 MPI_TEST_MAIN

@@ -86,7 +86,7 @@ static int update(struct bench *b, uint64_t t)
                                              .beta1 = 0.9,
                                              .beta2 = 0.95,
                                              .eps = 1e-5,
-                                             .weight_decay = bit_tensor_is_linear(tensor) ? 0.1 : 0,
+                                             .weight_decay = i == 0 ? 0 : 0.1, /* all but the embedding */
                                              .t = t,
                                          });
     }
