@@ -1,4 +1,11 @@
-/* Norms over the last dimension, without parameters: LayerNorm and RMSNorm. */
+/*
+ * Norms over the last dimension, without parameters: LayerNorm and RMSNorm.
+ *
+ * A norm of a norm is one norm. Of row x with variance v, LN(x) has mean 0 and variance v / (v + e), so for LayerNorm
+ * and RMSNorm alike, with i for the second norm's epsilon,
+ *     norm(LN(x)) = (x - mean) / (sqrt(v + e) sqrt(v / (v + e) + i)) = (x - mean) / sqrt((1 + i) v + e i).
+ * So operators that stand for both take var_factor = 1 + i and eps = e i; var_factor is 1 for a single norm.
+ */
 #ifndef BIT_KERNELS_NORM_H
 #define BIT_KERNELS_NORM_H
 #include "kernels/op.h"
@@ -8,9 +15,10 @@ enum bit_norm_kind { BIT_NORM_NONE, BIT_NORM_LAYER, BIT_NORM_RMS };
 
 BIT_OP_DECLARE(norm);
 /**
- * LAYER  y = (x - mean) rstd, rstd = 1/sqrt(var + eps), biased variance.   RMS  y = x rstd, rstd = 1/sqrt(mean(x^2) +
- * eps), mean 0. x (R, C) f32 or bf16; y (R, C) f32 or bf16; mean, rstd (R) f32, kept for the backward pass (may be
- * NULL).
+ *     LAYER   y = (x - mean) rstd, rstd = 1/sqrt(var + eps), biased variance
+ *     RMS     y = x rstd, rstd = 1/sqrt(mean(x^2) + eps); mean is 0
+ * Shapes      x, y (R, C); mean, rstd (R), kept for the backward pass; they may be NULL
+ * Dtypes      x, y f32 or bf16; mean, rstd f32
  */
 struct bit_norm_args {
     int64_t rows, cols;
@@ -25,11 +33,14 @@ struct bit_norm_args {
 
 BIT_OP_DECLARE(norm_backward);
 /**
- * dx = rstd (dy - mean(dy) - xhat mean(dy xhat)), xhat = (x - mean) rstd; RMS without the mean(dy) term.
- * accumulate: dx += instead (the residual stream's gradient). dy f32 or bf16; dx f32 or bf16. dx may alias dy, or
- * x if there is no operand, if dtypes agree. copy: the new dx once more, as the operand of the products behind it; NULL
- * for none, and with an f32 dx only. operand: the norm's output once more, operand.h, n = (x - mean) rstd. kind NONE,
- * for its sake: dx = dy, n = x, and there is neither mean nor rstd.
+ *     xhat = (x - mean) rstd      dx = rstd (dy - mean(dy) - var_factor xhat mean(dy xhat))
+ * RMS without the mean(dy) term. kind NONE, for the operand's sake: dx = dy, n = x, and there is neither mean nor rstd.
+ * Shapes      x, dy, dx, copy (R, C); mean, rstd (R) as the forward pass left them
+ * Dtypes      x, dy, dx f32 or bf16; mean, rstd, var_factor f32
+ * Outputs     dx, or dx += with accumulate (the residual stream's gradient); copy: the new dx once more, as the operand
+ *             of the products after it, NULL for none, and with an f32 dx only; operand: the norm's output once more,
+ *             operand.h, n = xhat
+ * Ownership   dx may alias dy, or x if there is no operand, if dtypes agree
  */
 struct bit_norm_backward_args {
     int64_t rows, cols;
@@ -37,6 +48,7 @@ struct bit_norm_backward_args {
     const void *x;
     enum bit_dtype x_dtype;
     const float *mean, *rstd;
+    float var_factor; /* the forward pass's; not read with kind NONE */
     const void *dy;
     enum bit_dtype dy_dtype;
     void *dx;

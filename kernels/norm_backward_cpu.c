@@ -8,7 +8,7 @@
 struct row {
     int64_t index, at;
     float mean, rstd;
-    float mean_dy, mean_dy_xhat; /* over the columns; mean_dy 0 where the mean was not taken off */
+    float mean_dy, along_xhat; /* mean(dy), 0 where the mean was not taken off; var_factor mean(dy xhat) */
 };
 
 static void sum_row(const struct bit_norm_backward_args *args, struct row *row)
@@ -23,7 +23,7 @@ static void sum_row(const struct bit_norm_backward_args *args, struct row *row)
         dot += dy * (x - row->mean);
     }
     row->mean_dy = args->kind == BIT_NORM_LAYER ? vf_sum(dy_sum) / (float)cols : 0;
-    row->mean_dy_xhat = vf_sum(dot) * row->rstd / (float)cols;
+    row->along_xhat = args->var_factor * (vf_sum(dot) * row->rstd / (float)cols);
 }
 
 static inline vf normed(const struct bit_norm_backward_args *args, const struct row *row, int64_t c)
@@ -47,7 +47,7 @@ static void write_row(const struct bit_norm_backward_args *args, const struct ro
     for (int64_t c = 0; c < cols; c += BIT_LANES) {
         const vf dy = vf_load_upto(args->dy, args->dy_dtype, row->at + c, cols - c, 0);
         const vf xhat = normed(args, row, c);
-        vf dx = (dy - row->mean_dy - xhat * row->mean_dy_xhat) * row->rstd;
+        vf dx = (dy - row->mean_dy - xhat * row->along_xhat) * row->rstd;
 
         if (args->kind == BIT_NORM_NONE)
             dx = dy;

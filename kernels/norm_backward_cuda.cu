@@ -21,7 +21,7 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
         row.store([&](int i, int c) { return operand(x(i, c)); },
                   bit_sink<Copy>(args.operand.to, args.operand.dtype, at));
     }
-    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, x, dy, args.kind, norm, shared);
+    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, x, dy, args.kind, norm, args.var_factor, shared);
     row.store(
         [&](int i, int c) {
             const float dx = gradient(x(i, c), dy(i, c));

@@ -46,21 +46,21 @@ __device__ __forceinline__ bit_row_norm bit_row_norm_kept(enum bit_norm_kind kin
     return {kind == BIT_NORM_LAYER ? mean[r] : 0, kind == BIT_NORM_NONE ? 1 : rstd[r]};
 }
 
-/* dx = rstd (dy - mean(dy) - xhat mean(dy xhat)); dy itself without a norm */
+/* dx = rstd (dy - mean(dy) - xhat var_factor mean(dy xhat)); dy itself without a norm */
 struct bit_row_norm_gradient {
     bit_row_norm norm;
-    float mean_dy, mean_dy_xhat;
+    float mean_dy, along_xhat;
 
     __device__ __forceinline__ float operator()(float x, float dy) const
     {
-        return __fmul_rn(__fmaf_rn(-norm(x), mean_dy_xhat, __fsub_rn(dy, mean_dy)), norm.rstd);
+        return __fmul_rn(__fmaf_rn(-norm(x), along_xhat, __fsub_rn(dy, mean_dy)), norm.rstd);
     }
 };
 
 template <typename Row, typename X, typename Dy>
 __device__ __forceinline__ bit_row_norm_gradient bit_row_norm_gradient_of(const Row &row, const X &x, const Dy &dy,
                                                                           enum bit_norm_kind kind, bit_row_norm norm,
-                                                                          float *shared)
+                                                                          float var_factor, float *shared)
 {
     const float count = (float)row.cols;
     float2 sum = {0, 0};
@@ -73,7 +73,8 @@ __device__ __forceinline__ bit_row_norm_gradient bit_row_norm_gradient_of(const 
         sum.y = __fmaf_rn(v, __fsub_rn(x(i, c), norm.mean), sum.y);
     });
     sum = row.sum(sum, shared);
-    return {norm, kind == BIT_NORM_LAYER ? sum.x / count : 0, __fmul_rn(sum.y, norm.rstd) / count};
+    return {norm, kind == BIT_NORM_LAYER ? sum.x / count : 0,
+            __fmul_rn(var_factor, __fmul_rn(sum.y, norm.rstd) / count)};
 }
 
 #endif

@@ -91,6 +91,8 @@ int bit_norm_backward_check(const struct bit_norm_backward_args *args)
         return bit_fail(-EINVAL, "norm_backward: a copy of a dx that is rounded itself");
     if (args->kind != BIT_NORM_NONE && (args->rstd == NULL || (args->kind == BIT_NORM_LAYER && args->mean == NULL)))
         return bit_fail(-EINVAL, "norm_backward: the forward pass's mean and rstd are missing");
+    if (args->kind != BIT_NORM_NONE && !(args->var_factor > 0))
+        return bit_fail(-EINVAL, "norm_backward: var_factor %g is not above 0", (double)args->var_factor);
     return bit_operand_check("norm_backward", &args->operand);
 }
 
@@ -116,11 +118,11 @@ static void row_backward(const struct bit_norm_backward_args *args, int64_t r)
         sum_dy_xhat += dy * (bit_element(args->x, args->x_dtype, i) - mean) * rstd;
     }
     const double mean_dy = args->kind == BIT_NORM_LAYER ? sum_dy / (double)args->cols : 0;
-    const double mean_dy_xhat = args->kind == BIT_NORM_NONE ? 0 : sum_dy_xhat / (double)args->cols;
+    const double along_xhat = args->kind == BIT_NORM_NONE ? 0 : args->var_factor * sum_dy_xhat / (double)args->cols;
 
     for (int64_t i = begin; i < end; i++) {
         double xhat = (bit_element(args->x, args->x_dtype, i) - mean) * rstd;
-        double dx = rstd * (bit_element(args->dy, args->dy_dtype, i) - mean_dy - xhat * mean_dy_xhat);
+        double dx = rstd * (bit_element(args->dy, args->dy_dtype, i) - mean_dy - xhat * along_xhat);
         if (args->accumulate)
             dx += bit_element(args->dx, args->dx_dtype, i);
         bit_element_set(args->dx, args->dx_dtype, i, dx);

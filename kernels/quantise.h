@@ -7,7 +7,8 @@ enum bit_measure { BIT_MEASURE_ABSMAX, BIT_MEASURE_MEAN, BIT_MEASURE_MEDIAN };
 
 BIT_OP_DECLARE(quantise);
 /**
- *     n = (x - mean) rstd as norm.h has it (kind NONE: x)          scale[r] = levels / max(eps, M_c |n[r,c]|)
+ *     n = (x - mean) rstd (kind NONE: x)      rstd = 1 / sqrt(var_factor var + norm_eps), norm.h
+ *     scale[r] = levels / max(eps, M_c |n[r,c]|)
  *     u = n scale        code = clamp(rint(u), -128, 127), half to even        blend = u + strength (code - u)
  * M is the maximum, the mean or the lower median (element (C-1)/2 in order) of the row.
  * Shapes      x, q (R, C) row-major, C >= 1; scale, mean, rstd (R)
@@ -23,7 +24,7 @@ BIT_OP_DECLARE(quantise);
 struct bit_quantise_args {
     int64_t rows, cols;
     enum bit_norm_kind kind;
-    float norm_eps;
+    float var_factor, norm_eps; /* not read with kind NONE */
     enum bit_measure measure;
     float levels, eps, strength;
     const void *x;

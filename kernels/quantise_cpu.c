@@ -59,7 +59,7 @@ static void take_norm(const struct bit_quantise_args *args, int64_t r, struct ro
         return;
     if (args->kind == BIT_NORM_LAYER)
         row->mean = sum_of(row, centred) / (float)row->cols;
-    row->rstd = 1 / sqrtf(sum_of(row, square) / (float)row->cols + args->norm_eps);
+    row->rstd = 1 / sqrtf(args->var_factor * (sum_of(row, square) / (float)row->cols) + args->norm_eps);
     args->mean[r] = row->mean;
     args->rstd[r] = row->rstd;
 }

@@ -11,7 +11,7 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS) quantise(con
     if (r >= args.rows)
         return;
     const auto x = row.template load<X>(args.x, args.x_dtype, at);
-    const bit_row_scaled of_row = bit_row_scaled_of(row, x, args.kind, args.norm_eps, args.measure, shared);
+    const bit_row_scaled of_row = bit_row_scaled_of(row, x, args.kind, args.var_factor, args.norm_eps, args.measure, shared);
     const bit_row_norm norm = of_row.norm;
     const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
 

@@ -44,7 +44,8 @@ struct bit_row_scaled {
  */
 template <typename Row, typename X>
 __device__ __forceinline__ bit_row_scaled bit_row_scaled_of(const Row &row, const X &x, enum bit_norm_kind kind,
-                                                            float eps, enum bit_measure measure, float *shared)
+                                                            float var_factor, float eps, enum bit_measure measure,
+                                                            float *shared)
 {
     const float count = (float)row.cols;
     bit_row_scaled s = {{0, 1}, 0};
@@ -64,7 +65,7 @@ __device__ __forceinline__ bit_row_scaled bit_row_scaled_of(const Row &row, cons
     });
     square_and_max = row.sum_and_max(square_and_max, shared);
     if (kind != BIT_NORM_NONE)
-        s.norm.rstd = 1 / sqrtf(square_and_max.x / count + eps);
+        s.norm.rstd = 1 / sqrtf(__fmaf_rn(var_factor, square_and_max.x / count, eps));
     s.measure = square_and_max.y;
     if (measure != BIT_MEASURE_ABSMAX) {
         sum = 0;

@@ -16,6 +16,8 @@ int bit_quantise_check(const struct bit_quantise_args *args)
         return bit_fail(-EINVAL, "int8 codes exist at strength 1 only, not at %g", (double)args->strength);
     if (args->kind != BIT_NORM_NONE && (args->mean == NULL || args->rstd == NULL))
         return bit_fail(-EINVAL, "a normed row keeps its mean and its 1/deviation");
+    if (args->kind != BIT_NORM_NONE && !(args->var_factor > 0))
+        return bit_fail(-EINVAL, "quantise: var_factor %g is not above 0", (double)args->var_factor);
     return 0;
 }
 
@@ -33,7 +35,7 @@ static void norm_row(const struct bit_quantise_args *args, int64_t row, float *n
         mean = (float)(sum / (double)args->cols);
     for (int64_t c = 0; c < args->cols; c++)
         square += ((double)n[c] - mean) * ((double)n[c] - mean);
-    rstd = (float)(1 / sqrt(square / (double)args->cols + args->norm_eps));
+    rstd = (float)(1 / sqrt(args->var_factor * (square / (double)args->cols) + args->norm_eps));
     for (int64_t c = 0; c < args->cols; c++)
         n[c] = (n[c] - mean) * rstd;
     args->mean[row] = mean;

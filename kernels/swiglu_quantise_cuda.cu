@@ -21,7 +21,7 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     const auto gate = row.template load<T>(args.ug, args.dtype, 2 * at + args.cols);
     const auto y = row.template map<T>(args.dtype,
                                        [=](int i, int c) { return bit_swiglu_value(up(i, c), gate(i, c)); });
-    const bit_row_scaled of_row = bit_row_scaled_of(row, y, args.kind, args.norm_eps, args.measure, shared);
+    const bit_row_scaled of_row = bit_row_scaled_of(row, y, args.kind, 1, args.norm_eps, args.measure, shared);
     const bit_row_norm norm = of_row.norm;
     const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
 
@@ -59,7 +59,7 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
         const auto operand = bit_row_operand_of<MADE>(args.operand, norm, r);
         row.store([&](int i, int c) { return operand(y(i, c)); }, bit_sink<T>(args.operand.to, args.operand.dtype, at));
     }
-    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, y, dn, args.kind, norm, shared);
+    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, y, dn, args.kind, norm, 1, shared);
     const auto dy = row.template map<T>(args.dtype, [=](int i, int c) { return gradient(y(i, c), dn(i, c)); });
     row.store_pair([&](int i, int c) { return bit_swiglu_gradient(up(i, c), gate(i, c), dy(i, c)); },
                    bit_sink<T>(args.dug, args.dtype, 2 * at), bit_sink<T>(args.dug, args.dtype, 2 * at + args.cols));

@@ -25,18 +25,15 @@ static void *take(struct cursor *c, int64_t bytes)
     return at;
 }
 
-/*
- * att_proj and ff_proj see the block's own norm, and in the ternary phase BitLinear's inner norm behind it. Two norms
- * in a row are one: LN(x) has mean 0 and variance w = v / (v + e), so for LayerNorm and RMSNorm alike norm(LN(x)) = (x
- * - mean) / sqrt(v + e) / sqrt(w + i) = (x - mean) / sqrt((1 + i) (v + e i / (1 + i))), which is LayerNorm with e i /
- * (1 + i) for its epsilon, up to a factor of 1 - i/2 (5e-6).
- */
+/* att_proj and ff_proj see the block's own norm, and in the ternary phase BitLinear's inner norm after it: one norm, as
+ * norm.h has it. */
 static void describe_residual_input(struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode)
 {
+    const bool twice = mode != BIT_MODE_16BIT && plan->quantizer.inner_norm != BIT_NORM_NONE;
+
     in->norm = BIT_NORM_LAYER;
-    in->norm_eps = plan->norm_eps;
-    if (mode != BIT_MODE_16BIT && plan->quantizer.inner_norm != BIT_NORM_NONE)
-        in->norm_eps = plan->norm_eps * INNER_NORM_EPS / (1.0f + INNER_NORM_EPS);
+    in->norm_var_factor = twice ? 1 + INNER_NORM_EPS : 1;
+    in->norm_eps = twice ? plan->norm_eps * INNER_NORM_EPS : plan->norm_eps;
     in->x_dtype = BIT_F32;
     in->residual = 1;
     in->gated = 0;
@@ -46,6 +43,7 @@ static void describe_residual_input(struct bit_input *in, const struct bit_plan 
 static void describe_activation_input(struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode)
 {
     in->norm = mode == BIT_MODE_16BIT ? BIT_NORM_NONE : plan->quantizer.inner_norm;
+    in->norm_var_factor = 1;
     in->norm_eps = INNER_NORM_EPS;
     in->x_dtype = plan->operands;
     in->residual = 0;

@@ -25,7 +25,7 @@ enum bit_mode {
  */
 struct bit_input {
     enum bit_norm_kind norm;
-    float norm_eps;
+    float norm_var_factor, norm_eps; /* norm.h */
     int residual; /* x is the residual stream, in f32; otherwise an activation in the operands' type */
     int gated;    /* x is (R, 2 K), up and gate: what the norm sees is their swiglu */
     void *x;      /* what the norm sees */

@@ -85,6 +85,7 @@ static int final_norm_backward(struct bit_model *model, int64_t first, int64_t r
                                  .x_dtype = BIT_F32,
                                  .mean = a->final_mean + first,
                                  .rstd = a->final_rstd + first,
+                                 .var_factor = 1,
                                  .dy = a->final_dinput,
                                  .dy_dtype = model->plan->operands,
                                  .dx = a->dx + first * model->plan->width,

@@ -108,6 +108,7 @@ static int check_norm_backward(struct kc *k, const int64_t *dim)
         .x_dtype = x_dtype,
         .mean = forward.kind == BIT_NORM_LAYER ? forward.mean : NULL,
         .rstd = forward.kind == BIT_NORM_NONE ? NULL : forward.rstd,
+        .var_factor = 1.25f, /* 1 is a single norm's */
         .dy = in_place ? dx : kc_in(k, "dy", (enum bit_dtype)dim[4], rows * cols, 1),
         .dy_dtype = (enum bit_dtype)dim[4],
         .dx = dx,

@@ -28,6 +28,7 @@ static int check_quantise(struct kc *k, const int64_t *dim)
         .rows = rows,
         .cols = cols,
         .kind = (enum bit_norm_kind)dim[2],
+        .var_factor = 1.25f, /* 1 is a single norm's */
         .norm_eps = 1e-5f,
         .measure = (enum bit_measure)dim[3],
         .levels = dim[3] == BIT_MEASURE_ABSMAX ? 128 : 30,

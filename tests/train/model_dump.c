@@ -3,7 +3,8 @@
  *     model_dump SPEC.txtpb DIR PRECISION STRENGTH BACKEND
  *     model_dump isa      only says which processor level (kernels/exec.h) the fast kernels would run at
  * DIR holds weights.f32 (the flat vector) and tokens.u16 (instances x context); PRECISION is 16 or ternary, BACKEND ref
- * or cpu. Writes loss.f64 (sum over targets / (instances x context)), logits.f32 and grad.f32 (flat).
+ * or cpu. Writes loss.f64 (sum over targets / (instances x context)), logits.f32 and grad.f32 (flat), and at strength 1
+ * codes.i8, the activations' codes of each linear in order: (micro-batches, layers, sites, rows, columns).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "proto/err.h"
 #include "proto/limits.h"
+#include "tests/train/codes.h"
 #include "tests/train/single.h"
 
 static int open_in(const char *dir, const char *name, const char *mode, FILE **out)
@@ -62,21 +64,34 @@ static int read_text(const char *path, char *text, size_t bytes)
     return 0;
 }
 
+/* The logits, by forward passes of their own: it is their codes that are written down. */
+static int forward(struct single *s, const char *dir, const uint16_t *tokens, float *logits)
+{
+    FILE *codes;
+    int err = open_in(dir, "codes.i8", "wb", &codes);
+
+    if (err < 0)
+        return err;
+    codes_to = codes;
+    for (int64_t i = 0; err >= 0 && i < s->plan.instances; i += s->plan.micro_instances)
+        err = bit_model_logits(s->model, tokens + i * s->plan.context, s->plan.micro_instances,
+                               logits + i * s->plan.context * s->plan.vocab_padded);
+    codes_to = NULL;
+    if (fclose(codes) != 0 && err >= 0)
+        err = bit_fail(-errno, "close 'codes.i8'");
+    return err;
+}
+
 static int dump(struct single *s, const char *dir, const uint16_t *tokens, float *logits)
 {
     const int64_t positions = s->plan.instances * s->plan.context;
     double loss = 0;
-    int err;
+    int err = forward(s, dir, tokens, logits);
 
-    for (int64_t i = 0; i < s->plan.instances; i += s->plan.micro_instances) {
-        const uint16_t *at = tokens + i * s->plan.context;
-
-        if ((err = bit_model_logits(s->model, at, s->plan.micro_instances,
-                                    logits + i * s->plan.context * s->plan.vocab_padded)) < 0 ||
-            (err = bit_model_accumulate(s->model, at, s->plan.micro_instances, 1.0 / (double)positions)) < 0)
-            return err;
-    }
-    if ((err = bit_model_read_loss(s->model, &loss)) < 0)
+    for (int64_t i = 0; err >= 0 && i < s->plan.instances; i += s->plan.micro_instances)
+        err = bit_model_accumulate(s->model, tokens + i * s->plan.context, s->plan.micro_instances,
+                                   1.0 / (double)positions);
+    if (err < 0 || (err = bit_model_read_loss(s->model, &loss)) < 0)
         return err;
     loss /= (double)positions;
     if ((err = write_file(dir, "loss.f64", &loss, sizeof loss)) < 0 ||

@@ -18,9 +18,6 @@ from torch.autograd import Function
 from olmo_torch import MEASURES, NORMS, rotate
 
 
-INNER_EPS = 1e-5
-
-
 class Arithmetic:
     """What a run's linears are, and how its processor multiplies. The reference kernels have no bf16 products: they
     convert, and neither the probabilities nor the output's gradient over the scale are rounded."""
@@ -137,16 +134,13 @@ def project(projections, x, arithmetic):
     return F.linear(held(x), Rounded.apply(weights[0]))
 
 
-def norm_stream(block, x, arithmetic):
-    """The block's norm with the inner norm behind it, which are one: see worker/activations.c."""
-    eps = block.shape.norm_eps
-    if arithmetic.quantizer is not None and arithmetic.quantizer.norm != "None":
-        eps *= INNER_EPS / (1 + INNER_EPS)
-    return layer_norm(x, eps)
-
-
-def norm_activation(x, arithmetic):
+def inner_norm(x, arithmetic):
     return x if arithmetic.quantizer is None else NORMS[arithmetic.quantizer.norm](x)
+
+
+def norm_stream(block, x, arithmetic):
+    """The block's norm, then the ternary linear's own, each as the reference has it."""
+    return inner_norm(layer_norm(x, block.shape.norm_eps), arithmetic)
 
 
 def block_forward(block, x, cos, sin, arithmetic):
@@ -156,10 +150,10 @@ def block_forward(block, x, cos, sin, arithmetic):
     q, k, v = (block.heads(part) for part in qkv.chunk(3, dim=-1))
     y = Attention.apply(held(rotate(q, cos, sin)), held(rotate(k, cos, sin)), v, arithmetic.pairs)
     y = held(y.transpose(1, 2).reshape(x.shape))
-    x = x + RoundedBack.apply(project(block.attn_out, norm_activation(y, arithmetic), arithmetic))
+    x = x + RoundedBack.apply(project(block.attn_out, inner_norm(y, arithmetic), arithmetic))
     up, gate = held(project(block.ff_proj, norm_stream(block, x, arithmetic), arithmetic)).chunk(2, dim=-1)
     y = held(F.silu(gate) * up)
-    return x + RoundedBack.apply(project(block.ff_out, norm_activation(y, arithmetic), arithmetic))
+    return x + RoundedBack.apply(project(block.ff_out, inner_norm(y, arithmetic), arithmetic))
 
 
 def forward(model, ids, arithmetic):

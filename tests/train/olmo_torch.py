@@ -62,8 +62,9 @@ MEASURES = {
 }
 
 # Smallest distance of any scaled value to the border between two codes, of activations and of weights, over everything
-# quantised since it was reset. A value on a border may fall on either side in another order of summation.
-borders = {"watch": False, "activation": 1.0, "weight": 1.0}
+# quantised since it was reset, and the scaled activations themselves, a linear after the other. A value on a border may
+# fall on either side in another order of summation.
+borders = {"watch": False, "activation": 1.0, "weight": 1.0, "activations": []}
 
 
 def watch_borders(scaled, low, high):
@@ -71,6 +72,8 @@ def watch_borders(scaled, low, high):
         inside = scaled.detach()[(scaled.detach() > low - 1) & (scaled.detach() < high + 1)]
         what = "weight" if high == 1 else "activation"
         borders[what] = min(borders[what], (inside - inside.floor() - 0.5).abs().min().item())
+        if what == "activation":
+            borders["activations"].append(scaled.detach())
 
 
 def round_clamp(scaled, low, high, strength):
@@ -151,9 +154,13 @@ class Projections(nn.Module):
 # ---- the model
 
 
+def at_least_f32(x):
+    return x if x.dtype == torch.float64 else x.float()
+
+
 def rotate(x, cos, sin):
-    """x (B, H, T, D): the halves of each head are rotated, in f32."""
-    x1, x2 = x.float().chunk(2, dim=-1)
+    """x (B, H, T, D): the halves of each head are rotated, in f32 at least."""
+    x1, x2 = at_least_f32(x).chunk(2, dim=-1)
     return torch.cat((x1 * cos - x2 * sin, x2 * cos + x1 * sin), dim=-1).to(x.dtype)
 
 
@@ -161,7 +168,7 @@ def attend(q, k, v):
     if hasattr(F, "scaled_dot_product_attention"):
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
     time = q.shape[-2]
-    scores = (q @ k.transpose(-1, -2)).float() / math.sqrt(q.shape[-1])
+    scores = at_least_f32(q @ k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
     mask = torch.ones(time, time, dtype=torch.bool).triu(1)
     return F.softmax(scores.masked_fill(mask, float("-inf")), dim=-1).to(v.dtype) @ v
 
@@ -216,7 +223,7 @@ class Olmo(nn.Module):
 
     def set_watched(self, watched):
         """Whether borders are kept. The package is left to itself where they are not and where it can do without us."""
-        borders.update(watch=watched, activation=1.0, weight=1.0)
+        borders.update(watch=watched, activation=1.0, weight=1.0, activations=[])
         for module in self.modules():
             if reference and isinstance(module, reference.BitLinear):
                 own = not watched and package_suffices(self.quantizer)
@@ -233,7 +240,7 @@ class Olmo(nn.Module):
         """OLMo's: summed over the targets inside each instance, divided by all positions."""
         logits = self(ids) if logits is None else logits
         vocab = logits.shape[-1]
-        total = F.cross_entropy(logits[:, :-1].reshape(-1, vocab).float(), ids[:, 1:].reshape(-1), reduction="sum")
+        total = F.cross_entropy(at_least_f32(logits[:, :-1].reshape(-1, vocab)), ids[:, 1:].reshape(-1), reduction="sum")
         return total / ids.numel()
 
     def flat(self):

@@ -201,6 +201,100 @@ TEST(swiglu_at_the_ends)
     }
 }
 
+/* A row through LayerNorm, then through a second norm, forward and back, by two operators and by one. The epsilons are
+ * large, so that what they do is seen. */
+#define TWICE_COLS 37
+#define BLOCK_EPS  0.25f
+#define INNER_EPS  0.5f
+
+struct twice {
+    float x[TWICE_COLS], dy[TWICE_COLS];
+    float y[TWICE_COLS], dx[TWICE_COLS]; /* the outcome */
+};
+
+static void norm_twice(const struct bit_exec *exec, enum bit_norm_kind inner, struct twice *t)
+{
+    float n[TWICE_COLS], dn[TWICE_COLS], mean[2], rstd[2];
+    const struct bit_norm_args norm[2] = {
+        {1, TWICE_COLS, BIT_NORM_LAYER, BLOCK_EPS, t->x, BIT_F32, n, BIT_F32, &mean[0], &rstd[0]},
+        {1, TWICE_COLS, inner, INNER_EPS, n, BIT_F32, t->y, BIT_F32, &mean[1], &rstd[1]},
+    };
+    struct bit_norm_backward_args back = {.rows = 1, .cols = TWICE_COLS, .var_factor = 1};
+
+    EXPECT_EQ(bit_norm(exec, &norm[0]), 0);
+    EXPECT_EQ(bit_norm(exec, &norm[1]), 0);
+    for (int i = 1; i >= 0; i--) {
+        back.kind = norm[i].kind;
+        back.x = norm[i].x;
+        back.mean = &mean[i];
+        back.rstd = &rstd[i];
+        back.dy = i == 1 ? t->dy : dn;
+        back.dx = i == 1 ? dn : t->dx;
+        EXPECT_EQ(bit_norm_backward(exec, &back), 0);
+    }
+}
+
+/* What quantise norms, at strength 0: the values before they are rounded, in codes. */
+static void norm_once(const struct bit_exec *exec, struct twice *t)
+{
+    float mean, rstd, scale;
+    const struct bit_quantise_args quantise = {
+        .rows = 1,
+        .cols = TWICE_COLS,
+        .kind = BIT_NORM_LAYER,
+        .var_factor = 1 + INNER_EPS,
+        .norm_eps = BLOCK_EPS * INNER_EPS,
+        .levels = 128,
+        .eps = 1e-5f,
+        .x = t->x,
+        .q = t->y,
+        .scale = &scale,
+        .mean = &mean,
+        .rstd = &rstd,
+    };
+    const struct bit_norm_backward_args back = {
+        .rows = 1,
+        .cols = TWICE_COLS,
+        .kind = BIT_NORM_LAYER,
+        .x = t->x,
+        .mean = &mean,
+        .rstd = &rstd,
+        .var_factor = quantise.var_factor,
+        .dy = t->dy,
+        .dx = t->dx,
+    };
+
+    EXPECT_EQ(bit_quantise(exec, &quantise), 0);
+    EXPECT_EQ(bit_norm_backward(exec, &back), 0);
+    for (int i = 0; i < TWICE_COLS; i++)
+        t->y[i] /= scale;
+}
+
+TEST(a_norm_of_a_norm_is_one_norm)
+{
+    for (int backend = BIT_BACKEND_REF; backend <= BIT_BACKEND_CPU; backend++) {
+        struct bit_exec exec;
+        if (!EXPECT_EQ(bit_exec_init(&exec, (enum bit_backend)backend, 1, 0), 0))
+            return;
+        for (int inner = BIT_NORM_LAYER; inner <= BIT_NORM_RMS; inner++) {
+            struct twice two, one;
+
+            for (int i = 0; i < TWICE_COLS; i++) {
+                two.x[i] = sinf((float)i) + 0.75f;
+                two.dy[i] = cosf(2.5f * (float)i) + 0.5f * two.x[i];
+            }
+            one = two;
+            norm_twice(&exec, (enum bit_norm_kind)inner, &two);
+            norm_once(&exec, &one);
+            for (int i = 0; i < TWICE_COLS; i++) {
+                EXPECT_NEAR(one.y[i], two.y[i], 2e-6);
+                EXPECT_NEAR(one.dx[i], two.dx[i], 2e-6);
+            }
+        }
+        bit_exec_finish(&exec);
+    }
+}
+
 /* A SwiGLU that does not stand in memory gives the bits of one that does, in codes, in gradients and in the operand
  * that is made of its codes once more. */
 #define GATED_ROWS 67
@@ -218,8 +312,23 @@ static void gated_apart(const struct bit_exec *exec, struct gated *g)
     bit_bf16 y[GATED_ROWS * GATED_COLS], dy[GATED_ROWS * GATED_COLS];
     const struct bit_swiglu_args gate = {GATED_ROWS, GATED_COLS, g->ug, y, BIT_BF16};
     const struct bit_quantise_args codes = {
-        GATED_ROWS, GATED_COLS, BIT_NORM_LAYER, 1e-5f,  BIT_MEASURE_ABSMAX, 127,     1e-5f,  1,
-        y,          BIT_BF16,   g->q,           BIT_I8, g->scale,           g->mean, g->rstd};
+        .rows = GATED_ROWS,
+        .cols = GATED_COLS,
+        .kind = BIT_NORM_LAYER,
+        .var_factor = 1,
+        .norm_eps = 1e-5f,
+        .measure = BIT_MEASURE_ABSMAX,
+        .levels = 127,
+        .eps = 1e-5f,
+        .strength = 1,
+        .x = y,
+        .x_dtype = BIT_BF16,
+        .q = g->q,
+        .q_dtype = BIT_I8,
+        .scale = g->scale,
+        .mean = g->mean,
+        .rstd = g->rstd,
+    };
     const struct bit_norm_backward_args norm = {.rows = GATED_ROWS,
                                                 .cols = GATED_COLS,
                                                 .kind = BIT_NORM_LAYER,
@@ -227,6 +336,7 @@ static void gated_apart(const struct bit_exec *exec, struct gated *g)
                                                 .x_dtype = BIT_BF16,
                                                 .mean = g->mean,
                                                 .rstd = g->rstd,
+                                                .var_factor = 1,
                                                 .dy = g->dn,
                                                 .dy_dtype = BIT_BF16,
                                                 .dx = dy,

@@ -17,6 +17,7 @@ static struct bit_quantise_args rows_of(enum bit_norm_kind kind, enum bit_measur
     return (struct bit_quantise_args){.rows = ROWS,
                                       .cols = COLS,
                                       .kind = kind,
+                                      .var_factor = 1,
                                       .norm_eps = 1e-5f,
                                       .measure = measure,
                                       .levels = levels,
