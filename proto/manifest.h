@@ -13,6 +13,9 @@
 #include "proto/bit.pb-c.h"
 
 #define BIT_MANIFEST_VERSION 1
+/* The rules that steps are computed by: a checkpoint of an older number goes on by the present ones, and says so. What
+ * each number changed: worker/arithmetic.c. */
+#define BIT_ARITHMETIC 1
 
 /**
  * Write MANIFEST into an open folder (fd), replacing what is there, and sync both. The caller has synced the data

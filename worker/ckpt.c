@@ -258,6 +258,8 @@ static int write_manifest(struct bit_ckpt *c)
     manifest.has_pre_switch = true;
     manifest.pre_switch = c->pre_switch;
     manifest.writer = writer;
+    manifest.has_arithmetic = true;
+    manifest.arithmetic = BIT_ARITHMETIC;
     manifest.identity = w->welcome->identity;
     dir_fd = open(c->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)

@@ -9,10 +9,15 @@
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
+#include "proto/log.h"
+#include "proto/manifest.h"
 #include "proto/msg.h"
+#include "worker/arithmetic.h"
 #include "worker/ckpt.h"
 #include "worker/ckpt_io.h"
 #include "worker/worker.h"
+
+BIT_LOG_TOPIC("restore");
 
 #define READ_BLOCKS (BIT_WINDOW_ELEMENTS / BIT_SUM_BLOCK)
 
@@ -124,6 +129,17 @@ static int restore(struct bit_worker *w, const char *dir, const Bit__Manifest *m
     return err;
 }
 
+/* Whoever compares the steps behind the checkpoint with those of its own time learns why they differ. */
+static void report_arithmetic(const struct bit_worker *w, const char *dir, const Bit__Manifest *manifest)
+{
+    char changed[BIT_ARITHMETIC_TEXT_MAX];
+
+    bit_arithmetic_changes(&w->plan, manifest->arithmetic, changed);
+    if (w->comm->rank == 0 && changed[0] != '\0')
+        bit_warn("arithmetic changed", "checkpoint=\"%s\" written=%u now=%u changed=\"%s\"", dir, manifest->arithmetic,
+                 BIT_ARITHMETIC, changed);
+}
+
 static int restore_agreed(struct bit_worker *w, const char *dir, bool whole)
 {
     Bit__Manifest *manifest = NULL;
@@ -140,6 +156,7 @@ static int restore_agreed(struct bit_worker *w, const char *dir, bool whole)
         w->phase.beta1 = phase->beta1;
         w->phase.beta2 = phase->beta2;
         w->step = manifest->step;
+        report_arithmetic(w, dir, manifest);
     }
     bit_publish_stale(&w->publish);
     bit_publish_forget_codes(&w->publish);

@@ -74,6 +74,7 @@ static void expect_verified(const struct peer *p, const char *name)
 
     path_of(p, name, path);
     if (EXPECT_EQ(bit_manifest_read(path, &manifest), 0)) {
+        EXPECT_EQ(manifest->arithmetic, BIT_ARITHMETIC);
         EXPECT_EQ(bit_checkpoint_verify(path, manifest, NULL, NULL), 0);
         EXPECT_EQ(manifest->epoch, p->epoch);
         EXPECT_STREQ(manifest->run, "r7");

@@ -1,0 +1,29 @@
+/* A checkpoint of older rules says what changed for its model, and one of the present rules says nothing. */
+#include "worker/arithmetic.h"
+
+#include "proto/manifest.h"
+#include "tests/test.h"
+
+static const char *changes(int tied, enum bit_norm_kind inner_norm, uint32_t since)
+{
+    static char text[BIT_ARITHMETIC_TEXT_MAX];
+    const struct bit_plan plan = {.tied = tied, .quantizer = {.inner_norm = inner_norm}};
+
+    bit_arithmetic_changes(&plan, since, text);
+    return text;
+}
+
+TEST(each_change_is_told_to_the_models_that_it_concerns)
+{
+    EXPECT_STREQ(changes(1, BIT_NORM_NONE, 0), "");
+    EXPECT_CONTAINS(changes(0, BIT_NORM_NONE, 0), "optimizer.weight_decay");
+    EXPECT_CONTAINS(changes(1, BIT_NORM_LAYER, 0), "inner norm");
+    EXPECT_CONTAINS(changes(0, BIT_NORM_RMS, 0), "optimizer.weight_decay; in the 1.58-bit phase");
+}
+
+TEST(present_rules_are_no_change)
+{
+    EXPECT_STREQ(changes(0, BIT_NORM_LAYER, BIT_ARITHMETIC), "");
+}
+
+TEST_MAIN
