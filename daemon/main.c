@@ -1,4 +1,5 @@
 /* bitd: flags, then the daemon until it is told to stop. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "daemon/config.h"
 #include "daemon/daemon.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
 #include "proto/slice.h"
@@ -160,9 +162,20 @@ static int complain(int err)
     return bit_exit_code(err);
 }
 
+/* What whoever started us had open is no business of what we start. The standard three are replaced in each child. */
+static void inherit_nothing(void)
+{
+    if (close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+        return;
+    const int last = (int)BIT_MIN(sysconf(_SC_OPEN_MAX), 65536l);
+    for (int fd = STDERR_FILENO + 1; fd < last; fd++) /* a kernel before 5.11, or a filter that knows no such call */
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
     static struct bit_daemon daemon;
+    inherit_nothing();
     bit_config_init(&daemon.config);
     int err = parse(&daemon.config, argc, argv);
     if (err != 0)

@@ -1,5 +1,6 @@
 #include "daemon/proof.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -208,7 +209,7 @@ static int open_poll(struct bit_proof *p, uv_loop_t *loop)
     int err = uv_fileno((const uv_handle_t *)&p->client->pipe, &fd);
     if (err < 0)
         return bit_fail(err, "proving: %s", uv_strerror(err));
-    p->fd = dup(fd); /* libuv has one watcher for a descriptor */
+    p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* libuv has one watcher for a descriptor */
     if (p->fd < 0)
         return bit_fail(-errno, "proving: %s", strerror(errno));
     err = uv_poll_init(loop, &p->poll, p->fd);

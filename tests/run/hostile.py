@@ -38,14 +38,20 @@ def reply(first=0, errors=(0,)):
     return frame(PROVE, field(1, first) + field(2, bytes(errors)))
 
 
-def submit(path, tokens, way):
-    """Returns the text that bitd refuses it with, or "closed"."""
+def asked(path, tokens):
+    """A connection whose submission bitd has answered with its question for proofs."""
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
     s.settimeout(60)
     spec = field(2, field(1, "olmo_20m")) + field(3, field(1, tokens)) + field(4, field(1, 2)) + field(5, field(1, 10) + field(2, 1e-3) + field(3, 1))
     s.sendall(frame(SUBMIT, field(1, spec) + field(2, f"hostile-{os.getpid()}") + field(5, "/")))
     assert struct.unpack_from("<H", s.recv(65536), 4)[0] == 93, "no ProveRequest"
+    return s
+
+
+def submit(path, tokens, way):
+    """Returns the text that bitd refuses it with, or "closed"."""
+    s = asked(path, tokens)
     other = [os.open("/etc/hostname", os.O_RDONLY) for _ in range(200)]
 
     def send(data, fds):

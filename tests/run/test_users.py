@@ -2,6 +2,7 @@
 
 Runs as root, for each part is played by a user of its own; skips otherwise.
 """
+import contextlib
 import grp
 import json
 import os
@@ -33,6 +34,21 @@ BITD, BITCTL = (os.path.join(build_root(), *name) for name in (("daemon", "bitd"
 def run_as(uid, *args):
     return subprocess.run(args, user=uid, group=uid, extra_groups=GROUPS[uid], capture_output=True, text=True,
                           cwd="/", timeout=60)
+
+
+@contextlib.contextmanager
+def acting_as(uid):
+    """What is connected meanwhile is this user's."""
+    before = os.getgroups()
+    os.setgroups(GROUPS[uid])
+    os.setegid(uid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(before)
 
 
 def call_as(uid, function, *args):
@@ -71,7 +87,8 @@ launch {{ ranks: 1 threads: 1 }}
 
 
 class Service:
-    def __init__(self, uid=SERVICE):
+    def __init__(self, uid=SERVICE, **settings):
+        self.settings = [f"--set={name}={value}" for name, value in settings.items()]
         self.dir = tempfile.mkdtemp(prefix="bit-users-")
         os.chmod(self.dir, 0o755)
         self.state, self.socket = os.path.join(self.dir, "service", "state"), os.path.join(self.dir, "service", "s")
@@ -88,12 +105,16 @@ class Service:
         return path
 
     def __enter__(self):
+        inherited = os.open("/dev/null", os.O_RDONLY)  # as whoever starts it may have one open
         self.log = open(os.path.join(self.dir, "log"), "wb")
         self.process = subprocess.Popen(
             [BITD, "--state", self.state, "--socket", self.socket, "--group", USERS, "--set", f"admin_group={ADMINS}",
-             "--set", f"mpirun={MPIRUN}", "--worker", WORKER, "--set", "kill_grace=2"],
+             "--set", f"mpirun={MPIRUN}", "--worker", WORKER, "--set", "kill_grace=2", "--set", "listen=127.0.0.1:0",
+             *self.settings],
+            pass_fds=[inherited],
             user=self.uid, group=self.uid, extra_groups=GROUPS[self.uid], cwd="/", stderr=self.log,
             env={"FAKE_STEP_US": "20000", "PATH": os.environ["PATH"]})
+        os.close(inherited)
         deadline = time.monotonic() + 20
         while self.ctl(0, "ps")[0] != 0:
             assert self.process.poll() is None and time.monotonic() < deadline, self.text()
@@ -201,6 +222,25 @@ def who_proves_something_else_proves_nothing():
         assert after <= before + 1, (before, after)  # none of theirs is left
 
 
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return f.read().split()
+
+
+def what_bitd_starts_holds_no_descriptor_of_it():
+    with Service(client_timeout=600) as s:
+        mine = s.tokens("alice/t.npy", ALICE, 0o644)
+        with acting_as(BOB):
+            proves = hostile.asked(s.socket, mine)
+        run = expect(s.submit(ALICE, mine), 0)
+        expect(s.ctl(ALICE, "wait", run, "--for", "step=1"), 0)
+        launchers = children_of(s.process.pid)
+        assert len(launchers) == 1, launchers
+        held = {fd: os.readlink(f"/proc/{launchers[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{launchers[0]}/fd")}
+        assert sorted(held) == ["0", "1", "2"], held
+        proves.close()
+
+
 def a_bitd_of_root_takes_only_roots_runs():
     with Service(uid=0) as s:
         mine = s.tokens("alice/t.npy", ALICE, 0o644)
@@ -210,4 +250,4 @@ def a_bitd_of_root_takes_only_roots_runs():
 
 main([a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
-      a_bitd_of_root_takes_only_roots_runs])
+      what_bitd_starts_holds_no_descriptor_of_it, a_bitd_of_root_takes_only_roots_runs])
