@@ -36,6 +36,7 @@ struct bit_config {
     bool requeue;                     /* the Slurm job, if runs are left when it is told to go. A flag alone */
     enum bit_log_level log_level;
     uint32_t slots;        /* runs that train at once */
+    uint32_t user_runs;    /* of one user, that have not ended */
     uint32_t lookahead;    /* step orders out beyond the last report */
     uint64_t start_ms;     /* from launch to a model that stands */
     uint64_t reconnect_ms; /* a worker that lives may be away so long */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/batch.h"
-#include "daemon/board.h"
+#include "daemon/durable.h"
 #include "daemon/fileio.h"
 #include "daemon/folders.h"
 #include "daemon/job.h"
@@ -103,11 +103,32 @@ static int record_submitted(struct bit_runner *r, const char *request_id, uint32
     return bit_runner_try_record(r, &record);
 }
 
+int bit_daemon_check_room(const struct bit_daemon *d, uint32_t uid)
+{
+    uint32_t running = 0;
+    for (size_t i = 0; i < d->runner_count; i++)
+        running += d->runner[i]->run.uid == uid && !bit_run_ended(&d->runner[i]->run);
+    if (running >= d->config.user_runs)
+        return bit_fail(BIT_ELIMIT,
+                        "uid %u has %u runs that have not ended, and runs_per_user is %u: wait for one, "
+                        "cancel one, or raise it in bitd's settings",
+                        uid, running, d->config.user_runs);
+    if (d->runner_count >= BIT_RUNS_MAX)
+        return bit_fail(BIT_ELIMIT, "%d runs are kept, and no more: stop bitd and move old ones out of %s/runs",
+                        BIT_RUNS_MAX, d->config.state);
+    return 0;
+}
+
 int bit_daemon_add(struct bit_daemon *d, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
                    struct bit_runner **out)
 {
     struct bit_runner *r = NULL;
-    int err = bit_runner_create(d, d->next_number, spec, &r);
+    int err = bit_daemon_check_room(d, uid); /* again: others may have been checked at the same time */
+    if (err < 0) {
+        bit_msg_free(spec);
+        return err;
+    }
+    err = bit_runner_create(d, d->next_number, spec, &r);
     if (err < 0)
         return err;
     err = record_submitted(r, request_id, uid, paused);
@@ -255,12 +276,8 @@ static void on_sync(uv_timer_t *timer)
 {
     struct bit_daemon *d = timer->data;
     bit_notify_alive();
-    for (size_t i = 0; i < d->runner_count; i++) {
-        if (d->runner[i]->job == NULL && d->runner[i]->board == NULL)
-            continue;
-        bit_runner_sync(d->runner[i]);
-        bit_board_flush(d->runner[i]->board);
-    }
+    for (size_t i = 0; i < d->runner_count; i++)
+        bit_durable_tick(d->runner[i]);
 }
 
 /* ---------------------------------------------------------------- coming up */

@@ -7,10 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/err.h"
+
+int bit_file_fail(int err, const char *path)
+{
+    struct rlimit limit;
+    if (err != -EMFILE || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return bit_fail(err, "%s: %s", path, strerror(-err));
+    return bit_fail(err, "%s: RLIMIT_NOFILE is %ju: raise it (ulimit -Hn, LimitNOFILE= of a unit)", path,
+                    (uintmax_t)limit.rlim_cur);
+}
 
 static int write_all(int fd, const uint8_t *data, size_t bytes)
 {
@@ -33,7 +43,7 @@ int bit_file_write(const char *path, const void *data, size_t bytes)
         return bit_fail(-ENAMETOOLONG, "%s", path);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return bit_fail(-errno, "%s: %s", temporary, strerror(errno));
+        return bit_file_fail(-errno, temporary);
     int err = write_all(fd, data, bytes);
     if (err == 0 && fsync(fd) < 0)
         err = -errno;
@@ -54,7 +64,7 @@ int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes)
     int err = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0) {
-        err = bit_fail(-errno, "%s: %s", path, strerror(errno));
+        err = bit_file_fail(-errno, path);
         goto out;
     }
     if ((uint64_t)st.st_size > max) {

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** Note that a file could not be opened, and which limit it was where descriptors ran out. Returns err. */
+int bit_file_fail(int err, const char *path);
 /** Write through a temporary name, synced and renamed, mode 0600. Errors: -errno. */
 int bit_file_write(const char *path, const void *data, size_t bytes);
 /** Read a whole file of at most `max` bytes. *out is heap, the caller's. Errors: -errno; BIT_ELIMIT. */

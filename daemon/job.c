@@ -8,6 +8,7 @@
 
 #include "daemon/choose.h"
 #include "daemon/daemon.h"
+#include "daemon/durable.h"
 #include "daemon/proc.h"
 #include "daemon/sweep.h"
 #include "proto/check.h"
@@ -205,6 +206,7 @@ static void give_slot_back(struct bit_job *job)
     struct bit_daemon *d = job->runner->daemon;
     struct bit_runner *r = job->runner;
     destroy(job);
+    bit_durable_rest(r);
     bit_daemon_changed(d, r); /* nothing more comes of it: who follows it is done */
     bit_daemon_schedule(d);
 }
@@ -584,7 +586,9 @@ void bit_job_changed(struct bit_job *job)
 void bit_job_shutdown(struct bit_job *job)
 {
     job->course.shutdown = true;
-    if (job->phase == BIT_JOB_TRAINING)
+    if (bit_durable_check(job->runner) < 0 && job->runner->journal.lost)
+        bit_job_end(job, 0, "%s", job->runner->blocked); /* a last checkpoint would be nobody's */
+    else if (job->phase == BIT_JOB_TRAINING)
         bit_job_pump(job);
     else
         bit_job_end(job, 0, "%s", job->leaving[0] ? job->leaving : "bitd goes down");

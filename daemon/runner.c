@@ -11,6 +11,7 @@
 
 #include "daemon/board.h"
 #include "daemon/daemon.h"
+#include "daemon/durable.h"
 #include "daemon/fileio.h"
 #include "daemon/job.h"
 #include "proto/check.h"
@@ -226,6 +227,7 @@ int bit_runner_load(struct bit_daemon *d, uint64_t number, struct bit_runner **o
         err = check_half_made(r);
     if (err < 0)
         mark_corrupt(r);
+    bit_durable_rest(r); /* there may be more runs than descriptors */
     *out = r;
     return 0;
 }
@@ -234,7 +236,7 @@ int bit_runner_load(struct bit_daemon *d, uint64_t number, struct bit_runner **o
 
 bool bit_runner_is_blocked(const struct bit_runner *r)
 {
-    return r->pending_count > 0 || r->journal.torn;
+    return r->pending_count > 0 || r->journal.torn || r->journal.lost;
 }
 
 Bit__RunState bit_runner_state(const struct bit_runner *r)
@@ -266,8 +268,6 @@ static int encode_next(struct bit_runner *r, Bit__JournalRecord *record, uint8_t
     return bit_journal_encode(record, out, bytes);
 }
 
-static void block(struct bit_runner *r, const char *why);
-
 int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record)
 {
     if (r->corrupt)
@@ -276,16 +276,19 @@ int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record)
         return bit_fail(-ENOSPC, "%s: %s", r->run.id, r->blocked);
     uint8_t *bytes = NULL;
     size_t size = 0;
-    int err = encode_next(r, record, &bytes, &size);
+    int err = bit_durable_check(r);
+    if (err == 0)
+        err = encode_next(r, record, &bytes, &size);
     if (err == 0)
         err = bit_journal_append(&r->journal, bytes, size, needs_sync(record));
     free(bytes);
     if (err < 0 && r->journal.torn)
-        block(r, bit_fail_text());
+        bit_runner_block(r, bit_fail_text());
     if (err < 0)
         return err;
     applied(r, record);
     bit_daemon_changed(r->daemon, r);
+    bit_durable_rest(r);
     return 0;
 }
 
@@ -305,7 +308,7 @@ static void on_retry(uv_timer_t *timer)
 {
     struct bit_runner *r = timer->data;
     size_t done = 0;
-    if (r->journal.torn && bit_journal_mend(&r->journal) < 0)
+    if (bit_durable_check(r) < 0 || (r->journal.torn && bit_journal_mend(&r->journal) < 0))
         return;
     while (done < r->pending_count &&
            bit_journal_append(&r->journal, r->pending[done].bytes, r->pending[done].size, true) == 0)
@@ -319,7 +322,7 @@ static void on_retry(uv_timer_t *timer)
 }
 
 /* Until the disk takes what it was given; a full disk tells nobody when it has room again. */
-static void block(struct bit_runner *r, const char *why)
+void bit_runner_block(struct bit_runner *r, const char *why)
 {
     if (uv_is_active((uv_handle_t *)&r->retry))
         return;
@@ -336,7 +339,7 @@ static void hold(struct bit_runner *r, uint8_t *bytes, size_t size, const char *
     BIT_ASSERT(grown != NULL); /* links are not read while blocked: a handful of records at most */
     r->pending = grown;
     r->pending[r->pending_count++] = (struct bit_runner_pending){bytes, size};
-    block(r, why);
+    bit_runner_block(r, why);
 }
 
 void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
@@ -346,13 +349,17 @@ void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
     BIT_ASSERT(!r->corrupt);
     int err = encode_next(r, record, &bytes, &size);
     BIT_ASSERT(err == 0); /* every text in a record is cut to size before */
-    err = bit_runner_is_blocked(r) ? -ENOSPC : bit_journal_append(&r->journal, bytes, size, needs_sync(record));
+    bool sync = needs_sync(record);
+    err = bit_runner_is_blocked(r) ? -ENOSPC : sync ? bit_durable_check(r) : 0;
+    if (err == 0)
+        err = bit_journal_append(&r->journal, bytes, size, sync);
     if (err < 0)
         hold(r, bytes, size, bit_fail_text());
     else
         free(bytes);
     applied(r, record);
     bit_daemon_changed(r->daemon, r);
+    bit_durable_rest(r);
 }
 
 static void record_state(struct bit_runner *r, Bit__StateChanged *m)
@@ -414,35 +421,4 @@ void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...)
     m.has_exit_code = true;
     m.exit_code = exit_code;
     record_state(r, &m);
-}
-
-/* ---------------------------------------------------------------- durable once a second */
-
-static void sync_in_pool(uv_work_t *work)
-{
-    struct bit_runner *r = work->data;
-    r->sync_err = fdatasync(r->journal.fd) < 0 ? -errno : 0;
-}
-
-static void on_synced(uv_work_t *work, int status)
-{
-    struct bit_runner *r = work->data;
-    r->syncing = false;
-    bit_journal_synced(&r->journal, r->sync_bytes, r->sync_err);
-    if (r->sync_err < 0) {
-        block(r, strerror(-r->sync_err));
-        bit_daemon_changed(r->daemon, r);
-    }
-}
-
-void bit_runner_sync(struct bit_runner *r)
-{
-    if (!r->journal.unsynced || r->journal.torn || r->syncing || r->corrupt)
-        return;
-    r->journal.unsynced = false;
-    r->sync_bytes = r->journal.bytes;
-    r->syncing = true;
-    r->sync_work.data = r;
-    if (uv_queue_work(&r->daemon->loop, &r->sync_work, sync_in_pool, on_synced) < 0)
-        r->syncing = false;
 }

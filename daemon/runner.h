@@ -24,8 +24,9 @@ struct bit_runner {
     bool corrupt;            /* the journal is damaged: nothing may be appended */
     bool syncing;            /* an fdatasync is on the thread pool */
     uv_work_t sync_work;
+    bool sync_wanted;    /* something was appended; else its name alone is looked at */
     uint64_t sync_bytes; /* of the journal, when it began */
-    int sync_err;
+    int sync_err, look_err;
 
     /* Records that the disk did not take, in order. While there are any the run stands still. */
     struct bit_runner_pending {
@@ -64,8 +65,8 @@ void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...) 
 bool bit_runner_is_blocked(const struct bit_runner *r);
 /** The run's state as people see it: BLOCKED while it waits for the disk, whatever it was doing. */
 Bit__RunState bit_runner_state(const struct bit_runner *r);
-/** Make step records durable, off the loop. */
-void bit_runner_sync(struct bit_runner *r);
+/** Stand still until the disk takes what it was given. */
+void bit_runner_block(struct bit_runner *r, const char *why);
 
 /** A path below the run's folder, heap; NULL when memory ran out. */
 char *bit_runner_path(const struct bit_runner *r, const char *rest);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/fileio.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
@@ -136,8 +137,11 @@ int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, stru
     int err = 0;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
     if (fd < 0)
-        return bit_fail(-errno, "%s: %s", path, strerror(errno));
-    err = replay_file(path, fd, visit, arg, &j, &file_bytes);
+        return bit_file_fail(-errno, path);
+    j.path = strdup(path);
+    err = j.path == NULL ? bit_fail(-ENOMEM, "%s", path) : 0;
+    if (err == 0)
+        err = replay_file(path, fd, visit, arg, &j, &file_bytes);
     if (err < 0)
         goto out;
     if (file_bytes > j.bytes && (ftruncate(fd, (off_t)j.bytes) < 0 || fdatasync(fd) < 0)) {
@@ -149,8 +153,10 @@ int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, stru
     j.unsynced = j.bytes > 0; /* by the daemon before us, perhaps */
     fd = -1;
     *out = j;
+    j.path = NULL;
     *cut = file_bytes - j.bytes;
 out:
+    free(j.path);
     if (fd >= 0)
         close(fd);
     return err;
@@ -164,6 +170,59 @@ void bit_journal_close(struct bit_journal *j)
     free(j->tail);
     j->tail = NULL;
     j->tail_room = 0;
+    free(j->path);
+    j->path = NULL;
+}
+
+void bit_journal_rest(struct bit_journal *j)
+{
+    if (j->fd < 0 || j->torn || j->lost || j->bytes > j->synced)
+        return;
+    close(j->fd);
+    j->fd = -1;
+    free(j->tail);
+    j->tail = NULL;
+    j->tail_room = 0;
+}
+
+static int open_again(const char *path, uint64_t bytes)
+{
+    struct stat st;
+    int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? bit_fail(-ENOENT, "the journal was removed or moved away: %s", path)
+                               : bit_file_fail(-errno, path);
+    int err = fstat(fd, &st) < 0 ? bit_fail(-errno, "%s: %s", path, strerror(errno)) : 0;
+    if (err == 0 && (uint64_t)st.st_size != bytes)
+        err = bit_fail(BIT_ECORRUPT, "%s: has %jd bytes, and %" PRIu64 " when bitd last wrote to it", path,
+                       (intmax_t)st.st_size, bytes);
+    if (err < 0)
+        close(fd);
+    return err < 0 ? err : fd;
+}
+
+int bit_journal_wake(struct bit_journal *j)
+{
+    if (j->fd >= 0)
+        return 0;
+    int fd = open_again(j->path, j->bytes);
+    if (fd < 0)
+        return fd;
+    j->fd = fd;
+    return 0;
+}
+
+int bit_journal_look(int fd, const char *path)
+{
+    struct stat held, named;
+    if (fstat(fd, &held) < 0)
+        return bit_fail(-errno, "%s: %s", path, strerror(errno));
+    bool there = stat(path, &named) == 0;
+    if (!there && errno != ENOENT && errno != ENOTDIR)
+        return bit_fail(-errno, "%s: %s", path, strerror(errno));
+    if (!there || held.st_nlink == 0 || named.st_ino != held.st_ino || named.st_dev != held.st_dev)
+        return bit_fail(-ENOENT, "the journal was removed or moved away: %s", path);
+    return 0;
 }
 
 int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *bytes)
@@ -232,8 +291,9 @@ static int make_room(struct bit_journal *j, size_t bytes)
 
 int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t bytes, bool sync)
 {
-    BIT_ASSERT(j->fd >= 0);
-    int err = j->torn ? bit_journal_mend(j) : 0;
+    int err = bit_journal_wake(j);
+    if (err == 0 && j->torn)
+        err = bit_journal_mend(j);
     if (err == 0)
         err = make_room(j, bytes);
     if (err < 0)

@@ -18,7 +18,8 @@
 #define BIT_JOURNAL_HEADER_BYTES 8
 
 struct bit_journal {
-    int fd;         /* -1 when it is not open */
+    char *path;     /* owned */
+    int fd;         /* -1 when it is not open, or rests */
     uint64_t bytes; /* whole records */
     uint64_t seq;   /* of the last record */
     bool unsynced;  /* something was appended since a sync began */
@@ -29,6 +30,7 @@ struct bit_journal {
     uint8_t *tail;   /* bytes - synced of them */
     size_t tail_room;
     bool torn; /* the file behind `synced` is not to be trusted */
+    bool lost; /* the file has no name any more: what is appended would be kept by nobody */
 };
 
 /** Takes one record during a replay; a negative return ends it with that error. The record is freed afterwards. */
@@ -41,6 +43,16 @@ typedef int bit_journal_visit(void *arg, const Bit__JournalRecord *record);
  */
 int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, struct bit_journal *out, uint64_t *cut);
 void bit_journal_close(struct bit_journal *j);
+
+/** Close the descriptor until the next append, if everything appended is durable. */
+void bit_journal_rest(struct bit_journal *j);
+/**
+ * Open it again if it rests: it must be there, as long as it was left.
+ * Errors      -ENOENT if it was removed; BIT_ECORRUPT if somebody wrote to it; -errno (-EMFILE names the limit)
+ */
+int bit_journal_wake(struct bit_journal *j);
+/** Whether `path` still is the file that fd has open. From any thread. Errors: -ENOENT if it is not; -errno. */
+int bit_journal_look(int fd, const char *path);
 
 /**
  * Encode a record as it lies on disk. *out is heap, the caller's.

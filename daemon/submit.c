@@ -398,8 +398,8 @@ void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
         answer_submitted(c, known, known->run.seq);
     else if (d->stopping && !dry_run)
         bit_client_refuse(c, BIT_EBUSY, "bitd is going down");
-    else if (d->runner_count >= BIT_RUNS_MAX && !dry_run)
-        bit_client_refuse(c, BIT_ELIMIT, "%d runs are kept, and no more", BIT_RUNS_MAX);
+    else if (!dry_run && bit_daemon_check_room(d, c->peer.uid) < 0)
+        bit_client_refuse(c, BIT_ELIMIT, "%s", bit_fail_text());
     else
         begin(c, m);
 }
