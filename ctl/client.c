@@ -13,6 +13,7 @@
 #include "ctl/command.h"
 #include "ctl/print.h"
 #include "ctl/prove.h"
+#include "ctl/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -182,7 +183,7 @@ int bit_client_failed(struct bit_cli *cli, int err)
         bit_print_json(&reply);
     } else {
         const char *text = bit_fail_text();
-        fprintf(stderr, "bitctl: %s\n", *text ? text : bit_strerror(err));
+        bit_show(stderr, "bitctl: %s\n", *text ? text : bit_strerror(err));
     }
     return bit_exit_code(err);
 }
@@ -193,15 +194,15 @@ int bit_client_error(struct bit_cli *cli, const Bit__ErrorReply *error)
         bit_print_json(error);
         return error->exit_code;
     }
-    fprintf(stderr, "bitctl: %s\n", error->text);
+    bit_show(stderr, "bitctl: %s\n", error->text);
     for (size_t i = 0; i < error->n_problem; i++) {
         const Bit__Problem *p = error->problem[i];
-        fprintf(stderr, "  ");
+        bit_show(stderr, "  ");
         if (p->has_line)
-            fprintf(stderr, "%u:%u: ", p->line, p->has_column ? p->column : 1);
+            bit_show(stderr, "%u:%u: ", p->line, p->has_column ? p->column : 1);
         if (p->field && *p->field)
-            fprintf(stderr, "%s: ", p->field);
-        fprintf(stderr, "%s\n", p->text);
+            bit_show(stderr, "%s: ", p->field);
+        bit_show(stderr, "%s\n", p->text);
     }
     return error->exit_code;
 }
@@ -226,7 +227,7 @@ static int ask_once(struct bit_client *client, uint16_t type, const void *msg, u
 int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli)
 {
     if (!cli->quiet)
-        fprintf(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
+        bit_show(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
     return reopen(c, cli->socket);
 }
 
@@ -237,7 +238,7 @@ int bit_client_open_waiting(struct bit_client *c, const struct bit_cli *cli)
     if (err != BIT_EDAEMON || access(c->path, F_OK) < 0)
         return err;
     if (!cli->quiet)
-        fprintf(stderr, "bitctl: %s; waiting for it to come back\n", bit_fail_text());
+        bit_show(stderr, "bitctl: %s; waiting for it to come back\n", bit_fail_text());
     return reopen(c, cli->socket);
 }
 
@@ -270,7 +271,8 @@ int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t
     if (got_type == BIT_MSG_ERROR_REPLY)
         code = bit_client_error(cli, (Bit__ErrorReply *)got);
     else
-        fprintf(stderr, "bitctl: bitd answered with %s where %s belongs\n", bit_msg_name(got_type), bit_msg_name(want));
+        bit_show(stderr, "bitctl: bitd answered with %s where %s belongs\n", bit_msg_name(got_type),
+                 bit_msg_name(want));
     bit_msg_free(got);
     return code;
 }

@@ -6,6 +6,7 @@
 
 #include "ctl/command.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/checkpoint.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -30,17 +31,17 @@ static int list(struct bit_cli *cli, const char *run)
     if (code)
         return code;
     if (!cli->json && !cli->quiet)
-        printf("%-16s %-9s %10s  %-19s  %-16s  %s\n", "NAME", "PHASE", "SIZE", "WRITTEN", "WEIGHTS", "");
+        bit_show(stdout, "%-16s %-9s %10s  %-19s  %-16s  %s\n", "NAME", "PHASE", "SIZE", "WRITTEN", "WEIGHTS", "");
     for (size_t i = 0; i < reply->n_checkpoint; i++) {
         const Bit__CheckpointInfo *c = reply->checkpoint[i];
         if (cli->json)
             bit_print_json(c);
         else if (cli->quiet)
-            printf("%s\n", c->path);
+            bit_show(stdout, "%s\n", c->path);
         else
-            printf("%-16s %-9s %10s  %-19s  %016" PRIx64 "  %s\n", c->name, bit_text_precision(c->precision),
-                   bit_text_bytes((double)c->bytes, bytes), bit_text_time(c->time_ns, when), c->weights_digest,
-                   c->pre_switch ? "before the switch" : "");
+            bit_show(stdout, "%-16s %-9s %10s  %-19s  %016" PRIx64 "  %s\n", c->name, bit_text_precision(c->precision),
+                     bit_text_bytes((double)c->bytes, bytes), bit_text_time(c->time_ns, when), c->weights_digest,
+                     c->pre_switch ? "before the switch" : "");
     }
     bit_msg_free(reply);
     return 0;
@@ -51,7 +52,7 @@ static void progress(void *arg, uint64_t done, uint64_t all)
     const char *dir = arg;
 
     if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K%s %3.0f%%", dir, all ? 100.0 * (double)done / (double)all : 100.0);
+        bit_show(stderr, "\r\033[K%s %3.0f%%", dir, all ? 100.0 * (double)done / (double)all : 100.0);
 }
 
 static int verify_folder(struct bit_cli *cli, const char *dir)
@@ -62,7 +63,7 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
     if (err >= 0)
         err = bit_checkpoint_verify(dir, manifest, cli->json || cli->quiet ? NULL : progress, bit_lend(dir));
     if (isatty(STDERR_FILENO) && !cli->json && !cli->quiet)
-        fprintf(stderr, "\r\033[K");
+        bit_show(stderr, "\r\033[K");
     if (err < 0) {
         bit_msg_free(manifest);
         return bit_client_failed(cli, err);
@@ -70,8 +71,8 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
     if (cli->json)
         bit_print_json(manifest);
     else if (!cli->quiet)
-        printf("%s: good, after step %" PRIu64 ", %s, weights %016" PRIx64 "\n", dir, manifest->step,
-               bit_text_precision(manifest->phase->precision), manifest->weights_digest);
+        bit_show(stdout, "%s: good, after step %" PRIu64 ", %s, weights %016" PRIx64 "\n", dir, manifest->step,
+                 bit_text_precision(manifest->phase->precision), manifest->weights_digest);
     bit_msg_free(manifest);
     return 0;
 }
@@ -95,7 +96,7 @@ static int verify(struct bit_cli *cli, const char *what)
         worst = code ? code : worst;
     }
     if (reply->n_checkpoint == 0 && !cli->quiet && !cli->json)
-        printf("%s has no checkpoint yet\n", what);
+        bit_show(stdout, "%s has no checkpoint yet\n", what);
     bit_msg_free(reply);
     return worst;
 }

@@ -7,6 +7,7 @@
 #include "ctl/command.h"
 #include "ctl/diff.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "ctl/stream.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -86,22 +87,23 @@ static void print_text(const struct side *a, const struct side *b, const struct 
                        size_t count, const struct bit_diff_result *r)
 {
     for (size_t i = 0; i < count; i++)
-        printf("%-28s %s | %s\n", settings[i].path, settings[i].a, settings[i].b);
+        bit_show(stdout, "%-28s %s | %s\n", settings[i].path, settings[i].a, settings[i].b);
     if (r->from > r->to) {
-        printf("no step that both did\n");
+        bit_show(stdout, "no step that both did\n");
         return;
     }
     if (!r->comparable)
-        printf("not comparable      %s: sums are added in another order, so losses are left out\n", r->machines);
+        bit_show(stdout, "not comparable      %s: sums are added in another order, so losses are left out\n",
+                 r->machines);
     if (r->step != 0)
-        printf("first difference    step %" PRIu64 ", %s\n    %s %s\n    %s %s\n", r->step, r->first.field, a->run,
-               r->first.was, b->run, r->first.is);
+        bit_show(stdout, "first difference    step %" PRIu64 ", %s\n    %s %s\n    %s %s\n", r->step, r->first.field,
+                 a->run, r->first.was, b->run, r->first.is);
     else
-        printf("equal               steps %" PRIu64 " to %" PRIu64 ", %s\n", r->from, r->to,
-               r->comparable ? "bit for bit" : "in data, phase, strength and learning rate");
+        bit_show(stdout, "equal               steps %" PRIu64 " to %" PRIu64 ", %s\n", r->from, r->to,
+                 r->comparable ? "bit for bit" : "in data, phase, strength and learning rate");
     const struct bit_fact *last = r->step == 0 && r->comparable ? bit_diff_fact(&a->steps, r->to) : NULL;
     if (last != NULL && last->link != 0)
-        printf("chain               %016" PRIx64 " at step %" PRIu64 "\n", last->link, r->to);
+        bit_show(stdout, "chain               %016" PRIx64 " at step %" PRIu64 "\n", last->link, r->to);
 }
 
 static void print_json(const struct side *a, const struct side *b, const struct bit_diff_setting *settings,
@@ -120,8 +122,7 @@ static void print_json(const struct side *a, const struct side *b, const struct 
         json_object_set_new(root, "first",
                             json_pack("{s:I, s:s, s:s, s:s}", "step", (json_int_t)r->step, "field", r->first.field, "a",
                                       r->first.was, "b", r->first.is));
-    json_dumpf(root, stdout, JSON_COMPACT);
-    putchar('\n');
+    bit_show_json(root, 0);
     json_decref(root);
 }
 

@@ -3,6 +3,7 @@
 
 #include "ctl/command.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/err.h"
 
 extern const struct bit_command bit_cmd_doctor;
@@ -13,9 +14,9 @@ static void print_findings(const Bit__DoctorReply *d)
     static const char *const mark[] = {"", "ok", "note", "BAD"};
     for (size_t i = 0; i < d->n_finding; i++) {
         const Bit__Finding *f = d->finding[i];
-        printf("%-5s %-11s %s\n", mark[f->severity], f->about, f->text);
+        bit_show(stdout, "%-5s %-11s %s\n", mark[f->severity], f->about, f->text);
         if (f->advice != NULL)
-            printf("%-17s %s\n", "", f->advice);
+            bit_show(stdout, "%-17s %s\n", "", f->advice);
     }
 }
 
@@ -23,27 +24,28 @@ static void print_times(const Bit__DoctorReply *d)
 {
     char text[BIT_TEXT], other[BIT_TEXT];
     if (d->has_report_s)
-        printf("last step         %.1f s ago; %.1f s is the limit\n", d->report_s, d->watchdog_s);
+        bit_show(stdout, "last step         %.1f s ago; %.1f s is the limit\n", d->report_s, d->watchdog_s);
     if (d->has_heartbeat_s)
-        printf("heartbeats        all within %.1f s, rank 0 in %s\n", d->heartbeat_s, d->section ? d->section : "?");
+        bit_show(stdout, "heartbeats        all within %.1f s, rank 0 in %s\n", d->heartbeat_s,
+                 d->section ? d->section : "?");
     if (d->has_checkpoint_s)
-        printf("checkpoint        %s old, %s\n", bit_text_duration(d->checkpoint_s, text),
-               bit_text_bytes((double)d->checkpoint_bytes, other));
+        bit_show(stdout, "checkpoint        %s old, %s\n", bit_text_duration(d->checkpoint_s, text),
+                 bit_text_bytes((double)d->checkpoint_bytes, other));
     if (d->has_disk_free)
-        printf("disk              %s free of %s\n", bit_text_bytes((double)d->disk_free, text),
-               bit_text_bytes((double)d->disk_bytes, other));
+        bit_show(stdout, "disk              %s free of %s\n", bit_text_bytes((double)d->disk_free, text),
+                 bit_text_bytes((double)d->disk_bytes, other));
 }
 
 static void print_ranks(const Bit__DoctorReply *d)
 {
     if (d->n_rank == 0)
         return;
-    printf("\n%-5s %9s %9s %9s %9s %9s %9s %7s  ms, over the last steps\n", "rank", "wait", "forward", "backward",
-           "comm", "optimizer", "other", "ratio");
+    bit_show(stdout, "\n%-5s %9s %9s %9s %9s %9s %9s %7s  ms, over the last steps\n", "rank", "wait", "forward",
+             "backward", "comm", "optimizer", "other", "ratio");
     for (size_t r = 0; r < d->n_rank; r++) {
         const Bit__TimeSplit *t = d->rank[r]->split;
-        printf("%-5u %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %7.2f\n", d->rank[r]->rank, t->wait, t->forward, t->backward,
-               t->comm, t->optimizer, t->other, d->rank[r]->ratio);
+        bit_show(stdout, "%-5u %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %7.2f\n", d->rank[r]->rank, t->wait, t->forward,
+                 t->backward, t->comm, t->optimizer, t->other, d->rank[r]->ratio);
     }
 }
 
@@ -64,8 +66,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (cli->json) {
         bit_print_json(d);
     } else if (!cli->quiet) {
-        printf("%s %s: %s at step %" PRIu64 " of %" PRIu64 "\n\n", d->status->run, d->status->name,
-               bit_text_state(d->status->state), d->status->step, d->status->steps);
+        bit_show(stdout, "%s %s: %s at step %" PRIu64 " of %" PRIu64 "\n\n", d->status->run, d->status->name,
+                 bit_text_state(d->status->state), d->status->step, d->status->steps);
         print_findings(d);
         putchar('\n');
         print_times(d);

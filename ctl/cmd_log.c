@@ -1,20 +1,24 @@
 #include <stdio.h>
 
 #include "ctl/command.h"
+#include "ctl/show.h"
 #include "ctl/stream.h"
 
 extern const struct bit_command bit_cmd_log;
 
-enum { OPT_FOLLOW, OPT_TAIL, OPT_ATTEMPT };
+enum { OPT_FOLLOW, OPT_TAIL, OPT_ATTEMPT, OPT_RAW };
 static const struct bit_option options[] = {
     {"follow", 'f', NULL, "Go on with what is written from now on, until the run ends."},
     {"tail", 'n', "LINES", "Only the last lines."},
     {"attempt", 0, "N", "Of the Nth launch of the workers; default: the newest."},
+    {"raw", 0, NULL, "The bytes as they are, terminal escapes too; for files and programs."},
     {0},
 };
 
 struct state {
     Bit__LogRequest ask;
+    bool raw;
+    struct bit_show_held held;
 };
 
 static int ask(void *arg, struct bit_client *client)
@@ -37,7 +41,10 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
         s->ask.offset = log->offset;
         s->ask.has_tail_lines = false;
     }
-    fwrite(log->text.data, 1, log->text.len, stdout);
+    if (s->raw)
+        bit_show_raw(stdout, log->text.data, log->text.len);
+    else
+        bit_show_piece(stdout, &s->held, (const char *)log->text.data, log->text.len);
     fflush(stdout);
 }
 
@@ -51,6 +58,10 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     while ((got = bit_options_next(&o, argc, argv)) >= 0) {
         if (got == OPT_FOLLOW) {
             s.ask.has_follow = s.ask.follow = true;
+            continue;
+        }
+        if (got == OPT_RAW) {
+            s.raw = true;
             continue;
         }
         if (!bit_parse_u64(o.value, &n) || (got == OPT_ATTEMPT && n > UINT32_MAX))
@@ -67,16 +78,21 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     s.ask.run = argv[o.rest];
-    return bit_stream(cli, s.ask.follow, ask, take, &s);
+    code = bit_stream(cli, s.ask.follow, ask, take, &s);
+    bit_show_piece_end(stdout, &s.held);
+    return code;
 }
 
 const struct bit_command bit_cmd_log = {
     .name = "log",
     .summary = "print what the workers wrote",
-    .synopsis = "RUN [--follow] [--tail=LINES] [--attempt=N]",
+    .synopsis = "RUN [--follow] [--tail=LINES] [--attempt=N] [--raw]",
     .description = "Prints the workers' log of the newest launch, or of the Nth. Works for ended runs too; without "
                    "--follow it never\n"
-                   "blocks.",
+                   "blocks.\n\n"
+                   "Newlines and tabs pass; whatever else would act on a terminal is shown as an escape (\\x1b), in a "
+                   "pipe too, as\n"
+                   "what reads the pipe may be a terminal. --raw prints the bytes of the file.",
     .options = options,
     .examples = "$ bitctl log @last -f\n$ bitctl log r7 --attempt 1 -n 50",
     .run = run,

@@ -3,6 +3,7 @@
 
 #include "ctl/command.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 
 extern const struct bit_command bit_cmd_ps;
 
@@ -19,9 +20,9 @@ static void print_row(const Bit__RunStatus *s)
     snprintf(steps, sizeof steps, "%" PRIu64 "/%" PRIu64, s->step, s->steps);
     if (s->last)
         snprintf(loss, sizeof loss, "%.4f", s->last->loss);
-    printf("%-6s %-20.20s %-11s %15s %-8s %8s %9s %8s\n", s->run, s->name, bit_text_state(s->state), steps,
-           bit_text_precision(s->precision), loss, s->has_tokens_per_s ? bit_text_count(s->tokens_per_s, rate) : "-",
-           s->has_eta_s ? bit_text_duration(s->eta_s, eta) : "-");
+    bit_show(stdout, "%-6s %-20.20s %-11s %15s %-8s %8s %9s %8s\n", s->run, s->name, bit_text_state(s->state), steps,
+             bit_text_precision(s->precision), loss, s->has_tokens_per_s ? bit_text_count(s->tokens_per_s, rate) : "-",
+             s->has_eta_s ? bit_text_duration(s->eta_s, eta) : "-");
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
@@ -44,10 +45,10 @@ static int run(struct bit_cli *cli, int argc, char **argv)
             bit_print_json(list->run[i]);
     } else if (cli->quiet) {
         for (size_t i = 0; i < list->n_run; i++)
-            printf("%s\n", list->run[i]->run);
+            bit_show(stdout, "%s\n", list->run[i]->run);
     } else {
-        printf("%-6s %-20s %-11s %15s %-8s %8s %9s %8s\n", "RUN", "NAME", "STATE", "STEP", "PHASE", "LOSS", "TOKENS/S",
-               "LEFT");
+        bit_show(stdout, "%-6s %-20s %-11s %15s %-8s %8s %9s %8s\n", "RUN", "NAME", "STATE", "STEP", "PHASE", "LOSS",
+                 "TOKENS/S", "LEFT");
         for (size_t i = 0; i < list->n_run; i++)
             print_row(list->run[i]);
     }

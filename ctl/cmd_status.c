@@ -4,6 +4,7 @@
 #include "ctl/command.h"
 #include "ctl/curve.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "ctl/status.h"
 #include "proto/err.h"
 
@@ -37,7 +38,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (cli->json)
         bit_print_json(status);
     else if (cli->quiet)
-        printf("%s\n", bit_text_state(status->state));
+        bit_show(stdout, "%s\n", bit_text_state(status->state));
     else
         bit_status_print(stdout, status, columns, 12);
     bit_msg_free(status);

@@ -8,6 +8,7 @@
 #include "ctl/dry_run.h"
 #include "ctl/follow.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec.h"
@@ -77,14 +78,14 @@ static int print_problems(struct bit_cli *cli, const char *path, const struct bi
 
     for (int i = 0; i < kept && !cli->json; i++) {
         const struct bit_problem *q = &p->item[i];
-        fprintf(stderr, "%s:", path);
+        bit_show(stderr, "%s:", path);
         if (q->line)
-            fprintf(stderr, "%d:%d:", q->line, q->column);
-        fprintf(stderr, " %s%s%s\n", q->field, *q->field ? ": " : "", q->text);
+            bit_show(stderr, "%d:%d:", q->line, q->column);
+        bit_show(stderr, " %s%s%s\n", q->field, *q->field ? ": " : "", q->text);
     }
     if (!cli->json) {
-        fprintf(stderr, "bitctl: %d problem%s in %s; nothing was submitted\n", p->count, p->count == 1 ? "" : "s",
-                path);
+        bit_show(stderr, "bitctl: %d problem%s in %s; nothing was submitted\n", p->count, p->count == 1 ? "" : "s",
+                 path);
         return BIT_EXIT_SPEC;
     }
     Bit__Problem problem[BIT_PROBLEMS_MAX], *list[BIT_PROBLEMS_MAX];
@@ -194,9 +195,9 @@ static int send(struct bit_cli *cli, const struct submit *s, Bit__RunSpec *spec,
     if (cli->json && !s->follow)
         bit_print_json(reply);
     else if (cli->quiet)
-        printf("%s\n", reply->run);
+        bit_show(stdout, "%s\n", reply->run);
     else if (!cli->json)
-        printf("submitted %s as %s%s\n", reply->name, reply->run, s->paused ? ", paused" : "");
+        bit_show(stdout, "submitted %s as %s%s\n", reply->name, reply->run, s->paused ? ", paused" : "");
     fflush(stdout);
     bit_msg_free(reply);
     return s->follow ? bit_follow(cli, run) : s->wait ? wait_quietly(cli, run) : 0;

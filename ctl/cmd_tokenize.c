@@ -12,6 +12,7 @@
 #include "ctl/command.h"
 #include "ctl/dataset.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "ctl/tokenize.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -154,7 +155,7 @@ static double seconds_since(const struct timespec *then, struct timespec *now)
 static void clear_line(struct tokenize *t)
 {
     if (t->drawn)
-        fputs("\r\033[K", stderr);
+        bit_show(stderr, "\r\033[K");
     t->drawn = false;
 }
 
@@ -172,12 +173,12 @@ static void on_progress(void *arg, const struct bit_tokenize_summary *sum)
         part = BIT_MIN((double)sum->input_bytes / (double)t->input_bytes, 1.0);
     if (t->part_before < 0)
         t->part_before = sum->tokens_before > 0 ? part : 0;
-    fprintf(stderr, "\r\033[K%s %3.0f%%  %s tokens  %s/s  %s left",
-            bit_text_progress((uint64_t)(part * 1000), 1000, 24, bar), part * 100,
-            bit_text_count((double)sum->tokens, tokens),
-            bit_text_count((double)(sum->tokens - sum->tokens_before) / spent, rate),
-            part - t->part_before > 0.005 ? bit_text_duration(spent * (1 - part) / (part - t->part_before), left)
-                                          : "?");
+    bit_show(stderr, "\r\033[K%s %3.0f%%  %s tokens  %s/s  %s left",
+             bit_text_progress((uint64_t)(part * 1000), 1000, 24, bar), part * 100,
+             bit_text_count((double)sum->tokens, tokens),
+             bit_text_count((double)(sum->tokens - sum->tokens_before) / spent, rate),
+             part - t->part_before > 0.005 ? bit_text_duration(spent * (1 - part) / (part - t->part_before), left)
+                                           : "?");
     fflush(stderr);
     t->drawn = true;
 }
@@ -189,8 +190,8 @@ static void on_fault(void *arg, const struct bit_tokenize_fault *f)
     if (t->faults_shown++ >= FAULTS_SHOWN)
         return;
     clear_line(t);
-    fprintf(stderr, "bitctl: %s:%" PRIu64 ":%" PRIu64 ": %s; skipped\n", f->path, f->line, f->column,
-            bit_document_fault_text(f->fault));
+    bit_show(stderr, "bitctl: %s:%" PRIu64 ":%" PRIu64 ": %s; skipped\n", f->path, f->line, f->column,
+             bit_document_fault_text(f->fault));
 }
 
 /* "a.json.gz, line 17" */
@@ -209,8 +210,8 @@ static void on_resume(void *arg, const struct bit_tokenize_kept *kept)
     char tokens[BIT_TEXT], where[PLACE_CHARS];
 
     if (!t->cli->quiet && kept->path != NULL)
-        fprintf(stderr, "bitctl: %zu files with %s tokens are finished; going on at %s\n", kept->files,
-                bit_text_count((double)kept->tokens, tokens), place(kept, where, sizeof where));
+        bit_show(stderr, "bitctl: %zu files with %s tokens are finished; going on at %s\n", kept->files,
+                 bit_text_count((double)kept->tokens, tokens), place(kept, where, sizeof where));
 }
 
 static void on_broken(void *arg, const struct bit_tokenize_kept *kept)
@@ -220,10 +221,11 @@ static void on_broken(void *arg, const struct bit_tokenize_kept *kept)
 
     clear_line(t);
     if (kept->files > 0)
-        fprintf(stderr,
-                "bitctl: %zu finished files with %s tokens stay in %s; the same command goes on at %s, --force begins "
-                "anew\n",
-                kept->files, bit_text_count((double)kept->tokens, tokens), t->output, place(kept, where, sizeof where));
+        bit_show(stderr,
+                 "bitctl: %zu finished files with %s tokens stay in %s; the same command goes on at %s, --force begins "
+                 "anew\n",
+                 kept->files, bit_text_count((double)kept->tokens, tokens), t->output,
+                 place(kept, where, sizeof where));
 }
 
 /* The first asks to stop between two blocks, the second ends the process. */
@@ -253,20 +255,20 @@ static void print_person(const struct tokenize *t, const struct bit_tokenize_sum
     if (t->cli->quiet)
         return;
     if (sum->tokens == sum->tokens_before) {
-        printf("%s: complete already, %s tokens of %" PRIu64 " documents\n", t->output,
-               bit_text_count((double)sum->tokens, tokens), sum->documents);
+        bit_show(stdout, "%s: complete already, %s tokens of %" PRIu64 " documents\n", t->output,
+                 bit_text_count((double)sum->tokens, tokens), sum->documents);
         return;
     }
-    printf("%s: %s tokens of %" PRIu64 " documents, %s of text, in %s (%s tokens/s)\n", t->output,
-           bit_text_count((double)sum->tokens, tokens), sum->documents, bit_text_bytes((double)sum->text_bytes, bytes),
-           bit_text_duration(seconds, time),
-           bit_text_count((double)(sum->tokens - sum->tokens_before) / seconds, rate));
+    bit_show(stdout, "%s: %s tokens of %" PRIu64 " documents, %s of text, in %s (%s tokens/s)\n", t->output,
+             bit_text_count((double)sum->tokens, tokens), sum->documents,
+             bit_text_bytes((double)sum->text_bytes, bytes), bit_text_duration(seconds, time),
+             bit_text_count((double)(sum->tokens - sum->tokens_before) / seconds, rate));
     if (sum->empty > 0)
-        printf("skipped: %" PRIu64 " with empty text\n", sum->empty);
+        bit_show(stdout, "skipped: %" PRIu64 " with empty text\n", sum->empty);
     for (int i = BIT_DOCUMENT_JSON; i < BIT_DOCUMENT_FAULTS; i++) {
         if (sum->faults[i] > 0)
-            printf("skipped: %" PRIu64 " with %s\n", sum->faults[i],
-                   bit_document_fault_text((enum bit_document_fault)i));
+            bit_show(stdout, "skipped: %" PRIu64 " with %s\n", sum->faults[i],
+                     bit_document_fault_text((enum bit_document_fault)i));
     }
 }
 
@@ -283,13 +285,11 @@ static int print_json(const struct tokenize *t, const struct bit_tokenizer *toke
                             (json_int_t)sum->documents, "tokens", (json_int_t)sum->tokens, "tokens_before",
                             (json_int_t)sum->tokens_before, "text_bytes", (json_int_t)sum->text_bytes, "input_bytes",
                             (json_int_t)sum->input_bytes, "seconds", seconds, "skipped", skipped);
-    char *text = all == NULL ? NULL : json_dumps(all, JSON_COMPACT);
 
-    json_decref(all);
-    if (text == NULL)
+    if (all == NULL)
         return bit_client_failed(t->cli, bit_fail(-ENOMEM, "summary"));
-    printf("%s\n", text);
-    free(text);
+    bit_show_json(all, 0);
+    json_decref(all);
     return BIT_EXIT_OK;
 }
 
@@ -337,7 +337,7 @@ static int failed(const struct tokenize *t, int err)
         raise(stop_signal); /* its handler is gone: end as the shell expects of one that was interrupted */
     int code = bit_client_failed(t->cli, err);
     if (err == -EEXIST)
-        fprintf(stderr, "bitctl: name another --output, or begin anew with --force\n");
+        bit_show(stderr, "bitctl: name another --output, or begin anew with --force\n");
     return code;
 }
 
@@ -371,7 +371,7 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
     err = bit_tokenize(inputs, &o, &sum);
     clear_line(t);
     if (t->faults_shown > FAULTS_SHOWN)
-        fprintf(stderr, "bitctl: %" PRIu64 " more lines were skipped\n", t->faults_shown - FAULTS_SHOWN);
+        bit_show(stderr, "bitctl: %" PRIu64 " more lines were skipped\n", t->faults_shown - FAULTS_SHOWN);
     if (err < 0)
         return failed(t, err);
     double seconds = seconds_since(&t->begin, &now);

@@ -8,6 +8,7 @@
 
 #include "ctl/command.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "ctl/status.h"
 #include "proto/err.h"
 
@@ -38,12 +39,12 @@ static int draw(const Bit__RunStatus *status, bool terminal)
     if (!f)
         return -errno;
     if (terminal)
-        fputs("\033[H\033[J", f);
+        bit_show(f, "\033[H\033[J");
     bit_status_print(f, status, columns, rows > 28 ? rows - 20 : 8);
     if (terminal)
-        fputs("\nq leaves; the run goes on.", f);
+        bit_show(f, "\nq leaves; the run goes on.");
     fclose(f);
-    fwrite(page, 1, bytes, stdout);
+    bit_show_raw(stdout, page, bytes);
     fflush(stdout);
     free(page);
     return 0;
@@ -112,13 +113,13 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         struct termios raw = saved;
         raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
         tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-        fputs("\033[?1049h\033[?25l", stdout);
+        bit_show(stdout, "\033[?1049h\033[?25l");
         signal(SIGINT, on_signal);
         signal(SIGTERM, on_signal);
     }
     code = watch(cli, argv[o.rest], interval, terminal);
     if (terminal) {
-        fputs("\033[?25h\033[?1049l", stdout);
+        bit_show(stdout, "\033[?25h\033[?1049l");
         tcsetattr(STDIN_FILENO, TCSANOW, &saved);
     }
     return code;

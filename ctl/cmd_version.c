@@ -3,6 +3,7 @@
 #include "config.h"
 #include "ctl/command.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/limits.h"
 
 extern const struct bit_command bit_cmd_version;
@@ -20,7 +21,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     if (!cli->json)
-        printf("bitctl %s (%s), protocol %d\n", BIT_VERSION, BIT_COMMIT, BIT_PROTOCOL_VERSION);
+        bit_show(stdout, "bitctl %s (%s), protocol %d\n", BIT_VERSION, BIT_COMMIT, BIT_PROTOCOL_VERSION);
     /* A client without a daemon still has a version. */
     if (bit_client_open(&client, cli->socket) < 0) {
         if (cli->json) {
@@ -31,7 +32,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
             own.state_dir = bit_lend("");
             bit_print_json(&own);
         } else {
-            printf("bitd   not running\n");
+            bit_show(stdout, "bitd   not running\n");
         }
         return 0;
     }
@@ -42,8 +43,9 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (cli->json)
         bit_print_json(reply);
     else
-        printf("bitd   %s (%s), protocol %u, pid %u, %s resident, state in %s\n", reply->version, reply->commit,
-               reply->protocol, reply->pid, bit_text_bytes((double)reply->rss_bytes, rss), reply->state_dir);
+        bit_show(stdout, "bitd   %s (%s), protocol %u, pid %u, %s resident, state in %s\n", reply->version,
+                 reply->commit, reply->protocol, reply->pid, bit_text_bytes((double)reply->rss_bytes, rss),
+                 reply->state_dir);
     bit_msg_free(reply);
     return 0;
 }

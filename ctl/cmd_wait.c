@@ -5,6 +5,7 @@
 
 #include "ctl/command.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "ctl/stream.h"
 #include "proto/err.h"
 
@@ -41,8 +42,8 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
     if (s->cli->json)
         bit_print_json(status);
     else if (!s->cli->quiet)
-        printf("%s: %s%s%s\n", status->run, bit_text_state(status->state),
-               status->reason && *status->reason ? ": " : "", status->reason ? status->reason : "");
+        bit_show(stdout, "%s: %s%s%s\n", status->run, bit_text_state(status->state),
+                 status->reason && *status->reason ? ": " : "", status->reason ? status->reason : "");
 }
 
 static int take_state(Bit__WaitRequest *ask, const char *name)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "ctl/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
@@ -143,12 +144,12 @@ int bit_usage(const struct bit_command *command, const char *fmt, ...)
 {
     va_list args;
 
-    fprintf(stderr, "bitctl %s: ", command->name);
+    bit_show(stderr, "bitctl %s: ", command->name);
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    bit_show_args(stderr, fmt, args);
     va_end(args);
-    fprintf(stderr, "\nusage: bitctl %s %s\nTry `bitctl %s --help`.\n", command->name, command->synopsis,
-            command->name);
+    bit_show(stderr, "\nusage: bitctl %s %s\nTry `bitctl %s --help`.\n", command->name, command->synopsis,
+             command->name);
     return BIT_EXIT_USAGE;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/show.h"
 #include "proto/check.h"
 
 /* A braille character is 2 dots wide and 4 high; bit of the dot at (x, y) in U+2800's block. */
@@ -86,7 +87,7 @@ static void print_braille(FILE *f, uint8_t bits)
 {
     char utf8[4] = {(char)0xe2, (char)(0xa0 | (bits >> 6)), (char)(0x80 | (bits & 0x3f)), 0};
 
-    fputs(bits ? utf8 : " ", f);
+    bit_show(f, "%s", bits ? utf8 : " ");
 }
 
 static void print_row(FILE *f, const struct canvas *c, int row, double low, double high, int mark)
@@ -94,13 +95,13 @@ static void print_row(FILE *f, const struct canvas *c, int row, double low, doub
     double top = high - (high - low) * row / BIT_MAX(1, c->rows - 1);
 
     if (row % 4 == 0 || row == c->rows - 1)
-        fprintf(f, "%8.3f \xe2\x94\xa4", top);
+        bit_show(f, "%8.3f \xe2\x94\xa4", top);
     else
-        fprintf(f, "%8s \xe2\x94\x82", "");
+        bit_show(f, "%8s \xe2\x94\x82", "");
     for (int col = 0; col < c->columns; col++) {
         uint8_t bits = c->cell[row * c->columns + col];
         if (col == mark && !bits)
-            fputs("\xe2\x94\x8a", f); /* dashed vertical line */
+            bit_show(f, "\xe2\x94\x8a"); /* dashed vertical line */
         else
             print_braille(f, bits);
     }
@@ -111,16 +112,16 @@ static void print_axis(FILE *f, const struct bit_curve_point *p, size_t count, i
 {
     char right[32], label[64];
 
-    fprintf(f, "%8s \xe2\x94\x94", "");
+    bit_show(f, "%8s \xe2\x94\x94", "");
     for (int i = 0; i < columns; i++)
-        fputs(i == mark ? "\xe2\x94\xb4" : "\xe2\x94\x80", f);
+        bit_show(f, "%s", i == mark ? "\xe2\x94\xb4" : "\xe2\x94\x80");
     int n = snprintf(right, sizeof right, "%" PRIu64, p[count - 1].step);
-    fprintf(f, "\n%10s%-*" PRIu64 "%s\n", "", BIT_MAX(1, columns - n), p[0].step, right);
+    bit_show(f, "\n%10s%-*" PRIu64 "%s\n", "", BIT_MAX(1, columns - n), p[0].step, right);
     if (mark < 0)
         return;
     snprintf(label, sizeof label, "switch to 1.58-bit after step %" PRIu64, after);
     int at = BIT_MAX(0, BIT_MIN(mark, columns - (int)strlen(label)));
-    fprintf(f, "%10s%*s%s\n", "", at, "", label);
+    bit_show(f, "%10s%*s%s\n", "", at, "", label);
 }
 
 void bit_curve_draw(FILE *f, const struct bit_curve_point *points, size_t count, uint64_t switch_after, int columns,

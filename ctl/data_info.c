@@ -12,6 +12,7 @@
 #include "ctl/data.h"
 #include "ctl/data_index.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
@@ -116,8 +117,8 @@ static void print_line(const char *path, const struct info *i)
 
     if (i->has_documents)
         snprintf(documents, sizeof documents, "%" PRIu64, i->documents);
-    printf("%14" PRIu64 " %11" PRIu64 " %11s %10s  %s\n", i->tokens, i->instances, documents,
-           bit_text_bytes((double)i->bytes, bytes), path);
+    bit_show(stdout, "%14" PRIu64 " %11" PRIu64 " %11s %10s  %s\n", i->tokens, i->instances, documents,
+             bit_text_bytes((double)i->bytes, bytes), path);
 }
 
 static void weigh(const struct sample *s, struct weighed *out)
@@ -148,10 +149,11 @@ static void print_sample(const struct sample *s)
     struct weighed w;
 
     weigh(s, &w);
-    printf("\nof %" PRIu64 " ids looked at: %" PRIu64 " different, highest %u, entropy %.2f bits; most common:", s->ids,
-           w.different, s->most, w.entropy);
+    bit_show(stdout,
+             "\nof %" PRIu64 " ids looked at: %" PRIu64 " different, highest %u, entropy %.2f bits; most common:",
+             s->ids, w.different, s->most, w.entropy);
     for (unsigned k = 0; k < w.commons; k++)
-        printf(" %u (%.2f%%)", w.common[k], 100 * w.share[k]);
+        bit_show(stdout, " %u (%.2f%%)", w.common[k], 100 * w.share[k]);
     putchar('\n');
 }
 
@@ -178,8 +180,7 @@ static void print_json(const char *path, const struct info *i, struct sample *s)
     json_object_set_new(m, "sample", describe_sample(s));
     memset(s->count, 0, COUNTED_MAX * sizeof *s->count);
     s->ids = s->most = 0;
-    json_dumpf(m, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    putchar('\n');
+    bit_show_json(m, JSON_REAL_PRECISION(6));
     json_decref(m);
 }
 
@@ -190,7 +191,7 @@ int bit_data_info(const struct bit_data_options *o, const struct bit_data_files 
     int err = sample.count == NULL ? bit_fail(-ENOMEM, "statistics") : 0;
 
     if (!o->cli->json && !o->cli->quiet)
-        printf("%14s %11s %11s %10s  %s\n", "TOKENS", "INSTANCES", "DOCUMENTS", "SIZE", "FILE");
+        bit_show(stdout, "%14s %11s %11s %10s  %s\n", "TOKENS", "INSTANCES", "DOCUMENTS", "SIZE", "FILE");
     for (size_t i = 0; i < files->count && err == 0; i++) {
         struct info info = {0};
         err = look(o, files->path[i], &info, &sample);

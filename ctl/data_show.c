@@ -9,6 +9,7 @@
 #include "ctl/data.h"
 #include "ctl/data_index.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "ctl/tokenizer.h"
 #include "proto/batches.h"
 #include "proto/check.h"
@@ -201,7 +202,7 @@ static int print_text(const struct show *s, const struct shown *shown, uint64_t 
     int err = decode(s, shown, from, to, &text);
 
     if (err == 0)
-        printf("%s\n", text);
+        bit_show_lines(stdout, text);
     free(text);
     return err;
 }
@@ -221,16 +222,17 @@ static int print_person(const struct show *s, const struct shown *shown)
     uint32_t ranks = s->spec->launch->ranks, context = s->spec->model->context;
     int err = 0;
 
-    printf("row %u, rank %u: %s, epoch %" PRIu64 ", %s instance %" PRIu64 ", tokens %" PRIu64 " to %" PRIu64 "\n",
-           shown->row, shown->row % ranks, bit_batches_name(s->batches, shown->what.source), shown->what.epoch,
-           shown->place.path, shown->place.instance, shown->place.token, shown->place.token + context - 1);
+    bit_show(stdout,
+             "row %u, rank %u: %s, epoch %" PRIu64 ", %s instance %" PRIu64 ", tokens %" PRIu64 " to %" PRIu64 "\n",
+             shown->row, shown->row % ranks, bit_batches_name(s->batches, shown->what.source), shown->what.epoch,
+             shown->place.path, shown->place.instance, shown->place.token, shown->place.token + context - 1);
     for (size_t i = 0; i < shown->parts && err == 0; i++) {
         const struct part *p = &shown->part[i];
         uint64_t from, to;
         bounds(s, shown, p, &from, &to);
-        printf("  %5" PRIu64 " to %5" PRIu64 "  document %s of %s:%s%s%s\n", from, to - 1, p->id, p->source, p->line,
-               p->start < shown->place.token ? ", begun before" : "",
-               p->end > shown->place.token + context ? ", goes on" : "");
+        bit_show(stdout, "  %5" PRIu64 " to %5" PRIu64 "  document %s of %s:%s%s%s\n", from, to - 1, p->id, p->source,
+                 p->line, p->start < shown->place.token ? ", begun before" : "",
+                 p->end > shown->place.token + context ? ", goes on" : "");
         if (s->tokenizer != NULL)
             err = print_text(s, shown, from, to);
     }
@@ -268,8 +270,7 @@ static int print_json(const struct show *s, const struct shown *shown)
                           "file", shown->place.path, "instance", (json_int_t)shown->place.instance, "token",
                           (json_int_t)shown->place.token, "tokens", (json_int_t)s->spec->model->context, "documents",
                           documents);
-    json_dumpf(m, stdout, JSON_COMPACT);
-    putchar('\n');
+    bit_show_json(m, 0);
     json_decref(m);
     return err;
 }

@@ -9,6 +9,7 @@
 
 #include "ctl/data.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
@@ -110,17 +111,16 @@ static void print_good(const struct bit_data_options *o, const struct verify *v)
         json_t *m = json_pack("{s:s, s:b, s:I, s:s, s:b, s:i}", "path", v->path, "good", 1, "tokens",
                               (json_int_t)(v->bytes / v->token_bytes), "crc32c", crc, "recorded", v->entry != NULL,
                               "vocab", (int)v->vocab);
-        json_dumpf(m, stdout, JSON_COMPACT);
-        putchar('\n');
+        bit_show_json(m, 0);
         json_decref(m);
         return;
     }
-    printf("%s: good, %" PRIu64 " ids", v->path, v->bytes / v->token_bytes);
+    bit_show(stdout, "%s: good, %" PRIu64 " ids", v->path, v->bytes / v->token_bytes);
     if (v->vocab != 0)
-        printf(" below %u", v->vocab);
+        bit_show(stdout, " below %u", v->vocab);
     else
-        printf(", the vocabulary is not known (--vocab)");
-    printf(v->entry ? ", CRC-32C %08x as recorded\n" : ", CRC-32C %08x, none is recorded\n", v->crc);
+        bit_show(stdout, ", the vocabulary is not known (--vocab)");
+    bit_show(stdout, v->entry ? ", CRC-32C %08x as recorded\n" : ", CRC-32C %08x, none is recorded\n", v->crc);
 }
 
 static int verify_file(const struct bit_data_options *o, const char *path, uint8_t *piece)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/spec.h"
 
 static void print_spec(FILE *f, const Bit__RunSpec *spec)
@@ -13,8 +14,8 @@ static void print_spec(FILE *f, const Bit__RunSpec *spec)
 
     if (bit_text_print(&spec->base, &text, &bytes) < 0)
         return;
-    fprintf(f, "# The specification, with every field as it would run.\n");
-    fwrite(text, 1, bytes, f);
+    bit_show(f, "# The specification, with every field as it would run.\n");
+    bit_show_raw(f, text, bytes);
     free(text);
 }
 
@@ -22,31 +23,31 @@ static void print_sizes(FILE *f, const Bit__DryRunReply *d)
 {
     char a[BIT_TEXT], b[BIT_TEXT], c[BIT_TEXT];
 
-    fprintf(f, "\nparameters    %s (%" PRIu64 "), %s of them in ternary linears\n",
-            bit_text_count((double)d->parameters, a), d->parameters, bit_text_count((double)d->linear_parameters, b));
-    fprintf(f, "tokens        %s a step, %s in all, from %" PRIu64 " instances (%.3g epochs)\n",
-            bit_text_count((double)d->step_tokens, a), bit_text_count((double)d->total_tokens, b), d->instances,
-            d->epochs);
-    fprintf(f, "checkpoint    %s each\n", bit_text_bytes((double)d->checkpoint_bytes, c));
+    bit_show(f, "\nparameters    %s (%" PRIu64 "), %s of them in ternary linears\n",
+             bit_text_count((double)d->parameters, a), d->parameters, bit_text_count((double)d->linear_parameters, b));
+    bit_show(f, "tokens        %s a step, %s in all, from %" PRIu64 " instances (%.3g epochs)\n",
+             bit_text_count((double)d->step_tokens, a), bit_text_count((double)d->total_tokens, b), d->instances,
+             d->epochs);
+    bit_show(f, "checkpoint    %s each\n", bit_text_bytes((double)d->checkpoint_bytes, c));
 }
 
 static void print_schedule(FILE *f, const Bit__DryRunReply *d)
 {
-    fprintf(f, "\n%10s  %-9s %9s %12s %9s\n", "STEP", "PHASE", "STRENGTH", "LR", "DECAY");
+    bit_show(f, "\n%10s  %-9s %9s %12s %9s\n", "STEP", "PHASE", "STRENGTH", "LR", "DECAY");
     for (size_t i = 0; i < d->n_point; i++) {
         const Bit__SchedulePoint *p = d->point[i];
         char strength[16] = "-";
         if (p->precision == BIT__PRECISION__TERNARY)
             snprintf(strength, sizeof strength, "%.4f", p->strength);
-        fprintf(f, "%10" PRIu64 "  %-9s %9s %12.4e %9.3g  %s\n", p->step, bit_text_precision(p->precision), strength,
-                p->lr, p->weight_decay, p->note);
+        bit_show(f, "%10" PRIu64 "  %-9s %9s %12.4e %9.3g  %s\n", p->step, bit_text_precision(p->precision), strength,
+                 p->lr, p->weight_decay, p->note);
     }
 }
 
 static void memory_line(FILE *f, const char *name, uint64_t bytes)
 {
     char text[BIT_TEXT];
-    fprintf(f, "  %-12s %10s\n", name, bit_text_bytes((double)bytes, text));
+    bit_show(f, "  %-12s %10s\n", name, bit_text_bytes((double)bytes, text));
 }
 
 static void print_memory(FILE *f, const Bit__DryRunReply *d)
@@ -54,9 +55,9 @@ static void print_memory(FILE *f, const Bit__DryRunReply *d)
     const Bit__MemoryPlan *m = d->memory;
     char text[BIT_TEXT];
 
-    fprintf(f, "\nmemory of one rank, micro-batch %u", d->micro_instances);
+    bit_show(f, "\nmemory of one rank, micro-batch %u", d->micro_instances);
     if (d->memory_available)
-        fprintf(f, ", of %s", bit_text_bytes((double)d->memory_available, text));
+        bit_show(f, ", of %s", bit_text_bytes((double)d->memory_available, text));
     fputc('\n', f);
     memory_line(f, "weights", m->weights);
     memory_line(f, "gradients", m->gradients);
@@ -67,10 +68,10 @@ static void print_memory(FILE *f, const Bit__DryRunReply *d)
     if (!m->has_snapshot)
         return;
     if (m->snapshot > 0)
-        fprintf(f, "  and %s of the host's, from which checkpoints are written beside training\n",
-                bit_text_bytes((double)m->snapshot, text));
+        bit_show(f, "  and %s of the host's, from which checkpoints are written beside training\n",
+                 bit_text_bytes((double)m->snapshot, text));
     else
-        fprintf(f, "  no room in the host's memory for a copy: training waits for each checkpoint to be written\n");
+        bit_show(f, "  no room in the host's memory for a copy: training waits for each checkpoint to be written\n");
 }
 
 void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
@@ -79,9 +80,14 @@ void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
     print_sizes(f, d);
     print_schedule(f, d);
     print_memory(f, d);
+    if (d->n_command > 0)
+        bit_show(f, "\nstarted with\n");
     for (size_t i = 0; i < d->n_command; i++)
-        fprintf(f, "%s%s\n", i == 0 ? "\nstarted with\n  " : "  ", d->command[i]);
-    for (size_t i = 0; i < d->n_warning; i++)
-        fprintf(f, "%swarning: %s%s%s\n", i == 0 ? "\n" : "", d->warning[i]->field ? d->warning[i]->field : "",
-                d->warning[i]->field && *d->warning[i]->field ? ": " : "", d->warning[i]->text);
+        bit_show(f, "  %s\n", d->command[i]);
+    if (d->n_warning > 0)
+        bit_show(f, "\n");
+    for (size_t i = 0; i < d->n_warning; i++) {
+        const char *field = d->warning[i]->field ? d->warning[i]->field : "";
+        bit_show(f, "warning: %s%s%s\n", field, *field ? ": " : "", d->warning[i]->text);
+    }
 }

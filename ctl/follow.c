@@ -9,6 +9,7 @@
 
 #include "ctl/history.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/err.h"
 
 #define QUIET_LINE_S   5 /* between progress lines where there is no terminal */
@@ -45,7 +46,7 @@ static double now_s(void)
 static void clear_line(struct follow *w)
 {
     if (w->drawn)
-        fprintf(stderr, "\r\033[K");
+        bit_show(stderr, "\r\033[K");
     w->drawn = false;
 }
 
@@ -62,8 +63,8 @@ static void draw_progress(struct follow *w, const Bit__StepReport *s)
     bit_text_count((double)s->tokens / s->ms * 1000, rate);
     bit_text_duration((double)(w->steps - s->step) * t->ms / (double)t->steps / 1000, left);
     clear_line(w);
-    fprintf(stderr, "%s %" PRIu64 "/%" PRIu64 "  %s  loss %.4f  lr %.2e  %s tokens/s  %s left", bar, s->step, w->steps,
-            bit_text_precision(s->precision), s->loss, s->lr, rate, left);
+    bit_show(stderr, "%s %" PRIu64 "/%" PRIu64 "  %s  loss %.4f  lr %.2e  %s tokens/s  %s left", bar, s->step, w->steps,
+             bit_text_precision(s->precision), s->loss, s->lr, rate, left);
     if (w->terminal) {
         w->drawn = true;
         fflush(stderr);
@@ -155,8 +156,8 @@ static int fetch_status(struct follow *w, Bit__RunStatus **status)
 static int detach(struct follow *w)
 {
     clear_line(w);
-    fprintf(stderr, "\nDetached; the run goes on. Come back with\n  bitctl events %s --follow\n  bitctl top %s\n",
-            w->run, w->run);
+    bit_show(stderr, "\nDetached; the run goes on. Come back with\n  bitctl events %s --follow\n  bitctl top %s\n",
+             w->run, w->run);
     return BIT_EXIT_OK;
 }
 

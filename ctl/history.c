@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/check.h"
 
 /* The spike is looked for in so many steps behind the switch, or half of what there is. */
@@ -81,7 +82,7 @@ static void print_losses(FILE *f, const struct bit_history *h)
     const struct bit_curve_point *before = NULL, *spike = NULL;
     size_t after = 0;
 
-    fprintf(f, "  loss at start        %8.4f  (step %" PRIu64 ")\n", h->points[0].loss, h->points[0].step);
+    bit_show(f, "  loss at start        %8.4f  (step %" PRIu64 ")\n", h->points[0].loss, h->points[0].step);
     for (size_t i = 0; i < h->count; i++) {
         const struct bit_curve_point *p = &h->points[i];
         if (h->switch_after == UINT64_MAX || p->step <= h->switch_after)
@@ -90,11 +91,11 @@ static void print_losses(FILE *f, const struct bit_history *h)
             spike = p;
     }
     if (spike && before)
-        fprintf(f, "  before the switch    %8.4f  (step %" PRIu64 ")\n", before->loss, before->step);
+        bit_show(f, "  before the switch    %8.4f  (step %" PRIu64 ")\n", before->loss, before->step);
     if (spike)
-        fprintf(f, "  at the spike         %8.4f  (step %" PRIu64 ")\n", spike->loss, spike->step);
-    fprintf(f, "  loss at the end      %8.4f  (step %" PRIu64 ")\n", h->points[h->count - 1].loss,
-            h->points[h->count - 1].step);
+        bit_show(f, "  at the spike         %8.4f  (step %" PRIu64 ")\n", spike->loss, spike->step);
+    bit_show(f, "  loss at the end      %8.4f  (step %" PRIu64 ")\n", h->points[h->count - 1].loss,
+             h->points[h->count - 1].step);
 }
 
 static void print_speed(FILE *f, const struct bit_history *h)
@@ -106,9 +107,9 @@ static void print_speed(FILE *f, const struct bit_history *h)
         const struct bit_phase_tally *t = &h->phase[i];
         if (t->steps == 0)
             continue;
-        fprintf(f, "  %-20s %8s tokens/s  (%" PRIu64 " steps, %s tokens, %.0f ms a step)\n", names[i],
-                bit_text_count((double)t->tokens / t->ms * 1000, rate), t->steps,
-                bit_text_count((double)t->tokens, tokens), t->ms / (double)t->steps);
+        bit_show(f, "  %-20s %8s tokens/s  (%" PRIu64 " steps, %s tokens, %.0f ms a step)\n", names[i],
+                 bit_text_count((double)t->tokens / t->ms * 1000, rate), t->steps,
+                 bit_text_count((double)t->tokens, tokens), t->ms / (double)t->steps);
     }
 }
 
@@ -126,10 +127,10 @@ void bit_history_summary(FILE *f, const struct bit_history *h, const char *run_d
     print_losses(f, h);
     print_speed(f, h);
     if (h->held_out.count > 0) {
-        fprintf(f, "  held out             ");
+        bit_show(f, "  held out             ");
         bit_print_evaluations(f, h->held_out.report, h->held_out.count, 23);
     }
     if (*h->checkpoint)
-        fprintf(f, "  checkpoint           %s%s%s\n", run_dir ? run_dir : "", run_dir ? "/checkpoints/" : "",
-                h->checkpoint);
+        bit_show(f, "  checkpoint           %s%s%s\n", run_dir ? run_dir : "", run_dir ? "/checkpoints/" : "",
+                 h->checkpoint);
 }

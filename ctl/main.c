@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/command.h"
+#include "ctl/show.h"
 #include "proto/err.h"
 #include "proto/slice.h"
 
@@ -12,7 +13,7 @@ static int man(int argc, char **argv)
     const struct bit_command *command = argc > 2 ? bit_command_find(argv[2]) : NULL;
 
     if (argc > 2 && !command) {
-        fprintf(stderr, "bitctl: there is no verb '%s'\n", argv[2]);
+        bit_show(stderr, "bitctl: there is no verb '%s'\n", argv[2]);
         return BIT_EXIT_USAGE;
     }
     bit_man(command);
@@ -27,7 +28,7 @@ static int help(int argc, char **argv)
     }
     const struct bit_command *command = bit_command_find(argv[2]);
     if (!command) {
-        fprintf(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[2]);
+        bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[2]);
         return BIT_EXIT_USAGE;
     }
     bit_help(command);
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
         return man(argc, argv);
     const struct bit_command *command = bit_command_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
     if (!command) {
-        fprintf(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[1]);
+        bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[1]);
         return BIT_EXIT_USAGE;
     }
     return command->run(&cli, argc - 1, argv + 1);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "ctl/print.h"
+#include "ctl/show.h"
 
 int bit_mutate(struct bit_cli *cli, uint16_t type, const void *request)
 {
@@ -15,12 +16,12 @@ int bit_mutate(struct bit_cli *cli, uint16_t type, const void *request)
     if (cli->json) {
         bit_print_json(done);
     } else if (!cli->quiet) {
-        printf("%s: %s", done->run, done->text && *done->text ? done->text : "done");
+        bit_show(stdout, "%s: %s", done->run, done->text && *done->text ? done->text : "done");
         if (done->has_step)
-            printf(" (step %" PRIu64, done->step);
+            bit_show(stdout, " (step %" PRIu64, done->step);
         if (done->has_event)
-            printf("%sevent %" PRIu64, done->has_step ? ", " : " (", done->event);
-        printf("%s\n", done->has_step || done->has_event ? ")" : "");
+            bit_show(stdout, "%sevent %" PRIu64, done->has_step ? ", " : " (", done->event);
+        bit_show(stdout, "%s\n", done->has_step || done->has_event ? ")" : "");
     }
     bit_msg_free(done);
     return 0;

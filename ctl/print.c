@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/spec.h"
@@ -18,10 +19,10 @@ void bit_print_json(const void *msg)
     size_t bytes;
 
     if (bit_json_print(msg, &text, &bytes) < 0) {
-        fprintf(stderr, "bitctl: %s\n", bit_fail_text());
+        bit_show(stderr, "bitctl: %s\n", bit_fail_text());
         return;
     }
-    fwrite(text, 1, bytes, stdout);
+    bit_show_raw(stdout, text, bytes);
     if (bytes == 0 || text[bytes - 1] != '\n')
         putchar('\n');
     fflush(stdout);
@@ -138,8 +139,8 @@ void bit_print_evaluations(FILE *f, Bit__EvaluateReport *const *report, size_t c
     for (size_t i = 0; i < count; i++)
         width = BIT_MAX(width, (int)strlen(report[i]->set));
     for (size_t i = 0; i < count; i++)
-        fprintf(f, "%*s%-*s  %8s  %s after step %" PRIu64 "\n", i > 0 ? indent : 0, "", width, report[i]->set,
-                bit_text_precision(report[i]->precision), bit_text_evaluation(report[i], text), report[i]->after_step);
+        bit_show(f, "%*s%-*s  %8s  %s after step %" PRIu64 "\n", i > 0 ? indent : 0, "", width, report[i]->set,
+                 bit_text_precision(report[i]->precision), bit_text_evaluation(report[i], text), report[i]->after_step);
 }
 
 bool bit_terminal(FILE *f)

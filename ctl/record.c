@@ -3,64 +3,65 @@
 #include <stdio.h>
 
 #include "ctl/print.h"
+#include "ctl/show.h"
 
 static void checkpoint(FILE *f, const Bit__CheckpointReport *c)
 {
     char bytes[BIT_TEXT];
 
     if (c->error)
-        fprintf(f, "checkpoint %s failed: %s", c->name, c->text ? c->text : "no reason given");
+        bit_show(f, "checkpoint %s failed: %s", c->name, c->text ? c->text : "no reason given");
     else
-        fprintf(f, "checkpoint %s is durable, %s, training stood still for %.0f ms", c->name,
-                bit_text_bytes((double)c->bytes, bytes), c->stall_ms);
+        bit_show(f, "checkpoint %s is durable, %s, training stood still for %.0f ms", c->name,
+                 bit_text_bytes((double)c->bytes, bytes), c->stall_ms);
 }
 
 static void launched(FILE *f, const Bit__WorkerLaunched *l)
 {
-    fprintf(f, "attempt %u launched, pid %d, %s%s, log %s", l->attempt, l->pid, l->restore ? "from " : "from the start",
-            l->restore ? l->restore : "", l->log);
+    bit_show(f, "attempt %u launched, pid %d, %s%s, log %s", l->attempt, l->pid,
+             l->restore ? "from " : "from the start", l->restore ? l->restore : "", l->log);
     if (l->nodes)
-        fprintf(f, ", %u ranks on %s", l->ranks, l->nodes);
+        bit_show(f, ", %u ranks on %s", l->ranks, l->nodes);
 }
 
 static void ready(FILE *f, const Bit__WorkerReady *r)
 {
     char count[BIT_TEXT], bytes[BIT_TEXT];
 
-    fprintf(f, "worker ready at step %" PRIu64 ": %s parameters, %s a rank, micro-batch %u, %s", r->step,
-            bit_text_count((double)r->parameters, count), bit_text_bytes((double)r->memory->total, bytes),
-            r->micro_instances, r->backend);
+    bit_show(f, "worker ready at step %" PRIu64 ": %s parameters, %s a rank, micro-batch %u, %s", r->step,
+             bit_text_count((double)r->parameters, count), bit_text_bytes((double)r->memory->total, bytes),
+             r->micro_instances, r->backend);
 }
 
 static void switched(FILE *f, const Bit__PhaseSwitched *s)
 {
-    fprintf(f,
-            "switched to %s after step %" PRIu64 ", optimizer %s (Adam step %" PRIu64 " -> %" PRIu64
-            ", moments %016" PRIx64 " -> %016" PRIx64 ")",
-            bit_text_precision(s->phase->precision), s->after_step,
-            s->phase->optimizer_step == 0 && s->optimizer_step_before != 0 ? "reset" : "kept", s->optimizer_step_before,
-            s->phase->optimizer_step, s->moments_before, s->moments_after);
+    bit_show(f,
+             "switched to %s after step %" PRIu64 ", optimizer %s (Adam step %" PRIu64 " -> %" PRIu64
+             ", moments %016" PRIx64 " -> %016" PRIx64 ")",
+             bit_text_precision(s->phase->precision), s->after_step,
+             s->phase->optimizer_step == 0 && s->optimizer_step_before != 0 ? "reset" : "kept",
+             s->optimizer_step_before, s->phase->optimizer_step, s->moments_before, s->moments_after);
 }
 
 static void lost(FILE *f, const Bit__WorkerLost *l)
 {
-    fprintf(f, "worker lost at step %" PRIu64 ": %s", l->step, l->cause);
+    bit_show(f, "worker lost at step %" PRIu64 ": %s", l->step, l->cause);
     if (l->has_rank)
-        fprintf(f, " (rank %u", l->rank);
+        bit_show(f, " (rank %u", l->rank);
     if (l->has_signal)
-        fprintf(f, "%ssignal %d", l->has_rank ? ", " : " (", l->signal);
+        bit_show(f, "%ssignal %d", l->has_rank ? ", " : " (", l->signal);
     else if (l->has_code)
-        fprintf(f, "%scode %d", l->has_rank ? ", " : " (", l->code);
+        bit_show(f, "%scode %d", l->has_rank ? ", " : " (", l->code);
     if (l->has_rank || l->has_signal || l->has_code)
-        fprintf(f, ")");
+        bit_show(f, ")");
 }
 
 static void evaluated(FILE *f, const Bit__EvaluateReport *e)
 {
     char text[BIT_EVALUATION_TEXT];
 
-    fprintf(f, "evaluated %s after step %" PRIu64 " in %s: %s over %" PRIu64 " targets", e->set, e->after_step,
-            bit_text_precision(e->precision), bit_text_evaluation(e, text), e->targets);
+    bit_show(f, "evaluated %s after step %" PRIu64 " in %s: %s over %" PRIu64 " targets", e->set, e->after_step,
+             bit_text_precision(e->precision), bit_text_evaluation(e, text), e->targets);
 }
 
 static void verified(FILE *f, const Bit__ResumeVerified *v)
@@ -68,44 +69,44 @@ static void verified(FILE *f, const Bit__ResumeVerified *v)
     const char *text = v->text ? v->text : "no detail";
 
     if (v->equal && v->has_link)
-        fprintf(f, "resume verified to step %" PRIu64 ": %s (chain %016" PRIx64 ")", v->to_step, text, v->link);
+        bit_show(f, "resume verified to step %" PRIu64 ": %s (chain %016" PRIx64 ")", v->to_step, text, v->link);
     else if (v->equal)
-        fprintf(f, "resume verified bit for bit, steps %" PRIu64 " to %" PRIu64, v->from_step, v->to_step);
+        bit_show(f, "resume verified bit for bit, steps %" PRIu64 " to %" PRIu64, v->from_step, v->to_step);
     else
-        fprintf(f, v->has_comparable && !v->comparable && !v->field ? "resume %s" : "resume differs: %s", text);
+        bit_show(f, v->has_comparable && !v->comparable && !v->field ? "resume %s" : "resume differs: %s", text);
 }
 
 static void step(FILE *f, const Bit__StepReport *s)
 {
-    fprintf(f, "step %" PRIu64 " %s loss %.4f norm %.3f lr %.3g %.0f ms", s->step, bit_text_precision(s->precision),
-            s->loss, s->grad_norm, s->lr, s->ms);
+    bit_show(f, "step %" PRIu64 " %s loss %.4f norm %.3f lr %.3g %.0f ms", s->step, bit_text_precision(s->precision),
+             s->loss, s->grad_norm, s->lr, s->ms);
     if (s->has_zero_fraction)
-        fprintf(f, " zeros %.1f%%", 100 * s->zero_fraction);
+        bit_show(f, " zeros %.1f%%", 100 * s->zero_fraction);
     if (s->has_flip_rate)
-        fprintf(f, " flips %.3f%%", 100 * s->flip_rate);
+        bit_show(f, " flips %.3f%%", 100 * s->flip_rate);
     if (s->has_skipped && s->skipped)
-        fprintf(f, " skipped");
+        bit_show(f, " skipped");
     for (size_t i = 0; i < s->n_anomaly; i++)
-        fprintf(f, "%s%s", i > 0 ? "; " : ": ", s->anomaly[i]->text ? s->anomaly[i]->text : "an anomaly");
+        bit_show(f, "%s%s", i > 0 ? "; " : ": ", s->anomaly[i]->text ? s->anomaly[i]->text : "an anomaly");
 }
 
 static void slurm(FILE *f, const Bit__SlurmJob *s)
 {
     if (s->job != 0)
-        fprintf(f, "Slurm job %" PRIu64 ": %s, %s", s->job, s->state, s->reason);
+        bit_show(f, "Slurm job %" PRIu64 ": %s, %s", s->job, s->state, s->reason);
     else
-        fprintf(f, "no Slurm job any more: %s, %s", s->state, s->reason);
+        bit_show(f, "no Slurm job any more: %s, %s", s->state, s->reason);
 }
 
 static void body(FILE *f, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
     case BIT__JOURNAL_RECORD__WHAT_SUBMITTED:
-        fprintf(f, "submitted as %s by uid %u%s", r->submitted->run, r->submitted->uid,
-                r->submitted->paused ? ", paused" : "");
+        bit_show(f, "submitted as %s by uid %u%s", r->submitted->run, r->submitted->uid,
+                 r->submitted->paused ? ", paused" : "");
         break;
     case BIT__JOURNAL_RECORD__WHAT_STATE:
-        fprintf(f, "%s%s%s", bit_text_state(r->state->state), *r->state->reason ? ": " : "", r->state->reason);
+        bit_show(f, "%s%s%s", bit_text_state(r->state->state), *r->state->reason ? ": " : "", r->state->reason);
         break;
     case BIT__JOURNAL_RECORD__WHAT_LAUNCHED:
         launched(f, r->launched);
@@ -118,29 +119,29 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         break;
     case BIT__JOURNAL_RECORD__WHAT_SWITCH_PLANNED:
         if (r->switch_planned->cancelled)
-            fprintf(f, "the switch is cancelled");
+            bit_show(f, "the switch is cancelled");
         else
-            fprintf(f, "the switch is planned after step %" PRIu64 ", optimizer %s", r->switch_planned->at_step,
-                    r->switch_planned->optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET ? "reset" : "kept");
+            bit_show(f, "the switch is planned after step %" PRIu64 ", optimizer %s", r->switch_planned->at_step,
+                     r->switch_planned->optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET ? "reset" : "kept");
         if (r->switch_planned->has_uid)
-            fprintf(f, ", by uid %u", r->switch_planned->uid);
+            bit_show(f, ", by uid %u", r->switch_planned->uid);
         break;
     case BIT__JOURNAL_RECORD__WHAT_SWITCHED:
         switched(f, r->switched);
         break;
     case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED:
-        fprintf(f, "checkpoint asked for after step %" PRIu64, r->checkpoint_asked->after_step);
+        bit_show(f, "checkpoint asked for after step %" PRIu64, r->checkpoint_asked->after_step);
         if (r->checkpoint_asked->has_uid)
-            fprintf(f, " by uid %u", r->checkpoint_asked->uid);
+            bit_show(f, " by uid %u", r->checkpoint_asked->uid);
         break;
     case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT:
         checkpoint(f, r->checkpoint);
         break;
     case BIT__JOURNAL_RECORD__WHAT_REMOVED:
-        fprintf(f, "checkpoint %s removed: %s", r->removed->name, r->removed->why);
+        bit_show(f, "checkpoint %s removed: %s", r->removed->name, r->removed->why);
         break;
     case BIT__JOURNAL_RECORD__WHAT_BAD:
-        fprintf(f, "checkpoint %s was set aside: %s", r->bad->name, r->bad->text);
+        bit_show(f, "checkpoint %s was set aside: %s", r->bad->name, r->bad->text);
         break;
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
         evaluated(f, r->evaluated);
@@ -152,20 +153,20 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         verified(f, r->verified);
         break;
     case BIT__JOURNAL_RECORD__WHAT_RANKS_DONE:
-        fprintf(f, "every rank (%u) is done behind step %" PRIu64 ", weights %016" PRIx64, r->ranks_done->ranks,
-                r->ranks_done->step, r->ranks_done->weights_digest);
+        bit_show(f, "every rank (%u) is done behind step %" PRIu64 ", weights %016" PRIx64, r->ranks_done->ranks,
+                 r->ranks_done->step, r->ranks_done->weights_digest);
         break;
     case BIT__JOURNAL_RECORD__WHAT_SLURM:
         slurm(f, r->slurm);
         break;
     case BIT__JOURNAL_RECORD__WHAT_REWOUND:
-        fprintf(f, "%s", r->rewound->reason);
+        bit_show(f, "%s", r->rewound->reason);
         break;
     case BIT__JOURNAL_RECORD__WHAT_MUTATION:
-        fprintf(f, "%s by uid %u", r->mutation->verb, r->mutation->uid);
+        bit_show(f, "%s by uid %u", r->mutation->verb, r->mutation->uid);
         break;
     default:
-        fprintf(f, "record %" PRIu64 " of a kind that this bitctl does not know", r->seq);
+        bit_show(f, "record %" PRIu64 " of a kind that this bitctl does not know", r->seq);
     }
 }
 
@@ -173,7 +174,7 @@ void bit_print_record(FILE *f, const Bit__JournalRecord *record)
 {
     char when[BIT_TEXT];
 
-    fprintf(f, "%s  ", bit_text_time(record->time_ns, when));
+    bit_show(f, "%s  ", bit_text_time(record->time_ns, when));
     body(f, record);
     fputc('\n', f);
 }

@@ -5,31 +5,32 @@
 
 #include "ctl/curve.h"
 #include "ctl/print.h"
+#include "ctl/show.h"
 #include "proto/check.h"
 
 #define FIELD 13 /* columns of a name */
 
 static void field(FILE *f, const char *name)
 {
-    fprintf(f, "%-*s ", FIELD, name);
+    bit_show(f, "%-*s ", FIELD, name);
 }
 
 static void print_phase(FILE *f, const Bit__RunStatus *s)
 {
     field(f, "phase");
-    fprintf(f, "%s", bit_text_precision(s->precision));
+    bit_show(f, "%s", bit_text_precision(s->precision));
     if (s->precision == BIT__PRECISION__TERNARY && s->strength < 1)
-        fprintf(f, " at strength %.3f", s->strength);
+        bit_show(f, " at strength %.3f", s->strength);
     if (s->has_switch_after)
-        fprintf(f, s->switched ? ", switched after step %" PRIu64 : ", switches after step %" PRIu64, s->switch_after);
+        bit_show(f, s->switched ? ", switched after step %" PRIu64 : ", switches after step %" PRIu64, s->switch_after);
     fputc('\n', f);
 }
 
 static void print_split(FILE *f, const Bit__TimeSplit *t)
 {
     field(f, "step time");
-    fprintf(f, "forward %.1f  backward %.1f  comm %.1f  optimizer %.1f  wait %.1f  other %.1f ms\n", t->forward,
-            t->backward, t->comm, t->optimizer, t->wait, t->other);
+    bit_show(f, "forward %.1f  backward %.1f  comm %.1f  optimizer %.1f  wait %.1f  other %.1f ms\n", t->forward,
+             t->backward, t->comm, t->optimizer, t->wait, t->other);
 }
 
 static void print_last(FILE *f, const Bit__RunStatus *s)
@@ -40,15 +41,15 @@ static void print_last(FILE *f, const Bit__RunStatus *s)
     if (!last)
         return;
     field(f, "loss");
-    fprintf(f, "%.4f   gradient norm %.3f   lr %.3e\n", last->loss, last->grad_norm, last->lr);
+    bit_show(f, "%.4f   gradient norm %.3f   lr %.3e\n", last->loss, last->grad_norm, last->lr);
     field(f, "speed");
-    fprintf(f, "%s tokens/s   %.0f ms a step, slowest rank %u\n",
-            s->has_tokens_per_s ? bit_text_count(s->tokens_per_s, rate) : "-", last->ms, last->slowest_rank);
+    bit_show(f, "%s tokens/s   %.0f ms a step, slowest rank %u\n",
+             s->has_tokens_per_s ? bit_text_count(s->tokens_per_s, rate) : "-", last->ms, last->slowest_rank);
     print_split(f, last->split);
     if (last->has_zero_fraction) {
         field(f, "codes");
-        fprintf(f, "%.2f%% zeros   %.4f%% flipped in the last step\n", 100 * last->zero_fraction,
-                last->has_flip_rate ? 100 * last->flip_rate : 0);
+        bit_show(f, "%.2f%% zeros   %.4f%% flipped in the last step\n", 100 * last->zero_fraction,
+                 last->has_flip_rate ? 100 * last->flip_rate : 0);
     }
 }
 
@@ -71,15 +72,15 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
 
     if (s->slurm) {
         field(f, "slurm");
-        fprintf(f, "job %" PRIu64 " is %s: %s\n", s->slurm->job, s->slurm->state, s->slurm->reason);
+        bit_show(f, "job %" PRIu64 " is %s: %s\n", s->slurm->job, s->slurm->state, s->slurm->reason);
     }
     if (s->nodes) {
         field(f, "nodes");
-        fprintf(f, "%s\n", s->nodes);
+        bit_show(f, "%s\n", s->nodes);
     }
     if (s->has_checkpoint_step) {
         field(f, "checkpoint");
-        fprintf(f, "after step %" PRIu64 "\n", s->checkpoint_step);
+        bit_show(f, "after step %" PRIu64 "\n", s->checkpoint_step);
     }
     if (s->set_aside) {
         field(f, "set aside");
@@ -91,34 +92,34 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
     }
     if (s->verified && !s->verified->equal) {
         field(f, "resume");
-        fprintf(f, "%s%s\n", s->verified->field ? "differs: " : "", s->verified->text ? s->verified->text : "");
+        bit_show(f, "%s%s\n", s->verified->field ? "differs: " : "", s->verified->text ? s->verified->text : "");
     } else if (s->has_verified_step) {
         field(f, "resume");
-        fprintf(f, "verified bit for bit to step %" PRIu64 "\n", s->verified_step);
+        bit_show(f, "verified bit for bit to step %" PRIu64 "\n", s->verified_step);
     }
     if (s->n_anomaly > 0) {
         field(f, "anomalies");
-        fprintf(f, "%" PRIu64 ", the last at step %" PRIu64 ": %s\n", s->anomalies, s->anomaly[s->n_anomaly - 1]->step,
-                s->anomaly[s->n_anomaly - 1]->what->text);
+        bit_show(f, "%" PRIu64 ", the last at step %" PRIu64 ": %s\n", s->anomalies, s->anomaly[s->n_anomaly - 1]->step,
+                 s->anomaly[s->n_anomaly - 1]->what->text);
     }
     if (s->backend && *s->backend) {
         field(f, "workers");
-        fputs(s->backend, f);
+        bit_show(f, "%s", s->backend);
         if (s->restarts)
-            fprintf(f, ", %u restarts", s->restarts);
+            bit_show(f, ", %u restarts", s->restarts);
         fputc('\n', f);
     }
     if (s->has_created_ns) {
         field(f, "submitted");
-        fprintf(f, "%s\n", bit_text_time(s->created_ns, text));
+        bit_show(f, "%s\n", bit_text_time(s->created_ns, text));
     }
     if (s->directory && *s->directory) {
         field(f, "folder");
-        fprintf(f, "%s\n", s->directory);
+        bit_show(f, "%s\n", s->directory);
     }
     if (s->has_weights_digest) {
         field(f, "weights");
-        fprintf(f, "digest %016" PRIx64 "\n", s->weights_digest);
+        bit_show(f, "digest %016" PRIx64 "\n", s->weights_digest);
     }
 }
 
@@ -127,16 +128,16 @@ void bit_status_print(FILE *f, const Bit__RunStatus *s, int columns, int curve_r
     char bar[32], eta[BIT_TEXT];
 
     field(f, s->run);
-    fprintf(f, "%s\n", s->name);
+    bit_show(f, "%s\n", s->name);
     field(f, "state");
-    fprintf(f, "%s%s%s", bit_text_state(s->state), s->reason && *s->reason ? ": " : "", s->reason ? s->reason : "");
+    bit_show(f, "%s%s%s", bit_text_state(s->state), s->reason && *s->reason ? ": " : "", s->reason ? s->reason : "");
     if (s->has_queue_position)
-        fprintf(f, " (%u in the queue)", s->queue_position);
+        bit_show(f, " (%u in the queue)", s->queue_position);
     fputc('\n', f);
     field(f, "step");
-    fprintf(f, "%" PRIu64 " of %" PRIu64 " %s", s->step, s->steps, bit_text_progress(s->step, s->steps, 24, bar));
+    bit_show(f, "%" PRIu64 " of %" PRIu64 " %s", s->step, s->steps, bit_text_progress(s->step, s->steps, 24, bar));
     if (s->has_eta_s)
-        fprintf(f, " %s left", bit_text_duration(s->eta_s, eta));
+        bit_show(f, " %s left", bit_text_duration(s->eta_s, eta));
     fputc('\n', f);
     print_phase(f, s);
     print_last(f, s);

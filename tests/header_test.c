@@ -1,9 +1,11 @@
 /*
- * Each public header compiles alone, and twice; each folder includes only what it may; tests make no temporary names.
+ * Each public header compiles alone, and twice; each folder includes only what it may; tests make no temporary names;
+ * bitctl prints through one door.
  * The headers are those that lie in the source tree now. They are compiled with the flags of their folder's own
  * sources, as the build wrote them down; with those of one processor after the other if a folder has such.
  * $BIT_SOURCE_ROOT and $BIT_BUILD_ROOT say where both are.
  */
+#include <ctype.h>
 #include <glob.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -272,6 +274,46 @@ TEST(temporary_folders_are_those_of_one_helper)
     for (size_t i = 0; i < files.gl_pathc; i++)
         if (strcmp(below_root(files.gl_pathv[i]), "tests/unit/test_folder.c") != 0) /* which tests that helper */
             check_names(files.gl_pathv[i]);
+    globfree(&files);
+}
+
+/* ---- what bitctl prints */
+
+/* What prints a text as it is. */
+static const char *const raw_calls[] = {"printf(", "fprintf(", "vprintf(", "vfprintf(",
+                                        "puts(",   "fputs(",   "fwrite(",  "json_dumpf("};
+/* show.c is where texts are made harmless, command.c prints its own help. */
+static const char *const may_print_raw[] = {"ctl/show.c", "ctl/command.c"};
+
+static bool is_called(const char *line, const char *call)
+{
+    for (const char *at = strstr(line, call); at != NULL; at = strstr(at + 1, call))
+        if (at == line || (!isalnum((unsigned char)at[-1]) && at[-1] != '_'))
+            return true;
+    return false;
+}
+
+static void check_printing(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char line[512];
+
+    BIT_ASSERT(f != NULL);
+    for (int number = 1; fgets(line, sizeof line, f) != NULL; number++)
+        for (size_t i = 0; i < BIT_COUNT(raw_calls); i++)
+            if (!EXPECT(!is_called(line, raw_calls[i])))
+                fprintf(stderr, "    %s:%d: bitctl prints through ctl/show.h\n", below_root(path), number);
+    fclose(f);
+}
+
+TEST(bitctl_prints_only_where_texts_are_harmless)
+{
+    glob_t files;
+
+    list_files("ctl", "*.c", &files);
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        if (!begins_with_any(below_root(files.gl_pathv[i]), may_print_raw, BIT_COUNT(may_print_raw)))
+            check_printing(files.gl_pathv[i]);
     globfree(&files);
 }
 
