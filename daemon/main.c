@@ -99,7 +99,7 @@ static int load_file(struct bit_config *c)
 {
     if (bit_config_load(c, optarg) == 0)
         return 0;
-    fprintf(stderr, "bitd: %s\n", bit_fail_text());
+    bit_fail_print("bitd");
     exit(BIT_EXIT_CONFIG);
 }
 
@@ -158,7 +158,7 @@ static int parse(struct bit_config *c, int argc, char **argv)
 
 static int complain(int err)
 {
-    fprintf(stderr, "bitd: %s\n", bit_fail_text());
+    bit_fail_print("bitd");
     return bit_exit_code(err);
 }
 

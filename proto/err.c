@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/escape.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
@@ -112,6 +113,13 @@ int bit_fail_within(int err, const char *fmt, ...)
 const char *bit_fail_text(void)
 {
     return note_text;
+}
+
+void bit_fail_print(const char *program)
+{
+    fprintf(stderr, "%s: ", program);
+    bit_escape_print(stderr, note_text);
+    fputc('\n', stderr);
 }
 
 const char *bit_fail_place(void)

@@ -78,6 +78,8 @@ int bit_fail_within(int err, const char *fmt, ...) __attribute__((format(printf,
 /** The last note of this thread: "what: why", without place. Always UTF-8. Empty if none. Borrowed until the next
  * bit_fail. */
 const char *bit_fail_text(void);
+/** "PROGRAM: what: why" on stderr, harmless (escape.h): what a program that ends says. */
+void bit_fail_print(const char *program);
 /** Where that was: "proto/frame.c:41". Empty if none. */
 const char *bit_fail_place(void);
 

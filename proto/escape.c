@@ -62,3 +62,12 @@ size_t bit_escape_next(const char *text, size_t bytes, char out[BIT_ESCAPE_MAX],
     memcpy(out, text, step);
     return step;
 }
+
+void bit_escape_print(FILE *f, const char *text)
+{
+    char out[BIT_ESCAPE_MAX];
+    size_t left = strlen(text), used;
+
+    for (; left > 0; text += used, left -= used)
+        fwrite(out, 1, bit_escape_next(text, left, out, &used), f);
+}

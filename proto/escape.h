@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /**
  * True for what acts on a terminal or on the order of a line instead of being shown: C0, DEL, C1, the line and
@@ -21,5 +22,8 @@ bool bit_escape_needed(uint32_t code);
  * \xff. *used is what was taken from `text`; returns the bytes written, without a NUL.
  */
 size_t bit_escape_next(const char *text, size_t bytes, char out[BIT_ESCAPE_MAX], size_t *used);
+
+/** A whole text, in which newlines are escaped as well. */
+void bit_escape_print(FILE *f, const char *text);
 
 #endif

@@ -342,7 +342,7 @@ int bit_bench_main(int argc, char **argv)
     if (err >= 0 && options.ranks > 1)
         err = start_ranks(argc, argv, options.ranks);
     if (err < 0) {
-        fprintf(stderr, "bitworker bench: %s\n", bit_fail_text());
+        bit_fail_print("bitworker bench");
         return bit_exit_code(err);
     }
     if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
@@ -351,7 +351,7 @@ int bit_bench_main(int argc, char **argv)
     if (err >= 0)
         err = run(&comm, &options);
     if (err < 0 && comm.rank == 0)
-        fprintf(stderr, "bitworker bench: %s\n", bit_fail_text());
+        bit_fail_print("bitworker bench");
     bit_comm_finish(&comm);
     MPI_Finalize();
     return err < 0 ? bit_exit_code(err) : 0;

@@ -268,7 +268,7 @@ int main(int argc, char **argv)
         err = bit_plan_print(options.plan, options.ranks, stdout);
     if (err < 0 || options.plan != NULL) {
         if (err < 0)
-            fprintf(stderr, "bitworker: %s\n", bit_fail_text());
+            bit_fail_print("bitworker");
         return bit_exit_code(err);
     }
     err = bit_signals_init();

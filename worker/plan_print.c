@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/escape.h"
 #include "proto/limits.h"
 #include "proto/msg.h"
 #include "proto/spec.h"
@@ -19,7 +20,9 @@ static void print_problems(const struct bit_problems *problems)
         const struct bit_problem *p = &problems->item[i];
         if (p->line > 0)
             fprintf(stderr, "%d:%d: ", p->line, p->column);
-        fprintf(stderr, "%s%s%s\n", p->field, p->field[0] != '\0' ? ": " : "", p->text);
+        fprintf(stderr, "%s%s", p->field, p->field[0] != '\0' ? ": " : "");
+        bit_escape_print(stderr, p->text);
+        fputc('\n', stderr);
     }
 }
 
