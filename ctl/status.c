@@ -84,7 +84,7 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
     }
     if (s->set_aside) {
         field(f, "set aside");
-        fprintf(f, "%s: %s\n", s->set_aside->name, s->set_aside->text);
+        bit_show(f, "%s: %s\n", s->set_aside->name, s->set_aside->text);
     }
     if (s->n_held_out > 0) {
         field(f, "held out");
