@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/rights.h"
 #include "proto/err.h"
 
 int bit_peer_get(const uv_pipe_t *pipe, struct bit_peer *out)
@@ -25,6 +26,16 @@ int bit_peer_get(const uv_pipe_t *pipe, struct bit_peer *out)
 bool bit_peer_is_owner(const struct bit_peer *peer)
 {
     return peer->uid == geteuid() || peer->uid == 0;
+}
+
+/* What connects inherits it, so that not even its first message brings a descriptor. */
+static int listen_guarded(uv_pipe_t *pipe, uv_connection_cb on_connection)
+{
+    uv_os_fd_t fd;
+    int err = uv_fileno((const uv_handle_t *)pipe, &fd);
+    if (err == 0)
+        bit_rights_refuse(fd);
+    return err < 0 ? err : uv_listen((uv_stream_t *)pipe, 512, on_connection);
 }
 
 /* 1 if somebody answers at the address, 0 if a dead socket or nothing is there. */
@@ -73,7 +84,7 @@ int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t m
     if (err == 0 && gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)
         err = -errno;
     if (err == 0)
-        err = uv_listen((uv_stream_t *)pipe, 512, on_connection);
+        err = listen_guarded(pipe, on_connection);
     return err < 0 ? bit_fail(err, "%s: %s", path, uv_strerror(err)) : 0;
 }
 
@@ -83,6 +94,6 @@ int bit_peer_listen_on(uv_pipe_t *pipe, int fd, uv_connection_cb on_connection)
     if (err < 0)
         close(fd);
     else
-        err = uv_listen((uv_stream_t *)pipe, 512, on_connection);
+        err = listen_guarded(pipe, on_connection);
     return err < 0 ? bit_fail(err, "the service manager's socket: %s", uv_strerror(err)) : 0;
 }

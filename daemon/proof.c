@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/aside.h"
 #include "daemon/daemon.h"
+#include "daemon/rights.h"
 #include "daemon/server.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -15,16 +17,32 @@
 #include "proto/msg.h"
 #include "proto/spec.h"
 
+#define TAKEN_BYTES 4096 /* at once; a proof has some hundred */
+
+/* What one look at the socket brought; filled beside the loop. */
+struct taken {
+    int fd; /* the client's socket, a copy of our own */
+    ssize_t bytes;
+    uint8_t room[TAKEN_BYTES];
+    struct shown {
+        int err; /* 0, -errno, or BIT_EDATA for what is no regular file */
+        struct bit_proven file;
+    } shown[BIT_RIGHTS_MAX];
+    size_t shown_count;
+};
+
 struct bit_proof {
-    struct bit_client *client; /* its pipe is not read meanwhile */
-    uv_poll_t poll;            /* on a descriptor of our own for the same connection */
+    struct bit_client *client; /* what it says is taken here meanwhile */
     uv_timer_t timer;
-    int fd, handles;
+    int handles; /* the timer, and what is done beside the loop */
     const Bit__RunSpec *spec;
     struct bit_proven *files;
-    size_t count, at, batch; /* in all; proven; asked for now */
-    int received[BIT_PROVE_BATCH];
-    size_t received_count;
+    size_t count, at, batch;             /* in all; proven; asked for now */
+    struct shown shown[BIT_PROVE_BATCH]; /* and not yet used */
+    size_t shown_count;
+    bool taking; /* `taken` is the thread's */
+    struct taken taken;
+    struct bit_aside_job job;
     bit_proof_done *done; /* NULL once it was called, or must not be */
     void *arg;
 };
@@ -34,54 +52,64 @@ bool bit_proof_needed(const struct bit_peer *peer)
     return peer->uid != geteuid() && peer->uid != 0;
 }
 
-static void close_received(struct bit_proof *p)
+static void let_go(struct bit_proof *p)
 {
-    for (size_t i = 0; i < p->received_count; i++)
-        close(p->received[i]);
-    p->received_count = 0;
+    if (--p->handles > 0)
+        return;
+    free(p->files);
+    free(p);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct bit_proof *p = handle->data;
-    if (--p->handles > 0)
-        return;
-    close(p->fd);
-    free(p->files);
-    free(p);
+    let_go(handle->data);
+}
+
+/* The client's connection as it was. */
+static void give_back(struct bit_proof *p)
+{
+    uv_os_fd_t fd;
+    p->client->proof = NULL;
+    if (uv_fileno((const uv_handle_t *)&p->client->pipe, &fd) == 0)
+        bit_rights_refuse(fd);
 }
 
 void bit_proof_destroy(struct bit_proof *p)
 {
     if (p == NULL)
         return;
-    close_received(p);
+    if (p->done != NULL)
+        give_back(p);
     p->done = NULL;
-    uv_close((uv_handle_t *)&p->poll, on_closed);
     uv_close((uv_handle_t *)&p->timer, on_closed);
 }
 
+/* Where something of the client is still being taken, nobody else may read on: it is told why, and that was all. */
 static void finish(struct bit_proof *p, int err)
 {
     bit_proof_done *done = p->done;
-    uv_poll_stop(&p->poll);
+    struct bit_client *c = p->client;
+    bool taking = p->taking;
     uv_timer_stop(&p->timer);
-    close_received(p);
+    give_back(p);
     p->done = NULL;
-    bit_client_read(p->client, true);
+    if (!taking)
+        bit_client_read(c, true);
     done(p->arg, err);
+    if (taking)
+        bit_client_leave(c);
 }
 
 /* ---------------------------------------------------------------- what came */
 
-static int note_file(struct bit_proof *p, size_t i, int fd)
+static int note_file(struct bit_proof *p, size_t i, const struct shown *shown)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return bit_fail(-errno, "%s: %s", bit_spec_path(p->spec, i), strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return bit_fail(BIT_EDATA, "%s: no regular file", bit_spec_path(p->spec, i));
-    p->files[i] = (struct bit_proven){.device = st.st_dev, .inode = st.st_ino};
+    const char *path = bit_spec_path(p->spec, i);
+    if (shown->err == BIT_EDATA)
+        return bit_fail(BIT_EDATA, "%s: no regular file", path);
+    if (shown->err < 0)
+        return bit_fail(shown->err, "%s: %s", path, strerror(-shown->err));
+    p->files[i] = shown->file;
     return 0;
 }
 
@@ -95,63 +123,77 @@ static int take_reply(struct bit_proof *p, const Bit__ProveReply *m)
         if (m->error[i] != 0)
             err = bit_fail(BIT_EAUTH, "uid %u may not read %s: %s", p->client->peer.uid,
                            bit_spec_path(p->spec, p->at + i), strerror(m->error[i] < 0 ? -m->error[i] : m->error[i]));
-        else if (used == p->received_count)
+        else if (used == p->shown_count)
             err = bit_fail(BIT_EMESSAGE, "a proof without a descriptor");
         else
-            err = note_file(p, p->at + i, p->received[used++]);
+            err = note_file(p, p->at + i, &p->shown[used++]);
     }
-    if (err == 0 && used != p->received_count)
+    if (err == 0 && used != p->shown_count)
         err = bit_fail(BIT_EMESSAGE, "a proof with a descriptor too many");
-    close_received(p);
+    p->shown_count = 0;
     return err;
+}
+
+static struct shown look_at(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return (struct shown){.err = -errno};
+    if (!S_ISREG(st.st_mode))
+        return (struct shown){.err = BIT_EDATA};
+    return (struct shown){.file = {.device = st.st_dev, .inode = st.st_ino}};
+}
+
+/* Beside the loop: to look at a file and to close it takes as long as the client's file system, or its socket, likes.
+ */
+static void take(struct bit_aside_job *job)
+{
+    struct bit_proof *p = job->data;
+    struct taken *t = &p->taken;
+    int fds[BIT_RIGHTS_MAX];
+    t->bytes = bit_rights_take(t->fd, t->room, sizeof t->room, fds, &t->shown_count);
+    for (size_t i = 0; i < t->shown_count; i++)
+        t->shown[i] = look_at(fds[i]);
+    for (size_t i = 0; i < t->shown_count; i++)
+        close(fds[i]);
+    close(t->fd);
 }
 
 /* Descriptors travel with the bytes of their frame; more than a batch has is nobody's mistake but a stranger's. */
-static int keep_descriptors(struct bit_proof *p, struct msghdr *msg)
+static int keep_shown(struct bit_proof *p)
 {
-    int err = (msg->msg_flags & MSG_CTRUNC) != 0 ? bit_fail(BIT_ELIMIT, "too many descriptors") : 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
-            int fd;
-            memcpy(&fd, (const uint8_t *)c + at, sizeof fd);
-            if (p->received_count < BIT_PROVE_BATCH) {
-                p->received[p->received_count++] = fd;
-            } else {
-                close(fd);
-                err = bit_fail(BIT_ELIMIT, "too many descriptors");
-            }
-        }
-    }
-    return err;
+    if (p->shown_count + p->taken.shown_count > BIT_PROVE_BATCH)
+        return bit_fail(BIT_ELIMIT, "too many descriptors");
+    for (size_t i = 0; i < p->taken.shown_count; i++)
+        p->shown[p->shown_count++] = p->taken.shown[i];
+    return 0;
 }
 
-/* 1 when something came, 0 for nothing yet. */
-static int receive(struct bit_proof *p)
+static int keep_bytes(struct bit_proof *p)
 {
-    union {
-        struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(BIT_PROVE_BATCH * sizeof(int))];
-    } control;
-    struct iovec iov;
-    uint8_t *room;
-    int err = bit_frame_reader_reserve(&p->client->reader, &room, &iov.iov_len);
-    if (err < 0)
-        return err;
-    iov.iov_base = room;
-    struct msghdr msg = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    ssize_t n = recvmsg(p->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    for (size_t done = 0, bytes; done < (size_t)p->taken.bytes; done += bytes) {
+        uint8_t *room;
+        int err = bit_frame_reader_reserve(&p->client->reader, &room, &bytes);
+        if (err < 0)
+            return err;
+        bytes = BIT_MIN(bytes, (size_t)p->taken.bytes - done);
+        memcpy(room, p->taken.room + done, bytes);
+        bit_frame_reader_commit(&p->client->reader, bytes);
+    }
+    return 0;
+}
+
+static int keep_taken(struct bit_proof *p)
+{
+    ssize_t n = p->taken.bytes;
+    if (n == -EAGAIN || n == -EINTR)
         return 0;
     if (n < 0)
-        return bit_fail(-errno, "proving: %s", strerror(errno));
+        return bit_fail((int)n, "proving: %s", strerror((int)-n));
     if (n == 0)
         return bit_fail(BIT_EAUTH, "the client left before it had proven what it may read");
-    bit_frame_reader_commit(&p->client->reader, (size_t)n);
-    err = keep_descriptors(p, &msg);
-    return err < 0 ? err : 1;
+    int err = keep_shown(p);
+    return err < 0 ? err : keep_bytes(p);
 }
 
 static int take_frame(struct bit_proof *p, const struct bit_frame *frame)
@@ -178,45 +220,54 @@ static void ask(struct bit_proof *p)
     bit_client_send(p->client, BIT_MSG_PROVE_REQUEST, &m);
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void go_on(struct bit_proof *p)
 {
-    struct bit_proof *p = poll->data;
     struct bit_frame frame;
-    int err = status < 0 ? bit_fail(status, "proving: %s", uv_strerror(status)) : receive(p);
-    if (err > 0)
+    int err = keep_taken(p);
+    if (err == 0)
         err = bit_frame_reader_next(&p->client->reader, &frame);
     if (err > 0) {
         err = take_frame(p, &frame);
         p->at += err == 0 ? p->batch : 0;
-        if (err == 0 && p->at < p->count) {
+        if (err == 0 && p->at < p->count)
             ask(p);
-            return;
-        }
-        finish(p, err);
+        else
+            finish(p, err);
     } else if (err < 0) {
         finish(p, err);
     }
 }
 
-static void on_late(uv_timer_t *timer)
+static void on_taken(struct bit_aside_job *job)
 {
-    finish(timer->data, bit_fail(BIT_ETIMEOUT, "the client did not prove what it may read in time"));
+    struct bit_proof *p = job->data;
+    p->taking = false;
+    if (p->done != NULL) {
+        bit_client_read(p->client, true);
+        go_on(p);
+    }
+    let_go(p);
 }
 
-static int open_poll(struct bit_proof *p, uv_loop_t *loop)
+void bit_proof_take(struct bit_proof *p)
 {
     uv_os_fd_t fd;
     int err = uv_fileno((const uv_handle_t *)&p->client->pipe, &fd);
-    if (err < 0)
-        return bit_fail(err, "proving: %s", uv_strerror(err));
-    p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* libuv has one watcher for a descriptor */
-    if (p->fd < 0)
-        return bit_fail(-errno, "proving: %s", strerror(errno));
-    err = uv_poll_init(loop, &p->poll, p->fd);
-    if (err == 0)
-        return 0;
-    close(p->fd);
-    return bit_fail(err, "proving: %s", uv_strerror(err));
+    p->taken.fd = err < 0 ? err : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (p->taken.fd < 0) {
+        finish(p, bit_fail(err < 0 ? err : -errno, "proving"));
+        return;
+    }
+    bit_client_read(p->client, false);
+    p->taking = true;
+    p->handles++;
+    p->job = (struct bit_aside_job){.uid = p->client->peer.uid, .data = p, .work = take, .done = on_taken};
+    bit_aside_start(&p->client->server->daemon->aside, &p->job);
+}
+
+static void on_late(uv_timer_t *timer)
+{
+    finish(timer->data, bit_fail(BIT_ETIMEOUT, "the client did not prove what it may read in time"));
 }
 
 int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_done *done, void *arg,
@@ -226,21 +277,23 @@ int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_do
     struct bit_proof *p = calloc(1, sizeof *p);
     if (p == NULL)
         return bit_fail(-ENOMEM, "a proof");
-    *p = (struct bit_proof){.client = c, .spec = spec, .done = done, .arg = arg, .handles = 2};
+    *p = (struct bit_proof){.client = c, .spec = spec, .done = done, .arg = arg, .handles = 1};
     while (bit_spec_path(spec, p->count) != NULL)
         p->count++;
     p->files = calloc(p->count + 1, sizeof *p->files);
-    int err = p->files == NULL ? bit_fail(-ENOMEM, "a proof of %zu files", p->count) : open_poll(p, c->pipe.loop);
+    uv_os_fd_t fd;
+    int err = p->files == NULL ? bit_fail(-ENOMEM, "a proof of %zu files", p->count)
+                               : uv_fileno((const uv_handle_t *)&c->pipe, &fd);
     if (err < 0) {
         free(p->files);
         free(p);
         return err;
     }
     uv_timer_init(c->pipe.loop, &p->timer);
-    p->poll.data = p->timer.data = p;
-    bit_client_read(c, false);
+    p->timer.data = p;
     uv_timer_start(&p->timer, on_late, wait_ms, wait_ms);
-    uv_poll_start(&p->poll, UV_READABLE | UV_DISCONNECT, on_readable);
+    bit_rights_allow(fd);
+    c->proof = p;
     *out = p;
     ask(p); /* a valid spec names a file at least */
     return 0;

@@ -34,12 +34,13 @@ typedef void bit_proof_done(void *arg, int err);
 bool bit_proof_needed(const struct bit_peer *peer);
 /**
  * Have the client prove every path of a normalised spec, which is borrowed until the end. Meanwhile its connection is
- * read here alone, and one that is closed or says nothing for client_timeout has not proven it. done is called from the
- * loop, never before this returns.
- * Errors      -ENOMEM; libuv's
+ * taken here alone, and one that is closed or says nothing for client_timeout has not proven it. done is called from
+ * the loop, never before this returns. Errors      -ENOMEM; libuv's
  */
 int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_done *done, void *arg,
                     struct bit_proof **out);
+/** Something came from the client: it is taken beside the loop (daemon/aside.h), and what it shows is closed there. */
+void bit_proof_take(struct bit_proof *p);
 /** In any state; done is not called any more. NULL is fine. */
 void bit_proof_destroy(struct bit_proof *p);
 /**

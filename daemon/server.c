@@ -1,13 +1,17 @@
 #include "daemon/server.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/activate.h"
 #include "daemon/daemon.h"
+#include "daemon/proof.h"
 #include "daemon/request.h"
+#include "daemon/rights.h"
 #include "daemon/submit.h"
 #include "daemon/tail.h"
 #include "daemon/wait.h"
@@ -19,6 +23,7 @@
 
 BIT_LOG_TOPIC("server");
 
+#define CLOSE_AGAIN_MS 1000
 #define DROPS_TOLD_MAX 10 /* a second: who connects again and again shall not fill the log's disk */
 
 struct write {
@@ -28,13 +33,61 @@ struct write {
 
 /* ---------------------------------------------------------------- life of a client */
 
-static void on_closed(uv_handle_t *handle)
+static void let_go(struct bit_client *c)
 {
-    struct bit_client *c = handle->data;
     if (--c->handles > 0)
         return;
     bit_frame_reader_finish(&c->reader);
     free(c);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    let_go(handle->data);
+}
+
+static uv_os_fd_t socket_of(const struct bit_client *c)
+{
+    uv_os_fd_t fd = -1;
+    (void)uv_fileno((const uv_handle_t *)&c->pipe, &fd); /* none if it was never accepted */
+    return fd;
+}
+
+static void close_left(struct bit_aside_job *job)
+{
+    const struct bit_client *c = job->data;
+    close(c->left_fd);
+}
+
+static void on_left(struct bit_aside_job *job)
+{
+    let_go(job->data);
+}
+
+static void on_close_again(uv_timer_t *timer);
+
+/* Closed by libuv it is not the last one when there is a copy, which is closed behind it. */
+static void close_socket(struct bit_client *c)
+{
+    int fd = socket_of(c);
+    bool slow = fd >= 0 && bit_rights_shut(fd);
+    c->left_fd = slow ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (slow && c->left_fd < 0) {
+        uv_timer_start(&c->timer, on_close_again, CLOSE_AGAIN_MS, 0); /* when there are descriptors again */
+        return;
+    }
+    uv_close((uv_handle_t *)&c->pipe, on_closed);
+    uv_close((uv_handle_t *)&c->timer, on_closed);
+    if (!slow)
+        return;
+    c->left = (struct bit_aside_job){.uid = c->peer.uid, .data = c, .work = close_left, .done = on_left};
+    c->handles++;
+    bit_aside_start(&c->server->daemon->aside, &c->left);
+}
+
+static void on_close_again(uv_timer_t *timer)
+{
+    close_socket(timer->data);
 }
 
 static void close_client(struct bit_client *c)
@@ -51,8 +104,8 @@ static void close_client(struct bit_client *c)
     if (c->next != NULL)
         c->next->back = c->back;
     c->server->client_count--;
-    uv_close((uv_handle_t *)&c->pipe, on_closed);
-    uv_close((uv_handle_t *)&c->timer, on_closed);
+    uv_read_stop((uv_stream_t *)&c->pipe);
+    close_socket(c);
 }
 
 static void tell_drop(struct bit_client *c, const char *why)
@@ -116,15 +169,34 @@ static void watch_half_frame(struct bit_client *c)
         uv_timer_start(&c->timer, on_half_frame, c->server->daemon->config.client_ms, 0);
 }
 
+/*
+ * libuv asks for room just before it reads. It gets room for what was looked at and nothing more, for what comes a
+ * moment later may bring a descriptor; and none where there is nothing, or where what came is taken by others.
+ */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct bit_client *c = handle->data;
-    uint8_t *room;
-    size_t bytes;
-    if (bit_frame_reader_reserve(&c->reader, &room, &bytes) < 0)
+    uint8_t *room = NULL;
+    size_t bytes = 0;
+    int err = bit_frame_reader_reserve(&c->reader, &room, &bytes);
+    c->seen = err < 0 ? err : bit_rights_look(socket_of(c), room, bytes);
+    bool end = c->seen == 0;
+    if (c->seen < 0 || c->proof != NULL)
         *buf = uv_buf_init(NULL, 0);
     else
-        *buf = uv_buf_init((char *)room, (unsigned)bytes);
+        *buf = uv_buf_init((char *)room, end ? 1 : (unsigned)c->seen);
+}
+
+static void on_nothing_read(struct bit_client *c)
+{
+    if (c->seen == -EAGAIN)
+        return;
+    if (c->proof != NULL)
+        bit_proof_take(c->proof);
+    else if (c->seen == BIT_EMESSAGE)
+        drop(c, bit_fail_text());
+    else
+        close_client(c);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -132,10 +204,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct bit_client *c = stream->data;
     struct bit_frame frame;
     int err = 0;
-    if (n < 0) {
+    if (n == UV_ENOBUFS)
+        on_nothing_read(c);
+    else if (n < 0)
         close_client(c);
+    if (n < 0)
         return;
-    }
     bit_frame_reader_commit(&c->reader, (size_t)n);
     while (!c->closing && (err = bit_frame_reader_next(&c->reader, &frame)) > 0)
         if ((err = take_frame(c, &frame)) < 0)
@@ -179,8 +253,10 @@ static void on_connection(uv_stream_t *stream, int status)
     s->clients = c;
     s->client_count++;
     int err = uv_accept(stream, (uv_stream_t *)&c->pipe);
-    if (err == 0)
+    if (err == 0) {
+        bit_rights_refuse(socket_of(c)); /* where it was not inherited */
         err = bit_access_admit(&s->access, &c->pipe, &c->peer);
+    }
     if (err < 0)
         drop(c, bit_fail_text());
     else if (s->client_count > BIT_CLIENTS_MAX && !make_room(s))
@@ -229,6 +305,20 @@ void bit_client_read(struct bit_client *c, bool on)
         uv_read_stop((uv_stream_t *)&c->pipe);
 }
 
+static void on_not_taken(uv_timer_t *timer)
+{
+    drop(timer->data, "what it was told last is not taken");
+}
+
+void bit_client_leave(struct bit_client *c)
+{
+    if (c->closing)
+        return;
+    bit_client_read(c, false);
+    c->leaving = true;
+    uv_timer_start(&c->timer, on_not_taken, c->server->daemon->config.client_ms, 0);
+}
+
 /* ---------------------------------------------------------------- answering */
 
 static void on_written(uv_write_t *req, int status)
@@ -239,7 +329,7 @@ static void on_written(uv_write_t *req, int status)
     free(w);
     if (c->closing)
         return;
-    if (status < 0)
+    if (status < 0 || (c->leaving && bit_client_queued(c) == 0))
         close_client(c);
     else if (c->tail != NULL)
         bit_tail_pump(c->tail);

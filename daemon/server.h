@@ -7,11 +7,13 @@
 #include <uv.h>
 
 #include "daemon/access.h"
+#include "daemon/aside.h"
 #include "proto/bit.pb-c.h"
 #include "proto/frame.h"
 
 struct bit_client;
 struct bit_daemon;
+struct bit_proof;
 struct bit_runner;
 struct bit_submission;
 struct bit_tail;
@@ -55,7 +57,12 @@ struct bit_client {
     struct bit_frame_reader reader;
     struct bit_peer peer;
     bool closing, busy; /* busy: a request is being answered */
+    bool leaving;       /* closed when what was sent to it is on its way */
     int handles;
+    ssize_t seen;              /* what bit_rights_look said */
+    struct bit_proof *proof;   /* takes what comes, instead of us */
+    struct bit_aside_job left; /* its socket, where closing it may take time */
+    int left_fd;
     struct bit_wait wait;
     struct bit_tail *tail;             /* a stream of events or log text */
     struct bit_submission *submission; /* being checked */
@@ -74,6 +81,8 @@ void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...) __at
 void bit_client_refuse_problems(struct bit_client *c, int err, const char *text, Bit__Problem **problems, size_t count);
 /** Stop and go on reading what it says. */
 void bit_client_read(struct bit_client *c, bool on);
+/** Read no more, and close it when what was sent is on its way, or was not taken for client_timeout. */
+void bit_client_leave(struct bit_client *c);
 /** The request has been answered: the next one may come. */
 void bit_client_end(struct bit_client *c);
 /** Wait; answered at once if it holds already. */

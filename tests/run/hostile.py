@@ -73,3 +73,22 @@ def submit(path, tokens, way):
     got = s.recv(65536) if way != "gone" else b""
     text = got[28:].decode(errors="replace") if got else "closed"
     return "".join(c for c in text if c.isprintable())
+
+
+def slow_socket():
+    """A socket whose last close takes ten minutes, unless its other end is read, and that other end."""
+    listener, slow = socket.create_server(("127.0.0.1", 0)), socket.socket()
+    slow.connect(listener.getsockname())
+    other_end = listener.accept()[0]
+    slow.setblocking(False)
+    try:
+        while True:
+            slow.send(bytes(65536))
+    except BlockingIOError:
+        pass
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 600))
+    return slow, other_end
+
+
+def prove_with(connection, fd):
+    connection.sendmsg([reply()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])

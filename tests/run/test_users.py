@@ -241,6 +241,29 @@ def what_bitd_starts_holds_no_descriptor_of_it():
         proves.close()
 
 
+def who_proves_with_what_closes_slowly_waits_for_himself_alone():
+    with Service(client_timeout=5) as s:
+        mine = s.tokens("alice/t.npy", ALICE, 0o644)
+        slow, other_end = hostile.slow_socket()
+        with acting_as(BOB):
+            proves = hostile.asked(s.socket, mine)
+        s.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, s.process.pid, os.WSTOPPED)
+        hostile.prove_with(proves, slow.fileno())
+        slow.close()  # so bitd takes the last one
+        s.process.send_signal(signal.SIGCONT)
+        expect(s.submit(ALICE, mine, "--paused"), 0)  # while nobody reads the other end
+        expect(s.ctl(BOB, "ps"), 0)
+        said = proves.recv(65536)[28:].decode(errors="replace")
+        assert "did not prove what it may read in time" in said, said
+        assert proves.recv(1) == b""  # and that was all for it
+        with acting_as(BOB):
+            again = hostile.asked(s.socket, mine)
+        other_end.close()
+        hostile.prove_with(again, 0)
+        assert "no regular file" in again.recv(65536)[28:].decode(errors="replace")
+
+
 def a_bitd_of_root_takes_only_roots_runs():
     with Service(uid=0) as s:
         mine = s.tokens("alice/t.npy", ALICE, 0o644)
@@ -250,4 +273,5 @@ def a_bitd_of_root_takes_only_roots_runs():
 
 main([a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
-      what_bitd_starts_holds_no_descriptor_of_it, a_bitd_of_root_takes_only_roots_runs])
+      what_bitd_starts_holds_no_descriptor_of_it, who_proves_with_what_closes_slowly_waits_for_himself_alone,
+      a_bitd_of_root_takes_only_roots_runs])
