@@ -12,6 +12,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec.h"
+#include "proto/spec_slurm.h"
 
 extern const struct bit_command bit_cmd_submit;
 
@@ -145,6 +146,8 @@ static int load(struct bit_cli *cli, const struct submit *s, const char *path, c
         err = normal ? bit_spec_normalise(normal, directory, &problems) : -ENOMEM;
         if (err >= 0)
             err = bit_spec_validate(normal, &problems);
+        if (normal != NULL && (err >= 0 || err == BIT_ESPEC) && bit_spec_check_slurm_options(normal, &problems) < 0)
+            err = BIT_ESPEC;
     }
     bit_msg_free(normal);
     if (err >= 0) {

@@ -9,11 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/allow.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/nearest.h"
 
-enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK };
+enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATCH_OPTIONS, VARIABLES };
 
 struct key {
     const char *name;
@@ -39,6 +40,9 @@ static const struct key keys[] = {
     TEXT_KEY(worker),
     TEXT_KEY(mpirun),
     TEXT_KEY(slurm),
+    {"allow_srun_arg", SRUN_OPTIONS, offsetof(struct bit_config, allow_srun_arg), 0, BIT_ALLOW_MAX},
+    {"allow_sbatch_arg", SBATCH_OPTIONS, offsetof(struct bit_config, allow_sbatch_arg), 0, BIT_ALLOW_MAX},
+    {"allow_env", VARIABLES, offsetof(struct bit_config, allow_env), 0, BIT_ALLOW_MAX},
     {"log_level", LEVEL, offsetof(struct bit_config, log_level), 0, 0},
     {"slots", COUNT, offsetof(struct bit_config, slots), 1, 1024},
     {"runs_per_user", COUNT, offsetof(struct bit_config, user_runs), 1, BIT_RUNS_MAX},
@@ -155,6 +159,14 @@ static int set_address(char *field, const struct key *key, const char *value)
     return set_text(field, key, value);
 }
 
+static int set_list(char *field, const struct key *key, const char *value)
+{
+    int err = key->kind == VARIABLES
+                  ? bit_allow_check_variables(value)
+                  : bit_allow_check_options(key->kind == SRUN_OPTIONS ? BIT_SLURM_SRUN : BIT_SLURM_SBATCH, value);
+    return err < 0 ? bit_fail_within(err, "%s", key->name) : set_text(field, key, value);
+}
+
 static int set_link(enum bit_link_kind *field, const char *value)
 {
     static const char *const kinds[] = {[BIT_LINK_AUTO] = "auto", [BIT_LINK_UNIX] = "unix", [BIT_LINK_TCP] = "tcp"};
@@ -192,6 +204,10 @@ int bit_config_set(struct bit_config *c, const char *name, const char *value)
         return set_address(field, key, value);
     case LINK:
         return set_link(field, value);
+    case SRUN_OPTIONS:
+    case SBATCH_OPTIONS:
+    case VARIABLES:
+        return set_list(field, key, value);
     case LEVEL:
         return set_level(field, value);
     }
@@ -228,7 +244,7 @@ static int load_line(struct bit_config *c, const char *path, int number, char *l
 
 int bit_config_load(struct bit_config *c, const char *path)
 {
-    char line[2 * BIT_CONFIG_PATH_MAX];
+    char line[BIT_ALLOW_MAX + 256];
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return bit_fail(-errno, "%s: %s", path, strerror(errno));

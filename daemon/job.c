@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "daemon/allow.h"
 #include "daemon/choose.h"
 #include "daemon/daemon.h"
 #include "daemon/durable.h"
@@ -411,6 +413,13 @@ void bit_job_choose(struct bit_job *job)
         job->loading = true;
 }
 
+/* The settings may have changed since the run was submitted, and so may have what a bitd lets others pass. */
+static int check_allowed(const struct bit_runner *r)
+{
+    bool own = r->run.uid == geteuid() || r->run.uid == 0;
+    return bit_allow_launch(&r->daemon->config, r->run.spec, own);
+}
+
 /* Nothing may be there that an earlier daemon started and did not live to write down. */
 static void on_cleared(void *arg)
 {
@@ -418,6 +427,8 @@ static void on_cleared(void *arg)
     job->sweeping = false;
     if (job->phase != BIT_JOB_CHOOSING)
         settle_if_idle(job);
+    else if (check_allowed(job->runner) < 0)
+        bit_job_end(job, BIT_ESPEC, "%s", bit_fail_text());
     else if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__MPIRUN)
         bit_job_choose(job);
     else

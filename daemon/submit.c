@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/alloc.h"
+#include "daemon/allow.h"
 #include "daemon/daemon.h"
 #include "daemon/dryrun.h"
 #include "daemon/feed.h"
@@ -292,6 +293,18 @@ static void refuse_problems(struct bit_client *c, const struct bit_problems *pro
     bit_client_refuse_problems(c, BIT_ESPEC, text, list, count);
 }
 
+/* What this bitd, as it was started and set, lets this client's ranks be launched with. */
+static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    int err = bit_allow_check(&c->server->daemon->config, spec, !bit_proof_needed(&c->peer), problems);
+    if (spec->launch->launcher != BIT__LAUNCHER__SRUN || bit_alloc_own_job() != 0)
+        return err;
+    bit_problems_add(problems, "launch.launcher", 0, 0,
+                     "SRUN starts ranks in the Slurm job that bitd runs in, and bitd runs in none (no SLURM_JOB_ID); "
+                     "SBATCH submits one");
+    return BIT_ESPEC;
+}
+
 static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *directory)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
@@ -302,12 +315,8 @@ static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *dire
     int err = bit_spec_normalise(spec, directory, problems);
     if (err >= 0)
         err = bit_spec_validate(spec, problems);
-    if (err >= 0 && spec->launch->launcher == BIT__LAUNCHER__SRUN && bit_alloc_own_job() == 0) {
-        bit_problems_add(problems, "launch.launcher", 0, 0,
-                         "SRUN starts ranks in the Slurm job that bitd runs in, and bitd runs in none (no "
-                         "SLURM_JOB_ID); SBATCH submits one");
-        err = BIT_ESPEC;
-    }
+    if ((err >= 0 || err == BIT_ESPEC) && spec->launch != NULL && check_launch(c, spec, problems) < 0)
+        err = BIT_ESPEC; /* and what else is wrong with it, at once */
     if (err < 0 && problems->count > 0)
         refuse_problems(c, problems);
     else if (err < 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/spec.h"
+#include "proto/spec_slurm.h"
 
 void bit_spec_look_further(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
@@ -13,6 +14,7 @@ void bit_spec_look_further(const Bit__RunSpec *spec, struct bit_problems *proble
         *more = *problems;
         more->count = 0;
         bit_spec_validate(spec, more);
+        bit_spec_check_slurm_options(spec, more);
         for (int i = 0; i < bit_problems_kept(more); i++) {
             const struct bit_problem *item = &more->item[i];
             if (bit_problems_in_text(problems, item->field) && !bit_problems_about(problems, item->field))

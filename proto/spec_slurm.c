@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "proto/check.h"
+#include "proto/err.h"
 #include "proto/limits.h"
+#include "proto/slurm_options.h"
 
 #define WRONG(field, ...) bit_problems_add(problems, field, 0, 0, __VA_ARGS__)
 
@@ -84,28 +86,6 @@ static void check_list(char *const *item, size_t count, const char *field, struc
     }
 }
 
-/* What bitd itself decides; given again it would win, or be fought about. */
-static void check_arguments(char *const *item, size_t count, const char *field, struct bit_problems *problems)
-{
-    static const char *const ours[] = {"--wrap",   "--parsable",      "--no-kill",  "--kill-on-bad-exit",
-                                       "--ntasks", "--nodes",         "--nodelist", "--mpi",
-                                       "--jobid",  "--gpus-per-task", "--gpu-bind", "--gres",
-                                       "--output", "--error",         "--export"};
-    char one[64];
-
-    for (size_t i = 0; i < BIT_MIN(count, (size_t)BIT_SLURM_LIST_MAX); i++) {
-        snprintf(one, sizeof one, "%s[%zu]", field, i);
-        if (item[i][0] != '-' || item[i][1] == '\0')
-            WRONG(one, "'%.64s' is no option: each argument is one, with its value behind '='", item[i]);
-        for (size_t k = 0; k < BIT_COUNT(ours); k++) {
-            size_t bytes = strlen(ours[k]);
-            if (strncmp(item[i], ours[k], bytes) == 0 && (item[i][bytes] == '\0' || item[i][bytes] == '='))
-                WRONG(one, "%s is decided by bitd%s", ours[k],
-                      strncmp(ours[k], "--gpu", 5) == 0 ? ": every rank sees all GPUs of its node" : "");
-        }
-    }
-}
-
 static void check_env(const Bit__SlurmSpec *slurm, struct bit_problems *problems)
 {
     char one[64];
@@ -157,8 +137,45 @@ void bit_spec_check_slurm(const Bit__RunSpec *spec, struct bit_problems *problem
     check_list(slurm->sbatch_arg, slurm->n_sbatch_arg, "launch.slurm.sbatch_arg", problems);
     check_list(slurm->srun_arg, slurm->n_srun_arg, "launch.slurm.srun_arg", problems);
     check_list(slurm->env, slurm->n_env, "launch.slurm.env", problems);
-    check_arguments(slurm->sbatch_arg, slurm->n_sbatch_arg, "launch.slurm.sbatch_arg", problems);
-    check_arguments(slurm->srun_arg, slurm->n_srun_arg, "launch.slurm.srun_arg", problems);
     check_env(slurm, problems);
     check_counts(spec, slurm, problems);
+}
+
+static void check_options(enum bit_slurm_tool tool, char *const *item, size_t count, const char *field,
+                          struct bit_problems *problems)
+{
+    char one[64];
+
+    for (size_t i = 0; i < BIT_MIN(count, (size_t)BIT_SLURM_LIST_MAX); i++) {
+        snprintf(one, sizeof one, "%s[%zu]", field, i);
+        if (bit_slurm_option_check(tool, item[i]) < 0)
+            WRONG(one, "%s", bit_fail_text());
+    }
+}
+
+/* Shells keep functions in variables whose names no program reads otherwise. */
+static void check_names(char *const *item, size_t count, struct bit_problems *problems)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    char one[64];
+
+    for (size_t i = 0; i < BIT_MIN(count, (size_t)BIT_SLURM_LIST_MAX); i++) {
+        size_t bytes = strspn(item[i], letters);
+        snprintf(one, sizeof one, "launch.slurm.env[%zu]", i);
+        if (strchr(item[i], '=') > item[i] && (item[i][bytes] != '=' || (item[i][0] >= '0' && item[i][0] <= '9')))
+            WRONG(one, "'%.64s': a variable's name has letters, digits and '_'", item[i]);
+    }
+}
+
+int bit_spec_check_slurm_options(const Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    const Bit__SlurmSpec *slurm = spec->launch != NULL ? spec->launch->slurm : NULL;
+    const int before = problems->count;
+
+    if (slurm == NULL)
+        return 0;
+    check_options(BIT_SLURM_SBATCH, slurm->sbatch_arg, slurm->n_sbatch_arg, "launch.slurm.sbatch_arg", problems);
+    check_options(BIT_SLURM_SRUN, slurm->srun_arg, slurm->n_srun_arg, "launch.slurm.srun_arg", problems);
+    check_names(slurm->env, slurm->n_env, problems);
+    return problems->count > before ? BIT_ESPEC : 0;
 }

@@ -81,13 +81,14 @@ model {{ layers: 1 width: 32 heads: 2 mlp_hidden: 64 vocab: 500 vocab_padded: 51
 data {{ train: "{train}" }}
 batch {{ instances: 4 }}
 schedule {{ steps: 100000 peak_lr: 1e-3 warmup_steps: 2 }}
-launch {{ ranks: 1 threads: 1 }}
+launch {{ ranks: 1 threads: 1 {launch} }}
 {more}
 """
 
 
 class Service:
-    def __init__(self, uid=SERVICE, **settings):
+    def __init__(self, uid=SERVICE, environment=None, **settings):
+        self.environment = {"FAKE_STEP_US": "20000", "PATH": os.environ["PATH"], **(environment or {})}
         self.settings = [f"--set={name}={value}" for name, value in settings.items()]
         self.dir = tempfile.mkdtemp(prefix="bit-users-")
         os.chmod(self.dir, 0o755)
@@ -105,21 +106,30 @@ class Service:
         return path
 
     def __enter__(self):
+        self.start()
+        return self
+
+    def restart(self, **settings):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) == 0, self.text()
+        self.settings = [f"--set={name}={value}" for name, value in settings.items()]
+        self.start()
+
+    def start(self):
         inherited = os.open("/dev/null", os.O_RDONLY)  # as whoever starts it may have one open
-        self.log = open(os.path.join(self.dir, "log"), "wb")
+        self.log = open(os.path.join(self.dir, "log"), "ab")
         self.process = subprocess.Popen(
             [BITD, "--state", self.state, "--socket", self.socket, "--group", USERS, "--set", f"admin_group={ADMINS}",
              "--set", f"mpirun={MPIRUN}", "--worker", WORKER, "--set", "kill_grace=2", "--set", "listen=127.0.0.1:0",
              *self.settings],
             pass_fds=[inherited],
             user=self.uid, group=self.uid, extra_groups=GROUPS[self.uid], cwd="/", stderr=self.log,
-            env={"FAKE_STEP_US": "20000", "PATH": os.environ["PATH"]})
+            env=self.environment)
         os.close(inherited)
         deadline = time.monotonic() + 20
         while self.ctl(0, "ps")[0] != 0:
             assert self.process.poll() is None and time.monotonic() < deadline, self.text()
             time.sleep(0.02)
-        return self
 
     def __exit__(self, kind, value, trace):
         for run in self.ctl(0, "ps", "-q")[1].split():
@@ -139,11 +149,15 @@ class Service:
         p = run_as(uid, BITCTL, verb, "--socket", self.socket, *args)
         return p.returncode, p.stdout.strip(), p.stderr.strip()
 
-    def submit(self, uid, train, *args, more=""):
-        path = os.path.join(self.dir, "run.txtpb")
+    def write(self, name, text, mode=0o644):
+        path = os.path.join(self.dir, name)
         with open(path, "w") as f:
-            f.write(SPEC.format(train=train, more=more))
-        os.chmod(path, 0o644)
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def submit(self, uid, train, *args, more="", launch=""):
+        path = self.write("run.txtpb", SPEC.format(train=train, more=more, launch=launch))
         return self.ctl(uid, "submit", "-q", path, *args)
 
 
@@ -264,6 +278,66 @@ def who_proves_with_what_closes_slowly_waits_for_himself_alone():
         assert "no regular file" in again.recv(65536)[28:].decode(errors="replace")
 
 
+SLURM = 'launcher: {} max_restarts: 0 slurm {{ {} }}'
+
+
+def others_pass_to_slurm_what_the_settings_name():
+    with Service(allow_sbatch_arg="--nice --mem=0", allow_env="NCCL_DEBUG NCCL_IB_*") as s:
+        mine = s.tokens("alice/t.npy", ALICE, 0o644)
+
+        def dry(uid, slurm):
+            return s.submit(uid, mine, "--dry-run", launch=SLURM.format("SBATCH", slurm))
+
+        wrong = {'env: "LD_PRELOAD=/x/evil.so"': "launch.slurm.env[0]: 'LD_PRELOAD'", 'env: "PATH=/x"': "own user alone",
+                 'env: "NCCL_P2P_LEVEL=NVL"': "allow_env", 'srun_arg: "--nice=1"': "allow_srun_arg", 'sbatch_arg: "--mem=1"': "allow_sbatch_arg"}
+        for slurm, why in wrong.items():
+            expect(dry(BOB, slurm), 64, why)
+            expect(s.submit(BOB, mine, "--paused", launch=SLURM.format("SBATCH", slurm)), 64, why)
+        expect(dry(BOB, " ".join(wrong)), 64, *wrong.values())  # all of it at once
+        everybodys = {'srun_arg: "--prolog=/x"': "--prolog runs a program", 'srun_arg: "--task-prolog=/x"': "--task-prolog runs",
+                      'srun_arg: "--uid=0"': "--uid changes the user", 'srun_arg: "-o/home/victim/.bashrc"': "short option",
+                      'srun_arg: "--outp=/x"': "for --output", 'srun_arg: "--expor=ALL"': "for --export", 'sbatch_arg: "--wra=rm"': "for --wrap",
+                      'sbatch_arg: "-D/x"': "short option", 'sbatch_arg: "--get-user-env"': "--get-user-env runs"}
+        for uid in (BOB, 0):
+            expect(dry(uid, " ".join(everybodys)), 64, *everybodys.values(), "run.txtpb:")
+        good = 'sbatch_arg: "--nice=7" sbatch_arg: "--mem=0" env: "NCCL_DEBUG=INFO" env: "NCCL_IB_HCA=mlx5"'
+        assert "--nice=7 --mem=0" in expect(dry(BOB, good), 0)
+        expect(dry(0, 'srun_arg: "--nice=1" env: "LD_LIBRARY_PATH=/opt/lib"'), 0)
+    p = subprocess.run([BITD, "--state", "/nowhere", "--set", "allow_env=LD_PRELOAD"], capture_output=True, text=True)
+    assert p.returncode != 0 and "allow_env: LD_PRELOAD" in p.stderr, (p.returncode, p.stderr)
+
+
+def what_reaches_srun_is_what_was_allowed():
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n1"}
+    with tempfile.TemporaryDirectory() as tools:
+        os.chmod(tools, 0o755)
+        with open(os.path.join(tools, "srun"), "w") as f:
+            f.write('#!/bin/sh\nenv\nexit 3\n')  # into the log of the launch
+        os.chmod(f.name, 0o755)
+        with Service(environment=job, slurm=tools, allow_env="NCCL_DEBUG") as s:
+            mine = s.tokens("alice/t.npy", ALICE, 0o644)
+
+            def environment(uid, pair):
+                run = expect(s.submit(uid, mine, launch=SLURM.format("SRUN", f'env: "{pair}"')), 0)
+                assert s.ctl(0, "wait", run)[0] != 0
+                with open(os.path.join(s.state, "runs", run, "logs", "worker-1.log")) as f:
+                    return f.read().splitlines()
+
+            assert "NCCL_DEBUG=INFO" in environment(BOB, "NCCL_DEBUG=INFO")
+            assert "LD_LIBRARY_PATH=/opt/lib" in environment(0, "LD_LIBRARY_PATH=/opt/lib")
+            expect(s.submit(BOB, mine, launch=SLURM.format("SRUN", 'env: "LD_LIBRARY_PATH=/opt/lib"')), 64, "own user alone")
+
+
+def a_run_is_launched_by_the_settings_that_hold_then():
+    with Service(allow_env="NCCL_DEBUG") as s:
+        mine = s.tokens("alice/t.npy", ALICE, 0o644)
+        run = expect(s.submit(BOB, mine, "--paused", launch=SLURM.format("SBATCH", 'env: "NCCL_DEBUG=INFO"')), 0)
+        s.restart(allow_env="")
+        expect(s.ctl(BOB, "resume", run, "--no-wait"), 0)
+        code, status = s.ctl(BOB, "wait", run)[0], s.ctl(BOB, "status", run)[1]
+        assert code == 64 and "allow_env" in status, (code, status)
+
+
 def a_bitd_of_root_takes_only_roots_runs():
     with Service(uid=0) as s:
         mine = s.tokens("alice/t.npy", ALICE, 0o644)
@@ -274,4 +348,6 @@ def a_bitd_of_root_takes_only_roots_runs():
 main([a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
       what_bitd_starts_holds_no_descriptor_of_it, who_proves_with_what_closes_slowly_waits_for_himself_alone,
+      others_pass_to_slurm_what_the_settings_name, what_reaches_srun_is_what_was_allowed,
+      a_run_is_launched_by_the_settings_that_hold_then,
       a_bitd_of_root_takes_only_roots_runs])

@@ -638,12 +638,9 @@ TEST(slurm_has_defaults_where_it_is_the_launcher)
     expect_problem("launch {\nslurm { nodes: 2 } }", "launch.slurm", 4, "MPIRUN");
 }
 
-TEST(slurm_arguments_are_options_that_bitd_does_not_give)
+TEST(slurm_words_are_words)
 {
-    expect_valid(SRUN "srun_arg: '--cpu-freq=high' srun_arg: '-v' env: 'NCCL_SOCKET_IFNAME==eth0' } }");
-    expect_problem(SRUN "srun_arg: 'high' } }", "launch.slurm.srun_arg[0]", 3, "no option");
-    expect_problem(SRUN "srun_arg: '-v' srun_arg: '--gpus-per-task=1' } }", "launch.slurm.srun_arg[1]", 3, "all GPUs");
-    expect_problem(SRUN "sbatch_arg: '--wrap=rm' } }", "launch.slurm.sbatch_arg[0]", 3, "decided by bitd");
+    expect_valid(SRUN "srun_arg: '--cpu-freq=high' env: 'NCCL_SOCKET_IFNAME==eth0' } }");
     expect_problem(SRUN "sbatch_arg: '--comment=a\\nb' } }", "launch.slurm.sbatch_arg[0]", 3, "control");
     expect_problem(SRUN "env: 'PATH' } }", "launch.slurm.env[0]", 3, "NAME=VALUE");
     expect_problem(SRUN "env: 'BITD_RUN=r9' } }", "launch.slurm.env[0]", 3, "bitd's own");
