@@ -15,7 +15,7 @@
 /* Of a file: bytes, mtime_ns, inode; and the device, where a submitter's right to read it hangs on that, and numbers of
  * devices that change with a reboot are the lesser evil. */
 #define FACTS_MAX 4
-#define BYTES_MAX ((size_t)FACTS_MAX * 8 * BIT_DATA_FILES_MAX * 2 + 64)
+#define BYTES_MAX ((size_t)(FACTS_MAX + 1) * 8 * BIT_DATA_FILES_MAX * 2 + 64)
 
 static size_t file_count(struct bit_shards *const *sets, size_t count)
 {
@@ -25,19 +25,29 @@ static size_t file_count(struct bit_shards *const *sets, size_t count)
     return files;
 }
 
-/* The first `facts` facts of all files as they are now; now->fact is heap. */
+static void free_facts(Bit__DataFacts *facts)
+{
+    free(facts->fact);
+    free(facts->ctime_ns);
+}
+
+/* The first `facts` facts and the change times of all files as they are now, on the heap: free_facts in every case. */
 static int collect(struct bit_shards *const *sets, size_t count, size_t facts, Bit__DataFacts *now)
 {
-    now->n_fact = file_count(sets, count) * facts;
-    now->fact = malloc((now->n_fact + 1) * sizeof *now->fact);
+    size_t files = file_count(sets, count), file_at = 0;
+    now->fact = malloc((files * facts + 1) * sizeof *now->fact);
+    now->ctime_ns = malloc((files + 1) * sizeof *now->ctime_ns);
     uint64_t *at = now->fact;
-    if (at == NULL)
+    if (at == NULL || now->ctime_ns == NULL)
         return bit_fail(-ENOMEM, "facts of token files");
+    now->n_fact = files * facts;
+    now->n_ctime_ns = files;
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < bit_shards_files(sets[i]); k++, at += facts) {
             const struct bit_token_file *file = bit_shards_file(sets[i], k);
             const uint64_t all[FACTS_MAX] = {file->bytes, file->mtime_ns, file->inode, file->device};
             memcpy(at, all, facts * sizeof *at);
+            now->ctime_ns[file_at++] = file->ctime_ns;
         }
     return 0;
 }
@@ -62,13 +72,23 @@ static int differs(const char *path, const uint64_t *then, const uint64_t *now, 
         memcmp(then + 2, now + 2, (facts - 2) * sizeof *now) != 0 ? "replaced by another file" : "written to", now[0]);
 }
 
-static int compare(struct bit_shards *const *sets, size_t count, size_t facts, const uint64_t *then,
-                   const uint64_t *now)
+/* then->ctime_ns may be absent: an earlier version kept none. */
+static int compare(struct bit_shards *const *sets, size_t count, size_t facts, const Bit__DataFacts *then,
+                   const Bit__DataFacts *now)
 {
+    size_t file = 0;
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < bit_shards_files(sets[i]); k++, then += facts, now += facts)
-            if (memcmp(then, now, facts * sizeof *now) != 0)
-                return differs(bit_shards_file(sets[i], k)->path, then, now, facts);
+        for (size_t k = 0; k < bit_shards_files(sets[i]); k++, file++) {
+            const char *path = bit_shards_file(sets[i], k)->path;
+            const uint64_t *was = then->fact + file * facts, *is = now->fact + file * facts;
+            if (memcmp(was, is, facts * sizeof *is) != 0)
+                return differs(path, was, is, facts);
+            if (then->n_ctime_ns > 0 && then->ctime_ns[file] != now->ctime_ns[file])
+                return bit_fail(BIT_EDATA,
+                                "%s: written to with its time put back since the run began, or renamed or given other "
+                                "rights: its ctime is another",
+                                path);
+        }
     return 0;
 }
 
@@ -78,7 +98,7 @@ int bit_facts_keep(struct bit_shards *const *sets, size_t count, bool device, co
     int err = collect(sets, count, device ? FACTS_MAX : FACTS_MAX - 1, &now);
     if (err == 0)
         err = keep(&now, path);
-    free(now.fact);
+    free_facts(&now);
     return err;
 }
 
@@ -87,11 +107,13 @@ static int check_kept(struct bit_shards *const *sets, size_t count, const char *
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     size_t files = file_count(sets, count), facts = kept->n_fact == files * FACTS_MAX ? FACTS_MAX : FACTS_MAX - 1;
     int err = collect(sets, count, facts, &now);
+    if (err == 0 && kept->n_ctime_ns != 0 && kept->n_ctime_ns != files)
+        err = bit_fail(BIT_ECORRUPT, "%s has %zu change times, not %zu", path, kept->n_ctime_ns, files);
     if (err == 0 && kept->n_fact != now.n_fact)
         err = bit_fail(BIT_ECORRUPT, "%s has %zu facts, not %zu", path, kept->n_fact, now.n_fact);
     if (err == 0)
-        err = compare(sets, count, facts, kept->fact, now.fact);
-    free(now.fact);
+        err = compare(sets, count, facts, kept, &now);
+    free_facts(&now);
     return err;
 }
 

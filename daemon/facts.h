@@ -9,8 +9,8 @@
 #include "proto/shards.h"
 
 /**
- * Compare size, modification time and inode of every file of the sets, in order, with what is kept at `path`; written
- * there if nothing is.
+ * Compare size, modification time, inode and change time (ctime) of every file of the sets, in order, with what is kept
+ * at `path`; written there if nothing is. What an earlier version kept has no change times, and is compared without.
  * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ENOMEM
  */
 int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *path);

@@ -99,14 +99,20 @@ static struct shard *find_shard(const struct bit_shards *ds, uint64_t index)
     return &ds->shard[low];
 }
 
+static uint64_t to_ns(struct timespec t)
+{
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static int check_unchanged(const struct bit_token_file *was, int fd, uint64_t offset)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return bit_fail(-errno, "%s: %s", was->path, strerror(errno));
     uint64_t bytes = (uint64_t)st.st_size;
-    uint64_t mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-    if (bytes == was->bytes && mtime_ns == was->mtime_ns && st.st_ino == was->inode && st.st_dev == was->device)
+    bool same = st.st_ino == was->inode && st.st_dev == was->device;
+    bool written = to_ns(st.st_mtim) != was->mtime_ns;
+    if (bytes == was->bytes && same && !written && to_ns(st.st_ctim) == was->ctime_ns)
         return 0;
     if (bytes < was->bytes)
         return bit_fail(BIT_EDATA, "%s: truncated at byte %" PRIu64 ", it had %" PRIu64 " bytes when the run opened it",
@@ -117,8 +123,9 @@ static int check_unchanged(const struct bit_token_file *was, int fd, uint64_t of
                         " now",
                         was->path, offset, was->bytes, bytes);
     return bit_fail(BIT_EDATA, "%s: changed under the run, seen before byte %" PRIu64 ": %s", was->path, offset,
-                    st.st_ino == was->inode && st.st_dev == was->device ? "written to at the same size"
-                                                                        : "another file in its place");
+                    !same     ? "another file in its place"
+                    : written ? "written to at the same size"
+                              : "written to with its time put back, or renamed or given other rights");
 }
 
 /* Files that are open are checked too: writing to one keeps its descriptor good. */

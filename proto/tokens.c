@@ -13,9 +13,9 @@
 
 #define SCAN_TOKENS 64 /* looked at together, so that the compiler can compare them together */
 
-static uint64_t mtime_ns(const struct stat *st)
+static uint64_t to_ns(struct timespec t)
 {
-    return (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static int note_facts(const char *path, int fd, struct bit_token_file *f)
@@ -34,7 +34,8 @@ static int note_facts(const char *path, int fd, struct bit_token_file *f)
     *f = (struct bit_token_file){.fd = fd,
                                  .path = path,
                                  .bytes = (uint64_t)st.st_size,
-                                 .mtime_ns = mtime_ns(&st),
+                                 .mtime_ns = to_ns(st.st_mtim),
+                                 .ctime_ns = to_ns(st.st_ctim),
                                  .inode = st.st_ino,
                                  .device = st.st_dev};
     return 0;
@@ -92,7 +93,7 @@ static int check_unchanged(const struct bit_token_file *f, uint64_t offset)
 
     if (fstat(f->fd, &st) < 0)
         return bit_fail(-errno, "token file '%s'", f->path);
-    if ((uint64_t)st.st_size == f->bytes && mtime_ns(&st) == f->mtime_ns)
+    if ((uint64_t)st.st_size == f->bytes && to_ns(st.st_mtim) == f->mtime_ns && to_ns(st.st_ctim) == f->ctime_ns)
         return 0;
     return bit_fail(BIT_EDATA,
                     "token file '%s' was changed since it was opened: %" PRIu64 " bytes then, %" PRIu64

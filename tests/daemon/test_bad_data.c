@@ -86,4 +86,105 @@ TEST(a_file_truncated_under_the_run_fails_it)
     fix_finish(&f);
 }
 
+/* ---------------------------------------------------------------- written to, with the time put back */
+
+/* Another token at the place of one, in a file that has the size and the modification time of before. */
+static void alter_and_put_the_time_back(void)
+{
+    const uint16_t other = 3;
+    struct stat st;
+    int fd = open(f.tokens, O_WRONLY | O_CLOEXEC);
+    EXPECT_EQ(fstat(fd, &st), 0);
+    EXPECT_EQ(pwrite(fd, &other, 2, 4000), 2);
+    EXPECT_EQ(futimens(fd, (const struct timespec[]){st.st_atim, st.st_mtim}), 0);
+    close(fd);
+}
+
+static void expect_ended_for_it(const char *run)
+{
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_CORRUPT);
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL) {
+        EXPECT_CONTAINS(status->reason, f.tokens);
+        EXPECT_CONTAINS(status->reason, "time put back");
+    }
+    bit_msg_free(status);
+}
+
+TEST(a_file_that_is_written_to_under_the_run_with_its_time_put_back_fails_it)
+{
+    char run[32];
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "5000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "schedule.steps=64", run);
+    fix_wait_step(&f, run, 3);
+    alter_and_put_the_time_back();
+    expect_ended_for_it(run);
+    fix_finish(&f);
+}
+
+/* A run that both ended in the middle of: bitd is away, and so is the worker. */
+static bool cut_off(char run[32])
+{
+    pid_t pids[8];
+    fix_init(&f);
+    setenv("FAKE_HANG_AT", "6", 1);
+    if (!fix_start(&f))
+        return false;
+    fix_submit(&f, NULL, run);
+    fix_wait_step(&f, run, 6);
+    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
+    for (int i = fix_workers(&f, run, pids, 8); i-- > 0;)
+        kill(pids[i], SIGKILL);
+    unsetenv("FAKE_HANG_AT");
+    return true;
+}
+
+TEST(a_file_that_was_written_to_between_two_launches_with_its_time_put_back_fails_it)
+{
+    char run[32];
+    if (!cut_off(run))
+        return;
+    alter_and_put_the_time_back();
+    if (!fix_start(&f))
+        return;
+    expect_ended_for_it(run);
+    fix_finish(&f);
+}
+
+/* data.pb as a bitd left it that kept no change times. */
+static void age_facts(const char *run)
+{
+    uint8_t buf[4096];
+    char path[256];
+    int fd = open(fix_path(&f, run, "data.pb", path, sizeof path), O_RDWR | O_CLOEXEC);
+    ssize_t n = read(fd, buf, sizeof buf);
+    Bit__DataFacts *facts = bit__data_facts__unpack(NULL, (size_t)n, buf);
+    if (EXPECT(facts != NULL)) {
+        EXPECT_EQ(facts->n_ctime_ns, 1);
+        facts->n_ctime_ns = 0;
+        size_t bytes = bit__data_facts__pack(facts, buf);
+        EXPECT_EQ(pwrite(fd, buf, bytes, 0), (ssize_t)bytes);
+        EXPECT_EQ(ftruncate(fd, (off_t)bytes), 0);
+        bit__data_facts__free_unpacked(facts, NULL);
+    }
+    close(fd);
+}
+
+TEST(facts_of_an_earlier_version_are_gone_on_with)
+{
+    uint64_t digest = 0, undisturbed = fix_undisturbed(NULL);
+    char run[32];
+    if (!cut_off(run))
+        return;
+    age_facts(run);
+    if (!fix_start(&f))
+        return;
+    EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
+    EXPECT_EQ(digest, undisturbed);
+    fix_finish(&f);
+}
+
 TEST_MAIN
