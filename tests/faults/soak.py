@@ -1,0 +1,484 @@
+"""The soak: a queue of small runs through the switch, while faults come at random; then everything must be as if there had been none."""
+import collections
+import heapq
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+from bed import SHIM, Bed, fixture, kill, undisturbed
+from rows_world import CLIENTS, rss
+from soak_plan import KINDS, plan
+import hostile
+
+QUEUE = 4        # runs that have not ended, at any time
+TICK_S = 0.1     # how often it is looked after what cannot tell
+SAY_S = 15       # between two lines of progress
+DRAIN_S = 300    # until all runs have ended, when nothing is planted any more
+GROWTH = 8 << 20  # bitd may hold so much more than one that has just begun in the same state folder
+EVENTS_REQUEST = 53
+VARIANTS = [
+    {"steps": 160, "at": 60, "every": 20},
+    {"steps": 240, "at": 200, "every": 15, "eval_every": 40},
+    {"steps": 100, "at": 10, "every": 50},
+]
+CONFIG = "slots = 2\nshutdown_timeout = 20\n"
+DISK = ("open", "write", "pwrite", "fallocate", "mkdir")  # the calls that need room
+
+
+def rules_of(kind, state, p):
+    """Lines for the shim."""
+    sign = 1 if p.pick < 0.5 else -1
+    seed = int(p.other * (1 << 30))
+    return {
+        "full disk": [f"{call} path={state} error 28" for call in DISK],
+        "full journal": ["write who=bitd path=/journal error 28"],
+        "full checkpoint": ["fallocate who=bitworker path=.partial error 28", "write who=bitworker path=MANIFEST error 28"],
+        "failing disk": [f"fsync who=bitworker path=.partial p=25 seed={seed} error 5",
+                         f"pwrite who=bitworker path=.partial p=15 seed={seed + 1} error 5",
+                         f"pwrite who=bitworker path=.partial p=20 seed={seed + 2} short 1000",
+                         f"rename who=bitd path=.partial p=20 seed={seed + 3} error 5"],
+        "failing sync": ["fdatasync who=bitd path=/journal error 5"],
+        "slow disk": [f"fsync path={state} delay 300", f"fdatasync path={state} delay 100", f"write path={state} delay 20"],
+        "clock jump": [f"clock shift {sign * int(60 + p.other * 7200)}"],
+    }.get(kind)
+
+
+class Soak(Bed):
+    def __init__(self, seconds, seed):
+        super().__init__(config=CONFIG, seed=seed)
+        self.seconds, self.seed = seconds, seed
+        self.plan_log = open(os.path.join(self.dir, "plan.jsonl"), "w")
+        self.tmp = os.path.join(self.dir, "tmp")
+        os.mkdir(self.tmp)
+        os.environ["TMPDIR"] = self.tmp  # Open MPI's folders are there, and nobody else's
+        self.planted, self.met = collections.Counter(), collections.Counter()
+        self.active = {}        # rules of the shim, by what planted them
+        self.due = []           # (when, number, what is to be done then)
+        self.numbers = itertools.count()
+        self.submitting, self.runs, self.waiting = None, {}, {}
+        self.ended_by_us, self.deaths, self.starts = False, [], 0
+        self.lending = []       # clients and stopped processes that something lasts for
+        self.wrong = []
+
+    # ---- bitd
+
+    def launch_bitd(self):
+        self.ended_by_us = False
+        env = dict(os.environ, LD_PRELOAD=SHIM, BIT_FAULTS=self.plan)
+        self.log = open(os.path.join(self.dir, "bitd.log"), "ab")
+        self.process = subprocess.Popen([self.bitd, "--state", self.state, "--socket", self.socket, "--config", self.config],
+                                        stderr=self.log, stdout=self.log, env=env)
+        self.log.close()
+        self.starts += 1
+
+    def look_after_bitd(self):
+        """As a service manager would: whatever ended it, it begins again."""
+        code = self.process.poll()
+        if code is None or self.ended_by_us:
+            return
+        disk = any(kind in self.active for kind in ("full disk", "full journal", "failing sync"))
+        self.deaths.append(code)
+        if code < 0 or not disk:
+            self.wrong.append(f"bitd ended by itself with {code}")
+        self.ended_by_us = True
+        self.later(0.5, self.launch_bitd)
+
+    # ---- runs
+
+    def spec_of(self, variant):
+        path = self.bed_spec(**VARIANTS[variant], restarts=100000)
+        own = os.path.join(self.dir, f"variant-{variant}.txtpb")
+        os.rename(path, own)
+        return own
+
+    def submit_next(self):
+        """One at a time; asked again with the same id until it is answered, whatever becomes of bitd meanwhile."""
+        if self.submitting is None:
+            if len(self.waiting) >= QUEUE:
+                return
+            number = len(self.runs)
+            variant = number % len(VARIANTS)
+            self.submitting = (number, variant, None)
+        number, variant, process = self.submitting
+        if process is None:
+            process = subprocess.Popen([self.bitctl, "submit", "--socket", self.socket, "-q", "--request-id", f"soak-{number}",
+                                        os.path.join(self.dir, f"variant-{variant}.txtpb")], stdout=subprocess.PIPE,
+                                       stderr=self.said, text=True)
+        elif process.poll() is not None:
+            run = process.stdout.read().strip()
+            process.stdout.close()
+            if process.returncode == 0:
+                self.runs[run] = variant
+                self.wait_for(run)
+                self.submitting = None
+                return
+            process = None
+        self.submitting = (number, variant, process)
+
+    def wait_for(self, run):
+        self.waiting[run] = subprocess.Popen([self.bitctl, "wait", "--socket", self.socket, "-q", run], stdout=self.said,
+                                             stderr=self.said)
+
+    def look_after_runs(self):
+        for run, process in list(self.waiting.items()):
+            code = process.poll()
+            if code is None:
+                continue
+            if code == 0:
+                del self.waiting[run]
+            elif code in (1, 69, 70, 75):  # bitd was away for too long: it is asked again
+                self.met["wait asked again"] += 1
+                self.wait_for(run)
+            else:
+                del self.waiting[run]
+                self.wrong.append(f"{run} ended with {code}")
+
+    def busy_runs(self):
+        return sorted(self.waiting)
+
+    # ---- faults
+
+    def later(self, seconds, what):
+        heapq.heappush(self.due, (time.monotonic() + seconds, next(self.numbers), what))
+
+    def write_rules(self):
+        lines = [line for rules in self.active.values() for line in rules]
+        self.rules(*lines) if lines else self.heal()
+
+    def plant(self, p):
+        self.planted[p.kind] += 1
+        met = self.plant_rules(p) if rules_of(p.kind, self.state, p) else getattr(self, p.kind.replace(" ", "_"))(p)
+        self.met[p.kind] += bool(met)
+        self.plan_log.write(json.dumps({**p._asdict(), "met": met or None}) + "\n")
+        self.plan_log.flush()
+
+    def plant_rules(self, p):
+        if p.kind in self.active:
+            return None
+        self.active[p.kind] = rules_of(p.kind, self.state, p)
+        self.write_rules()
+
+        def over():
+            del self.active[p.kind]
+            self.write_rules()
+        self.later(p.last, over)
+        return f"for {p.last} s"
+
+    def processes(self, named):
+        """Of this soak's launches, by name."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/comm") as f:
+                    name = f.read().strip()
+                if not name.startswith(named):
+                    continue
+                with open(f"/proc/{pid}/environ", "rb") as f:
+                    if self.tmp.encode() in f.read():
+                        found.append(int(pid))
+            except OSError:
+                pass
+        return sorted(found)
+
+    def one_of(self, named, pick):
+        found = self.processes(named)
+        return found[int(pick * len(found))] if found else None
+
+    def kill_rank(self, p):
+        pid = self.one_of("bitworker", p.pick)
+        return pid and kill(pid) and f"pid {pid}"
+
+    def kill_launcher(self, p):
+        pid = self.one_of("mpirun", p.pick)
+        return pid and kill(pid) and f"pid {pid}"
+
+    def freeze(self, pid, seconds):
+        if pid is None or not kill(pid, signal.SIGSTOP):
+            return None
+        self.later(seconds, lambda: kill(pid, signal.SIGCONT))
+        return f"pid {pid} for {seconds} s"
+
+    def stop_rank(self, p):
+        return self.freeze(self.one_of("bitworker", p.pick), p.last)
+
+    def stop_launcher(self, p):
+        return self.freeze(self.one_of("mpirun", p.pick), p.last)
+
+    def stop_bitd(self, p):
+        return None if self.ended_by_us else self.freeze(self.process.pid, p.last)
+
+    def kill_bitd(self, p):
+        if self.ended_by_us:
+            return None
+        self.ended_by_us = True
+        self.kill()
+        self.later(p.last, self.launch_bitd)
+        return f"for {p.last} s"
+
+    def end_bitd(self, p):
+        """Told to go; begins again when it has gone."""
+        if self.ended_by_us:
+            return None
+        self.ended_by_us = True
+        kill(self.process.pid, signal.SIGCONT)
+        self.process.terminate()
+
+        def again():
+            if self.process.poll() is None:
+                self.later(TICK_S, again)
+                return
+            if self.process.returncode != 0:
+                self.wrong.append(f"told to go, bitd ended with {self.process.returncode}")
+            self.launch_bitd()
+        self.later(p.last, again)
+        return "told to go"
+
+    def lend(self, seconds, processes):
+        def over():
+            for process in processes:
+                process.kill()
+                process.wait()
+                self.lending.remove(process)
+        self.lending += processes
+        self.later(seconds, over)
+        return f"{len(processes)} for {seconds} s"
+
+    def garbage(self, p):
+        """At the clients' socket or at the workers'."""
+        path = self.socket if p.pick < 0.7 else os.path.join(self.state, "link.sock")
+        return self.lend(p.last, [subprocess.Popen([CLIENTS, "bad", path, "400", "200", str(int(p.other * (1 << 30)))],
+                                                   stdout=subprocess.DEVNULL)])
+
+    def idle_clients(self, p):
+        return self.lend(p.last, [subprocess.Popen([CLIENTS, "idle", self.socket, str(1 + int(p.pick * 100))], stdin=subprocess.PIPE,
+                                                   stdout=subprocess.DEVNULL)])
+
+    def slow_readers(self, p):
+        """They ask for all steps of a run, and for what is to come, and read nothing."""
+        runs, readers = sorted(self.runs), []
+        if not runs:
+            return None
+        run = runs[int(p.other * len(runs))]
+        for _ in range(1 + int(p.pick * 12)):
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            s.setblocking(False)
+            try:
+                s.connect(self.socket)
+                s.send(hostile.frame(EVENTS_REQUEST, hostile.field(1, run) + hostile.field(3, 1) + hostile.field(4, 1)))
+                readers.append(s)
+            except OSError:
+                s.close()  # bitd is away
+        self.later(p.last, lambda: [s.close() for s in readers])
+        return readers and f"{len(readers)} of {run} for {p.last} s"
+
+    def ask(self, *words):
+        """A user's change; it comes through whatever happens to bitd, or says why not."""
+        self.lending.append(subprocess.Popen([self.bitctl, words[0], "--socket", self.socket, *words[1:]], stdout=self.said,
+                                             stderr=self.said))
+
+    def pause(self, p):
+        runs = self.busy_runs()
+        if not runs:
+            return None
+        run = runs[int(p.pick * len(runs))]
+        self.ask("pause", run)
+        self.later(p.last, lambda: self.ask("resume", run))
+        return f"{run} for {p.last} s"
+
+    def checkpoint(self, p):
+        runs = self.busy_runs()
+        if not runs:
+            return None
+        self.ask("checkpoint", runs[int(p.pick * len(runs))])
+        return runs[int(p.pick * len(runs))]
+
+    # ---- the hour
+
+    def tick(self, until):
+        """What is due, and what must be looked after, until then."""
+        while True:
+            while self.due and self.due[0][0] <= time.monotonic():
+                heapq.heappop(self.due)[2]()
+            self.look_after_bitd()
+            self.look_after_runs()
+            self.lending = [p for p in self.lending if p.poll() is None or p.args[0] == CLIENTS]
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, TICK_S, max(0, self.due[0][0] - time.monotonic()) if self.due else TICK_S))
+            if time.monotonic() < self.submit_until:
+                self.submit_next()
+            self.say()
+
+    def say(self, now=False):
+        if not now and time.monotonic() - self.said_at < SAY_S:
+            return
+        self.said_at = time.monotonic()
+        try:
+            size = f"bitd {rss(self.process.pid) / (1 << 20):.1f} MiB, {descriptors(self.process.pid)} descriptors"
+        except (OSError, StopIteration):
+            size = "bitd is away"
+        print(f"{self.said_at - self.begun:6.0f} s  {len(self.runs)} runs, {len(self.waiting)} not ended; {sum(self.planted.values())} faults, "
+              f"{self.starts} bitds; {size}{'; WRONG: ' + str(len(self.wrong)) if self.wrong else ''}", file=sys.stderr, flush=True)
+
+    def soak(self):
+        self.said = open(os.path.join(self.dir, "bitctl.log"), "a")
+        for variant in range(len(VARIANTS)):
+            self.spec_of(variant)
+        self.launch_bitd()
+        self.until(lambda: self.ctl("ps", "-q")[0] == 0)
+        self.begun, self.said_at = time.monotonic(), 0.0
+        self.submit_until = self.begun + self.seconds
+        for p in plan(self.seed, self.seconds):
+            self.tick(self.begun + p.at)
+            self.plant(p)
+        self.tick(self.begun + self.seconds)
+
+    def drain(self):
+        """Nothing is planted any more: what is under way ends, and every run with it."""
+        deadline = time.monotonic() + DRAIN_S
+        self.submit_until = deadline if self.submitting else 0  # what was asked for must be answered
+        looked = 0.0
+        while self.due or self.waiting or self.submitting or self.lending:
+            if time.monotonic() > deadline:
+                self.wrong.append(f"not ended in {DRAIN_S} s: {', '.join(self.busy_runs()) or 'a command'}")
+                return
+            self.tick(time.monotonic() + TICK_S)
+            self.submit_until = deadline if self.submitting else 0
+            if time.monotonic() - looked > 2 and not self.due:
+                looked = time.monotonic()
+                self.resume_paused()
+
+    def resume_paused(self):
+        """Its resume came before its pause, or while bitd was away for too long."""
+        code, out, _ = self.ctl("ps", "--json")
+        for s in [json.loads(line) for line in out.splitlines()] if code == 0 else []:
+            for one in s.get("run", [s]) if isinstance(s.get("run"), list) else [s]:
+                if one["state"] == "paused":
+                    self.ask("resume", one["run"])
+
+    # ---- the verdict
+
+    def check(self, holds, what):
+        if not holds:
+            self.wrong.append(what)
+
+    def check_runs(self):
+        ids = self.ctl("ps", "-q", "--all")[1].split()
+        self.check(sorted(ids) == sorted(self.runs), f"runs {sorted(set(ids) ^ set(self.runs))} were lost, or made twice")
+        for run, variant in self.runs.items():
+            status = self.status(run)
+            if status["state"] != "completed":
+                self.wrong.append(f"{run} is {status['state']}: {status.get('reason')}")
+                continue
+            digest, losses, _ = undisturbed(**VARIANTS[variant])
+            self.check(status["weights_digest"] == digest, f"{run} has weights {status['weights_digest']}, undisturbed {digest}")
+            got = self.losses(run)
+            differ = [step for step in losses if got.get(step) != losses[step]]
+            self.check(not differ, f"{run}: step {differ[:1]} and {len(differ) - 1} more have another loss or norm")
+
+    def check_left(self):
+        for run in self.runs:
+            left = [what for what in self.left_behind(run) if not what.startswith("/dev/shm")]
+            self.check(not left, f"{run} left {', '.join(left[:4])}")
+        left = self.orphaned_memory()
+        self.check(not left, f"left in /dev/shm: {sorted(left)[:4]}")
+        left = self.processes(("bitworker", "mpirun", "orted", "prte"))
+        self.check(not left, f"processes left: {left}")
+        kept = [os.path.join(at, name) for at, folders, names in os.walk(self.state) for name in folders + names
+                if name.endswith((".partial", ".new", ".tmp", ".removed"))]
+        self.check(not kept, f"half-made files left: {kept[:4]}")
+        left = os.listdir(self.tmp)
+        inside = [os.path.join(at, name) for at, _, names in os.walk(self.tmp) for name in names]
+        sessions = [name for at, folders, _ in os.walk(self.tmp) for name in folders if name.startswith("pid.")]
+        self.check(not inside and not sessions, f"temporary files left: {(inside + sessions)[:4]} of {len(inside) + len(sessions)} in {left[:3]}")
+
+    def check_bitd(self):
+        """Held against one that has just begun in the same folder."""
+        held = rss(self.process.pid), descriptors(self.process.pid), children(self.process.pid)
+        self.check(not held[2], f"bitd has children: {held[2]}")
+        self.ended_by_us = True
+        self.process.terminate()
+        try:
+            self.check(self.process.wait(30) == 0, f"told to go, bitd ended with {self.process.returncode}")
+        except subprocess.TimeoutExpired:
+            self.wrong.append("told to go, bitd was still there after 30 s")
+            self.kill()
+        sockets = [os.path.join(at, name) for at, _, names in os.walk(self.dir) for name in names
+                   if stat.S_ISSOCK(os.lstat(os.path.join(at, name)).st_mode)]
+        self.check(not sockets, f"sockets left: {sockets}")
+        self.launch_bitd()
+        self.until(lambda: self.ctl("ps", "-q")[0] == 0)
+        self.ctl("ps", "--all", "--json")
+        fresh = rss(self.process.pid), descriptors(self.process.pid)
+        self.notes = f"bitd in the end {held[0] / (1 << 20):.1f} MiB and {held[1]} descriptors, a new one {fresh[0] / (1 << 20):.1f} MiB and {fresh[1]}"
+        self.check(held[0] <= fresh[0] + GROWTH, f"bitd grew: {self.notes}")
+        self.check(held[1] <= fresh[1], f"bitd kept descriptors: {self.notes}")
+
+    def table(self, took):
+        print(f"{'fault':<18} {'planted':>8} {'met something':>14}")
+        for kind in KINDS:
+            print(f"{kind.name:<18} {self.planted[kind.name]:>8} {self.met[kind.name]:>14}")
+        print(f"{len(self.runs)} runs, {self.losses_seen} losses of workers, {self.starts} bitds, {took:.0f} s; {self.notes}")
+
+    def count_losses(self):
+        return sum(len(self.records(run, "lost")) for run in self.runs)
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return f.read().split()
+
+
+def run(minutes, seed, as_json):
+    """0: as if nothing had happened. 1: not; the folder is kept."""
+    print(f"seed {seed}, {minutes:g} minutes", file=sys.stderr, flush=True)
+    for variant in VARIANTS:
+        undisturbed(**variant)
+    begin = time.monotonic()
+    s = Soak(minutes * 60, seed)
+    s.notes, s.losses_seen = "", 0
+    try:
+        s.soak()
+        s.drain()
+        s.say(now=True)
+        if not s.waiting:
+            s.check_runs()
+            s.losses_seen = s.count_losses()
+            s.check_left()
+            s.check_bitd()
+    except (Exception, KeyboardInterrupt) as e:  # the folder is worth more than the trace
+        s.wrong.append(f"the soak itself: {e!r}")
+    for process in s.lending + list(s.waiting.values()):
+        process.kill()
+        process.wait()
+    if s.process.poll() is None:
+        kill(s.process.pid, signal.SIGCONT)
+    s.heal()
+    s.stop()
+    took = time.monotonic() - begin
+    if as_json:
+        print(json.dumps({"seed": seed, "minutes": minutes, "runs": len(s.runs), "losses": s.losses_seen, "bitds": s.starts,
+                          "planted": s.planted, "met": s.met, "bitd": s.notes, "wrong": s.wrong, "took_s": round(took, 1),
+                          "kept": s.dir if s.wrong else None}))
+    else:
+        s.table(took)
+        for what in s.wrong:
+            print(f"WRONG: {what}")
+    if s.wrong:
+        print(f"FAILED, seed {seed}: {len(s.wrong)} things are wrong; everything is kept in {s.dir} (plan.jsonl: what was planted)",
+              file=sys.stderr)
+        return 1
+    shutil.rmtree(s.dir, ignore_errors=True)
+    return 0
