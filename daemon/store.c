@@ -13,8 +13,10 @@
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/msg.h"
+#include "proto/strict.h"
 
 static uint32_t get_u32(const uint8_t *p)
 {
@@ -41,6 +43,25 @@ static int64_t check_record(const uint8_t *buf, size_t bytes)
     return crc == get_u32(buf + 4) ? (int64_t)body + BIT_JOURNAL_HEADER_BYTES : -1;
 }
 
+static int decode_body(const uint8_t *body, size_t bytes, ProtobufCMessage **out)
+{
+    return bit_msg_decode_as(&bit__journal_record__descriptor, body, bytes, BIT_DECODE_BUDGET_MAX, out);
+}
+
+/* A text that is wrong, which earlier versions wrote, costs that text and not the run. */
+static int decode_repaired(const uint8_t *body, size_t bytes, ProtobufCMessage **out)
+{
+    uint8_t *copy = malloc(bytes);
+    if (copy == NULL)
+        return bit_fail(-ENOMEM, "a journal record");
+    memcpy(copy, body, bytes);
+    int err = bit_strict_repair(&bit__journal_record__descriptor, copy, bytes);
+    if (err == 0)
+        err = decode_body(copy, bytes, out);
+    free(copy);
+    return err;
+}
+
 int64_t bit_journal_decode(const uint8_t *buf, size_t bytes, Bit__JournalRecord **out)
 {
     int64_t took = check_record(buf, bytes);
@@ -48,9 +69,12 @@ int64_t bit_journal_decode(const uint8_t *buf, size_t bytes, Bit__JournalRecord 
         return 0;
     if (took < 0)
         return bit_fail(BIT_ECORRUPT, "a journal record with a wrong length or checksum");
+    const uint8_t *body = buf + BIT_JOURNAL_HEADER_BYTES;
+    size_t body_bytes = (size_t)took - BIT_JOURNAL_HEADER_BYTES;
     ProtobufCMessage *msg;
-    int err = bit_msg_decode_as(&bit__journal_record__descriptor, buf + BIT_JOURNAL_HEADER_BYTES,
-                                (size_t)took - BIT_JOURNAL_HEADER_BYTES, BIT_DECODE_BUDGET_MAX, &msg);
+    int err = decode_body(body, body_bytes, &msg);
+    if (err == BIT_EMESSAGE)
+        err = decode_repaired(body, body_bytes, &msg);
     if (err < 0)
         return err;
     *out = (Bit__JournalRecord *)msg;
@@ -104,7 +128,7 @@ static int replay(const char *path, const uint8_t *map, size_t bytes, bit_journa
         int err = replay_one(rest, rest_bytes, j->seq + 1, visit, arg, &took);
         if (err < 0) {
             char why[BIT_ERR_TEXT_MAX];
-            snprintf(why, sizeof why, "%s", bit_fail_text());
+            bit_format(why, sizeof why, "%s", bit_fail_text());
             return bit_fail(BIT_ECORRUPT, "%s: byte %" PRIu64 ": %s", path, j->bytes, why);
         }
         j->bytes += (uint64_t)took;
@@ -235,6 +259,11 @@ int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *
         return bit_fail(-ENOMEM, "a journal record");
     put_u32(buf, (uint32_t)body);
     bit__journal_record__pack(record, buf + BIT_JOURNAL_HEADER_BYTES);
+    int err = bit_strict_repair(&bit__journal_record__descriptor, buf + BIT_JOURNAL_HEADER_BYTES, body);
+    if (err < 0) {
+        free(buf);
+        return err;
+    }
     put_u32(buf + 4, bit_crc32c(bit_crc32c(0, buf, 4), buf + BIT_JOURNAL_HEADER_BYTES, body));
     *out = buf;
     *bytes = body + BIT_JOURNAL_HEADER_BYTES;

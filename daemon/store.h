@@ -55,8 +55,9 @@ int bit_journal_wake(struct bit_journal *j);
 int bit_journal_look(int fd, const char *path);
 
 /**
- * Encode a record as it lies on disk. *out is heap, the caller's.
- * Errors      BIT_ELIMIT above BIT_JOURNAL_RECORD_MAX; -ENOMEM
+ * Encode a record as it lies on disk. *out is heap, the caller's. Nothing is written that a replay would refuse: texts
+ * that are not UTF-8 are repaired (bit_strict_repair), and what else is wrong is an error.
+ * Errors      BIT_ELIMIT above BIT_JOURNAL_RECORD_MAX; BIT_EMESSAGE for NaN and its like; -ENOMEM
  */
 int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *bytes);
 /**
@@ -72,7 +73,7 @@ void bit_journal_synced(struct bit_journal *j, uint64_t bytes, int err);
 
 /**
  * Decode the record at the start of buf. Returns the bytes it took with *out (bit_msg_free), 0 if there are not enough
- * yet, BIT_ECORRUPT if it does not check.
+ * yet, BIT_ECORRUPT if it does not check. Its texts are UTF-8, repaired where they were not.
  */
 int64_t bit_journal_decode(const uint8_t *buf, size_t bytes, Bit__JournalRecord **out);
 

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "proto/check.h"
+#include "proto/format.h"
 
 static uint64_t bits_of(double v)
 {
@@ -139,11 +140,11 @@ bool bit_fact_equal(const struct bit_fact *was, const struct bit_fact *is, bool 
 bool bit_machine_equal(const struct bit_machine *was, const struct bit_machine *is, char *text, size_t room)
 {
     if (was->ranks != is->ranks)
-        snprintf(text, room, "ranks %u -> %u", was->ranks, is->ranks);
+        bit_format(text, room, "ranks %u -> %u", was->ranks, is->ranks);
     else if (was->micro_instances != is->micro_instances)
-        snprintf(text, room, "micro-batch %u -> %u", was->micro_instances, is->micro_instances);
+        bit_format(text, room, "micro-batch %u -> %u", was->micro_instances, is->micro_instances);
     else if (strcmp(was->backend, is->backend) != 0)
-        snprintf(text, room, "'%s' -> '%s'", was->backend, is->backend);
+        bit_format(text, room, "'%s' -> '%s'", was->backend, is->backend);
     else
         return true;
     return false;
@@ -153,5 +154,5 @@ void bit_machine_from_ready(struct bit_machine *machine, const Bit__WorkerReady 
 {
     *machine = (struct bit_machine){.ranks = ready->has_ranks ? ready->ranks : ranks,
                                     .micro_instances = ready->micro_instances};
-    snprintf(machine->backend, sizeof machine->backend, "%s", ready->backend);
+    bit_format(machine->backend, sizeof machine->backend, "%s", ready->backend);
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "proto/escape.h"
+#include "proto/format.h"
 #include "proto/limits.h"
-#include "proto/utf8.h"
 
 static const struct {
     int err;
@@ -78,6 +78,13 @@ int bit_exit_code(int err)
     }
 }
 
+/* Behind a text that was cut there is room for less than a character, and nothing is said there. */
+static void add_behind(size_t bytes, const char *text)
+{
+    if (bytes + 4 < sizeof note_text)
+        bit_format_more(note_text, sizeof note_text, ": %s", text);
+}
+
 int bit_fail_at(const char *file, int line, int err, const char *fmt, ...)
 {
     va_list args;
@@ -87,11 +94,9 @@ int bit_fail_at(const char *file, int line, int err, const char *fmt, ...)
         file += 3;
     snprintf(note_place, sizeof note_place, "%s:%d", file, line);
     va_start(args, fmt);
-    int len = vsnprintf(note_text, sizeof note_text, fmt, args);
+    size_t bytes = bit_vformat(note_text, sizeof note_text, fmt, args);
     va_end(args);
-    if (len >= 0 && (size_t)len < sizeof note_text)
-        snprintf(note_text + len, sizeof note_text - (size_t)len, ": %s", bit_strerror(err));
-    bit_utf8_repair(note_text);
+    add_behind(bytes, bit_strerror(err));
     return err;
 }
 
@@ -102,11 +107,9 @@ int bit_fail_within(int err, const char *fmt, ...)
 
     memcpy(inner, note_text, sizeof inner);
     va_start(args, fmt);
-    int len = vsnprintf(note_text, sizeof note_text, fmt, args);
+    size_t bytes = bit_vformat(note_text, sizeof note_text, fmt, args);
     va_end(args);
-    if (len >= 0 && (size_t)len < sizeof note_text)
-        snprintf(note_text + len, sizeof note_text - (size_t)len, ": %s", inner);
-    bit_utf8_repair(note_text);
+    add_behind(bytes, inner);
     return err;
 }
 

@@ -46,6 +46,7 @@
 
 /* disk */
 #define BIT_JOURNAL_RECORD_MAX      (64u << 10)
+#define BIT_JOURNAL_NODES_MAX       (4u << 10) /* of a list of nodes in a record; the rest of it is left out */
 #define BIT_MANIFEST_BYTES_MAX      (64u << 20)
 #define BIT_SAFETENSORS_HEADER_MAX  100000000u /* the format's own */
 #define BIT_SAFETENSORS_ENTRIES_MAX 100000

@@ -116,6 +116,12 @@ void bit_msg_free(void *msg)
         protobuf_c_message_free_unpacked(msg, NULL);
 }
 
+/* What is told may be repaired. An order or a request means the very text that it holds, a path or a name. */
+static bool is_told(enum bit_channel channel)
+{
+    return channel == BIT_CHANNEL_LINK_UP || channel == BIT_CHANNEL_CLIENT_REPLY;
+}
+
 int bit_msg_encode(uint16_t type, uint64_t epoch, const void *msg, uint8_t **out, size_t *bytes)
 {
     const struct entry *e = find(type);
@@ -133,7 +139,8 @@ int bit_msg_encode(uint16_t type, uint64_t epoch, const void *msg, uint8_t **out
     if (buf == NULL)
         return bit_fail(-ENOMEM, "%s of %zu bytes", e->name, body_bytes);
     protobuf_c_message_pack(msg, buf + BIT_FRAME_HEADER_BYTES);
-    err = bit_strict_check(e->desc, buf + BIT_FRAME_HEADER_BYTES, body_bytes);
+    err = is_told(e->channel) ? bit_strict_repair(e->desc, buf + BIT_FRAME_HEADER_BYTES, body_bytes)
+                              : bit_strict_check(e->desc, buf + BIT_FRAME_HEADER_BYTES, body_bytes);
     if (err < 0) {
         free(buf);
         return err;

@@ -95,9 +95,10 @@ void bit_msg_free(void *msg);
 
 /**
  * Encode `msg` as one whole frame, header included. *out (heap, the caller's) has *bytes.
- * Asserts that msg is of this type and that no required string or message in it is NULL.
- * Errors      BIT_EMESSAGE if the other side would refuse it (NaN, broken UTF-8); BIT_ELIMIT if
- * the body is above BIT_FRAME_BODY_MAX; -ENOMEM
+ * Asserts that msg is of this type and that no required string or message in it is NULL. Broken UTF-8 in a report or a
+ * reply is repaired on its way (bit_strict_repair); in an order or a request it is refused.
+ * Errors      BIT_EMESSAGE if the other side would refuse it (NaN, broken UTF-8 in an order or a request); BIT_ELIMIT
+ *             if the body is above BIT_FRAME_BODY_MAX; -ENOMEM
  */
 int bit_msg_encode(uint16_t type, uint64_t epoch, const void *msg, uint8_t **out, size_t *bytes);
 

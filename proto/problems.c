@@ -1,4 +1,5 @@
 #include "proto/problems.h"
+#include "proto/format.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,11 +74,11 @@ void bit_problems_add(struct bit_problems *p, const char *field, int line, int c
     if (line == 0 && field != NULL)
         bit_problems_find(p, field, &line, &column);
     struct bit_problem *item = &p->item[index];
-    snprintf(item->field, sizeof item->field, "%s", field != NULL ? field : "");
+    bit_format(item->field, sizeof item->field, "%s", field != NULL ? field : "");
     item->line = line;
     item->column = column;
     va_start(args, fmt);
-    vsnprintf(item->text, sizeof item->text, fmt, args);
+    bit_vformat(item->text, sizeof item->text, fmt, args);
     va_end(args);
 }
 

@@ -17,6 +17,7 @@ struct cursor {
 struct place {
     const ProtobufCMessageDescriptor *message;
     const ProtobufCFieldDescriptor *field;
+    bool repair; /* the bytes may be written to: texts are repaired, and only the rest is refused */
 };
 
 enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
@@ -161,14 +162,32 @@ static int check_packed(const struct place *p, struct cursor values)
     return 0;
 }
 
+/* The length stays, so that nothing around it has to change. */
+static void repair_string(uint8_t *text, size_t bytes)
+{
+    uint32_t code;
+
+    for (size_t at = 0, step; at < bytes; at += step) {
+        step = bit_utf8_decode((const char *)text + at, bytes - at, &code);
+        if (step == 0 || code == 0) {
+            text[at] = '?';
+            step = 1;
+        }
+    }
+}
+
 static int check_string(const struct place *p, struct cursor text)
 {
+    if (p->repair)
+        repair_string((uint8_t *)(uintptr_t)text.at, left(&text));
     if (left(&text) > 0 && memchr(text.at, '\0', left(&text)) != NULL)
         return refuse(p, "has a NUL in its text");
     if (!bit_utf8_valid((const char *)text.at, left(&text)))
         return refuse(p, "is not UTF-8");
     return 0;
 }
+
+static int check_message(const ProtobufCMessageDescriptor *desc, const uint8_t *body, size_t bytes, bool repair);
 
 static int check_value(const struct place *p, enum wire wire, struct cursor *c)
 {
@@ -187,7 +206,7 @@ static int check_value(const struct place *p, enum wire wire, struct cursor *c)
     if (p->field->type == PROTOBUF_C_TYPE_STRING)
         return check_string(p, span);
     if (p->field->type == PROTOBUF_C_TYPE_MESSAGE)
-        return bit_strict_check(p->field->descriptor, span.at, left(&span));
+        return check_message(p->field->descriptor, span.at, left(&span), p->repair);
     return 0;
 }
 
@@ -210,9 +229,9 @@ static int mark_seen(const struct place *p, uint64_t *seen)
     return 0;
 }
 
-static int check_field(const ProtobufCMessageDescriptor *desc, struct cursor *c, uint64_t *seen)
+static int check_field(const ProtobufCMessageDescriptor *desc, struct cursor *c, uint64_t *seen, bool repair)
 {
-    struct place p = {.message = desc};
+    struct place p = {.message = desc, .repair = repair};
     uint64_t tag;
     int err;
 
@@ -225,7 +244,7 @@ static int check_field(const ProtobufCMessageDescriptor *desc, struct cursor *c,
     return err < 0 ? err : check_value(&p, (enum wire)(tag & 7), c);
 }
 
-int bit_strict_check(const ProtobufCMessageDescriptor *desc, const uint8_t *body, size_t bytes)
+static int check_message(const ProtobufCMessageDescriptor *desc, const uint8_t *body, size_t bytes, bool repair)
 {
     struct cursor c = {body, body};
     uint64_t seen = 0;
@@ -234,12 +253,22 @@ int bit_strict_check(const ProtobufCMessageDescriptor *desc, const uint8_t *body
     if (bytes > 0) /* an empty body may be NULL, to which nothing may be added */
         c.end += bytes;
     while (c.at < c.end) {
-        int err = check_field(desc, &c, &seen);
+        int err = check_field(desc, &c, &seen, repair);
         if (err < 0)
             return err;
     }
     for (unsigned i = 0; i < desc->n_fields; i++)
         if (desc->fields[i].label == PROTOBUF_C_LABEL_REQUIRED && (seen >> i & 1) == 0)
-            return refuse(&(struct place){desc, &desc->fields[i]}, "is missing");
+            return refuse(&(struct place){.message = desc, .field = &desc->fields[i]}, "is missing");
     return 0;
+}
+
+int bit_strict_check(const ProtobufCMessageDescriptor *desc, const uint8_t *body, size_t bytes)
+{
+    return check_message(desc, body, bytes, false);
+}
+
+int bit_strict_repair(const ProtobufCMessageDescriptor *desc, uint8_t *body, size_t bytes)
+{
+    return check_message(desc, body, bytes, true);
 }

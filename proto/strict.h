@@ -17,5 +17,11 @@
  * Errors      BIT_EMESSAGE
  */
 int bit_strict_check(const ProtobufCMessageDescriptor *desc, const uint8_t *body, size_t bytes);
+/**
+ * The same, save that texts are made right in place instead of being refused: a NUL, and each byte that belongs to no
+ * character, becomes '?'. For what is told (reports, replies, the journal); never for what is asked, where another text
+ * would be another name or path.
+ */
+int bit_strict_repair(const ProtobufCMessageDescriptor *desc, uint8_t *body, size_t bytes);
 
 #endif

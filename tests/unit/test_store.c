@@ -7,6 +7,7 @@
 
 #include "daemon/run.h"
 #include "proto/check.h"
+#include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/msg.h"
 #include "tests/test.h"
@@ -191,6 +192,105 @@ TEST(replays_a_hundred_thousand)
     EXPECT(s < 5);
     bit_journal_close(&j);
     unlink(path);
+}
+
+/* ---------------------------------------------------------------- texts of others */
+
+static char lost_cause[512];
+
+static int keep_cause(void *arg, const Bit__JournalRecord *record)
+{
+    ++*(size_t *)arg;
+    snprintf(lost_cause, sizeof lost_cause, "%s", record->lost->cause);
+    return 0;
+}
+
+static void fill_lost(Bit__JournalRecord *record, Bit__WorkerLost *m, char *cause)
+{
+    bit__journal_record__init(record);
+    bit__worker_lost__init(m);
+    m->attempt = 1;
+    m->cause = cause;
+    record->seq = 1;
+    record->what_case = BIT__JOURNAL_RECORD__WHAT_LOST;
+    record->lost = m;
+}
+
+static void write_journal(const uint8_t *bytes, size_t size)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    EXPECT_EQ(write(fd, bytes, size), (ssize_t)size);
+    close(fd);
+}
+
+static int replay_cause(size_t *count)
+{
+    struct bit_journal j = {.fd = -1};
+    uint64_t cut;
+    *count = 0;
+    int err = bit_journal_open(path, keep_cause, count, &j, &cut);
+    bit_journal_close(&j);
+    return err;
+}
+
+TEST(what_is_written_can_be_read)
+{
+    Bit__JournalRecord record;
+    Bit__WorkerLost m;
+    uint8_t *bytes = NULL;
+    size_t size = 0, count;
+    fill_lost(&record, &m, (char *)(uintptr_t) "task 0: p\351riph failed, \xe2\x82");
+    if (!EXPECT_EQ(bit_journal_encode(&record, &bytes, &size), 0))
+        return;
+    write_journal(bytes, size);
+    free(bytes);
+    EXPECT_EQ(replay_cause(&count), 0);
+    EXPECT_EQ(count, 1u);
+    EXPECT_STREQ(lost_cause, "task 0: p?riph failed, ??");
+}
+
+/* Packed as it is, which is what earlier versions wrote. */
+static void write_unchecked(const Bit__JournalRecord *record)
+{
+    uint8_t buf[1024] = {0};
+    uint32_t body = (uint32_t)bit__journal_record__pack(record, buf + BIT_JOURNAL_HEADER_BYTES);
+    memcpy(buf, &body, 4);
+    uint32_t crc = bit_crc32c(bit_crc32c(0, buf, 4), buf + BIT_JOURNAL_HEADER_BYTES, body);
+    memcpy(buf + 4, &crc, 4);
+    write_journal(buf, BIT_JOURNAL_HEADER_BYTES + body);
+}
+
+TEST(a_text_that_is_wrong_on_disk_is_repaired)
+{
+    Bit__JournalRecord record;
+    Bit__WorkerLost m;
+    size_t count;
+    fill_lost(&record, &m, (char *)(uintptr_t) "caf\xe9 \xc3");
+    write_unchecked(&record);
+    if (!EXPECT_EQ(replay_cause(&count), 0))
+        fprintf(stderr, "    %s\n", bit_fail_text());
+    EXPECT_EQ(count, 1u);
+    EXPECT_STREQ(lost_cause, "caf? ?");
+}
+
+TEST(a_number_that_is_none_is_not_written)
+{
+    Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
+    Bit__StepReport m = BIT__STEP_REPORT__INIT;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    m.step = 1;
+    m.precision = BIT__PRECISION__SIXTEEN_BIT;
+    m.split = &split;
+    m.loss = NAN;
+    record.seq = 1;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
+    record.step = &m;
+    EXPECT_EQ(bit_journal_encode(&record, &bytes, &size), BIT_EMESSAGE);
+    EXPECT_CONTAINS(bit_fail_text(), "bit.StepReport.loss");
+    EXPECT(bytes == NULL);
+    free(bytes);
 }
 
 /* ---------------------------------------------------------------- a disk that fails */
