@@ -12,7 +12,9 @@
 #include "daemon/allow.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/nearest.h"
+#include "proto/utf8.h"
 
 enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATCH_OPTIONS, VARIABLES };
 
@@ -238,7 +240,7 @@ static int load_line(struct bit_config *c, const char *path, int number, char *l
     if (err == 0)
         return 0;
     char why[BIT_ERR_TEXT_MAX];
-    snprintf(why, sizeof why, "%s", bit_fail_text());
+    bit_format(why, sizeof why, "%s", bit_fail_text());
     return bit_fail(err, "%s:%d: %s", path, number, why);
 }
 
@@ -310,6 +312,18 @@ static int make_absolute(char *path, size_t room, const char *what)
     return 0;
 }
 
+/* Clients are told these, and a message is UTF-8. */
+static int check_texts(const struct bit_config *c)
+{
+    for (size_t i = 0; i < BIT_COUNT(keys); i++) {
+        const char *text = (const char *)c + keys[i].offset;
+        if (keys[i].kind == TEXT && !bit_utf8_valid(text, strlen(text)))
+            return bit_fail(BIT_EUSAGE, "%s = %s: not UTF-8 (its bytes shown as ?); bitd takes names in UTF-8 alone",
+                            keys[i].name, text);
+    }
+    return 0;
+}
+
 int bit_config_finish(struct bit_config *c)
 {
     if (c->state[0] == '\0')
@@ -329,5 +343,5 @@ int bit_config_finish(struct bit_config *c)
         find_worker(c);
     else if (err == 0 && strchr(c->worker, '/') != NULL)
         err = make_absolute(c->worker, sizeof c->worker, "worker");
-    return err;
+    return err < 0 ? err : check_texts(c);
 }

@@ -14,9 +14,13 @@
 #include "daemon/wait.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
+#include "proto/log.h"
 #include "proto/msg.h"
 #include <config.h> /* the build's: with quotes it would be ours */
+
+BIT_LOG_TOPIC("request");
 
 #define LIST_MAX 4096 /* runs in one answer: the newest */
 
@@ -24,7 +28,7 @@ struct bit_runner *bit_request_runner(struct bit_client *c, const char *which)
 {
     struct bit_runner *r = bit_daemon_find(c->server->daemon, which);
     if (r == NULL)
-        bit_client_refuse(c, BIT_ENORUN, "there is no run '%.*s'", BIT_NAME_MAX, which);
+        bit_client_refuse(c, BIT_ENORUN, "there is no run '%.*s'", bit_format_fit(which, BIT_NAME_MAX), which);
     return r;
 }
 
@@ -79,11 +83,14 @@ static void send_list(struct bit_client *c, struct bit_runner **runners, size_t 
         if (bit_status_init(&status[i], runners[i], 0) < 0)
             break;
         status[i].message.n_held_out = 0; /* a line of a list has no room for them */
+        if (bit_status_check(&status[i].message) < 0) {
+            bit_error("run not listed", "run=%s text=%s", runners[i]->run.id, bit_fail_text());
+            continue;
+        }
         bytes += bit__run_status__get_packed_size(&status[i].message) + 8;
         if (bytes > BIT_FRAME_BODY_MAX)
             break;
-        messages[i] = &status[i].message;
-        first = i;
+        messages[--first] = &status[i].message;
     }
     Bit__ListReply m = BIT__LIST_REPLY__INIT;
     m.run = messages + first;

@@ -17,6 +17,7 @@
 #include "daemon/wait.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/msg.h"
@@ -145,10 +146,13 @@ static int take_frame(struct bit_client *c, const struct bit_frame *frame)
     ProtobufCMessage *msg = NULL;
     if (frame->epoch != 0)
         return bit_fail(BIT_EFRAME, "a request with a run's epoch");
-    if (frame->type != BIT_MSG_SUBMIT_REQUEST && frame->body_bytes > BIT_REQUEST_BODY_MAX)
-        return bit_fail(BIT_ELIMIT, "a %s of %u bytes", bit_msg_name(frame->type), frame->body_bytes);
     if (c->busy)
         return bit_fail(BIT_EBUSY, "a second request before the first was answered");
+    if (frame->type != BIT_MSG_SUBMIT_REQUEST && frame->body_bytes > BIT_REQUEST_BODY_MAX) {
+        bit_client_refuse(c, BIT_ELIMIT, "a %s of %u bytes, and it may have %u", bit_msg_name(frame->type),
+                          frame->body_bytes, BIT_REQUEST_BODY_MAX);
+        return 0;
+    }
     int err = bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, frame->type, frame->body, frame->body_bytes, &msg);
     if (err < 0) {
         bit_client_refuse(c, err, "%s", bit_fail_text());
@@ -340,25 +344,53 @@ size_t bit_client_queued(const struct bit_client *c)
     return uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe);
 }
 
-void bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
+/* Takes frame. */
+static int queue_frame(struct bit_client *c, uint8_t *frame, size_t bytes)
 {
-    size_t bytes = 0;
-    if (c->closing)
-        return;
     struct write *w = calloc(1, sizeof *w);
-    int err = w == NULL ? bit_fail(-ENOMEM, "an answer") : bit_msg_encode(type, 0, msg, &w->frame, &bytes);
+    int err = w == NULL ? bit_fail(-ENOMEM, "an answer") : 0;
     if (err == 0 && bit_client_queued(c) + bytes > BIT_CLIENT_OUTPUT_MAX)
         err = bit_fail(BIT_ELIMIT, "it does not read what it asked for");
     if (err == 0) {
-        uv_buf_t buf = uv_buf_init((char *)w->frame, (unsigned)bytes);
+        uv_buf_t buf = uv_buf_init((char *)frame, (unsigned)bytes);
+        w->frame = frame;
         err = uv_write(&w->req, (uv_stream_t *)&c->pipe, &buf, 1, on_written);
-        if (err == 0)
-            return;
+        if (err < 0)
+            bit_fail(err, "answering");
     }
-    if (w != NULL)
-        free(w->frame);
-    free(w);
-    drop(c, bit_fail_text());
+    if (err < 0) {
+        free(frame);
+        free(w);
+    }
+    return err;
+}
+
+/* An answer that no client would take is that client's error, and the end of a stream; it can go on and ask. */
+static void refuse_unsayable(struct bit_client *c, int err, const char *name)
+{
+    char why[BIT_ERR_TEXT_MAX];
+    bit_format(why, sizeof why, "%s", bit_fail_text());
+    bit_error("not sayable", "pid=%d uid=%u message=%s text=%s", c->peer.pid, c->peer.uid, name, why);
+    bit_tail_destroy(c->tail);
+    c->tail = NULL;
+    bit_client_refuse(c, err, "bitd has an answer (%s) that cannot be sent: %s", name, why);
+}
+
+void bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
+{
+    uint8_t *frame = NULL;
+    size_t bytes = 0;
+    if (c->closing)
+        return;
+    int err = bit_msg_encode(type, 0, msg, &frame, &bytes);
+    if ((err == BIT_EMESSAGE || err == BIT_ELIMIT) && type != BIT_MSG_ERROR_REPLY) {
+        refuse_unsayable(c, err, bit_msg_name(type));
+        return;
+    }
+    if (err == 0)
+        err = queue_frame(c, frame, bytes);
+    if (err < 0)
+        drop(c, bit_fail_text());
 }
 
 void bit_client_end(struct bit_client *c)
@@ -383,7 +415,7 @@ void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...)
     char text[2 * BIT_ERR_TEXT_MAX];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    bit_vformat(text, sizeof text, fmt, args);
     va_end(args);
     bit_client_refuse_problems(c, err, text, NULL, 0);
 }

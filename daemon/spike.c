@@ -74,8 +74,8 @@ void bit_spike_bounds(const Bit__RunSpec *spec, const struct bit_switch_plan *pl
     if (w->count >= BIT_MAX(g->window / 4, 4u)) {
         double middle, sigma, band = out->expected ? g->settle_band : 1;
         sigma = spread(w->loss, w->count, &middle);
-        out->has_loss = g->loss_sigmas > 0;
         out->loss = middle + band * g->loss_sigmas * fmax(sigma, LOSS_FLOOR * fabs(middle));
+        out->has_loss = g->loss_sigmas > 0 && isfinite(out->loss); /* losses near the largest number have no bound */
         sigma = spread(w->log_norm, w->count, &middle);
         out->has_norm = g->norm_sigmas > 0;
         out->norm = exp(fmin(middle + band * g->norm_sigmas * fmax(sigma, NORM_FLOOR), 700));

@@ -1,5 +1,6 @@
 #include "daemon/status.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +8,8 @@
 #include "daemon/job.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
+#include "proto/strict.h"
 
 static void fill_state(struct bit_status *s, const struct bit_runner *r)
 {
@@ -15,13 +18,13 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
     char text[BIT_RUN_REASON_MAX];
     m->state = bit_runner_state(r);
     if (bit_runner_is_blocked(r))
-        snprintf(s->reason, sizeof s->reason, "disk: %s", r->blocked);
+        bit_format(s->reason, sizeof s->reason, "disk: %s", r->blocked);
     else if (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text))
-        snprintf(s->reason, sizeof s->reason, "data: %s", text);
+        bit_format(s->reason, sizeof s->reason, "data: %s", text);
     else if (m->state == BIT__RUN_STATE__BLOCKED)
-        snprintf(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoint_error);
+        bit_format(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoint_error);
     else
-        snprintf(s->reason, sizeof s->reason, "%s", run->reason);
+        bit_format(s->reason, sizeof s->reason, "%s", run->reason);
     m->reason = s->reason[0] ? s->reason : NULL;
     m->queue_position = bit_daemon_queue_position(r->daemon, r);
     m->has_queue_position = m->queue_position > 0;
@@ -43,9 +46,9 @@ static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
     m->eval = run->has_eval ? (Bit__EvaluateReport *)(uintptr_t)&run->eval : NULL;
     m->held_out = run->held_out.report;
     m->n_held_out = run->held_out.count;
-    double step_ms = bit_run_step_ms(run);
-    m->has_tokens_per_s = step_ms > 0;
-    m->tokens_per_s = bit_run_tokens_per_s(run);
+    double step_ms = bit_run_step_ms(run), tokens_per_s = bit_run_tokens_per_s(run);
+    m->has_tokens_per_s = step_ms > 0 && isfinite(tokens_per_s); /* of steps that took no time at all there is none */
+    m->tokens_per_s = m->has_tokens_per_s ? tokens_per_s : 0;
     m->has_eta_s = step_ms > 0 && run->state == BIT__RUN_STATE__TRAINING;
     m->eta_s = (double)(m->steps - BIT_MIN(m->steps, m->step)) * step_ms / 1000;
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
@@ -164,4 +167,16 @@ void bit_status_finish(struct bit_status *s)
     free(s->points);
     s->point = NULL;
     s->points = NULL;
+}
+
+int bit_status_check(const Bit__RunStatus *m)
+{
+    size_t bytes = bit__run_status__get_packed_size(m);
+    uint8_t *buf = malloc(bytes + 1);
+    if (buf == NULL)
+        return bit_fail(-ENOMEM, "a status of %zu bytes", bytes);
+    bit__run_status__pack(m, buf);
+    int err = bit_strict_repair(&bit__run_status__descriptor, buf, bytes); /* as it is sent: texts are repaired */
+    free(buf);
+    return err;
 }

@@ -6,11 +6,12 @@
  * What it does wrong on demand, from the environment:
  *     FAKE_STEP_US    a step takes so long
  *     FAKE_DIE_AT     kill itself behind this step      FAKE_HANG_AT   stop answering behind this step
- *     FAKE_FAIL_AT    WorkerFailed at this step, with the code FAKE_ERROR
+ *     FAKE_FAIL_AT    WorkerFailed at this step, with the code FAKE_ERROR and the text FAKE_TEXT
  *     FAKE_ONCE       a file: misbehave only if it can be made, so once
  *     FAKE_DRIFT      after a restore, losses differ
  *     FAKE_NAN        the losses of batches with these checksums (1,2,…) are no number on rank 1
  *     FAKE_SPIKE      the losses of batches with these checksums are 1000 too high
+ *     FAKE_NO_TIME    a step took 1e-320 ms
  *     FAKE_SLOW       rank 1 of two says that it takes twice as long
  *     FAKE_NO_DISK    so many checkpoints fail
  *     FAKE_MEMORY     bytes that --plan says a rank takes
@@ -284,7 +285,8 @@ static void misbehave(void)
     if (is_due("FAKE_DIE_AT", w.step))
         kill(getpid(), SIGKILL);
     if (is_due("FAKE_FAIL_AT", w.step))
-        fail((int)strtol(getenv("FAKE_ERROR"), NULL, 10), "as the test asked");
+        fail((int)strtol(getenv("FAKE_ERROR"), NULL, 10),
+             getenv("FAKE_TEXT") ? getenv("FAKE_TEXT") : "as the test asked");
     if (is_due("FAKE_HANG_AT", w.step))
         for (;;)
             pause();
@@ -361,7 +363,7 @@ static int do_step(const Bit__StepOrder *order, uint32_t crc)
     m.n_rank_us = BIT_COUNT(rank_us);
     m.lr = order->lr;
     m.tokens = order->token_bytes / 2;
-    m.ms = 1 + (double)us / 1000;
+    m.ms = getenv("FAKE_NO_TIME") ? 1e-320 : 1 + (double)us / 1000;
     m.split = &split;
     int err = report(BIT_MSG_STEP_REPORT, w.step, &m);
     misbehave();
