@@ -18,6 +18,7 @@
 #include "daemon/squeue.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/spec_slurm.h"
 
@@ -59,15 +60,19 @@ uint64_t bit_alloc_job(const struct bit_alloc *a)
 
 /* ---------------------------------------------------------------- what Slurm said, told on */
 
-static void note(struct bit_alloc *a, uint64_t job, const char *state, const char *reason)
+/* Cut as it is kept, so that what was noted is known when it comes again. */
+static void note(struct bit_alloc *a, uint64_t job, const char *all_state, const char *all_reason)
 {
     const struct bit_run_slurm *known = &a->runner->run.slurm;
+    char state[sizeof known->state], reason[sizeof known->reason];
+    bit_format(state, sizeof state, "%s", all_state);
+    bit_hosts_brief(all_reason, reason, sizeof reason); /* while the job runs, its nodes */
     if (known->job == job && strcmp(known->state, state) == 0 && strcmp(known->reason, reason) == 0)
         return;
     Bit__SlurmJob m = BIT__SLURM_JOB__INIT;
     m.job = job;
-    m.state = (char *)(uintptr_t)state;
-    m.reason = (char *)(uintptr_t)reason;
+    m.state = state;
+    m.reason = reason;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_SLURM;
     record.slurm = &m;
@@ -276,7 +281,7 @@ static void take_running(struct bit_alloc *a, const struct bit_squeue *q)
     if (!a->ready || a->warned || !(late || a->told[0] != '\0'))
         return;
     a->warned = true;
-    snprintf(why, sizeof why, "Slurm job %" PRIu64 " ends in %" PRIu64 " s", r->slurm.job, q->left_s);
+    bit_format(why, sizeof why, "Slurm job %" PRIu64 " ends in %" PRIu64 " s", r->slurm.job, q->left_s);
     a->ops->ends(a->arg, a->told[0] != '\0' ? a->told : why);
 }
 
@@ -284,7 +289,7 @@ static void take_waiting(struct bit_alloc *a, const struct bit_squeue *q)
 {
     char why[BIT_ERR_TEXT_MAX];
     const uint64_t job = a->runner->run.slurm.job;
-    snprintf(why, sizeof why, "Slurm job %" PRIu64 " is %s again: %s", job, q->state, q->reason);
+    bit_format(why, sizeof why, "Slurm job %" PRIu64 " is %s again: %s", job, q->state, q->reason);
     note(a, job, q->state, q->reason);
     if (a->ready)
         lost_job(a, BIT_EWORKER, why);
@@ -296,7 +301,7 @@ static void take_ended(struct bit_alloc *a, const char *state, const char *reaso
     char why[BIT_ERR_TEXT_MAX];
     const uint64_t job = a->runner->run.slurm.job;
     int err = strncmp(state, "CANCELLED", 9) == 0 ? -ECANCELED : BIT_EWORKER;
-    snprintf(why, sizeof why, "Slurm job %" PRIu64 " ended: %s%s%s", job, state, reason[0] ? ", " : "", reason);
+    bit_format(why, sizeof why, "Slurm job %" PRIu64 " ended: %s%s%s", job, state, reason[0] ? ", " : "", reason);
     note(a, 0, state, reason);
     bit_hosts_finish(&a->lost);
     if (a->ready)
@@ -378,7 +383,7 @@ void bit_alloc_told(struct bit_alloc *a, const char *why)
 {
     if (!a->ready || a->told[0] != '\0')
         return;
-    snprintf(a->told, sizeof a->told, "%s", why);
+    bit_format(a->told, sizeof a->told, "%s", why);
     again_in(a, 0);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proto/check.h"
+#include "proto/format.h"
 
 #define TAIL_BYTES 16384
 
@@ -96,9 +97,9 @@ bool bit_blame_srun(const char *text, char *says, size_t room)
         return false;
     begin += strlen(error);
     if (strstr(text, "cannot find mpi plugin for mpi/pmix") != NULL)
-        snprintf(says, room, "Slurm here has no PMIx plugin (srun --mpi=list tells what it has)");
+        bit_format(says, room, "Slurm here has no PMIx plugin (srun --mpi=list tells what it has)");
     else
-        snprintf(says, room, "srun: %.*s", (int)BIT_MIN(strcspn(begin, "\n"), (size_t)200), begin);
+        bit_format(says, room, "srun: %.*s", bit_format_fit(begin, BIT_MIN(strcspn(begin, "\n"), (size_t)200)), begin);
     return true;
 }
 

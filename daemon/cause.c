@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/job.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 
 BIT_LOG_TOPIC("job");
@@ -17,12 +18,11 @@ BIT_LOG_TOPIC("job");
 static void add_missing(const struct bit_job *job, char *text, size_t room)
 {
     uint32_t first;
-    size_t length = strlen(text);
     char who[160];
     if (!bit_job_awaits_done(job, &first) || strstr(text, "not said that") != NULL)
         return;
     bit_tally_describe(&job->tally, job->runner->run.step, job->stop_reason, who, sizeof who);
-    snprintf(text + length, room - length, "; %s behind step %" PRIu64, who, job->runner->run.step);
+    bit_format_more(text, room, "; %s behind step %" PRIu64, who, job->runner->run.step);
 }
 
 /* The first of: what the worker said, what the launcher wrote of the rank that ended first, how the launcher ended. */
@@ -35,7 +35,7 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
     if (job->cause.known && !blamed) {
         m->has_rank = job->cause.has_rank;
         m->rank = job->cause.rank;
-        snprintf(text, room, "%s", job->cause.text);
+        bit_format(text, room, "%s", job->cause.text);
     } else if (blamed) {
         m->has_rank = blame.has_rank;
         m->rank = blame.rank;
@@ -44,22 +44,23 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
         m->has_code = blame.has_code;
         m->code = blame.code;
         if (blame.signal != 0)
-            snprintf(text, room, "rank %u was ended by signal %d (%s)", blame.rank, blame.signal,
-                     strsignal(blame.signal));
+            bit_format(text, room, "rank %u was ended by signal %d (%s)", blame.rank, blame.signal,
+                       strsignal(blame.signal));
         else
-            snprintf(text, room, "rank %u ended with exit code %d, see %s", blame.rank, blame.code, r->run.log);
+            bit_format(text, room, "rank %u ended with exit code %d, see %s", blame.rank, blame.code, r->run.log);
     } else if (job->exit_signal != 0) {
         m->has_signal = true;
         m->signal = job->exit_signal;
-        snprintf(text, room, "the launcher was ended by signal %d (%s)", job->exit_signal, strsignal(job->exit_signal));
+        bit_format(text, room, "the launcher was ended by signal %d (%s)", job->exit_signal,
+                   strsignal(job->exit_signal));
     } else {
         char says[256];
         m->has_code = job->exit_status >= 0;
         m->code = (int32_t)job->exit_status;
         if (job->alloc != NULL && log != NULL && bit_blame_read_srun(log, says, sizeof says))
-            snprintf(text, room, "%s, see %s", says, r->run.log);
+            bit_format(text, room, "%s, see %s", says, r->run.log);
         else
-            snprintf(text, room, "the worker ended without a word, see %s", r->run.log);
+            bit_format(text, room, "the worker ended without a word, see %s", r->run.log);
     }
     free(log);
     add_missing(job, text, room);

@@ -12,6 +12,7 @@
 #include "proto/check.h"
 #include "proto/checkpoint.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 
@@ -150,7 +151,7 @@ static void set_aside(struct choice *c, const char *name, const char *path)
         c->bad = grown;
         struct bad *bad = &c->bad[c->bad_count++];
         snprintf(bad->name, sizeof bad->name, "%s", name);
-        snprintf(bad->text, sizeof bad->text, "%s", bit_fail_text());
+        bit_format(bad->text, sizeof bad->text, "%s", bit_fail_text());
     }
     if (snprintf(aside, sizeof aside, "%s.bad", path) < (int)sizeof aside) {
         bit_dir_remove(aside); /* of an earlier time */

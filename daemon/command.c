@@ -8,6 +8,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 
 #define STREAMS 2 /* stdout, stderr */
 
@@ -147,13 +148,13 @@ void bit_command_explain(const struct bit_command_result *r, const char *name, c
     while (bytes > 0 && (r->err[bytes - 1] == '\n' || r->err[bytes - 1] == '\0'))
         bytes--;
     if (r->spawn_err < 0)
-        snprintf(text, room, "%s: %s", name, uv_strerror(r->spawn_err));
+        bit_format(text, room, "%s: %s", name, uv_strerror(r->spawn_err));
     else if (r->late)
-        snprintf(text, room, "%s took too long", name);
+        bit_format(text, room, "%s took too long", name);
     else if (r->signal != 0)
-        snprintf(text, room, "%s was ended by signal %d", name, r->signal);
+        bit_format(text, room, "%s was ended by signal %d", name, r->signal);
     else if (bytes > 0)
-        snprintf(text, room, "%.*s", bytes, (const char *)r->err);
+        bit_format(text, room, "%.*s", bytes, (const char *)r->err);
     else
-        snprintf(text, room, "%s ended with %" PRId64 " and said nothing", name, r->status);
+        bit_format(text, room, "%s ended with %" PRId64 " and said nothing", name, r->status);
 }

@@ -10,6 +10,7 @@
 #include "daemon/job.h"
 #include "proto/checkpoint.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/msg.h"
 
@@ -37,7 +38,7 @@ static void commit_in_pool(uv_work_t *work)
     char partial[BIT_PATH_MAX];
     c->err = bit_checkpoint_commit(c->folder, c->report->name, c->run, c->epoch);
     if (c->err < 0)
-        snprintf(c->text, sizeof c->text, "%s", bit_fail_text());
+        bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
     /* What had the name before; or what got none, and is not tried again: the next attempt is one of a later step. */
     if (bit_checkpoint_partial(c->folder, c->report->name, c->epoch, partial, sizeof partial) == 0)
         bit_dir_remove(partial);

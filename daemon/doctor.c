@@ -12,6 +12,7 @@
 #include "daemon/status.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/msg.h"
 
 #define SILENT_S    2.0 /* longer than a busy machine delays a heartbeat */
@@ -31,7 +32,7 @@ static void say(struct bit_doctor *d, Bit__Severity severity, const char *about,
         return;
     size_t i = d->count++;
     va_start(args, fmt);
-    vsnprintf(d->text[i], sizeof d->text[i], fmt, args);
+    bit_vformat(d->text[i], sizeof d->text[i], fmt, args);
     va_end(args);
     bit__finding__init(&d->item[i]);
     d->item[i].severity = severity;
@@ -44,11 +45,10 @@ static void judge_state(const struct bit_doctor_facts *f, struct bit_doctor *d)
 {
     const struct bit_run *run = f->run;
     if (f->state == BIT__RUN_STATE__FAILED)
-        say(d, BIT__SEVERITY__BAD, "state", "bitctl events and bitctl log have what led to it", "failed: %.200s",
+        say(d, BIT__SEVERITY__BAD, "state", "bitctl events and bitctl log have what led to it", "failed: %s",
             f->reason);
     else if (f->state == BIT__RUN_STATE__BLOCKED)
-        say(d, BIT__SEVERITY__BAD, "state", "it goes on by itself once that is cured", "stands still: %.200s",
-            f->reason);
+        say(d, BIT__SEVERITY__BAD, "state", "it goes on by itself once that is cured", "stands still: %s", f->reason);
     else if (run->fruitless > 1)
         say(d, BIT__SEVERITY__BAD, "restarts",
             "the same step ends it each time: see the cause in bitctl events, and the batch in bitctl data show",
@@ -80,7 +80,7 @@ static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
     uint64_t one = BIT_MAX(f->checkpoint_bytes, (uint64_t)1);
     if (run->checkpoint_failures > 0)
         say(d, BIT__SEVERITY__BAD, "checkpoint", "until one can be written a fault costs every step since the last",
-            "%u in a row failed: %.200s", run->checkpoint_failures, run->checkpoint_error);
+            "%u in a row failed: %s", run->checkpoint_failures, run->checkpoint_error);
     if (f->checkpoint_bytes > 0 && f->disk_free / one < ROOM_NOTICE)
         say(d, f->disk_free / one < ROOM_BAD ? BIT__SEVERITY__BAD : BIT__SEVERITY__NOTICE, "disk",
             "free some, or keep fewer checkpoints (checkpoint.keep_last, keep_every)",
@@ -98,14 +98,14 @@ static void judge_resume(const struct bit_doctor_facts *f, struct bit_doctor *d)
     if (v == NULL)
         return;
     if (v->equal)
-        say(d, BIT__SEVERITY__GOOD, "resume", NULL, "verified to step %" PRIu64 ": %.200s", v->to_step,
+        say(d, BIT__SEVERITY__GOOD, "resume", NULL, "verified to step %" PRIu64 ": %s", v->to_step,
             v->text ? v->text : "bit for bit");
     else if (v->field == NULL)
-        say(d, BIT__SEVERITY__NOTICE, "resume", NULL, "%.240s", v->text ? v->text : "not comparable");
+        say(d, BIT__SEVERITY__NOTICE, "resume", NULL, "%s", v->text ? v->text : "not comparable");
     else
         say(d, BIT__SEVERITY__BAD, "resume",
             "a checkpoint was altered, or a processor or a library computes otherwise than before",
-            "differs from what the journal holds: %.200s", v->text ? v->text : v->field);
+            "differs from what the journal holds: %s", v->text ? v->text : v->field);
 }
 
 static void judge_anomalies(const struct bit_doctor_facts *f, struct bit_doctor *d)
@@ -167,8 +167,8 @@ static void look_at_job(const struct bit_job *job, struct bit_doctor_facts *f)
         f->silent.rank = r;
         f->silent.s = rank->silent * beat_s;
         f->silent.step = rank->step;
-        snprintf(f->silent.host, sizeof f->silent.host, "%s", rank->host[0] ? rank->host : "this machine");
-        snprintf(f->silent.section, sizeof f->silent.section, "%s", rank->section);
+        bit_format(f->silent.host, sizeof f->silent.host, "%s", rank->host[0] ? rank->host : "this machine");
+        bit_format(f->silent.section, sizeof f->silent.section, "%s", rank->section);
     }
     if (job->phase == BIT_JOB_TRAINING && job->outstanding > 0) {
         f->report_s = f->run->last_step_ns > 0 ? seconds_since(f->run->last_step_ns) : -1;

@@ -16,6 +16,7 @@
 #include "daemon/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 
 BIT_LOG_TOPIC("examine");
@@ -140,19 +141,19 @@ static void describe(const struct bit_job *job, int64_t suspect, const char *fil
 {
     uint64_t step = job->runner->run.step;
     if (suspect < 0) {
-        snprintf(text, room, "%s behind step %" PRIu64 ", last seen in '%s'; no rank stands out, see %s",
-                 job->examine.why, step, job->section, file);
+        bit_format(text, room, "%s behind step %" PRIu64 ", last seen in '%s'; no rank stands out, see %s",
+                   job->examine.why, step, job->section, file);
         return;
     }
     const struct bit_watch_rank *rank = &job->watch.rank[suspect];
     char state = bit_watch_is_here(rank) ? bit_proc_state((int32_t)rank->pid) : 0;
-    snprintf(text, room,
-             "rank %" PRId64 " on %s (pid %u) hangs: %s, last heard in '%s' behind step %" PRIu64 "%s; see %s", suspect,
-             rank->host[0] ? rank->host : "an unknown host", rank->pid, job->examine.why, rank->section, rank->step,
-             state == 'T' || state == 't' ? ", it is stopped"
-             : state == 'D'               ? ", it waits for a device or a file system"
-                                          : "",
-             file);
+    bit_format(
+        text, room, "rank %" PRId64 " on %s (pid %u) hangs: %s, last heard in '%s' behind step %" PRIu64 "%s; see %s",
+        suspect, rank->host[0] ? rank->host : "an unknown host", rank->pid, job->examine.why, rank->section, rank->step,
+        state == 'T' || state == 't' ? ", it is stopped"
+        : state == 'D'               ? ", it waits for a device or a file system"
+                                     : "",
+        file);
 }
 
 static void finish(struct bit_job *job)
@@ -209,7 +210,7 @@ void bit_examine_start(struct bit_job *job, int64_t suspect, const char *fmt, ..
     x->on = true;
     x->suspect = suspect;
     va_start(args, fmt);
-    vsnprintf(x->why, sizeof x->why, fmt, args);
+    bit_vformat(x->why, sizeof x->why, fmt, args);
     va_end(args);
     bit_warn("examining", "run=%s step=%" PRIu64 " rank=%" PRId64 " why=%s", job->runner->run.id, job->runner->run.step,
              suspect, x->why);

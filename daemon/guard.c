@@ -1,13 +1,13 @@
 #include "daemon/guard.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "daemon/job.h"
 #include "daemon/run_steps.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 
 BIT_LOG_TOPIC("guard");
@@ -86,32 +86,36 @@ static Bit__GuardAction policy_of(const Bit__GuardSpec *g, const Bit__Anomaly *a
     }
 }
 
-static int describe_number(const Bit__Anomaly *a, char *text, size_t room)
+/* A tensor's name, as far as it may go into a sentence. */
+static int place_bytes(const Bit__Anomaly *a)
 {
-    bool loss = a->kind == BIT__ANOMALY_KIND__NAN_LOSS;
-    return snprintf(text, room, "the %s is no number, first on rank %u%s%.64s", loss ? "loss" : "gradient", a->rank,
-                    a->place ? ", in " : "", a->place ? a->place : "");
+    return a->place ? bit_format_fit(a->place, BIT_NAME_MAX) : 0;
 }
 
-static int describe(const Bit__Anomaly *a, char *text, size_t room)
+static void describe(const Bit__Anomaly *a, char *text, size_t room)
 {
+    const char *place = a->place ? a->place : "", *in = a->place ? ", in " : "";
     switch (a->kind) {
     case BIT__ANOMALY_KIND__NAN_LOSS:
     case BIT__ANOMALY_KIND__NAN_GRADIENT:
-        return describe_number(a, text, room);
+        bit_format(text, room, "the %s is no number, first on rank %u%s%.*s",
+                   a->kind == BIT__ANOMALY_KIND__NAN_LOSS ? "loss" : "gradient", a->rank, in, place_bytes(a), place);
+        break;
     case BIT__ANOMALY_KIND__LOSS_SPIKE:
     case BIT__ANOMALY_KIND__NORM_SPIKE:
-        return snprintf(text, room, "the %s %.6g is above %.6g%s",
-                        a->kind == BIT__ANOMALY_KIND__LOSS_SPIKE ? "loss" : "gradient norm", a->value, a->bound,
-                        a->expected ? ", as expected so soon behind the switch" : "");
+        bit_format(text, room, "the %s %.6g is above %.6g%s",
+                   a->kind == BIT__ANOMALY_KIND__LOSS_SPIKE ? "loss" : "gradient norm", a->value, a->bound,
+                   a->expected ? ", as expected so soon behind the switch" : "");
+        break;
     case BIT__ANOMALY_KIND__STRAGGLER:
-        return snprintf(text, room, "rank %u takes %.2f times as long as the others, most of it in %.64s", a->rank,
-                        a->value, a->place ? a->place : "?");
+        bit_format(text, room, "rank %u takes %.2f times as long as the others, most of it in %.*s", a->rank, a->value,
+                   a->place ? place_bytes(a) : 1, a->place ? a->place : "?");
+        break;
     default:
-        return snprintf(text, room, "the copy of the weights on rank %u is not the others'%s%.64s%s", a->rank,
-                        a->place ? ", in " : "", a->place ? a->place : "",
-                        a->healed ? "; the step was done again with the right one"
-                                  : ", and was not after doing it again");
+        bit_format(text, room, "the copy of the weights on rank %u is not the others'%s%.*s%s", a->rank, in,
+                   place_bytes(a), place,
+                   a->healed ? "; the step was done again with the right one" : ", and was not after doing it again");
+        break;
     }
 }
 
@@ -135,9 +139,8 @@ static void add(struct bit_guard_notes *notes, const struct bit_run *run, const 
     Bit__GuardAction policy = policy_of(run->spec->guard, a);
     a->has_action = true;
     a->action = limited(run, policy, m);
-    int used = describe(a, notes->text[i], sizeof notes->text[i]);
-    used = BIT_MIN(used, (int)sizeof notes->text[i] - 1);
-    snprintf(notes->text[i] + used, sizeof notes->text[i] - (size_t)used, "%s", said_of(policy, a->action));
+    describe(a, notes->text[i], sizeof notes->text[i]);
+    bit_format_more(notes->text[i], sizeof notes->text[i], "%s", said_of(policy, a->action));
     a->text = notes->text[i];
     notes->list[i] = a;
     bit_warn("anomaly", "run=%s step=%" PRIu64 " text=\"%s\"", run->id, m->step, notes->text[i]);
@@ -222,8 +225,8 @@ static void go_back(struct bit_job *job)
     m.at_step = run->due.step;
     m.to_step = bit_guard_target(run, run->due.step);
     m.skip = bit_rewinds_skip(&run->rewinds, m.to_step, m.at_step, run->spec->guard->skip_batches);
-    snprintf(reason, sizeof reason, "back from step %" PRIu64 " to %" PRIu64 ", leaving out %" PRIu64 " batches: %s",
-             m.at_step, m.to_step, m.skip, run->due.text);
+    bit_format(reason, sizeof reason, "back from step %" PRIu64 " to %" PRIu64 ", leaving out %" PRIu64 " batches: %s",
+               m.at_step, m.to_step, m.skip, run->due.text);
     m.reason = reason;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_REWOUND;

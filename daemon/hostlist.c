@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 
 #define DIGITS_MAX 9
 
@@ -146,4 +148,88 @@ int bit_hosts_parse(const char *text, struct bit_hosts *out)
     if (err < 0)
         bit_hosts_finish(out);
     return err;
+}
+
+/* ---------------------------------------------------------------- folding */
+
+/* A name as the digits at its end, and what stands before them. */
+struct numbered {
+    const char *name;
+    int stem, width; /* width 0: no number that a list may count on from */
+    unsigned value;
+};
+
+static struct numbered split(const char *name)
+{
+    struct numbered n = {.name = name, .stem = (int)strlen(name)};
+    while (n.stem > 0 && n.width < DIGITS_MAX && isdigit((unsigned char)name[n.stem - 1])) {
+        n.stem--;
+        n.width++;
+    }
+    if (n.stem == 0) /* a list's element begins with a name */
+        n.width = 0;
+    n.value = n.width > 0 ? (unsigned)strtoul(name + n.stem, NULL, 10) : 0;
+    return n;
+}
+
+static bool same_stem(const struct numbered *a, const struct numbered *b)
+{
+    return a->width > 0 && a->width == b->width && a->stem == b->stem && memcmp(a->name, b->name, (size_t)a->stem) == 0;
+}
+
+static void write_range(FILE *f, const struct numbered *first, const struct numbered *last)
+{
+    fprintf(f, "%0*u", first->width, first->value);
+    if (last->value > first->value)
+        fprintf(f, "-%0*u", last->width, last->value);
+}
+
+/* The names from `at` on that have one stem and as many digits, as one element. Returns where the next one begins. */
+static size_t write_element(FILE *f, const struct bit_hosts *hosts, size_t at)
+{
+    struct numbered first = split(hosts->name[at]), last = first;
+    size_t next = at + 1;
+    struct numbered n = next < hosts->count ? split(hosts->name[next]) : first;
+    if (next == hosts->count || !same_stem(&first, &n)) {
+        fputs(first.name, f);
+        return next;
+    }
+    fprintf(f, "%.*s[", first.stem, first.name);
+    for (; next < hosts->count && (n = split(hosts->name[next]), same_stem(&first, &n)); next++, last = n) {
+        if (n.value == last.value + 1)
+            continue;
+        write_range(f, &first, &last);
+        fputc(',', f);
+        first = n;
+    }
+    write_range(f, &first, &last);
+    fputc(']', f);
+    return next;
+}
+
+char *bit_hosts_fold(const struct bit_hosts *hosts)
+{
+    char *list = NULL;
+    size_t bytes;
+    FILE *f = open_memstream(&list, &bytes);
+    if (f == NULL)
+        return NULL;
+    for (size_t at = 0; at < hosts->count;) {
+        fputs(at > 0 ? "," : "", f);
+        at = write_element(f, hosts, at);
+    }
+    if (fclose(f) == 0)
+        return list;
+    free(list);
+    return NULL;
+}
+
+void bit_hosts_brief(const char *list, char *out, size_t room)
+{
+    static const char more[] = "...";
+    BIT_ASSERT(room > sizeof more);
+    if (strlen(list) < room)
+        bit_format(out, room, "%s", list);
+    else
+        bit_format(out, room, "%.*s%s", bit_format_fit(list, room - sizeof more), list, more);
 }

@@ -25,5 +25,12 @@ void bit_hosts_finish(struct bit_hosts *hosts);
 bool bit_hosts_have(const struct bit_hosts *hosts, const char *name);
 /** Add a name. Errors: -ENOMEM, BIT_ELIMIT. */
 int bit_hosts_add(struct bit_hosts *hosts, const char *name);
+/**
+ * The names as one list in their order, those that only count on folded: "n[0001-4500],login". Parsed, it is the same
+ * names. Heap; NULL: -ENOMEM.
+ */
+char *bit_hosts_fold(const struct bit_hosts *hosts);
+/** A list for people in `room` bytes: "n1,n2,..." where it is longer. */
+void bit_hosts_brief(const char *list, char *out, size_t room);
 
 #endif

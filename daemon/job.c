@@ -15,6 +15,7 @@
 #include "daemon/sweep.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 
@@ -83,7 +84,7 @@ __attribute__((format(printf, 3, 0))) static void note_cause(struct bit_job *job
         return;
     job->cause.known = true;
     job->cause.err = err;
-    vsnprintf(job->cause.text, sizeof job->cause.text, fmt, args);
+    bit_vformat(job->cause.text, sizeof job->cause.text, fmt, args);
 }
 
 static void forget_incarnation(struct bit_job *job)
@@ -217,7 +218,7 @@ static void wait_and_relaunch(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     char why[BIT_ERR_TEXT_MAX];
-    snprintf(why, sizeof why, "%s", job->cause.text);
+    bit_format(why, sizeof why, "%s", job->cause.text);
     bit_runner_set_state(r, BIT__RUN_STATE__RESTARTING, "%s", why);
     forget_incarnation(job);
     job->phase = BIT_JOB_WAITING;
@@ -232,9 +233,9 @@ static void stop_loop(struct bit_job *job)
     const uint64_t next = r->run.step + 1;
     char documents[160] = "";
     if (next <= r->run.spec->schedule->steps) /* else it is the end that it cannot pass */
-        snprintf(documents, sizeof documents,
-                 "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
-                 next);
+        bit_format(documents, sizeof documents,
+                   "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
+                   next);
     bit_runner_fail(r, BIT_EXIT_POLICY,
                     "no step gained in %u launches, the last ended behind step %" PRIu64
                     "%s; the last good checkpoint is %s; %s",
@@ -246,7 +247,9 @@ static void settle_lost(struct bit_job *job)
     struct bit_runner *r = job->runner;
     if (r->run.launched || job->cause.err < 0) /* a launch that failed is one without gain, too */
         bit_job_record_lost(job);
-    if (bit_run_is_fatal(job->cause.err)) {
+    if (r->given_up) {
+        give_slot_back(job);
+    } else if (bit_run_is_fatal(job->cause.err)) {
         bit_runner_fail(r, bit_run_exit_code(job->cause.err), "%s", job->cause.text);
         give_slot_back(job);
     } else if (r->run.fruitless > r->run.spec->launch->max_restarts) {
@@ -296,7 +299,9 @@ static void settle(struct bit_job *job)
     struct bit_runner *r = job->runner;
     const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
     uint64_t from = newest ? newest->step : 0;
-    if (job->done) {
+    if (r->given_up) { /* its end is written */
+        give_slot_back(job);
+    } else if (job->done) {
         settle_done(job);
     } else if (bit_run_is_fatal(job->cause.err)) {
         settle_lost(job);
@@ -325,6 +330,7 @@ static void settle(struct bit_job *job)
 static int write_launched(struct bit_job *job, const struct bit_launch_args *args, const char *log, const char *restore)
 {
     struct bit_run *run = &job->runner->run;
+    char nodes[BIT_JOURNAL_NODES_MAX];
     Bit__WorkerLaunched m = BIT__WORKER_LAUNCHED__INIT;
     m.attempt = run->attempt + 1;
     m.epoch = args->epoch;
@@ -333,7 +339,10 @@ static int write_launched(struct bit_job *job, const struct bit_launch_args *arg
     m.restore = restore[0] ? (char *)(uintptr_t)restore : NULL;
     m.has_ranks = true;
     m.ranks = bit_launch_ranks(args);
-    m.nodes = args->places != NULL ? args->places->list : NULL;
+    if (args->places != NULL) {
+        bit_hosts_brief(args->places->list, nodes, sizeof nodes);
+        m.nodes = nodes;
+    }
     int err = bit_proc_start_time(m.pid, &m.pid_start);
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_LAUNCHED;
@@ -349,7 +358,7 @@ static int launch(struct bit_job *job, const char *restore)
     struct bit_runner *r = job->runner;
     char name[64];
     snprintf(name, sizeof name, "logs/worker-%u.log", r->run.attempt + 1);
-    char *log = bit_runner_path(r, name), *secret = bit_runner_path(r, "secret");
+    char *log = bit_runner_path(r, name), *secret = bit_runner_path(r, "secret"), *nodes = bit_runner_path(r, "nodes");
     const struct bit_config *config = &r->daemon->config;
     const struct bit_launch_args args = {
         .config = config,
@@ -361,9 +370,10 @@ static int launch(struct bit_job *job, const char *restore)
         .owner = config->link,
         .secret = secret,
         .epoch = r->run.epoch + 1,
+        .nodes = nodes,
         .log = log,
     };
-    int err = log == NULL || secret == NULL ? bit_fail(-ENOMEM, "launching") : bit_watch_begin(job);
+    int err = log == NULL || secret == NULL || nodes == NULL ? bit_fail(-ENOMEM, "launching") : bit_watch_begin(job);
     if (err == 0)
         err = bit_tally_begin(&job->tally, job->watch.ranks);
     if (err == 0)
@@ -373,6 +383,7 @@ static int launch(struct bit_job *job, const char *restore)
     if (err == 0)
         err = write_launched(job, &args, name, restore);
     free(secret);
+    free(nodes);
     free(log);
     return err;
 }
@@ -607,7 +618,7 @@ void bit_job_shutdown(struct bit_job *job)
 
 void bit_job_leave(struct bit_job *job, const char *why)
 {
-    snprintf(job->leaving, sizeof job->leaving, "%s", why);
+    bit_format(job->leaving, sizeof job->leaving, "%s", why);
     bit_info("leaving", "run=%s why=%s", job->runner->run.id, why);
     bit_job_shutdown(job);
 }

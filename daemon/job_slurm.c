@@ -8,6 +8,7 @@
 #include "daemon/job.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 
 BIT_LOG_TOPIC("nodes");
@@ -86,7 +87,7 @@ void bit_job_told(struct bit_job *job, uint32_t rank, int signal)
         bit_job_end_blaming(job);
         return;
     }
-    snprintf(why, sizeof why, "Slurm told rank %u to end (signal %d, %s)", rank, signal, strsignal(signal));
+    bit_format(why, sizeof why, "Slurm told rank %u to end (signal %d, %s)", rank, signal, strsignal(signal));
     if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__SBATCH)
         bit_alloc_told(job->alloc, why);
     else

@@ -121,6 +121,24 @@ static int explain(int err, const struct bit_launch_args *args, const char *prog
     return bit_fail(err, "%s: %s", program, uv_strerror(err));
 }
 
+static int write_nodes(const struct bit_launch_args *args)
+{
+    struct bit_hosts hosts;
+    char *text = NULL;
+    size_t bytes;
+    int err = bit_hosts_parse(args->places->list, &hosts);
+    FILE *f = err < 0 ? NULL : open_memstream(&text, &bytes);
+    for (size_t i = 0; f != NULL && i < hosts.count; i++)
+        fprintf(f, "%s\n", hosts.name[i]);
+    if (err == 0 && (f == NULL || fclose(f) != 0))
+        err = bit_fail(-ENOMEM, "a list of nodes");
+    if (err == 0)
+        err = bit_file_write(args->nodes, (const uint8_t *)text, bytes);
+    free(text);
+    bit_hosts_finish(&hosts);
+    return err;
+}
+
 static int spawn(uv_loop_t *loop, const struct bit_launch_args *args, char **env, int log, struct bit_launch *l)
 {
     struct bit_argv argv;
@@ -166,6 +184,8 @@ int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_la
         err = bit_fail(-errno, "%s: %s", args->log, strerror(errno));
         goto out;
     }
+    if (bit_launch_needs_file(args) && (err = write_nodes(args)) < 0)
+        goto out;
     l->ended = ended;
     l->arg = arg;
     l->process.data = l;

@@ -11,6 +11,7 @@
 #ifndef BIT_DAEMON_LAUNCH_H
 #define BIT_DAEMON_LAUNCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -32,6 +33,7 @@ struct bit_launch_args {
     const char *owner;               /* BITD_OWNER: this daemon's own, whatever the link is; a sweep knows by it */
     const char *secret;              /* BITD_SECRET_FILE: a path, so that no list of processes shows it */
     uint64_t epoch;                  /* BITD_EPOCH */
+    const char *nodes;               /* a file for the names of the nodes, where they are too many for an argument */
     const char *log;                 /* appended to, by the job itself: it goes on without us */
 };
 
@@ -52,6 +54,8 @@ void bit_launch_destroy(struct bit_launch *l);
 
 /** Ranks that are launched: those of the places, or the specification's. */
 uint32_t bit_launch_ranks(const struct bit_launch_args *args);
+/** Whether srun reads the nodes from args->nodes: an argument may have so many bytes and no more. */
+bool bit_launch_needs_file(const struct bit_launch_args *args);
 /** The launcher's command line. *out is the caller's. Errors: -ENOMEM. */
 int bit_launch_command(const struct bit_launch_args *args, struct bit_argv *out);
 void bit_launch_mpirun(const struct bit_launch_args *args, struct bit_argv *out);

@@ -1,5 +1,6 @@
 /*
- * What srun is asked for: one step of a Slurm job, its nodes named one by one, so that a lost one is left out.
+ * What srun is asked for: one step of a Slurm job, its nodes named, so that a lost one is left out: folded, and in a
+ * file with a name a line (srun reads what has a '/' as one) where an argument cannot hold them.
  *
  *   --no-kill=off --kill-on-bad-exit=1   of the step, whatever the job has: a step that lost a node would otherwise
  * hang for ever in its next collective
@@ -10,8 +11,11 @@
  *                                        number. Never one GPU masked to a task: NCCL and CUDA IPC need to see them all
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "daemon/launch.h"
+
+#define NODELIST_MAX (128u * 1000) /* below the 128 KiB that execve(2) takes as one argument */
 
 void bit_launch_slurm_tool(const struct bit_config *config, const char *name, struct bit_argv *out)
 {
@@ -19,6 +23,11 @@ void bit_launch_slurm_tool(const struct bit_config *config, const char *name, st
         bit_argv_add(out, "%s/%s", config->slurm, name);
     else
         bit_argv_add(out, "%s", name);
+}
+
+bool bit_launch_needs_file(const struct bit_launch_args *args)
+{
+    return args->nodes != NULL && args->places != NULL && strlen(args->places->list) > NODELIST_MAX;
 }
 
 void bit_launch_srun(const struct bit_launch_args *args, struct bit_argv *out)
@@ -32,7 +41,7 @@ void bit_launch_srun(const struct bit_launch_args *args, struct bit_argv *out)
         bit_argv_add(out, "--jobid=JOB"); /* in a dry run */
     bit_argv_add(out, "--job-name=bitd-%s.%" PRIu64, args->run, args->epoch);
     bit_argv_add(out, "--nodes=%u", places->nodes);
-    bit_argv_add(out, "--nodelist=%s", places->list);
+    bit_argv_add(out, "--nodelist=%s", bit_launch_needs_file(args) ? args->nodes : places->list);
     bit_argv_add(out, "--ntasks=%u", places->ranks);
     bit_argv_add(out, "--ntasks-per-node=%u", places->per_node);
     bit_argv_add(out, "--mpi=pmix");

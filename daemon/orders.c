@@ -9,6 +9,7 @@
 #include "proto/check.h"
 #include "proto/checkpoint.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 
@@ -68,7 +69,7 @@ static void load_in_pool(uv_work_t *work)
     else if (load->err == 0)
         load->err = bit_feed_eval(load->feed, load->order.set, load->epoch, &load->payload);
     if (load->err < 0)
-        snprintf(load->text, sizeof load->text, "%s", bit_fail_text());
+        bit_format(load->text, sizeof load->text, "%s", bit_fail_text());
 }
 
 static uint64_t read_ms(const struct bit_job *job)
@@ -95,7 +96,7 @@ static void load_failed(struct bit_job *job, const struct bit_load *load)
     }
     if (job->read_error[0] == '\0')
         bit_warn("cannot read", "run=%s text=%s", job->runner->run.id, load->text);
-    snprintf(job->read_error, sizeof job->read_error, "%s", load->text);
+    bit_format(job->read_error, sizeof job->read_error, "%s", load->text);
     uv_timer_start(&job->read_retry, on_read_retry, READ_RETRY_MS, 0);
     bit_daemon_changed(job->runner->daemon, job->runner);
 }
@@ -113,12 +114,12 @@ bool bit_job_waits_for_data(const struct bit_job *job, char *text, size_t room)
     if (job->phase != BIT_JOB_TRAINING || job->outstanding > 0)
         return false;
     if (job->read_error[0] != '\0')
-        snprintf(text, room, "%s; tried again for %llu s so far", job->read_error,
-                 (unsigned long long)read_ms(job) / 1000);
+        bit_format(text, room, "%s; tried again for %llu s so far", job->read_error,
+                   (unsigned long long)read_ms(job) / 1000);
     else if (job->loading && read_ms(job) > READ_SLOW_MS)
-        snprintf(text, room, "the tokens of step %llu are being read for %llu s%s%s",
-                 (unsigned long long)job->course.sent + 1, (unsigned long long)read_ms(job) / 1000,
-                 file ? " from " : "", file ? file : "");
+        bit_format(text, room, "the tokens of step %llu are being read for %llu s%s%s",
+                   (unsigned long long)job->course.sent + 1, (unsigned long long)read_ms(job) / 1000,
+                   file ? " from " : "", file ? file : "");
     else
         return false;
     return true;

@@ -7,6 +7,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/spec_slurm.h"
 
 void bit_places_finish(struct bit_places *places)
@@ -36,9 +37,8 @@ static uint32_t count_ranks(const Bit__RunSpec *spec, uint64_t room)
 static int too_few(const struct bit_hosts *all, const struct bit_hosts *lost, const Bit__RunSpec *spec, uint32_t each)
 {
     char names[160] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < lost->count && used < sizeof names - 1; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", lost->name[i]);
+    for (size_t i = 0, used = 0; i < lost->count && used < sizeof names - 1; i++)
+        used = bit_format_more(names, sizeof names, "%s%s", i ? ", " : "", lost->name[i]);
     return bit_fail(-EAGAIN,
                     "%u ranks need %u nodes, %u on each, and of %zu nodes %zu are lost (%s): spare nodes, or a smaller "
                     "launch.slurm.min_ranks, would let it go on",
@@ -48,17 +48,15 @@ static int too_few(const struct bit_hosts *all, const struct bit_hosts *lost, co
 
 static int write_list(const struct bit_hosts *all, const struct bit_hosts *lost, struct bit_places *out)
 {
-    size_t bytes = 1;
-    for (size_t i = 0; i < all->count; i++)
-        bytes += strlen(all->name[i]) + 1;
-    char *at = out->list = malloc(bytes);
-    if (at == NULL)
-        return bit_fail(-ENOMEM, "a list of nodes");
-    *at = '\0';
-    for (size_t i = 0, have = 0; have < out->nodes; i++)
+    struct bit_hosts chosen = {0};
+    int err = 0;
+    for (size_t i = 0; err == 0 && chosen.count < out->nodes; i++)
         if (!bit_hosts_have(lost, all->name[i]))
-            at += sprintf(at, "%s%s", have++ ? "," : "", all->name[i]);
-    return 0;
+            err = bit_hosts_add(&chosen, all->name[i]);
+    if (err == 0 && (out->list = bit_hosts_fold(&chosen)) == NULL)
+        err = bit_fail(-ENOMEM, "a list of nodes");
+    bit_hosts_finish(&chosen);
+    return err;
 }
 
 int bit_places_choose(const struct bit_hosts *all, const struct bit_hosts *lost, const Bit__RunSpec *spec,

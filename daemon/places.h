@@ -10,7 +10,7 @@
 struct bit_places {
     uint32_t ranks, nodes;
     uint32_t per_node; /* ranks of a node, at most */
-    char *list;        /* the nodes, with commas, in the job's order; heap */
+    char *list;        /* the nodes in the job's order, folded; heap */
 };
 
 /**

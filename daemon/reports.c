@@ -12,6 +12,7 @@
 #include "proto/check.h"
 #include "proto/checkpoint.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 
@@ -35,8 +36,8 @@ static void came(struct bit_job *job)
 
 static void cut(char *text)
 {
-    if (text != NULL && strlen(text) > REPORT_TEXT_MAX)
-        text[REPORT_TEXT_MAX] = '\0';
+    if (text != NULL)
+        text[bit_format_fit(text, REPORT_TEXT_MAX)] = '\0';
 }
 
 /* ---------------------------------------------------------------- ready */
@@ -82,6 +83,8 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     }
     if (!job->reconnected)
         record_ready(job, m);
+    if (job->runner->given_up)
+        return;
     bit_info("ready", "run=%s step=%" PRIu64 " parameters=%" PRIu64 " backend=%s", r->run.id, m->step, m->parameters,
              m->backend);
     bit_watch_forget_orders(&job->watch);
@@ -277,8 +280,7 @@ static void mpi_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFail
     if (job->cause.known)
         return;
     job->cause = (struct bit_job_cause){.known = true, .by_mpi = true, .err = m->error, .has_rank = true, .rank = rank};
-    snprintf(job->cause.text, sizeof job->cause.text, "rank %u at step %" PRIu64 ": %.*s", rank, m->step,
-             REPORT_TEXT_MAX - 64, m->text);
+    bit_format(job->cause.text, sizeof job->cause.text, "rank %u at step %" PRIu64 ": %s", rank, m->step, m->text);
     bit_job_expect(job);
 }
 
@@ -292,8 +294,7 @@ void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed 
         job->cause.has_rank = true;
         job->cause.rank = rank;
     }
-    bit_job_end(job, m->error < 0 ? m->error : BIT_EWORKER, "rank %u at step %" PRIu64 ": %.*s", rank, m->step,
-                REPORT_TEXT_MAX - 64, m->text);
+    bit_job_end(job, m->error < 0 ? m->error : BIT_EWORKER, "rank %u at step %" PRIu64 ": %s", rank, m->step, m->text);
 }
 
 void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg)
@@ -317,7 +318,7 @@ void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *
         break;
     case BIT_MSG_HEARTBEAT: /* no progress: a step that hangs goes on sending them */
         bit_watch_heard(&job->watch.rank[0], m);
-        snprintf(job->section, sizeof job->section, "%s", ((const Bit__Heartbeat *)msg)->section);
+        bit_format(job->section, sizeof job->section, "%s", ((const Bit__Heartbeat *)msg)->section);
         break;
     case BIT_MSG_WORKER_FAILED:
         bit_job_failed(job, ((const Bit__WorkerFailed *)msg)->rank, m); /* rank 0 speaks for whoever failed */

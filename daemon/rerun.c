@@ -1,7 +1,8 @@
 #include "daemon/rerun.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+
+#include "proto/format.h"
 
 static bool same_digest(struct bit_rerun *rerun, const char *what, uint64_t was, uint64_t is)
 {
@@ -38,7 +39,7 @@ void bit_rerun_step(struct bit_rerun *rerun, uint64_t step, const struct bit_fac
     char why[sizeof rerun->machines];
     bool arithmetic = bit_machine_equal(was_on, is_on, why, sizeof why);
     if (!arithmetic && rerun->machines[0] == '\0')
-        snprintf(rerun->machines, sizeof rerun->machines, "%s", why);
+        bit_format(rerun->machines, sizeof rerun->machines, "%s", why);
     /* What is trained on one machine is not what the other had: from there on only the orders are the same. */
     if (!bit_fact_equal(was, is, rerun->machines[0] == '\0', &rerun->first))
         rerun->at = step;
@@ -54,17 +55,17 @@ void bit_rerun_text(const struct bit_rerun *rerun, char *text, size_t room)
     const struct bit_difference *d = &rerun->first;
     bool at_checkpoint = rerun->at < rerun->from;
     if (d->field != NULL)
-        snprintf(text, room, "%s%s %" PRIu64 ": %s %s, was %s",
-                 rerun->machines[0] ? "also in what ranks do not change, " : "",
-                 at_checkpoint ? "restored behind step" : "step", rerun->at, d->field, d->is, d->was);
+        bit_format(text, room, "%s%s %" PRIu64 ": %s %s, was %s",
+                   rerun->machines[0] ? "also in what ranks do not change, " : "",
+                   at_checkpoint ? "restored behind step" : "step", rerun->at, d->field, d->is, d->was);
     else if (rerun->from > rerun->to)
-        snprintf(text, room, "weights and moments restored behind step %" PRIu64 " are those of its checkpoint",
-                 rerun->compared);
+        bit_format(text, room, "weights and moments restored behind step %" PRIu64 " are those of its checkpoint",
+                   rerun->compared);
     else if (rerun->machines[0])
-        snprintf(text, room,
-                 "not comparable: %s; data, phase, strength and learning rate of steps %" PRIu64 " to %" PRIu64
-                 " are the same",
-                 rerun->machines, rerun->from, rerun->to);
+        bit_format(text, room,
+                   "not comparable: %s; data, phase, strength and learning rate of steps %" PRIu64 " to %" PRIu64
+                   " are the same",
+                   rerun->machines, rerun->from, rerun->to);
     else
-        snprintf(text, room, "bit for bit, steps %" PRIu64 " to %" PRIu64, rerun->from, rerun->to);
+        bit_format(text, room, "bit for bit, steps %" PRIu64 " to %" PRIu64, rerun->from, rerun->to);
 }

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/hostlist.h"
 #include "daemon/run_steps.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/msg.h"
 
 #define BACKOFF_FIRST_MS 200
@@ -158,14 +160,14 @@ static int note_applied(struct bit_run *run, const char *request_id, uint64_t st
         return bit_fail(-ENOMEM, "the request ids of %s", run->id);
     struct bit_run_applied *a = &run->applied[run->applied_count++ % BIT_RUN_APPLIED_MAX];
     *a = (struct bit_run_applied){.step = step, .seq = run->seq, .cancelled = cancelled};
-    snprintf(a->request_id, sizeof a->request_id, "%s", request_id);
+    bit_format(a->request_id, sizeof a->request_id, "%s", request_id);
     return 0;
 }
 
 static void apply_submitted(struct bit_run *run, const Bit__RunSubmitted *m, uint64_t time_ns)
 {
-    snprintf(run->request_id, sizeof run->request_id, "%s", m->request_id);
-    snprintf(run->identity, sizeof run->identity, "%s", m->identity ? m->identity : "");
+    bit_format(run->request_id, sizeof run->request_id, "%s", m->request_id);
+    bit_format(run->identity, sizeof run->identity, "%s", m->identity ? m->identity : "");
     run->uid = m->uid;
     run->created_ns = time_ns;
     run->state = m->paused ? BIT__RUN_STATE__PAUSED : BIT__RUN_STATE__QUEUED;
@@ -187,7 +189,7 @@ static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t
         run->ranks = 0;
     }
     run->state = m->state;
-    snprintf(run->reason, sizeof run->reason, "%s", m->reason);
+    bit_format(run->reason, sizeof run->reason, "%s", m->reason);
     if (m->state == BIT__RUN_STATE__TRAINING && run->started_ns == 0)
         run->started_ns = time_ns;
     if (m->has_weights_digest) {
@@ -214,10 +216,10 @@ static void apply_launched(struct bit_run *run, const Bit__WorkerLaunched *m)
     run->pid_start = m->pid_start;
     run->launched = true;
     run->done.known = false;
-    snprintf(run->log, sizeof run->log, "%s", m->log);
-    snprintf(run->restore, sizeof run->restore, "%s", m->restore ? m->restore : "");
+    bit_format(run->log, sizeof run->log, "%s", m->log);
+    bit_format(run->restore, sizeof run->restore, "%s", m->restore ? m->restore : "");
     run->ranks = m->has_ranks ? m->ranks : 0;
-    snprintf(run->nodes, sizeof run->nodes, "%s", m->nodes ? m->nodes : "");
+    bit_hosts_brief(m->nodes ? m->nodes : "", run->nodes, sizeof run->nodes);
 }
 
 static int apply_switch_planned(struct bit_run *run, const Bit__SwitchPlanned *m)
@@ -284,7 +286,7 @@ static int add_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, u
         .moments_digest = m->moments_digest,
         .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
     };
-    snprintf(all[at].name, sizeof all[at].name, "%s", m->name);
+    bit_format(all[at].name, sizeof all[at].name, "%s", m->name);
     return 0;
 }
 
@@ -303,8 +305,8 @@ static int apply_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m,
 {
     if (m->error != 0) {
         run->checkpoint_failures++;
-        snprintf(run->checkpoint_error, sizeof run->checkpoint_error, "%s: %s", m->name,
-                 m->text ? m->text : bit_strerror(m->error));
+        bit_format(run->checkpoint_error, sizeof run->checkpoint_error, "%s: %s", m->name,
+                   m->text ? m->text : bit_strerror(m->error));
         return 0;
     }
     run->checkpoint_failures = 0;
@@ -317,7 +319,7 @@ static int apply_evaluated(struct bit_run *run, const Bit__EvaluateReport *m)
     run->eval_count = run->has_eval && run->eval_step == m->after_step ? run->eval_count + 1 : 1;
     run->eval_step = m->after_step;
     run->eval = *m;
-    snprintf(run->eval_set, sizeof run->eval_set, "%s", m->set);
+    bit_format(run->eval_set, sizeof run->eval_set, "%s", m->set);
     run->eval.set = run->eval_set;
     run->has_eval = true;
     return bit_evaluations_note(&run->held_out, m);
@@ -348,10 +350,10 @@ static int apply_ranks_done(struct bit_run *run, const Bit__RanksDone *m)
 static void apply_slurm(struct bit_run *run, const Bit__SlurmJob *m)
 {
     run->slurm.job = m->job;
-    snprintf(run->slurm.state, sizeof run->slurm.state, "%s", m->state);
-    snprintf(run->slurm.reason, sizeof run->slurm.reason, "%s", m->reason);
+    bit_format(run->slurm.state, sizeof run->slurm.state, "%s", m->state);
+    bit_format(run->slurm.reason, sizeof run->slurm.reason, "%s", m->reason);
     if (m->job != 0 && (run->state == BIT__RUN_STATE__STARTING || run->state == BIT__RUN_STATE__RESTARTING))
-        snprintf(run->reason, sizeof run->reason, "Slurm job %" PRIu64 " is %s: %s", m->job, m->state, m->reason);
+        bit_format(run->reason, sizeof run->reason, "Slurm job %" PRIu64 " is %s: %s", m->job, m->state, m->reason);
 }
 
 int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)

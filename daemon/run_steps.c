@@ -6,6 +6,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/msg.h"
 
 #define MACHINES_MAX 1024 /* a run that was on more forgets which was which of the last */
@@ -52,7 +53,7 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
     run->precision = m->phase->precision;
     run->rate.count = 0;
     run->link = at != NULL ? at->link : bit_chain_begin(m->weights_digest);
-    snprintf(run->backend, sizeof run->backend, "%s", m->backend);
+    bit_format(run->backend, sizeof run->backend, "%s", m->backend);
     begin_rerun(run, m);
     return note_machine(run, m);
 }
@@ -77,8 +78,8 @@ static void note_seen(struct bit_run *run, const Bit__Anomaly *what, uint64_t st
 {
     struct bit_run_seen *seen = &run->seen[run->seen_count++ % BIT_RUN_SEEN_MAX];
     *seen = (struct bit_run_seen){.step = step, .time_ns = time_ns, .what = *what};
-    snprintf(seen->place, sizeof seen->place, "%s", what->place ? what->place : "");
-    snprintf(seen->text, sizeof seen->text, "%s", what->text ? what->text : "");
+    bit_format(seen->place, sizeof seen->place, "%s", what->place ? what->place : "");
+    bit_format(seen->text, sizeof seen->text, "%s", what->text ? what->text : "");
     bool asks = what->has_action &&
                 (what->action == BIT__GUARD_ACTION__REWIND || what->action == BIT__GUARD_ACTION__STOP);
     if (!asks || run->due.action >= what->action) /* of several the hardest */
@@ -86,7 +87,7 @@ static void note_seen(struct bit_run *run, const Bit__Anomaly *what, uint64_t st
     run->due = (struct bit_run_due){.action = what->action,
                                     .err = what->kind == BIT__ANOMALY_KIND__REPLICA ? BIT_EREPLICA : BIT_ENUMERIC,
                                     .step = step};
-    snprintf(run->due.text, sizeof run->due.text, "%s", seen->text);
+    bit_format(run->due.text, sizeof run->due.text, "%s", seen->text);
 }
 
 static void note_last(struct bit_run *run, const Bit__StepReport *m)
@@ -195,7 +196,7 @@ int bit_run_apply_rewound(struct bit_run *run, const Bit__Rewound *m)
     drop_behind(run, m->to_step);
     bit_history_cut(&run->history, m->to_step);
     run->state = BIT__RUN_STATE__RESTARTING;
-    snprintf(run->reason, sizeof run->reason, "%s", m->reason);
+    bit_format(run->reason, sizeof run->reason, "%s", m->reason);
     run->launched = false;
     run->due = (struct bit_run_due){0};
     run->rerun = (struct bit_rerun){0};

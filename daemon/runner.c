@@ -16,6 +16,7 @@
 #include "daemon/job.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 #include "proto/spec.h"
@@ -199,7 +200,7 @@ static void mark_corrupt(struct bit_runner *r)
     r->run.state = BIT__RUN_STATE__FAILED;
     r->run.exit_code = BIT_EXIT_CORRUPT;
     r->run.launched = false;
-    snprintf(r->run.reason, sizeof r->run.reason, "%s", bit_fail_text());
+    bit_format(r->run.reason, sizeof r->run.reason, "%s", bit_fail_text());
 }
 
 /* A journal without a record is what a crash leaves of a submission, unless the run was launched once. */
@@ -270,7 +271,7 @@ static int encode_next(struct bit_runner *r, Bit__JournalRecord *record, uint8_t
 
 int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record)
 {
-    if (r->corrupt)
+    if (r->corrupt || r->given_up)
         return bit_fail(BIT_ECORRUPT, "%s: %s", r->run.id, r->run.reason);
     if (bit_runner_is_blocked(r))
         return bit_fail(-ENOSPC, "%s: %s", r->run.id, r->blocked);
@@ -326,7 +327,7 @@ void bit_runner_block(struct bit_runner *r, const char *why)
 {
     if (uv_is_active((uv_handle_t *)&r->retry))
         return;
-    snprintf(r->blocked, sizeof r->blocked, "%s", why);
+    bit_format(r->blocked, sizeof r->blocked, "%s", why);
     bit_error("blocked", "run=%s text=%s", r->run.id, why);
     uv_timer_start(&r->retry, on_retry, RETRY_MS, RETRY_MS);
     if (r->job != NULL)
@@ -342,13 +343,32 @@ static void hold(struct bit_runner *r, uint8_t *bytes, size_t size, const char *
     bit_runner_block(r, why);
 }
 
+/* The world made a record that no journal may hold. The run ends with that reason; bitd and its other runs go on. */
+static void give_up(struct bit_runner *r, int err)
+{
+    char reason[BIT_RUN_REASON_MAX];
+    if (r->given_up)
+        return;
+    bit_format(reason, sizeof reason, "it cannot be journalled: %s", bit_fail_text());
+    bit_error("record not written", "run=%s seq=%" PRIu64 " text=%s", r->run.id, r->run.seq + 1, reason);
+    if (!bit_run_ended(&r->run))
+        bit_runner_fail(r, bit_run_exit_code(err), "%s", reason);
+    r->given_up = true;
+    if (r->job != NULL)
+        bit_job_end(r->job, err, "%s", reason);
+}
+
 void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
     BIT_ASSERT(!r->corrupt);
-    int err = encode_next(r, record, &bytes, &size);
-    BIT_ASSERT(err == 0); /* every text in a record is cut to size before */
+    int err = r->given_up ? -ECANCELED : encode_next(r, record, &bytes, &size);
+    BIT_ASSERT(err != -ENOMEM); /* as in hold(): without these few bytes nothing can be written down */
+    if (err < 0) {
+        give_up(r, err);
+        return;
+    }
     bool sync = needs_sync(record);
     err = bit_runner_is_blocked(r) ? -ENOSPC : sync ? bit_durable_check(r) : 0;
     if (err == 0)
@@ -376,7 +396,7 @@ void bit_runner_set_state(struct bit_runner *r, Bit__RunState state, const char 
     char reason[BIT_RUN_REASON_MAX];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(reason, sizeof reason, fmt, args);
+    bit_vformat(reason, sizeof reason, fmt, args);
     va_end(args);
     Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
     m.state = state;
@@ -393,7 +413,7 @@ int bit_runner_try_state(struct bit_runner *r, Bit__RunState state, Bit__Mutatio
     char reason[BIT_RUN_REASON_MAX];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(reason, sizeof reason, fmt, args);
+    bit_vformat(reason, sizeof reason, fmt, args);
     va_end(args);
     Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
@@ -413,7 +433,7 @@ void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...)
     char reason[BIT_RUN_REASON_MAX];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(reason, sizeof reason, fmt, args);
+    bit_vformat(reason, sizeof reason, fmt, args);
     va_end(args);
     Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
     m.state = BIT__RUN_STATE__FAILED;

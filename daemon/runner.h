@@ -22,6 +22,7 @@ struct bit_runner {
     struct bit_job *job;     /* NULL unless the run holds a slot */
     struct bit_board *board; /* TensorBoard scalars of this incarnation, or NULL */
     bool corrupt;            /* the journal is damaged: nothing may be appended */
+    bool given_up;           /* a record could not be written as it was; the run has failed, and that is its last one */
     bool syncing;            /* an fdatasync is on the thread pool */
     uv_work_t sync_work;
     bool sync_wanted;    /* something was appended; else its name alone is looked at */
@@ -48,7 +49,9 @@ void bit_runner_destroy(struct bit_runner *r);
 
 /**
  * Journal a record (numbered and dated here), apply it, tell whoever waits. Where the disk does not take it, the run is
- * blocked until it does: the record counts here and is nobody's answer yet.
+ * blocked until it does: the record counts here and is nobody's answer yet. A record that no journal may hold (too
+ * large, or with a number that is none) fails the run instead, with that reason, and its job is ended: what comes
+ * behind it for this run is dropped.
  */
 void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record);
 /** The same for what a client is waiting to have confirmed: on failure nothing has happened. Errors: -errno. */

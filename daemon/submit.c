@@ -17,6 +17,7 @@
 #include "daemon/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/msg.h"
@@ -146,13 +147,13 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan *plan
     m.micro_instances = plan->ready ? plan->ready->micro_instances : s->spec->batch->micro_instances;
     m.warning = warnings;
     if (plan->ready == NULL) {
-        snprintf(text, sizeof text, "memory is not known: %s", plan->text);
+        bit_format(text, sizeof text, "memory is not known: %s", plan->text);
         problem[m.n_warning].text = text;
         warnings[m.n_warning] = &problem[m.n_warning];
         m.n_warning++;
     }
     if (bit_lines_make(&s->daemon->config, s->spec, &lines) < 0) {
-        snprintf(why, sizeof why, "%s", bit_fail_text());
+        bit_format(why, sizeof why, "%s", bit_fail_text());
         problem[m.n_warning].text = why;
         warnings[m.n_warning] = &problem[m.n_warning];
         m.n_warning++;
@@ -173,7 +174,7 @@ static bool fits(const struct bit_submission *s, const Bit__MemoryPlan *memory, 
     const double mib = 1 << 20;
     if (memory->total <= available)
         return true;
-    snprintf(
+    bit_format(
         text, room,
         "a rank needs %.0f MiB (weights %.0f, gradients %.0f, optimizer %.0f, activations %.0f, workspace %.0f), and "
         "%.0f MiB are there for it",
@@ -246,7 +247,7 @@ static void look_at_data(uv_work_t *work)
     struct bit_submission *s = work->data;
     s->err = open_data(s);
     if (s->err < 0) {
-        snprintf(s->text, sizeof s->text, "%s", bit_fail_text());
+        bit_format(s->text, sizeof s->text, "%s", bit_fail_text());
         return;
     }
     s->instances = bit_feed_instances(s->feed);
@@ -289,7 +290,8 @@ static void refuse_problems(struct bit_client *c, const struct bit_problems *pro
         item[i].column = (uint32_t)from->column;
         list[i] = &item[i];
     }
-    snprintf(text, sizeof text, "the specification has %d problem%s", problems->count, problems->count == 1 ? "" : "s");
+    bit_format(text, sizeof text, "the specification has %d problem%s", problems->count,
+               problems->count == 1 ? "" : "s");
     bit_client_refuse_problems(c, BIT_ESPEC, text, list, count);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/format.h"
 
 #define NAMED_MAX 8 /* ranks by number in a sentence */
 
@@ -98,8 +99,8 @@ void bit_tally_describe(const struct bit_tally *t, uint64_t step, Bit__StopReaso
             length += (size_t)snprintf(list + length, sizeof list - length, "%s%u", named++ ? ", " : "", r);
     if (missing > named)
         snprintf(list + length, sizeof list - length, ", …");
-    snprintf(text, room,
-             missing == 1 ? "rank %s of %u has not said that it is done"
-                          : "ranks %s of %u have not said that they are done",
-             list, t->ranks);
+    bit_format(text, room,
+               missing == 1 ? "rank %s of %u has not said that it is done"
+                            : "ranks %s of %u have not said that they are done",
+               list, t->ranks);
 }

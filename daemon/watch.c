@@ -12,6 +12,7 @@
 #include "daemon/job.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 
@@ -84,7 +85,7 @@ void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__Work
     bit_gaps_forget(&rank->gaps);
     rank->step = hello->step;
     rank->pid = hello->pid;
-    snprintf(rank->host, sizeof rank->host, "%s", hello->host);
+    bit_format(rank->host, sizeof rank->host, "%s", hello->host);
     if (bit_watch_is_here(rank))
         bit_remains_note(&job->remains, (int32_t)rank->pid);
 }
@@ -95,7 +96,7 @@ void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
     rank->silent = 0;
     bit_gaps_note(&rank->gaps, uv_now(&rank->job->runner->daemon->loop));
     rank->step = m->step;
-    snprintf(rank->section, sizeof rank->section, "%s", m->section);
+    bit_format(rank->section, sizeof rank->section, "%s", m->section);
     if (m->has_told && rank->job->alloc != NULL)
         bit_job_told(rank->job, (uint32_t)(rank - rank->job->watch.rank), (int)m->told);
 }

@@ -7,6 +7,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 #include "worker/clock.h"
@@ -171,11 +172,11 @@ void bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
 void bit_beat_failed(struct bit_beat *beat, int err, const char *text)
 {
     Bit__WorkerFailed failed = BIT__WORKER_FAILED__INIT;
-    char copy[BIT_ERR_TEXT_MAX] = "";
+    char copy[BIT_ERR_TEXT_MAX];
 
     if (!beat->has_thread || beat->link != &beat->own)
         return;
-    strncpy(copy, text, sizeof copy - 1);
+    bit_format(copy, sizeof copy, "%s", text);
     failed.rank = beat->rank;
     failed.error = err;
     failed.step = atomic_load(&beat->sections->step);

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "worker/ckpt_io.h"
 #include "worker/clock.h"
@@ -141,7 +142,7 @@ static void write_own(struct bit_ckpt *c)
 {
     c->err = bit_ckpt_write(c);
     if (c->err < 0)
-        snprintf(c->text, sizeof c->text, "%s", bit_fail_text());
+        bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
     atomic_store(&c->written, true);
 }
 
@@ -191,7 +192,7 @@ bool bit_ckpt_begin(struct bit_ckpt *c, const char *name, bool pre_switch)
     if (c->refused >= 0)
         c->refused = bit_comm_agree(comm, comm->rank == 0 ? create_files(c) : 0);
     if (c->refused < 0)
-        snprintf(c->text, sizeof c->text, "%s", bit_fail_text());
+        bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
     else
         start_writing(c);
     c->stall_ms = bit_clock_ms() - c->began_ms;
@@ -309,7 +310,7 @@ void bit_ckpt_end(struct bit_ckpt *c, Bit__CheckpointReport *report)
     BIT_ASSERT(c->under_way);
     err = complete(c);
     if (err < 0 && c->refused >= 0)
-        snprintf(c->text, sizeof c->text, "%s", bit_fail_text());
+        bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
     if (err < 0 && c->worker->comm->rank == 0 && c->partial[0] != '\0' && bit_io_remove(c->partial) < 0)
         bit_warn("left behind", "why=\"%s\"", bit_fail_text());
     c->stall_ms += bit_clock_ms() - came_ms;

@@ -7,6 +7,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "worker/note.h"
@@ -86,7 +87,7 @@ static void share_note(struct bit_comm *comm, int err, int from)
 {
     char text[BIT_ERR_TEXT_MAX] = "", who[32];
 
-    strncpy(text, bit_fail_text(), sizeof text - 1);
+    bit_format(text, sizeof text, "%s", bit_fail_text());
     check(comm, MPI_Bcast(text, sizeof text, MPI_CHAR, from, comm->mpi));
     snprintf(who, sizeof who, "rank %d: ", from);
     if (comm->rank != from)

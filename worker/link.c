@@ -8,6 +8,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 #include "worker/link_read.h"
@@ -49,7 +50,7 @@ void bit_link_set_down(struct bit_link *link, int err)
     if (link->state == BIT_LINK_UP) {
         link->state = bit_link_is_lost(err) ? BIT_LINK_LOST : BIT_LINK_BROKEN;
         link->err = err;
-        snprintf(link->text, sizeof link->text, "%s", bit_fail_text());
+        bit_format(link->text, sizeof link->text, "%s", bit_fail_text());
     }
     pthread_cond_broadcast(&link->changed);
     pthread_mutex_unlock(&link->lock);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 #include "worker/clock.h"
@@ -30,7 +31,7 @@ static struct bit_command quit(int err)
     struct bit_command command = {.kind = BIT_COMMAND_QUIT, .err = err};
 
     if (err < 0)
-        strncpy(command.text, bit_fail_text(), sizeof command.text - 1);
+        bit_format(command.text, sizeof command.text, "%s", bit_fail_text());
     return command;
 }
 

@@ -6,6 +6,7 @@
 
 #include "proto/err.h"
 #include "proto/escape.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/msg.h"
 #include "proto/spec.h"
@@ -62,7 +63,7 @@ static int describe(const Bit__RunSpec *spec, struct bit_plan *plan, char text[B
     if (err >= 0)
         err = bit_exec_init(&exec, backend, threads, 0);
     if (err >= 0)
-        snprintf(text, BIT_WORKER_BACKEND_BYTES, "%s, %d %s", exec.description, ranks, ranks == 1 ? "rank" : "ranks");
+        bit_format(text, BIT_WORKER_BACKEND_BYTES, "%s, %d %s", exec.description, ranks, ranks == 1 ? "rank" : "ranks");
     bit_exec_finish(&exec);
     return err;
 }

@@ -8,6 +8,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
 #include "worker/clock.h"
@@ -196,9 +197,9 @@ int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step
 void bit_session_failed(struct bit_session *session, uint32_t rank, int err, const char *text)
 {
     Bit__WorkerFailed failed = BIT__WORKER_FAILED__INIT;
-    char copy[BIT_ERR_TEXT_MAX] = "";
+    char copy[BIT_ERR_TEXT_MAX];
 
-    strncpy(copy, text, sizeof copy - 1);
+    bit_format(copy, sizeof copy, "%s", text);
     failed.rank = rank;
     failed.error = err;
     failed.step = atomic_load(&session->sections->step);

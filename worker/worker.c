@@ -9,6 +9,7 @@
 #include "kernels/attention.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/msg.h"
 #include "worker/init.h"
 #include "worker/resources.h"
@@ -129,10 +130,10 @@ static int choose(struct bit_worker *w)
     if (err < 0)
         return err;
     if (strcmp(attention.forward, attention.backward) == 0)
-        snprintf(w->choices, sizeof w->choices, "%s", attention.forward);
+        bit_format(w->choices, sizeof w->choices, "%s", attention.forward);
     else
-        snprintf(w->choices, sizeof w->choices, "%.115s forward, %.115s backward", attention.forward,
-                 attention.backward);
+        bit_format(w->choices, sizeof w->choices, "%.115s forward, %.115s backward", attention.forward,
+                   attention.backward);
     return 0;
 }
 
@@ -218,12 +219,12 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    snprintf(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s, checkpoints %s", w->model->exec.description,
-             w->model->exec.deterministic ? " deterministic" : "", size, size == 1 ? "rank" : "ranks",
-             w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
-             w->model->exec.replays           ? ", graphs"
-             : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
-                                              : "",
-             w->ckpt.beside ? "beside training" : "hold training up");
+    bit_format(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s, checkpoints %s", w->model->exec.description,
+               w->model->exec.deterministic ? " deterministic" : "", size, size == 1 ? "rank" : "ranks",
+               w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
+               w->model->exec.replays           ? ", graphs"
+               : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
+                                                : "",
+               w->ckpt.beside ? "beside training" : "hold training up");
     ready->backend = backend;
 }

@@ -86,9 +86,11 @@ TEST(only_a_submission_may_be_long)
     if (!fix_start(&f))
         return;
     header(bytes, BIT_MSG_STATUS_REQUEST, BIT_REQUEST_BODY_MAX + 1);
+    void *reply;
     int fd = fix_connect(&f);
     send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
-    EXPECT(is_closed(fd));
+    EXPECT_EQ(fix_receive(fd, &reply), BIT_MSG_ERROR_REPLY);
+    bit_msg_free(reply);
     close(fd);
     fix_finish(&f);
 }

@@ -19,6 +19,13 @@ static void check_hosts(const char *list)
         size_t bytes = strlen(hosts.name[i]);
         FUZZ_CHECK(bytes >= 1 && bytes <= BIT_HOST_NAME_MAX && hosts.name[i][strcspn(hosts.name[i], "[], \n")] == '\0');
     }
+    char *fold = bit_hosts_fold(&hosts);
+    struct bit_hosts again;
+    FUZZ_CHECK(fold != NULL && bit_hosts_parse(fold, &again) == 0 && again.count == hosts.count);
+    for (size_t i = 0; i < hosts.count; i++)
+        FUZZ_CHECK(strcmp(again.name[i], hosts.name[i]) == 0);
+    bit_hosts_finish(&again);
+    free(fold);
     bit_hosts_finish(&hosts);
 }
 

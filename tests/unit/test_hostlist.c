@@ -40,6 +40,53 @@ TEST(refuses_what_is_no_list)
             fprintf(stderr, "    '%s'\n", bad[i]);
 }
 
+/* Unfolded and folded again. */
+static const char *folded(const char *list)
+{
+    static char text[4096];
+    struct bit_hosts hosts, again;
+    if (!EXPECT_EQ(bit_hosts_parse(list, &hosts), 0))
+        return "";
+    char *fold = bit_hosts_fold(&hosts);
+    if (EXPECT(fold != NULL) && EXPECT_EQ(bit_hosts_parse(fold, &again), 0)) {
+        EXPECT_EQ(again.count, hosts.count);
+        for (size_t i = 0; i < hosts.count && i < again.count; i++)
+            EXPECT_STREQ(again.name[i], hosts.name[i]);
+        bit_hosts_finish(&again);
+    }
+    snprintf(text, sizeof text, "%s", fold ? fold : "");
+    free(fold);
+    bit_hosts_finish(&hosts);
+    return text;
+}
+
+TEST(folds_names_that_count_on)
+{
+    EXPECT_STREQ(folded("n1"), "n1");
+    EXPECT_STREQ(folded("n1,n2,n3"), "n[1-3]");
+    EXPECT_STREQ(folded("node-[0001-4500]"), "node-[0001-4500]");
+    EXPECT_STREQ(folded("n[1-2,7],login"), "n[1-2,7],login");
+    EXPECT_STREQ(folded("n8,n9,n10,n11"), "n[8-9],n[10-11]"); /* as many digits as the first have */
+    EXPECT_STREQ(folded("n08,n09,n10"), "n[08-10]");
+    EXPECT_STREQ(folded("n3,n1,n2"), "n[3,1-2]"); /* in their order */
+    EXPECT_STREQ(folded("n1,n1"), "n[1,1]");
+    EXPECT_STREQ(folded("r[1-2]n[1-2]"), "r1n[1-2],r2n[1-2]");
+    EXPECT_STREQ(folded("n[1-2]-ib"), "n1-ib,n2-ib");
+    EXPECT_STREQ(folded("n12345678901,n12345678902"), "n12[345678901-345678902]");
+    EXPECT_STREQ(folded("1,2"), "1,2");
+}
+
+TEST(a_long_list_is_cut_for_people)
+{
+    char text[12];
+    bit_hosts_brief("n[1-3]", text, sizeof text);
+    EXPECT_STREQ(text, "n[1-3]");
+    bit_hosts_brief("abcdefghijk", text, sizeof text);
+    EXPECT_STREQ(text, "abcdefghijk");
+    bit_hosts_brief("abcdefghijkl", text, sizeof text);
+    EXPECT_STREQ(text, "abcdefgh...");
+}
+
 TEST(stays_within_its_limits)
 {
     struct bit_hosts hosts;

@@ -60,27 +60,27 @@ TEST(counts_the_gpus_of_a_gres)
 TEST(a_spare_node_takes_the_place_of_a_lost_one)
 {
     want(16, 16, "gpu:8", 2048, 0);
-    EXPECT_STREQ(placed("n[1-3]", ""), "16 on n1,n2, 8 each");
-    EXPECT_STREQ(placed("n[1-3]", "n2"), "16 on n1,n3, 8 each");
-    EXPECT_STREQ(placed("n[1-3]", "n1"), "16 on n2,n3, 8 each");
+    EXPECT_STREQ(placed("n[1-3]", ""), "16 on n[1-2], 8 each");
+    EXPECT_STREQ(placed("n[1-3]", "n2"), "16 on n[1,3], 8 each");
+    EXPECT_STREQ(placed("n[1-3]", "n1"), "16 on n[2-3], 8 each");
 }
 
 TEST(without_gpus_the_survivors_hold_all_ranks)
 {
     want(4, 4, NULL, 8, 2);
-    EXPECT_STREQ(placed("n[1-4]", ""), "4 on n1,n2,n3,n4, 1 each");
-    EXPECT_STREQ(placed("n[1-4]", "n3"), "4 on n1,n2,n4, 2 each");
+    EXPECT_STREQ(placed("n[1-4]", ""), "4 on n[1-4], 1 each");
+    EXPECT_STREQ(placed("n[1-4]", "n3"), "4 on n[1-2,4], 2 each");
     EXPECT_STREQ(placed("n[1-4]", "n[2-4]"), "4 on n1, 4 each");
 }
 
 TEST(fewer_ranks_divide_the_batch_and_its_micro_batches)
 {
     want(32, 1, "gpu:8", 2048, 0);
-    EXPECT_STREQ(placed("n[1-4]", "n4"), "16 on n1,n2, 8 each");
+    EXPECT_STREQ(placed("n[1-4]", "n4"), "16 on n[1-2], 8 each");
     want(24, 1, "gpu:8", 96, 0);
-    EXPECT_STREQ(placed("n[1-3]", "n2"), "16 on n1,n3, 8 each");
+    EXPECT_STREQ(placed("n[1-3]", "n2"), "16 on n[1,3], 8 each");
     want(24, 1, "gpu:8", 96, 4); /* 96 / 16 = 6 is no whole number of fours; 96 / 12 = 8 is */
-    EXPECT_STREQ(placed("n[1-3]", "n2"), "12 on n1,n3, 6 each");
+    EXPECT_STREQ(placed("n[1-3]", "n2"), "12 on n[1,3], 6 each");
 }
 
 TEST(too_few_nodes_are_said_with_what_would_help)
