@@ -135,11 +135,11 @@ static void ask(pid_t thread)
     atomic_fetch_add(&stacks.slots, 1);
     if (syscall(SYS_tgkill, getpid(), thread, ASK) < 0)
         return;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until); /* a wall clock that is put back would make an hour of this */
     until.tv_nsec += ANSWER_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
-    while (sem_timedwait(&stacks.answered, &until) < 0 && errno == EINTR)
+    while (sem_clockwait(&stacks.answered, CLOCK_MONOTONIC, &until) < 0 && errno == EINTR)
         ;
 }
 
