@@ -109,13 +109,19 @@ static bool is_idle(const struct bit_job *job)
     return !job->loading && !job->committing && !job->sweeping && (job->launch == NULL || job->launcher_ended);
 }
 
+/* What a killed mpirun leaves on this machine. */
+static void clear_remains(struct bit_job *job)
+{
+    bit_remains_remove(&job->remains, BIT_MAX(job->watch.ranks, job->runner->run.spec->launch->ranks));
+}
+
 static void settle_if_idle(struct bit_job *job)
 {
     if (job->phase != BIT_JOB_ENDING || !is_idle(job))
         return;
     bit_launch_destroy(job->launch);
     job->launch = NULL;
-    bit_remains_remove(&job->remains, job->watch.ranks);
+    clear_remains(job);
     settle(job);
 }
 
@@ -124,6 +130,22 @@ static void on_swept(void *arg)
     struct bit_job *job = arg;
     job->sweeping = false;
     settle_if_idle(job);
+}
+
+/* Before they are ended: who they are tells what they will leave. */
+static void note_remains(struct bit_job *job, const struct bit_proc_job *processes)
+{
+    int32_t pid[64];
+    const struct bit_run *run = &job->runner->run;
+    if (run->spec->launch->launcher != BIT__LAUNCHER__MPIRUN)
+        return;
+    int count = bit_proc_find(processes, pid, BIT_COUNT(pid));
+    for (int i = 0; i < count; i++)
+        bit_remains_note(&job->remains, pid[i]);
+    if (job->launch != NULL || run->launched)
+        bit_remains_note_launcher(&job->remains, job->launch != NULL ? bit_launch_pid(job->launch) : run->pid);
+    else if (count > 0) /* a bitd before this one did not live to write it down; mpirun is the oldest */
+        bit_remains_note_launcher(&job->remains, pid[0]);
 }
 
 /* Whatever is left of the job must be gone before anything else is decided. */
@@ -153,6 +175,7 @@ static void begin_ending(struct bit_job *job)
         grace_ms = BIT_MIN(grace_ms, (uint64_t)SRUN_GRACE_MS);
     else if (hurry)
         grace_ms = BIT_MIN(grace_ms, (uint64_t)1000);
+    note_remains(job, &processes);
     int err = bit_sweep_start(&r->daemon->loop, &processes, grace_ms, on_swept, job);
     BIT_ASSERT(err == 0);
     job->sweeping = true;
@@ -436,6 +459,7 @@ static void on_cleared(void *arg)
 {
     struct bit_job *job = arg;
     job->sweeping = false;
+    clear_remains(job);
     if (job->phase != BIT_JOB_CHOOSING)
         settle_if_idle(job);
     else if (check_allowed(job->runner) < 0)
@@ -451,6 +475,7 @@ static void clear_and_choose(struct bit_job *job)
     struct bit_runner *r = job->runner;
     const struct bit_proc_job processes = {.run = r->run.id, .link = r->daemon->config.link};
     job->phase = BIT_JOB_CHOOSING;
+    note_remains(job, &processes);
     int err = bit_sweep_start(&r->daemon->loop, &processes, 0, on_cleared, job);
     BIT_ASSERT(err == 0);
     job->sweeping = true;

@@ -9,6 +9,7 @@
 
 #include "daemon/fileio.h"
 #include "daemon/proc.h"
+#include "proto/check.h"
 #include "proto/log.h"
 
 BIT_LOG_TOPIC("remains");
@@ -29,9 +30,47 @@ void bit_remains_note(struct bit_remains *r, int32_t pid)
     unsigned long job = strtoul(text, &end, 10);
     if (end == text || *end != '\0' || job > UINT32_MAX) /* another launcher's */
         return;
-    *r = (struct bit_remains){.known = true, .job = (uint32_t)job};
+    r->known = true;
+    r->job = (uint32_t)job;
     if (bit_proc_variable(pid, "OMPI_MCA_orte_jobfam_session_dir", text, sizeof text) && is_session(text))
         snprintf(r->session, sizeof r->session, "%s", text);
+}
+
+void bit_remains_note_launcher(struct bit_remains *r, int32_t pid)
+{
+    r->launcher = pid;
+}
+
+static bool is_gone(int32_t pid)
+{
+    char state = bit_proc_state(pid);
+    return state == 0 || state == 'Z' || state == 'X';
+}
+
+/* Where mpirun puts it: in the first of these that is set. */
+static void find_session(struct bit_remains *r, const char *host)
+{
+    static const char *const names[] = {"TMPDIR", "TEMP", "TMP"};
+    const char *tmp = NULL;
+    for (size_t i = 0; i < BIT_COUNT(names) && tmp == NULL; i++)
+        tmp = getenv(names[i]);
+    int n = snprintf(r->session, sizeof r->session, "%s/ompi.%s.%u/pid.%d", tmp != NULL ? tmp : "/tmp", host,
+                     (unsigned)geteuid(), r->launcher);
+    if (n >= (int)sizeof r->session || !is_session(r->session))
+        r->session[0] = '\0';
+}
+
+/* mpirun's own number stands in the folder, and that of the job which it starts is the next. */
+static void read_contact(struct bit_remains *r)
+{
+    char path[sizeof r->session + 16];
+    snprintf(path, sizeof path, "%s/contact.txt", r->session);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return;
+    r->known = fscanf(f, "%" SCNu32 ".", &r->job) == 1 && r->job < UINT32_MAX;
+    r->job += r->known;
+    fclose(f);
 }
 
 void bit_remains_remove(struct bit_remains *r, uint32_t ranks)
@@ -39,6 +78,10 @@ void bit_remains_remove(struct bit_remains *r, uint32_t ranks)
     char host[64] = "", path[192];
     unsigned removed = 0;
     gethostname(host, sizeof host - 1);
+    if (r->session[0] == '\0' && r->launcher > 1 && is_gone(r->launcher))
+        find_session(r, host);
+    if (!r->known && r->session[0] != '\0')
+        read_contact(r);
     for (uint32_t rank = 0; rank < ranks && r->known; rank++) {
         snprintf(path, sizeof path, "/dev/shm/vader_segment.%s.%u.%" PRIx32 ".%u", host, (unsigned)geteuid(), r->job,
                  rank);

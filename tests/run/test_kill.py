@@ -99,5 +99,95 @@ def a_wait_that_begins_while_bitd_is_dead():
         assert waiting.wait(60) == 0, f"bitctl wait ended with {waiting.returncode}"
 
 
+def sessions(folder):
+    """Of launches, below a folder for temporary files: those of Open MPI are named after mpirun's process."""
+    return [os.path.join(at, name) for at, names, _ in os.walk(folder) for name in names if name.startswith("pid.")]
+
+
+def memory_of(folder):
+    """The shared memory of those launches: mpirun's own number stands in its folder, the job's is the next."""
+    jobs = []
+    for session in sessions(folder):
+        contact = os.path.join(session, "contact.txt")
+        if os.path.exists(contact) and os.path.getsize(contact) > 0:  # else it has only just begun
+            with open(contact) as f:
+                jobs.append(f".{int(f.read().split('.')[0]) + 1:x}.")
+    return [name for name in os.listdir("/dev/shm") if any(job in name for job in jobs)]
+
+
+class Sheltered(fixture.Daemon):
+    """Whose launches keep their temporary files in a folder of its own."""
+
+    def start(self):
+        self.tmp = os.path.join(self.dir, "tmp")
+        os.makedirs(self.tmp, exist_ok=True)
+        os.environ["TMPDIR"] = self.tmp
+        try:
+            super().start()
+        finally:
+            del os.environ["TMPDIR"]
+
+    def launchers(self):
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/comm") as f, open(f"/proc/{pid}/environ") as e:
+                    if f.read().strip() == "mpirun" and self.tmp in e.read():
+                        found.append(int(pid))
+            except OSError:
+                pass
+        return found
+
+
+def a_launch_that_dies_with_bitd_leaves_nothing():
+    """mpirun is killed, and before bitd can do anything about it bitd is too: the next one knows of the launch from the journal."""
+    with Sheltered() as d:
+        run = d.submit(d.spec(steps=STEPS, at_step=AT))
+        wait_step(d, run, 5)
+        os.kill(d.process.pid, signal.SIGSTOP)
+        for pid in d.launchers() + d.worker_pids(run):
+            os.kill(pid, signal.SIGKILL)
+        left, memory = sessions(d.tmp), memory_of(d.tmp)
+        assert left and memory, f"a killed launch leaves {left} and {memory}"
+        d.kill()
+        d.start()
+        d.finish(run)
+        assert not sessions(d.tmp), f"left: {sessions(d.tmp)}"
+        still = [name for name in memory if os.path.exists("/dev/shm/" + name)]
+        assert not still, f"left: {still}"
+
+
+def a_launch_that_was_not_written_down_leaves_nothing():
+    """bitd is killed between starting mpirun and writing it down: the next one finds the processes and what they leave."""
+    shim = os.path.join(fixture.build_root(), "tests", "faults", "libfaults.so")
+    with Sheltered() as d:
+        d.ctl("submit", "--paused", d.spec(steps=STEPS, at_step=AT), check=True)
+        d.kill()
+        plan, once = os.path.join(d.dir, "plan"), os.path.join(d.dir, "once")
+        os.environ.update(LD_PRELOAD=shim, BIT_FAULTS=plan)
+        try:
+            d.start()
+        finally:
+            del os.environ["LD_PRELOAD"], os.environ["BIT_FAULTS"]
+        with open(plan, "w") as f:  # the third record from here: asked, starting, launched
+            f.write(f"write who=bitd path=/journal from=3 once={once} kill 9\n")
+        subprocess.Popen([d.bitctl, "resume", "--socket", d.socket, "r1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        d.process.wait(30)
+        first = d.launchers()
+        assert first, "the launch was not under way"
+        deadline = time.monotonic() + 20
+        while not memory_of(d.tmp) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        memory = memory_of(d.tmp)
+        assert memory, "its ranks did not come up"
+        os.unlink(plan)
+        d.start()
+        d.finish("r1")
+        assert not sessions(d.tmp), f"left: {sessions(d.tmp)}"
+        still = [name for name in memory if os.path.exists("/dev/shm/" + name)]
+        assert not still, f"left: {still}"
+
+
 print(f"seed {SEED}")
-fixture.main([worker_keep, worker_reset, daemon_reset, both_reset, a_wait_that_begins_while_bitd_is_dead])
+fixture.main([a_launch_that_dies_with_bitd_leaves_nothing, a_launch_that_was_not_written_down_leaves_nothing,
+              worker_keep, worker_reset, daemon_reset, both_reset, a_wait_that_begins_while_bitd_is_dead])
