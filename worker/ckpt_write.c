@@ -14,8 +14,10 @@ static int see(const struct bit_ckpt *c, int file, int64_t at, int64_t count, co
 {
     struct bit_optim *optim = &c->worker->optim;
 
+    if (!c->beside) /* there was no room for a copy */
+        return bit_window_read(&optim->window, bit_optim_values(optim, file) + at, count, piece);
     *piece = c->copy[file] + at;
-    return c->beside ? 0 : bit_window_read(&optim->window, bit_optim_values(optim, file) + at, count, piece);
+    return 0;
 }
 
 static int write_piece(struct bit_ckpt *c, int file, int fd, const char *path, int64_t at)
