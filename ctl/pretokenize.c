@@ -1,7 +1,5 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "ctl/pretokenize.h"
 
-#include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,20 +124,12 @@ static int run_gpt2(const struct walk *w, int step, const uint8_t *s, size_t byt
 
 int bit_split_regex(const char *pattern, size_t bytes, bool literal, struct bit_split *out)
 {
-    const uint32_t flags = PCRE2_UTF | PCRE2_NO_UTF_CHECK | (literal ? PCRE2_LITERAL : PCRE2_UCP);
-    int code;
-    PCRE2_SIZE offset;
-    PCRE2_UCHAR reason[128];
-    pcre2_code *regex = pcre2_compile((PCRE2_SPTR)pattern, bytes, flags, &code, &offset, NULL);
+    struct bit_regex *regex;
+    int err = bit_regex_create(pattern, bytes, literal, &regex);
 
-    if (regex == NULL) {
-        pcre2_get_error_message(code, reason, sizeof reason);
-        return bit_fail(-EINVAL, "the pattern does not compile: %s at offset %zu", (const char *)reason,
-                        (size_t)offset);
-    }
-    pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE); /* without it, it is only slower */
-    *out = (struct bit_split){.kind = BIT_SPLIT_REGEX, .regex = regex};
-    return 0;
+    if (err == 0)
+        *out = (struct bit_split){.kind = BIT_SPLIT_REGEX, .regex = regex};
+    return err;
 }
 
 static int regex_piece(const struct walk *w, int step, const uint8_t *s, size_t bytes, bool matched)
@@ -151,38 +141,30 @@ static int regex_piece(const struct walk *w, int step, const uint8_t *s, size_t 
     return run_step(w, step + 1, s, bytes);
 }
 
+/* Where the character stands that is `count` behind the one at s[at]. */
+static size_t skip(const uint8_t *s, size_t at, size_t count)
+{
+    while (count-- > 0)
+        at += bit_unicode_bytes(s[at]);
+    return at;
+}
+
+/* A match of nothing cuts, too. */
 static int run_regex(const struct walk *w, int step, const uint8_t *s, size_t bytes)
 {
-    const pcre2_code *regex = w->p->steps[step].regex;
-    pcre2_match_data *match = w->scratch->match[step];
-    size_t done = 0, at = 0;
+    struct bit_regex_search *search = &w->scratch->search[step];
+    size_t done = 0, done_chars = 0, begin, end; /* the last two in characters */
+    int err = bit_regex_begin(search, w->p->steps[step].regex, s, bytes);
 
-    if (match == NULL) {
-        match = w->scratch->match[step] = pcre2_match_data_create(1, NULL);
-        if (match == NULL)
-            return bit_fail(-ENOMEM, "match data");
-    }
-    while (at < bytes) {
-        int found = pcre2_match(regex, s, bytes, at, PCRE2_NO_UTF_CHECK, match, NULL);
-        if (found == PCRE2_ERROR_JIT_STACKLIMIT)
-            found = pcre2_match(regex, s, bytes, at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match, NULL);
-        if (found == PCRE2_ERROR_NOMATCH)
-            break;
-        if (found < 0)
-            return bit_fail(BIT_EDATA, "the split pattern gives up on this text (PCRE2 error %d)", found);
-        const PCRE2_SIZE *range = pcre2_get_ovector_pointer(match);
-        if (range[1] == range[0]) { /* an empty match cuts nothing */
-            at = range[0] + (range[0] < bytes ? bit_unicode_bytes(s[range[0]]) : 1);
-            continue;
-        }
-        int err = regex_piece(w, step, s + done, range[0] - done, false);
+    while (err == 0 && (err = bit_regex_next(search, &begin, &end)) > 0) {
+        size_t from = skip(s, done, begin - done_chars), to = skip(s, from, end - begin);
+        err = regex_piece(w, step, s + done, from - done, false);
         if (err == 0)
-            err = regex_piece(w, step, s + range[0], range[1] - range[0], true);
-        if (err < 0)
-            return err;
-        done = at = range[1];
+            err = regex_piece(w, step, s + from, to - from, true);
+        done = to;
+        done_chars = end;
     }
-    return regex_piece(w, step, s + done, bytes - done, false);
+    return err < 0 ? err : regex_piece(w, step, s + done, bytes - done, false);
 }
 
 static int run_digits(const struct walk *w, int step, const uint8_t *s, size_t bytes)
@@ -251,14 +233,14 @@ int bit_pretokenize(const struct bit_pretokenizer *p, struct bit_pretokenize_scr
 void bit_pretokenizer_finish(struct bit_pretokenizer *p)
 {
     for (int i = 0; i < p->count; i++)
-        pcre2_code_free(p->steps[i].regex);
+        bit_regex_destroy(p->steps[i].regex);
     *p = (struct bit_pretokenizer){0};
 }
 
 void bit_pretokenize_scratch_finish(struct bit_pretokenize_scratch *scratch)
 {
-    for (size_t i = 0; i < BIT_COUNT(scratch->match); i++)
-        pcre2_match_data_free(scratch->match[i]);
+    for (size_t i = 0; i < BIT_COUNT(scratch->search); i++)
+        bit_regex_search_finish(&scratch->search[i]);
     free(scratch->prefixed);
     *scratch = (struct bit_pretokenize_scratch){0};
 }

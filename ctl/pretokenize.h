@@ -2,8 +2,8 @@
  * Cutting text into the pieces that byte-pair encoding works on: the "pre_tokenizer" of a tokenizer.json.
  *
  * A pre-tokenizer is a list of steps; each cuts every piece of the step before it. The pattern of GPT-2, which
- * ByteLevel implies and GPT-NeoX and Dolma use, has a matcher of its own, exact against Hugging Face's; other patterns
- * are run by PCRE2, whose Unicode version is the library's (Debian 12: 14.0) where Hugging Face's is 16.0.
+ * ByteLevel implies and GPT-NeoX and Dolma use, has a matcher of its own; other patterns are those of regex.h. Both cut
+ * as Hugging Face's tokenizers does, with the Unicode versions that it has (unicode.h).
  */
 #ifndef BIT_CTL_PRETOKENIZE_H
 #define BIT_CTL_PRETOKENIZE_H
@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ctl/regex.h"
+
 #define BIT_PRETOKENIZE_STEPS_MAX 16
 
 /* The pattern that ByteLevel cuts by when its use_regex is true. */
@@ -19,17 +21,17 @@
 
 enum bit_split_kind {
     BIT_SPLIT_GPT2,   /* BIT_GPT2_PATTERN */
-    BIT_SPLIT_REGEX,  /* pcre2: matches, and what is between them, are pieces */
+    BIT_SPLIT_REGEX,  /* matches, and what is between them, are pieces */
     BIT_SPLIT_DIGITS, /* each run of \p{N}, or each \p{N} if single, is a piece */
     BIT_SPLIT_PREFIX, /* cuts nothing: puts a space before a piece that does not begin with one */
 };
 
 struct bit_split {
     enum bit_split_kind kind;
-    bool single;  /* DIGITS */
-    bool dropped; /* REGEX: what matches is not a piece (behavior "Removed") */
-    bool invert;  /* REGEX: what is between the matches is what "matches" */
-    void *regex;  /* REGEX: a pcre2_code, shared by all threads */
+    bool single;             /* DIGITS */
+    bool dropped;            /* REGEX: what matches is not a piece (behavior "Removed") */
+    bool invert;             /* REGEX: what is between the matches is what "matches" */
+    struct bit_regex *regex; /* REGEX: owned */
 };
 
 struct bit_pretokenizer {
@@ -39,13 +41,12 @@ struct bit_pretokenizer {
 
 /* What one thread needs to run a pre-tokenizer. */
 struct bit_pretokenize_scratch {
-    void *match[BIT_PRETOKENIZE_STEPS_MAX]; /* pcre2_match_data, one a step */
-    uint8_t *prefixed;                      /* a piece with a space before it */
+    struct bit_regex_search search[BIT_PRETOKENIZE_STEPS_MAX]; /* one a step */
+    uint8_t *prefixed;                                         /* a piece with a space before it */
     size_t prefixed_room;
 };
 
-/** A step by PCRE2 for a pattern, or for a text as it stands. -EINVAL with PCRE2's reason and the offset in the
- * pattern. */
+/** A step for a pattern, or for a text as it stands; the errors of bit_regex_create. */
 int bit_split_regex(const char *pattern, size_t bytes, bool literal, struct bit_split *out);
 
 /**

@@ -319,20 +319,28 @@ bool bit_property_folds_long(const struct bit_codeset *set)
 
 static uint32_t fold(uint32_t c)
 {
-    for (size_t i = 0; i < BIT_COUNT(folds); i++) {
-        if (folds[i].from == c)
-            return folds[i].to;
+    size_t low = 0, high = BIT_COUNT(folds);
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (folds[middle].from < c)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return c;
+    return low < BIT_COUNT(folds) && folds[low].from == c ? folds[low].to : c;
 }
 
 bool bit_property_ends_long(const uint32_t *c, size_t count)
 {
+    uint32_t last[BIT_COUNT(long_folds[0].to)];
+    const size_t kept = BIT_MIN(count, BIT_COUNT(last));
+
+    for (size_t i = 0; i < kept; i++)
+        last[i] = fold(c[count - kept + i]);
     for (size_t i = 0; i < BIT_COUNT(long_folds); i++) {
-        size_t length = long_folds[i].to[2] == 0 ? 2 : 3, k = 0;
-        while (length <= count && k < length && fold(c[count - length + k]) == long_folds[i].to[k])
-            k++;
-        if (k == length)
+        size_t length = long_folds[i].to[2] == 0 ? 2 : 3;
+        if (length <= kept && memcmp(last + kept - length, long_folds[i].to, length * sizeof *last) == 0)
             return true;
     }
     return false;

@@ -195,7 +195,7 @@ TEST(unsupported_steps)
                    "pre_tokenizer.pretokenizers[1].type: 'Whitespace'");
     expect_refused(edited("pre_tokenizer", json_pack("{s:s, s:{s:s}, s:s}", "type", "Split", "pattern", "Regex", "(",
                                                      "behavior", "Isolated")),
-                   "pre_tokenizer.pattern: the pattern does not compile");
+                   "pre_tokenizer.pattern: the pattern at offset 1: a group is not closed");
     expect_refused(edited("pre_tokenizer", json_pack("{s:s, s:{s:s}, s:s}", "type", "Split", "pattern", "Regex", "x",
                                                      "behavior", "MergedWithNext")),
                    "pre_tokenizer.behavior: 'MergedWithNext'");
