@@ -16,7 +16,9 @@
 #include "ctl/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
+#include "proto/reflect.h"
 
 #define REOPEN_S 120 /* a daemon that is being restarted is back in this time */
 
@@ -54,6 +56,22 @@ static int find_socket(const char *socket, char *out, size_t bytes)
     return 0;
 }
 
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int32_t peer_pid(int fd)
+{
+    struct ucred peer = {0};
+    socklen_t bytes = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 ? peer.pid : 0;
+}
+
 int bit_client_open(struct bit_client *c, const char *socket_path)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -77,6 +95,8 @@ int bit_client_open(struct bit_client *c, const char *socket_path)
         return bit_fail(err, "connect to %s", c->path);
     }
     c->fd = fd;
+    c->pid = peer_pid(fd);
+    c->asked_s = now_s();
     bit_frame_reader_init(&c->reader, BIT_FRAME_BODY_MAX);
     return 0;
 }
@@ -90,30 +110,52 @@ void bit_client_close(struct bit_client *c)
     bit_frame_reader_finish(&c->reader);
 }
 
+static void pause_ms(int ms)
+{
+    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    nanosleep(&t, NULL);
+}
+
 static int reopen(struct bit_client *c, const char *socket_path)
 {
-    struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    const struct bit_hangups hangups = c->hangups;
     int err = 0;
 
     bit_client_close(c);
     /* Nothing announces that a daemon begins to listen, so it is asked ten times a second. */
     for (int tries = 0; tries < REOPEN_S * 10; tries++) {
         err = bit_client_open(c, socket_path);
+        c->hangups = hangups;
         if (err >= 0)
             return 0;
-        nanosleep(&pause, NULL);
+        pause_ms(100);
     }
     return err;
+}
+
+static int check_run(const ProtobufCMessage *msg)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "run");
+    const char *run = field == NULL ? "" : *(char *const *)bit_field_at(msg, field, 0);
+
+    if (strlen(run) <= BIT_NAME_MAX)
+        return 0;
+    return bit_fail(BIT_ENORUN, "'%.*s...' is longer than the %d bytes that a run's name may have",
+                    bit_format_fit(run, BIT_NAME_MAX), run, BIT_NAME_MAX);
 }
 
 int bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
 {
     uint8_t *frame;
     size_t bytes, done = 0;
-    int err = bit_msg_encode(type, 0, msg, &frame, &bytes);
+    int err = check_run(msg);
 
+    if (err == 0)
+        err = bit_msg_encode(type, 0, msg, &frame, &bytes);
     if (err < 0)
         return err;
+    c->asked_s = now_s();
     while (done < bytes) {
         ssize_t n = send(c->fd, frame + done, bytes - done, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
@@ -165,6 +207,7 @@ int bit_client_next(struct bit_client *c, int timeout_ms, uint16_t *type, Protob
             if (err < 0)
                 return err;
             *type = frame.type;
+            c->hangups = (struct bit_hangups){0};
             return 0;
         }
         int err = fill(c, timeout_ms);
@@ -226,8 +269,15 @@ static int ask_once(struct bit_client *client, uint16_t type, const void *msg, u
 
 int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli)
 {
-    if (!cli->quiet)
+    int ms = bit_hangups_note(&c->hangups, c->pid, now_s() - c->asked_s);
+
+    if (ms < 0)
+        return bit_fail(BIT_EDAEMON, "bitd (process %d) hung up %u times on the same request; its log may say why",
+                        c->pid, c->hangups.row);
+    if (!cli->quiet && c->hangups.row == 1)
         bit_show(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
+    if (ms > 0)
+        pause_ms(ms);
     return reopen(c, cli->socket);
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ctl/hangups.h"
 #include "proto/bit.pb-c.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
@@ -18,6 +19,9 @@ static inline char *bit_lend(const char *text)
 struct bit_client {
     int fd;
     char path[108];
+    int32_t pid;                /* of the daemon */
+    double asked_s;             /* when the last request was sent */
+    struct bit_hangups hangups; /* since the last reply */
     struct bit_frame_reader reader;
 };
 
@@ -28,7 +32,10 @@ struct bit_client {
 int bit_client_open(struct bit_client *c, const char *socket);
 void bit_client_close(struct bit_client *c);
 struct bit_cli;
-/** The same behind a daemon that hung up, tried again for two minutes; says so unless cli is quiet. */
+/**
+ * The same behind a daemon that hung up, tried again for two minutes; says so unless cli is quiet. Hung up on again
+ * before a reply came, it pauses, longer each time, says nothing more, and after a few times gives up: BIT_EDAEMON.
+ */
 int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli);
 /**
  * bit_client_open for what outlives a daemon: on a socket that a killed one has left, its return is waited for as
@@ -36,6 +43,7 @@ int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli);
  */
 int bit_client_open_waiting(struct bit_client *c, const struct bit_cli *cli);
 
+/** BIT_ENORUN for the name of a run that is too long to be one: bitd is not asked for it. */
 int bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
 /** The next reply. *type, *msg (bit_msg_free). BIT_EDAEMON if the daemon hung up. timeout_ms < 0 waits for ever;
  * BIT_ETIMEOUT. */
