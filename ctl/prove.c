@@ -66,9 +66,10 @@ int bit_prove(struct bit_client *c, const Bit__SubmitRequest *submitted, const B
     if (asked->count > BIT_PROVE_BATCH)
         return bit_fail(BIT_EMESSAGE, "bitd asks for %u files at once", asked->count);
     for (size_t i = 0; i < asked->count && err == 0; i++) {
-        const char *path = bit_spec_path(submitted->spec, (size_t)asked->first + i);
-        int fd = path != NULL ? open_path(submitted->directory, path) : 0;
-        if (path == NULL)
+        char path[BIT_PATH_MAX + 32];
+        bool ours = bit_spec_shown_path(submitted->spec, (size_t)asked->first + i, path, sizeof path);
+        int fd = ours ? open_path(submitted->directory, path) : 0;
+        if (!ours)
             err = bit_fail(BIT_EMESSAGE, "bitd asks for a file that is not of the specification");
         else if (fd < 0)
             error[i] = fd;

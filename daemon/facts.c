@@ -15,7 +15,7 @@
 /* Of a file: bytes, mtime_ns, inode; and the device, where a submitter's right to read it hangs on that, and numbers of
  * devices that change with a reboot are the lesser evil. */
 #define FACTS_MAX 4
-#define BYTES_MAX ((size_t)(FACTS_MAX + 1) * 8 * BIT_DATA_FILES_MAX * 2 + 64)
+#define BYTES_MAX ((size_t)(FACTS_MAX + 1) * 8 * BIT_DATA_FILES_MAX * 2 + 8 * BIT_EVAL_SETS_MAX + 64)
 
 static size_t file_count(struct bit_shards *const *sets, size_t count)
 {
@@ -92,10 +92,24 @@ static int compare(struct bit_shards *const *sets, size_t count, size_t facts, c
     return 0;
 }
 
-int bit_facts_keep(struct bit_shards *const *sets, size_t count, bool device, const char *path)
+/* The facts of our own user's files have no device. */
+static int keep_own(struct bit_shards *const *sets, size_t count, const char *path)
 {
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
-    int err = collect(sets, count, device ? FACTS_MAX : FACTS_MAX - 1, &now);
+    int err = collect(sets, count, FACTS_MAX - 1, &now);
+    if (err == 0)
+        err = keep(&now, path);
+    free_facts(&now);
+    return err < 0 ? err : BIT_FACTS_OWN;
+}
+
+int bit_facts_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
+                   size_t eval_count)
+{
+    Bit__DataFacts now = BIT__DATA_FACTS__INIT;
+    int err = collect(sets, count, FACTS_MAX, &now);
+    now.n_eval_bytes = eval_count;
+    now.eval_bytes = (double *)(uintptr_t)eval_bytes;
     if (err == 0)
         err = keep(&now, path);
     free_facts(&now);
@@ -114,27 +128,37 @@ static int check_kept(struct bit_shards *const *sets, size_t count, const char *
     if (err == 0)
         err = compare(sets, count, facts, kept, &now);
     free_facts(&now);
-    return err;
+    return err < 0 || facts == FACTS_MAX ? err : BIT_FACTS_OWN;
 }
 
-int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *path)
+/* Of a run that an older bitd took in, nothing is known. */
+static void take_eval_bytes(const Bit__DataFacts *kept, double *eval_bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        eval_bytes[i] = kept->n_eval_bytes == count ? kept->eval_bytes[i] : 0;
+}
+
+int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
+                    size_t eval_count)
 {
     ProtobufCMessage *kept = NULL;
     uint8_t *buf = NULL;
     size_t bytes = 0;
     int err = bit_file_read(path, BYTES_MAX, &buf, &bytes);
     if (err == -ENOENT)
-        return bit_facts_keep(sets, count, false, path);
+        return keep_own(sets, count, path);
     if (err == 0)
         err = bit_msg_decode_as(&bit__data_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &kept);
     if (err == 0)
         err = check_kept(sets, count, path, (const Bit__DataFacts *)kept);
+    if (err == 0)
+        take_eval_bytes((const Bit__DataFacts *)kept, eval_bytes, eval_count);
     bit_msg_free(kept);
     free(buf);
     return err;
 }
 
-int bit_facts_prove(struct bit_shards *const *sets, size_t count, const struct bit_proven *proven, size_t proven_count)
+int bit_facts_prove(struct bit_shards *const *sets, size_t count, const struct bit_file_id *proven, size_t proven_count)
 {
     BIT_ASSERT(file_count(sets, count) == proven_count);
     for (size_t i = 0; i < count; i++)

@@ -8,17 +8,25 @@
 #include "daemon/proof.h"
 #include "proto/shards.h"
 
+#define BIT_FACTS_OWN 1
+
 /**
  * Compare size, modification time, inode and change time (ctime) of every file of the sets, in order, with what is kept
  * at `path`; written there if nothing is. What an earlier version kept has no change times, and is compared without.
+ * What was proven has with it what a token of each evaluation set stands for, in bytes, as its sidecars said when they
+ * were proven: they are not opened again.
+ * Returns     0 with eval_bytes, or BIT_FACTS_OWN: nothing of it was proven, and sidecars may be read
  * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ENOMEM
  */
-int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *path);
+int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
+                    size_t eval_count);
 
-/** Keep them at `path` as they are now, with the device of each if `device`. Errors: -errno. */
-int bit_facts_keep(struct bit_shards *const *sets, size_t count, bool device, const char *path);
+/** Keep what a submitter has proven at `path`, as it is now, down to the device. Errors: -errno. */
+int bit_facts_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
+                   size_t eval_count);
 /** Hold the files against those that a submitter could open, in the same order. Errors: BIT_EAUTH naming the first that
  * is another. */
-int bit_facts_prove(struct bit_shards *const *sets, size_t count, const struct bit_proven *proven, size_t proven_count);
+int bit_facts_prove(struct bit_shards *const *sets, size_t count, const struct bit_file_id *proven,
+                    size_t proven_count);
 
 #endif

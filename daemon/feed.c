@@ -10,6 +10,7 @@
 #include "proto/err.h"
 #include "proto/shards.h"
 #include "proto/sidecar.h"
+#include "proto/spec.h"
 #include "proto/tokens.h"
 
 struct bit_feed {
@@ -49,7 +50,6 @@ static int open_eval_sets(struct bit_feed *feed, const Bit__RunSpec *spec)
         int err = bit_shards_create(set->path, set->n_path, spec->model->context, spec->model->vocab, &feed->eval[i]);
         if (err < 0)
             return err;
-        feed->eval_bytes[i] = bit_sidecar_bytes_per_token_of(set->path, set->n_path);
         feed->eval_count++;
         if (bit_shards_instances(feed->eval[i]) == 0)
             return bit_fail(BIT_EDATA, "evaluation set '%s' holds no instance of %u tokens", set->name,
@@ -78,6 +78,18 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
     return 0;
 }
 
+void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struct bit_file_id *shown)
+{
+    size_t at = bit_spec_paths(spec);
+    for (size_t i = 0; i < spec->eval->n_set; i++)
+        at -= spec->eval->set[i]->n_path; /* they are the last */
+    for (size_t i = 0; i < feed->eval_count; i++) {
+        const Bit__EvalSet *set = spec->eval->set[i];
+        feed->eval_bytes[i] = bit_sidecar_bytes_per_token_of(set->path, set->n_path, shown != NULL ? &shown[at] : NULL);
+        at += set->n_path;
+    }
+}
+
 /* Every set of files, in the order of bit_spec_path: heap, borrowed sets. */
 static struct bit_shards **list_sets(const struct bit_feed *feed, size_t *count)
 {
@@ -94,27 +106,29 @@ static struct bit_shards **list_sets(const struct bit_feed *feed, size_t *count)
     return sets;
 }
 
-int bit_feed_check(const struct bit_feed *feed, const char *path)
+int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path)
 {
     size_t count;
     struct bit_shards **sets = list_sets(feed, &count);
-    int err = sets == NULL ? -ENOMEM : bit_facts_check(sets, count, path);
+    int err = sets == NULL ? -ENOMEM : bit_facts_check(sets, count, path, feed->eval_bytes, feed->eval_count);
 
     free(sets);
-    return err;
+    if (err == BIT_FACTS_OWN)
+        bit_feed_weigh(feed, spec, NULL);
+    return BIT_MIN(err, 0);
 }
 
 int bit_feed_keep(const struct bit_feed *feed, const char *path)
 {
     size_t count;
     struct bit_shards **sets = list_sets(feed, &count);
-    int err = sets == NULL ? -ENOMEM : bit_facts_keep(sets, count, true, path);
+    int err = sets == NULL ? -ENOMEM : bit_facts_keep(sets, count, path, feed->eval_bytes, feed->eval_count);
 
     free(sets);
     return err;
 }
 
-int bit_feed_prove(const struct bit_feed *feed, const struct bit_proven *proven, size_t proven_count)
+int bit_feed_prove(const struct bit_feed *feed, const struct bit_file_id *proven, size_t proven_count)
 {
     size_t count;
     struct bit_shards **sets = list_sets(feed, &count);

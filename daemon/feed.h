@@ -23,13 +23,16 @@ uint64_t bit_feed_epoch_steps(const struct bit_feed *feed);
 
 /**
  * Hold the files against what they were when the run first read them: size, modification time and inode, kept at
- * `path`, which is written if it is not there. Errors      BIT_EDATA naming the first file that is another now;
+ * `path`, which is written if it is not there. What a token stands for comes from there too, where the files were
+ * proven, and from the sidecars otherwise. Errors      BIT_EDATA naming the first file that is another now;
  * BIT_ECORRUPT; -errno
  */
-int bit_feed_check(const struct bit_feed *feed, const char *path);
+int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path);
+/** Learn what a token of each evaluation set stands for, from its sidecars (bit_sidecar_check has `shown`). */
+void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struct bit_file_id *shown);
 
 /** The files are those that a submitter proved he may read (BIT_EAUTH), in the order of bit_spec_path ... */
-int bit_feed_prove(const struct bit_feed *feed, const struct bit_proven *proven, size_t proven_count);
+int bit_feed_prove(const struct bit_feed *feed, const struct bit_file_id *proven, size_t proven_count);
 /** ... and bit_feed_check will hold them against what they are now, down to the device. Errors: -errno. */
 int bit_feed_keep(const struct bit_feed *feed, const char *path);
 

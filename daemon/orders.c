@@ -51,7 +51,7 @@ static int open_feed(struct bit_load *load)
     struct bit_feed *feed = NULL;
     int err = bit_feed_create(load->spec, &feed);
     if (err == 0)
-        err = bit_feed_check(feed, load->facts);
+        err = bit_feed_check(feed, load->spec, load->facts);
     if (err < 0)
         bit_feed_destroy(feed);
     else

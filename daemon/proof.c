@@ -1,6 +1,7 @@
 #include "daemon/proof.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,8 +16,10 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/msg.h"
+#include "proto/sidecar.h"
 #include "proto/spec.h"
 
+#define PATH_BYTES  (BIT_PATH_MAX + 32)
 #define TAKEN_BYTES 4096 /* at once; a proof has some hundred */
 
 /* What one look at the socket brought; filled beside the loop. */
@@ -26,7 +29,7 @@ struct taken {
     uint8_t room[TAKEN_BYTES];
     struct shown {
         int err; /* 0, -errno, or BIT_EDATA for what is no regular file */
-        struct bit_proven file;
+        struct bit_file_id file;
     } shown[BIT_RIGHTS_MAX];
     size_t shown_count;
 };
@@ -36,7 +39,8 @@ struct bit_proof {
     uv_timer_t timer;
     int handles; /* the timer, and what is done beside the loop */
     const Bit__RunSpec *spec;
-    struct bit_proven *files;
+    struct bit_file_id *files;
+    size_t tokens;                       /* how many of these are token files: bit_spec_shown_path */
     size_t count, at, batch;             /* in all; proven; asked for now */
     struct shown shown[BIT_PROVE_BATCH]; /* and not yet used */
     size_t shown_count;
@@ -102,9 +106,25 @@ static void finish(struct bit_proof *p, int err)
 
 /* ---------------------------------------------------------------- what came */
 
+/* A token file must be shown; the others are looked for where they may be. */
+static bool must_be_there(const struct bit_proof *p, size_t i)
+{
+    return i < p->tokens;
+}
+
+static const char *path_of(const struct bit_proof *p, size_t i, char path[PATH_BYTES])
+{
+    if (!bit_spec_shown_path(p->spec, i, path, PATH_BYTES))
+        snprintf(path, PATH_BYTES, "a path that is too long");
+    return path;
+}
+
 static int note_file(struct bit_proof *p, size_t i, const struct shown *shown)
 {
-    const char *path = bit_spec_path(p->spec, i);
+    char path[PATH_BYTES];
+    path_of(p, i, path);
+    if (shown->err == BIT_EDATA && i >= 2 * p->tokens)
+        return 0; /* a folder */
     if (shown->err == BIT_EDATA)
         return bit_fail(BIT_EDATA, "%s: no regular file", path);
     if (shown->err < 0)
@@ -113,16 +133,26 @@ static int note_file(struct bit_proof *p, size_t i, const struct shown *shown)
     return 0;
 }
 
+/* Of model.init_from, what bitd itself finds there decides which of its files it is. */
+static bool is_missed(const struct bit_proof *p, size_t i, int error)
+{
+    return must_be_there(p, i) ||
+           (i < 2 * p->tokens && error != -ENOENT && error != ENOENT && error != -ENOTDIR && error != ENOTDIR);
+}
+
 static int take_reply(struct bit_proof *p, const Bit__ProveReply *m)
 {
     size_t used = 0;
     int err = 0;
+    char path[PATH_BYTES];
     if (m->first != p->at || m->n_error != p->batch)
         return bit_fail(BIT_EMESSAGE, "a proof of other files than were asked for");
     for (size_t i = 0; i < p->batch && err == 0; i++) {
-        if (m->error[i] != 0)
-            err = bit_fail(BIT_EAUTH, "uid %u may not read %s: %s", p->client->peer.uid,
-                           bit_spec_path(p->spec, p->at + i), strerror(m->error[i] < 0 ? -m->error[i] : m->error[i]));
+        if (m->error[i] != 0 && is_missed(p, p->at + i, m->error[i]))
+            err = bit_fail(BIT_EAUTH, "uid %u may not read %s: %s", p->client->peer.uid, path_of(p, p->at + i, path),
+                           strerror(m->error[i] < 0 ? -m->error[i] : m->error[i]));
+        else if (m->error[i] != 0)
+            continue;
         else if (used == p->shown_count)
             err = bit_fail(BIT_EMESSAGE, "a proof without a descriptor");
         else
@@ -210,10 +240,36 @@ static int take_frame(struct bit_proof *p, const struct bit_frame *frame)
 
 /* ---------------------------------------------------------------- asking */
 
+/* Files of one folder share their sidecar, and it is asked for once. */
+static bool is_wanted(const struct bit_proof *p, size_t i)
+{
+    const char *from = p->spec->model->init_from;
+    if (i >= 2 * p->tokens)
+        return from != NULL && from[0] != '\0';
+    return i <= p->tokens ||
+           !bit_sidecar_is_shared(bit_spec_path(p->spec, i - p->tokens - 1), bit_spec_path(p->spec, i - p->tokens));
+}
+
+/* The next that are wanted, in a row, and of one kind. */
+static void find_batch(struct bit_proof *p)
+{
+    while (p->at < p->count && !is_wanted(p, p->at))
+        p->at++;
+    const size_t end = p->at < p->tokens ? p->tokens : p->at < 2 * p->tokens ? 2 * p->tokens : p->count;
+    for (p->batch = 0; p->at + p->batch < end && p->batch < BIT_PROVE_BATCH && is_wanted(p, p->at + p->batch);)
+        p->batch++;
+}
+
+static void share_sidecars(struct bit_proof *p)
+{
+    for (size_t i = p->tokens + 1; i < 2 * p->tokens; i++)
+        if (!is_wanted(p, i))
+            p->files[i] = p->files[i - 1];
+}
+
 static void ask(struct bit_proof *p)
 {
     Bit__ProveRequest m = BIT__PROVE_REQUEST__INIT;
-    p->batch = BIT_MIN(p->count - p->at, (size_t)BIT_PROVE_BATCH);
     m.first = p->at;
     m.count = (uint32_t)p->batch;
     uv_timer_again(&p->timer);
@@ -229,10 +285,13 @@ static void go_on(struct bit_proof *p)
     if (err > 0) {
         err = take_frame(p, &frame);
         p->at += err == 0 ? p->batch : 0;
-        if (err == 0 && p->at < p->count)
+        find_batch(p);
+        if (err == 0 && p->at < p->count) {
             ask(p);
-        else
-            finish(p, err);
+            return;
+        }
+        share_sidecars(p);
+        finish(p, err);
     } else if (err < 0) {
         finish(p, err);
     }
@@ -278,8 +337,8 @@ int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_do
     if (p == NULL)
         return bit_fail(-ENOMEM, "a proof");
     *p = (struct bit_proof){.client = c, .spec = spec, .done = done, .arg = arg, .handles = 1};
-    while (bit_spec_path(spec, p->count) != NULL)
-        p->count++;
+    p->tokens = bit_spec_paths(spec);
+    p->count = 2 * p->tokens + BIT_SPEC_INIT_FILES;
     p->files = calloc(p->count + 1, sizeof *p->files);
     uv_os_fd_t fd;
     int err = p->files == NULL ? bit_fail(-ENOMEM, "a proof of %zu files", p->count)
@@ -295,19 +354,30 @@ int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_do
     bit_rights_allow(fd);
     c->proof = p;
     *out = p;
+    find_batch(p);
     ask(p); /* a valid spec names a file at least */
     return 0;
 }
 
-const struct bit_proven *bit_proof_files(const struct bit_proof *p, size_t *count)
+const struct bit_file_id *bit_proof_files(const struct bit_proof *p, size_t *count)
 {
-    *count = p->count;
+    *count = p->tokens;
     return p->files;
+}
+
+const struct bit_file_id *bit_proof_sidecars(const struct bit_proof *p)
+{
+    return p->files + p->tokens;
+}
+
+const struct bit_file_id *bit_proof_init(const struct bit_proof *p)
+{
+    return p->files + 2 * p->tokens;
 }
 
 int bit_proof_check(const struct bit_proof *p)
 {
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->tokens; i++) {
         const char *path = bit_spec_path(p->spec, i);
         struct stat st;
         if (stat(path, &st) < 0)

@@ -2,11 +2,12 @@
  * That who submits may read what he submits. A bitd that serves a group reads token files as a user of its own, who may
  * be allowed more than the submitter. So the submitter's bitctl opens each file itself and sends the descriptor
  * (SCM_RIGHTS); bitd notes which file that is (device and inode) and lets it go. What bitd then opens by the same path
- * must be that very file, at the submission and whenever the run is launched (daemon/facts.h): a path that comes to
- * name another file ends the run.
+ * must be that very file, at the submission and whenever the run is launched (daemon/facts.h, daemon/origin.h): a path
+ * that comes to name another file ends the run. So it is with token files, the dataset.json beside them, which need not
+ * be there, and model.init_from.
  *
- *     bitd   ──ProveRequest{first, count}──►  bitctl      files by their place in the specification (bit_spec_path),
- *            ◄──ProveReply{first, error[]}──              so that bitd cannot ask for any other
+ *     bitd   ──ProveRequest{first, count}──►  bitctl      files by their place in the specification
+ * (bit_spec_shown_path), ◄──ProveReply{first, error[]}──              so that bitd cannot ask for any other
  *                 + a descriptor for each error that is 0
  */
 #ifndef BIT_DAEMON_PROOF_H
@@ -17,15 +18,11 @@
 #include <stdint.h>
 
 #include "proto/bit.pb-c.h"
+#include "proto/regular.h"
 
 struct bit_client;
 struct bit_peer;
 struct bit_proof;
-
-/* A file, whatever its name. */
-struct bit_proven {
-    uint64_t device, inode;
-};
 
 /** err < 0 with its note: not proven. */
 typedef void bit_proof_done(void *arg, int err);
@@ -49,7 +46,11 @@ void bit_proof_destroy(struct bit_proof *p);
  * Errors      BIT_EAUTH; -errno
  */
 int bit_proof_check(const struct bit_proof *p);
-/** Once done: the files, in the order of bit_spec_path. */
-const struct bit_proven *bit_proof_files(const struct bit_proof *p, size_t *count);
+/** Once done: the token files, in the order of bit_spec_path. */
+const struct bit_file_id *bit_proof_files(const struct bit_proof *p, size_t *count);
+/** The sidecar of each; inode 0 where the submitter has none. */
+const struct bit_file_id *bit_proof_sidecars(const struct bit_proof *p);
+/** The BIT_SPEC_INIT_FILES of model.init_from; inode 0 for what is none of his, or no regular file. */
+const struct bit_file_id *bit_proof_init(const struct bit_proof *p);
 
 #endif

@@ -236,10 +236,15 @@ static int open_data(struct bit_submission *s)
     if (err == 0)
         err = bit_feed_create(s->spec, &s->feed);
     if (err == 0 && s->proof != NULL) {
-        const struct bit_proven *proven = bit_proof_files(s->proof, &count);
+        const struct bit_file_id *proven = bit_proof_files(s->proof, &count);
         err = bit_feed_prove(s->feed, proven, count);
     }
-    return err == 0 ? bit_sidecar_check(s->spec) : err;
+    const struct bit_file_id *sidecars = s->proof != NULL ? bit_proof_sidecars(s->proof) : NULL;
+    if (err == 0)
+        err = bit_sidecar_check(s->spec, sidecars);
+    if (err == 0 && s->proof != NULL)
+        bit_feed_weigh(s->feed, s->spec, sidecars);
+    return err;
 }
 
 static void look_at_data(uv_work_t *work)

@@ -72,8 +72,8 @@ int bit_sidecar_parse(const char *text, size_t bytes, const char *path, struct b
     json_error_t error;
     json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
 
-    if (root == NULL)
-        return bit_fail(BIT_ECORRUPT, "%s:%d:%d: %s", path, error.line, error.column, error.text);
+    if (root == NULL) /* the place alone: who is told may not be who may read it */
+        return bit_fail(BIT_ECORRUPT, "%s:%d:%d: no JSON", path, error.line, error.column);
     int err = fill(root, &s);
     json_decref(root);
     if (err < 0) {
@@ -100,7 +100,7 @@ static int read_whole(int fd, const char *path, size_t size, char **text, size_t
     return 0;
 }
 
-static int read_file(int fd, const char *path, struct bit_sidecar *out)
+static int read_file(int fd, const char *path, const struct bit_file_id *shown, struct bit_sidecar *out)
 {
     struct stat st;
     char *text = NULL;
@@ -108,6 +108,8 @@ static int read_file(int fd, const char *path, struct bit_sidecar *out)
 
     if (fstat(fd, &st) < 0)
         return bit_fail(-errno, "'%s'", path);
+    if (shown != NULL && !bit_file_id_is(shown, &st))
+        return bit_fail(BIT_EAUTH, "'%s' is another file for this bitd than for who submitted it", path);
     if (!S_ISREG(st.st_mode) || st.st_size > BIT_SIDECAR_BYTES_MAX)
         return bit_fail(BIT_ELIMIT, "'%s' is no file of at most %u bytes", path, BIT_SIDECAR_BYTES_MAX);
     int err = read_whole(fd, path, (size_t)st.st_size, &text, &bytes);
@@ -117,20 +119,34 @@ static int read_file(int fd, const char *path, struct bit_sidecar *out)
     return err;
 }
 
-int bit_sidecar_read(const char *path, struct bit_sidecar *out)
+int bit_sidecar_path(const char *path, char *out, size_t room)
 {
-    char beside[BIT_PATH_MAX + sizeof BIT_SIDECAR_NAME];
     const char *slash = strrchr(path, '/');
     int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
 
-    if ((size_t)snprintf(beside, sizeof beside, "%.*s%s", folder, path, BIT_SIDECAR_NAME) >= sizeof beside)
-        return bit_fail(-ENAMETOOLONG, "'%s'", path);
+    return (size_t)snprintf(out, room, "%.*s%s", folder, path, BIT_SIDECAR_NAME) < room
+               ? 0
+               : bit_fail(-ENAMETOOLONG, "'%s'", path);
+}
+
+int bit_sidecar_read_shown(const char *path, const struct bit_file_id *shown, struct bit_sidecar *out)
+{
+    char beside[BIT_PATH_MAX + sizeof BIT_SIDECAR_NAME];
+    int err = bit_sidecar_path(path, beside, sizeof beside);
+
+    if (err < 0 || (shown != NULL && shown->inode == 0))
+        return err;
     int fd = open(beside, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : bit_fail(-errno, "'%s'", beside);
-    int err = read_file(fd, beside, out);
+    err = read_file(fd, beside, shown, out);
     close(fd);
     return err < 0 ? err : 1;
+}
+
+int bit_sidecar_read(const char *path, struct bit_sidecar *out)
+{
+    return bit_sidecar_read_shown(path, NULL, out);
 }
 
 void bit_sidecar_finish(struct bit_sidecar *s)
@@ -154,13 +170,13 @@ double bit_sidecar_bytes_per_token(const struct bit_sidecar *s)
     return s->tokens > 0 ? (double)s->text_bytes / (double)s->tokens : 0;
 }
 
-double bit_sidecar_bytes_per_token_of(char *const *path, size_t count)
+double bit_sidecar_bytes_per_token_of(char *const *path, size_t count, const struct bit_file_id *shown)
 {
     double bytes = 0, tokens = 0;
 
     for (size_t i = 0; i < count; i++) {
         struct bit_sidecar s;
-        if (bit_sidecar_read(path[i], &s) <= 0)
+        if (bit_sidecar_read_shown(path[i], shown != NULL ? &shown[i] : NULL, &s) <= 0)
             return 0;
         const struct bit_sidecar_file *file = bit_sidecar_find(&s, path[i]);
         double known = bit_sidecar_bytes_per_token(&s), here = file != NULL ? (double)file->tokens : 0;
@@ -177,7 +193,8 @@ double bit_sidecar_bytes_per_token_of(char *const *path, size_t count)
 
 struct check {
     const Bit__RunSpec *spec;
-    char sha256[65], first[256]; /* of the first file that says */
+    const struct bit_file_id *shown; /* of the file that is next; or NULL */
+    char sha256[65], first[256];     /* of the first file that says */
 };
 
 static int check_identity(struct check *c, const char *path, const struct bit_sidecar *s)
@@ -201,7 +218,7 @@ static int check_identity(struct check *c, const char *path, const struct bit_si
     return 0;
 }
 
-static bool same_folder(const char *a, const char *b)
+bool bit_sidecar_is_shared(const char *a, const char *b)
 {
     const char *end = strrchr(a, '/');
     return end != NULL && strncmp(a, b, (size_t)(end - a) + 1) == 0 && strchr(b + (end - a) + 1, '/') == NULL;
@@ -211,9 +228,10 @@ static int check_paths(struct check *c, char *const *path, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct bit_sidecar s;
-        if (i > 0 && same_folder(path[i - 1], path[i]))
+        const struct bit_file_id *shown = c->shown != NULL ? c->shown++ : NULL;
+        if (i > 0 && bit_sidecar_is_shared(path[i - 1], path[i]))
             continue;
-        int err = bit_sidecar_read(path[i], &s);
+        int err = bit_sidecar_read_shown(path[i], shown, &s);
         if (err == 0)
             continue;
         if (err > 0) {
@@ -226,9 +244,9 @@ static int check_paths(struct check *c, char *const *path, size_t count)
     return 0;
 }
 
-int bit_sidecar_check(const Bit__RunSpec *spec)
+int bit_sidecar_check(const Bit__RunSpec *spec, const struct bit_file_id *shown)
 {
-    struct check c = {.spec = spec};
+    struct check c = {.spec = spec, .shown = shown};
     int err = check_paths(&c, spec->data->train, spec->data->n_train);
 
     for (size_t i = 0; i < spec->data->n_source && err == 0; i++)

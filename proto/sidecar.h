@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "proto/bit.pb-c.h"
+#include "proto/regular.h"
 
 #define BIT_SIDECAR_NAME      "dataset.json"
 #define BIT_SIDECAR_BYTES_MAX (64u << 20)
@@ -33,6 +34,12 @@ struct bit_sidecar {
  * Errors      BIT_ECORRUPT naming what it lacks; -errno; BIT_ELIMIT
  */
 int bit_sidecar_read(const char *path, struct bit_sidecar *out);
+/** The same, of that very file alone (NULL: of any): nothing is read of another (BIT_EAUTH), nor if there was none. */
+int bit_sidecar_read_shown(const char *path, const struct bit_file_id *shown, struct bit_sidecar *out);
+/** Its path, for a token file's. Errors: -ENAMETOOLONG. */
+int bit_sidecar_path(const char *path, char *out, size_t room);
+/** Both files have the same. */
+bool bit_sidecar_is_shared(const char *a, const char *b);
 /** The same of bytes that are in memory; `path` is for what is said of them. Returns 0. Errors: as before. */
 int bit_sidecar_parse(const char *text, size_t bytes, const char *path, struct bit_sidecar *out);
 void bit_sidecar_finish(struct bit_sidecar *s);
@@ -41,14 +48,16 @@ const struct bit_sidecar_file *bit_sidecar_find(const struct bit_sidecar *s, con
 /** Bytes of text that a token stands for, on average over the folder; end-of-text tokens count. 0: not known. */
 double bit_sidecar_bytes_per_token(const struct bit_sidecar *s);
 
-/** The same over several token files, each weighed by its tokens. 0 unless it is known of all. */
-double bit_sidecar_bytes_per_token_of(char *const *path, size_t count);
+/** The same over several token files, each weighed by its tokens. 0 unless it is known of all. shown: of each, or NULL.
+ */
+double bit_sidecar_bytes_per_token_of(char *const *path, size_t count, const struct bit_file_id *shown);
 
 /**
  * Hold a spec's token files against what is written beside them: 16-bit ids, one tokenizer throughout, its ids below
  * model.vocab, and data.tokenizer, where it is set, its name or digest.
+ * shown: of each token file's sidecar, in the order of bit_spec_path, as bit_sidecar_read_shown has it; or NULL
  * Errors      BIT_EDATA naming the file; as bit_sidecar_read
  */
-int bit_sidecar_check(const Bit__RunSpec *spec);
+int bit_sidecar_check(const Bit__RunSpec *spec, const struct bit_file_id *shown);
 
 #endif

@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "proto/bit.pb-c.h"
 #include "proto/json.h"
 #include "proto/problems.h"
@@ -55,6 +58,16 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems);
  * behind the last. Borrowed from the spec, which need not be normalised.
  */
 const char *bit_spec_path(const Bit__RunSpec *spec, size_t i);
+/** How many there are. */
+size_t bit_spec_paths(const Bit__RunSpec *spec);
+
+#define BIT_SPEC_INIT_FILES 3 /* model.init_from itself; where that is a folder, MANIFEST and model.safetensors in it */
+/**
+ * Everything that bitd may open for a run: with n = bit_spec_paths, i < n is a token file, n + k the dataset.json beside
+ * file k, 2 n + k file k of model.init_from. Of the sidecars and the last, not all need be there.
+ * False           there is no such thing, or its path is too long
+ */
+bool bit_spec_shown_path(const Bit__RunSpec *spec, size_t i, char *out, size_t room);
 
 /* Presets, for help texts and tests. */
 struct bit_preset {

@@ -71,6 +71,9 @@ def submit(path, tokens, way):
         "gone": lambda: s.close(),
     }[way]()
     got = s.recv(65536) if way != "gone" else b""
+    if len(got) > 6 and struct.unpack_from("<H", got, 4)[0] == 93:  # the file is taken note of; nothing lies beside it
+        send(reply(first=1, errors=(2,)), [])
+        got = s.recv(65536)
     text = got[28:].decode(errors="replace") if got else "closed"
     return "".join(c for c in text if c.isprintable())
 

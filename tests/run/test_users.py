@@ -93,7 +93,7 @@ class Service:
         self.dir = tempfile.mkdtemp(prefix="bit-users-")
         os.chmod(self.dir, 0o755)
         self.state, self.socket = os.path.join(self.dir, "service", "state"), os.path.join(self.dir, "service", "s")
-        for name, owner in (("service", uid), ("alice", ALICE)):
+        for name, owner in (("service", uid), ("alice", ALICE), ("bob", BOB)):
             os.mkdir(os.path.join(self.dir, name), 0o755)
             os.chown(os.path.join(self.dir, name), owner, owner)
         self.uid = uid
@@ -278,6 +278,39 @@ def who_proves_with_what_closes_slowly_waits_for_himself_alone():
         assert "no regular file" in again.recv(65536)[28:].decode(errors="replace")
 
 
+SECRET = "hunterTwoSecretPw"
+
+
+def private_text(s):
+    path = s.write("service/private.txt", SECRET + "\n", 0o600)
+    os.chown(path, SERVICE, SERVICE)
+    return path
+
+
+def what_lies_beside_a_file_needs_the_same_right():
+    with Service() as s:
+        mine, beside = s.tokens("bob/t.npy", BOB, 0o644), os.path.join(s.dir, "bob/dataset.json")
+        os.symlink(private_text(s), beside)
+        for more in ((), ("--dry-run",)):
+            got = s.submit(BOB, mine, *more)
+            expect(got, 77, f"uid {BOB} may not read {beside}: Permission denied")
+            assert SECRET not in "".join(map(str, got)), got
+        os.unlink(beside)
+        s.write("bob/dataset.json", SECRET)  # his own: even then an error has nothing of it
+        got = s.submit(BOB, mine)
+        expect(got, 65, "dataset.json:1:")
+        assert SECRET not in got[2], got
+        os.unlink(beside)
+        os.mkfifo(beside, 0o644)
+        expect(s.submit(BOB, mine), 65, "no regular file")
+        os.unlink(beside)
+        os.mkdir(beside)
+        expect(s.submit(BOB, mine), 65, "no regular file")
+        os.rmdir(beside)
+        more = [s.tokens(f"bob/{i}.npy", BOB, 0o644) for i in range(70)]  # one sidecar for all, and two batches
+        expect(s.submit(BOB, mine, "--paused", "--set", f"data.train={json.dumps(more)}"), 0)
+
+
 SLURM = 'launcher: {} max_restarts: 0 slurm {{ {} }}'
 
 
@@ -348,6 +381,6 @@ def a_bitd_of_root_takes_only_roots_runs():
 main([a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
       what_bitd_starts_holds_no_descriptor_of_it, who_proves_with_what_closes_slowly_waits_for_himself_alone,
-      others_pass_to_slurm_what_the_settings_name, what_reaches_srun_is_what_was_allowed,
+      what_lies_beside_a_file_needs_the_same_right, others_pass_to_slurm_what_the_settings_name, what_reaches_srun_is_what_was_allowed,
       a_run_is_launched_by_the_settings_that_hold_then,
       a_bitd_of_root_takes_only_roots_runs])

@@ -120,6 +120,8 @@ TEST(what_makes_no_sense_is_refused)
     struct bit_sidecar s;
     EXPECT_EQ(bit_sidecar_parse("{\"format\":\n7,}", 14, "here", &s), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), "here:2:");
+    EXPECT_EQ(bit_sidecar_parse("secret", 6, "here", &s), BIT_ECORRUPT); /* which others may be told, and it not */
+    EXPECT(strstr(bit_fail_text(), "secret") == NULL);
 }
 
 TEST(is_looked_for_beside_the_file)
@@ -150,9 +152,9 @@ TEST(bytes_per_token_of_several_files)
     char *path[3] = {(char *)(uintptr_t)write_set("a", &good), NULL, NULL};
     f.tokens = "6000"; /* 2 bytes each */
     path[1] = (char *)(uintptr_t)write_set("b", &f);
-    EXPECT_NEAR(bit_sidecar_bytes_per_token_of(path, 2), 3, 1e-12);
+    EXPECT_NEAR(bit_sidecar_bytes_per_token_of(path, 2, NULL), 3, 1e-12);
     path[2] = (char *)(uintptr_t) "/nowhere/part-0-00000.npy";
-    EXPECT_EQ(bit_sidecar_bytes_per_token_of(path, 3), 0.0);
+    EXPECT_EQ(bit_sidecar_bytes_per_token_of(path, 3, NULL), 0.0);
 }
 
 /* ---- a run's files ---- */
@@ -173,7 +175,7 @@ static Bit__RunSpec *spec_of(const char *train, const char *held_out, const char
 static int check(const char *train, const char *held_out, const char *tokenizer)
 {
     Bit__RunSpec *spec = spec_of(train, held_out, tokenizer);
-    int err = spec ? bit_sidecar_check(spec) : -1;
+    int err = spec ? bit_sidecar_check(spec, NULL) : -1;
     bit_msg_free(spec);
     return err;
 }

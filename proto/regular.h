@@ -1,0 +1,25 @@
+/* Regular files alone: what is opened in their place may be a FIFO that nobody writes to, or a device. */
+#ifndef BIT_PROTO_REGULAR_H
+#define BIT_PROTO_REGULAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* A file, whatever its name. */
+struct bit_file_id {
+    uint64_t device, inode; /* inode 0: none */
+};
+
+bool bit_file_id_is(const struct bit_file_id *id, const struct stat *st);
+/** 0, or BIT_EDATA saying what is at `path` instead of a regular file. */
+int bit_regular_check(const char *path, const struct stat *st);
+/**
+ * Open a regular file to be read, without waiting, and *st what it is. A symbolic link as the last part of the path is
+ * followed only if `follow`. On failure nothing is open.
+ * Returns     the descriptor, close-on-exec, without O_NONBLOCK's effect on files
+ * Errors      BIT_EDATA; -errno
+ */
+int bit_regular_open(const char *path, bool follow, struct stat *st);
+
+#endif
