@@ -148,6 +148,8 @@ static int load(struct bit_cli *cli, const struct submit *s, const char *path, c
             err = bit_spec_validate(normal, &problems);
         if (normal != NULL && (err >= 0 || err == BIT_ESPEC) && bit_spec_check_slurm_options(normal, &problems) < 0)
             err = BIT_ESPEC;
+        if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, &problems) < 0)
+            err = BIT_ESPEC;
     }
     bit_msg_free(normal);
     if (err >= 0) {

@@ -53,19 +53,6 @@ static int keep(struct bit_daemon *d, struct bit_runner *r)
     return 0;
 }
 
-struct bit_runner *bit_daemon_find(struct bit_daemon *d, const char *which)
-{
-    if (strcmp(which, "@last") == 0)
-        return d->runner_count ? d->runner[d->runner_count - 1] : NULL;
-    for (size_t i = d->runner_count; i-- > 0;)
-        if (strcmp(d->runner[i]->run.id, which) == 0)
-            return d->runner[i];
-    for (size_t i = d->runner_count; i-- > 0;)
-        if (d->runner[i]->run.spec->name != NULL && strcmp(d->runner[i]->run.spec->name, which) == 0)
-            return d->runner[i];
-    return NULL;
-}
-
 struct bit_runner *bit_daemon_find_request(struct bit_daemon *d, const char *request_id)
 {
     for (size_t i = d->runner_count; i-- > 0;)

@@ -41,8 +41,6 @@ int bit_daemon_init(struct bit_daemon *d);
 void bit_daemon_run(struct bit_daemon *d);
 void bit_daemon_finish(struct bit_daemon *d);
 
-/** By id, by name (the newest of that name), or "@last". NULL if there is none. */
-struct bit_runner *bit_daemon_find(struct bit_daemon *d, const char *which);
 struct bit_runner *bit_daemon_find_request(struct bit_daemon *d, const char *request_id);
 /** Whether this user may have one run more. Errors: BIT_ELIMIT naming the limit. */
 int bit_daemon_check_room(const struct bit_daemon *d, uint32_t uid);

@@ -7,6 +7,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/doctor.h"
+#include "daemon/named.h"
 #include "daemon/runner.h"
 #include "daemon/status.h"
 #include "daemon/submit.h"
@@ -26,9 +27,10 @@ BIT_LOG_TOPIC("request");
 
 struct bit_runner *bit_request_runner(struct bit_client *c, const char *which)
 {
-    struct bit_runner *r = bit_daemon_find(c->server->daemon, which);
-    if (r == NULL)
-        bit_client_refuse(c, BIT_ENORUN, "there is no run '%.*s'", bit_format_fit(which, BIT_NAME_MAX), which);
+    struct bit_runner *r = NULL;
+    int err = bit_named_find(c->server->daemon, which, c->peer.uid, &r);
+    if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
     return r;
 }
 

@@ -324,6 +324,8 @@ static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *dire
         err = bit_spec_validate(spec, problems);
     if ((err >= 0 || err == BIT_ESPEC) && spec->launch != NULL && check_launch(c, spec, problems) < 0)
         err = BIT_ESPEC; /* and what else is wrong with it, at once */
+    if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, problems) < 0)
+        err = BIT_ESPEC;
     if (err < 0 && problems->count > 0)
         refuse_problems(c, problems);
     else if (err < 0)

@@ -52,6 +52,11 @@ int bit_spec_normalise(Bit__RunSpec *spec, const char *directory, struct bit_pro
  * Returns 0, or BIT_ESPEC with all problems.
  */
 int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems);
+/**
+ * What is asked of the name of a run that is to be submitted, beyond bit_spec_validate: it is not one that an id may
+ * have. Runs of earlier versions may have such names. Errors: BIT_ESPEC with the problem.
+ */
+int bit_spec_check_new_name(const Bit__RunSpec *spec, struct bit_problems *problems);
 
 /**
  * Path `i` of the token files that a spec names: data.train, then each source's, then each evaluation set's. NULL

@@ -393,6 +393,20 @@ static void check_size(const Bit__RunSpec *spec, struct bit_problems *problems)
         WRONG(NULL, "%zu bytes when packed; at most %u (fewer or shorter paths in data.train)", bytes, SPEC_PACKED_MAX);
 }
 
+/* "r7" is the seventh run's id, wherever a run is named. */
+static bool looks_like_id(const char *name)
+{
+    return name[0] == 'r' && name[1] != '\0' && name[1 + strspn(name + 1, "0123456789")] == '\0';
+}
+
+int bit_spec_check_new_name(const Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    if (spec->name == NULL || !looks_like_id(spec->name))
+        return 0;
+    WRONG("name", "'%.64s' would be taken for a run's id; put another letter in it", spec->name);
+    return bit_fail(BIT_ESPEC, "name");
+}
+
 int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     int before = problems->count;

@@ -189,6 +189,37 @@ def a_shared_run_is_the_groups_to_stop():
         expect(s.ctl(BOB, "cancel", run), 0)
 
 
+def a_name_means_ones_own_run():
+    """Whatever others call theirs: no command of mine turns to another's run because of a name that he chose."""
+    with Service() as s:
+        train = {uid: s.tokens(f"alice/{uid}.npy", uid, 0o644) for uid in (ALICE, BOB)}
+        mine = expect(s.submit(ALICE, train[ALICE], "--paused", "--name", "prod"), 0)
+        his = expect(s.submit(BOB, train[BOB], "--paused", "--name", "prod"), 0)
+        for who, run in ((ALICE, mine), (BOB, his)):
+            for name in ("prod", "@last"):
+                assert json.loads(expect(s.ctl(who, "status", name, "--json"), 0))["run"] == run, f"{who} meant {run} by {name}"
+        expect(s.ctl(CAROL, "cancel", "prod"), 2, "2 runs of others", f"{mine} (uid {ALICE}, not ended)", f"{his} (uid {BOB}, not ended)")
+        expect(s.ctl(ALICE, "cancel", "prod"), 0)
+        again = expect(s.submit(ALICE, train[ALICE], "--paused", "--name", "prod"), 0)
+        assert json.loads(expect(s.ctl(ALICE, "status", "prod", "--json"), 0))["run"] == again, "one that has not ended goes before"
+        third = expect(s.submit(ALICE, train[ALICE], "--paused", "--name", "prod"), 0)
+        expect(s.ctl(ALICE, "pause", "prod"), 2, "2 runs of yours that have not ended", f"{third} (uid {ALICE}, not ended), {again}",
+               "say which by its id")
+        expect(s.ctl(ALICE, "cancel", again), 0)
+        expect(s.ctl(ALICE, "cancel", third), 0)
+        assert json.loads(expect(s.ctl(ALICE, "status", "prod", "--json"), 0))["run"] == third, "the newest, when all have ended"
+        only = expect(s.submit(BOB, train[BOB], "--paused", "--name", "only"), 0)
+        assert json.loads(expect(s.ctl(CAROL, "status", "only", "--json"), 0))["run"] == only, "one of that name is enough"
+        for name in ("r1", "r99", "r007"):
+            expect(s.submit(BOB, train[BOB], "--paused", "--name", name), 64, "would be taken for a run's id")
+        # A client of his own, which checks nothing.
+        refused = call_as(BOB, hostile.submit_named, s.socket, "r99")
+        assert "would be taken for a run's id" in refused, refused
+        expect(s.submit(BOB, train[BOB], "--paused", "--name", "@last"), 64, "may hold letters")
+        for run in (his, only):
+            expect(s.ctl(BOB, "cancel", run), 0)
+
+
 def what_one_may_not_read_is_not_read_for_him():
     with Service() as s:
         mine = s.tokens("alice/t.npy", ALICE, 0o644)
@@ -378,7 +409,7 @@ def a_bitd_of_root_takes_only_roots_runs():
         expect(s.submit(0, mine, "--paused"), 0)
 
 
-main([a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
+main([a_name_means_ones_own_run, a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
       what_bitd_starts_holds_no_descriptor_of_it, who_proves_with_what_closes_slowly_waits_for_himself_alone,
       what_lies_beside_a_file_needs_the_same_right, others_pass_to_slurm_what_the_settings_name, what_reaches_srun_is_what_was_allowed,
