@@ -203,7 +203,8 @@ void bit_help_all(void)
         "Train language models in 16-bit and switch them to 1.58-bit while the run runs. bitctl asks; bitd does.\n\n");
     for (size_t i = 0; bit_commands[i]; i++)
         printf("  %-12s %s\n", bit_commands[i]->name, bit_commands[i]->summary);
-    printf("\nRUN is a run's name, its id (r7), or @last. Every verb has --help; every reading verb has --json.\n\n"
+    printf("\nRUN is a run's id (r7), its name, or @last; a name and @last mean your own runs first.\n"
+           "Every verb has --help; every reading verb has --json.\n\n"
            "A first run:\n"
            "  $ bitd &                                          start the daemon for this user\n"
            "  $ bitctl tokenize --tokenizer tokenizer.json --output tokens documents.jsonl.gz\n"

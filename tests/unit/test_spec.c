@@ -212,6 +212,22 @@ TEST(ranges)
                    "65 characters are more than 64");
 }
 
+TEST(a_new_name_is_none_that_an_id_may_have)
+{
+    static const struct {
+        const char *name;
+        bool taken;
+    } names[] = {{"r7", false}, {"r007", false}, {"r", true}, {"r7b", true}, {"R7", true}, {"run-7", true}};
+
+    problems = (struct bit_problems){0};
+    for (size_t i = 0; i < BIT_COUNT(names); i++) {
+        Bit__RunSpec spec = BIT__RUN_SPEC__INIT;
+        spec.name = (char *)(uintptr_t)names[i].name;
+        EXPECT_EQ(bit_spec_check_new_name(&spec, &problems) == 0, names[i].taken);
+    }
+    EXPECT_EQ(problems.count, 2);
+}
+
 TEST(a_number_that_is_none_is_refused)
 {
     Bit__RunSpec *spec = normalised(SMALL);
