@@ -95,12 +95,12 @@ static bool should_requeue(const struct bit_batch *b)
     if (!b->daemon->config.requeue || !bit_daemon_has_work(b->daemon))
         return false;
     if (bit_alloc_own_job() == 0) {
-        bit_warn("not requeued", "text=bitd runs in no Slurm job (no SLURM_JOB_ID)");
+        bit_warn("not requeued", "text=\"bitd runs in no Slurm job (no SLURM_JOB_ID)\"");
         return false;
     }
     if (count_steps(b->daemon) > b->gained || tries == NULL || atoi(tries) < BIT_BATCH_TRIES)
         return true;
-    bit_error("not requeued", "job=%" PRIu64 " text=no step gained since the last requeue, the %sth",
+    bit_error("not requeued", "job=%" PRIu64 " text=\"no step gained since the last requeue, the %sth\"",
               bit_alloc_own_job(), tries);
     b->daemon->exit_code = BIT_EXIT_POLICY;
     return false;

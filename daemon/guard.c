@@ -231,7 +231,7 @@ static void go_back(struct bit_job *job)
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_REWOUND;
     record.rewound = &m;
-    bit_warn("rewound", "run=%s %s", run->id, reason);
+    bit_warn("rewound", "run=%s reason=%s", run->id, reason);
     bit_runner_record(job->runner, &record);
     bit_job_end(job, 0, "%s", reason);
 }

@@ -116,7 +116,7 @@ static void on_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
     else if (type == BIT_MSG_WORKER_FAILED)
         bit_job_failed(rank->job, (uint32_t)(rank - rank->job->watch.rank), (const Bit__WorkerFailed *)msg);
     else
-        bit_warn("not heard", "run=%s rank=%td type=%s text=only rank 0 says more than heartbeats and how it ends",
+        bit_warn("not heard", "run=%s rank=%td type=%s text=\"only rank 0 says more than heartbeats and how it ends\"",
                  rank->job->runner->run.id, rank - rank->job->watch.rank, bit_msg_name(type));
 }
 

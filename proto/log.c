@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "proto/check.h"
-#include "proto/escape.h"
+#include "proto/pairs.h"
 
 #define LINE_MAX_BYTES    4096 /* PIPE_BUF: a pipe takes so much at once, unmixed with other writers' lines */
 #define CONTEXT_MAX_BYTES 256
@@ -56,9 +56,13 @@ int bit_log_level_parse(const char *text)
     return -EINVAL;
 }
 
-void bit_log_context(const char *pairs)
+void bit_log_context(const char *fmt, ...)
 {
-    snprintf(context, sizeof context, "%s", pairs);
+    va_list args;
+
+    va_start(args, fmt);
+    bit_pairs_format(context, sizeof context, fmt, args);
+    va_end(args);
 }
 
 static size_t put_head(char *line, enum bit_log_level level)
@@ -76,43 +80,32 @@ static size_t put_head(char *line, enum bit_log_level level)
                                  levels[level].name);
 }
 
-/* Append text so that it stays one line; what does not fit is cut, leaving room for the newline. */
-static size_t put_escaped(char *line, size_t at, const char *text)
+static size_t put(char *line, size_t at, const char *before, const char *text)
 {
-    size_t left = strlen(text), used;
-
-    for (; left > 0 && at + BIT_ESCAPE_MAX < LINE_MAX_BYTES; text += used, left -= used)
-        at += bit_escape_next(text, left, line + at, &used);
-    return at;
-}
-
-static size_t put_pairs(char *line, size_t at, const char *pairs)
-{
-    if (pairs[0] == '\0')
+    if (text[0] == '\0' || at + strlen(before) + strlen(text) >= LINE_MAX_BYTES)
         return at;
-    return put_escaped(line, put_escaped(line, at, " "), pairs);
+    return at + (size_t)sprintf(line + at, "%s%s", before, text);
 }
 
 void bit_log_line(enum bit_log_level level, const char *topic, const char *event, const char *fmt, ...)
 {
-    char line[LINE_MAX_BYTES], pairs[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES];
     int saved_errno = errno;
     va_list args;
     size_t at;
 
     if (level > level_most)
         return;
-    va_start(args, fmt);
-    if (vsnprintf(pairs, sizeof pairs, fmt, args) < 0)
-        pairs[0] = '\0';
-    va_end(args);
     at = put_head(line, level);
-    at = put_escaped(line, at, topic);
-    at = put_escaped(line, at, ": ");
-    at = put_escaped(line, at, event);
-    at = put_pairs(line, at, context);
-    at = put_pairs(line, at, pairs);
-    line[at++] = '\n';
+    at = put(line, at, "", topic);
+    at = put(line, at, ": ", event);
+    at = put(line, at, " ", context);
+    line[at++] = ' ';
+    va_start(args, fmt);
+    size_t bytes = bit_pairs_format(line + at, LINE_MAX_BYTES - at, fmt, args);
+    va_end(args);
+    at = bytes > 0 ? at + bytes : at - 1;
+    line[at++] = '\n'; /* in place of the NUL */
     /* Nobody is left to tell if stderr is gone. */
     (void)!write(STDERR_FILENO, line, at);
     errno = saved_errno;

@@ -12,15 +12,16 @@ enum bit_log_level { BIT_LOG_ERROR, BIT_LOG_WARN, BIT_LOG_INFO, BIT_LOG_DEBUG };
 void bit_log_init(enum bit_log_level level);
 /** "error", "warn", "info" or "debug" to its level; -EINVAL otherwise. */
 int bit_log_level_parse(const char *text);
-/** Pairs put on every line of this process from now on: "run=r7 rank=0". Copied. */
-void bit_log_context(const char *pairs);
+/** Pairs put on every line of this process from now on: "run=%s rank=%d". */
+void bit_log_context(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define bit_error(event, ...) bit_log_line(BIT_LOG_ERROR, bit_log_topic, event, __VA_ARGS__)
 #define bit_warn(event, ...)  bit_log_line(BIT_LOG_WARN, bit_log_topic, event, __VA_ARGS__)
 #define bit_info(event, ...)  bit_log_line(BIT_LOG_INFO, bit_log_topic, event, __VA_ARGS__)
 #define bit_debug(event, ...) bit_log_line(BIT_LOG_DEBUG, bit_log_topic, event, __VA_ARGS__)
 
-/** fmt may be "" for an event without pairs. One write(2) a line; what escape.h names harmful is escaped, wherever it stands. */
+/** fmt is a list of pairs as pairs.h takes it, "%s" with "" for an event without any: values are quoted there, by one
+ * rule. topic and event are our own words. One write(2) a line. */
 void bit_log_line(enum bit_log_level level, const char *topic, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

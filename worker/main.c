@@ -95,10 +95,8 @@ static void init_log(void)
 static void set_log_context(const struct bit_comm *comm)
 {
     const char *run = getenv("BITD_RUN");
-    char pairs[128];
 
-    snprintf(pairs, sizeof pairs, "run=%s rank=%d", run == NULL ? "none" : run, comm->rank);
-    bit_log_context(pairs);
+    bit_log_context("run=%s rank=%d", run == NULL ? "none" : run, comm->rank);
 }
 
 static void tell_before_abort(void *arg, int err)

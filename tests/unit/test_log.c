@@ -54,7 +54,7 @@ static void say_all_levels(void)
 
 static void say_control_characters(void)
 {
-    bit_info("odd", "text=\"%s\"", "line\nnext\ttab\rback \033[2Jclear \x7f grüße");
+    bit_info("odd", "text=%s", "line\nnext\ttab\rback \033[2Jclear \x7f grüße");
 }
 
 static void say_hostile(void)
@@ -67,9 +67,9 @@ static void say_much(void)
     static char big[9000];
 
     memset(big, 'x', sizeof big - 1);
-    bit_info("big", "%s", big);
+    bit_info("big", "text=%s", big);
     memset(big, '\n', sizeof big - 1);
-    bit_info("newlines", "%s", big);
+    bit_info("newlines", "text=%s", big);
 }
 
 static void init_and_say(void)
@@ -120,7 +120,7 @@ TEST(a_line_stays_one_line)
 TEST(a_line_shows_what_would_act_on_a_terminal)
 {
     capture(say_hostile);
-    EXPECT_CONTAINS(captured, "path=\\u009b2J\\u202ecod\\xff\\xe2\\x80\n");
+    EXPECT_CONTAINS(captured, "path=\"\\u009b2J\\u202ecod\\xff\\xe2\\x80\"\n");
 }
 
 TEST(a_long_line_is_cut_and_ended)
@@ -140,8 +140,20 @@ TEST(the_context_is_on_every_line)
     bit_log_context("job=9");
     EXPECT_CONTAINS(capture(say_spawned), "spawned job=9 run=r7");
     EXPECT_CONTAINS(capture(say_all_levels), "launch: c job=9");
-    bit_log_context("");
+    bit_log_context("%s", "");
     EXPECT_CONTAINS(capture(say_spawned), "spawned run=r7");
+}
+
+static void say_forged(void)
+{
+    bit_warn("client dropped", "text=%s uid=%u", "no such file uid=0", 1000u);
+}
+
+TEST(a_text_forges_no_pair)
+{
+    bit_log_context("run=%s", "r7 uid=0");
+    EXPECT_CONTAINS(capture(say_forged), " dropped run=\"r7 uid=0\" text=\"no such file uid=0\" uid=1000\n");
+    bit_log_context("%s", "");
 }
 
 TEST(errno_is_left_alone)
