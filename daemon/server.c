@@ -24,8 +24,9 @@
 
 BIT_LOG_TOPIC("server");
 
-#define CLOSE_AGAIN_MS 1000
-#define DROPS_TOLD_MAX 10 /* a second: who connects again and again shall not fill the log's disk */
+#define CLOSE_AGAIN_MS    1000
+#define STREAM_QUEUED_MAX (256u << 10) /* to one client */
+#define DROPS_TOLD_MAX    10           /* a second: who connects again and again shall not fill the log's disk */
 
 struct write {
     uv_write_t req;
@@ -285,6 +286,7 @@ static int open_socket(struct bit_server *s)
 int bit_server_listen(struct bit_server *s, struct bit_daemon *d)
 {
     *s = (struct bit_server){.daemon = d};
+    bit_turns_init(&s->turns, &d->loop);
     int err = bit_access_init(&s->access, &d->config);
     if (err == 0)
         err = open_socket(s);
@@ -325,6 +327,12 @@ void bit_client_leave(struct bit_client *c)
 
 /* ---------------------------------------------------------------- answering */
 
+/* Bytes on their way to it. */
+static size_t queued(const struct bit_client *c)
+{
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe);
+}
+
 static void on_written(uv_write_t *req, int status)
 {
     struct write *w = (struct write *)req;
@@ -333,36 +341,44 @@ static void on_written(uv_write_t *req, int status)
     free(w);
     if (c->closing)
         return;
-    if (status < 0 || (c->leaving && bit_client_queued(c) == 0))
+    if (status < 0 || (c->leaving && queued(c) == 0))
         close_client(c);
     else if (c->tail != NULL)
         bit_tail_pump(c->tail);
 }
 
-size_t bit_client_queued(const struct bit_client *c)
+bool bit_client_has_room(const struct bit_client *c)
 {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe);
+    return queued(c) < STREAM_QUEUED_MAX;
 }
 
-/* Takes frame. */
-static int queue_frame(struct bit_client *c, uint8_t *frame, size_t bytes)
+/* Takes frames. */
+static int queue_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
 {
     struct write *w = calloc(1, sizeof *w);
     int err = w == NULL ? bit_fail(-ENOMEM, "an answer") : 0;
-    if (err == 0 && bit_client_queued(c) + bytes > BIT_CLIENT_OUTPUT_MAX)
+    if (err == 0 && queued(c) + bytes > BIT_CLIENT_OUTPUT_MAX)
         err = bit_fail(BIT_ELIMIT, "it does not read what it asked for");
     if (err == 0) {
-        uv_buf_t buf = uv_buf_init((char *)frame, (unsigned)bytes);
-        w->frame = frame;
+        uv_buf_t buf = uv_buf_init((char *)frames, (unsigned)bytes);
+        w->frame = frames;
         err = uv_write(&w->req, (uv_stream_t *)&c->pipe, &buf, 1, on_written);
         if (err < 0)
             bit_fail(err, "answering");
     }
     if (err < 0) {
-        free(frame);
+        free(frames);
         free(w);
     }
     return err;
+}
+
+void bit_client_send_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
+{
+    if (c->closing)
+        free(frames);
+    else if (queue_frames(c, frames, bytes) < 0)
+        drop(c, bit_fail_text());
 }
 
 /* An answer that no client would take is that client's error, and the end of a stream; it can go on and ask. */
@@ -383,14 +399,12 @@ void bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
     if (c->closing)
         return;
     int err = bit_msg_encode(type, 0, msg, &frame, &bytes);
-    if ((err == BIT_EMESSAGE || err == BIT_ELIMIT) && type != BIT_MSG_ERROR_REPLY) {
+    if ((err == BIT_EMESSAGE || err == BIT_ELIMIT) && type != BIT_MSG_ERROR_REPLY)
         refuse_unsayable(c, err, bit_msg_name(type));
-        return;
-    }
-    if (err == 0)
-        err = queue_frame(c, frame, bytes);
-    if (err < 0)
+    else if (err < 0)
         drop(c, bit_fail_text());
+    else
+        bit_client_send_frames(c, frame, bytes);
 }
 
 void bit_client_end(struct bit_client *c)

@@ -112,6 +112,15 @@ static int replay_one(const uint8_t *buf, size_t bytes, uint64_t seq_expected, b
     return err;
 }
 
+/* One more whole record, for which the index has room. */
+static void count_record(struct bit_journal *j, const uint8_t *record, size_t bytes)
+{
+    bool plain = bit_index_is_plain(record + BIT_JOURNAL_HEADER_BYTES, bytes - BIT_JOURNAL_HEADER_BYTES);
+    j->seq++;
+    bit_index_add(&j->index, j->seq, j->bytes, bytes, plain);
+    j->bytes += bytes;
+}
+
 static int replay(const char *path, const uint8_t *map, size_t bytes, bit_journal_visit *visit, void *arg,
                   struct bit_journal *j)
 {
@@ -125,14 +134,16 @@ static int replay(const char *path, const uint8_t *map, size_t bytes, bit_journa
                             j->seq);
         }
         int64_t took = 0;
-        int err = replay_one(rest, rest_bytes, j->seq + 1, visit, arg, &took);
+        int err = bit_index_reserve(&j->index);
+        if (err < 0)
+            return err;
+        err = replay_one(rest, rest_bytes, j->seq + 1, visit, arg, &took);
         if (err < 0) {
             char why[BIT_ERR_TEXT_MAX];
             bit_format(why, sizeof why, "%s", bit_fail_text());
             return bit_fail(BIT_ECORRUPT, "%s: byte %" PRIu64 ": %s", path, j->bytes, why);
         }
-        j->bytes += (uint64_t)took;
-        j->seq++;
+        count_record(j, rest, (size_t)took);
     }
     return 0;
 }
@@ -178,9 +189,11 @@ int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, stru
     fd = -1;
     *out = j;
     j.path = NULL;
+    j.index = (struct bit_index){.entry = NULL};
     *cut = file_bytes - j.bytes;
 out:
     free(j.path);
+    bit_index_finish(&j.index);
     if (fd >= 0)
         close(fd);
     return err;
@@ -196,6 +209,7 @@ void bit_journal_close(struct bit_journal *j)
     j->tail_room = 0;
     free(j->path);
     j->path = NULL;
+    bit_index_finish(&j->index);
 }
 
 void bit_journal_rest(struct bit_journal *j)
@@ -325,6 +339,8 @@ int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t byte
         err = bit_journal_mend(j);
     if (err == 0)
         err = make_room(j, bytes);
+    if (err == 0)
+        err = bit_index_reserve(&j->index);
     if (err < 0)
         return err;
     ssize_t n = write(j->fd, record, bytes);
@@ -333,8 +349,7 @@ int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t byte
     if (sync && fdatasync(j->fd) < 0)
         return take_back(j, -errno, true);
     memcpy(j->tail + (j->bytes - j->synced), record, bytes);
-    j->bytes += bytes;
-    j->seq++;
+    count_record(j, record, bytes);
     j->unsynced = !sync;
     j->synced = sync ? j->bytes : j->synced;
     return 0;

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/index.h"
 #include "proto/bit.pb-c.h"
 
 #define BIT_JOURNAL_HEADER_BYTES 8
@@ -30,6 +31,7 @@ struct bit_journal {
     uint8_t *tail;   /* bytes - synced of them */
     size_t tail_room;
     bool torn; /* the file behind `synced` is not to be trusted */
+    struct bit_index index; /* of all whole records */
     bool lost; /* the file has no name any more: what is appended would be kept by nobody */
 };
 

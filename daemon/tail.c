@@ -9,29 +9,32 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/portion.h"
 #include "daemon/runner.h"
+#include "daemon/turns.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/limits.h"
 #include "proto/msg.h"
 
-#define QUEUED_MAX  (256u << 10) /* to a client that reads slowly; the rest stays in the file */
-#define BUFFER_MAX  (BIT_JOURNAL_RECORD_MAX + BIT_JOURNAL_HEADER_BYTES)
-#define LINES_BLOCK 4096
+#define SHORT_MAX 3 /* times that a journal ends before it should, for no reason that we know */
+
+enum kind { EVENTS, LOG, LINES }; /* LINES: a log whose last lines are looked for, and then a LOG */
 
 struct bit_tail {
     struct bit_client *client;
     struct bit_runner *runner;
+    enum kind kind;
+    bool follow;
     int fd; /* -1 while there is no log */
-    uint64_t offset;
-    bool follow, is_log;
-    uint64_t after; /* events up to this one are left out */
-    bool steps;
-    uint32_t attempt;     /* whose log */
+    struct bit_portion portion;
+    struct bit_turn turn;
+    bool reading, dead; /* the portion is the pool's; dead: freed when it comes back */
+    int result;         /* of the portion */
+    unsigned cut_short;
+    bool settled;         /* when the portion was begun nothing more was to come in this log */
+    bool look;            /* at the log: something may have been written */
     uv_fs_event_t change; /* of the log */
     bool watching;        /* change has to be closed */
-    bool pumping, dead;   /* freed when the pump comes back */
-    uint8_t buf[BUFFER_MAX];
 };
 
 static void on_closed(uv_handle_t *handle)
@@ -43,7 +46,7 @@ static void release(struct bit_tail *t)
 {
     if (t->fd >= 0)
         close(t->fd);
-    t->fd = -1;
+    free(t->portion.frames);
     if (t->watching)
         uv_close((uv_handle_t *)&t->change, on_closed);
     else
@@ -55,7 +58,7 @@ void bit_tail_destroy(struct bit_tail *t)
     if (t == NULL)
         return;
     t->dead = true;
-    if (!t->pumping)
+    if (!t->reading || bit_turns_cancel(&t->client->server->turns, &t->turn))
         release(t);
 }
 
@@ -64,7 +67,17 @@ struct bit_runner *bit_tail_runner(const struct bit_tail *t)
     return t->runner;
 }
 
-static struct bit_tail *new_tail(struct bit_client *c, struct bit_runner *r, bool follow)
+static void make_portion(struct bit_turn *turn)
+{
+    static int (*const make[])(struct bit_portion * p) = {
+        [EVENTS] = bit_portion_events, [LOG] = bit_portion_log, [LINES] = bit_portion_lines};
+    struct bit_tail *t = turn->data;
+    t->result = make[t->kind](&t->portion);
+}
+
+static void on_portion(struct bit_turn *turn);
+
+static struct bit_tail *new_tail(struct bit_client *c, struct bit_runner *r, enum kind kind, bool follow)
 {
     struct bit_tail *t = calloc(1, sizeof *t);
     if (t == NULL) {
@@ -73,8 +86,11 @@ static struct bit_tail *new_tail(struct bit_client *c, struct bit_runner *r, boo
     }
     t->client = c;
     t->runner = r;
+    t->kind = kind;
     t->fd = -1;
     t->follow = follow;
+    t->portion.end = UINT64_MAX;
+    t->turn = (struct bit_turn){.work = make_portion, .done = on_portion, .data = t};
     return t;
 }
 
@@ -87,40 +103,13 @@ static int open_below(const struct bit_runner *r, const char *name)
     return err;
 }
 
-/* ---------------------------------------------------------------- events */
-
-/* Steps only where they were asked for, or where something was wrong with one. */
-static bool wanted(const struct bit_tail *t, const Bit__JournalRecord *record)
-{
-    bool plain = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && record->step->n_anomaly == 0;
-    return record->seq > t->after && (t->steps || !plain);
-}
-
-/* 1: one record further, 0: at the end, < 0: the journal cannot be read on. */
-static int send_event(struct bit_tail *t)
-{
-    Bit__JournalRecord *record = NULL;
-    if (!t->runner->corrupt && t->offset >= t->runner->journal.bytes)
-        return 0; /* what lies behind is being written, or will be taken back */
-    ssize_t n = pread(t->fd, t->buf, sizeof t->buf, (off_t)t->offset);
-    int64_t took = n <= 0 ? 0 : bit_journal_decode(t->buf, (size_t)n, &record);
-    if (took <= 0)
-        return (int)took;
-    t->offset += (uint64_t)took;
-    if (wanted(t, record)) {
-        Bit__EventReply m = BIT__EVENT_REPLY__INIT;
-        m.record = record;
-        bit_client_send(t->client, BIT_MSG_EVENT_REPLY, &m);
-    }
-    bit_msg_free(record);
-    return 1;
-}
-
 /* ---------------------------------------------------------------- logs */
 
 static void on_change(uv_fs_event_t *handle, const char *name, int events, int status)
 {
-    bit_tail_pump(handle->data);
+    struct bit_tail *t = handle->data;
+    t->look = true;
+    bit_tail_pump(t);
 }
 
 static void watch_log(struct bit_tail *t, const char *name)
@@ -148,54 +137,13 @@ static int open_log(struct bit_tail *t, uint32_t attempt)
         return fd;
     if (t->fd >= 0)
         close(t->fd);
-    t->fd = fd;
-    t->attempt = attempt;
-    t->offset = 0;
+    t->fd = t->portion.fd = fd;
+    t->portion.attempt = attempt;
+    t->portion.offset = 0;
+    t->look = true;
     watch_log(t, name);
     return 0;
 }
-
-static int send_text(struct bit_tail *t)
-{
-    ssize_t n = t->fd < 0 ? 0 : pread(t->fd, t->buf, sizeof t->buf, (off_t)t->offset);
-    if (n > 0) {
-        Bit__LogReply m = BIT__LOG_REPLY__INIT;
-        m.text = (ProtobufCBinaryData){.len = (size_t)n, .data = t->buf};
-        t->offset += (uint64_t)n;
-        m.has_attempt = m.has_offset = true;
-        m.attempt = t->attempt;
-        m.offset = t->offset;
-        bit_client_send(t->client, BIT_MSG_LOG_REPLY, &m);
-        return 1;
-    }
-    if (n < 0)
-        return bit_fail(-errno, "the log: %s", strerror(errno));
-    if (!t->follow || t->attempt >= t->runner->run.attempt)
-        return 0;
-    return open_log(t, t->attempt + 1) == 0; /* the next attempt has begun, and this one has been read to its end */
-}
-
-/* Where the last `lines` lines begin; a newline at the very end closes the last one. */
-static uint64_t find_lines(int fd, uint64_t lines)
-{
-    char block[LINES_BLOCK];
-    struct stat st;
-    if (fstat(fd, &st) < 0 || st.st_size == 0)
-        return 0;
-    uint64_t at = (uint64_t)st.st_size, found = 0;
-    while (at > 0) {
-        size_t bytes = BIT_MIN(at, (uint64_t)sizeof block);
-        at -= bytes;
-        if (pread(fd, block, bytes, (off_t)at) != (ssize_t)bytes)
-            return 0;
-        for (size_t i = bytes; i-- > 0;)
-            if (block[i] == '\n' && at + i + 1 != (uint64_t)st.st_size && ++found == lines)
-                return at + i + 1;
-    }
-    return 0;
-}
-
-/* ---------------------------------------------------------------- both */
 
 static bool is_over(const struct bit_tail *t)
 {
@@ -203,43 +151,174 @@ static bool is_over(const struct bit_tail *t)
            (bit_run_ended(&t->runner->run) && t->runner->job == NULL && !bit_runner_is_blocked(t->runner));
 }
 
+/* The next attempt has begun, or there will be none. */
+static bool is_settled(const struct bit_tail *t)
+{
+    return is_over(t) || t->portion.attempt < t->runner->run.attempt;
+}
+
+/* The log of the next attempt, from its beginning. */
+static bool next_log(struct bit_tail *t)
+{
+    bool next = t->follow && t->portion.attempt < t->runner->run.attempt;
+    return next && open_log(t, t->portion.attempt + 1) == 0;
+}
+
+static bool has_log(struct bit_tail *t)
+{
+    return (t->fd >= 0 || next_log(t)) && (t->look || is_settled(t));
+}
+
+static void found_lines(struct bit_tail *t)
+{
+    t->kind = LOG;
+    t->portion.end = UINT64_MAX;
+    t->look = true;
+}
+
+/* ---------------------------------------------------------------- events */
+
+/* What lies behind the journal's own end is being written, or will be taken back. A damaged one has no such end. */
+static bool has_events(struct bit_tail *t)
+{
+    struct bit_portion *p = &t->portion;
+    const struct bit_index *x = &t->runner->journal.index;
+    if (t->runner->corrupt)
+        return true;
+    p->end = t->runner->journal.bytes;
+    if (p->steps)
+        return p->offset < p->end;
+    return bit_index_find(x, p->after) < x->count;
+}
+
+static void pick_events(struct bit_tail *t)
+{
+    struct bit_portion *p = &t->portion;
+    const struct bit_index *x = &t->runner->journal.index;
+    size_t first = bit_index_find(x, p->after);
+    p->picked_count = BIT_MIN(x->count - first, (size_t)BIT_PORTION_PICKS);
+    memcpy(p->picked, x->entry + first, p->picked_count * sizeof p->picked[0]);
+}
+
+static void note_picked(struct bit_portion *p)
+{
+    for (size_t i = 0; i < p->picked_count && p->picked[i].offset < p->offset; i++)
+        p->after = p->picked[i].seq;
+}
+
+/* ---------------------------------------------------------------- both */
+
 static void end_stream(struct bit_tail *t, int err)
 {
     struct bit_client *c = t->client;
     c->tail = NULL;
     t->dead = true;
     if (err < 0) {
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-        return;
+        bit_client_refuse(c, err, "%s", t->portion.text);
+    } else {
+        Bit__EndReply m = BIT__END_REPLY__INIT;
+        bit_client_send(c, BIT_MSG_END_REPLY, &m);
+        bit_client_end(c);
     }
-    Bit__EndReply m = BIT__END_REPLY__INIT;
-    bit_client_send(c, BIT_MSG_END_REPLY, &m);
-    bit_client_end(c);
+    release(t);
+}
+
+static void begin_portion(struct bit_tail *t)
+{
+    t->reading = true;
+    t->settled = is_settled(t);
+    t->look = false;
+    t->portion.frames = NULL;
+    t->portion.frame_bytes = t->portion.frame_room = 0;
+    if (t->kind == EVENTS && !t->portion.steps && !t->runner->corrupt)
+        pick_events(t);
+    bit_turns_take(&t->client->server->turns, &t->turn);
 }
 
 void bit_tail_pump(struct bit_tail *t)
 {
-    int more = 1;
-    if (t->pumping || t->dead)
+    if (t->reading || t->dead || !bit_client_has_room(t->client))
         return;
-    t->pumping = true;
-    while (!t->dead && more > 0 && bit_client_queued(t->client) < QUEUED_MAX)
-        more = t->is_log ? send_text(t) : send_event(t);
-    if (!t->dead && (more < 0 || (more == 0 && is_over(t))))
-        end_stream(t, more);
-    t->pumping = false;
-    if (t->dead)
+    if (t->kind == EVENTS ? has_events(t) : has_log(t))
+        begin_portion(t);
+    else if (is_over(t))
+        end_stream(t, 0);
+}
+
+/* A journal that a failed sync cut off is written anew, and then the run has changed. */
+static bool goes_on_short(struct bit_tail *t)
+{
+    if (bit_runner_is_blocked(t->runner))
+        return t->follow;
+    if (++t->cut_short < SHORT_MAX) {
+        begin_portion(t);
+        return true;
+    }
+    snprintf(t->portion.text, sizeof t->portion.text, "the journal of %s ends at byte %" PRIu64 ", before it should",
+             t->runner->run.id, t->portion.offset);
+    t->result = BIT_ECORRUPT;
+    return false;
+}
+
+/* Nothing was there. A log's end counts if nothing could be written any more when it was looked at. */
+static void at_end(struct bit_tail *t)
+{
+    if (t->kind == LINES)
+        found_lines(t);
+    else if (t->kind == EVENTS && t->runner->corrupt)
+        end_stream(t, 0);
+    else if (t->kind == EVENTS && goes_on_short(t))
+        return;
+    else if (t->kind == EVENTS || (t->settled && !next_log(t) && is_over(t)))
+        end_stream(t, t->result);
+    else
+        t->look = t->look || is_settled(t) != t->settled;
+}
+
+static void send_portion(struct bit_tail *t)
+{
+    uint8_t *frames = t->portion.frames;
+    size_t bytes = t->portion.frame_bytes;
+    t->portion.frames = NULL;
+    t->cut_short = t->result > 0 ? 0 : t->cut_short;
+    note_picked(&t->portion);
+    if (bytes > 0)
+        bit_client_send_frames(t->client, frames, bytes);
+    else
+        free(frames);
+}
+
+static void on_portion(struct bit_turn *turn)
+{
+    struct bit_tail *t = turn->data;
+    struct bit_client *c = t->client;
+    t->reading = false;
+    if (t->dead) {
         release(t);
+        return;
+    }
+    send_portion(t);
+    if (c->tail != t) /* it was dropped, and with it this */
+        return;
+    if (t->result > 0)
+        t->look = true;
+    else if (t->result < 0)
+        end_stream(t, t->result);
+    else
+        at_end(t);
+    if (c->tail == t && (t->result > 0 || t->look))
+        bit_tail_pump(t);
 }
 
 int bit_tail_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request)
 {
-    struct bit_tail *t = new_tail(c, r, request->has_follow && request->follow);
+    struct bit_tail *t = new_tail(c, r, EVENTS, request->has_follow && request->follow);
     if (t == NULL)
         return -ENOMEM;
-    t->after = request->has_after ? request->after : 0;
-    t->steps = request->has_steps && request->steps;
-    t->fd = open_below(r, "journal");
+    t->portion.after = request->has_after ? request->after : 0;
+    t->portion.steps = request->has_steps && request->steps;
+    t->portion.offset = bit_index_offset(&r->journal.index, t->portion.after);
+    t->fd = t->portion.fd = open_below(r, "journal");
     if (t->fd < 0) {
         int err = t->fd;
         release(t);
@@ -250,24 +329,33 @@ int bit_tail_events(struct bit_client *c, struct bit_runner *r, const Bit__Event
     return 0;
 }
 
+/* From a byte, from the last lines, or from the beginning. */
+static void begin_log(struct bit_tail *t, const Bit__LogRequest *request)
+{
+    struct stat st;
+    if (t->fd < 0 || (!request->has_offset && !request->has_tail_lines))
+        return;
+    uint64_t size = fstat(t->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    t->portion.offset = request->has_offset ? request->offset : size;
+    if (request->has_offset || request->tail_lines == 0)
+        return;
+    t->kind = LINES;
+    t->portion.lines = request->tail_lines;
+    t->portion.end = size;
+}
+
 int bit_tail_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request)
 {
-    struct bit_tail *t = new_tail(c, r, request->has_follow && request->follow);
+    struct bit_tail *t = new_tail(c, r, LOG, request->has_follow && request->follow);
     if (t == NULL)
         return -ENOMEM;
-    t->is_log = true;
     uint32_t attempt = request->has_attempt && request->attempt > 0 ? request->attempt : r->run.attempt;
     int err = attempt == 0 ? 0 : open_log(t, attempt); /* 0: nothing was launched yet */
     if (err < 0) {
         release(t);
         return err;
     }
-    if (t->fd >= 0 && request->has_offset)
-        t->offset = request->offset;
-    else if (t->fd >= 0 && request->has_tail_lines)
-        t->offset = request->tail_lines > 0 ? find_lines(t->fd, request->tail_lines) : UINT64_MAX;
-    if (t->offset == UINT64_MAX)
-        t->offset = (uint64_t)lseek(t->fd, 0, SEEK_END);
+    begin_log(t, request);
     if (request->has_attempt && request->attempt > 0 && attempt < r->run.attempt && !request->has_offset)
         t->follow = false; /* it has ended, and one attempt was asked for */
     c->tail = t;

@@ -129,6 +129,10 @@ class Daemon:
             raise AssertionError(f"bitctl {' '.join(args)} ended with {p.returncode}: {p.stderr}{p.stdout}")
         return p.returncode, p.stdout, p.stderr
 
+    def rss_mib(self):
+        with open(f"/proc/{self.process.pid}/statm") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
     def ids(self):
         code, out, _ = self.ctl("ps", "-q")
         return out.split() if code == 0 else []
