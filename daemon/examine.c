@@ -16,6 +16,7 @@
 #include "daemon/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/escape.h"
 #include "proto/format.h"
 #include "proto/log.h"
 
@@ -103,7 +104,9 @@ static void write_found(struct bit_job *job, const char *name, const char *cause
         free(path);
         return;
     }
-    fprintf(f, "%s: %s\n\n", job->runner->run.id, cause);
+    fprintf(f, "%s: ", job->runner->run.id);
+    bit_escape_print(f, cause);
+    fputs("\n\n", f);
     write_ranks(f, job, answers);
     for (uint32_t r = 0; r < job->watch.ranks; r++)
         if (bit_watch_is_here(&job->watch.rank[r])) {

@@ -446,13 +446,15 @@ def descriptors(pid):
 
 
 def descriptors_of(pid):
-    """How many of each kind: of sockets and pipes the number is left out."""
+    """How many of each kind: of sockets and pipes the number is left out. libuv makes one inotify when the first file is followed,
+    and keeps it for all that come."""
     kinds = collections.Counter()
     for fd in os.listdir(f"/proc/{pid}/fd"):
         try:
             kinds[os.readlink(f"/proc/{pid}/fd/{fd}").split(":[")[0]] += 1
         except OSError:
             pass
+    kinds["anon_inode:inotify"] = max(0, kinds["anon_inode:inotify"] - 1)
     return kinds
 
 
