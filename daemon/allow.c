@@ -8,6 +8,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/spec_slurm.h"
 
@@ -305,14 +306,14 @@ static void check_argument(const struct rule *r, enum bit_slurm_tool tool, size_
         return;
     const char *near = known == 0 ? NULL : bit_slurm_option_nearest(tool, item, bytes);
     if (near != NULL)
-        snprintf(why, sizeof why, "is no option of %s that bitd knows; did you mean --%s?", bit_slurm_tool_name(tool),
-                 near);
+        bit_format(why, sizeof why, "is no option of %s that bitd knows; did you mean --%s?", bit_slurm_tool_name(tool),
+                   near);
     else if (known != 0)
-        snprintf(why, sizeof why, "is no option of %s that bitd knows, and %s in %.64s does not name it",
-                 bit_slurm_tool_name(tool), r->key, place_of(r->config));
+        bit_format(why, sizeof why, "is no option of %s that bitd knows, and %s in %.64s does not name it",
+                   bit_slurm_tool_name(tool), r->key, place_of(r->config));
     else
-        snprintf(why, sizeof why, "is not yours to pass: bitd runs as another user, and %s in %.64s does not name it",
-                 r->key, place_of(r->config));
+        bit_format(why, sizeof why, "is not yours to pass: bitd runs as another user, and %s in %.64s does not name it",
+                   r->key, place_of(r->config));
     refuse(r, i, item, why);
 }
 
@@ -325,8 +326,8 @@ static void check_pair(const struct rule *r, size_t i, const char *item)
     if (bit_allow_is_never(name)) {
         refuse(r, i, item, NEVER);
     } else if (!is_named(r->list, item)) {
-        snprintf(why, sizeof why, "is not yours to set: bitd runs as another user, and %s in %.64s does not name it",
-                 r->key, place_of(r->config));
+        bit_format(why, sizeof why, "is not yours to set: bitd runs as another user, and %s in %.64s does not name it",
+                   r->key, place_of(r->config));
         refuse(r, i, item, why);
     }
 }

@@ -49,8 +49,9 @@ static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
     double step_ms = bit_run_step_ms(run), tokens_per_s = bit_run_tokens_per_s(run);
     m->has_tokens_per_s = step_ms > 0 && isfinite(tokens_per_s); /* of steps that took no time at all there is none */
     m->tokens_per_s = m->has_tokens_per_s ? tokens_per_s : 0;
-    m->has_eta_s = step_ms > 0 && run->state == BIT__RUN_STATE__TRAINING;
-    m->eta_s = (double)(m->steps - BIT_MIN(m->steps, m->step)) * step_ms / 1000;
+    double eta_s = (double)(m->steps - BIT_MIN(m->steps, m->step)) * step_ms / 1000;
+    m->has_eta_s = step_ms > 0 && isfinite(eta_s) && run->state == BIT__RUN_STATE__TRAINING;
+    m->eta_s = m->has_eta_s ? eta_s : 0;
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
     m->has_checkpoint_step = newest != NULL;
     m->checkpoint_step = newest ? newest->step : 0;
