@@ -38,14 +38,14 @@ class Daemon(fixture.Daemon):
         with gzip.open(self.train[:-4] + ".csv.gz", "wt") as f:
             f.write(f'0,128000,"{EVIL}","{EVIL}",1\n')
 
-    def show(self, *args, **more):
+    def show(self, *args, lines=False):
         """One verb, for people and as JSON; all that it prints is harmless."""
         self.tried.add(args[0])
         code, out, err = 0, b"", b""
         for json_too in ((), ("--json",)):
             p = subprocess.run([self.bitctl, args[0], "--socket", self.socket, *args[1:], *json_too], capture_output=True,
-                               timeout=60, **more)
-            assert_harmless(p.stdout + p.stderr, " ".join((args[0], *json_too)), args[0] == "log")
+                               timeout=60)
+            assert_harmless(p.stdout + p.stderr, " ".join((args[0], *json_too)), lines or args[0] == "log")
             if not json_too:
                 code, out, err = p.returncode, p.stdout, p.stderr
         assert code >= 0, f"{args[0]} ended by signal {-code}: {err!a}"
@@ -103,10 +103,26 @@ def every_verb():
         d.show("tokenize", "-t", tokenizer, "-o", tokens, documents, "--force")
         d.show("data", "info", tokens, "-c", "8")
         d.show("data", "verify", tokens)
+        documents_text(d, tokens, tokenizer)
         hostile_words(d, run, spec)
         assert set(verbs_of(d)) <= d.tried, f"not tried: {set(verbs_of(d)) - d.tried}"
         with open(os.path.join(d.dir, "bitd.log"), "rb") as f:
             assert_harmless(f.read().replace(b"\t", b" "), "bitd's log")
+
+
+def documents_text(d, tokens, tokenizer):
+    """What a step trains on, as text: that of the documents, their line ends too."""
+    with open(os.path.join(tokens, "dataset.json")) as f:
+        vocab = json.load(f)["tokenizer"]["vocab"]
+    part = os.path.join(tokens, "part-0-00000.npy")
+    run = d.submit(d.spec(name="text"), "--paused", "--set", f"data.train={part}", "--set", f"model.vocab={vocab}", "--set",
+                   f"model.vocab_padded={(vocab + 127) // 128 * 128}", "--set", "model.context=32", "--set", "eval.every=0",
+                   "--set", "batch.instances=2", "--set", "batch.micro_instances=1")
+    code, out, err = d.show("data", "show", run, "--step", "1", "--text", "-t", tokenizer, lines=True)
+    assert code == 0 and "\\x1b[2J" in out and "\\u009b31m" in out, (code, out, err)
+    shown = [json.loads(line) for line in d.last_json.splitlines()]
+    assert any("\u009b31m\u202etxt" in part.get("text", "") for row in shown for part in row["documents"]), "--json is exact"
+    d.ctl("cancel", run, check=True)
 
 
 def verbs_of(d):
