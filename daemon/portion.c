@@ -7,6 +7,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/msg.h"
 
 static int add_bytes(struct bit_portion *p, const uint8_t *data, size_t bytes)
@@ -125,7 +126,7 @@ static int with_buffer(struct bit_portion *p, int (*make)(struct bit_portion *p,
     int got = buf == NULL ? bit_fail(-ENOMEM, "a portion of a stream") : make(p, buf);
     free(buf);
     if (got < 0)
-        snprintf(p->text, sizeof p->text, "%s", bit_fail_text());
+        bit_format(p->text, sizeof p->text, "%s", bit_fail_text());
     return got;
 }
 

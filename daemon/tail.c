@@ -14,6 +14,7 @@
 #include "daemon/turns.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/msg.h"
 
 #define SHORT_MAX 3 /* times that a journal ends before it should, for no reason that we know */
@@ -254,8 +255,8 @@ static bool goes_on_short(struct bit_tail *t)
         begin_portion(t);
         return true;
     }
-    snprintf(t->portion.text, sizeof t->portion.text, "the journal of %s ends at byte %" PRIu64 ", before it should",
-             t->runner->run.id, t->portion.offset);
+    bit_format(t->portion.text, sizeof t->portion.text, "the journal of %s ends at byte %" PRIu64 ", before it should",
+               t->runner->run.id, t->portion.offset);
     t->result = BIT_ECORRUPT;
     return false;
 }

@@ -53,10 +53,13 @@ static size_t list_runs(void)
     return count;
 }
 
-/* Status, list and events answer, and the cause is this one. */
+/* Status, list, doctor and events answer, and the cause is this one. */
 static void expect_told(const char *run, const char *cause)
 {
     struct fix_events e;
+    Bit__DoctorRequest ask = BIT__DOCTOR_REQUEST__INIT;
+    ask.run = (char *)(uintptr_t)run;
+    bit_msg_free(fix_expect(&f, BIT_MSG_DOCTOR_REQUEST, &ask, BIT_MSG_DOCTOR_REPLY));
     Bit__RunStatus *status = fix_status(&f, run);
     EXPECT_EQ(list_runs(), 1u);
     fix_events(&f, run, &e);

@@ -39,6 +39,15 @@ def every_rank_sees_all_gpus_of_its_node(c):
         assert seen == ["0 0 0,1 WARN a b", "1 1 0,1 WARN a b", "2 0 0,1 WARN a b", "3 1 0,1 WARN a b"], seen
 
 
+def srun_takes_nodes_folded_and_from_a_file(c):
+    """As bitd names them: folded, and where they are too many for an argument in a file, a name a line."""
+    names = os.path.join(c.dir, "nodes")
+    c.write("nodes", "n1\nn3\n")
+    for nodes in ("n[1,3]", names):
+        out = c.slurm(f"srun --nodes=2 --nodelist='{nodes}' --ntasks=2 --ntasks-per-node=1 printenv SLURMD_NODENAME")
+        assert sorted(out.split()) == ["n1", "n3"], f"--nodelist={nodes}: {out}"
+
+
 def no_rank_is_sent_to_before_it_is_there(c):
     """Rank 0 is half a second behind in MPI_Init. With Slurm's own default, for which the user may ask, that ends it."""
     late = os.path.join(local.build_root(), "tests", "slurm", "liblate_rank.so")
@@ -53,5 +62,5 @@ def no_rank_is_sent_to_before_it_is_there(c):
         assert code == 104 and "signal 11" in reason, f"mixed ended with {code}: {reason}; is the ring needed no more?"
 
 
-runs.main([srun_trains_what_mpirun_trains, every_rank_sees_all_gpus_of_its_node, no_rank_is_sent_to_before_it_is_there], nodes=4,
-          gpus=2)
+runs.main([srun_trains_what_mpirun_trains, srun_takes_nodes_folded_and_from_a_file, every_rank_sees_all_gpus_of_its_node,
+           no_rank_is_sent_to_before_it_is_there], nodes=4, gpus=2)
