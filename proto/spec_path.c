@@ -40,7 +40,7 @@ size_t bit_spec_paths(const Bit__RunSpec *spec)
 
 static bool init_path(const char *from, size_t which, char *out, size_t room)
 {
-    static const char *const within[] = {"", "/" BIT_CHECKPOINT_MANIFEST, "/model.safetensors"};
+    static const char *const within[] = {"", ("/" BIT_CHECKPOINT_MANIFEST), "/model.safetensors"};
 
     return from != NULL && from[0] != '\0' && which < BIT_SPEC_INIT_FILES &&
            (size_t)snprintf(out, room, "%s%s", from, within[which]) < room;
