@@ -39,11 +39,12 @@ struct bit_config {
     char allow_sbatch_arg[BIT_ALLOW_MAX]; /* the same */
     char allow_env[BIT_ALLOW_MAX];        /* and to the ranks */
     enum bit_log_level log_level;
-    uint32_t slots;        /* runs that train at once */
-    uint32_t user_runs;    /* of one user, that have not ended */
-    uint32_t lookahead;    /* step orders out beyond the last report */
-    uint64_t start_ms;     /* from launch to a model that stands */
-    uint64_t reconnect_ms; /* a worker that lives may be away so long */
+    uint32_t slots;                                              /* runs that train at once */
+    uint32_t user_runs;                                          /* of one user, that have not ended */
+    uint32_t clients_per_user, waits_per_user, streams_per_user; /* daemon/quota.h */
+    uint32_t lookahead;                                          /* step orders out beyond the last report */
+    uint64_t start_ms;                                           /* from launch to a model that stands */
+    uint64_t reconnect_ms;                                       /* a worker that lives may be away so long */
     uint64_t heartbeat_ms; /* a rank that was heard and is not for so long is lost */
     uint64_t stall_ms;     /* a step that takes longer, and longer than stall_factor times the others', hangs */
     uint32_t stall_factor;

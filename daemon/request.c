@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/doctor.h"
 #include "daemon/named.h"
+#include "daemon/quota.h"
 #include "daemon/runner.h"
 #include "daemon/status.h"
 #include "daemon/submit.h"
@@ -120,7 +121,9 @@ static void handle_list(struct bit_client *c, const Bit__ListRequest *m)
 static void handle_events(struct bit_client *c, const Bit__EventsRequest *m)
 {
     struct bit_runner *r = bit_request_runner(c, m->run);
-    int err = r == NULL ? 0 : bit_tail_events(c, r, m);
+    int err = r == NULL ? 0 : bit_quota_stream(c);
+    if (r != NULL && err == 0)
+        err = bit_tail_events(c, r, m);
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
 }
@@ -128,7 +131,9 @@ static void handle_events(struct bit_client *c, const Bit__EventsRequest *m)
 static void handle_log(struct bit_client *c, const Bit__LogRequest *m)
 {
     struct bit_runner *r = bit_request_runner(c, m->run);
-    int err = r == NULL ? 0 : bit_tail_log(c, r, m);
+    int err = r == NULL ? 0 : bit_quota_stream(c);
+    if (r != NULL && err == 0)
+        err = bit_tail_log(c, r, m);
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
 }
@@ -150,7 +155,11 @@ static void handle_wait(struct bit_client *c, const Bit__WaitRequest *m)
         .has_checkpoint = m->has_checkpoint,
         .checkpoint = m->checkpoint,
     };
-    bit_client_wait(c, &wait);
+    bool holds = bit_wait_check(&wait) != BIT_WAIT_NOT_YET;
+    if (!holds && bit_quota_wait(c) < 0)
+        bit_client_refuse(c, BIT_EBUSY, "%s", bit_fail_text());
+    else
+        bit_client_wait(c, &wait);
 }
 
 struct listing {

@@ -10,6 +10,7 @@
 #include "daemon/activate.h"
 #include "daemon/daemon.h"
 #include "daemon/proof.h"
+#include "daemon/quota.h"
 #include "daemon/request.h"
 #include "daemon/rights.h"
 #include "daemon/submit.h"
@@ -24,9 +25,8 @@
 
 BIT_LOG_TOPIC("server");
 
-#define CLOSE_AGAIN_MS    1000
-#define STREAM_QUEUED_MAX (256u << 10) /* to one client */
-#define DROPS_TOLD_MAX    10           /* a second: who connects again and again shall not fill the log's disk */
+#define CLOSE_AGAIN_MS 1000
+#define DROPS_TOLD_MAX 10 /* a second: who connects again and again shall not fill the log's disk */
 
 struct write {
     uv_write_t req;
@@ -39,6 +39,9 @@ static void let_go(struct bit_client *c)
 {
     if (--c->handles > 0)
         return;
+    *c->back = c->next;
+    if (c->next != NULL)
+        c->next->back = c->back;
     bit_frame_reader_finish(&c->reader);
     free(c);
 }
@@ -102,10 +105,6 @@ static void close_client(struct bit_client *c)
     c->tail = NULL;
     bit_submission_forget(c->submission);
     c->submission = NULL;
-    *c->back = c->next;
-    if (c->next != NULL)
-        c->next->back = c->back;
-    c->server->client_count--;
     uv_read_stop((uv_stream_t *)&c->pipe);
     close_socket(c);
 }
@@ -160,7 +159,11 @@ static int take_frame(struct bit_client *c, const struct bit_frame *frame)
         return 0;
     }
     c->busy = true;
-    bit_request_handle(c, frame->type, msg);
+    err = bit_quota_ask(c);
+    if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+    else
+        bit_request_handle(c, frame->type, msg);
     bit_msg_free(msg);
     return 0;
 }
@@ -227,16 +230,21 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         watch_half_frame(c);
 }
 
-/* Who says nothing makes room for who might: the oldest that asks for nothing and waits for nothing goes. */
-static bool make_room(struct bit_server *s)
+static void turn_away(struct bit_client *c, const char *why)
 {
-    struct bit_client *idlest = NULL;
-    for (struct bit_client *c = s->clients; c != NULL; c = c->next)
-        if (!c->busy && c->wait.kind == BIT_WAIT_NONE && c->tail == NULL && c != s->clients)
-            idlest = c;
-    if (idlest != NULL)
-        close_client(idlest);
-    return idlest != NULL;
+    tell_drop(c, why);
+    bit_client_refuse(c, BIT_EBUSY, "%s", why);
+    bit_client_leave(c);
+}
+
+/* One too many is told so. Who says nothing makes room for who might: it is dropped instead. */
+static int admit(struct bit_client *c)
+{
+    struct bit_client *leaver = NULL;
+    int err = bit_quota_connect(c, &leaver);
+    if (leaver != NULL)
+        close_client(leaver);
+    return err;
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -256,7 +264,6 @@ static void on_connection(uv_stream_t *stream, int status)
     if (s->clients != NULL)
         s->clients->back = &c->next;
     s->clients = c;
-    s->client_count++;
     int err = uv_accept(stream, (uv_stream_t *)&c->pipe);
     if (err == 0) {
         bit_rights_refuse(socket_of(c)); /* where it was not inherited */
@@ -264,8 +271,8 @@ static void on_connection(uv_stream_t *stream, int status)
     }
     if (err < 0)
         drop(c, bit_fail_text());
-    else if (s->client_count > BIT_CLIENTS_MAX && !make_room(s))
-        drop(c, "too many clients");
+    else if (admit(c) < 0)
+        turn_away(c, bit_fail_text());
     else
         uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 }
@@ -296,8 +303,8 @@ int bit_server_listen(struct bit_server *s, struct bit_daemon *d)
 
 void bit_server_close(struct bit_server *s)
 {
-    while (s->clients != NULL)
-        close_client(s->clients);
+    for (struct bit_client *c = s->clients; c != NULL; c = c->next)
+        close_client(c);
     uv_close((uv_handle_t *)&s->pipe, NULL);
 }
 
@@ -327,8 +334,7 @@ void bit_client_leave(struct bit_client *c)
 
 /* ---------------------------------------------------------------- answering */
 
-/* Bytes on their way to it. */
-static size_t queued(const struct bit_client *c)
+size_t bit_client_queued(const struct bit_client *c)
 {
     return uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe);
 }
@@ -341,15 +347,10 @@ static void on_written(uv_write_t *req, int status)
     free(w);
     if (c->closing)
         return;
-    if (status < 0 || (c->leaving && queued(c) == 0))
+    if (status < 0 || (c->leaving && bit_client_queued(c) == 0))
         close_client(c);
     else if (c->tail != NULL)
         bit_tail_pump(c->tail);
-}
-
-bool bit_client_has_room(const struct bit_client *c)
-{
-    return queued(c) < STREAM_QUEUED_MAX;
 }
 
 /* Takes frames. */
@@ -357,7 +358,7 @@ static int queue_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
 {
     struct write *w = calloc(1, sizeof *w);
     int err = w == NULL ? bit_fail(-ENOMEM, "an answer") : 0;
-    if (err == 0 && queued(c) + bytes > BIT_CLIENT_OUTPUT_MAX)
+    if (err == 0 && bit_client_queued(c) + bytes > BIT_CLIENT_OUTPUT_MAX)
         err = bit_fail(BIT_ELIMIT, "it does not read what it asked for");
     if (err == 0) {
         uv_buf_t buf = uv_buf_init((char *)frames, (unsigned)bytes);

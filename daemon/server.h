@@ -25,10 +25,9 @@ struct bit_server {
     struct bit_access access;
     struct bit_client *clients;
     struct bit_turns turns; /* of streams to them */
-    unsigned client_count;
-    uint64_t dropped_ms; /* when the second began that the two below are of */
-    unsigned told;       /* lines about dropped clients */
-    unsigned untold;     /* clients dropped without a line: the next one says how many */
+    uint64_t dropped_ms;    /* when the second began that the two below are of */
+    unsigned told;          /* lines about dropped clients */
+    unsigned untold;        /* clients dropped without a line: the next one says how many */
 };
 
 /* What a client waits for; the first condition that holds ends it. */
@@ -80,8 +79,8 @@ void bit_server_changed(struct bit_server *s, struct bit_runner *r);
 void bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
 /** The same for frames that are encoded already. Takes ownership of them in every case. */
 void bit_client_send_frames(struct bit_client *c, uint8_t *frames, size_t bytes);
-/** Whether it takes what it gets fast enough for more of a stream: the rest stays in the file. */
-bool bit_client_has_room(const struct bit_client *c);
+/** Bytes on their way to it. */
+size_t bit_client_queued(const struct bit_client *c);
 /** ErrorReply; ends the request. problems may be NULL. */
 void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void bit_client_refuse_problems(struct bit_client *c, int err, const char *text, Bit__Problem **problems, size_t count);

@@ -10,6 +10,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/portion.h"
+#include "daemon/quota.h"
 #include "daemon/runner.h"
 #include "daemon/turns.h"
 #include "proto/check.h"
@@ -238,7 +239,7 @@ static void begin_portion(struct bit_tail *t)
 
 void bit_tail_pump(struct bit_tail *t)
 {
-    if (t->reading || t->dead || !bit_client_has_room(t->client))
+    if (t->reading || t->dead || !bit_quota_has_room(t->client))
         return;
     if (t->kind == EVENTS ? has_events(t) : has_log(t))
         begin_portion(t);

@@ -54,7 +54,8 @@
 
 /* daemon */
 #define BIT_RUNS_MAX          100000
-#define BIT_CLIENTS_MAX       1024
+#define BIT_CLIENTS_MAX       1024 /* of users together; so many again of bitd's user, root and administrators */
+#define BIT_CLIENTS_RESERVED  32   /* of the latter, that one of them leaves to the others */
 #define BIT_CLIENT_OUTPUT_MAX (8u << 20) /* a client that reads slower is disconnected */
 
 #endif

@@ -105,3 +105,15 @@ def slow_socket():
 
 def prove_with(connection, fd):
     connection.sendmsg([reply()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
+
+
+EVENTS, WAIT = 53, 55
+
+
+def ask(path, kind, run, *fields):
+    """A connection that has asked this of a run, and reads nothing."""
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(path)
+    s.settimeout(60)
+    s.sendall(frame(kind, field(1, run) + b"".join(fields)))
+    return s

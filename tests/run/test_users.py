@@ -402,6 +402,26 @@ def a_run_is_launched_by_the_settings_that_hold_then():
         assert code == 64 and "allow_env" in status, (code, status)
 
 
+def one_user_takes_up_no_others_place():
+    with Service() as s:
+        run = expect(s.submit(ALICE, s.tokens("alice/t.npy", ALICE, 0o644), "--paused"), 0)
+        with acting_as(BOB):
+            waits = [hostile.ask(s.socket, hostile.WAIT, run) for _ in range(48)]
+        expect(s.ctl(BOB, "wait", run), 75, f"too many waits of uid {BOB}: limit 48 (waits_per_user)")
+        with acting_as(BOB):
+            streams = [hostile.ask(s.socket, hostile.EVENTS, run, hostile.field(3, 1)) for _ in range(16)]
+        for stream in streams:
+            stream.recv(1)  # it has begun
+        for verb in (["ps"], ["status", run], ["wait", run], ["events", run, "-f"], ["cancel", run]):
+            expect(s.ctl(BOB, *verb), 75, f"too many clients of uid {BOB}: limit 64 (clients_per_user)")
+        for uid in (ALICE, CAROL, SERVICE, 0):
+            expect(s.ctl(uid, "status", run), 0)
+        expect(s.ctl(ALICE, "cancel", run), 0)
+        for wait in waits:
+            wait.recv(1)
+        expect(s.ctl(BOB, "ps"), 0)  # who waits for nothing any more makes room
+
+
 def a_bitd_of_root_takes_only_roots_runs():
     with Service(uid=0) as s:
         mine = s.tokens("alice/t.npy", ALICE, 0o644)
@@ -413,5 +433,5 @@ main([a_name_means_ones_own_run, a_run_is_its_owners_and_the_admins, a_shared_ru
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
       what_bitd_starts_holds_no_descriptor_of_it, who_proves_with_what_closes_slowly_waits_for_himself_alone,
       what_lies_beside_a_file_needs_the_same_right, others_pass_to_slurm_what_the_settings_name, what_reaches_srun_is_what_was_allowed,
-      a_run_is_launched_by_the_settings_that_hold_then,
+      a_run_is_launched_by_the_settings_that_hold_then, one_user_takes_up_no_others_place,
       a_bitd_of_root_takes_only_roots_runs])
