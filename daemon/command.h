@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define BIT_COMMAND_OUTPUT_MAX (64u << 10) /* of each stream; what is beyond is not read, and the command is ended */
+#define BIT_COMMAND_OUTPUT_MAX (1u << 20) /* of each stream; what is beyond is not read, and the command is ended */
 
 struct bit_command_result {
     int spawn_err; /* < 0: it did not begin */

@@ -1,5 +1,6 @@
 /* Texts and sizes of the world: whatever a launcher, a worker, a file's name or a list of nodes holds, bitd can write
  * it down, read it again and tell it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -28,7 +29,7 @@ static void become_a_job(const char *srun, const char *nodes)
     char path[160];
     snprintf(folder, sizeof folder, "slurm=%s/slurm", f.dir);
     snprintf(path, sizeof path, "%s/slurm", f.dir);
-    EXPECT_EQ(mkdir(path, 0700), 0);
+    EXPECT(mkdir(path, 0700) == 0 || errno == EEXIST);
     snprintf(path, sizeof path, "%s/slurm/srun", f.dir);
     write_file(path, srun, 0700);
     setenv("SLURM_JOB_ID", "77", 1);
@@ -244,7 +245,7 @@ static char *read_all(const char *path)
     return text;
 }
 
-static void run_on(const char *nodes, char run[32])
+static void run_on(const char *nodes, const char *launcher, char run[32])
 {
     char srun[256], more[256];
     snprintf(srun, sizeof srun,
@@ -252,9 +253,9 @@ static void run_on(const char *nodes, char run[32])
     become_a_job(srun, nodes);
     write_many_tokens();
     snprintf(more, sizeof more,
-             "launch.launcher=SRUN\nlaunch.max_restarts=0\nlaunch.ranks=%d\nlaunch.slurm.ranks_per_node=1\n"
+             "launch.launcher=%s\nlaunch.max_restarts=0\nlaunch.ranks=%d\nlaunch.slurm.ranks_per_node=1\n"
              "batch.instances=%d\n",
-             NODES, NODES);
+             launcher, NODES, NODES);
     if (!fix_start(&f))
         return;
     fix_submit(&f, more, run);
@@ -281,7 +282,7 @@ TEST(thousands_of_nodes_are_a_short_list)
     static const char nodes[] = "node-of-a-cluster-[0001-4500]";
     char run[32] = "", path[128];
     fix_init(&f);
-    run_on(nodes, run);
+    run_on(nodes, "SRUN", run);
     expect_nodes(run, nodes);
     snprintf(path, sizeof path, "%s/argv", f.dir);
     char *argv = read_all(path);
@@ -296,7 +297,7 @@ TEST(nodes_that_do_not_fold_go_by_a_file)
 {
     char run[32] = "", path[160], want[192];
     fix_init(&f);
-    run_on("node-of-a-cluster-with-long-names-[0001-4500]-x", run);
+    run_on("node-of-a-cluster-with-long-names-[0001-4500]-x", "SRUN", run);
     expect_nodes(run, "node-of-a-cluster-with-long-names-0001-x,node-of-a-cluster-with-long-names-0002-x,");
     snprintf(path, sizeof path, "%s/argv", f.dir);
     char *argv = read_all(path);
@@ -308,6 +309,56 @@ TEST(nodes_that_do_not_fold_go_by_a_file)
     EXPECT_CONTAINS(names, "\nnode-of-a-cluster-with-long-names-4500-x\n");
     EXPECT_EQ(strlen(names), (size_t)NODES * strlen("node-of-a-cluster-with-long-names-4500-x\n"));
     free(names);
+    leave_the_job();
+    fix_finish(&f);
+}
+
+static void write_squeue(const char *path)
+{
+    FILE *file = fopen(path, "we");
+    if (!EXPECT(file != NULL))
+        return;
+    fputs("RUNNING|None|1:00:00|", file);
+    for (int i = 1; i <= NODES; i++)
+        fprintf(file, "%snode-of-a-cluster-with-long-names-%04d-x", i > 1 ? "," : "", i);
+    fputs("\n", file);
+    fclose(file);
+}
+
+/* A job that was submitted: squeue's list is longer than a record, too. */
+TEST(a_long_list_of_squeue_is_taken_and_cut)
+{
+    static const char first[] = "node-of-a-cluster-with-long-names-0001-x,";
+    char run[32] = "", path[160], squeue[256];
+    struct fix_events e;
+    fix_init(&f);
+    snprintf(path, sizeof path, "%s/slurm", f.dir);
+    EXPECT_EQ(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/slurm/sbatch", f.dir);
+    write_file(path, "#!/bin/sh\necho 77\n", 0700);
+    snprintf(path, sizeof path, "%s/slurm/squeue.out", f.dir);
+    write_squeue(path);
+    snprintf(squeue, sizeof squeue, "#!/bin/sh\ncat %s\n", path);
+    snprintf(path, sizeof path, "%s/slurm/squeue", f.dir);
+    write_file(path, squeue, 0700);
+    snprintf(path, sizeof path, "%s/slurm/scancel", f.dir);
+    write_file(path, "#!/bin/sh\n", 0700);
+    f.args[2] = "--set";
+    f.args[3] = "slurm_poll=0.1";
+    run_on("n1", "SBATCH", run);
+    fix_events(&f, run, &e);
+    const Bit__JournalRecord *job = NULL;
+    for (size_t i = 0; i < e.count; i++)
+        if (e.record[i]->what_case == BIT__JOURNAL_RECORD__WHAT_SLURM &&
+            strcmp(e.record[i]->slurm->state, "RUNNING") == 0)
+            job = e.record[i];
+    if (EXPECT(job != NULL)) {
+        EXPECT(strncmp(job->slurm->reason, first, strlen(first)) == 0);
+        EXPECT_CONTAINS(job->slurm->reason, "...");
+        EXPECT(strlen(job->slurm->reason) < BIT_ERR_TEXT_MAX);
+    }
+    fix_events_free(&e);
+    expect_nodes(run, first);
     leave_the_job();
     fix_finish(&f);
 }
