@@ -18,6 +18,7 @@
 #include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
+#include "proto/secret.h"
 
 BIT_LOG_TOPIC("job");
 
@@ -55,9 +56,20 @@ static void on_closed(uv_handle_t *handle)
         free(job);
 }
 
+/* Of a launch that is over: no worker may come with it any more. */
+static void forget_secret(struct bit_job *job)
+{
+    char *path = bit_runner_path(job->runner, "secret");
+    if (path != NULL)
+        unlink(path);
+    free(path);
+    bit_secret_wipe(job->secret, sizeof job->secret);
+}
+
 static void destroy(struct bit_job *job)
 {
     BIT_ASSERT(!job->loading && !job->committing && !job->sweeping && job->link == NULL && job->launch == NULL);
+    forget_secret(job);
     job->runner->job = NULL;
     bit_payload_destroy(job->payload);
     bit_feed_destroy(job->feed);
@@ -89,6 +101,7 @@ __attribute__((format(printf, 3, 0))) static void note_cause(struct bit_job *job
 
 static void forget_incarnation(struct bit_job *job)
 {
+    forget_secret(job);
     job->cause = (struct bit_job_cause){0};
     job->done = job->ready = job->reconnected = job->launcher_ended = false;
     job->outstanding = 0;

@@ -14,6 +14,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
+#include "proto/secret.h"
 
 extern char **environ;
 
@@ -260,6 +261,7 @@ int bit_secret_create(const char *path, uint8_t *out)
     int err = bit_file_write(path, secret, sizeof secret);
     if (err == 0)
         memcpy(out, secret, sizeof secret);
+    bit_secret_wipe(secret, sizeof secret);
     return err;
 }
 
@@ -272,6 +274,7 @@ int bit_secret_read(const char *path, uint8_t *out)
         err = bit_fail(BIT_ECORRUPT, "%s: %zu bytes, and a secret has %d", path, bytes, BIT_SECRET_BYTES);
     if (err == 0)
         memcpy(out, buf, BIT_SECRET_BYTES);
+    bit_secret_wipe(buf, bytes);
     free(buf);
     return err;
 }

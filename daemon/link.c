@@ -16,6 +16,7 @@
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/msg.h"
+#include "proto/secret.h"
 
 BIT_LOG_TOPIC("link");
 
@@ -109,6 +110,13 @@ static void drop(struct bit_link *link, int err, const char *why)
 
 /* ---------------------------------------------------------------- messages */
 
+/* A hello holds the launch's secret: neither the message nor the bytes that it came in are left behind. */
+static void forget_hello(const Bit__WorkerHello *hello, const struct bit_frame *frame)
+{
+    bit_secret_wipe(hello->secret.data, hello->secret.len);
+    bit_secret_wipe((uint8_t *)(uintptr_t)frame->body, frame->body_bytes);
+}
+
 static int take_hello(struct bit_link *link, const struct bit_frame *frame)
 {
     ProtobufCMessage *msg = NULL;
@@ -119,6 +127,7 @@ static int take_hello(struct bit_link *link, const struct bit_frame *frame)
         return err;
     const struct bit_link_listener *l = listener_of(link);
     err = l->ops->hello(l->arg, link, frame->epoch, (const Bit__WorkerHello *)msg);
+    forget_hello((const Bit__WorkerHello *)msg, frame);
     bit_msg_free(msg);
     BIT_ASSERT(err < 0 || link->proven);
     return err;

@@ -11,6 +11,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
+#include "proto/secret.h"
 #include "proto/slice.h"
 #include <config.h> /* the build's: with quotes it would be ours */
 
@@ -176,6 +177,8 @@ int main(int argc, char **argv)
 {
     static struct bit_daemon daemon;
     inherit_nothing();
+    if (bit_secret_no_core() < 0 || bit_secret_no_dump() < 0) /* secrets of launches are in its memory */
+        return complain(-EPERM);
     bit_config_init(&daemon.config);
     int err = parse(&daemon.config, argc, argv);
     if (err != 0)

@@ -11,6 +11,7 @@
 #include "proto/err.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
+#include "proto/secret.h"
 
 #define FLIGHT_MAX    (512u << 10) /* sealed ahead of the kernel: what the loop does at a time */
 #define KEEPALIVE_S   10           /* of silence, then probes */
@@ -145,6 +146,7 @@ static bool hand_on(struct bit_wire *w)
         }
         bytes = BIT_MIN(bytes, w->plain_bytes);
         memcpy(room, w->plain, bytes);
+        bit_secret_wipe((uint8_t *)(uintptr_t)w->plain, bytes); /* a hello is among it */
         w->plain += bytes;
         w->plain_bytes -= bytes;
         w->ops->arrived(w->arg, bytes);

@@ -11,6 +11,7 @@
 #include "proto/format.h"
 #include "proto/log.h"
 #include "proto/msg.h"
+#include "proto/secret.h"
 #include "worker/link_read.h"
 #include "worker/note.h"
 
@@ -25,6 +26,7 @@ bool bit_link_is_lost(int err)
 void bit_link_init(struct bit_link *link, const struct bit_link_config *config)
 {
     *link = (struct bit_link){.config = *config, .state = BIT_LINK_DOWN, .err = BIT_EDAEMON};
+    bit_secret_hide(link->config.secret, sizeof link->config.secret);
     bit_link_socket_init(&link->socket);
     pthread_mutex_init(&link->write_lock, NULL);
     pthread_mutex_init(&link->lock, NULL);
@@ -35,6 +37,7 @@ void bit_link_init(struct bit_link *link, const struct bit_link_config *config)
 void bit_link_finish(struct bit_link *link)
 {
     bit_link_disconnect(link);
+    bit_secret_wipe(link->config.secret, sizeof link->config.secret);
     for (size_t i = 0; i < BIT_COUNT(link->slots); i++)
         free(link->slots[i].payload);
     free(link->partial.payload);
@@ -213,6 +216,7 @@ static int send_hello(struct bit_link *link, const Bit__WorkerHello *hello)
     if (err < 0)
         return err;
     err = write_frame(link, frame, bytes);
+    bit_secret_wipe(frame, bytes);
     free(frame);
     return err;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "proto/err.h"
+#include "proto/secret.h"
 #include "worker/link.h"
 
 #define RETRY_S     300
@@ -70,6 +71,7 @@ static int read_secret(const char *path, struct bit_link_config *config)
         err = bit_fail(BIT_EUSAGE, "'%s' must hold %d bytes", path, BIT_SECRET_BYTES);
     if (err == 0)
         memcpy(config->secret, buf, sizeof config->secret);
+    bit_secret_wipe(buf, sizeof buf);
     if (fd >= 0)
         close(fd);
     return err;

@@ -10,6 +10,7 @@
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/msg.h"
+#include "proto/secret.h"
 #include "worker/beat.h"
 #include "worker/bench.h"
 #include "worker/comm.h"
@@ -149,6 +150,7 @@ static int open_session(struct bit_comm *comm, struct bit_session **session, str
     if (*session == NULL)
         return bit_fail(-ENOMEM, "the session");
     bit_session_init(*session, &config, (uint32_t)comm->size, sections);
+    bit_secret_wipe(&config, sizeof config);
     err = bit_session_open(*session, welcome);
     if (err < 0)
         return err;
@@ -169,6 +171,7 @@ static int start_beat(struct bit_comm *comm, struct bit_beat *beat, const struct
     err = bit_link_config_from_env(&config);
     if (err >= 0)
         err = bit_beat_start_own(beat, &config, (uint32_t)comm->rank, (uint32_t)comm->size, sections, welcome);
+    bit_secret_wipe(&config, sizeof config);
     if (err >= 0) {
         comm->before_abort = beat_before_abort;
         comm->before_abort_arg = beat;
@@ -269,7 +272,9 @@ int main(int argc, char **argv)
             bit_fail_print("bitworker");
         return bit_exit_code(err);
     }
-    err = bit_signals_init();
+    err = bit_secret_no_core();
+    if (err >= 0)
+        err = bit_signals_init();
     prefer_yielding();
     if (err >= 0 && MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         err = bit_fail(BIT_EMPI, "MPI_Init_thread");

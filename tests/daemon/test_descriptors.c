@@ -19,21 +19,22 @@
 
 static struct fix f;
 
-/* bitd's descriptors of files below runs/. */
+/* bitd's descriptors of files below runs/; -1 where nobody lets us look: bitd is root's to look into. */
 static int count_files(void)
 {
     char folder[64], path[128], target[512];
     int count = 0;
     snprintf(folder, sizeof folder, "/proc/%d/fd", f.bitd);
     DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+    if (dir == NULL)
+        return -1;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         snprintf(path, sizeof path, "%s/%.20s", folder, entry->d_name);
         ssize_t n = readlink(path, target, sizeof target - 1);
         target[n > 0 ? n : 0] = '\0';
         count += strstr(target, "/state/runs/") != NULL;
     }
-    if (dir != NULL)
-        closedir(dir);
+    closedir(dir);
     return count;
 }
 
@@ -98,6 +99,10 @@ TEST(ended_runs_hold_no_descriptor)
     fix_init(&f);
     if (!fix_start(&f))
         return;
+    if (count_files() < 0) {
+        fix_finish(&f);
+        SKIP("who is not root does not see bitd's descriptors");
+    }
     for (int i = 0; i < 3; i++) {
         fix_submit(&f, NULL, run);
         EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
@@ -125,7 +130,8 @@ TEST(paused_runs_hold_none_and_go_on)
     pause.request_id = (char *)(uintptr_t) "pause";
     bit_msg_free(fix_expect(&f, BIT_MSG_PAUSE_REQUEST, &pause, BIT_MSG_DONE_REPLY));
     fix_wait_state(&f, run, BIT__RUN_STATE__PAUSED);
-    expect_no_files();
+    if (count_files() >= 0)
+        expect_no_files();
     Bit__ResumeRequest resume = BIT__RESUME_REQUEST__INIT;
     resume.run = run;
     resume.request_id = (char *)(uintptr_t) "resume";

@@ -178,7 +178,7 @@ TEST(leaves_the_files_it_should)
         return;
     fix_submit(&f, NULL, run);
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
-    EXPECT_EQ(stat(fix_path(&f, run, "secret", path, sizeof path), &st), 0);
+    EXPECT_EQ(stat(fix_path(&f, run, "journal", path, sizeof path), &st), 0);
     EXPECT_EQ(st.st_mode & 0777, 0600);
     EXPECT_EQ(stat(f.state, &st), 0);
     EXPECT_EQ(st.st_mode & 0777, 0700);

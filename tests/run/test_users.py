@@ -429,9 +429,26 @@ def a_bitd_of_root_takes_only_roots_runs():
         expect(s.submit(0, mine, "--paused"), 0)
 
 
+def open_for(path):
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except PermissionError:
+        return "refused"
+    return "opened"
+
+
+def nobody_reads_the_memory_of_bitd():
+    """It is dumped for nobody, so the kernel keeps even its own user out; what else is that user's is open to him."""
+    with Service() as s, subprocess.Popen(["cat"], stdin=subprocess.PIPE, user=SERVICE, group=SERVICE) as other:
+        of_another = call_as(SERVICE, open_for, f"/proc/{other.pid}/mem")
+        of_bitd = call_as(SERVICE, open_for, f"/proc/{s.process.pid}/mem")
+        other.stdin.close()
+        assert (of_another, of_bitd) == ("opened", "refused"), f"{of_another}, {of_bitd}"
+
+
 main([a_name_means_ones_own_run, a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
       what_bitd_starts_holds_no_descriptor_of_it, who_proves_with_what_closes_slowly_waits_for_himself_alone,
       what_lies_beside_a_file_needs_the_same_right, others_pass_to_slurm_what_the_settings_name, what_reaches_srun_is_what_was_allowed,
       a_run_is_launched_by_the_settings_that_hold_then, one_user_takes_up_no_others_place,
-      a_bitd_of_root_takes_only_roots_runs])
+      nobody_reads_the_memory_of_bitd, a_bitd_of_root_takes_only_roots_runs])
