@@ -44,6 +44,14 @@ static inline enum bit_unicode_class class_at(const uint8_t *s, size_t *step)
     return bit_unicode_class_at(s, step);
 }
 
+static inline bool is_digit_at(const uint8_t *s, size_t *step)
+{
+    if (s[0] >= 0x80)
+        return bit_unicode(bit_unicode_decode(s, step))->digit != 0;
+    *step = 1;
+    return s[0] >= '0' && s[0] <= '9';
+}
+
 /* Where the run of `class` that covers s[at] or begins there ends. */
 static inline size_t run_end(const uint8_t *s, size_t bytes, size_t at, enum bit_unicode_class class)
 {
@@ -167,17 +175,21 @@ static int run_regex(const struct walk *w, int step, const uint8_t *s, size_t by
     return err < 0 ? err : regex_piece(w, step, s + done, bytes - done, false);
 }
 
+/* Where the run of digits, or of anything else, that begins at s[at] ends. */
+static size_t digits_end(const uint8_t *s, size_t bytes, size_t at, bool single)
+{
+    size_t width;
+    const bool digit = is_digit_at(s + at, &width);
+
+    for (at += width; at < bytes && !(digit && single) && is_digit_at(s + at, &width) == digit;)
+        at += width;
+    return at;
+}
+
 static int run_digits(const struct walk *w, int step, const uint8_t *s, size_t bytes)
 {
-    size_t end, width;
-
-    for (size_t at = 0; at < bytes; at = end) {
-        if (class_at(s + at, &width) != BIT_UNICODE_NUMBER) {
-            for (end = at + width; end < bytes && class_at(s + end, &width) != BIT_UNICODE_NUMBER;)
-                end += width;
-        } else {
-            end = w->p->steps[step].single ? at + width : run_end(s, bytes, at, BIT_UNICODE_NUMBER);
-        }
+    for (size_t at = 0, end; at < bytes; at = end) {
+        end = digits_end(s, bytes, at, w->p->steps[step].single);
         int err = run_step(w, step + 1, s + at, end - at);
         if (err < 0)
             return err;

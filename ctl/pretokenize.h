@@ -22,7 +22,7 @@
 enum bit_split_kind {
     BIT_SPLIT_GPT2,   /* BIT_GPT2_PATTERN */
     BIT_SPLIT_REGEX,  /* matches, and what is between them, are pieces */
-    BIT_SPLIT_DIGITS, /* each run of \p{N}, or each \p{N} if single, is a piece */
+    BIT_SPLIT_DIGITS, /* each run of digits, or each digit if single, is a piece */
     BIT_SPLIT_PREFIX, /* cuts nothing: puts a space before a piece that does not begin with one */
 };
 

@@ -4,7 +4,9 @@
  * What is understood: byte-level BPE models. normalizer null, NFC, or a Sequence of those; pre_tokenizer ByteLevel,
  * Split by a string or a pattern (Isolated or Removed), Digits, or a Sequence of those with a ByteLevel in it; added
  * tokens with lstrip, rstrip, normalized, special. Everything else in the file that would change an id is refused with
- * its JSON path ("pre_tokenizer.pretokenizers[1].type"). The post_processor is not applied: it adds tokens around a
+ * its JSON path ("pre_tokenizer.pretokenizers[1].type"), so is what of a pattern cannot be matched as Oniguruma matches
+ * it (regex_parse.h). Characters are those of the Unicode versions that tokenizers 0.23.3 has (unicode.h); 0.21.4
+ * differs in 13 of them, and only in the pre-tokenizer Digits. The post_processor is not applied: it adds tokens around a
  * text, which is what the caller does with the end-of-text token.
  */
 #ifndef BIT_CTL_TOKENIZER_H

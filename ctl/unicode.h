@@ -6,13 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of a split pattern: \p{L}, \p{N}, \s, and everything else. Unicode 16.0, as Hugging Face tokenizers 0.23 has it. */
+/* Of GPT-2's split pattern: \p{L}, \p{N}, \s, and everything else. Unicode 16.0, that of Oniguruma 6.9.10, which is in
+ * Hugging Face's tokenizers 0.21.4 and 0.23.3. property.h has what other patterns name, from the same Unicode. */
 enum bit_unicode_class { BIT_UNICODE_OTHER, BIT_UNICODE_LETTER, BIT_UNICODE_NUMBER, BIT_UNICODE_SPACE };
 
 struct bit_unicode {
     uint8_t class;    /* enum bit_unicode_class */
     uint8_t ccc;      /* canonical combining class */
-    uint8_t unstable; /* NFC may change it, or join it to what stands before it */
+    uint8_t unstable; /* NFC may change it, or join it to what stands before it: Unicode 9.0, that of tokenizers' NFC */
+    uint8_t digit;    /* of the pre-tokenizer Digits: \p{N} of Unicode 17.0, that of Rust in tokenizers 0.23 */
 };
 
 /** The properties of a code point <= 0x10FFFF. */

@@ -4,8 +4,9 @@
     pip install --target u16 unicodedata2==16.0.0
     PYTHONPATH=u16 python3 ctl/unicode_table.py > ctl/unicode_table.h
 
-Two versions of Unicode are in it on purpose, because Hugging Face's tokenizers mixes them and our ids must equal its:
-classes (letter, number, space) are those of its regular expression engine, Oniguruma 6.9.10, Unicode 16.0;
+Three versions of Unicode are in it on purpose, because Hugging Face's tokenizers mixes them and our ids must equal its:
+classes (letter, number, space) are those of its regular expression engine, Oniguruma 6.9.10, Unicode 16.0; digits, of
+the pre-tokenizer Digits, are the numbers of Rust's standard library, Unicode 17.0 in the releases of 0.23;
 NFC is that of its normalisation crate, unicode-normalization-alignments 0.1, Unicode 9.0. Later versions may not
 change what NFC does to a character that exists (the stability policy), so Unicode 9.0 is Unicode 16.0 without the
 characters that are younger; perl knows their age.
@@ -19,6 +20,7 @@ CLASS_VERSION = "16.0.0"
 NFC_AGE = "9.0"
 SPACES = [*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
 OTHER, LETTER, NUMBER, SPACE = range(4)
+YOUNGER_NUMBERS = {*range(0x11DE0, 0x11DEA), *range(0x16FF4, 0x16FF7)}  # those of Unicode 17.0
 BLOCK = 128
 
 
@@ -54,11 +56,12 @@ def table(known):
     index = []
     for c in range(0x110000):
         if 0xD800 <= c <= 0xDFFF:
-            entry = (OTHER, 0, 0)
+            entry = (OTHER, 0, 0, 0)
         else:
             ccc = ucd.combining(chr(c)) if c in known else 0
             unstable = c in known and (c in seconds or ucd.normalize("NFC", chr(c)) != chr(c))
-            entry = (unicode_class(c), ccc, int(unstable))
+            digit = unicode_class(c) == NUMBER or c in YOUNGER_NUMBERS
+            entry = (unicode_class(c), ccc, int(unstable), int(digit))
         index.append(entries.setdefault(entry, len(entries)))
     return decompose, compose, list(entries), index
 
@@ -94,11 +97,11 @@ def main():
         sys.exit(f"needs unicodedata2 {CLASS_VERSION}, found {ucd.unidata_version}")
     decompose, compose, entries, index = table(known_to_nfc())
     first, second = two_stages(index)
-    print(f"/* Written by ctl/unicode_table.py. Classes: Unicode {CLASS_VERSION}; normalisation: Unicode {NFC_AGE}. */")
+    print(f"/* Written by ctl/unicode_table.py. Classes: Unicode {CLASS_VERSION}; digits: 17.0; normalisation: {NFC_AGE}. */")
     print("/* clang-format off */")
     print("#ifndef BIT_CTL_UNICODE_TABLE_H\n#define BIT_CTL_UNICODE_TABLE_H\n\n#include <stdint.h>\n\n#include \"ctl/unicode.h\"\n")
     print(f"#define BIT_UNICODE_BLOCK {BLOCK}\n")
-    print("/* The different combinations of class, combining class, and whether NFC may change it or join it leftwards. */")
+    print("/* The different combinations of class, combining class, and whether NFC may change it or join it leftwards, digit. */")
     emit(f"struct bit_unicode unicode_entry[{len(entries)}]", entries, braces)
     emit(f"uint16_t unicode_first[{len(first)}]", first)
     emit(f"uint8_t unicode_second[{len(second)}]", second)

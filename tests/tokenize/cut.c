@@ -1,6 +1,6 @@
-/* cut PATTERN isolated|removed: texts on stdin, each behind its length in a little-endian u32, to the pieces that a
- * Split by the pattern makes of each: their number, and where each begins and ends, all u32. Exit 2, and the reason on
- * stderr, for a pattern that is refused. */
+/* cut PATTERN isolated|removed, or cut digit|digits (each alone, or runs of them): texts on stdin, each behind its
+ * length in a little-endian u32, to the pieces that a Split by the pattern makes of each: their number, and where each
+ * begins and ends, all u32. Exit 2, and the reason on stderr, for a pattern that is refused. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,17 +69,27 @@ static int cut_all(const struct bit_pretokenizer *p)
     return err;
 }
 
+/* 0, or < 0 for a pattern that is refused. */
+static int take_step(int argc, char **argv, struct bit_split *step)
+{
+    if (argc == 2) {
+        *step = (struct bit_split){.kind = BIT_SPLIT_DIGITS, .single = strcmp(argv[1], "digit") == 0};
+        return 0;
+    }
+    int err = argc == 3 ? bit_split_regex(argv[1], strlen(argv[1]), false, step) : bit_fail(BIT_EUSAGE, "cut");
+    step->dropped = argc == 3 && strcmp(argv[2], "removed") == 0;
+    return err;
+}
+
 int main(int argc, char **argv)
 {
     struct bit_pretokenizer p = {.count = 1};
     int code = BIT_EXIT_USAGE;
 
-    if (argc == 3 && bit_split_regex(argv[1], strlen(argv[1]), false, &p.steps[0]) == 0) {
-        p.steps[0].dropped = strcmp(argv[2], "removed") == 0;
+    if (take_step(argc, argv, &p.steps[0]) == 0)
         code = cut_all(&p) < 0 ? BIT_EXIT_FAILURE : BIT_EXIT_OK;
-        bit_pretokenizer_finish(&p);
-    }
     if (code != BIT_EXIT_OK)
         fprintf(stderr, "%s\n", bit_fail_text());
+    bit_pretokenizer_finish(&p);
     return code;
 }

@@ -125,6 +125,17 @@ TEST(steps_follow_each_other)
     EXPECT_STREQ(cut(&p, "ab12c"), " ab| 12| c|");
 }
 
+/* Digits are those of Rust, not of the patterns' engine. */
+TEST(digits_are_those_of_unicode_17)
+{
+    struct bit_pretokenizer p = {.steps = {{.kind = BIT_SPLIT_DIGITS, .single = true}}, .count = 1};
+
+    EXPECT_STREQ(cut(&p, "a\U00011de0\U00011de9b"), "a|\U00011de0|\U00011de9|b|");
+    EXPECT_STREQ(cut(&p, "a\u00bdb\u2165"), "a|\u00bd|b|\u2165|");
+    EXPECT_STREQ(cut(&gpt2, "a\U00011de0\U00011de9b"), "a|\U00011de0\U00011de9|b|"); /* no number there: 16.0 */
+    EXPECT_STREQ(cut(&gpt2, "\U00011de01"), "\U00011de0|1|");
+}
+
 TEST(regex_drops_and_inverts)
 {
     struct bit_pretokenizer p = {.count = 1};
