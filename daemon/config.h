@@ -40,7 +40,7 @@ struct bit_config {
     char allow_env[BIT_ALLOW_MAX];        /* and to the ranks */
     enum bit_log_level log_level;
     uint32_t slots;                                              /* runs that train at once */
-    uint32_t user_runs;                                          /* of one user, that have not ended */
+    uint32_t runs_per_user;                                      /* of one user, that have not ended */
     uint32_t clients_per_user, waits_per_user, streams_per_user; /* daemon/quota.h */
     uint32_t lookahead;                                          /* step orders out beyond the last report */
     uint64_t start_ms;                                           /* from launch to a model that stands */

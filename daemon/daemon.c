@@ -95,13 +95,13 @@ int bit_daemon_check_room(const struct bit_daemon *d, uint32_t uid)
     uint32_t running = 0;
     for (size_t i = 0; i < d->runner_count; i++)
         running += d->runner[i]->run.uid == uid && !bit_run_ended(&d->runner[i]->run);
-    if (running >= d->config.user_runs)
-        return bit_fail(BIT_ELIMIT,
+    if (running >= d->config.runs_per_user)
+        return bit_fail(BIT_EBUSY,
                         "uid %u has %u runs that have not ended, and runs_per_user is %u: wait for one, "
                         "cancel one, or raise it in bitd's settings",
-                        uid, running, d->config.user_runs);
+                        uid, running, d->config.runs_per_user);
     if (d->runner_count >= BIT_RUNS_MAX)
-        return bit_fail(BIT_ELIMIT, "%d runs are kept, and no more: stop bitd and move old ones out of %s/runs",
+        return bit_fail(BIT_EBUSY, "%d runs are kept, and no more: stop bitd and move old ones out of %s/runs",
                         BIT_RUNS_MAX, d->config.state);
     return 0;
 }

@@ -42,11 +42,11 @@ void bit_daemon_run(struct bit_daemon *d);
 void bit_daemon_finish(struct bit_daemon *d);
 
 struct bit_runner *bit_daemon_find_request(struct bit_daemon *d, const char *request_id);
-/** Whether this user may have one run more. Errors: BIT_ELIMIT naming the limit. */
+/** Whether this user may have one run more. Errors: BIT_EBUSY naming the limit. */
 int bit_daemon_check_room(const struct bit_daemon *d, uint32_t uid);
 /**
  * Make a run: its folder, its spec.pb and a journal that begins. Takes ownership of spec in every case.
- * Errors      BIT_ELIMIT if there are as many as may be; -errno; nothing is left behind then
+ * Errors      BIT_EBUSY if there are as many as may be; -errno; nothing is left behind then
  */
 int bit_daemon_add(struct bit_daemon *d, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
                    struct bit_runner **out);

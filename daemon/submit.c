@@ -417,7 +417,7 @@ void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
     else if (d->stopping && !dry_run)
         bit_client_refuse(c, BIT_EBUSY, "bitd is going down");
     else if (!dry_run && bit_daemon_check_room(d, c->peer.uid) < 0)
-        bit_client_refuse(c, BIT_ELIMIT, "%s", bit_fail_text());
+        bit_client_refuse(c, BIT_EBUSY, "%s", bit_fail_text());
     else
         begin(c, m);
 }

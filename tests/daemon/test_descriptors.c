@@ -80,7 +80,7 @@ static void expect_paused_refused(const char *id, const char *why)
     if (EXPECT_EQ(got, BIT_MSG_ERROR_REPLY)) {
         const Bit__ErrorReply *m = reply;
         EXPECT_CONTAINS(m->text, why);
-        EXPECT_EQ(m->exit_code, bit_exit_code(BIT_ELIMIT));
+        EXPECT_EQ(m->exit_code, BIT_EXIT_TRYAGAIN);
     }
     bit_msg_free(reply);
 }

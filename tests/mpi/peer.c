@@ -293,6 +293,7 @@ void peer_welcome(struct peer *p, uint64_t last_step, const char *restore)
     welcome.spec = make_spec(p, 1);
     welcome.last_step = last_step;
     welcome.checkpoint_dir = p->checkpoints;
+    welcome.identity = (char *)(uintptr_t)PEER_IDENTITY;
     welcome.restore = (char *)(uintptr_t)restore;
     welcome.has_beat_ms = p->beat_ms > 0;
     welcome.beat_ms = p->beat_ms;

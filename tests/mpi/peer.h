@@ -10,6 +10,7 @@
 #include "proto/frame.h"
 #include "proto/msg.h"
 
+#define PEER_IDENTITY  "00112233445566778899aabbccddeeff" /* of the run, for its manifests */
 #define PEER_INSTANCES 8
 #define PEER_CONTEXT   32
 #define PEER_VOCAB     250

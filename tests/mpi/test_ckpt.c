@@ -78,6 +78,7 @@ static void expect_verified(const struct peer *p, const char *name)
         EXPECT_EQ(bit_checkpoint_verify(path, manifest, NULL, NULL), 0);
         EXPECT_EQ(manifest->epoch, p->epoch);
         EXPECT_STREQ(manifest->run, "r7");
+        EXPECT_STREQ(manifest->identity, PEER_IDENTITY);
     }
     bit_msg_free(manifest);
 }
