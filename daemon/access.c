@@ -91,7 +91,7 @@ static const struct {
 } verbs[] = {
     [BIT_VERB_CHECKPOINT] = {"checkpoint", true}, [BIT_VERB_PAUSE] = {"pause", true},
     [BIT_VERB_RESUME] = {"resume", false},        [BIT_VERB_CANCEL] = {"cancel", true},
-    [BIT_VERB_SWITCH] = {"switch", false},
+    [BIT_VERB_SWITCH] = {"switch", false},        [BIT_VERB_FROM] = {"start a run from", true},
 };
 
 int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enum bit_verb verb)

@@ -7,6 +7,8 @@
  *     read, wait, submit      yes                  yes           yes      yes          no
  *     checkpoint, pause       yes                  yes           yes      no           no
  *     cancel                  yes                  yes           yes      no           no
+ *     start a run from its    yes                  yes           yes      no           no
+ *     checkpoints
  *     resume, switch          yes                  yes           no       no           no
  *
  * Without `group` the socket is bitd's user's alone. Whoever submits to a bitd of another user proves for each file of
@@ -28,7 +30,7 @@ struct bit_access {
     gid_t group, admin_group; /* (gid_t)-1: none */
 };
 
-enum bit_verb { BIT_VERB_CHECKPOINT, BIT_VERB_PAUSE, BIT_VERB_RESUME, BIT_VERB_CANCEL, BIT_VERB_SWITCH };
+enum bit_verb { BIT_VERB_CHECKPOINT, BIT_VERB_PAUSE, BIT_VERB_RESUME, BIT_VERB_CANCEL, BIT_VERB_SWITCH, BIT_VERB_FROM };
 
 /** Errors: BIT_EUSAGE if a group does not exist, or admin_group is set without group. */
 int bit_access_init(struct bit_access *a, const struct bit_config *config);

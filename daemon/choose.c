@@ -9,6 +9,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/fileio.h"
+#include "daemon/origin.h"
 #include "proto/check.h"
 #include "proto/checkpoint.h"
 #include "proto/err.h"
@@ -37,6 +38,11 @@ struct choice {
     uint64_t step_max;          /* of the journal */
     struct bit_rewinds rewinds; /* a copy */
     char restore[32];           /* the result; empty: none */
+    char *origin;               /* the path of init.pb; NULL where the model begins from nothing */
+    const Bit__ModelSpec *model;
+    bool own;
+    int err; /* of the origin */
+    char text[BIT_ERR_TEXT_MAX];
     uint64_t bytes, digest, step;
     struct bad *bad;
     size_t bad_count;
@@ -180,6 +186,10 @@ static void choose_in_pool(uv_work_t *work)
             snprintf(c->restore, sizeof c->restore, "%s", name);
     }
     free(steps);
+    if (c->restore[0] == '\0' && c->origin != NULL)
+        c->err = bit_origin_check(c->model, c->origin, c->own);
+    if (c->err < 0)
+        bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
 }
 
 static void record_bad(struct bit_runner *r, struct bad *bad)
@@ -227,6 +237,7 @@ static void free_choice(struct choice *c)
     free(c->known);
     free(c->bad);
     free(c->folder);
+    free(c->origin);
     free(c);
 }
 
@@ -239,7 +250,8 @@ static void on_chosen(uv_work_t *work, int status)
     record_missing(r, c);
     if (c->restore[0] != '\0' && bit_run_find_checkpoint(&r->run, c->restore) == NULL)
         adopt(r, c);
-    c->chosen(c->arg, c->restore);
+    int err = c->err < 0 ? bit_fail(c->err, "%s", c->text) : 0;
+    c->chosen(c->arg, err, c->restore);
     free_choice(c);
 }
 
@@ -254,13 +266,23 @@ static int copy_known(struct choice *c, const struct bit_run *run)
     return 0;
 }
 
+static int copy_origin(struct choice *c, const struct bit_runner *r)
+{
+    c->model = r->run.spec->model;
+    c->own = bit_runner_is_own(r);
+    if (c->model->init_from == NULL || c->model->init_from[0] == '\0')
+        return 0;
+    c->origin = bit_runner_path(r, "init.pb");
+    return c->origin == NULL ? -ENOMEM : 0;
+}
+
 int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
 {
     struct choice *c = calloc(1, sizeof *c);
     if (c == NULL)
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
     if ((c->folder = bit_runner_path(r, "checkpoints")) == NULL || copy_known(c, &r->run) < 0 ||
-        bit_rewinds_copy(&r->run.rewinds, &c->rewinds) < 0) {
+        copy_origin(c, r) < 0 || bit_rewinds_copy(&r->run.rewinds, &c->rewinds) < 0) {
         free_choice(c);
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
     }

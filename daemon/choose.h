@@ -5,8 +5,9 @@
 
 #include "daemon/runner.h"
 
-/* restore is a folder's name below checkpoints/, or "" to start from the beginning. */
-typedef void bit_chosen(void *arg, const char *restore);
+/* restore is a folder's name below checkpoints/, or "" to start from the beginning; err < 0, with its note, if that is
+ * model.init_from and not what it was. */
+typedef void bit_chosen(void *arg, int err, const char *restore);
 
 /**
  * Look through the run's checkpoint folders from the newest down. One that does not verify is renamed to *.bad and

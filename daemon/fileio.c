@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proto/err.h"
+#include "proto/regular.h"
 
 int bit_file_fail(int err, const char *path)
 {
@@ -62,11 +63,14 @@ int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes)
     struct stat st;
     uint8_t *buf = NULL;
     int err = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is none of ours, and not waited for */
     if (fd < 0 || fstat(fd, &st) < 0) {
         err = bit_file_fail(-errno, path);
         goto out;
     }
+    err = bit_regular_check(path, &st);
+    if (err < 0)
+        goto out;
     if ((uint64_t)st.st_size > max) {
         err = bit_fail(BIT_ELIMIT, "%s: %jd bytes, and %zu may be", path, (intmax_t)st.st_size, max);
         goto out;

@@ -6,6 +6,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/job.h"
+#include "daemon/origin.h"
 #include "proto/err.h"
 #include "proto/log.h"
 #include "proto/msg.h"
@@ -37,6 +38,19 @@ static int check_hello(const struct bit_job *job, uint64_t frame_epoch, const Bi
     return 0;
 }
 
+/* Where the model begins, as it was looked at; of a run that begins from nothing, or goes on, there is nothing. */
+static int find_origin(const struct bit_runner *r, struct bit_origin *out, bool *known)
+{
+    const char *from = r->run.spec->model->init_from;
+    *known = from != NULL && from[0] != '\0' && r->run.restore[0] == '\0';
+    if (!*known)
+        return 0;
+    char *path = bit_runner_path(r, "init.pb");
+    int err = path == NULL ? bit_fail(-ENOMEM, "a welcome") : bit_origin_load(path, out);
+    free(path);
+    return err;
+}
+
 static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_link_ops *ops, void *owner,
                    bool training)
 {
@@ -44,9 +58,18 @@ static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_
     const struct bit_config *config = &job->runner->daemon->config;
     char *folder = bit_runner_path(job->runner, "checkpoints"), *restore = NULL;
     Bit__Welcome m = BIT__WELCOME__INIT;
+    Bit__InitFile *files[BIT_ORIGIN_FILES];
+    Bit__InitFacts init;
+    struct bit_origin *origin = malloc(sizeof *origin);
+    bool begins = false;
     int err = folder == NULL || (run->restore[0] && asprintf(&restore, "%s/%s", folder, run->restore) < 0)
                   ? bit_fail(-ENOMEM, "a welcome")
                   : 0;
+    if (err == 0 && !training)
+        err = origin == NULL ? bit_fail(-ENOMEM, "a welcome") : find_origin(job->runner, origin, &begins);
+    if (err == 0 && begins)
+        bit_origin_tell(origin, files, &init);
+    m.init = begins ? &init : NULL;
     m.protocol = BIT_PROTOCOL_VERSION;
     m.epoch = run->epoch;
     m.spec = run->spec;
@@ -59,6 +82,7 @@ static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_
     m.fence_ms = config->fence_ms;
     if (err == 0)
         err = bit_link_welcome(link, ops, owner, run->epoch, &m);
+    free(origin);
     free(restore);
     free(folder);
     return err;

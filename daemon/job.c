@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/allow.h"
 #include "daemon/choose.h"
@@ -103,7 +102,7 @@ static void forget_incarnation(struct bit_job *job)
 {
     forget_secret(job);
     job->cause = (struct bit_job_cause){0};
-    job->done = job->ready = job->reconnected = job->launcher_ended = false;
+    job->done = job->ready = job->stood = job->reconnected = job->launcher_ended = false;
     job->outstanding = 0;
     bit_tally_finish(&job->tally);
     job->exit_status = job->exit_signal = 0;
@@ -268,7 +267,7 @@ static void stop_loop(struct bit_job *job)
     const struct bit_run_checkpoint *good = bit_run_newest(&r->run);
     const uint64_t next = r->run.step + 1;
     char documents[160] = "";
-    if (next <= r->run.spec->schedule->steps) /* else it is the end that it cannot pass */
+    if (job->stood && next <= r->run.spec->schedule->steps) /* else no step, or the end, is what it cannot pass */
         bit_format(documents, sizeof documents,
                    "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
                    next);
@@ -435,7 +434,7 @@ static void start_worker(struct bit_job *job, const char *restore)
         uv_timer_start(&job->deadline, on_deadline, r->daemon->config.start_ms, 0);
 }
 
-static void on_chosen(void *arg, const char *restore)
+static void on_chosen(void *arg, int err, const char *restore)
 {
     struct bit_job *job = arg;
     struct bit_runner *r = job->runner;
@@ -444,7 +443,9 @@ static void on_chosen(void *arg, const char *restore)
         settle_if_idle(job);
         return;
     }
-    if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
+    if (err < 0)
+        bit_job_end(job, err, "%s", bit_fail_text());
+    else if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
         start_worker(job, restore);
     else
         bit_job_end(job, 0, "not needed any more");
@@ -463,8 +464,7 @@ void bit_job_choose(struct bit_job *job)
 /* The settings may have changed since the run was submitted, and so may have what a bitd lets others pass. */
 static int check_allowed(const struct bit_runner *r)
 {
-    bool own = r->run.uid == geteuid() || r->run.uid == 0;
-    return bit_allow_launch(&r->daemon->config, r->run.spec, own);
+    return bit_allow_launch(&r->daemon->config, r->run.spec, bit_runner_is_own(r));
 }
 
 /* Nothing may be there that an earlier daemon started and did not live to write down. */

@@ -61,6 +61,7 @@ struct bit_job {
 
     struct bit_link *link; /* NULL while there is none */
     bool ready;            /* the worker said where it is, and takes orders */
+    bool stood;            /* it was ready at some time of this launch: what ended it is no fault of its beginning */
     bool reconnected;      /* it trained before this link: its reports may be repeats */
     uint64_t promised;     /* how far orders may have gone out that this daemon does not know of */
     struct bit_course course;

@@ -89,7 +89,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
              m->backend);
     bit_watch_forget_orders(&job->watch);
     job->phase = BIT_JOB_TRAINING;
-    job->ready = true;
+    job->ready = job->stood = true;
     job->promised = 0;
     bit_course_init(&job->course, &r->run, m->step, m->phase->precision);
     job->course.shutdown = r->daemon->stopping || job->leaving[0] != '\0';

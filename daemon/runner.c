@@ -442,3 +442,8 @@ void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...)
     m.exit_code = exit_code;
     record_state(r, &m);
 }
+
+bool bit_runner_is_own(const struct bit_runner *r)
+{
+    return r->run.uid == geteuid() || r->run.uid == 0;
+}

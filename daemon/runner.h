@@ -74,4 +74,7 @@ void bit_runner_block(struct bit_runner *r, const char *why);
 /** A path below the run's folder, heap; NULL when memory ran out. */
 char *bit_runner_path(const struct bit_runner *r, const char *rest);
 
+/** Of bitd's own user, or root: his rights are bitd's. */
+bool bit_runner_is_own(const struct bit_runner *r);
+
 #endif

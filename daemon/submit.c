@@ -12,6 +12,8 @@
 #include "daemon/dryrun.h"
 #include "daemon/feed.h"
 #include "daemon/lines.h"
+#include "daemon/named.h"
+#include "daemon/origin.h"
 #include "daemon/plan.h"
 #include "daemon/proof.h"
 #include "daemon/runner.h"
@@ -34,8 +36,9 @@ struct bit_submission {
     char request_id[BIT_REQUEST_ID_MAX + 1];
     uint32_t uid;
     bool dry_run, paused, proving;
-    struct bit_proof *proof; /* of a submitter who is not this bitd's user */
-    struct bit_feed *feed;   /* what was proven; opened again when the run is launched */
+    struct bit_proof *proof;   /* of a submitter who is not this bitd's user */
+    struct bit_feed *feed;     /* what was proven; opened again when the run is launched */
+    struct bit_origin *origin; /* of model.init_from, if there is one */
     uint64_t instances, epoch_steps;
     int err; /* of the data */
     char text[BIT_ERR_TEXT_MAX];
@@ -47,6 +50,7 @@ static void free_submission(struct bit_submission *s)
         s->client->submission = NULL;
     bit_proof_destroy(s->proof);
     bit_feed_destroy(s->feed);
+    free(s->origin);
     bit_msg_free(s->spec);
     free(s);
 }
@@ -79,16 +83,20 @@ static void answer_submitted(struct bit_client *c, const struct bit_runner *r, u
     bit_client_end(c);
 }
 
-/* What was proven is what may be read, from now on. A run without that note may read nothing. */
+/* What was proven, or looked at, is what may be read, from now on. A run of another user without that note may read
+ * nothing. */
 static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
 {
-    if (s->proof == NULL)
-        return;
-    char *path = bit_runner_path(r, "data.pb");
-    int err = path == NULL ? bit_fail(-ENOMEM, "%s", r->run.id) : bit_feed_keep(s->feed, path);
+    char *data = bit_runner_path(r, "data.pb"), *init = bit_runner_path(r, "init.pb");
+    int err = data == NULL || init == NULL ? bit_fail(-ENOMEM, "%s", r->run.id) : 0;
+    if (err == 0 && s->proof != NULL)
+        err = bit_feed_keep(s->feed, data);
+    if (err == 0 && s->origin != NULL)
+        err = bit_origin_keep(s->origin, init);
     if (err < 0)
         bit_runner_fail(r, bit_exit_code(err), "%s", bit_fail_text());
-    free(path);
+    free(data);
+    free(init);
 }
 
 static void make_run(struct bit_submission *s)
@@ -203,34 +211,24 @@ static void on_planned(void *arg, const struct bit_plan *plan)
     }
 }
 
-/* A worker opens it, and as this bitd's user: for others it must be what every one of them may read. */
-static int check_init_from(const struct bit_submission *s)
+/* What the model begins from, if from anything. */
+static int open_origin(struct bit_submission *s)
 {
+    char runs[BIT_CONFIG_PATH_MAX + 16];
     const char *from = s->spec->model->init_from;
     if (from == NULL || from[0] == '\0')
         return 0;
-    if (access(from, R_OK) < 0)
-        return bit_fail(-errno, "model.init_from: %s: %s", from, strerror(errno));
-    if (s->proof == NULL)
-        return 0;
-    char runs[BIT_CONFIG_PATH_MAX + 16], *real = realpath(from, NULL), *real_runs;
+    s->origin = calloc(1, sizeof *s->origin);
+    if (s->origin == NULL)
+        return bit_fail(-ENOMEM, "model.init_from");
     snprintf(runs, sizeof runs, "%s/runs", s->daemon->config.state);
-    real_runs = realpath(runs, NULL);
-    size_t bytes = real_runs ? strlen(real_runs) : 0;
-    bool within = real != NULL && bytes > 0 && strncmp(real, real_runs, bytes) == 0 && real[bytes] == '/';
-    free(real);
-    free(real_runs);
-    return within ? 0
-                  : bit_fail(BIT_EAUTH,
-                             "model.init_from: %s: this bitd is not uid %u's own, and starts its runs "
-                             "from checkpoints below %s alone",
-                             from, s->uid, runs);
+    return bit_origin_examine(s->spec->model, s->proof != NULL ? bit_proof_init(s->proof) : NULL, runs, s->origin);
 }
 
 static int open_data(struct bit_submission *s)
 {
     size_t count;
-    int err = check_init_from(s);
+    int err = open_origin(s);
     if (err == 0 && s->proof != NULL)
         err = bit_proof_check(s->proof);
     if (err == 0)
@@ -263,11 +261,23 @@ static void look_at_data(uv_work_t *work)
     s->feed = NULL;
 }
 
+/* A checkpoint of a run of ours that the submitter cannot read himself is his to start from as the run is his. */
+static int check_origins_run(const struct bit_submission *s)
+{
+    if (s->origin == NULL || s->origin->run[0] == '\0')
+        return 0;
+    struct bit_runner *from = NULL;
+    int err = bit_named_find(s->daemon, s->origin->run, s->uid, &from);
+    return err < 0 ? err : bit_access_check(&s->client->peer, &from->run, BIT_VERB_FROM);
+}
+
 static void on_looked(uv_work_t *work, int status)
 {
     struct bit_submission *s = work->data;
     if (s->client == NULL) {
         free_submission(s);
+    } else if (check_origins_run(s) < 0) { /* before anything is said of what is in it */
+        refuse(s, BIT_EAUTH, bit_fail_text());
     } else if (s->err < 0) {
         refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);
     } else {

@@ -127,11 +127,21 @@ static int read_whole(int fd, const char *path, uint8_t **out, size_t *bytes)
     return 0;
 }
 
+int bit_manifest_read_open(int fd, const char *path, Bit__Manifest **out)
+{
+    uint8_t *buf = NULL;
+    size_t bytes = 0;
+    int err = read_whole(fd, path, &buf, &bytes);
+
+    if (err == 0)
+        err = bit_manifest_parse(buf, bytes, path, out);
+    free(buf);
+    return err;
+}
+
 int bit_manifest_read(const char *dir, Bit__Manifest **out)
 {
     char path[BIT_PATH_MAX];
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
     int fd, err;
 
     if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, BIT_CHECKPOINT_MANIFEST) >= sizeof path)
@@ -139,10 +149,7 @@ int bit_manifest_read(const char *dir, Bit__Manifest **out)
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return bit_fail(-errno, "'%s'", path);
-    err = read_whole(fd, path, &buf, &bytes);
-    if (err == 0)
-        err = bit_manifest_parse(buf, bytes, path, out);
-    free(buf);
+    err = bit_manifest_read_open(fd, path, out);
     close(fd);
     return err;
 }

@@ -31,6 +31,9 @@ int bit_manifest_write(int dir_fd, const Bit__Manifest *manifest);
  */
 int bit_manifest_read(const char *dir, Bit__Manifest **out);
 
+/** The same of a MANIFEST that is open. path is for the error's text. */
+int bit_manifest_read_open(int fd, const char *path, Bit__Manifest **out);
+
 /** The same from the bytes of the file. path is for the error's text. */
 int bit_manifest_parse(const uint8_t *buf, size_t bytes, const char *path, Bit__Manifest **out);
 

@@ -7,6 +7,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/msg.h"
+#include "proto/regular.h"
 #include "proto/spec.h"
 #include "proto/spec_further.h"
 #include "proto/utf8.h"
@@ -89,10 +90,11 @@ int bit_spec_load(const char *path, Bit__RunSpec **out, struct bit_problems *pro
     bool text = ends_with(path, ".txtpb") || ends_with(path, ".textproto") || ends_with(path, ".prototxt");
     char *bytes = NULL;
     size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    int fd = bit_regular_open(path, true, &st);
 
     if (fd < 0)
-        return bit_fail(-errno, "open '%s'", path);
+        return fd;
     int err = read_all(fd, path, &bytes, &len);
     close(fd);
     if (err < 0)

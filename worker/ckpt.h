@@ -90,14 +90,16 @@ int bit_ckpt_write(struct bit_ckpt *ckpt);
  */
 int bit_ckpt_restore(struct bit_worker *worker, const char *dir);
 
-/** Its weights alone; moments, phase and step stay as they are. */
-int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir);
+/** Its weights alone; moments, phase and step stay as they are. then: which file that must be (NULL: any; BIT_EDATA). */
+int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFile *then);
 
 /**
  * Weights from a safetensors file of any writer that has our tensors' names and shapes; F32, BF16 or F16.
  * Collective  yes; one outcome for all ranks
- * Errors      BIT_ESPEC naming the tensor that is missing, of another shape or dtype; BIT_ECORRUPT; -errno
+ * then: which file it must be, or NULL
+ * Errors      BIT_ESPEC naming the tensor that is missing, of another shape or dtype; BIT_EDATA for what is another or no
+ *             regular file; BIT_ECORRUPT; -errno
  */
-int bit_ckpt_import(struct bit_worker *worker, const char *path);
+int bit_ckpt_import(struct bit_worker *worker, const char *path, const Bit__InitFile *then);
 
 #endif

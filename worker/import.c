@@ -1,6 +1,5 @@
 /* Weights from somebody else's safetensors file. */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,8 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/origin.h"
+#include "proto/regular.h"
 #include "worker/ckpt.h"
 #include "worker/ckpt_io.h"
 #include "worker/worker.h"
@@ -68,18 +69,6 @@ static const struct source_dtype *find_dtype(const char *name)
     return NULL;
 }
 
-static int check_entry(const char *path, const struct bit_tensor *tensor, const struct bit_safetensors_entry *entry)
-{
-    if (entry == NULL)
-        return bit_fail(BIT_ESPEC, "'%s' has no tensor '%s'", path, tensor->name);
-    if (entry->dims != 2 || entry->shape[0] != tensor->rows || entry->shape[1] != tensor->cols)
-        return bit_fail(BIT_ESPEC, "'%s': tensor '%s' is not %lld x %lld", path, tensor->name, (long long)tensor->rows,
-                        (long long)tensor->cols);
-    if (find_dtype(entry->dtype) == NULL)
-        return bit_fail(BIT_ESPEC, "'%s': tensor '%s' is %s, not F32, BF16 or F16", path, tensor->name, entry->dtype);
-    return 0;
-}
-
 /* Elements [at, at + count) of a tensor, through a buffer of one run. */
 static int read_run(int fd, const char *path, const struct bit_tensor *tensor, const struct source_dtype *dtype,
                     uint64_t offset, int64_t count, uint8_t *buffer, float *out)
@@ -101,7 +90,7 @@ static int read_tensor(struct bit_worker *w, int fd, const char *path, const str
     const struct bit_safetensors_entry *entry = bit_safetensors_find(file, tensor->name);
     int64_t count,
         first = bit_shard_part(&w->shard, tensor->offset, tensor->offset + tensor->rows * tensor->cols, &count);
-    int err = check_entry(path, tensor, entry);
+    int err = bit_origin_check_entry(path, tensor, entry);
 
     for (int64_t at = 0; at < count && err >= 0; at += ELEMENTS_AT_ONCE) {
         const struct source_dtype *dtype = find_dtype(entry->dtype);
@@ -128,13 +117,23 @@ static int read_tensors(struct bit_worker *w, int fd, const char *path)
     return err;
 }
 
-int bit_ckpt_import(struct bit_worker *worker, const char *path)
+static int open_and_read(struct bit_worker *w, const char *path, const Bit__InitFile *then)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int err = fd < 0 ? bit_fail(-errno, "opening '%s'", path) : read_tensors(worker, fd, path);
+    struct stat st;
+    int fd = bit_regular_open(path, true, &st);
+    int err = fd < 0 || then == NULL ? BIT_MIN(fd, 0) : bit_origin_check_same(path, &st, then);
 
+    if (err >= 0)
+        err = read_tensors(w, fd, path);
     if (fd >= 0)
         close(fd);
+    return err;
+}
+
+int bit_ckpt_import(struct bit_worker *worker, const char *path, const Bit__InitFile *then)
+{
+    int err = open_and_read(worker, path, then);
+
     bit_publish_stale(&worker->publish);
     return bit_comm_agree(worker->comm, err);
 }

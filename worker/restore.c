@@ -12,6 +12,8 @@
 #include "proto/log.h"
 #include "proto/manifest.h"
 #include "proto/msg.h"
+#include "proto/origin.h"
+#include "proto/regular.h"
 #include "worker/arithmetic.h"
 #include "worker/ckpt.h"
 #include "worker/ckpt_io.h"
@@ -82,21 +84,25 @@ static int read_piece(struct bit_worker *w, int fd, const char *path, const Bit_
     return err < 0 ? err : bit_window_commit(&w->optim.window, values, count);
 }
 
-static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, int which, float *values)
+static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, int which,
+                     const Bit__InitFile *then, float *values)
 {
     const Bit__ManifestFile *file = find_file(manifest, bit_checkpoint_file_name(which));
     const struct bit_shard *shard = &w->shard;
     char path[BIT_PATH_MAX];
+    struct stat st;
     int fd, err;
 
     if (snprintf(path, sizeof path, "%s/%s", dir, bit_checkpoint_file_name(which)) >= (int)sizeof path)
         return bit_fail(-ENAMETOOLONG, "'%s'", dir);
     if (file == NULL)
         return bit_fail(BIT_ECORRUPT, "'%s' is not in the manifest", path);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = bit_regular_open(path, false, &st);
     if (fd < 0)
-        return bit_fail(-errno, "opening '%s'", path);
-    err = check_header(w, fd, path, file);
+        return fd;
+    err = then != NULL ? bit_origin_check_same(path, &st, then) : 0;
+    if (err >= 0)
+        err = check_header(w, fd, path, file);
     if (err >= 0 && file->n_chunk_crc != (size_t)shard->blocks)
         err = bit_fail(BIT_ECORRUPT, "'%s': %zu checksums for %lld chunks", path, file->n_chunk_crc,
                        (long long)shard->blocks);
@@ -116,16 +122,18 @@ static int check_digest(const char *dir, const Bit__Manifest *manifest)
     return 0;
 }
 
-static int restore(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, bool moments)
+/* then: what the weights' file is, if that is known. */
+static int restore(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, bool moments,
+                   const Bit__InitFile *then)
 {
     int err = check_digest(dir, manifest);
 
     if (err >= 0)
-        err = read_file(w, dir, manifest, BIT_CHECKPOINT_MODEL, w->optim.master);
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_MODEL, then, w->optim.master);
     if (err >= 0 && moments)
-        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG, w->optim.exp_avg);
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG, NULL, w->optim.exp_avg);
     if (err >= 0 && moments)
-        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG_SQ, w->optim.exp_avg_sq);
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG_SQ, NULL, w->optim.exp_avg_sq);
     return err;
 }
 
@@ -140,13 +148,13 @@ static void report_arithmetic(const struct bit_worker *w, const char *dir, const
                  BIT_ARITHMETIC, changed);
 }
 
-static int restore_agreed(struct bit_worker *w, const char *dir, bool whole)
+static int restore_agreed(struct bit_worker *w, const char *dir, bool whole, const Bit__InitFile *then)
 {
     Bit__Manifest *manifest = NULL;
     int err = bit_manifest_read(dir, &manifest);
 
     if (err >= 0)
-        err = restore(w, dir, manifest, whole);
+        err = restore(w, dir, manifest, whole, then);
     err = bit_comm_agree(w->comm, err);
     if (err >= 0 && whole) {
         const Bit__PhaseState *phase = manifest->phase;
@@ -166,10 +174,10 @@ static int restore_agreed(struct bit_worker *w, const char *dir, bool whole)
 
 int bit_ckpt_restore(struct bit_worker *worker, const char *dir)
 {
-    return restore_agreed(worker, dir, true);
+    return restore_agreed(worker, dir, true, NULL);
 }
 
-int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir)
+int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFile *then)
 {
-    return restore_agreed(worker, dir, false);
+    return restore_agreed(worker, dir, false, then);
 }

@@ -159,6 +159,23 @@ static int initialise(struct bit_worker *w)
     return err;
 }
 
+/* From the very file that bitd looked at; a worker that was welcomed without word of it takes what is there. */
+static int load_origin(struct bit_worker *w, const char *from)
+{
+    const Bit__InitFacts *init = w->welcome->init;
+    const Bit__InitFile *then = init != NULL && init->n_file > 0 ? init->file[init->n_file - 1] : NULL;
+    int err;
+
+    if (init != NULL)
+        from = init->path;
+    if (init != NULL ? init->folder : is_folder(from))
+        err = bit_ckpt_restore_weights(w, from, then);
+    else
+        err = bit_ckpt_import(w, from, then);
+    /* Launched again it would be the same. */
+    return err == BIT_ECORRUPT ? bit_fail_within(BIT_EDATA, "model.init_from") : err;
+}
+
 static int load(struct bit_worker *w)
 {
     const char *from = w->spec->model->init_from;
@@ -168,7 +185,7 @@ static int load(struct bit_worker *w)
     if (from == NULL || from[0] == '\0') {
         return bit_comm_agree(w->comm, initialise(w));
     }
-    return is_folder(from) ? bit_ckpt_restore_weights(w, from) : bit_ckpt_import(w, from);
+    return load_origin(w, from);
 }
 
 int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welcome *welcome, const char *run,

@@ -37,6 +37,17 @@ def write_tokens(path, count, vocab, seed):
         f.write(struct.pack(f"<{count}H", *out))
 
 
+def write_safetensors(path, shapes, value=0.01):
+    """fp32 tensors of these shapes, all of one value."""
+    header, data = {}, b""
+    for name, (rows, cols) in shapes.items():
+        header[name] = {"dtype": "F32", "shape": [rows, cols], "data_offsets": [len(data), len(data) + 4 * rows * cols]}
+        data += struct.pack("<f", value) * (rows * cols)
+    text = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data)
+
+
 # Small enough for a few milliseconds a step, large enough that two ranks both hold a part of it.
 SPEC = """
 name: "{name}"

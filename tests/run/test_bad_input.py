@@ -1,6 +1,8 @@
 """What bad input gets: a clear error that names the file, offset or field, a typed exit code, and nothing lost or half-written."""
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -167,7 +169,26 @@ def a_disk_that_fills():
             subprocess.run(["umount", "-l", small])
 
 
+def damaged_weights_to_begin_from_end_the_run_at_once():
+    with fixture.Daemon() as d:
+        first = d.submit(d.spec(name="first", steps=10, at_step=5, every=10))
+        d.finish(first)
+        kept = json.loads(d.ctl("ckpt", "ls", first, "--json", check=True)[1].splitlines()[-1])["path"]
+        copy = os.path.join(d.dir, "copy")
+        shutil.copytree(kept, copy)
+        with open(os.path.join(copy, "model.safetensors"), "r+b") as f:  # of the data: the header is as it should be
+            f.seek(-1000, 2)
+            byte = f.read(1)[0]
+            f.seek(-1000, 2)
+            f.write(bytes([byte ^ 1]))
+        run = d.submit(d.spec(name="second", steps=10, at_step=5), "--set", f"model.init_from={copy}")
+        assert d.wait(run) == 65, d.status(run)
+        status = d.status(run)
+        assert "model.init_from" in status["reason"] and "checksum" in status["reason"] and "documents" not in status["reason"], status["reason"]
+        assert len([e for e in d.events(run) if "launched" in e]) == 1, "it would be the same the next time"
+
+
 fixture.main([a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
               what_this_build_cannot_do_is_refused, token_files, an_id_beyond_the_vocabulary,
               a_file_truncated_under_the_run, a_model_that_does_not_fit, a_socket_in_use_and_a_second_daemon, no_daemon,
-              unknown_run_and_verbs, garbage_from_clients, a_disk_that_fills])
+              unknown_run_and_verbs, garbage_from_clients, a_disk_that_fills, damaged_weights_to_begin_from_end_the_run_at_once])

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 import hostile
-from fixture import build_root, main, skip, write_tokens
+from fixture import build_root, main, skip, write_safetensors, write_tokens
 
 WORKER, MPIRUN = map(os.path.abspath, sys.argv[1:3])
 sys.argv[1:3] = []
@@ -230,7 +230,7 @@ def what_one_may_not_read_is_not_read_for_him():
         expect(s.submit(ALICE, os.path.join(s.dir, "alice/none.npy")), 77, "No such file")
         hidden = s.tokens("alice/hidden.npy", ALICE, 0o600)  # hers to read, and not the service's
         expect(s.submit(ALICE, hidden), 77, "token file", "hidden.npy", "Permission denied")
-        expect(s.submit(BOB, mine, "--set", f"model.init_from={s.dir}/alice"), 77, "model.init_from", "checkpoints below")
+        expect(s.submit(BOB, mine, "--set", f"model.init_from={s.dir}/alice"), 77, "model.init_from", "no checkpoint below")
         expect(s.submit(0, private, "--paused"), 0)  # root reads what it wants
 
 
@@ -342,6 +342,84 @@ def what_lies_beside_a_file_needs_the_same_right():
         expect(s.submit(BOB, mine, "--paused", "--set", f"data.train={json.dumps(more)}"), 0)
 
 
+def weights(s, path, owner, mode, change=lambda names: None):
+    path = os.path.join(s.dir, path)
+    names = {"transformer.wte.weight": (512, 32), "transformer.blocks.0.att_proj.weight": (96, 32),
+             "transformer.blocks.0.attn_out.weight": (32, 32), "transformer.blocks.0.ff_proj.weight": (128, 32),
+             "transformer.blocks.0.ff_out.weight": (32, 64)}
+    change(names)
+    write_safetensors(path, names)
+    os.chown(path, owner, owner)
+    os.chmod(path, mode)
+    return path
+
+
+def begin(s, uid, train, path, *args):
+    return s.submit(uid, train, "--set", f"model.init_from={path}", *args)
+
+
+def a_model_begins_from_what_its_submitter_may_read():
+    with Service() as s:
+        train, link = s.tokens("alice/t.npy", ALICE, 0o644), os.path.join(s.dir, "bob/link")
+        hers = weights(s, "service/w.safetensors", SERVICE, 0o600)
+        for path in (hers, private_text(s), os.path.join(s.dir, "service/none")):
+            os.symlink(path, link)
+            for named in (path, link):
+                for more in ("--paused", "--dry-run"):
+                    got = begin(s, BOB, train, named, more)
+                    assert got[0] in (65, 77) and SECRET not in "".join(map(str, got)), got
+            os.unlink(link)
+        expect(begin(s, BOB, train, hers, "--paused"), 77, "model.init_from", "you did not show that you may read it")
+        own = weights(s, "bob/w.safetensors", BOB, 0o644)
+        os.symlink(own, link)
+        first, second = (expect(begin(s, BOB, train, link, "--paused"), 0) for _ in range(2))
+        os.unlink(link)
+        os.symlink(hers, link)  # it is the file that was shown, and not the link, that is begun from
+        expect(s.ctl(BOB, "resume", first, "--no-wait"), 0)
+        expect(s.ctl(BOB, "wait", first, "--for", "step=1"), 0)
+        expect(s.ctl(BOB, "cancel", first), 0)
+        stat = os.stat(own)
+        os.unlink(own)
+        os.rename(hers, own)
+        os.utime(own, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        expect(s.ctl(BOB, "resume", second, "--no-wait"), 0)
+        code, status = s.ctl(BOB, "wait", second)[0], s.ctl(BOB, "status", second)[1]
+        assert code == 65 and "another file has taken its place" in status, (code, status)
+
+
+def a_run_begins_from_anothers_if_it_is_shared():
+    with Service() as s:
+        train = s.tokens("alice/t.npy", ALICE, 0o644)
+        for more, code in (("", 77), ("shared: true", 0)):
+            run = expect(s.submit(ALICE, train, "--paused", more=more), 0)
+            kept = weights(s, f"service/state/runs/{run}/checkpoints/w.safetensors", SERVICE, 0o600)
+            for uid, want in ((BOB, code), (ALICE, 0), (CAROL, 0), (0, 0)):
+                got = begin(s, uid, train, kept, "--paused")
+                assert got[0] == want, (uid, more, got)
+            if code:
+                expect(begin(s, BOB, train, kept, "--dry-run"), 77, f"uid {BOB} may not start a run from {run}: it is uid {ALICE}'s")
+
+
+def what_is_no_weights_is_said_at_once():
+    def lacks(names):
+        del names["transformer.wte.weight"]
+
+    def turned(names):
+        names["transformer.wte.weight"] = (32, 512)
+
+    with Service() as s:
+        train, fifo = s.tokens("alice/t.npy", ALICE, 0o644), os.path.join(s.dir, "bob/fifo")
+        os.mkfifo(fifo)
+        wrong = {fifo: (65, "is a FIFO"), "/dev/zero": (65, "is a device"), os.path.join(s.dir, "bob"): (65, "MANIFEST"),
+                 private_text(s): (65, "safetensors"), os.path.join(s.dir, "none"): (65, "No such file"),
+                 weights(s, "bob/lacks", BOB, 0o644, lacks): (64, "no tensor 'transformer.wte.weight'"),
+                 weights(s, "bob/turned", BOB, 0o644, turned): (64, "is not 512 x 32")}
+        for path, (code, why) in wrong.items():
+            for more in ("--paused", "--dry-run"):
+                expect(begin(s, 0, train, path, more), code, "model.init_from", why)
+        expect(begin(s, BOB, train, fifo, "--paused"), 77, "model.init_from")
+
+
 SLURM = 'launcher: {} max_restarts: 0 slurm {{ {} }}'
 
 
@@ -449,6 +527,7 @@ def nobody_reads_the_memory_of_bitd():
 main([a_name_means_ones_own_run, a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
       what_bitd_starts_holds_no_descriptor_of_it, who_proves_with_what_closes_slowly_waits_for_himself_alone,
-      what_lies_beside_a_file_needs_the_same_right, others_pass_to_slurm_what_the_settings_name, what_reaches_srun_is_what_was_allowed,
-      a_run_is_launched_by_the_settings_that_hold_then, one_user_takes_up_no_others_place,
+      what_lies_beside_a_file_needs_the_same_right, a_model_begins_from_what_its_submitter_may_read,
+      a_run_begins_from_anothers_if_it_is_shared, what_is_no_weights_is_said_at_once, others_pass_to_slurm_what_the_settings_name,
+      what_reaches_srun_is_what_was_allowed, a_run_is_launched_by_the_settings_that_hold_then, one_user_takes_up_no_others_place,
       nobody_reads_the_memory_of_bitd, a_bitd_of_root_takes_only_roots_runs])
