@@ -1,4 +1,4 @@
-"""The soak: a queue of small runs through the switch, while faults come at random; then everything must be as if there had been none."""
+"""The soak: a queue of small runs through the switch while faults come at random; then all must be as if there had been none."""
 import collections
 import heapq
 import itertools
@@ -6,51 +6,31 @@ import json
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
 import time
 
-from bed import SHIM, Bed, fixture, kill, undisturbed
+from bed import SHIM, Bed, kill, undisturbed
 from rows_world import CLIENTS, rss
-from soak_plan import KINDS, plan
-import hostile
+from soak_faults import Faults
+from soak_plan import KINDS, TICK_S, plan
 
 QUEUE = 4        # runs that have not ended, at any time
-TICK_S = 0.1     # how often it is looked after what cannot tell
 SAY_S = 15       # between two lines of progress
 DRAIN_S = 300    # until all runs have ended, when nothing is planted any more
-GROWTH = 8 << 20  # bitd may hold so much more than one that has just begun in the same state folder
-EVENTS_REQUEST = 53
+# bitd may hold so much more than one that has just begun in the same state folder. What it has in use is the same; malloc
+# keeps the room of its greatest replies and readers.
+GROWTH = 16 << 20
 VARIANTS = [
     {"steps": 160, "at": 60, "every": 20},
     {"steps": 240, "at": 200, "every": 15, "eval_every": 40},
     {"steps": 100, "at": 10, "every": 50},
 ]
 CONFIG = "slots = 2\nshutdown_timeout = 20\n"
-DISK = ("open", "write", "pwrite", "fallocate", "mkdir")  # the calls that need room
 
 
-def rules_of(kind, state, p):
-    """Lines for the shim."""
-    sign = 1 if p.pick < 0.5 else -1
-    seed = int(p.other * (1 << 30))
-    return {
-        "full disk": [f"{call} path={state} error 28" for call in DISK],
-        "full journal": ["write who=bitd path=/journal error 28"],
-        "full checkpoint": ["fallocate who=bitworker path=.partial error 28", "write who=bitworker path=MANIFEST error 28"],
-        "failing disk": [f"fsync who=bitworker path=.partial p=25 seed={seed} error 5",
-                         f"pwrite who=bitworker path=.partial p=15 seed={seed + 1} error 5",
-                         f"pwrite who=bitworker path=.partial p=20 seed={seed + 2} short 1000",
-                         f"rename who=bitd path=.partial p=20 seed={seed + 3} error 5"],
-        "failing sync": ["fdatasync who=bitd path=/journal error 5"],
-        "slow disk": [f"fsync path={state} delay 300", f"fdatasync path={state} delay 100", f"write path={state} delay 20"],
-        "clock jump": [f"clock shift {sign * int(60 + p.other * 7200)}"],
-    }.get(kind)
-
-
-class Soak(Bed):
+class Soak(Faults, Bed):
     def __init__(self, seconds, seed):
         super().__init__(config=CONFIG, seed=seed)
         self.seconds, self.seed = seconds, seed
@@ -60,6 +40,7 @@ class Soak(Bed):
         os.environ["TMPDIR"] = self.tmp  # Open MPI's folders are there, and nobody else's
         self.planted, self.met = collections.Counter(), collections.Counter()
         self.active = {}        # rules of the shim, by what planted them
+        self.healed = 0.0       # when a rule of the shim was taken away last
         self.due = []           # (when, number, what is to be done then)
         self.numbers = itertools.count()
         self.submitting, self.runs, self.waiting = None, {}, {}
@@ -83,7 +64,7 @@ class Soak(Bed):
         code = self.process.poll()
         if code is None or self.ended_by_us:
             return
-        disk = any(kind in self.active for kind in ("full disk", "full journal", "failing sync"))
+        disk = time.monotonic() - self.healed < 2 or {"full disk", "full journal", "failing sync"} & set(self.active)
         self.deaths.append(code)
         if code < 0 or not disk:
             self.wrong.append(f"bitd ended by itself with {code}")
@@ -143,161 +124,8 @@ class Soak(Bed):
     def busy_runs(self):
         return sorted(self.waiting)
 
-    # ---- faults
-
     def later(self, seconds, what):
         heapq.heappush(self.due, (time.monotonic() + seconds, next(self.numbers), what))
-
-    def write_rules(self):
-        lines = [line for rules in self.active.values() for line in rules]
-        self.rules(*lines) if lines else self.heal()
-
-    def plant(self, p):
-        self.planted[p.kind] += 1
-        met = self.plant_rules(p) if rules_of(p.kind, self.state, p) else getattr(self, p.kind.replace(" ", "_"))(p)
-        self.met[p.kind] += bool(met)
-        self.plan_log.write(json.dumps({**p._asdict(), "met": met or None}) + "\n")
-        self.plan_log.flush()
-
-    def plant_rules(self, p):
-        if p.kind in self.active:
-            return None
-        self.active[p.kind] = rules_of(p.kind, self.state, p)
-        self.write_rules()
-
-        def over():
-            del self.active[p.kind]
-            self.write_rules()
-        self.later(p.last, over)
-        return f"for {p.last} s"
-
-    def processes(self, named):
-        """Of this soak's launches, by name."""
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/comm") as f:
-                    name = f.read().strip()
-                if not name.startswith(named):
-                    continue
-                with open(f"/proc/{pid}/environ", "rb") as f:
-                    if self.tmp.encode() in f.read():
-                        found.append(int(pid))
-            except OSError:
-                pass
-        return sorted(found)
-
-    def one_of(self, named, pick):
-        found = self.processes(named)
-        return found[int(pick * len(found))] if found else None
-
-    def kill_rank(self, p):
-        pid = self.one_of("bitworker", p.pick)
-        return pid and kill(pid) and f"pid {pid}"
-
-    def kill_launcher(self, p):
-        pid = self.one_of("mpirun", p.pick)
-        return pid and kill(pid) and f"pid {pid}"
-
-    def freeze(self, pid, seconds):
-        if pid is None or not kill(pid, signal.SIGSTOP):
-            return None
-        self.later(seconds, lambda: kill(pid, signal.SIGCONT))
-        return f"pid {pid} for {seconds} s"
-
-    def stop_rank(self, p):
-        return self.freeze(self.one_of("bitworker", p.pick), p.last)
-
-    def stop_launcher(self, p):
-        return self.freeze(self.one_of("mpirun", p.pick), p.last)
-
-    def stop_bitd(self, p):
-        return None if self.ended_by_us else self.freeze(self.process.pid, p.last)
-
-    def kill_bitd(self, p):
-        if self.ended_by_us:
-            return None
-        self.ended_by_us = True
-        self.kill()
-        self.later(p.last, self.launch_bitd)
-        return f"for {p.last} s"
-
-    def end_bitd(self, p):
-        """Told to go; begins again when it has gone."""
-        if self.ended_by_us:
-            return None
-        self.ended_by_us = True
-        kill(self.process.pid, signal.SIGCONT)
-        self.process.terminate()
-
-        def again():
-            if self.process.poll() is None:
-                self.later(TICK_S, again)
-                return
-            if self.process.returncode != 0:
-                self.wrong.append(f"told to go, bitd ended with {self.process.returncode}")
-            self.launch_bitd()
-        self.later(p.last, again)
-        return "told to go"
-
-    def lend(self, seconds, processes):
-        def over():
-            for process in processes:
-                process.kill()
-                process.wait()
-                self.lending.remove(process)
-        self.lending += processes
-        self.later(seconds, over)
-        return f"{len(processes)} for {seconds} s"
-
-    def garbage(self, p):
-        """At the clients' socket or at the workers'."""
-        path = self.socket if p.pick < 0.7 else os.path.join(self.state, "link.sock")
-        return self.lend(p.last, [subprocess.Popen([CLIENTS, "bad", path, "400", "200", str(int(p.other * (1 << 30)))],
-                                                   stdout=subprocess.DEVNULL)])
-
-    def idle_clients(self, p):
-        return self.lend(p.last, [subprocess.Popen([CLIENTS, "idle", self.socket, str(1 + int(p.pick * 100))], stdin=subprocess.PIPE,
-                                                   stdout=subprocess.DEVNULL)])
-
-    def slow_readers(self, p):
-        """They ask for all steps of a run, and for what is to come, and read nothing."""
-        runs, readers = sorted(self.runs), []
-        if not runs:
-            return None
-        run = runs[int(p.other * len(runs))]
-        for _ in range(1 + int(p.pick * 12)):
-            s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            s.setblocking(False)
-            try:
-                s.connect(self.socket)
-                s.send(hostile.frame(EVENTS_REQUEST, hostile.field(1, run) + hostile.field(3, 1) + hostile.field(4, 1)))
-                readers.append(s)
-            except OSError:
-                s.close()  # bitd is away
-        self.later(p.last, lambda: [s.close() for s in readers])
-        return readers and f"{len(readers)} of {run} for {p.last} s"
-
-    def ask(self, *words):
-        """A user's change; it comes through whatever happens to bitd, or says why not."""
-        self.lending.append(subprocess.Popen([self.bitctl, words[0], "--socket", self.socket, *words[1:]], stdout=self.said,
-                                             stderr=self.said))
-
-    def pause(self, p):
-        runs = self.busy_runs()
-        if not runs:
-            return None
-        run = runs[int(p.pick * len(runs))]
-        self.ask("pause", run)
-        self.later(p.last, lambda: self.ask("resume", run))
-        return f"{run} for {p.last} s"
-
-    def checkpoint(self, p):
-        runs = self.busy_runs()
-        if not runs:
-            return None
-        self.ask("checkpoint", runs[int(p.pick * len(runs))])
-        return runs[int(p.pick * len(runs))]
 
     # ---- the hour
 
@@ -325,8 +153,9 @@ class Soak(Bed):
             size = f"bitd {rss(self.process.pid) / (1 << 20):.1f} MiB, {descriptors(self.process.pid)} descriptors"
         except (OSError, StopIteration):
             size = "bitd is away"
-        print(f"{self.said_at - self.begun:6.0f} s  {len(self.runs)} runs, {len(self.waiting)} not ended; {sum(self.planted.values())} faults, "
-              f"{self.starts} bitds; {size}{'; WRONG: ' + str(len(self.wrong)) if self.wrong else ''}", file=sys.stderr, flush=True)
+        wrong = f"; WRONG: {self.wrong[-1]}" if self.wrong else ""
+        print(f"{self.said_at - self.begun:6.0f} s  {len(self.runs)} runs, {len(self.waiting)} not ended; "
+              f"{sum(self.planted.values())} faults, {self.starts} bitds; {size}{wrong}", file=sys.stderr, flush=True)
 
     def soak(self):
         self.said = open(os.path.join(self.dir, "bitctl.log"), "a")
@@ -359,10 +188,9 @@ class Soak(Bed):
     def resume_paused(self):
         """Its resume came before its pause, or while bitd was away for too long."""
         code, out, _ = self.ctl("ps", "--json")
-        for s in [json.loads(line) for line in out.splitlines()] if code == 0 else []:
-            for one in s.get("run", [s]) if isinstance(s.get("run"), list) else [s]:
-                if one["state"] == "paused":
-                    self.ask("resume", one["run"])
+        for status in map(json.loads, out.splitlines() if code == 0 else []):
+            if status["state"] == "paused":
+                self.ask("resume", status["run"])
 
     # ---- the verdict
 
@@ -392,10 +220,9 @@ class Soak(Bed):
         kept = [os.path.join(at, name) for at, folders, names in os.walk(self.state) for name in folders + names
                 if name.endswith((".partial", ".new", ".tmp", ".removed"))]
         self.check(not kept, f"half-made files left: {kept[:4]}")
-        left = os.listdir(self.tmp)
         inside = [os.path.join(at, name) for at, _, names in os.walk(self.tmp) for name in names]
         sessions = [name for at, folders, _ in os.walk(self.tmp) for name in folders if name.startswith("pid.")]
-        self.check(not inside and not sessions, f"temporary files left: {(inside + sessions)[:4]} of {len(inside) + len(sessions)} in {left[:3]}")
+        self.check(not inside and not sessions, f"temporary files left: {(inside + sessions)[:4]} of {len(inside) + len(sessions)}")
 
     def check_bitd(self):
         """Held against one that has just begun in the same folder."""
@@ -432,8 +259,8 @@ class Soak(Bed):
         print(f"{'fault':<18} {'planted':>8} {'met something':>14}")
         for kind in KINDS:
             print(f"{kind.name:<18} {self.planted[kind.name]:>8} {self.met[kind.name]:>14}")
-        print(f"{len(self.runs)} runs, {self.losses_seen} losses of workers, {self.starts} bitds, {took:.0f} s; {self.met['wait asked again']} "
-              f"times bitctl wait gave up and was asked again; {self.notes}")
+        print(f"{len(self.runs)} runs, {self.losses_seen} losses of workers, {self.starts} bitds, {took:.0f} s; "
+              f"{self.met['wait asked again']} times bitctl wait gave up and was asked again; {self.notes}")
 
     def count_losses(self):
         return sum(len(self.records(run, "lost")) for run in self.runs)
@@ -452,8 +279,8 @@ def descriptors(pid):
 
 
 def descriptors_of(pid):
-    """How many of each kind: of sockets and pipes the number is left out. libuv makes one inotify when the first file is followed,
-    and keeps it for all that come."""
+    """How many of each kind: of sockets and pipes the number is left out. libuv makes one inotify when the first file is
+    followed, and keeps it for all that come."""
     kinds = collections.Counter()
     for fd in open_files(pid):
         try:
@@ -505,8 +332,8 @@ def run(minutes, seed, as_json):
         for what in s.wrong:
             print(f"WRONG: {what}")
     if s.wrong:
-        print(f"FAILED, seed {seed}: {len(s.wrong)} things are wrong; everything is kept in {s.dir} (plan.jsonl: what was planted)",
-              file=sys.stderr)
+        print(f"FAILED, seed {seed}: {len(s.wrong)} things are wrong; everything is kept in {s.dir} "
+              "(plan.jsonl: what was planted)", file=sys.stderr)
         return 1
     shutil.rmtree(s.dir, ignore_errors=True)
     return 0

@@ -26,7 +26,8 @@ KINDS = [
     Kind("checkpoint", 2, 0),
 ]
 ENDS_BITD = ("kill bitd", "end bitd")
-GAP_S = 2.0  # between two faults, on average
+GAP_S = 2.0   # between two faults, on average
+TICK_S = 0.1  # how often it is looked after what cannot tell
 
 # pick, other: in [0, 1), for whatever the fault has to choose when its moment has come.
 Planned = namedtuple("Planned", "at kind last pick other")
