@@ -1,5 +1,4 @@
-/* The tests' own temporary folders (tests/folder.h). Every name that mkdtemp makes here ends in X, as one in 62 does.
- */
+/* The tests' own temporary folders (tests/folder.h). Every name that mkdtemp makes here ends in X, as 1 in 62 does. */
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -7,13 +6,27 @@
 
 static int made;
 
+/* Five digits of 36, of numbers that this process has to itself: other tests of this program may run beside it. */
+static void name_end(char *end)
+{
+    static unsigned count;
+    unsigned n = (unsigned)getpid() * 977u + count++ % 977u;
+
+    for (int i = 0; i < 5; i++, n /= 36)
+        end[i] = "0123456789abcdefghijklmnopqrstuvwxyz"[n % 36];
+    end[5] = 'X';
+}
+
 char *mkdtemp(char *path)
 {
-    char end[16];
+    int err;
 
-    snprintf(end, sizeof end, "%05uX", ((unsigned)getpid() * 7 + (unsigned)made++) % 100000u);
-    memcpy(path + strlen(path) - 6, end, 6);
-    return mkdir(path, 0700) == 0 ? path : NULL;
+    made++;
+    do {
+        name_end(path + strlen(path) - 6);
+        err = mkdir(path, 0700);
+    } while (err < 0 && errno == EEXIST);
+    return err < 0 ? NULL : path;
 }
 
 static bool is_there(const char *path)
@@ -73,7 +86,6 @@ static int run_program(void (*body)(void), char folder[64])
     pid_t child = fork();
     if (child == 0) {
         test_folders = (struct test_folders){.owner = 0};
-        made += 1000;
         if (write(ends[1], test_folder(), sizeof test_folders.path[0]) < 0)
             _exit(99);
         body();
