@@ -23,8 +23,8 @@ BIT_LOG_TOPIC("link");
 #define HELLO_MS        2000        /* over TCP: to prove itself and say who it is */
 #define HELLO_LOCAL_MS  5000        /* on a Unix socket: to say it */
 #define UNPROVEN_MAX    64          /* of an inlet's links: the oldest makes room */
-#define ACCEPT_RATE     200         /* connections a second over TCP ... */
-#define ACCEPT_BURST    64          /* ... and so many at once */
+#define ACCEPT_RATE     5000        /* connections a second over TCP, taken or turned away ... */
+#define ACCEPT_BURST    512         /* ... and so many at once */
 #define REFUSED_TOLD_MS 10000       /* strangers are counted, and told of so often */
 #define UP_BODY_MAX     (32u << 10) /* what a worker says is short, and fits a journal record */
 
@@ -133,6 +133,21 @@ static int take_hello(struct bit_link *link, const struct bit_frame *frame)
     return err;
 }
 
+static bool find_source(const struct bit_link *link, struct sockaddr_storage *out)
+{
+    int bytes = sizeof *out;
+    return link->inlet->tcp && uv_tcp_getpeername(&link->wire.io.tcp, (struct sockaddr *)out, &bytes) == 0;
+}
+
+/* Its machine is a node of a job: whatever comes from there later is taken. */
+static void trust_source(const struct bit_link *link)
+{
+    struct bit_link_listener *l = link->inlet->listener;
+    struct sockaddr_storage from;
+    if (find_source(link, &from))
+        bit_pace_trust(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->pace.loop));
+}
+
 int bit_link_welcome(struct bit_link *link, const struct bit_link_ops *ops, void *owner, uint64_t epoch,
                      const Bit__Welcome *welcome)
 {
@@ -144,6 +159,7 @@ int bit_link_welcome(struct bit_link *link, const struct bit_link_ops *ops, void
     link->ops = ops;
     link->owner = owner;
     link->proven = true;
+    trust_source(link);
     link->inlet->unproven--;
     link->reader.body_max = UP_BODY_MAX;
     bit_wire_limit(&link->wire, UP_BODY_MAX + BIT_FRAME_HEADER_BYTES);
@@ -311,6 +327,17 @@ static int check_user(const struct bit_link *link)
     return bit_peer_is_owner(&peer) ? 0 : bit_fail(BIT_EAUTH, "uid %u is not this daemon's user", peer.uid);
 }
 
+/* Turned away at once, so that those behind it in the kernel's queue are reached. */
+static int check_pace(const struct bit_link *link)
+{
+    struct bit_link_listener *l = link->inlet->listener;
+    struct sockaddr_storage from;
+    if (!find_source(link, &from) ||
+        bit_pace_take(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->pace.loop)))
+        return 0;
+    return bit_fail(BIT_ELIMIT, "too many connections of one source");
+}
+
 static void take_connection(struct bit_link_inlet *inlet)
 {
     struct bit_link *link = new_link(inlet);
@@ -319,6 +346,8 @@ static void take_connection(struct bit_link_inlet *inlet)
     int err = bit_wire_accept(&link->wire, &inlet->io.stream);
     if (err == 0)
         err = check_user(link);
+    if (err == 0)
+        err = check_pace(link);
     if (err < 0) {
         drop(link, err, bit_fail_text());
         return;

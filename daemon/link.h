@@ -4,8 +4,9 @@
  *
  * Over TCP anybody may connect. So long as a connection has not proved itself it has HELLO_MS for it, it is one of at
  * most UNPROVEN_MAX, of which the oldest makes room for the next (an honest worker is through in two round trips), and
- * connections are taken no faster than ACCEPT_RATE a second; the rest waits in the kernel's queue. See link.c for the
- * numbers, daemon/wire.h for what one costs.
+ * one source has an allowance of them (daemon/pace.h) and is turned away beyond it, and all together are taken or turned
+ * away no faster than ACCEPT_RATE a second; the rest waits in the kernel's queue. See link.c for the numbers,
+ * daemon/wire.h for what one costs.
  */
 #ifndef BIT_DAEMON_LINK_H
 #define BIT_DAEMON_LINK_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/pace.h"
 #include "daemon/payload.h"
 #include "proto/address.h"
 #include "proto/bit.pb-c.h"
@@ -58,6 +60,7 @@ struct bit_link_listener {
     double tokens;          /* how many may be taken now ... */
     uint64_t tokens_ms;     /* ... as of then, on the loop's clock */
     uint64_t refused, refused_told_ms;
+    struct bit_pace sources;
 };
 
 /** Listen at `path`, mode 0600. Errors: libuv's; BIT_EUSAGE if the path is too long for a socket. */
