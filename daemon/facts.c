@@ -9,8 +9,11 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
+#include "proto/log.h"
 #include "proto/msg.h"
 #include "proto/tokens.h"
+
+BIT_LOG_TOPIC("facts");
 
 /* Of a file: bytes, mtime_ns, inode; and the device, where a submitter's right to read it hangs on that, and numbers of
  * devices that change with a reboot are the lesser evil. */
@@ -72,6 +75,14 @@ static int differs(const char *path, const uint64_t *then, const uint64_t *now, 
         memcmp(then + 2, now + 2, (facts - 2) * sizeof *now) != 0 ? "replaced by another file" : "written to", now[0]);
 }
 
+static void warn_of_ctime(const char *path)
+{
+    bit_warn("token file touched",
+             "file=%s why=\"rights, a link or a new name since the run began, or written to with its time put back\" "
+             "check=\"bitctl data verify\"",
+             path);
+}
+
 /* then->ctime_ns may be absent: an earlier version kept none. */
 static int compare(struct bit_shards *const *sets, size_t count, size_t facts, const Bit__DataFacts *then,
                    const Bit__DataFacts *now)
@@ -84,10 +95,7 @@ static int compare(struct bit_shards *const *sets, size_t count, size_t facts, c
             if (memcmp(was, is, facts * sizeof *is) != 0)
                 return differs(path, was, is, facts);
             if (then->n_ctime_ns > 0 && then->ctime_ns[file] != now->ctime_ns[file])
-                return bit_fail(BIT_EDATA,
-                                "%s: written to with its time put back since the run began, or renamed or given other "
-                                "rights: its ctime is another",
-                                path);
+                warn_of_ctime(path);
         }
     return 0;
 }

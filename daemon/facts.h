@@ -11,8 +11,9 @@
 #define BIT_FACTS_OWN 1
 
 /**
- * Compare size, modification time, inode and change time (ctime) of every file of the sets, in order, with what is kept
- * at `path`; written there if nothing is. What an earlier version kept has no change times, and is compared without.
+ * Compare size, modification time and inode of every file of the sets, in order, with what is kept at `path`; written
+ * there if nothing is. A file that has another change time (ctime) alone is logged as a warning: it was linked, renamed
+ * or given other rights, or written to with its modification time put back. What an earlier version kept has none.
  * What was proven has with it what a token of each evaluation set stands for, in bytes, as its sidecars said when they
  * were proven: they are not opened again.
  * Returns     0 with eval_bytes, or BIT_FACTS_OWN: nothing of it was proven, and sidecars may be read

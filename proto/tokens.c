@@ -93,7 +93,7 @@ static int check_unchanged(const struct bit_token_file *f, uint64_t offset)
 
     if (fstat(f->fd, &st) < 0)
         return bit_fail(-errno, "token file '%s'", f->path);
-    if ((uint64_t)st.st_size == f->bytes && to_ns(st.st_mtim) == f->mtime_ns && to_ns(st.st_ctim) == f->ctime_ns)
+    if ((uint64_t)st.st_size == f->bytes && to_ns(st.st_mtim) == f->mtime_ns)
         return 0;
     return bit_fail(BIT_EDATA,
                     "token file '%s' was changed since it was opened: %" PRIu64 " bytes then, %" PRIu64

@@ -13,7 +13,7 @@ struct bit_token_file {
     const char *path;  /* borrowed */
     uint64_t bytes;    /* when it was opened */
     uint64_t mtime_ns; /* likewise: a file that changes under a run is an error */
-    uint64_t ctime_ns; /* likewise; nobody can put this one back */
+    uint64_t ctime_ns; /* likewise; it changes with rights, links and names too, and nobody can put it back */
     uint64_t inode, device;
 };
 
