@@ -196,6 +196,10 @@ TEST(unsupported_steps)
     expect_refused(edited("pre_tokenizer", json_pack("{s:s, s:{s:s}, s:s}", "type", "Split", "pattern", "Regex", "(",
                                                      "behavior", "Isolated")),
                    "pre_tokenizer.pattern: the pattern at offset 1: a group is not closed");
+    expect_refused(edited("pre_tokenizer", json_pack("{s:s, s:[{s:s}, {s:s, s:{s:s}, s:s}]}", "type", "Sequence",
+                                                     "pretokenizers", "type", "Digits", "type", "Split", "pattern",
+                                                     "Regex", "a\\X", "behavior", "Removed")),
+                   "pre_tokenizer.pretokenizers[1].pattern: the pattern at offset 2: '\\X' is not supported");
     expect_refused(edited("pre_tokenizer", json_pack("{s:s, s:{s:s}, s:s}", "type", "Split", "pattern", "Regex", "x",
                                                      "behavior", "MergedWithNext")),
                    "pre_tokenizer.behavior: 'MergedWithNext'");
