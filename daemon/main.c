@@ -1,6 +1,7 @@
 /* bitd: flags, then the daemon until it is told to stop. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,9 +174,20 @@ static void inherit_nothing(void)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* bitd runs for months, and a megabyte is asked for now and then, by several threads. Thresholds that stay as they are
+ * keep that from staying with it: glibc raises them with the first large piece that is freed, and keeps twice as much.
+ */
+static void give_memory_back(void)
+{
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
 int main(int argc, char **argv)
 {
     static struct bit_daemon daemon;
+    give_memory_back();
     inherit_nothing();
     if (bit_secret_no_core() < 0 || bit_secret_no_dump() < 0) /* secrets of launches are in its memory */
         return complain(-EPERM);

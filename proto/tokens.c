@@ -95,10 +95,13 @@ static int check_unchanged(const struct bit_token_file *f, uint64_t offset)
         return bit_fail(-errno, "token file '%s'", f->path);
     if ((uint64_t)st.st_size == f->bytes && to_ns(st.st_mtim) == f->mtime_ns)
         return 0;
+    if ((uint64_t)st.st_size == f->bytes)
+        return bit_fail(BIT_EDATA,
+                        "%s: changed under the run, seen before byte %" PRIu64 ": written to at the same size", f->path,
+                        offset);
     return bit_fail(BIT_EDATA,
-                    "token file '%s' was changed since it was opened: %" PRIu64 " bytes then, %" PRIu64
-                    " now, seen when reading byte %" PRIu64,
-                    f->path, f->bytes, (uint64_t)st.st_size, offset);
+                    "%s: changed under the run, seen before byte %" PRIu64 ": %" PRIu64 " bytes then, %" PRIu64 " now",
+                    f->path, offset, f->bytes, (uint64_t)st.st_size);
 }
 
 int bit_token_file_read(const struct bit_token_file *f, uint64_t index, uint32_t context, uint16_t *tokens)

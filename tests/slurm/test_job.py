@@ -16,7 +16,7 @@ from runs import shell, until  # noqa: E402
 
 SEED = int(os.environ.get("BIT_SEED", random.SystemRandom().randrange(1 << 32)))
 TIMES = int(os.environ.get("BIT_TIMES", "3"))
-STEPS, EVERY, AT = 200, 40, 100
+STEPS, EVERY, AT = 600, 40, 100  # enough that a run does not end before Slurm has told its ranks to go
 undisturbed = {}
 
 
@@ -139,7 +139,7 @@ def told_while_it_trains(c):
     rng = random.Random(f"{SEED} moments")
     for i in range(TIMES):
         # in turn: a step, a checkpoint's boundary, the switch
-        step = (rng.randrange(2, STEPS - 30), EVERY * rng.randrange(1, 4) - rng.randrange(2), AT - rng.randrange(2))[i % 3]
+        step = (rng.randrange(2, 170), EVERY * rng.randrange(1, 4) - rng.randrange(2), AT - rng.randrange(2))[i % 3]
         told_to_go(c, f"told {i}", at_step(step), (usr1, term_to_the_ranks)[i % 2])
 
 

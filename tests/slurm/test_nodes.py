@@ -121,7 +121,7 @@ def heartbeats(d):
     """Of each rank of the run: its gaps, the longest, and the histogram, as bitd's log has them for each launch."""
     with open(os.path.join(d.dir, "job.out"), errors="replace") as f:
         return [{"rank": int(rank), "gaps": int(count), "max_ms": int(most), "ms": text} for rank, count, most, text in
-                re.findall(r"heartbeats .*rank=(\d+) gaps=(\d+) max_ms=(\d+) ms="?([^"\s]+)", f.read())]
+                re.findall(r'heartbeats .*rank=(\d+) gaps=(\d+) max_ms=(\d+) ms="?([^"\s]+)', f.read())]
 
 
 def one_packet_in_ten_lost(c):

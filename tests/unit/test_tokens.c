@@ -103,7 +103,7 @@ TEST(a_file_that_is_written_to_under_a_run_is_an_error)
     EXPECT_EQ(bit_token_file_read(&f, 0, 16, tokens), 0);
     EXPECT_EQ(utimensat(AT_FDCWD, path, times, 0), 0);
     EXPECT_EQ(bit_token_file_read(&f, 0, 16, tokens), BIT_EDATA);
-    EXPECT_CONTAINS(bit_fail_text(), "was changed");
+    EXPECT_CONTAINS(bit_fail_text(), "changed under the run");
     bit_token_file_close(&f);
     unlink(path);
 }
