@@ -314,12 +314,12 @@ static void on_retry(uv_timer_t *timer)
     while (done < r->pending_count &&
            bit_journal_append(&r->journal, r->pending[done].bytes, r->pending[done].size, true) == 0)
         free(r->pending[done++].bytes);
-    size_t left = r->pending_count - done;
-    memmove(r->pending, r->pending + done, left * sizeof *r->pending);
-    if (left == 0)
+    if (done == r->pending_count) { /* perhaps there was none: what is promised waits for the folder, too */
         unblock(r);
-    else
-        r->pending_count = left;
+        return;
+    }
+    r->pending_count -= done;
+    memmove(r->pending, r->pending + done, r->pending_count * sizeof *r->pending);
 }
 
 /* Until the disk takes what it was given; a full disk tells nobody when it has room again. */
