@@ -21,7 +21,7 @@ SAY_S = 15       # between two lines of progress
 DRAIN_S = 300    # until all runs have ended, when nothing is planted any more
 # bitd may hold so much more than one that has just begun in the same state folder. What it has in use is the same; malloc
 # keeps the room of its greatest replies and readers.
-GROWTH = 16 << 20
+GROWTH = 8 << 20
 VARIANTS = [
     {"steps": 160, "at": 60, "every": 20},
     {"steps": 240, "at": 200, "every": 15, "eval_every": 40},

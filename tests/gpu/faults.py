@@ -37,7 +37,7 @@ def told(report, what, bed, spec, wanted):
 def cannot_be(report, host, bed):
     if host.gpus > 0:
         ranks = next(n for n in (2, 4, 8, 16, 32) if n > host.gpus)
-        told(report, f"{ranks} ranks, fewer GPUs", bed, bed.run_spec("many", "CUDA", ranks=ranks), rf"{ranks} ranks.*{host.gpus} GPU")
+        told(report, f"{ranks} ranks, fewer GPUs", bed, bed.run_spec("many", "CUDA", ranks=ranks, micro=1), rf"{ranks} ranks.*{host.gpus} GPU")
     bed.restart(CUDA_VISIBLE_DEVICES="")
     told(report, "no GPU to be seen", bed, bed.run_spec("none", "CUDA"), "no NVIDIA GPU")
     bed.restart()
