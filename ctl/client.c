@@ -18,7 +18,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
-#include "proto/reflect.h"
+#include "proto/text/reflect.h"
 
 #define REOPEN_S 120 /* a daemon that is being restarted is back in this time */
 

@@ -7,8 +7,8 @@
 
 #include "ctl/hangups.h"
 #include "proto/bit.pb-c.h"
-#include "proto/frame.h"
-#include "proto/msg.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/msg.h"
 
 /* protobuf-c's strings are char * even in a message that is only read: lend ours to one. */
 static inline char *bit_lend(const char *text)

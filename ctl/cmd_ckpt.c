@@ -7,7 +7,7 @@
 #include "ctl/command.h"
 #include "ctl/print.h"
 #include "ctl/show.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 

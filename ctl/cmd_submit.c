@@ -11,8 +11,8 @@
 #include "ctl/show.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/spec.h"
-#include "proto/spec_slurm.h"
+#include "proto/spec/spec.h"
+#include "proto/spec/spec_slurm.h"
 
 extern const struct bit_command bit_cmd_submit;
 

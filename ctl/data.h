@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "ctl/command.h"
-#include "proto/sidecar.h"
+#include "proto/data/sidecar.h"
 
 struct bit_data_options {
     struct bit_cli *cli;

@@ -11,13 +11,13 @@
 #include "ctl/print.h"
 #include "ctl/show.h"
 #include "ctl/tokenizer.h"
-#include "proto/batches.h"
 #include "proto/check.h"
+#include "proto/data/batches.h"
+#include "proto/data/shards.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
-#include "proto/shards.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 
 /* A part of a document inside an instance. */
 struct part {

@@ -12,8 +12,8 @@
 #include "ctl/show.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
+#include "proto/data/tokens.h"
 #include "proto/err.h"
-#include "proto/tokens.h"
 
 #define PIECE (1u << 20)
 

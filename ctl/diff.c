@@ -6,7 +6,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/reflect.h"
+#include "proto/text/reflect.h"
 
 #define STEPS_MAX ((uint64_t)1 << 28) /* apart: what a journal of this size could not hold */
 

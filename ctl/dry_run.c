@@ -5,7 +5,7 @@
 
 #include "ctl/print.h"
 #include "ctl/show.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
 
 static void print_spec(FILE *f, const Bit__RunSpec *spec)
 {

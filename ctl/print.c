@@ -11,7 +11,7 @@
 #include "ctl/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
 
 void bit_print_json(const void *msg)
 {

@@ -9,7 +9,7 @@
 
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
 
 /* Relative paths are relative to the specification's folder, here as in bitd. */
 static int open_path(const char *directory, const char *path)

@@ -32,7 +32,7 @@ void bit_show_lines(FILE *f, const char *text);
 /** As it is: for what bit_show made before, for JSON and specifications printed by proto, and where raw bytes were
  * asked for. */
 void bit_show_raw(FILE *f, const void *bytes, size_t count);
-/** One line of JSON on stdout; exact, and escaped as proto/json.h escapes. `flags` are more of json_dumps's. */
+/** One line of JSON on stdout; exact, and escaped as proto/text/json.h escapes. `flags` are more of json_dumps's. */
 void bit_show_json(const json_t *value, size_t flags);
 
 #endif

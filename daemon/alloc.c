@@ -20,7 +20,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/spec_slurm.h"
+#include "proto/spec/spec_slurm.h"
 
 BIT_LOG_TOPIC("alloc");
 

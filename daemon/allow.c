@@ -10,7 +10,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
-#include "proto/spec_slurm.h"
+#include "proto/spec/spec_slurm.h"
 
 #define BETWEEN  " \t,"
 #define WORD_MAX BIT_SLURM_WORD_MAX

@@ -3,7 +3,7 @@
  * user.
  *
  *                          bitd's user, root                  everybody else
- *     srun_arg, sbatch_arg options of proto/slurm_options.h,  of those, what allow_srun_arg and allow_sbatch_arg name
+ *     srun_arg, sbatch_arg options of proto/spec/slurm_options.h,  of those, what allow_srun_arg and allow_sbatch_arg name
  *                          and others that a setting names
  *     env                  every variable but bitd's own      what allow_env names, and never one that changes what a
  *                                                             program loads, runs, reads or writes
@@ -18,8 +18,8 @@
 
 #include "daemon/config.h"
 #include "proto/bit.pb-c.h"
-#include "proto/problems.h"
-#include "proto/slurm_options.h"
+#include "proto/spec/slurm_options.h"
+#include "proto/text/problems.h"
 
 /** A list of options, of a setting. Errors: BIT_EUSAGE naming one that nobody may give. */
 int bit_allow_check_options(enum bit_slurm_tool tool, const char *list);

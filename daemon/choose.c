@@ -11,11 +11,11 @@
 #include "daemon/fileio.h"
 #include "daemon/origin.h"
 #include "proto/check.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("choose");
 

@@ -8,11 +8,11 @@
 #include "daemon/daemon.h"
 #include "daemon/fileio.h"
 #include "daemon/job.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 struct commit {
     uv_work_t work;

@@ -13,7 +13,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
-#include "proto/nearest.h"
+#include "proto/text/nearest.h"
 #include "proto/utf8.h"
 
 enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATCH_OPTIONS, VARIABLES };

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/address.h"
 #include "proto/limits.h"
 #include "proto/log.h"
+#include "proto/wire/address.h"
 
 #define BIT_CONFIG_PATH_MAX 1024
 #define BIT_ALLOW_MAX       2048

@@ -24,7 +24,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("daemon");
 

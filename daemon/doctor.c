@@ -13,7 +13,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 #define SILENT_S    2.0 /* longer than a busy machine delays a heartbeat */
 #define ROOM_BAD    2   /* checkpoints that must fit, one beside the one that it replaces */

@@ -4,8 +4,8 @@
 #include <uv.h>
 
 #include "proto/check.h"
-#include "proto/checkpoint.h"
-#include "proto/schedule.h"
+#include "proto/ckpt/checkpoint.h"
+#include "proto/spec/schedule.h"
 
 static void add(struct bit_dryrun_points *out, uint64_t step, uint64_t steps, const char *note)
 {

@@ -2,10 +2,10 @@
 #ifndef BIT_DAEMON_ENDPOINT_H
 #define BIT_DAEMON_ENDPOINT_H
 
-#include "proto/address.h"
+#include "proto/wire/address.h"
 
 /**
- * A listening TCP socket for the setting `listen` (proto/address.h; a host may also name a network interface, whose
+ * A listening TCP socket for the setting `listen` (proto/wire/address.h; a host may also name a network interface, whose
  * address is then taken), not yet known to any loop.
  * Of a range of ports, or of port 0, the one that is written in the file `kept` is tried first and the one that was
  * taken is written there: workers that were told of it come back to it after a restart.

@@ -7,11 +7,11 @@
 
 #include "daemon/fileio.h"
 #include "proto/check.h"
+#include "proto/data/tokens.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/log.h"
-#include "proto/msg.h"
-#include "proto/tokens.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("facts");
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "daemon/proof.h"
-#include "proto/shards.h"
+#include "proto/data/shards.h"
 
 #define BIT_FACTS_OWN 1
 

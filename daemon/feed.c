@@ -5,13 +5,13 @@
 #include <stdlib.h>
 
 #include "daemon/facts.h"
-#include "proto/batches.h"
 #include "proto/check.h"
+#include "proto/data/batches.h"
+#include "proto/data/shards.h"
+#include "proto/data/sidecar.h"
+#include "proto/data/tokens.h"
 #include "proto/err.h"
-#include "proto/shards.h"
-#include "proto/sidecar.h"
-#include "proto/spec.h"
-#include "proto/tokens.h"
+#include "proto/spec/spec.h"
 
 struct bit_feed {
     struct bit_batches *train;

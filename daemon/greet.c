@@ -9,7 +9,7 @@
 #include "daemon/origin.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("greet");
 

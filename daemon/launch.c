@@ -14,7 +14,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/secret.h"
+#include "proto/wire/secret.h"
 
 extern char **environ;
 

@@ -15,8 +15,8 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/log.h"
-#include "proto/msg.h"
-#include "proto/secret.h"
+#include "proto/wire/msg.h"
+#include "proto/wire/secret.h"
 
 BIT_LOG_TOPIC("link");
 

@@ -17,10 +17,10 @@
 
 #include "daemon/pace.h"
 #include "daemon/payload.h"
-#include "proto/address.h"
 #include "proto/bit.pb-c.h"
-#include "proto/frame.h"
-#include "proto/handshake.h"
+#include "proto/wire/address.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/handshake.h"
 
 struct bit_link;
 

@@ -12,8 +12,8 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "proto/secret.h"
 #include "proto/slice.h"
+#include "proto/wire/secret.h"
 #include <config.h> /* the build's: with quotes it would be ours */
 
 BIT_LOG_TOPIC("main");

@@ -7,11 +7,11 @@
 #include "daemon/daemon.h"
 #include "daemon/job.h"
 #include "proto/check.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("orders");
 

@@ -7,11 +7,11 @@
 
 #include "daemon/fileio.h"
 #include "proto/check.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
+#include "proto/ckpt/origin.h"
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/origin.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 
 #define FACTS_BYTES_MAX (BIT_PATH_MAX + 256)
 

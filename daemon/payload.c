@@ -5,8 +5,8 @@
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
-#include "proto/frame.h"
 #include "proto/limits.h"
+#include "proto/wire/frame.h"
 
 int bit_payload_create(size_t size, struct bit_payload **out)
 {

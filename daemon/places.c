@@ -8,7 +8,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
-#include "proto/spec_slurm.h"
+#include "proto/spec/spec_slurm.h"
 
 void bit_places_finish(struct bit_places *places)
 {

@@ -8,7 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/fileio.h"
 #include "proto/err.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 struct planning {
     struct bit_daemon *daemon;

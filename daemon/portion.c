@@ -8,7 +8,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 static int add_bytes(struct bit_portion *p, const uint8_t *data, size_t bytes)
 {

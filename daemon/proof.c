@@ -13,11 +13,11 @@
 #include "daemon/rights.h"
 #include "daemon/server.h"
 #include "proto/check.h"
+#include "proto/data/sidecar.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
-#include "proto/sidecar.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 
 #define PATH_BYTES  (BIT_PATH_MAX + 32)
 #define TAKEN_BYTES 4096 /* at once; a proof has some hundred */

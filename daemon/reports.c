@@ -10,11 +10,11 @@
 #include "daemon/job.h"
 #include "daemon/retain.h"
 #include "proto/check.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("reports");
 

@@ -19,7 +19,7 @@
 #include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include <config.h> /* the build's: with quotes it would be ours */
 
 BIT_LOG_TOPIC("request");

@@ -10,7 +10,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 #define BACKOFF_FIRST_MS 200
 #define BACKOFF_LAST_MS  30000

@@ -15,7 +15,7 @@
 #include "proto/bit.pb-c.h"
 #include "proto/evaluations.h"
 #include "proto/limits.h"
-#include "proto/schedule.h"
+#include "proto/spec/schedule.h"
 
 #define BIT_RUN_REASON_MAX  BIT_ERR_TEXT_MAX
 #define BIT_RUN_RATE_STEPS  32  /* over which tokens/s is taken */

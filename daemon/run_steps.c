@@ -7,7 +7,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 #define MACHINES_MAX 1024 /* a run that was on more forgets which was which of the last */
 

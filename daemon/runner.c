@@ -18,8 +18,8 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("run");
 

@@ -21,7 +21,7 @@
 #include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("server");
 

@@ -10,7 +10,7 @@
 #include "daemon/aside.h"
 #include "daemon/turns.h"
 #include "proto/bit.pb-c.h"
-#include "proto/frame.h"
+#include "proto/wire/frame.h"
 
 struct bit_client;
 struct bit_daemon;

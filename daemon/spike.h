@@ -18,7 +18,7 @@
 
 #include "daemon/history.h"
 #include "proto/bit.pb-c.h"
-#include "proto/schedule.h"
+#include "proto/spec/schedule.h"
 
 #define BIT_SPIKE_LAG 8
 

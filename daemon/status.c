@@ -9,7 +9,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
-#include "proto/strict.h"
+#include "proto/wire/strict.h"
 
 static void fill_state(struct bit_status *s, const struct bit_runner *r)
 {

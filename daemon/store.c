@@ -15,8 +15,8 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
-#include "proto/strict.h"
+#include "proto/wire/msg.h"
+#include "proto/wire/strict.h"
 
 static uint32_t get_u32(const uint8_t *p)
 {

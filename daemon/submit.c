@@ -18,13 +18,13 @@
 #include "daemon/proof.h"
 #include "daemon/runner.h"
 #include "proto/check.h"
+#include "proto/data/sidecar.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
-#include "proto/msg.h"
-#include "proto/sidecar.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("submit");
 

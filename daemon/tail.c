@@ -16,7 +16,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 #define SHORT_MAX 3 /* times that a journal ends before it should, for no reason that we know */
 

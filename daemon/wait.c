@@ -6,7 +6,7 @@
 #include "daemon/status.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 static bool requested_holds(const struct bit_wait *w, const struct bit_run *run)
 {

@@ -14,7 +14,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("watch");
 

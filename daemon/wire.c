@@ -9,9 +9,9 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/frame.h"
 #include "proto/limits.h"
-#include "proto/secret.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/secret.h"
 
 #define FLIGHT_MAX    (512u << 10) /* sealed ahead of the kernel: what the loop does at a time */
 #define KEEPALIVE_S   10           /* of silence, then probes */

@@ -1,6 +1,6 @@
 /*
- * One worker's connection as bytes: bare over a Unix socket, in sealed records over TCP (proto/seal.h) once the other
- * side has proved itself (proto/handshake.h). Whoever reads and writes frames on it sees no difference.
+ * One worker's connection as bytes: bare over a Unix socket, in sealed records over TCP (proto/wire/seal.h) once the other
+ * side has proved itself (proto/wire/handshake.h). Whoever reads and writes frames on it sees no difference.
  *
  * Before that proof a connection over TCP costs its struct and nothing else: its bytes go to a fixed array, and
  * nothing is allocated, parsed or drawn at random for it.
@@ -14,7 +14,7 @@
 #include <uv.h>
 
 #include "daemon/payload.h"
-#include "proto/handshake.h"
+#include "proto/wire/handshake.h"
 
 struct bit_wire_write;
 

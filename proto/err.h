@@ -80,7 +80,7 @@ int bit_fail_within(int err, const char *fmt, ...) __attribute__((format(printf,
 const char *bit_fail_text(void);
 /** "PROGRAM: what: why" on stderr, harmless (escape.h): what a program that ends says. */
 void bit_fail_print(const char *program);
-/** Where that was: "proto/frame.c:41". Empty if none. */
+/** Where that was: "proto/wire/frame.c:41". Empty if none. */
 const char *bit_fail_place(void);
 
 #endif

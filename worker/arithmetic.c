@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/check.h"
-#include "proto/manifest.h"
+#include "proto/ckpt/manifest.h"
 
 static bool is_untied(const struct bit_plan *plan)
 {

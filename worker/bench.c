@@ -11,9 +11,9 @@
 #include "kernels/trace.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
-#include "proto/text.h"
+#include "proto/spec/spec.h"
+#include "proto/text/text.h"
+#include "proto/wire/msg.h"
 #include "worker/clock.h"
 #include "worker/resources.h"
 

@@ -15,7 +15,7 @@
 
 #include "kernels/lane.h"
 #include "proto/bit.pb-c.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
@@ -71,7 +71,7 @@ void bit_ckpt_finish(struct bit_ckpt *ckpt);
 bool bit_ckpt_begin(struct bit_ckpt *ckpt, const char *name, bool pre_switch);
 /**
  * Wait for every rank's part, then write the manifest: whole and synced, in a folder whose name is bitd's to give
- * (proto/checkpoint.h). A failure is this checkpoint's alone: it is in report->error and report->text, nothing is left
+ * (proto/ckpt/checkpoint.h). A failure is this checkpoint's alone: it is in report->error and report->text, nothing is left
  * on disk, and training goes on. report's texts are borrowed until the next begin.
  * Collective  yes
  */

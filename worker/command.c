@@ -6,7 +6,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 const char *bit_command_name(enum bit_command_kind kind)
 {

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "proto/check.h"
+#include "proto/ckpt/origin.h"
 #include "proto/err.h"
-#include "proto/origin.h"
 #include "proto/regular.h"
 #include "worker/ckpt.h"
 #include "worker/ckpt_io.h"

@@ -10,8 +10,8 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/msg.h"
-#include "proto/secret.h"
+#include "proto/wire/msg.h"
+#include "proto/wire/secret.h"
 #include "worker/link_read.h"
 #include "worker/note.h"
 

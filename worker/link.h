@@ -14,10 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/address.h"
 #include "proto/bit.pb-c.h"
-#include "proto/frame.h"
 #include "proto/limits.h"
+#include "proto/wire/address.h"
+#include "proto/wire/frame.h"
 #include "worker/link_socket.h"
 
 /* Orders held and not yet taken; the daemon sends a few steps ahead. Beyond that the thread stops reading. */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "proto/err.h"
-#include "proto/secret.h"
+#include "proto/wire/secret.h"
 #include "worker/link.h"
 
 #define RETRY_S     300

@@ -7,7 +7,7 @@
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "worker/clock.h"
 
 static void swap(struct bit_link_order *a, struct bit_link_order *b)

@@ -13,9 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "proto/address.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/wire/address.h"
 
 #define WRITE_TIMEOUT_MS 60000 /* a daemon that reads nothing for so long is not there */
 #define UNANSWERED_MS    30000 /* nor is a host that acknowledges nothing */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "proto/handshake.h"
+#include "proto/wire/handshake.h"
 
 /* One thread may write while another reads. */
 struct bit_link_socket {

@@ -6,7 +6,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "worker/clock.h"
 #include "worker/note.h"
 #include "worker/phase.h"

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "proto/check.h"
+#include "proto/data/tokens.h"
 #include "proto/err.h"
-#include "proto/tokens.h"
 #include "worker/activations.h"
 #include "worker/block.h"
 #include "worker/head.h"

@@ -9,7 +9,7 @@
 #include "kernels/norm.h"
 #include "kernels/quantise.h"
 #include "proto/bit.pb-c.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 
 /* The four linears of a block, in flat order. */
 enum bit_site { BIT_SITE_ATT_PROJ, BIT_SITE_ATTN_OUT, BIT_SITE_FF_PROJ, BIT_SITE_FF_OUT, BIT_SITES };

@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "proto/check.h"
+#include "proto/ckpt/manifest.h"
+#include "proto/ckpt/origin.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "proto/manifest.h"
-#include "proto/msg.h"
-#include "proto/origin.h"
 #include "proto/regular.h"
+#include "proto/wire/msg.h"
 #include "worker/arithmetic.h"
 #include "worker/ckpt.h"
 #include "worker/ckpt_io.h"

@@ -10,7 +10,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "worker/clock.h"
 
 BIT_LOG_TOPIC("session");

@@ -10,7 +10,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "worker/init.h"
 #include "worker/resources.h"
 

@@ -34,12 +34,12 @@
 #include <unistd.h>
 
 #include "proto/check.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
+#include "proto/ckpt/manifest.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/manifest.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "worker/link_socket.h"
 
 #define KEPT_MAX  100000

@@ -16,7 +16,7 @@
 #include "daemon/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
 
 /* ---------------------------------------------------------------- folder and daemon */
 

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "proto/bit.pb-c.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 #define FIX_ANSWER_S 60 /* longer is a failure, not a wait */

@@ -12,7 +12,7 @@
 
 #include "daemon/store.h"
 #include "proto/check.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "proto/err.h"
-#include "proto/handshake.h"
+#include "proto/wire/handshake.h"
 #include "tests/daemon/fixture.h"
 
 #define STEPS "schedule.steps=100\ncheckpoint.every=0"

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/batches.h"
 #include "proto/check.h"
+#include "proto/data/batches.h"
+#include "proto/data/shards.h"
+#include "proto/data/shuffle.h"
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/shards.h"
-#include "proto/shuffle.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 
 #define PIECE 5003
 

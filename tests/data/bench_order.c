@@ -5,8 +5,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "proto/data/shuffle.h"
 #include "proto/err.h"
-#include "proto/shuffle.h"
 
 #define BATCH 2048
 

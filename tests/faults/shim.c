@@ -39,8 +39,8 @@
 
 #define RULES_MAX    32
 #define TEXT_MAX     8192
-#define FRAME_HEADER 28 /* proto/frame.h: the type is at byte 4 */
-#define STEP_REPORT  32 /* proto/msg.h */
+#define FRAME_HEADER 28 /* proto/wire/frame.h: the type is at byte 4 */
+#define STEP_REPORT  32 /* proto/wire/msg.h */
 #define EXPORT       __attribute__((visibility("default")))
 
 struct call {

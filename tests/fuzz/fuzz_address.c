@@ -1,8 +1,8 @@
 /* An address of the settings or of BITD_LINK. What is taken for one is read back as the same. */
 #include <string.h>
 
-#include "proto/address.h"
 #include "proto/err.h"
+#include "proto/wire/address.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "proto/err.h"
-#include "proto/frame.h"
+#include "proto/wire/frame.h"
 #include "tests/fuzz/fuzz.h"
 
 #define BODY_MAX 2048u

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "proto/err.h"
-#include "proto/handshake.h"
+#include "proto/wire/handshake.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The launch of test_handshake.c's known messages, so that there is one input of each kind that is accepted. */

@@ -9,8 +9,8 @@
 #include "daemon/run.h"
 #include "daemon/store.h"
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/fuzz/file.h"
 
 static Bit__RunSpec *make_spec(void)

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "tests/fuzz/fuzz.h"
 
 #define HEAD_BYTES 16

@@ -4,7 +4,7 @@
 
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "tests/fuzz/fuzz.h"
 
 static const uint16_t types[] = {

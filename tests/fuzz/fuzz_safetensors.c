@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/ckpt/safetensors.h"
 #include "proto/err.h"
-#include "proto/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
 /* What a reader relies on when it maps the data. */

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "proto/seal.h"
+#include "proto/wire/seal.h"
 #include "tests/fuzz/fuzz.h"
 
 #define PLAIN_MAX 2048u

@@ -1,8 +1,8 @@
 /* A dataset.json's bytes. */
 #include <string.h>
 
+#include "proto/data/sidecar.h"
 #include "proto/err.h"
-#include "proto/sidecar.h"
 #include "tests/fuzz/fuzz.h"
 
 /* What bitd and bitctl rely on. */

@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "proto/msg.h"
-#include "proto/schedule.h"
-#include "proto/spec.h"
+#include "proto/spec/schedule.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct bit_problems problems;

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "proto/bit.pb-c.h"
-#include "proto/json.h"
-#include "proto/msg.h"
-#include "proto/text.h"
+#include "proto/text/json.h"
+#include "proto/text/text.h"
+#include "proto/wire/msg.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct bit_problems problems;

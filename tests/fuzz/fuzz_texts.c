@@ -17,10 +17,10 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
-#include "proto/reflect.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/text/reflect.h"
 #include "proto/utf8.h"
+#include "proto/wire/msg.h"
 #include "tests/fuzz/file.h"
 #include "tests/message.h"
 

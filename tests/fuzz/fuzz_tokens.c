@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/data/shards.h"
 #include "proto/err.h"
-#include "proto/shards.h"
 #include "tests/fuzz/file.h"
 
 static void read_all(struct bit_shards *shards, uint32_t context, uint32_t vocab)

@@ -17,7 +17,7 @@
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
 #include "tests/test.h"
 
 #define WAIT_MS 30000

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 #include "proto/bit.pb-c.h"
-#include "proto/frame.h"
-#include "proto/msg.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/msg.h"
 
 #define PEER_IDENTITY  "00112233445566778899aabbccddeeff" /* of the run, for its manifests */
 #define PEER_INSTANCES 8

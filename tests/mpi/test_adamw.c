@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/schedule.h"
-#include "proto/spec.h"
+#include "proto/spec/schedule.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/mpi/mpi_test.h"
 #include "worker/optim.h"
 

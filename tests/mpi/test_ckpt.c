@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "tests/mpi/peer.h"
 #include "tests/test.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "tests/mpi/peer.h"
 #include "tests/test.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "proto/crc32c.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/mpi/mpi_test.h"
 
 static const char text[] =

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "proto/err.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 #include "worker/command.h"
 

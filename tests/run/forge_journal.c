@@ -8,7 +8,7 @@
 
 #include "daemon/store.h"
 #include "proto/err.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 static Bit__JournalRecord *step;
 

@@ -9,8 +9,8 @@
 #include "kernels/ternarise.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "worker/init.h"
 
 static void complain(const struct bit_problems *problems)

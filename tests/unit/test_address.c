@@ -1,5 +1,5 @@
 /* Addresses as people write them. */
-#include "proto/address.h"
+#include "proto/wire/address.h"
 
 #include "proto/err.h"
 #include "tests/test.h"

@@ -1,7 +1,7 @@
 /* A checkpoint of older rules says what changed for its model, and one of the present rules says nothing. */
 #include "worker/arithmetic.h"
 
-#include "proto/manifest.h"
+#include "proto/ckpt/manifest.h"
 #include "tests/test.h"
 
 static const char *changes(int tied, enum bit_norm_kind inner_norm, uint32_t since)

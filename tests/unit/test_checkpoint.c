@@ -1,4 +1,4 @@
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "tests/message.h"
 #include "tests/test.h"
 

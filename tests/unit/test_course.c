@@ -2,7 +2,7 @@
 
 #include "daemon/retain.h"
 #include "proto/err.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 /* A normalised spec by hand: the parts that the course reads. */

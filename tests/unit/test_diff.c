@@ -1,7 +1,7 @@
 #include "ctl/diff.h"
 
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 static void launched(struct bit_diff_steps *s, uint32_t attempt, uint32_t ranks)

@@ -6,11 +6,11 @@
 
 #include "proto/check.h"
 #include "proto/crc32c.h"
+#include "proto/data/shards.h"
+#include "proto/data/shuffle.h"
 #include "proto/err.h"
-#include "proto/frame.h"
 #include "proto/limits.h"
-#include "proto/shards.h"
-#include "proto/shuffle.h"
+#include "proto/wire/frame.h"
 #include "tests/test.h"
 
 #define CONTEXT 8

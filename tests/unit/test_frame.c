@@ -1,4 +1,4 @@
-#include "proto/frame.h"
+#include "proto/wire/frame.h"
 
 #include "proto/check.h"
 #include "proto/crc32c.h"

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "daemon/run_steps.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 /* ---------------------------------------------------------------- fixtures */

@@ -1,5 +1,5 @@
 /* Who may be at the other end of a link, and what a stranger makes of what he saw. */
-#include "proto/handshake.h"
+#include "proto/wire/handshake.h"
 
 #include <errno.h>
 #include <sodium.h>

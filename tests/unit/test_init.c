@@ -1,6 +1,6 @@
 /* Initial weights: the right spread, the same for any sharing out. */
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 #include "worker/init.h"
 

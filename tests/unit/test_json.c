@@ -1,10 +1,10 @@
-#include "proto/json.h"
+#include "proto/text/json.h"
 
 #include <jansson.h>
 
 #include "proto/bit.pb-c.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 /* Our line, as an independent parser reads it; NULL if it is not JSON. */

@@ -1,4 +1,4 @@
-#include "proto/mixture.h"
+#include "proto/data/mixture.h"
 
 #include "tests/test.h"
 

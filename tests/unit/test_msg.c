@@ -1,4 +1,4 @@
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 
 #include "proto/check.h"
 #include "proto/err.h"

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "proto/err.h"
-#include "proto/spec_slurm.h"
+#include "proto/spec/spec_slurm.h"
 #include "tests/test.h"
 
 static Bit__SlurmSpec slurm;

@@ -1,8 +1,8 @@
 /* The plan: shares that cover, bytes that add up, and a refusal that says why. */
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 #include "worker/plan.h"
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "proto/err.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "tests/folder.h"
 #include "tests/test.h"
 

@@ -1,7 +1,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 static struct bit_problems problems;

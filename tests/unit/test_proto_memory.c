@@ -2,10 +2,10 @@
  * nothing lost, and nothing handed out. */
 #include "tests/failing_malloc.h"
 
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 #define ALLOCATIONS_MAX 10000

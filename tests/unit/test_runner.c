@@ -9,7 +9,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
 #include "tests/folder.h"
 #include "tests/test.h"
 

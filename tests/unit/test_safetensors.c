@@ -1,10 +1,10 @@
-#include "proto/safetensors.h"
+#include "proto/ckpt/safetensors.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "proto/check.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "tests/test.h"

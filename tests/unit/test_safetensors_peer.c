@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "proto/check.h"
-#include "proto/checkpoint.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

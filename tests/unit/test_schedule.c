@@ -1,8 +1,8 @@
-#include "proto/schedule.h"
+#include "proto/spec/schedule.h"
 
 #include "proto/check.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 static struct bit_problems problems;

@@ -1,5 +1,5 @@
 /* Records of a sealed stream: what opens, and that nothing else does. */
-#include "proto/seal.h"
+#include "proto/wire/seal.h"
 
 #include <errno.h>
 

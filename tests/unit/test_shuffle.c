@@ -1,9 +1,9 @@
-#include "proto/shuffle.h"
+#include "proto/data/shuffle.h"
 
 #include <zlib.h>
 
+#include "proto/data/pcg64.h"
 #include "proto/err.h"
-#include "proto/pcg64.h"
 #include "tests/test.h"
 
 /* Against numpy 1.24.2: numpy.random.PCG64(6198).random_raw(3). */

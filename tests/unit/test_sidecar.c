@@ -1,11 +1,11 @@
-#include "proto/sidecar.h"
+#include "proto/data/sidecar.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 #define SHA_A "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -1,4 +1,4 @@
-#include "proto/sieve.h"
+#include "proto/data/sieve.h"
 
 #include "tests/test.h"
 

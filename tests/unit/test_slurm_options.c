@@ -1,11 +1,11 @@
 /* What srun and sbatch would take for something else than was meant, or for more than a run may ask for. */
-#include "proto/slurm_options.h"
+#include "proto/spec/slurm_options.h"
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/spec.h"
-#include "proto/spec_slurm.h"
+#include "proto/spec/spec.h"
+#include "proto/spec/spec_slurm.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 static void expect_refused(enum bit_slurm_tool tool, const char *arg, const char *says)

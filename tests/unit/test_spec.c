@@ -1,12 +1,12 @@
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/reflect.h"
+#include "proto/text/reflect.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 /* Enough for a valid run. */

@@ -2,8 +2,8 @@
  */
 #include <errno.h>
 
-#include "proto/msg.h"
-#include "proto/spec.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
 #include "tests/failing_malloc.h"
 #include "tests/test.h"
 

@@ -9,7 +9,7 @@
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
-#include "proto/msg.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 static char path[256];

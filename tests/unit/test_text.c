@@ -1,11 +1,11 @@
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 #include "proto/bit.pb-c.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/msg.h"
-#include "proto/nearest.h"
-#include "proto/reflect.h"
+#include "proto/text/nearest.h"
+#include "proto/text/reflect.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 static struct bit_problems problems;

@@ -5,8 +5,8 @@
 
 #include "proto/bit.pb-c.h"
 #include "proto/check.h"
-#include "proto/msg.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
+#include "proto/wire/msg.h"
 #include "tests/test.h"
 
 static const char *root;

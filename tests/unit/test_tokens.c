@@ -1,4 +1,4 @@
-#include "proto/tokens.h"
+#include "proto/data/tokens.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,0 +1,242 @@
+#include "proto/ckpt/checkpoint.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "proto/check.h"
+#include "proto/crc32c.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+
+#define LINEARS_OF_BLOCK 4
+#define READ_BYTES       (16 * BIT_CHECKPOINT_CHUNK)
+
+_Static_assert(BYTE_ORDER == LITTLE_ENDIAN, "files hold numbers as memory does");
+
+const char *bit_checkpoint_file_name(enum bit_checkpoint_file file)
+{
+    static const char *const names[BIT_CHECKPOINT_FILES] = {
+        [BIT_CHECKPOINT_MODEL] = "model.safetensors",
+        [BIT_CHECKPOINT_EXP_AVG] = "exp_avg.safetensors",
+        [BIT_CHECKPOINT_EXP_AVG_SQ] = "exp_avg_sq.safetensors",
+    };
+
+    BIT_ASSERT((unsigned)file < BIT_CHECKPOINT_FILES);
+    return names[file];
+}
+
+/* Tensors are laid one behind the other. */
+struct layout {
+    struct bit_tensor *tensors;
+    int count;
+    int64_t elements;
+};
+
+static struct bit_tensor *lay(struct layout *l, int64_t rows, int64_t cols)
+{
+    struct bit_tensor *t = &l->tensors[l->count++];
+
+    *t = (struct bit_tensor){.rows = rows, .cols = cols, .offset = l->elements};
+    l->elements += rows * cols;
+    return t;
+}
+
+static void lay_block(struct layout *l, uint32_t block, int64_t width, int64_t hidden)
+{
+    const struct {
+        const char *name;
+        int64_t rows, cols;
+    } linears[LINEARS_OF_BLOCK] = {
+        {"att_proj", 3 * width, width},
+        {"attn_out", width, width},
+        {"ff_proj", 2 * hidden, width},
+        {"ff_out", width, hidden},
+    };
+
+    for (int i = 0; i < LINEARS_OF_BLOCK; i++) {
+        struct bit_tensor *t = lay(l, linears[i].rows, linears[i].cols);
+        snprintf(t->name, sizeof t->name, "transformer.blocks.%u.%s.weight", block, linears[i].name);
+    }
+}
+
+int bit_checkpoint_tensors(const Bit__ModelSpec *model, struct bit_tensor **out)
+{
+    int64_t width = model->width, vocab = model->vocab_padded;
+    size_t most = 2 + (size_t)LINEARS_OF_BLOCK * model->layers;
+    struct layout l = {.tensors = calloc(most, sizeof *l.tensors)};
+
+    if (l.tensors == NULL)
+        return bit_fail(-ENOMEM, "layout of %u layers", model->layers);
+    strcpy(lay(&l, vocab, width)->name, "transformer.wte.weight");
+    for (uint32_t block = 0; block < model->layers; block++)
+        lay_block(&l, block, width, model->mlp_hidden);
+    if (!model->tied)
+        strcpy(lay(&l, vocab, width)->name, "transformer.ff_out.weight");
+    *out = l.tensors;
+    return l.count;
+}
+
+int64_t bit_checkpoint_elements(const struct bit_tensor *tensors, int count)
+{
+    const struct bit_tensor *last;
+
+    if (count == 0)
+        return 0;
+    last = &tensors[count - 1];
+    return last->offset + last->rows * last->cols;
+}
+
+int bit_tensor_is_linear(const struct bit_tensor *t)
+{
+    return strncmp(t->name, "transformer.blocks.", strlen("transformer.blocks.")) == 0;
+}
+
+/* One file being compared with the manifest. */
+struct verify {
+    const Bit__ManifestFile *file;
+    char path[BIT_PATH_MAX];
+    int fd;
+    uint8_t *buf; /* READ_BYTES */
+    uint64_t at;  /* in the file */
+    void (*progress)(void *arg, uint64_t done, uint64_t all);
+    void *arg;
+    uint64_t done, all; /* over all files */
+};
+
+static int read_next(struct verify *v, size_t bytes)
+{
+    for (size_t got = 0; got < bytes;) {
+        ssize_t n = pread(v->fd, v->buf + got, bytes - got, (off_t)(v->at + got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return bit_fail(-errno, "'%s' at byte %" PRIu64, v->path, v->at + got);
+        if (n == 0)
+            return bit_fail(BIT_ECORRUPT, "'%s' ends at byte %" PRIu64 " of %" PRIu64, v->path, v->at + got,
+                            v->file->bytes);
+        got += (size_t)n;
+    }
+    v->at += bytes;
+    v->done += bytes;
+    if (v->progress != NULL)
+        v->progress(v->arg, v->done, v->all);
+    return 0;
+}
+
+static int verify_header(struct verify *v)
+{
+    uint32_t crc = 0;
+
+    while (v->at < v->file->data_offset) {
+        size_t bytes = (size_t)BIT_MIN(v->file->data_offset - v->at, (uint64_t)READ_BYTES);
+        int err = read_next(v, bytes);
+        if (err < 0)
+            return err;
+        crc = bit_crc32c(crc, v->buf, bytes);
+    }
+    if (crc != v->file->header_crc)
+        return bit_fail(BIT_ECORRUPT, "'%s': the header, bytes 0 to %" PRIu64 ", does not match its checksum", v->path,
+                        v->file->data_offset);
+    return 0;
+}
+
+static int verify_chunks(struct verify *v)
+{
+    size_t chunk = 0;
+
+    while (v->at < v->file->bytes) {
+        uint64_t begin = v->at;
+        size_t bytes = (size_t)BIT_MIN(v->file->bytes - begin, (uint64_t)READ_BYTES);
+        int err = read_next(v, bytes);
+        if (err < 0)
+            return err;
+        for (size_t i = 0; i < bytes; i += BIT_CHECKPOINT_CHUNK, chunk++) {
+            BIT_ASSERT(chunk < v->file->n_chunk_crc);
+            size_t of_chunk = BIT_MIN(bytes - i, (size_t)BIT_CHECKPOINT_CHUNK);
+            if (bit_crc32c(0, v->buf + i, of_chunk) != v->file->chunk_crc[chunk])
+                return bit_fail(BIT_ECORRUPT,
+                                "'%s': chunk %zu, %zu bytes from byte %" PRIu64 ", does not match its checksum",
+                                v->path, chunk, of_chunk, begin + i);
+        }
+    }
+    return 0;
+}
+
+static int verify_open_file(struct verify *v)
+{
+    struct stat st;
+    int err;
+
+    if (fstat(v->fd, &st) < 0)
+        return bit_fail(-errno, "'%s'", v->path);
+    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != v->file->bytes)
+        return bit_fail(BIT_ECORRUPT, "'%s' has %" PRIu64 " bytes; its manifest says %" PRIu64, v->path,
+                        (uint64_t)st.st_size, v->file->bytes);
+    (void)posix_fadvise(v->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    err = verify_header(v);
+    return err < 0 ? err : verify_chunks(v);
+}
+
+static int verify_file(struct verify *v, const char *dir, const Bit__ManifestFile *file)
+{
+    int err;
+
+    if ((size_t)snprintf(v->path, sizeof v->path, "%s/%s", dir, file->name) >= sizeof v->path)
+        return bit_fail(-ENAMETOOLONG, "'%s'", dir);
+    v->fd = open(v->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (v->fd < 0 && errno == ENOENT)
+        return bit_fail(BIT_ECORRUPT, "'%s' is missing", v->path);
+    if (v->fd < 0)
+        return bit_fail(-errno, "'%s'", v->path);
+    v->file = file;
+    v->at = 0;
+    err = verify_open_file(v);
+    close(v->fd);
+    return err;
+}
+
+int bit_checkpoint_verify(const char *dir, const Bit__Manifest *manifest,
+                          void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg)
+{
+    struct verify v = {.progress = progress, .arg = arg, .buf = malloc(READ_BYTES)};
+    int err = 0;
+
+    if (v.buf == NULL)
+        return bit_fail(-ENOMEM, "verifying '%s'", dir);
+    for (size_t i = 0; i < manifest->n_file; i++)
+        v.all += manifest->file[i]->bytes;
+    for (size_t i = 0; i < manifest->n_file && err == 0; i++)
+        err = verify_file(&v, dir, manifest->file[i]);
+    free(v.buf);
+    return err;
+}
+
+uint64_t bit_checkpoint_digest(const uint32_t *chunk_crc, size_t chunks)
+{
+    return XXH3_64bits(chunk_crc, chunks * sizeof *chunk_crc);
+}
+
+void bit_checkpoint_name(uint64_t step, char out[32])
+{
+    snprintf(out, 32, "step-%08" PRIu64, step);
+}
+
+int64_t bit_checkpoint_step(const char *name)
+{
+    unsigned long long step;
+    char canonical[32];
+
+    /* At most 20 digits, and only those that bit_checkpoint_name would print. */
+    if (sscanf(name, "step-%20llu", &step) != 1 || step > BIT_STEPS_MAX)
+        return -1;
+    bit_checkpoint_name(step, canonical);
+    return strcmp(name, canonical) == 0 ? (int64_t)step : -1;
+}

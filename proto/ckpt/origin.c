@@ -1,0 +1,50 @@
+#include "proto/ckpt/origin.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/ckpt/safetensors.h"
+#include "proto/err.h"
+
+static bool is_readable(const char *dtype)
+{
+    return strcmp(dtype, "F32") == 0 || strcmp(dtype, "BF16") == 0 || strcmp(dtype, "F16") == 0;
+}
+
+int bit_origin_check_entry(const char *path, const struct bit_tensor *tensor, const struct bit_safetensors_entry *entry)
+{
+    if (entry == NULL)
+        return bit_fail(BIT_ESPEC, "'%s' has no tensor '%s'", path, tensor->name);
+    if (entry->dims != 2 || entry->shape[0] != tensor->rows || entry->shape[1] != tensor->cols)
+        return bit_fail(BIT_ESPEC, "'%s': tensor '%s' is not %lld x %lld", path, tensor->name, (long long)tensor->rows,
+                        (long long)tensor->cols);
+    if (!is_readable(entry->dtype))
+        return bit_fail(BIT_ESPEC, "'%s': tensor '%s' is %s, not F32, BF16 or F16", path, tensor->name, entry->dtype);
+    return 0;
+}
+
+int bit_origin_check_header(int fd, const char *path, const Bit__ModelSpec *model)
+{
+    struct bit_safetensors file = {0};
+    struct bit_tensor *tensors = NULL;
+    int count = bit_checkpoint_tensors(model, &tensors);
+    int err = count < 0 ? bit_fail(count, "the tensors of a model") : bit_safetensors_read(fd, path, &file);
+
+    for (int i = 0; i < count && err >= 0; i++)
+        err = bit_origin_check_entry(path, &tensors[i], bit_safetensors_find(&file, tensors[i].name));
+    bit_safetensors_finish(&file);
+    free(tensors);
+    return err < 0 ? err : 0;
+}
+
+int bit_origin_check_same(const char *path, const struct stat *st, const Bit__InitFile *then)
+{
+    uint64_t mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+
+    if (st->st_ino != then->inode)
+        return bit_fail(BIT_EDATA, "'%s': another file has taken its place since the run was submitted", path);
+    if ((uint64_t)st->st_size != then->bytes || mtime_ns != then->mtime_ns)
+        return bit_fail(BIT_EDATA, "'%s': written to since the run was submitted", path);
+    return 0;
+}

@@ -1,0 +1,140 @@
+#include "proto/data/tokens.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+
+#define SCAN_TOKENS 64 /* looked at together, so that the compiler can compare them together */
+
+static uint64_t to_ns(struct timespec t)
+{
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int note_facts(const char *path, int fd, struct bit_token_file *f)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return bit_fail(-errno, "token file '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return bit_fail(BIT_EDATA, "token file '%s' is not a regular file", path);
+    if (st.st_size == 0)
+        return bit_fail(BIT_EDATA, "token file '%s' is empty", path);
+    if (st.st_size % BIT_TOKEN_BYTES != 0)
+        return bit_fail(BIT_EDATA, "token file '%s' has an odd number of bytes, %" PRIu64 ": no file of 16-bit tokens",
+                        path, (uint64_t)st.st_size);
+    *f = (struct bit_token_file){.fd = fd,
+                                 .path = path,
+                                 .bytes = (uint64_t)st.st_size,
+                                 .mtime_ns = to_ns(st.st_mtim),
+                                 .ctime_ns = to_ns(st.st_ctim),
+                                 .inode = st.st_ino,
+                                 .device = st.st_dev};
+    return 0;
+}
+
+int bit_token_file_open(const char *path, struct bit_token_file *out)
+{
+    /* Non-blocking, so that a fifo in the place of a file is refused instead of waited for. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int err;
+
+    if (fd < 0)
+        return bit_fail(-errno, "token file '%s'", path);
+    err = note_facts(path, fd, out);
+    if (err < 0)
+        close(fd);
+    return err;
+}
+
+void bit_token_file_close(struct bit_token_file *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+}
+
+uint64_t bit_token_file_instances(const struct bit_token_file *f, uint32_t context)
+{
+    return f->bytes / ((uint64_t)context * BIT_TOKEN_BYTES);
+}
+
+static int read_all(const struct bit_token_file *f, uint64_t offset, uint8_t *out, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t got = pread(f->fd, out, bytes, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return bit_fail(-errno, "token file '%s' at byte %" PRIu64, f->path, offset);
+        if (got == 0)
+            return bit_fail(BIT_EDATA,
+                            "token file '%s' ends at byte %" PRIu64 "; it had %" PRIu64 " when it was opened", f->path,
+                            offset, f->bytes);
+        out += got;
+        offset += (uint64_t)got;
+        bytes -= (size_t)got;
+    }
+    return 0;
+}
+
+/* After the read, so that what was read is known to be from the file that was opened, unchanged. */
+static int check_unchanged(const struct bit_token_file *f, uint64_t offset)
+{
+    struct stat st;
+
+    if (fstat(f->fd, &st) < 0)
+        return bit_fail(-errno, "token file '%s'", f->path);
+    if ((uint64_t)st.st_size == f->bytes && to_ns(st.st_mtim) == f->mtime_ns)
+        return 0;
+    if ((uint64_t)st.st_size == f->bytes)
+        return bit_fail(BIT_EDATA,
+                        "%s: changed under the run, seen before byte %" PRIu64 ": written to at the same size", f->path,
+                        offset);
+    return bit_fail(BIT_EDATA,
+                    "%s: changed under the run, seen before byte %" PRIu64 ": %" PRIu64 " bytes then, %" PRIu64 " now",
+                    f->path, offset, f->bytes, (uint64_t)st.st_size);
+}
+
+int bit_token_file_read(const struct bit_token_file *f, uint64_t index, uint32_t context, uint16_t *tokens)
+{
+    size_t bytes = (size_t)context * BIT_TOKEN_BYTES;
+    int err;
+
+    BIT_ASSERT(index < bit_token_file_instances(f, context));
+    err = read_all(f, index * bytes, (uint8_t *)tokens, bytes);
+    if (err < 0)
+        return err;
+    for (size_t i = 0; i < context; i++)
+        tokens[i] = le16toh(tokens[i]);
+    return check_unchanged(f, index * bytes);
+}
+
+static bool any_invalid(const uint16_t *tokens, uint32_t vocab)
+{
+    unsigned found = 0;
+
+    for (int i = 0; i < SCAN_TOKENS; i++)
+        found |= tokens[i] >= vocab;
+    return found != 0;
+}
+
+int64_t bit_tokens_find_invalid(const uint16_t *tokens, size_t count, uint32_t vocab)
+{
+    size_t at = 0;
+
+    while (count - at >= SCAN_TOKENS && !any_invalid(tokens + at, vocab))
+        at += SCAN_TOKENS;
+    for (; at < count; at++)
+        if (tokens[at] >= vocab)
+            return (int64_t)at;
+    return -1;
+}

@@ -1,0 +1,90 @@
+/*
+ * Presets and defaults are written as people would write them, and read by the parser that reads theirs.
+ * mlp_hidden: OLMo's mlp_ratio counts the fused up and gate rows, so its 8 is a hidden width of 4 x width.
+ */
+#include "proto/check.h"
+#include "proto/spec/spec.h"
+
+static const struct bit_preset models[] = {
+    {"olmo_1b", "1,176,764,416 parameters, tied (allenai/OLMo configs/official-0724/OLMo-1B.yaml; arXiv 2502.11895)",
+     "model { layers: 16 width: 2048 heads: 16 mlp_hidden: 8192 tied: true init: MITCHELL }"
+     "schedule { peak_lr: 4e-4 }"},
+    {"olmo_300m",
+     "371,458,048 parameters, untied (OLMo configs/tiny/OLMo-300M.yaml; there one key-value head and clip_qkv 8, here "
+     "16 and none)",
+     "model { layers: 16 width: 1024 heads: 16 mlp_hidden: 4096 tied: false init: MITCHELL }"
+     "schedule { peak_lr: 6e-4 }"},
+    {"olmo_150m", "190,513,152 parameters, untied (OLMo configs/tiny/OLMo-150M.yaml; context there 4096, here 2048)",
+     "model { layers: 12 width: 768 heads: 12 mlp_hidden: 3072 tied: false init: NORMAL init_std: 0.02 }"
+     "schedule { peak_lr: 6e-4 }"},
+    {"olmo_60m", "85,065,728 parameters, untied (OLMo configs/tiny/OLMo-60M.yaml; context there 4096, here 2048)",
+     "model { layers: 8 width: 512 heads: 8 mlp_hidden: 2048 tied: false init: NORMAL init_std: 0.02 }"
+     "schedule { peak_lr: 1e-3 }"},
+    {"olmo_20m", "34,144,256 parameters, untied (OLMo configs/tiny/OLMo-20M.yaml; context there 4096, here 2048)",
+     "model { layers: 8 width: 256 heads: 8 mlp_hidden: 1024 tied: false init: NORMAL init_std: 0.02 }"
+     "schedule { peak_lr: 1e-3 }"},
+};
+
+static const struct bit_preset quantizers[] = {
+    {"continual",
+     "median weights, absmax activations in 128 levels, inner LayerNorm, one scale for fused matrices (arXiv "
+     "2502.11895, bitlinear 2.4.0)",
+     "quantizer { weight_measure: MEDIAN activation_measure: ABSMAX activation_levels: 128 inner_norm: LAYERNORM"
+     " granularity: FUSED eps: 1e-5 }"},
+    {"reloaded", "the same with a scale for each projection (arXiv 2407.09527)",
+     "quantizer { weight_measure: MEDIAN activation_measure: ABSMAX activation_levels: 128 inner_norm: LAYERNORM"
+     " granularity: PROJECTION eps: 1e-5 }"},
+    {"b158",
+     "mean weights, absmax activations in 127 levels, inner RMSNorm, a scale for each projection (BitNet b1.58)",
+     "quantizer { weight_measure: MEAN activation_measure: ABSMAX activation_levels: 127 inner_norm: RMSNORM"
+     " granularity: PROJECTION eps: 1e-5 }"},
+};
+
+/* OLMo-core's StabilityMonitor and SkipStepOptimizer look 6 standard deviations far over 128 steps; PaLM (arXiv
+ * 2204.02311, 5.1) went back some 100 steps and left 200 to 500 batches out. */
+static const struct bit_preset guards[] = {
+    {"watch", "skip steps without a number, tell of spikes", "guard { nan: SKIP_STEP spike: WARN }"},
+    {"olmo", "skip the update of both (OLMo-core SkipStepOptimizer)", "guard { nan: SKIP_STEP spike: SKIP_STEP }"},
+    {"palm", "go back 100 steps and leave 200 batches out (arXiv 2204.02311)",
+     "guard { nan: REWIND spike: REWIND rewind_steps: 100 skip_batches: 200 }"},
+};
+
+/* OLMo's where OLMo has one. */
+static const char defaults[] =
+    "name: 'run' shared: false "
+    "model { vocab: 50280 context: 2048 rope_theta: 10000 norm_eps: 1e-5 tied: true clip_qkv: 0 init: MITCHELL"
+    " init_std: 0.02 init_seed: 6198 operands: BF16 }"
+    "data { seed: 6198 }"
+    "batch { instances: 2048 micro_instances: 0 }"
+    "schedule { steps: 10000 warmup_steps: 2000 warmup_start: 0.1 final: 0.1 }"
+    "phases { }"
+    "optimizer { beta1: 0.9 beta2: 0.95 eps: 1e-5 weight_decay: 0.1 clip_norm: 1 decay_embeddings: false }"
+    "checkpoint { every: 1000 keep_last: 2 keep_every: 0 }"
+    "eval { instances: 32 }"
+    "launch { backend: AUTO ranks: 1 threads: 0 launcher: MPIRUN max_restarts: 3 memory_gib: 0"
+    " deterministic: false graphs: true }"
+    "guard { loss_sigmas: 6 norm_sigmas: 6 window: 128 settle_steps: 200 settle_band: 4 most: 3 rewind_steps: 100"
+    " skip_batches: 200 straggler_ratio: 1.3 straggler_steps: 50 replica_every: 100 replica: STOP resume: WARN }";
+
+const struct bit_preset *bit_spec_model_presets(size_t *count)
+{
+    *count = BIT_COUNT(models);
+    return models;
+}
+
+const struct bit_preset *bit_spec_quantizer_presets(size_t *count)
+{
+    *count = BIT_COUNT(quantizers);
+    return quantizers;
+}
+
+const struct bit_preset *bit_spec_guard_presets(size_t *count)
+{
+    *count = BIT_COUNT(guards);
+    return guards;
+}
+
+const char *bit_spec_defaults(void)
+{
+    return defaults;
+}

@@ -1,0 +1,90 @@
+#include "proto/spec/schedule.h"
+
+#include <math.h>
+
+#include "proto/check.h"
+
+/* NULL in a run that is 16-bit throughout, even if a client has since planned a switch for it. */
+static const Bit__SwitchSpec *switch_of(const Bit__RunSpec *spec)
+{
+    return spec->phases != NULL ? spec->phases->switch_ : NULL;
+}
+
+void bit_switch_plan_init(struct bit_switch_plan *plan, const Bit__RunSpec *spec)
+{
+    const Bit__SwitchSpec *sw = switch_of(spec);
+
+    *plan = (struct bit_switch_plan){.planned = sw != NULL, .optimizer = BIT__OPTIMIZER_AT_SWITCH__KEEP};
+    if (sw != NULL) {
+        plan->at_step = sw->at_step;
+        plan->optimizer = sw->optimizer;
+    }
+}
+
+/* OLMo's CosWithWarmup, with warmup_min_lr = warmup_start x peak and alpha_f = final. */
+static double cosine_with_warmup(const Bit__ScheduleSpec *s, uint64_t step)
+{
+    double peak = s->peak_lr, start = s->warmup_start * peak, end = s->final * peak;
+
+    if (step < s->warmup_steps)
+        return start + (peak - start) * (double)step / (double)s->warmup_steps;
+    if (step >= s->cosine_steps)
+        return end;
+    double done = (double)(step - s->warmup_steps) / (double)(s->cosine_steps - s->warmup_steps);
+    return end + (peak - end) * (1 + cos(M_PI * done)) / 2;
+}
+
+double bit_schedule_lr(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step)
+{
+    const Bit__SwitchSpec *sw = switch_of(spec);
+
+    if (plan->planned && step > plan->at_step && sw != NULL && sw->lr == BIT__LR_AT_SWITCH__REWARM) {
+        uint64_t since = step - plan->at_step;
+        if (since < sw->rewarm_steps) {
+            double meets = cosine_with_warmup(spec->schedule, plan->at_step + sw->rewarm_steps);
+            return meets * (double)since / (double)sw->rewarm_steps;
+        }
+    }
+    return cosine_with_warmup(spec->schedule, step);
+}
+
+double bit_schedule_strength(const Bit__SwitchSpec *sw, uint64_t t)
+{
+    if (t >= sw->ramp_steps)
+        return 1;
+
+    double s = (double)t / (double)sw->ramp_steps;
+    switch (sw->ramp) {
+    case BIT__RAMP_SHAPE__LINEAR:
+        return s;
+    case BIT__RAMP_SHAPE__SIGMOID:
+        return 1 / (1 + exp(-sw->ramp_k * (s - 0.5)));
+    default:
+        /* 2 sigmoid(k s) - 1 */
+        return tanh(sw->ramp_k * s / 2);
+    }
+}
+
+void bit_schedule_at(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step,
+                     struct bit_step_plan *out)
+{
+    const Bit__SwitchSpec *sw = switch_of(spec);
+    const Bit__OptimizerSpec *opt = spec->optimizer;
+    bool ternary = plan->planned && step > plan->at_step;
+
+    BIT_ASSERT(step >= 1);
+    *out = (struct bit_step_plan){
+        .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
+        .strength = 1,
+        .lr = bit_schedule_lr(spec, plan, step),
+        .weight_decay = opt->weight_decay,
+        .beta1 = opt->beta1,
+        .beta2 = opt->beta2,
+    };
+    if (!ternary || sw == NULL)
+        return;
+    out->strength = bit_schedule_strength(sw, step - plan->at_step);
+    out->weight_decay = sw->weight_decay;
+    out->beta1 = sw->beta1;
+    out->beta2 = sw->beta2;
+}

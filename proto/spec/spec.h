@@ -1,0 +1,89 @@
+/* The run specification: from a file to a checked message in which every field is set. */
+#ifndef BIT_PROTO_SPEC_H
+#define BIT_PROTO_SPEC_H
+
+#include <stddef.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/bit.pb-c.h"
+#include "proto/text/json.h"
+#include "proto/text/problems.h"
+#include "proto/text/text.h"
+
+/**
+ * Load a spec from a file: as text format if its name ends in .txtpb, .textproto or .prototxt or its bytes are text, as
+ * binary otherwise. A pipe will do. *out is heap, freed by bit_msg_free.
+ * Errors      BIT_ESPEC with problems (text that does not parse, bytes that are no RunSpec, above BIT_SPEC_BYTES_MAX);
+ *             -errno from the file
+ */
+int bit_spec_load(const char *path, Bit__RunSpec **out, struct bit_problems *problems);
+
+/**
+ * Apply one assignment to a spec, in place.
+ *     schedule.peak_lr=3e-4           set; messages on the way are made
+ *     phases.switch.optimizer=reset   enumeration values in any case
+ *     data.train=a.npy                a list becomes this one element, or is replaced by ["a.npy", "b.npy"]
+ *     data.train+=b.npy               a list grows
+ *     eval.set+={name: "books" path: "books.npy"}
+ *     phases.switch=                  nothing behind '=': the field is as if never given
+ * Strings need no quotes; one that begins with a quote is read as text format.
+ * Errors      BIT_ESPEC with problems, -ENOMEM; the spec is then as it was
+ */
+int bit_spec_set(Bit__RunSpec *spec, const char *assignment, struct bit_problems *problems);
+
+/**
+ * Fill what is absent: from the presets, else from the defaults, else from other fields (cosine_steps from steps,
+ * vocab_padded from vocab, the values after the switch from those before it). In place. Normalising twice changes
+ * nothing. Relative paths (data.train, data.source.path, eval.set.path, model.init_from) become absolute against
+ * `directory`; with NULL they stay. Afterwards everything is set except what has no default, which bit_spec_validate
+ * then asks for (data.train, the model's sizes and the peak learning rate without a preset, at_step of a switch), and
+ * what absence means something for: phases.switch (16-bit throughout), model.init_from (initialise), model.preset,
+ * data.tokenizer. Errors BIT_ESPEC with problems: an unknown preset, with the nearest name; the spec is then as it was.
+ * -ENOMEM
+ */
+int bit_spec_normalise(Bit__RunSpec *spec, const char *directory, struct bit_problems *problems);
+
+/**
+ * Check a normalised spec: pure, no I/O. First that everything is set, then every range, then the rules between fields:
+ * ranks divide the batch and micro-batches a rank's share, heads divide the width, a head's width is even, the switch
+ * and its ramp lie within the steps, a step's tokens and the spec itself fit their messages.
+ * Returns 0, or BIT_ESPEC with all problems.
+ */
+int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems);
+/**
+ * What is asked of the name of a run that is to be submitted, beyond bit_spec_validate: it is not one that an id may
+ * have. Runs of earlier versions may have such names. Errors: BIT_ESPEC with the problem.
+ */
+int bit_spec_check_new_name(const Bit__RunSpec *spec, struct bit_problems *problems);
+
+/**
+ * Path `i` of the token files that a spec names: data.train, then each source's, then each evaluation set's. NULL
+ * behind the last. Borrowed from the spec, which need not be normalised.
+ */
+const char *bit_spec_path(const Bit__RunSpec *spec, size_t i);
+/** How many there are. */
+size_t bit_spec_paths(const Bit__RunSpec *spec);
+
+#define BIT_SPEC_INIT_FILES 3 /* model.init_from itself; where that is a folder, MANIFEST and model.safetensors in it */
+/**
+ * Everything that bitd may open for a run: with n = bit_spec_paths, i < n is a token file, n + k the dataset.json beside
+ * file k, 2 n + k file k of model.init_from. Of the sidecars and the last, not all need be there.
+ * False           there is no such thing, or its path is too long
+ */
+bool bit_spec_shown_path(const Bit__RunSpec *spec, size_t i, char *out, size_t room);
+
+/* Presets, for help texts and tests. */
+struct bit_preset {
+    const char *name;
+    const char *summary; /* one line, with the source */
+    const char *text;    /* text format of the RunSpec fields that it sets */
+};
+const struct bit_preset *bit_spec_model_presets(size_t *count);
+const struct bit_preset *bit_spec_quantizer_presets(size_t *count);
+const struct bit_preset *bit_spec_guard_presets(size_t *count);
+/** What every spec starts from, in the same form. */
+const char *bit_spec_defaults(void);
+
+#endif

@@ -1,0 +1,111 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/spec/spec.h"
+#include "proto/spec/spec_further.h"
+#include "proto/utf8.h"
+#include "proto/wire/msg.h"
+
+static bool ends_with(const char *text, const char *tail)
+{
+    size_t len = strlen(text), tail_len = strlen(tail);
+
+    return len >= tail_len && strcmp(text + len - tail_len, tail) == 0;
+}
+
+/* Message bytes hold lengths and tags that no text has: control characters, or bytes that are not UTF-8. */
+static bool looks_like_text(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (c == 0x7f || (c < 0x20 && strchr("\t\n\r\f\v", c) == NULL) || c == '\0')
+            return false;
+    }
+    return bit_utf8_valid(bytes, len);
+}
+
+/* One byte more than a spec may have, so that a longer file shows. */
+static int read_all(int fd, const char *path, char **out, size_t *len)
+{
+    size_t size = BIT_SPEC_BYTES_MAX + 1, used = 0;
+    char *bytes = malloc(size);
+
+    if (bytes == NULL)
+        return bit_fail(-ENOMEM, "contents of '%s'", path);
+    while (used < size) {
+        ssize_t n = read(fd, bytes + used, size - used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            int err = bit_fail(-errno, "read '%s'", path);
+            free(bytes);
+            return err;
+        }
+        if (n == 0)
+            break;
+        used += (size_t)n;
+    }
+    *out = bytes;
+    *len = used;
+    return 0;
+}
+
+static int decode_binary(const char *path, const char *bytes, size_t len, Bit__RunSpec **out,
+                         struct bit_problems *problems)
+{
+    int err = bit_msg_decode_as(&bit__run_spec__descriptor, (const uint8_t *)bytes, len, BIT_DECODE_BUDGET_MAX,
+                                (ProtobufCMessage **)out);
+
+    if (err == 0 || err == -ENOMEM)
+        return err;
+    bit_problems_add(problems, NULL, 0, 0, "neither text format nor a binary RunSpec (%s)", bit_fail_text());
+    return bit_fail(BIT_ESPEC, "'%s'", path);
+}
+
+static int parse_text(const char *bytes, size_t len, Bit__RunSpec **out, struct bit_problems *problems)
+{
+    ProtobufCMessage *msg = NULL;
+    int err = bit_text_parse_some(&bit__run_spec__descriptor, bytes, len, &msg, problems);
+
+    if (err == 0) {
+        *out = (Bit__RunSpec *)msg;
+        return 0;
+    }
+    /* Presets and rules have their say as well. An unknown preset looks further by itself. */
+    Bit__RunSpec *some = (Bit__RunSpec *)msg;
+    if (err == BIT_ESPEC && some != NULL && bit_spec_normalise(some, NULL, problems) == 0)
+        bit_spec_look_further(some, problems);
+    bit_msg_free(some);
+    return err == BIT_ESPEC ? bit_fail(err, "text of the specification") : err;
+}
+
+int bit_spec_load(const char *path, Bit__RunSpec **out, struct bit_problems *problems)
+{
+    bool text = ends_with(path, ".txtpb") || ends_with(path, ".textproto") || ends_with(path, ".prototxt");
+    char *bytes = NULL;
+    size_t len = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC); /* a pipe may be read: whoever names one knows who writes to it */
+
+    if (fd < 0)
+        return bit_fail(-errno, "open '%s'", path);
+    int err = read_all(fd, path, &bytes, &len);
+    close(fd);
+    if (err < 0)
+        return err;
+    if (len > BIT_SPEC_BYTES_MAX) {
+        bit_problems_add(problems, NULL, 0, 0, "longer than the %u bytes that a specification may have",
+                         BIT_SPEC_BYTES_MAX);
+        err = bit_fail(BIT_ESPEC, "'%s'", path);
+    } else if (text || looks_like_text(bytes, len)) {
+        err = parse_text(bytes, len, out, problems);
+    } else {
+        err = decode_binary(path, bytes, len, out, problems);
+    }
+    free(bytes);
+    return err;
+}

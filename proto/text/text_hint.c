@@ -1,0 +1,48 @@
+/* What was probably meant by a field name that there is not. */
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/check.h"
+#include "proto/text/nearest.h"
+#include "proto/text/text.h"
+
+/* "schedule.steps", depth first. False if no message below desc has a field of that name. */
+static bool find_elsewhere(const ProtobufCMessageDescriptor *desc, const char *name, size_t len, int depth, char *path,
+                           size_t size)
+{
+    for (unsigned i = 0; i < desc->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &desc->fields[i];
+        if (strlen(field->name) == len && memcmp(field->name, name, len) == 0) {
+            snprintf(path, size, "%s", field->name);
+            return true;
+        }
+        size_t used = strlen(field->name) + 1;
+        if (field->type != PROTOBUF_C_TYPE_MESSAGE || depth == 0 || used >= size)
+            continue;
+        if (find_elsewhere(field->descriptor, name, len, depth - 1, path + used, size - used)) {
+            memcpy(path, field->name, used - 1);
+            path[used - 1] = '.';
+            return true;
+        }
+    }
+    return false;
+}
+
+void bit_text_unknown_field(const ProtobufCMessageDescriptor *root, const ProtobufCMessageDescriptor *desc,
+                            const char *path, const char *name, size_t len, int line, int column,
+                            struct bit_problems *problems)
+{
+    char elsewhere[128], hint[192] = "";
+    struct bit_nearest nearest;
+
+    bit_nearest_init(&nearest, name, len);
+    for (unsigned i = 0; i < desc->n_fields; i++)
+        bit_nearest_offer(&nearest, desc->fields[i].name);
+    const char *best = bit_nearest_name(&nearest);
+    if (find_elsewhere(root, name, len, BIT_SPEC_DEPTH_MAX, elsewhere, sizeof elsewhere))
+        snprintf(hint, sizeof hint, "; did you mean %s?", elsewhere);
+    else if (best != NULL)
+        snprintf(hint, sizeof hint, "; did you mean %s?", best);
+    bit_problems_add(problems, path, line, column, "no field '%.*s' in %s%s", (int)BIT_MIN(len, 40u), name,
+                     desc->short_name, hint);
+}
