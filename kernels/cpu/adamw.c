@@ -1,0 +1,73 @@
+/* AdamW: one pass over the range. */
+#include "kernels/adamw.h"
+
+#include <math.h>
+
+#include "kernels/args.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/isa.h"
+#include "proto/check.h"
+
+#define CHUNK 16384 /* elements that a thread takes at once */
+
+/* The scalars, computed in double as torch does, then rounded once. */
+struct scalars {
+    float beta1, beta2, rest1, rest2, decay, grad_scale, step, inverse_root, eps;
+};
+
+static inline vf vf_sqrt(vf x)
+{
+#if defined(__AVX512BF16__)
+    return (vf)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX2__)
+    return (vf)_mm256_sqrt_ps((__m256)x);
+#else
+    for (int i = 0; i < BIT_LANES; i++)
+        x[i] = sqrtf(x[i]);
+    return x;
+#endif
+}
+
+static void update(const struct bit_adamw_args *args, const struct scalars *k, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i += BIT_LANES) {
+        const int64_t left = end - i;
+        const vf g = vf_load_upto(args->g, BIT_F32, i, left, 0) * k->grad_scale;
+        const vf m = vf_load_upto(args->m, BIT_F32, i, left, 0) * k->beta1 + g * k->rest1;
+        const vf v = vf_load_upto(args->v, BIT_F32, i, left, 0) * k->beta2 + g * g * k->rest2;
+        vf p = vf_load_upto(args->p, BIT_F32, i, left, 0);
+
+        p -= p * k->decay;
+        p -= m * k->step / (vf_sqrt(v) * k->inverse_root + k->eps);
+        vf_store_upto(args->m, BIT_F32, i, left, m);
+        vf_store_upto(args->v, BIT_F32, i, left, v);
+        vf_store_upto(args->p, BIT_F32, i, left, p);
+        if (args->copy != NULL)
+            vf_store_upto(args->copy, BIT_BF16, i, left, p);
+    }
+}
+
+int BIT_ISA(adamw)(const struct bit_exec *exec, const struct bit_adamw_args *args)
+{
+    const double grad_scale = args->grad_scale == NULL ? 1 : *args->grad_scale;
+    int err = bit_adamw_check(args);
+
+    if (err < 0 || !isfinite(grad_scale))
+        return err;
+    const struct scalars k = {
+        .beta1 = (float)args->beta1,
+        .beta2 = (float)args->beta2,
+        .rest1 = (float)(1 - args->beta1),
+        .rest2 = (float)(1 - args->beta2),
+        .decay = (float)(args->lr * args->weight_decay),
+        .grad_scale = (float)grad_scale,
+        .step = (float)(args->lr / (1 - pow(args->beta1, (double)args->t))),
+        .inverse_root = (float)(1 / sqrt(1 - pow(args->beta2, (double)args->t))),
+        .eps = (float)args->eps,
+    };
+
+#pragma omp parallel for num_threads(exec->threads) schedule(static)
+    for (int64_t i = 0; i < args->count; i += CHUNK)
+        update(args, &k, i, BIT_MIN(i + CHUNK, args->count));
+    return 0;
+}

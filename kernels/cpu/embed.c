@@ -1,0 +1,51 @@
+/* Token embedding: rows gathered by any thread; gradients added by the thread that owns the id. */
+#include "kernels/embed.h"
+
+#include "kernels/args.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/cpu/team.h"
+#include "kernels/isa.h"
+
+int BIT_ISA(embed)(const struct bit_exec *exec, const struct bit_embed_args *args)
+{
+    const int64_t cols = args->cols;
+    int err = bit_embed_check(args);
+
+    if (err >= 0)
+        err = bit_check_ids("embed", args->ids, args->rows, args->vocab);
+    if (err < 0)
+        return err;
+#pragma omp parallel for num_threads(exec->threads) schedule(static)
+    for (int64_t r = 0; r < args->rows; r++)
+        for (int64_t c = 0; c < cols; c += BIT_LANES)
+            vf_store_upto(args->y, BIT_F32, r * cols + c, cols - c,
+                          vf_load_upto(args->table, args->table_dtype, args->ids[r] * cols + c, cols - c, 0));
+    return 0;
+}
+
+static void add_row(float *sum, const float *x, int64_t cols)
+{
+    for (int64_t c = 0; c < cols; c += BIT_LANES)
+        vf_store_upto(sum, BIT_F32, c, cols - c,
+                      vf_load_upto(sum, BIT_F32, c, cols - c, 0) + vf_load_upto(x, BIT_F32, c, cols - c, 0));
+}
+
+/* Every thread reads all ids, which are few bytes, and takes its own in order of r. */
+int BIT_ISA(embed_backward)(const struct bit_exec *exec, const struct bit_embed_backward_args *args)
+{
+    const int64_t cols = args->cols;
+    int err = bit_embed_backward_check(args);
+
+    if (err >= 0)
+        err = bit_check_ids("embed_backward", args->ids, args->rows, args->vocab);
+    if (err < 0)
+        return err;
+#pragma omp parallel num_threads(exec->threads)
+    {
+        const int me = bit_team_member(), members = bit_team_size();
+        for (int64_t r = 0; r < args->rows; r++)
+            if (args->ids[r] % members == me)
+                add_row(args->dtable + args->ids[r] * cols, args->dy + r * cols, cols);
+    }
+    return 0;
+}

@@ -1,0 +1,115 @@
+/* What happens to a tile's sums on their way into C. Part of gemm_cpu.c, built for each level. */
+#ifndef BIT_KERNELS_GEMM_STORE_H
+#define BIT_KERNELS_GEMM_STORE_H
+#include <math.h>
+
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/gemm_tile.h"
+#include "kernels/element.h"
+
+struct tile_place {
+    int64_t i, j; /* in C */
+    int rows, cols;
+    float factor;    /* of this run of k */
+    int first, last; /* run of k of this part of C */
+    float *kept;     /* the tile's partial sums, kept_stride apart; NULL where C holds them itself */
+    int64_t kept_stride;
+    const float *col_scale; /* (cols) or NULL */
+    int one_scale;          /* they are all the same */
+};
+
+/* Everything below is inlined twice: with cols a constant, for whole tiles, and as it comes, for the last columns. */
+#define STORE_INLINE static inline __attribute__((always_inline))
+
+/* Adds the partial sums of earlier runs, or keeps these for later ones. Returns whether the sums are whole. */
+STORE_INLINE int gather_partial(const struct tile_place *place, float *restrict kept, float *restrict sum, int cols)
+{
+    if (!place->first)
+        for (int j = 0; j < cols; j++)
+            sum[j] += kept[j];
+    if (!place->last)
+        memcpy(kept, sum, (size_t)cols * sizeof *kept);
+    return place->last;
+}
+
+/* The contract's order (bitlinear.h): one rounded product, one rounded reciprocal, then a product or a fused sum. */
+STORE_INLINE void scale_row(const struct tile_place *place, float row_scale, float *restrict unit, int cols)
+{
+    if (place->one_scale) {
+        const float same = 1 / (row_scale * place->col_scale[0]);
+        for (int j = 0; j < cols; j++)
+            unit[j] = same;
+        return;
+    }
+    for (int j = 0; j < cols; j++)
+        unit[j] = 1 / (row_scale * place->col_scale[j]);
+}
+
+STORE_INLINE void store_bf16(bit_bf16 *restrict c, const float *restrict sum, int cols)
+{
+    for (int j = 0; j < cols; j++)
+        c[j] = bit_f32_to_bf16(sum[j]);
+}
+
+/* Sums are made in place and then copied: C may be the addend, and loops over both would not be vectors. */
+STORE_INLINE void store_sums(const struct bit_gemm_args *args, int64_t at, const float *restrict sum, int cols)
+{
+    if (args->c_dtype == BIT_F32)
+        memcpy((float *)args->c + at, sum, (size_t)cols * sizeof *sum);
+    else
+        store_bf16((bit_bf16 *)args->c + at, sum, cols);
+}
+
+STORE_INLINE void store_scaled(const struct bit_gemm_args *args, int64_t at, float *restrict sum,
+                               const float *restrict unit, int cols)
+{
+    if (args->addend != NULL)
+        for (int j = 0; j < cols; j++)
+            sum[j] = fmaf(sum[j], unit[j], args->addend[at + j]);
+    else
+        for (int j = 0; j < cols; j++)
+            sum[j] *= unit[j];
+    store_sums(args, at, sum, cols);
+}
+
+STORE_INLINE void store_plain(const struct bit_gemm_args *args, int64_t at, const float *addend, float *restrict sum,
+                              int cols)
+{
+    if (addend != NULL)
+        for (int j = 0; j < cols; j++)
+            sum[j] += addend[at + j];
+    store_sums(args, at, sum, cols);
+}
+
+STORE_INLINE void store_rows(const struct bit_gemm_args *args, const struct tile_place *place, float *restrict sums,
+                             int cols)
+{
+    const float *addend = place->kept == NULL && !place->first ? args->c : args->addend;
+    float unit[TILE_COLS];
+
+    for (int r = 0; r < place->rows; r++) {
+        float *restrict sum = sums + r * TILE_COLS;
+        const int64_t at = (place->i + r) * args->n + place->j;
+        if (place->factor != 1)
+            for (int j = 0; j < cols; j++)
+                sum[j] *= place->factor;
+        if (place->kept != NULL && !gather_partial(place, place->kept + r * place->kept_stride, sum, cols))
+            continue;
+        if (args->row_scale == NULL) {
+            store_plain(args, at, addend, sum, cols);
+            continue;
+        }
+        scale_row(place, args->row_scale[place->i + r], unit, cols);
+        store_scaled(args, at, sum, unit, cols);
+    }
+}
+
+static void store_tile(const struct bit_gemm_args *args, const struct tile_place *place, float *sums)
+{
+    if (place->cols == TILE_COLS)
+        store_rows(args, place, sums, TILE_COLS);
+    else
+        store_rows(args, place, sums, place->cols);
+}
+
+#endif

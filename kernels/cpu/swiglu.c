@@ -1,0 +1,65 @@
+/* SwiGLU, both passes. */
+#include "kernels/swiglu.h"
+
+#include "kernels/args.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/isa.h"
+
+/* Below -88 it is less than any normal number. */
+static inline vf sigmoid(vf x)
+{
+    return vf_inverse(1.0f + vf_exp(-vf_max(vf_set(-88), x)));
+}
+
+static void forward_row(const struct bit_swiglu_args *args, int64_t r)
+{
+    const int64_t cols = args->cols, up_at = r * 2 * cols, gate_at = up_at + cols;
+
+    for (int64_t c = 0; c < cols; c += BIT_LANES) {
+        const vf up = vf_load_upto(args->ug, args->dtype, up_at + c, cols - c, 0);
+        const vf gate = vf_load_upto(args->ug, args->dtype, gate_at + c, cols - c, 0);
+        vf_store_upto(args->y, args->dtype, r * cols + c, cols - c, up * gate * sigmoid(gate));
+    }
+}
+
+int BIT_ISA(swiglu)(const struct bit_exec *exec, const struct bit_swiglu_args *args)
+{
+    int err = bit_swiglu_check(args);
+
+    if (err < 0)
+        return err;
+#pragma omp parallel for num_threads(exec->threads) schedule(static)
+    for (int64_t r = 0; r < args->rows; r++)
+        forward_row(args, r);
+    return 0;
+}
+
+/* Reads before it writes at each place, so dug may be ug. */
+static void backward_row(const struct bit_swiglu_backward_args *args, int64_t r)
+{
+    const int64_t cols = args->cols, up_at = r * 2 * cols, gate_at = up_at + cols;
+
+    for (int64_t c = 0; c < cols; c += BIT_LANES) {
+        const vf up = vf_load_upto(args->ug, args->dtype, up_at + c, cols - c, 0);
+        const vf gate = vf_load_upto(args->ug, args->dtype, gate_at + c, cols - c, 0);
+        const vf dy = vf_load_upto(args->dy, args->dy_dtype, r * cols + c, cols - c, 0);
+        const vf s = sigmoid(gate), silu = gate * s;
+
+        if (args->y != NULL)
+            vf_store_upto(args->y, args->dtype, r * cols + c, cols - c, up * gate * s);
+        vf_store_upto(args->dug, args->dtype, up_at + c, cols - c, dy * silu);
+        vf_store_upto(args->dug, args->dtype, gate_at + c, cols - c, dy * up * (s + silu * (1.0f - s)));
+    }
+}
+
+int BIT_ISA(swiglu_backward)(const struct bit_exec *exec, const struct bit_swiglu_backward_args *args)
+{
+    int err = bit_swiglu_backward_check(args);
+
+    if (err < 0)
+        return err;
+#pragma omp parallel for num_threads(exec->threads) schedule(static)
+    for (int64_t r = 0; r < args->rows; r++)
+        backward_row(args, r);
+    return 0;
+}

@@ -1,0 +1,201 @@
+#include "kernels/cuda/cuda.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+
+#define CAPABILITY_MIN 80 /* bf16 in the tensor cores */
+
+static int device_in_use; /* one in a process */
+
+int bit_cuda_result(cudaError_t result, const char *call)
+{
+    if (result == cudaSuccess)
+        return 0;
+    return bit_fail(BIT_ECUDA, "GPU %d: %.*s: %s", device_in_use, (int)strcspn(call, "("), call,
+                    cudaGetErrorString(result));
+}
+
+int bit_cuda_blas_result(cublasStatus_t status, const char *call)
+{
+    if (status == CUBLAS_STATUS_SUCCESS)
+        return 0;
+    return bit_fail(BIT_ECUDA, "GPU %d: %.*s: %s", device_in_use, (int)strcspn(call, "("), call,
+                    cublasLtGetStatusString(status));
+}
+
+int bit_cuda_launched(const char *name)
+{
+    const cudaError_t result = cudaGetLastError();
+
+    return bit_cuda_result(result, name);
+}
+
+/* Why there is no such GPU, in words that tell what to do. */
+static int find_device(int device)
+{
+    int count = 0, driver = 0, runtime = 0;
+    const cudaError_t result = cudaGetDeviceCount(&count);
+
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    if (result == cudaErrorInsufficientDriver && driver > 0)
+        return bit_fail(-ENODEV, "the GPU driver is for CUDA %d.%d, and this build needs %d.%d", driver / 1000,
+                        driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+    if (result == cudaErrorInsufficientDriver || result == cudaErrorNoDevice || (result == cudaSuccess && count == 0))
+        return bit_fail(-ENODEV, "this machine has no NVIDIA GPU that its driver can use");
+    if (result != cudaSuccess)
+        return bit_fail(-ENODEV, "looking for GPUs: %s", cudaGetErrorString(result));
+    if (device >= count)
+        return bit_fail(-ENODEV, "GPU %d is wanted, and this machine has %d", device, count);
+    return 0;
+}
+
+int bit_cuda_count(int *count)
+{
+    int err = find_device(0);
+
+    return err < 0 ? err : bit_cuda_try(cudaGetDeviceCount(count));
+}
+
+int bit_cuda_memory(int device, size_t *bytes)
+{
+    size_t all;
+    int err = find_device(device);
+
+    if (err >= 0)
+        err = bit_cuda_try(cudaSetDevice(device));
+    return err < 0 ? err : bit_cuda_try(cudaMemGetInfo(bytes, &all));
+}
+
+static int read_facts(struct bit_cuda *cuda)
+{
+    struct cudaDeviceProp facts;
+    int err = bit_cuda_try(cudaGetDeviceProperties(&facts, cuda->device));
+
+    if (err < 0)
+        return err;
+    cuda->capability = 10 * facts.major + facts.minor;
+    cuda->sm_count = facts.multiProcessorCount;
+    cuda->shared_bytes_max = facts.sharedMemPerBlockOptin;
+    cuda->memory_bytes = facts.totalGlobalMem;
+    snprintf(cuda->name, sizeof cuda->name, "%.63s", facts.name);
+    if (cuda->capability < CAPABILITY_MIN)
+        return bit_fail(-ENODEV, "GPU %d (%s) has compute capability %d.%d, and %d.%d is the least", cuda->device,
+                        cuda->name, facts.major, facts.minor, CAPABILITY_MIN / 10, CAPABILITY_MIN % 10);
+    return 0;
+}
+
+int bit_cuda_create(int device, struct bit_cuda **out)
+{
+    struct bit_cuda *cuda;
+    int err = find_device(device);
+
+    if (err < 0)
+        return err;
+    cuda = calloc(1, sizeof *cuda);
+    if (cuda == NULL)
+        return bit_fail(-ENOMEM, "GPU %d", device);
+    device_in_use = cuda->device = device;
+    if ((err = bit_cuda_try(cudaSetDevice(device))) < 0 || (err = read_facts(cuda)) < 0 ||
+        (err = bit_cuda_try(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking))) < 0 ||
+        (err = bit_cuda_blas_try(cublasLtCreate(&cuda->blas))) < 0)
+        goto out;
+    *out = cuda;
+    cuda = NULL;
+out:
+    bit_cuda_destroy(cuda);
+    return err;
+}
+
+void bit_cuda_destroy(struct bit_cuda *cuda)
+{
+    if (cuda == NULL)
+        return;
+    if (cuda->stream != NULL)
+        cudaStreamSynchronize(cuda->stream);
+    for (int c = 0; c < BIT_CUDA_CACHES; c++)
+        if (cuda->cache[c].destroy != NULL)
+            cuda->cache[c].destroy(cuda->cache[c].state);
+    if (cuda->blas != NULL)
+        cublasLtDestroy(cuda->blas);
+    if (cuda->stream != NULL)
+        cudaStreamDestroy(cuda->stream);
+    free(cuda);
+}
+
+/* ---- memory: plain allocations, made before the first step */
+
+int bit_cuda_alloc(struct bit_cuda *cuda, size_t bytes, void **out)
+{
+    size_t left = 0, all = 0;
+    void *memory = NULL;
+    cudaError_t result = cudaMalloc(&memory, BIT_MAX(bytes, 1));
+
+    if (result == cudaErrorMemoryAllocation) {
+        cudaGetLastError(); /* or the next launch would report it */
+        cudaMemGetInfo(&left, &all);
+        return bit_fail(-ENOMEM, "%.2f GiB on GPU %d, which has %.2f GiB left of %.2f", (double)bytes / (1 << 30),
+                        cuda->device, (double)left / (1 << 30), (double)all / (1 << 30));
+    }
+    int err = bit_cuda_result(result, "cudaMalloc");
+    if (err >= 0)
+        err = bit_cuda_zero(cuda, memory, bytes);
+    if (err < 0) {
+        cudaFree(memory);
+        return err;
+    }
+    *out = memory;
+    return 0;
+}
+
+void bit_cuda_free(struct bit_cuda *cuda, void *memory)
+{
+    cudaStreamSynchronize(cuda->stream);
+    cudaFree(memory);
+}
+
+/* Pages of the process's own, locked: the system clears them, in large pages where it has them, and a snapshot of many
+ * GiB is not written over with zeros once more. */
+int bit_cuda_alloc_host(struct bit_cuda *cuda, size_t bytes, void **out)
+{
+    const size_t mapped = BIT_MAX(bytes, 1);
+    void *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return bit_fail(-ENOMEM, "%.2f GiB of memory", (double)bytes / (1 << 30));
+    madvise(memory, mapped, MADV_HUGEPAGE); /* only speed */
+    if (cudaHostRegister(memory, mapped, cudaHostRegisterPortable) != cudaSuccess) {
+        cudaGetLastError();
+        munmap(memory, mapped);
+        return bit_fail(-ENOMEM, "%.2f GiB of locked memory", (double)bytes / (1 << 30));
+    }
+    *out = memory;
+    return 0;
+}
+
+void bit_cuda_free_host(struct bit_cuda *cuda, void *memory, size_t bytes)
+{
+    cudaStreamSynchronize(cuda->stream);
+    cudaHostUnregister(memory);
+    munmap(memory, BIT_MAX(bytes, 1));
+}
+
+int bit_cuda_copy(struct bit_cuda *cuda, void *to, const void *from, size_t bytes)
+{
+    return bit_cuda_try(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, cuda->stream));
+}
+
+int bit_cuda_zero(struct bit_cuda *cuda, void *memory, size_t bytes)
+{
+    return bit_cuda_try(cudaMemsetAsync(memory, 0, bytes, cuda->stream));
+}
+
+int bit_cuda_wait(struct bit_cuda *cuda)
+{
+    return bit_cuda_try(cudaStreamSynchronize(cuda->stream));
+}

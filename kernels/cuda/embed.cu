@@ -1,0 +1,198 @@
+/*
+ * Token embedding. The gradient's rows of one id have an order: ids are counted, each takes a stretch of a list, its
+ * rows are put there in whatever order they come and then in order of r. What lies where in the list differs from run
+ * to run; what is added to what, and when, does not.
+ */
+#include "kernels/cuda/row.cuh"
+extern "C" {
+#include "kernels/embed.h"
+}
+
+#define THREADS 128
+#define PACKS   4 /* of a row, under way in each thread */
+#define AHEAD   8 /* rows of one id, likewise */
+
+/* An id beyond the table is the caller's mistake: nothing that follows would be right. */
+static __device__ __forceinline__ int id_of(const uint16_t *ids, int64_t r, int64_t vocab)
+{
+    const int id = ids[r];
+
+    if (id >= vocab)
+        __trap();
+    return id;
+}
+
+/* ---- forward: a row a block */
+
+template <typename T, int WIDTH>
+static __global__ void __launch_bounds__(THREADS) embed(const struct bit_embed_args args)
+{
+    const int cols = (int)args.cols, step = THREADS * WIDTH;
+    const T *from = (const T *)args.table + id_of(args.ids, blockIdx.x, args.vocab) * args.cols;
+    const bit_sink<float> to(args.y, BIT_F32, blockIdx.x * args.cols);
+
+    for (int begin = threadIdx.x * WIDTH; begin < cols; begin += PACKS * step) {
+        bit_pack<T, WIDTH> in[PACKS];
+#pragma unroll
+        for (int k = 0; k < PACKS; k++)
+            if (begin + k * step < cols)
+                in[k] = bit_load<T, WIDTH>(from + begin + k * step);
+#pragma unroll
+        for (int k = 0; k < PACKS; k++) {
+            float v[WIDTH];
+#pragma unroll
+            for (int e = 0; e < WIDTH; e++)
+                v[e] = bit_to_f32(in[k].v[e]);
+            if (begin + k * step < cols)
+                to.put<WIDTH>(begin + k * step, v);
+        }
+    }
+}
+
+template <typename T> static void launch_embed(const struct bit_exec *exec, const struct bit_embed_args *args)
+{
+    const bool fast = args->cols % 4 == 0 && (uintptr_t)args->table % (4 * sizeof(T)) == 0 &&
+                      (uintptr_t)args->y % (4 * sizeof(float)) == 0;
+    const auto kernel = fast ? embed<T, 4> : embed<T, 1>;
+
+    kernel<<<(unsigned)args->rows, THREADS, 0, exec->cuda->stream>>>(*args);
+}
+
+extern "C" int bit_embed_cuda(const struct bit_exec *exec, const struct bit_embed_args *args)
+{
+    int err = bit_embed_check(args);
+
+    if (err < 0 || (err = bit_row_check("embed", args->rows, args->cols)) < 0 || args->rows == 0)
+        return err;
+    if (args->table_dtype == BIT_F32)
+        launch_embed<float>(exec, args);
+    else
+        launch_embed<__nv_bfloat16>(exec, args);
+    return bit_cuda_launched("embed");
+}
+
+/* ---- backward */
+
+/* In the workspace. */
+struct lists {
+    int *count;  /* (V) rows of an id */
+    int *used;   /* how much of the list has been given to ids */
+    int *first;  /* (V) where an id's stretch begins */
+    int *place;  /* (R) a row's place in its id's stretch, for now; the row at place 0 speaks for its id */
+    int *list;   /* (R) rows by id */
+    int *sorted; /* (R) the same, each id's in order */
+};
+
+static struct lists lay_out(void *workspace, int64_t rows, int64_t vocab)
+{
+    int *at = (int *)workspace;
+
+    return {
+        at, at + vocab, at + vocab + 1, at + 2 * vocab + 1, at + 2 * vocab + 1 + rows, at + 2 * vocab + 1 + 2 * rows};
+}
+
+static __global__ void __launch_bounds__(THREADS) count_ids(const struct bit_embed_backward_args args, struct lists l)
+{
+    const int64_t r = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+
+    if (r < args.rows)
+        l.place[r] = atomicAdd(&l.count[id_of(args.ids, r, args.vocab)], 1);
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    give_stretches(const struct bit_embed_backward_args args, struct lists l)
+{
+    const int64_t r = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+
+    if (r < args.rows && l.place[r] == 0)
+        l.first[args.ids[r]] = atomicAdd(l.used, l.count[args.ids[r]]);
+}
+
+static __global__ void __launch_bounds__(THREADS) list_rows(const struct bit_embed_backward_args args, struct lists l)
+{
+    const int64_t r = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+
+    if (r < args.rows)
+        l.list[l.first[args.ids[r]] + l.place[r]] = (int)r;
+}
+
+/* A row's place in order is how many of its id come before it. */
+static __global__ void __launch_bounds__(THREADS) sort_rows(const struct bit_embed_backward_args args, struct lists l)
+{
+    const int64_t r = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    int before = 0;
+
+    if (r >= args.rows)
+        return;
+    const int first = l.first[args.ids[r]], count = l.count[args.ids[r]];
+#pragma unroll 8
+    for (int i = 0; i < count; i++)
+        before += l.list[first + i] < r;
+    l.sorted[first + before] = (int)r;
+}
+
+template <int WIDTH> static __device__ __forceinline__ void add(bit_pack<float, WIDTH> *sum, bit_pack<float, WIDTH> v)
+{
+#pragma unroll
+    for (int e = 0; e < WIDTH; e++)
+        sum->v[e] = __fadd_rn(sum->v[e], v.v[e]);
+}
+
+/* Block (r, n): the n-th columns of r's id, if r speaks for it. */
+template <int WIDTH>
+static __global__ void __launch_bounds__(THREADS, 8) add_rows(const struct bit_embed_backward_args args, struct lists l)
+{
+    const int64_t r = blockIdx.x, cols = args.cols, c = ((int64_t)blockIdx.y * THREADS + threadIdx.x) * WIDTH;
+
+    if (l.place[r] != 0 || c >= cols)
+        return;
+    const int id = args.ids[r], count = l.count[id], *rows = l.sorted + l.first[id];
+    float *to = args.dtable + id * cols + c;
+    auto sum = bit_load<float, WIDTH>(to);
+    int i = 0;
+
+    for (; i + AHEAD <= count; i += AHEAD) {
+        bit_pack<float, WIDTH> v[AHEAD];
+#pragma unroll
+        for (int k = 0; k < AHEAD; k++)
+            v[k] = bit_load<float, WIDTH>(args.dy + rows[i + k] * cols + c);
+#pragma unroll
+        for (int k = 0; k < AHEAD; k++)
+            add(&sum, v[k]);
+    }
+    for (; i < count; i++)
+        add(&sum, bit_load<float, WIDTH>(args.dy + rows[i] * cols + c));
+    bit_store<float, WIDTH>(to, sum);
+}
+
+static void launch_add(const struct bit_exec *exec, const struct bit_embed_backward_args *args, struct lists l)
+{
+    const bool fast = args->cols % 4 == 0 && (uintptr_t)args->dy % 16 == 0 && (uintptr_t)args->dtable % 16 == 0;
+    const int64_t chunk = THREADS * (fast ? 4 : 1);
+    const auto kernel = fast ? add_rows<4> : add_rows<1>;
+
+    kernel<<<dim3((unsigned)args->rows, (unsigned)((args->cols + chunk - 1) / chunk)), THREADS, 0,
+             exec->cuda->stream>>>(*args, l);
+}
+
+extern "C" int bit_embed_backward_cuda(const struct bit_exec *exec, const struct bit_embed_backward_args *args)
+{
+    const size_t bytes = bit_embed_backward_workspace(BIT_BACKEND_CUDA, args->rows, args->vocab);
+    const unsigned blocks = (unsigned)((args->rows + THREADS - 1) / THREADS);
+    int err = bit_embed_backward_check(args);
+
+    if (err < 0 || (err = bit_row_check("embed_backward", args->rows, args->cols)) < 0 || args->rows == 0)
+        return err;
+    if (exec->workspace_bytes < bytes)
+        return bit_fail(-ENOMEM, "embed_backward: workspace of %zu bytes, %zu needed", exec->workspace_bytes, bytes);
+    const struct lists l = lay_out(exec->workspace, args->rows, args->vocab);
+    err = bit_exec_zero(exec, l.count, (size_t)(args->vocab + 1) * sizeof *l.count); /* and l.used */
+    if (err < 0)
+        return err;
+    count_ids<<<blocks, THREADS, 0, exec->cuda->stream>>>(*args, l);
+    give_stretches<<<blocks, THREADS, 0, exec->cuda->stream>>>(*args, l);
+    list_rows<<<blocks, THREADS, 0, exec->cuda->stream>>>(*args, l);
+    sort_rows<<<blocks, THREADS, 0, exec->cuda->stream>>>(*args, l);
+    launch_add(exec, args, l);
+    return bit_cuda_launched("embed_backward");
+}

@@ -1,0 +1,80 @@
+/* The norms' arithmetic on one row, for the operators that contain one. Each step is rounded by itself, so that the
+ * same row gives the same bits wherever it is normed. */
+#ifndef BIT_KERNELS_NORM_CUDA_CUH
+#define BIT_KERNELS_NORM_CUDA_CUH
+
+#include "kernels/cuda/row.cuh"
+extern "C" {
+#include "kernels/norm.h"
+}
+
+struct bit_row_norm {
+    float mean, rstd; /* 0 and 1 without a norm: they leave a value as it is */
+
+    __device__ __forceinline__ float operator()(float x) const
+    {
+        return __fmul_rn(__fsub_rn(x, mean), rstd);
+    }
+};
+
+template <typename Row, typename X>
+__device__ __forceinline__ bit_row_norm bit_row_norm_of(const Row &row, const X &x, enum bit_norm_kind kind, float eps,
+                                                        float *shared)
+{
+    const float count = (float)row.cols;
+    bit_row_norm norm = {0, 1};
+    float sum = 0, square = 0;
+
+    if (kind == BIT_NORM_NONE)
+        return norm;
+    if (kind == BIT_NORM_LAYER) {
+        row.each([&](int i, int c) { sum += x(i, c); });
+        norm.mean = row.sum(sum, shared) / count;
+    }
+    row.each([&](int i, int c) {
+        const float d = x(i, c) - norm.mean;
+        square += d * d;
+    });
+    norm.rstd = 1 / sqrtf(row.sum(square, shared) / count + eps);
+    return norm;
+}
+
+/* What a forward pass kept of row r, which may be no norm. */
+__device__ __forceinline__ bit_row_norm bit_row_norm_kept(enum bit_norm_kind kind, const float *mean, const float *rstd,
+                                                          int64_t r)
+{
+    return {kind == BIT_NORM_LAYER ? mean[r] : 0, kind == BIT_NORM_NONE ? 1 : rstd[r]};
+}
+
+/* dx = rstd (dy - mean(dy) - xhat var_factor mean(dy xhat)); dy itself without a norm */
+struct bit_row_norm_gradient {
+    bit_row_norm norm;
+    float mean_dy, along_xhat;
+
+    __device__ __forceinline__ float operator()(float x, float dy) const
+    {
+        return __fmul_rn(__fmaf_rn(-norm(x), along_xhat, __fsub_rn(dy, mean_dy)), norm.rstd);
+    }
+};
+
+template <typename Row, typename X, typename Dy>
+__device__ __forceinline__ bit_row_norm_gradient bit_row_norm_gradient_of(const Row &row, const X &x, const Dy &dy,
+                                                                          enum bit_norm_kind kind, bit_row_norm norm,
+                                                                          float var_factor, float *shared)
+{
+    const float count = (float)row.cols;
+    float2 sum = {0, 0};
+
+    if (kind == BIT_NORM_NONE)
+        return {norm, 0, 0};
+    row.each([&](int i, int c) {
+        const float v = dy(i, c);
+        sum.x = __fadd_rn(sum.x, v);
+        sum.y = __fmaf_rn(v, __fsub_rn(x(i, c), norm.mean), sum.y);
+    });
+    sum = row.sum(sum, shared);
+    return {norm, kind == BIT_NORM_LAYER ? sum.x / count : 0,
+            __fmul_rn(var_factor, __fmul_rn(sum.y, norm.rstd) / count)};
+}
+
+#endif

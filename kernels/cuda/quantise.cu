@@ -1,0 +1,70 @@
+/* Activations to int8 codes, or to blends while the strength rises: a row is read once. */
+#include "kernels/cuda/quantise.cuh"
+
+template <typename Row, typename X, typename Q>
+static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS) quantise(const struct bit_quantise_args args)
+{
+    __shared__ float shared[Row::SHARED];
+    const Row row(args.cols);
+    const int64_t r = Row::index(), at = r * args.cols;
+
+    if (r >= args.rows)
+        return;
+    const auto x = row.template load<X>(args.x, args.x_dtype, at);
+    const bit_row_scaled of_row = bit_row_scaled_of(row, x, args.kind, args.var_factor, args.norm_eps, args.measure, shared);
+    const bit_row_norm norm = of_row.norm;
+    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
+
+    row.store(
+        [&](int i, int c) { return bit_quantised<Q>(__fmul_rn(norm(x(i, c)), scale), args.q_dtype, args.strength); },
+        bit_sink<Q>(args.q, args.q_dtype, at));
+    if (row.thread() != 0)
+        return;
+    args.scale[r] = scale;
+    if (args.kind != BIT_NORM_NONE) {
+        args.mean[r] = norm.mean;
+        args.rstd[r] = norm.rstd;
+    }
+}
+
+template <typename X, typename Q>
+static bool launch_held(const struct bit_exec *exec, const struct bit_quantise_args *args)
+{
+    constexpr int width = 16 / (int)sizeof(X);
+
+    if (!bit_row_fits<X>(args->x, args->cols, width) || !bit_row_fits<Q>(args->q, args->cols, width))
+        return false;
+    bit_row_held<width>(args->cols, [&](auto kind) {
+        quantise<typename decltype(kind)::row, X, Q>
+            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+    });
+    return true;
+}
+
+static bool launch_fast(const struct bit_exec *exec, const struct bit_quantise_args *args)
+{
+    const bool from_f32 = args->x_dtype == BIT_F32;
+
+    switch (args->q_dtype) {
+    case BIT_I8:
+        return from_f32 ? launch_held<float, int8_t>(exec, args) : launch_held<__nv_bfloat16, int8_t>(exec, args);
+    case BIT_BF16:
+        return from_f32 ? launch_held<float, __nv_bfloat16>(exec, args)
+                        : launch_held<__nv_bfloat16, __nv_bfloat16>(exec, args);
+    case BIT_F32:
+        return from_f32 && launch_held<float, float>(exec, args);
+    }
+    return false;
+}
+
+extern "C" int bit_quantise_cuda(const struct bit_exec *exec, const struct bit_quantise_args *args)
+{
+    int err = bit_quantise_check(args);
+
+    if (err < 0 || (err = bit_row_check("quantise", args->rows, args->cols)) < 0 || args->rows == 0)
+        return err;
+    if (!launch_fast(exec, args))
+        quantise<bit_streamed, bit_any, bit_any>
+            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+    return bit_cuda_launched("quantise");
+}

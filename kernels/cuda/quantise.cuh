@@ -1,0 +1,161 @@
+/* The measure of a row and its codes, for the operators that end in them. The order of the float operations is the
+ * contract's: quantise.h. */
+#ifndef BIT_KERNELS_QUANTISE_CUDA_CUH
+#define BIT_KERNELS_QUANTISE_CUDA_CUH
+
+#include <float.h>
+#include <type_traits>
+
+#include "kernels/cuda/norm.cuh"
+extern "C" {
+#include "kernels/quantise.h"
+}
+
+/*
+ * The lower median of |n|: the least magnitude that more than (C - 1) / 2 do not exceed, by halving the range of its
+ * bits, which are ordered as magnitudes are. Fewer than half can exceed twice the mean, and nearly always the median is
+ * within four octaves of that: the first cut.
+ */
+template <typename Row, typename N>
+__device__ __forceinline__ float bit_row_median(const Row &row, const N &n, float mean, float *shared)
+{
+    const int rank = (int)((row.cols - 1) / 2);
+    int low = 0, high = mean < FLT_MAX / 4 ? __float_as_int(2.01f * mean) + 1 : INT_MAX;
+
+    for (int cut = max(high - (4 << 23), high / 2); low < high; cut = low + (high - low) / 2) {
+        int count = 0;
+        row.each([&](int i, int c) { count += __float_as_int(fabsf(n(i, c))) <= cut; });
+        if (row.sum(count, (int *)shared) > rank)
+            high = cut;
+        else
+            low = cut + 1;
+    }
+    return __int_as_float(low);
+}
+
+struct bit_row_scaled {
+    bit_row_norm norm;
+    float measure; /* of the normed row */
+};
+
+/*
+ * The norm and the measure. Rounding keeps an order: the largest or the middle |n| is the largest or the middle
+ * |x - mean|, times rstd; and the largest is found on the way to the deviation.
+ */
+template <typename Row, typename X>
+__device__ __forceinline__ bit_row_scaled bit_row_scaled_of(const Row &row, const X &x, enum bit_norm_kind kind,
+                                                            float var_factor, float eps, enum bit_measure measure,
+                                                            float *shared)
+{
+    const float count = (float)row.cols;
+    bit_row_scaled s = {{0, 1}, 0};
+    float2 square_and_max = {0, 0};
+    float sum = 0;
+
+    if (kind == BIT_NORM_LAYER) {
+        row.each([&](int i, int c) { sum += x(i, c); });
+        s.norm.mean = row.sum(sum, shared) / count;
+    }
+    const float mean = s.norm.mean;
+    const auto d = [&](int i, int c) { return __fsub_rn(x(i, c), mean); };
+    row.each([&](int i, int c) {
+        const float v = d(i, c);
+        square_and_max.x += v * v;
+        square_and_max.y = fmaxf(square_and_max.y, fabsf(v));
+    });
+    square_and_max = row.sum_and_max(square_and_max, shared);
+    if (kind != BIT_NORM_NONE)
+        s.norm.rstd = 1 / sqrtf(__fmaf_rn(var_factor, square_and_max.x / count, eps));
+    s.measure = square_and_max.y;
+    if (measure != BIT_MEASURE_ABSMAX) {
+        sum = 0;
+        row.each([&](int i, int c) { sum += fabsf(d(i, c)); });
+        s.measure = row.sum(sum, shared) / count;
+    }
+    if (measure == BIT_MEASURE_MEDIAN)
+        s.measure = bit_row_median(row, d, s.measure, shared);
+    s.measure = __fmul_rn(s.measure, s.norm.rstd);
+    return s;
+}
+
+/* What rounds to the code: the bounds are whole, so clamping may come first. */
+__device__ __forceinline__ float bit_clamped(float u)
+{
+    return fmaxf(fminf(u, 127), -128);
+}
+
+/* Between u and its code: what quantise writes below full strength. */
+__device__ __forceinline__ float bit_blend(float u, float code, float strength)
+{
+    return __fmaf_rn(strength, __fsub_rn(code, u), u);
+}
+
+/* What quantise stores of u. */
+template <typename Q> __device__ __forceinline__ float bit_quantised(float u, enum bit_dtype dtype, float strength)
+{
+    const float inside = bit_clamped(u);
+
+    if (std::is_same_v<Q, int8_t> || dtype == BIT_I8)
+        return inside;
+    return bit_blend(u, rintf(inside), strength);
+}
+
+/* What an operand is, where kernels are built for it: what they need not ask is in no register. */
+enum bit_made {
+    BIT_MADE_NONE,
+    BIT_MADE_N,     /* n itself */
+    BIT_MADE_CODES, /* what codes at full strength stand for */
+    BIT_MADE_ANY,   /* asked at run time */
+};
+
+static inline enum bit_made bit_made_of(const bit_operand &operand)
+{
+    if (operand.to == NULL)
+        return BIT_MADE_NONE;
+    return operand.scale == NULL ? BIT_MADE_N : operand.strength == 1 ? BIT_MADE_CODES : BIT_MADE_ANY;
+}
+
+/* operand.h, of one row: from what its norm sees. */
+template <enum bit_made MADE> struct bit_row_operand {
+    bit_row_norm norm;
+    float scale, inverse, strength; /* scale 0: n itself */
+    bool rounded;
+
+    __device__ __forceinline__ float operator()(float x) const
+    {
+        const float n = norm(x);
+
+        if (MADE == BIT_MADE_N || (MADE == BIT_MADE_ANY && scale == 0))
+            return n;
+        /* half to even, and one zero, as bit_from_f32 makes int8 of it */
+        const float u = __fmul_rn(n, scale), code = __fsub_rn(__fadd_rn(bit_clamped(u), 0x1.8p23f), 0x1.8p23f);
+        if (MADE == BIT_MADE_CODES || strength == 1)
+            return __fmul_rn(code, inverse);
+        const float blend = bit_blend(u, code, strength);
+        return __fmul_rn(rounded ? bit_to_f32(bit_from_f32<__nv_bfloat16>(blend)) : blend, inverse);
+    }
+};
+
+template <enum bit_made MADE>
+__device__ __forceinline__ bit_row_operand<MADE> bit_row_operand_of(const bit_operand &operand, bit_row_norm norm,
+                                                                    int64_t r)
+{
+    const float scale = MADE != BIT_MADE_N && operand.scale != NULL ? operand.scale[r] : 0;
+
+    return {norm, scale, __fdiv_rn(1.0f, scale), operand.strength, operand.dtype == BIT_BF16};
+}
+
+/* launch(std::integral_constant<enum bit_made, ...>) for this operand. */
+template <typename F> static void bit_for_made(enum bit_made made, F launch)
+{
+    if (made == BIT_MADE_NONE)
+        launch(std::integral_constant<enum bit_made, BIT_MADE_NONE>());
+    else if (made == BIT_MADE_N)
+        launch(std::integral_constant<enum bit_made, BIT_MADE_N>());
+    else if (made == BIT_MADE_CODES)
+        launch(std::integral_constant<enum bit_made, BIT_MADE_CODES>());
+    else
+        launch(std::integral_constant<enum bit_made, BIT_MADE_ANY>());
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* Matrix products by plain loops, summed in double. */
+#include "kernels/matmul.h"
+
+#include "kernels/args.h"
+#include "kernels/cpu/gemm.h"
+#include "kernels/cuda/blas.h"
+
+int bit_matmul_check(const struct bit_matmul_args *args)
+{
+    const int64_t side_max = INT32_MAX;
+
+    if (args->m < 0 || args->n < 0 || args->k < 0 || args->m > side_max || args->n > side_max || args->k > side_max)
+        return bit_fail(-EINVAL, "matmul of %ld x %ld x %ld", (long)args->m, (long)args->n, (long)args->k);
+    if (args->ab_dtype == BIT_I8 || args->c_dtype == BIT_I8)
+        return bit_fail(-EINVAL, "matmul takes f32 and bf16; int8 goes through bitlinear");
+    if (args->addend != NULL && args->c_dtype != BIT_F32)
+        return bit_fail(-EINVAL, "matmul adds in f32 only");
+    return 0;
+}
+
+static double dot(const struct bit_matmul_args *args, int64_t i, int64_t j)
+{
+    const int64_t a_row = args->form == BIT_MATMUL_TN ? 1 : args->k, a_step = args->form == BIT_MATMUL_TN ? args->m : 1;
+    const int64_t b_col = args->form == BIT_MATMUL_NT ? args->k : 1, b_step = args->form == BIT_MATMUL_NT ? 1 : args->n;
+    double sum = 0;
+
+    for (int64_t p = 0; p < args->k; p++)
+        sum += (double)bit_element(args->a, args->ab_dtype, i * a_row + p * a_step) *
+               bit_element(args->b, args->ab_dtype, j * b_col + p * b_step);
+    return sum;
+}
+
+int bit_matmul_ref(const struct bit_exec *exec, const struct bit_matmul_args *args)
+{
+    int err = bit_matmul_check(args);
+
+    if (err < 0)
+        return err;
+    for (int64_t i = 0; i < args->m; i++) {
+        for (int64_t j = 0; j < args->n; j++) {
+            const int64_t at = i * args->n + j;
+            double sum = dot(args, i, j);
+            if (args->addend != NULL)
+                sum += args->addend[at];
+            bit_element_set(args->c, args->c_dtype, at, (float)sum);
+        }
+    }
+    return 0;
+}
+
+size_t bit_matmul_workspace(enum bit_backend backend, int threads)
+{
+    return backend == BIT_BACKEND_CUDA ? BIT_BLAS_WORKSPACE + BIT_MATMUL_SCRATCH : bit_gemm_workspace(threads);
+}
