@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #include "proto/limits.h"
-#include "worker/link.h"
+#include "worker/link/link.h"
+#include "worker/model/plan.h"
 #include "worker/phase.h"
-#include "worker/plan.h"
 
 enum bit_command_kind {
     BIT_COMMAND_STEP,

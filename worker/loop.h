@@ -2,7 +2,7 @@
 #ifndef BIT_WORKER_LOOP_H
 #define BIT_WORKER_LOOP_H
 
-#include "worker/session.h"
+#include "worker/link/session.h"
 #include "worker/worker.h"
 
 /**

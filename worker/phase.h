@@ -2,7 +2,7 @@
 #ifndef BIT_WORKER_PHASE_H
 #define BIT_WORKER_PHASE_H
 
-#include "worker/optim.h"
+#include "worker/ranks/optim.h"
 
 /** 16-bit, before any update, with the spec's betas. */
 void bit_phase_init(Bit__PhaseState *phase, const Bit__OptimizerSpec *spec);

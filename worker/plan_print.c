@@ -10,8 +10,8 @@
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
+#include "worker/model/plan.h"
 #include "worker/phase.h"
-#include "worker/plan.h"
 #include "worker/resources.h"
 #include "worker/worker.h"
 

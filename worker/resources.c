@@ -6,7 +6,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "worker/plan.h"
+#include "worker/model/plan.h"
 
 #define THREADS_MAX 4096
 

@@ -4,7 +4,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "worker/model.h"
+#include "worker/model/model.h"
 
 static bool is_elsewhere(const struct bit_tokens *t)
 {

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "kernels/lane.h"
-#include "worker/comm.h"
+#include "worker/ranks/comm.h"
 
 /* Which batch: the same order given again, behind a lost link or a rewind, may bring another one. */
 struct bit_batch_id {

@@ -11,7 +11,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/wire/msg.h"
-#include "worker/init.h"
+#include "worker/model/init.h"
 #include "worker/resources.h"
 
 /* This rank among those that share its machine. */

@@ -4,17 +4,17 @@
 
 #include <stdint.h>
 
-#include "worker/ckpt.h"
-#include "worker/comm.h"
+#include "worker/ckpt/ckpt.h"
 #include "worker/command.h"
-#include "worker/fabric.h"
-#include "worker/model.h"
-#include "worker/optim.h"
+#include "worker/model/model.h"
+#include "worker/model/plan.h"
 #include "worker/phase.h"
-#include "worker/plan.h"
-#include "worker/publish.h"
+#include "worker/ranks/comm.h"
+#include "worker/ranks/fabric.h"
+#include "worker/ranks/optim.h"
+#include "worker/ranks/publish.h"
+#include "worker/ranks/shard.h"
 #include "worker/sections.h"
-#include "worker/shard.h"
 #include "worker/tokens.h"
 
 struct bit_worker {

@@ -14,7 +14,7 @@
 
 #define BIT_MANIFEST_VERSION 1
 /* The rules that steps are computed by: a checkpoint of an older number goes on by the present ones, and says so. What
- * each number changed: worker/arithmetic.c. */
+ * each number changed: worker/model/arithmetic.c. */
 #define BIT_ARITHMETIC 1
 
 /**

@@ -40,7 +40,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
-#include "worker/link_socket.h"
+#include "worker/link/link_socket.h"
 
 #define KEPT_MAX  100000
 #define RANKS_MAX 16

@@ -5,7 +5,7 @@
 #include <mpi.h>
 
 #include "tests/test.h"
-#include "worker/comm.h"
+#include "worker/ranks/comm.h"
 
 static struct bit_comm comm;
 

@@ -14,7 +14,7 @@
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/mpi/mpi_test.h"
-#include "worker/optim.h"
+#include "worker/ranks/optim.h"
 
 #define STEPS 20
 

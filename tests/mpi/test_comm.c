@@ -1,5 +1,5 @@
 /* Collectives against what one process computes by itself. */
-#include "worker/comm.h"
+#include "worker/ranks/comm.h"
 
 #include "proto/err.h"
 #include "tests/mpi/mpi_test.h"

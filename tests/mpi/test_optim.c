@@ -1,6 +1,6 @@
 /* The optimizer over shards: norm, digests and updates do not depend on the number of ranks; groups decay as they must.
  */
-#include "worker/optim.h"
+#include "worker/ranks/optim.h"
 
 #include <string.h>
 

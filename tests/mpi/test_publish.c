@@ -1,5 +1,5 @@
 /* Scales, codes, counts and weights: what ranks publish together against what one computes alone. */
-#include "worker/publish.h"
+#include "worker/ranks/publish.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/mpi/mpi_test.h"
-#include "worker/optim.h"
+#include "worker/ranks/optim.h"
 
 static const char text[] =
     "model { layers: 2 width: 72 heads: 6 mlp_hidden: 100 vocab: 251 vocab_padded: 253 context: 16 tied: false }"

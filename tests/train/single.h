@@ -2,7 +2,7 @@
 #ifndef BIT_TESTS_SINGLE_H
 #define BIT_TESTS_SINGLE_H
 
-#include "worker/model.h"
+#include "worker/model/model.h"
 
 /* A run of one rank: specification, plan, model and the fp32 master weights, which a worker would have in shards. */
 struct single {

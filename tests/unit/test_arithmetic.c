@@ -1,5 +1,5 @@
 /* A checkpoint of older rules says what changed for its model, and one of the present rules says nothing. */
-#include "worker/arithmetic.h"
+#include "worker/model/arithmetic.h"
 
 #include "proto/ckpt/manifest.h"
 #include "tests/test.h"

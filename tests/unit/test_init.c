@@ -2,7 +2,7 @@
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
-#include "worker/init.h"
+#include "worker/model/init.h"
 
 static void plan_of(struct bit_plan *plan, const char *init)
 {

@@ -1,0 +1,319 @@
+/* Saving: what the ranks do together. */
+#include "worker/ckpt/ckpt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "proto/check.h"
+#include "proto/crc32c.h"
+#include "proto/format.h"
+#include "proto/log.h"
+#include "worker/ckpt/ckpt_io.h"
+#include "worker/clock.h"
+#include "worker/note.h"
+#include "worker/worker.h"
+
+BIT_LOG_TOPIC("ckpt");
+
+/* ---------------------------------------------------------------- life */
+
+static size_t copy_bytes(const struct bit_ckpt *c)
+{
+    return (size_t)c->worker->shard.count * sizeof(float);
+}
+
+static void drop_copies(struct bit_ckpt *c)
+{
+    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
+        bit_exec_free_host(&c->worker->model->exec, c->copy[f], copy_bytes(c));
+        c->copy[f] = NULL;
+    }
+}
+
+static int make_copies(struct bit_ckpt *c)
+{
+    int err = c->worker->plan.memory.snapshot > 0 ? 0 : bit_fail(-ENOMEM, "a copy of weights and moments");
+
+    for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++)
+        err = bit_exec_alloc_host(&c->worker->model->exec, copy_bytes(c), (void **)&c->copy[f]);
+    return err;
+}
+
+/* Beside training on every rank, or on none: they begin and end together. */
+static void choose(struct bit_ckpt *c)
+{
+    struct bit_comm *comm = c->worker->comm;
+
+    c->beside = bit_comm_agree(comm, make_copies(c)) >= 0;
+    if (!c->beside) {
+        drop_copies(c);
+        if (comm->rank == 0)
+            bit_warn("checkpoints hold training up", "why=\"no room in the host's memory for %s\"", bit_fail_text());
+    }
+}
+
+static int make_tables(struct bit_ckpt *c)
+{
+    const struct bit_plan *plan = &c->worker->plan;
+    int err = bit_safetensors_header(plan->tensors, plan->tensor_count, &c->header, &c->header_bytes);
+
+    if (err < 0)
+        return err;
+    c->file_bytes = c->header_bytes + (uint64_t)plan->elements * sizeof(float);
+    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
+        c->crc[f] = calloc((size_t)c->worker->shard.blocks, sizeof *c->crc[f]);
+        if (c->crc[f] == NULL)
+            return bit_fail(-ENOMEM, "checksums of %lld blocks", (long long)c->worker->shard.blocks);
+    }
+    return 0;
+}
+
+int bit_ckpt_init(struct bit_ckpt *c, struct bit_worker *worker)
+{
+    int err;
+
+    *c = (struct bit_ckpt){.worker = worker, .lane = &worker->optim.aside};
+    err = bit_comm_agree(worker->comm, make_tables(c));
+    if (err >= 0)
+        choose(c);
+    return err;
+}
+
+static void join(struct bit_ckpt *c)
+{
+    if (c->has_thread)
+        pthread_join(c->thread, NULL);
+    c->has_thread = false;
+}
+
+void bit_ckpt_finish(struct bit_ckpt *c)
+{
+    if (c->worker == NULL)
+        return;
+    join(c);
+    drop_copies(c);
+    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++)
+        free(c->crc[f]);
+    free(c->header);
+    *c = (struct bit_ckpt){0};
+}
+
+/* ---------------------------------------------------------------- begin */
+
+/* Rank 0: the folder and three files at their full size, without data. */
+static int create_files(struct bit_ckpt *c)
+{
+    const char *dir = c->worker->welcome->checkpoint_dir;
+    char path[BIT_PATH_MAX];
+    int err;
+
+    if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+        return bit_fail(-errno, "creating '%s'", dir);
+    err = bit_io_remove(c->partial); /* of an attempt that was cut off */
+    if (err >= 0 && mkdir(c->partial, 0777) < 0)
+        err = bit_fail(-errno, "creating '%s'", c->partial);
+    for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++) {
+        err = bit_io_join(path, c->partial, bit_checkpoint_file_name(f));
+        if (err >= 0)
+            err = bit_io_create(path, c->header, c->header_bytes, c->file_bytes);
+    }
+    return err;
+}
+
+/* From here on the optimizer waits for the copy before it changes anything. */
+static int copy_state(struct bit_ckpt *c)
+{
+    struct bit_optim *optim = &c->worker->optim;
+    int err = bit_lane_follow(c->lane);
+
+    for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++)
+        err = bit_lane_copy(c->lane, c->copy[f], bit_optim_values(optim, f), copy_bytes(c));
+    return err;
+}
+
+static void write_own(struct bit_ckpt *c)
+{
+    c->err = bit_ckpt_write(c);
+    if (c->err < 0)
+        bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
+    atomic_store(&c->written, true);
+}
+
+static void *write_beside(void *arg)
+{
+    struct bit_ckpt *c = arg;
+
+    write_own(c);
+    if (c->on_written != NULL)
+        c->on_written(c->on_written_arg);
+    return NULL;
+}
+
+/* A rank that gets no thread writes at once: the others need not know. */
+static void start_writing(struct bit_ckpt *c)
+{
+    c->has_thread = c->beside && pthread_create(&c->thread, NULL, write_beside, c) == 0;
+    if (!c->has_thread)
+        write_own(c);
+}
+
+static int prepare(struct bit_ckpt *c)
+{
+    const Bit__Welcome *welcome = c->worker->welcome;
+    int err = bit_checkpoint_partial(welcome->checkpoint_dir, c->name, welcome->epoch, c->partial, sizeof c->partial);
+
+    return err >= 0 && c->beside ? copy_state(c) : err;
+}
+
+bool bit_ckpt_begin(struct bit_ckpt *c, const char *name, bool pre_switch)
+{
+    struct bit_worker *w = c->worker;
+    struct bit_comm *comm = w->comm;
+
+    BIT_ASSERT(!c->under_way);
+    c->under_way = true;
+    c->began_ms = bit_clock_ms();
+    snprintf(c->name, sizeof c->name, "%s", name);
+    c->step = w->step;
+    c->phase = w->phase;
+    c->pre_switch = pre_switch;
+    c->err = 0;
+    c->text[0] = c->partial[0] = '\0';
+    c->all_written = false;
+    atomic_store(&c->written, false);
+    c->refused = bit_comm_agree(comm, prepare(c));
+    if (c->refused >= 0)
+        c->refused = bit_comm_agree(comm, comm->rank == 0 ? create_files(c) : 0);
+    if (c->refused < 0)
+        bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
+    else
+        start_writing(c);
+    c->stall_ms = bit_clock_ms() - c->began_ms;
+    return c->refused >= 0 && c->beside;
+}
+
+/* ---------------------------------------------------------------- end */
+
+static void gather_checksums(struct bit_ckpt *c)
+{
+    struct bit_worker *w = c->worker;
+    uint64_t digest[BIT_CHECKPOINT_FILES];
+
+    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
+        bit_comm_gather_ranges(w->comm, c->crc[f], sizeof *c->crc[f], w->shard.block_starts);
+        digest[f] = bit_checkpoint_digest(c->crc[f], (size_t)w->shard.blocks);
+    }
+    c->weights_digest = digest[BIT_CHECKPOINT_MODEL];
+    c->moments_digest = bit_optim_join_digests(digest[BIT_CHECKPOINT_EXP_AVG], digest[BIT_CHECKPOINT_EXP_AVG_SQ]);
+}
+
+static uint64_t wall_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void describe_file(const struct bit_ckpt *c, int file, Bit__ManifestFile *out)
+{
+    bit__manifest_file__init(out);
+    out->name = (char *)(uintptr_t)bit_checkpoint_file_name(file);
+    out->bytes = c->file_bytes;
+    out->header_crc = bit_crc32c(0, c->header, c->header_bytes);
+    out->data_offset = c->header_bytes;
+    out->n_chunk_crc = (size_t)c->worker->shard.blocks;
+    out->chunk_crc = c->crc[file];
+}
+
+static int write_manifest(struct bit_ckpt *c)
+{
+    static char writer[] = "bitworker " BIT_VERSION " " BIT_COMMIT;
+    struct bit_worker *w = c->worker;
+    Bit__Manifest manifest = BIT__MANIFEST__INIT;
+    Bit__ManifestFile files[BIT_CHECKPOINT_FILES], *list[BIT_CHECKPOINT_FILES];
+    int dir_fd, err;
+
+    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
+        describe_file(c, f, &files[f]);
+        list[f] = &files[f];
+    }
+    manifest.version = BIT_MANIFEST_VERSION;
+    manifest.run = w->run;
+    manifest.epoch = w->welcome->epoch;
+    manifest.step = c->step;
+    manifest.phase = &c->phase;
+    manifest.ranks = (uint32_t)w->comm->size;
+    manifest.spec = w->welcome->spec;
+    manifest.weights_digest = c->weights_digest;
+    manifest.time_ns = wall_ns();
+    manifest.n_file = BIT_CHECKPOINT_FILES;
+    manifest.file = list;
+    manifest.has_pre_switch = true;
+    manifest.pre_switch = c->pre_switch;
+    manifest.writer = writer;
+    manifest.has_arithmetic = true;
+    manifest.arithmetic = BIT_ARITHMETIC;
+    manifest.identity = w->welcome->identity;
+    dir_fd = open(c->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return bit_fail(-errno, "opening '%s'", c->partial);
+    err = bit_manifest_write(dir_fd, &manifest);
+    close(dir_fd);
+    return err;
+}
+
+/* Each stage ends with one outcome for all, so that no rank waits for one that gave up. */
+static int complete(struct bit_ckpt *c)
+{
+    struct bit_comm *comm = c->worker->comm;
+    int err = c->refused;
+
+    join(c);
+    if (err < 0)
+        return err;
+    err = bit_comm_agree(comm, c->err < 0 ? bit_note_again(c->err, "", c->text) : 0);
+    if (err < 0)
+        return err;
+    gather_checksums(c);
+    return bit_comm_agree(comm, comm->rank == 0 ? write_manifest(c) : 0);
+}
+
+static void fill_report(struct bit_ckpt *c, int err, Bit__CheckpointReport *report)
+{
+    bit__checkpoint_report__init(report);
+    report->after_step = c->step;
+    report->name = c->name;
+    report->error = err;
+    report->text = err < 0 ? c->text : NULL;
+    report->has_bytes = report->has_weights_digest = report->has_moments_digest = err >= 0;
+    report->bytes = BIT_CHECKPOINT_FILES * c->file_bytes;
+    report->weights_digest = c->weights_digest;
+    report->moments_digest = c->moments_digest;
+    report->has_ms = report->has_stall_ms = true;
+    report->ms = bit_clock_ms() - c->began_ms;
+    report->stall_ms = c->stall_ms;
+}
+
+void bit_ckpt_end(struct bit_ckpt *c, Bit__CheckpointReport *report)
+{
+    const double came_ms = bit_clock_ms();
+    int err;
+
+    BIT_ASSERT(c->under_way);
+    err = complete(c);
+    if (err < 0 && c->refused >= 0)
+        bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
+    if (err < 0 && c->worker->comm->rank == 0 && c->partial[0] != '\0' && bit_io_remove(c->partial) < 0)
+        bit_warn("left behind", "why=\"%s\"", bit_fail_text());
+    c->stall_ms += bit_clock_ms() - came_ms;
+    c->under_way = false;
+    fill_report(c, err, report);
+}

@@ -1,0 +1,183 @@
+/* Restoring: each rank reads what is its own now, whoever wrote it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/ckpt/manifest.h"
+#include "proto/ckpt/origin.h"
+#include "proto/crc32c.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/regular.h"
+#include "proto/wire/msg.h"
+#include "worker/ckpt/ckpt.h"
+#include "worker/ckpt/ckpt_io.h"
+#include "worker/model/arithmetic.h"
+#include "worker/worker.h"
+
+BIT_LOG_TOPIC("restore");
+
+#define READ_BLOCKS (BIT_WINDOW_ELEMENTS / BIT_SUM_BLOCK)
+
+static const Bit__ManifestFile *find_file(const Bit__Manifest *manifest, const char *name)
+{
+    for (size_t i = 0; i < manifest->n_file; i++)
+        if (strcmp(manifest->file[i]->name, name) == 0)
+            return manifest->file[i];
+    return NULL;
+}
+
+/* The bytes before the data must be those that the manifest was made with, and those that our model gives. */
+static int check_header(const struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file)
+{
+    uint8_t *ours = NULL, *found = NULL;
+    size_t bytes = 0;
+    int err = bit_safetensors_header(w->plan.tensors, w->plan.tensor_count, &ours, &bytes);
+
+    if (err >= 0 && (file->data_offset != bytes || file->header_crc != bit_crc32c(0, ours, bytes) ||
+                     file->bytes != bytes + (uint64_t)w->plan.elements * sizeof(float)))
+        err = bit_fail(BIT_ESPEC, "'%s' holds another model's tensors", path);
+    if (err >= 0 && (found = malloc(bytes)) == NULL)
+        err = bit_fail(-ENOMEM, "the header of '%s'", path);
+    if (err >= 0)
+        err = bit_io_pread(fd, path, found, bytes, 0);
+    if (err >= 0 && memcmp(found, ours, bytes) != 0)
+        err = bit_fail(BIT_ECORRUPT, "'%s' at offset 0: the header's checksum is wrong", path);
+    free(found);
+    free(ours);
+    return err;
+}
+
+/* Blocks [first, first + count) of the file into values, each compared with its checksum. */
+static int read_blocks(const struct bit_shard *shard, int fd, const char *path, const Bit__ManifestFile *file,
+                       int64_t first, int64_t count, float *values)
+{
+    const int64_t elements = shard->starts[shard->size];
+    const int64_t begin = first * BIT_SUM_BLOCK, end = BIT_MIN(begin + count * BIT_SUM_BLOCK, elements);
+    int err = bit_io_pread(fd, path, values, (size_t)(end - begin) * sizeof *values,
+                           file->data_offset + (uint64_t)begin * sizeof *values);
+
+    for (int64_t b = 0; b < count && err >= 0; b++) {
+        int64_t at = b * BIT_SUM_BLOCK, length = BIT_MIN(BIT_SUM_BLOCK, end - begin - at);
+        if (bit_crc32c(0, values + at, (size_t)length * sizeof *values) != file->chunk_crc[first + b])
+            err = bit_fail(BIT_ECORRUPT, "'%s' at offset %llu: chunk %lld's checksum is wrong", path,
+                           (unsigned long long)(file->data_offset + (uint64_t)(begin + at) * sizeof *values),
+                           (long long)(first + b));
+    }
+    return err;
+}
+
+/* READ_BLOCKS blocks from this rank's block b on, to where their values lie in the backend's memory. */
+static int read_piece(struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file, int64_t b,
+                      float *values)
+{
+    const struct bit_shard *shard = &w->shard;
+    const int64_t blocks = BIT_MIN(READ_BLOCKS, shard->block_count - b);
+    const int64_t count = BIT_MIN(blocks * BIT_SUM_BLOCK, shard->count - b * BIT_SUM_BLOCK);
+    int err = read_blocks(shard, fd, path, file, shard->first_block + b, blocks,
+                          bit_window_write(&w->optim.window, values, count));
+
+    return err < 0 ? err : bit_window_commit(&w->optim.window, values, count);
+}
+
+static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, int which,
+                     const Bit__InitFile *then, float *values)
+{
+    const Bit__ManifestFile *file = find_file(manifest, bit_checkpoint_file_name(which));
+    const struct bit_shard *shard = &w->shard;
+    char path[BIT_PATH_MAX];
+    struct stat st;
+    int fd, err;
+
+    if (snprintf(path, sizeof path, "%s/%s", dir, bit_checkpoint_file_name(which)) >= (int)sizeof path)
+        return bit_fail(-ENAMETOOLONG, "'%s'", dir);
+    if (file == NULL)
+        return bit_fail(BIT_ECORRUPT, "'%s' is not in the manifest", path);
+    fd = bit_regular_open(path, false, &st);
+    if (fd < 0)
+        return fd;
+    err = then != NULL ? bit_origin_check_same(path, &st, then) : 0;
+    if (err >= 0)
+        err = check_header(w, fd, path, file);
+    if (err >= 0 && file->n_chunk_crc != (size_t)shard->blocks)
+        err = bit_fail(BIT_ECORRUPT, "'%s': %zu checksums for %lld chunks", path, file->n_chunk_crc,
+                       (long long)shard->blocks);
+    for (int64_t b = 0; b < shard->block_count && err >= 0; b += READ_BLOCKS)
+        err = read_piece(w, fd, path, file, b, values + b * BIT_SUM_BLOCK);
+    close(fd);
+    return err;
+}
+
+static int check_digest(const char *dir, const Bit__Manifest *manifest)
+{
+    const Bit__ManifestFile *file = find_file(manifest, bit_checkpoint_file_name(BIT_CHECKPOINT_MODEL));
+
+    if (file == NULL || bit_checkpoint_digest(file->chunk_crc, file->n_chunk_crc) != manifest->weights_digest)
+        return bit_fail(BIT_ECORRUPT, "'%s/%s': the weights' digest is not that of their checksums", dir,
+                        BIT_CHECKPOINT_MANIFEST);
+    return 0;
+}
+
+/* then: what the weights' file is, if that is known. */
+static int restore(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, bool moments,
+                   const Bit__InitFile *then)
+{
+    int err = check_digest(dir, manifest);
+
+    if (err >= 0)
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_MODEL, then, w->optim.master);
+    if (err >= 0 && moments)
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG, NULL, w->optim.exp_avg);
+    if (err >= 0 && moments)
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG_SQ, NULL, w->optim.exp_avg_sq);
+    return err;
+}
+
+/* Whoever compares the steps behind the checkpoint with those of its own time learns why they differ. */
+static void report_arithmetic(const struct bit_worker *w, const char *dir, const Bit__Manifest *manifest)
+{
+    char changed[BIT_ARITHMETIC_TEXT_MAX];
+
+    bit_arithmetic_changes(&w->plan, manifest->arithmetic, changed);
+    if (w->comm->rank == 0 && changed[0] != '\0')
+        bit_warn("arithmetic changed", "checkpoint=\"%s\" written=%u now=%u changed=\"%s\"", dir, manifest->arithmetic,
+                 BIT_ARITHMETIC, changed);
+}
+
+static int restore_agreed(struct bit_worker *w, const char *dir, bool whole, const Bit__InitFile *then)
+{
+    Bit__Manifest *manifest = NULL;
+    int err = bit_manifest_read(dir, &manifest);
+
+    if (err >= 0)
+        err = restore(w, dir, manifest, whole, then);
+    err = bit_comm_agree(w->comm, err);
+    if (err >= 0 && whole) {
+        const Bit__PhaseState *phase = manifest->phase;
+        w->phase.precision = phase->precision;
+        w->phase.switched_after = phase->switched_after;
+        w->phase.optimizer_step = phase->optimizer_step;
+        w->phase.beta1 = phase->beta1;
+        w->phase.beta2 = phase->beta2;
+        w->step = manifest->step;
+        report_arithmetic(w, dir, manifest);
+    }
+    bit_publish_stale(&w->publish);
+    bit_publish_forget_codes(&w->publish);
+    bit_msg_free(manifest);
+    return err;
+}
+
+int bit_ckpt_restore(struct bit_worker *worker, const char *dir)
+{
+    return restore_agreed(worker, dir, true, NULL);
+}
+
+int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFile *then)
+{
+    return restore_agreed(worker, dir, false, then);
+}

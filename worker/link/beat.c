@@ -1,0 +1,202 @@
+#include "worker/link/beat.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+#include "worker/clock.h"
+#include "worker/link/link_read.h"
+#include "worker/signals.h"
+
+BIT_LOG_TOPIC("beat");
+
+#define BEAT_MS    500
+#define WELCOME_MS 2000 /* a daemon that accepts answers in this time */
+
+static int send_beat(struct bit_beat *beat)
+{
+    Bit__Heartbeat heartbeat = BIT__HEARTBEAT__INIT;
+    char section[32] = "";
+
+    strncpy(section, bit_section_name(atomic_load(&beat->sections->now)), sizeof section - 1);
+    heartbeat.step = atomic_load(&beat->sections->step);
+    heartbeat.section = section;
+    heartbeat.told = (uint32_t)bit_signals_told();
+    heartbeat.has_told = heartbeat.told != 0;
+    return bit_link_send(beat->link, BIT_MSG_HEARTBEAT, &heartbeat);
+}
+
+/* Of the ranks that take no orders: there is nobody else to make the link again. One attempt a beat. */
+static void connect_own(struct bit_beat *beat)
+{
+    Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
+    struct bit_link_config *config = &beat->own.config;
+    Bit__Welcome *welcome = NULL;
+    char host[256] = "";
+
+    gethostname(host, sizeof host - 1);
+    hello.protocol = BIT_PROTOCOL_VERSION;
+    hello.run = config->run;
+    hello.epoch = config->epoch;
+    hello.secret = (ProtobufCBinaryData){.len = sizeof config->secret, .data = config->secret};
+    hello.host = host;
+    hello.pid = (uint32_t)getpid();
+    hello.ranks = beat->ranks;
+    hello.step = atomic_load(&beat->sections->step);
+    hello.training = hello.has_rank = true;
+    hello.rank = beat->rank;
+    if (bit_link_connect(&beat->own, &hello, WELCOME_MS, &welcome) < 0)
+        bit_debug("not connected", "why=\"%s\"", bit_fail_text());
+    bit_msg_free(welcome);
+    pthread_mutex_lock(&beat->lock);
+    beat->says_done = beat->has_done;
+    pthread_mutex_unlock(&beat->lock);
+}
+
+/* What cannot be sent is said on the next link. */
+static void say_done(struct bit_beat *beat)
+{
+    pthread_mutex_lock(&beat->lock);
+    const Bit__WorkerDone done = beat->done;
+    const bool due = beat->has_done && beat->says_done;
+    beat->says_done = false;
+    pthread_mutex_unlock(&beat->lock);
+    if (due)
+        bit_link_send(beat->link, BIT_MSG_WORKER_DONE, &done);
+}
+
+/* Only _exit may follow: the main thread may be in the middle of anything, and whatever it is at counts no longer. */
+static void check_fence(const struct bit_beat *beat)
+{
+    const double silent_ms = bit_clock_ms() - atomic_load(&beat->link->heard_ms);
+
+    if (beat->fence_ms <= 0 || silent_ms <= (double)beat->fence_ms)
+        return;
+    bit_error("fenced", "why=\"bitd was not heard for %.1f s; another launch may be training\" step=%llu",
+              silent_ms / 1000, (unsigned long long)atomic_load(&beat->sections->step));
+    _exit(BIT_EXIT_UNAVAILABLE);
+}
+
+static void beat_once(struct bit_beat *beat)
+{
+    check_fence(beat);
+    if (beat->link == &beat->own && bit_link_state(&beat->own) != BIT_LINK_UP)
+        connect_own(beat);
+    send_beat(beat); /* a lost link is made again, by the session or at the next beat */
+    say_done(beat);
+}
+
+static void *beat_until_end(void *arg)
+{
+    struct bit_beat *beat = arg;
+    struct timespec next;
+
+    clock_gettime(CLOCK_MONOTONIC, &next);
+    pthread_mutex_lock(&beat->lock);
+    while (!beat->ends) {
+        pthread_mutex_unlock(&beat->lock);
+        beat_once(beat);
+        pthread_mutex_lock(&beat->lock);
+        next.tv_sec += (time_t)(beat->beat_ms / 1000);
+        next.tv_nsec += (long)(beat->beat_ms % 1000) * 1000000L;
+        next.tv_sec += next.tv_nsec / 1000000000L;
+        next.tv_nsec %= 1000000000L;
+        while (!beat->ends && !beat->says_done &&
+               pthread_cond_timedwait(&beat->change, &beat->lock, &next) != ETIMEDOUT)
+            ;
+    }
+    pthread_mutex_unlock(&beat->lock);
+    return NULL;
+}
+
+static int start(struct bit_beat *beat, const Bit__Welcome *welcome)
+{
+    pthread_condattr_t attr;
+
+    beat->beat_ms = welcome->has_beat_ms && welcome->beat_ms > 0 ? welcome->beat_ms : BEAT_MS;
+    beat->fence_ms = welcome->has_fence_ms ? (int64_t)welcome->fence_ms : 0;
+    atomic_store(&beat->link->heard_ms, bit_clock_ms());
+    pthread_mutex_init(&beat->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&beat->change, &attr);
+    pthread_condattr_destroy(&attr);
+    int err = pthread_create(&beat->thread, NULL, beat_until_end, beat);
+    if (err == 0) {
+        beat->has_thread = true;
+        bit_signals_tell(true);
+        return 0;
+    }
+    pthread_cond_destroy(&beat->change);
+    pthread_mutex_destroy(&beat->lock);
+    return bit_fail(-err, "the heartbeat's thread");
+}
+
+int bit_beat_start(struct bit_beat *beat, struct bit_link *link, const struct bit_sections *sections,
+                   const Bit__Welcome *welcome)
+{
+    *beat = (struct bit_beat){.link = link, .sections = sections};
+    return start(beat, welcome);
+}
+
+int bit_beat_start_own(struct bit_beat *beat, const struct bit_link_config *config, uint32_t rank, uint32_t ranks,
+                       const struct bit_sections *sections, const Bit__Welcome *welcome)
+{
+    *beat = (struct bit_beat){.sections = sections, .rank = rank, .ranks = ranks};
+    beat->link = &beat->own;
+    bit_link_init(&beat->own, config);
+    int err = start(beat, welcome);
+    if (err < 0)
+        bit_link_finish(&beat->own);
+    return err;
+}
+
+void bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
+{
+    if (!beat->has_thread || beat->link != &beat->own)
+        return;
+    pthread_mutex_lock(&beat->lock);
+    beat->has_done = beat->says_done = done != NULL;
+    if (done != NULL)
+        beat->done = *done;
+    pthread_cond_signal(&beat->change);
+    pthread_mutex_unlock(&beat->lock);
+}
+
+void bit_beat_failed(struct bit_beat *beat, int err, const char *text)
+{
+    Bit__WorkerFailed failed = BIT__WORKER_FAILED__INIT;
+    char copy[BIT_ERR_TEXT_MAX];
+
+    if (!beat->has_thread || beat->link != &beat->own)
+        return;
+    bit_format(copy, sizeof copy, "%s", text);
+    failed.rank = beat->rank;
+    failed.error = err;
+    failed.step = atomic_load(&beat->sections->step);
+    failed.text = copy;
+    bit_link_send(beat->link, BIT_MSG_WORKER_FAILED, &failed);
+}
+
+void bit_beat_stop(struct bit_beat *beat)
+{
+    if (!beat->has_thread)
+        return;
+    bit_signals_tell(false);
+    pthread_mutex_lock(&beat->lock);
+    beat->ends = true;
+    pthread_cond_signal(&beat->change);
+    pthread_mutex_unlock(&beat->lock);
+    pthread_join(beat->thread, NULL);
+    pthread_cond_destroy(&beat->change);
+    pthread_mutex_destroy(&beat->lock);
+    if (beat->link == &beat->own)
+        bit_link_finish(&beat->own);
+    *beat = (struct bit_beat){0};
+}

@@ -1,0 +1,290 @@
+#include "worker/link/link.h"
+
+#include <errno.h>
+#include <sodium/utils.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+#include "proto/wire/secret.h"
+#include "worker/link/link_read.h"
+#include "worker/note.h"
+
+BIT_LOG_TOPIC("link");
+
+bool bit_link_is_lost(int err)
+{
+    return err < 0 && err != BIT_EEPOCH && err != BIT_EMESSAGE && err != BIT_EVERSION && err != BIT_ELIMIT &&
+           err != BIT_EUSAGE;
+}
+
+void bit_link_init(struct bit_link *link, const struct bit_link_config *config)
+{
+    *link = (struct bit_link){.config = *config, .state = BIT_LINK_DOWN, .err = BIT_EDAEMON};
+    bit_secret_hide(link->config.secret, sizeof link->config.secret);
+    bit_link_socket_init(&link->socket);
+    pthread_mutex_init(&link->write_lock, NULL);
+    pthread_mutex_init(&link->lock, NULL);
+    pthread_cond_init(&link->changed, NULL);
+    bit_frame_reader_init(&link->reader, BIT_FRAME_BODY_MAX);
+}
+
+void bit_link_finish(struct bit_link *link)
+{
+    bit_link_disconnect(link);
+    bit_secret_wipe(link->config.secret, sizeof link->config.secret);
+    for (size_t i = 0; i < BIT_COUNT(link->slots); i++)
+        free(link->slots[i].payload);
+    free(link->partial.payload);
+    pthread_cond_destroy(&link->changed);
+    pthread_mutex_destroy(&link->lock);
+    pthread_mutex_destroy(&link->write_lock);
+}
+
+/* The first reason stays: what follows is its consequence. */
+void bit_link_set_down(struct bit_link *link, int err)
+{
+    pthread_mutex_lock(&link->lock);
+    if (link->state == BIT_LINK_UP) {
+        link->state = bit_link_is_lost(err) ? BIT_LINK_LOST : BIT_LINK_BROKEN;
+        link->err = err;
+        bit_format(link->text, sizeof link->text, "%s", bit_fail_text());
+    }
+    pthread_cond_broadcast(&link->changed);
+    pthread_mutex_unlock(&link->lock);
+}
+
+enum bit_link_state bit_link_state(struct bit_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    enum bit_link_state state = link->state;
+    pthread_mutex_unlock(&link->lock);
+    return state;
+}
+
+/* ---------------------------------------------------------------- orders and reports */
+
+int bit_link_next(struct bit_link *link, const struct bit_link_order **out)
+{
+    int err = 0;
+
+    pthread_mutex_lock(&link->lock);
+    if (link->head_taken) {
+        bit_msg_free(link->slots[link->head].msg);
+        link->slots[link->head].msg = NULL;
+        link->head = (link->head + 1) % BIT_LINK_QUEUE_MAX;
+        link->count--;
+        link->head_taken = false;
+        pthread_cond_broadcast(&link->changed);
+    }
+    while (link->state == BIT_LINK_UP && link->count == 0 && !link->woken)
+        pthread_cond_wait(&link->changed, &link->lock);
+    if (link->state != BIT_LINK_UP) {
+        err = bit_note_again(link->err, "", link->text);
+    } else if (link->count == 0) {
+        link->woken = false;
+        err = -EINTR;
+    } else {
+        link->head_taken = true;
+        *out = &link->slots[link->head];
+    }
+    pthread_mutex_unlock(&link->lock);
+    return err;
+}
+
+/* A slot that is filled stays as it is until it is the head and dropped: the thread fills those behind it. */
+int bit_link_peek(struct bit_link *link, const struct bit_link_order **out)
+{
+    const unsigned behind = link->head_taken;
+    int err = -EAGAIN;
+
+    pthread_mutex_lock(&link->lock);
+    if (link->state == BIT_LINK_UP && link->count > behind) {
+        *out = &link->slots[(link->head + behind) % BIT_LINK_QUEUE_MAX];
+        err = 0;
+    }
+    pthread_mutex_unlock(&link->lock);
+    return err;
+}
+
+void bit_link_wake(struct bit_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    link->woken = true;
+    pthread_cond_broadcast(&link->changed);
+    pthread_mutex_unlock(&link->lock);
+}
+
+/* Whole frames only, so one writer at a time. Whatever failed, nobody is there to be told. */
+static int write_frame(struct bit_link *link, const uint8_t *frame, size_t bytes)
+{
+    int err = bit_link_socket_write(&link->socket, frame, bytes);
+
+    return err < 0 ? bit_fail_within(BIT_EDAEMON, "'%s'", link->config.where) : 0;
+}
+
+int bit_link_write(struct bit_link *link, const uint8_t *frame, size_t bytes)
+{
+    enum bit_link_state state;
+    int err;
+
+    /* The state is looked at under the lock of the writers: nothing may come before a new connection's hello. On a
+     * broken link we can still say why we leave. */
+    pthread_mutex_lock(&link->write_lock);
+    state = bit_link_state(link);
+    if (state == BIT_LINK_UP || state == BIT_LINK_BROKEN)
+        err = write_frame(link, frame, bytes);
+    else
+        err = bit_fail(BIT_EDAEMON, "not connected to '%s'", link->config.where);
+    pthread_mutex_unlock(&link->write_lock);
+    if (err < 0)
+        bit_link_set_down(link, err);
+    return err;
+}
+
+int bit_link_send(struct bit_link *link, uint16_t type, const void *msg)
+{
+    uint8_t *frame;
+    size_t bytes;
+    int err = bit_msg_encode(type, link->config.epoch, msg, &frame, &bytes);
+
+    if (err < 0)
+        return err;
+    err = bit_link_write(link, frame, bytes);
+    free(frame);
+    return err;
+}
+
+/* ---------------------------------------------------------------- making and ending a connection */
+
+/* Not UP yet: nobody else looks at it. */
+static int open_socket(struct bit_link *link, int64_t wait_ms)
+{
+    struct bit_launch_id id = {.epoch = link->config.epoch};
+
+    memcpy(id.run, link->config.run, sizeof id.run);
+    memcpy(id.secret, link->config.secret, sizeof id.secret);
+    int err = bit_link_socket_open(&link->socket, link->config.where, &id, wait_ms);
+    sodium_memzero(&id, sizeof id);
+    return err;
+}
+
+static int check_welcome(const struct bit_link *link, const Bit__Welcome *welcome)
+{
+    if (welcome->protocol != BIT_PROTOCOL_VERSION)
+        return bit_fail(BIT_EVERSION, "the daemon speaks protocol %u, this worker %u", welcome->protocol,
+                        BIT_PROTOCOL_VERSION);
+    if (welcome->epoch != link->config.epoch)
+        return bit_fail(BIT_EEPOCH, "welcomed to epoch %llu, this worker's is %llu", (unsigned long long)welcome->epoch,
+                        (unsigned long long)link->config.epoch);
+    return 0;
+}
+
+static int await_welcome(struct bit_link *link, Bit__Welcome **out)
+{
+    ProtobufCMessage *msg = NULL;
+    struct bit_frame frame;
+    int err;
+
+    err = bit_link_read_frame(link, &frame);
+    if (err >= 0 && frame.type != BIT_MSG_WELCOME)
+        err = bit_fail(BIT_EMESSAGE, "a %s where a welcome must be", bit_msg_name(frame.type));
+    if (err >= 0)
+        err = bit_msg_decode(BIT_CHANNEL_LINK_DOWN, frame.type, frame.body, frame.body_bytes, &msg);
+    if (err >= 0)
+        err = check_welcome(link, (Bit__Welcome *)msg);
+    if (err < 0) {
+        bit_msg_free(msg);
+        return err;
+    }
+    bit_link_socket_limit(&link->socket, 0); /* between orders, silence is a daemon's right */
+    *out = (Bit__Welcome *)msg;
+    return 0;
+}
+
+static int send_hello(struct bit_link *link, const Bit__WorkerHello *hello)
+{
+    uint8_t *frame;
+    size_t bytes;
+    int err = bit_msg_encode(BIT_MSG_WORKER_HELLO, link->config.epoch, hello, &frame, &bytes);
+
+    if (err < 0)
+        return err;
+    err = write_frame(link, frame, bytes);
+    bit_secret_wipe(frame, bytes);
+    free(frame);
+    return err;
+}
+
+static int start_thread(struct bit_link *link)
+{
+    int err;
+
+    pthread_mutex_lock(&link->lock);
+    link->state = BIT_LINK_UP;
+    link->err = 0;
+    pthread_mutex_unlock(&link->lock);
+    err = pthread_create(&link->thread, NULL, bit_link_read_orders, link);
+    if (err != 0)
+        return bit_fail(-err, "the link's thread");
+    link->has_thread = true;
+    return 0;
+}
+
+int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64_t wait_ms, Bit__Welcome **out)
+{
+    Bit__Welcome *welcome = NULL;
+    int err;
+
+    bit_link_disconnect(link);
+    err = open_socket(link, wait_ms);
+    if (err >= 0)
+        err = send_hello(link, hello);
+    if (err >= 0)
+        err = await_welcome(link, &welcome);
+    if (err >= 0)
+        err = start_thread(link);
+    if (err < 0) {
+        bit_msg_free(welcome);
+        bit_link_disconnect(link);
+        return err;
+    }
+    bit_debug("connected", "to=%s epoch=%llu", link->config.where, (unsigned long long)link->config.epoch);
+    *out = welcome;
+    return 0;
+}
+
+static void drop_orders(struct bit_link *link)
+{
+    for (size_t i = 0; i < BIT_COUNT(link->slots); i++) {
+        bit_msg_free(link->slots[i].msg);
+        link->slots[i].msg = NULL;
+    }
+    link->head = link->count = 0;
+    link->head_taken = false;
+    bit_msg_free(link->partial.msg);
+    link->partial.msg = NULL;
+    bit_frame_reader_finish(&link->reader);
+}
+
+void bit_link_disconnect(struct bit_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    link->state = BIT_LINK_DOWN;
+    link->err = link->err < 0 ? link->err : BIT_EDAEMON;
+    pthread_cond_broadcast(&link->changed);
+    pthread_mutex_unlock(&link->lock);
+    bit_link_socket_shutdown(&link->socket); /* wakes the thread out of its read */
+    if (link->has_thread)
+        pthread_join(link->thread, NULL);
+    link->has_thread = false;
+    pthread_mutex_lock(&link->write_lock); /* a write that began while the link was up ends first */
+    bit_link_socket_close(&link->socket);
+    pthread_mutex_unlock(&link->write_lock);
+    drop_orders(link);
+}

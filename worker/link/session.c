@@ -1,0 +1,213 @@
+#include "worker/link/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+#include "worker/clock.h"
+
+BIT_LOG_TOPIC("session");
+
+#define WELCOME_MS   10000 /* a daemon that accepts answers in this time */
+#define PAUSE_MS     50    /* between attempts, doubled ... */
+#define PAUSE_MS_MAX 1000  /* ... up to this */
+#define HOST_BYTES   256
+
+void bit_session_init(struct bit_session *session, const struct bit_link_config *config, uint32_t ranks,
+                      const struct bit_sections *sections)
+{
+    *session = (struct bit_session){.ranks = ranks, .sections = sections};
+    bit_link_init(&session->link, config);
+}
+
+static void forget_oldest(struct bit_session *session)
+{
+    struct bit_kept_report *oldest = &session->kept[session->kept_head];
+
+    session->forgotten = oldest->step;
+    free(oldest->frame);
+    *oldest = (struct bit_kept_report){0};
+    session->kept_head = (session->kept_head + 1) % BIT_SESSION_KEPT_MAX;
+    session->kept_count--;
+}
+
+void bit_session_finish(struct bit_session *session)
+{
+    bit_beat_stop(&session->beat);
+    while (session->kept_count > 0)
+        forget_oldest(session);
+    bit_link_finish(&session->link);
+}
+
+/* ---------------------------------------------------------------- connecting */
+
+static int connect_once(struct bit_session *session, bool training, Bit__Welcome **welcome)
+{
+    Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
+    struct bit_link_config *config = &session->link.config;
+    char host[HOST_BYTES] = "";
+
+    gethostname(host, sizeof host - 1);
+    hello.protocol = BIT_PROTOCOL_VERSION;
+    hello.run = config->run;
+    hello.epoch = config->epoch;
+    hello.secret = (ProtobufCBinaryData){.len = sizeof config->secret, .data = config->secret};
+    hello.host = host;
+    hello.pid = (uint32_t)getpid();
+    hello.ranks = session->ranks;
+    hello.step = atomic_load(&session->sections->step);
+    hello.training = training;
+    return bit_link_connect(&session->link, &hello, WELCOME_MS, welcome);
+}
+
+/* Nothing tells when a socket comes to be, so there is a pause between attempts. */
+static void pause_ms(int ms)
+{
+    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    nanosleep(&t, NULL);
+}
+
+/* Until it works, cannot work, or the time since the last order is over. */
+static int connect_again(struct bit_session *session, bool training, Bit__Welcome **welcome)
+{
+    int wait_ms = PAUSE_MS, err;
+
+    while ((err = connect_once(session, training, welcome)) < 0 && bit_link_is_lost(err)) {
+        if (bit_clock_ms() - session->lost_since_ms > (double)session->link.config.retry_ms)
+            break;
+        bit_debug("retry", "in_ms=%d why=\"%s\"", wait_ms, bit_fail_text());
+        pause_ms(wait_ms);
+        wait_ms = BIT_MIN(2 * wait_ms, PAUSE_MS_MAX);
+    }
+    return err;
+}
+
+int bit_session_open(struct bit_session *session, Bit__Welcome **welcome)
+{
+    int err;
+
+    session->lost_since_ms = bit_clock_ms();
+    err = connect_again(session, false, welcome);
+    if (err < 0)
+        return err;
+    if ((*welcome)->has_fence_ms)
+        session->link.config.retry_ms = (int64_t)(*welcome)->fence_ms;
+    err = bit_beat_start(&session->beat, &session->link, session->sections, *welcome);
+    if (err < 0) {
+        bit_msg_free(*welcome);
+        *welcome = NULL;
+    }
+    return err;
+}
+
+/* In the order they were made. What was said at a boundary goes again if the step behind it might still be ordered. */
+static void send_again(struct bit_session *session, uint64_t last_step)
+{
+    for (unsigned i = 0; i < session->kept_count; i++) {
+        const struct bit_kept_report *kept = &session->kept[(session->kept_head + i) % BIT_SESSION_KEPT_MAX];
+        if (kept->is_step ? kept->step <= last_step : kept->step < last_step)
+            continue;
+        if (bit_link_write(&session->link, kept->frame, kept->bytes) < 0)
+            return; /* next() will see it */
+    }
+}
+
+static int reconnect(struct bit_session *session)
+{
+    const uint64_t step = atomic_load(&session->sections->step);
+    Bit__Welcome *welcome;
+    uint64_t last_step;
+    int err;
+
+    if (session->lost_since_ms == 0)
+        session->lost_since_ms = bit_clock_ms();
+    err = connect_again(session, true, &welcome);
+    if (err < 0)
+        return err;
+    last_step = welcome->last_step;
+    bit_msg_free(welcome);
+    if (last_step > step)
+        return bit_fail(BIT_ESTATE, "the daemon knows step %llu, but this worker did only %llu",
+                        (unsigned long long)last_step, (unsigned long long)step);
+    if (last_step < session->forgotten)
+        return bit_fail(BIT_ESTATE, "the daemon knows only step %llu, reports up to %llu are gone",
+                        (unsigned long long)last_step, (unsigned long long)session->forgotten);
+    send_again(session, last_step);
+    bit_info("reconnected", "step=%llu journalled=%llu", (unsigned long long)step, (unsigned long long)last_step);
+    return 1;
+}
+
+int bit_session_next(struct bit_session *session, const struct bit_link_order **out)
+{
+    int err = bit_link_next(&session->link, out);
+
+    if (err >= 0) {
+        session->lost_since_ms = 0;
+        return 0;
+    }
+    if (err == -EINTR || !bit_link_is_lost(err))
+        return err;
+    bit_warn("lost", "why=\"%s\"", bit_fail_text());
+    if (session->lost_since_ms != 0)
+        pause_ms(PAUSE_MS); /* a link that is lost before its first order must not become a busy loop */
+    return reconnect(session);
+}
+
+int bit_session_peek(struct bit_session *session, const struct bit_link_order **out)
+{
+    return bit_link_peek(&session->link, out);
+}
+
+void bit_session_wake(void *arg)
+{
+    struct bit_session *session = arg;
+
+    bit_link_wake(&session->link);
+}
+
+/* ---------------------------------------------------------------- reporting */
+
+void bit_session_ready(struct bit_session *session, const Bit__WorkerReady *ready)
+{
+    bit_link_send(&session->link, BIT_MSG_WORKER_READY, ready);
+}
+
+int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step, const void *msg)
+{
+    struct bit_kept_report report = {.step = step, .is_step = type == BIT_MSG_STEP_REPORT};
+    int err = bit_msg_encode(type, session->link.config.epoch, msg, &report.frame, &report.bytes);
+
+    if (err < 0)
+        return err;
+    if (session->kept_count == BIT_SESSION_KEPT_MAX)
+        forget_oldest(session);
+    session->kept[(session->kept_head + session->kept_count++) % BIT_SESSION_KEPT_MAX] = report;
+    bit_link_write(&session->link, report.frame, report.bytes);
+    return 0;
+}
+
+void bit_session_failed(struct bit_session *session, uint32_t rank, int err, const char *text)
+{
+    Bit__WorkerFailed failed = BIT__WORKER_FAILED__INIT;
+    char copy[BIT_ERR_TEXT_MAX];
+
+    bit_format(copy, sizeof copy, "%s", text);
+    failed.rank = rank;
+    failed.error = err;
+    failed.step = atomic_load(&session->sections->step);
+    failed.text = copy;
+    bit_link_send(&session->link, BIT_MSG_WORKER_FAILED, &failed);
+}
+
+void bit_session_done(struct bit_session *session, const Bit__WorkerDone *done)
+{
+    bit_link_send(&session->link, BIT_MSG_WORKER_DONE, done);
+}

@@ -1,0 +1,220 @@
+/* The arena's layout: the same walk counts the bytes and hands out the pointers. */
+#include "worker/model/activations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/rope.h"
+#include "proto/check.h"
+#include "proto/err.h"
+
+#define ALIGN 256
+/* torch's default, which BitLinear's inner norm runs with. */
+#define INNER_NORM_EPS 1e-5f
+
+struct cursor {
+    uint8_t *base; /* NULL only counts */
+    int64_t used;
+};
+
+static void *take(struct cursor *c, int64_t bytes)
+{
+    void *at = c->base == NULL ? NULL : c->base + c->used;
+
+    c->used += bit_round_up(bytes, ALIGN);
+    return at;
+}
+
+/* att_proj and ff_proj see the block's own norm, and in the ternary phase BitLinear's inner norm after it: one norm, as
+ * norm.h has it. */
+static void describe_residual_input(struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode)
+{
+    const bool twice = mode != BIT_MODE_16BIT && plan->quantizer.inner_norm != BIT_NORM_NONE;
+
+    in->norm = BIT_NORM_LAYER;
+    in->norm_var_factor = twice ? 1 + INNER_NORM_EPS : 1;
+    in->norm_eps = twice ? plan->norm_eps * INNER_NORM_EPS : plan->norm_eps;
+    in->x_dtype = BIT_F32;
+    in->residual = 1;
+    in->gated = 0;
+}
+
+/* attn_out and ff_out see an activation as it is, or through the inner norm. */
+static void describe_activation_input(struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode)
+{
+    in->norm = mode == BIT_MODE_16BIT ? BIT_NORM_NONE : plan->quantizer.inner_norm;
+    in->norm_var_factor = 1;
+    in->norm_eps = INNER_NORM_EPS;
+    in->x_dtype = plan->operands;
+    in->residual = 0;
+    in->gated = 0;
+}
+
+static void lay_input(struct cursor *c, struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode,
+                      int64_t rows)
+{
+    in->operand_dtype = mode == BIT_MODE_TERNARY ? BIT_I8 : plan->operands;
+    in->scale = mode == BIT_MODE_16BIT ? NULL : take(c, rows * 4);
+    in->mean = in->norm == BIT_NORM_NONE ? NULL : take(c, rows * 4);
+    in->rstd = in->norm == BIT_NORM_NONE ? NULL : take(c, rows * 4);
+}
+
+static void lay_block(struct cursor *c, struct bit_block_activations *b, const struct bit_plan *plan,
+                      enum bit_mode mode, int64_t rows)
+{
+    const int64_t width = plan->width, hidden = plan->hidden, size = (int64_t)bit_dtype_bytes(plan->operands);
+
+    describe_residual_input(&b->input[BIT_SITE_ATT_PROJ], plan, mode);
+    describe_activation_input(&b->input[BIT_SITE_ATTN_OUT], plan, mode);
+    describe_residual_input(&b->input[BIT_SITE_FF_PROJ], plan, mode);
+    describe_activation_input(&b->input[BIT_SITE_FF_OUT], plan, mode);
+    b->input[BIT_SITE_FF_OUT].gated = 1;
+
+    b->x_att = take(c, rows * width * 4);
+    lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, mode, rows);
+    b->qkv = take(c, rows * 3 * width * size);
+    b->clip_mask = plan->clip_qkv > 0 ? take(c, (rows * 3 * width + 7) / 8) : NULL;
+    b->attention = take(c, rows * width * size);
+    b->lse = take(c, rows * plan->heads * 4);
+    lay_input(c, &b->input[BIT_SITE_ATTN_OUT], plan, mode, rows);
+    b->x_ff = take(c, rows * width * 4);
+    lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, mode, rows);
+    b->up_gate = take(c, rows * 2 * hidden * size);
+    lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, mode, rows);
+    b->input[BIT_SITE_ATT_PROJ].x = b->x_att;
+    b->input[BIT_SITE_ATTN_OUT].x = b->attention;
+    b->input[BIT_SITE_FF_PROJ].x = b->x_ff;
+    b->input[BIT_SITE_FF_OUT].x = b->up_gate;
+}
+
+/* The 16-bit phase multiplies attention's output as it is. */
+static void connect_operands(struct bit_arena *a, struct bit_block_activations *b, enum bit_mode mode)
+{
+    for (int site = 0; site < BIT_SITES; site++)
+        b->input[site].operand = a->operand;
+    if (mode == BIT_MODE_16BIT)
+        b->input[BIT_SITE_ATTN_OUT].operand = b->attention;
+}
+
+static void lay_head(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+{
+    const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
+
+    a->final = take(c, rows * width * size);
+    a->logits = take(c, plan->head_rows * plan->vocab_padded * size);
+    a->final_dinput = take(c, plan->head_rows * width * size);
+}
+
+/* What only the block at hand needs. While dqkv stands, dinput is D wide. */
+static void lay_block_scratch(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+{
+    const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
+    const int64_t wide = rows * BIT_MAX(width, plan->hidden) * size, narrow = rows * width * size;
+
+    a->operand = take(c, wide);
+    struct cursor attention = *c;
+    a->dinput = take(c, wide);
+    take(&attention, narrow);
+    a->dqkv = take(&attention, 3 * narrow);
+    c->used = BIT_MAX(c->used, attention.used);
+}
+
+static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+{
+    const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
+
+    a->x_final = a->dx = take(c, rows * width * 4);
+    a->dx_operand = take(c, rows * width * size);
+    a->final_mean = take(c, rows * 4);
+    a->final_rstd = take(c, rows * 4);
+    a->loss = take(c, rows * 4);
+    a->target = take(c, rows * 4);
+    struct cursor block = *c;
+    lay_head(c, a, plan, rows);
+    lay_block_scratch(&block, a, plan, rows);
+    c->used = BIT_MAX(c->used, block.used);
+}
+
+/* What survives every change of mode comes first. */
+static int64_t lay(struct bit_arena *a, const struct bit_plan *plan, enum bit_mode mode, int64_t micro_instances,
+                   uint8_t *base)
+{
+    struct bit_block_activations uncounted;
+    struct cursor c = {.base = base};
+    int64_t rows = micro_instances * plan->context;
+
+    a->cos_sin = take(&c, plan->context * plan->head_dim * 4);
+    a->loss_sum = take(&c, sizeof *a->loss_sum);
+    a->tokens = take(&c, rows * (int64_t)sizeof *a->tokens);
+    for (int l = 0; l < plan->layers; l++)
+        lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, mode, rows);
+    lay_rest(&c, a, plan, rows);
+    for (int l = 0; base != NULL && l < plan->layers; l++)
+        connect_operands(a, &a->blocks[l], mode);
+    return c.used;
+}
+
+int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances)
+{
+    struct bit_arena uncounted;
+    int64_t most = 0;
+
+    for (int mode = 0; mode < (plan->blends ? BIT_MODES : BIT_MODE_BLENDED); mode++)
+        most = BIT_MAX(most, lay(&uncounted, plan, (enum bit_mode)mode, micro_instances, NULL));
+    return most;
+}
+
+void bit_arena_set_mode(struct bit_arena *arena, const struct bit_plan *plan, enum bit_mode mode)
+{
+    BIT_ASSERT(lay(arena, plan, mode, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
+    arena->mode = mode;
+}
+
+/* Angles are computed on the host, whatever the backend. */
+static int upload_angles(struct bit_arena *a, const struct bit_plan *plan, struct bit_exec *exec)
+{
+    const size_t bytes = (size_t)(plan->context * plan->head_dim) * sizeof(float);
+    float *cos_sin = malloc(bytes);
+    int err;
+
+    if (cos_sin == NULL)
+        return bit_fail(-ENOMEM, "the table of angles");
+    bit_rope_table(plan->context, plan->head_dim, plan->rope_theta, cos_sin);
+    err = bit_exec_copy(exec, a->cos_sin, cos_sin, bytes);
+    if (err >= 0)
+        err = bit_exec_wait(exec);
+    free(cos_sin);
+    return err;
+}
+
+int bit_arena_create(const struct bit_plan *plan, struct bit_exec *exec, struct bit_arena **out)
+{
+    struct bit_arena *a = calloc(1, sizeof *a);
+    int err = -ENOMEM;
+
+    if (a == NULL)
+        return bit_fail(err, "activations");
+    a->bytes = (size_t)plan->arena_bytes;
+    a->blocks = calloc((size_t)plan->layers, sizeof *a->blocks);
+    err = a->blocks == NULL ? bit_fail(-ENOMEM, "%d blocks", plan->layers) : bit_exec_alloc(exec, a->bytes, &a->base);
+    if (err < 0)
+        goto out;
+    bit_arena_set_mode(a, plan, BIT_MODE_16BIT);
+    err = upload_angles(a, plan, exec);
+    if (err < 0)
+        goto out;
+    *out = a;
+    return 0;
+out:
+    bit_arena_destroy(a, exec);
+    return bit_fail_within(err, "activations of %lld bytes", (long long)plan->arena_bytes);
+}
+
+void bit_arena_destroy(struct bit_arena *arena, struct bit_exec *exec)
+{
+    if (arena == NULL)
+        return;
+    bit_exec_free(exec, arena->base, arena->bytes);
+    free(arena->blocks);
+    free(arena);
+}

@@ -1,0 +1,86 @@
+/* Where everything lies that lives between a micro-batch's forward and backward: one block of the backend's memory,
+ * laid out anew at a phase switch without allocating. */
+#ifndef BIT_WORKER_ACTIVATIONS_H
+#define BIT_WORKER_ACTIVATIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/norm.h"
+#include "worker/model/plan.h"
+
+/* What the linears multiply. */
+enum bit_mode {
+    BIT_MODE_16BIT,   /* the normed input */
+    BIT_MODE_TERNARY, /* its int8 codes; a scale a row is kept */
+    BIT_MODE_BLENDED, /* the last: not every run has it. Codes blended with what they stand for, in the operands' type,
+                         and a scale a row */
+    BIT_MODES
+};
+
+/*
+ * The input of one linear: x (R, K) goes through a norm and becomes the operand of the product. What stays for the
+ * backward pass is what the operand is made of; the operand itself stands in a place that all linears share, and is
+ * made once more there, in the operands' type, as the gradient goes back through the norm (kernels/operand.h).
+ */
+struct bit_input {
+    enum bit_norm_kind norm;
+    float norm_var_factor, norm_eps; /* norm.h */
+    int residual; /* x is the residual stream, in f32; otherwise an activation in the operands' type */
+    int gated;    /* x is (R, 2 K), up and gate: what the norm sees is their swiglu */
+    void *x;      /* what the norm sees */
+    enum bit_dtype x_dtype;
+    void *operand; /* is x itself where there is no norm and nothing to quantise; otherwise the arena's */
+    enum bit_dtype operand_dtype; /* in the forward pass */
+    float *scale, *mean, *rstd;   /* (R) */
+};
+
+struct bit_block_activations {
+    struct bit_input input[BIT_SITES];
+    float *x_att, *x_ff;       /* (R, D) the residual stream in front of attention and MLP */
+    void *qkv;                 /* (R, 3 D) after the rotation */
+    float *lse;                /* (B, H, T) */
+    uint8_t *clip_mask;        /* (R 3 D) bits; NULL without clipping */
+    void *attention, *up_gate; /* (R, D), (R, 2 F) */
+};
+
+struct bit_arena {
+    void *base;
+    size_t bytes;
+    enum bit_mode mode;
+    struct bit_block_activations *blocks; /* (layers) */
+
+    /* behind the last block */
+    float *x_final; /* (R, D); the same place as dx, which replaces it row by row */
+    float *final_mean, *final_rstd;
+    float *loss;     /* (R) */
+    int32_t *target; /* (R) */
+
+    /* gradients on their way back */
+    float *dx;        /* (R, D) of the residual stream */
+    void *dx_operand; /* (R, D) the same as an operand */
+
+    /* While the head is at work */
+    void *final;        /* (R, D) its operand */
+    void *logits;       /* (head_rows, V), then their gradient */
+    void *final_dinput; /* (head_rows, D) the gradient of its operand */
+    /* and in the same place while a block is, forward or backward */
+    void *operand; /* (R, max(D, F)) of the linear at hand */
+    void *dinput;  /* (R, max(D, F)) the gradient of its input */
+    void *dqkv;    /* (R, 3 D) */
+
+    /* what survives every change of mode */
+    float *cos_sin;   /* (T, head_dim / 2, 2) */
+    uint16_t *tokens; /* (micro_instances, T) */
+    double *loss_sum; /* one: losses are added to it */
+};
+
+/** Bytes that the arena needs for micro_instances instances in whichever of the run's modes needs most. */
+int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances);
+/** Allocate once, laid out for 16-bit. */
+int bit_arena_create(const struct bit_plan *plan, struct bit_exec *exec, struct bit_arena **out);
+void bit_arena_destroy(struct bit_arena *arena, struct bit_exec *exec);
+/** Lay the same memory out for another mode; what it held is lost. */
+void bit_arena_set_mode(struct bit_arena *arena, const struct bit_plan *plan, enum bit_mode mode);
+
+#endif

@@ -1,0 +1,45 @@
+#include "worker/model/arithmetic.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "proto/check.h"
+#include "proto/ckpt/manifest.h"
+
+static bool is_untied(const struct bit_plan *plan)
+{
+    return !plan->tied;
+}
+
+static bool norms_twice(const struct bit_plan *plan)
+{
+    return plan->quantizer.inner_norm != BIT_NORM_NONE;
+}
+
+/* By the number that brought them, ascending. */
+static const struct {
+    uint32_t number;
+    bool (*concerns)(const struct bit_plan *plan);
+    const char *text;
+} changes[] = {
+    {1, is_untied, "an untied head decays with the linears, by optimizer.weight_decay"},
+    {1, norms_twice,
+     "in the 1.58-bit phase a block's norm with the inner norm after it keeps the factor 1 / sqrt(1 + 1e-5)"},
+};
+
+void bit_arithmetic_changes(const struct bit_plan *plan, uint32_t since, char out[BIT_ARITHMETIC_TEXT_MAX])
+{
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < BIT_COUNT(changes); i++) {
+        const size_t length = strlen(changes[i].text), separator = used > 0 ? 2 : 0;
+
+        if (changes[i].number <= since || !changes[i].concerns(plan))
+            continue;
+        BIT_ASSERT(used + separator + length < BIT_ARITHMETIC_TEXT_MAX);
+        memcpy(out + used, "; ", separator);
+        memcpy(out + used + separator, changes[i].text, length + 1);
+        used += separator + length;
+    }
+}

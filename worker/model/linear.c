@@ -1,0 +1,301 @@
+#include "worker/model/linear.h"
+
+#include "kernels/matmul.h"
+#include "kernels/quantise.h"
+#include "kernels/swiglu.h"
+#include "kernels/swiglu_quantise.h"
+#include "proto/check.h"
+
+static const void *weight_at(const struct bit_model *model, int64_t offset)
+{
+    return (const uint8_t *)model->weights + offset * (int64_t)bit_dtype_bytes(model->plan->operands);
+}
+
+/* What the products of the ternary phase multiply with. */
+static const void *ternary_weight(const struct bit_model *model, const struct bit_linear *linear, enum bit_dtype *dtype)
+{
+    if (model->arena->mode == BIT_MODE_TERNARY) {
+        *dtype = BIT_I8;
+        return bit_model_codes(model, linear->offset);
+    }
+    *dtype = model->plan->operands;
+    return weight_at(model, linear->offset);
+}
+
+/* ---- forward */
+
+static int normalise(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+{
+    return bit_norm(&model->exec, &(struct bit_norm_args){
+                                      .rows = rows,
+                                      .cols = cols,
+                                      .kind = in->norm,
+                                      .eps = in->norm_eps,
+                                      .x = in->x,
+                                      .x_dtype = in->x_dtype,
+                                      .y = in->operand,
+                                      .y_dtype = in->operand_dtype,
+                                      .mean = in->mean,
+                                      .rstd = in->rstd,
+                                  });
+}
+
+static int quantise(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+{
+    const struct bit_plan_quantizer *quantizer = &model->plan->quantizer;
+
+    return bit_quantise(&model->exec, &(struct bit_quantise_args){
+                                          .rows = rows,
+                                          .cols = cols,
+                                          .kind = in->norm,
+                                          .var_factor = in->norm_var_factor,
+                                          .norm_eps = in->norm_eps,
+                                          .measure = quantizer->activation_measure,
+                                          .levels = quantizer->levels,
+                                          .eps = quantizer->eps,
+                                          .strength = model->strength,
+                                          .x = in->x,
+                                          .x_dtype = in->x_dtype,
+                                          .q = in->operand,
+                                          .q_dtype = in->operand_dtype,
+                                          .scale = in->scale,
+                                          .mean = in->mean,
+                                          .rstd = in->rstd,
+                                      });
+}
+
+static int quantise_gated(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+{
+    const struct bit_plan_quantizer *quantizer = &model->plan->quantizer;
+
+    return bit_swiglu_quantise(&model->exec, &(struct bit_swiglu_quantise_args){
+                                                 .rows = rows,
+                                                 .cols = cols,
+                                                 .kind = in->norm,
+                                                 .norm_eps = in->norm_eps,
+                                                 .measure = quantizer->activation_measure,
+                                                 .levels = quantizer->levels,
+                                                 .eps = quantizer->eps,
+                                                 .strength = model->strength,
+                                                 .ug = in->x,
+                                                 .dtype = in->x_dtype,
+                                                 .q = in->operand,
+                                                 .q_dtype = in->operand_dtype,
+                                                 .scale = in->scale,
+                                                 .mean = in->mean,
+                                                 .rstd = in->rstd,
+                                             });
+}
+
+static int gate(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+{
+    return bit_swiglu(&model->exec, &(struct bit_swiglu_args){
+                                        .rows = rows,
+                                        .cols = cols,
+                                        .ug = in->x,
+                                        .y = in->operand,
+                                        .dtype = in->x_dtype,
+                                    });
+}
+
+static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
+                         int64_t rows, void *y, enum bit_dtype y_dtype, const float *addend)
+{
+    return bit_matmul(&model->exec, &(struct bit_matmul_args){
+                                        .form = BIT_MATMUL_NT,
+                                        .m = rows,
+                                        .n = linear->rows,
+                                        .k = linear->cols,
+                                        .a = in->operand,
+                                        .b = weight_at(model, linear->offset),
+                                        .ab_dtype = model->plan->operands,
+                                        .c = y,
+                                        .c_dtype = y_dtype,
+                                        .addend = addend,
+                                    });
+}
+
+static int product_ternary(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, void *y,
+                           enum bit_dtype y_dtype, const float *addend)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    struct bit_bitlinear_args args = {
+        .m = rows,
+        .n = linear->rows,
+        .k = linear->cols,
+        .q = in->operand,
+        .x_scale = in->scale,
+        .segments = model->segments[index],
+        .y = y,
+        .y_dtype = y_dtype,
+        .addend = addend,
+    };
+
+    args.w = ternary_weight(model, linear, &args.qw_dtype);
+    BIT_ASSERT(args.qw_dtype == in->operand_dtype);
+    return bit_bitlinear(&model->exec, &args);
+}
+
+int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in, int64_t rows, void *y,
+                       enum bit_dtype y_dtype, const float *addend)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    int err = 0;
+
+    if (model->arena->mode != BIT_MODE_16BIT) {
+        err = in->gated ? quantise_gated(model, in, rows, linear->cols) : quantise(model, in, rows, linear->cols);
+        return err < 0 ? err : product_ternary(model, index, in, rows, y, y_dtype, addend);
+    }
+    if (in->gated)
+        err = gate(model, in, rows, linear->cols);
+    else if (in->norm != BIT_NORM_NONE)
+        err = normalise(model, in, rows, linear->cols);
+    return err < 0 ? err : product_16bit(model, linear, in, rows, y, y_dtype, addend);
+}
+
+/*
+ * ---- backward
+ *
+ * First the gradient at the operand, then back through what made the operand, which makes it once more; then the
+ * weight's gradient from that. Straight through the rounding: the products of the forward pass, transposed, with the
+ * operands it multiplied.
+ */
+
+static int data_16bit(struct bit_model *model, const struct bit_linear *linear, int64_t rows, const void *dy)
+{
+    const enum bit_dtype operands = model->plan->operands;
+
+    return bit_matmul(&model->exec, &(struct bit_matmul_args){
+                                        .form = BIT_MATMUL_NN,
+                                        .m = rows,
+                                        .n = linear->cols,
+                                        .k = linear->rows,
+                                        .a = dy,
+                                        .b = weight_at(model, linear->offset),
+                                        .ab_dtype = operands,
+                                        .c = model->arena->dinput,
+                                        .c_dtype = operands,
+                                    });
+}
+
+static int data_ternary(struct bit_model *model, int index, int64_t rows, const void *dy)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    const enum bit_dtype operands = model->plan->operands;
+    struct bit_bitlinear_backward_data_args args = {
+        .m = rows,
+        .n = linear->rows,
+        .k = linear->cols,
+        .dy = dy,
+        .dy_dtype = operands,
+        .segments = model->segments[index],
+        .dn = model->arena->dinput,
+        .dn_dtype = operands,
+    };
+
+    args.w = ternary_weight(model, linear, &args.w_dtype);
+    return bit_bitlinear_backward_data(&model->exec, &args);
+}
+
+/* In the 16-bit phase the operand has no scale. */
+static struct bit_operand operand_again(const struct bit_model *model, const struct bit_input *in)
+{
+    return (struct bit_operand){
+        .to = in->operand, .dtype = model->plan->operands, .scale = in->scale, .strength = model->strength};
+}
+
+/* dinput holds the gradient behind the norm; take it to the front. */
+static int norm_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+{
+    struct bit_arena *a = model->arena;
+
+    return bit_norm_backward(&model->exec, &(struct bit_norm_backward_args){
+                                               .rows = rows,
+                                               .cols = cols,
+                                               .kind = in->norm,
+                                               .x = in->x,
+                                               .x_dtype = in->x_dtype,
+                                               .mean = in->mean,
+                                               .rstd = in->rstd,
+                                               .var_factor = in->norm_var_factor,
+                                               .dy = a->dinput,
+                                               .dy_dtype = model->plan->operands,
+                                               .dx = in->residual ? (void *)a->dx : a->dinput,
+                                               .dx_dtype = in->residual ? BIT_F32 : model->plan->operands,
+                                               .accumulate = in->residual,
+                                               .copy = in->residual ? a->dx_operand : NULL,
+                                               .copy_dtype = model->plan->operands,
+                                               .operand = operand_again(model, in),
+                                           });
+}
+
+/* The gradient of up and gate takes their place. */
+static int gate_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+{
+    return bit_swiglu_backward(&model->exec, &(struct bit_swiglu_backward_args){
+                                                 .rows = rows,
+                                                 .cols = cols,
+                                                 .ug = in->x,
+                                                 .dy = model->arena->dinput,
+                                                 .dy_dtype = model->plan->operands,
+                                                 .dug = in->x,
+                                                 .dtype = in->x_dtype,
+                                                 .y = in->operand,
+                                             });
+}
+
+/* Likewise, through the norm of their swiglu first. */
+static int gate_norm_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+{
+    return bit_swiglu_norm_backward(&model->exec, &(struct bit_swiglu_norm_backward_args){
+                                                      .rows = rows,
+                                                      .cols = cols,
+                                                      .kind = in->norm,
+                                                      .ug = in->x,
+                                                      .mean = in->mean,
+                                                      .rstd = in->rstd,
+                                                      .dn = model->arena->dinput,
+                                                      .dug = in->x,
+                                                      .dtype = in->x_dtype,
+                                                      .operand = operand_again(model, in),
+                                                  });
+}
+
+static int input_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+{
+    const bool is_16bit = model->arena->mode == BIT_MODE_16BIT;
+
+    if (in->gated)
+        return is_16bit ? gate_backward(model, in, rows, cols) : gate_norm_backward(model, in, rows, cols);
+    if (is_16bit && in->norm == BIT_NORM_NONE)
+        return 0; /* the operand is x, and stands */
+    return norm_backward(model, in, rows, cols);
+}
+
+static int weight_gradient(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
+                           int64_t rows, const void *dy)
+{
+    return bit_matmul(&model->exec, &(struct bit_matmul_args){
+                                        .form = BIT_MATMUL_TN,
+                                        .m = linear->rows,
+                                        .n = linear->cols,
+                                        .k = rows,
+                                        .a = dy,
+                                        .b = in->operand,
+                                        .ab_dtype = model->plan->operands,
+                                        .c = model->grad + linear->offset,
+                                        .c_dtype = BIT_F32,
+                                        .addend = model->grad + linear->offset,
+                                    });
+}
+
+int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    int err = model->arena->mode == BIT_MODE_16BIT ? data_16bit(model, linear, rows, dy)
+                                                   : data_ternary(model, index, rows, dy);
+
+    if (err >= 0)
+        err = input_backward(model, in, rows, linear->cols);
+    return err < 0 ? err : weight_gradient(model, linear, in, rows, dy);
+}

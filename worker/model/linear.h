@@ -1,0 +1,20 @@
+/* One linear layer in whichever phase is in force: its input's norm, its quantisation, its products. */
+#ifndef BIT_WORKER_LINEAR_H
+#define BIT_WORKER_LINEAR_H
+
+#include "worker/model/activations.h"
+#include "worker/model/model.h"
+
+/** y (rows, N) = linear `index` of norm(in->x), or of norm(swiglu(in->x)) if it is gated; with an addend (rows, N),
+ * plus that (y is f32: the residual stream). Fills in->operand, until the next linear does, and what in keeps. */
+int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in, int64_t rows, void *y,
+                       enum bit_dtype y_dtype, const float *addend);
+/**
+ * From dy (rows, N), in the operands' type: the weight's gradient is added to model->grad, and the input's goes back
+ * through the norm. Where x is the residual stream it is added to arena->dx (and arena->dx_operand follows); a gated
+ * input's takes x's place; otherwise it is in arena->dinput. dy is none of these, but for dx_operand where x is not the
+ * residual stream.
+ */
+int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy);
+
+#endif

@@ -1,0 +1,327 @@
+#include "worker/model/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/attention.h"
+#include "kernels/bitlinear.h"
+#include "kernels/embed.h"
+#include "kernels/matmul.h"
+#include "kernels/measure.h"
+#include "kernels/swiglu_quantise.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "worker/model/activations.h"
+
+#define SHARD_ELEMENTS (BIT_CHECKPOINT_CHUNK / 4)
+/* Positions in one product. More rows gain nothing once the weights' traffic is small beside the products'. */
+#define MICRO_TOKENS_MAX      16384
+#define MICRO_TOKENS_MAX_CUDA 65536
+/* Positions whose logits stand at once: few enough for memory, enough that adding to the head's gradient is cheap. */
+#define HEAD_ROWS_MAX      1024
+#define HEAD_ROWS_MAX_CUDA 4096
+/* Of a GPU, for what is not ours to count: NCCL's buffers, kernels loaded late. */
+#define LIBRARIES_BYTES_CUDA ((int64_t)1 << 30)
+#define WORKSPACE_BYTES_MIN  (1 << 20)
+
+/* ---- the specification, in the operators' terms */
+
+static void read_model(struct bit_plan *plan, const Bit__ModelSpec *model)
+{
+    plan->layers = (int)model->layers;
+    plan->context = model->context;
+    plan->width = model->width;
+    plan->heads = model->heads;
+    plan->head_dim = model->width / model->heads;
+    plan->hidden = model->mlp_hidden;
+    plan->vocab = model->vocab;
+    plan->vocab_padded = model->vocab_padded;
+    plan->tied = model->tied;
+    plan->norm_eps = (float)model->norm_eps;
+    plan->clip_qkv = (float)model->clip_qkv;
+    plan->rope_theta = model->rope_theta;
+    plan->operands = model->operands == BIT__OPERANDS__FP32 ? BIT_F32 : BIT_BF16;
+    plan->init = model->init;
+    plan->init_std = model->init_std;
+    plan->init_seed = model->init_seed;
+}
+
+static enum bit_measure measure_of(Bit__Measure measure)
+{
+    switch (measure) {
+    case BIT__MEASURE__ABSMAX:
+        return BIT_MEASURE_ABSMAX;
+    case BIT__MEASURE__MEAN:
+        return BIT_MEASURE_MEAN;
+    case BIT__MEASURE__MEDIAN:
+    default:
+        return BIT_MEASURE_MEDIAN;
+    }
+}
+
+static enum bit_norm_kind norm_of(Bit__InnerNorm norm)
+{
+    switch (norm) {
+    case BIT__INNER_NORM__NO_NORM:
+        return BIT_NORM_NONE;
+    case BIT__INNER_NORM__RMSNORM:
+        return BIT_NORM_RMS;
+    case BIT__INNER_NORM__LAYERNORM:
+    default:
+        return BIT_NORM_LAYER;
+    }
+}
+
+static void read_quantizer(struct bit_plan *plan, const Bit__QuantizerSpec *spec)
+{
+    plan->quantizer = (struct bit_plan_quantizer){
+        .weight_measure = measure_of(spec->weight_measure),
+        .activation_measure = measure_of(spec->activation_measure),
+        .inner_norm = norm_of(spec->inner_norm),
+        .levels = (float)spec->activation_levels,
+        .eps = (float)spec->eps,
+    };
+}
+
+/* ---- tensors and shards */
+
+static void set_segments(struct bit_linear *linear, enum bit_site site, const struct bit_plan *plan, int by_projection)
+{
+    linear->segment_count = 1;
+    linear->segment_rows[0] = linear->rows;
+    if (!by_projection || site == BIT_SITE_ATTN_OUT || site == BIT_SITE_FF_OUT)
+        return;
+    linear->segment_count = site == BIT_SITE_ATT_PROJ ? 3 : 2;
+    for (int s = 0; s < linear->segment_count; s++)
+        linear->segment_rows[s] = site == BIT_SITE_ATT_PROJ ? plan->width : plan->hidden;
+}
+
+static int read_tensors(struct bit_plan *plan, const Bit__RunSpec *spec)
+{
+    const int by_projection = spec->quantizer->granularity == BIT__GRANULARITY__PROJECTION;
+    int count = bit_checkpoint_tensors(spec->model, &plan->tensors);
+
+    if (count < 0)
+        return count;
+    plan->tensor_count = count;
+    plan->elements = bit_checkpoint_elements(plan->tensors, count);
+    plan->linears = calloc((size_t)plan->layers * BIT_SITES, sizeof *plan->linears);
+    if (plan->linears == NULL)
+        return bit_fail(-ENOMEM, "plan of %d blocks", plan->layers);
+    for (int t = 0; t < count; t++) {
+        const struct bit_tensor *tensor = &plan->tensors[t];
+        struct bit_linear *linear = &plan->linears[plan->linear_count];
+
+        if (!bit_tensor_is_linear(tensor))
+            continue;
+        BIT_ASSERT(plan->linear_count < plan->layers * BIT_SITES);
+        *linear = (struct bit_linear){
+            .tensor = t, .rows = tensor->rows, .cols = tensor->cols, .offset = tensor->offset};
+        set_segments(linear, (enum bit_site)(plan->linear_count % BIT_SITES), plan, by_projection);
+        plan->linear_elements += tensor->rows * tensor->cols;
+        plan->linear_count++;
+    }
+    BIT_ASSERT(plan->linear_count == plan->layers * BIT_SITES);
+    return 0;
+}
+
+void bit_plan_shard(const struct bit_plan *plan, int rank, int64_t *begin, int64_t *end)
+{
+    *begin = BIT_MIN(rank * plan->shard_elements, plan->elements);
+    *end = BIT_MIN((rank + 1) * plan->shard_elements, plan->elements);
+}
+
+int64_t bit_plan_share(const struct bit_plan *plan, int rank, int64_t instances)
+{
+    return instances > rank ? (instances - rank - 1) / plan->size + 1 : 0;
+}
+
+void bit_plan_segment(const struct bit_linear *linear, int s, int64_t *offset, int64_t *count)
+{
+    int64_t rows_before = 0;
+
+    BIT_ASSERT(s >= 0 && s < linear->segment_count);
+    for (int i = 0; i < s; i++)
+        rows_before += linear->segment_rows[i];
+    *offset = linear->offset + rows_before * linear->cols;
+    *count = linear->segment_rows[s] * linear->cols;
+}
+
+/* ---- memory */
+
+static size_t attention_workspace(const struct bit_plan *plan, int64_t batch)
+{
+    const int64_t time = plan->context, heads = plan->heads, dim = plan->head_dim;
+
+    if (plan->backend == BIT_BACKEND_CUDA)
+        return BIT_MAX(bit_attention_workspace_cuda(batch, time, heads, dim),
+                       bit_attention_backward_workspace_cuda(batch, time, heads, dim));
+    return BIT_MAX(bit_attention_workspace(plan->threads, batch, time, heads, dim),
+                   bit_attention_backward_workspace(plan->threads, batch, time, heads, dim));
+}
+
+/* The most scratch that any operator of the model asks for. */
+static int64_t workspace_bytes(const struct bit_plan *plan, int64_t micro_instances)
+{
+    size_t most = BIT_MAX(WORKSPACE_BYTES_MIN, attention_workspace(plan, micro_instances));
+
+    most = BIT_MAX(most,
+                   bit_embed_backward_workspace(plan->backend, micro_instances * plan->context, plan->vocab_padded));
+    most = BIT_MAX(most, bit_swiglu_quantise_workspace(plan->backend, plan->hidden, plan->operands));
+    most = BIT_MAX(most, bit_matmul_workspace(plan->backend, plan->threads));
+    for (int i = 0; i < plan->linear_count; i++)
+        most = BIT_MAX(most, bit_bitlinear_workspace(plan->backend, plan->threads, micro_instances * plan->context,
+                                                     plan->linears[i].rows, plan->linears[i].cols));
+    return (int64_t)most;
+}
+
+/* What the ranks find scales with (measure.h): means need sums, medians a histogram for each segment. */
+static int64_t measure_bytes(const struct bit_plan *plan)
+{
+    int64_t segments = 0;
+
+    for (int i = 0; i < plan->linear_count; i++)
+        segments += plan->linears[i].segment_count;
+    if (plan->quantizer.weight_measure == BIT_MEASURE_MEDIAN)
+        return segments * (BIT_HISTOGRAM_BINS * (int64_t)sizeof(uint64_t) + 64);
+    return segments * (plan->size + 3) * (int64_t)sizeof(double);
+}
+
+/* How many of the linears' weights are in this rank's shard. */
+static int64_t own_linears(const struct bit_plan *plan)
+{
+    const int64_t begin = plan->linears[0].offset, end = begin + plan->linear_elements;
+
+    return BIT_MAX(BIT_MIN(plan->shard_end, end) - BIT_MAX(plan->shard_begin, begin), 0);
+}
+
+static void count_memory(struct bit_plan *plan, int64_t micro_instances)
+{
+    const int64_t operand = (int64_t)bit_dtype_bytes(plan->operands);
+    const bool cuda = plan->backend == BIT_BACKEND_CUDA;
+    Bit__MemoryPlan *memory = &plan->memory;
+
+    plan->micro_instances = micro_instances;
+    plan->head_rows = BIT_MIN(cuda ? HEAD_ROWS_MAX_CUDA : HEAD_ROWS_MAX, micro_instances * plan->context);
+    plan->arena_bytes = bit_arena_bytes(plan, micro_instances);
+    plan->workspace_bytes = workspace_bytes(plan, micro_instances);
+    plan->staging_bytes = measure_bytes(plan);
+    if (plan->size > 1) /* every rank's codes, two bits each */
+        plan->staging_bytes += plan->linear_elements / 4;
+    if (cuda) /* tokens of this step and of the next one */
+        plan->staging_bytes += 2 * plan->share * plan->context * (int64_t)sizeof(uint16_t);
+    if (!cuda && plan->size > 1) /* pieces of gradients on their way (comm.h) */
+        plan->staging_bytes += 2 * plan->size * BIT_PLAN_PIECE_BYTES;
+
+    bit__memory_plan__init(memory);
+    memory->weights = (uint64_t)(plan->elements * operand); /* codes take the linears' place */
+    memory->gradients = (uint64_t)(plan->elements * 4);
+    /* master, moments; the last codes, two bits each */
+    memory->optimizer = (uint64_t)((plan->shard_end - plan->shard_begin) * 12 + (own_linears(plan) + 3) / 4);
+    memory->activations = (uint64_t)plan->arena_bytes;
+    memory->workspace = (uint64_t)(plan->workspace_bytes + plan->staging_bytes);
+    memory->total = memory->weights + memory->gradients + memory->optimizer + memory->activations + memory->workspace;
+}
+
+static int fits(const struct bit_plan *plan)
+{
+    return plan->memory.total <= (uint64_t)plan->memory_limit;
+}
+
+/* The largest divisor of the share that fits; 0 in the specification leaves the choice to us. */
+static int choose_micro(struct bit_plan *plan, int64_t wanted)
+{
+    const int64_t tokens_max = plan->backend == BIT_BACKEND_CUDA ? MICRO_TOKENS_MAX_CUDA : MICRO_TOKENS_MAX;
+
+    if (wanted > 0) {
+        count_memory(plan, wanted);
+        return fits(plan);
+    }
+    for (int64_t micro = plan->share; micro >= 1; micro--) {
+        if (plan->share % micro != 0 || (micro > 1 && micro * plan->context > tokens_max))
+            continue;
+        count_memory(plan, micro);
+        if (fits(plan))
+            return 1;
+    }
+    return 0;
+}
+
+static int refuse(const struct bit_plan *plan)
+{
+    const double gib = 1 << 30;
+    const Bit__MemoryPlan *m = &plan->memory;
+
+    return bit_fail(BIT_EMEMORY,
+                    "rank %d needs %.2f GiB at %lld instances a micro-batch and may use %.2f: weights %.2f, gradients "
+                    "%.2f, optimizer %.2f, activations %.2f, workspace %.2f",
+                    plan->rank, (double)m->total / gib, (long long)plan->micro_instances,
+                    (double)plan->memory_limit / gib, (double)m->weights / gib, (double)m->gradients / gib,
+                    (double)m->optimizer / gib, (double)m->activations / gib, (double)m->workspace / gib);
+}
+
+/*
+ * Master and moments once more, in the host's memory. Training comes first: the copy takes what is left.
+ * It never decides how large a micro-batch is.
+ */
+static void count_snapshot(struct bit_plan *plan, int local_ranks)
+{
+    const int64_t bytes = (plan->shard_end - plan->shard_begin) * 12;
+    const int64_t left = plan->backend == BIT_BACKEND_CUDA ? bit_plan_memory_available() / local_ranks
+                                                           : plan->memory_limit - (int64_t)plan->memory.total;
+
+    plan->memory.has_snapshot = true;
+    plan->memory.snapshot = bytes <= left ? (uint64_t)bytes : 0;
+}
+
+/* The ranks of a machine share its memory; each has a GPU of its own, and leaves some of it to the libraries. */
+static int64_t limit_of(const Bit__LaunchSpec *launch, int local_ranks, int64_t available, enum bit_backend backend)
+{
+    int64_t limit = backend == BIT_BACKEND_CUDA ? available - BIT_MIN(available, LIBRARIES_BYTES_CUDA)
+                                                : available / local_ranks;
+
+    if (launch->memory_gib > 0)
+        limit = (int64_t)BIT_MIN((double)limit, launch->memory_gib * (1 << 30));
+    return limit;
+}
+
+int bit_plan_init(struct bit_plan *plan, const Bit__RunSpec *spec, int rank, int size, int local_ranks, int threads,
+                  int64_t available)
+{
+    struct bit_plan p = {.rank = rank, .size = size, .threads = threads};
+    int err;
+
+    BIT_ASSERT(rank >= 0 && rank < size && local_ranks >= 1 && threads >= 1);
+    p.backend = spec->launch->backend == BIT__BACKEND__CUDA ? BIT_BACKEND_CUDA : BIT_BACKEND_CPU;
+    p.blends = spec->phases != NULL && spec->phases->switch_ != NULL && spec->phases->switch_->ramp_steps > 0;
+    p.instances = spec->batch->instances;
+    if (p.instances < 1 || p.instances % size != 0)
+        return bit_fail(BIT_ESPEC, "%d ranks do not divide a batch of %lld instances", size, (long long)p.instances);
+    read_model(&p, spec->model);
+    read_quantizer(&p, spec->quantizer);
+    err = read_tensors(&p, spec);
+    if (err < 0)
+        goto out;
+    p.share = p.instances / size;
+    p.shard_elements = bit_round_up((p.elements + size - 1) / size, SHARD_ELEMENTS);
+    bit_plan_shard(&p, rank, &p.shard_begin, &p.shard_end);
+    p.memory_limit = limit_of(spec->launch, local_ranks, available, p.backend);
+    if (!choose_micro(&p, spec->batch->micro_instances)) {
+        err = refuse(&p);
+        goto out;
+    }
+    count_snapshot(&p, local_ranks);
+    *plan = p;
+    return 0;
+out:
+    bit_plan_finish(&p);
+    return err;
+}
+
+void bit_plan_finish(struct bit_plan *plan)
+{
+    free(plan->tensors);
+    free(plan->linears);
+    memset(plan, 0, sizeof *plan);
+}

@@ -1,0 +1,101 @@
+/* What this machine, or the control group that holds us, can still give. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/check.h"
+#include "worker/model/plan.h"
+
+#define CGROUP_ROOT "/sys/fs/cgroup"
+
+static int64_t meminfo_available(void)
+{
+    FILE *f = fopen("/proc/meminfo", "re");
+    char line[256];
+    int64_t kib = -1;
+
+    if (f == NULL)
+        return INT64_MAX;
+    while (kib < 0 && fgets(line, sizeof line, f) != NULL)
+        if (sscanf(line, "MemAvailable: %" SCNd64, &kib) != 1)
+            kib = -1;
+    fclose(f);
+    return kib < 0 ? INT64_MAX : kib * 1024;
+}
+
+/* A number from one of the group's files; INT64_MAX for "max", or where there is no such file. */
+static int64_t read_number(const char *group, const char *file)
+{
+    char path[4096 + 64];
+    int64_t value = INT64_MAX;
+    FILE *f;
+
+    snprintf(path, sizeof path, CGROUP_ROOT "%s/%s", group, file);
+    f = fopen(path, "re");
+    if (f == NULL)
+        return INT64_MAX;
+    if (fscanf(f, "%" SCNd64, &value) != 1)
+        value = INT64_MAX;
+    fclose(f);
+    return value;
+}
+
+/* "0::/user.slice/..." of the second version's one hierarchy; empty where there is none. */
+static void own_group(char *group, size_t bytes)
+{
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    char line[4096];
+
+    group[0] = '\0';
+    if (f == NULL)
+        return;
+    while (fgets(line, sizeof line, f) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "0::/", 4) == 0)
+            snprintf(group, bytes, "%s", strcmp(line + 3, "/") == 0 ? "" : line + 3);
+    }
+    fclose(f);
+}
+
+/* The page cache counts as used, but what of it is inactive is given back when it is needed. */
+static int64_t read_inactive_cache(const char *group)
+{
+    char path[4096 + 64], line[256];
+    int64_t bytes = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, CGROUP_ROOT "%s/memory.stat", group);
+    f = fopen(path, "re");
+    if (f == NULL)
+        return 0;
+    while (fgets(line, sizeof line, f) != NULL && sscanf(line, "inactive_file %" SCNd64, &bytes) != 1)
+        continue;
+    fclose(f);
+    return bytes;
+}
+
+/* Every group up to the root may set a limit. */
+static int64_t group_available(void)
+{
+    char group[4096];
+    int64_t least = INT64_MAX;
+
+    own_group(group, sizeof group);
+    for (;;) {
+        int64_t max = read_number(group, "memory.max"), used = read_number(group, "memory.current");
+        char *slash = strrchr(group, '/');
+
+        if (max != INT64_MAX && used != INT64_MAX)
+            least = BIT_MIN(least, BIT_MAX(max - used + read_inactive_cache(group), 0));
+        if (slash == NULL)
+            return least;
+        *slash = '\0';
+    }
+}
+
+int64_t bit_plan_memory_available(void)
+{
+    int64_t machine = meminfo_available(), group = group_available();
+
+    return BIT_MIN(machine, group);
+}

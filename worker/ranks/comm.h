@@ -1,0 +1,88 @@
+/*
+ * What ranks say to each other: the few collectives that training needs, over MPI, with bits that depend on nothing but
+ * the number of ranks.
+ *
+ * An MPI call that fails leaves the other ranks inside it, so nothing here returns an MPI error: it ends in
+ * bit_comm_abort(). Only the main thread calls these (MPI_THREAD_FUNNELED).
+ */
+#ifndef BIT_WORKER_COMM_H
+#define BIT_WORKER_COMM_H
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "worker/model/plan.h"
+#include "worker/sections.h"
+
+/* Elements of one peer's range that are in flight at a time while gradients are reduced. */
+#define BIT_COMM_PIECE (BIT_PLAN_PIECE_BYTES / (int64_t)sizeof(float))
+
+struct bit_comm {
+    MPI_Comm mpi; /* our own duplicate */
+    int rank, size;
+    MPI_Request *requests;         /* 2 sets of 2 size: two pieces are in flight */
+    float *pieces;                 /* 2 sets of size BIT_COMM_PIECE; NULL for one rank */
+    int failed_rank;               /* whose error bit_comm_agree returned last */
+    struct bit_sections *sections; /* if set, time in here counts as communication */
+    /* Told before this process takes the others down with it; NULL is fine. Rank 0 tells the daemon. */
+    void (*before_abort)(void *arg, int err);
+    void *before_abort_arg;
+};
+
+/**
+ * Duplicate `parent` and allocate what the calls below need: 2 size BIT_COMM_PIECE floats.
+ * Collective  yes, over `parent`
+ * Errors      -ENOMEM on every rank if on one
+ */
+int bit_comm_init(struct bit_comm *comm, MPI_Comm parent);
+/** Give everything back; a zeroed comm is fine. Collective. */
+void bit_comm_finish(struct bit_comm *comm);
+
+/** Say what stopped us (the note of bit_fail), then end every rank with bit_exit_code(err). */
+_Noreturn void bit_comm_abort(struct bit_comm *comm, int err);
+
+/**
+ * One outcome for all: 0 where every rank passes 0, otherwise the lowest code any rank passed, whose note all ranks
+ * have afterwards, led by "rank N: " on the others. Collective.
+ */
+int bit_comm_agree(struct bit_comm *comm, int err);
+/** Whether every rank passed the same value. Collective. */
+bool bit_comm_same(struct bit_comm *comm, uint64_t value);
+void bit_comm_barrier(struct bit_comm *comm);
+
+/** From rank `root` to all, any number of bytes. Collective; bytes must agree. */
+void bit_comm_bcast(struct bit_comm *comm, void *data, size_t bytes, int root);
+/**
+ * The same from rank 0 for a wait without end: a rank that waits gives its core away instead of polling at full speed,
+ * which it would otherwise take from the rank that it waits for. Collective.
+ */
+void bit_comm_await(struct bit_comm *comm, void *data, size_t bytes);
+/** Every rank's `bytes` to every rank, in rank order: all is size x bytes. Collective. */
+void bit_comm_gather(struct bit_comm *comm, const void *mine, size_t bytes, void *all);
+void bit_comm_sum_u64(struct bit_comm *comm, uint64_t *values, int count);
+
+/*
+ * Ranges. starts has size + 1 entries: rank r has elements [starts[r], starts[r+1]) of one vector. A range may be
+ * empty.
+ */
+
+/** Every rank's range to every rank, in place. Collective; starts and element_bytes must agree. */
+void bit_comm_gather_ranges(struct bit_comm *comm, void *vector, size_t element_bytes, const int64_t *starts);
+/**
+ * This rank's range of `vector` becomes the sum over the ranks' ranges, added in rank order: ((v0 + v1) + v2) + ...,
+ * so the bits depend on the number of ranks alone. The rest of the vector is left as it is. Collective.
+ */
+void bit_comm_reduce_ranges(struct bit_comm *comm, float *vector, const int64_t *starts, int threads);
+
+/**
+ * Hand out a batch: rank r gets instances r, r + size, r + 2 size, ... of rank 0's `batch` (instances x context tokens)
+ * into `mine`. batch is read on rank 0 only. Returns how many this rank got. Collective.
+ */
+int64_t bit_comm_scatter_instances(struct bit_comm *comm, const uint16_t *batch, int64_t instances, int64_t context,
+                                   uint16_t *mine);
+/** How many of `instances` rank `rank` of `size` gets. */
+int64_t bit_comm_share(int64_t instances, int rank, int size);
+
+#endif

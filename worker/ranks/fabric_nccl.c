@@ -1,0 +1,374 @@
+#include "worker/ranks/fabric_nccl.h"
+
+#include <nccl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/cuda/cuda.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "worker/clock.h"
+
+BIT_LOG_TOPIC("nccl");
+
+#define WATCH_MS    250
+#define WATCHED_MAX 128 /* operations on their way that the watch knows of; more are not watched one by one */
+
+/* One operation on a stream: `before` is done when it could begin, `after` when it has ended. */
+struct watched {
+    cudaEvent_t before, after;
+    bool used;
+    double began_ms; /* when `before` was first seen done; 0: not yet */
+};
+
+struct bit_nccl {
+    struct bit_fabric *fabric;   /* borrowed */
+    ncclComm_t reduce, gather;   /* apart, so that a gather never waits behind a reduction */
+    cudaStream_t reduce_stream;  /* gathers are on the exec's */
+    cudaEvent_t ready, finished; /* gradients of a part are final; all parts are reduced */
+
+    pthread_t watch;
+    bool watching;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t stop;
+    bool stopped;
+    double starting_ms; /* communicators are being made since then; 0: they are there */
+    struct watched operations[WATCHED_MAX];
+};
+
+static int result_of(const struct bit_nccl *nccl, ncclResult_t result, const char *call)
+{
+    const char *detail;
+
+    if (result == ncclSuccess)
+        return 0;
+    detail = ncclGetLastError(nccl->gather);
+    return bit_fail(BIT_ENCCL, "%.*s: %s%s%s", (int)strcspn(call, "("), call, ncclGetErrorString(result),
+                    detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "");
+}
+#define nccl_try(nccl, call) result_of((nccl), (call), #call)
+
+/* Others are inside the collective: no return. */
+static void must(struct bit_nccl *nccl, int err)
+{
+    if (err < 0)
+        bit_comm_abort(nccl->fabric->comm, err);
+}
+
+/* ---- the watch: NCCL waits for ever, we do not */
+
+/* MPI belongs to the main thread, which hangs in what we give up: ending this process makes the launcher end the job.
+ */
+static _Noreturn void give_up(struct bit_nccl *nccl, int err)
+{
+    struct bit_comm *comm = nccl->fabric->comm;
+
+    bit_error("gave up", "rank=%d device=%d code=%d why=\"%s\"", comm->rank, nccl->fabric->exec->cuda->device, err,
+              bit_fail_text());
+    if (comm->before_abort != NULL)
+        comm->before_abort(comm->before_abort_arg, err);
+    if (nccl->reduce != NULL)
+        ncclCommAbort(nccl->reduce);
+    if (nccl->gather != NULL)
+        ncclCommAbort(nccl->gather);
+    _exit(bit_exit_code(err));
+}
+
+static int look_at_operation(struct watched *w, double now_ms)
+{
+    if (!w->used)
+        return 0;
+    if (cudaEventQuery(w->after) == cudaSuccess) {
+        w->used = false;
+        return 0;
+    }
+    if (w->began_ms == 0 && cudaEventQuery(w->before) == cudaSuccess)
+        w->began_ms = now_ms;
+    if (w->began_ms > 0 && now_ms - w->began_ms > BIT_FABRIC_PATIENCE_S * 1e3)
+        return bit_fail(BIT_ENCCL, "a collective between GPUs has not ended in %d s: a rank is gone, or hangs",
+                        BIT_FABRIC_PATIENCE_S);
+    return 0;
+}
+
+static int look_at_communicator(const struct bit_nccl *nccl, ncclComm_t communicator)
+{
+    ncclResult_t error = ncclSuccess;
+
+    if (communicator == NULL)
+        return 0;
+    if (ncclCommGetAsyncError(communicator, &error) != ncclSuccess || error == ncclInProgress)
+        return 0;
+    return result_of(nccl, error, "between GPUs");
+}
+
+static int look(struct bit_nccl *nccl)
+{
+    const double now_ms = bit_clock_ms();
+    int err = 0;
+
+    if (nccl->starting_ms > 0)
+        return now_ms - nccl->starting_ms < BIT_FABRIC_PATIENCE_S * 1e3
+                   ? 0
+                   : bit_fail(BIT_ENCCL, "NCCL did not start in %d s: not every rank came", BIT_FABRIC_PATIENCE_S);
+    for (int i = 0; i < WATCHED_MAX && err >= 0; i++)
+        err = look_at_operation(&nccl->operations[i], now_ms);
+    if (err >= 0)
+        err = look_at_communicator(nccl, nccl->reduce);
+    if (err >= 0)
+        err = look_at_communicator(nccl, nccl->gather);
+    return err;
+}
+
+static void add_ms(struct timespec *t, long ms)
+{
+    t->tv_nsec += ms * 1000000;
+    t->tv_sec += t->tv_nsec / 1000000000;
+    t->tv_nsec %= 1000000000;
+}
+
+static void *watch(void *arg)
+{
+    struct bit_nccl *nccl = arg;
+    struct timespec next;
+    int err = 0;
+
+    cudaSetDevice(nccl->fabric->exec->cuda->device);
+    pthread_mutex_lock(&nccl->lock);
+    clock_gettime(CLOCK_MONOTONIC, &next);
+    while (!nccl->stopped && err >= 0) {
+        add_ms(&next, WATCH_MS);
+        pthread_cond_timedwait(&nccl->stop, &nccl->lock, &next);
+        err = nccl->stopped ? 0 : look(nccl);
+    }
+    pthread_mutex_unlock(&nccl->lock);
+    if (err < 0)
+        give_up(nccl, err);
+    return NULL;
+}
+
+/* An operation is about to be enqueued on `stream`; NULL if the watch has no room. */
+static struct watched *watch_begin(struct bit_nccl *nccl, cudaStream_t stream)
+{
+    struct watched *free_one = NULL;
+
+    pthread_mutex_lock(&nccl->lock);
+    for (int i = 0; i < WATCHED_MAX && free_one == NULL; i++)
+        if (!nccl->operations[i].used)
+            free_one = &nccl->operations[i];
+    pthread_mutex_unlock(&nccl->lock);
+    if (free_one != NULL)
+        must(nccl, bit_cuda_try(cudaEventRecord(free_one->before, stream)));
+    return free_one;
+}
+
+static void watch_end(struct bit_nccl *nccl, struct watched *w, cudaStream_t stream)
+{
+    if (w == NULL)
+        return;
+    must(nccl, bit_cuda_try(cudaEventRecord(w->after, stream)));
+    pthread_mutex_lock(&nccl->lock);
+    w->began_ms = 0;
+    w->used = true;
+    pthread_mutex_unlock(&nccl->lock);
+}
+
+static int start_watch(struct bit_nccl *nccl)
+{
+    pthread_condattr_t monotonic;
+
+    for (int i = 0; i < WATCHED_MAX; i++) {
+        int err = bit_cuda_try(cudaEventCreateWithFlags(&nccl->operations[i].before, cudaEventDisableTiming));
+        if (err >= 0)
+            err = bit_cuda_try(cudaEventCreateWithFlags(&nccl->operations[i].after, cudaEventDisableTiming));
+        if (err < 0)
+            return err;
+    }
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&nccl->lock, NULL);
+    pthread_cond_init(&nccl->stop, &monotonic);
+    nccl->starting_ms = bit_clock_ms();
+    if (pthread_create(&nccl->watch, NULL, watch, nccl) != 0)
+        return bit_fail(-EAGAIN, "a thread that watches NCCL");
+    nccl->watching = true;
+    return 0;
+}
+
+static void stop_watch(struct bit_nccl *nccl)
+{
+    if (!nccl->watching)
+        return;
+    pthread_mutex_lock(&nccl->lock);
+    nccl->stopped = true;
+    pthread_cond_signal(&nccl->stop);
+    pthread_mutex_unlock(&nccl->lock);
+    pthread_join(nccl->watch, NULL);
+}
+
+/* ---- life */
+
+/* Two communicators of the same ranks, from identifiers that rank 0 makes. */
+static int connect(struct bit_nccl *nccl)
+{
+    struct bit_comm *comm = nccl->fabric->comm;
+    ncclUniqueId ids[2];
+    int err = 0;
+
+    if (comm->rank == 0)
+        for (int i = 0; i < 2 && err >= 0; i++)
+            err = nccl_try(nccl, ncclGetUniqueId(&ids[i]));
+    err = bit_comm_agree(comm, err);
+    if (err < 0)
+        return err;
+    bit_comm_bcast(comm, ids, sizeof ids, 0);
+    err = nccl_try(nccl, ncclCommInitRank(&nccl->gather, comm->size, ids[0], comm->rank));
+    if (err >= 0)
+        err = nccl_try(nccl, ncclCommInitRank(&nccl->reduce, comm->size, ids[1], comm->rank));
+    return err;
+}
+
+static void describe(struct bit_fabric *fabric)
+{
+    int version = 0;
+
+    ncclGetVersion(&version);
+    snprintf(fabric->description, sizeof fabric->description, "nccl %d.%d.%d", version / 10000, version % 10000 / 100,
+             version % 100);
+}
+
+int bit_nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
+{
+    struct bit_nccl *nccl = calloc(1, sizeof *nccl);
+    int err;
+
+    if (nccl == NULL)
+        return bit_fail(-ENOMEM, "NCCL");
+    nccl->fabric = fabric;
+    /* NVLink multicast that ends badly can take a host's GPUs out of service; rings and trees are as fast for our
+     * sizes. */
+    setenv("NCCL_NVLS_ENABLE", "0", 1);
+    if ((err = bit_cuda_try(cudaStreamCreateWithFlags(&nccl->reduce_stream, cudaStreamNonBlocking))) < 0 ||
+        (err = bit_cuda_try(cudaEventCreateWithFlags(&nccl->ready, cudaEventDisableTiming))) < 0 ||
+        (err = bit_cuda_try(cudaEventCreateWithFlags(&nccl->finished, cudaEventDisableTiming))) < 0 ||
+        (err = start_watch(nccl)) < 0)
+        goto out;
+    err = connect(nccl);
+    if (err < 0)
+        goto out;
+    pthread_mutex_lock(&nccl->lock);
+    nccl->starting_ms = 0;
+    pthread_mutex_unlock(&nccl->lock);
+    describe(fabric);
+    *out = nccl;
+    nccl = NULL;
+out:
+    bit_nccl_destroy(nccl);
+    return err;
+}
+
+void bit_nccl_destroy(struct bit_nccl *nccl)
+{
+    if (nccl == NULL)
+        return;
+    stop_watch(nccl);
+    if (nccl->reduce_stream != NULL)
+        cudaStreamSynchronize(nccl->reduce_stream);
+    if (nccl->reduce != NULL)
+        ncclCommDestroy(nccl->reduce);
+    if (nccl->gather != NULL)
+        ncclCommDestroy(nccl->gather);
+    for (int i = 0; i < WATCHED_MAX; i++) {
+        if (nccl->operations[i].before != NULL)
+            cudaEventDestroy(nccl->operations[i].before);
+        if (nccl->operations[i].after != NULL)
+            cudaEventDestroy(nccl->operations[i].after);
+    }
+    if (nccl->ready != NULL)
+        cudaEventDestroy(nccl->ready);
+    if (nccl->finished != NULL)
+        cudaEventDestroy(nccl->finished);
+    if (nccl->reduce_stream != NULL)
+        cudaStreamDestroy(nccl->reduce_stream);
+    free(nccl);
+}
+
+/* ---- collectives */
+
+/* Each range from its owner, all at once. */
+static int broadcast_ranges(struct bit_nccl *nccl, uint8_t *vector, size_t element_bytes, const int64_t *starts,
+                            cudaStream_t stream)
+{
+    int err = nccl_try(nccl, ncclGroupStart());
+
+    for (int r = 0; r < nccl->fabric->comm->size && err >= 0; r++) {
+        uint8_t *range = vector + (size_t)starts[r] * element_bytes;
+        const size_t bytes = (size_t)(starts[r + 1] - starts[r]) * element_bytes;
+
+        if (bytes > 0)
+            err = nccl_try(nccl, ncclBroadcast(range, range, bytes, ncclUint8, r, nccl->gather, stream));
+    }
+    return err < 0 ? err : nccl_try(nccl, ncclGroupEnd());
+}
+
+void bit_nccl_gather_ranges(struct bit_nccl *nccl, void *vector, size_t element_bytes, const int64_t *starts)
+{
+    cudaStream_t stream = nccl->fabric->exec->cuda->stream;
+    struct watched *w = watch_begin(nccl, stream);
+
+    must(nccl, broadcast_ranges(nccl, vector, element_bytes, starts, stream));
+    watch_end(nccl, w, stream);
+}
+
+void bit_nccl_gather(struct bit_nccl *nccl, const void *mine, size_t bytes, void *all)
+{
+    cudaStream_t stream = nccl->fabric->exec->cuda->stream;
+    struct watched *w = watch_begin(nccl, stream);
+
+    must(nccl, nccl_try(nccl, ncclAllGather(mine, all, bytes, ncclUint8, nccl->gather, stream)));
+    watch_end(nccl, w, stream);
+}
+
+void bit_nccl_sum_u64(struct bit_nccl *nccl, uint64_t *values, int64_t count)
+{
+    cudaStream_t stream = nccl->fabric->exec->cuda->stream;
+    struct watched *w = watch_begin(nccl, stream);
+
+    must(nccl, nccl_try(nccl, ncclAllReduce(values, values, (size_t)count, ncclUint64, ncclSum, nccl->gather, stream)));
+    watch_end(nccl, w, stream);
+}
+
+/* The part's piece of each shard to that shard's owner: the traffic of a reduce-scatter, in the shards' own order. */
+static int reduce_pieces(struct bit_nccl *nccl, float *vector, const int64_t *starts, int64_t from, int64_t to)
+{
+    int err = nccl_try(nccl, ncclGroupStart());
+
+    for (int r = 0; r < nccl->fabric->comm->size && err >= 0; r++) {
+        const int64_t begin = BIT_MAX(starts[r], from), end = BIT_MIN(starts[r + 1], to);
+
+        if (begin < end)
+            err = nccl_try(nccl, ncclReduce(vector + begin, vector + begin, (size_t)(end - begin), ncclFloat32, ncclSum,
+                                            r, nccl->reduce, nccl->reduce_stream));
+    }
+    return err < 0 ? err : nccl_try(nccl, ncclGroupEnd());
+}
+
+void bit_nccl_reduce_range(struct bit_nccl *nccl, float *vector, const int64_t *starts, int64_t from, int64_t to)
+{
+    struct watched *w;
+
+    must(nccl, bit_cuda_try(cudaEventRecord(nccl->ready, nccl->fabric->exec->cuda->stream)));
+    must(nccl, bit_cuda_try(cudaStreamWaitEvent(nccl->reduce_stream, nccl->ready, 0)));
+    w = watch_begin(nccl, nccl->reduce_stream);
+    must(nccl, reduce_pieces(nccl, vector, starts, from, to));
+    watch_end(nccl, w, nccl->reduce_stream);
+}
+
+void bit_nccl_reduce_wait(struct bit_nccl *nccl)
+{
+    must(nccl, bit_cuda_try(cudaEventRecord(nccl->finished, nccl->reduce_stream)));
+    must(nccl, bit_cuda_try(cudaStreamWaitEvent(nccl->fabric->exec->cuda->stream, nccl->finished, 0)));
+}

@@ -1,0 +1,46 @@
+/* The scale of each weight segment over the whole matrix, of which every rank has a part. */
+#ifndef BIT_WORKER_MEASURE_H
+#define BIT_WORKER_MEASURE_H
+
+#include "worker/ranks/fabric.h"
+#include "worker/ranks/shard.h"
+
+/* One contiguous range of the flat vector that shares a scale. */
+struct bit_segment_range {
+    int64_t begin, end;
+    int linear, segment;
+};
+
+/* Segments are counted in flat order. Who owns a segment: the first rank that has a part of it. */
+struct bit_measure_scales {
+    const struct bit_plan *plan; /* borrowed, with the next two */
+    const struct bit_shard *shard;
+    struct bit_exec *exec;
+    struct bit_segment_range *ranges; /* (count); owned */
+    int64_t *owned;                   /* (size + 1): rank r owns segments [owned[r], owned[r + 1]); owned by us */
+    int count;
+    /* In the backend's memory, owned. Means have the first three, medians the others. */
+    double *sums;      /* (count): of this rank's parts */
+    double *all_sums;  /* (size, count) */
+    int64_t *elements; /* (count) */
+    uint64_t *bins;    /* (count, BIT_HISTOGRAM_BINS) */
+    uint64_t *middle;  /* (count): the median's place, from 0 */
+    uint64_t *rank;    /* (count): that place, within the bin found so far */
+    uint32_t *bits;    /* (count) */
+};
+
+/** Errors: -ENOMEM. finish takes a zeroed one too. */
+int bit_measure_init(struct bit_measure_scales *m, const struct bit_plan *plan, const struct bit_shard *shard,
+                     struct bit_exec *exec);
+void bit_measure_finish(struct bit_measure_scales *m);
+
+/**
+ * scales[i] = 1 / max(eps, M|W|) for every segment, M the mean or the lower median over the whole segment, taken from
+ * the fp32 master (not from a 16-bit copy). Enqueued; the host waits for nothing.
+ * Shapes      master: this rank's shard; scales (count), in the backend's memory
+ * Collective  yes; the same bits on every rank and for any number of ranks
+ * Errors      an operator's
+ */
+int bit_measure_segments(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master, float *scales);
+
+#endif

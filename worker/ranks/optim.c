@@ -1,0 +1,179 @@
+#include "worker/ranks/optim.h"
+
+#include "kernels/adamw.h"
+#include "kernels/clip.h"
+#include "proto/check.h"
+#include "proto/err.h"
+
+static int allocate(struct bit_optim *optim)
+{
+    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
+    int err = bit_exec_alloc(optim->exec, bytes, (void **)&optim->master);
+
+    if (err >= 0)
+        err = bit_exec_alloc(optim->exec, bytes, (void **)&optim->exp_avg);
+    if (err >= 0)
+        err = bit_exec_alloc(optim->exec, bytes, (void **)&optim->exp_avg_sq);
+    if (err >= 0)
+        err = bit_exec_alloc(optim->exec, (size_t)optim->shard->blocks * sizeof(double), (void **)&optim->block_sums);
+    if (err >= 0)
+        err = bit_exec_alloc(optim->exec, 2 * sizeof(double), (void **)&optim->clip);
+    if (err >= 0)
+        err = bit_window_init(&optim->window, optim->exec);
+    if (err >= 0)
+        err = bit_lane_init(&optim->aside, optim->exec);
+    return err;
+}
+
+int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, struct bit_exec *exec,
+                   const Bit__OptimizerSpec *spec)
+{
+    int err;
+
+    *optim = (struct bit_optim){
+        .shard = shard,
+        .exec = exec,
+        .eps = spec->eps,
+        .clip_norm = spec->clip_norm,
+        .decay_embeddings = spec->decay_embeddings,
+    };
+    err = allocate(optim);
+    if (err < 0) {
+        bit_optim_finish(optim);
+        return bit_fail_within(err, "optimizer state of %lld parameters", (long long)shard->count);
+    }
+    return 0;
+}
+
+void bit_optim_finish(struct bit_optim *optim)
+{
+    if (optim->exec == NULL)
+        return;
+    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
+
+    bit_exec_free(optim->exec, optim->master, bytes);
+    bit_exec_free(optim->exec, optim->exp_avg, bytes);
+    bit_exec_free(optim->exec, optim->exp_avg_sq, bytes);
+    bit_exec_free(optim->exec, optim->block_sums, (size_t)optim->shard->blocks * sizeof(double));
+    bit_exec_free(optim->exec, optim->clip, 2 * sizeof(double));
+    bit_window_finish(&optim->window);
+    bit_lane_finish(&optim->aside);
+    *optim = (struct bit_optim){0};
+}
+
+int bit_optim_clip(struct bit_optim *optim, struct bit_fabric *fabric, const float *grad)
+{
+    const struct bit_shard *shard = optim->shard;
+    const struct bit_sumsq_args squares = {
+        .count = shard->count,
+        .g = grad + shard->begin,
+        .sums = optim->block_sums + shard->first_block,
+    };
+    const struct bit_clip_args clip = {
+        .blocks = shard->blocks,
+        .sums = optim->block_sums,
+        .clip_norm = optim->clip_norm,
+        .norm = &optim->clip[0],
+        .scale = &optim->clip[1],
+    };
+    int err = bit_sumsq(optim->exec, &squares);
+
+    if (err < 0)
+        return err;
+    bit_fabric_gather_ranges(fabric, optim->block_sums, sizeof *optim->block_sums, shard->block_starts);
+    return bit_clip(optim->exec, &clip);
+}
+
+int bit_optim_read_norm(struct bit_optim *optim, double *norm)
+{
+    double read = 0;
+    int err = bit_exec_copy(optim->exec, &read, &optim->clip[0], sizeof read);
+
+    if (err >= 0)
+        err = bit_exec_wait(optim->exec);
+    if (err >= 0)
+        *norm = read;
+    return err;
+}
+
+/* One group: the part of [begin, end) that this rank has. */
+static int update_group(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args, int64_t begin,
+                        int64_t end, double weight_decay)
+{
+    int64_t count, first = bit_shard_part(optim->shard, begin, end, &count);
+    int64_t at = first - optim->shard->begin;
+    const struct bit_adamw_args update = {
+        .count = count,
+        .p = optim->master + at,
+        .m = optim->exp_avg + at,
+        .v = optim->exp_avg_sq + at,
+        .g = grad + first,
+        .lr = args->lr,
+        .beta1 = args->beta1,
+        .beta2 = args->beta2,
+        .eps = optim->eps,
+        .weight_decay = weight_decay,
+        .grad_scale = &optim->clip[1],
+        .t = args->t,
+    };
+
+    return count > 0 ? bit_adamw(optim->exec, &update) : 0;
+}
+
+int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args)
+{
+    const struct bit_shard *shard = optim->shard;
+    const double embedding_decay = optim->decay_embeddings ? args->weight_decay : 0;
+    const int64_t end = shard->starts[shard->size];
+    int err = bit_lane_lead(&optim->aside);
+
+    if (err >= 0)
+        err = update_group(optim, grad, args, 0, shard->linear_begin, embedding_decay);
+    if (err >= 0)
+        err = update_group(optim, grad, args, shard->linear_begin, end, args->weight_decay);
+    return err;
+}
+
+int bit_optim_reset(struct bit_optim *optim)
+{
+    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
+    int err = bit_lane_lead(&optim->aside);
+
+    if (err >= 0)
+        err = bit_exec_zero(optim->exec, optim->exp_avg, bytes);
+    return err < 0 ? err : bit_exec_zero(optim->exec, optim->exp_avg_sq, bytes);
+}
+
+const float *bit_optim_values(const struct bit_optim *optim, int file)
+{
+    const float *const values[] = {optim->master, optim->exp_avg, optim->exp_avg_sq};
+
+    return values[file];
+}
+
+static uint64_t digest(struct bit_optim *optim, struct bit_comm *comm, const float *values, int threads)
+{
+    const uint32_t *crc = bit_shard_checksums(optim->shard, comm, &optim->window, values, threads);
+
+    return bit_checkpoint_digest(crc, (size_t)optim->shard->blocks);
+}
+
+uint64_t bit_optim_weights_digest(struct bit_optim *optim, struct bit_comm *comm, int threads)
+{
+    return digest(optim, comm, optim->master, threads);
+}
+
+uint64_t bit_optim_join_digests(uint64_t exp_avg, uint64_t exp_avg_sq)
+{
+    const uint32_t words[4] = {(uint32_t)exp_avg, (uint32_t)(exp_avg >> 32), (uint32_t)exp_avg_sq,
+                               (uint32_t)(exp_avg_sq >> 32)};
+
+    return bit_checkpoint_digest(words, BIT_COUNT(words));
+}
+
+uint64_t bit_optim_moments_digest(struct bit_optim *optim, struct bit_comm *comm, int threads)
+{
+    const uint64_t exp_avg = digest(optim, comm, optim->exp_avg, threads);
+
+    return bit_optim_join_digests(exp_avg, digest(optim, comm, optim->exp_avg_sq, threads));
+}

@@ -1,0 +1,67 @@
+/* AdamW over this rank's shard (ZeRO-1): fp32 master and both moments, the gradient's norm, digests of all three. */
+#ifndef BIT_WORKER_OPTIM_H
+#define BIT_WORKER_OPTIM_H
+
+#include <stdint.h>
+
+#include "kernels/exec.h"
+#include "kernels/lane.h"
+#include "worker/ranks/fabric.h"
+#include "worker/ranks/shard.h"
+#include "worker/ranks/window.h"
+
+/* All vectors are in the memory of exec's backend. */
+struct bit_optim {
+    struct bit_shard *shard; /* borrowed, with the next */
+    struct bit_exec *exec;
+    float *master, *exp_avg, *exp_avg_sq; /* (shard->count) each; owned */
+    double *block_sums;                   /* (shard->blocks); owned */
+    double *clip;                         /* (2): the gradient's norm, and the factor that clips it; owned */
+    struct bit_window window;             /* the host's sight of the first three */
+    struct bit_lane aside;                /* on which they are copied beside training; they change behind its copies */
+    double eps, clip_norm;
+    int decay_embeddings; /* also the embedding; a tied head is the embedding */
+};
+
+/* What one update is made with; all ranks pass the same. */
+struct bit_optim_args {
+    double lr, weight_decay, beta1, beta2;
+    uint64_t t; /* this update's number since the moments were zero, from 1 */
+};
+
+/** Moments zero, master unset. Errors: -ENOMEM. finish takes a zeroed optimizer too. */
+int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, struct bit_exec *exec,
+                   const Bit__OptimizerSpec *spec);
+void bit_optim_finish(struct bit_optim *optim);
+
+/**
+ * The norm of the whole gradient and the factor that clips it, into optim->clip; `grad` (the whole flat vector) is
+ * reduced in this rank's range. Enqueued: bit_optim_read_norm waits for it.
+ * Collective  yes; the same on every rank
+ * Order       squares are added in blocks of BIT_SUM_BLOCK, the blocks as clip.h has it: no number of ranks or threads
+ *             matters
+ */
+int bit_optim_clip(struct bit_optim *optim, struct bit_fabric *fabric, const float *grad);
+/** The norm that the last bit_optim_clip found. Waits for all that is enqueued. */
+int bit_optim_read_norm(struct bit_optim *optim, double *norm);
+/**
+ * Update the shard with the clipped gradient; nothing changes where the norm is not finite. Two groups: the blocks'
+ * linears and an untied head always decay, the embedding (a tied head is the embedding) only with decay_embeddings.
+ * Enqueued.
+ * Source      allenai/OLMo: olmo/optim.py, get_param_groups: every nn.Linear weight decays, transformer.ff_out too
+ */
+int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args);
+/** Moments to zero. */
+int bit_optim_reset(struct bit_optim *optim);
+
+/** The vector of a checkpoint's file, (shard->count). */
+const float *bit_optim_values(const struct bit_optim *optim, int file);
+
+/** Digests over all ranks: bit_checkpoint_digest of the blocks' checksums, the same for any number of ranks. */
+uint64_t bit_optim_weights_digest(struct bit_optim *optim, struct bit_comm *comm, int threads);
+/** Of both moments, exp_avg first. */
+uint64_t bit_optim_moments_digest(struct bit_optim *optim, struct bit_comm *comm, int threads);
+/** The same from the digests of each. */
+uint64_t bit_optim_join_digests(uint64_t exp_avg, uint64_t exp_avg_sq);
+
+#endif

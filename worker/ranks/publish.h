@@ -1,0 +1,74 @@
+/*
+ * From the sharded fp32 master to the weights that the model multiplies with, on every rank.
+ *
+ * In 16-bit each rank casts its shard and all gather the whole. In the ternary phase at full strength only two bits a
+ * weight travel, with one scale a segment computed over the whole matrix; the embedding and the head stay 16-bit. Below
+ * full strength the blended weights travel in the operands' type.
+ */
+#ifndef BIT_WORKER_PUBLISH_H
+#define BIT_WORKER_PUBLISH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/model/model.h"
+#include "worker/ranks/measure.h"
+#include "worker/ranks/shard.h"
+
+/* Of the codes that a step trains with, over this rank's shard; the ranks' add up. */
+struct bit_publish_counts {
+    uint64_t zeros;
+    uint64_t flips; /* against the step before */
+    bool has_codes; /* ternary */
+    bool has_flips; /* there was a step before, in memory */
+};
+
+/* What the model holds. */
+struct bit_published {
+    bool valid, for_training;
+    Bit__Precision precision;
+    double strength;
+};
+
+enum { BIT_TALLY_ZEROS, BIT_TALLY_FLIPS, BIT_TALLY_BAD, BIT_TALLY };
+
+struct bit_publish {
+    const struct bit_plan *plan; /* borrowed, with the next three */
+    struct bit_shard *shard;
+    struct bit_model *model;
+    struct bit_fabric *fabric;
+    struct bit_measure_scales measure;
+    /* Arrays of numbers are in the backend's memory. */
+    uint8_t *last; /* this rank's codes as the last training step had them, two bits each; owned */
+    bool has_last;
+    uint8_t *packed;        /* every rank's, a rank's part from its own byte on; NULL on one rank; owned */
+    int64_t *packed_starts; /* (size + 1) bytes, on the host; owned */
+    uint64_t *tally;        /* (BIT_TALLY): of what is published for training; owned */
+    struct bit_published now;
+    struct bit_publish_counts counts; /* of what is published for training; zeros and flips once they are read */
+};
+
+/** Errors: -ENOMEM. finish takes a zeroed one too. */
+int bit_publish_init(struct bit_publish *p, const struct bit_plan *plan, struct bit_shard *shard,
+                     struct bit_fabric *fabric, struct bit_model *model);
+void bit_publish_finish(struct bit_publish *p);
+
+/** The master is about to change, or has: nothing published is true any more. */
+void bit_publish_stale(struct bit_publish *p);
+/** Forget the codes that flips are counted against: weights were restored or the phase begins. */
+void bit_publish_forget_codes(struct bit_publish *p);
+
+/**
+ * Make the model ready to train in (precision, strength); nothing happens if it is. Enqueued: bit_publish_read_counts
+ * waits for what p->counts says of this step.
+ * Collective  yes; all arguments agree
+ * Errors      an operator's: others may be inside a collective then
+ */
+int bit_publish_train(struct bit_publish *p, const float *master, Bit__Precision precision, double strength);
+/** p->counts of what is published. Waits for all that is enqueued. Errors: BIT_ECORRUPT if codes came that are none. */
+int bit_publish_read_counts(struct bit_publish *p);
+/** The same to evaluate, ternary always at strength 1. Leaves training as it was: what flips are counted against too.
+ */
+int bit_publish_evaluate(struct bit_publish *p, const float *master, Bit__Precision precision);
+
+#endif
