@@ -1,4 +1,4 @@
-/* Showing a bitd of another user that we may read what we submit: daemon/proof.h. */
+/* Showing a bitd of another user that we may read what we submit: daemon/client/proof.h. */
 #ifndef BIT_CTL_PROVE_H
 #define BIT_CTL_PROVE_H
 

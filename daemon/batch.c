@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/alloc.h"
-#include "daemon/argv.h"
-#include "daemon/command.h"
 #include "daemon/daemon.h"
-#include "daemon/launch.h"
-#include "daemon/squeue.h"
+#include "daemon/launch/alloc.h"
+#include "daemon/launch/launch.h"
+#include "daemon/launch/squeue.h"
+#include "daemon/sys/argv.h"
+#include "daemon/sys/command.h"
 #include "proto/err.h"
 #include "proto/log.h"
 

@@ -7,10 +7,10 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "daemon/aside.h"
-#include "daemon/config.h"
-#include "daemon/link.h"
-#include "daemon/server.h"
+#include "daemon/client/server.h"
+#include "daemon/link/link.h"
+#include "daemon/sys/aside.h"
+#include "daemon/sys/config.h"
 
 struct bit_runner;
 

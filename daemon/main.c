@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/config.h"
 #include "daemon/daemon.h"
+#include "daemon/sys/config.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
 

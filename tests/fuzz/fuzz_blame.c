@@ -1,5 +1,5 @@
 /* What a launcher wrote of the rank that ended first. Whatever a job prints, it names a rank that can be, or none. */
-#include "daemon/blame.h"
+#include "daemon/launch/blame.h"
 #include "proto/limits.h"
 #include "tests/fuzz/file.h"
 

@@ -1,7 +1,7 @@
 /* bitd.conf. What was accepted is within its ranges, and is accepted again. */
 #include <string.h>
 
-#include "daemon/config.h"
+#include "daemon/sys/config.h"
 #include "proto/err.h"
 #include "tests/fuzz/file.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/run.h"
-#include "daemon/store.h"
+#include "daemon/run/run.h"
+#include "daemon/store/store.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/blame.h"
-#include "daemon/hostlist.h"
-#include "daemon/squeue.h"
+#include "daemon/launch/blame.h"
+#include "daemon/launch/squeue.h"
+#include "daemon/sys/hostlist.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_hosts(const char *list)

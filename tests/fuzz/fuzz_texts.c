@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/blame.h"
-#include "daemon/command.h"
+#include "daemon/client/doctor.h"
+#include "daemon/client/status.h"
 #include "daemon/daemon.h"
-#include "daemon/doctor.h"
-#include "daemon/hostlist.h"
-#include "daemon/squeue.h"
-#include "daemon/status.h"
+#include "daemon/launch/blame.h"
+#include "daemon/launch/squeue.h"
+#include "daemon/sys/command.h"
+#include "daemon/sys/hostlist.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"

@@ -1,5 +1,5 @@
-/* The table of daemon/access.h, cell by cell. */
-#include "daemon/access.h"
+/* The table of daemon/client/access.h, cell by cell. */
+#include "daemon/client/access.h"
 
 #include "proto/err.h"
 #include "tests/test.h"

@@ -1,4 +1,4 @@
-#include "daemon/blame.h"
+#include "daemon/launch/blame.h"
 
 #include "tests/test.h"
 

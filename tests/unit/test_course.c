@@ -1,6 +1,6 @@
-#include "daemon/course.h"
+#include "daemon/run/course.h"
 
-#include "daemon/retain.h"
+#include "daemon/store/retain.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"

@@ -1,4 +1,4 @@
-#include "daemon/feed.h"
+#include "daemon/feed/feed.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "daemon/gaps.h"
+#include "daemon/run/gaps.h"
 #include "tests/test.h"
 
 TEST(a_gap_is_between_two_heartbeats)

@@ -1,11 +1,11 @@
 /* What is pure of the guard: rewinds, bounds of spikes, stragglers, comparisons after a restart, and what a run makes
  * of their records. */
-#include "daemon/guard.h"
+#include "daemon/job/guard.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "daemon/run_steps.h"
+#include "daemon/run/run_steps.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"

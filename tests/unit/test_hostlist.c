@@ -1,4 +1,4 @@
-#include "daemon/hostlist.h"
+#include "daemon/sys/hostlist.h"
 
 #include "proto/err.h"
 #include "tests/test.h"

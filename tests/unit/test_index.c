@@ -1,5 +1,5 @@
 /* Where a journal's records lie: found again by number, and plain steps told from the rest by their bytes. */
-#include "daemon/index.h"
+#include "daemon/store/index.h"
 
 #include "proto/bit.pb-c.h"
 #include "tests/test.h"

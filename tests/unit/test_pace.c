@@ -1,4 +1,4 @@
-#include "daemon/pace.h"
+#include "daemon/link/pace.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "daemon/places.h"
+#include "daemon/launch/places.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* What one user may hold of bitd, beside others who hold as much. */
-#include "daemon/quota.h"
+#include "daemon/client/quota.h"
 
 #include "daemon/daemon.h"
 #include "proto/err.h"

@@ -1,11 +1,11 @@
 /* A run and its journal within a daemon that serves nobody. */
-#include "daemon/runner.h"
+#include "daemon/store/runner.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/client/status.h"
 #include "daemon/daemon.h"
-#include "daemon/status.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"

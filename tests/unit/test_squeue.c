@@ -1,4 +1,4 @@
-#include "daemon/squeue.h"
+#include "daemon/launch/squeue.h"
 
 #include "proto/err.h"
 #include "tests/test.h"

@@ -1,11 +1,11 @@
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/run.h"
+#include "daemon/run/run.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"

@@ -1,4 +1,4 @@
-#include "daemon/tally.h"
+#include "daemon/run/tally.h"
 
 #include "proto/err.h"
 #include "tests/test.h"

@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/wire.h"
+#include "daemon/link/wire.h"
 #include "tests/test.h"
 
 struct other {

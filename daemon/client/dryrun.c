@@ -1,0 +1,91 @@
+#include "daemon/client/dryrun.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+#include "proto/check.h"
+#include "proto/ckpt/checkpoint.h"
+#include "proto/spec/schedule.h"
+
+static void add(struct bit_dryrun_points *out, uint64_t step, uint64_t steps, const char *note)
+{
+    if (step < 1 || step > steps || out->count == BIT_DRYRUN_POINTS_MAX)
+        return;
+    size_t at = out->count;
+    while (at > 0 && out->item[at - 1].step > step)
+        at--;
+    if (at > 0 && out->item[at - 1].step == step) /* the first name of a step stays */
+        return;
+    for (size_t i = out->count; i > at; i--)
+        out->item[i] = out->item[i - 1];
+    out->count++;
+    bit__schedule_point__init(&out->item[at]);
+    out->item[at].step = step;
+    out->item[at].note = (char *)(uintptr_t)note;
+}
+
+static void add_switch(struct bit_dryrun_points *out, const Bit__SwitchSpec *sw, uint64_t steps)
+{
+    add(out, sw->at_step, steps, "last 16-bit step");
+    add(out, sw->at_step + 1, steps, "first ternary step");
+    if (sw->ramp_steps >= 4) {
+        add(out, sw->at_step + sw->ramp_steps / 4, steps, "quarter of the ramp");
+        add(out, sw->at_step + sw->ramp_steps / 2, steps, "half of the ramp");
+        add(out, sw->at_step + sw->ramp_steps * 3 / 4, steps, "three quarters of the ramp");
+    }
+    if (sw->ramp_steps > 0)
+        add(out, sw->at_step + sw->ramp_steps, steps, "full strength");
+    if (sw->lr == BIT__LR_AT_SWITCH__REWARM)
+        add(out, sw->at_step + sw->rewarm_steps, steps, "learning rate is back");
+}
+
+void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out)
+{
+    uint64_t steps = spec->schedule->steps;
+    struct bit_switch_plan plan;
+    bit_switch_plan_init(&plan, spec);
+    out->count = 0;
+    if (plan.planned)
+        add_switch(out, spec->phases->switch_, steps);
+    add(out, 1, steps, "first step");
+    add(out, spec->schedule->warmup_steps, steps, "end of the warm-up");
+    add(out, steps, steps, "last step");
+    for (size_t i = 0; i < out->count; i++) {
+        struct bit_step_plan at;
+        bit_schedule_at(spec, &plan, out->item[i].step, &at);
+        out->item[i].lr = at.lr;
+        out->item[i].precision = at.precision;
+        out->item[i].strength = at.strength;
+        out->item[i].weight_decay = at.weight_decay;
+        out->list[i] = &out->item[i];
+    }
+}
+
+int bit_dryrun_size(const Bit__ModelSpec *model, struct bit_dryrun_size *out)
+{
+    struct bit_tensor *tensors = NULL;
+    uint8_t *header = NULL;
+    size_t header_bytes = 0;
+    int count = bit_checkpoint_tensors(model, &tensors);
+    if (count < 0)
+        return count;
+    int err = bit_safetensors_header(tensors, count, &header, &header_bytes);
+    if (err >= 0) {
+        *out = (struct bit_dryrun_size){.parameters = (uint64_t)bit_checkpoint_elements(tensors, count)};
+        for (int i = 0; i < count; i++)
+            if (bit_tensor_is_linear(&tensors[i]))
+                out->linear_parameters += (uint64_t)(tensors[i].rows * tensors[i].cols);
+        out->checkpoint_bytes = BIT_CHECKPOINT_FILES * (header_bytes + out->parameters * sizeof(float));
+    }
+    free(header);
+    free(tensors);
+    return err < 0 ? err : 0;
+}
+
+uint64_t bit_dryrun_memory_available(const Bit__LaunchSpec *launch)
+{
+    if (launch->memory_gib > 0)
+        return (uint64_t)(launch->memory_gib * (double)(1ull << 30));
+    uint64_t total = uv_get_total_memory(), limit = uv_get_constrained_memory();
+    return (limit > 0 ? BIT_MIN(total, limit) : total) / BIT_MAX(launch->ranks, 1u);
+}

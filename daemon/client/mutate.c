@@ -1,0 +1,341 @@
+/*
+ * Requests that change a run. Each is journalled before it is answered, and carries the client's own id: the same id
+ * again is answered again and not applied twice.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/client/request.h"
+#include "daemon/client/wait.h"
+#include "daemon/daemon.h"
+#include "daemon/job/job.h"
+#include "daemon/store/runner.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/log.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("mutate");
+
+/* The run to be changed, or NULL with the client refused. */
+static struct bit_runner *begin(struct bit_client *c, const char *which, const char *request_id, enum bit_verb verb)
+{
+    if (request_id[0] == '\0' || strlen(request_id) > BIT_REQUEST_ID_MAX) {
+        bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
+        return NULL;
+    }
+    struct bit_runner *r = bit_request_runner(c, which);
+    if (r != NULL && r->corrupt) {
+        bit_client_refuse(c, BIT_ECORRUPT, "%s", r->run.reason);
+        return NULL;
+    }
+    int err = r == NULL ? 0 : bit_access_check(&c->peer, &r->run, verb);
+    if (err < 0) {
+        bit_warn("refused", "run=%s uid=%u text=%s", r->run.id, c->peer.uid, bit_fail_text());
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return NULL;
+    }
+    return r;
+}
+
+static void answer(struct bit_client *c, const struct bit_runner *r, uint64_t step, uint64_t event, const char *text)
+{
+    Bit__DoneReply m = BIT__DONE_REPLY__INIT;
+    m.run = (char *)(uintptr_t)r->run.id;
+    m.has_step = m.has_event = true;
+    m.step = step;
+    m.event = event;
+    m.text = (char *)(uintptr_t)text;
+    bit_client_send(c, BIT_MSG_DONE_REPLY, &m);
+    bit_client_end(c);
+}
+
+static void refuse_state(struct bit_client *c, const struct bit_runner *r, const char *verb)
+{
+    bit_client_refuse(c, BIT_ESTATE, "%s is %s, and cannot be %s", r->run.id, bit_run_state_name(r->run.state), verb);
+}
+
+static Bit__Mutation mutation(const struct bit_client *c, const char *verb, char *request_id)
+{
+    Bit__Mutation m = BIT__MUTATION__INIT;
+    m.verb = (char *)(uintptr_t)verb;
+    m.request_id = request_id;
+    m.uid = c->peer.uid;
+    return m;
+}
+
+/* One that changes no state. */
+static int record_mutation(struct bit_runner *r, Bit__Mutation *m)
+{
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_MUTATION;
+    record.mutation = m;
+    bit_info("asked", "run=%s verb=%s uid=%u", r->run.id, m->verb, m->uid);
+    return bit_runner_try_record(r, &record);
+}
+
+/* Answer when it has come true, or at once if the client does not want to wait. */
+static void finish(struct bit_client *c, struct bit_runner *r, enum bit_wait_kind kind, uint64_t step, bool no_wait,
+                   uint64_t event)
+{
+    if (no_wait) {
+        answer(c, r, step, event, bit_run_state_name(r->run.state));
+        return;
+    }
+    const struct bit_wait wait = {.kind = kind, .runner = r, .step = step, .event = event};
+    bit_client_wait(c, &wait);
+}
+
+/* ---------------------------------------------------------------- checkpoint */
+
+static void ask_checkpoint(struct bit_client *c, struct bit_runner *r, const Bit__CheckpointRequest *m, uint64_t step)
+{
+    Bit__CheckpointAsked asked = BIT__CHECKPOINT_ASKED__INIT;
+    asked.after_step = step;
+    asked.request_id = m->request_id;
+    asked.has_uid = true;
+    asked.uid = c->peer.uid;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED;
+    record.checkpoint_asked = &asked;
+    int err = bit_runner_try_record(r, &record);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return;
+    }
+    uint64_t event = r->run.seq;
+    bit_job_changed(r->job);
+    finish(c, r, BIT_WAIT_CHECKPOINT, step, m->has_no_wait && m->no_wait, event);
+}
+
+void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m)
+{
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_CHECKPOINT);
+    if (r == NULL)
+        return;
+    const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
+    if (applied != NULL) {
+        finish(c, r, BIT_WAIT_CHECKPOINT, applied->step, m->has_no_wait && m->no_wait, applied->seq);
+        return;
+    }
+    const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
+    uint64_t step = r->job ? bit_job_boundary(r->job) : r->run.step;
+    if (newest != NULL && newest->step >= step)
+        answer(c, r, newest->step, r->run.seq, newest->name); /* it is there already */
+    else if (r->job == NULL || !bit_run_active(&r->run))
+        refuse_state(c, r, "checkpointed");
+    else
+        ask_checkpoint(c, r, m, BIT_MAX(step, (uint64_t)1));
+}
+
+/* ---------------------------------------------------------------- pause, resume, cancel */
+
+void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
+{
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_PAUSE);
+    if (r == NULL)
+        return;
+    const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
+    bool no_wait = m->has_no_wait && m->no_wait;
+    bool pausing = r->run.state == BIT__RUN_STATE__PAUSED || r->run.state == BIT__RUN_STATE__PAUSING;
+    if (applied != NULL || pausing) { /* asked again after it went on: it was paused, and is not to be again */
+        finish(c, r, BIT_WAIT_PAUSED, r->run.step, no_wait || !pausing, applied ? applied->seq : r->run.seq);
+        return;
+    }
+    if (bit_run_ended(&r->run) || r->run.state == BIT__RUN_STATE__CANCELLING) {
+        refuse_state(c, r, "paused");
+        return;
+    }
+    Bit__Mutation asked = mutation(c, "pause", m->request_id);
+    int err = r->job == NULL ? bit_runner_try_state(r, BIT__RUN_STATE__PAUSED, &asked, "paused in the queue")
+                             : bit_runner_try_state(r, BIT__RUN_STATE__PAUSING, &asked, "asked by uid %u", c->peer.uid);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return;
+    }
+    uint64_t event = r->run.seq;
+    if (r->job != NULL)
+        bit_job_changed(r->job);
+    finish(c, r, BIT_WAIT_PAUSED, r->job ? bit_job_boundary(r->job) : r->run.step, no_wait, event);
+}
+
+/* Whether the run may go on with so many ranks: the rules of its specification say. */
+static int check_ranks(struct bit_run *run, uint32_t ranks)
+{
+    const uint32_t was = run->spec->launch->ranks;
+    const Bit__SlurmSpec *slurm = run->spec->launch->slurm;
+    const uint32_t was_least = slurm ? slurm->min_ranks : 0;
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    if (problems == NULL)
+        return bit_fail(-ENOMEM, "a check of %s", run->id);
+    bit_run_set_ranks(run->spec, ranks);
+    int err = bit_spec_validate(run->spec, problems);
+    if (err < 0 && problems->count > 0)
+        bit_fail(err, "%u ranks: %s: %s", ranks, problems->item[0].field, problems->item[0].text);
+    run->spec->launch->ranks = was;
+    if (slurm != NULL)
+        run->spec->launch->slurm->min_ranks = was_least;
+    free(problems);
+    return err < 0 ? err : 0;
+}
+
+void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
+{
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_RESUME);
+    if (r == NULL)
+        return;
+    const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
+    bool no_wait = m->has_no_wait && m->no_wait;
+    int err = 0;
+    if (applied == NULL && r->run.state != BIT__RUN_STATE__PAUSED) {
+        refuse_state(c, r, "resumed");
+        return;
+    }
+    if (applied == NULL && m->has_ranks && (err = check_ranks(&r->run, m->ranks)) < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return;
+    }
+    Bit__Mutation asked = mutation(c, "resume", m->request_id);
+    asked.has_ranks = m->has_ranks;
+    asked.ranks = m->ranks;
+    if (applied == NULL &&
+        (err = bit_runner_try_state(r, BIT__RUN_STATE__QUEUED, &asked, "resumed by uid %u", c->peer.uid)) < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return;
+    }
+    uint64_t event = applied ? applied->seq : r->run.seq;
+    bit_daemon_schedule(r->daemon);
+    bool queued = r->run.state == BIT__RUN_STATE__QUEUED; /* behind others, it may take days */
+    finish(c, r, BIT_WAIT_TRAINING, r->run.step, no_wait || queued, event);
+}
+
+static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutation *asked, bool now)
+{
+    int err;
+    if (r->job == NULL)
+        return bit_runner_try_state(r, BIT__RUN_STATE__CANCELLED, asked, "cancelled by uid %u before it trained",
+                                    c->peer.uid);
+    if (r->run.state == BIT__RUN_STATE__CANCELLING)
+        err = record_mutation(r, asked);
+    else
+        err = bit_runner_try_state(r, BIT__RUN_STATE__CANCELLING, asked, "asked by uid %u", c->peer.uid);
+    if (err < 0)
+        return err;
+    if (now)
+        bit_job_end(r->job, 0, "cancelled");
+    else
+        bit_job_changed(r->job);
+    return 0;
+}
+
+void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
+{
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_CANCEL);
+    if (r == NULL)
+        return;
+    const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
+    bool now = m->has_now && m->now;
+    if (applied == NULL && bit_run_ended(&r->run) && r->run.state != BIT__RUN_STATE__CANCELLED) {
+        refuse_state(c, r, "cancelled");
+        return;
+    }
+    uint64_t event = applied ? applied->seq : r->run.seq;
+    if (applied == NULL && !bit_run_ended(&r->run)) {
+        Bit__Mutation asked = mutation(c, now ? "cancel --now" : "cancel", m->request_id);
+        int err = begin_cancel(c, r, &asked, now);
+        if (err < 0) {
+            bit_client_refuse(c, err, "%s", bit_fail_text());
+            return;
+        }
+        event = r->run.seq;
+    }
+    finish(c, r, BIT_WAIT_ENDED, r->run.step, m->has_no_wait && m->no_wait, event);
+}
+
+/* ---------------------------------------------------------------- switch */
+
+static bool may_switch(struct bit_client *c, const struct bit_runner *r)
+{
+    const struct bit_run *run = &r->run;
+    bool sent = r->job != NULL && r->job->ready && r->job->course.precision == BIT__PRECISION__TERNARY;
+    if (run->switched)
+        bit_client_refuse(c, BIT_ESTATE, "%s has switched behind step %" PRIu64, run->id, run->switched_after);
+    else if (sent)
+        bit_client_refuse(c, BIT_ESTATE, "%s has been told to switch behind step %" PRIu64, run->id, run->plan.at_step);
+    else if (bit_run_ended(run))
+        refuse_state(c, r, "switched");
+    else
+        return true;
+    return false;
+}
+
+/* 0 with the step at which the switch shall be; refused otherwise. */
+static int find_switch_step(struct bit_client *c, const struct bit_runner *r, const Bit__SwitchRequest *m,
+                            uint64_t *out)
+{
+    const struct bit_run *run = &r->run;
+    uint64_t earliest = r->job ? bit_job_earliest_switch(r->job) : run->step_max;
+    uint64_t last = run->spec->schedule->steps - 1, at = earliest;
+    if (!m->has_now || !m->now)
+        at = m->has_at_step ? m->at_step : run->plan.at_step;
+    if (!m->has_at_step && !(m->has_now && m->now) && !run->plan.planned) {
+        bit_client_refuse(c, BIT_EUSAGE, "%s has no switch planned: say at which step", run->id);
+        return BIT_EUSAGE;
+    }
+    if (at < earliest || at > last) {
+        bit_client_refuse(c, BIT_ESTATE,
+                          "behind step %" PRIu64 " is not possible: the earliest is %" PRIu64 ", the last %" PRIu64
+                          " of %" PRIu64 " steps",
+                          at, earliest, last, last + 1);
+        return BIT_ESTATE;
+    }
+    *out = at;
+    return 0;
+}
+
+static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__SwitchRequest *m, bool cancel,
+                        uint64_t at)
+{
+    Bit__SwitchPlanned planned = BIT__SWITCH_PLANNED__INIT;
+    planned.cancelled = cancel;
+    planned.has_at_step = !cancel;
+    planned.at_step = at;
+    planned.has_optimizer = !cancel;
+    planned.optimizer = m->has_optimizer ? m->optimizer : r->run.plan.optimizer;
+    planned.request_id = m->request_id;
+    planned.has_uid = true;
+    planned.uid = c->peer.uid;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_SWITCH_PLANNED;
+    record.switch_planned = &planned;
+    int err = bit_runner_try_record(r, &record);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return;
+    }
+    bit_info("switch planned", "run=%s cancelled=%d at=%" PRIu64 " uid=%u", r->run.id, cancel, at, c->peer.uid);
+    uint64_t event = r->run.seq;
+    if (r->job != NULL)
+        bit_job_changed(r->job);
+    answer(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : "the switch is planned");
+}
+
+void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
+{
+    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_SWITCH);
+    if (r == NULL)
+        return;
+    const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
+    if (applied != NULL) {
+        answer(c, r, applied->step, applied->seq, applied->cancelled ? "no switch" : "the switch is planned");
+        return;
+    }
+    uint64_t at = 0;
+    bool cancel = m->has_cancel && m->cancel;
+    if (may_switch(c, r) && (cancel || find_switch_step(c, r, m, &at) == 0))
+        plan_switch(c, r, m, cancel, at);
+}

@@ -1,0 +1,56 @@
+/*
+ * That who submits may read what he submits. A bitd that serves a group reads token files as a user of its own, who may
+ * be allowed more than the submitter. So the submitter's bitctl opens each file itself and sends the descriptor
+ * (SCM_RIGHTS); bitd notes which file that is (device and inode) and lets it go. What bitd then opens by the same path
+ * must be that very file, at the submission and whenever the run is launched (daemon/feed/facts.h, daemon/store/origin.h): a path
+ * that comes to name another file ends the run. So it is with token files, the dataset.json beside them, which need not
+ * be there, and model.init_from.
+ *
+ *     bitd   ──ProveRequest{first, count}──►  bitctl      files by their place in the specification
+ * (bit_spec_shown_path), ◄──ProveReply{first, error[]}──              so that bitd cannot ask for any other
+ *                 + a descriptor for each error that is 0
+ */
+#ifndef BIT_DAEMON_PROOF_H
+#define BIT_DAEMON_PROOF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/bit.pb-c.h"
+#include "proto/regular.h"
+
+struct bit_client;
+struct bit_peer;
+struct bit_proof;
+
+/** err < 0 with its note: not proven. */
+typedef void bit_proof_done(void *arg, int err);
+
+/** Whether this bitd is not the submitter's own. */
+bool bit_proof_needed(const struct bit_peer *peer);
+/**
+ * Have the client prove every path of a normalised spec, which is borrowed until the end. Meanwhile its connection is
+ * taken here alone, and one that is closed or says nothing for client_timeout has not proven it. done is called from
+ * the loop, never before this returns. Errors      -ENOMEM; libuv's
+ */
+int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_done *done, void *arg,
+                    struct bit_proof **out);
+/** Something came from the client: it is taken beside the loop (daemon/sys/aside.h), and what it shows is closed there. */
+void bit_proof_take(struct bit_proof *p);
+/** In any state; done is not called any more. NULL is fine. */
+void bit_proof_destroy(struct bit_proof *p);
+/**
+ * Once done, blocking: each path leads us to the file that was proven, before anything is said of what is in it. To be
+ * held again against what was opened.
+ * Errors      BIT_EAUTH; -errno
+ */
+int bit_proof_check(const struct bit_proof *p);
+/** Once done: the token files, in the order of bit_spec_path. */
+const struct bit_file_id *bit_proof_files(const struct bit_proof *p, size_t *count);
+/** The sidecar of each; inode 0 where the submitter has none. */
+const struct bit_file_id *bit_proof_sidecars(const struct bit_proof *p);
+/** The BIT_SPEC_INIT_FILES of model.init_from; inode 0 for what is none of his, or no regular file. */
+const struct bit_file_id *bit_proof_init(const struct bit_proof *p);
+
+#endif

@@ -1,0 +1,454 @@
+#include "daemon/client/server.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/client/proof.h"
+#include "daemon/client/quota.h"
+#include "daemon/client/request.h"
+#include "daemon/client/submit.h"
+#include "daemon/client/tail.h"
+#include "daemon/client/wait.h"
+#include "daemon/daemon.h"
+#include "daemon/sys/activate.h"
+#include "daemon/sys/rights.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/limits.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("server");
+
+#define CLOSE_AGAIN_MS 1000
+#define DROPS_TOLD_MAX 10 /* a second: who connects again and again shall not fill the log's disk */
+
+struct write {
+    uv_write_t req;
+    uint8_t *frame;
+};
+
+/* ---------------------------------------------------------------- life of a client */
+
+static void let_go(struct bit_client *c)
+{
+    if (--c->handles > 0)
+        return;
+    *c->back = c->next;
+    if (c->next != NULL)
+        c->next->back = c->back;
+    bit_frame_reader_finish(&c->reader);
+    free(c);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    let_go(handle->data);
+}
+
+static uv_os_fd_t socket_of(const struct bit_client *c)
+{
+    uv_os_fd_t fd = -1;
+    (void)uv_fileno((const uv_handle_t *)&c->pipe, &fd); /* none if it was never accepted */
+    return fd;
+}
+
+static void close_left(struct bit_aside_job *job)
+{
+    const struct bit_client *c = job->data;
+    close(c->left_fd);
+}
+
+static void on_left(struct bit_aside_job *job)
+{
+    let_go(job->data);
+}
+
+static void on_close_again(uv_timer_t *timer);
+
+/* Closed by libuv it is not the last one when there is a copy, which is closed behind it. */
+static void close_socket(struct bit_client *c)
+{
+    int fd = socket_of(c);
+    bool slow = fd >= 0 && bit_rights_shut(fd);
+    c->left_fd = slow ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (slow && c->left_fd < 0) {
+        uv_timer_start(&c->timer, on_close_again, CLOSE_AGAIN_MS, 0); /* when there are descriptors again */
+        return;
+    }
+    uv_close((uv_handle_t *)&c->pipe, on_closed);
+    uv_close((uv_handle_t *)&c->timer, on_closed);
+    if (!slow)
+        return;
+    c->left = (struct bit_aside_job){.uid = c->peer.uid, .data = c, .work = close_left, .done = on_left};
+    c->handles++;
+    bit_aside_start(&c->server->daemon->aside, &c->left);
+}
+
+static void on_close_again(uv_timer_t *timer)
+{
+    close_socket(timer->data);
+}
+
+static void close_client(struct bit_client *c)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    c->wait.kind = BIT_WAIT_NONE;
+    bit_tail_destroy(c->tail);
+    c->tail = NULL;
+    bit_submission_forget(c->submission);
+    c->submission = NULL;
+    uv_read_stop((uv_stream_t *)&c->pipe);
+    close_socket(c);
+}
+
+static void tell_drop(struct bit_client *c, const char *why)
+{
+    struct bit_server *s = c->server;
+    uint64_t now_ms = uv_now(c->pipe.loop);
+    if (now_ms - s->dropped_ms >= 1000) {
+        s->dropped_ms = now_ms;
+        s->told = 0;
+    }
+    if (s->told == DROPS_TOLD_MAX) {
+        s->untold++;
+        return;
+    }
+    s->told++;
+    if (s->untold > 0)
+        bit_warn("clients dropped", "untold=%u", s->untold);
+    s->untold = 0;
+    bit_warn("client dropped", "pid=%d uid=%u text=%s", c->peer.pid, c->peer.uid, why);
+}
+
+static void drop(struct bit_client *c, const char *why)
+{
+    tell_drop(c, why);
+    close_client(c);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static void on_half_frame(uv_timer_t *timer)
+{
+    drop(timer->data, "half a frame, and no more of it");
+}
+
+static int take_frame(struct bit_client *c, const struct bit_frame *frame)
+{
+    ProtobufCMessage *msg = NULL;
+    if (frame->epoch != 0)
+        return bit_fail(BIT_EFRAME, "a request with a run's epoch");
+    if (c->busy)
+        return bit_fail(BIT_EBUSY, "a second request before the first was answered");
+    if (frame->type != BIT_MSG_SUBMIT_REQUEST && frame->body_bytes > BIT_REQUEST_BODY_MAX) {
+        bit_client_refuse(c, BIT_ELIMIT, "a %s of %u bytes, and it may have %u", bit_msg_name(frame->type),
+                          frame->body_bytes, BIT_REQUEST_BODY_MAX);
+        return 0;
+    }
+    int err = bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, frame->type, frame->body, frame->body_bytes, &msg);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return 0;
+    }
+    c->busy = true;
+    err = bit_quota_ask(c);
+    if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+    else
+        bit_request_handle(c, frame->type, msg);
+    bit_msg_free(msg);
+    return 0;
+}
+
+static void watch_half_frame(struct bit_client *c)
+{
+    bool half = c->reader.bytes > c->reader.taken;
+    if (!half)
+        uv_timer_stop(&c->timer);
+    else if (!uv_is_active((uv_handle_t *)&c->timer))
+        uv_timer_start(&c->timer, on_half_frame, c->server->daemon->config.client_ms, 0);
+}
+
+/*
+ * libuv asks for room just before it reads. It gets room for what was looked at and nothing more, for what comes a
+ * moment later may bring a descriptor; and none where there is nothing, or where what came is taken by others.
+ */
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct bit_client *c = handle->data;
+    uint8_t *room = NULL;
+    size_t bytes = 0;
+    int err = bit_frame_reader_reserve(&c->reader, &room, &bytes);
+    c->seen = err < 0 ? err : bit_rights_look(socket_of(c), room, bytes);
+    bool end = c->seen == 0;
+    if (c->seen < 0 || c->proof != NULL)
+        *buf = uv_buf_init(NULL, 0);
+    else
+        *buf = uv_buf_init((char *)room, end ? 1 : (unsigned)c->seen);
+}
+
+static void on_nothing_read(struct bit_client *c)
+{
+    if (c->seen == -EAGAIN)
+        return;
+    if (c->proof != NULL)
+        bit_proof_take(c->proof);
+    else if (c->seen == BIT_EMESSAGE)
+        drop(c, bit_fail_text());
+    else
+        close_client(c);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct bit_client *c = stream->data;
+    struct bit_frame frame;
+    int err = 0;
+    if (n == UV_ENOBUFS)
+        on_nothing_read(c);
+    else if (n < 0)
+        close_client(c);
+    if (n < 0)
+        return;
+    bit_frame_reader_commit(&c->reader, (size_t)n);
+    while (!c->closing && (err = bit_frame_reader_next(&c->reader, &frame)) > 0)
+        if ((err = take_frame(c, &frame)) < 0)
+            break;
+    if (c->closing)
+        return;
+    if (err < 0)
+        drop(c, bit_fail_text());
+    else
+        watch_half_frame(c);
+}
+
+static void turn_away(struct bit_client *c, const char *why)
+{
+    tell_drop(c, why);
+    bit_client_refuse(c, BIT_EBUSY, "%s", why);
+    bit_client_leave(c);
+}
+
+/* One too many is told so. Who says nothing makes room for who might: it is dropped instead. */
+static int admit(struct bit_client *c)
+{
+    struct bit_client *leaver = NULL;
+    int err = bit_quota_connect(c, &leaver);
+    if (leaver != NULL)
+        close_client(leaver);
+    return err;
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct bit_server *s = stream->data;
+    struct bit_client *c = status < 0 ? NULL : calloc(1, sizeof *c);
+    if (c == NULL)
+        return;
+    c->server = s;
+    bit_frame_reader_init(&c->reader, BIT_FRAME_BODY_MAX);
+    uv_pipe_init(stream->loop, &c->pipe, 0);
+    uv_timer_init(stream->loop, &c->timer);
+    c->pipe.data = c->timer.data = c;
+    c->handles = 2;
+    c->next = s->clients;
+    c->back = &s->clients;
+    if (s->clients != NULL)
+        s->clients->back = &c->next;
+    s->clients = c;
+    int err = uv_accept(stream, (uv_stream_t *)&c->pipe);
+    if (err == 0) {
+        bit_rights_refuse(socket_of(c)); /* where it was not inherited */
+        err = bit_access_admit(&s->access, &c->pipe, &c->peer);
+    }
+    if (err < 0)
+        drop(c, bit_fail_text());
+    else if (admit(c) < 0)
+        turn_away(c, bit_fail_text());
+    else
+        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+}
+
+/* On the service manager's socket if it made one for us, else on our own. */
+static int open_socket(struct bit_server *s)
+{
+    struct bit_daemon *d = s->daemon;
+    gid_t gid = s->access.group;
+    int fd = bit_activate_socket();
+    if (fd == -1)
+        return bit_peer_listen(&d->loop, &s->pipe, d->config.socket, gid == (gid_t)-1 ? 0600 : 0660, gid,
+                               on_connection);
+    uv_pipe_init(&d->loop, &s->pipe, 0);
+    return fd < 0 ? fd : bit_peer_listen_on(&s->pipe, fd, on_connection);
+}
+
+int bit_server_listen(struct bit_server *s, struct bit_daemon *d)
+{
+    *s = (struct bit_server){.daemon = d};
+    bit_turns_init(&s->turns, &d->loop);
+    int err = bit_access_init(&s->access, &d->config);
+    if (err == 0)
+        err = open_socket(s);
+    s->pipe.data = s;
+    return err;
+}
+
+void bit_server_close(struct bit_server *s)
+{
+    for (struct bit_client *c = s->clients; c != NULL; c = c->next)
+        close_client(c);
+    uv_close((uv_handle_t *)&s->pipe, NULL);
+}
+
+void bit_client_read(struct bit_client *c, bool on)
+{
+    if (c->closing)
+        return;
+    if (on)
+        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+    else
+        uv_read_stop((uv_stream_t *)&c->pipe);
+}
+
+static void on_not_taken(uv_timer_t *timer)
+{
+    drop(timer->data, "what it was told last is not taken");
+}
+
+void bit_client_leave(struct bit_client *c)
+{
+    if (c->closing)
+        return;
+    bit_client_read(c, false);
+    c->leaving = true;
+    uv_timer_start(&c->timer, on_not_taken, c->server->daemon->config.client_ms, 0);
+}
+
+/* ---------------------------------------------------------------- answering */
+
+size_t bit_client_queued(const struct bit_client *c)
+{
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe);
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct write *w = (struct write *)req;
+    struct bit_client *c = req->handle->data;
+    free(w->frame);
+    free(w);
+    if (c->closing)
+        return;
+    if (status < 0 || (c->leaving && bit_client_queued(c) == 0))
+        close_client(c);
+    else if (c->tail != NULL)
+        bit_tail_pump(c->tail);
+}
+
+/* Takes frames. */
+static int queue_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
+{
+    struct write *w = calloc(1, sizeof *w);
+    int err = w == NULL ? bit_fail(-ENOMEM, "an answer") : 0;
+    if (err == 0 && bit_client_queued(c) + bytes > BIT_CLIENT_OUTPUT_MAX)
+        err = bit_fail(BIT_ELIMIT, "it does not read what it asked for");
+    if (err == 0) {
+        uv_buf_t buf = uv_buf_init((char *)frames, (unsigned)bytes);
+        w->frame = frames;
+        err = uv_write(&w->req, (uv_stream_t *)&c->pipe, &buf, 1, on_written);
+        if (err < 0)
+            bit_fail(err, "answering");
+    }
+    if (err < 0) {
+        free(frames);
+        free(w);
+    }
+    return err;
+}
+
+void bit_client_send_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
+{
+    if (c->closing)
+        free(frames);
+    else if (queue_frames(c, frames, bytes) < 0)
+        drop(c, bit_fail_text());
+}
+
+/* An answer that no client would take is that client's error, and the end of a stream; it can go on and ask. */
+static void refuse_unsayable(struct bit_client *c, int err, const char *name)
+{
+    char why[BIT_ERR_TEXT_MAX];
+    bit_format(why, sizeof why, "%s", bit_fail_text());
+    bit_error("not sayable", "pid=%d uid=%u message=%s text=%s", c->peer.pid, c->peer.uid, name, why);
+    bit_tail_destroy(c->tail);
+    c->tail = NULL;
+    bit_client_refuse(c, err, "bitd has an answer (%s) that cannot be sent: %s", name, why);
+}
+
+void bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
+{
+    uint8_t *frame = NULL;
+    size_t bytes = 0;
+    if (c->closing)
+        return;
+    int err = bit_msg_encode(type, 0, msg, &frame, &bytes);
+    if ((err == BIT_EMESSAGE || err == BIT_ELIMIT) && type != BIT_MSG_ERROR_REPLY)
+        refuse_unsayable(c, err, bit_msg_name(type));
+    else if (err < 0)
+        drop(c, bit_fail_text());
+    else
+        bit_client_send_frames(c, frame, bytes);
+}
+
+void bit_client_end(struct bit_client *c)
+{
+    c->busy = false;
+}
+
+void bit_client_refuse_problems(struct bit_client *c, int err, const char *text, Bit__Problem **problems, size_t count)
+{
+    Bit__ErrorReply m = BIT__ERROR_REPLY__INIT;
+    m.error = err;
+    m.exit_code = bit_exit_code(err);
+    m.text = (char *)(uintptr_t)text;
+    m.problem = problems;
+    m.n_problem = count;
+    bit_client_send(c, BIT_MSG_ERROR_REPLY, &m);
+    bit_client_end(c);
+}
+
+void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...)
+{
+    char text[2 * BIT_ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    bit_vformat(text, sizeof text, fmt, args);
+    va_end(args);
+    bit_client_refuse_problems(c, err, text, NULL, 0);
+}
+
+void bit_client_wait(struct bit_client *c, const struct bit_wait *wait)
+{
+    c->wait = *wait;
+    bit_wait_look(c);
+}
+
+void bit_server_changed(struct bit_server *s, struct bit_runner *r)
+{
+    struct bit_client *next;
+    for (struct bit_client *c = s->clients; c != NULL; c = next) {
+        next = c->next;
+        if (c->wait.kind != BIT_WAIT_NONE && c->wait.runner == r)
+            bit_wait_look(c);
+        else if (c->tail != NULL && bit_tail_runner(c->tail) == r)
+            bit_tail_pump(c->tail);
+    }
+}

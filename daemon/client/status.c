@@ -1,0 +1,183 @@
+#include "daemon/client/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job/job.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/wire/strict.h"
+
+static void fill_state(struct bit_status *s, const struct bit_runner *r)
+{
+    const struct bit_run *run = &r->run;
+    Bit__RunStatus *m = &s->message;
+    char text[BIT_RUN_REASON_MAX];
+    m->state = bit_runner_state(r);
+    if (bit_runner_is_blocked(r))
+        bit_format(s->reason, sizeof s->reason, "disk: %s", r->blocked);
+    else if (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text))
+        bit_format(s->reason, sizeof s->reason, "data: %s", text);
+    else if (m->state == BIT__RUN_STATE__BLOCKED)
+        bit_format(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoint_error);
+    else
+        bit_format(s->reason, sizeof s->reason, "%s", run->reason);
+    m->reason = s->reason[0] ? s->reason : NULL;
+    m->queue_position = bit_daemon_queue_position(r->daemon, r);
+    m->has_queue_position = m->queue_position > 0;
+    m->has_exit_code = bit_run_ended(run);
+    m->exit_code = run->exit_code;
+}
+
+static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
+{
+    m->step = run->step;
+    m->steps = run->spec->schedule->steps;
+    m->precision = run->precision;
+    m->strength = run->has_last && run->last.precision == run->precision ? run->last.strength : 1;
+    m->has_switch_after = run->switched || run->plan.planned;
+    m->switch_after = run->switched ? run->switched_after : run->plan.at_step;
+    m->has_switched = m->has_switch_after;
+    m->switched = run->switched;
+    m->last = run->has_last ? (Bit__StepReport *)(uintptr_t)&run->last : NULL;
+    m->eval = run->has_eval ? (Bit__EvaluateReport *)(uintptr_t)&run->eval : NULL;
+    m->held_out = run->held_out.report;
+    m->n_held_out = run->held_out.count;
+    double step_ms = bit_run_step_ms(run), tokens_per_s = bit_run_tokens_per_s(run);
+    m->has_tokens_per_s = step_ms > 0 && isfinite(tokens_per_s); /* of steps that took no time at all there is none */
+    m->tokens_per_s = m->has_tokens_per_s ? tokens_per_s : 0;
+    double eta_s = (double)(m->steps - BIT_MIN(m->steps, m->step)) * step_ms / 1000;
+    m->has_eta_s = step_ms > 0 && isfinite(eta_s) && run->state == BIT__RUN_STATE__TRAINING;
+    m->eta_s = m->has_eta_s ? eta_s : 0;
+    const struct bit_run_checkpoint *newest = bit_run_newest(run);
+    m->has_checkpoint_step = newest != NULL;
+    m->checkpoint_step = newest ? newest->step : 0;
+    m->has_verified_step = run->verified_step > 0;
+    m->verified_step = run->verified_step;
+}
+
+static void fill_slurm(struct bit_status *s, const struct bit_run *run)
+{
+    if (run->slurm.job == 0)
+        return;
+    s->slurm = (Bit__SlurmJob)BIT__SLURM_JOB__INIT;
+    s->slurm.job = run->slurm.job;
+    s->slurm.state = (char *)(uintptr_t)run->slurm.state;
+    s->slurm.reason = (char *)(uintptr_t)run->slurm.reason;
+    s->message.slurm = &s->slurm;
+}
+
+static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
+{
+    const struct bit_run *run = &r->run;
+    m->run = (char *)(uintptr_t)run->id;
+    m->name = run->spec->name ? run->spec->name : (char *)(uintptr_t)run->id;
+    m->has_restarts = m->has_ranks = m->has_created_ns = m->has_uid = true;
+    m->restarts = run->restarts;
+    m->ranks = bit_run_ranks(run);
+    m->nodes = run->nodes[0] ? (char *)(uintptr_t)run->nodes : NULL;
+    m->uid = run->uid;
+    m->backend = run->backend[0] ? (char *)(uintptr_t)run->backend : NULL;
+    m->directory = r->dir;
+    m->created_ns = run->created_ns;
+    m->has_started_ns = run->started_ns != 0;
+    m->started_ns = run->started_ns;
+    m->has_ended_ns = run->ended_ns != 0;
+    m->ended_ns = run->ended_ns;
+    m->has_weights_digest = run->has_digest;
+    m->weights_digest = run->weights_digest;
+}
+
+/* Evenly spaced, and always the last one. */
+static int fill_curve(struct bit_status *s, const struct bit_history *h, uint32_t points)
+{
+    size_t count = BIT_MIN(h->curve_count, (size_t)BIT_MIN(points, (uint32_t)BIT_STATUS_POINTS_MAX));
+    if (count == 0)
+        return 0;
+    s->point = calloc(count, sizeof *s->point);
+    s->points = calloc(count, sizeof *s->points);
+    if (s->point == NULL || s->points == NULL)
+        return bit_fail(-ENOMEM, "a loss curve");
+    for (size_t i = 0; i < count; i++) {
+        size_t from = count == 1 ? h->curve_count - 1 : i * (h->curve_count - 1) / (count - 1);
+        bit__curve_point__init(&s->point[i]);
+        s->point[i].step = h->curve[from].step;
+        s->point[i].loss = h->curve[from].loss;
+        s->points[i] = &s->point[i];
+    }
+    s->message.n_curve = count;
+    s->message.curve = s->points;
+    return 0;
+}
+
+int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points)
+{
+    *out = (struct bit_status){.message = BIT__RUN_STATUS__INIT};
+    fill_state(out, r);
+    fill_progress(&out->message, &r->run);
+    fill_facts(&out->message, r);
+    fill_slurm(out, &r->run);
+    int err = fill_curve(out, &r->run.history, points);
+    if (err < 0)
+        bit_status_finish(out);
+    return err;
+}
+
+struct bit_status_guard {
+    Bit__SeenAnomaly item[BIT_RUN_SEEN_MAX], *list[BIT_RUN_SEEN_MAX];
+    Bit__Anomaly what[BIT_RUN_SEEN_MAX];
+};
+
+int bit_status_add_guard(struct bit_status *s, const struct bit_run *run)
+{
+    size_t count = (size_t)BIT_MIN(run->seen_count, (uint64_t)BIT_RUN_SEEN_MAX);
+    struct bit_status_guard *g = calloc(1, sizeof *g);
+    if (g == NULL)
+        return bit_fail(-ENOMEM, "anomalies");
+    s->guard = g;
+    for (size_t i = 0; i < count; i++) {
+        const struct bit_run_seen *seen = &run->seen[(run->seen_count - count + i) % BIT_RUN_SEEN_MAX];
+        g->what[i] = seen->what;
+        g->what[i].place = seen->place[0] ? (char *)(uintptr_t)seen->place : NULL;
+        g->what[i].text = (char *)(uintptr_t)seen->text;
+        bit__seen_anomaly__init(&g->item[i]);
+        g->item[i].step = seen->step;
+        g->item[i].time_ns = seen->time_ns;
+        g->item[i].what = &g->what[i];
+        g->list[i] = &g->item[i];
+    }
+    s->message.anomaly = g->list;
+    s->message.n_anomaly = count;
+    s->message.has_anomalies = s->message.has_skipped = s->message.has_rewinds = true;
+    s->message.anomalies = run->seen_count;
+    s->message.skipped = run->skipped;
+    s->message.rewinds = (uint32_t)run->rewinds.count;
+    s->message.verified = run->verified;
+    s->message.set_aside = run->set_aside;
+    return 0;
+}
+
+void bit_status_finish(struct bit_status *s)
+{
+    free(s->guard);
+    s->guard = NULL;
+    free(s->point);
+    free(s->points);
+    s->point = NULL;
+    s->points = NULL;
+}
+
+int bit_status_check(const Bit__RunStatus *m)
+{
+    size_t bytes = bit__run_status__get_packed_size(m);
+    uint8_t *buf = malloc(bytes + 1);
+    if (buf == NULL)
+        return bit_fail(-ENOMEM, "a status of %zu bytes", bytes);
+    bit__run_status__pack(m, buf);
+    int err = bit_strict_repair(&bit__run_status__descriptor, buf, bytes); /* as it is sent: texts are repaired */
+    free(buf);
+    return err;
+}

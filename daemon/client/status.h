@@ -1,0 +1,33 @@
+/* What `bitctl status` and `bitctl ps` are told of a run. */
+#ifndef BIT_DAEMON_STATUS_H
+#define BIT_DAEMON_STATUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/runner.h"
+
+#define BIT_STATUS_POINTS_MAX 1024
+
+/* A RunStatus with the storage that it points to. */
+struct bit_status {
+    Bit__RunStatus message;
+    char reason[BIT_RUN_REASON_MAX + 64];
+    Bit__SlurmJob slurm;
+    Bit__CurvePoint *point;
+    Bit__CurvePoint **points;
+    struct bit_status_guard *guard; /* its anomalies; NULL unless they were added */
+};
+
+/** Fill `out` from a run, with at most `points` points of its loss curve. Borrows from the run: to be sent at once.
+ * Errors: -ENOMEM. */
+int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points);
+/** Also the last anomalies, skipped steps, rewinds and the last comparison after a restart. -ENOMEM. */
+int bit_status_add_guard(struct bit_status *s, const struct bit_run *run);
+void bit_status_finish(struct bit_status *s);
+/** Whether a client would take it: one that nobody would must not cost a list the others. Errors: BIT_EMESSAGE,
+ * -ENOMEM.
+ */
+int bit_status_check(const Bit__RunStatus *m);
+
+#endif

@@ -1,0 +1,433 @@
+#include "daemon/client/submit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/client/dryrun.h"
+#include "daemon/client/lines.h"
+#include "daemon/client/named.h"
+#include "daemon/client/plan.h"
+#include "daemon/client/proof.h"
+#include "daemon/daemon.h"
+#include "daemon/feed/feed.h"
+#include "daemon/launch/alloc.h"
+#include "daemon/store/origin.h"
+#include "daemon/store/runner.h"
+#include "daemon/sys/allow.h"
+#include "proto/check.h"
+#include "proto/data/sidecar.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/limits.h"
+#include "proto/log.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("submit");
+
+struct bit_submission {
+    uv_work_t work;
+    struct bit_daemon *daemon;
+    struct bit_client *client; /* NULL when it has gone */
+    Bit__RunSpec *spec;
+    char request_id[BIT_REQUEST_ID_MAX + 1];
+    uint32_t uid;
+    bool dry_run, paused, proving;
+    struct bit_proof *proof;   /* of a submitter who is not this bitd's user */
+    struct bit_feed *feed;     /* what was proven; opened again when the run is launched */
+    struct bit_origin *origin; /* of model.init_from, if there is one */
+    uint64_t instances, epoch_steps;
+    int err; /* of the data */
+    char text[BIT_ERR_TEXT_MAX];
+};
+
+static void free_submission(struct bit_submission *s)
+{
+    if (s->client != NULL)
+        s->client->submission = NULL;
+    bit_proof_destroy(s->proof);
+    bit_feed_destroy(s->feed);
+    free(s->origin);
+    bit_msg_free(s->spec);
+    free(s);
+}
+
+void bit_submission_forget(struct bit_submission *s)
+{
+    if (s == NULL)
+        return;
+    s->client = NULL;
+    if (s->proving)
+        free_submission(s); /* nobody is left to prove it; whatever else it waits for comes to its end */
+}
+
+static void refuse(struct bit_submission *s, int err, const char *text)
+{
+    if (s->client != NULL)
+        bit_client_refuse(s->client, err, "%s", text);
+    free_submission(s);
+}
+
+/* ---------------------------------------------------------------- the answers */
+
+static void answer_submitted(struct bit_client *c, const struct bit_runner *r, uint64_t event)
+{
+    Bit__SubmitReply m = BIT__SUBMIT_REPLY__INIT;
+    m.run = (char *)(uintptr_t)r->run.id;
+    m.name = r->run.spec->name ? r->run.spec->name : m.run;
+    m.event = event;
+    bit_client_send(c, BIT_MSG_SUBMIT_REPLY, &m);
+    bit_client_end(c);
+}
+
+/* What was proven, or looked at, is what may be read, from now on. A run of another user without that note may read
+ * nothing. */
+static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
+{
+    char *data = bit_runner_path(r, "data.pb"), *init = bit_runner_path(r, "init.pb");
+    int err = data == NULL || init == NULL ? bit_fail(-ENOMEM, "%s", r->run.id) : 0;
+    if (err == 0 && s->proof != NULL)
+        err = bit_feed_keep(s->feed, data);
+    if (err == 0 && s->origin != NULL)
+        err = bit_origin_keep(s->origin, init);
+    if (err < 0)
+        bit_runner_fail(r, bit_exit_code(err), "%s", bit_fail_text());
+    free(data);
+    free(init);
+}
+
+static void make_run(struct bit_submission *s)
+{
+    struct bit_daemon *d = s->daemon;
+    struct bit_runner *r = bit_daemon_find_request(d, s->request_id); /* sent twice, and both were being checked */
+    if (r == NULL) {
+        Bit__RunSpec *spec = s->spec;
+        s->spec = NULL;
+        int err = bit_daemon_add(d, spec, s->request_id, s->uid, s->paused, &r);
+        if (err == 0)
+            keep_proof(s, r);
+        if (err < 0) {
+            refuse(s, err, bit_fail_text());
+            return;
+        }
+    }
+    answer_submitted(s->client, r, r->run.seq);
+    free_submission(s);
+    bit_daemon_schedule(d);
+}
+
+static void fill_dry_run(const struct bit_submission *s, const struct bit_dryrun_size *size, Bit__DryRunReply *m)
+{
+    const Bit__RunSpec *spec = s->spec;
+    m->spec = s->spec;
+    m->parameters = size->parameters;
+    m->linear_parameters = size->linear_parameters;
+    m->checkpoint_bytes = size->checkpoint_bytes;
+    m->instances = s->instances;
+    m->step_tokens = (uint64_t)spec->batch->instances * spec->model->context;
+    m->total_tokens = m->step_tokens * spec->schedule->steps;
+    m->epochs = (double)spec->schedule->steps / (double)s->epoch_steps;
+    m->memory_available = bit_dryrun_memory_available(spec->launch);
+}
+
+static void answer_dry_run(struct bit_submission *s, const struct bit_plan *plan)
+{
+    struct bit_dryrun_points points;
+    struct bit_dryrun_size size;
+    struct bit_argv lines = {0};
+    Bit__DryRunReply m = BIT__DRY_RUN_REPLY__INIT;
+    Bit__MemoryPlan unknown = BIT__MEMORY_PLAN__INIT;
+    Bit__Problem problem[2] = {BIT__PROBLEM__INIT, BIT__PROBLEM__INIT}, *warnings[2];
+    char text[sizeof plan->text + 64], why[BIT_ERR_TEXT_MAX];
+    int err = bit_dryrun_size(s->spec->model, &size);
+    if (err < 0) {
+        refuse(s, err, bit_fail_text());
+        return;
+    }
+    fill_dry_run(s, &size, &m);
+    bit_dryrun_points(s->spec, &points);
+    m.point = points.list;
+    m.n_point = points.count;
+    m.memory = plan->ready ? plan->ready->memory : &unknown;
+    m.micro_instances = plan->ready ? plan->ready->micro_instances : s->spec->batch->micro_instances;
+    m.warning = warnings;
+    if (plan->ready == NULL) {
+        bit_format(text, sizeof text, "memory is not known: %s", plan->text);
+        problem[m.n_warning].text = text;
+        warnings[m.n_warning] = &problem[m.n_warning];
+        m.n_warning++;
+    }
+    if (bit_lines_make(&s->daemon->config, s->spec, &lines) < 0) {
+        bit_format(why, sizeof why, "%s", bit_fail_text());
+        problem[m.n_warning].text = why;
+        warnings[m.n_warning] = &problem[m.n_warning];
+        m.n_warning++;
+    }
+    m.command = lines.item;
+    m.n_command = lines.count;
+    bit_client_send(s->client, BIT_MSG_DRY_RUN_REPLY, &m);
+    bit_client_end(s->client);
+    bit_argv_finish(&lines);
+    free_submission(s);
+}
+
+/* ---------------------------------------------------------------- the checks, one after the other */
+
+static bool fits(const struct bit_submission *s, const Bit__MemoryPlan *memory, char *text, size_t room)
+{
+    uint64_t available = bit_dryrun_memory_available(s->spec->launch);
+    const double mib = 1 << 20;
+    if (memory->total <= available)
+        return true;
+    bit_format(
+        text, room,
+        "a rank needs %.0f MiB (weights %.0f, gradients %.0f, optimizer %.0f, activations %.0f, workspace %.0f), and "
+        "%.0f MiB are there for it",
+        (double)memory->total / mib, (double)memory->weights / mib, (double)memory->gradients / mib,
+        (double)memory->optimizer / mib, (double)memory->activations / mib, (double)memory->workspace / mib,
+        (double)available / mib);
+    return false;
+}
+
+static void on_planned(void *arg, const struct bit_plan *plan)
+{
+    struct bit_submission *s = arg;
+    char text[BIT_ERR_TEXT_MAX];
+    if (s->client == NULL)
+        free_submission(s);
+    else if (plan->refused)
+        refuse(s, BIT_ESPEC, plan->text);
+    else if (plan->ready != NULL && !fits(s, plan->ready->memory, text, sizeof text))
+        refuse(s, BIT_EMEMORY, text);
+    else if (s->dry_run)
+        answer_dry_run(s, plan);
+    else {
+        if (plan->ready == NULL)
+            bit_warn("not planned", "text=%s", plan->text);
+        make_run(s);
+    }
+}
+
+/* What the model begins from, if from anything. */
+static int open_origin(struct bit_submission *s)
+{
+    char runs[BIT_CONFIG_PATH_MAX + 16];
+    const char *from = s->spec->model->init_from;
+    if (from == NULL || from[0] == '\0')
+        return 0;
+    s->origin = calloc(1, sizeof *s->origin);
+    if (s->origin == NULL)
+        return bit_fail(-ENOMEM, "model.init_from");
+    snprintf(runs, sizeof runs, "%s/runs", s->daemon->config.state);
+    return bit_origin_examine(s->spec->model, s->proof != NULL ? bit_proof_init(s->proof) : NULL, runs, s->origin);
+}
+
+static int open_data(struct bit_submission *s)
+{
+    size_t count;
+    int err = open_origin(s);
+    if (err == 0 && s->proof != NULL)
+        err = bit_proof_check(s->proof);
+    if (err == 0)
+        err = bit_feed_create(s->spec, &s->feed);
+    if (err == 0 && s->proof != NULL) {
+        const struct bit_file_id *proven = bit_proof_files(s->proof, &count);
+        err = bit_feed_prove(s->feed, proven, count);
+    }
+    const struct bit_file_id *sidecars = s->proof != NULL ? bit_proof_sidecars(s->proof) : NULL;
+    if (err == 0)
+        err = bit_sidecar_check(s->spec, sidecars);
+    if (err == 0 && s->proof != NULL)
+        bit_feed_weigh(s->feed, s->spec, sidecars);
+    return err;
+}
+
+static void look_at_data(uv_work_t *work)
+{
+    struct bit_submission *s = work->data;
+    s->err = open_data(s);
+    if (s->err < 0) {
+        bit_format(s->text, sizeof s->text, "%s", bit_fail_text());
+        return;
+    }
+    s->instances = bit_feed_instances(s->feed);
+    s->epoch_steps = bit_feed_epoch_steps(s->feed);
+    if (s->proof != NULL)
+        return;
+    bit_feed_destroy(s->feed);
+    s->feed = NULL;
+}
+
+/* A checkpoint of a run of ours that the submitter cannot read himself is his to start from as the run is his. */
+static int check_origins_run(const struct bit_submission *s)
+{
+    if (s->origin == NULL || s->origin->run[0] == '\0')
+        return 0;
+    struct bit_runner *from = NULL;
+    int err = bit_named_find(s->daemon, s->origin->run, s->uid, &from);
+    return err < 0 ? err : bit_access_check(&s->client->peer, &from->run, BIT_VERB_FROM);
+}
+
+static void on_looked(uv_work_t *work, int status)
+{
+    struct bit_submission *s = work->data;
+    if (s->client == NULL) {
+        free_submission(s);
+    } else if (check_origins_run(s) < 0) { /* before anything is said of what is in it */
+        refuse(s, BIT_EAUTH, bit_fail_text());
+    } else if (s->err < 0) {
+        refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);
+    } else {
+        int err = bit_plan_start(s->daemon, s->spec, on_planned, s);
+        if (err < 0)
+            refuse(s, err, bit_fail_text());
+    }
+}
+
+/* ---------------------------------------------------------------- the beginning */
+
+static void refuse_problems(struct bit_client *c, const struct bit_problems *problems)
+{
+    Bit__Problem item[BIT_PROBLEMS_MAX], *list[BIT_PROBLEMS_MAX];
+    size_t count = (size_t)BIT_MIN(problems->count, BIT_PROBLEMS_MAX);
+    char text[128];
+    for (size_t i = 0; i < count; i++) {
+        const struct bit_problem *from = &problems->item[i];
+        bit__problem__init(&item[i]);
+        item[i].field = from->field[0] ? (char *)(uintptr_t)from->field : NULL;
+        item[i].text = (char *)(uintptr_t)from->text;
+        item[i].has_line = from->line > 0;
+        item[i].line = (uint32_t)from->line;
+        item[i].has_column = from->column > 0;
+        item[i].column = (uint32_t)from->column;
+        list[i] = &item[i];
+    }
+    bit_format(text, sizeof text, "the specification has %d problem%s", problems->count,
+               problems->count == 1 ? "" : "s");
+    bit_client_refuse_problems(c, BIT_ESPEC, text, list, count);
+}
+
+/* What this bitd, as it was started and set, lets this client's ranks be launched with. */
+static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    int err = bit_allow_check(&c->server->daemon->config, spec, !bit_proof_needed(&c->peer), problems);
+    if (spec->launch->launcher != BIT__LAUNCHER__SRUN || bit_alloc_own_job() != 0)
+        return err;
+    bit_problems_add(problems, "launch.launcher", 0, 0,
+                     "SRUN starts ranks in the Slurm job that bitd runs in, and bitd runs in none (no SLURM_JOB_ID); "
+                     "SBATCH submits one");
+    return BIT_ESPEC;
+}
+
+static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *directory)
+{
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    if (problems == NULL) {
+        bit_client_refuse(c, -ENOMEM, "a specification");
+        return -ENOMEM;
+    }
+    int err = bit_spec_normalise(spec, directory, problems);
+    if (err >= 0)
+        err = bit_spec_validate(spec, problems);
+    if ((err >= 0 || err == BIT_ESPEC) && spec->launch != NULL && check_launch(c, spec, problems) < 0)
+        err = BIT_ESPEC; /* and what else is wrong with it, at once */
+    if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, problems) < 0)
+        err = BIT_ESPEC;
+    if (err < 0 && problems->count > 0)
+        refuse_problems(c, problems);
+    else if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+    free(problems);
+    return err < 0 ? err : 0;
+}
+
+static void begin_looking(struct bit_submission *s)
+{
+    int err = uv_queue_work(&s->daemon->loop, &s->work, look_at_data, on_looked);
+    if (err < 0)
+        refuse(s, err, uv_strerror(err));
+}
+
+static void on_proven(void *arg, int err)
+{
+    struct bit_submission *s = arg;
+    s->proving = false;
+    if (err < 0)
+        refuse(s, err, bit_fail_text());
+    else
+        begin_looking(s);
+}
+
+static struct bit_submission *new_submission(struct bit_client *c, const Bit__SubmitRequest *m, Bit__RunSpec *spec)
+{
+    struct bit_submission *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->daemon = c->server->daemon;
+    s->client = c;
+    s->spec = spec;
+    s->uid = c->peer.uid;
+    s->dry_run = m->has_dry_run && m->dry_run;
+    s->paused = m->has_paused && m->paused;
+    snprintf(s->request_id, sizeof s->request_id, "%s", m->request_id);
+    s->work.data = s;
+    c->submission = s;
+    return s;
+}
+
+static void begin(struct bit_client *c, const Bit__SubmitRequest *m)
+{
+    Bit__RunSpec *spec = bit_msg_clone(m->spec);
+    struct bit_submission *s = NULL;
+    if (spec == NULL) {
+        bit_client_refuse(c, -ENOMEM, "a specification");
+        return;
+    }
+    if (check_spec(c, spec, m->directory ? m->directory : "/") < 0) {
+        bit_msg_free(spec);
+        return;
+    }
+    s = new_submission(c, m, spec);
+    if (s == NULL) {
+        bit_msg_free(spec);
+        bit_client_refuse(c, -ENOMEM, "a submission");
+        return;
+    }
+    if (!bit_proof_needed(&c->peer)) {
+        begin_looking(s);
+        return;
+    }
+    s->proving = true; /* a client that is dropped while it is asked takes the submission with it */
+    int err = bit_proof_start(c, s->spec, on_proven, s, &s->proof);
+    if (err < 0)
+        refuse(s, err, bit_fail_text());
+}
+
+void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
+{
+    struct bit_daemon *d = c->server->daemon;
+    bool dry_run = m->has_dry_run && m->dry_run;
+    if (m->request_id[0] == '\0' || strlen(m->request_id) > BIT_REQUEST_ID_MAX) {
+        bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
+        return;
+    }
+    struct bit_runner *known = dry_run ? NULL : bit_daemon_find_request(d, m->request_id);
+    if (known != NULL && known->run.uid != c->peer.uid)
+        bit_client_refuse(c, BIT_EAUTH, "another user's request has this id");
+    else if (geteuid() == 0 && c->peer.uid != 0)
+        bit_client_refuse(c, BIT_EAUTH,
+                          "this bitd is root's, and would read files and train as root for uid %u: start one of your "
+                          "own (bitd &), or have one run as a user of its own (bitd.service)",
+                          c->peer.uid);
+    else if (known != NULL)
+        answer_submitted(c, known, known->run.seq);
+    else if (d->stopping && !dry_run)
+        bit_client_refuse(c, BIT_EBUSY, "bitd is going down");
+    else if (!dry_run && bit_daemon_check_room(d, c->peer.uid) < 0)
+        bit_client_refuse(c, BIT_EBUSY, "%s", bit_fail_text());
+    else
+        begin(c, m);
+}

@@ -1,0 +1,106 @@
+#include "daemon/client/wait.h"
+
+#include <inttypes.h>
+
+#include "daemon/client/status.h"
+#include "daemon/store/runner.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/wire/msg.h"
+
+static bool requested_holds(const struct bit_wait *w, const struct bit_run *run)
+{
+    const struct bit_run_checkpoint *newest = bit_run_newest(run);
+    if (w->has_state && run->state != w->state)
+        return false;
+    if (w->has_step && run->step_max < w->step)
+        return false;
+    if (w->has_precision && run->precision != w->precision)
+        return false;
+    if (w->has_checkpoint && (newest == NULL || newest->step < w->checkpoint))
+        return false;
+    return w->has_state || w->has_step || w->has_precision || w->has_checkpoint || bit_run_ended(run);
+}
+
+static bool holds(const struct bit_wait *w, const struct bit_run *run)
+{
+    const struct bit_run_checkpoint *newest = bit_run_newest(run);
+    switch (w->kind) {
+    case BIT_WAIT_REQUESTED:
+        return requested_holds(w, run);
+    case BIT_WAIT_CHECKPOINT:
+        return newest != NULL && newest->step >= w->step;
+    case BIT_WAIT_PAUSED:
+        return run->state == BIT__RUN_STATE__PAUSED;
+    case BIT_WAIT_TRAINING:
+        return run->state == BIT__RUN_STATE__TRAINING || run->state == BIT__RUN_STATE__COMPLETED;
+    default:
+        return bit_run_ended(run);
+    }
+}
+
+static bool is_gone(const struct bit_wait *w, const struct bit_run *run)
+{
+    if (w->kind == BIT_WAIT_CHECKPOINT && !bit_run_active(run) && run->state != BIT__RUN_STATE__QUEUED)
+        return true;
+    if (w->kind == BIT_WAIT_TRAINING && run->state == BIT__RUN_STATE__PAUSED)
+        return true;
+    return bit_run_ended(run);
+}
+
+enum bit_wait_result bit_wait_check(const struct bit_wait *w)
+{
+    const struct bit_run *run = &w->runner->run;
+    if (w->has_state && w->state == BIT__RUN_STATE__BLOCKED && bit_runner_state(w->runner) == w->state)
+        return BIT_WAIT_HOLDS;
+    if (bit_runner_is_blocked(w->runner))
+        return BIT_WAIT_NOT_YET;
+    if (holds(w, run))
+        return BIT_WAIT_HOLDS;
+    return is_gone(w, run) ? BIT_WAIT_NEVER : BIT_WAIT_NOT_YET;
+}
+
+static void answer_requested(struct bit_client *c, struct bit_runner *r)
+{
+    struct bit_status status;
+    if (bit_status_init(&status, r, 0) < 0) {
+        bit_client_refuse(c, -ENOMEM, "%s", bit_fail_text());
+        return;
+    }
+    Bit__WaitReply m = BIT__WAIT_REPLY__INIT;
+    m.status = &status.message;
+    bit_client_send(c, BIT_MSG_WAIT_REPLY, &m);
+    bit_status_finish(&status);
+    bit_client_end(c);
+}
+
+static void answer_done(struct bit_client *c, const struct bit_wait *w)
+{
+    const struct bit_run *run = &w->runner->run;
+    const struct bit_run_checkpoint *newest = bit_run_newest(run);
+    Bit__DoneReply m = BIT__DONE_REPLY__INIT;
+    m.run = (char *)(uintptr_t)run->id;
+    m.has_step = m.has_event = true;
+    m.step = w->kind == BIT_WAIT_CHECKPOINT && newest ? newest->step : run->step;
+    m.event = w->event;
+    m.text = w->kind == BIT_WAIT_CHECKPOINT && newest ? (char *)(uintptr_t)newest->name
+                                                      : (char *)(uintptr_t)run->reason;
+    bit_client_send(c, BIT_MSG_DONE_REPLY, &m);
+    bit_client_end(c);
+}
+
+void bit_wait_look(struct bit_client *c)
+{
+    const struct bit_wait w = c->wait;
+    enum bit_wait_result result = bit_wait_check(&w);
+    if (result == BIT_WAIT_NOT_YET)
+        return;
+    c->wait.kind = BIT_WAIT_NONE;
+    if (w.kind == BIT_WAIT_REQUESTED)
+        answer_requested(c, w.runner); /* with how it ended, where that is another way */
+    else if (result == BIT_WAIT_HOLDS)
+        answer_done(c, &w);
+    else
+        bit_client_refuse(c, BIT_ESTATE, "%s is %s: %s", w.runner->run.id, bit_run_state_name(w.runner->run.state),
+                          w.runner->run.reason);
+}

@@ -1,0 +1,84 @@
+/* Why a launch was lost, in one sentence for the journal: the first rank that was abnormal, never what followed from
+ * it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job/job.h"
+#include "daemon/launch/blame.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+
+BIT_LOG_TOPIC("job");
+
+/* It ended where only its end was still to be said. */
+static void add_missing(const struct bit_job *job, char *text, size_t room)
+{
+    uint32_t first;
+    char who[160];
+    if (!bit_job_awaits_done(job, &first) || strstr(text, "not said that") != NULL)
+        return;
+    bit_tally_describe(&job->tally, job->runner->run.step, job->stop_reason, who, sizeof who);
+    bit_format_more(text, room, "; %s behind step %" PRIu64, who, job->runner->run.step);
+}
+
+/* The first of: what the worker said, what the launcher wrote of the rank that ended first, how the launcher ended. */
+static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size_t room)
+{
+    struct bit_runner *r = job->runner;
+    struct bit_blame blame = {0};
+    char *log = bit_runner_path(r, r->run.log);
+    bool blamed = (!job->cause.known || job->cause.by_mpi) && log != NULL && bit_blame_read(log, &blame);
+    if (job->cause.known && !blamed) {
+        m->has_rank = job->cause.has_rank;
+        m->rank = job->cause.rank;
+        bit_format(text, room, "%s", job->cause.text);
+    } else if (blamed) {
+        m->has_rank = blame.has_rank;
+        m->rank = blame.rank;
+        m->has_signal = blame.signal != 0;
+        m->signal = blame.signal;
+        m->has_code = blame.has_code;
+        m->code = blame.code;
+        if (blame.signal != 0)
+            bit_format(text, room, "rank %u was ended by signal %d (%s)", blame.rank, blame.signal,
+                       strsignal(blame.signal));
+        else
+            bit_format(text, room, "rank %u ended with exit code %d, see %s", blame.rank, blame.code, r->run.log);
+    } else if (job->exit_signal != 0) {
+        m->has_signal = true;
+        m->signal = job->exit_signal;
+        bit_format(text, room, "the launcher was ended by signal %d (%s)", job->exit_signal,
+                   strsignal(job->exit_signal));
+    } else {
+        char says[256];
+        m->has_code = job->exit_status >= 0;
+        m->code = (int32_t)job->exit_status;
+        if (job->alloc != NULL && log != NULL && bit_blame_read_srun(log, says, sizeof says))
+            bit_format(text, room, "%s, see %s", says, r->run.log);
+        else
+            bit_format(text, room, "the worker ended without a word, see %s", r->run.log);
+    }
+    free(log);
+    add_missing(job, text, room);
+}
+
+void bit_job_record_lost(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    char cause[BIT_ERR_TEXT_MAX];
+    Bit__WorkerLost m = BIT__WORKER_LOST__INIT;
+    find_cause(job, &m, cause, sizeof cause);
+    m.attempt = r->run.attempt;
+    m.cause = cause;
+    m.step = r->run.step;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_LOST;
+    record.lost = &m;
+    bit_warn("worker lost", "run=%s attempt=%u step=%" PRIu64 " cause=%s", r->run.id, m.attempt, m.step, cause);
+    bit_runner_record(r, &record);
+    memcpy(job->cause.text, cause, sizeof cause);
+}

@@ -1,0 +1,78 @@
+#include "daemon/job/commit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job/job.h"
+#include "daemon/sys/fileio.h"
+#include "proto/ckpt/checkpoint.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/limits.h"
+#include "proto/wire/msg.h"
+
+struct commit {
+    uv_work_t work;
+    struct bit_job *job;
+    Bit__CheckpointReport *report;
+    char *folder; /* runs/<id>/checkpoints */
+    char run[BIT_RUN_ID_MAX];
+    uint64_t epoch;
+    int err;
+    char text[BIT_ERR_TEXT_MAX];
+};
+
+static void free_commit(struct commit *c)
+{
+    bit_msg_free(c->report);
+    free(c->folder);
+    free(c);
+}
+
+static void commit_in_pool(uv_work_t *work)
+{
+    struct commit *c = work->data;
+    char partial[BIT_PATH_MAX];
+    c->err = bit_checkpoint_commit(c->folder, c->report->name, c->run, c->epoch);
+    if (c->err < 0)
+        bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
+    /* What had the name before; or what got none, and is not tried again: the next attempt is one of a later step. */
+    if (bit_checkpoint_partial(c->folder, c->report->name, c->epoch, partial, sizeof partial) == 0)
+        bit_dir_remove(partial);
+}
+
+static void on_committed(uv_work_t *work, int status)
+{
+    struct commit *c = work->data;
+    Bit__CheckpointReport m = *c->report; /* borrows its texts */
+    if (c->err < 0) {
+        m.error = c->err;
+        m.text = c->text;
+    }
+    bit_job_committed(c->job, &m);
+    free_commit(c);
+}
+
+int bit_commit_start(struct bit_job *job, const Bit__CheckpointReport *m)
+{
+    struct commit *c = calloc(1, sizeof *c);
+    if (c == NULL || (c->folder = bit_runner_path(job->runner, "checkpoints")) == NULL ||
+        (c->report = bit_msg_clone(m)) == NULL) {
+        if (c != NULL)
+            free_commit(c);
+        return bit_fail(-ENOMEM, "checkpoint %s", m->name);
+    }
+    c->job = job;
+    c->epoch = job->runner->run.epoch;
+    snprintf(c->run, sizeof c->run, "%s", job->runner->run.id);
+    c->work.data = c;
+    int err = uv_queue_work(&job->runner->daemon->loop, &c->work, commit_in_pool, on_committed);
+    if (err < 0) {
+        free_commit(c);
+        return bit_fail(err, "the thread pool: %s", uv_strerror(err));
+    }
+    return 0;
+}

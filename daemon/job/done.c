@@ -1,0 +1,119 @@
+/*
+ * The end of a launch that was told to stop: every rank says that it is done, the journal has it, and only then may
+ * they leave. Killed anywhere in between, bitd finds ranks that say it again, or a journal that knows.
+ */
+#include <inttypes.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job/examine.h"
+#include "daemon/job/job.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("done");
+
+/* Orders of this daemon's have told it to. */
+static bool was_told_to_stop(const struct bit_job *job)
+{
+    return job->ready && job->course.stopped;
+}
+
+bool bit_job_awaits_done(const struct bit_job *job, uint32_t *first)
+{
+    uint32_t missing = bit_tally_missing(&job->tally, job->runner->run.step, job->stop_reason, first);
+    return job->course.stopped && !job->done && missing > 0;
+}
+
+/* What a rank says of another step than the one that the stop is behind, is of an earlier order, or wrong. */
+static int check_step(const struct bit_job *job, const Bit__WorkerDone *m)
+{
+    const struct bit_run *run = &job->runner->run;
+    uint64_t steps = run->spec->schedule->steps;
+    if (was_told_to_stop(job) && m->step != run->step)
+        return bit_fail(BIT_EWORKER,
+                        "rank %u says that it is done behind step %" PRIu64 ", and the run stands behind %" PRIu64,
+                        m->rank, m->step, run->step);
+    if (m->reason == BIT__STOP_REASON__COMPLETE && m->step != steps)
+        return bit_fail(BIT_EWORKER, "rank %u says that every step is done, and it did %" PRIu64 " of %" PRIu64,
+                        m->rank, m->step, steps);
+    return 0;
+}
+
+/* Where the weights lie on disk they are known already. */
+static int check_checkpoint(const struct bit_run *run, const struct bit_tally_rank *said)
+{
+    for (size_t i = 0; i < run->checkpoint_count; i++)
+        if (run->checkpoint[i].step == said->step && run->checkpoint[i].weights_digest != said->weights_digest)
+            return bit_fail(BIT_EREPLICA,
+                            "the ranks say that the weights behind step %" PRIu64 " are %016" PRIx64
+                            ", and checkpoint %s has %016" PRIx64,
+                            said->step, said->weights_digest, run->checkpoint[i].name,
+                            run->checkpoint[i].weights_digest);
+    return 0;
+}
+
+static void record_done(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_tally_rank *said = &job->tally.rank[0];
+    Bit__RanksDone m = BIT__RANKS_DONE__INIT;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    m.epoch = r->run.epoch;
+    m.reason = said->reason;
+    m.step = said->step;
+    m.ranks = job->tally.ranks;
+    m.weights_digest = said->weights_digest;
+    m.phase_digest = said->phase_digest;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_RANKS_DONE;
+    record.ranks_done = &m;
+    bit_info("done", "run=%s step=%" PRIu64 " ranks=%u digest=%016" PRIx64, r->run.id, m.step, m.ranks,
+             m.weights_digest);
+    bit_runner_record(r, &record);
+}
+
+static void all_said(struct bit_job *job)
+{
+    int err = check_checkpoint(&job->runner->run, &job->tally.rank[0]);
+    if (err < 0) {
+        bit_job_end(job, BIT_EWORKER, "%s", bit_fail_text());
+        return;
+    }
+    record_done(job);
+    job->done = true;
+    job->outstanding = 0;
+    bit_job_expect(job);
+    bit_job_release(job);
+}
+
+void bit_job_done(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m)
+{
+    uint32_t first;
+    bool is_old = m->step < job->runner->run.step && !was_told_to_stop(job); /* a step was ordered since */
+    if (job->done || is_old)
+        return;
+    int err = check_step(job, m);
+    if (err == 0)
+        err = bit_tally_note(&job->tally, rank, m);
+    if (err < 0) { /* the same weights may come out alike the next time */
+        bit_job_end(job, BIT_EWORKER, "%s", bit_fail_text());
+        return;
+    }
+    if (err == 0 || !was_told_to_stop(job))
+        return;
+    bit_examine_stop(job); /* it was slow, not hung */
+    if (bit_job_awaits_done(job, &first))
+        bit_job_expect(job);
+    else
+        all_said(job);
+}
+
+void bit_job_release(struct bit_job *job)
+{
+    const Bit__DoneTaken m = BIT__DONE_TAKEN__INIT;
+    if (!job->done || !job->ready || job->link == NULL || bit_runner_is_blocked(job->runner))
+        return;
+    int err = bit_link_send(job->link, BIT_MSG_DONE_TAKEN, &m, NULL);
+    if (err < 0)
+        bit_job_lost_link(job, err);
+}

@@ -1,0 +1,194 @@
+/* Who may take a job's link: rank 0, which takes its orders, and the other ranks, which only beat. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job/job.h"
+#include "daemon/store/origin.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("greet");
+
+static int check_secret(const struct bit_job *job, const Bit__WorkerHello *hello)
+{
+    unsigned differ = 0;
+    if (hello->secret.len != BIT_SECRET_BYTES) /* the length is no secret; every byte is looked at, whatever differs */
+        return bit_fail(BIT_EAUTH, "run %s: a secret of %zu bytes", job->runner->run.id, hello->secret.len);
+    for (size_t i = 0; i < BIT_SECRET_BYTES; i++)
+        differ |= hello->secret.data[i] ^ job->secret[i];
+    return differ ? bit_fail(BIT_EAUTH, "run %s: wrong secret", job->runner->run.id) : 0;
+}
+
+/* It proves itself, and is of this launch. */
+static int check_hello(const struct bit_job *job, uint64_t frame_epoch, const Bit__WorkerHello *hello)
+{
+    int err = check_secret(job, hello);
+    if (err < 0)
+        return err;
+    if (hello->protocol != BIT_PROTOCOL_VERSION)
+        return bit_fail(BIT_EVERSION, "run %s: the worker speaks protocol %u, we speak %u", hello->run, hello->protocol,
+                        BIT_PROTOCOL_VERSION);
+    if (hello->epoch != job->runner->run.epoch || frame_epoch != hello->epoch)
+        return bit_fail(BIT_EEPOCH, "run %s: a worker of launch %" PRIu64 ", and this is %" PRIu64, hello->run,
+                        hello->epoch, job->runner->run.epoch);
+    return 0;
+}
+
+/* Where the model begins, as it was looked at; of a run that begins from nothing, or goes on, there is nothing. */
+static int find_origin(const struct bit_runner *r, struct bit_origin *out, bool *known)
+{
+    const char *from = r->run.spec->model->init_from;
+    *known = from != NULL && from[0] != '\0' && r->run.restore[0] == '\0';
+    if (!*known)
+        return 0;
+    char *path = bit_runner_path(r, "init.pb");
+    int err = path == NULL ? bit_fail(-ENOMEM, "a welcome") : bit_origin_load(path, out);
+    free(path);
+    return err;
+}
+
+static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_link_ops *ops, void *owner,
+                   bool training)
+{
+    struct bit_run *run = &job->runner->run;
+    const struct bit_config *config = &job->runner->daemon->config;
+    char *folder = bit_runner_path(job->runner, "checkpoints"), *restore = NULL;
+    Bit__Welcome m = BIT__WELCOME__INIT;
+    Bit__InitFile *files[BIT_ORIGIN_FILES];
+    Bit__InitFacts init;
+    struct bit_origin *origin = malloc(sizeof *origin);
+    bool begins = false;
+    int err = folder == NULL || (run->restore[0] && asprintf(&restore, "%s/%s", folder, run->restore) < 0)
+                  ? bit_fail(-ENOMEM, "a welcome")
+                  : 0;
+    if (err == 0 && !training)
+        err = origin == NULL ? bit_fail(-ENOMEM, "a welcome") : find_origin(job->runner, origin, &begins);
+    if (err == 0 && begins)
+        bit_origin_tell(origin, files, &init);
+    m.init = begins ? &init : NULL;
+    m.protocol = BIT_PROTOCOL_VERSION;
+    m.epoch = run->epoch;
+    m.spec = run->spec;
+    m.last_step = run->step;
+    m.checkpoint_dir = folder;
+    m.identity = run->identity[0] ? run->identity : NULL;
+    m.restore = training ? NULL : restore;
+    m.has_beat_ms = m.has_fence_ms = true;
+    m.beat_ms = (uint32_t)(config->heartbeat_ms / BIT_BEATS_MISSED);
+    m.fence_ms = config->fence_ms;
+    if (err == 0)
+        err = bit_link_welcome(link, ops, owner, run->epoch, &m);
+    free(origin);
+    free(restore);
+    free(folder);
+    return err;
+}
+
+/* Welcome it, and know from its hello what to expect: a model to be built, or reports of steps done meanwhile. */
+static int take_link(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello)
+{
+    int err = welcome(job, link, &bit_job_link_ops, job, hello->training);
+    if (err < 0)
+        return err;
+    bit_watch_greet(job, NULL, hello);
+    bit_watch_forget_orders(&job->watch);
+    job->link = link;
+    job->ready = false;
+    job->reconnected = hello->training;
+    job->outstanding = 0;
+    bit_job_connected(job);
+    bit_info("worker connected", "run=%s host=%s pid=%u ranks=%u step=%" PRIu64 " training=%d", job->runner->run.id,
+             hello->host, hello->pid, hello->ranks, hello->step, hello->training);
+    return 0;
+}
+
+static int take_rank(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello)
+{
+    if (hello->rank == 0 || hello->rank >= job->watch.ranks)
+        return bit_fail(BIT_EWORKER, "run %s: rank %u of %u", job->runner->run.id, hello->rank, job->watch.ranks);
+    int err = welcome(job, link, &bit_watch_link_ops, &job->watch.rank[hello->rank], true);
+    if (err < 0)
+        return err;
+    bit_watch_greet(job, link, hello);
+    bit_debug("rank connected", "run=%s rank=%u host=%s pid=%u step=%" PRIu64, job->runner->run.id, hello->rank,
+              hello->host, hello->pid, hello->step);
+    return 0;
+}
+
+static struct bit_job *find_job(struct bit_daemon *d, const char *run)
+{
+    for (size_t i = 0; i < d->runner_count; i++)
+        if (strcmp(d->runner[i]->run.id, run) == 0)
+            return d->runner[i]->job;
+    return NULL;
+}
+
+/* The job of a run that is launched, so that a worker may come. */
+static struct bit_job *find_launched(struct bit_daemon *d, const char *run)
+{
+    struct bit_job *job = find_job(d, run);
+    if (job == NULL || job->phase == BIT_JOB_CHOOSING || job->phase == BIT_JOB_ENDING || job->phase == BIT_JOB_WAITING)
+        return NULL;
+    return job;
+}
+
+/* Asked for a stranger, before anything it says is believed. */
+static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out)
+{
+    const struct bit_job *job = find_launched(arg, run);
+    if (job == NULL || job->runner->run.epoch != epoch)
+        return bit_fail(BIT_EAUTH, "no launch waits for a worker that says it is of this one");
+    *out = (struct bit_launch_id){.epoch = epoch};
+    snprintf(out->run, sizeof out->run, "%s", job->runner->run.id);
+    memcpy(out->secret, job->secret, sizeof out->secret);
+    return 0;
+}
+
+static int on_hello(void *arg, struct bit_link *link, uint64_t frame_epoch, const Bit__WorkerHello *hello)
+{
+    struct bit_job *job = find_launched(arg, hello->run);
+    if (job == NULL)
+        return bit_fail(BIT_ENORUN, "no job of run '%.32s' waits for a worker", hello->run);
+    int err = check_hello(job, frame_epoch, hello);
+    if (err < 0)
+        return err;
+    if (hello->has_rank && hello->rank > 0)
+        return take_rank(job, link, hello);
+    if (hello->ranks != bit_run_ranks(&job->runner->run)) {
+        bit_job_end(
+            job, BIT_EWORKER, "%u ranks came, and %u were launched%s", hello->ranks, bit_run_ranks(&job->runner->run),
+            job->alloc != NULL && hello->ranks == 1 ? ": srun's --mpi=pmix and the worker's MPI do not meet" : "");
+        return bit_fail(BIT_EWORKER, "run %s: %s", hello->run, job->cause.text);
+    }
+    if (hello->training && hello->step < job->runner->run.step) {
+        bit_job_end(job, BIT_EWORKER, "the worker came back at step %" PRIu64 ", and the journal holds step %" PRIu64,
+                    hello->step, job->runner->run.step);
+        return bit_fail(BIT_ESTATE, "run %s: %s", hello->run, job->cause.text);
+    }
+    if (job->link != NULL)
+        bit_link_close(job->link); /* it came back before we saw it go */
+    job->link = NULL;
+    return take_link(job, link, hello);
+}
+
+static void on_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
+{
+    bit_watch_alive(owner, 0);
+    bit_job_report(owner, type, msg);
+}
+
+static void on_drained(void *owner)
+{
+    bit_job_pump(owner);
+}
+
+static void on_lost(void *owner, int err)
+{
+    bit_job_lost_link(owner, err);
+}
+
+const struct bit_link_ops bit_job_link_ops = {on_hello, on_message, on_drained, on_lost, on_launch};

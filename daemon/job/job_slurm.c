@@ -1,0 +1,103 @@
+/* A job's nodes: got before each launch, left out when they are lost, and watched while they are held. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job/job.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+
+BIT_LOG_TOPIC("nodes");
+
+/* Too few nodes are left of this job. One that was submitted is given up for another; in bitd's own, nodes that were
+ * lost may have come back. */
+static void start_over(struct bit_job *job, int err)
+{
+    bit_job_end(job, err, "%s", bit_fail_text());
+    if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__SBATCH) {
+        bit_alloc_release(job->alloc);
+        job->alloc = NULL;
+    } else {
+        bit_alloc_forgive(job->alloc);
+    }
+}
+
+static void on_ready(void *arg, int err)
+{
+    struct bit_job *job = arg;
+    struct bit_runner *r = job->runner;
+    BIT_ASSERT(job->phase == BIT_JOB_CHOOSING);
+    if (err < 0) {
+        bit_job_end(job, err, "%s", bit_fail_text());
+        return;
+    }
+    bit_places_finish(&job->places);
+    err = bit_alloc_place(job->alloc, &job->places);
+    if (err < 0) {
+        start_over(job, err);
+        return;
+    }
+    if (job->places.ranks != r->run.spec->launch->ranks)
+        bit_warn("fewer ranks", "run=%s ranks=%u of=%u nodes=%s", r->run.id, job->places.ranks,
+                 r->run.spec->launch->ranks, job->places.list);
+    bit_job_choose(job);
+}
+
+static void on_ends(void *arg, const char *why)
+{
+    bit_job_leave(arg, why);
+}
+
+static void on_over(void *arg, int err, const char *why)
+{
+    bit_job_end(arg, err, "%s", why);
+}
+
+static const struct bit_alloc_ops ops = {on_ready, on_ends, on_over};
+
+void bit_job_allocate(struct bit_job *job)
+{
+    int err = job->alloc == NULL ? bit_alloc_create(job->runner, &ops, job, &job->alloc) : 0;
+    if (err < 0)
+        bit_job_end(job, err, "%s", bit_fail_text());
+    else
+        bit_alloc_acquire(job->alloc);
+}
+
+/* A rank that was here is not: the others are told to end because it did, and Slurm would give them half a minute. */
+static bool misses_one(const struct bit_job *job)
+{
+    for (uint32_t r = 0; r < job->watch.ranks; r++)
+        if (job->watch.rank[r].pid != 0 && (r == 0 ? job->link : job->watch.rank[r].link) == NULL)
+            return true;
+    return false;
+}
+
+/* Pre-emption, a time limit or somebody's scancel: what Slurm says of the job tells which. */
+void bit_job_told(struct bit_job *job, uint32_t rank, int signal)
+{
+    char why[96];
+    if (job->done || job->phase == BIT_JOB_ENDING)
+        return;
+    if (misses_one(job)) {
+        bit_job_end_blaming(job);
+        return;
+    }
+    bit_format(why, sizeof why, "Slurm told rank %u to end (signal %d, %s)", rank, signal, strsignal(signal));
+    if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__SBATCH)
+        bit_alloc_told(job->alloc, why);
+    else
+        bit_daemon_stop(job->runner->daemon, why);
+}
+
+int bit_job_lose_node(struct bit_job *job, const char *host)
+{
+    int err = bit_alloc_lose(job->alloc, host);
+    if (err == 0)
+        bit_warn("lost", "run=%s node=%s", job->runner->run.id, host);
+    return err;
+}

@@ -1,0 +1,301 @@
+/* What goes to the worker: orders of the course, with tokens read on the thread pool. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job/job.h"
+#include "proto/check.h"
+#include "proto/ckpt/checkpoint.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("orders");
+
+#define READ_RETRY_MS    1000        /* storage tells nobody when it is back */
+#define READ_SLOW_MS     2000        /* a read that takes longer is told of */
+#define QUEUED_BYTES_MAX (16u << 20) /* tokens waiting for the worker to read them; one more batch may be on top */
+
+struct bit_load {
+    uv_work_t work;
+    struct bit_job *job;
+    struct bit_feed *feed; /* the job's, or NULL: then opened here */
+    const Bit__RunSpec *spec;
+    char *facts; /* where those of the token files are kept */
+    uint64_t epoch;
+    struct bit_order order;
+    uint64_t position; /* of a step's batch in the order of the data */
+    struct bit_payload *payload;
+    int err;
+    char text[BIT_ERR_TEXT_MAX];
+};
+
+/* ---------------------------------------------------------------- tokens */
+
+static bool needs_payload(const struct bit_order *order)
+{
+    return order->kind == BIT_ORDER_STEP || order->kind == BIT_ORDER_EVALUATE;
+}
+
+/* The same tokens: how they are trained on may have changed since they were loaded. */
+static bool same_payload(const struct bit_order *a, const struct bit_order *b)
+{
+    return a->kind == b->kind && a->step == b->step && a->set == b->set;
+}
+
+static int open_feed(struct bit_load *load)
+{
+    struct bit_feed *feed = NULL;
+    int err = bit_feed_create(load->spec, &feed);
+    if (err == 0)
+        err = bit_feed_check(feed, load->spec, load->facts);
+    if (err < 0)
+        bit_feed_destroy(feed);
+    else
+        load->feed = feed;
+    return err;
+}
+
+static void load_in_pool(uv_work_t *work)
+{
+    struct bit_load *load = work->data;
+    if (load->feed == NULL)
+        load->err = open_feed(load);
+    if (load->err == 0 && load->order.kind == BIT_ORDER_STEP)
+        load->err = bit_feed_step(load->feed, load->position, load->epoch, &load->payload);
+    else if (load->err == 0)
+        load->err = bit_feed_eval(load->feed, load->order.set, load->epoch, &load->payload);
+    if (load->err < 0)
+        bit_format(load->text, sizeof load->text, "%s", bit_fail_text());
+}
+
+static uint64_t read_ms(const struct bit_job *job)
+{
+    return uv_now(&job->runner->daemon->loop) - job->read_begin_ms;
+}
+
+static void on_read_retry(uv_timer_t *timer)
+{
+    bit_job_pump(timer->data);
+}
+
+/* What storage said may be otherwise in a while; what a file holds, or has become, will not. */
+static bool may_pass(const struct bit_job *job, int err)
+{
+    return err > -4096 && err != -ENOMEM && read_ms(job) < job->runner->daemon->config.read_patience_ms;
+}
+
+static void load_failed(struct bit_job *job, const struct bit_load *load)
+{
+    if (!may_pass(job, load->err)) {
+        bit_job_end(job, load->err > -4096 ? BIT_EDATA : load->err, "%s", load->text);
+        return;
+    }
+    if (job->read_error[0] == '\0')
+        bit_warn("cannot read", "run=%s text=%s", job->runner->run.id, load->text);
+    bit_format(job->read_error, sizeof job->read_error, "%s", load->text);
+    uv_timer_start(&job->read_retry, on_read_retry, READ_RETRY_MS, 0);
+    bit_daemon_changed(job->runner->daemon, job->runner);
+}
+
+static void load_succeeded(struct bit_job *job)
+{
+    if (job->read_error[0] != '\0' || read_ms(job) > READ_SLOW_MS)
+        bit_warn("read late", "run=%s ms=%llu", job->runner->run.id, (unsigned long long)read_ms(job));
+    job->read_error[0] = '\0';
+}
+
+bool bit_job_waits_for_data(const struct bit_job *job, char *text, size_t room)
+{
+    const char *file = job->loading && job->feed != NULL ? bit_feed_reading(job->feed) : NULL;
+    if (job->phase != BIT_JOB_TRAINING || job->outstanding > 0)
+        return false;
+    if (job->read_error[0] != '\0')
+        bit_format(text, room, "%s; tried again for %llu s so far", job->read_error,
+                   (unsigned long long)read_ms(job) / 1000);
+    else if (job->loading && read_ms(job) > READ_SLOW_MS)
+        bit_format(text, room, "the tokens of step %llu are being read for %llu s%s%s",
+                   (unsigned long long)job->course.sent + 1, (unsigned long long)read_ms(job) / 1000,
+                   file ? " from " : "", file ? file : "");
+    else
+        return false;
+    return true;
+}
+
+static void on_loaded(uv_work_t *work, int status)
+{
+    struct bit_load *load = work->data;
+    struct bit_job *job = load->job;
+    job->feed = load->feed;
+    bit_payload_destroy(job->payload);
+    job->payload = load->payload;
+    job->payload_order = load->order;
+    bool stale = load->epoch != job->runner->run.epoch || job->phase != BIT_JOB_TRAINING;
+    if (load->err == 0)
+        load_succeeded(job);
+    else if (!stale)
+        load_failed(job, load);
+    free(load->facts);
+    free(load);
+    bit_job_loaded(job);
+    if (!stale && job->phase == BIT_JOB_TRAINING)
+        bit_job_pump(job);
+}
+
+static void start_load(struct bit_job *job, const struct bit_order *order)
+{
+    struct bit_load *load = calloc(1, sizeof *load);
+    char *facts = bit_runner_path(job->runner, "data.pb");
+    if (load == NULL || facts == NULL) {
+        free(load);
+        free(facts);
+        bit_job_end(job, -ENOMEM, "no memory to read tokens");
+        return;
+    }
+    *load = (struct bit_load){
+        .job = job,
+        .feed = job->feed,
+        .spec = job->runner->run.spec,
+        .facts = facts,
+        .epoch = job->runner->run.epoch,
+        .order = *order,
+        .position = bit_run_position(&job->runner->run, order->step),
+    };
+    load->work.data = load;
+    job->loading = true;
+    if (job->read_error[0] == '\0')
+        job->read_begin_ms = uv_now(&job->runner->daemon->loop);
+    int err = uv_queue_work(&job->runner->daemon->loop, &load->work, load_in_pool, on_loaded);
+    BIT_ASSERT(err == 0);
+}
+
+/* The payload of this order if it is there; otherwise its reading has begun. */
+static struct bit_payload *take_payload(struct bit_job *job, const struct bit_order *order)
+{
+    struct bit_payload *payload = job->payload;
+    if (payload != NULL && same_payload(&job->payload_order, order)) {
+        job->payload = NULL;
+        return payload;
+    }
+    if (!uv_is_active((uv_handle_t *)&job->read_retry))
+        start_load(job, order);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- messages */
+
+static int send_step(struct bit_job *job, const struct bit_order *order, struct bit_payload *payload)
+{
+    const struct bit_run *run = &job->runner->run;
+    struct bit_step_plan plan;
+    bit_schedule_at(run->spec, &run->plan, order->step, &plan);
+    BIT_ASSERT(plan.precision == job->course.precision);
+    Bit__StepOrder m = BIT__STEP_ORDER__INIT;
+    m.step = order->step;
+    m.precision = plan.precision;
+    m.strength = plan.strength;
+    m.lr = plan.lr;
+    m.weight_decay = plan.weight_decay;
+    m.instances = run->spec->batch->instances;
+    m.token_bytes = payload->size;
+    m.token_crc = payload->crc;
+    bit_guard_order(run, &m);
+    return bit_link_send(job->link, BIT_MSG_STEP_ORDER, &m, payload);
+}
+
+static int send_evaluate(struct bit_job *job, const struct bit_order *order, struct bit_payload *payload)
+{
+    const struct bit_run *run = &job->runner->run;
+    Bit__EvaluateOrder m = BIT__EVALUATE_ORDER__INIT;
+    m.after_step = order->step;
+    m.set = run->spec->eval->set[order->set]->name;
+    m.precision = order->precision;
+    m.instances = bit_feed_eval_instances(job->feed, order->set);
+    m.token_bytes = payload->size;
+    m.token_crc = payload->crc;
+    return bit_link_send(job->link, BIT_MSG_EVALUATE_ORDER, &m, payload);
+}
+
+static int send_switch(struct bit_job *job, const struct bit_order *order)
+{
+    const struct bit_run *run = &job->runner->run;
+    struct bit_step_plan plan;
+    bit_schedule_at(run->spec, &run->plan, order->step + 1, &plan);
+    BIT_ASSERT(plan.precision == BIT__PRECISION__TERNARY);
+    Bit__PhaseSwitch m = BIT__PHASE_SWITCH__INIT;
+    m.after_step = order->step;
+    m.precision = plan.precision;
+    m.optimizer = run->plan.optimizer;
+    m.beta1 = plan.beta1;
+    m.beta2 = plan.beta2;
+    bit_info("switch ordered", "run=%s after=%llu", run->id, (unsigned long long)order->step);
+    return bit_link_send(job->link, BIT_MSG_PHASE_SWITCH, &m, NULL);
+}
+
+static int send_checkpoint(struct bit_job *job, const struct bit_order *order)
+{
+    char name[32];
+    bit_checkpoint_name(order->step, name);
+    Bit__CheckpointOrder m = BIT__CHECKPOINT_ORDER__INIT;
+    m.after_step = order->step;
+    m.name = name;
+    m.has_pre_switch = order->pre_switch;
+    m.pre_switch = order->pre_switch;
+    return bit_link_send(job->link, BIT_MSG_CHECKPOINT_ORDER, &m, NULL);
+}
+
+static int send_stop(struct bit_job *job, const struct bit_order *order)
+{
+    Bit__StopOrder m = BIT__STOP_ORDER__INIT;
+    m.reason = job->stop_reason = order->reason;
+    return bit_link_send(job->link, BIT_MSG_STOP_ORDER, &m, NULL);
+}
+
+static int send_order(struct bit_job *job, const struct bit_order *order, struct bit_payload *payload)
+{
+    switch (order->kind) {
+    case BIT_ORDER_STEP:
+        return send_step(job, order, payload);
+    case BIT_ORDER_EVALUATE:
+        return send_evaluate(job, order, payload);
+    case BIT_ORDER_SWITCH:
+        return send_switch(job, order);
+    case BIT_ORDER_CHECKPOINT:
+        return send_checkpoint(job, order);
+    default:
+        return send_stop(job, order);
+    }
+}
+
+static bool may_send(const struct bit_job *job)
+{
+    return job->phase == BIT_JOB_TRAINING && job->ready && !job->done && job->link != NULL && !job->loading &&
+           !bit_runner_is_blocked(job->runner) && bit_link_queued(job->link) < QUEUED_BYTES_MAX;
+}
+
+void bit_job_pump(struct bit_job *job)
+{
+    while (may_send(job)) {
+        const struct bit_run *run = &job->runner->run;
+        unsigned lookahead = bit_guard_lookahead(run, job->runner->daemon->config.lookahead);
+        struct bit_order order = bit_course_next(&job->course, run, lookahead);
+        struct bit_payload *payload = NULL;
+        if (order.kind == BIT_ORDER_NONE)
+            return;
+        if (needs_payload(&order) && (payload = take_payload(job, &order)) == NULL)
+            return;
+        int err = send_order(job, &order, payload);
+        if (err < 0) { /* the link has been closed */
+            bit_job_lost_link(job, err);
+            return;
+        }
+        bit_course_advance(&job->course, run, &order);
+        if (order.kind != BIT_ORDER_STEP)
+            bit_watch_ordered(&job->watch, order.step);
+        if (job->outstanding++ == 0)
+            bit_job_expect(job);
+    }
+}

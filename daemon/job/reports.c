@@ -1,0 +1,332 @@
+/* What comes from the worker: checked against what was ordered, journalled, and acted upon. */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job/commit.h"
+#include "daemon/job/job.h"
+#include "daemon/store/retain.h"
+#include "proto/check.h"
+#include "proto/ckpt/checkpoint.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("reports");
+
+#define REPORT_TEXT_MAX 480 /* of a worker's own words in the journal */
+
+/* Sent again after a reconnect, before the worker has said that it is done with that. */
+static bool may_repeat(const struct bit_job *job)
+{
+    return job->reconnected && !job->ready;
+}
+
+static void came(struct bit_job *job)
+{
+    bit_examine_stop(job); /* it was slow, not hung */
+    if (job->outstanding > 0)
+        job->outstanding--;
+    bit_job_expect(job);
+}
+
+static void cut(char *text)
+{
+    if (text != NULL)
+        text[bit_format_fit(text, REPORT_TEXT_MAX)] = '\0';
+}
+
+/* ---------------------------------------------------------------- ready */
+
+static void record_ready(struct bit_job *job, Bit__WorkerReady *m)
+{
+    cut(m->backend);
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_READY;
+    record.ready = m;
+    bit_runner_record(job->runner, &record);
+}
+
+/* Never train from weights that are not those that the journal tells of. */
+static int check_ready(const struct bit_job *job, const Bit__WorkerReady *m)
+{
+    const struct bit_run *run = &job->runner->run;
+    const struct bit_run_checkpoint *restored = bit_run_find_checkpoint(run, run->restore);
+    uint64_t expected = job->reconnected ? run->step : restored ? restored->step : 0;
+    if (m->step != expected)
+        return bit_fail(BIT_EWORKER, "the worker stands at step %" PRIu64 ", and %s step %" PRIu64, m->step,
+                        job->reconnected ? "its reports end at" : "was to start behind", expected);
+    bool either;
+    Bit__Precision precision = bit_course_expected_precision(run, m->step, &either);
+    if (!either && m->phase->precision != precision)
+        return bit_fail(BIT_EPHASE, "the worker is in the %s phase behind step %" PRIu64 ", where the run is not",
+                        m->phase->precision == BIT__PRECISION__TERNARY ? "ternary" : "16-bit", m->step);
+    return 0;
+}
+
+static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
+{
+    struct bit_runner *r = job->runner;
+    int err = job->ready ? bit_fail(BIT_EWORKER, "the worker says twice that it is ready") : check_ready(job, m);
+    if (err < 0) {
+        bit_job_end(job, err, "%s", bit_fail_text());
+        return;
+    }
+    if (job->done) { /* it came back for leave to go */
+        job->ready = true;
+        bit_job_release(job);
+        return;
+    }
+    if (!job->reconnected)
+        record_ready(job, m);
+    if (job->runner->given_up)
+        return;
+    bit_info("ready", "run=%s step=%" PRIu64 " parameters=%" PRIu64 " backend=%s", r->run.id, m->step, m->parameters,
+             m->backend);
+    bit_watch_forget_orders(&job->watch);
+    job->phase = BIT_JOB_TRAINING;
+    job->ready = job->stood = true;
+    job->promised = 0;
+    bit_course_init(&job->course, &r->run, m->step, m->phase->precision);
+    job->course.shutdown = r->daemon->stopping || job->leaving[0] != '\0';
+    if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
+        bit_runner_set_state(r, BIT__RUN_STATE__TRAINING, "from step %" PRIu64 ", %s", m->step, m->backend);
+    bit_guard_verify(job);
+    bit_guard_act(job);
+    bit_job_expect(job);
+    bit_job_pump(job);
+}
+
+/* ---------------------------------------------------------------- steps */
+
+static void on_step(struct bit_job *job, Bit__StepReport *m)
+{
+    struct bit_runner *r = job->runner;
+    struct bit_guard_notes notes;
+    if (may_repeat(job) && m->step <= r->run.step)
+        return;
+    bool ordered = !job->ready || m->step <= job->course.sent;
+    if (m->step != r->run.step + 1 || !ordered || (!job->ready && !job->reconnected)) {
+        bit_job_end(job, BIT_EWORKER, "a report of step %" PRIu64 " where step %" PRIu64 " was due", m->step,
+                    r->run.step + 1);
+        return;
+    }
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
+    record.step = m;
+    bit_debug("step", "run=%s step=%" PRIu64 " loss=%.6f ms=%.1f", r->run.id, m->step, m->loss, m->ms);
+    bit_guard_judge(&job->guard, &r->run, m, &notes);
+    bit_runner_record(r, &record);
+    bit_tally_forget(&job->tally);
+    bit_watch_step(&job->watch, m->ms);
+    bit_guard_restore(m, &notes);
+    bit_guard_verify(job);
+    came(job);
+    bit_guard_act(job);
+    bit_job_pump(job);
+}
+
+static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
+{
+    struct bit_runner *r = job->runner;
+    if (may_repeat(job) && r->run.switched && r->run.switched_after == m->after_step)
+        return;
+    if (!r->run.plan.planned || m->after_step != r->run.plan.at_step ||
+        m->phase->precision != BIT__PRECISION__TERNARY) {
+        bit_job_end(job, BIT_EPHASE, "the worker switched behind step %" PRIu64 ", which was not ordered",
+                    m->after_step);
+        return;
+    }
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_SWITCHED;
+    record.switched = m;
+    bit_info("switched", "run=%s after=%" PRIu64 " digest=%016" PRIx64, r->run.id, m->after_step, m->phase_digest);
+    bit_runner_record(r, &record);
+    bit_watch_switched(&job->watch);
+    bit_watch_reported(&job->watch, m->after_step);
+    came(job);
+    bit_job_pump(job);
+}
+
+/* ---------------------------------------------------------------- checkpoints, evaluations */
+
+static void on_checkpoint_retry(uv_timer_t *timer)
+{
+    struct bit_job *job = timer->data;
+    bit_course_retry_checkpoint(&job->course);
+    bit_job_pump(job);
+}
+
+static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *m)
+{
+    struct bit_runner *r = job->runner;
+    bit_error("checkpoint failed", "run=%s name=%s text=%s", r->run.id, m->name,
+              m->text ? m->text : bit_strerror(m->error));
+    if (r->run.state == BIT__RUN_STATE__CANCELLING) /* leaving matters more */
+        bit_course_checkpointed(&job->course, m->after_step, true);
+    else
+        uv_timer_start(&job->checkpoint_retry, on_checkpoint_retry, r->daemon->config.checkpoint_retry_ms, 0);
+}
+
+/* It is on disk and has its name, or it failed. */
+static void checkpoint_reported(struct bit_job *job, const Bit__CheckpointReport *m)
+{
+    struct bit_runner *r = job->runner;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
+    record.checkpoint = (Bit__CheckpointReport *)(uintptr_t)m;
+    bit_runner_record(r, &record);
+    bit_course_checkpointed(&job->course, m->after_step, m->error == 0);
+    bit_watch_reported(&job->watch, m->after_step);
+    if (m->error != 0 && job->phase == BIT_JOB_TRAINING) {
+        checkpoint_failed(job, m);
+    } else if (m->error == 0) {
+        bit_info("checkpoint", "run=%s name=%s bytes=%" PRIu64 " ms=%.1f", r->run.id, m->name, m->bytes, m->ms);
+        bit_retain(r);
+    }
+    if (job->phase != BIT_JOB_TRAINING)
+        return;
+    came(job);
+    bit_job_pump(job);
+}
+
+static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
+{
+    struct bit_runner *r = job->runner;
+    char name[32];
+    bit_checkpoint_name(m->after_step, name);
+    if (strcmp(m->name, name) != 0) { /* it becomes part of paths */
+        bit_job_end(job, BIT_EWORKER, "a checkpoint '%.32s' behind step %" PRIu64, m->name, m->after_step);
+        return;
+    }
+    if (may_repeat(job) && bit_run_find_checkpoint(&r->run, m->name) != NULL)
+        return;
+    cut(m->text);
+    if (m->error != 0) {
+        checkpoint_reported(job, m);
+        return;
+    }
+    int err = bit_commit_start(job, m);
+    if (err < 0) {
+        bit_job_end(job, err, "%s", bit_fail_text());
+        return;
+    }
+    job->committing = true;
+    bit_job_hold(job);
+}
+
+void bit_job_committed(struct bit_job *job, const Bit__CheckpointReport *m)
+{
+    checkpoint_reported(job, m);
+    bit_job_commit_ended(job); /* the job may be gone behind this */
+}
+
+static size_t set_index(const struct bit_run *run, const Bit__EvaluateReport *m)
+{
+    size_t set = 0;
+    while (set < run->spec->eval->n_set && strcmp(run->spec->eval->set[set]->name, m->set) != 0)
+        set++;
+    return set;
+}
+
+/* What the worker cannot know: how much text the targets are. */
+static void put_bytes(const struct bit_job *job, Bit__EvaluateReport *m)
+{
+    size_t set = set_index(&job->runner->run, m);
+    bool known = job->feed != NULL && set < job->runner->run.spec->eval->n_set;
+    m->bytes_per_token = known ? bit_feed_eval_bytes_per_token(job->feed, set) : 0;
+    m->has_bytes_per_token = m->bytes_per_token > 0;
+}
+
+/* Which of the boundary's evaluations it is, in the order in which they are made. */
+static unsigned evaluation_index(const struct bit_run *run, const Bit__EvaluateReport *m)
+{
+    bool both = !run->switched || m->after_step <= run->switched_after;
+    unsigned set = (unsigned)set_index(run, m);
+    return both ? 2 * set + (m->precision == BIT__PRECISION__TERNARY) : set;
+}
+
+static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_run *run = &r->run;
+    if (evaluation_index(run, m) >= 2 * run->spec->eval->n_set) {
+        bit_job_end(job, BIT_EWORKER, "an evaluation of '%.32s', which is no set of this run", m->set);
+        return;
+    }
+    if (may_repeat(job) && run->has_eval &&
+        (m->after_step < run->eval_step ||
+         (m->after_step == run->eval_step && evaluation_index(run, m) < run->eval_count)))
+        return;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_EVALUATED;
+    put_bytes(job, m);
+    record.evaluated = m;
+    bit_runner_record(r, &record);
+    bit_watch_reported(&job->watch, m->after_step);
+    came(job);
+    bit_job_pump(job);
+}
+
+/* ---------------------------------------------------------------- ends */
+
+/* The one whose MPI call failed is seldom the one that failed: the launcher is given time to say who it was. */
+static void mpi_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m)
+{
+    if (job->cause.known)
+        return;
+    job->cause = (struct bit_job_cause){.known = true, .by_mpi = true, .err = m->error, .has_rank = true, .rank = rank};
+    bit_format(job->cause.text, sizeof job->cause.text, "rank %u at step %" PRIu64 ": %s", rank, m->step, m->text);
+    bit_job_expect(job);
+}
+
+void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m)
+{
+    if (m->error == BIT_EMPI) {
+        mpi_failed(job, rank, m);
+        return;
+    }
+    if (!job->cause.known) {
+        job->cause.has_rank = true;
+        job->cause.rank = rank;
+    }
+    bit_job_end(job, m->error < 0 ? m->error : BIT_EWORKER, "rank %u at step %" PRIu64 ": %s", rank, m->step, m->text);
+}
+
+void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg)
+{
+    void *m = (void *)(uintptr_t)msg; /* ours while this runs: texts are cut to size in place */
+    switch (type) {
+    case BIT_MSG_WORKER_READY:
+        on_ready(job, m);
+        break;
+    case BIT_MSG_STEP_REPORT:
+        on_step(job, m);
+        break;
+    case BIT_MSG_PHASE_SWITCHED:
+        on_switched(job, m);
+        break;
+    case BIT_MSG_CHECKPOINT_REPORT:
+        on_checkpoint(job, m);
+        break;
+    case BIT_MSG_EVALUATE_REPORT:
+        on_evaluated(job, m);
+        break;
+    case BIT_MSG_HEARTBEAT: /* no progress: a step that hangs goes on sending them */
+        bit_watch_heard(&job->watch.rank[0], m);
+        bit_format(job->section, sizeof job->section, "%s", ((const Bit__Heartbeat *)msg)->section);
+        break;
+    case BIT_MSG_WORKER_FAILED:
+        bit_job_failed(job, ((const Bit__WorkerFailed *)msg)->rank, m); /* rank 0 speaks for whoever failed */
+        break;
+    case BIT_MSG_WORKER_DONE:
+        bit_job_done(job, 0, m);
+        break;
+    default:
+        break;
+    }
+}

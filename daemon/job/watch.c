@@ -1,0 +1,273 @@
+#include "daemon/job/watch.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/job/examine.h"
+#include "daemon/job/job.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("watch");
+
+static void on_tick(uv_timer_t *timer);
+
+int bit_watch_begin(struct bit_job *job)
+{
+    struct bit_watch *w = &job->watch;
+    uint64_t beat_ms = job->runner->daemon->config.heartbeat_ms / BIT_BEATS_MISSED;
+    bit_watch_free(w);
+    w->ranks = job->places.ranks ? job->places.ranks : bit_run_ranks(&job->runner->run);
+    w->rank = calloc(w->ranks, sizeof *w->rank);
+    if (w->rank == NULL)
+        return bit_fail(-ENOMEM, "the watch over %u ranks", w->ranks);
+    for (uint32_t r = 0; r < w->ranks; r++)
+        w->rank[r].job = job;
+    w->fresh = true;
+    bit_watch_forget_orders(w);
+    uv_timer_start(&w->tick, on_tick, beat_ms, beat_ms);
+    return 0;
+}
+
+static void tell_gaps(const struct bit_job *job, uint32_t rank)
+{
+    char text[BIT_GAPS_TEXT_MAX];
+    const struct bit_gaps *g = &job->watch.rank[rank].gaps;
+    bit_gaps_print(g, text);
+    if (g->count > 0)
+        bit_info("heartbeats", "run=%s rank=%u gaps=%" PRIu64 " max_ms=%" PRIu64 " ms=%s", job->runner->run.id, rank,
+                 g->count, g->max_ms, text);
+}
+
+void bit_watch_end(struct bit_job *job)
+{
+    struct bit_watch *w = &job->watch;
+    uv_timer_stop(&w->tick);
+    for (uint32_t r = 0; r < w->ranks; r++) {
+        tell_gaps(job, r);
+        if (w->rank[r].link != NULL)
+            bit_link_close(w->rank[r].link);
+        w->rank[r].link = NULL;
+    }
+}
+
+void bit_watch_free(struct bit_watch *w)
+{
+    free(w->rank);
+    w->rank = NULL;
+    w->ranks = 0;
+}
+
+/* ---------------------------------------------------------------- heartbeats */
+
+bool bit_watch_is_here(const struct bit_watch_rank *rank)
+{
+    char host[64] = "";
+    gethostname(host, sizeof host - 1);
+    return rank->pid > 1 && strcmp(host, rank->host) == 0;
+}
+
+void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello)
+{
+    struct bit_watch_rank *rank = &job->watch.rank[hello->has_rank ? hello->rank : 0];
+    if (rank->link != NULL)
+        bit_link_close(rank->link); /* it came back before we saw it go */
+    rank->link = link;
+    rank->silent = 0;
+    bit_gaps_forget(&rank->gaps);
+    rank->step = hello->step;
+    rank->pid = hello->pid;
+    bit_format(rank->host, sizeof rank->host, "%s", hello->host);
+    if (bit_watch_is_here(rank))
+        bit_remains_note(&job->remains, (int32_t)rank->pid);
+}
+
+void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
+{
+    rank->heard = true;
+    rank->silent = 0;
+    bit_gaps_note(&rank->gaps, uv_now(&rank->job->runner->daemon->loop));
+    rank->step = m->step;
+    bit_format(rank->section, sizeof rank->section, "%s", m->section);
+    if (m->has_told && rank->job->alloc != NULL)
+        bit_job_told(rank->job, (uint32_t)(rank - rank->job->watch.rank), (int)m->told);
+}
+
+void bit_watch_alive(struct bit_job *job, uint32_t rank)
+{
+    job->watch.rank[rank].silent = 0;
+}
+
+static void on_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
+{
+    struct bit_watch_rank *rank = owner;
+    if (type == BIT_MSG_HEARTBEAT)
+        bit_watch_heard(rank, (const Bit__Heartbeat *)msg);
+    else if (type == BIT_MSG_WORKER_DONE)
+        bit_job_done(rank->job, (uint32_t)(rank - rank->job->watch.rank), (const Bit__WorkerDone *)msg);
+    else if (type == BIT_MSG_WORKER_FAILED)
+        bit_job_failed(rank->job, (uint32_t)(rank - rank->job->watch.rank), (const Bit__WorkerFailed *)msg);
+    else
+        bit_warn("not heard", "run=%s rank=%td type=%s text=\"only rank 0 says more than heartbeats and how it ends\"",
+                 rank->job->runner->run.id, rank - rank->job->watch.rank, bit_msg_name(type));
+}
+
+static void on_drained(void *owner)
+{
+}
+
+/* The process may be gone, which its launcher tells, or come back; if it does neither, it is silent. */
+static void on_lost(void *owner, int err)
+{
+    struct bit_watch_rank *rank = owner;
+    rank->link = NULL;
+}
+
+const struct bit_link_ops bit_watch_link_ops = {NULL, on_message, on_drained, on_lost};
+
+/* Where something waits to be sent, that will be heard. */
+static bool beat(struct bit_link *link)
+{
+    const Bit__Beat m = BIT__BEAT__INIT;
+    return bit_link_queued(link) > 0 || bit_link_send(link, BIT_MSG_BEAT, &m, NULL) == 0;
+}
+
+static void beat_all(struct bit_job *job)
+{
+    struct bit_watch *w = &job->watch;
+    for (uint32_t r = 0; r < w->ranks; r++) {
+        const struct bit_link *link = r == 0 ? job->link : w->rank[r].link;
+        w->rank[r].unanswered = link == NULL || bit_link_is_answered(link) ? 0 : w->rank[r].unanswered + 1;
+    }
+    for (uint32_t r = 0; r < w->ranks; r++)
+        if (w->rank[r].link != NULL && !beat(w->rank[r].link))
+            w->rank[r].link = NULL;
+    if (job->link != NULL && !beat(job->link))
+        bit_job_lost_link(job, BIT_EDAEMON);
+}
+
+/* What is held back here is not missed: reports lie unread while a run is blocked or a checkpoint gets its name. */
+static bool is_missed(const struct bit_job *job, uint32_t r)
+{
+    bool unread = r == 0 && (job->link == NULL || job->committing || bit_runner_is_blocked(job->runner));
+    return job->watch.rank[r].heard && !unread;
+}
+
+static bool is_silent(const struct bit_job *job, uint32_t r)
+{
+    return is_missed(job, r) && job->watch.rank[r].silent > BIT_BEATS_MISSED;
+}
+
+/* Its process is silent, and so is its node, or it hears nothing: the kernel of one that lives acknowledges what it is
+ * sent, whatever its processes do. */
+static bool is_cut_off(const struct bit_job *job, uint32_t r)
+{
+    const struct bit_link *link = r == 0 ? job->link : job->watch.rank[r].link;
+    return link == NULL || job->watch.rank[r].unanswered > BIT_BEATS_MISSED / 2;
+}
+
+/* All nodes that are gone by now go at once. Returns whether there are any. */
+static bool lose_nodes(struct bit_job *job)
+{
+    int64_t first = -1;
+    if (job->alloc == NULL)
+        return false;
+    for (uint32_t r = 0; r < job->watch.ranks; r++)
+        if (is_silent(job, r) && is_cut_off(job, r) && bit_job_lose_node(job, job->watch.rank[r].host) == 0 &&
+            first < 0)
+            first = r;
+    if (first < 0)
+        return false;
+    const char *host = job->watch.rank[first].host;
+    if (!job->cause.known) {
+        job->cause.has_rank = true;
+        job->cause.rank = (uint32_t)first;
+    }
+    bit_job_end(job, BIT_EWORKER,
+                "node %s was lost: no heartbeat of rank %" PRId64 " for %g s, last in '%s' behind step %" PRIu64, host,
+                first, (double)job->runner->daemon->config.heartbeat_ms / 1000, job->watch.rank[first].section,
+                job->watch.rank[first].step);
+    return true;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct bit_job *job = timer->data;
+    struct bit_watch *w = &job->watch;
+    int64_t silent = -1;
+    beat_all(job);
+    if (job->done || job->launcher_ended || job->phase == BIT_JOB_ENDING || bit_examine_is_on(job))
+        return;
+    for (uint32_t r = w->ranks; r-- > 0;) {
+        w->rank[r].silent += is_missed(job, r);
+        silent = is_silent(job, r) ? r : silent;
+    }
+    if (silent >= 0 && !lose_nodes(job))
+        bit_examine_start(job, silent, "no heartbeat for %g s",
+                          (double)job->runner->daemon->config.heartbeat_ms / 1000);
+}
+
+/* ---------------------------------------------------------------- how long a step may take */
+
+void bit_watch_step(struct bit_watch *w, double ms)
+{
+    w->step_ms[w->steps++ % BIT_WATCH_STEPS] = ms;
+    w->fresh = false;
+}
+
+void bit_watch_switched(struct bit_watch *w)
+{
+    w->fresh = true;
+}
+
+void bit_watch_ordered(struct bit_watch *w, uint64_t step)
+{
+    w->long_due[step % BIT_WATCH_BOUNDARIES]++;
+}
+
+void bit_watch_reported(struct bit_watch *w, uint64_t step)
+{
+    if (w->long_due[step % BIT_WATCH_BOUNDARIES] > 0) /* else it is a repeat of what was ordered before a reconnect */
+        w->long_due[step % BIT_WATCH_BOUNDARIES]--;
+}
+
+void bit_watch_forget_orders(struct bit_watch *w)
+{
+    memset(w->long_due, 0, sizeof w->long_due);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bit_watch_p99_ms(const struct bit_watch *w)
+{
+    double sorted[BIT_WATCH_STEPS];
+    unsigned held = BIT_MIN(w->steps, (unsigned)BIT_WATCH_STEPS);
+    if (held < BIT_WATCH_STEPS_MIN)
+        return 0;
+    memcpy(sorted, w->step_ms, held * sizeof *sorted);
+    qsort(sorted, held, sizeof *sorted, ascending);
+    return sorted[(99 * held + 99) / 100 - 1];
+}
+
+uint64_t bit_watch_limit_ms(const struct bit_job *job)
+{
+    const struct bit_config *config = &job->runner->daemon->config;
+    const struct bit_watch *w = &job->watch;
+    double p99 = bit_watch_p99_ms(w);
+    bool is_long = p99 == 0 || w->fresh || job->course.stopped ||
+                   w->long_due[job->runner->run.step % BIT_WATCH_BOUNDARIES] > 0;
+    return is_long ? BIT_MAX(config->long_ms, config->stall_ms)
+                   : BIT_MAX(config->stall_ms, (uint64_t)(config->stall_factor * p99));
+}

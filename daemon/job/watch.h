@@ -1,0 +1,79 @@
+/*
+ * The watch over a job's ranks: a heartbeat of each, and how long a step may take.
+ *
+ * A rank is silent when it has beaten before and no longer does: five beats missed, counted in ticks of our own, so
+ * that a daemon that was held up itself holds nobody else for dead. A rank that beats and a step that is not reported
+ * are a hang: a step may take stall_factor times the 99th percentile of the last hundred, and never less than stall_ms.
+ * Before enough steps are known, for the first one of a launch and of a phase, and for whatever is no step: long_ms.
+ */
+#ifndef BIT_DAEMON_WATCH_H
+#define BIT_DAEMON_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/link/link.h"
+#include "daemon/run/gaps.h"
+
+#define BIT_WATCH_STEPS      100 /* of which the 99th percentile is taken */
+#define BIT_WATCH_STEPS_MIN  8   /* before so many are known nothing is concluded from them */
+#define BIT_WATCH_BOUNDARIES 128 /* more than lookahead can be */
+
+struct bit_job;
+
+struct bit_watch_rank {
+    struct bit_job *job;
+    struct bit_link *link; /* its own; NULL for rank 0, whose link is the job's, and while it is lost */
+    bool heard;            /* it has beaten: it must go on */
+    unsigned silent;       /* ticks since then */
+    unsigned unanswered;   /* ticks in a row in which its machine had not acknowledged the last beat */
+    struct bit_gaps gaps;  /* between its heartbeats */
+    uint64_t step;         /* the last one done */
+    char section[16];      /* what it is at */
+    char host[64];
+    uint32_t pid;
+};
+
+struct bit_watch {
+    uv_timer_t tick;
+    struct bit_watch_rank *rank; /* of this launch */
+    uint32_t ranks;
+    double step_ms[BIT_WATCH_STEPS]; /* a ring */
+    unsigned steps;                  /* so many were put there, over all launches */
+    bool fresh;                      /* the next step is the first of a launch or of a phase */
+    uint16_t
+        long_due[BIT_WATCH_BOUNDARIES]; /* orders other than steps behind boundary s, at s % BIT_WATCH_BOUNDARIES */
+};
+
+/** A launch begins: nothing was heard. Errors: -ENOMEM. */
+int bit_watch_begin(struct bit_job *job);
+/** The launch ends: the ranks' own links are closed, and the log has how their hearts beat. */
+void bit_watch_end(struct bit_job *job);
+void bit_watch_free(struct bit_watch *w);
+
+/** Rank `rank` has come, on a link of its own unless it is rank 0. */
+void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello);
+/** Its process is one of this machine. */
+bool bit_watch_is_here(const struct bit_watch_rank *rank);
+/** A heartbeat of it. */
+void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m);
+/** It said something else: that counts as well. */
+void bit_watch_alive(struct bit_job *job, uint32_t rank);
+
+/** A step was reported; the phase is another, and its first step may take its time. */
+void bit_watch_step(struct bit_watch *w, double ms);
+void bit_watch_switched(struct bit_watch *w);
+/** An order other than a step went out behind boundary `step`, and its report came back. */
+void bit_watch_ordered(struct bit_watch *w, uint64_t step);
+void bit_watch_reported(struct bit_watch *w, uint64_t step);
+void bit_watch_forget_orders(struct bit_watch *w);
+/** How long the next report may take. */
+uint64_t bit_watch_limit_ms(const struct bit_job *job);
+/** The 99th percentile of the steps known, by nearest rank; 0 before BIT_WATCH_STEPS_MIN are. */
+double bit_watch_p99_ms(const struct bit_watch *w);
+
+/** For the links of ranks other than 0: the owner is a struct bit_watch_rank. */
+extern const struct bit_link_ops bit_watch_link_ops;
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * Starting a job: the launcher with its workers, their environment, their log file, and what the launcher ended with.
+ *
+ *   MPIRUN   launch_mpirun.c    ranks on this machine
+ *   SRUN     launch_srun.c      a step of the Slurm job that bitd runs in
+ *   SBATCH   launch_srun.c      a step of the Slurm job that was submitted for the run (alloc.h)
+ *
+ * What a launcher ends with is no proof of anything: srun gives 0 for a step whose node was cut off, and 143 for one
+ * whose first task ended with 3. A run is done when its ranks have said so.
+ */
+#ifndef BIT_DAEMON_LAUNCH_H
+#define BIT_DAEMON_LAUNCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/launch/places.h"
+#include "daemon/sys/argv.h"
+#include "daemon/sys/config.h"
+#include "proto/bit.pb-c.h"
+
+struct bit_launch;
+/* signal is 0 unless one ended it. Of a launcher that is not our child only the end is known: status is -1. */
+typedef void bit_launch_ended(void *arg, int64_t status, int signal);
+
+struct bit_launch_args {
+    const struct bit_config *config;
+    const Bit__LaunchSpec *spec;
+    uint64_t job;                    /* of Slurm; 0 with MPIRUN */
+    const struct bit_places *places; /* its nodes; NULL with MPIRUN */
+    const char *run, *link;          /* BITD_RUN, BITD_LINK */
+    const char *owner;               /* BITD_OWNER: this daemon's own, whatever the link is; a sweep knows by it */
+    const char *secret;              /* BITD_SECRET_FILE: a path, so that no list of processes shows it */
+    uint64_t epoch;                  /* BITD_EPOCH */
+    const char *nodes;               /* a file for the names of the nodes, where they are too many for an argument */
+    const char *log;                 /* appended to, by the job itself: it goes on without us */
+};
+
+/**
+ * Start the launcher in a session of its own.
+ * Errors      libuv's, naming the program; -errno of the log file; -ENOMEM
+ */
+int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_launch_ended *ended, void *arg,
+                     struct bit_launch **out);
+/** Watch a launcher that an earlier bitd started. Errors: -ESRCH if it is gone. */
+int bit_launch_adopt(uv_loop_t *loop, int32_t pid, uint64_t pid_start, bit_launch_ended *ended, void *arg,
+                     struct bit_launch **out);
+int32_t bit_launch_pid(const struct bit_launch *l);
+/** To the launcher, which passes SIGUSR1 and SIGUSR2 on to every rank. Errors: -errno. */
+int bit_launch_signal(const struct bit_launch *l, int signal);
+/** After it ended; NULL is fine. */
+void bit_launch_destroy(struct bit_launch *l);
+
+/** Ranks that are launched: those of the places, or the specification's. */
+uint32_t bit_launch_ranks(const struct bit_launch_args *args);
+/** Whether srun reads the nodes from args->nodes: an argument may have so many bytes and no more. */
+bool bit_launch_needs_file(const struct bit_launch_args *args);
+/** The launcher's command line. *out is the caller's. Errors: -ENOMEM. */
+int bit_launch_command(const struct bit_launch_args *args, struct bit_argv *out);
+void bit_launch_mpirun(const struct bit_launch_args *args, struct bit_argv *out);
+void bit_launch_srun(const struct bit_launch_args *args, struct bit_argv *out);
+/** A command of Slurm's: from the folder of the setting `slurm`, else from PATH. */
+void bit_launch_slurm_tool(const struct bit_config *config, const char *name, struct bit_argv *out);
+
+/** New random bytes in the file at `path` (0600), and in out. Errors: -errno. */
+int bit_secret_create(const char *path, uint8_t *out);
+/** Errors: -errno; BIT_ECORRUPT if it is not one. */
+int bit_secret_read(const char *path, uint8_t *out);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * What srun is asked for: one step of a Slurm job, its nodes named, so that a lost one is left out: folded, and in a
+ * file with a name a line (srun reads what has a '/' as one) where an argument cannot hold them.
+ *
+ *   --no-kill=off --kill-on-bad-exit=1   of the step, whatever the job has: a step that lost a node would otherwise
+ * hang for ever in its next collective
+ *   --overlap                            the step before this one may still be on its way out on a node that is cut off
+ *   --overcommit                         more ranks than CPUs are the user's choice, as with mpirun
+ *   --cpu-bind=none                      the worker binds its threads itself
+ *   --gres                               all of a node's GPUs for every rank of it; the rank takes the one of its local
+ *                                        number. Never one GPU masked to a task: NCCL and CUDA IPC need to see them all
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/launch/launch.h"
+
+#define NODELIST_MAX (128u * 1000) /* below the 128 KiB that execve(2) takes as one argument */
+
+void bit_launch_slurm_tool(const struct bit_config *config, const char *name, struct bit_argv *out)
+{
+    if (config->slurm[0] != '\0')
+        bit_argv_add(out, "%s/%s", config->slurm, name);
+    else
+        bit_argv_add(out, "%s", name);
+}
+
+bool bit_launch_needs_file(const struct bit_launch_args *args)
+{
+    return args->nodes != NULL && args->places != NULL && strlen(args->places->list) > NODELIST_MAX;
+}
+
+void bit_launch_srun(const struct bit_launch_args *args, struct bit_argv *out)
+{
+    const Bit__SlurmSpec *slurm = args->spec->slurm;
+    const struct bit_places *places = args->places;
+    bit_launch_slurm_tool(args->config, "srun", out);
+    if (args->job != 0)
+        bit_argv_add(out, "--jobid=%" PRIu64, args->job);
+    else
+        bit_argv_add(out, "--jobid=JOB"); /* in a dry run */
+    bit_argv_add(out, "--job-name=bitd-%s.%" PRIu64, args->run, args->epoch);
+    bit_argv_add(out, "--nodes=%u", places->nodes);
+    bit_argv_add(out, "--nodelist=%s", bit_launch_needs_file(args) ? args->nodes : places->list);
+    bit_argv_add(out, "--ntasks=%u", places->ranks);
+    bit_argv_add(out, "--ntasks-per-node=%u", places->per_node);
+    bit_argv_add(out, "--mpi=pmix");
+    bit_argv_add(out, "--no-kill=off");
+    bit_argv_add(out, "--kill-on-bad-exit=1");
+    bit_argv_add(out, "--overlap");
+    bit_argv_add(out, "--overcommit");
+    bit_argv_add(out, "--cpu-bind=none");
+    bit_argv_add(out, "--input=none");
+    if (slurm->gres != NULL)
+        bit_argv_add(out, "--gres=%s", slurm->gres);
+    bit_argv_add_all(out, slurm->srun_arg, slurm->n_srun_arg);
+    bit_argv_add(out, "%s", args->config->worker);
+}

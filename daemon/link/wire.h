@@ -1,0 +1,90 @@
+/*
+ * One worker's connection as bytes: bare over a Unix socket, in sealed records over TCP (proto/wire/seal.h) once the other
+ * side has proved itself (proto/wire/handshake.h). Whoever reads and writes frames on it sees no difference.
+ *
+ * Before that proof a connection over TCP costs its struct and nothing else: its bytes go to a fixed array, and
+ * nothing is allocated, parsed or drawn at random for it.
+ */
+#ifndef BIT_DAEMON_WIRE_H
+#define BIT_DAEMON_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/link/payload.h"
+#include "proto/wire/handshake.h"
+
+struct bit_wire_write;
+
+struct bit_wire_ops {
+    /* The launch that a hello names: its id and secret. < 0 if none waits for a worker. */
+    int (*launch)(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out);
+    /* Where plain bytes go: room for at least one, or < 0. Then that so many were put there. Either may close or hold.
+     */
+    int (*room)(void *arg, uint8_t **room, size_t *bytes);
+    void (*arrived)(void *arg, size_t bytes);
+    /* Something that was sent has left. */
+    void (*sent)(void *arg);
+    /* It is of no use any more, and to be closed. err: UV_EOF, libuv's, BIT_EAUTH; -EBADMSG of a record that is not the
+     * other side's. Of who closed while something was on its way to him, all that he said comes first. */
+    void (*broken)(void *arg, int err);
+};
+
+enum bit_wire_stage {
+    BIT_WIRE_HELLO,  /* TCP: 112 bytes */
+    BIT_WIRE_HEADER, /* TCP: 24 bytes of the stream upwards */
+    BIT_WIRE_SEALED,
+    BIT_WIRE_BARE, /* a Unix socket, for good */
+};
+
+struct bit_wire {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_pipe_t pipe;
+        uv_tcp_t tcp;
+    } io; /* io.handle.data is the wire */
+    const struct bit_wire_ops *ops;
+    void *arg;
+    enum bit_wire_stage stage;
+    bool held, closing;
+
+    uint8_t early[BIT_HANDSHAKE_HELLO_BYTES]; /* of the present stage */
+    size_t early_bytes;
+    uint8_t in_key[BIT_SEAL_KEY_BYTES];
+    struct bit_sealer out;
+    struct bit_opener in;
+    const uint8_t *plain; /* opened, and not handed on yet */
+    size_t plain_bytes;
+
+    struct bit_wire_write *first, **last; /* sealed: what is still to be, in order */
+    size_t queued_bytes;                  /* of them */
+    size_t flight_bytes;                  /* sealed and not yet taken by the kernel */
+    bool some_left;                       /* a write was sealed to its end */
+};
+
+/** A handle of the loop that nothing is connected to; it must be closed from now on. */
+void bit_wire_init(struct bit_wire *w, uv_loop_t *loop, bool tcp, const struct bit_wire_ops *ops, void *arg);
+/** Take what connected to `server`. Errors: libuv's. */
+int bit_wire_accept(struct bit_wire *w, uv_stream_t *server);
+/** Begin to read, or go on. Bytes that were opened before are handed on at once. */
+void bit_wire_start(struct bit_wire *w);
+/** Stop reading: nothing arrives until start. */
+void bit_wire_stop(struct bit_wire *w);
+/** Plain bytes of one record at most, from now on; those of a Unix socket are the frame reader's to bound. */
+void bit_wire_limit(struct bit_wire *w, uint32_t plain_max);
+/**
+ * Send one encoded message and behind it a payload where there is one. Takes ownership of both in every case.
+ * Errors      -ENOMEM, libuv's: the connection is of no use any more; broken() is not called
+ */
+int bit_wire_send(struct bit_wire *w, uint8_t *frame, size_t bytes, struct bit_payload *payload);
+/** Bytes that were given to send and have not left. */
+size_t bit_wire_queued(const struct bit_wire *w);
+/** Close; closed is called from the loop. No other call follows. */
+void bit_wire_close(struct bit_wire *w, uv_close_cb closed);
+/** Who is at the other end, for a log: an address, or "local". */
+void bit_wire_peer(const struct bit_wire *w, char *out, size_t room);
+
+#endif

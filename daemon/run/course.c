@@ -1,0 +1,141 @@
+#include "daemon/run/course.h"
+
+#include "proto/check.h"
+
+void bit_course_init(struct bit_course *c, const struct bit_run *run, uint64_t step, Bit__Precision precision)
+{
+    bool durable = bit_run_has_checkpoint(run, step);
+    *c = (struct bit_course){
+        .sent = step,
+        .precision = precision,
+        .evaluated = run->has_eval && run->eval_step == step ? run->eval_count : 0,
+        .checkpoint_ordered = durable,
+        .checkpoint_done = durable,
+    };
+}
+
+static bool switch_here(const struct bit_course *c, const struct bit_run *run)
+{
+    return run->plan.planned && run->plan.at_step == c->sent && c->precision == BIT__PRECISION__SIXTEEN_BIT &&
+           c->sent < run->spec->schedule->steps;
+}
+
+/* 0 if the run goes on behind this boundary. */
+static Bit__StopReason stop_here(const struct bit_course *c, const struct bit_run *run)
+{
+    if (c->sent >= run->spec->schedule->steps)
+        return BIT__STOP_REASON__COMPLETE;
+    if (run->state == BIT__RUN_STATE__CANCELLING)
+        return BIT__STOP_REASON__CANCEL;
+    if (run->state == BIT__RUN_STATE__PAUSING)
+        return BIT__STOP_REASON__PAUSE;
+    return c->shutdown ? BIT__STOP_REASON__SHUTDOWN : 0;
+}
+
+/* In 16-bit each set is evaluated twice: as it is, and as the switch would leave it. */
+static unsigned evaluations_due(const struct bit_course *c, const struct bit_run *run, Bit__StopReason stop)
+{
+    const Bit__EvalSpec *eval = run->spec->eval;
+    bool due = c->sent > 0 && eval->every > 0 && (c->sent % eval->every == 0 || stop == BIT__STOP_REASON__COMPLETE) &&
+               stop != BIT__STOP_REASON__CANCEL;
+    return due ? (unsigned)eval->n_set * (c->precision == BIT__PRECISION__SIXTEEN_BIT ? 2 : 1) : 0;
+}
+
+static struct bit_order evaluation(const struct bit_course *c)
+{
+    bool both = c->precision == BIT__PRECISION__SIXTEEN_BIT;
+    bool ternary = !both || c->evaluated % 2 == 1;
+    return (struct bit_order){
+        .kind = BIT_ORDER_EVALUATE,
+        .step = c->sent,
+        .set = both ? c->evaluated / 2 : c->evaluated,
+        .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
+    };
+}
+
+static bool checkpoint_due(const struct bit_course *c, const struct bit_run *run, Bit__StopReason stop)
+{
+    uint64_t every = run->spec->checkpoint->every;
+    if (c->sent == 0)
+        return false;
+    return stop != 0 || switch_here(c, run) || (every > 0 && c->sent % every == 0) || bit_run_asked_at(run, c->sent) ||
+           run->checkpoint_failures >= 2;
+}
+
+/* What lies behind these must not happen before the checkpoint is durable. */
+static bool must_wait_for_checkpoint(const struct bit_course *c, const struct bit_run *run, Bit__StopReason stop)
+{
+    return stop != 0 || switch_here(c, run) || run->checkpoint_failures >= 2;
+}
+
+struct bit_order bit_course_next(const struct bit_course *c, const struct bit_run *run, unsigned lookahead)
+{
+    const struct bit_order none = {.kind = BIT_ORDER_NONE};
+    if (c->stopped)
+        return none;
+    Bit__StopReason stop = stop_here(c, run);
+    if (stop == 0 && c->sent >= run->step + lookahead)
+        return none;
+    if (c->evaluated < evaluations_due(c, run, stop))
+        return evaluation(c);
+    bool checkpoint = checkpoint_due(c, run, stop);
+    if (checkpoint && !c->checkpoint_ordered)
+        return (struct bit_order){.kind = BIT_ORDER_CHECKPOINT, .step = c->sent, .pre_switch = switch_here(c, run)};
+    if (checkpoint && !c->checkpoint_done && must_wait_for_checkpoint(c, run, stop))
+        return none;
+    if (stop != 0)
+        return (struct bit_order){.kind = BIT_ORDER_STOP, .step = c->sent, .reason = stop};
+    if (switch_here(c, run))
+        return (struct bit_order){.kind = BIT_ORDER_SWITCH, .step = c->sent};
+    return (struct bit_order){.kind = BIT_ORDER_STEP, .step = c->sent + 1};
+}
+
+void bit_course_advance(struct bit_course *c, const struct bit_run *run, const struct bit_order *order)
+{
+    switch (order->kind) {
+    case BIT_ORDER_NONE:
+        break;
+    case BIT_ORDER_EVALUATE:
+        c->evaluated++;
+        break;
+    case BIT_ORDER_CHECKPOINT:
+        c->checkpoint_ordered = true;
+        break;
+    case BIT_ORDER_SWITCH:
+        c->precision = BIT__PRECISION__TERNARY;
+        break;
+    case BIT_ORDER_STEP:
+        BIT_ASSERT(order->step == c->sent + 1);
+        c->sent = order->step;
+        c->evaluated = 0;
+        c->checkpoint_ordered = c->checkpoint_done = false;
+        break;
+    case BIT_ORDER_STOP:
+        c->stopped = true;
+        break;
+    }
+}
+
+void bit_course_checkpointed(struct bit_course *c, uint64_t step, bool ok)
+{
+    if (step == c->sent && c->checkpoint_ordered)
+        c->checkpoint_done = ok;
+}
+
+void bit_course_retry_checkpoint(struct bit_course *c)
+{
+    if (!c->checkpoint_done)
+        c->checkpoint_ordered = false;
+}
+
+uint64_t bit_course_earliest_switch(const struct bit_course *c, const struct bit_run *run, uint64_t promised)
+{
+    return BIT_MAX(run->step_max, c ? c->sent : promised);
+}
+
+Bit__Precision bit_course_expected_precision(const struct bit_run *run, uint64_t step, bool *either)
+{
+    *either = run->plan.planned && step == run->plan.at_step; /* on either side of the switch */
+    bool ternary = run->plan.planned && step > run->plan.at_step;
+    return ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT;
+}

@@ -1,0 +1,61 @@
+/*
+ * What a worker is told next. Pure: from the run, and from how far its worker has been told already.
+ *
+ * Orders go out boundary by boundary. Behind step s, in this order: the evaluations that are due, a checkpoint if one
+ * is due, the phase switch if it is planned here, then either the stop or the order for step s + 1. Nothing of a
+ * boundary is sent before step s + 1 may be, so that a switch can be moved until the last moment.
+ */
+#ifndef BIT_DAEMON_COURSE_H
+#define BIT_DAEMON_COURSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/run/run.h"
+
+struct bit_course {
+    uint64_t sent;            /* the last step ordered, or the one the worker began from: the boundary we stand at */
+    Bit__Precision precision; /* the phase the worker is in at this point of its orders */
+    unsigned evaluated;       /* evaluations ordered at this boundary */
+    bool checkpoint_ordered;  /* at this boundary */
+    bool checkpoint_done;     /* and durable */
+    bool stopped;             /* a StopOrder is out: nothing follows */
+    bool shutdown;            /* the daemon is going down */
+};
+
+enum bit_order_kind {
+    BIT_ORDER_NONE, /* nothing may be sent until something is reported */
+    BIT_ORDER_EVALUATE,
+    BIT_ORDER_CHECKPOINT,
+    BIT_ORDER_SWITCH,
+    BIT_ORDER_STEP,
+    BIT_ORDER_STOP,
+};
+
+struct bit_order {
+    enum bit_order_kind kind;
+    uint64_t step;            /* STEP: to be done; else: the boundary */
+    size_t set;               /* EVALUATE */
+    Bit__Precision precision; /* EVALUATE */
+    bool pre_switch;          /* CHECKPOINT */
+    Bit__StopReason reason;   /* STOP */
+};
+
+/** Begin behind step `step`, where the worker says it is, in the phase it says it is in. */
+void bit_course_init(struct bit_course *c, const struct bit_run *run, uint64_t step, Bit__Precision precision);
+/** The next order; at most `lookahead` steps are out beyond the last report. */
+struct bit_order bit_course_next(const struct bit_course *c, const struct bit_run *run, unsigned lookahead);
+/** It was sent. */
+void bit_course_advance(struct bit_course *c, const struct bit_run *run, const struct bit_order *order);
+/** The worker's report of a checkpoint; a failed one at the boundary we stand at is ordered again after a `retry`. */
+void bit_course_checkpointed(struct bit_course *c, uint64_t step, bool ok);
+void bit_course_retry_checkpoint(struct bit_course *c);
+/**
+ * The earliest at_step that contradicts no order sent: the switch may lie behind that step or later.
+ * c may be NULL where there is no worker to be asked; `promised` is then how far it may have been told.
+ */
+uint64_t bit_course_earliest_switch(const struct bit_course *c, const struct bit_run *run, uint64_t promised);
+/** The phase that weights of step `step` must be in. */
+Bit__Precision bit_course_expected_precision(const struct bit_run *run, uint64_t step, bool *either);
+
+#endif

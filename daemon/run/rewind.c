@@ -1,0 +1,68 @@
+#include "daemon/run/rewind.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+
+void bit_rewinds_finish(struct bit_rewinds *r)
+{
+    free(r->item);
+    *r = (struct bit_rewinds){0};
+}
+
+int bit_rewinds_copy(const struct bit_rewinds *from, struct bit_rewinds *out)
+{
+    if (from->count == 0)
+        return 0;
+    out->item = malloc(from->count * sizeof *out->item);
+    if (out->item == NULL)
+        return bit_fail(-ENOMEM, "%zu rewinds", from->count);
+    memcpy(out->item, from->item, from->count * sizeof *out->item);
+    out->count = from->count;
+    return 0;
+}
+
+int bit_rewinds_add(struct bit_rewinds *r, uint64_t to, uint64_t skip, uint64_t at, uint64_t epoch)
+{
+    struct bit_rewind *grown = realloc(r->item, (r->count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return bit_fail(-ENOMEM, "a rewind");
+    r->item = grown;
+    for (size_t i = 0; i < r->count; i++)
+        r->item[i].over |= r->item[i].to >= to;
+    r->item[r->count++] = (struct bit_rewind){.to = to, .skip = skip, .at = at, .epoch = epoch};
+    return 0;
+}
+
+uint64_t bit_rewinds_position(const struct bit_rewinds *r, uint64_t step)
+{
+    uint64_t position = step;
+    for (size_t i = 0; i < r->count; i++)
+        if (!r->item[i].over && r->item[i].to < step)
+            position += r->item[i].skip;
+    return position;
+}
+
+/* Counted from the position that `to` has: whatever was left out behind it before is part of it. */
+uint64_t bit_rewinds_skip(const struct bit_rewinds *r, uint64_t to, uint64_t at, uint64_t wanted)
+{
+    return BIT_MAX(wanted, bit_rewinds_position(r, at) - bit_rewinds_position(r, to));
+}
+
+bool bit_rewinds_gave_up(const struct bit_rewinds *r, uint64_t step, uint64_t epoch)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (step > r->item[i].to && epoch <= r->item[i].epoch)
+            return true;
+    return false;
+}
+
+unsigned bit_rewinds_to(const struct bit_rewinds *r, uint64_t to)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < r->count; i++)
+        count += r->item[i].to == to;
+    return count;
+}

@@ -1,0 +1,411 @@
+#include "daemon/run/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/run/run_steps.h"
+#include "daemon/sys/hostlist.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/wire/msg.h"
+
+#define BACKOFF_FIRST_MS 200
+#define BACKOFF_LAST_MS  30000
+
+void bit_run_init(struct bit_run *run, uint64_t number, Bit__RunSpec *spec)
+{
+    *run = (struct bit_run){.number = number, .spec = spec, .precision = BIT__PRECISION__SIXTEEN_BIT};
+    snprintf(run->id, sizeof run->id, "r%" PRIu64, number);
+    bit_history_init(&run->history);
+    bit_switch_plan_init(&run->plan, spec);
+}
+
+void bit_run_finish(struct bit_run *run)
+{
+    bit_msg_free(run->spec);
+    bit_history_finish(&run->history);
+    bit_evaluations_finish(&run->held_out);
+    bit_rewinds_finish(&run->rewinds);
+    bit_msg_free(run->verified);
+    bit_msg_free(run->set_aside);
+    free(run->machine);
+    free(run->checkpoint);
+    free(run->applied);
+    memset(run, 0, sizeof *run);
+}
+
+bool bit_run_ended(const struct bit_run *run)
+{
+    return run->state == BIT__RUN_STATE__COMPLETED || run->state == BIT__RUN_STATE__CANCELLED ||
+           run->state == BIT__RUN_STATE__FAILED;
+}
+
+bool bit_run_active(const struct bit_run *run)
+{
+    return !bit_run_ended(run) && run->state != BIT__RUN_STATE__QUEUED && run->state != BIT__RUN_STATE__PAUSED;
+}
+
+const char *bit_run_state_name(Bit__RunState state)
+{
+    static const char *const names[] = {"unknown",    "queued",  "starting",  "training",   "pausing",   "paused",
+                                        "restarting", "blocked", "completed", "cancelling", "cancelled", "failed"};
+    return (unsigned)state < BIT_COUNT(names) ? names[state] : names[0];
+}
+
+const struct bit_run_applied *bit_run_find_applied(const struct bit_run *run, const char *request_id)
+{
+    size_t held = BIT_MIN(run->applied_count, (size_t)BIT_RUN_APPLIED_MAX);
+    for (size_t i = 0; i < held; i++)
+        if (strcmp(run->applied[i].request_id, request_id) == 0)
+            return &run->applied[i];
+    return NULL;
+}
+
+uint32_t bit_run_ranks(const struct bit_run *run)
+{
+    return run->ranks != 0 ? run->ranks : run->spec->launch->ranks;
+}
+
+const struct bit_run_checkpoint *bit_run_newest(const struct bit_run *run)
+{
+    return run->checkpoint_count ? &run->checkpoint[run->checkpoint_count - 1] : NULL;
+}
+
+const struct bit_run_checkpoint *bit_run_find_checkpoint(const struct bit_run *run, const char *name)
+{
+    for (size_t i = 0; i < run->checkpoint_count; i++)
+        if (strcmp(run->checkpoint[i].name, name) == 0)
+            return &run->checkpoint[i];
+    return NULL;
+}
+
+bool bit_run_has_checkpoint(const struct bit_run *run, uint64_t step)
+{
+    for (size_t i = 0; i < run->checkpoint_count; i++)
+        if (run->checkpoint[i].step == step)
+            return true;
+    return false;
+}
+
+bool bit_run_asked_at(const struct bit_run *run, uint64_t step)
+{
+    for (size_t i = 0; i < run->asked_count; i++)
+        if (run->asked[i] == step)
+            return true;
+    return false;
+}
+
+uint64_t bit_run_backoff_ms(const struct bit_run *run)
+{
+    unsigned doublings = run->fruitless ? BIT_MIN(run->fruitless - 1, 10u) : 0;
+    return BIT_MIN((uint64_t)BACKOFF_FIRST_MS << doublings, (uint64_t)BACKOFF_LAST_MS);
+}
+
+uint64_t bit_run_position(const struct bit_run *run, uint64_t step)
+{
+    return bit_rewinds_position(&run->rewinds, step);
+}
+
+double bit_run_step_ms(const struct bit_run *run)
+{
+    unsigned held = BIT_MIN(run->rate.count, (unsigned)BIT_RUN_RATE_STEPS);
+    double ms = 0;
+    for (unsigned i = 0; i < held; i++)
+        ms += run->rate.ms[i];
+    return held ? ms / held : 0;
+}
+
+double bit_run_tokens_per_s(const struct bit_run *run)
+{
+    unsigned held = BIT_MIN(run->rate.count, (unsigned)BIT_RUN_RATE_STEPS);
+    double ms = 0, tokens = 0;
+    for (unsigned i = 0; i < held; i++) {
+        ms += run->rate.ms[i];
+        tokens += (double)run->rate.tokens[i];
+    }
+    return ms > 0 ? tokens * 1000 / ms : 0;
+}
+
+int bit_run_exit_code(int err)
+{
+    switch (err) {
+    case BIT_ESPEC:
+        return BIT_EXIT_SPEC;
+    case BIT_EDATA:
+    case BIT_ECORRUPT:
+        return BIT_EXIT_CORRUPT;
+    case BIT_ENUMERIC:
+    case BIT_EDIFFERS:
+    case BIT_EREPLICA:
+        return BIT_EXIT_POLICY;
+    default:
+        return BIT_EXIT_RUN_FAILED;
+    }
+}
+
+bool bit_run_is_fatal(int err)
+{
+    return err == BIT_EDATA || err == BIT_EMEMORY || err == BIT_ESPEC || err == BIT_ENUMERIC || err == BIT_EPHASE ||
+           err == BIT_EDIFFERS || err == BIT_EREPLICA;
+}
+
+/* ---------------------------------------------------------------- applying records */
+
+static int note_applied(struct bit_run *run, const char *request_id, uint64_t step, bool cancelled)
+{
+    if (run->applied == NULL && (run->applied = calloc(BIT_RUN_APPLIED_MAX, sizeof *run->applied)) == NULL)
+        return bit_fail(-ENOMEM, "the request ids of %s", run->id);
+    struct bit_run_applied *a = &run->applied[run->applied_count++ % BIT_RUN_APPLIED_MAX];
+    *a = (struct bit_run_applied){.step = step, .seq = run->seq, .cancelled = cancelled};
+    bit_format(a->request_id, sizeof a->request_id, "%s", request_id);
+    return 0;
+}
+
+static void apply_submitted(struct bit_run *run, const Bit__RunSubmitted *m, uint64_t time_ns)
+{
+    bit_format(run->request_id, sizeof run->request_id, "%s", m->request_id);
+    bit_format(run->identity, sizeof run->identity, "%s", m->identity ? m->identity : "");
+    run->uid = m->uid;
+    run->created_ns = time_ns;
+    run->state = m->paused ? BIT__RUN_STATE__PAUSED : BIT__RUN_STATE__QUEUED;
+}
+
+void bit_run_set_ranks(Bit__RunSpec *spec, uint32_t ranks)
+{
+    spec->launch->ranks = ranks;
+    spec->launch->has_ranks = true;
+    if (spec->launch->slurm != NULL)
+        spec->launch->slurm->min_ranks = BIT_MIN(spec->launch->slurm->min_ranks, ranks);
+}
+
+static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t time_ns)
+{
+    int err = m->asked != NULL ? note_applied(run, m->asked->request_id, run->step, false) : 0;
+    if (m->asked != NULL && m->asked->has_ranks) {
+        bit_run_set_ranks(run->spec, m->asked->ranks);
+        run->ranks = 0;
+    }
+    run->state = m->state;
+    bit_format(run->reason, sizeof run->reason, "%s", m->reason);
+    if (m->state == BIT__RUN_STATE__TRAINING && run->started_ns == 0)
+        run->started_ns = time_ns;
+    if (m->has_weights_digest) {
+        run->has_digest = true;
+        run->weights_digest = m->weights_digest;
+    }
+    if (!bit_run_active(run)) {
+        run->launched = false;
+        run->done.known = false;
+    }
+    if (!bit_run_ended(run))
+        return err;
+    run->ended_ns = time_ns;
+    run->exit_code = m->has_exit_code ? m->exit_code : BIT_EXIT_OK;
+    bit_history_thin(&run->history);
+    return err;
+}
+
+static void apply_launched(struct bit_run *run, const Bit__WorkerLaunched *m)
+{
+    run->attempt = m->attempt;
+    run->epoch = m->epoch;
+    run->pid = m->pid;
+    run->pid_start = m->pid_start;
+    run->launched = true;
+    run->done.known = false;
+    bit_format(run->log, sizeof run->log, "%s", m->log);
+    bit_format(run->restore, sizeof run->restore, "%s", m->restore ? m->restore : "");
+    run->ranks = m->has_ranks ? m->ranks : 0;
+    bit_hosts_brief(m->nodes ? m->nodes : "", run->nodes, sizeof run->nodes);
+}
+
+static int apply_switch_planned(struct bit_run *run, const Bit__SwitchPlanned *m)
+{
+    run->plan.planned = !m->cancelled;
+    if (m->has_at_step)
+        run->plan.at_step = m->at_step;
+    if (m->has_optimizer)
+        run->plan.optimizer = m->optimizer;
+    return note_applied(run, m->request_id, run->plan.at_step, m->cancelled);
+}
+
+static void apply_switched(struct bit_run *run, const Bit__PhaseSwitched *m)
+{
+    run->switched = true;
+    run->switched_after = m->after_step;
+    run->precision = m->phase->precision;
+    run->rate.count = 0;
+}
+
+static int apply_asked(struct bit_run *run, const Bit__CheckpointAsked *m)
+{
+    if (!bit_run_asked_at(run, m->after_step) && run->asked_count < BIT_RUN_ASKED_MAX)
+        run->asked[run->asked_count++] = m->after_step;
+    return note_applied(run, m->request_id, m->after_step, false);
+}
+
+static void forget_asked(struct bit_run *run, uint64_t step)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < run->asked_count; i++)
+        if (run->asked[i] != step)
+            run->asked[kept++] = run->asked[i];
+    run->asked_count = kept;
+}
+
+static void remove_checkpoint(struct bit_run *run, const char *name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < run->checkpoint_count; i++)
+        if (strcmp(run->checkpoint[i].name, name) != 0)
+            run->checkpoint[kept++] = run->checkpoint[i];
+    run->checkpoint_count = kept;
+}
+
+static int add_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, uint64_t time_ns)
+{
+    remove_checkpoint(run, m->name); /* written again after a restart */
+    struct bit_run_checkpoint *all = realloc(run->checkpoint, (run->checkpoint_count + 1) * sizeof *all);
+    if (all == NULL)
+        return bit_fail(-ENOMEM, "the checkpoints of %s", run->id);
+    run->checkpoint = all;
+    size_t at = run->checkpoint_count++;
+    for (; at > 0 && all[at - 1].step > m->after_step; at--)
+        all[at] = all[at - 1];
+    bool ternary = run->switched && m->after_step > run->switched_after;
+    all[at] = (struct bit_run_checkpoint){
+        .step = m->after_step,
+        .bytes = m->bytes,
+        .time_ns = time_ns,
+        .has_weights = m->has_weights_digest,
+        .weights_digest = m->weights_digest,
+        .has_moments = m->has_moments_digest,
+        .moments_digest = m->moments_digest,
+        .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
+    };
+    bit_format(all[at].name, sizeof all[at].name, "%s", m->name);
+    return 0;
+}
+
+static int apply_bad(struct bit_run *run, const Bit__CheckpointBad *m)
+{
+    Bit__CheckpointBad *copy = bit_msg_clone(m);
+    if (copy == NULL)
+        return bit_fail(-ENOMEM, "checkpoint %s", m->name);
+    bit_msg_free(run->set_aside);
+    run->set_aside = copy;
+    remove_checkpoint(run, m->name);
+    return 0;
+}
+
+static int apply_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, uint64_t time_ns)
+{
+    if (m->error != 0) {
+        run->checkpoint_failures++;
+        bit_format(run->checkpoint_error, sizeof run->checkpoint_error, "%s: %s", m->name,
+                   m->text ? m->text : bit_strerror(m->error));
+        return 0;
+    }
+    run->checkpoint_failures = 0;
+    forget_asked(run, m->after_step);
+    return add_checkpoint(run, m, time_ns);
+}
+
+static int apply_evaluated(struct bit_run *run, const Bit__EvaluateReport *m)
+{
+    run->eval_count = run->has_eval && run->eval_step == m->after_step ? run->eval_count + 1 : 1;
+    run->eval_step = m->after_step;
+    run->eval = *m;
+    bit_format(run->eval_set, sizeof run->eval_set, "%s", m->set);
+    run->eval.set = run->eval_set;
+    run->has_eval = true;
+    return bit_evaluations_note(&run->held_out, m);
+}
+
+static void apply_lost(struct bit_run *run)
+{
+    run->launched = false;
+    run->done.known = false;
+    run->restarts++;
+    run->fruitless = run->step_max > run->step_max_lost ? 1 : run->fruitless + 1;
+    run->step_max_lost = run->step_max;
+}
+
+static int apply_ranks_done(struct bit_run *run, const Bit__RanksDone *m)
+{
+    if (!run->launched || m->epoch != run->epoch || m->step != run->step)
+        return bit_fail(BIT_ECORRUPT,
+                        "ranks of launch %" PRIu64 " are done behind step %" PRIu64 ", and launch %" PRIu64
+                        " is behind step %" PRIu64,
+                        m->epoch, m->step, run->epoch, run->step);
+    run->done = (struct bit_run_done){
+        .known = true, .reason = m->reason, .step = m->step, .weights_digest = m->weights_digest};
+    return 0;
+}
+
+/* A job that is waited for is why the run waits. */
+static void apply_slurm(struct bit_run *run, const Bit__SlurmJob *m)
+{
+    run->slurm.job = m->job;
+    bit_format(run->slurm.state, sizeof run->slurm.state, "%s", m->state);
+    bit_format(run->slurm.reason, sizeof run->slurm.reason, "%s", m->reason);
+    if (m->job != 0 && (run->state == BIT__RUN_STATE__STARTING || run->state == BIT__RUN_STATE__RESTARTING))
+        bit_format(run->reason, sizeof run->reason, "Slurm job %" PRIu64 " is %s: %s", m->job, m->state, m->reason);
+}
+
+int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
+{
+    bool first = run->seq == 0;
+    if (first != (r->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED))
+        return bit_fail(BIT_ECORRUPT, "a journal begins with its submission, and has one");
+    run->seq = r->seq;
+    switch (r->what_case) {
+    case BIT__JOURNAL_RECORD__WHAT_SUBMITTED:
+        apply_submitted(run, r->submitted, r->time_ns);
+        return 0;
+    case BIT__JOURNAL_RECORD__WHAT_STATE:
+        return apply_state(run, r->state, r->time_ns);
+    case BIT__JOURNAL_RECORD__WHAT_LAUNCHED:
+        apply_launched(run, r->launched);
+        return 0;
+    case BIT__JOURNAL_RECORD__WHAT_READY:
+        return bit_run_apply_ready(run, r->ready);
+    case BIT__JOURNAL_RECORD__WHAT_STEP:
+        return bit_run_apply_step(run, r->step, r->time_ns);
+    case BIT__JOURNAL_RECORD__WHAT_SWITCH_PLANNED:
+        return apply_switch_planned(run, r->switch_planned);
+    case BIT__JOURNAL_RECORD__WHAT_SWITCHED:
+        apply_switched(run, r->switched);
+        return 0;
+    case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED:
+        return apply_asked(run, r->checkpoint_asked);
+    case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT:
+        return apply_checkpoint(run, r->checkpoint, r->time_ns);
+    case BIT__JOURNAL_RECORD__WHAT_REMOVED:
+        remove_checkpoint(run, r->removed->name);
+        return 0;
+    case BIT__JOURNAL_RECORD__WHAT_BAD:
+        return apply_bad(run, r->bad);
+    case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
+        return apply_evaluated(run, r->evaluated);
+    case BIT__JOURNAL_RECORD__WHAT_LOST:
+        apply_lost(run);
+        return 0;
+    case BIT__JOURNAL_RECORD__WHAT_VERIFIED:
+        return bit_run_apply_verified(run, r->verified);
+    case BIT__JOURNAL_RECORD__WHAT_RANKS_DONE:
+        return apply_ranks_done(run, r->ranks_done);
+    case BIT__JOURNAL_RECORD__WHAT_SLURM:
+        apply_slurm(run, r->slurm);
+        return 0;
+    case BIT__JOURNAL_RECORD__WHAT_MUTATION:
+        return note_applied(run, r->mutation->request_id, run->step, false);
+    case BIT__JOURNAL_RECORD__WHAT_REWOUND:
+        return bit_run_apply_rewound(run, r->rewound);
+    default:
+        return bit_fail(BIT_ECORRUPT, "a journal record of an unknown kind");
+    }
+}

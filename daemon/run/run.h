@@ -1,0 +1,192 @@
+/*
+ * What a run is: the sum of its journal. No I/O, no clock: a replay and the living daemon go through the same function,
+ * so they cannot come to different ends.
+ */
+#ifndef BIT_DAEMON_RUN_H
+#define BIT_DAEMON_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/run/history.h"
+#include "daemon/run/rerun.h"
+#include "daemon/run/rewind.h"
+#include "proto/bit.pb-c.h"
+#include "proto/evaluations.h"
+#include "proto/limits.h"
+#include "proto/spec/schedule.h"
+
+#define BIT_RUN_REASON_MAX  BIT_ERR_TEXT_MAX
+#define BIT_RUN_RATE_STEPS  32  /* over which tokens/s is taken */
+#define BIT_RUN_APPLIED_MAX 128 /* request ids remembered */
+#define BIT_RUN_ASKED_MAX   16  /* checkpoints asked for and not yet written */
+#define BIT_RUN_IDENTITY    32  /* hex digits */
+
+/* A durable checkpoint. */
+struct bit_run_checkpoint {
+    char name[32];
+    uint64_t step, bytes, time_ns, weights_digest;
+    bool has_weights, has_moments;
+    uint64_t moments_digest;
+    Bit__Precision precision;
+};
+
+/* Something that was wrong with a step. */
+struct bit_run_seen {
+    uint64_t step, time_ns;
+    Bit__Anomaly what; /* its texts are the next two */
+    char place[BIT_NAME_MAX], text[192];
+};
+#define BIT_RUN_SEEN_MAX 16
+
+/* What a step's anomaly asks for and has not been done yet: a daemon that was killed in between does it later. */
+struct bit_run_due {
+    Bit__GuardAction action; /* REWIND or STOP; 0: nothing is due */
+    int err;                 /* STOP: what the run ends with */
+    uint64_t step;
+    char text[192];
+};
+
+/* A client's mutation that has been journalled: asked again, it is answered and not applied. */
+struct bit_run_applied {
+    char request_id[BIT_REQUEST_ID_MAX + 1];
+    uint64_t step, seq;
+    bool cancelled; /* of a switch: none is planned any more */
+};
+
+struct bit_run_rate {
+    double ms[BIT_RUN_RATE_STEPS];
+    uint64_t tokens[BIT_RUN_RATE_STEPS];
+    unsigned count; /* since the phase, or the incarnation, began */
+};
+
+/* The Slurm job of a run that is launched by SBATCH. */
+struct bit_run_slurm {
+    uint64_t job; /* 0: none */
+    char state[24], reason[BIT_RUN_REASON_MAX];
+};
+
+/* Every rank of the present launch said that it is done. */
+struct bit_run_done {
+    bool known;
+    Bit__StopReason reason;
+    uint64_t step, weights_digest;
+};
+
+struct bit_run {
+    char id[BIT_RUN_ID_MAX];
+    uint64_t number; /* r7 is 7 */
+    Bit__RunSpec *spec;
+    char request_id[BIT_REQUEST_ID_MAX + 1];
+    char identity[BIT_RUN_IDENTITY +
+                  1]; /* drawn at submission, and in every manifest; empty: an earlier version's run */
+    uint32_t uid;
+
+    Bit__RunState state;
+    char reason[BIT_RUN_REASON_MAX];
+    int exit_code; /* of an ended run */
+    bool has_digest;
+    uint64_t weights_digest; /* at the end */
+    uint64_t created_ns, started_ns, ended_ns;
+    uint64_t seq; /* of the last record applied */
+
+    uint32_t attempt;
+    uint64_t epoch;     /* launches so far; what the worker's frames must carry */
+    bool launched;      /* there may be processes: WorkerLaunched without an end behind it */
+    int32_t pid;        /* of the launcher */
+    uint64_t pid_start; /* its start time, because numbers come again */
+    char log[64];       /* below the run's folder */
+    uint32_t ranks;     /* launched, where that is not the specification's number */
+    char nodes[256];    /* that they are on, cut to size; empty: here */
+    char restore[64];   /* the checkpoint it was to start from; empty: none */
+    char backend[256];
+    struct bit_run_done done;
+
+    struct bit_run_slurm slurm;
+
+    uint64_t step, step_max; /* of the weights in memory; the furthest ever */
+    Bit__Precision precision;
+    bool has_last;
+    Bit__StepReport last; /* split points to last_split */
+    Bit__TimeSplit last_split;
+    struct bit_run_rate rate;
+    struct bit_history history;
+
+    struct bit_switch_plan plan;
+    bool switched; /* ever: the plan is history */
+    uint64_t switched_after;
+
+    bool has_eval;
+    Bit__EvaluateReport eval; /* set points to eval_set */
+    struct bit_evaluations held_out;
+    char eval_set[BIT_NAME_MAX + 1];
+    uint64_t eval_step;  /* of the boundary that was last evaluated ... */
+    unsigned eval_count; /* ... with so many reports */
+
+    struct bit_run_checkpoint *checkpoint; /* by step, ascending */
+    size_t checkpoint_count;
+    unsigned checkpoint_failures; /* in a row */
+    char checkpoint_error[160];
+    Bit__CheckpointBad *set_aside; /* the last that was not to be loaded, or NULL; owned */
+    uint64_t asked[BIT_RUN_ASKED_MAX];
+    size_t asked_count;
+
+    unsigned restarts;
+    unsigned fruitless;     /* losses in a row without a step beyond the furthest */
+    uint64_t step_max_lost; /* the furthest step at the last loss */
+    struct bit_rerun rerun;
+    uint64_t verified_step;
+    Bit__ResumeVerified *verified; /* the last comparison, or NULL; owned */
+
+    uint64_t last_step_ns;       /* when the last report of a step was journalled */
+    uint64_t link;               /* the chain of all steps up to `step` */
+    struct bit_machine *machine; /* what it ever ran on; facts name them by their place here; owned */
+    size_t machine_count, machine_now;
+    struct bit_rewinds rewinds;
+    uint64_t skipped; /* steps without an update, since the last launch or before it */
+    struct bit_run_due due;
+    struct bit_run_seen seen[BIT_RUN_SEEN_MAX]; /* a ring */
+    uint64_t seen_count;                        /* ever */
+
+    struct bit_run_applied *applied; /* a ring of BIT_RUN_APPLIED_MAX */
+    size_t applied_count;
+};
+
+/** Takes ownership of spec. number names it: "r7". */
+void bit_run_init(struct bit_run *run, uint64_t number, Bit__RunSpec *spec);
+void bit_run_finish(struct bit_run *run);
+
+/** What `bitctl resume --ranks` changes of a specification. */
+void bit_run_set_ranks(Bit__RunSpec *spec, uint32_t ranks);
+
+/** Apply one record. Errors: BIT_ECORRUPT for one that cannot follow; -ENOMEM. */
+int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *record);
+
+bool bit_run_ended(const struct bit_run *run);
+/** A state in which there is, or is about to be, a job. */
+bool bit_run_active(const struct bit_run *run);
+/** "training", for people. */
+const char *bit_run_state_name(Bit__RunState state);
+/** NULL if the request was not applied yet, or is forgotten. */
+const struct bit_run_applied *bit_run_find_applied(const struct bit_run *run, const char *request_id);
+/** Ranks of the present launch, or of the next one as it is asked for. */
+uint32_t bit_run_ranks(const struct bit_run *run);
+/** The newest durable checkpoint, or NULL. */
+const struct bit_run_checkpoint *bit_run_newest(const struct bit_run *run);
+const struct bit_run_checkpoint *bit_run_find_checkpoint(const struct bit_run *run, const char *name);
+bool bit_run_has_checkpoint(const struct bit_run *run, uint64_t step);
+bool bit_run_asked_at(const struct bit_run *run, uint64_t step);
+/** After a loss: 200 ms, doubled with each one that gained nothing, at most 30 s. */
+uint64_t bit_run_backoff_ms(const struct bit_run *run);
+/** Which batch a step trains on, in the order of the data, from 1. It is the step where nothing was rewound. */
+uint64_t bit_run_position(const struct bit_run *run, uint64_t step);
+/** Tokens a second over the last steps, and milliseconds of one; 0 when nothing is known. */
+double bit_run_tokens_per_s(const struct bit_run *run);
+double bit_run_step_ms(const struct bit_run *run);
+/** What `bitctl wait` ends with for a run that failed with err. */
+int bit_run_exit_code(int err);
+/** No restart cures this: the same orders would end the same way. */
+bool bit_run_is_fatal(int err);
+
+#endif

@@ -1,0 +1,106 @@
+#include "daemon/run/tally.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/err.h"
+#include "proto/format.h"
+
+#define NAMED_MAX 8 /* ranks by number in a sentence */
+
+int bit_tally_begin(struct bit_tally *t, uint32_t ranks)
+{
+    bit_tally_finish(t);
+    t->rank = calloc(ranks, sizeof *t->rank);
+    if (t->rank == NULL)
+        return bit_fail(-ENOMEM, "what %u ranks say", ranks);
+    t->ranks = ranks;
+    return 0;
+}
+
+void bit_tally_finish(struct bit_tally *t)
+{
+    free(t->rank);
+    *t = (struct bit_tally){0};
+}
+
+void bit_tally_forget(struct bit_tally *t)
+{
+    for (uint32_t r = 0; r < t->ranks; r++)
+        t->rank[r] = (struct bit_tally_rank){0};
+}
+
+static int check_digests(const struct bit_tally_rank *said, uint32_t by, uint32_t rank, const Bit__WorkerDone *m)
+{
+    if (!said->said || said->step != m->step)
+        return 0;
+    if (said->weights_digest != m->weights_digest)
+        return bit_fail(BIT_EREPLICA,
+                        "rank %u says that the weights behind step %" PRIu64 " are %016" PRIx64
+                        ", and rank %u said %016" PRIx64,
+                        rank, m->step, m->weights_digest, by, said->weights_digest);
+    if (said->phase_digest != m->phase_digest)
+        return bit_fail(BIT_EREPLICA,
+                        "rank %u says that its phase behind step %" PRIu64 " is %016" PRIx64
+                        ", and rank %u said %016" PRIx64,
+                        rank, m->step, m->phase_digest, by, said->phase_digest);
+    return 0;
+}
+
+int bit_tally_note(struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m)
+{
+    if (rank >= t->ranks || m->rank != rank || m->ranks != t->ranks)
+        return bit_fail(BIT_EWORKER, "rank %u of %u says that it is done as rank %u of %u", rank, t->ranks, m->rank,
+                        m->ranks);
+    for (uint32_t r = 0; r < t->ranks; r++) {
+        int err = check_digests(&t->rank[r], r, rank, m);
+        if (err < 0)
+            return err;
+    }
+    const struct bit_tally_rank says = {.said = true,
+                                        .reason = m->reason,
+                                        .step = m->step,
+                                        .weights_digest = m->weights_digest,
+                                        .phase_digest = m->phase_digest};
+    struct bit_tally_rank *said = &t->rank[rank];
+    if (said->said && said->step == says.step && said->reason == says.reason)
+        return 0;
+    *said = says;
+    return 1;
+}
+
+static bool is_missing(const struct bit_tally_rank *rank, uint64_t step, Bit__StopReason reason)
+{
+    return !rank->said || rank->step != step || rank->reason != reason;
+}
+
+uint32_t bit_tally_missing(const struct bit_tally *t, uint64_t step, Bit__StopReason reason, uint32_t *first)
+{
+    uint32_t missing = 0;
+    *first = 0;
+    for (uint32_t r = t->ranks; r-- > 0;)
+        if (is_missing(&t->rank[r], step, reason)) {
+            missing++;
+            *first = r;
+        }
+    return missing;
+}
+
+void bit_tally_describe(const struct bit_tally *t, uint64_t step, Bit__StopReason reason, char *text, size_t room)
+{
+    char list[NAMED_MAX * 12 + 8] = "";
+    uint32_t first = 0, missing = bit_tally_missing(t, step, reason, &first), named = 0;
+    size_t length = 0;
+    for (uint32_t r = first; r < t->ranks && named < NAMED_MAX; r++)
+        if (is_missing(&t->rank[r], step, reason))
+            length += (size_t)snprintf(list + length, sizeof list - length, "%s%u", named++ ? ", " : "", r);
+    if (missing > named)
+        snprintf(list + length, sizeof list - length, ", …");
+    bit_format(text, room,
+               missing == 1 ? "rank %s of %u has not said that it is done"
+                            : "ranks %s of %u have not said that they are done",
+               list, t->ranks);
+}

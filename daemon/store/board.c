@@ -1,0 +1,141 @@
+#include "daemon/store/board.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "proto/err.h"
+#include "proto/events.h"
+#include "proto/log.h"
+
+BIT_LOG_TOPIC("board");
+
+#define RECORD_BYTES_MAX 4096
+
+struct bit_board {
+    FILE *file; /* NULL after a failure */
+    char path[BIT_CONFIG_PATH_MAX + 128];
+};
+
+struct scalars {
+    struct bit_event_scalar item[BIT_EVENT_SCALARS_MAX];
+    size_t count;
+};
+
+void bit_board_flush(struct bit_board *board)
+{
+    if (board != NULL && board->file != NULL)
+        fflush(board->file);
+}
+
+void bit_board_close(struct bit_board *board)
+{
+    if (board == NULL)
+        return;
+    if (board->file != NULL)
+        fclose(board->file);
+    free(board);
+}
+
+static void put(struct bit_board *board, const uint8_t *record, int bytes)
+{
+    if (board->file == NULL)
+        return;
+    if (bytes >= 0 && fwrite(record, 1, (size_t)bytes, board->file) == (size_t)bytes)
+        return;
+    bit_warn("no more scalars", "path=%s text=%s", board->path, bytes < 0 ? bit_strerror(bytes) : strerror(errno));
+    fclose(board->file);
+    board->file = NULL;
+}
+
+/* A new file for each incarnation: TensorBoard then drops what an earlier one wrote from this step on. */
+static struct bit_board *open_board(const struct bit_runner *r, double wall_s, uint64_t step)
+{
+    uint8_t record[RECORD_BYTES_MAX];
+    char host[64] = "localhost";
+    struct bit_board *board = calloc(1, sizeof *board);
+    if (board == NULL)
+        return NULL;
+    gethostname(host, sizeof host - 1);
+    snprintf(board->path, sizeof board->path, "%s/events.out.tfevents.%.0f.%s.%d.%" PRIu64, r->dir, wall_s, host,
+             getpid(), r->run.epoch);
+    board->file = fopen(board->path, "ae");
+    if (board->file == NULL)
+        bit_warn("no scalars", "path=%s text=%s", board->path, strerror(errno));
+    put(board, record, bit_event_version(wall_s, record, sizeof record));
+    put(board, record, bit_event_start(wall_s, (int64_t)step, record, sizeof record));
+    return board;
+}
+
+static void add(struct scalars *s, const char *tag, double value)
+{
+    s->item[s->count++] = (struct bit_event_scalar){.tag = tag, .value = (float)value};
+}
+
+static void note_step(struct bit_board *board, double wall_s, const Bit__StepReport *m)
+{
+    uint8_t record[RECORD_BYTES_MAX];
+    struct scalars s = {.count = 0};
+    if (m->loss != 0 || !m->skipped) { /* else it is no number */
+        add(&s, "train/CrossEntropyLoss", m->loss);
+        add(&s, "train/Perplexity", exp(m->loss));
+    }
+    if (m->grad_norm != 0 || !m->skipped)
+        add(&s, "optim/total_grad_norm", m->grad_norm);
+    if (m->n_anomaly > 0)
+        add(&s, "guard/anomalies", (double)m->n_anomaly);
+    add(&s, "optim/learning_rate_group0", m->lr);
+    if (m->ms > 0)
+        add(&s, "throughput/device/tokens_per_second", (double)m->tokens * 1000 / m->ms);
+    add(&s, "phase/ternary", m->precision == BIT__PRECISION__TERNARY);
+    if (m->precision == BIT__PRECISION__TERNARY)
+        add(&s, "phase/strength", m->strength);
+    if (m->has_zero_fraction)
+        add(&s, "quant/zero_fraction", m->zero_fraction);
+    if (m->has_flip_rate)
+        add(&s, "quant/flip_rate", m->flip_rate);
+    put(board, record, bit_event_scalars(wall_s, (int64_t)m->step, s.item, s.count, record, sizeof record));
+}
+
+/* In 16-bit the ternary evaluation is a curve of its own: what a switch at this step would begin with. */
+static void note_evaluation(struct bit_board *board, double wall_s, const Bit__EvaluateReport *m, bool preview)
+{
+    uint8_t record[RECORD_BYTES_MAX];
+    char loss[BIT_NAME_MAX + 64], perplexity[BIT_NAME_MAX + 64], bits[BIT_NAME_MAX + 64];
+    const char *suffix = preview ? "-ternary" : "";
+    snprintf(loss, sizeof loss, "eval/%s%s/CrossEntropyLoss", m->set, suffix);
+    snprintf(perplexity, sizeof perplexity, "eval/%s%s/Perplexity", m->set, suffix);
+    struct scalars s = {.count = 0};
+    add(&s, loss, m->loss);
+    add(&s, perplexity, exp(m->loss));
+    snprintf(bits, sizeof bits, "eval/%s%s/BitsPerByte", m->set, suffix);
+    if (m->has_bytes_per_token && m->bytes_per_token > 0)
+        add(&s, bits, m->loss / M_LN2 / m->bytes_per_token);
+    put(board, record, bit_event_scalars(wall_s, (int64_t)m->after_step, s.item, s.count, record, sizeof record));
+}
+
+void bit_board_note(struct bit_runner *r, const Bit__JournalRecord *record)
+{
+    double wall_s = (double)record->time_ns / 1e9;
+    bool ready = record->what_case == BIT__JOURNAL_RECORD__WHAT_READY;
+    bool scalars = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP ||
+                   record->what_case == BIT__JOURNAL_RECORD__WHAT_EVALUATED;
+    if (bit_run_ended(&r->run) || ready) {
+        bit_board_close(r->board);
+        r->board = NULL;
+    }
+    if ((ready || scalars) && r->board == NULL)
+        r->board = open_board(r, wall_s, r->run.step + (ready ? 1 : 0));
+    if (!scalars || r->board == NULL)
+        return;
+    if (record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
+        note_step(r->board, wall_s, record->step);
+    else
+        note_evaluation(r->board, wall_s, record->evaluated,
+                        record->evaluated->precision == BIT__PRECISION__TERNARY &&
+                            r->run.precision == BIT__PRECISION__SIXTEEN_BIT);
+}

@@ -1,0 +1,116 @@
+#include "daemon/store/retain.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/sys/fileio.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/log.h"
+
+BIT_LOG_TOPIC("retain");
+
+#define LEAVING ".partial-removed" /* behind the name of a folder that is being removed */
+
+bool bit_retain_keeps(const struct bit_run *run, size_t index)
+{
+    const Bit__CheckpointSpec *spec = run->spec->checkpoint;
+    uint64_t step = run->checkpoint[index].step;
+    size_t newer = run->checkpoint_count - 1 - index;
+    if (newer < BIT_MAX(spec->keep_last, 1u))
+        return true;
+    if (spec->keep_every > 0 && step % spec->keep_every == 0)
+        return true;
+    return run->switched ? step == run->switched_after : run->plan.planned && step == run->plan.at_step;
+}
+
+struct removal {
+    uv_work_t work;
+    char *path;
+};
+
+static void remove_in_pool(uv_work_t *work)
+{
+    struct removal *removal = work->data;
+    if (bit_dir_remove(removal->path) < 0)
+        bit_warn("not removed", "path=%s text=%s", removal->path, bit_fail_text());
+}
+
+static void on_removed(uv_work_t *work, int status)
+{
+    struct removal *removal = work->data;
+    free(removal->path);
+    free(removal);
+}
+
+/* Takes path. */
+static void queue_removal(struct bit_runner *r, char *path)
+{
+    struct removal *removal = calloc(1, sizeof *removal);
+    if (removal == NULL) {
+        free(path);
+        return;
+    }
+    removal->path = path;
+    removal->work.data = removal;
+    if (uv_queue_work(&r->daemon->loop, &removal->work, remove_in_pool, on_removed) < 0)
+        on_removed(&removal->work, 0);
+}
+
+/* A folder on its way out no longer has a checkpoint's name; what a crash leaves of it goes when bitd is back. */
+static void remove_folder(struct bit_runner *r, const char *name)
+{
+    char *path = NULL, *leaving = NULL;
+    if (asprintf(&path, "%s/checkpoints/%s", r->dir, name) < 0)
+        return;
+    if (asprintf(&leaving, "%s" LEAVING, path) < 0) {
+        free(path);
+        return;
+    }
+    if (rename(path, leaving) < 0)
+        bit_warn("not removed", "path=%s text=%s", path, strerror(errno));
+    free(path);
+    queue_removal(r, leaving);
+}
+
+void bit_retain_finish(struct bit_runner *r)
+{
+    const size_t suffix = strlen(LEAVING);
+    char *folder = bit_runner_path(r, "checkpoints"), *path;
+    DIR *dir = folder == NULL ? NULL : opendir(folder);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        const size_t length = strlen(entry->d_name);
+        if (length > suffix && strcmp(entry->d_name + length - suffix, LEAVING) == 0 &&
+            asprintf(&path, "%s/%s", folder, entry->d_name) >= 0)
+            queue_removal(r, path);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    free(folder);
+}
+
+static void remove_one(struct bit_runner *r, size_t index)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s", r->run.checkpoint[index].name);
+    Bit__CheckpointRemoved m = BIT__CHECKPOINT_REMOVED__INIT;
+    m.name = name;
+    m.why = (char *)(uintptr_t) "newer ones are kept";
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_REMOVED;
+    record.removed = &m;
+    bit_runner_record(r, &record); /* first: a folder without a record is harmless, a record without one is not */
+    bit_info("removed", "run=%s name=%s", r->run.id, name);
+    remove_folder(r, name);
+}
+
+void bit_retain(struct bit_runner *r)
+{
+    for (size_t i = r->run.checkpoint_count; i-- > 0;)
+        if (!bit_retain_keeps(&r->run, i))
+            remove_one(r, i);
+}

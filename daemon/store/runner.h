@@ -1,0 +1,80 @@
+/* One run as the daemon holds it: its state, its journal, and its job while there is one. */
+#ifndef BIT_DAEMON_RUNNER_H
+#define BIT_DAEMON_RUNNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/run/run.h"
+#include "daemon/store/store.h"
+
+struct bit_board;
+struct bit_daemon;
+struct bit_job;
+
+struct bit_runner {
+    struct bit_daemon *daemon;
+    struct bit_run run;
+    char *dir; /* STATE/runs/r7 */
+    struct bit_journal journal;
+    struct bit_job *job;     /* NULL unless the run holds a slot */
+    struct bit_board *board; /* TensorBoard scalars of this incarnation, or NULL */
+    bool corrupt;            /* the journal is damaged: nothing may be appended */
+    bool given_up;           /* a record could not be written as it was; the run has failed, and that is its last one */
+    bool syncing;            /* an fdatasync is on the thread pool */
+    uv_work_t sync_work;
+    bool sync_wanted;    /* something was appended; else its name alone is looked at */
+    uint64_t sync_bytes; /* of the journal, when it began */
+    int sync_err, look_err;
+
+    /* Records that the disk did not take, in order. While there are any the run stands still. */
+    struct bit_runner_pending {
+        uint8_t *bytes;
+        size_t size;
+    } * pending;
+    size_t pending_count;
+    char blocked[160]; /* why */
+    uv_timer_t retry;
+};
+
+/** Make a run's folder, with spec and an empty journal. Takes ownership of spec in every case. Errors: -errno. */
+int bit_runner_create(struct bit_daemon *d, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out);
+/** Replay the run in STATE/runs/r<number>. A damaged one is loaded as failed and says where. Errors: -errno, -ENOMEM;
+ * BIT_ECORRUPT if not even its spec can be read. */
+int bit_runner_load(struct bit_daemon *d, uint64_t number, struct bit_runner **out);
+/** Frees it when the loop has closed its handle. There is no job any more. */
+void bit_runner_destroy(struct bit_runner *r);
+
+/**
+ * Journal a record (numbered and dated here), apply it, tell whoever waits. Where the disk does not take it, the run is
+ * blocked until it does: the record counts here and is nobody's answer yet. A record that no journal may hold (too
+ * large, or with a number that is none) fails the run instead, with that reason, and its job is ended: what comes
+ * behind it for this run is dropped.
+ */
+void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record);
+/** The same for what a client is waiting to have confirmed: on failure nothing has happened. Errors: -errno. */
+int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record);
+/** StateChanged, with a reason. */
+void bit_runner_set_state(struct bit_runner *r, Bit__RunState state, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/** The same for a client's request, which the record names, so that one is never there without the other. Errors: as
+ * bit_runner_try_record. */
+int bit_runner_try_state(struct bit_runner *r, Bit__RunState state, Bit__Mutation *asked, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/** StateChanged FAILED. */
+void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool bit_runner_is_blocked(const struct bit_runner *r);
+/** The run's state as people see it: BLOCKED while it waits for the disk, whatever it was doing. */
+Bit__RunState bit_runner_state(const struct bit_runner *r);
+/** Stand still until the disk takes what it was given. */
+void bit_runner_block(struct bit_runner *r, const char *why);
+
+/** A path below the run's folder, heap; NULL when memory ran out. */
+char *bit_runner_path(const struct bit_runner *r, const char *rest);
+
+/** Of bitd's own user, or root: his rights are bitd's. */
+bool bit_runner_is_own(const struct bit_runner *r);
+
+#endif

@@ -1,0 +1,353 @@
+#include "daemon/sys/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/sys/allow.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/text/nearest.h"
+#include "proto/utf8.h"
+
+enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATCH_OPTIONS, VARIABLES };
+
+struct key {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    uint64_t least, most; /* TEXT: most is the room, with its NUL */
+};
+
+#define TEXT_KEY(member)                                                                                               \
+    {                                                                                                                  \
+#member, TEXT, offsetof(struct bit_config, member), 0, sizeof((struct bit_config *)0)->member                  \
+    }
+
+/* Times are written in seconds, with a fraction if need be. */
+static const struct key keys[] = {
+    TEXT_KEY(state),
+    TEXT_KEY(socket),
+    {"listen", ADDRESS, offsetof(struct bit_config, listen), 0, BIT_ADDRESS_MAX},
+    TEXT_KEY(advertise),
+    {"link", LINK, offsetof(struct bit_config, link_kind), 0, 0},
+    TEXT_KEY(group),
+    TEXT_KEY(admin_group),
+    TEXT_KEY(worker),
+    TEXT_KEY(mpirun),
+    TEXT_KEY(slurm),
+    {"allow_srun_arg", SRUN_OPTIONS, offsetof(struct bit_config, allow_srun_arg), 0, BIT_ALLOW_MAX},
+    {"allow_sbatch_arg", SBATCH_OPTIONS, offsetof(struct bit_config, allow_sbatch_arg), 0, BIT_ALLOW_MAX},
+    {"allow_env", VARIABLES, offsetof(struct bit_config, allow_env), 0, BIT_ALLOW_MAX},
+    {"log_level", LEVEL, offsetof(struct bit_config, log_level), 0, 0},
+    {"slots", COUNT, offsetof(struct bit_config, slots), 1, 1024},
+    {"runs_per_user", COUNT, offsetof(struct bit_config, runs_per_user), 1, BIT_RUNS_MAX},
+    {"lookahead", COUNT, offsetof(struct bit_config, lookahead), 1, 64},
+    {"clients_per_user", COUNT, offsetof(struct bit_config, clients_per_user), 1, BIT_CLIENTS_MAX},
+    {"waits_per_user", COUNT, offsetof(struct bit_config, waits_per_user), 0, BIT_CLIENTS_MAX},
+    {"streams_per_user", COUNT, offsetof(struct bit_config, streams_per_user), 0, BIT_CLIENTS_MAX},
+    {"start_timeout", MILLISECONDS, offsetof(struct bit_config, start_ms), 1000, 86400000},
+    {"reconnect_timeout", MILLISECONDS, offsetof(struct bit_config, reconnect_ms), 100, 86400000},
+    {"heartbeat_timeout", MILLISECONDS, offsetof(struct bit_config, heartbeat_ms), 500, 600000},
+    {"stall_timeout", MILLISECONDS, offsetof(struct bit_config, stall_ms), 100, 86400000},
+    {"stall_factor", COUNT, offsetof(struct bit_config, stall_factor), 2, 1000},
+    {"long_timeout", MILLISECONDS, offsetof(struct bit_config, long_ms), 100, 86400000},
+    {"fence_timeout", MILLISECONDS, offsetof(struct bit_config, fence_ms), 1000, 86400000},
+    {"kill_grace", MILLISECONDS, offsetof(struct bit_config, grace_ms), 10, 600000},
+    {"checkpoint_retry", MILLISECONDS, offsetof(struct bit_config, checkpoint_retry_ms), 10, 3600000},
+    {"read_patience", MILLISECONDS, offsetof(struct bit_config, read_patience_ms), 0, 86400000},
+    {"shutdown_timeout", MILLISECONDS, offsetof(struct bit_config, shutdown_ms), 100, 86400000},
+    {"plan_timeout", MILLISECONDS, offsetof(struct bit_config, plan_ms), 100, 600000},
+    {"slurm_poll", MILLISECONDS, offsetof(struct bit_config, slurm_poll_ms), 100, 3600000},
+    {"client_timeout", MILLISECONDS, offsetof(struct bit_config, client_ms), 100, 600000},
+};
+
+static void state_default(char *out, size_t bytes)
+{
+    const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (xdg != NULL && xdg[0] == '/')
+        snprintf(out, bytes, "%s/bitd", xdg);
+    else
+        snprintf(out, bytes, "%s/.local/state/bitd", home ? home : "");
+}
+
+void bit_config_init(struct bit_config *c)
+{
+    *c = (struct bit_config){
+        .mpirun = "mpirun",
+        .log_level = BIT_LOG_INFO,
+        .slots = 1,
+        .runs_per_user = 1000,
+        .lookahead = 4,
+        .clients_per_user = 64,
+        .waits_per_user = 48,
+        .streams_per_user = 32,
+        .start_ms = 600000,
+        .reconnect_ms = 60000,
+        .heartbeat_ms = 5000,
+        .stall_ms = 10000,
+        .stall_factor = 5,
+        .long_ms = 300000,
+        .fence_ms = 300000,
+        .grace_ms = 5000,
+        .checkpoint_retry_ms = 5000,
+        .read_patience_ms = 600000,
+        .shutdown_ms = 120000,
+        .plan_ms = 30000,
+        .slurm_poll_ms = 5000,
+        .client_ms = 10000,
+    };
+    state_default(c->state, sizeof c->state);
+}
+
+static const struct key *find_key(const char *name)
+{
+    for (size_t i = 0; i < BIT_COUNT(keys); i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+static int unknown_key(const char *name)
+{
+    struct bit_nearest nearest;
+    bit_nearest_init(&nearest, name, strlen(name));
+    for (size_t i = 0; i < BIT_COUNT(keys); i++)
+        bit_nearest_offer(&nearest, keys[i].name);
+    const char *near = bit_nearest_name(&nearest);
+    if (near == NULL)
+        return bit_fail(BIT_EUSAGE, "there is no setting '%s'", name);
+    return bit_fail(BIT_EUSAGE, "there is no setting '%s'; did you mean '%s'?", name, near);
+}
+
+static int set_count(void *field, const struct key *key, const char *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(value, &end, 10);
+    if (errno != 0 || !isdigit((unsigned char)value[0]) || *end != '\0' || v < key->least || v > key->most)
+        return bit_fail(BIT_EUSAGE, "%s = %s: a number from %" PRIu64 " to %" PRIu64, key->name, value, key->least,
+                        key->most);
+    *(uint32_t *)field = (uint32_t)v;
+    return 0;
+}
+
+static int set_milliseconds(void *field, const struct key *key, const char *value)
+{
+    char *end;
+    double ms = strtod(value, &end) * 1000;
+    if (end == value || *end != '\0' || !(ms >= (double)key->least && ms <= (double)key->most))
+        return bit_fail(BIT_EUSAGE, "%s = %s: seconds from %g to %g", key->name, value, (double)key->least / 1000,
+                        (double)key->most / 1000);
+    *(uint64_t *)field = (uint64_t)ms;
+    return 0;
+}
+
+static int set_text(char *field, const struct key *key, const char *value)
+{
+    if (strlen(value) >= key->most)
+        return bit_fail(BIT_EUSAGE, "%s: longer than %" PRIu64 " bytes", key->name, key->most - 1);
+    memcpy(field, value, strlen(value) + 1);
+    return 0;
+}
+
+/* Looked at now, so that a mistake is told with file and line; bound when the daemon starts. */
+static int set_address(char *field, const struct key *key, const char *value)
+{
+    struct bit_address address;
+    int err = value[0] == '\0' ? 0 : bit_address_parse(value, &address);
+    if (err < 0)
+        return bit_fail_within(err, "%s", key->name);
+    return set_text(field, key, value);
+}
+
+static int set_list(char *field, const struct key *key, const char *value)
+{
+    int err = key->kind == VARIABLES
+                  ? bit_allow_check_variables(value)
+                  : bit_allow_check_options(key->kind == SRUN_OPTIONS ? BIT_SLURM_SRUN : BIT_SLURM_SBATCH, value);
+    return err < 0 ? bit_fail_within(err, "%s", key->name) : set_text(field, key, value);
+}
+
+static int set_link(enum bit_link_kind *field, const char *value)
+{
+    static const char *const kinds[] = {[BIT_LINK_AUTO] = "auto", [BIT_LINK_UNIX] = "unix", [BIT_LINK_TCP] = "tcp"};
+    for (size_t i = 0; i < BIT_COUNT(kinds); i++)
+        if (strcmp(kinds[i], value) == 0) {
+            *field = (enum bit_link_kind)i;
+            return 0;
+        }
+    return bit_fail(BIT_EUSAGE, "link = %s: auto, unix or tcp", value);
+}
+
+static int set_level(enum bit_log_level *field, const char *value)
+{
+    int level = bit_log_level_parse(value);
+    if (level < 0)
+        return bit_fail(BIT_EUSAGE, "log_level = %s: error, warn, info or debug", value);
+    *field = (enum bit_log_level)level;
+    return 0;
+}
+
+int bit_config_set(struct bit_config *c, const char *name, const char *value)
+{
+    const struct key *key = find_key(name);
+    if (key == NULL)
+        return unknown_key(name);
+    void *field = (char *)c + key->offset;
+    switch (key->kind) {
+    case TEXT:
+        return set_text(field, key, value);
+    case COUNT:
+        return set_count(field, key, value);
+    case MILLISECONDS:
+        return set_milliseconds(field, key, value);
+    case ADDRESS:
+        return set_address(field, key, value);
+    case LINK:
+        return set_link(field, value);
+    case SRUN_OPTIONS:
+    case SBATCH_OPTIONS:
+    case VARIABLES:
+        return set_list(field, key, value);
+    case LEVEL:
+        return set_level(field, value);
+    }
+    return 0;
+}
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    char *end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1]))
+        *--end = '\0';
+    return text;
+}
+
+static int load_line(struct bit_config *c, const char *path, int number, char *line)
+{
+    line[strcspn(line, "#\n")] = '\0';
+    char *key = trim(line);
+    if (*key == '\0')
+        return 0;
+    char *equals = strchr(key, '=');
+    if (equals == NULL)
+        return bit_fail(BIT_EUSAGE, "%s:%d: expected key = value", path, number);
+    *equals = '\0';
+    int err = bit_config_set(c, trim(key), trim(equals + 1));
+    if (err == 0)
+        return 0;
+    char why[BIT_ERR_TEXT_MAX];
+    bit_format(why, sizeof why, "%s", bit_fail_text());
+    return bit_fail(err, "%s:%d: %s", path, number, why);
+}
+
+int bit_config_load(struct bit_config *c, const char *path)
+{
+    char line[BIT_ALLOW_MAX + 256];
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return bit_fail(-errno, "%s: %s", path, strerror(errno));
+    int err = 0;
+    for (int number = 1; err == 0 && fgets(line, sizeof line, file) != NULL; number++)
+        err = load_line(c, path, number, line);
+    fclose(file);
+    if (err == 0)
+        snprintf(c->file, sizeof c->file, "%s", path);
+    return err;
+}
+
+static bool try_worker(struct bit_config *c, const char *dir, const char *rest)
+{
+    char path[2 * BIT_CONFIG_PATH_MAX];
+    snprintf(path, sizeof path, "%s%s", dir, rest);
+    if (strlen(path) >= sizeof c->worker || access(path, X_OK) != 0)
+        return false;
+    memcpy(c->worker, path, strlen(path) + 1);
+    return true;
+}
+
+/* Beside bitd where both are installed, in the sibling folder in a build tree, else wherever PATH has it. */
+static void find_worker(struct bit_config *c)
+{
+    char self[BIT_CONFIG_PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) {
+        self[n] = '\0';
+        *strrchr(self, '/') = '\0';
+        if (try_worker(c, self, "/bitworker") || try_worker(c, self, "/../worker/bitworker"))
+            return;
+    }
+    snprintf(c->worker, sizeof c->worker, "bitworker");
+}
+
+static int default_socket(struct bit_config *c)
+{
+    const char *named = getenv("BITD_SOCKET"), *runtime = getenv("XDG_RUNTIME_DIR");
+    int n;
+    if (named != NULL && *named != '\0')
+        n = snprintf(c->socket, sizeof c->socket, "%s", named);
+    else if (runtime != NULL && *runtime != '\0')
+        n = snprintf(c->socket, sizeof c->socket, "%s/bitd.sock", runtime);
+    else
+        n = snprintf(c->socket, sizeof c->socket, "%s/bitd.sock", c->state);
+    if (n >= (int)sizeof c->socket)
+        return bit_fail(BIT_EUSAGE, "socket: a path longer than %zu bytes", sizeof c->socket - 1);
+    return 0;
+}
+
+static int make_absolute(char *path, size_t room, const char *what)
+{
+    char cwd[BIT_CONFIG_PATH_MAX], joined[2 * BIT_CONFIG_PATH_MAX];
+    if (path[0] == '/')
+        return 0;
+    if (getcwd(cwd, sizeof cwd) == NULL)
+        return bit_fail(-errno, "the current folder: %s", strerror(errno));
+    snprintf(joined, sizeof joined, "%s/%s", cwd, path);
+    if (strlen(joined) >= room)
+        return bit_fail(BIT_EUSAGE, "%s: a path longer than %zu bytes", what, room - 1);
+    memcpy(path, joined, strlen(joined) + 1);
+    return 0;
+}
+
+/* Clients are told these, and a message is UTF-8. */
+static int check_texts(const struct bit_config *c)
+{
+    for (size_t i = 0; i < BIT_COUNT(keys); i++) {
+        const char *text = (const char *)c + keys[i].offset;
+        if (keys[i].kind == TEXT && !bit_utf8_valid(text, strlen(text)))
+            return bit_fail(BIT_EUSAGE, "%s = %s: not UTF-8 (its bytes shown as ?); bitd takes names in UTF-8 alone",
+                            keys[i].name, text);
+    }
+    return 0;
+}
+
+int bit_config_finish(struct bit_config *c)
+{
+    if (c->state[0] == '\0')
+        return bit_fail(BIT_EUSAGE, "state: no folder; set it, or $HOME");
+    int err = make_absolute(c->state, sizeof c->state, "state");
+    if (err == 0 && snprintf(c->link, sizeof c->link, "%s/link.sock", c->state) >= (int)sizeof c->link)
+        err = bit_fail(BIT_EUSAGE, "state: a path longer than %zu bytes", sizeof c->link - sizeof "/link.sock");
+    if (err == 0 && c->link_kind == BIT_LINK_TCP && c->listen[0] == '\0')
+        err = bit_fail(BIT_EUSAGE, "link = tcp: set listen too, to say where");
+    if (err == 0 && c->socket[0] == '\0')
+        err = default_socket(c);
+    if (err == 0)
+        err = make_absolute(c->socket, sizeof c->socket, "socket");
+    if (err == 0 && c->run[0] != '\0')
+        err = make_absolute(c->run, sizeof c->run, "run");
+    if (err == 0 && c->worker[0] == '\0')
+        find_worker(c);
+    else if (err == 0 && strchr(c->worker, '/') != NULL)
+        err = make_absolute(c->worker, sizeof c->worker, "worker");
+    return err < 0 ? err : check_texts(c);
+}

@@ -1,0 +1,149 @@
+#include "daemon/sys/fileio.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/err.h"
+#include "proto/regular.h"
+
+int bit_file_fail(int err, const char *path)
+{
+    struct rlimit limit;
+    if (err != -EMFILE || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return bit_fail(err, "%s: %s", path, strerror(-err));
+    return bit_fail(err, "%s: RLIMIT_NOFILE is %ju: raise it (ulimit -Hn, LimitNOFILE= of a unit)", path,
+                    (uintmax_t)limit.rlim_cur);
+}
+
+static int write_all(int fd, const uint8_t *data, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t n = write(fd, data, bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+int bit_file_write(const char *path, const void *data, size_t bytes)
+{
+    char temporary[PATH_MAX];
+    if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
+        return bit_fail(-ENAMETOOLONG, "%s", path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return bit_file_fail(-errno, temporary);
+    int err = write_all(fd, data, bytes);
+    if (err == 0 && fsync(fd) < 0)
+        err = -errno;
+    close(fd);
+    if (err == 0 && rename(temporary, path) < 0)
+        err = -errno;
+    if (err < 0) {
+        unlink(temporary);
+        return bit_fail(err, "%s: %s", path, strerror(-err));
+    }
+    return 0;
+}
+
+int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes)
+{
+    struct stat st;
+    uint8_t *buf = NULL;
+    int err = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is none of ours, and not waited for */
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        err = bit_file_fail(-errno, path);
+        goto out;
+    }
+    err = bit_regular_check(path, &st);
+    if (err < 0)
+        goto out;
+    if ((uint64_t)st.st_size > max) {
+        err = bit_fail(BIT_ELIMIT, "%s: %jd bytes, and %zu may be", path, (intmax_t)st.st_size, max);
+        goto out;
+    }
+    buf = malloc((size_t)st.st_size + 1);
+    if (buf == NULL) {
+        err = bit_fail(-ENOMEM, "%s", path);
+        goto out;
+    }
+    ssize_t n = read(fd, buf, (size_t)st.st_size);
+    if (n != st.st_size) {
+        err = bit_fail(n < 0 ? -errno : -EIO, "%s: %s", path, n < 0 ? strerror(errno) : "cut short");
+        goto out;
+    }
+    *out = buf;
+    *bytes = (size_t)n;
+    buf = NULL;
+out:
+    free(buf);
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
+int bit_dir_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return err < 0 ? bit_fail(err, "%s: %s", path, strerror(-err)) : 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path) < 0 ? -errno : 0;
+}
+
+int bit_dir_remove(const char *path)
+{
+    int err = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (err == -1)
+        err = -errno;
+    return err < 0 ? bit_fail(err, "%s: %s", path, strerror(-err)) : 0;
+}
+
+int bit_dir_count(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return errno == ENOENT ? 0 : bit_fail(-errno, "%s: %s", path, strerror(errno));
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(dir);
+    return count;
+}
+
+int bit_dir_make(const char *path)
+{
+    char part[PATH_MAX];
+    if (strlen(path) >= sizeof part)
+        return bit_fail(-ENAMETOOLONG, "%s", path);
+    for (const char *slash = path; slash != NULL;) {
+        slash = strchr(slash + 1, '/');
+        size_t bytes = slash ? (size_t)(slash - path) : strlen(path);
+        memcpy(part, path, bytes);
+        part[bytes] = '\0';
+        if (mkdir(part, 0700) < 0 && errno != EEXIST)
+            return bit_fail(-errno, "%s: %s", part, strerror(errno));
+    }
+    return 0;
+}

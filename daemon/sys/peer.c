@@ -1,0 +1,99 @@
+#include "daemon/sys/peer.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/sys/rights.h"
+#include "proto/err.h"
+
+int bit_peer_get(const uv_pipe_t *pipe, struct bit_peer *out)
+{
+    struct ucred cred;
+    socklen_t bytes = sizeof cred;
+    uv_os_fd_t fd;
+    int err = uv_fileno((const uv_handle_t *)pipe, &fd);
+    if (err < 0)
+        return err;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &bytes) < 0)
+        return bit_fail(-errno, "who connected: %s", strerror(errno));
+    *out = (struct bit_peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
+    return 0;
+}
+
+bool bit_peer_is_owner(const struct bit_peer *peer)
+{
+    return peer->uid == geteuid() || peer->uid == 0;
+}
+
+/* What connects inherits it, so that not even its first message brings a descriptor. */
+static int listen_guarded(uv_pipe_t *pipe, uv_connection_cb on_connection)
+{
+    uv_os_fd_t fd;
+    int err = uv_fileno((const uv_handle_t *)pipe, &fd);
+    if (err == 0)
+        bit_rights_refuse(fd);
+    return err < 0 ? err : uv_listen((uv_stream_t *)pipe, 512, on_connection);
+}
+
+/* 1 if somebody answers at the address, 0 if a dead socket or nothing is there. */
+static int answers(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return bit_fail(-errno, "a socket: %s", strerror(errno));
+    int err = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 1 : -errno;
+    close(fd);
+    if (err == 1 || err == -ENOENT || err == -ECONNREFUSED)
+        return err == 1;
+    return bit_fail(err, "%s: %s", address->sun_path, strerror(-err));
+}
+
+/* Only ever a socket: a file that somebody named by mistake stays. */
+static int remove_dead(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT ? 0 : bit_fail(-errno, "%s: %s", path, strerror(errno));
+    if (!S_ISSOCK(st.st_mode))
+        return bit_fail(-EEXIST, "%s: is there already, and is no socket", path);
+    return unlink(path) < 0 ? bit_fail(-errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
+int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t mode, gid_t gid,
+                    uv_connection_cb on_connection)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    uv_pipe_init(loop, pipe, 0);
+    if (strlen(path) >= sizeof address.sun_path)
+        return bit_fail(BIT_EUSAGE, "%s: %zu bytes, and the path of a socket has at most %zu; choose another folder",
+                        path, strlen(path), sizeof address.sun_path - 1);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int err = answers(&address);
+    if (err > 0)
+        return bit_fail(BIT_EBUSY, "%s: another bitd answers there", path);
+    if (err == 0)
+        err = remove_dead(path);
+    if (err < 0)
+        return err;
+    mode_t before = umask(0777 & ~mode);
+    err = uv_pipe_bind(pipe, path);
+    umask(before);
+    if (err == 0 && gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)
+        err = -errno;
+    if (err == 0)
+        err = listen_guarded(pipe, on_connection);
+    return err < 0 ? bit_fail(err, "%s: %s", path, uv_strerror(err)) : 0;
+}
+
+int bit_peer_listen_on(uv_pipe_t *pipe, int fd, uv_connection_cb on_connection)
+{
+    int err = uv_pipe_open(pipe, fd);
+    if (err < 0)
+        close(fd);
+    else
+        err = listen_guarded(pipe, on_connection);
+    return err < 0 ? bit_fail(err, "the service manager's socket: %s", uv_strerror(err)) : 0;
+}
