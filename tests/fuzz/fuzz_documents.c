@@ -2,7 +2,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "ctl/documents.h"
+#include "ctl/tokenize/documents.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "ctl/regex.h"
-#include "ctl/unicode.h"
+#include "ctl/tokenize/regex.h"
+#include "ctl/tokenize/unicode.h"
 #include "proto/err.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/tokenizer.h"
-#include "ctl/unicode.h"
+#include "ctl/tokenize/tokenizer.h"
+#include "ctl/tokenize/unicode.h"
 #include "proto/err.h"
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/pretokenize.h"
+#include "ctl/tokenize/pretokenize.h"
 #include "proto/err.h"
 
 struct pieces {

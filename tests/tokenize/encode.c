@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/tokenizer.h"
+#include "ctl/tokenize/tokenizer.h"
 #include "proto/err.h"
 
 /* One length and so many items of `size`. 1, 0 at the end of the input, or < 0. */

@@ -1,4 +1,4 @@
-#include "ctl/bpe.h"
+#include "ctl/tokenize/bpe.h"
 
 #include "proto/err.h"
 #include "tests/test.h"

@@ -1,4 +1,4 @@
-#include "ctl/codeset.h"
+#include "ctl/tokenize/codeset.h"
 
 #include "tests/test.h"
 

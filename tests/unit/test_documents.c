@@ -1,8 +1,8 @@
-#include "ctl/documents.h"
+#include "ctl/tokenize/documents.h"
 
 #include <jansson.h>
 
-#include "ctl/lines.h"
+#include "ctl/tokenize/lines.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

@@ -1,4 +1,4 @@
-#include "ctl/lines.h"
+#include "ctl/tokenize/lines.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "ctl/inputs.h"
+#include "ctl/tokenize/inputs.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

@@ -1,6 +1,6 @@
-#include "ctl/nfc.h"
+#include "ctl/tokenize/nfc.h"
 
-#include "ctl/unicode.h"
+#include "ctl/tokenize/unicode.h"
 #include "tests/test.h"
 
 static void expect_form(const char *text, const char *want)

@@ -1,6 +1,6 @@
-#include "ctl/pretokenize.h"
+#include "ctl/tokenize/pretokenize.h"
 
-#include "ctl/unicode.h"
+#include "ctl/tokenize/unicode.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

@@ -1,8 +1,8 @@
-#include "ctl/property.h"
+#include "ctl/tokenize/property.h"
 
 #include <errno.h>
 
-#include "ctl/unicode.h"
+#include "ctl/tokenize/unicode.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

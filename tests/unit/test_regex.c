@@ -1,8 +1,8 @@
-#include "ctl/regex.h"
+#include "ctl/tokenize/regex.h"
 
 #include <errno.h>
 
-#include "ctl/regex_parse.h"
+#include "ctl/tokenize/regex_parse.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

@@ -1,5 +1,5 @@
 /* The pipeline: documents to a folder of token files. */
-#include "ctl/tokenize.h"
+#include "ctl/tokenize/tokenize.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "ctl/dataset.h"
+#include "ctl/tokenize/dataset.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "tests/test.h"

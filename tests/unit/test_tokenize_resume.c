@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ctl/dataset.h"
-#include "ctl/tokenize.h"
+#include "ctl/tokenize/dataset.h"
+#include "ctl/tokenize/tokenize.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

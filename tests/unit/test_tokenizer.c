@@ -1,4 +1,4 @@
-#include "ctl/tokenizer.h"
+#include "ctl/tokenize/tokenizer.h"
 
 #include <jansson.h>
 

@@ -1,0 +1,327 @@
+/* The documents of one step, found by the code that feeds them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/data/data.h"
+#include "ctl/data/data_index.h"
+#include "ctl/print.h"
+#include "ctl/show.h"
+#include "ctl/tokenize/tokenizer.h"
+#include "proto/check.h"
+#include "proto/data/batches.h"
+#include "proto/data/shards.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
+
+/* A part of a document inside an instance. */
+struct part {
+    uint64_t start, end; /* of the document in its file, in tokens */
+    char *id, *source, *line;
+};
+
+/* One instance of the step. */
+struct shown {
+    uint32_t row;
+    struct bit_batch_row what;
+    struct bit_shard_place place;
+    struct part *part;
+    size_t parts;
+    bool indexed; /* false: the file has no document index */
+};
+
+struct show {
+    const struct bit_data_options *o;
+    Bit__RunSpec *spec;
+    struct bit_batches *batches;
+    struct bit_tokenizer *tokenizer; /* NULL without --text */
+    struct shown *shown;
+    size_t count;
+};
+
+/* ---- the run ---- */
+
+static int find_spec(const struct bit_data_options *o, const char *run, Bit__RunSpec **out)
+{
+    static struct bit_problems problems;
+    char path[BIT_PATH_MAX];
+    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
+    Bit__RunStatus *status = NULL;
+
+    if (strchr(run, '/') != NULL) { /* a run's folder needs no daemon */
+        snprintf(path, sizeof path, "%s/spec.pb", run);
+    } else {
+        ask.run = bit_lend(run);
+        int code = bit_client_ask(o->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
+        if (code)
+            return code;
+        snprintf(path, sizeof path, "%s/spec.pb", status->directory ? status->directory : "");
+        bit_msg_free(status);
+    }
+    int err = bit_spec_load(path, out, &problems);
+    return err < 0 ? bit_client_failed(o->cli, err) : 0;
+}
+
+/* ---- instances ---- */
+
+static bool is_wanted(const struct bit_data_options *o, const Bit__RunSpec *spec, uint32_t row)
+{
+    return !o->has_rank || row % spec->launch->ranks == o->rank;
+}
+
+static int find_instances(struct show *s)
+{
+    uint32_t batch = s->spec->batch->instances;
+    struct bit_batch_row *rows = calloc(batch, sizeof *rows);
+
+    s->shown = calloc(batch, sizeof *s->shown);
+    int err = rows == NULL || s->shown == NULL ? bit_fail(-ENOMEM, "a batch of %u", batch)
+                                               : bit_batches_step(s->batches, s->o->step, rows);
+    for (uint32_t row = 0; row < batch && err == 0; row++) {
+        struct shown *shown = &s->shown[s->count];
+        if (!is_wanted(s->o, s->spec, row))
+            continue;
+        *shown = (struct shown){.row = row, .what = rows[row]};
+        bit_shards_find(bit_batches_shards(s->batches, rows[row].source), rows[row].instance, &shown->place);
+        s->count++;
+    }
+    free(rows);
+    return err;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct shown *x = a, *y = b;
+    int order = strcmp(x->place.path, y->place.path);
+    return order != 0 ? order : (x->place.token > y->place.token) - (x->place.token < y->place.token);
+}
+
+static int by_row(const void *a, const void *b)
+{
+    const struct shown *x = a, *y = b;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* ---- documents ---- */
+
+static int add_part(struct shown *shown, const struct bit_index_row *row)
+{
+    struct part *grown = realloc(shown->part, (shown->parts + 1) * sizeof *grown);
+    if (grown == NULL)
+        return bit_fail(-ENOMEM, "the documents of a step");
+    shown->part = grown;
+    struct part *p = &grown[shown->parts];
+    *p = (struct part){row->start, row->end, strdup(row->id), strdup(row->source), strdup(row->line)};
+    shown->parts++;
+    return p->id && p->source && p->line ? 0 : bit_fail(-ENOMEM, "the documents of a step");
+}
+
+/* The instances of one file, by place, and its index, once through. */
+static int find_in_file(struct shown *shown, size_t count, uint32_t context)
+{
+    struct bit_index *index = NULL;
+    struct bit_index_row row;
+    size_t first = 0; /* those before end before the row begins */
+    int err = bit_index_open(shown[0].place.path, &index), got = 0;
+
+    if (err <= 0)
+        return err;
+    err = 0;
+    for (size_t i = 0; i < count; i++)
+        shown[i].indexed = true;
+    while (first < count && err == 0 && (got = bit_index_next(index, &row)) > 0) {
+        while (first < count && shown[first].place.token + context <= row.start)
+            first++;
+        for (size_t i = first; i < count && shown[i].place.token < row.end && err == 0; i++)
+            err = add_part(&shown[i], &row);
+    }
+    bit_index_close(index);
+    return err < 0 ? err : BIT_MIN(got, 0);
+}
+
+static int find_documents(struct show *s)
+{
+    int err = 0;
+
+    qsort(s->shown, s->count, sizeof *s->shown, by_place);
+    for (size_t begin = 0, end; begin < s->count && err == 0; begin = end) {
+        for (end = begin + 1; end < s->count; end++)
+            if (strcmp(s->shown[end].place.path, s->shown[begin].place.path) != 0)
+                break;
+        err = find_in_file(s->shown + begin, end - begin, s->spec->model->context);
+    }
+    qsort(s->shown, s->count, sizeof *s->shown, by_row);
+    return err;
+}
+
+/* ---- text ---- */
+
+static int check_tokenizer(const struct show *s)
+{
+    struct bit_sidecar sidecar;
+    int err = s->count > 0 ? bit_sidecar_read(s->shown[0].place.path, &sidecar) : 0;
+
+    if (err <= 0)
+        return err; /* nothing says otherwise */
+    err = 0;
+    if (strcmp(sidecar.sha256, s->tokenizer->digest) != 0)
+        err = bit_fail(BIT_EDATA, "these tokens are of tokenizer '%s', sha256 %.16s…; '%s' is %.16s…",
+                       sidecar.tokenizer, sidecar.sha256, s->o->tokenizer, s->tokenizer->digest);
+    bit_sidecar_finish(&sidecar);
+    return err;
+}
+
+/* Tokens [from, to) of an instance as text, heap. */
+static int decode(const struct show *s, const struct shown *shown, uint64_t from, uint64_t to, char **text)
+{
+    uint32_t context = s->spec->model->context;
+    uint16_t *tokens = calloc(context, sizeof *tokens);
+    uint32_t *ids = calloc(context, sizeof *ids);
+    size_t bytes;
+    int err = tokens == NULL || ids == NULL ? bit_fail(-ENOMEM, "an instance") : 0;
+
+    if (err == 0)
+        err = bit_shards_read(bit_batches_shards(s->batches, shown->what.source), shown->what.instance, tokens);
+    for (uint64_t i = from; i < to && err == 0; i++)
+        ids[i - from] = tokens[i];
+    if (err == 0)
+        err = bit_tokenizer_decode(s->tokenizer, ids, (size_t)(to - from), text, &bytes);
+    free(ids);
+    free(tokens);
+    return err;
+}
+
+static int print_text(const struct show *s, const struct shown *shown, uint64_t from, uint64_t to)
+{
+    char *text = NULL;
+    int err = decode(s, shown, from, to, &text);
+
+    if (err == 0)
+        bit_show_lines(stdout, text);
+    free(text);
+    return err;
+}
+
+/* ---- answer ---- */
+
+/* The part's tokens inside the instance. */
+static void bounds(const struct show *s, const struct shown *shown, const struct part *p, uint64_t *from, uint64_t *to)
+{
+    uint64_t begin = shown->place.token, end = begin + s->spec->model->context;
+    *from = BIT_MAX(p->start, begin) - begin;
+    *to = BIT_MIN(p->end, end) - begin;
+}
+
+static int print_person(const struct show *s, const struct shown *shown)
+{
+    uint32_t ranks = s->spec->launch->ranks, context = s->spec->model->context;
+    int err = 0;
+
+    bit_show(stdout,
+             "row %u, rank %u: %s, epoch %" PRIu64 ", %s instance %" PRIu64 ", tokens %" PRIu64 " to %" PRIu64 "\n",
+             shown->row, shown->row % ranks, bit_batches_name(s->batches, shown->what.source), shown->what.epoch,
+             shown->place.path, shown->place.instance, shown->place.token, shown->place.token + context - 1);
+    for (size_t i = 0; i < shown->parts && err == 0; i++) {
+        const struct part *p = &shown->part[i];
+        uint64_t from, to;
+        bounds(s, shown, p, &from, &to);
+        bit_show(stdout, "  %5" PRIu64 " to %5" PRIu64 "  document %s of %s:%s%s%s\n", from, to - 1, p->id, p->source,
+                 p->line, p->start < shown->place.token ? ", begun before" : "",
+                 p->end > shown->place.token + context ? ", goes on" : "");
+        if (s->tokenizer != NULL)
+            err = print_text(s, shown, from, to);
+    }
+    if (!shown->indexed && s->tokenizer != NULL)
+        err = print_text(s, shown, 0, context);
+    return err;
+}
+
+static json_t *describe_part(const struct show *s, const struct shown *shown, const struct part *p, int *err)
+{
+    uint64_t from, to;
+    char *text = NULL;
+
+    bounds(s, shown, p, &from, &to);
+    json_t *m = json_pack("{s:s, s:s, s:I, s:I, s:I}", "id", p->id, "source", p->source, "line",
+                          (json_int_t)strtoll(p->line, NULL, 10), "from", (json_int_t)from, "to", (json_int_t)to);
+    if (s->tokenizer != NULL && *err == 0)
+        *err = decode(s, shown, from, to, &text);
+    if (text != NULL) /* cut inside a character it is no JSON text: left out then */
+        json_object_set_new(m, "text", json_string(text));
+    free(text);
+    return m;
+}
+
+static int print_json(const struct show *s, const struct shown *shown)
+{
+    json_t *documents = json_array();
+    int err = 0;
+
+    for (size_t i = 0; i < shown->parts; i++)
+        json_array_append_new(documents, describe_part(s, shown, &shown->part[i], &err));
+    json_t *m = json_pack("{s:I, s:I, s:I, s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "step", (json_int_t)s->o->step, "row",
+                          (json_int_t)shown->row, "rank", (json_int_t)(shown->row % s->spec->launch->ranks), "set",
+                          bit_batches_name(s->batches, shown->what.source), "epoch", (json_int_t)shown->what.epoch,
+                          "file", shown->place.path, "instance", (json_int_t)shown->place.instance, "token",
+                          (json_int_t)shown->place.token, "tokens", (json_int_t)s->spec->model->context, "documents",
+                          documents);
+    bit_show_json(m, 0);
+    json_decref(m);
+    return err;
+}
+
+static int show(struct show *s)
+{
+    int err = bit_batches_create(s->spec, &s->batches);
+
+    if (err == 0)
+        err = find_instances(s);
+    if (err == 0 && s->o->text)
+        err = bit_tokenizer_load(s->o->tokenizer, &s->tokenizer);
+    if (err == 0 && s->o->text)
+        err = check_tokenizer(s);
+    if (err == 0)
+        err = find_documents(s);
+    for (size_t i = 0; i < s->count && err == 0; i++)
+        err = s->o->cli->json ? print_json(s, &s->shown[i]) : print_person(s, &s->shown[i]);
+    return err;
+}
+
+static void finish(struct show *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        for (size_t k = 0; k < s->shown[i].parts; k++) {
+            free(s->shown[i].part[k].id);
+            free(s->shown[i].part[k].source);
+            free(s->shown[i].part[k].line);
+        }
+        free(s->shown[i].part);
+    }
+    free(s->shown);
+    bit_tokenizer_destroy(s->tokenizer);
+    bit_batches_destroy(s->batches);
+    bit_msg_free(s->spec);
+}
+
+int bit_data_show(const struct bit_data_options *o, const char *run)
+{
+    struct show s = {.o = o};
+    int code = find_spec(o, run, &s.spec);
+
+    if (code)
+        return code;
+    if (o->has_rank && o->rank >= s.spec->launch->ranks) {
+        bit_fail(BIT_EUSAGE, "rank %llu: the run has %u", o->rank, s.spec->launch->ranks);
+        code = bit_client_failed(o->cli, BIT_EUSAGE);
+    } else {
+        int err = show(&s);
+        code = err < 0 ? bit_client_failed(o->cli, err) : BIT_EXIT_OK;
+    }
+    finish(&s);
+    return code;
+}

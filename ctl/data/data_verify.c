@@ -1,0 +1,161 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/data/data.h"
+#include "ctl/print.h"
+#include "ctl/show.h"
+#include "proto/check.h"
+#include "proto/crc32c.h"
+#include "proto/data/tokens.h"
+#include "proto/err.h"
+
+#define PIECE (1u << 20)
+
+/* What a file must be, and what it has been found to be so far. */
+struct verify {
+    const char *path;
+    unsigned token_bytes;
+    uint32_t vocab;                       /* ids are below it; 0: not known */
+    const struct bit_sidecar_file *entry; /* NULL: nothing is recorded */
+    uint64_t bytes;
+    uint32_t crc;
+    uint8_t *piece;
+};
+
+static int64_t find_invalid(const struct verify *v, size_t ids)
+{
+    if (v->token_bytes == 2)
+        return v->vocab > UINT16_MAX ? -1 : bit_tokens_find_invalid((const uint16_t *)(void *)v->piece, ids, v->vocab);
+    for (size_t i = 0; i < ids; i++)
+        if (((const uint32_t *)(void *)v->piece)[i] >= v->vocab)
+            return (int64_t)i;
+    return -1;
+}
+
+static int check_piece(struct verify *v, size_t bytes)
+{
+    int64_t bad = v->vocab == 0 ? -1 : find_invalid(v, bytes / v->token_bytes);
+
+    v->crc = bit_crc32c(v->crc, v->piece, bytes);
+    if (bad < 0)
+        return 0;
+    uint32_t id = v->token_bytes == 2 ? ((const uint16_t *)(void *)v->piece)[bad]
+                                      : ((const uint32_t *)(void *)v->piece)[bad];
+    return bit_fail(BIT_EDATA, "%s: token id %u at byte %" PRIu64 " is not below the vocabulary's %u", v->path, id,
+                    v->bytes + (uint64_t)bad * v->token_bytes, v->vocab);
+}
+
+/* A whole piece unless the file ends in it. */
+static ssize_t read_piece(int fd, uint8_t *out)
+{
+    size_t have = 0;
+    while (have < PIECE) {
+        ssize_t got = read(fd, out + have, PIECE - have);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        have += (size_t)got;
+    }
+    return (ssize_t)have;
+}
+
+static int read_through(struct verify *v)
+{
+    int fd = open(v->path, O_RDONLY | O_CLOEXEC), err = 0;
+    ssize_t got = 0;
+
+    if (fd < 0)
+        return bit_fail(-errno, "'%s'", v->path);
+    while (err == 0 && (got = read_piece(fd, v->piece)) > 0) {
+        err = check_piece(v, (size_t)got);
+        v->bytes += (uint64_t)got;
+    }
+    if (got < 0)
+        err = bit_fail((int)got, "'%s' at byte %" PRIu64, v->path, v->bytes);
+    close(fd);
+    return err;
+}
+
+static int compare(const struct verify *v)
+{
+    if (v->bytes % v->token_bytes != 0)
+        return bit_fail(BIT_EDATA, "%s: %" PRIu64 " bytes are no whole number of %u-byte ids", v->path, v->bytes,
+                        v->token_bytes);
+    if (v->entry == NULL)
+        return 0;
+    if (v->entry->tokens * v->token_bytes != v->bytes)
+        return bit_fail(BIT_ECORRUPT, "%s: %" PRIu64 " bytes; %s says %" PRIu64, v->path, v->bytes, BIT_SIDECAR_NAME,
+                        v->entry->tokens * v->token_bytes);
+    if (v->entry->crc != v->crc)
+        return bit_fail(BIT_ECORRUPT, "%s: CRC-32C %08x; %s says %08x", v->path, v->crc, BIT_SIDECAR_NAME,
+                        v->entry->crc);
+    return 0;
+}
+
+static void print_good(const struct bit_data_options *o, const struct verify *v)
+{
+    if (o->cli->quiet)
+        return;
+    if (o->cli->json) {
+        char crc[9]; /* as in dataset.json */
+        snprintf(crc, sizeof crc, "%08x", v->crc);
+        json_t *m = json_pack("{s:s, s:b, s:I, s:s, s:b, s:i}", "path", v->path, "good", 1, "tokens",
+                              (json_int_t)(v->bytes / v->token_bytes), "crc32c", crc, "recorded", v->entry != NULL,
+                              "vocab", (int)v->vocab);
+        bit_show_json(m, 0);
+        json_decref(m);
+        return;
+    }
+    bit_show(stdout, "%s: good, %" PRIu64 " ids", v->path, v->bytes / v->token_bytes);
+    if (v->vocab != 0)
+        bit_show(stdout, " below %u", v->vocab);
+    else
+        bit_show(stdout, ", the vocabulary is not known (--vocab)");
+    bit_show(stdout, v->entry ? ", CRC-32C %08x as recorded\n" : ", CRC-32C %08x, none is recorded\n", v->crc);
+}
+
+static int verify_file(const struct bit_data_options *o, const char *path, uint8_t *piece)
+{
+    struct verify v = {.path = path, .piece = piece, .vocab = (uint32_t)o->vocab};
+    struct bit_sidecar sidecar;
+    int err = bit_data_describe(path, &sidecar, &v.token_bytes);
+
+    if (err < 0)
+        return err;
+    v.entry = bit_sidecar_find(&sidecar, path);
+    if (v.vocab == 0)
+        v.vocab = sidecar.vocab;
+    err = read_through(&v);
+    if (err == 0)
+        err = compare(&v);
+    if (err == 0)
+        print_good(o, &v);
+    bit_sidecar_finish(&sidecar);
+    return err;
+}
+
+/* All files, whatever is found in one; the first trouble's code. */
+int bit_data_verify(const struct bit_data_options *o, const struct bit_data_files *files)
+{
+    uint8_t *piece = malloc(PIECE);
+    int code = BIT_EXIT_OK;
+
+    if (piece == NULL)
+        return bit_client_failed(o->cli, bit_fail(-ENOMEM, "a buffer"));
+    for (size_t i = 0; i < files->count; i++) {
+        int err = verify_file(o, files->path[i], piece);
+        int said = err < 0 ? bit_client_failed(o->cli, err) : 0;
+        code = code == BIT_EXIT_OK ? said : code;
+    }
+    free(piece);
+    return code;
+}

@@ -1,0 +1,708 @@
+/* Groups, repeats and anchors. */
+#include "ctl/tokenize/regex_parse.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/tokenize/property.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/utf8.h"
+
+#define REPEAT_MAX 65535 /* PCRE2's */
+#define LINE_BREAK '\n'
+
+/* ---- for both halves ---- */
+
+int bit_regex_refuse(const struct bit_regex_parse *p, const char *fmt, ...)
+{
+    char text[320];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return bit_fail(-EINVAL, "the pattern at offset %td: %s", p->at - p->begin, text);
+}
+
+uint8_t bit_regex_peek(const struct bit_regex_parse *p, size_t ahead)
+{
+    return (size_t)(p->end - p->at) > ahead ? p->at[ahead] : 0;
+}
+
+int bit_regex_take(struct bit_regex_parse *p, uint32_t *c)
+{
+    if (p->at == p->end)
+        return bit_regex_refuse(p, "it ends too early");
+    size_t step = bit_utf8_decode((const char *)p->at, (size_t)(p->end - p->at), c);
+    if (step == 0)
+        return bit_regex_refuse(p, "is no UTF-8");
+    p->at += step;
+    return 0;
+}
+
+/* ---- what comes out ---- */
+
+static int reserve_code(struct bit_regex_parse *p, size_t more)
+{
+    if (p->code_count + more <= p->code_room)
+        return 0;
+    size_t room = (p->code_count + more) * 2;
+    uint16_t *code = realloc(p->code, room * sizeof *code);
+    if (code == NULL)
+        return bit_fail(-ENOMEM, "a pattern of %zu items", room);
+    p->code = code;
+    p->code_room = room;
+    return 0;
+}
+
+static int put(struct bit_regex_parse *p, const char *text)
+{
+    const size_t length = strlen(text);
+    int err = reserve_code(p, length);
+
+    if (err < 0)
+        return err;
+    for (size_t i = 0; i < length; i++)
+        p->code[p->code_count++] = (uint8_t)text[i];
+    return 0;
+}
+
+/* "(?:" before what begins at `from`, and ")" behind it. */
+static int wrap(struct bit_regex_parse *p, size_t from)
+{
+    int err = put(p, ")(?:");
+
+    if (err < 0)
+        return err;
+    memmove(p->code + from + 3, p->code + from, (p->code_count - 3 - from) * sizeof *p->code);
+    for (int i = 0; i < 3; i++)
+        p->code[from + (size_t)i] = (uint8_t) "(?:"[i];
+    return 0;
+}
+
+/* Finds a set among those there are, or takes it over. */
+static int number_set(struct bit_regex_parse *p, struct bit_codeset *set, size_t *number)
+{
+    for (*number = 0; *number < p->set_count; (*number)++) {
+        if (bit_codeset_equal(&p->sets[*number], set))
+            return 0;
+    }
+    if (p->set_count == BIT_REGEX_SETS_MAX)
+        return bit_regex_refuse(p, "more than %d different characters and classes", BIT_REGEX_SETS_MAX);
+    if (p->set_count == p->set_room) {
+        size_t room = p->set_room * 2 + 16;
+        struct bit_codeset *sets = realloc(p->sets, room * sizeof *sets);
+        if (sets == NULL)
+            return bit_fail(-ENOMEM, "%zu classes", room);
+        p->sets = sets;
+        p->set_room = room;
+    }
+    p->sets[p->set_count++] = *set;
+    *set = (struct bit_codeset){0};
+    return 0;
+}
+
+/* Takes what set has. */
+static int put_set(struct bit_regex_parse *p, struct bit_codeset *set)
+{
+    size_t number;
+    int err = number_set(p, set, &number);
+
+    if (err == 0)
+        err = reserve_code(p, 1);
+    if (err == 0)
+        p->code[p->code_count++] = (uint16_t)(256 + number);
+    bit_codeset_finish(set);
+    return err;
+}
+
+static int put_char(struct bit_regex_parse *p, uint32_t c)
+{
+    struct bit_codeset set = {0};
+    int err = bit_codeset_add(&set, c, c);
+
+    return err < 0 ? err : put_set(p, &set);
+}
+
+/* ---- single characters ---- */
+
+/* Under (?i), "ss" matches a sharp s and the reverse; that is refused. */
+static int push_in_a_row(struct bit_regex_parse *p, uint32_t c)
+{
+    const size_t room = BIT_COUNT(p->in_a_row);
+
+    if (p->in_a_row_count == room)
+        memmove(p->in_a_row, p->in_a_row + 1, (room - 1) * sizeof *p->in_a_row);
+    else
+        p->in_a_row_count++;
+    p->in_a_row[p->in_a_row_count - 1] = c;
+    if (bit_property_ends_long(p->in_a_row, p->in_a_row_count))
+        return bit_regex_refuse(p, "(?i) over characters whose other case is a single one, as \"ss\" and the sharp s");
+    return 0;
+}
+
+static int put_literal(struct bit_regex_parse *p, uint32_t c)
+{
+    struct bit_codeset set = {0};
+    int err;
+
+    if (!p->any_case) {
+        p->in_a_row_count = 0;
+        return put_char(p, c);
+    }
+    err = bit_codeset_add(&set, c, c);
+    if (err == 0 && bit_property_folds_long(&set))
+        err = bit_regex_refuse(p, "(?i) over a character whose other case is several, as the sharp s");
+    if (err == 0)
+        err = push_in_a_row(p, c);
+    if (err == 0)
+        err = bit_property_fold(&set);
+    if (err == 0)
+        err = put_set(p, &set);
+    bit_codeset_finish(&set);
+    return err;
+}
+
+static int put_dot(struct bit_regex_parse *p)
+{
+    struct bit_codeset set = {0};
+    int err = p->dot_all ? 0 : bit_codeset_add(&set, LINE_BREAK, LINE_BREAK);
+
+    if (err == 0)
+        err = bit_codeset_invert(&set);
+    return err < 0 ? err : put_set(p, &set);
+}
+
+static int put_brackets(struct bit_regex_parse *p)
+{
+    struct bit_codeset set = {0};
+    int err = bit_regex_take_brackets(p, &set);
+
+    if (err == 0)
+        err = put_set(p, &set);
+    bit_codeset_finish(&set);
+    return err;
+}
+
+/* ---- anchors ---- */
+
+/* At the beginning of a line, which the end of the text is not. */
+static int put_line_begin(struct bit_regex_parse *p)
+{
+    int err = put(p, "(?:\\A|(?<=");
+
+    if (err == 0)
+        err = put_char(p, LINE_BREAK);
+    return err < 0 ? err : put(p, ")(?!\\z))");
+}
+
+static int put_line_end(struct bit_regex_parse *p)
+{
+    int err = put(p, "(?=\\z|");
+
+    if (err == 0)
+        err = put_char(p, LINE_BREAK);
+    return err < 0 ? err : put(p, ")");
+}
+
+/* \Z: at the end, or before the line break that ends the text. */
+static int put_last_line_end(struct bit_regex_parse *p)
+{
+    int err = put(p, "(?=");
+
+    if (err == 0)
+        err = put_char(p, LINE_BREAK);
+    return err < 0 ? err : put(p, "?\\z)");
+}
+
+static int put_around_word(struct bit_regex_parse *p, const char *before, const char *after)
+{
+    struct bit_codeset word = {0};
+    int err = put(p, before);
+
+    if (err == 0)
+        err = bit_property_word(&word);
+    if (err == 0)
+        err = put_set(p, &word);
+    bit_codeset_finish(&word);
+    return err < 0 ? err : put(p, after);
+}
+
+/* \b and \B: between a word's character and none, or not so. */
+static int put_word_border(struct bit_regex_parse *p, bool border)
+{
+    int err = put_around_word(p, "(?:(?<=", ")");
+
+    if (err == 0)
+        err = put_around_word(p, border ? "(?!" : "(?=", ")");
+    if (err == 0)
+        err = put_around_word(p, "|(?<!", ")");
+    return err < 0 ? err : put_around_word(p, border ? "(?=" : "(?!", "))");
+}
+
+/* \R: CR LF, or one line break of any kind. */
+static int put_any_break(struct bit_regex_parse *p)
+{
+    struct bit_codeset set = {0};
+    int err = put(p, "(?>");
+
+    if (err == 0)
+        err = put_char(p, '\r');
+    if (err == 0)
+        err = put_char(p, LINE_BREAK);
+    if (err == 0)
+        err = put(p, "|");
+    if (err == 0)
+        err = bit_codeset_add(&set, 0x0a, 0x0d);
+    if (err == 0)
+        err = bit_codeset_add(&set, 0x85, 0x85);
+    if (err == 0)
+        err = bit_codeset_add(&set, 0x2028, 0x2029);
+    if (err == 0)
+        err = put_set(p, &set);
+    bit_codeset_finish(&set);
+    return err < 0 ? err : put(p, ")");
+}
+
+/* ---- atoms ---- */
+
+/* What was put last. */
+struct atom {
+    bool repeatable; /* no anchor */
+    bool empty;      /* may match nothing */
+    bool literal;    /* the last of in_a_row */
+    bool ends;       /* an option for the rest of the group: the rest is read */
+};
+
+static int put_choice(struct bit_regex_parse *p, bool *empty);
+
+/* An escape that matches no character. 1, or 0 if it is none. */
+static int put_anchor(struct bit_regex_parse *p, uint8_t letter)
+{
+    int err = 0;
+
+    switch (letter) {
+    case 'A':
+        err = put(p, "\\A");
+        break;
+    case 'z':
+        err = put(p, "\\z");
+        break;
+    case 'G':
+        err = put(p, "\\G");
+        break;
+    case 'K':
+        err = p->looks > 0 ? bit_regex_refuse(p, "\\K in a lookaround is not supported") : put(p, "\\K");
+        break;
+    case 'Z':
+        err = put_last_line_end(p);
+        break;
+    case 'b':
+    case 'B':
+        err = put_word_border(p, letter == 'b');
+        break;
+    default:
+        return 0;
+    }
+    return err < 0 ? err : 1;
+}
+
+/* At the character behind a backslash. */
+static int put_escape(struct bit_regex_parse *p, struct atom *atom)
+{
+    struct bit_codeset set = {0};
+    uint32_t c;
+    int err = put_anchor(p, bit_regex_peek(p, 0));
+
+    if (err != 0) {
+        p->at++;
+        p->in_a_row_count = 0;
+        *atom = (struct atom){.empty = true};
+        return err < 0 ? err : 0;
+    }
+    err = bit_regex_take_set(p, false, &set);
+    if (err > 0) {
+        p->in_a_row_count = 0;
+        err = put_set(p, &set);
+    } else if (err == 0 && bit_regex_peek(p, 0) == 'R') {
+        p->at++;
+        p->in_a_row_count = 0;
+        err = put_any_break(p);
+    } else if (err == 0) {
+        err = bit_regex_take_escape(p, &c);
+        if (err == 0)
+            err = bit_regex_refuse(p, "'\\%c' is not supported", bit_regex_peek(p, 0));
+        else if (err > 0)
+            err = put_literal(p, c);
+        atom->literal = true;
+    }
+    bit_codeset_finish(&set);
+    return err;
+}
+
+/* At '[', '.', a backslash or a literal. */
+static int put_single(struct bit_regex_parse *p, struct atom *atom)
+{
+    const uint8_t next = bit_regex_peek(p, 0);
+    uint32_t c;
+
+    if (next == '\\') {
+        p->at++;
+        return put_escape(p, atom);
+    }
+    if (next == '[' || next == '.') {
+        p->in_a_row_count = 0;
+        if (next == '[')
+            return put_brackets(p);
+        p->at++;
+        return put_dot(p);
+    }
+    int err = bit_regex_take(p, &c);
+    atom->literal = true;
+    return err < 0 ? err : put_literal(p, c);
+}
+
+/* ---- groups ---- */
+
+/* The letters of (?i) and (?m-i:..), up to ':' or ')'. */
+static int take_options(struct bit_regex_parse *p)
+{
+    bool on = true;
+
+    for (uint8_t c; (c = bit_regex_peek(p, 0)) != ':' && c != ')'; p->at++) {
+        if (c == '-' && on)
+            on = false;
+        else if (c == 'i')
+            p->any_case = on;
+        else if (c == 'm')
+            p->dot_all = on;
+        else
+            return bit_regex_refuse(p, "a group of this kind is not supported");
+    }
+    return 0;
+}
+
+/* At the content of a group, to its ')'. */
+static int put_content(struct bit_regex_parse *p, const char *open, bool *empty)
+{
+    int err = put(p, open);
+
+    if (err == 0)
+        err = put_choice(p, empty);
+    if (err == 0 && bit_regex_peek(p, 0) != ')')
+        err = bit_regex_refuse(p, "a group is not closed");
+    if (err < 0)
+        return err;
+    p->at++;
+    return put(p, ")");
+}
+
+/* (?i:..) for its content; (?i) for the rest of the group that it stands in, all alternatives of it. */
+static int put_options(struct bit_regex_parse *p, struct atom *atom)
+{
+    const bool any_case = p->any_case, dot_all = p->dot_all;
+    int err = take_options(p);
+
+    if (err < 0)
+        return err;
+    if (*p->at++ == ':') {
+        err = put_content(p, "(?:", &atom->empty);
+    } else {
+        atom->ends = true;
+        err = put(p, "(?:");
+        if (err == 0)
+            err = put_choice(p, &atom->empty);
+        if (err == 0)
+            err = put(p, ")");
+    }
+    p->any_case = any_case;
+    p->dot_all = dot_all;
+    return err;
+}
+
+static int put_look(struct bit_regex_parse *p, const char *open, struct atom *atom)
+{
+    bool empty;
+
+    p->at += strlen(open) - 2;
+    p->looks++;
+    int err = put_content(p, open, &empty);
+    p->looks--;
+    p->in_a_row_count = 0;
+    *atom = (struct atom){.empty = true};
+    return err;
+}
+
+/* At the '<' of (?<name>..): a group like any other, as nothing may refer to it. */
+static int put_named(struct bit_regex_parse *p, struct atom *atom)
+{
+    uint8_t c = bit_regex_peek(p, 1);
+
+    if (!(c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')))
+        return bit_regex_refuse(p, "a group's name begins with a letter");
+    for (p->at++;
+         (c = bit_regex_peek(p, 0)) == '_' || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');)
+        p->at++;
+    if (c != '>')
+        return bit_regex_refuse(p, "a group's name ends with '>'");
+    p->at++;
+    return put_content(p, "(?:", &atom->empty);
+}
+
+/* Behind "(?". */
+static int put_special(struct bit_regex_parse *p, struct atom *atom)
+{
+    const bool behind = bit_regex_peek(p, 0) == '<';
+    const uint8_t next = bit_regex_peek(p, behind ? 1 : 0);
+
+    if (next == '=')
+        return put_look(p, behind ? "(?<=" : "(?=", atom);
+    if (next == '!')
+        return put_look(p, behind ? "(?<!" : "(?!", atom);
+    if (behind)
+        return put_named(p, atom);
+    if (next == ':' || next == '>') {
+        p->at++;
+        return put_content(p, next == ':' ? "(?:" : "(?>", &atom->empty);
+    }
+    return put_options(p, atom);
+}
+
+/* At '('. */
+static int put_group(struct bit_regex_parse *p, struct atom *atom)
+{
+    if (++p->depth > BIT_REGEX_DEPTH_MAX)
+        return bit_regex_refuse(p, "more than %d groups in one another", BIT_REGEX_DEPTH_MAX);
+    p->at++;
+    if (bit_regex_peek(p, 0) == '*')
+        return bit_regex_refuse(p, "a group of this kind is not supported");
+    int err;
+    if (bit_regex_peek(p, 0) != '?') {
+        err = put_content(p, "(?:", &atom->empty);
+    } else {
+        p->at++;
+        err = put_special(p, atom);
+    }
+    p->depth--;
+    return err;
+}
+
+/* ---- repeats ---- */
+
+struct repeat {
+    uint32_t least, most; /* UINT32_MAX: without end */
+    bool fixed;           /* {n}: a '?' or '+' behind it is a repeat of its own, as one behind any {..}'s '+' is */
+    bool interval;
+};
+
+/* A number of at most REPEAT_MAX. 1, 0 if there is none, or refused. */
+static int take_number(struct bit_regex_parse *p, uint32_t *out)
+{
+    int digits = 0;
+
+    for (*out = 0; bit_regex_peek(p, 0) >= '0' && bit_regex_peek(p, 0) <= '9'; digits = 1) {
+        *out = *out * 10 + (uint32_t)(*p->at++ - '0');
+        if (*out > REPEAT_MAX)
+            return bit_regex_refuse(p, "more than %d repeats", REPEAT_MAX);
+    }
+    return digits;
+}
+
+/* At '{'. 1, or 0 if this is a brace that stands for itself. */
+static int take_interval(struct bit_regex_parse *p, struct repeat *out)
+{
+    const uint8_t *before = p->at++;
+    struct repeat r = {.most = UINT32_MAX, .interval = true};
+    int least = take_number(p, &r.least), most = 0;
+
+    if (least < 0)
+        return least;
+    r.fixed = bit_regex_peek(p, 0) == '}';
+    if (bit_regex_peek(p, 0) == ',') {
+        p->at++;
+        most = take_number(p, &r.most);
+        if (most < 0)
+            return most;
+        if (most == 0)
+            r.most = UINT32_MAX;
+    }
+    if (bit_regex_peek(p, 0) != '}' || (least == 0 && most == 0)) {
+        p->at = before;
+        return 0;
+    }
+    p->at++;
+    if (r.fixed)
+        r.most = r.least;
+    if (r.most < r.least)
+        return bit_regex_refuse(p, "a repeat's most is less than its least");
+    *out = r;
+    return 1;
+}
+
+/* At what may be a repeat. 1, or 0 if it is none. */
+static int take_repeat(struct bit_regex_parse *p, struct repeat *out)
+{
+    switch (bit_regex_peek(p, 0)) {
+    case '*':
+        *out = (struct repeat){0, UINT32_MAX, false, false};
+        break;
+    case '+':
+        *out = (struct repeat){1, UINT32_MAX, false, false};
+        break;
+    case '?':
+        *out = (struct repeat){0, 1, false, false};
+        break;
+    case '{':
+        return take_interval(p, out);
+    default:
+        return 0;
+    }
+    p->at++;
+    return 1;
+}
+
+static int put_repeat(struct bit_regex_parse *p, const struct repeat *r)
+{
+    const uint8_t next = bit_regex_peek(p, 0);
+    char text[40];
+
+    if (r->most == UINT32_MAX)
+        snprintf(text, sizeof text, "{%u,}", r->least);
+    else
+        snprintf(text, sizeof text, "{%u,%u}", r->least, r->most);
+    int err = put(p, text);
+    if (err == 0 && ((next == '?' && !r->fixed) || (next == '+' && !r->interval))) {
+        err = put(p, next == '?' ? "?" : "+");
+        p->at++;
+    }
+    return err;
+}
+
+/* The repeats behind an atom that was put from `from` on. */
+static int put_repeats(struct bit_regex_parse *p, size_t from, struct atom *atom)
+{
+    struct repeat r;
+    int count = 0, err;
+
+    while ((err = take_repeat(p, &r)) > 0) {
+        if (!atom->repeatable)
+            return bit_regex_refuse(p, "a repeat of an anchor");
+        if (atom->empty && r.most > 1)
+            return bit_regex_refuse(p, "a repeat of what can match nothing is not supported");
+        if (atom->literal && p->any_case && r.most > 1)
+            err = push_in_a_row(p, p->in_a_row[p->in_a_row_count - 1]);
+        if (err >= 0 && count++ > 0)
+            err = wrap(p, from);
+        if (err >= 0)
+            err = put_repeat(p, &r);
+        if (err < 0)
+            return err;
+        atom->empty = atom->empty || r.least == 0;
+    }
+    return err;
+}
+
+/* ---- sequences and alternatives ---- */
+
+static int put_atom(struct bit_regex_parse *p, struct atom *atom)
+{
+    const uint8_t next = bit_regex_peek(p, 0);
+    struct repeat r;
+    int err;
+
+    *atom = (struct atom){.repeatable = true};
+    if (next == '(')
+        return put_group(p, atom);
+    if (next == '^' || next == '$') {
+        *atom = (struct atom){.empty = true};
+        p->at++;
+        p->in_a_row_count = 0;
+        return next == '^' ? put_line_begin(p) : put_line_end(p);
+    }
+    err = take_repeat(p, &r);
+    if (err != 0)
+        return err < 0 ? err : bit_regex_refuse(p, "a repeat of nothing");
+    return put_single(p, atom);
+}
+
+/* Up to '|', ')' or the end. */
+static int put_sequence(struct bit_regex_parse *p, bool *empty)
+{
+    int err = 0;
+
+    *empty = true;
+    while (err == 0 && p->at < p->end && *p->at != '|' && *p->at != ')') {
+        const size_t from = p->code_count;
+        struct atom atom;
+        err = put_atom(p, &atom);
+        if (err == 0 && !atom.ends)
+            err = put_repeats(p, from, &atom);
+        *empty = *empty && atom.empty;
+    }
+    return err;
+}
+
+/* Up to ')' or the end. */
+static int put_choice(struct bit_regex_parse *p, bool *empty)
+{
+    bool one;
+    int err = put_sequence(p, empty);
+
+    while (err == 0 && bit_regex_peek(p, 0) == '|') {
+        p->at++;
+        p->in_a_row_count = 0;
+        err = put(p, "|");
+        if (err == 0)
+            err = put_sequence(p, &one);
+        *empty = *empty || one;
+    }
+    return err;
+}
+
+/* ---- whole ---- */
+
+static int begin(struct bit_regex_parse *p, const char *pattern, size_t bytes)
+{
+    p->begin = p->at = (const uint8_t *)pattern;
+    p->end = p->begin + bytes;
+    return bytes > BIT_REGEX_BYTES_MAX
+               ? bit_fail(BIT_ELIMIT, "a pattern of %zu bytes, more than %u", bytes, BIT_REGEX_BYTES_MAX)
+               : 0;
+}
+
+int bit_regex_parse(struct bit_regex_parse *p, const char *pattern, size_t bytes)
+{
+    bool empty;
+    int err = begin(p, pattern, bytes);
+
+    if (err == 0)
+        err = put_choice(p, &empty);
+    if (err == 0 && p->at < p->end)
+        err = bit_regex_refuse(p, "a ')' without its '('");
+    return err;
+}
+
+int bit_regex_parse_literal(struct bit_regex_parse *p, const char *text, size_t bytes)
+{
+    uint32_t c;
+    int err = begin(p, text, bytes);
+
+    while (err == 0 && p->at < p->end) {
+        err = bit_regex_take(p, &c);
+        if (err == 0)
+            err = put_char(p, c);
+    }
+    return err;
+}
+
+void bit_regex_parse_finish(struct bit_regex_parse *p)
+{
+    for (size_t i = 0; i < p->set_count; i++)
+        bit_codeset_finish(&p->sets[i]);
+    free(p->sets);
+    free(p->code);
+    *p = (struct bit_regex_parse){0};
+}

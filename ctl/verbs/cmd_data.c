@@ -1,0 +1,123 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/command.h"
+#include "ctl/data/data.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+
+extern const struct bit_command bit_cmd_data;
+
+enum { OPT_CONTEXT, OPT_VOCAB, OPT_STEP, OPT_RANK, OPT_TEXT, OPT_TOKENIZER };
+static const struct bit_option options[] = {
+    [OPT_CONTEXT] = {"context", 'c', "N", "info: count instances of N tokens (2048)."},
+    [OPT_VOCAB] = {"vocab", 0, "N", "verify: ids must be below N; default: the tokenizer's, from dataset.json."},
+    [OPT_STEP] = {"step", 0, "N", "show: what step N trains on."},
+    [OPT_RANK] = {"rank", 0, "R", "show: what rank R gets of it."},
+    [OPT_TEXT] = {"text", 0, NULL, "show: the documents decoded; needs --tokenizer."},
+    [OPT_TOKENIZER] = {"tokenizer", 't', "FILE", "show: the tokenizer.json that made the tokens."},
+    {0},
+};
+
+static int take_number(const struct bit_options *o, int option, unsigned long long least, unsigned long long *out)
+{
+    if (bit_parse_u64(o->value, out) && *out >= least && *out <= BIT_STEPS_MAX)
+        return 0;
+    return bit_usage(&bit_cmd_data, "--%s: '%s' is no number from %llu on", options[option].name, o->value, least);
+}
+
+static int take_option(struct bit_data_options *d, const struct bit_options *o, int option)
+{
+    switch (option) {
+    case OPT_CONTEXT:
+        return take_number(o, option, 1, &d->context);
+    case OPT_VOCAB:
+        return take_number(o, option, 1, &d->vocab);
+    case OPT_STEP:
+        return take_number(o, option, 1, &d->step);
+    case OPT_RANK:
+        d->has_rank = true;
+        return take_number(o, option, 0, &d->rank);
+    case OPT_TEXT:
+        d->text = true;
+        return 0;
+    default:
+        d->tokenizer = o->value;
+        return 0;
+    }
+}
+
+static int show(const struct bit_data_options *d, int words, char **word)
+{
+    if (words != 1)
+        return bit_usage(&bit_cmd_data, "show which RUN?");
+    if (d->step == 0)
+        return bit_usage(&bit_cmd_data, "show which --step?");
+    if (d->text && d->tokenizer == NULL)
+        return bit_usage(&bit_cmd_data, "--text needs --tokenizer");
+    return bit_data_show(d, word[0]);
+}
+
+static int over_files(const struct bit_data_options *d, int words, char **word,
+                      int (*run)(const struct bit_data_options *o, const struct bit_data_files *files))
+{
+    struct bit_data_files files;
+
+    if (words == 0)
+        return bit_usage(&bit_cmd_data, "which files?");
+    int err = bit_data_files_find(word, (size_t)words, &files);
+    if (err < 0)
+        return bit_client_failed(d->cli, err);
+    int code = run(d, &files);
+    bit_data_files_finish(&files);
+    return code;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_data_options d = {.cli = cli, .context = 2048};
+    struct bit_options o = {.command = &bit_cmd_data, .cli = cli};
+    int got, code = 0;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        if ((code = take_option(&d, &o, got)) != 0)
+            return code;
+    if (got != BIT_OPTIONS_END)
+        return got == BIT_OPTIONS_EXIT ? BIT_EXIT_OK : BIT_EXIT_USAGE;
+    if (o.rest >= argc)
+        return bit_usage(&bit_cmd_data, "info, verify or show?");
+    const char *verb = argv[o.rest];
+    int words = argc - o.rest - 1;
+    char **word = argv + o.rest + 1;
+    if (strcmp(verb, "info") == 0)
+        return over_files(&d, words, word, bit_data_info);
+    if (strcmp(verb, "verify") == 0)
+        return over_files(&d, words, word, bit_data_verify);
+    if (strcmp(verb, "show") == 0)
+        return show(&d, words, word);
+    return bit_usage(&bit_cmd_data, "'%s' is none of info, verify, show", verb);
+}
+
+const struct bit_command bit_cmd_data = {
+    .name = "data",
+    .summary = "look at token files, verify them, or show what a step trains on",
+    .synopsis = "info PATH... | verify PATH... | show RUN --step N [--rank R] [--text --tokenizer FILE]",
+    .description =
+        "A PATH is a token file or a folder of them. `info` counts tokens, instances and documents and looks at a "
+        "sample of\n"
+        "the ids. `verify` reads every id, compares it with the vocabulary, and each file with the size and CRC-32C "
+        "in\n"
+        "dataset.json; trouble is named with file and byte, and the exit code is 65.\n"
+        "\n"
+        "`show` tells what a step of a run trains on, past or to come: each instance's row in the batch, its rank, "
+        "file "
+        "and\n"
+        "tokens, and the documents in it; with --text also what they say. It is found by the code that feeds the run. "
+        "RUN may\n"
+        "be the folder of a run (with a '/'), for which no daemon is needed.",
+    .options = options,
+    .examples = "$ bitctl data info data/train\n"
+                "$ bitctl data verify data/train data/valid\n"
+                "$ bitctl data show @last --step 4711 --rank 3 --text -t tokenizer.json",
+    .run = run,
+};

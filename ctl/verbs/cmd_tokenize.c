@@ -1,0 +1,437 @@
+#include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "ctl/print.h"
+#include "ctl/show.h"
+#include "ctl/tokenize/dataset.h"
+#include "ctl/tokenize/tokenize.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+
+extern const struct bit_command bit_cmd_tokenize;
+
+enum { OPT_TOKENIZER, OPT_OUTPUT, OPT_END, OPT_MAX_SIZE, OPT_THREADS, OPT_KEEP_SPACE, OPT_STRICT, OPT_FORCE };
+static const struct bit_option options[] = {
+    {"tokenizer", 't', "FILE", "The tokenizer: a Hugging Face tokenizer.json of a byte-level BPE. Required."},
+    {"output", 'o', "DIR", "The folder to write, made if it is not there. Required."},
+    {"end-of-text", 'e', "TOKEN", "The token put after each document; <|endoftext|> unless given."},
+    {"max-size", 0, "TOKENS",
+     "Begin a new file before the document that would bring one to so many tokens; 1073741824."},
+    {"threads", 'j', "N", "Worker threads; all cores unless given. The files do not depend on it."},
+    {"keep-space", 0, NULL, "Keep white space at both ends of a document, which is left out otherwise, as dolma does."},
+    {"strict", 0, NULL, "Stop at the first line that is no document."},
+    {"force", 'f', NULL, "Begin anew, in place of the token files that DIR has already."},
+    {0},
+};
+
+#define FAULTS_SHOWN 20 /* lines; the rest are counted */
+#define PLACE_CHARS  (BIT_PATH_MAX + 32)
+
+struct tokenize {
+    struct bit_cli *cli;
+    const char *tokenizer, *output, *end_of_text;
+    uint64_t file_tokens;
+    int threads;
+    bool keep_space, strict, force;
+    /* while it runs */
+    uint64_t input_bytes; /* of all files */
+    bool live;            /* a progress line is drawn */
+    bool drawn;
+    struct timespec begin, last;
+    double part_before; /* of the input, done by earlier calls; < 0 while it is not known */
+    uint64_t faults_shown;
+};
+
+static volatile sig_atomic_t stop_signal; /* the one that came */
+
+/* ---- options ---- */
+
+static int cores(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
+
+    return count < 1 ? 1 : BIT_MIN(count, BIT_TOKENIZE_THREADS_MAX);
+}
+
+static int parse_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+    unsigned long long value;
+
+    if (!bit_parse_u64(text, &value) || value < min || value > max)
+        return bit_usage(&bit_cmd_tokenize, "%s: '%s' is no number from %" PRIu64 " to %" PRIu64, option, text, min,
+                         max);
+    *out = value;
+    return 0;
+}
+
+static int take_option(struct tokenize *t, int option, const char *value)
+{
+    uint64_t threads = 0;
+    int code = 0;
+
+    switch (option) {
+    case OPT_TOKENIZER:
+        t->tokenizer = value;
+        break;
+    case OPT_OUTPUT:
+        t->output = value;
+        break;
+    case OPT_END:
+        t->end_of_text = value;
+        break;
+    case OPT_MAX_SIZE:
+        code = parse_number("--max-size", value, 2, UINT64_C(1) << 48, &t->file_tokens);
+        break;
+    case OPT_THREADS:
+        code = parse_number("--threads", value, 1, BIT_TOKENIZE_THREADS_MAX, &threads);
+        if (code == 0)
+            t->threads = (int)threads;
+        break;
+    case OPT_KEEP_SPACE:
+        t->keep_space = true;
+        break;
+    case OPT_STRICT:
+        t->strict = true;
+        break;
+    default:
+        t->force = true;
+    }
+    return code;
+}
+
+/* < 0 to go on with argv[*rest], or the exit code to end with. */
+static int parse(struct tokenize *t, int argc, char **argv, int *rest)
+{
+    struct bit_options o = {.command = &bit_cmd_tokenize, .cli = t->cli};
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
+        int code = take_option(t, got, o.value);
+        if (code != 0)
+            return code;
+    }
+    if (got != BIT_OPTIONS_END)
+        return got == BIT_OPTIONS_EXIT ? BIT_EXIT_OK : BIT_EXIT_USAGE;
+    if (t->tokenizer == NULL)
+        return bit_usage(&bit_cmd_tokenize, "--tokenizer is missing");
+    if (t->output == NULL)
+        return bit_usage(&bit_cmd_tokenize, "--output is missing");
+    if (o.rest >= argc)
+        return bit_usage(&bit_cmd_tokenize, "no input file, folder or glob is given");
+    *rest = o.rest;
+    return -1;
+}
+
+static int find_end_of_text(const struct tokenize *t, const struct bit_tokenizer *tokenizer, uint32_t *out)
+{
+    const char *text = t->end_of_text == NULL ? "<|endoftext|>" : t->end_of_text;
+
+    *out = bit_tokenizer_find(tokenizer, text, strlen(text));
+    if (*out == BIT_BPE_NONE)
+        return bit_fail(BIT_EUSAGE, "tokenizer '%s' has no token '%s'; name its end-of-text token with --end-of-text",
+                        t->tokenizer, text);
+    return 0;
+}
+
+/* ---- progress ---- */
+
+static double seconds_since(const struct timespec *then, struct timespec *now)
+{
+    clock_gettime(CLOCK_MONOTONIC, now);
+    return (double)(now->tv_sec - then->tv_sec) + (double)(now->tv_nsec - then->tv_nsec) * 1e-9;
+}
+
+static void clear_line(struct tokenize *t)
+{
+    if (t->drawn)
+        bit_show(stderr, "\r\033[K");
+    t->drawn = false;
+}
+
+static void on_progress(void *arg, const struct bit_tokenize_summary *sum)
+{
+    struct tokenize *t = arg;
+    char bar[32], tokens[BIT_TEXT], rate[BIT_TEXT], left[BIT_TEXT];
+    struct timespec now;
+
+    if (!t->live || seconds_since(&t->last, &now) < 0.2)
+        return;
+    t->last = now;
+    double spent = seconds_since(&t->begin, &now), part = 0;
+    if (t->input_bytes > 0)
+        part = BIT_MIN((double)sum->input_bytes / (double)t->input_bytes, 1.0);
+    if (t->part_before < 0)
+        t->part_before = sum->tokens_before > 0 ? part : 0;
+    bit_show(stderr, "\r\033[K%s %3.0f%%  %s tokens  %s/s  %s left",
+             bit_text_progress((uint64_t)(part * 1000), 1000, 24, bar), part * 100,
+             bit_text_count((double)sum->tokens, tokens),
+             bit_text_count((double)(sum->tokens - sum->tokens_before) / spent, rate),
+             part - t->part_before > 0.005 ? bit_text_duration(spent * (1 - part) / (part - t->part_before), left)
+                                           : "?");
+    fflush(stderr);
+    t->drawn = true;
+}
+
+static void on_fault(void *arg, const struct bit_tokenize_fault *f)
+{
+    struct tokenize *t = arg;
+
+    if (t->faults_shown++ >= FAULTS_SHOWN)
+        return;
+    clear_line(t);
+    bit_show(stderr, "bitctl: %s:%" PRIu64 ":%" PRIu64 ": %s; skipped\n", f->path, f->line, f->column,
+             bit_document_fault_text(f->fault));
+}
+
+/* "a.json.gz, line 17" */
+static const char *place(const struct bit_tokenize_kept *kept, char *out, size_t room)
+{
+    if (kept->path == NULL)
+        snprintf(out, room, "the end");
+    else
+        snprintf(out, room, "%s, line %" PRIu64, kept->path, kept->line);
+    return out;
+}
+
+static void on_resume(void *arg, const struct bit_tokenize_kept *kept)
+{
+    const struct tokenize *t = arg;
+    char tokens[BIT_TEXT], where[PLACE_CHARS];
+
+    if (!t->cli->quiet && kept->path != NULL)
+        bit_show(stderr, "bitctl: %zu files with %s tokens are finished; going on at %s\n", kept->files,
+                 bit_text_count((double)kept->tokens, tokens), place(kept, where, sizeof where));
+}
+
+static void on_broken(void *arg, const struct bit_tokenize_kept *kept)
+{
+    struct tokenize *t = arg;
+    char tokens[BIT_TEXT], where[PLACE_CHARS];
+
+    clear_line(t);
+    if (kept->files > 0)
+        bit_show(stderr,
+                 "bitctl: %zu finished files with %s tokens stay in %s; the same command goes on at %s, --force begins "
+                 "anew\n",
+                 kept->files, bit_text_count((double)kept->tokens, tokens), t->output,
+                 place(kept, where, sizeof where));
+}
+
+/* The first asks to stop between two blocks, the second ends the process. */
+static void on_signal(int number)
+{
+    stop_signal = number;
+}
+
+static void catch_signals(void)
+{
+    const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    for (size_t i = 0; i < BIT_COUNT(numbers); i++) {
+        struct sigaction before;
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+/* ---- answer ---- */
+
+static void print_person(const struct tokenize *t, const struct bit_tokenize_summary *sum, double seconds)
+{
+    char tokens[BIT_TEXT], bytes[BIT_TEXT], rate[BIT_TEXT], time[BIT_TEXT];
+
+    if (t->cli->quiet)
+        return;
+    if (sum->tokens == sum->tokens_before) {
+        bit_show(stdout, "%s: complete already, %s tokens of %" PRIu64 " documents\n", t->output,
+                 bit_text_count((double)sum->tokens, tokens), sum->documents);
+        return;
+    }
+    bit_show(stdout, "%s: %s tokens of %" PRIu64 " documents, %s of text, in %s (%s tokens/s)\n", t->output,
+             bit_text_count((double)sum->tokens, tokens), sum->documents,
+             bit_text_bytes((double)sum->text_bytes, bytes), bit_text_duration(seconds, time),
+             bit_text_count((double)(sum->tokens - sum->tokens_before) / seconds, rate));
+    if (sum->empty > 0)
+        bit_show(stdout, "skipped: %" PRIu64 " with empty text\n", sum->empty);
+    for (int i = BIT_DOCUMENT_JSON; i < BIT_DOCUMENT_FAULTS; i++) {
+        if (sum->faults[i] > 0)
+            bit_show(stdout, "skipped: %" PRIu64 " with %s\n", sum->faults[i],
+                     bit_document_fault_text((enum bit_document_fault)i));
+    }
+}
+
+static int print_json(const struct tokenize *t, const struct bit_tokenizer *tokenizer,
+                      const struct bit_tokenize_summary *sum, double seconds)
+{
+    json_t *skipped = json_pack("{s:I, s:I, s:I, s:I, s:I}", "empty_text", (json_int_t)sum->empty, "broken_json",
+                                (json_int_t)sum->faults[BIT_DOCUMENT_JSON], "no_text",
+                                (json_int_t)sum->faults[BIT_DOCUMENT_TEXT], "invalid_utf8",
+                                (json_int_t)sum->faults[BIT_DOCUMENT_UTF8], "line_too_long",
+                                (json_int_t)sum->faults[BIT_DOCUMENT_LONG]);
+    json_t *all = json_pack("{s:s, s:{s:s, s:s}, s:I, s:I, s:I, s:I, s:I, s:f, s:o}", "output", t->output, "tokenizer",
+                            "name", tokenizer->name, "sha256", tokenizer->digest, "documents",
+                            (json_int_t)sum->documents, "tokens", (json_int_t)sum->tokens, "tokens_before",
+                            (json_int_t)sum->tokens_before, "text_bytes", (json_int_t)sum->text_bytes, "input_bytes",
+                            (json_int_t)sum->input_bytes, "seconds", seconds, "skipped", skipped);
+
+    if (all == NULL)
+        return bit_client_failed(t->cli, bit_fail(-ENOMEM, "summary"));
+    bit_show_json(all, 0);
+    json_decref(all);
+    return BIT_EXIT_OK;
+}
+
+/* ---- verb ---- */
+
+/* The real path of a folder that may not be there yet: that of the part that is, which is enough to see where it lies.
+ */
+static bool real_folder(const char *path, char out[PATH_MAX])
+{
+    char rest[BIT_PATH_MAX];
+
+    if ((size_t)snprintf(rest, sizeof rest, "%s", path) >= sizeof rest)
+        return false;
+    while (realpath(rest, out) == NULL) {
+        char *slash = strrchr(rest, '/');
+        if (errno != ENOENT || slash == rest || (slash == NULL && strcmp(rest, ".") == 0))
+            return false;
+        strcpy(slash == NULL ? rest : slash, slash == NULL ? "." : "");
+    }
+    return true;
+}
+
+/* A folder that is read may not hold the one that is written: the next call would read dataset.json as documents. */
+static int check_apart(const struct tokenize *t, char *const *args, int count)
+{
+    char output[PATH_MAX], input[PATH_MAX];
+
+    if (!real_folder(t->output, output))
+        return 0; /* making it will say why */
+    for (int i = 0; i < count; i++) {
+        struct stat st;
+        if (stat(args[i], &st) < 0 || !S_ISDIR(st.st_mode) || realpath(args[i], input) == NULL)
+            continue;
+        size_t length = strlen(input);
+        if (strncmp(output, input, length) == 0 && (output[length] == '/' || output[length] == '\0'))
+            return bit_fail(BIT_EUSAGE, "output '%s' lies in the input folder '%s'; name one outside", t->output,
+                            args[i]);
+    }
+    return 0;
+}
+
+static int failed(const struct tokenize *t, int err)
+{
+    if (err == -EINTR && stop_signal != 0)
+        raise(stop_signal); /* its handler is gone: end as the shell expects of one that was interrupted */
+    int code = bit_client_failed(t->cli, err);
+    if (err == -EEXIST)
+        bit_show(stderr, "bitctl: name another --output, or begin anew with --force\n");
+    return code;
+}
+
+static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const struct bit_tokenizer *tokenizer)
+{
+    struct bit_tokenize_options o = {
+        .tokenizer = tokenizer,
+        .folder = t->output,
+        .file_tokens = t->file_tokens,
+        .threads = t->threads,
+        .strict = t->strict,
+        .keep_space = t->keep_space,
+        .force = t->force,
+        .stop = &stop_signal,
+        .on_resume = on_resume,
+        .on_fault = on_fault,
+        .on_progress = on_progress,
+        .on_broken = on_broken,
+        .arg = t,
+    };
+    struct bit_tokenize_summary sum;
+    struct timespec now;
+    int err = find_end_of_text(t, tokenizer, &o.end_of_text);
+
+    if (err < 0)
+        return bit_client_failed(t->cli, err);
+    t->input_bytes = bit_inputs_bytes(inputs);
+    catch_signals();
+    t->live = bit_terminal(stderr) && !t->cli->json && !t->cli->quiet;
+    clock_gettime(CLOCK_MONOTONIC, &t->begin);
+    err = bit_tokenize(inputs, &o, &sum);
+    clear_line(t);
+    if (t->faults_shown > FAULTS_SHOWN)
+        bit_show(stderr, "bitctl: %" PRIu64 " more lines were skipped\n", t->faults_shown - FAULTS_SHOWN);
+    if (err < 0)
+        return failed(t, err);
+    double seconds = seconds_since(&t->begin, &now);
+    if (t->cli->json)
+        return print_json(t, tokenizer, &sum, seconds);
+    print_person(t, &sum, seconds);
+    return BIT_EXIT_OK;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct tokenize t = {.cli = cli, .threads = cores(), .file_tokens = BIT_DATASET_FILE_TOKENS_MAX, .part_before = -1};
+    struct bit_tokenizer *tokenizer = NULL;
+    struct bit_inputs inputs = {0};
+    int rest = 0, code = parse(&t, argc, argv, &rest);
+
+    if (code >= 0)
+        return code;
+    int err = check_apart(&t, argv + rest, argc - rest);
+    if (err == 0)
+        err = bit_tokenizer_load(t.tokenizer, &tokenizer);
+    if (err == 0)
+        err = bit_inputs_expand(argv + rest, (size_t)(argc - rest), &inputs);
+    code = err < 0 ? bit_client_failed(cli, err) : tokenize(&t, &inputs, tokenizer);
+    bit_inputs_finish(&inputs);
+    bit_tokenizer_destroy(tokenizer);
+    return code;
+}
+
+const struct bit_command bit_cmd_tokenize = {
+    .name = "tokenize",
+    .summary = "turn documents into token files to train on",
+    .synopsis = "--tokenizer FILE --output DIR INPUT...",
+    .description =
+        "Reads Dolma documents, a JSON object a line of which \"text\" is tokenized, and writes raw little-endian "
+        "uint16 "
+        "token files (uint32 if the vocabulary has more than 65536) as `dolma tokens` does and OLMo reads: "
+        "DIR/part-0-00000.npy, a document index beside it in .csv.gz, and DIR/dataset.json, which names the tokenizer "
+        "by "
+        "its SHA-256 and the files by their CRC-32C. Each document is followed by the end-of-text token.\n"
+        "\n"
+        "An INPUT is a file, a folder (the .json and .jsonl files below it, also .gz and .zst, sorted by path) or a "
+        "glob. "
+        "Documents keep the order of the inputs, however many threads work; the ids are those of Hugging Face's "
+        "tokenizers.\n"
+        "\n"
+        "Lines that are broken JSON, have no text or are not UTF-8 are skipped, counted, and the first 20 are named on "
+        "stderr by file, line and column.\n"
+        "\n"
+        "Files appear in DIR when they are whole and on disk, dataset.json last. Broken off at any moment, by a "
+        "signal, a "
+        "full disk or a crash, the same command goes on behind the last file that was finished, and ends with the "
+        "bytes "
+        "that one undisturbed run writes; DIR/tokenize.ledger records how far it came. If an input, the tokenizer or "
+        "an "
+        "option that changes the files is another one by then, it says so and refuses; --force begins anew. Once all "
+        "is done the same command changes nothing. Needs no daemon.",
+    .options = options,
+    .examples = "$ bitctl tokenize -t tokenizer.json -o data/train dolma/wiki-0000.json.gz\n"
+                "$ bitctl tokenize -t tokenizer.json -o data/train --threads 64 'dolma/v1_5/*.json.gz'\n"
+                "$ bitctl tokenize -t tokenizer.json -o data/valid --strict --json valid.jsonl.zst\n",
+    .run = run,
+};
