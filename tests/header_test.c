@@ -17,18 +17,55 @@
 #include "proto/check.h"
 #include "tests/test.h"
 
+/*
+ * Who includes whom. A folder is named with what its files may include: headers that lie in one of these folders
+ * themselves, or the one header that is named. The lists are built from the bottom up, as the layers are.
+ */
+#define PROTO  "proto", "proto/ckpt", "proto/data", "proto/spec", "proto/text", "proto/wire", "config.h"
+#define RUN    "daemon/run", "daemon/sys", PROTO
+#define STORE  "daemon/store", RUN
+#define FEED   "daemon/feed", STORE
+#define LINK   "daemon/link", STORE
+#define LAUNCH "daemon/launch", "daemon/feed", LINK
+#define JOB    "daemon/job", LAUNCH
+#define CLIENT "daemon/client", JOB
+
+#define KERNELS "kernels", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
+#define MODEL   "worker/model", KERNELS, PROTO
+
 static const struct folder {
     const char *name;
-    const char *may_include[6]; /* beginnings of what stands between "" */
-    const char *libraries[4];   /* headers of libraries that the others may not see */
+    const char *may_include[20];
+    const char *libraries[4]; /* headers of libraries that the others may not see */
 } folders[] = {
-    {"proto", {"proto/", "config.h"}, {NULL}},
-    {"kernels",
-     {"kernels/", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"},
-     {"cuda", "cublasLt", "cudnn"}},
-    {"worker", {"worker/", "kernels/", "proto/", "config.h"}, {"mpi", "nccl", "cuda"}},
-    {"daemon", {"daemon/", "proto/", "config.h"}, {"uv"}},
-    {"ctl", {"ctl/", "proto/", "config.h"}, {NULL}},
+    {"proto", {PROTO}, {NULL}},
+    {"proto/ckpt", {PROTO}, {NULL}},
+    {"proto/data", {PROTO}, {NULL}},
+    {"proto/spec", {PROTO}, {NULL}},
+    {"proto/text", {PROTO}, {NULL}},
+    {"proto/wire", {PROTO}, {NULL}},
+    {"kernels", {KERNELS, "kernels/cuda", "kernels/cpu"}, {"cuda", "cublasLt", "cudnn"}},
+    {"kernels/ref", {KERNELS, "kernels/cuda", "kernels/cpu"}, {NULL}},
+    {"kernels/cpu", {KERNELS, "kernels/cpu"}, {NULL}},
+    {"kernels/cuda", {KERNELS, "kernels/cuda"}, {"cuda", "cublasLt", "cudnn"}},
+    {"worker", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/ranks", "kernels/cuda"}, {"mpi", "nccl", "cuda"}},
+    {"worker/ckpt", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/ranks"}, {"mpi"}},
+    {"worker/link", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/ranks"}, {"mpi"}},
+    {"worker/ranks", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/ranks", "kernels/cuda"}, {"mpi", "nccl", "cuda"}},
+    {"worker/model", {MODEL, "worker/ranks/measure.h"}, {NULL}},
+    {"daemon", {"daemon", CLIENT}, {"uv"}},
+    {"daemon/client", {"daemon", CLIENT}, {"uv"}},
+    {"daemon/job", {"daemon", CLIENT}, {"uv"}},
+    {"daemon/launch", {"daemon", CLIENT}, {"uv"}},
+    {"daemon/feed", {"daemon", CLIENT}, {"uv"}},
+    {"daemon/link", {"daemon", CLIENT}, {"uv"}},
+    {"daemon/store", {"daemon", CLIENT}, {"uv"}},
+    {"daemon/run", {RUN}, {NULL}},
+    {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
+    {"ctl", {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs", PROTO}, {NULL}},
+    {"ctl/data", {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs", PROTO}, {NULL}},
+    {"ctl/tokenize", {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs", PROTO}, {NULL}},
+    {"ctl/verbs", {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs", PROTO}, {NULL}},
 };
 
 static const char *const guarded[] = {"uv", "mpi", "nccl", "dnnl", "cuda", "cublasLt", "cudnn"};
@@ -70,9 +107,10 @@ struct flavours {
 static bool is_in(const char *file, const char *folder)
 {
     char part[64];
+    size_t bytes = (size_t)snprintf(part, sizeof part, "../%s/", folder);
+    const char *name = strstr(file, part);
 
-    snprintf(part, sizeof part, "../%s/", folder);
-    return strncmp(file, part, strlen(part)) == 0 && strcmp(file + strlen(file) - 2, ".c") == 0;
+    return name != NULL && strchr(name + bytes, '/') == NULL && strcmp(file + strlen(file) - 2, ".c") == 0;
 }
 
 /* The command without its own input and outputs, reading C from the standard input instead. */
@@ -184,12 +222,21 @@ TEST(headers_compile_alone_and_twice)
 
 /* ---- who includes whom */
 
-static bool begins_with_any(const char *text, const char *const *beginnings, size_t most)
+static bool is_any_of(const char *text, size_t bytes, const char *const *names, size_t most)
 {
-    for (size_t i = 0; i < most && beginnings[i] != NULL; i++)
-        if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
+    for (size_t i = 0; i < most && names[i] != NULL; i++)
+        if (strlen(names[i]) == bytes && strncmp(text, names[i], bytes) == 0)
             return true;
     return false;
+}
+
+/* By its folder or by its whole name. */
+static bool may_include(const struct folder *f, const char *header)
+{
+    const char *slash = strrchr(header, '/');
+
+    return is_any_of(header, strlen(header), f->may_include, BIT_COUNT(f->may_include)) ||
+           (slash != NULL && is_any_of(header, (size_t)(slash - header), f->may_include, BIT_COUNT(f->may_include)));
 }
 
 /* "oneapi/dnnl/dnnl.h" is of dnnl, "uv.h" of uv; "uvula.h" of neither. */
@@ -205,7 +252,7 @@ static bool may_see(const struct folder *f, const char *header)
 {
     for (size_t i = 0; i < BIT_COUNT(guarded); i++)
         if (is_of_library(header, guarded[i]))
-            return begins_with_any(guarded[i], f->libraries, BIT_COUNT(f->libraries));
+            return is_any_of(guarded[i], strlen(guarded[i]), f->libraries, BIT_COUNT(f->libraries));
     return true;
 }
 
@@ -218,7 +265,7 @@ static void check_includes(const struct folder *folder, const char *path)
     while (fgets(line, sizeof line, f) != NULL) {
         bool allowed = true;
         if (sscanf(line, " # include \"%255[^\"]\"", header) == 1)
-            allowed = begins_with_any(header, folder->may_include, BIT_COUNT(folder->may_include));
+            allowed = may_include(folder, header);
         else if (sscanf(line, " # include <%255[^>]>", header) == 1)
             allowed = may_see(folder, header);
         else
@@ -229,14 +276,43 @@ static void check_includes(const struct folder *folder, const char *path)
     fclose(f);
 }
 
+static const char *const patterns[] = {"*.h", "*.c", "*.cu", "*.cuh"};
+
 TEST(folders_include_only_what_they_may)
 {
     for (size_t f = 0; f < BIT_COUNT(folders); f++)
-        for (int h = 0; h < 2; h++) {
+        for (size_t p = 0; p < BIT_COUNT(patterns); p++) {
             glob_t files;
-            list_files(folders[f].name, h ? "*.h" : "*.c", &files);
+            list_files(folders[f].name, patterns[p], &files);
             for (size_t i = 0; i < files.gl_pathc; i++)
                 check_includes(&folders[f], files.gl_pathv[i]);
+            globfree(&files);
+        }
+}
+
+static bool is_listed(const char *folder)
+{
+    for (size_t f = 0; f < BIT_COUNT(folders); f++)
+        if (strcmp(folders[f].name, folder) == 0)
+            return true;
+    return false;
+}
+
+TEST(every_folder_is_listed)
+{
+    static const char *const depths[] = {"*.c", "*/*.c", "*/*/*.c"};
+
+    for (size_t f = 0; f < BIT_COUNT(folders); f++)
+        for (size_t d = 0; d < BIT_COUNT(depths); d++) {
+            glob_t files;
+            list_files(folders[f].name, depths[d], &files);
+            for (size_t i = 0; i < files.gl_pathc; i++) {
+                char folder[512];
+                snprintf(folder, sizeof folder, "%s", below_root(files.gl_pathv[i]));
+                *strrchr(folder, '/') = '\0';
+                if (!EXPECT(is_listed(folder)))
+                    fprintf(stderr, "    %s: say in tests/header_test.c what this folder may include\n", folder);
+            }
             globfree(&files);
         }
 }
@@ -284,6 +360,7 @@ static const char *const raw_calls[] = {"printf(", "fprintf(", "vprintf(", "vfpr
                                         "puts(",   "fputs(",   "fwrite(",  "json_dumpf("};
 /* show.c is where texts are made harmless, command.c prints its own help. */
 static const char *const may_print_raw[] = {"ctl/show.c", "ctl/command.c"};
+static const char *const of_ctl[] = {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs"};
 
 static bool is_called(const char *line, const char *call)
 {
@@ -308,13 +385,16 @@ static void check_printing(const char *path)
 
 TEST(bitctl_prints_only_where_texts_are_harmless)
 {
-    glob_t files;
-
-    list_files("ctl", "*.c", &files);
-    for (size_t i = 0; i < files.gl_pathc; i++)
-        if (!begins_with_any(below_root(files.gl_pathv[i]), may_print_raw, BIT_COUNT(may_print_raw)))
-            check_printing(files.gl_pathv[i]);
-    globfree(&files);
+    for (size_t f = 0; f < BIT_COUNT(of_ctl); f++) {
+        glob_t files;
+        list_files(of_ctl[f], "*.c", &files);
+        for (size_t i = 0; i < files.gl_pathc; i++) {
+            const char *file = below_root(files.gl_pathv[i]);
+            if (!is_any_of(file, strlen(file), may_print_raw, BIT_COUNT(may_print_raw)))
+                check_printing(files.gl_pathv[i]);
+        }
+        globfree(&files);
+    }
 }
 
 TEST_MAIN
