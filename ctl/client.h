@@ -10,12 +10,6 @@
 #include "proto/wire/frame.h"
 #include "proto/wire/msg.h"
 
-/* protobuf-c's strings are char * even in a message that is only read: lend ours to one. */
-static inline char *bit_lend(const char *text)
-{
-    return (char *)(uintptr_t)text;
-}
-
 struct bit_client {
     int fd;
     char path[108];

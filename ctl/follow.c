@@ -10,6 +10,7 @@
 #include "ctl/history.h"
 #include "ctl/print.h"
 #include "ctl/show.h"
+#include "proto/check.h"
 #include "proto/err.h"
 
 #define QUIET_LINE_S   5 /* between progress lines where there is no terminal */

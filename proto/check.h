@@ -54,6 +54,12 @@ static inline uint32_t bit_to_u32(uint64_t v)
     return (uint32_t)v;
 }
 
+/* Lends a text to what takes char * and only reads it: protobuf-c's messages, the argv of execv. */
+static inline char *bit_lend(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
 static inline int64_t bit_round_up(int64_t v, int64_t to)
 {
     return (v + to - 1) / to * to;

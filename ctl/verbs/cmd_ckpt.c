@@ -7,6 +7,7 @@
 #include "ctl/command.h"
 #include "ctl/print.h"
 #include "ctl/show.h"
+#include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/limits.h"

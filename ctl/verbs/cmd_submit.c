@@ -9,6 +9,7 @@
 #include "ctl/follow.h"
 #include "ctl/print.h"
 #include "ctl/show.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"

@@ -10,6 +10,7 @@
 #include "ctl/print.h"
 #include "ctl/show.h"
 #include "ctl/status.h"
+#include "proto/check.h"
 #include "proto/err.h"
 
 extern const struct bit_command bit_cmd_top;

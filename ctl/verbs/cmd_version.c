@@ -4,6 +4,7 @@
 #include "ctl/command.h"
 #include "ctl/print.h"
 #include "ctl/show.h"
+#include "proto/check.h"
 #include "proto/limits.h"
 
 extern const struct bit_command bit_cmd_version;
