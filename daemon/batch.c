@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
-#include "daemon/launch/alloc.h"
 #include "daemon/launch/launch.h"
+#include "daemon/launch/slurm_job.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/sys/argv.h"
-#include "daemon/sys/command.h"
+#include "daemon/sys/child_output.h"
 #include "proto/err.h"
 #include "proto/log.h"
 

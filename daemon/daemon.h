@@ -8,9 +8,9 @@
 #include <uv.h>
 
 #include "daemon/client/server.h"
-#include "daemon/link/link.h"
-#include "daemon/sys/aside.h"
+#include "daemon/link/worker_link.h"
 #include "daemon/sys/config.h"
+#include "daemon/sys/user_threads.h"
 
 struct bit_runner;
 

@@ -10,8 +10,8 @@
 
 #include "daemon/client/server.h"
 #include "daemon/daemon.h"
-#include "daemon/sys/aside.h"
-#include "daemon/sys/rights.h"
+#include "daemon/sys/passed_fds.h"
+#include "daemon/sys/user_threads.h"
 #include "proto/check.h"
 #include "proto/data/sidecar.h"
 #include "proto/err.h"

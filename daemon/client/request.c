@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "daemon/client/doctor.h"
-#include "daemon/client/named.h"
 #include "daemon/client/quota.h"
+#include "daemon/client/run_names.h"
 #include "daemon/client/status.h"
+#include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
-#include "daemon/client/tail.h"
 #include "daemon/client/wait.h"
 #include "daemon/daemon.h"
 #include "daemon/store/runner.h"

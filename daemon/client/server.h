@@ -7,8 +7,8 @@
 #include <uv.h>
 
 #include "daemon/client/access.h"
-#include "daemon/client/turns.h"
-#include "daemon/sys/aside.h"
+#include "daemon/client/stream_queue.h"
+#include "daemon/sys/user_threads.h"
 #include "proto/bit.pb-c.h"
 #include "proto/wire/frame.h"
 

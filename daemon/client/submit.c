@@ -6,15 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/client/command_lines.h"
 #include "daemon/client/dryrun.h"
-#include "daemon/client/lines.h"
-#include "daemon/client/named.h"
-#include "daemon/client/plan.h"
+#include "daemon/client/plan_query.h"
 #include "daemon/client/proof.h"
+#include "daemon/client/run_names.h"
 #include "daemon/daemon.h"
 #include "daemon/feed/feed.h"
-#include "daemon/launch/alloc.h"
-#include "daemon/store/origin.h"
+#include "daemon/launch/slurm_job.h"
+#include "daemon/store/init_from.h"
 #include "daemon/store/runner.h"
 #include "daemon/sys/allow.h"
 #include "proto/check.h"

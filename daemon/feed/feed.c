@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "daemon/feed/facts.h"
+#include "daemon/feed/file_identity.h"
 #include "proto/check.h"
 #include "proto/data/batches.h"
 #include "proto/data/shards.h"

@@ -7,7 +7,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/job/job.h"
-#include "daemon/launch/blame.h"
+#include "daemon/launch/launcher_log.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"

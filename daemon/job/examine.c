@@ -12,7 +12,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/job/job.h"
-#include "daemon/launch/blame.h"
+#include "daemon/launch/launcher_log.h"
 #include "daemon/sys/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"

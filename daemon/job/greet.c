@@ -6,7 +6,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/job/job.h"
-#include "daemon/store/origin.h"
+#include "daemon/store/init_from.h"
 #include "proto/err.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"

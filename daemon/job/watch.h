@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "daemon/link/link.h"
+#include "daemon/link/worker_link.h"
 #include "daemon/run/gaps.h"
 
 #define BIT_WATCH_STEPS      100 /* of which the 99th percentile is taken */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/daemon.h"
-#include "daemon/store/origin.h"
+#include "daemon/store/init_from.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"

@@ -6,7 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/sys/rights.h"
+#include "daemon/sys/passed_fds.h"
 #include "proto/err.h"
 
 int bit_peer_get(const uv_pipe_t *pipe, struct bit_peer *out)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/launch/blame.h"
+#include "daemon/launch/launcher_log.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/sys/hostlist.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,0 +1,76 @@
+#include "daemon/client/plan_query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/sys/child_output.h"
+#include "daemon/sys/fileio.h"
+#include "proto/err.h"
+#include "proto/wire/msg.h"
+
+struct planning {
+    struct bit_daemon *daemon;
+    char spec_path[BIT_CONFIG_PATH_MAX + 64];
+    bit_plan_done *done;
+    void *arg;
+};
+
+static Bit__WorkerReady *decode_answer(const struct bit_command_result *r)
+{
+    struct bit_frame frame;
+    size_t need;
+    ProtobufCMessage *msg = NULL;
+    if (bit_frame_decode(r->out, r->out_bytes, BIT_COMMAND_OUTPUT_MAX, &frame, &need) <= 0 ||
+        frame.type != BIT_MSG_WORKER_READY ||
+        bit_msg_decode(BIT_CHANNEL_LINK_UP, frame.type, frame.body, frame.body_bytes, &msg) < 0)
+        return NULL;
+    return (Bit__WorkerReady *)msg;
+}
+
+static void on_ended(void *arg, const struct bit_command_result *r)
+{
+    struct planning *p = arg;
+    struct bit_plan plan = {0};
+    char name[BIT_CONFIG_PATH_MAX + 16];
+    unlink(p->spec_path);
+    if (bit_command_ok(r))
+        plan.ready = decode_answer(r);
+    snprintf(name, sizeof name, "%.900s --plan", p->daemon->config.worker);
+    if (plan.ready == NULL)
+        bit_command_explain(r, name, plan.text, sizeof plan.text);
+    plan.refused = r->spawn_err == 0 && !r->late && r->signal == 0 && r->status != 0;
+    p->done(p->arg, &plan);
+    bit_msg_free(plan.ready);
+    free(p);
+}
+
+static int write_spec(struct planning *p, const Bit__RunSpec *spec)
+{
+    static unsigned count;
+    size_t bytes = bit__run_spec__get_packed_size(spec);
+    uint8_t *buf = malloc(bytes ? bytes : 1);
+    if (buf == NULL)
+        return bit_fail(-ENOMEM, "a specification");
+    bit__run_spec__pack(spec, buf);
+    snprintf(p->spec_path, sizeof p->spec_path, "%s/plan-%u.pb", p->daemon->config.state, count++);
+    int err = bit_file_write(p->spec_path, buf, bytes);
+    free(buf);
+    return err;
+}
+
+int bit_plan_start(struct bit_daemon *d, const Bit__RunSpec *spec, bit_plan_done *done, void *arg)
+{
+    struct planning *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return bit_fail(-ENOMEM, "planning");
+    *p = (struct planning){.daemon = d, .done = done, .arg = arg};
+    int err = write_spec(p, spec);
+    char *argv[] = {d->config.worker, (char *)(uintptr_t) "--plan", p->spec_path, NULL};
+    if (err == 0)
+        err = bit_command_run(&d->loop, argv, d->config.plan_ms, on_ended, p);
+    if (err < 0)
+        free(p);
+    return err;
+}

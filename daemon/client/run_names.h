@@ -1,0 +1,18 @@
+/* Which run is meant: an id, "@last", or a name, which several runs may have. */
+#ifndef BIT_DAEMON_RUN_NAMES_H
+#define BIT_DAEMON_RUN_NAMES_H
+
+#include <stdint.h>
+
+struct bit_daemon;
+struct bit_runner;
+
+/**
+ * An id is one run's. A name, and "@last", are looked for among the runs of who asks first, so that nobody's choice of
+ * a name turns another's command to his run. Among one's own a run that has not ended goes before those that have, then
+ * the newest; two that have not ended are one too many. "@last" is the newest, whatever its state.
+ * Errors      BIT_ENORUN; BIT_EUSAGE if several are meant, with their ids, owners and states
+ */
+int bit_named_find(const struct bit_daemon *d, const char *which, uint32_t uid, struct bit_runner **out);
+
+#endif

@@ -1,0 +1,23 @@
+/* Streams to a client: journal records, or the text of a log; what is there, and what comes while it follows. */
+#ifndef BIT_DAEMON_STREAM_H
+#define BIT_DAEMON_STREAM_H
+
+#include "daemon/client/server.h"
+
+struct bit_tail;
+
+/**
+ * Send the events behind `after`, without steps unless asked for; with follow go on until the run has ended.
+ * The client's request ends with an EndReply. Errors: -errno, -ENOMEM; nothing was sent then.
+ */
+int bit_tail_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request);
+/** The log of one attempt (the newest if it has none), its last lines or all; with follow also of later attempts. */
+int bit_tail_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request);
+
+/** Send what there is, as long as the client takes it. */
+void bit_tail_pump(struct bit_tail *t);
+struct bit_runner *bit_tail_runner(const struct bit_tail *t);
+/** NULL is fine. */
+void bit_tail_destroy(struct bit_tail *t);
+
+#endif

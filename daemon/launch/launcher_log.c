@@ -1,0 +1,157 @@
+#include "daemon/launch/launcher_log.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/format.h"
+
+#define TAIL_BYTES 16384
+
+/* "mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed)." */
+static bool parse_signal(const char *text, struct bit_blame *out)
+{
+    const char *begin = strstr(text, "noticed that process rank ");
+    const char *end = begin ? strstr(begin, "exited on signal ") : NULL;
+    unsigned rank;
+    int number;
+    if (end == NULL || sscanf(begin, "noticed that process rank %u", &rank) != 1 ||
+        sscanf(end, "exited on signal %d", &number) != 1 || number < 1 || number > SIGRTMAX)
+        return false; /* a job may print anything */
+    *out = (struct bit_blame){.has_rank = true, .rank = rank, .signal = number};
+    return true;
+}
+
+/* "  Process name: [[13742,1],1]" and below it "  Exit code:    3" */
+static bool parse_code(const char *text, struct bit_blame *out)
+{
+    const char *begin = strstr(text, "Process name: [[");
+    const char *end = begin ? strstr(begin, "Exit code:") : NULL;
+    unsigned rank;
+    int code;
+    if (end == NULL || sscanf(begin, "Process name: [[%*u,%*u],%u]", &rank) != 1 ||
+        sscanf(end, "Exit code: %d", &code) != 1)
+        return false;
+    *out = (struct bit_blame){.has_rank = true, .rank = rank, .has_code = true, .code = code};
+    return true;
+}
+
+/* "Segmentation fault (core dumped)": the signal whose name that begins with, the longest; 0: none. */
+static int signal_named(const char *text)
+{
+    int found = 0;
+    size_t longest = 0;
+    for (int i = 1; i < SIGRTMIN; i++) {
+        const char *name = strsignal(i);
+        size_t bytes = strlen(name);
+        if (bytes > longest && strncmp(text, name, bytes) == 0) {
+            found = i;
+            longest = bytes;
+        }
+    }
+    return found;
+}
+
+/* Behind "srun: error: ": "n3: task 2: Killed", "n[1-2]: tasks 0-1: Exited with exit code 3". */
+static bool parse_task(const char *text, struct bit_blame *out)
+{
+    char line[256], how[64];
+    unsigned rank;
+    snprintf(line, sizeof line, "%.*s", (int)BIT_MIN(strcspn(text, "\n"), sizeof line - 1), text);
+    const char *task = strstr(line, ": task");
+    const char *digit = task == NULL ? NULL : task + strcspn(task, "0123456789");
+    const char *colon = task == NULL ? NULL : strchr(task + 1, ':');
+    if (colon == NULL || digit > colon || sscanf(digit, "%u", &rank) != 1 || sscanf(colon, ": %63[^\n]", how) != 1)
+        return false;
+    *out = (struct bit_blame){.has_rank = true, .rank = rank, .signal = signal_named(how)};
+    out->has_code = sscanf(how, "Exited with exit code %d", &out->code) == 1;
+    return out->signal != 0 || out->has_code;
+}
+
+/* The task it names first ended first, and the others because of it. */
+static bool parse_srun(const char *text, struct bit_blame *out)
+{
+    static const char says[] = "srun: error: ";
+    struct bit_blame found;
+    for (const char *p = text; (p = strstr(p, says)) != NULL; p++)
+        if (parse_task(p + strlen(says), &found)) {
+            *out = found;
+            return true;
+        }
+    return false;
+}
+
+bool bit_blame_parse(const char *text, struct bit_blame *out)
+{
+    return parse_signal(text, out) || parse_code(text, out) || parse_srun(text, out);
+}
+
+bool bit_blame_srun(const char *text, char *says, size_t room)
+{
+    static const char error[] = "srun: error: ";
+    const char *begin = strstr(text, error);
+    if (begin == NULL)
+        return false;
+    begin += strlen(error);
+    if (strstr(text, "cannot find mpi plugin for mpi/pmix") != NULL)
+        bit_format(says, room, "Slurm here has no PMIx plugin (srun --mpi=list tells what it has)");
+    else
+        bit_format(says, room, "srun: %.*s", bit_format_fit(begin, BIT_MIN(strcspn(begin, "\n"), (size_t)200)), begin);
+    return true;
+}
+
+/* The last kilobytes of a file, NUL-terminated. */
+static bool read_tail(const char *path, char text[TAIL_BYTES + 1])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    off_t end = lseek(fd, 0, SEEK_END);
+    off_t begin = end > TAIL_BYTES ? end - TAIL_BYTES : 0;
+    ssize_t n = pread(fd, text, TAIL_BYTES, begin);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    for (ssize_t i = 0; i < n; i++)
+        if (text[i] == '\0')
+            text[i] = ' ';
+    return true;
+}
+
+bool bit_blame_read(const char *path, struct bit_blame *out)
+{
+    char text[TAIL_BYTES + 1];
+    return read_tail(path, text) && bit_blame_parse(text, out);
+}
+
+bool bit_blame_read_srun(const char *path, char *says, size_t room)
+{
+    char text[TAIL_BYTES + 1];
+    return read_tail(path, text) && bit_blame_srun(text, says, room);
+}
+
+static bool waits(const struct bit_blame_rank *rank)
+{
+    return rank->answered && (strcmp(rank->section, "comm") == 0 || strcmp(rank->section, "wait") == 0);
+}
+
+int64_t bit_blame_hung(const struct bit_blame_rank *rank, uint32_t ranks)
+{
+    uint64_t least = UINT64_MAX, most = 0;
+    int64_t behind = -1;
+    for (uint32_t r = 0; r < ranks; r++) {
+        if (!rank[r].known)
+            continue;
+        least = rank[r].step < least ? rank[r].step : least;
+        most = rank[r].step > most ? rank[r].step : most;
+    }
+    for (uint32_t r = ranks; r-- > 0;) /* the lowest of each kind stays */
+        if (rank[r].known && rank[r].step == least && least < most)
+            behind = r;
+    for (uint32_t r = 0; r < ranks; r++)
+        if (rank[r].known && rank[r].step == least && !waits(&rank[r]))
+            return r;
+    return behind;
+}

@@ -1,0 +1,37 @@
+/*
+ * Where the records of a journal lie, so that one that is asked for is found without reading what lies before it: each
+ * that is more than a plain step (state changes, checkpoints, steps with an anomaly), and every 1024th of all. A month
+ * of steps has millions of plain ones and some thousand others.
+ */
+#ifndef BIT_DAEMON_JOURNAL_INDEX_H
+#define BIT_DAEMON_JOURNAL_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BIT_INDEX_STRIDE 1024
+
+struct bit_index {
+    struct bit_index_entry {
+        uint64_t seq, offset;
+        uint32_t bytes;
+    } * entry;
+    size_t count, room;
+    uint64_t *mark; /* offset of record 1, 1025, 2049, … */
+    size_t mark_count, mark_room;
+};
+
+/** An encoded JournalRecord that says no more than that a step was made. */
+bool bit_index_is_plain(const uint8_t *body, size_t bytes);
+/** Make sure that the next record can be added. Errors: -ENOMEM. */
+int bit_index_reserve(struct bit_index *x);
+/** The next record: seq counts from 1 without a hole. */
+void bit_index_add(struct bit_index *x, uint64_t seq, uint64_t offset, size_t bytes, bool plain);
+/** The first entry behind record `after`; `count` if there is none. */
+size_t bit_index_find(const struct bit_index *x, uint64_t after);
+/** An offset at which a record begins, not behind record `after` + 1 and less than a stride before it. */
+uint64_t bit_index_offset(const struct bit_index *x, uint64_t after);
+void bit_index_finish(struct bit_index *x);
+
+#endif

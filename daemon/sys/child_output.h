@@ -1,0 +1,36 @@
+/* A short command, what it prints, and how it ended: for programs that are asked rather than run. */
+#ifndef BIT_DAEMON_CHILD_OUTPUT_H
+#define BIT_DAEMON_CHILD_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define BIT_COMMAND_OUTPUT_MAX (1u << 20) /* of each stream; what is beyond is not read, and the command is ended */
+
+struct bit_command_result {
+    int spawn_err; /* < 0: it did not begin */
+    bool late;     /* it was ended for taking too long */
+    int64_t status;
+    int signal;
+    const uint8_t *out, *err; /* NUL behind them */
+    size_t out_bytes, err_bytes;
+};
+
+/* The result is borrowed for the call. */
+typedef void bit_command_done(void *arg, const struct bit_command_result *result);
+
+/**
+ * Run argv[0] (from PATH if it has no slash) with nothing to read, for timeout_ms at most. done is always called, from
+ * the loop and never before this returns.
+ * Ownership   argv is not needed afterwards
+ * Errors      -ENOMEM; done is not called then
+ */
+int bit_command_run(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms, bit_command_done *done, void *arg);
+/** It ended with 0. */
+bool bit_command_ok(const struct bit_command_result *r);
+/** What went wrong, in one line: its last words, or how it ended. */
+void bit_command_explain(const struct bit_command_result *r, const char *name, char *text, size_t room);
+
+#endif
