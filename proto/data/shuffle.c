@@ -7,7 +7,7 @@
 
 #include "proto/check.h"
 #include "proto/data/pcg64.h"
-#include "proto/data/trace.h"
+#include "proto/data/swap_trace.h"
 #include "proto/err.h"
 
 #define BLOCK (1u << 20) /* swaps drawn at once; the generator's state is kept for each block */

@@ -1,4 +1,4 @@
-#include "proto/data/trace.h"
+#include "proto/data/swap_trace.h"
 
 #include <stdlib.h>
 #include <string.h>
