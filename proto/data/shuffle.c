@@ -154,11 +154,11 @@ static void say_stop(struct bit_shuffle *s)
 static int trace_window(struct bit_shuffle *s, uint32_t *swap, struct window *w)
 {
     uint32_t first = (uint32_t)(w->index * s->window), blocks = (s->count - 1) / BLOCK + 1;
-    struct bit_trace trace;
+    struct bit_swap_trace trace;
     int err = know_draws(s, w->epoch, swap);
 
     if (err == 0)
-        err = bit_trace_init(&trace, first, BIT_MIN(s->window, s->count - first));
+        err = bit_swap_trace_init(&trace, first, BIT_MIN(s->window, s->count - first));
     if (err < 0)
         return err;
     for (uint32_t block = first / BLOCK; block < blocks && !atomic_load(&s->stop); block++) {
@@ -167,10 +167,10 @@ static int trace_window(struct bit_shuffle *s, uint32_t *swap, struct window *w)
         if (high < low)
             continue; /* a last block of element 0 alone */
         bit_pcg64_swaps(&rng, high, low, swap);
-        bit_trace_follow(&trace, from, high - from + 1, swap + (from - low));
+        bit_swap_trace_follow(&trace, from, high - from + 1, swap + (from - low));
     }
-    bit_trace_order(&trace, w->order);
-    bit_trace_finish(&trace);
+    bit_swap_trace_order(&trace, w->order);
+    bit_swap_trace_finish(&trace);
     return atomic_load(&s->stop) ? -ECANCELED : 0;
 }
 

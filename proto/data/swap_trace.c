@@ -11,24 +11,24 @@
 #define SIEVE_BITS 4    /* more than the table's: one place in sixteen is a false alarm at most */
 #define CHUNK      1024 /* swaps looked up together, so that their cache misses overlap */
 
-static uint32_t slot_of(const struct bit_trace *t, uint32_t place)
+static uint32_t slot_of(const struct bit_swap_trace *t, uint32_t place)
 {
     return bit_sieve_hash(place) >> (32 - t->bits);
 }
 
-static uint32_t next_slot(const struct bit_trace *t, uint32_t slot)
+static uint32_t next_slot(const struct bit_swap_trace *t, uint32_t slot)
 {
     return (slot + 1) & ((1u << t->bits) - 1);
 }
 
-static void mark(struct bit_trace *t, uint32_t place)
+static void mark(struct bit_swap_trace *t, uint32_t place)
 {
     bit_sieve_add(&t->sieve, place);
     t->marked++;
 }
 
 /* Without the marks of places that were left. */
-static void mark_again(struct bit_trace *t)
+static void mark_again(struct bit_swap_trace *t)
 {
     bit_sieve_clear(&t->sieve);
     for (size_t slot = 0; slot < (size_t)1 << t->bits; slot++)
@@ -37,17 +37,17 @@ static void mark_again(struct bit_trace *t)
     t->marked = 0;
 }
 
-static void put(struct bit_trace *t, uint32_t element, uint32_t place)
+static void put(struct bit_swap_trace *t, uint32_t element, uint32_t place)
 {
     uint32_t slot = slot_of(t, place);
     while (t->table[slot].place != NONE)
         slot = next_slot(t, slot);
-    t->table[slot] = (struct bit_trace_slot){place, element};
+    t->table[slot] = (struct bit_swap_trace_slot){place, element};
     mark(t, place);
 }
 
 /* Take the element at a place, if there is one. What stands behind it moves up where its search would end too early. */
-static uint32_t take(struct bit_trace *t, uint32_t place)
+static uint32_t take(struct bit_swap_trace *t, uint32_t place)
 {
     uint32_t hole = slot_of(t, place), mask = (1u << t->bits) - 1;
     while (t->table[hole].place != place) {
@@ -67,18 +67,18 @@ static uint32_t take(struct bit_trace *t, uint32_t place)
     return element;
 }
 
-int bit_trace_init(struct bit_trace *t, uint32_t first, uint32_t count)
+int bit_swap_trace_init(struct bit_swap_trace *t, uint32_t first, uint32_t count)
 {
     BIT_ASSERT(count >= 1 && count <= 1u << 26);
     unsigned bits = 33 - (unsigned)__builtin_clz(count | 1);
     bits -= count > 1 && (count & (count - 1)) == 0;
-    *t = (struct bit_trace){.first = first, .count = count, .bits = bits};
+    *t = (struct bit_swap_trace){.first = first, .count = count, .bits = bits};
     t->table = bit_huge_alloc(sizeof *t->table << bits);
     t->due = malloc(BIT_SIEVE_ASK_MAX / 8);
     int err = t->table == NULL || t->due == NULL ? bit_fail(-ENOMEM, "a trace of %u places", count)
                                                  : bit_sieve_init(&t->sieve, bits + SIEVE_BITS);
     if (err < 0) {
-        bit_trace_finish(t);
+        bit_swap_trace_finish(t);
         return err;
     }
     memset(t->table, 0xff, sizeof *t->table << bits);
@@ -88,7 +88,7 @@ int bit_trace_init(struct bit_trace *t, uint32_t first, uint32_t count)
     return 0;
 }
 
-void bit_trace_finish(struct bit_trace *t)
+void bit_swap_trace_finish(struct bit_swap_trace *t)
 {
     free(t->table);
     free(t->due);
@@ -98,7 +98,7 @@ void bit_trace_finish(struct bit_trace *t)
 }
 
 /* Element i is one of the wanted places still. */
-static void follow_inside(struct bit_trace *t, uint32_t i, uint32_t j)
+static void follow_inside(struct bit_swap_trace *t, uint32_t i, uint32_t j)
 {
     if (i == j)
         return;
@@ -110,7 +110,7 @@ static void follow_inside(struct bit_trace *t, uint32_t i, uint32_t j)
 }
 
 /* Which of the swaps may move one of the wanted: where something stood before, or was entered in this very block. */
-static void find_due(struct bit_trace *t, uint32_t low, uint32_t n, const uint32_t *swap, uint64_t *due)
+static void find_due(struct bit_swap_trace *t, uint32_t low, uint32_t n, const uint32_t *swap, uint64_t *due)
 {
     for (uint32_t k = 0; k < n; k += 64) {
         uint64_t inside = 0;
@@ -121,7 +121,8 @@ static void find_due(struct bit_trace *t, uint32_t low, uint32_t n, const uint32
     bit_sieve_ask(&t->sieve, swap, n, due);
 }
 
-static void follow_due(struct bit_trace *t, uint32_t low, const uint32_t *due, unsigned count, const uint32_t *swap)
+static void follow_due(struct bit_swap_trace *t, uint32_t low, const uint32_t *due, unsigned count,
+                       const uint32_t *swap)
 {
     for (unsigned d = 0; d < count; d++) {
         __builtin_prefetch(&t->table[slot_of(t, swap[due[d]])]);
@@ -137,7 +138,7 @@ static void follow_due(struct bit_trace *t, uint32_t low, const uint32_t *due, u
 }
 
 /* Beyond the wanted places nothing was put at i before: only what is at j may move there. */
-static void follow_block(struct bit_trace *t, uint32_t low, uint32_t n, const uint32_t *swap)
+static void follow_block(struct bit_swap_trace *t, uint32_t low, uint32_t n, const uint32_t *swap)
 {
     uint32_t due[CHUNK];
     unsigned count = 0;
@@ -155,7 +156,7 @@ static void follow_block(struct bit_trace *t, uint32_t low, uint32_t n, const ui
     }
 }
 
-void bit_trace_follow(struct bit_trace *t, uint32_t low, size_t n, const uint32_t *swap)
+void bit_swap_trace_follow(struct bit_swap_trace *t, uint32_t low, size_t n, const uint32_t *swap)
 {
     size_t k = 0;
 
@@ -168,7 +169,7 @@ void bit_trace_follow(struct bit_trace *t, uint32_t low, size_t n, const uint32_
     }
 }
 
-void bit_trace_order(const struct bit_trace *t, uint32_t *order)
+void bit_swap_trace_order(const struct bit_swap_trace *t, uint32_t *order)
 {
     for (size_t slot = 0; slot < (size_t)1 << t->bits; slot++)
         if (t->table[slot].place != NONE)

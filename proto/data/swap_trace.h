@@ -5,18 +5,18 @@
  * i = 1 up, a place's element is found by the swaps that touch its place: the trace holds where each of the wanted
  * elements is so far, and a swap moves at most two of them. Memory goes with the part, not with the shuffle.
  */
-#ifndef BIT_PROTO_TRACE_H
-#define BIT_PROTO_TRACE_H
+#ifndef BIT_PROTO_SWAP_TRACE_H
+#define BIT_PROTO_SWAP_TRACE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "proto/data/sieve.h"
 
-struct bit_trace {
+struct bit_swap_trace {
     uint32_t first, count;
     /* Open addressing by place, at most half full: which of the wanted elements is there so far. */
-    struct bit_trace_slot {
+    struct bit_swap_trace_slot {
         uint32_t place, element;
     } * table;
     struct bit_sieve sieve; /* each place in use, and some that were */
@@ -27,14 +27,14 @@ struct bit_trace {
 
 /** Limits: 1 <= count <= 2^26. Takes 16 to 32 bytes an element for the table, 4 to 8 for the sieve, and 15 MiB.
  * Errors: -ENOMEM. */
-int bit_trace_init(struct bit_trace *t, uint32_t first, uint32_t count);
-void bit_trace_finish(struct bit_trace *t);
+int bit_swap_trace_init(struct bit_swap_trace *t, uint32_t first, uint32_t count);
+void bit_swap_trace_finish(struct bit_swap_trace *t);
 /**
  * Follow the swaps of the elements low, low + 1, … low + n - 1 with swap[0 … n). Called with low rising without a gap
  * from first (or 1) on: the swaps before cannot touch the wanted places.
  */
-void bit_trace_follow(struct bit_trace *t, uint32_t low, size_t n, const uint32_t *swap);
+void bit_swap_trace_follow(struct bit_swap_trace *t, uint32_t low, size_t n, const uint32_t *swap);
 /** What stands at the wanted places, once all swaps were followed. order is (count). */
-void bit_trace_order(const struct bit_trace *t, uint32_t *order);
+void bit_swap_trace_order(const struct bit_swap_trace *t, uint32_t *order);
 
 #endif
