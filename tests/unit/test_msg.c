@@ -15,6 +15,39 @@ static const struct {
 #undef X
 };
 
+/* tests/fuzz/corpus/fuzz_msg/NAME: the number, then a body. Returns the bytes of both. */
+static size_t read_seed(const char *name, uint8_t *out, size_t most)
+{
+    const char *root = getenv("BIT_SOURCE_ROOT");
+    char path[512];
+    FILE *f;
+    size_t bytes;
+
+    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/fuzz_msg/%s", root != NULL ? root : ".", name);
+    f = fopen(path, "rb");
+    if (f == NULL)
+        return 0;
+    bytes = fread(out, 1, most, f);
+    fclose(f);
+    return bytes;
+}
+
+TEST(each_message_has_a_seed_for_the_fuzzer)
+{
+    static uint8_t seed[65536];
+
+    for (size_t i = 0; i < BIT_COUNT(types); i++) {
+        ProtobufCMessage *msg = NULL;
+        size_t bytes = read_seed(types[i].name, seed, sizeof seed);
+        bool is_seed = bytes > 0 && seed[0] == types[i].type &&
+                       bit_msg_decode(bit_msg_channel(types[i].type), types[i].type, seed + 1, bytes - 1, &msg) == 0;
+        if (!EXPECT(is_seed))
+            fprintf(stderr, "    %s: tests/fuzz/corpus/fuzz_msg/%s is its number as one byte, then a body\n",
+                    types[i].name, types[i].name);
+        bit_msg_free(msg);
+    }
+}
+
 #define PATH_DEPTH_MAX 16
 
 /* Walks the graph of types below desc. False where a type is met again on the way to itself. */
