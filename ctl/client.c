@@ -264,8 +264,8 @@ static int ask_once(struct bit_client *client, uint16_t type, const void *msg, u
 
     if (err >= 0)
         err = bit_client_next(client, -1, got_type, got);
-    while (err >= 0 && *got_type == BIT_MSG_PROVE_REQUEST && type == BIT_MSG_SUBMIT_REQUEST) {
-        err = bit_prove(client, msg, (const Bit__ProveRequest *)*got);
+    while (err >= 0 && *got_type == BIT_MSG_PROVE_CALL && type == BIT_MSG_SUBMIT_REQUEST) {
+        err = bit_prove(client, msg, (const Bit__ProveCall *)*got);
         bit_msg_free(*got);
         *got = NULL;
         if (err >= 0)

@@ -55,9 +55,9 @@ static int send_with(int socket, const uint8_t *data, size_t bytes, const int *f
     return 0;
 }
 
-int bit_prove(struct bit_client *c, const Bit__SubmitRequest *submitted, const Bit__ProveRequest *asked)
+int bit_prove(struct bit_client *c, const Bit__SubmitRequest *submitted, const Bit__ProveCall *asked)
 {
-    Bit__ProveReply m = BIT__PROVE_REPLY__INIT;
+    Bit__ProveAnswer m = BIT__PROVE_ANSWER__INIT;
     int32_t error[BIT_PROVE_BATCH] = {0};
     int fds[BIT_PROVE_BATCH], err = 0;
     size_t count = 0, bytes = 0;
@@ -80,7 +80,7 @@ int bit_prove(struct bit_client *c, const Bit__SubmitRequest *submitted, const B
     m.n_error = asked->count;
     m.error = error;
     if (err == 0)
-        err = bit_msg_encode(BIT_MSG_PROVE_REPLY, 0, &m, &frame, &bytes);
+        err = bit_msg_encode(BIT_MSG_PROVE_ANSWER, 0, &m, &frame, &bytes);
     if (err == 0)
         err = send_with(c->fd, frame, bytes, fds, count);
     for (size_t i = 0; i < count; i++)

@@ -6,6 +6,6 @@
 
 /** Open the files of our own submission that bitd asks for, and send it their descriptors. Errors: as bit_client_send;
  * BIT_EMESSAGE if it asks for files that the submission has not. */
-int bit_prove(struct bit_client *c, const Bit__SubmitRequest *submitted, const Bit__ProveRequest *asked);
+int bit_prove(struct bit_client *c, const Bit__SubmitRequest *submitted, const Bit__ProveCall *asked);
 
 #endif

@@ -140,7 +140,7 @@ static bool is_missed(const struct bit_proof *p, size_t i, int error)
            (i < 2 * p->tokens && error != -ENOENT && error != ENOENT && error != -ENOTDIR && error != ENOTDIR);
 }
 
-static int take_reply(struct bit_proof *p, const Bit__ProveReply *m)
+static int take_reply(struct bit_proof *p, const Bit__ProveAnswer *m)
 {
     size_t used = 0;
     int err = 0;
@@ -229,11 +229,11 @@ static int keep_taken(struct bit_proof *p)
 static int take_frame(struct bit_proof *p, const struct bit_frame *frame)
 {
     ProtobufCMessage *msg = NULL;
-    if (frame->type != BIT_MSG_PROVE_REPLY || frame->epoch != 0)
+    if (frame->type != BIT_MSG_PROVE_ANSWER || frame->epoch != 0)
         return bit_fail(BIT_EMESSAGE, "%s where a proof belongs", bit_msg_name(frame->type));
     int err = bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, frame->type, frame->body, frame->body_bytes, &msg);
     if (err == 0)
-        err = take_reply(p, (const Bit__ProveReply *)msg);
+        err = take_reply(p, (const Bit__ProveAnswer *)msg);
     bit_msg_free(msg);
     return err;
 }
@@ -269,11 +269,11 @@ static void share_sidecars(struct bit_proof *p)
 
 static void ask(struct bit_proof *p)
 {
-    Bit__ProveRequest m = BIT__PROVE_REQUEST__INIT;
+    Bit__ProveCall m = BIT__PROVE_CALL__INIT;
     m.first = p->at;
     m.count = (uint32_t)p->batch;
     uv_timer_again(&p->timer);
-    bit_client_send(p->client, BIT_MSG_PROVE_REQUEST, &m);
+    bit_client_send(p->client, BIT_MSG_PROVE_CALL, &m);
 }
 
 static void go_on(struct bit_proof *p)

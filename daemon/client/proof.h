@@ -6,9 +6,9 @@
  * that comes to name another file ends the run. So it is with token files, the dataset.json beside them, which need not
  * be there, and model.init_from.
  *
- *     bitd   ──ProveRequest{first, count}──►  bitctl      files by their place in the specification
- * (bit_spec_shown_path), ◄──ProveReply{first, error[]}──              so that bitd cannot ask for any other
- *                 + a descriptor for each error that is 0
+ *     bitd   ──── ProveCall{first, count} ────►  bitctl    files by their place in the specification
+ *            ◄── ProveAnswer{first, error[]} ──            (bit_spec_shown_path), so that bitd cannot ask for
+ *                + a descriptor for each error of 0        any other
  */
 #ifndef BIT_DAEMON_PROOF_H
 #define BIT_DAEMON_PROOF_H

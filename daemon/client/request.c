@@ -264,7 +264,7 @@ void bit_request_handle(struct bit_client *c, uint16_t type, const ProtobufCMess
     case BIT_MSG_VERSION_REQUEST:
         handle_version(c, m);
         break;
-    case BIT_MSG_PROVE_REPLY:
+    case BIT_MSG_PROVE_ANSWER:
         bit_client_refuse(c, BIT_EMESSAGE, "a proof that was not asked for");
         break;
     default:

@@ -5,7 +5,7 @@
 #include "proto/bit.pb-c.h"
 #include "proto/wire/frame.h"
 
-/* X(NAME, message, number, channel): the table that msg.c, the daemon's request table and the tests expand. */
+/* X(NAME, message, number, channel), by number and hence by channel: the table that msg.c and the tests expand. */
 #define BIT_MSG_TABLE(X)                                                                                               \
     X(WELCOME, welcome, 10, LINK_DOWN)                                                                                 \
     X(STEP_ORDER, step_order, 11, LINK_DOWN)                                                                           \
@@ -37,6 +37,8 @@
     X(SWITCH_REQUEST, switch_request, 60, CLIENT_REQUEST)                                                              \
     X(CHECKPOINT_LIST_REQUEST, checkpoint_list_request, 61, CLIENT_REQUEST)                                            \
     X(VERSION_REQUEST, version_request, 62, CLIENT_REQUEST)                                                            \
+    X(DOCTOR_REQUEST, doctor_request, 63, CLIENT_REQUEST)                                                              \
+    X(PROVE_ANSWER, prove_answer, 64, CLIENT_REQUEST)                                                                  \
     X(ERROR_REPLY, error_reply, 80, CLIENT_REPLY)                                                                      \
     X(DONE_REPLY, done_reply, 81, CLIENT_REPLY)                                                                        \
     X(SUBMIT_REPLY, submit_reply, 82, CLIENT_REPLY)                                                                    \
@@ -49,13 +51,11 @@
     X(WAIT_REPLY, wait_reply, 89, CLIENT_REPLY)                                                                        \
     X(CHECKPOINT_LIST_REPLY, checkpoint_list_reply, 90, CLIENT_REPLY)                                                  \
     X(VERSION_REPLY, version_reply, 91, CLIENT_REPLY)                                                                  \
+    X(DOCTOR_REPLY, doctor_reply, 92, CLIENT_REPLY)                                                                    \
+    X(PROVE_CALL, prove_call, 93, CLIENT_REPLY)                                                                        \
     X(JOURNAL_RECORD, journal_record, 110, DISK)                                                                       \
     X(MANIFEST, manifest, 111, DISK)                                                                                   \
-    X(RUN_SPEC, run_spec, 112, DISK)                                                                                   \
-    X(DOCTOR_REQUEST, doctor_request, 63, CLIENT_REQUEST)                                                              \
-    X(DOCTOR_REPLY, doctor_reply, 92, CLIENT_REPLY)                                                                    \
-    X(PROVE_REPLY, prove_reply, 64, CLIENT_REQUEST)                                                                    \
-    X(PROVE_REQUEST, prove_request, 93, CLIENT_REPLY)
+    X(RUN_SPEC, run_spec, 112, DISK)
 
 enum bit_msg_type {
 #define X(NAME, message, number, channel) BIT_MSG_##NAME = number,

@@ -45,7 +45,7 @@ def asked(path, tokens):
     s.settimeout(60)
     spec = field(2, field(1, "olmo_20m")) + field(3, field(1, tokens)) + field(4, field(1, 2)) + field(5, field(1, 10) + field(2, 1e-3) + field(3, 1))
     s.sendall(frame(SUBMIT, field(1, spec) + field(2, f"hostile-{os.getpid()}") + field(5, "/")))
-    assert struct.unpack_from("<H", s.recv(65536), 4)[0] == 93, "no ProveRequest"
+    assert struct.unpack_from("<H", s.recv(65536), 4)[0] == 93, "no ProveCall"
     return s
 
 
