@@ -14,7 +14,7 @@
 #include "proto/spec/spec.h"
 #include "proto/text/text.h"
 #include "proto/wire/msg.h"
-#include "worker/clock.h"
+#include "worker/process/clock.h"
 #include "worker/resources.h"
 
 #define WARM_STEPS  2

@@ -7,9 +7,9 @@
 #include "proto/format.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
-#include "worker/clock.h"
 #include "worker/note.h"
 #include "worker/phase.h"
+#include "worker/process/clock.h"
 #include "worker/report.h"
 
 BIT_LOG_TOPIC("loop");

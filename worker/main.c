@@ -17,9 +17,9 @@
 #include "worker/loop.h"
 #include "worker/note.h"
 #include "worker/plan_print.h"
+#include "worker/process/signals.h"
+#include "worker/process/stacks.h"
 #include "worker/ranks/comm.h"
-#include "worker/signals.h"
-#include "worker/stacks.h"
 #include "worker/worker.h"
 
 BIT_LOG_TOPIC("main");

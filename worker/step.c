@@ -6,7 +6,7 @@
 #include "kernels/clip.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "worker/ranks/replica.h"
+#include "worker/replica.h"
 
 /* What each rank says when a step or an evaluation is done. */
 struct after_update {

@@ -9,13 +9,13 @@
 #include "worker/model/model.h"
 #include "worker/model/plan.h"
 #include "worker/phase.h"
+#include "worker/process/sections.h"
 #include "worker/ranks/comm.h"
 #include "worker/ranks/fabric.h"
 #include "worker/ranks/optim.h"
 #include "worker/ranks/publish.h"
 #include "worker/ranks/shard.h"
-#include "worker/sections.h"
-#include "worker/tokens.h"
+#include "worker/ranks/tokens.h"
 
 struct bit_worker {
     struct bit_comm *comm;       /* borrowed, with the next two */

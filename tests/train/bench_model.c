@@ -11,7 +11,7 @@
 #include "kernels/adamw.h"
 #include "proto/err.h"
 #include "tests/train/single.h"
-#include "worker/clock.h"
+#include "worker/process/clock.h"
 
 #define STEPS_MAX 100
 

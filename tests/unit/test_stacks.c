@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "tests/test.h"
-#include "worker/stacks.h"
+#include "worker/process/stacks.h"
 
 #define PUT_BACK_S 3600
 

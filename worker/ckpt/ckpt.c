@@ -16,8 +16,8 @@
 #include "proto/format.h"
 #include "proto/log.h"
 #include "worker/ckpt/ckpt_io.h"
-#include "worker/clock.h"
 #include "worker/note.h"
+#include "worker/process/clock.h"
 #include "worker/worker.h"
 
 BIT_LOG_TOPIC("ckpt");

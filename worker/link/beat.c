@@ -10,9 +10,9 @@
 #include "proto/format.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
-#include "worker/clock.h"
 #include "worker/link/link_read.h"
-#include "worker/signals.h"
+#include "worker/process/clock.h"
+#include "worker/process/signals.h"
 
 BIT_LOG_TOPIC("beat");
 

@@ -16,7 +16,7 @@
 
 #include "proto/bit.pb-c.h"
 #include "worker/link/link.h"
-#include "worker/sections.h"
+#include "worker/process/sections.h"
 
 struct bit_beat {
     struct bit_link *link; /* the session's, or &own */

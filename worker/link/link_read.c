@@ -8,7 +8,7 @@
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
-#include "worker/clock.h"
+#include "worker/process/clock.h"
 
 static void swap(struct bit_link_order *a, struct bit_link_order *b)
 {

@@ -11,7 +11,7 @@
 #include "proto/format.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
-#include "worker/clock.h"
+#include "worker/process/clock.h"
 
 BIT_LOG_TOPIC("session");
 

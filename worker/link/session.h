@@ -14,7 +14,7 @@
 
 #include "worker/link/beat.h"
 #include "worker/link/link.h"
-#include "worker/sections.h"
+#include "worker/process/sections.h"
 
 /* Reports kept; more than BIT_LINK_QUEUE_MAX steps, each with its switch, checkpoint and evaluations. */
 #define BIT_SESSION_KEPT_MAX 256

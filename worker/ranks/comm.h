@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "worker/model/plan.h"
-#include "worker/sections.h"
+#include "worker/process/sections.h"
 
 /* Elements of one peer's range that are in flight at a time while gradients are reduced. */
 #define BIT_COMM_PIECE (BIT_PLAN_PIECE_BYTES / (int64_t)sizeof(float))

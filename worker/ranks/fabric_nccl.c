@@ -11,7 +11,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "worker/clock.h"
+#include "worker/process/clock.h"
 
 BIT_LOG_TOPIC("nccl");
 

@@ -1,11 +1,11 @@
-#include "worker/sections.h"
+#include "worker/process/sections.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "worker/clock.h"
+#include "worker/process/clock.h"
 
 const char *bit_section_name(int section)
 {

@@ -1,4 +1,4 @@
-#include "worker/ranks/replica.h"
+#include "worker/replica.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "worker/stacks.h"
+#include "worker/process/stacks.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "worker/signals.h"
+#include "worker/process/signals.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,7 +15,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "worker/stacks.h"
+#include "worker/process/stacks.h"
 
 BIT_LOG_TOPIC("signals");
 

@@ -1,4 +1,4 @@
-#include "worker/tokens.h"
+#include "worker/ranks/tokens.h"
 
 #include <string.h>
 

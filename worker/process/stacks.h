@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "worker/sections.h"
+#include "worker/process/sections.h"
 
 /** Once, before other threads are made: they inherit what is set here. Errors: -errno. */
 int bit_stacks_init(void);
