@@ -11,6 +11,7 @@
  *         lost      this rank's GPU does what it must not, and every later call of it fails, as when it is gone
  *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
  *     BIT_FAULT_HOLD  a FIFO: each rank's part of a checkpoint is written when somebody has opened it to write
+ *     BIT_FAULT_STAND STEP[,STEP…]:FIFO: the first rank begins each of these steps when somebody has opened the FIFO to write
  */
 #include <fcntl.h>
 #include <math.h>
@@ -58,11 +59,29 @@ static bool is_due(const char *kind)
     return fd >= 0;
 }
 
+static void wait_for_writer(const char *fifo)
+{
+    int fd = open(fifo, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* What a test asks for at a step then comes in time, however busy the machine is. */
+static void stand(void)
+{
+    const char *at = getenv("BIT_FAULT_STAND"), *fifo = at == NULL ? NULL : strchr(at, ':');
+    for (char *end; fifo != NULL && at < fifo; at = end + 1)
+        if (strtoull(at, &end, 10) == step)
+            wait_for_writer(fifo + 1);
+}
+
 int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
                           struct bit_step_result *result)
 {
     worker = w;
     step = command->step;
+    if (w->comm->rank == 0)
+        stand();
     return __real_bit_step_train(w, command, batch, result);
 }
 
@@ -77,9 +96,8 @@ void __wrap_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
 int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt)
 {
     const char *hold = getenv("BIT_FAULT_HOLD");
-    int fd = hold == NULL ? -1 : open(hold, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0)
-        close(fd);
+    if (hold != NULL)
+        wait_for_writer(hold);
     return __real_bit_ckpt_write(ckpt);
 }
 

@@ -65,11 +65,13 @@ launch {{ backend: CPU ranks: {ranks} threads: 1 max_restarts: 5 }}
 
 
 class Daemon:
-    def __init__(self, config=""):
+    """hold: steps that no run begins before let_on(), so that what a test asks for there comes in time on a busy machine, too."""
+
+    def __init__(self, config="", hold=()):
         root = build_root()
         self.bitd = os.path.join(root, "daemon", "bitd")
         self.bitctl = os.path.join(root, "ctl", "bitctl")
-        self.worker = os.path.join(root, "worker", "bitworker")
+        self.worker = os.path.join(root, *(("tests", "run", "bitworker_faults") if hold else ("worker", "bitworker")))
         for program in (self.bitd, self.bitctl, self.worker):
             if not os.path.exists(program):
                 skip(f"no {program}")
@@ -79,6 +81,10 @@ class Daemon:
         self.state = os.path.join(self.dir, "state")
         self.socket = os.path.join(self.dir, "s")
         self.config = os.path.join(self.dir, "bitd.conf")
+        self.hold, self.gate = hold, os.path.join(self.dir, "gate")
+        if hold:
+            config += f"worker = {self.worker}\n"
+            os.mkfifo(self.gate)
         with open(self.config, "w") as f:
             f.write(config)
         write_tokens(os.path.join(self.dir, "train.npy"), 64 * 2000, 256, 1)
@@ -100,14 +106,35 @@ class Daemon:
 
     def start(self):
         self.log = open(os.path.join(self.dir, "bitd.log"), "ab")
+        held = {"BIT_FAULT_STAND": f"{','.join(map(str, self.hold))}:{self.gate}"} if self.hold else {}
         self.process = subprocess.Popen(
-            [self.bitd, "--state", self.state, "--socket", self.socket, "--config", self.config], stderr=self.log, stdout=self.log)
+            [self.bitd, "--state", self.state, "--socket", self.socket, "--config", self.config], stderr=self.log, stdout=self.log,
+            env=os.environ | held)
         deadline = time.monotonic() + 20
         while self.ctl("ps", "-q")[0] != 0:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.dump()
                 raise AssertionError("bitd did not start")
             time.sleep(0.02)
+
+    def let_on(self, limit=60):
+        """The run that stands before a step of `hold`, or comes there, begins it."""
+        def late(*_):
+            raise AssertionError(f"no run came to a step of {self.hold} within {limit} s")
+
+        before = signal.signal(signal.SIGALRM, late)
+        signal.alarm(limit)
+        try:
+            open(self.gate, "wb").close()
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+    def asked_while_held(self, run, step, *verb):
+        """Asked for behind `step`, while the run stands before the next one, which is of `hold`: what is asked is always that late."""
+        self.wait(run, "--for", f"step={step}")
+        self.ctl(*verb, "--no-wait", check=True)
+        self.let_on()
 
     def stop(self):
         for run in self.ids():

@@ -69,13 +69,15 @@ def ternary_from_the_first_step():
 
 
 def pause_and_resume_give_the_same_bits():
+    steps = (7, 19, 25)
     with fixture.Daemon() as d:
         plain = d.submit(d.spec(name="plain", steps=40, at_step=20, every=0))
         want = d.finish(plain)["weights_digest"], d.losses(plain)
+    with fixture.Daemon(hold=[step + 1 for step in steps]) as d:
         run = d.submit(d.spec(name="paused", steps=40, at_step=20, every=0))
-        for step in (7, 19, 25):
-            d.wait(run, "--for", f"step={step}")
-            d.ctl("pause", run, check=True)
+        for step in steps:
+            d.asked_while_held(run, step, "pause", run)
+            d.ctl("pause", run, check=True)  # asked again, it waits for the first
             assert d.status(run)["state"] == "paused"
             assert not d.worker_pids(run), "a paused run holds no process"
             d.ctl("resume", run, check=True)
@@ -83,19 +85,21 @@ def pause_and_resume_give_the_same_bits():
 
 
 def move_the_switch():
-    with fixture.Daemon() as d:
+    with fixture.Daemon(hold=[11, 101]) as d:
         run = d.submit(d.spec(steps=400, at_step=300))
         d.wait(run, "--for", "step=10")
         code, out, err = d.ctl("switch", run, "--at", "2", "--keep-optimizer")
         assert code != 0 and re.search(r"\d+", err), f"a step that is gone is refused with the earliest possible one: {err}"
         out = json.loads(d.ctl("switch", run, "--at", "100", "--reset-optimizer", "--json", check=True)[1])
         assert out["step"] == 100
+        d.let_on()
         d.wait(run, "--for", "phase=ternary")
         switched = [e["switched"] for e in d.events(run) if "switched" in e][0]
         assert switched["after_step"] == 100 and switched["phase"]["optimizer_step"] == 0
         code, _, err = d.ctl("switch", run, "--at", "200")
         assert code != 0, "a switch that happened is not moved"
-        d.ctl("cancel", run, check=True)
+        d.ctl("cancel", run, "--no-wait", check=True)
+        d.let_on()
         assert d.wait(run) == 103
 
 
@@ -123,10 +127,12 @@ def a_checkpoint_loads_on_another_number_of_ranks():
 
 
 def checkpoints_verify_and_a_flipped_bit_is_found():
-    with fixture.Daemon() as d:
+    with fixture.Daemon(hold=[25]) as d:
         run = d.submit(d.spec(steps=40, at_step=20, every=10))
         d.wait(run, "--for", "checkpoint=20")
-        d.ctl("checkpoint", run, check=True)
+        d.wait(run, "--for", "step=24")
+        d.ctl("checkpoint", run, "--no-wait", check=True)
+        d.asked_while_held(run, 24, "pause", run)
         d.ctl("pause", run, check=True)
         assert d.ctl("ckpt", "verify", run)[0] == 0
         newest = [json.loads(line) for line in d.ctl("ckpt", "ls", run, "--json", check=True)[1].splitlines()][-1]
@@ -139,6 +145,7 @@ def checkpoints_verify_and_a_flipped_bit_is_found():
         code, _, err = d.ctl("ckpt", "verify", run)
         assert code == 65 and "model.safetensors" in err, f"verify names the file: {code} {err}"
         d.ctl("resume", run, check=True)
+        d.let_on()  # once more: it goes on behind step 20
         d.finish(run)
         bad = [e["bad"] for e in d.events(run) if "bad" in e]
         assert bad and bad[0]["name"] == newest["name"], "the damaged one is named and passed over"
