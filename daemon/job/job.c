@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/store/choose.h"
 #include "daemon/store/durable.h"
+#include "daemon/store/partials.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/proc.h"
 #include "daemon/sys/sweep.h"
@@ -24,6 +25,7 @@ BIT_LOG_TOPIC("job");
 #define SRUN_GRACE_MS 300 /* ranks are gone 10 ms after srun was told, measured with a node of the step cut off */
 
 static void settle(struct bit_job *job);
+static void settle_if_idle(struct bit_job *job);
 static void on_deadline(uv_timer_t *timer);
 
 /* ---------------------------------------------------------------- life of the struct */
@@ -67,7 +69,8 @@ static void forget_secret(struct bit_job *job)
 
 static void destroy(struct bit_job *job)
 {
-    BIT_ASSERT(!job->loading && !job->committing && !job->sweeping && job->link == NULL && job->launch == NULL);
+    BIT_ASSERT(!job->loading && !job->committing && !job->tidying && !job->sweeping && job->link == NULL &&
+               job->launch == NULL);
     forget_secret(job);
     job->runner->job = NULL;
     bit_payload_destroy(job->payload);
@@ -102,7 +105,7 @@ static void forget_incarnation(struct bit_job *job)
 {
     forget_secret(job);
     job->cause = (struct bit_job_cause){0};
-    job->done = job->ready = job->stood = job->reconnected = job->launcher_ended = false;
+    job->done = job->ready = job->stood = job->reconnected = job->launcher_ended = job->tidy = false;
     job->outstanding = 0;
     bit_tally_finish(&job->tally);
     job->exit_status = job->exit_signal = 0;
@@ -118,13 +121,32 @@ static void forget_incarnation(struct bit_job *job)
 
 static bool is_idle(const struct bit_job *job)
 {
-    return !job->loading && !job->committing && !job->sweeping && (job->launch == NULL || job->launcher_ended);
+    return !job->loading && !job->committing && !job->tidying && !job->sweeping &&
+           (job->launch == NULL || job->launcher_ended);
 }
 
 /* What a killed mpirun leaves on this machine. */
 static void clear_remains(struct bit_job *job)
 {
     bit_remains_remove(&job->remains, BIT_MAX(job->watch.ranks, job->runner->run.spec->launch->ranks));
+}
+
+static void on_tidy(void *arg)
+{
+    struct bit_job *job = arg;
+    job->tidying = false;
+    job->tidy = true;
+    settle_if_idle(job);
+}
+
+/* Half of a checkpoint is seen by nobody who is told of a run's end, and by no bitd that replays it. */
+static void begin_tidying(struct bit_job *job)
+{
+    job->tidying = bit_partials_start(job->runner, on_tidy, job) == 0;
+    if (job->tidying)
+        return;
+    bit_warn("half checkpoints stay", "run=%s text=%s", job->runner->run.id, bit_fail_text());
+    on_tidy(job);
 }
 
 static void settle_if_idle(struct bit_job *job)
@@ -134,7 +156,10 @@ static void settle_if_idle(struct bit_job *job)
     bit_launch_destroy(job->launch);
     job->launch = NULL;
     clear_remains(job);
-    settle(job);
+    if (job->tidy)
+        settle(job);
+    else
+        begin_tidying(job);
 }
 
 static void on_swept(void *arg)

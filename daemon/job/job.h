@@ -71,6 +71,8 @@ struct bit_job {
     struct bit_examine examine;
     struct bit_remains remains;
     bool committing; /* a checkpoint gets its name, on the pool */
+    bool tidying;    /* what the launch left of checkpoints is settled, on the pool */
+    bool tidy;       /* it was */
     struct bit_guard guard;
 
     struct bit_feed *feed; /* NULL until it is first read from; only the thread pool touches it then */

@@ -1,6 +1,7 @@
 #include "daemon/store/retain.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,8 @@ struct removal {
 static void remove_in_pool(uv_work_t *work)
 {
     struct removal *removal = work->data;
-    if (bit_dir_remove(removal->path) < 0)
+    int err = bit_dir_remove(removal->path);
+    if (err < 0 && err != -ENOENT) /* a job that ended meanwhile has tidied up */
         bit_warn("not removed", "path=%s text=%s", removal->path, bit_fail_text());
 }
 
@@ -77,17 +79,22 @@ static void remove_folder(struct bit_runner *r, const char *name)
     queue_removal(r, leaving);
 }
 
+/* Of a run that has ended nothing half is taken up again. */
+static bool is_left(const struct bit_runner *r, const char *name)
+{
+    const size_t suffix = strlen(LEAVING), length = strlen(name);
+    if (bit_run_ended(&r->run))
+        return strstr(name, ".partial") != NULL;
+    return length > suffix && strcmp(name + length - suffix, LEAVING) == 0;
+}
+
 void bit_retain_finish(struct bit_runner *r)
 {
-    const size_t suffix = strlen(LEAVING);
-    char *folder = bit_runner_path(r, "checkpoints"), *path;
+    char *folder = r->corrupt ? NULL : bit_runner_path(r, "checkpoints"), *path;
     DIR *dir = folder == NULL ? NULL : opendir(folder);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        const size_t length = strlen(entry->d_name);
-        if (length > suffix && strcmp(entry->d_name + length - suffix, LEAVING) == 0 &&
-            asprintf(&path, "%s/%s", folder, entry->d_name) >= 0)
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+        if (is_left(r, entry->d_name) && asprintf(&path, "%s/%s", folder, entry->d_name) >= 0)
             queue_removal(r, path);
-    }
     if (dir != NULL)
         closedir(dir);
     free(folder);

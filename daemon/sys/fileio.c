@@ -109,7 +109,7 @@ static int remove_entry(const char *path, const struct stat *st, int kind, struc
     (void)st;
     (void)kind;
     (void)where;
-    return remove(path) < 0 ? -errno : 0;
+    return remove(path) < 0 && errno != ENOENT ? -errno : 0; /* another may be at it too */
 }
 
 int bit_dir_remove(const char *path)
