@@ -3,6 +3,8 @@
  * whose exit code nobody heeds. It ends with 0; a test of it passes if sanitizers/run says that it has failed.
  *
  *     planted leak | behaviour | address | race | none
+ *     planted dies | dies-once | dies-once-leak    the leak search's own death, by its words: in each attempt; in the first;
+ *                                                  in the first, beside a leak
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -33,10 +35,49 @@ static void race(void)
     pthread_join(other, NULL);
 }
 
+/* Where the runtime would write it. */
+static void say_that_the_search_died(void)
+{
+    const char *options = getenv("LSAN_OPTIONS"), *at = options == NULL ? NULL : strstr(options, "log_path=");
+    char path[256];
+
+    if (at == NULL || sscanf(at, "log_path=%200[^:]", path) != 1)
+        _exit(99);
+    snprintf(path + strlen(path), 32, ".planted.%d", (int)getppid());
+    FILE *f = fopen(path, "w");
+    if (f == NULL)
+        _exit(99);
+    fprintf(
+        f,
+        "Tracer caught signal 11: addr=0x71f0 pc=0x558f8e96482a sp=0x7f8720008d40\n"
+        "==planted==1==LeakSanitizer has encountered a fatal error.\n"
+        "==planted==1==HINT: For debugging, try setting environment variable LSAN_OPTIONS=verbosity=1:log_threads=1\n"
+        "==planted==1==HINT: LeakSanitizer does not work under ptrace (strace, gdb, etc)\n");
+    fclose(f);
+}
+
+static void die(const char *how)
+{
+    const char *attempt = getenv("BIT_SANITIZERS_ATTEMPT");
+    const int first = attempt == NULL || strcmp(attempt, "1") == 0;
+
+    if (!first && strcmp(how, "dies") != 0)
+        return;
+    say_that_the_search_died();
+    if (strcmp(how, "dies-once-leak") == 0) {
+        kept = malloc(77);
+        kept = NULL;
+    }
+}
+
 static void commit(const char *fault)
 {
     volatile int most = INT_MAX;
 
+    if (strncmp(fault, "dies", 4) == 0) {
+        die(fault);
+        return;
+    }
     if (strcmp(fault, "leak") == 0) {
         kept = malloc(77);
         kept = NULL;
