@@ -6,7 +6,7 @@
 #include "config.h"
 #include "proto/check.h"
 #if BIT_HAVE_CUDA
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 #endif
 
 #define PIECE_BYTES ((int64_t)4 << 20) /* of a copy by several threads */

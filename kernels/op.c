@@ -2,7 +2,7 @@
 #include "kernels/op.h"
 
 #include "config.h"
-#include "kernels/trace.h"
+#include "kernels/op_trace.h"
 #include "proto/err.h"
 
 #define FAST_0(name) bit_##name##_ref

@@ -7,7 +7,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #if BIT_HAVE_CUDA
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 #endif
 
 #if BIT_HAVE_CUDA

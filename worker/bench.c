@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernels/trace.h"
+#include "kernels/op_trace.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"

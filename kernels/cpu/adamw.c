@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "kernels/args.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 #include "proto/check.h"
 
 #define CHUNK 16384 /* elements that a thread takes at once */

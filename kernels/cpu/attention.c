@@ -7,8 +7,8 @@
 
 #include "kernels/args.h"
 #include "kernels/cpu/attention_tiles.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/team.h"
-#include "kernels/isa.h"
 
 /* One thread's scratch, in units. */
 struct scratch {

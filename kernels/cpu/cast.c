@@ -2,8 +2,8 @@
 #include "kernels/cast.h"
 
 #include "kernels/args.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 #include "proto/check.h"
 
 #define CHUNK 32768 /* elements that a thread takes at once */

@@ -2,9 +2,9 @@
 #include "kernels/embed.h"
 
 #include "kernels/args.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/team.h"
-#include "kernels/isa.h"
 
 int BIT_ISA(embed)(const struct bit_exec *exec, const struct bit_embed_args *args)
 {

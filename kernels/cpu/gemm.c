@@ -6,7 +6,7 @@
 #include "kernels/cpu/gemm_pack.h"
 #include "kernels/cpu/gemm_store.h"
 #include "kernels/cpu/gemm_tile.h"
-#include "kernels/isa.h"
+#include "kernels/cpu/isa.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "kernels/args.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 
 static float row_mean(const struct bit_norm_args *args, int64_t r)
 {

@@ -1,8 +1,8 @@
 /* The norms' gradient: two sums over a row, then the row. */
 #include "kernels/args.h"
 #include "kernels/cpu/codes.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 #include "kernels/norm.h"
 
 struct row {

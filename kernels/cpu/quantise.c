@@ -6,8 +6,8 @@
 
 #include "kernels/args.h"
 #include "kernels/cpu/codes.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 #include "proto/check.h"
 
 /* A row and its norm; without one mean 0 and rstd 1 leave x as it is. */

@@ -2,8 +2,8 @@
 #include "kernels/rope.h"
 
 #include "kernels/args.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 #include "proto/check.h"
 
 /* Positions that one thread takes together: their elements fill whole bytes of the mask, since head_dim is even. */

@@ -2,8 +2,8 @@
 #include "kernels/swiglu.h"
 
 #include "kernels/args.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 
 /* Below -88 it is less than any normal number. */
 static inline vf sigmoid(vf x)

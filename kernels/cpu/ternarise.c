@@ -3,8 +3,8 @@
 
 #include "kernels/args.h"
 #include "kernels/cpu/codes.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 #include "proto/check.h"
 
 #define PIECE 16384 /* weights that a thread takes at a time: a whole number of vectors */

@@ -5,8 +5,8 @@
 #include <math.h>
 
 #include "kernels/args.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 
 #define LOG2_E 1.44269504f
 #define UNROLL 4

@@ -3,7 +3,7 @@
 #define BIT_KERNELS_ATTENTION_CUDA_H
 
 #include "kernels/attention.h"
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 
 #define BIT_ATTENTION_MMA_DIM_MAX 128 /* the widest head whose sums fit in a warp's registers */
 

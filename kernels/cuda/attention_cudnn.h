@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "kernels/attention.h"
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 
 /* Causal, bf16. */
 struct bit_cudnn_attention_shape {

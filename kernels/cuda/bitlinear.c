@@ -7,7 +7,7 @@
 
 #include "config.h"
 #include "kernels/args.h"
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 
 static int check_workspace(const struct bit_exec *exec, int64_t m, int64_t n, int64_t k)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

@@ -2,7 +2,7 @@
 #include "kernels/args.h"
 #include "kernels/cast.h"
 #include "kernels/cuda/blas.h"
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 #include "proto/check.h"
 
 static struct bit_blas_args product_of(const struct bit_matmul_args *args)

@@ -6,7 +6,7 @@
 #include <cuda_bf16.h>
 #include <stdint.h>
 
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 
 #define BIT_WARP 32
 

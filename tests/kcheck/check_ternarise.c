@@ -1,6 +1,6 @@
 /* Weights to codes, and their measures. */
-#include "kernels/measure.h"
 #include "kernels/ternarise.h"
+#include "kernels/weight_measure.h"
 #include "proto/check.h"
 #include "tests/kcheck/kcheck.h"
 

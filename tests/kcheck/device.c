@@ -10,7 +10,7 @@
 #include "tests/kcheck/peer.h"
 
 #if BIT_HAVE_CUDA
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 
 static struct bit_exec device;
 static bool looked, found;

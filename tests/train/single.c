@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "kernels/cast.h"
-#include "kernels/measure.h"
 #include "kernels/ternarise.h"
+#include "kernels/weight_measure.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"

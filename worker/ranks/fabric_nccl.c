@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "kernels/measure.h"
+#include "kernels/weight_measure.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

@@ -1,5 +1,5 @@
 /* Measures of a weight matrix by plain loops. */
-#include "kernels/measure.h"
+#include "kernels/weight_measure.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* Measures of a weight matrix, shared out to threads in pieces. Counts are whole numbers, so it does not matter in what
  * order the pieces come; sums are added in the order of the pieces. */
-#include "kernels/measure.h"
+#include "kernels/weight_measure.h"
 
 #include <string.h>
 
 #include "kernels/args.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 #include "proto/check.h"
 
 #define PIECE 16384 /* weights that a thread takes at a time: a whole number of vectors */

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/measure.h"
 #include "kernels/ternarise.h"
+#include "kernels/weight_measure.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "tests/test.h"

@@ -1,4 +1,4 @@
-#include "kernels/trace.h"
+#include "kernels/op_trace.h"
 
 #include <stdlib.h>
 

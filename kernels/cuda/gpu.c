@@ -1,4 +1,4 @@
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/gpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* bit_NAME_cpu() for operators that are built once for each processor level. */
-#include "kernels/isa.h"
+#include "kernels/cpu/isa.h"
 
 #if defined(__x86_64__)
 #define DEFINE(name)                                                                                                   \

@@ -2,7 +2,7 @@
 #include "kernels/cuda/util.cuh"
 extern "C" {
 #include "kernels/args.h"
-#include "kernels/measure.h"
+#include "kernels/weight_measure.h"
 }
 
 #define THREADS 512
@@ -11,14 +11,14 @@ extern "C" {
 /* Enough blocks to fill the GPU, each a run of whole passes over its threads. */
 static unsigned grid_for(const struct bit_exec *exec, int64_t count, int blocks_each)
 {
-    const int64_t wanted = (count + THREADS * UNROLL - 1) / (THREADS * UNROLL), most = exec->cuda->sm_count * blocks_each;
+    const int64_t wanted = (count + THREADS * UNROLL - 1) / (THREADS * UNROLL),
+                  most = exec->cuda->sm_count * blocks_each;
 
     return (unsigned)(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
 
 /* UNROLL elements of a thread, `stride` apart, all loads before the first use. */
-template <typename F>
-static __device__ __forceinline__ void for_each(int64_t count, const float *w, const F &use)
+template <typename F> static __device__ __forceinline__ void for_each(int64_t count, const float *w, const F &use)
 {
     const int64_t stride = (int64_t)gridDim.x * THREADS;
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;

@@ -1,8 +1,8 @@
 /* Sums of squares: each block by one thread. */
-#include "kernels/args.h"
 #include "kernels/clip.h"
+#include "kernels/args.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/isa.h"
 #include "proto/check.h"
 
 static double block_sum(const float *g, int64_t count)
