@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/command.h"
-#include "ctl/show.h"
+#include "ctl/cli/command.h"
+#include "ctl/show/show.h"
 #include "proto/err.h"
 #include "proto/slice.h"
 

@@ -48,11 +48,15 @@ static const struct folder {
     {"kernels/ref", {KERNELS, "kernels/cuda", "kernels/cpu"}, {NULL}},
     {"kernels/cpu", {KERNELS, "kernels/cpu"}, {NULL}},
     {"kernels/cuda", {KERNELS, "kernels/cuda"}, {"cuda", "cublasLt", "cudnn"}},
-    {"worker", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks", "kernels/cuda"}, {"mpi", "nccl", "cuda"}},
+    {"worker",
+     {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks", "kernels/cuda"},
+     {"mpi", "nccl", "cuda"}},
     {"worker/ckpt", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks"}, {"mpi"}},
     {"worker/link", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks"}, {"mpi"}},
     {"worker/process", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks"}, {NULL}},
-    {"worker/ranks", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks", "kernels/cuda"}, {"mpi", "nccl", "cuda"}},
+    {"worker/ranks",
+     {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks", "kernels/cuda"},
+     {"mpi", "nccl", "cuda"}},
     {"worker/model", {MODEL, "worker/ranks/measure.h"}, {NULL}},
     {"daemon", {"daemon", CLIENT}, {"uv"}},
     {"daemon/client", {"daemon", CLIENT}, {"uv"}},
@@ -63,10 +67,13 @@ static const struct folder {
     {"daemon/store", {"daemon", CLIENT}, {"uv"}},
     {"daemon/run", {RUN}, {NULL}},
     {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
-    {"ctl", {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs", PROTO}, {NULL}},
-    {"ctl/data", {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs", PROTO}, {NULL}},
-    {"ctl/tokenize", {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs", PROTO}, {NULL}},
-    {"ctl/verbs", {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs", PROTO}, {NULL}},
+    {"ctl", {"ctl/cli", "ctl/show", PROTO}, {NULL}},
+    {"ctl/cli", {"ctl/cli", "ctl/client", "ctl/show", PROTO}, {NULL}},
+    {"ctl/client", {"ctl/cli", "ctl/client", "ctl/show", PROTO}, {NULL}},
+    {"ctl/data", {"ctl/cli", "ctl/client", "ctl/data", "ctl/show", "ctl/tokenize", PROTO}, {NULL}},
+    {"ctl/show", {"ctl/show", PROTO}, {NULL}},
+    {"ctl/tokenize", {"ctl/tokenize", PROTO}, {NULL}},
+    {"ctl/verbs", {"ctl/cli", "ctl/client", "ctl/data", "ctl/show", "ctl/tokenize", PROTO}, {NULL}},
 };
 
 static const char *const guarded[] = {"uv", "mpi", "nccl", "dnnl", "cuda", "cublasLt", "cudnn"};
@@ -360,8 +367,9 @@ TEST(temporary_folders_are_those_of_one_helper)
 static const char *const raw_calls[] = {"printf(", "fprintf(", "vprintf(", "vfprintf(",
                                         "puts(",   "fputs(",   "fwrite(",  "json_dumpf("};
 /* show.c is where texts are made harmless, command.c prints its own help. */
-static const char *const may_print_raw[] = {"ctl/show.c", "ctl/command.c"};
-static const char *const of_ctl[] = {"ctl", "ctl/data", "ctl/tokenize", "ctl/verbs"};
+static const char *const may_print_raw[] = {"ctl/show/show.c", "ctl/cli/command.c"};
+static const char *const of_ctl[] = {"ctl",      "ctl/cli",      "ctl/client", "ctl/data",
+                                     "ctl/show", "ctl/tokenize", "ctl/verbs"};
 
 static bool is_called(const char *line, const char *call)
 {
@@ -380,7 +388,7 @@ static void check_printing(const char *path)
     for (int number = 1; fgets(line, sizeof line, f) != NULL; number++)
         for (size_t i = 0; i < BIT_COUNT(raw_calls); i++)
             if (!EXPECT(!is_called(line, raw_calls[i])))
-                fprintf(stderr, "    %s:%d: bitctl prints through ctl/show.h\n", below_root(path), number);
+                fprintf(stderr, "    %s:%d: bitctl prints through ctl/show/show.h\n", below_root(path), number);
     fclose(f);
 }
 

@@ -11,8 +11,8 @@
 
 #include "ctl/data/data.h"
 #include "ctl/data/data_index.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

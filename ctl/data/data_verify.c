@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "ctl/data/data.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/data/tokens.h"

@@ -1,4 +1,4 @@
-#include "ctl/mutate.h"
+#include "ctl/client/mutate.h"
 
 extern const struct bit_command bit_cmd_cancel;
 

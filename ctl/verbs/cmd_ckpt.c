@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/cli/command.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"

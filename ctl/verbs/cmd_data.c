@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/command.h"
+#include "ctl/cli/command.h"
 #include "ctl/data/data.h"
 #include "proto/err.h"
 #include "proto/limits.h"

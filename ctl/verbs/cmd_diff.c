@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/command.h"
-#include "ctl/diff.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
-#include "ctl/stream.h"
+#include "ctl/cli/command.h"
+#include "ctl/client/stream.h"
+#include "ctl/show/diff.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"

@@ -1,8 +1,8 @@
 #include <stdio.h>
 
-#include "ctl/command.h"
-#include "ctl/show.h"
-#include "ctl/stream.h"
+#include "ctl/cli/command.h"
+#include "ctl/client/stream.h"
+#include "ctl/show/show.h"
 
 extern const struct bit_command bit_cmd_log;
 

@@ -1,9 +1,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/command.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/cli/command.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 
 extern const struct bit_command bit_cmd_ps;
 

@@ -1,11 +1,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/command.h"
-#include "ctl/curve.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
-#include "ctl/status.h"
+#include "ctl/cli/command.h"
+#include "ctl/show/curve.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/show/status.h"
 #include "proto/err.h"
 
 extern const struct bit_command bit_cmd_status;

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/command.h"
-#include "ctl/dry_run.h"
-#include "ctl/follow.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/cli/command.h"
+#include "ctl/client/follow.h"
+#include "ctl/show/dry_run.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"

@@ -1,4 +1,4 @@
-#include "ctl/mutate.h"
+#include "ctl/client/mutate.h"
 #include "proto/err.h"
 
 extern const struct bit_command bit_cmd_switch;

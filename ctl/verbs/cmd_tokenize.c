@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/cli/command.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "ctl/tokenize/dataset.h"
 #include "ctl/tokenize/tokenize.h"
 #include "proto/check.h"

@@ -6,10 +6,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
-#include "ctl/status.h"
+#include "ctl/cli/command.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/show/status.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

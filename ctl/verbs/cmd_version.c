@@ -1,9 +1,9 @@
 #include <stdio.h>
 
 #include "config.h"
-#include "ctl/command.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/cli/command.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/limits.h"
 

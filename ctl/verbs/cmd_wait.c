@@ -3,10 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
-#include "ctl/stream.h"
+#include "ctl/cli/command.h"
+#include "ctl/client/stream.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/err.h"
 
 extern const struct bit_command bit_cmd_wait;

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/client.h"
+#include "ctl/client/client.h"
 #include "proto/check.h"
 #include "proto/slice.h"
 

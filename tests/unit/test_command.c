@@ -1,8 +1,8 @@
 /* Options of bitctl's verbs: every verb teaches, mistakes end with 2, words and values are taken as they stand. */
 #include <getopt.h>
 
-#include "ctl/command.h"
-#include "ctl/print.h"
+#include "ctl/cli/command.h"
+#include "ctl/show/print.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

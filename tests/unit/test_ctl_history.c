@@ -1,6 +1,6 @@
 /* What bitctl makes of a run's events: a relaunch goes back on the curve, phases are tallied apart, the summary finds
  * the spike. */
-#include "ctl/history.h"
+#include "ctl/show/history.h"
 #include "tests/test.h"
 
 static void add_step(struct bit_history *h, uint64_t step, Bit__Precision precision, double loss)

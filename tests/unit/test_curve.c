@@ -1,5 +1,5 @@
 /* The loss curve in the terminal: every row has the same width, the extremes and the switch are where they belong. */
-#include "ctl/curve.h"
+#include "ctl/show/curve.h"
 #include "tests/test.h"
 
 static char *draw(const struct bit_curve_point *points, size_t count, uint64_t after, int columns, int rows)

@@ -1,4 +1,4 @@
-#include "ctl/diff.h"
+#include "ctl/show/diff.h"
 
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"

@@ -1,4 +1,4 @@
-#include "ctl/hangups.h"
+#include "ctl/client/hangups.h"
 
 #include "tests/test.h"
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "ctl/curve.h"
+#include "ctl/show/curve.h"
 #include "proto/bit.pb-c.h"
 #include "proto/evaluations.h"
 

@@ -2,7 +2,7 @@
 #ifndef BIT_CTL_PROVE_H
 #define BIT_CTL_PROVE_H
 
-#include "ctl/client.h"
+#include "ctl/client/client.h"
 
 /** Open the files of our own submission that bitd asks for, and send it their descriptors. Errors: as bit_client_send;
  * BIT_EMESSAGE if it asks for files that the submission has not. */

@@ -1,4 +1,4 @@
-#include "ctl/curve.h"
+#include "ctl/show/curve.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/show.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 
 /* A braille character is 2 dots wide and 4 high; bit of the dot at (x, y) in U+2800's block. */

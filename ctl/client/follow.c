@@ -1,4 +1,4 @@
-#include "ctl/follow.h"
+#include "ctl/client/follow.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/history.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/show/history.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

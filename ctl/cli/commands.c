@@ -1,6 +1,6 @@
 /* The table of verbs, in the order of the help. To add one: write cmd_VERB.c, declare and list it here, list it in
  * meson.build. */
-#include "ctl/command.h"
+#include "ctl/cli/command.h"
 
 extern const struct bit_command bit_cmd_submit, bit_cmd_ps, bit_cmd_status, bit_cmd_top, bit_cmd_log, bit_cmd_events,
     bit_cmd_wait, bit_cmd_checkpoint, bit_cmd_pause, bit_cmd_resume, bit_cmd_cancel, bit_cmd_switch, bit_cmd_ckpt,

@@ -1,4 +1,4 @@
-#include "ctl/command.h"
+#include "ctl/cli/command.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "config.h"
-#include "ctl/show.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

@@ -1,4 +1,4 @@
-#include "ctl/stream.h"
+#include "ctl/client/stream.h"
 
 #include <stdio.h>
 

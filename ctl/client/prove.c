@@ -1,4 +1,4 @@
-#include "ctl/prove.h"
+#include "ctl/client/prove.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ctl/client.h"
+#include "ctl/client/client.h"
 
 struct bit_option {
     const char *name; /* "follow": --follow */

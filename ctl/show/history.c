@@ -1,12 +1,12 @@
-#include "ctl/history.h"
+#include "ctl/show/history.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 
 /* The spike is looked for in so many steps behind the switch, or half of what there is. */

@@ -1,10 +1,10 @@
-#include "ctl/dry_run.h"
+#include "ctl/show/dry_run.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/spec/spec.h"
 
 static void print_spec(FILE *f, const Bit__RunSpec *spec)

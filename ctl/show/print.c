@@ -1,4 +1,4 @@
-#include "ctl/print.h"
+#include "ctl/show/print.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/show.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ctl/hangups.h"
+#include "ctl/client/hangups.h"
 #include "proto/bit.pb-c.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/msg.h"

@@ -1,4 +1,4 @@
-#include "ctl/show.h"
+#include "ctl/show/show.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

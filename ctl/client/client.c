@@ -1,4 +1,4 @@
-#include "ctl/client.h"
+#include "ctl/client/client.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -10,10 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
-#include "ctl/print.h"
-#include "ctl/prove.h"
-#include "ctl/show.h"
+#include "ctl/cli/command.h"
+#include "ctl/client/prove.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

@@ -1,11 +1,11 @@
-#include "ctl/status.h"
+#include "ctl/show/status.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "ctl/curve.h"
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/show/curve.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "proto/check.h"
 
 #define FIELD 13 /* columns of a name */

@@ -1,10 +1,10 @@
-#include "ctl/mutate.h"
+#include "ctl/client/mutate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/print.h"
-#include "ctl/show.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
 
 int bit_mutate(struct bit_cli *cli, uint16_t type, const void *request)
 {
