@@ -53,7 +53,7 @@ static int add_sbatch(const struct bit_config *config, const Bit__RunSpec *spec,
     return err;
 }
 
-int bit_lines_make(const struct bit_config *config, const Bit__RunSpec *spec, struct bit_argv *out)
+int bit_command_lines_make(const struct bit_config *config, const Bit__RunSpec *spec, struct bit_argv *out)
 {
     struct bit_places places = {0};
     struct bit_argv command = {0};

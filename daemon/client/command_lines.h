@@ -11,6 +11,6 @@
  * knows stands in capitals: RUN, JOB, NODES. *out is the caller's. Errors: -ENOMEM; -EAGAIN where the job that bitd
  * runs in has too few nodes; BIT_EMESSAGE of its list of them.
  */
-int bit_lines_make(const struct bit_config *config, const Bit__RunSpec *spec, struct bit_argv *out);
+int bit_command_lines_make(const struct bit_config *config, const Bit__RunSpec *spec, struct bit_argv *out);
 
 #endif

@@ -13,7 +13,7 @@
 struct planning {
     struct bit_daemon *daemon;
     char spec_path[BIT_CONFIG_PATH_MAX + 64];
-    bit_plan_done *done;
+    bit_plan_query_done *done;
     void *arg;
 };
 
@@ -32,7 +32,7 @@ static Bit__WorkerReady *decode_answer(const struct bit_command_result *r)
 static void on_ended(void *arg, const struct bit_command_result *r)
 {
     struct planning *p = arg;
-    struct bit_plan plan = {0};
+    struct bit_plan_query plan = {0};
     char name[BIT_CONFIG_PATH_MAX + 16];
     unlink(p->spec_path);
     if (bit_command_ok(r))
@@ -60,7 +60,7 @@ static int write_spec(struct planning *p, const Bit__RunSpec *spec)
     return err;
 }
 
-int bit_plan_start(struct bit_daemon *d, const Bit__RunSpec *spec, bit_plan_done *done, void *arg)
+int bit_plan_query_start(struct bit_daemon *d, const Bit__RunSpec *spec, bit_plan_query_done *done, void *arg)
 {
     struct planning *p = calloc(1, sizeof *p);
     if (p == NULL)

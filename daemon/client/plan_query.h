@@ -8,17 +8,17 @@
 
 struct bit_daemon;
 
-struct bit_plan {
+struct bit_plan_query {
     Bit__WorkerReady *ready; /* NULL if there is no answer */
     bool refused;            /* it ran, and said no */
     char text[1024];         /* why there is no answer */
 };
 
 /* The plan is borrowed for the call. */
-typedef void bit_plan_done(void *arg, const struct bit_plan *plan);
+typedef void bit_plan_query_done(void *arg, const struct bit_plan_query *plan);
 
 /** Run `bitworker --plan SPECFILE`, which answers one WorkerReady frame on stdout. done is always called, from the
  * loop. Errors: -errno, -ENOMEM; done is not called then. */
-int bit_plan_start(struct bit_daemon *d, const Bit__RunSpec *spec, bit_plan_done *done, void *arg);
+int bit_plan_query_start(struct bit_daemon *d, const Bit__RunSpec *spec, bit_plan_query_done *done, void *arg);
 
 #endif

@@ -20,10 +20,10 @@ struct holding {
 
 static void add(struct holding *h, struct bit_client *c)
 {
-    bool idle = !c->closing && !c->leaving && !c->busy && c->wait.kind == BIT_WAIT_NONE && c->tail == NULL;
+    bool idle = !c->closing && !c->leaving && !c->busy && c->wait.kind == BIT_WAIT_NONE && c->stream == NULL;
     h->clients++;
     h->waits += c->wait.kind != BIT_WAIT_NONE;
-    h->streams += c->tail != NULL;
+    h->streams += c->stream != NULL;
     h->queued += bit_client_queued(c);
     if (idle)
         h->idlest = c; /* the newest is the first of the list */

@@ -29,7 +29,7 @@ BIT_LOG_TOPIC("request");
 struct bit_runner *bit_request_runner(struct bit_client *c, const char *which)
 {
     struct bit_runner *r = NULL;
-    int err = bit_named_find(c->server->daemon, which, c->peer.uid, &r);
+    int err = bit_run_names_find(c->server->daemon, which, c->peer.uid, &r);
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
     return r;
@@ -123,7 +123,7 @@ static void handle_events(struct bit_client *c, const Bit__EventsRequest *m)
     struct bit_runner *r = bit_request_runner(c, m->run);
     int err = r == NULL ? 0 : bit_quota_stream(c);
     if (r != NULL && err == 0)
-        err = bit_tail_events(c, r, m);
+        err = bit_stream_events(c, r, m);
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
 }
@@ -133,7 +133,7 @@ static void handle_log(struct bit_client *c, const Bit__LogRequest *m)
     struct bit_runner *r = bit_request_runner(c, m->run);
     int err = r == NULL ? 0 : bit_quota_stream(c);
     if (r != NULL && err == 0)
-        err = bit_tail_log(c, r, m);
+        err = bit_stream_log(c, r, m);
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
 }

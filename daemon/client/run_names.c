@@ -84,7 +84,7 @@ static int refuse(const struct bit_daemon *d, const struct wanted *w, size_t mea
                     w->own ? " of yours that have not ended" : " of others", list);
 }
 
-int bit_named_find(const struct bit_daemon *d, const char *which, uint32_t uid, struct bit_runner **out)
+int bit_run_names_find(const struct bit_daemon *d, const char *which, uint32_t uid, struct bit_runner **out)
 {
     struct wanted w = {.which = which, .uid = uid, .own = true};
     struct bit_runner *r = strcmp(which, "@last") == 0 ? newest_of(d, uid) : find_id(d, which);

@@ -101,8 +101,8 @@ static void close_client(struct bit_client *c)
         return;
     c->closing = true;
     c->wait.kind = BIT_WAIT_NONE;
-    bit_tail_destroy(c->tail);
-    c->tail = NULL;
+    bit_stream_destroy(c->stream);
+    c->stream = NULL;
     bit_submission_forget(c->submission);
     c->submission = NULL;
     uv_read_stop((uv_stream_t *)&c->pipe);
@@ -293,7 +293,7 @@ static int open_socket(struct bit_server *s)
 int bit_server_listen(struct bit_server *s, struct bit_daemon *d)
 {
     *s = (struct bit_server){.daemon = d};
-    bit_turns_init(&s->turns, &d->loop);
+    bit_stream_queue_init(&s->stream_queue, &d->loop);
     int err = bit_access_init(&s->access, &d->config);
     if (err == 0)
         err = open_socket(s);
@@ -349,8 +349,8 @@ static void on_written(uv_write_t *req, int status)
         return;
     if (status < 0 || (c->leaving && bit_client_queued(c) == 0))
         close_client(c);
-    else if (c->tail != NULL)
-        bit_tail_pump(c->tail);
+    else if (c->stream != NULL)
+        bit_stream_pump(c->stream);
 }
 
 /* Takes frames. */
@@ -388,8 +388,8 @@ static void refuse_unsayable(struct bit_client *c, int err, const char *name)
     char why[BIT_ERR_TEXT_MAX];
     bit_format(why, sizeof why, "%s", bit_fail_text());
     bit_error("not sayable", "pid=%d uid=%u message=%s text=%s", c->peer.pid, c->peer.uid, name, why);
-    bit_tail_destroy(c->tail);
-    c->tail = NULL;
+    bit_stream_destroy(c->stream);
+    c->stream = NULL;
     bit_client_refuse(c, err, "bitd has an answer (%s) that cannot be sent: %s", name, why);
 }
 
@@ -448,7 +448,7 @@ void bit_server_changed(struct bit_server *s, struct bit_runner *r)
         next = c->next;
         if (c->wait.kind != BIT_WAIT_NONE && c->wait.runner == r)
             bit_wait_look(c);
-        else if (c->tail != NULL && bit_tail_runner(c->tail) == r)
-            bit_tail_pump(c->tail);
+        else if (c->stream != NULL && bit_stream_runner(c->stream) == r)
+            bit_stream_pump(c->stream);
     }
 }

@@ -17,17 +17,17 @@ struct bit_daemon;
 struct bit_proof;
 struct bit_runner;
 struct bit_submission;
-struct bit_tail;
+struct bit_stream;
 
 struct bit_server {
     uv_pipe_t pipe;
     struct bit_daemon *daemon;
     struct bit_access access;
     struct bit_client *clients;
-    struct bit_turns turns; /* of streams to them */
-    uint64_t dropped_ms;    /* when the second began that the two below are of */
-    unsigned told;          /* lines about dropped clients */
-    unsigned untold;        /* clients dropped without a line: the next one says how many */
+    struct bit_stream_queue stream_queue; /* of streams to them */
+    uint64_t dropped_ms;                  /* when the second began that the two below are of */
+    unsigned told;                        /* lines about dropped clients */
+    unsigned untold;                      /* clients dropped without a line: the next one says how many */
 };
 
 /* What a client waits for; the first condition that holds ends it. */
@@ -65,7 +65,7 @@ struct bit_client {
     struct bit_aside_job left; /* its socket, where closing it may take time */
     int left_fd;
     struct bit_wait wait;
-    struct bit_tail *tail;             /* a stream of events or log text */
+    struct bit_stream *stream;         /* a stream of events or log text */
     struct bit_submission *submission; /* being checked */
 };
 

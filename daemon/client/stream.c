@@ -22,14 +22,14 @@
 
 enum kind { EVENTS, LOG, LINES }; /* LINES: a log whose last lines are looked for, and then a LOG */
 
-struct bit_tail {
+struct bit_stream {
     struct bit_client *client;
     struct bit_runner *runner;
     enum kind kind;
     bool follow;
     int fd; /* -1 while there is no log */
-    struct bit_portion portion;
-    struct bit_turn turn;
+    struct bit_stream_portion portion;
+    struct bit_stream_task task;
     bool reading, dead; /* the portion is the pool's; dead: freed when it comes back */
     int result;         /* of the portion */
     unsigned cut_short;
@@ -44,56 +44,56 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-static void release(struct bit_tail *t)
+static void release(struct bit_stream *s)
 {
-    if (t->fd >= 0)
-        close(t->fd);
-    free(t->portion.frames);
-    if (t->watching)
-        uv_close((uv_handle_t *)&t->change, on_closed);
+    if (s->fd >= 0)
+        close(s->fd);
+    free(s->portion.frames);
+    if (s->watching)
+        uv_close((uv_handle_t *)&s->change, on_closed);
     else
-        free(t);
+        free(s);
 }
 
-void bit_tail_destroy(struct bit_tail *t)
+void bit_stream_destroy(struct bit_stream *s)
 {
-    if (t == NULL)
+    if (s == NULL)
         return;
-    t->dead = true;
-    if (!t->reading || bit_turns_cancel(&t->client->server->turns, &t->turn))
-        release(t);
+    s->dead = true;
+    if (!s->reading || bit_stream_queue_cancel(&s->client->server->stream_queue, &s->task))
+        release(s);
 }
 
-struct bit_runner *bit_tail_runner(const struct bit_tail *t)
+struct bit_runner *bit_stream_runner(const struct bit_stream *s)
 {
-    return t->runner;
+    return s->runner;
 }
 
-static void make_portion(struct bit_turn *turn)
+static void make_portion(struct bit_stream_task *task)
 {
-    static int (*const make[])(struct bit_portion * p) = {
-        [EVENTS] = bit_portion_events, [LOG] = bit_portion_log, [LINES] = bit_portion_lines};
-    struct bit_tail *t = turn->data;
-    t->result = make[t->kind](&t->portion);
+    static int (*const make[])(struct bit_stream_portion * p) = {
+        [EVENTS] = bit_stream_portion_events, [LOG] = bit_stream_portion_log, [LINES] = bit_stream_portion_lines};
+    struct bit_stream *s = task->data;
+    s->result = make[s->kind](&s->portion);
 }
 
-static void on_portion(struct bit_turn *turn);
+static void on_portion(struct bit_stream_task *task);
 
-static struct bit_tail *new_tail(struct bit_client *c, struct bit_runner *r, enum kind kind, bool follow)
+static struct bit_stream *new_stream(struct bit_client *c, struct bit_runner *r, enum kind kind, bool follow)
 {
-    struct bit_tail *t = calloc(1, sizeof *t);
-    if (t == NULL) {
+    struct bit_stream *s = calloc(1, sizeof *s);
+    if (s == NULL) {
         bit_fail(-ENOMEM, "a stream");
         return NULL;
     }
-    t->client = c;
-    t->runner = r;
-    t->kind = kind;
-    t->fd = -1;
-    t->follow = follow;
-    t->portion.end = UINT64_MAX;
-    t->turn = (struct bit_turn){.work = make_portion, .done = on_portion, .data = t};
-    return t;
+    s->client = c;
+    s->runner = r;
+    s->kind = kind;
+    s->fd = -1;
+    s->follow = follow;
+    s->portion.end = UINT64_MAX;
+    s->task = (struct bit_stream_task){.work = make_portion, .done = on_portion, .data = s};
+    return s;
 }
 
 static int open_below(const struct bit_runner *r, const char *name)
@@ -109,100 +109,100 @@ static int open_below(const struct bit_runner *r, const char *name)
 
 static void on_change(uv_fs_event_t *handle, const char *name, int events, int status)
 {
-    struct bit_tail *t = handle->data;
-    t->look = true;
-    bit_tail_pump(t);
+    struct bit_stream *s = handle->data;
+    s->look = true;
+    bit_stream_pump(s);
 }
 
-static void watch_log(struct bit_tail *t, const char *name)
+static void watch_log(struct bit_stream *s, const char *name)
 {
-    char *path = bit_runner_path(t->runner, name);
-    if (!t->follow || path == NULL) {
+    char *path = bit_runner_path(s->runner, name);
+    if (!s->follow || path == NULL) {
         free(path);
         return;
     }
-    if (!t->watching)
-        uv_fs_event_init(&t->runner->daemon->loop, &t->change);
-    t->change.data = t;
-    t->watching = true;
-    uv_fs_event_stop(&t->change);
-    uv_fs_event_start(&t->change, on_change, path, 0);
+    if (!s->watching)
+        uv_fs_event_init(&s->runner->daemon->loop, &s->change);
+    s->change.data = s;
+    s->watching = true;
+    uv_fs_event_stop(&s->change);
+    uv_fs_event_start(&s->change, on_change, path, 0);
     free(path);
 }
 
-static int open_log(struct bit_tail *t, uint32_t attempt)
+static int open_log(struct bit_stream *s, uint32_t attempt)
 {
     char name[64];
     snprintf(name, sizeof name, "logs/worker-%u.log", attempt);
-    int fd = open_below(t->runner, name);
+    int fd = open_below(s->runner, name);
     if (fd < 0)
         return fd;
-    if (t->fd >= 0)
-        close(t->fd);
-    t->fd = t->portion.fd = fd;
-    t->portion.attempt = attempt;
-    t->portion.offset = 0;
-    t->look = true;
-    watch_log(t, name);
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = s->portion.fd = fd;
+    s->portion.attempt = attempt;
+    s->portion.offset = 0;
+    s->look = true;
+    watch_log(s, name);
     return 0;
 }
 
-static bool is_over(const struct bit_tail *t)
+static bool is_over(const struct bit_stream *s)
 {
-    return !t->follow ||
-           (bit_run_ended(&t->runner->run) && t->runner->job == NULL && !bit_runner_is_blocked(t->runner));
+    return !s->follow ||
+           (bit_run_ended(&s->runner->run) && s->runner->job == NULL && !bit_runner_is_blocked(s->runner));
 }
 
 /* The next attempt has begun, or there will be none. */
-static bool is_settled(const struct bit_tail *t)
+static bool is_settled(const struct bit_stream *s)
 {
-    return is_over(t) || t->portion.attempt < t->runner->run.attempt;
+    return is_over(s) || s->portion.attempt < s->runner->run.attempt;
 }
 
 /* The log of the next attempt, from its beginning. */
-static bool next_log(struct bit_tail *t)
+static bool next_log(struct bit_stream *s)
 {
-    bool next = t->follow && t->portion.attempt < t->runner->run.attempt;
-    return next && open_log(t, t->portion.attempt + 1) == 0;
+    bool next = s->follow && s->portion.attempt < s->runner->run.attempt;
+    return next && open_log(s, s->portion.attempt + 1) == 0;
 }
 
-static bool has_log(struct bit_tail *t)
+static bool has_log(struct bit_stream *s)
 {
-    return (t->fd >= 0 || next_log(t)) && (t->look || is_settled(t));
+    return (s->fd >= 0 || next_log(s)) && (s->look || is_settled(s));
 }
 
-static void found_lines(struct bit_tail *t)
+static void found_lines(struct bit_stream *s)
 {
-    t->kind = LOG;
-    t->portion.end = UINT64_MAX;
-    t->look = true;
+    s->kind = LOG;
+    s->portion.end = UINT64_MAX;
+    s->look = true;
 }
 
 /* ---------------------------------------------------------------- events */
 
 /* What lies behind the journal's own end is being written, or will be taken back. A damaged one has no such end. */
-static bool has_events(struct bit_tail *t)
+static bool has_events(struct bit_stream *s)
 {
-    struct bit_portion *p = &t->portion;
-    const struct bit_index *x = &t->runner->journal.index;
-    if (t->runner->corrupt)
+    struct bit_stream_portion *p = &s->portion;
+    const struct bit_index *x = &s->runner->journal.index;
+    if (s->runner->corrupt)
         return true;
-    p->end = t->runner->journal.bytes;
+    p->end = s->runner->journal.bytes;
     if (p->steps)
         return p->offset < p->end;
     return bit_index_find(x, p->after) < x->count;
 }
 
-static void pick_events(struct bit_tail *t)
+static void pick_events(struct bit_stream *s)
 {
-    struct bit_portion *p = &t->portion;
-    const struct bit_index *x = &t->runner->journal.index;
+    struct bit_stream_portion *p = &s->portion;
+    const struct bit_index *x = &s->runner->journal.index;
     size_t first = bit_index_find(x, p->after);
-    p->picked_count = BIT_MIN(x->count - first, (size_t)BIT_PORTION_PICKS);
+    p->picked_count = BIT_MIN(x->count - first, (size_t)BIT_STREAM_PORTION_PICKS);
     memcpy(p->picked, x->entry + first, p->picked_count * sizeof p->picked[0]);
 }
 
-static void note_picked(struct bit_portion *p)
+static void note_picked(struct bit_stream_portion *p)
 {
     for (size_t i = 0; i < p->picked_count && p->picked[i].offset < p->offset; i++)
         p->after = p->picked[i].seq;
@@ -210,157 +210,157 @@ static void note_picked(struct bit_portion *p)
 
 /* ---------------------------------------------------------------- both */
 
-static void end_stream(struct bit_tail *t, int err)
+static void end_stream(struct bit_stream *s, int err)
 {
-    struct bit_client *c = t->client;
-    c->tail = NULL;
-    t->dead = true;
+    struct bit_client *c = s->client;
+    c->stream = NULL;
+    s->dead = true;
     if (err < 0) {
-        bit_client_refuse(c, err, "%s", t->portion.text);
+        bit_client_refuse(c, err, "%s", s->portion.text);
     } else {
         Bit__EndReply m = BIT__END_REPLY__INIT;
         bit_client_send(c, BIT_MSG_END_REPLY, &m);
         bit_client_end(c);
     }
-    release(t);
+    release(s);
 }
 
-static void begin_portion(struct bit_tail *t)
+static void begin_portion(struct bit_stream *s)
 {
-    t->reading = true;
-    t->settled = is_settled(t);
-    t->look = false;
-    t->portion.frames = NULL;
-    t->portion.frame_bytes = t->portion.frame_room = 0;
-    if (t->kind == EVENTS && !t->portion.steps && !t->runner->corrupt)
-        pick_events(t);
-    bit_turns_take(&t->client->server->turns, &t->turn);
+    s->reading = true;
+    s->settled = is_settled(s);
+    s->look = false;
+    s->portion.frames = NULL;
+    s->portion.frame_bytes = s->portion.frame_room = 0;
+    if (s->kind == EVENTS && !s->portion.steps && !s->runner->corrupt)
+        pick_events(s);
+    bit_stream_queue_add(&s->client->server->stream_queue, &s->task);
 }
 
-void bit_tail_pump(struct bit_tail *t)
+void bit_stream_pump(struct bit_stream *s)
 {
-    if (t->reading || t->dead || !bit_quota_has_room(t->client))
+    if (s->reading || s->dead || !bit_quota_has_room(s->client))
         return;
-    if (t->kind == EVENTS ? has_events(t) : has_log(t))
-        begin_portion(t);
-    else if (is_over(t))
-        end_stream(t, 0);
+    if (s->kind == EVENTS ? has_events(s) : has_log(s))
+        begin_portion(s);
+    else if (is_over(s))
+        end_stream(s, 0);
 }
 
 /* A journal that a failed sync cut off is written anew, and then the run has changed. */
-static bool goes_on_short(struct bit_tail *t)
+static bool goes_on_short(struct bit_stream *s)
 {
-    if (bit_runner_is_blocked(t->runner))
-        return t->follow;
-    if (++t->cut_short < SHORT_MAX) {
-        begin_portion(t);
+    if (bit_runner_is_blocked(s->runner))
+        return s->follow;
+    if (++s->cut_short < SHORT_MAX) {
+        begin_portion(s);
         return true;
     }
-    bit_format(t->portion.text, sizeof t->portion.text, "the journal of %s ends at byte %" PRIu64 ", before it should",
-               t->runner->run.id, t->portion.offset);
-    t->result = BIT_ECORRUPT;
+    bit_format(s->portion.text, sizeof s->portion.text, "the journal of %s ends at byte %" PRIu64 ", before it should",
+               s->runner->run.id, s->portion.offset);
+    s->result = BIT_ECORRUPT;
     return false;
 }
 
 /* Nothing was there. A log's end counts if nothing could be written any more when it was looked at. */
-static void at_end(struct bit_tail *t)
+static void at_end(struct bit_stream *s)
 {
-    if (t->kind == LINES)
-        found_lines(t);
-    else if (t->kind == EVENTS && t->runner->corrupt)
-        end_stream(t, 0);
-    else if (t->kind == EVENTS && goes_on_short(t))
+    if (s->kind == LINES)
+        found_lines(s);
+    else if (s->kind == EVENTS && s->runner->corrupt)
+        end_stream(s, 0);
+    else if (s->kind == EVENTS && goes_on_short(s))
         return;
-    else if (t->kind == EVENTS || (t->settled && !next_log(t) && is_over(t)))
-        end_stream(t, t->result);
+    else if (s->kind == EVENTS || (s->settled && !next_log(s) && is_over(s)))
+        end_stream(s, s->result);
     else
-        t->look = t->look || is_settled(t) != t->settled;
+        s->look = s->look || is_settled(s) != s->settled;
 }
 
-static void send_portion(struct bit_tail *t)
+static void send_portion(struct bit_stream *s)
 {
-    uint8_t *frames = t->portion.frames;
-    size_t bytes = t->portion.frame_bytes;
-    t->portion.frames = NULL;
-    t->cut_short = t->result > 0 ? 0 : t->cut_short;
-    note_picked(&t->portion);
+    uint8_t *frames = s->portion.frames;
+    size_t bytes = s->portion.frame_bytes;
+    s->portion.frames = NULL;
+    s->cut_short = s->result > 0 ? 0 : s->cut_short;
+    note_picked(&s->portion);
     if (bytes > 0)
-        bit_client_send_frames(t->client, frames, bytes);
+        bit_client_send_frames(s->client, frames, bytes);
     else
         free(frames);
 }
 
-static void on_portion(struct bit_turn *turn)
+static void on_portion(struct bit_stream_task *task)
 {
-    struct bit_tail *t = turn->data;
-    struct bit_client *c = t->client;
-    t->reading = false;
-    if (t->dead) {
-        release(t);
+    struct bit_stream *s = task->data;
+    struct bit_client *c = s->client;
+    s->reading = false;
+    if (s->dead) {
+        release(s);
         return;
     }
-    send_portion(t);
-    if (c->tail != t) /* it was dropped, and with it this */
+    send_portion(s);
+    if (c->stream != s) /* it was dropped, and with it this */
         return;
-    if (t->result > 0)
-        t->look = true;
-    else if (t->result < 0)
-        end_stream(t, t->result);
+    if (s->result > 0)
+        s->look = true;
+    else if (s->result < 0)
+        end_stream(s, s->result);
     else
-        at_end(t);
-    if (c->tail == t && (t->result > 0 || t->look))
-        bit_tail_pump(t);
+        at_end(s);
+    if (c->stream == s && (s->result > 0 || s->look))
+        bit_stream_pump(s);
 }
 
-int bit_tail_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request)
+int bit_stream_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request)
 {
-    struct bit_tail *t = new_tail(c, r, EVENTS, request->has_follow && request->follow);
-    if (t == NULL)
+    struct bit_stream *s = new_stream(c, r, EVENTS, request->has_follow && request->follow);
+    if (s == NULL)
         return -ENOMEM;
-    t->portion.after = request->has_after ? request->after : 0;
-    t->portion.steps = request->has_steps && request->steps;
-    t->portion.offset = bit_index_offset(&r->journal.index, t->portion.after);
-    t->fd = t->portion.fd = open_below(r, "journal");
-    if (t->fd < 0) {
-        int err = t->fd;
-        release(t);
+    s->portion.after = request->has_after ? request->after : 0;
+    s->portion.steps = request->has_steps && request->steps;
+    s->portion.offset = bit_index_offset(&r->journal.index, s->portion.after);
+    s->fd = s->portion.fd = open_below(r, "journal");
+    if (s->fd < 0) {
+        int err = s->fd;
+        release(s);
         return err;
     }
-    c->tail = t;
-    bit_tail_pump(t);
+    c->stream = s;
+    bit_stream_pump(s);
     return 0;
 }
 
 /* From a byte, from the last lines, or from the beginning. */
-static void begin_log(struct bit_tail *t, const Bit__LogRequest *request)
+static void begin_log(struct bit_stream *s, const Bit__LogRequest *request)
 {
     struct stat st;
-    if (t->fd < 0 || (!request->has_offset && !request->has_tail_lines))
+    if (s->fd < 0 || (!request->has_offset && !request->has_tail_lines))
         return;
-    uint64_t size = fstat(t->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-    t->portion.offset = request->has_offset ? request->offset : size;
+    uint64_t size = fstat(s->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    s->portion.offset = request->has_offset ? request->offset : size;
     if (request->has_offset || request->tail_lines == 0)
         return;
-    t->kind = LINES;
-    t->portion.lines = request->tail_lines;
-    t->portion.end = size;
+    s->kind = LINES;
+    s->portion.lines = request->tail_lines;
+    s->portion.end = size;
 }
 
-int bit_tail_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request)
+int bit_stream_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request)
 {
-    struct bit_tail *t = new_tail(c, r, LOG, request->has_follow && request->follow);
-    if (t == NULL)
+    struct bit_stream *s = new_stream(c, r, LOG, request->has_follow && request->follow);
+    if (s == NULL)
         return -ENOMEM;
     uint32_t attempt = request->has_attempt && request->attempt > 0 ? request->attempt : r->run.attempt;
-    int err = attempt == 0 ? 0 : open_log(t, attempt); /* 0: nothing was launched yet */
+    int err = attempt == 0 ? 0 : open_log(s, attempt); /* 0: nothing was launched yet */
     if (err < 0) {
-        release(t);
+        release(s);
         return err;
     }
-    begin_log(t, request);
+    begin_log(s, request);
     if (request->has_attempt && request->attempt > 0 && attempt < r->run.attempt && !request->has_offset)
-        t->follow = false; /* it has ended, and one attempt was asked for */
-    c->tail = t;
-    bit_tail_pump(t);
+        s->follow = false; /* it has ended, and one attempt was asked for */
+    c->stream = s;
+    bit_stream_pump(s);
     return 0;
 }

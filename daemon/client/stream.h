@@ -4,20 +4,20 @@
 
 #include "daemon/client/server.h"
 
-struct bit_tail;
+struct bit_stream;
 
 /**
  * Send the events behind `after`, without steps unless asked for; with follow go on until the run has ended.
  * The client's request ends with an EndReply. Errors: -errno, -ENOMEM; nothing was sent then.
  */
-int bit_tail_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request);
+int bit_stream_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request);
 /** The log of one attempt (the newest if it has none), its last lines or all; with follow also of later attempts. */
-int bit_tail_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request);
+int bit_stream_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request);
 
 /** Send what there is, as long as the client takes it. */
-void bit_tail_pump(struct bit_tail *t);
-struct bit_runner *bit_tail_runner(const struct bit_tail *t);
+void bit_stream_pump(struct bit_stream *t);
+struct bit_runner *bit_stream_runner(const struct bit_stream *t);
 /** NULL is fine. */
-void bit_tail_destroy(struct bit_tail *t);
+void bit_stream_destroy(struct bit_stream *t);
 
 #endif

@@ -10,7 +10,7 @@
 #include "proto/format.h"
 #include "proto/wire/msg.h"
 
-static int add_bytes(struct bit_portion *p, const uint8_t *data, size_t bytes)
+static int add_bytes(struct bit_stream_portion *p, const uint8_t *data, size_t bytes)
 {
     if (p->frame_bytes + bytes > p->frame_room) {
         size_t room = 2 * (p->frame_bytes + bytes);
@@ -25,7 +25,7 @@ static int add_bytes(struct bit_portion *p, const uint8_t *data, size_t bytes)
     return 0;
 }
 
-static int add_frame(struct bit_portion *p, uint16_t type, const void *msg)
+static int add_frame(struct bit_stream_portion *p, uint16_t type, const void *msg)
 {
     uint8_t *frame = NULL;
     size_t bytes = 0;
@@ -36,7 +36,7 @@ static int add_frame(struct bit_portion *p, uint16_t type, const void *msg)
     return err;
 }
 
-static ssize_t read_at(struct bit_portion *p, uint8_t *buf, size_t bytes, uint64_t offset)
+static ssize_t read_at(struct bit_stream_portion *p, uint8_t *buf, size_t bytes, uint64_t offset)
 {
     ssize_t n = pread(p->fd, buf, bytes, (off_t)offset);
     if (n < 0)
@@ -48,14 +48,14 @@ static ssize_t read_at(struct bit_portion *p, uint8_t *buf, size_t bytes, uint64
 /* ---------------------------------------------------------------- events */
 
 /* Steps only where they were asked for, or where something was wrong with one. */
-static bool is_wanted(const struct bit_portion *p, const Bit__JournalRecord *record)
+static bool is_wanted(const struct bit_stream_portion *p, const Bit__JournalRecord *record)
 {
     bool plain = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && record->step->n_anomaly == 0;
     return record->seq > p->after && (p->steps || !plain);
 }
 
 /* As bit_journal_decode. */
-static int64_t add_record(struct bit_portion *p, const uint8_t *buf, size_t bytes)
+static int64_t add_record(struct bit_stream_portion *p, const uint8_t *buf, size_t bytes)
 {
     Bit__JournalRecord *record = NULL;
     int64_t took = bit_journal_decode(buf, bytes, &record);
@@ -72,10 +72,10 @@ static int64_t add_record(struct bit_portion *p, const uint8_t *buf, size_t byte
 }
 
 /* Every record of one read. */
-static int read_on(struct bit_portion *p, uint8_t *buf)
+static int read_on(struct bit_stream_portion *p, uint8_t *buf)
 {
     uint64_t left = p->end > p->offset ? p->end - p->offset : 0;
-    ssize_t n = read_at(p, buf, (size_t)BIT_MIN(left, (uint64_t)BIT_PORTION_BYTES), p->offset);
+    ssize_t n = read_at(p, buf, (size_t)BIT_MIN(left, (uint64_t)BIT_STREAM_PORTION_BYTES), p->offset);
     int64_t took = 1;
     size_t done = 0;
     if (n <= 0)
@@ -92,14 +92,14 @@ static size_t span(const struct bit_index_entry *first, size_t count, size_t *by
     size_t n = 0;
     for (*bytes = 0; n < count; n++) {
         uint64_t end = first[n].offset + first[n].bytes - first->offset;
-        if (end > BIT_PORTION_BYTES)
+        if (end > BIT_STREAM_PORTION_BYTES)
             break;
         *bytes = (size_t)end;
     }
     return n;
 }
 
-static int read_picked(struct bit_portion *p, uint8_t *buf)
+static int read_picked(struct bit_stream_portion *p, uint8_t *buf)
 {
     size_t bytes;
     for (size_t i = 0, n; i < p->picked_count; i += n) {
@@ -120,9 +120,9 @@ static int read_picked(struct bit_portion *p, uint8_t *buf)
     return 1;
 }
 
-static int with_buffer(struct bit_portion *p, int (*make)(struct bit_portion *p, uint8_t *buf))
+static int with_buffer(struct bit_stream_portion *p, int (*make)(struct bit_stream_portion *p, uint8_t *buf))
 {
-    uint8_t *buf = malloc(BIT_PORTION_BYTES);
+    uint8_t *buf = malloc(BIT_STREAM_PORTION_BYTES);
     int got = buf == NULL ? bit_fail(-ENOMEM, "a portion of a stream") : make(p, buf);
     free(buf);
     if (got < 0)
@@ -130,16 +130,16 @@ static int with_buffer(struct bit_portion *p, int (*make)(struct bit_portion *p,
     return got;
 }
 
-int bit_portion_events(struct bit_portion *p)
+int bit_stream_portion_events(struct bit_stream_portion *p)
 {
     return with_buffer(p, p->picked_count > 0 ? read_picked : read_on);
 }
 
 /* ---------------------------------------------------------------- logs */
 
-static int read_text(struct bit_portion *p, uint8_t *buf)
+static int read_text(struct bit_stream_portion *p, uint8_t *buf)
 {
-    ssize_t n = read_at(p, buf, BIT_PORTION_BYTES, p->offset);
+    ssize_t n = read_at(p, buf, BIT_STREAM_PORTION_BYTES, p->offset);
     if (n <= 0)
         return (int)n;
     Bit__LogReply m = BIT__LOG_REPLY__INIT;
@@ -152,13 +152,13 @@ static int read_text(struct bit_portion *p, uint8_t *buf)
     return err < 0 ? err : 1;
 }
 
-int bit_portion_log(struct bit_portion *p)
+int bit_stream_portion_log(struct bit_stream_portion *p)
 {
     return with_buffer(p, read_text);
 }
 
 /* The newline before the last `lines` of them; a newline at the very end closes the last line. */
-static bool find_line(struct bit_portion *p, const uint8_t *buf, size_t bytes, uint64_t at)
+static bool find_line(struct bit_stream_portion *p, const uint8_t *buf, size_t bytes, uint64_t at)
 {
     const uint8_t *newline;
     for (size_t left = bytes; left > 0 && (newline = memrchr(buf, '\n', left)) != NULL;) {
@@ -171,10 +171,10 @@ static bool find_line(struct bit_portion *p, const uint8_t *buf, size_t bytes, u
     return false;
 }
 
-static int scan_lines(struct bit_portion *p, uint8_t *buf)
+static int scan_lines(struct bit_stream_portion *p, uint8_t *buf)
 {
-    for (uint64_t scanned = 0; p->offset > 0 && scanned < BIT_PORTION_SCANNED;) {
-        size_t bytes = (size_t)BIT_MIN(p->offset, (uint64_t)BIT_PORTION_BYTES);
+    for (uint64_t scanned = 0; p->offset > 0 && scanned < BIT_STREAM_PORTION_SCANNED;) {
+        size_t bytes = (size_t)BIT_MIN(p->offset, (uint64_t)BIT_STREAM_PORTION_BYTES);
         uint64_t at = p->offset - bytes;
         ssize_t n = read_at(p, buf, bytes, at);
         if (n < 0)
@@ -187,7 +187,7 @@ static int scan_lines(struct bit_portion *p, uint8_t *buf)
     return p->offset > 0;
 }
 
-int bit_portion_lines(struct bit_portion *p)
+int bit_stream_portion_lines(struct bit_stream_portion *p)
 {
     return with_buffer(p, scan_lines);
 }

@@ -13,19 +13,19 @@
 #include "daemon/store/store.h"
 #include "proto/limits.h"
 
-#define BIT_PORTION_BYTES   (BIT_JOURNAL_RECORD_MAX + BIT_JOURNAL_HEADER_BYTES) /* one read; any record fits */
-#define BIT_PORTION_PICKS   64                                                  /* records that lie apart */
-#define BIT_PORTION_SCANNED (4u << 20)                                          /* of a log, looking for lines */
+#define BIT_STREAM_PORTION_BYTES   (BIT_JOURNAL_RECORD_MAX + BIT_JOURNAL_HEADER_BYTES) /* one read; any record fits */
+#define BIT_STREAM_PORTION_PICKS   64                                                  /* records that lie apart */
+#define BIT_STREAM_PORTION_SCANNED (4u << 20)                                          /* of a log, looking for lines */
 
-struct bit_portion {
+struct bit_stream_portion {
     int fd;
     uint64_t offset; /* where to read, and afterwards where to go on */
     uint64_t end;    /* nothing behind it counts; UINT64_MAX: to the end of the file */
 
     /* of events */
-    uint64_t after;                                   /* those up to this one are left out */
-    bool steps;                                       /* plain ones too */
-    struct bit_index_entry picked[BIT_PORTION_PICKS]; /* where there are any: these and no others */
+    uint64_t after;                                          /* those up to this one are left out */
+    bool steps;                                              /* plain ones too */
+    struct bit_index_entry picked[BIT_STREAM_PORTION_PICKS]; /* where there are any: these and no others */
     size_t picked_count;
 
     uint32_t attempt; /* whose log it is */
@@ -39,9 +39,9 @@ struct bit_portion {
 };
 
 /** 1: a portion further; 0: at the end, or what should be there is not; < 0 with `text`: it cannot be read on. */
-int bit_portion_events(struct bit_portion *p);
-int bit_portion_log(struct bit_portion *p);
+int bit_stream_portion_events(struct bit_stream_portion *p);
+int bit_stream_portion_log(struct bit_stream_portion *p);
 /** 1: not found yet; 0: the last `lines` lines begin at `offset`. */
-int bit_portion_lines(struct bit_portion *p);
+int bit_stream_portion_lines(struct bit_stream_portion *p);
 
 #endif

@@ -6,55 +6,55 @@
 
 static void run(uv_work_t *work)
 {
-    const struct bit_turns *t = work->data;
-    t->first->work(t->first); /* the loop changes what is behind it alone */
+    const struct bit_stream_queue *q = work->data;
+    q->first->work(q->first); /* the loop changes what is behind it alone */
 }
 
-static void start(struct bit_turns *t);
+static void start(struct bit_stream_queue *q);
 
 static void on_done(uv_work_t *work, int status)
 {
-    struct bit_turns *t = work->data;
-    struct bit_turn *turn = t->first;
-    t->first = turn->next;
-    if (t->first == NULL)
-        t->end = &t->first;
+    struct bit_stream_queue *q = work->data;
+    struct bit_stream_task *task = q->first;
+    q->first = task->next;
+    if (q->first == NULL)
+        q->end = &q->first;
     else
-        start(t);
-    turn->done(turn);
+        start(q);
+    task->done(task);
 }
 
-static void start(struct bit_turns *t)
+static void start(struct bit_stream_queue *q)
 {
-    t->work.data = t;
-    BIT_ASSERT(uv_queue_work(t->loop, &t->work, run, on_done) == 0); /* it refuses a missing function alone */
+    q->work.data = q;
+    BIT_ASSERT(uv_queue_work(q->loop, &q->work, run, on_done) == 0); /* it refuses a missing function alone */
 }
 
-void bit_turns_init(struct bit_turns *t, uv_loop_t *loop)
+void bit_stream_queue_init(struct bit_stream_queue *q, uv_loop_t *loop)
 {
-    *t = (struct bit_turns){.loop = loop};
-    t->end = &t->first;
+    *q = (struct bit_stream_queue){.loop = loop};
+    q->end = &q->first;
 }
 
-void bit_turns_take(struct bit_turns *t, struct bit_turn *turn)
+void bit_stream_queue_add(struct bit_stream_queue *q, struct bit_stream_task *task)
 {
-    bool idle = t->first == NULL;
-    turn->next = NULL;
-    *t->end = turn;
-    t->end = &turn->next;
+    bool idle = q->first == NULL;
+    task->next = NULL;
+    *q->end = task;
+    q->end = &task->next;
     if (idle)
-        start(t);
+        start(q);
 }
 
-bool bit_turns_cancel(struct bit_turns *t, struct bit_turn *turn)
+bool bit_stream_queue_cancel(struct bit_stream_queue *q, struct bit_stream_task *task)
 {
-    struct bit_turn **at = t->first != NULL ? &t->first->next : &t->first;
-    while (*at != NULL && *at != turn)
+    struct bit_stream_task **at = q->first != NULL ? &q->first->next : &q->first;
+    while (*at != NULL && *at != task)
         at = &(*at)->next;
     if (*at == NULL)
         return false;
-    *at = turn->next;
+    *at = task->next;
     if (*at == NULL)
-        t->end = at;
+        q->end = at;
     return true;
 }

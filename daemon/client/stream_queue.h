@@ -8,23 +8,23 @@
 #include <stdbool.h>
 #include <uv.h>
 
-/* A field of its owner, who is not freed before done was called, or bit_turns_cancel was true. */
-struct bit_turn {
-    void (*work)(struct bit_turn *turn); /* on the pool */
-    void (*done)(struct bit_turn *turn); /* on the loop */
+/* A field of its owner, who is not freed before done was called, or bit_stream_queue_cancel was true. */
+struct bit_stream_task {
+    void (*work)(struct bit_stream_task *task); /* on the pool */
+    void (*done)(struct bit_stream_task *task); /* on the loop */
     void *data;
-    struct bit_turn *next; /* ours */
+    struct bit_stream_task *next; /* ours */
 };
 
-struct bit_turns {
+struct bit_stream_queue {
     uv_loop_t *loop;
     uv_work_t work;
-    struct bit_turn *first, **end; /* the first one is running */
+    struct bit_stream_task *first, **end; /* the first one is running */
 };
 
-void bit_turns_init(struct bit_turns *t, uv_loop_t *loop);
-void bit_turns_take(struct bit_turns *t, struct bit_turn *turn);
+void bit_stream_queue_init(struct bit_stream_queue *q, uv_loop_t *loop);
+void bit_stream_queue_add(struct bit_stream_queue *q, struct bit_stream_task *task);
 /** Whether it had not begun, and will not; otherwise done is still to come. */
-bool bit_turns_cancel(struct bit_turns *t, struct bit_turn *turn);
+bool bit_stream_queue_cancel(struct bit_stream_queue *q, struct bit_stream_task *task);
 
 #endif

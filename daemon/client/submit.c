@@ -133,7 +133,7 @@ static void fill_dry_run(const struct bit_submission *s, const struct bit_dryrun
     m->memory_available = bit_dryrun_memory_available(spec->launch);
 }
 
-static void answer_dry_run(struct bit_submission *s, const struct bit_plan *plan)
+static void answer_dry_run(struct bit_submission *s, const struct bit_plan_query *plan)
 {
     struct bit_dryrun_points points;
     struct bit_dryrun_size size;
@@ -160,7 +160,7 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan *plan
         warnings[m.n_warning] = &problem[m.n_warning];
         m.n_warning++;
     }
-    if (bit_lines_make(&s->daemon->config, s->spec, &lines) < 0) {
+    if (bit_command_lines_make(&s->daemon->config, s->spec, &lines) < 0) {
         bit_format(why, sizeof why, "%s", bit_fail_text());
         problem[m.n_warning].text = why;
         warnings[m.n_warning] = &problem[m.n_warning];
@@ -192,7 +192,7 @@ static bool fits(const struct bit_submission *s, const Bit__MemoryPlan *memory, 
     return false;
 }
 
-static void on_planned(void *arg, const struct bit_plan *plan)
+static void on_planned(void *arg, const struct bit_plan_query *plan)
 {
     struct bit_submission *s = arg;
     char text[BIT_ERR_TEXT_MAX];
@@ -267,7 +267,7 @@ static int check_origins_run(const struct bit_submission *s)
     if (s->origin == NULL || s->origin->run[0] == '\0')
         return 0;
     struct bit_runner *from = NULL;
-    int err = bit_named_find(s->daemon, s->origin->run, s->uid, &from);
+    int err = bit_run_names_find(s->daemon, s->origin->run, s->uid, &from);
     return err < 0 ? err : bit_access_check(&s->client->peer, &from->run, BIT_VERB_FROM);
 }
 
@@ -281,7 +281,7 @@ static void on_looked(uv_work_t *work, int status)
     } else if (s->err < 0) {
         refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);
     } else {
-        int err = bit_plan_start(s->daemon, s->spec, on_planned, s);
+        int err = bit_plan_query_start(s->daemon, s->spec, on_planned, s);
         if (err < 0)
             refuse(s, err, bit_fail_text());
     }

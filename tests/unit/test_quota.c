@@ -96,7 +96,7 @@ TEST(waits_and_streams_leave_room_for_other_requests)
     EXPECT_CONTAINS(bit_fail_text(), "too many waits of uid 1001: limit 48 (waits_per_user)");
     EXPECT_EQ(bit_quota_stream(c), 0);
     for (int i = 0; i < 32; i++)
-        join(BOB)->tail = (struct bit_tail *)c; /* any: it is not looked into */
+        join(BOB)->stream = (struct bit_stream *)c; /* any: it is not looked into */
     EXPECT_EQ(bit_quota_stream(c), BIT_EBUSY);
     EXPECT_CONTAINS(bit_fail_text(), "too many streams of uid 1001: limit 32 (streams_per_user)");
     c->peer.admin = true;

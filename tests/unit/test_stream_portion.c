@@ -74,7 +74,7 @@ struct sum {
     uint64_t records, first, last, bytes_read, portions, read_most, records_most;
 };
 
-static uint64_t take_frames(struct bit_portion *p, struct sum *sum)
+static uint64_t take_frames(struct bit_stream_portion *p, struct sum *sum)
 {
     uint64_t records = 0;
     for (size_t at = 0; at < p->frame_bytes; records++) {
@@ -96,10 +96,10 @@ static uint64_t take_frames(struct bit_portion *p, struct sum *sum)
     return records;
 }
 
-static int next(struct bit_portion *p, struct sum *sum)
+static int next(struct bit_stream_portion *p, struct sum *sum)
 {
     uint64_t before = p->bytes_read;
-    int got = bit_portion_events(p);
+    int got = bit_stream_portion_events(p);
     uint64_t records = take_frames(p, sum), read = p->bytes_read - before;
     sum->records += records;
     sum->bytes_read += read;
@@ -109,25 +109,25 @@ static int next(struct bit_portion *p, struct sum *sum)
     return got;
 }
 
-static struct bit_portion begin(bool steps, uint64_t after)
+static struct bit_stream_portion begin(bool steps, uint64_t after)
 {
-    return (struct bit_portion){.fd = journal.fd,
-                                .end = journal.bytes,
-                                .steps = steps,
-                                .after = after,
-                                .offset = bit_index_offset(&journal.index, after)};
+    return (struct bit_stream_portion){.fd = journal.fd,
+                                       .end = journal.bytes,
+                                       .steps = steps,
+                                       .after = after,
+                                       .offset = bit_index_offset(&journal.index, after)};
 }
 
 TEST(every_record_comes_once_in_bounded_portions)
 {
     struct sum sum = {0};
     make_journal();
-    struct bit_portion p = begin(true, 0);
+    struct bit_stream_portion p = begin(true, 0);
     while (next(&p, &sum) > 0)
         ;
     EXPECT_EQ(sum.records, journal.seq);
     EXPECT_EQ(p.offset, journal.bytes);
-    EXPECT(sum.read_most <= BIT_PORTION_BYTES);
+    EXPECT(sum.read_most <= BIT_STREAM_PORTION_BYTES);
     EXPECT(sum.records_most > 100);                              /* one read for many, */
     EXPECT(sum.bytes_read < journal.bytes + sum.portions * 512); /* and hardly a byte twice */
 }
@@ -135,7 +135,7 @@ TEST(every_record_comes_once_in_bounded_portions)
 TEST(going_on_behind_a_record_reads_what_follows)
 {
     struct sum sum = {0};
-    struct bit_portion p = begin(true, journal.seq - 10);
+    struct bit_stream_portion p = begin(true, journal.seq - 10);
     while (next(&p, &sum) > 0)
         ;
     EXPECT_EQ(sum.records, 10u);
@@ -147,10 +147,11 @@ TEST(going_on_behind_a_record_reads_what_follows)
 TEST(records_among_plain_steps_are_read_alone)
 {
     struct sum sum = {0};
-    struct bit_portion p = begin(false, 0);
+    struct bit_stream_portion p = begin(false, 0);
     EXPECT_EQ(journal.index.count, (size_t)OTHERS);
     for (size_t at = 0; at < journal.index.count; at += p.picked_count) {
-        p.picked_count = journal.index.count - at < BIT_PORTION_PICKS ? journal.index.count - at : BIT_PORTION_PICKS;
+        p.picked_count = journal.index.count - at < BIT_STREAM_PORTION_PICKS ? journal.index.count - at
+                                                                             : BIT_STREAM_PORTION_PICKS;
         memcpy(p.picked, journal.index.entry + at, p.picked_count * sizeof p.picked[0]);
         EXPECT_EQ(next(&p, &sum), 1);
     }
@@ -163,7 +164,7 @@ TEST(a_journal_that_ends_too_early_is_no_error_and_no_progress)
 {
     struct sum sum = {0};
     int fd = open(path, O_RDWR | O_CLOEXEC);
-    struct bit_portion p = begin(true, journal.seq - 1);
+    struct bit_stream_portion p = begin(true, journal.seq - 1);
     EXPECT_EQ(ftruncate(fd, (off_t)journal.bytes - 1), 0);
     while (next(&p, &sum) > 0)
         ;
@@ -180,8 +181,8 @@ static uint64_t find_lines(const char *text, size_t bytes, uint64_t lines)
 {
     int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC);
     EXPECT_EQ(write(fd, text, bytes), (ssize_t)bytes);
-    struct bit_portion p = {.fd = fd, .offset = bytes, .end = bytes, .lines = lines};
-    while (bit_portion_lines(&p) > 0)
+    struct bit_stream_portion p = {.fd = fd, .offset = bytes, .end = bytes, .lines = lines};
+    while (bit_stream_portion_lines(&p) > 0)
         ;
     close(fd);
     return p.offset;
@@ -208,10 +209,10 @@ TEST(a_log_without_lines_is_searched_in_bounded_portions)
     int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC), portions = 0;
     uint64_t bytes = 64u << 20, before = 0;
     EXPECT_EQ(ftruncate(fd, (off_t)bytes), 0);
-    struct bit_portion p = {.fd = fd, .offset = bytes, .end = bytes, .lines = 10};
+    struct bit_stream_portion p = {.fd = fd, .offset = bytes, .end = bytes, .lines = 10};
     for (int got = 1; got > 0; portions++) {
-        got = bit_portion_lines(&p);
-        EXPECT(p.bytes_read - before <= BIT_PORTION_SCANNED + BIT_PORTION_BYTES);
+        got = bit_stream_portion_lines(&p);
+        EXPECT(p.bytes_read - before <= BIT_STREAM_PORTION_SCANNED + BIT_STREAM_PORTION_BYTES);
         before = p.bytes_read;
     }
     EXPECT_EQ(p.offset, 0u);
