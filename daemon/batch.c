@@ -49,17 +49,17 @@ static void finish(struct bit_batch *b)
 
 /* ---------------------------------------------------------------- requeueing */
 
-static void on_requeued(void *arg, const struct bit_command_result *r)
+static void on_requeued(void *arg, const struct bit_child_output *r)
 {
     struct bit_batch *b = arg;
     char text[BIT_ERR_TEXT_MAX];
-    bit_command_explain(r, "scontrol", text, sizeof text);
-    if (!bit_command_ok(r))
+    bit_child_output_explain(r, "scontrol", text, sizeof text);
+    if (!bit_child_output_ok(r))
         bit_error("not requeued", "job=%" PRIu64 " text=%s", bit_alloc_own_job(), text);
     finish(b);
 }
 
-static void ask_slurm(struct bit_batch *b, const char *tool, const char *const *words, bit_command_done *done)
+static void ask_slurm(struct bit_batch *b, const char *tool, const char *const *words, bit_child_output_done *done)
 {
     struct bit_argv argv = {0};
     bit_launch_slurm_tool(&b->daemon->config, tool, &argv);
@@ -68,19 +68,19 @@ static void ask_slurm(struct bit_batch *b, const char *tool, const char *const *
     bit_argv_add(&argv, "%" PRIu64, bit_alloc_own_job());
     int err = bit_argv_check(&argv);
     if (err == 0)
-        err = bit_command_run(&b->daemon->loop, argv.item, COMMAND_MS, done, b);
+        err = bit_child_output_get(&b->daemon->loop, argv.item, COMMAND_MS, done, b);
     bit_argv_finish(&argv);
     if (err < 0)
         finish(b);
 }
 
 /* A job that somebody cancelled is on its way out, and is not brought back. */
-static void on_asked(void *arg, const struct bit_command_result *r)
+static void on_asked(void *arg, const struct bit_child_output *r)
 {
     static const char *const words[] = {"requeue", NULL};
     struct bit_batch *b = arg;
     struct bit_squeue q = {0};
-    bool runs = bit_command_ok(r) && bit_squeue_parse((const char *)r->out, &q) == 0 && bit_squeue_runs(&q);
+    bool runs = bit_child_output_ok(r) && bit_squeue_parse((const char *)r->out, &q) == 0 && bit_squeue_runs(&q);
     bit_info(runs ? "requeued" : "not requeued", "job=%" PRIu64 " state=%s", bit_alloc_own_job(), q.state);
     bit_squeue_finish(&q);
     if (runs)

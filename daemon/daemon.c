@@ -378,7 +378,7 @@ int bit_daemon_init(struct bit_daemon *d)
     int err = uv_loop_init(&d->loop);
     if (err < 0)
         return bit_fail(err, "the event loop: %s", uv_strerror(err));
-    err = bit_aside_init(&d->aside, &d->loop);
+    err = bit_user_threads_init(&d->user_threads, &d->loop);
     if (err < 0)
         return bit_fail(err, "the threads of users: %s", uv_strerror(err));
     err = take_state_folder(d);
@@ -429,7 +429,7 @@ void bit_daemon_finish(struct bit_daemon *d)
     for (size_t i = 0; i < d->runner_count; i++)
         uv_unref((uv_handle_t *)&d->runner[i]->retry);
     uv_run(&d->loop, UV_RUN_DEFAULT);
-    bit_aside_close(&d->aside);
+    bit_user_threads_close(&d->user_threads);
     for (size_t i = 0; i < d->runner_count; i++)
         bit_runner_destroy(d->runner[i]);
     uv_run(&d->loop, UV_RUN_DEFAULT);

@@ -23,7 +23,7 @@ struct bit_daemon {
     uint64_t next_number;
     struct bit_link_listener links;
     struct bit_server server;
-    struct bit_aside aside; /* what clients may make last */
+    struct bit_user_threads user_threads; /* what clients may make last */
     uv_signal_t on_term, on_int, on_usr1, on_hup;
     uv_timer_t sync_timer;     /* step records become durable at least every second */
     uv_timer_t shutdown_timer; /* then jobs are ended as they are */

@@ -17,29 +17,29 @@ struct planning {
     void *arg;
 };
 
-static Bit__WorkerReady *decode_answer(const struct bit_command_result *r)
+static Bit__WorkerReady *decode_answer(const struct bit_child_output *r)
 {
     struct bit_frame frame;
     size_t need;
     ProtobufCMessage *msg = NULL;
-    if (bit_frame_decode(r->out, r->out_bytes, BIT_COMMAND_OUTPUT_MAX, &frame, &need) <= 0 ||
+    if (bit_frame_decode(r->out, r->out_bytes, BIT_CHILD_OUTPUT_MAX, &frame, &need) <= 0 ||
         frame.type != BIT_MSG_WORKER_READY ||
         bit_msg_decode(BIT_CHANNEL_LINK_UP, frame.type, frame.body, frame.body_bytes, &msg) < 0)
         return NULL;
     return (Bit__WorkerReady *)msg;
 }
 
-static void on_ended(void *arg, const struct bit_command_result *r)
+static void on_ended(void *arg, const struct bit_child_output *r)
 {
     struct planning *p = arg;
     struct bit_plan_query plan = {0};
     char name[BIT_CONFIG_PATH_MAX + 16];
     unlink(p->spec_path);
-    if (bit_command_ok(r))
+    if (bit_child_output_ok(r))
         plan.ready = decode_answer(r);
     snprintf(name, sizeof name, "%.900s --plan", p->daemon->config.worker);
     if (plan.ready == NULL)
-        bit_command_explain(r, name, plan.text, sizeof plan.text);
+        bit_child_output_explain(r, name, plan.text, sizeof plan.text);
     plan.refused = r->spawn_err == 0 && !r->late && r->signal == 0 && r->status != 0;
     p->done(p->arg, &plan);
     bit_msg_free(plan.ready);
@@ -69,7 +69,7 @@ int bit_plan_query_start(struct bit_daemon *d, const Bit__RunSpec *spec, bit_pla
     int err = write_spec(p, spec);
     char *argv[] = {d->config.worker, (char *)(uintptr_t) "--plan", p->spec_path, NULL};
     if (err == 0)
-        err = bit_command_run(&d->loop, argv, d->config.plan_ms, on_ended, p);
+        err = bit_child_output_get(&d->loop, argv, d->config.plan_ms, on_ended, p);
     if (err < 0)
         free(p);
     return err;

@@ -30,7 +30,7 @@ struct taken {
     struct shown {
         int err; /* 0, -errno, or BIT_EDATA for what is no regular file */
         struct bit_file_id file;
-    } shown[BIT_RIGHTS_MAX];
+    } shown[BIT_PASSED_FDS_MAX];
     size_t shown_count;
 };
 
@@ -46,7 +46,7 @@ struct bit_proof {
     size_t shown_count;
     bool taking; /* `taken` is the thread's */
     struct taken taken;
-    struct bit_aside_job job;
+    struct bit_user_task job;
     bit_proof_done *done; /* NULL once it was called, or must not be */
     void *arg;
 };
@@ -75,7 +75,7 @@ static void give_back(struct bit_proof *p)
     uv_os_fd_t fd;
     p->client->proof = NULL;
     if (uv_fileno((const uv_handle_t *)&p->client->pipe, &fd) == 0)
-        bit_rights_refuse(fd);
+        bit_passed_fds_refuse(fd);
 }
 
 void bit_proof_destroy(struct bit_proof *p)
@@ -176,12 +176,12 @@ static struct shown look_at(int fd)
 
 /* Beside the loop: to look at a file and to close it takes as long as the client's file system, or its socket, likes.
  */
-static void take(struct bit_aside_job *job)
+static void take(struct bit_user_task *job)
 {
     struct bit_proof *p = job->data;
     struct taken *t = &p->taken;
-    int fds[BIT_RIGHTS_MAX];
-    t->bytes = bit_rights_take(t->fd, t->room, sizeof t->room, fds, &t->shown_count);
+    int fds[BIT_PASSED_FDS_MAX];
+    t->bytes = bit_passed_fds_take(t->fd, t->room, sizeof t->room, fds, &t->shown_count);
     for (size_t i = 0; i < t->shown_count; i++)
         t->shown[i] = look_at(fds[i]);
     for (size_t i = 0; i < t->shown_count; i++)
@@ -297,7 +297,7 @@ static void go_on(struct bit_proof *p)
     }
 }
 
-static void on_taken(struct bit_aside_job *job)
+static void on_taken(struct bit_user_task *job)
 {
     struct bit_proof *p = job->data;
     p->taking = false;
@@ -320,8 +320,8 @@ void bit_proof_take(struct bit_proof *p)
     bit_client_read(p->client, false);
     p->taking = true;
     p->handles++;
-    p->job = (struct bit_aside_job){.uid = p->client->peer.uid, .data = p, .work = take, .done = on_taken};
-    bit_aside_start(&p->client->server->daemon->aside, &p->job);
+    p->job = (struct bit_user_task){.uid = p->client->peer.uid, .data = p, .work = take, .done = on_taken};
+    bit_user_threads_start(&p->client->server->daemon->user_threads, &p->job);
 }
 
 static void on_late(uv_timer_t *timer)
@@ -351,7 +351,7 @@ int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_do
     uv_timer_init(c->pipe.loop, &p->timer);
     p->timer.data = p;
     uv_timer_start(&p->timer, on_late, wait_ms, wait_ms);
-    bit_rights_allow(fd);
+    bit_passed_fds_allow(fd);
     c->proof = p;
     *out = p;
     find_batch(p);

@@ -58,13 +58,13 @@ static uv_os_fd_t socket_of(const struct bit_client *c)
     return fd;
 }
 
-static void close_left(struct bit_aside_job *job)
+static void close_left(struct bit_user_task *job)
 {
     const struct bit_client *c = job->data;
     close(c->left_fd);
 }
 
-static void on_left(struct bit_aside_job *job)
+static void on_left(struct bit_user_task *job)
 {
     let_go(job->data);
 }
@@ -75,7 +75,7 @@ static void on_close_again(uv_timer_t *timer);
 static void close_socket(struct bit_client *c)
 {
     int fd = socket_of(c);
-    bool slow = fd >= 0 && bit_rights_shut(fd);
+    bool slow = fd >= 0 && bit_passed_fds_shut(fd);
     c->left_fd = slow ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (slow && c->left_fd < 0) {
         uv_timer_start(&c->timer, on_close_again, CLOSE_AGAIN_MS, 0); /* when there are descriptors again */
@@ -85,9 +85,9 @@ static void close_socket(struct bit_client *c)
     uv_close((uv_handle_t *)&c->timer, on_closed);
     if (!slow)
         return;
-    c->left = (struct bit_aside_job){.uid = c->peer.uid, .data = c, .work = close_left, .done = on_left};
+    c->left = (struct bit_user_task){.uid = c->peer.uid, .data = c, .work = close_left, .done = on_left};
     c->handles++;
-    bit_aside_start(&c->server->daemon->aside, &c->left);
+    bit_user_threads_start(&c->server->daemon->user_threads, &c->left);
 }
 
 static void on_close_again(uv_timer_t *timer)
@@ -187,7 +187,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     uint8_t *room = NULL;
     size_t bytes = 0;
     int err = bit_frame_reader_reserve(&c->reader, &room, &bytes);
-    c->seen = err < 0 ? err : bit_rights_look(socket_of(c), room, bytes);
+    c->seen = err < 0 ? err : bit_passed_fds_look(socket_of(c), room, bytes);
     bool end = c->seen == 0;
     if (c->seen < 0 || c->proof != NULL)
         *buf = uv_buf_init(NULL, 0);
@@ -266,7 +266,7 @@ static void on_connection(uv_stream_t *stream, int status)
     s->clients = c;
     int err = uv_accept(stream, (uv_stream_t *)&c->pipe);
     if (err == 0) {
-        bit_rights_refuse(socket_of(c)); /* where it was not inherited */
+        bit_passed_fds_refuse(socket_of(c)); /* where it was not inherited */
         err = bit_access_admit(&s->access, &c->pipe, &c->peer);
     }
     if (err < 0)

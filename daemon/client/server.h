@@ -60,9 +60,9 @@ struct bit_client {
     bool closing, busy; /* busy: a request is being answered */
     bool leaving;       /* closed when what was sent to it is on its way */
     int handles;
-    ssize_t seen;              /* what bit_rights_look said */
+    ssize_t seen;              /* what bit_passed_fds_look said */
     struct bit_proof *proof;   /* takes what comes, instead of us */
-    struct bit_aside_job left; /* its socket, where closing it may take time */
+    struct bit_user_task left; /* its socket, where closing it may take time */
     int left_fd;
     struct bit_wait wait;
     struct bit_stream *stream;         /* a stream of events or log text */

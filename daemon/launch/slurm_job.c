@@ -120,11 +120,11 @@ static void destroy(struct bit_alloc *a)
         uv_close((uv_handle_t *)&a->timer, on_freed);
 }
 
-static void run(struct bit_alloc *a, struct bit_argv *argv, bit_command_done *done)
+static void run(struct bit_alloc *a, struct bit_argv *argv, bit_child_output_done *done)
 {
     int err = bit_argv_check(argv);
     if (err == 0)
-        err = bit_command_run(&a->runner->daemon->loop, argv->item, COMMAND_MS, done, a);
+        err = bit_child_output_get(&a->runner->daemon->loop, argv->item, COMMAND_MS, done, a);
     a->busy = err == 0;
     if (err < 0)
         again_in(a, a->runner->daemon->config.slurm_poll_ms);
@@ -221,16 +221,16 @@ int bit_alloc_sbatch(const struct bit_config *config, const char *run, const cha
     return bit_argv_check(out);
 }
 
-static void on_submitted(void *arg, const struct bit_command_result *r)
+static void on_submitted(void *arg, const struct bit_child_output *r)
 {
     struct bit_alloc *a = arg;
     char text[BIT_ERR_TEXT_MAX];
-    uint64_t job = bit_command_ok(r) && isdigit(r->out[0]) ? strtoull((const char *)r->out, NULL, 10) : 0;
+    uint64_t job = bit_child_output_ok(r) && isdigit(r->out[0]) ? strtoull((const char *)r->out, NULL, 10) : 0;
     if (job > 0)
         note(a, job, "PENDING", "submitted"); /* before anything else: from here on it is ours to end */
     if (!still_there(a))
         return;
-    bit_command_explain(r, "sbatch", text, sizeof text);
+    bit_child_output_explain(r, "sbatch", text, sizeof text);
     if (job > 0 || !a->wanted)
         again_in(a, 0);
     else
@@ -312,12 +312,12 @@ static void take_ended(struct bit_alloc *a, const char *state, const char *reaso
         submit(a);
 }
 
-static bool knows_no_such_job(const struct bit_command_result *r)
+static bool knows_no_such_job(const struct bit_child_output *r)
 {
     return r->spawn_err == 0 && !r->late && strstr((const char *)r->err, "Invalid job id") != NULL;
 }
 
-static void on_polled(void *arg, const struct bit_command_result *r)
+static void on_polled(void *arg, const struct bit_child_output *r)
 {
     struct bit_alloc *a = arg;
     struct bit_squeue q = {0};
@@ -325,10 +325,10 @@ static void on_polled(void *arg, const struct bit_command_result *r)
     if (!still_there(a) || !(a->wanted || a->ready))
         return;
     again_in(a, a->runner->daemon->config.slurm_poll_ms);
-    if (knows_no_such_job(r) || (bit_command_ok(r) && r->out_bytes == 0)) {
+    if (knows_no_such_job(r) || (bit_child_output_ok(r) && r->out_bytes == 0)) {
         take_ended(a, "UNKNOWN", "Slurm does not know it any more");
-    } else if (!bit_command_ok(r) || bit_squeue_parse((const char *)r->out, &q) < 0) {
-        bit_command_explain(r, "squeue", text, sizeof text);
+    } else if (!bit_child_output_ok(r) || bit_squeue_parse((const char *)r->out, &q) < 0) {
+        bit_child_output_explain(r, "squeue", text, sizeof text);
         bit_warn("slurm does not answer", "run=%s text=%s", a->runner->run.id, text);
     } else if (bit_squeue_runs(&q)) {
         take_running(a, &q);
@@ -439,11 +439,11 @@ int bit_alloc_place(const struct bit_alloc *a, struct bit_places *out)
     return bit_places_choose(&a->nodes, &a->lost, a->runner->run.spec, out);
 }
 
-static void on_cancelled(void *arg, const struct bit_command_result *r)
+static void on_cancelled(void *arg, const struct bit_child_output *r)
 {
-    if (!bit_command_ok(r)) {
+    if (!bit_child_output_ok(r)) {
         char text[BIT_ERR_TEXT_MAX];
-        bit_command_explain(r, "scancel", text, sizeof text);
+        bit_child_output_explain(r, "scancel", text, sizeof text);
         bit_info("scancel", "text=%s", text);
     }
 }
@@ -459,7 +459,7 @@ static void scancel(struct bit_daemon *d, uint64_t job, const char *how, const c
         bit_argv_add(&argv, "%s", how_else);
     bit_argv_add(&argv, "%" PRIu64, job);
     if (bit_argv_check(&argv) == 0)
-        bit_command_run(&d->loop, argv.item, COMMAND_MS, on_cancelled, NULL);
+        bit_child_output_get(&d->loop, argv.item, COMMAND_MS, on_cancelled, NULL);
     bit_argv_finish(&argv);
 }
 

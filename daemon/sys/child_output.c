@@ -14,7 +14,7 @@
 
 struct stream {
     uv_pipe_t pipe;
-    uint8_t data[BIT_COMMAND_OUTPUT_MAX + 1];
+    uint8_t data[BIT_CHILD_OUTPUT_MAX + 1];
     size_t bytes;
 };
 
@@ -22,8 +22,8 @@ struct command {
     uv_process_t process;
     uv_timer_t timer;
     struct stream stream[STREAMS];
-    struct bit_command_result result;
-    bit_command_done *done;
+    struct bit_child_output result;
+    bit_child_output_done *done;
     void *arg;
     int waiting; /* for the exit and for the ends of both streams */
     int handles;
@@ -38,7 +38,7 @@ static void on_closed(uv_handle_t *handle)
 
 static void finish(struct command *c)
 {
-    struct bit_command_result *r = &c->result;
+    struct bit_child_output *r = &c->result;
     r->out = c->stream[0].data;
     r->err = c->stream[1].data;
     r->out_bytes = c->stream[0].bytes;
@@ -70,7 +70,7 @@ static struct stream *stream_of(struct command *c, const void *pipe)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct stream *s = stream_of(handle->data, handle);
-    *buf = uv_buf_init((char *)s->data + s->bytes, (unsigned)(BIT_COMMAND_OUTPUT_MAX - s->bytes));
+    *buf = uv_buf_init((char *)s->data + s->bytes, (unsigned)(BIT_CHILD_OUTPUT_MAX - s->bytes));
 }
 
 static void on_read(uv_stream_t *pipe, ssize_t n, const uv_buf_t *buf)
@@ -119,7 +119,8 @@ static void spawn(struct command *c, uv_loop_t *loop, char *const *argv, uint64_
     uv_timer_start(&c->timer, on_late, timeout_ms, 0);
 }
 
-int bit_command_run(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms, bit_command_done *done, void *arg)
+int bit_child_output_get(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms, bit_child_output_done *done,
+                         void *arg)
 {
     struct command *c = calloc(1, sizeof *c);
     if (c == NULL)
@@ -137,12 +138,12 @@ int bit_command_run(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms, bit
     return 0;
 }
 
-bool bit_command_ok(const struct bit_command_result *r)
+bool bit_child_output_ok(const struct bit_child_output *r)
 {
     return r->spawn_err == 0 && !r->late && r->signal == 0 && r->status == 0;
 }
 
-void bit_command_explain(const struct bit_command_result *r, const char *name, char *text, size_t room)
+void bit_child_output_explain(const struct bit_child_output *r, const char *name, char *text, size_t room)
 {
     int bytes = (int)BIT_MIN(r->err_bytes, room);
     while (bytes > 0 && (r->err[bytes - 1] == '\n' || r->err[bytes - 1] == '\0'))

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define BIT_COMMAND_OUTPUT_MAX (1u << 20) /* of each stream; what is beyond is not read, and the command is ended */
+#define BIT_CHILD_OUTPUT_MAX (1u << 20) /* of each stream; what is beyond is not read, and the command is ended */
 
-struct bit_command_result {
+struct bit_child_output {
     int spawn_err; /* < 0: it did not begin */
     bool late;     /* it was ended for taking too long */
     int64_t status;
@@ -19,7 +19,7 @@ struct bit_command_result {
 };
 
 /* The result is borrowed for the call. */
-typedef void bit_command_done(void *arg, const struct bit_command_result *result);
+typedef void bit_child_output_done(void *arg, const struct bit_child_output *result);
 
 /**
  * Run argv[0] (from PATH if it has no slash) with nothing to read, for timeout_ms at most. done is always called, from
@@ -27,10 +27,11 @@ typedef void bit_command_done(void *arg, const struct bit_command_result *result
  * Ownership   argv is not needed afterwards
  * Errors      -ENOMEM; done is not called then
  */
-int bit_command_run(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms, bit_command_done *done, void *arg);
+int bit_child_output_get(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms, bit_child_output_done *done,
+                         void *arg);
 /** It ended with 0. */
-bool bit_command_ok(const struct bit_command_result *r);
+bool bit_child_output_ok(const struct bit_child_output *r);
 /** What went wrong, in one line: its last words, or how it ended. */
-void bit_command_explain(const struct bit_command_result *r, const char *name, char *text, size_t room);
+void bit_child_output_explain(const struct bit_child_output *r, const char *name, char *text, size_t room);
 
 #endif

@@ -16,7 +16,7 @@ static void set(int fd, int option, int value)
 }
 
 /* Credentials and labels, which a service manager's socket may ask for, would look like descriptors to us. */
-void bit_rights_refuse(int fd)
+void bit_passed_fds_refuse(int fd)
 {
     set(fd, SO_PASSRIGHTS, 0);
     set(fd, SO_PASSCRED, 0);
@@ -24,12 +24,12 @@ void bit_rights_refuse(int fd)
     set(fd, SO_OOBINLINE, 1);
 }
 
-void bit_rights_allow(int fd)
+void bit_passed_fds_allow(int fd)
 {
     set(fd, SO_PASSRIGHTS, 1);
 }
 
-ssize_t bit_rights_look(int fd, uint8_t *room, size_t bytes)
+ssize_t bit_passed_fds_look(int fd, uint8_t *room, size_t bytes)
 {
     struct iovec iov = {.iov_base = room, .iov_len = bytes};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -54,11 +54,11 @@ static size_t note_descriptors(struct msghdr *msg, int *out)
     return count;
 }
 
-ssize_t bit_rights_take(int fd, uint8_t *room, size_t bytes, int out[BIT_RIGHTS_MAX], size_t *count)
+ssize_t bit_passed_fds_take(int fd, uint8_t *room, size_t bytes, int out[BIT_PASSED_FDS_MAX], size_t *count)
 {
     union {
         struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(BIT_RIGHTS_MAX * sizeof(int))];
+        uint8_t bytes[CMSG_SPACE(BIT_PASSED_FDS_MAX * sizeof(int))];
     } control;
     struct iovec iov = {.iov_base = room, .iov_len = bytes};
     struct msghdr msg = {
@@ -68,12 +68,12 @@ ssize_t bit_rights_take(int fd, uint8_t *room, size_t bytes, int out[BIT_RIGHTS_
     return n < 0 ? -errno : n;
 }
 
-bool bit_rights_shut(int fd)
+bool bit_passed_fds_shut(int fd)
 {
     uint8_t room[16384];
     shutdown(fd, SHUT_RDWR); /* who sends from now on keeps what he has; and copies of fd do not keep it open for him */
     for (size_t seen = 0; seen < LOOKED_AT_MAX;) {
-        ssize_t n = bit_rights_look(fd, room, sizeof room);
+        ssize_t n = bit_passed_fds_look(fd, room, sizeof room);
         if (n <= 0)
             return n == BIT_EMESSAGE;
         if (recv(fd, room, (size_t)n, MSG_DONTWAIT) != n)

@@ -34,7 +34,7 @@ static int listen_guarded(uv_pipe_t *pipe, uv_connection_cb on_connection)
     uv_os_fd_t fd;
     int err = uv_fileno((const uv_handle_t *)pipe, &fd);
     if (err == 0)
-        bit_rights_refuse(fd);
+        bit_passed_fds_refuse(fd);
     return err < 0 ? err : uv_listen((uv_stream_t *)pipe, 512, on_connection);
 }
 

@@ -61,9 +61,9 @@ static void check_printed(struct bytes *b)
     struct bit_squeue q;
     FUZZ_CHECK(text != NULL);
     memcpy(text, b->at, b->left);
-    const struct bit_command_result r = {.err = b->at, .err_bytes = b->left, .status = 1};
+    const struct bit_child_output r = {.err = b->at, .err_bytes = b->left, .status = 1};
     if (b->left > 0) {
-        bit_command_explain(&r, "sbatch", cause, sizeof cause);
+        bit_child_output_explain(&r, "sbatch", cause, sizeof cause);
         FUZZ_CHECK(is_text(cause));
     }
     if (bit_blame_srun(text, says, sizeof says))
