@@ -184,20 +184,20 @@ static void found_lines(struct bit_stream *s)
 static bool has_events(struct bit_stream *s)
 {
     struct bit_stream_portion *p = &s->portion;
-    const struct bit_index *x = &s->runner->journal.index;
+    const struct bit_journal_index *x = &s->runner->journal.index;
     if (s->runner->corrupt)
         return true;
     p->end = s->runner->journal.bytes;
     if (p->steps)
         return p->offset < p->end;
-    return bit_index_find(x, p->after) < x->count;
+    return bit_journal_index_find(x, p->after) < x->count;
 }
 
 static void pick_events(struct bit_stream *s)
 {
     struct bit_stream_portion *p = &s->portion;
-    const struct bit_index *x = &s->runner->journal.index;
-    size_t first = bit_index_find(x, p->after);
+    const struct bit_journal_index *x = &s->runner->journal.index;
+    size_t first = bit_journal_index_find(x, p->after);
     p->picked_count = BIT_MIN(x->count - first, (size_t)BIT_STREAM_PORTION_PICKS);
     memcpy(p->picked, x->entry + first, p->picked_count * sizeof p->picked[0]);
 }
@@ -319,7 +319,7 @@ int bit_stream_events(struct bit_client *c, struct bit_runner *r, const Bit__Eve
         return -ENOMEM;
     s->portion.after = request->has_after ? request->after : 0;
     s->portion.steps = request->has_steps && request->steps;
-    s->portion.offset = bit_index_offset(&r->journal.index, s->portion.after);
+    s->portion.offset = bit_journal_index_offset(&r->journal.index, s->portion.after);
     s->fd = s->portion.fd = open_below(r, "journal");
     if (s->fd < 0) {
         int err = s->fd;

@@ -87,7 +87,7 @@ static int read_on(struct bit_stream_portion *p, uint8_t *buf)
 }
 
 /* As many of the picked ones, from the first, as lie within one read. */
-static size_t span(const struct bit_index_entry *first, size_t count, size_t *bytes)
+static size_t span(const struct bit_journal_index_entry *first, size_t count, size_t *bytes)
 {
     size_t n = 0;
     for (*bytes = 0; n < count; n++) {
@@ -103,7 +103,7 @@ static int read_picked(struct bit_stream_portion *p, uint8_t *buf)
 {
     size_t bytes;
     for (size_t i = 0, n; i < p->picked_count; i += n) {
-        const struct bit_index_entry *first = &p->picked[i];
+        const struct bit_journal_index_entry *first = &p->picked[i];
         n = span(first, p->picked_count - i, &bytes);
         ssize_t got = read_at(p, buf, bytes, first->offset);
         if (got < 0)

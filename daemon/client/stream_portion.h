@@ -23,9 +23,9 @@ struct bit_stream_portion {
     uint64_t end;    /* nothing behind it counts; UINT64_MAX: to the end of the file */
 
     /* of events */
-    uint64_t after;                                          /* those up to this one are left out */
-    bool steps;                                              /* plain ones too */
-    struct bit_index_entry picked[BIT_STREAM_PORTION_PICKS]; /* where there are any: these and no others */
+    uint64_t after;                                                  /* those up to this one are left out */
+    bool steps;                                                      /* plain ones too */
+    struct bit_journal_index_entry picked[BIT_STREAM_PORTION_PICKS]; /* where there are any: these and no others */
     size_t picked_count;
 
     uint32_t attempt; /* whose log it is */

@@ -36,9 +36,9 @@ struct bit_submission {
     char request_id[BIT_REQUEST_ID_MAX + 1];
     uint32_t uid;
     bool dry_run, paused, proving;
-    struct bit_proof *proof;   /* of a submitter who is not this bitd's user */
-    struct bit_feed *feed;     /* what was proven; opened again when the run is launched */
-    struct bit_origin *origin; /* of model.init_from, if there is one */
+    struct bit_proof *proof;         /* of a submitter who is not this bitd's user */
+    struct bit_feed *feed;           /* what was proven; opened again when the run is launched */
+    struct bit_init_from *init_from; /* of model.init_from, if there is one */
     uint64_t instances, epoch_steps;
     int err; /* of the data */
     char text[BIT_ERR_TEXT_MAX];
@@ -50,7 +50,7 @@ static void free_submission(struct bit_submission *s)
         s->client->submission = NULL;
     bit_proof_destroy(s->proof);
     bit_feed_destroy(s->feed);
-    free(s->origin);
+    free(s->init_from);
     bit_msg_free(s->spec);
     free(s);
 }
@@ -91,8 +91,8 @@ static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
     int err = data == NULL || init == NULL ? bit_fail(-ENOMEM, "%s", r->run.id) : 0;
     if (err == 0 && s->proof != NULL)
         err = bit_feed_keep(s->feed, data);
-    if (err == 0 && s->origin != NULL)
-        err = bit_origin_keep(s->origin, init);
+    if (err == 0 && s->init_from != NULL)
+        err = bit_init_from_keep(s->init_from, init);
     if (err < 0)
         bit_runner_fail(r, bit_exit_code(err), "%s", bit_fail_text());
     free(data);
@@ -212,23 +212,24 @@ static void on_planned(void *arg, const struct bit_plan_query *plan)
 }
 
 /* What the model begins from, if from anything. */
-static int open_origin(struct bit_submission *s)
+static int open_init(struct bit_submission *s)
 {
     char runs[BIT_CONFIG_PATH_MAX + 16];
     const char *from = s->spec->model->init_from;
     if (from == NULL || from[0] == '\0')
         return 0;
-    s->origin = calloc(1, sizeof *s->origin);
-    if (s->origin == NULL)
+    s->init_from = calloc(1, sizeof *s->init_from);
+    if (s->init_from == NULL)
         return bit_fail(-ENOMEM, "model.init_from");
     snprintf(runs, sizeof runs, "%s/runs", s->daemon->config.state);
-    return bit_origin_examine(s->spec->model, s->proof != NULL ? bit_proof_init(s->proof) : NULL, runs, s->origin);
+    return bit_init_from_examine(s->spec->model, s->proof != NULL ? bit_proof_init(s->proof) : NULL, runs,
+                                 s->init_from);
 }
 
 static int open_data(struct bit_submission *s)
 {
     size_t count;
-    int err = open_origin(s);
+    int err = open_init(s);
     if (err == 0 && s->proof != NULL)
         err = bit_proof_check(s->proof);
     if (err == 0)
@@ -262,12 +263,12 @@ static void look_at_data(uv_work_t *work)
 }
 
 /* A checkpoint of a run of ours that the submitter cannot read himself is his to start from as the run is his. */
-static int check_origins_run(const struct bit_submission *s)
+static int check_init_run(const struct bit_submission *s)
 {
-    if (s->origin == NULL || s->origin->run[0] == '\0')
+    if (s->init_from == NULL || s->init_from->run[0] == '\0')
         return 0;
     struct bit_runner *from = NULL;
-    int err = bit_run_names_find(s->daemon, s->origin->run, s->uid, &from);
+    int err = bit_run_names_find(s->daemon, s->init_from->run, s->uid, &from);
     return err < 0 ? err : bit_access_check(&s->client->peer, &from->run, BIT_VERB_FROM);
 }
 
@@ -276,7 +277,7 @@ static void on_looked(uv_work_t *work, int status)
     struct bit_submission *s = work->data;
     if (s->client == NULL) {
         free_submission(s);
-    } else if (check_origins_run(s) < 0) { /* before anything is said of what is in it */
+    } else if (check_init_run(s) < 0) { /* before anything is said of what is in it */
         refuse(s, BIT_EAUTH, bit_fail_text());
     } else if (s->err < 0) {
         refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);

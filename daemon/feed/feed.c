@@ -110,10 +110,10 @@ int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *
 {
     size_t count;
     struct bit_shards **sets = list_sets(feed, &count);
-    int err = sets == NULL ? -ENOMEM : bit_facts_check(sets, count, path, feed->eval_bytes, feed->eval_count);
+    int err = sets == NULL ? -ENOMEM : bit_file_identity_check(sets, count, path, feed->eval_bytes, feed->eval_count);
 
     free(sets);
-    if (err == BIT_FACTS_OWN)
+    if (err == BIT_FILE_IDENTITY_OWN)
         bit_feed_weigh(feed, spec, NULL);
     return BIT_MIN(err, 0);
 }
@@ -122,7 +122,7 @@ int bit_feed_keep(const struct bit_feed *feed, const char *path)
 {
     size_t count;
     struct bit_shards **sets = list_sets(feed, &count);
-    int err = sets == NULL ? -ENOMEM : bit_facts_keep(sets, count, path, feed->eval_bytes, feed->eval_count);
+    int err = sets == NULL ? -ENOMEM : bit_file_identity_keep(sets, count, path, feed->eval_bytes, feed->eval_count);
 
     free(sets);
     return err;
@@ -132,7 +132,7 @@ int bit_feed_prove(const struct bit_feed *feed, const struct bit_file_id *proven
 {
     size_t count;
     struct bit_shards **sets = list_sets(feed, &count);
-    int err = sets == NULL ? -ENOMEM : bit_facts_prove(sets, count, proven, proven_count);
+    int err = sets == NULL ? -ENOMEM : bit_file_identity_prove(sets, count, proven, proven_count);
 
     free(sets);
     return err;

@@ -13,7 +13,7 @@
 #include "proto/log.h"
 #include "proto/wire/msg.h"
 
-BIT_LOG_TOPIC("facts");
+BIT_LOG_TOPIC("file_identity");
 
 /* Of a file: bytes, mtime_ns, inode; and the device, where a submitter's right to read it hangs on that, and numbers of
  * devices that change with a reboot are the lesser evil. */
@@ -108,11 +108,11 @@ static int keep_own(struct bit_shards *const *sets, size_t count, const char *pa
     if (err == 0)
         err = keep(&now, path);
     free_facts(&now);
-    return err < 0 ? err : BIT_FACTS_OWN;
+    return err < 0 ? err : BIT_FILE_IDENTITY_OWN;
 }
 
-int bit_facts_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
-                   size_t eval_count)
+int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
+                           size_t eval_count)
 {
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     int err = collect(sets, count, FACTS_MAX, &now);
@@ -136,7 +136,7 @@ static int check_kept(struct bit_shards *const *sets, size_t count, const char *
     if (err == 0)
         err = compare(sets, count, facts, kept, &now);
     free_facts(&now);
-    return err < 0 || facts == FACTS_MAX ? err : BIT_FACTS_OWN;
+    return err < 0 || facts == FACTS_MAX ? err : BIT_FILE_IDENTITY_OWN;
 }
 
 /* Of a run that an older bitd took in, nothing is known. */
@@ -146,8 +146,8 @@ static void take_eval_bytes(const Bit__DataFacts *kept, double *eval_bytes, size
         eval_bytes[i] = kept->n_eval_bytes == count ? kept->eval_bytes[i] : 0;
 }
 
-int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
-                    size_t eval_count)
+int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
+                            size_t eval_count)
 {
     ProtobufCMessage *kept = NULL;
     uint8_t *buf = NULL;
@@ -166,7 +166,8 @@ int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *pa
     return err;
 }
 
-int bit_facts_prove(struct bit_shards *const *sets, size_t count, const struct bit_file_id *proven, size_t proven_count)
+int bit_file_identity_prove(struct bit_shards *const *sets, size_t count, const struct bit_file_id *proven,
+                            size_t proven_count)
 {
     BIT_ASSERT(file_count(sets, count) == proven_count);
     for (size_t i = 0; i < count; i++)

@@ -8,7 +8,7 @@
 #include "daemon/client/proof.h"
 #include "proto/data/shards.h"
 
-#define BIT_FACTS_OWN 1
+#define BIT_FILE_IDENTITY_OWN 1
 
 /**
  * Compare size, modification time and inode of every file of the sets, in order, with what is kept at `path`; written
@@ -16,18 +16,18 @@
  * or given other rights, or written to with its modification time put back. What an earlier version kept has none.
  * What was proven has with it what a token of each evaluation set stands for, in bytes, as its sidecars said when they
  * were proven: they are not opened again.
- * Returns     0 with eval_bytes, or BIT_FACTS_OWN: nothing of it was proven, and sidecars may be read
+ * Returns     0 with eval_bytes, or BIT_FILE_IDENTITY_OWN: nothing of it was proven, and sidecars may be read
  * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ENOMEM
  */
-int bit_facts_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
-                    size_t eval_count);
+int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
+                            size_t eval_count);
 
 /** Keep what a submitter has proven at `path`, as it is now, down to the device. Errors: -errno. */
-int bit_facts_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
-                   size_t eval_count);
+int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
+                           size_t eval_count);
 /** Hold the files against those that a submitter could open, in the same order. Errors: BIT_EAUTH naming the first that
  * is another. */
-int bit_facts_prove(struct bit_shards *const *sets, size_t count, const struct bit_file_id *proven,
-                    size_t proven_count);
+int bit_file_identity_prove(struct bit_shards *const *sets, size_t count, const struct bit_file_id *proven,
+                            size_t proven_count);
 
 #endif

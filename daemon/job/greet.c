@@ -39,14 +39,14 @@ static int check_hello(const struct bit_job *job, uint64_t frame_epoch, const Bi
 }
 
 /* Where the model begins, as it was looked at; of a run that begins from nothing, or goes on, there is nothing. */
-static int find_origin(const struct bit_runner *r, struct bit_origin *out, bool *known)
+static int find_origin(const struct bit_runner *r, struct bit_init_from *out, bool *known)
 {
     const char *from = r->run.spec->model->init_from;
     *known = from != NULL && from[0] != '\0' && r->run.restore[0] == '\0';
     if (!*known)
         return 0;
     char *path = bit_runner_path(r, "init.pb");
-    int err = path == NULL ? bit_fail(-ENOMEM, "a welcome") : bit_origin_load(path, out);
+    int err = path == NULL ? bit_fail(-ENOMEM, "a welcome") : bit_init_from_load(path, out);
     free(path);
     return err;
 }
@@ -58,9 +58,9 @@ static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_
     const struct bit_config *config = &job->runner->daemon->config;
     char *folder = bit_runner_path(job->runner, "checkpoints"), *restore = NULL;
     Bit__Welcome m = BIT__WELCOME__INIT;
-    Bit__InitFile *files[BIT_ORIGIN_FILES];
+    Bit__InitFile *files[BIT_INIT_FROM_FILES];
     Bit__InitFacts init;
-    struct bit_origin *origin = malloc(sizeof *origin);
+    struct bit_init_from *origin = malloc(sizeof *origin);
     bool begins = false;
     int err = folder == NULL || (run->restore[0] && asprintf(&restore, "%s/%s", folder, run->restore) < 0)
                   ? bit_fail(-ENOMEM, "a welcome")
@@ -68,7 +68,7 @@ static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_
     if (err == 0 && !training)
         err = origin == NULL ? bit_fail(-ENOMEM, "a welcome") : find_origin(job->runner, origin, &begins);
     if (err == 0 && begins)
-        bit_origin_tell(origin, files, &init);
+        bit_init_from_tell(origin, files, &init);
     m.init = begins ? &init : NULL;
     m.protocol = BIT_PROTOCOL_VERSION;
     m.epoch = run->epoch;

@@ -128,7 +128,7 @@ static bool is_idle(const struct bit_job *job)
 /* What a killed mpirun leaves on this machine. */
 static void clear_remains(struct bit_job *job)
 {
-    bit_remains_remove(&job->remains, BIT_MAX(job->watch.ranks, job->runner->run.spec->launch->ranks));
+    bit_leftovers_remove(&job->leftovers, BIT_MAX(job->watch.ranks, job->runner->run.spec->launch->ranks));
 }
 
 static void on_tidy(void *arg)
@@ -178,11 +178,11 @@ static void note_remains(struct bit_job *job, const struct bit_proc_job *process
         return;
     int count = bit_proc_find(processes, pid, BIT_COUNT(pid));
     for (int i = 0; i < count; i++)
-        bit_remains_note(&job->remains, pid[i]);
+        bit_leftovers_note(&job->leftovers, pid[i]);
     if (job->launch != NULL || run->launched)
-        bit_remains_note_launcher(&job->remains, job->launch != NULL ? bit_launch_pid(job->launch) : run->pid);
+        bit_leftovers_note_launcher(&job->leftovers, job->launch != NULL ? bit_launch_pid(job->launch) : run->pid);
     else if (count > 0) /* a bitd before this one did not live to write it down; mpirun is the oldest */
-        bit_remains_note_launcher(&job->remains, pid[0]);
+        bit_leftovers_note_launcher(&job->leftovers, pid[0]);
 }
 
 /* Whatever is left of the job must be gone before anything else is decided. */

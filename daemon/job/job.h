@@ -69,7 +69,7 @@ struct bit_job {
     char section[32];     /* what rank 0's last heartbeat said it is at */
     struct bit_watch watch;
     struct bit_examine examine;
-    struct bit_remains remains;
+    struct bit_leftovers leftovers;
     bool committing; /* a checkpoint gets its name, on the pool */
     bool tidying;    /* what the launch left of checkpoints is settled, on the pool */
     bool tidy;       /* it was */

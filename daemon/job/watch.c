@@ -87,7 +87,7 @@ void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__Work
     rank->pid = hello->pid;
     bit_format(rank->host, sizeof rank->host, "%s", hello->host);
     if (bit_watch_is_here(rank))
-        bit_remains_note(&job->remains, (int32_t)rank->pid);
+        bit_leftovers_note(&job->leftovers, (int32_t)rank->pid);
 }
 
 void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)

@@ -12,7 +12,7 @@
 #include "proto/check.h"
 #include "proto/log.h"
 
-BIT_LOG_TOPIC("remains");
+BIT_LOG_TOPIC("leftovers");
 
 /* As Open MPI 4.1 names them: <tmp>/ompi.<host>.<uid>/pid.<mpirun> or jf.<number>. */
 static bool is_session(const char *path)
@@ -22,7 +22,7 @@ static bool is_session(const char *path)
            (strncmp(name, "/pid.", 5) == 0 || strncmp(name, "/jf.", 4) == 0);
 }
 
-void bit_remains_note(struct bit_remains *r, int32_t pid)
+void bit_leftovers_note(struct bit_leftovers *r, int32_t pid)
 {
     char text[256], *end;
     if (r->known || !bit_proc_variable(pid, "PMIX_NAMESPACE", text, sizeof text))
@@ -36,7 +36,7 @@ void bit_remains_note(struct bit_remains *r, int32_t pid)
         snprintf(r->session, sizeof r->session, "%s", text);
 }
 
-void bit_remains_note_launcher(struct bit_remains *r, int32_t pid)
+void bit_leftovers_note_launcher(struct bit_leftovers *r, int32_t pid)
 {
     r->launcher = pid;
 }
@@ -48,7 +48,7 @@ static bool is_gone(int32_t pid)
 }
 
 /* Where mpirun puts it: in the first of these that is set. */
-static void find_session(struct bit_remains *r, const char *host)
+static void find_session(struct bit_leftovers *r, const char *host)
 {
     static const char *const names[] = {"TMPDIR", "TEMP", "TMP"};
     const char *tmp = NULL;
@@ -61,7 +61,7 @@ static void find_session(struct bit_remains *r, const char *host)
 }
 
 /* mpirun's own number stands in the folder, and that of the job which it starts is the next. */
-static void read_contact(struct bit_remains *r)
+static void read_contact(struct bit_leftovers *r)
 {
     char path[sizeof r->session + 16];
     snprintf(path, sizeof path, "%s/contact.txt", r->session);
@@ -73,7 +73,7 @@ static void read_contact(struct bit_remains *r)
     fclose(f);
 }
 
-void bit_remains_remove(struct bit_remains *r, uint32_t ranks)
+void bit_leftovers_remove(struct bit_leftovers *r, uint32_t ranks)
 {
     char host[64] = "", path[192];
     unsigned removed = 0;
@@ -91,5 +91,5 @@ void bit_remains_remove(struct bit_remains *r, uint32_t ranks)
         removed += bit_dir_remove(r->session) == 0;
     if (removed > 0)
         bit_info("cleared away", "job=%" PRIx32 " things=%u", r->job, removed);
-    *r = (struct bit_remains){0};
+    *r = (struct bit_leftovers){0};
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct bit_remains {
+struct bit_leftovers {
     bool known;
     uint32_t job;      /* Open MPI's own number of the job */
     char session[256]; /* folder, or empty */
@@ -16,13 +16,13 @@ struct bit_remains {
 };
 
 /** Learn of them from the environment of a rank that runs here. Nothing is known of one that tells nothing. */
-void bit_remains_note(struct bit_remains *r, int32_t pid);
+void bit_leftovers_note(struct bit_leftovers *r, int32_t pid);
 /**
  * The process of mpirun, for when no rank has told: it was killed before one came, or by a bitd before this one. A
  * number that is somebody else's by now finds nothing.
  */
-void bit_remains_note_launcher(struct bit_remains *r, int32_t pid);
+void bit_leftovers_note_launcher(struct bit_leftovers *r, int32_t pid);
 /** Every process of the job is gone: remove what is left, and forget it. */
-void bit_remains_remove(struct bit_remains *r, uint32_t ranks);
+void bit_leftovers_remove(struct bit_leftovers *r, uint32_t ranks);
 
 #endif

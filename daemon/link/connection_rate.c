@@ -18,32 +18,34 @@ static void key_of(const struct sockaddr *from, uint8_t out[16])
 }
 
 /* a is given up before b. */
-static bool goes_first(const struct bit_pace_source *a, const struct bit_pace_source *b)
+static bool goes_first(const struct bit_connection_rate_source *a, const struct bit_connection_rate_source *b)
 {
     return a->proven != b->proven ? !a->proven : a->used_ms < b->used_ms;
 }
 
-static struct bit_pace_source *find(struct bit_pace *p, const struct sockaddr *from, uint64_t now_ms)
+static struct bit_connection_rate_source *find(struct bit_connection_rate *p, const struct sockaddr *from,
+                                               uint64_t now_ms)
 {
     uint8_t key[16];
-    struct bit_pace_source *oldest = &p->source[0];
+    struct bit_connection_rate_source *oldest = &p->source[0];
     key_of(from, key);
-    for (size_t i = 0; i < BIT_PACE_SOURCES; i++) {
-        struct bit_pace_source *s = &p->source[i];
+    for (size_t i = 0; i < BIT_CONNECTION_RATE_SOURCES; i++) {
+        struct bit_connection_rate_source *s = &p->source[i];
         if (s->used_ms != 0 && memcmp(s->address, key, sizeof key) == 0)
             return s;
         if (goes_first(s, oldest))
             oldest = s;
     }
-    *oldest = (struct bit_pace_source){.tokens = BIT_PACE_BURST, .used_ms = now_ms};
+    *oldest = (struct bit_connection_rate_source){.tokens = BIT_CONNECTION_RATE_BURST, .used_ms = now_ms};
     memcpy(oldest->address, key, sizeof key);
     return oldest;
 }
 
-bool bit_pace_take(struct bit_pace *p, const struct sockaddr *from, uint64_t now_ms)
+bool bit_connection_rate_take(struct bit_connection_rate *p, const struct sockaddr *from, uint64_t now_ms)
 {
-    struct bit_pace_source *s = find(p, from, now_ms);
-    s->tokens = BIT_MIN(s->tokens + (double)(now_ms - s->used_ms) * BIT_PACE_RATE / 1000, (double)BIT_PACE_BURST);
+    struct bit_connection_rate_source *s = find(p, from, now_ms);
+    s->tokens = BIT_MIN(s->tokens + (double)(now_ms - s->used_ms) * BIT_CONNECTION_RATE_PER_S / 1000,
+                        (double)BIT_CONNECTION_RATE_BURST);
     s->used_ms = now_ms;
     if (s->proven)
         return true;
@@ -53,9 +55,9 @@ bool bit_pace_take(struct bit_pace *p, const struct sockaddr *from, uint64_t now
     return true;
 }
 
-void bit_pace_trust(struct bit_pace *p, const struct sockaddr *from, uint64_t now_ms)
+void bit_connection_rate_trust(struct bit_connection_rate *p, const struct sockaddr *from, uint64_t now_ms)
 {
-    struct bit_pace_source *s = find(p, from, now_ms);
+    struct bit_connection_rate_source *s = find(p, from, now_ms);
     s->used_ms = now_ms;
     s->proven = true;
 }

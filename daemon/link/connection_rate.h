@@ -11,23 +11,23 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define BIT_PACE_SOURCES 256
-#define BIT_PACE_RATE    50  /* connections a second of one source ... */
-#define BIT_PACE_BURST   256 /* ... and so many at once: a node may hold as many ranks */
+#define BIT_CONNECTION_RATE_SOURCES 256
+#define BIT_CONNECTION_RATE_PER_S   50  /* connections a second of one source ... */
+#define BIT_CONNECTION_RATE_BURST   256 /* ... and so many at once: a node may hold as many ranks */
 
 /* Zeroed, it knows nobody. */
-struct bit_pace {
-    struct bit_pace_source {
+struct bit_connection_rate {
+    struct bit_connection_rate_source {
         uint8_t address[16]; /* IPv4 mapped into IPv6 */
         double tokens;       /* as of then */
         uint64_t used_ms;    /* 0: no source */
         bool proven;
-    } source[BIT_PACE_SOURCES];
+    } source[BIT_CONNECTION_RATE_SOURCES];
 };
 
 /** Whether one more may be taken from it now. now_ms > 0. */
-bool bit_pace_take(struct bit_pace *p, const struct sockaddr *from, uint64_t now_ms);
+bool bit_connection_rate_take(struct bit_connection_rate *p, const struct sockaddr *from, uint64_t now_ms);
 /** It has proved itself. */
-void bit_pace_trust(struct bit_pace *p, const struct sockaddr *from, uint64_t now_ms);
+void bit_connection_rate_trust(struct bit_connection_rate *p, const struct sockaddr *from, uint64_t now_ms);
 
 #endif

@@ -145,7 +145,7 @@ static void trust_source(const struct bit_link *link)
     struct bit_link_listener *l = link->inlet->listener;
     struct sockaddr_storage from;
     if (find_source(link, &from))
-        bit_pace_trust(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->pace.loop));
+        bit_connection_rate_trust(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->accept_timer.loop));
 }
 
 int bit_link_welcome(struct bit_link *link, const struct bit_link_ops *ops, void *owner, uint64_t epoch,
@@ -333,7 +333,7 @@ static int check_pace(const struct bit_link *link)
     struct bit_link_listener *l = link->inlet->listener;
     struct sockaddr_storage from;
     if (!find_source(link, &from) ||
-        bit_pace_take(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->pace.loop)))
+        bit_connection_rate_take(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->accept_timer.loop)))
         return 0;
     return bit_fail(BIT_ELIMIT, "too many connections of one source");
 }
@@ -358,15 +358,15 @@ static void take_connection(struct bit_link_inlet *inlet)
 }
 
 /* One more may be taken now; otherwise the timer runs until one may. */
-static void on_pace(uv_timer_t *timer);
+static void on_accept_timer(uv_timer_t *timer);
 
 static bool take_token(struct bit_link_listener *l)
 {
-    uint64_t now_ms = uv_now(l->pace.loop);
+    uint64_t now_ms = uv_now(l->accept_timer.loop);
     l->tokens = BIT_MIN(l->tokens + (double)(now_ms - l->tokens_ms) * ACCEPT_RATE / 1000, (double)ACCEPT_BURST);
     l->tokens_ms = now_ms;
     if (l->tokens < 1) {
-        uv_timer_start(&l->pace, on_pace, 1 + 1000 / ACCEPT_RATE, 0);
+        uv_timer_start(&l->accept_timer, on_accept_timer, 1 + 1000 / ACCEPT_RATE, 0);
         return false;
     }
     l->tokens--;
@@ -374,7 +374,7 @@ static bool take_token(struct bit_link_listener *l)
 }
 
 /* libuv tells of no further connection before this one was accepted: the others wait in the kernel. */
-static void on_pace(uv_timer_t *timer)
+static void on_accept_timer(uv_timer_t *timer)
 {
     struct bit_link_listener *l = timer->data;
     if (take_token(l))
@@ -396,8 +396,8 @@ int bit_link_listen(struct bit_link_listener *l, uv_loop_t *loop, const char *pa
     *l = (struct bit_link_listener){.ops = ops, .arg = arg, .tokens = ACCEPT_BURST};
     l->local.listener = l->remote.listener = l;
     l->remote.tcp = true;
-    uv_timer_init(loop, &l->pace);
-    l->pace.data = l;
+    uv_timer_init(loop, &l->accept_timer);
+    l->accept_timer.data = l;
     l->tokens_ms = uv_now(loop);
     int err = bit_peer_listen(loop, &l->local.io.pipe, path, 0600, -1, on_connection);
     l->local.io.handle.data = &l->local;
@@ -410,7 +410,7 @@ int bit_link_listen_tcp(struct bit_link_listener *l, const char *listen, const c
     int fd, err = bit_endpoint_open(listen, advertise, kept, &fd, told);
     if (err < 0)
         return err;
-    uv_tcp_init(l->pace.loop, &l->remote.io.tcp);
+    uv_tcp_init(l->accept_timer.loop, &l->remote.io.tcp);
     l->remote.io.handle.data = &l->remote;
     memcpy(l->told, told, sizeof told); /* from here on there is a handle to close */
     err = uv_tcp_open(&l->remote.io.tcp, fd);
@@ -433,7 +433,7 @@ void bit_link_listener_close(struct bit_link_listener *l)
 {
     while (l->links != NULL)
         bit_link_close(l->links);
-    uv_close((uv_handle_t *)&l->pace, NULL);
+    uv_close((uv_handle_t *)&l->accept_timer, NULL);
     uv_close(&l->local.io.handle, NULL);
     if (bit_link_address(l) != NULL)
         uv_close(&l->remote.io.handle, NULL);

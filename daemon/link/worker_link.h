@@ -55,12 +55,12 @@ struct bit_link_listener {
     char told[BIT_ADDRESS_MAX];
     const struct bit_link_ops *ops;
     void *arg;
-    struct bit_link *links; /* all that are open, the newest first */
-    uv_timer_t pace;        /* until more may be taken */
-    double tokens;          /* how many may be taken now ... */
-    uint64_t tokens_ms;     /* ... as of then, on the loop's clock */
+    struct bit_link *links;  /* all that are open, the newest first */
+    uv_timer_t accept_timer; /* until more may be taken */
+    double tokens;           /* how many may be taken now ... */
+    uint64_t tokens_ms;      /* ... as of then, on the loop's clock */
     uint64_t refused, refused_told_ms;
-    struct bit_pace sources;
+    struct bit_connection_rate sources;
 };
 
 /** Listen at `path`, mode 0600. Errors: libuv's; BIT_EUSAGE if the path is too long for a socket. */

@@ -29,10 +29,10 @@ struct choice {
     struct bit_partials partials;
     struct bit_bad bad;
     char restore[32]; /* the result; empty: none */
-    char *origin;     /* the path of init.pb; NULL where the model begins from nothing */
+    char *init_from;  /* the path of init.pb; NULL where the model begins from nothing */
     const Bit__ModelSpec *model;
     bool own;
-    int err; /* of the origin */
+    int err; /* of init_from */
     char text[BIT_ERR_TEXT_MAX];
     uint64_t bytes, digest, step;
     bit_chosen *chosen;
@@ -106,8 +106,8 @@ static void choose_in_pool(uv_work_t *work)
             snprintf(c->restore, sizeof c->restore, "%s", name);
     }
     free(steps);
-    if (c->restore[0] == '\0' && c->origin != NULL)
-        c->err = bit_origin_check(c->model, c->origin, c->own);
+    if (c->restore[0] == '\0' && c->init_from != NULL)
+        c->err = bit_init_from_check(c->model, c->init_from, c->own);
     if (c->err < 0)
         bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
 }
@@ -129,7 +129,7 @@ static void free_choice(struct choice *c)
     bit_claim_finish(&c->claim);
     bit_bad_finish(&c->partials.bad);
     bit_bad_finish(&c->bad);
-    free(c->origin);
+    free(c->init_from);
     free(c);
 }
 
@@ -153,8 +153,8 @@ static int copy_origin(struct choice *c, const struct bit_runner *r)
     c->own = bit_runner_is_own(r);
     if (c->model->init_from == NULL || c->model->init_from[0] == '\0')
         return 0;
-    c->origin = bit_runner_path(r, "init.pb");
-    return c->origin == NULL ? -ENOMEM : 0;
+    c->init_from = bit_runner_path(r, "init.pb");
+    return c->init_from == NULL ? -ENOMEM : 0;
 }
 
 int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)

@@ -15,16 +15,16 @@
 
 #define FACTS_BYTES_MAX (BIT_PATH_MAX + 256)
 
-static const char *const within[BIT_ORIGIN_FILES] = {BIT_CHECKPOINT_MANIFEST, "model.safetensors"};
+static const char *const within[BIT_INIT_FROM_FILES] = {BIT_CHECKPOINT_MANIFEST, "model.safetensors"};
 
-static int path_of(const struct bit_origin *o, size_t i, char out[BIT_PATH_MAX])
+static int path_of(const struct bit_init_from *o, size_t i, char out[BIT_PATH_MAX])
 {
     int n = o->folder ? snprintf(out, BIT_PATH_MAX, "%s/%s", o->path, within[i])
                       : snprintf(out, BIT_PATH_MAX, "%s", o->path);
     return n < BIT_PATH_MAX ? 0 : bit_fail(-ENAMETOOLONG, "'%s'", o->path);
 }
 
-static int find(const char *from, struct bit_origin *out)
+static int find(const char *from, struct bit_init_from *out)
 {
     struct stat st;
     char *real = realpath(from, NULL);
@@ -34,8 +34,8 @@ static int find(const char *from, struct bit_origin *out)
         free(real);
         return err;
     }
-    *out = (struct bit_origin){.folder = S_ISDIR(st.st_mode)};
-    out->count = out->folder ? BIT_ORIGIN_FILES : 1;
+    *out = (struct bit_init_from){.folder = S_ISDIR(st.st_mode)};
+    out->count = out->folder ? BIT_INIT_FROM_FILES : 1;
     memcpy(out->path, real, strlen(real) + 1);
     free(real);
     return 0;
@@ -44,7 +44,7 @@ static int find(const char *from, struct bit_origin *out)
 /* ---------------------------------------------------------------- whose right */
 
 /* "r7" of STATE/runs/r7/..., or nothing. */
-static void find_run(struct bit_origin *o, const char *runs)
+static void find_run(struct bit_init_from *o, const char *runs)
 {
     char *real = realpath(runs, NULL);
     size_t bytes = real != NULL ? strlen(real) : 0;
@@ -58,12 +58,12 @@ static void find_run(struct bit_origin *o, const char *runs)
 }
 
 /* Which of the submitter's files are meant: init_from itself, or the two in it. */
-static const struct bit_file_id *choose(const struct bit_origin *o, const struct bit_file_id *shown)
+static const struct bit_file_id *choose(const struct bit_init_from *o, const struct bit_file_id *shown)
 {
     return o->folder ? shown + 1 : shown;
 }
 
-static bool are_shown(const struct bit_origin *o, const struct bit_file_id *shown)
+static bool are_shown(const struct bit_init_from *o, const struct bit_file_id *shown)
 {
     for (size_t i = 0; i < o->count; i++)
         if (choose(o, shown)[i].inode == 0)
@@ -91,7 +91,7 @@ static int check_manifest(int fd, const char *path)
 }
 
 /* Nothing of an open file is read before it is known to be the one that may be. */
-static int look_into(struct bit_origin *o, size_t i, int fd, const char *path, const struct stat *st,
+static int look_into(struct bit_init_from *o, size_t i, int fd, const char *path, const struct stat *st,
                      const Bit__ModelSpec *model)
 {
     note(st, &o->file[i]);
@@ -100,7 +100,7 @@ static int look_into(struct bit_origin *o, size_t i, int fd, const char *path, c
     return bit_origin_check_header(fd, path, model);
 }
 
-static int look_at(struct bit_origin *o, size_t i, const struct bit_file_id *shown, const Bit__ModelSpec *model)
+static int look_at(struct bit_init_from *o, size_t i, const struct bit_file_id *shown, const Bit__ModelSpec *model)
 {
     char path[BIT_PATH_MAX];
     struct stat st;
@@ -116,8 +116,8 @@ static int look_at(struct bit_origin *o, size_t i, const struct bit_file_id *sho
     return err;
 }
 
-int bit_origin_examine(const Bit__ModelSpec *model, const struct bit_file_id *shown, const char *runs,
-                       struct bit_origin *out)
+int bit_init_from_examine(const Bit__ModelSpec *model, const struct bit_file_id *shown, const char *runs,
+                          struct bit_init_from *out)
 {
     const struct bit_file_id *these = NULL;
     int err = find(model->init_from, out);
@@ -140,7 +140,7 @@ int bit_origin_examine(const Bit__ModelSpec *model, const struct bit_file_id *sh
 
 /* ---------------------------------------------------------------- kept */
 
-void bit_origin_tell(struct bit_origin *o, Bit__InitFile *list[BIT_ORIGIN_FILES], Bit__InitFacts *out)
+void bit_init_from_tell(struct bit_init_from *o, Bit__InitFile *list[BIT_INIT_FROM_FILES], Bit__InitFacts *out)
 {
     bit__init_facts__init(out);
     out->path = o->path;
@@ -151,12 +151,12 @@ void bit_origin_tell(struct bit_origin *o, Bit__InitFile *list[BIT_ORIGIN_FILES]
         list[i] = &o->file[i];
 }
 
-int bit_origin_keep(const struct bit_origin *o, const char *path)
+int bit_init_from_keep(const struct bit_init_from *o, const char *path)
 {
-    struct bit_origin copy = *o;
-    Bit__InitFile *list[BIT_ORIGIN_FILES];
+    struct bit_init_from copy = *o;
+    Bit__InitFile *list[BIT_INIT_FROM_FILES];
     Bit__InitFacts facts;
-    bit_origin_tell(&copy, list, &facts);
+    bit_init_from_tell(&copy, list, &facts);
     uint8_t *buf = malloc(bit__init_facts__get_packed_size(&facts) + 1);
     if (buf == NULL)
         return bit_fail(-ENOMEM, "%s", path);
@@ -165,19 +165,19 @@ int bit_origin_keep(const struct bit_origin *o, const char *path)
     return err;
 }
 
-static int take(const Bit__InitFacts *facts, const char *path, struct bit_origin *out)
+static int take(const Bit__InitFacts *facts, const char *path, struct bit_init_from *out)
 {
-    size_t count = facts->folder ? BIT_ORIGIN_FILES : 1;
+    size_t count = facts->folder ? BIT_INIT_FROM_FILES : 1;
     if (strlen(facts->path) >= sizeof out->path || facts->n_file != count)
         return bit_fail(BIT_ECORRUPT, "%s: %zu files, and %zu are expected", path, facts->n_file, count);
-    *out = (struct bit_origin){.folder = facts->folder, .count = count};
+    *out = (struct bit_init_from){.folder = facts->folder, .count = count};
     snprintf(out->path, sizeof out->path, "%s", facts->path);
     for (size_t i = 0; i < count; i++)
         out->file[i] = *facts->file[i];
     return 0;
 }
 
-int bit_origin_load(const char *path, struct bit_origin *out)
+int bit_init_from_load(const char *path, struct bit_init_from *out)
 {
     ProtobufCMessage *msg = NULL;
     uint8_t *buf = NULL;
@@ -192,7 +192,7 @@ int bit_origin_load(const char *path, struct bit_origin *out)
     return err;
 }
 
-static int check_file(const struct bit_origin *o, size_t i)
+static int check_file(const struct bit_init_from *o, size_t i)
 {
     char path[BIT_PATH_MAX];
     struct stat st;
@@ -207,7 +207,7 @@ static int check_file(const struct bit_origin *o, size_t i)
     return err;
 }
 
-static int check_kept(const struct bit_origin *o)
+static int check_kept(const struct bit_init_from *o)
 {
     int err = 0;
     for (size_t i = 0; i < o->count && err == 0; i++)
@@ -216,19 +216,19 @@ static int check_kept(const struct bit_origin *o)
 }
 
 /* Of a run that an earlier version took in. */
-static int examine_late(const Bit__ModelSpec *model, const char *path, bool own, struct bit_origin *o)
+static int examine_late(const Bit__ModelSpec *model, const char *path, bool own, struct bit_init_from *o)
 {
     if (!own)
         return bit_fail(BIT_EAUTH, "model.init_from: %s: nobody has shown that it may be read; submit the run again",
                         model->init_from);
-    int err = bit_origin_examine(model, NULL, "", o);
-    return err < 0 ? err : bit_origin_keep(o, path);
+    int err = bit_init_from_examine(model, NULL, "", o);
+    return err < 0 ? err : bit_init_from_keep(o, path);
 }
 
-int bit_origin_check(const Bit__ModelSpec *model, const char *path, bool own)
+int bit_init_from_check(const Bit__ModelSpec *model, const char *path, bool own)
 {
-    struct bit_origin *o = malloc(sizeof *o);
-    int err = o == NULL ? bit_fail(-ENOMEM, "model.init_from") : bit_origin_load(path, o);
+    struct bit_init_from *o = malloc(sizeof *o);
+    int err = o == NULL ? bit_fail(-ENOMEM, "model.init_from") : bit_init_from_load(path, o);
     if (err == -ENOENT)
         err = examine_late(model, path, own, o);
     else if (err == 0)

@@ -17,14 +17,14 @@
 #include "proto/limits.h"
 #include "proto/regular.h"
 
-#define BIT_ORIGIN_FILES 2
+#define BIT_INIT_FROM_FILES 2
 
-struct bit_origin {
+struct bit_init_from {
     char path[BIT_PATH_MAX]; /* real */
     bool folder;
     size_t count;
-    Bit__InitFile file[BIT_ORIGIN_FILES]; /* the file; or MANIFEST and model.safetensors */
-    char run[BIT_RUN_ID_MAX];             /* whose checkpoint it is, where only that lets it be read; else empty */
+    Bit__InitFile file[BIT_INIT_FROM_FILES]; /* the file; or MANIFEST and model.safetensors */
+    char run[BIT_RUN_ID_MAX];                /* whose checkpoint it is, where only that lets it be read; else empty */
 };
 
 /**
@@ -33,18 +33,18 @@ struct bit_origin {
  * BIT_EAUTH, with nothing of what is in a file; BIT_EDATA for what is no regular file; BIT_ESPEC, BIT_ECORRUPT for one
  * of another model or none at all; -errno
  */
-int bit_origin_examine(const Bit__ModelSpec *model, const struct bit_file_id *shown, const char *runs,
-                       struct bit_origin *out);
+int bit_init_from_examine(const Bit__ModelSpec *model, const struct bit_file_id *shown, const char *runs,
+                          struct bit_init_from *out);
 /** Keep it at `path`. Errors: -errno. */
-int bit_origin_keep(const struct bit_origin *o, const char *path);
+int bit_init_from_keep(const struct bit_init_from *o, const char *path);
 /** Read it back. Errors: -ENOENT; BIT_ECORRUPT; -errno. */
-int bit_origin_load(const char *path, struct bit_origin *out);
+int bit_init_from_load(const char *path, struct bit_init_from *out);
 /**
  * Before a launch, blocking: it is still what `path` tells of. Where nothing was kept, `own` lets it be looked at now.
  * Errors      BIT_EDATA with what differs
  */
-int bit_origin_check(const Bit__ModelSpec *model, const char *path, bool own);
-/** As a welcome has it; borrows from o, and list (BIT_ORIGIN_FILES) is filled for it. */
-void bit_origin_tell(struct bit_origin *o, Bit__InitFile *list[BIT_ORIGIN_FILES], Bit__InitFacts *out);
+int bit_init_from_check(const Bit__ModelSpec *model, const char *path, bool own);
+/** As a welcome has it; borrows from o, and list (BIT_INIT_FROM_FILES) is filled for it. */
+void bit_init_from_tell(struct bit_init_from *o, Bit__InitFile *list[BIT_INIT_FROM_FILES], Bit__InitFacts *out);
 
 #endif

@@ -59,7 +59,7 @@ static bool has_field(struct wire message, uint64_t wanted, struct wire *value)
     return false;
 }
 
-bool bit_index_is_plain(const uint8_t *body, size_t bytes)
+bool bit_journal_index_is_plain(const uint8_t *body, size_t bytes)
 {
     struct wire step = {NULL, NULL}, anomaly;
     return has_field((struct wire){body, body + bytes}, number_of(&bit__journal_record__descriptor, "step"), &step) &&
@@ -81,7 +81,7 @@ static int grow(void **items, size_t *room, size_t count, size_t size)
     return 0;
 }
 
-int bit_index_reserve(struct bit_index *x)
+int bit_journal_index_reserve(struct bit_journal_index *x)
 {
     void *entries = x->entry, *marks = x->mark;
     int err = grow(&entries, &x->room, x->count, sizeof *x->entry);
@@ -92,16 +92,16 @@ int bit_index_reserve(struct bit_index *x)
     return err;
 }
 
-void bit_index_add(struct bit_index *x, uint64_t seq, uint64_t offset, size_t bytes, bool plain)
+void bit_journal_index_add(struct bit_journal_index *x, uint64_t seq, uint64_t offset, size_t bytes, bool plain)
 {
     BIT_ASSERT(x->count < x->room && x->mark_count < x->mark_room);
-    if ((seq - 1) % BIT_INDEX_STRIDE == 0)
+    if ((seq - 1) % BIT_JOURNAL_INDEX_STRIDE == 0)
         x->mark[x->mark_count++] = offset;
     if (!plain)
-        x->entry[x->count++] = (struct bit_index_entry){seq, offset, bit_to_u32(bytes)};
+        x->entry[x->count++] = (struct bit_journal_index_entry){seq, offset, bit_to_u32(bytes)};
 }
 
-size_t bit_index_find(const struct bit_index *x, uint64_t after)
+size_t bit_journal_index_find(const struct bit_journal_index *x, uint64_t after)
 {
     size_t low = 0, high = x->count;
     while (low < high) {
@@ -114,16 +114,16 @@ size_t bit_index_find(const struct bit_index *x, uint64_t after)
     return low;
 }
 
-uint64_t bit_index_offset(const struct bit_index *x, uint64_t after)
+uint64_t bit_journal_index_offset(const struct bit_journal_index *x, uint64_t after)
 {
     if (x->mark_count == 0)
         return 0;
-    return x->mark[BIT_MIN(after / BIT_INDEX_STRIDE, (uint64_t)x->mark_count - 1)];
+    return x->mark[BIT_MIN(after / BIT_JOURNAL_INDEX_STRIDE, (uint64_t)x->mark_count - 1)];
 }
 
-void bit_index_finish(struct bit_index *x)
+void bit_journal_index_finish(struct bit_journal_index *x)
 {
     free(x->entry);
     free(x->mark);
-    *x = (struct bit_index){.entry = NULL};
+    *x = (struct bit_journal_index){.entry = NULL};
 }

@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BIT_INDEX_STRIDE 1024
+#define BIT_JOURNAL_INDEX_STRIDE 1024
 
-struct bit_index {
-    struct bit_index_entry {
+struct bit_journal_index {
+    struct bit_journal_index_entry {
         uint64_t seq, offset;
         uint32_t bytes;
     } * entry;
@@ -23,15 +23,15 @@ struct bit_index {
 };
 
 /** An encoded JournalRecord that says no more than that a step was made. */
-bool bit_index_is_plain(const uint8_t *body, size_t bytes);
+bool bit_journal_index_is_plain(const uint8_t *body, size_t bytes);
 /** Make sure that the next record can be added. Errors: -ENOMEM. */
-int bit_index_reserve(struct bit_index *x);
+int bit_journal_index_reserve(struct bit_journal_index *x);
 /** The next record: seq counts from 1 without a hole. */
-void bit_index_add(struct bit_index *x, uint64_t seq, uint64_t offset, size_t bytes, bool plain);
+void bit_journal_index_add(struct bit_journal_index *x, uint64_t seq, uint64_t offset, size_t bytes, bool plain);
 /** The first entry behind record `after`; `count` if there is none. */
-size_t bit_index_find(const struct bit_index *x, uint64_t after);
+size_t bit_journal_index_find(const struct bit_journal_index *x, uint64_t after);
 /** An offset at which a record begins, not behind record `after` + 1 and less than a stride before it. */
-uint64_t bit_index_offset(const struct bit_index *x, uint64_t after);
-void bit_index_finish(struct bit_index *x);
+uint64_t bit_journal_index_offset(const struct bit_journal_index *x, uint64_t after);
+void bit_journal_index_finish(struct bit_journal_index *x);
 
 #endif

@@ -115,9 +115,9 @@ static int replay_one(const uint8_t *buf, size_t bytes, uint64_t seq_expected, b
 /* One more whole record, for which the index has room. */
 static void count_record(struct bit_journal *j, const uint8_t *record, size_t bytes)
 {
-    bool plain = bit_index_is_plain(record + BIT_JOURNAL_HEADER_BYTES, bytes - BIT_JOURNAL_HEADER_BYTES);
+    bool plain = bit_journal_index_is_plain(record + BIT_JOURNAL_HEADER_BYTES, bytes - BIT_JOURNAL_HEADER_BYTES);
     j->seq++;
-    bit_index_add(&j->index, j->seq, j->bytes, bytes, plain);
+    bit_journal_index_add(&j->index, j->seq, j->bytes, bytes, plain);
     j->bytes += bytes;
 }
 
@@ -134,7 +134,7 @@ static int replay(const char *path, const uint8_t *map, size_t bytes, bit_journa
                             j->seq);
         }
         int64_t took = 0;
-        int err = bit_index_reserve(&j->index);
+        int err = bit_journal_index_reserve(&j->index);
         if (err < 0)
             return err;
         err = replay_one(rest, rest_bytes, j->seq + 1, visit, arg, &took);
@@ -189,11 +189,11 @@ int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, stru
     fd = -1;
     *out = j;
     j.path = NULL;
-    j.index = (struct bit_index){.entry = NULL};
+    j.index = (struct bit_journal_index){.entry = NULL};
     *cut = file_bytes - j.bytes;
 out:
     free(j.path);
-    bit_index_finish(&j.index);
+    bit_journal_index_finish(&j.index);
     if (fd >= 0)
         close(fd);
     return err;
@@ -209,7 +209,7 @@ void bit_journal_close(struct bit_journal *j)
     j->tail_room = 0;
     free(j->path);
     j->path = NULL;
-    bit_index_finish(&j->index);
+    bit_journal_index_finish(&j->index);
 }
 
 void bit_journal_rest(struct bit_journal *j)
@@ -340,7 +340,7 @@ int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t byte
     if (err == 0)
         err = make_room(j, bytes);
     if (err == 0)
-        err = bit_index_reserve(&j->index);
+        err = bit_journal_index_reserve(&j->index);
     if (err < 0)
         return err;
     ssize_t n = write(j->fd, record, bytes);

@@ -30,9 +30,9 @@ struct bit_journal {
     uint64_t synced; /* bytes that a sync has covered */
     uint8_t *tail;   /* bytes - synced of them */
     size_t tail_room;
-    bool torn;              /* the file behind `synced` is not to be trusted */
-    struct bit_index index; /* of all whole records */
-    bool lost;              /* the file has no name any more: what is appended would be kept by nobody */
+    bool torn;                      /* the file behind `synced` is not to be trusted */
+    struct bit_journal_index index; /* of all whole records */
+    bool lost;                      /* the file has no name any more: what is appended would be kept by nobody */
 };
 
 /** Takes one record during a replay; a negative return ends it with that error. The record is freed afterwards. */

@@ -5,7 +5,7 @@
 
 #include "tests/test.h"
 
-static struct bit_pace pace;
+static struct bit_connection_rate rate;
 
 static const struct sockaddr *v4(uint32_t host)
 {
@@ -27,35 +27,35 @@ static int knock(const struct sockaddr *from, int times, uint64_t now_ms)
 {
     int taken = 0;
     for (int i = 0; i < times; i++)
-        taken += bit_pace_take(&pace, from, now_ms);
+        taken += bit_connection_rate_take(&rate, from, now_ms);
     return taken;
 }
 
 TEST(who_connects_without_end_keeps_no_other_out)
 {
-    pace = (struct bit_pace){0};
-    EXPECT_EQ(knock(v4(0x0a000001), 100000, 1000), BIT_PACE_BURST);
+    rate = (struct bit_connection_rate){0};
+    EXPECT_EQ(knock(v4(0x0a000001), 100000, 1000), BIT_CONNECTION_RATE_BURST);
     EXPECT_EQ(knock(v4(0x0a000002), 8, 1000), 8);
-    EXPECT_EQ(knock(v4(0x0a000001), 100000, 2000), BIT_PACE_RATE);
+    EXPECT_EQ(knock(v4(0x0a000001), 100000, 2000), BIT_CONNECTION_RATE_PER_S);
 }
 
 TEST(a_node_is_always_taken)
 {
-    pace = (struct bit_pace){0};
-    bit_pace_trust(&pace, v4(0x0a000001), 1000);
+    rate = (struct bit_connection_rate){0};
+    bit_connection_rate_trust(&rate, v4(0x0a000001), 1000);
     EXPECT_EQ(knock(v4(0x0a000001), 5000, 1000), 5000);
-    for (uint32_t i = 0; i < 4 * BIT_PACE_SOURCES; i++) /* however many others come */
+    for (uint32_t i = 0; i < 4 * BIT_CONNECTION_RATE_SOURCES; i++) /* however many others come */
         knock(v4(0x0b000000 + i), 1, 2000 + i);
     EXPECT_EQ(knock(v4(0x0a000001), 5000, 9000), 5000);
 }
 
 TEST(addresses_of_one_machine_are_one_source)
 {
-    pace = (struct bit_pace){0};
-    EXPECT_EQ(knock(v6("2001:db8::1"), 1000, 1000), BIT_PACE_BURST);
+    rate = (struct bit_connection_rate){0};
+    EXPECT_EQ(knock(v6("2001:db8::1"), 1000, 1000), BIT_CONNECTION_RATE_BURST);
     EXPECT_EQ(knock(v6("2001:db8::2"), 1000, 1000), 0);
     EXPECT_EQ(knock(v6("2001:db8:0:1::1"), 1, 1000), 1);
-    EXPECT_EQ(knock(v4(0x0a000001), 1000, 1000), BIT_PACE_BURST);
+    EXPECT_EQ(knock(v4(0x0a000001), 1000, 1000), BIT_CONNECTION_RATE_BURST);
     EXPECT_EQ(knock(v6("::ffff:10.0.0.1"), 1, 1000), 0);
     EXPECT_EQ(knock(v6("::ffff:10.0.0.2"), 1, 1000), 1);
 }

@@ -9,7 +9,7 @@
 static bool is_plain(const Bit__JournalRecord *record)
 {
     uint8_t bytes[4096];
-    return bit_index_is_plain(bytes, bit__journal_record__pack(record, bytes));
+    return bit_journal_index_is_plain(bytes, bit__journal_record__pack(record, bytes));
 }
 
 TEST(a_step_without_an_anomaly_is_plain)
@@ -37,47 +37,47 @@ TEST(no_bytes_read_past_their_end)
     for (unsigned tag = 0; tag < 256; tag++) {
         const uint8_t bytes[] = {(uint8_t)tag, 0xff, 0xff, 0xff};
         for (size_t n = 0; n <= sizeof bytes; n++)
-            EXPECT(!bit_index_is_plain(bytes, n));
+            EXPECT(!bit_journal_index_is_plain(bytes, n));
     }
 }
 
 /* Records 1 to `count`, of which every `other`th is no plain step. */
-static void fill(struct bit_index *x, uint64_t count, uint64_t other)
+static void fill(struct bit_journal_index *x, uint64_t count, uint64_t other)
 {
-    *x = (struct bit_index){.entry = NULL};
+    *x = (struct bit_journal_index){.entry = NULL};
     for (uint64_t seq = 1; seq <= count; seq++) {
-        EXPECT_EQ(bit_index_reserve(x), 0);
-        bit_index_add(x, seq, (seq - 1) * RECORD_BYTES, RECORD_BYTES, seq % other != 0);
+        EXPECT_EQ(bit_journal_index_reserve(x), 0);
+        bit_journal_index_add(x, seq, (seq - 1) * RECORD_BYTES, RECORD_BYTES, seq % other != 0);
     }
 }
 
 TEST(what_is_no_plain_step_is_found_by_number)
 {
-    struct bit_index x;
+    struct bit_journal_index x;
     fill(&x, 100000, 1000);
     EXPECT_EQ(x.count, 100u);
     for (uint64_t after = 0; after < 100000; after += 333) {
-        size_t at = bit_index_find(&x, after);
+        size_t at = bit_journal_index_find(&x, after);
         if (EXPECT(at < x.count)) {
             EXPECT_EQ(x.entry[at].seq, (after / 1000 + 1) * 1000);
             EXPECT_EQ(x.entry[at].offset, (x.entry[at].seq - 1) * RECORD_BYTES);
         }
     }
-    EXPECT_EQ(bit_index_find(&x, 100000), x.count);
-    bit_index_finish(&x);
+    EXPECT_EQ(bit_journal_index_find(&x, 100000), x.count);
+    bit_journal_index_finish(&x);
 }
 
 TEST(reading_behind_a_record_begins_less_than_a_stride_before_it)
 {
-    struct bit_index x;
+    struct bit_journal_index x;
     fill(&x, 10000, 7);
     for (uint64_t after = 0; after < 10000; after++) {
-        uint64_t first = bit_index_offset(&x, after) / RECORD_BYTES + 1;
-        EXPECT(first <= after + 1 && after + 1 - first < BIT_INDEX_STRIDE);
+        uint64_t first = bit_journal_index_offset(&x, after) / RECORD_BYTES + 1;
+        EXPECT(first <= after + 1 && after + 1 - first < BIT_JOURNAL_INDEX_STRIDE);
     }
-    EXPECT_EQ(bit_index_offset(&x, UINT64_MAX), 9u * BIT_INDEX_STRIDE * RECORD_BYTES);
-    bit_index_finish(&x);
-    EXPECT_EQ(bit_index_offset(&x, 5), 0u);
+    EXPECT_EQ(bit_journal_index_offset(&x, UINT64_MAX), 9u * BIT_JOURNAL_INDEX_STRIDE * RECORD_BYTES);
+    bit_journal_index_finish(&x);
+    EXPECT_EQ(bit_journal_index_offset(&x, 5), 0u);
 }
 
 TEST_MAIN

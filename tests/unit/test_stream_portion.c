@@ -115,7 +115,7 @@ static struct bit_stream_portion begin(bool steps, uint64_t after)
                                        .end = journal.bytes,
                                        .steps = steps,
                                        .after = after,
-                                       .offset = bit_index_offset(&journal.index, after)};
+                                       .offset = bit_journal_index_offset(&journal.index, after)};
 }
 
 TEST(every_record_comes_once_in_bounded_portions)
@@ -140,7 +140,7 @@ TEST(going_on_behind_a_record_reads_what_follows)
         ;
     EXPECT_EQ(sum.records, 10u);
     EXPECT_EQ(sum.first, journal.seq - 9);
-    EXPECT(sum.bytes_read < 2 * BIT_INDEX_STRIDE * 512);
+    EXPECT(sum.bytes_read < 2 * BIT_JOURNAL_INDEX_STRIDE * 512);
 }
 
 /* The plain `events`: 50 records among 50000 steps. */
