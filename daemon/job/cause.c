@@ -29,25 +29,25 @@ static void add_missing(const struct bit_job *job, char *text, size_t room)
 static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size_t room)
 {
     struct bit_runner *r = job->runner;
-    struct bit_blame blame = {0};
+    struct bit_launcher_log first = {0};
     char *log = bit_runner_path(r, r->run.log);
-    bool blamed = (!job->cause.known || job->cause.by_mpi) && log != NULL && bit_blame_read(log, &blame);
-    if (job->cause.known && !blamed) {
+    bool logged = (!job->cause.known || job->cause.by_mpi) && log != NULL && bit_launcher_log_read(log, &first);
+    if (job->cause.known && !logged) {
         m->has_rank = job->cause.has_rank;
         m->rank = job->cause.rank;
         bit_format(text, room, "%s", job->cause.text);
-    } else if (blamed) {
-        m->has_rank = blame.has_rank;
-        m->rank = blame.rank;
-        m->has_signal = blame.signal != 0;
-        m->signal = blame.signal;
-        m->has_code = blame.has_code;
-        m->code = blame.code;
-        if (blame.signal != 0)
-            bit_format(text, room, "rank %u was ended by signal %d (%s)", blame.rank, blame.signal,
-                       strsignal(blame.signal));
+    } else if (logged) {
+        m->has_rank = first.has_rank;
+        m->rank = first.rank;
+        m->has_signal = first.signal != 0;
+        m->signal = first.signal;
+        m->has_code = first.has_code;
+        m->code = first.code;
+        if (first.signal != 0)
+            bit_format(text, room, "rank %u was ended by signal %d (%s)", first.rank, first.signal,
+                       strsignal(first.signal));
         else
-            bit_format(text, room, "rank %u ended with exit code %d, see %s", blame.rank, blame.code, r->run.log);
+            bit_format(text, room, "rank %u ended with exit code %d, see %s", first.rank, first.code, r->run.log);
     } else if (job->exit_signal != 0) {
         m->has_signal = true;
         m->signal = job->exit_signal;
@@ -57,7 +57,7 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
         char says[256];
         m->has_code = job->exit_status >= 0;
         m->code = (int32_t)job->exit_status;
-        if (job->alloc != NULL && log != NULL && bit_blame_read_srun(log, says, sizeof says))
+        if (job->alloc != NULL && log != NULL && bit_launcher_log_read_srun(log, says, sizeof says))
             bit_format(text, room, "%s, see %s", says, r->run.log);
         else
             bit_format(text, room, "the worker ended without a word, see %s", r->run.log);

@@ -12,7 +12,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/job/job.h"
-#include "daemon/launch/launcher_log.h"
+#include "daemon/run/hung_rank.h"
 #include "daemon/sys/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -127,15 +127,15 @@ static void write_found(struct bit_job *job, const char *name, const char *cause
 
 static int64_t find_suspect(const struct bit_job *job, const char *answers)
 {
-    struct bit_blame_rank *ranks = calloc(job->watch.ranks, sizeof *ranks);
+    struct bit_hung_rank *ranks = calloc(job->watch.ranks, sizeof *ranks);
     if (ranks == NULL)
         return -1;
     for (uint32_t r = 0; r < job->watch.ranks; r++) {
         const struct bit_watch_rank *rank = &job->watch.rank[r];
-        ranks[r] = (struct bit_blame_rank){
+        ranks[r] = (struct bit_hung_rank){
             .known = rank->heard, .answered = has_answered(answers, r), .step = rank->step, .section = rank->section};
     }
-    int64_t suspect = bit_blame_hung(ranks, job->watch.ranks);
+    int64_t suspect = bit_hung_rank_find(ranks, job->watch.ranks);
     free(ranks);
     return suspect;
 }

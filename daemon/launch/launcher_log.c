@@ -12,7 +12,7 @@
 #define TAIL_BYTES 16384
 
 /* "mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed)." */
-static bool parse_signal(const char *text, struct bit_blame *out)
+static bool parse_signal(const char *text, struct bit_launcher_log *out)
 {
     const char *begin = strstr(text, "noticed that process rank ");
     const char *end = begin ? strstr(begin, "exited on signal ") : NULL;
@@ -21,12 +21,12 @@ static bool parse_signal(const char *text, struct bit_blame *out)
     if (end == NULL || sscanf(begin, "noticed that process rank %u", &rank) != 1 ||
         sscanf(end, "exited on signal %d", &number) != 1 || number < 1 || number > SIGRTMAX)
         return false; /* a job may print anything */
-    *out = (struct bit_blame){.has_rank = true, .rank = rank, .signal = number};
+    *out = (struct bit_launcher_log){.has_rank = true, .rank = rank, .signal = number};
     return true;
 }
 
 /* "  Process name: [[13742,1],1]" and below it "  Exit code:    3" */
-static bool parse_code(const char *text, struct bit_blame *out)
+static bool parse_code(const char *text, struct bit_launcher_log *out)
 {
     const char *begin = strstr(text, "Process name: [[");
     const char *end = begin ? strstr(begin, "Exit code:") : NULL;
@@ -35,7 +35,7 @@ static bool parse_code(const char *text, struct bit_blame *out)
     if (end == NULL || sscanf(begin, "Process name: [[%*u,%*u],%u]", &rank) != 1 ||
         sscanf(end, "Exit code: %d", &code) != 1)
         return false;
-    *out = (struct bit_blame){.has_rank = true, .rank = rank, .has_code = true, .code = code};
+    *out = (struct bit_launcher_log){.has_rank = true, .rank = rank, .has_code = true, .code = code};
     return true;
 }
 
@@ -56,7 +56,7 @@ static int signal_named(const char *text)
 }
 
 /* Behind "srun: error: ": "n3: task 2: Killed", "n[1-2]: tasks 0-1: Exited with exit code 3". */
-static bool parse_task(const char *text, struct bit_blame *out)
+static bool parse_task(const char *text, struct bit_launcher_log *out)
 {
     char line[256], how[64];
     unsigned rank;
@@ -66,16 +66,16 @@ static bool parse_task(const char *text, struct bit_blame *out)
     const char *colon = task == NULL ? NULL : strchr(task + 1, ':');
     if (colon == NULL || digit > colon || sscanf(digit, "%u", &rank) != 1 || sscanf(colon, ": %63[^\n]", how) != 1)
         return false;
-    *out = (struct bit_blame){.has_rank = true, .rank = rank, .signal = signal_named(how)};
+    *out = (struct bit_launcher_log){.has_rank = true, .rank = rank, .signal = signal_named(how)};
     out->has_code = sscanf(how, "Exited with exit code %d", &out->code) == 1;
     return out->signal != 0 || out->has_code;
 }
 
 /* The task it names first ended first, and the others because of it. */
-static bool parse_srun(const char *text, struct bit_blame *out)
+static bool parse_srun(const char *text, struct bit_launcher_log *out)
 {
     static const char says[] = "srun: error: ";
-    struct bit_blame found;
+    struct bit_launcher_log found;
     for (const char *p = text; (p = strstr(p, says)) != NULL; p++)
         if (parse_task(p + strlen(says), &found)) {
             *out = found;
@@ -84,12 +84,12 @@ static bool parse_srun(const char *text, struct bit_blame *out)
     return false;
 }
 
-bool bit_blame_parse(const char *text, struct bit_blame *out)
+bool bit_launcher_log_parse(const char *text, struct bit_launcher_log *out)
 {
     return parse_signal(text, out) || parse_code(text, out) || parse_srun(text, out);
 }
 
-bool bit_blame_srun(const char *text, char *says, size_t room)
+bool bit_launcher_log_srun(const char *text, char *says, size_t room)
 {
     static const char error[] = "srun: error: ";
     const char *begin = strstr(text, error);
@@ -120,38 +120,14 @@ static bool read_tail(const char *path, char text[TAIL_BYTES + 1])
     return true;
 }
 
-bool bit_blame_read(const char *path, struct bit_blame *out)
+bool bit_launcher_log_read(const char *path, struct bit_launcher_log *out)
 {
     char text[TAIL_BYTES + 1];
-    return read_tail(path, text) && bit_blame_parse(text, out);
+    return read_tail(path, text) && bit_launcher_log_parse(text, out);
 }
 
-bool bit_blame_read_srun(const char *path, char *says, size_t room)
+bool bit_launcher_log_read_srun(const char *path, char *says, size_t room)
 {
     char text[TAIL_BYTES + 1];
-    return read_tail(path, text) && bit_blame_srun(text, says, room);
-}
-
-static bool waits(const struct bit_blame_rank *rank)
-{
-    return rank->answered && (strcmp(rank->section, "comm") == 0 || strcmp(rank->section, "wait") == 0);
-}
-
-int64_t bit_blame_hung(const struct bit_blame_rank *rank, uint32_t ranks)
-{
-    uint64_t least = UINT64_MAX, most = 0;
-    int64_t behind = -1;
-    for (uint32_t r = 0; r < ranks; r++) {
-        if (!rank[r].known)
-            continue;
-        least = rank[r].step < least ? rank[r].step : least;
-        most = rank[r].step > most ? rank[r].step : most;
-    }
-    for (uint32_t r = ranks; r-- > 0;) /* the lowest of each kind stays */
-        if (rank[r].known && rank[r].step == least && least < most)
-            behind = r;
-    for (uint32_t r = 0; r < ranks; r++)
-        if (rank[r].known && rank[r].step == least && !waits(&rank[r]))
-            return r;
-    return behind;
+    return read_tail(path, text) && bit_launcher_log_srun(text, says, room);
 }

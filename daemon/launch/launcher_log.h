@@ -1,4 +1,4 @@
-/* What a launcher wrote about the rank that ended first: its exit code lies, its words do not. */
+/* What a launcher writes of the rank that ended first: its exit code may be that of another rank, or 0. */
 #ifndef BIT_DAEMON_LAUNCHER_LOG_H
 #define BIT_DAEMON_LAUNCHER_LOG_H
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct bit_blame {
+struct bit_launcher_log {
     bool has_rank, has_code;
     uint32_t rank;
     int signal; /* 0: none */
@@ -19,26 +19,13 @@ struct bit_blame {
  *             signal"), and "Process name: [[..],RANK]" with "Exit code: N"; Slurm 22.05: srun's
  *             "NODE: task RANK: how"
  */
-bool bit_blame_parse(const char *text, struct bit_blame *out);
+bool bit_launcher_log_parse(const char *text, struct bit_launcher_log *out);
 /** The same from the last kilobytes of the file at `path`. */
-bool bit_blame_read(const char *path, struct bit_blame *out);
+bool bit_launcher_log_read(const char *path, struct bit_launcher_log *out);
 /** What srun itself complained of first, where it blames no rank: it has no PMIx plugin, the job is over, ... Pure;
  * false if nothing is said there. */
-bool bit_blame_srun(const char *text, char *says, size_t room);
+bool bit_launcher_log_srun(const char *text, char *says, size_t room);
 /** The same from the end of the file at `path`. */
-bool bit_blame_read_srun(const char *path, char *says, size_t room);
-
-/* What is known of a rank of a job that hangs. */
-struct bit_blame_rank {
-    bool known;          /* it has told where it is */
-    bool answered;       /* it wrote its stacks when it was asked */
-    uint64_t step;       /* the last one done */
-    const char *section; /* what it is at */
-};
-/**
- * Which rank the others wait for. Ranks wait for each other in "comm" and "wait", so it is one that is at something
- * else, or could not answer; where steps differ, one of those behind. Pure. -1 if none stands out.
- */
-int64_t bit_blame_hung(const struct bit_blame_rank *rank, uint32_t ranks);
+bool bit_launcher_log_read_srun(const char *path, char *says, size_t room);
 
 #endif

@@ -5,13 +5,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    struct bit_blame blame = {0};
+    struct bit_launcher_log first = {0};
     struct fuzz_file file;
 
     fuzz_file_open(&file, data, bytes);
-    if (bit_blame_read(file.path, &blame)) {
-        FUZZ_CHECK(blame.has_rank || blame.signal != 0 || blame.has_code);
-        FUZZ_CHECK(blame.signal >= 0);
+    if (bit_launcher_log_read(file.path, &first)) {
+        FUZZ_CHECK(first.has_rank || first.signal != 0 || first.has_code);
+        FUZZ_CHECK(first.signal >= 0);
     }
     fuzz_file_close(&file);
     return 0;

@@ -31,15 +31,15 @@ static void check_hosts(const char *list)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct bit_blame blame;
+    struct bit_launcher_log first;
     struct bit_squeue q;
     char *text = calloc(1, size + 1);
     FUZZ_CHECK(text != NULL);
     if (size > 0)
         memcpy(text, data, size);
     check_hosts(text);
-    if (bit_blame_parse(text, &blame))
-        FUZZ_CHECK(blame.has_rank && (blame.signal != 0 || blame.has_code));
+    if (bit_launcher_log_parse(text, &first))
+        FUZZ_CHECK(first.has_rank && (first.signal != 0 || first.has_code));
     if (bit_squeue_parse(text, &q) == 0) {
         FUZZ_CHECK(strlen(q.nodes) <= size && !(bit_squeue_runs(&q) && bit_squeue_waits(&q)));
         check_hosts(q.nodes);

@@ -66,7 +66,7 @@ static void check_printed(struct bytes *b)
         bit_child_output_explain(&r, "sbatch", cause, sizeof cause);
         FUZZ_CHECK(is_text(cause));
     }
-    if (bit_blame_srun(text, says, sizeof says))
+    if (bit_launcher_log_srun(text, says, sizeof says))
         FUZZ_CHECK(is_text(says));
     if (bit_squeue_parse(text, &q) < 0)
         FUZZ_CHECK(is_text(bit_fail_text()));

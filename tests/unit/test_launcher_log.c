@@ -4,11 +4,12 @@
 
 TEST(names_the_rank_that_was_killed)
 {
-    struct bit_blame b;
-    EXPECT(bit_blame_parse("step 7\n--------\nPrimary job  terminated normally, but 1 process returned\n"
-                           "a non-zero exit code. Per user-direction, the job has been aborted.\n--------\n"
-                           "mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed).\n",
-                           &b));
+    struct bit_launcher_log b;
+    EXPECT(bit_launcher_log_parse(
+        "step 7\n--------\nPrimary job  terminated normally, but 1 process returned\n"
+        "a non-zero exit code. Per user-direction, the job has been aborted.\n--------\n"
+        "mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed).\n",
+        &b));
     EXPECT(b.has_rank);
     EXPECT_EQ(b.rank, 1u);
     EXPECT_EQ(b.signal, 9);
@@ -17,11 +18,12 @@ TEST(names_the_rank_that_was_killed)
 
 TEST(names_the_rank_that_ended)
 {
-    struct bit_blame b;
-    EXPECT(bit_blame_parse("mpirun detected that one or more processes exited with non-zero status, thus causing\n"
-                           "the job to be terminated. The first process to do so was:\n\n"
-                           "  Process name: [[13742,1],3]\n  Exit code:    77\n",
-                           &b));
+    struct bit_launcher_log b;
+    EXPECT(
+        bit_launcher_log_parse("mpirun detected that one or more processes exited with non-zero status, thus causing\n"
+                               "the job to be terminated. The first process to do so was:\n\n"
+                               "  Process name: [[13742,1],3]\n  Exit code:    77\n",
+                               &b));
     EXPECT_EQ(b.rank, 3u);
     EXPECT(b.has_code);
     EXPECT_EQ(b.code, 77);
@@ -30,66 +32,50 @@ TEST(names_the_rank_that_ended)
 
 TEST(names_the_task_that_srun_told_of_first)
 {
-    struct bit_blame b;
-    EXPECT(bit_blame_parse("srun: cluster configuration lacks support for cpu binding\n"
-                           "srun: error: n1: task 4: Segmentation fault (core dumped)\n"
-                           "srun: launch/slurm: _step_signal: Terminating StepId=5.0\n"
-                           "srun: error: n2: tasks 1-3,5: Killed\n",
-                           &b));
+    struct bit_launcher_log b;
+    EXPECT(bit_launcher_log_parse("srun: cluster configuration lacks support for cpu binding\n"
+                                  "srun: error: n1: task 4: Segmentation fault (core dumped)\n"
+                                  "srun: launch/slurm: _step_signal: Terminating StepId=5.0\n"
+                                  "srun: error: n2: tasks 1-3,5: Killed\n",
+                                  &b));
     EXPECT_EQ(b.rank, 4u);
     EXPECT_EQ(b.signal, 11);
-    EXPECT(bit_blame_parse(
+    EXPECT(bit_launcher_log_parse(
         "srun: error: n[2-3]: tasks 1-2: Exited with exit code 3\nsrun: error: n1: task 0: Terminated\n", &b));
     EXPECT_EQ(b.rank, 1u);
     EXPECT(b.has_code);
     EXPECT_EQ(b.code, 3);
     EXPECT_EQ(b.signal, 0);
-    EXPECT(!bit_blame_parse("srun: error: Unable to create step for job 1: Invalid generic resource\n", &b));
-    EXPECT(!bit_blame_parse("srun: error: n1: task x: Killed\nsrun: error: n1: task", &b));
-    EXPECT(!bit_blame_parse("srun: error: n1: task 1: Nonsense\n", &b));
+    EXPECT(!bit_launcher_log_parse("srun: error: Unable to create step for job 1: Invalid generic resource\n", &b));
+    EXPECT(!bit_launcher_log_parse("srun: error: n1: task x: Killed\nsrun: error: n1: task", &b));
+    EXPECT(!bit_launcher_log_parse("srun: error: n1: task 1: Nonsense\n", &b));
 }
 
 TEST(repeats_what_srun_complains_of)
 {
     char says[256];
-    EXPECT(bit_blame_srun("srun: error: Couldn't find the specified plugin name for mpi/pmix looking at all files\n"
-                          "srun: error: cannot find mpi plugin for mpi/pmix\n",
-                          says, sizeof says));
+    EXPECT(
+        bit_launcher_log_srun("srun: error: Couldn't find the specified plugin name for mpi/pmix looking at all files\n"
+                              "srun: error: cannot find mpi plugin for mpi/pmix\n",
+                              says, sizeof says));
     EXPECT_CONTAINS(says, "no PMIx plugin");
-    EXPECT(bit_blame_srun("srun: error: Unable to confirm allocation for job 1: Invalid job id specified\nmore\n", says,
-                          sizeof says));
+    EXPECT(bit_launcher_log_srun(
+        "srun: error: Unable to confirm allocation for job 1: Invalid job id specified\nmore\n", says, sizeof says));
     EXPECT_STREQ(says, "srun: Unable to confirm allocation for job 1: Invalid job id specified");
-    EXPECT(!bit_blame_srun("srun: cluster configuration lacks support for cpu binding\n", says, sizeof says));
+    EXPECT(!bit_launcher_log_srun("srun: cluster configuration lacks support for cpu binding\n", says, sizeof says));
 }
 
 TEST(blames_nobody_without_words)
 {
-    struct bit_blame b = {.rank = 99};
-    EXPECT(!bit_blame_parse("", &b));
-    EXPECT(!bit_blame_parse("noticed that process rank x exited on signal 9", &b));
-    EXPECT(!bit_blame_parse("noticed that process rank 0 exited on signal -11", &b));
-    EXPECT(!bit_blame_parse("noticed that process rank 0 exited on signal 0", &b));
-    EXPECT(!bit_blame_parse("noticed that process rank 0 exited on signal 4711", &b));
-    EXPECT(!bit_blame_parse("Process name: [[1,1],2]\n", &b));
-    EXPECT(!bit_blame_read("/nowhere", &b));
+    struct bit_launcher_log b = {.rank = 99};
+    EXPECT(!bit_launcher_log_parse("", &b));
+    EXPECT(!bit_launcher_log_parse("noticed that process rank x exited on signal 9", &b));
+    EXPECT(!bit_launcher_log_parse("noticed that process rank 0 exited on signal -11", &b));
+    EXPECT(!bit_launcher_log_parse("noticed that process rank 0 exited on signal 0", &b));
+    EXPECT(!bit_launcher_log_parse("noticed that process rank 0 exited on signal 4711", &b));
+    EXPECT(!bit_launcher_log_parse("Process name: [[1,1],2]\n", &b));
+    EXPECT(!bit_launcher_log_read("/nowhere", &b));
     EXPECT_EQ(b.rank, 99u);
-}
-
-TEST(a_hang_is_the_rank_that_the_others_wait_for)
-{
-    struct bit_blame_rank r[3] = {{true, true, 12, "comm"}, {true, true, 12, "forward"}, {true, true, 12, "comm"}};
-    EXPECT_EQ(bit_blame_hung(r, 3), 1);
-    r[1].section = "comm"; /* in there, and not able to say where */
-    r[1].answered = false;
-    EXPECT_EQ(bit_blame_hung(r, 3), 1);
-    r[1].answered = true; /* all wait: nobody stands out, unless one is behind */
-    EXPECT_EQ(bit_blame_hung(r, 3), -1);
-    r[2].step = 11;
-    EXPECT_EQ(bit_blame_hung(r, 3), 2);
-    r[0].section = "wait"; /* for an order, which is none of a rank's doing */
-    EXPECT_EQ(bit_blame_hung(r, 1), -1);
-    r[0].known = false;
-    EXPECT_EQ(bit_blame_hung(r, 1), -1);
 }
 
 TEST_MAIN
