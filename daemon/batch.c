@@ -55,7 +55,7 @@ static void on_requeued(void *arg, const struct bit_child_output *r)
     char text[BIT_ERR_TEXT_MAX];
     bit_child_output_explain(r, "scontrol", text, sizeof text);
     if (!bit_child_output_ok(r))
-        bit_error("not requeued", "job=%" PRIu64 " text=%s", bit_alloc_own_job(), text);
+        bit_error("not requeued", "job=%" PRIu64 " text=%s", bit_slurm_job_own(), text);
     finish(b);
 }
 
@@ -65,7 +65,7 @@ static void ask_slurm(struct bit_batch *b, const char *tool, const char *const *
     bit_launch_slurm_tool(&b->daemon->config, tool, &argv);
     for (size_t i = 0; words[i] != NULL; i++)
         bit_argv_add(&argv, "%s", words[i]);
-    bit_argv_add(&argv, "%" PRIu64, bit_alloc_own_job());
+    bit_argv_add(&argv, "%" PRIu64, bit_slurm_job_own());
     int err = bit_argv_check(&argv);
     if (err == 0)
         err = bit_child_output_get(&b->daemon->loop, argv.item, COMMAND_MS, done, b);
@@ -81,7 +81,7 @@ static void on_asked(void *arg, const struct bit_child_output *r)
     struct bit_batch *b = arg;
     struct bit_squeue q = {0};
     bool runs = bit_child_output_ok(r) && bit_squeue_parse((const char *)r->out, &q) == 0 && bit_squeue_runs(&q);
-    bit_info(runs ? "requeued" : "not requeued", "job=%" PRIu64 " state=%s", bit_alloc_own_job(), q.state);
+    bit_info(runs ? "requeued" : "not requeued", "job=%" PRIu64 " state=%s", bit_slurm_job_own(), q.state);
     bit_squeue_finish(&q);
     if (runs)
         ask_slurm(b, "scontrol", words, on_requeued);
@@ -94,14 +94,14 @@ static bool should_requeue(const struct bit_batch *b)
     const char *tries = getenv("SLURM_RESTART_COUNT");
     if (!b->daemon->config.requeue || !bit_daemon_has_work(b->daemon))
         return false;
-    if (bit_alloc_own_job() == 0) {
+    if (bit_slurm_job_own() == 0) {
         bit_warn("not requeued", "text=\"bitd runs in no Slurm job (no SLURM_JOB_ID)\"");
         return false;
     }
     if (count_steps(b->daemon) > b->gained || tries == NULL || atoi(tries) < BIT_BATCH_TRIES)
         return true;
     bit_error("not requeued", "job=%" PRIu64 " text=\"no step gained since the last requeue, the %sth\"",
-              bit_alloc_own_job(), tries);
+              bit_slurm_job_own(), tries);
     b->daemon->exit_code = BIT_EXIT_POLICY;
     return false;
 }
@@ -164,8 +164,8 @@ static void make_command(const struct bit_config *config, struct bit_argv *argv)
     bit_argv_add(argv, "--socket");
     bit_argv_add(argv, "%s", config->socket);
     bit_argv_add(argv, "--follow");
-    if (bit_alloc_own_job() != 0)
-        bit_argv_add(argv, "--request-id=slurm-%.32s-%" PRIu64, cluster ? cluster : "job", bit_alloc_own_job());
+    if (bit_slurm_job_own() != 0)
+        bit_argv_add(argv, "--request-id=slurm-%.32s-%" PRIu64, cluster ? cluster : "job", bit_slurm_job_own());
     bit_argv_add(argv, "%s", config->run);
 }
 

@@ -189,7 +189,7 @@ void bit_daemon_schedule(struct bit_daemon *d)
 /* Ranks that mpirun starts are on this host, unless it was told otherwise; those of srun may be anywhere. */
 const char *bit_daemon_link_for(const struct bit_daemon *d, Bit__Launcher launcher)
 {
-    const char *address = bit_link_address(&d->links);
+    const char *address = bit_worker_link_address(&d->links);
     bool tcp = d->config.link_kind == BIT_LINK_TCP ||
                (d->config.link_kind == BIT_LINK_AUTO && launcher != BIT__LAUNCHER__MPIRUN);
     return tcp && address != NULL ? address : d->config.link;
@@ -364,7 +364,7 @@ static int listen_tcp(struct bit_daemon *d)
 {
     char kept[BIT_CONFIG_PATH_MAX + 16];
     snprintf(kept, sizeof kept, "%s/link.port", d->config.state);
-    return bit_link_listen_tcp(&d->links, d->config.listen, d->config.advertise, kept);
+    return bit_worker_link_listen_tcp(&d->links, d->config.listen, d->config.advertise, kept);
 }
 
 int bit_daemon_init(struct bit_daemon *d)
@@ -387,7 +387,7 @@ int bit_daemon_init(struct bit_daemon *d)
     if (err < 0)
         return err;
     start_handles(d);
-    err = bit_link_listen(&d->links, &d->loop, d->config.link, &bit_job_link_ops, d);
+    err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_job_link_ops, d);
     if (err == 0 && d->config.listen[0] != '\0')
         err = listen_tcp(d);
     if (err == 0)
@@ -424,7 +424,7 @@ static void close_own_handles(struct bit_daemon *d)
 void bit_daemon_finish(struct bit_daemon *d)
 {
     bit_server_close(&d->server);
-    bit_link_listener_close(&d->links);
+    bit_worker_link_listener_close(&d->links);
     close_own_handles(d);
     for (size_t i = 0; i < d->runner_count; i++)
         uv_unref((uv_handle_t *)&d->runner[i]->retry);

@@ -21,7 +21,7 @@ struct bit_daemon {
     struct bit_runner **runner; /* by number, ascending */
     size_t runner_count, runner_capacity;
     uint64_t next_number;
-    struct bit_link_listener links;
+    struct bit_worker_link_listener links;
     struct bit_server server;
     struct bit_user_threads user_threads; /* what clients may make last */
     uv_signal_t on_term, on_int, on_usr1, on_hup;

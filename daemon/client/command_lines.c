@@ -28,7 +28,7 @@ static int find_places(const Bit__RunSpec *spec, struct bit_places *out)
     if (spec->launch->launcher == BIT__LAUNCHER__SRUN && list != NULL)
         err = bit_hosts_parse(list, &all);
     for (uint32_t i = 0;
-         spec->launch->launcher == BIT__LAUNCHER__SBATCH && err == 0 && i < bit_alloc_nodes(spec->launch); i++)
+         spec->launch->launcher == BIT__LAUNCHER__SBATCH && err == 0 && i < bit_slurm_job_nodes(spec->launch); i++)
         err = bit_hosts_add(&all, "n");
     if (err == 0)
         err = bit_places_choose(&all, &lost, spec, out);
@@ -46,7 +46,7 @@ static int add_sbatch(const struct bit_config *config, const Bit__RunSpec *spec,
     char folder[BIT_CONFIG_PATH_MAX + 16];
     struct bit_argv command;
     snprintf(folder, sizeof folder, "%s/runs/RUN", config->state);
-    int err = bit_alloc_sbatch(config, "RUN", folder, spec, &command);
+    int err = bit_slurm_job_sbatch(config, "RUN", folder, spec, &command);
     if (err == 0)
         add_line(&command, out);
     bit_argv_finish(&command);
@@ -65,7 +65,7 @@ int bit_command_lines_make(const struct bit_config *config, const Bit__RunSpec *
         err = add_sbatch(config, spec, out);
     const struct bit_launch_args args = {.config = config,
                                          .spec = spec->launch,
-                                         .job = own ? bit_alloc_own_job() : 0,
+                                         .slurm_job = own ? bit_slurm_job_own() : 0,
                                          .places = slurm ? &places : NULL,
                                          .run = "RUN",
                                          .epoch = 1};

@@ -57,7 +57,7 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
         char says[256];
         m->has_code = job->exit_status >= 0;
         m->code = (int32_t)job->exit_status;
-        if (job->alloc != NULL && log != NULL && bit_launcher_log_read_srun(log, says, sizeof says))
+        if (job->slurm_job != NULL && log != NULL && bit_launcher_log_read_srun(log, says, sizeof says))
             bit_format(text, room, "%s, see %s", says, r->run.log);
         else
             bit_format(text, room, "the worker ended without a word, see %s", r->run.log);

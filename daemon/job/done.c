@@ -113,7 +113,7 @@ void bit_job_release(struct bit_job *job)
     const Bit__DoneTaken m = BIT__DONE_TAKEN__INIT;
     if (!job->done || !job->ready || job->link == NULL || bit_runner_is_blocked(job->runner))
         return;
-    int err = bit_link_send(job->link, BIT_MSG_DONE_TAKEN, &m, NULL);
+    int err = bit_worker_link_send(job->link, BIT_MSG_DONE_TAKEN, &m, NULL);
     if (err < 0)
         bit_job_lost_link(job, err);
 }

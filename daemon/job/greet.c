@@ -51,8 +51,8 @@ static int find_origin(const struct bit_runner *r, struct bit_init_from *out, bo
     return err;
 }
 
-static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_link_ops *ops, void *owner,
-                   bool training)
+static int welcome(struct bit_job *job, struct bit_worker_link *link, const struct bit_worker_link_ops *ops,
+                   void *owner, bool training)
 {
     struct bit_run *run = &job->runner->run;
     const struct bit_config *config = &job->runner->daemon->config;
@@ -81,7 +81,7 @@ static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_
     m.beat_ms = (uint32_t)(config->heartbeat_ms / BIT_BEATS_MISSED);
     m.fence_ms = config->fence_ms;
     if (err == 0)
-        err = bit_link_welcome(link, ops, owner, run->epoch, &m);
+        err = bit_worker_link_welcome(link, ops, owner, run->epoch, &m);
     free(origin);
     free(restore);
     free(folder);
@@ -89,7 +89,7 @@ static int welcome(struct bit_job *job, struct bit_link *link, const struct bit_
 }
 
 /* Welcome it, and know from its hello what to expect: a model to be built, or reports of steps done meanwhile. */
-static int take_link(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello)
+static int take_link(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
     int err = welcome(job, link, &bit_job_link_ops, job, hello->training);
     if (err < 0)
@@ -106,7 +106,7 @@ static int take_link(struct bit_job *job, struct bit_link *link, const Bit__Work
     return 0;
 }
 
-static int take_rank(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello)
+static int take_rank(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
     if (hello->rank == 0 || hello->rank >= job->watch.ranks)
         return bit_fail(BIT_EWORKER, "run %s: rank %u of %u", job->runner->run.id, hello->rank, job->watch.ranks);
@@ -148,7 +148,7 @@ static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_laun
     return 0;
 }
 
-static int on_hello(void *arg, struct bit_link *link, uint64_t frame_epoch, const Bit__WorkerHello *hello)
+static int on_hello(void *arg, struct bit_worker_link *link, uint64_t frame_epoch, const Bit__WorkerHello *hello)
 {
     struct bit_job *job = find_launched(arg, hello->run);
     if (job == NULL)
@@ -161,7 +161,7 @@ static int on_hello(void *arg, struct bit_link *link, uint64_t frame_epoch, cons
     if (hello->ranks != bit_run_ranks(&job->runner->run)) {
         bit_job_end(
             job, BIT_EWORKER, "%u ranks came, and %u were launched%s", hello->ranks, bit_run_ranks(&job->runner->run),
-            job->alloc != NULL && hello->ranks == 1 ? ": srun's --mpi=pmix and the worker's MPI do not meet" : "");
+            job->slurm_job != NULL && hello->ranks == 1 ? ": srun's --mpi=pmix and the worker's MPI do not meet" : "");
         return bit_fail(BIT_EWORKER, "run %s: %s", hello->run, job->cause.text);
     }
     if (hello->training && hello->step < job->runner->run.step) {
@@ -170,7 +170,7 @@ static int on_hello(void *arg, struct bit_link *link, uint64_t frame_epoch, cons
         return bit_fail(BIT_ESTATE, "run %s: %s", hello->run, job->cause.text);
     }
     if (job->link != NULL)
-        bit_link_close(job->link); /* it came back before we saw it go */
+        bit_worker_link_close(job->link); /* it came back before we saw it go */
     job->link = NULL;
     return take_link(job, link, hello);
 }
@@ -191,4 +191,4 @@ static void on_lost(void *owner, int err)
     bit_job_lost_link(owner, err);
 }
 
-const struct bit_link_ops bit_job_link_ops = {on_hello, on_message, on_drained, on_lost, on_launch};
+const struct bit_worker_link_ops bit_job_link_ops = {on_hello, on_message, on_drained, on_lost, on_launch};

@@ -77,9 +77,9 @@ static void destroy(struct bit_job *job)
     bit_feed_destroy(job->feed);
     bit_places_finish(&job->places);
     if (job->runner->daemon->stopping) /* the nodes are kept for when it is back */
-        bit_alloc_leave(job->alloc);
+        bit_slurm_job_leave(job->slurm_job);
     else
-        bit_alloc_release(job->alloc);
+        bit_slurm_job_release(job->slurm_job);
     bit_guard_finish(&job->guard);
     uv_close((uv_handle_t *)&job->deadline, on_closed);
     uv_close((uv_handle_t *)&job->checkpoint_retry, on_closed);
@@ -194,20 +194,20 @@ static void begin_ending(struct bit_job *job)
     bool hurry = r->run.state == BIT__RUN_STATE__CANCELLING && !job->done;
     job->phase = BIT_JOB_ENDING;
     job->ready = false;
-    if (job->alloc != NULL)
-        bit_alloc_pause(job->alloc);
+    if (job->slurm_job != NULL)
+        bit_slurm_job_pause(job->slurm_job);
     uv_timer_stop(&job->deadline);
     uv_timer_stop(&job->checkpoint_retry);
     uv_timer_stop(&job->read_retry);
     bit_examine_stop(job);
     bit_watch_end(job);
     if (job->link != NULL)
-        bit_link_close(job->link);
+        bit_worker_link_close(job->link);
     job->link = NULL;
     const struct bit_proc_job processes = {
         .run = r->run.id, .link = r->daemon->config.link, .session = job->launch ? bit_launch_pid(job->launch) : 0};
     uint64_t grace_ms = r->daemon->config.grace_ms;
-    if (job->alloc != NULL &&
+    if (job->slurm_job != NULL &&
         !job->done) /* srun ends ranks at once when told to, and then waits for nodes that may be lost */
         grace_ms = BIT_MIN(grace_ms, (uint64_t)SRUN_GRACE_MS);
     else if (hurry)
@@ -422,8 +422,8 @@ static int launch(struct bit_job *job, const char *restore)
     const struct bit_config *config = &r->daemon->config;
     const struct bit_launch_args args = {
         .config = config,
-        .job = job->alloc != NULL ? bit_alloc_job(job->alloc) : 0,
-        .places = job->alloc != NULL ? &job->places : NULL,
+        .slurm_job = job->slurm_job != NULL ? bit_slurm_job_number(job->slurm_job) : 0,
+        .places = job->slurm_job != NULL ? &job->places : NULL,
         .spec = r->run.spec->launch,
         .run = r->run.id,
         .link = bit_daemon_link_for(r->daemon, r->run.spec->launch->launcher),
@@ -690,7 +690,7 @@ void bit_job_leave(struct bit_job *job, const char *why)
 void bit_job_hold(struct bit_job *job)
 {
     if (job->link != NULL)
-        bit_link_hold(job->link, job->committing || bit_runner_is_blocked(job->runner));
+        bit_worker_link_hold(job->link, job->committing || bit_runner_is_blocked(job->runner));
 }
 
 void bit_job_blocked(struct bit_job *job)

@@ -50,20 +50,20 @@ struct bit_job_cause {
 struct bit_job {
     struct bit_runner *runner;
     enum bit_job_phase phase;
-    struct bit_alloc *alloc;   /* the Slurm job that it is launched in; NULL with MPIRUN */
-    struct bit_places places;  /* its nodes of the present launch */
-    struct bit_launch *launch; /* NULL while there is none */
+    struct bit_slurm_job *slurm_job; /* the Slurm job that it is launched in; NULL with MPIRUN */
+    struct bit_places places;        /* its nodes of the present launch */
+    struct bit_launch *launch;       /* NULL while there is none */
     bool launcher_ended;
     int64_t exit_status;
     int exit_signal;
     bool sweeping, settle_when_idle;
     uint8_t secret[BIT_SECRET_BYTES];
 
-    struct bit_link *link; /* NULL while there is none */
-    bool ready;            /* the worker said where it is, and takes orders */
-    bool stood;            /* it was ready at some time of this launch: what ended it is no fault of its beginning */
-    bool reconnected;      /* it trained before this link: its reports may be repeats */
-    uint64_t promised;     /* how far orders may have gone out that this daemon does not know of */
+    struct bit_worker_link *link; /* NULL while there is none */
+    bool ready;                   /* the worker said where it is, and takes orders */
+    bool stood;        /* it was ready at some time of this launch: what ended it is no fault of its beginning */
+    bool reconnected;  /* it trained before this link: its reports may be repeats */
+    uint64_t promised; /* how far orders may have gone out that this daemon does not know of */
     struct bit_course course;
     unsigned outstanding; /* orders without their report */
     char section[32];     /* what rank 0's last heartbeat said it is at */
@@ -148,6 +148,6 @@ void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed 
 void bit_job_record_lost(struct bit_job *job);
 
 /** What the link listener calls, for all jobs. */
-extern const struct bit_link_ops bit_job_link_ops;
+extern const struct bit_worker_link_ops bit_job_link_ops;
 
 #endif

@@ -19,10 +19,10 @@ static void start_over(struct bit_job *job, int err)
 {
     bit_job_end(job, err, "%s", bit_fail_text());
     if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__SBATCH) {
-        bit_alloc_release(job->alloc);
-        job->alloc = NULL;
+        bit_slurm_job_release(job->slurm_job);
+        job->slurm_job = NULL;
     } else {
-        bit_alloc_forgive(job->alloc);
+        bit_slurm_job_forgive(job->slurm_job);
     }
 }
 
@@ -36,7 +36,7 @@ static void on_ready(void *arg, int err)
         return;
     }
     bit_places_finish(&job->places);
-    err = bit_alloc_place(job->alloc, &job->places);
+    err = bit_slurm_job_place(job->slurm_job, &job->places);
     if (err < 0) {
         start_over(job, err);
         return;
@@ -57,15 +57,15 @@ static void on_over(void *arg, int err, const char *why)
     bit_job_end(arg, err, "%s", why);
 }
 
-static const struct bit_alloc_ops ops = {on_ready, on_ends, on_over};
+static const struct bit_slurm_job_ops ops = {on_ready, on_ends, on_over};
 
 void bit_job_allocate(struct bit_job *job)
 {
-    int err = job->alloc == NULL ? bit_alloc_create(job->runner, &ops, job, &job->alloc) : 0;
+    int err = job->slurm_job == NULL ? bit_slurm_job_create(job->runner, &ops, job, &job->slurm_job) : 0;
     if (err < 0)
         bit_job_end(job, err, "%s", bit_fail_text());
     else
-        bit_alloc_acquire(job->alloc);
+        bit_slurm_job_acquire(job->slurm_job);
 }
 
 /* A rank that was here is not: the others are told to end because it did, and Slurm would give them half a minute. */
@@ -89,14 +89,14 @@ void bit_job_told(struct bit_job *job, uint32_t rank, int signal)
     }
     bit_format(why, sizeof why, "Slurm told rank %u to end (signal %d, %s)", rank, signal, strsignal(signal));
     if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__SBATCH)
-        bit_alloc_told(job->alloc, why);
+        bit_slurm_job_told(job->slurm_job, why);
     else
         bit_daemon_stop(job->runner->daemon, why);
 }
 
 int bit_job_lose_node(struct bit_job *job, const char *host)
 {
-    int err = bit_alloc_lose(job->alloc, host);
+    int err = bit_slurm_job_lose(job->slurm_job, host);
     if (err == 0)
         bit_warn("lost", "run=%s node=%s", job->runner->run.id, host);
     return err;

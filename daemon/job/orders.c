@@ -203,7 +203,7 @@ static int send_step(struct bit_job *job, const struct bit_order *order, struct 
     m.token_bytes = payload->size;
     m.token_crc = payload->crc;
     bit_guard_order(run, &m);
-    return bit_link_send(job->link, BIT_MSG_STEP_ORDER, &m, payload);
+    return bit_worker_link_send(job->link, BIT_MSG_STEP_ORDER, &m, payload);
 }
 
 static int send_evaluate(struct bit_job *job, const struct bit_order *order, struct bit_payload *payload)
@@ -216,7 +216,7 @@ static int send_evaluate(struct bit_job *job, const struct bit_order *order, str
     m.instances = bit_feed_eval_instances(job->feed, order->set);
     m.token_bytes = payload->size;
     m.token_crc = payload->crc;
-    return bit_link_send(job->link, BIT_MSG_EVALUATE_ORDER, &m, payload);
+    return bit_worker_link_send(job->link, BIT_MSG_EVALUATE_ORDER, &m, payload);
 }
 
 static int send_switch(struct bit_job *job, const struct bit_order *order)
@@ -232,7 +232,7 @@ static int send_switch(struct bit_job *job, const struct bit_order *order)
     m.beta1 = plan.beta1;
     m.beta2 = plan.beta2;
     bit_info("switch ordered", "run=%s after=%llu", run->id, (unsigned long long)order->step);
-    return bit_link_send(job->link, BIT_MSG_PHASE_SWITCH, &m, NULL);
+    return bit_worker_link_send(job->link, BIT_MSG_PHASE_SWITCH, &m, NULL);
 }
 
 static int send_checkpoint(struct bit_job *job, const struct bit_order *order)
@@ -244,14 +244,14 @@ static int send_checkpoint(struct bit_job *job, const struct bit_order *order)
     m.name = name;
     m.has_pre_switch = order->pre_switch;
     m.pre_switch = order->pre_switch;
-    return bit_link_send(job->link, BIT_MSG_CHECKPOINT_ORDER, &m, NULL);
+    return bit_worker_link_send(job->link, BIT_MSG_CHECKPOINT_ORDER, &m, NULL);
 }
 
 static int send_stop(struct bit_job *job, const struct bit_order *order)
 {
     Bit__StopOrder m = BIT__STOP_ORDER__INIT;
     m.reason = job->stop_reason = order->reason;
-    return bit_link_send(job->link, BIT_MSG_STOP_ORDER, &m, NULL);
+    return bit_worker_link_send(job->link, BIT_MSG_STOP_ORDER, &m, NULL);
 }
 
 static int send_order(struct bit_job *job, const struct bit_order *order, struct bit_payload *payload)
@@ -273,7 +273,7 @@ static int send_order(struct bit_job *job, const struct bit_order *order, struct
 static bool may_send(const struct bit_job *job)
 {
     return job->phase == BIT_JOB_TRAINING && job->ready && !job->done && job->link != NULL && !job->loading &&
-           !bit_runner_is_blocked(job->runner) && bit_link_queued(job->link) < QUEUED_BYTES_MAX;
+           !bit_runner_is_blocked(job->runner) && bit_worker_link_queued(job->link) < QUEUED_BYTES_MAX;
 }
 
 void bit_job_pump(struct bit_job *job)

@@ -54,7 +54,7 @@ void bit_watch_end(struct bit_job *job)
     for (uint32_t r = 0; r < w->ranks; r++) {
         tell_gaps(job, r);
         if (w->rank[r].link != NULL)
-            bit_link_close(w->rank[r].link);
+            bit_worker_link_close(w->rank[r].link);
         w->rank[r].link = NULL;
     }
 }
@@ -75,11 +75,11 @@ bool bit_watch_is_here(const struct bit_watch_rank *rank)
     return rank->pid > 1 && strcmp(host, rank->host) == 0;
 }
 
-void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello)
+void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
     struct bit_watch_rank *rank = &job->watch.rank[hello->has_rank ? hello->rank : 0];
     if (rank->link != NULL)
-        bit_link_close(rank->link); /* it came back before we saw it go */
+        bit_worker_link_close(rank->link); /* it came back before we saw it go */
     rank->link = link;
     rank->silent = 0;
     bit_gaps_forget(&rank->gaps);
@@ -97,7 +97,7 @@ void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
     bit_gaps_note(&rank->gaps, uv_now(&rank->job->runner->daemon->loop));
     rank->step = m->step;
     bit_format(rank->section, sizeof rank->section, "%s", m->section);
-    if (m->has_told && rank->job->alloc != NULL)
+    if (m->has_told && rank->job->slurm_job != NULL)
         bit_job_told(rank->job, (uint32_t)(rank - rank->job->watch.rank), (int)m->told);
 }
 
@@ -131,21 +131,21 @@ static void on_lost(void *owner, int err)
     rank->link = NULL;
 }
 
-const struct bit_link_ops bit_watch_link_ops = {NULL, on_message, on_drained, on_lost};
+const struct bit_worker_link_ops bit_watch_link_ops = {NULL, on_message, on_drained, on_lost};
 
 /* Where something waits to be sent, that will be heard. */
-static bool beat(struct bit_link *link)
+static bool beat(struct bit_worker_link *link)
 {
     const Bit__Beat m = BIT__BEAT__INIT;
-    return bit_link_queued(link) > 0 || bit_link_send(link, BIT_MSG_BEAT, &m, NULL) == 0;
+    return bit_worker_link_queued(link) > 0 || bit_worker_link_send(link, BIT_MSG_BEAT, &m, NULL) == 0;
 }
 
 static void beat_all(struct bit_job *job)
 {
     struct bit_watch *w = &job->watch;
     for (uint32_t r = 0; r < w->ranks; r++) {
-        const struct bit_link *link = r == 0 ? job->link : w->rank[r].link;
-        w->rank[r].unanswered = link == NULL || bit_link_is_answered(link) ? 0 : w->rank[r].unanswered + 1;
+        const struct bit_worker_link *link = r == 0 ? job->link : w->rank[r].link;
+        w->rank[r].unanswered = link == NULL || bit_worker_link_is_answered(link) ? 0 : w->rank[r].unanswered + 1;
     }
     for (uint32_t r = 0; r < w->ranks; r++)
         if (w->rank[r].link != NULL && !beat(w->rank[r].link))
@@ -170,7 +170,7 @@ static bool is_silent(const struct bit_job *job, uint32_t r)
  * sent, whatever its processes do. */
 static bool is_cut_off(const struct bit_job *job, uint32_t r)
 {
-    const struct bit_link *link = r == 0 ? job->link : job->watch.rank[r].link;
+    const struct bit_worker_link *link = r == 0 ? job->link : job->watch.rank[r].link;
     return link == NULL || job->watch.rank[r].unanswered > BIT_BEATS_MISSED / 2;
 }
 
@@ -178,7 +178,7 @@ static bool is_cut_off(const struct bit_job *job, uint32_t r)
 static bool lose_nodes(struct bit_job *job)
 {
     int64_t first = -1;
-    if (job->alloc == NULL)
+    if (job->slurm_job == NULL)
         return false;
     for (uint32_t r = 0; r < job->watch.ranks; r++)
         if (is_silent(job, r) && is_cut_off(job, r) && bit_job_lose_node(job, job->watch.rank[r].host) == 0 &&

@@ -24,13 +24,13 @@ struct bit_job;
 
 struct bit_watch_rank {
     struct bit_job *job;
-    struct bit_link *link; /* its own; NULL for rank 0, whose link is the job's, and while it is lost */
-    bool heard;            /* it has beaten: it must go on */
-    unsigned silent;       /* ticks since then */
-    unsigned unanswered;   /* ticks in a row in which its machine had not acknowledged the last beat */
-    struct bit_gaps gaps;  /* between its heartbeats */
-    uint64_t step;         /* the last one done */
-    char section[16];      /* what it is at */
+    struct bit_worker_link *link; /* its own; NULL for rank 0, whose link is the job's, and while it is lost */
+    bool heard;                   /* it has beaten: it must go on */
+    unsigned silent;              /* ticks since then */
+    unsigned unanswered;          /* ticks in a row in which its machine had not acknowledged the last beat */
+    struct bit_gaps gaps;         /* between its heartbeats */
+    uint64_t step;                /* the last one done */
+    char section[16];             /* what it is at */
     char host[64];
     uint32_t pid;
 };
@@ -53,7 +53,7 @@ void bit_watch_end(struct bit_job *job);
 void bit_watch_free(struct bit_watch *w);
 
 /** Rank `rank` has come, on a link of its own unless it is rank 0. */
-void bit_watch_greet(struct bit_job *job, struct bit_link *link, const Bit__WorkerHello *hello);
+void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello);
 /** Its process is one of this machine. */
 bool bit_watch_is_here(const struct bit_watch_rank *rank);
 /** A heartbeat of it. */
@@ -74,6 +74,6 @@ uint64_t bit_watch_limit_ms(const struct bit_job *job);
 double bit_watch_p99_ms(const struct bit_watch *w);
 
 /** For the links of ranks other than 0: the owner is a struct bit_watch_rank. */
-extern const struct bit_link_ops bit_watch_link_ops;
+extern const struct bit_worker_link_ops bit_watch_link_ops;
 
 #endif

@@ -3,7 +3,7 @@
  *
  *   MPIRUN   launch_mpirun.c    ranks on this machine
  *   SRUN     launch_srun.c      a step of the Slurm job that bitd runs in
- *   SBATCH   launch_srun.c      a step of the Slurm job that was submitted for the run (alloc.h)
+ *   SBATCH   launch_srun.c      a step of the Slurm job that was submitted for the run (slurm_job.h)
  *
  * What a launcher ends with is no proof of anything: srun gives 0 for a step whose node was cut off, and 143 for one
  * whose first task ended with 3. A run is done when its ranks have said so.
@@ -27,7 +27,7 @@ typedef void bit_launch_ended(void *arg, int64_t status, int signal);
 struct bit_launch_args {
     const struct bit_config *config;
     const Bit__LaunchSpec *spec;
-    uint64_t job;                    /* of Slurm; 0 with MPIRUN */
+    uint64_t slurm_job;              /* its number; 0 with MPIRUN */
     const struct bit_places *places; /* its nodes; NULL with MPIRUN */
     const char *run, *link;          /* BITD_RUN, BITD_LINK */
     const char *owner;               /* BITD_OWNER: this daemon's own, whatever the link is; a sweep knows by it */

@@ -35,8 +35,8 @@ void bit_launch_srun(const struct bit_launch_args *args, struct bit_argv *out)
     const Bit__SlurmSpec *slurm = args->spec->slurm;
     const struct bit_places *places = args->places;
     bit_launch_slurm_tool(args->config, "srun", out);
-    if (args->job != 0)
-        bit_argv_add(out, "--jobid=%" PRIu64, args->job);
+    if (args->slurm_job != 0)
+        bit_argv_add(out, "--jobid=%" PRIu64, args->slurm_job);
     else
         bit_argv_add(out, "--jobid=JOB"); /* in a dry run */
     bit_argv_add(out, "--job-name=bitd-%s.%" PRIu64, args->run, args->epoch);

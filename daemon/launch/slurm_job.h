@@ -3,7 +3,7 @@
  * run and watched from outside (SBATCH). Steps are started in it by srun either way (launch_srun.c).
  *
  *   SBATCH: the job's script only holds the nodes. It ends when it is told to, or when bitd has not been heard of for
- *   BIT_ALLOC_LEASE_S, so that nodes are never held for nobody.
+ *   BIT_SLURM_JOB_LEASE_S, so that nodes are never held for nobody.
  */
 #ifndef BIT_DAEMON_SLURM_JOB_H
 #define BIT_DAEMON_SLURM_JOB_H
@@ -15,11 +15,11 @@
 #include "daemon/sys/argv.h"
 #include "daemon/sys/config.h"
 
-#define BIT_ALLOC_LEASE_S 900
+#define BIT_SLURM_JOB_LEASE_S 900
 
-struct bit_alloc;
+struct bit_slurm_job;
 
-struct bit_alloc_ops {
+struct bit_slurm_job_ops {
     /* The job runs and its nodes are known; or err < 0 (bit_fail_text says why) and it will not. */
     void (*ready)(void *arg, int err);
     /* A job that was ready ends soon: what Slurm says. */
@@ -29,36 +29,37 @@ struct bit_alloc_ops {
 };
 
 /** Of a run whose launcher is SRUN or SBATCH. Nothing happens yet. Errors: -ENOMEM. */
-int bit_alloc_create(struct bit_runner *r, const struct bit_alloc_ops *ops, void *arg, struct bit_alloc **out);
+int bit_slurm_job_create(struct bit_runner *r, const struct bit_slurm_job_ops *ops, void *arg,
+                         struct bit_slurm_job **out);
 /**
  * Get nodes: those of the job that there is, else those of a job that is submitted now. ready() follows, from the loop
  * and never before this returns. What Slurm says of a job that waits is journalled (SlurmJob).
  */
-void bit_alloc_acquire(struct bit_alloc *a);
+void bit_slurm_job_acquire(struct bit_slurm_job *j);
 /** No callback any more until the next acquire; the job stays. */
-void bit_alloc_pause(struct bit_alloc *a);
+void bit_slurm_job_pause(struct bit_slurm_job *j);
 /** Give the nodes back if the job was submitted for the run; no callback follows. NULL is fine. Frees it. */
-void bit_alloc_release(struct bit_alloc *a);
+void bit_slurm_job_release(struct bit_slurm_job *j);
 /** Free it and leave the job as it is: bitd goes down, and comes back to it. NULL is fine. */
-void bit_alloc_leave(struct bit_alloc *a);
+void bit_slurm_job_leave(struct bit_slurm_job *j);
 
 /** A rank of a job that was ready was told to end: ask Slurm now whether the job ends soon, or is over. */
-void bit_alloc_told(struct bit_alloc *a, const char *why);
+void bit_slurm_job_told(struct bit_slurm_job *j, const char *why);
 
-uint64_t bit_alloc_job(const struct bit_alloc *a);
+uint64_t bit_slurm_job_number(const struct bit_slurm_job *j);
 /** Leave the node of this host name out from now on. Errors: -ENOENT if it is none of the job's. */
-int bit_alloc_lose(struct bit_alloc *a, const char *host);
+int bit_slurm_job_lose(struct bit_slurm_job *j, const char *host);
 /** Try the lost ones again. */
-void bit_alloc_forgive(struct bit_alloc *a);
+void bit_slurm_job_forgive(struct bit_slurm_job *j);
 /** bit_places_choose among its nodes. */
-int bit_alloc_place(const struct bit_alloc *a, struct bit_places *out);
+int bit_slurm_job_place(const struct bit_slurm_job *j, struct bit_places *out);
 
 /** SLURM_JOB_ID of the job that bitd runs in; 0: none. */
-uint64_t bit_alloc_own_job(void);
+uint64_t bit_slurm_job_own(void);
 /** Nodes that are asked for: launch.slurm.nodes, or as many as the ranks take. */
-uint32_t bit_alloc_nodes(const Bit__LaunchSpec *launch);
+uint32_t bit_slurm_job_nodes(const Bit__LaunchSpec *launch);
 /** The sbatch command line for a run whose folder that is. *out is the caller's. Errors: -ENOMEM. */
-int bit_alloc_sbatch(const struct bit_config *config, const char *run, const char *folder, const Bit__RunSpec *spec,
-                     struct bit_argv *out);
+int bit_slurm_job_sbatch(const struct bit_config *config, const char *run, const char *folder, const Bit__RunSpec *spec,
+                         struct bit_argv *out);
 
 #endif

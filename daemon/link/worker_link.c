@@ -18,7 +18,7 @@
 #include "proto/wire/msg.h"
 #include "proto/wire/secret.h"
 
-BIT_LOG_TOPIC("link");
+BIT_LOG_TOPIC("worker_link");
 
 #define HELLO_MS        2000        /* over TCP: to prove itself and say who it is */
 #define HELLO_LOCAL_MS  5000        /* on a Unix socket: to say it */
@@ -28,27 +28,27 @@ BIT_LOG_TOPIC("link");
 #define REFUSED_TOLD_MS 10000       /* strangers are counted, and told of so often */
 #define UP_BODY_MAX     (32u << 10) /* what a worker says is short, and fits a journal record */
 
-struct bit_link {
+struct bit_worker_link {
     struct bit_wire wire;
     uv_timer_t hello_timer;
-    struct bit_link_inlet *inlet;
-    struct bit_link *next, **back; /* in listener->links */
+    struct bit_worker_link_inlet *inlet;
+    struct bit_worker_link *next, **back; /* in listener->links */
     struct bit_frame_reader reader;
-    const struct bit_link_ops *ops; /* the owner's; NULL before hello, with the next */
+    const struct bit_worker_link_ops *ops; /* the owner's; NULL before hello, with the next */
     void *owner;
     uint64_t epoch;
     bool proven, closing, held;
     int handles; /* not closed yet */
 };
 
-static struct bit_link_listener *listener_of(const struct bit_link *link)
+static struct bit_worker_link_listener *listener_of(const struct bit_worker_link *link)
 {
     return link->inlet->listener;
 }
 
 /* ---------------------------------------------------------------- the end of one */
 
-static void destroy_when_closed(struct bit_link *link)
+static void destroy_when_closed(struct bit_worker_link *link)
 {
     if (--link->handles > 0)
         return;
@@ -67,7 +67,7 @@ static void on_timer_closed(uv_handle_t *handle)
     destroy_when_closed(handle->data);
 }
 
-void bit_link_close(struct bit_link *link)
+void bit_worker_link_close(struct bit_worker_link *link)
 {
     if (link->closing)
         return;
@@ -81,9 +81,9 @@ void bit_link_close(struct bit_link *link)
 }
 
 /* A line for each stranger would be theirs to fill the log with. */
-static void tell_refused(struct bit_link *link, const char *why)
+static void tell_refused(struct bit_worker_link *link, const char *why)
 {
-    struct bit_link_listener *l = listener_of(link);
+    struct bit_worker_link_listener *l = listener_of(link);
     uint64_t now_ms = uv_now(link->wire.io.handle.loop);
     char from[64];
     l->refused++;
@@ -95,7 +95,7 @@ static void tell_refused(struct bit_link *link, const char *why)
 }
 
 /* The world closed it. */
-static void drop(struct bit_link *link, int err, const char *why)
+static void drop(struct bit_worker_link *link, int err, const char *why)
 {
     if (link->closing)
         return;
@@ -103,7 +103,7 @@ static void drop(struct bit_link *link, int err, const char *why)
         tell_refused(link, err == UV_EOF ? "closed before a hello" : why);
     else if (err != UV_EOF)
         bit_warn("dropped", "text=%s", why);
-    bit_link_close(link);
+    bit_worker_link_close(link);
     if (link->proven)
         link->ops->lost(link->owner, err);
 }
@@ -117,7 +117,7 @@ static void forget_hello(const Bit__WorkerHello *hello, const struct bit_frame *
     bit_secret_wipe((uint8_t *)(uintptr_t)frame->body, frame->body_bytes);
 }
 
-static int take_hello(struct bit_link *link, const struct bit_frame *frame)
+static int take_hello(struct bit_worker_link *link, const struct bit_frame *frame)
 {
     ProtobufCMessage *msg = NULL;
     if (frame->type != BIT_MSG_WORKER_HELLO)
@@ -125,7 +125,7 @@ static int take_hello(struct bit_link *link, const struct bit_frame *frame)
     int err = bit_msg_decode(BIT_CHANNEL_LINK_UP, frame->type, frame->body, frame->body_bytes, &msg);
     if (err < 0)
         return err;
-    const struct bit_link_listener *l = listener_of(link);
+    const struct bit_worker_link_listener *l = listener_of(link);
     err = l->ops->hello(l->arg, link, frame->epoch, (const Bit__WorkerHello *)msg);
     forget_hello((const Bit__WorkerHello *)msg, frame);
     bit_msg_free(msg);
@@ -133,27 +133,27 @@ static int take_hello(struct bit_link *link, const struct bit_frame *frame)
     return err;
 }
 
-static bool find_source(const struct bit_link *link, struct sockaddr_storage *out)
+static bool find_source(const struct bit_worker_link *link, struct sockaddr_storage *out)
 {
     int bytes = sizeof *out;
     return link->inlet->tcp && uv_tcp_getpeername(&link->wire.io.tcp, (struct sockaddr *)out, &bytes) == 0;
 }
 
 /* Its machine is a node of a job: whatever comes from there later is taken. */
-static void trust_source(const struct bit_link *link)
+static void trust_source(const struct bit_worker_link *link)
 {
-    struct bit_link_listener *l = link->inlet->listener;
+    struct bit_worker_link_listener *l = link->inlet->listener;
     struct sockaddr_storage from;
     if (find_source(link, &from))
         bit_connection_rate_trust(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->accept_timer.loop));
 }
 
-int bit_link_welcome(struct bit_link *link, const struct bit_link_ops *ops, void *owner, uint64_t epoch,
-                     const Bit__Welcome *welcome)
+int bit_worker_link_welcome(struct bit_worker_link *link, const struct bit_worker_link_ops *ops, void *owner,
+                            uint64_t epoch, const Bit__Welcome *welcome)
 {
     BIT_ASSERT(!link->proven);
     link->epoch = epoch;
-    int err = bit_link_send(link, BIT_MSG_WELCOME, welcome, NULL);
+    int err = bit_worker_link_send(link, BIT_MSG_WELCOME, welcome, NULL);
     if (err < 0)
         return err;
     link->ops = ops;
@@ -167,7 +167,7 @@ int bit_link_welcome(struct bit_link *link, const struct bit_link_ops *ops, void
     return 0;
 }
 
-static int take_message(struct bit_link *link, const struct bit_frame *frame)
+static int take_message(struct bit_worker_link *link, const struct bit_frame *frame)
 {
     ProtobufCMessage *msg = NULL;
     if (frame->epoch != link->epoch)
@@ -184,7 +184,7 @@ static int take_message(struct bit_link *link, const struct bit_frame *frame)
 }
 
 /* Stops where the owner holds or closes the link in between. */
-static void take_frames(struct bit_link *link)
+static void take_frames(struct bit_worker_link *link)
 {
     struct bit_frame frame;
     while (!link->closing && !link->held) {
@@ -202,26 +202,26 @@ static void take_frames(struct bit_link *link)
 
 static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out)
 {
-    const struct bit_link_listener *l = listener_of(arg);
+    const struct bit_worker_link_listener *l = listener_of(arg);
     return l->ops->launch(l->arg, run, epoch, out);
 }
 
 static int on_room(void *arg, uint8_t **room, size_t *bytes)
 {
-    struct bit_link *link = arg;
+    struct bit_worker_link *link = arg;
     return bit_frame_reader_reserve(&link->reader, room, bytes);
 }
 
 static void on_arrived(void *arg, size_t bytes)
 {
-    struct bit_link *link = arg;
+    struct bit_worker_link *link = arg;
     bit_frame_reader_commit(&link->reader, bytes);
     take_frames(link);
 }
 
 static void on_sent(void *arg)
 {
-    struct bit_link *link = arg;
+    struct bit_worker_link *link = arg;
     if (link->proven)
         link->ops->drained(link->owner);
 }
@@ -233,7 +233,7 @@ static void on_broken(void *arg, int err)
 
 static const struct bit_wire_ops wire_ops = {on_launch, on_room, on_arrived, on_sent, on_broken};
 
-int bit_link_send(struct bit_link *link, uint16_t type, const void *msg, struct bit_payload *payload)
+int bit_worker_link_send(struct bit_worker_link *link, uint16_t type, const void *msg, struct bit_payload *payload)
 {
     BIT_ASSERT(!link->closing && (payload == NULL || payload->frame_count > 0));
     uint8_t *frame = NULL;
@@ -244,11 +244,11 @@ int bit_link_send(struct bit_link *link, uint16_t type, const void *msg, struct 
     else
         bit_payload_destroy(payload);
     if (err < 0)
-        bit_link_close(link);
+        bit_worker_link_close(link);
     return err;
 }
 
-bool bit_link_is_answered(const struct bit_link *link)
+bool bit_worker_link_is_answered(const struct bit_worker_link *link)
 {
     int unacknowledged = 0;
     uv_os_fd_t fd;
@@ -256,12 +256,12 @@ bool bit_link_is_answered(const struct bit_link *link)
            unacknowledged == 0;
 }
 
-size_t bit_link_queued(const struct bit_link *link)
+size_t bit_worker_link_queued(const struct bit_worker_link *link)
 {
     return bit_wire_queued(&link->wire);
 }
 
-void bit_link_hold(struct bit_link *link, bool hold)
+void bit_worker_link_hold(struct bit_worker_link *link, bool hold)
 {
     if (link->closing || link->held == hold)
         return;
@@ -282,10 +282,10 @@ static void on_hello_late(uv_timer_t *timer)
     drop(timer->data, BIT_ETIMEOUT, "no hello in time");
 }
 
-static struct bit_link *new_link(struct bit_link_inlet *inlet)
+static struct bit_worker_link *new_link(struct bit_worker_link_inlet *inlet)
 {
-    struct bit_link_listener *l = inlet->listener;
-    struct bit_link *link = calloc(1, sizeof *link);
+    struct bit_worker_link_listener *l = inlet->listener;
+    struct bit_worker_link *link = calloc(1, sizeof *link);
     if (link == NULL)
         return NULL;
     link->inlet = inlet;
@@ -304,19 +304,19 @@ static struct bit_link *new_link(struct bit_link_inlet *inlet)
 }
 
 /* Those who hold their place and say nothing must not keep out one who would. */
-static void make_room(struct bit_link_inlet *inlet)
+static void make_room(struct bit_worker_link_inlet *inlet)
 {
-    struct bit_link *oldest = NULL;
+    struct bit_worker_link *oldest = NULL;
     if (inlet->unproven <= UNPROVEN_MAX)
         return;
-    for (struct bit_link *link = inlet->listener->links; link != NULL; link = link->next)
+    for (struct bit_worker_link *link = inlet->listener->links; link != NULL; link = link->next)
         if (link->inlet == inlet && !link->proven)
             oldest = link;
     drop(oldest, BIT_ELIMIT, "too many that have not proved themselves");
 }
 
 /* On a Unix socket the kernel says who it is. */
-static int check_user(const struct bit_link *link)
+static int check_user(const struct bit_worker_link *link)
 {
     struct bit_peer peer;
     if (link->inlet->tcp)
@@ -328,9 +328,9 @@ static int check_user(const struct bit_link *link)
 }
 
 /* Turned away at once, so that those behind it in the kernel's queue are reached. */
-static int check_pace(const struct bit_link *link)
+static int check_pace(const struct bit_worker_link *link)
 {
-    struct bit_link_listener *l = link->inlet->listener;
+    struct bit_worker_link_listener *l = link->inlet->listener;
     struct sockaddr_storage from;
     if (!find_source(link, &from) ||
         bit_connection_rate_take(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->accept_timer.loop)))
@@ -338,9 +338,9 @@ static int check_pace(const struct bit_link *link)
     return bit_fail(BIT_ELIMIT, "too many connections of one source");
 }
 
-static void take_connection(struct bit_link_inlet *inlet)
+static void take_connection(struct bit_worker_link_inlet *inlet)
 {
-    struct bit_link *link = new_link(inlet);
+    struct bit_worker_link *link = new_link(inlet);
     if (link == NULL)
         return;
     int err = bit_wire_accept(&link->wire, &inlet->io.stream);
@@ -360,7 +360,7 @@ static void take_connection(struct bit_link_inlet *inlet)
 /* One more may be taken now; otherwise the timer runs until one may. */
 static void on_accept_timer(uv_timer_t *timer);
 
-static bool take_token(struct bit_link_listener *l)
+static bool take_token(struct bit_worker_link_listener *l)
 {
     uint64_t now_ms = uv_now(l->accept_timer.loop);
     l->tokens = BIT_MIN(l->tokens + (double)(now_ms - l->tokens_ms) * ACCEPT_RATE / 1000, (double)ACCEPT_BURST);
@@ -376,24 +376,24 @@ static bool take_token(struct bit_link_listener *l)
 /* libuv tells of no further connection before this one was accepted: the others wait in the kernel. */
 static void on_accept_timer(uv_timer_t *timer)
 {
-    struct bit_link_listener *l = timer->data;
+    struct bit_worker_link_listener *l = timer->data;
     if (take_token(l))
         take_connection(&l->remote);
 }
 
 static void on_connection(uv_stream_t *server, int status)
 {
-    struct bit_link_inlet *inlet = server->data;
+    struct bit_worker_link_inlet *inlet = server->data;
     if (status == 0 && (!inlet->tcp || take_token(inlet->listener)))
         take_connection(inlet);
 }
 
 /* ---------------------------------------------------------------- listening */
 
-int bit_link_listen(struct bit_link_listener *l, uv_loop_t *loop, const char *path, const struct bit_link_ops *ops,
-                    void *arg)
+int bit_worker_link_listen(struct bit_worker_link_listener *l, uv_loop_t *loop, const char *path,
+                           const struct bit_worker_link_ops *ops, void *arg)
 {
-    *l = (struct bit_link_listener){.ops = ops, .arg = arg, .tokens = ACCEPT_BURST};
+    *l = (struct bit_worker_link_listener){.ops = ops, .arg = arg, .tokens = ACCEPT_BURST};
     l->local.listener = l->remote.listener = l;
     l->remote.tcp = true;
     uv_timer_init(loop, &l->accept_timer);
@@ -404,7 +404,8 @@ int bit_link_listen(struct bit_link_listener *l, uv_loop_t *loop, const char *pa
     return err;
 }
 
-int bit_link_listen_tcp(struct bit_link_listener *l, const char *listen, const char *advertise, const char *kept)
+int bit_worker_link_listen_tcp(struct bit_worker_link_listener *l, const char *listen, const char *advertise,
+                               const char *kept)
 {
     char told[BIT_ADDRESS_MAX];
     int fd, err = bit_endpoint_open(listen, advertise, kept, &fd, told);
@@ -424,17 +425,17 @@ int bit_link_listen_tcp(struct bit_link_listener *l, const char *listen, const c
     return 0;
 }
 
-const char *bit_link_address(const struct bit_link_listener *l)
+const char *bit_worker_link_address(const struct bit_worker_link_listener *l)
 {
     return l->told[0] != '\0' ? l->told : NULL;
 }
 
-void bit_link_listener_close(struct bit_link_listener *l)
+void bit_worker_link_listener_close(struct bit_worker_link_listener *l)
 {
     while (l->links != NULL)
-        bit_link_close(l->links);
+        bit_worker_link_close(l->links);
     uv_close((uv_handle_t *)&l->accept_timer, NULL);
     uv_close(&l->local.io.handle, NULL);
-    if (bit_link_address(l) != NULL)
+    if (bit_worker_link_address(l) != NULL)
         uv_close(&l->remote.io.handle, NULL);
 }

@@ -22,11 +22,11 @@
 #include "proto/wire/frame.h"
 #include "proto/wire/handshake.h"
 
-struct bit_link;
+struct bit_worker_link;
 
-struct bit_link_ops {
-    /* A first message. The owner answers it with bit_link_welcome, or returns < 0, which closes the link. */
-    int (*hello)(void *arg, struct bit_link *link, uint64_t frame_epoch, const Bit__WorkerHello *hello);
+struct bit_worker_link_ops {
+    /* A first message. The owner answers it with bit_worker_link_welcome, or returns < 0, which closes the link. */
+    int (*hello)(void *arg, struct bit_worker_link *link, uint64_t frame_epoch, const Bit__WorkerHello *hello);
     void (*message)(void *owner, uint16_t type, const ProtobufCMessage *msg);
     /* Everything that was sent has left: more may be. */
     void (*drained)(void *owner);
@@ -38,56 +38,57 @@ struct bit_link_ops {
 };
 
 /* One socket that listens. */
-struct bit_link_inlet {
+struct bit_worker_link_inlet {
     union {
         uv_handle_t handle;
         uv_stream_t stream;
         uv_pipe_t pipe;
         uv_tcp_t tcp;
     } io;
-    struct bit_link_listener *listener;
+    struct bit_worker_link_listener *listener;
     bool tcp;
     unsigned unproven; /* links of it without an owner */
 };
 
-struct bit_link_listener {
-    struct bit_link_inlet local, remote; /* remote is open if told is not empty */
+struct bit_worker_link_listener {
+    struct bit_worker_link_inlet local, remote; /* remote is open if told is not empty */
     char told[BIT_ADDRESS_MAX];
-    const struct bit_link_ops *ops;
+    const struct bit_worker_link_ops *ops;
     void *arg;
-    struct bit_link *links;  /* all that are open, the newest first */
-    uv_timer_t accept_timer; /* until more may be taken */
-    double tokens;           /* how many may be taken now ... */
-    uint64_t tokens_ms;      /* ... as of then, on the loop's clock */
+    struct bit_worker_link *links; /* all that are open, the newest first */
+    uv_timer_t accept_timer;       /* until more may be taken */
+    double tokens;                 /* how many may be taken now ... */
+    uint64_t tokens_ms;            /* ... as of then, on the loop's clock */
     uint64_t refused, refused_told_ms;
     struct bit_connection_rate sources;
 };
 
 /** Listen at `path`, mode 0600. Errors: libuv's; BIT_EUSAGE if the path is too long for a socket. */
-int bit_link_listen(struct bit_link_listener *l, uv_loop_t *loop, const char *path, const struct bit_link_ops *ops,
-                    void *arg);
+int bit_worker_link_listen(struct bit_worker_link_listener *l, uv_loop_t *loop, const char *path,
+                           const struct bit_worker_link_ops *ops, void *arg);
 /** Listen over TCP too (bit_endpoint_open). Errors: as that; libuv's. */
-int bit_link_listen_tcp(struct bit_link_listener *l, const char *listen, const char *advertise, const char *kept);
-/** What a worker on another node is given as BITD_LINK: "host:port", or NULL without bit_link_listen_tcp. */
-const char *bit_link_address(const struct bit_link_listener *l);
-void bit_link_listener_close(struct bit_link_listener *l);
+int bit_worker_link_listen_tcp(struct bit_worker_link_listener *l, const char *listen, const char *advertise,
+                               const char *kept);
+/** What a worker on another node is given as BITD_LINK: "host:port", or NULL without bit_worker_link_listen_tcp. */
+const char *bit_worker_link_address(const struct bit_worker_link_listener *l);
+void bit_worker_link_listener_close(struct bit_worker_link_listener *l);
 
 /** The link belongs to `owner` from now on, whom `ops` tell, and everything on it carries `epoch`. Errors: as
- * bit_link_send. */
-int bit_link_welcome(struct bit_link *link, const struct bit_link_ops *ops, void *owner, uint64_t epoch,
-                     const Bit__Welcome *welcome);
+ * bit_worker_link_send. */
+int bit_worker_link_welcome(struct bit_worker_link *link, const struct bit_worker_link_ops *ops, void *owner,
+                            uint64_t epoch, const Bit__Welcome *welcome);
 /**
  * Send one message, and behind it a payload where there is one. Takes ownership of payload in every case.
  * Errors      -ENOMEM, libuv's; the link is then closed and lost() was not called
  */
-int bit_link_send(struct bit_link *link, uint16_t type, const void *msg, struct bit_payload *payload);
+int bit_worker_link_send(struct bit_worker_link *link, uint16_t type, const void *msg, struct bit_payload *payload);
 /** The other side's machine has acknowledged all that was sent; true of a local one. */
-bool bit_link_is_answered(const struct bit_link *link);
+bool bit_worker_link_is_answered(const struct bit_worker_link *link);
 /** Bytes that have not left yet. */
-size_t bit_link_queued(const struct bit_link *link);
+size_t bit_worker_link_queued(const struct bit_worker_link *link);
 /** Stop and go on taking messages from it. */
-void bit_link_hold(struct bit_link *link, bool hold);
+void bit_worker_link_hold(struct bit_worker_link *link, bool hold);
 /** Close it on the owner's behalf: no callback follows. */
-void bit_link_close(struct bit_link *link);
+void bit_worker_link_close(struct bit_worker_link *link);
 
 #endif

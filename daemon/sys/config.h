@@ -24,18 +24,19 @@ struct bit_config {
     char file[BIT_CONFIG_PATH_MAX]; /* the configuration file, empty if none */
     char state[BIT_CONFIG_PATH_MAX];
     char socket[BIT_CONFIG_PATH_MAX];
-    char link[BIT_CONFIG_PATH_MAX];       /* the workers' socket: STATE/link.sock */
-    char listen[BIT_ADDRESS_MAX];         /* where workers of other nodes connect (daemon/link/endpoint.h); empty: nowhere */
-    char advertise[BIT_HOST_MAX];         /* the host that they are told; empty: what listen came to */
-    enum bit_link_kind link_kind;         /* "link" in the file */
-    char group[64];                       /* that may use the socket besides the owner; empty: nobody */
-    char admin_group[64];                 /* that may do everything to every run */
-    char worker[BIT_CONFIG_PATH_MAX];     /* the bitworker to launch */
-    char mpirun[BIT_CONFIG_PATH_MAX];     /* the launcher, called as mpirun is */
-    char slurm[BIT_CONFIG_PATH_MAX];      /* the folder of srun, sbatch, squeue, scancel; empty: PATH */
-    char run[BIT_CONFIG_PATH_MAX];        /* a specification to be run to its end; empty: none. A flag alone */
-    bool requeue;                         /* the Slurm job, if runs are left when it is told to go. A flag alone */
-    char allow_srun_arg[BIT_ALLOW_MAX];   /* what others than our own user may pass to Slurm: lists (daemon/sys/allow.h) */
+    char link[BIT_CONFIG_PATH_MAX]; /* the workers' socket: STATE/link.sock */
+    char listen[BIT_ADDRESS_MAX];   /* where workers of other nodes connect (daemon/link/endpoint.h); empty: nowhere */
+    char advertise[BIT_HOST_MAX];   /* the host that they are told; empty: what listen came to */
+    enum bit_link_kind link_kind;   /* "link" in the file */
+    char group[64];                 /* that may use the socket besides the owner; empty: nobody */
+    char admin_group[64];           /* that may do everything to every run */
+    char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
+    char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */
+    char slurm[BIT_CONFIG_PATH_MAX];  /* the folder of srun, sbatch, squeue, scancel; empty: PATH */
+    char run[BIT_CONFIG_PATH_MAX];    /* a specification to be run to its end; empty: none. A flag alone */
+    bool requeue;                     /* the Slurm job, if runs are left when it is told to go. A flag alone */
+    char
+        allow_srun_arg[BIT_ALLOW_MAX]; /* what others than our own user may pass to Slurm: lists (daemon/sys/allow.h) */
     char allow_sbatch_arg[BIT_ALLOW_MAX]; /* the same */
     char allow_env[BIT_ALLOW_MAX];        /* and to the ranks */
     enum bit_log_level log_level;
