@@ -147,7 +147,7 @@ static void on_chosen(uv_work_t *work, int status)
     free_choice(c);
 }
 
-static int copy_origin(struct choice *c, const struct bit_runner *r)
+static int copy_init_from(struct choice *c, const struct bit_runner *r)
 {
     c->model = r->run.spec->model;
     c->own = bit_runner_is_own(r);
@@ -162,7 +162,7 @@ int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
     struct choice *c = calloc(1, sizeof *c);
     if (c == NULL)
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
-    if (bit_claim_init(&c->claim, r) < 0 || copy_origin(c, r) < 0) {
+    if (bit_claim_init(&c->claim, r) < 0 || copy_init_from(c, r) < 0) {
         free_choice(c);
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
     }
