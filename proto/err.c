@@ -113,6 +113,17 @@ int bit_fail_within(int err, const char *fmt, ...)
     return err;
 }
 
+int bit_fail_again_at(const char *file, int line, int err, const char *who, const char *text)
+{
+    const char *tail = bit_strerror(err);
+    size_t length = strlen(text), tail_length = strlen(tail) + 2;
+
+    /* A note ends with its code's own text, which is added again here: once is enough. */
+    if (length > tail_length && strcmp(text + length - tail_length + 2, tail) == 0)
+        length -= tail_length;
+    return bit_fail_at(file, line, err, "%s%.*s", who, (int)length, text);
+}
+
 const char *bit_fail_text(void)
 {
     return note_text;

@@ -75,6 +75,13 @@ int bit_fail_at(const char *file, int line, int err, const char *fmt, ...) __att
  */
 int bit_fail_within(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/**
+ * Note `text`, the note of another thread or process, as this thread's, led by `who` ("rank 3: ", or ""); the place is
+ * the caller's. Returns err.
+ */
+#define bit_fail_again(err, who, text) bit_fail_again_at(__FILE__, __LINE__, (err), (who), (text))
+int bit_fail_again_at(const char *file, int line, int err, const char *who, const char *text);
+
 /** The last note of this thread: "what: why", without place. Always UTF-8. Empty if none. Borrowed until the next
  * bit_fail. */
 const char *bit_fail_text(void);

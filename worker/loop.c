@@ -7,7 +7,6 @@
 #include "proto/format.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
-#include "worker/note.h"
 #include "worker/phase.h"
 #include "worker/process/clock.h"
 #include "worker/report.h"
@@ -285,7 +284,7 @@ static int execute(struct loop *l, struct bit_command *command)
     case BIT_COMMAND_QUIT:
         break;
     }
-    return command->err < 0 ? bit_note_again(command->err, "", command->text) : 0;
+    return command->err < 0 ? bit_fail_again(command->err, "", command->text) : 0;
 }
 
 int bit_loop_run(struct bit_worker *worker, struct bit_session *session, struct bit_beat *beat)

@@ -15,7 +15,6 @@
 #include "worker/link/beat.h"
 #include "worker/link/session.h"
 #include "worker/loop.h"
-#include "worker/note.h"
 #include "worker/plan_print.h"
 #include "worker/process/signals.h"
 #include "worker/process/stacks.h"

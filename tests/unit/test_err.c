@@ -95,4 +95,18 @@ TEST(notes_belong_to_their_thread)
     EXPECT_CONTAINS(bit_fail_text(), "mine");
 }
 
+TEST(note_of_another_thread_is_noted_again_with_its_code_once)
+{
+    char theirs[BIT_ERR_TEXT_MAX];
+
+    bit_fail(BIT_ECORRUPT, "'%s'", "x");
+    snprintf(theirs, sizeof theirs, "%s", bit_fail_text());
+    bit_fail(BIT_EUSAGE, "something else");
+    EXPECT_EQ(bit_fail_again(BIT_ECORRUPT, "rank 3: ", theirs), BIT_ECORRUPT);
+    EXPECT_STREQ(bit_fail_text(), "rank 3: 'x': corrupt data");
+    EXPECT(strstr(bit_fail_place(), "test_err.c:") != NULL);
+    bit_fail_again(BIT_EUSAGE, "", theirs);
+    EXPECT_STREQ(bit_fail_text(), "'x': corrupt data: usage");
+}
+
 TEST_MAIN

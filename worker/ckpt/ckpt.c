@@ -16,7 +16,6 @@
 #include "proto/format.h"
 #include "proto/log.h"
 #include "worker/ckpt/ckpt_io.h"
-#include "worker/note.h"
 #include "worker/process/clock.h"
 #include "worker/worker.h"
 
@@ -279,7 +278,7 @@ static int complete(struct bit_ckpt *c)
     join(c);
     if (err < 0)
         return err;
-    err = bit_comm_agree(comm, c->err < 0 ? bit_note_again(c->err, "", c->text) : 0);
+    err = bit_comm_agree(comm, c->err < 0 ? bit_fail_again(c->err, "", c->text) : 0);
     if (err < 0)
         return err;
     gather_checksums(c);

@@ -13,7 +13,6 @@
 #include "proto/wire/msg.h"
 #include "proto/wire/secret.h"
 #include "worker/link/link_read.h"
-#include "worker/note.h"
 
 BIT_LOG_TOPIC("link");
 
@@ -85,7 +84,7 @@ int bit_link_next(struct bit_link *link, const struct bit_link_order **out)
     while (link->state == BIT_LINK_UP && link->count == 0 && !link->woken)
         pthread_cond_wait(&link->changed, &link->lock);
     if (link->state != BIT_LINK_UP) {
-        err = bit_note_again(link->err, "", link->text);
+        err = bit_fail_again(link->err, "", link->text);
     } else if (link->count == 0) {
         link->woken = false;
         err = -EINTR;

@@ -10,7 +10,6 @@
 #include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
-#include "worker/note.h"
 
 BIT_LOG_TOPIC("comm");
 
@@ -91,7 +90,7 @@ static void share_note(struct bit_comm *comm, int err, int from)
     check(comm, MPI_Bcast(text, sizeof text, MPI_CHAR, from, comm->mpi));
     snprintf(who, sizeof who, "rank %d: ", from);
     if (comm->rank != from)
-        bit_note_again(err, who, text);
+        bit_fail_again(err, who, text);
 }
 
 int bit_comm_agree(struct bit_comm *comm, int err)
