@@ -33,10 +33,9 @@ static int hash(const struct bit_exec *exec, XXH3_state_t *state, void *staging,
 
 static int hash_weights(struct bit_worker *w, XXH3_state_t *state, void *staging, int64_t begin, int64_t end)
 {
-    const size_t bytes = bit_dtype_bytes(w->plan.operands);
+    const size_t bytes = (size_t)(end - begin) * bit_dtype_bytes(w->plan.operands);
 
-    return hash(&w->model->exec, state, staging, (const char *)w->model->weights + (size_t)begin * bytes,
-                (size_t)(end - begin) * bytes);
+    return hash(&w->model->exec, state, staging, bit_model_weight(w->model, begin), bytes);
 }
 
 /* As publish.h has it for this phase and strength. */

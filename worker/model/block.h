@@ -2,7 +2,7 @@
 #ifndef BIT_WORKER_BLOCK_H
 #define BIT_WORKER_BLOCK_H
 
-#include "worker/model/model.h"
+#include "worker/model/state.h"
 
 /** The residual stream x (R, D) of block l's input, in its own x_att, becomes `next` (the next block's x_att). */
 int bit_block_forward(struct bit_model *model, int l, int64_t instances, float *next);

@@ -2,7 +2,7 @@
 #ifndef BIT_WORKER_HEAD_H
 #define BIT_WORKER_HEAD_H
 
-#include "worker/model/model.h"
+#include "worker/model/state.h"
 
 /** Gather the embeddings of (instances, context) tokens, in the backend's memory, into x (R, D). */
 int bit_head_embed(struct bit_model *model, const uint16_t *tokens, int64_t instances, float *x);

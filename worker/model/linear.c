@@ -6,11 +6,6 @@
 #include "kernels/swiglu_quantise.h"
 #include "proto/check.h"
 
-static const void *weight_at(const struct bit_model *model, int64_t offset)
-{
-    return (const uint8_t *)model->weights + offset * (int64_t)bit_dtype_bytes(model->plan->operands);
-}
-
 /* What the products of the ternary phase multiply with. */
 static const void *ternary_weight(const struct bit_model *model, const struct bit_linear *linear, enum bit_dtype *dtype)
 {
@@ -19,7 +14,7 @@ static const void *ternary_weight(const struct bit_model *model, const struct bi
         return bit_model_codes(model, linear->offset);
     }
     *dtype = model->plan->operands;
-    return weight_at(model, linear->offset);
+    return bit_model_weight(model, linear->offset);
 }
 
 /* ---- forward */
@@ -107,7 +102,7 @@ static int product_16bit(struct bit_model *model, const struct bit_linear *linea
                                         .n = linear->rows,
                                         .k = linear->cols,
                                         .a = in->operand,
-                                        .b = weight_at(model, linear->offset),
+                                        .b = bit_model_weight(model, linear->offset),
                                         .ab_dtype = model->plan->operands,
                                         .c = y,
                                         .c_dtype = y_dtype,
@@ -171,7 +166,7 @@ static int data_16bit(struct bit_model *model, const struct bit_linear *linear, 
                                         .n = linear->cols,
                                         .k = linear->rows,
                                         .a = dy,
-                                        .b = weight_at(model, linear->offset),
+                                        .b = bit_model_weight(model, linear->offset),
                                         .ab_dtype = operands,
                                         .c = model->arena->dinput,
                                         .c_dtype = operands,

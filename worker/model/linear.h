@@ -3,7 +3,7 @@
 #define BIT_WORKER_LINEAR_H
 
 #include "worker/model/activations.h"
-#include "worker/model/model.h"
+#include "worker/model/state.h"
 
 /** y (rows, N) = linear `index` of norm(in->x), or of norm(swiglu(in->x)) if it is gated; with an addend (rows, N),
  * plus that (y is f32: the residual stream). Fills in->operand, until the next linear does, and what in keeps. */

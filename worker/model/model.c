@@ -114,15 +114,6 @@ void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, doub
     bit_arena_set_mode(model->arena, model->plan, mode);
 }
 
-/* The linears are one range of the flat vector. */
-int8_t *bit_model_codes(const struct bit_model *model, int64_t offset)
-{
-    const int64_t begin = model->plan->linears[0].offset;
-
-    BIT_ASSERT(offset >= begin && offset <= begin + model->plan->linear_elements);
-    return (int8_t *)model->weights + begin * (int64_t)bit_dtype_bytes(model->plan->operands) + (offset - begin);
-}
-
 /* ---- the passes */
 
 int bit_model_check_tokens(const struct bit_plan *plan, const uint16_t *tokens, int64_t instances)

@@ -2,53 +2,9 @@
 #ifndef BIT_WORKER_MODEL_H
 #define BIT_WORKER_MODEL_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "kernels/bitlinear.h"
-#include "kernels/exec.h"
-#include "kernels/replay.h"
-#include "worker/model/plan.h"
-
-struct bit_arena; /* activations.h */
-
-enum bit_model_part { BIT_MODEL_FORWARD, BIT_MODEL_BACKWARD, BIT_MODEL_PARTS };
-
-/*
- * Whoever publishes weights writes these, at flat offsets:
- *     16-bit                every tensor of weights
- *     ternary, strength 1   codes (bit_model_codes) and scales of the linears; weights of the embedding (and head)
- *     ternary, below 1      scales and weights of the linears, weights holding u + strength (code - u), u = W scale;
- *                           weights of the embedding (and head)
- * The model only reads them, and keeps nothing that is derived from them between calls.
- */
-struct bit_model {
-    const struct bit_plan *plan; /* borrowed */
-    struct bit_exec exec;        /* owned; others may run operators with it between calls of the model */
-
-    /* In the backend's memory: */
-    void *weights; /* (elements) of plan->operands; the linears' place holds codes instead at full strength */
-    float *scales; /* one a segment, in flat order: 1 / max(eps, M|W|) */
-    float *grad;   /* (elements): accumulate adds to it */
-
-    struct bit_segments *segments; /* one a linear: rows as the plan says, scale within scales */
-
-    Bit__Precision precision; /* in force: bit_model_set_phase */
-    float strength;
-
-    /* If set: called as accumulate goes from one part to the next, for those who measure time. */
-    void (*entered)(void *arg, enum bit_model_part part);
-    void *entered_arg;
-
-    /* If set: called within accumulate as soon as the gradient of the flat range [begin, end) has this micro-batch's
-     * last addition, so that its reduction can begin. Ranges come from the end of the vector to its start; each element
-     * is named once. */
-    void (*grad_ready)(void *arg, int64_t begin, int64_t end);
-    void *grad_ready_arg;
-
-    struct bit_arena *arena;                   /* saved activations, scratch; private */
-    struct bit_replay replay[BIT_MODEL_PARTS]; /* of a micro-batch that nobody is told of in between; private */
-};
+#include "worker/model/state.h"
 
 /**
  * Allocate all that plan counts, once. The phase is 16-bit, weights and grad are zero.
@@ -81,9 +37,6 @@ int bit_model_clear(struct bit_model *model);
 int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
 /** The loss since bit_model_clear. Waits for all that is enqueued; errors of operators may come out here. */
 int bit_model_read_loss(struct bit_model *model, double *loss_sum);
-
-/** Where the code of the linears' weight with this flat offset is: one byte each, in the place of those weights. */
-int8_t *bit_model_codes(const struct bit_model *model, int64_t offset);
 
 /** Forward only, any number of instances: the loss summed over *targets targets. Waits. Clears the model's loss. */
 int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double *loss_sum,

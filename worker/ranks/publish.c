@@ -95,11 +95,6 @@ void bit_publish_forget_codes(struct bit_publish *p)
 
 /* ---------------------------------------------------------------- 16-bit */
 
-static char *weight_at(const struct bit_publish *p, int64_t element)
-{
-    return (char *)p->model->weights + (size_t)element * bit_dtype_bytes(p->plan->operands);
-}
-
 static void gather_weights(struct bit_publish *p, int64_t begin, int64_t end)
 {
     bit_fabric_gather_ranges(p->fabric, p->model->weights, bit_dtype_bytes(p->plan->operands),
@@ -114,7 +109,7 @@ static int publish_cast(struct bit_publish *p, const float *master, int64_t begi
         .count = count,
         .x = master + (first - p->shard->begin),
         .x_dtype = BIT_F32,
-        .y = weight_at(p, first),
+        .y = bit_model_weight(p->model, first),
         .y_dtype = p->plan->operands,
         .scale = 1,
     };
@@ -142,7 +137,7 @@ static int ternarise_own(struct bit_publish *p, const float *master, double stre
             .scale = &p->model->scales[i],
             .strength = (float)strength,
             .codes = strength < 1 ? NULL : bit_model_codes(p->model, first),
-            .out = strength < 1 ? weight_at(p, first) : NULL,
+            .out = strength < 1 ? bit_model_weight(p->model, first) : NULL,
             .out_dtype = p->plan->operands,
             .zeros = zeros,
         };

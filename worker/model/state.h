@@ -1,0 +1,68 @@
+/* The model of one rank as it lies in memory: what its passes share, and what publishing writes. */
+#ifndef BIT_WORKER_MODEL_STATE_H
+#define BIT_WORKER_MODEL_STATE_H
+
+#include <stdint.h>
+
+#include "kernels/bitlinear.h"
+#include "kernels/exec.h"
+#include "kernels/replay.h"
+#include "proto/check.h"
+#include "worker/model/plan.h"
+
+struct bit_arena; /* activations.h */
+
+enum bit_model_part { BIT_MODEL_FORWARD, BIT_MODEL_BACKWARD, BIT_MODEL_PARTS };
+
+/*
+ * Whoever publishes weights writes these, at flat offsets:
+ *     16-bit                every tensor of weights
+ *     ternary, strength 1   codes (bit_model_codes) and scales of the linears; weights of the embedding (and head)
+ *     ternary, below 1      scales and weights of the linears, weights holding u + strength (code - u), u = W scale;
+ *                           weights of the embedding (and head)
+ * The model only reads them, and keeps nothing that is derived from them between calls.
+ */
+struct bit_model {
+    const struct bit_plan *plan; /* borrowed */
+    struct bit_exec exec;        /* owned; others may run operators with it between calls of the model */
+
+    /* In the backend's memory: */
+    void *weights; /* (elements) of plan->operands; the linears' place holds codes instead at full strength */
+    float *scales; /* one a segment, in flat order: 1 / max(eps, M|W|) */
+    float *grad;   /* (elements): accumulate adds to it */
+
+    struct bit_segments *segments; /* one a linear: rows as the plan says, scale within scales */
+
+    Bit__Precision precision; /* in force: bit_model_set_phase */
+    float strength;
+
+    /* If set: called as accumulate goes from one part to the next, for those who measure time. */
+    void (*entered)(void *arg, enum bit_model_part part);
+    void *entered_arg;
+
+    /* If set: called within accumulate as soon as the gradient of the flat range [begin, end) has this micro-batch's
+     * last addition, so that its reduction can begin. Ranges come from the end of the vector to its start; each element
+     * is named once. */
+    void (*grad_ready)(void *arg, int64_t begin, int64_t end);
+    void *grad_ready_arg;
+
+    struct bit_arena *arena;                   /* saved activations, scratch; private */
+    struct bit_replay replay[BIT_MODEL_PARTS]; /* of a micro-batch that nobody is told of in between; private */
+};
+
+/** Where the weight with this flat offset is, in plan->operands. */
+static inline void *bit_model_weight(const struct bit_model *model, int64_t offset)
+{
+    return (uint8_t *)model->weights + offset * (int64_t)bit_dtype_bytes(model->plan->operands);
+}
+
+/** Where the code of the linears' weight with this flat offset is: one byte each, in the place of those weights. */
+static inline int8_t *bit_model_codes(const struct bit_model *model, int64_t offset)
+{
+    const int64_t begin = model->plan->linears[0].offset; /* the linears are one range of the flat vector */
+
+    BIT_ASSERT(offset >= begin && offset <= begin + model->plan->linear_elements);
+    return (int8_t *)bit_model_weight(model, begin) + (offset - begin);
+}
+
+#endif
