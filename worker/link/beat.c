@@ -10,7 +10,7 @@
 #include "proto/format.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
-#include "worker/link/link_read.h"
+#include "worker/link/link_queue.h"
 #include "worker/process/clock.h"
 #include "worker/process/signals.h"
 

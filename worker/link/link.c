@@ -1,26 +1,18 @@
 #include "worker/link/link.h"
 
-#include <errno.h>
 #include <sodium/utils.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
 #include "proto/wire/secret.h"
+#include "worker/link/link_queue.h"
 #include "worker/link/link_read.h"
 
 BIT_LOG_TOPIC("link");
-
-bool bit_link_is_lost(int err)
-{
-    return err < 0 && err != BIT_EEPOCH && err != BIT_EMESSAGE && err != BIT_EVERSION && err != BIT_ELIMIT &&
-           err != BIT_EUSAGE;
-}
 
 void bit_link_init(struct bit_link *link, const struct bit_link_config *config)
 {
@@ -45,79 +37,7 @@ void bit_link_finish(struct bit_link *link)
     pthread_mutex_destroy(&link->write_lock);
 }
 
-/* The first reason stays: what follows is its consequence. */
-void bit_link_set_down(struct bit_link *link, int err)
-{
-    pthread_mutex_lock(&link->lock);
-    if (link->state == BIT_LINK_UP) {
-        link->state = bit_link_is_lost(err) ? BIT_LINK_LOST : BIT_LINK_BROKEN;
-        link->err = err;
-        bit_format(link->text, sizeof link->text, "%s", bit_fail_text());
-    }
-    pthread_cond_broadcast(&link->changed);
-    pthread_mutex_unlock(&link->lock);
-}
-
-enum bit_link_state bit_link_state(struct bit_link *link)
-{
-    pthread_mutex_lock(&link->lock);
-    enum bit_link_state state = link->state;
-    pthread_mutex_unlock(&link->lock);
-    return state;
-}
-
-/* ---------------------------------------------------------------- orders and reports */
-
-int bit_link_next(struct bit_link *link, const struct bit_link_order **out)
-{
-    int err = 0;
-
-    pthread_mutex_lock(&link->lock);
-    if (link->head_taken) {
-        bit_msg_free(link->slots[link->head].msg);
-        link->slots[link->head].msg = NULL;
-        link->head = (link->head + 1) % BIT_LINK_QUEUE_MAX;
-        link->count--;
-        link->head_taken = false;
-        pthread_cond_broadcast(&link->changed);
-    }
-    while (link->state == BIT_LINK_UP && link->count == 0 && !link->woken)
-        pthread_cond_wait(&link->changed, &link->lock);
-    if (link->state != BIT_LINK_UP) {
-        err = bit_fail_again(link->err, "", link->text);
-    } else if (link->count == 0) {
-        link->woken = false;
-        err = -EINTR;
-    } else {
-        link->head_taken = true;
-        *out = &link->slots[link->head];
-    }
-    pthread_mutex_unlock(&link->lock);
-    return err;
-}
-
-/* A slot that is filled stays as it is until it is the head and dropped: the thread fills those behind it. */
-int bit_link_peek(struct bit_link *link, const struct bit_link_order **out)
-{
-    const unsigned behind = link->head_taken;
-    int err = -EAGAIN;
-
-    pthread_mutex_lock(&link->lock);
-    if (link->state == BIT_LINK_UP && link->count > behind) {
-        *out = &link->slots[(link->head + behind) % BIT_LINK_QUEUE_MAX];
-        err = 0;
-    }
-    pthread_mutex_unlock(&link->lock);
-    return err;
-}
-
-void bit_link_wake(struct bit_link *link)
-{
-    pthread_mutex_lock(&link->lock);
-    link->woken = true;
-    pthread_cond_broadcast(&link->changed);
-    pthread_mutex_unlock(&link->lock);
-}
+/* ---- reports */
 
 /* Whole frames only, so one writer at a time. Whatever failed, nobody is there to be told. */
 static int write_frame(struct bit_link *link, const uint8_t *frame, size_t bytes)
@@ -159,7 +79,7 @@ int bit_link_send(struct bit_link *link, uint16_t type, const void *msg)
     return err;
 }
 
-/* ---------------------------------------------------------------- making and ending a connection */
+/* ---- making and ending a connection */
 
 /* Not UP yet: nobody else looks at it. */
 static int open_socket(struct bit_link *link, int64_t wait_ms)
@@ -258,19 +178,6 @@ int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64
     return 0;
 }
 
-static void drop_orders(struct bit_link *link)
-{
-    for (size_t i = 0; i < BIT_COUNT(link->slots); i++) {
-        bit_msg_free(link->slots[i].msg);
-        link->slots[i].msg = NULL;
-    }
-    link->head = link->count = 0;
-    link->head_taken = false;
-    bit_msg_free(link->partial.msg);
-    link->partial.msg = NULL;
-    bit_frame_reader_finish(&link->reader);
-}
-
 void bit_link_disconnect(struct bit_link *link)
 {
     pthread_mutex_lock(&link->lock);
@@ -285,5 +192,8 @@ void bit_link_disconnect(struct bit_link *link)
     pthread_mutex_lock(&link->write_lock); /* a write that began while the link was up ends first */
     bit_link_socket_close(&link->socket);
     pthread_mutex_unlock(&link->write_lock);
-    drop_orders(link);
+    bit_link_queue_drop(link);
+    bit_msg_free(link->partial.msg);
+    link->partial.msg = NULL;
+    bit_frame_reader_finish(&link->reader);
 }

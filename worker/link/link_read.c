@@ -8,30 +8,8 @@
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
+#include "worker/link/link_queue.h"
 #include "worker/process/clock.h"
-
-static void swap(struct bit_link_order *a, struct bit_link_order *b)
-{
-    struct bit_link_order t = *a;
-    *a = *b;
-    *b = t;
-}
-
-/* A slot's buffer goes to the next order in exchange, so buffers are allocated only until each has its size. */
-static void enqueue(struct bit_link *link, struct bit_link_order *order)
-{
-    pthread_mutex_lock(&link->lock);
-    while (link->count == BIT_LINK_QUEUE_MAX && link->state == BIT_LINK_UP)
-        pthread_cond_wait(&link->changed, &link->lock);
-    if (link->state == BIT_LINK_UP) {
-        swap(order, &link->slots[(link->head + link->count) % BIT_LINK_QUEUE_MAX]);
-        link->count++;
-        pthread_cond_broadcast(&link->changed);
-    }
-    pthread_mutex_unlock(&link->lock);
-    bit_msg_free(order->msg);
-    order->msg = NULL;
-}
 
 static uint64_t announced_bytes(const struct bit_link_order *order, uint32_t *crc)
 {
@@ -77,7 +55,7 @@ static int finish_payload(struct bit_link *link)
     if (found != crc)
         return bit_fail(BIT_ECORRUPT, "tokens behind a %s: checksum %08x, announced %08x",
                         bit_msg_name(link->partial.type), found, crc);
-    enqueue(link, &link->partial);
+    bit_link_queue_put(link, &link->partial);
     return 0;
 }
 

@@ -10,9 +10,4 @@ int bit_link_read_frame(struct bit_link *link, struct bit_frame *frame);
 /** The thread: puts orders with their payload into the queue until the link is not up any more. arg is the link. */
 void *bit_link_read_orders(void *arg);
 
-/* What it needs of link.c. */
-enum bit_link_state bit_link_state(struct bit_link *link);
-/** The link goes from UP to LOST or BROKEN, with this thread's note. The first reason stays. */
-void bit_link_set_down(struct bit_link *link, int err);
-
 #endif
