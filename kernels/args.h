@@ -40,7 +40,7 @@ BIT_CHECK_DECLARE(bitlinear);
 BIT_CHECK_DECLARE(bitlinear_backward_data);
 
 /* What only the processor's variants ask: they alone can look into the buffers. */
-int bit_check_ids(const char *name, const uint16_t *ids, int64_t rows, int64_t vocab);
+int bit_check_ids(const char *name, const uint32_t *ids, int64_t rows, int64_t vocab);
 int bit_xent_check_targets(const struct bit_xent_args *args);
 
 /* Rows may be none, columns may not. */

@@ -8,7 +8,7 @@ BIT_OP_DECLARE(embed);
  * stops at them (the caller has checked). */
 struct bit_embed_args {
     int64_t rows, cols, vocab;
-    const uint16_t *ids;
+    const uint32_t *ids;
     const void *table;
     enum bit_dtype table_dtype;
     float *y;
@@ -19,7 +19,7 @@ BIT_OP_DECLARE(embed_backward);
  * f32. ids as embed's. */
 struct bit_embed_backward_args {
     int64_t rows, cols, vocab;
-    const uint16_t *ids;
+    const uint32_t *ids;
     const float *dy;
     float *dtable;
 };

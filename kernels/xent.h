@@ -10,7 +10,7 @@ BIT_OP_DECLARE(targets);
  * (B, T). */
 struct bit_targets_args {
     int64_t batch, time;
-    const uint16_t *ids;
+    const uint32_t *ids;
     int32_t *target;
 };
 

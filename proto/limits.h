@@ -35,7 +35,8 @@
 #define BIT_LAYERS_MAX     512
 #define BIT_WIDTH_MAX      32768
 #define BIT_HEAD_DIM_MAX   256
-#define BIT_VOCAB_MAX      65536 /* ids are uint16 on the wire and on disk */
+#define BIT_VOCAB_MAX      (1 << 20)
+#define BIT_VOCAB_16BIT    (1 << 16) /* whose ids fit into uint16 */
 #define BIT_CONTEXT_MAX    65536
 #define BIT_INSTANCES_MAX  (1u << 20) /* of one step */
 #define BIT_STEPS_MAX      (1ull << 40)
@@ -54,8 +55,8 @@
 
 /* daemon */
 #define BIT_RUNS_MAX          100000
-#define BIT_CLIENTS_MAX       1024 /* of users together; so many again of bitd's user, root and administrators */
-#define BIT_CLIENTS_RESERVED  32   /* of the latter, that one of them leaves to the others */
+#define BIT_CLIENTS_MAX       1024       /* of users together; so many again of bitd's user, root and administrators */
+#define BIT_CLIENTS_RESERVED  32         /* of the latter, that one of them leaves to the others */
 #define BIT_CLIENT_OUTPUT_MAX (8u << 20) /* a client that reads slower is disconnected */
 
 #endif

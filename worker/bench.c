@@ -164,20 +164,23 @@ static int settle_batch(struct options *o, int ranks, Bit__RunSpec **spec)
     return bit_fail(BIT_EMEMORY, "%s", bit_fail_text());
 }
 
-/* Tokens as text has them: some often, most seldom. */
-static uint16_t *draw_tokens(int64_t count, int64_t vocab)
+/* A batch as an order brings it, of tokens as text has them: some often, most seldom. Heap. */
+static uint8_t *draw_batch(const struct bit_plan *plan)
 {
-    uint16_t *tokens = malloc((size_t)count * sizeof *tokens);
+    const int64_t count = plan->instances * plan->context;
+    uint8_t *batch = malloc((size_t)(count * plan->token_bytes));
     uint64_t state = 88172645463325252u;
 
-    for (int64_t i = 0; tokens != NULL && i < count; i++) {
+    for (int64_t i = 0; batch != NULL && i < count; i++) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         const double u = (double)(state >> 11) * 0x1p-53;
-        tokens[i] = (uint16_t)((double)vocab * u * u * u);
+        const uint32_t id = (uint32_t)((double)plan->vocab * u * u * u);
+        for (int64_t k = 0; k < plan->token_bytes; k++)
+            batch[i * plan->token_bytes + k] = (uint8_t)(id >> 8 * k);
     }
-    return tokens;
+    return batch;
 }
 
 /* ---- steps */
@@ -185,7 +188,7 @@ static uint16_t *draw_tokens(int64_t count, int64_t vocab)
 struct bench {
     struct bit_worker worker;
     struct bit_trace trace;
-    uint16_t *tokens;
+    uint8_t *batch;
     uint64_t next;
 };
 
@@ -210,7 +213,7 @@ static int step(struct bench *b, double *ms, double *loss)
     bit_comm_barrier(w->comm);
     bit_sections_restart(w->sections, BIT_SECTION_WAIT);
     began_ms = bit_clock_ms();
-    err = bit_step_train(w, &command, (const uint8_t *)b->tokens, &result);
+    err = bit_step_train(w, &command, b->batch, &result);
     *ms = bit_clock_ms() - began_ms;
     *loss = result.loss;
     return err;
@@ -287,8 +290,8 @@ static int run(struct bit_comm *comm, struct options *o)
         goto out;
     if (o->ternary)
         b.worker.phase.precision = BIT__PRECISION__TERNARY;
-    b.tokens = draw_tokens(b.worker.plan.instances * b.worker.plan.context, b.worker.plan.vocab);
-    err = bit_comm_agree(comm, b.tokens == NULL ? bit_fail(-ENOMEM, "tokens") : 0);
+    b.batch = draw_batch(&b.worker.plan);
+    err = bit_comm_agree(comm, b.batch == NULL ? bit_fail(-ENOMEM, "tokens") : 0);
     if (err >= 0)
         err = time_steps(&b, o, &result);
     if (err >= 0)
@@ -300,7 +303,7 @@ static int run(struct bit_comm *comm, struct options *o)
     if (err >= 0 && comm->rank == 0)
         bit_bench_print(&result, o->json);
 out:
-    free(b.tokens);
+    free(b.batch);
     bit_worker_finish(&b.worker);
     bit_msg_free(welcome.spec);
     return err;

@@ -28,7 +28,7 @@ static int copy_name(const char *what, const char *name, char out[BIT_NAME_MAX +
 
 static int check_tokens(const struct bit_link_order *order, const struct bit_plan *plan, uint32_t instances)
 {
-    uint64_t bytes = (uint64_t)instances * (uint64_t)plan->context * sizeof(uint16_t);
+    uint64_t bytes = (uint64_t)instances * (uint64_t)(plan->context * plan->token_bytes);
 
     if (instances == 0 || instances > BIT_INSTANCES_MAX || bytes != order->payload_bytes)
         return bit_fail(BIT_EMESSAGE, "%s of %u instances of %lld tokens with %zu bytes", bit_msg_name(order->type),

@@ -14,6 +14,7 @@
 #include "proto/check.h"
 #include "proto/data/batches.h"
 #include "proto/data/shards.h"
+#include "proto/data/tokens.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
@@ -180,7 +181,8 @@ static int check_tokenizer(const struct show *s)
 static int decode(const struct show *s, const struct shown *shown, uint64_t from, uint64_t to, char **text)
 {
     uint32_t context = s->spec->model->context;
-    uint16_t *tokens = calloc(context, sizeof *tokens);
+    unsigned token_bytes = bit_shards_shape(s->spec).token_bytes;
+    void *tokens = calloc(context, token_bytes);
     uint32_t *ids = calloc(context, sizeof *ids);
     size_t bytes;
     int err = tokens == NULL || ids == NULL ? bit_fail(-ENOMEM, "an instance") : 0;
@@ -188,7 +190,7 @@ static int decode(const struct show *s, const struct shown *shown, uint64_t from
     if (err == 0)
         err = bit_shards_read(bit_batches_shards(s->batches, shown->what.source), shown->what.instance, tokens);
     for (uint64_t i = from; i < to && err == 0; i++)
-        ids[i - from] = tokens[i];
+        ids[i - from] = bit_tokens_id(tokens, i, token_bytes);
     if (err == 0)
         err = bit_tokenizer_decode(s->tokenizer, ids, (size_t)(to - from), text, &bytes);
     free(ids);

@@ -28,25 +28,15 @@ struct verify {
     uint8_t *piece;
 };
 
-static int64_t find_invalid(const struct verify *v, size_t ids)
-{
-    if (v->token_bytes == 2)
-        return v->vocab > UINT16_MAX ? -1 : bit_tokens_find_invalid((const uint16_t *)(void *)v->piece, ids, v->vocab);
-    for (size_t i = 0; i < ids; i++)
-        if (((const uint32_t *)(void *)v->piece)[i] >= v->vocab)
-            return (int64_t)i;
-    return -1;
-}
-
 static int check_piece(struct verify *v, size_t bytes)
 {
-    int64_t bad = v->vocab == 0 ? -1 : find_invalid(v, bytes / v->token_bytes);
+    int64_t bad = v->vocab == 0 ? -1
+                                : bit_tokens_find_invalid(v->piece, bytes / v->token_bytes, v->token_bytes, v->vocab);
 
     v->crc = bit_crc32c(v->crc, v->piece, bytes);
     if (bad < 0)
         return 0;
-    uint32_t id = v->token_bytes == 2 ? ((const uint16_t *)(void *)v->piece)[bad]
-                                      : ((const uint32_t *)(void *)v->piece)[bad];
+    uint32_t id = bit_tokens_id(v->piece, (size_t)bad, v->token_bytes);
     return bit_fail(BIT_EDATA, "%s: token id %u at byte %" PRIu64 " is not below the vocabulary's %u", v->path, id,
                     v->bytes + (uint64_t)bad * v->token_bytes, v->vocab);
 }

@@ -19,7 +19,8 @@ struct bit_feed {
     double *eval_bytes; /* of a token, by set; 0: not known */
     size_t eval_count;
     uint32_t eval_instances_max;
-    uint32_t batch, context;
+    uint32_t batch;
+    size_t instance_bytes;
     struct bit_batch_row *rows; /* (batch) */
     _Atomic(const char *) reading;
 };
@@ -45,9 +46,10 @@ static int open_eval_sets(struct bit_feed *feed, const Bit__RunSpec *spec)
     if (feed->eval == NULL || feed->eval_bytes == NULL)
         return bit_fail(-ENOMEM, "%zu evaluation sets", count);
     feed->eval_instances_max = spec->eval->instances;
+    const struct bit_shards_shape shape = bit_shards_shape(spec);
     for (size_t i = 0; i < count; i++) {
         const Bit__EvalSet *set = spec->eval->set[i];
-        int err = bit_shards_create(set->path, set->n_path, spec->model->context, spec->model->vocab, &feed->eval[i]);
+        int err = bit_shards_create(set->path, set->n_path, &shape, &feed->eval[i]);
         if (err < 0)
             return err;
         feed->eval_count++;
@@ -64,7 +66,8 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
     if (feed == NULL)
         return bit_fail(-ENOMEM, "the feed of a run");
     feed->batch = spec->batch->instances;
-    feed->context = spec->model->context;
+    const struct bit_shards_shape shape = bit_shards_shape(spec);
+    feed->instance_bytes = (size_t)shape.context * shape.token_bytes;
     feed->rows = calloc(feed->batch, sizeof *feed->rows);
     int err = feed->rows == NULL ? bit_fail(-ENOMEM, "a batch of %u", feed->batch)
                                  : bit_batches_create(spec, &feed->train);
@@ -168,7 +171,7 @@ static int read_row(struct bit_feed *feed, struct bit_shards *shards, uint64_t i
 
     bit_shards_find(shards, instance, &place);
     atomic_store(&feed->reading, place.path);
-    return bit_shards_read(shards, instance, (uint16_t *)(void *)p->bytes + (size_t)row * feed->context);
+    return bit_shards_read(shards, instance, p->bytes + row * feed->instance_bytes);
 }
 
 double bit_feed_eval_bytes_per_token(const struct bit_feed *feed, size_t set)
@@ -184,7 +187,7 @@ const char *bit_feed_reading(const struct bit_feed *feed)
 
 static int make_payload(const struct bit_feed *feed, uint32_t rows, struct bit_payload **out)
 {
-    return bit_payload_create((size_t)rows * feed->context * BIT_TOKEN_BYTES, out);
+    return bit_payload_create(rows * feed->instance_bytes, out);
 }
 
 int bit_feed_step(struct bit_feed *feed, uint64_t step, uint64_t epoch, struct bit_payload **out)

@@ -13,7 +13,7 @@ extern "C" {
 #define AHEAD   8 /* rows of one id, likewise */
 
 /* An id beyond the table is the caller's mistake: nothing that follows would be right. */
-static __device__ __forceinline__ int id_of(const uint16_t *ids, int64_t r, int64_t vocab)
+static __device__ __forceinline__ int id_of(const uint32_t *ids, int64_t r, int64_t vocab)
 {
     const int id = ids[r];
 

@@ -7,7 +7,7 @@ extern "C" {
 
 #define THREADS 256
 
-static __global__ void targets(int64_t count, int64_t time, const uint16_t *ids, int32_t *target)
+static __global__ void targets(int64_t count, int64_t time, const uint32_t *ids, int32_t *target)
 {
     const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
 

@@ -11,7 +11,7 @@ static int check_vocab(const char *name, int64_t vocab)
     return 0;
 }
 
-int bit_check_ids(const char *name, const uint16_t *ids, int64_t rows, int64_t vocab)
+int bit_check_ids(const char *name, const uint32_t *ids, int64_t rows, int64_t vocab)
 {
     for (int64_t r = 0; r < rows; r++)
         if (ids[r] >= vocab)

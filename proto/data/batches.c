@@ -50,7 +50,8 @@ static int open_source(struct bit_batches *b, const char *name, double share, ch
                        const Bit__RunSpec *spec)
 {
     struct source *s = &b->source[b->count++]; /* destroyed half-open, too */
-    int err = bit_shards_create(path, paths, spec->model->context, spec->model->vocab, &s->shards);
+    const struct bit_shards_shape shape = bit_shards_shape(spec);
+    int err = bit_shards_create(path, paths, &shape, &s->shards);
 
     snprintf(s->name, sizeof s->name, "%s", name);
     if (err < 0)

@@ -23,10 +23,16 @@ struct bit_shards {
     struct shard *shard;
     size_t shard_count;
     uint64_t instances;
-    uint32_t context, vocab;
+    struct bit_shards_shape shape;
     size_t open[OPEN_FILES_MAX]; /* shards with a descriptor, a ring: the oldest is closed for the newest */
     size_t open_count, open_next;
 };
+
+struct bit_shards_shape bit_shards_shape(const Bit__RunSpec *spec)
+{
+    return (struct bit_shards_shape){
+        .context = spec->model->context, .vocab = spec->model->vocab, .token_bytes = (unsigned)spec->data->dtype};
+}
 
 void bit_shards_destroy(struct bit_shards *ds)
 {
@@ -45,7 +51,7 @@ static int add_shard(struct bit_shards *ds, const char *path)
 {
     struct shard *s = &ds->shard[ds->shard_count];
     struct bit_token_file file;
-    int err = bit_token_file_open(path, &file);
+    int err = bit_token_file_open(path, ds->shape.token_bytes, &file);
     if (err < 0)
         return err;
     *s = (struct shard){.file = file, .first = ds->instances};
@@ -54,12 +60,12 @@ static int add_shard(struct bit_shards *ds, const char *path)
     s->file.path = strdup(path);
     if (s->file.path == NULL)
         return bit_fail(-ENOMEM, "the path of a token file");
-    ds->instances += bit_token_file_instances(&s->file, ds->context);
+    ds->instances += bit_token_file_instances(&s->file, ds->shape.context);
     ds->shard_count++;
     return 0;
 }
 
-int bit_shards_create(char *const *paths, size_t count, uint32_t context, uint32_t vocab, struct bit_shards **out)
+int bit_shards_create(char *const *paths, size_t count, const struct bit_shards_shape *shape, struct bit_shards **out)
 {
     int err = 0;
     struct bit_shards *ds = calloc(1, sizeof *ds);
@@ -67,8 +73,7 @@ int bit_shards_create(char *const *paths, size_t count, uint32_t context, uint32
         err = bit_fail(-ENOMEM, "%zu token files", count);
         goto out;
     }
-    ds->context = context;
-    ds->vocab = vocab;
+    ds->shape = *shape;
     for (size_t i = 0; i < count && err == 0; i++)
         err = add_shard(ds, paths[i]);
     if (err < 0)
@@ -132,7 +137,7 @@ static int open_shard(struct bit_shards *ds, struct shard *s, uint64_t offset)
     if (s->file.fd >= 0)
         return check_unchanged(&s->file, s->file.fd, offset);
     struct bit_token_file file;
-    int err = bit_token_file_open(s->file.path, &file);
+    int err = bit_token_file_open(s->file.path, ds->shape.token_bytes, &file);
     if (err < 0)
         return err;
     err = check_unchanged(&s->file, file.fd, offset);
@@ -158,7 +163,7 @@ void bit_shards_find(const struct bit_shards *ds, uint64_t index, struct bit_sha
     BIT_ASSERT(index < ds->instances);
     const struct shard *s = find_shard(ds, index);
     *out = (struct bit_shard_place){
-        .path = s->file.path, .instance = index - s->first, .token = (index - s->first) * ds->context};
+        .path = s->file.path, .instance = index - s->first, .token = (index - s->first) * ds->shape.context};
 }
 
 size_t bit_shards_files(const struct bit_shards *ds)
@@ -172,20 +177,22 @@ const struct bit_token_file *bit_shards_file(const struct bit_shards *ds, size_t
     return &ds->shard[i].file;
 }
 
-int bit_shards_read(struct bit_shards *ds, uint64_t index, uint16_t *tokens)
+int bit_shards_read(struct bit_shards *ds, uint64_t index, void *tokens)
 {
     BIT_ASSERT(index < ds->instances);
+    const struct bit_shards_shape *shape = &ds->shape;
     struct shard *s = find_shard(ds, index);
     uint64_t within = index - s->first;
-    int err = open_shard(ds, s, within * ds->context * BIT_TOKEN_BYTES);
+    int err = open_shard(ds, s, within * shape->context * shape->token_bytes);
     if (err < 0)
         return err;
-    err = bit_token_file_read(&s->file, within, ds->context, tokens);
+    err = bit_token_file_read(&s->file, within, shape->context, tokens);
     if (err < 0)
         return err;
-    int64_t bad = bit_tokens_find_invalid(tokens, ds->context, ds->vocab);
+    int64_t bad = bit_tokens_find_invalid(tokens, shape->context, shape->token_bytes, shape->vocab);
     if (bad >= 0)
         return bit_fail(BIT_EDATA, "%s: token id %u at byte %" PRIu64 " is not below the vocabulary's %u", s->file.path,
-                        tokens[bad], (within * ds->context + (uint64_t)bad) * BIT_TOKEN_BYTES, ds->vocab);
+                        bit_tokens_id(tokens, (size_t)bad, shape->token_bytes),
+                        (within * shape->context + (uint64_t)bad) * shape->token_bytes, shape->vocab);
     return 0;
 }

@@ -5,8 +5,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/bit.pb-c.h"
+
 struct bit_shards;
 struct bit_token_file;
+
+struct bit_shards_shape {
+    uint32_t context, vocab;
+    unsigned token_bytes; /* of an id: 2 or 4 */
+};
+/** That of every set of a normalised spec. */
+struct bit_shards_shape bit_shards_shape(const Bit__RunSpec *spec);
 
 /**
  * Note size, time and place of every file, and count its instances; the remainder of each is dropped. Files are opened
@@ -14,16 +23,16 @@ struct bit_token_file;
  * Ownership   paths are copied
  * Errors      as bit_token_file_open, for the first file that is not what it should be; -ENOMEM
  */
-int bit_shards_create(char *const *paths, size_t count, uint32_t context, uint32_t vocab, struct bit_shards **out);
+int bit_shards_create(char *const *paths, size_t count, const struct bit_shards_shape *shape, struct bit_shards **out);
 void bit_shards_destroy(struct bit_shards *s);
 uint64_t bit_shards_instances(const struct bit_shards *s);
 
 /**
- * Read instance `index` into tokens (context).
+ * Read instance `index` into tokens (context ids of token_bytes).
  * Errors      BIT_EDATA with file and byte offset: an id not below vocab, a file that shrank or changed; -errno with
  *             the same for a read that failed, which may be tried again
  */
-int bit_shards_read(struct bit_shards *s, uint64_t index, uint16_t *tokens);
+int bit_shards_read(struct bit_shards *s, uint64_t index, void *tokens);
 
 /* Where an instance lies. */
 struct bit_shard_place {

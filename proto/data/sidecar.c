@@ -54,7 +54,7 @@ static int fill(json_t *root, struct bit_sidecar *s)
         !json_is_array(files))
         return BIT_ECORRUPT;
     s->token_bytes = strcmp(dtype, "uint16") == 0 ? 2 : strcmp(dtype, "uint32") == 0 ? 4 : 0;
-    if (s->token_bytes == 0 || (s->token_bytes == 2 && vocab > 1 << 16))
+    if (s->token_bytes == 0 || (s->token_bytes == 2 && vocab > BIT_VOCAB_16BIT))
         return BIT_ECORRUPT;
     snprintf(s->tokenizer, sizeof s->tokenizer, "%s", name);
     snprintf(s->sha256, sizeof s->sha256, "%s", sha256);
@@ -201,9 +201,10 @@ static int check_identity(struct check *c, const char *path, const struct bit_si
 {
     const char *wanted = c->spec->data->tokenizer;
 
-    if (s->token_bytes != 2)
-        return bit_fail(BIT_EDATA, "%s holds 32-bit ids: its tokenizer '%s' has a vocabulary of %u", path, s->tokenizer,
-                        s->vocab);
+    if (s->token_bytes != (unsigned)c->spec->data->dtype)
+        return bit_fail(BIT_EDATA, "%s holds %u-bit ids of tokenizer '%s', vocabulary %u; data.dtype is %s", path,
+                        8 * s->token_bytes, s->tokenizer, s->vocab,
+                        c->spec->data->dtype == BIT__TOKEN_TYPE__UINT16 ? "UINT16" : "UINT32");
     if (s->vocab > c->spec->model->vocab)
         return bit_fail(BIT_EDATA, "%s is of tokenizer '%s' with a vocabulary of %u; model.vocab is %u", path,
                         s->tokenizer, s->vocab, c->spec->model->vocab);

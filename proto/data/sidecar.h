@@ -53,7 +53,7 @@ double bit_sidecar_bytes_per_token(const struct bit_sidecar *s);
 double bit_sidecar_bytes_per_token_of(char *const *path, size_t count, const struct bit_file_id *shown);
 
 /**
- * Hold a spec's token files against what is written beside them: 16-bit ids, one tokenizer throughout, its ids below
+ * Hold a spec's token files against what is written beside them: ids of data.dtype, one tokenizer throughout, its ids below
  * model.vocab, and data.tokenizer, where it is set, its name or digest.
  * shown: of each token file's sidecar, in the order of bit_spec_path, as bit_sidecar_read_shown has it; or NULL
  * Errors      BIT_EDATA naming the file; as bit_sidecar_read

@@ -328,7 +328,7 @@ static void check_model(const Bit__ModelSpec *m, struct bit_problems *problems)
 static void check_batch(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     uint32_t instances = spec->batch->instances, ranks = spec->launch->ranks, micro = spec->batch->micro_instances;
-    uint64_t token_bytes = 2ull * instances * spec->model->context;
+    uint64_t token_bytes = (uint64_t)spec->data->dtype * instances * spec->model->context;
 
     if (token_bytes > BIT_STEP_TOKEN_BYTES_MAX)
         WRONG("batch.instances", "%u instances of %u tokens are %llu MiB a step; at most %u", instances,

@@ -5,6 +5,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/spec/spec_further.h"
 #include "proto/text/nearest.h"
@@ -113,6 +114,7 @@ static void derive(Bit__RunSpec *spec)
     DEFAULT(model, vocab_padded, (uint32_t)BIT_MIN(bit_round_up(model->vocab, 128), (int64_t)UINT32_MAX));
     if (model->has_width)
         DEFAULT(model, mlp_hidden, (uint32_t)BIT_MIN(4 * (uint64_t)model->width, (uint64_t)UINT32_MAX));
+    DEFAULT(spec->data, dtype, model->vocab > BIT_VOCAB_16BIT ? BIT__TOKEN_TYPE__UINT32 : BIT__TOKEN_TYPE__UINT16);
     DEFAULT(spec->schedule, cosine_steps, spec->schedule->steps);
     DEFAULT(spec->eval, every, spec->eval->n_set > 0 ? EVERY : 0);
 }

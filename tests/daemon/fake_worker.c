@@ -362,7 +362,7 @@ static int do_step(const Bit__StepOrder *order, uint32_t crc)
     m.rank_us = rank_us;
     m.n_rank_us = BIT_COUNT(rank_us);
     m.lr = order->lr;
-    m.tokens = order->token_bytes / 2;
+    m.tokens = order->token_bytes / (uint64_t)w.spec->data->dtype;
     m.ms = getenv("FAKE_NO_TIME") ? 1e-320 : 1 + (double)us / 1000;
     m.split = &split;
     int err = report(BIT_MSG_STEP_REPORT, w.step, &m);
@@ -402,7 +402,7 @@ static int do_evaluate(const Bit__EvaluateOrder *order, uint32_t crc)
     m.set = order->set;
     m.precision = order->precision;
     m.loss = 5 + (double)(mix(w.weights, crc) % 1000) * 1e-3;
-    m.targets = order->token_bytes / 2 - order->instances;
+    m.targets = order->token_bytes / (uint64_t)w.spec->data->dtype - order->instances;
     m.ms = 1;
     return report(BIT_MSG_EVALUATE_REPORT, w.step, &m);
 }

@@ -1,22 +1,23 @@
-/* A token file: the first byte chooses the context, the second the vocabulary; the rest is the file. Every id that is
- * handed out is below the vocabulary, and a file that is refused is named. */
+/* A token file: the first byte chooses the context and the ids' width, the second the vocabulary; the rest is the file.
+ * Every id that is handed out is below the vocabulary, and a file that is refused is named. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/data/shards.h"
+#include "proto/data/tokens.h"
 #include "proto/err.h"
 #include "tests/fuzz/file.h"
 
-static void read_all(struct bit_shards *shards, uint32_t context, uint32_t vocab)
+static void read_all(struct bit_shards *shards, const struct bit_shards_shape *shape)
 {
-    uint16_t *tokens = malloc(context * sizeof *tokens);
+    void *tokens = malloc((size_t)shape->context * shape->token_bytes);
 
     FUZZ_CHECK(tokens != NULL);
     for (uint64_t i = 0; i < bit_shards_instances(shards); i++) {
         int err = bit_shards_read(shards, i, tokens);
         FUZZ_CHECK(err == 0 || err == BIT_EDATA);
-        for (uint32_t t = 0; t < context && err == 0; t++)
-            FUZZ_CHECK(tokens[t] < vocab);
+        for (uint32_t t = 0; t < shape->context && err == 0; t++)
+            FUZZ_CHECK(bit_tokens_id(tokens, t, shape->token_bytes) < shape->vocab);
     }
     free(tokens);
 }
@@ -28,13 +29,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
     if (bytes < 2)
         return 0;
-    uint32_t context = 2 + data[0] % 64, vocab = 2 + 257 * data[1];
+    const struct bit_shards_shape shape = {
+        .context = 2 + data[0] % 64, .vocab = 2 + 257 * data[1], .token_bytes = data[0] < 128 ? 2 : 4};
     fuzz_file_open(&file, data + 2, bytes - 2);
     char *path = file.path;
-    int err = bit_shards_create(&path, 1, context, vocab, &shards);
+    int err = bit_shards_create(&path, 1, &shape, &shards);
     FUZZ_CHECK(err == 0 || err == BIT_EDATA || err == BIT_ECORRUPT);
     if (err == 0)
-        read_all(shards, context, vocab);
+        read_all(shards, &shape);
     else
         FUZZ_CHECK(strstr(bit_fail_text(), file.path) != NULL);
     bit_shards_destroy(shards);

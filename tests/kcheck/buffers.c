@@ -16,7 +16,7 @@
 size_t kc_type_bytes(enum kc_type type)
 {
     static const size_t bytes[] = {
-        [KC_F32] = 4, [KC_BF16] = 2, [KC_I8] = 1, [KC_U8] = 1, [KC_U16] = 2, [KC_I32] = 4, [KC_U64] = 8, [KC_F64] = 8};
+        [KC_F32] = 4, [KC_BF16] = 2, [KC_I8] = 1, [KC_U8] = 1, [KC_U32] = 4, [KC_I32] = 4, [KC_U64] = 8, [KC_F64] = 8};
 
     return bytes[type];
 }
@@ -86,8 +86,8 @@ double kc_value(const struct kc_buffer *b, int64_t i)
         return *(const int8_t *)p;
     case KC_U8:
         return *(const uint8_t *)p;
-    case KC_U16:
-        return *(const uint16_t *)p;
+    case KC_U32:
+        return *(const uint32_t *)p;
     case KC_I32:
         return *(const int32_t *)p;
     case KC_U64:
@@ -115,8 +115,8 @@ static void set_value(struct kc_buffer *b, int64_t i, double value)
     case KC_U8:
         *(uint8_t *)p = (uint8_t)value;
         break;
-    case KC_U16:
-        *(uint16_t *)p = (uint16_t)value;
+    case KC_U32:
+        *(uint32_t *)p = (uint32_t)value;
         break;
     case KC_I32:
         *(int32_t *)p = (int32_t)value;

@@ -187,7 +187,7 @@ static int check_embed(struct kc *k, const int64_t *dim)
         .rows = dim[0],
         .cols = dim[1],
         .vocab = dim[2],
-        .ids = kc_in_whole(k, "ids", KC_U16, dim[0], 0, dim[2] - 1),
+        .ids = kc_in_whole(k, "ids", KC_U32, dim[0], 0, dim[2] - 1),
         .table = kc_in(k, "table", (enum bit_dtype)dim[3], dim[1] * dim[2], 1),
         .table_dtype = (enum bit_dtype)dim[3],
         .y = kc_out(k, "y", KC_F32, dim[0] * dim[1], KC_EXACT),
@@ -202,15 +202,11 @@ static void cost_embed(const int64_t *dim, struct kc_cost *out)
 }
 
 static const struct kc_shape embed_shapes[] = {
-    {KC_QUICK, {0, 8, 3, BIT_F32}},
-    {KC_QUICK, {1, 1, 1, BIT_F32}},
-    {KC_QUICK, {70, 17, 5, BIT_BF16}},
-    {KC_QUICK, {5, 2048, 300, BIT_F32}},
-    {KC_QUICK, {99, 256, 65536, BIT_F32}},
-    {KC_BENCH, {8192, 256, 50304, BIT_F32}},
-    {KC_QUICK, {300, 516, 2, BIT_BF16}},
-    {KC_FULL, {2047, 2048, 50304, BIT_BF16}},
-    {KC_LARGE, {16384, 2048, 50304, BIT_BF16}},
+    {KC_QUICK, {0, 8, 3, BIT_F32}},           {KC_QUICK, {1, 1, 1, BIT_F32}},
+    {KC_QUICK, {70, 17, 5, BIT_BF16}},        {KC_QUICK, {5, 2048, 300, BIT_F32}},
+    {KC_QUICK, {99, 256, 65536, BIT_F32}},    {KC_QUICK, {300, 33, 128256, BIT_BF16}},
+    {KC_BENCH, {8192, 256, 50304, BIT_F32}},  {KC_QUICK, {300, 516, 2, BIT_BF16}},
+    {KC_FULL, {2047, 2048, 50304, BIT_BF16}}, {KC_LARGE, {16384, 2048, 50304, BIT_BF16}},
 };
 KC_OP(embed, "rows cols vocab table:t", embed_shapes, check_embed, cost_embed, KC_DETERMINISTIC)
 
@@ -220,7 +216,7 @@ static int check_embed_backward(struct kc *k, const int64_t *dim)
         .rows = dim[0],
         .cols = dim[1],
         .vocab = dim[2],
-        .ids = kc_in_whole(k, "ids", KC_U16, dim[0], 0, dim[2] - 1),
+        .ids = kc_in_whole(k, "ids", KC_U32, dim[0], 0, dim[2] - 1),
         .dy = kc_in(k, "dy", BIT_F32, dim[0] * dim[1], 1),
         .dtable = kc_inout(k, "dtable", BIT_F32, dim[1] * dim[2], 1, KC_EXACT),
     };

@@ -2,6 +2,7 @@
 #include "kernels/sum.h"
 #include "kernels/xent.h"
 #include "proto/check.h"
+#include "proto/limits.h"
 #include "tests/kcheck/kcheck.h"
 
 /*
@@ -11,10 +12,10 @@
  */
 #define LOSS_ERROR KC_NEAR(4e-6, 4e-6)
 
-static void fill_targets(int32_t *target, const uint16_t *drawn, int64_t rows, int64_t vocab)
+static void fill_targets(int32_t *target, const uint32_t *drawn, int64_t rows, int64_t vocab)
 {
     for (int64_t r = 0; r < rows; r++)
-        target[r] = r % 7 == 3 ? BIT_XENT_IGNORE : drawn[r] % (int32_t)vocab;
+        target[r] = r % 7 == 3 ? BIT_XENT_IGNORE : (int32_t)(drawn[r] % vocab);
     if (rows > 1)
         target[1] = (int32_t)vocab - 1;
 }
@@ -25,7 +26,7 @@ static int check_xent(struct kc *k, const int64_t *dim)
     const int64_t rows = dim[0], vocab = dim[1];
     const struct kc_near near = {.rel = 8e-6, .abs = 1e-9};
     int32_t *target = kc_room(k, "target", KC_I32, rows);
-    const uint16_t *drawn = kc_in_whole(k, "drawn", KC_U16, rows, 0, 65535);
+    const uint32_t *drawn = kc_in_whole(k, "drawn", KC_U32, rows, 0, 65535);
     void *logits = dim[4] == 2 ? kc_inout(k, "logits", (enum bit_dtype)dim[2], rows * vocab, 5, near)
                                : kc_in(k, "logits", (enum bit_dtype)dim[2], rows * vocab, 5);
     const struct bit_xent_args args = {
@@ -71,7 +72,7 @@ static int check_targets(struct kc *k, const int64_t *dim)
     const struct bit_targets_args args = {
         .batch = dim[0],
         .time = dim[1],
-        .ids = kc_in_whole(k, "ids", KC_U16, count, 0, 65535),
+        .ids = kc_in_whole(k, "ids", KC_U32, count, 0, BIT_VOCAB_MAX - 1),
         .target = kc_out(k, "target", KC_I32, count, KC_EXACT),
     };
     return kc_call(k, &args);

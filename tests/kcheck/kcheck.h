@@ -34,7 +34,7 @@
 #define KC_OPS_MAX     64
 
 /* Element types of buffers: the operators' own, and what only buffers have. */
-enum kc_type { KC_F32 = BIT_F32, KC_BF16 = BIT_BF16, KC_I8 = BIT_I8, KC_U8, KC_U16, KC_I32, KC_U64, KC_F64 };
+enum kc_type { KC_F32 = BIT_F32, KC_BF16 = BIT_BF16, KC_I8 = BIT_I8, KC_U8, KC_U32, KC_I32, KC_U64, KC_F64 };
 
 /*
  * How near an output must be: |got - want| <= abs + rel |want| + of_max max |want|, the maximum taken over the

@@ -70,7 +70,8 @@ TEST(instances_go_round_the_ranks)
         uint16_t batch[64 * CONTEXT], mine[64 * CONTEXT];
         for (int64_t i = 0; i < instances * CONTEXT; i++)
             batch[i] = (uint16_t)(i + 1);
-        int64_t count = bit_comm_scatter_instances(&comm, comm.rank == 0 ? batch : NULL, instances, CONTEXT, mine);
+        int64_t count = bit_comm_scatter_instances(&comm, comm.rank == 0 ? (const uint8_t *)batch : NULL, instances,
+                                                   CONTEXT * sizeof *batch, (uint8_t *)mine);
         int64_t expected = 0;
         for (int64_t i = comm.rank; i < instances; i += comm.size, expected++)
             for (int t = 0; t < CONTEXT; t++)

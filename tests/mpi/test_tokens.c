@@ -1,24 +1,35 @@
 /* A step's batch, and the next one ahead of it: each rank has its own instances of the one that is trained on. */
 #include "worker/ranks/tokens.h"
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "tests/mpi/mpi_test.h"
 
 #define CONTEXT   8
 #define INSTANCES 16
 #define MANY      40 /* of an evaluation: more than a step has */
-#define VOCAB     50000
 
 struct bed {
     struct bit_exec exec;
     struct bit_plan plan;
     struct bit_tokens tokens;
-    uint16_t batch[MANY * CONTEXT];
+    int64_t token_bytes;
+    uint8_t batch[MANY * CONTEXT * 4]; /* as an order brings it */
 };
 
-static bool open_bed(struct bed *b)
+/* Ids of 16 bits, then of 32: each test goes through both. */
+static const int64_t widths[] = {2, 4};
+
+static uint32_t vocab_of(int64_t token_bytes)
 {
-    b->plan = (struct bit_plan){.context = CONTEXT, .instances = INSTANCES, .vocab = VOCAB};
+    return token_bytes == 2 ? 50000 : 200000;
+}
+
+static bool open_bed(struct bed *b, int64_t token_bytes)
+{
+    b->token_bytes = token_bytes;
+    b->plan = (struct bit_plan){
+        .context = CONTEXT, .instances = INSTANCES, .vocab = vocab_of(token_bytes), .token_bytes = token_bytes};
     return EXPECT_EQ(bit_exec_init(&b->exec, BIT_BACKEND_CPU, 1, 0), 0) &&
            EXPECT_EQ(bit_tokens_init(&b->tokens, &comm, &b->plan, &b->exec), 0);
 }
@@ -30,17 +41,18 @@ static void close_bed(struct bed *b)
     bit_exec_finish(&b->exec);
 }
 
-static uint16_t token_of(uint64_t seed, int64_t at)
+static uint32_t token_of(const struct bed *b, uint64_t seed, int64_t at)
 {
-    return (uint16_t)(mix(seed * 1000003 + (uint64_t)at) % VOCAB);
+    return (uint32_t)(mix(seed * 1000003 + (uint64_t)at) % vocab_of(b->token_bytes));
 }
 
 /* The batch of this seed on rank 0, nothing on the others. */
 static const uint8_t *draw(struct bed *b, uint64_t seed)
 {
     for (int64_t i = 0; i < MANY * CONTEXT; i++)
-        b->batch[i] = token_of(seed, i);
-    return comm.rank == 0 ? (const uint8_t *)b->batch : NULL;
+        for (int64_t k = 0; k < b->token_bytes; k++)
+            b->batch[i * b->token_bytes + k] = (uint8_t)(token_of(b, seed, i) >> 8 * k);
+    return comm.rank == 0 ? b->batch : NULL;
 }
 
 static void expect_batch(const struct bed *b, uint64_t seed, int64_t instances, int64_t mine)
@@ -50,7 +62,7 @@ static void expect_batch(const struct bed *b, uint64_t seed, int64_t instances, 
     EXPECT_EQ(mine, bit_comm_share(instances, comm.rank, comm.size));
     for (int64_t i = 0; i < mine; i++)
         for (int64_t t = 0; t < CONTEXT; t++)
-            wrong += bit_tokens_at(&b->tokens, i)[t] != token_of(seed, (comm.rank + i * comm.size) * CONTEXT + t);
+            wrong += bit_tokens_at(&b->tokens, i)[t] != token_of(b, seed, (comm.rank + i * comm.size) * CONTEXT + t);
     EXPECT_EQ(wrong, 0);
     EXPECT_EQ(bit_tokens_check(&b->tokens, mine), 0);
 }
@@ -69,61 +81,70 @@ static struct bit_batch_id id(uint64_t step, uint32_t crc)
 
 TEST(what_came_ahead_is_the_next_steps_and_leaves_the_one_at_hand_alone)
 {
-    struct bed b = {0};
+    for (size_t w = 0; w < BIT_COUNT(widths); w++) {
+        struct bed b = {0};
 
-    if (open_bed(&b)) {
-        take(&b, 1, INSTANCES, false);
-        for (uint64_t step = 2; step < 6; step++) {
-            EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, step), id(step, 7)), 0);
-            expect_batch(&b, step - 1, INSTANCES, bit_comm_share(INSTANCES, comm.rank, comm.size));
-            EXPECT(bit_tokens_came_ahead(&b.tokens, id(step, 7)));
-            take(&b, step, INSTANCES, true);
-            EXPECT(!bit_tokens_came_ahead(&b.tokens, id(step, 7)));
+        if (open_bed(&b, widths[w])) {
+            take(&b, 1, INSTANCES, false);
+            for (uint64_t step = 2; step < 6; step++) {
+                EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, step), id(step, 7)), 0);
+                expect_batch(&b, step - 1, INSTANCES, bit_comm_share(INSTANCES, comm.rank, comm.size));
+                EXPECT(bit_tokens_came_ahead(&b.tokens, id(step, 7)));
+                take(&b, step, INSTANCES, true);
+                EXPECT(!bit_tokens_came_ahead(&b.tokens, id(step, 7)));
+            }
         }
+        close_bed(&b);
     }
-    close_bed(&b);
 }
 
 TEST(an_evaluation_of_more_instances_leaves_it_alone_too)
 {
-    struct bed b = {0};
+    for (size_t w = 0; w < BIT_COUNT(widths); w++) {
+        struct bed b = {0};
 
-    if (open_bed(&b)) {
-        take(&b, 1, INSTANCES, false);
-        EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, 2), id(2, 7)), 0);
-        take(&b, 99, MANY, false);
-        take(&b, 2, INSTANCES, true);
+        if (open_bed(&b, widths[w])) {
+            take(&b, 1, INSTANCES, false);
+            EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, 2), id(2, 7)), 0);
+            take(&b, 99, MANY, false);
+            take(&b, 2, INSTANCES, true);
+        }
+        close_bed(&b);
     }
-    close_bed(&b);
 }
 
 TEST(another_batch_of_the_same_step_is_handed_out_anew)
 {
-    struct bed b = {0};
+    for (size_t w = 0; w < BIT_COUNT(widths); w++) {
+        struct bed b = {0};
 
-    if (open_bed(&b)) {
-        take(&b, 1, INSTANCES, false);
-        EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, 2), id(2, 7)), 0);
-        EXPECT(!bit_tokens_came_ahead(&b.tokens, id(2, 8)));
-        EXPECT(!bit_tokens_came_ahead(&b.tokens, id(3, 7)));
-        take(&b, 5, INSTANCES, false);
-        EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, NULL, id(0, 0)), 0); /* no order was there */
-        EXPECT(!bit_tokens_came_ahead(&b.tokens, id(0, 0)));
-        take(&b, 6, INSTANCES, false);
+        if (open_bed(&b, widths[w])) {
+            take(&b, 1, INSTANCES, false);
+            EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, 2), id(2, 7)), 0);
+            EXPECT(!bit_tokens_came_ahead(&b.tokens, id(2, 8)));
+            EXPECT(!bit_tokens_came_ahead(&b.tokens, id(3, 7)));
+            take(&b, 5, INSTANCES, false);
+            EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, NULL, id(0, 0)), 0); /* no order was there */
+            EXPECT(!bit_tokens_came_ahead(&b.tokens, id(0, 0)));
+            take(&b, 6, INSTANCES, false);
+        }
+        close_bed(&b);
     }
-    close_bed(&b);
 }
 
 TEST(what_there_is_no_room_for_does_not_come_ahead)
 {
-    struct bed b = {0};
     struct bit_batch_id many = {.step = 2, .instances = MANY, .crc = 7};
 
-    if (open_bed(&b)) {
-        EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, 2), many), 0);
-        EXPECT(!bit_tokens_came_ahead(&b.tokens, many));
+    for (size_t w = 0; w < BIT_COUNT(widths); w++) {
+        struct bed b = {0};
+
+        if (open_bed(&b, widths[w])) {
+            EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, 2), many), 0);
+            EXPECT(!bit_tokens_came_ahead(&b.tokens, many));
+        }
+        close_bed(&b);
     }
-    close_bed(&b);
 }
 
 MPI_TEST_MAIN

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import time
 
 import fixture
@@ -328,7 +329,51 @@ def other_ranks_train_on_the_same_batches():
             assert abs(losses[step][0] - loss) < 0.02 * loss, f"step {step}: {losses[step]}, and {loss} on two ranks"
 
 
-fixture.main([reads_that_take_seconds, reads_that_fail_for_a_while, reads_that_fail_for_good, a_stale_handle_for_a_while,
+def widened(d, name):
+    with open(os.path.join(d.dir, name), "rb") as f:
+        ids = f.read()
+    with open(os.path.join(d.dir, name), "wb") as f:
+        f.write(b"".join(ids[i:i + 2] + b"\0\0" for i in range(0, len(ids), 2)))
+
+
+def ids_of_32_bits_train_to_the_same_weights():
+    with fixture.Daemon() as d:
+        widened(d, "train.npy")
+        widened(d, "valid.npy")
+        spec = d.spec(steps=STEPS, at_step=20, every=10, eval_every=20)
+        run = d.submit(spec, "--set", "data.dtype=UINT32")
+        assert d.finish(run)["weights_digest"] == baseline()["digest"]
+        assert d.losses(run) == baseline()["losses"]
+
+
+def embedding(d, run, step):
+    """The rows of the token embedding in a checkpoint, as bytes."""
+    path = os.path.join(d.state, "runs", run, "checkpoints", f"step-{step:08}", "model.safetensors")
+    with open(path, "rb") as f:
+        header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+        data = f.tell()
+        tensor = header["transformer.wte.weight"]
+        f.seek(data + tensor["data_offsets"][0])
+        row = 4 * tensor["shape"][1]
+        return [f.read(row) for _ in range(tensor["shape"][0])]
+
+
+def a_vocabulary_above_16_bits_trains():
+    """Of an embedding that is not decayed just the rows move whose ids are in the text."""
+    words = [3, 7, 65539, 69999]  # 65539 is 3 in its lower 16 bits
+    with fixture.Daemon() as d:
+        for name, count in (("train.npy", 64 * 400), ("valid.npy", 64 * 8)):
+            with open(os.path.join(d.dir, name), "wb") as f:
+                f.write(struct.pack(f"<{count}I", *(words[i % 4] for i in range(count))))
+        spec = d.spec(steps=20, at_step=15, eval_every=20)
+        run = d.submit(spec, "--set", "model.vocab=70000", "--set", "model.vocab_padded=70016")
+        d.finish(run)
+        before, after = embedding(d, run, 10), embedding(d, run, 20)
+        assert [i for i in range(70016) if before[i] != after[i]] == words
+
+
+fixture.main([ids_of_32_bits_train_to_the_same_weights, a_vocabulary_above_16_bits_trains,
+              reads_that_take_seconds, reads_that_fail_for_a_while, reads_that_fail_for_good, a_stale_handle_for_a_while,
               short_and_interrupted_reads, a_file_that_is_away_for_a_while, a_file_that_shrank, a_file_that_grew,
               a_file_that_was_written_to, another_file_in_its_place_while_bitd_was_away, written_to_while_paused,
               an_id_beyond_the_vocabulary, a_held_out_file_that_fails_for_a_while, tokens_of_another_tokenizer,

@@ -22,7 +22,7 @@ struct timing {
 struct bench {
     struct single single;
     float *moments[2];
-    uint16_t *tokens;
+    uint32_t *tokens;
     Bit__Precision precision;
     double strength;
 };
@@ -34,7 +34,7 @@ static void draw_tokens(struct bench *b)
 
     for (int64_t i = 0; i < plan->micro_instances * plan->context; i++) {
         state = state * 6364136223846793005ull + 1442695040888963407ull;
-        b->tokens[i] = (uint16_t)((state >> 33) % (uint64_t)plan->vocab);
+        b->tokens[i] = (uint32_t)((state >> 33) % (uint64_t)plan->vocab);
     }
 }
 

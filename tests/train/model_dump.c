@@ -2,7 +2,7 @@
  * Run the model once and write down everything it computed, for parity.py to compare.
  *     model_dump SPEC.txtpb DIR PRECISION STRENGTH BACKEND
  *     model_dump isa      only says which processor level (kernels/exec.h) the fast kernels would run at
- * DIR holds weights.f32 (the flat vector) and tokens.u16 (instances x context); PRECISION is 16 or ternary, BACKEND ref
+ * DIR holds weights.f32 (the flat vector) and tokens.u32 (instances x context); PRECISION is 16 or ternary, BACKEND ref
  * or cpu. Writes loss.f64 (sum over targets / (instances x context)), logits.f32 and grad.f32 (flat), and at strength 1
  * codes.i8, the activations' codes of each linear in order: (micro-batches, layers, sites, rows, columns).
  */
@@ -65,7 +65,7 @@ static int read_text(const char *path, char *text, size_t bytes)
 }
 
 /* The logits, by forward passes of their own: it is their codes that are written down. */
-static int forward(struct single *s, const char *dir, const uint16_t *tokens, float *logits)
+static int forward(struct single *s, const char *dir, const uint32_t *tokens, float *logits)
 {
     FILE *codes;
     int err = open_in(dir, "codes.i8", "wb", &codes);
@@ -82,7 +82,7 @@ static int forward(struct single *s, const char *dir, const uint16_t *tokens, fl
     return err;
 }
 
-static int dump(struct single *s, const char *dir, const uint16_t *tokens, float *logits)
+static int dump(struct single *s, const char *dir, const uint32_t *tokens, float *logits)
 {
     const int64_t positions = s->plan.instances * s->plan.context;
     double loss = 0;
@@ -103,7 +103,7 @@ static int dump(struct single *s, const char *dir, const uint16_t *tokens, float
 static int run(struct single *s, char **argv)
 {
     const int64_t positions = s->plan.instances * s->plan.context;
-    uint16_t *tokens = calloc((size_t)positions, sizeof *tokens);
+    uint32_t *tokens = calloc((size_t)positions, sizeof *tokens);
     float *logits = calloc((size_t)(positions * s->plan.vocab_padded), sizeof *logits);
     int err;
 
@@ -112,7 +112,7 @@ static int run(struct single *s, char **argv)
         goto out;
     }
     if ((err = read_file(argv[2], "weights.f32", s->master, (size_t)s->plan.elements * 4)) < 0 ||
-        (err = read_file(argv[2], "tokens.u16", tokens, (size_t)positions * sizeof *tokens)) < 0 ||
+        (err = read_file(argv[2], "tokens.u32", tokens, (size_t)positions * sizeof *tokens)) < 0 ||
         (err = single_publish(s,
                               strcmp(argv[3], "ternary") == 0 ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
                               strtod(argv[4], NULL))) < 0)

@@ -124,7 +124,7 @@ def draw(model, seed):
     shape = (INSTANCES, model.shape.context)
     tokens = np.where(random.random(shape) < 0.3, random.integers(0, 5, shape),
                       random.integers(0, model.shape.vocab, shape))
-    return np.concatenate(vector).astype(np.float32), tokens.astype(np.uint16)
+    return np.concatenate(vector).astype(np.float32), tokens.astype(np.uint32)
 
 
 def gradients(model):
@@ -163,7 +163,7 @@ def run_ours(program, model, case, weights, tokens, folder):
     with open(at("spec.txtpb"), "w") as f:
         f.write(spec_text(case))
     weights.tofile(at("weights.f32"))
-    tokens.tofile(at("tokens.u16"))
+    tokens.tofile(at("tokens.u32"))
     subprocess.run([program, at("spec.txtpb"), folder, "ternary" if case.quantizer else "16", str(case.strength),
                     case.backend], check=True)
     out = {"loss": np.fromfile(at("loss.f64")).reshape(()), "logits": np.fromfile(at("logits.f32"), np.float32)}

@@ -57,18 +57,18 @@ int posix_memalign(void **out, size_t align, size_t bytes)
 
 /* ---- fixtures */
 
-static void draw(const struct single *s, uint16_t *tokens)
+static void draw(const struct single *s, uint32_t *tokens)
 {
     uint32_t state = 7;
 
     for (int64_t i = 0; i < s->plan.instances * s->plan.context; i++) {
         state = state * 1664525u + 1013904223u;
-        tokens[i] = (uint16_t)((state >> 16) % (uint32_t)s->plan.vocab);
+        tokens[i] = (uint32_t)((state >> 16) % (uint32_t)s->plan.vocab);
     }
 }
 
 /* The whole batch: loss over all positions, gradient in model->grad. */
-static double step(struct single *s, const uint16_t *tokens)
+static double step(struct single *s, const uint32_t *tokens)
 {
     const double positions = (double)(s->plan.instances * s->plan.context);
     double loss = 0;
@@ -82,7 +82,7 @@ static double step(struct single *s, const uint16_t *tokens)
 }
 
 /* The loss with the tensor moved by `by` along its own gradient. */
-static double loss_at(struct single *s, const uint16_t *tokens, const struct bit_tensor *tensor, const float *gradient,
+static double loss_at(struct single *s, const uint32_t *tokens, const struct bit_tensor *tensor, const float *gradient,
                       double by, Bit__Precision precision, double strength)
 {
     const int64_t count = tensor->rows * tensor->cols;
@@ -105,7 +105,7 @@ static double loss_at(struct single *s, const uint16_t *tokens, const struct bit
 static void check_gradients(const char *spec, Bit__Precision precision, double strength)
 {
     struct single s;
-    uint16_t tokens[64];
+    uint32_t tokens[64];
 
     if (!EXPECT_EQ(single_init(&s, spec, 2, BIT_BACKEND_REF), 0))
         return;
@@ -146,7 +146,7 @@ TEST(straight_through_gradients_are_slopes_of_the_unrounded)
 static void expect_same_twice(Bit__Precision precision, double strength)
 {
     struct single s;
-    uint16_t tokens[64];
+    uint32_t tokens[64];
 
     if (!EXPECT_EQ(single_init(&s, SPEC(""), 2, BIT_BACKEND_CPU), 0))
         return;
@@ -172,7 +172,7 @@ TEST(a_step_repeats_to_the_bit)
 TEST(the_step_allocates_nothing)
 {
     struct single s;
-    uint16_t tokens[64];
+    uint32_t tokens[64];
     double loss;
     uint64_t targets;
 
@@ -213,7 +213,7 @@ static void note_range(void *arg, int64_t begin, int64_t end)
 TEST(gradients_are_announced_once_from_the_end)
 {
     struct single s;
-    uint16_t tokens[64];
+    uint32_t tokens[64];
 
     if (!EXPECT_EQ(single_init(&s, SPEC("tied: false"), 1, BIT_BACKEND_CPU), 0))
         return;
@@ -231,7 +231,7 @@ TEST(gradients_are_announced_once_from_the_end)
 TEST(an_unknown_token_is_refused_with_its_place)
 {
     struct single s;
-    uint16_t tokens[64];
+    uint32_t tokens[64];
 
     if (!EXPECT_EQ(single_init(&s, SPEC(""), 1, BIT_BACKEND_CPU), 0))
         return;
@@ -247,7 +247,7 @@ TEST(an_unknown_token_is_refused_with_its_place)
 TEST(the_first_loss_is_that_of_guessing)
 {
     struct single s;
-    uint16_t tokens[64];
+    uint32_t tokens[64];
     double loss = 0;
     uint64_t targets = 0;
 

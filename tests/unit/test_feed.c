@@ -184,12 +184,14 @@ TEST(says_where_an_id_is_too_large)
     bit_feed_destroy(feed);
 }
 
+static const struct bit_shards_shape shape = {.context = CONTEXT, .vocab = 5000, .token_bytes = 2};
+
 TEST(notices_what_changed_under_it)
 {
     struct bit_shards *ds = NULL;
     char *paths[] = {path[0]};
     uint16_t row[CONTEXT];
-    EXPECT_EQ(bit_shards_create(paths, 1, CONTEXT, 5000, &ds), 0);
+    EXPECT_EQ(bit_shards_create(paths, 1, &shape, &ds), 0);
     EXPECT_EQ(bit_shards_read(ds, 0, row), 0);
     EXPECT_EQ(truncate(path[0], 40), 0);
     EXPECT_EQ(bit_shards_read(ds, 1, row), BIT_EDATA);
@@ -210,7 +212,7 @@ TEST(many_files_need_few_descriptors)
     uint16_t row[CONTEXT];
     for (int i = 0; i < 300; i++)
         paths[i] = path[i % 2 ? 0 : 2];
-    EXPECT_EQ(bit_shards_create(paths, 300, CONTEXT, 5000, &ds), 0);
+    EXPECT_EQ(bit_shards_create(paths, 300, &shape, &ds), 0);
     EXPECT_EQ(bit_shards_instances(ds), 150 * 13);
     for (uint64_t i = 0; i < bit_shards_instances(ds); i += 6)
         EXPECT_EQ(bit_shards_read(ds, i, row), 0);

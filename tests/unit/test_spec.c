@@ -282,7 +282,7 @@ TEST(rules_of_the_model)
         {"heads: 256", "model.heads", "is odd"},
         {"width: 1024 heads: 2", "model.heads", "512, is above 256"},
         {"vocab_padded: 50279", "model.vocab_padded", "50279 rows are fewer than the vocabulary's 50280"},
-        {"vocab: 65537 vocab_padded: 65536", "model.vocab", "65537 is above 65536"},
+        {"vocab: 1048577 vocab_padded: 1048576", "model.vocab", "1048577 is above 1048576"},
         {"context: 1", "model.context", "1 is not at least 2"},
         {"layers: 513", "model.layers", "513 is above 512"},
         {"norm_eps: 0", "model.norm_eps", "0 is not above 0"},

@@ -71,7 +71,7 @@ struct bit_arena {
 
     /* what survives every change of mode */
     float *cos_sin;   /* (T, head_dim / 2, 2) */
-    uint16_t *tokens; /* (micro_instances, T) */
+    uint32_t *tokens; /* (micro_instances, T) */
     double *loss_sum; /* one: losses are added to it */
 };
 

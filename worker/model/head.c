@@ -24,7 +24,7 @@ static void *operand_at(void *base, int64_t index, enum bit_dtype dtype)
     return (uint8_t *)base + index * (int64_t)bit_dtype_bytes(dtype);
 }
 
-int bit_head_embed(struct bit_model *model, const uint16_t *tokens, int64_t instances, float *x)
+int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t instances, float *x)
 {
     const struct bit_plan *plan = model->plan;
 
@@ -39,7 +39,7 @@ int bit_head_embed(struct bit_model *model, const uint16_t *tokens, int64_t inst
                                    });
 }
 
-int bit_head_embed_backward(struct bit_model *model, const uint16_t *tokens, int64_t instances)
+int bit_head_embed_backward(struct bit_model *model, const uint32_t *tokens, int64_t instances)
 {
     const struct bit_plan *plan = model->plan;
 

@@ -5,9 +5,9 @@
 #include "worker/model/state.h"
 
 /** Gather the embeddings of (instances, context) tokens, in the backend's memory, into x (R, D). */
-int bit_head_embed(struct bit_model *model, const uint16_t *tokens, int64_t instances, float *x);
+int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t instances, float *x);
 /** Add arena->dx to the embedding's gradient. */
-int bit_head_embed_backward(struct bit_model *model, const uint16_t *tokens, int64_t instances);
+int bit_head_embed_backward(struct bit_model *model, const uint32_t *tokens, int64_t instances);
 
 /** Loss only: added to arena->loss_sum, over context - 1 targets an instance. */
 int bit_head_loss(struct bit_model *model, int64_t instances);

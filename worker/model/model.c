@@ -116,9 +116,10 @@ void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, doub
 
 /* ---- the passes */
 
-int bit_model_check_tokens(const struct bit_plan *plan, const uint16_t *tokens, int64_t instances)
+int bit_model_check_tokens(const struct bit_plan *plan, const uint32_t *tokens, int64_t instances)
 {
-    int64_t bad = bit_tokens_find_invalid(tokens, (size_t)(instances * plan->context), (uint32_t)plan->vocab);
+    int64_t bad = bit_tokens_find_invalid(tokens, (size_t)(instances * plan->context), sizeof *tokens,
+                                          (uint32_t)plan->vocab);
 
     if (bad < 0)
         return 0;
@@ -128,7 +129,7 @@ int bit_model_check_tokens(const struct bit_plan *plan, const uint16_t *tokens, 
 }
 
 /* To where operators read them. */
-static int take_tokens(struct bit_model *model, const uint16_t *tokens, int64_t instances)
+static int take_tokens(struct bit_model *model, const uint32_t *tokens, int64_t instances)
 {
     const size_t bytes = (size_t)(instances * model->plan->context) * sizeof *tokens;
 
@@ -249,7 +250,7 @@ static int do_part(struct part *p, enum bit_model_part part)
     return bit_replay(&model->replay[part], &model->exec, &p->batch, sizeof p->batch, run, p);
 }
 
-int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale)
+int bit_model_accumulate(struct bit_model *model, const uint32_t *tokens, int64_t instances, double grad_scale)
 {
     struct part p = {model, {instances, grad_scale, (int32_t)model->arena->mode, model->strength}};
     int err = take_tokens(model, tokens, instances);
@@ -260,14 +261,14 @@ int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_
     return err < 0 ? err : do_part(&p, BIT_MODEL_BACKWARD);
 }
 
-int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double *loss_sum,
+int bit_model_evaluate(struct bit_model *model, const uint32_t *tokens, int64_t instances, double *loss_sum,
                        uint64_t *targets)
 {
     const struct bit_plan *plan = model->plan;
     int err = clear_loss(model);
 
     for (int64_t i = 0; err >= 0 && i < instances; i += plan->micro_instances) {
-        const uint16_t *at = tokens + i * plan->context;
+        const uint32_t *at = tokens + i * plan->context;
         int64_t some = BIT_MIN(plan->micro_instances, instances - i);
 
         err = take_tokens(model, at, some);
@@ -284,7 +285,7 @@ int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t 
     return 0;
 }
 
-int bit_model_logits(struct bit_model *model, const uint16_t *tokens, int64_t instances, float *logits)
+int bit_model_logits(struct bit_model *model, const uint32_t *tokens, int64_t instances, float *logits)
 {
     int err;
 

@@ -19,7 +19,7 @@ void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, doub
 
 /** Tokens (instances, context) in the host's memory, before the model reads them. Errors: BIT_EDATA for an id beyond
  * the vocabulary, with its place */
-int bit_model_check_tokens(const struct bit_plan *plan, const uint16_t *tokens, int64_t instances);
+int bit_model_check_tokens(const struct bit_plan *plan, const uint32_t *tokens, int64_t instances);
 
 /** Gradient and loss to zero. Enqueued. */
 int bit_model_clear(struct bit_model *model);
@@ -34,16 +34,16 @@ int bit_model_clear(struct bit_model *model);
  * Numerics    the residual stream and its gradient are f32 in both phases, operands plan->operands, sums f32:
  *             OLMo under autocast with f32 parameters
  */
-int bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
+int bit_model_accumulate(struct bit_model *model, const uint32_t *tokens, int64_t instances, double grad_scale);
 /** The loss since bit_model_clear. Waits for all that is enqueued; errors of operators may come out here. */
 int bit_model_read_loss(struct bit_model *model, double *loss_sum);
 
 /** Forward only, any number of instances: the loss summed over *targets targets. Waits. Clears the model's loss. */
-int bit_model_evaluate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double *loss_sum,
+int bit_model_evaluate(struct bit_model *model, const uint32_t *tokens, int64_t instances, double *loss_sum,
                        uint64_t *targets);
 
 /** Forward of at most micro_instances; logits (instances, context, vocab_padded) f32 in the backend's memory, the
  * caller's. For tests. */
-int bit_model_logits(struct bit_model *model, const uint16_t *tokens, int64_t instances, float *logits);
+int bit_model_logits(struct bit_model *model, const uint32_t *tokens, int64_t instances, float *logits);
 
 #endif

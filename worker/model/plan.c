@@ -210,7 +210,7 @@ static void count_memory(struct bit_plan *plan, int64_t micro_instances)
     if (plan->size > 1) /* every rank's codes, two bits each */
         plan->staging_bytes += plan->linear_elements / 4;
     if (cuda) /* tokens of this step and of the next one */
-        plan->staging_bytes += 2 * plan->share * plan->context * (int64_t)sizeof(uint16_t);
+        plan->staging_bytes += 2 * plan->share * plan->context * (int64_t)sizeof(uint32_t);
     if (!cuda && plan->size > 1) /* pieces of gradients on their way (comm.h) */
         plan->staging_bytes += 2 * plan->size * BIT_PLAN_PIECE_BYTES;
 
@@ -299,6 +299,7 @@ int bit_plan_init(struct bit_plan *plan, const Bit__RunSpec *spec, int rank, int
     if (p.instances < 1 || p.instances % size != 0)
         return bit_fail(BIT_ESPEC, "%d ranks do not divide a batch of %lld instances", size, (long long)p.instances);
     read_model(&p, spec->model);
+    p.token_bytes = spec->data->dtype;
     read_quantizer(&p, spec->quantizer);
     err = read_tensors(&p, spec);
     if (err < 0)

@@ -41,6 +41,7 @@ struct bit_plan {
     /* The model: B T D H F V of the documents. */
     int layers;
     int64_t context, width, heads, head_dim, hidden, vocab, vocab_padded;
+    int64_t token_bytes; /* of an id in orders: 2 or 4; in memory they have 4 */
     int tied;
     float norm_eps, clip_qkv;
     double rope_theta;

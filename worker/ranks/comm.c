@@ -285,18 +285,18 @@ int64_t bit_comm_share(int64_t instances, int rank, int size)
 }
 
 /* Every size-th instance is a vector type to MPI, so nothing is copied to be sent. */
-static void send_share(struct bit_comm *comm, const uint16_t *batch, int64_t count, int64_t context, int to)
+static void send_share(struct bit_comm *comm, const uint8_t *batch, int64_t count, int64_t bytes, int to)
 {
     MPI_Datatype strided;
 
-    check(comm, MPI_Type_vector((int)count, (int)context, bit_to_int(context * comm->size), MPI_UINT16_T, &strided));
+    check(comm, MPI_Type_vector((int)count, bit_to_int(bytes), bit_to_int(bytes * comm->size), MPI_BYTE, &strided));
     check(comm, MPI_Type_commit(&strided));
-    check(comm, MPI_Isend(batch + to * context, 1, strided, to, TAG_SCATTER, comm->mpi, &comm->requests[to]));
+    check(comm, MPI_Isend(batch + to * bytes, 1, strided, to, TAG_SCATTER, comm->mpi, &comm->requests[to]));
     check(comm, MPI_Type_free(&strided)); /* lives on until the send is done */
 }
 
 /* Rank 0: everybody else's share, and our own by copying. */
-static void hand_out(struct bit_comm *comm, const uint16_t *batch, int64_t instances, int64_t context, uint16_t *mine)
+static void hand_out(struct bit_comm *comm, const uint8_t *batch, int64_t instances, int64_t bytes, uint8_t *mine)
 {
     const int64_t count = bit_comm_share(instances, 0, comm->size);
 
@@ -304,24 +304,23 @@ static void hand_out(struct bit_comm *comm, const uint16_t *batch, int64_t insta
         int64_t theirs = bit_comm_share(instances, r, comm->size);
         comm->requests[r] = MPI_REQUEST_NULL;
         if (theirs > 0)
-            send_share(comm, batch, theirs, context, r);
+            send_share(comm, batch, theirs, bytes, r);
     }
     for (int64_t i = 0; i < count; i++)
-        memcpy(mine + i * context, batch + i * comm->size * context, (size_t)context * sizeof *mine);
+        memcpy(mine + i * bytes, batch + i * comm->size * bytes, (size_t)bytes);
     check(comm, MPI_Waitall(comm->size - 1, comm->requests + 1, MPI_STATUSES_IGNORE));
 }
 
-int64_t bit_comm_scatter_instances(struct bit_comm *comm, const uint16_t *batch, int64_t instances, int64_t context,
-                                   uint16_t *mine)
+int64_t bit_comm_scatter_instances(struct bit_comm *comm, const uint8_t *batch, int64_t instances, int64_t bytes,
+                                   uint8_t *mine)
 {
     const int64_t count = bit_comm_share(instances, comm->rank, comm->size);
     const enum bit_section before = enter(comm);
 
     if (comm->rank == 0)
-        hand_out(comm, batch, instances, context, mine);
+        hand_out(comm, batch, instances, bytes, mine);
     else if (count > 0)
-        check(comm,
-              MPI_Recv(mine, bit_to_int(count * context), MPI_UINT16_T, 0, TAG_SCATTER, comm->mpi, MPI_STATUS_IGNORE));
+        check(comm, MPI_Recv(mine, bit_to_int(count * bytes), MPI_BYTE, 0, TAG_SCATTER, comm->mpi, MPI_STATUS_IGNORE));
     leave(comm, before);
     return count;
 }

@@ -77,11 +77,11 @@ void bit_comm_gather_ranges(struct bit_comm *comm, void *vector, size_t element_
 void bit_comm_reduce_ranges(struct bit_comm *comm, float *vector, const int64_t *starts, int threads);
 
 /**
- * Hand out a batch: rank r gets instances r, r + size, r + 2 size, ... of rank 0's `batch` (instances x context tokens)
+ * Hand out a batch: rank r gets instances r, r + size, r + 2 size, ... of rank 0's `batch` (instances x bytes)
  * into `mine`. batch is read on rank 0 only. Returns how many this rank got. Collective.
  */
-int64_t bit_comm_scatter_instances(struct bit_comm *comm, const uint16_t *batch, int64_t instances, int64_t context,
-                                   uint16_t *mine);
+int64_t bit_comm_scatter_instances(struct bit_comm *comm, const uint8_t *batch, int64_t instances, int64_t bytes,
+                                   uint8_t *mine);
 /** How many of `instances` rank `rank` of `size` gets. */
 int64_t bit_comm_share(int64_t instances, int rank, int size);
 

@@ -13,7 +13,7 @@ static bool is_elsewhere(const struct bit_tokens *t)
 
 static size_t slot_bytes(int64_t elements)
 {
-    return (size_t)elements * sizeof(uint16_t);
+    return (size_t)elements * sizeof(uint32_t);
 }
 
 static void free_slot(struct bit_tokens *t, struct bit_token_slot *slot)
@@ -85,10 +85,28 @@ static int make_room(struct bit_tokens *t, int64_t instances)
     return 0;
 }
 
+/* Ids of 2 bytes, which lie at the end of the room for `count` of 4, to 4: from the first on, each read before it is
+ * written over. */
+static void widen(uint32_t *ids, int64_t count)
+{
+    const uint8_t *narrow = (const uint8_t *)ids + count * 2;
+
+    for (int64_t i = 0; i < count; i++)
+        ids[i] = narrow[2 * i] | (uint32_t)narrow[2 * i + 1] << 8;
+}
+
 /* Little-endian on the wire, as every machine that this runs on is. */
 static int64_t hand_out(struct bit_tokens *t, struct bit_token_slot *slot, const uint8_t *batch, int64_t instances)
 {
-    return bit_comm_scatter_instances(t->comm, (const uint16_t *)batch, instances, t->plan->context, slot->host);
+    const int64_t instance_bytes = t->plan->context * t->plan->token_bytes;
+    const int64_t mine = bit_comm_share(instances, t->comm->rank, t->comm->size);
+    const bool narrow = t->plan->token_bytes == sizeof(uint16_t);
+    uint8_t *to = (uint8_t *)slot->host + (narrow ? mine * instance_bytes : 0);
+
+    bit_comm_scatter_instances(t->comm, batch, instances, instance_bytes, to);
+    if (narrow)
+        widen(slot->host, mine * t->plan->context);
+    return mine;
 }
 
 int64_t bit_tokens_take(struct bit_tokens *t, const uint8_t *batch, int64_t instances, bool came_ahead)
@@ -119,7 +137,7 @@ int bit_tokens_check(const struct bit_tokens *t, int64_t instances)
     return bit_model_check_tokens(t->plan, t->slot[t->now].host, instances);
 }
 
-const uint16_t *bit_tokens_at(const struct bit_tokens *t, int64_t i)
+const uint32_t *bit_tokens_at(const struct bit_tokens *t, int64_t i)
 {
     return t->slot[t->now].operands + i * t->plan->context;
 }

@@ -24,8 +24,8 @@ struct bit_tokens {
     struct bit_exec *exec;
     struct bit_lane lane; /* for what comes ahead */
     struct bit_token_slot {
-        uint16_t *host;     /* as they were handed out; owned, with the next */
-        uint16_t *operands; /* in the backend's memory: host itself, where that is the same */
+        uint32_t *host;     /* owned, with the next */
+        uint32_t *operands; /* in the backend's memory: host itself, where that is the same */
         int64_t capacity;   /* elements of each */
     } slot[2];
     int now;                   /* the slot of the batch at hand; the other one is for the step behind it */
@@ -47,7 +47,7 @@ int64_t bit_tokens_take(struct bit_tokens *tokens, const uint8_t *batch, int64_t
 /** Ids of `instances` of the batch at hand are below the vocabulary. Errors: BIT_EDATA with the place */
 int bit_tokens_check(const struct bit_tokens *tokens, int64_t instances);
 /** Instance `i` of the batch at hand, for the model. */
-const uint16_t *bit_tokens_at(const struct bit_tokens *tokens, int64_t i);
+const uint32_t *bit_tokens_at(const struct bit_tokens *tokens, int64_t i);
 
 /**
  * Rank 0's `next` and `batch`: what will be trained on behind the step at hand. step 0, or a batch that there is no
