@@ -41,6 +41,7 @@ void bit_feed_destroy(struct bit_feed *feed)
 static int open_eval_sets(struct bit_feed *feed, const Bit__RunSpec *spec)
 {
     size_t count = spec->eval->n_set;
+
     feed->eval = calloc(count ? count : 1, sizeof *feed->eval);
     feed->eval_bytes = calloc(count ? count : 1, sizeof *feed->eval_bytes);
     if (feed->eval == NULL || feed->eval_bytes == NULL)
@@ -63,6 +64,7 @@ static int open_eval_sets(struct bit_feed *feed, const Bit__RunSpec *spec)
 int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
 {
     struct bit_feed *feed = calloc(1, sizeof *feed);
+
     if (feed == NULL)
         return bit_fail(-ENOMEM, "the feed of a run");
     feed->batch = spec->batch->instances;
@@ -84,6 +86,7 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
 void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struct bit_file_id *shown)
 {
     size_t at = bit_spec_paths(spec);
+
     for (size_t i = 0; i < spec->eval->n_set; i++)
         at -= spec->eval->set[i]->n_path; /* they are the last */
     for (size_t i = 0; i < feed->eval_count; i++) {

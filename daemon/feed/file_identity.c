@@ -23,6 +23,7 @@ BIT_LOG_TOPIC("file_identity");
 static size_t file_count(struct bit_shards *const *sets, size_t count)
 {
     size_t files = 0;
+
     for (size_t i = 0; i < count; i++)
         files += bit_shards_files(sets[i]);
     return files;
@@ -38,6 +39,7 @@ static void free_facts(Bit__DataFacts *facts)
 static int collect(struct bit_shards *const *sets, size_t count, size_t facts, Bit__DataFacts *now)
 {
     size_t files = file_count(sets, count), file_at = 0;
+
     now->fact = malloc((files * facts + 1) * sizeof *now->fact);
     now->ctime_ns = malloc((files + 1) * sizeof *now->ctime_ns);
     uint64_t *at = now->fact;
@@ -58,6 +60,7 @@ static int collect(struct bit_shards *const *sets, size_t count, size_t facts, B
 static int keep(const Bit__DataFacts *now, const char *path)
 {
     uint8_t *buf = malloc(bit__data_facts__get_packed_size(now) + 1);
+
     if (buf == NULL)
         return bit_fail(-ENOMEM, "%s", path);
     int err = bit_file_write(path, buf, bit__data_facts__pack(now, buf));
@@ -88,6 +91,7 @@ static int compare(struct bit_shards *const *sets, size_t count, size_t facts, c
                    const Bit__DataFacts *now)
 {
     size_t file = 0;
+
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < bit_shards_files(sets[i]); k++, file++) {
             const char *path = bit_shards_file(sets[i], k)->path;
@@ -105,6 +109,7 @@ static int keep_own(struct bit_shards *const *sets, size_t count, const char *pa
 {
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     int err = collect(sets, count, FACTS_MAX - 1, &now);
+
     if (err == 0)
         err = keep(&now, path);
     free_facts(&now);
@@ -116,6 +121,7 @@ int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const c
 {
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     int err = collect(sets, count, FACTS_MAX, &now);
+
     now.n_eval_bytes = eval_count;
     now.eval_bytes = (double *)(uintptr_t)eval_bytes;
     if (err == 0)
@@ -129,6 +135,7 @@ static int check_kept(struct bit_shards *const *sets, size_t count, const char *
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     size_t files = file_count(sets, count), facts = kept->n_fact == files * FACTS_MAX ? FACTS_MAX : FACTS_MAX - 1;
     int err = collect(sets, count, facts, &now);
+
     if (err == 0 && kept->n_ctime_ns != 0 && kept->n_ctime_ns != files)
         err = bit_fail(BIT_ECORRUPT, "%s has %zu change times, not %zu", path, kept->n_ctime_ns, files);
     if (err == 0 && kept->n_fact != now.n_fact)
@@ -153,6 +160,7 @@ int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const 
     uint8_t *buf = NULL;
     size_t bytes = 0;
     int err = bit_file_read(path, BYTES_MAX, &buf, &bytes);
+
     if (err == -ENOENT)
         return keep_own(sets, count, path);
     if (err == 0)

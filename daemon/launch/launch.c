@@ -44,6 +44,7 @@ static void add_threads(const struct bit_launch_args *args, struct bit_argv *out
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     uint32_t threads = args->spec->threads;
+
     if (threads == 0 && args->places != NULL)
         return;
     if (threads == 0)
@@ -106,12 +107,14 @@ int bit_launch_command(const struct bit_launch_args *args, struct bit_argv *out)
 static void on_exit_status(uv_process_t *process, int64_t status, int signal)
 {
     struct bit_launch *l = process->data;
+
     l->ended(l->arg, status, signal);
 }
 
 static void on_adopted_end(void *arg)
 {
     struct bit_launch *l = arg;
+
     l->ended(l->arg, -1, 0);
 }
 
@@ -129,6 +132,7 @@ static int write_nodes(const struct bit_launch_args *args)
     size_t bytes;
     int err = bit_hosts_parse(args->places->list, &hosts);
     FILE *f = err < 0 ? NULL : open_memstream(&text, &bytes);
+
     for (size_t i = 0; f != NULL && i < hosts.count; i++)
         fprintf(f, "%s\n", hosts.name[i]);
     if (err == 0 && (f == NULL || fclose(f) != 0))
@@ -146,6 +150,7 @@ static int spawn(uv_loop_t *loop, const struct bit_launch_args *args, char **env
     uv_stdio_container_t stdio[3] = {
         {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = log}, {.flags = UV_INHERIT_FD, .data.fd = log}};
     int err = bit_launch_command(args, &argv);
+
     if (err == 0) {
         uv_process_options_t options = {
             .exit_cb = on_exit_status,
@@ -176,6 +181,7 @@ int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_la
     int log = -1;
     struct bit_launch *l = calloc(1, sizeof *l);
     int err = l == NULL ? -ENOMEM : make_environment(args, &env);
+
     if (err < 0) {
         bit_fail(err, "starting %s", args->run);
         goto out;
@@ -214,6 +220,7 @@ int bit_launch_adopt(uv_loop_t *loop, int32_t pid, uint64_t pid_start, bit_launc
                      struct bit_launch **out)
 {
     struct bit_launch *l = calloc(1, sizeof *l);
+
     if (l == NULL)
         return bit_fail(-ENOMEM, "a launcher");
     *l = (struct bit_launch){.pid = pid, .ended = ended, .arg = arg};
@@ -256,6 +263,7 @@ void bit_launch_destroy(struct bit_launch *l)
 int bit_secret_create(const char *path, uint8_t *out)
 {
     uint8_t secret[BIT_SECRET_BYTES];
+
     if (getrandom(secret, sizeof secret, 0) != sizeof secret)
         return bit_fail(-EIO, "%s: no random bytes", path);
     int err = bit_file_write(path, secret, sizeof secret);
@@ -270,6 +278,7 @@ int bit_secret_read(const char *path, uint8_t *out)
     uint8_t *buf = NULL;
     size_t bytes = 0;
     int err = bit_file_read(path, BIT_SECRET_BYTES, &buf, &bytes);
+
     if (err == 0 && bytes != BIT_SECRET_BYTES)
         err = bit_fail(BIT_ECORRUPT, "%s: %zu bytes, and a secret has %d", path, bytes, BIT_SECRET_BYTES);
     if (err == 0)

@@ -34,6 +34,7 @@ void bit_launch_srun(const struct bit_launch_args *args, struct bit_argv *out)
 {
     const Bit__SlurmSpec *slurm = args->spec->slurm;
     const struct bit_places *places = args->places;
+
     bit_launch_slurm_tool(args->config, "srun", out);
     if (args->slurm_job != 0)
         bit_argv_add(out, "--jobid=%" PRIu64, args->slurm_job);

@@ -18,6 +18,7 @@ static bool parse_signal(const char *text, struct bit_launcher_log *out)
     const char *end = begin ? strstr(begin, "exited on signal ") : NULL;
     unsigned rank;
     int number;
+
     if (end == NULL || sscanf(begin, "noticed that process rank %u", &rank) != 1 ||
         sscanf(end, "exited on signal %d", &number) != 1 || number < 1 || number > SIGRTMAX)
         return false; /* a job may print anything */
@@ -32,6 +33,7 @@ static bool parse_code(const char *text, struct bit_launcher_log *out)
     const char *end = begin ? strstr(begin, "Exit code:") : NULL;
     unsigned rank;
     int code;
+
     if (end == NULL || sscanf(begin, "Process name: [[%*u,%*u],%u]", &rank) != 1 ||
         sscanf(end, "Exit code: %d", &code) != 1)
         return false;
@@ -44,6 +46,7 @@ static int signal_named(const char *text)
 {
     int found = 0;
     size_t longest = 0;
+
     for (int i = 1; i < SIGRTMIN; i++) {
         const char *name = strsignal(i);
         size_t bytes = strlen(name);
@@ -60,6 +63,7 @@ static bool parse_task(const char *text, struct bit_launcher_log *out)
 {
     char line[256], how[64];
     unsigned rank;
+
     snprintf(line, sizeof line, "%.*s", (int)BIT_MIN(strcspn(text, "\n"), sizeof line - 1), text);
     const char *task = strstr(line, ": task");
     const char *digit = task == NULL ? NULL : task + strcspn(task, "0123456789");
@@ -76,6 +80,7 @@ static bool parse_srun(const char *text, struct bit_launcher_log *out)
 {
     static const char says[] = "srun: error: ";
     struct bit_launcher_log found;
+
     for (const char *p = text; (p = strstr(p, says)) != NULL; p++)
         if (parse_task(p + strlen(says), &found)) {
             *out = found;
@@ -93,6 +98,7 @@ bool bit_launcher_log_srun(const char *text, char *says, size_t room)
 {
     static const char error[] = "srun: error: ";
     const char *begin = strstr(text, error);
+
     if (begin == NULL)
         return false;
     begin += strlen(error);
@@ -107,6 +113,7 @@ bool bit_launcher_log_srun(const char *text, char *says, size_t room)
 static bool read_tail(const char *path, char text[TAIL_BYTES + 1])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+
     if (fd < 0)
         return false;
     off_t end = lseek(fd, 0, SEEK_END);
@@ -123,11 +130,13 @@ static bool read_tail(const char *path, char text[TAIL_BYTES + 1])
 bool bit_launcher_log_read(const char *path, struct bit_launcher_log *out)
 {
     char text[TAIL_BYTES + 1];
+
     return read_tail(path, text) && bit_launcher_log_parse(text, out);
 }
 
 bool bit_launcher_log_read_srun(const char *path, char *says, size_t room)
 {
     char text[TAIL_BYTES + 1];
+
     return read_tail(path, text) && bit_launcher_log_srun(text, says, room);
 }

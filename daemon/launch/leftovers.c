@@ -18,6 +18,7 @@ BIT_LOG_TOPIC("leftovers");
 static bool is_session(const char *path)
 {
     const char *name = strrchr(path, '/');
+
     return path[0] == '/' && strstr(path, "/ompi.") != NULL && strstr(path, "..") == NULL && name != NULL &&
            (strncmp(name, "/pid.", 5) == 0 || strncmp(name, "/jf.", 4) == 0);
 }
@@ -25,6 +26,7 @@ static bool is_session(const char *path)
 void bit_leftovers_note(struct bit_leftovers *r, int32_t pid)
 {
     char text[256], *end;
+
     if (r->known || !bit_proc_variable(pid, "PMIX_NAMESPACE", text, sizeof text))
         return;
     unsigned long job = strtoul(text, &end, 10);
@@ -44,6 +46,7 @@ void bit_leftovers_note_launcher(struct bit_leftovers *r, int32_t pid)
 static bool is_gone(int32_t pid)
 {
     char state = bit_proc_state(pid);
+
     return state == 0 || state == 'Z' || state == 'X';
 }
 
@@ -52,6 +55,7 @@ static void find_session(struct bit_leftovers *r, const char *host)
 {
     static const char *const names[] = {"TMPDIR", "TEMP", "TMP"};
     const char *tmp = NULL;
+
     for (size_t i = 0; i < BIT_COUNT(names) && tmp == NULL; i++)
         tmp = getenv(names[i]);
     int n = snprintf(r->session, sizeof r->session, "%s/ompi.%s.%u/pid.%d", tmp != NULL ? tmp : "/tmp", host,
@@ -64,6 +68,7 @@ static void find_session(struct bit_leftovers *r, const char *host)
 static void read_contact(struct bit_leftovers *r)
 {
     char path[sizeof r->session + 16];
+
     snprintf(path, sizeof path, "%s/contact.txt", r->session);
     FILE *f = fopen(path, "re");
     if (f == NULL)
@@ -77,6 +82,7 @@ void bit_leftovers_remove(struct bit_leftovers *r, uint32_t ranks)
 {
     char host[64] = "", path[192];
     unsigned removed = 0;
+
     gethostname(host, sizeof host - 1);
     if (r->session[0] == '\0' && r->launcher > 1 && is_gone(r->launcher))
         find_session(r, host);

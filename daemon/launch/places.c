@@ -19,6 +19,7 @@ void bit_places_finish(struct bit_places *places)
 static bool divides(const Bit__BatchSpec *batch, uint32_t ranks)
 {
     uint32_t share = batch->instances / ranks;
+
     return batch->instances % ranks == 0 && (batch->micro_instances == 0 || share % batch->micro_instances == 0);
 }
 
@@ -26,6 +27,7 @@ static bool divides(const Bit__BatchSpec *batch, uint32_t ranks)
 static uint32_t count_ranks(const Bit__RunSpec *spec, uint64_t room)
 {
     const Bit__LaunchSpec *launch = spec->launch;
+
     if (room >= launch->ranks)
         return launch->ranks;
     for (uint32_t ranks = (uint32_t)room; ranks >= BIT_MAX(launch->slurm->min_ranks, 1u); ranks--)
@@ -37,6 +39,7 @@ static uint32_t count_ranks(const Bit__RunSpec *spec, uint64_t room)
 static int too_few(const struct bit_hosts *all, const struct bit_hosts *lost, const Bit__RunSpec *spec, uint32_t each)
 {
     char names[160] = "";
+
     for (size_t i = 0, used = 0; i < lost->count && used < sizeof names - 1; i++)
         used = bit_format_more(names, sizeof names, "%s%s", i ? ", " : "", lost->name[i]);
     return bit_fail(-EAGAIN,
@@ -50,6 +53,7 @@ static int write_list(const struct bit_hosts *all, const struct bit_hosts *lost,
 {
     struct bit_hosts chosen = {0};
     int err = 0;
+
     for (size_t i = 0; err == 0 && chosen.count < out->nodes; i++)
         if (!bit_hosts_have(lost, all->name[i]))
             err = bit_hosts_add(&chosen, all->name[i]);
@@ -63,6 +67,7 @@ int bit_places_choose(const struct bit_hosts *all, const struct bit_hosts *lost,
                       struct bit_places *out)
 {
     uint32_t each = bit_slurm_ranks_per_node(spec->launch->slurm), usable = 0;
+
     *out = (struct bit_places){0};
     for (size_t i = 0; i < all->count; i++)
         usable += !bit_hosts_have(lost, all->name[i]);

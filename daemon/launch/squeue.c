@@ -14,6 +14,7 @@
 static bool take_number(const char **p, uint64_t *out)
 {
     size_t digits = strspn(*p, "0123456789");
+
     if (digits == 0 || digits > DIGITS_MAX)
         return false;
     *out = strtoull(*p, NULL, 10);
@@ -28,6 +29,7 @@ bool bit_squeue_time(const char *text, uint64_t *out_s)
     uint64_t days = 0, part[BIT_COUNT(unit)];
     size_t count = 0;
     bool has_days = strchr(text, '-') != NULL;
+
     if (has_days && (!take_number(&p, &days) || *p++ != '-'))
         return false;
     do {
@@ -59,6 +61,7 @@ int bit_squeue_parse(const char *text, struct bit_squeue *out)
     const char *field[FIELDS], *end = text + strcspn(text, "\n"), *p = text;
     size_t bytes[FIELDS];
     char left[32];
+
     *out = (struct bit_squeue){0};
     for (int i = 0; i < FIELDS; i++) {
         const char *bar = i < FIELDS - 1 ? memchr(p, '|', (size_t)(end - p)) : end;
@@ -93,6 +96,7 @@ bool bit_squeue_waits(const struct bit_squeue *q)
 {
     static const char *const states[] = {"PENDING",      "CONFIGURING",  "REQUEUED",  "REQUEUE_FED",
                                          "REQUEUE_HOLD", "SPECIAL_EXIT", "SUSPENDED", "COMPLETING"};
+
     for (size_t i = 0; i < BIT_COUNT(states); i++)
         if (strcmp(q->state, states[i]) == 0)
             return true;

@@ -28,6 +28,7 @@ static struct bit_connection_rate_source *find(struct bit_connection_rate *p, co
 {
     uint8_t key[16];
     struct bit_connection_rate_source *oldest = &p->source[0];
+
     key_of(from, key);
     for (size_t i = 0; i < BIT_CONNECTION_RATE_SOURCES; i++) {
         struct bit_connection_rate_source *s = &p->source[i];
@@ -44,6 +45,7 @@ static struct bit_connection_rate_source *find(struct bit_connection_rate *p, co
 bool bit_connection_rate_take(struct bit_connection_rate *p, const struct sockaddr *from, uint64_t now_ms)
 {
     struct bit_connection_rate_source *s = find(p, from, now_ms);
+
     s->tokens = BIT_MIN(s->tokens + (double)(now_ms - s->used_ms) * BIT_CONNECTION_RATE_PER_S / 1000,
                         (double)BIT_CONNECTION_RATE_BURST);
     s->used_ms = now_ms;
@@ -58,6 +60,7 @@ bool bit_connection_rate_take(struct bit_connection_rate *p, const struct sockad
 void bit_connection_rate_trust(struct bit_connection_rate *p, const struct sockaddr *from, uint64_t now_ms)
 {
     struct bit_connection_rate_source *s = find(p, from, now_ms);
+
     s->used_ms = now_ms;
     s->proven = true;
 }

@@ -54,6 +54,7 @@ static int rank(const struct sockaddr *a)
 static int find_interface(const char *name, struct place *out)
 {
     struct ifaddrs *all, *best = NULL;
+
     if (if_nametoindex(name) == 0)
         return 0;
     if (getifaddrs(&all) < 0)
@@ -72,6 +73,7 @@ static int resolve(const char *host, struct place *out)
     const struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
     int err = getaddrinfo(host, NULL, &hints, &found);
+
     if (err != 0)
         return bit_fail(BIT_EUSAGE, "listen: '%s' is no address, name or interface of this host: %s", host,
                         gai_strerror(err));
@@ -86,6 +88,7 @@ static void set_any(struct place *out)
     const struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
     const struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT};
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
     set_place(out, fd >= 0 ? (const struct sockaddr *)&v6 : (const struct sockaddr *)&v4);
     if (fd >= 0)
         close(fd);
@@ -106,6 +109,7 @@ static int listen_at(struct place *p, uint16_t port)
 {
     const int on = 1, off = 0;
     int fd = socket(p->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
     if (fd < 0)
         return -errno;
     set_port(p, port);
@@ -122,6 +126,7 @@ static int listen_at(struct place *p, uint16_t port)
 static uint16_t bound_port(int fd)
 {
     struct place p = {.bytes = sizeof p.address};
+
     if (getsockname(fd, &p.address.any, &p.bytes) < 0)
         return 0;
     return ntohs(p.address.any.sa_family == AF_INET ? p.address.v4.sin_port : p.address.v6.sin6_port);
@@ -132,6 +137,7 @@ static uint16_t read_kept(const char *path)
     uint8_t *text = NULL;
     size_t bytes = 0;
     char number[8] = "";
+
     if (bit_file_read(path, sizeof number - 1, &text, &bytes) == 0)
         memcpy(number, text, bytes);
     free(text);
@@ -143,6 +149,7 @@ static int write_kept(const char *path, uint16_t port)
 {
     char text[8];
     int bytes = snprintf(text, sizeof text, "%u\n", port);
+
     return bit_file_write(path, text, (size_t)bytes);
 }
 
@@ -152,6 +159,7 @@ static int listen_in_range(const struct bit_address *a, struct place *p, const c
     uint16_t before = read_kept(kept);
     bool is_one = before != 0 && (a->first == 0 || (before >= a->first && before <= a->last));
     int fd = is_one ? listen_at(p, before) : -EADDRINUSE;
+
     for (unsigned port = a->first; fd == -EADDRINUSE && port <= a->last; port++)
         fd = listen_at(p, (uint16_t)port);
     int err = fd < 0 ? 0 : write_kept(kept, bound_port(fd));
@@ -167,6 +175,7 @@ static int tell(const struct bit_address *a, const struct place *p, const char *
 {
     char host[BIT_HOST_MAX] = "";
     int err = 0;
+
     if (advertise[0] != '\0')
         snprintf(host, sizeof host, "%s", advertise);
     else if (a->host[0] == '\0')
@@ -184,6 +193,7 @@ int bit_endpoint_open(const char *listen, const char *advertise, const char *kep
     struct bit_address a;
     struct place p;
     int got = -1, err = bit_address_parse(listen, &a);
+
     if (err == 0)
         err = find_place(a.host, &p);
     if (err < 0)

@@ -34,6 +34,7 @@ void bit_payload_destroy(struct bit_payload *p)
 size_t bit_payload_piece_bytes(const struct bit_payload *p, size_t i)
 {
     size_t begin = i * BIT_PAYLOAD_CHUNK;
+
     return BIT_MIN(p->size - begin, (size_t)BIT_PAYLOAD_CHUNK);
 }
 

@@ -50,6 +50,7 @@ static void set_options(struct bit_wire *w)
 {
     const unsigned unanswered_ms = UNANSWERED_MS;
     uv_os_fd_t fd;
+
     uv_tcp_nodelay(&w->io.tcp, 1);
     uv_tcp_keepalive(&w->io.tcp, 1, KEEPALIVE_S);
     if (uv_fileno(&w->io.handle, &fd) == 0)
@@ -59,6 +60,7 @@ static void set_options(struct bit_wire *w)
 int bit_wire_accept(struct bit_wire *w, uv_stream_t *server)
 {
     int err = uv_accept(server, &w->io.stream);
+
     if (err == 0 && w->stage == BIT_WIRE_HELLO)
         set_options(w);
     return err < 0 ? bit_fail(err, "taking a connection: %s", uv_strerror(err)) : 0;
@@ -74,18 +76,20 @@ void bit_wire_peer(const struct bit_wire *w, char *out, size_t room)
 {
     struct sockaddr_storage address;
     int bytes = sizeof address;
+
     snprintf(out, room, "local");
     if (w->stage != BIT_WIRE_BARE && uv_tcp_getpeername(&w->io.tcp, (struct sockaddr *)&address, &bytes) == 0)
         uv_ip_name((const struct sockaddr *)&address, out, room);
 }
 
-/* ---------------------------------------------------------------- the handshake */
+/* ---- the handshake */
 
 /* The answer is 96 bytes on a fresh connection: they go now, or the other side is not one to wait for. */
 static int send_answer(struct bit_wire *w, const uint8_t answer[BIT_HANDSHAKE_ANSWER_BYTES])
 {
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)answer, BIT_HANDSHAKE_ANSWER_BYTES);
     int n = uv_try_write(&w->io.stream, &buf, 1);
+
     return n == BIT_HANDSHAKE_ANSWER_BYTES ? 0 : bit_fail(n < 0 ? n : -EPIPE, "answering a worker's hello");
 }
 
@@ -96,6 +100,7 @@ static int take_hello(struct bit_wire *w)
     char run[BIT_RUN_ID_MAX];
     uint64_t epoch;
     int err = bit_handshake_peek(w->early, run, &epoch);
+
     if (err == 0)
         err = w->ops->launch(w->arg, run, epoch, &id);
     if (err == 0)
@@ -110,6 +115,7 @@ static int take_hello(struct bit_wire *w)
 static int take_header(struct bit_wire *w)
 {
     int err = bit_opener_init(&w->in, w->in_key, w->early, BIT_HELLO_BODY_MAX + BIT_FRAME_HEADER_BYTES);
+
     sodium_memzero(w->in_key, sizeof w->in_key);
     w->stage = BIT_WIRE_SEALED;
     return err;
@@ -131,7 +137,7 @@ static void take_early(struct bit_wire *w, size_t bytes)
         broken(w, err);
 }
 
-/* ---------------------------------------------------------------- reading */
+/* ---- reading */
 
 /* Hand on what was opened; false when the reader of it stopped or closed us in between. */
 static bool hand_on(struct bit_wire *w)
@@ -157,6 +163,7 @@ static bool hand_on(struct bit_wire *w)
 static void open_records(struct bit_wire *w)
 {
     int err = 0;
+
     while (hand_on(w) && (err = bit_opener_next(&w->in, &w->plain, &w->plain_bytes)) > 0)
         ;
     if (err < 0) {
@@ -170,6 +177,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     struct bit_wire *w = handle->data;
     uint8_t *room = NULL;
     size_t bytes = 0;
+
     if (w->stage == BIT_WIRE_SEALED) {
         room = bit_opener_room(&w->in, &bytes);
     } else if (w->stage == BIT_WIRE_BARE) {
@@ -185,6 +193,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct bit_wire *w = stream->data;
+
     if (n < 0) {
         bit_fail((int)n, "%s", uv_strerror((int)n));
         broken(w, (int)n);
@@ -218,7 +227,7 @@ void bit_wire_limit(struct bit_wire *w, uint32_t plain_max)
     w->in.plain_max = BIT_MIN(plain_max, BIT_SEAL_PLAIN_MAX);
 }
 
-/* ---------------------------------------------------------------- writing */
+/* ---- writing */
 
 static void free_write(struct bit_wire_write *out)
 {
@@ -240,6 +249,7 @@ static void not_taken(struct bit_wire *w, int err)
 static void on_written(uv_write_t *req, int status)
 {
     struct bit_wire *w = req->handle->data;
+
     free_write((struct bit_wire_write *)req);
     if (w->closing)
         return;
@@ -256,6 +266,7 @@ static void on_record_written(uv_write_t *req, int status)
 {
     struct record *r = (struct record *)req;
     struct bit_wire *w = req->handle->data;
+
     w->flight_bytes -= r->bytes;
     free(r);
     if (w->closing)
@@ -277,6 +288,7 @@ static void on_record_written(uv_write_t *req, int status)
 static void advance(struct bit_wire *w, size_t bytes)
 {
     struct bit_wire_write *out = w->first;
+
     w->queued_bytes -= bytes;
     out->byte_at += bytes;
     if (out->byte_at < out->bufs[out->buf_at].len)
@@ -297,6 +309,7 @@ static int seal_one(struct bit_wire *w)
     const uv_buf_t *from = &out->bufs[out->buf_at];
     size_t bytes = BIT_MIN(from->len - out->byte_at, (size_t)BIT_SEAL_PLAIN_MAX);
     struct record *r = malloc(sizeof *r + bytes + BIT_SEAL_OVERHEAD);
+
     if (r == NULL)
         return bit_fail(-ENOMEM, "a record of %zu bytes", bytes);
     r->bytes = bit_sealer_seal(&w->out, from->base + out->byte_at, bytes, r->data);
@@ -315,6 +328,7 @@ static int seal_one(struct bit_wire *w)
 static int seal_some(struct bit_wire *w)
 {
     int err = 0;
+
     while (err == 0 && w->first != NULL && w->flight_bytes < FLIGHT_MAX)
         err = seal_one(w);
     return err;
@@ -324,6 +338,7 @@ static struct bit_wire_write *new_write(uint8_t *frame, size_t bytes, struct bit
 {
     size_t pieces = payload ? payload->frame_count : 0;
     struct bit_wire_write *out = calloc(1, sizeof *out + (1 + 2 * pieces) * sizeof out->bufs[0]);
+
     if (out == NULL) {
         free(frame);
         bit_payload_destroy(payload);
@@ -345,6 +360,7 @@ static struct bit_wire_write *new_write(uint8_t *frame, size_t bytes, struct bit
 int bit_wire_send(struct bit_wire *w, uint8_t *frame, size_t bytes, struct bit_payload *payload)
 {
     struct bit_wire_write *out = new_write(frame, bytes, payload);
+
     if (out == NULL)
         return bit_fail(-ENOMEM, "a message of %zu bytes", bytes);
     BIT_ASSERT(!w->closing && (w->stage == BIT_WIRE_BARE || w->stage == BIT_WIRE_SEALED));
@@ -366,7 +382,7 @@ size_t bit_wire_queued(const struct bit_wire *w)
     return uv_stream_get_write_queue_size(&w->io.stream) + w->queued_bytes;
 }
 
-/* ---------------------------------------------------------------- the end */
+/* ---- the end */
 
 void bit_wire_close(struct bit_wire *w, uv_close_cb closed)
 {

@@ -13,6 +13,7 @@
 static long number(const char *name)
 {
     const char *text = getenv(name);
+
     return text == NULL ? -1 : strtol(text, NULL, 10);
 }
 
@@ -20,12 +21,14 @@ static int option(int fd, int name)
 {
     int value = -1;
     socklen_t bytes = sizeof value;
+
     return getsockopt(fd, SOL_SOCKET, name, &value, &bytes) < 0 ? -1 : value;
 }
 
 int bit_activate_socket(void)
 {
     long pid = number("LISTEN_PID"), count = number("LISTEN_FDS");
+
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");

@@ -211,12 +211,13 @@ static bool next_word(const char **list, char out[BIT_ALLOW_MAX])
     return true;
 }
 
-/* ---------------------------------------------------------------- the settings */
+/* ---- the settings */
 
 static int check_option(enum bit_slurm_tool tool, const char *word)
 {
     size_t bytes = strcspn(word, "=");
     int err = bit_slurm_option_name(tool, word, bytes);
+
     if (err == 0 && word[bytes] == '=')
         err = bit_slurm_option_check(tool, word);
     return err < 0 ? bit_fail_within(BIT_EUSAGE, "'%.64s'", word) : 0;
@@ -226,6 +227,7 @@ int bit_allow_check_options(enum bit_slurm_tool tool, const char *list)
 {
     char word[BIT_ALLOW_MAX];
     int err = strlen(list) >= BIT_ALLOW_MAX ? bit_fail(BIT_EUSAGE, "longer than %d bytes", BIT_ALLOW_MAX - 1) : 0;
+
     while (err == 0 && next_word(&list, word))
         err = check_option(tool, word);
     return err;
@@ -234,6 +236,7 @@ int bit_allow_check_options(enum bit_slurm_tool tool, const char *list)
 static int check_variable(char *word)
 {
     char *equals = strchr(word, '='), *star = strchr(word, '*');
+
     if (equals != NULL)
         *equals = '\0';
     if (star != NULL && (star[1] != '\0' || star == word || equals != NULL))
@@ -254,17 +257,19 @@ int bit_allow_check_variables(const char *list)
 {
     char word[BIT_ALLOW_MAX];
     int err = strlen(list) >= BIT_ALLOW_MAX ? bit_fail(BIT_EUSAGE, "longer than %d bytes", BIT_ALLOW_MAX - 1) : 0;
+
     while (err == 0 && next_word(&list, word))
         err = check_variable(word);
     return err;
 }
 
-/* ---------------------------------------------------------------- a specification */
+/* ---- a specification */
 
 /* "NAME" or "NAME=VALUE", by a word of a list: the same, its name with any value, or a name that begins so. */
 static bool is_named(const char *list, const char *item)
 {
     char word[BIT_ALLOW_MAX];
+
     while (next_word(&list, word)) {
         size_t bytes = strlen(word);
         bool begins = word[bytes - 1] == '*' && strncmp(word, item, bytes - 1) == 0;
@@ -290,6 +295,7 @@ struct rule {
 static void refuse(const struct rule *r, size_t i, const char *item, const char *why)
 {
     char field[64];
+
     snprintf(field, sizeof field, "launch.slurm.%s[%zu]", r->field, i);
     if (!bit_problems_about(r->problems, field))
         bit_problems_add(r->problems, field, 0, 0, "'%.*s' %s", (int)BIT_MIN(strcspn(item, "="), (size_t)64), item,
@@ -302,6 +308,7 @@ static void check_argument(const struct rule *r, enum bit_slurm_tool tool, size_
     char why[200];
     const size_t bytes = strcspn(item, "=");
     int known = bit_slurm_option_name(tool, item, bytes);
+
     if (known < 0 || is_named(r->list, item) || (known == 0 && r->own))
         return;
     const char *near = known == 0 ? NULL : bit_slurm_option_nearest(tool, item, bytes);
@@ -320,6 +327,7 @@ static void check_argument(const struct rule *r, enum bit_slurm_tool tool, size_
 static void check_pair(const struct rule *r, size_t i, const char *item)
 {
     char name[WORD_MAX + 1], why[200];
+
     snprintf(name, sizeof name, "%.*s", (int)BIT_MIN(strcspn(item, "="), (size_t)WORD_MAX), item);
     if (r->own)
         return;
@@ -339,6 +347,7 @@ int bit_allow_check(const struct bit_config *config, const Bit__RunSpec *spec, b
     const struct rule sbatch = {config, "sbatch_arg", "allow_sbatch_arg", config->allow_sbatch_arg, own, problems};
     const struct rule srun = {config, "srun_arg", "allow_srun_arg", config->allow_srun_arg, own, problems};
     const struct rule env = {config, "env", "allow_env", config->allow_env, own, problems};
+
     if (slurm == NULL)
         return 0;
     bit_spec_check_slurm_options(spec, problems);
@@ -354,6 +363,7 @@ int bit_allow_check(const struct bit_config *config, const Bit__RunSpec *spec, b
 int bit_allow_launch(const struct bit_config *config, const Bit__RunSpec *spec, bool own)
 {
     struct bit_problems *problems = own ? NULL : calloc(1, sizeof *problems);
+
     if (own)
         return 0; /* what was accepted once, by whatever rules, is his own matter */
     if (problems == NULL)

@@ -24,6 +24,7 @@ static int reserve(struct bit_argv *v)
 void bit_argv_add(struct bit_argv *v, const char *fmt, ...)
 {
     va_list args;
+
     if (reserve(v) < 0)
         return;
     va_start(args, fmt);
@@ -44,6 +45,7 @@ void bit_argv_add_all(struct bit_argv *v, char *const *item, size_t count)
 void bit_argv_set(struct bit_argv *v, const char *pair)
 {
     size_t name = strcspn(pair, "=") + 1;
+
     for (size_t i = 0; i < v->count; i++)
         if (strncmp(v->item[i], pair, name) == 0) {
             free(v->item[i]);
@@ -70,6 +72,7 @@ void bit_argv_finish(struct bit_argv *v)
 static void write_quoted(FILE *f, const char *text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+
     if (text[0] != '\0' && text[strspn(text, plain)] == '\0') {
         fputs(text, f);
         return;
@@ -88,6 +91,7 @@ char *bit_argv_line(const struct bit_argv *v)
     char *line = NULL;
     size_t bytes;
     FILE *f = open_memstream(&line, &bytes);
+
     if (f == NULL)
         return NULL;
     for (size_t i = 0; i < v->count; i++) {

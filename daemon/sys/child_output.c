@@ -32,6 +32,7 @@ struct command {
 static void on_closed(uv_handle_t *handle)
 {
     struct command *c = handle->data;
+
     if (--c->handles == 0)
         free(c);
 }
@@ -39,6 +40,7 @@ static void on_closed(uv_handle_t *handle)
 static void finish(struct command *c)
 {
     struct bit_child_output *r = &c->result;
+
     r->out = c->stream[0].data;
     r->err = c->stream[1].data;
     r->out_bytes = c->stream[0].bytes;
@@ -57,6 +59,7 @@ static void one_less(struct command *c)
 static void on_exit_status(uv_process_t *process, int64_t status, int signal)
 {
     struct command *c = process->data;
+
     c->result.status = status;
     c->result.signal = signal;
     one_less(c);
@@ -70,12 +73,14 @@ static struct stream *stream_of(struct command *c, const void *pipe)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct stream *s = stream_of(handle->data, handle);
+
     *buf = uv_buf_init((char *)s->data + s->bytes, (unsigned)(BIT_CHILD_OUTPUT_MAX - s->bytes));
 }
 
 static void on_read(uv_stream_t *pipe, ssize_t n, const uv_buf_t *buf)
 {
     struct command *c = pipe->data;
+
     if (n >= 0) {
         stream_of(c, pipe)->bytes += (size_t)n;
         return;
@@ -87,6 +92,7 @@ static void on_read(uv_stream_t *pipe, ssize_t n, const uv_buf_t *buf)
 static void on_late(uv_timer_t *timer)
 {
     struct command *c = timer->data;
+
     c->result.late = true;
     uv_process_kill(&c->process, SIGKILL);
 }
@@ -99,6 +105,7 @@ static void on_spawn_failed(uv_timer_t *timer)
 static void spawn(struct command *c, uv_loop_t *loop, char *const *argv, uint64_t timeout_ms)
 {
     uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE}};
+
     for (int i = 0; i < STREAMS; i++) {
         stdio[i + 1].flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE;
         stdio[i + 1].data.stream = (uv_stream_t *)&c->stream[i].pipe;
@@ -123,6 +130,7 @@ int bit_child_output_get(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms
                          void *arg)
 {
     struct command *c = calloc(1, sizeof *c);
+
     if (c == NULL)
         return bit_fail(-ENOMEM, "running %s", argv[0]);
     c->done = done;
@@ -146,6 +154,7 @@ bool bit_child_output_ok(const struct bit_child_output *r)
 void bit_child_output_explain(const struct bit_child_output *r, const char *name, char *text, size_t room)
 {
     int bytes = (int)BIT_MIN(r->err_bytes, room);
+
     while (bytes > 0 && (r->err[bytes - 1] == '\n' || r->err[bytes - 1] == '\0'))
         bytes--;
     if (r->spawn_err < 0)

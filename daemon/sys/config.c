@@ -71,6 +71,7 @@ static const struct key keys[] = {
 static void state_default(char *out, size_t bytes)
 {
     const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
     if (xdg != NULL && xdg[0] == '/')
         snprintf(out, bytes, "%s/bitd", xdg);
     else
@@ -117,6 +118,7 @@ static const struct key *find_key(const char *name)
 static int unknown_key(const char *name)
 {
     struct bit_nearest nearest;
+
     bit_nearest_init(&nearest, name, strlen(name));
     for (size_t i = 0; i < BIT_COUNT(keys); i++)
         bit_nearest_offer(&nearest, keys[i].name);
@@ -129,6 +131,7 @@ static int unknown_key(const char *name)
 static int set_count(void *field, const struct key *key, const char *value)
 {
     char *end;
+
     errno = 0;
     unsigned long long v = strtoull(value, &end, 10);
     if (errno != 0 || !isdigit((unsigned char)value[0]) || *end != '\0' || v < key->least || v > key->most)
@@ -142,6 +145,7 @@ static int set_milliseconds(void *field, const struct key *key, const char *valu
 {
     char *end;
     double ms = strtod(value, &end) * 1000;
+
     if (end == value || *end != '\0' || !(ms >= (double)key->least && ms <= (double)key->most))
         return bit_fail(BIT_EUSAGE, "%s = %s: seconds from %g to %g", key->name, value, (double)key->least / 1000,
                         (double)key->most / 1000);
@@ -162,6 +166,7 @@ static int set_address(char *field, const struct key *key, const char *value)
 {
     struct bit_address address;
     int err = value[0] == '\0' ? 0 : bit_address_parse(value, &address);
+
     if (err < 0)
         return bit_fail_within(err, "%s", key->name);
     return set_text(field, key, value);
@@ -172,12 +177,14 @@ static int set_list(char *field, const struct key *key, const char *value)
     int err = key->kind == VARIABLES
                   ? bit_allow_check_variables(value)
                   : bit_allow_check_options(key->kind == SRUN_OPTIONS ? BIT_SLURM_SRUN : BIT_SLURM_SBATCH, value);
+
     return err < 0 ? bit_fail_within(err, "%s", key->name) : set_text(field, key, value);
 }
 
 static int set_link(enum bit_link_kind *field, const char *value)
 {
     static const char *const kinds[] = {[BIT_LINK_AUTO] = "auto", [BIT_LINK_UNIX] = "unix", [BIT_LINK_TCP] = "tcp"};
+
     for (size_t i = 0; i < BIT_COUNT(kinds); i++)
         if (strcmp(kinds[i], value) == 0) {
             *field = (enum bit_link_kind)i;
@@ -189,6 +196,7 @@ static int set_link(enum bit_link_kind *field, const char *value)
 static int set_level(enum bit_log_level *field, const char *value)
 {
     int level = bit_log_level_parse(value);
+
     if (level < 0)
         return bit_fail(BIT_EUSAGE, "log_level = %s: error, warn, info or debug", value);
     *field = (enum bit_log_level)level;
@@ -198,6 +206,7 @@ static int set_level(enum bit_log_level *field, const char *value)
 int bit_config_set(struct bit_config *c, const char *name, const char *value)
 {
     const struct key *key = find_key(name);
+
     if (key == NULL)
         return unknown_key(name);
     void *field = (char *)c + key->offset;
@@ -254,6 +263,7 @@ int bit_config_load(struct bit_config *c, const char *path)
 {
     char line[BIT_ALLOW_MAX + 256];
     FILE *file = fopen(path, "re");
+
     if (file == NULL)
         return bit_fail(-errno, "%s: %s", path, strerror(errno));
     int err = 0;
@@ -268,6 +278,7 @@ int bit_config_load(struct bit_config *c, const char *path)
 static bool try_worker(struct bit_config *c, const char *dir, const char *rest)
 {
     char path[2 * BIT_CONFIG_PATH_MAX];
+
     snprintf(path, sizeof path, "%s%s", dir, rest);
     if (strlen(path) >= sizeof c->worker || access(path, X_OK) != 0)
         return false;
@@ -280,6 +291,7 @@ static void find_worker(struct bit_config *c)
 {
     char self[BIT_CONFIG_PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
     if (n > 0) {
         self[n] = '\0';
         *strrchr(self, '/') = '\0';
@@ -293,6 +305,7 @@ static int default_socket(struct bit_config *c)
 {
     const char *named = getenv("BITD_SOCKET"), *runtime = getenv("XDG_RUNTIME_DIR");
     int n;
+
     if (named != NULL && *named != '\0')
         n = snprintf(c->socket, sizeof c->socket, "%s", named);
     else if (runtime != NULL && *runtime != '\0')
@@ -307,6 +320,7 @@ static int default_socket(struct bit_config *c)
 static int make_absolute(char *path, size_t room, const char *what)
 {
     char cwd[BIT_CONFIG_PATH_MAX], joined[2 * BIT_CONFIG_PATH_MAX];
+
     if (path[0] == '/')
         return 0;
     if (getcwd(cwd, sizeof cwd) == NULL)

@@ -17,6 +17,7 @@
 int bit_file_fail(int err, const char *path)
 {
     struct rlimit limit;
+
     if (err != -EMFILE || getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return bit_fail(err, "%s: %s", path, strerror(-err));
     return bit_fail(err, "%s: RLIMIT_NOFILE is %ju: raise it (ulimit -Hn, LimitNOFILE= of a unit)", path,
@@ -40,6 +41,7 @@ static int write_all(int fd, const uint8_t *data, size_t bytes)
 int bit_file_write(const char *path, const void *data, size_t bytes)
 {
     char temporary[PATH_MAX];
+
     if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
         return bit_fail(-ENAMETOOLONG, "%s", path);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -64,6 +66,7 @@ int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes)
     uint8_t *buf = NULL;
     int err = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is none of ours, and not waited for */
+
     if (fd < 0 || fstat(fd, &st) < 0) {
         err = bit_file_fail(-errno, path);
         goto out;
@@ -99,6 +102,7 @@ int bit_dir_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int err = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+
     if (fd >= 0)
         close(fd);
     return err < 0 ? bit_fail(err, "%s: %s", path, strerror(-err)) : 0;
@@ -115,6 +119,7 @@ static int remove_entry(const char *path, const struct stat *st, int kind, struc
 int bit_dir_remove(const char *path)
 {
     int err = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+
     if (err == -1)
         err = -errno;
     return err < 0 ? bit_fail(err, "%s: %s", path, strerror(-err)) : 0;
@@ -123,6 +128,7 @@ int bit_dir_remove(const char *path)
 int bit_dir_count(const char *path)
 {
     DIR *dir = opendir(path);
+
     if (dir == NULL)
         return errno == ENOENT ? 0 : bit_fail(-errno, "%s: %s", path, strerror(errno));
     int count = 0;
@@ -135,6 +141,7 @@ int bit_dir_count(const char *path)
 int bit_dir_make(const char *path)
 {
     char part[PATH_MAX];
+
     if (strlen(path) >= sizeof part)
         return bit_fail(-ENAMETOOLONG, "%s", path);
     for (const char *slash = path; slash != NULL;) {

@@ -64,6 +64,7 @@ static int bad(const struct unfolding *u, const char *at)
 static int take_number(const struct unfolding *u, const char **p, const char *end, unsigned *value, int *width)
 {
     const char *begin = *p;
+
     *value = 0;
     for (; *p < end && isdigit((unsigned char)**p) && *p - begin < DIGITS_MAX; (*p)++)
         *value = *value * 10 + (unsigned)(**p - '0');
@@ -78,6 +79,7 @@ static int unfold_range(struct unfolding *u, const char **p, const char *close, 
     unsigned first, last;
     int width, unused;
     int err = take_number(u, p, close, &first, &width);
+
     last = first;
     if (err == 0 && *p < close && **p == '-') {
         (*p)++;
@@ -98,6 +100,7 @@ static int unfold_group(struct unfolding *u, const char *open, const char *end, 
 {
     const char *close = memchr(open, ']', (size_t)(end - open)), *p = open + 1;
     int err = close == NULL || groups == BIT_HOST_GROUP_MAX ? bad(u, open) : 0;
+
     while (err == 0) {
         err = unfold_range(u, &p, close, end, have, groups);
         if (err < 0 || p == close)
@@ -137,6 +140,7 @@ int bit_hosts_parse(const char *text, struct bit_hosts *out)
 {
     struct unfolding u = {.list = text, .out = out};
     int err = 0;
+
     *out = (struct bit_hosts){0};
     for (const char *p = text; err == 0; p++) {
         const char *end = end_of_element(p);
@@ -150,7 +154,7 @@ int bit_hosts_parse(const char *text, struct bit_hosts *out)
     return err;
 }
 
-/* ---------------------------------------------------------------- folding */
+/* ---- folding */
 
 /* A name as the digits at its end, and what stands before them. */
 struct numbered {
@@ -162,6 +166,7 @@ struct numbered {
 static struct numbered split(const char *name)
 {
     struct numbered n = {.name = name, .stem = (int)strlen(name)};
+
     while (n.stem > 0 && n.width < DIGITS_MAX && isdigit((unsigned char)name[n.stem - 1])) {
         n.stem--;
         n.width++;
@@ -190,6 +195,7 @@ static size_t write_element(FILE *f, const struct bit_hosts *hosts, size_t at)
     struct numbered first = split(hosts->name[at]), last = first;
     size_t next = at + 1;
     struct numbered n = next < hosts->count ? split(hosts->name[next]) : first;
+
     if (next == hosts->count || !same_stem(&first, &n)) {
         fputs(first.name, f);
         return next;
@@ -212,6 +218,7 @@ char *bit_hosts_fold(const struct bit_hosts *hosts)
     char *list = NULL;
     size_t bytes;
     FILE *f = open_memstream(&list, &bytes);
+
     if (f == NULL)
         return NULL;
     for (size_t at = 0; at < hosts->count;) {
@@ -227,6 +234,7 @@ char *bit_hosts_fold(const struct bit_hosts *hosts)
 void bit_hosts_brief(const char *list, char *out, size_t room)
 {
     static const char more[] = "...";
+
     BIT_ASSERT(room > sizeof more);
     if (strlen(list) < room)
         bit_format(out, room, "%s", list);

@@ -14,6 +14,7 @@ void bit_notify(const char *fmt, ...)
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char text[256];
+
     if (path == NULL || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof address.sun_path)
         return;
     memcpy(address.sun_path, path, strlen(path));
@@ -35,6 +36,7 @@ void bit_notify(const char *fmt, ...)
 void bit_notify_alive(void)
 {
     const char *pid = getenv("WATCHDOG_PID");
+
     if (getenv("WATCHDOG_USEC") != NULL && (pid == NULL || strtol(pid, NULL, 10) == getpid()))
         bit_notify("WATCHDOG=1\n");
 }

@@ -34,6 +34,7 @@ ssize_t bit_passed_fds_look(int fd, uint8_t *room, size_t bytes)
     struct iovec iov = {.iov_base = room, .iov_len = bytes};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     ssize_t n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+
     if (n < 0)
         return errno == EINTR ? -EAGAIN : -errno;
     if ((msg.msg_flags & MSG_CTRUNC) != 0) /* without room for it the kernel says that there is one, and no more */
@@ -44,6 +45,7 @@ ssize_t bit_passed_fds_look(int fd, uint8_t *room, size_t bytes)
 static size_t note_descriptors(struct msghdr *msg, int *out)
 {
     size_t count = 0;
+
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
             continue;
@@ -71,6 +73,7 @@ ssize_t bit_passed_fds_take(int fd, uint8_t *room, size_t bytes, int out[BIT_PAS
 bool bit_passed_fds_shut(int fd)
 {
     uint8_t room[16384];
+
     shutdown(fd, SHUT_RDWR); /* who sends from now on keeps what he has; and copies of fd do not keep it open for him */
     for (size_t seen = 0; seen < LOOKED_AT_MAX;) {
         ssize_t n = bit_passed_fds_look(fd, room, sizeof room);

@@ -15,6 +15,7 @@ int bit_peer_get(const uv_pipe_t *pipe, struct bit_peer *out)
     socklen_t bytes = sizeof cred;
     uv_os_fd_t fd;
     int err = uv_fileno((const uv_handle_t *)pipe, &fd);
+
     if (err < 0)
         return err;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &bytes) < 0)
@@ -33,6 +34,7 @@ static int listen_guarded(uv_pipe_t *pipe, uv_connection_cb on_connection)
 {
     uv_os_fd_t fd;
     int err = uv_fileno((const uv_handle_t *)pipe, &fd);
+
     if (err == 0)
         bit_passed_fds_refuse(fd);
     return err < 0 ? err : uv_listen((uv_stream_t *)pipe, 512, on_connection);
@@ -42,6 +44,7 @@ static int listen_guarded(uv_pipe_t *pipe, uv_connection_cb on_connection)
 static int answers(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
     if (fd < 0)
         return bit_fail(-errno, "a socket: %s", strerror(errno));
     int err = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 1 : -errno;
@@ -55,6 +58,7 @@ static int answers(const struct sockaddr_un *address)
 static int remove_dead(const char *path)
 {
     struct stat st;
+
     if (lstat(path, &st) < 0)
         return errno == ENOENT ? 0 : bit_fail(-errno, "%s: %s", path, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
@@ -66,6 +70,7 @@ int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t m
                     uv_connection_cb on_connection)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+
     uv_pipe_init(loop, pipe, 0);
     if (strlen(path) >= sizeof address.sun_path)
         return bit_fail(BIT_EUSAGE, "%s: %zu bytes, and the path of a socket has at most %zu; choose another folder",
@@ -91,6 +96,7 @@ int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t m
 int bit_peer_listen_on(uv_pipe_t *pipe, int fd, uv_connection_cb on_connection)
 {
     int err = uv_pipe_open(pipe, fd);
+
     if (err < 0)
         close(fd);
     else

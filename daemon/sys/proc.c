@@ -23,6 +23,7 @@ struct stat_line {
 static ssize_t read_proc(int32_t pid, const char *name, char *buf, size_t bytes)
 {
     char path[64];
+
     snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -40,6 +41,7 @@ static int read_stat(int32_t pid, struct stat_line *out)
 {
     char buf[1024];
     ssize_t n = read_proc(pid, "stat", buf, sizeof buf - 1);
+
     if (n <= 0)
         return -ESRCH;
     buf[n] = '\0';
@@ -59,6 +61,7 @@ int bit_proc_start_time(int32_t pid, uint64_t *out)
 {
     struct stat_line line;
     int err = read_stat(pid, &line);
+
     if (err < 0)
         return bit_fail(err, "process %d: %s", pid, strerror(-err));
     *out = line.start_time;
@@ -68,6 +71,7 @@ int bit_proc_start_time(int32_t pid, uint64_t *out)
 bool bit_proc_is(int32_t pid, uint64_t start_time)
 {
     struct stat_line line;
+
     return pid > 0 && read_stat(pid, &line) == 0 && line.start_time == start_time && line.state != 'Z' &&
            line.state != 'X';
 }
@@ -75,6 +79,7 @@ bool bit_proc_is(int32_t pid, uint64_t start_time)
 char bit_proc_state(int32_t pid)
 {
     struct stat_line line;
+
     return read_stat(pid, &line) < 0 ? 0 : line.state;
 }
 
@@ -82,6 +87,7 @@ char bit_proc_state(int32_t pid)
 static void describe_file(FILE *f, int32_t pid, const char *thread, const char *name)
 {
     char buf[4096], path[64];
+
     snprintf(path, sizeof path, "task/%.16s/%s", thread, name);
     ssize_t n = read_proc(pid, path, buf, sizeof buf - 1);
     buf[n > 0 ? n : 0] = '\0';
@@ -92,6 +98,7 @@ static void describe_file(FILE *f, int32_t pid, const char *thread, const char *
 void bit_proc_describe(int32_t pid, FILE *f)
 {
     char path[64];
+
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     DIR *dir = opendir(path);
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
@@ -107,7 +114,7 @@ void bit_proc_describe(int32_t pid, FILE *f)
         closedir(dir);
 }
 
-/* ---------------------------------------------------------------- watching one */
+/* ---- watching one */
 
 struct bit_proc_watch {
     uv_poll_t poll;
@@ -119,6 +126,7 @@ struct bit_proc_watch {
 static void on_closed(uv_handle_t *handle)
 {
     struct bit_proc_watch *w = handle->data;
+
     close(w->fd);
     free(w);
 }
@@ -126,6 +134,7 @@ static void on_closed(uv_handle_t *handle)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct bit_proc_watch *w = poll->data;
+
     uv_poll_stop(poll);
     w->ended(w->arg);
 }
@@ -133,6 +142,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 int bit_proc_watch(uv_loop_t *loop, int32_t pid, bit_proc_ended *ended, void *arg, struct bit_proc_watch **out)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
     if (fd < 0)
         return bit_fail(-errno, "process %d: %s", pid, strerror(errno));
     struct bit_proc_watch *w = malloc(sizeof *w);
@@ -164,11 +174,12 @@ int bit_proc_signal(const struct bit_proc_watch *w, int signal)
     return syscall(SYS_pidfd_send_signal, w->fd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
-/* ---------------------------------------------------------------- finding those of a job */
+/* ---- finding those of a job */
 
 static bool has_pair(const char *environ_text, size_t bytes, const char *name, const char *value)
 {
     size_t name_bytes = strlen(name), value_bytes = strlen(value);
+
     for (const char *p = environ_text, *end = environ_text + bytes; p < end; p += strlen(p) + 1)
         if (strncmp(p, name, name_bytes) == 0 && p[name_bytes] == '=' &&
             strncmp(p + name_bytes + 1, value, value_bytes + 1) == 0)
@@ -182,6 +193,7 @@ bool bit_proc_variable(int32_t pid, const char *name, char *out, size_t room)
     ssize_t n = text == NULL ? -1 : read_proc(pid, "environ", text, ENVIRON_MAX - 1);
     size_t name_bytes = strlen(name);
     bool found = false;
+
     if (n > 0)
         text[n] = '\0';
     for (const char *p = text, *end = n > 0 ? text + n : text; p < end && !found; p += strlen(p) + 1)
@@ -195,6 +207,7 @@ static bool is_ours(int32_t pid)
 {
     char path[64];
     struct stat st;
+
     snprintf(path, sizeof path, "/proc/%d", pid);
     return stat(path, &st) == 0 && st.st_uid == geteuid();
 }
@@ -202,6 +215,7 @@ static bool is_ours(int32_t pid)
 static bool belongs(int32_t pid, const struct bit_proc_job *job, char *environ_text)
 {
     struct stat_line line;
+
     if (read_stat(pid, &line) < 0 || line.state == 'Z' || line.state == 'X' || !is_ours(pid))
         return false;
     if (job->session > 0 && line.session == job->session)
@@ -219,6 +233,7 @@ int bit_proc_find(const struct bit_proc_job *job, int32_t *pids, int max)
     int count = 0;
     char *environ_text = malloc(ENVIRON_MAX);
     DIR *dir = opendir("/proc");
+
     if (dir == NULL || environ_text == NULL)
         goto out;
     for (struct dirent *entry; count < max && (entry = readdir(dir)) != NULL;) {

@@ -49,6 +49,7 @@ static void end_round(struct bit_sweep *s)
 static void on_ended(void *arg)
 {
     struct bit_sweep *s = arg;
+
     if (++s->ended < s->watched)
         return;
     end_round(s);
@@ -58,6 +59,7 @@ static void on_ended(void *arg)
 static void on_grace_over(uv_timer_t *timer)
 {
     struct bit_sweep *s = timer->data;
+
     s->hard = true;
     end_round(s);
     look(s);
@@ -75,6 +77,7 @@ static void look(struct bit_sweep *s)
     int32_t pid[ROUND_MAX];
     const struct bit_proc_job job = {.run = s->run, .link = s->link, .session = s->session};
     int count = bit_proc_find(&job, pid, ROUND_MAX);
+
     for (int i = 0; i < count; i++) {
         struct bit_proc_watch *w;
         if (bit_proc_watch(s->timer.loop, pid[i], on_ended, s, &w) < 0)
@@ -98,6 +101,7 @@ static void on_begin(uv_timer_t *timer)
 int bit_sweep_start(uv_loop_t *loop, const struct bit_proc_job *job, uint64_t grace_ms, bit_sweep_done *done, void *arg)
 {
     struct bit_sweep *s = calloc(1, sizeof *s);
+
     if (s == NULL || (s->run = strdup(job->run)) == NULL || (s->link = strdup(job->link)) == NULL) {
         free_sweep(s);
         return bit_fail(-ENOMEM, "ending run %s", job->run);

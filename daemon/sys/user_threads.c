@@ -13,6 +13,7 @@ static void run(void *arg)
 {
     struct bit_user_task *task = arg;
     struct bit_user_threads *t = task->threads;
+
     task->work(task);
     uv_mutex_lock(&t->lock);
     task->next_finished = t->finished;
@@ -35,6 +36,7 @@ static void start_again(uv_timer_t *timer);
 static void start_what_may(struct bit_user_threads *t)
 {
     const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = STACK_BYTES};
+
     for (struct bit_user_task *task = t->tasks; task != NULL; task = task->next) {
         if (task->running || has_running(t, task->uid))
             continue;
@@ -56,6 +58,7 @@ static void start_again(uv_timer_t *timer)
 static void forget(struct bit_user_threads *t, const struct bit_user_task *task)
 {
     struct bit_user_task **at = &t->tasks;
+
     while (*at != task)
         at = &(*at)->next;
     *at = task->next;
@@ -79,6 +82,7 @@ static void end_finished(struct bit_user_threads *t)
 static void on_ended(uv_async_t *async)
 {
     struct bit_user_threads *t = async->data;
+
     end_finished(t);
     start_what_may(t);
 }
@@ -101,6 +105,7 @@ int bit_user_threads_init(struct bit_user_threads *t, uv_loop_t *loop)
 void bit_user_threads_start(struct bit_user_threads *t, struct bit_user_task *task)
 {
     struct bit_user_task **end = &t->tasks;
+
     task->threads = t;
     task->next = NULL;
     task->running = false;
