@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/launch/hold_script.h" /* made of hold.sh by the build */
 #include "daemon/launch/launch.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/sys/argv.h"
@@ -142,18 +143,6 @@ static bool still_there(struct bit_slurm_job *j)
 
 /* ---------------------------------------------------------------- submitting */
 
-static const char hold_script[] = "#!/bin/sh\n"
-                                  "# Holds this Slurm job's nodes for bitd, whose workers run in steps of it. bitd "
-                                  "touches the file $1 as long as it\n"
-                                  "# wants them, and sends SIGUSR2 when it does not.\n"
-                                  "trap 'exit 0' USR2\n"
-                                  "while [ $(($(date +%s) - $(stat -c %Y \"$1\" || echo 0))) -lt \"$2\" ]; do\n"
-                                  "    sleep 10 &\n"
-                                  "    wait $!\n"
-                                  "done\n"
-                                  "echo \"no word of bitd for $2 s: the nodes go back\" >&2\n"
-                                  "exit 75\n";
-
 static int touch_lease(struct bit_slurm_job *j)
 {
     char *path = bit_runner_path(j->runner, "lease");
@@ -169,7 +158,7 @@ static int write_hold_script(struct bit_slurm_job *j)
 {
     char *path = bit_runner_path(j->runner, "hold");
     int err = path == NULL ? bit_fail(-ENOMEM, "the job's script")
-                           : bit_file_write(path, (const uint8_t *)hold_script, sizeof hold_script - 1);
+                           : bit_file_write(path, (const uint8_t *)HOLD_SCRIPT, sizeof HOLD_SCRIPT - 1);
     free(path);
     return err;
 }
