@@ -315,11 +315,9 @@ static void refuse_problems(struct bit_client *c, const struct bit_problems *pro
 static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     int err = bit_allow_check(&c->server->daemon->config, spec, !bit_proof_needed(&c->peer), problems);
-    if (spec->launch->launcher != BIT__LAUNCHER__SRUN || bit_slurm_job_own() != 0)
+    if (spec->launch->launcher != BIT__LAUNCHER__SRUN || bit_slurm_job_check_own() == 0)
         return err;
-    bit_problems_add(problems, "launch.launcher", 0, 0,
-                     "SRUN starts ranks in the Slurm job that bitd runs in, and bitd runs in none (no SLURM_JOB_ID); "
-                     "SBATCH submits one");
+    bit_problems_add(problems, "launch.launcher", 0, 0, "%s", bit_fail_text());
     return BIT_ESPEC;
 }
 

@@ -49,6 +49,14 @@ uint64_t bit_slurm_job_own(void)
     return text != NULL && isdigit((unsigned char)text[0]) ? strtoull(text, NULL, 10) : 0;
 }
 
+int bit_slurm_job_check_own(void)
+{
+    if (bit_slurm_job_own() != 0)
+        return 0;
+    return bit_fail(BIT_EUSAGE, "SRUN starts ranks in the Slurm job that bitd runs in, and bitd runs in none (no "
+                                "SLURM_JOB_ID); SBATCH submits one");
+}
+
 static bool is_submitted(const struct bit_slurm_job *j)
 {
     return j->runner->run.spec->launch->launcher == BIT__LAUNCHER__SBATCH;
@@ -346,10 +354,11 @@ static void ask_squeue(struct bit_slurm_job *j)
 static void take_own_job(struct bit_slurm_job *j)
 {
     const char *list = getenv("SLURM_JOB_NODELIST");
-    int err = bit_slurm_job_own() == 0 || list == NULL
-                  ? bit_fail(BIT_EUSAGE, "launcher SRUN starts ranks in the Slurm job that bitd runs in, and bitd runs "
-                                         "in none (no SLURM_JOB_ID)")
-                  : take_nodes(j, list);
+    int err = bit_slurm_job_check_own();
+
+    if (err == 0)
+        err = list == NULL ? bit_fail(BIT_EUSAGE, "no SLURM_JOB_NODELIST, and bitd runs in a Slurm job")
+                           : take_nodes(j, list);
     tell_ready(j, err);
 }
 

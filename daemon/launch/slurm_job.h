@@ -56,6 +56,8 @@ int bit_slurm_job_place(const struct bit_slurm_job *j, struct bit_places *out);
 
 /** SLURM_JOB_ID of the job that bitd runs in; 0: none. */
 uint64_t bit_slurm_job_own(void);
+/** Whether SRUN has a job to start ranks in. Errors: BIT_EUSAGE saying that bitd runs in none. */
+int bit_slurm_job_check_own(void);
 /** Nodes that are asked for: launch.slurm.nodes, or as many as the ranks take. */
 uint32_t bit_slurm_job_nodes(const Bit__LaunchSpec *launch);
 /** The sbatch command line for a run whose folder that is. *out is the caller's. Errors: -ENOMEM. */
