@@ -1,4 +1,5 @@
 """A private daemon with real workers, in a temporary folder, driven through bitctl as a user would."""
+import contextlib
 import json
 import os
 import random
@@ -65,7 +66,8 @@ launch {{ backend: CPU ranks: {ranks} threads: 1 max_restarts: 5 }}
 
 
 class Daemon:
-    """hold: steps that no run begins before let_on(), so that what a test asks for there comes in time on a busy machine, too."""
+    """hold: steps that no run begins but by let_on() or held_no_more(), so that what a test asks for before one of them comes in
+    time, however busy the machine is."""
 
     def __init__(self, config="", hold=()):
         root = build_root()
@@ -118,7 +120,7 @@ class Daemon:
             time.sleep(0.02)
 
     def let_on(self, limit=60):
-        """The run that stands before a step of `hold`, or comes there, begins it."""
+        """The run that comes to a step of `hold` begins it. For one that is sure to come."""
         def late(*_):
             raise AssertionError(f"no run came to a step of {self.hold} within {limit} s")
 
@@ -130,11 +132,14 @@ class Daemon:
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)
 
-    def asked_while_held(self, run, step, *verb):
-        """Asked for behind `step`, while the run stands before the next one, which is of `hold`: what is asked is always that late."""
-        self.wait(run, "--for", f"step={step}")
-        self.ctl(*verb, "--no-wait", check=True)
-        self.let_on()
+    @contextlib.contextmanager
+    def held_no_more(self):
+        """Meanwhile nobody waits before a step of `hold`: for a run that comes there or not, as orders were sent before the test asked."""
+        fd = os.open(self.gate, os.O_RDWR)  # which makes it a writer, and waits for nobody
+        try:
+            yield
+        finally:
+            os.close(fd)
 
     def stop(self):
         for run in self.ids():

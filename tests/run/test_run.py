@@ -76,8 +76,10 @@ def pause_and_resume_give_the_same_bits():
     with fixture.Daemon(hold=[step + 1 for step in steps]) as d:
         run = d.submit(d.spec(name="paused", steps=40, at_step=20, every=0))
         for step in steps:
-            d.asked_while_held(run, step, "pause", run)
-            d.ctl("pause", run, check=True)  # asked again, it waits for the first
+            d.wait(run, "--for", f"step={step}")
+            d.ctl("pause", run, "--no-wait", check=True)
+            with d.held_no_more():
+                d.ctl("pause", run, check=True)  # asked again, it waits for the first
             assert d.status(run)["state"] == "paused"
             assert not d.worker_pids(run), "a paused run holds no process"
             d.ctl("resume", run, check=True)
@@ -99,8 +101,8 @@ def move_the_switch():
         code, _, err = d.ctl("switch", run, "--at", "200")
         assert code != 0, "a switch that happened is not moved"
         d.ctl("cancel", run, "--no-wait", check=True)
-        d.let_on()
-        assert d.wait(run) == 103
+        with d.held_no_more():
+            assert d.wait(run) == 103
 
 
 def the_same_instances_on_any_number_of_ranks():
@@ -132,8 +134,9 @@ def checkpoints_verify_and_a_flipped_bit_is_found():
         d.wait(run, "--for", "checkpoint=20")
         d.wait(run, "--for", "step=24")
         d.ctl("checkpoint", run, "--no-wait", check=True)
-        d.asked_while_held(run, 24, "pause", run)
-        d.ctl("pause", run, check=True)
+        d.ctl("pause", run, "--no-wait", check=True)
+        with d.held_no_more():
+            d.ctl("pause", run, check=True)
         assert d.ctl("ckpt", "verify", run)[0] == 0
         newest = [json.loads(line) for line in d.ctl("ckpt", "ls", run, "--json", check=True)[1].splitlines()][-1]
         path = os.path.join(newest["path"], "model.safetensors")
@@ -144,9 +147,9 @@ def checkpoints_verify_and_a_flipped_bit_is_found():
             f.write(bytes([byte[0] ^ 1]))
         code, _, err = d.ctl("ckpt", "verify", run)
         assert code == 65 and "model.safetensors" in err, f"verify names the file: {code} {err}"
-        d.ctl("resume", run, check=True)
-        d.let_on()  # once more: it goes on behind step 20
-        d.finish(run)
+        with d.held_no_more():
+            d.ctl("resume", run, check=True)
+            d.finish(run)
         bad = [e["bad"] for e in d.events(run) if "bad" in e]
         assert bad and bad[0]["name"] == newest["name"], "the damaged one is named and passed over"
 
