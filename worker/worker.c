@@ -163,15 +163,14 @@ static int initialise(struct bit_worker *w)
 static int load_origin(struct bit_worker *w, const char *from)
 {
     const Bit__InitFacts *init = w->welcome->init;
-    const Bit__InitFile *then = init != NULL && init->n_file > 0 ? init->file[init->n_file - 1] : NULL;
     int err;
 
     if (init != NULL)
         from = init->path;
     if (init != NULL ? init->folder : is_folder(from))
-        err = bit_ckpt_restore_weights(w, from, then);
+        err = bit_ckpt_restore_weights(w, from, init);
     else
-        err = bit_ckpt_import(w, from, then);
+        err = bit_ckpt_import(w, from, init != NULL && init->n_file > 0 ? init->file[0] : NULL);
     /* Launched again it would be the same. */
     return err == BIT_ECORRUPT ? bit_fail_within(BIT_EDATA, "model.init_from") : err;
 }

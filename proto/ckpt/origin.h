@@ -7,6 +7,9 @@
 #include "proto/bit.pb-c.h"
 #include "proto/ckpt/checkpoint.h"
 
+/* Which file of a folder InitFacts.file has where. Of a single file it has that one. */
+enum bit_origin_file { BIT_ORIGIN_MANIFEST, BIT_ORIGIN_MODEL };
+
 /** The tensor is there, of its shape, and of a type that can be read (F32, BF16, F16). Errors: BIT_ESPEC naming it. */
 int bit_origin_check_entry(const char *path, const struct bit_tensor *tensor,
                            const struct bit_safetensors_entry *entry);

@@ -295,6 +295,7 @@ void peer_welcome(struct peer *p, uint64_t last_step, const char *restore)
     welcome.checkpoint_dir = p->checkpoints;
     welcome.identity = (char *)(uintptr_t)PEER_IDENTITY;
     welcome.restore = (char *)(uintptr_t)restore;
+    welcome.init = p->init;
     welcome.has_beat_ms = p->beat_ms > 0;
     welcome.beat_ms = p->beat_ms;
     peer_send(p, BIT_MSG_WELCOME, &welcome);

@@ -22,8 +22,9 @@ struct peer {
     char socket[96], secret[96], checkpoints[96];
     const char *set[PEER_SET_MAX]; /* "quantizer.preset=b158": onto the common specification */
     const char *retry_s;
-    uint32_t beat_ms;   /* not 0: the other ranks come too, on links of their own */
-    const char *worker; /* the program; NULL: $BITWORKER */
+    Bit__InitFacts *init; /* what model.init_from was when it was submitted; NULL: no word of it */
+    uint32_t beat_ms;     /* not 0: the other ranks come too, on links of their own */
+    const char *worker;   /* the program; NULL: $BITWORKER */
     int listener, fd;
     pid_t pid;
     uint64_t epoch;

@@ -181,21 +181,27 @@ static void flip_bit(const char *path, off_t offset)
     close(fd);
 }
 
-static void expect_refused(struct peer *p, int ranks, int err, const char *part)
+static void expect_not_ready(struct peer *p, int ranks, const char *restore, int err, const char *part)
 {
     const Bit__WorkerFailed *failed;
-    char path[256];
 
-    path_of(p, "step-00000001", path);
     if (!peer_start(p, ranks) || peer_accept(p) == NULL)
         return;
-    peer_welcome(p, 0, path);
+    peer_welcome(p, 0, restore);
     failed = peer_next(p, BIT_MSG_WORKER_FAILED);
     if (failed != NULL) {
         EXPECT_EQ(failed->error, err);
         EXPECT_CONTAINS(failed->text, part);
     }
     EXPECT_EQ(peer_wait(p), bit_exit_code(err));
+}
+
+static void expect_refused(struct peer *p, int ranks, int err, const char *part)
+{
+    char path[256];
+
+    path_of(p, "step-00000001", path);
+    expect_not_ready(p, ranks, path, err, part);
 }
 
 TEST(one_flipped_bit_is_named_and_never_used)
@@ -447,6 +453,57 @@ TEST(a_model_may_begin_from_a_checkpoint_or_a_safetensors_file)
                 break;
             EXPECT_EQ(ready->step, 0);
             EXPECT_EQ(ready->phase->optimizer_step, 0);
+            EXPECT_EQ(ready->weights_digest, h.digest[1]);
+            stop(&p);
+        }
+    }
+    peer_close(&p);
+}
+
+static void note_file(const char *folder, const char *name, Bit__InitFile *out)
+{
+    char path[400];
+    struct stat st = {0};
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    EXPECT_EQ(stat(path, &st), 0);
+    bit__init_file__init(out);
+    out->device = st.st_dev;
+    out->inode = st.st_ino;
+    out->bytes = (uint64_t)st.st_size;
+    out->mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+}
+
+/* On whatever rank, by whatever path: both files of the checkpoint, for which of them the weights are hangs on both. */
+TEST(a_model_begins_from_the_very_files_that_were_submitted)
+{
+    static const char *const names[] = {BIT_CHECKPOINT_MANIFEST, "model.safetensors"};
+    struct peer p = {0};
+    struct history h = {0};
+    char folder[300], set[340];
+    Bit__InitFile file[2], *list[2] = {&file[0], &file[1]};
+    Bit__InitFacts init = BIT__INIT_FACTS__INIT;
+
+    if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
+        stop(&p);
+        snprintf(folder, sizeof folder, "%s/step-00000001", p.checkpoints);
+        snprintf(set, sizeof set, "model.init_from=%s", folder);
+        p.set[0] = set;
+        init.path = folder;
+        init.folder = true;
+        init.n_file = 2;
+        init.file = list;
+        p.init = &init;
+        for (int other = 0; other < 2; other++) {
+            for (int i = 0; i < 2; i++)
+                note_file(folder, names[i], &file[i]);
+            file[other].inode++;
+            expect_not_ready(&p, 2, NULL, BIT_EDATA, names[other]);
+        }
+        for (int i = 0; i < 2; i++)
+            note_file(folder, names[i], &file[i]);
+        const Bit__WorkerReady *ready = peer_begin(&p, 2, NULL);
+        if (ready != NULL) {
             EXPECT_EQ(ready->weights_digest, h.digest[1]);
             stop(&p);
         }

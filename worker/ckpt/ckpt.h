@@ -90,8 +90,11 @@ int bit_ckpt_write(struct bit_ckpt *ckpt);
  */
 int bit_ckpt_restore(struct bit_worker *worker, const char *dir);
 
-/** Its weights alone; moments, phase and step stay as they are. then: which file that must be (NULL: any; BIT_EDATA). */
-int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFile *then);
+/**
+ * Its weights alone; moments, phase and step stay as they are. init: which files its MANIFEST and model.safetensors must
+ * be, or NULL: any. Errors also BIT_EDATA, for another one.
+ */
+int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFacts *init);
 
 /**
  * Weights from a safetensors file of any writer that has our tensors' names and shapes; F32, BF16 or F16.

@@ -148,13 +148,38 @@ static void report_arithmetic(const struct bit_worker *w, const char *dir, const
                  BIT_ARITHMETIC, changed);
 }
 
-static int restore_agreed(struct bit_worker *w, const char *dir, bool whole, const Bit__InitFile *then)
+/* What the folder's files were when the run was submitted; NULL where nobody said. */
+static const Bit__InitFile *file_then(const Bit__InitFacts *init, size_t which)
+{
+    return init != NULL && which < init->n_file ? init->file[which] : NULL;
+}
+
+/* The manifest says which bytes are the weights, so it must be the one that was looked at as much as they. */
+static int read_manifest(const char *dir, const Bit__InitFile *then, Bit__Manifest **out)
+{
+    char path[BIT_PATH_MAX];
+    struct stat st;
+    int fd, err;
+
+    if (snprintf(path, sizeof path, "%s/%s", dir, BIT_CHECKPOINT_MANIFEST) >= (int)sizeof path)
+        return bit_fail(-ENAMETOOLONG, "'%s'", dir);
+    fd = bit_regular_open(path, false, &st);
+    if (fd < 0)
+        return fd;
+    err = then != NULL ? bit_origin_check_same(path, &st, then) : 0;
+    if (err >= 0)
+        err = bit_manifest_read_open(fd, path, out);
+    close(fd);
+    return err;
+}
+
+static int restore_agreed(struct bit_worker *w, const char *dir, bool whole, const Bit__InitFacts *init)
 {
     Bit__Manifest *manifest = NULL;
-    int err = bit_manifest_read(dir, &manifest);
+    int err = read_manifest(dir, file_then(init, BIT_ORIGIN_MANIFEST), &manifest);
 
     if (err >= 0)
-        err = restore(w, dir, manifest, whole, then);
+        err = restore(w, dir, manifest, whole, file_then(init, BIT_ORIGIN_MODEL));
     err = bit_comm_agree(w->comm, err);
     if (err >= 0 && whole) {
         const Bit__PhaseState *phase = manifest->phase;
@@ -177,7 +202,7 @@ int bit_ckpt_restore(struct bit_worker *worker, const char *dir)
     return restore_agreed(worker, dir, true, NULL);
 }
 
-int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFile *then)
+int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFacts *init)
 {
-    return restore_agreed(worker, dir, false, then);
+    return restore_agreed(worker, dir, false, init);
 }
