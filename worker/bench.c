@@ -16,6 +16,7 @@
 #include "proto/wire/msg.h"
 #include "worker/process/clock.h"
 #include "worker/resources.h"
+#include "worker/worker.h"
 
 #define WARM_STEPS  2
 #define TRACE_SPANS 65536

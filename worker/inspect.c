@@ -6,7 +6,7 @@
 #include "kernels/clip.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "worker/worker.h"
+#include "worker/ranks/worker_state.h"
 
 void bit_inspection_add(struct bit_inspection *in, const struct bit_anomaly *what)
 {

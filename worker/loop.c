@@ -16,6 +16,7 @@ BIT_LOG_TOPIC("loop");
 /* One rank's half of the loop. session and batch are rank 0's, beat is the others'. */
 struct loop {
     struct bit_worker *worker;
+    struct bit_ckpt *ckpt;
     struct bit_session *session;
     struct bit_beat *beat;
     const uint8_t *batch;
@@ -92,18 +93,16 @@ static void look_ahead(void *arg)
  */
 static bool settles_before(const struct loop *l, enum bit_command_kind kind)
 {
-    const struct bit_ckpt *ckpt = &l->worker->ckpt;
-
-    if (!ckpt->under_way)
+    if (!l->ckpt->under_way)
         return false;
     if (kind == BIT_COMMAND_CHECKPOINT || kind == BIT_COMMAND_STOP || kind == BIT_COMMAND_GREET)
         return true;
-    return ckpt->all_written && kind != BIT_COMMAND_QUIT;
+    return l->worker->all_written && kind != BIT_COMMAND_QUIT;
 }
 
-static bool has_own_part(const struct bit_ckpt *ckpt)
+static bool has_own_part(const struct loop *l)
 {
-    return ckpt->under_way && atomic_load(&ckpt->written);
+    return l->ckpt->under_way && atomic_load(&l->worker->part_written);
 }
 
 /* Rank 0: what everybody does next. Where there is no order, a checkpoint is completed when our part of it is there. */
@@ -117,7 +116,7 @@ static struct bit_command next_command(struct loop *l)
     }
     do
         command = await_order(l);
-    while (command.kind == BIT_COMMAND_SETTLE && !has_own_part(&l->worker->ckpt));
+    while (command.kind == BIT_COMMAND_SETTLE && !has_own_part(l));
     if (command.kind == BIT_COMMAND_SETTLE || !settles_before(l, command.kind))
         return command;
     l->held = command;
@@ -155,7 +154,7 @@ static int settle(struct loop *l)
 {
     Bit__CheckpointReport message;
 
-    bit_ckpt_end(&l->worker->ckpt, &message);
+    bit_ckpt_end(l->ckpt, &message);
     if (message.error < 0 && l->session != NULL)
         bit_warn("checkpoint failed", "name=%s why=\"%s\"", message.name, message.text);
     report(l, BIT_MSG_CHECKPOINT_REPORT, &message);
@@ -175,7 +174,7 @@ static int train(struct loop *l, const struct bit_command *command)
         return err;
     tell_refused(l);
     /* What is wrong with it may send the run back to its newest checkpoint: to this one, however fast its disk is. */
-    if (result.seen.count > 0 && l->worker->ckpt.under_way)
+    if (result.seen.count > 0 && l->ckpt->under_way)
         settle(l);
     bit_report_step(l->worker, command, &result, &message);
     report(l, BIT_MSG_STEP_REPORT, &message.msg);
@@ -199,7 +198,7 @@ static int switch_phase(struct loop *l, const struct bit_command *command)
 
 static int checkpoint(struct loop *l, const struct bit_command *command)
 {
-    return bit_ckpt_begin(&l->worker->ckpt, command->name, command->pre_switch) ? 0 : settle(l);
+    return bit_ckpt_begin(l->ckpt, command->name, command->pre_switch) ? 0 : settle(l);
 }
 
 static int evaluate(struct loop *l, struct bit_command *command)
@@ -246,7 +245,7 @@ static int greet(struct loop *l)
     Bit__WorkerReady ready;
     char backend[BIT_WORKER_BACKEND_BYTES];
 
-    bit_worker_ready(l->worker, &ready, backend);
+    bit_worker_ready(l->worker, l->ckpt, &ready, backend);
     if (l->session != NULL)
         bit_session_ready(l->session, &ready);
     return 0;
@@ -287,17 +286,17 @@ static int execute(struct loop *l, struct bit_command *command)
     return command->err < 0 ? bit_fail_again(command->err, "", command->text) : 0;
 }
 
-int bit_loop_run(struct bit_worker *worker, struct bit_session *session, struct bit_beat *beat)
+int bit_loop_run(struct bit_worker *worker, struct bit_ckpt *ckpt, struct bit_session *session, struct bit_beat *beat)
 {
-    struct loop l = {.worker = worker, .session = session, .beat = beat};
+    struct loop l = {.worker = worker, .ckpt = ckpt, .session = session, .beat = beat};
     struct bit_command command;
     int err;
 
     worker->meanwhile = look_ahead;
     worker->meanwhile_arg = &l;
     if (session != NULL) {
-        worker->ckpt.on_written = bit_session_wake;
-        worker->ckpt.on_written_arg = session;
+        ckpt->on_written = bit_session_wake;
+        ckpt->on_written_arg = session;
     }
     bit_sections_restart(worker->sections, BIT_SECTION_WAIT);
     do {

@@ -178,12 +178,12 @@ static int start_beat(struct bit_comm *comm, struct bit_beat *beat, const struct
     return err;
 }
 
-static void say_ready(struct bit_worker *worker, struct bit_session *session)
+static void say_ready(struct bit_worker *worker, const struct bit_ckpt *ckpt, struct bit_session *session)
 {
     Bit__WorkerReady ready;
     char backend[BIT_WORKER_BACKEND_BYTES];
 
-    bit_worker_ready(worker, &ready, backend);
+    bit_worker_ready(worker, ckpt, &ready, backend);
     atomic_store(&worker->sections->step, worker->step);
     if (session == NULL)
         return;
@@ -197,19 +197,21 @@ static int train(struct bit_comm *comm, struct bit_session *session, struct bit_
 {
     const char *run = getenv("BITD_RUN");
     struct bit_worker worker = {0};
+    struct bit_ckpt ckpt = {0};
     int err = bit_worker_init(&worker, comm, welcome, run == NULL ? "" : run, sections);
 
     if (err >= 0)
-        err = bit_ckpt_init(&worker.ckpt, &worker);
+        err = bit_ckpt_init(&ckpt, &worker);
     if (err >= 0) {
-        say_ready(&worker, session);
-        err = bit_loop_run(&worker, session, beat);
+        say_ready(&worker, &ckpt, session);
+        err = bit_loop_run(&worker, &ckpt, session, beat);
     }
     if (err < 0 && session != NULL)
         bit_session_failed(session, (uint32_t)comm->failed_rank, err, bit_fail_text());
     if (err < 0 && comm->rank == comm->failed_rank)
         bit_error("failed", "code=%d step=%llu at=%s why=\"%s\"", err, (unsigned long long)worker.step,
                   bit_fail_place(), bit_fail_text());
+    bit_ckpt_finish(&ckpt);
     bit_worker_finish(&worker);
     return err;
 }

@@ -6,8 +6,9 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "worker/command.h"
 #include "worker/inspect.h"
-#include "worker/worker.h"
+#include "worker/ranks/worker_state.h"
 
 #define PIECE ((size_t)4 << 20) /* what comes from a device at once */
 

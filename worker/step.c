@@ -206,7 +206,7 @@ static double own_work(const double ms[BIT_SECTION_SPLIT])
 static void gather_result(struct bit_worker *w, struct bit_step_result *result)
 {
     struct after_update mine = {
-        .zeros = w->publish.counts.zeros, .flips = w->publish.counts.flips, .written = atomic_load(&w->ckpt.written)};
+        .zeros = w->publish.counts.zeros, .flips = w->publish.counts.flips, .written = atomic_load(&w->part_written)};
     const struct after_update *all = w->gathered;
 
     bit_sections_settle(w->sections);
@@ -215,11 +215,11 @@ static void gather_result(struct bit_worker *w, struct bit_step_result *result)
     result->counts = w->publish.counts;
     result->counts.zeros = result->counts.flips = 0;
     result->slowest_rank = 0;
-    w->ckpt.all_written = true;
+    w->all_written = true;
     for (int r = 0; r < w->comm->size; r++) {
         result->counts.zeros += all[r].zeros;
         result->counts.flips += all[r].flips;
-        w->ckpt.all_written &= all[r].written;
+        w->all_written &= all[r].written;
         for (int i = 0; i < BIT_SECTION_SPLIT; i++)
             w->rank_us[r * BIT_SECTION_SPLIT + i] = (uint32_t)fmin(fmax(1000 * all[r].ms[i], 0), UINT32_MAX);
         if (own_work(all[r].ms) > own_work(all[result->slowest_rank].ms))

@@ -2,8 +2,9 @@
 #ifndef BIT_WORKER_STEP_H
 #define BIT_WORKER_STEP_H
 
+#include "worker/command.h"
 #include "worker/inspect.h"
-#include "worker/worker.h"
+#include "worker/ranks/worker_state.h"
 
 /* What a step came to; the same on every rank, but for the texts of an error. */
 struct bit_step_result {

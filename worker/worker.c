@@ -12,6 +12,7 @@
 #include "proto/format.h"
 #include "proto/wire/msg.h"
 #include "worker/model/init.h"
+#include "worker/phase.h"
 #include "worker/resources.h"
 
 /* This rank among those that share its machine. */
@@ -208,7 +209,6 @@ int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welc
 void bit_worker_finish(struct bit_worker *w)
 {
     bit_sections_detach(w->sections);
-    bit_ckpt_finish(&w->ckpt);
     bit_tokens_finish(&w->tokens);
     bit_fabric_finish(&w->fabric);
     bit_publish_finish(&w->publish);
@@ -221,7 +221,8 @@ void bit_worker_finish(struct bit_worker *w)
     *w = (struct bit_worker){0};
 }
 
-void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backend[BIT_WORKER_BACKEND_BYTES])
+void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__WorkerReady *ready,
+                      char backend[BIT_WORKER_BACKEND_BYTES])
 {
     const int size = w->comm->size;
 
@@ -241,6 +242,6 @@ void bit_worker_ready(struct bit_worker *w, Bit__WorkerReady *ready, char backen
                w->model->exec.replays           ? ", graphs"
                : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
                                                 : "",
-               w->ckpt.beside ? "beside training" : "hold training up");
+               ckpt->beside ? "beside training" : "hold training up");
     ready->backend = backend;
 }

@@ -26,6 +26,7 @@
 
 #include "kernels/sum.h"
 #include "proto/err.h"
+#include "worker/ckpt/ckpt.h"
 #include "worker/link/beat.h"
 #include "worker/step.h"
 

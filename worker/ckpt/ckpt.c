@@ -17,7 +17,7 @@
 #include "proto/log.h"
 #include "worker/ckpt/ckpt_io.h"
 #include "worker/process/clock.h"
-#include "worker/worker.h"
+#include "worker/ranks/worker_state.h"
 
 BIT_LOG_TOPIC("ckpt");
 
@@ -142,7 +142,7 @@ static void write_own(struct bit_ckpt *c)
     c->err = bit_ckpt_write(c);
     if (c->err < 0)
         bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
-    atomic_store(&c->written, true);
+    atomic_store(&c->worker->part_written, true);
 }
 
 static void *write_beside(void *arg)
@@ -185,8 +185,8 @@ bool bit_ckpt_begin(struct bit_ckpt *c, const char *name, bool pre_switch)
     c->pre_switch = pre_switch;
     c->err = 0;
     c->text[0] = c->partial[0] = '\0';
-    c->all_written = false;
-    atomic_store(&c->written, false);
+    w->all_written = false;
+    atomic_store(&w->part_written, false);
     c->refused = bit_comm_agree(comm, prepare(c));
     if (c->refused >= 0)
         c->refused = bit_comm_agree(comm, comm->rank == 0 ? create_files(c) : 0);

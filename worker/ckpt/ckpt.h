@@ -10,7 +10,6 @@
 #define BIT_WORKER_CKPT_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "kernels/lane.h"
@@ -40,12 +39,10 @@ struct bit_ckpt {
     double began_ms, stall_ms;
     int refused; /* begin's outcome, the same on every rank: nothing is being written */
 
-    pthread_t thread; /* writes this rank's ranges; err and text are its until `written` */
+    pthread_t thread; /* writes this rank's ranges; err and text are its until worker->part_written */
     bool has_thread;
     int err;
     char text[BIT_ERR_TEXT_MAX];
-    atomic_bool written;           /* this rank's part, or it failed */
-    bool all_written;              /* every rank's, as of the last step: bit_step_train */
     void (*on_written)(void *arg); /* if set: called by the thread, so that one who waits for orders looks again */
     void *on_written_arg;
 

@@ -7,7 +7,7 @@
 #include "proto/check.h"
 #include "worker/ckpt/ckpt.h"
 #include "worker/ckpt/ckpt_io.h"
-#include "worker/worker.h"
+#include "worker/ranks/worker_state.h"
 
 /* Elements [at, at + count) of this rank's range of a file. */
 static int see(const struct bit_ckpt *c, int file, int64_t at, int64_t count, const float **piece)

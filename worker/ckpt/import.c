@@ -11,7 +11,7 @@
 #include "proto/regular.h"
 #include "worker/ckpt/ckpt.h"
 #include "worker/ckpt/ckpt_io.h"
-#include "worker/worker.h"
+#include "worker/ranks/worker_state.h"
 
 #define ELEMENTS_AT_ONCE 65536
 

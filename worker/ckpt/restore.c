@@ -17,7 +17,7 @@
 #include "worker/ckpt/ckpt.h"
 #include "worker/ckpt/ckpt_io.h"
 #include "worker/model/arithmetic.h"
-#include "worker/worker.h"
+#include "worker/ranks/worker_state.h"
 
 BIT_LOG_TOPIC("restore");
 

@@ -1,6 +1,6 @@
 /* The model of one rank as it lies in memory: what its passes share, and what publishing writes. */
-#ifndef BIT_WORKER_MODEL_STATE_H
-#define BIT_WORKER_MODEL_STATE_H
+#ifndef BIT_WORKER_STATE_H
+#define BIT_WORKER_STATE_H
 
 #include <stdint.h>
 

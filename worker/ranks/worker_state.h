@@ -1,0 +1,53 @@
+/* One rank of a run: its part of the model's state, and what it shares with the other ranks. */
+#ifndef BIT_WORKER_WORKER_STATE_H
+#define BIT_WORKER_WORKER_STATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/limits.h"
+#include "worker/model/model.h"
+#include "worker/ranks/comm.h"
+#include "worker/ranks/fabric.h"
+#include "worker/ranks/optim.h"
+#include "worker/ranks/publish.h"
+#include "worker/ranks/shard.h"
+#include "worker/ranks/tokens.h"
+
+struct bit_worker {
+    struct bit_comm *comm;       /* borrowed, with the next two */
+    const Bit__Welcome *welcome; /* the first one, on every rank */
+    struct bit_sections *sections;
+    const Bit__RunSpec *spec; /* the welcome's */
+    char run[BIT_RUN_ID_MAX];
+
+    enum bit_backend backend;
+    char choices[256]; /* what the backend chose where it had a choice, for people: "cuDNN 91400"; "" where it had none
+                        */
+    struct bit_plan plan;
+    struct bit_shard shard;
+    struct bit_model *model;
+    struct bit_fabric fabric;
+    struct bit_optim optim;
+    struct bit_publish publish;
+
+    Bit__PhaseState phase;
+    uint64_t step; /* of the weights in memory */
+
+    struct bit_tokens tokens;
+
+    /* Of the checkpoint under way (ckpt.h): */
+    atomic_bool part_written; /* this rank's part is, or it failed; its writing thread says so */
+    bool all_written;         /* every rank's, as of the last step: bit_step_train */
+
+    /* If set: called once in each step, when all its work is enqueued and before its results are waited for. */
+    void (*meanwhile)(void *arg);
+    void *meanwhile_arg;
+    void *gathered;    /* size x BIT_WORKER_GATHER_BYTES: what each rank says about a step */
+    uint32_t *rank_us; /* size x BIT_SECTION_SPLIT: where each rank's time went in the last step */
+};
+#define BIT_WORKER_GATHER_BYTES  128
+#define BIT_WORKER_BACKEND_BYTES 640
+
+#endif
