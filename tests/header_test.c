@@ -32,6 +32,8 @@
 
 #define KERNELS "kernels", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
 #define MODEL   "worker/model", KERNELS, PROTO
+#define PROCESS "worker/process", "kernels/exec.h", PROTO
+#define RANKS   "worker/ranks", "worker/process", MODEL
 
 static const struct folder {
     const char *name;
@@ -48,16 +50,12 @@ static const struct folder {
     {"kernels/ref", {KERNELS, "kernels/cuda", "kernels/cpu"}, {NULL}},
     {"kernels/cpu", {KERNELS, "kernels/cpu"}, {NULL}},
     {"kernels/cuda", {KERNELS, "kernels/cuda"}, {"cuda", "cublasLt", "cudnn"}},
-    {"worker",
-     {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks", "kernels/cuda"},
-     {"mpi", "nccl", "cuda"}},
-    {"worker/ckpt", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks"}, {"mpi"}},
-    {"worker/link", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks"}, {"mpi"}},
-    {"worker/process", {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks"}, {NULL}},
-    {"worker/ranks",
-     {MODEL, "worker", "worker/ckpt", "worker/link", "worker/process", "worker/ranks", "kernels/cuda"},
-     {"mpi", "nccl", "cuda"}},
-    {"worker/model", {MODEL, "worker/ranks/measure.h"}, {NULL}},
+    {"worker", {"worker", "worker/ckpt", "worker/link", RANKS}, {"mpi"}},
+    {"worker/ckpt", {"worker/ckpt", RANKS}, {NULL}},
+    {"worker/link", {"worker/link", PROCESS}, {NULL}},
+    {"worker/model", {MODEL}, {NULL}},
+    {"worker/process", {PROCESS}, {NULL}},
+    {"worker/ranks", {RANKS, "kernels/cuda"}, {"mpi", "nccl", "cuda"}},
     {"daemon", {"daemon", CLIENT}, {"uv"}},
     {"daemon/client", {"daemon", CLIENT}, {"uv"}},
     {"daemon/job", {"daemon", CLIENT}, {"uv"}},
