@@ -3,20 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/show/show.h"
 #include "proto/err.h"
 #include "proto/slice.h"
 
 static int man(int argc, char **argv)
 {
-    const struct bit_command *command = argc > 2 ? bit_command_find(argv[2]) : NULL;
+    const struct bit_cli_verb *verb = argc > 2 ? bit_verb_find(argv[2]) : NULL;
 
-    if (argc > 2 && !command) {
+    if (argc > 2 && !verb) {
         bit_show(stderr, "bitctl: there is no verb '%s'\n", argv[2]);
         return BIT_EXIT_USAGE;
     }
-    bit_man(command);
+    bit_man(verb);
     return BIT_EXIT_OK;
 }
 
@@ -26,12 +26,12 @@ static int help(int argc, char **argv)
         bit_help_all();
         return BIT_EXIT_OK;
     }
-    const struct bit_command *command = bit_command_find(argv[2]);
-    if (!command) {
+    const struct bit_cli_verb *verb = bit_verb_find(argv[2]);
+    if (!verb) {
         bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[2]);
         return BIT_EXIT_USAGE;
     }
-    bit_help(command);
+    bit_help(verb);
     return BIT_EXIT_OK;
 }
 
@@ -49,10 +49,10 @@ int main(int argc, char **argv)
         return help(argc, argv);
     if (strcmp(argv[1], "--man") == 0)
         return man(argc, argv);
-    const struct bit_command *command = bit_command_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
-    if (!command) {
+    const struct bit_cli_verb *verb = bit_verb_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+    if (!verb) {
         bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[1]);
         return BIT_EXIT_USAGE;
     }
-    return command->run(&cli, argc - 1, argv + 1);
+    return verb->run(&cli, argc - 1, argv + 1);
 }

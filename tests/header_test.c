@@ -364,8 +364,8 @@ TEST(temporary_folders_are_those_of_one_helper)
 /* What prints a text as it is. */
 static const char *const raw_calls[] = {"printf(", "fprintf(", "vprintf(", "vfprintf(",
                                         "puts(",   "fputs(",   "fwrite(",  "json_dumpf("};
-/* show.c is where texts are made harmless, command.c prints its own help. */
-static const char *const may_print_raw[] = {"ctl/show/show.c", "ctl/cli/command.c"};
+/* show.c is where texts are made harmless, verb.c prints its own help. */
+static const char *const may_print_raw[] = {"ctl/show/show.c", "ctl/cli/verb.c"};
 static const char *const of_ctl[] = {"ctl",      "ctl/cli",      "ctl/client", "ctl/data",
                                      "ctl/show", "ctl/tokenize", "ctl/verbs"};
 

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/client/prove.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"

@@ -2,7 +2,7 @@
 #ifndef BIT_CTL_FOLLOW_H
 #define BIT_CTL_FOLLOW_H
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 
 /**
  * Follow `run` to its end: events as lines, a progress line redrawn on a terminal (a line every few seconds elsewhere),

@@ -32,9 +32,9 @@ const struct bit_option bit_mutation_options[] = {
     {0},
 };
 
-int bit_mutation_run(const struct bit_command *command, struct bit_cli *cli, int argc, char **argv, bit_mutation *send)
+int bit_mutation_run(const struct bit_cli_verb *verb, struct bit_cli *cli, int argc, char **argv, bit_mutation *send)
 {
-    struct bit_options o = {.command = command, .cli = cli};
+    struct bit_options o = {.verb = verb, .cli = cli};
     bool no_wait = false;
     char id[40];
     int got;

@@ -2,7 +2,7 @@
 #ifndef BIT_CTL_MUTATE_H
 #define BIT_CTL_MUTATE_H
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 
 /** Send the request and print what bitd did: "r7: paused after step 412 (event 431)". Returns the exit code. */
 int bit_mutate(struct bit_cli *cli, uint16_t type, const void *request);
@@ -11,6 +11,6 @@ int bit_mutate(struct bit_cli *cli, uint16_t type, const void *request);
 typedef int bit_mutation(struct bit_cli *cli, char *run, char *request_id, bool no_wait);
 /** The options of such a verb, and its whole run(): parse, make a request id, send. */
 extern const struct bit_option bit_mutation_options[];
-int bit_mutation_run(const struct bit_command *command, struct bit_cli *cli, int argc, char **argv, bit_mutation *send);
+int bit_mutation_run(const struct bit_cli_verb *verb, struct bit_cli *cli, int argc, char **argv, bit_mutation *send);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef BIT_CTL_STREAM_H
 #define BIT_CTL_STREAM_H
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 
 /**
  * ask() sends the request (again after a reconnect: it must ask for what has not come yet), take() gets every reply but

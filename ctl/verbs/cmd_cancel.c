@@ -1,6 +1,6 @@
 #include "ctl/client/mutate.h"
 
-extern const struct bit_command bit_cmd_cancel;
+extern const struct bit_cli_verb bit_cmd_cancel;
 
 enum { OPT_NOW, OPT_NO_WAIT };
 static const struct bit_option options[] = {
@@ -11,7 +11,7 @@ static const struct bit_option options[] = {
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_cancel, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_cancel, .cli = cli};
     Bit__CancelRequest ask = BIT__CANCEL_REQUEST__INIT;
     char id[40];
     int got;
@@ -30,7 +30,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_mutate(cli, BIT_MSG_CANCEL_REQUEST, &ask);
 }
 
-const struct bit_command bit_cmd_cancel = {
+const struct bit_cli_verb bit_cmd_cancel = {
     .name = "cancel",
     .summary = "end a run for good",
     .synopsis = "RUN [--now] [--no-wait]",

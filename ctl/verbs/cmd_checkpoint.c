@@ -1,6 +1,6 @@
 #include "ctl/client/mutate.h"
 
-extern const struct bit_command bit_cmd_checkpoint;
+extern const struct bit_cli_verb bit_cmd_checkpoint;
 
 static int send(struct bit_cli *cli, char *run, char *request_id, bool no_wait)
 {
@@ -17,7 +17,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_mutation_run(&bit_cmd_checkpoint, cli, argc, argv, send);
 }
 
-const struct bit_command bit_cmd_checkpoint = {
+const struct bit_cli_verb bit_cmd_checkpoint = {
     .name = "checkpoint",
     .summary = "write a checkpoint now",
     .synopsis = "RUN [--no-wait]",

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
@@ -12,7 +12,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-extern const struct bit_command bit_cmd_ckpt;
+extern const struct bit_cli_verb bit_cmd_ckpt;
 static const struct bit_option options[] = {{0}};
 
 static int fetch(struct bit_cli *cli, const char *run, Bit__CheckpointListReply **list)
@@ -104,7 +104,7 @@ static int verify(struct bit_cli *cli, const char *what)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_ckpt, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_ckpt, .cli = cli};
     int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 2);
 
     if (code >= 0)
@@ -116,7 +116,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_usage(&bit_cmd_ckpt, "'%s' is neither ls nor verify", argv[o.rest]);
 }
 
-const struct bit_command bit_cmd_ckpt = {
+const struct bit_cli_verb bit_cmd_ckpt = {
     .name = "ckpt",
     .summary = "list a run's checkpoints, or verify every byte of them",
     .synopsis = "ls RUN | verify RUN | verify FOLDER",

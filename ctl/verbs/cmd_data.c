@@ -1,12 +1,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/data/data.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
-extern const struct bit_command bit_cmd_data;
+extern const struct bit_cli_verb bit_cmd_data;
 
 enum { OPT_CONTEXT, OPT_VOCAB, OPT_STEP, OPT_RANK, OPT_TEXT, OPT_TOKENIZER };
 static const struct bit_option options[] = {
@@ -76,7 +76,7 @@ static int over_files(const struct bit_data_options *d, int words, char **word,
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_data_options d = {.cli = cli, .context = 2048};
-    struct bit_options o = {.command = &bit_cmd_data, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_data, .cli = cli};
     int got, code = 0;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0)
@@ -98,7 +98,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_usage(&bit_cmd_data, "'%s' is none of info, verify, show", verb);
 }
 
-const struct bit_command bit_cmd_data = {
+const struct bit_cli_verb bit_cmd_data = {
     .name = "data",
     .summary = "look at token files, verify them, or show what a step trains on",
     .synopsis = "info PATH... | verify PATH... | show RUN --step N [--rank R] [--text --tokenizer FILE]",

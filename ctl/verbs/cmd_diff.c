@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/client/stream.h"
 #include "ctl/show/diff.h"
 #include "ctl/show/print.h"
@@ -13,7 +13,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-extern const struct bit_command bit_cmd_diff;
+extern const struct bit_cli_verb bit_cmd_diff;
 
 static const struct bit_option options[] = {
     {0},
@@ -144,7 +144,7 @@ static int compare(struct bit_cli *cli, struct side *a, struct side *b)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_diff, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_diff, .cli = cli};
     struct side a, b;
     int got;
 
@@ -166,7 +166,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
-const struct bit_command bit_cmd_diff = {
+const struct bit_cli_verb bit_cmd_diff = {
     .name = "diff",
     .summary = "compare two runs step by step, to the bit",
     .synopsis = "RUN[@ATTEMPT] RUN[@ATTEMPT]",

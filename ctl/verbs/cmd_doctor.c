@@ -1,12 +1,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/err.h"
 
-extern const struct bit_command bit_cmd_doctor;
+extern const struct bit_cli_verb bit_cmd_doctor;
 static const struct bit_option options[] = {{0}};
 
 static void print_findings(const Bit__DoctorReply *d)
@@ -51,7 +51,7 @@ static void print_ranks(const Bit__DoctorReply *d)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_doctor, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_doctor, .cli = cli};
     Bit__DoctorRequest ask = BIT__DOCTOR_REQUEST__INIT;
     Bit__DoctorReply *d = NULL;
 
@@ -77,7 +77,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bad ? BIT_EXIT_FAILURE : BIT_EXIT_OK;
 }
 
-const struct bit_command bit_cmd_doctor = {
+const struct bit_cli_verb bit_cmd_doctor = {
     .name = "doctor",
     .summary = "say what ails a run: which rank is behind and where, what is old, full or wrong",
     .synopsis = "RUN",

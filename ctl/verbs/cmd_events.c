@@ -1,10 +1,10 @@
 #include <stdio.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/client/stream.h"
 #include "ctl/show/print.h"
 
-extern const struct bit_command bit_cmd_events;
+extern const struct bit_cli_verb bit_cmd_events;
 
 enum { OPT_FOLLOW, OPT_STEPS, OPT_AFTER };
 static const struct bit_option options[] = {
@@ -43,7 +43,7 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_events, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_events, .cli = cli};
     struct state s = {.cli = cli, .ask = BIT__EVENTS_REQUEST__INIT};
     unsigned long long after;
     int got;
@@ -67,7 +67,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_stream(cli, s.ask.follow, ask, take, &s);
 }
 
-const struct bit_command bit_cmd_events = {
+const struct bit_cli_verb bit_cmd_events = {
     .name = "events",
     .summary = "print a run's journal: launches, switches, checkpoints, faults",
     .synopsis = "RUN [--follow] [--steps] [--after=EVENT]",

@@ -1,10 +1,10 @@
 #include <stdio.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/client/stream.h"
 #include "ctl/show/show.h"
 
-extern const struct bit_command bit_cmd_log;
+extern const struct bit_cli_verb bit_cmd_log;
 
 enum { OPT_FOLLOW, OPT_TAIL, OPT_ATTEMPT, OPT_RAW };
 static const struct bit_option options[] = {
@@ -50,7 +50,7 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_log, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_log, .cli = cli};
     struct state s = {.ask = BIT__LOG_REQUEST__INIT};
     unsigned long long n;
     int got;
@@ -83,7 +83,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
-const struct bit_command bit_cmd_log = {
+const struct bit_cli_verb bit_cmd_log = {
     .name = "log",
     .summary = "print what the workers wrote",
     .synopsis = "RUN [--follow] [--tail=LINES] [--attempt=N] [--raw]",

@@ -1,6 +1,6 @@
 #include "ctl/client/mutate.h"
 
-extern const struct bit_command bit_cmd_pause;
+extern const struct bit_cli_verb bit_cmd_pause;
 
 static int send(struct bit_cli *cli, char *run, char *request_id, bool no_wait)
 {
@@ -17,7 +17,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_mutation_run(&bit_cmd_pause, cli, argc, argv, send);
 }
 
-const struct bit_command bit_cmd_pause = {
+const struct bit_cli_verb bit_cmd_pause = {
     .name = "pause",
     .summary = "checkpoint, stop the workers, keep the run",
     .synopsis = "RUN [--no-wait]",

@@ -1,11 +1,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 
-extern const struct bit_command bit_cmd_ps;
+extern const struct bit_cli_verb bit_cmd_ps;
 
 enum { OPT_ALL };
 static const struct bit_option options[] = {
@@ -27,7 +27,7 @@ static void print_row(const Bit__RunStatus *s)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_ps, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_ps, .cli = cli};
     Bit__ListRequest ask = BIT__LIST_REQUEST__INIT;
     Bit__ListReply *list = NULL;
     int got;
@@ -56,7 +56,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return 0;
 }
 
-const struct bit_command bit_cmd_ps = {
+const struct bit_cli_verb bit_cmd_ps = {
     .name = "ps",
     .summary = "list runs",
     .synopsis = "[--all]",

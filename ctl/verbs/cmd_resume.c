@@ -1,6 +1,6 @@
 #include "ctl/client/mutate.h"
 
-extern const struct bit_command bit_cmd_resume;
+extern const struct bit_cli_verb bit_cmd_resume;
 
 enum { OPT_RANKS, OPT_NO_WAIT };
 static const struct bit_option options[] = {
@@ -11,7 +11,7 @@ static const struct bit_option options[] = {
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_resume, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_resume, .cli = cli};
     Bit__ResumeRequest ask = BIT__RESUME_REQUEST__INIT;
     unsigned long long ranks = 0;
     char id[40];
@@ -34,7 +34,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_mutate(cli, BIT_MSG_RESUME_REQUEST, &ask);
 }
 
-const struct bit_command bit_cmd_resume = {
+const struct bit_cli_verb bit_cmd_resume = {
     .name = "resume",
     .summary = "let a paused run go on",
     .synopsis = "RUN [--ranks=N] [--no-wait]",

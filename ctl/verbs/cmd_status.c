@@ -1,14 +1,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/show/curve.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/status.h"
 #include "proto/err.h"
 
-extern const struct bit_command bit_cmd_status;
+extern const struct bit_cli_verb bit_cmd_status;
 
 enum { OPT_CURVE };
 static const struct bit_option options[] = {
@@ -18,7 +18,7 @@ static const struct bit_option options[] = {
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_status, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_status, .cli = cli};
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
     int got, columns, rows;
@@ -45,7 +45,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return 0;
 }
 
-const struct bit_command bit_cmd_status = {
+const struct bit_cli_verb bit_cmd_status = {
     .name = "status",
     .summary = "show one run: state, step, phase, loss, speed",
     .synopsis = "RUN [--curve]",

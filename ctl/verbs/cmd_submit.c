@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/client/follow.h"
 #include "ctl/show/dry_run.h"
 #include "ctl/show/print.h"
@@ -15,7 +15,7 @@
 #include "proto/spec/spec.h"
 #include "proto/spec/spec_slurm.h"
 
-extern const struct bit_command bit_cmd_submit;
+extern const struct bit_cli_verb bit_cmd_submit;
 
 enum { OPT_DRY_RUN, OPT_FOLLOW, OPT_WAIT, OPT_NAME, OPT_SET, OPT_PAUSED, OPT_REQUEST_ID };
 static const struct bit_option options[] = {
@@ -163,7 +163,7 @@ static int load(struct bit_cli *cli, const struct submit *s, const char *path, c
 
 static int wait_quietly(struct bit_cli *cli, const char *run)
 {
-    const struct bit_command *wait = bit_command_find("wait");
+    const struct bit_cli_verb *wait = bit_verb_find("wait");
     char *argv[] = {bit_lend("wait"), bit_lend(run), NULL};
 
     optind = 0;
@@ -211,7 +211,7 @@ static int send(struct bit_cli *cli, const struct submit *s, Bit__RunSpec *spec,
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_submit, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_submit, .cli = cli};
     struct submit s = {0};
     Bit__RunSpec *spec = NULL;
 
@@ -231,7 +231,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
-const struct bit_command bit_cmd_submit = {
+const struct bit_cli_verb bit_cmd_submit = {
     .name = "submit",
     .summary = "hand a run specification to the daemon",
     .synopsis = "SPEC [--dry-run | --follow | --wait] [--name=NAME] [--set KEY=VALUE]... [--paused] "

@@ -1,7 +1,7 @@
 #include "ctl/client/mutate.h"
 #include "proto/err.h"
 
-extern const struct bit_command bit_cmd_switch;
+extern const struct bit_cli_verb bit_cmd_switch;
 
 enum { OPT_AT, OPT_NOW, OPT_RESET, OPT_KEEP, OPT_CANCEL };
 static const struct bit_option options[] = {
@@ -48,7 +48,7 @@ static int take_option(Bit__SwitchRequest *ask, int option, const char *value)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_switch, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_switch, .cli = cli};
     Bit__SwitchRequest ask = BIT__SWITCH_REQUEST__INIT;
     char id[40];
     int got, code = 0;
@@ -70,7 +70,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_mutate(cli, BIT_MSG_SWITCH_REQUEST, &ask);
 }
 
-const struct bit_command bit_cmd_switch = {
+const struct bit_cli_verb bit_cmd_switch = {
     .name = "switch",
     .summary = "move the switch to 1.58 bits while the run runs",
     .synopsis = "RUN --at STEP | --now | --cancel [--reset-optimizer | --keep-optimizer]",

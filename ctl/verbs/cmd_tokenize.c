@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/tokenize/dataset.h"
@@ -18,7 +18,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-extern const struct bit_command bit_cmd_tokenize;
+extern const struct bit_cli_verb bit_cmd_tokenize;
 
 enum { OPT_TOKENIZER, OPT_OUTPUT, OPT_END, OPT_MAX_SIZE, OPT_THREADS, OPT_KEEP_SPACE, OPT_STRICT, OPT_FORCE };
 static const struct bit_option options[] = {
@@ -113,7 +113,7 @@ static int take_option(struct tokenize *t, int option, const char *value)
 /* < 0 to go on with argv[*rest], or the exit code to end with. */
 static int parse(struct tokenize *t, int argc, char **argv, int *rest)
 {
-    struct bit_options o = {.command = &bit_cmd_tokenize, .cli = t->cli};
+    struct bit_options o = {.verb = &bit_cmd_tokenize, .cli = t->cli};
     int got;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0) {
@@ -401,7 +401,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
-const struct bit_command bit_cmd_tokenize = {
+const struct bit_cli_verb bit_cmd_tokenize = {
     .name = "tokenize",
     .summary = "turn documents into token files to train on",
     .synopsis = "--tokenizer FILE --output DIR INPUT...",

@@ -6,14 +6,14 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/status.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
-extern const struct bit_command bit_cmd_top;
+extern const struct bit_cli_verb bit_cmd_top;
 
 enum { OPT_INTERVAL };
 static const struct bit_option options[] = {
@@ -95,7 +95,7 @@ static int watch(struct bit_cli *cli, const char *run, double interval, bool ter
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_top, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_top, .cli = cli};
     struct termios saved;
     double interval = 1;
     int got;
@@ -126,7 +126,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
-const struct bit_command bit_cmd_top = {
+const struct bit_cli_verb bit_cmd_top = {
     .name = "top",
     .summary = "watch one run, redrawn every second",
     .synopsis = "RUN [--interval=SECONDS]",

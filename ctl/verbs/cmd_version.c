@@ -1,18 +1,18 @@
 #include <stdio.h>
 
 #include "config.h"
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/limits.h"
 
-extern const struct bit_command bit_cmd_version;
+extern const struct bit_cli_verb bit_cmd_version;
 static const struct bit_option options[] = {{0}};
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_version, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_version, .cli = cli};
     Bit__VersionRequest ask = BIT__VERSION_REQUEST__INIT;
     Bit__VersionReply *reply = NULL;
     struct bit_client client;
@@ -51,7 +51,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return 0;
 }
 
-const struct bit_command bit_cmd_version = {
+const struct bit_cli_verb bit_cmd_version = {
     .name = "version",
     .summary = "versions of bitctl and of the daemon",
     .synopsis = "",

@@ -3,13 +3,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/client/stream.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/err.h"
 
-extern const struct bit_command bit_cmd_wait;
+extern const struct bit_cli_verb bit_cmd_wait;
 
 enum { OPT_FOR, OPT_TIMEOUT };
 static const struct bit_option options[] = {
@@ -90,7 +90,7 @@ static void on_alarm(int sig)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.command = &bit_cmd_wait, .cli = cli};
+    struct bit_options o = {.verb = &bit_cmd_wait, .cli = cli};
     struct state s = {.cli = cli, .ask = BIT__WAIT_REQUEST__INIT};
     unsigned long long timeout = 0;
     int got, code = 0;
@@ -115,7 +115,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code ? code : s.exit_code;
 }
 
-const struct bit_command bit_cmd_wait = {
+const struct bit_cli_verb bit_cmd_wait = {
     .name = "wait",
     .summary = "wait for a run's end, a step, a phase or a checkpoint",
     .synopsis = "RUN [--for=WHAT] [--timeout=SECONDS]",

@@ -1,4 +1,4 @@
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -25,11 +25,11 @@ static const struct bit_option common[] = {
 };
 enum { COMMON_JSON, COMMON_QUIET, COMMON_SOCKET, COMMON_HELP, COMMON_COUNT };
 
-const struct bit_command *bit_command_find(const char *name)
+const struct bit_cli_verb *bit_verb_find(const char *name)
 {
-    for (size_t i = 0; bit_commands[i]; i++)
-        if (strcmp(bit_commands[i]->name, name) == 0)
-            return bit_commands[i];
+    for (size_t i = 0; bit_verbs[i]; i++)
+        if (strcmp(bit_verbs[i]->name, name) == 0)
+            return bit_verbs[i];
     return NULL;
 }
 
@@ -42,14 +42,14 @@ static int option_count(const struct bit_option *options)
 }
 
 /* getopt's tables: values from 1000 are the verb's own options in order, from 2000 the common ones. */
-static void build_tables(const struct bit_command *command, struct option *longs, char *shorts)
+static void build_tables(const struct bit_cli_verb *verb, struct option *longs, char *shorts)
 {
-    int n = 0, own = option_count(command->options);
+    int n = 0, own = option_count(verb->options);
 
     BIT_ASSERT(own + COMMON_COUNT < OPTIONS_MAX);
     *shorts++ = ':';
     for (int i = 0; i < own + COMMON_COUNT; i++) {
-        const struct bit_option *o = i < own ? &command->options[i] : &common[i - own];
+        const struct bit_option *o = i < own ? &verb->options[i] : &common[i - own];
         longs[n++] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL,
                                      i < own ? 1000 + i : 2000 + i - own};
         if (o->letter) {
@@ -62,10 +62,10 @@ static void build_tables(const struct bit_command *command, struct option *longs
     *shorts = '\0';
 }
 
-static int letter_to_value(const struct bit_command *command, int letter)
+static int letter_to_value(const struct bit_cli_verb *verb, int letter)
 {
-    for (int i = 0; i < option_count(command->options); i++)
-        if (command->options[i].letter == letter)
+    for (int i = 0; i < option_count(verb->options); i++)
+        if (verb->options[i].letter == letter)
             return 1000 + i;
     for (int i = 0; i < COMMON_COUNT; i++)
         if (common[i].letter == letter)
@@ -86,7 +86,7 @@ static int take_common(struct bit_options *o, int which)
         o->cli->socket = optarg;
         return 0;
     default:
-        bit_help(o->command);
+        bit_help(o->verb);
         return BIT_OPTIONS_EXIT;
     }
 }
@@ -96,7 +96,7 @@ int bit_options_next(struct bit_options *o, int argc, char **argv)
     struct option longs[OPTIONS_MAX];
     char shorts[2 * OPTIONS_MAX + 2];
 
-    build_tables(o->command, longs, shorts);
+    build_tables(o->verb, longs, shorts);
     opterr = 0;
     for (;;) {
         int got = getopt_long(argc, argv, shorts, longs, NULL);
@@ -106,17 +106,17 @@ int bit_options_next(struct bit_options *o, int argc, char **argv)
         }
         if (got == '?' || got == ':') {
             if (got == ':')
-                bit_usage(o->command, "%s needs a value", argv[optind - 1]);
+                bit_usage(o->verb, "%s needs a value", argv[optind - 1]);
             else if (optopt && optopt < 1000)
-                bit_usage(o->command, "there is no -%c", optopt);
+                bit_usage(o->verb, "there is no -%c", optopt);
             else if (optopt >= 1000)
-                bit_usage(o->command, "%s takes no value", argv[optind - 1]);
+                bit_usage(o->verb, "%s takes no value", argv[optind - 1]);
             else
-                bit_usage(o->command, "there is no %s", argv[optind - 1]);
+                bit_usage(o->verb, "there is no %s", argv[optind - 1]);
             return BIT_OPTIONS_USAGE;
         }
         if (got < 1000)
-            got = letter_to_value(o->command, got);
+            got = letter_to_value(o->verb, got);
         if (got < 2000) {
             o->value = optarg;
             return got - 1000;
@@ -134,22 +134,21 @@ int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int w
         return BIT_EXIT_USAGE;
     BIT_ASSERT(got == BIT_OPTIONS_END);
     if (argc - o->rest < words)
-        return bit_usage(o->command, "%s", words == 1 ? "which RUN?" : "something is missing");
+        return bit_usage(o->verb, "%s", words == 1 ? "which RUN?" : "something is missing");
     if (argc - o->rest > words)
-        return bit_usage(o->command, "'%s' is one word too many", argv[o->rest + words]);
+        return bit_usage(o->verb, "'%s' is one word too many", argv[o->rest + words]);
     return -1;
 }
 
-int bit_usage(const struct bit_command *command, const char *fmt, ...)
+int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...)
 {
     va_list args;
 
-    bit_show(stderr, "bitctl %s: ", command->name);
+    bit_show(stderr, "bitctl %s: ", verb->name);
     va_start(args, fmt);
     bit_show_args(stderr, fmt, args);
     va_end(args);
-    bit_show(stderr, "\nusage: bitctl %s %s\nTry `bitctl %s --help`.\n", command->name, command->synopsis,
-             command->name);
+    bit_show(stderr, "\nusage: bitctl %s %s\nTry `bitctl %s --help`.\n", verb->name, verb->synopsis, verb->name);
     return BIT_EXIT_USAGE;
 }
 
@@ -178,16 +177,16 @@ static void print_option(const struct bit_option *o)
     printf("  %-26s %s\n", left, o->help);
 }
 
-void bit_help(const struct bit_command *command)
+void bit_help(const struct bit_cli_verb *verb)
 {
-    printf("usage: bitctl %s %s\n\n%s\n", command->name, command->synopsis, command->description);
+    printf("usage: bitctl %s %s\n\n%s\n", verb->name, verb->synopsis, verb->description);
     printf("\nOptions:\n");
-    for (int i = 0; i < option_count(command->options); i++)
-        print_option(&command->options[i]);
+    for (int i = 0; i < option_count(verb->options); i++)
+        print_option(&verb->options[i]);
     for (int i = 0; i < COMMON_COUNT; i++)
         print_option(&common[i]);
-    if (command->examples)
-        printf("\nExamples:\n%s\n", command->examples);
+    if (verb->examples)
+        printf("\nExamples:\n%s\n", verb->examples);
 }
 
 static const char exit_codes[] =
@@ -201,8 +200,8 @@ void bit_help_all(void)
     printf(
         "usage: bitctl VERB [options] [words]\n\n"
         "Train language models in 16-bit and switch them to 1.58-bit while the run runs. bitctl asks; bitd does.\n\n");
-    for (size_t i = 0; bit_commands[i]; i++)
-        printf("  %-12s %s\n", bit_commands[i]->name, bit_commands[i]->summary);
+    for (size_t i = 0; bit_verbs[i]; i++)
+        printf("  %-12s %s\n", bit_verbs[i]->name, bit_verbs[i]->summary);
     printf("\nRUN is a run's id (r7), its name, or @last; a name and @last mean your own runs first.\n"
            "Every verb has --help; every reading verb has --json.\n\n"
            "A first run:\n"
@@ -267,40 +266,40 @@ static void man_top(void)
 {
     man_head("bitctl", "submit, watch and steer training runs of bitd");
     printf(".SH SYNOPSIS\n.B bitctl\n\\fIVERB\\fR [options] [words]\n.SH VERBS\n");
-    for (size_t i = 0; bit_commands[i]; i++) {
-        printf(".TP\n.B %s\n", bit_commands[i]->name);
-        man_text(bit_commands[i]->summary);
+    for (size_t i = 0; bit_verbs[i]; i++) {
+        printf(".TP\n.B %s\n", bit_verbs[i]->name);
+        man_text(bit_verbs[i]->summary);
     }
     printf(".SH EXIT STATUS\n");
     man_text(exit_codes);
     printf(".SH ENVIRONMENT\n.TP\n.B BITD_SOCKET\nThe daemon's socket.\n.SH SEE ALSO\n.BR bitd (1)");
-    for (size_t i = 0; bit_commands[i]; i++)
-        printf(",\n.BR bitctl-%s (1)", bit_commands[i]->name);
+    for (size_t i = 0; bit_verbs[i]; i++)
+        printf(",\n.BR bitctl-%s (1)", bit_verbs[i]->name);
     printf("\n");
 }
 
-void bit_man(const struct bit_command *command)
+void bit_man(const struct bit_cli_verb *verb)
 {
     char name[64];
 
-    if (!command) {
+    if (!verb) {
         man_top();
         return;
     }
-    snprintf(name, sizeof name, "bitctl-%s", command->name);
-    man_head(name, command->summary);
-    printf(".SH SYNOPSIS\n\\fBbitctl %s\\fR ", command->name);
-    man_text(command->synopsis);
+    snprintf(name, sizeof name, "bitctl-%s", verb->name);
+    man_head(name, verb->summary);
+    printf(".SH SYNOPSIS\n\\fBbitctl %s\\fR ", verb->name);
+    man_text(verb->synopsis);
     printf(".SH DESCRIPTION\n");
-    man_text(command->description);
+    man_text(verb->description);
     printf(".SH OPTIONS\n");
-    for (int i = 0; i < option_count(command->options); i++)
-        man_option(&command->options[i]);
+    for (int i = 0; i < option_count(verb->options); i++)
+        man_option(&verb->options[i]);
     for (int i = 0; i < COMMON_COUNT; i++)
         man_option(&common[i]);
-    if (command->examples) {
+    if (verb->examples) {
         printf(".SH EXAMPLES\n.nf\n");
-        man_text(command->examples);
+        man_text(verb->examples);
         printf(".fi\n");
     }
     printf(".SH EXIT STATUS\n");

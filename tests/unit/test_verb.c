@@ -1,24 +1,24 @@
 /* Options of bitctl's verbs: every verb teaches, mistakes end with 2, words and values are taken as they stand. */
 #include <getopt.h>
 
-#include "ctl/cli/command.h"
+#include "ctl/cli/verb.h"
 #include "ctl/show/print.h"
 #include "proto/err.h"
 #include "tests/test.h"
 
 TEST(every_verb_describes_itself)
 {
-    for (size_t i = 0; bit_commands[i]; i++) {
-        const struct bit_command *c = bit_commands[i];
+    for (size_t i = 0; bit_verbs[i]; i++) {
+        const struct bit_cli_verb *c = bit_verbs[i];
         EXPECT(c->name && *c->name && c->summary && *c->summary && c->synopsis && c->description && c->run);
-        EXPECT(bit_command_find(c->name) == c);
+        EXPECT(bit_verb_find(c->name) == c);
         EXPECT(c->summary[0] >= 'a' && c->summary[0] <= 'z');
         for (const struct bit_option *o = c->options; o && o->name; o++) {
             EXPECT(o->help && o->help[strlen(o->help) - 1] == '.');
             EXPECT(strcmp(o->name, "json") != 0 && strcmp(o->name, "help") != 0);
         }
     }
-    EXPECT(bit_command_find("nonsense") == NULL);
+    EXPECT(bit_verb_find("nonsense") == NULL);
 }
 
 static int run_verb(const char *a, const char *b, const char *c)
@@ -34,7 +34,7 @@ static int run_verb(const char *a, const char *b, const char *c)
         argv[argc] = text[argc];
     }
     optind = 0;
-    return bit_command_find(a)->run(&cli, argc, argv);
+    return bit_verb_find(a)->run(&cli, argc, argv);
 }
 
 TEST(mistakes_end_with_2_and_no_daemon_with_69)
