@@ -3,35 +3,30 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/help.h"
 #include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/err.h"
 #include "proto/slice.h"
 
-static int man(int argc, char **argv)
+static int no_verb(const char *name)
 {
-    const struct bit_cli_verb *verb = argc > 2 ? bit_verb_find(argv[2]) : NULL;
-
-    if (argc > 2 && !verb) {
-        bit_show(stderr, "bitctl: there is no verb '%s'\n", argv[2]);
-        return BIT_EXIT_USAGE;
-    }
-    bit_man(verb);
-    return BIT_EXIT_OK;
+    bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", name);
+    return BIT_EXIT_USAGE;
 }
 
-static int help(int argc, char **argv)
+/* `bitctl help [VERB]`, `bitctl --man [VERB]` */
+static int explain(int argc, char **argv, void (*all)(const struct bit_cli_verb *const *),
+                   void (*one)(const struct bit_cli_verb *))
 {
-    if (argc < 3) {
-        bit_help_all();
-        return BIT_EXIT_OK;
-    }
-    const struct bit_cli_verb *verb = bit_verb_find(argv[2]);
-    if (!verb) {
-        bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[2]);
-        return BIT_EXIT_USAGE;
-    }
-    bit_help(verb);
+    const struct bit_cli_verb *verb = argc > 2 ? bit_verb_find(bit_verbs, argv[2]) : NULL;
+
+    if (argc > 2 && !verb)
+        return no_verb(argv[2]);
+    if (verb)
+        one(verb);
+    else
+        all(bit_verbs);
     return BIT_EXIT_OK;
 }
 
@@ -42,17 +37,15 @@ int main(int argc, char **argv)
     bit_slice_short();
     signal(SIGPIPE, SIG_DFL); /* `bitctl log | head` ends quietly */
     if (argc < 2) {
-        bit_help_all();
+        bit_help_all(bit_verbs);
         return BIT_EXIT_USAGE;
     }
     if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return help(argc, argv);
+        return explain(argc, argv, bit_help_all, bit_help);
     if (strcmp(argv[1], "--man") == 0)
-        return man(argc, argv);
-    const struct bit_cli_verb *verb = bit_verb_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
-    if (!verb) {
-        bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", argv[1]);
-        return BIT_EXIT_USAGE;
-    }
+        return explain(argc, argv, bit_man_all, bit_man);
+    const struct bit_cli_verb *verb = bit_verb_find(bit_verbs, strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+    if (!verb)
+        return no_verb(argv[1]);
     return verb->run(&cli, argc - 1, argv + 1);
 }

@@ -65,7 +65,7 @@ static const struct folder {
     {"daemon/store", {"daemon", CLIENT}, {"uv"}},
     {"daemon/run", {RUN}, {NULL}},
     {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
-    {"ctl", {"ctl/cli", "ctl/show", PROTO}, {NULL}},
+    {"ctl", {"ctl/cli", "ctl/show", "ctl/verbs", PROTO}, {NULL}},
     {"ctl/cli", {"ctl/cli", "ctl/client", "ctl/show", PROTO}, {NULL}},
     {"ctl/client", {"ctl/cli", "ctl/client", "ctl/show", PROTO}, {NULL}},
     {"ctl/data", {"ctl/cli", "ctl/client", "ctl/data", "ctl/show", "ctl/tokenize", PROTO}, {NULL}},
@@ -364,8 +364,8 @@ TEST(temporary_folders_are_those_of_one_helper)
 /* What prints a text as it is. */
 static const char *const raw_calls[] = {"printf(", "fprintf(", "vprintf(", "vfprintf(",
                                         "puts(",   "fputs(",   "fwrite(",  "json_dumpf("};
-/* show.c is where texts are made harmless, verb.c prints its own help. */
-static const char *const may_print_raw[] = {"ctl/show/show.c", "ctl/cli/verb.c"};
+/* show.c is where texts are made harmless, help.c prints our own texts. */
+static const char *const may_print_raw[] = {"ctl/show/show.c", "ctl/cli/help.c"};
 static const char *const of_ctl[] = {"ctl",      "ctl/cli",      "ctl/client", "ctl/data",
                                      "ctl/show", "ctl/tokenize", "ctl/verbs"};
 

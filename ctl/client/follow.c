@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/client/client.h"
 #include "ctl/show/history.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"

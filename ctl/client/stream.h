@@ -3,6 +3,7 @@
 #define BIT_CTL_STREAM_H
 
 #include "ctl/cli/verb.h"
+#include "ctl/client/client.h"
 
 /**
  * ask() sends the request (again after a reconnect: it must ask for what has not come yet), take() gets every reply but

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
 #include "proto/data/sidecar.h"
 
 struct bit_data_options {

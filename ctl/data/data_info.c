@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/client/client.h"
 #include "ctl/data/data.h"
 #include "ctl/data/data_index.h"
 #include "ctl/show/print.h"

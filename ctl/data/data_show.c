@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/client/client.h"
 #include "ctl/data/data.h"
 #include "ctl/data/data_index.h"
 #include "ctl/show/print.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/client/client.h"
 #include "ctl/data/data.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"

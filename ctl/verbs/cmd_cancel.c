@@ -1,6 +1,5 @@
 #include "ctl/client/mutate.h"
-
-extern const struct bit_cli_verb bit_cmd_cancel;
+#include "ctl/verbs/verbs.h"
 
 enum { OPT_NOW, OPT_NO_WAIT };
 static const struct bit_option options[] = {

@@ -1,6 +1,5 @@
 #include "ctl/client/mutate.h"
-
-extern const struct bit_cli_verb bit_cmd_checkpoint;
+#include "ctl/verbs/verbs.h"
 
 static int send(struct bit_cli *cli, char *run, char *request_id, bool no_wait)
 {

@@ -4,15 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/client.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
-extern const struct bit_cli_verb bit_cmd_ckpt;
 static const struct bit_option options[] = {{0}};
 
 static int fetch(struct bit_cli *cli, const char *run, Bit__CheckpointListReply **list)

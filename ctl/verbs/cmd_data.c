@@ -1,12 +1,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/client.h"
 #include "ctl/data/data.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-
-extern const struct bit_cli_verb bit_cmd_data;
 
 enum { OPT_CONTEXT, OPT_VOCAB, OPT_STEP, OPT_RANK, OPT_TEXT, OPT_TOKENIZER };
 static const struct bit_option options[] = {

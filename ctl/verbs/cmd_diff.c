@@ -4,16 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
 #include "ctl/client/stream.h"
 #include "ctl/show/diff.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-
-extern const struct bit_cli_verb bit_cmd_diff;
 
 static const struct bit_option options[] = {
     {0},

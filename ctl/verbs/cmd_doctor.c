@@ -1,12 +1,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/client.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/err.h"
 
-extern const struct bit_cli_verb bit_cmd_doctor;
 static const struct bit_option options[] = {{0}};
 
 static void print_findings(const Bit__DoctorReply *d)

@@ -1,10 +1,9 @@
 #include <stdio.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
 #include "ctl/client/stream.h"
 #include "ctl/show/print.h"
-
-extern const struct bit_cli_verb bit_cmd_events;
+#include "ctl/verbs/verbs.h"
 
 enum { OPT_FOLLOW, OPT_STEPS, OPT_AFTER };
 static const struct bit_option options[] = {

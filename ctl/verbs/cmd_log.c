@@ -1,10 +1,9 @@
 #include <stdio.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
 #include "ctl/client/stream.h"
 #include "ctl/show/show.h"
-
-extern const struct bit_cli_verb bit_cmd_log;
+#include "ctl/verbs/verbs.h"
 
 enum { OPT_FOLLOW, OPT_TAIL, OPT_ATTEMPT, OPT_RAW };
 static const struct bit_option options[] = {

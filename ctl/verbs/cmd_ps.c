@@ -1,11 +1,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/client.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
-
-extern const struct bit_cli_verb bit_cmd_ps;
+#include "ctl/verbs/verbs.h"
 
 enum { OPT_ALL };
 static const struct bit_option options[] = {

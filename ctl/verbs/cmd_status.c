@@ -1,14 +1,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/client.h"
 #include "ctl/show/curve.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/status.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/err.h"
-
-extern const struct bit_cli_verb bit_cmd_status;
 
 enum { OPT_CURVE };
 static const struct bit_option options[] = {

@@ -4,18 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/client.h"
 #include "ctl/client/follow.h"
 #include "ctl/show/dry_run.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/spec/spec_slurm.h"
-
-extern const struct bit_cli_verb bit_cmd_submit;
 
 enum { OPT_DRY_RUN, OPT_FOLLOW, OPT_WAIT, OPT_NAME, OPT_SET, OPT_PAUSED, OPT_REQUEST_ID };
 static const struct bit_option options[] = {
@@ -163,11 +163,10 @@ static int load(struct bit_cli *cli, const struct submit *s, const char *path, c
 
 static int wait_quietly(struct bit_cli *cli, const char *run)
 {
-    const struct bit_cli_verb *wait = bit_verb_find("wait");
     char *argv[] = {bit_lend("wait"), bit_lend(run), NULL};
 
     optind = 0;
-    return wait->run(cli, 2, argv);
+    return bit_cmd_wait.run(cli, 2, argv);
 }
 
 static int send(struct bit_cli *cli, const struct submit *s, Bit__RunSpec *spec, char *directory)

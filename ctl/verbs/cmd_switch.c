@@ -1,7 +1,6 @@
 #include "ctl/client/mutate.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/err.h"
-
-extern const struct bit_cli_verb bit_cmd_switch;
 
 enum { OPT_AT, OPT_NOW, OPT_RESET, OPT_KEEP, OPT_CANCEL };
 static const struct bit_option options[] = {

@@ -9,16 +9,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/client.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/tokenize/dataset.h"
 #include "ctl/tokenize/tokenize.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-
-extern const struct bit_cli_verb bit_cmd_tokenize;
 
 enum { OPT_TOKENIZER, OPT_OUTPUT, OPT_END, OPT_MAX_SIZE, OPT_THREADS, OPT_KEEP_SPACE, OPT_STRICT, OPT_FORCE };
 static const struct bit_option options[] = {

@@ -6,14 +6,14 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/client.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/status.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
-
-extern const struct bit_cli_verb bit_cmd_top;
 
 enum { OPT_INTERVAL };
 static const struct bit_option options[] = {

@@ -1,13 +1,14 @@
 #include <stdio.h>
 
 #include "config.h"
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/client.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/limits.h"
 
-extern const struct bit_cli_verb bit_cmd_version;
 static const struct bit_option options[] = {{0}};
 
 static int run(struct bit_cli *cli, int argc, char **argv)

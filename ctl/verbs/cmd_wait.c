@@ -3,13 +3,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
 #include "ctl/client/stream.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/err.h"
-
-extern const struct bit_cli_verb bit_cmd_wait;
 
 enum { OPT_FOR, OPT_TIMEOUT };
 static const struct bit_option options[] = {

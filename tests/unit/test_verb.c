@@ -1,8 +1,10 @@
 /* Options of bitctl's verbs: every verb teaches, mistakes end with 2, words and values are taken as they stand. */
 #include <getopt.h>
+#include <glob.h>
 
-#include "ctl/cli/verb.h"
+#include "ctl/cli/options.h"
 #include "ctl/show/print.h"
+#include "ctl/verbs/verbs.h"
 #include "proto/err.h"
 #include "tests/test.h"
 
@@ -11,14 +13,33 @@ TEST(every_verb_describes_itself)
     for (size_t i = 0; bit_verbs[i]; i++) {
         const struct bit_cli_verb *c = bit_verbs[i];
         EXPECT(c->name && *c->name && c->summary && *c->summary && c->synopsis && c->description && c->run);
-        EXPECT(bit_verb_find(c->name) == c);
+        EXPECT(bit_verb_find(bit_verbs, c->name) == c);
         EXPECT(c->summary[0] >= 'a' && c->summary[0] <= 'z');
         for (const struct bit_option *o = c->options; o && o->name; o++) {
             EXPECT(o->help && o->help[strlen(o->help) - 1] == '.');
             EXPECT(strcmp(o->name, "json") != 0 && strcmp(o->name, "help") != 0);
         }
     }
-    EXPECT(bit_verb_find("nonsense") == NULL);
+    EXPECT(bit_verb_find(bit_verbs, "nonsense") == NULL);
+}
+
+/* A verb that the list in ctl/verbs/meson.build leaves out is not built, and nobody would miss it. */
+TEST(every_file_of_a_verb_is_in_the_table)
+{
+    const char *root = getenv("BIT_SOURCE_ROOT");
+    char pattern[512], name[64];
+    glob_t files;
+
+    snprintf(pattern, sizeof pattern, "%s/ctl/verbs/cmd_*.c", root != NULL ? root : ".");
+    if (!EXPECT_EQ(glob(pattern, 0, NULL, &files), 0))
+        return;
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        snprintf(name, sizeof name, "%s", strrchr(files.gl_pathv[i], '/') + strlen("/cmd_"));
+        *strrchr(name, '.') = '\0';
+        if (!EXPECT(bit_verb_find(bit_verbs, name) != NULL))
+            fprintf(stderr, "    list %s in ctl/verbs/meson.build\n", name);
+    }
+    globfree(&files);
 }
 
 static int run_verb(const char *a, const char *b, const char *c)
@@ -34,7 +55,7 @@ static int run_verb(const char *a, const char *b, const char *c)
         argv[argc] = text[argc];
     }
     optind = 0;
-    return bit_verb_find(a)->run(&cli, argc, argv);
+    return bit_verb_find(bit_verbs, a)->run(&cli, argc, argv);
 }
 
 TEST(mistakes_end_with_2_and_no_daemon_with_69)

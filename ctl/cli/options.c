@@ -1,0 +1,139 @@
+#include "ctl/cli/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "ctl/cli/help.h"
+#include "ctl/show/show.h"
+#include "proto/check.h"
+#include "proto/err.h"
+
+#define OPTIONS_MAX 32
+
+/* getopt's tables: values from 1000 are the verb's own options in order, from 2000 the common ones. */
+static void build_tables(const struct bit_cli_verb *verb, struct option *longs, char *shorts)
+{
+    int n = 0, own = bit_verb_option_count(verb);
+
+    BIT_ASSERT(own + BIT_COMMON_COUNT < OPTIONS_MAX);
+    *shorts++ = ':';
+    for (int i = 0; i < own + BIT_COMMON_COUNT; i++) {
+        const struct bit_option *o = i < own ? &verb->options[i] : &bit_verb_common[i - own];
+        longs[n++] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL,
+                                     i < own ? 1000 + i : 2000 + i - own};
+        if (o->letter) {
+            *shorts++ = o->letter;
+            if (o->arg)
+                *shorts++ = ':';
+        }
+    }
+    longs[n] = (struct option){0};
+    *shorts = '\0';
+}
+
+static int letter_to_value(const struct bit_cli_verb *verb, int letter)
+{
+    for (int i = 0; i < bit_verb_option_count(verb); i++)
+        if (verb->options[i].letter == letter)
+            return 1000 + i;
+    for (int i = 0; i < BIT_COMMON_COUNT; i++)
+        if (bit_verb_common[i].letter == letter)
+            return 2000 + i;
+    return letter;
+}
+
+static int take_common(struct bit_options *o, int which)
+{
+    switch (which) {
+    case BIT_COMMON_JSON:
+        o->cli->json = true;
+        return 0;
+    case BIT_COMMON_QUIET:
+        o->cli->quiet = true;
+        return 0;
+    case BIT_COMMON_SOCKET:
+        o->cli->socket = optarg;
+        return 0;
+    default:
+        bit_help(o->verb);
+        return BIT_OPTIONS_EXIT;
+    }
+}
+
+int bit_options_next(struct bit_options *o, int argc, char **argv)
+{
+    struct option longs[OPTIONS_MAX];
+    char shorts[2 * OPTIONS_MAX + 2];
+
+    build_tables(o->verb, longs, shorts);
+    opterr = 0;
+    for (;;) {
+        int got = getopt_long(argc, argv, shorts, longs, NULL);
+        if (got == -1) {
+            o->rest = optind;
+            return BIT_OPTIONS_END;
+        }
+        if (got == '?' || got == ':') {
+            if (got == ':')
+                bit_usage(o->verb, "%s needs a value", argv[optind - 1]);
+            else if (optopt && optopt < 1000)
+                bit_usage(o->verb, "there is no -%c", optopt);
+            else if (optopt >= 1000)
+                bit_usage(o->verb, "%s takes no value", argv[optind - 1]);
+            else
+                bit_usage(o->verb, "there is no %s", argv[optind - 1]);
+            return BIT_OPTIONS_USAGE;
+        }
+        if (got < 1000)
+            got = letter_to_value(o->verb, got);
+        if (got < 2000) {
+            o->value = optarg;
+            return got - 1000;
+        }
+        if (take_common(o, got - 2000) == BIT_OPTIONS_EXIT)
+            return BIT_OPTIONS_EXIT;
+    }
+}
+
+int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int words)
+{
+    if (got == BIT_OPTIONS_EXIT)
+        return BIT_EXIT_OK;
+    if (got == BIT_OPTIONS_USAGE)
+        return BIT_EXIT_USAGE;
+    BIT_ASSERT(got == BIT_OPTIONS_END);
+    if (argc - o->rest < words)
+        return bit_usage(o->verb, "%s", words == 1 ? "which RUN?" : "something is missing");
+    if (argc - o->rest > words)
+        return bit_usage(o->verb, "'%s' is one word too many", argv[o->rest + words]);
+    return -1;
+}
+
+int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...)
+{
+    va_list args;
+
+    bit_show(stderr, "bitctl %s: ", verb->name);
+    va_start(args, fmt);
+    bit_show_args(stderr, fmt, args);
+    va_end(args);
+    bit_show(stderr, "\nusage: bitctl %s %s\nTry `bitctl %s --help`.\n", verb->name, verb->synopsis, verb->name);
+    return BIT_EXIT_USAGE;
+}
+
+bool bit_parse_u64(const char *text, unsigned long long *out)
+{
+    char *end;
+
+    if (!text || !isdigit((unsigned char)*text))
+        return false;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (errno || *end)
+        return false;
+    *out = v;
+    return true;
+}
