@@ -22,6 +22,7 @@
  * themselves, or the one header that is named. The lists are built from the bottom up, as the layers are.
  */
 #define PROTO  "proto", "proto/ckpt", "proto/data", "proto/spec", "proto/text", "proto/wire", "config.h"
+#define BASE   "proto", "config.h"
 #define RUN    "daemon/run", "daemon/sys", PROTO
 #define STORE  "daemon/store", RUN
 #define FEED   "daemon/feed", STORE
@@ -29,6 +30,10 @@
 #define LAUNCH "daemon/launch", "daemon/feed", LINK
 #define JOB    "daemon/job", LAUNCH
 #define CLIENT "daemon/client", JOB
+
+#define SHOW "ctl/show", "proto/spec", "proto/text", BASE
+#define CLI  "ctl/cli", SHOW
+#define ASK  "ctl/client", CLI
 
 #define KERNELS "kernels", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
 #define MODEL   "worker/model", KERNELS, PROTO
@@ -40,12 +45,12 @@ static const struct folder {
     const char *may_include[20];
     const char *libraries[4]; /* headers of libraries that the others may not see */
 } folders[] = {
-    {"proto", {PROTO}, {NULL}},
-    {"proto/ckpt", {PROTO}, {NULL}},
-    {"proto/data", {PROTO}, {NULL}},
+    {"proto", {BASE}, {NULL}},
+    {"proto/ckpt", {"proto/ckpt", "proto/wire", BASE}, {NULL}},
+    {"proto/data", {"proto/data", BASE}, {NULL}},
     {"proto/spec", {PROTO}, {NULL}},
-    {"proto/text", {PROTO}, {NULL}},
-    {"proto/wire", {PROTO}, {NULL}},
+    {"proto/text", {"proto/text", BASE}, {NULL}},
+    {"proto/wire", {"proto/wire", BASE}, {NULL}},
     {"kernels", {KERNELS, "kernels/cuda", "kernels/cpu"}, {"cuda", "cublasLt", "cudnn"}},
     {"kernels/ref", {KERNELS, "kernels/cuda", "kernels/cpu"}, {NULL}},
     {"kernels/cpu", {KERNELS, "kernels/cpu"}, {NULL}},
@@ -65,13 +70,13 @@ static const struct folder {
     {"daemon/store", {"daemon", CLIENT}, {"uv"}},
     {"daemon/run", {RUN}, {NULL}},
     {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
-    {"ctl", {"ctl/cli", "ctl/show", "ctl/verbs", PROTO}, {NULL}},
-    {"ctl/cli", {"ctl/cli", "ctl/client", "ctl/show", PROTO}, {NULL}},
-    {"ctl/client", {"ctl/cli", "ctl/client", "ctl/show", PROTO}, {NULL}},
-    {"ctl/data", {"ctl/cli", "ctl/client", "ctl/data", "ctl/show", "ctl/tokenize", PROTO}, {NULL}},
-    {"ctl/show", {"ctl/show", PROTO}, {NULL}},
-    {"ctl/tokenize", {"ctl/tokenize", PROTO}, {NULL}},
-    {"ctl/verbs", {"ctl/cli", "ctl/client", "ctl/data", "ctl/show", "ctl/tokenize", PROTO}, {NULL}},
+    {"ctl", {"ctl/verbs", CLI}, {NULL}},
+    {"ctl/verbs", {"ctl/verbs", "ctl/data", "ctl/tokenize", ASK, PROTO}, {NULL}},
+    {"ctl/data", {"ctl/data", "ctl/tokenize/tokenizer.h", ASK, PROTO}, {NULL}},
+    {"ctl/tokenize", {"ctl/tokenize", BASE}, {NULL}},
+    {"ctl/client", {ASK, "proto/wire"}, {NULL}},
+    {"ctl/cli", {CLI}, {NULL}},
+    {"ctl/show", {SHOW}, {NULL}},
 };
 
 static const char *const guarded[] = {"uv", "mpi", "nccl", "dnnl", "cuda", "cublasLt", "cudnn"};

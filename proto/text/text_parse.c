@@ -11,7 +11,6 @@
 #include "proto/text/text_lex.h"
 #include "proto/text/text_value.h"
 #include "proto/utf8.h"
-#include "proto/wire/msg.h"
 
 #define FIELDS_MAX 64 /* of one message type */
 
@@ -134,7 +133,7 @@ static void parse_submessage(struct parser *p, ProtobufCMessage *msg, const Prot
     }
     ProtobufCMessage *sub = bit_message_new(field->descriptor);
     if (sub == NULL || bit_field_add(msg, field, &sub) < 0) {
-        bit_msg_free(sub);
+        protobuf_c_message_free_unpacked(sub, NULL);
         p->err = bit_fail(-ENOMEM, "message %s", field->name);
         return;
     }
@@ -380,7 +379,7 @@ int bit_text_parse_some(const ProtobufCMessageDescriptor *desc, const char *text
     advance(&p);
     parse_fields(&p, msg, '\0');
     if (p.err < 0) {
-        bit_msg_free(msg);
+        protobuf_c_message_free_unpacked(msg, NULL);
         return p.err;
     }
     *out = msg;
@@ -394,7 +393,7 @@ int bit_text_parse(const ProtobufCMessageDescriptor *desc, const char *text, siz
     int err = bit_text_parse_some(desc, text, bytes, &msg, problems);
 
     if (err < 0)
-        bit_msg_free(msg);
+        protobuf_c_message_free_unpacked(msg, NULL);
     else
         *out = msg;
     return err;
