@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Every file of a folder stands in the tables of its README, and nothing else does.
+"""What the READMEs say of files and functions is so.
 
-    tests/house/tables.py [--tree FOLDER] [FOLDER...]
+    tests/house/readmes.py [--tree FOLDER] [FOLDER...]
 
-The tables meant are those whose first column is headed "file". What stands in code quotes there is a path from the
-README's folder, with or without its ending (`run/history`, `limits.h`), or a pattern (`block_*`); a name alone is that
-file of any folder below. Exit code 1 if a file is missed or a name is nobody's.
+Every file of a folder stands in the tables of its README, and nothing else does: those whose first column is headed
+"file". What stands in code quotes there is a path from the README's folder, with or without its ending (`run/history`,
+`limits.h`), or a pattern (`block_*`); a name alone is that file of any folder below. In all READMEs: a link leads to a
+file, and a function or macro of ours (bit_x, BIT_X) exists. Exit code 1 if something is not so.
 """
 import argparse
 import fnmatch
@@ -17,6 +18,9 @@ import tree
 
 # Folders whose README has a file a line.
 FOLDERS = ("daemon",)
+
+# What is no source's: deploy/test reads it.
+ELSEWHERE = {"BIT_FUZZ_S"}
 
 
 def named(text):
@@ -54,6 +58,33 @@ def problems_of(root, folder):
         yield f"{folder}/README.md: `{name}` stands there {names.count(name)} times"
 
 
+def readmes(root):
+    """All of them, as paths below the root."""
+    found = [name for name in os.listdir(root) if name.endswith(".md")]
+    return sorted(found + tree.files(root, tree.FOLDERS + ("tests", "deploy"), (".md",)))
+
+
+def words(root):
+    """Every name of ours that the sources have, and the beginnings of those that they put together."""
+    found = set()
+    for path in tree.files(root, tree.FOLDERS + ("tests",), (".c", ".h", ".cu", ".cuh", ".py", ".proto", ".build")):
+        found.update(re.findall(r"\b(?:bit|BIT)_\w+", tree.read(root, path)))
+    return found
+
+
+def untrue(root):
+    """Links that lead nowhere, and names that nothing has."""
+    known = words(root)
+    for path in readmes(root):
+        text = tree.read(root, path)
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            if not os.path.exists(os.path.join(root, os.path.dirname(path), target)):
+                yield f"{path}: there is no {target}"
+        for name in sorted(set(re.findall(r"\b(?:bit|BIT)_[a-z0-9A-Z_]+\b(?!\*)", text)) - known):
+            if name not in ELSEWHERE:
+                yield f"{path}: the sources have no {name}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", default=FOLDERS, metavar="FOLDER", help=f"instead of {' '.join(FOLDERS)}")
@@ -61,6 +92,7 @@ def main():
     args = parser.parse_args()
 
     problems = [problem for folder in args.folders for problem in problems_of(args.tree, folder)]
+    problems += untrue(args.tree)
     for problem in problems:
         print(problem)
     return 1 if problems else 0
