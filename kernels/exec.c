@@ -59,7 +59,7 @@ static int usable_cores(void)
 int bit_exec_count_devices(int *count)
 {
 #if BIT_HAVE_CUDA
-    return bit_cuda_count(count);
+    return bit_gpu_count(count);
 #else
     return bit_fail(-ENOTSUP, "this build has no CUDA");
 #endif
@@ -68,7 +68,7 @@ int bit_exec_count_devices(int *count)
 int bit_exec_device_memory(size_t *bytes)
 {
 #if BIT_HAVE_CUDA
-    return bit_cuda_memory(wanted_device, bytes);
+    return bit_gpu_memory(wanted_device, bytes);
 #else
     return bit_fail(-ENOTSUP, "this build has no CUDA");
 #endif
@@ -77,8 +77,8 @@ int bit_exec_device_memory(size_t *bytes)
 size_t bit_exec_device_bytes(const struct bit_exec *exec)
 {
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL)
-        return exec->cuda->memory_bytes;
+    if (exec->gpu != NULL)
+        return exec->gpu->memory_bytes;
 #endif
     return 0;
 }
@@ -95,7 +95,7 @@ static void describe(struct bit_exec *exec)
                  exec->isa == BIT_ISA_AVX512 ? " bf16 vnni" : "", exec->threads);
 #if BIT_HAVE_CUDA
     else
-        snprintf(to, bytes, "cuda %d %s sm_%d", exec->cuda->device, exec->cuda->name, exec->cuda->capability);
+        snprintf(to, bytes, "cuda %d %s sm_%d", exec->gpu->device, exec->gpu->name, exec->gpu->capability);
 #endif
 }
 
@@ -105,7 +105,7 @@ static int open_backend(struct bit_exec *exec)
         return 0;
 #if BIT_HAVE_CUDA
     if (exec->backend == BIT_BACKEND_CUDA)
-        return bit_cuda_create(wanted_device, &exec->cuda);
+        return bit_gpu_create(wanted_device, &exec->gpu);
 #endif
     return bit_fail(-ENOTSUP, "backend %d is not in this build", (int)exec->backend);
 }
@@ -139,7 +139,7 @@ void bit_exec_finish(struct bit_exec *exec)
 {
     bit_exec_free(exec, exec->workspace, exec->workspace_bytes);
 #if BIT_HAVE_CUDA
-    bit_cuda_destroy(exec->cuda);
+    bit_gpu_destroy(exec->gpu);
 #endif
     memset(exec, 0, sizeof *exec);
 }
@@ -161,8 +161,8 @@ static int map(size_t bytes, void **out)
 int bit_exec_alloc(struct bit_exec *exec, size_t bytes, void **out)
 {
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL)
-        return bit_cuda_alloc(exec->cuda, bytes, out);
+    if (exec->gpu != NULL)
+        return bit_gpu_alloc(exec->gpu, bytes, out);
 #endif
     return map(bytes, out);
 }
@@ -172,8 +172,8 @@ void bit_exec_free(struct bit_exec *exec, void *memory, size_t bytes)
     if (memory == NULL)
         return;
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL) {
-        bit_cuda_free(exec->cuda, memory);
+    if (exec->gpu != NULL) {
+        bit_gpu_free(exec->gpu, memory);
         return;
     }
 #endif
@@ -183,8 +183,8 @@ void bit_exec_free(struct bit_exec *exec, void *memory, size_t bytes)
 int bit_exec_alloc_host(struct bit_exec *exec, size_t bytes, void **out)
 {
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL)
-        return bit_cuda_alloc_host(exec->cuda, bytes, out);
+    if (exec->gpu != NULL)
+        return bit_gpu_alloc_host(exec->gpu, bytes, out);
 #endif
     return map(bytes, out);
 }
@@ -194,8 +194,8 @@ void bit_exec_free_host(struct bit_exec *exec, void *memory, size_t bytes)
     if (memory == NULL)
         return;
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL) {
-        bit_cuda_free_host(exec->cuda, memory, bytes);
+    if (exec->gpu != NULL) {
+        bit_gpu_free_host(exec->gpu, memory, bytes);
         return;
     }
 #endif
@@ -207,8 +207,8 @@ int bit_exec_copy(const struct bit_exec *exec, void *to, const void *from, size_
     if (bytes == 0)
         return 0;
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL)
-        return bit_cuda_copy(exec->cuda, to, from, bytes);
+    if (exec->gpu != NULL)
+        return bit_gpu_copy(exec->gpu, to, from, bytes);
 #endif
     memmove(to, from, bytes);
     return 0;
@@ -219,8 +219,8 @@ int bit_exec_zero(const struct bit_exec *exec, void *memory, size_t bytes)
     if (bytes == 0)
         return 0;
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL)
-        return bit_cuda_zero(exec->cuda, memory, bytes);
+    if (exec->gpu != NULL)
+        return bit_gpu_zero(exec->gpu, memory, bytes);
 #endif
     memset(memory, 0, bytes);
     return 0;
@@ -229,8 +229,8 @@ int bit_exec_zero(const struct bit_exec *exec, void *memory, size_t bytes)
 int bit_exec_wait(const struct bit_exec *exec)
 {
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL)
-        return bit_cuda_wait(exec->cuda);
+    if (exec->gpu != NULL)
+        return bit_gpu_wait(exec->gpu);
 #endif
     return 0;
 }
@@ -249,8 +249,8 @@ int bit_mark_init(struct bit_mark *mark, const struct bit_exec *exec)
 {
     *mark = (struct bit_mark){0};
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL)
-        return bit_cuda_try(cudaEventCreate((cudaEvent_t *)&mark->event));
+    if (exec->gpu != NULL)
+        return bit_gpu_try(cudaEventCreate((cudaEvent_t *)&mark->event));
 #endif
     return 0;
 }
@@ -269,7 +269,7 @@ int bit_mark_set(struct bit_mark *mark, const struct bit_exec *exec)
     mark->ms = clock_ms();
 #if BIT_HAVE_CUDA
     if (mark->event != NULL)
-        return bit_cuda_try(cudaEventRecord(mark->event, exec->cuda->stream));
+        return bit_gpu_try(cudaEventRecord(mark->event, exec->gpu->stream));
 #endif
     return 0;
 }

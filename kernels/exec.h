@@ -33,8 +33,8 @@ enum bit_attention_way {
     BIT_ATTENTION_CUDNN, /* cuDNN or an error, with the reason */
 };
 
-struct bit_cuda;  /* cuda.h */
-struct bit_trace; /* trace.h */
+struct bit_gpu;      /* cuda/gpu.h */
+struct bit_op_trace; /* op_trace.h */
 
 /*
  * The buffers of an operator's arguments, exec->workspace too, lie in the backend's memory: the process's own, or the
@@ -47,12 +47,12 @@ struct bit_exec {
     int threads;      /* OpenMP threads of this process */
     void *workspace;  /* scratch that any operator may use while it runs; 64-byte aligned (256 on CUDA) */
     size_t workspace_bytes;
-    struct bit_cuda *cuda; /* the GPU and its stream; NULL on other backends */
+    struct bit_gpu *gpu; /* the GPU and its stream; NULL on other backends */
     enum bit_attention_way attention;
-    bool replays;            /* sequences are recorded and played again where the backend can (replay.h) */
-    bool deterministic;      /* the same bits on every run, of operators too whose fastest way has others each time */
-    struct bit_trace *trace; /* if set, operators leave marks there; borrowed */
-    char description[192];   /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
+    bool replays;       /* sequences are recorded and played again where the backend can (replay.h) */
+    bool deterministic; /* the same bits on every run, of operators too whose fastest way has others each time */
+    struct bit_op_trace *trace; /* if set, operators leave marks there; borrowed */
+    char description[192];      /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
 };
 
 /**

@@ -15,19 +15,19 @@
 
 static bool is_gpu(const struct bit_lane *lane)
 {
-    return lane->exec != NULL && lane->exec->cuda != NULL;
+    return lane->exec != NULL && lane->exec->gpu != NULL;
 }
 
 /* Events that are waited for sleep rather than spin: a snapshot takes long, and the host's cores have other work. */
 static int open_gpu(struct bit_lane *lane)
 {
     const unsigned flags = cudaEventDisableTiming | cudaEventBlockingSync;
-    int err = bit_cuda_try(cudaStreamCreateWithFlags((cudaStream_t *)&lane->stream, cudaStreamNonBlocking));
+    int err = bit_gpu_try(cudaStreamCreateWithFlags((cudaStream_t *)&lane->stream, cudaStreamNonBlocking));
 
     if (err >= 0)
-        err = bit_cuda_try(cudaEventCreateWithFlags((cudaEvent_t *)&lane->operators, flags));
+        err = bit_gpu_try(cudaEventCreateWithFlags((cudaEvent_t *)&lane->operators, flags));
     if (err >= 0)
-        err = bit_cuda_try(cudaEventCreateWithFlags((cudaEvent_t *)&lane->copied, flags));
+        err = bit_gpu_try(cudaEventCreateWithFlags((cudaEvent_t *)&lane->copied, flags));
     return err;
 }
 
@@ -45,24 +45,24 @@ static void close_gpu(struct bit_lane *lane)
 
 static int follow_gpu(struct bit_lane *lane)
 {
-    int err = bit_cuda_try(cudaEventRecord(lane->operators, lane->exec->cuda->stream));
+    int err = bit_gpu_try(cudaEventRecord(lane->operators, lane->exec->gpu->stream));
 
-    return err < 0 ? err : bit_cuda_try(cudaStreamWaitEvent(lane->stream, lane->operators, 0));
+    return err < 0 ? err : bit_gpu_try(cudaStreamWaitEvent(lane->stream, lane->operators, 0));
 }
 
 static int copy_gpu(struct bit_lane *lane, void *to, const void *from, size_t bytes)
 {
-    int err = bit_cuda_try(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, lane->stream));
+    int err = bit_gpu_try(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, lane->stream));
 
-    return err < 0 ? err : bit_cuda_try(cudaEventRecord(lane->copied, lane->stream));
+    return err < 0 ? err : bit_gpu_try(cudaEventRecord(lane->copied, lane->stream));
 }
 
 /* A thread that never drove the GPU would otherwise be on the first one. */
 static int wait_gpu(struct bit_lane *lane)
 {
-    int err = bit_cuda_try(cudaSetDevice(lane->exec->cuda->device));
+    int err = bit_gpu_try(cudaSetDevice(lane->exec->gpu->device));
 
-    return err < 0 ? err : bit_cuda_try(cudaEventSynchronize(lane->copied));
+    return err < 0 ? err : bit_gpu_try(cudaEventSynchronize(lane->copied));
 }
 
 #endif
@@ -117,7 +117,7 @@ int bit_lane_lead(struct bit_lane *lane)
 {
 #if BIT_HAVE_CUDA
     if (is_gpu(lane))
-        return bit_cuda_try(cudaStreamWaitEvent(lane->exec->cuda->stream, lane->copied, 0));
+        return bit_gpu_try(cudaStreamWaitEvent(lane->exec->gpu->stream, lane->copied, 0));
 #endif
     return 0;
 }

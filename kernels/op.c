@@ -34,9 +34,9 @@ __attribute__((unused)) static int missing(const struct bit_exec *exec, const vo
     }                                                                                                                  \
     int bit_##name(const struct bit_exec *exec, const struct bit_##name##_args *args)                                  \
     {                                                                                                                  \
-        bit_trace_begin(exec, #name);                                                                                  \
+        bit_op_trace_begin(exec, #name);                                                                               \
         int err = run_##name(exec, args);                                                                              \
-        bit_trace_end(exec);                                                                                           \
+        bit_op_trace_end(exec);                                                                                        \
         return err < 0 ? bit_fail_within(err, #name) : err;                                                            \
     }
 BIT_OP_TABLE(DEFINE)

@@ -4,11 +4,11 @@
 
 #include "proto/err.h"
 
-int bit_trace_init(struct bit_trace *trace, const struct bit_exec *exec, int most)
+int bit_op_trace_init(struct bit_op_trace *trace, const struct bit_exec *exec, int most)
 {
     int err = 0;
 
-    *trace = (struct bit_trace){.most = most, .spans = calloc((size_t)most, sizeof *trace->spans)};
+    *trace = (struct bit_op_trace){.most = most, .spans = calloc((size_t)most, sizeof *trace->spans)};
     if (trace->spans == NULL)
         return bit_fail(-ENOMEM, "a trace of %d operators", most);
     for (int i = 0; i < most && err >= 0; i++) {
@@ -17,29 +17,24 @@ int bit_trace_init(struct bit_trace *trace, const struct bit_exec *exec, int mos
             err = bit_mark_init(&trace->spans[i].end, exec);
     }
     if (err < 0)
-        bit_trace_finish(trace);
+        bit_op_trace_finish(trace);
     return err;
 }
 
-void bit_trace_finish(struct bit_trace *trace)
+void bit_op_trace_finish(struct bit_op_trace *trace)
 {
     for (int i = 0; i < trace->most && trace->spans != NULL; i++) {
         bit_mark_finish(&trace->spans[i].begin);
         bit_mark_finish(&trace->spans[i].end);
     }
     free(trace->spans);
-    *trace = (struct bit_trace){0};
-}
-
-void bit_trace_restart(struct bit_trace *trace)
-{
-    trace->count = 0;
+    *trace = (struct bit_op_trace){0};
 }
 
 /* A time that cannot be taken is missing, and nothing else: a broken GPU shows itself elsewhere. */
-void bit_trace_begin(const struct bit_exec *exec, const char *name)
+void bit_op_trace_begin(const struct bit_exec *exec, const char *name)
 {
-    struct bit_trace *trace = exec->trace;
+    struct bit_op_trace *trace = exec->trace;
 
     if (trace == NULL || trace->count == trace->most)
         return;
@@ -47,9 +42,9 @@ void bit_trace_begin(const struct bit_exec *exec, const char *name)
     bit_mark_set(&trace->spans[trace->count].begin, exec);
 }
 
-void bit_trace_end(const struct bit_exec *exec)
+void bit_op_trace_end(const struct bit_exec *exec)
 {
-    struct bit_trace *trace = exec->trace;
+    struct bit_op_trace *trace = exec->trace;
 
     if (trace == NULL || trace->count == trace->most)
         return;
@@ -57,7 +52,7 @@ void bit_trace_end(const struct bit_exec *exec)
     trace->count++;
 }
 
-double bit_trace_ms(const struct bit_trace *trace, int span)
+double bit_op_trace_ms(const struct bit_op_trace *trace, int span)
 {
     return bit_mark_ms(&trace->spans[span].begin, &trace->spans[span].end);
 }

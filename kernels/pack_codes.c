@@ -1,11 +1,11 @@
 /* Two bits a code: what a checkpoint stores and what ranks gather. */
-#include "kernels/ternarise.h"
+#include "kernels/pack_codes.h"
 
 #include <string.h>
 
 #include "proto/err.h"
 
-void bit_ternary_pack(const int8_t *codes, int64_t count, uint8_t *packed)
+void bit_pack_codes_host(const int8_t *codes, int64_t count, uint8_t *packed)
 {
     const int64_t whole = count / 4;
 
@@ -16,7 +16,7 @@ void bit_ternary_pack(const int8_t *codes, int64_t count, uint8_t *packed)
     if (count % 4 > 0) {
         int8_t rest[4] = {0, 0, 0, 0};
         memcpy(rest, codes + 4 * whole, (size_t)(count % 4));
-        bit_ternary_pack(rest, 4, packed + whole);
+        bit_pack_codes_host(rest, 4, packed + whole);
     }
 }
 
@@ -26,7 +26,7 @@ static uint8_t threes(uint8_t byte)
     return byte & byte >> 1 & 0x55;
 }
 
-int bit_ternary_unpack(const uint8_t *packed, int64_t count, int8_t *codes)
+int bit_unpack_codes_host(const uint8_t *packed, int64_t count, int8_t *codes)
 {
     const int64_t bytes = (count + 3) / 4;
     uint8_t bad = 0;

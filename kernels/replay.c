@@ -33,18 +33,18 @@ static void refuse(struct bit_replay *r)
  */
 static int record(struct bit_replay *r, const struct bit_exec *exec, int (*sequence)(void *), void *arg)
 {
-    const cudaStream_t stream = exec->cuda->stream;
+    const cudaStream_t stream = exec->gpu->stream;
     cudaGraph_t graph = NULL;
     cudaGraphExec_t ready = NULL;
-    int err = bit_cuda_try(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    int err = bit_gpu_try(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
 
     if (err < 0) {
         refuse(r);
         return 0;
     }
     err = sequence(arg);
-    if (bit_cuda_try(cudaStreamEndCapture(stream, &graph)) < 0 ||
-        (err >= 0 && bit_cuda_try(cudaGraphInstantiate(&ready, graph, 0)) < 0))
+    if (bit_gpu_try(cudaStreamEndCapture(stream, &graph)) < 0 ||
+        (err >= 0 && bit_gpu_try(cudaGraphInstantiate(&ready, graph, 0)) < 0))
         refuse(r);
     if (graph != NULL)
         cudaGraphDestroy(graph);
@@ -62,7 +62,7 @@ static int run_on_gpu(struct bit_replay *r, const struct bit_exec *exec, int (*s
             return err;
     }
     if (r->graph != NULL)
-        return bit_cuda_try(cudaGraphLaunch((cudaGraphExec_t)r->graph, exec->cuda->stream));
+        return bit_gpu_try(cudaGraphLaunch((cudaGraphExec_t)r->graph, exec->gpu->stream));
     r->runs++;
     return sequence(arg);
 }
@@ -74,7 +74,7 @@ int bit_replay(struct bit_replay *r, const struct bit_exec *exec, const void *ke
 {
     BIT_ASSERT(key_bytes <= BIT_REPLAY_KEY_BYTES);
 #if BIT_HAVE_CUDA
-    if (exec->cuda != NULL && exec->replays && exec->trace == NULL) {
+    if (exec->gpu != NULL && exec->replays && exec->trace == NULL) {
         if (memcmp(r->key, key, key_bytes) != 0) {
             drop(r);
             memcpy(r->key, key, key_bytes);

@@ -1,17 +1,20 @@
-/* The measure of a weight matrix of which every rank has a part: the mean or the lower median of its magnitudes, and
- * the scale that follows from it. */
-#ifndef BIT_KERNELS_MEASURE_H
-#define BIT_KERNELS_MEASURE_H
+/*
+ * The measure of a weight matrix of which every rank has a part: the mean or the lower median of its magnitudes, and
+ * the scale that follows from it.
+ */
+#ifndef BIT_KERNELS_WEIGHT_MEASURE_H
+#define BIT_KERNELS_WEIGHT_MEASURE_H
+
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(absmean);
+#define BIT_ABSMEAN_UNIT 0x1p-30 /* far below the floor of the measure, 1e-5 */
 /**
- * *sum = sum |w|, where each |w| is first rounded to a multiple of BIT_ABSMEAN_UNIT, half to even. Such sums are exact
- * in double while they stay below 2^23, so parts of a matrix add to the same bits however it is shared out, by threads
- * or by ranks, and in whatever order. The unit is far below the floor of the measure (1e-5). Above 2^23 (33 million
- * weights of magnitude 0.25) the sum is still good to 2^-52 for each addition.
+ * *sum = sum |w|, where each |w| is first rounded to a multiple of BIT_ABSMEAN_UNIT, half to even.
+ * Order       the sum is exact in double while it stays below 2^23, so the parts of a matrix add to the same bits
+ *             however it is shared out, by threads or by ranks, and in whatever order
+ * Accuracy    above 2^23 (33 million weights of magnitude 0.25) each addition is still good to 2^-52
  */
-#define BIT_ABSMEAN_UNIT 0x1p-30
 struct bit_absmean_args {
     int64_t count;
     const float *w;
@@ -21,11 +24,12 @@ struct bit_absmean_args {
 BIT_OP_DECLARE(histogram);
 #define BIT_HISTOGRAM_BINS 65536
 /**
- * Counts for an exact median of |w| by its bits (|w| orders as its unsigned pattern). Pass 0: bin = bits >> 16 (32768
- * bins used of BIT_HISTOGRAM_BINS). Pass 1: only elements whose upper half is *upper, bin = bits & 0xffff. counts
- * (BIT_HISTOGRAM_BINS) is added to, not cleared. NaN counts in the last bin of pass 0. The lower median of n weights
- * has rank (n - 1) / 2: find its bin, count pass 1 with upper = bin, find rank - before there; its bits are both bins
- * joined.
+ * Counts for an exact median of |w| by its bits: as unsigned numbers they have the order of the magnitudes.
+ *     pass 0      bin = bits >> 16, of which 32768 are used; NaN counts in the last bin of all
+ *     pass 1      bin = bits & 0xffff, of the elements whose upper half is *upper
+ * The lower median of n weights is element (n - 1) / 2 in order. Pass 0 finds its bin; pass 1, with upper = that bin,
+ * is searched for the element's place within it; the median's bits are both bins joined.
+ * Shapes      w (count); counts (BIT_HISTOGRAM_BINS), added to, not cleared
  */
 struct bit_histogram_args {
     int64_t count;
@@ -34,27 +38,31 @@ struct bit_histogram_args {
     const uint32_t *upper; /* in the backend's memory; pass 1 */
     uint64_t *counts;
 };
-/** The bin that holds element `rank` (from 0, in order; below the sum of counts), and in *before how many lie in
- * earlier bins. */
-uint32_t bit_histogram_find(const uint64_t *counts, uint64_t rank, uint64_t *before);
+/**
+ * The bin that holds the element with `order` others in front of it (below the sum of counts), and in *before how many
+ * lie in earlier bins.
+ */
+uint32_t bit_histogram_find(const uint64_t *counts, uint64_t order, uint64_t *before);
 
 BIT_OP_DECLARE(histogram_search);
 /**
- * The end of one pass for `count` matrices at once: the bin of counts[i] (of (count, BIT_HISTOGRAM_BINS)) that holds
- * element rank[i], joined to bits[i] from below; rank[i] becomes the element's place within that bin. From bits 0, two
- * passes leave the median's bits.
+ * The end of one pass for `count` matrices at once: the bin of counts[i] that holds element order[i] is joined to
+ * bits[i] from below, and order[i] becomes the element's place within that bin. From bits 0, two passes leave the
+ * median's bits.
+ * Shapes      counts (count, BIT_HISTOGRAM_BINS); order, bits (count)
  */
 struct bit_histogram_search_args {
     int64_t count;
     const uint64_t *counts;
-    uint64_t *rank;
+    uint64_t *order;
     uint32_t *bits;
 };
 
 BIT_OP_DECLARE(weight_scale);
 /**
- * scale[i] = 1 / max(eps, M), in f32. M is the mean, the sum over `ranks` of sums (ranks, count) in that order over
- * elements[i], rounded to f32; or, where sums is NULL, the f32 whose bits are bits[i].
+ * scale[i] = 1 / max(eps, M), in f32. M is the mean: the sum over `ranks` of sums, in that order, over elements[i],
+ * rounded to f32; or, where sums is NULL, the f32 whose bits are bits[i].
+ * Shapes      sums (ranks, count); elements, bits, scale (count)
  */
 struct bit_weight_scale_args {
     int64_t count;
@@ -65,4 +73,5 @@ struct bit_weight_scale_args {
     float eps;
     float *scale;
 };
+
 #endif

@@ -2,17 +2,7 @@
 #ifndef BIT_KERNELS_XENT_H
 #define BIT_KERNELS_XENT_H
 #include "kernels/op.h"
-
-#define BIT_XENT_IGNORE (-1) /* a target that neither counts nor has a gradient: the last position of an instance */
-
-BIT_OP_DECLARE(targets);
-/** target[b,t] = ids[b,t+1]: each position predicts the next one; the last of an instance BIT_XENT_IGNORE. ids, target
- * (B, T). */
-struct bit_targets_args {
-    int64_t batch, time;
-    const uint32_t *ids;
-    int32_t *target;
-};
+#include "kernels/targets.h" /* BIT_TARGETS_IGNORE */
 
 BIT_OP_DECLARE(xent);
 /**

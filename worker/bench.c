@@ -188,7 +188,7 @@ static uint8_t *draw_batch(const struct bit_plan *plan)
 
 struct bench {
     struct bit_worker worker;
-    struct bit_trace trace;
+    struct bit_op_trace trace;
     uint8_t *batch;
     uint64_t next;
 };
@@ -254,7 +254,7 @@ static int split_step(struct bench *b, struct bit_bench_result *out)
 {
     struct bit_exec *exec = &b->worker.model->exec;
     double unused, traced = 0;
-    int err = bit_trace_init(&b->trace, exec, TRACE_SPANS);
+    int err = bit_op_trace_init(&b->trace, exec, TRACE_SPANS);
 
     if (err < 0)
         return err;
@@ -262,13 +262,13 @@ static int split_step(struct bench *b, struct bit_bench_result *out)
     err = step(b, &out->traced_ms, &unused);
     exec->trace = NULL;
     for (int i = 0; i < b->trace.count && err >= 0; i++) {
-        const double ms = bit_trace_ms(&b->trace, i);
+        const double ms = bit_op_trace_ms(&b->trace, i);
 
         out->split_ms[bit_bench_class_of(b->trace.spans[i].name)] += ms;
         traced += ms;
     }
     out->split_ms[BIT_BENCH_WAIT] = out->traced_ms - traced;
-    bit_trace_finish(&b->trace);
+    bit_op_trace_finish(&b->trace);
     return err;
 }
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "kernels/args.h"
-#include "kernels/ternarise.h"
+#include "kernels/pack_codes.h"
 #include "proto/check.h"
 
 #define PIECE 65536 /* codes of a thread at a time */
@@ -13,9 +13,9 @@ static uint64_t pack_piece(const struct bit_pack_codes_args *args, int64_t at)
     uint8_t now[PIECE / 4], *packed = args->packed + at / 4;
     uint64_t flips = 0;
 
-    bit_ternary_pack(args->codes + at, count, now);
+    bit_pack_codes_host(args->codes + at, count, now);
     for (int64_t i = 0; args->flips != NULL && i < bytes; i++)
-        flips += (uint64_t)bit_ternary_differing(now[i], packed[i]);
+        flips += (uint64_t)bit_pack_codes_differing(now[i], packed[i]);
     memcpy(packed, now, (size_t)bytes);
     return flips;
 }

@@ -65,7 +65,7 @@ static void xent_row(const struct bit_xent_args *args, int64_t r)
 {
     const int64_t begin = r * args->vocab, target = args->target[r];
 
-    if (target == BIT_XENT_IGNORE) {
+    if (target == BIT_TARGETS_IGNORE) {
         args->loss[r] = 0;
         if (args->grad != NULL)
             row_zero(args, begin);

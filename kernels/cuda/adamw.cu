@@ -15,8 +15,7 @@ struct scalars {
     float beta1, beta2, rest1, rest2, decay, step, inverse_root, eps;
 };
 
-static __device__ __forceinline__ void update(float &p, float &m, float &v, float g, float grad_scale,
-                                              const scalars &k)
+static __device__ __forceinline__ void update(float &p, float &m, float &v, float g, float grad_scale, const scalars &k)
 {
     g *= grad_scale;
     m = m * k.beta1 + g * k.rest1;
@@ -80,8 +79,8 @@ extern "C" int bit_adamw_cuda(const struct bit_exec *exec, const struct bit_adam
     const int64_t packs = is_aligned(args) ? args->count / ELEMENTS : 0, rest = args->count - packs * ELEMENTS;
 
     if (packs > 0)
-        adamw<ELEMENTS><<<blocks_for(packs), THREADS, 0, exec->cuda->stream>>>(*args, k, 0);
+        adamw<ELEMENTS><<<blocks_for(packs), THREADS, 0, exec->gpu->stream>>>(*args, k, 0);
     if (rest > 0)
-        adamw<1><<<blocks_for(rest), THREADS, 0, exec->cuda->stream>>>(*args, k, packs * ELEMENTS);
-    return bit_cuda_launched("adamw");
+        adamw<1><<<blocks_for(rest), THREADS, 0, exec->gpu->stream>>>(*args, k, packs * ELEMENTS);
+    return bit_gpu_launched("adamw");
 }

@@ -36,11 +36,11 @@ static bool fits_tensor_cores(enum bit_dtype dtype, int64_t head_dim)
 /* ---- the choice */
 
 #if !BIT_HAVE_CUDNN
-const struct bit_cudnn_attention *bit_cudnn_attention_plan(struct bit_cuda *cuda,
+const struct bit_cudnn_attention *bit_cudnn_attention_plan(struct bit_gpu *gpu,
                                                            const struct bit_cudnn_attention_shape *shape,
                                                            const char **why)
 {
-    (void)cuda, (void)shape;
+    (void)gpu, (void)shape;
     *why = "this build has no cuDNN";
     return NULL;
 }
@@ -51,17 +51,17 @@ size_t bit_cudnn_attention_workspace(const struct bit_cudnn_attention *plan)
     return 0;
 }
 
-int bit_cudnn_attention(struct bit_cuda *cuda, const struct bit_cudnn_attention *plan,
+int bit_cudnn_attention(struct bit_gpu *gpu, const struct bit_cudnn_attention *plan,
                         const struct bit_attention_args *args, void *workspace)
 {
-    (void)cuda, (void)plan, (void)args, (void)workspace;
+    (void)gpu, (void)plan, (void)args, (void)workspace;
     return bit_fail(-ENOTSUP, "no cuDNN");
 }
 
-int bit_cudnn_attention_backward(struct bit_cuda *cuda, const struct bit_cudnn_attention *plan,
+int bit_cudnn_attention_backward(struct bit_gpu *gpu, const struct bit_cudnn_attention *plan,
                                  const struct bit_attention_backward_args *args, void *workspace)
 {
-    (void)cuda, (void)plan, (void)args, (void)workspace;
+    (void)gpu, (void)plan, (void)args, (void)workspace;
     return bit_fail(-ENOTSUP, "no cuDNN");
 }
 #endif
@@ -79,7 +79,7 @@ static const struct bit_cudnn_attention *plan_for(const struct bit_exec *exec,
     *why = "cuDNN has none in f32";
     if (dtype != BIT_BF16)
         return NULL;
-    plan = bit_cudnn_attention_plan(exec->cuda, shape, why);
+    plan = bit_cudnn_attention_plan(exec->gpu, shape, why);
     if (plan == NULL || bit_cudnn_attention_workspace(plan) <= exec->workspace_bytes)
         return plan;
     *why = "cuDNN asks for more workspace than was planned";
@@ -142,7 +142,7 @@ int bit_attention_cuda(const struct bit_exec *exec, const struct bit_attention_a
     if (aligned(pointers, BIT_COUNT(pointers)))
         plan = plan_for(exec, &shape, args->dtype, &why);
     if (plan != NULL)
-        return bit_cudnn_attention(exec->cuda, plan, args, exec->workspace);
+        return bit_cudnn_attention(exec->gpu, plan, args, exec->workspace);
     if ((err = must_be_own(exec, "attention", why)) < 0)
         return err;
     return fits_tensor_cores(args->dtype, args->head_dim) ? bit_attention_mma(exec, args)
@@ -177,7 +177,7 @@ int bit_attention_backward_cuda(const struct bit_exec *exec, const struct bit_at
     if (aligned(pointers, BIT_COUNT(pointers)))
         plan = plan_for(exec, &shape, args->dtype, &why);
     if (plan != NULL)
-        return bit_cudnn_attention_backward(exec->cuda, plan, args, exec->workspace);
+        return bit_cudnn_attention_backward(exec->gpu, plan, args, exec->workspace);
     if ((err = must_be_own(exec, "attention_backward", why)) < 0)
         return err;
     return own_backward(exec, args);

@@ -220,17 +220,17 @@ template <int D, bool WIDE> static int launch(const struct bit_exec *exec, const
 {
     const unsigned blocks = (unsigned)(p.heads_all * p.tiles);
     const int bytes = 6 * TILE * D * 2, numbers = 2 * THREADS * 4;
-    int err = bit_cuda_try(
+    int err = bit_gpu_try(
         cudaFuncSetAttribute(attention_dq<D, WIDE>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
 
     if (err >= 0)
-        err = bit_cuda_try(
+        err = bit_gpu_try(
             cudaFuncSetAttribute(attention_dkv<D, WIDE>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes + numbers));
     if (err < 0)
         return err;
-    attention_dq<D, WIDE><<<blocks, THREADS, bytes, exec->cuda->stream>>>(p);
-    attention_dkv<D, WIDE><<<blocks, THREADS, bytes + numbers, exec->cuda->stream>>>(p);
-    return bit_cuda_launched("attention_backward");
+    attention_dq<D, WIDE><<<blocks, THREADS, bytes, exec->gpu->stream>>>(p);
+    attention_dkv<D, WIDE><<<blocks, THREADS, bytes + numbers, exec->gpu->stream>>>(p);
+    return bit_gpu_launched("attention_backward");
 }
 
 extern "C" int bit_attention_mma_backward(const struct bit_exec *exec, const struct bit_attention_backward_args *args,

@@ -249,16 +249,16 @@ static void open_library(struct cache *cache, cudaStream_t stream)
         snprintf(cache->why, sizeof cache->why, "cuDNN %zu is older than %d", cudnnGetVersion(), VERSION_MIN);
 }
 
-static struct cache *cache_of(struct bit_cuda *cuda)
+static struct cache *cache_of(struct bit_gpu *gpu)
 {
-    struct bit_cuda_cache *slot = &cuda->cache[BIT_CUDA_CACHE_ATTENTION];
+    struct bit_gpu_cache *slot = &gpu->cache[BIT_GPU_CACHE_ATTENTION];
 
     if (slot->state == NULL) {
         struct cache *cache = calloc(1, sizeof *cache);
         if (cache == NULL)
             return NULL;
-        open_library(cache, cuda->stream);
-        *slot = (struct bit_cuda_cache){cache, destroy};
+        open_library(cache, gpu->stream);
+        *slot = (struct bit_gpu_cache){cache, destroy};
     }
     return slot->state;
 }
@@ -300,11 +300,11 @@ static struct bit_cudnn_attention *find(struct cache *cache, const struct bit_cu
     return a;
 }
 
-const struct bit_cudnn_attention *bit_cudnn_attention_plan(struct bit_cuda *cuda,
+const struct bit_cudnn_attention *bit_cudnn_attention_plan(struct bit_gpu *gpu,
                                                            const struct bit_cudnn_attention_shape *shape,
                                                            const char **why)
 {
-    struct cache *cache = cache_of(cuda);
+    struct cache *cache = cache_of(gpu);
     const struct bit_cudnn_attention *a;
 
     *why = "out of memory";
@@ -343,10 +343,10 @@ static uint8_t *part_of(const void *packed, const struct bit_cudnn_attention_sha
     return (uint8_t *)(uintptr_t)packed + (size_t)(part * s->heads * s->head_dim) * sizeof(bit_bf16);
 }
 
-static int run(struct bit_cuda *cuda, const struct bit_cudnn_attention *a, int count, const int64_t *ids,
+static int run(struct bit_gpu *gpu, const struct bit_cudnn_attention *a, int count, const int64_t *ids,
                void *const *memory, void *workspace)
 {
-    const struct cache *cache = cuda->cache[BIT_CUDA_CACHE_ATTENTION].state;
+    const struct cache *cache = gpu->cache[BIT_GPU_CACHE_ATTENTION].state;
     const cudnnStatus_t status = bit_cudnn_run(cache->handle, a->plan, count, ids, memory, workspace);
 
     if (status != CUDNN_STATUS_SUCCESS)
@@ -354,7 +354,7 @@ static int run(struct bit_cuda *cuda, const struct bit_cudnn_attention *a, int c
     return 0;
 }
 
-int bit_cudnn_attention(struct bit_cuda *cuda, const struct bit_cudnn_attention *plan,
+int bit_cudnn_attention(struct bit_gpu *gpu, const struct bit_cudnn_attention *plan,
                         const struct bit_attention_args *args, void *workspace)
 {
     const struct bit_cudnn_attention_shape *s = &plan->shape;
@@ -368,10 +368,10 @@ int bit_cudnn_attention(struct bit_cuda *cuda, const struct bit_cudnn_attention 
                             &scale,
                             &masked};
 
-    return run(cuda, plan, BIT_COUNT(ids), ids, memory, workspace);
+    return run(gpu, plan, BIT_COUNT(ids), ids, memory, workspace);
 }
 
-int bit_cudnn_attention_backward(struct bit_cuda *cuda, const struct bit_cudnn_attention *plan,
+int bit_cudnn_attention_backward(struct bit_gpu *gpu, const struct bit_cudnn_attention *plan,
                                  const struct bit_attention_backward_args *args, void *workspace)
 {
     const struct bit_cudnn_attention_shape *s = &plan->shape;
@@ -393,5 +393,5 @@ int bit_cudnn_attention_backward(struct bit_cuda *cuda, const struct bit_cudnn_a
                             &one,
                             delta + delta_bytes(s)};
 
-    return run(cuda, plan, (int)BIT_COUNT(ids) - s->deterministic, ids, memory, workspace);
+    return run(gpu, plan, (int)BIT_COUNT(ids) - s->deterministic, ids, memory, workspace);
 }

@@ -181,13 +181,13 @@ static __global__ void __launch_bounds__(THREADS, 2) attention_forward(const for
 template <int D, bool WIDE> static int launch(const struct bit_exec *exec, const forward_params &p)
 {
     const int bytes = (QUERIES + 2 * TILE) * D * 2;
-    int err = bit_cuda_try(
+    int err = bit_gpu_try(
         cudaFuncSetAttribute(attention_forward<D, WIDE>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
 
     if (err < 0)
         return err;
-    attention_forward<D, WIDE><<<(unsigned)(p.heads_all * p.tiles), THREADS, bytes, exec->cuda->stream>>>(p);
-    return bit_cuda_launched("attention");
+    attention_forward<D, WIDE><<<(unsigned)(p.heads_all * p.tiles), THREADS, bytes, exec->gpu->stream>>>(p);
+    return bit_gpu_launched("attention");
 }
 
 extern "C" int bit_attention_mma(const struct bit_exec *exec, const struct bit_attention_args *args)

@@ -206,12 +206,12 @@ template <typename T> static int launch_forward(const struct bit_exec *exec, con
                                .scale = (float)(1 / sqrt((double)args->head_dim))};
     const dim3 blocks((unsigned)(args->batch * args->heads), (unsigned)((args->time + WARPS - 1) / WARPS));
     const int bytes = (WARPS + 2 * BIT_WARP) * (p.dim + 1) * 4;
-    int err = bit_cuda_try(cudaFuncSetAttribute(plain_forward<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+    int err = bit_gpu_try(cudaFuncSetAttribute(plain_forward<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
 
     if (err < 0)
         return err;
-    plain_forward<T><<<blocks, THREADS, bytes, exec->cuda->stream>>>(p);
-    return bit_cuda_launched("attention");
+    plain_forward<T><<<blocks, THREADS, bytes, exec->gpu->stream>>>(p);
+    return bit_gpu_launched("attention");
 }
 
 template <typename T>
@@ -237,15 +237,15 @@ static int launch_backward(const struct bit_exec *exec, const struct bit_attenti
     const plain_params<T> p = backward_params<T>(args, delta);
     const dim3 blocks((unsigned)(args->batch * args->heads), (unsigned)((args->time + WARPS - 1) / WARPS));
     const int bytes = 2 * (WARPS + BIT_WARP) * (p.dim + 1) * 4;
-    int err = bit_cuda_try(cudaFuncSetAttribute(plain_dq<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+    int err = bit_gpu_try(cudaFuncSetAttribute(plain_dq<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
 
     if (err >= 0)
-        err = bit_cuda_try(cudaFuncSetAttribute(plain_dkv<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+        err = bit_gpu_try(cudaFuncSetAttribute(plain_dkv<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
     if (err < 0)
         return err;
-    plain_dq<T><<<blocks, THREADS, bytes, exec->cuda->stream>>>(p);
-    plain_dkv<T><<<blocks, THREADS, bytes, exec->cuda->stream>>>(p);
-    return bit_cuda_launched("attention_backward");
+    plain_dq<T><<<blocks, THREADS, bytes, exec->gpu->stream>>>(p);
+    plain_dkv<T><<<blocks, THREADS, bytes, exec->gpu->stream>>>(p);
+    return bit_gpu_launched("attention_backward");
 }
 
 template <typename T>
@@ -253,9 +253,9 @@ static int launch_delta(const struct bit_exec *exec, const struct bit_attention_
 {
     const int64_t rows = args->batch * args->time * args->heads;
 
-    attention_delta<T><<<(unsigned)((rows + WARPS - 1) / WARPS), THREADS, 0, exec->cuda->stream>>>(
+    attention_delta<T><<<(unsigned)((rows + WARPS - 1) / WARPS), THREADS, 0, exec->gpu->stream>>>(
         backward_params<T>(args, delta), rows, delta);
-    return bit_cuda_launched("attention_delta");
+    return bit_gpu_launched("attention_delta");
 }
 
 extern "C" int bit_attention_plain(const struct bit_exec *exec, const struct bit_attention_args *args)

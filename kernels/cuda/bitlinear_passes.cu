@@ -60,10 +60,10 @@ template <typename From, typename To> static int launch_convert(const bit_exec *
     if (c.count == 0)
         return 0;
     if (whole)
-        convert<From, To, ELEMENTS><<<blocks_of(c.count), THREADS, 0, exec->cuda->stream>>>(c);
+        convert<From, To, ELEMENTS><<<blocks_of(c.count), THREADS, 0, exec->gpu->stream>>>(c);
     else
-        convert<From, To, 1><<<blocks_of(c.count), THREADS, 0, exec->cuda->stream>>>(c);
-    return bit_cuda_launched("convert");
+        convert<From, To, 1><<<blocks_of(c.count), THREADS, 0, exec->gpu->stream>>>(c);
+    return bit_gpu_launched("convert");
 }
 
 template <typename From> static int convert_from(const bit_exec *exec, const bit_convert_pass *pass)
@@ -101,12 +101,12 @@ extern "C" int bit_scale_pass_cuda(const bit_exec *exec, const bit_bitlinear_arg
     const column_segments segments = column_segments_of(&args->segments);
 
     if (args->y_dtype == BIT_F32)
-        scale_sums<<<blocks_of(count), THREADS, 0, exec->cuda->stream>>>(count, args->n, sums, args->x_scale + first,
-                                                                         segments, addend, (float *)args->y + at);
+        scale_sums<<<blocks_of(count), THREADS, 0, exec->gpu->stream>>>(count, args->n, sums, args->x_scale + first,
+                                                                        segments, addend, (float *)args->y + at);
     else
-        scale_sums<<<blocks_of(count), THREADS, 0, exec->cuda->stream>>>(
+        scale_sums<<<blocks_of(count), THREADS, 0, exec->gpu->stream>>>(
             count, args->n, sums, args->x_scale + first, segments, addend, (__nv_bfloat16 *)args->y + at);
-    return bit_cuda_launched("scale_sums");
+    return bit_gpu_launched("scale_sums");
 }
 
 static __global__ void invert_scales(int count, const float *scale, float *factors)
@@ -121,6 +121,6 @@ static __global__ void invert_scales(int count, const float *scale, float *facto
 
 extern "C" int bit_factors_pass_cuda(const bit_exec *exec, const bit_segments *segments, float *factors)
 {
-    invert_scales<<<1, BIT_FACTORS, 0, exec->cuda->stream>>>(segments->count, segments->scale, factors);
-    return bit_cuda_launched("invert_scales");
+    invert_scales<<<1, BIT_FACTORS, 0, exec->gpu->stream>>>(segments->count, segments->scale, factors);
+    return bit_gpu_launched("invert_scales");
 }

@@ -54,9 +54,9 @@ static void destroy_cache(void *state)
     free(cache);
 }
 
-static int open_cache(struct bit_cuda *cuda, struct cache **out)
+static int open_cache(struct bit_gpu *gpu, struct cache **out)
 {
-    struct bit_cuda_cache *slot = &cuda->cache[BIT_CUDA_CACHE_MATMUL];
+    struct bit_gpu_cache *slot = &gpu->cache[BIT_GPU_CACHE_MATMUL];
 
     if (slot->state == NULL) {
         slot->state = calloc(1, sizeof(struct cache));
@@ -107,24 +107,24 @@ static int describe_operation(struct product *p, const struct bit_blas_args *arg
     const cublasOperation_t first = args->form == BIT_MATMUL_NT ? CUBLAS_OP_T : CUBLAS_OP_N;
     const cublasOperation_t second = args->form == BIT_MATMUL_TN ? CUBLAS_OP_T : CUBLAS_OP_N;
     const int32_t pointers = CUBLASLT_POINTER_MODE_DEVICE;
-    int err = bit_cuda_blas_try(cublasLtMatmulDescCreate(&p->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F));
+    int err = bit_gpu_blas_try(cublasLtMatmulDescCreate(&p->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F));
 
     if (err >= 0)
-        err = bit_cuda_blas_try(
+        err = bit_gpu_blas_try(
             cublasLtMatmulDescSetAttribute(p->operation, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first));
     if (err >= 0)
-        err = bit_cuda_blas_try(
+        err = bit_gpu_blas_try(
             cublasLtMatmulDescSetAttribute(p->operation, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second));
     if (err >= 0 && args->alpha != NULL)
-        err = bit_cuda_blas_try(cublasLtMatmulDescSetAttribute(p->operation, CUBLASLT_MATMUL_DESC_POINTER_MODE,
-                                                               &pointers, sizeof pointers));
+        err = bit_gpu_blas_try(cublasLtMatmulDescSetAttribute(p->operation, CUBLASLT_MATMUL_DESC_POINTER_MODE,
+                                                              &pointers, sizeof pointers));
     return err;
 }
 
 /* A row-major matrix of `rows` by `cols`, as cuBLASLt sees it. */
 static int describe_matrix(cublasLtMatrixLayout_t *out, enum bit_dtype dtype, int64_t rows, int64_t cols, int64_t row)
 {
-    return bit_cuda_blas_try(
+    return bit_gpu_blas_try(
         cublasLtMatrixLayoutCreate(out, type_of(dtype), (uint64_t)cols, (uint64_t)rows, BIT_MAX(row, 1)));
 }
 
@@ -149,7 +149,7 @@ static int set_preference(cublasLtMatmulPreference_t preference, cublasLtMatmulP
     const uint32_t narrow = (uint32_t)value;
     const void *at = bytes == sizeof narrow ? (const void *)&narrow : (const void *)&value;
 
-    return bit_cuda_blas_try(cublasLtMatmulPreferenceSetAttribute(preference, attribute, at, bytes));
+    return bit_gpu_blas_try(cublasLtMatmulPreferenceSetAttribute(preference, attribute, at, bytes));
 }
 
 /* Partial sums in f32 or none: in the output's type they would lose bits. */
@@ -170,18 +170,18 @@ static int prefer(cublasLtMatmulPreference_t preference, const struct key *key)
     return set_preference(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, (uint64_t)key->c_alignment, 4);
 }
 
-static int choose(struct bit_cuda *cuda, struct product *p)
+static int choose(struct bit_gpu *gpu, struct product *p)
 {
     cublasLtMatmulPreference_t preference;
     cublasLtMatmulHeuristicResult_t found;
-    int count = 0, err = bit_cuda_blas_try(cublasLtMatmulPreferenceCreate(&preference));
+    int count = 0, err = bit_gpu_blas_try(cublasLtMatmulPreferenceCreate(&preference));
 
     if (err < 0)
         return err;
     err = prefer(preference, &p->key);
     if (err >= 0)
-        err = bit_cuda_blas_try(cublasLtMatmulAlgoGetHeuristic(cuda->blas, p->operation, p->b, p->a, p->c, p->c,
-                                                               preference, 1, &found, &count));
+        err = bit_gpu_blas_try(cublasLtMatmulAlgoGetHeuristic(gpu->blas, p->operation, p->b, p->a, p->c, p->c,
+                                                              preference, 1, &found, &count));
     cublasLtMatmulPreferenceDestroy(preference);
     if (err >= 0 && count == 0)
         err = bit_fail(BIT_ECUDA, "cuBLASLt has no algorithm");
@@ -192,7 +192,7 @@ static int choose(struct bit_cuda *cuda, struct product *p)
     return 0;
 }
 
-static int make(struct bit_cuda *cuda, struct cache *cache, const struct key *key, const struct bit_blas_args *args)
+static int make(struct bit_gpu *gpu, struct cache *cache, const struct key *key, const struct bit_blas_args *args)
 {
     struct product made = {.key = *key};
     int err;
@@ -207,7 +207,7 @@ static int make(struct bit_cuda *cuda, struct cache *cache, const struct key *ke
     }
     err = describe(&made, args);
     if (err >= 0)
-        err = choose(cuda, &made);
+        err = choose(gpu, &made);
     if (err < 0) {
         free_product(&made);
         return err;
@@ -216,11 +216,11 @@ static int make(struct bit_cuda *cuda, struct cache *cache, const struct key *ke
     return 0;
 }
 
-static int find(struct bit_cuda *cuda, const struct bit_blas_args *args, const struct product **out)
+static int find(struct bit_gpu *gpu, const struct bit_blas_args *args, const struct product **out)
 {
     struct cache *cache = NULL;
     struct key key;
-    int err = open_cache(cuda, &cache);
+    int err = open_cache(gpu, &cache);
 
     if (err < 0)
         return err;
@@ -230,7 +230,7 @@ static int find(struct bit_cuda *cuda, const struct bit_blas_args *args, const s
             *out = &cache->products[i];
             return 0;
         }
-    err = make(cuda, cache, &key, args);
+    err = make(gpu, cache, &key, args);
     if (err < 0)
         return err;
     *out = &cache->products[cache->count - 1];
@@ -264,13 +264,13 @@ int bit_blas_cuda(const struct bit_exec *exec, const struct bit_blas_args *args)
         return 0;
     if (args->k == 0)
         return sum_of_nothing(exec, args);
-    err = find(exec->cuda, args, &p);
+    err = find(exec->gpu, args, &p);
     if (err < 0)
         return err;
     if (args->beta != NULL)
         beta = args->beta;
-    return bit_cuda_blas_try(cublasLtMatmul(exec->cuda->blas, p->operation, alpha, args->b, p->b, args->a, p->a, beta,
-                                            args->addend != NULL ? (const void *)args->addend : args->c, p->c, args->c,
-                                            p->c, &p->algorithm, exec->workspace, BIT_BLAS_WORKSPACE,
-                                            exec->cuda->stream));
+    return bit_gpu_blas_try(cublasLtMatmul(exec->gpu->blas, p->operation, alpha, args->b, p->b, args->a, p->a, beta,
+                                           args->addend != NULL ? (const void *)args->addend : args->c, p->c, args->c,
+                                           p->c, &p->algorithm, exec->workspace, BIT_BLAS_WORKSPACE,
+                                           exec->gpu->stream));
 }

@@ -46,12 +46,12 @@ template <typename X, typename Y> static int launch(const struct bit_exec *exec,
     const int64_t packs = whole ? args->count / ELEMENTS : 0, rest = args->count - packs * ELEMENTS;
 
     if (packs > 0)
-        cast_packs<X, Y><<<(unsigned)((packs + THREADS - 1) / THREADS), THREADS, 0, exec->cuda->stream>>>(
+        cast_packs<X, Y><<<(unsigned)((packs + THREADS - 1) / THREADS), THREADS, 0, exec->gpu->stream>>>(
             packs, x, y, args->scale, args->accumulate);
     if (rest > 0)
-        cast<X, Y><<<(unsigned)((rest + THREADS - 1) / THREADS), THREADS, 0, exec->cuda->stream>>>(
+        cast<X, Y><<<(unsigned)((rest + THREADS - 1) / THREADS), THREADS, 0, exec->gpu->stream>>>(
             rest, x + packs * ELEMENTS, y + packs * ELEMENTS, args->scale, args->accumulate);
-    return bit_cuda_launched("cast");
+    return bit_gpu_launched("cast");
 }
 
 extern "C" int bit_cast_cuda(const struct bit_exec *exec, const struct bit_cast_args *args)

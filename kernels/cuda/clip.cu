@@ -68,9 +68,9 @@ extern "C" int bit_sumsq_cuda(const struct bit_exec *exec, const struct bit_sums
 
     if (err < 0 || blocks == 0)
         return err;
-    sumsq<<<(unsigned)((blocks + BLOCKS_PER - 1) / BLOCKS_PER), THREADS, 0, exec->cuda->stream>>>(args->count, args->g,
+    sumsq<<<(unsigned)((blocks + BLOCKS_PER - 1) / BLOCKS_PER), THREADS, 0, exec->gpu->stream>>>(args->count, args->g,
                                                                                                  args->sums);
-    return bit_cuda_launched("sumsq");
+    return bit_gpu_launched("sumsq");
 }
 
 extern "C" int bit_clip_cuda(const struct bit_exec *exec, const struct bit_clip_args *args)
@@ -79,6 +79,6 @@ extern "C" int bit_clip_cuda(const struct bit_exec *exec, const struct bit_clip_
 
     if (err < 0)
         return err;
-    clip<<<1, BIT_CLIP_LANES, 0, exec->cuda->stream>>>(*args);
-    return bit_cuda_launched("clip");
+    clip<<<1, BIT_CLIP_LANES, 0, exec->gpu->stream>>>(*args);
+    return bit_gpu_launched("clip");
 }

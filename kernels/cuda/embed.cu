@@ -55,7 +55,7 @@ template <typename T> static void launch_embed(const struct bit_exec *exec, cons
                       (uintptr_t)args->y % (4 * sizeof(float)) == 0;
     const auto kernel = fast ? embed<T, 4> : embed<T, 1>;
 
-    kernel<<<(unsigned)args->rows, THREADS, 0, exec->cuda->stream>>>(*args);
+    kernel<<<(unsigned)args->rows, THREADS, 0, exec->gpu->stream>>>(*args);
 }
 
 extern "C" int bit_embed_cuda(const struct bit_exec *exec, const struct bit_embed_args *args)
@@ -68,7 +68,7 @@ extern "C" int bit_embed_cuda(const struct bit_exec *exec, const struct bit_embe
         launch_embed<float>(exec, args);
     else
         launch_embed<__nv_bfloat16>(exec, args);
-    return bit_cuda_launched("embed");
+    return bit_gpu_launched("embed");
 }
 
 /* ---- backward */
@@ -171,8 +171,8 @@ static void launch_add(const struct bit_exec *exec, const struct bit_embed_backw
     const int64_t chunk = THREADS * (fast ? 4 : 1);
     const auto kernel = fast ? add_rows<4> : add_rows<1>;
 
-    kernel<<<dim3((unsigned)args->rows, (unsigned)((args->cols + chunk - 1) / chunk)), THREADS, 0,
-             exec->cuda->stream>>>(*args, l);
+    kernel<<<dim3((unsigned)args->rows, (unsigned)((args->cols + chunk - 1) / chunk)), THREADS, 0, exec->gpu->stream>>>(
+        *args, l);
 }
 
 extern "C" int bit_embed_backward_cuda(const struct bit_exec *exec, const struct bit_embed_backward_args *args)
@@ -189,10 +189,10 @@ extern "C" int bit_embed_backward_cuda(const struct bit_exec *exec, const struct
     err = bit_exec_zero(exec, l.count, (size_t)(args->vocab + 1) * sizeof *l.count); /* and l.used */
     if (err < 0)
         return err;
-    count_ids<<<blocks, THREADS, 0, exec->cuda->stream>>>(*args, l);
-    give_stretches<<<blocks, THREADS, 0, exec->cuda->stream>>>(*args, l);
-    list_rows<<<blocks, THREADS, 0, exec->cuda->stream>>>(*args, l);
-    sort_rows<<<blocks, THREADS, 0, exec->cuda->stream>>>(*args, l);
+    count_ids<<<blocks, THREADS, 0, exec->gpu->stream>>>(*args, l);
+    give_stretches<<<blocks, THREADS, 0, exec->gpu->stream>>>(*args, l);
+    list_rows<<<blocks, THREADS, 0, exec->gpu->stream>>>(*args, l);
+    sort_rows<<<blocks, THREADS, 0, exec->gpu->stream>>>(*args, l);
     launch_add(exec, args, l);
-    return bit_cuda_launched("embed_backward");
+    return bit_gpu_launched("embed_backward");
 }

@@ -12,7 +12,7 @@
 
 static int device_in_use; /* one in a process */
 
-int bit_cuda_result(cudaError_t result, const char *call)
+int bit_gpu_result(cudaError_t result, const char *call)
 {
     if (result == cudaSuccess)
         return 0;
@@ -20,7 +20,7 @@ int bit_cuda_result(cudaError_t result, const char *call)
                     cudaGetErrorString(result));
 }
 
-int bit_cuda_blas_result(cublasStatus_t status, const char *call)
+int bit_gpu_blas_result(cublasStatus_t status, const char *call)
 {
     if (status == CUBLAS_STATUS_SUCCESS)
         return 0;
@@ -28,11 +28,11 @@ int bit_cuda_blas_result(cublasStatus_t status, const char *call)
                     cublasLtGetStatusString(status));
 }
 
-int bit_cuda_launched(const char *name)
+int bit_gpu_launched(const char *name)
 {
     const cudaError_t result = cudaGetLastError();
 
-    return bit_cuda_result(result, name);
+    return bit_gpu_result(result, name);
 }
 
 /* Why there is no such GPU, in words that tell what to do. */
@@ -55,82 +55,82 @@ static int find_device(int device)
     return 0;
 }
 
-int bit_cuda_count(int *count)
+int bit_gpu_count(int *count)
 {
     int err = find_device(0);
 
-    return err < 0 ? err : bit_cuda_try(cudaGetDeviceCount(count));
+    return err < 0 ? err : bit_gpu_try(cudaGetDeviceCount(count));
 }
 
-int bit_cuda_memory(int device, size_t *bytes)
+int bit_gpu_memory(int device, size_t *bytes)
 {
     size_t all;
     int err = find_device(device);
 
     if (err >= 0)
-        err = bit_cuda_try(cudaSetDevice(device));
-    return err < 0 ? err : bit_cuda_try(cudaMemGetInfo(bytes, &all));
+        err = bit_gpu_try(cudaSetDevice(device));
+    return err < 0 ? err : bit_gpu_try(cudaMemGetInfo(bytes, &all));
 }
 
-static int read_facts(struct bit_cuda *cuda)
+static int read_facts(struct bit_gpu *gpu)
 {
     struct cudaDeviceProp facts;
-    int err = bit_cuda_try(cudaGetDeviceProperties(&facts, cuda->device));
+    int err = bit_gpu_try(cudaGetDeviceProperties(&facts, gpu->device));
 
     if (err < 0)
         return err;
-    cuda->capability = 10 * facts.major + facts.minor;
-    cuda->sm_count = facts.multiProcessorCount;
-    cuda->shared_bytes_max = facts.sharedMemPerBlockOptin;
-    cuda->memory_bytes = facts.totalGlobalMem;
-    snprintf(cuda->name, sizeof cuda->name, "%.63s", facts.name);
-    if (cuda->capability < CAPABILITY_MIN)
-        return bit_fail(-ENODEV, "GPU %d (%s) has compute capability %d.%d, and %d.%d is the least", cuda->device,
-                        cuda->name, facts.major, facts.minor, CAPABILITY_MIN / 10, CAPABILITY_MIN % 10);
+    gpu->capability = 10 * facts.major + facts.minor;
+    gpu->sm_count = facts.multiProcessorCount;
+    gpu->shared_bytes_max = facts.sharedMemPerBlockOptin;
+    gpu->memory_bytes = facts.totalGlobalMem;
+    snprintf(gpu->name, sizeof gpu->name, "%.63s", facts.name);
+    if (gpu->capability < CAPABILITY_MIN)
+        return bit_fail(-ENODEV, "GPU %d (%s) has compute capability %d.%d, and %d.%d is the least", gpu->device,
+                        gpu->name, facts.major, facts.minor, CAPABILITY_MIN / 10, CAPABILITY_MIN % 10);
     return 0;
 }
 
-int bit_cuda_create(int device, struct bit_cuda **out)
+int bit_gpu_create(int device, struct bit_gpu **out)
 {
-    struct bit_cuda *cuda;
+    struct bit_gpu *gpu;
     int err = find_device(device);
 
     if (err < 0)
         return err;
-    cuda = calloc(1, sizeof *cuda);
-    if (cuda == NULL)
+    gpu = calloc(1, sizeof *gpu);
+    if (gpu == NULL)
         return bit_fail(-ENOMEM, "GPU %d", device);
-    device_in_use = cuda->device = device;
-    if ((err = bit_cuda_try(cudaSetDevice(device))) < 0 || (err = read_facts(cuda)) < 0 ||
-        (err = bit_cuda_try(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking))) < 0 ||
-        (err = bit_cuda_blas_try(cublasLtCreate(&cuda->blas))) < 0)
+    device_in_use = gpu->device = device;
+    if ((err = bit_gpu_try(cudaSetDevice(device))) < 0 || (err = read_facts(gpu)) < 0 ||
+        (err = bit_gpu_try(cudaStreamCreateWithFlags(&gpu->stream, cudaStreamNonBlocking))) < 0 ||
+        (err = bit_gpu_blas_try(cublasLtCreate(&gpu->blas))) < 0)
         goto out;
-    *out = cuda;
-    cuda = NULL;
+    *out = gpu;
+    gpu = NULL;
 out:
-    bit_cuda_destroy(cuda);
+    bit_gpu_destroy(gpu);
     return err;
 }
 
-void bit_cuda_destroy(struct bit_cuda *cuda)
+void bit_gpu_destroy(struct bit_gpu *gpu)
 {
-    if (cuda == NULL)
+    if (gpu == NULL)
         return;
-    if (cuda->stream != NULL)
-        cudaStreamSynchronize(cuda->stream);
-    for (int c = 0; c < BIT_CUDA_CACHES; c++)
-        if (cuda->cache[c].destroy != NULL)
-            cuda->cache[c].destroy(cuda->cache[c].state);
-    if (cuda->blas != NULL)
-        cublasLtDestroy(cuda->blas);
-    if (cuda->stream != NULL)
-        cudaStreamDestroy(cuda->stream);
-    free(cuda);
+    if (gpu->stream != NULL)
+        cudaStreamSynchronize(gpu->stream);
+    for (int c = 0; c < BIT_GPU_CACHES; c++)
+        if (gpu->cache[c].destroy != NULL)
+            gpu->cache[c].destroy(gpu->cache[c].state);
+    if (gpu->blas != NULL)
+        cublasLtDestroy(gpu->blas);
+    if (gpu->stream != NULL)
+        cudaStreamDestroy(gpu->stream);
+    free(gpu);
 }
 
 /* ---- memory: plain allocations, made before the first step */
 
-int bit_cuda_alloc(struct bit_cuda *cuda, size_t bytes, void **out)
+int bit_gpu_alloc(struct bit_gpu *gpu, size_t bytes, void **out)
 {
     size_t left = 0, all = 0;
     void *memory = NULL;
@@ -140,11 +140,11 @@ int bit_cuda_alloc(struct bit_cuda *cuda, size_t bytes, void **out)
         cudaGetLastError(); /* or the next launch would report it */
         cudaMemGetInfo(&left, &all);
         return bit_fail(-ENOMEM, "%.2f GiB on GPU %d, which has %.2f GiB left of %.2f", (double)bytes / (1 << 30),
-                        cuda->device, (double)left / (1 << 30), (double)all / (1 << 30));
+                        gpu->device, (double)left / (1 << 30), (double)all / (1 << 30));
     }
-    int err = bit_cuda_result(result, "cudaMalloc");
+    int err = bit_gpu_result(result, "cudaMalloc");
     if (err >= 0)
-        err = bit_cuda_zero(cuda, memory, bytes);
+        err = bit_gpu_zero(gpu, memory, bytes);
     if (err < 0) {
         cudaFree(memory);
         return err;
@@ -153,15 +153,15 @@ int bit_cuda_alloc(struct bit_cuda *cuda, size_t bytes, void **out)
     return 0;
 }
 
-void bit_cuda_free(struct bit_cuda *cuda, void *memory)
+void bit_gpu_free(struct bit_gpu *gpu, void *memory)
 {
-    cudaStreamSynchronize(cuda->stream);
+    cudaStreamSynchronize(gpu->stream);
     cudaFree(memory);
 }
 
 /* Pages of the process's own, locked: the system clears them, in large pages where it has them, and a snapshot of many
  * GiB is not written over with zeros once more. */
-int bit_cuda_alloc_host(struct bit_cuda *cuda, size_t bytes, void **out)
+int bit_gpu_alloc_host(struct bit_gpu *gpu, size_t bytes, void **out)
 {
     const size_t mapped = BIT_MAX(bytes, 1);
     void *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -178,24 +178,24 @@ int bit_cuda_alloc_host(struct bit_cuda *cuda, size_t bytes, void **out)
     return 0;
 }
 
-void bit_cuda_free_host(struct bit_cuda *cuda, void *memory, size_t bytes)
+void bit_gpu_free_host(struct bit_gpu *gpu, void *memory, size_t bytes)
 {
-    cudaStreamSynchronize(cuda->stream);
+    cudaStreamSynchronize(gpu->stream);
     cudaHostUnregister(memory);
     munmap(memory, BIT_MAX(bytes, 1));
 }
 
-int bit_cuda_copy(struct bit_cuda *cuda, void *to, const void *from, size_t bytes)
+int bit_gpu_copy(struct bit_gpu *gpu, void *to, const void *from, size_t bytes)
 {
-    return bit_cuda_try(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, cuda->stream));
+    return bit_gpu_try(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, gpu->stream));
 }
 
-int bit_cuda_zero(struct bit_cuda *cuda, void *memory, size_t bytes)
+int bit_gpu_zero(struct bit_gpu *gpu, void *memory, size_t bytes)
 {
-    return bit_cuda_try(cudaMemsetAsync(memory, 0, bytes, cuda->stream));
+    return bit_gpu_try(cudaMemsetAsync(memory, 0, bytes, gpu->stream));
 }
 
-int bit_cuda_wait(struct bit_cuda *cuda)
+int bit_gpu_wait(struct bit_gpu *gpu)
 {
-    return bit_cuda_try(cudaStreamSynchronize(cuda->stream));
+    return bit_gpu_try(cudaStreamSynchronize(gpu->stream));
 }

@@ -14,15 +14,15 @@ extern "C" {
 
 #include "kernels/exec.h"
 
-/* What a family of operators keeps from call to call (algorithms found, graphs built). It belongs to bit_cuda and is
+/* What a family of operators keeps from call to call (algorithms found, graphs built). It belongs to bit_gpu and is
  * destroyed with it. */
-enum bit_cuda_cache_kind { BIT_CUDA_CACHE_MATMUL, BIT_CUDA_CACHE_ATTENTION, BIT_CUDA_CACHES };
-struct bit_cuda_cache {
+enum bit_gpu_cache_kind { BIT_GPU_CACHE_MATMUL, BIT_GPU_CACHE_ATTENTION, BIT_GPU_CACHES };
+struct bit_gpu_cache {
     void *state;
     void (*destroy)(void *state);
 };
 
-struct bit_cuda {
+struct bit_gpu {
     int device;
     int capability; /* 10 major + minor: 80, 90, ... */
     int sm_count;
@@ -31,29 +31,29 @@ struct bit_cuda {
     char name[64];
     cudaStream_t stream; /* of all operators */
     cublasLtHandle_t blas;
-    struct bit_cuda_cache cache[BIT_CUDA_CACHES];
+    struct bit_gpu_cache cache[BIT_GPU_CACHES];
 };
 
 /** 0, or BIT_ECUDA with what was called and what CUDA says. */
-int bit_cuda_result(cudaError_t result, const char *call);
-int bit_cuda_blas_result(cublasStatus_t status, const char *call);
-#define bit_cuda_try(call)      bit_cuda_result((call), #call)
-#define bit_cuda_blas_try(call) bit_cuda_blas_result((call), #call)
+int bit_gpu_result(cudaError_t result, const char *call);
+int bit_gpu_blas_result(cublasStatus_t status, const char *call);
+#define bit_gpu_try(call)      bit_gpu_result((call), #call)
+#define bit_gpu_blas_try(call) bit_gpu_blas_result((call), #call)
 /** What the launch of `name` said: for the line behind every <<<>>>. */
-int bit_cuda_launched(const char *name);
+int bit_gpu_launched(const char *name);
 
 /* exec.c's calls on this backend; there, not here, is what they promise. */
-int bit_cuda_count(int *count);
-int bit_cuda_memory(int device, size_t *bytes);
-int bit_cuda_create(int device, struct bit_cuda **out);
-void bit_cuda_destroy(struct bit_cuda *cuda);
-int bit_cuda_alloc(struct bit_cuda *cuda, size_t bytes, void **out);
-void bit_cuda_free(struct bit_cuda *cuda, void *memory);
-int bit_cuda_alloc_host(struct bit_cuda *cuda, size_t bytes, void **out);
-void bit_cuda_free_host(struct bit_cuda *cuda, void *memory, size_t bytes);
-int bit_cuda_copy(struct bit_cuda *cuda, void *to, const void *from, size_t bytes);
-int bit_cuda_zero(struct bit_cuda *cuda, void *memory, size_t bytes);
-int bit_cuda_wait(struct bit_cuda *cuda);
+int bit_gpu_count(int *count);
+int bit_gpu_memory(int device, size_t *bytes);
+int bit_gpu_create(int device, struct bit_gpu **out);
+void bit_gpu_destroy(struct bit_gpu *gpu);
+int bit_gpu_alloc(struct bit_gpu *gpu, size_t bytes, void **out);
+void bit_gpu_free(struct bit_gpu *gpu, void *memory);
+int bit_gpu_alloc_host(struct bit_gpu *gpu, size_t bytes, void **out);
+void bit_gpu_free_host(struct bit_gpu *gpu, void *memory, size_t bytes);
+int bit_gpu_copy(struct bit_gpu *gpu, void *to, const void *from, size_t bytes);
+int bit_gpu_zero(struct bit_gpu *gpu, void *memory, size_t bytes);
+int bit_gpu_wait(struct bit_gpu *gpu);
 
 #ifdef __cplusplus
 }

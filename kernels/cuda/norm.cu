@@ -29,7 +29,7 @@ template <typename X, typename Y> static bool launch_held(const struct bit_exec 
         return false;
     bit_row_held<width>(args->cols, [&](auto kind) {
         norm<typename decltype(kind)::row, X, Y>
-            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->gpu->stream>>>(*args);
     });
     return true;
 }
@@ -50,6 +50,6 @@ extern "C" int bit_norm_cuda(const struct bit_exec *exec, const struct bit_norm_
         return err;
     if (!launch_fast(exec, args))
         norm<bit_streamed, bit_any, bit_any>
-            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
-    return bit_cuda_launched("norm");
+            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->gpu->stream>>>(*args);
+    return bit_gpu_launched("norm");
 }

@@ -21,7 +21,8 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
         row.store([&](int i, int c) { return operand(x(i, c)); },
                   bit_sink<Copy>(args.operand.to, args.operand.dtype, at));
     }
-    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, x, dy, args.kind, norm, args.var_factor, shared);
+    const bit_row_norm_gradient gradient = bit_row_norm_gradient_of(row, x, dy, args.kind, norm, args.var_factor,
+                                                                    shared);
     row.store(
         [&](int i, int c) {
             const float dx = gradient(x(i, c), dy(i, c));
@@ -42,7 +43,7 @@ static bool launch_held(const struct bit_exec *exec, const struct bit_norm_backw
     bit_for_made(bit_made_of(args->operand), [&](auto made) {
         bit_row_held<width>(args->cols, [&](auto kind) {
             norm_backward<typename decltype(kind)::row, X, Dy, Dx, Copy, decltype(made)::value>
-                <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+                <<<kind.blocks(args->rows), kind.THREADS, 0, exec->gpu->stream>>>(*args);
         });
     });
     return true;
@@ -72,7 +73,7 @@ extern "C" int bit_norm_backward_cuda(const struct bit_exec *exec, const struct 
     if (!launch_fast(exec, args))
         bit_for_made(args->operand.to == NULL ? BIT_MADE_NONE : BIT_MADE_ANY, [&](auto made) {
             norm_backward<bit_streamed, bit_any, bit_any, bit_any, bit_any, decltype(made)::value>
-                <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+                <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->gpu->stream>>>(*args);
         });
-    return bit_cuda_launched("norm_backward");
+    return bit_gpu_launched("norm_backward");
 }

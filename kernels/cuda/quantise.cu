@@ -11,7 +11,8 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS) quantise(con
     if (r >= args.rows)
         return;
     const auto x = row.template load<X>(args.x, args.x_dtype, at);
-    const bit_row_scaled of_row = bit_row_scaled_of(row, x, args.kind, args.var_factor, args.norm_eps, args.measure, shared);
+    const bit_row_scaled of_row = bit_row_scaled_of(row, x, args.kind, args.var_factor, args.norm_eps, args.measure,
+                                                    shared);
     const bit_row_norm norm = of_row.norm;
     const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
 
@@ -36,7 +37,7 @@ static bool launch_held(const struct bit_exec *exec, const struct bit_quantise_a
         return false;
     bit_row_held<width>(args->cols, [&](auto kind) {
         quantise<typename decltype(kind)::row, X, Q>
-            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->gpu->stream>>>(*args);
     });
     return true;
 }
@@ -65,6 +66,6 @@ extern "C" int bit_quantise_cuda(const struct bit_exec *exec, const struct bit_q
         return err;
     if (!launch_fast(exec, args))
         quantise<bit_streamed, bit_any, bit_any>
-            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
-    return bit_cuda_launched("quantise");
+            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->gpu->stream>>>(*args);
+    return bit_gpu_launched("quantise");
 }

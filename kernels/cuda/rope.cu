@@ -194,7 +194,7 @@ template <typename T> static void launch(const struct bit_exec *exec, const pack
                       (uintptr_t)p.cos_sin % 16 == 0;
     const int64_t count = p.rows * 6 * p.heads * p.half;
     const unsigned rows = (unsigned)p.rows, bytes = (unsigned)((count + 8 * MASK_THREADS - 1) / (8 * MASK_THREADS));
-    cudaStream_t stream = exec->cuda->stream;
+    cudaStream_t stream = exec->gpu->stream;
 
     if (fast && mode == ROTATE)
         rotate<T, WIDTH, ROTATE><<<rows, THREADS, 0, stream>>>(p);
@@ -221,7 +221,7 @@ static int run(const struct bit_exec *exec, const char *name, const packed &p, m
         launch<float>(exec, p, mode);
     else
         launch<__nv_bfloat16>(exec, p, mode);
-    return bit_cuda_launched(name);
+    return bit_gpu_launched(name);
 }
 
 extern "C" int bit_rope_cuda(const struct bit_exec *exec, const struct bit_rope_args *args)

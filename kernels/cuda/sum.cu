@@ -45,6 +45,6 @@ extern "C" int bit_sum_cuda(const struct bit_exec *exec, const struct bit_sum_ar
 
     if (err < 0)
         return err;
-    sum_all<<<1, THREADS, 0, exec->cuda->stream>>>(args->count, args->x, args->sum);
-    return bit_cuda_launched("sum");
+    sum_all<<<1, THREADS, 0, exec->gpu->stream>>>(args->count, args->x, args->sum);
+    return bit_gpu_launched("sum");
 }

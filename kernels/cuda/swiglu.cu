@@ -90,7 +90,7 @@ template <typename T> static void forward(const struct bit_exec *exec, const str
     const bool fast = whole<T>(args->ug, args->cols, width) && whole<T>(args->y, args->cols, width);
     const auto kernel = fast ? swiglu<T, width> : swiglu<T, 1>;
 
-    kernel<<<grid(args->rows, args->cols, fast ? width : 1), THREADS, 0, exec->cuda->stream>>>(
+    kernel<<<grid(args->rows, args->cols, fast ? width : 1), THREADS, 0, exec->gpu->stream>>>(
         (int)args->cols, (const T *)args->ug, (T *)args->y);
 }
 
@@ -102,7 +102,7 @@ static void backward(const struct bit_exec *exec, const struct bit_swiglu_backwa
                       whole<D>(args->dy, args->cols, width) && whole<T>(args->y, args->cols, width);
     const auto kernel = fast ? swiglu_backward<T, D, width> : swiglu_backward<T, D, 1>;
 
-    kernel<<<grid(args->rows, args->cols, fast ? width : 1), THREADS, 0, exec->cuda->stream>>>(
+    kernel<<<grid(args->rows, args->cols, fast ? width : 1), THREADS, 0, exec->gpu->stream>>>(
         (int)args->cols, (const T *)args->ug, (const D *)args->dy, (T *)args->dug, (T *)args->y);
 }
 
@@ -116,7 +116,7 @@ extern "C" int bit_swiglu_cuda(const struct bit_exec *exec, const struct bit_swi
         forward<float>(exec, args);
     else
         forward<__nv_bfloat16>(exec, args);
-    return bit_cuda_launched("swiglu");
+    return bit_gpu_launched("swiglu");
 }
 
 extern "C" int bit_swiglu_backward_cuda(const struct bit_exec *exec, const struct bit_swiglu_backward_args *args)
@@ -133,5 +133,5 @@ extern "C" int bit_swiglu_backward_cuda(const struct bit_exec *exec, const struc
         backward<__nv_bfloat16, float>(exec, args);
     else
         backward<__nv_bfloat16, __nv_bfloat16>(exec, args);
-    return bit_cuda_launched("swiglu_backward");
+    return bit_gpu_launched("swiglu_backward");
 }

@@ -74,7 +74,7 @@ static bool forward_held(const struct bit_exec *exec, const struct bit_swiglu_qu
         return false;
     bit_row_held<width>(args->cols, [&](auto kind) {
         swiglu_quantise<typename decltype(kind)::row, T, Q>
-            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+            <<<kind.blocks(args->rows), kind.THREADS, 0, exec->gpu->stream>>>(*args);
     });
     return true;
 }
@@ -91,7 +91,7 @@ static bool backward_held(const struct bit_exec *exec, const struct bit_swiglu_n
     bit_for_made(bit_made_of(args->operand), [&](auto made) {
         bit_row_held<width>(args->cols, [&](auto kind) {
             swiglu_norm_backward<typename decltype(kind)::row, T, decltype(made)::value>
-                <<<kind.blocks(args->rows), kind.THREADS, 0, exec->cuda->stream>>>(*args);
+                <<<kind.blocks(args->rows), kind.THREADS, 0, exec->gpu->stream>>>(*args);
         });
     });
     return true;
@@ -118,8 +118,8 @@ extern "C" int bit_swiglu_quantise_cuda(const struct bit_exec *exec, const struc
         return err;
     if (!forward_fast(exec, args))
         swiglu_quantise<bit_streamed, bit_any, bit_any>
-            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
-    return bit_cuda_launched("swiglu_quantise");
+            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->gpu->stream>>>(*args);
+    return bit_gpu_launched("swiglu_quantise");
 }
 
 static int backward_without_norm(const struct bit_exec *exec, const struct bit_swiglu_norm_backward_args *args)
@@ -142,7 +142,7 @@ extern "C" int bit_swiglu_norm_backward_cuda(const struct bit_exec *exec,
     if (!(args->dtype == BIT_F32 ? backward_held<float>(exec, args) : backward_held<__nv_bfloat16>(exec, args)))
         bit_for_made(args->operand.to == NULL ? BIT_MADE_NONE : BIT_MADE_ANY, [&](auto made) {
             swiglu_norm_backward<bit_streamed, bit_any, decltype(made)::value>
-                <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->cuda->stream>>>(*args);
+                <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->gpu->stream>>>(*args);
         });
-    return bit_cuda_launched("swiglu_norm_backward");
+    return bit_gpu_launched("swiglu_norm_backward");
 }

@@ -188,12 +188,12 @@ static __global__ void __launch_bounds__(THREADS, 2) ternary_gemm_sm80(const pro
 
 template <typename Y, bool WHOLE> static int launch(const bit_exec *exec, const problem &p)
 {
-    int err = bit_cuda_try(cudaFuncSetAttribute(ternary_gemm_sm80<Y, WHOLE>,
-                                                cudaFuncAttributeMaxDynamicSharedMemorySize, (int)sizeof(shared)));
+    int err = bit_gpu_try(cudaFuncSetAttribute(ternary_gemm_sm80<Y, WHOLE>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                               (int)sizeof(shared)));
     if (err < 0)
         return err;
-    ternary_gemm_sm80<Y, WHOLE><<<(unsigned)p.order.count(), THREADS, sizeof(shared), exec->cuda->stream>>>(p);
-    return bit_cuda_launched("ternary_gemm_sm80");
+    ternary_gemm_sm80<Y, WHOLE><<<(unsigned)p.order.count(), THREADS, sizeof(shared), exec->gpu->stream>>>(p);
+    return bit_gpu_launched("ternary_gemm_sm80");
 }
 
 extern "C" int bit_ternary_gemm_sm80(const bit_exec *exec, const bit_bitlinear_args *args)

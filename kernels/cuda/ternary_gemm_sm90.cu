@@ -466,7 +466,7 @@ static int find_encoder(PFN_cuTensorMapEncodeTiled_v12000 *out)
     void *entry = nullptr;
 
     if (encoder == nullptr) {
-        int err = bit_cuda_try(
+        int err = bit_gpu_try(
             cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &found));
         if (err < 0)
             return err;
@@ -510,7 +510,7 @@ template <typename Y, int CLUSTER> static int launch(const bit_exec *exec, const
         args->y,
         {(int)((m_tiles + CLUSTER - 1) / CLUSTER), (int)((args->n + TILE_N - 1) / TILE_N)},
     };
-    const int64_t clusters = BIT_MIN(p.order.count(), (int64_t)(exec->cuda->sm_count / CLUSTER));
+    const int64_t clusters = BIT_MIN(p.order.count(), (int64_t)(exec->gpu->sm_count / CLUSTER));
     cudaLaunchAttribute cluster = {};
     cudaLaunchConfig_t config = {};
     CUtensorMap q, w;
@@ -519,8 +519,8 @@ template <typename Y, int CLUSTER> static int launch(const bit_exec *exec, const
     if (err >= 0)
         err = encode(&w, args->w, args->n, args->k, TILE_N / CLUSTER);
     if (err >= 0)
-        err = bit_cuda_try(cudaFuncSetAttribute(ternary_gemm_sm90<Y, CLUSTER>,
-                                                cudaFuncAttributeMaxDynamicSharedMemorySize, (int)SHARED_BYTES));
+        err = bit_gpu_try(cudaFuncSetAttribute(ternary_gemm_sm90<Y, CLUSTER>,
+                                               cudaFuncAttributeMaxDynamicSharedMemorySize, (int)SHARED_BYTES));
     if (err < 0)
         return err;
     cluster.id = cudaLaunchAttributeClusterDimension;
@@ -529,15 +529,15 @@ template <typename Y, int CLUSTER> static int launch(const bit_exec *exec, const
     config.gridDim = dim3((unsigned)(clusters * CLUSTER));
     config.blockDim = dim3(THREADS);
     config.dynamicSmemBytes = SHARED_BYTES;
-    config.stream = exec->cuda->stream;
+    config.stream = exec->gpu->stream;
     config.attrs = &cluster;
     config.numAttrs = 1;
-    return bit_cuda_try(cudaLaunchKernelEx(&config, ternary_gemm_sm90<Y, CLUSTER>, q, w, p));
+    return bit_gpu_try(cudaLaunchKernelEx(&config, ternary_gemm_sm90<Y, CLUSTER>, q, w, p));
 }
 
 extern "C" bool bit_ternary_gemm_sm90_takes(const bit_exec *exec, const bit_bitlinear_args *args)
 {
-    return exec->cuda->capability == 90 && bit_aligned(args->q, args->k, VECTOR) &&
+    return exec->gpu->capability == 90 && bit_aligned(args->q, args->k, VECTOR) &&
            bit_aligned(args->w, args->k, VECTOR) &&
            bit_aligned(args->y, args->n * (int64_t)bit_dtype_bytes(args->y_dtype), VECTOR) &&
            bit_aligned(args->addend, 0, VECTOR);

@@ -12,7 +12,7 @@ extern "C" {
 static unsigned grid_for(const struct bit_exec *exec, int64_t count, int blocks_each)
 {
     const int64_t wanted = (count + THREADS * UNROLL - 1) / (THREADS * UNROLL),
-                  most = exec->cuda->sm_count * blocks_each;
+                  most = exec->gpu->sm_count * blocks_each;
 
     return (unsigned)(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
@@ -93,7 +93,7 @@ static __global__ void __launch_bounds__(FIND_THREADS) histogram_search(bit_hist
 {
     __shared__ uint64_t runs[FIND_THREADS];
     const uint64_t *counts = a.counts + (int64_t)blockIdx.x * BIT_HISTOGRAM_BINS + threadIdx.x * FIND_EACH;
-    const uint64_t rank = a.rank[blockIdx.x];
+    const uint64_t order = a.order[blockIdx.x];
     uint64_t own = 0, before;
 
     for (int i = 0; i < FIND_EACH; i++)
@@ -109,13 +109,13 @@ static __global__ void __launch_bounds__(FIND_THREADS) histogram_search(bit_hist
     before = runs[threadIdx.x] - own;
     /* Where no run holds it (nothing was counted), the last bin does, as in the reference. */
     const bool last = threadIdx.x == FIND_THREADS - 1;
-    if (rank < before || (rank >= before + own && !last))
+    if (order < before || (order >= before + own && !last))
         return;
     int i = 0;
-    while (rank - before >= counts[i] && !(last && i == FIND_EACH - 1))
+    while (order - before >= counts[i] && !(last && i == FIND_EACH - 1))
         before += counts[i++];
     a.bits[blockIdx.x] = a.bits[blockIdx.x] << 16 | (uint32_t)(threadIdx.x * FIND_EACH + i);
-    a.rank[blockIdx.x] = rank - before;
+    a.order[blockIdx.x] = order - before;
 }
 
 static __global__ void weight_scale(bit_weight_scale_args a)
@@ -138,12 +138,12 @@ static __global__ void weight_scale(bit_weight_scale_args a)
 
 extern "C" int bit_absmean_cuda(const struct bit_exec *exec, const struct bit_absmean_args *args)
 {
-    int err = bit_cuda_zero(exec->cuda, args->sum, sizeof *args->sum);
+    int err = bit_gpu_zero(exec->gpu, args->sum, sizeof *args->sum);
 
     if (err < 0 || args->count == 0)
         return err;
-    absmean<<<grid_for(exec, args->count, 4), THREADS, 0, exec->cuda->stream>>>(args->count, args->w, args->sum);
-    return bit_cuda_launched("absmean");
+    absmean<<<grid_for(exec, args->count, 4), THREADS, 0, exec->gpu->stream>>>(args->count, args->w, args->sum);
+    return bit_gpu_launched("absmean");
 }
 
 extern "C" int bit_histogram_cuda(const struct bit_exec *exec, const struct bit_histogram_args *args)
@@ -154,30 +154,30 @@ extern "C" int bit_histogram_cuda(const struct bit_exec *exec, const struct bit_
     if (err < 0 || args->count == 0)
         return err;
     if (args->pass == 1) {
-        histogram_lower<<<grid_for(exec, args->count, 4), THREADS, 0, exec->cuda->stream>>>(args->count, args->w,
-                                                                                            args->upper, args->counts);
-        return bit_cuda_launched("histogram");
+        histogram_lower<<<grid_for(exec, args->count, 4), THREADS, 0, exec->gpu->stream>>>(args->count, args->w,
+                                                                                           args->upper, args->counts);
+        return bit_gpu_launched("histogram");
     }
-    err = bit_cuda_try(cudaFuncSetAttribute(histogram_upper, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+    err = bit_gpu_try(cudaFuncSetAttribute(histogram_upper, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
     if (err < 0)
         return err;
-    histogram_upper<<<grid_for(exec, args->count, 1), THREADS, bytes, exec->cuda->stream>>>(args->count, args->w,
-                                                                                            args->counts);
-    return bit_cuda_launched("histogram");
+    histogram_upper<<<grid_for(exec, args->count, 1), THREADS, bytes, exec->gpu->stream>>>(args->count, args->w,
+                                                                                           args->counts);
+    return bit_gpu_launched("histogram");
 }
 
 extern "C" int bit_histogram_search_cuda(const struct bit_exec *exec, const struct bit_histogram_search_args *args)
 {
     if (args->count == 0)
         return 0;
-    histogram_search<<<(unsigned)args->count, FIND_THREADS, 0, exec->cuda->stream>>>(*args);
-    return bit_cuda_launched("histogram_search");
+    histogram_search<<<(unsigned)args->count, FIND_THREADS, 0, exec->gpu->stream>>>(*args);
+    return bit_gpu_launched("histogram_search");
 }
 
 extern "C" int bit_weight_scale_cuda(const struct bit_exec *exec, const struct bit_weight_scale_args *args)
 {
     if (args->count == 0)
         return 0;
-    weight_scale<<<(unsigned)((args->count + 127) / 128), 128, 0, exec->cuda->stream>>>(*args);
-    return bit_cuda_launched("weight_scale");
+    weight_scale<<<(unsigned)((args->count + 127) / 128), 128, 0, exec->gpu->stream>>>(*args);
+    return bit_gpu_launched("weight_scale");
 }

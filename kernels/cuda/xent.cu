@@ -97,7 +97,7 @@ static __global__ void __launch_bounds__(THREADS, 2) xent(const struct bit_xent_
     G *grad = args.grad == NULL ? NULL : (G *)args.grad + at;
     X *kept = keeps ? (X *)room : NULL;
 
-    if (target == BIT_XENT_IGNORE) {
+    if (target == BIT_TARGETS_IGNORE) {
         if (grad != NULL)
             write_zeros<G, WIDTH>(grad, vocab);
         if (threadIdx.x == 0)
@@ -124,15 +124,15 @@ template <typename X, typename G, int WIDTH>
 static int launch_width(const struct bit_exec *exec, const struct bit_xent_args *args)
 {
     const size_t row_bytes = (size_t)args->vocab * sizeof(X), own_bytes = 1024;
-    const bool keeps = args->grad != NULL && row_bytes + own_bytes <= exec->cuda->shared_bytes_max;
+    const bool keeps = args->grad != NULL && row_bytes + own_bytes <= exec->gpu->shared_bytes_max;
     const size_t bytes = keeps ? row_bytes : 0;
-    int err = bit_cuda_try(
+    int err = bit_gpu_try(
         cudaFuncSetAttribute(xent<X, G, WIDTH>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes));
 
     if (err < 0)
         return err;
-    xent<X, G, WIDTH><<<(unsigned)args->rows, THREADS, bytes, exec->cuda->stream>>>(*args, keeps);
-    return bit_cuda_launched("xent");
+    xent<X, G, WIDTH><<<(unsigned)args->rows, THREADS, bytes, exec->gpu->stream>>>(*args, keeps);
+    return bit_gpu_launched("xent");
 }
 
 template <typename X, typename G> static int launch(const struct bit_exec *exec, const struct bit_xent_args *args)

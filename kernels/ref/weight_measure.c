@@ -43,12 +43,12 @@ int bit_histogram_ref(const struct bit_exec *exec, const struct bit_histogram_ar
     return 0;
 }
 
-uint32_t bit_histogram_find(const uint64_t *counts, uint64_t rank, uint64_t *before)
+uint32_t bit_histogram_find(const uint64_t *counts, uint64_t order, uint64_t *before)
 {
     uint64_t passed = 0;
     uint32_t bin = 0;
 
-    while (bin < BIT_HISTOGRAM_BINS - 1 && rank - passed >= counts[bin])
+    while (bin < BIT_HISTOGRAM_BINS - 1 && order - passed >= counts[bin])
         passed += counts[bin++];
     *before = passed;
     return bin;
@@ -58,10 +58,10 @@ int bit_histogram_search_ref(const struct bit_exec *exec, const struct bit_histo
 {
     for (int64_t i = 0; i < args->count; i++) {
         uint64_t before;
-        const uint32_t bin = bit_histogram_find(args->counts + i * BIT_HISTOGRAM_BINS, args->rank[i], &before);
+        const uint32_t bin = bit_histogram_find(args->counts + i * BIT_HISTOGRAM_BINS, args->order[i], &before);
 
         args->bits[i] = args->bits[i] << 16 | bin;
-        args->rank[i] -= before;
+        args->order[i] -= before;
     }
     return 0;
 }

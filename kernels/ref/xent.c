@@ -5,23 +5,6 @@
 
 #include "kernels/args.h"
 
-int bit_targets_check(const struct bit_targets_args *args)
-{
-    return bit_check_shape("targets", args->batch, args->time);
-}
-
-int bit_targets_ref(const struct bit_exec *exec, const struct bit_targets_args *args)
-{
-    const int64_t time = args->time;
-    int err = bit_targets_check(args);
-
-    if (err < 0)
-        return err;
-    for (int64_t i = 0; i < args->batch * time; i++)
-        args->target[i] = i % time == time - 1 ? BIT_XENT_IGNORE : args->ids[i + 1];
-    return 0;
-}
-
 int bit_xent_check(const struct bit_xent_args *args)
 {
     int err = bit_check_shape("xent", args->rows, args->vocab);
@@ -41,7 +24,7 @@ int bit_xent_check(const struct bit_xent_args *args)
 int bit_xent_check_targets(const struct bit_xent_args *args)
 {
     for (int64_t r = 0; r < args->rows; r++)
-        if (args->target[r] < BIT_XENT_IGNORE || args->target[r] >= args->vocab)
+        if (args->target[r] < BIT_TARGETS_IGNORE || args->target[r] >= args->vocab)
             return bit_fail(-EINVAL, "xent: target %d at row %lld of %lld columns", args->target[r], (long long)r,
                             (long long)args->vocab);
     return 0;
@@ -66,7 +49,7 @@ static void row_gradient(const struct bit_xent_args *args, int64_t r, double lse
         int64_t i = r * args->vocab + c;
         double p = exp(bit_element(args->logits, args->logits_dtype, i) - lse);
         double grad = (p - (c == args->target[r])) * args->grad_scale;
-        bit_element_set(args->grad, args->grad_dtype, i, args->target[r] == BIT_XENT_IGNORE ? 0 : grad);
+        bit_element_set(args->grad, args->grad_dtype, i, args->target[r] == BIT_TARGETS_IGNORE ? 0 : grad);
     }
 }
 
@@ -82,7 +65,7 @@ int bit_xent_ref(const struct bit_exec *exec, const struct bit_xent_args *args)
         const int64_t begin = r * args->vocab, target = args->target[r];
         double lse = 0, at_target = 0;
 
-        if (target != BIT_XENT_IGNORE) {
+        if (target != BIT_TARGETS_IGNORE) {
             lse = row_logsumexp(args, begin);
             at_target = bit_element(args->logits, args->logits_dtype, begin + target);
         }

@@ -30,7 +30,7 @@ FIELDS = {
 # Found when this scan was written, and not yet deleted. Nothing is added here.
 STILL = set("heap_room begun_ms settle_when_idle segment".split())
 STILL_FUNCTIONS = set("""bit_bench_token_flops bit_command_name bit_folders_number bit_link_disconnect bit_replica_digest
-    bit_sidecar_read_shown bit_text_of_double bit_trace_restart bit_watch_p99_ms""".split())
+    bit_sidecar_read_shown bit_text_of_double bit_watch_p99_ms""".split())
 
 
 def uses(texts):

@@ -1,4 +1,5 @@
 /* Weights to codes, and their measures. */
+#include "kernels/pack_codes.h"
 #include "kernels/ternarise.h"
 #include "kernels/weight_measure.h"
 #include "proto/check.h"
@@ -88,18 +89,18 @@ static int check_histogram_search(struct kc *k, const int64_t *dim)
 {
     const int64_t count = dim[0];
     uint64_t *counts = kc_in_whole(k, "counts", KC_U64, count * BIT_HISTOGRAM_BINS, 0, dim[1]);
-    uint64_t *rank = kc_sum(k, "rank", KC_U64, count, KC_EXACT);
+    uint64_t *order = kc_sum(k, "order", KC_U64, count, KC_EXACT);
     const struct bit_histogram_search_args args = {
         .count = count,
         .counts = counts,
-        .rank = rank,
+        .order = order,
         .bits = kc_sum(k, "bits", KC_I32, count, KC_EXACT),
     };
     for (int64_t i = 0; i < count; i++) {
         uint64_t all = 0;
         for (int bin = 0; bin < BIT_HISTOGRAM_BINS; bin++)
             all += counts[i * BIT_HISTOGRAM_BINS + bin];
-        rank[i] = i % 3 == 0 ? 0 : i % 3 == 1 ? all - 1 : all / 2; /* the first, the last, the middle */
+        order[i] = i % 3 == 0 ? 0 : i % 3 == 1 ? all - 1 : all / 2; /* the first, the last, the middle */
         args.bits[i] = (uint32_t)i;
     }
     return kc_call(k, &args);
@@ -158,7 +159,7 @@ static int check_pack(struct kc *k, const int64_t *dim)
         .flips = dim[1] ? kc_sum(k, "flips", KC_U64, 1, KC_EXACT) : NULL,
     };
     if (dim[1])
-        bit_ternary_pack(before, dim[0], packed);
+        bit_pack_codes_host(before, dim[0], packed);
     return kc_call(k, &args);
 }
 

@@ -15,7 +15,7 @@
 static void fill_targets(int32_t *target, const uint32_t *drawn, int64_t rows, int64_t vocab)
 {
     for (int64_t r = 0; r < rows; r++)
-        target[r] = r % 7 == 3 ? BIT_XENT_IGNORE : (int32_t)(drawn[r] % vocab);
+        target[r] = r % 7 == 3 ? BIT_TARGETS_IGNORE : (int32_t)(drawn[r] % vocab);
     if (rows > 1)
         target[1] = (int32_t)vocab - 1;
 }

@@ -29,9 +29,9 @@ const struct bit_exec *kc_device_exec(FILE *complain)
 
 int kc_device_take_for(int capability)
 {
-    if (kc_device_exec(stderr) == NULL || capability > device.cuda->capability)
+    if (kc_device_exec(stderr) == NULL || capability > device.gpu->capability)
         return -EINVAL;
-    device.cuda->capability = capability;
+    device.gpu->capability = capability;
     return 0;
 }
 
@@ -164,8 +164,8 @@ static int make_clock(struct clock *clock)
     int err = bit_exec_alloc(&device, FLUSH_BYTES, &clock->flush);
 
     if (err >= 0)
-        err = bit_cuda_try(cudaEventCreate(&clock->begins));
-    return err < 0 ? err : bit_cuda_try(cudaEventCreate(&clock->ends));
+        err = bit_gpu_try(cudaEventCreate(&clock->begins));
+    return err < 0 ? err : bit_gpu_try(cudaEventCreate(&clock->ends));
 }
 
 static void break_clock(struct clock *clock)
@@ -177,14 +177,14 @@ static void break_clock(struct clock *clock)
 
 static int time_call(struct clock *clock, int (*run)(void *), void *state, double *out)
 {
-    cudaStream_t stream = device.cuda->stream;
+    cudaStream_t stream = device.gpu->stream;
     float ms = 0;
     int err;
 
     if ((err = bit_exec_zero(&device, clock->flush, FLUSH_BYTES)) < 0 ||
-        (err = bit_cuda_try(cudaEventRecord(clock->begins, stream))) < 0 || (err = run(state)) < 0 ||
-        (err = bit_cuda_try(cudaEventRecord(clock->ends, stream))) < 0 || (err = bit_exec_wait(&device)) < 0 ||
-        (err = bit_cuda_try(cudaEventElapsedTime(&ms, clock->begins, clock->ends))) < 0)
+        (err = bit_gpu_try(cudaEventRecord(clock->begins, stream))) < 0 || (err = run(state)) < 0 ||
+        (err = bit_gpu_try(cudaEventRecord(clock->ends, stream))) < 0 || (err = bit_exec_wait(&device)) < 0 ||
+        (err = bit_gpu_try(cudaEventElapsedTime(&ms, clock->begins, clock->ends))) < 0)
         return err;
     *out = ms * 1e-3;
     return 0;
@@ -245,24 +245,24 @@ static double ops_per_clock(enum bit_dtype dtype)
     static const double ampere[] = {[BIT_F32] = 128, [BIT_BF16] = 2048, [BIT_I8] = 4096};
     static const double hopper[] = {[BIT_F32] = 256, [BIT_BF16] = 4096, [BIT_I8] = 8192};
 
-    if (device.cuda->capability == 90)
+    if (device.gpu->capability == 90)
         return hopper[dtype];
-    return device.cuda->capability == 80 ? ampere[dtype] : NAN;
+    return device.gpu->capability == 80 ? ampere[dtype] : NAN;
 }
 
 double kc_device_floor_s(const struct kc_cost *cost)
 {
-    const double clock_max = device.cuda->capability == 90 ? 1.83e9 : INFINITY;
+    const double clock_max = device.gpu->capability == 90 ? 1.83e9 : INFINITY;
     int memory_khz = 0, memory_bits = 0, khz = 0;
 
-    cudaDeviceGetAttribute(&memory_khz, cudaDevAttrMemoryClockRate, device.cuda->device);
-    cudaDeviceGetAttribute(&memory_bits, cudaDevAttrGlobalMemoryBusWidth, device.cuda->device);
-    cudaDeviceGetAttribute(&khz, cudaDevAttrClockRate, device.cuda->device);
+    cudaDeviceGetAttribute(&memory_khz, cudaDevAttrMemoryClockRate, device.gpu->device);
+    cudaDeviceGetAttribute(&memory_bits, cudaDevAttrGlobalMemoryBusWidth, device.gpu->device);
+    cudaDeviceGetAttribute(&khz, cudaDevAttrClockRate, device.gpu->device);
     if (memory_khz == 0 || memory_bits == 0 || khz == 0)
         return NAN;
     const double moving = cost->bytes / (2e3 * memory_khz * memory_bits / 8); /* two transfers a clock */
     const double clock = BIT_MIN(1e3 * khz, clock_max);
-    const double products = cost->flops / (ops_per_clock(cost->multiplied) * device.cuda->sm_count * clock);
+    const double products = cost->flops / (ops_per_clock(cost->multiplied) * device.gpu->sm_count * clock);
     return cost->flops == 0 || products < moving ? moving : products;
 }
 

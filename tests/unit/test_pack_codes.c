@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/ternarise.h"
+#include "kernels/pack_codes.h"
 #include "kernels/weight_measure.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -13,7 +13,7 @@ TEST(pack_puts_the_first_code_low)
     const int8_t codes[] = {-1, 0, 1, -1, 1};
     uint8_t packed[2];
 
-    bit_ternary_pack(codes, 5, packed);
+    bit_pack_codes_host(codes, 5, packed);
     EXPECT_EQ(packed[0], 0x00 | 1 << 2 | 2 << 4 | 0 << 6);
     EXPECT_EQ(packed[1], 2 | 1 << 2 | 1 << 4 | 1 << 6); /* what is left over is code 0 */
 }
@@ -25,8 +25,8 @@ TEST(unpack_gives_back_every_byte_of_codes)
         uint8_t packed;
         for (int i = 0, rest = value; i < 4; i++, rest /= 3)
             codes[i] = (int8_t)(rest % 3 - 1);
-        bit_ternary_pack(codes, 4, &packed);
-        EXPECT_EQ(bit_ternary_unpack(&packed, 4, back), 0);
+        bit_pack_codes_host(codes, 4, &packed);
+        EXPECT_EQ(bit_unpack_codes_host(&packed, 4, back), 0);
         EXPECT_MEMEQ(codes, back, 4);
     }
 }
@@ -40,9 +40,9 @@ TEST(round_trip_of_any_count)
             codes[i] = (int8_t)((i * i + count) % 3 - 1);
         memset(packed, 0xaa, sizeof packed);
         memset(back, 99, sizeof back);
-        bit_ternary_pack(codes, count, packed);
+        bit_pack_codes_host(codes, count, packed);
         EXPECT_EQ(packed[(count + 3) / 4], 0xaa);
-        EXPECT_EQ(bit_ternary_unpack(packed, count, back), 0);
+        EXPECT_EQ(bit_unpack_codes_host(packed, count, back), 0);
         EXPECT_MEMEQ(codes, back, (size_t)count);
         EXPECT_EQ(back[count], 99);
     }
@@ -54,7 +54,7 @@ TEST(unpack_refuses_a_three_wherever_it_is)
         uint8_t packed[5] = {0x55, 0x55, 0x55, 0x55, 0x55};
         int8_t codes[18];
         packed[at / 4] |= (uint8_t)(3 << 2 * (at % 4));
-        EXPECT_EQ(bit_ternary_unpack(packed, 18, codes), BIT_ECORRUPT);
+        EXPECT_EQ(bit_unpack_codes_host(packed, 18, codes), BIT_ECORRUPT);
         EXPECT(bit_fail_text()[0] != '\0');
     }
 }
@@ -66,23 +66,23 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* As kernels/ternarise.h tells it: two counts, each searched for a rank. */
+/* As kernels/weight_measure.h tells it: two counts, each searched for a place in the order. */
 static float median_by_histogram(const struct bit_exec *exec, const float *w, int64_t count)
 {
     static uint64_t counts[BIT_HISTOGRAM_BINS];
-    uint64_t rank = (uint64_t)(count - 1) / 2, before;
+    uint64_t order = (uint64_t)(count - 1) / 2, before;
     uint32_t bits;
     float found;
 
     memset(counts, 0, sizeof counts);
     EXPECT_EQ(bit_histogram(exec, &(struct bit_histogram_args){.count = count, .w = w, .counts = counts}), 0);
-    const uint32_t upper = bit_histogram_find(counts, rank, &before);
+    const uint32_t upper = bit_histogram_find(counts, order, &before);
     memset(counts, 0, sizeof counts);
     EXPECT_EQ(
         bit_histogram(
             exec, &(struct bit_histogram_args){.count = count, .w = w, .pass = 1, .upper = &upper, .counts = counts}),
         0);
-    bits = upper << 16 | bit_histogram_find(counts, rank - before, &before);
+    bits = upper << 16 | bit_histogram_find(counts, order - before, &before);
     memcpy(&found, &bits, sizeof found);
     return found;
 }

@@ -10,6 +10,7 @@
 #include "kernels/matmul.h"
 #include "kernels/norm.h"
 #include "kernels/sum.h"
+#include "kernels/targets.h"
 #include "kernels/xent.h"
 #include "proto/check.h"
 #include "worker/model/activations.h"

@@ -72,9 +72,9 @@ void bit_fabric_gather_ranges(struct bit_fabric *fabric, void *vector, size_t el
         return;
     fabric->gathered_bytes += others_bytes(fabric, starts, element_bytes);
     if (fabric->nccl != NULL) {
-        bit_trace_begin(fabric->exec, "gather");
+        bit_op_trace_begin(fabric->exec, "gather");
         bit_nccl_gather_ranges(fabric->nccl, vector, element_bytes, starts);
-        bit_trace_end(fabric->exec);
+        bit_op_trace_end(fabric->exec);
     } else
         bit_comm_gather_ranges(fabric->comm, vector, element_bytes, starts);
 }
@@ -137,7 +137,7 @@ void bit_fabric_reduce_end(struct bit_fabric *fabric)
     }
     if (fabric->unreduced > 0)
         bit_nccl_reduce_range(fabric->nccl, fabric->vector, fabric->starts, 0, fabric->unreduced);
-    bit_trace_begin(fabric->exec, "reduce"); /* what of it was not hidden */
+    bit_op_trace_begin(fabric->exec, "reduce"); /* what of it was not hidden */
     bit_nccl_reduce_wait(fabric->nccl);
-    bit_trace_end(fabric->exec);
+    bit_op_trace_end(fabric->exec);
 }

@@ -67,7 +67,7 @@ static _Noreturn void give_up(struct bit_nccl *nccl, int err)
 {
     struct bit_comm *comm = nccl->fabric->comm;
 
-    bit_error("gave up", "rank=%d device=%d code=%d why=\"%s\"", comm->rank, nccl->fabric->exec->cuda->device, err,
+    bit_error("gave up", "rank=%d device=%d code=%d why=\"%s\"", comm->rank, nccl->fabric->exec->gpu->device, err,
               bit_fail_text());
     if (comm->before_abort != NULL)
         comm->before_abort(comm->before_abort_arg, err);
@@ -136,7 +136,7 @@ static void *watch(void *arg)
     struct timespec next;
     int err = 0;
 
-    cudaSetDevice(nccl->fabric->exec->cuda->device);
+    cudaSetDevice(nccl->fabric->exec->gpu->device);
     pthread_mutex_lock(&nccl->lock);
     clock_gettime(CLOCK_MONOTONIC, &next);
     while (!nccl->stopped && err >= 0) {
@@ -161,7 +161,7 @@ static struct watched *watch_begin(struct bit_nccl *nccl, cudaStream_t stream)
             free_one = &nccl->operations[i];
     pthread_mutex_unlock(&nccl->lock);
     if (free_one != NULL)
-        must(nccl, bit_cuda_try(cudaEventRecord(free_one->before, stream)));
+        must(nccl, bit_gpu_try(cudaEventRecord(free_one->before, stream)));
     return free_one;
 }
 
@@ -169,7 +169,7 @@ static void watch_end(struct bit_nccl *nccl, struct watched *w, cudaStream_t str
 {
     if (w == NULL)
         return;
-    must(nccl, bit_cuda_try(cudaEventRecord(w->after, stream)));
+    must(nccl, bit_gpu_try(cudaEventRecord(w->after, stream)));
     pthread_mutex_lock(&nccl->lock);
     w->began_ms = 0;
     w->used = true;
@@ -181,9 +181,9 @@ static int start_watch(struct bit_nccl *nccl)
     pthread_condattr_t monotonic;
 
     for (int i = 0; i < WATCHED_MAX; i++) {
-        int err = bit_cuda_try(cudaEventCreateWithFlags(&nccl->operations[i].before, cudaEventDisableTiming));
+        int err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->operations[i].before, cudaEventDisableTiming));
         if (err >= 0)
-            err = bit_cuda_try(cudaEventCreateWithFlags(&nccl->operations[i].after, cudaEventDisableTiming));
+            err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->operations[i].after, cudaEventDisableTiming));
         if (err < 0)
             return err;
     }
@@ -251,9 +251,9 @@ int bit_nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
     /* NVLink multicast that ends badly can take a host's GPUs out of service; rings and trees are as fast for our
      * sizes. */
     setenv("NCCL_NVLS_ENABLE", "0", 1);
-    if ((err = bit_cuda_try(cudaStreamCreateWithFlags(&nccl->reduce_stream, cudaStreamNonBlocking))) < 0 ||
-        (err = bit_cuda_try(cudaEventCreateWithFlags(&nccl->ready, cudaEventDisableTiming))) < 0 ||
-        (err = bit_cuda_try(cudaEventCreateWithFlags(&nccl->finished, cudaEventDisableTiming))) < 0 ||
+    if ((err = bit_gpu_try(cudaStreamCreateWithFlags(&nccl->reduce_stream, cudaStreamNonBlocking))) < 0 ||
+        (err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->ready, cudaEventDisableTiming))) < 0 ||
+        (err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->finished, cudaEventDisableTiming))) < 0 ||
         (err = start_watch(nccl)) < 0)
         goto out;
     err = connect(nccl);
@@ -316,7 +316,7 @@ static int broadcast_ranges(struct bit_nccl *nccl, uint8_t *vector, size_t eleme
 
 void bit_nccl_gather_ranges(struct bit_nccl *nccl, void *vector, size_t element_bytes, const int64_t *starts)
 {
-    cudaStream_t stream = nccl->fabric->exec->cuda->stream;
+    cudaStream_t stream = nccl->fabric->exec->gpu->stream;
     struct watched *w = watch_begin(nccl, stream);
 
     must(nccl, broadcast_ranges(nccl, vector, element_bytes, starts, stream));
@@ -325,7 +325,7 @@ void bit_nccl_gather_ranges(struct bit_nccl *nccl, void *vector, size_t element_
 
 void bit_nccl_gather(struct bit_nccl *nccl, const void *mine, size_t bytes, void *all)
 {
-    cudaStream_t stream = nccl->fabric->exec->cuda->stream;
+    cudaStream_t stream = nccl->fabric->exec->gpu->stream;
     struct watched *w = watch_begin(nccl, stream);
 
     must(nccl, nccl_try(nccl, ncclAllGather(mine, all, bytes, ncclUint8, nccl->gather, stream)));
@@ -334,7 +334,7 @@ void bit_nccl_gather(struct bit_nccl *nccl, const void *mine, size_t bytes, void
 
 void bit_nccl_sum_u64(struct bit_nccl *nccl, uint64_t *values, int64_t count)
 {
-    cudaStream_t stream = nccl->fabric->exec->cuda->stream;
+    cudaStream_t stream = nccl->fabric->exec->gpu->stream;
     struct watched *w = watch_begin(nccl, stream);
 
     must(nccl, nccl_try(nccl, ncclAllReduce(values, values, (size_t)count, ncclUint64, ncclSum, nccl->gather, stream)));
@@ -360,8 +360,8 @@ void bit_nccl_reduce_range(struct bit_nccl *nccl, float *vector, const int64_t *
 {
     struct watched *w;
 
-    must(nccl, bit_cuda_try(cudaEventRecord(nccl->ready, nccl->fabric->exec->cuda->stream)));
-    must(nccl, bit_cuda_try(cudaStreamWaitEvent(nccl->reduce_stream, nccl->ready, 0)));
+    must(nccl, bit_gpu_try(cudaEventRecord(nccl->ready, nccl->fabric->exec->gpu->stream)));
+    must(nccl, bit_gpu_try(cudaStreamWaitEvent(nccl->reduce_stream, nccl->ready, 0)));
     w = watch_begin(nccl, nccl->reduce_stream);
     must(nccl, reduce_pieces(nccl, vector, starts, from, to));
     watch_end(nccl, w, nccl->reduce_stream);
@@ -369,6 +369,6 @@ void bit_nccl_reduce_range(struct bit_nccl *nccl, float *vector, const int64_t *
 
 void bit_nccl_reduce_wait(struct bit_nccl *nccl)
 {
-    must(nccl, bit_cuda_try(cudaEventRecord(nccl->finished, nccl->reduce_stream)));
-    must(nccl, bit_cuda_try(cudaStreamWaitEvent(nccl->fabric->exec->cuda->stream, nccl->finished, 0)));
+    must(nccl, bit_gpu_try(cudaEventRecord(nccl->finished, nccl->reduce_stream)));
+    must(nccl, bit_gpu_try(cudaStreamWaitEvent(nccl->fabric->exec->gpu->stream, nccl->finished, 0)));
 }

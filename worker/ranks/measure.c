@@ -176,7 +176,7 @@ static void share_counts(struct bit_measure_scales *m, struct bit_fabric *fabric
 static int find_halves(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master, int pass)
 {
     const struct bit_histogram_search_args search = {
-        .count = m->count, .counts = m->bins, .rank = m->rank, .bits = m->bits};
+        .count = m->count, .counts = m->bins, .order = m->rank, .bits = m->bits};
     int err = bit_exec_zero(m->exec, m->bins, (size_t)m->count * BIT_HISTOGRAM_BINS * sizeof *m->bins);
 
     for (int i = 0; i < m->count && err >= 0; i++) {

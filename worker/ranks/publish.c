@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "kernels/cast.h"
+#include "kernels/pack_codes.h"
 #include "kernels/ternarise.h"
 #include "proto/check.h"
 #include "proto/err.h"

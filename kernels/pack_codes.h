@@ -1,0 +1,46 @@
+/* Codes -1, 0, 1 in two bits each: what ranks send each other and what a checkpoint stores. */
+#ifndef BIT_KERNELS_PACK_CODES_H
+#define BIT_KERNELS_PACK_CODES_H
+
+#include "kernels/op.h"
+
+BIT_OP_DECLARE(pack_codes);
+/**
+ * Four codes a byte, the first in the low bits, as code + 1. count need not divide by 4: what is left of the last byte
+ * is code 0. With flips, packed holds as many codes of before, and *flips += how many differ from them.
+ * Shapes      codes (count); packed ((count + 3) / 4)
+ */
+struct bit_pack_codes_args {
+    int64_t count;
+    const int8_t *codes;
+    uint8_t *packed;
+    uint64_t *flips; /* NULL: what packed held is not read */
+};
+
+BIT_OP_DECLARE(unpack_codes);
+/**
+ * Back again. *bad += how many bytes hold a pair of bits that is 3, which is no code: what is written for it is
+ * undefined.
+ * Shapes      packed ((count + 3) / 4); codes (count)
+ */
+struct bit_unpack_codes_args {
+    int64_t count;
+    const uint8_t *packed;
+    int8_t *codes;
+    uint64_t *bad;
+};
+
+/** How many of the codes of two bytes differ. */
+static inline int bit_pack_codes_differing(uint8_t a, uint8_t b)
+{
+    const unsigned bits = a ^ b;
+
+    return __builtin_popcount((bits | bits >> 1) & 0x55);
+}
+
+/** pack_codes on the host's memory, for files. */
+void bit_pack_codes_host(const int8_t *codes, int64_t count, uint8_t *packed);
+/** Back again. Returns BIT_ECORRUPT, with codes undefined, if a pair of bits is 3. */
+int bit_unpack_codes_host(const uint8_t *packed, int64_t count, int8_t *codes);
+
+#endif
