@@ -34,7 +34,7 @@ struct choice {
     bool own;
     int err; /* of init_from */
     char text[BIT_ERR_TEXT_MAX];
-    uint64_t bytes, digest, step;
+    struct bit_claim_facts facts; /* of restore */
     bit_chosen *chosen;
     void *arg;
 };
@@ -76,12 +76,8 @@ static int verify(struct choice *c, const char *path, uint64_t step)
         err = bit_claim_check(&c->claim, path, step, manifest);
     if (err == 0)
         err = bit_checkpoint_verify(path, manifest, NULL, NULL);
-    if (err == 0) {
-        c->digest = manifest->weights_digest;
-        c->step = step;
-        for (size_t i = 0; i < manifest->n_file; i++)
-            c->bytes += manifest->file[i]->bytes;
-    }
+    if (err == 0)
+        c->facts = bit_claim_tell(manifest);
     bit_msg_free(manifest);
     return err;
 }
@@ -117,7 +113,7 @@ static void record_missing(struct bit_runner *r, const struct choice *c)
 {
     for (size_t i = r->run.checkpoint_count; i-- > 0;) {
         char name[32];
-        if (r->run.checkpoint[i].step <= c->step && c->restore[0] != '\0')
+        if (r->run.checkpoint[i].step <= c->facts.step && c->restore[0] != '\0')
             break;
         snprintf(name, sizeof name, "%s", r->run.checkpoint[i].name);
         bit_bad_record_one(r, name, "the folder is not there");
@@ -141,7 +137,7 @@ static void on_chosen(uv_work_t *work, int status)
     bit_bad_record(r, &c->bad);
     record_missing(r, c);
     if (c->restore[0] != '\0' && bit_run_find_checkpoint(&r->run, c->restore) == NULL)
-        bit_partials_adopt(r, c->restore, c->step, c->bytes, c->digest);
+        bit_partials_adopt(r, c->restore, &c->facts);
     int err = c->err < 0 ? bit_fail(c->err, "%s", c->text) : 0;
     c->chosen(c->arg, err, c->restore);
     free_choice(c);

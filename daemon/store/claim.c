@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/store/runner.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 
 static int copy_known(struct bit_claim *c, const struct bit_run *run)
@@ -60,6 +61,9 @@ static int check_owner(const struct bit_claim *c, const char *path, uint64_t ste
     if (same && known->weights_digest != m->weights_digest)
         return bit_fail(BIT_ECORRUPT, "%s: its weights are %016" PRIx64 ", and the journal has %016" PRIx64, path,
                         m->weights_digest, known->weights_digest);
+    if (known != NULL && known->has_moments && known->moments_digest != bit_checkpoint_moments_digest(m))
+        return bit_fail(BIT_ECORRUPT, "%s: its moments are %016" PRIx64 ", and the journal has %016" PRIx64, path,
+                        bit_checkpoint_moments_digest(m), known->moments_digest);
     return 0;
 }
 
@@ -69,4 +73,13 @@ int bit_claim_check(const struct bit_claim *c, const char *path, uint64_t step, 
     if (err < 0)
         return err;
     return bit_rewinds_gave_up(&c->rewinds, step, m->epoch) ? BIT_CLAIM_GIVEN_UP : 0;
+}
+
+struct bit_claim_facts bit_claim_tell(const Bit__Manifest *m)
+{
+    struct bit_claim_facts facts = {
+        .step = m->step, .weights_digest = m->weights_digest, .moments_digest = bit_checkpoint_moments_digest(m)};
+    for (size_t i = 0; i < m->n_file; i++)
+        facts.bytes += m->file[i]->bytes;
+    return facts;
 }

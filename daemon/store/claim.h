@@ -35,4 +35,10 @@ void bit_claim_finish(struct bit_claim *c);
  */
 int bit_claim_check(const struct bit_claim *c, const char *path, uint64_t step, const Bit__Manifest *m);
 
+/* What the journal keeps of a checkpoint. */
+struct bit_claim_facts {
+    uint64_t step, bytes, weights_digest, moments_digest;
+};
+struct bit_claim_facts bit_claim_tell(const Bit__Manifest *m);
+
 #endif

@@ -26,16 +26,6 @@ static bool is_wanted(const struct bit_claim *c, const Bit__Manifest *m)
     return m->epoch == c->epoch && m->step <= c->step_max;
 }
 
-static void note_named(struct bit_partials *p, const char *name, const Bit__Manifest *m)
-{
-    snprintf(p->name, sizeof p->name, "%s", name);
-    p->step = m->step;
-    p->weights_digest = m->weights_digest;
-    p->bytes = 0;
-    for (size_t i = 0; i < m->n_file; i++)
-        p->bytes += m->file[i]->bytes;
-}
-
 /* Of the last launch. `entry` is its folder, `path` with all before it, `name` what it is to be called. */
 static void settle_last(const struct bit_claim *c, bool may_name, struct bit_partials *p, const char *entry,
                         const char *path, const char *name)
@@ -51,7 +41,8 @@ static void settle_last(const struct bit_claim *c, bool may_name, struct bit_par
     } else if (may_name && verdict == 0 && is_wanted(c, manifest) &&
                bit_checkpoint_commit(c->folder, name, c->run, c->epoch) == 0) {
         bit_info("named late", "run=%s name=%s", c->run, name);
-        note_named(p, name, manifest);
+        snprintf(p->name, sizeof p->name, "%s", name);
+        p->facts = bit_claim_tell(manifest);
     }
     bit_msg_free(manifest);
 }
@@ -80,14 +71,15 @@ void bit_partials_settle(const struct bit_claim *c, bool may_name, struct bit_pa
         closedir(dir);
 }
 
-void bit_partials_adopt(struct bit_runner *r, const char *name, uint64_t step, uint64_t bytes, uint64_t weights_digest)
+void bit_partials_adopt(struct bit_runner *r, const char *name, const struct bit_claim_facts *facts)
 {
     Bit__CheckpointReport m = BIT__CHECKPOINT_REPORT__INIT;
-    m.after_step = step;
+    m.after_step = facts->step;
     m.name = (char *)(uintptr_t)name;
-    m.has_bytes = m.has_weights_digest = true;
-    m.bytes = bytes;
-    m.weights_digest = weights_digest;
+    m.has_bytes = m.has_weights_digest = m.has_moments_digest = true;
+    m.bytes = facts->bytes;
+    m.weights_digest = facts->weights_digest;
+    m.moments_digest = facts->moments_digest;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
     record.checkpoint = &m;
@@ -98,7 +90,7 @@ void bit_partials_record(struct bit_runner *r, struct bit_partials *p)
 {
     bit_bad_record(r, &p->bad);
     if (p->name[0] != '\0' && bit_run_find_checkpoint(&r->run, p->name) == NULL)
-        bit_partials_adopt(r, p->name, p->step, p->bytes, p->weights_digest);
+        bit_partials_adopt(r, p->name, &p->facts);
     bit_bad_finish(&p->bad);
 }
 

@@ -14,7 +14,7 @@
 
 struct bit_partials {
     char name[32]; /* of the one that got its name; empty: none */
-    uint64_t step, bytes, weights_digest;
+    struct bit_claim_facts facts;
     struct bit_bad bad;
 };
 
@@ -23,7 +23,7 @@ void bit_partials_settle(const struct bit_claim *c, bool may_name, struct bit_pa
 /** On the loop: into the journal. Frees what p holds. */
 void bit_partials_record(struct bit_runner *r, struct bit_partials *p);
 /** A checkpoint that nobody lived to write down. */
-void bit_partials_adopt(struct bit_runner *r, const char *name, uint64_t step, uint64_t bytes, uint64_t weights_digest);
+void bit_partials_adopt(struct bit_runner *r, const char *name, const struct bit_claim_facts *facts);
 
 /** The loop goes on with this; the run's folder is as it says above. */
 typedef void bit_partials_settled(void *arg);

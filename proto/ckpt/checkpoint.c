@@ -224,6 +224,27 @@ uint64_t bit_checkpoint_digest(const uint32_t *chunk_crc, size_t chunks)
     return XXH3_64bits(chunk_crc, chunks * sizeof *chunk_crc);
 }
 
+uint64_t bit_checkpoint_join_digests(uint64_t exp_avg, uint64_t exp_avg_sq)
+{
+    const uint32_t words[4] = {(uint32_t)exp_avg, (uint32_t)(exp_avg >> 32), (uint32_t)exp_avg_sq,
+                               (uint32_t)(exp_avg_sq >> 32)};
+
+    return bit_checkpoint_digest(words, BIT_COUNT(words));
+}
+
+static uint64_t digest_of_file(const Bit__Manifest *manifest, enum bit_checkpoint_file which)
+{
+    const Bit__ManifestFile *file = manifest->file[which];
+
+    return bit_checkpoint_digest(file->chunk_crc, file->n_chunk_crc);
+}
+
+uint64_t bit_checkpoint_moments_digest(const Bit__Manifest *manifest)
+{
+    return bit_checkpoint_join_digests(digest_of_file(manifest, BIT_CHECKPOINT_EXP_AVG),
+                                       digest_of_file(manifest, BIT_CHECKPOINT_EXP_AVG_SQ));
+}
+
 void bit_checkpoint_name(uint64_t step, char out[32])
 {
     snprintf(out, 32, "step-%08" PRIu64, step);

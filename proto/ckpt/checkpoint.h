@@ -67,6 +67,10 @@ int bit_checkpoint_verify(const char *dir, const Bit__Manifest *manifest,
                           void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg);
 /** One 64-bit digest of all chunk CRCs of one file: what runs compare weights by. chunks in file order. */
 uint64_t bit_checkpoint_digest(const uint32_t *chunk_crc, size_t chunks);
+/** Of both moments, from the digest of each. */
+uint64_t bit_checkpoint_join_digests(uint64_t exp_avg, uint64_t exp_avg_sq);
+/** The same of a checkpoint, by its manifest, which is bit_manifest_read's. */
+uint64_t bit_checkpoint_moments_digest(const Bit__Manifest *manifest);
 
 /** Where launch `epoch` writes checkpoint `name` of the folder `dir`. Errors: -ENAMETOOLONG. */
 int bit_checkpoint_partial(const char *dir, const char *name, uint64_t epoch, char *out, size_t room);

@@ -142,6 +142,33 @@ static int report(uint16_t type, uint64_t step, const void *msg)
     return send_bytes(k->frame, k->bytes);
 }
 
+/* What lies in a file of a checkpoint. */
+static void fill(int which, uint64_t data[8])
+{
+    const uint64_t all[8] = {w.weights,
+                             w.step,
+                             w.optimizer_step,
+                             bits(w.phase.beta1),
+                             bits(w.phase.beta2),
+                             (uint64_t)w.phase.precision,
+                             w.phase.switched_after,
+                             (uint64_t)which};
+    memcpy(data, all, sizeof all);
+}
+
+static uint64_t file_digest(int which)
+{
+    uint64_t data[8];
+    fill(which, data);
+    const uint32_t crc = bit_crc32c(0, data, sizeof data);
+    return bit_checkpoint_digest(&crc, 1);
+}
+
+static uint64_t moments(void)
+{
+    return bit_checkpoint_join_digests(file_digest(BIT_CHECKPOINT_EXP_AVG), file_digest(BIT_CHECKPOINT_EXP_AVG_SQ));
+}
+
 static int send_ready(void)
 {
     Bit__MemoryPlan memory = BIT__MEMORY_PLAN__INIT;
@@ -154,7 +181,7 @@ static int send_ready(void)
     m.backend = (char *)(uintptr_t) "fake";
     m.weights_digest = w.weights;
     m.has_moments_digest = m.has_ranks = true;
-    m.moments_digest = w.optimizer_step;
+    m.moments_digest = moments();
     m.ranks = w.ranks;
     return send_message(BIT_MSG_WORKER_READY, &m);
 }
@@ -175,14 +202,8 @@ static int send_kept(uint64_t last_step)
 static void write_file(const char *dir, int which, Bit__ManifestFile *out, uint32_t *crc)
 {
     char path[3 * BIT_PATH_MAX];
-    const uint64_t data[8] = {w.weights,
-                              w.step,
-                              w.optimizer_step,
-                              bits(w.phase.beta1),
-                              bits(w.phase.beta2),
-                              (uint64_t)w.phase.precision,
-                              w.phase.switched_after,
-                              (uint64_t)which};
+    uint64_t data[8];
+    fill(which, data);
     snprintf(path, sizeof path, "%s/%s", dir, bit_checkpoint_file_name(which));
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, data, sizeof data) != sizeof data || fsync(fd) < 0)
@@ -241,7 +262,7 @@ static int do_checkpoint(const Bit__CheckpointOrder *order)
     mkdir(partial, 0700);
     write_manifest(partial);
     m.has_bytes = m.has_weights_digest = m.has_moments_digest = m.has_ms = true;
-    m.moments_digest = w.optimizer_step;
+    m.moments_digest = moments();
     m.bytes = 3 * 64;
     m.weights_digest = w.weights;
     m.ms = 1;

@@ -186,6 +186,32 @@ TEST(other_weights_under_a_journalled_name_are_set_aside)
     fix_finish(&f);
 }
 
+static void alter_moments(Bit__Manifest *m)
+{
+    char path[256];
+    uint64_t data[8];
+    int fd = open(fix_path(&f, "r1", "checkpoints/step-00000012/exp_avg.safetensors", path, sizeof path),
+                  O_RDWR | O_CLOEXEC);
+    EXPECT_EQ(pread(fd, data, sizeof data, 0), (ssize_t)sizeof data);
+    data[7] ^= 1;
+    EXPECT_EQ(pwrite(fd, data, sizeof data, 0), (ssize_t)sizeof data);
+    close(fd);
+    m->file[1]->chunk_crc[0] = bit_crc32c(0, data, sizeof data);
+}
+
+/* The weights are its own, and the next step would still be another. */
+TEST(other_moments_under_a_journalled_name_are_set_aside)
+{
+    if (!begin())
+        return;
+    forge("r1", "step-00000012", alter_moments);
+    if (!fix_start(&f))
+        return;
+    expect_undisturbed();
+    expect_set_aside("step-00000012", "moments", "step-00000008");
+    fix_finish(&f);
+}
+
 /* A backup put back into the wrong place: another run's, renamed to this one's id. */
 TEST(another_runs_checkpoint_is_set_aside)
 {

@@ -8,6 +8,7 @@
  *         flip      a bit of this rank's copy of the published weights changes before this step's gradients
  *         leave     this rank, not the first, kills itself before it says that it is done behind this step
  *         abort     this rank ends the job, with an error that it alone knows
+ *         moment    a moment of this rank is another behind the restore of this step
  *         lost      this rank's GPU does what it must not, and every later call of it fails, as when it is gone
  *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
  *     BIT_FAULT_HOLD  a FIFO: each rank's part of a checkpoint is written when somebody has opened it to write
@@ -39,6 +40,8 @@ int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *comman
                           struct bit_step_result *result);
 void __real_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
 void __wrap_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
+int __real_bit_ckpt_restore(struct bit_worker *w, const char *dir);
+int __wrap_bit_ckpt_restore(struct bit_worker *w, const char *dir);
 int __real_bit_ckpt_write(struct bit_ckpt *ckpt);
 int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt);
 int __real_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
@@ -91,6 +94,17 @@ void __wrap_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
     if (done != NULL && worker != NULL && is_due("leave")) /* a launch that trained no step has no fault */
         raise(SIGKILL);
     __real_bit_beat_done(beat, done);
+}
+
+int __wrap_bit_ckpt_restore(struct bit_worker *w, const char *dir)
+{
+    static const float other = 1e-3f;
+    int err = __real_bit_ckpt_restore(w, dir);
+    worker = w;
+    step = w->step;
+    if (err >= 0 && is_due("moment"))
+        bit_exec_copy(&w->model->exec, &w->optim.exp_avg[100], &other, sizeof other);
+    return err;
 }
 
 /* On the writing rank's own thread, or on the main one where it has none. */

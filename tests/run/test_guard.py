@@ -230,18 +230,35 @@ def alter_moment(checkpoint):
         f.write(manifest[:12] + struct.pack("<I", crc32c(body)) + body)
 
 
-def an_altered_moment_is_named():
+def lose_all_behind_a_checkpoint(d, run):
+    d.wait(run, "--for", "checkpoint=10")
+    d.wait(run, "--for", "step=13")
+    pids = d.worker_pids(run)
+    assert pids
+    d.kill()
+    for pid in pids:
+        kill(pid)
+
+
+def an_altered_checkpoint_is_set_aside():
+    with faults() as d:
+        spec = d.spec(steps=30, at_step=20, every=10)
+        plain = d.submit(spec)
+        want = d.finish(plain)["weights_digest"], d.losses(plain)
+        run = d.submit(spec)
+        lose_all_behind_a_checkpoint(d, run)
+        alter_moment(os.path.join(d.state, "runs", run, "checkpoints", "step-00000010"))
+        d.start()
+        assert (d.finish(run)["weights_digest"], d.losses(run)) == want
+        bad = [e["bad"] for e in d.events(run) if "bad" in e]
+        assert [b["name"] for b in bad] == ["step-00000010"] and "moments" in bad[0]["text"] and "journal" in bad[0]["text"], bad
+
+
+def a_moment_that_was_read_otherwise_is_named():
     for action, code in (("WARN", 0), ("STOP", 104)):
-        with faults() as d:
+        with faults("moment:1:10") as d:
             run = d.submit(d.spec(steps=30, at_step=20, every=10, extra="guard { resume: %s }" % action))
-            d.wait(run, "--for", "checkpoint=10")
-            d.wait(run, "--for", "step=13")
-            pids = d.worker_pids(run)
-            assert pids
-            d.kill()
-            for pid in pids:
-                kill(pid)
-            alter_moment(os.path.join(d.state, "runs", run, "checkpoints", "step-00000010"))
+            lose_all_behind_a_checkpoint(d, run)
             d.start()
             assert d.wait(run) == code, d.status(run)["reason"]
             verified = [e["verified"] for e in d.events(run) if "verified" in e]
@@ -278,4 +295,4 @@ fixture.main([a_nan_is_skipped_by_all_ranks, a_skipped_step_is_resumed_to_the_bi
               nan_after_nan_stops_the_run, a_nan_rewinds_and_leaves_batches_out, a_flipped_bit_is_found_and_healed,
               a_bit_that_flips_again_stops_the_run, a_rank_that_ends_the_job_says_why,
               a_run_is_complete_when_every_rank_said_so, a_slow_rank_is_named, a_resume_is_verified,
-              an_altered_moment_is_named, two_runs_are_compared])
+              an_altered_checkpoint_is_set_aside, a_moment_that_was_read_otherwise_is_named, two_runs_are_compared])

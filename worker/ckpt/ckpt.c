@@ -210,7 +210,7 @@ static void gather_checksums(struct bit_ckpt *c)
         digest[f] = bit_checkpoint_digest(c->crc[f], (size_t)w->shard.blocks);
     }
     c->weights_digest = digest[BIT_CHECKPOINT_MODEL];
-    c->moments_digest = bit_optim_join_digests(digest[BIT_CHECKPOINT_EXP_AVG], digest[BIT_CHECKPOINT_EXP_AVG_SQ]);
+    c->moments_digest = bit_checkpoint_join_digests(digest[BIT_CHECKPOINT_EXP_AVG], digest[BIT_CHECKPOINT_EXP_AVG_SQ]);
 }
 
 static uint64_t wall_ns(void)

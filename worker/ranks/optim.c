@@ -163,17 +163,9 @@ uint64_t bit_optim_weights_digest(struct bit_optim *optim, struct bit_comm *comm
     return digest(optim, comm, optim->master, threads);
 }
 
-uint64_t bit_optim_join_digests(uint64_t exp_avg, uint64_t exp_avg_sq)
-{
-    const uint32_t words[4] = {(uint32_t)exp_avg, (uint32_t)(exp_avg >> 32), (uint32_t)exp_avg_sq,
-                               (uint32_t)(exp_avg_sq >> 32)};
-
-    return bit_checkpoint_digest(words, BIT_COUNT(words));
-}
-
 uint64_t bit_optim_moments_digest(struct bit_optim *optim, struct bit_comm *comm, int threads)
 {
     const uint64_t exp_avg = digest(optim, comm, optim->exp_avg, threads);
 
-    return bit_optim_join_digests(exp_avg, digest(optim, comm, optim->exp_avg_sq, threads));
+    return bit_checkpoint_join_digests(exp_avg, digest(optim, comm, optim->exp_avg_sq, threads));
 }

@@ -61,7 +61,5 @@ const float *bit_optim_values(const struct bit_optim *optim, int file);
 uint64_t bit_optim_weights_digest(struct bit_optim *optim, struct bit_comm *comm, int threads);
 /** Of both moments, exp_avg first. */
 uint64_t bit_optim_moments_digest(struct bit_optim *optim, struct bit_comm *comm, int threads);
-/** The same from the digests of each. */
-uint64_t bit_optim_join_digests(uint64_t exp_avg, uint64_t exp_avg_sq);
 
 #endif
