@@ -4,22 +4,28 @@
  * its loss, in its checkpoints (real ones: manifest, checksums, rename) and in its last digest.
  *
  * What it does wrong on demand, from the environment:
- *     FAKE_STEP_US    a step takes so long
- *     FAKE_DIE_AT     kill itself behind this step      FAKE_HANG_AT   stop answering behind this step
- *     FAKE_FAIL_AT    WorkerFailed at this step, with the code FAKE_ERROR and the text FAKE_TEXT
- *     FAKE_ONCE       a file: misbehave only if it can be made, so once
- *     FAKE_DRIFT      after a restore, losses differ
- *     FAKE_NAN        the losses of batches with these checksums (1,2,…) are no number on rank 1
- *     FAKE_SPIKE      the losses of batches with these checksums are 1000 too high
- *     FAKE_NO_TIME    a step took 1e-320 ms
- *     FAKE_SLOW       rank 1 of two says that it takes twice as long
- *     FAKE_NO_DISK    so many checkpoints fail
- *     FAKE_MEMORY     bytes that --plan says a rank takes
- * At the end rank 1, 2, … and then rank 0 say that they are done, each on a link of its own:
- *     FAKE_DONE_DIES      this rank kills itself instead       FAKE_DONE_LEAVES   … ends with 0, and all of them with
- * it FAKE_DONE_HANGS     … does nothing any more              FAKE_DONE_KILLS    bitd is killed before the rank says it
- *     FAKE_DONE_DIFFERS   it says other weights                FAKE_DONE_STEP     it says the step before
- *     FAKE_DONE_EPOCH     it says it for the launch before     FAKE_DONE_TWICE    everybody says it twice
+ *     FAKE_STEP_US        a step takes so long
+ *     FAKE_DIE_AT         it kills itself after this step
+ *     FAKE_HANG_AT        it stops answering after this step
+ *     FAKE_FAIL_AT        WorkerFailed at this step, with the code FAKE_ERROR and the text FAKE_TEXT
+ *     FAKE_ONCE           a file: it misbehaves only if it can make it, so once
+ *     FAKE_DRIFT          after a restore, losses differ
+ *     FAKE_NAN            the losses of batches with these checksums (1,2,…) are NaN on rank 1
+ *     FAKE_SPIKE          the losses of batches with these checksums are 1000 too high
+ *     FAKE_NO_TIME        a step took 1e-320 ms
+ *     FAKE_SLOW           rank 1 of two says that it takes twice as long
+ *     FAKE_NO_DISK        so many checkpoints fail
+ *     FAKE_MEMORY         bytes that --plan says a rank takes
+ *
+ * At the end rank 1, 2, … and then rank 0 say that they are done, each on a link of its own. One rank, by number:
+ *     FAKE_DONE_DIES      kills itself instead
+ *     FAKE_DONE_LEAVES    ends with 0 instead, and all of them with it
+ *     FAKE_DONE_HANGS     does nothing any more
+ *     FAKE_DONE_KILLS     kills bitd before it says it
+ *     FAKE_DONE_DIFFERS   says other weights
+ *     FAKE_DONE_STEP      says the step before
+ *     FAKE_DONE_EPOCH     says it for the launch before
+ *     FAKE_DONE_TWICE     set to anything: everybody says it twice
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -81,7 +87,7 @@ static uint64_t number(const char *name)
     return text == NULL ? 0 : strtoull(text, NULL, 10);
 }
 
-/* Whether to misbehave behind this step, now. */
+/* Whether to misbehave after this step, now. */
 static bool is_due(const char *name, uint64_t step)
 {
     const char *once = getenv("FAKE_ONCE");
@@ -496,7 +502,7 @@ static bool do_stop(const Bit__StopOrder *order)
     }
     if (say_done(&w.socket, 0, order->reason) < 0)
         return false;
-    misbehave_at_the_end(w.ranks); /* behind all of them */
+    misbehave_at_the_end(w.ranks); /* after all of them */
     return true;
 }
 

@@ -51,7 +51,7 @@ static void clear_fakes(void)
         char name[64];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(*at, "="), *at);
         if (strncmp(name, "FAKE_", 5) == 0)
-            unsetenv(name); /* the ones behind it move up */
+            unsetenv(name); /* the ones after it move up */
         else
             at++;
     }

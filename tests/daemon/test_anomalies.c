@@ -147,7 +147,7 @@ static int find_spike(void *arg, const Bit__JournalRecord *record)
     return 0;
 }
 
-/* Killed behind the report and before the rewind: what the report asks for is done when bitd is back. */
+/* Killed after the report and before the rewind: what the report asks for is done when bitd is back. */
 TEST(a_rewind_that_was_due_is_made_after_a_kill)
 {
     char run[32], path[256];

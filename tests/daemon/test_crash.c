@@ -162,8 +162,8 @@ static int note_cut(void *arg, const Bit__JournalRecord *record)
     return 0;
 }
 
-/* A daemon that was killed behind its k-th record, workers gone too: for each k the run ends as if nothing was. */
-TEST(killed_behind_each_record)
+/* A daemon that was killed after its k-th record, workers gone too: for each k the run ends as if nothing was. */
+TEST(killed_after_each_record)
 {
     char run[32], path[256];
     struct cuts cuts = {.count = 0};
@@ -192,7 +192,7 @@ TEST(killed_behind_each_record)
         EXPECT_EQ(digest, undisturbed);
         check_events(run, SIZE_MAX);
         EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
-        /* what was appended lies behind the cuts that are still to come */
+        /* what was appended lies after the cuts that are still to come */
     }
     fix_finish(&f);
 }

@@ -38,7 +38,7 @@ static int count_files(void)
     return count;
 }
 
-/* The last of a run is closed behind the answer that it has ended; a request later it is. */
+/* The last of a run is closed after the answer that it has ended; a request later it is. */
 static void expect_no_files(void)
 {
     int files = count_files();

@@ -159,7 +159,7 @@ TEST(a_run_whose_rank_never_says_it_fails)
     fix_finish(&f);
 }
 
-/* Before the first, between any two, behind the last: the ranks wait for it, say it again, and no launch is lost. */
+/* Before the first, between any two, after the last: the ranks wait for it, say it again, and no launch is lost. */
 TEST(bitd_is_killed_among_them)
 {
     static const int place[] = {1, 2, 3, 0, RANKS};
@@ -196,7 +196,7 @@ static void cut_last_record(const char *path)
 }
 
 /* Its journal knows that they are done, and they are gone: nothing is launched for that. */
-TEST(bitd_is_killed_behind_the_last_record_but_one)
+TEST(bitd_is_killed_after_the_last_record_but_one)
 {
     char run[32], path[256];
     if (!begin("FAKE_STEP_US", 1, false))

@@ -90,7 +90,7 @@ static void copy_checkpoint(const char *from_run, const char *from, const char *
     EXPECT_EQ(system(command), 0);
 }
 
-/* ---------------------------------------------------------------- a run, cut off behind step 13 */
+/* ---------------------------------------------------------------- a run, cut off after step 13 */
 
 static void kill_all(const char *run)
 {

@@ -18,7 +18,7 @@
 static struct fix f;
 static const char once[] = "launch.max_restarts=0"; /* the first loss is its end */
 
-/* A run whose worker stands behind step 13; the last checkpoint is that of step 12. */
+/* A run whose worker stands after step 13; the last checkpoint is that of step 12. */
 static bool begin(char run[32], const char *more)
 {
     fix_init(&f);

@@ -1,4 +1,4 @@
-/* Pause gives the slot back behind a durable checkpoint; a resumed run ends as one that was never paused. */
+/* Pause gives the slot back after a durable checkpoint; a resumed run ends as one that was never paused. */
 #include <signal.h>
 #include <unistd.h>
 

@@ -139,7 +139,7 @@ TEST(nor_one_that_comes_as_urgent_data)
 }
 
 /* Both are there before bitd reads either. */
-TEST(nor_one_behind_a_request)
+TEST(nor_one_after_a_request)
 {
     Bit__VersionRequest m = BIT__VERSION_REQUEST__INIT;
     int other_end, slow = make_slow(&other_end);

@@ -96,7 +96,7 @@ static void expect_one_and_then_none(const char *link)
     }
     EXPECT_EQ(count, 1);
     cancel();
-    for (int i = 0; i < LOOKS && (count = count_copies()) > 0; i++) /* the last is wiped behind the answer */
+    for (int i = 0; i < LOOKS && (count = count_copies()) > 0; i++) /* the last is wiped after the answer */
         bit_msg_free(fix_status(&f, run));
     EXPECT_EQ(count, 0);
     EXPECT_EQ(access(fix_path(&f, run, "secret", path, sizeof path), F_OK), -1); /* nor is it on disk */

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
     if (err == 0)
         err = read_windows(s, 0, BATCH, "the first batch");
     if (err == 0)
-        err = read_windows(s, BATCH, windows * BIT_SHUFFLE_WINDOW + BATCH, "the windows behind it, nothing else to do");
+        err = read_windows(s, BATCH, windows * BIT_SHUFFLE_WINDOW + BATCH, "the windows after it, nothing else to do");
     bit_shuffle_destroy(s);
     if (err < 0)
         fprintf(stderr, "bench_order: %s\n", bit_fail_text());

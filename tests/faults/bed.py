@@ -140,7 +140,7 @@ class Bed(fixture.Daemon):
         return any(at > since for at, _, _ in self.records(run, "lost"))
 
     def recoveries(self, run, since=0):
-        """What each loss in the journal behind wall time `since` came to, if training went on."""
+        """What each loss in the journal after wall time `since` came to, if training went on."""
         out, lost, newest = [], None, 0
         for at, kind, what in self.records(run):
             if kind == "checkpoint" and not int(what["error"]):
@@ -158,7 +158,7 @@ class Bed(fixture.Daemon):
     def recovery(self, run, since):
         """That of the first loss."""
         found = self.recoveries(run, since)
-        assert found, f"a loss is in the journal, and a step behind it: {self.records(run)[-8:]}"
+        assert found, f"a loss is in the journal, and a step after it: {self.records(run)[-8:]}"
         return found[0]
 
     def completed(self, run):

@@ -96,7 +96,7 @@ def calls_of_a_checkpoint():
 
 def crash_points():
     """One rule a point, {step} and {old} to be filled in. Each call of each rank, before it and (of writes) in the middle of it;
-    bitd at the name, the sync behind it, and the name taken from the checkpoint that is one too many."""
+    bitd at the name, the sync after it, and the name taken from the checkpoint that is one too many."""
     made, points = {}, []
     for who, rank, call, _ in calls_of_a_checkpoint():
         if who != "bitworker":

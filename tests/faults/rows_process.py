@@ -16,7 +16,7 @@ def pick(d, run, rank):
 
 
 def killed(r, rng, many, sig=signal.SIGKILL, kills=3):
-    """Several in one run, each behind a step that the last one did not reach."""
+    """Several in one run, each after a step that the last one did not reach."""
     for _ in range(-(-many(kills, 200) // kills)):
         steps = sorted(rng.sample(range(5, STEPS - 8), kills))
         with Bed() as d:
@@ -211,7 +211,7 @@ def terminated(r, rng, many):
 
 
 def at_the_switch(r, rng, many):
-    """A rank, bitd, or both, killed from just before the plan's step to just behind it."""
+    """A rank, bitd, or both, killed from just before the plan's step to just after it."""
     for i in many.span(3, 90):
         who, step = ("rank", "bitd", "both")[i % 3], AT + rng.randrange(-1, 2)
         with Bed() as d:
@@ -240,7 +240,7 @@ def at_the_switch(r, rng, many):
 
 
 def switch_records(r, rng, many):
-    """bitd killed at the very records of the switch: before and behind each, workers alive."""
+    """bitd killed at the very records of the switch: before and after each, workers alive."""
     undisturbed()
     for i in many.span(4, 24):
         call, at = ("write", "fdatasync")[i % 2], i // 2 % 12 + 1 if many.long else rng.randrange(1, 13)

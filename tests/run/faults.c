@@ -6,7 +6,7 @@
  *         nan       a gradient of this rank becomes NaN in this step (and COUNT - 1 further ones)
  *         slow      this rank takes 25 ms more a micro-batch from this step on, for COUNT steps
  *         flip      a bit of this rank's copy of the published weights changes before this step's gradients
- *         leave     this rank, not the first, kills itself before it says that it is done behind this step
+ *         leave     this rank, not the first, kills itself before it says that it is done after this step
  *         abort     this rank ends the job, with an error that it alone knows
  *         moment    a moment of this rank is another behind the restore of this step
  *         lost      this rank's GPU does what it must not, and every later call of it fails, as when it is gone

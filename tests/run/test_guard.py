@@ -84,7 +84,7 @@ def a_skipped_step_is_resumed_to_the_bit():
         d.wait(run, "--for", "step=8")
         kill(rng.choice(d.worker_pids(run)))
         status = d.finish(run)
-        assert status["weights_digest"] == want, "killed behind a skipped step, the weights are the same"
+        assert status["weights_digest"] == want, "killed after a skipped step, the weights are the same"
         for e in d.events(run):
             if "verified" in e:
                 assert e["verified"]["equal"], e
@@ -113,10 +113,10 @@ def a_nan_rewinds_and_leaves_batches_out():
         rewound = [e["rewound"] for e in d.events(run) if "rewound" in e]
         assert len(rewound) == 1 and rewound[0]["to_step"] == 5 and rewound[0]["at_step"] == 7 and rewound[0]["skip"] == 4
         got = steps(d, run)
-        assert [got[s]["position"] for s in (5, 6, 7, 20)] == [5, 10, 11, 24], "four batches are left out behind step 5"
+        assert [got[s]["position"] for s in (5, 6, 7, 20)] == [5, 10, 11, 24], "four batches are left out after step 5"
         assert status["rewinds"] == 1 and status["skipped"] == 0 and status["restarts"] == 0
         digest = status["weights_digest"]
-        # The order behind a rewind follows from the journal: killed, it comes to the same end.
+        # The order after a rewind follows from the journal: killed, it comes to the same end.
     with faults("nan:1:7", once=True) as d:
         run = d.submit(d.spec(steps=20, at_step=12, every=5, extra="guard { nan: REWIND rewind_steps: 0 skip_batches: 4 }"))
         d.wait(run, "--for", "step=14")
@@ -160,7 +160,7 @@ def a_rank_that_ends_the_job_says_why():
 
 
 def a_run_is_complete_when_every_rank_said_so():
-    """A rank that is killed behind the last step, before it says so: the launch does not count, and no step is done again."""
+    """A rank that is killed after the last step, before it says so: the launch does not count, and no step is done again."""
     with faults() as d:
         want = d.finish(d.submit(d.spec(steps=20, at_step=10)))["weights_digest"]
     with faults("leave:1:20", once=True) as d:
@@ -278,7 +278,7 @@ def two_runs_are_compared():
         r = json.loads(out)
         assert code == 1 and r["comparable"] and not r["equal"]
         assert {s["setting"] for s in r["settings"]} == {"name", "phases.switch.optimizer"}, r["settings"]
-        assert r["first"]["step"] == 10 and r["first"]["field"] == "loss", f"the moments tell one step behind the switch: {r}"
+        assert r["first"]["step"] == 10 and r["first"]["field"] == "loss", f"the moments tell one step after the switch: {r}"
         code, out, _ = d.ctl("diff", a, a, "--json")
         assert code == 0 and json.loads(out)["equal"]
         c = d.submit(d.spec("c", steps=16, at_step=8, ranks=1))

@@ -19,7 +19,7 @@ def switch_keep():
         steps = steps_of(events)
         assert sorted(steps) == list(range(1, 41)), "every step is journalled once"
         assert all(steps[s]["precision"] == "sixteen_bit" for s in range(1, 21)), "16-bit up to the switch"
-        assert all(steps[s]["precision"] == "ternary" for s in range(21, 41)), "ternary behind it"
+        assert all(steps[s]["precision"] == "ternary" for s in range(21, 41)), "ternary after it"
         assert steps[20]["loss"] < steps[1]["loss"] - 0.3, "the loss falls in 16-bit"
         assert steps[40]["loss"] < max(steps[s]["loss"] for s in range(21, 26)) , "and in ternary"
         switched = [e["switched"] for e in events if "switched" in e]

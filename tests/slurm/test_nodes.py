@@ -1,6 +1,6 @@
 """Nodes that are lost, cut off for a moment, or heard in one direction only, while a run trains on them.
 
-Rows 5 to 7 of the table that tests/faults prints. Each test prints its figures as one line of JSON behind "row": seconds from the
+Rows 5 to 7 of the table that tests/faults prints. Each test prints its figures as one line of JSON after "row": seconds from the
 fault to the journal's record of the loss and to the first step trained again, steps that were done twice, and whether the final
 weights are an undisturbed run's. BIT_SEED=N repeats a run of the tests, BIT_BAD_LINE_S=600 has the bad line for ten minutes.
 """
@@ -126,7 +126,7 @@ def heartbeats(d):
 
 def one_packet_in_ten_lost(c):
     """And 200 ms late, for BIT_BAD_LINE_S seconds of training. No rank is taken for dead, and the weights are the same. The line
-    turns bad behind the first steps: how launchers and MPI find each other on one is not bitd's."""
+    turns bad after the first steps: how launchers and MPI find each other on one is not bitd's."""
     steps = max(STEPS, round(2 * BAD_LINE_S))  # more than can be done meanwhile
     expected = want(c, steps)
     with Training(c, "bad line") as d:

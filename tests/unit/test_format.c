@@ -44,7 +44,7 @@ TEST(bytes_of_no_character_are_replaced)
     EXPECT_STREQ(text, "abc??");
 }
 
-TEST(more_goes_behind)
+TEST(more_goes_after)
 {
     char text[8] = "ab";
 

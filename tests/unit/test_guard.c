@@ -144,7 +144,7 @@ TEST(positions_follow_the_rewinds)
     EXPECT_EQ(bit_rewinds_add(&r, 20, 103, 23, 3), 0);
     EXPECT_EQ(bit_rewinds_position(&r, 21), 129);
     EXPECT_EQ(bit_rewinds_to(&r, 20), 2);
-    /* Further back than all: the line behind is no more. */
+    /* Further back than all: the line after is no more. */
     EXPECT_EQ(bit_rewinds_skip(&r, 5, 21, 1), 124);
     EXPECT_EQ(bit_rewinds_add(&r, 5, 124, 21, 4), 0);
     EXPECT_EQ(bit_rewinds_position(&r, 5), 5);
@@ -333,7 +333,7 @@ TEST(a_bound_is_the_same_whenever_the_step_is_ordered)
     bit_run_finish(&t.run);
 }
 
-TEST(a_spike_behind_the_switch_is_expected)
+TEST(a_spike_after_the_switch_is_expected)
 {
     struct spiking t;
     spiking_init(&t, "phases { switch { at_step: 300 ramp_steps: 10 } } guard { spike: STOP settle_steps: 150 }");

@@ -67,7 +67,7 @@ TEST(what_is_no_plain_step_is_found_by_number)
     bit_journal_index_finish(&x);
 }
 
-TEST(reading_behind_a_record_begins_less_than_a_stride_before_it)
+TEST(reading_after_a_record_begins_less_than_a_stride_before_it)
 {
     struct bit_journal_index x;
     fill(&x, 10000, 7);

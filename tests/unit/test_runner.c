@@ -81,7 +81,7 @@ TEST(a_record_that_is_too_large_fails_its_run)
     EXPECT_EQ(r->run.state, BIT__RUN_STATE__FAILED);
     EXPECT_CONTAINS(r->run.reason, "cannot be journalled: a journal record of 65");
     uint64_t seq = r->journal.seq;
-    record_slurm(r, (char *)(uintptr_t) "later"); /* nothing comes behind the end */
+    record_slurm(r, (char *)(uintptr_t) "later"); /* nothing comes after the end */
     bit_runner_set_state(r, BIT__RUN_STATE__RESTARTING, "later");
     EXPECT_EQ(r->journal.seq, seq);
     EXPECT_EQ(r->run.state, BIT__RUN_STATE__FAILED);

@@ -15,7 +15,7 @@
 static bool clock_was_set;
 static sem_t begun, over;
 
-/* In place of the library's: an hour later than what the kernel goes by, as if the clock were put back just behind. */
+/* In place of the library's: an hour later than what the kernel goes by, as if the clock were put back just after. */
 int clock_gettime(clockid_t clock, struct timespec *out)
 {
     int err = (int)syscall(SYS_clock_gettime, clock, out);

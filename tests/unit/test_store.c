@@ -297,7 +297,7 @@ TEST(a_number_that_is_none_is_not_written)
 
 static struct {
     bool fails;
-    uint64_t lost_from; /* what a failed sync loses: everything behind */
+    uint64_t lost_from; /* what a failed sync loses: everything after */
 } disk;
 
 /* In place of libc's. A sync that fails has lost what it was to write, and the next one knows nothing of it. */
@@ -339,7 +339,7 @@ TEST(what_a_failed_sync_lost_is_written_again)
     disk.fails = true;
     EXPECT_EQ(append_synced(&j, 4), -EIO); /* 2, 3 and 4 are zeros now */
     EXPECT(j.torn);
-    EXPECT_EQ(append(&j, 5), -EIO); /* nothing behind what is not there */
+    EXPECT_EQ(append(&j, 5), -EIO); /* nothing after what is not there */
     EXPECT_EQ(bit_journal_mend(&j), -EIO);
     EXPECT_EQ(j.seq, 4);
     disk.fails = false;

@@ -132,7 +132,7 @@ TEST(every_record_comes_once_in_bounded_portions)
     EXPECT(sum.bytes_read < journal.bytes + sum.portions * 512); /* and hardly a byte twice */
 }
 
-TEST(going_on_behind_a_record_reads_what_follows)
+TEST(going_on_after_a_record_reads_what_follows)
 {
     struct sum sum = {0};
     struct bit_stream_portion p = begin(true, journal.seq - 10);
