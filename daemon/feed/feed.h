@@ -4,11 +4,11 @@
 
 #include <stdint.h>
 
-#include "daemon/client/proof.h"
 #include "daemon/link/payload.h"
 #include "proto/bit.pb-c.h"
+#include "proto/regular.h"
 
-/* What a run reads: its training data in order, and its evaluation sets. One thread at a time. */
+/* What a run reads: its training data in order, and its evaluation sets. For one thread at a time. */
 struct bit_feed;
 
 /**
@@ -22,10 +22,10 @@ uint64_t bit_feed_instances(const struct bit_feed *feed);
 uint64_t bit_feed_epoch_steps(const struct bit_feed *feed);
 
 /**
- * Hold the files against what they were when the run first read them: size, modification time and inode, kept at
- * `path`, which is written if it is not there. What a token stands for comes from there too, where the files were
- * proven, and from the sidecars otherwise. Errors      BIT_EDATA naming the first file that is another now;
- * BIT_ECORRUPT; -errno
+ * Compare the files with what they were when the run first read them: size, modification time and inode, kept at `path`,
+ * which is written if it is not there. What a token stands for comes from there too, where the files were proven, and
+ * from the sidecars otherwise.
+ * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno
  */
 int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path);
 /** Learn what a token of each evaluation set stands for, from its sidecars (bit_sidecar_check has `shown`). */
@@ -33,17 +33,16 @@ void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struc
 
 /** The files are those that a submitter proved he may read (BIT_EAUTH), in the order of bit_spec_path ... */
 int bit_feed_prove(const struct bit_feed *feed, const struct bit_file_id *proven, size_t proven_count);
-/** ... and bit_feed_check will hold them against what they are now, down to the device. Errors: -errno. */
+/** ... and bit_feed_check will compare them with what they are now, device included. Errors: -errno. */
 int bit_feed_keep(const struct bit_feed *feed, const char *path);
 
-/** The global batch of a step (>= 1), as bit_batches_step has it. Sealed for run epoch `epoch`. *out is the caller's.
- */
+/** The global batch of a step (>= 1), as bit_batches_step has it, sealed for launch `epoch`. *out is the caller's. */
 int bit_feed_step(struct bit_feed *feed, uint64_t step, uint64_t epoch, struct bit_payload **out);
 /** The first instances of evaluation set `set` in file order, at most eval.instances; sealed. */
 int bit_feed_eval(struct bit_feed *feed, size_t set, uint64_t epoch, struct bit_payload **out);
-/** How many that are. */
+/** How many instances that are. */
 uint32_t bit_feed_eval_instances(const struct bit_feed *feed, size_t set);
-/** Bytes of text that a token of the set stands for, or 0 where nothing beside its files tells. */
+/** Bytes of text that a token of the set stands for; 0 where no sidecar tells. */
 double bit_feed_eval_bytes_per_token(const struct bit_feed *feed, size_t set);
 /** The file that is being read, or was last; NULL before the first. From any thread; lives as long as the feed. */
 const char *bit_feed_reading(const struct bit_feed *feed);

@@ -15,8 +15,8 @@
 
 BIT_LOG_TOPIC("file_identity");
 
-/* Of a file: bytes, mtime_ns, inode; and the device, where a submitter's right to read it hangs on that, and numbers of
- * devices that change with a reboot are the lesser evil. */
+/* Of a file: bytes, mtime_ns, inode; and the device, where a submitter's right to read the file depends on it. A device
+ * may have another number after a reboot, which ends the run: better that than to read another file. */
 #define FACTS_MAX 4
 #define BYTES_MAX ((size_t)(FACTS_MAX + 1) * 8 * BIT_DATA_FILES_MAX * 2 + 8 * BIT_EVAL_SETS_MAX + 64)
 

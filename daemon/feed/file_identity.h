@@ -1,32 +1,34 @@
-/* What a run's token files were when it first read them: held against what they are whenever they are opened anew. */
+/* What a run's token files were when it first read them: compared with what they are whenever they are opened anew. */
 #ifndef BIT_DAEMON_FILE_IDENTITY_H
 #define BIT_DAEMON_FILE_IDENTITY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/client/proof.h"
 #include "proto/data/shards.h"
+#include "proto/regular.h"
 
 #define BIT_FILE_IDENTITY_OWN 1
 
 /**
- * Compare size, modification time and inode of every file of the sets, in order, with what is kept at `path`; written
- * there if nothing is. A file that has another change time (ctime) alone is logged as a warning: it was linked, renamed
- * or given other rights, or written to with its modification time put back. What an earlier version kept has none.
- * What was proven has with it what a token of each evaluation set stands for, in bytes, as its sidecars said when they
- * were proven: they are not opened again.
- * Returns     0 with eval_bytes, or BIT_FILE_IDENTITY_OWN: nothing of it was proven, and sidecars may be read
+ * Compare size, modification time and inode of every file of the sets, in order, with what is kept at `path`, which is
+ * written if it is not there. A file that has another change time (ctime) alone is logged as a warning: it was linked,
+ * renamed or given other rights, or written to with its modification time put back. What an earlier version kept has no
+ * change times. Of files that were proven, what a token of each evaluation set stands for, in bytes, is kept with them as
+ * the sidecars said then: the sidecars are not opened again.
+ * Returns     0 with eval_bytes, or BIT_FILE_IDENTITY_OWN: the files are the user's own, and sidecars may be read
  * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ENOMEM
  */
 int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
                             size_t eval_count);
 
-/** Keep what a submitter has proven at `path`, as it is now, down to the device. Errors: -errno. */
+/** Keep what a submitter has proven at `path`, as it is now, device included. Errors: -errno. */
 int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
                            size_t eval_count);
-/** Hold the files against those that a submitter could open, in the same order. Errors: BIT_EAUTH naming the first that
- * is another. */
+/**
+ * Compare the files with those that a submitter could open, in the same order.
+ * Errors      BIT_EAUTH naming the first that is another
+ */
 int bit_file_identity_prove(struct bit_shards *const *sets, size_t count, const struct bit_file_id *proven,
                             size_t proven_count);
 

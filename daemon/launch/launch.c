@@ -29,7 +29,7 @@ struct bit_launch {
 static bool is_own_variable(const char *pair)
 {
     return strncmp(pair, "BITD_", 5) == 0 || strncmp(pair, "OMP_NUM_THREADS=", 16) == 0 ||
-           strncmp(pair, "NOTIFY_SOCKET=", 14) == 0 || /* the service manager is ours to talk to */
+           strncmp(pair, "NOTIFY_SOCKET=", 14) == 0 || /* only bitd itself talks to the service manager */
            strncmp(pair, "WATCHDOG_", 9) == 0;
 }
 
@@ -38,8 +38,8 @@ uint32_t bit_launch_ranks(const struct bit_launch_args *args)
     return args->places != NULL ? args->places->ranks : args->spec->ranks;
 }
 
-/* Of each rank, where the specification leaves it open: what the machine has for it. A node's own worker looks itself.
- */
+/* Threads of each rank, where the specification leaves them open: the machine's cores divided by its ranks. In a Slurm
+ * job the worker on each node looks for itself. */
 static void add_threads(const struct bit_launch_args *args, struct bit_argv *out)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -62,10 +62,10 @@ static void add_slurm(const struct bit_launch_args *args, struct bit_argv *out)
     if (getenv("NCCL_DEBUG") == NULL)
         bit_argv_add(out, "NCCL_DEBUG=WARN"); /* its errors, and nothing else, in the log */
     /*
-     * Open MPI 4.1 begins to send when PMIx has told it that every rank is behind MPI_Init. Slurm's default way to find
-     * that out (MIXED: a tree where no data is exchanged) tells so at once on each node, seen with 22.05.8; a rank that
-     * is still in MPI_Init then gets a message that it has no handler for yet, and jumps to address 0: 6 of 500 starts
-     * on three nodes. In a ring nobody is told before the last one came: none of 500.
+     * Open MPI 4.1 begins to send when PMIx has told it that every rank has left MPI_Init. Slurm's default fence (MIXED:
+     * a tree where no data is exchanged) tells each node so at once, seen with 22.05.8; a rank that is still in MPI_Init
+     * then gets a message that it has no handler for yet, and jumps to address 0: in 6 of 500 starts on three nodes. The
+     * ring fence tells nobody before the last rank came: 0 of 500.
      */
     if (getenv("SLURM_PMIX_FENCE") == NULL)
         bit_argv_add(out, "SLURM_PMIX_FENCE=ring");
@@ -84,9 +84,9 @@ static int make_environment(const struct bit_launch_args *args, struct bit_argv 
     bit_argv_add(out, "BITD_RUN=%s", args->run);
     bit_argv_add(out, "BITD_SECRET_FILE=%s", args->secret);
     bit_argv_add(out, "BITD_EPOCH=%" PRIu64, args->epoch);
-    /* mpirun 4.1 may call a rank that has finalised an early leaver; what the ranks say (WorkerDone) counts here. */
+    /* mpirun 4.1 may take a rank that has called MPI_Finalize for one that left early; WorkerDone is what counts. */
     bit_argv_add(out, "OMPI_MCA_orte_allowed_exit_without_sync=1");
-    /* Ranks that are told to go leave at once, and mpirun would sleep for a second before it looks. */
+    /* Ranks end at once when they are told to, and mpirun would sleep for a second before it looks. */
     bit_argv_add(out, "OMPI_MCA_odls_base_sigkill_timeout=0");
     add_threads(args, out);
     if (args->places != NULL)

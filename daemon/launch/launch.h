@@ -5,8 +5,8 @@
  *   SRUN     launch_srun.c      a step of the Slurm job that bitd runs in
  *   SBATCH   launch_srun.c      a step of the Slurm job that was submitted for the run (slurm_job.h)
  *
- * What a launcher ends with is no proof of anything: srun gives 0 for a step whose node was cut off, and 143 for one
- * whose first task ended with 3. A run is done when its ranks have said so.
+ * A launcher's exit code proves nothing: srun gives 0 for a step whose node was cut off, and 143 for one whose first
+ * task ended with 3. A run is done when its ranks have said so.
  */
 #ifndef BIT_DAEMON_LAUNCH_H
 #define BIT_DAEMON_LAUNCH_H
@@ -21,7 +21,7 @@
 #include "proto/bit.pb-c.h"
 
 struct bit_launch;
-/* signal is 0 unless one ended it. Of a launcher that is not our child only the end is known: status is -1. */
+/* signal is 0 unless one ended it. Of a launcher that is not our child only that it ended is known: status is -1. */
 typedef void bit_launch_ended(void *arg, int64_t status, int signal);
 
 struct bit_launch_args {
@@ -30,7 +30,7 @@ struct bit_launch_args {
     uint64_t slurm_job;              /* its number; 0 with MPIRUN */
     const struct bit_places *places; /* its nodes; NULL with MPIRUN */
     const char *run, *link;          /* BITD_RUN, BITD_LINK */
-    const char *owner;               /* BITD_OWNER: this daemon's own, whatever the link is; a sweep knows by it */
+    const char *owner;               /* BITD_OWNER: this daemon's socket for workers, by which a sweep finds its jobs */
     const char *secret;              /* BITD_SECRET_FILE: a path, so that no list of processes shows it */
     uint64_t epoch;                  /* BITD_EPOCH */
     const char *nodes;               /* a file for the names of the nodes, where they are too many for an argument */
@@ -54,7 +54,7 @@ void bit_launch_destroy(struct bit_launch *l);
 
 /** Ranks that are launched: those of the places, or the specification's. */
 uint32_t bit_launch_ranks(const struct bit_launch_args *args);
-/** Whether srun reads the nodes from args->nodes: an argument may have so many bytes and no more. */
+/** Whether srun reads the nodes from the file args->nodes, because they are too long for an argument. */
 bool bit_launch_needs_file(const struct bit_launch_args *args);
 /** The launcher's command line. *out is the caller's. Errors: -ENOMEM. */
 int bit_launch_command(const struct bit_launch_args *args, struct bit_argv *out);

@@ -1,14 +1,15 @@
 /*
- * What srun is asked for: one step of a Slurm job, its nodes named, so that a lost one is left out: folded, and in a
- * file with a name a line (srun reads what has a '/' as one) where an argument cannot hold them.
+ * What srun is asked for: one step of a Slurm job. Its nodes are named, so that a lost one is left out: folded into one
+ * argument, or in a file with a name a line where an argument cannot hold them (srun takes a list with a '/' for a
+ * file).
  *
  *   --no-kill=off --kill-on-bad-exit=1   of the step, whatever the job has: a step that lost a node would otherwise
- * hang for ever in its next collective
- *   --overlap                            the step before this one may still be on its way out on a node that is cut off
+ *                                        hang for ever in its next collective
+ *   --overlap                            the step before this one may still be ending on a node that is cut off
  *   --overcommit                         more ranks than CPUs are the user's choice, as with mpirun
  *   --cpu-bind=none                      the worker binds its threads itself
- *   --gres                               all of a node's GPUs for every rank of it; the rank takes the one of its local
- *                                        number. Never one GPU masked to a task: NCCL and CUDA IPC need to see them all
+ *   --gres                               every rank sees all GPUs of its node and takes the one of its local rank: NCCL
+ *                                        and CUDA IPC do not work where each task sees one GPU alone
  */
 #include <inttypes.h>
 #include <string.h>

@@ -58,7 +58,7 @@ static int signal_named(const char *text)
     return found;
 }
 
-/* Behind "srun: error: ": "n3: task 2: Killed", "n[1-2]: tasks 0-1: Exited with exit code 3". */
+/* What follows "srun: error: ": "n3: task 2: Killed", "n[1-2]: tasks 0-1: Exited with exit code 3". */
 static bool parse_task(const char *text, struct bit_launcher_log *out)
 {
     char line[256], how[64];
@@ -75,7 +75,7 @@ static bool parse_task(const char *text, struct bit_launcher_log *out)
     return out->signal != 0 || out->has_code;
 }
 
-/* The task it names first ended first, and the others because of it. */
+/* The task that srun names first ended first; the others ended because of it. */
 static bool parse_srun(const char *text, struct bit_launcher_log *out)
 {
     static const char says[] = "srun: error: ";

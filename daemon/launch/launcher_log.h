@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The rank that ended first. */
 struct bit_launcher_log {
     bool has_rank, has_code;
     uint32_t rank;
@@ -14,7 +15,7 @@ struct bit_launcher_log {
 };
 
 /**
- * Read it from the end of a job's log. Pure; false if nothing is said there.
+ * Read it from the end of a job's log. Pure; false if the log does not name a rank.
  * Source      Open MPI 4.1: orte/tools/orterun/help-orterun.txt ("orte-odls-default", "process rank %d ... exited on
  *             signal"), and "Process name: [[..],RANK]" with "Exit code: N"; Slurm 22.05: srun's
  *             "NODE: task RANK: how"
@@ -22,8 +23,10 @@ struct bit_launcher_log {
 bool bit_launcher_log_parse(const char *text, struct bit_launcher_log *out);
 /** The same from the last kilobytes of the file at `path`. */
 bool bit_launcher_log_read(const char *path, struct bit_launcher_log *out);
-/** What srun itself complained of first, where it blames no rank: it has no PMIx plugin, the job is over, ... Pure;
- * false if nothing is said there. */
+/**
+ * What srun itself complained of first, where it names no rank: it has no PMIx plugin, the job is over, ... Pure; false
+ * if the log says nothing of the kind.
+ */
 bool bit_launcher_log_srun(const char *text, char *says, size_t room);
 /** The same from the end of the file at `path`. */
 bool bit_launcher_log_read_srun(const char *path, char *says, size_t room);

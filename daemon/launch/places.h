@@ -14,10 +14,11 @@ struct bit_places {
 };
 
 /**
- * Choose among `all` without the `lost`. launch.ranks as long as the nodes can hold them: then a relaunch gives the
- * same bits. Otherwise the most ranks that the nodes hold and that divide the global batch into whole micro-batches,
- * down to launch.slurm.min_ranks. Pure. Ownership   out->list is the caller's (bit_places_finish) Errors      -EAGAIN
- * where too few nodes are left, saying which are lost and what would help; -ENOMEM
+ * Choose among `all` without the `lost`: launch.ranks as long as the nodes can hold them, because then a relaunch gives
+ * the same bits; otherwise the most ranks that the nodes hold and that divide the global batch into whole micro-batches,
+ * down to launch.slurm.min_ranks. Pure.
+ * Ownership   out->list is the caller's (bit_places_finish)
+ * Errors      -EAGAIN where too few nodes are left, saying which are lost and what would help; -ENOMEM
  */
 int bit_places_choose(const struct bit_hosts *all, const struct bit_hosts *lost, const Bit__RunSpec *spec,
                       struct bit_places *out);

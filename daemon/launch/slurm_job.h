@@ -20,9 +20,9 @@
 struct bit_slurm_job;
 
 struct bit_slurm_job_ops {
-    /* The job runs and its nodes are known; or err < 0 (bit_fail_text says why) and it will not. */
+    /* The job runs and its nodes are known; or err < 0 (bit_fail_text says why) and there will be none. */
     void (*ready)(void *arg, int err);
-    /* A job that was ready ends soon: what Slurm says. */
+    /* A job that was ready ends soon, as Slurm or a rank's signal says. */
     void (*ends)(void *arg, const char *why);
     /* A job that was ready is over: -ECANCELED if somebody cancelled it, else BIT_EWORKER. */
     void (*over)(void *arg, int err, const char *why);
@@ -40,16 +40,17 @@ void bit_slurm_job_acquire(struct bit_slurm_job *j);
 void bit_slurm_job_pause(struct bit_slurm_job *j);
 /** Give the nodes back if the job was submitted for the run; no callback follows. NULL is fine. Frees it. */
 void bit_slurm_job_release(struct bit_slurm_job *j);
-/** Free it and leave the job as it is: bitd goes down, and comes back to it. NULL is fine. */
+/** Free it and leave the job as it is: bitd stops, and takes the job over again when it starts. NULL is fine. */
 void bit_slurm_job_leave(struct bit_slurm_job *j);
 
-/** A rank of a job that was ready was told to end: ask Slurm now whether the job ends soon, or is over. */
+/** A rank of a job that was ready got a signal to end: ask Slurm now whether the job ends soon, or is over. */
 void bit_slurm_job_told(struct bit_slurm_job *j, const char *why);
 
+/** Its number; 0: none. */
 uint64_t bit_slurm_job_number(const struct bit_slurm_job *j);
-/** Leave the node of this host name out from now on. Errors: -ENOENT if it is none of the job's. */
+/** Leave the node of this name out of placements from now on. Errors: -ENOENT if it is none of the job's. */
 int bit_slurm_job_lose(struct bit_slurm_job *j, const char *host);
-/** Try the lost ones again. */
+/** Nodes that were left out are used again. */
 void bit_slurm_job_forgive(struct bit_slurm_job *j);
 /** bit_places_choose among its nodes. */
 int bit_slurm_job_place(const struct bit_slurm_job *j, struct bit_places *out);

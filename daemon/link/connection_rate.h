@@ -1,8 +1,8 @@
 /*
- * How many connections are taken from one source. Each address (of IPv6 its /64, which one machine has whole) has an
- * allowance of its own, so that somebody who connects without end uses up his and keeps no other out. A source that has
- * proved itself is a node of a job and always taken. A table of fixed size: a source that is new takes the place of the
- * one that was quiet the longest, and proven ones go last. No clock of its own.
+ * How many connections are taken from one source. Each address (of IPv6 its /64, which one machine has whole) has a token
+ * bucket of its own, so that a source that connects without end empties its own and keeps no other out. A source that
+ * has proved itself is a node of a job and always taken. The table has a fixed size: a new source takes the place of the
+ * one that was quiet the longest, proven ones last. Pure: the caller says what time it is.
  */
 #ifndef BIT_DAEMON_CONNECTION_RATE_H
 #define BIT_DAEMON_CONNECTION_RATE_H
@@ -15,7 +15,7 @@
 #define BIT_CONNECTION_RATE_PER_S   50  /* connections a second of one source ... */
 #define BIT_CONNECTION_RATE_BURST   256 /* ... and so many at once: a node may hold as many ranks */
 
-/* Zeroed, it knows nobody. */
+/* Zeroed, it is empty. */
 struct bit_connection_rate {
     struct bit_connection_rate_source {
         uint8_t address[16]; /* IPv4 mapped into IPv6 */

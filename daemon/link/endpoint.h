@@ -7,10 +7,11 @@
 /**
  * A listening TCP socket for the setting `listen` (proto/wire/address.h; a host may also name a network interface, whose
  * address is then taken), not yet known to any loop.
- * Of a range of ports, or of port 0, the one that is written in the file `kept` is tried first and the one that was
- * taken is written there: workers that were told of it come back to it after a restart.
- * advertise is the host that workers are told, or empty: the address bound, or this host's name if that is every
- * address. Errors      BIT_EUSAGE for an address that is none; BIT_EBUSY if no port of the range is free; -errno
+ *     Of a range of ports, or of port 0, the port in the file `kept` is tried first, and the one that was taken is
+ * written there, so that workers find it again after a restart.
+ *     advertise is the host that workers are told, or empty: the address bound, or this host's name if that is every
+ * address.
+ * Errors      BIT_EUSAGE for an address that cannot be read or found; BIT_EBUSY if no port of the range is free; -errno
  */
 int bit_endpoint_open(const char *listen, const char *advertise, const char *kept, int *fd, char told[BIT_ADDRESS_MAX]);
 

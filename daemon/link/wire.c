@@ -15,7 +15,7 @@
 
 #define FLIGHT_MAX    (512u << 10) /* sealed ahead of the kernel: what the loop does at a time */
 #define KEEPALIVE_S   10           /* of silence, then probes */
-#define UNANSWERED_MS 30000        /* bytes that nobody acknowledges for so long: the way there is gone */
+#define UNANSWERED_MS 30000        /* bytes that are not acknowledged for so long: the connection is lost */
 
 /* One message with its payload, on its way out. */
 struct bit_wire_write {
@@ -45,7 +45,7 @@ void bit_wire_init(struct bit_wire *w, uv_loop_t *loop, bool tcp, const struct b
     w->io.handle.data = w;
 }
 
-/* A peer that vanished without a word must be noticed; heartbeats tell only whether one that is there works. */
+/* A machine that is cut off must be noticed; heartbeats tell only whether one that is reachable works. */
 static void set_options(struct bit_wire *w)
 {
     const unsigned unanswered_ms = UNANSWERED_MS;
@@ -84,7 +84,7 @@ void bit_wire_peer(const struct bit_wire *w, char *out, size_t room)
 
 /* ---- the handshake */
 
-/* The answer is 96 bytes on a fresh connection: they go now, or the other side is not one to wait for. */
+/* The answer is 96 bytes on a fresh connection, whose buffer takes them at once; a connection that does not is closed. */
 static int send_answer(struct bit_wire *w, const uint8_t answer[BIT_HANDSHAKE_ANSWER_BYTES])
 {
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)answer, BIT_HANDSHAKE_ANSWER_BYTES);
@@ -139,7 +139,7 @@ static void take_early(struct bit_wire *w, size_t bytes)
 
 /* ---- reading */
 
-/* Hand on what was opened; false when the reader of it stopped or closed us in between. */
+/* Hand on what was opened; false when the reader held or closed the wire meanwhile. */
 static bool hand_on(struct bit_wire *w)
 {
     while (w->plain_bytes > 0 && !w->held && !w->closing) {
@@ -238,7 +238,7 @@ static void free_write(struct bit_wire_write *out)
     free(out);
 }
 
-/* Who has closed may have said something before: that is still to be read, and its end is the connection's. */
+/* The other side has closed. What it sent before is still read; the connection ends where that ends. */
 static void not_taken(struct bit_wire *w, int err)
 {
     bit_fail(err, "%s", uv_strerror(err));
@@ -284,7 +284,7 @@ static void on_record_written(uv_write_t *req, int status)
         w->ops->sent(w->arg);
 }
 
-/* Past what was sealed; a message that was to its end goes. */
+/* Go past what was sealed, and free a message that was sealed to its end. */
 static void advance(struct bit_wire *w, size_t bytes)
 {
     struct bit_wire_write *out = w->first;
@@ -324,7 +324,7 @@ static int seal_one(struct bit_wire *w)
     return 0;
 }
 
-/* A record at a time, and no more than the kernel may take soon: 8 MiB at once would keep everybody waiting. */
+/* A record at a time, and no more than the kernel will take soon: to seal 8 MiB at once would stop the loop for long. */
 static int seal_some(struct bit_wire *w)
 {
     int err = 0;

@@ -2,8 +2,8 @@
  * One worker's connection as bytes: bare over a Unix socket, in sealed records over TCP (proto/wire/seal.h) once the other
  * side has proved itself (proto/wire/handshake.h). Whoever reads and writes frames on it sees no difference.
  *
- * Before that proof a connection over TCP costs its struct and nothing else: its bytes go to a fixed array, and
- * nothing is allocated, parsed or drawn at random for it.
+ * Before that proof a connection over TCP costs its struct and nothing else: its bytes go to a fixed array, nothing is
+ * allocated or parsed for it, and no random number is drawn.
  */
 #ifndef BIT_DAEMON_WIRE_H
 #define BIT_DAEMON_WIRE_H
@@ -19,16 +19,15 @@
 struct bit_wire_write;
 
 struct bit_wire_ops {
-    /* The launch that a hello names: its id and secret. < 0 if none waits for a worker. */
+    /* The launch that a hello names: its id and secret. < 0 if that launch waits for no worker. */
     int (*launch)(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out);
-    /* Where plain bytes go: room for at least one, or < 0. Then that so many were put there. Either may close or hold.
-     */
+    /* Room for at least one plain byte, or < 0; then how many bytes were put there. Both may close or hold the wire. */
     int (*room)(void *arg, uint8_t **room, size_t *bytes);
     void (*arrived)(void *arg, size_t bytes);
     /* Something that was sent has left. */
     void (*sent)(void *arg);
-    /* It is of no use any more, and to be closed. err: UV_EOF, libuv's, BIT_EAUTH; -EBADMSG of a record that is not the
-     * other side's. Of who closed while something was on its way to him, all that he said comes first. */
+    /* It has to be closed. err: UV_EOF; libuv's; BIT_EAUTH; -EBADMSG for a record that the other side did not seal. If
+     * the other side closed while something was on its way to it, everything that it sent arrives before this. */
     void (*broken)(void *arg, int err);
 };
 
@@ -60,9 +59,9 @@ struct bit_wire {
     size_t plain_bytes;
 
     struct bit_wire_write *first, **last; /* sealed: what is still to be, in order */
-    size_t queued_bytes;                  /* of them */
+    size_t queued_bytes;                  /* of these writes */
     size_t flight_bytes;                  /* sealed and not yet taken by the kernel */
-    bool some_left;                       /* a write was sealed to its end */
+    bool some_left;                       /* a write was sealed to its end, and sent() is due */
 };
 
 /** A handle of the loop that nothing is connected to; it must be closed from now on. */
@@ -73,11 +72,11 @@ int bit_wire_accept(struct bit_wire *w, uv_stream_t *server);
 void bit_wire_start(struct bit_wire *w);
 /** Stop reading: nothing arrives until start. */
 void bit_wire_stop(struct bit_wire *w);
-/** Plain bytes of one record at most, from now on; those of a Unix socket are the frame reader's to bound. */
+/** The most plain bytes of one record from now on. On a Unix socket the frame reader bounds them. */
 void bit_wire_limit(struct bit_wire *w, uint32_t plain_max);
 /**
- * Send one encoded message and behind it a payload where there is one. Takes ownership of both in every case.
- * Errors      -ENOMEM, libuv's: the connection is of no use any more; broken() is not called
+ * Send one encoded message and after it a payload, where there is one. Takes ownership of both in every case.
+ * Errors      -ENOMEM, libuv's: the connection has to be closed; broken() is not called
  */
 int bit_wire_send(struct bit_wire *w, uint8_t *frame, size_t bytes, struct bit_payload *payload);
 /** Bytes that were given to send and have not left. */

@@ -10,11 +10,11 @@ struct bit_hung_rank {
     bool known;          /* it has told where it is */
     bool answered;       /* it wrote its stacks when it was asked */
     uint64_t step;       /* the last one done */
-    const char *section; /* what it is at */
+    const char *section; /* of the step: "forward", "comm", ... */
 };
 /**
  * Which rank the others wait for. Ranks wait for each other in "comm" and "wait", so it is one that is at something
- * else, or could not answer; where steps differ, one of those behind. Pure. -1 if none stands out.
+ * else, or could not answer; where steps differ, one of those with the lowest step. Pure. -1 if none stands out.
  */
 int64_t bit_hung_rank_find(const struct bit_hung_rank *rank, uint32_t ranks);
 

@@ -198,7 +198,7 @@ bool bit_allow_is_never(const char *name)
     return false;
 }
 
-/* The next word of a list, copied; false behind the last, and never longer than a setting is. */
+/* The next word of a list, copied; false after the last. Never longer than a setting is. */
 static bool next_word(const char **list, char out[BIT_ALLOW_MAX])
 {
     *list += strspn(*list, BETWEEN);

@@ -1,12 +1,11 @@
 /*
- * What a specification may have passed to Slurm and to the ranks: nothing that would let who submits act as bitd's
- * user.
+ * What a specification may pass on to Slurm and to the ranks: nothing that would let its submitter act as bitd's user.
  *
- *                          bitd's user, root                  everybody else
- *     srun_arg, sbatch_arg options of proto/spec/slurm_options.h,  of those, what allow_srun_arg and allow_sbatch_arg name
- *                          and others that a setting names
- *     env                  every variable but bitd's own      what allow_env names, and never one that changes what a
- *                                                             program loads, runs, reads or writes
+ *                            bitd's user, root                       everybody else
+ *     srun_arg, sbatch_arg   options of proto/spec/slurm_options.h,  of those, what allow_srun_arg and allow_sbatch_arg
+ *                            and others that a setting names         name
+ *     env                    every variable but bitd's own           what allow_env names, and never one that changes
+ *                                                                    what a program loads, runs, reads or writes
  *
  * The settings are lists with spaces or commas between: "--constraint" for the option with any value, "--nice=10" for
  * that value alone; "NCCL_DEBUG", "NCCL_DEBUG=INFO", and "NCCL_IB_*" for every variable whose name begins so.
@@ -32,8 +31,10 @@ bool bit_allow_is_never(const char *name);
  * Errors      BIT_ESPEC if there is one
  */
 int bit_allow_check(const struct bit_config *config, const Bit__RunSpec *spec, bool own, struct bit_problems *problems);
-/** The same for a run that is about to be launched, by the settings that hold now. Errors: BIT_ESPEC with the first
- * problem; -ENOMEM. */
+/**
+ * The same for a run that is about to be launched, by the settings as they are now.
+ * Errors      BIT_ESPEC with the first problem; -ENOMEM
+ */
 int bit_allow_launch(const struct bit_config *config, const Bit__RunSpec *spec, bool own);
 
 #endif

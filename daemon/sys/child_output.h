@@ -1,4 +1,4 @@
-/* A short command, what it prints, and how it ended: for programs that are asked rather than run. */
+/* What a short command prints, and how it ended: squeue, sbatch, bitworker --plan. */
 #ifndef BIT_DAEMON_CHILD_OUTPUT_H
 #define BIT_DAEMON_CHILD_OUTPUT_H
 
@@ -7,14 +7,14 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define BIT_CHILD_OUTPUT_MAX (1u << 20) /* of each stream; what is beyond is not read, and the command is ended */
+#define BIT_CHILD_OUTPUT_MAX (1u << 20) /* of each stream; at more it is closed */
 
 struct bit_child_output {
     int spawn_err; /* < 0: it did not begin */
     bool late;     /* it was ended for taking too long */
     int64_t status;
     int signal;
-    const uint8_t *out, *err; /* NUL behind them */
+    const uint8_t *out, *err; /* each with a NUL at its end */
     size_t out_bytes, err_bytes;
 };
 
@@ -31,7 +31,7 @@ int bit_child_output_get(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms
                          void *arg);
 /** It ended with 0. */
 bool bit_child_output_ok(const struct bit_child_output *r);
-/** What went wrong, in one line: its last words, or how it ended. */
+/** What went wrong, in one line: what it wrote to stderr, or how it ended. */
 void bit_child_output_explain(const struct bit_child_output *r, const char *name, char *text, size_t room);
 
 #endif

@@ -13,8 +13,10 @@ int bit_file_write(const char *path, const void *data, size_t bytes);
 int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes);
 /** Make the names in a folder durable. Errors: -errno. */
 int bit_dir_sync(const char *path);
-/** Remove a folder with everything in it, also where another does the same. Errors: -ENOENT if there is none; -errno of
- * the first entry that would not go, behind which nothing is tried. */
+/**
+ * Remove a folder with everything in it, also where another process does the same.
+ * Errors      -ENOENT if there is none; -errno of the first entry that could not be removed: the rest stays
+ */
 int bit_dir_remove(const char *path);
 /** How many entries a folder has; 0 if there is no such folder. Errors: -errno. */
 int bit_dir_count(const char *path);

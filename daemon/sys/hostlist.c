@@ -60,7 +60,7 @@ static int bad(const struct unfolding *u, const char *at)
     return bit_fail(BIT_EMESSAGE, "no list of nodes at byte %zu: '%.64s'", (size_t)(at - u->list), u->list);
 }
 
-/* Digits at *p, moved behind them; their number is what numbers are padded to. */
+/* The digits at *p, which is moved past them; how many there are is the width that numbers are padded to. */
 static int take_number(const struct unfolding *u, const char **p, const char *end, unsigned *value, int *width)
 {
     const char *begin = *p;
@@ -72,7 +72,7 @@ static int take_number(const struct unfolding *u, const char **p, const char *en
     return *width > 0 ? 0 : bad(u, begin);
 }
 
-/* One "3" or "07-12" of a bracket, each number followed by what stands behind the bracket. */
+/* One "3" or "07-12" of a bracket, each number followed by what comes after the bracket. */
 static int unfold_range(struct unfolding *u, const char **p, const char *close, const char *end, size_t have,
                         int groups)
 {

@@ -1,4 +1,4 @@
-/* Unix sockets: made with the right mode from the first moment, and who is at the other end. */
+/* Unix sockets: made with their mode from the start, and who is at the other end. */
 #ifndef BIT_DAEMON_PEER_H
 #define BIT_DAEMON_PEER_H
 

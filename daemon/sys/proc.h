@@ -1,4 +1,4 @@
-/* Processes that may not be our children: who they are, and when they end. */
+/* Processes, our children or not: which they are, and when they end. */
 #ifndef BIT_DAEMON_PROC_H
 #define BIT_DAEMON_PROC_H
 
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <uv.h>
 
-/** Start time of a process in clock ticks since boot, which with its number names it for good. -ESRCH; -errno. */
+/** Start time of a process in clock ticks since boot; with its number it names one process. Errors: -ESRCH; -errno. */
 int bit_proc_start_time(int32_t pid, uint64_t *out);
 /** It runs, and is the one that started then. */
 bool bit_proc_is(int32_t pid, uint64_t start_time);
@@ -21,7 +21,7 @@ int bit_proc_watch(uv_loop_t *loop, int32_t pid, bit_proc_ended *ended, void *ar
 void bit_proc_unwatch(struct bit_proc_watch *w);
 int bit_proc_signal(const struct bit_proc_watch *w, int signal);
 
-/** A variable of the environment that it was started with. false if it has none, it does not fit, or we may not look.
+/** A variable of the environment that it was started with. false if it has none, or it does not fit, or may not be read.
  */
 bool bit_proc_variable(int32_t pid, const char *name, char *out, size_t room);
 /** proc(5)'s letter for its state: 'R', 'S', 'T' stopped, 'D' in the kernel; 0 if it is gone. */

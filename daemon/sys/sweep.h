@@ -1,4 +1,4 @@
-/* Ends what is left of a job, and tells when nothing is. */
+/* Ends every process that is left of a job, and tells when none is. */
 #ifndef BIT_DAEMON_SWEEP_H
 #define BIT_DAEMON_SWEEP_H
 

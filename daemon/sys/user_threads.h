@@ -1,7 +1,7 @@
 /*
- * Work that a client can make last: taking and closing what it sent. It is done beside the loop, on a thread for each
- * user who has any, one task after the other: a user waits for himself alone. Never on libuv's pool, where files are
- * read for training.
+ * Work that a client can make slow: taking and closing what it sent. It is done beside the loop, on a thread for each
+ * user who has any, one task after the other, so that users wait only for themselves; and not on libuv's pool, where
+ * files are read for training.
  */
 #ifndef BIT_DAEMON_USER_THREADS_H
 #define BIT_DAEMON_USER_THREADS_H
@@ -37,8 +37,7 @@ struct bit_user_threads {
 int bit_user_threads_init(struct bit_user_threads *t, uv_loop_t *loop);
 /** Begin when nothing else of this user is being done. done is never called before this returns. */
 void bit_user_threads_start(struct bit_user_threads *t, struct bit_user_task *task);
-/** Tasks that have not ended are not waited for, and their done is not called: a client may not keep bitd from ending.
- */
+/** Does not wait for tasks that have not ended, and their done is not called: no client can keep bitd from ending. */
 void bit_user_threads_close(struct bit_user_threads *t);
 
 #endif
