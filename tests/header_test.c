@@ -25,10 +25,10 @@
 #define BASE   "proto", "config.h"
 #define RUN    "daemon/run", "daemon/sys", PROTO
 #define STORE  "daemon/store", RUN
-#define FEED   "daemon/feed", STORE
-#define LINK   "daemon/link", STORE
-#define LAUNCH "daemon/launch", "daemon/feed", LINK
-#define JOB    "daemon/job", LAUNCH
+#define LINK   "daemon/link", "daemon/sys", PROTO
+#define FEED   "daemon/feed", "daemon/link/payload.h", "daemon/sys", PROTO
+#define LAUNCH "daemon/launch", STORE
+#define JOB    "daemon/job", "daemon/feed", "daemon/link", LAUNCH
 #define CLIENT "daemon/client", JOB
 
 #define SHOW "ctl/show", "proto/spec", "proto/text", BASE
@@ -65,8 +65,8 @@ static const struct folder {
     {"daemon/client", {"daemon", CLIENT}, {"uv"}},
     {"daemon/job", {"daemon", CLIENT}, {"uv"}},
     {"daemon/launch", {"daemon", CLIENT}, {"uv"}},
-    {"daemon/feed", {"daemon", CLIENT}, {"uv"}},
-    {"daemon/link", {"daemon", CLIENT}, {"uv"}},
+    {"daemon/feed", {FEED}, {NULL}},
+    {"daemon/link", {LINK}, {"uv"}},
     {"daemon/store", {"daemon", CLIENT}, {"uv"}},
     {"daemon/run", {RUN}, {NULL}},
     {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
