@@ -2,9 +2,9 @@
  * That who submits may read what he submits. A bitd that serves a group reads token files as a user of its own, who may
  * be allowed more than the submitter. So the submitter's bitctl opens each file itself and sends the descriptor
  * (SCM_RIGHTS); bitd notes which file that is (device and inode) and lets it go. What bitd then opens by the same path
- * must be that very file, at the submission and whenever the run is launched (daemon/feed/file_identity.h, daemon/store/init_from.h): a path
- * that comes to name another file ends the run. So it is with token files, the dataset.json beside them, which need not
- * be there, and model.init_from.
+ * must be that very file, at the submission and whenever the run is launched (daemon/feed/file_identity.h,
+ * daemon/store/init_from.h): a path that comes to name another file ends the run. So it is with token files, the
+ * dataset.json beside them, which need not be there, and model.init_from.
  *
  *     bitd   ──── ProveCall{first, count} ────►  bitctl    files by their place in the specification
  *            ◄── ProveAnswer{first, error[]} ──            (bit_spec_shown_path), so that bitd cannot ask for
@@ -36,7 +36,10 @@ bool bit_proof_needed(const struct bit_peer *peer);
  */
 int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_done *done, void *arg,
                     struct bit_proof **out);
-/** Something came from the client: it is taken beside the loop (daemon/sys/user_threads.h), and what it shows is closed there. */
+/**
+ * Something came from the client: it is taken beside the loop (daemon/sys/user_threads.h), and what it shows is closed
+ * there.
+ */
 void bit_proof_take(struct bit_proof *p);
 /** In any state; done is not called any more. NULL is fine. */
 void bit_proof_destroy(struct bit_proof *p);

@@ -1,6 +1,7 @@
 /*
  * One portion of a stream to a client: read from a journal or a log, chosen, and packed as frames. Bounded in what it
- * reads, so that others have their turn (daemon/client/stream_queue.h), and blocking: it is made on the pool, never on the loop.
+ * reads, so that others have their turn (daemon/client/stream_queue.h), and blocking: it is made on the pool, never on
+ * the loop.
  */
 #ifndef BIT_DAEMON_STREAM_PORTION_H
 #define BIT_DAEMON_STREAM_PORTION_H

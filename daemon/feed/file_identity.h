@@ -14,8 +14,8 @@
  * Compare size, modification time and inode of every file of the sets, in order, with what is kept at `path`, which is
  * written if it is not there. A file that has another change time (ctime) alone is logged as a warning: it was linked,
  * renamed or given other rights, or written to with its modification time put back. What an earlier version kept has no
- * change times. Of files that were proven, what a token of each evaluation set stands for, in bytes, is kept with them as
- * the sidecars said then: the sidecars are not opened again.
+ * change times. Of files that were proven, what a token of each evaluation set stands for, in bytes, is kept with them
+ * as the sidecars said then: the sidecars are not opened again.
  * Returns     0 with eval_bytes, or BIT_FILE_IDENTITY_OWN: the files are the user's own, and sidecars may be read
  * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ENOMEM
  */

@@ -62,10 +62,10 @@ static void add_slurm(const struct bit_launch_args *args, struct bit_argv *out)
     if (getenv("NCCL_DEBUG") == NULL)
         bit_argv_add(out, "NCCL_DEBUG=WARN"); /* its errors, and nothing else, in the log */
     /*
-     * Open MPI 4.1 begins to send when PMIx has told it that every rank has left MPI_Init. Slurm's default fence (MIXED:
-     * a tree where no data is exchanged) tells each node so at once, seen with 22.05.8; a rank that is still in MPI_Init
-     * then gets a message that it has no handler for yet, and jumps to address 0: in 6 of 500 starts on three nodes. The
-     * ring fence tells nobody before the last rank came: 0 of 500.
+     * Open MPI 4.1 begins to send when PMIx has told it that every rank has left MPI_Init. Slurm's default fence
+     * (MIXED: a tree where no data is exchanged) tells each node so at once, seen with 22.05.8; a rank that is still in
+     * MPI_Init then gets a message that it has no handler for yet, and jumps to address 0: in 6 of 500 starts on three
+     * nodes. The ring fence tells nobody before the last rank came: 0 of 500.
      */
     if (getenv("SLURM_PMIX_FENCE") == NULL)
         bit_argv_add(out, "SLURM_PMIX_FENCE=ring");

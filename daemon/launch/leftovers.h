@@ -1,6 +1,6 @@
 /*
- * What mpirun leaves on this machine when it is killed: Open MPI's shared memory and its session folder. When it ends by
- * itself it removes them.
+ * What mpirun leaves on this machine when it is killed: Open MPI's shared memory and its session folder. When it ends
+ * by itself it removes them.
  */
 #ifndef BIT_DAEMON_LEFTOVERS_H
 #define BIT_DAEMON_LEFTOVERS_H

@@ -15,8 +15,8 @@ struct bit_places {
 
 /**
  * Choose among `all` without the `lost`: launch.ranks as long as the nodes can hold them, because then a relaunch gives
- * the same bits; otherwise the most ranks that the nodes hold and that divide the global batch into whole micro-batches,
- * down to launch.slurm.min_ranks. Pure.
+ * the same bits; otherwise the most ranks that the nodes hold and that divide the global batch into whole
+ * micro-batches, down to launch.slurm.min_ranks. Pure.
  * Ownership   out->list is the caller's (bit_places_finish)
  * Errors      -EAGAIN where too few nodes are left, saying which are lost and what would help; -ENOMEM
  */

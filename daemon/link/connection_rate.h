@@ -1,8 +1,8 @@
 /*
- * How many connections are taken from one source. Each address (of IPv6 its /64, which one machine has whole) has a token
- * bucket of its own, so that a source that connects without end empties its own and keeps no other out. A source that
- * has proved itself is a node of a job and always taken. The table has a fixed size: a new source takes the place of the
- * one that was quiet the longest, proven ones last. Pure: the caller says what time it is.
+ * How many connections are taken from one source. Each address (of IPv6 its /64, which one machine has whole) has a
+ * token bucket of its own, so that a source that connects without end empties its own and keeps no other out. A source
+ * that has proved itself is a node of a job and always taken. The table has a fixed size: a new source takes the place
+ * of the one that was quiet the longest, proven ones last. Pure: the caller says what time it is.
  */
 #ifndef BIT_DAEMON_CONNECTION_RATE_H
 #define BIT_DAEMON_CONNECTION_RATE_H

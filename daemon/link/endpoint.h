@@ -5,8 +5,8 @@
 #include "proto/wire/address.h"
 
 /**
- * A listening TCP socket for the setting `listen` (proto/wire/address.h; a host may also name a network interface, whose
- * address is then taken), not yet known to any loop.
+ * A listening TCP socket for the setting `listen` (proto/wire/address.h; a host may also name a network interface,
+ * whose address is then taken), not yet known to any loop.
  *     Of a range of ports, or of port 0, the port in the file `kept` is tried first, and the one that was taken is
  * written there, so that workers find it again after a restart.
  *     advertise is the host that workers are told, or empty: the address bound, or this host's name if that is every

@@ -84,7 +84,8 @@ void bit_wire_peer(const struct bit_wire *w, char *out, size_t room)
 
 /* ---- the handshake */
 
-/* The answer is 96 bytes on a fresh connection, whose buffer takes them at once; a connection that does not is closed. */
+/* The answer is 96 bytes on a fresh connection, whose buffer takes them at once; a connection that does not is
+ * closed. */
 static int send_answer(struct bit_wire *w, const uint8_t answer[BIT_HANDSHAKE_ANSWER_BYTES])
 {
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)answer, BIT_HANDSHAKE_ANSWER_BYTES);
@@ -324,7 +325,8 @@ static int seal_one(struct bit_wire *w)
     return 0;
 }
 
-/* A record at a time, and no more than the kernel will take soon: to seal 8 MiB at once would stop the loop for long. */
+/* A record at a time, and no more than the kernel will take soon: to seal 8 MiB at once would stop the loop for
+ * long. */
 static int seal_some(struct bit_wire *w)
 {
     int err = 0;

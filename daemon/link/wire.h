@@ -1,6 +1,6 @@
 /*
- * One worker's connection as bytes: bare over a Unix socket, in sealed records over TCP (proto/wire/seal.h) once the other
- * side has proved itself (proto/wire/handshake.h). Whoever reads and writes frames on it sees no difference.
+ * One worker's connection as bytes: bare over a Unix socket, in sealed records over TCP (proto/wire/seal.h) once the
+ * other side has proved itself (proto/wire/handshake.h). Whoever reads and writes frames on it sees no difference.
  *
  * Before that proof a connection over TCP costs its struct and nothing else: its bytes go to a fixed array, nothing is
  * allocated or parsed for it, and no random number is drawn.

@@ -4,9 +4,9 @@
  *
  * Over TCP anybody may connect. So long as a connection has not proved itself it has HELLO_MS for it, it is one of at
  * most UNPROVEN_MAX, of which the oldest makes room for the next (an honest worker is through in two round trips), and
- * one source has an allowance of them (daemon/link/connection_rate.h) and is turned away beyond it, and all together are taken or turned
- * away no faster than ACCEPT_RATE a second; the rest waits in the kernel's queue. See link.c for the numbers,
- * daemon/link/wire.h for what one costs.
+ * one source has an allowance of them (daemon/link/connection_rate.h) and is turned away beyond it, and all together
+ * are taken or turned away no faster than ACCEPT_RATE a second; the rest waits in the kernel's queue. See worker_link.c
+ * for the numbers, daemon/link/wire.h for what one costs.
  */
 #ifndef BIT_DAEMON_WORKER_LINK_H
 #define BIT_DAEMON_WORKER_LINK_H

@@ -1,5 +1,5 @@
-/* Sockets that the service manager opened for us, without its library: the protocol of sd_listen_fds(3), three variables
- * that are documented as stable. */
+/* Sockets that the service manager opened for us, without its library: the protocol of sd_listen_fds(3), three
+ * variables that are documented as stable. */
 #ifndef BIT_DAEMON_ACTIVATE_H
 #define BIT_DAEMON_ACTIVATE_H
 
