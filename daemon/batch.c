@@ -33,8 +33,8 @@ struct bit_batch {
 static uint64_t count_steps(const struct bit_daemon *d)
 {
     uint64_t steps = 0;
-    for (size_t i = 0; i < d->runner_count; i++)
-        steps += d->runner[i]->run.step_max;
+    for (size_t i = 0; i < d->runs.count; i++)
+        steps += d->runs.runner[i]->run.step_max;
     return steps;
 }
 
@@ -92,7 +92,7 @@ static void on_asked(void *arg, const struct bit_child_output *r)
 static bool should_requeue(const struct bit_batch *b)
 {
     const char *tries = getenv("SLURM_RESTART_COUNT");
-    if (!b->daemon->config.requeue || !bit_daemon_has_work(b->daemon))
+    if (!b->daemon->config.requeue || !bit_runs_have_work(&b->daemon->runs))
         return false;
     if (bit_slurm_job_own() == 0) {
         bit_warn("not requeued", "text=\"bitd runs in no Slurm job (no SLURM_JOB_ID)\"");
@@ -130,8 +130,7 @@ static void on_bitctl_closed(uv_handle_t *handle)
 static void on_bitctl_ended(uv_process_t *process, int64_t status, int signal)
 {
     struct bit_batch *b = process->data;
-    if (!b->daemon
-             ->stopping) { /* else it was we who ended it, or it saw us go: our own end says nothing of the run's */
+    if (!b->daemon->env.stopping) { /* else bitd ended it, or it saw bitd go: its exit code says nothing of the run */
         b->daemon->exit_code = signal != 0 ? 128 + signal : (int)status;
         bit_info("run ended", "exit=%d", b->daemon->exit_code);
     }

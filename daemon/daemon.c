@@ -14,11 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/batch.h"
-#include "daemon/job/job.h"
 #include "daemon/store/durable.h"
-#include "daemon/store/folders.h"
-#include "daemon/store/retain.h"
-#include "daemon/store/runner.h"
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/notify.h"
 #include "proto/check.h"
@@ -30,132 +26,7 @@ BIT_LOG_TOPIC("daemon");
 
 #define SYNC_MS 1000
 
-uint64_t bit_daemon_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* ---------------------------------------------------------------- the table of runs */
-
-static int keep(struct bit_daemon *d, struct bit_runner *r)
-{
-    if (d->runner_count == d->runner_capacity) {
-        size_t capacity = d->runner_capacity ? 2 * d->runner_capacity : 16;
-        struct bit_runner **grown = realloc(d->runner, capacity * sizeof *grown);
-        if (grown == NULL)
-            return bit_fail(-ENOMEM, "%zu runs", capacity);
-        d->runner = grown;
-        d->runner_capacity = capacity;
-    }
-    d->runner[d->runner_count++] = r;
-    return 0;
-}
-
-struct bit_runner *bit_daemon_find_request(struct bit_daemon *d, const char *request_id)
-{
-    for (size_t i = d->runner_count; i-- > 0;)
-        if (strcmp(d->runner[i]->run.request_id, request_id) == 0)
-            return d->runner[i];
-    return NULL;
-}
-
-/* Ids like r3 are given by every bitd; this is nobody else's. */
-static int draw_identity(char out[BIT_RUN_IDENTITY + 1])
-{
-    uint8_t random[BIT_RUN_IDENTITY / 2];
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        return bit_fail(-errno, "the identity of a run: getrandom");
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(out + 2 * i, 3, "%02x", random[i]);
-    return 0;
-}
-
-static int record_submitted(struct bit_runner *r, const char *request_id, uint32_t uid, bool paused)
-{
-    char identity[BIT_RUN_IDENTITY + 1];
-    Bit__RunSubmitted m = BIT__RUN_SUBMITTED__INIT;
-    int err = draw_identity(identity);
-    if (err < 0)
-        return err;
-    m.identity = identity;
-    m.run = r->run.id;
-    m.request_id = (char *)(uintptr_t)request_id;
-    m.uid = uid;
-    m.paused = paused;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_SUBMITTED;
-    record.submitted = &m;
-    return bit_runner_try_record(r, &record);
-}
-
-int bit_daemon_check_room(const struct bit_daemon *d, uint32_t uid)
-{
-    uint32_t running = 0;
-    for (size_t i = 0; i < d->runner_count; i++)
-        running += d->runner[i]->run.uid == uid && !bit_run_ended(&d->runner[i]->run);
-    if (running >= d->config.runs_per_user)
-        return bit_fail(BIT_EBUSY,
-                        "uid %u has %u runs that have not ended, and runs_per_user is %u: wait for one, "
-                        "cancel one, or raise it in bitd's settings",
-                        uid, running, d->config.runs_per_user);
-    if (d->runner_count >= BIT_RUNS_MAX)
-        return bit_fail(BIT_EBUSY, "%d runs are kept, and no more: stop bitd and move old ones out of %s/runs",
-                        BIT_RUNS_MAX, d->config.state);
-    return 0;
-}
-
-int bit_daemon_add(struct bit_daemon *d, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
-                   struct bit_runner **out)
-{
-    struct bit_runner *r = NULL;
-    int err = bit_daemon_check_room(d, uid); /* again: others may have been checked at the same time */
-    if (err < 0) {
-        bit_msg_free(spec);
-        return err;
-    }
-    err = bit_runner_create(d, d->next_number, spec, &r);
-    if (err < 0)
-        return err;
-    err = record_submitted(r, request_id, uid, paused);
-    if (err == 0)
-        err = keep(d, r);
-    if (err < 0) {
-        bit_dir_remove(r->dir);
-        bit_runner_destroy(r);
-        return err;
-    }
-    d->next_number++;
-    bit_info("submitted", "run=%s name=%s uid=%u", r->run.id, r->run.spec->name ? r->run.spec->name : r->run.id, uid);
-    *out = r;
-    return 0;
-}
-
-void bit_daemon_changed(struct bit_daemon *d, struct bit_runner *runner)
-{
-    bit_server_changed(&d->server, runner);
-}
-
 /* ---------------------------------------------------------------- slots */
-
-static uint32_t slots_taken(const struct bit_daemon *d)
-{
-    uint32_t taken = 0;
-    for (size_t i = 0; i < d->runner_count; i++)
-        taken += d->runner[i]->job != NULL;
-    return taken;
-}
-
-bool bit_daemon_has_work(const struct bit_daemon *d)
-{
-    for (size_t i = 0; i < d->runner_count; i++) {
-        const struct bit_runner *r = d->runner[i];
-        if (!r->corrupt && !bit_run_ended(&r->run) && r->run.state != BIT__RUN_STATE__PAUSED)
-            return true;
-    }
-    return false;
-}
 
 static void on_batch_ended(void *arg)
 {
@@ -166,19 +37,20 @@ static void on_batch_ended(void *arg)
 
 static void check_stopped(struct bit_daemon *d)
 {
-    if (d->stopping && slots_taken(d) == 0)
+    if (d->env.stopping && bit_runs_slots_taken(&d->runs) == 0)
         bit_batch_end(d->batch, on_batch_ended, d);
 }
 
 /* First come, first served: by number, which an interrupted run keeps. */
-void bit_daemon_schedule(struct bit_daemon *d)
+static void schedule(void *owner)
 {
-    uint32_t taken = slots_taken(d);
-    for (size_t i = 0; i < d->runner_count && taken < d->config.slots && !d->stopping; i++) {
-        struct bit_runner *r = d->runner[i];
+    struct bit_daemon *d = owner;
+    uint32_t taken = bit_runs_slots_taken(&d->runs);
+    for (size_t i = 0; i < d->runs.count && taken < d->config.slots && !d->env.stopping; i++) {
+        struct bit_runner *r = d->runs.runner[i];
         if (r->corrupt || r->job != NULL || r->run.state != BIT__RUN_STATE__QUEUED)
             continue;
-        if (bit_job_start(r) < 0)
+        if (bit_job_start(&d->jobs, r) < 0)
             bit_error("not started", "run=%s text=%s", r->run.id, bit_fail_text());
         else
             taken++;
@@ -186,56 +58,66 @@ void bit_daemon_schedule(struct bit_daemon *d)
     check_stopped(d);
 }
 
-/* Ranks that mpirun starts are on this host, unless it was told otherwise; those of srun may be anywhere. */
-const char *bit_daemon_link_for(const struct bit_daemon *d, Bit__Launcher launcher)
+/* ---------------------------------------------------------------- what runs tell */
+
+static void on_changed(void *owner, struct bit_runner *r)
 {
-    const char *address = bit_worker_link_address(&d->links);
-    bool tcp = d->config.link_kind == BIT_LINK_TCP ||
-               (d->config.link_kind == BIT_LINK_AUTO && launcher != BIT__LAUNCHER__MPIRUN);
-    return tcp && address != NULL ? address : d->config.link;
+    bit_server_changed(&((struct bit_daemon *)owner)->server, r);
 }
 
-unsigned bit_daemon_queue_position(const struct bit_daemon *d, const struct bit_runner *runner)
+static void on_blocked(void *owner, struct bit_runner *r)
 {
-    unsigned position = 0;
-    if (runner->run.state != BIT__RUN_STATE__QUEUED)
-        return 0;
-    for (size_t i = 0; i < d->runner_count; i++) {
-        position += d->runner[i]->run.state == BIT__RUN_STATE__QUEUED;
-        if (d->runner[i] == runner)
-            break;
-    }
-    return position;
+    if (r->job != NULL)
+        bit_job_blocked(r->job);
 }
+
+static void on_unblocked(void *owner, struct bit_runner *r)
+{
+    if (r->job != NULL)
+        bit_job_unblocked(r->job);
+}
+
+static void on_unwritable(void *owner, struct bit_runner *r, int err, const char *why)
+{
+    if (r->job != NULL)
+        bit_job_end(r->job, err, "%s", why);
+}
+
+static const struct bit_runner_ops runner_ops = {on_changed, on_blocked, on_unblocked, on_unwritable, schedule};
 
 /* ---------------------------------------------------------------- going down */
 
 static void on_shutdown_late(uv_timer_t *timer)
 {
     struct bit_daemon *d = timer->data;
-    for (size_t i = 0; i < d->runner_count; i++)
-        if (d->runner[i]->job != NULL)
-            bit_job_end(d->runner[i]->job, 0, "bitd could not wait any longer");
+    for (size_t i = 0; i < d->runs.count; i++)
+        if (d->runs.runner[i]->job != NULL)
+            bit_job_end(d->runs.runner[i]->job, 0, "bitd could not wait any longer");
 }
 
 void bit_daemon_stop(struct bit_daemon *d, const char *why)
 {
-    if (d->stopping)
+    if (d->env.stopping)
         return;
-    bit_info("stopping", "why=\"%s\" jobs=%u", why, slots_taken(d));
-    d->stopping = true;
+    bit_info("stopping", "why=\"%s\" jobs=%u", why, bit_runs_slots_taken(&d->runs));
+    d->env.stopping = true;
     bit_notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu\n", (unsigned long long)d->config.shutdown_ms * 1000);
     uv_timer_start(&d->shutdown_timer, on_shutdown_late, d->config.shutdown_ms, 0);
-    for (size_t i = 0; i < d->runner_count; i++)
-        if (d->runner[i]->job != NULL)
-            bit_job_shutdown(d->runner[i]->job);
+    for (size_t i = 0; i < d->runs.count; i++)
+        if (d->runs.runner[i]->job != NULL)
+            bit_job_shutdown(d->runs.runner[i]->job);
     check_stopped(d);
+}
+
+static void stop_all(void *owner, const char *why)
+{
+    bit_daemon_stop(owner, why);
 }
 
 static void on_stop_signal(uv_signal_t *handle, int signal)
 {
     struct bit_daemon *d = handle->data;
-    if (d->stopping && signal != SIGUSR1) { /* told twice: it is meant */
+    if (d->env.stopping && signal != SIGUSR1) { /* told twice: it is meant */
         bit_info("told again", "signal=%d", signal);
         on_shutdown_late(&d->shutdown_timer);
         return;
@@ -263,8 +145,8 @@ static void on_sync(uv_timer_t *timer)
 {
     struct bit_daemon *d = timer->data;
     bit_notify_alive();
-    for (size_t i = 0; i < d->runner_count; i++)
-        bit_durable_tick(d->runner[i]);
+    for (size_t i = 0; i < d->runs.count; i++)
+        bit_durable_tick(d->runs.runner[i]);
 }
 
 /* ---------------------------------------------------------------- coming up */
@@ -288,46 +170,13 @@ static int take_state_folder(struct bit_daemon *d)
     return bit_fail(-errno, "%s: %s", path, strerror(errno));
 }
 
-static int load_one(struct bit_daemon *d, uint64_t number)
-{
-    struct bit_runner *r = NULL;
-    int err = bit_runner_load(d, number, &r);
-    d->next_number = BIT_MAX(d->next_number, number + 1);
-    if (err < 0) {
-        bit_error("run not loaded", "run=r%" PRIu64 " text=%s", number, bit_fail_text());
-        return err == -ENOMEM ? err : 0;
-    }
-    if (!r->corrupt && r->run.seq == 0) { /* it was never answered: a crash in the middle of a submission */
-        bit_warn("half-made run removed", "run=%s", r->run.id);
-        bit_dir_remove(r->dir);
-        bit_runner_destroy(r);
-        return 0;
-    }
-    bit_retain_finish(r);
-    return keep(d, r);
-}
-
-static int load_runs(struct bit_daemon *d)
-{
-    char runs[BIT_CONFIG_PATH_MAX + 16];
-    uint64_t *numbers = NULL, begun = uv_hrtime();
-    size_t count = 0;
-    snprintf(runs, sizeof runs, "%s/runs", d->config.state);
-    int err = bit_folders_list(runs, &numbers, &count);
-    for (size_t i = 0; i < count && err == 0; i++)
-        err = load_one(d, numbers[i]);
-    free(numbers);
-    if (err == 0)
-        bit_info("replayed", "runs=%zu ms=%.1f", d->runner_count, (double)(uv_hrtime() - begun) / 1e6);
-    return err;
-}
-
 static void resume_runs(struct bit_daemon *d)
 {
-    for (size_t i = 0; i < d->runner_count; i++)
-        if (!d->runner[i]->corrupt && bit_run_active(&d->runner[i]->run) && bit_job_resume(d->runner[i]) < 0)
-            bit_error("not resumed", "run=%s text=%s", d->runner[i]->run.id, bit_fail_text());
-    bit_daemon_schedule(d);
+    for (size_t i = 0; i < d->runs.count; i++)
+        if (!d->runs.runner[i]->corrupt && bit_run_active(&d->runs.runner[i]->run) &&
+            bit_job_resume(&d->jobs, d->runs.runner[i]) < 0)
+            bit_error("not resumed", "run=%s text=%s", d->runs.runner[i]->run.id, bit_fail_text());
+    schedule(d);
 }
 
 static void raise_file_limit(void)
@@ -370,7 +219,9 @@ static int listen_tcp(struct bit_daemon *d)
 int bit_daemon_init(struct bit_daemon *d)
 {
     d->lock_fd = -1;
-    d->next_number = 1;
+    d->env = (struct bit_env){.loop = &d->loop, .config = &d->config};
+    d->jobs = (struct bit_jobs){&d->runs, &d->links, stop_all, d};
+    bit_runs_init(&d->runs, &d->env, &runner_ops, d);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2), as a full disk is */
     umask(077);
@@ -383,15 +234,15 @@ int bit_daemon_init(struct bit_daemon *d)
         return bit_fail(err, "the threads of users: %s", uv_strerror(err));
     err = take_state_folder(d);
     if (err == 0)
-        err = load_runs(d);
+        err = bit_runs_load(&d->runs);
     if (err < 0)
         return err;
     start_handles(d);
-    err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_job_link_ops, d);
+    err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_job_link_ops, &d->jobs);
     if (err == 0 && d->config.listen[0] != '\0')
         err = listen_tcp(d);
     if (err == 0)
-        err = bit_server_listen(&d->server, d);
+        err = bit_server_listen(&d->server, &d->env, &d->runs, &d->user_threads);
     if (err < 0)
         return err;
     bit_info("listening", "socket=%s state=%s slots=%u pid=%d", d->config.socket, d->config.state, d->config.slots,
@@ -400,7 +251,7 @@ int bit_daemon_init(struct bit_daemon *d)
     err = bit_batch_begin(d, &d->batch);
     if (err < 0)
         return err;
-    bit_notify("READY=1\nSTATUS=%zu runs\n", d->runner_count);
+    bit_notify("READY=1\nSTATUS=%zu runs\n", d->runs.count);
     return 0;
 }
 
@@ -426,14 +277,11 @@ void bit_daemon_finish(struct bit_daemon *d)
     bit_server_close(&d->server);
     bit_worker_link_listener_close(&d->links);
     close_own_handles(d);
-    for (size_t i = 0; i < d->runner_count; i++)
-        uv_unref((uv_handle_t *)&d->runner[i]->retry);
+    bit_runs_unref(&d->runs);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     bit_user_threads_close(&d->user_threads);
-    for (size_t i = 0; i < d->runner_count; i++)
-        bit_runner_destroy(d->runner[i]);
+    bit_runs_finish(&d->runs);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     BIT_ASSERT(uv_loop_close(&d->loop) == 0);
-    free(d->runner);
     close(d->lock_fd);
 }

@@ -8,8 +8,8 @@
 #include <sys/statvfs.h>
 
 #include "daemon/client/status.h"
-#include "daemon/daemon.h"
 #include "daemon/job/job.h"
+#include "daemon/sys/walltime.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -152,13 +152,13 @@ void bit_doctor_judge(const struct bit_doctor_facts *f, struct bit_doctor *out)
 
 static double seconds_since(uint64_t ns)
 {
-    uint64_t now = bit_daemon_now_ns();
+    uint64_t now = bit_walltime_ns();
     return now > ns ? (double)(now - ns) / 1e9 : 0;
 }
 
 static void look_at_job(const struct bit_job *job, struct bit_doctor_facts *f)
 {
-    double beat_s = (double)job->runner->daemon->config.heartbeat_ms / BIT_BEATS_MISSED / 1000;
+    double beat_s = (double)job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED / 1000;
     const struct bit_straggler *s = &job->guard.straggler;
     for (uint32_t r = 0; r < job->watch.ranks && job->watch.rank != NULL; r++) {
         const struct bit_watch_rank *rank = &job->watch.rank[r];

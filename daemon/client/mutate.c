@@ -9,9 +9,8 @@
 
 #include "daemon/client/request.h"
 #include "daemon/client/wait.h"
-#include "daemon/daemon.h"
 #include "daemon/job/job.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -208,7 +207,7 @@ void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
         return;
     }
     uint64_t event = applied ? applied->seq : r->run.seq;
-    bit_daemon_schedule(r->daemon);
+    bit_runs_schedule(r->runs);
     bool queued = r->run.state == BIT__RUN_STATE__QUEUED; /* behind others, it may take days */
     finish(c, r, BIT_WAIT_TRAINING, r->run.step, no_wait || queued, event);
 }

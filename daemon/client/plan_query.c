@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
 #include "daemon/sys/child_output.h"
+#include "daemon/sys/env.h"
 #include "daemon/sys/fileio.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
 struct planning {
-    struct bit_daemon *daemon;
+    const struct bit_env *env;
     char spec_path[BIT_CONFIG_PATH_MAX + 64];
     bit_plan_query_done *done;
     void *arg;
@@ -37,7 +37,7 @@ static void on_ended(void *arg, const struct bit_child_output *r)
     unlink(p->spec_path);
     if (bit_child_output_ok(r))
         plan.ready = decode_answer(r);
-    snprintf(name, sizeof name, "%.900s --plan", p->daemon->config.worker);
+    snprintf(name, sizeof name, "%.900s --plan", p->env->config->worker);
     if (plan.ready == NULL)
         bit_child_output_explain(r, name, plan.text, sizeof plan.text);
     plan.refused = r->spawn_err == 0 && !r->late && r->signal == 0 && r->status != 0;
@@ -54,22 +54,22 @@ static int write_spec(struct planning *p, const Bit__RunSpec *spec)
     if (buf == NULL)
         return bit_fail(-ENOMEM, "a specification");
     bit__run_spec__pack(spec, buf);
-    snprintf(p->spec_path, sizeof p->spec_path, "%s/plan-%u.pb", p->daemon->config.state, count++);
+    snprintf(p->spec_path, sizeof p->spec_path, "%s/plan-%u.pb", p->env->config->state, count++);
     int err = bit_file_write(p->spec_path, buf, bytes);
     free(buf);
     return err;
 }
 
-int bit_plan_query_start(struct bit_daemon *d, const Bit__RunSpec *spec, bit_plan_query_done *done, void *arg)
+int bit_plan_query_start(const struct bit_env *env, const Bit__RunSpec *spec, bit_plan_query_done *done, void *arg)
 {
     struct planning *p = calloc(1, sizeof *p);
     if (p == NULL)
         return bit_fail(-ENOMEM, "planning");
-    *p = (struct planning){.daemon = d, .done = done, .arg = arg};
+    *p = (struct planning){.env = env, .done = done, .arg = arg};
     int err = write_spec(p, spec);
-    char *argv[] = {d->config.worker, (char *)(uintptr_t) "--plan", p->spec_path, NULL};
+    char *argv[] = {(char *)(uintptr_t)env->config->worker, (char *)(uintptr_t) "--plan", p->spec_path, NULL};
     if (err == 0)
-        err = bit_child_output_get(&d->loop, argv, d->config.plan_ms, on_ended, p);
+        err = bit_child_output_get(env->loop, argv, env->config->plan_ms, on_ended, p);
     if (err < 0)
         free(p);
     return err;

@@ -6,7 +6,7 @@
 
 #include "proto/bit.pb-c.h"
 
-struct bit_daemon;
+struct bit_env;
 
 struct bit_plan_query {
     Bit__WorkerReady *ready; /* NULL if there is no answer */
@@ -19,6 +19,6 @@ typedef void bit_plan_query_done(void *arg, const struct bit_plan_query *plan);
 
 /** Run `bitworker --plan SPECFILE`, which answers one WorkerReady frame on stdout. done is always called, from the
  * loop. Errors: -errno, -ENOMEM; done is not called then. */
-int bit_plan_query_start(struct bit_daemon *d, const Bit__RunSpec *spec, bit_plan_query_done *done, void *arg);
+int bit_plan_query_start(const struct bit_env *env, const Bit__RunSpec *spec, bit_plan_query_done *done, void *arg);
 
 #endif

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "daemon/client/server.h"
-#include "daemon/daemon.h"
 #include "daemon/sys/passed_fds.h"
 #include "daemon/sys/user_threads.h"
 #include "proto/check.h"
@@ -321,7 +320,7 @@ void bit_proof_take(struct bit_proof *p)
     p->taking = true;
     p->handles++;
     p->job = (struct bit_user_task){.uid = p->client->peer.uid, .data = p, .work = take, .done = on_taken};
-    bit_user_threads_start(&p->client->server->daemon->user_threads, &p->job);
+    bit_user_threads_start(p->client->server->user_threads, &p->job);
 }
 
 static void on_late(uv_timer_t *timer)
@@ -332,7 +331,7 @@ static void on_late(uv_timer_t *timer)
 int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_done *done, void *arg,
                     struct bit_proof **out)
 {
-    uint64_t wait_ms = c->server->daemon->config.client_ms;
+    uint64_t wait_ms = c->server->env->config->client_ms;
     struct bit_proof *p = calloc(1, sizeof *p);
     if (p == NULL)
         return bit_fail(-ENOMEM, "a proof");

@@ -12,8 +12,8 @@
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
 #include "daemon/client/wait.h"
-#include "daemon/daemon.h"
 #include "daemon/store/runner.h"
+#include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -29,7 +29,7 @@ BIT_LOG_TOPIC("request");
 struct bit_runner *bit_request_runner(struct bit_client *c, const char *which)
 {
     struct bit_runner *r = NULL;
-    int err = bit_run_names_find(c->server->daemon, which, c->peer.uid, &r);
+    int err = bit_run_names_find(c->server->runs, which, c->peer.uid, &r);
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
     return r;
@@ -64,12 +64,12 @@ static void handle_doctor(struct bit_client *c, const Bit__DoctorRequest *m)
 }
 
 /* A frame has an end: of very many runs the newest are listed, oldest first. */
-static size_t select_runs(const struct bit_daemon *d, bool all, struct bit_runner **out)
+static size_t select_runs(const struct bit_runs *runs, bool all, struct bit_runner **out)
 {
     size_t count = 0;
-    for (size_t i = d->runner_count; i-- > 0 && count < LIST_MAX;)
-        if (all || !bit_run_ended(&d->runner[i]->run))
-            out[count++] = d->runner[i];
+    for (size_t i = runs->count; i-- > 0 && count < LIST_MAX;)
+        if (all || !bit_run_ended(&runs->runner[i]->run))
+            out[count++] = runs->runner[i];
     for (size_t i = 0; i < count / 2; i++) {
         struct bit_runner *swapped = out[i];
         out[i] = out[count - 1 - i];
@@ -104,15 +104,15 @@ static void send_list(struct bit_client *c, struct bit_runner **runners, size_t 
 
 static void handle_list(struct bit_client *c, const Bit__ListRequest *m)
 {
-    struct bit_daemon *d = c->server->daemon;
-    size_t room = BIT_MIN(d->runner_count, (size_t)LIST_MAX) + 1;
+    const struct bit_runs *runs = c->server->runs;
+    size_t room = BIT_MIN(runs->count, (size_t)LIST_MAX) + 1;
     struct bit_runner **runners = calloc(room, sizeof *runners);
     struct bit_status *status = calloc(room, sizeof *status);
     Bit__RunStatus **messages = calloc(room, sizeof *messages);
     if (runners == NULL || status == NULL || messages == NULL)
         bit_client_refuse(c, -ENOMEM, "a list of runs");
     else
-        send_list(c, runners, select_runs(d, m->has_all && m->all, runners), status, messages);
+        send_list(c, runners, select_runs(runs, m->has_all && m->all, runners), status, messages);
     free(messages);
     free(status); /* without points they hold nothing */
     free(runners);
@@ -212,7 +212,7 @@ static void handle_version(struct bit_client *c, const Bit__VersionRequest *m)
     reply.commit = (char *)(uintptr_t)BIT_COMMIT;
     reply.protocol = BIT_PROTOCOL_VERSION;
     reply.pid = (uint32_t)getpid();
-    reply.state_dir = c->server->daemon->config.state;
+    reply.state_dir = (char *)(uintptr_t)c->server->env->config->state;
     reply.rss_bytes = rss;
     bit_client_send(c, BIT_MSG_VERSION_REPLY, &reply);
     bit_client_end(c);

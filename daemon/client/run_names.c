@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
@@ -25,28 +24,28 @@ static bool is_named(const struct bit_runner *r, const struct wanted *w)
     return (r->run.uid == w->uid) == w->own && name != NULL && strcmp(name, w->which) == 0;
 }
 
-static struct bit_runner *newest_of(const struct bit_daemon *d, uint32_t uid)
+static struct bit_runner *newest_of(const struct bit_runs *runs, uint32_t uid)
 {
-    for (size_t i = d->runner_count; i-- > 0;)
-        if (d->runner[i]->run.uid == uid)
-            return d->runner[i];
-    return d->runner_count > 0 ? d->runner[d->runner_count - 1] : NULL;
+    for (size_t i = runs->count; i-- > 0;)
+        if (runs->runner[i]->run.uid == uid)
+            return runs->runner[i];
+    return runs->count > 0 ? runs->runner[runs->count - 1] : NULL;
 }
 
-static struct bit_runner *find_id(const struct bit_daemon *d, const char *which)
+static struct bit_runner *find_id(const struct bit_runs *runs, const char *which)
 {
-    for (size_t i = d->runner_count; i-- > 0;)
-        if (strcmp(d->runner[i]->run.id, which) == 0)
-            return d->runner[i];
+    for (size_t i = runs->count; i-- > 0;)
+        if (strcmp(runs->runner[i]->run.id, which) == 0)
+            return runs->runner[i];
     return NULL;
 }
 
 /* How many may be meant; *out is the one to take if it is one. */
-static size_t choose(const struct bit_daemon *d, const struct wanted *w, struct bit_runner **out)
+static size_t choose(const struct bit_runs *runs, const struct wanted *w, struct bit_runner **out)
 {
     size_t named = 0, going_on = 0;
-    for (size_t i = d->runner_count; i-- > 0;) {
-        struct bit_runner *r = d->runner[i];
+    for (size_t i = runs->count; i-- > 0;) {
+        struct bit_runner *r = runs->runner[i];
         if (!is_named(r, w))
             continue;
         if (named++ == 0 || (going_on == 0 && !bit_run_ended(&r->run)))
@@ -59,13 +58,13 @@ static size_t choose(const struct bit_daemon *d, const struct wanted *w, struct 
 }
 
 /* "r3 (uid 1000, training), r5 (uid 1001, ended)"; own: those alone that have not ended. */
-static void list_meant(const struct bit_daemon *d, const struct wanted *w, char *out, size_t room)
+static void list_meant(const struct bit_runs *runs, const struct wanted *w, char *out, size_t room)
 {
     size_t at = 0, listed = 0;
     out[0] = '\0';
-    for (size_t i = d->runner_count; i-- > 0 && at < room;) {
-        const struct bit_run *run = &d->runner[i]->run;
-        if (!is_named(d->runner[i], w) || (w->own && bit_run_ended(run)))
+    for (size_t i = runs->count; i-- > 0 && at < room;) {
+        const struct bit_run *run = &runs->runner[i]->run;
+        if (!is_named(runs->runner[i], w) || (w->own && bit_run_ended(run)))
             continue;
         if (listed++ == LISTED_MAX) {
             snprintf(out + at, room - at, ", and older ones");
@@ -76,27 +75,27 @@ static void list_meant(const struct bit_daemon *d, const struct wanted *w, char 
     }
 }
 
-static int refuse(const struct bit_daemon *d, const struct wanted *w, size_t meant)
+static int refuse(const struct bit_runs *runs, const struct wanted *w, size_t meant)
 {
     char list[BIT_ERR_TEXT_MAX];
-    list_meant(d, w, list, sizeof list);
+    list_meant(runs, w, list, sizeof list);
     return bit_fail(BIT_EUSAGE, "'%s' is the name of %zu runs%s: %s; say which by its id", w->which, meant,
                     w->own ? " of yours that have not ended" : " of others", list);
 }
 
-int bit_run_names_find(const struct bit_daemon *d, const char *which, uint32_t uid, struct bit_runner **out)
+int bit_run_names_find(const struct bit_runs *runs, const char *which, uint32_t uid, struct bit_runner **out)
 {
     struct wanted w = {.which = which, .uid = uid, .own = true};
-    struct bit_runner *r = strcmp(which, "@last") == 0 ? newest_of(d, uid) : find_id(d, which);
-    size_t meant = r != NULL ? 1 : choose(d, &w, &r);
+    struct bit_runner *r = strcmp(which, "@last") == 0 ? newest_of(runs, uid) : find_id(runs, which);
+    size_t meant = r != NULL ? 1 : choose(runs, &w, &r);
     if (meant == 0) {
         w.own = false;
-        meant = choose(d, &w, &r);
+        meant = choose(runs, &w, &r);
     }
     if (meant == 0)
         return bit_fail(BIT_ENORUN, "there is no run '%.*s'", bit_format_fit(which, BIT_NAME_MAX), which);
     if (meant > 1)
-        return refuse(d, &w, meant);
+        return refuse(runs, &w, meant);
     *out = r;
     return 0;
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-struct bit_daemon;
+struct bit_runs;
 struct bit_runner;
 
 /**
@@ -13,6 +13,6 @@ struct bit_runner;
  * the newest; two that have not ended are one too many. "@last" is the newest, whatever its state.
  * Errors      BIT_ENORUN; BIT_EUSAGE if several are meant, with their ids, owners and states
  */
-int bit_run_names_find(const struct bit_daemon *d, const char *which, uint32_t uid, struct bit_runner **out);
+int bit_run_names_find(const struct bit_runs *runs, const char *which, uint32_t uid, struct bit_runner **out);
 
 #endif

@@ -13,7 +13,6 @@
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
 #include "daemon/client/wait.h"
-#include "daemon/daemon.h"
 #include "daemon/sys/activate.h"
 #include "daemon/sys/passed_fds.h"
 #include "proto/check.h"
@@ -87,7 +86,7 @@ static void close_socket(struct bit_client *c)
         return;
     c->left = (struct bit_user_task){.uid = c->peer.uid, .data = c, .work = close_left, .done = on_left};
     c->handles++;
-    bit_user_threads_start(&c->server->daemon->user_threads, &c->left);
+    bit_user_threads_start(c->server->user_threads, &c->left);
 }
 
 static void on_close_again(uv_timer_t *timer)
@@ -174,7 +173,7 @@ static void watch_half_frame(struct bit_client *c)
     if (!half)
         uv_timer_stop(&c->timer);
     else if (!uv_is_active((uv_handle_t *)&c->timer))
-        uv_timer_start(&c->timer, on_half_frame, c->server->daemon->config.client_ms, 0);
+        uv_timer_start(&c->timer, on_half_frame, c->server->env->config->client_ms, 0);
 }
 
 /*
@@ -280,21 +279,21 @@ static void on_connection(uv_stream_t *stream, int status)
 /* On the service manager's socket if it made one for us, else on our own. */
 static int open_socket(struct bit_server *s)
 {
-    struct bit_daemon *d = s->daemon;
     gid_t gid = s->access.group;
     int fd = bit_activate_socket();
     if (fd == -1)
-        return bit_peer_listen(&d->loop, &s->pipe, d->config.socket, gid == (gid_t)-1 ? 0600 : 0660, gid,
+        return bit_peer_listen(s->env->loop, &s->pipe, s->env->config->socket, gid == (gid_t)-1 ? 0600 : 0660, gid,
                                on_connection);
-    uv_pipe_init(&d->loop, &s->pipe, 0);
+    uv_pipe_init(s->env->loop, &s->pipe, 0);
     return fd < 0 ? fd : bit_peer_listen_on(&s->pipe, fd, on_connection);
 }
 
-int bit_server_listen(struct bit_server *s, struct bit_daemon *d)
+int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
+                      struct bit_user_threads *user_threads)
 {
-    *s = (struct bit_server){.daemon = d};
-    bit_stream_queue_init(&s->stream_queue, &d->loop);
-    int err = bit_access_init(&s->access, &d->config);
+    *s = (struct bit_server){.env = env, .runs = runs, .user_threads = user_threads};
+    bit_stream_queue_init(&s->stream_queue, env->loop);
+    int err = bit_access_init(&s->access, env->config);
     if (err == 0)
         err = open_socket(s);
     s->pipe.data = s;
@@ -329,7 +328,7 @@ void bit_client_leave(struct bit_client *c)
         return;
     bit_client_read(c, false);
     c->leaving = true;
-    uv_timer_start(&c->timer, on_not_taken, c->server->daemon->config.client_ms, 0);
+    uv_timer_start(&c->timer, on_not_taken, c->server->env->config->client_ms, 0);
 }
 
 /* ---------------------------------------------------------------- answering */

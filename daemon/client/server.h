@@ -8,20 +8,23 @@
 
 #include "daemon/client/access.h"
 #include "daemon/client/stream_queue.h"
+#include "daemon/sys/env.h"
 #include "daemon/sys/user_threads.h"
 #include "proto/bit.pb-c.h"
 #include "proto/wire/frame.h"
 
 struct bit_client;
-struct bit_daemon;
 struct bit_proof;
 struct bit_runner;
+struct bit_runs;
 struct bit_submission;
 struct bit_stream;
 
 struct bit_server {
     uv_pipe_t pipe;
-    struct bit_daemon *daemon;
+    const struct bit_env *env;
+    struct bit_runs *runs;
+    struct bit_user_threads *user_threads; /* what clients may make last */
     struct bit_access access;
     struct bit_client *clients;
     struct bit_stream_queue stream_queue; /* of streams to them */
@@ -70,7 +73,8 @@ struct bit_client {
 };
 
 /** Listen on config.socket. Errors: BIT_EBUSY, BIT_EUSAGE, -errno. */
-int bit_server_listen(struct bit_server *s, struct bit_daemon *d);
+int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
+                      struct bit_user_threads *user_threads);
 void bit_server_close(struct bit_server *s);
 /** A run changed: answer who waited for it, go on with who follows it. */
 void bit_server_changed(struct bit_server *s, struct bit_runner *r);

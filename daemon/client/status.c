@@ -4,19 +4,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/job.h"
+#include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/wire/strict.h"
+
+Bit__RunState bit_status_state(const struct bit_runner *r)
+{
+    char text[BIT_ERR_TEXT_MAX];
+    bool waits = bit_runner_is_blocked(r) || (r->run.checkpoint_failures >= 2 && bit_run_active(&r->run)) ||
+                 (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text));
+
+    return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
+}
 
 static void fill_state(struct bit_status *s, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
     Bit__RunStatus *m = &s->message;
     char text[BIT_RUN_REASON_MAX];
-    m->state = bit_runner_state(r);
+    m->state = bit_status_state(r);
     if (bit_runner_is_blocked(r))
         bit_format(s->reason, sizeof s->reason, "disk: %s", r->blocked);
     else if (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text))
@@ -26,7 +35,7 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
     else
         bit_format(s->reason, sizeof s->reason, "%s", run->reason);
     m->reason = s->reason[0] ? s->reason : NULL;
-    m->queue_position = bit_daemon_queue_position(r->daemon, r);
+    m->queue_position = bit_runs_queue_position(r->runs, r);
     m->has_queue_position = m->queue_position > 0;
     m->has_exit_code = bit_run_ended(run);
     m->exit_code = run->exit_code;

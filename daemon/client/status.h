@@ -19,6 +19,8 @@ struct bit_status {
     struct bit_status_guard *guard; /* its anomalies; NULL unless they were added */
 };
 
+/** The run's state as people see it: BLOCKED while it waits for the disk or for data, whatever it was doing. */
+Bit__RunState bit_status_state(const struct bit_runner *r);
 /** Fill `out` from a run, with at most `points` points of its loss curve. Borrows from the run: to be sent at once.
  * Errors: -ENOMEM. */
 int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points);

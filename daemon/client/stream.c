@@ -11,7 +11,6 @@
 #include "daemon/client/quota.h"
 #include "daemon/client/stream_portion.h"
 #include "daemon/client/stream_queue.h"
-#include "daemon/daemon.h"
 #include "daemon/store/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -122,7 +121,7 @@ static void watch_log(struct bit_stream *s, const char *name)
         return;
     }
     if (!s->watching)
-        uv_fs_event_init(&s->runner->daemon->loop, &s->change);
+        uv_fs_event_init(s->runner->env->loop, &s->change);
     s->change.data = s;
     s->watching = true;
     uv_fs_event_stop(&s->change);

@@ -11,11 +11,11 @@
 #include "daemon/client/plan_query.h"
 #include "daemon/client/proof.h"
 #include "daemon/client/run_names.h"
-#include "daemon/daemon.h"
 #include "daemon/feed/feed.h"
 #include "daemon/launch/slurm_job.h"
 #include "daemon/store/init_from.h"
 #include "daemon/store/runner.h"
+#include "daemon/store/runs.h"
 #include "daemon/sys/allow.h"
 #include "proto/check.h"
 #include "proto/data/sidecar.h"
@@ -30,7 +30,8 @@ BIT_LOG_TOPIC("submit");
 
 struct bit_submission {
     uv_work_t work;
-    struct bit_daemon *daemon;
+    const struct bit_env *env;
+    struct bit_runs *runs;
     struct bit_client *client; /* NULL when it has gone */
     Bit__RunSpec *spec;
     char request_id[BIT_REQUEST_ID_MAX + 1];
@@ -101,12 +102,11 @@ static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
 
 static void make_run(struct bit_submission *s)
 {
-    struct bit_daemon *d = s->daemon;
-    struct bit_runner *r = bit_daemon_find_request(d, s->request_id); /* sent twice, and both were being checked */
+    struct bit_runner *r = bit_runs_find_request(s->runs, s->request_id); /* sent twice, and both were being checked */
     if (r == NULL) {
         Bit__RunSpec *spec = s->spec;
         s->spec = NULL;
-        int err = bit_daemon_add(d, spec, s->request_id, s->uid, s->paused, &r);
+        int err = bit_runs_add(s->runs, spec, s->request_id, s->uid, s->paused, &r);
         if (err == 0)
             keep_proof(s, r);
         if (err < 0) {
@@ -116,7 +116,7 @@ static void make_run(struct bit_submission *s)
     }
     answer_submitted(s->client, r, r->run.seq);
     free_submission(s);
-    bit_daemon_schedule(d);
+    bit_runs_schedule(r->runs);
 }
 
 static void fill_dry_run(const struct bit_submission *s, const struct bit_dryrun_size *size, Bit__DryRunReply *m)
@@ -160,7 +160,7 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan_query
         warnings[m.n_warning] = &problem[m.n_warning];
         m.n_warning++;
     }
-    if (bit_command_lines_make(&s->daemon->config, s->spec, &lines) < 0) {
+    if (bit_command_lines_make(s->env->config, s->spec, &lines) < 0) {
         bit_format(why, sizeof why, "%s", bit_fail_text());
         problem[m.n_warning].text = why;
         warnings[m.n_warning] = &problem[m.n_warning];
@@ -221,7 +221,7 @@ static int open_init(struct bit_submission *s)
     s->init_from = calloc(1, sizeof *s->init_from);
     if (s->init_from == NULL)
         return bit_fail(-ENOMEM, "model.init_from");
-    snprintf(runs, sizeof runs, "%s/runs", s->daemon->config.state);
+    snprintf(runs, sizeof runs, "%s/runs", s->env->config->state);
     return bit_init_from_examine(s->spec->model, s->proof != NULL ? bit_proof_init(s->proof) : NULL, runs,
                                  s->init_from);
 }
@@ -268,7 +268,7 @@ static int check_init_run(const struct bit_submission *s)
     if (s->init_from == NULL || s->init_from->run[0] == '\0')
         return 0;
     struct bit_runner *from = NULL;
-    int err = bit_run_names_find(s->daemon, s->init_from->run, s->uid, &from);
+    int err = bit_run_names_find(s->runs, s->init_from->run, s->uid, &from);
     return err < 0 ? err : bit_access_check(&s->client->peer, &from->run, BIT_VERB_FROM);
 }
 
@@ -282,7 +282,7 @@ static void on_looked(uv_work_t *work, int status)
     } else if (s->err < 0) {
         refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);
     } else {
-        int err = bit_plan_query_start(s->daemon, s->spec, on_planned, s);
+        int err = bit_plan_query_start(s->env, s->spec, on_planned, s);
         if (err < 0)
             refuse(s, err, bit_fail_text());
     }
@@ -314,7 +314,7 @@ static void refuse_problems(struct bit_client *c, const struct bit_problems *pro
 /* What this bitd, as it was started and set, lets this client's ranks be launched with. */
 static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
 {
-    int err = bit_allow_check(&c->server->daemon->config, spec, !bit_proof_needed(&c->peer), problems);
+    int err = bit_allow_check(c->server->env->config, spec, !bit_proof_needed(&c->peer), problems);
     if (spec->launch->launcher != BIT__LAUNCHER__SRUN || bit_slurm_job_check_own() == 0)
         return err;
     bit_problems_add(problems, "launch.launcher", 0, 0, "%s", bit_fail_text());
@@ -345,7 +345,7 @@ static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *dire
 
 static void begin_looking(struct bit_submission *s)
 {
-    int err = uv_queue_work(&s->daemon->loop, &s->work, look_at_data, on_looked);
+    int err = uv_queue_work(s->env->loop, &s->work, look_at_data, on_looked);
     if (err < 0)
         refuse(s, err, uv_strerror(err));
 }
@@ -365,7 +365,8 @@ static struct bit_submission *new_submission(struct bit_client *c, const Bit__Su
     struct bit_submission *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    s->daemon = c->server->daemon;
+    s->env = c->server->env;
+    s->runs = c->server->runs;
     s->client = c;
     s->spec = spec;
     s->uid = c->peer.uid;
@@ -407,13 +408,13 @@ static void begin(struct bit_client *c, const Bit__SubmitRequest *m)
 
 void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
 {
-    struct bit_daemon *d = c->server->daemon;
+    const struct bit_runs *runs = c->server->runs;
     bool dry_run = m->has_dry_run && m->dry_run;
     if (m->request_id[0] == '\0' || strlen(m->request_id) > BIT_REQUEST_ID_MAX) {
         bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
         return;
     }
-    struct bit_runner *known = dry_run ? NULL : bit_daemon_find_request(d, m->request_id);
+    struct bit_runner *known = dry_run ? NULL : bit_runs_find_request(runs, m->request_id);
     if (known != NULL && known->run.uid != c->peer.uid)
         bit_client_refuse(c, BIT_EAUTH, "another user's request has this id");
     else if (geteuid() == 0 && c->peer.uid != 0)
@@ -423,9 +424,9 @@ void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
                           c->peer.uid);
     else if (known != NULL)
         answer_submitted(c, known, known->run.seq);
-    else if (d->stopping && !dry_run)
+    else if (runs->env->stopping && !dry_run)
         bit_client_refuse(c, BIT_EBUSY, "bitd is going down");
-    else if (!dry_run && bit_daemon_check_room(d, c->peer.uid) < 0)
+    else if (!dry_run && bit_runs_check_room(runs, c->peer.uid) < 0)
         bit_client_refuse(c, BIT_EBUSY, "%s", bit_fail_text());
     else
         begin(c, m);

@@ -51,7 +51,7 @@ static bool is_gone(const struct bit_wait *w, const struct bit_run *run)
 enum bit_wait_result bit_wait_check(const struct bit_wait *w)
 {
     const struct bit_run *run = &w->runner->run;
-    if (w->has_state && w->state == BIT__RUN_STATE__BLOCKED && bit_runner_state(w->runner) == w->state)
+    if (w->has_state && w->state == BIT__RUN_STATE__BLOCKED && bit_status_state(w->runner) == w->state)
         return BIT_WAIT_HOLDS;
     if (bit_runner_is_blocked(w->runner))
         return BIT_WAIT_NOT_YET;

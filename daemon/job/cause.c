@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/job.h"
 #include "daemon/launch/launcher_log.h"
 #include "proto/err.h"

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/job.h"
 #include "daemon/sys/fileio.h"
 #include "proto/ckpt/checkpoint.h"
@@ -69,7 +68,7 @@ int bit_commit_start(struct bit_job *job, const Bit__CheckpointReport *m)
     c->epoch = job->runner->run.epoch;
     snprintf(c->run, sizeof c->run, "%s", job->runner->run.id);
     c->work.data = c;
-    int err = uv_queue_work(&job->runner->daemon->loop, &c->work, commit_in_pool, on_committed);
+    int err = uv_queue_work(job->runner->env->loop, &c->work, commit_in_pool, on_committed);
     if (err < 0) {
         free_commit(c);
         return bit_fail(err, "the thread pool: %s", uv_strerror(err));

@@ -4,7 +4,6 @@
  */
 #include <inttypes.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/examine.h"
 #include "daemon/job/job.h"
 #include "proto/err.h"

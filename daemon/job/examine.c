@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/job.h"
 #include "daemon/run/hung_rank.h"
 #include "daemon/sys/proc.h"
@@ -81,7 +80,7 @@ static bool all_answered(const struct bit_job *job, const char *answers)
 
 static void write_ranks(FILE *f, const struct bit_job *job, const char *answers)
 {
-    double beat_s = (double)job->runner->daemon->config.heartbeat_ms / BIT_BEATS_MISSED / 1000;
+    double beat_s = (double)job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED / 1000;
     fprintf(f, "%5s %-24s %8s %10s %-11s %9s %s\n", "rank", "host", "pid", "step done", "section", "silent s",
             "stacks");
     for (uint32_t r = 0; r < job->watch.ranks; r++) {

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/job.h"
 #include "daemon/store/init_from.h"
 #include "proto/err.h"
@@ -55,7 +54,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
                    void *owner, bool training)
 {
     struct bit_run *run = &job->runner->run;
-    const struct bit_config *config = &job->runner->daemon->config;
+    const struct bit_config *config = job->runner->env->config;
     char *folder = bit_runner_path(job->runner, "checkpoints"), *restore = NULL;
     Bit__Welcome m = BIT__WELCOME__INIT;
     Bit__InitFile *files[BIT_INIT_FROM_FILES];
@@ -119,18 +118,11 @@ static int take_rank(struct bit_job *job, struct bit_worker_link *link, const Bi
     return 0;
 }
 
-static struct bit_job *find_job(struct bit_daemon *d, const char *run)
-{
-    for (size_t i = 0; i < d->runner_count; i++)
-        if (strcmp(d->runner[i]->run.id, run) == 0)
-            return d->runner[i]->job;
-    return NULL;
-}
-
 /* The job of a run that is launched, so that a worker may come. */
-static struct bit_job *find_launched(struct bit_daemon *d, const char *run)
+static struct bit_job *find_launched(const struct bit_jobs *jobs, const char *run)
 {
-    struct bit_job *job = find_job(d, run);
+    const struct bit_runner *r = bit_runs_find(jobs->runs, run);
+    struct bit_job *job = r != NULL ? r->job : NULL;
     if (job == NULL || job->phase == BIT_JOB_CHOOSING || job->phase == BIT_JOB_ENDING || job->phase == BIT_JOB_WAITING)
         return NULL;
     return job;

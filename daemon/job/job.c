@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
 #include "daemon/store/choose.h"
 #include "daemon/store/durable.h"
 #include "daemon/store/partials.h"
+#include "daemon/store/runs.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/proc.h"
 #include "daemon/sys/sweep.h"
@@ -30,19 +30,20 @@ static void on_deadline(uv_timer_t *timer);
 
 /* ---------------------------------------------------------------- life of the struct */
 
-static struct bit_job *new_job(struct bit_runner *r)
+static struct bit_job *new_job(const struct bit_jobs *jobs, struct bit_runner *r)
 {
     BIT_ASSERT(r->job == NULL);
     struct bit_job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
+    job->jobs = jobs;
     job->runner = r;
-    uv_timer_init(&r->daemon->loop, &job->deadline);
-    uv_timer_init(&r->daemon->loop, &job->checkpoint_retry);
-    uv_timer_init(&r->daemon->loop, &job->read_retry);
-    uv_timer_init(&r->daemon->loop, &job->watch.tick);
-    uv_timer_init(&r->daemon->loop, &job->examine.limit);
-    uv_fs_event_init(&r->daemon->loop, &job->examine.change);
+    uv_timer_init(r->env->loop, &job->deadline);
+    uv_timer_init(r->env->loop, &job->checkpoint_retry);
+    uv_timer_init(r->env->loop, &job->read_retry);
+    uv_timer_init(r->env->loop, &job->watch.tick);
+    uv_timer_init(r->env->loop, &job->examine.limit);
+    uv_fs_event_init(r->env->loop, &job->examine.change);
     job->deadline.data = job->checkpoint_retry.data = job->read_retry.data = job;
     job->watch.tick.data = job->examine.limit.data = job->examine.change.data = job;
     job->handles = 6;
@@ -76,7 +77,7 @@ static void destroy(struct bit_job *job)
     bit_payload_destroy(job->payload);
     bit_feed_destroy(job->feed);
     bit_places_finish(&job->places);
-    if (job->runner->daemon->stopping) /* the nodes are kept for when it is back */
+    if (job->runner->env->stopping) /* the nodes are kept for when it is back */
         bit_slurm_job_leave(job->slurm_job);
     else
         bit_slurm_job_release(job->slurm_job);
@@ -205,15 +206,15 @@ static void begin_ending(struct bit_job *job)
         bit_worker_link_close(job->link);
     job->link = NULL;
     const struct bit_proc_job processes = {
-        .run = r->run.id, .link = r->daemon->config.link, .session = job->launch ? bit_launch_pid(job->launch) : 0};
-    uint64_t grace_ms = r->daemon->config.grace_ms;
+        .run = r->run.id, .link = r->env->config->link, .session = job->launch ? bit_launch_pid(job->launch) : 0};
+    uint64_t grace_ms = r->env->config->grace_ms;
     if (job->slurm_job != NULL &&
         !job->done) /* srun ends ranks at once when told to, and then waits for nodes that may be lost */
         grace_ms = BIT_MIN(grace_ms, (uint64_t)SRUN_GRACE_MS);
     else if (hurry)
         grace_ms = BIT_MIN(grace_ms, (uint64_t)1000);
     note_remains(job, &processes);
-    int err = bit_sweep_start(&r->daemon->loop, &processes, grace_ms, on_swept, job);
+    int err = bit_sweep_start(r->env->loop, &processes, grace_ms, on_swept, job);
     BIT_ASSERT(err == 0);
     job->sweeping = true;
 }
@@ -259,19 +260,18 @@ static void on_launcher_ended(void *arg, int64_t status, int signal)
     if (job->link == NULL || job->done)
         begin_ending(job);
     else /* its last words are worth more than the exit code: read the link to its end */
-        uv_timer_start(&job->deadline, on_deadline, job->runner->daemon->config.grace_ms, 0);
+        uv_timer_start(&job->deadline, on_deadline, job->runner->env->config->grace_ms, 0);
 }
 
 /* ---------------------------------------------------------------- settling: nothing of the job is left */
 
 static void give_slot_back(struct bit_job *job)
 {
-    struct bit_daemon *d = job->runner->daemon;
     struct bit_runner *r = job->runner;
     destroy(job);
     bit_durable_rest(r);
-    bit_daemon_changed(d, r); /* nothing more comes of it: who follows it is done */
-    bit_daemon_schedule(d);
+    bit_runner_changed(r); /* nothing more comes of it: who follows it is done */
+    bit_runs_schedule(r->runs);
 }
 
 static void wait_and_relaunch(struct bit_job *job)
@@ -377,7 +377,7 @@ static void settle(struct bit_job *job)
     } else if (job->leaving[0] != '\0') {
         bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "%s; goes on behind step %" PRIu64, job->leaving, from);
         give_slot_back(job);
-    } else if (r->daemon->stopping) {
+    } else if (r->env->stopping) {
         bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "bitd went down; goes on behind step %" PRIu64, from);
         give_slot_back(job);
     } else {
@@ -419,14 +419,14 @@ static int launch(struct bit_job *job, const char *restore)
     char name[64];
     snprintf(name, sizeof name, "logs/worker-%u.log", r->run.attempt + 1);
     char *log = bit_runner_path(r, name), *secret = bit_runner_path(r, "secret"), *nodes = bit_runner_path(r, "nodes");
-    const struct bit_config *config = &r->daemon->config;
+    const struct bit_config *config = r->env->config;
     const struct bit_launch_args args = {
         .config = config,
         .slurm_job = job->slurm_job != NULL ? bit_slurm_job_number(job->slurm_job) : 0,
         .places = job->slurm_job != NULL ? &job->places : NULL,
         .spec = r->run.spec->launch,
         .run = r->run.id,
-        .link = bit_daemon_link_for(r->daemon, r->run.spec->launch->launcher),
+        .link = bit_worker_link_address(job->jobs->links, config, r->run.spec->launch->launcher),
         .owner = config->link,
         .secret = secret,
         .epoch = r->run.epoch + 1,
@@ -439,7 +439,7 @@ static int launch(struct bit_job *job, const char *restore)
     if (err == 0)
         err = bit_secret_create(secret, job->secret);
     if (err == 0)
-        err = bit_launch_start(&r->daemon->loop, &args, on_launcher_ended, job, &job->launch);
+        err = bit_launch_start(r->env->loop, &args, on_launcher_ended, job, &job->launch);
     if (err == 0)
         err = write_launched(job, &args, name, restore);
     free(secret);
@@ -456,7 +456,7 @@ static void start_worker(struct bit_job *job, const char *restore)
     if (err < 0)
         bit_job_end(job, err, "launching: %s", bit_fail_text());
     else
-        uv_timer_start(&job->deadline, on_deadline, r->daemon->config.start_ms, 0);
+        uv_timer_start(&job->deadline, on_deadline, r->env->config->start_ms, 0);
 }
 
 static void on_chosen(void *arg, int err, const char *restore)
@@ -489,7 +489,7 @@ void bit_job_choose(struct bit_job *job)
 /* The settings may have changed since the run was submitted, and so may have what a bitd lets others pass. */
 static int check_allowed(const struct bit_runner *r)
 {
-    return bit_allow_launch(&r->daemon->config, r->run.spec, bit_runner_is_own(r));
+    return bit_allow_launch(r->env->config, r->run.spec, bit_runner_is_own(r));
 }
 
 /* Nothing may be there that an earlier daemon started and did not live to write down. */
@@ -511,17 +511,17 @@ static void on_cleared(void *arg)
 static void clear_and_choose(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
-    const struct bit_proc_job processes = {.run = r->run.id, .link = r->daemon->config.link};
+    const struct bit_proc_job processes = {.run = r->run.id, .link = r->env->config->link};
     job->phase = BIT_JOB_CHOOSING;
     note_remains(job, &processes);
-    int err = bit_sweep_start(&r->daemon->loop, &processes, 0, on_cleared, job);
+    int err = bit_sweep_start(r->env->loop, &processes, 0, on_cleared, job);
     BIT_ASSERT(err == 0);
     job->sweeping = true;
 }
 
-int bit_job_start(struct bit_runner *r)
+int bit_job_start(const struct bit_jobs *jobs, struct bit_runner *r)
 {
-    struct bit_job *job = new_job(r);
+    struct bit_job *job = new_job(jobs, r);
     if (job == NULL)
         return bit_fail(-ENOMEM, "a job for %s", r->run.id);
     bit_runner_set_state(r, BIT__RUN_STATE__STARTING, "has a slot");
@@ -540,21 +540,21 @@ static int adopt(struct bit_job *job)
         err = bit_tally_begin(&job->tally, job->watch.ranks);
     free(secret);
     if (err == 0)
-        err = bit_launch_adopt(&r->daemon->loop, r->run.pid, r->run.pid_start, on_launcher_ended, job, &job->launch);
+        err = bit_launch_adopt(r->env->loop, r->run.pid, r->run.pid_start, on_launcher_ended, job, &job->launch);
     return err;
 }
 
-int bit_job_resume(struct bit_runner *r)
+int bit_job_resume(const struct bit_jobs *jobs, struct bit_runner *r)
 {
-    struct bit_job *job = new_job(r);
+    struct bit_job *job = new_job(jobs, r);
     if (job == NULL)
         return bit_fail(-ENOMEM, "a job for %s", r->run.id);
-    job->promised = r->run.step + r->daemon->config.lookahead;
+    job->promised = r->run.step + r->env->config->lookahead;
     job->done = r->run.launched && r->run.done.known; /* what is left is to let them go */
     if (r->run.launched && adopt(job) == 0) {
         bit_info("waiting for worker", "run=%s pid=%d step=%" PRIu64, r->run.id, r->run.pid, r->run.step);
         job->phase = BIT_JOB_DETACHED;
-        uv_timer_start(&job->deadline, on_deadline, r->daemon->config.reconnect_ms, 0);
+        uv_timer_start(&job->deadline, on_deadline, r->env->config->reconnect_ms, 0);
     } else if (r->run.launched) {
         bit_job_end(job, BIT_EWORKER, "the worker ended while bitd was away");
     } else if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING) {
@@ -569,7 +569,7 @@ int bit_job_resume(struct bit_runner *r)
 
 void bit_job_connected(struct bit_job *job)
 {
-    const struct bit_config *config = &job->runner->daemon->config;
+    const struct bit_config *config = job->runner->env->config;
     bit_job_hold(job);
     job->phase = job->reconnected ? BIT_JOB_TRAINING : BIT_JOB_STARTING;
     uv_timer_start(&job->deadline, on_deadline, job->reconnected ? config->long_ms : config->start_ms, 0);
@@ -592,7 +592,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
     bit_warn("link lost", "run=%s err=%s step=%" PRIu64, r->run.id, bit_strerror(err), r->run.step);
     job->promised = BIT_MAX(job->promised, job->course.sent);
     job->phase = BIT_JOB_DETACHED;
-    uv_timer_start(&job->deadline, on_deadline, r->daemon->config.reconnect_ms, 0);
+    uv_timer_start(&job->deadline, on_deadline, r->env->config->reconnect_ms, 0);
 }
 
 /* ---------------------------------------------------------------- time */
@@ -607,7 +607,7 @@ static bool waits_for_the_rest(const struct bit_job *job, uint32_t *first)
 static uint64_t limit_ms(const struct bit_job *job)
 {
     uint32_t first;
-    return waits_for_the_rest(job, &first) ? job->runner->daemon->config.stall_ms : bit_watch_limit_ms(job);
+    return waits_for_the_rest(job, &first) ? job->runner->env->config->stall_ms : bit_watch_limit_ms(job);
 }
 
 /* Nothing came in time: who is to be asked why. */
@@ -626,7 +626,7 @@ static void examine_late(struct bit_job *job)
 
 void bit_job_expect(struct bit_job *job)
 {
-    const struct bit_config *config = &job->runner->daemon->config;
+    const struct bit_config *config = job->runner->env->config;
     if (job->launcher_ended)
         return;
     if (job->done && bit_runner_is_blocked(job->runner)) /* they wait until it is written */
@@ -642,7 +642,7 @@ void bit_job_expect(struct bit_job *job)
 static void on_deadline(uv_timer_t *timer)
 {
     struct bit_job *job = timer->data;
-    const struct bit_config *config = &job->runner->daemon->config;
+    const struct bit_config *config = job->runner->env->config;
     if (job->done || job->launcher_ended || job->cause.by_mpi)
         begin_ending(job);
     else if (job->phase == BIT_JOB_WAITING)

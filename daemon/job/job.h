@@ -27,6 +27,7 @@
 #include "daemon/run/course.h"
 #include "daemon/run/tally.h"
 #include "daemon/store/runner.h"
+#include "daemon/store/runs.h"
 
 enum bit_job_phase {
     BIT_JOB_CHOOSING,
@@ -47,7 +48,16 @@ struct bit_job_cause {
     char text[BIT_ERR_TEXT_MAX];
 };
 
+/* What all jobs share. */
+struct bit_jobs {
+    struct bit_runs *runs;
+    const struct bit_worker_link_listener *links;
+    void (*stop_all)(void *owner, const char *why); /* bitd's own Slurm job ends, and bitd with it */
+    void *owner;
+};
+
 struct bit_job {
+    const struct bit_jobs *jobs;
     struct bit_runner *runner;
     enum bit_job_phase phase;
     struct bit_slurm_job *slurm_job; /* the Slurm job that it is launched in; NULL with MPIRUN */
@@ -98,9 +108,9 @@ struct bit_job {
 };
 
 /** Take the slot and begin: choose a checkpoint, launch. The run is queued. */
-int bit_job_start(struct bit_runner *r);
+int bit_job_start(const struct bit_jobs *jobs, struct bit_runner *r);
 /** After a restart of the daemon: go on with processes that may or may not still be there. */
-int bit_job_resume(struct bit_runner *r);
+int bit_job_resume(const struct bit_jobs *jobs, struct bit_runner *r);
 /** The run's state or plan changed: pausing, cancelling, a moved switch, a checkpoint asked for. */
 void bit_job_changed(struct bit_job *job);
 /** The daemon goes down: last checkpoint, stop; what cannot is ended. */
@@ -147,7 +157,7 @@ void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed 
 /** cause.c: a launch was lost: into the journal, with its cause, which is job->cause.text from then on. */
 void bit_job_record_lost(struct bit_job *job);
 
-/** What the link listener calls, for all jobs. */
+/** What the link listener calls, for all jobs: its argument is the struct bit_jobs. */
 extern const struct bit_worker_link_ops bit_job_link_ops;
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/job.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -91,7 +90,7 @@ void bit_job_told(struct bit_job *job, uint32_t rank, int signal)
     if (job->runner->run.spec->launch->launcher == BIT__LAUNCHER__SBATCH)
         bit_slurm_job_told(job->slurm_job, why);
     else
-        bit_daemon_stop(job->runner->daemon, why);
+        job->jobs->stop_all(job->jobs->owner, why);
 }
 
 int bit_job_lose_node(struct bit_job *job, const char *host)

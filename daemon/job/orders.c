@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/job.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
@@ -74,7 +73,7 @@ static void load_in_pool(uv_work_t *work)
 
 static uint64_t read_ms(const struct bit_job *job)
 {
-    return uv_now(&job->runner->daemon->loop) - job->read_begin_ms;
+    return uv_now(job->runner->env->loop) - job->read_begin_ms;
 }
 
 static void on_read_retry(uv_timer_t *timer)
@@ -85,7 +84,7 @@ static void on_read_retry(uv_timer_t *timer)
 /* What storage said may be otherwise in a while; what a file holds, or has become, will not. */
 static bool may_pass(const struct bit_job *job, int err)
 {
-    return err > -4096 && err != -ENOMEM && read_ms(job) < job->runner->daemon->config.read_patience_ms;
+    return err > -4096 && err != -ENOMEM && read_ms(job) < job->runner->env->config->read_patience_ms;
 }
 
 static void load_failed(struct bit_job *job, const struct bit_load *load)
@@ -98,7 +97,7 @@ static void load_failed(struct bit_job *job, const struct bit_load *load)
         bit_warn("cannot read", "run=%s text=%s", job->runner->run.id, load->text);
     bit_format(job->read_error, sizeof job->read_error, "%s", load->text);
     uv_timer_start(&job->read_retry, on_read_retry, READ_RETRY_MS, 0);
-    bit_daemon_changed(job->runner->daemon, job->runner);
+    bit_runner_changed(job->runner);
 }
 
 static void load_succeeded(struct bit_job *job)
@@ -167,8 +166,8 @@ static void start_load(struct bit_job *job, const struct bit_order *order)
     load->work.data = load;
     job->loading = true;
     if (job->read_error[0] == '\0')
-        job->read_begin_ms = uv_now(&job->runner->daemon->loop);
-    int err = uv_queue_work(&job->runner->daemon->loop, &load->work, load_in_pool, on_loaded);
+        job->read_begin_ms = uv_now(job->runner->env->loop);
+    int err = uv_queue_work(job->runner->env->loop, &load->work, load_in_pool, on_loaded);
     BIT_ASSERT(err == 0);
 }
 
@@ -280,7 +279,7 @@ void bit_job_pump(struct bit_job *job)
 {
     while (may_send(job)) {
         const struct bit_run *run = &job->runner->run;
-        unsigned lookahead = bit_guard_lookahead(run, job->runner->daemon->config.lookahead);
+        unsigned lookahead = bit_guard_lookahead(run, job->runner->env->config->lookahead);
         struct bit_order order = bit_course_next(&job->course, run, lookahead);
         struct bit_payload *payload = NULL;
         if (order.kind == BIT_ORDER_NONE)

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/commit.h"
 #include "daemon/job/job.h"
 #include "daemon/store/retain.h"
@@ -92,7 +91,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     job->ready = job->stood = true;
     job->promised = 0;
     bit_course_init(&job->course, &r->run, m->step, m->phase->precision);
-    job->course.shutdown = r->daemon->stopping || job->leaving[0] != '\0';
+    job->course.shutdown = r->env->stopping || job->leaving[0] != '\0';
     if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
         bit_runner_set_state(r, BIT__RUN_STATE__TRAINING, "from step %" PRIu64 ", %s", m->step, m->backend);
     bit_guard_verify(job);
@@ -169,7 +168,7 @@ static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *
     if (r->run.state == BIT__RUN_STATE__CANCELLING) /* leaving matters more */
         bit_course_checkpointed(&job->course, m->after_step, true);
     else
-        uv_timer_start(&job->checkpoint_retry, on_checkpoint_retry, r->daemon->config.checkpoint_retry_ms, 0);
+        uv_timer_start(&job->checkpoint_retry, on_checkpoint_retry, r->env->config->checkpoint_retry_ms, 0);
 }
 
 /* It is on disk and has its name, or it failed. */

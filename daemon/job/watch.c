@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
 #include "daemon/job/examine.h"
 #include "daemon/job/job.h"
 #include "proto/check.h"
@@ -23,7 +22,7 @@ static void on_tick(uv_timer_t *timer);
 int bit_watch_begin(struct bit_job *job)
 {
     struct bit_watch *w = &job->watch;
-    uint64_t beat_ms = job->runner->daemon->config.heartbeat_ms / BIT_BEATS_MISSED;
+    uint64_t beat_ms = job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED;
     bit_watch_free(w);
     w->ranks = job->places.ranks ? job->places.ranks : bit_run_ranks(&job->runner->run);
     w->rank = calloc(w->ranks, sizeof *w->rank);
@@ -94,7 +93,7 @@ void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
 {
     rank->heard = true;
     rank->silent = 0;
-    bit_gaps_note(&rank->gaps, uv_now(&rank->job->runner->daemon->loop));
+    bit_gaps_note(&rank->gaps, uv_now(rank->job->runner->env->loop));
     rank->step = m->step;
     bit_format(rank->section, sizeof rank->section, "%s", m->section);
     if (m->has_told && rank->job->slurm_job != NULL)
@@ -193,7 +192,7 @@ static bool lose_nodes(struct bit_job *job)
     }
     bit_job_end(job, BIT_EWORKER,
                 "node %s was lost: no heartbeat of rank %" PRId64 " for %g s, last in '%s' behind step %" PRIu64, host,
-                first, (double)job->runner->daemon->config.heartbeat_ms / 1000, job->watch.rank[first].section,
+                first, (double)job->runner->env->config->heartbeat_ms / 1000, job->watch.rank[first].section,
                 job->watch.rank[first].step);
     return true;
 }
@@ -211,8 +210,7 @@ static void on_tick(uv_timer_t *timer)
         silent = is_silent(job, r) ? r : silent;
     }
     if (silent >= 0 && !lose_nodes(job))
-        bit_examine_start(job, silent, "no heartbeat for %g s",
-                          (double)job->runner->daemon->config.heartbeat_ms / 1000);
+        bit_examine_start(job, silent, "no heartbeat for %g s", (double)job->runner->env->config->heartbeat_ms / 1000);
 }
 
 /* ---------------------------------------------------------------- how long a step may take */
@@ -263,7 +261,7 @@ double bit_watch_p99_ms(const struct bit_watch *w)
 
 uint64_t bit_watch_limit_ms(const struct bit_job *job)
 {
-    const struct bit_config *config = &job->runner->daemon->config;
+    const struct bit_config *config = job->runner->env->config;
     const struct bit_watch *w = &job->watch;
     double p99 = bit_watch_p99_ms(w);
     bool is_long = p99 == 0 || w->fresh || job->course.stopped ||

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
 #include "daemon/launch/hold_script.h" /* made of hold.sh by the build */
 #include "daemon/launch/launch.h"
 #include "daemon/launch/squeue.h"
@@ -101,7 +100,7 @@ static void tell_ready(struct bit_slurm_job *j, int err)
     j->warned = false;
     j->told[0] = '\0';
     if (j->ready && is_submitted(j))
-        again_in(j, j->runner->daemon->config.slurm_poll_ms);
+        again_in(j, j->runner->env->config->slurm_poll_ms);
     j->ops->ready(j->arg, err);
 }
 
@@ -133,10 +132,10 @@ static void run_command(struct bit_slurm_job *j, struct bit_argv *argv, bit_chil
 {
     int err = bit_argv_check(argv);
     if (err == 0)
-        err = bit_child_output_get(&j->runner->daemon->loop, argv->item, COMMAND_MS, done, j);
+        err = bit_child_output_get(j->runner->env->loop, argv->item, COMMAND_MS, done, j);
     j->busy = err == 0;
     if (err < 0)
-        again_in(j, j->runner->daemon->config.slurm_poll_ms);
+        again_in(j, j->runner->env->config->slurm_poll_ms);
     bit_argv_finish(argv);
 }
 
@@ -241,7 +240,7 @@ static void submit_job(struct bit_slurm_job *j)
     if (err == 0)
         err = touch_lease(j);
     if (err == 0)
-        err = bit_slurm_job_sbatch(&j->runner->daemon->config, j->runner->run.id, j->runner->dir, j->runner->run.spec,
+        err = bit_slurm_job_sbatch(j->runner->env->config, j->runner->run.id, j->runner->dir, j->runner->run.spec,
                                    &argv);
     if (err < 0) {
         bit_argv_finish(&argv);
@@ -321,7 +320,7 @@ static void on_polled(void *arg, const struct bit_child_output *r)
     char text[BIT_ERR_TEXT_MAX];
     if (!still_there(j) || !(j->wanted || j->ready))
         return;
-    again_in(j, j->runner->daemon->config.slurm_poll_ms);
+    again_in(j, j->runner->env->config->slurm_poll_ms);
     if (knows_no_such_job(r) || (bit_child_output_ok(r) && r->out_bytes == 0)) {
         take_ended(j, "UNKNOWN", "Slurm does not know it any more");
     } else if (!bit_child_output_ok(r) || bit_squeue_parse((const char *)r->out, &q) < 0) {
@@ -342,7 +341,7 @@ static void ask_squeue(struct bit_slurm_job *j)
     struct bit_argv argv = {0};
     if (touch_lease(j) < 0)
         bit_warn("lease not touched", "run=%s text=%s", j->runner->run.id, bit_fail_text());
-    bit_launch_slurm_tool(&j->runner->daemon->config, "squeue", &argv);
+    bit_launch_slurm_tool(j->runner->env->config, "squeue", &argv);
     bit_argv_add(&argv, "--noheader");
     bit_argv_add(&argv, "--states=all");
     bit_argv_add(&argv, "--jobs=%" PRIu64, j->runner->run.slurm.job);
@@ -366,7 +365,7 @@ static void poll_now(uv_timer_t *timer)
 {
     struct bit_slurm_job *j = timer->data;
     if (j->busy)
-        again_in(j, j->runner->daemon->config.slurm_poll_ms);
+        again_in(j, j->runner->env->config->slurm_poll_ms);
     else if (!is_submitted(j))
         take_own_job(j);
     else if (j->runner->run.slurm.job != 0)
@@ -394,7 +393,7 @@ int bit_slurm_job_create(struct bit_runner *r, const struct bit_slurm_job_ops *o
     j->runner = r;
     j->ops = ops;
     j->arg = arg;
-    uv_timer_init(&r->daemon->loop, &j->timer);
+    uv_timer_init(r->env->loop, &j->timer);
     j->timer.data = j;
     *out = j;
     return 0;
@@ -448,17 +447,17 @@ static void on_cancelled(void *arg, const struct bit_child_output *r)
 }
 
 /* A job that runs is told to end well; one that does not, or not yet, is cancelled. */
-static void scancel(struct bit_daemon *d, uint64_t number, const char *how, const char *how_else)
+static void scancel(const struct bit_env *env, uint64_t number, const char *how, const char *how_else)
 {
     struct bit_argv argv = {0};
-    bit_launch_slurm_tool(&d->config, "scancel", &argv);
+    bit_launch_slurm_tool(env->config, "scancel", &argv);
     bit_argv_add(&argv, "--quiet");
     bit_argv_add(&argv, "%s", how);
     if (how_else != NULL)
         bit_argv_add(&argv, "%s", how_else);
     bit_argv_add(&argv, "%" PRIu64, number);
     if (bit_argv_check(&argv) == 0)
-        bit_child_output_get(&d->loop, argv.item, COMMAND_MS, on_cancelled, NULL);
+        bit_child_output_get(env->loop, argv.item, COMMAND_MS, on_cancelled, NULL);
     bit_argv_finish(&argv);
 }
 
@@ -468,8 +467,8 @@ void bit_slurm_job_release(struct bit_slurm_job *j)
         return;
     uint64_t number = is_submitted(j) ? j->runner->run.slurm.job : 0;
     if (number != 0) {
-        scancel(j->runner->daemon, number, "--state=PENDING", NULL);
-        scancel(j->runner->daemon, number, "--batch", "--signal=USR2");
+        scancel(j->runner->env, number, "--state=PENDING", NULL);
+        scancel(j->runner->env, number, "--batch", "--signal=USR2");
         note_state(j, 0, "RELEASED", "not needed any more");
     }
     destroy(j);

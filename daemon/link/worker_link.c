@@ -425,9 +425,14 @@ int bit_worker_link_listen_tcp(struct bit_worker_link_listener *l, const char *l
     return 0;
 }
 
-const char *bit_worker_link_address(const struct bit_worker_link_listener *l)
+/* Ranks that mpirun starts are on this host, unless it was told otherwise; those of srun may be anywhere. */
+const char *bit_worker_link_address(const struct bit_worker_link_listener *l, const struct bit_config *config,
+                                    Bit__Launcher launcher)
 {
-    return l->told[0] != '\0' ? l->told : NULL;
+    bool tcp = config->link_kind == BIT_LINK_TCP ||
+               (config->link_kind == BIT_LINK_AUTO && launcher != BIT__LAUNCHER__MPIRUN);
+
+    return tcp && l->told[0] != '\0' ? l->told : config->link;
 }
 
 void bit_worker_link_listener_close(struct bit_worker_link_listener *l)
@@ -436,6 +441,6 @@ void bit_worker_link_listener_close(struct bit_worker_link_listener *l)
         bit_worker_link_close(l->links);
     uv_close((uv_handle_t *)&l->accept_timer, NULL);
     uv_close(&l->local.io.handle, NULL);
-    if (bit_worker_link_address(l) != NULL)
+    if (l->told[0] != '\0')
         uv_close(&l->remote.io.handle, NULL);
 }

@@ -17,6 +17,7 @@
 
 #include "daemon/link/connection_rate.h"
 #include "daemon/link/payload.h"
+#include "daemon/sys/config.h"
 #include "proto/bit.pb-c.h"
 #include "proto/wire/address.h"
 #include "proto/wire/frame.h"
@@ -69,8 +70,9 @@ int bit_worker_link_listen(struct bit_worker_link_listener *l, uv_loop_t *loop, 
 /** Listen over TCP too (bit_endpoint_open). Errors: as that; libuv's. */
 int bit_worker_link_listen_tcp(struct bit_worker_link_listener *l, const char *listen, const char *advertise,
                                const char *kept);
-/** What a worker on another node is given as BITD_LINK: "host:port", or NULL without bit_worker_link_listen_tcp. */
-const char *bit_worker_link_address(const struct bit_worker_link_listener *l);
+/** What a worker of this launcher is given as BITD_LINK: the Unix socket's path, or "host:port" (setting link_kind). */
+const char *bit_worker_link_address(const struct bit_worker_link_listener *l, const struct bit_config *config,
+                                    Bit__Launcher launcher);
 void bit_worker_link_listener_close(struct bit_worker_link_listener *l);
 
 /** The link belongs to `owner` from now on, whom `ops` tell, and everything on it carries `epoch`. Errors: as

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
 #include "proto/err.h"
 #include "proto/events.h"
 #include "proto/log.h"

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
 #include "daemon/store/bad.h"
 #include "daemon/store/claim.h"
 #include "daemon/store/init_from.h"
@@ -166,7 +165,7 @@ int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
     c->chosen = chosen;
     c->arg = arg;
     c->work.data = c;
-    int err = uv_queue_work(&r->daemon->loop, &c->work, choose_in_pool, on_chosen);
+    int err = uv_queue_work(r->env->loop, &c->work, choose_in_pool, on_chosen);
     if (err < 0) {
         free_choice(c);
         return bit_fail(err, "the thread pool: %s", uv_strerror(err));

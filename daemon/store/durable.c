@@ -3,9 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
-#include "daemon/job/job.h"
 #include "daemon/store/board.h"
+#include "daemon/store/runs.h"
 #include "proto/err.h"
 
 void bit_durable_rest(struct bit_runner *r)
@@ -23,7 +22,7 @@ static void note_lost(struct bit_runner *r)
         return;
     r->journal.lost = true;
     bit_runner_block(r, bit_fail_text());
-    bit_daemon_changed(r->daemon, r);
+    bit_runner_changed(r);
 }
 
 int bit_durable_check(struct bit_runner *r)
@@ -58,7 +57,7 @@ static void on_synced(uv_work_t *work, int status)
     if (r->look_err == -ENOENT && !r->journal.lost)
         bit_durable_check(r); /* again, on the loop: the pool's word may be of a moment ago */
     if (r->sync_err < 0)
-        bit_daemon_changed(r->daemon, r);
+        bit_runner_changed(r);
     bit_durable_rest(r);
 }
 
@@ -69,7 +68,7 @@ static void queue_sync(struct bit_runner *r)
     r->sync_bytes = r->journal.bytes;
     r->syncing = true;
     r->sync_work.data = r;
-    if (uv_queue_work(&r->daemon->loop, &r->sync_work, sync_in_pool, on_synced) < 0) {
+    if (uv_queue_work(r->env->loop, &r->sync_work, sync_in_pool, on_synced) < 0) {
         r->syncing = false;
         r->journal.unsynced = r->sync_wanted;
     }
@@ -81,8 +80,9 @@ void bit_durable_tick(struct bit_runner *r)
         return;
     if (r->job == NULL)
         bit_durable_rest(r);
-    else if (r->journal.lost && r->daemon->stopping)
-        bit_job_end(r->job, 0, "%s", r->blocked); /* nothing that it could still write would be kept */
+    else if (r->journal.lost && r->env->stopping)
+        r->runs->ops->unwritable(r->runs->owner, r, 0,
+                                 r->blocked); /* nothing that it could still write would be kept */
     else if (!r->journal.torn && !r->journal.lost && bit_journal_wake(&r->journal) == 0)
         queue_sync(r);
     bit_board_flush(r->board);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <uv.h>
 
-#include "daemon/daemon.h"
 #include "daemon/store/runner.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
@@ -137,7 +136,7 @@ int bit_partials_start(struct bit_runner *r, bit_partials_settled *settled, void
         s->settled = settled;
         s->arg = arg;
         s->work.data = s;
-        err = uv_queue_work(&r->daemon->loop, &s->work, settle_in_pool, on_settled);
+        err = uv_queue_work(r->env->loop, &s->work, settle_in_pool, on_settled);
         if (err < 0)
             bit_fail(err, "the thread pool: %s", uv_strerror(err));
     }

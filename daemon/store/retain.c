@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -59,7 +58,7 @@ static void queue_removal(struct bit_runner *r, char *path)
     }
     removal->path = path;
     removal->work.data = removal;
-    if (uv_queue_work(&r->daemon->loop, &removal->work, remove_in_pool, on_removed) < 0)
+    if (uv_queue_work(r->env->loop, &removal->work, remove_in_pool, on_removed) < 0)
         on_removed(&removal->work, 0);
 }
 

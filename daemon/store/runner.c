@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
-#include "daemon/job/job.h"
 #include "daemon/store/board.h"
 #include "daemon/store/durable.h"
+#include "daemon/store/runs.h"
 #include "daemon/sys/fileio.h"
+#include "daemon/sys/walltime.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -31,19 +31,20 @@ char *bit_runner_path(const struct bit_runner *r, const char *rest)
     return asprintf(&path, "%s/%s", r->dir, rest) < 0 ? NULL : path;
 }
 
-static struct bit_runner *new_runner(struct bit_daemon *d, uint64_t number, Bit__RunSpec *spec)
+static struct bit_runner *new_runner(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec)
 {
     struct bit_runner *r = calloc(1, sizeof *r);
     if (r == NULL) {
         bit_msg_free(spec);
         return NULL;
     }
-    r->daemon = d;
+    r->env = runs->env;
+    r->runs = runs;
     r->journal.fd = -1;
     bit_run_init(&r->run, number, spec);
-    uv_timer_init(&d->loop, &r->retry);
+    uv_timer_init(r->env->loop, &r->retry);
     r->retry.data = r;
-    if (asprintf(&r->dir, "%s/runs/%s", d->config.state, r->run.id) < 0) {
+    if (asprintf(&r->dir, "%s/runs/%s", r->env->config->state, r->run.id) < 0) {
         r->dir = NULL;
         bit_runner_destroy(r);
         return NULL;
@@ -139,9 +140,9 @@ static int fill_folder(struct bit_runner *r)
     return err;
 }
 
-int bit_runner_create(struct bit_daemon *d, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out)
+int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out)
 {
-    struct bit_runner *r = new_runner(d, number, spec);
+    struct bit_runner *r = new_runner(runs, number, spec);
     if (r == NULL)
         return bit_fail(-ENOMEM, "a run");
     if (mkdir(r->dir, 0700) < 0) { /* what is there already is not ours to remove */
@@ -172,10 +173,10 @@ static int check_spec(Bit__RunSpec *spec, const char *path)
     return err < 0 ? (err == -ENOMEM ? err : BIT_ECORRUPT) : 0;
 }
 
-static int read_spec(struct bit_daemon *d, uint64_t number, Bit__RunSpec **out)
+static int read_spec(const struct bit_env *env, uint64_t number, Bit__RunSpec **out)
 {
     char path[BIT_CONFIG_PATH_MAX + 64];
-    snprintf(path, sizeof path, "%s/runs/r%" PRIu64 "/spec.pb", d->config.state, number);
+    snprintf(path, sizeof path, "%s/runs/r%" PRIu64 "/spec.pb", env->config->state, number);
     uint8_t *buf = NULL;
     size_t bytes = 0;
     ProtobufCMessage *msg = NULL;
@@ -214,13 +215,13 @@ static int check_half_made(struct bit_runner *r)
     return err;
 }
 
-int bit_runner_load(struct bit_daemon *d, uint64_t number, struct bit_runner **out)
+int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **out)
 {
     Bit__RunSpec *spec = NULL;
-    int err = read_spec(d, number, &spec);
+    int err = read_spec(runs->env, number, &spec);
     if (err < 0)
         return err;
-    struct bit_runner *r = new_runner(d, number, spec);
+    struct bit_runner *r = new_runner(runs, number, spec);
     if (r == NULL)
         return bit_fail(-ENOMEM, "run r%" PRIu64, number);
     err = open_journal(r);
@@ -240,12 +241,9 @@ bool bit_runner_is_blocked(const struct bit_runner *r)
     return r->pending_count > 0 || r->journal.torn || r->journal.lost;
 }
 
-Bit__RunState bit_runner_state(const struct bit_runner *r)
+void bit_runner_changed(struct bit_runner *r)
 {
-    char text[BIT_ERR_TEXT_MAX];
-    bool waits = bit_runner_is_blocked(r) || (r->run.checkpoint_failures >= 2 && bit_run_active(&r->run)) ||
-                 (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text));
-    return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
+    r->runs->ops->changed(r->runs->owner, r);
 }
 
 static bool needs_sync(const Bit__JournalRecord *record)
@@ -265,7 +263,7 @@ static void applied(struct bit_runner *r, const Bit__JournalRecord *record)
 static int encode_next(struct bit_runner *r, Bit__JournalRecord *record, uint8_t **out, size_t *bytes)
 {
     record->seq = r->journal.seq + r->pending_count + 1;
-    record->time_ns = bit_daemon_now_ns();
+    record->time_ns = bit_walltime_ns();
     return bit_journal_encode(record, out, bytes);
 }
 
@@ -288,7 +286,7 @@ int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record)
     if (err < 0)
         return err;
     applied(r, record);
-    bit_daemon_changed(r->daemon, r);
+    bit_runner_changed(r);
     bit_durable_rest(r);
     return 0;
 }
@@ -300,9 +298,8 @@ static void unblock(struct bit_runner *r)
     r->pending = NULL;
     r->pending_count = 0;
     bit_info("unblocked", "run=%s", r->run.id);
-    if (r->job != NULL)
-        bit_job_unblocked(r->job);
-    bit_daemon_changed(r->daemon, r);
+    r->runs->ops->unblocked(r->runs->owner, r);
+    bit_runner_changed(r);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -330,8 +327,7 @@ void bit_runner_block(struct bit_runner *r, const char *why)
     bit_format(r->blocked, sizeof r->blocked, "%s", why);
     bit_error("blocked", "run=%s text=%s", r->run.id, why);
     uv_timer_start(&r->retry, on_retry, RETRY_MS, RETRY_MS);
-    if (r->job != NULL)
-        bit_job_blocked(r->job);
+    r->runs->ops->blocked(r->runs->owner, r);
 }
 
 static void hold(struct bit_runner *r, uint8_t *bytes, size_t size, const char *why)
@@ -354,8 +350,7 @@ static void give_up(struct bit_runner *r, int err)
     if (!bit_run_ended(&r->run))
         bit_runner_fail(r, bit_run_exit_code(err), "%s", reason);
     r->given_up = true;
-    if (r->job != NULL)
-        bit_job_end(r->job, err, "%s", reason);
+    r->runs->ops->unwritable(r->runs->owner, r, err, reason);
 }
 
 void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
@@ -378,7 +373,7 @@ void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
     else
         free(bytes);
     applied(r, record);
-    bit_daemon_changed(r->daemon, r);
+    bit_runner_changed(r);
     bit_durable_rest(r);
 }
 

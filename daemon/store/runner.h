@@ -9,13 +9,29 @@
 
 #include "daemon/run/run.h"
 #include "daemon/store/store.h"
+#include "daemon/sys/env.h"
 
 struct bit_board;
-struct bit_daemon;
 struct bit_job;
+struct bit_runner;
+struct bit_runs;
+
+/* Whom a run tells; the first argument is the owner of the table. */
+struct bit_runner_ops {
+    /* Something that people see is another: whoever waits for the run looks again. */
+    void (*changed)(void *owner, struct bit_runner *r);
+    /* The disk does not take its records any more, or takes them again. */
+    void (*blocked)(void *owner, struct bit_runner *r);
+    void (*unblocked)(void *owner, struct bit_runner *r);
+    /* Nothing more can be written of it: a job that it has must be ended now. err is 0 or why the run failed. */
+    void (*unwritable)(void *owner, struct bit_runner *r, int err, const char *why);
+    /* A slot is free, or a run is queued: start what may start. */
+    void (*schedule)(void *owner);
+};
 
 struct bit_runner {
-    struct bit_daemon *daemon;
+    const struct bit_env *env;
+    struct bit_runs *runs; /* the table that it is in */
     struct bit_run run;
     char *dir; /* STATE/runs/r7 */
     struct bit_journal journal;
@@ -40,10 +56,10 @@ struct bit_runner {
 };
 
 /** Make a run's folder, with spec and an empty journal. Takes ownership of spec in every case. Errors: -errno. */
-int bit_runner_create(struct bit_daemon *d, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out);
+int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out);
 /** Replay the run in STATE/runs/r<number>. A damaged one is loaded as failed and says where. Errors: -errno, -ENOMEM;
  * BIT_ECORRUPT if not even its spec can be read. */
-int bit_runner_load(struct bit_daemon *d, uint64_t number, struct bit_runner **out);
+int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **out);
 /** Frees it when the loop has closed its handle. There is no job any more. */
 void bit_runner_destroy(struct bit_runner *r);
 
@@ -66,8 +82,8 @@ int bit_runner_try_state(struct bit_runner *r, Bit__RunState state, Bit__Mutatio
 /** StateChanged FAILED. */
 void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool bit_runner_is_blocked(const struct bit_runner *r);
-/** The run's state as people see it: BLOCKED while it waits for the disk, whatever it was doing. */
-Bit__RunState bit_runner_state(const struct bit_runner *r);
+/** Tell whoever waits for this run to look again. */
+void bit_runner_changed(struct bit_runner *r);
 /** Stand still until the disk takes what it was given. */
 void bit_runner_block(struct bit_runner *r, const char *why);
 

@@ -9,9 +9,9 @@
 
 #include "daemon/client/doctor.h"
 #include "daemon/client/status.h"
-#include "daemon/daemon.h"
 #include "daemon/launch/launcher_log.h"
 #include "daemon/launch/squeue.h"
+#include "daemon/store/runs.h"
 #include "daemon/sys/child_output.h"
 #include "daemon/sys/hostlist.h"
 #include "proto/err.h"
@@ -145,11 +145,11 @@ static void check_told(struct bit_runner *r)
     free(findings);
 }
 
-static struct bit_daemon nobody; /* the daemon of no other run */
+static struct bit_runs none; /* it is the only one */
 
 static void begin(struct bit_runner *r)
 {
-    *r = (struct bit_runner){.daemon = &nobody, .dir = (char *)(uintptr_t) "/runs/r1", .journal = {.fd = -1}};
+    *r = (struct bit_runner){.runs = &none, .dir = (char *)(uintptr_t) "/runs/r1", .journal = {.fd = -1}};
     bit_run_init(&r->run, 1, make_spec());
 }
 

@@ -1,7 +1,8 @@
 /* What one user may hold of bitd, beside others who hold as much. */
 #include "daemon/client/quota.h"
 
-#include "daemon/daemon.h"
+#include "daemon/client/server.h"
+#include "daemon/sys/config.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "tests/test.h"
@@ -11,24 +12,26 @@
 #define ADMIN    1003
 #define MEBIBYTE (1u << 20)
 
-static struct bit_daemon service;
+static struct bit_config config;
+static const struct bit_env env = {.config = &config};
+static struct bit_server server;
 static struct bit_client client[3 * BIT_CLIENTS_MAX];
 static size_t count;
 
 static void begin(void)
 {
-    bit_config_init(&service.config);
-    service.server = (struct bit_server){.daemon = &service};
+    bit_config_init(&config);
+    server = (struct bit_server){.env = &env};
     count = 0;
 }
 
 static struct bit_client *join(uid_t uid)
 {
     struct bit_client *c = &client[count++];
-    *c = (struct bit_client){.server = &service.server, .next = service.server.clients};
+    *c = (struct bit_client){.server = &server, .next = server.clients};
     c->peer = (struct bit_peer){.uid = uid, .member = true, .admin = uid == ADMIN || uid == 0};
     c->wait.kind = BIT_WAIT_REQUESTED; /* so it is not idle */
-    service.server.clients = c;
+    server.clients = c;
     return c;
 }
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/client/status.h"
-#include "daemon/daemon.h"
+#include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -13,23 +13,38 @@
 #include "tests/folder.h"
 #include "tests/test.h"
 
-static struct bit_daemon d;
+static uv_loop_t loop;
+static struct bit_config config;
+static const struct bit_env env = {.loop = &loop, .config = &config};
+static struct bit_runs runs;
+
+static void ignore(void *owner, struct bit_runner *r)
+{
+}
+
+static void ignore_end(void *owner, struct bit_runner *r, int err, const char *why)
+{
+}
+
+static const struct bit_runner_ops ops = {
+    .changed = ignore, .blocked = ignore, .unblocked = ignore, .unwritable = ignore_end};
 
 static void begin(const char *state)
 {
     char path[BIT_CONFIG_PATH_MAX + 16];
-    d = (struct bit_daemon){.lock_fd = -1};
-    snprintf(d.config.state, sizeof d.config.state, "%s", test_path(state));
-    snprintf(path, sizeof path, "%s/runs", d.config.state);
-    EXPECT_EQ(mkdir(d.config.state, 0700), 0);
+    config = (struct bit_config){0};
+    bit_runs_init(&runs, &env, &ops, NULL);
+    snprintf(config.state, sizeof config.state, "%s", test_path(state));
+    snprintf(path, sizeof path, "%s/runs", config.state);
+    EXPECT_EQ(mkdir(config.state, 0700), 0);
     EXPECT_EQ(mkdir(path, 0700), 0);
-    EXPECT_EQ(uv_loop_init(&d.loop), 0);
+    EXPECT_EQ(uv_loop_init(&loop), 0);
 }
 
 static void end(void)
 {
-    uv_run(&d.loop, UV_RUN_DEFAULT);
-    EXPECT_EQ(uv_loop_close(&d.loop), 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    EXPECT_EQ(uv_loop_close(&loop), 0);
 }
 
 static Bit__RunSpec *make_spec(void)
@@ -52,7 +67,7 @@ static struct bit_runner *submitted(void)
     m.request_id = (char *)(uintptr_t) "one";
     record.what_case = BIT__JOURNAL_RECORD__WHAT_SUBMITTED;
     record.submitted = &m;
-    if (!EXPECT_EQ(bit_runner_create(&d, 1, make_spec(), &r), 0))
+    if (!EXPECT_EQ(bit_runner_create(&runs, 1, make_spec(), &r), 0))
         exit(1);
     EXPECT_EQ(bit_runner_try_record(r, &record), 0);
     return r;
@@ -86,7 +101,7 @@ TEST(a_record_that_is_too_large_fails_its_run)
     EXPECT_EQ(r->journal.seq, seq);
     EXPECT_EQ(r->run.state, BIT__RUN_STATE__FAILED);
     bit_runner_destroy(r);
-    if (EXPECT_EQ(bit_runner_load(&d, 1, &again), 0)) {
+    if (EXPECT_EQ(bit_runner_load(&runs, 1, &again), 0)) {
         EXPECT(!again->corrupt);
         EXPECT_EQ(again->run.state, BIT__RUN_STATE__FAILED);
         EXPECT_CONTAINS(again->run.reason, "cannot be journalled");

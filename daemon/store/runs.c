@@ -1,0 +1,226 @@
+#include "daemon/store/runs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <uv.h>
+
+#include "daemon/store/folders.h"
+#include "daemon/store/retain.h"
+#include "daemon/sys/fileio.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("runs");
+
+void bit_runs_init(struct bit_runs *runs, const struct bit_env *env, const struct bit_runner_ops *ops, void *owner)
+{
+    *runs = (struct bit_runs){.env = env, .ops = ops, .owner = owner, .next_number = 1};
+}
+
+void bit_runs_unref(struct bit_runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++)
+        uv_unref((uv_handle_t *)&runs->runner[i]->retry);
+}
+
+void bit_runs_finish(struct bit_runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++)
+        bit_runner_destroy(runs->runner[i]);
+    free(runs->runner);
+    runs->runner = NULL;
+    runs->count = runs->capacity = 0;
+}
+
+static int append_runner(struct bit_runs *runs, struct bit_runner *r)
+{
+    if (runs->count == runs->capacity) {
+        size_t capacity = runs->capacity ? 2 * runs->capacity : 16;
+        struct bit_runner **grown = realloc(runs->runner, capacity * sizeof *grown);
+        if (grown == NULL)
+            return bit_fail(-ENOMEM, "%zu runs", capacity);
+        runs->runner = grown;
+        runs->capacity = capacity;
+    }
+    runs->runner[runs->count++] = r;
+    return 0;
+}
+
+/* ---- those that are there */
+
+struct bit_runner *bit_runs_find(const struct bit_runs *runs, const char *id)
+{
+    for (size_t i = runs->count; i-- > 0;)
+        if (strcmp(runs->runner[i]->run.id, id) == 0)
+            return runs->runner[i];
+    return NULL;
+}
+
+struct bit_runner *bit_runs_find_request(const struct bit_runs *runs, const char *request_id)
+{
+    for (size_t i = runs->count; i-- > 0;)
+        if (strcmp(runs->runner[i]->run.request_id, request_id) == 0)
+            return runs->runner[i];
+    return NULL;
+}
+
+uint32_t bit_runs_slots_taken(const struct bit_runs *runs)
+{
+    uint32_t taken = 0;
+
+    for (size_t i = 0; i < runs->count; i++)
+        taken += runs->runner[i]->job != NULL;
+    return taken;
+}
+
+bool bit_runs_have_work(const struct bit_runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct bit_runner *r = runs->runner[i];
+        if (!r->corrupt && !bit_run_ended(&r->run) && r->run.state != BIT__RUN_STATE__PAUSED)
+            return true;
+    }
+    return false;
+}
+
+unsigned bit_runs_queue_position(const struct bit_runs *runs, const struct bit_runner *runner)
+{
+    unsigned position = 0;
+
+    if (runner->run.state != BIT__RUN_STATE__QUEUED)
+        return 0;
+    for (size_t i = 0; i < runs->count; i++) {
+        position += runs->runner[i]->run.state == BIT__RUN_STATE__QUEUED;
+        if (runs->runner[i] == runner)
+            break;
+    }
+    return position;
+}
+
+void bit_runs_schedule(struct bit_runs *runs)
+{
+    runs->ops->schedule(runs->owner);
+}
+
+/* ---- one more */
+
+/* Ids like r3 are given by every bitd; this is nobody else's. */
+static int draw_identity(char out[BIT_RUN_IDENTITY + 1])
+{
+    uint8_t random[BIT_RUN_IDENTITY / 2];
+
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return bit_fail(-errno, "the identity of a run: getrandom");
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(out + 2 * i, 3, "%02x", random[i]);
+    return 0;
+}
+
+static int record_submitted(struct bit_runner *r, const char *request_id, uint32_t uid, bool paused)
+{
+    char identity[BIT_RUN_IDENTITY + 1];
+    Bit__RunSubmitted m = BIT__RUN_SUBMITTED__INIT;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    int err = draw_identity(identity);
+
+    if (err < 0)
+        return err;
+    m.identity = identity;
+    m.run = r->run.id;
+    m.request_id = (char *)(uintptr_t)request_id;
+    m.uid = uid;
+    m.paused = paused;
+    record.what_case = BIT__JOURNAL_RECORD__WHAT_SUBMITTED;
+    record.submitted = &m;
+    return bit_runner_try_record(r, &record);
+}
+
+int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
+{
+    const struct bit_config *config = runs->env->config;
+    uint32_t running = 0;
+
+    for (size_t i = 0; i < runs->count; i++)
+        running += runs->runner[i]->run.uid == uid && !bit_run_ended(&runs->runner[i]->run);
+    if (running >= config->runs_per_user)
+        return bit_fail(BIT_EBUSY,
+                        "uid %u has %u runs that have not ended, and runs_per_user is %u: wait for one, "
+                        "cancel one, or raise it in bitd's settings",
+                        uid, running, config->runs_per_user);
+    if (runs->count >= BIT_RUNS_MAX)
+        return bit_fail(BIT_EBUSY, "%d runs are kept, and no more: stop bitd and move old ones out of %s/runs",
+                        BIT_RUNS_MAX, config->state);
+    return 0;
+}
+
+int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
+                 struct bit_runner **out)
+{
+    struct bit_runner *r = NULL;
+    int err = bit_runs_check_room(runs, uid); /* again: others may have been checked at the same time */
+
+    if (err < 0) {
+        bit_msg_free(spec);
+        return err;
+    }
+    err = bit_runner_create(runs, runs->next_number, spec, &r);
+    if (err < 0)
+        return err;
+    err = record_submitted(r, request_id, uid, paused);
+    if (err == 0)
+        err = append_runner(runs, r);
+    if (err < 0) {
+        bit_dir_remove(r->dir);
+        bit_runner_destroy(r);
+        return err;
+    }
+    runs->next_number++;
+    bit_info("submitted", "run=%s name=%s uid=%u", r->run.id, r->run.spec->name ? r->run.spec->name : r->run.id, uid);
+    *out = r;
+    return 0;
+}
+
+/* ---- when bitd starts */
+
+static int load_one(struct bit_runs *runs, uint64_t number)
+{
+    struct bit_runner *r = NULL;
+    int err = bit_runner_load(runs, number, &r);
+
+    runs->next_number = BIT_MAX(runs->next_number, number + 1);
+    if (err < 0) {
+        bit_error("run not loaded", "run=r%" PRIu64 " text=%s", number, bit_fail_text());
+        return err == -ENOMEM ? err : 0;
+    }
+    if (!r->corrupt && r->run.seq == 0) { /* it was never answered: a crash in the middle of a submission */
+        bit_warn("half-made run removed", "run=%s", r->run.id);
+        bit_dir_remove(r->dir);
+        bit_runner_destroy(r);
+        return 0;
+    }
+    bit_retain_finish(r);
+    return append_runner(runs, r);
+}
+
+int bit_runs_load(struct bit_runs *runs)
+{
+    char folder[BIT_CONFIG_PATH_MAX + 16];
+    uint64_t *numbers = NULL, begun = uv_hrtime();
+    size_t count = 0;
+    int err;
+
+    snprintf(folder, sizeof folder, "%s/runs", runs->env->config->state);
+    err = bit_folders_list(folder, &numbers, &count);
+    for (size_t i = 0; i < count && err == 0; i++)
+        err = load_one(runs, numbers[i]);
+    free(numbers);
+    if (err == 0)
+        bit_info("replayed", "runs=%zu ms=%.1f", runs->count, (double)(uv_hrtime() - begun) / 1e6);
+    return err;
+}

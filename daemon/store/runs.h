@@ -1,0 +1,51 @@
+/* The table of runs: all that lie in STATE/runs, by number, from the start of the daemon to its end. */
+#ifndef BIT_DAEMON_RUNS_H
+#define BIT_DAEMON_RUNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/runner.h"
+#include "daemon/sys/env.h"
+
+struct bit_runs {
+    const struct bit_env *env;
+    const struct bit_runner_ops *ops; /* whom the runs tell, with owner as argument */
+    void *owner;
+    struct bit_runner **runner; /* by number, ascending */
+    size_t count, capacity;
+    uint64_t next_number;
+};
+
+void bit_runs_init(struct bit_runs *runs, const struct bit_env *env, const struct bit_runner_ops *ops, void *owner);
+/** Replay every run of the state folder. A damaged one is kept as failed. Errors: -errno, -ENOMEM. */
+int bit_runs_load(struct bit_runs *runs);
+/** Their timers no longer keep the loop running. */
+void bit_runs_unref(struct bit_runs *runs);
+/** When the jobs are gone. The loop has to be run after it, to close their handles. */
+void bit_runs_finish(struct bit_runs *runs);
+
+/** The run of this id ("r7"), or NULL. */
+struct bit_runner *bit_runs_find(const struct bit_runs *runs, const char *id);
+/** The run that this request made, or NULL. */
+struct bit_runner *bit_runs_find_request(const struct bit_runs *runs, const char *request_id);
+/** Whether this user may have one run more. Errors: BIT_EBUSY naming the limit. */
+int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid);
+/**
+ * Make a run: its folder, its spec.pb and a journal that begins. Takes ownership of spec in every case.
+ * Errors      BIT_EBUSY if there are as many as may be; -errno; the folder is removed then
+ */
+int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
+                 struct bit_runner **out);
+/** A run is queued, or gave its slot back: what may start does. */
+void bit_runs_schedule(struct bit_runs *runs);
+
+/** Runs that have a job. */
+uint32_t bit_runs_slots_taken(const struct bit_runs *runs);
+/** Runs that have not ended, and do not wait for anybody to resume them. */
+bool bit_runs_have_work(const struct bit_runs *runs);
+/** From 1; 0 if it is not queued. */
+unsigned bit_runs_queue_position(const struct bit_runs *runs, const struct bit_runner *runner);
+
+#endif

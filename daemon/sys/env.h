@@ -1,0 +1,16 @@
+/* What every layer of the daemon needs from the one above it: the loop to run on, and the settings. */
+#ifndef BIT_DAEMON_ENV_H
+#define BIT_DAEMON_ENV_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "daemon/sys/config.h"
+
+struct bit_env {
+    uv_loop_t *loop;
+    const struct bit_config *config;
+    bool stopping; /* bitd goes down: nothing begins any more */
+};
+
+#endif
