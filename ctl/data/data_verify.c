@@ -13,8 +13,10 @@
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
+#include "proto/data/file_kind.h"
 #include "proto/data/tokens.h"
 #include "proto/err.h"
+#include "proto/limits.h"
 
 #define PIECE (1u << 20)
 
@@ -34,6 +36,13 @@ static int check_piece(struct verify *v, size_t bytes)
     int64_t bad = v->vocab == 0 ? -1
                                 : bit_tokens_find_invalid(v->piece, bytes / v->token_bytes, v->token_bytes, v->vocab);
 
+    if (v->bytes == 0 && v->entry == NULL) { /* nothing says that these are tokens */
+        int err = bit_file_kind_check(bit_file_kind(v->piece, BIT_MIN(bytes, (size_t)BIT_FILE_KIND_BYTES),
+                                                    v->token_bytes, v->vocab != 0 ? v->vocab : BIT_VOCAB_MAX),
+                                      v->path);
+        if (err < 0)
+            return err;
+    }
     v->crc = bit_crc32c(v->crc, v->piece, bytes);
     if (bad < 0)
         return 0;
@@ -125,6 +134,8 @@ static int verify_file(const struct bit_data_options *o, const char *path, uint8
     v.entry = bit_sidecar_find(&sidecar, path);
     if (v.vocab == 0)
         v.vocab = sidecar.vocab;
+    if (sidecar.token_bytes == 0 && v.vocab > BIT_VOCAB_16BIT)
+        v.token_bytes = sizeof(uint32_t);
     err = read_through(&v);
     if (err == 0)
         err = compare(&v);

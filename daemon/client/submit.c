@@ -11,6 +11,7 @@
 #include "daemon/client/plan_query.h"
 #include "daemon/client/proof.h"
 #include "daemon/client/run_names.h"
+#include "daemon/client/warnings.h"
 #include "daemon/feed/feed.h"
 #include "daemon/launch/slurm_job.h"
 #include "daemon/store/init_from.h"
@@ -41,6 +42,7 @@ struct bit_submission {
     struct bit_feed *feed;           /* what was proven; opened again when the run is launched */
     struct bit_init_from *init_from; /* of model.init_from, if there is one */
     uint64_t instances, epoch_steps;
+    struct bit_sidecar_missing unknown;
     int err; /* of the data */
     char text[BIT_ERR_TEXT_MAX];
 };
@@ -140,8 +142,7 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan_query
     struct bit_argv lines = {0};
     Bit__DryRunReply m = BIT__DRY_RUN_REPLY__INIT;
     Bit__MemoryPlan unknown = BIT__MEMORY_PLAN__INIT;
-    Bit__Problem problem[2] = {BIT__PROBLEM__INIT, BIT__PROBLEM__INIT}, *warnings[2];
-    char text[sizeof plan->text + 64], why[BIT_ERR_TEXT_MAX];
+    struct bit_warnings warnings = {0};
     int err = bit_dryrun_size(s->spec->model, &size);
     if (err < 0) {
         refuse(s, err, bit_fail_text());
@@ -153,19 +154,20 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan_query
     m.n_point = points.count;
     m.memory = plan->ready ? plan->ready->memory : &unknown;
     m.micro_instances = plan->ready ? plan->ready->micro_instances : s->spec->batch->micro_instances;
-    m.warning = warnings;
-    if (plan->ready == NULL) {
-        bit_format(text, sizeof text, "memory is not known: %s", plan->text);
-        problem[m.n_warning].text = text;
-        warnings[m.n_warning] = &problem[m.n_warning];
-        m.n_warning++;
-    }
-    if (bit_command_lines_make(s->env->config, s->spec, &lines) < 0) {
-        bit_format(why, sizeof why, "%s", bit_fail_text());
-        problem[m.n_warning].text = why;
-        warnings[m.n_warning] = &problem[m.n_warning];
-        m.n_warning++;
-    }
+    const struct bit_warnings_facts facts = {
+        .state = s->env->config->state,
+        .epochs = m.epochs,
+        .checkpoint_bytes = size.checkpoint_bytes,
+        .folders_unknown = s->unknown.folders,
+        .first_unknown = s->unknown.first,
+    };
+    if (plan->ready == NULL)
+        bit_warnings_add(&warnings, NULL, "memory is not known: %s", plan->text);
+    if (bit_command_lines_make(s->env->config, s->spec, &lines) < 0)
+        bit_warnings_add(&warnings, NULL, "%s", bit_fail_text());
+    bit_warnings_judge(&warnings, s->spec, &facts);
+    m.warning = warnings.list;
+    m.n_warning = warnings.count;
     m.command = lines.item;
     m.n_command = lines.count;
     bit_client_send(s->client, BIT_MSG_DRY_RUN_REPLY, &m);
@@ -240,7 +242,9 @@ static int open_data(struct bit_submission *s)
     }
     const struct bit_file_id *sidecars = s->proof != NULL ? bit_proof_sidecars(s->proof) : NULL;
     if (err == 0)
-        err = bit_sidecar_check(s->spec, sidecars);
+        err = bit_sidecar_check(s->spec, sidecars, &s->unknown); /* first: it knows what the files are */
+    if (err == 0)
+        err = bit_feed_check_kinds(s->feed);
     if (err == 0 && s->proof != NULL)
         bit_feed_weigh(s->feed, s->spec, sidecars);
     return err;

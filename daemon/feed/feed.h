@@ -31,6 +31,9 @@ int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *
 /** Learn what a token of each evaluation set stands for, from its sidecars (bit_sidecar_check has `shown`). */
 void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struct bit_file_id *shown);
 
+/** Every file begins as a token file does. Errors: BIT_EDATA with what one of them looks like; -errno. */
+int bit_feed_check_kinds(const struct bit_feed *feed);
+
 /** The files are those that a submitter proved he may read (BIT_EAUTH), in the order of bit_spec_path ... */
 int bit_feed_prove(const struct bit_feed *feed, const struct bit_file_id *proven, size_t proven_count);
 /** ... and bit_feed_check will compare them with what they are now, device included. Errors: -errno. */

@@ -195,6 +195,7 @@ struct check {
     const Bit__RunSpec *spec;
     const struct bit_file_id *shown; /* of the file that is next; or NULL */
     char sha256[65], first[256];     /* of the first file that says */
+    struct bit_sidecar_missing missing;
 };
 
 static int check_identity(struct check *c, const char *path, const struct bit_sidecar *s)
@@ -233,8 +234,8 @@ static int check_paths(struct check *c, char *const *path, size_t count)
         if (i > 0 && bit_sidecar_is_shared(path[i - 1], path[i]))
             continue;
         int err = bit_sidecar_read_shown(path[i], shown, &s);
-        if (err == 0)
-            continue;
+        if (err == 0 && c->missing.folders++ == 0)
+            c->missing.first = path[i];
         if (err > 0) {
             err = check_identity(c, path[i], &s);
             bit_sidecar_finish(&s);
@@ -245,7 +246,7 @@ static int check_paths(struct check *c, char *const *path, size_t count)
     return 0;
 }
 
-int bit_sidecar_check(const Bit__RunSpec *spec, const struct bit_file_id *shown)
+int bit_sidecar_check(const Bit__RunSpec *spec, const struct bit_file_id *shown, struct bit_sidecar_missing *missing)
 {
     struct check c = {.spec = spec, .shown = shown};
     int err = check_paths(&c, spec->data->train, spec->data->n_train);
@@ -254,5 +255,7 @@ int bit_sidecar_check(const Bit__RunSpec *spec, const struct bit_file_id *shown)
         err = check_paths(&c, spec->data->source[i]->path, spec->data->source[i]->n_path);
     for (size_t i = 0; i < spec->eval->n_set && err == 0; i++)
         err = check_paths(&c, spec->eval->set[i]->path, spec->eval->set[i]->n_path);
+    if (missing != NULL)
+        *missing = c.missing;
     return err;
 }

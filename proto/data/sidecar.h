@@ -52,12 +52,18 @@ double bit_sidecar_bytes_per_token(const struct bit_sidecar *s);
  */
 double bit_sidecar_bytes_per_token_of(char *const *path, size_t count, const struct bit_file_id *shown);
 
+struct bit_sidecar_missing {
+    size_t folders;
+    const char *first; /* a token file in the first of them; borrowed from the spec */
+};
+
 /**
  * Hold a spec's token files against what is written beside them: ids of data.dtype, one tokenizer throughout, its ids below
  * model.vocab, and data.tokenizer, where it is set, its name or digest.
  * shown: of each token file's sidecar, in the order of bit_spec_path, as bit_sidecar_read_shown has it; or NULL
+ * missing: NULL, or what becomes the files without dataset.json, of which nothing is known
  * Errors      BIT_EDATA naming the file; as bit_sidecar_read
  */
-int bit_sidecar_check(const Bit__RunSpec *spec, const struct bit_file_id *shown);
+int bit_sidecar_check(const Bit__RunSpec *spec, const struct bit_file_id *shown, struct bit_sidecar_missing *missing);
 
 #endif

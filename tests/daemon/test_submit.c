@@ -111,7 +111,8 @@ TEST(shows_what_a_dry_run_would_do)
         EXPECT_EQ(reply->linear_parameters, 3072 + 1024 + 4096 + 2048);
         EXPECT_EQ(reply->parameters, 16384 + reply->linear_parameters);
         EXPECT_EQ(reply->memory->total, 1 << 20);
-        EXPECT_EQ(reply->n_warning, 0);
+        if (EXPECT_EQ(reply->n_warning, 1)) /* there is none beside the tests' token files */
+            EXPECT_CONTAINS(reply->warning[0]->text, "no dataset.json beside");
         static const uint64_t steps[] = {1, 2, 8, 9, 10, 11, 12, 16};
         if (EXPECT_EQ(reply->n_point, 8))
             for (size_t i = 0; i < 8; i++)
@@ -140,7 +141,7 @@ TEST(a_missing_worker_is_a_warning_of_a_dry_run)
     m.request_id = (char *)(uintptr_t) "dry";
     m.has_dry_run = m.dry_run = true;
     Bit__DryRunReply *reply = fix_expect(&f, BIT_MSG_SUBMIT_REQUEST, &m, BIT_MSG_DRY_RUN_REPLY);
-    if (reply != NULL && EXPECT_EQ(reply->n_warning, 1))
+    if (reply != NULL && EXPECT_EQ(reply->n_warning, 2))
         EXPECT_CONTAINS(reply->warning[0]->text, "/nowhere/bitworker");
     bit_msg_free(reply);
     bit_msg_free(m.spec);

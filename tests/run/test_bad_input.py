@@ -188,7 +188,38 @@ def damaged_weights_to_begin_from_end_the_run_at_once():
         assert len([e for e in d.events(run) if "launched" in e]) == 1, "it would be the same the next time"
 
 
-fixture.main([a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
+def files_that_hold_no_tokens():
+    with fixture.Daemon() as d:
+        ids = list(range(100, 200)) * 64
+        numpy = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<u2', 'fortran_order': False, 'shape': (6400,), }".ljust(117) + b"\n"
+        for name, data, pattern in (
+                ("mine.jsonl", b'{"id": "a", "text": "A sentence of a document."}\n' * 100, r"mine\.jsonl' holds text.*bitctl tokenize"),
+                ("saved.npy", numpy + struct.pack("<6400H", *ids), r"saved\.npy' is a file of numpy\.save"),
+                ("packed.npy", b"\x1f\x8b\x08" + bytes(4093), r"packed\.npy' is compressed"),
+                ("wide.npy", struct.pack("<6400I", *ids), r"wide\.npy' looks like ids of 32 bits.*UINT32")):
+            path = os.path.join(d.dir, name)
+            with open(path, "wb") as f:
+                f.write(data)
+            expect(d, 65, pattern, "submit", d.spec(), "--dry-run", "--set", f"data.train={path}")
+            code, _, err = d.ctl("data", "verify", path)
+            assert code == 65 and re.search(pattern, err), f"data verify of {name} ended with {code}: {err}"
+        expect(d, 65, r"train\.npy' looks like ids of 16 bits.*UINT16", "submit", d.spec(), "--set", "data.dtype=UINT32")
+        assert not d.ids()
+
+
+def a_dry_run_warns():
+    with fixture.Daemon() as d:
+        _, out, _ = d.ctl("submit", "--dry-run", d.spec(steps=2000, every=1), "--set", "launch.threads=1000", "--set",
+                          "checkpoint.keep_last=1000000", check=True)
+        for pattern in (r"warning: data: no dataset\.json beside \S+/train\.npy", r"warning: schedule\.steps: .* trained on 8\.0 times",
+                        r"warning: launch\.threads: 2 ranks of 1000 threads on \d+ core"):
+            assert re.search(pattern, out), f"the dry run lacks {pattern!r}: {out}"
+        _, out, _ = d.ctl("submit", "--dry-run", "--json", d.spec(), check=True)
+        assert [w["field"] for w in json.loads(out)["warning"]] == ["data"], out
+
+
+fixture.main([files_that_hold_no_tokens, a_dry_run_warns,
+              a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
               what_this_build_cannot_do_is_refused, token_files, an_id_beyond_the_vocabulary,
               a_file_truncated_under_the_run, a_model_that_does_not_fit, a_socket_in_use_and_a_second_daemon, no_daemon,
               unknown_run_and_verbs, garbage_from_clients, a_disk_that_fills, damaged_weights_to_begin_from_end_the_run_at_once])

@@ -175,7 +175,7 @@ static Bit__RunSpec *spec_of(const char *train, const char *held_out, const char
 static int check(const char *train, const char *held_out, const char *tokenizer)
 {
     Bit__RunSpec *spec = spec_of(train, held_out, tokenizer);
-    int err = spec ? bit_sidecar_check(spec, NULL) : -1;
+    int err = spec ? bit_sidecar_check(spec, NULL, NULL) : -1;
     bit_msg_free(spec);
     return err;
 }

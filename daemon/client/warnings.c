@@ -1,0 +1,85 @@
+#include "daemon/client/warnings.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+
+/* Repeated data is worth as much as new data up to here (Muennighoff et al. 2023, section 5). */
+#define EPOCHS_MOST 4
+
+void bit_warnings_add(struct bit_warnings *w, const char *field, const char *fmt, ...)
+{
+    va_list args;
+
+    if (w->count == BIT_WARNINGS_MAX)
+        return;
+    va_start(args, fmt);
+    bit_vformat(w->text[w->count], sizeof w->text[w->count], fmt, args);
+    va_end(args);
+    bit__problem__init(&w->item[w->count]);
+    w->item[w->count].field = bit_lend(field);
+    w->item[w->count].text = w->text[w->count];
+    w->list[w->count] = &w->item[w->count];
+    w->count++;
+}
+
+static void judge_data(struct bit_warnings *w, const struct bit_warnings_facts *facts)
+{
+    if (facts->folders_unknown == 1)
+        bit_warnings_add(w, "data", "no dataset.json beside %s: nothing says which tokenizer its ids are of",
+                         facts->first_unknown);
+    else if (facts->folders_unknown > 1)
+        bit_warnings_add(w, "data",
+                         "no dataset.json beside %s, nor in %zu other folders: nothing says which tokenizer their "
+                         "ids are of",
+                         facts->first_unknown, facts->folders_unknown - 1);
+    if (facts->epochs > EPOCHS_MOST)
+        bit_warnings_add(w, "schedule.steps", "each instance is trained on %.1f times", facts->epochs);
+}
+
+static void judge_threads(struct bit_warnings *w, const Bit__LaunchSpec *launch)
+{
+    const uint64_t threads = (uint64_t)launch->ranks * launch->threads;
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (launch->launcher == BIT__LAUNCHER__MPIRUN && cores > 0 && threads > (uint64_t)cores)
+        bit_warnings_add(w, "launch.threads", "%u rank%s of %u threads on %ld cores", launch->ranks,
+                         launch->ranks == 1 ? "" : "s", launch->threads, cores);
+}
+
+/* Those that stay, the one before the switch, and the one that is being written. */
+static uint64_t checkpoints_most(const Bit__RunSpec *spec)
+{
+    const Bit__CheckpointSpec *c = spec->checkpoint;
+    const uint64_t made = c->every > 0 ? spec->schedule->steps / c->every + 1 : 1;
+    const uint64_t kept = c->keep_last + (c->keep_every > 0 ? spec->schedule->steps / c->keep_every : 0);
+
+    return BIT_MIN(made, kept) + (spec->phases->switch_ != NULL) + 1;
+}
+
+static void judge_disk(struct bit_warnings *w, const Bit__RunSpec *spec, const struct bit_warnings_facts *facts)
+{
+    const uint64_t count = checkpoints_most(spec);
+    struct statvfs fs;
+
+    if (statvfs(facts->state, &fs) < 0)
+        return;
+    const double wanted = (double)count * (double)facts->checkpoint_bytes,
+                 free = (double)fs.f_bavail * (double)fs.f_frsize;
+    if (wanted > free)
+        bit_warnings_add(
+            w, "checkpoint", "up to %" PRIu64 " checkpoints of %.2f GiB are %.1f GiB, and %.1f GiB are free in %s",
+            count, (double)facts->checkpoint_bytes / (1 << 30), wanted / (1 << 30), free / (1 << 30), facts->state);
+}
+
+void bit_warnings_judge(struct bit_warnings *w, const Bit__RunSpec *spec, const struct bit_warnings_facts *facts)
+{
+    judge_data(w, facts);
+    judge_threads(w, spec->launch);
+    judge_disk(w, spec, facts);
+}
