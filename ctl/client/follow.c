@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "ctl/client/client.h"
-#include "ctl/show/history.h"
 #include "ctl/show/print.h"
+#include "ctl/show/run_summary.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -21,7 +21,7 @@ struct follow {
     struct bit_cli *cli;
     const char *run;
     struct bit_client client;
-    struct bit_history history;
+    struct bit_run_summary history;
     uint64_t last_seq;
     uint64_t steps; /* of the whole run */
     char *directory;
@@ -83,7 +83,7 @@ static int ended(Bit__RunState state)
 static int take_record(struct follow *w, const Bit__EventReply *reply)
 {
     const Bit__JournalRecord *r = reply->record;
-    int err = bit_history_add(&w->history, r);
+    int err = bit_run_summary_add(&w->history, r);
 
     if (err < 0)
         return err;
@@ -172,7 +172,7 @@ static int finish(struct follow *w)
         return code;
     clear_line(w);
     if (!w->cli->json && !w->cli->quiet)
-        bit_history_summary(stdout, &w->history, w->directory);
+        bit_run_summary_print(stdout, &w->history, w->directory);
     code = status->has_exit_code ? status->exit_code : ended(status->state) ? BIT_EXIT_FAILURE : BIT_EXIT_UNFINISHED;
     bit_msg_free(status);
     return code;
@@ -190,7 +190,7 @@ int bit_follow(struct bit_cli *cli, const char *run)
     w.steps = status->steps;
     w.directory = status->directory && *status->directory ? strdup(status->directory) : NULL;
     bit_msg_free(status);
-    bit_history_init(&w.history);
+    bit_run_summary_init(&w.history);
     sigaction(SIGINT, &act, &old);
     int err = stream(&w);
     sigaction(SIGINT, &old, NULL);
@@ -202,7 +202,7 @@ int bit_follow(struct bit_cli *cli, const char *run)
         code = bit_client_failed(cli, err);
     else
         code = finish(&w);
-    bit_history_finish(&w.history);
+    bit_run_summary_finish(&w.history);
     free(w.directory);
     return code;
 }

@@ -1,6 +1,6 @@
 /* What a run's events add up to: its curve, its phases, its summary. */
-#ifndef BIT_CTL_HISTORY_H
-#define BIT_CTL_HISTORY_H
+#ifndef BIT_CTL_RUN_SUMMARY_H
+#define BIT_CTL_RUN_SUMMARY_H
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ struct bit_phase_tally {
     double ms;
 };
 
-struct bit_history {
+struct bit_run_summary {
     struct bit_curve_point *points; /* by step; a step trained again replaces itself */
     size_t count, capacity;
     struct bit_phase_tally phase[2]; /* 16-bit, ternary; of the steps as last trained */
@@ -25,12 +25,12 @@ struct bit_history {
     struct bit_evaluations held_out;
 };
 
-void bit_history_init(struct bit_history *h);
-void bit_history_finish(struct bit_history *h);
+void bit_run_summary_init(struct bit_run_summary *h);
+void bit_run_summary_finish(struct bit_run_summary *h);
 /** Take a record in. -ENOMEM. */
-int bit_history_add(struct bit_history *h, const Bit__JournalRecord *record);
+int bit_run_summary_add(struct bit_run_summary *h, const Bit__JournalRecord *record);
 /** Loss at start, before the switch, at the spike and at the end; tokens/s in each phase; held-out sets; the curve.
  * run_dir may be NULL. */
-void bit_history_summary(FILE *f, const struct bit_history *h, const char *run_dir);
+void bit_run_summary_print(FILE *f, const struct bit_run_summary *h, const char *run_dir);
 
 #endif

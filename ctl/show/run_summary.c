@@ -1,4 +1,4 @@
-#include "ctl/show/history.h"
+#include "ctl/show/run_summary.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,21 +12,21 @@
 /* The spike is looked for in so many steps behind the switch, or half of what there is. */
 #define SPIKE_STEPS 50
 
-void bit_history_init(struct bit_history *h)
+void bit_run_summary_init(struct bit_run_summary *h)
 {
     memset(h, 0, sizeof *h);
     h->switch_after = UINT64_MAX;
     h->state = BIT__RUN_STATE__QUEUED;
 }
 
-void bit_history_finish(struct bit_history *h)
+void bit_run_summary_finish(struct bit_run_summary *h)
 {
     free(h->points);
     bit_evaluations_finish(&h->held_out);
     memset(h, 0, sizeof *h);
 }
 
-static int add_point(struct bit_history *h, uint64_t step, double loss)
+static int add_point(struct bit_run_summary *h, uint64_t step, double loss)
 {
     /* A relaunch trains again from its checkpoint: the curve goes back with it. */
     while (h->count > 0 && h->points[h->count - 1].step >= step)
@@ -43,7 +43,7 @@ static int add_point(struct bit_history *h, uint64_t step, double loss)
     return 0;
 }
 
-static int add_step(struct bit_history *h, const Bit__StepReport *s)
+static int add_step(struct bit_run_summary *h, const Bit__StepReport *s)
 {
     struct bit_phase_tally *t = &h->phase[s->precision == BIT__PRECISION__TERNARY];
 
@@ -53,7 +53,7 @@ static int add_step(struct bit_history *h, const Bit__StepReport *s)
     return s->has_skipped && s->skipped ? 0 : add_point(h, s->step, s->loss);
 }
 
-int bit_history_add(struct bit_history *h, const Bit__JournalRecord *r)
+int bit_run_summary_add(struct bit_run_summary *h, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
     case BIT__JOURNAL_RECORD__WHAT_STEP:
@@ -77,7 +77,7 @@ int bit_history_add(struct bit_history *h, const Bit__JournalRecord *r)
     return 0;
 }
 
-static void print_losses(FILE *f, const struct bit_history *h)
+static void print_losses(FILE *f, const struct bit_run_summary *h)
 {
     const struct bit_curve_point *before = NULL, *spike = NULL;
     size_t after = 0;
@@ -98,7 +98,7 @@ static void print_losses(FILE *f, const struct bit_history *h)
              h->points[h->count - 1].step);
 }
 
-static void print_speed(FILE *f, const struct bit_history *h)
+static void print_speed(FILE *f, const struct bit_run_summary *h)
 {
     char tokens[BIT_TEXT], rate[BIT_TEXT];
     static const char *const names[] = {"16-bit phase", "1.58-bit phase"};
@@ -113,7 +113,7 @@ static void print_speed(FILE *f, const struct bit_history *h)
     }
 }
 
-void bit_history_summary(FILE *f, const struct bit_history *h, const char *run_dir)
+void bit_run_summary_print(FILE *f, const struct bit_run_summary *h, const char *run_dir)
 {
     int columns, rows;
 
