@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/tokenize/lines.h"
+#include "ctl/tokenize/line_blocks.h"
 #include "ctl/tokenize/unicode.h"
 #include "proto/err.h"
 #include "proto/utf8.h"

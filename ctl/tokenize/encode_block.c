@@ -102,7 +102,7 @@ static int pack(struct bit_encoded *out, unsigned token_bytes)
     return 0;
 }
 
-int bit_block_encode(struct bit_block_encoder *e, const struct bit_block *block, uint64_t first_line,
+int bit_block_encode(struct bit_block_encoder *e, const struct bit_line_block *block, uint64_t first_line,
                      struct bit_encoded *out)
 {
     const uint8_t *at = block->data, *end = at + block->bytes;

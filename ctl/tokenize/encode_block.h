@@ -8,7 +8,7 @@
 
 #include "ctl/tokenize/bpe.h"
 #include "ctl/tokenize/documents.h"
-#include "ctl/tokenize/lines.h"
+#include "ctl/tokenize/line_blocks.h"
 #include "ctl/tokenize/tokenizer.h"
 
 /* What a line was, in the order of the lines; blank ones are left out. */
@@ -45,7 +45,7 @@ struct bit_block_encoder;
 int bit_block_encoder_create(const struct bit_encode_options *options, struct bit_block_encoder **out);
 void bit_block_encoder_destroy(struct bit_block_encoder *encoder);
 /** Encode the lines of block from number first_line on. -ENOMEM; BIT_EDATA from a pattern that gives up. */
-int bit_block_encode(struct bit_block_encoder *encoder, const struct bit_block *block, uint64_t first_line,
+int bit_block_encode(struct bit_block_encoder *encoder, const struct bit_line_block *block, uint64_t first_line,
                      struct bit_encoded *out);
 
 #endif

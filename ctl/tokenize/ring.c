@@ -23,7 +23,7 @@ struct bit_ring {
 
 static void slot_finish(struct bit_ring_slot *slot)
 {
-    bit_block_finish(&slot->block);
+    bit_line_block_finish(&slot->block);
     bit_encoded_finish(&slot->encoded);
     *slot = (struct bit_ring_slot){0};
 }

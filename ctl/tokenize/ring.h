@@ -22,7 +22,7 @@ struct bit_ring_slot {
     bool done;            /* the ring's own */
     size_t file;          /* index in the inputs */
     uint64_t input_bytes; /* of all files, read when the block was complete */
-    struct bit_block block;
+    struct bit_line_block block;
     struct bit_encoded encoded;
 };
 

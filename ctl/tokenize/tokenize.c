@@ -10,7 +10,7 @@
 
 #include "ctl/tokenize/dataset.h"
 #include "ctl/tokenize/encode_block.h"
-#include "ctl/tokenize/lines.h"
+#include "ctl/tokenize/line_blocks.h"
 #include "ctl/tokenize/ring.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -49,8 +49,8 @@ static int check_unchanged(const struct bit_input *input)
 /* Returns 0 when the file is read, 1 when it is over for another's reason. */
 static int read_file(struct pipeline *p, size_t file, uint64_t bytes_before)
 {
-    struct bit_lines *lines = NULL;
-    int err = bit_lines_open(p->inputs->files[file].path, &lines);
+    struct bit_line_blocks *lines = NULL;
+    int err = bit_line_blocks_open(p->inputs->files[file].path, &lines);
 
     while (err >= 0) {
         struct bit_ring_slot *slot = bit_ring_room(p->ring);
@@ -58,16 +58,16 @@ static int read_file(struct pipeline *p, size_t file, uint64_t bytes_before)
             err = 1;
             break;
         }
-        err = bit_lines_read(lines, &slot->block);
+        err = bit_line_blocks_read(lines, &slot->block);
         if (err <= 0)
             break;
         if (slot->block.end_line <= first_line(p, file))
             continue; /* nothing but lines that are finished: read over it */
         slot->file = file;
-        slot->input_bytes = bytes_before + bit_lines_offset(lines);
+        slot->input_bytes = bytes_before + bit_line_blocks_offset(lines);
         bit_ring_filled(p->ring);
     }
-    bit_lines_close(lines);
+    bit_line_blocks_close(lines);
     return err != 0 ? err : check_unchanged(&p->inputs->files[file]);
 }
 

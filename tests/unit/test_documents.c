@@ -2,7 +2,7 @@
 
 #include <jansson.h>
 
-#include "ctl/tokenize/lines.h"
+#include "ctl/tokenize/line_blocks.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

@@ -1,4 +1,4 @@
-#include "ctl/tokenize/lines.h"
+#include "ctl/tokenize/line_blocks.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -16,7 +16,7 @@
 
 enum packing { PLAIN, GZIP, ZSTD };
 
-struct bit_lines {
+struct bit_line_blocks {
     const char *path;
     int fd;
     enum packing packing;
@@ -35,7 +35,7 @@ struct bit_lines {
 
 /* ---- bytes of the file ---- */
 
-static int refill(struct bit_lines *l)
+static int refill(struct bit_line_blocks *l)
 {
     ssize_t n;
 
@@ -53,17 +53,18 @@ static int refill(struct bit_lines *l)
     return 0;
 }
 
-uint64_t bit_lines_offset(const struct bit_lines *l)
+uint64_t bit_line_blocks_offset(const struct bit_line_blocks *l)
 {
     return l->offset - (l->input_bytes - l->input_at);
 }
 
-static int damaged(const struct bit_lines *l, const char *what)
+static int damaged(const struct bit_line_blocks *l, const char *what)
 {
-    return bit_fail(BIT_ECORRUPT, "'%s': offset %llu: %s", l->path, (unsigned long long)bit_lines_offset(l), what);
+    return bit_fail(BIT_ECORRUPT, "'%s': offset %llu: %s", l->path, (unsigned long long)bit_line_blocks_offset(l),
+                    what);
 }
 
-static int open_packing(struct bit_lines *l)
+static int open_packing(struct bit_line_blocks *l)
 {
     static const uint8_t gzip[] = {0x1f, 0x8b}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd}, skippable[] = {0x2a, 0x4d, 0x18};
     int err = refill(l);
@@ -87,7 +88,7 @@ static int open_packing(struct bit_lines *l)
 
 /* ---- unpacking: fill out[0..room), return the bytes, 0 at the end ---- */
 
-static ssize_t read_plain(struct bit_lines *l, uint8_t *out, size_t room)
+static ssize_t read_plain(struct bit_line_blocks *l, uint8_t *out, size_t room)
 {
     size_t n = BIT_MIN(room, l->input_bytes - l->input_at);
 
@@ -97,7 +98,7 @@ static ssize_t read_plain(struct bit_lines *l, uint8_t *out, size_t room)
 }
 
 /* Between members: zeros may pad the end of the file, anything else must be a member. */
-static int begin_member(struct bit_lines *l)
+static int begin_member(struct bit_line_blocks *l)
 {
     if (l->input[l->input_at] == 0) {
         while (l->input_at < l->input_bytes && l->input[l->input_at] == 0)
@@ -110,7 +111,7 @@ static int begin_member(struct bit_lines *l)
     return 0;
 }
 
-static ssize_t read_gzip(struct bit_lines *l, uint8_t *out, size_t room)
+static ssize_t read_gzip(struct bit_line_blocks *l, uint8_t *out, size_t room)
 {
     if (!l->in_frame) {
         int err = begin_member(l);
@@ -130,7 +131,7 @@ static ssize_t read_gzip(struct bit_lines *l, uint8_t *out, size_t room)
     return l->gzip.next_out - out;
 }
 
-static ssize_t read_zstd(struct bit_lines *l, uint8_t *out, size_t room)
+static ssize_t read_zstd(struct bit_line_blocks *l, uint8_t *out, size_t room)
 {
     ZSTD_inBuffer in = {l->input, l->input_bytes, l->input_at};
     ZSTD_outBuffer to = {out, room, 0};
@@ -146,7 +147,7 @@ static ssize_t read_zstd(struct bit_lines *l, uint8_t *out, size_t room)
     return (ssize_t)to.pos;
 }
 
-static ssize_t unpack(struct bit_lines *l, uint8_t *out, size_t room)
+static ssize_t unpack(struct bit_line_blocks *l, uint8_t *out, size_t room)
 {
     for (;;) {
         ssize_t n;
@@ -183,7 +184,7 @@ static int reserve(uint8_t **data, size_t *room, size_t need, const char *path)
     return 0;
 }
 
-static int keep(struct bit_lines *l, const uint8_t *data, size_t bytes)
+static int keep(struct bit_line_blocks *l, const uint8_t *data, size_t bytes)
 {
     int err = reserve(&l->carry, &l->carry_room, bytes, l->path);
 
@@ -196,7 +197,7 @@ static int keep(struct bit_lines *l, const uint8_t *data, size_t bytes)
 }
 
 /* The block is the beginning of one line that is too long: keep a byte more than the maximum, drop the rest of it. */
-static int drop_line(struct bit_lines *l, struct bit_block *block)
+static int drop_line(struct bit_line_blocks *l, struct bit_line_block *block)
 {
     int err = reserve(&block->data, &block->room, (size_t)BIT_LINE_BYTES_MAX + 1 + INPUT_BYTES, l->path);
     ssize_t n;
@@ -218,7 +219,7 @@ static int drop_line(struct bit_lines *l, struct bit_block *block)
     return n < 0 ? (int)n : 0;
 }
 
-static uint64_t count_lines(const struct bit_block *block)
+static uint64_t count_lines(const struct bit_line_block *block)
 {
     const uint8_t *at = block->data, *end = at + block->bytes;
     uint64_t lines = 0;
@@ -231,16 +232,16 @@ static uint64_t count_lines(const struct bit_block *block)
 }
 
 /* Read until the block is full and has a newline, or the file ends. Sets *cut behind its last newline. */
-static int fill(struct bit_lines *l, struct bit_block *block, size_t *cut)
+static int fill(struct bit_line_blocks *l, struct bit_line_block *block, size_t *cut)
 {
     uint8_t *newline = block->bytes > 0 ? memrchr(block->data, '\n', block->bytes) : NULL;
     ssize_t n = 1;
 
     *cut = newline == NULL ? 0 : (size_t)(newline - block->data) + 1;
-    while (block->bytes < BIT_BLOCK_BYTES || *cut == 0) {
+    while (block->bytes < BIT_LINE_BLOCK_BYTES || *cut == 0) {
         if (block->bytes > BIT_LINE_BYTES_MAX)
             return 0;
-        int err = reserve(&block->data, &block->room, block->bytes + BIT_BLOCK_BYTES, l->path);
+        int err = reserve(&block->data, &block->room, block->bytes + BIT_LINE_BLOCK_BYTES, l->path);
         if (err < 0)
             return err;
         uint8_t *begin = block->data + block->bytes;
@@ -257,10 +258,10 @@ static int fill(struct bit_lines *l, struct bit_block *block, size_t *cut)
     return n < 0 ? (int)n : 0;
 }
 
-int bit_lines_read(struct bit_lines *l, struct bit_block *block)
+int bit_line_blocks_read(struct bit_line_blocks *l, struct bit_line_block *block)
 {
     size_t cut;
-    int err = reserve(&block->data, &block->room, BIT_MAX(l->carry_bytes, BIT_BLOCK_BYTES), l->path);
+    int err = reserve(&block->data, &block->room, BIT_MAX(l->carry_bytes, BIT_LINE_BLOCK_BYTES), l->path);
 
     if (err < 0)
         return err;
@@ -285,9 +286,9 @@ int bit_lines_read(struct bit_lines *l, struct bit_block *block)
     return block->bytes > 0;
 }
 
-int bit_lines_open(const char *path, struct bit_lines **out)
+int bit_line_blocks_open(const char *path, struct bit_line_blocks **out)
 {
-    struct bit_lines *l = calloc(1, sizeof *l);
+    struct bit_line_blocks *l = calloc(1, sizeof *l);
     int err = 0;
 
     if (l == NULL)
@@ -303,7 +304,7 @@ int bit_lines_open(const char *path, struct bit_lines **out)
     else
         err = open_packing(l);
     if (err < 0) {
-        bit_lines_close(l);
+        bit_line_blocks_close(l);
         return err;
     }
     posix_fadvise(l->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -311,7 +312,7 @@ int bit_lines_open(const char *path, struct bit_lines **out)
     return 0;
 }
 
-void bit_lines_close(struct bit_lines *l)
+void bit_line_blocks_close(struct bit_line_blocks *l)
 {
     if (l == NULL)
         return;
@@ -325,8 +326,8 @@ void bit_lines_close(struct bit_lines *l)
     free(l);
 }
 
-void bit_block_finish(struct bit_block *block)
+void bit_line_block_finish(struct bit_line_block *block)
 {
     free(block->data);
-    *block = (struct bit_block){0};
+    *block = (struct bit_line_block){0};
 }

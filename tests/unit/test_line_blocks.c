@@ -1,4 +1,4 @@
-#include "ctl/tokenize/lines.h"
+#include "ctl/tokenize/line_blocks.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -37,14 +37,14 @@ static size_t gzip(const void *data, size_t bytes, uint8_t *out, size_t room)
 /* What a file reads as; err is what the reading ends with. Checks that blocks are whole lines, rightly numbered. */
 static size_t read_all(const char *path, uint8_t *out, size_t room, int *err)
 {
-    struct bit_lines *lines = NULL;
-    struct bit_block block = {0};
+    struct bit_line_blocks *lines = NULL;
+    struct bit_line_block block = {0};
     uint64_t next_line = 1;
     size_t used = 0;
     bool ended = false;
 
-    *err = bit_lines_open(path, &lines);
-    while (*err >= 0 && (*err = bit_lines_read(lines, &block)) > 0) {
+    *err = bit_line_blocks_open(path, &lines);
+    while (*err >= 0 && (*err = bit_line_blocks_read(lines, &block)) > 0) {
         EXPECT(!ended);
         EXPECT_EQ(block.first_line, next_line);
         ended = block.data[block.bytes - 1] != '\n';
@@ -55,8 +55,8 @@ static size_t read_all(const char *path, uint8_t *out, size_t room, int *err)
         memcpy(out + used, block.data, block.bytes);
         used += block.bytes;
     }
-    bit_block_finish(&block);
-    bit_lines_close(lines);
+    bit_line_block_finish(&block);
+    bit_line_blocks_close(lines);
     return used;
 }
 
