@@ -1,4 +1,4 @@
-#include "ctl/client/mutate.h"
+#include "ctl/client/change.h"
 #include "ctl/verbs/verbs.h"
 
 enum { OPT_NOW, OPT_NO_WAIT };
@@ -26,7 +26,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     bit_request_id(id);
     ask.run = argv[o.rest];
     ask.request_id = id;
-    return bit_mutate(cli, BIT_MSG_CANCEL_REQUEST, &ask);
+    return bit_change(cli, BIT_MSG_CANCEL_REQUEST, &ask);
 }
 
 const struct bit_cli_verb bit_cmd_cancel = {

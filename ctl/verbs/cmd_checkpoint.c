@@ -1,4 +1,4 @@
-#include "ctl/client/mutate.h"
+#include "ctl/client/change.h"
 #include "ctl/verbs/verbs.h"
 
 static int send(struct bit_cli *cli, char *run, char *request_id, bool no_wait)
@@ -8,12 +8,12 @@ static int send(struct bit_cli *cli, char *run, char *request_id, bool no_wait)
     ask.run = run;
     ask.request_id = request_id;
     ask.has_no_wait = ask.no_wait = no_wait;
-    return bit_mutate(cli, BIT_MSG_CHECKPOINT_REQUEST, &ask);
+    return bit_change(cli, BIT_MSG_CHECKPOINT_REQUEST, &ask);
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    return bit_mutation_run(&bit_cmd_checkpoint, cli, argc, argv, send);
+    return bit_change_run(&bit_cmd_checkpoint, cli, argc, argv, send);
 }
 
 const struct bit_cli_verb bit_cmd_checkpoint = {
@@ -25,7 +25,7 @@ const struct bit_cli_verb bit_cmd_checkpoint = {
                    "durable: every byte on disk, its manifest renamed into place and the fact journalled. Training "
                    "stands still only\n"
                    "while the state is written.",
-    .options = bit_mutation_options,
+    .options = bit_change_options,
     .examples = "$ bitctl checkpoint @last",
     .run = run,
 };

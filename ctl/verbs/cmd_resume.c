@@ -1,4 +1,4 @@
-#include "ctl/client/mutate.h"
+#include "ctl/client/change.h"
 #include "ctl/verbs/verbs.h"
 
 enum { OPT_RANKS, OPT_NO_WAIT };
@@ -30,7 +30,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     ask.run = argv[o.rest];
     ask.request_id = id;
     ask.ranks = (uint32_t)ranks;
-    return bit_mutate(cli, BIT_MSG_RESUME_REQUEST, &ask);
+    return bit_change(cli, BIT_MSG_RESUME_REQUEST, &ask);
 }
 
 const struct bit_cli_verb bit_cmd_resume = {

@@ -1,4 +1,4 @@
-#include "ctl/client/mutate.h"
+#include "ctl/client/change.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 
-int bit_mutate(struct bit_cli *cli, uint16_t type, const void *request)
+int bit_change(struct bit_cli *cli, uint16_t type, const void *request)
 {
     Bit__DoneReply *done = NULL;
     int code = bit_client_ask(cli, type, request, BIT_MSG_DONE_REPLY, &done);
@@ -27,12 +27,12 @@ int bit_mutate(struct bit_cli *cli, uint16_t type, const void *request)
     return 0;
 }
 
-const struct bit_option bit_mutation_options[] = {
+const struct bit_option bit_change_options[] = {
     {"no-wait", 0, NULL, "Return once bitd has taken the order, not once it is done."},
     {0},
 };
 
-int bit_mutation_run(const struct bit_cli_verb *verb, struct bit_cli *cli, int argc, char **argv, bit_mutation *send)
+int bit_change_run(const struct bit_cli_verb *verb, struct bit_cli *cli, int argc, char **argv, bit_change_send *send)
 {
     struct bit_options o = {.verb = verb, .cli = cli};
     bool no_wait = false;
