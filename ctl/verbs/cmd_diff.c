@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/stream.h"
+#include "ctl/client/reply_stream.h"
 #include "ctl/show/diff.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
@@ -70,7 +70,7 @@ static int fetch(struct bit_cli *cli, struct side *s)
         return code;
     s->ask.run = s->status->run;
     s->ask.has_steps = s->ask.steps = true;
-    code = bit_stream(cli, false, ask, take, s);
+    code = bit_reply_stream(cli, false, ask, take, s);
     return code == 0 && s->err < 0 ? bit_client_failed(cli, s->err) : code;
 }
 

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/stream.h"
+#include "ctl/client/reply_stream.h"
 #include "ctl/show/print.h"
 #include "ctl/verbs/verbs.h"
 
@@ -63,7 +63,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     s.ask.run = argv[o.rest];
-    return bit_stream(cli, s.ask.follow, ask, take, &s);
+    return bit_reply_stream(cli, s.ask.follow, ask, take, &s);
 }
 
 const struct bit_cli_verb bit_cmd_events = {

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/stream.h"
+#include "ctl/client/reply_stream.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
 
@@ -77,7 +77,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     s.ask.run = argv[o.rest];
-    code = bit_stream(cli, s.ask.follow, ask, take, &s);
+    code = bit_reply_stream(cli, s.ask.follow, ask, take, &s);
     bit_show_piece_end(stdout, &s.held);
     return code;
 }

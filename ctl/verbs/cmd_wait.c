@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/stream.h"
+#include "ctl/client/reply_stream.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
@@ -110,7 +110,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         alarm((unsigned)timeout);
     }
     s.ask.run = argv[o.rest];
-    code = bit_stream(cli, true, ask, take, &s);
+    code = bit_reply_stream(cli, true, ask, take, &s);
     return code ? code : s.exit_code;
 }
 

@@ -1,4 +1,4 @@
-#include "ctl/client/stream.h"
+#include "ctl/client/reply_stream.h"
 
 #include <stdio.h>
 
@@ -23,8 +23,8 @@ static int one_reply(struct bit_cli *cli, struct bit_client *client,
     return err;
 }
 
-int bit_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struct bit_client *),
-               void (*take)(void *, uint16_t, const ProtobufCMessage *), void *arg)
+int bit_reply_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struct bit_client *),
+                     void (*take)(void *, uint16_t, const ProtobufCMessage *), void *arg)
 {
     struct bit_client client;
     int code = 0;

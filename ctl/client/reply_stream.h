@@ -1,6 +1,6 @@
 /* A request with a stream of replies, which goes on after the daemon has restarted. */
-#ifndef BIT_CTL_STREAM_H
-#define BIT_CTL_STREAM_H
+#ifndef BIT_CTL_REPLY_STREAM_H
+#define BIT_CTL_REPLY_STREAM_H
 
 #include "ctl/cli/verb.h"
 #include "ctl/client/client.h"
@@ -10,7 +10,7 @@
  * errors and the end. With `survive` a daemon that hangs up, or was killed just before, is waited for. Returns the exit
  * code.
  */
-int bit_stream(struct bit_cli *cli, bool survive, int (*ask)(void *arg, struct bit_client *client),
-               void (*take)(void *arg, uint16_t type, const ProtobufCMessage *msg), void *arg);
+int bit_reply_stream(struct bit_cli *cli, bool survive, int (*ask)(void *arg, struct bit_client *client),
+                     void (*take)(void *arg, uint16_t type, const ProtobufCMessage *msg), void *arg);
 
 #endif
