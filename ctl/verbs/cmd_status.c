@@ -6,7 +6,7 @@
 #include "ctl/show/curve.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
-#include "ctl/show/status.h"
+#include "ctl/show/status_page.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/err.h"
 
@@ -40,7 +40,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     else if (cli->quiet)
         bit_show(stdout, "%s\n", bit_text_state(status->state));
     else
-        bit_status_print(stdout, status, columns, 12);
+        bit_status_page_print(stdout, status, columns, 12);
     bit_msg_free(status);
     return 0;
 }

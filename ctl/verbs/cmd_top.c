@@ -10,7 +10,7 @@
 #include "ctl/client/client.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
-#include "ctl/show/status.h"
+#include "ctl/show/status_page.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -41,7 +41,7 @@ static int draw(const Bit__RunStatus *status, bool terminal)
         return -errno;
     if (terminal)
         bit_show(f, "\033[H\033[J");
-    bit_status_print(f, status, columns, rows > 28 ? rows - 20 : 8);
+    bit_status_page_print(f, status, columns, rows > 28 ? rows - 20 : 8);
     if (terminal)
         bit_show(f, "\nq leaves; the run goes on.");
     fclose(f);

@@ -1,4 +1,4 @@
-#include "ctl/show/status.h"
+#include "ctl/show/status_page.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -123,7 +123,7 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
     }
 }
 
-void bit_status_print(FILE *f, const Bit__RunStatus *s, int columns, int curve_rows)
+void bit_status_page_print(FILE *f, const Bit__RunStatus *s, int columns, int curve_rows)
 {
     char bar[32], eta[BIT_TEXT];
 

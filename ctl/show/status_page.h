@@ -1,12 +1,12 @@
 /* A run's status as a page for people; shared by `status` and `top`. */
-#ifndef BIT_CTL_STATUS_H
-#define BIT_CTL_STATUS_H
+#ifndef BIT_CTL_STATUS_PAGE_H
+#define BIT_CTL_STATUS_PAGE_H
 
 #include <stdio.h>
 
 #include "proto/bit.pb-c.h"
 
 /** Print it; the curve too if the status carries points, curve_rows high. */
-void bit_status_print(FILE *f, const Bit__RunStatus *status, int columns, int curve_rows);
+void bit_status_page_print(FILE *f, const Bit__RunStatus *status, int columns, int curve_rows);
 
 #endif
