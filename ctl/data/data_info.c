@@ -11,7 +11,7 @@
 
 #include "ctl/client/client.h"
 #include "ctl/data/data.h"
-#include "ctl/data/data_index.h"
+#include "ctl/data/document_index.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
@@ -73,16 +73,16 @@ static int sample_file(const char *path, int fd, const struct info *info, struct
 
 static int count_documents(const char *path, struct info *info)
 {
-    struct bit_index *index = NULL;
-    struct bit_index_row row;
-    int err = bit_index_open(path, &index);
+    struct bit_document_index *index = NULL;
+    struct bit_document_index_row row;
+    int err = bit_document_index_open(path, &index);
 
     if (err <= 0)
         return err;
     info->has_documents = true;
-    while ((err = bit_index_next(index, &row)) > 0)
+    while ((err = bit_document_index_next(index, &row)) > 0)
         info->documents++;
-    bit_index_close(index);
+    bit_document_index_close(index);
     return err;
 }
 

@@ -8,7 +8,7 @@
 
 #include "ctl/client/client.h"
 #include "ctl/data/data.h"
-#include "ctl/data/data_index.h"
+#include "ctl/data/document_index.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/tokenize/tokenizer.h"
@@ -111,7 +111,7 @@ static int by_row(const void *a, const void *b)
 
 /* ---- documents ---- */
 
-static int add_part(struct shown *shown, const struct bit_index_row *row)
+static int add_part(struct shown *shown, const struct bit_document_index_row *row)
 {
     struct part *grown = realloc(shown->part, (shown->parts + 1) * sizeof *grown);
     if (grown == NULL)
@@ -126,23 +126,23 @@ static int add_part(struct shown *shown, const struct bit_index_row *row)
 /* The instances of one file, by place, and its index, once through. */
 static int find_in_file(struct shown *shown, size_t count, uint32_t context)
 {
-    struct bit_index *index = NULL;
-    struct bit_index_row row;
+    struct bit_document_index *index = NULL;
+    struct bit_document_index_row row;
     size_t first = 0; /* those before end before the row begins */
-    int err = bit_index_open(shown[0].place.path, &index), got = 0;
+    int err = bit_document_index_open(shown[0].place.path, &index), got = 0;
 
     if (err <= 0)
         return err;
     err = 0;
     for (size_t i = 0; i < count; i++)
         shown[i].indexed = true;
-    while (first < count && err == 0 && (got = bit_index_next(index, &row)) > 0) {
+    while (first < count && err == 0 && (got = bit_document_index_next(index, &row)) > 0) {
         while (first < count && shown[first].place.token + context <= row.start)
             first++;
         for (size_t i = first; i < count && shown[i].place.token < row.end && err == 0; i++)
             err = add_part(&shown[i], &row);
     }
-    bit_index_close(index);
+    bit_document_index_close(index);
     return err < 0 ? err : BIT_MIN(got, 0);
 }
 
