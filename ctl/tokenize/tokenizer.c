@@ -20,8 +20,8 @@ void bit_tokenizer_destroy(struct bit_tokenizer *tokenizer)
     if (tokenizer == NULL)
         return;
     bit_bpe_finish(&tokenizer->bpe);
-    bit_added_finish(&tokenizer->raw);
-    bit_added_finish(&tokenizer->normalized);
+    bit_added_tokens_finish(&tokenizer->raw);
+    bit_added_tokens_finish(&tokenizer->normalized);
     bit_pretokenizer_finish(&tokenizer->pretokenizer);
     free(tokenizer->text);
     free(tokenizer->name);
@@ -86,14 +86,14 @@ static int encode_plain(struct bit_encoder *e, const uint8_t *s, size_t bytes)
 }
 
 /* Cut the added tokens of a set out of the text; what is between them goes to `plain`. */
-static int encode_around(struct bit_encoder *e, const struct bit_added *set, const uint8_t *s, size_t bytes,
+static int encode_around(struct bit_encoder *e, const struct bit_added_tokens *set, const uint8_t *s, size_t bytes,
                          int (*plain)(struct bit_encoder *e, const uint8_t *s, size_t bytes))
 {
-    struct bit_added_match match;
+    struct bit_added_tokens_match match;
     size_t at = 0, done = 0;
     int err = 0;
 
-    while (set->token_count > 0 && bit_added_next(set, s, bytes, &at, done, &match)) {
+    while (set->token_count > 0 && bit_added_tokens_next(set, s, bytes, &at, done, &match)) {
         if (match.begin > done)
             err = plain(e, s + done, match.begin - done);
         if (err == 0)

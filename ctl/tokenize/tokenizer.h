@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ctl/tokenize/added.h"
+#include "ctl/tokenize/added_tokens.h"
 #include "ctl/tokenize/bpe.h"
 #include "ctl/tokenize/pretokenize.h"
 
@@ -27,7 +27,7 @@ struct bit_tokenizer {
     char digest[65];    /* SHA-256 of the file, in hex */
     struct bit_bpe bpe; /* .token_count: one above the highest id */
     bool nfc;
-    struct bit_added raw, normalized; /* cut out before, after the normaliser */
+    struct bit_added_tokens raw, normalized; /* cut out before, after the normaliser */
     struct bit_pretokenizer pretokenizer;
     uint8_t *text; /* the bytes of all tokens; bpe.tokens point into it */
     size_t text_bytes, text_room;

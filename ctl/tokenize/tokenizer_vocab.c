@@ -248,7 +248,7 @@ static int insert_added(struct bit_tokenizer_loader *l, const char *path, const 
         bytes = nfc.text_bytes;
     }
     if (err >= 0)
-        err = bit_added_add(normalized ? &l->t->normalized : &l->t->raw, content, bytes, added);
+        err = bit_added_tokens_add(normalized ? &l->t->normalized : &l->t->raw, content, bytes, added);
     bit_nfc_finish(&nfc);
     return err == -EEXIST ? bit_tokenizer_refuse(l, path, "content is that of another added token") : err;
 }

@@ -1,6 +1,6 @@
 /* Added tokens: contents that are cut out of the text, longest first, before the pre-tokenizer sees it. */
-#ifndef BIT_CTL_ADDED_H
-#define BIT_CTL_ADDED_H
+#ifndef BIT_CTL_ADDED_TOKENS_H
+#define BIT_CTL_ADDED_TOKENS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@ struct bit_added_token {
 };
 
 /* A set of contents, as a tree of bytes. Zero is an empty set. */
-struct bit_added {
+struct bit_added_tokens {
     struct bit_added_node {
         uint32_t child, sibling; /* nodes; 0 is none */
         uint32_t token;          /* 1 + index in tokens, 0 where no content ends */
@@ -25,11 +25,12 @@ struct bit_added {
 };
 
 /** Add a content (copied, not empty). -EEXIST if the set has it already; -ENOMEM. */
-int bit_added_add(struct bit_added *set, const uint8_t *content, size_t bytes, struct bit_added_token token);
-void bit_added_finish(struct bit_added *set);
+int bit_added_tokens_add(struct bit_added_tokens *set, const uint8_t *content, size_t bytes,
+                         struct bit_added_token token);
+void bit_added_tokens_finish(struct bit_added_tokens *set);
 
 /* A cut through a text: [begin, end) is `id`, what is left of it since the cut before is plain. */
-struct bit_added_match {
+struct bit_added_tokens_match {
     size_t begin, end;
     uint32_t id;
 };
@@ -39,7 +40,7 @@ struct bit_added_match {
  * overlap, but white space stripped from both sides may: then begin is before the last end, and the caller has nothing
  * between. `taken` is the end of the match before (0 at first). False at the end of the text.
  */
-bool bit_added_next(const struct bit_added *set, const uint8_t *s, size_t bytes, size_t *at, size_t taken,
-                    struct bit_added_match *out);
+bool bit_added_tokens_next(const struct bit_added_tokens *set, const uint8_t *s, size_t bytes, size_t *at, size_t taken,
+                           struct bit_added_tokens_match *out);
 
 #endif

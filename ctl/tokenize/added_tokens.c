@@ -1,4 +1,4 @@
-#include "ctl/tokenize/added.h"
+#include "ctl/tokenize/added_tokens.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-static int new_node(struct bit_added *set, uint8_t byte, uint32_t sibling, uint32_t *out)
+static int new_node(struct bit_added_tokens *set, uint8_t byte, uint32_t sibling, uint32_t *out)
 {
     if (set->node_count + 1 >= set->node_room) {
         size_t room = set->node_room * 2 + 64;
@@ -22,7 +22,7 @@ static int new_node(struct bit_added *set, uint8_t byte, uint32_t sibling, uint3
     return 0;
 }
 
-static uint32_t find_child(const struct bit_added *set, uint32_t node, uint8_t byte)
+static uint32_t find_child(const struct bit_added_tokens *set, uint32_t node, uint8_t byte)
 {
     uint32_t child = set->nodes[node].child;
 
@@ -32,7 +32,7 @@ static uint32_t find_child(const struct bit_added *set, uint32_t node, uint8_t b
 }
 
 /* The node of a content, made where it is not there. */
-static int grow(struct bit_added *set, const uint8_t *content, size_t bytes, uint32_t *out)
+static int grow(struct bit_added_tokens *set, const uint8_t *content, size_t bytes, uint32_t *out)
 {
     uint32_t node = set->root[content[0]];
     int err = 0;
@@ -57,7 +57,8 @@ static int grow(struct bit_added *set, const uint8_t *content, size_t bytes, uin
     return 0;
 }
 
-int bit_added_add(struct bit_added *set, const uint8_t *content, size_t bytes, struct bit_added_token token)
+int bit_added_tokens_add(struct bit_added_tokens *set, const uint8_t *content, size_t bytes,
+                         struct bit_added_token token)
 {
     uint32_t node;
 
@@ -80,15 +81,15 @@ int bit_added_add(struct bit_added *set, const uint8_t *content, size_t bytes, s
     return 0;
 }
 
-void bit_added_finish(struct bit_added *set)
+void bit_added_tokens_finish(struct bit_added_tokens *set)
 {
     free(set->nodes);
     free(set->tokens);
-    *set = (struct bit_added){0};
+    *set = (struct bit_added_tokens){0};
 }
 
 /* The longest content that begins at s: its token, and *length. NULL if there is none. */
-static const struct bit_added_token *longest(const struct bit_added *set, const uint8_t *s, size_t bytes,
+static const struct bit_added_token *longest(const struct bit_added_tokens *set, const uint8_t *s, size_t bytes,
                                              size_t *length)
 {
     const struct bit_added_token *found = NULL;
@@ -126,8 +127,8 @@ static size_t strip_right(const uint8_t *s, size_t bytes, size_t end)
     return end;
 }
 
-bool bit_added_next(const struct bit_added *set, const uint8_t *s, size_t bytes, size_t *at, size_t taken,
-                    struct bit_added_match *out)
+bool bit_added_tokens_next(const struct bit_added_tokens *set, const uint8_t *s, size_t bytes, size_t *at, size_t taken,
+                           struct bit_added_tokens_match *out)
 {
     const struct bit_added_token *token = NULL;
     size_t begin = *at, length = 0;
