@@ -7,7 +7,7 @@
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/err.h"
-#include "proto/slice.h"
+#include "proto/timeslice.h"
 
 static int no_verb(const char *name)
 {
@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 {
     struct bit_cli cli = {0};
 
-    bit_slice_short();
+    bit_timeslice_shorten();
     signal(SIGPIPE, SIG_DFL); /* `bitctl log | head` ends quietly */
     if (argc < 2) {
         bit_help_all(bit_verbs);

@@ -12,7 +12,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "proto/slice.h"
+#include "proto/timeslice.h"
 #include "proto/wire/secret.h"
 #include <config.h> /* the build's: with quotes it would be ours */
 
@@ -196,7 +196,7 @@ int main(int argc, char **argv)
     if (err != 0)
         return err < 0 ? complain(err) : 0;
     bit_log_init(daemon.config.log_level);
-    bit_slice_short();
+    bit_timeslice_shorten();
     err = bit_daemon_init(&daemon);
     if (err < 0)
         return complain(err);

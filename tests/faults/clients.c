@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "proto/check.h"
-#include "proto/slice.h"
+#include "proto/timeslice.h"
 
 #define HELD_MAX    32 /* bad clients that are there at once: the oldest goes as the next one comes */
 #define IDLE_MAX    4096
@@ -155,7 +155,7 @@ static int serve(const char *path)
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), poll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event e = {.events = EPOLLIN, .data.fd = listener};
     (void)setrlimit(RLIMIT_NOFILE, &many);
-    bit_slice_short(); /* as bitd does */
+    bit_timeslice_shorten(); /* as bitd does */
     if (bind(listener, (const struct sockaddr *)&a, sizeof a) < 0 || listen(listener, 128) < 0 ||
         epoll_ctl(poll, EPOLL_CTL_ADD, listener, &e) < 0)
         return 1;
@@ -194,7 +194,7 @@ static int by_size(const void *a, const void *b)
 static int ask(const char *path, int count, double interval_ms)
 {
     static double took[CALLS_MAX];
-    bit_slice_short(); /* as bitctl does */
+    bit_timeslice_shorten(); /* as bitctl does */
     for (int i = 0; i < count; i++) {
         const double begin = now_ms();
         if (!ask_once(path))

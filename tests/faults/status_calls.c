@@ -12,7 +12,7 @@
 
 #include "ctl/client/client.h"
 #include "proto/check.h"
-#include "proto/slice.h"
+#include "proto/timeslice.h"
 
 #define CALLS_MAX 100000
 
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
         return 2;
     const int calls = atoi(argv[3]);
     const double interval = atof(argv[4]);
-    bit_slice_short(); /* as bitctl does */
+    bit_timeslice_shorten(); /* as bitctl does */
     BIT_ASSERT(calls > 0 && calls <= CALLS_MAX);
     for (int i = 0; i < calls; i++) {
         const double begin = now_ms();

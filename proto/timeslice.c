@@ -1,4 +1,4 @@
-#include "proto/slice.h"
+#include "proto/timeslice.h"
 
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -16,7 +16,7 @@ struct sched_attributes {
     uint64_t runtime_ns, deadline_ns, period_ns;
 };
 
-void bit_slice_short(void)
+void bit_timeslice_shorten(void)
 {
     struct sched_attributes a = {0};
 
