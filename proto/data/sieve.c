@@ -5,7 +5,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/huge.h"
+#include "proto/huge_pages.h"
 
 #define PART_BITS 20 /* 128 KiB of the field at a time: some of an L2 cache */
 #define ASK_BITS  20
@@ -20,7 +20,7 @@ int bit_sieve_init(struct bit_sieve *s, unsigned bits)
     BIT_ASSERT(bits >= 6 && bits <= 31);
     *s = (struct bit_sieve){.bits = bits, .bin_bits = BIT_MIN(bits, (unsigned)PART_BITS)};
     s->bin_room = BIT_SIEVE_ASK_MAX / bins(s) / 4 * 5; /* a full one is answered at once */
-    s->field = bit_huge_alloc(((size_t)1 << bits) / 8);
+    s->field = bit_huge_pages_alloc(((size_t)1 << bits) / 8);
     s->question = malloc((size_t)s->bin_room * bins(s) * sizeof *s->question);
     s->asked = calloc(bins(s), sizeof *s->asked);
     s->hit = malloc(s->bin_room * sizeof *s->hit);

@@ -5,7 +5,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/huge.h"
+#include "proto/huge_pages.h"
 
 #define NONE       UINT32_MAX
 #define SIEVE_BITS 4    /* more than the table's: one place in sixteen is a false alarm at most */
@@ -73,7 +73,7 @@ int bit_swap_trace_init(struct bit_swap_trace *t, uint32_t first, uint32_t count
     unsigned bits = 33 - (unsigned)__builtin_clz(count | 1);
     bits -= count > 1 && (count & (count - 1)) == 0;
     *t = (struct bit_swap_trace){.first = first, .count = count, .bits = bits};
-    t->table = bit_huge_alloc(sizeof *t->table << bits);
+    t->table = bit_huge_pages_alloc(sizeof *t->table << bits);
     t->due = malloc(BIT_SIEVE_ASK_MAX / 8);
     int err = t->table == NULL || t->due == NULL ? bit_fail(-ENOMEM, "a trace of %u places", count)
                                                  : bit_sieve_init(&t->sieve, bits + SIEVE_BITS);

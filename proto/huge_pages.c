@@ -1,11 +1,11 @@
-#include "proto/huge.h"
+#include "proto/huge_pages.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #define PAGE ((size_t)2 << 20)
 
-void *bit_huge_alloc(size_t bytes)
+void *bit_huge_pages_alloc(size_t bytes)
 {
     void *p;
 
