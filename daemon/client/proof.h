@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "proto/bit.pb-c.h"
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 
 struct bit_client;
 struct bit_peer;

@@ -105,7 +105,7 @@ static int look_at(struct bit_init_from *o, size_t i, const struct bit_file_id *
     char path[BIT_PATH_MAX];
     struct stat st;
     int err = path_of(o, i, path);
-    int fd = err < 0 ? err : bit_regular_open(path, false, &st);
+    int fd = err < 0 ? err : bit_regular_file_open(path, false, &st);
     if (fd < 0)
         return fd;
     if (shown != NULL && !bit_file_id_is(&shown[i], &st))
@@ -197,7 +197,7 @@ static int check_file(const struct bit_init_from *o, size_t i)
     char path[BIT_PATH_MAX];
     struct stat st;
     int err = path_of(o, i, path);
-    int fd = err < 0 ? err : bit_regular_open(path, false, &st);
+    int fd = err < 0 ? err : bit_regular_file_open(path, false, &st);
     if (fd < 0)
         return fd;
     err = bit_origin_check_same(path, &st, &o->file[i]);

@@ -15,7 +15,7 @@
 
 #include "proto/bit.pb-c.h"
 #include "proto/limits.h"
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 
 #define BIT_INIT_FROM_FILES 2
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "proto/err.h"
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 
 int bit_file_fail(int err, const char *path)
 {
@@ -71,7 +71,7 @@ int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes)
         err = bit_file_fail(-errno, path);
         goto out;
     }
-    err = bit_regular_check(path, &st);
+    err = bit_regular_file_check(path, &st);
     if (err < 0)
         goto out;
     if ((uint64_t)st.st_size > max) {

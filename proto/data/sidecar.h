@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "proto/bit.pb-c.h"
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 
 #define BIT_SIDECAR_NAME      "dataset.json"
 #define BIT_SIDECAR_BYTES_MAX (64u << 20)

@@ -8,7 +8,7 @@
 #include "proto/check.h"
 #include "proto/ckpt/origin.h"
 #include "proto/err.h"
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 #include "worker/ckpt/ckpt.h"
 #include "worker/ckpt/ckpt_io.h"
 #include "worker/ranks/worker_state.h"
@@ -120,7 +120,7 @@ static int read_tensors(struct bit_worker *w, int fd, const char *path)
 static int open_and_read(struct bit_worker *w, const char *path, const Bit__InitFile *then)
 {
     struct stat st;
-    int fd = bit_regular_open(path, true, &st);
+    int fd = bit_regular_file_open(path, true, &st);
     int err = fd < 0 || then == NULL ? BIT_MIN(fd, 0) : bit_origin_check_same(path, &st, then);
 
     if (err >= 0)

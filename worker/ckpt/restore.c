@@ -12,7 +12,7 @@
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 #include "proto/wire/msg.h"
 #include "worker/ckpt/ckpt.h"
 #include "worker/ckpt/ckpt_io.h"
@@ -97,7 +97,7 @@ static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest 
         return bit_fail(-ENAMETOOLONG, "'%s'", dir);
     if (file == NULL)
         return bit_fail(BIT_ECORRUPT, "'%s' is not in the manifest", path);
-    fd = bit_regular_open(path, false, &st);
+    fd = bit_regular_file_open(path, false, &st);
     if (fd < 0)
         return fd;
     err = then != NULL ? bit_origin_check_same(path, &st, then) : 0;
@@ -163,7 +163,7 @@ static int read_manifest(const char *dir, const Bit__InitFile *then, Bit__Manife
 
     if (snprintf(path, sizeof path, "%s/%s", dir, BIT_CHECKPOINT_MANIFEST) >= (int)sizeof path)
         return bit_fail(-ENAMETOOLONG, "'%s'", dir);
-    fd = bit_regular_open(path, false, &st);
+    fd = bit_regular_file_open(path, false, &st);
     if (fd < 0)
         return fd;
     err = then != NULL ? bit_origin_check_same(path, &st, then) : 0;

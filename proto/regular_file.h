@@ -1,6 +1,6 @@
 /* Regular files alone: what is opened in their place may be a FIFO that nobody writes to, or a device. */
-#ifndef BIT_PROTO_REGULAR_H
-#define BIT_PROTO_REGULAR_H
+#ifndef BIT_PROTO_REGULAR_FILE_H
+#define BIT_PROTO_REGULAR_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,13 +13,13 @@ struct bit_file_id {
 
 bool bit_file_id_is(const struct bit_file_id *id, const struct stat *st);
 /** 0, or BIT_EDATA saying what is at `path` instead of a regular file. */
-int bit_regular_check(const char *path, const struct stat *st);
+int bit_regular_file_check(const char *path, const struct stat *st);
 /**
  * Open a regular file to be read, without waiting, and *st what it is. A symbolic link as the last part of the path is
  * followed only if `follow`. On failure nothing is open.
  * Returns     the descriptor, close-on-exec, without O_NONBLOCK's effect on files
  * Errors      BIT_EDATA; -errno
  */
-int bit_regular_open(const char *path, bool follow, struct stat *st);
+int bit_regular_file_open(const char *path, bool follow, struct stat *st);
 
 #endif

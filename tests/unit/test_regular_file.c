@@ -1,4 +1,4 @@
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -18,7 +18,7 @@ static const char *at(const char *name)
 static void expect_refused(const char *name, const char *says)
 {
     struct stat st;
-    EXPECT_EQ(bit_regular_open(at(name), true, &st), BIT_EDATA);
+    EXPECT_EQ(bit_regular_file_open(at(name), true, &st), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), says);
 }
 
@@ -43,7 +43,7 @@ TEST(a_file_is_opened_and_known_again)
     struct stat st, other;
     FILE *f = fopen(at("file"), "w");
     fclose(f);
-    int fd = bit_regular_open(at("file"), false, &st);
+    int fd = bit_regular_file_open(at("file"), false, &st);
     EXPECT(fd >= 0);
     close(fd);
     const struct bit_file_id id = {.device = st.st_dev, .inode = st.st_ino};
@@ -51,11 +51,11 @@ TEST(a_file_is_opened_and_known_again)
     EXPECT_EQ(stat(test_folder(), &other), 0);
     EXPECT(!bit_file_id_is(&id, &other));
     EXPECT_EQ(symlink("file", at("link")), 0);
-    EXPECT_EQ(bit_regular_open(at("link"), false, &st), -ELOOP);
-    fd = bit_regular_open(at("link"), true, &st);
+    EXPECT_EQ(bit_regular_file_open(at("link"), false, &st), -ELOOP);
+    fd = bit_regular_file_open(at("link"), true, &st);
     EXPECT(fd >= 0);
     close(fd);
-    EXPECT_EQ(bit_regular_open(at("none"), true, &st), -ENOENT);
+    EXPECT_EQ(bit_regular_file_open(at("none"), true, &st), -ENOENT);
 }
 
 TEST_MAIN

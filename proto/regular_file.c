@@ -1,4 +1,4 @@
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,20 +21,21 @@ static const char *kind_of(mode_t mode)
                             : "a device";
 }
 
-int bit_regular_check(const char *path, const struct stat *st)
+int bit_regular_file_check(const char *path, const struct stat *st)
 {
     return S_ISREG(st->st_mode) ? 0
                                 : bit_fail(BIT_EDATA, "'%s' is %s, and no regular file", path, kind_of(st->st_mode));
 }
 
-int bit_regular_open(const char *path, bool follow, struct stat *st)
+int bit_regular_file_open(const char *path, bool follow, struct stat *st)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
     if (fd < 0 && errno == ENXIO)
         return bit_fail(BIT_EDATA, "'%s' is a socket or a device, and no regular file", path);
     if (fd < 0)
         return bit_fail(-errno, "opening '%s': %s", path, strerror(errno));
-    int err = fstat(fd, st) < 0 ? bit_fail(-errno, "'%s': %s", path, strerror(errno)) : bit_regular_check(path, st);
+    int err = fstat(fd, st) < 0 ? bit_fail(-errno, "'%s': %s", path, strerror(errno))
+                                : bit_regular_file_check(path, st);
     if (err < 0)
         close(fd);
     return err < 0 ? err : fd;
