@@ -7,7 +7,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
-#include "proto/spec/spec_further.h"
+#include "proto/spec/spec_more_problems.h"
 #include "proto/utf8.h"
 #include "proto/wire/msg.h"
 
@@ -79,7 +79,7 @@ static int parse_text(const char *bytes, size_t len, Bit__RunSpec **out, struct 
     /* Presets and rules have their say as well. An unknown preset looks further by itself. */
     Bit__RunSpec *some = (Bit__RunSpec *)msg;
     if (err == BIT_ESPEC && some != NULL && bit_spec_normalise(some, NULL, problems) == 0)
-        bit_spec_look_further(some, problems);
+        bit_spec_more_problems(some, problems);
     bit_msg_free(some);
     return err == BIT_ESPEC ? bit_fail(err, "text of the specification") : err;
 }

@@ -7,7 +7,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
-#include "proto/spec/spec_further.h"
+#include "proto/spec/spec_more_problems.h"
 #include "proto/text/nearest.h"
 #include "proto/text/reflect.h"
 #include "proto/wire/msg.h"
@@ -215,7 +215,7 @@ int bit_spec_normalise(Bit__RunSpec *spec, const char *directory, struct bit_pro
         *spec = *copy;
         *copy = old;
     } else if (err == BIT_ESPEC) {
-        bit_spec_look_further(copy, problems);
+        bit_spec_more_problems(copy, problems);
         bit_fail(err, "presets");
     }
     bit_msg_free(copy);

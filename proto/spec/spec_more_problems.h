@@ -1,6 +1,6 @@
 /* Problems behind problems. */
-#ifndef BIT_PROTO_SPEC_FURTHER_H
-#define BIT_PROTO_SPEC_FURTHER_H
+#ifndef BIT_PROTO_SPEC_MORE_PROBLEMS_H
+#define BIT_PROTO_SPEC_MORE_PROBLEMS_H
 
 #include "proto/bit.pb-c.h"
 #include "proto/text/problems.h"
@@ -10,6 +10,6 @@
  * people see everything at once; but of what that finds keep only what is wrong with a field that stands in the text
  * and has had no problem yet: the rest may only follow from what is known to be wrong. Then sort.
  */
-void bit_spec_look_further(const Bit__RunSpec *spec, struct bit_problems *problems);
+void bit_spec_more_problems(const Bit__RunSpec *spec, struct bit_problems *problems);
 
 #endif

@@ -1,4 +1,4 @@
-#include "proto/spec/spec_further.h"
+#include "proto/spec/spec_more_problems.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "proto/spec/spec.h"
 #include "proto/spec/spec_slurm.h"
 
-void bit_spec_look_further(const Bit__RunSpec *spec, struct bit_problems *problems)
+void bit_spec_more_problems(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     struct bit_problems *more = malloc(sizeof *more);
 
