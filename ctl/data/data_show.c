@@ -15,7 +15,7 @@
 #include "proto/check.h"
 #include "proto/data/batches.h"
 #include "proto/data/shards.h"
-#include "proto/data/tokens.h"
+#include "proto/data/token_file.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
@@ -191,7 +191,7 @@ static int decode(const struct show *s, const struct shown *shown, uint64_t from
     if (err == 0)
         err = bit_shards_read(bit_batches_shards(s->batches, shown->what.source), shown->what.instance, tokens);
     for (uint64_t i = from; i < to && err == 0; i++)
-        ids[i - from] = bit_tokens_id(tokens, i, token_bytes);
+        ids[i - from] = bit_token_id(tokens, i, token_bytes);
     if (err == 0)
         err = bit_tokenizer_decode(s->tokenizer, ids, (size_t)(to - from), text, &bytes);
     free(ids);

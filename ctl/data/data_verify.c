@@ -14,7 +14,7 @@
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/data/file_kind.h"
-#include "proto/data/tokens.h"
+#include "proto/data/token_file.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
@@ -34,7 +34,7 @@ struct verify {
 static int check_piece(struct verify *v, size_t bytes)
 {
     int64_t bad = v->vocab == 0 ? -1
-                                : bit_tokens_find_invalid(v->piece, bytes / v->token_bytes, v->token_bytes, v->vocab);
+                                : bit_token_find_invalid(v->piece, bytes / v->token_bytes, v->token_bytes, v->vocab);
 
     if (v->bytes == 0 && v->entry == NULL) { /* nothing says that these are tokens */
         int err = bit_file_kind_check(bit_file_kind(v->piece, BIT_MIN(bytes, (size_t)BIT_FILE_KIND_BYTES),
@@ -46,7 +46,7 @@ static int check_piece(struct verify *v, size_t bytes)
     v->crc = bit_crc32c(v->crc, v->piece, bytes);
     if (bad < 0)
         return 0;
-    uint32_t id = bit_tokens_id(v->piece, (size_t)bad, v->token_bytes);
+    uint32_t id = bit_token_id(v->piece, (size_t)bad, v->token_bytes);
     return bit_fail(BIT_EDATA, "%s: token id %u at byte %" PRIu64 " is not below the vocabulary's %u", v->path, id,
                     v->bytes + (uint64_t)bad * v->token_bytes, v->vocab);
 }

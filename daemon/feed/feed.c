@@ -9,7 +9,7 @@
 #include "proto/data/batches.h"
 #include "proto/data/shards.h"
 #include "proto/data/sidecar.h"
-#include "proto/data/tokens.h"
+#include "proto/data/token_file.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"
 

@@ -6,7 +6,7 @@
 
 #include "daemon/link/payload.h"
 #include "proto/bit.pb-c.h"
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 
 /* What a run reads: its training data in order, and its evaluation sets. For one thread at a time. */
 struct bit_feed;

@@ -7,7 +7,7 @@
 
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
-#include "proto/data/tokens.h"
+#include "proto/data/token_file.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/log.h"

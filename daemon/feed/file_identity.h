@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "proto/data/shards.h"
-#include "proto/regular.h"
+#include "proto/regular_file.h"
 
 #define BIT_FILE_IDENTITY_OWN 1
 

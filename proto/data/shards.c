@@ -9,7 +9,7 @@
 
 #include "proto/check.h"
 #include "proto/data/file_kind.h"
-#include "proto/data/tokens.h"
+#include "proto/data/token_file.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
@@ -191,10 +191,10 @@ int bit_shards_read(struct bit_shards *ds, uint64_t index, void *tokens)
     err = bit_token_file_read(&s->file, within, shape->context, tokens);
     if (err < 0)
         return err;
-    int64_t bad = bit_tokens_find_invalid(tokens, shape->context, shape->token_bytes, shape->vocab);
+    int64_t bad = bit_token_find_invalid(tokens, shape->context, shape->token_bytes, shape->vocab);
     if (bad >= 0)
         return bit_fail(BIT_EDATA, "%s: token id %u at byte %" PRIu64 " is not below the vocabulary's %u", s->file.path,
-                        bit_tokens_id(tokens, (size_t)bad, shape->token_bytes),
+                        bit_token_id(tokens, (size_t)bad, shape->token_bytes),
                         (within * shape->context + (uint64_t)bad) * shape->token_bytes, shape->vocab);
     return 0;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/data/shards.h"
-#include "proto/data/tokens.h"
+#include "proto/data/token_file.h"
 #include "proto/err.h"
 #include "tests/fuzz/file.h"
 
@@ -17,7 +17,7 @@ static void read_all(struct bit_shards *shards, const struct bit_shards_shape *s
         int err = bit_shards_read(shards, i, tokens);
         FUZZ_CHECK(err == 0 || err == BIT_EDATA);
         for (uint32_t t = 0; t < shape->context && err == 0; t++)
-            FUZZ_CHECK(bit_tokens_id(tokens, t, shape->token_bytes) < shape->vocab);
+            FUZZ_CHECK(bit_token_id(tokens, t, shape->token_bytes) < shape->vocab);
     }
     free(tokens);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/check.h"
-#include "proto/data/tokens.h"
+#include "proto/data/token_file.h"
 #include "proto/err.h"
 #include "worker/model/activations.h"
 #include "worker/model/block.h"
@@ -118,8 +118,8 @@ void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, doub
 
 int bit_model_check_tokens(const struct bit_plan *plan, const uint32_t *tokens, int64_t instances)
 {
-    int64_t bad = bit_tokens_find_invalid(tokens, (size_t)(instances * plan->context), sizeof *tokens,
-                                          (uint32_t)plan->vocab);
+    int64_t bad = bit_token_find_invalid(tokens, (size_t)(instances * plan->context), sizeof *tokens,
+                                         (uint32_t)plan->vocab);
 
     if (bad < 0)
         return 0;

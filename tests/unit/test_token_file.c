@@ -1,4 +1,4 @@
-#include "proto/data/tokens.h"
+#include "proto/data/token_file.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -116,18 +116,18 @@ TEST(the_first_invalid_id_is_found_wherever_it_is)
     for (size_t count = 1; count <= BIT_COUNT(tokens); count += 13) {
         for (size_t i = 0; i < count; i++)
             tokens[i] = (uint16_t)(i % 100);
-        EXPECT_EQ(bit_tokens_find_invalid(tokens, count, sizeof *tokens, 100), -1);
+        EXPECT_EQ(bit_token_find_invalid(tokens, count, sizeof *tokens, 100), -1);
         for (size_t bad = 0; bad < count; bad++) {
             uint16_t was = tokens[bad];
             tokens[bad] = 100;
-            EXPECT_EQ(bit_tokens_find_invalid(tokens, count, sizeof *tokens, 100), (int64_t)bad);
+            EXPECT_EQ(bit_token_find_invalid(tokens, count, sizeof *tokens, 100), (int64_t)bad);
             tokens[bad] = was;
         }
     }
     tokens[0] = 65535;
-    EXPECT_EQ(bit_tokens_find_invalid(tokens, 1, sizeof *tokens, 65536), -1);
-    EXPECT_EQ(bit_tokens_find_invalid(tokens, 1, sizeof *tokens, 65535), 0);
-    EXPECT_EQ(bit_tokens_find_invalid(tokens, 0, sizeof *tokens, 1), -1);
+    EXPECT_EQ(bit_token_find_invalid(tokens, 1, sizeof *tokens, 65536), -1);
+    EXPECT_EQ(bit_token_find_invalid(tokens, 1, sizeof *tokens, 65535), 0);
+    EXPECT_EQ(bit_token_find_invalid(tokens, 0, sizeof *tokens, 1), -1);
 }
 
 TEST(ids_of_32_bits_are_read_whole)
@@ -143,11 +143,11 @@ TEST(ids_of_32_bits_are_read_whole)
     EXPECT_EQ(bit_token_file_read(&f, 2, 8, tokens), 0);
     for (uint32_t i = 0; i < BIT_COUNT(tokens); i++) {
         EXPECT_EQ(tokens[i], 100000 + 70000 * (16 + i));
-        EXPECT_EQ(bit_tokens_id(tokens, i, sizeof *tokens), tokens[i]);
+        EXPECT_EQ(bit_token_id(tokens, i, sizeof *tokens), tokens[i]);
     }
     bit_token_file_close(&f);
-    EXPECT_EQ(bit_tokens_find_invalid(tokens, 8, sizeof *tokens, 100000 + 70000 * 24), -1);
-    EXPECT_EQ(bit_tokens_find_invalid(tokens, 8, sizeof *tokens, 100000 + 70000 * 23), 7);
+    EXPECT_EQ(bit_token_find_invalid(tokens, 8, sizeof *tokens, 100000 + 70000 * 24), -1);
+    EXPECT_EQ(bit_token_find_invalid(tokens, 8, sizeof *tokens, 100000 + 70000 * 23), 7);
     write_file(wide, 4 * 8 + 2);
     EXPECT_EQ(bit_token_file_open(path, 4, &f), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "no whole number of 32-bit ids");
@@ -162,8 +162,8 @@ TEST(an_invalid_id_of_32_bits_is_found_wherever_it_is)
         for (size_t i = 0; i < BIT_COUNT(tokens); i++)
             tokens[i] = 65536 + (uint32_t)i;
         tokens[bad] = 70000;
-        EXPECT_EQ(bit_tokens_find_invalid(tokens, BIT_COUNT(tokens), sizeof *tokens, 70001), -1);
-        EXPECT_EQ(bit_tokens_find_invalid(tokens, BIT_COUNT(tokens), sizeof *tokens, 70000), (int64_t)bad);
+        EXPECT_EQ(bit_token_find_invalid(tokens, BIT_COUNT(tokens), sizeof *tokens, 70001), -1);
+        EXPECT_EQ(bit_token_find_invalid(tokens, BIT_COUNT(tokens), sizeof *tokens, 70000), (int64_t)bad);
     }
 }
 

@@ -2,8 +2,8 @@
  * Token files: raw little-endian ids of 2 or 4 bytes (OLMo's memmap_dtype uint16 and uint32), no header, despite the
  * .npy that OLMo names them by (olmo/data/memmap_dataset.py).
  */
-#ifndef BIT_PROTO_TOKENS_H
-#define BIT_PROTO_TOKENS_H
+#ifndef BIT_PROTO_TOKEN_FILE_H
+#define BIT_PROTO_TOKEN_FILE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,8 +33,8 @@ uint64_t bit_token_file_instances(const struct bit_token_file *f, uint32_t conte
  */
 int bit_token_file_read(const struct bit_token_file *f, uint64_t index, uint32_t context, void *tokens);
 /** Index of the first id >= vocab, or -1. tokens (count) of token_bytes, aligned to them. */
-int64_t bit_tokens_find_invalid(const void *tokens, size_t count, unsigned token_bytes, uint32_t vocab);
+int64_t bit_token_find_invalid(const void *tokens, size_t count, unsigned token_bytes, uint32_t vocab);
 /** The id at index i of tokens, which are of token_bytes. */
-uint32_t bit_tokens_id(const void *tokens, size_t i, unsigned token_bytes);
+uint32_t bit_token_id(const void *tokens, size_t i, unsigned token_bytes);
 
 #endif

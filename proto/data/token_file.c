@@ -1,4 +1,4 @@
-#include "proto/data/tokens.h"
+#include "proto/data/token_file.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -130,7 +130,7 @@ int bit_token_file_read(const struct bit_token_file *f, uint64_t index, uint32_t
     return check_unchanged(f, index * bytes);
 }
 
-uint32_t bit_tokens_id(const void *tokens, size_t i, unsigned token_bytes)
+uint32_t bit_token_id(const void *tokens, size_t i, unsigned token_bytes)
 {
     return token_bytes == sizeof(uint16_t) ? ((const uint16_t *)tokens)[i] : ((const uint32_t *)tokens)[i];
 }
@@ -148,14 +148,14 @@ static bool any_invalid(const void *tokens, size_t at, unsigned token_bytes, uin
     return found != 0;
 }
 
-int64_t bit_tokens_find_invalid(const void *tokens, size_t count, unsigned token_bytes, uint32_t vocab)
+int64_t bit_token_find_invalid(const void *tokens, size_t count, unsigned token_bytes, uint32_t vocab)
 {
     size_t at = 0;
 
     while (count - at >= SCAN_TOKENS && !any_invalid(tokens, at, token_bytes, vocab))
         at += SCAN_TOKENS;
     for (; at < count; at++)
-        if (bit_tokens_id(tokens, at, token_bytes) >= vocab)
+        if (bit_token_id(tokens, at, token_bytes) >= vocab)
             return (int64_t)at;
     return -1;
 }
