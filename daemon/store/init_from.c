@@ -8,7 +8,7 @@
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
-#include "proto/ckpt/init_from.h"
+#include "proto/ckpt/init_file.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
@@ -97,7 +97,7 @@ static int look_into(struct bit_init_from *o, size_t i, int fd, const char *path
     note(st, &o->file[i]);
     if (o->folder && i == 0)
         return check_manifest(fd, path);
-    return bit_init_from_check_header(fd, path, model);
+    return bit_init_file_check_header(fd, path, model);
 }
 
 static int look_at(struct bit_init_from *o, size_t i, const struct bit_file_id *shown, const Bit__ModelSpec *model)
@@ -200,7 +200,7 @@ static int check_file(const struct bit_init_from *o, size_t i)
     int fd = err < 0 ? err : bit_regular_file_open(path, false, &st);
     if (fd < 0)
         return fd;
-    err = bit_init_from_check_same(path, &st, &o->file[i]);
+    err = bit_init_file_check_same(path, &st, &o->file[i]);
     if (err == 0 && st.st_dev != o->file[i].device)
         err = bit_fail(BIT_EDATA, "'%s': on another device than when the run was submitted", path);
     close(fd);

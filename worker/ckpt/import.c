@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "proto/check.h"
-#include "proto/ckpt/init_from.h"
+#include "proto/ckpt/init_file.h"
 #include "proto/err.h"
 #include "proto/regular_file.h"
 #include "worker/ckpt/ckpt.h"
@@ -90,7 +90,7 @@ static int read_tensor(struct bit_worker *w, int fd, const char *path, const str
     const struct bit_safetensors_entry *entry = bit_safetensors_find(file, tensor->name);
     int64_t count,
         first = bit_shard_part(&w->shard, tensor->offset, tensor->offset + tensor->rows * tensor->cols, &count);
-    int err = bit_init_from_check_entry(path, tensor, entry);
+    int err = bit_init_file_check_entry(path, tensor, entry);
 
     for (int64_t at = 0; at < count && err >= 0; at += ELEMENTS_AT_ONCE) {
         const struct source_dtype *dtype = find_dtype(entry->dtype);
@@ -121,7 +121,7 @@ static int open_and_read(struct bit_worker *w, const char *path, const Bit__Init
 {
     struct stat st;
     int fd = bit_regular_file_open(path, true, &st);
-    int err = fd < 0 || then == NULL ? BIT_MIN(fd, 0) : bit_init_from_check_same(path, &st, then);
+    int err = fd < 0 || then == NULL ? BIT_MIN(fd, 0) : bit_init_file_check_same(path, &st, then);
 
     if (err >= 0)
         err = read_tensors(w, fd, path);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "proto/check.h"
-#include "proto/ckpt/init_from.h"
+#include "proto/ckpt/init_file.h"
 #include "proto/ckpt/manifest.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
@@ -100,7 +100,7 @@ static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest 
     fd = bit_regular_file_open(path, false, &st);
     if (fd < 0)
         return fd;
-    err = then != NULL ? bit_init_from_check_same(path, &st, then) : 0;
+    err = then != NULL ? bit_init_file_check_same(path, &st, then) : 0;
     if (err >= 0)
         err = check_header(w, fd, path, file);
     if (err >= 0 && file->n_chunk_crc != (size_t)shard->blocks)
@@ -166,7 +166,7 @@ static int read_manifest(const char *dir, const Bit__InitFile *then, Bit__Manife
     fd = bit_regular_file_open(path, false, &st);
     if (fd < 0)
         return fd;
-    err = then != NULL ? bit_init_from_check_same(path, &st, then) : 0;
+    err = then != NULL ? bit_init_file_check_same(path, &st, then) : 0;
     if (err >= 0)
         err = bit_manifest_read_open(fd, path, out);
     close(fd);

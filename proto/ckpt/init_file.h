@@ -1,6 +1,6 @@
 /* What a model begins from (model.init_from): a safetensors file with its tensors, or a checkpoint folder of ours. */
-#ifndef BIT_PROTO_INIT_FROM_H
-#define BIT_PROTO_INIT_FROM_H
+#ifndef BIT_PROTO_INIT_FILE_H
+#define BIT_PROTO_INIT_FILE_H
 
 #include <sys/stat.h>
 
@@ -11,15 +11,15 @@
 enum bit_origin_file { BIT_ORIGIN_MANIFEST, BIT_ORIGIN_MODEL };
 
 /** The tensor is there, of its shape, and of a type that can be read (F32, BF16, F16). Errors: BIT_ESPEC naming it. */
-int bit_init_from_check_entry(const char *path, const struct bit_tensor *tensor,
+int bit_init_file_check_entry(const char *path, const struct bit_tensor *tensor,
                               const struct bit_safetensors_entry *entry);
 /** The header of an open safetensors file, against a normalised model. Errors: as that; as bit_safetensors_read. */
-int bit_init_from_check_header(int fd, const char *path, const Bit__ModelSpec *model);
+int bit_init_file_check_header(int fd, const char *path, const Bit__ModelSpec *model);
 /**
  * The open file is the one that bitd looked at when the run was submitted. The device is not compared: every node has
  * numbers of its own.
  * Errors      BIT_EDATA
  */
-int bit_init_from_check_same(const char *path, const struct stat *st, const Bit__InitFile *then);
+int bit_init_file_check_same(const char *path, const struct stat *st, const Bit__InitFile *then);
 
 #endif

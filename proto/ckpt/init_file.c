@@ -1,4 +1,4 @@
-#include "proto/ckpt/init_from.h"
+#include "proto/ckpt/init_file.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@ static bool is_readable(const char *dtype)
     return strcmp(dtype, "F32") == 0 || strcmp(dtype, "BF16") == 0 || strcmp(dtype, "F16") == 0;
 }
 
-int bit_init_from_check_entry(const char *path, const struct bit_tensor *tensor,
+int bit_init_file_check_entry(const char *path, const struct bit_tensor *tensor,
                               const struct bit_safetensors_entry *entry)
 {
     if (entry == NULL)
@@ -25,7 +25,7 @@ int bit_init_from_check_entry(const char *path, const struct bit_tensor *tensor,
     return 0;
 }
 
-int bit_init_from_check_header(int fd, const char *path, const Bit__ModelSpec *model)
+int bit_init_file_check_header(int fd, const char *path, const Bit__ModelSpec *model)
 {
     struct bit_safetensors file = {0};
     struct bit_tensor *tensors = NULL;
@@ -33,13 +33,13 @@ int bit_init_from_check_header(int fd, const char *path, const Bit__ModelSpec *m
     int err = count < 0 ? bit_fail(count, "the tensors of a model") : bit_safetensors_read(fd, path, &file);
 
     for (int i = 0; i < count && err >= 0; i++)
-        err = bit_init_from_check_entry(path, &tensors[i], bit_safetensors_find(&file, tensors[i].name));
+        err = bit_init_file_check_entry(path, &tensors[i], bit_safetensors_find(&file, tensors[i].name));
     bit_safetensors_finish(&file);
     free(tensors);
     return err < 0 ? err : 0;
 }
 
-int bit_init_from_check_same(const char *path, const struct stat *st, const Bit__InitFile *then)
+int bit_init_file_check_same(const char *path, const struct stat *st, const Bit__InitFile *then)
 {
     uint64_t mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
 
