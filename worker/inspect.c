@@ -20,10 +20,12 @@ void bit_inspection_add(struct bit_inspection *in, const struct bit_anomaly *wha
 static bool is_finite(struct bit_worker *w, const float *v, int64_t count)
 {
     const struct bit_sumsq_args squares = {.count = count, .g = v, .sums = w->optim.block_sums};
-    const struct bit_clip_args clip = {.blocks = (count + BIT_SUM_BLOCK - 1) / BIT_SUM_BLOCK,
-                                       .sums = w->optim.block_sums,
-                                       .norm = &w->optim.clip[0],
-                                       .scale = &w->optim.clip[1]};
+    const struct bit_clip_args clip = {
+        .blocks = (count + BIT_SUM_BLOCK - 1) / BIT_SUM_BLOCK,
+        .sums = w->optim.block_sums,
+        .norm = &w->optim.clip[0],
+        .scale = &w->optim.clip[1],
+    };
     double norm = 0;
 
     if (count <= 0)

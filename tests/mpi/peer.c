@@ -244,11 +244,14 @@ void peer_send(struct peer *p, uint16_t type, const void *msg)
 void peer_payload(struct peer *p, const void *tokens, size_t bytes)
 {
     for (size_t at = 0; at < bytes; at += 300) {
-        const struct bit_frame frame = {.type = BIT_FRAME_PAYLOAD,
-                                        .epoch = p->epoch,
-                                        .body = (const uint8_t *)tokens + at,
-                                        .body_bytes = (uint32_t)(bytes - at < 300 ? bytes - at : 300)};
+        const struct bit_frame frame = {
+            .type = BIT_FRAME_PAYLOAD,
+            .epoch = p->epoch,
+            .body = (const uint8_t *)tokens + at,
+            .body_bytes = (uint32_t)(bytes - at < 300 ? bytes - at : 300),
+        };
         uint8_t header[BIT_FRAME_HEADER_BYTES];
+
         bit_frame_encode_header(&frame, header);
         peer_write(p, header, sizeof header);
         peer_write(p, frame.body, frame.body_bytes);

@@ -46,11 +46,13 @@ static void step(FILE *to, struct bit_optim *optim, struct bit_fabric *fabric, c
     put(to, &lr, sizeof lr);
     put(to, &norm, sizeof norm);
     put(to, grad, bytes);
-    const struct bit_optim_args args = {.lr = lr,
-                                        .weight_decay = spec->optimizer->weight_decay,
-                                        .beta1 = spec->optimizer->beta1,
-                                        .beta2 = spec->optimizer->beta2,
-                                        .t = t};
+    const struct bit_optim_args args = {
+        .lr = lr,
+        .weight_decay = spec->optimizer->weight_decay,
+        .beta1 = spec->optimizer->beta1,
+        .beta2 = spec->optimizer->beta2,
+        .t = t,
+    };
     EXPECT_EQ(bit_optim_update(optim, grad, &args), 0);
     free(grad);
 }

@@ -75,20 +75,21 @@ static int update(struct bench *b, uint64_t t)
 
     for (int i = 0; err >= 0 && i < s->plan.tensor_count; i++) {
         const struct bit_tensor *tensor = &s->plan.tensors[i];
+        const struct bit_adamw_args args = {
+            .count = tensor->rows * tensor->cols,
+            .p = s->master + tensor->offset,
+            .m = b->moments[0] + tensor->offset,
+            .v = b->moments[1] + tensor->offset,
+            .g = s->model->grad + tensor->offset,
+            .lr = 4e-4,
+            .beta1 = 0.9,
+            .beta2 = 0.95,
+            .eps = 1e-5,
+            .weight_decay = i == 0 ? 0 : 0.1, /* all but the embedding */
+            .t = t,
+        };
 
-        err = bit_adamw(&s->model->exec, &(struct bit_adamw_args){
-                                             .count = tensor->rows * tensor->cols,
-                                             .p = s->master + tensor->offset,
-                                             .m = b->moments[0] + tensor->offset,
-                                             .v = b->moments[1] + tensor->offset,
-                                             .g = s->model->grad + tensor->offset,
-                                             .lr = 4e-4,
-                                             .beta1 = 0.9,
-                                             .beta2 = 0.95,
-                                             .eps = 1e-5,
-                                             .weight_decay = i == 0 ? 0 : 0.1, /* all but the embedding */
-                                             .t = t,
-                                         });
+        err = bit_adamw(&s->model->exec, &args);
     }
     return err;
 }
@@ -105,16 +106,21 @@ static int step(struct bench *b, uint64_t t, struct timing *out)
     struct single *s = &b->single;
     const double positions = (double)(s->plan.micro_instances * s->plan.context);
     double begin = bit_clock_ms(), backward, updating, publishing;
-    int err = bit_model_clear(s->model);
+    int err;
 
     s->model->entered = note_backward;
     s->model->entered_arg = &backward;
-    if (err < 0 || (err = bit_model_accumulate(s->model, b->tokens, s->plan.micro_instances, 1 / positions)) < 0)
+    err = bit_model_clear(s->model);
+    if (err >= 0)
+        err = bit_model_accumulate(s->model, b->tokens, s->plan.micro_instances, 1 / positions);
+    if (err < 0)
         return err;
     updating = bit_clock_ms();
     err = update(b, t);
     publishing = bit_clock_ms();
-    if (err < 0 || (err = single_publish(s, b->precision, b->strength)) < 0)
+    if (err >= 0)
+        err = single_publish(s, b->precision, b->strength);
+    if (err < 0)
         return err;
     *out = (struct timing){bit_clock_ms() - begin, backward - begin, updating - backward, publishing - updating,
                            bit_clock_ms() - publishing};

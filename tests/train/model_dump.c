@@ -91,18 +91,22 @@ static int dump(struct single *s, const char *dir, const uint32_t *tokens, float
     for (int64_t i = 0; err >= 0 && i < s->plan.instances; i += s->plan.micro_instances)
         err = bit_model_accumulate(s->model, tokens + i * s->plan.context, s->plan.micro_instances,
                                    1.0 / (double)positions);
-    if (err < 0 || (err = bit_model_read_loss(s->model, &loss)) < 0)
-        return err;
+    if (err >= 0)
+        err = bit_model_read_loss(s->model, &loss);
     loss /= (double)positions;
-    if ((err = write_file(dir, "loss.f64", &loss, sizeof loss)) < 0 ||
-        (err = write_file(dir, "logits.f32", logits, (size_t)(positions * s->plan.vocab_padded) * 4)) < 0)
-        return err;
-    return write_file(dir, "grad.f32", s->model->grad, (size_t)s->plan.elements * 4);
+    if (err >= 0)
+        err = write_file(dir, "loss.f64", &loss, sizeof loss);
+    if (err >= 0)
+        err = write_file(dir, "logits.f32", logits, (size_t)(positions * s->plan.vocab_padded) * 4);
+    if (err >= 0)
+        err = write_file(dir, "grad.f32", s->model->grad, (size_t)s->plan.elements * 4);
+    return err;
 }
 
 static int run(struct single *s, char **argv)
 {
     const int64_t positions = s->plan.instances * s->plan.context;
+    const bool ternary = strcmp(argv[3], "ternary") == 0;
     uint32_t *tokens = calloc((size_t)positions, sizeof *tokens);
     float *logits = calloc((size_t)(positions * s->plan.vocab_padded), sizeof *logits);
     int err;
@@ -111,13 +115,13 @@ static int run(struct single *s, char **argv)
         err = bit_fail(-ENOMEM, "tokens and logits");
         goto out;
     }
-    if ((err = read_file(argv[2], "weights.f32", s->master, (size_t)s->plan.elements * 4)) < 0 ||
-        (err = read_file(argv[2], "tokens.u32", tokens, (size_t)positions * sizeof *tokens)) < 0 ||
-        (err = single_publish(s,
-                              strcmp(argv[3], "ternary") == 0 ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
-                              strtod(argv[4], NULL))) < 0)
-        goto out;
-    err = dump(s, argv[2], tokens, logits);
+    err = read_file(argv[2], "weights.f32", s->master, (size_t)s->plan.elements * 4);
+    if (err >= 0)
+        err = read_file(argv[2], "tokens.u32", tokens, (size_t)positions * sizeof *tokens);
+    if (err >= 0)
+        err = single_publish(s, ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT, strtod(argv[4], NULL));
+    if (err >= 0)
+        err = dump(s, argv[2], tokens, logits);
 out:
     free(tokens);
     free(logits);

@@ -77,21 +77,18 @@ void single_finish(struct single *s)
 
 /* ---- publishing */
 
-static void *weights_at(const struct single *s, int64_t offset)
-{
-    return (uint8_t *)s->model->weights + offset * (int64_t)bit_dtype_bytes(s->plan.operands);
-}
-
 static int publish_tensor(struct single *s, const struct bit_tensor *tensor)
 {
-    return bit_cast(&s->model->exec, &(struct bit_cast_args){
-                                         .count = tensor->rows * tensor->cols,
-                                         .x = s->master + tensor->offset,
-                                         .x_dtype = BIT_F32,
-                                         .y = weights_at(s, tensor->offset),
-                                         .y_dtype = s->plan.operands,
-                                         .scale = 1.0f,
-                                     });
+    const struct bit_cast_args args = {
+        .count = tensor->rows * tensor->cols,
+        .x = s->master + tensor->offset,
+        .x_dtype = BIT_F32,
+        .y = bit_model_weight(s->model, tensor->offset),
+        .y_dtype = s->plan.operands,
+        .scale = 1.0f,
+    };
+
+    return bit_cast(&s->model->exec, &args);
 }
 
 static int mean_of(const struct single *s, const float *w, int64_t count, float *mean)
@@ -147,7 +144,7 @@ static int publish_segment(struct single *s, int index, int segment, double stre
     args.scale = &s->model->segments[index].scale[segment];
     s->model->scales[args.scale - s->model->scales] = 1.0f / fmaxf(measure, s->plan.quantizer.eps);
     args.codes = strength == 1 ? bit_model_codes(s->model, offset) : NULL;
-    args.out = strength == 1 ? NULL : weights_at(s, offset);
+    args.out = strength == 1 ? NULL : bit_model_weight(s->model, offset);
     args.zeros = &zeros;
     return bit_ternarise(&s->model->exec, &args);
 }

@@ -21,93 +21,101 @@ static const void *ternary_weight(const struct bit_model *model, const struct bi
 
 static int normalise(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
 {
-    return bit_norm(&model->exec, &(struct bit_norm_args){
-                                      .rows = rows,
-                                      .cols = cols,
-                                      .kind = in->norm,
-                                      .eps = in->norm_eps,
-                                      .x = in->x,
-                                      .x_dtype = in->x_dtype,
-                                      .y = in->operand,
-                                      .y_dtype = in->operand_dtype,
-                                      .mean = in->mean,
-                                      .rstd = in->rstd,
-                                  });
+    const struct bit_norm_args args = {
+        .rows = rows,
+        .cols = cols,
+        .kind = in->norm,
+        .eps = in->norm_eps,
+        .x = in->x,
+        .x_dtype = in->x_dtype,
+        .y = in->operand,
+        .y_dtype = in->operand_dtype,
+        .mean = in->mean,
+        .rstd = in->rstd,
+    };
+
+    return bit_norm(&model->exec, &args);
 }
 
 static int quantise(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_plan_quantizer *quantizer = &model->plan->quantizer;
+    const struct bit_quantise_args args = {
+        .rows = rows,
+        .cols = cols,
+        .kind = in->norm,
+        .var_factor = in->norm_var_factor,
+        .norm_eps = in->norm_eps,
+        .measure = quantizer->activation_measure,
+        .levels = quantizer->levels,
+        .eps = quantizer->eps,
+        .strength = model->strength,
+        .x = in->x,
+        .x_dtype = in->x_dtype,
+        .q = in->operand,
+        .q_dtype = in->operand_dtype,
+        .scale = in->scale,
+        .mean = in->mean,
+        .rstd = in->rstd,
+    };
 
-    return bit_quantise(&model->exec, &(struct bit_quantise_args){
-                                          .rows = rows,
-                                          .cols = cols,
-                                          .kind = in->norm,
-                                          .var_factor = in->norm_var_factor,
-                                          .norm_eps = in->norm_eps,
-                                          .measure = quantizer->activation_measure,
-                                          .levels = quantizer->levels,
-                                          .eps = quantizer->eps,
-                                          .strength = model->strength,
-                                          .x = in->x,
-                                          .x_dtype = in->x_dtype,
-                                          .q = in->operand,
-                                          .q_dtype = in->operand_dtype,
-                                          .scale = in->scale,
-                                          .mean = in->mean,
-                                          .rstd = in->rstd,
-                                      });
+    return bit_quantise(&model->exec, &args);
 }
 
 static int quantise_gated(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_plan_quantizer *quantizer = &model->plan->quantizer;
+    const struct bit_swiglu_quantise_args args = {
+        .rows = rows,
+        .cols = cols,
+        .kind = in->norm,
+        .norm_eps = in->norm_eps,
+        .measure = quantizer->activation_measure,
+        .levels = quantizer->levels,
+        .eps = quantizer->eps,
+        .strength = model->strength,
+        .ug = in->x,
+        .dtype = in->x_dtype,
+        .q = in->operand,
+        .q_dtype = in->operand_dtype,
+        .scale = in->scale,
+        .mean = in->mean,
+        .rstd = in->rstd,
+    };
 
-    return bit_swiglu_quantise(&model->exec, &(struct bit_swiglu_quantise_args){
-                                                 .rows = rows,
-                                                 .cols = cols,
-                                                 .kind = in->norm,
-                                                 .norm_eps = in->norm_eps,
-                                                 .measure = quantizer->activation_measure,
-                                                 .levels = quantizer->levels,
-                                                 .eps = quantizer->eps,
-                                                 .strength = model->strength,
-                                                 .ug = in->x,
-                                                 .dtype = in->x_dtype,
-                                                 .q = in->operand,
-                                                 .q_dtype = in->operand_dtype,
-                                                 .scale = in->scale,
-                                                 .mean = in->mean,
-                                                 .rstd = in->rstd,
-                                             });
+    return bit_swiglu_quantise(&model->exec, &args);
 }
 
 static int gate(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
 {
-    return bit_swiglu(&model->exec, &(struct bit_swiglu_args){
-                                        .rows = rows,
-                                        .cols = cols,
-                                        .ug = in->x,
-                                        .y = in->operand,
-                                        .dtype = in->x_dtype,
-                                    });
+    const struct bit_swiglu_args args = {
+        .rows = rows,
+        .cols = cols,
+        .ug = in->x,
+        .y = in->operand,
+        .dtype = in->x_dtype,
+    };
+
+    return bit_swiglu(&model->exec, &args);
 }
 
 static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
                          int64_t rows, void *y, enum bit_dtype y_dtype, const float *addend)
 {
-    return bit_matmul(&model->exec, &(struct bit_matmul_args){
-                                        .form = BIT_MATMUL_NT,
-                                        .m = rows,
-                                        .n = linear->rows,
-                                        .k = linear->cols,
-                                        .a = in->operand,
-                                        .b = bit_model_weight(model, linear->offset),
-                                        .ab_dtype = model->plan->operands,
-                                        .c = y,
-                                        .c_dtype = y_dtype,
-                                        .addend = addend,
-                                    });
+    const struct bit_matmul_args args = {
+        .form = BIT_MATMUL_NT,
+        .m = rows,
+        .n = linear->rows,
+        .k = linear->cols,
+        .a = in->operand,
+        .b = bit_model_weight(model, linear->offset),
+        .ab_dtype = model->plan->operands,
+        .c = y,
+        .c_dtype = y_dtype,
+        .addend = addend,
+    };
+
+    return bit_matmul(&model->exec, &args);
 }
 
 static int product_ternary(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, void *y,
@@ -159,18 +167,19 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in,
 static int data_16bit(struct bit_model *model, const struct bit_linear *linear, int64_t rows, const void *dy)
 {
     const enum bit_dtype operands = model->plan->operands;
+    const struct bit_matmul_args args = {
+        .form = BIT_MATMUL_NN,
+        .m = rows,
+        .n = linear->cols,
+        .k = linear->rows,
+        .a = dy,
+        .b = bit_model_weight(model, linear->offset),
+        .ab_dtype = operands,
+        .c = model->arena->dinput,
+        .c_dtype = operands,
+    };
 
-    return bit_matmul(&model->exec, &(struct bit_matmul_args){
-                                        .form = BIT_MATMUL_NN,
-                                        .m = rows,
-                                        .n = linear->cols,
-                                        .k = linear->rows,
-                                        .a = dy,
-                                        .b = bit_model_weight(model, linear->offset),
-                                        .ab_dtype = operands,
-                                        .c = model->arena->dinput,
-                                        .c_dtype = operands,
-                                    });
+    return bit_matmul(&model->exec, &args);
 }
 
 static int data_ternary(struct bit_model *model, int index, int64_t rows, const void *dy)
@@ -203,57 +212,62 @@ static struct bit_operand operand_again(const struct bit_model *model, const str
 static int norm_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
 {
     struct bit_arena *a = model->arena;
+    const struct bit_norm_backward_args args = {
+        .rows = rows,
+        .cols = cols,
+        .kind = in->norm,
+        .x = in->x,
+        .x_dtype = in->x_dtype,
+        .mean = in->mean,
+        .rstd = in->rstd,
+        .var_factor = in->norm_var_factor,
+        .dy = a->dinput,
+        .dy_dtype = model->plan->operands,
+        .dx = in->residual ? (void *)a->dx : a->dinput,
+        .dx_dtype = in->residual ? BIT_F32 : model->plan->operands,
+        .accumulate = in->residual,
+        .copy = in->residual ? a->dx_operand : NULL,
+        .copy_dtype = model->plan->operands,
+        .operand = operand_again(model, in),
+    };
 
-    return bit_norm_backward(&model->exec, &(struct bit_norm_backward_args){
-                                               .rows = rows,
-                                               .cols = cols,
-                                               .kind = in->norm,
-                                               .x = in->x,
-                                               .x_dtype = in->x_dtype,
-                                               .mean = in->mean,
-                                               .rstd = in->rstd,
-                                               .var_factor = in->norm_var_factor,
-                                               .dy = a->dinput,
-                                               .dy_dtype = model->plan->operands,
-                                               .dx = in->residual ? (void *)a->dx : a->dinput,
-                                               .dx_dtype = in->residual ? BIT_F32 : model->plan->operands,
-                                               .accumulate = in->residual,
-                                               .copy = in->residual ? a->dx_operand : NULL,
-                                               .copy_dtype = model->plan->operands,
-                                               .operand = operand_again(model, in),
-                                           });
+    return bit_norm_backward(&model->exec, &args);
 }
 
 /* The gradient of up and gate takes their place. */
 static int gate_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
 {
-    return bit_swiglu_backward(&model->exec, &(struct bit_swiglu_backward_args){
-                                                 .rows = rows,
-                                                 .cols = cols,
-                                                 .ug = in->x,
-                                                 .dy = model->arena->dinput,
-                                                 .dy_dtype = model->plan->operands,
-                                                 .dug = in->x,
-                                                 .dtype = in->x_dtype,
-                                                 .y = in->operand,
-                                             });
+    const struct bit_swiglu_backward_args args = {
+        .rows = rows,
+        .cols = cols,
+        .ug = in->x,
+        .dy = model->arena->dinput,
+        .dy_dtype = model->plan->operands,
+        .dug = in->x,
+        .dtype = in->x_dtype,
+        .y = in->operand,
+    };
+
+    return bit_swiglu_backward(&model->exec, &args);
 }
 
 /* Likewise, through the norm of their swiglu first. */
 static int gate_norm_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
 {
-    return bit_swiglu_norm_backward(&model->exec, &(struct bit_swiglu_norm_backward_args){
-                                                      .rows = rows,
-                                                      .cols = cols,
-                                                      .kind = in->norm,
-                                                      .ug = in->x,
-                                                      .mean = in->mean,
-                                                      .rstd = in->rstd,
-                                                      .dn = model->arena->dinput,
-                                                      .dug = in->x,
-                                                      .dtype = in->x_dtype,
-                                                      .operand = operand_again(model, in),
-                                                  });
+    const struct bit_swiglu_norm_backward_args args = {
+        .rows = rows,
+        .cols = cols,
+        .kind = in->norm,
+        .ug = in->x,
+        .mean = in->mean,
+        .rstd = in->rstd,
+        .dn = model->arena->dinput,
+        .dug = in->x,
+        .dtype = in->x_dtype,
+        .operand = operand_again(model, in),
+    };
+
+    return bit_swiglu_norm_backward(&model->exec, &args);
 }
 
 static int input_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
@@ -270,18 +284,20 @@ static int input_backward(struct bit_model *model, const struct bit_input *in, i
 static int weight_gradient(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
                            int64_t rows, const void *dy)
 {
-    return bit_matmul(&model->exec, &(struct bit_matmul_args){
-                                        .form = BIT_MATMUL_TN,
-                                        .m = linear->rows,
-                                        .n = linear->cols,
-                                        .k = rows,
-                                        .a = dy,
-                                        .b = in->operand,
-                                        .ab_dtype = model->plan->operands,
-                                        .c = model->grad + linear->offset,
-                                        .c_dtype = BIT_F32,
-                                        .addend = model->grad + linear->offset,
-                                    });
+    const struct bit_matmul_args args = {
+        .form = BIT_MATMUL_TN,
+        .m = linear->rows,
+        .n = linear->cols,
+        .k = rows,
+        .a = dy,
+        .b = in->operand,
+        .ab_dtype = model->plan->operands,
+        .c = model->grad + linear->offset,
+        .c_dtype = BIT_F32,
+        .addend = model->grad + linear->offset,
+    };
+
+    return bit_matmul(&model->exec, &args);
 }
 
 int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy)

@@ -251,12 +251,15 @@ int bit_nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
     /* NVLink multicast that ends badly can take a host's GPUs out of service; rings and trees are as fast for our
      * sizes. */
     setenv("NCCL_NVLS_ENABLE", "0", 1);
-    if ((err = bit_gpu_try(cudaStreamCreateWithFlags(&nccl->reduce_stream, cudaStreamNonBlocking))) < 0 ||
-        (err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->ready, cudaEventDisableTiming))) < 0 ||
-        (err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->finished, cudaEventDisableTiming))) < 0 ||
-        (err = start_watch(nccl)) < 0)
-        goto out;
-    err = connect(nccl);
+    err = bit_gpu_try(cudaStreamCreateWithFlags(&nccl->reduce_stream, cudaStreamNonBlocking));
+    if (err >= 0)
+        err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->ready, cudaEventDisableTiming));
+    if (err >= 0)
+        err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->finished, cudaEventDisableTiming));
+    if (err >= 0)
+        err = start_watch(nccl);
+    if (err >= 0)
+        err = connect(nccl);
     if (err < 0)
         goto out;
     pthread_mutex_lock(&nccl->lock);
