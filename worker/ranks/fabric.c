@@ -1,5 +1,6 @@
 #include "worker/ranks/fabric.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -8,29 +9,10 @@
 #include "proto/err.h"
 #include "worker/ranks/fabric_nccl.h"
 
-#if !BIT_HAVE_NCCL
-int bit_nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
-{
-    return bit_fail(-ENOTSUP, "several ranks on GPUs need NCCL, which this bitworker was built without");
-}
-void bit_nccl_destroy(struct bit_nccl *nccl)
-{
-}
-void bit_nccl_gather_ranges(struct bit_nccl *nccl, void *vector, size_t element_bytes, const int64_t *starts)
-{
-}
-void bit_nccl_gather(struct bit_nccl *nccl, const void *mine, size_t bytes, void *all)
-{
-}
-void bit_nccl_sum_u64(struct bit_nccl *nccl, uint64_t *values, int64_t count)
-{
-}
-void bit_nccl_reduce_range(struct bit_nccl *nccl, float *vector, const int64_t *starts, int64_t from, int64_t to)
-{
-}
-void bit_nccl_reduce_wait(struct bit_nccl *nccl)
-{
-}
+#if BIT_HAVE_NCCL
+static const struct bit_nccl_calls *const between_gpus = &bit_nccl_calls;
+#else
+static const struct bit_nccl_calls *const between_gpus = NULL;
 #endif
 
 static void describe(struct bit_fabric *fabric)
@@ -41,20 +23,28 @@ static void describe(struct bit_fabric *fabric)
         snprintf(fabric->description, sizeof fabric->description, "mpi");
 }
 
+static int connect_gpus(struct bit_fabric *fabric)
+{
+    if (between_gpus == NULL)
+        return bit_fail(-ENOTSUP, "several ranks on GPUs need NCCL, which this bitworker was built without");
+    return between_gpus->create(fabric, &fabric->nccl);
+}
+
 int bit_fabric_init(struct bit_fabric *fabric, struct bit_comm *comm, struct bit_exec *exec, int threads)
 {
     int err = 0;
 
     *fabric = (struct bit_fabric){.comm = comm, .exec = exec, .threads = threads};
     if (comm->size > 1 && exec->backend == BIT_BACKEND_CUDA)
-        err = bit_comm_agree(comm, bit_nccl_create(fabric, &fabric->nccl));
+        err = bit_comm_agree(comm, connect_gpus(fabric));
     describe(fabric);
     return err;
 }
 
 void bit_fabric_finish(struct bit_fabric *fabric)
 {
-    bit_nccl_destroy(fabric->nccl);
+    if (fabric->nccl != NULL)
+        between_gpus->destroy(fabric->nccl);
     *fabric = (struct bit_fabric){0};
 }
 
@@ -73,7 +63,7 @@ void bit_fabric_gather_ranges(struct bit_fabric *fabric, void *vector, size_t el
     fabric->gathered_bytes += others_bytes(fabric, starts, element_bytes);
     if (fabric->nccl != NULL) {
         bit_op_trace_begin(fabric->exec, "gather");
-        bit_nccl_gather_ranges(fabric->nccl, vector, element_bytes, starts);
+        between_gpus->gather_ranges(fabric->nccl, vector, element_bytes, starts);
         bit_op_trace_end(fabric->exec);
     } else
         bit_comm_gather_ranges(fabric->comm, vector, element_bytes, starts);
@@ -86,7 +76,7 @@ void bit_fabric_gather(struct bit_fabric *fabric, const void *mine, size_t bytes
     if (fabric->comm->size > 1)
         fabric->gathered_bytes += bytes * (uint64_t)(fabric->comm->size - 1);
     if (fabric->nccl != NULL) {
-        bit_nccl_gather(fabric->nccl, mine, bytes, all);
+        between_gpus->gather(fabric->nccl, mine, bytes, all);
         return;
     }
     if (fabric->comm->size > 1) {
@@ -104,7 +94,7 @@ void bit_fabric_sum_u64(struct bit_fabric *fabric, uint64_t *values, int64_t cou
         return;
     fabric->gathered_bytes += (uint64_t)count * sizeof *values;
     if (fabric->nccl != NULL)
-        bit_nccl_sum_u64(fabric->nccl, values, count);
+        between_gpus->sum_u64(fabric->nccl, values, count);
     else
         bit_comm_sum_u64(fabric->comm, values, bit_to_int(count));
 }
@@ -123,7 +113,7 @@ void bit_fabric_reduce_part(struct bit_fabric *fabric, int64_t from, int64_t to)
     if (fabric->nccl == NULL)
         return;
     BIT_ASSERT(to == fabric->unreduced && from < to);
-    bit_nccl_reduce_range(fabric->nccl, fabric->vector, fabric->starts, from, to);
+    between_gpus->reduce_range(fabric->nccl, fabric->vector, fabric->starts, from, to);
     fabric->unreduced = from;
 }
 
@@ -136,8 +126,8 @@ void bit_fabric_reduce_end(struct bit_fabric *fabric)
         return;
     }
     if (fabric->unreduced > 0)
-        bit_nccl_reduce_range(fabric->nccl, fabric->vector, fabric->starts, 0, fabric->unreduced);
+        between_gpus->reduce_range(fabric->nccl, fabric->vector, fabric->starts, 0, fabric->unreduced);
     bit_op_trace_begin(fabric->exec, "reduce"); /* what of it was not hidden */
-    bit_nccl_reduce_wait(fabric->nccl);
+    between_gpus->reduce_wait(fabric->nccl);
     bit_op_trace_end(fabric->exec);
 }

@@ -240,7 +240,33 @@ static void describe(struct bit_fabric *fabric)
              version % 100);
 }
 
-int bit_nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
+static void nccl_destroy(struct bit_nccl *nccl)
+{
+    if (nccl == NULL)
+        return;
+    stop_watch(nccl);
+    if (nccl->reduce_stream != NULL)
+        cudaStreamSynchronize(nccl->reduce_stream);
+    if (nccl->reduce != NULL)
+        ncclCommDestroy(nccl->reduce);
+    if (nccl->gather != NULL)
+        ncclCommDestroy(nccl->gather);
+    for (int i = 0; i < WATCHED_MAX; i++) {
+        if (nccl->operations[i].before != NULL)
+            cudaEventDestroy(nccl->operations[i].before);
+        if (nccl->operations[i].after != NULL)
+            cudaEventDestroy(nccl->operations[i].after);
+    }
+    if (nccl->ready != NULL)
+        cudaEventDestroy(nccl->ready);
+    if (nccl->finished != NULL)
+        cudaEventDestroy(nccl->finished);
+    if (nccl->reduce_stream != NULL)
+        cudaStreamDestroy(nccl->reduce_stream);
+    free(nccl);
+}
+
+static int nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
 {
     struct bit_nccl *nccl = calloc(1, sizeof *nccl);
     int err;
@@ -269,34 +295,8 @@ int bit_nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
     *out = nccl;
     nccl = NULL;
 out:
-    bit_nccl_destroy(nccl);
+    nccl_destroy(nccl);
     return err;
-}
-
-void bit_nccl_destroy(struct bit_nccl *nccl)
-{
-    if (nccl == NULL)
-        return;
-    stop_watch(nccl);
-    if (nccl->reduce_stream != NULL)
-        cudaStreamSynchronize(nccl->reduce_stream);
-    if (nccl->reduce != NULL)
-        ncclCommDestroy(nccl->reduce);
-    if (nccl->gather != NULL)
-        ncclCommDestroy(nccl->gather);
-    for (int i = 0; i < WATCHED_MAX; i++) {
-        if (nccl->operations[i].before != NULL)
-            cudaEventDestroy(nccl->operations[i].before);
-        if (nccl->operations[i].after != NULL)
-            cudaEventDestroy(nccl->operations[i].after);
-    }
-    if (nccl->ready != NULL)
-        cudaEventDestroy(nccl->ready);
-    if (nccl->finished != NULL)
-        cudaEventDestroy(nccl->finished);
-    if (nccl->reduce_stream != NULL)
-        cudaStreamDestroy(nccl->reduce_stream);
-    free(nccl);
 }
 
 /* ---- collectives */
@@ -317,7 +317,7 @@ static int broadcast_ranges(struct bit_nccl *nccl, uint8_t *vector, size_t eleme
     return err < 0 ? err : nccl_try(nccl, ncclGroupEnd());
 }
 
-void bit_nccl_gather_ranges(struct bit_nccl *nccl, void *vector, size_t element_bytes, const int64_t *starts)
+static void nccl_gather_ranges(struct bit_nccl *nccl, void *vector, size_t element_bytes, const int64_t *starts)
 {
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
     struct watched *w = watch_begin(nccl, stream);
@@ -326,7 +326,7 @@ void bit_nccl_gather_ranges(struct bit_nccl *nccl, void *vector, size_t element_
     watch_end(nccl, w, stream);
 }
 
-void bit_nccl_gather(struct bit_nccl *nccl, const void *mine, size_t bytes, void *all)
+static void nccl_gather(struct bit_nccl *nccl, const void *mine, size_t bytes, void *all)
 {
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
     struct watched *w = watch_begin(nccl, stream);
@@ -335,7 +335,7 @@ void bit_nccl_gather(struct bit_nccl *nccl, const void *mine, size_t bytes, void
     watch_end(nccl, w, stream);
 }
 
-void bit_nccl_sum_u64(struct bit_nccl *nccl, uint64_t *values, int64_t count)
+static void nccl_sum_u64(struct bit_nccl *nccl, uint64_t *values, int64_t count)
 {
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
     struct watched *w = watch_begin(nccl, stream);
@@ -359,7 +359,7 @@ static int reduce_pieces(struct bit_nccl *nccl, float *vector, const int64_t *st
     return err < 0 ? err : nccl_try(nccl, ncclGroupEnd());
 }
 
-void bit_nccl_reduce_range(struct bit_nccl *nccl, float *vector, const int64_t *starts, int64_t from, int64_t to)
+static void nccl_reduce_range(struct bit_nccl *nccl, float *vector, const int64_t *starts, int64_t from, int64_t to)
 {
     struct watched *w;
 
@@ -370,8 +370,18 @@ void bit_nccl_reduce_range(struct bit_nccl *nccl, float *vector, const int64_t *
     watch_end(nccl, w, nccl->reduce_stream);
 }
 
-void bit_nccl_reduce_wait(struct bit_nccl *nccl)
+static void nccl_reduce_wait(struct bit_nccl *nccl)
 {
     must(nccl, bit_gpu_try(cudaEventRecord(nccl->finished, nccl->reduce_stream)));
     must(nccl, bit_gpu_try(cudaStreamWaitEvent(nccl->fabric->exec->gpu->stream, nccl->finished, 0)));
 }
+
+const struct bit_nccl_calls bit_nccl_calls = {
+    .create = nccl_create,
+    .destroy = nccl_destroy,
+    .gather_ranges = nccl_gather_ranges,
+    .gather = nccl_gather,
+    .sum_u64 = nccl_sum_u64,
+    .reduce_range = nccl_reduce_range,
+    .reduce_wait = nccl_reduce_wait,
+};
