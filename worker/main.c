@@ -12,7 +12,7 @@
 #include "proto/wire/msg.h"
 #include "proto/wire/secret.h"
 #include "worker/bench.h"
-#include "worker/link/beat.h"
+#include "worker/link/heartbeat.h"
 #include "worker/link/session.h"
 #include "worker/loop.h"
 #include "worker/plan_print.h"

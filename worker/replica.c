@@ -6,7 +6,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "worker/command.h"
+#include "worker/action.h"
 #include "worker/inspect.h"
 #include "worker/ranks/worker_state.h"
 

@@ -2,7 +2,7 @@
 #ifndef BIT_WORKER_STEP_H
 #define BIT_WORKER_STEP_H
 
-#include "worker/command.h"
+#include "worker/action.h"
 #include "worker/inspect.h"
 #include "worker/ranks/worker_state.h"
 

@@ -4,7 +4,7 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
-#include "worker/command.h"
+#include "worker/action.h"
 
 static struct bit_plan plan = {.instances = 8, .context = 32, .token_bytes = 2, .blends = true};
 

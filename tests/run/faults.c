@@ -28,7 +28,7 @@
 #include "kernels/sum.h"
 #include "proto/err.h"
 #include "worker/ckpt/ckpt.h"
-#include "worker/link/beat.h"
+#include "worker/link/heartbeat.h"
 #include "worker/step.h"
 
 static struct bit_worker *worker; /* in the step that is being done */

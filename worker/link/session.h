@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "worker/link/beat.h"
+#include "worker/link/heartbeat.h"
 #include "worker/link/link.h"
 #include "worker/process/sections.h"
 

@@ -7,8 +7,8 @@
 #include "kernels/exec.h"
 #include "kernels/lane.h"
 #include "worker/ranks/fabric.h"
+#include "worker/ranks/host_view.h"
 #include "worker/ranks/shard.h"
-#include "worker/ranks/window.h"
 
 /* All vectors are in the memory of exec's backend. */
 struct bit_optim {

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "worker/model/model.h"
-#include "worker/ranks/measure.h"
 #include "worker/ranks/shard.h"
+#include "worker/ranks/weight_scales.h"
 
 /* Of the codes that a step trains with, over this rank's shard; the ranks' add up. */
 struct bit_publish_counts {

@@ -12,7 +12,7 @@
 #include "kernels/clip.h"
 #include "worker/model/plan.h"
 #include "worker/ranks/comm.h"
-#include "worker/ranks/window.h"
+#include "worker/ranks/host_view.h"
 
 struct bit_shard {
     int64_t begin, count;             /* this rank's elements */

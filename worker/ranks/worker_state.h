@@ -10,10 +10,10 @@
 #include "worker/model/model.h"
 #include "worker/ranks/comm.h"
 #include "worker/ranks/fabric.h"
+#include "worker/ranks/instances.h"
 #include "worker/ranks/optim.h"
 #include "worker/ranks/publish.h"
 #include "worker/ranks/shard.h"
-#include "worker/ranks/tokens.h"
 
 struct bit_worker {
     struct bit_comm *comm;       /* borrowed, with the next two */

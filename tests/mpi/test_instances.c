@@ -1,5 +1,5 @@
 /* A step's batch, and the next one ahead of it: each rank has its own instances of the one that is trained on. */
-#include "worker/ranks/tokens.h"
+#include "worker/ranks/instances.h"
 
 #include "proto/check.h"
 #include "proto/err.h"

@@ -1,4 +1,4 @@
-#include "worker/command.h"
+#include "worker/action.h"
 
 #include <math.h>
 #include <stdio.h>

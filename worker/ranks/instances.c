@@ -1,4 +1,4 @@
-#include "worker/ranks/tokens.h"
+#include "worker/ranks/instances.h"
 
 #include <string.h>
 

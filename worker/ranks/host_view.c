@@ -1,4 +1,4 @@
-#include "worker/ranks/window.h"
+#include "worker/ranks/host_view.h"
 
 #include "proto/check.h"
 

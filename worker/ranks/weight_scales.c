@@ -1,4 +1,4 @@
-#include "worker/ranks/measure.h"
+#include "worker/ranks/weight_scales.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "worker/link/beat.h"
+#include "worker/link/heartbeat.h"
 
 #include <errno.h>
 #include <string.h>
