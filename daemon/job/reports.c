@@ -7,6 +7,7 @@
 
 #include "daemon/job/commit.h"
 #include "daemon/job/job.h"
+#include "daemon/job/verdicts.h"
 #include "daemon/store/retain.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
@@ -94,18 +95,24 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     job->course.shutdown = r->env->stopping || job->leaving[0] != '\0';
     if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
         bit_runner_set_state(r, BIT__RUN_STATE__TRAINING, "from step %" PRIu64 ", %s", m->step, m->backend);
-    bit_guard_verify(job);
-    bit_guard_act(job);
+    bit_verdicts_verify(job);
+    bit_verdicts_act(job);
     bit_job_expect(job);
     bit_job_pump(job);
 }
 
 /* ---------------------------------------------------------------- steps */
 
+static void log_anomalies(const struct bit_run *run, const struct bit_guard_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->count; i++)
+        bit_warn("anomaly", "run=%s step=%" PRIu64 " text=\"%s\"", run->id, verdict->report.step, verdict->text[i]);
+}
+
 static void on_step(struct bit_job *job, Bit__StepReport *m)
 {
     struct bit_runner *r = job->runner;
-    struct bit_guard_notes notes;
+    struct bit_guard_verdict verdict;
     if (may_repeat(job) && m->step <= r->run.step)
         return;
     bool ordered = !job->ready || m->step <= job->course.sent;
@@ -116,16 +123,16 @@ static void on_step(struct bit_job *job, Bit__StepReport *m)
     }
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
-    record.step = m;
+    record.step = &verdict.report;
     bit_debug("step", "run=%s step=%" PRIu64 " loss=%.6f ms=%.1f", r->run.id, m->step, m->loss, m->ms);
-    bit_guard_judge(&job->guard, &r->run, m, &notes);
+    bit_guard_judge(&job->guard, &r->run, m, &verdict);
+    log_anomalies(&r->run, &verdict);
     bit_runner_record(r, &record);
     bit_tally_forget(&job->tally);
     bit_watch_step(&job->watch, m->ms);
-    bit_guard_restore(m, &notes);
-    bit_guard_verify(job);
+    bit_verdicts_verify(job);
     came(job);
-    bit_guard_act(job);
+    bit_verdicts_act(job);
     bit_job_pump(job);
 }
 

@@ -18,8 +18,8 @@ struct bit_bad {
 
 void bit_bad_finish(struct bit_bad *b);
 /**
- * Rename the folder `name` of `folder` to "AS.bad", in place of an earlier one, and note it with the thread's failure as
- * the reason. One that cannot be renamed is logged.
+ * Rename the folder `name` of `folder` to "AS.bad", in place of an earlier one, and note it with the thread's failure
+ * as the reason. One that cannot be renamed is logged.
  */
 void bit_bad_set_aside(struct bit_bad *b, const char *folder, const char *name, const char *as);
 /** A CheckpointBad for each in the run's journal, and a line in the log. */

@@ -28,10 +28,11 @@ int bit_claim_init(struct bit_claim *c, const struct bit_runner *r);
 void bit_claim_finish(struct bit_claim *c);
 
 /**
- * Whether the checkpoint in `path`, by its manifest, is step `step` of this run. Whole is not enough: another bitd has a
- * run of this id too, and backups are put back into wrong places. Where the journal knows the step, its weights and
- * moments must be the journal's; what an earlier version wrote has no identity, and is known by that alone.
- * Returns 0; BIT_CLAIM_GIVEN_UP: ours, but of steps behind a rewind that are no more; BIT_ECORRUPT with the reason.
+ * Whether the checkpoint in `path`, by its manifest, is step `step` of this run. That it is whole is not enough: another
+ * bitd has a run of this id too, and backups are put back into wrong places. Where the journal knows the step, weights
+ * and moments must be the journal's; what an earlier version wrote has no identity, and is known by that alone.
+ * Returns     0; BIT_CLAIM_GIVEN_UP if it is ours, but of steps that were given up in a rewind
+ * Errors      BIT_ECORRUPT with the reason
  */
 int bit_claim_check(const struct bit_claim *c, const char *path, uint64_t step, const Bit__Manifest *m);
 

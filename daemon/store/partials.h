@@ -1,7 +1,7 @@
 /*
  * What a launch that is over left of checkpoints without a name: folders step-N.partial-EPOCH. The last launch's is
- * named, if it is whole and this run's; what is another run's is set aside; whatever else is half is removed. It is done
- * when a job has ended, before the run's next state is journalled, and again before a launch, for a bitd that was killed.
+ * named, if it is whole and this run's; another run's is set aside; whatever else is half is removed. It is done when a
+ * job has ended, before the run's next state is journalled, and again before a launch, for a bitd that was killed.
  */
 #ifndef BIT_DAEMON_PARTIALS_H
 #define BIT_DAEMON_PARTIALS_H
@@ -27,7 +27,10 @@ void bit_partials_adopt(struct bit_runner *r, const char *name, const struct bit
 
 /** The loop goes on with this; the run's folder is as it says above. */
 typedef void bit_partials_settled(void *arg);
-/** All of it beside the loop; a run that has ended gets no further checkpoint. Errors: -ENOMEM and libuv's; settled is not called then. */
+/**
+ * All of it beside the loop; a run that has ended gets no further checkpoint.
+ * Errors      -ENOMEM and libuv's; settled is not called then
+ */
 int bit_partials_start(struct bit_runner *r, bit_partials_settled *settled, void *arg);
 
 #endif

@@ -13,8 +13,10 @@
 bool bit_retain_keeps(const struct bit_run *run, size_t index);
 /** Journal and remove those that do not; their files go on the thread pool. */
 void bit_retain(struct bit_runner *r);
-/** Remove what a bitd that is gone had begun to remove, and of a run that has ended also what is half: a run that is taken
- * back without a launch has nobody else to. */
+/**
+ * Remove what a bitd that is gone had begun to remove, and of a run that has ended also what is half: a run that is
+ * taken back without a launch has nobody else to.
+ */
 void bit_retain_finish(struct bit_runner *r);
 
 #endif

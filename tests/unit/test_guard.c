@@ -1,6 +1,6 @@
 /* What is pure of the guard: rewinds, bounds of spikes, stragglers, comparisons after a restart, and what a run makes
  * of their records. */
-#include "daemon/job/guard.h"
+#include "daemon/run/guard.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -74,7 +74,7 @@ static void ready(struct bit_run *run, uint64_t step, uint32_t ranks, uint64_t w
 static Bit__GuardAction step(struct bit_run *run, struct bit_guard *guard, uint64_t s, double loss, double norm,
                              bool skipped)
 {
-    struct bit_guard_notes notes;
+    struct bit_guard_verdict verdict;
     Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
     Bit__StepReport m = BIT__STEP_REPORT__INIT;
     Bit__Anomaly nan = BIT__ANOMALY__INIT, *all[] = {&nan};
@@ -89,12 +89,11 @@ static Bit__GuardAction step(struct bit_run *run, struct bit_guard *guard, uint6
     nan.rank = 1;
     m.n_anomaly = skipped;
     m.anomaly = all;
-    bit_guard_judge(guard, run, &m, &notes);
-    EXPECT(m.has_position && m.has_link);
-    Bit__GuardAction action = m.n_anomaly > 0 ? m.anomaly[0]->action : 0;
-    EXPECT_EQ(bit_run_apply_step(run, &m, s), 0);
-    bit_guard_restore(&m, &notes);
-    EXPECT(m.anomaly == all);
+    bit_guard_judge(guard, run, &m, &verdict);
+    EXPECT(verdict.report.has_position && verdict.report.has_link);
+    EXPECT(m.anomaly == all && !m.has_position && !m.has_link && !nan.has_action);
+    Bit__GuardAction action = verdict.count > 0 ? verdict.item[0].action : 0;
+    EXPECT_EQ(bit_run_apply_step(run, &verdict.report, s), 0);
     return action;
 }
 

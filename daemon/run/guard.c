@@ -1,16 +1,10 @@
-#include "daemon/job/guard.h"
+#include "daemon/run/guard.h"
 
-#include <inttypes.h>
 #include <string.h>
 
-#include "daemon/job/job.h"
 #include "daemon/run/run_steps.h"
 #include "proto/check.h"
-#include "proto/err.h"
 #include "proto/format.h"
-#include "proto/log.h"
-
-BIT_LOG_TOPIC("guard");
 
 void bit_guard_finish(struct bit_guard *guard)
 {
@@ -60,7 +54,7 @@ uint64_t bit_guard_target(const struct bit_run *run, uint64_t at)
 }
 
 /* What the policy says, or STOP where it has been done too often. */
-static Bit__GuardAction limited(const struct bit_run *run, Bit__GuardAction policy, const Bit__StepReport *m)
+static Bit__GuardAction limit_action(const struct bit_run *run, Bit__GuardAction policy, const Bit__StepReport *m)
 {
     uint32_t most = run->spec->guard->most;
     if (policy == BIT__GUARD_ACTION__SKIP_STEP && bit_run_skipped_within(run, BIT_GUARD_MOST_STEPS - 1) + 1 > most)
@@ -119,7 +113,7 @@ static void describe(const Bit__Anomaly *a, char *text, size_t room)
     }
 }
 
-static const char *said_of(Bit__GuardAction policy, Bit__GuardAction action)
+static const char *consequence_of(Bit__GuardAction policy, Bit__GuardAction action)
 {
     if (action == BIT__GUARD_ACTION__STOP)
         return policy == action ? "; the run is stopped" : "; too often, the run is stopped";
@@ -128,26 +122,27 @@ static const char *said_of(Bit__GuardAction policy, Bit__GuardAction action)
     return action == BIT__GUARD_ACTION__SKIP_STEP ? "; the update was left out" : "";
 }
 
-static void add(struct bit_guard_notes *notes, const struct bit_run *run, const Bit__StepReport *m,
-                const Bit__Anomaly *what)
+static void add_anomaly(struct bit_guard_verdict *out, const struct bit_run *run, const Bit__Anomaly *what)
 {
-    if (notes->count == BIT_GUARD_NOTES_MAX)
+    size_t i = out->count;
+    Bit__Anomaly *a = &out->item[i];
+    Bit__GuardAction policy;
+
+    if (i == BIT_GUARD_ANOMALIES_MAX)
         return;
-    size_t i = notes->count++;
-    Bit__Anomaly *a = &notes->item[i];
+    out->count++;
     *a = *what;
-    Bit__GuardAction policy = policy_of(run->spec->guard, a);
+    policy = policy_of(run->spec->guard, a);
     a->has_action = true;
-    a->action = limited(run, policy, m);
-    describe(a, notes->text[i], sizeof notes->text[i]);
-    bit_format_more(notes->text[i], sizeof notes->text[i], "%s", said_of(policy, a->action));
-    a->text = notes->text[i];
-    notes->list[i] = a;
-    bit_warn("anomaly", "run=%s step=%" PRIu64 " text=\"%s\"", run->id, m->step, notes->text[i]);
+    a->action = limit_action(run, policy, &out->report);
+    describe(a, out->text[i], sizeof out->text[i]);
+    bit_format_more(out->text[i], sizeof out->text[i], "%s", consequence_of(policy, a->action));
+    a->text = out->text[i];
+    out->list[i] = a;
 }
 
 static void judge_spike(struct bit_guard *guard, const struct bit_run *run, const Bit__StepReport *m,
-                        struct bit_guard_notes *notes)
+                        struct bit_guard_verdict *out)
 {
     struct bit_spike_bounds bounds;
     bit_spike_bounds(run->spec, &run->plan, &run->history, m->step, &bounds);
@@ -164,11 +159,11 @@ static void judge_spike(struct bit_guard *guard, const struct bit_run *run, cons
     a.value = loss ? m->loss : m->grad_norm;
     a.bound = loss ? bounds.loss : bounds.norm;
     a.expected = bounds.expected;
-    add(notes, run, m, &a);
+    add_anomaly(out, run, &a);
 }
 
 static void judge_ranks(struct bit_guard *guard, const struct bit_run *run, const Bit__StepReport *m,
-                        struct bit_guard_notes *notes)
+                        struct bit_guard_verdict *out)
 {
     const Bit__GuardSpec *g = run->spec->guard;
     size_t ranks = m->n_rank_us / BIT_STRAGGLER_SECTIONS;
@@ -182,106 +177,27 @@ static void judge_ranks(struct bit_guard *guard, const struct bit_run *run, cons
     a.value = guard->straggler.rank[behind].ratio;
     a.bound = g->straggler_ratio;
     a.place = (char *)(uintptr_t)bit_straggler_place(&guard->straggler, (size_t)behind);
-    add(notes, run, m, &a);
+    add_anomaly(out, run, &a);
 }
 
-void bit_guard_judge(struct bit_guard *guard, const struct bit_run *run, Bit__StepReport *m,
-                     struct bit_guard_notes *notes)
+void bit_guard_judge(struct bit_guard *guard, const struct bit_run *run, const Bit__StepReport *m,
+                     struct bit_guard_verdict *out)
 {
     struct bit_fact fact;
     bool skipped = m->has_skipped && m->skipped;
-    notes->count = 0;
-    notes->theirs = m->anomaly;
-    notes->their_count = m->n_anomaly;
-    notes->their_us = m->n_rank_us;
+
+    out->report = *m;
+    out->count = 0;
     for (size_t i = 0; i < m->n_anomaly; i++)
-        add(notes, run, m, m->anomaly[i]);
+        add_anomaly(out, run, m->anomaly[i]);
     if (!skipped)
-        judge_spike(guard, run, m, notes);
-    judge_ranks(guard, run, m, notes);
-    m->anomaly = notes->list;
-    m->n_anomaly = notes->count;
-    m->n_rank_us = 0; /* kept here, not in the journal */
-    bit_run_next_fact(run, m, &fact);
-    m->has_position = m->has_link = true;
-    m->position = fact.position;
-    m->link = fact.link;
-}
-
-void bit_guard_restore(Bit__StepReport *m, const struct bit_guard_notes *notes)
-{
-    m->anomaly = notes->theirs;
-    m->n_anomaly = notes->their_count;
-    m->n_rank_us = notes->their_us;
-}
-
-/* ---------------------------------------------------------------- acting */
-
-static void go_back(struct bit_job *job)
-{
-    struct bit_run *run = &job->runner->run;
-    char reason[BIT_RUN_REASON_MAX];
-    Bit__Rewound m = BIT__REWOUND__INIT;
-    m.at_step = run->due.step;
-    m.to_step = bit_guard_target(run, run->due.step);
-    m.skip = bit_rewinds_skip(&run->rewinds, m.to_step, m.at_step, run->spec->guard->skip_batches);
-    bit_format(reason, sizeof reason, "back from step %" PRIu64 " to %" PRIu64 ", leaving out %" PRIu64 " batches: %s",
-               m.at_step, m.to_step, m.skip, run->due.text);
-    m.reason = reason;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_REWOUND;
-    record.rewound = &m;
-    bit_warn("rewound", "run=%s reason=%s", run->id, reason);
-    bit_runner_record(job->runner, &record);
-    bit_job_end(job, 0, "%s", reason);
-}
-
-void bit_guard_act(struct bit_job *job)
-{
-    struct bit_run *run = &job->runner->run;
-    if (run->due.action == 0 || run->state != BIT__RUN_STATE__TRAINING || job->phase == BIT_JOB_ENDING)
-        return;
-    if (run->due.action == BIT__GUARD_ACTION__REWIND)
-        go_back(job);
-    else
-        bit_job_end(job, run->due.err, "step %" PRIu64 ": %s", run->due.step, run->due.text);
-}
-
-/* ---------------------------------------------------------------- after a restart */
-
-void bit_guard_verify(struct bit_job *job)
-{
-    struct bit_run *run = &job->runner->run;
-    const struct bit_rerun *rerun = &run->rerun;
-    char text[BIT_ERR_TEXT_MAX];
-    Bit__ResumeVerified m = BIT__RESUME_VERIFIED__INIT;
-    bool differs = rerun->first.field != NULL, same_machine = rerun->machines[0] == '\0';
-    if (!bit_rerun_is_done(rerun))
-        return;
-    bit_rerun_text(rerun, text, sizeof text);
-    m.from_step = BIT_MIN(rerun->from, rerun->compared);
-    m.to_step = rerun->compared;
-    m.equal = !differs && same_machine;
-    m.text = text;
-    m.has_comparable = true;
-    m.comparable = same_machine;
-    m.has_step = differs;
-    m.step = rerun->at;
-    struct bit_difference first = rerun->first;
-    m.field = differs ? (char *)(uintptr_t)first.field : NULL;
-    m.was = differs ? first.was : NULL;
-    m.is = differs ? first.is : NULL;
-    m.has_link = m.equal;
-    m.link = run->link;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_VERIFIED;
-    record.verified = &m;
-    if (m.equal)
-        bit_info("resume verified", "run=%s from=%" PRIu64 " to=%" PRIu64 " text=\"%s\"", run->id, m.from_step,
-                 m.to_step, text);
-    else
-        bit_warn(differs ? "resume differs" : "resume not comparable", "run=%s text=\"%s\"", run->id, text);
-    bit_runner_record(job->runner, &record);
-    if (differs && run->spec->guard->resume == BIT__GUARD_ACTION__STOP)
-        bit_job_end(job, BIT_EDIFFERS, "the resume differs: %s", text);
+        judge_spike(guard, run, m, out);
+    judge_ranks(guard, run, m, out);
+    out->report.anomaly = out->list;
+    out->report.n_anomaly = out->count;
+    out->report.n_rank_us = 0; /* kept here, not in the journal */
+    bit_run_next_fact(run, &out->report, &fact);
+    out->report.has_position = out->report.has_link = true;
+    out->report.position = fact.position;
+    out->report.link = fact.link;
 }
