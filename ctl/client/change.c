@@ -9,7 +9,7 @@
 int bit_change(struct bit_cli *cli, uint16_t type, const void *request)
 {
     Bit__DoneReply *done = NULL;
-    int code = bit_client_ask(cli, type, request, BIT_MSG_DONE_REPLY, &done);
+    int code = bit_connection_ask(cli, type, request, BIT_MSG_DONE_REPLY, &done);
 
     if (code)
         return code;

@@ -3,7 +3,7 @@
 #define BIT_CTL_CHANGE_H
 
 #include "ctl/cli/options.h"
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 
 /** Send the request and print what bitd did: "r7: paused after step 412 (event 431)". Returns the exit code. */
 int bit_change(struct bit_cli *cli, uint16_t type, const void *request);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/run_summary.h"
 #include "ctl/show/show.h"
@@ -20,7 +20,7 @@
 struct follow {
     struct bit_cli *cli;
     const char *run;
-    struct bit_client client;
+    struct bit_connection client;
     struct bit_run_summary history;
     uint64_t last_seq;
     uint64_t steps; /* of the whole run */
@@ -108,7 +108,7 @@ static int ask_events(struct follow *w)
     ask.after = w->last_seq;
     ask.has_follow = ask.follow = true;
     ask.has_steps = ask.steps = true;
-    return bit_client_send(&w->client, BIT_MSG_EVENTS_REQUEST, &ask);
+    return bit_connection_send(&w->client, BIT_MSG_EVENTS_REQUEST, &ask);
 }
 
 /* One reply of the stream: 1 at its end, 0 to go on, an exit code + 1000 for an error that bitd told. */
@@ -116,14 +116,14 @@ static int take_reply(struct follow *w)
 {
     ProtobufCMessage *msg = NULL;
     uint16_t type;
-    int err = bit_client_next(&w->client, -1, &type, &msg);
+    int err = bit_connection_next(&w->client, -1, &type, &msg);
 
     if (err < 0)
         return err;
     if (type == BIT_MSG_EVENT_REPLY)
         err = take_record(w, (Bit__EventReply *)msg);
     else if (type == BIT_MSG_ERROR_REPLY)
-        err = 1000 + bit_client_error(w->cli, (Bit__ErrorReply *)msg);
+        err = 1000 + bit_connection_error(w->cli, (Bit__ErrorReply *)msg);
     else
         err = 1;
     bit_msg_free(msg);
@@ -132,7 +132,7 @@ static int take_reply(struct follow *w)
 
 static int stream(struct follow *w)
 {
-    int err = bit_client_open_waiting(&w->client, w->cli);
+    int err = bit_connection_open_waiting(&w->client, w->cli);
 
     while (err >= 0) {
         err = ask_events(w);
@@ -141,9 +141,9 @@ static int stream(struct follow *w)
         if (err != BIT_EDAEMON || interrupted)
             break;
         clear_line(w);
-        err = bit_client_reopen_said(&w->client, w->cli);
+        err = bit_connection_reopen_said(&w->client, w->cli);
     }
-    bit_client_close(&w->client);
+    bit_connection_close(&w->client);
     return err;
 }
 
@@ -152,7 +152,7 @@ static int fetch_status(struct follow *w, Bit__RunStatus **status)
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
 
     ask.run = bit_lend(w->run);
-    return bit_client_ask(w->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, status);
+    return bit_connection_ask(w->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, status);
 }
 
 static int detach(struct follow *w)
@@ -199,7 +199,7 @@ int bit_follow(struct bit_cli *cli, const char *run)
     else if (err >= 1000)
         code = err - 1000;
     else if (err < 0)
-        code = bit_client_failed(cli, err);
+        code = bit_connection_failed(cli, err);
     else
         code = finish(&w);
     bit_run_summary_finish(&w.history);

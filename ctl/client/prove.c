@@ -55,7 +55,7 @@ static int send_with(int socket, const uint8_t *data, size_t bytes, const int *f
     return 0;
 }
 
-int bit_prove(struct bit_client *c, const Bit__SubmitRequest *submitted, const Bit__ProveCall *asked)
+int bit_prove(struct bit_connection *c, const Bit__SubmitRequest *submitted, const Bit__ProveCall *asked)
 {
     Bit__ProveAnswer m = BIT__PROVE_ANSWER__INIT;
     int32_t error[BIT_PROVE_BATCH] = {0};

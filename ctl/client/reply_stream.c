@@ -5,17 +5,17 @@
 #include "proto/err.h"
 
 /* 0 to go on, 1 at the end with *code, < 0 for a lost connection. */
-static int one_reply(struct bit_cli *cli, struct bit_client *client,
+static int one_reply(struct bit_cli *cli, struct bit_connection *client,
                      void (*take)(void *, uint16_t, const ProtobufCMessage *), void *arg, int *code)
 {
     ProtobufCMessage *msg = NULL;
     uint16_t type;
-    int err = bit_client_next(client, -1, &type, &msg);
+    int err = bit_connection_next(client, -1, &type, &msg);
 
     if (err < 0)
         return err;
     if (type == BIT_MSG_ERROR_REPLY)
-        *code = bit_client_error(cli, (Bit__ErrorReply *)msg);
+        *code = bit_connection_error(cli, (Bit__ErrorReply *)msg);
     else if (type != BIT_MSG_END_REPLY)
         take(arg, type, msg);
     err = type == BIT_MSG_ERROR_REPLY || type == BIT_MSG_END_REPLY || type == BIT_MSG_WAIT_REPLY;
@@ -23,12 +23,12 @@ static int one_reply(struct bit_cli *cli, struct bit_client *client,
     return err;
 }
 
-int bit_reply_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struct bit_client *),
+int bit_reply_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struct bit_connection *),
                      void (*take)(void *, uint16_t, const ProtobufCMessage *), void *arg)
 {
-    struct bit_client client;
+    struct bit_connection client;
     int code = 0;
-    int err = survive ? bit_client_open_waiting(&client, cli) : bit_client_open(&client, cli->socket);
+    int err = survive ? bit_connection_open_waiting(&client, cli) : bit_connection_open(&client, cli->socket);
 
     while (err >= 0) {
         err = ask(arg, &client);
@@ -36,8 +36,8 @@ int bit_reply_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struc
             err = one_reply(cli, &client, take, arg, &code);
         if (err != BIT_EDAEMON || !survive)
             break;
-        err = bit_client_reopen_said(&client, cli);
+        err = bit_connection_reopen_said(&client, cli);
     }
-    bit_client_close(&client);
-    return err < 0 ? bit_client_failed(cli, err) : code;
+    bit_connection_close(&client);
+    return err < 0 ? bit_connection_failed(cli, err) : code;
 }

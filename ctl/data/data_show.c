@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "ctl/data/data.h"
 #include "ctl/data/document_index.h"
 #include "ctl/show/print.h"
@@ -59,14 +59,14 @@ static int find_spec(const struct bit_data_options *o, const char *run, Bit__Run
         snprintf(path, sizeof path, "%s/spec.pb", run);
     } else {
         ask.run = bit_lend(run);
-        int code = bit_client_ask(o->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
+        int code = bit_connection_ask(o->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
         if (code)
             return code;
         snprintf(path, sizeof path, "%s/spec.pb", status->directory ? status->directory : "");
         bit_msg_free(status);
     }
     int err = bit_spec_load(path, out, &problems);
-    return err < 0 ? bit_client_failed(o->cli, err) : 0;
+    return err < 0 ? bit_connection_failed(o->cli, err) : 0;
 }
 
 /* ---- instances ---- */
@@ -320,10 +320,10 @@ int bit_data_show(const struct bit_data_options *o, const char *run)
         return code;
     if (o->has_rank && o->rank >= s.spec->launch->ranks) {
         bit_fail(BIT_EUSAGE, "rank %llu: the run has %u", o->rank, s.spec->launch->ranks);
-        code = bit_client_failed(o->cli, BIT_EUSAGE);
+        code = bit_connection_failed(o->cli, BIT_EUSAGE);
     } else {
         int err = show(&s);
-        code = err < 0 ? bit_client_failed(o->cli, err) : BIT_EXIT_OK;
+        code = err < 0 ? bit_connection_failed(o->cli, err) : BIT_EXIT_OK;
     }
     finish(&s);
     return code;

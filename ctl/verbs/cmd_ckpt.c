@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
@@ -21,7 +21,7 @@ static int fetch(struct bit_cli *cli, const char *run, Bit__CheckpointListReply 
     Bit__CheckpointListRequest ask = BIT__CHECKPOINT_LIST_REQUEST__INIT;
 
     ask.run = bit_lend(run);
-    return bit_client_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &ask, BIT_MSG_CHECKPOINT_LIST_REPLY, list);
+    return bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &ask, BIT_MSG_CHECKPOINT_LIST_REPLY, list);
 }
 
 static int list(struct bit_cli *cli, const char *run)
@@ -68,7 +68,7 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
         bit_show(stderr, "\r\033[K");
     if (err < 0) {
         bit_msg_free(manifest);
-        return bit_client_failed(cli, err);
+        return bit_connection_failed(cli, err);
     }
     if (cli->json)
         bit_print_json(manifest);

@@ -46,10 +46,10 @@ static bool parse_side(const char *text, struct side *s)
     return true;
 }
 
-static int ask(void *arg, struct bit_client *client)
+static int ask(void *arg, struct bit_connection *client)
 {
     struct side *s = arg;
-    return bit_client_send(client, BIT_MSG_EVENTS_REQUEST, &s->ask);
+    return bit_connection_send(client, BIT_MSG_EVENTS_REQUEST, &s->ask);
 }
 
 static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
@@ -65,13 +65,13 @@ static int fetch(struct bit_cli *cli, struct side *s)
     Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
     m.run = s->run;
     m.has_spec = m.spec = true;
-    int code = bit_client_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &s->status);
+    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &s->status);
     if (code)
         return code;
     s->ask.run = s->status->run;
     s->ask.has_steps = s->ask.steps = true;
     code = bit_reply_stream(cli, false, ask, take, s);
-    return code == 0 && s->err < 0 ? bit_client_failed(cli, s->err) : code;
+    return code == 0 && s->err < 0 ? bit_connection_failed(cli, s->err) : code;
 }
 
 static void release(struct side *s)
@@ -130,7 +130,7 @@ static int compare(struct bit_cli *cli, struct side *a, struct side *b)
     struct bit_diff_setting *settings = calloc(BIT_DIFF_SETTINGS_MAX, sizeof *settings);
     struct bit_diff_result result;
     if (settings == NULL)
-        return bit_client_failed(cli, bit_fail(-ENOMEM, "settings"));
+        return bit_connection_failed(cli, bit_fail(-ENOMEM, "settings"));
     size_t count = bit_diff_settings(a->status->spec, b->status->spec, settings);
     bit_diff_compare(&a->steps, &b->steps, &result);
     if (cli->json)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
@@ -60,7 +60,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     ask.run = argv[o.rest];
-    code = bit_client_ask(cli, BIT_MSG_DOCTOR_REQUEST, &ask, BIT_MSG_DOCTOR_REPLY, &d);
+    code = bit_connection_ask(cli, BIT_MSG_DOCTOR_REQUEST, &ask, BIT_MSG_DOCTOR_REPLY, &d);
     if (code)
         return code;
     bool bad = d->n_finding > 0 && d->finding[0]->severity == BIT__SEVERITY__BAD;

@@ -18,10 +18,10 @@ struct state {
     Bit__EventsRequest ask;
 };
 
-static int ask(void *arg, struct bit_client *client)
+static int ask(void *arg, struct bit_connection *client)
 {
     struct state *s = arg;
-    return bit_client_send(client, BIT_MSG_EVENTS_REQUEST, &s->ask);
+    return bit_connection_send(client, BIT_MSG_EVENTS_REQUEST, &s->ask);
 }
 
 static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)

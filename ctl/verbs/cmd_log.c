@@ -20,11 +20,11 @@ struct state {
     struct bit_show_held held;
 };
 
-static int ask(void *arg, struct bit_client *client)
+static int ask(void *arg, struct bit_connection *client)
 {
     struct state *s = arg;
 
-    return bit_client_send(client, BIT_MSG_LOG_REQUEST, &s->ask);
+    return bit_connection_send(client, BIT_MSG_LOG_REQUEST, &s->ask);
 }
 
 static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)

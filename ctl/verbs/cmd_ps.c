@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
@@ -37,7 +37,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     int code = bit_options_end(&o, got, argc, argv, 0);
     if (code >= 0)
         return code;
-    code = bit_client_ask(cli, BIT_MSG_LIST_REQUEST, &ask, BIT_MSG_LIST_REPLY, &list);
+    code = bit_connection_ask(cli, BIT_MSG_LIST_REQUEST, &ask, BIT_MSG_LIST_REPLY, &list);
     if (code)
         return code;
     if (cli->json) {

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "ctl/show/curve.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
@@ -32,7 +32,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (ask.has_points)
         ask.points = 4 * (uint32_t)columns;
     ask.run = argv[o.rest];
-    code = bit_client_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
+    code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
     if (code)
         return code;
     if (cli->json)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
 #include "ctl/show/dry_run.h"
 #include "ctl/show/print.h"
@@ -158,7 +158,7 @@ static int load(struct bit_cli *cli, const struct submit *s, const char *path, c
         return 0;
     }
     bit_msg_free(spec);
-    return problems.count ? print_problems(cli, path, &problems) : bit_client_failed(cli, err);
+    return problems.count ? print_problems(cli, path, &problems) : bit_connection_failed(cli, err);
 }
 
 static int wait_quietly(struct bit_cli *cli, const char *run)
@@ -183,7 +183,7 @@ static int send(struct bit_cli *cli, const struct submit *s, Bit__RunSpec *spec,
     ask.has_paused = ask.paused = s->paused;
     if (s->dry_run) {
         Bit__DryRunReply *dry = NULL;
-        int code = bit_client_ask(cli, BIT_MSG_SUBMIT_REQUEST, &ask, BIT_MSG_DRY_RUN_REPLY, &dry);
+        int code = bit_connection_ask(cli, BIT_MSG_SUBMIT_REQUEST, &ask, BIT_MSG_DRY_RUN_REPLY, &dry);
         if (code)
             return code;
         if (cli->json)
@@ -193,7 +193,7 @@ static int send(struct bit_cli *cli, const struct submit *s, Bit__RunSpec *spec,
         bit_msg_free(dry);
         return 0;
     }
-    int code = bit_client_ask(cli, BIT_MSG_SUBMIT_REQUEST, &ask, BIT_MSG_SUBMIT_REPLY, &reply);
+    int code = bit_connection_ask(cli, BIT_MSG_SUBMIT_REQUEST, &ask, BIT_MSG_SUBMIT_REPLY, &reply);
     if (code)
         return code;
     snprintf(run, sizeof run, "%s", reply->run);
@@ -220,7 +220,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     const char *path = argv[o.rest];
     char *real = realpath(path, NULL);
     if (!real)
-        return bit_client_failed(cli, bit_fail(-errno, "specification '%s'", path));
+        return bit_connection_failed(cli, bit_fail(-errno, "specification '%s'", path));
     char *directory = dirname(real); /* what the specification's relative paths are relative to */
     code = load(cli, &s, path, directory, &spec);
     if (code == 0)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/status_page.h"
@@ -78,7 +78,7 @@ static int watch(struct bit_cli *cli, const char *run, double interval, bool ter
     ask.points = 400;
     while (!stopped) {
         Bit__RunStatus *status = NULL;
-        int code = bit_client_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
+        int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
         if (code)
             return code;
         if (cli->json)

@@ -2,7 +2,7 @@
 
 #include "config.h"
 #include "ctl/cli/options.h"
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
@@ -16,7 +16,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     struct bit_options o = {.verb = &bit_cmd_version, .cli = cli};
     Bit__VersionRequest ask = BIT__VERSION_REQUEST__INIT;
     Bit__VersionReply *reply = NULL;
-    struct bit_client client;
+    struct bit_connection client;
     char rss[BIT_TEXT];
 
     int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 0);
@@ -25,7 +25,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (!cli->json)
         bit_show(stdout, "bitctl %s (%s), protocol %d\n", BIT_VERSION, BIT_COMMIT, BIT_PROTOCOL_VERSION);
     /* A client without a daemon still has a version. */
-    if (bit_client_open(&client, cli->socket) < 0) {
+    if (bit_connection_open(&client, cli->socket) < 0) {
         if (cli->json) {
             Bit__VersionReply own = BIT__VERSION_REPLY__INIT;
             own.version = bit_lend(BIT_VERSION);
@@ -38,8 +38,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         }
         return 0;
     }
-    bit_client_close(&client);
-    code = bit_client_ask(cli, BIT_MSG_VERSION_REQUEST, &ask, BIT_MSG_VERSION_REPLY, &reply);
+    bit_connection_close(&client);
+    code = bit_connection_ask(cli, BIT_MSG_VERSION_REQUEST, &ask, BIT_MSG_VERSION_REPLY, &reply);
     if (code)
         return code;
     if (cli->json)

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 #include "proto/check.h"
 #include "proto/timeslice.h"
 
@@ -30,16 +30,16 @@ static int ask(const char *socket, const char *run)
 {
     Bit__StatusRequest request = BIT__STATUS_REQUEST__INIT;
     ProtobufCMessage *reply = NULL;
-    struct bit_client client;
+    struct bit_connection client;
     uint16_t type = 0;
-    int err = bit_client_open(&client, socket);
+    int err = bit_connection_open(&client, socket);
 
     request.run = bit_lend(run);
     if (err >= 0)
-        err = bit_client_send(&client, BIT_MSG_STATUS_REQUEST, &request);
+        err = bit_connection_send(&client, BIT_MSG_STATUS_REQUEST, &request);
     if (err >= 0)
-        err = bit_client_next(&client, 10000, &type, &reply);
-    bit_client_close(&client);
+        err = bit_connection_next(&client, 10000, &type, &reply);
+    bit_connection_close(&client);
     bit_msg_free(reply);
     return err < 0 || type != BIT_MSG_RUN_STATUS ? -1 : 0;
 }

@@ -1,4 +1,4 @@
-#include "ctl/client/client.h"
+#include "ctl/client/connection.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -72,7 +72,7 @@ static int32_t peer_pid(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 ? peer.pid : 0;
 }
 
-int bit_client_open(struct bit_client *c, const char *socket_path)
+int bit_connection_open(struct bit_connection *c, const char *socket_path)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int err;
@@ -101,7 +101,7 @@ int bit_client_open(struct bit_client *c, const char *socket_path)
     return 0;
 }
 
-void bit_client_close(struct bit_client *c)
+void bit_connection_close(struct bit_connection *c)
 {
     if (c->fd < 0)
         return;
@@ -117,15 +117,15 @@ static void pause_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-static int reopen(struct bit_client *c, const char *socket_path)
+static int reopen(struct bit_connection *c, const char *socket_path)
 {
     const struct bit_hangups hangups = c->hangups;
     int err = 0;
 
-    bit_client_close(c);
+    bit_connection_close(c);
     /* Nothing announces that a daemon begins to listen, so it is asked ten times a second. */
     for (int tries = 0; tries < REOPEN_S * 10; tries++) {
-        err = bit_client_open(c, socket_path);
+        err = bit_connection_open(c, socket_path);
         c->hangups = hangups;
         if (err >= 0)
             return 0;
@@ -146,13 +146,13 @@ static int check_run(const ProtobufCMessage *msg)
 }
 
 /* A bitd that takes no request of ours has said why before it hung up. */
-static bool was_told_why(const struct bit_client *c)
+static bool was_told_why(const struct bit_connection *c)
 {
     char byte;
     return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
-int bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
+int bit_connection_send(struct bit_connection *c, uint16_t type, const void *msg)
 {
     uint8_t *frame;
     size_t bytes, done = 0;
@@ -178,7 +178,7 @@ int bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
     return err;
 }
 
-static int fill(struct bit_client *c, int timeout_ms)
+static int fill(struct bit_connection *c, int timeout_ms)
 {
     struct pollfd p = {.fd = c->fd, .events = POLLIN};
     uint8_t *room;
@@ -201,7 +201,7 @@ static int fill(struct bit_client *c, int timeout_ms)
     return 0;
 }
 
-int bit_client_next(struct bit_client *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg)
+int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg)
 {
     struct bit_frame frame;
 
@@ -223,7 +223,7 @@ int bit_client_next(struct bit_client *c, int timeout_ms, uint16_t *type, Protob
     }
 }
 
-int bit_client_failed(struct bit_cli *cli, int err)
+int bit_connection_failed(struct bit_cli *cli, int err)
 {
     if (cli->json) {
         Bit__ErrorReply reply = BIT__ERROR_REPLY__INIT;
@@ -238,7 +238,7 @@ int bit_client_failed(struct bit_cli *cli, int err)
     return bit_exit_code(err);
 }
 
-int bit_client_error(struct bit_cli *cli, const Bit__ErrorReply *error)
+int bit_connection_error(struct bit_cli *cli, const Bit__ErrorReply *error)
 {
     if (cli->json) {
         bit_print_json(error);
@@ -257,24 +257,24 @@ int bit_client_error(struct bit_cli *cli, const Bit__ErrorReply *error)
     return error->exit_code;
 }
 
-static int ask_once(struct bit_client *client, uint16_t type, const void *msg, uint16_t *got_type,
+static int ask_once(struct bit_connection *client, uint16_t type, const void *msg, uint16_t *got_type,
                     ProtobufCMessage **got)
 {
-    int err = bit_client_send(client, type, msg);
+    int err = bit_connection_send(client, type, msg);
 
     if (err >= 0)
-        err = bit_client_next(client, -1, got_type, got);
+        err = bit_connection_next(client, -1, got_type, got);
     while (err >= 0 && *got_type == BIT_MSG_PROVE_CALL && type == BIT_MSG_SUBMIT_REQUEST) {
         err = bit_prove(client, msg, (const Bit__ProveCall *)*got);
         bit_msg_free(*got);
         *got = NULL;
         if (err >= 0)
-            err = bit_client_next(client, -1, got_type, got);
+            err = bit_connection_next(client, -1, got_type, got);
     }
     return err;
 }
 
-int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli)
+int bit_connection_reopen_said(struct bit_connection *c, const struct bit_cli *cli)
 {
     int ms = bit_hangups_note(&c->hangups, c->pid, now_s() - c->asked_s);
 
@@ -288,9 +288,9 @@ int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli)
     return reopen(c, cli->socket);
 }
 
-int bit_client_open_waiting(struct bit_client *c, const struct bit_cli *cli)
+int bit_connection_open_waiting(struct bit_connection *c, const struct bit_cli *cli)
 {
-    int err = bit_client_open(c, cli->socket);
+    int err = bit_connection_open(c, cli->socket);
 
     if (err != BIT_EDAEMON || access(c->path, F_OK) < 0)
         return err;
@@ -305,28 +305,28 @@ static bool changes_a_run(const ProtobufCMessage *msg)
     return protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "request_id") != NULL;
 }
 
-int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply)
+int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply)
 {
-    struct bit_client client;
+    struct bit_connection client;
     ProtobufCMessage *got = NULL;
     uint16_t got_type = 0;
 
-    int err = bit_client_open(&client, cli->socket);
+    int err = bit_connection_open(&client, cli->socket);
     if (err >= 0)
         err = ask_once(&client, type, msg, &got_type, &got);
     while (err == BIT_EDAEMON && client.fd >= 0 && changes_a_run(msg) &&
-           (err = bit_client_reopen_said(&client, cli)) >= 0)
+           (err = bit_connection_reopen_said(&client, cli)) >= 0)
         err = ask_once(&client, type, msg, &got_type, &got);
-    bit_client_close(&client);
+    bit_connection_close(&client);
     if (err < 0)
-        return bit_client_failed(cli, err);
+        return bit_connection_failed(cli, err);
     if (got_type == want) {
         *(ProtobufCMessage **)reply = got;
         return 0;
     }
     int code = BIT_EXIT_INTERNAL;
     if (got_type == BIT_MSG_ERROR_REPLY)
-        code = bit_client_error(cli, (Bit__ErrorReply *)got);
+        code = bit_connection_error(cli, (Bit__ErrorReply *)got);
     else
         bit_show(stderr, "bitctl: bitd answered with %s where %s belongs\n", bit_msg_name(got_type),
                  bit_msg_name(want));

@@ -1,6 +1,6 @@
 /* The connection to bitd: one request, one reply or a stream of them. Blocking; a client has nothing else to do. */
-#ifndef BIT_CTL_CLIENT_H
-#define BIT_CTL_CLIENT_H
+#ifndef BIT_CTL_CONNECTION_H
+#define BIT_CTL_CONNECTION_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
 #include "proto/wire/frame.h"
 #include "proto/wire/msg.h"
 
-struct bit_client {
+struct bit_connection {
     int fd;
     char path[108];
     int32_t pid;                /* of the daemon */
@@ -23,25 +23,25 @@ struct bit_client {
  * Connect to `socket`, or if it is NULL to $BITD_SOCKET, else $XDG_RUNTIME_DIR/bitd.sock, else bitd.sock in the default
  * state folder: the first of these that is set or exists. BIT_EDAEMON says what was tried; -EACCES passes through.
  */
-int bit_client_open(struct bit_client *c, const char *socket);
-void bit_client_close(struct bit_client *c);
+int bit_connection_open(struct bit_connection *c, const char *socket);
+void bit_connection_close(struct bit_connection *c);
 struct bit_cli;
 /**
  * The same behind a daemon that hung up, tried again for two minutes; says so unless cli is quiet. Hung up on again
  * before a reply came, it pauses, longer each time, says nothing more, and after a few times gives up: BIT_EDAEMON.
  */
-int bit_client_reopen_said(struct bit_client *c, const struct bit_cli *cli);
+int bit_connection_reopen_said(struct bit_connection *c, const struct bit_cli *cli);
 /**
- * bit_client_open for what outlives a daemon: on a socket that a killed one has left, its return is waited for as
+ * bit_connection_open for what outlives a daemon: on a socket that a killed one has left, its return is waited for as
  * above; where there is no socket there was no daemon, and that is an error at once.
  */
-int bit_client_open_waiting(struct bit_client *c, const struct bit_cli *cli);
+int bit_connection_open_waiting(struct bit_connection *c, const struct bit_cli *cli);
 
 /** BIT_ENORUN for the name of a run that is too long to be one: bitd is not asked for it. */
-int bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
+int bit_connection_send(struct bit_connection *c, uint16_t type, const void *msg);
 /** The next reply. *type, *msg (bit_msg_free). BIT_EDAEMON if the daemon hung up. timeout_ms < 0 waits for ever;
  * BIT_ETIMEOUT. */
-int bit_client_next(struct bit_client *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg);
+int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg);
 
 /**
  * Send a request and take its one reply, which must be of type `want`. Where it carries a
@@ -49,11 +49,11 @@ int bit_client_next(struct bit_client *c, int timeout_ms, uint16_t *type, Protob
  * ErrorReply is printed (as JSON with cli->json) and becomes its exit code. Returns 0 with *reply, or the exit code (>
  * 0) with everything said that there is to say.
  */
-int bit_client_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply);
+int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply);
 /** Print an ErrorReply and return its exit code. */
-int bit_client_error(struct bit_cli *cli, const Bit__ErrorReply *error);
+int bit_connection_error(struct bit_cli *cli, const Bit__ErrorReply *error);
 /** Print what bit_fail noted, and return its exit code. */
-int bit_client_failed(struct bit_cli *cli, int err);
+int bit_connection_failed(struct bit_cli *cli, int err);
 
 /** A request id: unique for this call of the program, so that a retry after a lost reply is applied once. */
 void bit_request_id(char out[40]);
