@@ -23,7 +23,7 @@ static void dot(struct canvas *c, int x, int y)
         c->cell[(y / 4) * c->columns + x / 2] |= dot_bit[y % 4][x % 2];
 }
 
-static void range(const struct bit_curve_point *p, size_t count, double *low, double *high)
+static void range(const struct bit_loss_point *p, size_t count, double *low, double *high)
 {
     *low = INFINITY;
     *high = -INFINITY;
@@ -66,7 +66,7 @@ static void line(struct canvas *c, int x0, int y0, int x1, int y1)
     }
 }
 
-static void plot(struct canvas *c, const struct bit_curve_point *p, size_t count, double low, double high)
+static void plot(struct canvas *c, const struct bit_loss_point *p, size_t count, double low, double high)
 {
     int width = 2 * c->columns, height = 4 * c->rows, last_x = -1, last_y = -1;
 
@@ -108,7 +108,7 @@ static void print_row(FILE *f, const struct canvas *c, int row, double low, doub
     fputc('\n', f);
 }
 
-static void print_axis(FILE *f, const struct bit_curve_point *p, size_t count, int columns, int mark, uint64_t after)
+static void print_axis(FILE *f, const struct bit_loss_point *p, size_t count, int columns, int mark, uint64_t after)
 {
     char right[32], label[64];
 
@@ -124,7 +124,7 @@ static void print_axis(FILE *f, const struct bit_curve_point *p, size_t count, i
     bit_show(f, "%10s%*s%s\n", "", at, "", label);
 }
 
-void bit_curve_draw(FILE *f, const struct bit_curve_point *points, size_t count, uint64_t switch_after, int columns,
+void bit_curve_draw(FILE *f, const struct bit_loss_point *points, size_t count, uint64_t switch_after, int columns,
                     int rows)
 {
     double low, high;

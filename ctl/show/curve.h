@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-struct bit_curve_point {
+struct bit_loss_point {
     uint64_t step;
     double loss;
 };
@@ -16,7 +16,7 @@ struct bit_curve_point {
  * step, or UINT64_MAX for none; it becomes a vertical line. Points in order of step; several in one dot's column are
  * drawn from their lowest to their highest. NaN is left out.
  */
-void bit_curve_draw(FILE *f, const struct bit_curve_point *points, size_t count, uint64_t switch_after, int columns,
+void bit_curve_draw(FILE *f, const struct bit_loss_point *points, size_t count, uint64_t switch_after, int columns,
                     int rows);
 
 #endif

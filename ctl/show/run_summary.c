@@ -33,13 +33,13 @@ static int add_point(struct bit_run_summary *h, uint64_t step, double loss)
         h->count--;
     if (h->count == h->capacity) {
         size_t capacity = h->capacity ? 2 * h->capacity : 1024;
-        struct bit_curve_point *grown = realloc(h->points, capacity * sizeof *grown);
+        struct bit_loss_point *grown = realloc(h->points, capacity * sizeof *grown);
         if (!grown)
             return -ENOMEM;
         h->points = grown;
         h->capacity = capacity;
     }
-    h->points[h->count++] = (struct bit_curve_point){step, loss};
+    h->points[h->count++] = (struct bit_loss_point){step, loss};
     return 0;
 }
 
@@ -79,12 +79,12 @@ int bit_run_summary_add(struct bit_run_summary *h, const Bit__JournalRecord *r)
 
 static void print_losses(FILE *f, const struct bit_run_summary *h)
 {
-    const struct bit_curve_point *before = NULL, *spike = NULL;
+    const struct bit_loss_point *before = NULL, *spike = NULL;
     size_t after = 0;
 
     bit_show(f, "  loss at start        %8.4f  (step %" PRIu64 ")\n", h->points[0].loss, h->points[0].step);
     for (size_t i = 0; i < h->count; i++) {
-        const struct bit_curve_point *p = &h->points[i];
+        const struct bit_loss_point *p = &h->points[i];
         if (h->switch_after == UINT64_MAX || p->step <= h->switch_after)
             before = p;
         else if (after++ < SPIKE_STEPS && (!spike || p->loss > spike->loss))

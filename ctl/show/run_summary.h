@@ -15,7 +15,7 @@ struct bit_phase_tally {
 };
 
 struct bit_run_summary {
-    struct bit_curve_point *points; /* by step; a step trained again replaces itself */
+    struct bit_loss_point *points; /* by step; a step trained again replaces itself */
     size_t count, capacity;
     struct bit_phase_tally phase[2]; /* 16-bit, ternary; of the steps as last trained */
     uint64_t switch_after;           /* UINT64_MAX while there was none */

@@ -55,12 +55,12 @@ static void print_last(FILE *f, const Bit__RunStatus *s)
 
 static void print_curve(FILE *f, const Bit__RunStatus *s, int columns, int rows)
 {
-    struct bit_curve_point *points = calloc(s->n_curve ? s->n_curve : 1, sizeof *points);
+    struct bit_loss_point *points = calloc(s->n_curve ? s->n_curve : 1, sizeof *points);
 
     if (!points)
         return;
     for (size_t i = 0; i < s->n_curve; i++)
-        points[i] = (struct bit_curve_point){s->curve[i]->step, s->curve[i]->loss};
+        points[i] = (struct bit_loss_point){s->curve[i]->step, s->curve[i]->loss};
     fputc('\n', f);
     bit_curve_draw(f, points, s->n_curve, s->has_switch_after ? s->switch_after : UINT64_MAX, columns - 12, rows);
     free(points);

@@ -20,7 +20,7 @@ static int add_file(struct bit_inputs *inputs, const char *path, const struct st
         return bit_fail(BIT_ELIMIT, "more than %u input files", BIT_INPUTS_MAX);
     if (inputs->count == inputs->room) {
         size_t room = inputs->room * 2 + 16;
-        struct bit_input *files = realloc(inputs->files, room * sizeof *files);
+        struct bit_input_file *files = realloc(inputs->files, room * sizeof *files);
         if (files == NULL)
             return bit_fail(-ENOMEM, "input files");
         inputs->files = files;
@@ -30,7 +30,7 @@ static int add_file(struct bit_inputs *inputs, const char *path, const struct st
     if (copy == NULL)
         return bit_fail(-ENOMEM, "input files");
     bool regular = S_ISREG(st->st_mode);
-    inputs->files[inputs->count++] = (struct bit_input){
+    inputs->files[inputs->count++] = (struct bit_input_file){
         .path = copy,
         .bytes = regular ? (uint64_t)st->st_size : 0,
         .mtime_ns = bit_inputs_mtime(st),

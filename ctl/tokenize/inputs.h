@@ -10,7 +10,7 @@
 #define BIT_INPUTS_MAX (1u << 20) /* files */
 
 struct bit_inputs {
-    struct bit_input {
+    struct bit_input_file {
         char *path;
         uint64_t bytes; /* on disk; 0 for what is no regular file */
         uint64_t mtime_ns;

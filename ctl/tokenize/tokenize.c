@@ -33,7 +33,7 @@ static uint64_t first_line(const struct pipeline *p, size_t file)
     return file == p->from.file ? p->from.line : 0;
 }
 
-static int check_unchanged(const struct bit_input *input)
+static int check_unchanged(const struct bit_input_file *input)
 {
     struct stat st;
 
@@ -273,7 +273,7 @@ static int run_pipeline(struct pipeline *p)
 /* ---- dataset ---- */
 
 /* What decides the bytes that are written. A pipe is another one each time. */
-static int say_input(struct bit_ledger_head *head, const struct bit_input *input)
+static int say_input(struct bit_ledger_head *head, const struct bit_input_file *input)
 {
     struct timespec now;
 

@@ -2,7 +2,7 @@
 #include "ctl/show/curve.h"
 #include "tests/test.h"
 
-static char *draw(const struct bit_curve_point *points, size_t count, uint64_t after, int columns, int rows)
+static char *draw(const struct bit_loss_point *points, size_t count, uint64_t after, int columns, int rows)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -30,10 +30,10 @@ static int line_width(const char *text, int n)
 
 TEST(every_row_is_as_wide)
 {
-    struct bit_curve_point p[100];
+    struct bit_loss_point p[100];
 
     for (int i = 0; i < 100; i++)
-        p[i] = (struct bit_curve_point){(uint64_t)i + 1, 10.0 - 0.05 * i};
+        p[i] = (struct bit_loss_point){(uint64_t)i + 1, 10.0 - 0.05 * i};
     char *text = draw(p, 100, 50, 40, 8);
     for (int row = 0; row < 8; row++)
         EXPECT_EQ(line_width(text, row), 10 + 40);
@@ -44,7 +44,7 @@ TEST(every_row_is_as_wide)
 
 TEST(a_run_without_a_switch_has_no_mark)
 {
-    struct bit_curve_point p[2] = {{1, 3.0}, {2, 2.0}};
+    struct bit_loss_point p[2] = {{1, 3.0}, {2, 2.0}};
     char *text = draw(p, 2, UINT64_MAX, 20, 4);
 
     EXPECT(strstr(text, "switch") == NULL);
@@ -54,7 +54,7 @@ TEST(a_run_without_a_switch_has_no_mark)
 
 TEST(nan_one_point_and_a_flat_line_are_drawn)
 {
-    struct bit_curve_point p[3] = {{1, 3.0}, {2, NAN}, {3, 3.0}};
+    struct bit_loss_point p[3] = {{1, 3.0}, {2, NAN}, {3, 3.0}};
     char *text = draw(p, 3, UINT64_MAX, 20, 4);
 
     EXPECT_EQ(line_width(text, 0), 30);
