@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/verb.h"
 #include "ctl/client/prove.h"
-#include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -223,40 +223,6 @@ int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type
     }
 }
 
-int bit_connection_failed(struct bit_cli *cli, int err)
-{
-    if (cli->json) {
-        Bit__ErrorReply reply = BIT__ERROR_REPLY__INIT;
-        reply.error = err;
-        reply.exit_code = bit_exit_code(err);
-        reply.text = bit_lend(bit_fail_text());
-        bit_print_json(&reply);
-    } else {
-        const char *text = bit_fail_text();
-        bit_show(stderr, "bitctl: %s\n", *text ? text : bit_strerror(err));
-    }
-    return bit_exit_code(err);
-}
-
-int bit_connection_error(struct bit_cli *cli, const Bit__ErrorReply *error)
-{
-    if (cli->json) {
-        bit_print_json(error);
-        return error->exit_code;
-    }
-    bit_show(stderr, "bitctl: %s\n", error->text);
-    for (size_t i = 0; i < error->n_problem; i++) {
-        const Bit__Problem *p = error->problem[i];
-        bit_show(stderr, "  ");
-        if (p->has_line)
-            bit_show(stderr, "%u:%u: ", p->line, p->has_column ? p->column : 1);
-        if (p->field && *p->field)
-            bit_show(stderr, "%s: ", p->field);
-        bit_show(stderr, "%s\n", p->text);
-    }
-    return error->exit_code;
-}
-
 static int ask_once(struct bit_connection *client, uint16_t type, const void *msg, uint16_t *got_type,
                     ProtobufCMessage **got)
 {
@@ -319,14 +285,14 @@ int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint
         err = ask_once(&client, type, msg, &got_type, &got);
     bit_connection_close(&client);
     if (err < 0)
-        return bit_connection_failed(cli, err);
+        return bit_failure_print(cli, err);
     if (got_type == want) {
         *(ProtobufCMessage **)reply = got;
         return 0;
     }
     int code = BIT_EXIT_INTERNAL;
     if (got_type == BIT_MSG_ERROR_REPLY)
-        code = bit_connection_error(cli, (Bit__ErrorReply *)got);
+        code = bit_failure_print_reply(cli, (Bit__ErrorReply *)got);
     else
         bit_show(stderr, "bitctl: bitd answered with %s where %s belongs\n", bit_msg_name(got_type),
                  bit_msg_name(want));

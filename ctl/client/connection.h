@@ -50,10 +50,6 @@ int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type
  * 0) with everything said that there is to say.
  */
 int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply);
-/** Print an ErrorReply and return its exit code. */
-int bit_connection_error(struct bit_cli *cli, const Bit__ErrorReply *error);
-/** Print what bit_fail noted, and return its exit code. */
-int bit_connection_failed(struct bit_cli *cli, int err);
 
 /** A request id: unique for this call of the program, so that a retry after a lost reply is applied once. */
 void bit_request_id(char out[40]);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/run_summary.h"
@@ -123,7 +124,7 @@ static int take_reply(struct follow *w)
     if (type == BIT_MSG_EVENT_REPLY)
         err = take_record(w, (Bit__EventReply *)msg);
     else if (type == BIT_MSG_ERROR_REPLY)
-        err = 1000 + bit_connection_error(w->cli, (Bit__ErrorReply *)msg);
+        err = 1000 + bit_failure_print_reply(w->cli, (Bit__ErrorReply *)msg);
     else
         err = 1;
     bit_msg_free(msg);
@@ -199,7 +200,7 @@ int bit_follow(struct bit_cli *cli, const char *run)
     else if (err >= 1000)
         code = err - 1000;
     else if (err < 0)
-        code = bit_connection_failed(cli, err);
+        code = bit_failure_print(cli, err);
     else
         code = finish(&w);
     bit_run_summary_finish(&w.history);

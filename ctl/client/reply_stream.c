@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "ctl/cli/failure.h"
 #include "proto/err.h"
 
 /* 0 to go on, 1 at the end with *code, < 0 for a lost connection. */
@@ -15,7 +16,7 @@ static int one_reply(struct bit_cli *cli, struct bit_connection *client,
     if (err < 0)
         return err;
     if (type == BIT_MSG_ERROR_REPLY)
-        *code = bit_connection_error(cli, (Bit__ErrorReply *)msg);
+        *code = bit_failure_print_reply(cli, (Bit__ErrorReply *)msg);
     else if (type != BIT_MSG_END_REPLY)
         take(arg, type, msg);
     err = type == BIT_MSG_ERROR_REPLY || type == BIT_MSG_END_REPLY || type == BIT_MSG_WAIT_REPLY;
@@ -39,5 +40,5 @@ int bit_reply_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struc
         err = bit_connection_reopen_said(&client, cli);
     }
     bit_connection_close(&client);
-    return err < 0 ? bit_connection_failed(cli, err) : code;
+    return err < 0 ? bit_failure_print(cli, err) : code;
 }

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/client/connection.h"
+#include "ctl/cli/failure.h"
 #include "ctl/data/data.h"
 #include "ctl/data/document_index.h"
 #include "ctl/show/print.h"
@@ -215,5 +215,5 @@ int bit_data_info(const struct bit_data_options *o, const struct bit_data_files 
             print_sample(&sample);
     }
     free(sample.count);
-    return err < 0 ? bit_connection_failed(o->cli, err) : BIT_EXIT_OK;
+    return err < 0 ? bit_failure_print(o->cli, err) : BIT_EXIT_OK;
 }

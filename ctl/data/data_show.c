@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/client/connection.h"
 #include "ctl/data/data.h"
 #include "ctl/data/document_index.h"
@@ -66,7 +67,7 @@ static int find_spec(const struct bit_data_options *o, const char *run, Bit__Run
         bit_msg_free(status);
     }
     int err = bit_spec_load(path, out, &problems);
-    return err < 0 ? bit_connection_failed(o->cli, err) : 0;
+    return err < 0 ? bit_failure_print(o->cli, err) : 0;
 }
 
 /* ---- instances ---- */
@@ -320,10 +321,10 @@ int bit_data_show(const struct bit_data_options *o, const char *run)
         return code;
     if (o->has_rank && o->rank >= s.spec->launch->ranks) {
         bit_fail(BIT_EUSAGE, "rank %llu: the run has %u", o->rank, s.spec->launch->ranks);
-        code = bit_connection_failed(o->cli, BIT_EUSAGE);
+        code = bit_failure_print(o->cli, BIT_EUSAGE);
     } else {
         int err = show(&s);
-        code = err < 0 ? bit_connection_failed(o->cli, err) : BIT_EXIT_OK;
+        code = err < 0 ? bit_failure_print(o->cli, err) : BIT_EXIT_OK;
     }
     finish(&s);
     return code;

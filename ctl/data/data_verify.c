@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/client/connection.h"
+#include "ctl/cli/failure.h"
 #include "ctl/data/data.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
@@ -152,10 +152,10 @@ int bit_data_verify(const struct bit_data_options *o, const struct bit_data_file
     int code = BIT_EXIT_OK;
 
     if (piece == NULL)
-        return bit_connection_failed(o->cli, bit_fail(-ENOMEM, "a buffer"));
+        return bit_failure_print(o->cli, bit_fail(-ENOMEM, "a buffer"));
     for (size_t i = 0; i < files->count; i++) {
         int err = verify_file(o, files->path[i], piece);
-        int said = err < 0 ? bit_connection_failed(o->cli, err) : 0;
+        int said = err < 0 ? bit_failure_print(o->cli, err) : 0;
         code = code == BIT_EXIT_OK ? said : code;
     }
     free(piece);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
 #include "ctl/show/print.h"
@@ -68,7 +69,7 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
         bit_show(stderr, "\r\033[K");
     if (err < 0) {
         bit_msg_free(manifest);
-        return bit_connection_failed(cli, err);
+        return bit_failure_print(cli, err);
     }
     if (cli->json)
         bit_print_json(manifest);

@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
-#include "ctl/client/connection.h"
 #include "ctl/data/data.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/err.h"
@@ -67,7 +67,7 @@ static int over_files(const struct bit_data_options *d, int words, char **word,
         return bit_usage(&bit_cmd_data, "which files?");
     int err = bit_data_files_find(word, (size_t)words, &files);
     if (err < 0)
-        return bit_connection_failed(d->cli, err);
+        return bit_failure_print(d->cli, err);
     int code = run(d, &files);
     bit_data_files_finish(&files);
     return code;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
 #include "ctl/show/diff.h"
@@ -71,7 +72,7 @@ static int fetch(struct bit_cli *cli, struct side *s)
     s->ask.run = s->status->run;
     s->ask.has_steps = s->ask.steps = true;
     code = bit_reply_stream(cli, false, ask, take, s);
-    return code == 0 && s->err < 0 ? bit_connection_failed(cli, s->err) : code;
+    return code == 0 && s->err < 0 ? bit_failure_print(cli, s->err) : code;
 }
 
 static void release(struct side *s)
@@ -130,7 +131,7 @@ static int compare(struct bit_cli *cli, struct side *a, struct side *b)
     struct bit_diff_setting *settings = calloc(BIT_DIFF_SETTINGS_MAX, sizeof *settings);
     struct bit_diff_result result;
     if (settings == NULL)
-        return bit_connection_failed(cli, bit_fail(-ENOMEM, "settings"));
+        return bit_failure_print(cli, bit_fail(-ENOMEM, "settings"));
     size_t count = bit_diff_settings(a->status->spec, b->status->spec, settings);
     bit_diff_compare(&a->steps, &b->steps, &result);
     if (cli->json)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
@@ -158,7 +159,7 @@ static int load(struct bit_cli *cli, const struct submit *s, const char *path, c
         return 0;
     }
     bit_msg_free(spec);
-    return problems.count ? print_problems(cli, path, &problems) : bit_connection_failed(cli, err);
+    return problems.count ? print_problems(cli, path, &problems) : bit_failure_print(cli, err);
 }
 
 static int wait_quietly(struct bit_cli *cli, const char *run)
@@ -220,7 +221,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     const char *path = argv[o.rest];
     char *real = realpath(path, NULL);
     if (!real)
-        return bit_connection_failed(cli, bit_fail(-errno, "specification '%s'", path));
+        return bit_failure_print(cli, bit_fail(-errno, "specification '%s'", path));
     char *directory = dirname(real); /* what the specification's relative paths are relative to */
     code = load(cli, &s, path, directory, &spec);
     if (code == 0)

@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
-#include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/tokenize/dataset.h"
@@ -287,7 +287,7 @@ static int print_json(const struct tokenize *t, const struct bit_tokenizer *toke
                             (json_int_t)sum->input_bytes, "seconds", seconds, "skipped", skipped);
 
     if (all == NULL)
-        return bit_connection_failed(t->cli, bit_fail(-ENOMEM, "summary"));
+        return bit_failure_print(t->cli, bit_fail(-ENOMEM, "summary"));
     bit_show_json(all, 0);
     json_decref(all);
     return BIT_EXIT_OK;
@@ -335,7 +335,7 @@ static int failed(const struct tokenize *t, int err)
 {
     if (err == -EINTR && stop_signal != 0)
         raise(stop_signal); /* its handler is gone: end as the shell expects of one that was interrupted */
-    int code = bit_connection_failed(t->cli, err);
+    int code = bit_failure_print(t->cli, err);
     if (err == -EEXIST)
         bit_show(stderr, "bitctl: name another --output, or begin anew with --force\n");
     return code;
@@ -363,7 +363,7 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
     int err = find_end_of_text(t, tokenizer, &o.end_of_text);
 
     if (err < 0)
-        return bit_connection_failed(t->cli, err);
+        return bit_failure_print(t->cli, err);
     t->input_bytes = bit_inputs_bytes(inputs);
     catch_signals();
     t->live = bit_terminal(stderr) && !t->cli->json && !t->cli->quiet;
@@ -395,7 +395,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         err = bit_tokenizer_load(t.tokenizer, &tokenizer);
     if (err == 0)
         err = bit_inputs_expand(argv + rest, (size_t)(argc - rest), &inputs);
-    code = err < 0 ? bit_connection_failed(cli, err) : tokenize(&t, &inputs, tokenizer);
+    code = err < 0 ? bit_failure_print(cli, err) : tokenize(&t, &inputs, tokenizer);
     bit_inputs_finish(&inputs);
     bit_tokenizer_destroy(tokenizer);
     return code;

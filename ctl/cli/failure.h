@@ -1,0 +1,13 @@
+/* Failures said as the user asked for them, on stderr or as JSON on stdout; each is a verb's exit code. */
+#ifndef BIT_CTL_FAILURE_H
+#define BIT_CTL_FAILURE_H
+
+#include "ctl/cli/verb.h"
+#include "proto/bit.pb-c.h"
+
+/** Print what bit_fail noted, or err's own text, and return its exit code. */
+int bit_failure_print(struct bit_cli *cli, int err);
+/** Print bitd's ErrorReply with its problems, and return its exit code. */
+int bit_failure_print_reply(struct bit_cli *cli, const Bit__ErrorReply *error);
+
+#endif
