@@ -5,8 +5,10 @@
 
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "proto/check.h"
 
-int bit_change(struct bit_cli *cli, uint16_t type, const void *request)
+/* Prints what bitd did: "r7: paused after step 412 (event 431)". */
+static int send_change(struct bit_cli *cli, uint16_t type, const void *request)
 {
     Bit__DoneReply *done = NULL;
     int code = bit_connection_ask(cli, type, request, BIT_MSG_DONE_REPLY, &done);
@@ -28,22 +30,28 @@ int bit_change(struct bit_cli *cli, uint16_t type, const void *request)
 }
 
 const struct bit_option bit_change_options[] = {
-    {"no-wait", 0, NULL, "Return once bitd has taken the order, not once it is done."},
+    {"no-wait", 0, NULL, BIT_NO_WAIT_HELP},
     {0},
 };
 
-int bit_change_run(const struct bit_cli_verb *verb, struct bit_cli *cli, int argc, char **argv, bit_change_send *send)
+static void set_text(void *request, const char *name, char *text)
 {
-    struct bit_options o = {.verb = verb, .cli = cli};
-    bool no_wait = false;
-    char id[40];
-    int got;
+    const ProtobufCMessageDescriptor *desc = ((ProtobufCMessage *)request)->descriptor;
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(desc, name);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        no_wait = true;
-    int code = bit_options_end(&o, got, argc, argv, 1);
+    BIT_ASSERT(field != NULL && field->type == PROTOBUF_C_TYPE_STRING);
+    *(char **)((char *)request + field->offset) = text;
+}
+
+int bit_change_end(struct bit_options *o, int got, int argc, char **argv, uint16_t type, void *request)
+{
+    int code = bit_options_end(o, got, argc, argv, 1);
+    char id[40];
+
     if (code >= 0)
         return code;
     bit_request_id(id);
-    return send(cli, argv[o.rest], id, no_wait);
+    set_text(request, "run", argv[o->rest]);
+    set_text(request, "request_id", id);
+    return send_change(o->cli, type, request);
 }

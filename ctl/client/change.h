@@ -5,13 +5,19 @@
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
 
-/** Send the request and print what bitd did: "r7: paused after step 412 (event 431)". Returns the exit code. */
-int bit_change(struct bit_cli *cli, uint16_t type, const void *request);
+/* The help of --no-wait, for the verbs that have it. */
+#define BIT_NO_WAIT_HELP "Return once bitd has taken the order, not once it is done."
 
-/* What a verb that takes RUN and --no-wait alone sends. */
-typedef int bit_change_send(struct bit_cli *cli, char *run, char *request_id, bool no_wait);
-/** The options of such a verb, and its whole run(): parse, make a request id, send. */
+/** The options of a verb that has no other than that. */
 extern const struct bit_option bit_change_options[];
-int bit_change_run(const struct bit_cli_verb *verb, struct bit_cli *cli, int argc, char **argv, bit_change_send *send);
+
+/**
+ * The end of such a verb: after the last option exactly one word must follow, RUN. It and a new request id are written
+ * into the request, which is sent; what bitd did is printed: "r7: paused after step 412 (event 431)".
+ * got         what bit_options_next returned last
+ * request     a message of `type` with fields run and request_id
+ * Returns     the exit code
+ */
+int bit_change_end(struct bit_options *o, int got, int argc, char **argv, uint16_t type, void *request);
 
 #endif

@@ -4,7 +4,7 @@
 enum { OPT_NOW, OPT_NO_WAIT };
 static const struct bit_option options[] = {
     {"now", 0, NULL, "Kill the workers at once; what came after the last checkpoint is lost."},
-    {"no-wait", 0, NULL, "Return once bitd has taken the order, not once it is done."},
+    {"no-wait", 0, NULL, BIT_NO_WAIT_HELP},
     {0},
 };
 
@@ -12,7 +12,6 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_cancel, .cli = cli};
     Bit__CancelRequest ask = BIT__CANCEL_REQUEST__INIT;
-    char id[40];
     int got;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0)
@@ -20,13 +19,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
             ask.has_now = ask.now = true;
         else
             ask.has_no_wait = ask.no_wait = true;
-    int code = bit_options_end(&o, got, argc, argv, 1);
-    if (code >= 0)
-        return code;
-    bit_request_id(id);
-    ask.run = argv[o.rest];
-    ask.request_id = id;
-    return bit_change(cli, BIT_MSG_CANCEL_REQUEST, &ask);
+    return bit_change_end(&o, got, argc, argv, BIT_MSG_CANCEL_REQUEST, &ask);
 }
 
 const struct bit_cli_verb bit_cmd_cancel = {

@@ -1,19 +1,15 @@
 #include "ctl/client/change.h"
 #include "ctl/verbs/verbs.h"
 
-static int send(struct bit_cli *cli, char *run, char *request_id, bool no_wait)
-{
-    Bit__CheckpointRequest ask = BIT__CHECKPOINT_REQUEST__INIT;
-
-    ask.run = run;
-    ask.request_id = request_id;
-    ask.has_no_wait = ask.no_wait = no_wait;
-    return bit_change(cli, BIT_MSG_CHECKPOINT_REQUEST, &ask);
-}
-
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    return bit_change_run(&bit_cmd_checkpoint, cli, argc, argv, send);
+    struct bit_options o = {.verb = &bit_cmd_checkpoint, .cli = cli};
+    Bit__CheckpointRequest ask = BIT__CHECKPOINT_REQUEST__INIT;
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        ask.has_no_wait = ask.no_wait = true;
+    return bit_change_end(&o, got, argc, argv, BIT_MSG_CHECKPOINT_REQUEST, &ask);
 }
 
 const struct bit_cli_verb bit_cmd_checkpoint = {

@@ -4,7 +4,7 @@
 enum { OPT_RANKS, OPT_NO_WAIT };
 static const struct bit_option options[] = {
     {"ranks", 'n', "N", "Go on with N ranks instead. The batches stay the same; sums are added in another order."},
-    {"no-wait", 0, NULL, "Return once bitd has taken the order, not once it is done."},
+    {"no-wait", 0, NULL, BIT_NO_WAIT_HELP},
     {0},
 };
 
@@ -13,7 +13,6 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     struct bit_options o = {.verb = &bit_cmd_resume, .cli = cli};
     Bit__ResumeRequest ask = BIT__RESUME_REQUEST__INIT;
     unsigned long long ranks = 0;
-    char id[40];
     int got;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0)
@@ -23,14 +22,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
             ask.has_ranks = true;
         else
             return bit_usage(&bit_cmd_resume, "--ranks takes a number from 1 on, not '%s'", o.value);
-    int code = bit_options_end(&o, got, argc, argv, 1);
-    if (code >= 0)
-        return code;
-    bit_request_id(id);
-    ask.run = argv[o.rest];
-    ask.request_id = id;
     ask.ranks = (uint32_t)ranks;
-    return bit_change(cli, BIT_MSG_RESUME_REQUEST, &ask);
+    return bit_change_end(&o, got, argc, argv, BIT_MSG_RESUME_REQUEST, &ask);
 }
 
 const struct bit_cli_verb bit_cmd_resume = {

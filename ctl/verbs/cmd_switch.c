@@ -49,7 +49,6 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_switch, .cli = cli};
     Bit__SwitchRequest ask = BIT__SWITCH_REQUEST__INIT;
-    char id[40];
     int got, code = 0;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
@@ -63,10 +62,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         return bit_usage(&bit_cmd_switch, "--at, --now and --cancel exclude each other");
     if (!ask.has_at_step && !ask.now && !ask.cancel && !ask.has_optimizer)
         return bit_usage(&bit_cmd_switch, "say --at STEP, --now, --cancel, or what to do with the optimizer");
-    bit_request_id(id);
-    ask.run = argv[o.rest];
-    ask.request_id = id;
-    return bit_change(cli, BIT_MSG_SWITCH_REQUEST, &ask);
+    return bit_change_end(&o, got, argc, argv, BIT_MSG_SWITCH_REQUEST, &ask);
 }
 
 const struct bit_cli_verb bit_cmd_switch = {
