@@ -7,9 +7,10 @@
 /**
  * n is the linear's input as its operator's header says: the normed row, up silu(gate). Without a scale the operand is
  * n. With quantise's it is q (1 / scale), where q are the codes (strength 1) or blends of n, quantise.h: what they
- * stand for, each step rounded in this order, and blends to `dtype` first, in which quantise wrote them. Shapes      to
- * (R, C); scale (R)          Ownership   borrowed; `to` is apart from every other buffer Accuracy    given what the
- * forward pass kept of the row (mean, rstd, scale), n and q have its bits, on each backend
+ * stand for, each step rounded in this order, and blends to `dtype` first, in which quantise wrote them.
+ * Shapes      to (R, C); scale (R)
+ * Ownership   borrowed; `to` is apart from every other buffer
+ * Accuracy    given what the forward pass kept of the row (mean, rstd, scale), n and q have its bits, on each backend
  */
 struct bit_operand {
     void *to; /* NULL: none is made */
@@ -20,8 +21,6 @@ struct bit_operand {
 
 /** 0, or -EINVAL noted in the operator's name. */
 int bit_operand_check(const char *name, const struct bit_operand *operand);
-/** The reference's: element i, of row r. */
-void bit_operand_set(const struct bit_operand *operand, int64_t r, int64_t i, float n);
 
 /** The operand from row `first` on. */
 static inline struct bit_operand bit_operand_rows(struct bit_operand operand, int64_t first, int64_t cols)

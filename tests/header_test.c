@@ -52,7 +52,7 @@ static const struct folder {
     {"proto/text", {"proto/text", BASE}, {NULL}},
     {"proto/wire", {"proto/wire", BASE}, {NULL}},
     {"kernels", {KERNELS, "kernels/cuda", "kernels/cpu"}, {"cuda", "cublasLt", "cudnn"}},
-    {"kernels/ref", {KERNELS, "kernels/cuda", "kernels/cpu"}, {NULL}},
+    {"kernels/ref", {KERNELS, "kernels/ref"}, {NULL}},
     {"kernels/cpu", {KERNELS, "kernels/cpu"}, {NULL}},
     {"kernels/cuda", {KERNELS, "kernels/cuda"}, {"cuda", "cublasLt", "cudnn"}},
     {"worker", {"worker", "worker/ckpt", "worker/link", RANKS}, {"mpi"}},

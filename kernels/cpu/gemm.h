@@ -10,12 +10,8 @@
  */
 #ifndef BIT_KERNELS_GEMM_H
 #define BIT_KERNELS_GEMM_H
-#include "kernels/bitlinear.h"
-#include "kernels/op.h"
 
-#define BIT_GEMM_BLOCK_BYTES (1 << 20) /* the block of B, shared by the threads */
-#define BIT_GEMM_SUMS_BYTES  (2 << 20) /* partial sums, where C cannot hold them */
-#define BIT_GEMM_SLAB_BYTES  (1 << 19) /* packed rows of A, for each thread */
+#include "kernels/product_plan.h"
 
 struct bit_gemm_operand {
     const void *data;
@@ -37,10 +33,5 @@ struct bit_gemm_args {
 
 /** Errors: -ENOMEM if exec's workspace is below bit_gemm_workspace. Shapes are the caller's to check. */
 int bit_gemm_cpu(const struct bit_exec *exec, const struct bit_gemm_args *args);
-
-static inline size_t bit_gemm_workspace(int threads)
-{
-    return BIT_GEMM_BLOCK_BYTES + BIT_GEMM_SUMS_BYTES + (size_t)threads * BIT_GEMM_SLAB_BYTES;
-}
 
 #endif

@@ -11,7 +11,7 @@
 
 static int check_workspace(const struct bit_exec *exec, int64_t m, int64_t n, int64_t k)
 {
-    const size_t need = bit_bitlinear_cuda_workspace(m, n, k);
+    const size_t need = bit_bitlinear_workspace(BIT_BACKEND_CUDA, 0, m, n, k);
 
     if (exec->workspace_bytes < need)
         return bit_fail(-ENOMEM, "bitlinear needs %zu bytes of workspace, and has %zu", need, exec->workspace_bytes);

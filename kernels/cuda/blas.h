@@ -1,10 +1,8 @@
 /* Matrix products of f32 and bf16 by cuBLASLt: what matmul's twin is, and what bitlinear's gradients are made of. */
-#ifndef BIT_KERNELS_BLAS_CUDA_H
-#define BIT_KERNELS_BLAS_CUDA_H
-#include "kernels/matmul.h"
+#ifndef BIT_KERNELS_CUDA_BLAS_H
+#define BIT_KERNELS_CUDA_BLAS_H
 
-#define BIT_BLAS_WORKSPACE ((size_t)32 << 20) /* what cuBLAS itself takes on Hopper */
-#define BIT_MATMUL_SCRATCH ((size_t)16 << 20) /* f32 sums of matmul on their way to bf16, behind it */
+#include "kernels/product_plan.h"
 
 /* Row-major, with rows that may lie further apart than they are long: *_row elements from one to the next. */
 struct bit_blas_args {

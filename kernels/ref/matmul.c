@@ -2,21 +2,6 @@
 #include "kernels/matmul.h"
 
 #include "kernels/args.h"
-#include "kernels/cpu/gemm.h"
-#include "kernels/cuda/blas.h"
-
-int bit_matmul_check(const struct bit_matmul_args *args)
-{
-    const int64_t side_max = INT32_MAX;
-
-    if (args->m < 0 || args->n < 0 || args->k < 0 || args->m > side_max || args->n > side_max || args->k > side_max)
-        return bit_fail(-EINVAL, "matmul of %ld x %ld x %ld", (long)args->m, (long)args->n, (long)args->k);
-    if (args->ab_dtype == BIT_I8 || args->c_dtype == BIT_I8)
-        return bit_fail(-EINVAL, "matmul takes f32 and bf16; int8 goes through bitlinear");
-    if (args->addend != NULL && args->c_dtype != BIT_F32)
-        return bit_fail(-EINVAL, "matmul adds in f32 only");
-    return 0;
-}
 
 static double dot(const struct bit_matmul_args *args, int64_t i, int64_t j)
 {
@@ -46,9 +31,4 @@ int bit_matmul_ref(const struct bit_exec *exec, const struct bit_matmul_args *ar
         }
     }
     return 0;
-}
-
-size_t bit_matmul_workspace(enum bit_backend backend, int threads)
-{
-    return backend == BIT_BACKEND_CUDA ? BIT_BLAS_WORKSPACE + BIT_MATMUL_SCRATCH : bit_gemm_workspace(threads);
 }

@@ -1,21 +1,9 @@
-/* The operand once more, an element at a time. The order of the float operations is the contract's: operand.h. */
-#include "kernels/operand.h"
+/* The order of the float operations is the contract's: kernels/operand.h. */
+#include "kernels/ref/operand.h"
 
 #include <math.h>
 
-#include "kernels/args.h"
-
-int bit_operand_check(const char *name, const struct bit_operand *operand)
-{
-    if (operand->to == NULL)
-        return 0;
-    if (operand->dtype != BIT_F32 && operand->dtype != BIT_BF16)
-        return bit_fail(-EINVAL, "%s: an operand of dtype %d, which is neither f32 nor bf16", name,
-                        (int)operand->dtype);
-    if (operand->scale != NULL && !(operand->strength > 0 && operand->strength <= 1))
-        return bit_fail(-EINVAL, "%s: an operand at strength %g", name, (double)operand->strength);
-    return 0;
-}
+#include "kernels/element.h"
 
 void bit_operand_set(const struct bit_operand *operand, int64_t r, int64_t i, float n)
 {

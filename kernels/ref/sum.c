@@ -4,11 +4,6 @@
 #include "kernels/args.h"
 #include "proto/check.h"
 
-int bit_sum_check(const struct bit_sum_args *args)
-{
-    return bit_check_shape("sum", args->count, 1);
-}
-
 static double block_sum(const float *x, int64_t count)
 {
     double lane[BIT_SUM_LANES] = {0};

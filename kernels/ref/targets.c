@@ -3,11 +3,6 @@
 
 #include "kernels/args.h"
 
-int bit_targets_check(const struct bit_targets_args *args)
-{
-    return bit_check_shape("targets", args->batch, args->time);
-}
-
 int bit_targets_ref(const struct bit_exec *exec, const struct bit_targets_args *args)
 {
     const int64_t time = args->time;

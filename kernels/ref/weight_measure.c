@@ -16,15 +16,6 @@ int bit_absmean_ref(const struct bit_exec *exec, const struct bit_absmean_args *
     return 0;
 }
 
-int bit_histogram_check(const struct bit_histogram_args *args)
-{
-    if (args->count < 0 || args->count > UINT32_MAX)
-        return bit_fail(-EINVAL, "histogram of %ld weights", (long)args->count);
-    if (args->pass != 0 && args->pass != 1)
-        return bit_fail(-EINVAL, "histogram's pass is 0 or 1, not %d", args->pass);
-    return 0;
-}
-
 int bit_histogram_ref(const struct bit_exec *exec, const struct bit_histogram_args *args)
 {
     int err = bit_histogram_check(args);
@@ -41,17 +32,6 @@ int bit_histogram_ref(const struct bit_exec *exec, const struct bit_histogram_ar
             args->counts[bits & 0xffff]++;
     }
     return 0;
-}
-
-uint32_t bit_histogram_find(const uint64_t *counts, uint64_t order, uint64_t *before)
-{
-    uint64_t passed = 0;
-    uint32_t bin = 0;
-
-    while (bin < BIT_HISTOGRAM_BINS - 1 && order - passed >= counts[bin])
-        passed += counts[bin++];
-    *before = passed;
-    return bin;
 }
 
 int bit_histogram_search_ref(const struct bit_exec *exec, const struct bit_histogram_search_args *args)

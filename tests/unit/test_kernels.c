@@ -8,7 +8,7 @@
 #include "kernels/adamw.h"
 #include "kernels/attention.h"
 #include "kernels/cast.h"
-#include "kernels/cuda/bitlinear.h"
+#include "kernels/product_plan.h"
 #include "kernels/lane.h"
 #include "kernels/norm.h"
 #include "kernels/replay.h"
@@ -121,8 +121,8 @@ TEST(pieces_fit_their_scratch)
             EXPECT(rows >= 1 && rows <= sides[i]);
             EXPECT((size_t)rows * wide <= bit_piece_bytes(sides[i], wide, room));
             EXPECT((size_t)more * narrow <= bit_piece_bytes(sides[i], wide, room)); /* planned for f32, used in bf16 */
-            EXPECT(bit_bitlinear_cuda_workspace(sides[i], sides[j], 256) <=
-                   bit_bitlinear_cuda_workspace(sides[i] + 1, sides[j], 256));
+            EXPECT(bit_bitlinear_workspace(BIT_BACKEND_CUDA, 1, sides[i], sides[j], 256) <=
+                   bit_bitlinear_workspace(BIT_BACKEND_CUDA, 1, sides[i] + 1, sides[j], 256));
         }
 }
 

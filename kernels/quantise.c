@@ -1,0 +1,19 @@
+/* What the codes of activations ask of their arguments. */
+#include "kernels/quantise.h"
+
+#include "kernels/args.h"
+
+int bit_quantise_check(const struct bit_quantise_args *args)
+{
+    if (args->rows < 0 || args->cols < 1)
+        return bit_fail(-EINVAL, "quantise of %ld rows of %ld columns", (long)args->rows, (long)args->cols);
+    if (args->x_dtype == BIT_I8)
+        return bit_fail(-EINVAL, "quantise takes f32 and bf16");
+    if (args->q_dtype == BIT_I8 && args->strength != 1)
+        return bit_fail(-EINVAL, "int8 codes exist at strength 1 only, not at %g", (double)args->strength);
+    if (args->kind != BIT_NORM_NONE && (args->mean == NULL || args->rstd == NULL))
+        return bit_fail(-EINVAL, "a normed row keeps its mean and its 1/deviation");
+    if (args->kind != BIT_NORM_NONE && !(args->var_factor > 0))
+        return bit_fail(-EINVAL, "quantise: var_factor %g is not above 0", (double)args->var_factor);
+    return 0;
+}

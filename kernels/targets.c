@@ -1,0 +1,9 @@
+/* What the targets ask of their arguments. */
+#include "kernels/targets.h"
+
+#include "kernels/args.h"
+
+int bit_targets_check(const struct bit_targets_args *args)
+{
+    return bit_check_shape("targets", args->batch, args->time);
+}
