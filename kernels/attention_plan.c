@@ -59,12 +59,3 @@ size_t bit_attention_backward_workspace_cuda(int64_t batch, int64_t time, int64_
 
     return BIT_HAVE_CUDNN ? CUDNN_PLAN_BYTES + rows * (size_t)(1 + head_dim) * sizeof(float) : rows * sizeof(float);
 }
-
-#if !BIT_HAVE_CUDA
-int bit_attention_choose(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
-                         enum bit_dtype dtype, struct bit_attention_choice *out)
-{
-    (void)exec, (void)batch, (void)time, (void)heads, (void)head_dim, (void)dtype, (void)out;
-    return bit_fail(-ENOTSUP, "this build has no CUDA");
-}
-#endif

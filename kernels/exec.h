@@ -96,8 +96,9 @@ const char *bit_isa_name(enum bit_isa isa);
 
 /* A point in the order of what is enqueued, to measure time by: on the GPU when it gets there, else when it is set. */
 struct bit_mark {
-    double ms;   /* of the host's clock */
-    void *event; /* the GPU's; NULL elsewhere */
+    enum bit_backend backend; /* of its exec */
+    double ms;                /* of the host's clock */
+    void *event;              /* the GPU's; NULL elsewhere */
 };
 /** Errors: BIT_ECUDA. finish takes a zeroed mark too. */
 int bit_mark_init(struct bit_mark *mark, const struct bit_exec *exec);

@@ -13,7 +13,8 @@
 #define BIT_REPLAY_KEY_BYTES 32
 
 struct bit_replay {
-    void *graph; /* the GPU's, ready to be launched; NULL: none yet, or none any more */
+    enum bit_backend backend; /* whose graph it is */
+    void *graph;              /* the GPU's, ready to be launched; NULL: none yet, or none any more */
     unsigned char key[BIT_REPLAY_KEY_BYTES];
     int runs;     /* with this key, before it was recorded */
     bool refused; /* it could not be recorded, for the reason `why`: it is run each time from then on */

@@ -51,7 +51,7 @@ static const struct folder {
     {"proto/spec", {PROTO}, {NULL}},
     {"proto/text", {"proto/text", BASE}, {NULL}},
     {"proto/wire", {"proto/wire", BASE}, {NULL}},
-    {"kernels", {KERNELS, "kernels/cuda", "kernels/cpu"}, {"cuda", "cublasLt", "cudnn"}},
+    {"kernels", {KERNELS}, {NULL}},
     {"kernels/ref", {KERNELS, "kernels/ref"}, {NULL}},
     {"kernels/cpu", {KERNELS, "kernels/cpu"}, {NULL}},
     {"kernels/cuda", {KERNELS, "kernels/cuda"}, {"cuda", "cublasLt", "cudnn"}},

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "kernels/args.h"
 #include "kernels/attention_plan.h"
+#include "kernels/backend.h"
 #include "kernels/cuda/attention_cudnn.h"
 #include "proto/check.h"
 
@@ -103,13 +104,11 @@ static void describe(const struct bit_exec *exec, const struct bit_cudnn_attenti
         snprintf(text, bytes, "own kernels (%s)", why);
 }
 
-int bit_attention_choose(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
-                         enum bit_dtype dtype, struct bit_attention_choice *out)
+int bit_attention_choose_cuda(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
+                              enum bit_dtype dtype, struct bit_attention_choice *out)
 {
     struct bit_cudnn_attention_shape shape = {batch, time, heads, head_dim, false, false};
 
-    if (exec->backend != BIT_BACKEND_CUDA)
-        return bit_fail(-ENOTSUP, "attention is chosen on CUDA alone");
     describe(exec, &shape, dtype, out->forward, sizeof out->forward);
     shape.backward = true;
     shape.deterministic = exec->deterministic;

@@ -1,0 +1,42 @@
+#include "kernels/backend.h"
+
+#include "config.h"
+#include "proto/check.h"
+
+#define REF(name, has_cpu, has_cuda) .name = bit_##name##_ref,
+static const struct bit_variants ref = {BIT_OP_TABLE(REF)};
+
+/* Where the processor has none of its own, the reference. */
+#define CPU_0(name)                  bit_##name##_ref
+#define CPU_1(name)                  bit_##name##_cpu
+#define CPU(name, has_cpu, has_cuda) .name = CPU_##has_cpu(name),
+static const struct bit_variants cpu = {BIT_OP_TABLE(CPU)};
+
+#if BIT_HAVE_CUDA
+#define CUDA_0(name)                  NULL
+#define CUDA_1(name)                  bit_##name##_cuda
+#define CUDA(name, has_cpu, has_cuda) .name = CUDA_##has_cuda(name),
+static const struct bit_variants cuda = {BIT_OP_TABLE(CUDA)};
+#endif
+
+static const struct bit_backend_ops backends[] = {
+    [BIT_BACKEND_REF] = {.variants = &ref, .exec = &bit_exec_ops_host},
+    [BIT_BACKEND_CPU] = {.variants = &cpu, .exec = &bit_exec_ops_host},
+#if BIT_HAVE_CUDA
+    [BIT_BACKEND_CUDA] =
+        {
+            .variants = &cuda,
+            .exec = &bit_exec_ops_cuda,
+            .device = &bit_device_ops_cuda,
+            .mark = &bit_mark_ops_cuda,
+            .lane = &bit_lane_ops_cuda,
+            .replay = &bit_replay_ops_cuda,
+            .choose_attention = bit_attention_choose_cuda,
+        },
+#endif
+};
+
+const struct bit_backend_ops *bit_backend_find(enum bit_backend backend)
+{
+    return (size_t)backend < BIT_COUNT(backends) ? &backends[backend] : NULL;
+}
