@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/client/server.h"
+#include "daemon/client/client.h"
 #include "daemon/store/runner.h"
 
 #define BIT_DOCTOR_FINDINGS_MAX 12

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/client/server.h"
+#include "daemon/client/client.h"
 #include "daemon/sys/passed_fds.h"
 #include "daemon/sys/user_threads.h"
 #include "proto/check.h"

@@ -1,6 +1,6 @@
 #include "daemon/client/quota.h"
 
-#include "daemon/client/server.h"
+#include "daemon/client/client.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 

@@ -2,7 +2,7 @@
 #ifndef BIT_DAEMON_STREAM_H
 #define BIT_DAEMON_STREAM_H
 
-#include "daemon/client/server.h"
+#include "daemon/client/client.h"
 
 struct bit_stream;
 

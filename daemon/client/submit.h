@@ -2,7 +2,7 @@
 #ifndef BIT_DAEMON_SUBMIT_H
 #define BIT_DAEMON_SUBMIT_H
 
-#include "daemon/client/server.h"
+#include "daemon/client/client.h"
 
 /**
  * Normalise and check the specification, look at its data, ask bitworker what it takes; then answer a DryRunReply, or

@@ -2,7 +2,7 @@
 #ifndef BIT_DAEMON_WAIT_H
 #define BIT_DAEMON_WAIT_H
 
-#include "daemon/client/server.h"
+#include "daemon/client/client.h"
 
 enum bit_wait_result {
     BIT_WAIT_NOT_YET,

@@ -1,4 +1,4 @@
-#include "daemon/client/server.h"
+#include "daemon/client/client.h"
 
 #include <fcntl.h>
 #include <stdarg.h>

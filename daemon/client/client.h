@@ -1,6 +1,6 @@
 /* The client socket: one struct a client, limits for each, and what a client may be waiting for. */
-#ifndef BIT_DAEMON_SERVER_H
-#define BIT_DAEMON_SERVER_H
+#ifndef BIT_DAEMON_CLIENT_H
+#define BIT_DAEMON_CLIENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
