@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "daemon/client/client.h"
+#include "daemon/client/server.h"
 #include "daemon/job/job.h"
 #include "daemon/link/worker_link.h"
 #include "daemon/store/runs.h"

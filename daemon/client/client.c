@@ -7,13 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/client/proof.h"
-#include "daemon/client/quota.h"
-#include "daemon/client/request.h"
-#include "daemon/client/stream.h"
-#include "daemon/client/submit.h"
-#include "daemon/client/wait.h"
-#include "daemon/sys/activate.h"
 #include "daemon/sys/passed_fds.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -22,7 +15,7 @@
 #include "proto/log.h"
 #include "proto/wire/msg.h"
 
-BIT_LOG_TOPIC("server");
+BIT_LOG_TOPIC("client");
 
 #define CLOSE_AGAIN_MS 1000
 #define DROPS_TOLD_MAX 10 /* a second: who connects again and again shall not fill the log's disk */
@@ -32,7 +25,45 @@ struct write {
     uint8_t *frame;
 };
 
-/* ---------------------------------------------------------------- life of a client */
+/* ---- life of a client */
+
+static uv_os_fd_t socket_of(const struct bit_client *c)
+{
+    uv_os_fd_t fd = -1;
+
+    (void)uv_fileno((const uv_handle_t *)&c->pipe, &fd); /* none if it was never accepted */
+    return fd;
+}
+
+struct bit_client *bit_client_create(struct bit_clients *all, uv_stream_t *server)
+{
+    struct bit_client *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    c->all = all;
+    bit_frame_reader_init(&c->reader, BIT_FRAME_BODY_MAX);
+    uv_pipe_init(server->loop, &c->pipe, 0);
+    uv_timer_init(server->loop, &c->timer);
+    c->pipe.data = c->timer.data = c;
+    c->handles = 2;
+    c->next = all->first;
+    c->back = &all->first;
+    if (all->first != NULL)
+        all->first->back = &c->next;
+    all->first = c;
+    return c;
+}
+
+int bit_client_accept(struct bit_client *c, uv_stream_t *server)
+{
+    int err = uv_accept(server, (uv_stream_t *)&c->pipe);
+
+    if (err < 0)
+        return bit_fail(err, "taking a connection: %s", uv_strerror(err));
+    bit_passed_fds_refuse(socket_of(c)); /* where it was not inherited */
+    return 0;
+}
 
 static void let_go(struct bit_client *c)
 {
@@ -48,13 +79,6 @@ static void let_go(struct bit_client *c)
 static void on_closed(uv_handle_t *handle)
 {
     let_go(handle->data);
-}
-
-static uv_os_fd_t socket_of(const struct bit_client *c)
-{
-    uv_os_fd_t fd = -1;
-    (void)uv_fileno((const uv_handle_t *)&c->pipe, &fd); /* none if it was never accepted */
-    return fd;
 }
 
 static void close_left(struct bit_user_task *job)
@@ -86,7 +110,7 @@ static void close_socket(struct bit_client *c)
         return;
     c->left = (struct bit_user_task){.uid = c->peer.uid, .data = c, .work = close_left, .done = on_left};
     c->handles++;
-    bit_user_threads_start(c->server->user_threads, &c->left);
+    bit_user_threads_start(c->all->user_threads, &c->left);
 }
 
 static void on_close_again(uv_timer_t *timer)
@@ -94,23 +118,19 @@ static void on_close_again(uv_timer_t *timer)
     close_socket(timer->data);
 }
 
-static void close_client(struct bit_client *c)
+void bit_client_close(struct bit_client *c)
 {
     if (c->closing)
         return;
     c->closing = true;
-    c->wait.kind = BIT_WAIT_NONE;
-    bit_stream_destroy(c->stream);
-    c->stream = NULL;
-    bit_submission_forget(c->submission);
-    c->submission = NULL;
+    c->all->ops->gone(c);
     uv_read_stop((uv_stream_t *)&c->pipe);
     close_socket(c);
 }
 
 static void tell_drop(struct bit_client *c, const char *why)
 {
-    struct bit_server *s = c->server;
+    struct bit_clients *s = c->all;
     uint64_t now_ms = uv_now(c->pipe.loop);
     if (now_ms - s->dropped_ms >= 1000) {
         s->dropped_ms = now_ms;
@@ -127,44 +147,24 @@ static void tell_drop(struct bit_client *c, const char *why)
     bit_warn("client dropped", "pid=%d uid=%u text=%s", c->peer.pid, c->peer.uid, why);
 }
 
-static void drop(struct bit_client *c, const char *why)
+void bit_client_drop(struct bit_client *c, const char *why)
 {
     tell_drop(c, why);
-    close_client(c);
+    bit_client_close(c);
+}
+
+void bit_client_turn_away(struct bit_client *c, const char *why)
+{
+    tell_drop(c, why);
+    bit_client_refuse(c, BIT_EBUSY, "%s", why);
+    bit_client_leave(c);
 }
 
 /* ---------------------------------------------------------------- reading */
 
 static void on_half_frame(uv_timer_t *timer)
 {
-    drop(timer->data, "half a frame, and no more of it");
-}
-
-static int take_frame(struct bit_client *c, const struct bit_frame *frame)
-{
-    ProtobufCMessage *msg = NULL;
-    if (frame->epoch != 0)
-        return bit_fail(BIT_EFRAME, "a request with a run's epoch");
-    if (c->busy)
-        return bit_fail(BIT_EBUSY, "a second request before the first was answered");
-    if (frame->type != BIT_MSG_SUBMIT_REQUEST && frame->body_bytes > BIT_REQUEST_BODY_MAX) {
-        bit_client_refuse(c, BIT_ELIMIT, "a %s of %u bytes, and it may have %u", bit_msg_name(frame->type),
-                          frame->body_bytes, BIT_REQUEST_BODY_MAX);
-        return 0;
-    }
-    int err = bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, frame->type, frame->body, frame->body_bytes, &msg);
-    if (err < 0) {
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-        return 0;
-    }
-    c->busy = true;
-    err = bit_quota_ask(c);
-    if (err < 0)
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-    else
-        bit_request_handle(c, frame->type, msg);
-    bit_msg_free(msg);
-    return 0;
+    bit_client_drop(timer->data, "half a frame, and no more of it");
 }
 
 static void watch_half_frame(struct bit_client *c)
@@ -173,7 +173,7 @@ static void watch_half_frame(struct bit_client *c)
     if (!half)
         uv_timer_stop(&c->timer);
     else if (!uv_is_active((uv_handle_t *)&c->timer))
-        uv_timer_start(&c->timer, on_half_frame, c->server->env->config->client_ms, 0);
+        uv_timer_start(&c->timer, on_half_frame, c->all->env->config->client_ms, 0);
 }
 
 /*
@@ -188,7 +188,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     int err = bit_frame_reader_reserve(&c->reader, &room, &bytes);
     c->seen = err < 0 ? err : bit_passed_fds_look(socket_of(c), room, bytes);
     bool end = c->seen == 0;
-    if (c->seen < 0 || c->proof != NULL)
+    if (c->seen < 0 || c->diverted != NULL)
         *buf = uv_buf_init(NULL, 0);
     else
         *buf = uv_buf_init((char *)room, end ? 1 : (unsigned)c->seen);
@@ -198,12 +198,12 @@ static void on_nothing_read(struct bit_client *c)
 {
     if (c->seen == -EAGAIN)
         return;
-    if (c->proof != NULL)
-        bit_proof_take(c->proof);
+    if (c->diverted != NULL)
+        c->diverted(c->diverted_to);
     else if (c->seen == BIT_EMESSAGE)
-        drop(c, bit_fail_text());
+        bit_client_drop(c, bit_fail_text());
     else
-        close_client(c);
+        bit_client_close(c);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -214,97 +214,19 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n == UV_ENOBUFS)
         on_nothing_read(c);
     else if (n < 0)
-        close_client(c);
+        bit_client_close(c);
     if (n < 0)
         return;
     bit_frame_reader_commit(&c->reader, (size_t)n);
     while (!c->closing && (err = bit_frame_reader_next(&c->reader, &frame)) > 0)
-        if ((err = take_frame(c, &frame)) < 0)
+        if ((err = c->all->ops->frame(c, &frame)) < 0)
             break;
     if (c->closing)
         return;
     if (err < 0)
-        drop(c, bit_fail_text());
+        bit_client_drop(c, bit_fail_text());
     else
         watch_half_frame(c);
-}
-
-static void turn_away(struct bit_client *c, const char *why)
-{
-    tell_drop(c, why);
-    bit_client_refuse(c, BIT_EBUSY, "%s", why);
-    bit_client_leave(c);
-}
-
-/* One too many is told so. Who says nothing makes room for who might: it is dropped instead. */
-static int admit(struct bit_client *c)
-{
-    struct bit_client *leaver = NULL;
-    int err = bit_quota_connect(c, &leaver);
-    if (leaver != NULL)
-        close_client(leaver);
-    return err;
-}
-
-static void on_connection(uv_stream_t *stream, int status)
-{
-    struct bit_server *s = stream->data;
-    struct bit_client *c = status < 0 ? NULL : calloc(1, sizeof *c);
-    if (c == NULL)
-        return;
-    c->server = s;
-    bit_frame_reader_init(&c->reader, BIT_FRAME_BODY_MAX);
-    uv_pipe_init(stream->loop, &c->pipe, 0);
-    uv_timer_init(stream->loop, &c->timer);
-    c->pipe.data = c->timer.data = c;
-    c->handles = 2;
-    c->next = s->clients;
-    c->back = &s->clients;
-    if (s->clients != NULL)
-        s->clients->back = &c->next;
-    s->clients = c;
-    int err = uv_accept(stream, (uv_stream_t *)&c->pipe);
-    if (err == 0) {
-        bit_passed_fds_refuse(socket_of(c)); /* where it was not inherited */
-        err = bit_access_admit(&s->access, &c->pipe, &c->peer);
-    }
-    if (err < 0)
-        drop(c, bit_fail_text());
-    else if (admit(c) < 0)
-        turn_away(c, bit_fail_text());
-    else
-        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
-}
-
-/* On the service manager's socket if it made one for us, else on our own. */
-static int open_socket(struct bit_server *s)
-{
-    gid_t gid = s->access.group;
-    int fd = bit_activate_socket();
-    if (fd == -1)
-        return bit_peer_listen(s->env->loop, &s->pipe, s->env->config->socket, gid == (gid_t)-1 ? 0600 : 0660, gid,
-                               on_connection);
-    uv_pipe_init(s->env->loop, &s->pipe, 0);
-    return fd < 0 ? fd : bit_peer_listen_on(&s->pipe, fd, on_connection);
-}
-
-int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
-                      struct bit_user_threads *user_threads)
-{
-    *s = (struct bit_server){.env = env, .runs = runs, .user_threads = user_threads};
-    bit_stream_queue_init(&s->stream_queue, env->loop);
-    int err = bit_access_init(&s->access, env->config);
-    if (err == 0)
-        err = open_socket(s);
-    s->pipe.data = s;
-    return err;
-}
-
-void bit_server_close(struct bit_server *s)
-{
-    for (struct bit_client *c = s->clients; c != NULL; c = c->next)
-        close_client(c);
-    uv_close((uv_handle_t *)&s->pipe, NULL);
 }
 
 void bit_client_read(struct bit_client *c, bool on)
@@ -317,9 +239,15 @@ void bit_client_read(struct bit_client *c, bool on)
         uv_read_stop((uv_stream_t *)&c->pipe);
 }
 
+void bit_client_divert(struct bit_client *c, void (*taken)(void *to), void *to)
+{
+    c->diverted = taken;
+    c->diverted_to = to;
+}
+
 static void on_not_taken(uv_timer_t *timer)
 {
-    drop(timer->data, "what it was told last is not taken");
+    bit_client_drop(timer->data, "what it was told last is not taken");
 }
 
 void bit_client_leave(struct bit_client *c)
@@ -328,7 +256,7 @@ void bit_client_leave(struct bit_client *c)
         return;
     bit_client_read(c, false);
     c->leaving = true;
-    uv_timer_start(&c->timer, on_not_taken, c->server->env->config->client_ms, 0);
+    uv_timer_start(&c->timer, on_not_taken, c->all->env->config->client_ms, 0);
 }
 
 /* ---------------------------------------------------------------- answering */
@@ -347,9 +275,9 @@ static void on_written(uv_write_t *req, int status)
     if (c->closing)
         return;
     if (status < 0 || (c->leaving && bit_client_queued(c) == 0))
-        close_client(c);
-    else if (c->stream != NULL)
-        bit_stream_pump(c->stream);
+        bit_client_close(c);
+    else
+        c->all->ops->sent(c);
 }
 
 /* Takes frames. */
@@ -378,7 +306,7 @@ void bit_client_send_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
     if (c->closing)
         free(frames);
     else if (queue_frames(c, frames, bytes) < 0)
-        drop(c, bit_fail_text());
+        bit_client_drop(c, bit_fail_text());
 }
 
 /* An answer that no client would take is that client's error, and the end of a stream; it can go on and ask. */
@@ -387,8 +315,7 @@ static void refuse_unsayable(struct bit_client *c, int err, const char *name)
     char why[BIT_ERR_TEXT_MAX];
     bit_format(why, sizeof why, "%s", bit_fail_text());
     bit_error("not sayable", "pid=%d uid=%u message=%s text=%s", c->peer.pid, c->peer.uid, name, why);
-    bit_stream_destroy(c->stream);
-    c->stream = NULL;
+    c->all->ops->stuck(c);
     bit_client_refuse(c, err, "bitd has an answer (%s) that cannot be sent: %s", name, why);
 }
 
@@ -402,7 +329,7 @@ void bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
     if ((err == BIT_EMESSAGE || err == BIT_ELIMIT) && type != BIT_MSG_ERROR_REPLY)
         refuse_unsayable(c, err, bit_msg_name(type));
     else if (err < 0)
-        drop(c, bit_fail_text());
+        bit_client_drop(c, bit_fail_text());
     else
         bit_client_send_frames(c, frame, bytes);
 }
@@ -432,22 +359,4 @@ void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...)
     bit_vformat(text, sizeof text, fmt, args);
     va_end(args);
     bit_client_refuse_problems(c, err, text, NULL, 0);
-}
-
-void bit_client_wait(struct bit_client *c, const struct bit_wait *wait)
-{
-    c->wait = *wait;
-    bit_wait_look(c);
-}
-
-void bit_server_changed(struct bit_server *s, struct bit_runner *r)
-{
-    struct bit_client *next;
-    for (struct bit_client *c = s->clients; c != NULL; c = next) {
-        next = c->next;
-        if (c->wait.kind != BIT_WAIT_NONE && c->wait.runner == r)
-            bit_wait_look(c);
-        else if (c->stream != NULL && bit_stream_runner(c->stream) == r)
-            bit_stream_pump(c->stream);
-    }
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "daemon/client/run_names.h"
 #include "daemon/client/status.h"
 #include "daemon/job/job.h"
 #include "daemon/sys/walltime.h"
@@ -269,10 +270,14 @@ static int answer(struct bit_client *c, struct bit_runner *r, struct bit_status 
     return err;
 }
 
-void bit_doctor_answer(struct bit_client *c, struct bit_runner *r)
+void bit_doctor_answer(struct bit_client *c, const Bit__DoctorRequest *m)
 {
-    struct bit_doctor *findings = malloc(sizeof *findings);
+    struct bit_runner *r = bit_run_names_asked(c, m->run);
     struct bit_status status;
+
+    if (r == NULL)
+        return;
+    struct bit_doctor *findings = malloc(sizeof *findings);
     int err = bit_status_init(&status, r, 0);
     if (err < 0) {
         free(findings);

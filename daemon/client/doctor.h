@@ -40,6 +40,7 @@ struct bit_doctor {
 
 /** Pure. The worst comes first. */
 void bit_doctor_judge(const struct bit_doctor_facts *f, struct bit_doctor *out);
-void bit_doctor_answer(struct bit_client *c, struct bit_runner *r);
+/** A DoctorRequest. */
+void bit_doctor_answer(struct bit_client *c, const Bit__DoctorRequest *m);
 
 #endif

@@ -1,14 +1,12 @@
-/*
- * Requests that change a run. Each is journalled before it is answered, and carries the client's own id: the same id
- * again is answered again and not applied twice.
- */
+#include "daemon/client/mutate.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/client/request.h"
-#include "daemon/client/wait.h"
+#include "daemon/client/access.h"
+#include "daemon/client/run_names.h"
 #include "daemon/job/job.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
@@ -27,7 +25,7 @@ static struct bit_runner *begin(struct bit_client *c, const char *which, const c
         bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
         return NULL;
     }
-    struct bit_runner *r = bit_request_runner(c, which);
+    struct bit_runner *r = bit_run_names_asked(c, which);
     if (r != NULL && r->corrupt) {
         bit_client_refuse(c, BIT_ECORRUPT, "%s", r->run.reason);
         return NULL;
@@ -86,7 +84,7 @@ static void finish(struct bit_client *c, struct bit_runner *r, enum bit_wait_kin
         return;
     }
     const struct bit_wait wait = {.kind = kind, .runner = r, .step = step, .event = event};
-    bit_client_wait(c, &wait);
+    bit_wait_begin(c, &wait);
 }
 
 /* ---------------------------------------------------------------- checkpoint */

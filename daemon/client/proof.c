@@ -72,7 +72,7 @@ static void on_closed(uv_handle_t *handle)
 static void give_back(struct bit_proof *p)
 {
     uv_os_fd_t fd;
-    p->client->proof = NULL;
+    bit_client_divert(p->client, NULL, NULL);
     if (uv_fileno((const uv_handle_t *)&p->client->pipe, &fd) == 0)
         bit_passed_fds_refuse(fd);
 }
@@ -307,8 +307,10 @@ static void on_taken(struct bit_user_task *job)
     let_go(p);
 }
 
-void bit_proof_take(struct bit_proof *p)
+/* Something came: it is taken beside the loop, and the descriptors in it are closed there. */
+static void on_arrived(void *arg)
 {
+    struct bit_proof *p = arg;
     uv_os_fd_t fd;
     int err = uv_fileno((const uv_handle_t *)&p->client->pipe, &fd);
     p->taken.fd = err < 0 ? err : fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -320,7 +322,7 @@ void bit_proof_take(struct bit_proof *p)
     p->taking = true;
     p->handles++;
     p->job = (struct bit_user_task){.uid = p->client->peer.uid, .data = p, .work = take, .done = on_taken};
-    bit_user_threads_start(p->client->server->user_threads, &p->job);
+    bit_user_threads_start(p->client->all->user_threads, &p->job);
 }
 
 static void on_late(uv_timer_t *timer)
@@ -331,7 +333,7 @@ static void on_late(uv_timer_t *timer)
 int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_done *done, void *arg,
                     struct bit_proof **out)
 {
-    uint64_t wait_ms = c->server->env->config->client_ms;
+    uint64_t wait_ms = c->all->env->config->client_ms;
     struct bit_proof *p = calloc(1, sizeof *p);
     if (p == NULL)
         return bit_fail(-ENOMEM, "a proof");
@@ -351,7 +353,7 @@ int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_do
     p->timer.data = p;
     uv_timer_start(&p->timer, on_late, wait_ms, wait_ms);
     bit_passed_fds_allow(fd);
-    c->proof = p;
+    bit_client_divert(c, on_arrived, p);
     *out = p;
     find_batch(p);
     ask(p); /* a valid spec names a file at least */

@@ -36,11 +36,6 @@ bool bit_proof_needed(const struct bit_peer *peer);
  */
 int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_done *done, void *arg,
                     struct bit_proof **out);
-/**
- * Something came from the client: it is taken beside the loop (daemon/sys/user_threads.h), and what it shows is closed
- * there.
- */
-void bit_proof_take(struct bit_proof *p);
 /** In any state; done is not called any more. NULL is fine. */
 void bit_proof_destroy(struct bit_proof *p);
 /**

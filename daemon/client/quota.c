@@ -31,7 +31,7 @@ static void add(struct holding *h, struct bit_client *c)
 static struct holding of_user(const struct bit_client *c)
 {
     struct holding h = {0};
-    for (struct bit_client *at = c->server->clients; at != NULL; at = at->next)
+    for (struct bit_client *at = c->all->first; at != NULL; at = at->next)
         if (at->peer.uid == c->peer.uid)
             add(&h, at);
     return h;
@@ -41,7 +41,7 @@ static struct holding of_user(const struct bit_client *c)
 static struct holding of_pool(const struct bit_client *c)
 {
     struct holding h = {0};
-    for (struct bit_client *at = c->server->clients; at != NULL; at = at->next)
+    for (struct bit_client *at = c->all->first; at != NULL; at = at->next)
         if (at->peer.admin == c->peer.admin)
             add(&h, at);
     return h;
@@ -49,7 +49,7 @@ static struct holding of_pool(const struct bit_client *c)
 
 static unsigned clients_most(const struct bit_client *c)
 {
-    return c->peer.admin ? BIT_CLIENTS_MAX - BIT_CLIENTS_RESERVED : c->server->env->config->clients_per_user;
+    return c->peer.admin ? BIT_CLIENTS_MAX - BIT_CLIENTS_RESERVED : c->all->env->config->clients_per_user;
 }
 
 int bit_quota_connect(struct bit_client *c, struct bit_client **leaver)
@@ -83,7 +83,7 @@ int bit_quota_ask(const struct bit_client *c)
 
 int bit_quota_wait(const struct bit_client *c)
 {
-    unsigned most = c->server->env->config->waits_per_user;
+    unsigned most = c->all->env->config->waits_per_user;
     if (c->peer.admin || of_user(c).waits < most)
         return 0;
     return bit_fail(BIT_EBUSY, "too many waits of uid %u: limit %u (waits_per_user)", c->peer.uid, most);
@@ -91,7 +91,7 @@ int bit_quota_wait(const struct bit_client *c)
 
 int bit_quota_stream(const struct bit_client *c)
 {
-    unsigned most = c->server->env->config->streams_per_user;
+    unsigned most = c->all->env->config->streams_per_user;
     if (c->peer.admin || of_user(c).streams < most)
         return 0;
     return bit_fail(BIT_EBUSY, "too many streams of uid %u: limit %u (streams_per_user)", c->peer.uid, most);

@@ -1,274 +1,69 @@
 #include "daemon/client/request.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "daemon/client/doctor.h"
-#include "daemon/client/quota.h"
-#include "daemon/client/run_names.h"
-#include "daemon/client/status.h"
+#include "daemon/client/mutate.h"
+#include "daemon/client/queries.h"
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
-#include "daemon/client/wait.h"
-#include "daemon/store/runner.h"
-#include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/format.h"
-#include "proto/limits.h"
-#include "proto/log.h"
 #include "proto/wire/msg.h"
-#include <config.h> /* the build's: with quotes it would be ours */
 
-BIT_LOG_TOPIC("request");
-
-#define LIST_MAX 4096 /* runs in one answer: the newest */
-
-struct bit_runner *bit_request_runner(struct bit_client *c, const char *which)
+/* Answers to a ProveCall go to who called (proof.c); this one was not called for. */
+static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
 {
-    struct bit_runner *r = NULL;
-    int err = bit_run_names_find(c->server->runs, which, c->peer.uid, &r);
-    if (err < 0)
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-    return r;
+    bit_client_refuse(c, BIT_EMESSAGE, "a proof that was not asked for");
 }
 
-static void handle_status(struct bit_client *c, const Bit__StatusRequest *m)
-{
-    struct bit_runner *r = bit_request_runner(c, m->run);
-    struct bit_status status;
-    if (r == NULL)
-        return;
-    int err = bit_status_init(&status, r, m->has_points ? m->points : 0);
-    if (err == 0)
-        err = bit_status_add_guard(&status, &r->run);
-    if (err < 0) {
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-        bit_status_finish(&status);
-        return;
+/*
+ * X(message, type, handler). A message of the channel CLIENT_REQUEST (proto/wire/msg.h) that has no line here does not
+ * compile, nor does a line without a message.
+ */
+#define REQUESTS(X)                                                                                                    \
+    X(submit_request, SubmitRequest, bit_submit)                                                                       \
+    X(list_request, ListRequest, bit_query_list)                                                                       \
+    X(status_request, StatusRequest, bit_query_status)                                                                 \
+    X(events_request, EventsRequest, bit_stream_events)                                                                \
+    X(log_request, LogRequest, bit_stream_log)                                                                         \
+    X(wait_request, WaitRequest, bit_wait_requested)                                                                   \
+    X(checkpoint_request, CheckpointRequest, bit_mutate_checkpoint)                                                    \
+    X(pause_request, PauseRequest, bit_mutate_pause)                                                                   \
+    X(resume_request, ResumeRequest, bit_mutate_resume)                                                                \
+    X(cancel_request, CancelRequest, bit_mutate_cancel)                                                                \
+    X(switch_request, SwitchRequest, bit_mutate_switch)                                                                \
+    X(checkpoint_list_request, CheckpointListRequest, bit_query_checkpoints)                                           \
+    X(doctor_request, DoctorRequest, bit_doctor_answer)                                                                \
+    X(version_request, VersionRequest, bit_query_version)                                                              \
+    X(prove_answer, ProveAnswer, refuse_proof)
+
+#define X(message, type, handler)                                                                                      \
+    static void handle_##message(struct bit_client *c, const void *msg)                                                \
+    {                                                                                                                  \
+        const Bit__##type *m = msg;                                                                                    \
+                                                                                                                       \
+        handler(c, m);                                                                                                 \
     }
-    if (m->has_spec && m->spec)
-        status.message.spec = r->run.spec;
-    bit_client_send(c, BIT_MSG_RUN_STATUS, &status.message);
-    bit_status_finish(&status);
-    bit_client_end(c);
-}
+REQUESTS(X)
+#undef X
 
-static void handle_doctor(struct bit_client *c, const Bit__DoctorRequest *m)
-{
-    struct bit_runner *r = bit_request_runner(c, m->run);
-    if (r != NULL)
-        bit_doctor_answer(c, r);
-}
+typedef void handler(struct bit_client *c, const void *msg);
 
-/* A frame has an end: of very many runs the newest are listed, oldest first. */
-static size_t select_runs(const struct bit_runs *runs, bool all, struct bit_runner **out)
-{
-    size_t count = 0;
-    for (size_t i = runs->count; i-- > 0 && count < LIST_MAX;)
-        if (all || !bit_run_ended(&runs->runner[i]->run))
-            out[count++] = runs->runner[i];
-    for (size_t i = 0; i < count / 2; i++) {
-        struct bit_runner *swapped = out[i];
-        out[i] = out[count - 1 - i];
-        out[count - 1 - i] = swapped;
-    }
-    return count;
-}
+#define IF_CLIENT_REQUEST(NAME, message) [BIT_MSG_##NAME] = handle_##message,
+#define IF_CLIENT_REPLY(NAME, message)
+#define IF_LINK_UP(NAME, message)
+#define IF_LINK_DOWN(NAME, message)
+#define IF_DISK(NAME, message)
 
-static void send_list(struct bit_client *c, struct bit_runner **runners, size_t count, struct bit_status *status,
-                      Bit__RunStatus **messages)
-{
-    size_t bytes = 0, first = count;
-    for (size_t i = count; i-- > 0;) {
-        if (bit_status_init(&status[i], runners[i], 0) < 0)
-            break;
-        status[i].message.n_held_out = 0; /* a line of a list has no room for them */
-        if (bit_status_check(&status[i].message) < 0) {
-            bit_error("run not listed", "run=%s text=%s", runners[i]->run.id, bit_fail_text());
-            continue;
-        }
-        bytes += bit__run_status__get_packed_size(&status[i].message) + 8;
-        if (bytes > BIT_FRAME_BODY_MAX)
-            break;
-        messages[--first] = &status[i].message;
-    }
-    Bit__ListReply m = BIT__LIST_REPLY__INIT;
-    m.run = messages + first;
-    m.n_run = count - first;
-    bit_client_send(c, BIT_MSG_LIST_REPLY, &m);
-    bit_client_end(c);
-}
-
-static void handle_list(struct bit_client *c, const Bit__ListRequest *m)
-{
-    const struct bit_runs *runs = c->server->runs;
-    size_t room = BIT_MIN(runs->count, (size_t)LIST_MAX) + 1;
-    struct bit_runner **runners = calloc(room, sizeof *runners);
-    struct bit_status *status = calloc(room, sizeof *status);
-    Bit__RunStatus **messages = calloc(room, sizeof *messages);
-    if (runners == NULL || status == NULL || messages == NULL)
-        bit_client_refuse(c, -ENOMEM, "a list of runs");
-    else
-        send_list(c, runners, select_runs(runs, m->has_all && m->all, runners), status, messages);
-    free(messages);
-    free(status); /* without points they hold nothing */
-    free(runners);
-}
-
-static void handle_events(struct bit_client *c, const Bit__EventsRequest *m)
-{
-    struct bit_runner *r = bit_request_runner(c, m->run);
-    int err = r == NULL ? 0 : bit_quota_stream(c);
-    if (r != NULL && err == 0)
-        err = bit_stream_events(c, r, m);
-    if (err < 0)
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-}
-
-static void handle_log(struct bit_client *c, const Bit__LogRequest *m)
-{
-    struct bit_runner *r = bit_request_runner(c, m->run);
-    int err = r == NULL ? 0 : bit_quota_stream(c);
-    if (r != NULL && err == 0)
-        err = bit_stream_log(c, r, m);
-    if (err < 0)
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-}
-
-static void handle_wait(struct bit_client *c, const Bit__WaitRequest *m)
-{
-    struct bit_runner *r = bit_request_runner(c, m->run);
-    if (r == NULL)
-        return;
-    const struct bit_wait wait = {
-        .kind = BIT_WAIT_REQUESTED,
-        .runner = r,
-        .has_state = m->has_state,
-        .state = m->state,
-        .has_step = m->has_step,
-        .step = m->step,
-        .has_precision = m->has_precision,
-        .precision = m->precision,
-        .has_checkpoint = m->has_checkpoint,
-        .checkpoint = m->checkpoint,
-    };
-    bool holds = bit_wait_check(&wait) != BIT_WAIT_NOT_YET;
-    if (!holds && bit_quota_wait(c) < 0)
-        bit_client_refuse(c, BIT_EBUSY, "%s", bit_fail_text());
-    else
-        bit_client_wait(c, &wait);
-}
-
-struct listing {
-    Bit__CheckpointInfo info;
-    char path[BIT_CONFIG_PATH_MAX + 128];
+static handler *const handlers[] = {
+#define X(NAME, message, number, channel) IF_##channel(NAME, message)
+    BIT_MSG_TABLE(X)
+#undef X
 };
-
-static void fill_listing(struct listing *out, const struct bit_runner *r, const struct bit_run_checkpoint *from)
-{
-    bit__checkpoint_info__init(&out->info);
-    snprintf(out->path, sizeof out->path, "%s/checkpoints/%s", r->dir, from->name);
-    out->info.name = (char *)(uintptr_t)from->name;
-    out->info.path = out->path;
-    out->info.step = from->step;
-    out->info.precision = from->precision;
-    out->info.bytes = from->bytes;
-    out->info.time_ns = from->time_ns;
-    out->info.weights_digest = from->weights_digest;
-    out->info.has_pre_switch = true;
-    out->info.pre_switch = r->run.switched && from->step == r->run.switched_after;
-}
-
-static void handle_checkpoints(struct bit_client *c, const Bit__CheckpointListRequest *m)
-{
-    struct bit_runner *r = bit_request_runner(c, m->run);
-    if (r == NULL)
-        return;
-    size_t count = BIT_MIN(r->run.checkpoint_count, (size_t)512), skipped = r->run.checkpoint_count - count;
-    struct listing *listing = calloc(count + 1, sizeof *listing);
-    Bit__CheckpointInfo **infos = calloc(count + 1, sizeof *infos);
-    Bit__CheckpointListReply reply = BIT__CHECKPOINT_LIST_REPLY__INIT;
-    for (size_t i = 0; listing != NULL && infos != NULL && i < count; i++) {
-        fill_listing(&listing[i], r, &r->run.checkpoint[skipped + i]);
-        infos[i] = &listing[i].info;
-        reply.n_checkpoint++;
-    }
-    reply.checkpoint = infos;
-    bit_client_send(c, BIT_MSG_CHECKPOINT_LIST_REPLY, &reply);
-    bit_client_end(c);
-    free(infos);
-    free(listing);
-}
-
-static void handle_version(struct bit_client *c, const Bit__VersionRequest *m)
-{
-    size_t rss = 0;
-    uv_resident_set_memory(&rss);
-    Bit__VersionReply reply = BIT__VERSION_REPLY__INIT;
-    reply.version = (char *)(uintptr_t)BIT_VERSION;
-    reply.commit = (char *)(uintptr_t)BIT_COMMIT;
-    reply.protocol = BIT_PROTOCOL_VERSION;
-    reply.pid = (uint32_t)getpid();
-    reply.state_dir = (char *)(uintptr_t)c->server->env->config->state;
-    reply.rss_bytes = rss;
-    bit_client_send(c, BIT_MSG_VERSION_REPLY, &reply);
-    bit_client_end(c);
-}
 
 void bit_request_handle(struct bit_client *c, uint16_t type, const ProtobufCMessage *msg)
 {
-    const void *m = msg;
-    switch (type) {
-    case BIT_MSG_SUBMIT_REQUEST:
-        bit_submit(c, m);
-        break;
-    case BIT_MSG_LIST_REQUEST:
-        handle_list(c, m);
-        break;
-    case BIT_MSG_STATUS_REQUEST:
-        handle_status(c, m);
-        break;
-    case BIT_MSG_EVENTS_REQUEST:
-        handle_events(c, m);
-        break;
-    case BIT_MSG_LOG_REQUEST:
-        handle_log(c, m);
-        break;
-    case BIT_MSG_WAIT_REQUEST:
-        handle_wait(c, m);
-        break;
-    case BIT_MSG_CHECKPOINT_REQUEST:
-        bit_mutate_checkpoint(c, m);
-        break;
-    case BIT_MSG_PAUSE_REQUEST:
-        bit_mutate_pause(c, m);
-        break;
-    case BIT_MSG_RESUME_REQUEST:
-        bit_mutate_resume(c, m);
-        break;
-    case BIT_MSG_CANCEL_REQUEST:
-        bit_mutate_cancel(c, m);
-        break;
-    case BIT_MSG_SWITCH_REQUEST:
-        bit_mutate_switch(c, m);
-        break;
-    case BIT_MSG_CHECKPOINT_LIST_REQUEST:
-        handle_checkpoints(c, m);
-        break;
-    case BIT_MSG_DOCTOR_REQUEST:
-        handle_doctor(c, m);
-        break;
-    case BIT_MSG_VERSION_REQUEST:
-        handle_version(c, m);
-        break;
-    case BIT_MSG_PROVE_ANSWER:
-        bit_client_refuse(c, BIT_EMESSAGE, "a proof that was not asked for");
-        break;
-    default:
+    if (type < BIT_COUNT(handlers) && handlers[type] != NULL)
+        handlers[type](c, msg);
+    else
         bit_client_refuse(c, BIT_EMESSAGE, "no request has type %u", type);
-        break;
-    }
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/client/client.h"
 #include "daemon/store/runs.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -98,4 +99,14 @@ int bit_run_names_find(const struct bit_runs *runs, const char *which, uint32_t 
         return refuse(runs, &w, meant);
     *out = r;
     return 0;
+}
+
+struct bit_runner *bit_run_names_asked(struct bit_client *c, const char *which)
+{
+    struct bit_runner *r = NULL;
+    int err = bit_run_names_find(c->all->runs, which, c->peer.uid, &r);
+
+    if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+    return r;
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct bit_client;
 struct bit_runs;
 struct bit_runner;
 
@@ -14,5 +15,7 @@ struct bit_runner;
  * Errors      BIT_ENORUN; BIT_EUSAGE if several are meant, with their ids, owners and states
  */
 int bit_run_names_find(const struct bit_runs *runs, const char *which, uint32_t uid, struct bit_runner **out);
+/** The run that a client's request names, or NULL with the client refused. */
+struct bit_runner *bit_run_names_asked(struct bit_client *c, const char *which);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/client/quota.h"
+#include "daemon/client/run_names.h"
 #include "daemon/client/stream_portion.h"
 #include "daemon/client/stream_queue.h"
 #include "daemon/store/runner.h"
@@ -59,7 +60,7 @@ void bit_stream_destroy(struct bit_stream *s)
     if (s == NULL)
         return;
     s->dead = true;
-    if (!s->reading || bit_stream_queue_cancel(&s->client->server->stream_queue, &s->task))
+    if (!s->reading || bit_stream_queue_cancel(&s->client->all->stream_queue, &s->task))
         release(s);
 }
 
@@ -233,7 +234,7 @@ static void begin_portion(struct bit_stream *s)
     s->portion.frame_bytes = s->portion.frame_room = 0;
     if (s->kind == EVENTS && !s->portion.steps && !s->runner->corrupt)
         pick_events(s);
-    bit_stream_queue_add(&s->client->server->stream_queue, &s->task);
+    bit_stream_queue_add(&s->client->all->stream_queue, &s->task);
 }
 
 void bit_stream_pump(struct bit_stream *s)
@@ -311,7 +312,7 @@ static void on_portion(struct bit_stream_task *task)
         bit_stream_pump(s);
 }
 
-int bit_stream_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request)
+static int begin_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request)
 {
     struct bit_stream *s = new_stream(c, r, EVENTS, request->has_follow && request->follow);
     if (s == NULL)
@@ -331,7 +332,7 @@ int bit_stream_events(struct bit_client *c, struct bit_runner *r, const Bit__Eve
 }
 
 /* From a byte, from the last lines, or from the beginning. */
-static void begin_log(struct bit_stream *s, const Bit__LogRequest *request)
+static void find_beginning(struct bit_stream *s, const Bit__LogRequest *request)
 {
     struct stat st;
     if (s->fd < 0 || (!request->has_offset && !request->has_tail_lines))
@@ -345,7 +346,7 @@ static void begin_log(struct bit_stream *s, const Bit__LogRequest *request)
     s->portion.end = size;
 }
 
-int bit_stream_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request)
+static int begin_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request)
 {
     struct bit_stream *s = new_stream(c, r, LOG, request->has_follow && request->follow);
     if (s == NULL)
@@ -356,10 +357,30 @@ int bit_stream_log(struct bit_client *c, struct bit_runner *r, const Bit__LogReq
         release(s);
         return err;
     }
-    begin_log(s, request);
+    find_beginning(s, request);
     if (request->has_attempt && request->attempt > 0 && attempt < r->run.attempt && !request->has_offset)
         s->follow = false; /* it has ended, and one attempt was asked for */
     c->stream = s;
     bit_stream_pump(s);
     return 0;
+}
+
+void bit_stream_events(struct bit_client *c, const Bit__EventsRequest *m)
+{
+    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    int err = r == NULL ? 0 : bit_quota_stream(c);
+    if (r != NULL && err == 0)
+        err = begin_events(c, r, m);
+    if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+}
+
+void bit_stream_log(struct bit_client *c, const Bit__LogRequest *m)
+{
+    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    int err = r == NULL ? 0 : bit_quota_stream(c);
+    if (r != NULL && err == 0)
+        err = begin_log(c, r, m);
+    if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
 }

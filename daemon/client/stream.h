@@ -7,12 +7,12 @@
 struct bit_stream;
 
 /**
- * Send the events behind `after`, without steps unless asked for; with follow go on until the run has ended.
- * The client's request ends with an EndReply. Errors: -errno, -ENOMEM; nothing was sent then.
+ * An EventsRequest: send the events after `after`, without steps unless asked for; with follow go on until the run has
+ * ended. The request ends with an EndReply.
  */
-int bit_stream_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request);
+void bit_stream_events(struct bit_client *c, const Bit__EventsRequest *m);
 /** The log of one attempt (the newest if it has none), its last lines or all; with follow also of later attempts. */
-int bit_stream_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request);
+void bit_stream_log(struct bit_client *c, const Bit__LogRequest *m);
 
 /** Send what there is, as long as the client takes it. */
 void bit_stream_pump(struct bit_stream *t);

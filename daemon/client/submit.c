@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/client/access.h"
 #include "daemon/client/command_lines.h"
 #include "daemon/client/dryrun.h"
 #include "daemon/client/plan_query.h"
@@ -318,7 +319,7 @@ static void refuse_problems(struct bit_client *c, const struct bit_problems *pro
 /* What this bitd, as it was started and set, lets this client's ranks be launched with. */
 static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
 {
-    int err = bit_allow_check(c->server->env->config, spec, !bit_proof_needed(&c->peer), problems);
+    int err = bit_allow_check(c->all->env->config, spec, !bit_proof_needed(&c->peer), problems);
     if (spec->launch->launcher != BIT__LAUNCHER__SRUN || bit_slurm_job_check_own() == 0)
         return err;
     bit_problems_add(problems, "launch.launcher", 0, 0, "%s", bit_fail_text());
@@ -369,8 +370,8 @@ static struct bit_submission *new_submission(struct bit_client *c, const Bit__Su
     struct bit_submission *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    s->env = c->server->env;
-    s->runs = c->server->runs;
+    s->env = c->all->env;
+    s->runs = c->all->runs;
     s->client = c;
     s->spec = spec;
     s->uid = c->peer.uid;
@@ -412,7 +413,7 @@ static void begin(struct bit_client *c, const Bit__SubmitRequest *m)
 
 void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
 {
-    const struct bit_runs *runs = c->server->runs;
+    const struct bit_runs *runs = c->all->runs;
     bool dry_run = m->has_dry_run && m->dry_run;
     if (m->request_id[0] == '\0' || strlen(m->request_id) > BIT_REQUEST_ID_MAX) {
         bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);

@@ -2,11 +2,20 @@
 
 #include <inttypes.h>
 
+#include "daemon/client/client.h"
+#include "daemon/client/quota.h"
+#include "daemon/client/run_names.h"
 #include "daemon/client/status.h"
 #include "daemon/store/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
+
+enum result {
+    NOT_YET,
+    HOLDS,
+    NEVER, /* the run has gone another way */
+};
 
 static bool requested_holds(const struct bit_wait *w, const struct bit_run *run)
 {
@@ -48,16 +57,17 @@ static bool is_gone(const struct bit_wait *w, const struct bit_run *run)
     return bit_run_ended(run);
 }
 
-enum bit_wait_result bit_wait_check(const struct bit_wait *w)
+/* Pure but for reading the runner. What the disk has not taken yet has not happened. */
+static enum result check(const struct bit_wait *w)
 {
     const struct bit_run *run = &w->runner->run;
     if (w->has_state && w->state == BIT__RUN_STATE__BLOCKED && bit_status_state(w->runner) == w->state)
-        return BIT_WAIT_HOLDS;
+        return HOLDS;
     if (bit_runner_is_blocked(w->runner))
-        return BIT_WAIT_NOT_YET;
+        return NOT_YET;
     if (holds(w, run))
-        return BIT_WAIT_HOLDS;
-    return is_gone(w, run) ? BIT_WAIT_NEVER : BIT_WAIT_NOT_YET;
+        return HOLDS;
+    return is_gone(w, run) ? NEVER : NOT_YET;
 }
 
 static void answer_requested(struct bit_client *c, struct bit_runner *r)
@@ -92,15 +102,45 @@ static void answer_done(struct bit_client *c, const struct bit_wait *w)
 void bit_wait_look(struct bit_client *c)
 {
     const struct bit_wait w = c->wait;
-    enum bit_wait_result result = bit_wait_check(&w);
-    if (result == BIT_WAIT_NOT_YET)
+    enum result result = check(&w);
+    if (result == NOT_YET)
         return;
     c->wait.kind = BIT_WAIT_NONE;
     if (w.kind == BIT_WAIT_REQUESTED)
         answer_requested(c, w.runner); /* with how it ended, where that is another way */
-    else if (result == BIT_WAIT_HOLDS)
+    else if (result == HOLDS)
         answer_done(c, &w);
     else
         bit_client_refuse(c, BIT_ESTATE, "%s is %s: %s", w.runner->run.id, bit_run_state_name(w.runner->run.state),
                           w.runner->run.reason);
+}
+
+void bit_wait_begin(struct bit_client *c, const struct bit_wait *wait)
+{
+    c->wait = *wait;
+    bit_wait_look(c);
+}
+
+void bit_wait_requested(struct bit_client *c, const Bit__WaitRequest *m)
+{
+    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    if (r == NULL)
+        return;
+    const struct bit_wait wait = {
+        .kind = BIT_WAIT_REQUESTED,
+        .runner = r,
+        .has_state = m->has_state,
+        .state = m->state,
+        .has_step = m->has_step,
+        .step = m->step,
+        .has_precision = m->has_precision,
+        .precision = m->precision,
+        .has_checkpoint = m->has_checkpoint,
+        .checkpoint = m->checkpoint,
+    };
+    bool holds = check(&wait) != NOT_YET;
+    if (!holds && bit_quota_wait(c) < 0)
+        bit_client_refuse(c, BIT_EBUSY, "%s", bit_fail_text());
+    else
+        bit_wait_begin(c, &wait);
 }

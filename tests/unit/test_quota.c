@@ -14,24 +14,24 @@
 
 static struct bit_config config;
 static const struct bit_env env = {.config = &config};
-static struct bit_server server;
+static struct bit_clients clients;
 static struct bit_client client[3 * BIT_CLIENTS_MAX];
 static size_t count;
 
 static void begin(void)
 {
     bit_config_init(&config);
-    server = (struct bit_server){.env = &env};
+    clients = (struct bit_clients){.env = &env};
     count = 0;
 }
 
 static struct bit_client *join(uid_t uid)
 {
     struct bit_client *c = &client[count++];
-    *c = (struct bit_client){.server = &server, .next = server.clients};
+    *c = (struct bit_client){.all = &clients, .next = clients.first};
     c->peer = (struct bit_peer){.uid = uid, .member = true, .admin = uid == ADMIN || uid == 0};
     c->wait.kind = BIT_WAIT_REQUESTED; /* so it is not idle */
-    server.clients = c;
+    clients.first = c;
     return c;
 }
 

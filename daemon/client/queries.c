@@ -1,0 +1,151 @@
+#include "daemon/client/queries.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/client/run_names.h"
+#include "daemon/client/status.h"
+#include "daemon/store/runs.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/log.h"
+#include "proto/wire/msg.h"
+#include <config.h> /* the build's: with quotes it would be ours */
+
+BIT_LOG_TOPIC("queries");
+
+#define LIST_MAX 4096 /* runs in one answer: the newest */
+
+void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
+{
+    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    struct bit_status status;
+    if (r == NULL)
+        return;
+    int err = bit_status_init(&status, r, m->has_points ? m->points : 0);
+    if (err == 0)
+        err = bit_status_add_guard(&status, &r->run);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        bit_status_finish(&status);
+        return;
+    }
+    if (m->has_spec && m->spec)
+        status.message.spec = r->run.spec;
+    bit_client_send(c, BIT_MSG_RUN_STATUS, &status.message);
+    bit_status_finish(&status);
+    bit_client_end(c);
+}
+
+/* A frame has an end: of very many runs the newest are listed, oldest first. */
+static size_t select_runs(const struct bit_runs *runs, bool all, struct bit_runner **out)
+{
+    size_t count = 0;
+    for (size_t i = runs->count; i-- > 0 && count < LIST_MAX;)
+        if (all || !bit_run_ended(&runs->runner[i]->run))
+            out[count++] = runs->runner[i];
+    for (size_t i = 0; i < count / 2; i++) {
+        struct bit_runner *swapped = out[i];
+        out[i] = out[count - 1 - i];
+        out[count - 1 - i] = swapped;
+    }
+    return count;
+}
+
+static void send_list(struct bit_client *c, struct bit_runner **runners, size_t count, struct bit_status *status,
+                      Bit__RunStatus **messages)
+{
+    size_t bytes = 0, first = count;
+    for (size_t i = count; i-- > 0;) {
+        if (bit_status_init(&status[i], runners[i], 0) < 0)
+            break;
+        status[i].message.n_held_out = 0; /* a line of a list has no room for them */
+        if (bit_status_check(&status[i].message) < 0) {
+            bit_error("run not listed", "run=%s text=%s", runners[i]->run.id, bit_fail_text());
+            continue;
+        }
+        bytes += bit__run_status__get_packed_size(&status[i].message) + 8;
+        if (bytes > BIT_FRAME_BODY_MAX)
+            break;
+        messages[--first] = &status[i].message;
+    }
+    Bit__ListReply m = BIT__LIST_REPLY__INIT;
+    m.run = messages + first;
+    m.n_run = count - first;
+    bit_client_send(c, BIT_MSG_LIST_REPLY, &m);
+    bit_client_end(c);
+}
+
+void bit_query_list(struct bit_client *c, const Bit__ListRequest *m)
+{
+    const struct bit_runs *runs = c->all->runs;
+    size_t room = BIT_MIN(runs->count, (size_t)LIST_MAX) + 1;
+    struct bit_runner **runners = calloc(room, sizeof *runners);
+    struct bit_status *status = calloc(room, sizeof *status);
+    Bit__RunStatus **messages = calloc(room, sizeof *messages);
+    if (runners == NULL || status == NULL || messages == NULL)
+        bit_client_refuse(c, -ENOMEM, "a list of runs");
+    else
+        send_list(c, runners, select_runs(runs, m->has_all && m->all, runners), status, messages);
+    free(messages);
+    free(status); /* without points they hold nothing */
+    free(runners);
+}
+
+struct listing {
+    Bit__CheckpointInfo info;
+    char path[BIT_CONFIG_PATH_MAX + 128];
+};
+
+static void fill_listing(struct listing *out, const struct bit_runner *r, const struct bit_run_checkpoint *from)
+{
+    bit__checkpoint_info__init(&out->info);
+    snprintf(out->path, sizeof out->path, "%s/checkpoints/%s", r->dir, from->name);
+    out->info.name = (char *)(uintptr_t)from->name;
+    out->info.path = out->path;
+    out->info.step = from->step;
+    out->info.precision = from->precision;
+    out->info.bytes = from->bytes;
+    out->info.time_ns = from->time_ns;
+    out->info.weights_digest = from->weights_digest;
+    out->info.has_pre_switch = true;
+    out->info.pre_switch = r->run.switched && from->step == r->run.switched_after;
+}
+
+void bit_query_checkpoints(struct bit_client *c, const Bit__CheckpointListRequest *m)
+{
+    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    if (r == NULL)
+        return;
+    size_t count = BIT_MIN(r->run.checkpoint_count, (size_t)512), skipped = r->run.checkpoint_count - count;
+    struct listing *listing = calloc(count + 1, sizeof *listing);
+    Bit__CheckpointInfo **infos = calloc(count + 1, sizeof *infos);
+    Bit__CheckpointListReply reply = BIT__CHECKPOINT_LIST_REPLY__INIT;
+    for (size_t i = 0; listing != NULL && infos != NULL && i < count; i++) {
+        fill_listing(&listing[i], r, &r->run.checkpoint[skipped + i]);
+        infos[i] = &listing[i].info;
+        reply.n_checkpoint++;
+    }
+    reply.checkpoint = infos;
+    bit_client_send(c, BIT_MSG_CHECKPOINT_LIST_REPLY, &reply);
+    bit_client_end(c);
+    free(infos);
+    free(listing);
+}
+
+void bit_query_version(struct bit_client *c, const Bit__VersionRequest *m)
+{
+    size_t rss = 0;
+    uv_resident_set_memory(&rss);
+    Bit__VersionReply reply = BIT__VERSION_REPLY__INIT;
+    reply.version = (char *)(uintptr_t)BIT_VERSION;
+    reply.commit = (char *)(uintptr_t)BIT_COMMIT;
+    reply.protocol = BIT_PROTOCOL_VERSION;
+    reply.pid = (uint32_t)getpid();
+    reply.state_dir = (char *)(uintptr_t)c->all->env->config->state;
+    reply.rss_bytes = rss;
+    bit_client_send(c, BIT_MSG_VERSION_REPLY, &reply);
+    bit_client_end(c);
+}

@@ -1,0 +1,139 @@
+#include "daemon/client/server.h"
+
+#include "daemon/client/quota.h"
+#include "daemon/client/request.h"
+#include "daemon/client/stream.h"
+#include "daemon/client/submit.h"
+#include "daemon/sys/activate.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/wire/msg.h"
+
+/* ---- what a client does */
+
+static int on_frame(struct bit_client *c, const struct bit_frame *frame)
+{
+    ProtobufCMessage *msg = NULL;
+
+    if (frame->epoch != 0)
+        return bit_fail(BIT_EFRAME, "a request with a run's epoch");
+    if (c->busy)
+        return bit_fail(BIT_EBUSY, "a second request before the first was answered");
+    if (frame->type != BIT_MSG_SUBMIT_REQUEST && frame->body_bytes > BIT_REQUEST_BODY_MAX) {
+        bit_client_refuse(c, BIT_ELIMIT, "a %s of %u bytes, and it may have %u", bit_msg_name(frame->type),
+                          frame->body_bytes, BIT_REQUEST_BODY_MAX);
+        return 0;
+    }
+    int err = bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, frame->type, frame->body, frame->body_bytes, &msg);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return 0;
+    }
+    c->busy = true;
+    err = bit_quota_ask(c);
+    if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+    else
+        bit_request_handle(c, frame->type, msg);
+    bit_msg_free(msg);
+    return 0;
+}
+
+static void on_sent(struct bit_client *c)
+{
+    if (c->stream != NULL)
+        bit_stream_pump(c->stream);
+}
+
+static void on_stuck(struct bit_client *c)
+{
+    bit_stream_destroy(c->stream);
+    c->stream = NULL;
+}
+
+static void on_gone(struct bit_client *c)
+{
+    c->wait.kind = BIT_WAIT_NONE;
+    bit_stream_destroy(c->stream);
+    c->stream = NULL;
+    bit_submission_forget(c->submission);
+    c->submission = NULL;
+}
+
+static const struct bit_client_ops client_ops = {on_frame, on_sent, on_stuck, on_gone};
+
+/* ---- who connects */
+
+/* One too many is told so, unless another of its kind is idle: then that one is closed, to make room. */
+static int admit(struct bit_client *c)
+{
+    struct bit_client *leaver = NULL;
+    int err = bit_quota_connect(c, &leaver);
+
+    if (leaver != NULL)
+        bit_client_close(leaver);
+    return err;
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct bit_server *s = stream->data;
+    struct bit_client *c = status < 0 ? NULL : bit_client_create(&s->clients, stream);
+
+    if (c == NULL)
+        return;
+    int err = bit_client_accept(c, stream);
+    if (err == 0)
+        err = bit_access_admit(&s->access, &c->pipe, &c->peer);
+    if (err < 0)
+        bit_client_drop(c, bit_fail_text());
+    else if (admit(c) < 0)
+        bit_client_turn_away(c, bit_fail_text());
+    else
+        bit_client_read(c, true);
+}
+
+/* On the service manager's socket if it made one for us, else on our own. */
+static int open_socket(struct bit_server *s, const struct bit_env *env)
+{
+    gid_t gid = s->access.group;
+    int fd = bit_activate_socket();
+
+    if (fd == -1)
+        return bit_peer_listen(env->loop, &s->pipe, env->config->socket, gid == (gid_t)-1 ? 0600 : 0660, gid,
+                               on_connection);
+    uv_pipe_init(env->loop, &s->pipe, 0);
+    return fd < 0 ? fd : bit_peer_listen_on(&s->pipe, fd, on_connection);
+}
+
+int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
+                      struct bit_user_threads *user_threads)
+{
+    *s = (struct bit_server){.clients = {.ops = &client_ops, .env = env, .runs = runs, .user_threads = user_threads}};
+    bit_stream_queue_init(&s->clients.stream_queue, env->loop);
+    int err = bit_access_init(&s->access, env->config);
+    if (err == 0)
+        err = open_socket(s, env);
+    s->pipe.data = s;
+    return err;
+}
+
+void bit_server_close(struct bit_server *s)
+{
+    for (struct bit_client *c = s->clients.first; c != NULL; c = c->next)
+        bit_client_close(c);
+    uv_close((uv_handle_t *)&s->pipe, NULL);
+}
+
+void bit_server_changed(struct bit_server *s, struct bit_runner *r)
+{
+    struct bit_client *next;
+
+    for (struct bit_client *c = s->clients.first; c != NULL; c = next) {
+        next = c->next;
+        if (c->wait.kind != BIT_WAIT_NONE && c->wait.runner == r)
+            bit_wait_look(c);
+        else if (c->stream != NULL && bit_stream_runner(c->stream) == r)
+            bit_stream_pump(c->stream);
+    }
+}
