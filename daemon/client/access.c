@@ -26,6 +26,7 @@ static int find_group(const char *key, const char *name, gid_t *out)
 int bit_access_init(struct bit_access *a, const struct bit_config *config)
 {
     int err = find_group("group", config->group, &a->group);
+
     if (err == 0)
         err = find_group("admin_group", config->admin_group, &a->admin_group);
     if (err == 0 && config->group[0] == '\0' && config->admin_group[0] != '\0')
@@ -46,6 +47,7 @@ static void set_roles(const struct bit_access *a, struct bit_peer *peer, const g
 {
     bool in_admin = a->admin_group != (gid_t)-1 &&
                     (peer->gid == a->admin_group || is_among(a->admin_group, groups, count));
+
     peer->admin = in_admin || bit_peer_is_owner(peer);
     peer->member = a->group != (gid_t)-1 && (peer->gid == a->group || is_among(a->group, groups, count));
 }
@@ -53,6 +55,7 @@ static void set_roles(const struct bit_access *a, struct bit_peer *peer, const g
 static int read_groups(int fd, gid_t **groups, size_t *count)
 {
     socklen_t bytes = (socklen_t)(*count * sizeof **groups);
+
     if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, *groups, &bytes) == 0) {
         *count = bytes / sizeof **groups;
         return 0;
@@ -72,6 +75,7 @@ int bit_access_admit(const struct bit_access *a, const uv_pipe_t *pipe, struct b
     size_t count = GROUPS_FEW;
     uv_os_fd_t fd;
     int err = bit_peer_get(pipe, out);
+
     if (err == 0)
         err = uv_fileno((const uv_handle_t *)pipe, &fd);
     if (err == 0)
@@ -97,6 +101,7 @@ static const struct {
 int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enum bit_verb verb)
 {
     bool shared = run->spec->has_shared && run->spec->shared;
+
     if (peer->admin || peer->uid == run->uid || (shared && peer->member && verbs[verb].group))
         return 0;
     return bit_fail(BIT_EAUTH, "uid %u may not %s %s: it is uid %u's%s", peer->uid, verbs[verb].name, run->id, run->uid,

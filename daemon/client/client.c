@@ -84,6 +84,7 @@ static void on_closed(uv_handle_t *handle)
 static void close_left(struct bit_user_task *job)
 {
     const struct bit_client *c = job->data;
+
     close(c->left_fd);
 }
 
@@ -99,6 +100,7 @@ static void close_socket(struct bit_client *c)
 {
     int fd = socket_of(c);
     bool slow = fd >= 0 && bit_passed_fds_shut(fd);
+
     c->left_fd = slow ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (slow && c->left_fd < 0) {
         uv_timer_start(&c->timer, on_close_again, CLOSE_AGAIN_MS, 0); /* when there are descriptors again */
@@ -132,6 +134,7 @@ static void tell_drop(struct bit_client *c, const char *why)
 {
     struct bit_clients *s = c->all;
     uint64_t now_ms = uv_now(c->pipe.loop);
+
     if (now_ms - s->dropped_ms >= 1000) {
         s->dropped_ms = now_ms;
         s->told = 0;
@@ -160,7 +163,7 @@ void bit_client_turn_away(struct bit_client *c, const char *why)
     bit_client_leave(c);
 }
 
-/* ---------------------------------------------------------------- reading */
+/* ---- reading */
 
 static void on_half_frame(uv_timer_t *timer)
 {
@@ -170,6 +173,7 @@ static void on_half_frame(uv_timer_t *timer)
 static void watch_half_frame(struct bit_client *c)
 {
     bool half = c->reader.bytes > c->reader.taken;
+
     if (!half)
         uv_timer_stop(&c->timer);
     else if (!uv_is_active((uv_handle_t *)&c->timer))
@@ -186,6 +190,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     uint8_t *room = NULL;
     size_t bytes = 0;
     int err = bit_frame_reader_reserve(&c->reader, &room, &bytes);
+
     c->seen = err < 0 ? err : bit_passed_fds_look(socket_of(c), room, bytes);
     bool end = c->seen == 0;
     if (c->seen < 0 || c->diverted != NULL)
@@ -211,6 +216,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct bit_client *c = stream->data;
     struct bit_frame frame;
     int err = 0;
+
     if (n == UV_ENOBUFS)
         on_nothing_read(c);
     else if (n < 0)
@@ -259,7 +265,7 @@ void bit_client_leave(struct bit_client *c)
     uv_timer_start(&c->timer, on_not_taken, c->all->env->config->client_ms, 0);
 }
 
-/* ---------------------------------------------------------------- answering */
+/* ---- answering */
 
 size_t bit_client_queued(const struct bit_client *c)
 {
@@ -270,6 +276,7 @@ static void on_written(uv_write_t *req, int status)
 {
     struct write *w = (struct write *)req;
     struct bit_client *c = req->handle->data;
+
     free(w->frame);
     free(w);
     if (c->closing)
@@ -285,6 +292,7 @@ static int queue_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
 {
     struct write *w = calloc(1, sizeof *w);
     int err = w == NULL ? bit_fail(-ENOMEM, "an answer") : 0;
+
     if (err == 0 && bit_client_queued(c) + bytes > BIT_CLIENT_OUTPUT_MAX)
         err = bit_fail(BIT_ELIMIT, "it does not read what it asked for");
     if (err == 0) {
@@ -313,6 +321,7 @@ void bit_client_send_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
 static void refuse_unsayable(struct bit_client *c, int err, const char *name)
 {
     char why[BIT_ERR_TEXT_MAX];
+
     bit_format(why, sizeof why, "%s", bit_fail_text());
     bit_error("not sayable", "pid=%d uid=%u message=%s text=%s", c->peer.pid, c->peer.uid, name, why);
     c->all->ops->stuck(c);
@@ -323,6 +332,7 @@ void bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
 {
     uint8_t *frame = NULL;
     size_t bytes = 0;
+
     if (c->closing)
         return;
     int err = bit_msg_encode(type, 0, msg, &frame, &bytes);
@@ -342,9 +352,10 @@ void bit_client_end(struct bit_client *c)
 void bit_client_refuse_problems(struct bit_client *c, int err, const char *text, Bit__Problem **problems, size_t count)
 {
     Bit__ErrorReply m = BIT__ERROR_REPLY__INIT;
+
     m.error = err;
     m.exit_code = bit_exit_code(err);
-    m.text = (char *)(uintptr_t)text;
+    m.text = bit_lend(text);
     m.problem = problems;
     m.n_problem = count;
     bit_client_send(c, BIT_MSG_ERROR_REPLY, &m);
@@ -355,6 +366,7 @@ void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...)
 {
     char text[2 * BIT_ERR_TEXT_MAX];
     va_list args;
+
     va_start(args, fmt);
     bit_vformat(text, sizeof text, fmt, args);
     va_end(args);

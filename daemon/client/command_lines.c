@@ -12,6 +12,7 @@
 static void add_line(const struct bit_argv *command, struct bit_argv *out)
 {
     char *line = bit_argv_line(command);
+
     if (line == NULL)
         out->err = bit_fail(-ENOMEM, "a command line");
     else
@@ -25,6 +26,7 @@ static int find_places(const Bit__RunSpec *spec, struct bit_places *out)
     const char *list = getenv("SLURM_JOB_NODELIST");
     struct bit_hosts all = {0}, lost = {0};
     int err = 0;
+
     if (spec->launch->launcher == BIT__LAUNCHER__SRUN && list != NULL)
         err = bit_hosts_parse(list, &all);
     for (uint32_t i = 0;
@@ -45,6 +47,7 @@ static int add_sbatch(const struct bit_config *config, const Bit__RunSpec *spec,
 {
     char folder[BIT_CONFIG_PATH_MAX + 16];
     struct bit_argv command;
+
     snprintf(folder, sizeof folder, "%s/runs/RUN", config->state);
     int err = bit_slurm_job_sbatch(config, "RUN", folder, spec, &command);
     if (err == 0)
@@ -59,6 +62,7 @@ int bit_command_lines_make(const struct bit_config *config, const Bit__RunSpec *
     struct bit_argv command = {0};
     bool slurm = spec->launch->launcher != BIT__LAUNCHER__MPIRUN;
     bool own = spec->launch->launcher == BIT__LAUNCHER__SRUN;
+
     *out = (struct bit_argv){0};
     int err = slurm ? find_places(spec, &places) : 0;
     if (err == 0 && slurm && !own)

@@ -20,7 +20,7 @@
 #define ROOM_BAD    2   /* checkpoints that must fit, one beside the one that it replaces */
 #define ROOM_NOTICE 10
 
-/* ---------------------------------------------------------------- findings */
+/* ---- findings */
 
 static void say(struct bit_doctor *d, Bit__Severity severity, const char *about, const char *advice, const char *fmt,
                 ...) __attribute__((format(printf, 5, 6)));
@@ -29,6 +29,7 @@ static void say(struct bit_doctor *d, Bit__Severity severity, const char *about,
                 ...)
 {
     va_list args;
+
     if (d->count == BIT_DOCTOR_FINDINGS_MAX)
         return;
     size_t i = d->count++;
@@ -37,14 +38,15 @@ static void say(struct bit_doctor *d, Bit__Severity severity, const char *about,
     va_end(args);
     bit__finding__init(&d->item[i]);
     d->item[i].severity = severity;
-    d->item[i].about = (char *)(uintptr_t)about;
+    d->item[i].about = bit_lend(about);
     d->item[i].text = d->text[i];
-    d->item[i].advice = (char *)(uintptr_t)advice;
+    d->item[i].advice = bit_lend(advice);
 }
 
 static void judge_state(const struct bit_doctor_facts *f, struct bit_doctor *d)
 {
     const struct bit_run *run = f->run;
+
     if (f->state == BIT__RUN_STATE__FAILED)
         say(d, BIT__SEVERITY__BAD, "state", "bitctl events and bitctl log have what led to it", "failed: %s",
             f->reason);
@@ -61,6 +63,7 @@ static void judge_state(const struct bit_doctor_facts *f, struct bit_doctor *d)
 static void judge_ranks(const struct bit_doctor_facts *f, struct bit_doctor *d)
 {
     const Bit__GuardSpec *g = f->run->spec->guard;
+
     if (f->silent.host[0] != '\0' && f->silent.s > SILENT_S)
         say(d, BIT__SEVERITY__BAD, "heartbeat", "if it stays silent it is ended, and the run starts again without you",
             "rank %u on %s is silent for %.1f s, last seen in %s behind step %" PRIu64, f->silent.rank, f->silent.host,
@@ -79,6 +82,7 @@ static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
 {
     const struct bit_run *run = f->run;
     uint64_t one = BIT_MAX(f->checkpoint_bytes, (uint64_t)1);
+
     if (run->checkpoint_failures > 0)
         say(d, BIT__SEVERITY__BAD, "checkpoint", "until one can be written a fault costs every step since the last",
             "%u in a row failed: %s", run->checkpoint_failures, run->checkpoint_error);
@@ -96,6 +100,7 @@ static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
 static void judge_resume(const struct bit_doctor_facts *f, struct bit_doctor *d)
 {
     const Bit__ResumeVerified *v = f->run->verified;
+
     if (v == NULL)
         return;
     if (v->equal)
@@ -113,6 +118,7 @@ static void judge_anomalies(const struct bit_doctor_facts *f, struct bit_doctor 
 {
     const struct bit_run *run = f->run;
     uint64_t shown = BIT_MIN(run->seen_count, (uint64_t)3);
+
     for (uint64_t i = 0; i < shown; i++) {
         const struct bit_run_seen *seen = &run->seen[(run->seen_count - 1 - i) % BIT_RUN_SEEN_MAX];
         bool numbers = seen->what.kind != BIT__ANOMALY_KIND__STRAGGLER && !seen->what.expected;
@@ -129,6 +135,7 @@ static void judge_anomalies(const struct bit_doctor_facts *f, struct bit_doctor 
 static int worst_first(const void *a, const void *b)
 {
     const Bit__Finding *x = *(Bit__Finding *const *)a, *y = *(Bit__Finding *const *)b;
+
     if (x->severity != y->severity)
         return (int)y->severity - (int)x->severity;
     return (x > y) - (x < y); /* as they were found */
@@ -149,11 +156,12 @@ void bit_doctor_judge(const struct bit_doctor_facts *f, struct bit_doctor *out)
     qsort(out->list, out->count, sizeof out->list[0], worst_first);
 }
 
-/* ---------------------------------------------------------------- facts */
+/* ---- facts */
 
 static double seconds_since(uint64_t ns)
 {
     uint64_t now = bit_walltime_ns();
+
     return now > ns ? (double)(now - ns) / 1e9 : 0;
 }
 
@@ -161,6 +169,7 @@ static void look_at_job(const struct bit_job *job, struct bit_doctor_facts *f)
 {
     double beat_s = (double)job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED / 1000;
     const struct bit_straggler *s = &job->guard.straggler;
+
     for (uint32_t r = 0; r < job->watch.ranks && job->watch.rank != NULL; r++) {
         const struct bit_watch_rank *rank = &job->watch.rank[r];
         if (!rank->heard || rank->silent * beat_s < f->silent.s)
@@ -185,7 +194,7 @@ static void look_at_job(const struct bit_job *job, struct bit_doctor_facts *f)
         f->slow.place = bit_straggler_place(s, f->slow.rank);
 }
 
-/* ---------------------------------------------------------------- the answer */
+/* ---- the answer */
 
 struct ranks {
     Bit__RankState *state, **list;
@@ -221,6 +230,7 @@ static void fill_disk(const struct bit_runner *r, struct bit_doctor_facts *f, Bi
 {
     const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
     struct statvfs fs;
+
     if (newest != NULL) {
         f->checkpoint_bytes = newest->bytes;
         reply->has_checkpoint_s = reply->has_checkpoint_bytes = true;
@@ -245,6 +255,7 @@ static int answer(struct bit_client *c, struct bit_runner *r, struct bit_status 
                                  .report_s = -1,
                                  .watchdog_s = -1};
     int err = 0;
+
     fill_disk(r, &f, &reply);
     if (r->job != NULL) {
         look_at_job(r->job, &f);

@@ -21,7 +21,7 @@ static void add(struct bit_dryrun_points *out, uint64_t step, uint64_t steps, co
     out->count++;
     bit__schedule_point__init(&out->item[at]);
     out->item[at].step = step;
-    out->item[at].note = (char *)(uintptr_t)note;
+    out->item[at].note = bit_lend(note);
 }
 
 static void add_switch(struct bit_dryrun_points *out, const Bit__SwitchSpec *sw, uint64_t steps)
@@ -43,6 +43,7 @@ void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out)
 {
     uint64_t steps = spec->schedule->steps;
     struct bit_switch_plan plan;
+
     bit_switch_plan_init(&plan, spec);
     out->count = 0;
     if (plan.planned)
@@ -67,6 +68,7 @@ int bit_dryrun_size(const Bit__ModelSpec *model, struct bit_dryrun_size *out)
     uint8_t *header = NULL;
     size_t header_bytes = 0;
     int count = bit_checkpoint_tensors(model, &tensors);
+
     if (count < 0)
         return count;
     int err = bit_safetensors_header(tensors, count, &header, &header_bytes);

@@ -42,11 +42,12 @@ static struct bit_runner *begin(struct bit_client *c, const char *which, const c
 static void answer(struct bit_client *c, const struct bit_runner *r, uint64_t step, uint64_t event, const char *text)
 {
     Bit__DoneReply m = BIT__DONE_REPLY__INIT;
-    m.run = (char *)(uintptr_t)r->run.id;
+
+    m.run = bit_lend(r->run.id);
     m.has_step = m.has_event = true;
     m.step = step;
     m.event = event;
-    m.text = (char *)(uintptr_t)text;
+    m.text = bit_lend(text);
     bit_client_send(c, BIT_MSG_DONE_REPLY, &m);
     bit_client_end(c);
 }
@@ -59,7 +60,8 @@ static void refuse_state(struct bit_client *c, const struct bit_runner *r, const
 static Bit__Mutation mutation(const struct bit_client *c, const char *verb, char *request_id)
 {
     Bit__Mutation m = BIT__MUTATION__INIT;
-    m.verb = (char *)(uintptr_t)verb;
+
+    m.verb = bit_lend(verb);
     m.request_id = request_id;
     m.uid = c->peer.uid;
     return m;
@@ -69,6 +71,7 @@ static Bit__Mutation mutation(const struct bit_client *c, const char *verb, char
 static int record_mutation(struct bit_runner *r, Bit__Mutation *m)
 {
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+
     record.what_case = BIT__JOURNAL_RECORD__WHAT_MUTATION;
     record.mutation = m;
     bit_info("asked", "run=%s verb=%s uid=%u", r->run.id, m->verb, m->uid);
@@ -87,11 +90,12 @@ static void finish(struct bit_client *c, struct bit_runner *r, enum bit_wait_kin
     bit_wait_begin(c, &wait);
 }
 
-/* ---------------------------------------------------------------- checkpoint */
+/* ---- checkpoint */
 
 static void ask_checkpoint(struct bit_client *c, struct bit_runner *r, const Bit__CheckpointRequest *m, uint64_t step)
 {
     Bit__CheckpointAsked asked = BIT__CHECKPOINT_ASKED__INIT;
+
     asked.after_step = step;
     asked.request_id = m->request_id;
     asked.has_uid = true;
@@ -112,6 +116,7 @@ static void ask_checkpoint(struct bit_client *c, struct bit_runner *r, const Bit
 void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m)
 {
     struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_CHECKPOINT);
+
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
@@ -129,11 +134,12 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
         ask_checkpoint(c, r, m, BIT_MAX(step, (uint64_t)1));
 }
 
-/* ---------------------------------------------------------------- pause, resume, cancel */
+/* ---- pause, resume, cancel */
 
 void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
 {
     struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_PAUSE);
+
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
@@ -167,6 +173,7 @@ static int check_ranks(struct bit_run *run, uint32_t ranks)
     const Bit__SlurmSpec *slurm = run->spec->launch->slurm;
     const uint32_t was_least = slurm ? slurm->min_ranks : 0;
     struct bit_problems *problems = calloc(1, sizeof *problems);
+
     if (problems == NULL)
         return bit_fail(-ENOMEM, "a check of %s", run->id);
     bit_run_set_ranks(run->spec, ranks);
@@ -183,6 +190,7 @@ static int check_ranks(struct bit_run *run, uint32_t ranks)
 void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
 {
     struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_RESUME);
+
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
@@ -213,6 +221,7 @@ void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
 static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutation *asked, bool now)
 {
     int err;
+
     if (r->job == NULL)
         return bit_runner_try_state(r, BIT__RUN_STATE__CANCELLED, asked, "cancelled by uid %u before it trained",
                                     c->peer.uid);
@@ -232,6 +241,7 @@ static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutatio
 void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
 {
     struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_CANCEL);
+
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
@@ -253,12 +263,13 @@ void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
     finish(c, r, BIT_WAIT_ENDED, r->run.step, m->has_no_wait && m->no_wait, event);
 }
 
-/* ---------------------------------------------------------------- switch */
+/* ---- switch */
 
 static bool may_switch(struct bit_client *c, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
     bool sent = r->job != NULL && r->job->ready && r->job->course.precision == BIT__PRECISION__TERNARY;
+
     if (run->switched)
         bit_client_refuse(c, BIT_ESTATE, "%s has switched behind step %" PRIu64, run->id, run->switched_after);
     else if (sent)
@@ -277,6 +288,7 @@ static int find_switch_step(struct bit_client *c, const struct bit_runner *r, co
     const struct bit_run *run = &r->run;
     uint64_t earliest = r->job ? bit_job_earliest_switch(r->job) : run->step_max;
     uint64_t last = run->spec->schedule->steps - 1, at = earliest;
+
     if (!m->has_now || !m->now)
         at = m->has_at_step ? m->at_step : run->plan.at_step;
     if (!m->has_at_step && !(m->has_now && m->now) && !run->plan.planned) {
@@ -298,6 +310,7 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
                         uint64_t at)
 {
     Bit__SwitchPlanned planned = BIT__SWITCH_PLANNED__INIT;
+
     planned.cancelled = cancel;
     planned.has_at_step = !cancel;
     planned.at_step = at;
@@ -324,6 +337,7 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
 void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
 {
     struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_SWITCH);
+
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);

@@ -7,6 +7,7 @@
 #include "daemon/sys/child_output.h"
 #include "daemon/sys/env.h"
 #include "daemon/sys/fileio.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
@@ -22,6 +23,7 @@ static Bit__WorkerReady *decode_answer(const struct bit_child_output *r)
     struct bit_frame frame;
     size_t need;
     ProtobufCMessage *msg = NULL;
+
     if (bit_frame_decode(r->out, r->out_bytes, BIT_CHILD_OUTPUT_MAX, &frame, &need) <= 0 ||
         frame.type != BIT_MSG_WORKER_READY ||
         bit_msg_decode(BIT_CHANNEL_LINK_UP, frame.type, frame.body, frame.body_bytes, &msg) < 0)
@@ -34,6 +36,7 @@ static void on_ended(void *arg, const struct bit_child_output *r)
     struct planning *p = arg;
     struct bit_plan_query plan = {0};
     char name[BIT_CONFIG_PATH_MAX + 16];
+
     unlink(p->spec_path);
     if (bit_child_output_ok(r))
         plan.ready = decode_answer(r);
@@ -51,6 +54,7 @@ static int write_spec(struct planning *p, const Bit__RunSpec *spec)
     static unsigned count;
     size_t bytes = bit__run_spec__get_packed_size(spec);
     uint8_t *buf = malloc(bytes ? bytes : 1);
+
     if (buf == NULL)
         return bit_fail(-ENOMEM, "a specification");
     bit__run_spec__pack(spec, buf);
@@ -63,11 +67,12 @@ static int write_spec(struct planning *p, const Bit__RunSpec *spec)
 int bit_plan_query_start(const struct bit_env *env, const Bit__RunSpec *spec, bit_plan_query_done *done, void *arg)
 {
     struct planning *p = calloc(1, sizeof *p);
+
     if (p == NULL)
         return bit_fail(-ENOMEM, "planning");
     *p = (struct planning){.env = env, .done = done, .arg = arg};
     int err = write_spec(p, spec);
-    char *argv[] = {(char *)(uintptr_t)env->config->worker, (char *)(uintptr_t) "--plan", p->spec_path, NULL};
+    char *argv[] = {bit_lend(env->config->worker), bit_lend("--plan"), p->spec_path, NULL};
     if (err == 0)
         err = bit_child_output_get(env->loop, argv, env->config->plan_ms, on_ended, p);
     if (err < 0)

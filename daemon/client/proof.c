@@ -72,6 +72,7 @@ static void on_closed(uv_handle_t *handle)
 static void give_back(struct bit_proof *p)
 {
     uv_os_fd_t fd;
+
     bit_client_divert(p->client, NULL, NULL);
     if (uv_fileno((const uv_handle_t *)&p->client->pipe, &fd) == 0)
         bit_passed_fds_refuse(fd);
@@ -93,6 +94,7 @@ static void finish(struct bit_proof *p, int err)
     bit_proof_done *done = p->done;
     struct bit_client *c = p->client;
     bool taking = p->taking;
+
     uv_timer_stop(&p->timer);
     give_back(p);
     p->done = NULL;
@@ -103,7 +105,7 @@ static void finish(struct bit_proof *p, int err)
         bit_client_leave(c);
 }
 
-/* ---------------------------------------------------------------- what came */
+/* ---- what came */
 
 /* A token file must be shown; the others are looked for where they may be. */
 static bool must_be_there(const struct bit_proof *p, size_t i)
@@ -121,6 +123,7 @@ static const char *path_of(const struct bit_proof *p, size_t i, char path[PATH_B
 static int note_file(struct bit_proof *p, size_t i, const struct shown *shown)
 {
     char path[PATH_BYTES];
+
     path_of(p, i, path);
     if (shown->err == BIT_EDATA && i >= 2 * p->tokens)
         return 0; /* a folder */
@@ -144,6 +147,7 @@ static int take_reply(struct bit_proof *p, const Bit__ProveAnswer *m)
     size_t used = 0;
     int err = 0;
     char path[PATH_BYTES];
+
     if (m->first != p->at || m->n_error != p->batch)
         return bit_fail(BIT_EMESSAGE, "a proof of other files than were asked for");
     for (size_t i = 0; i < p->batch && err == 0; i++) {
@@ -166,6 +170,7 @@ static int take_reply(struct bit_proof *p, const Bit__ProveAnswer *m)
 static struct shown look_at(int fd)
 {
     struct stat st;
+
     if (fstat(fd, &st) < 0)
         return (struct shown){.err = -errno};
     if (!S_ISREG(st.st_mode))
@@ -180,6 +185,7 @@ static void take(struct bit_user_task *job)
     struct bit_proof *p = job->data;
     struct taken *t = &p->taken;
     int fds[BIT_PASSED_FDS_MAX];
+
     t->bytes = bit_passed_fds_take(t->fd, t->room, sizeof t->room, fds, &t->shown_count);
     for (size_t i = 0; i < t->shown_count; i++)
         t->shown[i] = look_at(fds[i]);
@@ -215,6 +221,7 @@ static int keep_bytes(struct bit_proof *p)
 static int keep_taken(struct bit_proof *p)
 {
     ssize_t n = p->taken.bytes;
+
     if (n == -EAGAIN || n == -EINTR)
         return 0;
     if (n < 0)
@@ -228,6 +235,7 @@ static int keep_taken(struct bit_proof *p)
 static int take_frame(struct bit_proof *p, const struct bit_frame *frame)
 {
     ProtobufCMessage *msg = NULL;
+
     if (frame->type != BIT_MSG_PROVE_ANSWER || frame->epoch != 0)
         return bit_fail(BIT_EMESSAGE, "%s where a proof belongs", bit_msg_name(frame->type));
     int err = bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, frame->type, frame->body, frame->body_bytes, &msg);
@@ -237,12 +245,13 @@ static int take_frame(struct bit_proof *p, const struct bit_frame *frame)
     return err;
 }
 
-/* ---------------------------------------------------------------- asking */
+/* ---- asking */
 
 /* Files of one folder share their sidecar, and it is asked for once. */
 static bool is_wanted(const struct bit_proof *p, size_t i)
 {
     const char *from = p->spec->model->init_from;
+
     if (i >= 2 * p->tokens)
         return from != NULL && from[0] != '\0';
     return i <= p->tokens ||
@@ -269,6 +278,7 @@ static void share_sidecars(struct bit_proof *p)
 static void ask(struct bit_proof *p)
 {
     Bit__ProveCall m = BIT__PROVE_CALL__INIT;
+
     m.first = p->at;
     m.count = (uint32_t)p->batch;
     uv_timer_again(&p->timer);
@@ -279,6 +289,7 @@ static void go_on(struct bit_proof *p)
 {
     struct bit_frame frame;
     int err = keep_taken(p);
+
     if (err == 0)
         err = bit_frame_reader_next(&p->client->reader, &frame);
     if (err > 0) {
@@ -299,6 +310,7 @@ static void go_on(struct bit_proof *p)
 static void on_taken(struct bit_user_task *job)
 {
     struct bit_proof *p = job->data;
+
     p->taking = false;
     if (p->done != NULL) {
         bit_client_read(p->client, true);
@@ -313,6 +325,7 @@ static void on_arrived(void *arg)
     struct bit_proof *p = arg;
     uv_os_fd_t fd;
     int err = uv_fileno((const uv_handle_t *)&p->client->pipe, &fd);
+
     p->taken.fd = err < 0 ? err : fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (p->taken.fd < 0) {
         finish(p, bit_fail(err < 0 ? err : -errno, "proving"));
@@ -335,6 +348,7 @@ int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_do
 {
     uint64_t wait_ms = c->all->env->config->client_ms;
     struct bit_proof *p = calloc(1, sizeof *p);
+
     if (p == NULL)
         return bit_fail(-ENOMEM, "a proof");
     *p = (struct bit_proof){.client = c, .spec = spec, .done = done, .arg = arg, .handles = 1};

@@ -22,6 +22,7 @@ void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
 {
     struct bit_runner *r = bit_run_names_asked(c, m->run);
     struct bit_status status;
+
     if (r == NULL)
         return;
     int err = bit_status_init(&status, r, m->has_points ? m->points : 0);
@@ -43,6 +44,7 @@ void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
 static size_t select_runs(const struct bit_runs *runs, bool all, struct bit_runner **out)
 {
     size_t count = 0;
+
     for (size_t i = runs->count; i-- > 0 && count < LIST_MAX;)
         if (all || !bit_run_ended(&runs->runner[i]->run))
             out[count++] = runs->runner[i];
@@ -58,6 +60,7 @@ static void send_list(struct bit_client *c, struct bit_runner **runners, size_t 
                       Bit__RunStatus **messages)
 {
     size_t bytes = 0, first = count;
+
     for (size_t i = count; i-- > 0;) {
         if (bit_status_init(&status[i], runners[i], 0) < 0)
             break;
@@ -85,6 +88,7 @@ void bit_query_list(struct bit_client *c, const Bit__ListRequest *m)
     struct bit_runner **runners = calloc(room, sizeof *runners);
     struct bit_status *status = calloc(room, sizeof *status);
     Bit__RunStatus **messages = calloc(room, sizeof *messages);
+
     if (runners == NULL || status == NULL || messages == NULL)
         bit_client_refuse(c, -ENOMEM, "a list of runs");
     else
@@ -103,7 +107,7 @@ static void fill_listing(struct listing *out, const struct bit_runner *r, const 
 {
     bit__checkpoint_info__init(&out->info);
     snprintf(out->path, sizeof out->path, "%s/checkpoints/%s", r->dir, from->name);
-    out->info.name = (char *)(uintptr_t)from->name;
+    out->info.name = bit_lend(from->name);
     out->info.path = out->path;
     out->info.step = from->step;
     out->info.precision = from->precision;
@@ -117,6 +121,7 @@ static void fill_listing(struct listing *out, const struct bit_runner *r, const 
 void bit_query_checkpoints(struct bit_client *c, const Bit__CheckpointListRequest *m)
 {
     struct bit_runner *r = bit_run_names_asked(c, m->run);
+
     if (r == NULL)
         return;
     size_t count = BIT_MIN(r->run.checkpoint_count, (size_t)512), skipped = r->run.checkpoint_count - count;
@@ -138,13 +143,14 @@ void bit_query_checkpoints(struct bit_client *c, const Bit__CheckpointListReques
 void bit_query_version(struct bit_client *c, const Bit__VersionRequest *m)
 {
     size_t rss = 0;
+
     uv_resident_set_memory(&rss);
     Bit__VersionReply reply = BIT__VERSION_REPLY__INIT;
-    reply.version = (char *)(uintptr_t)BIT_VERSION;
-    reply.commit = (char *)(uintptr_t)BIT_COMMIT;
+    reply.version = bit_lend(BIT_VERSION);
+    reply.commit = bit_lend(BIT_COMMIT);
     reply.protocol = BIT_PROTOCOL_VERSION;
     reply.pid = (uint32_t)getpid();
-    reply.state_dir = (char *)(uintptr_t)c->all->env->config->state;
+    reply.state_dir = bit_lend(c->all->env->config->state);
     reply.rss_bytes = rss;
     bit_client_send(c, BIT_MSG_VERSION_REPLY, &reply);
     bit_client_end(c);

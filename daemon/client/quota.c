@@ -20,6 +20,7 @@ struct holding {
 static void add(struct holding *h, struct bit_client *c)
 {
     bool idle = !c->closing && !c->leaving && !c->busy && c->wait.kind == BIT_WAIT_NONE && c->stream == NULL;
+
     h->clients++;
     h->waits += c->wait.kind != BIT_WAIT_NONE;
     h->streams += c->stream != NULL;
@@ -31,6 +32,7 @@ static void add(struct holding *h, struct bit_client *c)
 static struct holding of_user(const struct bit_client *c)
 {
     struct holding h = {0};
+
     for (struct bit_client *at = c->all->first; at != NULL; at = at->next)
         if (at->peer.uid == c->peer.uid)
             add(&h, at);
@@ -41,6 +43,7 @@ static struct holding of_user(const struct bit_client *c)
 static struct holding of_pool(const struct bit_client *c)
 {
     struct holding h = {0};
+
     for (struct bit_client *at = c->all->first; at != NULL; at = at->next)
         if (at->peer.admin == c->peer.admin)
             add(&h, at);
@@ -57,6 +60,7 @@ int bit_quota_connect(struct bit_client *c, struct bit_client **leaver)
     struct holding user = of_user(c), pool = of_pool(c);
     unsigned most = clients_most(c);
     bool too_many = user.clients > most;
+
     *leaver = NULL;
     if (!too_many && pool.clients <= BIT_CLIENTS_MAX)
         return 0;
@@ -75,6 +79,7 @@ int bit_quota_connect(struct bit_client *c, struct bit_client **leaver)
 int bit_quota_ask(const struct bit_client *c)
 {
     size_t queued = c->peer.admin ? 0 : of_user(c).queued;
+
     if (queued <= USER_UNREAD_MOST)
         return 0;
     return bit_fail(BIT_EBUSY, "clients of uid %u do not read what they asked for: %zu MiB wait for them, limit %u",
@@ -84,6 +89,7 @@ int bit_quota_ask(const struct bit_client *c)
 int bit_quota_wait(const struct bit_client *c)
 {
     unsigned most = c->all->env->config->waits_per_user;
+
     if (c->peer.admin || of_user(c).waits < most)
         return 0;
     return bit_fail(BIT_EBUSY, "too many waits of uid %u: limit %u (waits_per_user)", c->peer.uid, most);
@@ -92,6 +98,7 @@ int bit_quota_wait(const struct bit_client *c)
 int bit_quota_stream(const struct bit_client *c)
 {
     unsigned most = c->all->env->config->streams_per_user;
+
     if (c->peer.admin || of_user(c).streams < most)
         return 0;
     return bit_fail(BIT_EBUSY, "too many streams of uid %u: limit %u (streams_per_user)", c->peer.uid, most);
@@ -100,6 +107,7 @@ int bit_quota_stream(const struct bit_client *c)
 bool bit_quota_has_room(const struct bit_client *c)
 {
     size_t own = bit_client_queued(c);
+
     if (own < STREAM_LEAST || own >= STREAM_MOST)
         return own < STREAM_LEAST;
     return of_user(c).queued < USER_STREAMS_MOST && of_pool(c).queued < ALL_STREAMS_MOST;

@@ -22,6 +22,7 @@ struct wanted {
 static bool is_named(const struct bit_runner *r, const struct wanted *w)
 {
     const char *name = r->run.spec->name;
+
     return (r->run.uid == w->uid) == w->own && name != NULL && strcmp(name, w->which) == 0;
 }
 
@@ -45,6 +46,7 @@ static struct bit_runner *find_id(const struct bit_runs *runs, const char *which
 static size_t choose(const struct bit_runs *runs, const struct wanted *w, struct bit_runner **out)
 {
     size_t named = 0, going_on = 0;
+
     for (size_t i = runs->count; i-- > 0;) {
         struct bit_runner *r = runs->runner[i];
         if (!is_named(r, w))
@@ -62,6 +64,7 @@ static size_t choose(const struct bit_runs *runs, const struct wanted *w, struct
 static void list_meant(const struct bit_runs *runs, const struct wanted *w, char *out, size_t room)
 {
     size_t at = 0, listed = 0;
+
     out[0] = '\0';
     for (size_t i = runs->count; i-- > 0 && at < room;) {
         const struct bit_run *run = &runs->runner[i]->run;
@@ -79,6 +82,7 @@ static void list_meant(const struct bit_runs *runs, const struct wanted *w, char
 static int refuse(const struct bit_runs *runs, const struct wanted *w, size_t meant)
 {
     char list[BIT_ERR_TEXT_MAX];
+
     list_meant(runs, w, list, sizeof list);
     return bit_fail(BIT_EUSAGE, "'%s' is the name of %zu runs%s: %s; say which by its id", w->which, meant,
                     w->own ? " of yours that have not ended" : " of others", list);
@@ -89,6 +93,7 @@ int bit_run_names_find(const struct bit_runs *runs, const char *which, uint32_t 
     struct wanted w = {.which = which, .uid = uid, .own = true};
     struct bit_runner *r = strcmp(which, "@last") == 0 ? newest_of(runs, uid) : find_id(runs, which);
     size_t meant = r != NULL ? 1 : choose(runs, &w, &r);
+
     if (meant == 0) {
         w.own = false;
         meant = choose(runs, &w, &r);

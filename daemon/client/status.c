@@ -25,6 +25,7 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
     const struct bit_run *run = &r->run;
     Bit__RunStatus *m = &s->message;
     char text[BIT_RUN_REASON_MAX];
+
     m->state = bit_status_state(r);
     if (bit_runner_is_blocked(r))
         bit_format(s->reason, sizeof s->reason, "disk: %s", r->blocked);
@@ -74,22 +75,23 @@ static void fill_slurm(struct bit_status *s, const struct bit_run *run)
         return;
     s->slurm = (Bit__SlurmJob)BIT__SLURM_JOB__INIT;
     s->slurm.job = run->slurm.job;
-    s->slurm.state = (char *)(uintptr_t)run->slurm.state;
-    s->slurm.reason = (char *)(uintptr_t)run->slurm.reason;
+    s->slurm.state = bit_lend(run->slurm.state);
+    s->slurm.reason = bit_lend(run->slurm.reason);
     s->message.slurm = &s->slurm;
 }
 
 static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
-    m->run = (char *)(uintptr_t)run->id;
-    m->name = run->spec->name ? run->spec->name : (char *)(uintptr_t)run->id;
+
+    m->run = bit_lend(run->id);
+    m->name = run->spec->name ? run->spec->name : bit_lend(run->id);
     m->has_restarts = m->has_ranks = m->has_created_ns = m->has_uid = true;
     m->restarts = run->restarts;
     m->ranks = bit_run_ranks(run);
-    m->nodes = run->nodes[0] ? (char *)(uintptr_t)run->nodes : NULL;
+    m->nodes = run->nodes[0] ? bit_lend(run->nodes) : NULL;
     m->uid = run->uid;
-    m->backend = run->backend[0] ? (char *)(uintptr_t)run->backend : NULL;
+    m->backend = run->backend[0] ? bit_lend(run->backend) : NULL;
     m->directory = r->dir;
     m->created_ns = run->created_ns;
     m->has_started_ns = run->started_ns != 0;
@@ -104,6 +106,7 @@ static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
 static int fill_curve(struct bit_status *s, const struct bit_history *h, uint32_t points)
 {
     size_t count = BIT_MIN(h->curve_count, (size_t)BIT_MIN(points, (uint32_t)BIT_STATUS_POINTS_MAX));
+
     if (count == 0)
         return 0;
     s->point = calloc(count, sizeof *s->point);
@@ -144,14 +147,15 @@ int bit_status_add_guard(struct bit_status *s, const struct bit_run *run)
 {
     size_t count = (size_t)BIT_MIN(run->seen_count, (uint64_t)BIT_RUN_SEEN_MAX);
     struct bit_status_guard *g = calloc(1, sizeof *g);
+
     if (g == NULL)
         return bit_fail(-ENOMEM, "anomalies");
     s->guard = g;
     for (size_t i = 0; i < count; i++) {
         const struct bit_run_seen *seen = &run->seen[(run->seen_count - count + i) % BIT_RUN_SEEN_MAX];
         g->what[i] = seen->what;
-        g->what[i].place = seen->place[0] ? (char *)(uintptr_t)seen->place : NULL;
-        g->what[i].text = (char *)(uintptr_t)seen->text;
+        g->what[i].place = seen->place[0] ? bit_lend(seen->place) : NULL;
+        g->what[i].text = bit_lend(seen->text);
         bit__seen_anomaly__init(&g->item[i]);
         g->item[i].step = seen->step;
         g->item[i].time_ns = seen->time_ns;
@@ -183,6 +187,7 @@ int bit_status_check(const Bit__RunStatus *m)
 {
     size_t bytes = bit__run_status__get_packed_size(m);
     uint8_t *buf = malloc(bytes + 1);
+
     if (buf == NULL)
         return bit_fail(-ENOMEM, "a status of %zu bytes", bytes);
     bit__run_status__pack(m, buf);

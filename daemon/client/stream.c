@@ -74,6 +74,7 @@ static void make_portion(struct bit_stream_task *task)
     static int (*const make[])(struct bit_stream_portion * p) = {
         [EVENTS] = bit_stream_portion_events, [LOG] = bit_stream_portion_log, [LINES] = bit_stream_portion_lines};
     struct bit_stream *s = task->data;
+
     s->result = make[s->kind](&s->portion);
 }
 
@@ -82,6 +83,7 @@ static void on_portion(struct bit_stream_task *task);
 static struct bit_stream *new_stream(struct bit_client *c, struct bit_runner *r, enum kind kind, bool follow)
 {
     struct bit_stream *s = calloc(1, sizeof *s);
+
     if (s == NULL) {
         bit_fail(-ENOMEM, "a stream");
         return NULL;
@@ -101,15 +103,17 @@ static int open_below(const struct bit_runner *r, const char *name)
     char *path = bit_runner_path(r, name);
     int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     int err = fd >= 0 ? fd : bit_fail(-errno, "%s: %s", path ? path : name, strerror(errno));
+
     free(path);
     return err;
 }
 
-/* ---------------------------------------------------------------- logs */
+/* ---- logs */
 
 static void on_change(uv_fs_event_t *handle, const char *name, int events, int status)
 {
     struct bit_stream *s = handle->data;
+
     s->look = true;
     bit_stream_pump(s);
 }
@@ -117,6 +121,7 @@ static void on_change(uv_fs_event_t *handle, const char *name, int events, int s
 static void watch_log(struct bit_stream *s, const char *name)
 {
     char *path = bit_runner_path(s->runner, name);
+
     if (!s->follow || path == NULL) {
         free(path);
         return;
@@ -133,6 +138,7 @@ static void watch_log(struct bit_stream *s, const char *name)
 static int open_log(struct bit_stream *s, uint32_t attempt)
 {
     char name[64];
+
     snprintf(name, sizeof name, "logs/worker-%u.log", attempt);
     int fd = open_below(s->runner, name);
     if (fd < 0)
@@ -163,6 +169,7 @@ static bool is_settled(const struct bit_stream *s)
 static bool next_log(struct bit_stream *s)
 {
     bool next = s->follow && s->portion.attempt < s->runner->run.attempt;
+
     return next && open_log(s, s->portion.attempt + 1) == 0;
 }
 
@@ -178,13 +185,14 @@ static void found_lines(struct bit_stream *s)
     s->look = true;
 }
 
-/* ---------------------------------------------------------------- events */
+/* ---- events */
 
 /* What lies behind the journal's own end is being written, or will be taken back. A damaged one has no such end. */
 static bool has_events(struct bit_stream *s)
 {
     struct bit_stream_portion *p = &s->portion;
     const struct bit_journal_index *x = &s->runner->journal.index;
+
     if (s->runner->corrupt)
         return true;
     p->end = s->runner->journal.bytes;
@@ -198,6 +206,7 @@ static void pick_events(struct bit_stream *s)
     struct bit_stream_portion *p = &s->portion;
     const struct bit_journal_index *x = &s->runner->journal.index;
     size_t first = bit_journal_index_find(x, p->after);
+
     p->picked_count = BIT_MIN(x->count - first, (size_t)BIT_STREAM_PORTION_PICKS);
     memcpy(p->picked, x->entry + first, p->picked_count * sizeof p->picked[0]);
 }
@@ -208,11 +217,12 @@ static void note_picked(struct bit_stream_portion *p)
         p->after = p->picked[i].seq;
 }
 
-/* ---------------------------------------------------------------- both */
+/* ---- both */
 
 static void end_stream(struct bit_stream *s, int err)
 {
     struct bit_client *c = s->client;
+
     c->stream = NULL;
     s->dead = true;
     if (err < 0) {
@@ -281,6 +291,7 @@ static void send_portion(struct bit_stream *s)
 {
     uint8_t *frames = s->portion.frames;
     size_t bytes = s->portion.frame_bytes;
+
     s->portion.frames = NULL;
     s->cut_short = s->result > 0 ? 0 : s->cut_short;
     note_picked(&s->portion);
@@ -294,6 +305,7 @@ static void on_portion(struct bit_stream_task *task)
 {
     struct bit_stream *s = task->data;
     struct bit_client *c = s->client;
+
     s->reading = false;
     if (s->dead) {
         release(s);
@@ -315,6 +327,7 @@ static void on_portion(struct bit_stream_task *task)
 static int begin_events(struct bit_client *c, struct bit_runner *r, const Bit__EventsRequest *request)
 {
     struct bit_stream *s = new_stream(c, r, EVENTS, request->has_follow && request->follow);
+
     if (s == NULL)
         return -ENOMEM;
     s->portion.after = request->has_after ? request->after : 0;
@@ -335,6 +348,7 @@ static int begin_events(struct bit_client *c, struct bit_runner *r, const Bit__E
 static void find_beginning(struct bit_stream *s, const Bit__LogRequest *request)
 {
     struct stat st;
+
     if (s->fd < 0 || (!request->has_offset && !request->has_tail_lines))
         return;
     uint64_t size = fstat(s->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
@@ -349,6 +363,7 @@ static void find_beginning(struct bit_stream *s, const Bit__LogRequest *request)
 static int begin_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request)
 {
     struct bit_stream *s = new_stream(c, r, LOG, request->has_follow && request->follow);
+
     if (s == NULL)
         return -ENOMEM;
     uint32_t attempt = request->has_attempt && request->attempt > 0 ? request->attempt : r->run.attempt;
@@ -369,6 +384,7 @@ void bit_stream_events(struct bit_client *c, const Bit__EventsRequest *m)
 {
     struct bit_runner *r = bit_run_names_asked(c, m->run);
     int err = r == NULL ? 0 : bit_quota_stream(c);
+
     if (r != NULL && err == 0)
         err = begin_events(c, r, m);
     if (err < 0)
@@ -379,6 +395,7 @@ void bit_stream_log(struct bit_client *c, const Bit__LogRequest *m)
 {
     struct bit_runner *r = bit_run_names_asked(c, m->run);
     int err = r == NULL ? 0 : bit_quota_stream(c);
+
     if (r != NULL && err == 0)
         err = begin_log(c, r, m);
     if (err < 0)

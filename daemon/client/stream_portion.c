@@ -30,6 +30,7 @@ static int add_frame(struct bit_stream_portion *p, uint16_t type, const void *ms
     uint8_t *frame = NULL;
     size_t bytes = 0;
     int err = bit_msg_encode(type, 0, msg, &frame, &bytes);
+
     if (err == 0)
         err = add_bytes(p, frame, bytes);
     free(frame);
@@ -39,18 +40,20 @@ static int add_frame(struct bit_stream_portion *p, uint16_t type, const void *ms
 static ssize_t read_at(struct bit_stream_portion *p, uint8_t *buf, size_t bytes, uint64_t offset)
 {
     ssize_t n = pread(p->fd, buf, bytes, (off_t)offset);
+
     if (n < 0)
         return bit_fail(-errno, "reading at byte %llu: %s", (unsigned long long)offset, strerror(errno));
     p->bytes_read += (uint64_t)n;
     return n;
 }
 
-/* ---------------------------------------------------------------- events */
+/* ---- events */
 
 /* Steps only where they were asked for, or where something was wrong with one. */
 static bool is_wanted(const struct bit_stream_portion *p, const Bit__JournalRecord *record)
 {
     bool plain = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && record->step->n_anomaly == 0;
+
     return record->seq > p->after && (p->steps || !plain);
 }
 
@@ -59,6 +62,7 @@ static int64_t add_record(struct bit_stream_portion *p, const uint8_t *buf, size
 {
     Bit__JournalRecord *record = NULL;
     int64_t took = bit_journal_decode(buf, bytes, &record);
+
     if (took <= 0)
         return took;
     int err = 0;
@@ -78,6 +82,7 @@ static int read_on(struct bit_stream_portion *p, uint8_t *buf)
     ssize_t n = read_at(p, buf, (size_t)BIT_MIN(left, (uint64_t)BIT_STREAM_PORTION_BYTES), p->offset);
     int64_t took = 1;
     size_t done = 0;
+
     if (n <= 0)
         return (int)n;
     while (done < (size_t)n && (took = add_record(p, buf + done, (size_t)n - done)) > 0)
@@ -90,6 +95,7 @@ static int read_on(struct bit_stream_portion *p, uint8_t *buf)
 static size_t span(const struct bit_journal_index_entry *first, size_t count, size_t *bytes)
 {
     size_t n = 0;
+
     for (*bytes = 0; n < count; n++) {
         uint64_t end = first[n].offset + first[n].bytes - first->offset;
         if (end > BIT_STREAM_PORTION_BYTES)
@@ -102,6 +108,7 @@ static size_t span(const struct bit_journal_index_entry *first, size_t count, si
 static int read_picked(struct bit_stream_portion *p, uint8_t *buf)
 {
     size_t bytes;
+
     for (size_t i = 0, n; i < p->picked_count; i += n) {
         const struct bit_journal_index_entry *first = &p->picked[i];
         n = span(first, p->picked_count - i, &bytes);
@@ -124,6 +131,7 @@ static int with_buffer(struct bit_stream_portion *p, int (*make)(struct bit_stre
 {
     uint8_t *buf = malloc(BIT_STREAM_PORTION_BYTES);
     int got = buf == NULL ? bit_fail(-ENOMEM, "a portion of a stream") : make(p, buf);
+
     free(buf);
     if (got < 0)
         bit_format(p->text, sizeof p->text, "%s", bit_fail_text());
@@ -135,11 +143,12 @@ int bit_stream_portion_events(struct bit_stream_portion *p)
     return with_buffer(p, p->picked_count > 0 ? read_picked : read_on);
 }
 
-/* ---------------------------------------------------------------- logs */
+/* ---- logs */
 
 static int read_text(struct bit_stream_portion *p, uint8_t *buf)
 {
     ssize_t n = read_at(p, buf, BIT_STREAM_PORTION_BYTES, p->offset);
+
     if (n <= 0)
         return (int)n;
     Bit__LogReply m = BIT__LOG_REPLY__INIT;
@@ -161,6 +170,7 @@ int bit_stream_portion_log(struct bit_stream_portion *p)
 static bool find_line(struct bit_stream_portion *p, const uint8_t *buf, size_t bytes, uint64_t at)
 {
     const uint8_t *newline;
+
     for (size_t left = bytes; left > 0 && (newline = memrchr(buf, '\n', left)) != NULL;) {
         left = (size_t)(newline - buf);
         if (at + left + 1 == p->end || --p->lines > 0)

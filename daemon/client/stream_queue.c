@@ -7,6 +7,7 @@
 static void run(uv_work_t *work)
 {
     const struct bit_stream_queue *q = work->data;
+
     q->first->work(q->first); /* the loop changes what is behind it alone */
 }
 
@@ -16,6 +17,7 @@ static void on_done(uv_work_t *work, int status)
 {
     struct bit_stream_queue *q = work->data;
     struct bit_stream_task *task = q->first;
+
     q->first = task->next;
     if (q->first == NULL)
         q->end = &q->first;
@@ -39,6 +41,7 @@ void bit_stream_queue_init(struct bit_stream_queue *q, uv_loop_t *loop)
 void bit_stream_queue_add(struct bit_stream_queue *q, struct bit_stream_task *task)
 {
     bool idle = q->first == NULL;
+
     task->next = NULL;
     *q->end = task;
     q->end = &task->next;
@@ -49,6 +52,7 @@ void bit_stream_queue_add(struct bit_stream_queue *q, struct bit_stream_task *ta
 bool bit_stream_queue_cancel(struct bit_stream_queue *q, struct bit_stream_task *task)
 {
     struct bit_stream_task **at = q->first != NULL ? &q->first->next : &q->first;
+
     while (*at != NULL && *at != task)
         at = &(*at)->next;
     if (*at == NULL)

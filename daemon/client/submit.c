@@ -75,12 +75,13 @@ static void refuse(struct bit_submission *s, int err, const char *text)
     free_submission(s);
 }
 
-/* ---------------------------------------------------------------- the answers */
+/* ---- the answers */
 
 static void answer_submitted(struct bit_client *c, const struct bit_runner *r, uint64_t event)
 {
     Bit__SubmitReply m = BIT__SUBMIT_REPLY__INIT;
-    m.run = (char *)(uintptr_t)r->run.id;
+
+    m.run = bit_lend(r->run.id);
     m.name = r->run.spec->name ? r->run.spec->name : m.run;
     m.event = event;
     bit_client_send(c, BIT_MSG_SUBMIT_REPLY, &m);
@@ -93,6 +94,7 @@ static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
 {
     char *data = bit_runner_path(r, "data.pb"), *init = bit_runner_path(r, "init.pb");
     int err = data == NULL || init == NULL ? bit_fail(-ENOMEM, "%s", r->run.id) : 0;
+
     if (err == 0 && s->proof != NULL)
         err = bit_feed_keep(s->feed, data);
     if (err == 0 && s->init_from != NULL)
@@ -106,6 +108,7 @@ static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
 static void make_run(struct bit_submission *s)
 {
     struct bit_runner *r = bit_runs_find_request(s->runs, s->request_id); /* sent twice, and both were being checked */
+
     if (r == NULL) {
         Bit__RunSpec *spec = s->spec;
         s->spec = NULL;
@@ -125,6 +128,7 @@ static void make_run(struct bit_submission *s)
 static void fill_dry_run(const struct bit_submission *s, const struct bit_dryrun_size *size, Bit__DryRunReply *m)
 {
     const Bit__RunSpec *spec = s->spec;
+
     m->spec = s->spec;
     m->parameters = size->parameters;
     m->linear_parameters = size->linear_parameters;
@@ -145,6 +149,7 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan_query
     Bit__MemoryPlan unknown = BIT__MEMORY_PLAN__INIT;
     struct bit_warnings warnings = {0};
     int err = bit_dryrun_size(s->spec->model, &size);
+
     if (err < 0) {
         refuse(s, err, bit_fail_text());
         return;
@@ -177,12 +182,13 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan_query
     free_submission(s);
 }
 
-/* ---------------------------------------------------------------- the checks, one after the other */
+/* ---- the checks, one after the other */
 
 static bool fits(const struct bit_submission *s, const Bit__MemoryPlan *memory, char *text, size_t room)
 {
     uint64_t available = bit_dryrun_memory_available(s->spec->launch);
     const double mib = 1 << 20;
+
     if (memory->total <= available)
         return true;
     bit_format(
@@ -199,6 +205,7 @@ static void on_planned(void *arg, const struct bit_plan_query *plan)
 {
     struct bit_submission *s = arg;
     char text[BIT_ERR_TEXT_MAX];
+
     if (s->client == NULL)
         free_submission(s);
     else if (plan->refused)
@@ -219,6 +226,7 @@ static int open_init(struct bit_submission *s)
 {
     char runs[BIT_CONFIG_PATH_MAX + 16];
     const char *from = s->spec->model->init_from;
+
     if (from == NULL || from[0] == '\0')
         return 0;
     s->init_from = calloc(1, sizeof *s->init_from);
@@ -233,6 +241,7 @@ static int open_data(struct bit_submission *s)
 {
     size_t count;
     int err = open_init(s);
+
     if (err == 0 && s->proof != NULL)
         err = bit_proof_check(s->proof);
     if (err == 0)
@@ -254,6 +263,7 @@ static int open_data(struct bit_submission *s)
 static void look_at_data(uv_work_t *work)
 {
     struct bit_submission *s = work->data;
+
     s->err = open_data(s);
     if (s->err < 0) {
         bit_format(s->text, sizeof s->text, "%s", bit_fail_text());
@@ -280,6 +290,7 @@ static int check_init_run(const struct bit_submission *s)
 static void on_looked(uv_work_t *work, int status)
 {
     struct bit_submission *s = work->data;
+
     if (s->client == NULL) {
         free_submission(s);
     } else if (check_init_run(s) < 0) { /* before anything is said of what is in it */
@@ -293,18 +304,19 @@ static void on_looked(uv_work_t *work, int status)
     }
 }
 
-/* ---------------------------------------------------------------- the beginning */
+/* ---- the beginning */
 
 static void refuse_problems(struct bit_client *c, const struct bit_problems *problems)
 {
     Bit__Problem item[BIT_PROBLEMS_MAX], *list[BIT_PROBLEMS_MAX];
     size_t count = (size_t)BIT_MIN(problems->count, BIT_PROBLEMS_MAX);
     char text[128];
+
     for (size_t i = 0; i < count; i++) {
         const struct bit_problem *from = &problems->item[i];
         bit__problem__init(&item[i]);
-        item[i].field = from->field[0] ? (char *)(uintptr_t)from->field : NULL;
-        item[i].text = (char *)(uintptr_t)from->text;
+        item[i].field = from->field[0] ? bit_lend(from->field) : NULL;
+        item[i].text = bit_lend(from->text);
         item[i].has_line = from->line > 0;
         item[i].line = (uint32_t)from->line;
         item[i].has_column = from->column > 0;
@@ -320,6 +332,7 @@ static void refuse_problems(struct bit_client *c, const struct bit_problems *pro
 static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     int err = bit_allow_check(c->all->env->config, spec, !bit_proof_needed(&c->peer), problems);
+
     if (spec->launch->launcher != BIT__LAUNCHER__SRUN || bit_slurm_job_check_own() == 0)
         return err;
     bit_problems_add(problems, "launch.launcher", 0, 0, "%s", bit_fail_text());
@@ -329,6 +342,7 @@ static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, st
 static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *directory)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
+
     if (problems == NULL) {
         bit_client_refuse(c, -ENOMEM, "a specification");
         return -ENOMEM;
@@ -351,6 +365,7 @@ static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *dire
 static void begin_looking(struct bit_submission *s)
 {
     int err = uv_queue_work(s->env->loop, &s->work, look_at_data, on_looked);
+
     if (err < 0)
         refuse(s, err, uv_strerror(err));
 }
@@ -358,6 +373,7 @@ static void begin_looking(struct bit_submission *s)
 static void on_proven(void *arg, int err)
 {
     struct bit_submission *s = arg;
+
     s->proving = false;
     if (err < 0)
         refuse(s, err, bit_fail_text());
@@ -368,6 +384,7 @@ static void on_proven(void *arg, int err)
 static struct bit_submission *new_submission(struct bit_client *c, const Bit__SubmitRequest *m, Bit__RunSpec *spec)
 {
     struct bit_submission *s = calloc(1, sizeof *s);
+
     if (s == NULL)
         return NULL;
     s->env = c->all->env;
@@ -387,6 +404,7 @@ static void begin(struct bit_client *c, const Bit__SubmitRequest *m)
 {
     Bit__RunSpec *spec = bit_msg_clone(m->spec);
     struct bit_submission *s = NULL;
+
     if (spec == NULL) {
         bit_client_refuse(c, -ENOMEM, "a specification");
         return;
@@ -415,6 +433,7 @@ void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
 {
     const struct bit_runs *runs = c->all->runs;
     bool dry_run = m->has_dry_run && m->dry_run;
+
     if (m->request_id[0] == '\0' || strlen(m->request_id) > BIT_REQUEST_ID_MAX) {
         bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
         return;

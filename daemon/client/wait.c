@@ -20,6 +20,7 @@ enum result {
 static bool requested_holds(const struct bit_wait *w, const struct bit_run *run)
 {
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
+
     if (w->has_state && run->state != w->state)
         return false;
     if (w->has_step && run->step_max < w->step)
@@ -34,6 +35,7 @@ static bool requested_holds(const struct bit_wait *w, const struct bit_run *run)
 static bool holds(const struct bit_wait *w, const struct bit_run *run)
 {
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
+
     switch (w->kind) {
     case BIT_WAIT_REQUESTED:
         return requested_holds(w, run);
@@ -61,6 +63,7 @@ static bool is_gone(const struct bit_wait *w, const struct bit_run *run)
 static enum result check(const struct bit_wait *w)
 {
     const struct bit_run *run = &w->runner->run;
+
     if (w->has_state && w->state == BIT__RUN_STATE__BLOCKED && bit_status_state(w->runner) == w->state)
         return HOLDS;
     if (bit_runner_is_blocked(w->runner))
@@ -73,6 +76,7 @@ static enum result check(const struct bit_wait *w)
 static void answer_requested(struct bit_client *c, struct bit_runner *r)
 {
     struct bit_status status;
+
     if (bit_status_init(&status, r, 0) < 0) {
         bit_client_refuse(c, -ENOMEM, "%s", bit_fail_text());
         return;
@@ -89,12 +93,12 @@ static void answer_done(struct bit_client *c, const struct bit_wait *w)
     const struct bit_run *run = &w->runner->run;
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
     Bit__DoneReply m = BIT__DONE_REPLY__INIT;
-    m.run = (char *)(uintptr_t)run->id;
+
+    m.run = bit_lend(run->id);
     m.has_step = m.has_event = true;
     m.step = w->kind == BIT_WAIT_CHECKPOINT && newest ? newest->step : run->step;
     m.event = w->event;
-    m.text = w->kind == BIT_WAIT_CHECKPOINT && newest ? (char *)(uintptr_t)newest->name
-                                                      : (char *)(uintptr_t)run->reason;
+    m.text = w->kind == BIT_WAIT_CHECKPOINT && newest ? bit_lend(newest->name) : bit_lend(run->reason);
     bit_client_send(c, BIT_MSG_DONE_REPLY, &m);
     bit_client_end(c);
 }
@@ -103,6 +107,7 @@ void bit_wait_look(struct bit_client *c)
 {
     const struct bit_wait w = c->wait;
     enum result result = check(&w);
+
     if (result == NOT_YET)
         return;
     c->wait.kind = BIT_WAIT_NONE;
@@ -124,6 +129,7 @@ void bit_wait_begin(struct bit_client *c, const struct bit_wait *wait)
 void bit_wait_requested(struct bit_client *c, const Bit__WaitRequest *m)
 {
     struct bit_runner *r = bit_run_names_asked(c, m->run);
+
     if (r == NULL)
         return;
     const struct bit_wait wait = {

@@ -45,6 +45,7 @@ static void poll_now(uv_timer_t *timer);
 uint64_t bit_slurm_job_own(void)
 {
     const char *text = getenv("SLURM_JOB_ID");
+
     return text != NULL && isdigit((unsigned char)text[0]) ? strtoull(text, NULL, 10) : 0;
 }
 
@@ -66,13 +67,14 @@ uint64_t bit_slurm_job_number(const struct bit_slurm_job *j)
     return is_submitted(j) ? j->runner->run.slurm.job : bit_slurm_job_own();
 }
 
-/* ---------------------------------------------------------------- what Slurm said, told on */
+/* ---- what Slurm said, told on */
 
 /* Cut as it is kept, so that what was noted is known when it comes again. */
 static void note_state(struct bit_slurm_job *j, uint64_t number, const char *all_state, const char *all_reason)
 {
     const struct bit_run_slurm *known = &j->runner->run.slurm;
     char state[sizeof known->state], reason[sizeof known->reason];
+
     bit_format(state, sizeof state, "%s", all_state);
     bit_hosts_brief(all_reason, reason, sizeof reason); /* while the job runs, its nodes */
     if (known->job == number && strcmp(known->state, state) == 0 && strcmp(known->reason, reason) == 0)
@@ -110,11 +112,12 @@ static void tell_over(struct bit_slurm_job *j, int err, const char *why)
     j->ops->over(j->arg, err, why);
 }
 
-/* ---------------------------------------------------------------- commands */
+/* ---- commands */
 
 static void on_freed(uv_handle_t *handle)
 {
     struct bit_slurm_job *j = handle->data;
+
     bit_hosts_finish(&j->nodes);
     bit_hosts_finish(&j->lost);
     free(j);
@@ -131,6 +134,7 @@ static void destroy(struct bit_slurm_job *j)
 static void run_command(struct bit_slurm_job *j, struct bit_argv *argv, bit_child_output_done *done)
 {
     int err = bit_argv_check(argv);
+
     if (err == 0)
         err = bit_child_output_get(j->runner->env->loop, argv->item, COMMAND_MS, done, j);
     j->busy = err == 0;
@@ -148,13 +152,14 @@ static bool still_there(struct bit_slurm_job *j)
     return !j->dying;
 }
 
-/* ---------------------------------------------------------------- submitting */
+/* ---- submitting */
 
 static int touch_lease(struct bit_slurm_job *j)
 {
     char *path = bit_runner_path(j->runner, "lease");
     int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     int err = fd < 0 || futimens(fd, NULL) < 0 ? bit_fail(-errno, "%s: %s", path ? path : "lease", strerror(errno)) : 0;
+
     if (fd >= 0)
         close(fd);
     free(path);
@@ -166,6 +171,7 @@ static int write_hold_script(struct bit_slurm_job *j)
     char *path = bit_runner_path(j->runner, "hold");
     int err = path == NULL ? bit_fail(-ENOMEM, "the job's script")
                            : bit_file_write(path, (const uint8_t *)HOLD_SCRIPT, sizeof HOLD_SCRIPT - 1);
+
     free(path);
     return err;
 }
@@ -173,6 +179,7 @@ static int write_hold_script(struct bit_slurm_job *j)
 uint32_t bit_slurm_job_nodes(const Bit__LaunchSpec *launch)
 {
     uint32_t each = bit_slurm_ranks_per_node(launch->slurm);
+
     if (launch->slurm->nodes > 0)
         return launch->slurm->nodes;
     return each ? (launch->ranks + each - 1) / each : 1;
@@ -182,6 +189,7 @@ static void add_wishes(const Bit__LaunchSpec *launch, struct bit_argv *out)
 {
     const Bit__SlurmSpec *slurm = launch->slurm;
     uint32_t nodes = bit_slurm_job_nodes(launch), each = bit_slurm_ranks_per_node(slurm);
+
     bit_argv_add(out, "--nodes=%u", nodes);
     bit_argv_add(out, "--ntasks-per-node=%u", each ? each : (launch->ranks + nodes - 1) / nodes);
     if (launch->threads > 0)
@@ -222,6 +230,7 @@ static void on_submitted(void *arg, const struct bit_child_output *r)
     struct bit_slurm_job *j = arg;
     char text[BIT_ERR_TEXT_MAX];
     uint64_t number = bit_child_output_ok(r) && isdigit(r->out[0]) ? strtoull((const char *)r->out, NULL, 10) : 0;
+
     if (number > 0)
         note_state(j, number, "PENDING", "submitted"); /* before anything else: from here on it is ours to end */
     if (!still_there(j))
@@ -237,6 +246,7 @@ static void submit_job(struct bit_slurm_job *j)
 {
     struct bit_argv argv = {0};
     int err = write_hold_script(j);
+
     if (err == 0)
         err = touch_lease(j);
     if (err == 0)
@@ -250,12 +260,13 @@ static void submit_job(struct bit_slurm_job *j)
     run_command(j, &argv, on_submitted);
 }
 
-/* ---------------------------------------------------------------- watching */
+/* ---- watching */
 
 static int take_nodes(struct bit_slurm_job *j, const char *list)
 {
     struct bit_hosts nodes;
     int err = bit_hosts_parse(list, &nodes);
+
     if (err < 0)
         return err;
     bit_hosts_finish(&j->nodes);
@@ -268,6 +279,7 @@ static void take_running(struct bit_slurm_job *j, const struct bit_squeue *q)
     char why[BIT_ERR_TEXT_MAX];
     const struct bit_run *r = &j->runner->run;
     int err = take_nodes(j, q->nodes); /* a job may have grown smaller */
+
     note_state(j, r->slurm.job, q->state, q->nodes);
     if (j->wanted) {
         tell_ready(j, err);
@@ -285,6 +297,7 @@ static void take_waiting(struct bit_slurm_job *j, const struct bit_squeue *q)
 {
     char why[BIT_ERR_TEXT_MAX];
     const uint64_t number = j->runner->run.slurm.job;
+
     bit_format(why, sizeof why, "Slurm job %" PRIu64 " is %s again: %s", number, q->state, q->reason);
     note_state(j, number, q->state, q->reason);
     if (j->ready)
@@ -297,6 +310,7 @@ static void take_ended(struct bit_slurm_job *j, const char *state, const char *r
     char why[BIT_ERR_TEXT_MAX];
     const uint64_t number = j->runner->run.slurm.job;
     int err = strncmp(state, "CANCELLED", 9) == 0 ? -ECANCELED : BIT_EWORKER;
+
     bit_format(why, sizeof why, "Slurm job %" PRIu64 " ended: %s%s%s", number, state, reason[0] ? ", " : "", reason);
     note_state(j, 0, state, reason);
     bit_hosts_finish(&j->lost);
@@ -318,6 +332,7 @@ static void on_polled(void *arg, const struct bit_child_output *r)
     struct bit_slurm_job *j = arg;
     struct bit_squeue q = {0};
     char text[BIT_ERR_TEXT_MAX];
+
     if (!still_there(j) || !(j->wanted || j->ready))
         return;
     again_in(j, j->runner->env->config->slurm_poll_ms);
@@ -339,6 +354,7 @@ static void on_polled(void *arg, const struct bit_child_output *r)
 static void ask_squeue(struct bit_slurm_job *j)
 {
     struct bit_argv argv = {0};
+
     if (touch_lease(j) < 0)
         bit_warn("lease not touched", "run=%s text=%s", j->runner->run.id, bit_fail_text());
     bit_launch_slurm_tool(j->runner->env->config, "squeue", &argv);
@@ -364,6 +380,7 @@ static void take_own_job(struct bit_slurm_job *j)
 static void poll_now(uv_timer_t *timer)
 {
     struct bit_slurm_job *j = timer->data;
+
     if (j->busy)
         again_in(j, j->runner->env->config->slurm_poll_ms);
     else if (!is_submitted(j))
@@ -374,7 +391,7 @@ static void poll_now(uv_timer_t *timer)
         submit_job(j);
 }
 
-/* ---------------------------------------------------------------- from outside */
+/* ---- from outside */
 
 void bit_slurm_job_told(struct bit_slurm_job *j, const char *why)
 {
@@ -388,6 +405,7 @@ int bit_slurm_job_create(struct bit_runner *r, const struct bit_slurm_job_ops *o
                          struct bit_slurm_job **out)
 {
     struct bit_slurm_job *j = calloc(1, sizeof *j);
+
     if (j == NULL)
         return bit_fail(-ENOMEM, "a Slurm job");
     j->runner = r;
@@ -416,6 +434,7 @@ void bit_slurm_job_pause(struct bit_slurm_job *j)
 static bool is_same_host(const char *node, const char *host)
 {
     size_t bytes = strcspn(node, ".");
+
     return strcmp(node, host) == 0 || (strcspn(host, ".") == bytes && strncmp(node, host, bytes) == 0);
 }
 
@@ -450,6 +469,7 @@ static void on_cancelled(void *arg, const struct bit_child_output *r)
 static void scancel(const struct bit_env *env, uint64_t number, const char *how, const char *how_else)
 {
     struct bit_argv argv = {0};
+
     bit_launch_slurm_tool(env->config, "scancel", &argv);
     bit_argv_add(&argv, "--quiet");
     bit_argv_add(&argv, "%s", how);

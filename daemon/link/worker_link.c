@@ -46,7 +46,7 @@ static struct bit_worker_link_listener *listener_of(const struct bit_worker_link
     return link->inlet->listener;
 }
 
-/* ---------------------------------------------------------------- the end of one */
+/* ---- the end of one */
 
 static void destroy_when_closed(struct bit_worker_link *link)
 {
@@ -59,6 +59,7 @@ static void destroy_when_closed(struct bit_worker_link *link)
 static void on_wire_closed(uv_handle_t *handle)
 {
     struct bit_wire *wire = handle->data;
+
     destroy_when_closed(wire->arg);
 }
 
@@ -86,6 +87,7 @@ static void tell_refused(struct bit_worker_link *link, const char *why)
     struct bit_worker_link_listener *l = listener_of(link);
     uint64_t now_ms = uv_now(link->wire.io.handle.loop);
     char from[64];
+
     l->refused++;
     if (l->refused_told_ms != 0 && now_ms - l->refused_told_ms < REFUSED_TOLD_MS)
         return;
@@ -108,7 +110,7 @@ static void drop(struct bit_worker_link *link, int err, const char *why)
         link->ops->lost(link->owner, err);
 }
 
-/* ---------------------------------------------------------------- messages */
+/* ---- messages */
 
 /* A hello holds the launch's secret: neither the message nor the bytes that it came in are left behind. */
 static void forget_hello(const Bit__WorkerHello *hello, const struct bit_frame *frame)
@@ -120,6 +122,7 @@ static void forget_hello(const Bit__WorkerHello *hello, const struct bit_frame *
 static int take_hello(struct bit_worker_link *link, const struct bit_frame *frame)
 {
     ProtobufCMessage *msg = NULL;
+
     if (frame->type != BIT_MSG_WORKER_HELLO)
         return bit_fail(BIT_EAUTH, "%s before a hello", bit_msg_name(frame->type));
     int err = bit_msg_decode(BIT_CHANNEL_LINK_UP, frame->type, frame->body, frame->body_bytes, &msg);
@@ -136,6 +139,7 @@ static int take_hello(struct bit_worker_link *link, const struct bit_frame *fram
 static bool find_source(const struct bit_worker_link *link, struct sockaddr_storage *out)
 {
     int bytes = sizeof *out;
+
     return link->inlet->tcp && uv_tcp_getpeername(&link->wire.io.tcp, (struct sockaddr *)out, &bytes) == 0;
 }
 
@@ -144,6 +148,7 @@ static void trust_source(const struct bit_worker_link *link)
 {
     struct bit_worker_link_listener *l = link->inlet->listener;
     struct sockaddr_storage from;
+
     if (find_source(link, &from))
         bit_connection_rate_trust(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->accept_timer.loop));
 }
@@ -170,6 +175,7 @@ int bit_worker_link_welcome(struct bit_worker_link *link, const struct bit_worke
 static int take_message(struct bit_worker_link *link, const struct bit_frame *frame)
 {
     ProtobufCMessage *msg = NULL;
+
     if (frame->epoch != link->epoch)
         return bit_fail(BIT_EEPOCH, "%s of launch %llu on the link of %llu", bit_msg_name(frame->type),
                         (unsigned long long)frame->epoch, (unsigned long long)link->epoch);
@@ -187,6 +193,7 @@ static int take_message(struct bit_worker_link *link, const struct bit_frame *fr
 static void take_frames(struct bit_worker_link *link)
 {
     struct bit_frame frame;
+
     while (!link->closing && !link->held) {
         int err = bit_frame_reader_next(&link->reader, &frame);
         if (err == 0)
@@ -198,23 +205,26 @@ static void take_frames(struct bit_worker_link *link)
     }
 }
 
-/* ---------------------------------------------------------------- its wire */
+/* ---- its wire */
 
 static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out)
 {
     const struct bit_worker_link_listener *l = listener_of(arg);
+
     return l->ops->launch(l->arg, run, epoch, out);
 }
 
 static int on_room(void *arg, uint8_t **room, size_t *bytes)
 {
     struct bit_worker_link *link = arg;
+
     return bit_frame_reader_reserve(&link->reader, room, bytes);
 }
 
 static void on_arrived(void *arg, size_t bytes)
 {
     struct bit_worker_link *link = arg;
+
     bit_frame_reader_commit(&link->reader, bytes);
     take_frames(link);
 }
@@ -222,6 +232,7 @@ static void on_arrived(void *arg, size_t bytes)
 static void on_sent(void *arg)
 {
     struct bit_worker_link *link = arg;
+
     if (link->proven)
         link->ops->drained(link->owner);
 }
@@ -252,6 +263,7 @@ bool bit_worker_link_is_answered(const struct bit_worker_link *link)
 {
     int unacknowledged = 0;
     uv_os_fd_t fd;
+
     return !link->inlet->tcp || uv_fileno(&link->wire.io.handle, &fd) < 0 || ioctl(fd, SIOCOUTQ, &unacknowledged) < 0 ||
            unacknowledged == 0;
 }
@@ -275,7 +287,7 @@ void bit_worker_link_hold(struct bit_worker_link *link, bool hold)
         bit_wire_start(&link->wire);
 }
 
-/* ---------------------------------------------------------------- a new one */
+/* ---- a new one */
 
 static void on_hello_late(uv_timer_t *timer)
 {
@@ -286,6 +298,7 @@ static struct bit_worker_link *new_link(struct bit_worker_link_inlet *inlet)
 {
     struct bit_worker_link_listener *l = inlet->listener;
     struct bit_worker_link *link = calloc(1, sizeof *link);
+
     if (link == NULL)
         return NULL;
     link->inlet = inlet;
@@ -307,6 +320,7 @@ static struct bit_worker_link *new_link(struct bit_worker_link_inlet *inlet)
 static void make_room(struct bit_worker_link_inlet *inlet)
 {
     struct bit_worker_link *oldest = NULL;
+
     if (inlet->unproven <= UNPROVEN_MAX)
         return;
     for (struct bit_worker_link *link = inlet->listener->links; link != NULL; link = link->next)
@@ -319,6 +333,7 @@ static void make_room(struct bit_worker_link_inlet *inlet)
 static int check_user(const struct bit_worker_link *link)
 {
     struct bit_peer peer;
+
     if (link->inlet->tcp)
         return 0;
     int err = bit_peer_get(&link->wire.io.pipe, &peer);
@@ -332,6 +347,7 @@ static int check_pace(const struct bit_worker_link *link)
 {
     struct bit_worker_link_listener *l = link->inlet->listener;
     struct sockaddr_storage from;
+
     if (!find_source(link, &from) ||
         bit_connection_rate_take(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->accept_timer.loop)))
         return 0;
@@ -341,6 +357,7 @@ static int check_pace(const struct bit_worker_link *link)
 static void take_connection(struct bit_worker_link_inlet *inlet)
 {
     struct bit_worker_link *link = new_link(inlet);
+
     if (link == NULL)
         return;
     int err = bit_wire_accept(&link->wire, &inlet->io.stream);
@@ -363,6 +380,7 @@ static void on_accept_timer(uv_timer_t *timer);
 static bool take_token(struct bit_worker_link_listener *l)
 {
     uint64_t now_ms = uv_now(l->accept_timer.loop);
+
     l->tokens = BIT_MIN(l->tokens + (double)(now_ms - l->tokens_ms) * ACCEPT_RATE / 1000, (double)ACCEPT_BURST);
     l->tokens_ms = now_ms;
     if (l->tokens < 1) {
@@ -377,6 +395,7 @@ static bool take_token(struct bit_worker_link_listener *l)
 static void on_accept_timer(uv_timer_t *timer)
 {
     struct bit_worker_link_listener *l = timer->data;
+
     if (take_token(l))
         take_connection(&l->remote);
 }
@@ -384,11 +403,12 @@ static void on_accept_timer(uv_timer_t *timer)
 static void on_connection(uv_stream_t *server, int status)
 {
     struct bit_worker_link_inlet *inlet = server->data;
+
     if (status == 0 && (!inlet->tcp || take_token(inlet->listener)))
         take_connection(inlet);
 }
 
-/* ---------------------------------------------------------------- listening */
+/* ---- listening */
 
 int bit_worker_link_listen(struct bit_worker_link_listener *l, uv_loop_t *loop, const char *path,
                            const struct bit_worker_link_ops *ops, void *arg)
@@ -409,6 +429,7 @@ int bit_worker_link_listen_tcp(struct bit_worker_link_listener *l, const char *l
 {
     char told[BIT_ADDRESS_MAX];
     int fd, err = bit_endpoint_open(listen, advertise, kept, &fd, told);
+
     if (err < 0)
         return err;
     uv_tcp_init(l->accept_timer.loop, &l->remote.io.tcp);

@@ -11,6 +11,7 @@ int64_t bit_hung_rank_find(const struct bit_hung_rank *rank, uint32_t ranks)
 {
     uint64_t least = UINT64_MAX, most = 0;
     int64_t behind = -1;
+
     for (uint32_t r = 0; r < ranks; r++) {
         if (!rank[r].known)
             continue;
