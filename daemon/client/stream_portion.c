@@ -1,5 +1,6 @@
 #include "daemon/client/stream_portion.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static ssize_t read_at(struct bit_stream_portion *p, uint8_t *buf, size_t bytes,
     ssize_t n = pread(p->fd, buf, bytes, (off_t)offset);
 
     if (n < 0)
-        return bit_fail(-errno, "reading at byte %llu: %s", (unsigned long long)offset, strerror(errno));
+        return bit_fail(-errno, "reading at byte %" PRIu64 ": %s", offset, strerror(errno));
     p->bytes_read += (uint64_t)n;
     return n;
 }

@@ -1,5 +1,6 @@
 #include "daemon/link/worker_link.h"
 
+#include <inttypes.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -92,7 +93,7 @@ static void tell_refused(struct bit_worker_link *link, const char *why)
     if (l->refused_told_ms != 0 && now_ms - l->refused_told_ms < REFUSED_TOLD_MS)
         return;
     bit_wire_peer(&link->wire, from, sizeof from);
-    bit_warn("refused", "from=%s count=%llu text=%s", from, (unsigned long long)l->refused, why);
+    bit_warn("refused", "from=%s count=%" PRIu64 " text=%s", from, l->refused, why);
     l->refused_told_ms = now_ms;
 }
 
@@ -177,8 +178,8 @@ static int take_message(struct bit_worker_link *link, const struct bit_frame *fr
     ProtobufCMessage *msg = NULL;
 
     if (frame->epoch != link->epoch)
-        return bit_fail(BIT_EEPOCH, "%s of launch %llu on the link of %llu", bit_msg_name(frame->type),
-                        (unsigned long long)frame->epoch, (unsigned long long)link->epoch);
+        return bit_fail(BIT_EEPOCH, "%s of launch %" PRIu64 " on the link of %" PRIu64, bit_msg_name(frame->type),
+                        frame->epoch, link->epoch);
     if (frame->type == BIT_MSG_WORKER_HELLO)
         return bit_fail(BIT_EMESSAGE, "a second hello");
     int err = bit_msg_decode(BIT_CHANNEL_LINK_UP, frame->type, frame->body, frame->body_bytes, &msg);

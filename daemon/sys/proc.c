@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,11 +47,11 @@ static int read_stat(int32_t pid, struct stat_line *out)
         return -ESRCH;
     buf[n] = '\0';
     const char *rest = strrchr(buf, ')');
-    unsigned long long start;
+    uint64_t start;
     int session;
     char state;
     if (rest == NULL ||
-        sscanf(rest + 1, " %c %*d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
+        sscanf(rest + 1, " %c %*d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state,
                &session, &start) != 3)
         return -ESRCH;
     *out = (struct stat_line){.state = state, .session = session, .start_time = start};
