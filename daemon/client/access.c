@@ -61,7 +61,7 @@ static int read_groups(int fd, gid_t **groups, size_t *count)
         return 0;
     }
     if (errno != ERANGE)
-        return bit_fail(-errno, "the groups of who connected: %s", strerror(errno));
+        return bit_fail(-errno, "the groups of the client: %s", strerror(errno));
     *groups = malloc(bytes); /* the kernel's own limit is 65536 of them */
     if (*groups == NULL)
         return bit_fail(-ENOMEM, "%zu groups", bytes / sizeof **groups);

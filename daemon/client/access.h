@@ -34,7 +34,7 @@ enum bit_verb { BIT_VERB_CHECKPOINT, BIT_VERB_PAUSE, BIT_VERB_RESUME, BIT_VERB_C
 
 /** Errors: BIT_EUSAGE if a group does not exist, or admin_group is set without group. */
 int bit_access_init(struct bit_access *a, const struct bit_config *config);
-/** Who connected, and as what. Errors: -errno; -ENOMEM; BIT_EAUTH for somebody who may not. */
+/** Who connected, and as what. Errors: -errno; -ENOMEM; BIT_EAUTH for a user who may not use this bitd. */
 int bit_access_admit(const struct bit_access *a, const uv_pipe_t *pipe, struct bit_peer *out);
 /** Errors: BIT_EAUTH with who, what and whose. */
 int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enum bit_verb verb);

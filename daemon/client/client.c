@@ -18,7 +18,7 @@
 BIT_LOG_TOPIC("client");
 
 #define CLOSE_AGAIN_MS 1000
-#define DROPS_TOLD_MAX 10 /* a second: who connects again and again shall not fill the log's disk */
+#define DROPS_TOLD_MAX 10 /* a second, so that a client that connects again and again does not fill the log's disk */
 
 struct write {
     uv_write_t req;
@@ -95,7 +95,8 @@ static void on_left(struct bit_user_task *job)
 
 static void on_close_again(uv_timer_t *timer);
 
-/* Closed by libuv it is not the last one when there is a copy, which is closed behind it. */
+/* Where closing may take long, a copy is made first: libuv closes its own descriptor, and a thread closes the last
+ * one. */
 static void close_socket(struct bit_client *c)
 {
     int fd = socket_of(c);
@@ -317,7 +318,7 @@ void bit_client_send_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
         bit_client_drop(c, bit_fail_text());
 }
 
-/* An answer that no client would take is that client's error, and the end of a stream; it can go on and ask. */
+/* An answer that no client would take: this one is told so, and a stream ends. It can go on and ask. */
 static void refuse_unsayable(struct bit_client *c, int err, const char *name)
 {
     char why[BIT_ERR_TEXT_MAX];

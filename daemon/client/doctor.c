@@ -55,7 +55,7 @@ static void judge_state(const struct bit_doctor_facts *f, struct bit_doctor *d)
     else if (run->fruitless > 1)
         say(d, BIT__SEVERITY__BAD, "restarts",
             "the same step ends it each time: see the cause in bitctl events, and the batch in bitctl data show",
-            "%u launches in a row gained no step behind step %" PRIu64, run->fruitless, run->step_max);
+            "%u launches in a row gained no step after step %" PRIu64, run->fruitless, run->step_max);
     else if (run->restarts > 0)
         say(d, BIT__SEVERITY__NOTICE, "restarts", NULL, "launched again %u times", run->restarts);
 }
@@ -66,7 +66,7 @@ static void judge_ranks(const struct bit_doctor_facts *f, struct bit_doctor *d)
 
     if (f->silent.host[0] != '\0' && f->silent.s > SILENT_S)
         say(d, BIT__SEVERITY__BAD, "heartbeat", "if it stays silent it is ended, and the run starts again without you",
-            "rank %u on %s is silent for %.1f s, last seen in %s behind step %" PRIu64, f->silent.rank, f->silent.host,
+            "rank %u on %s is silent for %.1f s, last seen in %s after step %" PRIu64, f->silent.rank, f->silent.host,
             f->silent.s, f->silent.section, f->silent.step);
     if (f->report_s > 0 && f->watchdog_s > 0 && f->report_s > f->watchdog_s / 2)
         say(d, BIT__SEVERITY__BAD, "progress", "at the limit every rank's stack is kept and the job started again",
@@ -91,10 +91,10 @@ static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
             "free some, or keep fewer checkpoints (checkpoint.keep_last, keep_every)",
             "room for %" PRIu64 " more checkpoints", f->disk_free / one);
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
-    uint64_t behind = run->step - BIT_MIN(run->step, newest ? newest->step : 0), every = run->spec->checkpoint->every;
-    if (every > 0 && behind > 2 * every)
+    uint64_t lag = run->step - BIT_MIN(run->step, newest ? newest->step : 0), every = run->spec->checkpoint->every;
+    if (every > 0 && lag > 2 * every)
         say(d, BIT__SEVERITY__NOTICE, "checkpoint", "bitctl checkpoint writes one now",
-            "the newest is %" PRIu64 " steps old, and one is due every %" PRIu64, behind, every);
+            "the newest is %" PRIu64 " steps old, and one is due every %" PRIu64, lag, every);
 }
 
 static void judge_resume(const struct bit_doctor_facts *f, struct bit_doctor *d)

@@ -1,4 +1,4 @@
-/* What `bitctl doctor` is told: which rank is behind and where, what is old, full or wrong, and what helps. */
+/* What `bitctl doctor` is told: which rank lags and where, what is old, full or wrong, and what helps. */
 #ifndef BIT_DAEMON_DOCTOR_H
 #define BIT_DAEMON_DOCTOR_H
 

@@ -1,4 +1,4 @@
-/* What a dry run shows: the schedule where it bends, and what model and checkpoints weigh. Pure. */
+/* What a dry run shows: the schedule where it bends, and the sizes of model and checkpoints. Pure. */
 #ifndef BIT_DAEMON_DRYRUN_H
 #define BIT_DAEMON_DRYRUN_H
 

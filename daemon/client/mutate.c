@@ -214,7 +214,7 @@ void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
     }
     uint64_t event = applied ? applied->seq : r->run.seq;
     bit_runs_schedule(r->runs);
-    bool queued = r->run.state == BIT__RUN_STATE__QUEUED; /* behind others, it may take days */
+    bool queued = r->run.state == BIT__RUN_STATE__QUEUED; /* after others, it may take days */
     finish(c, r, BIT_WAIT_TRAINING, r->run.step, no_wait || queued, event);
 }
 
@@ -271,9 +271,9 @@ static bool may_switch(struct bit_client *c, const struct bit_runner *r)
     bool sent = r->job != NULL && r->job->ready && r->job->course.precision == BIT__PRECISION__TERNARY;
 
     if (run->switched)
-        bit_client_refuse(c, BIT_ESTATE, "%s has switched behind step %" PRIu64, run->id, run->switched_after);
+        bit_client_refuse(c, BIT_ESTATE, "%s has switched after step %" PRIu64, run->id, run->switched_after);
     else if (sent)
-        bit_client_refuse(c, BIT_ESTATE, "%s has been told to switch behind step %" PRIu64, run->id, run->plan.at_step);
+        bit_client_refuse(c, BIT_ESTATE, "%s has been told to switch after step %" PRIu64, run->id, run->plan.at_step);
     else if (bit_run_ended(run))
         refuse_state(c, r, "switched");
     else
@@ -297,7 +297,7 @@ static int find_switch_step(struct bit_client *c, const struct bit_runner *r, co
     }
     if (at < earliest || at > last) {
         bit_client_refuse(c, BIT_ESTATE,
-                          "behind step %" PRIu64 " is not possible: the earliest is %" PRIu64 ", the last %" PRIu64
+                          "after step %" PRIu64 " is not possible: the earliest is %" PRIu64 ", the last %" PRIu64
                           " of %" PRIu64 " steps",
                           at, earliest, last, last + 1);
         return BIT_ESTATE;

@@ -68,7 +68,7 @@ static void on_closed(uv_handle_t *handle)
     let_go(handle->data);
 }
 
-/* The client's connection as it was. */
+/* The client's connection is read from as before. */
 static void give_back(struct bit_proof *p)
 {
     uv_os_fd_t fd;
@@ -88,7 +88,7 @@ void bit_proof_destroy(struct bit_proof *p)
     uv_close((uv_handle_t *)&p->timer, on_closed);
 }
 
-/* Where something of the client is still being taken, nobody else may read on: it is told why, and that was all. */
+/* While a thread still takes what the client sent, nothing else may read from it: then it is told why, and closed. */
 static void finish(struct bit_proof *p, int err)
 {
     bit_proof_done *done = p->done;
@@ -135,7 +135,7 @@ static int note_file(struct bit_proof *p, size_t i, const struct shown *shown)
     return 0;
 }
 
-/* Of model.init_from, what bitd itself finds there decides which of its files it is. */
+/* Files of model.init_from may be missing: which of them the model begins from is decided by what bitd finds there. */
 static bool is_missed(const struct bit_proof *p, size_t i, int error)
 {
     return must_be_there(p, i) ||
@@ -178,8 +178,7 @@ static struct shown look_at(int fd)
     return (struct shown){.file = {.device = st.st_dev, .inode = st.st_ino}};
 }
 
-/* Beside the loop: to look at a file and to close it takes as long as the client's file system, or its socket, likes.
- */
+/* On the user's thread: how long it takes to look at a file and to close it depends on the client's file system. */
 static void take(struct bit_user_task *job)
 {
     struct bit_proof *p = job->data;
@@ -194,7 +193,7 @@ static void take(struct bit_user_task *job)
     close(t->fd);
 }
 
-/* Descriptors travel with the bytes of their frame; more than a batch has is nobody's mistake but a stranger's. */
+/* Descriptors come with the bytes of their frame; bitctl never sends more than a batch asks for. */
 static int keep_shown(struct bit_proof *p)
 {
     if (p->shown_count + p->taken.shown_count > BIT_PROVE_BATCH)

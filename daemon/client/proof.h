@@ -1,10 +1,10 @@
 /*
- * That who submits may read what he submits. A bitd that serves a group reads token files as a user of its own, who may
- * be allowed more than the submitter. So the submitter's bitctl opens each file itself and sends the descriptor
- * (SCM_RIGHTS); bitd notes which file that is (device and inode) and lets it go. What bitd then opens by the same path
- * must be that very file, at the submission and whenever the run is launched (daemon/feed/file_identity.h,
- * daemon/store/init_from.h): a path that comes to name another file ends the run. So it is with token files, the
- * dataset.json beside them, which need not be there, and model.init_from.
+ * The proof that a submitter may read the files of his specification. A bitd that serves a group reads token files as a
+ * user of its own, who may be allowed more than the submitter. So the submitter's bitctl opens each file itself and
+ * sends the descriptor (SCM_RIGHTS); bitd notes which file that is (device and inode) and closes it. What bitd then
+ * opens by the same path must be that very file, at the submission and whenever the run is launched
+ * (daemon/feed/file_identity.h, daemon/store/init_from.h): a path that comes to name another file ends the run. This
+ * holds for token files, for the dataset.json beside them, which may be missing, and for model.init_from.
  *
  *     bitd   ──── ProveCall{first, count} ────►  bitctl    files by their place in the specification
  *            ◄── ProveAnswer{first, error[]} ──            (bit_spec_shown_path), so that bitd cannot ask for
@@ -24,23 +24,24 @@ struct bit_client;
 struct bit_peer;
 struct bit_proof;
 
-/** err < 0 with its note: not proven. */
+/** err < 0, with its note, if it is not proven. */
 typedef void bit_proof_done(void *arg, int err);
 
-/** Whether this bitd is not the submitter's own. */
+/** Whether the submitter has to prove anything: not to his own bitd, and not if he is root. */
 bool bit_proof_needed(const struct bit_peer *peer);
 /**
- * Have the client prove every path of a normalised spec, which is borrowed until the end. Meanwhile its connection is
- * taken here alone, and one that is closed or says nothing for client_timeout has not proven it. done is called from
- * the loop, never before this returns. Errors      -ENOMEM; libuv's
+ * Have the client prove every path of a normalised spec, which is borrowed until the end. Meanwhile only the proof
+ * reads from its connection, and it fails if that is closed or silent for client_timeout. done is called from the loop,
+ * never before this returns.
+ * Errors      -ENOMEM; libuv's
  */
 int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_done *done, void *arg,
                     struct bit_proof **out);
 /** In any state; done is not called any more. NULL is fine. */
 void bit_proof_destroy(struct bit_proof *p);
 /**
- * Once done, blocking: each path leads us to the file that was proven, before anything is said of what is in it. To be
- * held again against what was opened.
+ * Once done, blocking: whether each path leads bitd to the file that was proven, to be called before the client is told
+ * anything of what is in them. What is opened later has to be compared again (bit_feed_prove).
  * Errors      BIT_EAUTH; -errno
  */
 int bit_proof_check(const struct bit_proof *p);

@@ -14,7 +14,7 @@
 struct holding {
     unsigned clients, waits, streams;
     size_t queued;
-    struct bit_client *idlest; /* that came first, asks for nothing and waits for nothing */
+    struct bit_client *idlest; /* the oldest that asks for nothing and waits for nothing */
 };
 
 static void add(struct holding *h, struct bit_client *c)

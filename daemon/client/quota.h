@@ -1,9 +1,9 @@
 /*
- * How much of bitd one user may hold, so that nobody is kept out by another: connections, waits and streams, and
- * answers that are not read. What is too much is refused with an answer that names the limit.
+ * How much of bitd one user may hold, so that no user keeps others out: connections, waits, streams, and answers that
+ * are not read. What is too much is refused with an answer that names the limit.
  *
- * bitd's own user, root and administrators have connections of their own, which no number of other users takes up, and
- * are not limited in waits and streams; and none of them takes up all of these.
+ * A number of connections is kept for bitd's own user, root and administrators; none of these may take all of it, and
+ * they are not limited in waits and streams.
  */
 #ifndef BIT_DAEMON_QUOTA_H
 #define BIT_DAEMON_QUOTA_H
@@ -13,15 +13,18 @@
 
 struct bit_client;
 
-/** One more connection, which is among the server's clients already. *leaver is who says nothing and could make room
- * for it, or NULL. Errors: BIT_EBUSY without one. */
+/**
+ * One more connection, which is in the list already. If there are too many, *leaver is an idle one to be closed for it,
+ * else NULL.
+ * Errors      BIT_EBUSY if there are too many and none is idle
+ */
 int bit_quota_connect(struct bit_client *c, struct bit_client **leaver);
-/** One more request. Errors: BIT_EBUSY: too much of what its user asked for is not read. */
+/** One more request. Errors: BIT_EBUSY if its user does not read too much of what he asked for. */
 int bit_quota_ask(const struct bit_client *c);
 /** One more wait, or stream. Errors: BIT_EBUSY. */
 int bit_quota_wait(const struct bit_client *c);
 int bit_quota_stream(const struct bit_client *c);
-/** Whether more of a stream may be queued for it. A stream whose queue is short always may: it goes on, if slowly. */
+/** Whether more of a stream may be queued for it. Always if little is queued for it: then it goes on, if slowly. */
 bool bit_quota_has_room(const struct bit_client *c);
 
 #endif

@@ -16,7 +16,7 @@
 struct wanted {
     const char *which;
     uint32_t uid;
-    bool own; /* his runs; else the others' */
+    bool own; /* among the user's own runs, or all others */
 };
 
 static bool is_named(const struct bit_runner *r, const struct wanted *w)

@@ -9,9 +9,9 @@ struct bit_runs;
 struct bit_runner;
 
 /**
- * An id is one run's. A name, and "@last", are looked for among the runs of who asks first, so that nobody's choice of
- * a name turns another's command to his run. Among one's own a run that has not ended goes before those that have, then
- * the newest; two that have not ended are one too many. "@last" is the newest, whatever its state.
+ * An id is one run's. A name, and "@last", are looked for first among the runs of the user who asks, so that no other
+ * user can turn his command to a run of theirs by its name. Among his own, a run that has not ended goes before those
+ * that have, then the newest; two that have not ended are ambiguous. "@last" is the newest, whatever its state.
  * Errors      BIT_ENORUN; BIT_EUSAGE if several are meant, with their ids, owners and states
  */
 int bit_run_names_find(const struct bit_runs *runs, const char *which, uint32_t uid, struct bit_runner **out);

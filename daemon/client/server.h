@@ -1,4 +1,5 @@
-/* The client socket: who connects is admitted within his limits, and what he sends goes to the handler of its type. */
+/* The client socket: connections are admitted within their user's limits, and frames go to the handler of their
+ * type. */
 #ifndef BIT_DAEMON_SERVER_H
 #define BIT_DAEMON_SERVER_H
 
@@ -17,7 +18,7 @@ struct bit_server {
 int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
                       struct bit_user_threads *user_threads);
 void bit_server_close(struct bit_server *s);
-/** A run changed: answer who waited for it, go on with who follows it. */
+/** A run changed: look at the waits for it, and go on with its streams. */
 void bit_server_changed(struct bit_server *s, struct bit_runner *r);
 
 #endif

@@ -27,8 +27,9 @@ int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t
 /** Also the last anomalies, skipped steps, rewinds and the last comparison after a restart. -ENOMEM. */
 int bit_status_add_guard(struct bit_status *s, const struct bit_run *run);
 void bit_status_finish(struct bit_status *s);
-/** Whether a client would take it: one that nobody would must not cost a list the others. Errors: BIT_EMESSAGE,
- * -ENOMEM.
+/**
+ * Whether a client would take it. One run that cannot be told must not keep a list from telling the others.
+ * Errors      BIT_EMESSAGE, -ENOMEM
  */
 int bit_status_check(const Bit__RunStatus *m);
 

@@ -33,7 +33,7 @@ struct bit_stream {
     bool reading, dead; /* the portion is the pool's; dead: freed when it comes back */
     int result;         /* of the portion */
     unsigned cut_short;
-    bool settled;         /* when the portion was begun nothing more was to come in this log */
+    bool settled;         /* when the portion was begun, nothing more could be written to this log */
     bool look;            /* at the log: something may have been written */
     uv_fs_event_t change; /* of the log */
     bool watching;        /* change has to be closed */
@@ -187,7 +187,7 @@ static void found_lines(struct bit_stream *s)
 
 /* ---- events */
 
-/* What lies behind the journal's own end is being written, or will be taken back. A damaged one has no such end. */
+/* What lies after the journal's own end is being written, or will be taken back. A damaged one has no such end. */
 static bool has_events(struct bit_stream *s)
 {
     struct bit_stream_portion *p = &s->portion;

@@ -21,25 +21,25 @@
 struct bit_stream_portion {
     int fd;
     uint64_t offset; /* where to read, and afterwards where to go on */
-    uint64_t end;    /* nothing behind it counts; UINT64_MAX: to the end of the file */
+    uint64_t end;    /* where to stop; UINT64_MAX: at the end of the file */
 
     /* of events */
     uint64_t after;                                                  /* those up to this one are left out */
-    bool steps;                                                      /* plain ones too */
-    struct bit_journal_index_entry picked[BIT_STREAM_PORTION_PICKS]; /* where there are any: these and no others */
+    bool steps;                                                      /* steps without an anomaly, too */
+    struct bit_journal_index_entry picked[BIT_STREAM_PORTION_PICKS]; /* if there are any: only these */
     size_t picked_count;
 
     uint32_t attempt; /* whose log it is */
-    uint64_t lines;   /* so many line ends are still looked for, backwards from `offset` */
+    uint64_t lines;   /* line ends that are still to be found, backwards from `offset` */
 
-    /* What came of it: */
+    /* The result: */
     uint8_t *frames; /* heap, the caller's */
     size_t frame_bytes, frame_room;
     uint64_t bytes_read;
     char text[BIT_ERR_TEXT_MAX]; /* of an error */
 };
 
-/** 1: a portion further; 0: at the end, or what should be there is not; < 0 with `text`: it cannot be read on. */
+/** 1: there is more; 0: at the end, or what should be there is not; < 0 with `text`: it cannot be read. */
 int bit_stream_portion_events(struct bit_stream_portion *p);
 int bit_stream_portion_log(struct bit_stream_portion *p);
 /** 1: not found yet; 0: the last `lines` lines begin at `offset`. */

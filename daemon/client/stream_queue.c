@@ -8,7 +8,7 @@ static void run(uv_work_t *work)
 {
     const struct bit_stream_queue *q = work->data;
 
-    q->first->work(q->first); /* the loop changes what is behind it alone */
+    q->first->work(q->first); /* the loop changes only what comes after it */
 }
 
 static void start(struct bit_stream_queue *q);

@@ -1,6 +1,6 @@
 /*
  * Streams take turns on libuv's pool: one portion at a time, the longest waiting first. So all readers together hold
- * one thread of it at most, and none of them waits behind another's whole journal.
+ * one thread of it at most, and none of them waits until another's whole journal is read.
  */
 #ifndef BIT_DAEMON_STREAM_QUEUE_H
 #define BIT_DAEMON_STREAM_QUEUE_H

@@ -65,7 +65,7 @@ void bit_submission_forget(struct bit_submission *s)
         return;
     s->client = NULL;
     if (s->proving)
-        free_submission(s); /* nobody is left to prove it; whatever else it waits for comes to its end */
+        free_submission(s); /* no client is left to prove it; everything else that it waits for ends by itself */
 }
 
 static void refuse(struct bit_submission *s, int err, const char *text)
@@ -88,8 +88,8 @@ static void answer_submitted(struct bit_client *c, const struct bit_runner *r, u
     bit_client_end(c);
 }
 
-/* What was proven, or looked at, is what may be read, from now on. A run of another user without that note may read
- * nothing. */
+/* From now on the run may read what was proven, or looked at, and no other file. A run of another user without that
+ * note may read none. */
 static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
 {
     char *data = bit_runner_path(r, "data.pb"), *init = bit_runner_path(r, "init.pb");
@@ -277,7 +277,8 @@ static void look_at_data(uv_work_t *work)
     s->feed = NULL;
 }
 
-/* A checkpoint of a run of ours that the submitter cannot read himself is his to start from as the run is his. */
+/* To start from a checkpoint of another run of this bitd, without reading it himself, the submitter needs the right
+ * to. */
 static int check_init_run(const struct bit_submission *s)
 {
     if (s->init_from == NULL || s->init_from->run[0] == '\0')
@@ -293,7 +294,7 @@ static void on_looked(uv_work_t *work, int status)
 
     if (s->client == NULL) {
         free_submission(s);
-    } else if (check_init_run(s) < 0) { /* before anything is said of what is in it */
+    } else if (check_init_run(s) < 0) { /* before the client is told anything of what is in it */
         refuse(s, BIT_EAUTH, bit_fail_text());
     } else if (s->err < 0) {
         refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);
@@ -328,7 +329,7 @@ static void refuse_problems(struct bit_client *c, const struct bit_problems *pro
     bit_client_refuse_problems(c, BIT_ESPEC, text, list, count);
 }
 
-/* What this bitd, as it was started and set, lets this client's ranks be launched with. */
+/* How this bitd, by its user and settings, lets this client launch ranks. */
 static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     int err = bit_allow_check(c->all->env->config, spec, !bit_proof_needed(&c->peer), problems);

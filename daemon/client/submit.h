@@ -1,4 +1,4 @@
-/* Taking a run in: everything that can be known to be wrong is found before it is promised. */
+/* A submission: whatever can be found wrong with a run is found before a client is told that there is one. */
 #ifndef BIT_DAEMON_SUBMIT_H
 #define BIT_DAEMON_SUBMIT_H
 
@@ -9,7 +9,7 @@
  * make the run and answer a SubmitReply. The same request id answers the run it made the first time.
  */
 void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m);
-/** The client is gone: nobody is answered, and nothing is made that it was not told of. NULL is fine. */
+/** The client is gone: no answer is sent, and no run is made. NULL is fine. */
 void bit_submission_forget(struct bit_submission *s);
 
 #endif

@@ -82,7 +82,7 @@ TEST(moves_while_the_run_runs)
     }
     fix_events_free(&e);
     EXPECT(fix_refused(&f, BIT_MSG_SWITCH_REQUEST, request(run, "late", 50), text, sizeof text) > 0);
-    EXPECT_CONTAINS(text, "has switched behind step 40");
+    EXPECT_CONTAINS(text, "has switched after step 40");
     fix_finish(&f);
 }
 
