@@ -5,7 +5,7 @@
  *         ▲         launched     link, Ready    link lost                          processes are being ended
  *         └── WAITING (back-off) ◄────────────────────────────────────────────────────┘ or the slot is given back
  *
- * job.c has this life cycle, job_slurm.c the nodes, greet.c who may take its link, orders.c what goes to the worker,
+ * job.c has this life cycle, nodes.c the nodes, admit.c who may take its link, orders.c what goes to the worker,
  * reports.c what comes from it, done.c its end; watch.c and examine.c find out when it does not live or does not move,
  * and why.
  */
@@ -133,7 +133,7 @@ uint64_t bit_job_boundary(const struct bit_job *job);
 
 /* between job.c, orders.c and reports.c */
 void bit_job_choose(struct bit_job *job);   /* job.c: a checkpoint, and launch */
-void bit_job_allocate(struct bit_job *job); /* job_slurm.c: get nodes, then choose */
+void bit_job_allocate(struct bit_job *job); /* nodes.c: get nodes, then choose */
 /** Slurm sent this rank a signal that tells it to end. */
 void bit_job_told(struct bit_job *job, uint32_t rank, int signal);
 /** Leave a node out of the next launch. Errors: -ENOENT if it is none of the job's. */
@@ -154,7 +154,7 @@ bool bit_job_awaits_done(const struct bit_job *job, uint32_t *first); /* done.c 
 void bit_job_release(struct bit_job *job);                                            /* done.c */
 void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg); /* reports.c */
 void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m);  /* reports.c */
-/** cause.c: a launch was lost: into the journal, with its cause, which is job->cause.text from then on. */
+/** lost.c: a launch was lost: into the journal, with its cause, which is job->cause.text from then on. */
 void bit_job_record_lost(struct bit_job *job);
 
 /** What the link listener calls, for all jobs: its argument is the struct bit_jobs. */
