@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #include "daemon/batch.h"
+#include "daemon/job/admit.h"
+#include "daemon/job/control.h"
+#include "daemon/job/life.h"
 #include "daemon/store/durable.h"
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/notify.h"
@@ -50,7 +53,7 @@ static void schedule(void *owner)
         struct bit_runner *r = d->runs.runner[i];
         if (r->corrupt || r->job != NULL || r->run.state != BIT__RUN_STATE__QUEUED)
             continue;
-        if (bit_job_start(&d->jobs, r) < 0)
+        if (bit_life_start(&d->jobs, r) < 0)
             bit_error("not started", "run=%s text=%s", r->run.id, bit_fail_text());
         else
             taken++;
@@ -68,13 +71,13 @@ static void on_changed(void *owner, struct bit_runner *r)
 static void on_blocked(void *owner, struct bit_runner *r)
 {
     if (r->job != NULL)
-        bit_job_blocked(r->job);
+        bit_control_blocked(r->job);
 }
 
 static void on_unblocked(void *owner, struct bit_runner *r)
 {
     if (r->job != NULL)
-        bit_job_unblocked(r->job);
+        bit_control_unblocked(r->job);
 }
 
 static void on_unwritable(void *owner, struct bit_runner *r, int err, const char *why)
@@ -105,7 +108,7 @@ void bit_daemon_stop(struct bit_daemon *d, const char *why)
     uv_timer_start(&d->shutdown_timer, on_shutdown_late, d->config.shutdown_ms, 0);
     for (size_t i = 0; i < d->runs.count; i++)
         if (d->runs.runner[i]->job != NULL)
-            bit_job_shutdown(d->runs.runner[i]->job);
+            bit_control_shutdown(d->runs.runner[i]->job);
     check_stopped(d);
 }
 
@@ -174,7 +177,7 @@ static void resume_runs(struct bit_daemon *d)
 {
     for (size_t i = 0; i < d->runs.count; i++)
         if (!d->runs.runner[i]->corrupt && bit_run_active(&d->runs.runner[i]->run) &&
-            bit_job_resume(&d->jobs, d->runs.runner[i]) < 0)
+            bit_life_resume(&d->jobs, d->runs.runner[i]) < 0)
             bit_error("not resumed", "run=%s text=%s", d->runs.runner[i]->run.id, bit_fail_text());
     schedule(d);
 }
@@ -238,7 +241,7 @@ int bit_daemon_init(struct bit_daemon *d)
     if (err < 0)
         return err;
     start_handles(d);
-    err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_job_link_ops, &d->jobs);
+    err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_admit_link_ops, &d->jobs);
     if (err == 0 && d->config.listen[0] != '\0')
         err = listen_tcp(d);
     if (err == 0)

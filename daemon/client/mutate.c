@@ -7,6 +7,7 @@
 
 #include "daemon/client/access.h"
 #include "daemon/client/run_names.h"
+#include "daemon/job/control.h"
 #include "daemon/job/job.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
@@ -109,7 +110,7 @@ static void ask_checkpoint(struct bit_client *c, struct bit_runner *r, const Bit
         return;
     }
     uint64_t event = r->run.seq;
-    bit_job_changed(r->job);
+    bit_control_changed(r->job);
     finish(c, r, BIT_WAIT_CHECKPOINT, step, m->has_no_wait && m->no_wait, event);
 }
 
@@ -125,7 +126,7 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
         return;
     }
     const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
-    uint64_t step = r->job ? bit_job_boundary(r->job) : r->run.step;
+    uint64_t step = r->job ? bit_control_boundary(r->job) : r->run.step;
     if (newest != NULL && newest->step >= step)
         answer(c, r, newest->step, r->run.seq, newest->name); /* it is there already */
     else if (r->job == NULL || !bit_run_active(&r->run))
@@ -162,8 +163,8 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
     }
     uint64_t event = r->run.seq;
     if (r->job != NULL)
-        bit_job_changed(r->job);
-    finish(c, r, BIT_WAIT_PAUSED, r->job ? bit_job_boundary(r->job) : r->run.step, no_wait, event);
+        bit_control_changed(r->job);
+    finish(c, r, BIT_WAIT_PAUSED, r->job ? bit_control_boundary(r->job) : r->run.step, no_wait, event);
 }
 
 /* Whether the run may go on with so many ranks: the rules of its specification say. */
@@ -234,7 +235,7 @@ static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutatio
     if (now)
         bit_job_end(r->job, 0, "cancelled");
     else
-        bit_job_changed(r->job);
+        bit_control_changed(r->job);
     return 0;
 }
 
@@ -286,7 +287,7 @@ static int find_switch_step(struct bit_client *c, const struct bit_runner *r, co
                             uint64_t *out)
 {
     const struct bit_run *run = &r->run;
-    uint64_t earliest = r->job ? bit_job_earliest_switch(r->job) : run->step_max;
+    uint64_t earliest = r->job ? bit_control_earliest_switch(r->job) : run->step_max;
     uint64_t last = run->spec->schedule->steps - 1, at = earliest;
 
     if (!m->has_now || !m->now)
@@ -330,7 +331,7 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
     bit_info("switch planned", "run=%s cancelled=%d at=%" PRIu64 " uid=%u", r->run.id, cancel, at, c->peer.uid);
     uint64_t event = r->run.seq;
     if (r->job != NULL)
-        bit_job_changed(r->job);
+        bit_control_changed(r->job);
     answer(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : "the switch is planned");
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/job/job.h"
+#include "daemon/job/orders.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -15,7 +16,7 @@ Bit__RunState bit_status_state(const struct bit_runner *r)
 {
     char text[BIT_ERR_TEXT_MAX];
     bool waits = bit_runner_is_blocked(r) || (r->run.checkpoint_failures >= 2 && bit_run_active(&r->run)) ||
-                 (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text));
+                 (r->job != NULL && bit_orders_wait_for_data(r->job, text, sizeof text));
 
     return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
 }
@@ -29,7 +30,7 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
     m->state = bit_status_state(r);
     if (bit_runner_is_blocked(r))
         bit_format(s->reason, sizeof s->reason, "disk: %s", r->blocked);
-    else if (r->job != NULL && bit_job_waits_for_data(r->job, text, sizeof text))
+    else if (r->job != NULL && bit_orders_wait_for_data(r->job, text, sizeof text))
         bit_format(s->reason, sizeof s->reason, "data: %s", text);
     else if (m->state == BIT__RUN_STATE__BLOCKED)
         bit_format(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoint_error);

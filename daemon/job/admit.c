@@ -1,16 +1,22 @@
-/* Who may take a job's link: rank 0, which takes its orders, and the other ranks, which only beat. */
+#include "daemon/job/admit.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/job/done.h"
 #include "daemon/job/job.h"
+#include "daemon/job/nodes.h"
+#include "daemon/job/orders.h"
+#include "daemon/job/reports.h"
 #include "daemon/store/init_from.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
 
-BIT_LOG_TOPIC("greet");
+BIT_LOG_TOPIC("admit");
 
 static int check_secret(const struct bit_job *job, const Bit__WorkerHello *hello)
 {
@@ -90,7 +96,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
 /* Welcome it, and know from its hello what to expect: a model to be built, or reports of steps done meanwhile. */
 static int take_link(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
-    int err = welcome(job, link, &bit_job_link_ops, job, hello->training);
+    int err = welcome(job, link, &bit_admit_link_ops, job, hello->training);
     if (err < 0)
         return err;
     bit_watch_greet(job, NULL, hello);
@@ -105,11 +111,51 @@ static int take_link(struct bit_job *job, struct bit_worker_link *link, const Bi
     return 0;
 }
 
+/* ---- what the ranks other than 0 say: heartbeats, and how they end */
+
+static void hear(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
+{
+    struct bit_job *job = rank->job;
+
+    bit_watch_heard(rank, m);
+    if (m->has_told && job->slurm_job != NULL)
+        bit_nodes_told(job, (uint32_t)(rank - job->watch.rank), (int)m->told);
+}
+
+static void on_rank_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
+{
+    struct bit_watch_rank *rank = owner;
+    if (type == BIT_MSG_HEARTBEAT)
+        hear(rank, (const Bit__Heartbeat *)msg);
+    else if (type == BIT_MSG_WORKER_DONE)
+        bit_done_note(rank->job, (uint32_t)(rank - rank->job->watch.rank), (const Bit__WorkerDone *)msg);
+    else if (type == BIT_MSG_WORKER_FAILED)
+        bit_reports_failed(rank->job, (uint32_t)(rank - rank->job->watch.rank), (const Bit__WorkerFailed *)msg);
+    else
+        bit_warn("not heard", "run=%s rank=%td type=%s text=\"only rank 0 says more than heartbeats and how it ends\"",
+                 rank->job->runner->run.id, rank - rank->job->watch.rank, bit_msg_name(type));
+}
+
+static void on_rank_drained(void *owner)
+{
+}
+
+/* The process may be gone, which its launcher tells, or come back; if it does neither, it is silent. */
+static void on_rank_lost(void *owner, int err)
+{
+    struct bit_watch_rank *rank = owner;
+    rank->link = NULL;
+}
+
+static const struct bit_worker_link_ops rank_ops = {NULL, on_rank_message, on_rank_drained, on_rank_lost};
+
+/* ---- who comes */
+
 static int take_rank(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
     if (hello->rank == 0 || hello->rank >= job->watch.ranks)
         return bit_fail(BIT_EWORKER, "run %s: rank %u of %u", job->runner->run.id, hello->rank, job->watch.ranks);
-    int err = welcome(job, link, &bit_watch_link_ops, &job->watch.rank[hello->rank], true);
+    int err = welcome(job, link, &rank_ops, &job->watch.rank[hello->rank], true);
     if (err < 0)
         return err;
     bit_watch_greet(job, link, hello);
@@ -167,15 +213,25 @@ static int on_hello(void *arg, struct bit_worker_link *link, uint64_t frame_epoc
     return take_link(job, link, hello);
 }
 
+/* ---- what rank 0 says */
+
 static void on_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
 {
-    bit_watch_alive(owner, 0);
-    bit_job_report(owner, type, msg);
+    struct bit_job *job = owner;
+
+    bit_watch_alive(job, 0);
+    if (type == BIT_MSG_HEARTBEAT) { /* no progress: a step that hangs goes on sending them */
+        const Bit__Heartbeat *m = (const Bit__Heartbeat *)msg;
+        bit_format(job->section, sizeof job->section, "%s", m->section);
+        hear(&job->watch.rank[0], m);
+    } else {
+        bit_reports_take(job, type, msg);
+    }
 }
 
 static void on_drained(void *owner)
 {
-    bit_job_pump(owner);
+    bit_orders_pump(owner);
 }
 
 static void on_lost(void *owner, int err)
@@ -183,4 +239,4 @@ static void on_lost(void *owner, int err)
     bit_job_lost_link(owner, err);
 }
 
-const struct bit_worker_link_ops bit_job_link_ops = {on_hello, on_message, on_drained, on_lost, on_launch};
+const struct bit_worker_link_ops bit_admit_link_ops = {on_hello, on_message, on_drained, on_lost, on_launch};

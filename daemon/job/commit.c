@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/job/job.h"
+#include "daemon/store/runner.h"
 #include "daemon/sys/fileio.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
@@ -15,7 +15,8 @@
 
 struct commit {
     uv_work_t work;
-    struct bit_job *job;
+    bit_committed *committed;
+    void *arg;
     Bit__CheckpointReport *report;
     char *folder; /* runs/<id>/checkpoints */
     char run[BIT_RUN_ID_MAX];
@@ -51,24 +52,25 @@ static void on_committed(uv_work_t *work, int status)
         m.error = c->err;
         m.text = c->text;
     }
-    bit_job_committed(c->job, &m);
+    c->committed(c->arg, &m);
     free_commit(c);
 }
 
-int bit_commit_start(struct bit_job *job, const Bit__CheckpointReport *m)
+int bit_commit_start(const struct bit_runner *r, const Bit__CheckpointReport *m, bit_committed *committed, void *arg)
 {
     struct commit *c = calloc(1, sizeof *c);
-    if (c == NULL || (c->folder = bit_runner_path(job->runner, "checkpoints")) == NULL ||
+    if (c == NULL || (c->folder = bit_runner_path(r, "checkpoints")) == NULL ||
         (c->report = bit_msg_clone(m)) == NULL) {
         if (c != NULL)
             free_commit(c);
         return bit_fail(-ENOMEM, "checkpoint %s", m->name);
     }
-    c->job = job;
-    c->epoch = job->runner->run.epoch;
-    snprintf(c->run, sizeof c->run, "%s", job->runner->run.id);
+    c->committed = committed;
+    c->arg = arg;
+    c->epoch = r->run.epoch;
+    snprintf(c->run, sizeof c->run, "%s", r->run.id);
     c->work.data = c;
-    int err = uv_queue_work(job->runner->env->loop, &c->work, commit_in_pool, on_committed);
+    int err = uv_queue_work(r->env->loop, &c->work, commit_in_pool, on_committed);
     if (err < 0) {
         free_commit(c);
         return bit_fail(err, "the thread pool: %s", uv_strerror(err));

@@ -4,12 +4,15 @@
 
 #include "proto/bit.pb-c.h"
 
-struct bit_job;
+struct bit_runner;
 
+/** The report, with error and text if the folder could not be given its name. */
+typedef void bit_committed(void *arg, const Bit__CheckpointReport *m);
 /**
- * The worker says that this checkpoint is on disk. Nothing more is read from it until the folder has its name; then
- * bit_job_committed is told, with error and text in *m if it could not be. *m is copied. Errors: -ENOMEM, libuv's.
+ * The worker says that this checkpoint is on disk: give its folder its name, then call committed from the loop. Nothing
+ * more is to be read from the worker until then. *m is copied.
+ * Errors      -ENOMEM, libuv's
  */
-int bit_commit_start(struct bit_job *job, const Bit__CheckpointReport *m);
+int bit_commit_start(const struct bit_runner *r, const Bit__CheckpointReport *m, bit_committed *committed, void *arg);
 
 #endif

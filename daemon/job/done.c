@@ -1,7 +1,5 @@
-/*
- * The end of a launch that was told to stop: every rank says that it is done, the journal has it, and only then may
- * they leave. Killed anywhere in between, bitd finds ranks that say it again, or a journal that knows.
- */
+#include "daemon/job/done.h"
+
 #include <inttypes.h>
 
 #include "daemon/job/examine.h"
@@ -16,12 +14,6 @@ BIT_LOG_TOPIC("done");
 static bool was_told_to_stop(const struct bit_job *job)
 {
     return job->ready && job->course.stopped;
-}
-
-bool bit_job_awaits_done(const struct bit_job *job, uint32_t *first)
-{
-    uint32_t missing = bit_tally_missing(&job->tally, job->runner->run.step, job->stop_reason, first);
-    return job->course.stopped && !job->done && missing > 0;
 }
 
 /* What a rank says of another step than the one that the stop is behind, is of an earlier order, or wrong. */
@@ -82,10 +74,10 @@ static void all_said(struct bit_job *job)
     job->done = true;
     job->outstanding = 0;
     bit_job_expect(job);
-    bit_job_release(job);
+    bit_done_release(job);
 }
 
-void bit_job_done(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m)
+void bit_done_note(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m)
 {
     uint32_t first;
     bool is_old = m->step < job->runner->run.step && !was_told_to_stop(job); /* a step was ordered since */
@@ -107,7 +99,7 @@ void bit_job_done(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m)
         all_said(job);
 }
 
-void bit_job_release(struct bit_job *job)
+void bit_done_release(struct bit_job *job)
 {
     const Bit__DoneTaken m = BIT__DONE_TAKEN__INIT;
     if (!job->done || !job->ready || job->link == NULL || bit_runner_is_blocked(job->runner))

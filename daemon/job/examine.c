@@ -24,11 +24,6 @@ BIT_LOG_TOPIC("examine");
 #define ANSWER_MS 1000       /* for the stacks; a rank that does not answer says something by that */
 #define LOG_BYTES (4u << 20) /* of stacks, at most */
 
-bool bit_examine_is_on(const struct bit_job *job)
-{
-    return job->examine.on;
-}
-
 void bit_examine_stop(struct bit_job *job)
 {
     if (!job->examine.on)
@@ -167,11 +162,7 @@ static void finish(struct bit_job *job)
     describe(job, suspect, name, text, sizeof text);
     write_found(job, name, text, answers);
     free(answers);
-    if (!job->cause.known && suspect >= 0) {
-        job->cause.has_rank = true;
-        job->cause.rank = (uint32_t)suspect;
-    }
-    bit_job_end(job, BIT_ETIMEOUT, "%s", text);
+    job->ops->hung(job, suspect, text);
 }
 
 /* ---------------------------------------------------------------- asking */

@@ -21,13 +21,11 @@ struct bit_examine {
     int64_t suspect; /* a silent rank, or -1: to be found */
     char why[192];
     uint64_t from; /* bytes of the log before the stacks */
-    uint64_t begun_ms;
 };
 
 /** Begin, unless it has begun. */
 void bit_examine_start(struct bit_job *job, int64_t suspect, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-bool bit_examine_is_on(const struct bit_job *job);
 /** A step was reported after all, or the job ends for another reason. */
 void bit_examine_stop(struct bit_job *job);
 

@@ -5,9 +5,10 @@
  *         ▲         launched     link, Ready    link lost                          processes are being ended
  *         └── WAITING (back-off) ◄────────────────────────────────────────────────────┘ or the slot is given back
  *
- * job.c has this life cycle, nodes.c the nodes, admit.c who may take its link, orders.c what goes to the worker,
- * reports.c what comes from it, done.c its end; watch.c and examine.c find out when it does not live or does not move,
- * and why.
+ * This file has the struct, and how a job ends. Above it are orders.c and reports.c, what goes to the worker and what
+ * comes from it, done.c, the end of a launch that was told to stop, and control.c, what is asked from outside; then
+ * nodes.c and launching.c, a launch, and life.c, one launch after the other; on top admit.c, who may take the link.
+ * Below are watch.c and examine.c: which rank does not live, or does not move, and why.
  */
 #ifndef BIT_DAEMON_JOB_H
 #define BIT_DAEMON_JOB_H
@@ -28,6 +29,9 @@
 #include "daemon/run/tally.h"
 #include "daemon/store/runner.h"
 #include "daemon/store/runs.h"
+#include "daemon/sys/proc.h"
+
+struct bit_job;
 
 enum bit_job_phase {
     BIT_JOB_CHOOSING,
@@ -56,17 +60,28 @@ struct bit_jobs {
     void *owner;
 };
 
+/* What the files below life.c tell it. */
+struct bit_job_ops {
+    void (*settle)(struct bit_job *job);                                  /* it is over, and nothing of it runs */
+    void (*late)(struct bit_job *job);                                    /* its deadline is past */
+    void (*silent)(struct bit_job *job, uint32_t rank);                   /* this rank's heartbeats are missed */
+    void (*hung)(struct bit_job *job, int64_t suspect, const char *text); /* it was examined; suspect: -1 if none */
+    void (*lost_link)(struct bit_job *job, int err);
+};
+
 struct bit_job {
     const struct bit_jobs *jobs;
+    const struct bit_job_ops *ops;
     struct bit_runner *runner;
     enum bit_job_phase phase;
-    struct bit_slurm_job *slurm_job; /* the Slurm job that it is launched in; NULL with MPIRUN */
-    struct bit_places places;        /* its nodes of the present launch */
-    struct bit_launch *launch;       /* NULL while there is none */
+    struct bit_slurm_job *slurm_job;     /* the Slurm job that it is launched in; NULL with MPIRUN */
+    void (*placed)(struct bit_job *job); /* when there are nodes */
+    struct bit_places places;            /* its nodes of the present launch */
+    struct bit_launch *launch;           /* NULL while there is none */
     bool launcher_ended;
     int64_t exit_status;
     int exit_signal;
-    bool sweeping, settle_when_idle;
+    bool sweeping;
     uint8_t secret[BIT_SECRET_BYTES];
 
     struct bit_worker_link *link; /* NULL while there is none */
@@ -87,7 +102,6 @@ struct bit_job {
 
     struct bit_feed *feed; /* NULL until it is first read from; only the thread pool touches it then */
     bool loading;
-    struct bit_load *load;       /* on the pool */
     struct bit_payload *payload; /* loaded for payload_order, and not sent yet */
     struct bit_order payload_order;
 
@@ -107,57 +121,48 @@ struct bit_job {
     int handles;
 };
 
-/** Take the slot and begin: choose a checkpoint, launch. The run is queued. */
-int bit_job_start(const struct bit_jobs *jobs, struct bit_runner *r);
-/** After a restart of the daemon: go on with processes that may or may not still be there. */
-int bit_job_resume(const struct bit_jobs *jobs, struct bit_runner *r);
-/** The run's state or plan changed: pausing, cancelling, a moved switch, a checkpoint asked for. */
-void bit_job_changed(struct bit_job *job);
-/** The daemon goes down: last checkpoint, stop; what cannot is ended. */
-void bit_job_shutdown(struct bit_job *job);
-/** End it now, whatever it does. */
+/** For life.c. NULL when memory ran out. */
+struct bit_job *bit_job_create(const struct bit_jobs *jobs, const struct bit_job_ops *ops, struct bit_runner *r);
+/** Nothing of it is left. Its memory goes when its handles are closed. */
+void bit_job_destroy(struct bit_job *job);
+/** Before the next launch. */
+void bit_job_forget_launch(struct bit_job *job);
+
+/** End it now, whatever it does. The first cause stays. */
 void bit_job_end(struct bit_job *job, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/** Take a last checkpoint and give the slot back; the run is queued again. For a reason of the world's, as `why` says.
- */
-void bit_job_leave(struct bit_job *job, const char *why);
-/** End it, because a rank ended: which one and how is in the launcher's words. */
-void bit_job_end_blaming(struct bit_job *job);
-void bit_job_blocked(struct bit_job *job);
-void bit_job_unblocked(struct bit_job *job);
-/** The earliest step behind which the switch may still be planned. */
-uint64_t bit_job_earliest_switch(const struct bit_job *job);
-/** The worker waits for tokens: why, into text. false if it does not. */
-bool bit_job_waits_for_data(const struct bit_job *job, char *text, size_t room);
-/** The boundary at which a checkpoint ordered now would be taken. */
-uint64_t bit_job_boundary(const struct bit_job *job);
+/** End it, because a rank ended: which one and how is in the launcher's log. */
+void bit_job_end_as_logged(struct bit_job *job);
 
-/* between job.c, orders.c and reports.c */
-void bit_job_choose(struct bit_job *job);   /* job.c: a checkpoint, and launch */
-void bit_job_allocate(struct bit_job *job); /* nodes.c: get nodes, then choose */
-/** Slurm sent this rank a signal that tells it to end. */
-void bit_job_told(struct bit_job *job, uint32_t rank, int signal);
-/** Leave a node out of the next launch. Errors: -ENOENT if it is none of the job's. */
-int bit_job_lose_node(struct bit_job *job, const char *host);
-void bit_job_pump(struct bit_job *job);                                      /* orders.c: send what may be sent */
-void bit_job_loaded(struct bit_job *job);                                    /* job.c: the pool gave it back */
-void bit_job_commit_ended(struct bit_job *job);                              /* job.c: the same */
-void bit_job_committed(struct bit_job *job, const Bit__CheckpointReport *m); /* reports.c */
-void bit_job_connected(struct bit_job *job);                                 /* job.c: rank 0 was welcomed */
-void bit_job_hold(struct bit_job *job);               /* job.c: read from the worker, or do not */
-void bit_job_expect(struct bit_job *job);             /* job.c: (re)start the watch for a report */
-void bit_job_lost_link(struct bit_job *job, int err); /* job.c */
-/** Rank `rank` says that it is done. */
-void bit_job_done(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m); /* done.c */
+/** Who its processes are tells what they will leave on this machine; to be called before they are ended. */
+void bit_job_note_leftovers(struct bit_job *job, const struct bit_proc_job *processes);
+void bit_job_remove_leftovers(struct bit_job *job);
+
+/* Something that ran beside the loop is over; a job that waits to be settled may be gone after it. */
+void bit_job_swept(void *job);
+void bit_job_loaded(struct bit_job *job);
+void bit_job_committed(struct bit_job *job);
+void bit_job_launcher_ended(void *job, int64_t status, int signal);
+
+/** Rank 0 was welcomed. */
+void bit_job_connected(struct bit_job *job);
+void bit_job_lost_link(struct bit_job *job, int err);
+/** Read from the worker; or do not, while the journal takes nothing or a checkpoint gets its name. */
+void bit_job_hold(struct bit_job *job);
+
+void bit_job_set_deadline(struct bit_job *job, uint64_t ms);
+/** (Re)start the watch for the next report. */
+void bit_job_expect(struct bit_job *job);
+/** How long that may take. */
+uint64_t bit_job_limit_ms(const struct bit_job *job);
+/** Some ranks have said that they are done, and the others are about to: the first that has not. */
+bool bit_job_waits_for_rest(const struct bit_job *job, uint32_t *first);
+
 /** It was told to stop, and not every rank has said that it did: the first that has not. */
-bool bit_job_awaits_done(const struct bit_job *job, uint32_t *first); /* done.c */
-/** The ranks may leave, if their end is on disk. */
-void bit_job_release(struct bit_job *job);                                            /* done.c */
-void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg); /* reports.c */
-void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m);  /* reports.c */
-/** lost.c: a launch was lost: into the journal, with its cause, which is job->cause.text from then on. */
-void bit_job_record_lost(struct bit_job *job);
+static inline bool bit_job_awaits_done(const struct bit_job *job, uint32_t *first)
+{
+    uint32_t missing = bit_tally_missing(&job->tally, job->runner->run.step, job->stop_reason, first);
 
-/** What the link listener calls, for all jobs: its argument is the struct bit_jobs. */
-extern const struct bit_worker_link_ops bit_job_link_ops;
+    return job->course.stopped && !job->done && missing > 0;
+}
 
 #endif

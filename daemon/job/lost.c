@@ -1,5 +1,5 @@
-/* Why a launch was lost, in one sentence for the journal: the first rank that was abnormal, never what followed from
- * it. */
+#include "daemon/job/lost.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +65,7 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
     add_missing(job, text, room);
 }
 
-void bit_job_record_lost(struct bit_job *job)
+void bit_lost_record(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     char cause[BIT_ERR_TEXT_MAX];

@@ -1,9 +1,11 @@
-/* A job's nodes: got before each launch, left out when they are lost, and watched while they are held. */
+#include "daemon/job/nodes.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/job/control.h"
 #include "daemon/job/job.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -43,12 +45,12 @@ static void on_ready(void *arg, int err)
     if (job->places.ranks != r->run.spec->launch->ranks)
         bit_warn("fewer ranks", "run=%s ranks=%u of=%u nodes=%s", r->run.id, job->places.ranks,
                  r->run.spec->launch->ranks, job->places.list);
-    bit_job_choose(job);
+    job->placed(job);
 }
 
 static void on_ends(void *arg, const char *why)
 {
-    bit_job_leave(arg, why);
+    bit_control_leave(arg, why);
 }
 
 static void on_over(void *arg, int err, const char *why)
@@ -58,8 +60,9 @@ static void on_over(void *arg, int err, const char *why)
 
 static const struct bit_slurm_job_ops ops = {on_ready, on_ends, on_over};
 
-void bit_job_allocate(struct bit_job *job)
+void bit_nodes_get(struct bit_job *job, void (*placed)(struct bit_job *job))
 {
+    job->placed = placed;
     int err = job->slurm_job == NULL ? bit_slurm_job_create(job->runner, &ops, job, &job->slurm_job) : 0;
     if (err < 0)
         bit_job_end(job, err, "%s", bit_fail_text());
@@ -77,13 +80,13 @@ static bool misses_one(const struct bit_job *job)
 }
 
 /* Pre-emption, a time limit or somebody's scancel: what Slurm says of the job tells which. */
-void bit_job_told(struct bit_job *job, uint32_t rank, int signal)
+void bit_nodes_told(struct bit_job *job, uint32_t rank, int signal)
 {
     char why[96];
     if (job->done || job->phase == BIT_JOB_ENDING)
         return;
     if (misses_one(job)) {
-        bit_job_end_blaming(job);
+        bit_job_end_as_logged(job);
         return;
     }
     bit_format(why, sizeof why, "Slurm told rank %u to end (signal %d, %s)", rank, signal, strsignal(signal));
@@ -93,7 +96,7 @@ void bit_job_told(struct bit_job *job, uint32_t rank, int signal)
         job->jobs->stop_all(job->jobs->owner, why);
 }
 
-int bit_job_lose_node(struct bit_job *job, const char *host)
+int bit_nodes_lose(struct bit_job *job, const char *host)
 {
     int err = bit_slurm_job_lose(job->slurm_job, host);
     if (err == 0)

@@ -1,4 +1,5 @@
-/* What goes to the worker: orders of the course, with tokens read on the thread pool. */
+#include "daemon/job/orders.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +79,7 @@ static uint64_t read_ms(const struct bit_job *job)
 
 static void on_read_retry(uv_timer_t *timer)
 {
-    bit_job_pump(timer->data);
+    bit_orders_pump(timer->data);
 }
 
 /* What storage said may be otherwise in a while; what a file holds, or has become, will not. */
@@ -107,7 +108,7 @@ static void load_succeeded(struct bit_job *job)
     job->read_error[0] = '\0';
 }
 
-bool bit_job_waits_for_data(const struct bit_job *job, char *text, size_t room)
+bool bit_orders_wait_for_data(const struct bit_job *job, char *text, size_t room)
 {
     const char *file = job->loading && job->feed != NULL ? bit_feed_reading(job->feed) : NULL;
     if (job->phase != BIT_JOB_TRAINING || job->outstanding > 0)
@@ -141,7 +142,7 @@ static void on_loaded(uv_work_t *work, int status)
     free(load);
     bit_job_loaded(job);
     if (!stale && job->phase == BIT_JOB_TRAINING)
-        bit_job_pump(job);
+        bit_orders_pump(job);
 }
 
 static void start_load(struct bit_job *job, const struct bit_order *order)
@@ -275,7 +276,7 @@ static bool may_send(const struct bit_job *job)
            !bit_runner_is_blocked(job->runner) && bit_worker_link_queued(job->link) < QUEUED_BYTES_MAX;
 }
 
-void bit_job_pump(struct bit_job *job)
+void bit_orders_pump(struct bit_job *job)
 {
     while (may_send(job)) {
         const struct bit_run *run = &job->runner->run;

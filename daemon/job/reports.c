@@ -1,4 +1,5 @@
-/* What comes from the worker: checked against what was ordered, journalled, and acted upon. */
+#include "daemon/job/reports.h"
+
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -6,7 +7,9 @@
 #include <string.h>
 
 #include "daemon/job/commit.h"
+#include "daemon/job/done.h"
 #include "daemon/job/job.h"
+#include "daemon/job/orders.h"
 #include "daemon/job/verdicts.h"
 #include "daemon/store/retain.h"
 #include "proto/check.h"
@@ -78,7 +81,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     }
     if (job->done) { /* it came back for leave to go */
         job->ready = true;
-        bit_job_release(job);
+        bit_done_release(job);
         return;
     }
     if (!job->reconnected)
@@ -98,7 +101,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     bit_verdicts_verify(job);
     bit_verdicts_act(job);
     bit_job_expect(job);
-    bit_job_pump(job);
+    bit_orders_pump(job);
 }
 
 /* ---------------------------------------------------------------- steps */
@@ -133,7 +136,7 @@ static void on_step(struct bit_job *job, Bit__StepReport *m)
     bit_verdicts_verify(job);
     came(job);
     bit_verdicts_act(job);
-    bit_job_pump(job);
+    bit_orders_pump(job);
 }
 
 static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
@@ -155,7 +158,7 @@ static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
     bit_watch_switched(&job->watch);
     bit_watch_reported(&job->watch, m->after_step);
     came(job);
-    bit_job_pump(job);
+    bit_orders_pump(job);
 }
 
 /* ---------------------------------------------------------------- checkpoints, evaluations */
@@ -164,7 +167,7 @@ static void on_checkpoint_retry(uv_timer_t *timer)
 {
     struct bit_job *job = timer->data;
     bit_course_retry_checkpoint(&job->course);
-    bit_job_pump(job);
+    bit_orders_pump(job);
 }
 
 static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *m)
@@ -197,7 +200,15 @@ static void checkpoint_reported(struct bit_job *job, const Bit__CheckpointReport
     if (job->phase != BIT_JOB_TRAINING)
         return;
     came(job);
-    bit_job_pump(job);
+    bit_orders_pump(job);
+}
+
+static void on_committed(void *arg, const Bit__CheckpointReport *m)
+{
+    struct bit_job *job = arg;
+
+    checkpoint_reported(job, m);
+    bit_job_committed(job); /* the job may be gone behind this */
 }
 
 static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
@@ -216,19 +227,13 @@ static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
         checkpoint_reported(job, m);
         return;
     }
-    int err = bit_commit_start(job, m);
+    int err = bit_commit_start(r, m, on_committed, job);
     if (err < 0) {
         bit_job_end(job, err, "%s", bit_fail_text());
         return;
     }
     job->committing = true;
     bit_job_hold(job);
-}
-
-void bit_job_committed(struct bit_job *job, const Bit__CheckpointReport *m)
-{
-    checkpoint_reported(job, m);
-    bit_job_commit_ended(job); /* the job may be gone behind this */
 }
 
 static size_t set_index(const struct bit_run *run, const Bit__EvaluateReport *m)
@@ -275,7 +280,7 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
     bit_runner_record(r, &record);
     bit_watch_reported(&job->watch, m->after_step);
     came(job);
-    bit_job_pump(job);
+    bit_orders_pump(job);
 }
 
 /* ---------------------------------------------------------------- ends */
@@ -290,7 +295,7 @@ static void mpi_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFail
     bit_job_expect(job);
 }
 
-void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m)
+void bit_reports_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m)
 {
     if (m->error == BIT_EMPI) {
         mpi_failed(job, rank, m);
@@ -303,7 +308,7 @@ void bit_job_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed 
     bit_job_end(job, m->error < 0 ? m->error : BIT_EWORKER, "rank %u at step %" PRIu64 ": %s", rank, m->step, m->text);
 }
 
-void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg)
+void bit_reports_take(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg)
 {
     void *m = (void *)(uintptr_t)msg; /* ours while this runs: texts are cut to size in place */
     switch (type) {
@@ -322,15 +327,11 @@ void bit_job_report(struct bit_job *job, uint16_t type, const ProtobufCMessage *
     case BIT_MSG_EVALUATE_REPORT:
         on_evaluated(job, m);
         break;
-    case BIT_MSG_HEARTBEAT: /* no progress: a step that hangs goes on sending them */
-        bit_watch_heard(&job->watch.rank[0], m);
-        bit_format(job->section, sizeof job->section, "%s", ((const Bit__Heartbeat *)msg)->section);
-        break;
     case BIT_MSG_WORKER_FAILED:
-        bit_job_failed(job, ((const Bit__WorkerFailed *)msg)->rank, m); /* rank 0 speaks for whoever failed */
+        bit_reports_failed(job, ((const Bit__WorkerFailed *)msg)->rank, m); /* rank 0 speaks for whoever failed */
         break;
     case BIT_MSG_WORKER_DONE:
-        bit_job_done(job, 0, m);
+        bit_done_note(job, 0, m);
         break;
     default:
         break;

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/job/examine.h"
 #include "daemon/job/job.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -96,41 +95,12 @@ void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
     bit_gaps_note(&rank->gaps, uv_now(rank->job->runner->env->loop));
     rank->step = m->step;
     bit_format(rank->section, sizeof rank->section, "%s", m->section);
-    if (m->has_told && rank->job->slurm_job != NULL)
-        bit_job_told(rank->job, (uint32_t)(rank - rank->job->watch.rank), (int)m->told);
 }
 
 void bit_watch_alive(struct bit_job *job, uint32_t rank)
 {
     job->watch.rank[rank].silent = 0;
 }
-
-static void on_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
-{
-    struct bit_watch_rank *rank = owner;
-    if (type == BIT_MSG_HEARTBEAT)
-        bit_watch_heard(rank, (const Bit__Heartbeat *)msg);
-    else if (type == BIT_MSG_WORKER_DONE)
-        bit_job_done(rank->job, (uint32_t)(rank - rank->job->watch.rank), (const Bit__WorkerDone *)msg);
-    else if (type == BIT_MSG_WORKER_FAILED)
-        bit_job_failed(rank->job, (uint32_t)(rank - rank->job->watch.rank), (const Bit__WorkerFailed *)msg);
-    else
-        bit_warn("not heard", "run=%s rank=%td type=%s text=\"only rank 0 says more than heartbeats and how it ends\"",
-                 rank->job->runner->run.id, rank - rank->job->watch.rank, bit_msg_name(type));
-}
-
-static void on_drained(void *owner)
-{
-}
-
-/* The process may be gone, which its launcher tells, or come back; if it does neither, it is silent. */
-static void on_lost(void *owner, int err)
-{
-    struct bit_watch_rank *rank = owner;
-    rank->link = NULL;
-}
-
-const struct bit_worker_link_ops bit_watch_link_ops = {NULL, on_message, on_drained, on_lost};
 
 /* Where something waits to be sent, that will be heard. */
 static bool beat(struct bit_worker_link *link)
@@ -150,7 +120,7 @@ static void beat_all(struct bit_job *job)
         if (w->rank[r].link != NULL && !beat(w->rank[r].link))
             w->rank[r].link = NULL;
     if (job->link != NULL && !beat(job->link))
-        bit_job_lost_link(job, BIT_EDAEMON);
+        job->ops->lost_link(job, BIT_EDAEMON);
 }
 
 /* What is held back here is not missed: reports lie unread while a run is blocked or a checkpoint gets its name. */
@@ -165,36 +135,11 @@ static bool is_silent(const struct bit_job *job, uint32_t r)
     return is_missed(job, r) && job->watch.rank[r].silent > BIT_BEATS_MISSED;
 }
 
-/* Its process is silent, and so is its node, or it hears nothing: the kernel of one that lives acknowledges what it is
- * sent, whatever its processes do. */
-static bool is_cut_off(const struct bit_job *job, uint32_t r)
+bool bit_watch_is_cut_off(const struct bit_job *job, uint32_t r)
 {
     const struct bit_worker_link *link = r == 0 ? job->link : job->watch.rank[r].link;
-    return link == NULL || job->watch.rank[r].unanswered > BIT_BEATS_MISSED / 2;
-}
 
-/* All nodes that are gone by now go at once. Returns whether there are any. */
-static bool lose_nodes(struct bit_job *job)
-{
-    int64_t first = -1;
-    if (job->slurm_job == NULL)
-        return false;
-    for (uint32_t r = 0; r < job->watch.ranks; r++)
-        if (is_silent(job, r) && is_cut_off(job, r) && bit_job_lose_node(job, job->watch.rank[r].host) == 0 &&
-            first < 0)
-            first = r;
-    if (first < 0)
-        return false;
-    const char *host = job->watch.rank[first].host;
-    if (!job->cause.known) {
-        job->cause.has_rank = true;
-        job->cause.rank = (uint32_t)first;
-    }
-    bit_job_end(job, BIT_EWORKER,
-                "node %s was lost: no heartbeat of rank %" PRId64 " for %g s, last in '%s' behind step %" PRIu64, host,
-                first, (double)job->runner->env->config->heartbeat_ms / 1000, job->watch.rank[first].section,
-                job->watch.rank[first].step);
-    return true;
+    return is_silent(job, r) && (link == NULL || job->watch.rank[r].unanswered > BIT_BEATS_MISSED / 2);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -203,14 +148,14 @@ static void on_tick(uv_timer_t *timer)
     struct bit_watch *w = &job->watch;
     int64_t silent = -1;
     beat_all(job);
-    if (job->done || job->launcher_ended || job->phase == BIT_JOB_ENDING || bit_examine_is_on(job))
+    if (job->done || job->launcher_ended || job->phase == BIT_JOB_ENDING || job->examine.on)
         return;
     for (uint32_t r = w->ranks; r-- > 0;) {
         w->rank[r].silent += is_missed(job, r);
         silent = is_silent(job, r) ? r : silent;
     }
-    if (silent >= 0 && !lose_nodes(job))
-        bit_examine_start(job, silent, "no heartbeat for %g s", (double)job->runner->env->config->heartbeat_ms / 1000);
+    if (silent >= 0)
+        job->ops->silent(job, (uint32_t)silent);
 }
 
 /* ---------------------------------------------------------------- how long a step may take */

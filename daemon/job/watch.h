@@ -58,6 +58,11 @@ void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bi
 bool bit_watch_is_here(const struct bit_watch_rank *rank);
 /** A heartbeat of it. */
 void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m);
+/**
+ * Its process is silent, and so is its node, or there is no link to it: the kernel of a node that lives acknowledges
+ * what it is sent, whatever its processes do.
+ */
+bool bit_watch_is_cut_off(const struct bit_job *job, uint32_t rank);
 /** It said something else: that counts as well. */
 void bit_watch_alive(struct bit_job *job, uint32_t rank);
 
@@ -72,8 +77,5 @@ void bit_watch_forget_orders(struct bit_watch *w);
 uint64_t bit_watch_limit_ms(const struct bit_job *job);
 /** The 99th percentile of the steps known, by nearest rank; 0 before BIT_WATCH_STEPS_MIN are. */
 double bit_watch_p99_ms(const struct bit_watch *w);
-
-/** For the links of ranks other than 0: the owner is a struct bit_watch_rank. */
-extern const struct bit_worker_link_ops bit_watch_link_ops;
 
 #endif

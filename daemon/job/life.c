@@ -1,0 +1,253 @@
+#include "daemon/job/life.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/job/examine.h"
+#include "daemon/job/job.h"
+#include "daemon/job/launching.h"
+#include "daemon/job/lost.h"
+#include "daemon/job/nodes.h"
+#include "daemon/store/durable.h"
+#include "daemon/store/runs.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+
+BIT_LOG_TOPIC("life");
+
+/* ---- settling: nothing of the job is left */
+
+static void give_slot_back(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    bit_job_destroy(job);
+    bit_durable_rest(r);
+    bit_runner_changed(r); /* nothing more comes of it: who follows it is done */
+    bit_runs_schedule(r->runs);
+}
+
+static void wait_and_relaunch(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    char why[BIT_ERR_TEXT_MAX];
+    bit_format(why, sizeof why, "%s", job->cause.text);
+    bit_runner_set_state(r, BIT__RUN_STATE__RESTARTING, "%s", why);
+    bit_job_forget_launch(job);
+    job->phase = BIT_JOB_WAITING;
+    bit_job_set_deadline(job, bit_run_backoff_ms(&r->run));
+}
+
+/* It would go on for ever. What the step that it cannot pass trains on may be why. */
+static void stop_loop(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_run_checkpoint *good = bit_run_newest(&r->run);
+    const uint64_t next = r->run.step + 1;
+    char documents[160] = "";
+    if (job->stood && next <= r->run.spec->schedule->steps) /* else no step, or the end, is what it cannot pass */
+        bit_format(documents, sizeof documents,
+                   "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
+                   next);
+    bit_runner_fail(r, BIT_EXIT_POLICY,
+                    "no step gained in %u launches, the last ended behind step %" PRIu64
+                    "%s; the last good checkpoint is %s; %s",
+                    r->run.fruitless, r->run.step, documents, good ? good->name : "none", job->cause.text);
+}
+
+static void settle_lost(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    if (r->run.launched || job->cause.err < 0) /* a launch that failed is one without gain, too */
+        bit_lost_record(job);
+    if (r->given_up) {
+        give_slot_back(job);
+    } else if (bit_run_is_fatal(job->cause.err)) {
+        bit_runner_fail(r, bit_run_exit_code(job->cause.err), "%s", job->cause.text);
+        give_slot_back(job);
+    } else if (r->run.fruitless > r->run.spec->launch->max_restarts) {
+        stop_loop(job);
+        give_slot_back(job);
+    } else {
+        wait_and_relaunch(job);
+    }
+}
+
+static void settle_done(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
+    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+    switch (r->run.done.reason) {
+    case BIT__STOP_REASON__COMPLETE:
+        m.state = BIT__RUN_STATE__COMPLETED;
+        m.reason = (char *)(uintptr_t) "every step done";
+        m.has_exit_code = m.has_weights_digest = true;
+        m.weights_digest = r->run.done.weights_digest;
+        record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
+        record.state = &m;
+        bit_info("completed", "run=%s steps=%" PRIu64 " digest=%016" PRIx64, r->run.id, r->run.step, m.weights_digest);
+        bit_runner_record(r, &record);
+        break;
+    case BIT__STOP_REASON__PAUSE:
+        bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused at step %" PRIu64, r->run.step);
+        break;
+    case BIT__STOP_REASON__CANCEL:
+        bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "cancelled at step %" PRIu64, r->run.step);
+        break;
+    default:
+        if (job->leaving[0] != '\0')
+            bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "left at step %" PRIu64 ": %s", r->run.step, job->leaving);
+        else
+            bit_runner_set_state(r, BIT__RUN_STATE__QUEUED,
+                                 "bitd went down at step %" PRIu64 "; goes on when it is back", r->run.step);
+        break;
+    }
+    give_slot_back(job);
+}
+
+/* Where the worker was ended rather than asked, the run is as far as its newest checkpoint. */
+static void settle(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
+    uint64_t from = newest ? newest->step : 0;
+    if (r->given_up) { /* its end is written */
+        give_slot_back(job);
+    } else if (job->done) {
+        settle_done(job);
+    } else if (bit_run_is_fatal(job->cause.err)) {
+        settle_lost(job);
+    } else if (r->run.state == BIT__RUN_STATE__CANCELLING) {
+        bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "cancelled at step %" PRIu64, r->run.step);
+        give_slot_back(job);
+    } else if (r->run.state == BIT__RUN_STATE__PAUSING) {
+        bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused; goes on behind step %" PRIu64, from);
+        give_slot_back(job);
+    } else if (job->cause.err == -ECANCELED) { /* somebody's scancel */
+        bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "%s", job->cause.text);
+        give_slot_back(job);
+    } else if (job->leaving[0] != '\0') {
+        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "%s; goes on behind step %" PRIu64, job->leaving, from);
+        give_slot_back(job);
+    } else if (r->env->stopping) {
+        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "bitd went down; goes on behind step %" PRIu64, from);
+        give_slot_back(job);
+    } else {
+        settle_lost(job);
+    }
+}
+
+/* ---- what does not live, or does not move */
+
+/* Nothing came in time: who is to be asked why. */
+static void examine_late(struct bit_job *job)
+{
+    uint32_t first;
+    char who[160];
+    double s = (double)bit_job_limit_ms(job) / 1000;
+    if (!bit_job_waits_for_rest(job, &first)) {
+        bit_examine_start(job, -1, "no report for %g s", s);
+        return;
+    }
+    bit_tally_describe(&job->tally, job->runner->run.step, job->stop_reason, who, sizeof who);
+    bit_examine_start(job, first, "%s, %g s after another did", who, s);
+}
+
+/* Nothing came in the time that its phase has. */
+static void on_late(struct bit_job *job)
+{
+    const struct bit_config *config = job->runner->env->config;
+
+    if (job->phase == BIT_JOB_WAITING)
+        bit_launching_begin(job);
+    else if (job->phase == BIT_JOB_STARTING)
+        bit_job_end(job, BIT_ETIMEOUT, "the worker was not ready within %g s of its launch",
+                    (double)config->start_ms / 1000);
+    else if (job->phase == BIT_JOB_DETACHED)
+        bit_job_end(job, BIT_ETIMEOUT, "the worker did not come back within %g s", (double)config->reconnect_ms / 1000);
+    else if (job->phase == BIT_JOB_TRAINING)
+        examine_late(job);
+}
+
+static void on_hung(struct bit_job *job, int64_t suspect, const char *text)
+{
+    if (!job->cause.known && suspect >= 0) {
+        job->cause.has_rank = true;
+        job->cause.rank = (uint32_t)suspect;
+    }
+    bit_job_end(job, BIT_ETIMEOUT, "%s", text);
+}
+
+/* All nodes that are gone by now go at once. Returns whether there are any. */
+static bool lose_nodes(struct bit_job *job)
+{
+    int64_t first = -1;
+    const struct bit_watch_rank *rank;
+
+    if (job->slurm_job == NULL)
+        return false;
+    for (uint32_t r = 0; r < job->watch.ranks; r++)
+        if (bit_watch_is_cut_off(job, r) && bit_nodes_lose(job, job->watch.rank[r].host) == 0 && first < 0)
+            first = r;
+    if (first < 0)
+        return false;
+    rank = &job->watch.rank[first];
+    if (!job->cause.known) {
+        job->cause.has_rank = true;
+        job->cause.rank = (uint32_t)first;
+    }
+    bit_job_end(job, BIT_EWORKER,
+                "node %s was lost: no heartbeat of rank %" PRId64 " for %g s, last in '%s' behind step %" PRIu64,
+                rank->host, first, (double)job->runner->env->config->heartbeat_ms / 1000, rank->section, rank->step);
+    return true;
+}
+
+static void on_silent(struct bit_job *job, uint32_t rank)
+{
+    if (!lose_nodes(job))
+        bit_examine_start(job, rank, "no heartbeat for %g s", (double)job->runner->env->config->heartbeat_ms / 1000);
+}
+
+static const struct bit_job_ops ops = {
+    .settle = settle,
+    .late = on_late,
+    .silent = on_silent,
+    .hung = on_hung,
+    .lost_link = bit_job_lost_link,
+};
+
+/* ---- taking a slot */
+
+int bit_life_start(const struct bit_jobs *jobs, struct bit_runner *r)
+{
+    struct bit_job *job = bit_job_create(jobs, &ops, r);
+    if (job == NULL)
+        return bit_fail(-ENOMEM, "a job for %s", r->run.id);
+    bit_runner_set_state(r, BIT__RUN_STATE__STARTING, "has a slot");
+    bit_launching_begin(job);
+    return 0;
+}
+
+int bit_life_resume(const struct bit_jobs *jobs, struct bit_runner *r)
+{
+    struct bit_job *job = bit_job_create(jobs, &ops, r);
+    if (job == NULL)
+        return bit_fail(-ENOMEM, "a job for %s", r->run.id);
+    job->promised = r->run.step + r->env->config->lookahead;
+    job->done = r->run.launched && r->run.done.known; /* what is left is to let them go */
+    if (r->run.launched && bit_launching_adopt(job) == 0) {
+        bit_info("waiting for worker", "run=%s pid=%d step=%" PRIu64, r->run.id, r->run.pid, r->run.step);
+        job->phase = BIT_JOB_DETACHED;
+        bit_job_set_deadline(job, r->env->config->reconnect_ms);
+    } else if (r->run.launched) {
+        bit_job_end(job, BIT_EWORKER, "the worker ended while bitd was away");
+    } else if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING) {
+        bit_launching_begin(job);
+    } else {
+        bit_job_end(job, 0, "bitd was away before the next launch");
+    }
+    return 0;
+}
