@@ -51,7 +51,7 @@
 #define BIT_MANIFEST_BYTES_MAX      (64u << 20)
 #define BIT_SAFETENSORS_HEADER_MAX  100000000u /* the format's own */
 #define BIT_SAFETENSORS_ENTRIES_MAX 100000
-#define BIT_CHECKPOINT_CHUNK        (64u << 10) /* bytes under one checksum; also what a rank's shard is a multiple of */
+#define BIT_CHECKPOINT_CHUNK        (64u << 10) /* bytes under one checksum; a rank's shard is a multiple of it */
 
 /* daemon */
 #define BIT_RUNS_MAX          100000

@@ -6,8 +6,8 @@
  * tokens with lstrip, rstrip, normalized, special. Everything else in the file that would change an id is refused with
  * its JSON path ("pre_tokenizer.pretokenizers[1].type"), so is what of a pattern cannot be matched as Oniguruma matches
  * it (regex_parse.h). Characters are those of the Unicode versions that tokenizers 0.23.3 has (unicode.h); 0.21.4
- * differs in 13 of them, and only in the pre-tokenizer Digits. The post_processor is not applied: it adds tokens around a
- * text, which is what the caller does with the end-of-text token.
+ * differs in 13 of them, and only in the pre-tokenizer Digits. The post_processor is not applied: it adds tokens around
+ * a text, which is what the caller does with the end-of-text token.
  */
 #ifndef BIT_CTL_TOKENIZER_H
 #define BIT_CTL_TOKENIZER_H

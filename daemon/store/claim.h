@@ -28,9 +28,9 @@ int bit_claim_init(struct bit_claim *c, const struct bit_runner *r);
 void bit_claim_finish(struct bit_claim *c);
 
 /**
- * Whether the checkpoint in `path`, by its manifest, is step `step` of this run. That it is whole is not enough: another
- * bitd has a run of this id too, and backups are put back into wrong places. Where the journal knows the step, weights
- * and moments must be the journal's; what an earlier version wrote has no identity, and is known by that alone.
+ * Whether the checkpoint in `path`, by its manifest, is step `step` of this run. That it is whole is not enough:
+ * another bitd has a run of this id too, and backups are put back into wrong places. Where the journal knows the step,
+ * weights and moments must be the journal's; what an earlier version wrote has no identity, and is known by that alone.
  * Returns     0; BIT_CLAIM_GIVEN_UP if it is ours, but of steps that were given up in a rewind
  * Errors      BIT_ECORRUPT with the reason
  */

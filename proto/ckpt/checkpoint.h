@@ -15,10 +15,10 @@
  * folder gets its name from bitd alone, and only for the launch that counts: a rank that was given up and goes on
  * writing can make nothing that is ever restored. Then the parent is synced, and the journal has it.
  *
- * Reading: a checkpoint is loaded if it is whole, says that it is this step of this run, by id and identity, and has the
- * weights' digest that the journal has under its name. Without an identity (an earlier version wrote it) the journal must
- * have that name. What is another's is renamed to step-00002000.bad, with a CheckpointBad in the journal, and the next is
- * tried.
+ * Reading: a checkpoint is loaded if it is whole, says that it is this step of this run, by id and identity, and has
+ * the weights' digest that the journal has under its name. Without an identity (an earlier version wrote it) the
+ * journal must have that name. What is another's is renamed to step-00002000.bad, with a CheckpointBad in the journal,
+ * and the next is tried.
  *
  * Source      tensor names and shapes are those of OLMo's own state dict (allenai/OLMo: olmo/model.py)
  */

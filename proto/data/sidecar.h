@@ -58,8 +58,8 @@ struct bit_sidecar_missing {
 };
 
 /**
- * Hold a spec's token files against what is written beside them: ids of data.dtype, one tokenizer throughout, its ids below
- * model.vocab, and data.tokenizer, where it is set, its name or digest.
+ * Hold a spec's token files against what is written beside them: ids of data.dtype, one tokenizer throughout, its ids
+ * below model.vocab, and data.tokenizer, where it is set, its name or digest.
  * shown: of each token file's sidecar, in the order of bit_spec_path, as bit_sidecar_read_shown has it; or NULL
  * missing: NULL, or what becomes the files without dataset.json, of which nothing is known
  * Errors      BIT_EDATA naming the file; as bit_sidecar_read

@@ -66,10 +66,10 @@ const char *bit_spec_path(const Bit__RunSpec *spec, size_t i);
 /** How many there are. */
 size_t bit_spec_paths(const Bit__RunSpec *spec);
 
-#define BIT_SPEC_INIT_FILES 3 /* model.init_from itself; where that is a folder, MANIFEST and model.safetensors in it */
+#define BIT_SPEC_INIT_FILES 3 /* model.init_from itself; of a folder, MANIFEST and model.safetensors in it */
 /**
- * Everything that bitd may open for a run: with n = bit_spec_paths, i < n is a token file, n + k the dataset.json beside
- * file k, 2 n + k file k of model.init_from. Of the sidecars and the last, not all need be there.
+ * Everything that bitd may open for a run: with n = bit_spec_paths, i < n is a token file, n + k the dataset.json
+ * beside file k, 2 n + k file k of model.init_from. Of the sidecars and the last, not all need be there.
  * False           there is no such thing, or its path is too long
  */
 bool bit_spec_shown_path(const Bit__RunSpec *spec, size_t i, char *out, size_t room);

@@ -15,10 +15,10 @@ uint32_t bit_slurm_ranks_per_node(const Bit__SlurmSpec *slurm);
 void bit_spec_check_slurm(const Bit__RunSpec *spec, struct bit_problems *problems);
 
 /**
- * Check launch.slurm.srun_arg and sbatch_arg against the options that may be given (proto/spec/slurm_options.h), and the
- * names of launch.slurm.env. Apart from the check above, because a run that was submitted before an option was refused
- * must still load. Options that the table has not are left to bitd, whose settings may name them. Every problem is
- * added. Errors: BIT_ESPEC if there is one.
+ * Check launch.slurm.srun_arg and sbatch_arg against the options that may be given (proto/spec/slurm_options.h), and
+ * the names of launch.slurm.env. Apart from the check above, because a run that was submitted before an option was
+ * refused must still load. Options that the table has not are left to bitd, whose settings may name them. Every problem
+ * is added. Errors: BIT_ESPEC if there is one.
  */
 int bit_spec_check_slurm_options(const Bit__RunSpec *spec, struct bit_problems *problems);
 

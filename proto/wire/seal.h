@@ -31,7 +31,7 @@
 #define BIT_SEAL_KEY_BYTES    crypto_secretstream_xchacha20poly1305_KEYBYTES
 #define BIT_SEAL_HEADER_BYTES crypto_secretstream_xchacha20poly1305_HEADERBYTES
 #define BIT_SEAL_LENGTH_BYTES 4
-#define BIT_SEAL_OVERHEAD     (BIT_SEAL_LENGTH_BYTES + crypto_secretstream_xchacha20poly1305_ABYTES) /* of each record */
+#define BIT_SEAL_OVERHEAD     (BIT_SEAL_LENGTH_BYTES + crypto_secretstream_xchacha20poly1305_ABYTES) /* a record */
 #define BIT_SEAL_RECORD_MAX   (BIT_SEAL_PLAIN_MAX + BIT_SEAL_OVERHEAD)
 
 /* The sending half. */

@@ -68,8 +68,8 @@ void bit_ckpt_finish(struct bit_ckpt *ckpt);
 bool bit_ckpt_begin(struct bit_ckpt *ckpt, const char *name, bool pre_switch);
 /**
  * Wait for every rank's part, then write the manifest: whole and synced, in a folder whose name is bitd's to give
- * (proto/ckpt/checkpoint.h). A failure is this checkpoint's alone: it is in report->error and report->text, nothing is left
- * on disk, and training goes on. report's texts are borrowed until the next begin.
+ * (proto/ckpt/checkpoint.h). A failure is this checkpoint's alone: it is in report->error and report->text, nothing is
+ * left on disk, and training goes on. report's texts are borrowed until the next begin.
  * Collective  yes
  */
 void bit_ckpt_end(struct bit_ckpt *ckpt, Bit__CheckpointReport *report);
@@ -88,8 +88,8 @@ int bit_ckpt_write(struct bit_ckpt *ckpt);
 int bit_ckpt_restore(struct bit_worker *worker, const char *dir);
 
 /**
- * Its weights alone; moments, phase and step stay as they are. init: which files its MANIFEST and model.safetensors must
- * be, or NULL: any. Errors also BIT_EDATA, for another one.
+ * Its weights alone; moments, phase and step stay as they are. init: which files its MANIFEST and model.safetensors
+ * must be, or NULL: any. Errors also BIT_EDATA, for another one.
  */
 int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFacts *init);
 
@@ -97,8 +97,8 @@ int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const B
  * Weights from a safetensors file of any writer that has our tensors' names and shapes; F32, BF16 or F16.
  * Collective  yes; one outcome for all ranks
  * then: which file it must be, or NULL
- * Errors      BIT_ESPEC naming the tensor that is missing, of another shape or dtype; BIT_EDATA for what is another or no
- *             regular file; BIT_ECORRUPT; -errno
+ * Errors      BIT_ESPEC naming the tensor that is missing, of another shape or dtype; BIT_EDATA for what is another or
+ *             no regular file; BIT_ECORRUPT; -errno
  */
 int bit_ckpt_import(struct bit_worker *worker, const char *path, const Bit__InitFile *then);
 

@@ -1,4 +1,5 @@
-/* Between the thread that reads and the one that trains: the state of the link, and the orders that are not taken yet. */
+/* Between the thread that reads and the one that trains: the state of the link, and the orders that are not taken
+ * yet. */
 #include "worker/link/link_queue.h"
 
 #include <errno.h>
