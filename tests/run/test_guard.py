@@ -15,13 +15,13 @@ FAULTS = os.path.join(os.environ.get("BIT_BUILD", ""), "tests", "run", "bitworke
 class faults:
     """A daemon whose workers have this fault."""
 
-    def __init__(self, fault=None, once=False):
-        self.fault, self.once = fault, once
+    def __init__(self, fault=None, once=False, hold=()):
+        self.fault, self.once, self.hold = fault, once, hold
 
     def __enter__(self):
         if not os.path.exists(FAULTS):
             fixture.skip(f"no {FAULTS}")
-        self.daemon = fixture.Daemon(f"worker = {FAULTS}\n")
+        self.daemon = fixture.Daemon(f"worker = {FAULTS}\n", self.hold)
         for name in ("BIT_FAULT", "BIT_FAULT_ONCE"):
             os.environ.pop(name, None)
         if self.fault:
@@ -184,11 +184,12 @@ def a_slow_rank_is_named():
 
 
 def a_resume_is_verified():
-    with faults() as d:
+    with faults(hold=[15]) as d:
         run = d.submit(d.spec(steps=30, at_step=15, every=10))
         d.wait(run, "--for", "step=14")
         kill(d.worker_pids(run)[0])
-        d.finish(run)
+        with d.held_no_more():
+            d.finish(run)
         verified = [e["verified"] for e in d.events(run) if "verified" in e]
         assert verified and all(v["equal"] for v in verified), verified
         code, out, _ = d.ctl("status", run)
