@@ -257,6 +257,8 @@ static int open_data(struct bit_submission *s)
         err = bit_feed_check_kinds(s->feed);
     if (err == 0 && s->proof != NULL)
         bit_feed_weigh(s->feed, s->spec, sidecars);
+    if (err == 0 && s->proof != NULL)
+        err = bit_feed_note_checksums(s->feed, sidecars);
     return err;
 }
 

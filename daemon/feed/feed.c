@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "daemon/feed/file_bytes.h"
 #include "daemon/feed/file_identity.h"
 #include "proto/check.h"
 #include "proto/data/batches.h"
@@ -17,6 +18,7 @@ struct bit_feed {
     struct bit_batches *train;
     struct bit_shards **eval;
     double *eval_bytes; /* of a token, by set; 0: not known */
+    uint64_t *checksum; /* of each file, as bit_file_bytes_note has it; or NULL */
     size_t eval_count;
     uint32_t eval_instances_max;
     uint32_t batch;
@@ -34,6 +36,7 @@ void bit_feed_destroy(struct bit_feed *feed)
         bit_shards_destroy(feed->eval[i]);
     free(feed->eval);
     free(feed->eval_bytes);
+    free(feed->checksum);
     free(feed->rows);
     free(feed);
 }
@@ -112,11 +115,12 @@ static struct bit_shards **list_sets(const struct bit_feed *feed, size_t *count)
     return sets;
 }
 
-int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path)
+int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path, const atomic_bool *stop)
 {
     size_t count;
     struct bit_shards **sets = list_sets(feed, &count);
-    int err = sets == NULL ? -ENOMEM : bit_file_identity_check(sets, count, path, feed->eval_bytes, feed->eval_count);
+    int err = sets == NULL ? -ENOMEM
+                           : bit_file_identity_check(sets, count, path, feed->eval_bytes, feed->eval_count, stop);
 
     free(sets);
     if (err == BIT_FILE_IDENTITY_OWN)
@@ -136,11 +140,30 @@ int bit_feed_check_kinds(const struct bit_feed *feed)
     return err;
 }
 
+int bit_feed_note_checksums(struct bit_feed *feed, const struct bit_file_id *shown)
+{
+    size_t count;
+    struct bit_shards **sets = list_sets(feed, &count);
+    int err = sets == NULL ? -ENOMEM : 0;
+
+    if (err == 0) {
+        free(feed->checksum);
+        feed->checksum = calloc(bit_file_identity_count(sets, count) + 1, sizeof *feed->checksum);
+        err = feed->checksum == NULL ? bit_fail(-ENOMEM, "the checksums of token files") : 0;
+    }
+    if (err == 0)
+        bit_file_bytes_note(sets, count, shown, feed->checksum);
+    free(sets);
+    return err;
+}
+
 int bit_feed_keep(const struct bit_feed *feed, const char *path)
 {
     size_t count;
     struct bit_shards **sets = list_sets(feed, &count);
-    int err = sets == NULL ? -ENOMEM : bit_file_identity_keep(sets, count, path, feed->eval_bytes, feed->eval_count);
+    int err = sets == NULL
+                  ? -ENOMEM
+                  : bit_file_identity_keep(sets, count, path, feed->eval_bytes, feed->eval_count, feed->checksum);
 
     free(sets);
     return err;

@@ -2,6 +2,7 @@
 #ifndef BIT_DAEMON_FEED_H
 #define BIT_DAEMON_FEED_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "daemon/link/payload.h"
@@ -23,16 +24,19 @@ uint64_t bit_feed_epoch_steps(const struct bit_feed *feed);
 
 /**
  * Compare the files with what they were when the run first read them: size, modification time and inode, kept at
- * `path`, which is written if it is not there. What a token stands for comes from there too, where the files were
+ * `path`, which is written if it is not there; of one that has another change time alone, the bytes, where dataset.json
+ * told their checksum then (daemon/feed/file_identity.h): as long as that takes, or until *stop. What a token stands for comes from there too, where the files were
  * proven, and from the sidecars otherwise.
- * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno
+ * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ECANCELED by *stop
  */
-int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path);
+int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path, const atomic_bool *stop);
 /** Learn what a token of each evaluation set stands for, from its sidecars (bit_sidecar_check has `shown`). */
 void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struct bit_file_id *shown);
 
 /** Every file begins as a token file does. Errors: BIT_EDATA with what one of them looks like; -errno. */
 int bit_feed_check_kinds(const struct bit_feed *feed);
+/** Learn what dataset.json says of each file's bytes, for bit_feed_keep; shown as before. -ENOMEM. */
+int bit_feed_note_checksums(struct bit_feed *feed, const struct bit_file_id *shown);
 
 /** The files are those that a submitter proved he may read (BIT_EAUTH), in the order of bit_spec_path ... */
 int bit_feed_prove(const struct bit_feed *feed, const struct bit_file_id *proven, size_t proven_count);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/feed/file_bytes.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/data/token_file.h"
@@ -18,9 +19,9 @@ BIT_LOG_TOPIC("file_identity");
 /* Of a file: bytes, mtime_ns, inode; and the device, where a submitter's right to read the file depends on it. A device
  * may have another number after a reboot, which ends the run: better that than to read another file. */
 #define FACTS_MAX 4
-#define BYTES_MAX ((size_t)(FACTS_MAX + 1) * 8 * BIT_DATA_FILES_MAX * 2 + 8 * BIT_EVAL_SETS_MAX + 64)
+#define BYTES_MAX ((size_t)(FACTS_MAX + 2) * 8 * BIT_DATA_FILES_MAX * 2 + 8 * BIT_EVAL_SETS_MAX + 64)
 
-static size_t file_count(struct bit_shards *const *sets, size_t count)
+size_t bit_file_identity_count(struct bit_shards *const *sets, size_t count)
 {
     size_t files = 0;
 
@@ -33,17 +34,20 @@ static void free_facts(Bit__DataFacts *facts)
 {
     free(facts->fact);
     free(facts->ctime_ns);
+    free(facts->checksum);
 }
 
-/* The first `facts` facts and the change times of all files as they are now, on the heap: free_facts in every case. */
+/* The first `facts` facts and the change times of all files as they are now, and room for their checksums, on the heap:
+ * free_facts in every case. */
 static int collect(struct bit_shards *const *sets, size_t count, size_t facts, Bit__DataFacts *now)
 {
-    size_t files = file_count(sets, count), file_at = 0;
+    size_t files = bit_file_identity_count(sets, count), file_at = 0;
 
     now->fact = malloc((files * facts + 1) * sizeof *now->fact);
     now->ctime_ns = malloc((files + 1) * sizeof *now->ctime_ns);
+    now->checksum = calloc(files + 1, sizeof *now->checksum);
     uint64_t *at = now->fact;
-    if (at == NULL || now->ctime_ns == NULL)
+    if (at == NULL || now->ctime_ns == NULL || now->checksum == NULL)
         return bit_fail(-ENOMEM, "facts of token files");
     now->n_fact = files * facts;
     now->n_ctime_ns = files;
@@ -81,27 +85,65 @@ static int differs(const char *path, const uint64_t *then, const uint64_t *now, 
 static void warn_of_ctime(const char *path)
 {
     bit_warn("token file touched",
-             "file=%s why=\"rights, a link or a new name since the run began, or written to with its time put back\" "
-             "check=\"bitctl data verify\"",
+             "file=%s why=\"rights, a link or a new name since the run began, or written to with its time put back: no "
+             "dataset.json told its checksum when the run began\" check=\"bitctl data verify\"",
              path);
 }
 
-/* then->ctime_ns may be absent: an earlier version kept none. */
-static int compare(struct bit_shards *const *sets, size_t count, size_t facts, const Bit__DataFacts *then,
-                   const Bit__DataFacts *now)
+/* The same facts but for the change time. checksum: 0 if nothing is known. */
+static int compare_bytes(const struct bit_token_file *file, uint64_t checksum, const atomic_bool *stop)
 {
-    size_t file = 0;
+    bit_info("token file touched",
+             "file=%s bytes=%" PRIu64 " what=\"comparing its bytes with dataset.json's checksum\"", file->path,
+             file->bytes);
+    int err = bit_file_bytes_compare(file, checksum, stop);
+    if (err == 0)
+        bit_info("same bytes", "file=%s crc32c=%08" PRIx32, file->path, (uint32_t)checksum);
+    return err;
+}
 
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < bit_shards_files(sets[i]); k++, file++) {
-            const char *path = bit_shards_file(sets[i], k)->path;
-            const uint64_t *was = then->fact + file * facts, *is = now->fact + file * facts;
-            if (memcmp(was, is, facts * sizeof *is) != 0)
-                return differs(path, was, is, facts);
-            if (then->n_ctime_ns > 0 && then->ctime_ns[file] != now->ctime_ns[file])
-                warn_of_ctime(path);
-        }
+/* What a check is about: what was kept, what is, and which checksums are known. */
+struct check {
+    const Bit__DataFacts *then;
+    Bit__DataFacts *now; /* a change time that is not explained becomes that of then, so that it is told again */
+    size_t facts;
+    const uint64_t *checksum; /* of each file, or NULL: none is known */
+    const atomic_bool *stop;
+    bool touched; /* some files have other change times, and all their bytes */
+};
+
+static int compare_file(struct check *c, size_t i, const struct bit_token_file *file)
+{
+    const uint64_t *was = c->then->fact + i * c->facts, *is = c->now->fact + i * c->facts;
+
+    if (memcmp(was, is, c->facts * sizeof *is) != 0)
+        return differs(file->path, was, is, c->facts);
+    if (c->then->n_ctime_ns == 0 || c->then->ctime_ns[i] == c->now->ctime_ns[i])
+        return 0;
+    if (c->checksum != NULL && c->checksum[i] != 0) {
+        c->touched = true;
+        return compare_bytes(file, c->checksum[i], c->stop);
+    }
+    warn_of_ctime(file->path);
+    c->now->ctime_ns[i] = c->then->ctime_ns[i];
     return 0;
+}
+
+/* then->ctime_ns may be absent: an earlier version kept none. */
+static int compare(struct check *c, struct bit_shards *const *sets, size_t count)
+{
+    size_t at = 0;
+    int err = 0;
+
+    for (size_t i = 0; i < count && err == 0; i++)
+        for (size_t k = 0; k < bit_shards_files(sets[i]) && err == 0; k++)
+            err = compare_file(c, at++, bit_shards_file(sets[i], k));
+    return err;
+}
+
+static bool any_touched(const Bit__DataFacts *then, const Bit__DataFacts *now)
+{
+    return then->n_ctime_ns > 0 && memcmp(then->ctime_ns, now->ctime_ns, now->n_ctime_ns * sizeof *now->ctime_ns) != 0;
 }
 
 /* The facts of our own user's files have no device. */
@@ -110,18 +152,25 @@ static int keep_own(struct bit_shards *const *sets, size_t count, const char *pa
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     int err = collect(sets, count, FACTS_MAX - 1, &now);
 
-    if (err == 0)
+    if (err == 0) {
+        bit_file_bytes_note(sets, count, NULL, now.checksum);
+        now.n_checksum = now.n_ctime_ns;
         err = keep(&now, path);
+    }
     free_facts(&now);
     return err < 0 ? err : BIT_FILE_IDENTITY_OWN;
 }
 
 int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
-                           size_t eval_count)
+                           size_t eval_count, const uint64_t *checksum)
 {
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     int err = collect(sets, count, FACTS_MAX, &now);
 
+    if (err == 0 && checksum != NULL) {
+        now.n_checksum = now.n_ctime_ns;
+        memcpy(now.checksum, checksum, now.n_checksum * sizeof *checksum);
+    }
     now.n_eval_bytes = eval_count;
     now.eval_bytes = (double *)(uintptr_t)eval_bytes;
     if (err == 0)
@@ -130,20 +179,51 @@ int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const c
     return err;
 }
 
-static int check_kept(struct bit_shards *const *sets, size_t count, const char *path, const Bit__DataFacts *kept)
+static int check_counts(const Bit__DataFacts *kept, const Bit__DataFacts *now, const char *path)
+{
+    if (kept->n_ctime_ns != 0 && kept->n_ctime_ns != now->n_ctime_ns)
+        return bit_fail(BIT_ECORRUPT, "%s has %zu change times, not %zu", path, kept->n_ctime_ns, now->n_ctime_ns);
+    if (kept->n_checksum != 0 && kept->n_checksum != now->n_ctime_ns)
+        return bit_fail(BIT_ECORRUPT, "%s has %zu checksums, not %zu", path, kept->n_checksum, now->n_ctime_ns);
+    if (kept->n_fact != now->n_fact)
+        return bit_fail(BIT_ECORRUPT, "%s has %zu facts, not %zu", path, kept->n_fact, now->n_fact);
+    return 0;
+}
+
+/* Compared once, a file need not be read again at the next launch. */
+static int keep_change_times(const struct check *c, const char *path)
+{
+    Bit__DataFacts next = *c->then;
+
+    next.ctime_ns = c->now->ctime_ns;
+    next.n_checksum = c->now->n_ctime_ns;
+    next.checksum = (uint64_t *)(uintptr_t)c->checksum;
+    return keep(&next, path);
+}
+
+static int check_kept(struct bit_shards *const *sets, size_t count, const char *path, const Bit__DataFacts *kept,
+                      const atomic_bool *stop)
 {
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
-    size_t files = file_count(sets, count), facts = kept->n_fact == files * FACTS_MAX ? FACTS_MAX : FACTS_MAX - 1;
-    int err = collect(sets, count, facts, &now);
+    size_t files = bit_file_identity_count(sets, count);
+    struct check c = {.then = kept, .now = &now, .stop = stop};
+    c.facts = kept->n_fact == files * FACTS_MAX ? FACTS_MAX : FACTS_MAX - 1;
+    bool own = c.facts < FACTS_MAX;
+    int err = collect(sets, count, c.facts, &now);
 
-    if (err == 0 && kept->n_ctime_ns != 0 && kept->n_ctime_ns != files)
-        err = bit_fail(BIT_ECORRUPT, "%s has %zu change times, not %zu", path, kept->n_ctime_ns, files);
-    if (err == 0 && kept->n_fact != now.n_fact)
-        err = bit_fail(BIT_ECORRUPT, "%s has %zu facts, not %zu", path, kept->n_fact, now.n_fact);
     if (err == 0)
-        err = compare(sets, count, facts, kept, &now);
+        err = check_counts(kept, &now, path);
+    if (err == 0) {
+        c.checksum = kept->n_checksum > 0 ? kept->checksum : own ? now.checksum : NULL;
+        if (c.checksum == now.checksum && any_touched(kept, &now)) /* an earlier version kept none */
+            bit_file_bytes_note(sets, count, NULL, now.checksum);
+        err = compare(&c, sets, count);
+    }
+    if (err == 0 && c.touched && keep_change_times(&c, path) < 0)
+        bit_warn("change times not kept", "path=%s text=%s next=\"the files are compared again at the next launch\"",
+                 path, bit_fail_text());
     free_facts(&now);
-    return err < 0 || facts == FACTS_MAX ? err : BIT_FILE_IDENTITY_OWN;
+    return err < 0 || !own ? err : BIT_FILE_IDENTITY_OWN;
 }
 
 /* Of a run that an older bitd took in, nothing is known. */
@@ -154,7 +234,7 @@ static void take_eval_bytes(const Bit__DataFacts *kept, double *eval_bytes, size
 }
 
 int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
-                            size_t eval_count)
+                            size_t eval_count, const atomic_bool *stop)
 {
     ProtobufCMessage *kept = NULL;
     uint8_t *buf = NULL;
@@ -166,7 +246,7 @@ int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const 
     if (err == 0)
         err = bit_msg_decode_as(&bit__data_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &kept);
     if (err == 0)
-        err = check_kept(sets, count, path, (const Bit__DataFacts *)kept);
+        err = check_kept(sets, count, path, (const Bit__DataFacts *)kept, stop);
     if (err == 0)
         take_eval_bytes((const Bit__DataFacts *)kept, eval_bytes, eval_count);
     bit_msg_free(kept);
@@ -177,7 +257,7 @@ int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const 
 int bit_file_identity_prove(struct bit_shards *const *sets, size_t count, const struct bit_file_id *proven,
                             size_t proven_count)
 {
-    BIT_ASSERT(file_count(sets, count) == proven_count);
+    BIT_ASSERT(bit_file_identity_count(sets, count) == proven_count);
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < bit_shards_files(sets[i]); k++, proven++) {
             const struct bit_token_file *file = bit_shards_file(sets[i], k);

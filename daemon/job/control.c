@@ -14,6 +14,8 @@ void bit_control_changed(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     bool leaving = r->run.state == BIT__RUN_STATE__PAUSING || r->run.state == BIT__RUN_STATE__CANCELLING;
+    if (leaving)
+        atomic_store(&job->stop_reading, true);
     if (leaving && (job->phase == BIT_JOB_STARTING || job->phase == BIT_JOB_WAITING || job->phase == BIT_JOB_CHOOSING))
         bit_job_end(job, 0, "%s", bit_run_state_name(r->run.state));
     else
@@ -23,6 +25,7 @@ void bit_control_changed(struct bit_job *job)
 void bit_control_shutdown(struct bit_job *job)
 {
     job->course.shutdown = true;
+    atomic_store(&job->stop_reading, true);
     if (bit_durable_check(job->runner) < 0 && job->runner->journal.lost)
         bit_job_end(job, 0, "%s", job->runner->blocked); /* a last checkpoint would be nobody's */
     else if (job->phase == BIT_JOB_TRAINING)

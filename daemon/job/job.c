@@ -190,6 +190,7 @@ static void begin_ending(struct bit_job *job)
     bool hurry = r->run.state == BIT__RUN_STATE__CANCELLING && !job->done;
     job->phase = BIT_JOB_ENDING;
     job->ready = false;
+    atomic_store(&job->stop_reading, true);
     if (job->slurm_job != NULL)
         bit_slurm_job_pause(job->slurm_job);
     uv_timer_stop(&job->deadline);

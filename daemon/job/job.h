@@ -13,6 +13,7 @@
 #ifndef BIT_DAEMON_JOB_H
 #define BIT_DAEMON_JOB_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -102,6 +103,7 @@ struct bit_job {
 
     struct bit_feed *feed; /* NULL until it is first read from; only the thread pool touches it then */
     bool loading;
+    atomic_bool stop_reading;    /* what is being read is not worth to be waited for */
     struct bit_payload *payload; /* loaded for payload_order, and not sent yet */
     struct bit_order payload_order;
 

@@ -24,7 +24,8 @@ struct bit_load {
     struct bit_job *job;
     struct bit_feed *feed; /* the job's, or NULL: then opened here */
     const Bit__RunSpec *spec;
-    char *facts; /* where those of the token files are kept */
+    char *facts;             /* where those of the token files are kept */
+    const atomic_bool *stop; /* the job's */
     uint64_t epoch;
     struct bit_order order;
     uint64_t position; /* of a step's batch in the order of the data */
@@ -51,7 +52,7 @@ static int open_feed(struct bit_load *load)
     struct bit_feed *feed = NULL;
     int err = bit_feed_create(load->spec, &feed);
     if (err == 0)
-        err = bit_feed_check(feed, load->spec, load->facts);
+        err = bit_feed_check(feed, load->spec, load->facts, load->stop);
     if (err < 0)
         bit_feed_destroy(feed);
     else
@@ -136,7 +137,7 @@ static void on_loaded(uv_work_t *work, int status)
     bool stale = load->epoch != job->runner->run.epoch || job->phase != BIT_JOB_TRAINING;
     if (load->err == 0)
         load_succeeded(job);
-    else if (!stale)
+    else if (!stale && load->err != -ECANCELED) /* else something else is to come first */
         load_failed(job, load);
     free(load->facts);
     free(load);
@@ -160,11 +161,13 @@ static void start_load(struct bit_job *job, const struct bit_order *order)
         .feed = job->feed,
         .spec = job->runner->run.spec,
         .facts = facts,
+        .stop = &job->stop_reading,
         .epoch = job->runner->run.epoch,
         .order = *order,
         .position = bit_run_position(&job->runner->run, order->step),
     };
     load->work.data = load;
+    atomic_store(&job->stop_reading, false);
     job->loading = true;
     if (job->read_error[0] == '\0')
         job->read_begin_ms = uv_now(job->runner->env->loop);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/crc32c.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
 
@@ -89,32 +90,49 @@ TEST(a_file_truncated_under_the_run_fails_it)
 /* ---------------------------------------------------------------- the same file, with another change time */
 
 /* A run that both ended in the middle of: bitd is away, and so is the worker. */
-static bool cut_off(char run[32])
+static void kill_all(const char *run)
 {
     pid_t pids[8];
-    fix_init(&f);
+    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
+    for (int i = fix_workers(&f, run, pids, 8); i-- > 0;)
+        kill(pids[i], SIGKILL);
+}
+
+static bool begin_and_cut_off(char run[32])
+{
     setenv("FAKE_HANG_AT", "6", 1);
     if (!fix_start(&f))
         return false;
     fix_submit(&f, NULL, run);
     fix_wait_step(&f, run, 6);
-    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
-    for (int i = fix_workers(&f, run, pids, 8); i-- > 0;)
-        kill(pids[i], SIGKILL);
+    kill_all(run);
     unsetenv("FAKE_HANG_AT");
     return true;
 }
 
-static bool log_has(const char *words)
+static bool cut_off(char run[32])
+{
+    fix_init(&f);
+    return begin_and_cut_off(run);
+}
+
+static size_t log_count(const char *words)
 {
     static char log[1 << 20];
     FILE *file = fopen(f.log, "r");
-    size_t bytes = file == NULL ? 0 : fread(log, 1, sizeof log - 1, file);
+    size_t bytes = file == NULL ? 0 : fread(log, 1, sizeof log - 1, file), count = 0;
 
     if (file != NULL)
         fclose(file);
     log[bytes] = '\0';
-    return strstr(log, words) != NULL;
+    for (const char *at = log; (at = strstr(at, words)) != NULL; at++)
+        count++;
+    return count;
+}
+
+static bool log_has(const char *words)
+{
+    return log_count(words) > 0;
 }
 
 TEST(a_file_that_was_given_other_rights_is_trained_on_and_told)
@@ -134,8 +152,101 @@ TEST(a_file_that_was_given_other_rights_is_trained_on_and_told)
     fix_finish(&f);
 }
 
-/* data.pb as a bitd left it that kept no change times. */
-static void age_facts(const char *run)
+/* ---------------------------------------------------------------- the same, where dataset.json tells the checksum */
+
+/* As bitctl tokenize leaves it beside the tokens. */
+static void describe_tokens(void)
+{
+    char path[128];
+    uint16_t tokens[FIX_TOKENS];
+    int fd = open(f.tokens, O_RDONLY | O_CLOEXEC);
+    EXPECT_EQ(read(fd, tokens, sizeof tokens), (ssize_t)sizeof tokens);
+    close(fd);
+    snprintf(path, sizeof path, "%s/dataset.json", f.dir);
+    FILE *file = fopen(path, "w");
+    fprintf(
+        file,
+        "{\"format\": \"bitd-dataset-1\", \"tokenizer\": {\"name\": \"t\", \"sha256\": "
+        "\"1111111111111111111111111111111111111111111111111111111111111111\", \"vocab\": 500, \"end_of_text\": 0}, "
+        "\"dtype\": \"uint16\", \"documents\": 1, \"tokens\": %d, \"text_bytes\": 9, \"files\": [{\"name\": "
+        "\"train.npy\", \"tokens\": %d, \"documents\": 1, \"crc32c\": \"%08x\"}]}",
+        FIX_TOKENS, FIX_TOKENS, bit_crc32c(0, tokens, sizeof tokens));
+    EXPECT_EQ(fclose(file), 0);
+}
+
+/* With dataset.json from the beginning, and cut off as above. */
+static bool cut_off_with_checksum(char run[32])
+{
+    fix_init(&f);
+    describe_tokens();
+    return begin_and_cut_off(run);
+}
+
+/* One id is another, and the modification time what it was: nothing but the change time tells. */
+static void write_secretly(void)
+{
+    struct stat st;
+    uint16_t id;
+    EXPECT_EQ(stat(f.tokens, &st), 0);
+    int fd = open(f.tokens, O_RDWR | O_CLOEXEC);
+    EXPECT_EQ(pread(fd, &id, sizeof id, 4000), (ssize_t)sizeof id);
+    id ^= 1;
+    EXPECT_EQ(pwrite(fd, &id, sizeof id, 4000), (ssize_t)sizeof id);
+    const struct timespec times[2] = {st.st_atim, st.st_mtim};
+    EXPECT_EQ(futimens(fd, times), 0);
+    close(fd);
+}
+
+TEST(the_same_bytes_are_compared_once_and_said)
+{
+    uint64_t digest = 0, undisturbed = fix_undisturbed(NULL);
+    char run[32];
+
+    if (!cut_off_with_checksum(run))
+        return;
+    EXPECT_EQ(chmod(f.tokens, 0440), 0);
+    setenv("FAKE_HANG_AT", "9", 1);
+    if (!fix_start(&f))
+        return;
+    fix_wait_step(&f, run, 9);
+    EXPECT_EQ(log_count("same bytes"), 1);
+    kill_all(run);
+    unsetenv("FAKE_HANG_AT");
+    if (!fix_start(&f))
+        return;
+    EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
+    EXPECT_EQ(digest, undisturbed);
+    EXPECT_EQ(log_count("same bytes"), 1); /* the change time that it has now is kept */
+    fix_finish(&f);
+}
+
+static void expect_other_bytes(const char *run)
+{
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_CORRUPT);
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL) {
+        EXPECT_CONTAINS(status->reason, f.tokens);
+        EXPECT_CONTAINS(status->reason, "with its time put back");
+        EXPECT_CONTAINS(status->reason, "dataset.json");
+    }
+    bit_msg_free(status);
+}
+
+TEST(other_bytes_behind_the_same_times_fail_the_run)
+{
+    char run[32];
+
+    if (!cut_off_with_checksum(run))
+        return;
+    write_secretly();
+    if (!fix_start(&f))
+        return;
+    expect_other_bytes(run);
+    fix_finish(&f);
+}
+
+/* data.pb as a bitd left it that kept no checksums, and perhaps no change times. */
+static void age_facts(const char *run, bool change_times)
 {
     uint8_t buf[4096];
     char path[256];
@@ -144,7 +255,10 @@ static void age_facts(const char *run)
     Bit__DataFacts *facts = bit__data_facts__unpack(NULL, (size_t)n, buf);
     if (EXPECT(facts != NULL)) {
         EXPECT_EQ(facts->n_ctime_ns, 1);
-        facts->n_ctime_ns = 0;
+        EXPECT_EQ(facts->n_checksum, 1);
+        facts->n_checksum = 0;
+        if (change_times)
+            facts->n_ctime_ns = 0;
         size_t bytes = bit__data_facts__pack(facts, buf);
         EXPECT_EQ(pwrite(fd, buf, bytes, 0), (ssize_t)bytes);
         EXPECT_EQ(ftruncate(fd, (off_t)bytes), 0);
@@ -159,11 +273,26 @@ TEST(facts_of_an_earlier_version_are_gone_on_with)
     char run[32];
     if (!cut_off(run))
         return;
-    age_facts(run);
+    age_facts(run, true);
     if (!fix_start(&f))
         return;
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, undisturbed);
+    fix_finish(&f);
+}
+
+/* It kept no checksum; what dataset.json says now is better than nothing. */
+TEST(other_bytes_are_found_for_a_run_of_an_earlier_version)
+{
+    char run[32];
+
+    if (!cut_off_with_checksum(run))
+        return;
+    age_facts(run, false);
+    write_secretly();
+    if (!fix_start(&f))
+        return;
+    expect_other_bytes(run);
     fix_finish(&f);
 }
 
