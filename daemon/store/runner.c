@@ -193,10 +193,17 @@ static int read_spec(const struct bit_env *env, uint64_t number, Bit__RunSpec **
     return err;
 }
 
-/* The run is kept as it was up to the damage, and never touched again. */
-static void mark_corrupt(struct bit_runner *r)
+/* What the machine is short of is no fault of the run's: bitd is begun again when there is more of it. */
+static bool is_shortage(int err)
 {
-    bit_error("journal damaged", "run=%s text=%s", r->run.id, bit_fail_text());
+    return err == -ENOMEM || err == -EMFILE || err == -ENFILE;
+}
+
+/* The run is kept as it was up to the damage, and never touched again. */
+static void mark_corrupt(struct bit_runner *r, int err)
+{
+    bit_error(err == BIT_ECORRUPT ? "journal damaged" : "journal not read", "run=%s text=%s", r->run.id,
+              bit_fail_text());
     r->corrupt = true;
     r->run.state = BIT__RUN_STATE__FAILED;
     r->run.exit_code = BIT_EXIT_CORRUPT;
@@ -227,8 +234,14 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
     err = open_journal(r);
     if (err == 0)
         err = check_half_made(r);
+    if (is_shortage(err)) {
+        bit_runner_destroy(r);
+        return err;
+    }
     if (err < 0)
-        mark_corrupt(r);
+        mark_corrupt(r, err);
+    else if (r->journal.torn)
+        bit_runner_block(r, bit_fail_text());
     bit_durable_rest(r); /* there may be more runs than descriptors */
     *out = r;
     return 0;

@@ -196,7 +196,7 @@ static int load_one(struct bit_runs *runs, uint64_t number)
     runs->next_number = BIT_MAX(runs->next_number, number + 1);
     if (err < 0) {
         bit_error("run not loaded", "run=r%" PRIu64 " text=%s", number, bit_fail_text());
-        return err == -ENOMEM ? err : 0;
+        return err == -ENOMEM || err == -EMFILE || err == -ENFILE ? err : 0;
     }
     if (!r->corrupt && r->run.seq == 0) { /* it was never answered: a crash in the middle of a submission */
         bit_warn("half-made run removed", "run=%s", r->run.id);

@@ -141,7 +141,7 @@ static int replay(const char *path, const uint8_t *map, size_t bytes, bit_journa
         if (err < 0) {
             char why[BIT_ERR_TEXT_MAX];
             bit_format(why, sizeof why, "%s", bit_fail_text());
-            return bit_fail(BIT_ECORRUPT, "%s: byte %" PRIu64 ": %s", path, j->bytes, why);
+            return bit_fail(err == -ENOMEM ? err : BIT_ECORRUPT, "%s: byte %" PRIu64 ": %s", path, j->bytes, why);
         }
         count_record(j, rest, (size_t)took);
     }
@@ -165,24 +165,39 @@ static int replay_file(const char *path, int fd, bit_journal_visit *visit, void 
     return err;
 }
 
+/* One that is there is opened without asking for room. */
+static int open_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_APPEND);
+    if (fd < 0 && errno == ENOENT)
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
+    return fd < 0 ? bit_file_fail(-errno, path) : fd;
+}
+
+/* What a write that was cut short left. Where it will not go yet, the journal is torn, and appended to when it has. */
+static void cut_tail(struct bit_journal *j, int fd)
+{
+    j->torn = ftruncate(fd, (off_t)j->bytes) < 0 || fdatasync(fd) < 0;
+    if (j->torn)
+        bit_fail(-errno, "journal: cutting a torn record");
+}
+
 int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, struct bit_journal *out, uint64_t *cut)
 {
     struct bit_journal j = {.fd = -1};
     uint64_t file_bytes = 0;
     int err = 0;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
+    int fd = open_file(path);
     if (fd < 0)
-        return bit_file_fail(-errno, path);
+        return fd;
     j.path = strdup(path);
     err = j.path == NULL ? bit_fail(-ENOMEM, "%s", path) : 0;
     if (err == 0)
         err = replay_file(path, fd, visit, arg, &j, &file_bytes);
     if (err < 0)
         goto out;
-    if (file_bytes > j.bytes && (ftruncate(fd, (off_t)j.bytes) < 0 || fdatasync(fd) < 0)) {
-        err = bit_fail(-errno, "%s: cutting a torn record: %s", path, strerror(errno));
-        goto out;
-    }
+    if (file_bytes > j.bytes)
+        cut_tail(&j, fd);
     j.fd = fd;
     j.synced = j.bytes;
     j.unsynced = j.bytes > 0; /* by the daemon before us, perhaps */

@@ -81,6 +81,21 @@ def lying(r, rng, many):
         r.trial(None, again, len(d.records(run, "lost")), same, d.left_behind(run))
 
 
+def begun_without_room(r, rng, many):
+    """bitd was killed in the middle of a record, and there is no room when it begins: the run waits, and nobody is told of an end."""
+    with Bed() as d:
+        run = d.submit(d.bed_spec())
+        assert d.wait(run, "--for", f"checkpoint={EVERY}") == 0
+        d.rules("write who=bitd path=/journal once=ONCE torn")
+        d.until(lambda: d.process.poll() is not None)
+        d.heal()
+        d.rules(f"open path=/journal error {ENOSPC}", f"ftruncate who=bitd path=/journal error {ENOSPC}")
+        d.start()
+        again = blocked_until_healed(r, d, run, "journal.*No space")
+        same = is_same(d, run)
+        r.trial(None, again, len(d.records(run, "lost")), same, d.left_behind(run))
+
+
 TORN = {"steps": 81, "at": 41, "every": 3}
 
 
@@ -266,6 +281,7 @@ ROWS = [
     Row("9", "EIO, short writes, failed syncs, by chance", None, None, 0, failing, 4),
     Row("9", "a checkpoint cannot get its name", None, None, 0, nameless),
     Row("9", "a sync of the journal fails", None, 2, 0, lying),
+    Row("9", "no room for the journal when bitd begins", None, 2, 0, begun_without_room),
     Row("10", "crash at a call of the checkpoint", None, 3, 2 * TORN["every"], torn, 38),
     Row("11", "one bit of a checkpoint", None, None, None, flipped, 10),
     Row("11", "one bit of the newest checkpoint, then a kill", None, None, FLIPPED, flipped_and_resumed, 5),
