@@ -19,7 +19,7 @@ static const struct {
     {BIT_EFRAME, BIT_EXIT_INTERNAL, "malformed frame"},
     {BIT_EMESSAGE, BIT_EXIT_INTERNAL, "malformed message"},
     {BIT_ELIMIT, BIT_EXIT_INTERNAL, "above the limit"},
-    {BIT_EDATA, BIT_EXIT_CORRUPT, "bad token data"},
+    {BIT_EDATA, BIT_EXIT_CORRUPT, "bad data"},
     {BIT_ENORUN, BIT_EXIT_NOT_FOUND, "no such run"},
     {BIT_ESTATE, BIT_EXIT_FAILURE, "not possible in this state"},
     {BIT_EDAEMON, BIT_EXIT_UNAVAILABLE, "no daemon answers"},

@@ -15,7 +15,7 @@ enum bit_err {
     BIT_EFRAME = -5004,   /* a frame that breaks the rules of frame.h */
     BIT_EMESSAGE = -5005, /* a message that does not decode, or says what no message may say */
     BIT_ELIMIT = -5006,   /* a length or count above its limit */
-    BIT_EDATA = -5007,    /* a token file that is not what it was said to be */
+    BIT_EDATA = -5007,    /* a file of tokens, of weights or of a tokenizer that is not what it should be */
     BIT_ENORUN = -5008,   /* no such run */
     BIT_ESTATE = -5009,   /* not in this state */
     BIT_EDAEMON = -5010,  /* no daemon answers */

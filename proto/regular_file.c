@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "proto/err.h"
@@ -33,10 +33,44 @@ int bit_regular_file_open(const char *path, bool follow, struct stat *st)
     if (fd < 0 && errno == ENXIO)
         return bit_fail(BIT_EDATA, "'%s' is a socket or a device, and no regular file", path);
     if (fd < 0)
-        return bit_fail(-errno, "opening '%s': %s", path, strerror(errno));
-    int err = fstat(fd, st) < 0 ? bit_fail(-errno, "'%s': %s", path, strerror(errno))
-                                : bit_regular_file_check(path, st);
+        return bit_fail(-errno, "opening '%s'", path);
+    int err = fstat(fd, st) < 0 ? bit_fail(-errno, "'%s'", path) : bit_regular_file_check(path, st);
     if (err < 0)
         close(fd);
     return err < 0 ? err : fd;
+}
+
+static int read_all(int fd, const char *path, uint8_t *buf, size_t bytes)
+{
+    size_t done = 0;
+
+    while (done < bytes) {
+        ssize_t n = read(fd, buf + done, bytes - done);
+        if (n <= 0)
+            return bit_fail(n < 0 ? -errno : BIT_EDATA, "'%s' at byte %zu of %zu", path, done, bytes);
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+int bit_regular_file_read(int fd, const char *path, const struct stat *st, size_t most, uint8_t **out, size_t *bytes)
+{
+    size_t size = (size_t)st->st_size;
+    uint8_t *buf;
+    int err;
+
+    if ((uint64_t)st->st_size > most)
+        return bit_fail(BIT_ELIMIT, "'%s' has %zu bytes; %zu may be", path, size, most);
+    buf = malloc(size + 1);
+    if (buf == NULL)
+        return bit_fail(-ENOMEM, "'%s'", path);
+    err = read_all(fd, path, buf, size);
+    if (err < 0) {
+        free(buf);
+        return err;
+    }
+    buf[size] = '\0';
+    *out = buf;
+    *bytes = size;
+    return 0;
 }

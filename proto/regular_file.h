@@ -3,6 +3,7 @@
 #define BIT_PROTO_REGULAR_FILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -21,5 +22,10 @@ int bit_regular_file_check(const char *path, const struct stat *st);
  * Errors      BIT_EDATA; -errno
  */
 int bit_regular_file_open(const char *path, bool follow, struct stat *st);
+/**
+ * All of an open file that *st is of, `most` bytes at most. *out is heap, the caller's, with a NUL behind its bytes.
+ * Errors      BIT_ELIMIT; BIT_EDATA if it is shorter than *st says; -errno
+ */
+int bit_regular_file_read(int fd, const char *path, const struct stat *st, size_t most, uint8_t **out, size_t *bytes);
 
 #endif

@@ -173,13 +173,13 @@ int bit_property(const char *name, size_t bytes, struct bit_codeset *out)
     char plain[BIT_PROPERTY_NAME_MAX];
 
     if (!plain_name(name, bytes, plain))
-        return bit_fail(-EINVAL, "'%.*s' is no property", (int)BIT_MIN(bytes, (size_t)64), name);
+        return bit_fail(BIT_EDATA, "'%.*s' is no property", (int)BIT_MIN(bytes, (size_t)64), name);
     if (strcmp(plain, "whitespace") == 0)
         return add_space(out);
     if (strcmp(plain, "ascii") == 0)
         return bit_codeset_add(out, 0, 0x7f);
     if (!find_category(plain, &s) && !find_name(plain, &s) && !find_script(plain, &s))
-        return bit_fail(-EINVAL, "the property '%s' is not supported", plain);
+        return bit_fail(BIT_EDATA, "the property '%s' is not supported", plain);
     return add_rows(&s, out);
 }
 
@@ -250,7 +250,7 @@ int bit_property_posix(const char *name, size_t bytes, struct bit_codeset *out)
         if (strlen(posix[i].name) == bytes && memcmp(posix[i].name, name, bytes) == 0)
             return posix[i].add != NULL ? posix[i].add(out) : add_rows(&posix[i].rows, out);
     }
-    return bit_fail(-EINVAL, "[:%.*s:] is not supported", (int)BIT_MIN(bytes, (size_t)64), name);
+    return bit_fail(BIT_EDATA, "[:%.*s:] is not supported", (int)BIT_MIN(bytes, (size_t)64), name);
 }
 
 int bit_property_word(struct bit_codeset *out)

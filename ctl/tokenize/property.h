@@ -14,11 +14,11 @@
 /**
  * Add the characters of \p{name} to *out: a general category ("L", "Lu", "Letter"), a script ("Han", "Hira"), or one of
  * Any, Assigned, ASCII, Alphabetic, Uppercase, Lowercase, White_Space. Case, spaces, '-' and '_' do not count.
- * -EINVAL if there is none of that name; -ENOMEM.
+ * BIT_EDATA if there is none of that name; -ENOMEM.
  */
 int bit_property(const char *name, size_t bytes, struct bit_codeset *out);
 
-/** Add the characters of [[:name:]] to *out; names are in lower case. -EINVAL; -ENOMEM. */
+/** Add the characters of [[:name:]] to *out; names are in lower case. BIT_EDATA; -ENOMEM. */
 int bit_property_posix(const char *name, size_t bytes, struct bit_codeset *out);
 
 /** What \w is outside of brackets, and what \b looks at: [[:word:]] and six more signs of Latin-1 that the engine takes

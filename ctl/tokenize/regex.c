@@ -87,7 +87,7 @@ static int tell_apart(struct alphabet *a, const struct bit_codeset *set)
     for (size_t i = 0, kinds = a->kinds; i < kinds; i++) {
         becomes[i] = inside[i] == 0 || inside[i] == all[i] ? i : a->kinds++;
         if (a->kinds > KINDS)
-            return bit_fail(-EINVAL, "the pattern tells more than %d kinds of characters apart", KINDS);
+            return bit_fail(BIT_EDATA, "the pattern tells more than %d kinds of characters apart", KINDS);
     }
     for (size_t i = 0; i < a->count; i++) {
         if (a->marked[i])
@@ -169,7 +169,7 @@ static int compile(const char *text, size_t bytes, pcre2_code **out)
     *out = pcre2_compile((PCRE2_SPTR)text, bytes, 0, &code, &offset, NULL);
     if (*out == NULL) {
         pcre2_get_error_message(code, reason, sizeof reason);
-        return bit_fail(-EINVAL, "the pattern does not compile: %s", (const char *)reason);
+        return bit_fail(BIT_EDATA, "the pattern does not compile: %s", (const char *)reason);
     }
     pcre2_jit_compile(*out, PCRE2_JIT_COMPLETE); /* without it, it is only slower */
     return 0;

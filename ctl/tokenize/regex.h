@@ -16,7 +16,7 @@
 /* Read-only once made, and shared by all threads. */
 struct bit_regex;
 
-/** Make one of a pattern, or of a text that stands for itself. -EINVAL with the reason and the offset for what
+/** Make one of a pattern, or of a text that stands for itself. BIT_EDATA with the reason and the offset for what
  * regex_parse.h says is refused; BIT_ELIMIT; -ENOMEM. */
 int bit_regex_create(const char *pattern, size_t bytes, bool literal, struct bit_regex **out);
 void bit_regex_destroy(struct bit_regex *regex);

@@ -78,7 +78,7 @@ static int take_property(struct bit_regex_parse *p, bool inverted, struct bit_co
     bool hat = bit_regex_peek(p, 2) == '^';
     const uint8_t *name = p->at + (hat ? 3 : 2);
     int err = bit_property((const char *)name, (size_t)(close - name), out);
-    if (err == -EINVAL) {
+    if (err == BIT_EDATA) {
         char reason[256];
         snprintf(reason, sizeof reason, "%s", bit_fail_text());
         return bit_regex_refuse(p, "%s", reason);
@@ -133,7 +133,7 @@ static int take_posix(struct bit_regex_parse *p, struct bit_codeset *out)
     if (p->end - close < 2 || close[0] != ':' || close[1] != ']')
         return bit_regex_refuse(p, "'[:' begins no [:name:]");
     int err = bit_property_posix((const char *)name, (size_t)(close - name), out);
-    if (err == -EINVAL)
+    if (err == BIT_EDATA)
         return bit_regex_refuse(p, "[:%.*s:] is not supported", (int)BIT_MIN(close - name, 32), name);
     p->at = close + 2;
     return err == 0 && hat ? bit_codeset_invert(out) : err;

@@ -24,7 +24,7 @@ int bit_regex_refuse(const struct bit_regex_parse *p, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    return bit_fail(-EINVAL, "the pattern at offset %td: %s", p->at - p->begin, text);
+    return bit_fail(BIT_EDATA, "the pattern at offset %td: %s", p->at - p->begin, text);
 }
 
 uint8_t bit_regex_peek(const struct bit_regex_parse *p, size_t ahead)

@@ -40,7 +40,7 @@ struct bit_regex_parse {
     size_t in_a_row_count;
 };
 
-/** Translate a pattern (UTF-8; what is not is refused). -EINVAL with the reason and the offset; BIT_ELIMIT; -ENOMEM. */
+/** Translate a pattern (UTF-8; what is not is refused). BIT_EDATA with the reason and the offset; BIT_ELIMIT; -ENOMEM. */
 int bit_regex_parse(struct bit_regex_parse *p, const char *pattern, size_t bytes);
 /** Likewise a text that stands for itself. */
 int bit_regex_parse_literal(struct bit_regex_parse *p, const char *text, size_t bytes);
@@ -48,7 +48,7 @@ void bit_regex_parse_finish(struct bit_regex_parse *p);
 
 /* ---- between the halves ---- */
 
-/** Fail with -EINVAL and the offset of p->at. */
+/** Fail with BIT_EDATA and the offset of p->at. */
 int bit_regex_refuse(const struct bit_regex_parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** The next character, read over. Refused at the end of the pattern, and where it is no UTF-8. */
 int bit_regex_take(struct bit_regex_parse *p, uint32_t *c);

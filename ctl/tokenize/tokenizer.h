@@ -35,7 +35,7 @@ struct bit_tokenizer {
 
 /**
  * Load a tokenizer.json. *out is the caller's (bit_tokenizer_destroy).
- * Errors      -EINVAL naming file and JSON path for what is not understood or contradicts itself; BIT_ELIMIT;
+ * Errors      BIT_EDATA naming file and JSON path for what is not understood or contradicts itself; BIT_ELIMIT;
  *             -errno of reading
  */
 int bit_tokenizer_load(const char *path, struct bit_tokenizer **out);

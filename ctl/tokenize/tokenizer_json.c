@@ -14,6 +14,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/regular_file.h"
 
 /* ---- for both halves ---- */
 
@@ -25,7 +26,7 @@ int bit_tokenizer_refuse(const struct bit_tokenizer_loader *l, const char *path,
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    return bit_fail(-EINVAL, "tokenizer '%s': %s: %s", l->name, path, text);
+    return bit_fail(BIT_EDATA, "tokenizer '%s': %s: %s", l->name, path, text);
 }
 
 bool bit_tokenizer_is_absent(const json_t *value)
@@ -228,7 +229,7 @@ int bit_tokenizer_parse(const char *name, const char *json, size_t bytes, struct
     write_digest(l.t, json, bytes);
     root = json_loadb(json, bytes, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) {
-        err = bit_fail(-EINVAL, "tokenizer '%s': line %d, column %d: %s", name, error.line, error.column, error.text);
+        err = bit_fail(BIT_EDATA, "tokenizer '%s': line %d, column %d: %s", name, error.line, error.column, error.text);
         goto out;
     }
     err = load_all(&l, root);
@@ -256,39 +257,16 @@ static char *base_name(const char *path)
 static int read_file(const char *path, char **out, size_t *bytes)
 {
     struct stat st;
-    char *buf = NULL;
-    size_t done = 0;
-    int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint8_t *text = NULL;
+    int fd = bit_regular_file_open(path, true, &st);
+    int err = fd < 0 ? fd : bit_regular_file_read(fd, path, &st, BIT_TOKENIZER_BYTES_MAX, &text, bytes);
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        err = bit_fail(-errno, "tokenizer '%s'", path);
-        goto out;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size > BIT_TOKENIZER_BYTES_MAX) {
-        err = bit_fail(S_ISREG(st.st_mode) ? BIT_ELIMIT : -EINVAL, "tokenizer '%s' is no file of at most %u bytes",
-                       path, BIT_TOKENIZER_BYTES_MAX);
-        goto out;
-    }
-    buf = malloc((size_t)st.st_size + 1);
-    if (buf == NULL) {
-        err = bit_fail(-ENOMEM, "tokenizer '%s'", path);
-        goto out;
-    }
-    for (ssize_t n; done < (size_t)st.st_size; done += (size_t)n) {
-        n = read(fd, buf + done, (size_t)st.st_size - done);
-        if (n <= 0) {
-            err = bit_fail(n < 0 ? -errno : BIT_ECORRUPT, "tokenizer '%s': byte %zu", path, done);
-            goto out;
-        }
-    }
-    *out = buf;
-    *bytes = done;
-    buf = NULL;
-out:
-    free(buf);
     if (fd >= 0)
         close(fd);
-    return err;
+    if (err < 0)
+        return bit_fail_within(err, "tokenizer");
+    *out = (char *)text;
+    return 0;
 }
 
 int bit_tokenizer_load(const char *path, struct bit_tokenizer **out)

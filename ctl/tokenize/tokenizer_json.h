@@ -19,7 +19,7 @@ struct bit_tokenizer_loader {
     bool byte_level;      /* met in the pre-tokenizer */
 };
 
-/** Fail with -EINVAL, naming the file and the JSON path. */
+/** Fail with BIT_EDATA, naming the file and the JSON path. */
 int bit_tokenizer_refuse(const struct bit_tokenizer_loader *l, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /** Not there, or null. */

@@ -63,36 +63,11 @@ int bit_file_write(const char *path, const void *data, size_t bytes)
 int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes)
 {
     struct stat st;
-    uint8_t *buf = NULL;
-    int err = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is none of ours, and not waited for */
+    int err = fd < 0 || fstat(fd, &st) < 0 ? bit_file_fail(-errno, path) : bit_regular_file_check(path, &st);
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        err = bit_file_fail(-errno, path);
-        goto out;
-    }
-    err = bit_regular_file_check(path, &st);
-    if (err < 0)
-        goto out;
-    if ((uint64_t)st.st_size > max) {
-        err = bit_fail(BIT_ELIMIT, "%s: %jd bytes, and %zu may be", path, (intmax_t)st.st_size, max);
-        goto out;
-    }
-    buf = malloc((size_t)st.st_size + 1);
-    if (buf == NULL) {
-        err = bit_fail(-ENOMEM, "%s", path);
-        goto out;
-    }
-    ssize_t n = read(fd, buf, (size_t)st.st_size);
-    if (n != st.st_size) {
-        err = bit_fail(n < 0 ? -errno : -EIO, "%s: %s", path, n < 0 ? strerror(errno) : "cut short");
-        goto out;
-    }
-    *out = buf;
-    *bytes = (size_t)n;
-    buf = NULL;
-out:
-    free(buf);
+    if (err == 0)
+        err = bit_regular_file_read(fd, path, &st, max, out, bytes);
     if (fd >= 0)
         close(fd);
     return err;

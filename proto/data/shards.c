@@ -115,7 +115,7 @@ static int check_unchanged(const struct bit_token_file *was, int fd, uint64_t of
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
-        return bit_fail(-errno, "%s: %s", was->path, strerror(errno));
+        return bit_fail(-errno, "'%s'", was->path);
     uint64_t bytes = (uint64_t)st.st_size;
     bool same = st.st_ino == was->inode && st.st_dev == was->device;
     bool written = to_ns(st.st_mtim) != was->mtime_ns;

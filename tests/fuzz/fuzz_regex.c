@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (bytes > PATTERN_MAX)
         return 0;
     int err = bit_regex_create((const char *)data, bytes, false, &regex);
-    FUZZ_CHECK(err == 0 || err == -EINVAL);
+    FUZZ_CHECK(err == 0 || err == BIT_EDATA);
     FUZZ_CHECK((err == 0) == (regex != NULL));
     if (err == 0 && line != NULL) {
         size_t left = size - bytes - 1;

@@ -159,7 +159,7 @@ TEST(pattern_that_does_not_compile)
 {
     struct bit_split split = {0};
 
-    EXPECT_EQ(bit_split_regex("a(b", 3, false, &split), -EINVAL);
+    EXPECT_EQ(bit_split_regex("a(b", 3, false, &split), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "offset 3");
 }
 

@@ -80,11 +80,11 @@ TEST(names_are_read_loosely)
         bit_codeset_finish(&a);
         bit_codeset_finish(&b);
     }
-    EXPECT_EQ(bit_property("Nonsense", 8, &set), -EINVAL);
+    EXPECT_EQ(bit_property("Nonsense", 8, &set), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "nonsense");
-    EXPECT_EQ(bit_property("", 0, &set), -EINVAL);
-    EXPECT_EQ(bit_property("L}", 2, &set), -EINVAL);
-    EXPECT_EQ(bit_property_posix("Alpha", 5, &set), -EINVAL);
+    EXPECT_EQ(bit_property("", 0, &set), BIT_EDATA);
+    EXPECT_EQ(bit_property("L}", 2, &set), BIT_EDATA);
+    EXPECT_EQ(bit_property_posix("Alpha", 5, &set), BIT_EDATA);
     EXPECT_EQ(set.count, 0);
 }
 

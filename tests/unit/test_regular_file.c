@@ -58,4 +58,26 @@ TEST(a_file_is_opened_and_known_again)
     EXPECT_EQ(bit_regular_file_open(at("none"), true, &st), -ENOENT);
 }
 
+TEST(a_file_is_read_whole_or_not_at_all)
+{
+    struct stat st;
+    uint8_t *out = NULL;
+    size_t bytes = 0;
+    FILE *f = fopen(at("text"), "w");
+    fputs("hello", f);
+    fclose(f);
+    int fd = bit_regular_file_open(at("text"), false, &st);
+    EXPECT_EQ(bit_regular_file_read(fd, "text", &st, 4, &out, &bytes), BIT_ELIMIT);
+    EXPECT(out == NULL);
+    EXPECT_EQ(bit_regular_file_read(fd, "text", &st, 5, &out, &bytes), 0);
+    EXPECT_EQ(bytes, 5u);
+    EXPECT_STREQ((char *)out, "hello");
+    free(out);
+    st.st_size = 6; /* it has shrunk since */
+    EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+    EXPECT_EQ(bit_regular_file_read(fd, "text", &st, 6, &out, &bytes), BIT_EDATA);
+    EXPECT_CONTAINS(bit_fail_text(), "'text' at byte 5 of 6");
+    close(fd);
+}
+
 TEST_MAIN

@@ -127,7 +127,7 @@ static void expect_refused(json_t *root, const char *path)
     struct bit_tokenizer *t = NULL;
     char *json = json_dumps(root, 0);
 
-    EXPECT_EQ(bit_tokenizer_parse("edited", json, strlen(json), &t), -EINVAL);
+    EXPECT_EQ(bit_tokenizer_parse("edited", json, strlen(json), &t), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), path);
     EXPECT_CONTAINS(bit_fail_text(), "'edited'");
     EXPECT(t == NULL);
@@ -222,10 +222,12 @@ TEST(no_file_and_no_json)
 
     EXPECT_EQ(bit_tokenizer_load("/nonexistent/tokenizer.json", &t), -ENOENT);
     EXPECT_CONTAINS(bit_fail_text(), "/nonexistent/tokenizer.json");
-    EXPECT_EQ(bit_tokenizer_load("/", &t), -EINVAL);
-    EXPECT_EQ(bit_tokenizer_parse("x", "{\"model\": ", 10, &t), -EINVAL);
+    EXPECT_EQ(bit_tokenizer_load("/", &t), BIT_EDATA);
+    EXPECT_EQ(bit_exit_code(BIT_EDATA), BIT_EXIT_CORRUPT);
+    EXPECT_EQ(bit_tokenizer_load("/nonexistent", &t), -ENOENT);
+    EXPECT_EQ(bit_tokenizer_parse("x", "{\"model\": ", 10, &t), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "line 1");
-    EXPECT_EQ(bit_tokenizer_parse("x", "[]", 2, &t), -EINVAL);
+    EXPECT_EQ(bit_tokenizer_parse("x", "[]", 2, &t), BIT_EDATA);
     EXPECT(t == NULL);
 }
 
