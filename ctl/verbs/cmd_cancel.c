@@ -26,9 +26,9 @@ const struct bit_cli_verb bit_cmd_cancel = {
     .name = "cancel",
     .summary = "end a run for good",
     .synopsis = "RUN [--now] [--no-wait]",
-    .description = "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints "
-                   "stay. With --now\n"
-                   "nothing is written. `bitctl wait` on a cancelled run ends with 103.",
+    .description =
+        "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints stay.\n"
+        "With --now nothing is written. `bitctl wait` on a cancelled run ends with 103.",
     .options = options,
     .examples = "$ bitctl cancel @last",
     .run = run,

@@ -16,11 +16,10 @@ const struct bit_cli_verb bit_cmd_checkpoint = {
     .name = "checkpoint",
     .summary = "write a checkpoint now",
     .synopsis = "RUN [--no-wait]",
-    .description = "Writes a checkpoint at the next step boundary that no worker has been promised otherwise, and "
-                   "returns once it is\n"
-                   "durable: every byte on disk, its manifest renamed into place and the fact journalled. Training "
-                   "stands still only\n"
-                   "while the state is written.",
+    .description =
+        "Writes a checkpoint at the next step boundary that no worker has been promised otherwise, and returns\n"
+        "once it is durable: every byte on disk, its manifest renamed into place and the fact journalled.\n"
+        "Training stands still only while the state is written.",
     .options = bit_change_options,
     .examples = "$ bitctl checkpoint @last",
     .run = run,

@@ -122,12 +122,14 @@ const struct bit_cli_verb bit_cmd_ckpt = {
     .name = "ckpt",
     .summary = "list a run's checkpoints, or verify every byte of them",
     .synopsis = "ls RUN | verify RUN | verify FOLDER",
-    .description = "`ls` lists a run's checkpoints with phase, size, time and the digest of their weights. `verify` "
-                   "reads every byte and\n"
-                   "compares it with the manifest's checksums: of all checkpoints of a run, or of one folder, for "
-                   "which no daemon is\n"
-                   "needed. A damaged one is named with file, chunk and offset, and the exit code is 65.",
+    .description =
+        "`ls` lists a run's checkpoints with phase, size, time and the digest of their weights. `verify` reads\n"
+        "every byte and compares it with the manifest's checksums: of all checkpoints of a run, or of one folder,\n"
+        "for which no daemon is needed. A damaged one is named with file, chunk and offset, and the exit code is\n"
+        "65.",
     .options = options,
-    .examples = "$ bitctl ckpt ls @last\n$ bitctl ckpt verify @last\n$ bitctl ckpt verify ./step-00002000",
+    .examples = "$ bitctl ckpt ls @last\n"
+                "$ bitctl ckpt verify @last\n"
+                "$ bitctl ckpt verify ./step-00002000",
     .run = run,
 };

@@ -103,18 +103,12 @@ const struct bit_cli_verb bit_cmd_data = {
     .summary = "look at token files, verify them, or show what a step trains on",
     .synopsis = "info PATH... | verify PATH... | show RUN --step N [--rank R] [--text --tokenizer FILE]",
     .description =
-        "A PATH is a token file or a folder of them. `info` counts tokens, instances and documents and looks at a "
-        "sample of\n"
-        "the ids. `verify` reads every id, compares it with the vocabulary, and each file with the size and CRC-32C "
-        "in\n"
-        "dataset.json; trouble is named with file and byte, and the exit code is 65.\n"
-        "\n"
-        "`show` tells what a step of a run trains on, past or to come: each instance's row in the batch, its rank, "
-        "file "
-        "and\n"
-        "tokens, and the documents in it; with --text also what they say. It is found by the code that feeds the run. "
-        "RUN may\n"
-        "be the folder of a run (with a '/'), for which no daemon is needed.",
+        "A PATH is a token file or a folder of them. `info` counts tokens, instances and documents and looks at a\n"
+        "sample of the ids. `verify` reads every id, compares it with the vocabulary, and each file with the size\n"
+        "and CRC-32C in dataset.json; trouble is named with file and byte, and the exit code is 65.\n\n"
+        "`show` tells what a step of a run trains on, past or to come: each instance's row in the batch, its\n"
+        "rank, file and tokens, and the documents in it; with --text also what they say. It is found by the code\n"
+        "that feeds the run. RUN may be the folder of a run (with a '/'), for which no daemon is needed.",
     .options = options,
     .examples = "$ bitctl data info data/train\n"
                 "$ bitctl data verify data/train data/valid\n"

@@ -171,16 +171,12 @@ const struct bit_cli_verb bit_cmd_diff = {
     .summary = "compare two runs step by step, to the bit",
     .synopsis = "RUN[@ATTEMPT] RUN[@ATTEMPT]",
     .description =
-        "Prints the settings that differ, then the first step and the first of its facts that do: where its batch lies "
-        "in the\n"
-        "order of the data, its tokens, phase, strength, learning rate, loss and gradient norm, each as its bits and "
-        "as a\n"
-        "number. Runs that still train are compared as far as they are. RUN@2 is what the second attempt of RUN did: "
-        "a run\n"
-        "is compared with itself before and after a restart.\n\n"
-        "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in another "
-        "order:\n"
-        "then they are left out, and it says so. Exit 0: equal to the bit, 1: not.",
+        "Prints the settings that differ, then the first step and the first of its facts that do: where its batch\n"
+        "lies in the order of the data, its tokens, phase, strength, learning rate, loss and gradient norm, each\n"
+        "as its bits and as a number. Runs that still train are compared as far as they are. RUN@2 is what the\n"
+        "second attempt of RUN did: a run is compared with itself before and after a restart.\n\n"
+        "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in\n"
+        "another order: then they are left out, and it says so. Exit 0: equal to the bit, 1: not.",
     .options = options,
     .examples = "$ bitctl diff keep reset          # equal up to the switch, and not behind it\n"
                 "$ bitctl diff @last@1 @last@2     # before and after a restart\n"

@@ -83,13 +83,11 @@ const struct bit_cli_verb bit_cmd_doctor = {
     .summary = "say what ails a run: which rank is behind and where, what is old, full or wrong",
     .synopsis = "RUN",
     .description =
-        "Says what is wrong with a run, the worst first, and what helps: ranks that are silent or behind and in which "
-        "part of\n"
-        "a step, a step that does not come, checkpoints that are old or cannot be written, a disk that fills, numbers "
-        "that are\n"
-        "none, spikes, copies of the weights that differ, and whether the last resume was verified to the bit. Below "
-        "it, how\n"
-        "long ago the last step, heartbeat and checkpoint were, and where each rank's time goes.\n\n"
+        "Says what is wrong with a run, the worst first, and what helps: ranks that are silent or behind and in\n"
+        "which part of a step, a step that does not come, checkpoints that are old or cannot be written, a disk\n"
+        "that fills, numbers that are none, spikes, copies of the weights that differ, and whether the last\n"
+        "resume was verified to the bit. Below it, how long ago the last step, heartbeat and checkpoint were, and\n"
+        "where each rank's time goes.\n\n"
         "It asks the daemon's memory, never the workers. Exit 0: nothing bad, 1: something is.",
     .options = options,
     .examples = "$ bitctl doctor @last\n"

@@ -70,9 +70,9 @@ const struct bit_cli_verb bit_cmd_events = {
     .name = "events",
     .summary = "print a run's journal: launches, switches, checkpoints, faults",
     .synopsis = "RUN [--follow] [--steps] [--after=EVENT]",
-    .description = "Prints what the journal has of a run, oldest first. The journal is the daemon's truth: what it "
-                   "does not have did not\n"
-                   "happen. With --follow it goes on, and survives a restart of the daemon.",
+    .description =
+        "Prints what the journal has of a run, oldest first. The journal is the daemon's truth: what it does not\n"
+        "have did not happen. With --follow it goes on, and survives a restart of the daemon.",
     .options = options,
     .examples = "$ bitctl events @last\n"
                 "$ bitctl events @last --steps --json | jq -r 'select(.step) | [.step.step, .step.loss] | @tsv'",

@@ -86,13 +86,13 @@ const struct bit_cli_verb bit_cmd_log = {
     .name = "log",
     .summary = "print what the workers wrote",
     .synopsis = "RUN [--follow] [--tail=LINES] [--attempt=N] [--raw]",
-    .description = "Prints the workers' log of the newest launch, or of the Nth. Works for ended runs too; without "
-                   "--follow it never\n"
-                   "blocks.\n\n"
-                   "Newlines and tabs pass; whatever else would act on a terminal is shown as an escape (\\x1b), in a "
-                   "pipe too, as\n"
-                   "what reads the pipe may be a terminal. --raw prints the bytes of the file.",
+    .description =
+        "Prints the workers' log of the newest launch, or of the Nth. Works for ended runs too; without --follow\n"
+        "it never blocks.\n\n"
+        "Newlines and tabs pass; whatever else would act on a terminal is shown as an escape (\\x1b), in a pipe\n"
+        "too, as what reads the pipe may be a terminal. --raw prints the bytes of the file.",
     .options = options,
-    .examples = "$ bitctl log @last -f\n$ bitctl log r7 --attempt 1 -n 50",
+    .examples = "$ bitctl log @last -f\n"
+                "$ bitctl log r7 --attempt 1 -n 50",
     .run = run,
 };

@@ -16,11 +16,12 @@ const struct bit_cli_verb bit_cmd_pause = {
     .name = "pause",
     .summary = "checkpoint, stop the workers, keep the run",
     .synopsis = "RUN [--no-wait]",
-    .description = "Writes a checkpoint at the next possible step boundary, stops the workers and frees what they "
-                   "held. Returns once the\n"
-                   "checkpoint is durable and the workers are gone. `bitctl resume` goes on with the same bits as if "
-                   "never paused.",
+    .description =
+        "Writes a checkpoint at the next possible step boundary, stops the workers and frees what they held.\n"
+        "Returns once the checkpoint is durable and the workers are gone. `bitctl resume` goes on with the same\n"
+        "bits as if never paused.",
     .options = bit_change_options,
-    .examples = "$ bitctl pause @last\n$ bitctl resume @last",
+    .examples = "$ bitctl pause @last\n"
+                "$ bitctl resume @last",
     .run = run,
 };

@@ -60,10 +60,11 @@ const struct bit_cli_verb bit_cmd_ps = {
     .name = "ps",
     .summary = "list runs",
     .synopsis = "[--all]",
-    .description = "Lists the runs that are queued, training, paused or otherwise under way; with --all also the ended "
-                   "ones. With\n"
-                   "--json one object a line, each as `bitctl status` prints it; with -q the ids alone.",
+    .description =
+        "Lists the runs that are queued, training, paused or otherwise under way; with --all also the ended ones.\n"
+        "With --json one object a line, each as `bitctl status` prints it; with -q the ids alone.",
     .options = options,
-    .examples = "$ bitctl ps -a\n$ bitctl ps --json | jq -r 'select(.state==\"training\").run'",
+    .examples = "$ bitctl ps -a\n"
+                "$ bitctl ps --json | jq -r 'select(.state==\"training\").run'",
     .run = run,
 };

@@ -30,9 +30,9 @@ const struct bit_cli_verb bit_cmd_resume = {
     .name = "resume",
     .summary = "let a paused run go on",
     .synopsis = "RUN [--ranks=N] [--no-wait]",
-    .description = "Starts a paused run again from its newest checkpoint, or queues it when every slot is taken. "
-                   "Returns once the run is\n"
-                   "training or queued.",
+    .description =
+        "Starts a paused run again from its newest checkpoint, or queues it when every slot is taken. Returns\n"
+        "once the run is training or queued.",
     .options = options,
     .examples = "$ bitctl resume @last\n"
                 "$ bitctl resume @last --ranks 16\n",

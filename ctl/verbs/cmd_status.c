@@ -49,12 +49,13 @@ const struct bit_cli_verb bit_cmd_status = {
     .name = "status",
     .summary = "show one run: state, step, phase, loss, speed",
     .synopsis = "RUN [--curve]",
-    .description = "Shows where a run is: its state and why, step, phase and strength, loss and gradient norm, the "
-                   "time a step takes\n"
-                   "and where it goes, the zeros and flips of the ternary codes, the newest checkpoint and the switch. "
-                   "It asks the\n"
-                   "daemon's memory, never the workers: training does not feel it.",
+    .description =
+        "Shows where a run is: its state and why, step, phase and strength, loss and gradient norm, the time a\n"
+        "step takes and where it goes, the zeros and flips of the ternary codes, the newest checkpoint and the\n"
+        "switch. It asks the daemon's memory, never the workers: training does not feel it.",
     .options = options,
-    .examples = "$ bitctl status @last\n$ bitctl status @last --json | jq .last.loss\n$ bitctl status @last --curve",
+    .examples = "$ bitctl status @last\n"
+                "$ bitctl status @last --json | jq .last.loss\n"
+                "$ bitctl status @last --curve",
     .run = run,
 };

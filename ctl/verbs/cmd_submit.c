@@ -236,17 +236,13 @@ const struct bit_cli_verb bit_cmd_submit = {
     .summary = "hand a run specification to the daemon",
     .synopsis = "SPEC [--dry-run | --follow | --wait] [--name=NAME] [--set KEY=VALUE]... [--paused] "
                 "[--request-id=ID]",
-    .description = "Hands a run to bitd, which queues it and starts it when a slot is free. SPEC is a RunSpec in "
-                   "protobuf text format\n"
-                   "(.txtpb) or binary (.pb); what it leaves out takes its preset's value, and relative paths are "
-                   "relative to SPEC's\n"
-                   "folder. Every mistake is reported at once, with line, column and the nearest name that exists, and "
-                   "nothing is\n"
-                   "submitted then.\n"
-                   "\n"
-                   "--dry-run prints the whole specification as the daemon would run it, the parameters, tokens and "
-                   "steps, the schedule\n"
-                   "at the steps that matter, and the memory of each rank.",
+    .description =
+        "Hands a run to bitd, which queues it and starts it when a slot is free. SPEC is a RunSpec in protobuf\n"
+        "text format (.txtpb) or binary (.pb); what it leaves out takes its preset's value, and relative paths\n"
+        "are relative to SPEC's folder. Every mistake is reported at once, with line, column and the nearest name\n"
+        "that exists, and nothing is submitted then.\n\n"
+        "--dry-run prints the whole specification as the daemon would run it, the parameters, tokens and steps,\n"
+        "the schedule at the steps that matter, and the memory of each rank.",
     .options = options,
     .examples = "$ bitctl submit --dry-run run.txtpb\n"
                 "$ bitctl submit --follow run.txtpb --set phases.switch.at_step=4000\n"

@@ -70,13 +70,11 @@ const struct bit_cli_verb bit_cmd_switch = {
     .summary = "move the switch to 1.58 bits while the run runs",
     .synopsis = "RUN --at STEP | --now | --cancel [--reset-optimizer | --keep-optimizer]",
     .description =
-        "Moves the step at which the run goes from 16-bit to ternary, or what happens to the optimizer there, without "
-        "a\n"
-        "restart. The change is journalled before this returns, and every rank takes the switch at the same step "
-        "boundary\n"
-        "or none does. A step that workers have been promised in 16-bit can no longer be moved before: the error names "
-        "the\n"
-        "earliest possible one. Learning rate and ramp follow the specification from wherever the switch ends up.",
+        "Moves the step at which the run goes from 16-bit to ternary, or what happens to the optimizer there,\n"
+        "without a restart. The change is journalled before this returns, and every rank takes the switch at the\n"
+        "same step boundary or none does. A step that workers have been promised in 16-bit can no longer be moved\n"
+        "before: the error names the earliest possible one. Learning rate and ramp follow the specification from\n"
+        "wherever the switch ends up.",
     .options = options,
     .examples = "$ bitctl switch @last --at 4000\n"
                 "$ bitctl switch @last --at 6000 --reset-optimizer\n"

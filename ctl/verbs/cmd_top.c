@@ -130,9 +130,9 @@ const struct bit_cli_verb bit_cmd_top = {
     .name = "top",
     .summary = "watch one run, redrawn every second",
     .synopsis = "RUN [--interval=SECONDS]",
-    .description = "Redraws what `bitctl status --curve` prints until q is pressed or the run ends. Off a terminal, "
-                   "and with --json, it\n"
-                   "prints one status after another.",
+    .description =
+        "Redraws what `bitctl status --curve` prints until q is pressed or the run ends. Off a terminal, and with\n"
+        "--json, it prints one status after another.",
     .options = options,
     .examples = "$ bitctl top @last",
     .run = run,

@@ -118,12 +118,13 @@ const struct bit_cli_verb bit_cmd_wait = {
     .name = "wait",
     .summary = "wait for a run's end, a step, a phase or a checkpoint",
     .synopsis = "RUN [--for=WHAT] [--timeout=SECONDS]",
-    .description = "Waits until the run has ended, or until what --for names has happened, and survives a restart of "
-                   "the daemon. At the\n"
-                   "end the exit code tells how: 0 completed, 100 failed, 103 cancelled, 104 stopped by a rule. If the "
-                   "run ends before\n"
-                   "what was waited for, it returns with the end's code, or 101 if the run completed without it.",
+    .description =
+        "Waits until the run has ended, or until what --for names has happened, and survives a restart of the\n"
+        "daemon. At the end the exit code tells how: 0 completed, 100 failed, 103 cancelled, 104 stopped by a\n"
+        "rule. If the run ends before what was waited for, it returns with the end's code, or 101 if the run\n"
+        "completed without it.",
     .options = options,
-    .examples = "$ bitctl wait @last && echo trained\n$ bitctl wait @last --for phase=ternary --timeout 3600",
+    .examples = "$ bitctl wait @last && echo trained\n"
+                "$ bitctl wait @last --for phase=ternary --timeout 3600",
     .run = run,
 };
