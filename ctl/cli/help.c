@@ -29,10 +29,10 @@ void bit_help(const struct bit_cli_verb *verb)
 }
 
 static const char exit_codes[] =
-    "0 done, or the run completed; 1 failed; 2 usage; 64 specification; 65 bad data, tokenizer or checkpoint; 69 no\n"
-    "daemon; 70 internal; 73 cannot write; 75 busy, try again; 77 not permitted; 78 configuration. `wait` and\n"
-    "`--follow` also end with 100 run failed, 101 not finished in time, 102 no such run, 103 cancelled, 104 stopped by\n"
-    "a rule.";
+    "0 done, or the run completed; 1 failed; 2 usage; 64 specification; 65 bad data, tokenizer or checkpoint;\n"
+    "69 no daemon; 70 internal; 73 cannot write; 75 busy, try again; 77 not permitted; 78 configuration. `wait`\n"
+    "and `--follow` also end with 100 run failed, 101 not finished in time, 102 no such run, 103 cancelled,\n"
+    "104 stopped by a rule.";
 
 void bit_help_all(const struct bit_cli_verb *const *verbs)
 {

@@ -40,7 +40,10 @@ struct bit_regex_parse {
     size_t in_a_row_count;
 };
 
-/** Translate a pattern (UTF-8; what is not is refused). BIT_EDATA with the reason and the offset; BIT_ELIMIT; -ENOMEM. */
+/**
+ * Translate a pattern (UTF-8; what is not is refused).
+ * Errors      BIT_EDATA with the reason and the offset; BIT_ELIMIT; -ENOMEM
+ */
 int bit_regex_parse(struct bit_regex_parse *p, const char *pattern, size_t bytes);
 /** Likewise a text that stands for itself. */
 int bit_regex_parse_literal(struct bit_regex_parse *p, const char *text, size_t bytes);

@@ -25,8 +25,8 @@ uint64_t bit_feed_epoch_steps(const struct bit_feed *feed);
 /**
  * Compare the files with what they were when the run first read them: size, modification time and inode, kept at
  * `path`, which is written if it is not there; of one that has another change time alone, the bytes, where dataset.json
- * told their checksum then (daemon/feed/file_identity.h): as long as that takes, or until *stop. What a token stands for comes from there too, where the files were
- * proven, and from the sidecars otherwise.
+ * told their checksum then (daemon/feed/file_identity.h): as long as that takes, or until *stop. What a token stands
+ * for comes from there too, where the files were proven, and from the sidecars otherwise.
  * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ECANCELED by *stop
  */
 int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path, const atomic_bool *stop);

@@ -13,11 +13,12 @@
 
 /**
  * Compare size, modification time and inode of every file of the sets, in order, with what is kept at `path`, which is
- * written if it is not there. A file that has another change time (ctime) alone was linked, renamed or given other rights,
- * or written to with its modification time put back: its bytes are compared with the checksum that dataset.json had when
- * the run began. The same bytes are logged, and that change time is kept; where no checksum is known, a warning is. What
- * an earlier version kept may have no change times or checksums. *stop ends a comparison. Of files that were proven, what a token of each evaluation set stands for, in bytes, is kept with them
- * as the sidecars said then: the sidecars are not opened again.
+ * written if it is not there. A file that has another change time (ctime) alone was linked, renamed or given other
+ * rights, or written to with its modification time put back: its bytes are compared with the checksum that dataset.json
+ * had when the run began. The same bytes are logged, and that change time is kept; where no checksum is known, a
+ * warning is. What an earlier version kept may have no change times or checksums. *stop ends a comparison. Of files
+ * that were proven, what a token of each evaluation set stands for, in bytes, is kept with them as the sidecars said
+ * then: the sidecars are not opened again.
  * Returns     0 with eval_bytes, or BIT_FILE_IDENTITY_OWN: the files are the user's own, and sidecars may be read
  * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ENOMEM; -ECANCELED by *stop
  */

@@ -40,8 +40,8 @@ typedef int bit_journal_visit(void *arg, const Bit__JournalRecord *record);
 
 /**
  * Open (or create, mode 0600) the journal at `path`, hand every record to visit, cut a torn tail.
- * *cut is the number of bytes that were cut, 0 if none. A tail that cannot be cut now leaves out->torn, with a note why:
- * bit_journal_mend cuts it when that works.
+ * *cut is the number of bytes that were cut, 0 if none. A tail that cannot be cut now leaves out->torn, with a note
+ * why: bit_journal_mend cuts it when that works.
  * Errors      BIT_ECORRUPT with path and byte offset; -errno; what visit returned
  */
 int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, struct bit_journal *out, uint64_t *cut);
