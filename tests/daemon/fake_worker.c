@@ -184,7 +184,7 @@ static int send_ready(void)
     m.parameters = 1;
     m.micro_instances = 1;
     m.memory = &memory;
-    m.backend = (char *)(uintptr_t) "fake";
+    m.backend = bit_lend("fake");
     m.weights_digest = w.weights;
     m.has_moments_digest = m.has_ranks = true;
     m.moments_digest = moments();
@@ -216,7 +216,7 @@ static void write_file(const char *dir, int which, Bit__ManifestFile *out, uint3
         die(path);
     close(fd);
     bit__manifest_file__init(out);
-    out->name = (char *)(uintptr_t)bit_checkpoint_file_name(which);
+    out->name = bit_lend(bit_checkpoint_file_name(which));
     out->bytes = sizeof data;
     *crc = bit_crc32c(0, data, sizeof data);
     out->n_chunk_crc = 1;
@@ -243,7 +243,7 @@ static void write_manifest(const char *dir)
     m.time_ns = 1;
     m.n_file = BIT_CHECKPOINT_FILES;
     m.file = files;
-    m.writer = (char *)(uintptr_t) "fake_worker";
+    m.writer = bit_lend("fake_worker");
     m.identity = w.identity[0] ? w.identity : NULL;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || bit_manifest_write(fd, &m) < 0)
@@ -260,7 +260,7 @@ static int do_checkpoint(const Bit__CheckpointOrder *order)
     if (w.disk_failures > 0) {
         w.disk_failures--;
         m.error = -ENOSPC;
-        m.text = (char *)(uintptr_t) "no room for it";
+        m.text = bit_lend("no room for it");
         return report(BIT_MSG_CHECKPOINT_REPORT, order->after_step, &m);
     }
     if (bit_checkpoint_partial(w.folder, order->name, w.epoch, partial, sizeof partial) < 0)
@@ -302,7 +302,7 @@ static void fail(int error, const char *text)
     Bit__WorkerFailed m = BIT__WORKER_FAILED__INIT;
     m.error = error;
     m.step = w.step;
-    m.text = (char *)(uintptr_t)text;
+    m.text = bit_lend(text);
     send_message(BIT_MSG_WORKER_FAILED, &m);
     exit(1);
 }
@@ -440,10 +440,10 @@ static int say_hello(uint32_t rank, struct bit_link_socket *socket)
 {
     Bit__WorkerHello m = BIT__WORKER_HELLO__INIT;
     m.protocol = BIT_PROTOCOL_VERSION;
-    m.run = (char *)(uintptr_t)w.id->run;
+    m.run = bit_lend(w.id->run);
     m.epoch = w.epoch;
     m.secret = (ProtobufCBinaryData){.len = sizeof w.id->secret, .data = (uint8_t *)(uintptr_t)w.id->secret};
-    m.host = (char *)(uintptr_t) "here";
+    m.host = bit_lend("here");
     m.pid = (uint32_t)getpid();
     m.ranks = w.ranks;
     m.step = w.step;
@@ -646,7 +646,7 @@ static int plan(const char *path)
     m.parameters = 1;
     m.micro_instances = 1;
     m.memory = &memory;
-    m.backend = (char *)(uintptr_t) "fake";
+    m.backend = bit_lend("fake");
     if (bit_msg_encode(BIT_MSG_WORKER_READY, 0, &m, &frame, &bytes) < 0)
         return 1;
     bool ok = fwrite(frame, 1, bytes, stdout) == bytes;

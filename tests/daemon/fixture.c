@@ -371,13 +371,13 @@ int fix_submit_refused(const struct fix *f, const char *more, char *text, size_t
 Bit__RunStatus *fix_status(const struct fix *f, const char *run)
 {
     Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
-    m.run = (char *)(uintptr_t)run;
+    m.run = bit_lend(run);
     return fix_expect(f, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS);
 }
 
 static Bit__WaitReply *wait_for(const struct fix *f, Bit__WaitRequest *m, const char *run)
 {
-    m->run = (char *)(uintptr_t)run;
+    m->run = bit_lend(run);
     return fix_expect(f, BIT_MSG_WAIT_REQUEST, m, BIT_MSG_WAIT_REPLY);
 }
 
@@ -439,7 +439,7 @@ void fix_events(const struct fix *f, const char *run, struct fix_events *out)
     int fd = fix_connect(f);
     void *reply;
     uint16_t type = 0;
-    m.run = (char *)(uintptr_t)run;
+    m.run = bit_lend(run);
     m.has_steps = m.steps = true;
     *out = (struct fix_events){0};
     if (!EXPECT(fd >= 0 && fix_send(fd, BIT_MSG_EVENTS_REQUEST, &m)))

@@ -340,7 +340,7 @@ TEST(a_damaged_specification_hurts_one_run)
     if (!fix_start(&f))
         return;
     Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
-    m.run = (char *)(uintptr_t) "r1";
+    m.run = bit_lend("r1");
     EXPECT_EQ(fix_refused(&f, BIT_MSG_STATUS_REQUEST, &m, text, sizeof text), BIT_EXIT_NOT_FOUND);
     fix_submit(&f, NULL, run);
     EXPECT_STREQ(run, "r3");
@@ -478,7 +478,7 @@ TEST(a_journal_without_room_blocks_the_run)
     wait_blocked(run);
     Bit__PauseRequest m = BIT__PAUSE_REQUEST__INIT;
     m.run = run;
-    m.request_id = (char *)(uintptr_t) "no";
+    m.request_id = bit_lend("no");
     EXPECT(fix_refused(&f, BIT_MSG_PAUSE_REQUEST, &m, text, sizeof text) > 0);
     EXPECT_CONTAINS(text, "journal");
     EXPECT_EQ(prlimit(f.bitd, RLIMIT_FSIZE, &before, NULL), 0);

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
 
@@ -53,7 +54,7 @@ static Bit__SubmitReply *submit_paused(const char *id, uint16_t *got, void **rep
 {
     Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
     m.spec = fix_spec(&f, NULL);
-    m.request_id = (char *)(uintptr_t)id;
+    m.request_id = bit_lend(id);
     m.has_paused = m.paused = true;
     *got = fix_ask(&f, BIT_MSG_SUBMIT_REQUEST, &m, reply);
     bit_msg_free(m.spec);
@@ -88,8 +89,8 @@ static void expect_paused_refused(const char *id, const char *why)
 static void cancel(const char *run)
 {
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
-    m.run = (char *)(uintptr_t)run;
-    m.request_id = (char *)(uintptr_t) "cancel";
+    m.run = bit_lend(run);
+    m.request_id = bit_lend("cancel");
     bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &m, BIT_MSG_DONE_REPLY));
 }
 
@@ -127,14 +128,14 @@ TEST(paused_runs_hold_none_and_go_on)
     fix_wait_step(&f, run, 6);
     Bit__PauseRequest pause = BIT__PAUSE_REQUEST__INIT;
     pause.run = run;
-    pause.request_id = (char *)(uintptr_t) "pause";
+    pause.request_id = bit_lend("pause");
     bit_msg_free(fix_expect(&f, BIT_MSG_PAUSE_REQUEST, &pause, BIT_MSG_DONE_REPLY));
     fix_wait_state(&f, run, BIT__RUN_STATE__PAUSED);
     if (count_files() >= 0)
         expect_no_files();
     Bit__ResumeRequest resume = BIT__RESUME_REQUEST__INIT;
     resume.run = run;
-    resume.request_id = (char *)(uintptr_t) "resume";
+    resume.request_id = bit_lend("resume");
     bit_msg_free(fix_expect(&f, BIT_MSG_RESUME_REQUEST, &resume, BIT_MSG_DONE_REPLY));
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, undisturbed);
@@ -176,8 +177,8 @@ TEST(a_descriptor_that_is_not_to_be_had_is_an_answer_that_names_the_limit)
     none = (struct rlimit){.rlim_cur = 4, .rlim_max = before.rlim_max};
     EXPECT_EQ(prlimit(f.bitd, RLIMIT_NOFILE, &none, NULL), 0);
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
-    m.run = (char *)(uintptr_t) "r1";
-    m.request_id = (char *)(uintptr_t) "cancel-1";
+    m.run = bit_lend("r1");
+    m.request_id = bit_lend("cancel-1");
     EXPECT(fix_send(fd, BIT_MSG_CANCEL_REQUEST, &m));
     uint16_t got = fix_receive(fd, &reply);
     if (EXPECT_EQ(got, BIT_MSG_ERROR_REPLY)) {

@@ -25,7 +25,7 @@ typedef void alter(Bit__Manifest *m);
 
 static void set_text(char **field, const char *text)
 {
-    if (*field != (char *)(uintptr_t)protobuf_c_empty_string)
+    if (*field != bit_lend(protobuf_c_empty_string))
         free(*field);
     *field = text ? strdup(text) : NULL;
 }

@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "tests/daemon/fixture.h"
@@ -197,12 +198,12 @@ TEST(the_link_lets_no_stranger_in)
     hello.run = run;
     hello.epoch = 1;
     hello.secret = (ProtobufCBinaryData){.len = sizeof secret, .data = secret};
-    hello.host = (char *)(uintptr_t) "elsewhere";
+    hello.host = bit_lend("elsewhere");
     hello.ranks = 1;
     for (int i = 0; i < 3; i++) {
         int fd = fix_connect(&link);
         Bit__WorkerFailed failed = BIT__WORKER_FAILED__INIT;
-        failed.text = (char *)(uintptr_t) "ha";
+        failed.text = bit_lend("ha");
         if (i == 0)
             EXPECT(fix_send(fd, BIT_MSG_WORKER_HELLO, &hello));
         else if (i == 1)

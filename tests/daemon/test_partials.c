@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "tests/daemon/fixture.h"
 
@@ -102,7 +103,7 @@ TEST(a_run_that_is_cancelled_leaves_no_half)
         return;
     write_half(run, "step-00000013.partial-1");
     cancel.run = run;
-    cancel.request_id = (char *)(uintptr_t) "cancelled";
+    cancel.request_id = bit_lend("cancelled");
     cancel.has_now = cancel.now = true;
     bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &cancel, BIT_MSG_DONE_REPLY));
     EXPECT(!is_there(run, "step-00000013.partial-1"));

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
 
@@ -11,16 +12,16 @@ static const char spec[] = "schedule.steps=40\nphases.switch.at_step=20";
 static Bit__DoneReply *pause_run(const char *run, const char *id)
 {
     Bit__PauseRequest m = BIT__PAUSE_REQUEST__INIT;
-    m.run = (char *)(uintptr_t)run;
-    m.request_id = (char *)(uintptr_t)id;
+    m.run = bit_lend(run);
+    m.request_id = bit_lend(id);
     return fix_expect(&f, BIT_MSG_PAUSE_REQUEST, &m, BIT_MSG_DONE_REPLY);
 }
 
 static void resume_run(const char *run, const char *id)
 {
     Bit__ResumeRequest m = BIT__RESUME_REQUEST__INIT;
-    m.run = (char *)(uintptr_t)run;
-    m.request_id = (char *)(uintptr_t)id;
+    m.run = bit_lend(run);
+    m.request_id = bit_lend(id);
     bit_msg_free(fix_expect(&f, BIT_MSG_RESUME_REQUEST, &m, BIT_MSG_DONE_REPLY));
 }
 
@@ -74,7 +75,7 @@ TEST(a_checkpoint_when_asked)
     fix_wait_step(&f, run, 3);
     Bit__CheckpointRequest m = BIT__CHECKPOINT_REQUEST__INIT;
     m.run = run;
-    m.request_id = (char *)(uintptr_t) "now";
+    m.request_id = bit_lend("now");
     Bit__DoneReply *done = fix_expect(&f, BIT_MSG_CHECKPOINT_REQUEST, &m, BIT_MSG_DONE_REPLY);
     if (done != NULL) {
         EXPECT(done->step >= 3 && done->step < 40);
@@ -83,7 +84,7 @@ TEST(a_checkpoint_when_asked)
     }
     bit_msg_free(done);
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
-    m.request_id = (char *)(uintptr_t) "late"; /* the last one is there already */
+    m.request_id = bit_lend("late"); /* the last one is there already */
     done = fix_expect(&f, BIT_MSG_CHECKPOINT_REQUEST, &m, BIT_MSG_DONE_REPLY);
     if (done != NULL)
         EXPECT_EQ(done->step, 40);
@@ -98,7 +99,7 @@ TEST(submitted_paused_waits_to_be_resumed)
         return;
     Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
     m.spec = fix_spec(&f, NULL);
-    m.request_id = (char *)(uintptr_t) "paused";
+    m.request_id = bit_lend("paused");
     m.has_paused = m.paused = true;
     bit_msg_free(fix_expect(&f, BIT_MSG_SUBMIT_REQUEST, &m, BIT_MSG_SUBMIT_REPLY));
     bit_msg_free(m.spec);

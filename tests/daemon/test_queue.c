@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
 
@@ -12,7 +13,7 @@ static void cancel(const char *run, bool now)
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
     char id[64];
     snprintf(id, sizeof id, "cancel-%s", run);
-    m.run = (char *)(uintptr_t)run;
+    m.run = bit_lend(run);
     m.request_id = id;
     m.has_now = m.now = now;
     bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &m, BIT_MSG_DONE_REPLY));
@@ -103,10 +104,10 @@ TEST(unknown_runs_are_said_to_be)
     if (!fix_start(&f))
         return;
     Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
-    m.run = (char *)(uintptr_t) "r9";
+    m.run = bit_lend("r9");
     EXPECT_EQ(fix_refused(&f, BIT_MSG_STATUS_REQUEST, &m, text, sizeof text), BIT_EXIT_NOT_FOUND);
     EXPECT_CONTAINS(text, "r9");
-    m.run = (char *)(uintptr_t) "@last";
+    m.run = bit_lend("@last");
     EXPECT_EQ(fix_refused(&f, BIT_MSG_STATUS_REQUEST, &m, text, sizeof text), BIT_EXIT_NOT_FOUND);
     fix_finish(&f);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
 
@@ -49,11 +50,11 @@ static void expect_nothing_is_promised(char *run)
 {
     Bit__PauseRequest pause = BIT__PAUSE_REQUEST__INIT;
     pause.run = run;
-    pause.request_id = (char *)(uintptr_t) "pause";
+    pause.request_id = bit_lend("pause");
     expect_refused(BIT_MSG_PAUSE_REQUEST, &pause);
     Bit__CheckpointRequest checkpoint = BIT__CHECKPOINT_REQUEST__INIT;
     checkpoint.run = run;
-    checkpoint.request_id = (char *)(uintptr_t) "checkpoint";
+    checkpoint.request_id = bit_lend("checkpoint");
     expect_refused(BIT_MSG_CHECKPOINT_REQUEST, &checkpoint);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/limits.h"
 #include "tests/daemon/fixture.h"
 #include "tests/sanitizer.h"
@@ -78,7 +79,7 @@ static void cancel(void)
 {
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
     m.run = run;
-    m.request_id = (char *)(uintptr_t) "cancel";
+    m.request_id = bit_lend("cancel");
     bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &m, BIT_MSG_DONE_REPLY));
 }
 

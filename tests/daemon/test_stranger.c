@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/handshake.h"
 #include "tests/daemon/fixture.h"
@@ -163,7 +164,7 @@ TEST(a_bare_hello_with_the_right_secret_is_closed)
     hello.run = run;
     hello.epoch = 1;
     hello.secret = (ProtobufCBinaryData){.len = sizeof id.secret, .data = id.secret};
-    hello.host = (char *)(uintptr_t) "elsewhere";
+    hello.host = bit_lend("elsewhere");
     hello.ranks = 1;
     int fd = knock();
     EXPECT(fix_send(fd, BIT_MSG_WORKER_HELLO, &hello));
@@ -251,7 +252,7 @@ TEST(who_knows_the_secret_must_begin_with_a_hello)
     size_t bytes = 0;
     if (!begin())
         return;
-    failed.text = (char *)(uintptr_t) "ha";
+    failed.text = bit_lend("ha");
     EXPECT_EQ(bit_msg_encode(BIT_MSG_WORKER_FAILED, 1, &failed, &frame, &bytes), 0);
     record_hello(&r, frame, bytes);
     free(frame);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
 
@@ -76,7 +77,7 @@ TEST(the_same_request_makes_one_run)
         return;
     Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
     m.spec = fix_spec(&f, NULL);
-    m.request_id = (char *)(uintptr_t) "once";
+    m.request_id = bit_lend("once");
     for (int i = 0; i < 3; i++) {
         if (i == 2) { /* and across a restart */
             fix_stop(&f, SIGKILL);
@@ -99,7 +100,7 @@ TEST(shows_what_a_dry_run_would_do)
         return;
     Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
     m.spec = fix_spec(&f, "phases.switch.at_step=8\nphases.switch.ramp_steps=4");
-    m.request_id = (char *)(uintptr_t) "dry";
+    m.request_id = bit_lend("dry");
     m.has_dry_run = m.dry_run = true;
     Bit__DryRunReply *reply = fix_expect(&f, BIT_MSG_SUBMIT_REQUEST, &m, BIT_MSG_DRY_RUN_REPLY);
     if (reply != NULL) {
@@ -138,7 +139,7 @@ TEST(a_missing_worker_is_a_warning_of_a_dry_run)
         return;
     Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
     m.spec = fix_spec(&f, NULL);
-    m.request_id = (char *)(uintptr_t) "dry";
+    m.request_id = bit_lend("dry");
     m.has_dry_run = m.dry_run = true;
     Bit__DryRunReply *reply = fix_expect(&f, BIT_MSG_SUBMIT_REQUEST, &m, BIT_MSG_DRY_RUN_REPLY);
     if (reply != NULL && EXPECT_EQ(reply->n_warning, 2))

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
 
@@ -12,8 +13,8 @@ static Bit__SwitchRequest *request(const char *run, const char *id, uint64_t at)
 {
     static Bit__SwitchRequest m;
     bit__switch_request__init(&m);
-    m.run = (char *)(uintptr_t)run;
-    m.request_id = (char *)(uintptr_t)id;
+    m.run = bit_lend(run);
+    m.request_id = bit_lend(id);
     m.has_at_step = at != UINT64_MAX;
     m.at_step = at;
     return &m;
@@ -136,12 +137,12 @@ TEST(evaluates_in_both_phases)
     m.spec = fix_spec(&f, more);
     Bit__EvalSet set = BIT__EVAL_SET__INIT, *sets[] = {&set};
     char *paths[] = {f.eval};
-    set.name = (char *)(uintptr_t) "held-out";
+    set.name = bit_lend("held-out");
     set.n_path = 1;
     set.path = paths;
     m.spec->eval->n_set = 1;
     m.spec->eval->set = sets;
-    m.request_id = (char *)(uintptr_t) "eval";
+    m.request_id = bit_lend("eval");
     Bit__SubmitReply *reply = fix_expect(&f, BIT_MSG_SUBMIT_REQUEST, &m, BIT_MSG_SUBMIT_REPLY);
     m.spec->eval->n_set = 0;
     m.spec->eval->set = NULL;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
@@ -59,7 +60,7 @@ static void expect_told(const char *run, const char *cause)
 {
     struct fix_events e;
     Bit__DoctorRequest ask = BIT__DOCTOR_REQUEST__INIT;
-    ask.run = (char *)(uintptr_t)run;
+    ask.run = bit_lend(run);
     bit_msg_free(fix_expect(&f, BIT_MSG_DOCTOR_REQUEST, &ask, BIT_MSG_DOCTOR_REPLY));
     Bit__RunStatus *status = fix_status(&f, run);
     EXPECT_EQ(list_runs(), 1u);
@@ -131,7 +132,7 @@ TEST(a_name_that_is_cut_is_a_refusal)
             strcat(name, "é");
         m.run = name;
         m.request_id = name + sizeof name - 1; /* "" */
-        m.request_id = (char *)(uintptr_t) "c-1";
+        m.request_id = bit_lend("c-1");
         EXPECT_EQ(fix_refused(&f, BIT_MSG_CANCEL_REQUEST, &m, text, sizeof text), BIT_EXIT_NOT_FOUND);
         EXPECT_CONTAINS(text, "there is no run 'aéé");
     }
@@ -185,7 +186,7 @@ TEST(an_answer_that_is_too_large_is_a_refusal)
     quotes[sizeof quotes - 1] = '\0';
     memcpy(quotes, "--comment=", strlen("--comment="));
     m.spec = fix_spec(&f, "launch.launcher=SBATCH\n");
-    m.request_id = (char *)(uintptr_t) "large";
+    m.request_id = bit_lend("large");
     m.has_dry_run = m.dry_run = true;
     repeat(&m.spec->data->train, &m.spec->data->n_train, 23000, f.tokens);
     EXPECT(m.spec->launch->slurm == NULL);

@@ -14,6 +14,7 @@
 #include "daemon/store/runs.h"
 #include "daemon/sys/child_output.h"
 #include "daemon/sys/hostlist.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
@@ -149,7 +150,7 @@ static struct bit_runs none; /* it is the only one */
 
 static void begin(struct bit_runner *r)
 {
-    *r = (struct bit_runner){.runs = &none, .dir = (char *)(uintptr_t) "/runs/r1", .journal = {.fd = -1}};
+    *r = (struct bit_runner){.runs = &none, .dir = bit_lend("/runs/r1"), .journal = {.fd = -1}};
     bit_run_init(&r->run, 1, make_spec());
 }
 
@@ -163,7 +164,7 @@ static Bit__JournalRecord *submitted(void)
     static Bit__RunSubmitted m;
     static Bit__JournalRecord record;
     bit__run_submitted__init(&m);
-    m.run = m.request_id = (char *)(uintptr_t) "r1";
+    m.run = m.request_id = bit_lend("r1");
     bit__journal_record__init(&record);
     record.seq = 1;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_SUBMITTED;

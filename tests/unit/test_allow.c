@@ -19,8 +19,8 @@ static void set(const char *srun, const char *sbatch, const char *env)
 /* The first problem's text, "" for none. */
 static const char *ask(bool own, const char *srun, const char *sbatch, const char *env)
 {
-    char *srun_arg[] = {(char *)(uintptr_t)srun}, *sbatch_arg[] = {(char *)(uintptr_t)sbatch};
-    char *pair[] = {(char *)(uintptr_t)env};
+    char *srun_arg[] = {bit_lend(srun)}, *sbatch_arg[] = {bit_lend(sbatch)};
+    char *pair[] = {bit_lend(env)};
     Bit__RunSpec spec = BIT__RUN_SPEC__INIT;
     Bit__LaunchSpec launch = BIT__LAUNCH_SPEC__INIT;
     Bit__SlurmSpec slurm = BIT__SLURM_SPEC__INIT;

@@ -70,7 +70,7 @@ static const Bit__RunSpec *make_spec(uint32_t vocab)
     s.data.n_train = 3;
     s.data.seed = 6198;
     s.batch.instances = BATCH;
-    s.set.name = (char *)(uintptr_t) "held";
+    s.set.name = bit_lend("held");
     s.set.path = s.held;
     s.set.n_path = 1;
     s.eval.set = s.sets;

@@ -1,6 +1,7 @@
 /* Where a journal's records lie: found again by number, and plain steps told from the rest by their bytes. */
 #include "daemon/store/journal_index.h"
 
+#include "proto/check.h"
 #include "proto/bit.pb-c.h"
 #include "tests/test.h"
 
@@ -26,7 +27,7 @@ TEST(a_step_without_an_anomaly_is_plain)
     step.n_anomaly = 1;
     step.anomaly = anomalies;
     EXPECT(!is_plain(&record));
-    state.reason = (char *)(uintptr_t) "because";
+    state.reason = bit_lend("because");
     record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
     record.state = &state;
     EXPECT(!is_plain(&record));

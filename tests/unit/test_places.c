@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/spec/spec_slurm.h"
 #include "tests/test.h"
@@ -17,7 +18,7 @@ static void want(uint32_t ranks, uint32_t min_ranks, const char *gres, uint32_t 
     launch = (Bit__LaunchSpec)BIT__LAUNCH_SPEC__INIT;
     batch = (Bit__BatchSpec)BIT__BATCH_SPEC__INIT;
     spec = (Bit__RunSpec)BIT__RUN_SPEC__INIT;
-    slurm.gres = (char *)(uintptr_t)gres;
+    slurm.gres = bit_lend(gres);
     slurm.min_ranks = min_ranks;
     launch.ranks = ranks;
     launch.slurm = &slurm;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 #include "tests/folder.h"
@@ -51,7 +52,7 @@ static void append_state(void)
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
     m.state = BIT__RUN_STATE__TRAINING;
-    m.reason = (char *)(uintptr_t) "as it is";
+    m.reason = bit_lend("as it is");
     record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
     record.state = &m;
     append(&record);
