@@ -207,6 +207,7 @@ static int check_kept(struct bit_shards *const *sets, size_t count, const char *
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     size_t files = bit_file_identity_count(sets, count);
     struct check c = {.then = kept, .now = &now, .stop = stop};
+
     c.facts = kept->n_fact == files * FACTS_MAX ? FACTS_MAX : FACTS_MAX - 1;
     bool own = c.facts < FACTS_MAX;
     int err = collect(sets, count, c.facts, &now);

@@ -84,6 +84,7 @@ static void die(const char *what)
 static uint64_t number(const char *name)
 {
     const char *text = getenv(name);
+
     return text == NULL ? 0 : strtoull(text, NULL, 10);
 }
 
@@ -91,6 +92,7 @@ static uint64_t number(const char *name)
 static bool is_due(const char *name, uint64_t step)
 {
     const char *once = getenv("FAKE_ONCE");
+
     if (getenv(name) == NULL || number(name) != step)
         return false;
     int fd = once == NULL ? 0 : open(once, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -109,11 +111,12 @@ static uint64_t mix(uint64_t a, uint64_t b)
 static uint64_t bits(double v)
 {
     uint64_t u;
+
     memcpy(&u, &v, sizeof u);
     return u;
 }
 
-/* ---------------------------------------------------------------- sending */
+/* ---- sending */
 
 static int send_bytes(const uint8_t *data, size_t bytes)
 {
@@ -124,6 +127,7 @@ static int send_on(struct bit_link_socket *socket, uint64_t epoch, uint16_t type
 {
     uint8_t *frame;
     size_t bytes;
+
     if (bit_msg_encode(type, epoch, msg, &frame, &bytes) < 0)
         die("encoding");
     int err = bit_link_socket_write(socket, frame, bytes);
@@ -159,12 +163,14 @@ static void fill(int which, uint64_t data[8])
                              (uint64_t)w.phase.precision,
                              w.phase.switched_after,
                              (uint64_t)which};
+
     memcpy(data, all, sizeof all);
 }
 
 static uint64_t file_digest(int which)
 {
     uint64_t data[8];
+
     fill(which, data);
     const uint32_t crc = bit_crc32c(0, data, sizeof data);
     return bit_checkpoint_digest(&crc, 1);
@@ -179,6 +185,7 @@ static int send_ready(void)
 {
     Bit__MemoryPlan memory = BIT__MEMORY_PLAN__INIT;
     Bit__WorkerReady m = BIT__WORKER_READY__INIT;
+
     m.step = w.step;
     m.phase = &w.phase;
     m.parameters = 1;
@@ -203,12 +210,13 @@ static int send_kept(uint64_t last_step)
     return 0;
 }
 
-/* ---------------------------------------------------------------- checkpoints */
+/* ---- checkpoints */
 
 static void write_file(const char *dir, int which, Bit__ManifestFile *out, uint32_t *crc)
 {
     char path[3 * BIT_PATH_MAX];
     uint64_t data[8];
+
     fill(which, data);
     snprintf(path, sizeof path, "%s/%s", dir, bit_checkpoint_file_name(which));
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -228,6 +236,7 @@ static void write_manifest(const char *dir)
     Bit__ManifestFile file[BIT_CHECKPOINT_FILES], *files[BIT_CHECKPOINT_FILES];
     uint32_t crc[BIT_CHECKPOINT_FILES];
     Bit__Manifest m = BIT__MANIFEST__INIT;
+
     for (int i = 0; i < BIT_CHECKPOINT_FILES; i++) {
         write_file(dir, i, &file[i], &crc[i]);
         files[i] = &file[i];
@@ -255,6 +264,7 @@ static int do_checkpoint(const Bit__CheckpointOrder *order)
 {
     char partial[BIT_PATH_MAX];
     Bit__CheckpointReport m = BIT__CHECKPOINT_REPORT__INIT;
+
     m.after_step = order->after_step;
     m.name = order->name;
     if (w.disk_failures > 0) {
@@ -279,6 +289,7 @@ static void restore(const char *dir)
 {
     char path[3 * BIT_PATH_MAX];
     uint64_t data[8];
+
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || read(fd, data, sizeof data) != sizeof data)
@@ -295,11 +306,12 @@ static void restore(const char *dir)
     w.drifted = getenv("FAKE_DRIFT") != NULL;
 }
 
-/* ---------------------------------------------------------------- orders */
+/* ---- orders */
 
 static void fail(int error, const char *text)
 {
     Bit__WorkerFailed m = BIT__WORKER_FAILED__INIT;
+
     m.error = error;
     m.step = w.step;
     m.text = bit_lend(text);
@@ -322,6 +334,7 @@ static void misbehave(void)
 static bool is_listed(const char *name, uint32_t crc)
 {
     const char *at = getenv(name);
+
     while (at != NULL && *at != '\0') {
         char *end;
         if (strtoull(at, &end, 10) == crc)
@@ -335,6 +348,7 @@ static bool is_listed(const char *name, uint32_t crc)
 static bool skip(const Bit__StepOrder *order, Bit__StepReport *m, Bit__Anomaly *a)
 {
     bool nan = is_listed("FAKE_NAN", order->token_crc), high = order->has_loss_most && m->loss > order->loss_most;
+
     if (nan && !(order->has_skip_nan && order->skip_nan))
         fail(BIT_ENUMERIC, "loss nan of rank 1");
     if (!nan && !high)
@@ -358,6 +372,7 @@ static int do_step(const Bit__StepOrder *order, uint32_t crc)
     Bit__StepReport m = BIT__STEP_REPORT__INIT;
     uint64_t us = number("FAKE_STEP_US");
     const struct timespec t = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
+
     if (order->step != w.step + 1)
         fail(BIT_ESTATE, "an order for another step");
     if (order->precision != w.phase.precision)
@@ -400,6 +415,7 @@ static int do_step(const Bit__StepOrder *order, uint32_t crc)
 static int do_switch(const Bit__PhaseSwitch *order)
 {
     Bit__PhaseSwitched m = BIT__PHASE_SWITCHED__INIT;
+
     if (order->after_step != w.step || w.phase.precision != BIT__PRECISION__SIXTEEN_BIT)
         fail(BIT_EPHASE, "a switch that does not belong here");
     m.optimizer_step_before = w.optimizer_step;
@@ -421,6 +437,7 @@ static int do_switch(const Bit__PhaseSwitch *order)
 static int do_evaluate(const Bit__EvaluateOrder *order, uint32_t crc)
 {
     Bit__EvaluateReport m = BIT__EVALUATE_REPORT__INIT;
+
     if (crc != order->token_crc)
         fail(BIT_ECORRUPT, "tokens that do not match their checksum");
     if (order->after_step != w.step)
@@ -434,11 +451,12 @@ static int do_evaluate(const Bit__EvaluateOrder *order, uint32_t crc)
     return report(BIT_MSG_EVALUATE_REPORT, w.step, &m);
 }
 
-/* ---------------------------------------------------------------- the end */
+/* ---- the end */
 
 static int say_hello(uint32_t rank, struct bit_link_socket *socket)
 {
     Bit__WorkerHello m = BIT__WORKER_HELLO__INIT;
+
     m.protocol = BIT_PROTOCOL_VERSION;
     m.run = bit_lend(w.id->run);
     m.epoch = w.epoch;
@@ -457,6 +475,7 @@ static void kill_daemon(void)
 {
     struct ucred peer;
     socklen_t length = sizeof peer;
+
     if (getsockopt(w.socket.fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
         die("whose socket it is");
     kill(peer.pid, SIGKILL);
@@ -479,6 +498,7 @@ static void misbehave_at_the_end(uint32_t rank)
 static int say_done(struct bit_link_socket *socket, uint32_t rank, Bit__StopReason reason)
 {
     Bit__WorkerDone m = BIT__WORKER_DONE__INIT;
+
     misbehave_at_the_end(rank);
     m.reason = reason;
     m.step = w.step - is_due("FAKE_DONE_STEP", rank);
@@ -506,7 +526,7 @@ static bool do_stop(const Bit__StopOrder *order)
     return true;
 }
 
-/* ---------------------------------------------------------------- receiving */
+/* ---- receiving */
 
 /* The next frame; false when the daemon is gone. */
 static bool receive(struct bit_frame *frame)
@@ -548,6 +568,7 @@ static bool obey(uint16_t type, const ProtobufCMessage *msg)
 {
     const void *m = msg;
     uint32_t crc;
+
     switch (type) {
     case BIT_MSG_STEP_ORDER:
         return receive_payload(((const Bit__StepOrder *)m)->token_bytes, &crc) && do_step(m, crc) == 0;
@@ -572,6 +593,7 @@ static bool obey(uint16_t type, const ProtobufCMessage *msg)
 static bool receive_message(uint16_t *type, ProtobufCMessage **msg)
 {
     struct bit_frame frame;
+
     if (!receive(&frame))
         return false;
     if (frame.epoch != w.epoch)
@@ -582,11 +604,12 @@ static bool receive_message(uint16_t *type, ProtobufCMessage **msg)
     return true;
 }
 
-/* ---------------------------------------------------------------- connecting */
+/* ---- connecting */
 
 static void read_id(struct bit_launch_id *id)
 {
     int fd = open(getenv("BITD_SECRET_FILE"), O_RDONLY | O_CLOEXEC);
+
     if (fd < 0 || read(fd, id->secret, sizeof id->secret) != sizeof id->secret)
         die("secret");
     close(fd);
@@ -616,6 +639,7 @@ static void serve(void)
 {
     ProtobufCMessage *msg;
     uint16_t type;
+
     bit_frame_reader_finish(&w.reader);
     bit_frame_reader_init(&w.reader, BIT_FRAME_BODY_MAX);
     if (say_hello(0, &w.socket) < 0 || !receive_message(&type, &msg))
@@ -639,6 +663,7 @@ static int plan(const char *path)
     Bit__WorkerReady m = BIT__WORKER_READY__INIT;
     uint8_t *frame;
     size_t bytes;
+
     if (access(path, R_OK) < 0)
         return 1;
     memory.total = memory.weights = getenv("FAKE_MEMORY") ? number("FAKE_MEMORY") : 1 << 20;
@@ -658,6 +683,7 @@ int main(int argc, char **argv)
 {
     const struct timespec again = {.tv_nsec = 20 * 1000 * 1000};
     struct bit_launch_id id = {0};
+
     bit__phase_state__init(&w.phase);
     w.phase.precision = BIT__PRECISION__SIXTEEN_BIT;
     if (argc == 3 && strcmp(argv[1], "--plan") == 0)

@@ -18,11 +18,12 @@
 #include "proto/err.h"
 #include "proto/spec/spec.h"
 
-/* ---------------------------------------------------------------- folder and daemon */
+/* ---- folder and daemon */
 
 static void write_tokens(const char *path, uint32_t seed, size_t count)
 {
     uint16_t *tokens = malloc(count * sizeof *tokens);
+
     for (size_t i = 0; i < count; i++) {
         seed = seed * 1664525 + 1013904223;
         tokens[i] = (uint16_t)((seed >> 8) % 500);
@@ -37,6 +38,7 @@ static void write_tokens(const char *path, uint32_t seed, size_t count)
 static int open_notify(const struct fix *f)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+
     snprintf(address.sun_path, sizeof address.sun_path, "%s/notify", f->dir);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) < 0)
@@ -81,6 +83,7 @@ static void exec_bitd(const struct fix *f)
                             "--set",          "kill_grace=2", "--log-level",
                             "debug"};
     size_t n = 13;
+
     for (size_t i = 0; f->args[i] != NULL && n < BIT_COUNT(args) - 1; i++)
         args[n++] = f->args[i];
     int log = open(f->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -92,6 +95,7 @@ static void exec_bitd(const struct fix *f)
 static int wait_exit(pid_t pid)
 {
     int status;
+
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return -1000;
@@ -102,6 +106,7 @@ static int wait_exit(pid_t pid)
 bool fix_start(struct fix *f)
 {
     char text[256];
+
     f->starts++;
     f->bitd = fork();
     if (f->bitd == 0)
@@ -127,6 +132,7 @@ bool fix_start(struct fix *f)
 int fix_start_refused(struct fix *f)
 {
     pid_t pid = fork();
+
     if (pid == 0)
         exec_bitd(f);
     return wait_exit(pid);
@@ -135,6 +141,7 @@ int fix_start_refused(struct fix *f)
 int fix_wait_exit(struct fix *f)
 {
     int code = wait_exit(f->bitd);
+
     f->bitd = 0;
     return code;
 }
@@ -151,6 +158,7 @@ static void print_log(const struct fix *f)
 {
     char line[1024];
     FILE *file = fopen(f->log, "re");
+
     fprintf(stderr, "---- the daemon's log\n");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
         fputs(line, stderr);
@@ -163,6 +171,7 @@ static void end_workers(const struct fix *f)
 {
     char link[128], run[16];
     int32_t pids[64];
+
     snprintf(link, sizeof link, "%s/link.sock", f->state);
     for (int number = 1; number < 20; number++) {
         snprintf(run, sizeof run, "r%d", number);
@@ -176,6 +185,7 @@ static void end_workers(const struct fix *f)
 void fix_finish(struct fix *f)
 {
     static long failures_seen;
+
     fix_stop(f, SIGKILL);
     end_workers(f);
     close(f->notify_fd);
@@ -186,12 +196,13 @@ void fix_finish(struct fix *f)
     clear_fakes();
 }
 
-/* ---------------------------------------------------------------- talking to it */
+/* ---- talking to it */
 
 int fix_connect(const struct fix *f)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const struct timeval most = {.tv_sec = FIX_ANSWER_S};
+
     memcpy(address.sun_path, f->socket, sizeof address.sun_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
@@ -206,6 +217,7 @@ bool fix_send(int fd, uint16_t type, const void *msg)
 {
     uint8_t *frame = NULL;
     size_t bytes = 0, done = 0;
+
     if (bit_msg_encode(type, 0, msg, &frame, &bytes) < 0)
         return false;
     while (done < bytes) {
@@ -236,6 +248,7 @@ uint16_t fix_receive(int fd, void **msg)
     size_t need = 0;
     ProtobufCMessage *decoded = NULL;
     uint16_t type = 0;
+
     *msg = NULL;
     if (!receive_bytes(fd, buf, BIT_FRAME_HEADER_BYTES))
         goto out;
@@ -259,6 +272,7 @@ out:
 uint16_t fix_ask(const struct fix *f, uint16_t type, const void *msg, void **reply)
 {
     int fd = fix_connect(f);
+
     *reply = NULL;
     uint16_t got = fd >= 0 && fix_send(fd, type, msg) ? fix_receive(fd, reply) : 0;
     if (fd >= 0)
@@ -270,6 +284,7 @@ void *fix_expect(const struct fix *f, uint16_t type, const void *msg, uint16_t e
 {
     void *reply;
     uint16_t got = fix_ask(f, type, msg, &reply);
+
     if (EXPECT_EQ(got, expected))
         return reply;
     if (got == BIT_MSG_ERROR_REPLY)
@@ -281,6 +296,7 @@ void *fix_expect(const struct fix *f, uint16_t type, const void *msg, uint16_t e
 static int note_refusal(uint16_t got, void *reply, char *text, size_t room)
 {
     int code = -1;
+
     text[0] = '\0';
     if (EXPECT_EQ(got, BIT_MSG_ERROR_REPLY)) {
         const Bit__ErrorReply *m = reply;
@@ -298,10 +314,11 @@ int fix_refused(const struct fix *f, uint16_t type, const void *msg, char *text,
 {
     void *reply;
     uint16_t got = fix_ask(f, type, msg, &reply);
+
     return note_refusal(got, reply, text, room);
 }
 
-/* ---------------------------------------------------------------- runs */
+/* ---- runs */
 
 static const char base_spec[] =
     "name: 'small'\n"
@@ -317,6 +334,7 @@ Bit__RunSpec *fix_spec(const struct fix *f, const char *more)
     char text[FIX_SPEC_MAX];
     struct bit_problems *problems = calloc(1, sizeof *problems);
     ProtobufCMessage *base = NULL;
+
     snprintf(text, sizeof text, base_spec, f->tokens);
     int err = bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &base, problems);
     char lines[FIX_SPEC_MAX];
@@ -336,6 +354,7 @@ static void submit(const struct fix *f, const char *more, uint16_t *got, void **
     static unsigned count;
     char id[32];
     Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
+
     snprintf(id, sizeof id, "submit-%u", count++);
     m.spec = fix_spec(f, more);
     m.request_id = id;
@@ -348,6 +367,7 @@ void fix_submit(const struct fix *f, const char *more, char run[32])
     uint16_t got;
     void *reply;
     char text[1024];
+
     submit(f, more, &got, &reply);
     run[0] = '\0';
     if (got == BIT_MSG_SUBMIT_REPLY) {
@@ -364,6 +384,7 @@ int fix_submit_refused(const struct fix *f, const char *more, char *text, size_t
 {
     uint16_t got;
     void *reply;
+
     submit(f, more, &got, &reply);
     return note_refusal(got, reply, text, room);
 }
@@ -371,6 +392,7 @@ int fix_submit_refused(const struct fix *f, const char *more, char *text, size_t
 Bit__RunStatus *fix_status(const struct fix *f, const char *run)
 {
     Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
+
     m.run = bit_lend(run);
     return fix_expect(f, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS);
 }
@@ -386,6 +408,7 @@ int fix_wait_end(const struct fix *f, const char *run, uint64_t *digest)
     Bit__WaitRequest m = BIT__WAIT_REQUEST__INIT;
     Bit__WaitReply *reply = wait_for(f, &m, run);
     int code = -1;
+
     if (reply != NULL && EXPECT(reply->status->has_exit_code)) {
         code = reply->status->exit_code;
         if (digest != NULL)
@@ -400,6 +423,7 @@ int fix_wait_end(const struct fix *f, const char *run, uint64_t *digest)
 void fix_wait_step(const struct fix *f, const char *run, uint64_t step)
 {
     Bit__WaitRequest m = BIT__WAIT_REQUEST__INIT;
+
     m.has_step = true;
     m.step = step;
     bit_msg_free(wait_for(f, &m, run));
@@ -408,6 +432,7 @@ void fix_wait_step(const struct fix *f, const char *run, uint64_t step)
 void fix_wait_state(const struct fix *f, const char *run, Bit__RunState state)
 {
     Bit__WaitRequest m = BIT__WAIT_REQUEST__INIT;
+
     m.has_state = true;
     m.state = state;
     Bit__WaitReply *reply = wait_for(f, &m, run);
@@ -421,6 +446,7 @@ uint64_t fix_undisturbed(const char *more)
     struct fix f;
     char run[32];
     uint64_t digest = 0;
+
     fix_init(&f);
     if (fix_start(&f)) {
         fix_submit(&f, more, run);
@@ -431,7 +457,7 @@ uint64_t fix_undisturbed(const char *more)
     return digest;
 }
 
-/* ---------------------------------------------------------------- events */
+/* ---- events */
 
 void fix_events(const struct fix *f, const char *run, struct fix_events *out)
 {
@@ -439,6 +465,7 @@ void fix_events(const struct fix *f, const char *run, struct fix_events *out)
     int fd = fix_connect(f);
     void *reply;
     uint16_t type = 0;
+
     m.run = bit_lend(run);
     m.has_steps = m.steps = true;
     *out = (struct fix_events){0};
@@ -466,6 +493,7 @@ void fix_events_free(struct fix_events *e)
 size_t fix_count(const struct fix_events *e, int what_case)
 {
     size_t count = 0;
+
     for (size_t i = 0; i < e->count; i++)
         count += (int)e->record[i]->what_case == what_case;
     return count;
@@ -482,6 +510,7 @@ const Bit__JournalRecord *fix_last(const struct fix_events *e, int what_case)
 int fix_workers(const struct fix *f, const char *run, pid_t *pids, int max)
 {
     char link[128];
+
     snprintf(link, sizeof link, "%s/link.sock", f->state);
     const struct bit_proc_job job = {.run = run, .link = link};
     return bit_proc_find(&job, pids, max);

@@ -8,6 +8,7 @@
 int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
 {
     int (*real)(int, int, int, const void *, socklen_t);
+
     if (level == SOL_SOCKET && name == PASSRIGHTS) {
         errno = ENOPROTOOPT;
         return -1;

@@ -20,6 +20,7 @@ TEST(first_find_the_batch)
 {
     char run[32];
     struct fix_events e;
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -43,6 +44,7 @@ TEST(first_find_the_batch)
 static const Bit__StepReport *last_report(const struct fix_events *e, uint64_t step)
 {
     const Bit__StepReport *found = NULL;
+
     for (size_t i = 0; i < e->count; i++)
         if (e->record[i]->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && e->record[i]->step->step == step)
             found = e->record[i]->step;
@@ -53,6 +55,7 @@ static void kill_workers(const char *run)
 {
     pid_t pids[16];
     int count = fix_workers(&f, run, pids, 16);
+
     for (int i = 0; i < count; i++)
         kill(pids[i], SIGKILL);
 }
@@ -61,6 +64,7 @@ static void kill_workers(const char *run)
 TEST(a_spike_is_skipped_again_after_a_kill)
 {
     uint64_t digest[2] = {0, 0};
+
     for (int killed = 0; killed < 2; killed++) {
         char run[32];
         struct fix_events e;
@@ -100,6 +104,7 @@ static const char rewinds[] = SPEC "guard.spike=REWIND\nguard.rewind_steps=5\ngu
 static void check_rewound(const char *run, size_t times)
 {
     struct fix_events e;
+
     fix_events(&f, run, &e);
     EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_REWOUND), times);
     const Bit__JournalRecord *r = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_REWOUND);
@@ -118,6 +123,7 @@ static void check_rewound(const char *run, size_t times)
 TEST(a_spike_is_rewound_and_its_batches_left_out)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_SPIKE", bad, 1);
     if (!fix_start(&f))
@@ -141,6 +147,7 @@ struct find {
 static int find_spike(void *arg, const Bit__JournalRecord *record)
 {
     struct find *find = arg;
+
     find->end += BIT_JOURNAL_HEADER_BYTES + bit__journal_record__get_packed_size(record);
     if (record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && record->step->n_anomaly > 0)
         find->behind_step = find->end;
@@ -154,6 +161,7 @@ TEST(a_rewind_that_was_due_is_made_after_a_kill)
     struct find find = {0};
     struct bit_journal journal;
     uint64_t cut, digest = 0, again = 0;
+
     fix_init(&f);
     setenv("FAKE_SPIKE", bad, 1);
     if (!fix_start(&f))
@@ -176,6 +184,7 @@ TEST(a_rewind_that_was_due_is_made_after_a_kill)
 TEST(a_straggler_is_named_and_the_doctor_knows)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_SLOW", "1", 1);
     setenv("FAKE_STEP_US", "1000", 1);
@@ -204,6 +213,7 @@ TEST(a_straggler_is_named_and_the_doctor_knows)
 TEST(a_resume_that_differs_ends_the_run_where_the_spec_says_so)
 {
     char run[32], once[128];
+
     fix_init(&f);
     snprintf(once, sizeof once, "%s/once", f.dir);
     setenv("FAKE_ONCE", once, 1);

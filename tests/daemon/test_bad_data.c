@@ -15,6 +15,7 @@ static char text[4096];
 static int refused_with(const char *train)
 {
     char more[256];
+
     snprintf(more, sizeof more, "data.train=%s", train);
     return fix_submit_refused(&f, more, text, sizeof text);
 }
@@ -22,6 +23,7 @@ static int refused_with(const char *train)
 TEST(refused_at_submission)
 {
     char path[128];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -46,6 +48,7 @@ TEST(an_id_beyond_the_vocabulary_names_its_byte)
 {
     char run[32], at[64];
     const uint16_t bad = 500;
+
     fix_init(&f);
     int fd = open(f.tokens, O_WRONLY | O_CLOEXEC);
     EXPECT_EQ(pwrite(fd, &bad, 2, 1234), 2);
@@ -69,6 +72,7 @@ TEST(a_file_truncated_under_the_run_fails_it)
 {
     char run[32];
     pid_t pids[8];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "5000", 1);
     if (!fix_start(&f))
@@ -87,12 +91,13 @@ TEST(a_file_truncated_under_the_run_fails_it)
     fix_finish(&f);
 }
 
-/* ---------------------------------------------------------------- the same file, with another change time */
+/* ---- the same file, with another change time */
 
 /* A run that both ended in the middle of: bitd is away, and so is the worker. */
 static void kill_all(const char *run)
 {
     pid_t pids[8];
+
     EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
     for (int i = fix_workers(&f, run, pids, 8); i-- > 0;)
         kill(pids[i], SIGKILL);
@@ -152,7 +157,7 @@ TEST(a_file_that_was_given_other_rights_is_trained_on_and_told)
     fix_finish(&f);
 }
 
-/* ---------------------------------------------------------------- the same, where dataset.json tells the checksum */
+/* ---- the same, where dataset.json tells the checksum */
 
 /* As bitctl tokenize leaves it beside the tokens. */
 static void describe_tokens(void)
@@ -160,6 +165,7 @@ static void describe_tokens(void)
     char path[128];
     uint16_t tokens[FIX_TOKENS];
     int fd = open(f.tokens, O_RDONLY | O_CLOEXEC);
+
     EXPECT_EQ(read(fd, tokens, sizeof tokens), (ssize_t)sizeof tokens);
     close(fd);
     snprintf(path, sizeof path, "%s/dataset.json", f.dir);
@@ -187,6 +193,7 @@ static void write_secretly(void)
 {
     struct stat st;
     uint16_t id;
+
     EXPECT_EQ(stat(f.tokens, &st), 0);
     int fd = open(f.tokens, O_RDWR | O_CLOEXEC);
     EXPECT_EQ(pread(fd, &id, sizeof id, 4000), (ssize_t)sizeof id);
@@ -253,6 +260,7 @@ static void age_facts(const char *run, bool change_times)
     int fd = open(fix_path(&f, run, "data.pb", path, sizeof path), O_RDWR | O_CLOEXEC);
     ssize_t n = read(fd, buf, sizeof buf);
     Bit__DataFacts *facts = bit__data_facts__unpack(NULL, (size_t)n, buf);
+
     if (EXPECT(facts != NULL)) {
         EXPECT_EQ(facts->n_ctime_ns, 1);
         EXPECT_EQ(facts->n_checksum, 1);
@@ -271,6 +279,7 @@ TEST(facts_of_an_earlier_version_are_gone_on_with)
 {
     uint64_t digest = 0, undisturbed = fix_undisturbed(NULL);
     char run[32];
+
     if (!cut_off(run))
         return;
     age_facts(run, true);

@@ -31,6 +31,7 @@ static void kill_workers(const char *run, bool launcher_only)
 {
     pid_t pids[16];
     int count = fix_workers(&f, run, pids, 16);
+
     for (int i = 0; i < (launcher_only ? BIT_MIN(count, 1) : count); i++)
         kill(pids[i], SIGKILL);
 }
@@ -40,6 +41,7 @@ static void check_events(const char *run, size_t lost)
 {
     struct fix_events e;
     uint64_t step = 0;
+
     fix_events(&f, run, &e);
     for (size_t i = 0; i < e.count; i++) {
         const Bit__JournalRecord *r = e.record[i];
@@ -62,6 +64,7 @@ static void check_events(const char *run, size_t lost)
 static void expect_same_end(const char *run, size_t lost)
 {
     uint64_t digest = 0;
+
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, undisturbed);
     check_events(run, lost);
@@ -76,6 +79,7 @@ TEST(undisturbed_first)
 TEST(the_daemon_is_killed)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "4000", 1);
     if (!fix_start(&f))
@@ -96,6 +100,7 @@ TEST(the_daemon_is_killed)
 TEST(the_worker_is_killed)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "3000", 1);
     if (!fix_start(&f))
@@ -130,6 +135,7 @@ TEST(the_worker_dies_at_each_step)
 TEST(both_are_killed)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "3000", 1);
     if (!fix_start(&f))
@@ -146,7 +152,7 @@ TEST(both_are_killed)
     fix_finish(&f);
 }
 
-/* ---------------------------------------------------------------- between any two journal writes */
+/* ---- between any two journal writes */
 
 struct cuts {
     uint64_t at[256];
@@ -156,6 +162,7 @@ struct cuts {
 static int note_cut(void *arg, const Bit__JournalRecord *record)
 {
     struct cuts *cuts = arg;
+
     if (!EXPECT(cuts->count < BIT_COUNT(cuts->at)))
         return BIT_ELIMIT;
     cuts->at[cuts->count++] = bit__journal_record__get_packed_size(record) + BIT_JOURNAL_HEADER_BYTES;
@@ -169,6 +176,7 @@ TEST(killed_after_each_record)
     struct cuts cuts = {.count = 0};
     struct bit_journal journal;
     uint64_t cut = 0, digest = 0;
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -200,6 +208,7 @@ TEST(killed_after_each_record)
 static void empty_journal(const char *run)
 {
     char path[256];
+
     EXPECT_EQ(truncate(fix_path(&f, run, "journal", path, sizeof path), 0), 0);
 }
 
@@ -208,6 +217,7 @@ static void empty_journal(const char *run)
 TEST(an_empty_journal_takes_no_checkpoints_with_it)
 {
     char run[32], path[256], text[256];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -237,6 +247,7 @@ TEST(an_empty_journal_takes_no_checkpoints_with_it)
 TEST(half_a_submission_is_removed)
 {
     char run[32], path[256];
+
     fix_init(&f);
     f.args[0] = "--slots";
     f.args[1] = "1";
@@ -258,6 +269,7 @@ TEST(damage_in_the_middle_is_not_guessed_over)
 {
     char run[32], path[256];
     uint8_t byte;
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -284,11 +296,12 @@ TEST(damage_in_the_middle_is_not_guessed_over)
     fix_finish(&f);
 }
 
-/* ---------------------------------------------------------------- what no restart cures, and what one must not hide */
+/* ---- what no restart cures, and what one must not hide */
 
 TEST(a_crash_loop_is_stopped)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_DIE_AT", "7", 1);
     if (!fix_start(&f))
@@ -309,6 +322,7 @@ TEST(a_crash_loop_is_stopped)
 TEST(a_launcher_that_is_not_there_is_not_tried_for_ever)
 {
     char run[32];
+
     fix_init(&f);
     f.args[0] = "--set";
     f.args[1] = "mpirun=/nowhere/mpirun";
@@ -327,6 +341,7 @@ TEST(a_launcher_that_is_not_there_is_not_tried_for_ever)
 TEST(a_damaged_specification_hurts_one_run)
 {
     char run[32], path[256], text[256];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -351,6 +366,7 @@ TEST(a_damaged_specification_hurts_one_run)
 TEST(an_error_of_the_data_is_not_tried_again)
 {
     char run[32], code[16];
+
     fix_init(&f);
     snprintf(code, sizeof code, "%d", BIT_ENUMERIC);
     setenv("FAKE_FAIL_AT", "3", 1);
@@ -372,6 +388,7 @@ TEST(an_error_of_the_data_is_not_tried_again)
 TEST(a_worker_that_hangs_is_replaced)
 {
     char run[32], once[128];
+
     fix_init(&f);
     snprintf(once, sizeof once, "%s/once", f.dir);
     setenv("FAKE_ONCE", once, 1);
@@ -388,6 +405,7 @@ TEST(a_worker_that_hangs_is_replaced)
 TEST(a_resume_that_differs_is_said_to)
 {
     char run[32], once[128];
+
     fix_init(&f);
     snprintf(once, sizeof once, "%s/once", f.dir);
     setenv("FAKE_ONCE", once, 1);
@@ -411,6 +429,7 @@ TEST(a_resume_that_differs_is_said_to)
 TEST(a_damaged_checkpoint_is_passed_over)
 {
     char run[32], path[256];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "3000", 1);
     if (!fix_start(&f))
@@ -438,11 +457,12 @@ TEST(a_damaged_checkpoint_is_passed_over)
     fix_finish(&f);
 }
 
-/* ---------------------------------------------------------------- full disks */
+/* ---- full disks */
 
 TEST(the_end_waits_for_its_checkpoint)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_NO_DISK", "9", 1);
     f.args[0] = "--set";
@@ -465,6 +485,7 @@ TEST(a_journal_without_room_blocks_the_run)
     char run[32], path[256], text[512];
     struct stat st;
     struct rlimit limit, before;
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "3000", 1);
     if (!fix_start(&f))
@@ -489,6 +510,7 @@ TEST(a_journal_without_room_blocks_the_run)
 int main(int argc, char **argv)
 {
     const char *given = getenv("BITD_SEED");
+
     seed = given != NULL ? (uint32_t)strtoul(given, NULL, 0) : (uint32_t)time(NULL);
     printf("BITD_SEED=%u\n", seed);
     undisturbed = fix_undisturbed(spec);

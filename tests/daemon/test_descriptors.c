@@ -25,6 +25,7 @@ static int count_files(void)
 {
     char folder[64], path[128], target[512];
     int count = 0;
+
     snprintf(folder, sizeof folder, "/proc/%d/fd", f.bitd);
     DIR *dir = opendir(folder);
     if (dir == NULL)
@@ -43,6 +44,7 @@ static int count_files(void)
 static void expect_no_files(void)
 {
     int files = count_files();
+
     for (int i = 0; i < LOOKS && files > 0; i++) {
         bit_msg_free(fix_status(&f, "r1"));
         files = count_files();
@@ -53,6 +55,7 @@ static void expect_no_files(void)
 static Bit__SubmitReply *submit_paused(const char *id, uint16_t *got, void **reply)
 {
     Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
+
     m.spec = fix_spec(&f, NULL);
     m.request_id = bit_lend(id);
     m.has_paused = m.paused = true;
@@ -77,6 +80,7 @@ static void expect_paused_refused(const char *id, const char *why)
 {
     uint16_t got;
     void *reply;
+
     submit_paused(id, &got, &reply);
     if (EXPECT_EQ(got, BIT_MSG_ERROR_REPLY)) {
         const Bit__ErrorReply *m = reply;
@@ -89,6 +93,7 @@ static void expect_paused_refused(const char *id, const char *why)
 static void cancel(const char *run)
 {
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
+
     m.run = bit_lend(run);
     m.request_id = bit_lend("cancel");
     bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &m, BIT_MSG_DONE_REPLY));
@@ -97,6 +102,7 @@ static void cancel(const char *run)
 TEST(ended_runs_hold_no_descriptor)
 {
     char run[32];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -120,6 +126,7 @@ TEST(paused_runs_hold_none_and_go_on)
 {
     uint64_t digest = 0, undisturbed = fix_undisturbed(NULL);
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "3000", 1);
     if (!fix_start(&f))
@@ -146,6 +153,7 @@ TEST(a_user_has_so_many_runs_that_have_not_ended)
 {
     uint16_t got;
     void *reply;
+
     fix_init(&f);
     f.args[0] = "--set";
     f.args[1] = "runs_per_user=2";
@@ -167,6 +175,7 @@ TEST(a_descriptor_that_is_not_to_be_had_is_an_answer_that_names_the_limit)
     struct rlimit before, none;
     char text[512];
     void *reply;
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -201,6 +210,7 @@ TEST(more_runs_than_descriptors)
 {
     const struct rlimit few = {.rlim_cur = FEW, .rlim_max = FEW};
     char run[32], last[32];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;

@@ -23,6 +23,7 @@ static bool begin(const char *name, int value, bool once)
 {
     static char file[128];
     char text[16];
+
     fix_init(&f);
     snprintf(file, sizeof file, "%s/once", f.dir);
     snprintf(text, sizeof text, "%d", value);
@@ -40,6 +41,7 @@ static void expect_complete(const char *run, size_t launches)
 {
     struct fix_events e;
     uint64_t digest = 0;
+
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, undisturbed);
     fix_events(&f, run, &e);
@@ -64,6 +66,7 @@ static void expect_once_lost(const char *name, int rank, const char *cause)
 {
     struct fix_events e;
     char run[32];
+
     if (!begin(name, rank, true))
         return;
     fix_submit(&f, spec, run);
@@ -114,6 +117,7 @@ TEST(a_rank_that_says_something_else)
 TEST(one_rank_whose_weights_are_not_the_checkpoint_s)
 {
     char run[32];
+
     if (!begin("FAKE_DONE_DIFFERS", 0, true))
         return;
     fix_submit(&f, "schedule.steps=8\nlaunch.ranks=1", run);
@@ -135,6 +139,7 @@ TEST(a_word_of_another_launch_does_not_count)
 TEST(what_is_said_twice_counts_once)
 {
     char run[32];
+
     if (!begin("FAKE_DONE_TWICE", 1, false))
         return;
     fix_submit(&f, spec, run);
@@ -146,6 +151,7 @@ TEST(what_is_said_twice_counts_once)
 TEST(a_run_whose_rank_never_says_it_fails)
 {
     char run[32];
+
     if (!begin("FAKE_DONE_LEAVES", 2, false))
         return;
     fix_submit(&f, spec, run);
@@ -163,6 +169,7 @@ TEST(a_run_whose_rank_never_says_it_fails)
 TEST(bitd_is_killed_among_them)
 {
     static const int place[] = {1, 2, 3, 0, RANKS};
+
     for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
         char run[32];
         if (!begin("FAKE_DONE_KILLS", place[i], true))
@@ -189,6 +196,7 @@ static void cut_last_record(const char *path)
     struct bit_journal journal;
     uint64_t cut;
     struct stat st;
+
     EXPECT_EQ(bit_journal_open(path, note_last, NULL, &journal, &cut), 0);
     bit_journal_close(&journal);
     EXPECT_EQ(stat(path, &st), 0);
@@ -199,6 +207,7 @@ static void cut_last_record(const char *path)
 TEST(bitd_is_killed_after_the_last_record_but_one)
 {
     char run[32], path[256];
+
     if (!begin("FAKE_STEP_US", 1, false))
         return;
     fix_submit(&f, spec, run);

@@ -37,6 +37,7 @@ static uint64_t draw(void)
 static double now_ms(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
@@ -46,11 +47,12 @@ static uint64_t rss(void)
     Bit__VersionRequest m = BIT__VERSION_REQUEST__INIT;
     Bit__VersionReply *reply = fix_expect(&f, BIT_MSG_VERSION_REQUEST, &m, BIT_MSG_VERSION_REPLY);
     uint64_t bytes = reply ? reply->rss_bytes : 0;
+
     bit_msg_free(reply);
     return bytes;
 }
 
-/* ---------------------------------------------------------------- times */
+/* ---- times */
 
 struct times {
     double ms[FRAMES];
@@ -60,6 +62,7 @@ struct times {
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
+
     return (x > y) - (x < y);
 }
 
@@ -72,16 +75,18 @@ static double quantile(struct times *t, double q)
 static void time_status(struct times *out)
 {
     double begun = now_ms();
+
     bit_msg_free(fix_status(&f, run));
     out->ms[out->count++] = now_ms() - begun;
 }
 
-/* ---------------------------------------------------------------- bad clients */
+/* ---- bad clients */
 
 static int knock_tcp(void)
 {
     char path[160], text[8] = "";
     static uint16_t port;
+
     snprintf(path, sizeof path, "%s/link.port", f.state);
     FILE *file = port == 0 ? fopen(path, "re") : NULL;
     if (file != NULL) {
@@ -101,6 +106,7 @@ static size_t make_frame(uint8_t *out, size_t room)
 {
     static uint8_t body[4096];
     size_t bytes = 1 + draw() % (room - BIT_FRAME_HEADER_BYTES);
+
     for (size_t i = 0; i < room; i++)
         out[i] = (uint8_t)(draw() >> 32);
     switch (draw() % 4) {
@@ -126,6 +132,7 @@ static void send_bad(bool tcp)
     uint8_t frame[1024];
     int fd = tcp ? knock_tcp() : fix_connect(&f);
     size_t bytes = make_frame(frame, sizeof frame);
+
     if (tcp && draw() % 2)
         memcpy(frame, "bitlink1", 8);
     if (EXPECT(fd >= 0)) {
@@ -150,6 +157,7 @@ static void flood(struct times *out)
 {
     static int idle[IDLE];
     int slow[SLOW];
+
     open_idle(idle, IDLE);
     open_idle(slow, SLOW);
     for (int i = 0; i < FRAMES; i++) {
@@ -167,6 +175,7 @@ static void begin(void)
 {
     static const char *const args[] = {"--set", "listen=127.0.0.1:0", "--set", "link=tcp", "--log-level", "error"};
     const char *given = getenv("BITD_SEED");
+
     seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u;
     printf("BITD_SEED=0x%llx\n", (unsigned long long)seed);
     fix_init(&f);
@@ -178,6 +187,7 @@ static void begin(void)
 static bool nobody_else_works(void)
 {
     double load;
+
     return getloadavg(&load, 1) == 1 && load < (double)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
@@ -186,6 +196,7 @@ TEST(ten_thousand_bad_frames_disturb_nobody)
     static struct times quiet, flooded;
     uint64_t digest = 0, undisturbed = fix_undisturbed(STEPS);
     bool is_quiet = nobody_else_works();
+
     begin();
     if (!fix_start(&f))
         return;

@@ -18,6 +18,7 @@ static struct fix f;
 static void copy_run(const char *from, const char *to)
 {
     char command[256];
+
     snprintf(command, sizeof command, "cp -a '%s/runs/%s' '%s/runs/%s'", f.state, from, f.state, to);
     EXPECT_EQ(system(command), 0);
 }
@@ -25,6 +26,7 @@ static void copy_run(const char *from, const char *to)
 static void make_folder(const char *run, const char *below)
 {
     char path[256];
+
     EXPECT_EQ(mkdir(fix_path(&f, run, below, path, sizeof path), 0700), 0);
 }
 
@@ -32,6 +34,7 @@ static void make_file(const char *run, const char *name, const char *text)
 {
     char path[256];
     int fd = open(fix_path(&f, run, name, path, sizeof path), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
     EXPECT_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
 }
@@ -39,6 +42,7 @@ static void make_file(const char *run, const char *name, const char *text)
 static bool is_there(const char *run)
 {
     char path[256];
+
     return access(fix_path(&f, run, "", path, sizeof path), F_OK) == 0;
 }
 
@@ -48,6 +52,7 @@ static int count_lines(const char *a, const char *b, const char *c)
     char line[1024];
     int count = 0;
     FILE *file = fopen(f.log, "re");
+
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
         count += strstr(line, a) != NULL && strstr(line, b) != NULL && strstr(line, c) != NULL;
     if (file != NULL)
@@ -59,6 +64,7 @@ static int count_lines(const char *a, const char *b, const char *c)
 static bool start_with_a_copy(const char *copy)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "3000", 1);
     if (!fix_start(&f))
@@ -77,6 +83,7 @@ static void expect_trained_by_one(uint64_t undisturbed)
 {
     uint64_t digest = 0;
     struct fix_events e;
+
     EXPECT_EQ(fix_wait_end(&f, "r1", &digest), 0);
     EXPECT_EQ(digest, undisturbed);
     fix_events(&f, "r1", &e);
@@ -87,6 +94,7 @@ static void expect_trained_by_one(uint64_t undisturbed)
 TEST(a_copy_under_another_spelling_of_the_number_is_no_run)
 {
     uint64_t undisturbed = fix_undisturbed(NULL);
+
     if (!start_with_a_copy("r01"))
         return;
     expect_trained_by_one(undisturbed);
@@ -106,6 +114,7 @@ TEST(a_copy_under_another_number_is_refused_with_its_reason)
 {
     uint64_t undisturbed = fix_undisturbed(NULL);
     char run[32];
+
     if (!start_with_a_copy("r2"))
         return;
     expect_trained_by_one(undisturbed);
@@ -146,6 +155,7 @@ TEST(what_a_killed_submission_left_is_removed_and_said_once)
 TEST(a_run_that_was_launched_is_never_removed)
 {
     char run[32], path[256];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -172,6 +182,7 @@ TEST(a_run_that_was_launched_is_never_removed)
 TEST(a_file_or_a_strange_name_among_the_runs_is_left_alone)
 {
     static const char *const strange[] = {"r", "r+5", "r 5", "r-5", "r0", "r00", "r7x", "r18446744073709551617"};
+
     fix_init(&f);
     if (!fix_start(&f))
         return;

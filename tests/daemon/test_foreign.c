@@ -19,7 +19,7 @@
 
 static struct fix f;
 
-/* ---------------------------------------------------------------- forging */
+/* ---- forging */
 
 typedef void alter(Bit__Manifest *m);
 
@@ -35,6 +35,7 @@ static void forge(const char *run, const char *name, alter *change)
 {
     char below[64], path[256];
     Bit__Manifest *m = NULL;
+
     snprintf(below, sizeof below, "checkpoints/%s", name);
     if (!EXPECT_EQ(bit_manifest_read(fix_path(&f, run, below, path, sizeof path), &m), 0))
         return;
@@ -73,6 +74,7 @@ static void alter_weights(Bit__Manifest *m)
     uint64_t data[8];
     int fd = open(fix_path(&f, "r1", "checkpoints/step-00000012/model.safetensors", path, sizeof path),
                   O_RDWR | O_CLOEXEC);
+
     EXPECT_EQ(pread(fd, data, sizeof data, 0), (ssize_t)sizeof data);
     data[0] ^= 1;
     EXPECT_EQ(pwrite(fd, data, sizeof data, 0), (ssize_t)sizeof data);
@@ -84,17 +86,19 @@ static void alter_weights(Bit__Manifest *m)
 static void copy_checkpoint(const char *from_run, const char *from, const char *to_run, const char *to)
 {
     char command[512];
+
     snprintf(command, sizeof command,
              "rm -rf '%s/runs/%s/checkpoints/%s' && cp -a '%s/runs/%s/checkpoints/%s' '%s/runs/%s/checkpoints/%s'",
              f.state, to_run, to, f.state, from_run, from, f.state, to_run, to);
     EXPECT_EQ(system(command), 0);
 }
 
-/* ---------------------------------------------------------------- a run, cut off after step 13 */
+/* ---- a run, cut off after step 13 */
 
 static void kill_all(const char *run)
 {
     pid_t pids[16];
+
     EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
     for (int i = fix_workers(&f, run, pids, 16); i-- > 0;)
         kill(pids[i], SIGKILL);
@@ -103,6 +107,7 @@ static void kill_all(const char *run)
 static bool begin(void)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_HANG_AT", "13", 1);
     if (!fix_start(&f))
@@ -118,6 +123,7 @@ static bool begin(void)
 static bool begin_beside_another(void)
 {
     char run[32];
+
     if (!begin())
         return false;
     char held[256], away[256];
@@ -144,6 +150,7 @@ static bool begin_beside_another(void)
 static void expect_undisturbed(void)
 {
     uint64_t digest = 0;
+
     EXPECT_EQ(fix_wait_end(&f, "r1", &digest), 0);
     EXPECT_EQ(digest, fix_undisturbed(NULL));
 }
@@ -153,6 +160,7 @@ static void expect_set_aside(const char *name, const char *why, const char *rest
 {
     struct fix_events e;
     char below[64], path[256];
+
     fix_events(&f, "r1", &e);
     const Bit__JournalRecord *bad = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_BAD);
     if (EXPECT(bad != NULL)) {
@@ -172,7 +180,7 @@ static void expect_set_aside(const char *name, const char *why, const char *rest
     bit_msg_free(status);
 }
 
-/* ---------------------------------------------------------------- what the journal has of that name */
+/* ---- what the journal has of that name */
 
 TEST(other_weights_under_a_journalled_name_are_set_aside)
 {
@@ -192,6 +200,7 @@ static void alter_moments(Bit__Manifest *m)
     uint64_t data[8];
     int fd = open(fix_path(&f, "r1", "checkpoints/step-00000012/exp_avg.safetensors", path, sizeof path),
                   O_RDWR | O_CLOEXEC);
+
     EXPECT_EQ(pread(fd, data, sizeof data, 0), (ssize_t)sizeof data);
     data[7] ^= 1;
     EXPECT_EQ(pwrite(fd, data, sizeof data, 0), (ssize_t)sizeof data);
@@ -226,7 +235,7 @@ TEST(another_runs_checkpoint_is_set_aside)
     fix_finish(&f);
 }
 
-/* ---------------------------------------------------------------- what the journal does not know */
+/* ---- what the journal does not know */
 
 static void both_of_step_13(Bit__Manifest *m)
 {
@@ -260,7 +269,7 @@ TEST(one_without_an_identity_that_the_journal_does_not_know_is_set_aside)
     fix_finish(&f);
 }
 
-/* ---------------------------------------------------------------- what earlier versions wrote */
+/* ---- what earlier versions wrote */
 
 static const Bit__JournalRecord *expect_launched_from(struct fix_events *e, const char *restored)
 {
@@ -274,6 +283,7 @@ static const Bit__JournalRecord *expect_launched_from(struct fix_events *e, cons
 TEST(a_manifest_without_an_identity_is_known_by_its_digest)
 {
     struct fix_events e;
+
     if (!begin())
         return;
     forge("r1", "step-00000012", forget_identity);
@@ -292,6 +302,7 @@ static int rewrite_one(void *arg, const Bit__JournalRecord *record)
     Bit__RunSubmitted submitted = BIT__RUN_SUBMITTED__INIT;
     uint8_t *bytes = NULL;
     size_t size = 0;
+
     if (record->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED) {
         submitted = *record->submitted;
         EXPECT(submitted.identity != NULL);
@@ -311,6 +322,7 @@ static void age_journal(const char *run)
     struct bit_journal journal;
     uint64_t cut = 0;
     int out = open(fix_path(&f, run, "aged", aged, sizeof aged), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
     EXPECT_EQ(bit_journal_open(fix_path(&f, run, "journal", path, sizeof path), rewrite_one, &out, &journal, &cut), 0);
     bit_journal_close(&journal);
     close(out);
@@ -321,6 +333,7 @@ TEST(a_run_of_an_earlier_version_goes_on_from_its_checkpoints)
 {
     static const char *const names[] = {"step-00000004", "step-00000008", "step-00000012"};
     struct fix_events e;
+
     if (!begin())
         return;
     age_journal("r1");

@@ -19,6 +19,7 @@ static uint64_t rss(void)
     Bit__VersionRequest m = BIT__VERSION_REQUEST__INIT;
     Bit__VersionReply *reply = fix_expect(&f, BIT_MSG_VERSION_REQUEST, &m, BIT_MSG_VERSION_REPLY);
     uint64_t bytes = reply ? reply->rss_bytes : 0;
+
     bit_msg_free(reply);
     return bytes;
 }
@@ -27,6 +28,7 @@ static uint64_t rss(void)
 static bool is_closed(int fd)
 {
     char byte;
+
     return recv(fd, &byte, 1, 0) <= 0;
 }
 
@@ -34,12 +36,14 @@ static void header(uint8_t *out, uint16_t type, uint32_t bytes)
 {
     static uint8_t body[BIT_FRAME_BODY_MAX];
     const struct bit_frame frame = {.type = type, .body = body, .body_bytes = bytes};
+
     bit_frame_encode_header(&frame, out);
 }
 
 TEST(garbage_closes_the_connection)
 {
     uint32_t seed = (uint32_t)time(NULL);
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -64,6 +68,7 @@ TEST(garbage_closes_the_connection)
 TEST(a_huge_length_allocates_nothing)
 {
     uint8_t bytes[BIT_FRAME_HEADER_BYTES];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -83,6 +88,7 @@ TEST(a_huge_length_allocates_nothing)
 TEST(only_a_submission_may_be_long)
 {
     static uint8_t bytes[BIT_FRAME_HEADER_BYTES + BIT_REQUEST_BODY_MAX + 1];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -99,6 +105,7 @@ TEST(only_a_submission_may_be_long)
 TEST(a_message_of_another_channel_is_refused)
 {
     void *reply;
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -115,6 +122,7 @@ TEST(a_message_of_another_channel_is_refused)
 TEST(half_a_frame_is_waited_for_only_so_long)
 {
     uint8_t bytes[BIT_FRAME_HEADER_BYTES];
+
     fix_init(&f);
     f.args[0] = "--set";
     f.args[1] = "client_timeout=0.2";
@@ -139,6 +147,7 @@ TEST(a_thousand_idle_connections_disturb_no_run)
     static int fd[1000];
     char run[32];
     uint64_t digest = 0, undisturbed = fix_undisturbed("schedule.steps=100");
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -159,6 +168,7 @@ TEST(a_thousand_idle_connections_disturb_no_run)
 TEST(a_client_that_does_not_read_costs_nothing)
 {
     char run[32];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -184,6 +194,7 @@ TEST(the_link_lets_no_stranger_in)
 {
     char run[32];
     uint64_t digest = 0, undisturbed = fix_undisturbed(NULL);
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "10000", 1);
     if (!fix_start(&f))

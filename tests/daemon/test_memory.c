@@ -18,6 +18,7 @@ static long peak_kib(pid_t pid)
 {
     char path[64], line[256];
     long kib = -1;
+
     snprintf(path, sizeof path, "/proc/%d/status", pid);
     FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
@@ -31,6 +32,7 @@ static long peak_kib(pid_t pid)
 TEST(a_billion_tokens_fit_in_64_mib)
 {
     char run[32], more[1024] = "model.context=2048\nbatch.instances=2048\nschedule.steps=8\ncheckpoint.every=0\n";
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "50000", 1); /* slower than the tokens come: the daemon holds as many as it ever does */
     for (int i = 0; i < FILES; i++) {

@@ -35,6 +35,7 @@ static bool begin(char run[32], const char *more)
 static void kill_workers(const char *run)
 {
     pid_t pids[16];
+
     for (int i = fix_workers(&f, run, pids, 16); i-- > 0;)
         kill(pids[i], SIGKILL);
 }
@@ -43,6 +44,7 @@ static void kill_workers(const char *run)
 static void write_half(const char *run, const char *name)
 {
     char below[96], path[256];
+
     snprintf(below, sizeof below, "checkpoints/%s", name);
     EXPECT_EQ(mkdir(fix_path(&f, run, below, path, sizeof path), 0700), 0);
     snprintf(below, sizeof below, "checkpoints/%s/model.safetensors", name);
@@ -56,6 +58,7 @@ static void write_whole(const char *run, const char *identity)
 {
     char from[256], path[256], command[600];
     Bit__Manifest *m = NULL;
+
     snprintf(command, sizeof command, "cp -a '%s' '%s'",
              fix_path(&f, run, "checkpoints/step-00000012", from, sizeof from),
              fix_path(&f, run, "checkpoints/step-00000013.partial-1", path, sizeof path));
@@ -76,6 +79,7 @@ static void write_whole(const char *run, const char *identity)
 static bool is_there(const char *run, const char *name)
 {
     char below[96], path[256];
+
     snprintf(below, sizeof below, "checkpoints/%s", name);
     return access(fix_path(&f, run, below, path, sizeof path), F_OK) == 0;
 }
@@ -83,6 +87,7 @@ static bool is_there(const char *run, const char *name)
 TEST(a_run_that_fails_leaves_no_half)
 {
     char run[32];
+
     if (!begin(run, once))
         return;
     write_half(run, "step-00000013.partial-1");
@@ -99,6 +104,7 @@ TEST(a_run_that_is_cancelled_leaves_no_half)
 {
     char run[32];
     Bit__CancelRequest cancel = BIT__CANCEL_REQUEST__INIT;
+
     if (!begin(run, NULL))
         return;
     write_half(run, "step-00000013.partial-1");
@@ -114,6 +120,7 @@ TEST(a_run_that_is_cancelled_leaves_no_half)
 TEST(a_bitd_that_comes_back_clears_an_ended_run)
 {
     char run[32];
+
     if (!begin(run, once))
         return;
     kill_workers(run);
@@ -132,6 +139,7 @@ TEST(a_whole_one_is_named_and_journalled)
 {
     char run[32];
     struct fix_events e;
+
     if (!begin(run, once))
         return;
     write_whole(run, NULL);
@@ -154,6 +162,7 @@ TEST(another_runs_gets_no_name)
 {
     char run[32];
     struct fix_events e;
+
     if (!begin(run, once))
         return;
     write_whole(run, OTHER);
@@ -177,6 +186,7 @@ TEST(another_runs_gets_no_name_before_a_launch)
     char run[32];
     uint64_t digest = 0;
     struct fix_events e;
+
     if (!begin(run, NULL))
         return;
     EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);

@@ -12,6 +12,7 @@ static const char spec[] = "schedule.steps=40\nphases.switch.at_step=20";
 static Bit__DoneReply *pause_run(const char *run, const char *id)
 {
     Bit__PauseRequest m = BIT__PAUSE_REQUEST__INIT;
+
     m.run = bit_lend(run);
     m.request_id = bit_lend(id);
     return fix_expect(&f, BIT_MSG_PAUSE_REQUEST, &m, BIT_MSG_DONE_REPLY);
@@ -20,6 +21,7 @@ static Bit__DoneReply *pause_run(const char *run, const char *id)
 static void resume_run(const char *run, const char *id)
 {
     Bit__ResumeRequest m = BIT__RESUME_REQUEST__INIT;
+
     m.run = bit_lend(run);
     m.request_id = bit_lend(id);
     bit_msg_free(fix_expect(&f, BIT_MSG_RESUME_REQUEST, &m, BIT_MSG_DONE_REPLY));
@@ -30,6 +32,7 @@ TEST(resumes_to_the_same_end)
     char run[32], other[32];
     pid_t pids[8];
     uint64_t digest = 0, undisturbed = fix_undisturbed(spec);
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "3000", 1);
     if (!fix_start(&f))
@@ -67,6 +70,7 @@ TEST(resumes_to_the_same_end)
 TEST(a_checkpoint_when_asked)
 {
     char run[32], text[512];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "5000", 1);
     if (!fix_start(&f))
@@ -118,6 +122,7 @@ TEST(a_daemon_told_to_stop_leaves_nothing_running)
     char run[32];
     pid_t pids[8];
     uint64_t digest = 0, undisturbed = fix_undisturbed(spec);
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "5000", 1);
     if (!fix_start(&f))

@@ -12,6 +12,7 @@ static void cancel(const char *run, bool now)
 {
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
     char id[64];
+
     snprintf(id, sizeof id, "cancel-%s", run);
     m.run = bit_lend(run);
     m.request_id = id;
@@ -22,6 +23,7 @@ static void cancel(const char *run, bool now)
 TEST(one_after_the_other)
 {
     char run[3][32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "5000", 1);
     if (!fix_start(&f))
@@ -50,6 +52,7 @@ TEST(one_after_the_other)
 TEST(two_slots_train_two)
 {
     char run[2][32];
+
     fix_init(&f);
     f.args[0] = "--slots";
     f.args[1] = "2";
@@ -72,6 +75,7 @@ TEST(cancels_in_the_queue_and_in_training)
 {
     char run[2][32];
     pid_t pids[8];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "20000", 1);
     if (!fix_start(&f))
@@ -100,6 +104,7 @@ TEST(cancels_in_the_queue_and_in_training)
 TEST(unknown_runs_are_said_to_be)
 {
     char text[256];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -120,6 +125,7 @@ TEST(follows_events_to_the_end)
     uint64_t seq = 0;
     void *reply;
     uint16_t type;
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "3000", 1);
     if (!fix_start(&f))

@@ -14,6 +14,7 @@ static struct fix f;
 TEST(others_are_answered_while_a_log_is_searched)
 {
     char run[32], path[256];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -46,6 +47,7 @@ TEST(readers_beside_each_other_get_every_record)
 {
     char run[32];
     struct fix_events events;
+
     fix_init(&f);
     if (!fix_start(&f))
         return;

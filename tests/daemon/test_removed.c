@@ -34,6 +34,7 @@ static bool begin(const char *more, const char *no_disk, char run[32])
 static void remove_all(const char *path)
 {
     char command[256];
+
     snprintf(command, sizeof command, "rm -rf '%s'", path);
     EXPECT_EQ(system(command), 0);
 }
@@ -41,6 +42,7 @@ static void remove_all(const char *path)
 static void expect_refused(uint16_t type, const void *msg)
 {
     char text[1024];
+
     EXPECT(fix_refused(&f, type, msg, text, sizeof text) > 0);
     EXPECT_CONTAINS(text, "removed");
 }
@@ -49,6 +51,7 @@ static void expect_refused(uint16_t type, const void *msg)
 static void expect_nothing_is_promised(char *run)
 {
     Bit__PauseRequest pause = BIT__PAUSE_REQUEST__INIT;
+
     pause.run = run;
     pause.request_id = bit_lend("pause");
     expect_refused(BIT_MSG_PAUSE_REQUEST, &pause);
@@ -70,6 +73,7 @@ static void expect_blocked(const char *run)
 TEST(a_state_folder_that_was_removed_blocks_the_run)
 {
     char run[32], text[1024];
+
     if (!begin(LONG, "0", run))
         return;
     remove_all(f.state);
@@ -84,6 +88,7 @@ TEST(a_state_folder_that_was_removed_blocks_the_run)
 TEST(a_runs_folder_that_was_removed_blocks_it_and_no_other)
 {
     char run[32], other[32], path[256];
+
     if (!begin(LONG, "0", run))
         return;
     remove_all(fix_path(&f, run, "", path, sizeof path));
@@ -97,6 +102,7 @@ TEST(a_runs_folder_that_was_removed_blocks_it_and_no_other)
 TEST(told_to_stop_at_once_it_does)
 {
     char run[32];
+
     if (!begin(LONG, "1000000", run)) /* the last checkpoint is tried as long as there is time for it */
         return;
     remove_all(f.state);
@@ -109,6 +115,7 @@ TEST(a_folder_that_comes_back_is_gone_on_with)
 {
     uint64_t digest = 0, undisturbed = fix_undisturbed(NULL);
     char run[32], path[256], away[256];
+
     if (!begin(NULL, "0", run))
         return;
     snprintf(away, sizeof away, "%s/away", f.dir);

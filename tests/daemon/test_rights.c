@@ -27,6 +27,7 @@ static int make_slow(int *other_end)
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
         slow = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int little = 4096; /* so that reading it to its end takes no time */
+
     setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     setsockopt(slow, SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
     EXPECT_EQ(bind(listener, (const struct sockaddr *)&at, sizeof at), 0);
@@ -79,6 +80,7 @@ static int pass(int client, int fd, int flags)
 static bool is_closed(int fd)
 {
     char byte;
+
     return recv(fd, &byte, 1, 0) <= 0;
 }
 
@@ -86,6 +88,7 @@ static bool answers(void)
 {
     Bit__VersionRequest m = BIT__VERSION_REQUEST__INIT;
     void *reply = fix_expect(&f, BIT_MSG_VERSION_REQUEST, &m, BIT_MSG_VERSION_REPLY);
+
     bit_msg_free(reply);
     return reply != NULL;
 }
@@ -95,6 +98,7 @@ static bool comes_to_its_end(int other_end)
 {
     static uint8_t data[65536];
     ssize_t n;
+
     while ((n = recv(other_end, data, sizeof data, 0)) > 0)
         ;
     return n == 0;
@@ -112,6 +116,7 @@ static bool start_on_old_kernel(void)
 static void pass_and_ask(int flags)
 {
     int other_end, slow = make_slow(&other_end), client = fix_connect(&f);
+
     freeze();
     EXPECT_EQ(pass(client, slow, flags), 0);
     thaw();
@@ -143,6 +148,7 @@ TEST(nor_one_after_a_request)
 {
     Bit__VersionRequest m = BIT__VERSION_REQUEST__INIT;
     int other_end, slow = make_slow(&other_end);
+
     if (start_on_old_kernel()) {
         int client = fix_connect(&f);
         EXPECT(answers()); /* it is accepted by now */
@@ -163,6 +169,7 @@ TEST(nor_one_after_a_request)
 TEST(nor_the_end_of_bitd)
 {
     int other_end, slow = make_slow(&other_end);
+
     if (start_on_old_kernel()) {
         int client = fix_connect(&f);
         freeze();
@@ -180,6 +187,7 @@ TEST(nor_the_end_of_bitd)
 TEST(the_kernel_refuses_it_where_it_can)
 {
     int passrights = 1, other_end, slow = make_slow(&other_end);
+
     fix_init(&f);
     if (fix_start(&f)) {
         int client = fix_connect(&f);

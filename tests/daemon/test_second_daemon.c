@@ -12,6 +12,7 @@ static struct fix f;
 static bool log_says(const char *what)
 {
     char command[512];
+
     snprintf(command, sizeof command, "grep -q -- '%s' %s", what, f.log);
     return system(command) == 0;
 }
@@ -19,6 +20,7 @@ static bool log_says(const char *what)
 TEST(the_state_folder_is_one_daemons)
 {
     char other[128];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -38,6 +40,7 @@ TEST(the_state_folder_is_one_daemons)
 TEST(the_socket_is_one_daemons)
 {
     char other[128];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -54,6 +57,7 @@ TEST(the_socket_is_one_daemons)
 TEST(a_file_in_the_sockets_place_stays)
 {
     char path[128];
+
     fix_init(&f);
     snprintf(path, sizeof path, "%s/precious", f.dir);
     close(open(path, O_CREAT | O_WRONLY, 0600));
@@ -67,6 +71,7 @@ TEST(a_file_in_the_sockets_place_stays)
 TEST(a_path_too_long_for_a_socket_is_refused)
 {
     char path[256];
+
     fix_init(&f);
     snprintf(path, sizeof path, "%s/%0150d", f.dir, 0);
     f.args[0] = "--state";
@@ -79,6 +84,7 @@ TEST(a_path_too_long_for_a_socket_is_refused)
 TEST(settings_are_checked)
 {
     char path[128];
+
     fix_init(&f);
     snprintf(path, sizeof path, "%s/bitd.conf", f.dir);
     FILE *file = fopen(path, "we");

@@ -25,6 +25,7 @@ static uint8_t secret[BIT_SECRET_BYTES];
 static bool begin(const char *link)
 {
     char path[256];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "20000", 1);
     f.args[0] = "--set";
@@ -47,6 +48,7 @@ static int count_in(int memory, uint64_t from, uint64_t to)
     uint8_t *buf = malloc(bytes);
     ssize_t n = buf == NULL ? -1 : pread(memory, buf, bytes, (off_t)from);
     int count = 0;
+
     for (uint8_t *at = buf; n > 0 && (at = memmem(at, (size_t)(buf + n - at), secret, sizeof secret)) != NULL; at++)
         count++;
     free(buf);
@@ -58,6 +60,7 @@ static int count_copies(void)
 {
     char path[64], line[512];
     int count = 0;
+
     snprintf(path, sizeof path, "/proc/%d/mem", f.bitd);
     int memory = open(path, O_RDONLY | O_CLOEXEC);
     snprintf(path, sizeof path, "/proc/%d/maps", f.bitd);
@@ -78,6 +81,7 @@ static int count_copies(void)
 static void cancel(void)
 {
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
+
     m.run = run;
     m.request_id = bit_lend("cancel");
     bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &m, BIT_MSG_DONE_REPLY));
@@ -86,6 +90,7 @@ static void cancel(void)
 static void expect_one_and_then_none(const char *link)
 {
     char path[256];
+
     if (TEST_SANITIZED)
         SKIP("a sanitizer's own mappings are terabytes to read through");
     if (!begin(link))
@@ -118,6 +123,7 @@ TEST(neither_bitd_nor_what_it_starts_dumps_a_core)
 {
     struct rlimit limit;
     pid_t pids[16];
+
     if (!begin("link=unix"))
         return;
     EXPECT_EQ(prlimit(f.bitd, RLIMIT_CORE, NULL, &limit), 0);
@@ -137,6 +143,7 @@ TEST(bitd_dumps_none_where_the_limit_does_not_count)
 {
     const struct rlimit any = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
     int status = 0;
+
     if (TEST_SANITIZED)
         SKIP("a sanitizer takes the signal itself");
     if (!begin("link=unix"))

@@ -13,6 +13,7 @@ static double us[CALLS];
 static double now_us(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
@@ -20,12 +21,14 @@ static double now_us(void)
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
+
     return x < y ? -1 : x > y;
 }
 
 TEST(a_thousand_calls)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "2000", 1);
     if (!fix_start(&f))

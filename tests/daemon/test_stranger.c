@@ -24,11 +24,12 @@ static struct fix f;
 static char run[32];
 static struct bit_launch_id id; /* of the launch that trains: what only its worker and bitd should know */
 
-/* ---------------------------------------------------------------- a stranger's means */
+/* ---- a stranger's means */
 
 static uint16_t port(void)
 {
     char path[160], text[8] = "";
+
     snprintf(path, sizeof path, "%s/link.port", f.state);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     EXPECT(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
@@ -42,6 +43,7 @@ static int knock(void)
         .sin_family = AF_INET, .sin_port = htons(port()), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const struct timeval most = {.tv_sec = FIX_ANSWER_S};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
     if (EXPECT(connect(fd, (const struct sockaddr *)&to, sizeof to) == 0))
         return fd;
@@ -59,6 +61,7 @@ static ssize_t rest(int fd)
 {
     uint8_t buf[4096];
     ssize_t sum = 0, n;
+
     while ((n = recv(fd, buf, sizeof buf, 0)) > 0)
         sum += n;
     bool closed = n == 0 || errno == ECONNRESET;
@@ -71,12 +74,13 @@ static bool hear(int fd, uint8_t *out, size_t bytes)
     return recv(fd, out, bytes, MSG_WAITALL) == (ssize_t)bytes;
 }
 
-/* ---------------------------------------------------------------- the run beside it */
+/* ---- the run beside it */
 
 static void read_id(void)
 {
     char path[256];
     struct stat st;
+
     id = (struct bit_launch_id){.epoch = 1};
     snprintf(id.run, sizeof id.run, "%s", run);
     int fd = open(fix_path(&f, run, "secret", path, sizeof path), O_RDONLY | O_CLOEXEC);
@@ -88,6 +92,7 @@ static void read_id(void)
 static uint64_t undisturbed(void)
 {
     static uint64_t digest;
+
     if (digest == 0)
         digest = fix_undisturbed(STEPS);
     return digest;
@@ -96,6 +101,7 @@ static uint64_t undisturbed(void)
 static bool begin(void)
 {
     uint64_t made = undisturbed();
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "10000", 1);
     const char *const args[] = {"--set", "listen=127.0.0.1:0", "--set", "link=tcp"};
@@ -112,6 +118,7 @@ static void finish(void)
 {
     struct fix_events e;
     uint64_t digest = 0;
+
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, undisturbed());
     fix_events(&f, run, &e);
@@ -121,7 +128,7 @@ static void finish(void)
     fix_finish(&f);
 }
 
-/* ---------------------------------------------------------------- the tests */
+/* ---- the tests */
 
 TEST(a_worker_over_tcp_trains_the_same_bits)
 {
@@ -134,6 +141,7 @@ TEST(garbage_is_closed_without_an_answer)
     static const char http[] = "GET / HTTP/1.1\r\nHost: bitd\r\nUser-Agent: scanner scanner scanner scanner scanner "
                                "scanner scanner scanner\r\n\r\n";
     uint32_t seed = (uint32_t)time(NULL);
+
     if (!begin())
         return;
     printf("seed %u\n", seed);
@@ -176,6 +184,7 @@ static void expect_no_answer(const struct bit_launch_id *as)
 {
     struct bit_handshake h;
     int fd = knock();
+
     bit_handshake_begin(&h, as);
     say(fd, h.hello, sizeof h.hello);
     EXPECT_EQ(rest(fd), 0);
@@ -212,6 +221,7 @@ static void record_hello(struct recording *r, const void *words, size_t bytes)
     struct bit_sealer out;
     struct bit_opener in = {0};
     int fd = knock();
+
     bit_handshake_begin(&h, &id);
     memcpy(r->hello, h.hello, sizeof r->hello);
     say(fd, h.hello, sizeof h.hello);
@@ -227,6 +237,7 @@ static void record_hello(struct recording *r, const void *words, size_t bytes)
 TEST(a_replayed_hello_is_of_no_use)
 {
     struct recording r;
+
     if (!begin())
         return;
     record_hello(&r, "not a frame", 11);
@@ -250,6 +261,7 @@ TEST(who_knows_the_secret_must_begin_with_a_hello)
     Bit__WorkerFailed failed = BIT__WORKER_FAILED__INIT;
     uint8_t *frame = NULL;
     size_t bytes = 0;
+
     if (!begin())
         return;
     failed.text = bit_lend("ha");
@@ -263,6 +275,7 @@ TEST(silence_is_closed_after_two_seconds)
 {
     struct timespec then, now;
     uint8_t half[100] = "bitlink1";
+
     if (!begin())
         return;
     clock_gettime(CLOCK_MONOTONIC, &then);
@@ -279,6 +292,7 @@ TEST(silence_is_closed_after_two_seconds)
 TEST(a_crowd_of_the_silent_keeps_no_worker_out)
 {
     int crowd[300];
+
     if (!begin())
         return;
     fix_stop(&f, SIGKILL);
@@ -297,6 +311,7 @@ TEST(a_port_that_is_taken_is_said)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t bytes = sizeof at;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
     EXPECT(bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 1) == 0);
     getsockname(fd, (struct sockaddr *)&at, &bytes);
     fix_init(&f);

@@ -15,6 +15,7 @@ TEST(trains_to_the_end)
     char run[32];
     uint64_t digest = 0;
     struct fix_events e;
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -48,6 +49,7 @@ TEST(trains_to_the_end)
 TEST(keeps_the_checkpoints_it_should)
 {
     char run[32], path[256];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -175,6 +177,7 @@ TEST(leaves_the_files_it_should)
 {
     char run[32], path[256], line[512];
     struct stat st;
+
     fix_init(&f);
     if (!fix_start(&f))
         return;

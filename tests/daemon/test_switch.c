@@ -12,6 +12,7 @@ static char text[1024];
 static Bit__SwitchRequest *request(const char *run, const char *id, uint64_t at)
 {
     static Bit__SwitchRequest m;
+
     bit__switch_request__init(&m);
     m.run = bit_lend(run);
     m.request_id = bit_lend(id);
@@ -26,6 +27,7 @@ static uint64_t last_sixteen_bit(const char *run)
     struct fix_events e;
     uint64_t last = 0;
     bool ternary = false;
+
     fix_events(&f, run, &e);
     for (size_t i = 0; i < e.count; i++) {
         if (e.record[i]->what_case != BIT__JOURNAL_RECORD__WHAT_STEP)
@@ -44,6 +46,7 @@ static uint64_t last_sixteen_bit(const char *run)
 TEST(from_the_first_step)
 {
     char run[32];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -56,6 +59,7 @@ TEST(from_the_first_step)
 TEST(moves_while_the_run_runs)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "10000", 1);
     if (!fix_start(&f))
@@ -90,6 +94,7 @@ TEST(moves_while_the_run_runs)
 TEST(now_is_the_earliest_step_not_promised)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "10000", 1);
     if (!fix_start(&f))
@@ -112,6 +117,7 @@ TEST(now_is_the_earliest_step_not_promised)
 TEST(a_cancelled_switch_does_not_happen)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_STEP_US", "5000", 1);
     if (!fix_start(&f))
@@ -129,6 +135,7 @@ TEST(a_cancelled_switch_does_not_happen)
 TEST(evaluates_in_both_phases)
 {
     char run[32], more[256];
+
     fix_init(&f);
     if (!fix_start(&f))
         return;

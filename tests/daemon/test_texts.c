@@ -19,6 +19,7 @@ static struct fix f;
 static void write_file(const char *path, const char *text, mode_t mode)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
     EXPECT(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     close(fd);
 }
@@ -28,6 +29,7 @@ static void become_a_job(const char *srun, const char *nodes)
 {
     static char folder[128];
     char path[160];
+
     snprintf(folder, sizeof folder, "slurm=%s/slurm", f.dir);
     snprintf(path, sizeof path, "%s/slurm", f.dir);
     EXPECT(mkdir(path, 0700) == 0 || errno == EEXIST);
@@ -48,6 +50,7 @@ static void leave_the_job(void)
 static size_t list_runs(void)
 {
     Bit__ListRequest m = BIT__LIST_REQUEST__INIT;
+
     m.has_all = m.all = true;
     Bit__ListReply *reply = fix_expect(&f, BIT_MSG_LIST_REQUEST, &m, BIT_MSG_LIST_REPLY);
     size_t count = reply ? reply->n_run : 0;
@@ -60,6 +63,7 @@ static void expect_told(const char *run, const char *cause)
 {
     struct fix_events e;
     Bit__DoctorRequest ask = BIT__DOCTOR_REQUEST__INIT;
+
     ask.run = bit_lend(run);
     bit_msg_free(fix_expect(&f, BIT_MSG_DOCTOR_REQUEST, &ask, BIT_MSG_DOCTOR_REPLY));
     Bit__RunStatus *status = fix_status(&f, run);
@@ -80,6 +84,7 @@ static void expect_told_twice(const char *run, const char *cause)
 {
     uint64_t digest = 0;
     int code = fix_wait_end(&f, run, &digest);
+
     EXPECT_NE(code, BIT_EXIT_CORRUPT);
     expect_told(run, cause);
     fix_stop(&f, SIGKILL);
@@ -92,6 +97,7 @@ static void expect_told_twice(const char *run, const char *cause)
 TEST(a_byte_that_is_no_character_in_a_launchers_error)
 {
     char run[32];
+
     fix_init(&f);
     become_a_job("#!/bin/sh\nprintf 'srun: error: n1: p\\351riph failed\\n' >&2\nexit 1\n", "n1");
     if (fix_start(&f)) {
@@ -126,6 +132,7 @@ TEST(a_name_that_is_cut_is_a_refusal)
 {
     char name[128] = "a", text[1024];
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
+
     fix_init(&f);
     if (fix_start(&f)) {
         for (int i = 0; i < 40; i++)
@@ -144,6 +151,7 @@ TEST(a_request_that_is_too_large_is_a_refusal)
     char text[1024], *name = malloc(100001);
     Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
     void *reply = NULL;
+
     fix_init(&f);
     if (name != NULL && fix_start(&f)) {
         memset(name, 'r', 100000);
@@ -179,6 +187,7 @@ TEST(an_answer_that_is_too_large_is_a_refusal)
 {
     char text[1024] = "", quotes[1000];
     Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
+
     fix_init(&f);
     if (!fix_start(&f))
         return;
@@ -203,6 +212,7 @@ TEST(an_answer_that_is_too_large_is_a_refusal)
 TEST(steps_that_take_no_time_have_no_rate)
 {
     char run[32];
+
     fix_init(&f);
     setenv("FAKE_NO_TIME", "1", 1);
     if (fix_start(&f)) {
@@ -225,13 +235,14 @@ TEST(a_state_folder_in_another_encoding_is_refused)
     fix_finish(&f);
 }
 
-/* ---------------------------------------------------------------- sizes */
+/* ---- sizes */
 
 /* As many tokens as so many ranks need for a batch. */
 static void write_many_tokens(void)
 {
     uint16_t *tokens = calloc(NODES * 40, sizeof *tokens);
     int fd = open(f.tokens, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
     EXPECT(tokens != NULL && fd >= 0 && write(fd, tokens, NODES * 40 * 2) == NODES * 40 * 2);
     close(fd);
     free(tokens);
@@ -241,6 +252,7 @@ static char *read_all(const char *path)
 {
     char *text = calloc(1, 1 << 20);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+
     EXPECT(text != NULL && fd >= 0 && read(fd, text, (1 << 20) - 1) > 0);
     close(fd);
     return text;
@@ -249,6 +261,7 @@ static char *read_all(const char *path)
 static void run_on(const char *nodes, const char *launcher, char run[32])
 {
     char srun[256], more[256];
+
     snprintf(srun, sizeof srun,
              "#!/bin/sh\nprintf '%%s\\n' \"$@\" >%s/argv\necho 'srun: error: no such step' >&2\nexit 1\n", f.dir);
     become_a_job(srun, nodes);
@@ -266,6 +279,7 @@ static void run_on(const char *nodes, const char *launcher, char run[32])
 static void expect_nodes(const char *run, const char *nodes)
 {
     struct fix_events e;
+
     fix_events(&f, run, &e);
     const Bit__JournalRecord *launched = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LAUNCHED);
     Bit__RunStatus *status = fix_status(&f, run);
@@ -282,6 +296,7 @@ TEST(thousands_of_nodes_are_a_short_list)
 {
     static const char nodes[] = "node-of-a-cluster-[0001-4500]";
     char run[32] = "", path[128];
+
     fix_init(&f);
     run_on(nodes, "SRUN", run);
     expect_nodes(run, nodes);
@@ -297,6 +312,7 @@ TEST(thousands_of_nodes_are_a_short_list)
 TEST(nodes_that_do_not_fold_go_by_a_file)
 {
     char run[32] = "", path[160], want[192];
+
     fix_init(&f);
     run_on("node-of-a-cluster-with-long-names-[0001-4500]-x", "SRUN", run);
     expect_nodes(run, "node-of-a-cluster-with-long-names-0001-x,node-of-a-cluster-with-long-names-0002-x,");
@@ -317,6 +333,7 @@ TEST(nodes_that_do_not_fold_go_by_a_file)
 static void write_squeue(const char *path)
 {
     FILE *file = fopen(path, "we");
+
     if (!EXPECT(file != NULL))
         return;
     fputs("RUNNING|None|1:00:00|", file);
@@ -332,6 +349,7 @@ TEST(a_long_list_of_squeue_is_taken_and_cut)
     static const char first[] = "node-of-a-cluster-with-long-names-0001-x,";
     char run[32] = "", path[160], squeue[256];
     struct fix_events e;
+
     fix_init(&f);
     snprintf(path, sizeof path, "%s/slurm", f.dir);
     EXPECT_EQ(mkdir(path, 0700), 0);

@@ -10,6 +10,7 @@
 static void check_hosts(const char *list)
 {
     struct bit_hosts hosts;
+
     if (bit_hosts_parse(list, &hosts) < 0) {
         FUZZ_CHECK(hosts.name == NULL && hosts.count == 0);
         return;
@@ -34,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bit_launcher_log first;
     struct bit_squeue q;
     char *text = calloc(1, size + 1);
+
     FUZZ_CHECK(text != NULL);
     if (size > 0)
         memcpy(text, data, size);

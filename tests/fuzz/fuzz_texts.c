@@ -43,6 +43,7 @@ static char *take_text(struct bytes *b)
 {
     size_t length = BIT_MIN((size_t)take(b) << (take(b) % 3 * 2), b->left);
     char *text = calloc(1, length + 1);
+
     FUZZ_CHECK(text != NULL);
     for (size_t i = 0; i < length; i++)
         text[i] = (char)BIT_MAX(take(b), 1);
@@ -54,12 +55,13 @@ static bool is_text(const char *text)
     return bit_utf8_valid(text, strlen(text));
 }
 
-/* ---------------------------------------------------------------- what others print */
+/* ---- what others print */
 
 static void check_printed(struct bytes *b)
 {
     char *text = calloc(1, b->left + 1), says[256], brief[64], cause[BIT_ERR_TEXT_MAX];
     struct bit_squeue q;
+
     FUZZ_CHECK(text != NULL);
     memcpy(text, b->at, b->left);
     const struct bit_child_output r = {.err = b->at, .err_bytes = b->left, .status = 1};
@@ -77,7 +79,7 @@ static void check_printed(struct bytes *b)
     free(text);
 }
 
-/* ---------------------------------------------------------------- records */
+/* ---- records */
 
 /* All texts below msg become the input's. */
 static void set_texts(ProtobufCMessage *msg, struct bytes *b)
@@ -101,6 +103,7 @@ static Bit__RunSpec *make_spec(void)
     static const char text[] = "name: 'x' model { preset: 'olmo_20m' } data { train: '/a' } checkpoint { every: 4 }";
     struct bit_problems *problems = calloc(1, sizeof *problems);
     ProtobufCMessage *spec = NULL;
+
     FUZZ_CHECK(problems != NULL);
     FUZZ_CHECK(bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, problems) == 0);
     FUZZ_CHECK(bit_spec_normalise((Bit__RunSpec *)spec, NULL, problems) == 0);
@@ -115,6 +118,7 @@ static void check_sent(uint16_t type, const void *msg)
     struct bit_frame frame;
     uint8_t *buf;
     size_t bytes, need;
+
     FUZZ_CHECK(bit_msg_encode(type, 0, msg, &buf, &bytes) == 0);
     FUZZ_CHECK(bit_frame_decode(buf, bytes, BIT_FRAME_BODY_MAX, &frame, &need) > 0);
     FUZZ_CHECK(bit_msg_decode(BIT_CHANNEL_CLIENT_REPLY, type, frame.body, frame.body_bytes, &back) == 0);
@@ -127,6 +131,7 @@ static void check_told(struct bit_runner *r)
     struct bit_status status;
     struct bit_doctor *findings = calloc(1, sizeof *findings);
     Bit__DoctorReply reply = BIT__DOCTOR_REPLY__INIT;
+
     FUZZ_CHECK(findings != NULL && bit_status_init(&status, r, 16) == 0 && bit_status_add_guard(&status, &r->run) == 0);
     FUZZ_CHECK(bit_status_check(&status.message) == 0);
     check_sent(BIT_MSG_RUN_STATUS, &status.message);
@@ -163,6 +168,7 @@ static Bit__JournalRecord *submitted(void)
 {
     static Bit__RunSubmitted m;
     static Bit__JournalRecord record;
+
     bit__run_submitted__init(&m);
     m.run = m.request_id = bit_lend("r1");
     bit__journal_record__init(&record);
@@ -178,6 +184,7 @@ static bool write_journal(const Bit__JournalRecord *record, struct fuzz_file *fi
     uint8_t *first, *second, both[2 * (BIT_JOURNAL_RECORD_MAX + BIT_JOURNAL_HEADER_BYTES)];
     size_t first_bytes, second_bytes;
     int err = bit_journal_encode(record, &second, &second_bytes);
+
     FUZZ_CHECK(err == 0 || err == BIT_ELIMIT);
     if (err < 0)
         return false;
@@ -194,6 +201,7 @@ static bool write_journal(const Bit__JournalRecord *record, struct fuzz_file *fi
 static bool check_alive(const Bit__JournalRecord *record)
 {
     struct bit_runner r;
+
     begin(&r);
     FUZZ_CHECK(bit_run_apply(&r.run, submitted()) == 0);
     int err = bit_run_apply(&r.run, record);
@@ -209,6 +217,7 @@ static void check_replayed(const char *path, bool follows)
     struct bit_runner r;
     struct bit_journal journal = {.fd = -1};
     uint64_t cut = 0;
+
     begin(&r);
     int err = bit_journal_open(path, visit, &r, &journal, &cut);
     FUZZ_CHECK(follows ? err == 0 && cut == 0 : err == BIT_ECORRUPT);
@@ -222,6 +231,7 @@ static void check_record(struct bytes *b)
 {
     uint64_t seed = 0;
     struct fuzz_file file;
+
     for (int i = 0; i < 8; i++)
         seed = seed << 8 | take(b);
     Bit__JournalRecord *record = (Bit__JournalRecord *)test_message(&bit__journal_record__descriptor, &seed);
@@ -237,6 +247,7 @@ static void check_record(struct bytes *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct bytes b = {data, bytes};
+
     if (take(&b) == 'L')
         check_printed(&b);
     else

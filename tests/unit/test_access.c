@@ -13,6 +13,7 @@ static const char *allowed(struct bit_peer peer, bool shared)
     Bit__RunSpec spec = BIT__RUN_SPEC__INIT;
     struct bit_run run = {.spec = &spec, .uid = 1001, .id = "r7"};
     size_t n = 0;
+
     spec.has_shared = true;
     spec.shared = shared;
     for (int verb = BIT_VERB_CHECKPOINT; verb <= BIT_VERB_SWITCH; verb++) {
@@ -44,6 +45,7 @@ TEST(a_refusal_names_who_what_and_whose)
     Bit__RunSpec spec = BIT__RUN_SPEC__INIT;
     struct bit_run run = {.spec = &spec, .uid = 1001, .id = "r7"};
     const struct bit_peer peer = {.uid = 1002, .member = true};
+
     EXPECT_EQ(bit_access_check(&peer, &run, BIT_VERB_SWITCH), BIT_EAUTH);
     EXPECT_STREQ(bit_fail_text(), "uid 1002 may not switch r7: it is uid 1001's and not shared: not authorised");
 }
@@ -52,6 +54,7 @@ TEST(groups_must_exist_and_make_sense)
 {
     struct bit_config config;
     struct bit_access a;
+
     bit_config_init(&config);
     EXPECT_EQ(bit_access_init(&a, &config), 0);
     EXPECT_EQ(a.group, (gid_t)-1);

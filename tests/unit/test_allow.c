@@ -24,6 +24,7 @@ static const char *ask(bool own, const char *srun, const char *sbatch, const cha
     Bit__RunSpec spec = BIT__RUN_SPEC__INIT;
     Bit__LaunchSpec launch = BIT__LAUNCH_SPEC__INIT;
     Bit__SlurmSpec slurm = BIT__SLURM_SPEC__INIT;
+
     spec.launch = &launch;
     launch.slurm = &slurm;
     slurm.n_srun_arg = srun != NULL;
@@ -143,6 +144,7 @@ TEST(some_variables_never_pass_for_others)
         "VENDOR_PLUGIN_X",
         "SOME_LIBRARY",
     };
+
     set("", "", "");
     for (size_t i = 0; i < BIT_COUNT(names); i++) {
         char pair[96];

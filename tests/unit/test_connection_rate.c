@@ -10,6 +10,7 @@ static struct bit_connection_rate rate;
 static const struct sockaddr *v4(uint32_t host)
 {
     static struct sockaddr_in a;
+
     a = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(host)};
     return (const struct sockaddr *)&a;
 }
@@ -17,6 +18,7 @@ static const struct sockaddr *v4(uint32_t host)
 static const struct sockaddr *v6(const char *text)
 {
     static struct sockaddr_in6 a;
+
     a = (struct sockaddr_in6){.sin6_family = AF_INET6};
     EXPECT_EQ(inet_pton(AF_INET6, text, &a.sin6_addr), 1);
     return (const struct sockaddr *)&a;
@@ -26,6 +28,7 @@ static const struct sockaddr *v6(const char *text)
 static int knock(const struct sockaddr *from, int times, uint64_t now_ms)
 {
     int taken = 0;
+
     for (int i = 0; i < times; i++)
         taken += bit_connection_rate_take(&rate, from, now_ms);
     return taken;

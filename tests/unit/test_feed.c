@@ -23,6 +23,7 @@ static const size_t tokens_of[3] = {8 * 7 + 5, 3, 8 * 6}; /* 7 instances and a r
 static void write_file(int k)
 {
     uint16_t tokens[64];
+
     for (size_t t = 0; t < tokens_of[k]; t++)
         tokens[t] = (uint16_t)(1000 * k + (int)t);
     int fd = open(path[k], O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
@@ -90,6 +91,7 @@ static uint32_t instance_of(const uint16_t *row)
 TEST(batches_follow_the_order)
 {
     struct bit_feed *feed = NULL;
+
     if (!EXPECT_EQ(bit_feed_create(make_spec(5000), &feed), 0))
         return;
     EXPECT_EQ(bit_feed_instances(feed), 13);
@@ -119,6 +121,7 @@ TEST(a_step_does_not_depend_on_those_before)
 {
     struct bit_feed *a = NULL, *b = NULL;
     struct bit_payload *p = NULL, *q = NULL;
+
     EXPECT_EQ(bit_feed_create(make_spec(5000), &a), 0);
     EXPECT_EQ(bit_feed_create(make_spec(5000), &b), 0);
     for (uint64_t step = 1; step <= 8; step++) {
@@ -136,6 +139,7 @@ TEST(evaluates_the_first_instances_in_file_order)
 {
     struct bit_feed *feed = NULL;
     struct bit_payload *p = NULL;
+
     EXPECT_EQ(bit_feed_create(make_spec(5000), &feed), 0);
     EXPECT_EQ(bit_feed_eval_instances(feed, 0), 4);
     if (EXPECT_EQ(bit_feed_eval(feed, 0, 1, &p), 0))
@@ -150,6 +154,7 @@ TEST(payloads_are_sealed_in_pieces)
     struct bit_payload *p = NULL;
     struct bit_frame frame;
     size_t need, size = BIT_PAYLOAD_CHUNK * 2 + 10;
+
     EXPECT_EQ(bit_payload_create(size, &p), 0);
     for (size_t i = 0; i < size; i++)
         p->bytes[i] = (uint8_t)(i * 7 + i / 999);
@@ -172,6 +177,7 @@ TEST(says_where_an_id_is_too_large)
     struct bit_feed *feed = NULL;
     struct bit_payload *p = NULL;
     int err = 0;
+
     EXPECT_EQ(bit_feed_create(make_spec(2030), &feed), 0);
     for (uint64_t step = 1; step <= 6 && err == 0; step++) {
         err = bit_feed_step(feed, step, 1, &p);
@@ -191,6 +197,7 @@ TEST(notices_what_changed_under_it)
     struct bit_shards *ds = NULL;
     char *paths[] = {path[0]};
     uint16_t row[CONTEXT];
+
     EXPECT_EQ(bit_shards_create(paths, 1, &shape, &ds), 0);
     EXPECT_EQ(bit_shards_read(ds, 0, row), 0);
     EXPECT_EQ(truncate(path[0], 40), 0);
@@ -210,6 +217,7 @@ TEST(many_files_need_few_descriptors)
     char *paths[300];
     struct bit_shards *ds = NULL;
     uint16_t row[CONTEXT];
+
     for (int i = 0; i < 300; i++)
         paths[i] = path[i % 2 ? 0 : 2];
     EXPECT_EQ(bit_shards_create(paths, 300, &shape, &ds), 0);
@@ -226,6 +234,7 @@ TEST(refuses_less_than_one_batch)
 {
     struct bit_feed *feed = NULL;
     const Bit__RunSpec *run = make_spec(5000);
+
     s.batch.instances = 14;
     EXPECT_EQ(bit_feed_create(run, &feed), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "13 instances");

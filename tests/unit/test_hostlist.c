@@ -10,6 +10,7 @@ static const char *unfolded(const char *list)
     struct bit_hosts hosts;
     int err = bit_hosts_parse(list, &hosts);
     char *at = text + sprintf(text, "%s", err < 0 ? "!" : "");
+
     if (err < 0)
         sprintf(at, "%d", err);
     for (size_t i = 0; i < hosts.count; i++)
@@ -34,6 +35,7 @@ TEST(refuses_what_is_no_list)
     static const char *const bad[] = {"",      ",",    "n[",      "n[]", "n[1", "n[1-",      "n[3-1]", "n[1,]", "n1,",
                                       "[1-2]", "n[a]", "n[1-2]]", "n 1", "-n1", "n[1-2],,m", "n[1;2]", "n\n"};
     char want[16];
+
     snprintf(want, sizeof want, "!%d", BIT_EMESSAGE);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (!EXPECT_STREQ(unfolded(bad[i]), want))
@@ -45,6 +47,7 @@ static const char *folded(const char *list)
 {
     static char text[4096];
     struct bit_hosts hosts, again;
+
     if (!EXPECT_EQ(bit_hosts_parse(list, &hosts), 0))
         return "";
     char *fold = bit_hosts_fold(&hosts);
@@ -79,6 +82,7 @@ TEST(folds_names_that_count_on)
 TEST(a_long_list_is_cut_for_people)
 {
     char text[12];
+
     bit_hosts_brief("n[1-3]", text, sizeof text);
     EXPECT_STREQ(text, "n[1-3]");
     bit_hosts_brief("abcdefghijk", text, sizeof text);
@@ -90,6 +94,7 @@ TEST(a_long_list_is_cut_for_people)
 TEST(stays_within_its_limits)
 {
     struct bit_hosts hosts;
+
     EXPECT_EQ(bit_hosts_parse("n[1-16384]", &hosts), 0);
     EXPECT_EQ(hosts.count, (size_t)BIT_HOSTS_MAX);
     EXPECT(bit_hosts_have(&hosts, "n16384"));

@@ -5,6 +5,7 @@
 TEST(a_hang_is_the_rank_that_the_others_wait_for)
 {
     struct bit_hung_rank r[3] = {{true, true, 12, "comm"}, {true, true, 12, "forward"}, {true, true, 12, "comm"}};
+
     EXPECT_EQ(bit_hung_rank_find(r, 3), 1);
     r[1].section = "comm"; /* in there, and not able to say where */
     r[1].answered = false;

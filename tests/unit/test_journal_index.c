@@ -1,8 +1,8 @@
 /* Where a journal's records lie: found again by number, and plain steps told from the rest by their bytes. */
 #include "daemon/store/journal_index.h"
 
-#include "proto/check.h"
 #include "proto/bit.pb-c.h"
+#include "proto/check.h"
 #include "tests/test.h"
 
 #define RECORD_BYTES 100
@@ -10,6 +10,7 @@
 static bool is_plain(const Bit__JournalRecord *record)
 {
     uint8_t bytes[4096];
+
     return bit_journal_index_is_plain(bytes, bit__journal_record__pack(record, bytes));
 }
 
@@ -20,6 +21,7 @@ TEST(a_step_without_an_anomaly_is_plain)
     Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
     Bit__Anomaly anomaly = BIT__ANOMALY__INIT, *anomalies[] = {&anomaly};
     Bit__StateChanged state = BIT__STATE_CHANGED__INIT;
+
     step.split = &split;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
     record.step = &step;
@@ -55,6 +57,7 @@ static void fill(struct bit_journal_index *x, uint64_t count, uint64_t other)
 TEST(what_is_no_plain_step_is_found_by_number)
 {
     struct bit_journal_index x;
+
     fill(&x, 100000, 1000);
     EXPECT_EQ(x.count, 100u);
     for (uint64_t after = 0; after < 100000; after += 333) {
@@ -71,6 +74,7 @@ TEST(what_is_no_plain_step_is_found_by_number)
 TEST(reading_after_a_record_begins_less_than_a_stride_before_it)
 {
     struct bit_journal_index x;
+
     fill(&x, 10000, 7);
     for (uint64_t after = 0; after < 10000; after++) {
         uint64_t first = bit_journal_index_offset(&x, after) / RECORD_BYTES + 1;

@@ -5,6 +5,7 @@
 TEST(names_the_rank_that_was_killed)
 {
     struct bit_launcher_log b;
+
     EXPECT(bit_launcher_log_parse(
         "step 7\n--------\nPrimary job  terminated normally, but 1 process returned\n"
         "a non-zero exit code. Per user-direction, the job has been aborted.\n--------\n"
@@ -19,6 +20,7 @@ TEST(names_the_rank_that_was_killed)
 TEST(names_the_rank_that_ended)
 {
     struct bit_launcher_log b;
+
     EXPECT(
         bit_launcher_log_parse("mpirun detected that one or more processes exited with non-zero status, thus causing\n"
                                "the job to be terminated. The first process to do so was:\n\n"
@@ -33,6 +35,7 @@ TEST(names_the_rank_that_ended)
 TEST(names_the_task_that_srun_told_of_first)
 {
     struct bit_launcher_log b;
+
     EXPECT(bit_launcher_log_parse("srun: cluster configuration lacks support for cpu binding\n"
                                   "srun: error: n1: task 4: Segmentation fault (core dumped)\n"
                                   "srun: launch/slurm: _step_signal: Terminating StepId=5.0\n"
@@ -54,6 +57,7 @@ TEST(names_the_task_that_srun_told_of_first)
 TEST(repeats_what_srun_complains_of)
 {
     char says[256];
+
     EXPECT(
         bit_launcher_log_srun("srun: error: Couldn't find the specified plugin name for mpi/pmix looking at all files\n"
                               "srun: error: cannot find mpi plugin for mpi/pmix\n",
@@ -68,6 +72,7 @@ TEST(repeats_what_srun_complains_of)
 TEST(blames_nobody_without_words)
 {
     struct bit_launcher_log b = {.rank = 99};
+
     EXPECT(!bit_launcher_log_parse("", &b));
     EXPECT(!bit_launcher_log_parse("noticed that process rank x exited on signal 9", &b));
     EXPECT(!bit_launcher_log_parse("noticed that process rank 0 exited on signal -11", &b));

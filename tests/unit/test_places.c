@@ -34,6 +34,7 @@ static const char *placed(const char *all, const char *lost)
     static char text[512];
     struct bit_hosts nodes = {0}, without = {0};
     struct bit_places p;
+
     EXPECT_EQ(bit_hosts_parse(all, &nodes), 0);
     EXPECT(lost[0] == '\0' || bit_hosts_parse(lost, &without) == 0);
     int err = bit_places_choose(&nodes, &without, &spec, &p);

@@ -28,6 +28,7 @@ static void begin(void)
 static struct bit_client *join(uid_t uid)
 {
     struct bit_client *c = &client[count++];
+
     *c = (struct bit_client){.all = &clients, .next = clients.first};
     c->peer = (struct bit_peer){.uid = uid, .member = true, .admin = uid == ADMIN || uid == 0};
     c->wait.kind = BIT_WAIT_REQUESTED; /* so it is not idle */
@@ -45,6 +46,7 @@ static int connect_one(uid_t uid)
 {
     struct bit_client *leaver;
     int err = bit_quota_connect(join(uid), &leaver);
+
     EXPECT(leaver == NULL);
     return err;
 }
@@ -63,6 +65,7 @@ TEST(one_user_has_so_many_connections_and_others_have_theirs)
 TEST(who_says_nothing_makes_room_for_his_own_user_alone)
 {
     struct bit_client *leaver;
+
     begin();
     struct bit_client *idle = join(BOB), *other = join(ALICE);
     idle->wait.kind = other->wait.kind = BIT_WAIT_NONE;
@@ -110,6 +113,7 @@ TEST(waits_and_streams_leave_room_for_other_requests)
 static struct bit_client *join_queued(uid_t uid, size_t bytes)
 {
     struct bit_client *c = join(uid);
+
     c->pipe.write_queue_size = bytes;
     return c;
 }

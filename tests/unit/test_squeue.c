@@ -6,6 +6,7 @@
 static void expect_time(const char *text, uint64_t seconds)
 {
     uint64_t got = 0;
+
     if (!EXPECT(bit_squeue_time(text, &got)) || !EXPECT_EQ(got, seconds))
         fprintf(stderr, "    '%s'\n", text);
 }
@@ -16,6 +17,7 @@ TEST(reads_times_as_squeue_writes_them)
                                        ":5",        "5:",      "1-",      "-1:00",     "1:2:3:4",
                                        "1-1-1",     "1 ",      "1:2x",    "1-2:3:4:5", "9999999999:00"};
     uint64_t got = 0;
+
     expect_time("0:00", 0);
     expect_time("3:04", 184);
     expect_time("02:03:04", 7384);
@@ -30,6 +32,7 @@ TEST(reads_times_as_squeue_writes_them)
 TEST(reads_a_line)
 {
     struct bit_squeue q;
+
     EXPECT_EQ(bit_squeue_parse("PENDING|Resources|2:00:00|\n", &q), 0);
     EXPECT_STREQ(q.reason, "Resources");
     EXPECT_STREQ(q.nodes, "");
@@ -50,6 +53,7 @@ TEST(reads_a_line)
 TEST(refuses_other_lines)
 {
     struct bit_squeue q;
+
     EXPECT_EQ(bit_squeue_parse("", &q), BIT_EMESSAGE);
     EXPECT_EQ(bit_squeue_parse("RUNNING|None|1:00", &q), BIT_EMESSAGE);
     EXPECT_EQ(bit_squeue_parse("A_STATE_LONGER_THAN_ANY_OF_SLURMS|None|1:00|n1", &q), BIT_EMESSAGE);

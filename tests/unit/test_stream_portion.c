@@ -28,6 +28,7 @@ static void append(Bit__JournalRecord *record)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
+
     record->seq = journal.seq + 1;
     EXPECT_EQ(bit_journal_encode(record, &bytes, &size), 0);
     EXPECT_EQ(bit_journal_append(&journal, bytes, size, false), 0);
@@ -39,6 +40,7 @@ static void append_step(uint64_t step)
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     Bit__StepReport m = BIT__STEP_REPORT__INIT;
     Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
+
     m.step = step;
     m.precision = BIT__PRECISION__TERNARY;
     m.split = &split;
@@ -51,6 +53,7 @@ static void append_state(void)
 {
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
+
     m.state = BIT__RUN_STATE__TRAINING;
     m.reason = bit_lend("as it is");
     record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
@@ -61,6 +64,7 @@ static void append_state(void)
 static void make_journal(void)
 {
     uint64_t cut;
+
     snprintf(path, sizeof path, "%s/journal", test_folder());
     EXPECT_EQ(bit_journal_open(path, ignore, NULL, &journal, &cut), 0);
     for (uint64_t step = 1; step <= STEPS; step++) {
@@ -78,6 +82,7 @@ struct sum {
 static uint64_t take_frames(struct bit_stream_portion *p, struct sum *sum)
 {
     uint64_t records = 0;
+
     for (size_t at = 0; at < p->frame_bytes; records++) {
         struct bit_frame frame;
         ProtobufCMessage *msg = NULL;
@@ -102,6 +107,7 @@ static int next(struct bit_stream_portion *p, struct sum *sum)
     uint64_t before = p->bytes_read;
     int got = bit_stream_portion_events(p);
     uint64_t records = take_frames(p, sum), read = p->bytes_read - before;
+
     sum->records += records;
     sum->bytes_read += read;
     sum->portions++;
@@ -122,6 +128,7 @@ static struct bit_stream_portion begin(bool steps, uint64_t after)
 TEST(every_record_comes_once_in_bounded_portions)
 {
     struct sum sum = {0};
+
     make_journal();
     struct bit_stream_portion p = begin(true, 0);
     while (next(&p, &sum) > 0)
@@ -137,6 +144,7 @@ TEST(going_on_after_a_record_reads_what_follows)
 {
     struct sum sum = {0};
     struct bit_stream_portion p = begin(true, journal.seq - 10);
+
     while (next(&p, &sum) > 0)
         ;
     EXPECT_EQ(sum.records, 10u);
@@ -149,6 +157,7 @@ TEST(records_among_plain_steps_are_read_alone)
 {
     struct sum sum = {0};
     struct bit_stream_portion p = begin(false, 0);
+
     EXPECT_EQ(journal.index.count, (size_t)OTHERS);
     for (size_t at = 0; at < journal.index.count; at += p.picked_count) {
         p.picked_count = journal.index.count - at < BIT_STREAM_PORTION_PICKS ? journal.index.count - at
@@ -166,6 +175,7 @@ TEST(a_journal_that_ends_too_early_is_no_error_and_no_progress)
     struct sum sum = {0};
     int fd = open(path, O_RDWR | O_CLOEXEC);
     struct bit_stream_portion p = begin(true, journal.seq - 1);
+
     EXPECT_EQ(ftruncate(fd, (off_t)journal.bytes - 1), 0);
     while (next(&p, &sum) > 0)
         ;
@@ -176,11 +186,12 @@ TEST(a_journal_that_ends_too_early_is_no_error_and_no_progress)
     close(fd);
 }
 
-/* ---------------------------------------------------------------- logs */
+/* ---- logs */
 
 static uint64_t find_lines(const char *text, size_t bytes, uint64_t lines)
 {
     int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC);
+
     EXPECT_EQ(write(fd, text, bytes), (ssize_t)bytes);
     struct bit_stream_portion p = {.fd = fd, .offset = bytes, .end = bytes, .lines = lines};
     while (bit_stream_portion_lines(&p) > 0)
@@ -192,6 +203,7 @@ static uint64_t find_lines(const char *text, size_t bytes, uint64_t lines)
 TEST(the_last_lines_begin_where_they_begin)
 {
     static char text[200000];
+
     EXPECT_EQ(find_lines("", 0, 3), 0u);
     EXPECT_EQ(find_lines("one\ntwo\nthree\n", 14, 1), 8u);
     EXPECT_EQ(find_lines("one\ntwo\nthree", 13, 1), 8u);
@@ -209,6 +221,7 @@ TEST(a_log_without_lines_is_searched_in_bounded_portions)
 {
     int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC), portions = 0;
     uint64_t bytes = 64u << 20, before = 0;
+
     EXPECT_EQ(ftruncate(fd, (off_t)bytes), 0);
     struct bit_stream_portion p = {.fd = fd, .offset = bytes, .end = bytes, .lines = 10};
     for (int got = 1; got > 0; portions++) {

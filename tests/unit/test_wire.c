@@ -16,6 +16,7 @@ struct other {
 static int give_room(void *arg, uint8_t **room, size_t *bytes)
 {
     struct other *o = arg;
+
     *room = (uint8_t *)o->text + o->bytes;
     *bytes = sizeof o->text - o->bytes;
     return 0;
@@ -39,6 +40,7 @@ static void on_closed(uv_handle_t *handle)
 static void on_broken(void *arg, int err)
 {
     struct other *o = arg;
+
     o->err = err;
     bit_wire_close(&o->wire, on_closed);
 }
@@ -50,6 +52,7 @@ TEST(what_was_said_before_the_end_is_heard)
     struct other o = {.err = 1};
     uv_loop_t loop;
     int ends[2];
+
     signal(SIGPIPE, SIG_IGN); /* as bitd does */
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     EXPECT_EQ(uv_loop_init(&loop), 0);
