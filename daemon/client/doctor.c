@@ -22,11 +22,11 @@
 
 /* ---- findings */
 
-static void say(struct bit_doctor *d, Bit__Severity severity, const char *about, const char *advice, const char *fmt,
-                ...) __attribute__((format(printf, 5, 6)));
+static void add_finding(struct bit_doctor *d, Bit__Severity severity, const char *about, const char *advice,
+                        const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-static void say(struct bit_doctor *d, Bit__Severity severity, const char *about, const char *advice, const char *fmt,
-                ...)
+static void add_finding(struct bit_doctor *d, Bit__Severity severity, const char *about, const char *advice,
+                        const char *fmt, ...)
 {
     va_list args;
 
@@ -48,16 +48,18 @@ static void judge_state(const struct bit_doctor_facts *f, struct bit_doctor *d)
     const struct bit_run *run = f->run;
 
     if (f->state == BIT__RUN_STATE__FAILED)
-        say(d, BIT__SEVERITY__BAD, "state", "bitctl events and bitctl log have what led to it", "failed: %s",
-            f->reason);
+        add_finding(d, BIT__SEVERITY__BAD, "state", "bitctl events and bitctl log have what led to it", "failed: %s",
+                    f->reason);
     else if (f->state == BIT__RUN_STATE__BLOCKED)
-        say(d, BIT__SEVERITY__BAD, "state", "it goes on by itself once that is cured", "stands still: %s", f->reason);
+        add_finding(d, BIT__SEVERITY__BAD, "state", "it goes on by itself once that is cured", "stands still: %s",
+                    f->reason);
     else if (run->fruitless > 1)
-        say(d, BIT__SEVERITY__BAD, "restarts",
+        add_finding(
+            d, BIT__SEVERITY__BAD, "restarts",
             "the same step ends it each time: see the cause in bitctl events, and the batch in bitctl data show",
             "%u launches in a row gained no step after step %" PRIu64, run->fruitless, run->step_max);
     else if (run->restarts > 0)
-        say(d, BIT__SEVERITY__NOTICE, "restarts", NULL, "launched again %u times", run->restarts);
+        add_finding(d, BIT__SEVERITY__NOTICE, "restarts", NULL, "launched again %u times", run->restarts);
 }
 
 static void judge_ranks(const struct bit_doctor_facts *f, struct bit_doctor *d)
@@ -65,17 +67,19 @@ static void judge_ranks(const struct bit_doctor_facts *f, struct bit_doctor *d)
     const Bit__GuardSpec *g = f->run->spec->guard;
 
     if (f->silent.host[0] != '\0' && f->silent.s > SILENT_S)
-        say(d, BIT__SEVERITY__BAD, "heartbeat", "if it stays silent it is ended, and the run starts again without you",
-            "rank %u on %s is silent for %.1f s, last seen in %s after step %" PRIu64, f->silent.rank, f->silent.host,
-            f->silent.s, f->silent.section, f->silent.step);
+        add_finding(d, BIT__SEVERITY__BAD, "heartbeat",
+                    "if it stays silent it is ended, and the run starts again without you",
+                    "rank %u on %s is silent for %.1f s, last seen in %s after step %" PRIu64, f->silent.rank,
+                    f->silent.host, f->silent.s, f->silent.section, f->silent.step);
     if (f->report_s > 0 && f->watchdog_s > 0 && f->report_s > f->watchdog_s / 2)
-        say(d, BIT__SEVERITY__BAD, "progress", "at the limit every rank's stack is kept and the job started again",
-            "no step for %.1f s; %.1f s is the limit", f->report_s, f->watchdog_s);
+        add_finding(d, BIT__SEVERITY__BAD, "progress",
+                    "at the limit every rank's stack is kept and the job started again",
+                    "no step for %.1f s; %.1f s is the limit", f->report_s, f->watchdog_s);
     if (f->slow.known && g->straggler_ratio > 0 && f->slow.ratio > g->straggler_ratio)
-        say(d, BIT__SEVERITY__NOTICE, "straggler",
-            "look at that machine's clocks, temperature and neighbours; leave it out at the next launch",
-            "rank %u takes %.2f times as long as the others, most of it in %s", f->slow.rank, f->slow.ratio,
-            f->slow.place);
+        add_finding(d, BIT__SEVERITY__NOTICE, "straggler",
+                    "look at that machine's clocks, temperature and neighbours; leave it out at the next launch",
+                    "rank %u takes %.2f times as long as the others, most of it in %s", f->slow.rank, f->slow.ratio,
+                    f->slow.place);
 }
 
 static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
@@ -84,17 +88,18 @@ static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
     uint64_t one = BIT_MAX(f->checkpoint_bytes, (uint64_t)1);
 
     if (run->checkpoint_failures > 0)
-        say(d, BIT__SEVERITY__BAD, "checkpoint", "until one can be written a fault costs every step since the last",
-            "%u in a row failed: %s", run->checkpoint_failures, run->checkpoint_error);
+        add_finding(d, BIT__SEVERITY__BAD, "checkpoint",
+                    "until one can be written a fault costs every step since the last", "%u in a row failed: %s",
+                    run->checkpoint_failures, run->checkpoint_error);
     if (f->checkpoint_bytes > 0 && f->disk_free / one < ROOM_NOTICE)
-        say(d, f->disk_free / one < ROOM_BAD ? BIT__SEVERITY__BAD : BIT__SEVERITY__NOTICE, "disk",
-            "free some, or keep fewer checkpoints (checkpoint.keep_last, keep_every)",
-            "room for %" PRIu64 " more checkpoints", f->disk_free / one);
+        add_finding(d, f->disk_free / one < ROOM_BAD ? BIT__SEVERITY__BAD : BIT__SEVERITY__NOTICE, "disk",
+                    "free some, or keep fewer checkpoints (checkpoint.keep_last, keep_every)",
+                    "room for %" PRIu64 " more checkpoints", f->disk_free / one);
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
     uint64_t lag = run->step - BIT_MIN(run->step, newest ? newest->step : 0), every = run->spec->checkpoint->every;
     if (every > 0 && lag > 2 * every)
-        say(d, BIT__SEVERITY__NOTICE, "checkpoint", "bitctl checkpoint writes one now",
-            "the newest is %" PRIu64 " steps old, and one is due every %" PRIu64, lag, every);
+        add_finding(d, BIT__SEVERITY__NOTICE, "checkpoint", "bitctl checkpoint writes one now",
+                    "the newest is %" PRIu64 " steps old, and one is due every %" PRIu64, lag, every);
 }
 
 static void judge_resume(const struct bit_doctor_facts *f, struct bit_doctor *d)
@@ -104,14 +109,14 @@ static void judge_resume(const struct bit_doctor_facts *f, struct bit_doctor *d)
     if (v == NULL)
         return;
     if (v->equal)
-        say(d, BIT__SEVERITY__GOOD, "resume", NULL, "verified to step %" PRIu64 ": %s", v->to_step,
-            v->text ? v->text : "bit for bit");
+        add_finding(d, BIT__SEVERITY__GOOD, "resume", NULL, "verified to step %" PRIu64 ": %s", v->to_step,
+                    v->text ? v->text : "bit for bit");
     else if (v->field == NULL)
-        say(d, BIT__SEVERITY__NOTICE, "resume", NULL, "%s", v->text ? v->text : "not comparable");
+        add_finding(d, BIT__SEVERITY__NOTICE, "resume", NULL, "%s", v->text ? v->text : "not comparable");
     else
-        say(d, BIT__SEVERITY__BAD, "resume",
-            "a checkpoint was altered, or a processor or a library computes otherwise than before",
-            "differs from what the journal holds: %s", v->text ? v->text : v->field);
+        add_finding(d, BIT__SEVERITY__BAD, "resume",
+                    "a checkpoint was altered, or a processor or a library computes otherwise than before",
+                    "differs from what the journal holds: %s", v->text ? v->text : v->field);
 }
 
 static void judge_anomalies(const struct bit_doctor_facts *f, struct bit_doctor *d)
@@ -122,14 +127,15 @@ static void judge_anomalies(const struct bit_doctor_facts *f, struct bit_doctor 
     for (uint64_t i = 0; i < shown; i++) {
         const struct bit_run_seen *seen = &run->seen[(run->seen_count - 1 - i) % BIT_RUN_SEEN_MAX];
         bool numbers = seen->what.kind != BIT__ANOMALY_KIND__STRAGGLER && !seen->what.expected;
-        say(d, numbers ? BIT__SEVERITY__NOTICE : BIT__SEVERITY__GOOD, "anomaly", NULL, "step %" PRIu64 ": %s",
-            seen->step, seen->text);
+        add_finding(d, numbers ? BIT__SEVERITY__NOTICE : BIT__SEVERITY__GOOD, "anomaly", NULL, "step %" PRIu64 ": %s",
+                    seen->step, seen->text);
     }
     if (run->skipped > 0)
-        say(d, BIT__SEVERITY__NOTICE, "anomaly", NULL, "%" PRIu64 " steps made no update", run->skipped);
+        add_finding(d, BIT__SEVERITY__NOTICE, "anomaly", NULL, "%" PRIu64 " steps made no update", run->skipped);
     if (run->rewinds.count > 0)
-        say(d, BIT__SEVERITY__NOTICE, "anomaly", NULL, "went back %zu times; batches are now %" PRIu64 " further on",
-            run->rewinds.count, bit_run_position(run, run->step + 1) - run->step - 1);
+        add_finding(d, BIT__SEVERITY__NOTICE, "anomaly", NULL,
+                    "went back %zu times; batches are now %" PRIu64 " further on", run->rewinds.count,
+                    bit_run_position(run, run->step + 1) - run->step - 1);
 }
 
 static int worst_first(const void *a, const void *b)
@@ -150,7 +156,7 @@ void bit_doctor_judge(const struct bit_doctor_facts *f, struct bit_doctor *out)
     judge_resume(f, out);
     judge_anomalies(f, out);
     if (out->count == 0)
-        say(out, BIT__SEVERITY__GOOD, "all", NULL, "nothing is wrong");
+        add_finding(out, BIT__SEVERITY__GOOD, "all", NULL, "nothing is wrong");
     for (size_t i = 0; i < out->count; i++)
         out->list[i] = &out->item[i];
     qsort(out->list, out->count, sizeof out->list[0], worst_first);
@@ -245,7 +251,8 @@ static void fill_disk(const struct bit_runner *r, struct bit_doctor_facts *f, Bi
     reply->disk_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
 }
 
-static int answer(struct bit_client *c, struct bit_runner *r, struct bit_status *status, struct bit_doctor *findings)
+static int send_reply(struct bit_client *c, struct bit_runner *r, struct bit_status *status,
+                      struct bit_doctor *findings)
 {
     Bit__DoctorReply reply = BIT__DOCTOR_REPLY__INIT;
     struct ranks ranks = {0};
@@ -297,7 +304,7 @@ void bit_doctor_answer(struct bit_client *c, const Bit__DoctorRequest *m)
     }
     err = findings == NULL ? bit_fail(-ENOMEM, "findings") : bit_status_add_guard(&status, &r->run);
     if (err == 0)
-        err = answer(c, r, &status, findings);
+        err = send_reply(c, r, &status, findings);
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
     else

@@ -40,7 +40,7 @@ static struct bit_runner *begin(struct bit_client *c, const char *which, const c
     return r;
 }
 
-static void answer(struct bit_client *c, const struct bit_runner *r, uint64_t step, uint64_t event, const char *text)
+static void send_done(struct bit_client *c, const struct bit_runner *r, uint64_t step, uint64_t event, const char *text)
 {
     Bit__DoneReply m = BIT__DONE_REPLY__INIT;
 
@@ -80,11 +80,11 @@ static int record_mutation(struct bit_runner *r, Bit__Mutation *m)
 }
 
 /* Answer when it has come true, or at once if the client does not want to wait. */
-static void finish(struct bit_client *c, struct bit_runner *r, enum bit_wait_kind kind, uint64_t step, bool no_wait,
-                   uint64_t event)
+static void answer_when(struct bit_client *c, struct bit_runner *r, enum bit_wait_kind kind, uint64_t step,
+                        bool no_wait, uint64_t event)
 {
     if (no_wait) {
-        answer(c, r, step, event, bit_run_state_name(r->run.state));
+        send_done(c, r, step, event, bit_run_state_name(r->run.state));
         return;
     }
     const struct bit_wait wait = {.kind = kind, .runner = r, .step = step, .event = event};
@@ -111,7 +111,7 @@ static void ask_checkpoint(struct bit_client *c, struct bit_runner *r, const Bit
     }
     uint64_t event = r->run.seq;
     bit_control_changed(r->job);
-    finish(c, r, BIT_WAIT_CHECKPOINT, step, m->has_no_wait && m->no_wait, event);
+    answer_when(c, r, BIT_WAIT_CHECKPOINT, step, m->has_no_wait && m->no_wait, event);
 }
 
 void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m)
@@ -122,13 +122,13 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
     if (applied != NULL) {
-        finish(c, r, BIT_WAIT_CHECKPOINT, applied->step, m->has_no_wait && m->no_wait, applied->seq);
+        answer_when(c, r, BIT_WAIT_CHECKPOINT, applied->step, m->has_no_wait && m->no_wait, applied->seq);
         return;
     }
     const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
     uint64_t step = r->job ? bit_control_boundary(r->job) : r->run.step;
     if (newest != NULL && newest->step >= step)
-        answer(c, r, newest->step, r->run.seq, newest->name); /* it is there already */
+        send_done(c, r, newest->step, r->run.seq, newest->name); /* it is there already */
     else if (r->job == NULL || !bit_run_active(&r->run))
         refuse_state(c, r, "checkpointed");
     else
@@ -147,7 +147,7 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
     bool no_wait = m->has_no_wait && m->no_wait;
     bool pausing = r->run.state == BIT__RUN_STATE__PAUSED || r->run.state == BIT__RUN_STATE__PAUSING;
     if (applied != NULL || pausing) { /* asked again after it went on: it was paused, and is not to be again */
-        finish(c, r, BIT_WAIT_PAUSED, r->run.step, no_wait || !pausing, applied ? applied->seq : r->run.seq);
+        answer_when(c, r, BIT_WAIT_PAUSED, r->run.step, no_wait || !pausing, applied ? applied->seq : r->run.seq);
         return;
     }
     if (bit_run_ended(&r->run) || r->run.state == BIT__RUN_STATE__CANCELLING) {
@@ -164,7 +164,7 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
     uint64_t event = r->run.seq;
     if (r->job != NULL)
         bit_control_changed(r->job);
-    finish(c, r, BIT_WAIT_PAUSED, r->job ? bit_control_boundary(r->job) : r->run.step, no_wait, event);
+    answer_when(c, r, BIT_WAIT_PAUSED, r->job ? bit_control_boundary(r->job) : r->run.step, no_wait, event);
 }
 
 /* Whether the run may go on with so many ranks: the rules of its specification say. */
@@ -216,7 +216,7 @@ void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
     uint64_t event = applied ? applied->seq : r->run.seq;
     bit_runs_schedule(r->runs);
     bool queued = r->run.state == BIT__RUN_STATE__QUEUED; /* after others, it may take days */
-    finish(c, r, BIT_WAIT_TRAINING, r->run.step, no_wait || queued, event);
+    answer_when(c, r, BIT_WAIT_TRAINING, r->run.step, no_wait || queued, event);
 }
 
 static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutation *asked, bool now)
@@ -261,7 +261,7 @@ void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
         }
         event = r->run.seq;
     }
-    finish(c, r, BIT_WAIT_ENDED, r->run.step, m->has_no_wait && m->no_wait, event);
+    answer_when(c, r, BIT_WAIT_ENDED, r->run.step, m->has_no_wait && m->no_wait, event);
 }
 
 /* ---- switch */
@@ -332,7 +332,7 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
     uint64_t event = r->run.seq;
     if (r->job != NULL)
         bit_control_changed(r->job);
-    answer(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : "the switch is planned");
+    send_done(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : "the switch is planned");
 }
 
 void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
@@ -343,7 +343,7 @@ void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
     if (applied != NULL) {
-        answer(c, r, applied->step, applied->seq, applied->cancelled ? "no switch" : "the switch is planned");
+        send_done(c, r, applied->step, applied->seq, applied->cancelled ? "no switch" : "the switch is planned");
         return;
     }
     uint64_t at = 0;

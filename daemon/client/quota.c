@@ -17,7 +17,7 @@ struct holding {
     struct bit_client *idlest; /* the oldest that asks for nothing and waits for nothing */
 };
 
-static void add(struct holding *h, struct bit_client *c)
+static void count_client(struct holding *h, struct bit_client *c)
 {
     bool idle = !c->closing && !c->leaving && !c->busy && c->wait.kind == BIT_WAIT_NONE && c->stream == NULL;
 
@@ -35,7 +35,7 @@ static struct holding of_user(const struct bit_client *c)
 
     for (struct bit_client *at = c->all->first; at != NULL; at = at->next)
         if (at->peer.uid == c->peer.uid)
-            add(&h, at);
+            count_client(&h, at);
     return h;
 }
 
@@ -46,7 +46,7 @@ static struct holding of_pool(const struct bit_client *c)
 
     for (struct bit_client *at = c->all->first; at != NULL; at = at->next)
         if (at->peer.admin == c->peer.admin)
-            add(&h, at);
+            count_client(&h, at);
     return h;
 }
 

@@ -61,7 +61,7 @@ static int collect(struct bit_shards *const *sets, size_t count, size_t facts, B
     return 0;
 }
 
-static int keep(const Bit__DataFacts *now, const char *path)
+static int write_identity(const Bit__DataFacts *now, const char *path)
 {
     uint8_t *buf = malloc(bit__data_facts__get_packed_size(now) + 1);
 
@@ -147,7 +147,7 @@ static bool any_touched(const Bit__DataFacts *then, const Bit__DataFacts *now)
 }
 
 /* The facts of our own user's files have no device. */
-static int keep_own(struct bit_shards *const *sets, size_t count, const char *path)
+static int write_own(struct bit_shards *const *sets, size_t count, const char *path)
 {
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     int err = collect(sets, count, FACTS_MAX - 1, &now);
@@ -155,7 +155,7 @@ static int keep_own(struct bit_shards *const *sets, size_t count, const char *pa
     if (err == 0) {
         bit_file_bytes_note(sets, count, NULL, now.checksum);
         now.n_checksum = now.n_ctime_ns;
-        err = keep(&now, path);
+        err = write_identity(&now, path);
     }
     free_facts(&now);
     return err < 0 ? err : BIT_FILE_IDENTITY_OWN;
@@ -174,7 +174,7 @@ int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const c
     now.n_eval_bytes = eval_count;
     now.eval_bytes = (double *)(uintptr_t)eval_bytes;
     if (err == 0)
-        err = keep(&now, path);
+        err = write_identity(&now, path);
     free_facts(&now);
     return err;
 }
@@ -198,7 +198,7 @@ static int keep_change_times(const struct check *c, const char *path)
     next.ctime_ns = c->now->ctime_ns;
     next.n_checksum = c->now->n_ctime_ns;
     next.checksum = (uint64_t *)(uintptr_t)c->checksum;
-    return keep(&next, path);
+    return write_identity(&next, path);
 }
 
 static int check_kept(struct bit_shards *const *sets, size_t count, const char *path, const Bit__DataFacts *kept,
@@ -243,7 +243,7 @@ int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const 
     int err = bit_file_read(path, BYTES_MAX, &buf, &bytes);
 
     if (err == -ENOENT)
-        return keep_own(sets, count, path);
+        return write_own(sets, count, path);
     if (err == 0)
         err = bit_msg_decode_as(&bit__data_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &kept);
     if (err == 0)

@@ -66,7 +66,7 @@ int bit_wire_accept(struct bit_wire *w, uv_stream_t *server)
     return err < 0 ? bit_fail(err, "taking a connection: %s", uv_strerror(err)) : 0;
 }
 
-static void broken(struct bit_wire *w, int err)
+static void tell_broken(struct bit_wire *w, int err)
 {
     if (!w->closing)
         w->ops->broken(w->arg, err);
@@ -135,7 +135,7 @@ static void take_early(struct bit_wire *w, size_t bytes)
     w->early_bytes = 0;
     int err = w->stage == BIT_WIRE_HELLO ? take_hello(w) : take_header(w);
     if (err < 0)
-        broken(w, err);
+        tell_broken(w, err);
 }
 
 /* ---- reading */
@@ -148,7 +148,7 @@ static bool hand_on(struct bit_wire *w)
         size_t bytes;
         int err = w->ops->room(w->arg, &room, &bytes);
         if (err < 0) {
-            broken(w, err);
+            tell_broken(w, err);
             return false;
         }
         bytes = BIT_MIN(bytes, w->plain_bytes);
@@ -169,7 +169,7 @@ static void open_records(struct bit_wire *w)
         ;
     if (err < 0) {
         w->plain_bytes = 0;
-        broken(w, err);
+        tell_broken(w, err);
     }
 }
 
@@ -197,7 +197,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
     if (n < 0) {
         bit_fail((int)n, "%s", uv_strerror((int)n));
-        broken(w, (int)n);
+        tell_broken(w, (int)n);
     } else if (w->stage == BIT_WIRE_SEALED) {
         bit_opener_commit(&w->in, (size_t)n);
         open_records(w);
@@ -244,7 +244,7 @@ static void not_taken(struct bit_wire *w, int err)
 {
     bit_fail(err, "%s", uv_strerror(err));
     if (err != UV_EPIPE && err != UV_ECONNRESET)
-        broken(w, err);
+        tell_broken(w, err);
 }
 
 static void on_written(uv_write_t *req, int status)
@@ -280,7 +280,7 @@ static void on_record_written(uv_write_t *req, int status)
     bool some_left = w->some_left;
     w->some_left = false;
     if (status < 0)
-        broken(w, status);
+        tell_broken(w, status);
     else if (some_left)
         w->ops->sent(w->arg);
 }
