@@ -25,23 +25,20 @@ struct key {
     uint64_t least, most; /* TEXT: most is the room, with its NUL */
 };
 
-#define TEXT_KEY(member)                                                                                               \
-    {                                                                                                                  \
-#member, TEXT, offsetof(struct bit_config, member), 0, sizeof((struct bit_config *)0)->member                  \
-    }
+#define TEXT_OF(member) #member, TEXT, offsetof(struct bit_config, member), 0, sizeof((struct bit_config *)0)->member
 
 /* Times are written in seconds, with a fraction if need be. */
 static const struct key keys[] = {
-    TEXT_KEY(state),
-    TEXT_KEY(socket),
+    {TEXT_OF(state)},
+    {TEXT_OF(socket)},
     {"listen", ADDRESS, offsetof(struct bit_config, listen), 0, BIT_ADDRESS_MAX},
-    TEXT_KEY(advertise),
+    {TEXT_OF(advertise)},
     {"link", LINK, offsetof(struct bit_config, link_kind), 0, 0},
-    TEXT_KEY(group),
-    TEXT_KEY(admin_group),
-    TEXT_KEY(worker),
-    TEXT_KEY(mpirun),
-    TEXT_KEY(slurm),
+    {TEXT_OF(group)},
+    {TEXT_OF(admin_group)},
+    {TEXT_OF(worker)},
+    {TEXT_OF(mpirun)},
+    {TEXT_OF(slurm)},
     {"allow_srun_arg", SRUN_OPTIONS, offsetof(struct bit_config, allow_srun_arg), 0, BIT_ALLOW_MAX},
     {"allow_sbatch_arg", SBATCH_OPTIONS, offsetof(struct bit_config, allow_sbatch_arg), 0, BIT_ALLOW_MAX},
     {"allow_env", VARIABLES, offsetof(struct bit_config, allow_env), 0, BIT_ALLOW_MAX},

@@ -24,40 +24,48 @@ struct bit_config {
     char file[BIT_CONFIG_PATH_MAX]; /* the configuration file, empty if none */
     char state[BIT_CONFIG_PATH_MAX];
     char socket[BIT_CONFIG_PATH_MAX];
-    char link[BIT_CONFIG_PATH_MAX]; /* the workers' socket: STATE/link.sock */
-    char listen[BIT_ADDRESS_MAX];   /* where workers of other nodes connect (daemon/link/endpoint.h); empty: nowhere */
-    char advertise[BIT_HOST_MAX];   /* the host that they are told; empty: what listen came to */
-    enum bit_link_kind link_kind;   /* "link" in the file */
-    char group[64];                 /* that may use the socket besides the owner; empty: nobody */
-    char admin_group[64];           /* that may do everything to every run */
     char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
     char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */
     char slurm[BIT_CONFIG_PATH_MAX];  /* the folder of srun, sbatch, squeue, scancel; empty: PATH */
-    char run[BIT_CONFIG_PATH_MAX];    /* a specification to be run to its end; empty: none. A flag alone */
-    bool requeue;                     /* the Slurm job, if runs are left when it is told to go. A flag alone */
-    char
-        allow_srun_arg[BIT_ALLOW_MAX]; /* what others than our own user may pass to Slurm: lists (daemon/sys/allow.h) */
+    enum bit_log_level log_level;
+
+    char link[BIT_CONFIG_PATH_MAX]; /* the workers' socket: STATE/link.sock */
+    char listen[BIT_ADDRESS_MAX];   /* where workers of other nodes connect (daemon/link/endpoint.h); empty: nowhere */
+    char advertise[BIT_HOST_MAX];   /* the host that they are told; empty: the address that listen came to */
+    enum bit_link_kind link_kind;   /* "link" in the file */
+
+    /* Flags alone. */
+    char run[BIT_CONFIG_PATH_MAX]; /* a specification to be run to its end; empty: none */
+    bool requeue;                  /* the Slurm job, if runs are left when it ends */
+
+    char group[64];                       /* that may use the socket besides the owner; empty: none */
+    char admin_group[64];                 /* that may do everything to every run */
+    char allow_srun_arg[BIT_ALLOW_MAX];   /* what other users may pass to Slurm: lists (daemon/sys/allow.h) */
     char allow_sbatch_arg[BIT_ALLOW_MAX]; /* the same */
     char allow_env[BIT_ALLOW_MAX];        /* and to the ranks */
-    enum bit_log_level log_level;
+
     uint32_t slots;                                              /* runs that train at once */
     uint32_t runs_per_user;                                      /* of one user, that have not ended */
     uint32_t clients_per_user, waits_per_user, streams_per_user; /* daemon/client/quota.h */
     uint32_t lookahead;                                          /* step orders out beyond the last report */
-    uint64_t start_ms;                                           /* from launch to a model that stands */
-    uint64_t reconnect_ms;                                       /* a worker that lives may be away so long */
-    uint64_t heartbeat_ms; /* a rank that was heard and is not for so long is lost */
-    uint64_t stall_ms;     /* a step that takes longer, and longer than stall_factor times the others', hangs */
+
+    /* How long a launch and its ranks may take. */
+    uint64_t start_ms;     /* from the launch until the model is there */
+    uint64_t reconnect_ms; /* until a worker that lives has connected again */
+    uint64_t heartbeat_ms; /* between two beats of a rank; then it is lost */
+    uint64_t stall_ms;     /* for a step, and not less than stall_factor times what the others took; then it hangs */
     uint32_t stall_factor;
-    uint64_t long_ms;             /* the same of what is no step, and of the first step of a launch or a phase */
-    uint64_t fence_ms;            /* a rank that has not heard us for so long ends itself */
-    uint64_t grace_ms;            /* between SIGTERM and SIGKILL */
-    uint64_t checkpoint_retry_ms; /* until one that could not be written is tried again */
-    uint64_t read_patience_ms;    /* token files that cannot be read are tried again for so long */
-    uint64_t shutdown_ms;         /* for the last checkpoint when bitd itself is told to go */
+    uint64_t long_ms;  /* for what is no step, and for the first step of a launch or a phase */
+    uint64_t fence_ms; /* between two beats of bitd to a rank; then the rank ends itself */
+    uint64_t grace_ms; /* between SIGTERM and SIGKILL */
+
+    /* Other times. */
+    uint64_t checkpoint_retry_ms; /* until a checkpoint that could not be written is tried again */
+    uint64_t read_patience_ms;    /* for which token files that cannot be read are tried again */
+    uint64_t shutdown_ms;         /* for the last checkpoint when bitd itself is stopped */
     uint64_t plan_ms;             /* for `bitworker --plan` */
     uint64_t slurm_poll_ms;       /* between questions about a submitted job */
-    uint64_t client_ms;           /* half a frame may be on its way so long */
+    uint64_t client_ms;           /* that a client may keep bitd waiting: half a frame, a proof, an answer not taken */
 };
 
 /** The defaults, with paths from the environment ($XDG_STATE_HOME, $XDG_RUNTIME_DIR, $BITD_SOCKET, $HOME). */
