@@ -68,7 +68,7 @@ uint64_t bit_chain_next(uint64_t before, uint64_t step, const struct bit_fact *f
     return hash_words(words, BIT_COUNT(words));
 }
 
-void bit_text_of_double(double v, char out[64])
+static void text_of_double(double v, char out[64])
 {
     snprintf(out, 64, "0x%016" PRIx64 " (%.17g)", bits_of(v), v);
 }
@@ -83,8 +83,8 @@ static bool same_double(const char *field, double was, double is, struct bit_dif
     if (bits_of(was) == bits_of(is))
         return true;
     out->field = field;
-    bit_text_of_double(was, out->was);
-    bit_text_of_double(is, out->is);
+    text_of_double(was, out->was);
+    text_of_double(is, out->is);
     return false;
 }
 

@@ -50,8 +50,7 @@ uint64_t bit_chain_next(uint64_t before, uint64_t step, const struct bit_fact *f
  * none.
  */
 bool bit_fact_equal(const struct bit_fact *was, const struct bit_fact *is, bool arithmetic, struct bit_difference *out);
-/** "0x3ff0000000000000 (1)", "0x000000000000000a (10)". */
-void bit_text_of_double(double v, char out[64]);
+/** "0x000000000000000a (10)". */
 void bit_text_of_u64(uint64_t v, char out[64]);
 
 /** Whether both add in the same order; if not, text says why not: "ranks 2 -> 4". */

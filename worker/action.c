@@ -8,7 +8,8 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-const char *bit_command_name(enum bit_command_kind kind)
+/* "step", for people. */
+static const char *name_of(enum bit_command_kind kind)
 {
     static const char *const name[] = {"step", "switch", "checkpoint", "evaluate", "stop", "settle", "greet", "quit"};
 
@@ -155,7 +156,7 @@ int bit_command_check(const struct bit_command *command, uint64_t step, const Bi
                         (unsigned long long)command->step, phase_name(command->precision),
                         phase_name(phase->precision));
     if (at_boundary && command->step != step)
-        return bit_fail(BIT_EPHASE, "a %s behind step %llu, but step %llu is done", bit_command_name(command->kind),
+        return bit_fail(BIT_EPHASE, "a %s behind step %llu, but step %llu is done", name_of(command->kind),
                         (unsigned long long)command->step, (unsigned long long)step);
     return 0;
 }

@@ -57,7 +57,4 @@ int bit_command_from_order(const struct bit_link_order *order, const struct bit_
  */
 int bit_command_check(const struct bit_command *command, uint64_t step, const Bit__PhaseState *phase);
 
-/** "step", for people. */
-const char *bit_command_name(enum bit_command_kind kind);
-
 #endif

@@ -34,8 +34,6 @@ int bit_bench_main(int argc, char **argv);
 
 /** Which class a trace's name belongs to. */
 enum bit_bench_class bit_bench_class_of(const char *name);
-/** 6 N + 6 L D T: forward and backward of one token, causal attention counted once. */
-double bit_bench_token_flops(const struct bit_plan *plan);
 void bit_bench_print(const struct bit_bench_result *result, bool json);
 
 #endif

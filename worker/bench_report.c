@@ -28,7 +28,8 @@ enum bit_bench_class bit_bench_class_of(const char *name)
     return BIT_BENCH_ELEMENTWISE;
 }
 
-double bit_bench_token_flops(const struct bit_plan *plan)
+/* 6 N + 6 L D T: forward and backward of one token, causal attention counted once. */
+static double token_flops(const struct bit_plan *plan)
 {
     const double parameters = (double)(plan->linear_elements + plan->vocab_padded * plan->width);
 
@@ -71,7 +72,7 @@ static struct figures figures_of(const struct bit_bench_result *r)
     const double tokens = (double)(r->micro_steps * plan->micro_instances * plan->context);
     struct figures f = {.tokens_s = tokens / r->step_ms * 1e3, .peak = peak_tflops(r->worker->model->exec.description)};
 
-    f.tflops = f.tokens_s * bit_bench_token_flops(plan) * 1e-12;
+    f.tflops = f.tokens_s * token_flops(plan) * 1e-12;
     return f;
 }
 
@@ -99,7 +100,7 @@ static void print_json(const struct bit_bench_result *r)
            r->steps, r->step_ms, r->low_ms, r->high_ms, f.tokens_s, f.tflops);
     if (f.peak > 0)
         printf("\"mfu\":%.4f,\"peak_tflops\":%.1f,", f.tflops / f.peak, f.peak);
-    printf("\"flops_per_token\":%.4g,\"traced_ms\":%.3f,\"split_ms\":{", bit_bench_token_flops(&w->plan), r->traced_ms);
+    printf("\"flops_per_token\":%.4g,\"traced_ms\":%.3f,\"split_ms\":{", token_flops(&w->plan), r->traced_ms);
     for (int c = 0; c < BIT_BENCH_CLASSES; c++)
         printf("%s\"%s\":%.3f", c > 0 ? "," : "", class_names[c], r->split_ms[c]);
     printf(
@@ -122,7 +123,7 @@ static void print_table(const struct bit_bench_result *r)
            has_graphs(w) ? "graphs" : "no graphs", BIT_COMMIT);
     printf("  step    %.2f ms (%.2f to %.2f), %.0f tokens/s a rank\n", r->step_ms, r->low_ms, r->high_ms, f.tokens_s);
     printf("  rate    %.1f TFLOP/s a rank, by 6 N + 6 L D T = %.3f GFLOP a token", f.tflops,
-           bit_bench_token_flops(&w->plan) * 1e-9);
+           token_flops(&w->plan) * 1e-9);
     if (f.peak > 0)
         printf("; %.1f%% of %.1f", f.tflops / f.peak * 100, f.peak);
     printf("\n  split   of a step with marks around each operator, %.2f ms:", r->traced_ms);

@@ -59,7 +59,8 @@ static int hash_published(struct bit_worker *w, XXH3_state_t *state, void *stagi
     return err < 0 ? err : hash_weights(w, state, staging, end, w->plan.elements);
 }
 
-int bit_replica_digest(struct bit_worker *w, uint64_t *digest)
+/* XXH3-64 of all that this rank's model multiplies with. Errors: -ENOMEM or the backend's. */
+static int digest_copy(struct bit_worker *w, uint64_t *digest)
 {
     struct bit_exec *exec = &w->model->exec;
     XXH3_state_t *state = XXH3_createState();
@@ -90,7 +91,7 @@ static bool gather_digests(struct bit_worker *w, uint64_t *all)
 
     mine.err = bit_exec_wait(&w->model->exec); /* nothing writes there any more */
     if (mine.err >= 0)
-        mine.err = bit_replica_digest(w, &mine.digest);
+        mine.err = digest_copy(w, &mine.digest);
     bit_comm_gather(w->comm, &mine, sizeof mine, gathered);
     for (int r = 0; r < w->comm->size; r++) {
         ok &= gathered[r].err >= 0;

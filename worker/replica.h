@@ -14,8 +14,6 @@ struct bit_worker;
 struct bit_command;
 struct bit_inspection;
 
-/** XXH3-64 of all that this rank's model multiplies with. Errors: -ENOMEM or the backend's. */
-int bit_replica_digest(struct bit_worker *worker, uint64_t *digest);
 /**
  * Compare; where copies differ, publish again and name the odd rank in `in`. *again is set where the step's gradients
  * must be computed anew. Collective. Errors: an operator's, on all ranks.

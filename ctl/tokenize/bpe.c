@@ -40,7 +40,7 @@ struct bit_bpe_scratch {
     struct set *cache;
     struct symbol *symbols;
     struct candidate *heap;
-    size_t symbols_room, heap_count, heap_room;
+    size_t symbols_room, heap_count;
 };
 
 /* ---- tables ---- */

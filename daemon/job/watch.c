@@ -193,7 +193,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double bit_watch_p99_ms(const struct bit_watch *w)
+/* The 99th percentile of the steps known, by nearest rank; 0 before BIT_WATCH_STEPS_MIN are. */
+static double p99_ms(const struct bit_watch *w)
 {
     double sorted[BIT_WATCH_STEPS];
     unsigned held = BIT_MIN(w->steps, (unsigned)BIT_WATCH_STEPS);
@@ -208,7 +209,7 @@ uint64_t bit_watch_limit_ms(const struct bit_job *job)
 {
     const struct bit_config *config = job->runner->env->config;
     const struct bit_watch *w = &job->watch;
-    double p99 = bit_watch_p99_ms(w);
+    double p99 = p99_ms(w);
     bool is_long = p99 == 0 || w->fresh || job->course.stopped ||
                    w->long_due[job->runner->run.step % BIT_WATCH_BOUNDARIES] > 0;
     return is_long ? BIT_MAX(config->long_ms, config->stall_ms)

@@ -75,7 +75,5 @@ void bit_watch_reported(struct bit_watch *w, uint64_t step);
 void bit_watch_forget_orders(struct bit_watch *w);
 /** How long the next report may take. */
 uint64_t bit_watch_limit_ms(const struct bit_job *job);
-/** The 99th percentile of the steps known, by nearest rank; 0 before BIT_WATCH_STEPS_MIN are. */
-double bit_watch_p99_ms(const struct bit_watch *w);
 
 #endif

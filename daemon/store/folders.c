@@ -17,7 +17,8 @@
 
 BIT_LOG_TOPIC("folders");
 
-uint64_t bit_folders_number(const char *name)
+/* The number of a run's folder: 7 of "r7", and 0 of every name that bitd does not write, such as "r07" or "r+7". */
+static uint64_t number_of(const char *name)
 {
     char again[BIT_RUN_ID_MAX];
     errno = 0;
@@ -75,7 +76,7 @@ static bool looks_like_a_run(const char *name)
 static int take_entry(const char *runs, const char *name, uint64_t **numbers, size_t *count)
 {
     char path[PATH_MAX];
-    uint64_t number = bit_folders_number(name);
+    uint64_t number = number_of(name);
     if (number == 0 && looks_like_a_run(name))
         bit_warn("not a run", "name=%s text=a run's folder is named as bitd wrote it; a copy of one belongs elsewhere",
                  name);

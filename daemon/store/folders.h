@@ -6,9 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The number of a run's folder: 7 of "r7", and 0 of every name that bitd does not write, such as "r07" or "r+7". */
-uint64_t bit_folders_number(const char *name);
-
 /**
  * The numbers of the runs in the folder `runs`, ascending. What a bitd that was killed during a submission left
  * half-made is removed, with one line of the log; a name that only looks like a run's is logged and left alone.

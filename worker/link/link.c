@@ -25,9 +25,30 @@ void bit_link_init(struct bit_link *link, const struct bit_link_config *config)
     bit_frame_reader_init(&link->reader, BIT_FRAME_BODY_MAX);
 }
 
+/* End the thread, close the socket, drop what is queued. Fine in any state. */
+static void disconnect(struct bit_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    link->state = BIT_LINK_DOWN;
+    link->err = link->err < 0 ? link->err : BIT_EDAEMON;
+    pthread_cond_broadcast(&link->changed);
+    pthread_mutex_unlock(&link->lock);
+    bit_link_socket_shutdown(&link->socket); /* wakes the thread out of its read */
+    if (link->has_thread)
+        pthread_join(link->thread, NULL);
+    link->has_thread = false;
+    pthread_mutex_lock(&link->write_lock); /* a write that began while the link was up ends first */
+    bit_link_socket_close(&link->socket);
+    pthread_mutex_unlock(&link->write_lock);
+    bit_link_queue_drop(link);
+    bit_msg_free(link->partial.msg);
+    link->partial.msg = NULL;
+    bit_frame_reader_finish(&link->reader);
+}
+
 void bit_link_finish(struct bit_link *link)
 {
-    bit_link_disconnect(link);
+    disconnect(link);
     bit_secret_wipe(link->config.secret, sizeof link->config.secret);
     for (size_t i = 0; i < BIT_COUNT(link->slots); i++)
         free(link->slots[i].payload);
@@ -160,7 +181,7 @@ int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64
     Bit__Welcome *welcome = NULL;
     int err;
 
-    bit_link_disconnect(link);
+    disconnect(link);
     err = open_socket(link, wait_ms);
     if (err >= 0)
         err = send_hello(link, hello);
@@ -170,30 +191,10 @@ int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64
         err = start_thread(link);
     if (err < 0) {
         bit_msg_free(welcome);
-        bit_link_disconnect(link);
+        disconnect(link);
         return err;
     }
     bit_debug("connected", "to=%s epoch=%llu", link->config.where, (unsigned long long)link->config.epoch);
     *out = welcome;
     return 0;
-}
-
-void bit_link_disconnect(struct bit_link *link)
-{
-    pthread_mutex_lock(&link->lock);
-    link->state = BIT_LINK_DOWN;
-    link->err = link->err < 0 ? link->err : BIT_EDAEMON;
-    pthread_cond_broadcast(&link->changed);
-    pthread_mutex_unlock(&link->lock);
-    bit_link_socket_shutdown(&link->socket); /* wakes the thread out of its read */
-    if (link->has_thread)
-        pthread_join(link->thread, NULL);
-    link->has_thread = false;
-    pthread_mutex_lock(&link->write_lock); /* a write that began while the link was up ends first */
-    bit_link_socket_close(&link->socket);
-    pthread_mutex_unlock(&link->write_lock);
-    bit_link_queue_drop(link);
-    bit_msg_free(link->partial.msg);
-    link->partial.msg = NULL;
-    bit_frame_reader_finish(&link->reader);
 }

@@ -83,8 +83,6 @@ void bit_link_finish(struct bit_link *link);
  *             BIT_EEPOCH, BIT_EMESSAGE, BIT_EVERSION: not
  */
 int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64_t wait_ms, Bit__Welcome **out);
-/** End the thread, close the socket, drop what is queued. Fine in any state. */
-void bit_link_disconnect(struct bit_link *link);
 /** Whether an error of these functions is a connection to be made again. */
 bool bit_link_is_lost(int err);
 

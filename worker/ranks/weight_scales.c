@@ -25,8 +25,6 @@ static void fill_ranges(struct bit_measure_scales *m)
             int64_t count;
             bit_plan_segment(&m->plan->linears[l], s, &range->begin, &count);
             range->end = range->begin + count;
-            range->linear = l;
-            range->segment = s;
         }
 }
 

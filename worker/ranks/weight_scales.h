@@ -8,7 +8,6 @@
 /* One contiguous range of the flat vector that shares a scale. */
 struct bit_segment_range {
     int64_t begin, end;
-    int linear, segment;
 };
 
 /* Segments are counted in flat order. Who owns a segment: the first rank that has a part of it. */
