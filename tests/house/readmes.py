@@ -17,7 +17,7 @@ import sys
 import tree
 
 # Folders whose README has a file a line.
-FOLDERS = ("daemon",)
+FOLDERS = ("daemon", "ctl", "proto")
 
 # What is no source's: deploy/test reads it.
 ELSEWHERE = {"BIT_FUZZ_S"}
