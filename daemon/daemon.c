@@ -235,12 +235,12 @@ int bit_daemon_init(struct bit_daemon *d)
     err = bit_user_threads_init(&d->user_threads, &d->loop);
     if (err < 0)
         return bit_fail(err, "the threads of users: %s", uv_strerror(err));
+    start_handles(d); /* first: who tells it to go while it replays is heard when it has */
     err = take_state_folder(d);
     if (err == 0)
         err = bit_runs_load(&d->runs);
     if (err < 0)
         return err;
-    start_handles(d);
     err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_admit_link_ops, &d->jobs);
     if (err == 0 && d->config.listen[0] != '\0')
         err = listen_tcp(d);

@@ -65,12 +65,12 @@ class Bed(fixture.Daemon):
         self.preload = preload
         self.rng = random.Random(seed)
 
-    def start(self):
+    def launch(self):
         old = {k: os.environ.get(k) for k in ("LD_PRELOAD", "BIT_FAULTS")}
         if self.preload:
             os.environ.update(LD_PRELOAD=SHIM, BIT_FAULTS=self.plan)
         try:
-            super().start()
+            super().launch()
         finally:
             for k, v in old.items():
                 os.environ.pop(k, None)

@@ -207,6 +207,25 @@ def terminated(r, rng, many):
             r.trial(took, None, lost, same, d.left_behind(run))
 
 
+def told_while_it_begins(r, rng, many):
+    """SIGTERM, and SIGHUP before it, to a bitd that has not replayed its journals: it is heard when it has."""
+    with Bed() as d:
+        run = d.submit(d.bed_spec())
+        d.wait_step(run, 12)
+        d.kill()
+        d.rules("mkdir who=bitd path=/runs once=ONCE delay 2000")
+        d.launch()
+        d.until(d.fired)
+        d.process.send_signal(signal.SIGHUP)
+        d.process.terminate()
+        code = d.process.wait(30)
+        r.check(code == 0, f"bitd ended with {code}")
+        d.heal()
+        d.start()
+        same = is_same(d, run)
+        r.trial(None, None, len(d.records(run, "lost")), same, d.left_behind(run))
+
+
 # ---------------------------------------------------------------- around the switch
 
 
@@ -293,6 +312,7 @@ ROWS = [
     Row("4", "bitd killed in the middle of a request", None, 5, 0, asked_once),
     Row("4", "bitd killed under log -f and events -f", None, None, 0, followed),
     Row("12", "SIGTERM to bitd: start step eval save switch", 1.5, None, 0, terminated, 5),
+    Row("12", "SIGTERM to bitd before it has replayed", None, None, 1, told_while_it_begins),
     Row("13", "rank, bitd, both killed around the switch", None, 2.5, LOST, at_the_switch, 9),
     Row("13", "bitd killed at the records of the switch", None, 5, 0, switch_records, 4),
     Row("17", "a rank dies in the same step every time", None, None, None, crash_loop),

@@ -106,12 +106,16 @@ class Daemon:
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    def start(self):
+    def launch(self):
+        """bitd is begun, and not waited for."""
         self.log = open(os.path.join(self.dir, "bitd.log"), "ab")
         held = {"BIT_FAULT_STAND": f"{','.join(map(str, self.hold))}:{self.gate}"} if self.hold else {}
         self.process = subprocess.Popen(
             [self.bitd, "--state", self.state, "--socket", self.socket, "--config", self.config], stderr=self.log, stdout=self.log,
             env=os.environ | held)
+
+    def start(self):
+        self.launch()
         deadline = time.monotonic() + 20
         while self.ctl("ps", "-q")[0] != 0:
             if self.process.poll() is not None or time.monotonic() > deadline:
