@@ -61,7 +61,7 @@ int bit_client_accept(struct bit_client *c, uv_stream_t *server)
 
     if (err < 0)
         return bit_fail(err, "taking a connection: %s", uv_strerror(err));
-    bit_passed_fds_refuse(socket_of(c)); /* where it was not inherited */
+    bit_passed_fds_refuse(socket_of(c)); /* where the listening socket did not have it set */
     return 0;
 }
 
@@ -104,7 +104,7 @@ static void close_socket(struct bit_client *c)
 
     c->left_fd = slow ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (slow && c->left_fd < 0) {
-        uv_timer_start(&c->timer, on_close_again, CLOSE_AGAIN_MS, 0); /* when there are descriptors again */
+        uv_timer_start(&c->timer, on_close_again, CLOSE_AGAIN_MS, 0); /* there may be descriptors again then */
         return;
     }
     uv_close((uv_handle_t *)&c->pipe, on_closed);

@@ -34,7 +34,7 @@ struct taken {
 };
 
 struct bit_proof {
-    struct bit_client *client; /* what it says is taken here meanwhile */
+    struct bit_client *client; /* whose connection is read here meanwhile */
     uv_timer_t timer;
     int handles; /* the timer, and what is done beside the loop */
     const Bit__RunSpec *spec;
@@ -369,7 +369,7 @@ int bit_proof_start(struct bit_client *c, const Bit__RunSpec *spec, bit_proof_do
     bit_client_divert(c, on_arrived, p);
     *out = p;
     find_batch(p);
-    ask(p); /* a valid spec names a file at least */
+    ask(p); /* a valid spec names at least one file */
     return 0;
 }
 

@@ -40,7 +40,7 @@ void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
     bit_client_end(c);
 }
 
-/* A frame has an end: of very many runs the newest are listed, oldest first. */
+/* One answer holds a frame: of very many runs the newest are listed, oldest first. */
 static size_t select_runs(const struct bit_runs *runs, bool all, struct bit_runner **out)
 {
     size_t count = 0;

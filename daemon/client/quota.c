@@ -4,8 +4,8 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define STREAM_LEAST      (16u << 10)  /* queued for one that is always gone on with */
-#define STREAM_MOST       (256u << 10) /* the rest stays in the file */
+#define STREAM_LEAST      (16u << 10)  /* a stream that has less than this queued always goes on */
+#define STREAM_MOST       (256u << 10) /* a stream that has this queued waits */
 #define USER_STREAMS_MOST (4u << 20)
 #define ALL_STREAMS_MOST  (64u << 20)
 #define USER_UNREAD_MOST  (16u << 20)

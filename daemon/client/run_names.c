@@ -42,7 +42,7 @@ static struct bit_runner *find_id(const struct bit_runs *runs, const char *which
     return NULL;
 }
 
-/* How many may be meant; *out is the one to take if it is one. */
+/* How many runs the name may mean; *out is the one if that is 1. */
 static size_t choose(const struct bit_runs *runs, const struct wanted *w, struct bit_runner **out)
 {
     size_t named = 0, going_on = 0;
@@ -55,7 +55,7 @@ static size_t choose(const struct bit_runs *runs, const struct wanted *w, struct
             *out = r;
         going_on += !bit_run_ended(&r->run);
     }
-    if (!w->own) /* which of another's is not for us to guess */
+    if (!w->own) /* of other users' runs none is preferred */
         return named;
     return going_on > 0 ? going_on : named > 0;
 }

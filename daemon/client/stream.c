@@ -18,7 +18,7 @@
 #include "proto/format.h"
 #include "proto/wire/msg.h"
 
-#define SHORT_MAX 3 /* times that a journal ends before it should, for no reason that we know */
+#define SHORT_MAX 3 /* times that a journal may end before it should, for no known reason */
 
 enum kind { EVENTS, LOG, LINES }; /* LINES: a log whose last lines are looked for, and then a LOG */
 
@@ -36,7 +36,7 @@ struct bit_stream {
     bool settled;         /* when the portion was begun, nothing more could be written to this log */
     bool look;            /* at the log: something may have been written */
     uv_fs_event_t change; /* of the log */
-    bool watching;        /* change has to be closed */
+    bool watching;        /* `change` is a handle that has to be closed */
 };
 
 static void on_closed(uv_handle_t *handle)

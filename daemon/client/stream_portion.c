@@ -50,7 +50,7 @@ static ssize_t read_at(struct bit_stream_portion *p, uint8_t *buf, size_t bytes,
 
 /* ---- events */
 
-/* Steps only where they were asked for, or where something was wrong with one. */
+/* Steps only if they were asked for, or if a step has an anomaly. */
 static bool is_wanted(const struct bit_stream_portion *p, const Bit__JournalRecord *record)
 {
     bool plain = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && record->step->n_anomaly == 0;

@@ -221,7 +221,7 @@ static void on_planned(void *arg, const struct bit_plan_query *plan)
     }
 }
 
-/* What the model begins from, if from anything. */
+/* What the model begins from, where model.init_from is set. */
 static int open_init(struct bit_submission *s)
 {
     char runs[BIT_CONFIG_PATH_MAX + 16];
@@ -354,7 +354,7 @@ static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *dire
     if (err >= 0)
         err = bit_spec_validate(spec, problems);
     if ((err >= 0 || err == BIT_ESPEC) && spec->launch != NULL && check_launch(c, spec, problems) < 0)
-        err = BIT_ESPEC; /* and what else is wrong with it, at once */
+        err = BIT_ESPEC; /* told together with the other problems */
     if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, problems) < 0)
         err = BIT_ESPEC;
     if (err < 0 && problems->count > 0)

@@ -14,7 +14,7 @@
 enum result {
     NOT_YET,
     HOLDS,
-    NEVER, /* the run has gone another way */
+    NEVER, /* the run is in a state from which it will not */
 };
 
 static bool requested_holds(const struct bit_wait *w, const struct bit_run *run)
@@ -59,7 +59,7 @@ static bool is_gone(const struct bit_wait *w, const struct bit_run *run)
     return bit_run_ended(run);
 }
 
-/* Pure but for reading the runner. What the disk has not taken yet has not happened. */
+/* What is not on disk yet has not happened: while the run is blocked, nothing holds. */
 static enum result check(const struct bit_wait *w)
 {
     const struct bit_run *run = &w->runner->run;
@@ -112,7 +112,7 @@ void bit_wait_look(struct bit_client *c)
         return;
     c->wait.kind = BIT_WAIT_NONE;
     if (w.kind == BIT_WAIT_REQUESTED)
-        answer_requested(c, w.runner); /* with how it ended, where that is another way */
+        answer_requested(c, w.runner); /* also if it never holds: the client sees the state */
     else if (result == HOLDS)
         answer_done(c, &w);
     else

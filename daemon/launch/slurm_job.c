@@ -33,7 +33,7 @@ struct bit_slurm_job {
     uv_timer_t timer;
     bool wanted;   /* acquire was called, and is neither answered nor paused */
     bool ready;    /* it was answered, and the job has not ended since */
-    bool warned;   /* that it ends soon */
+    bool warned;   /* it was told that the job ends soon */
     char told[96]; /* a rank was told to end; empty: none was */
     bool busy;     /* a command runs */
     bool dying;    /* to be freed when it has ended */
@@ -69,14 +69,14 @@ uint64_t bit_slurm_job_number(const struct bit_slurm_job *j)
 
 /* ---- what Slurm said, told on */
 
-/* Cut as it is kept, so that what was noted is known when it comes again. */
+/* Cut as they are kept, so that a state that was noted already is recognised. */
 static void note_state(struct bit_slurm_job *j, uint64_t number, const char *all_state, const char *all_reason)
 {
     const struct bit_run_slurm *known = &j->runner->run.slurm;
     char state[sizeof known->state], reason[sizeof known->reason];
 
     bit_format(state, sizeof state, "%s", all_state);
-    bit_hosts_brief(all_reason, reason, sizeof reason); /* while the job runs, its nodes */
+    bit_hosts_brief(all_reason, reason, sizeof reason); /* the reason of a job that runs is its nodes */
     if (known->job == number && strcmp(known->state, state) == 0 && strcmp(known->reason, reason) == 0)
         return;
     Bit__SlurmJob m = BIT__SLURM_JOB__INIT;
@@ -143,7 +143,7 @@ static void run_command(struct bit_slurm_job *j, struct bit_argv *argv, bit_chil
     bit_argv_finish(argv);
 }
 
-/* false: it was given up meanwhile, and this was what it waited for. */
+/* A command has ended. false: the job was given up meanwhile, and is freed now. */
 static bool still_there(struct bit_slurm_job *j)
 {
     j->busy = false;
@@ -216,7 +216,7 @@ int bit_slurm_job_sbatch(const struct bit_config *config, const char *run, const
     bit_argv_add(out, "--job-name=bitd-%s", run);
     bit_argv_add(out, "--output=%s/logs/slurm-%%j.log", folder);
     bit_argv_add(out, "--open-mode=append");
-    bit_argv_add(out, "--no-kill"); /* of the job: a lost node makes it smaller, and the rest goes on */
+    bit_argv_add(out, "--no-kill"); /* of the job: when a node is lost, the others stay */
     bit_argv_add(out, "--requeue");
     add_wishes(spec->launch, out);
     bit_argv_add(out, "%s/hold", folder);
@@ -232,7 +232,7 @@ static void on_submitted(void *arg, const struct bit_child_output *r)
     uint64_t number = bit_child_output_ok(r) && isdigit(r->out[0]) ? strtoull((const char *)r->out, NULL, 10) : 0;
 
     if (number > 0)
-        note_state(j, number, "PENDING", "submitted"); /* before anything else: from here on it is ours to end */
+        note_state(j, number, "PENDING", "submitted"); /* first of all: a job that is not noted would never be ended */
     if (!still_there(j))
         return;
     bit_child_output_explain(r, "sbatch", text, sizeof text);
@@ -278,7 +278,7 @@ static void take_running(struct bit_slurm_job *j, const struct bit_squeue *q)
 {
     char why[BIT_ERR_TEXT_MAX];
     const struct bit_run *r = &j->runner->run;
-    int err = take_nodes(j, q->nodes); /* a job may have grown smaller */
+    int err = take_nodes(j, q->nodes); /* the job may have lost some */
 
     note_state(j, r->slurm.job, q->state, q->nodes);
     if (j->wanted) {
@@ -304,7 +304,7 @@ static void take_waiting(struct bit_slurm_job *j, const struct bit_squeue *q)
         tell_over(j, BIT_EWORKER, why);
 }
 
-/* Somebody's scancel is meant for the run; every other end is the job's alone, and another job follows. */
+/* A scancel ends the run, too; after every other end of the job another one is submitted. */
 static void take_ended(struct bit_slurm_job *j, const char *state, const char *reason)
 {
     char why[BIT_ERR_TEXT_MAX];
@@ -365,7 +365,7 @@ static void ask_squeue(struct bit_slurm_job *j)
     run_command(j, &argv, on_polled);
 }
 
-/* The nodes that bitd's own job began with: those that it lost since are found out, or known. */
+/* The nodes that bitd's own job began with. Those that it lost since are in `lost`, or the launch will fail there. */
 static void take_own_job(struct bit_slurm_job *j)
 {
     const char *list = getenv("SLURM_JOB_NODELIST");
@@ -430,7 +430,7 @@ void bit_slurm_job_pause(struct bit_slurm_job *j)
     uv_timer_stop(&j->timer);
 }
 
-/* A host may call itself by its full name. */
+/* A host may give its full name, where Slurm has the short one. */
 static bool is_same_host(const char *node, const char *host)
 {
     size_t bytes = strcspn(node, ".");
@@ -465,7 +465,7 @@ static void on_cancelled(void *arg, const struct bit_child_output *r)
     }
 }
 
-/* A job that runs is told to end well; one that does not, or not yet, is cancelled. */
+/* A job that runs is asked to end by a signal; one that does not run yet is cancelled. */
 static void scancel(const struct bit_env *env, uint64_t number, const char *how, const char *how_else)
 {
     struct bit_argv argv = {0};

@@ -104,7 +104,7 @@ static int find_place(const char *host, struct place *out)
     return got != 0 ? BIT_MIN(got, 0) : resolve(host, out);
 }
 
-/* A listening socket; of two that ask for one port it is listen(2) that refuses the second. */
+/* A listening socket. bind(2) lets two have one port (SO_REUSEADDR); listen(2) refuses the second. */
 static int listen_at(struct place *p, uint16_t port)
 {
     const int on = 1, off = 0;
@@ -153,7 +153,7 @@ static int write_kept(const char *path, uint16_t port)
     return bit_file_write(path, text, (size_t)bytes);
 }
 
-/* The port that was had before, then the others in order. */
+/* The port of the last time first, then the others in order. */
 static int listen_in_range(const struct bit_address *a, struct place *p, const char *kept)
 {
     uint16_t before = read_kept(kept);

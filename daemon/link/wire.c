@@ -13,8 +13,8 @@
 #include "proto/wire/frame.h"
 #include "proto/wire/secret.h"
 
-#define FLIGHT_MAX    (512u << 10) /* sealed ahead of the kernel: what the loop does at a time */
-#define KEEPALIVE_S   10           /* of silence, then probes */
+#define FLIGHT_MAX    (512u << 10) /* sealed and not taken by the kernel yet, at most */
+#define KEEPALIVE_S   10           /* of silence until probes are sent */
 #define UNANSWERED_MS 30000        /* bytes that are not acknowledged for so long: the connection is lost */
 
 /* One message with its payload, on its way out. */

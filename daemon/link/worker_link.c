@@ -21,13 +21,13 @@
 
 BIT_LOG_TOPIC("worker_link");
 
-#define HELLO_MS        2000        /* over TCP: to prove itself and say who it is */
-#define HELLO_LOCAL_MS  5000        /* on a Unix socket: to say it */
+#define HELLO_MS        2000        /* over TCP: until the hello, proof included */
+#define HELLO_LOCAL_MS  5000        /* on a Unix socket: until the hello */
 #define UNPROVEN_MAX    64          /* of an inlet's links: the oldest makes room */
 #define ACCEPT_RATE     5000        /* connections a second over TCP, taken or turned away ... */
 #define ACCEPT_BURST    512         /* ... and so many at once */
-#define REFUSED_TOLD_MS 10000       /* strangers are counted, and told of so often */
-#define UP_BODY_MAX     (32u << 10) /* what a worker says is short, and fits a journal record */
+#define REFUSED_TOLD_MS 10000       /* refused connections are counted, and logged so often */
+#define UP_BODY_MAX     (32u << 10) /* a worker's messages are short, and fit a journal record */
 
 struct bit_worker_link {
     struct bit_wire wire;
@@ -82,7 +82,7 @@ void bit_worker_link_close(struct bit_worker_link *link)
     uv_close((uv_handle_t *)&link->hello_timer, on_timer_closed);
 }
 
-/* A line for each stranger would be theirs to fill the log with. */
+/* Not a line for each: anybody can connect, and would fill the log. */
 static void tell_refused(struct bit_worker_link *link, const char *why)
 {
     struct bit_worker_link_listener *l = listener_of(link);
@@ -97,7 +97,7 @@ static void tell_refused(struct bit_worker_link *link, const char *why)
     l->refused_told_ms = now_ms;
 }
 
-/* The world closed it. */
+/* It ended, and not because its owner closed it. */
 static void drop(struct bit_worker_link *link, int err, const char *why)
 {
     if (link->closing)
@@ -113,7 +113,7 @@ static void drop(struct bit_worker_link *link, int err, const char *why)
 
 /* ---- messages */
 
-/* A hello holds the launch's secret: neither the message nor the bytes that it came in are left behind. */
+/* A hello holds the launch's secret: the message is wiped, and so are the bytes that it came in. */
 static void forget_hello(const Bit__WorkerHello *hello, const struct bit_frame *frame)
 {
     bit_secret_wipe(hello->secret.data, hello->secret.len);
@@ -144,7 +144,7 @@ static bool find_source(const struct bit_worker_link *link, struct sockaddr_stor
     return link->inlet->tcp && uv_tcp_getpeername(&link->wire.io.tcp, (struct sockaddr *)out, &bytes) == 0;
 }
 
-/* Its machine is a node of a job: whatever comes from there later is taken. */
+/* Its machine is a node of a job: every later connection from there is taken. */
 static void trust_source(const struct bit_worker_link *link)
 {
     struct bit_worker_link_listener *l = link->inlet->listener;
@@ -190,7 +190,7 @@ static int take_message(struct bit_worker_link *link, const struct bit_frame *fr
     return 0;
 }
 
-/* Stops where the owner holds or closes the link in between. */
+/* Stops when the owner holds or closes the link meanwhile. */
 static void take_frames(struct bit_worker_link *link)
 {
     struct bit_frame frame;
@@ -317,7 +317,7 @@ static struct bit_worker_link *new_link(struct bit_worker_link_inlet *inlet)
     return link;
 }
 
-/* Those who hold their place and say nothing must not keep out one who would. */
+/* Connections that stay silent must not keep out a worker: the oldest is closed for a new one. */
 static void make_room(struct bit_worker_link_inlet *inlet)
 {
     struct bit_worker_link *oldest = NULL;
@@ -330,7 +330,7 @@ static void make_room(struct bit_worker_link_inlet *inlet)
     drop(oldest, BIT_ELIMIT, "too many that have not proved themselves");
 }
 
-/* On a Unix socket the kernel says who it is. */
+/* On a Unix socket the kernel says which user connects. */
 static int check_user(const struct bit_worker_link *link)
 {
     struct bit_peer peer;
@@ -343,7 +343,7 @@ static int check_user(const struct bit_worker_link *link)
     return bit_peer_is_owner(&peer) ? 0 : bit_fail(BIT_EAUTH, "uid %u is not this daemon's user", peer.uid);
 }
 
-/* Turned away at once, so that those behind it in the kernel's queue are reached. */
+/* Accepted and closed at once, so that those after it in the kernel's queue are reached. */
 static int check_pace(const struct bit_worker_link *link)
 {
     struct bit_worker_link_listener *l = link->inlet->listener;

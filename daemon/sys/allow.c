@@ -284,7 +284,7 @@ static const char *place_of(const struct bit_config *config)
     return config->file[0] != '\0' ? config->file : "bitd's settings";
 }
 
-/* What is one of a list that fits it, by setting `key`. */
+/* How the list `field` of a specification is checked: `list` is what the setting `key` allows. */
 struct rule {
     const struct bit_config *config;
     const char *field, *key, *list;
@@ -302,7 +302,7 @@ static void refuse(const struct rule *r, size_t i, const char *item, const char 
                          why);
 }
 
-/* The table has spoken already where it knows the option. */
+/* What the table of options refuses was reported when the specification was checked. */
 static void check_argument(const struct rule *r, enum bit_slurm_tool tool, size_t i, const char *item)
 {
     char why[200];
@@ -365,7 +365,7 @@ int bit_allow_launch(const struct bit_config *config, const Bit__RunSpec *spec, 
     struct bit_problems *problems = own ? NULL : calloc(1, sizeof *problems);
 
     if (own)
-        return 0; /* what was accepted once, by whatever rules, is his own matter */
+        return 0; /* his own runs go on under whatever rules they were accepted */
     if (problems == NULL)
         return bit_fail(-ENOMEM, "a check of what Slurm is asked for");
     int err = bit_allow_check(config, spec, own, problems);

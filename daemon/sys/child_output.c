@@ -85,7 +85,7 @@ static void on_read(uv_stream_t *pipe, ssize_t n, const uv_buf_t *buf)
         stream_of(c, pipe)->bytes += (size_t)n;
         return;
     }
-    uv_close((uv_handle_t *)pipe, on_closed); /* its end, or more than it may say */
+    uv_close((uv_handle_t *)pipe, on_closed); /* its end, or BIT_CHILD_OUTPUT_MAX bytes */
     one_less(c);
 }
 

@@ -63,7 +63,7 @@ int bit_file_write(const char *path, const void *data, size_t bytes)
 int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is none of ours, and not waited for */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would be waited for; bitd makes none */
     int err = fd < 0 || fstat(fd, &st) < 0 ? bit_file_fail(-errno, path) : bit_regular_file_check(path, &st);
 
     if (err == 0)
@@ -88,7 +88,7 @@ static int remove_entry(const char *path, const struct stat *st, int kind, struc
     (void)st;
     (void)kind;
     (void)where;
-    return remove(path) < 0 && errno != ENOENT ? -errno : 0; /* another may be at it too */
+    return remove(path) < 0 && errno != ENOENT ? -errno : 0; /* another process may remove it too */
 }
 
 int bit_dir_remove(const char *path)

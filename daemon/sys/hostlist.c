@@ -11,9 +11,9 @@
 
 #define DIGITS_MAX 9
 
-/* A name on its way: what is written of it, and what of its element is still to be read. */
+/* A name in the making: what is written of it, and what of its element is still to be read. */
 struct unfolding {
-    const char *list; /* all of it, for complaints */
+    const char *list; /* all of it, for messages */
     struct bit_hosts *out;
     char name[BIT_HOST_NAME_MAX + 1];
 };
@@ -111,7 +111,7 @@ static int unfold_group(struct unfolding *u, const char *open, const char *end, 
     return err;
 }
 
-/* `have` bytes of the name stand; the rest of its element lies between `rest` and `end`. */
+/* `have` bytes of the name are written; the rest of its element lies between `rest` and `end`. */
 static int unfold(struct unfolding *u, const char *rest, const char *end, size_t have, int groups)
 {
     while (rest < end && *rest != '[') {
@@ -128,7 +128,7 @@ static int unfold(struct unfolding *u, const char *rest, const char *end, size_t
     return have > 0 ? bit_hosts_add(u->out, u->name) : bad(u, rest);
 }
 
-/* Commas part names, save within brackets. */
+/* Commas separate names, except within brackets. */
 static const char *end_of_element(const char *p)
 {
     for (int depth = 0; *p != '\0' && (*p != ',' || depth > 0); p++)
@@ -156,7 +156,7 @@ int bit_hosts_parse(const char *text, struct bit_hosts *out)
 
 /* ---- folding */
 
-/* A name as the digits at its end, and what stands before them. */
+/* A name as the digits at its end, and what comes before them. */
 struct numbered {
     const char *name;
     int stem, width; /* width 0: no number that a list may count on from */

@@ -15,7 +15,7 @@ static void set(int fd, int option, int value)
     (void)setsockopt(fd, SOL_SOCKET, option, &value, sizeof value); /* an older kernel has no such option */
 }
 
-/* Credentials and labels, which a service manager's socket may ask for, would look like descriptors to us. */
+/* A service manager's socket may ask for credentials and labels, which would be taken for descriptors here. */
 void bit_passed_fds_refuse(int fd)
 {
     set(fd, SO_PASSRIGHTS, 0);
@@ -37,7 +37,7 @@ ssize_t bit_passed_fds_look(int fd, uint8_t *room, size_t bytes)
 
     if (n < 0)
         return errno == EINTR ? -EAGAIN : -errno;
-    if ((msg.msg_flags & MSG_CTRUNC) != 0) /* without room for it the kernel says that there is one, and no more */
+    if ((msg.msg_flags & MSG_CTRUNC) != 0) /* the kernel says by this that there is one, and no room for it */
         return bit_fail(BIT_EMESSAGE, "a descriptor that was not asked for");
     return n;
 }
@@ -74,7 +74,7 @@ bool bit_passed_fds_shut(int fd)
 {
     uint8_t room[16384];
 
-    shutdown(fd, SHUT_RDWR); /* who sends from now on keeps what he has; and copies of fd do not keep it open for him */
+    shutdown(fd, SHUT_RDWR); /* nothing more can be sent to it, even if there are copies of fd */
     for (size_t seen = 0; seen < LOOKED_AT_MAX;) {
         ssize_t n = bit_passed_fds_look(fd, room, sizeof room);
         if (n <= 0)

@@ -29,7 +29,7 @@ bool bit_peer_is_owner(const struct bit_peer *peer)
     return peer->uid == geteuid() || peer->uid == 0;
 }
 
-/* What connects inherits it, so that not even its first message brings a descriptor. */
+/* Accepted sockets inherit it, so that not even the first message brings a descriptor. */
 static int listen_guarded(uv_pipe_t *pipe, uv_connection_cb on_connection)
 {
     uv_os_fd_t fd;
@@ -40,7 +40,7 @@ static int listen_guarded(uv_pipe_t *pipe, uv_connection_cb on_connection)
     return err < 0 ? err : uv_listen((uv_stream_t *)pipe, 512, on_connection);
 }
 
-/* 1 if somebody answers at the address, 0 if a dead socket or nothing is there. */
+/* 1 if a process listens at the address, 0 if an unused socket or nothing is there. */
 static int answers(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -54,7 +54,7 @@ static int answers(const struct sockaddr_un *address)
     return bit_fail(err, "%s: %s", address->sun_path, strerror(-err));
 }
 
-/* Only ever a socket: a file that somebody named by mistake stays. */
+/* Only a socket is removed, not a file that was named by mistake. */
 static int remove_dead(const char *path)
 {
     struct stat st;

@@ -84,7 +84,8 @@ char bit_proc_state(int32_t pid)
     return read_stat(pid, &line) < 0 ? 0 : line.state;
 }
 
-/* One file of a thread, on a line led by its name; what may not be read (stack: root alone) says so. */
+/* One file of a thread, on a line that begins with its name; a file that may not be read (stack: root alone) says
+ * so. */
 static void describe_file(FILE *f, int32_t pid, const char *thread, const char *name)
 {
     char buf[4096], path[64];

@@ -12,7 +12,7 @@ BIT_LOG_TOPIC("sweep");
 #define ROUND_MAX 1024 /* processes signalled in one round; the next round finds the rest */
 
 struct bit_sweep {
-    uv_timer_t timer; /* first: to be called from the loop; then: the grace period */
+    uv_timer_t timer; /* of 0, so that done comes from the loop; then of the grace period */
     char *run, *link;
     int32_t session;
     uint64_t grace_ms;

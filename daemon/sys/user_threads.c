@@ -72,7 +72,7 @@ static void end_finished(struct bit_user_threads *t)
     uv_mutex_unlock(&t->lock);
     for (; task != NULL; task = next) {
         next = task->next_finished;
-        uv_thread_join(&task->thread); /* it has nothing left to do */
+        uv_thread_join(&task->thread); /* it has ended, or is about to */
         task->running = false;
         forget(t, task);
         task->done(task);
