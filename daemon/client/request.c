@@ -2,7 +2,7 @@
 
 #include "daemon/client/doctor.h"
 #include "daemon/client/mutate.h"
-#include "daemon/client/queries.h"
+#include "daemon/client/query.h"
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
 #include "proto/check.h"

@@ -1,4 +1,4 @@
-#include "daemon/client/queries.h"
+#include "daemon/client/query.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "proto/wire/msg.h"
 #include <config.h> /* the build's: with quotes it would be ours */
 
-BIT_LOG_TOPIC("queries");
+BIT_LOG_TOPIC("query");
 
 #define LIST_MAX 4096 /* runs in one answer: the newest */
 

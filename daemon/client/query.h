@@ -1,6 +1,6 @@
 /* Requests that are answered at once from what bitd knows of its runs, and change nothing. */
-#ifndef BIT_DAEMON_QUERIES_H
-#define BIT_DAEMON_QUERIES_H
+#ifndef BIT_DAEMON_QUERY_H
+#define BIT_DAEMON_QUERY_H
 
 #include "daemon/client/client.h"
 
