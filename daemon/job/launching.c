@@ -7,6 +7,7 @@
 
 #include "daemon/job/job.h"
 #include "daemon/job/nodes.h"
+#include "daemon/launch/launch_secret.h"
 #include "daemon/store/choose.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/proc.h"
@@ -68,7 +69,7 @@ static int launch(struct bit_job *job, const char *restore)
     if (err == 0)
         err = bit_tally_begin(&job->tally, job->watch.ranks);
     if (err == 0)
-        err = bit_secret_create(secret, job->secret);
+        err = bit_launch_secret_create(secret, job->secret);
     if (err == 0)
         err = bit_launch_start(r->env->loop, &args, bit_job_launcher_ended, job, &job->launch);
     if (err == 0)
@@ -156,7 +157,7 @@ int bit_launching_adopt(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     char *secret = bit_runner_path(r, "secret");
-    int err = secret == NULL ? -ENOMEM : bit_secret_read(secret, job->secret);
+    int err = secret == NULL ? -ENOMEM : bit_launch_secret_read(secret, job->secret);
     if (err == 0)
         err = bit_watch_begin(job);
     if (err == 0)

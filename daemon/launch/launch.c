@@ -6,15 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/limits.h"
-#include "proto/wire/secret.h"
 
 extern char **environ;
 
@@ -258,32 +255,4 @@ void bit_launch_destroy(struct bit_launch *l)
     }
     bit_proc_unwatch(l->watch);
     free(l);
-}
-
-int bit_secret_create(const char *path, uint8_t *out)
-{
-    uint8_t secret[BIT_SECRET_BYTES];
-
-    if (getrandom(secret, sizeof secret, 0) != sizeof secret)
-        return bit_fail(-EIO, "%s: no random bytes", path);
-    int err = bit_file_write(path, secret, sizeof secret);
-    if (err == 0)
-        memcpy(out, secret, sizeof secret);
-    bit_secret_wipe(secret, sizeof secret);
-    return err;
-}
-
-int bit_secret_read(const char *path, uint8_t *out)
-{
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
-    int err = bit_file_read(path, BIT_SECRET_BYTES, &buf, &bytes);
-
-    if (err == 0 && bytes != BIT_SECRET_BYTES)
-        err = bit_fail(BIT_ECORRUPT, "%s: %zu bytes, and a secret has %d", path, bytes, BIT_SECRET_BYTES);
-    if (err == 0)
-        memcpy(out, buf, BIT_SECRET_BYTES);
-    bit_secret_wipe(buf, bytes);
-    free(buf);
-    return err;
 }

@@ -63,9 +63,4 @@ void bit_launch_srun(const struct bit_launch_args *args, struct bit_argv *out);
 /** A command of Slurm's: from the folder of the setting `slurm`, else from PATH. */
 void bit_launch_slurm_tool(const struct bit_config *config, const char *name, struct bit_argv *out);
 
-/** New random bytes in the file at `path` (0600), and in out. Errors: -errno. */
-int bit_secret_create(const char *path, uint8_t *out);
-/** Errors: -errno; BIT_ECORRUPT if it is not one. */
-int bit_secret_read(const char *path, uint8_t *out);
-
 #endif
