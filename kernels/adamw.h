@@ -1,15 +1,17 @@
 /* AdamW on one range of the flat parameter vector, as torch.optim.AdamW orders it. */
 #ifndef BIT_KERNELS_ADAMW_H
 #define BIT_KERNELS_ADAMW_H
+
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(adamw);
 /**
  * g' = g grad_scale;  p -= lr weight_decay p;  m = b1 m + (1-b1) g';  v = b2 v + (1-b2) g'^2;
  * p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps).
- * p, m, v (count) f32 in place; copy (count) bf16 of the new p, or NULL. t >= 1 is this update's number since the
- * moments were zero. grad_scale is clip.h's, in the backend's memory; NULL for 1. Where it is no finite number nothing
- * is changed: a step whose gradient is not finite is no step.
+ * t >= 1 counts the updates since the moments were zero. grad_scale is clip.h's, in the backend's memory; NULL for 1.
+ * Where it is NaN or infinite nothing is changed: the step is left out.
+ * Shapes      p, m, v (count), in place; copy (count), the new p once more, or NULL
+ * Dtypes      p, m, v f32; copy bf16
  * Source      torch.optim.AdamW (single tensor path); scalars are computed in double as there
  */
 struct bit_adamw_args {
@@ -21,4 +23,5 @@ struct bit_adamw_args {
     const double *grad_scale;
     uint64_t t;
 };
+
 #endif

@@ -1,6 +1,6 @@
 /*
- * What both variants of an operator ask of their arguments. Each bit_NAME_check is defined in NAME_ref.c, and returns 0
- * or -EINVAL with a note.
+ * What every variant of an operator asks of its arguments. Each bit_NAME_check is defined in NAME.c beside the
+ * contract, and returns 0, or -EINVAL with a note.
  */
 #ifndef BIT_KERNELS_ARGS_H
 #define BIT_KERNELS_ARGS_H

@@ -1,14 +1,17 @@
 /* Causal attention without materialised scores, both passes. */
 #ifndef BIT_KERNELS_ATTENTION_H
 #define BIT_KERNELS_ATTENTION_H
+
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(attention);
 /**
  * out[b,t,h] = sum_{s<=t} softmax_s(q[b,t,h] . k[b,s,h] / sqrt(D)) v[b,s,h].
- * qkv (B, T, 3, H, D) packed; out (B, T, H, D) of the same dtype; lse (B, H, T) f32, the log of each row's sum of
- * exponentials, kept for the backward pass. f32 accumulation. Any T >= 1, D <= BIT_HEAD_DIM_MAX and even. Deterministic
- * for any number of threads, but for the backward pass of cuDNN, which is only where exec->deterministic.
+ * lse is the log of each row's sum of exponentials, kept for the backward pass.
+ * Shapes      qkv (B, T, 3, H, D) packed; out (B, T, H, D); lse (B, H, T). T >= 1; D even, up to BIT_HEAD_DIM_MAX
+ * Dtypes      qkv, out both f32 or both bf16; lse and all sums f32
+ * Order       deterministic for any number of threads, but for cuDNN's backward pass, which is so only with
+ *             exec->deterministic
  */
 struct bit_attention_args {
     int64_t batch, time, heads, head_dim;
@@ -19,7 +22,11 @@ struct bit_attention_args {
 };
 
 BIT_OP_DECLARE(attention_backward);
-/** dqkv (B, T, 3, H, D) from dout (B, T, H, D), overwriting. Workspace as bit_attention_backward_workspace says. */
+/**
+ * dqkv from dout, overwriting.
+ * Shapes      dqkv (B, T, 3, H, D); dout (B, T, H, D); the others as attention's
+ * Dtypes      dqkv, qkv, out, dout all of `dtype`; lse f32
+ */
 struct bit_attention_backward_args {
     int64_t batch, time, heads, head_dim;
     const void *qkv, *out, *dout;
@@ -27,6 +34,8 @@ struct bit_attention_backward_args {
     void *dqkv;
     enum bit_dtype dtype;
 };
+
+/** Bytes of exec->workspace that the passes need on a processor. */
 size_t bit_attention_backward_workspace(int threads, int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
 size_t bit_attention_workspace(int threads, int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
 /** The same on the GPU, known without one: an upper bound for every way. */
@@ -43,4 +52,5 @@ struct bit_attention_choice {
  */
 int bit_attention_choose(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
                          enum bit_dtype dtype, struct bit_attention_choice *out);
+
 #endif

@@ -1,27 +1,32 @@
-/* The ternary phase's linear layer: y = (q codes^T) / (x_scale w_scale), and the gradient at the
- * input, straight through. The weight's is a plain product (matmul.h) with what the codes stand for (operand.h). */
+/*
+ * The ternary phase's linear layer: y = (q codes^T) / (x_scale w_scale), and the gradient at the input, straight
+ * through. The weight's is a plain product (matmul.h) with what the codes stand for (operand.h).
+ */
 #ifndef BIT_KERNELS_BITLINEAR_H
 #define BIT_KERNELS_BITLINEAR_H
+
 #include "kernels/op.h"
 
 #define BIT_SEGMENTS_MAX    3
 #define BIT_BITLINEAR_K_MAX 65536 /* 128 K <= 2^23: sums of codes are exact in int32, and in f32 */
-/* Rows of W that share a scale: one segment when fused, q k v or up gate when by projection. rows add up to N. scale is
- * 1/max(eps, M|W|), one a segment, in the backend's memory. */
+
+/* Rows of W that share a scale: one segment when fused, q k v or up gate when by projection. */
 struct bit_segments {
     int count;
-    int64_t rows[BIT_SEGMENTS_MAX];
-    const float *scale;
+    int64_t rows[BIT_SEGMENTS_MAX]; /* they add up to N */
+    const float *scale;             /* 1 / max(eps, M|W|), one a segment, in the backend's memory */
 };
 
 BIT_OP_DECLARE(bitlinear);
 /**
- * y (M, N) = q (M, K) w (N, K)^T / (x_scale[m] segment scale[n]), plus the addend where there is one (the residual
- * stream). Dtypes      at strength 1 q and w are BIT_I8, w -1, 0 or 1, and the integer sum is exact; below 1 both f32
- * or both bf16, sums in f32. x_scale (M) f32; y f32 or bf16 (an addend needs f32) Accuracy    unit = 1 / (x_scale
- * scale), both operations rounded; y = sum unit, or y = fma(sum, unit, addend): int8 results are the reference's to the
- * bit Order       deterministic for any number of threads Errors      -EINVAL on a bad shape, dtype or segments;
- * -ENOMEM
+ * y = q w^T / (x_scale[m] segment scale[n]), plus the addend where there is one (the residual stream).
+ * Shapes      q (M, K); w (N, K); x_scale (M); y, addend (M, N)
+ * Dtypes      at strength 1 q and w are BIT_I8, w -1, 0 or 1, and the integer sum is exact; below 1 both are f32 or
+ *             both bf16, with sums in f32. x_scale f32; y f32 or bf16 (an addend needs f32)
+ * Accuracy    unit = 1 / (x_scale scale), both operations rounded; y = sum unit, or y = fma(sum, unit, addend): int8
+ *             results are the reference's to the bit
+ * Order       deterministic for any number of threads
+ * Errors      -EINVAL on a bad shape, dtype or segments; -ENOMEM
  */
 struct bit_bitlinear_args {
     int64_t m, n, k;
@@ -36,8 +41,10 @@ struct bit_bitlinear_args {
 
 BIT_OP_DECLARE(bitlinear_backward_data);
 /**
- * dn (M, K) = (dy / segment scale) (M, N) w (N, K): the gradient at the (normed) input. dy, dn f32 or bf16; products in
- * dy's dtype (w int8 converts exactly). The scale is applied to each segment's sum, so that bf16 loses nothing to it.
+ * dn = (dy / segment scale) w: the gradient at the (normed) input.
+ * Shapes      dn (M, K); dy (M, N); w (N, K)
+ * Dtypes      dy, dn f32 or bf16; products in dy's dtype, to which an int8 w converts exactly
+ * Accuracy    the scale is applied to each segment's sum, so that bf16 loses nothing to it
  */
 struct bit_bitlinear_backward_data_args {
     int64_t m, n, k;
@@ -52,4 +59,5 @@ struct bit_bitlinear_backward_data_args {
 
 /** Scratch bytes that either may need at these sizes; they are enough for fewer rows too. */
 size_t bit_bitlinear_workspace(enum bit_backend backend, int threads, int64_t m, int64_t n, int64_t k);
+
 #endif

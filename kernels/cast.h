@@ -1,6 +1,7 @@
 /* Between f32 and bf16, and scaling on the way. */
 #ifndef BIT_KERNELS_CAST_H
 #define BIT_KERNELS_CAST_H
+
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(cast);
@@ -18,4 +19,5 @@ struct bit_cast_args {
     float scale;
     int accumulate;
 };
+
 #endif

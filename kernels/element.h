@@ -1,6 +1,7 @@
 /* One element of a buffer whose type is known at run time: for the references, and for the edges of fast variants. */
 #ifndef BIT_KERNELS_ELEMENT_H
 #define BIT_KERNELS_ELEMENT_H
+
 #include "kernels/exec.h"
 
 static inline float bit_element(const void *p, enum bit_dtype dtype, int64_t i)

@@ -1,11 +1,15 @@
 /* Token embedding: gather, and scatter-add backward. */
 #ifndef BIT_KERNELS_EMBED_H
 #define BIT_KERNELS_EMBED_H
+
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(embed);
-/** y[r] = table[ids[r]].  table (V, C) f32 or bf16; y (R, C) f32. ids < V: the processor refuses others, a GPU
- * stops at them (the caller has checked). */
+/**
+ * y[r] = table[ids[r]].
+ * Shapes      ids (R), each below V: a processor refuses others, a GPU stops at them; table (V, C); y (R, C)
+ * Dtypes      table f32 or bf16; y f32
+ */
 struct bit_embed_args {
     int64_t rows, cols, vocab;
     const uint32_t *ids;
@@ -15,8 +19,11 @@ struct bit_embed_args {
 };
 
 BIT_OP_DECLARE(embed_backward);
-/** dtable[ids[r]] += dy[r], rows of one id added in order of r: deterministic for any number of threads. dtable (V, C)
- * f32. ids as embed's. */
+/**
+ * dtable[ids[r]] += dy[r].
+ * Shapes      ids (R), as embed's; dy (R, C); dtable (V, C)
+ * Order       rows of one id are added in order of r: deterministic for any number of threads
+ */
 struct bit_embed_backward_args {
     int64_t rows, cols, vocab;
     const uint32_t *ids;
@@ -25,4 +32,5 @@ struct bit_embed_backward_args {
 };
 /** Bytes of exec->workspace that embed_backward needs. */
 size_t bit_embed_backward_workspace(enum bit_backend backend, int64_t rows, int64_t vocab);
+
 #endif

@@ -12,7 +12,7 @@ enum bit_backend {
     BIT_BACKEND_CUDA, /* one GPU */
 };
 
-/* What the processor has: the fast variants are built once for each level (isa.h). */
+/* What the processor has: the fast variants are built once for each level (cpu/isa.h). */
 enum bit_isa {
     BIT_ISA_BASE,   /* any machine */
     BIT_ISA_AVX2,   /* x86-64-v3: AVX2 and FMA */
@@ -39,7 +39,7 @@ struct bit_op_trace; /* op_trace.h */
 /*
  * The buffers of an operator's arguments, exec->workspace too, lie in the backend's memory: the process's own, or the
  * GPU's. On CUDA an operator is enqueued on the exec's one stream and the call returns; what it computed is there for
- * the operators behind it, and for the host after bit_exec_wait.
+ * the operators after it, and for the host after bit_exec_wait.
  */
 struct bit_exec {
     enum bit_backend backend;
@@ -104,7 +104,7 @@ struct bit_mark {
 int bit_mark_init(struct bit_mark *mark, const struct bit_exec *exec);
 void bit_mark_finish(struct bit_mark *mark);
 int bit_mark_set(struct bit_mark *mark, const struct bit_exec *exec);
-/** From one to the other, both set; behind bit_exec_wait. */
+/** From one to the other, both set; after bit_exec_wait. */
 double bit_mark_ms(const struct bit_mark *from, const struct bit_mark *to);
 
 typedef uint16_t bit_bf16; /* the upper half of an IEEE single */

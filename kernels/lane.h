@@ -1,6 +1,6 @@
 /*
  * A lane beside the operators: copies that run while operators do. On a GPU it is a stream of its own, for which the
- * host's side should be bit_exec_alloc_host's; elsewhere a copy is made when it is asked for, and nobody waits.
+ * host's side should be bit_exec_alloc_host's; elsewhere a copy is made at the call, and there is nothing to wait for.
  */
 #ifndef BIT_KERNELS_LANE_H
 #define BIT_KERNELS_LANE_H

@@ -1,6 +1,7 @@
 /* The 16-bit phase's matrix product, in the three orientations that training needs. */
 #ifndef BIT_KERNELS_MATMUL_H
 #define BIT_KERNELS_MATMUL_H
+
 #include "kernels/op.h"
 
 enum bit_matmul_form {
@@ -29,4 +30,5 @@ struct bit_matmul_args {
 };
 /** Scratch bytes, whatever the sizes. */
 size_t bit_matmul_workspace(enum bit_backend backend, int threads);
+
 #endif

@@ -8,6 +8,7 @@
  */
 #ifndef BIT_KERNELS_NORM_H
 #define BIT_KERNELS_NORM_H
+
 #include "kernels/op.h"
 #include "kernels/operand.h"
 
@@ -58,4 +59,5 @@ struct bit_norm_backward_args {
     enum bit_dtype copy_dtype;
     struct bit_operand operand;
 };
+
 #endif

@@ -1,10 +1,11 @@
 /*
  * The table of operators. An operator is one function with one argument struct; its variants compute the same thing:
- *     bit_NAME_ref   NAME_ref.c    plain loops, the reference
- *     bit_NAME_cpu   NAME_cpu.c    fast, where it pays
- *     bit_NAME_cuda  NAME_cuda.cu
- * bit_NAME() calls the variant of exec->backend (op.c; where the CPU has none of its own, the reference). What the
- * worker calls is the very function that kcheck checks.
+ *
+ *     bit_NAME_ref    ref/NAME.c      plain loops, the reference
+ *     bit_NAME_cpu    cpu/NAME.c      fast, where it pays; else the reference serves
+ *     bit_NAME_cuda   cuda/NAME.cu    or NAME.c, where it drives a library instead of kernels
+ *
+ * bit_NAME() calls the variant of exec->backend: what the worker calls is the very function that kcheck checks.
  */
 #ifndef BIT_KERNELS_OP_H
 #define BIT_KERNELS_OP_H
@@ -19,12 +20,16 @@
     int bit_##name##_cuda(const struct bit_exec *exec, const struct bit_##name##_args *args)
 
 /* clang-format off */
-/* X(name, has a _cpu variant, has a _cuda variant): every operator of the build, one a line. */
+/* X(name, has a _cpu variant, has a _cuda variant): every operator, in the order in which a training step meets it. */
 #define BIT_OP_TABLE(X)                                                                                                \
     X(embed, 1, 1)                                                                                                     \
     X(embed_backward, 1, 1)                                                                                            \
     X(norm, 1, 1)                                                                                                      \
     X(norm_backward, 1, 1)                                                                                             \
+    X(quantise, 1, 1)                                                                                                  \
+    X(matmul, 1, 1)                                                                                                    \
+    X(bitlinear, 1, 1)                                                                                                 \
+    X(bitlinear_backward_data, 1, 1)                                                                                   \
     X(rope, 1, 1)                                                                                                      \
     X(rope_backward, 1, 1)                                                                                             \
     X(attention, 1, 1)                                                                                                 \
@@ -33,24 +38,20 @@
     X(swiglu_backward, 1, 1)                                                                                           \
     X(swiglu_quantise, 1, 1)                                                                                           \
     X(swiglu_norm_backward, 1, 1)                                                                                      \
-    X(matmul, 1, 1)                                                                                                    \
-    X(quantise, 1, 1)                                                                                                  \
-    X(ternarise, 1, 1)                                                                                                 \
-    X(absmean, 1, 1)                                                                                                   \
-    X(histogram, 1, 1)                                                                                                 \
-    X(bitlinear, 1, 1)                                                                                                 \
-    X(bitlinear_backward_data, 1, 1)                                                                                   \
     X(targets, 0, 1)                                                                                                   \
     X(xent, 1, 1)                                                                                                      \
     X(sum, 0, 1)                                                                                                       \
     X(sumsq, 1, 1)                                                                                                     \
     X(clip, 0, 1)                                                                                                      \
     X(adamw, 1, 1)                                                                                                     \
+    X(cast, 1, 1)                                                                                                      \
+    X(absmean, 1, 1)                                                                                                   \
+    X(histogram, 1, 1)                                                                                                 \
     X(histogram_search, 0, 1)                                                                                          \
     X(weight_scale, 0, 1)                                                                                              \
+    X(ternarise, 1, 1)                                                                                                 \
     X(pack_codes, 1, 1)                                                                                                \
-    X(unpack_codes, 1, 1)                                                                                              \
-    X(cast, 1, 1)
+    X(unpack_codes, 1, 1)
 /* clang-format on */
 
 #endif

@@ -1,6 +1,6 @@
-/* Where the time goes, operator by operator: an exec that has a trace leaves a mark in front of each and one behind. */
-#ifndef BIT_KERNELS_TRACE_H
-#define BIT_KERNELS_TRACE_H
+/* Where the time goes, operator by operator: an exec that has a trace leaves a mark before each and one after it. */
+#ifndef BIT_KERNELS_OP_TRACE_H
+#define BIT_KERNELS_OP_TRACE_H
 
 #include <stdint.h>
 
@@ -13,7 +13,7 @@ struct bit_op_trace_span {
 
 struct bit_op_trace {
     struct bit_op_trace_span *spans; /* (most); owned */
-    int count, most;                 /* what comes behind `most` is not traced */
+    int count, most;                 /* what comes after `most` is not traced */
 };
 
 /** Errors: -ENOMEM, BIT_ECUDA. finish takes a zeroed trace too; detach it from its exec first. */
@@ -22,7 +22,7 @@ void bit_op_trace_finish(struct bit_op_trace *trace);
 /** Around what is called `name` (static storage). Nothing, where exec has no trace. */
 void bit_op_trace_begin(const struct bit_exec *exec, const char *name);
 void bit_op_trace_end(const struct bit_exec *exec);
-/** Of one span, behind bit_exec_wait. */
+/** Of one span, after bit_exec_wait. */
 double bit_op_trace_ms(const struct bit_op_trace *trace, int span);
 
 #endif

@@ -2,6 +2,7 @@
  * their own, so that nothing has to keep it until the weight's gradient needs it. */
 #ifndef BIT_KERNELS_OPERAND_H
 #define BIT_KERNELS_OPERAND_H
+
 #include "kernels/exec.h"
 
 /**
@@ -31,4 +32,5 @@ static inline struct bit_operand bit_operand_rows(struct bit_operand operand, in
         operand.scale += first;
     return operand;
 }
+
 #endif

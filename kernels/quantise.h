@@ -1,6 +1,7 @@
 /* Activations to int8 codes by row, with BitLinear's inner norm in front. */
 #ifndef BIT_KERNELS_QUANTISE_H
 #define BIT_KERNELS_QUANTISE_H
+
 #include "kernels/norm.h"
 
 enum bit_measure { BIT_MEASURE_ABSMAX, BIT_MEASURE_MEAN, BIT_MEASURE_MEDIAN };
@@ -33,4 +34,5 @@ struct bit_quantise_args {
     enum bit_dtype q_dtype;
     float *scale, *mean, *rstd;
 };
+
 #endif

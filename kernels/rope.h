@@ -1,14 +1,16 @@
 /* Rotary positions on a packed q, k, v, with OLMo's optional clamp before them. */
 #ifndef BIT_KERNELS_ROPE_H
 #define BIT_KERNELS_ROPE_H
+
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(rope);
 /**
- * In place on qkv (B, T, 3, H, D): first, if clip > 0, clamp all of q, k, v to [-clip, clip] and set bit i of mask
- * where value i was strictly outside; then rotate the halves of each head of q and k: (x1, x2) -> (x1 cos - x2 sin, x2
- * cos + x1 sin), angle t theta^(-2i/D), computed in f32 (OLMo's rope_full_precision). D even. qkv f32 or bf16. cos_sin
- * (T, D/2, 2) f32 from bit_rope_table.
+ * In place: first, if clip > 0, clamp all of q, k, v to [-clip, clip] and set bit i of mask where value i was strictly
+ * outside; then rotate the halves of each head of q and k,
+ *     (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin), by the angle t theta^(-2i/D).
+ * Shapes      qkv (B, T, 3, H, D), D even; cos_sin (T, D/2, 2) from bit_rope_table; mask B T 3 H D bits
+ * Dtypes      qkv f32 or bf16; rotated in f32 (OLMo's rope_full_precision)
  */
 struct bit_rope_args {
     int64_t batch, time, heads, head_dim;
@@ -16,8 +18,9 @@ struct bit_rope_args {
     const float *cos_sin;
     void *qkv;
     enum bit_dtype dtype;
-    uint8_t *mask; /* (B T 3 H D) / 8 bytes; NULL if clip is 0 */
+    uint8_t *mask; /* NULL if clip is 0 */
 };
+
 void bit_rope_table(int64_t time, int64_t head_dim, double theta, float *cos_sin);
 
 BIT_OP_DECLARE(rope_backward);
@@ -29,4 +32,5 @@ struct bit_rope_backward_args {
     enum bit_dtype dtype;
     const uint8_t *mask;
 };
+
 #endif

@@ -1,6 +1,7 @@
 /* The sum of a buffer, added up in an order of its own. */
 #ifndef BIT_KERNELS_SUM_H
 #define BIT_KERNELS_SUM_H
+
 #include "kernels/clip.h" /* BIT_SUM_BLOCK */
 #include "kernels/op.h"
 
@@ -17,4 +18,5 @@ struct bit_sum_args {
     const float *x;
     double *sum;
 };
+
 #endif

@@ -1,11 +1,15 @@
 /* SwiGLU as OLMo orders it: the first half is multiplied, the second half goes through silu. */
 #ifndef BIT_KERNELS_SWIGLU_H
 #define BIT_KERNELS_SWIGLU_H
+
 #include "kernels/op.h"
 
 BIT_OP_DECLARE(swiglu);
-/** y[r,c] = up[r,c] silu(gate[r,c]), up = ug[:, :C], gate = ug[:, C:]. ug (R, 2C), y (R, C), one dtype, f32 or bf16;
- * f32 inside. */
+/**
+ * y[r,c] = up[r,c] silu(gate[r,c]), up = ug[:, :C], gate = ug[:, C:].
+ * Shapes      ug (R, 2C); y (R, C)
+ * Dtypes      both f32 or both bf16; computed in f32
+ */
 struct bit_swiglu_args {
     int64_t rows, cols;
     const void *ug;
@@ -14,8 +18,12 @@ struct bit_swiglu_args {
 };
 
 BIT_OP_DECLARE(swiglu_backward);
-/** dug (R, 2C) from dy (R, C) and ug. dug may alias ug. dy's dtype may differ. y (R, C), or NULL: swiglu's output once
- * more, its bits, apart from all else. */
+/**
+ * dug from dy and ug.
+ * Shapes      dug, ug (R, 2C); dy (R, C); y (R, C), swiglu's output once more with its bits, or NULL
+ * Dtypes      dug, ug, y of `dtype`; dy f32 or bf16
+ * Ownership   dug may alias ug; y is apart from all others
+ */
 struct bit_swiglu_backward_args {
     int64_t rows, cols;
     const void *ug;
@@ -25,4 +33,5 @@ struct bit_swiglu_backward_args {
     enum bit_dtype dtype;
     void *y;
 };
+
 #endif

@@ -48,16 +48,22 @@ static void *rows_to(void *base, enum bit_dtype dtype, int64_t first, int64_t co
     return (uint8_t *)base + first * cols * (int64_t)bit_dtype_bytes(dtype);
 }
 
-struct bit_swiglu_args bit_swiglu_quantise_y(const struct bit_swiglu_quantise_args *args, int64_t first, int64_t rows,
-                                             void *y)
+static struct bit_swiglu_args y_of(const void *ug, int64_t cols, enum bit_dtype dtype, int64_t first, int64_t rows,
+                                   void *y)
 {
     return (struct bit_swiglu_args){
         .rows = rows,
-        .cols = args->cols,
-        .ug = rows_from(args->ug, args->dtype, first, 2 * args->cols),
+        .cols = cols,
+        .ug = rows_from(ug, dtype, first, 2 * cols),
         .y = y,
-        .dtype = args->dtype,
+        .dtype = dtype,
     };
+}
+
+struct bit_swiglu_args bit_swiglu_quantise_y(const struct bit_swiglu_quantise_args *args, int64_t first, int64_t rows,
+                                             void *y)
+{
+    return y_of(args->ug, args->cols, args->dtype, first, rows, y);
 }
 
 struct bit_quantise_args bit_swiglu_quantise_codes(const struct bit_swiglu_quantise_args *args, int64_t first,
@@ -93,13 +99,7 @@ bool bit_swiglu_norm_backward_is_plain(const struct bit_swiglu_norm_backward_arg
 struct bit_swiglu_args bit_swiglu_norm_backward_y(const struct bit_swiglu_norm_backward_args *args, int64_t first,
                                                   int64_t rows, void *y)
 {
-    return (struct bit_swiglu_args){
-        .rows = rows,
-        .cols = args->cols,
-        .ug = rows_from(args->ug, args->dtype, first, 2 * args->cols),
-        .y = y,
-        .dtype = args->dtype,
-    };
+    return y_of(args->ug, args->cols, args->dtype, first, rows, y);
 }
 
 struct bit_norm_backward_args bit_swiglu_norm_backward_dy(const struct bit_swiglu_norm_backward_args *args,

@@ -1,9 +1,10 @@
 /*
- * The path from the MLP's up and gate to the codes of the linear behind them, and back: swiglu (swiglu.h) and quantise
+ * The path from the MLP's up and gate to the codes of the linear after them, and back: swiglu (swiglu.h) and quantise
  * (quantise.h) without the R x C values between them, which never stand in memory.
  */
 #ifndef BIT_KERNELS_SWIGLU_QUANTISE_H
 #define BIT_KERNELS_SWIGLU_QUANTISE_H
+
 #include "kernels/quantise.h"
 
 BIT_OP_DECLARE(swiglu_quantise);
@@ -11,7 +12,7 @@ BIT_OP_DECLARE(swiglu_quantise);
  * y = swiglu(ug), rounded to `dtype` as swiglu stores it; q, scale, mean, rstd = quantise(y).
  * Dtypes      q as quantise has it: int8 codes at strength 1, f32 or bf16 blends at any
  * Shapes      ug (R, 2C): up, then gate; q (R, C); scale, mean, rstd (R), mean and rstd NULL if kind is NONE
- * Accuracy    the bits of one operator behind the other; mean and rstd may differ in their last ones on a GPU, where
+ * Accuracy    the bits of one operator after the other; mean and rstd may differ in their last ones on a GPU, where
  *             rows that are too long or not aligned are added in another order
  */
 struct bit_swiglu_quantise_args {
@@ -29,9 +30,10 @@ struct bit_swiglu_quantise_args {
 
 BIT_OP_DECLARE(swiglu_norm_backward);
 /**
- * From dn, the gradient behind the norm of y, to dug (R, 2C): norm_backward (its dx rounded to dtype), then
- * swiglu_backward; y is computed again. kind NONE: dn is y's own gradient. dug may alias ug, and nothing else. operand:
- * the normed y once more, operand.h.
+ * From dn, the gradient at the output of y's norm, to dug: norm_backward (its dx rounded to dtype), then
+ * swiglu_backward; y is computed again. kind NONE: dn is y's own gradient. operand: the normed y once more, operand.h.
+ * Shapes      ug, dug (R, 2C); dn (R, C); mean, rstd (R)
+ * Ownership   dug may alias ug, and nothing else
  */
 struct bit_swiglu_norm_backward_args {
     int64_t rows, cols;
@@ -45,4 +47,5 @@ struct bit_swiglu_norm_backward_args {
 };
 /** Bytes of exec->workspace that either needs for rows of `cols` columns. */
 size_t bit_swiglu_quantise_workspace(enum bit_backend backend, int64_t cols, enum bit_dtype dtype);
+
 #endif

@@ -6,9 +6,10 @@
 
 BIT_OP_DECLARE(ternarise);
 /**
- * u = w scale, scale = 1 / max(eps, M|W|) in the backend's memory;  code = clamp(rint(u), -1, 1), half to even. codes
- * int8; out, the operand of products: u + strength (code - u) as out_dtype, the code itself at strength 1. Either may
- * be NULL. *zeros += how many codes are 0.
+ * u = w scale; code = clamp(rint(u), -1, 1), half to even; *zeros += how many codes are 0.
+ * Shapes      w, codes, out (count); codes or out may be NULL
+ * Dtypes      codes int8; out, the operand of products, f32 or bf16: u + strength (code - u), the code at strength 1
+ * Ownership   scale = 1 / max(eps, M|W|) lies in the backend's memory
  */
 struct bit_ternarise_args {
     int64_t count;

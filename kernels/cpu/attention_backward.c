@@ -49,14 +49,15 @@ static struct scratch lay_out(const struct bit_attention_plan *plan, uint32_t *a
 
 static struct source part_of(const struct bit_attention_backward_args *args, int64_t head, int part)
 {
-    const int64_t b = head / args->heads, h = head % args->heads, stride = 3 * args->heads * args->head_dim;
-    const int64_t at = b * args->time * stride + (part * args->heads + h) * args->head_dim;
+    const struct source q = {
+        .x = args->qkv,
+        .dtype = args->dtype,
+        .stride = 3 * args->heads * args->head_dim,
+        .time = args->time,
+        .dim = args->head_dim,
+    };
 
-    return (struct source){.x = (const uint8_t *)args->qkv + (size_t)at * bit_dtype_bytes(args->dtype),
-                           .dtype = args->dtype,
-                           .stride = stride,
-                           .time = args->time,
-                           .dim = args->head_dim};
+    return part_of_packed(q, head / args->heads, part * args->heads + head % args->heads);
 }
 
 static struct source out_of(const struct bit_attention_backward_args *args, const void *x, int64_t head)
@@ -64,11 +65,13 @@ static struct source out_of(const struct bit_attention_backward_args *args, cons
     const int64_t b = head / args->heads, h = head % args->heads, stride = args->heads * args->head_dim;
     const int64_t at = b * args->time * stride + h * args->head_dim;
 
-    return (struct source){.x = (const uint8_t *)x + (size_t)at * bit_dtype_bytes(args->dtype),
-                           .dtype = args->dtype,
-                           .stride = stride,
-                           .time = args->time,
-                           .dim = args->head_dim};
+    return (struct source){
+        .x = (const uint8_t *)x + (size_t)at * bit_dtype_bytes(args->dtype),
+        .dtype = args->dtype,
+        .stride = stride,
+        .time = args->time,
+        .dim = args->head_dim,
+    };
 }
 
 INLINE void pack_forms(struct forms *forms, const struct source *from, const struct bit_attention_plan *plan,

@@ -8,8 +8,8 @@
  *     columns   [tile][unit of d][t]        the right side of a product over d
  *     joined    [unit of t][d]              the right side of a product over t; the same as rows where a unit is one
  */
-#ifndef BIT_KERNELS_ATTENTION_TILES_H
-#define BIT_KERNELS_ATTENTION_TILES_H
+#ifndef BIT_KERNELS_CPU_ATTENTION_TILES_H
+#define BIT_KERNELS_CPU_ATTENTION_TILES_H
 
 #include <stdbool.h>
 
@@ -99,6 +99,15 @@ struct source {
     enum bit_dtype dtype;
     int64_t stride, time, dim;
 };
+
+/* Of a tensor whose positions hold `part` after part of q.dim: that part of one instance. */
+static inline struct source part_of_packed(struct source q, int64_t instance, int64_t part)
+{
+    const int64_t at = instance * q.time * q.stride + part * q.dim;
+
+    q.x = (const uint8_t *)q.x + (size_t)at * bit_dtype_bytes(q.dtype);
+    return q;
+}
 
 INLINE void pack_row(uint32_t *row, const struct source *from, int64_t t, int64_t width, bool pairs)
 {

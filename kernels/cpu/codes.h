@@ -1,7 +1,8 @@
 /* Vectors of codes: rounding, clamping and narrowing, alike for activations and weights. Only for sources of
  * kernels_isa_sources. */
-#ifndef BIT_KERNELS_CODES_H
-#define BIT_KERNELS_CODES_H
+#ifndef BIT_KERNELS_CPU_CODES_H
+#define BIT_KERNELS_CPU_CODES_H
+
 #include "kernels/cpu/simd.h"
 #include "kernels/operand.h"
 

@@ -265,12 +265,14 @@ static void multiply_panel(const struct plan *plan, const struct block *b, const
 {
     _Alignas(64) float sums[TILE_ROWS * TILE_COLS];
     float col_scale[TILE_COLS];
-    struct tile_place place = {.j = b->j0 + panel * TILE_COLS,
-                               .cols = (int)BIT_MIN(b->cols - panel * TILE_COLS, TILE_COLS),
-                               .factor = b->factor,
-                               .first = b->first,
-                               .last = b->last,
-                               .kept_stride = plan->cols};
+    struct tile_place place = {
+        .j = b->j0 + panel * TILE_COLS,
+        .cols = (int)BIT_MIN(b->cols - panel * TILE_COLS, TILE_COLS),
+        .factor = b->factor,
+        .first = b->first,
+        .last = b->last,
+        .kept_stride = plan->cols,
+    };
 
     if (plan->args->n_segments != NULL)
         column_scales(plan->args->n_segments, &place, col_scale);

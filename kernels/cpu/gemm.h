@@ -8,8 +8,8 @@
  * of threads. On AVX-512 products are vdpbf16ps and vpdpbusd, elsewhere everything is converted to f32 as it is packed
  * (sums of int8 by ternary codes stay below 2^24, so they are exact there too).
  */
-#ifndef BIT_KERNELS_GEMM_H
-#define BIT_KERNELS_GEMM_H
+#ifndef BIT_KERNELS_CPU_GEMM_H
+#define BIT_KERNELS_CPU_GEMM_H
 
 #include "kernels/product_plan.h"
 

@@ -1,5 +1,5 @@
 /*
- * Operands to the 32-bit words that gemm_tile.h multiplies. Part of gemm_cpu.c, built for each level.
+ * Operands to the 32-bit words that gemm_tile.h multiplies. Part of gemm.c, built for each level.
  *
  * A run is `words` words of k from element p0 on, for the rows from r0 on. Past the last k and the last row words are
  * zero, so that tiles need no edges. Three ways, by how the operand lies and how it is wanted:
@@ -7,8 +7,9 @@
  *     pack_turned   k are neighbours: words[g][r], transposing (B of NT)
  *     pack_along    k are neighbours: words[r][g], converting (A that cannot be read in place)
  */
-#ifndef BIT_KERNELS_GEMM_PACK_H
-#define BIT_KERNELS_GEMM_PACK_H
+#ifndef BIT_KERNELS_CPU_GEMM_PACK_H
+#define BIT_KERNELS_CPU_GEMM_PACK_H
+
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/gemm_tile.h"
 #include "kernels/element.h"

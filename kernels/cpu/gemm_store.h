@@ -1,6 +1,7 @@
-/* What happens to a tile's sums on their way into C. Part of gemm_cpu.c, built for each level. */
-#ifndef BIT_KERNELS_GEMM_STORE_H
-#define BIT_KERNELS_GEMM_STORE_H
+/* What happens to a tile's sums on their way into C. Part of gemm.c, built for each level. */
+#ifndef BIT_KERNELS_CPU_GEMM_STORE_H
+#define BIT_KERNELS_CPU_GEMM_STORE_H
+
 #include <math.h>
 
 #include "kernels/cpu/gemm.h"

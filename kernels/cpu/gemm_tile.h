@@ -1,11 +1,12 @@
 /*
- * A tile of C in registers: TILE_ROWS x TILE_COLS sums over a run of k. Part of gemm_cpu.c, built for each level.
+ * A tile of C in registers: TILE_ROWS x TILE_COLS sums over a run of k. Part of gemm.c, built for each level.
  *
  * Operands come as 32-bit words, each one f32, two bf16 or four int8 that follow each other in k. A word of A meets a
  * row of TILE_COLS words of B's panel.
  */
-#ifndef BIT_KERNELS_GEMM_TILE_H
-#define BIT_KERNELS_GEMM_TILE_H
+#ifndef BIT_KERNELS_CPU_GEMM_TILE_H
+#define BIT_KERNELS_CPU_GEMM_TILE_H
+
 #include <stdint.h>
 #include <string.h>
 

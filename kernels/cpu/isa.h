@@ -8,32 +8,33 @@
  * and is compiled once for each level under the names bit_norm_base, bit_norm_avx2 and bit_norm_avx512. isa.c defines
  * bit_norm_cpu, which calls the one of exec->isa. Everything else in such a file is static.
  */
-#ifndef BIT_KERNELS_ISA_H
-#define BIT_KERNELS_ISA_H
+#ifndef BIT_KERNELS_CPU_ISA_H
+#define BIT_KERNELS_CPU_ISA_H
 
 #include "kernels/op.h"
 
 /* clang-format off */
+/* In the order of BIT_OP_TABLE; gemm, which is no operator of its own, is what matmul and bitlinear are made of. */
 #define BIT_ISA_TABLE(X)                                                                                               \
-    X(absmean)                                                                                                         \
-    X(adamw)                                                                                                           \
-    X(cast)                                                                                                            \
     X(embed)                                                                                                           \
     X(embed_backward)                                                                                                  \
-    X(gemm)                                                                                                            \
-    X(histogram)                                                                                                       \
     X(norm)                                                                                                            \
     X(norm_backward)                                                                                                   \
     X(quantise)                                                                                                        \
+    X(gemm)                                                                                                            \
     X(rope)                                                                                                            \
     X(rope_backward)                                                                                                   \
-    X(sumsq)                                                                                                           \
+    X(attention)                                                                                                       \
+    X(attention_backward)                                                                                              \
     X(swiglu)                                                                                                          \
     X(swiglu_backward)                                                                                                 \
-    X(ternarise)                                                                                                       \
     X(xent)                                                                                                            \
-    X(attention)                                                                                                       \
-    X(attention_backward)
+    X(sumsq)                                                                                                           \
+    X(adamw)                                                                                                           \
+    X(cast)                                                                                                            \
+    X(absmean)                                                                                                         \
+    X(histogram)                                                                                                       \
+    X(ternarise)
 /* clang-format on */
 
 #define BIT_ISA_DECLARE_AT(name, level)                                                                                \

@@ -2,8 +2,8 @@
  * Vectors of f32 at the width of the level that this file is built for, by the compiler's vector types, and the few
  * functions that every fast variant needs. Only for sources of kernels_isa_sources.
  */
-#ifndef BIT_KERNELS_SIMD_H
-#define BIT_KERNELS_SIMD_H
+#ifndef BIT_KERNELS_CPU_SIMD_H
+#define BIT_KERNELS_CPU_SIMD_H
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Which thread of the team this is, and how many there are; one where the build has no OpenMP. */
-#ifndef BIT_KERNELS_TEAM_H
-#define BIT_KERNELS_TEAM_H
+#ifndef BIT_KERNELS_CPU_TEAM_H
+#define BIT_KERNELS_CPU_TEAM_H
 
 #if defined(_OPENMP)
 #include <omp.h>

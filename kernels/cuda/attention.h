@@ -1,6 +1,6 @@
-/* Attention on the GPU: who computes it. attention_cuda.c chooses between these, and says which it chose. */
-#ifndef BIT_KERNELS_ATTENTION_CUDA_H
-#define BIT_KERNELS_ATTENTION_CUDA_H
+/* Attention on the GPU: who computes it. attention.c chooses between these, and says which it chose. */
+#ifndef BIT_KERNELS_CUDA_ATTENTION_H
+#define BIT_KERNELS_CUDA_ATTENTION_H
 
 #include "kernels/attention.h"
 #include "kernels/cuda/gpu.h"

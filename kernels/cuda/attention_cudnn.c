@@ -102,7 +102,7 @@ static bit_cudnn_tensor multiply(struct builder *b, bit_cudnn_tensor x, bit_cudn
     return product;
 }
 
-/* Scores behind the diagonal become MASKED. */
+/* Scores after the diagonal become MASKED. */
 static bit_cudnn_tensor mask(struct builder *b, bit_cudnn_tensor scores)
 {
     bit_cudnn_tensor row = bit_cudnn_virtual(&b->g, CUDNN_DATA_INT32, &b->square);

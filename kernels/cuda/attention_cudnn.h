@@ -1,6 +1,6 @@
 /* Attention by cuDNN: a plan for each shape, built once and kept with the GPU (BIT_GPU_CACHE_ATTENTION). */
-#ifndef BIT_KERNELS_ATTENTION_CUDNN_H
-#define BIT_KERNELS_ATTENTION_CUDNN_H
+#ifndef BIT_KERNELS_CUDA_ATTENTION_CUDNN_H
+#define BIT_KERNELS_CUDA_ATTENTION_CUDNN_H
 
 #include <stdbool.h>
 

@@ -57,7 +57,7 @@ template <int D> __device__ __forceinline__ void score(float (&s)[GROUPS][8][4],
     }
 }
 
-/* Scores of keys behind their query become -inf; `row` is the lane's upper row in front of the tile's first key. */
+/* Scores of keys after their query become -inf; `row` is the lane's upper row in front of the tile's first key. */
 __device__ __forceinline__ void hide_future(float (&s)[8][4], int row)
 {
 #pragma unroll

@@ -1,6 +1,6 @@
 /* Tiles in shared memory and the products of the attention passes in bf16 tensor cores. A file includes this last. */
-#ifndef BIT_KERNELS_ATTENTION_MMA_CUH
-#define BIT_KERNELS_ATTENTION_MMA_CUH
+#ifndef BIT_KERNELS_CUDA_ATTENTION_MMA_CUH
+#define BIT_KERNELS_CUDA_ATTENTION_MMA_CUH
 
 #include "kernels/cuda/util.cuh"
 

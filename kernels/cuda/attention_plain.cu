@@ -193,17 +193,19 @@ template <typename T> static __global__ void attention_delta(const plain_params<
 
 template <typename T> static int launch_forward(const struct bit_exec *exec, const struct bit_attention_args *args)
 {
-    const plain_params<T> p = {.qkv = (const T *)args->qkv,
-                               .out = NULL,
-                               .dout = NULL,
-                               .to = (T *)args->out,
-                               .lse = NULL,
-                               .delta = NULL,
-                               .lse_to = args->lse,
-                               .time = (int)args->time,
-                               .heads = (int)args->heads,
-                               .dim = (int)args->head_dim,
-                               .scale = (float)(1 / sqrt((double)args->head_dim))};
+    const plain_params<T> p = {
+        .qkv = (const T *)args->qkv,
+        .out = NULL,
+        .dout = NULL,
+        .to = (T *)args->out,
+        .lse = NULL,
+        .delta = NULL,
+        .lse_to = args->lse,
+        .time = (int)args->time,
+        .heads = (int)args->heads,
+        .dim = (int)args->head_dim,
+        .scale = (float)(1 / sqrt((double)args->head_dim)),
+    };
     const dim3 blocks((unsigned)(args->batch * args->heads), (unsigned)((args->time + WARPS - 1) / WARPS));
     const int bytes = (WARPS + 2 * BIT_WARP) * (p.dim + 1) * 4;
     int err = bit_gpu_try(cudaFuncSetAttribute(plain_forward<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));

@@ -1,6 +1,6 @@
 /*
  * The ternary linear layer on a GPU. Forward at full strength is an int8 product of our own; everything else is
- * cuBLASLt's on numbers, with passes before (int8 to numbers) or behind (scales) it. What such a pass makes stands in
+ * cuBLASLt's on numbers, with passes before (int8 to numbers) or after it (scales). What such a pass makes stands in
  * scratch piece by piece.
  */
 #include "kernels/cuda/bitlinear.h"
@@ -128,18 +128,20 @@ static int data_columns(const struct bit_exec *exec, const struct bit_bitlinear_
             .c_row = round->sums != NULL ? round->cols : args->k,
             .c_dtype = round->sums != NULL ? BIT_F32 : args->dn_dtype,
         };
+        const struct bit_convert_pass rounded = {
+            .rows = some,
+            .cols = round->cols,
+            .from = round->sums,
+            .from_dtype = BIT_F32,
+            .from_row = round->cols,
+            .to = dn,
+            .to_dtype = args->dn_dtype,
+            .to_row = args->k,
+        };
+
         err = data_products(exec, args, round, i, some, &to);
         if (err >= 0 && round->sums != NULL)
-            err = bit_convert_pass_cuda(exec, &(struct bit_convert_pass){
-                                                  .rows = some,
-                                                  .cols = round->cols,
-                                                  .from = round->sums,
-                                                  .from_dtype = BIT_F32,
-                                                  .from_row = round->cols,
-                                                  .to = dn,
-                                                  .to_dtype = args->dn_dtype,
-                                                  .to_row = args->k,
-                                              });
+            err = bit_convert_pass_cuda(exec, &rounded);
     }
     return err;
 }
@@ -157,16 +159,18 @@ static int data_expanded(const struct bit_exec *exec, const struct bit_bitlinear
     round.w = numbers;
     for (round.col = 0; err >= 0 && round.col < args->k; round.col += cols) {
         round.cols = round.w_row = BIT_MIN(cols, args->k - round.col);
-        err = bit_convert_pass_cuda(exec, &(struct bit_convert_pass){
-                                              .rows = args->n,
-                                              .cols = round.cols,
-                                              .from = offset(args->w, args->w_dtype, round.col),
-                                              .from_dtype = args->w_dtype,
-                                              .from_row = args->k,
-                                              .to = numbers,
-                                              .to_dtype = args->dy_dtype,
-                                              .to_row = round.w_row,
-                                          });
+        const struct bit_convert_pass columns = {
+            .rows = args->n,
+            .cols = round.cols,
+            .from = offset(args->w, args->w_dtype, round.col),
+            .from_dtype = args->w_dtype,
+            .from_row = args->k,
+            .to = numbers,
+            .to_dtype = args->dy_dtype,
+            .to_row = round.w_row,
+        };
+
+        err = bit_convert_pass_cuda(exec, &columns);
         if (err >= 0)
             err = data_columns(exec, args, &round);
     }

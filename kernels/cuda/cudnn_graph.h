@@ -1,6 +1,6 @@
 /* A graph of cuDNN operations on tensors of four dimensions, and the plan that computes it. For attention_cudnn.c. */
-#ifndef BIT_KERNELS_CUDNN_GRAPH_H
-#define BIT_KERNELS_CUDNN_GRAPH_H
+#ifndef BIT_KERNELS_CUDA_CUDNN_GRAPH_H
+#define BIT_KERNELS_CUDA_CUDNN_GRAPH_H
 
 #include <cudnn_graph.h>
 #include <stddef.h>

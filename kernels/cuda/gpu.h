@@ -1,7 +1,7 @@
 /* One GPU as operators see it: its stream, its handles, what it can do. For .cu files and the few host files that drive
  * the device; everything else knows bit_exec alone. */
-#ifndef BIT_KERNELS_CUDA_H
-#define BIT_KERNELS_CUDA_H
+#ifndef BIT_KERNELS_CUDA_GPU_H
+#define BIT_KERNELS_CUDA_GPU_H
 
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>
@@ -39,10 +39,10 @@ int bit_gpu_result(cudaError_t result, const char *call);
 int bit_gpu_blas_result(cublasStatus_t status, const char *call);
 #define bit_gpu_try(call)      bit_gpu_result((call), #call)
 #define bit_gpu_blas_try(call) bit_gpu_blas_result((call), #call)
-/** What the launch of `name` said: for the line behind every <<<>>>. */
+/** What the launch of `name` said: for the line after every <<<>>>. */
 int bit_gpu_launched(const char *name);
 
-/* exec.c's calls on this backend; there, not here, is what they promise. */
+/* For cuda/exec.c; kernels/exec.h has what they promise. */
 int bit_gpu_count(int *count);
 int bit_gpu_memory(int device, size_t *bytes);
 int bit_gpu_create(int device, struct bit_gpu **out);

@@ -37,16 +37,18 @@ static int rounded(const struct bit_exec *exec, const struct bit_matmul_args *ar
         part.a = (const float *)args->a + i * (args->form == BIT_MATMUL_TN ? 1 : args->k);
         part.c = sums;
         part.c_dtype = BIT_F32;
+
+        const struct bit_cast_args cast = {
+            .count = part.m * args->n,
+            .x = sums,
+            .x_dtype = BIT_F32,
+            .y = (bit_bf16 *)args->c + i * args->n,
+            .y_dtype = BIT_BF16,
+            .scale = 1.0f,
+        };
         err = bit_blas_cuda(exec, &part);
         if (err >= 0)
-            err = bit_cast_cuda(exec, &(struct bit_cast_args){
-                                          .count = part.m * args->n,
-                                          .x = sums,
-                                          .x_dtype = BIT_F32,
-                                          .y = (bit_bf16 *)args->c + i * args->n,
-                                          .y_dtype = BIT_BF16,
-                                          .scale = 1.0f,
-                                      });
+            err = bit_cast_cuda(exec, &cast);
     }
     return err;
 }

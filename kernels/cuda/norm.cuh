@@ -1,7 +1,7 @@
 /* The norms' arithmetic on one row, for the operators that contain one. Each step is rounded by itself, so that the
  * same row gives the same bits wherever it is normed. */
-#ifndef BIT_KERNELS_NORM_CUDA_CUH
-#define BIT_KERNELS_NORM_CUDA_CUH
+#ifndef BIT_KERNELS_CUDA_NORM_CUH
+#define BIT_KERNELS_CUDA_NORM_CUH
 
 #include "kernels/cuda/row.cuh"
 extern "C" {

@@ -15,7 +15,7 @@ static __device__ __forceinline__ unsigned pack_word(unsigned word)
     return (w | w >> 6 | w >> 12 | w >> 18) & 0xff;
 }
 
-/* `codes` from i on, of which there may be less than four: behind the end there is code 0. */
+/* `codes` from i on, of which there may be less than four: after the end there is code 0. */
 static __device__ __forceinline__ unsigned pack_few(const bit_pack_codes_args &a, int64_t i)
 {
     unsigned word = 0;

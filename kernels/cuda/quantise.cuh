@@ -1,7 +1,7 @@
 /* The measure of a row and its codes, for the operators that end in them. The order of the float operations is the
  * contract's: quantise.h. */
-#ifndef BIT_KERNELS_QUANTISE_CUDA_CUH
-#define BIT_KERNELS_QUANTISE_CUDA_CUH
+#ifndef BIT_KERNELS_CUDA_QUANTISE_CUH
+#define BIT_KERNELS_CUDA_QUANTISE_CUH
 
 #include <float.h>
 #include <type_traits>
@@ -98,6 +98,27 @@ template <typename Q> __device__ __forceinline__ float bit_quantised(float u, en
     if (std::is_same_v<Q, int8_t> || dtype == BIT_I8)
         return inside;
     return bit_blend(u, rintf(inside), strength);
+}
+
+/* The codes of row r and what is kept of it: the end of quantise and of swiglu_quantise. value(i, c) is what the norm
+ * sees; of_row is bit_row_scaled_of's. */
+template <typename Q, typename Row, typename Value, typename Args>
+__device__ __forceinline__ void bit_row_store_codes(const Row &row, const Value &value, const bit_row_scaled &of_row,
+                                                    const Args &args, int64_t r)
+{
+    const bit_row_norm norm = of_row.norm;
+    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
+
+    row.store([&](int i,
+                  int c) { return bit_quantised<Q>(__fmul_rn(norm(value(i, c)), scale), args.q_dtype, args.strength); },
+              bit_sink<Q>(args.q, args.q_dtype, r * args.cols));
+    if (row.thread() != 0)
+        return;
+    args.scale[r] = scale;
+    if (args.kind != BIT_NORM_NONE) {
+        args.mean[r] = norm.mean;
+        args.rstd[r] = norm.rstd;
+    }
 }
 
 /* What an operand is, where kernels are built for it: what they need not ask is in no register. */

@@ -7,8 +7,8 @@
  * are read by (i, c); loaded from NULL they are undefined. Sums are added in an order that follows from the number of
  * columns alone.
  */
-#ifndef BIT_KERNELS_ROW_CUDA_CUH
-#define BIT_KERNELS_ROW_CUDA_CUH
+#ifndef BIT_KERNELS_CUDA_ROW_CUH
+#define BIT_KERNELS_CUDA_ROW_CUH
 
 #include <limits.h>
 
@@ -91,15 +91,15 @@ template <int GROUP_> struct bit_row {
         else
             return bit_block_sum<GROUP>(v, shared);
     }
-    /* Two sums for the barriers of one. */
-    static __device__ __forceinline__ float2 sum(float2 v, float *shared)
+    /* Of each warp's v those of the row, for the barriers of one: x is added up, y joined to where from(its first)
+     * begins. */
+    template <typename From, typename Join>
+    static __device__ __forceinline__ float2 across_warps(float2 v, float *shared, From from, Join join)
     {
         constexpr int warps = GROUP / BIT_WARP;
         const int warp = threadIdx.x / BIT_WARP, lane = threadIdx.x % BIT_WARP;
         float2 all = {0, 0};
 
-        v.x = bit_warp_sum(v.x);
-        v.y = bit_warp_sum(v.y);
         if constexpr (warps == 1)
             return v;
         __syncthreads();
@@ -108,37 +108,27 @@ template <int GROUP_> struct bit_row {
             shared[warps + warp] = v.y;
         }
         __syncthreads();
+        all.y = from(shared[warps]);
 #pragma unroll
         for (int w = 0; w < warps; w++) {
             all.x += shared[w];
-            all.y += shared[warps + w];
+            all.y = join(all.y, shared[warps + w]);
         }
         return all;
     }
-    /* The sum of v.x and the largest v.y, likewise. */
+    /* Two sums. */
+    static __device__ __forceinline__ float2 sum(float2 v, float *shared)
+    {
+        return across_warps(
+            {bit_warp_sum(v.x), bit_warp_sum(v.y)}, shared, [](float) { return 0.0f; },
+            [](float a, float b) { return a + b; });
+    }
+    /* The sum of v.x and the largest v.y. */
     static __device__ __forceinline__ float2 sum_and_max(float2 v, float *shared)
     {
-        constexpr int warps = GROUP / BIT_WARP;
-        const int warp = threadIdx.x / BIT_WARP, lane = threadIdx.x % BIT_WARP;
-        float2 all = {0, 0};
-
-        v.x = bit_warp_sum(v.x);
-        v.y = bit_warp_max(v.y);
-        if constexpr (warps == 1)
-            return v;
-        __syncthreads();
-        if (lane == 0) {
-            shared[warp] = v.x;
-            shared[warps + warp] = v.y;
-        }
-        __syncthreads();
-        all.y = shared[warps];
-#pragma unroll
-        for (int w = 0; w < warps; w++) {
-            all.x += shared[w];
-            all.y = fmaxf(all.y, shared[warps + w]);
-        }
-        return all;
+        return across_warps(
+            {bit_warp_sum(v.x), bit_warp_max(v.y)}, shared, [](float first) { return first; },
+            [](float a, float b) { return fmaxf(a, b); });
     }
     static __device__ __forceinline__ float max(float v, float *shared)
     {

@@ -1,6 +1,6 @@
 /* SwiGLU's arithmetic on one element, each step rounded by itself: fused or not, the bits are the same. */
-#ifndef BIT_KERNELS_SWIGLU_CUDA_CUH
-#define BIT_KERNELS_SWIGLU_CUDA_CUH
+#ifndef BIT_KERNELS_CUDA_SWIGLU_CUH
+#define BIT_KERNELS_CUDA_SWIGLU_CUH
 
 #include "kernels/cuda/util.cuh"
 

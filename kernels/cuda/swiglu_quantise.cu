@@ -22,19 +22,8 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     const auto y = row.template map<T>(args.dtype,
                                        [=](int i, int c) { return bit_swiglu_value(up(i, c), gate(i, c)); });
     const bit_row_scaled of_row = bit_row_scaled_of(row, y, args.kind, 1, args.norm_eps, args.measure, shared);
-    const bit_row_norm norm = of_row.norm;
-    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
 
-    row.store(
-        [&](int i, int c) { return bit_quantised<Q>(__fmul_rn(norm(y(i, c)), scale), args.q_dtype, args.strength); },
-        bit_sink<Q>(args.q, args.q_dtype, at));
-    if (row.thread() != 0)
-        return;
-    args.scale[r] = scale;
-    if (args.kind != BIT_NORM_NONE) {
-        args.mean[r] = norm.mean;
-        args.rstd[r] = norm.rstd;
-    }
+    bit_row_store_codes<Q>(row, y, of_row, args, r);
 }
 
 /* dug may be ug: in its last pass a thread reads what it alone writes, before it does. */

@@ -1,6 +1,6 @@
 /* What the int8 products of both generations share: the order of tiles, and the way from sums to y. */
-#ifndef BIT_KERNELS_TERNARY_GEMM_CUDA_CUH
-#define BIT_KERNELS_TERNARY_GEMM_CUDA_CUH
+#ifndef BIT_KERNELS_CUDA_TERNARY_GEMM_CUH
+#define BIT_KERNELS_CUDA_TERNARY_GEMM_CUH
 
 #include "kernels/cuda/util.cuh"
 extern "C" {

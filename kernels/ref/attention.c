@@ -74,13 +74,15 @@ int bit_attention_ref(const struct bit_exec *exec, const struct bit_attention_ar
     if (err < 0)
         return err;
     for (int64_t i = 0; i < args->batch * args->heads; i++) {
-        const struct view v = {.qkv = args->qkv,
-                               .dtype = args->dtype,
-                               .time = args->time,
-                               .heads = args->heads,
-                               .dim = args->head_dim,
-                               .batch_index = i / args->heads,
-                               .head = i % args->heads};
+        const struct view v = {
+            .qkv = args->qkv,
+            .dtype = args->dtype,
+            .time = args->time,
+            .heads = args->heads,
+            .dim = args->head_dim,
+            .batch_index = i / args->heads,
+            .head = i % args->heads,
+        };
         for (int64_t t = 0; t < args->time; t++)
             forward_row(&v, t, args->out, args->lse + i * args->time);
     }
@@ -123,16 +125,18 @@ int bit_attention_backward_ref(const struct bit_exec *exec, const struct bit_att
     if (err < 0)
         return err;
     for (int64_t i = 0; i < args->batch * args->heads; i++) {
-        const struct view v = {.qkv = args->qkv,
-                               .out = args->out,
-                               .dout = args->dout,
-                               .dtype = args->dtype,
-                               .time = args->time,
-                               .heads = args->heads,
-                               .dim = args->head_dim,
-                               .batch_index = i / args->heads,
-                               .head = i % args->heads,
-                               .lse = args->lse + i * args->time};
+        const struct view v = {
+            .qkv = args->qkv,
+            .out = args->out,
+            .dout = args->dout,
+            .dtype = args->dtype,
+            .time = args->time,
+            .heads = args->heads,
+            .dim = args->head_dim,
+            .batch_index = i / args->heads,
+            .head = i % args->heads,
+            .lse = args->lse + i * args->time,
+        };
         for (int64_t row = 0; row < args->time; row++)
             backward_row(&v, row, args->dqkv);
     }

@@ -149,10 +149,12 @@ static int time_variant(const struct kc_op *op, const struct kc_options *options
     free(k.workspace);
     if (err < 0)
         return err;
-    *out = (struct timing){.median_s = median_of(samples, k.sample_count),
-                           .low_s = samples[k.sample_count / 10],
-                           .high_s = samples[k.sample_count - 1 - k.sample_count / 10],
-                           .samples = k.sample_count};
+    *out = (struct timing){
+        .median_s = median_of(samples, k.sample_count),
+        .low_s = samples[k.sample_count / 10],
+        .high_s = samples[k.sample_count - 1 - k.sample_count / 10],
+        .samples = k.sample_count,
+    };
     for (int p = 0; p < KC_PEERS; p++)
         out->peer_s[p] = k.has_peer[p] ? median_of(peer_samples[p], k.sample_count) : NAN;
     return 0;

@@ -163,16 +163,18 @@ void kc_register(const struct kc_op *op);
 #define KC_WAY(way_name, op_name, names, shape_table, body_, run_, cost_, flags_)                                      \
     __attribute__((constructor)) static void register_##way_name(void)                                                 \
     {                                                                                                                  \
-        static const struct kc_op op = {.name = #way_name,                                                             \
-                                        .dim_names = names,                                                            \
-                                        .shapes = shape_table,                                                         \
-                                        .shape_count = sizeof(shape_table) / sizeof((shape_table)[0]),                 \
-                                        .body = body_,                                                                 \
-                                        .run = run_,                                                                   \
-                                        .args_bytes = sizeof(struct bit_##op_name##_args),                             \
-                                        .cost = cost_,                                                                 \
-                                        .flags = flags_,                                                               \
-                                        .way_of = #op_name};                                                           \
+        static const struct kc_op op = {                                                                               \
+            .name = #way_name,                                                                                         \
+            .dim_names = names,                                                                                        \
+            .shapes = shape_table,                                                                                     \
+            .shape_count = sizeof(shape_table) / sizeof((shape_table)[0]),                                             \
+            .body = body_,                                                                                             \
+            .run = run_,                                                                                               \
+            .args_bytes = sizeof(struct bit_##op_name##_args),                                                         \
+            .cost = cost_,                                                                                             \
+            .flags = flags_,                                                                                           \
+            .way_of = #op_name,                                                                                        \
+        };                                                                                                             \
         kc_register(&op);                                                                                              \
     }
 

@@ -85,13 +85,15 @@ int kc_selftest(uint64_t seed)
 
     for (int fault = SOUND; fault < FAULTS; fault++) {
         const struct kc_shape shape = {KC_QUICK, {100, fault}};
-        const struct kc_op op = {.name = "twice",
-                                 .dim_names = "count fault",
-                                 .shapes = &shape,
-                                 .shape_count = 1,
-                                 .body = check_twice,
-                                 .run = run_twice,
-                                 .flags = KC_DETERMINISTIC};
+        const struct kc_op op = {
+            .name = "twice",
+            .dim_names = "count fault",
+            .shapes = &shape,
+            .shape_count = 1,
+            .body = check_twice,
+            .run = run_twice,
+            .flags = KC_DETERMINISTIC,
+        };
         const struct kc_options options = {.seed = seed, .shapes = KC_QUICK, .isa = -1, .cpu = true};
         struct kc_tally tally = {0};
 
