@@ -1,5 +1,7 @@
 /* bitctl: find the verb, let it run, end with its exit code. */
+#include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +32,17 @@ static int explain(int argc, char **argv, void (*all)(const struct bit_cli_verb 
     return BIT_EXIT_OK;
 }
 
+/* What was printed and could not be written is a failure, of a verb that did all else, too. */
+static int end(int code)
+{
+    const bool failed = fflush(stdout) != 0;
+
+    if (!failed && !ferror(stdout))
+        return code;
+    bit_show(stderr, "bitctl: standard output: %s\n", failed ? strerror(errno) : "not all of it was written");
+    return code == BIT_EXIT_OK ? BIT_EXIT_CANTCREATE : code;
+}
+
 int main(int argc, char **argv)
 {
     struct bit_cli cli = {0};
@@ -41,11 +54,11 @@ int main(int argc, char **argv)
         return BIT_EXIT_USAGE;
     }
     if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return explain(argc, argv, bit_help_all, bit_help);
+        return end(explain(argc, argv, bit_help_all, bit_help));
     if (strcmp(argv[1], "--man") == 0)
-        return explain(argc, argv, bit_man_all, bit_man);
+        return end(explain(argc, argv, bit_man_all, bit_man));
     const struct bit_cli_verb *verb = bit_verb_find(bit_verbs, strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
     if (!verb)
         return no_verb(argv[1]);
-    return verb->run(&cli, argc - 1, argv + 1);
+    return end(verb->run(&cli, argc - 1, argv + 1));
 }

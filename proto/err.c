@@ -1,6 +1,7 @@
 #include "proto/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,17 +13,18 @@ static const struct {
     int err;
     int exit_code;
     const char *text;
+    bool in_note; /* the notes of this code are whole sentences, which say it themselves */
 } table[] = {
-    {BIT_EUSAGE, BIT_EXIT_USAGE, "usage"},
-    {BIT_ESPEC, BIT_EXIT_SPEC, "the specification has problems"},
+    {BIT_EUSAGE, BIT_EXIT_USAGE, "usage", true},
+    {BIT_ESPEC, BIT_EXIT_SPEC, "the specification has problems", true},
     {BIT_ECORRUPT, BIT_EXIT_CORRUPT, "corrupt data"},
     {BIT_EFRAME, BIT_EXIT_INTERNAL, "malformed frame"},
     {BIT_EMESSAGE, BIT_EXIT_INTERNAL, "malformed message"},
     {BIT_ELIMIT, BIT_EXIT_INTERNAL, "above the limit"},
-    {BIT_EDATA, BIT_EXIT_CORRUPT, "bad data"},
-    {BIT_ENORUN, BIT_EXIT_NOT_FOUND, "no such run"},
-    {BIT_ESTATE, BIT_EXIT_FAILURE, "not possible in this state"},
-    {BIT_EDAEMON, BIT_EXIT_UNAVAILABLE, "no daemon answers"},
+    {BIT_EDATA, BIT_EXIT_CORRUPT, "bad data", true},
+    {BIT_ENORUN, BIT_EXIT_NOT_FOUND, "no such run", true},
+    {BIT_ESTATE, BIT_EXIT_FAILURE, "not possible in this state", true},
+    {BIT_EDAEMON, BIT_EXIT_UNAVAILABLE, "no daemon answers", true},
     {BIT_EPHASE, BIT_EXIT_INTERNAL, "an order for another phase"},
     {BIT_EEPOCH, BIT_EXIT_INTERNAL, "from an incarnation that is over"},
     {BIT_EAUTH, BIT_EXIT_PERMISSION, "not authorised"},
@@ -30,7 +32,7 @@ static const struct {
     {BIT_EWORKER, BIT_EXIT_FAILURE, "a worker was lost"},
     {BIT_ENUMERIC, BIT_EXIT_POLICY, "not a finite number"},
     {BIT_EMEMORY, BIT_EXIT_FAILURE, "does not fit the memory"},
-    {BIT_EBUSY, BIT_EXIT_TRYAGAIN, "in use"},
+    {BIT_EBUSY, BIT_EXIT_TRYAGAIN, "in use", true},
     {BIT_ECUDA, BIT_EXIT_FAILURE, "CUDA failed"},
     {BIT_EVERSION, BIT_EXIT_FAILURE, "another version"},
     {BIT_ETIMEOUT, BIT_EXIT_UNFINISHED, "did not happen in time"},
@@ -78,6 +80,15 @@ int bit_exit_code(int err)
     }
 }
 
+/* A note that says what its code's text says gets it once. */
+static bool says_it(int err, const char *note)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].err == err && table[i].in_note)
+            return true;
+    return strstr(note, bit_strerror(err)) != NULL;
+}
+
 /* Behind a text that was cut there is room for less than a character, and nothing is said there. */
 static void add_behind(size_t bytes, const char *text)
 {
@@ -96,7 +107,8 @@ int bit_fail_at(const char *file, int line, int err, const char *fmt, ...)
     va_start(args, fmt);
     size_t bytes = bit_vformat(note_text, sizeof note_text, fmt, args);
     va_end(args);
-    add_behind(bytes, bit_strerror(err));
+    if (!says_it(err, note_text))
+        add_behind(bytes, bit_strerror(err));
     return err;
 }
 

@@ -161,7 +161,7 @@ static int detach(struct follow *w)
     clear_line(w);
     bit_show(stderr, "\nDetached; the run goes on. Come back with\n  bitctl events %s --follow\n  bitctl top %s\n",
              w->run, w->run);
-    return BIT_EXIT_OK;
+    return 128 + SIGINT; /* as a program that the signal ended */
 }
 
 static int finish(struct follow *w)

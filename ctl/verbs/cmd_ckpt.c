@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -71,9 +72,14 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
         bit_msg_free(manifest);
         return bit_failure_print(cli, err);
     }
-    if (cli->json)
-        bit_print_json(manifest);
-    else if (!cli->quiet)
+    if (cli->json) {
+        char weights[17];
+        snprintf(weights, sizeof weights, "%016" PRIx64, manifest->weights_digest);
+        json_t *m = json_pack("{s:s, s:b, s:I, s:s, s:s}", "path", dir, "good", 1, "step", (json_int_t)manifest->step,
+                              "precision", bit_text_precision(manifest->phase->precision), "weights_digest", weights);
+        bit_show_json(m, 0);
+        json_decref(m);
+    } else if (!cli->quiet)
         bit_show(stdout, "%s: good, after step %" PRIu64 ", %s, weights %016" PRIx64 "\n", dir, manifest->step,
                  bit_text_precision(manifest->phase->precision), manifest->weights_digest);
     bit_msg_free(manifest);

@@ -1,9 +1,15 @@
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/format.h"
+
+#define LINE_MOST (1u << 20) /* of a line in JSON; a longer one is cut */
 
 enum { OPT_FOLLOW, OPT_TAIL, OPT_ATTEMPT, OPT_RAW };
 static const struct bit_option options[] = {
@@ -16,8 +22,10 @@ static const struct bit_option options[] = {
 
 struct state {
     Bit__LogRequest ask;
-    bool raw;
+    bool raw, json;
     struct bit_show_held held;
+    char *line; /* --json: a line that has not come to its end; heap */
+    size_t line_bytes;
 };
 
 static int ask(void *arg, struct bit_connection *client)
@@ -25,6 +33,48 @@ static int ask(void *arg, struct bit_connection *client)
     struct state *s = arg;
 
     return bit_connection_send(client, BIT_MSG_LOG_REQUEST, &s->ask);
+}
+
+/* {"attempt": N, "text": "..."}, of a line without its end. */
+static void print_line(const struct state *s)
+{
+    char *text = malloc(s->line_bytes + 1);
+    json_t *m;
+
+    if (text == NULL)
+        return;
+    bit_format(text, s->line_bytes + 1, "%.*s", (int)s->line_bytes, s->line);
+    m = json_pack("{s:I, s:s}", "attempt", (json_int_t)s->ask.attempt, "text", text);
+    bit_show_json(m, 0);
+    json_decref(m);
+    free(text);
+}
+
+static void add_to_line(struct state *s, const char *text, size_t bytes)
+{
+    char *line = realloc(s->line, s->line_bytes + bytes + 1);
+
+    if (line == NULL)
+        return;
+    s->line = line;
+    memcpy(s->line + s->line_bytes, text, bytes);
+    s->line_bytes += bytes;
+}
+
+static void print_lines(struct state *s, const char *text, size_t bytes)
+{
+    const char *end;
+
+    for (; (end = memchr(text, '\n', bytes)) != NULL; bytes -= (size_t)(end + 1 - text), text = end + 1) {
+        add_to_line(s, text, (size_t)(end - text));
+        print_line(s);
+        s->line_bytes = 0;
+    }
+    add_to_line(s, text, bytes);
+    if (s->line_bytes > LINE_MOST) { /* as long as it comes, it cannot be held */
+        print_line(s);
+        s->line_bytes = 0;
+    }
 }
 
 static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
@@ -40,7 +90,9 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
         s->ask.offset = log->offset;
         s->ask.has_tail_lines = false;
     }
-    if (s->raw)
+    if (s->json)
+        print_lines(s, (const char *)log->text.data, log->text.len);
+    else if (s->raw)
         bit_show_raw(stdout, log->text.data, log->text.len);
     else
         bit_show_piece(stdout, &s->held, (const char *)log->text.data, log->text.len);
@@ -77,7 +129,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     s.ask.run = argv[o.rest];
+    s.json = cli->json;
     code = bit_reply_stream(cli, s.ask.follow, ask, take, &s);
+    if (s.line_bytes > 0)
+        print_line(&s);
+    free(s.line);
     bit_show_piece_end(stdout, &s.held);
     return code;
 }

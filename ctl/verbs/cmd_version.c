@@ -1,3 +1,4 @@
+#include <jansson.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -6,10 +7,25 @@
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
-#include "proto/check.h"
+#include "proto/err.h"
 #include "proto/limits.h"
 
 static const struct bit_option options[] = {{0}};
+
+static void print_json(const Bit__VersionReply *daemon)
+{
+    json_t *m = json_pack("{s:{s:s, s:s, s:i}, s:n}", "bitctl", "version", BIT_VERSION, "commit", BIT_COMMIT,
+                          "protocol", BIT_PROTOCOL_VERSION, "bitd");
+
+    if (m != NULL && daemon != NULL)
+        json_object_set_new(m, "bitd",
+                            json_pack("{s:s, s:s, s:I, s:I, s:s, s:I}", "version", daemon->version, "commit",
+                                      daemon->commit, "protocol", (json_int_t)daemon->protocol, "pid",
+                                      (json_int_t)daemon->pid, "state_dir", daemon->state_dir, "rss_bytes",
+                                      (json_int_t)daemon->rss_bytes));
+    bit_show_json(m, 0);
+    json_decref(m);
+}
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
@@ -26,24 +42,18 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         bit_show(stdout, "bitctl %s (%s), protocol %d\n", BIT_VERSION, BIT_COMMIT, BIT_PROTOCOL_VERSION);
     /* A client without a daemon still has a version. */
     if (bit_connection_open(&client, cli->socket) < 0) {
-        if (cli->json) {
-            Bit__VersionReply own = BIT__VERSION_REPLY__INIT;
-            own.version = bit_lend(BIT_VERSION);
-            own.commit = bit_lend(BIT_COMMIT);
-            own.protocol = BIT_PROTOCOL_VERSION;
-            own.state_dir = bit_lend("");
-            bit_print_json(&own);
-        } else {
-            bit_show(stdout, "bitd   not running\n");
-        }
-        return 0;
+        if (cli->json)
+            print_json(NULL);
+        else
+            bit_show(stdout, "bitd   does not answer: %s\n", bit_fail_text());
+        return BIT_EXIT_UNAVAILABLE;
     }
     bit_connection_close(&client);
     code = bit_connection_ask(cli, BIT_MSG_VERSION_REQUEST, &ask, BIT_MSG_VERSION_REPLY, &reply);
     if (code)
         return code;
     if (cli->json)
-        bit_print_json(reply);
+        print_json(reply);
     else
         bit_show(stdout, "bitd   %s (%s), protocol %u, pid %u, %s resident, state in %s\n", reply->version,
                  reply->commit, reply->protocol, reply->pid, bit_text_bytes((double)reply->rss_bytes, rss),
@@ -56,7 +66,8 @@ const struct bit_cli_verb bit_cmd_version = {
     .name = "version",
     .summary = "versions of bitctl and of the daemon",
     .synopsis = "",
-    .description = "Prints bitctl's version and commit, and the daemon's with its process, memory and state folder.",
+    .description = "Prints bitctl's version and commit, and the daemon's with its process, memory and state folder. "
+                   "Without a daemon the exit code is 69.",
     .options = options,
     .examples = NULL,
     .run = run,

@@ -21,6 +21,7 @@ static const struct bit_option options[] = {
 struct state {
     struct bit_cli *cli;
     Bit__WaitRequest ask;
+    const char *awaited; /* as --for named it; borrowed */
     int exit_code;
 };
 
@@ -37,12 +38,17 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
     if (type != BIT_MSG_WAIT_REPLY)
         return;
     const Bit__RunStatus *status = ((const Bit__WaitReply *)msg)->status;
+    const bool never = ((const Bit__WaitReply *)msg)->never;
     s->exit_code = status->has_exit_code ? status->exit_code : BIT_EXIT_OK;
+    if (never && s->exit_code == BIT_EXIT_OK)
+        s->exit_code = BIT_EXIT_UNFINISHED;
     if (s->cli->json)
         bit_print_json(status);
     else if (!s->cli->quiet)
         bit_show(stdout, "%s: %s%s%s\n", status->run, bit_text_state(status->state),
                  status->reason && *status->reason ? ": " : "", status->reason ? status->reason : "");
+    if (never && !s->cli->quiet)
+        bit_show(stderr, "bitctl: %s has ended without %s\n", status->run, s->awaited);
 }
 
 static int take_state(Bit__WaitRequest *ask, const char *name)
@@ -80,10 +86,14 @@ static int take_for(Bit__WaitRequest *ask, const char *what)
     return bit_usage(&bit_cmd_wait, "--for takes state=, step=, phase= or checkpoint=, not '%s'", what);
 }
 
-/* Only _exit may follow a signal that came in the middle of anything. */
+static char gave_up[128]; /* what is said then, made before the signal can come */
+
+/* Only write and _exit may follow a signal that came in the middle of anything. */
 static void on_alarm(int sig)
 {
     (void)sig;
+    if (write(STDERR_FILENO, gave_up, strlen(gave_up)) < 0)
+        _exit(BIT_EXIT_CANTCREATE);
     _exit(BIT_EXIT_UNFINISHED);
 }
 
@@ -96,7 +106,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0) {
         if (got == OPT_FOR)
-            code = take_for(&s.ask, o.value);
+            code = take_for(&s.ask, s.awaited = o.value);
         else if (!bit_parse_u64(o.value, &timeout) || timeout == 0 || timeout > 31536000)
             code = bit_usage(&bit_cmd_wait, "--timeout takes seconds, not '%s'", o.value);
     }
@@ -106,6 +116,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     if (timeout) {
+        if (!cli->quiet)
+            snprintf(gave_up, sizeof gave_up, "bitctl: not yet, after %llu s\n", timeout);
         signal(SIGALRM, on_alarm);
         alarm((unsigned)timeout);
     }

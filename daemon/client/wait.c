@@ -73,7 +73,7 @@ static enum result check(const struct bit_wait *w)
     return is_gone(w, run) ? NEVER : NOT_YET;
 }
 
-static void answer_requested(struct bit_client *c, struct bit_runner *r)
+static void answer_requested(struct bit_client *c, struct bit_runner *r, bool never)
 {
     struct bit_status status;
 
@@ -83,6 +83,7 @@ static void answer_requested(struct bit_client *c, struct bit_runner *r)
     }
     Bit__WaitReply m = BIT__WAIT_REPLY__INIT;
     m.status = &status.message;
+    m.has_never = m.never = never;
     bit_client_send(c, BIT_MSG_WAIT_REPLY, &m);
     bit_status_finish(&status);
     bit_client_end(c);
@@ -112,7 +113,7 @@ void bit_wait_look(struct bit_client *c)
         return;
     c->wait.kind = BIT_WAIT_NONE;
     if (w.kind == BIT_WAIT_REQUESTED)
-        answer_requested(c, w.runner); /* also if it never holds: the client sees the state */
+        answer_requested(c, w.runner, result == NEVER); /* also if it never holds: the client sees the state */
     else if (result == HOLDS)
         answer_done(c, &w);
     else

@@ -20,7 +20,7 @@ def a_billion_tokens():
         args = [a for s in sets for a in ("--set", s)]
         run = d.submit(d.spec(steps=30, at_step=15), *args, "--set", "eval=", "--set", "model.context=2048", "--set", "batch.instances=2", "--set", "batch.micro_instances=1")
         d.wait(run, "--for", "step=10")
-        rss = json.loads(d.ctl("version", "--json", check=True)[1])["rss_bytes"]
+        rss = json.loads(d.ctl("version", "--json", check=True)[1])["bitd"]["rss_bytes"]
         print(f"       bitd holds {rss / 2**20:.1f} MiB with {TOKENS:,} tokens in {FILES} files")
         assert rss < 64 << 20
         d.finish(run)

@@ -1,5 +1,7 @@
 #include "proto/err.h"
 
+#include <errno.h>
+
 #include <pthread.h>
 
 #include "proto/limits.h"
@@ -105,8 +107,18 @@ TEST(note_of_another_thread_is_noted_again_with_its_code_once)
     EXPECT_EQ(bit_fail_again(BIT_ECORRUPT, "rank 3: ", theirs), BIT_ECORRUPT);
     EXPECT_STREQ(bit_fail_text(), "rank 3: 'x': corrupt data");
     EXPECT(strstr(bit_fail_place(), "test_err.c:") != NULL);
-    bit_fail_again(BIT_EUSAGE, "", theirs);
-    EXPECT_STREQ(bit_fail_text(), "'x': corrupt data: usage");
+    bit_fail_again(BIT_ELIMIT, "", theirs);
+    EXPECT_STREQ(bit_fail_text(), "'x': corrupt data: above the limit");
+}
+
+TEST(what_a_note_says_itself_is_not_added)
+{
+    bit_fail(-ENOENT, "open 'x': No such file or directory");
+    EXPECT_STREQ(bit_fail_text(), "open 'x': No such file or directory");
+    bit_fail(BIT_EBUSY, "another bitd has it");
+    EXPECT_STREQ(bit_fail_text(), "another bitd has it");
+    bit_fail(-ENOENT, "open 'x'");
+    EXPECT_STREQ(bit_fail_text(), "open 'x': No such file or directory");
 }
 
 TEST_MAIN

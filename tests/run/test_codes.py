@@ -1,0 +1,170 @@
+"""The table of exit codes in `bitctl help`, code by code: each is had by what it says it is for, and none is left out."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+
+import fixture
+
+
+def ended(d, *args, **popen):
+    return subprocess.run([d.bitctl, args[0], "--socket", d.socket, *args[1:]], stderr=subprocess.DEVNULL, **popen).returncode
+
+
+def quick(d, name="quick", **of):
+    return d.spec(name=name, steps=6, at_step=3, every=3, **of)
+
+
+def completed(d):
+    d.first = d.submit(quick(d))
+    assert d.wait(d.first) == 0
+    return 0
+
+
+def failed(d):
+    return d.ctl("ckpt", "verify", os.path.join(d.dir, "nothing/here"))[0]
+
+
+def usage(d):
+    assert d.ctl("ps", "--no-such-option")[0] == 2
+    return d.ctl("switch")[0]
+
+
+def specification(d):
+    return d.ctl("submit", d.spec(ranks=3))[0]
+
+
+def corrupt(d):
+    path = os.path.join(d.dir, "odd.npy")
+    with open(path, "wb") as f:
+        f.write(bytes(4097))
+    return d.ctl("data", "verify", path)[0]
+
+
+def no_daemon(d):
+    gone = ["--socket", os.path.join(d.dir, "nobody")]
+    assert subprocess.run([d.bitctl, "version", *gone], capture_output=True).returncode == 69
+    return subprocess.run([d.bitctl, "ps", *gone], capture_output=True).returncode
+
+
+def internal(d):
+    """Who answers is no bitd."""
+    path = os.path.join(d.dir, "stranger")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(4)
+        p = subprocess.Popen([d.bitctl, "ps", "--socket", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        conn = listener.accept()[0]
+        conn.sendall(b"HTTP/1.1 400 Bad Request\r\nServer: another\r\nConnection: close\r\n\r\n")
+        p.wait(30)
+        conn.close()
+    return p.returncode
+
+
+def cannot_write(d):
+    run = d.first
+    with open("/dev/full", "w") as full:
+        for args in (("ps",), ("ps", "--all", "--json"), ("status", run), ("events", run, "--steps"), ("events", run, "--json"), ("version",),
+                     ("log", run), ("log", run, "--json"), ("ckpt", "ls", run), ("submit", "--dry-run", quick(d)), ("top", run),
+                     ("doctor", run), ("data", "info", os.path.join(d.dir, "train.npy"))):
+            code = ended(d, *args, stdout=full)
+            assert code == 73, f"bitctl {' '.join(args)} >/dev/full ended with {code}"
+        for args in (["help"], ["--man"], ["submit", "--help"]):
+            code = subprocess.run([d.bitctl, *args], stdout=full, stderr=subprocess.DEVNULL).returncode
+            assert code == 73, f"bitctl {' '.join(args)} >/dev/full ended with {code}"
+    return 73
+
+
+def busy(d):
+    return subprocess.run([d.bitd, "--state", d.state, "--socket", os.path.join(d.dir, "other")], capture_output=True).returncode
+
+
+def not_permitted(d):
+    """Another user, who cannot come to the socket; what those who can may do is test_users'."""
+    if os.geteuid() != 0:
+        return 77
+    return subprocess.run([d.bitctl, "cancel", "--socket", d.socket, d.first], capture_output=True, user=65534, group=65534,
+                          extra_groups=[]).returncode
+
+
+def configuration(d):
+    return subprocess.run([d.bitd, "--config", os.path.join(d.dir, "gone.conf")], capture_output=True).returncode
+
+
+def unfinished(d):
+    run = d.submit(quick(d, "short"))
+    assert d.wait(run) == 0
+    for what in ("step=4000", "checkpoint=900", "state=paused"):
+        code, _, err = d.ctl("wait", run, "--for", what)
+        assert code == 101, f"--for {what} ended with {code}"
+        assert f"{run} has ended without {what}" in err, err
+    ternary = d.submit(d.spec(name="ternary", steps=6, at_step=0))
+    assert d.wait(ternary) == 0
+    assert d.wait(ternary, "--for", "phase=ternary") == 0
+    assert d.wait(ternary, "--for", "phase=16bit") == 101
+    long = d.submit(d.spec(name="long", steps=20000, at_step=10000, every=0))
+    code, _, err = d.ctl("wait", long, "--timeout", "1")
+    assert code == 101 and "not yet, after 1 s" in err, (code, err)
+    assert d.ctl("cancel", long, "--now")[0] == 0
+    return 101
+
+
+def no_such_run(d):
+    return d.ctl("status", "nobody")[0]
+
+
+def cancelled(d):
+    run = d.submit(d.spec(name="cancelled", steps=20000, at_step=10000, every=0))
+    d.ctl("cancel", run, "--now", check=True)
+    return d.wait(run)
+
+
+def stopped_by_a_rule(d):
+    """A rank dies, and no launch is left; a loss above the run's own bound."""
+    dies = d.submit(d.spec(name="dies", steps=2000, at_step=1000, every=0), "--set", "launch.max_restarts=0")
+    d.wait(dies, "--for", "step=2")
+    for pid in d.worker_pids(dies):
+        os.kill(pid, signal.SIGKILL)
+    assert d.wait(dies) == 104
+    run = d.submit(d.spec(name="rule", steps=400, at_step=200), "--set", "guard.spike=STOP", "--set", "guard.loss_sigmas=0.01",
+                   "--set", "guard.window=16")
+    return d.wait(run)
+
+
+def interrupted(d):
+    p = subprocess.Popen([d.bitctl, "submit", "--socket", d.socket, "--follow", d.spec(name="followed", steps=20000, at_step=10000, every=0)],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for line in p.stderr:
+        if "training" in line:
+            break
+    p.send_signal(signal.SIGINT)
+    rest = p.stderr.read()
+    p.wait(30)
+    assert "the run goes on" in rest, rest
+    assert json.loads(d.ctl("ps", "--json", check=True)[1].splitlines()[-1])["state"] in ("training", "TRAINING")
+    return p.returncode
+
+
+CASES = {0: completed, 1: failed, 2: usage, 64: specification, 65: corrupt, 69: no_daemon, 70: internal, 73: cannot_write, 75: busy,
+         77: not_permitted, 78: configuration, 101: unfinished, 102: no_such_run, 103: cancelled,
+         104: stopped_by_a_rule, 130: interrupted}
+
+
+# 100 is of a failure that is neither of data nor of a rule, such as memory that went between submission and launch.
+ELSEWHERE = {100}
+
+
+def each_code_is_what_the_help_says():
+    with fixture.Daemon() as d:
+        table = subprocess.run([d.bitctl, "help"], capture_output=True, text=True).stdout.split("Exit codes:")[1]
+        told = {int(code) for code in re.findall(r"(?:^|; |, |with )(\d+) [a-z]", table.replace("\n", " ").strip())}
+        assert told == set(CASES) | ELSEWHERE, f"the help tells {sorted(told)}; tested are {sorted(CASES)}"
+        for code, case in CASES.items():
+            got = case(d)
+            assert got == code, f"{case.__name__}: {got}, not {code}"
+            print(f"         {code:3} {case.__name__}")
+
+
+fixture.main([each_code_is_what_the_help_says])
