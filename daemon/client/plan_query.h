@@ -17,8 +17,10 @@ struct bit_plan_query {
 /* The plan is borrowed for the call. */
 typedef void bit_plan_query_done(void *arg, const struct bit_plan_query *plan);
 
-/** Run `bitworker --plan SPECFILE`, which answers one WorkerReady frame on stdout. done is always called, from the
- * loop. Errors: -errno, -ENOMEM; done is not called then. */
+/**
+ * Run `bitworker --plan SPECFILE`, which answers one WorkerReady frame on stdout. done is always called, from the loop.
+ * Errors      -errno, -ENOMEM; done is not called then
+ */
 int bit_plan_query_start(const struct bit_env *env, const Bit__RunSpec *spec, bit_plan_query_done *done, void *arg);
 
 #endif

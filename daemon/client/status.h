@@ -21,8 +21,11 @@ struct bit_status {
 
 /** The run's state as people see it: BLOCKED while it waits for the disk or for data, whatever it was doing. */
 Bit__RunState bit_status_state(const struct bit_runner *r);
-/** Fill `out` from a run, with at most `points` points of its loss curve. Borrows from the run: to be sent at once.
- * Errors: -ENOMEM. */
+/**
+ * Fill `out` from a run, with at most `points` points of its loss curve.
+ * Ownership   borrows from the run: to be sent at once
+ * Errors      -ENOMEM
+ */
 int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points);
 /** Also the last anomalies, skipped steps, rewinds and the last comparison after a restart. -ENOMEM. */
 int bit_status_add_guard(struct bit_status *s, const struct bit_run *run);

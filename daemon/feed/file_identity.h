@@ -25,8 +25,11 @@
 int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
                             size_t eval_count, const atomic_bool *stop);
 
-/** Keep what a submitter has proven at `path`, as it is now, device included, with each file's checksum as
- * bit_file_bytes_note has it. Errors: -errno. */
+/**
+ * Keep what a submitter has proven at `path`, as it is now, device included, with each file's checksum as
+ * bit_file_bytes_note has it.
+ * Errors      -errno
+ */
 int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
                            size_t eval_count, const uint64_t *checksum);
 /** How many files the sets have. */

@@ -1,12 +1,13 @@
 /*
- * The worker's side of the daemon: rank 0 of each run connects to STATE/link.sock or, where the setting `listen` says
- * so, over TCP; proves itself with the secret of its launch, and from then on belongs to that run's job.
+ * The connections of workers: every rank connects to STATE/link.sock or, where the setting `listen` says so, over TCP,
+ * proves itself with the secret of its launch, and from then on belongs to that run's job.
  *
- * Over TCP anybody may connect. So long as a connection has not proved itself it has HELLO_MS for it, it is one of at
- * most UNPROVEN_MAX, of which the oldest makes room for the next (an honest worker is through in two round trips), and
- * one source has an allowance of them (daemon/link/connection_rate.h) and is turned away beyond it, and all together
- * are taken or turned away no faster than ACCEPT_RATE a second; the rest waits in the kernel's queue. See worker_link.c
- * for the numbers, daemon/link/wire.h for what one costs.
+ * Over TCP anybody may connect. Until a connection has proved itself
+ *   - it has HELLO_MS for it;
+ *   - it is one of at most UNPROVEN_MAX, of which the oldest is closed for the next: a worker needs two round trips;
+ *   - its source has a token bucket (daemon/link/connection_rate.h), and is turned away when that is empty;
+ *   - all together are taken or turned away no faster than ACCEPT_RATE a second, and the others wait in the kernel.
+ * The numbers stand in worker_link.c; what such a connection costs, in daemon/link/wire.h.
  */
 #ifndef BIT_DAEMON_WORKER_LINK_H
 #define BIT_DAEMON_WORKER_LINK_H
@@ -75,8 +76,10 @@ const char *bit_worker_link_address(const struct bit_worker_link_listener *l, co
                                     Bit__Launcher launcher);
 void bit_worker_link_listener_close(struct bit_worker_link_listener *l);
 
-/** The link belongs to `owner` from now on, whom `ops` tell, and everything on it carries `epoch`. Errors: as
- * bit_worker_link_send. */
+/**
+ * The link belongs to `owner` from now on, whom `ops` tell, and everything on it carries `epoch`.
+ * Errors      as bit_worker_link_send
+ */
 int bit_worker_link_welcome(struct bit_worker_link *link, const struct bit_worker_link_ops *ops, void *owner,
                             uint64_t epoch, const Bit__Welcome *welcome);
 /**

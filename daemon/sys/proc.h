@@ -21,9 +21,7 @@ int bit_proc_watch(uv_loop_t *loop, int32_t pid, bit_proc_ended *ended, void *ar
 void bit_proc_unwatch(struct bit_proc_watch *w);
 int bit_proc_signal(const struct bit_proc_watch *w, int signal);
 
-/** A variable of the environment that it was started with. false if it has none, or it does not fit, or may not be
- * read.
- */
+/** A variable of the environment that it began with. false if it has none, or it does not fit, or may not be read. */
 bool bit_proc_variable(int32_t pid, const char *name, char *out, size_t room);
 /** proc(5)'s letter for its state: 'R', 'S', 'T' stopped, 'D' in the kernel; 0 if it is gone. */
 char bit_proc_state(int32_t pid);
