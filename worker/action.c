@@ -27,7 +27,7 @@ static int copy_name(const char *what, const char *name, char out[BIT_NAME_MAX +
     return 0;
 }
 
-static int check_tokens(const struct bit_link_order *order, const struct bit_plan *plan, uint32_t instances)
+static int check_tokens(const struct bit_link_order *order, const struct bit_worker_plan *plan, uint32_t instances)
 {
     uint64_t bytes = (uint64_t)instances * (uint64_t)(plan->context * plan->token_bytes);
 
@@ -37,7 +37,7 @@ static int check_tokens(const struct bit_link_order *order, const struct bit_pla
     return 0;
 }
 
-static int from_step(const struct bit_link_order *order, const struct bit_plan *plan, struct bit_command *out)
+static int from_step(const struct bit_link_order *order, const struct bit_worker_plan *plan, struct bit_command *out)
 {
     const Bit__StepOrder *step = (const Bit__StepOrder *)order->msg;
 
@@ -93,7 +93,8 @@ static int from_checkpoint(const struct bit_link_order *order, struct bit_comman
     return copy_name("a checkpoint named", checkpoint->name, out->name);
 }
 
-static int from_evaluate(const struct bit_link_order *order, const struct bit_plan *plan, struct bit_command *out)
+static int from_evaluate(const struct bit_link_order *order, const struct bit_worker_plan *plan,
+                         struct bit_command *out)
 {
     const Bit__EvaluateOrder *evaluate = (const Bit__EvaluateOrder *)order->msg;
     int err = copy_name("an evaluation of", evaluate->set, out->name);
@@ -105,7 +106,8 @@ static int from_evaluate(const struct bit_link_order *order, const struct bit_pl
     return err < 0 ? err : check_tokens(order, plan, evaluate->instances);
 }
 
-int bit_command_from_order(const struct bit_link_order *order, const struct bit_plan *plan, struct bit_command *out)
+int bit_command_from_order(const struct bit_link_order *order, const struct bit_worker_plan *plan,
+                           struct bit_command *out)
 {
     struct bit_command command = {0};
     int err = 0;

@@ -48,7 +48,8 @@ struct bit_command {
  * and the payload, numbers against their ranges, names against the file system.
  * Errors      BIT_EMESSAGE
  */
-int bit_command_from_order(const struct bit_link_order *order, const struct bit_plan *plan, struct bit_command *out);
+int bit_command_from_order(const struct bit_link_order *order, const struct bit_worker_plan *plan,
+                           struct bit_command *out);
 
 /**
  * Whether it may be executed behind step `step` in this phase: a step must be the next one and of this phase, anything

@@ -143,7 +143,7 @@ static int settle_batch(struct options *o, int ranks, Bit__RunSpec **spec)
     if (err < 0 || micro > 0)
         return err;
     for (micro = 64; micro >= 1 && err >= 0; micro /= 2) {
-        struct bit_plan plan;
+        struct bit_worker_plan plan;
         enum bit_backend backend;
         int64_t available = 0;
 
@@ -166,7 +166,7 @@ static int settle_batch(struct options *o, int ranks, Bit__RunSpec **spec)
 }
 
 /* A batch as an order brings it, of tokens as text has them: some often, most seldom. Heap. */
-static uint8_t *draw_batch(const struct bit_plan *plan)
+static uint8_t *draw_batch(const struct bit_worker_plan *plan)
 {
     const int64_t count = plan->instances * plan->context;
     uint8_t *batch = malloc((size_t)(count * plan->token_bytes));

@@ -29,7 +29,7 @@ enum bit_bench_class bit_bench_class_of(const char *name)
 }
 
 /* 6 N + 6 L D T: forward and backward of one token, causal attention counted once. */
-static double token_flops(const struct bit_plan *plan)
+static double token_flops(const struct bit_worker_plan *plan)
 {
     const double parameters = (double)(plan->linear_elements + plan->vocab_padded * plan->width);
 
@@ -68,7 +68,7 @@ struct figures {
 
 static struct figures figures_of(const struct bit_bench_result *r)
 {
-    const struct bit_plan *plan = &r->worker->plan;
+    const struct bit_worker_plan *plan = &r->worker->plan;
     const double tokens = (double)(r->micro_steps * plan->micro_instances * plan->context);
     struct figures f = {.tokens_s = tokens / r->step_ms * 1e3, .peak = peak_tflops(r->worker->model->exec.description)};
 

@@ -46,7 +46,7 @@ static int load_spec(const char *path, int ranks, Bit__RunSpec **out)
     return err;
 }
 
-static int describe(const Bit__RunSpec *spec, struct bit_plan *plan, char text[BIT_WORKER_BACKEND_BYTES])
+static int describe(const Bit__RunSpec *spec, struct bit_worker_plan *plan, char text[BIT_WORKER_BACKEND_BYTES])
 {
     const int ranks = (int)spec->launch->ranks, threads = bit_resources_threads(spec->launch, ranks);
     struct bit_exec exec = {0};
@@ -68,7 +68,7 @@ static int describe(const Bit__RunSpec *spec, struct bit_plan *plan, char text[B
     return err;
 }
 
-static int write_frame(const struct bit_plan *plan, const Bit__RunSpec *spec, char *backend, FILE *to)
+static int write_frame(const struct bit_worker_plan *plan, const Bit__RunSpec *spec, char *backend, FILE *to)
 {
     Bit__WorkerReady ready = BIT__WORKER_READY__INIT;
     Bit__PhaseState phase;
@@ -94,7 +94,7 @@ static int write_frame(const struct bit_plan *plan, const Bit__RunSpec *spec, ch
 
 int bit_plan_print(const char *path, int ranks, FILE *to)
 {
-    struct bit_plan plan = {0};
+    struct bit_worker_plan plan = {0};
     Bit__RunSpec *spec = NULL;
     char backend[BIT_WORKER_BACKEND_BYTES];
     int err = load_spec(path, ranks, &spec);

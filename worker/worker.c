@@ -118,7 +118,7 @@ static int allocate(struct bit_worker *w)
 /* In front of the first step: it may take seconds. */
 static int choose(struct bit_worker *w)
 {
-    const struct bit_plan *plan = &w->plan;
+    const struct bit_worker_plan *plan = &w->plan;
     struct bit_attention_choice attention;
     int err;
 

@@ -59,7 +59,7 @@ static void step(FILE *to, struct bit_optim *optim, struct bit_fabric *fabric, c
 
 static void trace(FILE *to, const Bit__RunSpec *spec)
 {
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     struct bit_shard shard;
     struct bit_optim optim;
     struct bit_fabric fabric;

@@ -11,7 +11,7 @@
 
 struct bed {
     struct bit_exec exec;
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     struct bit_tokens tokens;
     int64_t token_bytes;
     uint8_t batch[MANY * CONTEXT * 4]; /* as an order brings it */
@@ -28,7 +28,7 @@ static uint32_t vocab_of(int64_t token_bytes)
 static bool open_bed(struct bed *b, int64_t token_bytes)
 {
     b->token_bytes = token_bytes;
-    b->plan = (struct bit_plan){
+    b->plan = (struct bit_worker_plan){
         .context = CONTEXT, .instances = INSTANCES, .vocab = vocab_of(token_bytes), .token_bytes = token_bytes};
     return EXPECT_EQ(bit_exec_init(&b->exec, BIT_BACKEND_CPU, 1, 0), 0) &&
            EXPECT_EQ(bit_tokens_init(&b->tokens, &comm, &b->plan, &b->exec), 0);

@@ -15,7 +15,7 @@ static const char text[] =
 
 struct fixture {
     Bit__RunSpec *spec;
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     struct bit_shard shard;
     struct bit_optim optim;
     struct bit_exec exec;

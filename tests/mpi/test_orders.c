@@ -6,7 +6,7 @@
 #include "tests/test.h"
 #include "worker/action.h"
 
-static struct bit_plan plan = {.instances = 8, .context = 32, .token_bytes = 2, .blends = true};
+static struct bit_worker_plan plan = {.instances = 8, .context = 32, .token_bytes = 2, .blends = true};
 
 static int read_order(uint16_t type, void *msg, size_t payload_bytes, struct bit_command *out)
 {

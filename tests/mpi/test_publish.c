@@ -20,7 +20,7 @@ static struct bit_comm alone;
 /* One rank of a model whose master is the same whatever the number of ranks. */
 struct fixture {
     Bit__RunSpec *spec;
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     struct bit_model *model;
     struct bit_shard shard;
     struct bit_fabric fabric;

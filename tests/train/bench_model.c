@@ -29,7 +29,7 @@ struct bench {
 
 static void draw_tokens(struct bench *b)
 {
-    const struct bit_plan *plan = &b->single.plan;
+    const struct bit_worker_plan *plan = &b->single.plan;
     uint64_t state = 42;
 
     for (int64_t i = 0; i < plan->micro_instances * plan->context; i++) {

@@ -7,7 +7,7 @@
 /* A run of one rank: specification, plan, model and the fp32 master weights, which a worker would have in shards. */
 struct single {
     Bit__RunSpec *spec;
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     struct bit_model *model;
     float *master; /* (elements) */
 };

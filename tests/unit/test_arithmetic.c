@@ -7,7 +7,7 @@
 static const char *changes(int tied, enum bit_norm_kind inner_norm, uint32_t since)
 {
     static char text[BIT_ARITHMETIC_TEXT_MAX];
-    const struct bit_plan plan = {.tied = tied, .quantizer = {.inner_norm = inner_norm}};
+    const struct bit_worker_plan plan = {.tied = tied, .quantizer = {.inner_norm = inner_norm}};
 
     bit_arithmetic_changes(&plan, since, text);
     return text;

@@ -4,7 +4,7 @@
 #include "tests/test.h"
 #include "worker/model/init.h"
 
-static void plan_of(struct bit_plan *plan, const char *init)
+static void plan_of(struct bit_worker_plan *plan, const char *init)
 {
     struct bit_problems problems = {0};
     ProtobufCMessage *msg = NULL;
@@ -20,7 +20,7 @@ static void plan_of(struct bit_plan *plan, const char *init)
     bit_msg_free(msg);
 }
 
-static float *values_of(const struct bit_plan *plan)
+static float *values_of(const struct bit_worker_plan *plan)
 {
     float *master = malloc((size_t)plan->elements * sizeof *master);
 
@@ -47,7 +47,7 @@ static void expect_spread(const struct bit_tensor *tensor, const float *w, doubl
 
 TEST(mitchell)
 {
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     plan_of(&plan, "init: MITCHELL tied: false");
     float *w = values_of(&plan);
 
@@ -68,7 +68,7 @@ TEST(mitchell)
 
 TEST(normal)
 {
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     plan_of(&plan, "init: NORMAL init_std: 0.02");
     float *w = values_of(&plan);
 
@@ -80,7 +80,7 @@ TEST(normal)
 
 TEST(sharing_out_changes_nothing)
 {
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     plan_of(&plan, "");
     float *whole = values_of(&plan), *part = malloc((size_t)plan.elements * sizeof *part);
     const int64_t cuts[] = {0, 1, 7, 65535, 65536, 65537, 100001, plan.elements};
@@ -97,7 +97,7 @@ TEST(sharing_out_changes_nothing)
 
 TEST(seeds_differ)
 {
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     float a[64], b[64];
 
     plan_of(&plan, "");
@@ -111,7 +111,7 @@ TEST(seeds_differ)
 /* Philox 4x32-10 of counter 0 and key 0 is 6627e8d5 e169c58d bc57ac4c 9b00dbd8 (Random123's known answers). */
 TEST(the_first_value_is_philox)
 {
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     float first;
 
     plan_of(&plan, "init: NORMAL init_std: 1 init_seed: 0");

@@ -29,7 +29,7 @@ TEST(shards_cover_the_vector)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         int64_t covered = 0;
         for (int rank = 0; rank < sizes[i]; rank++) {
-            struct bit_plan plan;
+            struct bit_worker_plan plan;
             if (!EXPECT_EQ(bit_plan_init(&plan, spec, rank, sizes[i], sizes[i], 1, 64 * GIB), 0))
                 break;
             EXPECT_EQ(plan.shard_begin, covered);
@@ -47,7 +47,7 @@ TEST(shards_cover_the_vector)
 
 TEST(every_instance_has_one_rank)
 {
-    struct bit_plan plan = {.size = 7};
+    struct bit_worker_plan plan = {.size = 7};
 
     for (int64_t instances = 0; instances < 30; instances++) {
         int64_t all = 0;
@@ -62,7 +62,7 @@ TEST(every_instance_has_one_rank)
 static void expect_segments(const char *granularity, int att_proj, int ff_proj)
 {
     char text[512];
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
 
     snprintf(text, sizeof text, SMALL " quantizer { granularity: %s }", granularity);
     Bit__RunSpec *spec = spec_of(text);
@@ -95,7 +95,7 @@ TEST(segments_cover_their_matrix)
 TEST(memory_adds_up)
 {
     Bit__RunSpec *spec = spec_of(MODEL " batch { instances: 60 micro_instances: 4 }");
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
 
     if (EXPECT_EQ(bit_plan_init(&plan, spec, 1, 3, 1, 2, 64 * GIB), 0)) {
         const Bit__MemoryPlan *m = &plan.memory;
@@ -116,7 +116,7 @@ TEST(memory_adds_up)
 TEST(the_micro_batch_fits)
 {
     Bit__RunSpec *spec = spec_of(SMALL);
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     int64_t before = INT64_MAX, smallest = 0;
 
     for (int64_t limit = 64 * GIB; limit > 1 << 20; limit = limit / 50 * 49) {
@@ -136,7 +136,7 @@ TEST(the_micro_batch_fits)
 TEST(too_little_memory_is_refused_with_the_numbers)
 {
     Bit__RunSpec *spec = spec_of("model { preset: 'olmo_1b' } batch { instances: 8 } launch { memory_gib: 3 }");
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
 
     EXPECT_EQ(bit_plan_init(&plan, spec, 0, 1, 1, 2, 640 * GIB), BIT_EMEMORY);
     EXPECT_CONTAINS(bit_fail_text(), "may use 3.00");
@@ -154,7 +154,7 @@ TEST(too_little_memory_is_refused_with_the_numbers)
 TEST(ranks_must_divide_the_batch)
 {
     Bit__RunSpec *spec = spec_of(SMALL);
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
 
     EXPECT_EQ(bit_plan_init(&plan, spec, 0, 7, 1, 1, 64 * GIB), BIT_ESPEC);
     bit_msg_free(&spec->base);

@@ -60,7 +60,7 @@ static void choose(struct bit_ckpt *c)
 
 static int make_tables(struct bit_ckpt *c)
 {
-    const struct bit_plan *plan = &c->worker->plan;
+    const struct bit_worker_plan *plan = &c->worker->plan;
     int err = bit_safetensors_header(plan->tensors, plan->tensor_count, &c->header, &c->header_bytes);
 
     if (err < 0)

@@ -27,7 +27,7 @@ static void *take(struct cursor *c, int64_t bytes)
 
 /* att_proj and ff_proj see the block's own norm, and in the ternary phase BitLinear's inner norm after it: one norm, as
  * norm.h has it. */
-static void describe_residual_input(struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode)
+static void describe_residual_input(struct bit_linear_input *in, const struct bit_worker_plan *plan, enum bit_mode mode)
 {
     const bool twice = mode != BIT_MODE_16BIT && plan->quantizer.inner_norm != BIT_NORM_NONE;
 
@@ -40,7 +40,8 @@ static void describe_residual_input(struct bit_input *in, const struct bit_plan 
 }
 
 /* attn_out and ff_out see an activation as it is, or through the inner norm. */
-static void describe_activation_input(struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode)
+static void describe_activation_input(struct bit_linear_input *in, const struct bit_worker_plan *plan,
+                                      enum bit_mode mode)
 {
     in->norm = mode == BIT_MODE_16BIT ? BIT_NORM_NONE : plan->quantizer.inner_norm;
     in->norm_var_factor = 1;
@@ -50,8 +51,8 @@ static void describe_activation_input(struct bit_input *in, const struct bit_pla
     in->gated = 0;
 }
 
-static void lay_input(struct cursor *c, struct bit_input *in, const struct bit_plan *plan, enum bit_mode mode,
-                      int64_t rows)
+static void lay_input(struct cursor *c, struct bit_linear_input *in, const struct bit_worker_plan *plan,
+                      enum bit_mode mode, int64_t rows)
 {
     in->operand_dtype = mode == BIT_MODE_TERNARY ? BIT_I8 : plan->operands;
     in->scale = mode == BIT_MODE_16BIT ? NULL : take(c, rows * 4);
@@ -59,7 +60,7 @@ static void lay_input(struct cursor *c, struct bit_input *in, const struct bit_p
     in->rstd = in->norm == BIT_NORM_NONE ? NULL : take(c, rows * 4);
 }
 
-static void lay_block(struct cursor *c, struct bit_block_activations *b, const struct bit_plan *plan,
+static void lay_block(struct cursor *c, struct bit_block_activations *b, const struct bit_worker_plan *plan,
                       enum bit_mode mode, int64_t rows)
 {
     const int64_t width = plan->width, hidden = plan->hidden, size = (int64_t)bit_dtype_bytes(plan->operands);
@@ -96,7 +97,7 @@ static void connect_operands(struct bit_arena *a, struct bit_block_activations *
         b->input[BIT_SITE_ATTN_OUT].operand = b->attention;
 }
 
-static void lay_head(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+static void lay_head(struct cursor *c, struct bit_arena *a, const struct bit_worker_plan *plan, int64_t rows)
 {
     const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
 
@@ -106,7 +107,7 @@ static void lay_head(struct cursor *c, struct bit_arena *a, const struct bit_pla
 }
 
 /* What only the block at hand needs. While dqkv stands, dinput is D wide. */
-static void lay_block_scratch(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+static void lay_block_scratch(struct cursor *c, struct bit_arena *a, const struct bit_worker_plan *plan, int64_t rows)
 {
     const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
     const int64_t wide = rows * BIT_MAX(width, plan->hidden) * size, narrow = rows * width * size;
@@ -119,7 +120,7 @@ static void lay_block_scratch(struct cursor *c, struct bit_arena *a, const struc
     c->used = BIT_MAX(c->used, attention.used);
 }
 
-static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_plan *plan, int64_t rows)
+static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_worker_plan *plan, int64_t rows)
 {
     const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
 
@@ -136,7 +137,7 @@ static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_pla
 }
 
 /* What survives every change of mode comes first. */
-static int64_t lay(struct bit_arena *a, const struct bit_plan *plan, enum bit_mode mode, int64_t micro_instances,
+static int64_t lay(struct bit_arena *a, const struct bit_worker_plan *plan, enum bit_mode mode, int64_t micro_instances,
                    uint8_t *base)
 {
     struct bit_block_activations uncounted;
@@ -154,7 +155,7 @@ static int64_t lay(struct bit_arena *a, const struct bit_plan *plan, enum bit_mo
     return c.used;
 }
 
-int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances)
+int64_t bit_arena_bytes(const struct bit_worker_plan *plan, int64_t micro_instances)
 {
     struct bit_arena uncounted;
     int64_t most = 0;
@@ -164,14 +165,14 @@ int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances)
     return most;
 }
 
-void bit_arena_set_mode(struct bit_arena *arena, const struct bit_plan *plan, enum bit_mode mode)
+void bit_arena_set_mode(struct bit_arena *arena, const struct bit_worker_plan *plan, enum bit_mode mode)
 {
     BIT_ASSERT(lay(arena, plan, mode, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
     arena->mode = mode;
 }
 
 /* Angles are computed on the host, whatever the backend. */
-static int upload_angles(struct bit_arena *a, const struct bit_plan *plan, struct bit_exec *exec)
+static int upload_angles(struct bit_arena *a, const struct bit_worker_plan *plan, struct bit_exec *exec)
 {
     const size_t bytes = (size_t)(plan->context * plan->head_dim) * sizeof(float);
     float *cos_sin = malloc(bytes);
@@ -187,7 +188,7 @@ static int upload_angles(struct bit_arena *a, const struct bit_plan *plan, struc
     return err;
 }
 
-int bit_arena_create(const struct bit_plan *plan, struct bit_exec *exec, struct bit_arena **out)
+int bit_arena_create(const struct bit_worker_plan *plan, struct bit_exec *exec, struct bit_arena **out)
 {
     struct bit_arena *a = calloc(1, sizeof *a);
     int err = -ENOMEM;

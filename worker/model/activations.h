@@ -23,7 +23,7 @@ enum bit_mode {
  * backward pass is what the operand is made of; the operand itself stands in a place that all linears share, and is
  * made once more there, in the operands' type, as the gradient goes back through the norm (kernels/operand.h).
  */
-struct bit_input {
+struct bit_linear_input {
     enum bit_norm_kind norm;
     float norm_var_factor, norm_eps; /* norm.h */
     int residual; /* x is the residual stream, in f32; otherwise an activation in the operands' type */
@@ -36,7 +36,7 @@ struct bit_input {
 };
 
 struct bit_block_activations {
-    struct bit_input input[BIT_SITES];
+    struct bit_linear_input input[BIT_SITES];
     float *x_att, *x_ff;       /* (R, D) the residual stream in front of attention and MLP */
     void *qkv;                 /* (R, 3 D) after the rotation */
     float *lse;                /* (B, H, T) */
@@ -76,11 +76,11 @@ struct bit_arena {
 };
 
 /** Bytes that the arena needs for micro_instances instances in whichever of the run's modes needs most. */
-int64_t bit_arena_bytes(const struct bit_plan *plan, int64_t micro_instances);
+int64_t bit_arena_bytes(const struct bit_worker_plan *plan, int64_t micro_instances);
 /** Allocate once, laid out for 16-bit. */
-int bit_arena_create(const struct bit_plan *plan, struct bit_exec *exec, struct bit_arena **out);
+int bit_arena_create(const struct bit_worker_plan *plan, struct bit_exec *exec, struct bit_arena **out);
 void bit_arena_destroy(struct bit_arena *arena, struct bit_exec *exec);
 /** Lay the same memory out for another mode; what it held is lost. */
-void bit_arena_set_mode(struct bit_arena *arena, const struct bit_plan *plan, enum bit_mode mode);
+void bit_arena_set_mode(struct bit_arena *arena, const struct bit_worker_plan *plan, enum bit_mode mode);
 
 #endif

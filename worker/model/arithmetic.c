@@ -6,12 +6,12 @@
 #include "proto/check.h"
 #include "proto/ckpt/manifest.h"
 
-static bool is_untied(const struct bit_plan *plan)
+static bool is_untied(const struct bit_worker_plan *plan)
 {
     return !plan->tied;
 }
 
-static bool norms_twice(const struct bit_plan *plan)
+static bool norms_twice(const struct bit_worker_plan *plan)
 {
     return plan->quantizer.inner_norm != BIT_NORM_NONE;
 }
@@ -19,7 +19,7 @@ static bool norms_twice(const struct bit_plan *plan)
 /* By the number that brought them, ascending. */
 static const struct {
     uint32_t number;
-    bool (*concerns)(const struct bit_plan *plan);
+    bool (*concerns)(const struct bit_worker_plan *plan);
     const char *text;
 } changes[] = {
     {1, is_untied, "an untied head decays with the linears, by optimizer.weight_decay"},
@@ -27,7 +27,7 @@ static const struct {
      "in the 1.58-bit phase a block's norm with the inner norm after it keeps the factor 1 / sqrt(1 + 1e-5)"},
 };
 
-void bit_arithmetic_changes(const struct bit_plan *plan, uint32_t since, char out[BIT_ARITHMETIC_TEXT_MAX])
+void bit_arithmetic_changes(const struct bit_worker_plan *plan, uint32_t since, char out[BIT_ARITHMETIC_TEXT_MAX])
 {
     size_t used = 0;
 

@@ -13,6 +13,6 @@
  * Describe, for a person, what changed after arithmetic `since` (Manifest.arithmetic) for a model of this plan, changes
  * separated by "; ". out is "" where nothing did.
  */
-void bit_arithmetic_changes(const struct bit_plan *plan, uint32_t since, char out[BIT_ARITHMETIC_TEXT_MAX]);
+void bit_arithmetic_changes(const struct bit_worker_plan *plan, uint32_t since, char out[BIT_ARITHMETIC_TEXT_MAX]);
 
 #endif

@@ -9,7 +9,7 @@
 
 static int attend_backward(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const struct bit_attention_backward_args args = {
         .batch = instances,
         .time = plan->context,
@@ -28,7 +28,7 @@ static int attend_backward(struct bit_model *model, struct bit_block_activations
 
 static int rotate_back(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const struct bit_rope_backward_args args = {
         .batch = instances,
         .time = plan->context,
@@ -45,7 +45,7 @@ static int rotate_back(struct bit_model *model, struct bit_block_activations *b,
 
 static int linear_backward(struct bit_model *model, int l, enum bit_site site, int64_t rows, const void *dy)
 {
-    const struct bit_input *in = &model->arena->blocks[l].input[site];
+    const struct bit_linear_input *in = &model->arena->blocks[l].input[site];
 
     return bit_linear_backward(model, l * BIT_SITES + site, in, rows, dy);
 }

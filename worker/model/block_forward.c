@@ -12,7 +12,7 @@
 
 static int rotate(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const struct bit_rope_args args = {
         .batch = instances,
         .time = plan->context,
@@ -30,7 +30,7 @@ static int rotate(struct bit_model *model, struct bit_block_activations *b, int6
 
 static int attend(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const struct bit_attention_args args = {
         .batch = instances,
         .time = plan->context,
@@ -48,7 +48,7 @@ static int attend(struct bit_model *model, struct bit_block_activations *b, int6
 /* y = a linear of norm(x), in the operands' type. */
 static int project(struct bit_model *model, int l, enum bit_site site, int64_t rows, void *y)
 {
-    struct bit_input *in = &model->arena->blocks[l].input[site];
+    struct bit_linear_input *in = &model->arena->blocks[l].input[site];
 
     return bit_linear_forward(model, l * BIT_SITES + site, in, rows, y, model->plan->operands, NULL);
 }
@@ -56,7 +56,7 @@ static int project(struct bit_model *model, int l, enum bit_site site, int64_t r
 /* The stream after the sum, in f32: sum = x + a linear of what the block computed from x. */
 static int add_to_stream(struct bit_model *model, int l, enum bit_site site, int64_t rows, const float *x, float *sum)
 {
-    struct bit_input *in = &model->arena->blocks[l].input[site];
+    struct bit_linear_input *in = &model->arena->blocks[l].input[site];
 
     return bit_linear_forward(model, l * BIT_SITES + site, in, rows, sum, BIT_F32, x);
 }

@@ -15,7 +15,7 @@
 #include "proto/check.h"
 #include "worker/model/activations.h"
 
-static int64_t head_offset(const struct bit_plan *plan)
+static int64_t head_offset(const struct bit_worker_plan *plan)
 {
     return plan->tied ? plan->tensors[0].offset : plan->tensors[plan->tensor_count - 1].offset;
 }
@@ -27,7 +27,7 @@ static void *operand_at(void *base, int64_t index, enum bit_dtype dtype)
 
 int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t instances, float *x)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const struct bit_embed_args args = {
         .rows = instances * plan->context,
         .cols = plan->width,
@@ -43,7 +43,7 @@ int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t inst
 
 int bit_head_embed_backward(struct bit_model *model, const uint32_t *tokens, int64_t instances)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const struct bit_embed_backward_args args = {
         .rows = instances * plan->context,
         .cols = plan->width,
@@ -113,7 +113,7 @@ static int set_targets(struct bit_model *model, int64_t instances)
 
 static int chunk_logits(struct bit_model *model, int64_t first, int64_t rows)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     struct bit_arena *a = model->arena;
     const struct bit_matmul_args args = {
         .form = BIT_MATMUL_NT,
@@ -133,7 +133,7 @@ static int chunk_logits(struct bit_model *model, int64_t first, int64_t rows)
 /* grad_scale 0: the loss alone. */
 static int chunk_loss(struct bit_model *model, int64_t first, int64_t rows, double grad_scale)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     struct bit_arena *a = model->arena;
     const struct bit_xent_args args = {
         .rows = rows,
@@ -152,7 +152,7 @@ static int chunk_loss(struct bit_model *model, int64_t first, int64_t rows, doub
 
 static int chunk_weight_gradient(struct bit_model *model, int64_t first, int64_t rows)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     struct bit_arena *a = model->arena;
     const struct bit_matmul_args args = {
         .form = BIT_MATMUL_TN,
@@ -173,7 +173,7 @@ static int chunk_weight_gradient(struct bit_model *model, int64_t first, int64_t
 /* The gradient at the final norm's output, of this chunk. */
 static int chunk_input_gradient(struct bit_model *model, int64_t rows)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     struct bit_arena *a = model->arena;
     const struct bit_matmul_args args = {
         .form = BIT_MATMUL_NN,
@@ -213,7 +213,7 @@ static int chunk_gradients(struct bit_model *model, int64_t first, int64_t rows)
 /* grad_scale 0: the loss alone. */
 static int loss_in_chunks(struct bit_model *model, int64_t instances, double grad_scale)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const int64_t rows = instances * plan->context;
     int err;
 
@@ -244,7 +244,7 @@ int bit_head_loss_backward(struct bit_model *model, int64_t instances, double gr
 
 static int copy_logits(struct bit_model *model, int64_t first, int64_t rows, float *logits)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const struct bit_cast_args args = {
         .count = rows * plan->vocab_padded,
         .x = model->arena->logits,
@@ -259,7 +259,7 @@ static int copy_logits(struct bit_model *model, int64_t first, int64_t rows, flo
 
 int bit_head_logits(struct bit_model *model, int64_t instances, float *logits)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const int64_t rows = instances * plan->context;
     int err = final_norm(model, rows);
 

@@ -58,7 +58,7 @@ static double cut_normal(uint64_t seed, uint64_t element)
 
 /* ---- tensors */
 
-double bit_init_std(const struct bit_plan *plan, int index)
+double bit_init_std(const struct bit_worker_plan *plan, int index)
 {
     const double width = (double)plan->width, hidden = (double)plan->hidden;
 
@@ -84,7 +84,7 @@ static void fill(uint64_t seed, double std, int64_t begin, int64_t end, float *o
         out[i - begin] = (float)(std * cut_normal(seed, (uint64_t)i));
 }
 
-void bit_init_range(const struct bit_plan *plan, int64_t begin, int64_t end, float *master)
+void bit_init_range(const struct bit_worker_plan *plan, int64_t begin, int64_t end, float *master)
 {
     for (int t = 0; t < plan->tensor_count; t++) {
         const struct bit_tensor *tensor = &plan->tensors[t];

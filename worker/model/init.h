@@ -5,7 +5,7 @@
 #include "worker/model/plan.h"
 
 /** The standard deviation that tensor `index` starts with. */
-double bit_init_std(const struct bit_plan *plan, int index);
+double bit_init_std(const struct bit_worker_plan *plan, int index);
 
 /**
  * The initial values of the flat range [begin, end) into master (end - begin).
@@ -14,6 +14,6 @@ double bit_init_std(const struct bit_plan *plan, int index);
  * Source      MITCHELL: OLMo's init (olmo/initialization.py): wte, att_proj, ff_proj 1/sqrt(D); attn_out
  *             1/sqrt(2 D (l+1)); ff_out 1/sqrt(2 F (l+1)). NORMAL: init_std everywhere. Not torch's random stream.
  */
-void bit_init_range(const struct bit_plan *plan, int64_t begin, int64_t end, float *master);
+void bit_init_range(const struct bit_worker_plan *plan, int64_t begin, int64_t end, float *master);
 
 #endif

@@ -19,7 +19,7 @@ static const void *ternary_weight(const struct bit_model *model, const struct bi
 
 /* ---- forward */
 
-static int normalise(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+static int normalise(struct bit_model *model, struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_norm_args args = {
         .rows = rows,
@@ -37,7 +37,7 @@ static int normalise(struct bit_model *model, struct bit_input *in, int64_t rows
     return bit_norm(&model->exec, &args);
 }
 
-static int quantise(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+static int quantise(struct bit_model *model, struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_plan_quantizer *quantizer = &model->plan->quantizer;
     const struct bit_quantise_args args = {
@@ -62,7 +62,7 @@ static int quantise(struct bit_model *model, struct bit_input *in, int64_t rows,
     return bit_quantise(&model->exec, &args);
 }
 
-static int quantise_gated(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+static int quantise_gated(struct bit_model *model, struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_plan_quantizer *quantizer = &model->plan->quantizer;
     const struct bit_swiglu_quantise_args args = {
@@ -86,7 +86,7 @@ static int quantise_gated(struct bit_model *model, struct bit_input *in, int64_t
     return bit_swiglu_quantise(&model->exec, &args);
 }
 
-static int gate(struct bit_model *model, struct bit_input *in, int64_t rows, int64_t cols)
+static int gate(struct bit_model *model, struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_swiglu_args args = {
         .rows = rows,
@@ -99,7 +99,7 @@ static int gate(struct bit_model *model, struct bit_input *in, int64_t rows, int
     return bit_swiglu(&model->exec, &args);
 }
 
-static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
+static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_linear_input *in,
                          int64_t rows, void *y, enum bit_dtype y_dtype, const float *addend)
 {
     const struct bit_matmul_args args = {
@@ -118,7 +118,7 @@ static int product_16bit(struct bit_model *model, const struct bit_linear *linea
     return bit_matmul(&model->exec, &args);
 }
 
-static int product_ternary(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, void *y,
+static int product_ternary(struct bit_model *model, int index, const struct bit_linear_input *in, int64_t rows, void *y,
                            enum bit_dtype y_dtype, const float *addend)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
@@ -139,7 +139,7 @@ static int product_ternary(struct bit_model *model, int index, const struct bit_
     return bit_bitlinear(&model->exec, &args);
 }
 
-int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in, int64_t rows, void *y,
+int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_input *in, int64_t rows, void *y,
                        enum bit_dtype y_dtype, const float *addend)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
@@ -202,14 +202,14 @@ static int data_ternary(struct bit_model *model, int index, int64_t rows, const 
 }
 
 /* In the 16-bit phase the operand has no scale. */
-static struct bit_operand operand_again(const struct bit_model *model, const struct bit_input *in)
+static struct bit_operand operand_again(const struct bit_model *model, const struct bit_linear_input *in)
 {
     return (struct bit_operand){
         .to = in->operand, .dtype = model->plan->operands, .scale = in->scale, .strength = model->strength};
 }
 
 /* dinput holds the gradient behind the norm; take it to the front. */
-static int norm_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+static int norm_backward(struct bit_model *model, const struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     struct bit_arena *a = model->arena;
     const struct bit_norm_backward_args args = {
@@ -235,7 +235,7 @@ static int norm_backward(struct bit_model *model, const struct bit_input *in, in
 }
 
 /* The gradient of up and gate takes their place. */
-static int gate_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+static int gate_backward(struct bit_model *model, const struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_swiglu_backward_args args = {
         .rows = rows,
@@ -252,7 +252,7 @@ static int gate_backward(struct bit_model *model, const struct bit_input *in, in
 }
 
 /* Likewise, through the norm of their swiglu first. */
-static int gate_norm_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+static int gate_norm_backward(struct bit_model *model, const struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_swiglu_norm_backward_args args = {
         .rows = rows,
@@ -270,7 +270,7 @@ static int gate_norm_backward(struct bit_model *model, const struct bit_input *i
     return bit_swiglu_norm_backward(&model->exec, &args);
 }
 
-static int input_backward(struct bit_model *model, const struct bit_input *in, int64_t rows, int64_t cols)
+static int input_backward(struct bit_model *model, const struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     const bool is_16bit = model->arena->mode == BIT_MODE_16BIT;
 
@@ -281,7 +281,7 @@ static int input_backward(struct bit_model *model, const struct bit_input *in, i
     return norm_backward(model, in, rows, cols);
 }
 
-static int weight_gradient(struct bit_model *model, const struct bit_linear *linear, const struct bit_input *in,
+static int weight_gradient(struct bit_model *model, const struct bit_linear *linear, const struct bit_linear_input *in,
                            int64_t rows, const void *dy)
 {
     const struct bit_matmul_args args = {
@@ -300,7 +300,8 @@ static int weight_gradient(struct bit_model *model, const struct bit_linear *lin
     return bit_matmul(&model->exec, &args);
 }
 
-int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy)
+int bit_linear_backward(struct bit_model *model, int index, const struct bit_linear_input *in, int64_t rows,
+                        const void *dy)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
     int err = model->arena->mode == BIT_MODE_16BIT ? data_16bit(model, linear, rows, dy)

@@ -7,7 +7,7 @@
 
 /** y (rows, N) = linear `index` of norm(in->x), or of norm(swiglu(in->x)) if it is gated; with an addend (rows, N),
  * plus that (y is f32: the residual stream). Fills in->operand, until the next linear does, and what in keeps. */
-int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in, int64_t rows, void *y,
+int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_input *in, int64_t rows, void *y,
                        enum bit_dtype y_dtype, const float *addend);
 /**
  * From dy (rows, N), in the operands' type: the weight's gradient is added to model->grad, and the input's goes back
@@ -15,6 +15,7 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_input *in,
  * input's takes x's place; otherwise it is in arena->dinput. dy is none of these, but for dx_operand where x is not the
  * residual stream.
  */
-int bit_linear_backward(struct bit_model *model, int index, const struct bit_input *in, int64_t rows, const void *dy);
+int bit_linear_backward(struct bit_model *model, int index, const struct bit_linear_input *in, int64_t rows,
+                        const void *dy);
 
 #endif

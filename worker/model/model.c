@@ -12,12 +12,12 @@
 
 /* ---- life */
 
-static size_t weight_bytes(const struct bit_plan *plan)
+static size_t weight_bytes(const struct bit_worker_plan *plan)
 {
     return (size_t)plan->elements * bit_dtype_bytes(plan->operands);
 }
 
-static int segment_count(const struct bit_plan *plan)
+static int segment_count(const struct bit_worker_plan *plan)
 {
     int count = 0;
 
@@ -26,14 +26,14 @@ static int segment_count(const struct bit_plan *plan)
     return count;
 }
 
-static size_t scale_bytes(const struct bit_plan *plan)
+static size_t scale_bytes(const struct bit_worker_plan *plan)
 {
     return (size_t)segment_count(plan) * sizeof(float);
 }
 
 static int create_segments(struct bit_model *model)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     int at = 0;
 
     model->segments = calloc((size_t)plan->linear_count, sizeof *model->segments);
@@ -51,7 +51,7 @@ static int create_segments(struct bit_model *model)
 
 static int allocate(struct bit_model *model)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     struct bit_exec *exec = &model->exec;
     int err = bit_exec_alloc(exec, weight_bytes(plan), &model->weights);
 
@@ -64,7 +64,7 @@ static int allocate(struct bit_model *model)
     return create_segments(model);
 }
 
-int bit_model_create(const struct bit_plan *plan, enum bit_backend backend, struct bit_model **out)
+int bit_model_create(const struct bit_worker_plan *plan, enum bit_backend backend, struct bit_model **out)
 {
     struct bit_model *model = calloc(1, sizeof *model);
     int err;
@@ -116,7 +116,7 @@ void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, doub
 
 /* ---- the passes */
 
-int bit_model_check_tokens(const struct bit_plan *plan, const uint32_t *tokens, int64_t instances)
+int bit_model_check_tokens(const struct bit_worker_plan *plan, const uint32_t *tokens, int64_t instances)
 {
     int64_t bad = bit_token_find_invalid(tokens, (size_t)(instances * plan->context), sizeof *tokens,
                                          (uint32_t)plan->vocab);
@@ -163,7 +163,7 @@ static void announce(struct bit_model *model, int64_t begin, int64_t end)
 /* From arena->dx behind the last block down to the embedding. */
 static int backward(struct bit_model *model, int64_t instances)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     const struct bit_linear *last = &plan->linears[plan->linear_count - 1];
     int64_t end = last->offset + last->rows * last->cols;
     int err;
@@ -264,7 +264,7 @@ int bit_model_accumulate(struct bit_model *model, const uint32_t *tokens, int64_
 int bit_model_evaluate(struct bit_model *model, const uint32_t *tokens, int64_t instances, double *loss_sum,
                        uint64_t *targets)
 {
-    const struct bit_plan *plan = model->plan;
+    const struct bit_worker_plan *plan = model->plan;
     int err = clear_loss(model);
 
     for (int64_t i = 0; err >= 0 && i < instances; i += plan->micro_instances) {

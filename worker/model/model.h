@@ -11,7 +11,7 @@
  * Ownership   *out is the caller's; it borrows plan until destroyed
  * Errors      -ENOMEM; bit_exec_init's
  */
-int bit_model_create(const struct bit_plan *plan, enum bit_backend backend, struct bit_model **out);
+int bit_model_create(const struct bit_worker_plan *plan, enum bit_backend backend, struct bit_model **out);
 void bit_model_destroy(struct bit_model *model);
 
 /** From here on train (or evaluate) in this precision; strength in (0, 1], 1 in 16-bit. Allocates nothing. */
@@ -19,7 +19,7 @@ void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, doub
 
 /** Tokens (instances, context) in the host's memory, before the model reads them. Errors: BIT_EDATA for an id beyond
  * the vocabulary, with its place */
-int bit_model_check_tokens(const struct bit_plan *plan, const uint32_t *tokens, int64_t instances);
+int bit_model_check_tokens(const struct bit_worker_plan *plan, const uint32_t *tokens, int64_t instances);
 
 /** Gradient and loss to zero. Enqueued. */
 int bit_model_clear(struct bit_model *model);

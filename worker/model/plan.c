@@ -27,7 +27,7 @@
 
 /* ---- the specification, in the operators' terms */
 
-static void read_model(struct bit_plan *plan, const Bit__ModelSpec *model)
+static void read_model(struct bit_worker_plan *plan, const Bit__ModelSpec *model)
 {
     plan->layers = (int)model->layers;
     plan->context = model->context;
@@ -73,7 +73,7 @@ static enum bit_norm_kind norm_of(Bit__InnerNorm norm)
     }
 }
 
-static void read_quantizer(struct bit_plan *plan, const Bit__QuantizerSpec *spec)
+static void read_quantizer(struct bit_worker_plan *plan, const Bit__QuantizerSpec *spec)
 {
     plan->quantizer = (struct bit_plan_quantizer){
         .weight_measure = measure_of(spec->weight_measure),
@@ -86,7 +86,8 @@ static void read_quantizer(struct bit_plan *plan, const Bit__QuantizerSpec *spec
 
 /* ---- tensors and shards */
 
-static void set_segments(struct bit_linear *linear, enum bit_site site, const struct bit_plan *plan, int by_projection)
+static void set_segments(struct bit_linear *linear, enum bit_site site, const struct bit_worker_plan *plan,
+                         int by_projection)
 {
     linear->segment_count = 1;
     linear->segment_rows[0] = linear->rows;
@@ -97,7 +98,7 @@ static void set_segments(struct bit_linear *linear, enum bit_site site, const st
         linear->segment_rows[s] = site == BIT_SITE_ATT_PROJ ? plan->width : plan->hidden;
 }
 
-static int read_tensors(struct bit_plan *plan, const Bit__RunSpec *spec)
+static int read_tensors(struct bit_worker_plan *plan, const Bit__RunSpec *spec)
 {
     const int by_projection = spec->quantizer->granularity == BIT__GRANULARITY__PROJECTION;
     int count = bit_checkpoint_tensors(spec->model, &plan->tensors);
@@ -126,13 +127,13 @@ static int read_tensors(struct bit_plan *plan, const Bit__RunSpec *spec)
     return 0;
 }
 
-void bit_plan_shard(const struct bit_plan *plan, int rank, int64_t *begin, int64_t *end)
+void bit_plan_shard(const struct bit_worker_plan *plan, int rank, int64_t *begin, int64_t *end)
 {
     *begin = BIT_MIN(rank * plan->shard_elements, plan->elements);
     *end = BIT_MIN((rank + 1) * plan->shard_elements, plan->elements);
 }
 
-int64_t bit_plan_share(const struct bit_plan *plan, int rank, int64_t instances)
+int64_t bit_plan_share(const struct bit_worker_plan *plan, int rank, int64_t instances)
 {
     return instances > rank ? (instances - rank - 1) / plan->size + 1 : 0;
 }
@@ -150,7 +151,7 @@ void bit_plan_segment(const struct bit_linear *linear, int s, int64_t *offset, i
 
 /* ---- memory */
 
-static size_t attention_workspace(const struct bit_plan *plan, int64_t batch)
+static size_t attention_workspace(const struct bit_worker_plan *plan, int64_t batch)
 {
     const int64_t time = plan->context, heads = plan->heads, dim = plan->head_dim;
 
@@ -162,7 +163,7 @@ static size_t attention_workspace(const struct bit_plan *plan, int64_t batch)
 }
 
 /* The most scratch that any operator of the model asks for. */
-static int64_t workspace_bytes(const struct bit_plan *plan, int64_t micro_instances)
+static int64_t workspace_bytes(const struct bit_worker_plan *plan, int64_t micro_instances)
 {
     size_t most = BIT_MAX(WORKSPACE_BYTES_MIN, attention_workspace(plan, micro_instances));
 
@@ -177,7 +178,7 @@ static int64_t workspace_bytes(const struct bit_plan *plan, int64_t micro_instan
 }
 
 /* What the ranks find scales with (measure.h): means need sums, medians a histogram for each segment. */
-static int64_t measure_bytes(const struct bit_plan *plan)
+static int64_t measure_bytes(const struct bit_worker_plan *plan)
 {
     int64_t segments = 0;
 
@@ -189,14 +190,14 @@ static int64_t measure_bytes(const struct bit_plan *plan)
 }
 
 /* How many of the linears' weights are in this rank's shard. */
-static int64_t own_linears(const struct bit_plan *plan)
+static int64_t own_linears(const struct bit_worker_plan *plan)
 {
     const int64_t begin = plan->linears[0].offset, end = begin + plan->linear_elements;
 
     return BIT_MAX(BIT_MIN(plan->shard_end, end) - BIT_MAX(plan->shard_begin, begin), 0);
 }
 
-static void count_memory(struct bit_plan *plan, int64_t micro_instances)
+static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
 {
     const int64_t operand = (int64_t)bit_dtype_bytes(plan->operands);
     const bool cuda = plan->backend == BIT_BACKEND_CUDA;
@@ -224,13 +225,13 @@ static void count_memory(struct bit_plan *plan, int64_t micro_instances)
     memory->total = memory->weights + memory->gradients + memory->optimizer + memory->activations + memory->workspace;
 }
 
-static int fits(const struct bit_plan *plan)
+static int fits(const struct bit_worker_plan *plan)
 {
     return plan->memory.total <= (uint64_t)plan->memory_limit;
 }
 
 /* The largest divisor of the share that fits; 0 in the specification leaves the choice to us. */
-static int choose_micro(struct bit_plan *plan, int64_t wanted)
+static int choose_micro(struct bit_worker_plan *plan, int64_t wanted)
 {
     const int64_t tokens_max = plan->backend == BIT_BACKEND_CUDA ? MICRO_TOKENS_MAX_CUDA : MICRO_TOKENS_MAX;
 
@@ -248,7 +249,7 @@ static int choose_micro(struct bit_plan *plan, int64_t wanted)
     return 0;
 }
 
-static int refuse(const struct bit_plan *plan)
+static int refuse(const struct bit_worker_plan *plan)
 {
     const double gib = 1 << 30;
     const Bit__MemoryPlan *m = &plan->memory;
@@ -265,7 +266,7 @@ static int refuse(const struct bit_plan *plan)
  * Master and moments once more, in the host's memory. Training comes first: the copy takes what is left.
  * It never decides how large a micro-batch is.
  */
-static void count_snapshot(struct bit_plan *plan, int local_ranks)
+static void count_snapshot(struct bit_worker_plan *plan, int local_ranks)
 {
     const int64_t bytes = (plan->shard_end - plan->shard_begin) * 12;
     const int64_t left = plan->backend == BIT_BACKEND_CUDA ? bit_plan_memory_available() / local_ranks
@@ -286,10 +287,10 @@ static int64_t limit_of(const Bit__LaunchSpec *launch, int local_ranks, int64_t 
     return limit;
 }
 
-int bit_plan_init(struct bit_plan *plan, const Bit__RunSpec *spec, int rank, int size, int local_ranks, int threads,
-                  int64_t available)
+int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int rank, int size, int local_ranks,
+                  int threads, int64_t available)
 {
-    struct bit_plan p = {.rank = rank, .size = size, .threads = threads};
+    struct bit_worker_plan p = {.rank = rank, .size = size, .threads = threads};
     int err;
 
     BIT_ASSERT(rank >= 0 && rank < size && local_ranks >= 1 && threads >= 1);
@@ -320,7 +321,7 @@ out:
     return err;
 }
 
-void bit_plan_finish(struct bit_plan *plan)
+void bit_plan_finish(struct bit_worker_plan *plan)
 {
     free(plan->tensors);
     free(plan->linears);

@@ -34,7 +34,7 @@ struct bit_plan_quantizer {
     float eps;    /* floor of every measure */
 };
 
-struct bit_plan {
+struct bit_worker_plan {
     int rank, size, threads;
     enum bit_backend backend;
 
@@ -88,14 +88,14 @@ int64_t bit_plan_memory_available(void);
  * with need and limit if not even the wanted (or one) instance fits; -ENOMEM; BIT_ESPEC where the ranks do not divide
  * the batch
  */
-int bit_plan_init(struct bit_plan *plan, const Bit__RunSpec *spec, int rank, int size, int local_ranks, int threads,
-                  int64_t available);
-void bit_plan_finish(struct bit_plan *plan);
+int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int rank, int size, int local_ranks,
+                  int threads, int64_t available);
+void bit_plan_finish(struct bit_worker_plan *plan);
 
 /** The flat range that rank `rank` owns. */
-void bit_plan_shard(const struct bit_plan *plan, int rank, int64_t *begin, int64_t *end);
+void bit_plan_shard(const struct bit_worker_plan *plan, int rank, int64_t *begin, int64_t *end);
 /** How many of `instances` instances are rank `rank`'s: r, r + size, r + 2 size, ... */
-int64_t bit_plan_share(const struct bit_plan *plan, int rank, int64_t instances);
+int64_t bit_plan_share(const struct bit_worker_plan *plan, int rank, int64_t instances);
 /** Flat offset and elements of segment s of a linear. */
 void bit_plan_segment(const struct bit_linear *linear, int s, int64_t *offset, int64_t *count);
 

@@ -23,8 +23,8 @@ enum bit_model_part { BIT_MODEL_FORWARD, BIT_MODEL_BACKWARD, BIT_MODEL_PARTS };
  * The model only reads them, and keeps nothing that is derived from them between calls.
  */
 struct bit_model {
-    const struct bit_plan *plan; /* borrowed */
-    struct bit_exec exec;        /* owned; others may run operators with it between calls of the model */
+    const struct bit_worker_plan *plan; /* borrowed */
+    struct bit_exec exec;               /* owned; others may run operators with it between calls of the model */
 
     /* In the backend's memory: */
     void *weights; /* (elements) of plan->operands; the linears' place holds codes instead at full strength */

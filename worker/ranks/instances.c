@@ -41,7 +41,8 @@ static int make_slot(struct bit_tokens *t, int64_t elements, struct bit_token_sl
     return 0;
 }
 
-int bit_tokens_init(struct bit_tokens *t, struct bit_comm *comm, const struct bit_plan *plan, struct bit_exec *exec)
+int bit_tokens_init(struct bit_tokens *t, struct bit_comm *comm, const struct bit_worker_plan *plan,
+                    struct bit_exec *exec)
 {
     int err;
 

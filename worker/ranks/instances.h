@@ -20,7 +20,7 @@ struct bit_batch_id {
 
 struct bit_tokens {
     struct bit_comm *comm; /* borrowed, with the next two */
-    const struct bit_plan *plan;
+    const struct bit_worker_plan *plan;
     struct bit_exec *exec;
     struct bit_lane lane; /* for what comes ahead */
     struct bit_token_slot {
@@ -33,7 +33,7 @@ struct bit_tokens {
 };
 
 /** Room for a step's share, twice. Errors: -ENOMEM. finish takes zeroed tokens too. */
-int bit_tokens_init(struct bit_tokens *tokens, struct bit_comm *comm, const struct bit_plan *plan,
+int bit_tokens_init(struct bit_tokens *tokens, struct bit_comm *comm, const struct bit_worker_plan *plan,
                     struct bit_exec *exec);
 void bit_tokens_finish(struct bit_tokens *tokens);
 

@@ -57,7 +57,7 @@ static int allocate(struct bit_publish *p)
     return err < 0 ? bit_fail_within(err, "codes of %lld weights", (long long)p->plan->linear_elements) : 0;
 }
 
-int bit_publish_init(struct bit_publish *p, const struct bit_plan *plan, struct bit_shard *shard,
+int bit_publish_init(struct bit_publish *p, const struct bit_worker_plan *plan, struct bit_shard *shard,
                      struct bit_fabric *fabric, struct bit_model *model)
 {
     int err;

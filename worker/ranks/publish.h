@@ -33,7 +33,7 @@ struct bit_published {
 enum { BIT_TALLY_ZEROS, BIT_TALLY_FLIPS, BIT_TALLY_BAD, BIT_TALLY };
 
 struct bit_publish {
-    const struct bit_plan *plan; /* borrowed, with the next three */
+    const struct bit_worker_plan *plan; /* borrowed, with the next three */
     struct bit_shard *shard;
     struct bit_model *model;
     struct bit_fabric *fabric;
@@ -49,7 +49,7 @@ struct bit_publish {
 };
 
 /** Errors: -ENOMEM. finish takes a zeroed one too. */
-int bit_publish_init(struct bit_publish *p, const struct bit_plan *plan, struct bit_shard *shard,
+int bit_publish_init(struct bit_publish *p, const struct bit_worker_plan *plan, struct bit_shard *shard,
                      struct bit_fabric *fabric, struct bit_model *model);
 void bit_publish_finish(struct bit_publish *p);
 

@@ -14,7 +14,7 @@ static int64_t block_of(int64_t element)
     return (element + BIT_SUM_BLOCK - 1) / BIT_SUM_BLOCK;
 }
 
-static void fill_starts(struct bit_shard *shard, const struct bit_plan *plan)
+static void fill_starts(struct bit_shard *shard, const struct bit_worker_plan *plan)
 {
     int64_t end;
 
@@ -27,7 +27,7 @@ static void fill_starts(struct bit_shard *shard, const struct bit_plan *plan)
     shard->block_starts[plan->size] = shard->blocks;
 }
 
-int bit_shard_init(struct bit_shard *shard, const struct bit_plan *plan)
+int bit_shard_init(struct bit_shard *shard, const struct bit_worker_plan *plan)
 {
     const size_t entries = (size_t)plan->size + 1;
     const struct bit_linear *last = &plan->linears[plan->linear_count - 1];

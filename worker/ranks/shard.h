@@ -26,7 +26,7 @@ struct bit_shard {
 };
 
 /** Errors: -ENOMEM. finish takes a zeroed shard too. */
-int bit_shard_init(struct bit_shard *shard, const struct bit_plan *plan);
+int bit_shard_init(struct bit_shard *shard, const struct bit_worker_plan *plan);
 void bit_shard_finish(struct bit_shard *shard);
 
 /** Ranges of the part [begin, end) of the vector: the shards cut to it. Borrowed until the next call. */

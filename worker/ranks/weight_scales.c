@@ -6,7 +6,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-static int count_segments(const struct bit_plan *plan)
+static int count_segments(const struct bit_worker_plan *plan)
 {
     int count = 0;
 
@@ -39,7 +39,7 @@ static void fill_owned(struct bit_measure_scales *m)
     }
 }
 
-static bool is_median(const struct bit_plan *plan)
+static bool is_median(const struct bit_worker_plan *plan)
 {
     return plan->quantizer.weight_measure == BIT_MEASURE_MEDIAN;
 }
@@ -51,7 +51,7 @@ struct array {
 };
 #define ARRAYS 7
 
-static void list_arrays(struct bit_measure_scales *m, const struct bit_plan *plan, struct array out[ARRAYS])
+static void list_arrays(struct bit_measure_scales *m, const struct bit_worker_plan *plan, struct array out[ARRAYS])
 {
     const size_t count = (size_t)count_segments(plan), means = is_median(plan) ? 0 : count,
                  medians = is_median(plan) ? count : 0;
@@ -105,7 +105,7 @@ static int upload_shapes(struct bit_measure_scales *m)
     return err;
 }
 
-int bit_measure_init(struct bit_measure_scales *m, const struct bit_plan *plan, const struct bit_shard *shard,
+int bit_measure_init(struct bit_measure_scales *m, const struct bit_worker_plan *plan, const struct bit_shard *shard,
                      struct bit_exec *exec)
 {
     int err;

@@ -12,7 +12,7 @@ struct bit_segment_range {
 
 /* Segments are counted in flat order. Who owns a segment: the first rank that has a part of it. */
 struct bit_measure_scales {
-    const struct bit_plan *plan; /* borrowed, with the next two */
+    const struct bit_worker_plan *plan; /* borrowed, with the next two */
     const struct bit_shard *shard;
     struct bit_exec *exec;
     struct bit_segment_range *ranges; /* (count); owned */
@@ -29,7 +29,7 @@ struct bit_measure_scales {
 };
 
 /** Errors: -ENOMEM. finish takes a zeroed one too. */
-int bit_measure_init(struct bit_measure_scales *m, const struct bit_plan *plan, const struct bit_shard *shard,
+int bit_measure_init(struct bit_measure_scales *m, const struct bit_worker_plan *plan, const struct bit_shard *shard,
                      struct bit_exec *exec);
 void bit_measure_finish(struct bit_measure_scales *m);
 

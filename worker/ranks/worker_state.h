@@ -25,7 +25,7 @@ struct bit_worker {
     enum bit_backend backend;
     char choices[256]; /* what the backend chose where it had a choice, for people: "cuDNN 91400"; "" where it had none
                         */
-    struct bit_plan plan;
+    struct bit_worker_plan plan;
     struct bit_shard shard;
     struct bit_model *model;
     struct bit_fabric fabric;
