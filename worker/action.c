@@ -8,14 +8,6 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-/* "step", for people. */
-static const char *name_of(enum bit_command_kind kind)
-{
-    static const char *const name[] = {"step", "switch", "checkpoint", "evaluate", "stop", "settle", "greet", "quit"};
-
-    return kind < BIT_COUNT(name) ? name[kind] : "unknown";
-}
-
 /* A folder's or a set's name: printable, one component, nothing hidden. */
 static int copy_name(const char *what, const char *name, char out[BIT_NAME_MAX + 1])
 {
@@ -37,7 +29,7 @@ static int check_tokens(const struct bit_link_order *order, const struct bit_wor
     return 0;
 }
 
-static int from_step(const struct bit_link_order *order, const struct bit_worker_plan *plan, struct bit_command *out)
+static int from_step(const struct bit_link_order *order, const struct bit_worker_plan *plan, struct bit_action *out)
 {
     const Bit__StepOrder *step = (const Bit__StepOrder *)order->msg;
 
@@ -49,7 +41,7 @@ static int from_step(const struct bit_link_order *order, const struct bit_worker
                         step->weight_decay);
     if (step->precision == BIT__PRECISION__TERNARY && step->strength < 1 && !plan->blends)
         return bit_fail(BIT_EMESSAGE, "a step with strength %g, and the specification has no ramp", step->strength);
-    out->kind = BIT_COMMAND_STEP;
+    out->kind = BIT_ACTION_STEP;
     out->step = step->step;
     out->precision = step->precision;
     out->strength = step->precision == BIT__PRECISION__TERNARY ? step->strength : 1;
@@ -65,13 +57,13 @@ static int from_step(const struct bit_link_order *order, const struct bit_worker
     return check_tokens(order, plan, step->instances);
 }
 
-static int from_switch(const struct bit_link_order *order, struct bit_command *out)
+static int from_switch(const struct bit_link_order *order, struct bit_action *out)
 {
     const Bit__PhaseSwitch *sw = (const Bit__PhaseSwitch *)order->msg;
 
     if (!(sw->beta1 >= 0 && sw->beta1 < 1 && sw->beta2 >= 0 && sw->beta2 < 1))
         return bit_fail(BIT_EMESSAGE, "a switch with betas %g and %g", sw->beta1, sw->beta2);
-    out->kind = BIT_COMMAND_SWITCH;
+    out->kind = BIT_ACTION_SWITCH;
     out->step = sw->after_step;
     out->phase = (struct bit_phase_switch){
         .after_step = sw->after_step,
@@ -83,60 +75,59 @@ static int from_switch(const struct bit_link_order *order, struct bit_command *o
     return 0;
 }
 
-static int from_checkpoint(const struct bit_link_order *order, struct bit_command *out)
+static int from_checkpoint(const struct bit_link_order *order, struct bit_action *out)
 {
     const Bit__CheckpointOrder *checkpoint = (const Bit__CheckpointOrder *)order->msg;
 
-    out->kind = BIT_COMMAND_CHECKPOINT;
+    out->kind = BIT_ACTION_CHECKPOINT;
     out->step = checkpoint->after_step;
     out->pre_switch = checkpoint->pre_switch;
     return copy_name("a checkpoint named", checkpoint->name, out->name);
 }
 
-static int from_evaluate(const struct bit_link_order *order, const struct bit_worker_plan *plan,
-                         struct bit_command *out)
+static int from_evaluate(const struct bit_link_order *order, const struct bit_worker_plan *plan, struct bit_action *out)
 {
     const Bit__EvaluateOrder *evaluate = (const Bit__EvaluateOrder *)order->msg;
     int err = copy_name("an evaluation of", evaluate->set, out->name);
 
-    out->kind = BIT_COMMAND_EVALUATE;
+    out->kind = BIT_ACTION_EVALUATE;
     out->step = evaluate->after_step;
     out->precision = evaluate->precision;
     out->instances = evaluate->instances;
     return err < 0 ? err : check_tokens(order, plan, evaluate->instances);
 }
 
-int bit_command_from_order(const struct bit_link_order *order, const struct bit_worker_plan *plan,
-                           struct bit_command *out)
+int bit_action_from_order(const struct bit_link_order *order, const struct bit_worker_plan *plan,
+                          struct bit_action *out)
 {
-    struct bit_command command = {0};
+    struct bit_action action = {0};
     int err = 0;
 
     switch (order->type) {
     case BIT_MSG_STEP_ORDER:
-        err = from_step(order, plan, &command);
+        err = from_step(order, plan, &action);
         break;
     case BIT_MSG_PHASE_SWITCH:
-        err = from_switch(order, &command);
+        err = from_switch(order, &action);
         break;
     case BIT_MSG_CHECKPOINT_ORDER:
-        err = from_checkpoint(order, &command);
+        err = from_checkpoint(order, &action);
         break;
     case BIT_MSG_EVALUATE_ORDER:
-        err = from_evaluate(order, plan, &command);
+        err = from_evaluate(order, plan, &action);
         break;
     case BIT_MSG_STOP_ORDER:
-        command.kind = BIT_COMMAND_STOP;
-        command.reason = ((const Bit__StopOrder *)order->msg)->reason;
+        action.kind = BIT_ACTION_STOP;
+        action.reason = ((const Bit__StopOrder *)order->msg)->reason;
         break;
     case BIT_MSG_DONE_TAKEN:
-        command.kind = BIT_COMMAND_QUIT;
+        action.kind = BIT_ACTION_QUIT;
         break;
     default:
         err = bit_fail(BIT_EMESSAGE, "a %s where an order must be", bit_msg_name(order->type));
     }
     if (err >= 0)
-        *out = command;
+        *out = action;
     return err;
 }
 
@@ -145,20 +136,33 @@ static const char *phase_name(Bit__Precision precision)
     return precision == BIT__PRECISION__TERNARY ? "ternary" : "16-bit";
 }
 
-int bit_command_check(const struct bit_command *command, uint64_t step, const Bit__PhaseState *phase)
+/* Of the kinds that belong to a boundary; NULL for the others. */
+static const char *boundary_name(enum bit_action_kind kind)
 {
-    const bool at_boundary = command->kind == BIT_COMMAND_SWITCH || command->kind == BIT_COMMAND_CHECKPOINT ||
-                             command->kind == BIT_COMMAND_EVALUATE;
+    switch (kind) {
+    case BIT_ACTION_SWITCH:
+        return "a switch";
+    case BIT_ACTION_CHECKPOINT:
+        return "a checkpoint";
+    case BIT_ACTION_EVALUATE:
+        return "an evaluation";
+    default:
+        return NULL;
+    }
+}
 
-    if (command->kind == BIT_COMMAND_STEP && command->step != step + 1)
-        return bit_fail(BIT_EPHASE, "an order for step %llu, but %llu is the next", (unsigned long long)command->step,
+int bit_action_check(const struct bit_action *action, uint64_t step, const Bit__PhaseState *phase)
+{
+    const char *name = boundary_name(action->kind);
+
+    if (action->kind == BIT_ACTION_STEP && action->step != step + 1)
+        return bit_fail(BIT_EPHASE, "an order for step %llu, but %llu is the next", (unsigned long long)action->step,
                         (unsigned long long)step + 1);
-    if (command->kind == BIT_COMMAND_STEP && command->precision != phase->precision)
+    if (action->kind == BIT_ACTION_STEP && action->precision != phase->precision)
         return bit_fail(BIT_EPHASE, "step %llu is ordered in the %s phase, this worker is in the %s one",
-                        (unsigned long long)command->step, phase_name(command->precision),
-                        phase_name(phase->precision));
-    if (at_boundary && command->step != step)
-        return bit_fail(BIT_EPHASE, "a %s behind step %llu, but step %llu is done", name_of(command->kind),
-                        (unsigned long long)command->step, (unsigned long long)step);
+                        (unsigned long long)action->step, phase_name(action->precision), phase_name(phase->precision));
+    if (name != NULL && action->step != step)
+        return bit_fail(BIT_EPHASE, "%s after step %llu, but step %llu is done", name,
+                        (unsigned long long)action->step, (unsigned long long)step);
     return 0;
 }

@@ -1,6 +1,6 @@
-/* What rank 0 tells the others to do: an order of the daemon, checked, in one fixed form that is broadcast as it is. */
-#ifndef BIT_WORKER_COMMAND_H
-#define BIT_WORKER_COMMAND_H
+/* What all ranks do next, as rank 0 broadcasts it: mostly an order of the daemon's, checked, in one fixed form. */
+#ifndef BIT_WORKER_ACTION_H
+#define BIT_WORKER_ACTION_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,21 +10,20 @@
 #include "worker/model/plan.h"
 #include "worker/phase.h"
 
-enum bit_command_kind {
-    BIT_COMMAND_STEP,
-    BIT_COMMAND_SWITCH,
-    BIT_COMMAND_CHECKPOINT,
-    BIT_COMMAND_EVALUATE,
-    BIT_COMMAND_STOP,
-    BIT_COMMAND_SETTLE, /* a checkpoint that was written beside training is completed: nobody's order */
-    BIT_COMMAND_GREET,  /* a daemon came back and asks for our state: nobody's order */
-    BIT_COMMAND_QUIT, /* the daemon has every rank's word that it is done; or rank 0 cannot go on, for the reason `err`
-                       */
+enum bit_action_kind {
+    BIT_ACTION_STEP,
+    BIT_ACTION_SWITCH,
+    BIT_ACTION_CHECKPOINT,
+    BIT_ACTION_EVALUATE,
+    BIT_ACTION_STOP,
+    BIT_ACTION_COMPLETE, /* complete a checkpoint that was written beside training; rank 0's own */
+    BIT_ACTION_READY,    /* a daemon came back and is told our state; rank 0's own */
+    BIT_ACTION_QUIT,     /* the daemon knows of every rank that it is done; or rank 0 cannot go on, because of `err` */
 };
 
 /* All ranks run one program on one kind of machine, so the bytes are the struct. */
-struct bit_command {
-    enum bit_command_kind kind;
+struct bit_action {
+    enum bit_action_kind kind;
     int err;                           /* QUIT */
     uint64_t step;                     /* STEP: to be done; else the boundary it belongs to */
     Bit__Precision precision;          /* STEP, EVALUATE */
@@ -48,14 +47,14 @@ struct bit_command {
  * and the payload, numbers against their ranges, names against the file system.
  * Errors      BIT_EMESSAGE
  */
-int bit_command_from_order(const struct bit_link_order *order, const struct bit_worker_plan *plan,
-                           struct bit_command *out);
+int bit_action_from_order(const struct bit_link_order *order, const struct bit_worker_plan *plan,
+                          struct bit_action *out);
 
 /**
  * Whether it may be executed behind step `step` in this phase: a step must be the next one and of this phase, anything
  * else must belong to this boundary. Never train in the wrong phase.
  * Errors      BIT_EPHASE
  */
-int bit_command_check(const struct bit_command *command, uint64_t step, const Bit__PhaseState *phase);
+int bit_action_check(const struct bit_action *action, uint64_t step, const Bit__PhaseState *phase);
 
 #endif

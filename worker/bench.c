@@ -197,8 +197,8 @@ static int step(struct bench *b, double *ms, double *loss)
 {
     struct bit_worker *w = &b->worker;
     struct bit_step_result result = {0};
-    const struct bit_command command = {
-        .kind = BIT_COMMAND_STEP,
+    const struct bit_action action = {
+        .kind = BIT_ACTION_STEP,
         .step = ++b->next,
         .precision = w->phase.precision,
         .strength = 1,
@@ -214,7 +214,7 @@ static int step(struct bench *b, double *ms, double *loss)
     bit_comm_barrier(w->comm);
     bit_sections_restart(w->sections, BIT_SECTION_WAIT);
     began_ms = bit_clock_ms();
-    err = bit_step_train(w, &command, b->batch, &result);
+    err = bit_step_train(w, &action, b->batch, &result);
     *ms = bit_clock_ms() - began_ms;
     *loss = result.loss;
     return err;

@@ -23,45 +23,45 @@ struct loop {
     bool told_refused; /* graphs could not be recorded */
     bool stopped;      /* we said that we are done: nothing but the daemon's leave to go is due */
     bool has_held;     /* an order that waits until the checkpoint under way is completed */
-    struct bit_command held;
+    struct bit_action held;
 };
 
-static struct bit_command quit(int err)
+static struct bit_action quit(int err)
 {
-    struct bit_command command = {.kind = BIT_COMMAND_QUIT, .err = err};
+    struct bit_action action = {.kind = BIT_ACTION_QUIT, .err = err};
 
     if (err < 0)
-        bit_format(command.text, sizeof command.text, "%s", bit_fail_text());
-    return command;
+        bit_format(action.text, sizeof action.text, "%s", bit_fail_text());
+    return action;
 }
 
-static struct bit_batch_id batch_of(const struct bit_command *command)
+static struct bit_batch_id batch_of(const struct bit_action *action)
 {
-    return (struct bit_batch_id){.step = command->step, .instances = command->instances, .crc = command->token_crc};
+    return (struct bit_batch_id){.step = action->step, .instances = action->instances, .crc = action->token_crc};
 }
 
-/* Rank 0: the next order as a command. A failure here is told to the others as the order to quit. */
-static struct bit_command await_order(struct loop *l)
+/* Rank 0: the next order as an action. A failure here is told to the others as the order to quit. */
+static struct bit_action await_order(struct loop *l)
 {
-    struct bit_command command = {0};
+    struct bit_action action = {0};
     const struct bit_link_order *order;
     int err = bit_session_next(l->session, &order);
 
     if (err == -EINTR)
-        return (struct bit_command){.kind = BIT_COMMAND_SETTLE};
+        return (struct bit_action){.kind = BIT_ACTION_COMPLETE};
     if (err > 0)
-        return (struct bit_command){.kind = BIT_COMMAND_GREET};
+        return (struct bit_action){.kind = BIT_ACTION_READY};
     if (err >= 0) {
         l->batch = order->payload;
-        err = bit_command_from_order(order, &l->worker->plan, &command);
+        err = bit_action_from_order(order, &l->worker->plan, &action);
     }
     if (err >= 0)
-        err = bit_command_check(&command, l->worker->step, &l->worker->phase);
-    if (err >= 0 && command.kind == BIT_COMMAND_QUIT && !l->stopped)
+        err = bit_action_check(&action, l->worker->step, &l->worker->phase);
+    if (err >= 0 && action.kind == BIT_ACTION_QUIT && !l->stopped)
         err = bit_fail(BIT_EMESSAGE, "leave to go before the end");
-    if (err >= 0 && command.kind == BIT_COMMAND_STEP)
-        command.tokens_ahead = bit_tokens_came_ahead(&l->worker->tokens, batch_of(&command));
-    return err < 0 ? quit(err) : command;
+    if (err >= 0 && action.kind == BIT_ACTION_STEP)
+        action.tokens_ahead = bit_tokens_came_ahead(&l->worker->tokens, batch_of(&action));
+    return err < 0 ? quit(err) : action;
 }
 
 /*
@@ -73,13 +73,13 @@ static void look_ahead(void *arg)
     struct loop *l = arg;
     struct bit_worker *w = l->worker;
     const struct bit_link_order *order;
-    struct bit_command command;
+    struct bit_action action;
     struct bit_batch_id next = {0};
     const uint8_t *batch = NULL;
 
     if (l->session != NULL && bit_session_peek(l->session, &order) >= 0 &&
-        bit_command_from_order(order, &w->plan, &command) >= 0 && command.kind == BIT_COMMAND_STEP) {
-        next = batch_of(&command);
+        bit_action_from_order(order, &w->plan, &action) >= 0 && action.kind == BIT_ACTION_STEP) {
+        next = batch_of(&action);
         batch = order->payload;
     }
     int err = bit_tokens_take_ahead(&w->tokens, batch, next);
@@ -91,13 +91,13 @@ static void look_ahead(void *arg)
  * Between steps it is completed as soon as no rank would have to be waited for, and in front of what comes one at a
  * time: another checkpoint, the end, and a daemon that has to know of it before it says how to go on.
  */
-static bool settles_before(const struct loop *l, enum bit_command_kind kind)
+static bool completes_before(const struct loop *l, enum bit_action_kind kind)
 {
     if (!l->ckpt->under_way)
         return false;
-    if (kind == BIT_COMMAND_CHECKPOINT || kind == BIT_COMMAND_STOP || kind == BIT_COMMAND_GREET)
+    if (kind == BIT_ACTION_CHECKPOINT || kind == BIT_ACTION_STOP || kind == BIT_ACTION_READY)
         return true;
-    return l->worker->all_written && kind != BIT_COMMAND_QUIT;
+    return l->worker->all_written && kind != BIT_ACTION_QUIT;
 }
 
 static bool has_own_part(const struct loop *l)
@@ -106,22 +106,22 @@ static bool has_own_part(const struct loop *l)
 }
 
 /* Rank 0: what everybody does next. Where there is no order, a checkpoint is completed when our part of it is there. */
-static struct bit_command next_command(struct loop *l)
+static struct bit_action next_action(struct loop *l)
 {
-    struct bit_command command;
+    struct bit_action action;
 
     if (l->has_held) {
         l->has_held = false;
         return l->held;
     }
     do
-        command = await_order(l);
-    while (command.kind == BIT_COMMAND_SETTLE && !has_own_part(l));
-    if (command.kind == BIT_COMMAND_SETTLE || !settles_before(l, command.kind))
-        return command;
-    l->held = command;
+        action = await_order(l);
+    while (action.kind == BIT_ACTION_COMPLETE && !has_own_part(l));
+    if (action.kind == BIT_ACTION_COMPLETE || !completes_before(l, action.kind))
+        return action;
+    l->held = action;
     l->has_held = true;
-    return (struct bit_command){.kind = BIT_COMMAND_SETTLE};
+    return (struct bit_action){.kind = BIT_ACTION_COMPLETE};
 }
 
 /* Rank 0 alone has somebody to tell; every rank's heartbeat says where it is. */
@@ -150,7 +150,7 @@ static void tell_refused(struct loop *l)
     }
 }
 
-static int settle(struct loop *l)
+static int complete(struct loop *l)
 {
     Bit__CheckpointReport message;
 
@@ -161,7 +161,7 @@ static int settle(struct loop *l)
     return 0;
 }
 
-static int train(struct loop *l, const struct bit_command *command)
+static int train(struct loop *l, const struct bit_action *action)
 {
     struct bit_step_result result = {0};
     struct bit_step_report message;
@@ -169,23 +169,23 @@ static int train(struct loop *l, const struct bit_command *command)
 
     l->stopped = false; /* a daemon that came back may go on where the one before wanted to stop */
     bit_beat_done(l->beat, NULL);
-    err = bit_step_train(l->worker, command, l->batch, &result);
+    err = bit_step_train(l->worker, action, l->batch, &result);
     if (err < 0)
         return err;
     tell_refused(l);
     /* What is wrong with it may send the run back to its newest checkpoint: to this one, however fast its disk is. */
     if (result.seen.count > 0 && l->ckpt->under_way)
-        settle(l);
-    bit_report_step(l->worker, command, &result, &message);
+        complete(l);
+    bit_report_step(l->worker, action, &result, &message);
     report(l, BIT_MSG_STEP_REPORT, &message.msg);
     return 0;
 }
 
-static int switch_phase(struct loop *l, const struct bit_command *command)
+static int switch_phase(struct loop *l, const struct bit_action *action)
 {
     struct bit_worker *w = l->worker;
     Bit__PhaseSwitched switched = BIT__PHASE_SWITCHED__INIT;
-    int err = bit_phase_apply(&w->phase, &command->phase, w->step, &w->optim, w->comm, w->plan.threads, &switched);
+    int err = bit_phase_apply(&w->phase, &action->phase, w->step, &w->optim, w->comm, w->plan.threads, &switched);
 
     if (err < 0)
         return err;
@@ -196,22 +196,22 @@ static int switch_phase(struct loop *l, const struct bit_command *command)
     return 0;
 }
 
-static int checkpoint(struct loop *l, const struct bit_command *command)
+static int checkpoint(struct loop *l, const struct bit_action *action)
 {
-    return bit_ckpt_begin(l->ckpt, command->name, command->pre_switch) ? 0 : settle(l);
+    return bit_ckpt_begin(l->ckpt, action->name, action->pre_switch) ? 0 : complete(l);
 }
 
-static int evaluate(struct loop *l, struct bit_command *command)
+static int evaluate(struct loop *l, struct bit_action *action)
 {
     Bit__EvaluateReport message = BIT__EVALUATE_REPORT__INIT;
     const double began_ms = bit_clock_ms();
-    int err = bit_step_evaluate(l->worker, command, l->batch, &message.loss, &message.targets);
+    int err = bit_step_evaluate(l->worker, action, l->batch, &message.loss, &message.targets);
 
     if (err < 0)
         return err;
     message.after_step = l->worker->step;
-    message.set = command->name;
-    message.precision = command->precision;
+    message.set = action->name;
+    message.precision = action->precision;
     message.ms = bit_clock_ms() - began_ms;
     report(l, BIT_MSG_EVALUATE_REPORT, &message);
     return 0;
@@ -221,12 +221,12 @@ static int evaluate(struct loop *l, struct bit_command *command)
  * Each rank says for itself that it is done. The daemon answers when it has every rank's word; if it was killed before,
  * the link is made again, the order comes again, and this is said again.
  */
-static int stop(struct loop *l, const struct bit_command *command)
+static int stop(struct loop *l, const struct bit_action *action)
 {
     struct bit_worker *w = l->worker;
     Bit__WorkerDone done = BIT__WORKER_DONE__INIT;
 
-    done.reason = command->reason;
+    done.reason = action->reason;
     done.step = w->step;
     done.weights_digest = bit_optim_weights_digest(&w->optim, w->comm, w->plan.threads);
     done.phase_digest = bit_phase_digest(&w->phase);
@@ -240,7 +240,7 @@ static int stop(struct loop *l, const struct bit_command *command)
     return 0;
 }
 
-static int greet(struct loop *l)
+static int say_ready(struct loop *l)
 {
     Bit__WorkerReady ready;
     char backend[BIT_WORKER_BACKEND_BYTES];
@@ -252,44 +252,44 @@ static int greet(struct loop *l)
 }
 
 static const enum bit_section section_of[] = {
-    [BIT_COMMAND_STEP] = BIT_SECTION_OTHER,
-    [BIT_COMMAND_SWITCH] = BIT_SECTION_SWITCH,
-    [BIT_COMMAND_CHECKPOINT] = BIT_SECTION_CHECKPOINT,
-    [BIT_COMMAND_EVALUATE] = BIT_SECTION_EVALUATE,
-    [BIT_COMMAND_STOP] = BIT_SECTION_STOP,
-    [BIT_COMMAND_SETTLE] = BIT_SECTION_CHECKPOINT,
-    [BIT_COMMAND_GREET] = BIT_SECTION_OTHER,
-    [BIT_COMMAND_QUIT] = BIT_SECTION_STOP,
+    [BIT_ACTION_STEP] = BIT_SECTION_OTHER,
+    [BIT_ACTION_SWITCH] = BIT_SECTION_SWITCH,
+    [BIT_ACTION_CHECKPOINT] = BIT_SECTION_CHECKPOINT,
+    [BIT_ACTION_EVALUATE] = BIT_SECTION_EVALUATE,
+    [BIT_ACTION_STOP] = BIT_SECTION_STOP,
+    [BIT_ACTION_COMPLETE] = BIT_SECTION_CHECKPOINT,
+    [BIT_ACTION_READY] = BIT_SECTION_OTHER,
+    [BIT_ACTION_QUIT] = BIT_SECTION_STOP,
 };
 
-static int execute(struct loop *l, struct bit_command *command)
+static int execute(struct loop *l, struct bit_action *action)
 {
-    bit_section_enter(l->worker->sections, section_of[command->kind]);
-    switch (command->kind) {
-    case BIT_COMMAND_STEP:
-        return train(l, command);
-    case BIT_COMMAND_SWITCH:
-        return switch_phase(l, command);
-    case BIT_COMMAND_CHECKPOINT:
-        return checkpoint(l, command);
-    case BIT_COMMAND_EVALUATE:
-        return evaluate(l, command);
-    case BIT_COMMAND_STOP:
-        return stop(l, command);
-    case BIT_COMMAND_SETTLE:
-        return settle(l);
-    case BIT_COMMAND_GREET:
-        return greet(l);
-    case BIT_COMMAND_QUIT:
+    bit_section_enter(l->worker->sections, section_of[action->kind]);
+    switch (action->kind) {
+    case BIT_ACTION_STEP:
+        return train(l, action);
+    case BIT_ACTION_SWITCH:
+        return switch_phase(l, action);
+    case BIT_ACTION_CHECKPOINT:
+        return checkpoint(l, action);
+    case BIT_ACTION_EVALUATE:
+        return evaluate(l, action);
+    case BIT_ACTION_STOP:
+        return stop(l, action);
+    case BIT_ACTION_COMPLETE:
+        return complete(l);
+    case BIT_ACTION_READY:
+        return say_ready(l);
+    case BIT_ACTION_QUIT:
         break;
     }
-    return command->err < 0 ? bit_fail_again(command->err, "", command->text) : 0;
+    return action->err < 0 ? bit_fail_again(action->err, "", action->text) : 0;
 }
 
 int bit_loop_run(struct bit_worker *worker, struct bit_ckpt *ckpt, struct bit_session *session, struct bit_beat *beat)
 {
     struct loop l = {.worker = worker, .ckpt = ckpt, .session = session, .beat = beat};
-    struct bit_command command;
+    struct bit_action action;
     int err;
 
     worker->meanwhile = look_ahead;
@@ -301,10 +301,10 @@ int bit_loop_run(struct bit_worker *worker, struct bit_ckpt *ckpt, struct bit_se
     bit_sections_restart(worker->sections, BIT_SECTION_WAIT);
     do {
         if (session != NULL)
-            command = next_command(&l);
-        bit_comm_await(worker->comm, &command, sizeof command);
-        err = execute(&l, &command);
+            action = next_action(&l);
+        bit_comm_await(worker->comm, &action, sizeof action);
+        err = execute(&l, &action);
         bit_sections_restart(worker->sections, BIT_SECTION_WAIT);
-    } while (err >= 0 && command.kind != BIT_COMMAND_QUIT);
+    } while (err >= 0 && action.kind != BIT_ACTION_QUIT);
     return err;
 }

@@ -126,7 +126,7 @@ static int minority(const uint64_t *v, int count)
 }
 
 /* Its counts are this step's already: codes change only once. */
-static int publish_again(struct bit_worker *w, const struct bit_command *command)
+static int publish_again(struct bit_worker *w, const struct bit_action *action)
 {
     const struct bit_publish_counts counts = w->publish.counts;
     const struct bit_exec *exec = &w->model->exec;
@@ -137,14 +137,14 @@ static int publish_again(struct bit_worker *w, const struct bit_command *command
         err = bit_exec_wait(exec);
     bit_publish_stale(&w->publish);
     if (err >= 0)
-        err = bit_publish_train(&w->publish, w->optim.master, command->precision, command->strength);
+        err = bit_publish_train(&w->publish, w->optim.master, action->precision, action->strength);
     w->publish.counts = counts;
     if (err >= 0)
         err = bit_exec_copy(exec, w->publish.tally, tally, sizeof tally);
     return err < 0 ? err : bit_exec_wait(exec);
 }
 
-static int compare(struct bit_worker *w, const struct bit_command *command, uint64_t *before, uint64_t *after,
+static int compare(struct bit_worker *w, const struct bit_action *action, uint64_t *before, uint64_t *after,
                    bool *again, struct bit_inspection *in)
 {
     struct bit_anomaly a = {.kind = BIT__ANOMALY_KIND__REPLICA, .rank = -1};
@@ -154,7 +154,7 @@ static int compare(struct bit_worker *w, const struct bit_command *command, uint
     *again = false;
     if (!gather_digests(w, before) || all_equal(before, size))
         return 0;
-    err = publish_again(w, command);
+    err = publish_again(w, action);
     if (err < 0)
         return err;
     a.healed = gather_digests(w, after) && all_equal(after, size);
@@ -168,13 +168,13 @@ static int compare(struct bit_worker *w, const struct bit_command *command, uint
     return 0;
 }
 
-int bit_replica_compare(struct bit_worker *w, const struct bit_command *command, bool *again, struct bit_inspection *in)
+int bit_replica_compare(struct bit_worker *w, const struct bit_action *action, bool *again, struct bit_inspection *in)
 {
     uint64_t *digests = calloc(2 * (size_t)w->comm->size, sizeof *digests);
     int err = bit_comm_agree(w->comm, digests == NULL ? bit_fail(-ENOMEM, "digests") : 0);
 
     if (err >= 0)
-        err = compare(w, command, digests, digests + w->comm->size, again, in);
+        err = compare(w, action, digests, digests + w->comm->size, again, in);
     free(digests);
     return err;
 }

@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 struct bit_worker;
-struct bit_command;
+struct bit_action;
 struct bit_inspection;
 
 /**
  * Compare; where copies differ, publish again and name the odd rank in `in`. *again is set where the step's gradients
  * must be computed anew. Collective. Errors: an operator's, on all ranks.
  */
-int bit_replica_compare(struct bit_worker *worker, const struct bit_command *command, bool *again,
+int bit_replica_compare(struct bit_worker *worker, const struct bit_action *action, bool *again,
                         struct bit_inspection *in);
 
 #endif

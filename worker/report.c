@@ -47,28 +47,28 @@ static void fill_anomalies(struct bit_inspection *seen, struct bit_step_report *
     out->msg.n_anomaly = (size_t)seen->count;
 }
 
-void bit_report_step(const struct bit_worker *w, const struct bit_command *command, struct bit_step_result *result,
+void bit_report_step(const struct bit_worker *w, const struct bit_action *action, struct bit_step_result *result,
                      struct bit_step_report *out)
 {
     Bit__StepReport *msg = &out->msg;
 
     bit__step_report__init(msg);
-    msg->step = command->step;
-    msg->precision = command->precision;
-    msg->strength = command->strength;
+    msg->step = action->step;
+    msg->precision = action->precision;
+    msg->strength = action->strength;
     msg->loss = result->loss;
     msg->grad_norm = result->grad_norm;
-    msg->lr = command->lr;
-    msg->tokens = (uint64_t)command->instances * (uint64_t)w->plan.context;
+    msg->lr = action->lr;
+    msg->tokens = (uint64_t)action->instances * (uint64_t)w->plan.context;
     msg->slowest_rank = (uint32_t)result->slowest_rank;
     fill_split(result->ms, out);
     fill_codes(w, &result->counts, msg);
-    msg->has_weights_digest = command->digest;
+    msg->has_weights_digest = action->digest;
     msg->weights_digest = result->weights_digest;
     msg->has_skipped = msg->skipped = result->skipped;
     msg->has_ranks = msg->has_token_crc = true;
     msg->ranks = (uint32_t)w->comm->size;
-    msg->token_crc = command->token_crc;
+    msg->token_crc = action->token_crc;
     fill_anomalies(&result->seen, out);
     if (w->comm->size <= RANKS_TOLD_MAX) {
         msg->rank_us = w->rank_us;

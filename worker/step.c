@@ -67,7 +67,7 @@ static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
 }
 
 /* The mean over the global batch; a loss that is no number names its rank. */
-static int gather_loss(struct bit_worker *w, const struct bit_command *command, double loss_sum, double *loss)
+static int gather_loss(struct bit_worker *w, const struct bit_action *action, double loss_sum, double *loss)
 {
     const double *all = w->gathered;
     double sum = 0;
@@ -77,18 +77,18 @@ static int gather_loss(struct bit_worker *w, const struct bit_command *command, 
         if (!isfinite(all[r])) {
             w->comm->failed_rank = r;
             return bit_fail(BIT_ENUMERIC, "loss %g of rank %d in step %llu", all[r], r,
-                            (unsigned long long)command->step);
+                            (unsigned long long)action->step);
         }
         sum += all[r];
     }
-    *loss = sum / ((double)command->instances * (double)w->plan.context);
+    *loss = sum / ((double)action->instances * (double)w->plan.context);
     return 0;
 }
 
 /* Gradients of this rank's instances, on their way to those who own them. */
-static int gradients(struct bit_worker *w, const struct bit_command *command, int64_t mine)
+static int gradients(struct bit_worker *w, const struct bit_action *action, int64_t mine)
 {
-    const double grad_scale = 1.0 / ((double)command->instances * (double)w->plan.context);
+    const double grad_scale = 1.0 / ((double)action->instances * (double)w->plan.context);
     int err;
 
     bit_section_enter(w->sections, BIT_SECTION_OTHER);
@@ -105,7 +105,7 @@ static int gradients(struct bit_worker *w, const struct bit_command *command, in
  * Where the ranks' copies of the weights differed and have been made equal, once more with the right ones. Copies that
  * differ again behind that are not healed: memory that does it twice cannot be trusted with the step.
  */
-static int gradients_of_one_model(struct bit_worker *w, const struct bit_command *command, int64_t mine,
+static int gradients_of_one_model(struct bit_worker *w, const struct bit_action *action, int64_t mine,
                                   struct bit_inspection *seen)
 {
     bool again = true;
@@ -113,9 +113,9 @@ static int gradients_of_one_model(struct bit_worker *w, const struct bit_command
 
     for (int tries = 0; again && tries < 2 && err >= 0; tries++) {
         again = false;
-        err = gradients(w, command, mine);
-        if (err >= 0 && command->replica)
-            must(w, bit_replica_compare(w, command, &again, seen));
+        err = gradients(w, action, mine);
+        if (err >= 0 && action->replica)
+            must(w, bit_replica_compare(w, action, &again, seen));
     }
     if (again)
         seen->item[seen->count - 1].healed = false;
@@ -123,11 +123,11 @@ static int gradients_of_one_model(struct bit_worker *w, const struct bit_command
 }
 
 /* Enqueued behind the gradients; without effect where the norm turns out not to be finite. */
-static void update(struct bit_worker *w, const struct bit_command *command)
+static void update(struct bit_worker *w, const struct bit_action *action)
 {
     const struct bit_optim_args args = {
-        .lr = command->lr,
-        .weight_decay = command->weight_decay,
+        .lr = action->lr,
+        .weight_decay = action->weight_decay,
         .beta1 = w->phase.beta1,
         .beta2 = w->phase.beta2,
         .t = w->phase.optimizer_step + 1,
@@ -140,7 +140,7 @@ static void update(struct bit_worker *w, const struct bit_command *command)
 }
 
 /* The one place in a step where the host waits for the work. */
-static int read_results(struct bit_worker *w, const struct bit_command *command, struct bit_step_result *result,
+static int read_results(struct bit_worker *w, const struct bit_action *action, struct bit_step_result *result,
                         bool *has_loss)
 {
     double loss_sum = 0;
@@ -149,10 +149,10 @@ static int read_results(struct bit_worker *w, const struct bit_command *command,
     must(w, bit_model_read_loss(w->model, &loss_sum));
     must(w, bit_optim_read_norm(&w->optim, &result->grad_norm));
     must(w, bit_publish_read_counts(&w->publish));
-    err = gather_loss(w, command, loss_sum, &result->loss);
+    err = gather_loss(w, action, loss_sum, &result->loss);
     *has_loss = err >= 0;
     if (err >= 0 && !isfinite(result->grad_norm))
-        err = bit_inspect_norm(w, result->grad_norm, command->step);
+        err = bit_inspect_norm(w, result->grad_norm, action->step);
     return err;
 }
 
@@ -170,30 +170,30 @@ static bool trained_with_wrong_weights(const struct bit_inspection *seen)
  * Updates, or does not, and learns what the step came to. An update that only the results can forbid waits for them;
  * any other is enqueued before, and a norm that is no number takes its effect away.
  */
-static int finish(struct bit_worker *w, const struct bit_command *command, struct bit_step_result *result)
+static int finish(struct bit_worker *w, const struct bit_action *action, struct bit_step_result *result)
 {
     const bool wrong = trained_with_wrong_weights(&result->seen);
-    const bool waits = wrong || isfinite(command->loss_most) || isfinite(command->norm_most);
+    const bool waits = wrong || isfinite(action->loss_most) || isfinite(action->norm_most);
     bool has_loss;
     int err;
 
     bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
     must(w, bit_optim_clip(&w->optim, &w->fabric, w->model->grad));
     if (!waits)
-        update(w, command);
+        update(w, action);
     if (w->meanwhile != NULL)
         w->meanwhile(w->meanwhile_arg);
-    err = read_results(w, command, result, &has_loss);
-    if (err == BIT_ENUMERIC && command->skip_nan && (waits || !isfinite(result->grad_norm))) {
+    err = read_results(w, action, result, &has_loss);
+    if (err == BIT_ENUMERIC && action->skip_nan && (waits || !isfinite(result->grad_norm))) {
         result->skipped = true;
         return bit_inspect_number(w, !has_loss, &result->seen);
     }
     if (err < 0)
         return err;
-    result->skipped = wrong || (waits && bit_inspect_bounds(result->loss, command->loss_most, result->grad_norm,
-                                                            command->norm_most, &result->seen));
+    result->skipped = wrong || (waits && bit_inspect_bounds(result->loss, action->loss_most, result->grad_norm,
+                                                            action->norm_most, &result->seen));
     if (waits && !result->skipped)
-        update(w, command);
+        update(w, action);
     return 0;
 }
 
@@ -228,38 +228,38 @@ static void gather_result(struct bit_worker *w, struct bit_step_result *result)
     memcpy(result->ms, all[result->slowest_rank].ms, sizeof result->ms);
 }
 
-int bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
+int bit_step_train(struct bit_worker *w, const struct bit_action *action, const uint8_t *batch,
                    struct bit_step_result *result)
 {
     int64_t mine;
-    int err = bit_command_check(command, w->step, &w->phase);
+    int err = bit_action_check(action, w->step, &w->phase);
 
     must(w, err); /* rank 0 has checked it: a rank that disagrees is in another phase */
     bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
-    must(w, bit_publish_train(&w->publish, w->optim.master, command->precision, command->strength));
+    must(w, bit_publish_train(&w->publish, w->optim.master, action->precision, action->strength));
     bit_section_enter(w->sections, BIT_SECTION_OTHER);
-    mine = bit_tokens_take(&w->tokens, batch, command->instances, command->tokens_ahead);
+    mine = bit_tokens_take(&w->tokens, batch, action->instances, action->tokens_ahead);
     if (mine < 0)
         return (int)mine;
-    err = gradients_of_one_model(w, command, mine, &result->seen);
+    err = gradients_of_one_model(w, action, mine, &result->seen);
     if (err >= 0)
-        err = finish(w, command, result);
+        err = finish(w, action, result);
     if (err < 0)
         return err;
-    w->step = command->step;
+    w->step = action->step;
     w->phase.optimizer_step += !result->skipped;
     if (result->skipped) {
         result->grad_norm = isfinite(result->grad_norm) ? result->grad_norm : 0;
         bit_publish_stale(&w->publish); /* so that the next step counts its codes anew: none have flipped */
     }
-    if (command->digest)
+    if (action->digest)
         result->weights_digest = bit_optim_weights_digest(&w->optim, w->comm, w->plan.threads);
     gather_result(w, result);
     return 0;
 }
 
 /* Sums in rank order. */
-static int gather_evaluated(struct bit_worker *w, const struct bit_command *command, const struct evaluated *mine,
+static int gather_evaluated(struct bit_worker *w, const struct bit_action *action, const struct evaluated *mine,
                             double *loss, uint64_t *targets)
 {
     const struct evaluated *all = w->gathered;
@@ -275,24 +275,24 @@ static int gather_evaluated(struct bit_worker *w, const struct bit_command *comm
     }
     if (!isfinite(sum) || count == 0)
         return bit_fail(BIT_ENUMERIC, "loss %g over %llu targets of set '%s'", sum, (unsigned long long)count,
-                        command->name);
+                        action->name);
     *loss = sum / (double)count;
     *targets = count;
     return 0;
 }
 
-int bit_step_evaluate(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch, double *loss,
+int bit_step_evaluate(struct bit_worker *w, const struct bit_action *action, const uint8_t *batch, double *loss,
                       uint64_t *targets)
 {
     struct evaluated mine = {0};
     int64_t instances;
 
-    must(w, bit_publish_evaluate(&w->publish, w->optim.master, command->precision));
-    instances = bit_tokens_take(&w->tokens, batch, command->instances, false);
+    must(w, bit_publish_evaluate(&w->publish, w->optim.master, action->precision));
+    instances = bit_tokens_take(&w->tokens, batch, action->instances, false);
     if (instances < 0)
         return (int)instances;
     mine.err = bit_tokens_check(&w->tokens, instances);
     if (instances > 0 && mine.err >= 0)
         mine.err = bit_model_evaluate(w->model, bit_tokens_at(&w->tokens, 0), instances, &mine.loss_sum, &mine.targets);
-    return gather_evaluated(w, command, &mine, loss, targets);
+    return gather_evaluated(w, action, &mine, loss, targets);
 }

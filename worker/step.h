@@ -18,20 +18,20 @@ struct bit_step_result {
 };
 
 /**
- * Do the step that `command` orders: publish the weights for its phase, hand out `batch` (rank 0's), forward and
+ * Do the step that `action` orders: publish the weights for its phase, hand out `batch` (rank 0's), forward and
  * backward in micro-batches, compare copies of the weights if it says so, reduce, clip, update. worker->step and Adam's
- * count move on; the update is left out, and Adam's count stays, where the command's bounds or skip_nan say so.
+ * count move on; the update is left out, and Adam's count stays, where the action's bounds or skip_nan say so.
  * *result is zeroed by the caller: what is seen is added to it.
  * Collective  yes; one outcome for all ranks: it follows from numbers that all of them have gathered
  * Errors      BIT_EPHASE if this is not the next step or not the phase; BIT_EDATA for an id beyond the vocabulary;
  *             without skip_nan, BIT_ENUMERIC for a loss or a gradient that is no number. Nothing was updated then;
  *             worker->comm->failed_rank names the rank. A failure that the others cannot know ends in bit_comm_abort().
  */
-int bit_step_train(struct bit_worker *worker, const struct bit_command *command, const uint8_t *batch,
+int bit_step_train(struct bit_worker *worker, const struct bit_action *action, const uint8_t *batch,
                    struct bit_step_result *result);
 
 /** Forward only. *loss is the mean over *targets. Errors and the rest as above; training is left as it was. */
-int bit_step_evaluate(struct bit_worker *worker, const struct bit_command *command, const uint8_t *batch, double *loss,
+int bit_step_evaluate(struct bit_worker *worker, const struct bit_action *action, const uint8_t *batch, double *loss,
                       uint64_t *targets);
 
 #endif

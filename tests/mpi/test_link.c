@@ -237,7 +237,7 @@ TEST(a_switch_at_another_boundary_is_refused)
 
     if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL) {
         peer_switch(&p, 5, KEEP);
-        expect_failed(&p, BIT_EPHASE, "behind step 5");
+        expect_failed(&p, BIT_EPHASE, "after step 5");
     }
     peer_close(&p);
 }

@@ -8,11 +8,11 @@
 
 static struct bit_worker_plan plan = {.instances = 8, .context = 32, .token_bytes = 2, .blends = true};
 
-static int read_order(uint16_t type, void *msg, size_t payload_bytes, struct bit_command *out)
+static int read_order(uint16_t type, void *msg, size_t payload_bytes, struct bit_action *out)
 {
     const struct bit_link_order order = {.type = type, .msg = msg, .payload_bytes = payload_bytes};
 
-    return bit_command_from_order(&order, &plan, out);
+    return bit_action_from_order(&order, &plan, out);
 }
 
 static Bit__StepOrder a_step(void)
@@ -32,36 +32,36 @@ static Bit__StepOrder a_step(void)
 TEST(a_step_arrives_whole)
 {
     Bit__StepOrder step = a_step();
-    struct bit_command command;
+    struct bit_action action;
 
     step.has_digest = step.digest = true;
-    if (!EXPECT_EQ(read_order(BIT_MSG_STEP_ORDER, &step, 512, &command), 0))
+    if (!EXPECT_EQ(read_order(BIT_MSG_STEP_ORDER, &step, 512, &action), 0))
         return;
-    EXPECT_EQ(command.kind, BIT_COMMAND_STEP);
-    EXPECT_EQ(command.step, 5);
-    EXPECT_EQ(command.precision, BIT__PRECISION__TERNARY);
-    EXPECT_EQ(command.strength, 0.5);
-    EXPECT_EQ(command.instances, 8);
-    EXPECT(command.digest);
+    EXPECT_EQ(action.kind, BIT_ACTION_STEP);
+    EXPECT_EQ(action.step, 5);
+    EXPECT_EQ(action.precision, BIT__PRECISION__TERNARY);
+    EXPECT_EQ(action.strength, 0.5);
+    EXPECT_EQ(action.instances, 8);
+    EXPECT(action.digest);
 }
 
 TEST(strength_means_nothing_in_16_bit)
 {
     Bit__StepOrder step = a_step();
-    struct bit_command command;
+    struct bit_action action;
 
     step.precision = BIT__PRECISION__SIXTEEN_BIT;
-    EXPECT_EQ(read_order(BIT_MSG_STEP_ORDER, &step, 512, &command), 0);
-    EXPECT_EQ(command.strength, 1);
+    EXPECT_EQ(read_order(BIT_MSG_STEP_ORDER, &step, 512, &action), 0);
+    EXPECT_EQ(action.strength, 1);
 }
 
 static void expect_step_refused(const Bit__StepOrder *step, size_t payload_bytes)
 {
-    struct bit_command command = {.step = 99};
+    struct bit_action action = {.step = 99};
     Bit__StepOrder copy = *step;
 
-    EXPECT_EQ(read_order(BIT_MSG_STEP_ORDER, &copy, payload_bytes, &command), BIT_EMESSAGE);
-    EXPECT_EQ(command.step, 99); /* untouched */
+    EXPECT_EQ(read_order(BIT_MSG_STEP_ORDER, &copy, payload_bytes, &action), BIT_EMESSAGE);
+    EXPECT_EQ(action.step, 99); /* untouched */
 }
 
 TEST(numbers_outside_their_ranges_are_refused)
@@ -95,80 +95,80 @@ TEST(names_stay_inside_their_folder)
         "",    ".",    "..",      "../etc",
         "a/b", "/tmp", ".hidden", "name-of-more-than-sixty-four-characters-which-no-checkpoint-ever-has"};
     Bit__CheckpointOrder order = BIT__CHECKPOINT_ORDER__INIT;
-    struct bit_command command;
+    struct bit_action action;
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         order.name = (char *)(uintptr_t)bad[i];
-        EXPECT_EQ(read_order(BIT_MSG_CHECKPOINT_ORDER, &order, 0, &command), BIT_EMESSAGE);
+        EXPECT_EQ(read_order(BIT_MSG_CHECKPOINT_ORDER, &order, 0, &action), BIT_EMESSAGE);
     }
     char good[] = "step-00002000";
     order.name = good;
     order.after_step = 2000;
     order.pre_switch = true;
-    EXPECT_EQ(read_order(BIT_MSG_CHECKPOINT_ORDER, &order, 0, &command), 0);
-    EXPECT_STREQ(command.name, good);
-    EXPECT(command.pre_switch);
+    EXPECT_EQ(read_order(BIT_MSG_CHECKPOINT_ORDER, &order, 0, &action), 0);
+    EXPECT_STREQ(action.name, good);
+    EXPECT(action.pre_switch);
 }
 
 TEST(betas_of_a_switch_are_below_one)
 {
     Bit__PhaseSwitch order = BIT__PHASE_SWITCH__INIT;
-    struct bit_command command;
+    struct bit_action action;
 
     order.after_step = 3;
     order.precision = BIT__PRECISION__TERNARY;
     order.optimizer = BIT__OPTIMIZER_AT_SWITCH__RESET;
     order.beta1 = 0.9;
     order.beta2 = 0.95;
-    EXPECT_EQ(read_order(BIT_MSG_PHASE_SWITCH, &order, 0, &command), 0);
-    EXPECT_EQ(command.phase.optimizer, BIT__OPTIMIZER_AT_SWITCH__RESET);
-    EXPECT_EQ(command.phase.beta2, 0.95);
+    EXPECT_EQ(read_order(BIT_MSG_PHASE_SWITCH, &order, 0, &action), 0);
+    EXPECT_EQ(action.phase.optimizer, BIT__OPTIMIZER_AT_SWITCH__RESET);
+    EXPECT_EQ(action.phase.beta2, 0.95);
     order.beta2 = 1;
-    EXPECT_EQ(read_order(BIT_MSG_PHASE_SWITCH, &order, 0, &command), BIT_EMESSAGE);
+    EXPECT_EQ(read_order(BIT_MSG_PHASE_SWITCH, &order, 0, &action), BIT_EMESSAGE);
 }
 
 TEST(an_evaluation_needs_its_tokens)
 {
     char set[] = "books";
     Bit__EvaluateOrder order = BIT__EVALUATE_ORDER__INIT;
-    struct bit_command command;
+    struct bit_action action;
 
     order.set = set;
     order.precision = BIT__PRECISION__TERNARY;
     order.instances = 3;
-    EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 3 * 64, &command), 0);
-    EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 2 * 64, &command), BIT_EMESSAGE);
+    EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 3 * 64, &action), 0);
+    EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 2 * 64, &action), BIT_EMESSAGE);
     order.instances = 0;
-    EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 0, &command), BIT_EMESSAGE);
+    EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 0, &action), BIT_EMESSAGE);
 }
 
 TEST(a_second_welcome_is_no_order)
 {
     Bit__Welcome welcome = BIT__WELCOME__INIT;
-    struct bit_command command;
+    struct bit_action action;
 
-    EXPECT_EQ(read_order(BIT_MSG_WELCOME, &welcome, 0, &command), BIT_EMESSAGE);
+    EXPECT_EQ(read_order(BIT_MSG_WELCOME, &welcome, 0, &action), BIT_EMESSAGE);
 }
 
 TEST(only_the_next_step_of_this_phase_may_be_done)
 {
     Bit__PhaseState phase = BIT__PHASE_STATE__INIT;
-    struct bit_command step = {.kind = BIT_COMMAND_STEP, .step = 8, .precision = BIT__PRECISION__TERNARY};
-    const enum bit_command_kind at_boundary[] = {BIT_COMMAND_SWITCH, BIT_COMMAND_CHECKPOINT, BIT_COMMAND_EVALUATE};
+    struct bit_action step = {.kind = BIT_ACTION_STEP, .step = 8, .precision = BIT__PRECISION__TERNARY};
+    const enum bit_action_kind at_boundary[] = {BIT_ACTION_SWITCH, BIT_ACTION_CHECKPOINT, BIT_ACTION_EVALUATE};
 
     phase.precision = BIT__PRECISION__TERNARY;
-    EXPECT_EQ(bit_command_check(&step, 7, &phase), 0);
-    EXPECT_EQ(bit_command_check(&step, 8, &phase), BIT_EPHASE);
-    EXPECT_EQ(bit_command_check(&step, 6, &phase), BIT_EPHASE);
+    EXPECT_EQ(bit_action_check(&step, 7, &phase), 0);
+    EXPECT_EQ(bit_action_check(&step, 8, &phase), BIT_EPHASE);
+    EXPECT_EQ(bit_action_check(&step, 6, &phase), BIT_EPHASE);
     phase.precision = BIT__PRECISION__SIXTEEN_BIT;
-    EXPECT_EQ(bit_command_check(&step, 7, &phase), BIT_EPHASE);
+    EXPECT_EQ(bit_action_check(&step, 7, &phase), BIT_EPHASE);
     for (int i = 0; i < 3; i++) {
-        struct bit_command command = {.kind = at_boundary[i], .step = 7};
-        EXPECT_EQ(bit_command_check(&command, 7, &phase), 0);
-        EXPECT_EQ(bit_command_check(&command, 8, &phase), BIT_EPHASE);
+        struct bit_action action = {.kind = at_boundary[i], .step = 7};
+        EXPECT_EQ(bit_action_check(&action, 7, &phase), 0);
+        EXPECT_EQ(bit_action_check(&action, 8, &phase), BIT_EPHASE);
     }
-    struct bit_command stop = {.kind = BIT_COMMAND_STOP};
-    EXPECT_EQ(bit_command_check(&stop, 7, &phase), 0);
+    struct bit_action stop = {.kind = BIT_ACTION_STOP};
+    EXPECT_EQ(bit_action_check(&stop, 7, &phase), 0);
 }
 
 TEST_MAIN

@@ -34,9 +34,9 @@
 static struct bit_worker *worker; /* in the step that is being done */
 static uint64_t step;
 
-int __real_bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
+int __real_bit_step_train(struct bit_worker *w, const struct bit_action *action, const uint8_t *batch,
                           struct bit_step_result *result);
-int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
+int __wrap_bit_step_train(struct bit_worker *w, const struct bit_action *action, const uint8_t *batch,
                           struct bit_step_result *result);
 void __real_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
 void __wrap_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
@@ -79,14 +79,14 @@ static void stand(void)
             wait_for_writer(fifo + 1);
 }
 
-int __wrap_bit_step_train(struct bit_worker *w, const struct bit_command *command, const uint8_t *batch,
+int __wrap_bit_step_train(struct bit_worker *w, const struct bit_action *action, const uint8_t *batch,
                           struct bit_step_result *result)
 {
     worker = w;
-    step = command->step;
+    step = action->step;
     if (w->comm->rank == 0)
         stand();
-    return __real_bit_step_train(w, command, batch, result);
+    return __real_bit_step_train(w, action, batch, result);
 }
 
 void __wrap_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
