@@ -177,8 +177,8 @@ static int64_t workspace_bytes(const struct bit_worker_plan *plan, int64_t micro
     return (int64_t)most;
 }
 
-/* What the ranks find scales with (measure.h): means need sums, medians a histogram for each segment. */
-static int64_t measure_bytes(const struct bit_worker_plan *plan)
+/* What the ranks find scales with (ranks/weight_scales.h): means need sums, medians a histogram for each segment. */
+static int64_t weight_scale_bytes(const struct bit_worker_plan *plan)
 {
     int64_t segments = 0;
 
@@ -207,7 +207,7 @@ static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
     plan->head_rows = BIT_MIN(cuda ? HEAD_ROWS_MAX_CUDA : HEAD_ROWS_MAX, micro_instances * plan->context);
     plan->arena_bytes = bit_arena_bytes(plan, micro_instances);
     plan->workspace_bytes = workspace_bytes(plan, micro_instances);
-    plan->staging_bytes = measure_bytes(plan);
+    plan->staging_bytes = weight_scale_bytes(plan);
     if (plan->size > 1) /* every rank's codes, two bits each */
         plan->staging_bytes += plan->linear_elements / 4;
     if (cuda) /* tokens of this step and of the next one */

@@ -63,7 +63,7 @@ int bit_publish_init(struct bit_publish *p, const struct bit_worker_plan *plan, 
     int err;
 
     *p = (struct bit_publish){.plan = plan, .shard = shard, .fabric = fabric, .model = model};
-    err = bit_measure_init(&p->measure, plan, shard, &model->exec);
+    err = bit_weight_scales_init(&p->scales, plan, shard, &model->exec);
     if (err >= 0)
         err = allocate(p);
     if (err < 0)
@@ -75,7 +75,7 @@ void bit_publish_finish(struct bit_publish *p)
 {
     if (p->model == NULL)
         return;
-    bit_measure_finish(&p->measure);
+    bit_weight_scales_finish(&p->scales);
     bit_exec_free(&p->model->exec, p->last, last_bytes(p));
     if (p->packed != NULL)
         bit_exec_free(&p->model->exec, p->packed, gathered_bytes(p));
@@ -129,8 +129,8 @@ static int ternarise_own(struct bit_publish *p, const float *master, double stre
 {
     int err = 0;
 
-    for (int i = 0; i < p->measure.count && err >= 0; i++) {
-        const struct bit_segment_range *range = &p->measure.ranges[i];
+    for (int i = 0; i < p->scales.count && err >= 0; i++) {
+        const struct bit_segment_range *range = &p->scales.ranges[i];
         int64_t count, first = bit_shard_part(p->shard, range->begin, range->end, &count);
         const struct bit_ternarise_args args = {
             .count = count,
@@ -199,7 +199,7 @@ static int gather_codes(struct bit_publish *p, bool for_training)
 static int publish_ternary(struct bit_publish *p, const float *master, double strength, bool for_training)
 {
     const int64_t begin = p->shard->linear_begin, end = p->shard->linear_end;
-    int err = bit_measure_segments(&p->measure, p->fabric, master, p->model->scales);
+    int err = bit_weight_scales_find(&p->scales, p->fabric, master, p->model->scales);
 
     if (err >= 0 && for_training)
         err = count_codes(p, master);

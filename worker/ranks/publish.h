@@ -37,7 +37,7 @@ struct bit_publish {
     struct bit_shard *shard;
     struct bit_model *model;
     struct bit_fabric *fabric;
-    struct bit_measure_scales measure;
+    struct bit_weight_scales scales;
     /* Arrays of numbers are in the backend's memory. */
     uint8_t *last; /* this rank's codes as the last training step had them, two bits each; owned */
     bool has_last;

@@ -15,7 +15,7 @@ static int count_segments(const struct bit_worker_plan *plan)
     return count;
 }
 
-static void fill_ranges(struct bit_measure_scales *m)
+static void fill_ranges(struct bit_weight_scales *m)
 {
     int at = 0;
 
@@ -29,7 +29,7 @@ static void fill_ranges(struct bit_measure_scales *m)
 }
 
 /* The first rank with a part of each segment; shards are in flat order, and so are segments. */
-static void fill_owned(struct bit_measure_scales *m)
+static void fill_owned(struct bit_weight_scales *m)
 {
     for (int r = 0, at = 0; r < m->shard->size; r++) {
         m->owned[r] = at;
@@ -51,7 +51,7 @@ struct array {
 };
 #define ARRAYS 7
 
-static void list_arrays(struct bit_measure_scales *m, const struct bit_worker_plan *plan, struct array out[ARRAYS])
+static void list_arrays(struct bit_weight_scales *m, const struct bit_worker_plan *plan, struct array out[ARRAYS])
 {
     const size_t count = (size_t)count_segments(plan), means = is_median(plan) ? 0 : count,
                  medians = is_median(plan) ? count : 0;
@@ -61,7 +61,7 @@ static void list_arrays(struct bit_measure_scales *m, const struct bit_worker_pl
         {(void **)&m->elements, means * sizeof *m->elements},
         {(void **)&m->bins, medians * BIT_HISTOGRAM_BINS * sizeof *m->bins},
         {(void **)&m->middle, medians * sizeof *m->middle},
-        {(void **)&m->rank, medians * sizeof *m->rank},
+        {(void **)&m->order, medians * sizeof *m->order},
         {(void **)&m->bits, medians * sizeof *m->bits},
     };
 
@@ -69,7 +69,7 @@ static void list_arrays(struct bit_measure_scales *m, const struct bit_worker_pl
         out[i] = all[i];
 }
 
-static int allocate(struct bit_measure_scales *m)
+static int allocate(struct bit_weight_scales *m)
 {
     struct array arrays[ARRAYS];
     int err = 0;
@@ -86,7 +86,7 @@ static int allocate(struct bit_measure_scales *m)
 }
 
 /* What depends on the shapes alone: how many elements, or the place of the median among them. */
-static int upload_shapes(struct bit_measure_scales *m)
+static int upload_shapes(struct bit_weight_scales *m)
 {
     int64_t *numbers = calloc((size_t)m->count, sizeof *numbers);
     void *to = is_median(m->plan) ? (void *)m->middle : (void *)m->elements;
@@ -105,12 +105,12 @@ static int upload_shapes(struct bit_measure_scales *m)
     return err;
 }
 
-int bit_measure_init(struct bit_measure_scales *m, const struct bit_worker_plan *plan, const struct bit_shard *shard,
-                     struct bit_exec *exec)
+int bit_weight_scales_init(struct bit_weight_scales *m, const struct bit_worker_plan *plan,
+                           const struct bit_shard *shard, struct bit_exec *exec)
 {
     int err;
 
-    *m = (struct bit_measure_scales){.plan = plan, .shard = shard, .exec = exec, .count = count_segments(plan)};
+    *m = (struct bit_weight_scales){.plan = plan, .shard = shard, .exec = exec, .count = count_segments(plan)};
     err = allocate(m);
     if (err >= 0) {
         fill_ranges(m);
@@ -118,11 +118,11 @@ int bit_measure_init(struct bit_measure_scales *m, const struct bit_worker_plan 
         err = upload_shapes(m);
     }
     if (err < 0)
-        bit_measure_finish(m);
+        bit_weight_scales_finish(m);
     return err;
 }
 
-void bit_measure_finish(struct bit_measure_scales *m)
+void bit_weight_scales_finish(struct bit_weight_scales *m)
 {
     struct array arrays[ARRAYS];
 
@@ -133,17 +133,17 @@ void bit_measure_finish(struct bit_measure_scales *m)
     }
     free(m->ranges);
     free(m->owned);
-    *m = (struct bit_measure_scales){0};
+    *m = (struct bit_weight_scales){0};
 }
 
 /* This rank's part of a segment. */
-static const float *part_of(const struct bit_measure_scales *m, int i, const float *master, int64_t *count)
+static const float *part_of(const struct bit_weight_scales *m, int i, const float *master, int64_t *count)
 {
     return master + (bit_shard_part(m->shard, m->ranges[i].begin, m->ranges[i].end, count) - m->shard->begin);
 }
 
 /* Sums of parts are exact (measure.h of kernels), and added in rank order besides. */
-static int sum_magnitudes(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master)
+static int sum_magnitudes(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master)
 {
     const size_t bytes = (size_t)m->count * sizeof *m->sums;
     int err = bit_exec_zero(m->exec, m->sums, bytes);
@@ -160,7 +160,7 @@ static int sum_magnitudes(struct bit_measure_scales *m, struct bit_fabric *fabri
 
 /* A segment that lies across a border is counted by all who have a part of it: the last of one rank, the first of
  * those behind it. */
-static void share_counts(struct bit_measure_scales *m, struct bit_fabric *fabric)
+static void share_counts(struct bit_weight_scales *m, struct bit_fabric *fabric)
 {
     for (int r = 0; r + 1 < m->shard->size; r++) {
         const int64_t last = m->owned[r + 1] - 1;
@@ -171,10 +171,10 @@ static void share_counts(struct bit_measure_scales *m, struct bit_fabric *fabric
 }
 
 /* One half of the bits of every median: upper halves first, then the lower halves of those that share it. */
-static int find_halves(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master, int pass)
+static int find_halves(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master, int pass)
 {
     const struct bit_histogram_search_args search = {
-        .count = m->count, .counts = m->bins, .order = m->rank, .bits = m->bits};
+        .count = m->count, .counts = m->bins, .order = m->order, .bits = m->bits};
     int err = bit_exec_zero(m->exec, m->bins, (size_t)m->count * BIT_HISTOGRAM_BINS * sizeof *m->bins);
 
     for (int i = 0; i < m->count && err >= 0; i++) {
@@ -190,9 +190,9 @@ static int find_halves(struct bit_measure_scales *m, struct bit_fabric *fabric, 
 }
 
 /* Owners know their segments' medians; what the others have found in their place is overwritten. */
-static int find_medians(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master)
+static int find_medians(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master)
 {
-    int err = bit_exec_copy(m->exec, m->rank, m->middle, (size_t)m->count * sizeof *m->rank);
+    int err = bit_exec_copy(m->exec, m->order, m->middle, (size_t)m->count * sizeof *m->order);
 
     if (err >= 0)
         err = bit_exec_zero(m->exec, m->bits, (size_t)m->count * sizeof *m->bits);
@@ -203,7 +203,7 @@ static int find_medians(struct bit_measure_scales *m, struct bit_fabric *fabric,
     return err;
 }
 
-int bit_measure_segments(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master, float *scales)
+int bit_weight_scales_find(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master, float *scales)
 {
     const bool median = is_median(m->plan);
     const struct bit_weight_scale_args args = {

@@ -1,6 +1,6 @@
 /* The scale of each weight segment over the whole matrix, of which every rank has a part. */
-#ifndef BIT_WORKER_MEASURE_H
-#define BIT_WORKER_MEASURE_H
+#ifndef BIT_WORKER_WEIGHT_SCALES_H
+#define BIT_WORKER_WEIGHT_SCALES_H
 
 #include "worker/ranks/fabric.h"
 #include "worker/ranks/shard.h"
@@ -11,7 +11,7 @@ struct bit_segment_range {
 };
 
 /* Segments are counted in flat order. Who owns a segment: the first rank that has a part of it. */
-struct bit_measure_scales {
+struct bit_weight_scales {
     const struct bit_worker_plan *plan; /* borrowed, with the next two */
     const struct bit_shard *shard;
     struct bit_exec *exec;
@@ -24,14 +24,14 @@ struct bit_measure_scales {
     int64_t *elements; /* (count) */
     uint64_t *bins;    /* (count, BIT_HISTOGRAM_BINS) */
     uint64_t *middle;  /* (count): the median's place, from 0 */
-    uint64_t *rank;    /* (count): that place, within the bin found so far */
+    uint64_t *order;   /* (count): the same, within the bin found so far */
     uint32_t *bits;    /* (count) */
 };
 
 /** Errors: -ENOMEM. finish takes a zeroed one too. */
-int bit_measure_init(struct bit_measure_scales *m, const struct bit_worker_plan *plan, const struct bit_shard *shard,
-                     struct bit_exec *exec);
-void bit_measure_finish(struct bit_measure_scales *m);
+int bit_weight_scales_init(struct bit_weight_scales *m, const struct bit_worker_plan *plan,
+                           const struct bit_shard *shard, struct bit_exec *exec);
+void bit_weight_scales_finish(struct bit_weight_scales *m);
 
 /**
  * scales[i] = 1 / max(eps, M|W|) for every segment, M the mean or the lower median over the whole segment, taken from
@@ -40,6 +40,6 @@ void bit_measure_finish(struct bit_measure_scales *m);
  * Collective  yes; the same bits on every rank and for any number of ranks
  * Errors      an operator's
  */
-int bit_measure_segments(struct bit_measure_scales *m, struct bit_fabric *fabric, const float *master, float *scales);
+int bit_weight_scales_find(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master, float *scales);
 
 #endif
