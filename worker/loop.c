@@ -60,7 +60,7 @@ static struct bit_action await_order(struct loop *l)
     if (err >= 0 && action.kind == BIT_ACTION_QUIT && !l->stopped)
         err = bit_fail(BIT_EMESSAGE, "leave to go before the end");
     if (err >= 0 && action.kind == BIT_ACTION_STEP)
-        action.tokens_ahead = bit_tokens_came_ahead(&l->worker->tokens, batch_of(&action));
+        action.tokens_ahead = bit_instances_came_ahead(&l->worker->instances, batch_of(&action));
     return err < 0 ? quit(err) : action;
 }
 
@@ -82,7 +82,7 @@ static void look_ahead(void *arg)
         next = batch_of(&action);
         batch = order->payload;
     }
-    int err = bit_tokens_take_ahead(&w->tokens, batch, next);
+    int err = bit_instances_take_ahead(&w->instances, batch, next);
     if (err < 0)
         bit_comm_abort(w->comm, err);
 }

@@ -49,7 +49,7 @@ static void enter_part(void *arg, enum bit_model_part part)
 static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
 {
     const int64_t micro = w->plan.micro_instances;
-    int err = bit_tokens_check(&w->tokens, mine);
+    int err = bit_instances_check(&w->instances, mine);
 
     w->model->entered = enter_part;
     w->model->entered_arg = w->model->grad_ready_arg = w;
@@ -58,7 +58,8 @@ static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
         const bool last = at + micro >= mine;
 
         w->model->grad_ready = last && w->fabric.nccl != NULL ? reduce_part : NULL;
-        err = bit_model_accumulate(w->model, bit_tokens_at(&w->tokens, at), BIT_MIN(micro, mine - at), grad_scale);
+        err = bit_model_accumulate(w->model, bit_instances_at(&w->instances, at), BIT_MIN(micro, mine - at),
+                                   grad_scale);
         if (last && w->fabric.nccl != NULL)
             must(w, err);
     }
@@ -238,7 +239,7 @@ int bit_step_train(struct bit_worker *w, const struct bit_action *action, const 
     bit_section_enter(w->sections, BIT_SECTION_OPTIMIZER);
     must(w, bit_publish_train(&w->publish, w->optim.master, action->precision, action->strength));
     bit_section_enter(w->sections, BIT_SECTION_OTHER);
-    mine = bit_tokens_take(&w->tokens, batch, action->instances, action->tokens_ahead);
+    mine = bit_instances_take(&w->instances, batch, action->instances, action->tokens_ahead);
     if (mine < 0)
         return (int)mine;
     err = gradients_of_one_model(w, action, mine, &result->seen);
@@ -288,11 +289,12 @@ int bit_step_evaluate(struct bit_worker *w, const struct bit_action *action, con
     int64_t instances;
 
     must(w, bit_publish_evaluate(&w->publish, w->optim.master, action->precision));
-    instances = bit_tokens_take(&w->tokens, batch, action->instances, false);
+    instances = bit_instances_take(&w->instances, batch, action->instances, false);
     if (instances < 0)
         return (int)instances;
-    mine.err = bit_tokens_check(&w->tokens, instances);
+    mine.err = bit_instances_check(&w->instances, instances);
     if (instances > 0 && mine.err >= 0)
-        mine.err = bit_model_evaluate(w->model, bit_tokens_at(&w->tokens, 0), instances, &mine.loss_sum, &mine.targets);
+        mine.err = bit_model_evaluate(w->model, bit_instances_at(&w->instances, 0), instances, &mine.loss_sum,
+                                      &mine.targets);
     return gather_evaluated(w, action, &mine, loss, targets);
 }

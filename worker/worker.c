@@ -107,7 +107,7 @@ static int allocate(struct bit_worker *w)
     if (err >= 0)
         err = bit_sections_attach(w->sections, &w->model->exec);
     if (err >= 0)
-        err = bit_tokens_init(&w->tokens, w->comm, &w->plan, &w->model->exec);
+        err = bit_instances_init(&w->instances, w->comm, &w->plan, &w->model->exec);
     w->gathered = calloc((size_t)w->comm->size, BIT_WORKER_GATHER_BYTES);
     w->rank_us = calloc((size_t)w->comm->size, BIT_SECTION_SPLIT * sizeof *w->rank_us);
     if (err >= 0 && (w->gathered == NULL || w->rank_us == NULL))
@@ -209,7 +209,7 @@ int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welc
 void bit_worker_finish(struct bit_worker *w)
 {
     bit_sections_detach(w->sections);
-    bit_tokens_finish(&w->tokens);
+    bit_instances_finish(&w->instances);
     bit_fabric_finish(&w->fabric);
     bit_publish_finish(&w->publish);
     bit_optim_finish(&w->optim);

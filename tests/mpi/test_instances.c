@@ -12,7 +12,7 @@
 struct bed {
     struct bit_exec exec;
     struct bit_worker_plan plan;
-    struct bit_tokens tokens;
+    struct bit_instances instances;
     int64_t token_bytes;
     uint8_t batch[MANY * CONTEXT * 4]; /* as an order brings it */
 };
@@ -31,13 +31,13 @@ static bool open_bed(struct bed *b, int64_t token_bytes)
     b->plan = (struct bit_worker_plan){
         .context = CONTEXT, .instances = INSTANCES, .vocab = vocab_of(token_bytes), .token_bytes = token_bytes};
     return EXPECT_EQ(bit_exec_init(&b->exec, BIT_BACKEND_CPU, 1, 0), 0) &&
-           EXPECT_EQ(bit_tokens_init(&b->tokens, &comm, &b->plan, &b->exec), 0);
+           EXPECT_EQ(bit_instances_init(&b->instances, &comm, &b->plan, &b->exec), 0);
 }
 
 static void close_bed(struct bed *b)
 {
-    bit_tokens_finish(&b->tokens);
-    bit_tokens_finish(&b->tokens);
+    bit_instances_finish(&b->instances);
+    bit_instances_finish(&b->instances);
     bit_exec_finish(&b->exec);
 }
 
@@ -62,14 +62,15 @@ static void expect_batch(const struct bed *b, uint64_t seed, int64_t instances, 
     EXPECT_EQ(mine, bit_comm_share(instances, comm.rank, comm.size));
     for (int64_t i = 0; i < mine; i++)
         for (int64_t t = 0; t < CONTEXT; t++)
-            wrong += bit_tokens_at(&b->tokens, i)[t] != token_of(b, seed, (comm.rank + i * comm.size) * CONTEXT + t);
+            wrong += bit_instances_at(&b->instances, i)[t] !=
+                     token_of(b, seed, (comm.rank + i * comm.size) * CONTEXT + t);
     EXPECT_EQ(wrong, 0);
-    EXPECT_EQ(bit_tokens_check(&b->tokens, mine), 0);
+    EXPECT_EQ(bit_instances_check(&b->instances, mine), 0);
 }
 
 static void take(struct bed *b, uint64_t seed, int64_t instances, bool came_ahead)
 {
-    int64_t mine = bit_tokens_take(&b->tokens, came_ahead ? NULL : draw(b, seed), instances, came_ahead);
+    int64_t mine = bit_instances_take(&b->instances, came_ahead ? NULL : draw(b, seed), instances, came_ahead);
 
     expect_batch(b, seed, instances, mine);
 }
@@ -87,11 +88,11 @@ TEST(what_came_ahead_is_the_next_steps_and_leaves_the_one_at_hand_alone)
         if (open_bed(&b, widths[w])) {
             take(&b, 1, INSTANCES, false);
             for (uint64_t step = 2; step < 6; step++) {
-                EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, step), id(step, 7)), 0);
+                EXPECT_EQ(bit_instances_take_ahead(&b.instances, draw(&b, step), id(step, 7)), 0);
                 expect_batch(&b, step - 1, INSTANCES, bit_comm_share(INSTANCES, comm.rank, comm.size));
-                EXPECT(bit_tokens_came_ahead(&b.tokens, id(step, 7)));
+                EXPECT(bit_instances_came_ahead(&b.instances, id(step, 7)));
                 take(&b, step, INSTANCES, true);
-                EXPECT(!bit_tokens_came_ahead(&b.tokens, id(step, 7)));
+                EXPECT(!bit_instances_came_ahead(&b.instances, id(step, 7)));
             }
         }
         close_bed(&b);
@@ -105,7 +106,7 @@ TEST(an_evaluation_of_more_instances_leaves_it_alone_too)
 
         if (open_bed(&b, widths[w])) {
             take(&b, 1, INSTANCES, false);
-            EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, 2), id(2, 7)), 0);
+            EXPECT_EQ(bit_instances_take_ahead(&b.instances, draw(&b, 2), id(2, 7)), 0);
             take(&b, 99, MANY, false);
             take(&b, 2, INSTANCES, true);
         }
@@ -120,12 +121,12 @@ TEST(another_batch_of_the_same_step_is_handed_out_anew)
 
         if (open_bed(&b, widths[w])) {
             take(&b, 1, INSTANCES, false);
-            EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, 2), id(2, 7)), 0);
-            EXPECT(!bit_tokens_came_ahead(&b.tokens, id(2, 8)));
-            EXPECT(!bit_tokens_came_ahead(&b.tokens, id(3, 7)));
+            EXPECT_EQ(bit_instances_take_ahead(&b.instances, draw(&b, 2), id(2, 7)), 0);
+            EXPECT(!bit_instances_came_ahead(&b.instances, id(2, 8)));
+            EXPECT(!bit_instances_came_ahead(&b.instances, id(3, 7)));
             take(&b, 5, INSTANCES, false);
-            EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, NULL, id(0, 0)), 0); /* no order was there */
-            EXPECT(!bit_tokens_came_ahead(&b.tokens, id(0, 0)));
+            EXPECT_EQ(bit_instances_take_ahead(&b.instances, NULL, id(0, 0)), 0); /* no order was there */
+            EXPECT(!bit_instances_came_ahead(&b.instances, id(0, 0)));
             take(&b, 6, INSTANCES, false);
         }
         close_bed(&b);
@@ -140,8 +141,8 @@ TEST(what_there_is_no_room_for_does_not_come_ahead)
         struct bed b = {0};
 
         if (open_bed(&b, widths[w])) {
-            EXPECT_EQ(bit_tokens_take_ahead(&b.tokens, draw(&b, 2), many), 0);
-            EXPECT(!bit_tokens_came_ahead(&b.tokens, many));
+            EXPECT_EQ(bit_instances_take_ahead(&b.instances, draw(&b, 2), many), 0);
+            EXPECT(!bit_instances_came_ahead(&b.instances, many));
         }
         close_bed(&b);
     }

@@ -6,7 +6,7 @@
 #include "proto/err.h"
 #include "worker/model/model.h"
 
-static bool is_elsewhere(const struct bit_tokens *t)
+static bool is_elsewhere(const struct bit_instances *t)
 {
     return t->exec->backend == BIT_BACKEND_CUDA;
 }
@@ -16,17 +16,17 @@ static size_t slot_bytes(int64_t elements)
     return (size_t)elements * sizeof(uint32_t);
 }
 
-static void free_slot(struct bit_tokens *t, struct bit_token_slot *slot)
+static void free_slot(struct bit_instances *t, struct bit_instance_slot *slot)
 {
     if (is_elsewhere(t))
         bit_exec_free(t->exec, slot->operands, slot_bytes(slot->capacity));
     bit_exec_free_host(t->exec, slot->host, slot_bytes(slot->capacity));
-    *slot = (struct bit_token_slot){0};
+    *slot = (struct bit_instance_slot){0};
 }
 
-static int make_slot(struct bit_tokens *t, int64_t elements, struct bit_token_slot *out)
+static int make_slot(struct bit_instances *t, int64_t elements, struct bit_instance_slot *out)
 {
-    struct bit_token_slot slot = {.capacity = elements};
+    struct bit_instance_slot slot = {.capacity = elements};
     int err = bit_exec_alloc_host(t->exec, slot_bytes(elements), (void **)&slot.host);
 
     if (err >= 0 && is_elsewhere(t))
@@ -41,37 +41,37 @@ static int make_slot(struct bit_tokens *t, int64_t elements, struct bit_token_sl
     return 0;
 }
 
-int bit_tokens_init(struct bit_tokens *t, struct bit_comm *comm, const struct bit_worker_plan *plan,
-                    struct bit_exec *exec)
+int bit_instances_init(struct bit_instances *t, struct bit_comm *comm, const struct bit_worker_plan *plan,
+                       struct bit_exec *exec)
 {
     int err;
 
-    *t = (struct bit_tokens){.comm = comm, .plan = plan, .exec = exec};
+    *t = (struct bit_instances){.comm = comm, .plan = plan, .exec = exec};
     err = bit_lane_init(&t->lane, exec);
     for (int s = 0; s < 2 && err >= 0; s++)
         err = make_slot(t, bit_comm_share(plan->instances, 0, comm->size) * plan->context, &t->slot[s]);
     if (err < 0)
-        bit_tokens_finish(t);
+        bit_instances_finish(t);
     return err;
 }
 
-void bit_tokens_finish(struct bit_tokens *t)
+void bit_instances_finish(struct bit_instances *t)
 {
     if (t->exec == NULL)
         return;
     bit_lane_finish(&t->lane);
     free_slot(t, &t->slot[0]);
     free_slot(t, &t->slot[1]);
-    *t = (struct bit_tokens){0};
+    *t = (struct bit_instances){0};
 }
 
 /* ---------------------------------------------------------------- the batch at hand */
 
 /* Every rank has room for the largest share, so all of them grow at the same order, or none. */
-static int make_room(struct bit_tokens *t, int64_t instances)
+static int make_room(struct bit_instances *t, int64_t instances)
 {
     const int64_t most = bit_comm_share(instances, 0, t->comm->size) * t->plan->context;
-    struct bit_token_slot larger = {0}, *slot = &t->slot[t->now];
+    struct bit_instance_slot larger = {0}, *slot = &t->slot[t->now];
     int err;
 
     if (most <= slot->capacity)
@@ -97,7 +97,8 @@ static void widen(uint32_t *ids, int64_t count)
 }
 
 /* Little-endian on the wire, as every machine that this runs on is. */
-static int64_t hand_out(struct bit_tokens *t, struct bit_token_slot *slot, const uint8_t *batch, int64_t instances)
+static int64_t hand_out(struct bit_instances *t, struct bit_instance_slot *slot, const uint8_t *batch,
+                        int64_t instances)
 {
     const int64_t instance_bytes = t->plan->context * t->plan->token_bytes;
     const int64_t mine = bit_comm_share(instances, t->comm->rank, t->comm->size);
@@ -110,9 +111,9 @@ static int64_t hand_out(struct bit_tokens *t, struct bit_token_slot *slot, const
     return mine;
 }
 
-int64_t bit_tokens_take(struct bit_tokens *t, const uint8_t *batch, int64_t instances, bool came_ahead)
+int64_t bit_instances_take(struct bit_instances *t, const uint8_t *batch, int64_t instances, bool came_ahead)
 {
-    struct bit_token_slot *slot;
+    struct bit_instance_slot *slot;
     int64_t mine;
     int err;
 
@@ -133,21 +134,21 @@ int64_t bit_tokens_take(struct bit_tokens *t, const uint8_t *batch, int64_t inst
     return err < 0 ? err : mine;
 }
 
-int bit_tokens_check(const struct bit_tokens *t, int64_t instances)
+int bit_instances_check(const struct bit_instances *t, int64_t instances)
 {
     return bit_model_check_tokens(t->plan, t->slot[t->now].host, instances);
 }
 
-const uint32_t *bit_tokens_at(const struct bit_tokens *t, int64_t i)
+const uint32_t *bit_instances_at(const struct bit_instances *t, int64_t i)
 {
     return t->slot[t->now].operands + i * t->plan->context;
 }
 
 /* ---------------------------------------------------------------- the one behind it */
 
-int bit_tokens_take_ahead(struct bit_tokens *t, const uint8_t *batch, struct bit_batch_id next)
+int bit_instances_take_ahead(struct bit_instances *t, const uint8_t *batch, struct bit_batch_id next)
 {
-    struct bit_token_slot *slot = &t->slot[!t->now];
+    struct bit_instance_slot *slot = &t->slot[!t->now];
     int64_t mine;
     int err = 0;
 
@@ -163,7 +164,7 @@ int bit_tokens_take_ahead(struct bit_tokens *t, const uint8_t *batch, struct bit
     return err;
 }
 
-bool bit_tokens_came_ahead(const struct bit_tokens *t, struct bit_batch_id batch)
+bool bit_instances_came_ahead(const struct bit_instances *t, struct bit_batch_id batch)
 {
     return t->ahead.step != 0 && t->ahead.step == batch.step && t->ahead.instances == batch.instances &&
            t->ahead.crc == batch.crc;

@@ -2,8 +2,8 @@
  * This rank's instances of a batch, where the model reads them: those of the step at hand, and ahead of time those of
  * the step behind it, which are handed out and copied while the work of the one at hand is done.
  */
-#ifndef BIT_WORKER_TOKENS_H
-#define BIT_WORKER_TOKENS_H
+#ifndef BIT_WORKER_INSTANCES_H
+#define BIT_WORKER_INSTANCES_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,12 +18,12 @@ struct bit_batch_id {
     uint32_t crc; /* of the whole batch */
 };
 
-struct bit_tokens {
+struct bit_instances {
     struct bit_comm *comm; /* borrowed, with the next two */
     const struct bit_worker_plan *plan;
     struct bit_exec *exec;
     struct bit_lane lane; /* for what comes ahead */
-    struct bit_token_slot {
+    struct bit_instance_slot {
         uint32_t *host;     /* owned, with the next */
         uint32_t *operands; /* in the backend's memory: host itself, where that is the same */
         int64_t capacity;   /* elements of each */
@@ -33,29 +33,29 @@ struct bit_tokens {
 };
 
 /** Room for a step's share, twice. Errors: -ENOMEM. finish takes zeroed tokens too. */
-int bit_tokens_init(struct bit_tokens *tokens, struct bit_comm *comm, const struct bit_worker_plan *plan,
-                    struct bit_exec *exec);
-void bit_tokens_finish(struct bit_tokens *tokens);
+int bit_instances_init(struct bit_instances *tokens, struct bit_comm *comm, const struct bit_worker_plan *plan,
+                       struct bit_exec *exec);
+void bit_instances_finish(struct bit_instances *tokens);
 
 /**
  * The batch at hand: handed out from rank 0's `batch` (NULL on the others), or what came ahead. Returns how many of
- * `instances` are this rank's. Enqueued; bit_tokens_check tells whether they are tokens.
+ * `instances` are this rank's. Enqueued; bit_instances_check tells whether they are tokens.
  * Collective  yes; the arguments agree but for `batch`
  * Errors      -ENOMEM, every rank's; BIT_ECUDA
  */
-int64_t bit_tokens_take(struct bit_tokens *tokens, const uint8_t *batch, int64_t instances, bool came_ahead);
+int64_t bit_instances_take(struct bit_instances *tokens, const uint8_t *batch, int64_t instances, bool came_ahead);
 /** Ids of `instances` of the batch at hand are below the vocabulary. Errors: BIT_EDATA with the place */
-int bit_tokens_check(const struct bit_tokens *tokens, int64_t instances);
+int bit_instances_check(const struct bit_instances *tokens, int64_t instances);
 /** Instance `i` of the batch at hand, for the model. */
-const uint32_t *bit_tokens_at(const struct bit_tokens *tokens, int64_t i);
+const uint32_t *bit_instances_at(const struct bit_instances *tokens, int64_t i);
 
 /**
  * Rank 0's `next` and `batch`: what will be trained on behind the step at hand. step 0, or a batch that there is no
  * room for, and nothing comes ahead. On the other ranks both are ignored.
  * Collective  yes
  */
-int bit_tokens_take_ahead(struct bit_tokens *tokens, const uint8_t *batch, struct bit_batch_id next);
+int bit_instances_take_ahead(struct bit_instances *tokens, const uint8_t *batch, struct bit_batch_id next);
 /** Whether that batch is the one that came ahead. */
-bool bit_tokens_came_ahead(const struct bit_tokens *tokens, struct bit_batch_id batch);
+bool bit_instances_came_ahead(const struct bit_instances *tokens, struct bit_batch_id batch);
 
 #endif

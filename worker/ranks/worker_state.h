@@ -35,7 +35,7 @@ struct bit_worker {
     Bit__PhaseState phase;
     uint64_t step; /* of the weights in memory */
 
-    struct bit_tokens tokens;
+    struct bit_instances instances;
 
     /* Of the checkpoint under way (ckpt.h): */
     atomic_bool part_written; /* this rank's part is, or it failed; its writing thread says so */
