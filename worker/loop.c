@@ -18,7 +18,7 @@ struct loop {
     struct bit_worker *worker;
     struct bit_ckpt *ckpt;
     struct bit_session *session;
-    struct bit_beat *beat;
+    struct bit_heartbeat *beat;
     const uint8_t *batch;
     bool told_refused; /* graphs could not be recorded */
     bool stopped;      /* we said that we are done: nothing but the daemon's leave to go is due */
@@ -168,7 +168,7 @@ static int train(struct loop *l, const struct bit_action *action)
     int err;
 
     l->stopped = false; /* a daemon that came back may go on where the one before wanted to stop */
-    bit_beat_done(l->beat, NULL);
+    bit_heartbeat_done(l->beat, NULL);
     err = bit_step_train(l->worker, action, l->batch, &result);
     if (err < 0)
         return err;
@@ -236,7 +236,7 @@ static int stop(struct loop *l, const struct bit_action *action)
     if (l->session != NULL)
         bit_session_done(l->session, &done);
     else
-        bit_beat_done(l->beat, &done);
+        bit_heartbeat_done(l->beat, &done);
     return 0;
 }
 
@@ -286,7 +286,8 @@ static int execute(struct loop *l, struct bit_action *action)
     return action->err < 0 ? bit_fail_again(action->err, "", action->text) : 0;
 }
 
-int bit_loop_run(struct bit_worker *worker, struct bit_ckpt *ckpt, struct bit_session *session, struct bit_beat *beat)
+int bit_loop_run(struct bit_worker *worker, struct bit_ckpt *ckpt, struct bit_session *session,
+                 struct bit_heartbeat *beat)
 {
     struct loop l = {.worker = worker, .ckpt = ckpt, .session = session, .beat = beat};
     struct bit_action action;

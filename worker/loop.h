@@ -10,6 +10,7 @@
  * 0's, NULL on the others; beat is theirs. Collective  yes; one outcome for all ranks Errors      what ended it, with
  * worker->comm->failed_rank; rank 0 has not told the daemon yet
  */
-int bit_loop_run(struct bit_worker *worker, struct bit_ckpt *ckpt, struct bit_session *session, struct bit_beat *beat);
+int bit_loop_run(struct bit_worker *worker, struct bit_ckpt *ckpt, struct bit_session *session,
+                 struct bit_heartbeat *beat);
 
 #endif

@@ -107,7 +107,7 @@ static void tell_before_abort(void *arg, int err)
 /* Of the other ranks: only they know what it was, and the launcher tells of an exit code. */
 static void beat_before_abort(void *arg, int err)
 {
-    bit_beat_failed(arg, err, bit_fail_text());
+    bit_heartbeat_failed(arg, err, bit_fail_text());
 }
 
 /* Rank 0 has the welcome; the others get its bytes. */
@@ -159,7 +159,7 @@ static int open_session(struct bit_comm *comm, struct bit_session **session, str
 }
 
 /* The other ranks' way: they beat, and hear whether this launch still counts. A daemon that wants it says so. */
-static int start_beat(struct bit_comm *comm, struct bit_beat *beat, const struct bit_sections *sections,
+static int start_beat(struct bit_comm *comm, struct bit_heartbeat *beat, const struct bit_sections *sections,
                       const Bit__Welcome *welcome)
 {
     struct bit_link_config config;
@@ -169,7 +169,7 @@ static int start_beat(struct bit_comm *comm, struct bit_beat *beat, const struct
         return 0;
     err = bit_link_config_from_env(&config);
     if (err >= 0)
-        err = bit_beat_start_own(beat, &config, (uint32_t)comm->rank, (uint32_t)comm->size, sections, welcome);
+        err = bit_heartbeat_start_own(beat, &config, (uint32_t)comm->rank, (uint32_t)comm->size, sections, welcome);
     bit_secret_wipe(&config, sizeof config);
     if (err >= 0) {
         comm->before_abort = beat_before_abort;
@@ -192,8 +192,8 @@ static void say_ready(struct bit_worker *worker, const struct bit_ckpt *ckpt, st
              (unsigned long long)ready.parameters, backend);
 }
 
-static int train(struct bit_comm *comm, struct bit_session *session, struct bit_beat *beat, const Bit__Welcome *welcome,
-                 struct bit_sections *sections)
+static int train(struct bit_comm *comm, struct bit_session *session, struct bit_heartbeat *beat,
+                 const Bit__Welcome *welcome, struct bit_sections *sections)
 {
     const char *run = getenv("BITD_RUN");
     struct bit_worker worker = {0};
@@ -229,7 +229,7 @@ static int run_rank(void)
 {
     struct bit_sections sections = {0};
     struct bit_session *session = NULL;
-    struct bit_beat beat = {0};
+    struct bit_heartbeat beat = {0};
     Bit__Welcome *welcome = NULL;
     struct bit_comm comm;
     int err = bit_comm_init(&comm, MPI_COMM_WORLD);
@@ -248,7 +248,7 @@ static int run_rank(void)
         err = bit_comm_agree(&comm, start_beat(&comm, &beat, &sections, welcome));
     if (err >= 0)
         err = train(&comm, session, &beat, welcome, &sections);
-    bit_beat_stop(&beat);
+    bit_heartbeat_stop(&beat);
     if (session != NULL)
         bit_session_finish(session);
     free(session);

@@ -38,8 +38,8 @@ int __real_bit_step_train(struct bit_worker *w, const struct bit_action *action,
                           struct bit_step_result *result);
 int __wrap_bit_step_train(struct bit_worker *w, const struct bit_action *action, const uint8_t *batch,
                           struct bit_step_result *result);
-void __real_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
-void __wrap_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
+void __real_bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done);
+void __wrap_bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done);
 int __real_bit_ckpt_restore(struct bit_worker *w, const char *dir);
 int __wrap_bit_ckpt_restore(struct bit_worker *w, const char *dir);
 int __real_bit_ckpt_write(struct bit_ckpt *ckpt);
@@ -89,11 +89,11 @@ int __wrap_bit_step_train(struct bit_worker *w, const struct bit_action *action,
     return __real_bit_step_train(w, action, batch, result);
 }
 
-void __wrap_bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
+void __wrap_bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done)
 {
     if (done != NULL && worker != NULL && is_due("leave")) /* a launch that trained no step has no fault */
         raise(SIGKILL);
-    __real_bit_beat_done(beat, done);
+    __real_bit_heartbeat_done(beat, done);
 }
 
 int __wrap_bit_ckpt_restore(struct bit_worker *w, const char *dir)

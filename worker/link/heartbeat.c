@@ -14,12 +14,12 @@
 #include "worker/process/clock.h"
 #include "worker/process/signals.h"
 
-BIT_LOG_TOPIC("beat");
+BIT_LOG_TOPIC("heartbeat");
 
 #define BEAT_MS    500
 #define WELCOME_MS 2000 /* a daemon that accepts answers in this time */
 
-static int send_beat(struct bit_beat *beat)
+static int send_beat(struct bit_heartbeat *beat)
 {
     Bit__Heartbeat heartbeat = BIT__HEARTBEAT__INIT;
     char section[32] = "";
@@ -33,7 +33,7 @@ static int send_beat(struct bit_beat *beat)
 }
 
 /* Of the ranks that take no orders: there is nobody else to make the link again. One attempt a beat. */
-static void connect_own(struct bit_beat *beat)
+static void connect_own(struct bit_heartbeat *beat)
 {
     Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
     struct bit_link_config *config = &beat->own.config;
@@ -60,7 +60,7 @@ static void connect_own(struct bit_beat *beat)
 }
 
 /* What cannot be sent is said on the next link. */
-static void say_done(struct bit_beat *beat)
+static void say_done(struct bit_heartbeat *beat)
 {
     pthread_mutex_lock(&beat->lock);
     const Bit__WorkerDone done = beat->done;
@@ -72,7 +72,7 @@ static void say_done(struct bit_beat *beat)
 }
 
 /* Only _exit may follow: the main thread may be in the middle of anything, and whatever it is at counts no longer. */
-static void check_fence(const struct bit_beat *beat)
+static void check_fence(const struct bit_heartbeat *beat)
 {
     const double silent_ms = bit_clock_ms() - atomic_load(&beat->link->heard_ms);
 
@@ -83,7 +83,7 @@ static void check_fence(const struct bit_beat *beat)
     _exit(BIT_EXIT_UNAVAILABLE);
 }
 
-static void beat_once(struct bit_beat *beat)
+static void beat_once(struct bit_heartbeat *beat)
 {
     check_fence(beat);
     if (beat->link == &beat->own && bit_link_state(&beat->own) != BIT_LINK_UP)
@@ -94,7 +94,7 @@ static void beat_once(struct bit_beat *beat)
 
 static void *beat_until_end(void *arg)
 {
-    struct bit_beat *beat = arg;
+    struct bit_heartbeat *beat = arg;
     struct timespec next;
 
     clock_gettime(CLOCK_MONOTONIC, &next);
@@ -115,7 +115,7 @@ static void *beat_until_end(void *arg)
     return NULL;
 }
 
-static int start(struct bit_beat *beat, const Bit__Welcome *welcome)
+static int start(struct bit_heartbeat *beat, const Bit__Welcome *welcome)
 {
     pthread_condattr_t attr;
 
@@ -138,17 +138,17 @@ static int start(struct bit_beat *beat, const Bit__Welcome *welcome)
     return bit_fail(-err, "the heartbeat's thread");
 }
 
-int bit_beat_start(struct bit_beat *beat, struct bit_link *link, const struct bit_sections *sections,
-                   const Bit__Welcome *welcome)
+int bit_heartbeat_start(struct bit_heartbeat *beat, struct bit_link *link, const struct bit_sections *sections,
+                        const Bit__Welcome *welcome)
 {
-    *beat = (struct bit_beat){.link = link, .sections = sections};
+    *beat = (struct bit_heartbeat){.link = link, .sections = sections};
     return start(beat, welcome);
 }
 
-int bit_beat_start_own(struct bit_beat *beat, const struct bit_link_config *config, uint32_t rank, uint32_t ranks,
-                       const struct bit_sections *sections, const Bit__Welcome *welcome)
+int bit_heartbeat_start_own(struct bit_heartbeat *beat, const struct bit_link_config *config, uint32_t rank,
+                            uint32_t ranks, const struct bit_sections *sections, const Bit__Welcome *welcome)
 {
-    *beat = (struct bit_beat){.sections = sections, .rank = rank, .ranks = ranks};
+    *beat = (struct bit_heartbeat){.sections = sections, .rank = rank, .ranks = ranks};
     beat->link = &beat->own;
     bit_link_init(&beat->own, config);
     int err = start(beat, welcome);
@@ -157,7 +157,7 @@ int bit_beat_start_own(struct bit_beat *beat, const struct bit_link_config *conf
     return err;
 }
 
-void bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
+void bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done)
 {
     if (!beat->has_thread || beat->link != &beat->own)
         return;
@@ -169,7 +169,7 @@ void bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done)
     pthread_mutex_unlock(&beat->lock);
 }
 
-void bit_beat_failed(struct bit_beat *beat, int err, const char *text)
+void bit_heartbeat_failed(struct bit_heartbeat *beat, int err, const char *text)
 {
     Bit__WorkerFailed failed = BIT__WORKER_FAILED__INIT;
     char copy[BIT_ERR_TEXT_MAX];
@@ -184,7 +184,7 @@ void bit_beat_failed(struct bit_beat *beat, int err, const char *text)
     bit_link_send(beat->link, BIT_MSG_WORKER_FAILED, &failed);
 }
 
-void bit_beat_stop(struct bit_beat *beat)
+void bit_heartbeat_stop(struct bit_heartbeat *beat)
 {
     if (!beat->has_thread)
         return;
@@ -198,5 +198,5 @@ void bit_beat_stop(struct bit_beat *beat)
     pthread_mutex_destroy(&beat->lock);
     if (beat->link == &beat->own)
         bit_link_finish(&beat->own);
-    *beat = (struct bit_beat){0};
+    *beat = (struct bit_heartbeat){0};
 }

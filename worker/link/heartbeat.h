@@ -7,8 +7,8 @@
  * say on it that they are done, on each new link again: a daemon that was killed in between may have lost the first
  * word.
  */
-#ifndef BIT_WORKER_BEAT_H
-#define BIT_WORKER_BEAT_H
+#ifndef BIT_WORKER_HEARTBEAT_H
+#define BIT_WORKER_HEARTBEAT_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 #include "worker/link/link.h"
 #include "worker/process/sections.h"
 
-struct bit_beat {
+struct bit_heartbeat {
     struct bit_link *link; /* the session's, or &own */
     struct bit_link own;
     const struct bit_sections *sections; /* borrowed */
@@ -35,19 +35,19 @@ struct bit_beat {
 
 /** Rank 0, whose link is connected. The welcome says how often, and after how long the rank ends itself. Errors:
  * -errno. */
-int bit_beat_start(struct bit_beat *beat, struct bit_link *link, const struct bit_sections *sections,
-                   const Bit__Welcome *welcome);
+int bit_heartbeat_start(struct bit_heartbeat *beat, struct bit_link *link, const struct bit_sections *sections,
+                        const Bit__Welcome *welcome);
 /** Another rank: nothing is connected yet, and a daemon that cannot be reached is tried again until fence_ms is over.
  */
-int bit_beat_start_own(struct bit_beat *beat, const struct bit_link_config *config, uint32_t rank, uint32_t ranks,
-                       const struct bit_sections *sections, const Bit__Welcome *welcome);
+int bit_heartbeat_start_own(struct bit_heartbeat *beat, const struct bit_link_config *config, uint32_t rank,
+                            uint32_t ranks, const struct bit_sections *sections, const Bit__Welcome *welcome);
 /** On the own link, at once and on every link after it, say this; NULL: not any more. Without a thread, and on rank 0,
  * whose session says it, nothing happens. */
-void bit_beat_done(struct bit_beat *beat, const Bit__WorkerDone *done);
+void bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done);
 /** What makes this rank end the job, on its own link, which may be down; any thread. On rank 0, whose session says it,
  * nothing happens. */
-void bit_beat_failed(struct bit_beat *beat, int err, const char *text);
+void bit_heartbeat_failed(struct bit_heartbeat *beat, int err, const char *text);
 /** End the thread; the own link is closed. A zeroed beat is fine. */
-void bit_beat_stop(struct bit_beat *beat);
+void bit_heartbeat_stop(struct bit_heartbeat *beat);
 
 #endif

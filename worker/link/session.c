@@ -40,7 +40,7 @@ static void forget_oldest(struct bit_session *session)
 
 void bit_session_finish(struct bit_session *session)
 {
-    bit_beat_stop(&session->beat);
+    bit_heartbeat_stop(&session->beat);
     while (session->kept_count > 0)
         forget_oldest(session);
     bit_link_finish(&session->link);
@@ -100,7 +100,7 @@ int bit_session_open(struct bit_session *session, Bit__Welcome **welcome)
         return err;
     if ((*welcome)->has_fence_ms)
         session->link.config.retry_ms = (int64_t)(*welcome)->fence_ms;
-    err = bit_beat_start(&session->beat, &session->link, session->sections, *welcome);
+    err = bit_heartbeat_start(&session->beat, &session->link, session->sections, *welcome);
     if (err < 0) {
         bit_msg_free(*welcome);
         *welcome = NULL;

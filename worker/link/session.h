@@ -35,7 +35,7 @@ struct bit_session {
     double lost_since_ms; /* 0 while orders come */
 
     const struct bit_sections *sections; /* borrowed: step, and what the heartbeat tells */
-    struct bit_beat beat;
+    struct bit_heartbeat beat;
 };
 
 /** Nothing is connected yet. */
