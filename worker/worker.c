@@ -150,12 +150,12 @@ static int initialise(struct bit_worker *w)
     const struct bit_shard *shard = &w->shard;
     int err = 0;
 
-    for (int64_t at = 0; at < shard->count && err >= 0; at += BIT_WINDOW_ELEMENTS) {
-        const int64_t count = BIT_MIN(BIT_WINDOW_ELEMENTS, shard->count - at);
-        float *to = bit_window_write(&w->optim.window, w->optim.master + at, count);
+    for (int64_t at = 0; at < shard->count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS) {
+        const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, shard->count - at);
+        float *to = bit_host_view_write(&w->optim.view, w->optim.master + at, count);
 
         bit_init_range(&w->plan, shard->begin + at, shard->begin + at + count, to);
-        err = bit_window_commit(&w->optim.window, w->optim.master + at, count);
+        err = bit_host_view_commit(&w->optim.view, w->optim.master + at, count);
     }
     return err;
 }

@@ -15,7 +15,7 @@ static int see(const struct bit_ckpt *c, int file, int64_t at, int64_t count, co
     struct bit_optim *optim = &c->worker->optim;
 
     if (!c->beside) /* there was no room for a copy */
-        return bit_window_read(&optim->window, bit_optim_values(optim, file) + at, count, piece);
+        return bit_host_view_read(&optim->view, bit_optim_values(optim, file) + at, count, piece);
     *piece = c->copy[file] + at;
     return 0;
 }
@@ -23,7 +23,7 @@ static int see(const struct bit_ckpt *c, int file, int64_t at, int64_t count, co
 static int write_piece(struct bit_ckpt *c, int file, int fd, const char *path, int64_t at)
 {
     const struct bit_shard *shard = &c->worker->shard;
-    const int64_t count = BIT_MIN(BIT_WINDOW_ELEMENTS, shard->count - at);
+    const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, shard->count - at);
     const uint64_t offset = c->header_bytes + (uint64_t)(shard->begin + at) * sizeof(float);
     /* Beside training the cores are training's. */
     const int threads = c->beside ? 1 : c->worker->plan.threads;
@@ -45,7 +45,7 @@ static int write_range(struct bit_ckpt *c, int file)
 
     if (err >= 0 && fd < 0)
         err = bit_fail(-errno, "opening '%s'", path);
-    for (int64_t at = 0; at < c->worker->shard.count && err >= 0; at += BIT_WINDOW_ELEMENTS)
+    for (int64_t at = 0; at < c->worker->shard.count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS)
         err = write_piece(c, file, fd, path, at);
     if (err >= 0 && fsync(fd) < 0)
         err = bit_fail(-errno, "syncing '%s'", path);

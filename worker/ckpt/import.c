@@ -97,9 +97,9 @@ static int read_tensor(struct bit_worker *w, int fd, const char *path, const str
         uint64_t offset = file->data_offset + entry->begin + (uint64_t)(first - tensor->offset + at) * dtype->bytes;
         const int64_t run = BIT_MIN(ELEMENTS_AT_ONCE, count - at);
         float *master = w->optim.master + (first - w->shard.begin + at);
-        err = read_run(fd, path, tensor, dtype, offset, run, buffer, bit_window_write(&w->optim.window, master, run));
+        err = read_run(fd, path, tensor, dtype, offset, run, buffer, bit_host_view_write(&w->optim.view, master, run));
         if (err >= 0)
-            err = bit_window_commit(&w->optim.window, master, run);
+            err = bit_host_view_commit(&w->optim.view, master, run);
     }
     return err;
 }

@@ -21,7 +21,7 @@
 
 BIT_LOG_TOPIC("restore");
 
-#define READ_BLOCKS (BIT_WINDOW_ELEMENTS / BIT_SUM_BLOCK)
+#define READ_BLOCKS (BIT_HOST_VIEW_ELEMENTS / BIT_SUM_BLOCK)
 
 static const Bit__ManifestFile *find_file(const Bit__Manifest *manifest, const char *name)
 {
@@ -79,9 +79,9 @@ static int read_piece(struct bit_worker *w, int fd, const char *path, const Bit_
     const int64_t blocks = BIT_MIN(READ_BLOCKS, shard->block_count - b);
     const int64_t count = BIT_MIN(blocks * BIT_SUM_BLOCK, shard->count - b * BIT_SUM_BLOCK);
     int err = read_blocks(shard, fd, path, file, shard->first_block + b, blocks,
-                          bit_window_write(&w->optim.window, values, count));
+                          bit_host_view_write(&w->optim.view, values, count));
 
-    return err < 0 ? err : bit_window_commit(&w->optim.window, values, count);
+    return err < 0 ? err : bit_host_view_commit(&w->optim.view, values, count);
 }
 
 static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, int which,

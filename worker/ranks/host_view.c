@@ -2,51 +2,51 @@
 
 #include "proto/check.h"
 
-static bool is_elsewhere(const struct bit_window *window)
+static bool is_elsewhere(const struct bit_host_view *view)
 {
-    return window->exec->backend == BIT_BACKEND_CUDA;
+    return view->exec->backend == BIT_BACKEND_CUDA;
 }
 
-int bit_window_init(struct bit_window *window, struct bit_exec *exec)
+int bit_host_view_init(struct bit_host_view *view, struct bit_exec *exec)
 {
-    *window = (struct bit_window){.exec = exec};
-    if (!is_elsewhere(window))
+    *view = (struct bit_host_view){.exec = exec};
+    if (!is_elsewhere(view))
         return 0;
-    return bit_exec_alloc_host(exec, BIT_WINDOW_ELEMENTS * sizeof *window->host, (void **)&window->host);
+    return bit_exec_alloc_host(exec, BIT_HOST_VIEW_ELEMENTS * sizeof *view->host, (void **)&view->host);
 }
 
-void bit_window_finish(struct bit_window *window)
+void bit_host_view_finish(struct bit_host_view *view)
 {
-    if (window->exec != NULL)
-        bit_exec_free_host(window->exec, window->host, BIT_WINDOW_ELEMENTS * sizeof *window->host);
-    *window = (struct bit_window){0};
+    if (view->exec != NULL)
+        bit_exec_free_host(view->exec, view->host, BIT_HOST_VIEW_ELEMENTS * sizeof *view->host);
+    *view = (struct bit_host_view){0};
 }
 
-int bit_window_read(struct bit_window *window, const float *vector, int64_t count, const float **piece)
+int bit_host_view_read(struct bit_host_view *view, const float *vector, int64_t count, const float **piece)
 {
     int err;
 
-    BIT_ASSERT(count <= BIT_WINDOW_ELEMENTS);
+    BIT_ASSERT(count <= BIT_HOST_VIEW_ELEMENTS);
     *piece = vector;
-    if (!is_elsewhere(window))
+    if (!is_elsewhere(view))
         return 0;
-    *piece = window->host;
-    err = bit_exec_copy(window->exec, window->host, vector, (size_t)count * sizeof *vector);
-    return err < 0 ? err : bit_exec_wait(window->exec);
+    *piece = view->host;
+    err = bit_exec_copy(view->exec, view->host, vector, (size_t)count * sizeof *vector);
+    return err < 0 ? err : bit_exec_wait(view->exec);
 }
 
-float *bit_window_write(struct bit_window *window, float *vector, int64_t count)
+float *bit_host_view_write(struct bit_host_view *view, float *vector, int64_t count)
 {
-    BIT_ASSERT(count <= BIT_WINDOW_ELEMENTS);
-    return is_elsewhere(window) ? window->host : vector;
+    BIT_ASSERT(count <= BIT_HOST_VIEW_ELEMENTS);
+    return is_elsewhere(view) ? view->host : vector;
 }
 
-int bit_window_commit(struct bit_window *window, float *vector, int64_t count)
+int bit_host_view_commit(struct bit_host_view *view, float *vector, int64_t count)
 {
     int err;
 
-    if (!is_elsewhere(window))
+    if (!is_elsewhere(view))
         return 0;
-    err = bit_exec_copy(window->exec, vector, window->host, (size_t)count * sizeof *vector);
-    return err < 0 ? err : bit_exec_wait(window->exec);
+    err = bit_exec_copy(view->exec, vector, view->host, (size_t)count * sizeof *vector);
+    return err < 0 ? err : bit_exec_wait(view->exec);
 }

@@ -2,30 +2,30 @@
  * The host's sight of a vector that lies in the backend's memory, a piece at a time: files are read and written, and
  * checksums made, through it. Where that memory is the host's own, a piece is the vector itself.
  */
-#ifndef BIT_WORKER_WINDOW_H
-#define BIT_WORKER_WINDOW_H
+#ifndef BIT_WORKER_HOST_VIEW_H
+#define BIT_WORKER_HOST_VIEW_H
 
 #include <stdint.h>
 
 #include "kernels/exec.h"
 
-#define BIT_WINDOW_ELEMENTS ((int64_t)1 << 21) /* of a piece, at most; whole blocks of a checkpoint */
+#define BIT_HOST_VIEW_ELEMENTS ((int64_t)1 << 21) /* of a piece, at most; whole blocks of a checkpoint */
 
-struct bit_window {
+struct bit_host_view {
     struct bit_exec *exec; /* borrowed */
-    float *host;           /* (BIT_WINDOW_ELEMENTS), where the backend's memory is elsewhere; owned */
+    float *host;           /* (BIT_HOST_VIEW_ELEMENTS), where the backend's memory is elsewhere; owned */
 };
 
-/** Errors: -ENOMEM. finish takes a zeroed window too. */
-int bit_window_init(struct bit_window *window, struct bit_exec *exec);
-void bit_window_finish(struct bit_window *window);
+/** Errors: -ENOMEM. finish takes a zeroed view too. */
+int bit_host_view_init(struct bit_host_view *view, struct bit_exec *exec);
+void bit_host_view_finish(struct bit_host_view *view);
 
 /** *piece shows `count` elements of `vector`, borrowed until the next call. Waits for what is enqueued. Errors:
  * BIT_ECUDA */
-int bit_window_read(struct bit_window *window, const float *vector, int64_t count, const float **piece);
+int bit_host_view_read(struct bit_host_view *view, const float *vector, int64_t count, const float **piece);
 /** Where to put `count` elements that are vector's once they are committed. */
-float *bit_window_write(struct bit_window *window, float *vector, int64_t count);
+float *bit_host_view_write(struct bit_host_view *view, float *vector, int64_t count);
 /** Errors: BIT_ECUDA */
-int bit_window_commit(struct bit_window *window, float *vector, int64_t count);
+int bit_host_view_commit(struct bit_host_view *view, float *vector, int64_t count);
 
 #endif

@@ -19,7 +19,7 @@ static int allocate(struct bit_optim *optim)
     if (err >= 0)
         err = bit_exec_alloc(optim->exec, 2 * sizeof(double), (void **)&optim->clip);
     if (err >= 0)
-        err = bit_window_init(&optim->window, optim->exec);
+        err = bit_host_view_init(&optim->view, optim->exec);
     if (err >= 0)
         err = bit_lane_init(&optim->aside, optim->exec);
     return err;
@@ -56,7 +56,7 @@ void bit_optim_finish(struct bit_optim *optim)
     bit_exec_free(optim->exec, optim->exp_avg_sq, bytes);
     bit_exec_free(optim->exec, optim->block_sums, (size_t)optim->shard->blocks * sizeof(double));
     bit_exec_free(optim->exec, optim->clip, 2 * sizeof(double));
-    bit_window_finish(&optim->window);
+    bit_host_view_finish(&optim->view);
     bit_lane_finish(&optim->aside);
     *optim = (struct bit_optim){0};
 }
@@ -153,7 +153,7 @@ const float *bit_optim_values(const struct bit_optim *optim, int file)
 
 static uint64_t digest(struct bit_optim *optim, struct bit_comm *comm, const float *values, int threads)
 {
-    const uint32_t *crc = bit_shard_checksums(optim->shard, comm, &optim->window, values, threads);
+    const uint32_t *crc = bit_shard_checksums(optim->shard, comm, &optim->view, values, threads);
 
     return bit_checkpoint_digest(crc, (size_t)optim->shard->blocks);
 }

@@ -89,15 +89,15 @@ void bit_shard_checksum_blocks(const float *values, int64_t count, uint32_t *crc
                                              (size_t)BIT_MIN(BIT_SUM_BLOCK, count - at) * sizeof *values);
 }
 
-const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, struct bit_window *window,
+const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, struct bit_host_view *view,
                                     const float *values, int threads)
 {
     uint32_t *crc = shard->crc + shard->first_block;
 
-    for (int64_t at = 0; at < shard->count; at += BIT_WINDOW_ELEMENTS) {
-        const int64_t count = BIT_MIN(BIT_WINDOW_ELEMENTS, shard->count - at);
+    for (int64_t at = 0; at < shard->count; at += BIT_HOST_VIEW_ELEMENTS) {
+        const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, shard->count - at);
         const float *seen;
-        int err = bit_window_read(window, values + at, count, &seen);
+        int err = bit_host_view_read(view, values + at, count, &seen);
 
         if (err < 0)
             bit_comm_abort(comm, err);
