@@ -6,7 +6,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "worker/model/plan.h"
+#include "worker/model/host_memory.h"
 
 #define THREADS_MAX 4096
 
@@ -68,6 +68,6 @@ int bit_resources_memory(enum bit_backend backend, int64_t *available)
 
     if (backend == BIT_BACKEND_CUDA)
         err = bit_exec_device_memory(&bytes);
-    *available = backend == BIT_BACKEND_CUDA ? (int64_t)bytes : bit_plan_memory_available();
+    *available = backend == BIT_BACKEND_CUDA ? (int64_t)bytes : bit_host_memory_available();
     return err;
 }

@@ -11,6 +11,7 @@
 #include "proto/err.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
+#include "worker/model/host_memory.h"
 #include "worker/model/init.h"
 
 static void complain(const struct bit_problems *problems)
@@ -47,7 +48,7 @@ int single_init(struct single *s, const char *spec_text, int threads, enum bit_b
     err = parse(spec_text, &s->spec);
     if (err < 0)
         return err;
-    err = bit_plan_init(&s->plan, s->spec, 0, 1, 1, threads, bit_plan_memory_available());
+    err = bit_plan_init(&s->plan, s->spec, 0, 1, 1, threads, bit_host_memory_available());
     if (err < 0)
         goto out;
     err = bit_model_create(&s->plan, backend, &s->model);

@@ -4,6 +4,7 @@
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
+#include "worker/model/host_memory.h"
 #include "worker/model/plan.h"
 
 #define GIB (1ll << 30)
@@ -162,7 +163,7 @@ TEST(ranks_must_divide_the_batch)
 
 TEST(the_machine_has_memory)
 {
-    EXPECT(bit_plan_memory_available() > 1 << 20);
+    EXPECT(bit_host_memory_available() > 1 << 20);
 }
 
 TEST_MAIN

@@ -1,10 +1,10 @@
-/* What this machine, or the control group that holds us, can still give. */
+#include "worker/model/host_memory.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "proto/check.h"
-#include "worker/model/plan.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
@@ -93,7 +93,7 @@ static int64_t group_available(void)
     }
 }
 
-int64_t bit_plan_memory_available(void)
+int64_t bit_host_memory_available(void)
 {
     int64_t machine = meminfo_available(), group = group_available();
 

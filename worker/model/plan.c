@@ -13,6 +13,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "worker/model/activations.h"
+#include "worker/model/host_memory.h"
 
 #define SHARD_ELEMENTS (BIT_CHECKPOINT_CHUNK / 4)
 /* Positions in one product. More rows gain nothing once the weights' traffic is small beside the products'. */
@@ -269,7 +270,7 @@ static int refuse(const struct bit_worker_plan *plan)
 static void count_snapshot(struct bit_worker_plan *plan, int local_ranks)
 {
     const int64_t bytes = (plan->shard_end - plan->shard_begin) * 12;
-    const int64_t left = plan->backend == BIT_BACKEND_CUDA ? bit_plan_memory_available() / local_ranks
+    const int64_t left = plan->backend == BIT_BACKEND_CUDA ? bit_host_memory_available() / local_ranks
                                                            : plan->memory_limit - (int64_t)plan->memory.total;
 
     plan->memory.has_snapshot = true;

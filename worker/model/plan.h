@@ -77,9 +77,6 @@ struct bit_worker_plan {
     Bit__MemoryPlan memory;  /* adds up to memory.total */
 };
 
-/** What the machine can still give, in bytes (MemAvailable; the cgroup's limit where that is lower). */
-int64_t bit_plan_memory_available(void);
-
 /**
  * Work everything out. spec is normalised and valid, launch.backend is what it came to (AUTO is taken for CPU);
  * local_ranks is how many ranks share this machine's memory; available is bit_resources_memory()'s, or what a test
