@@ -130,8 +130,8 @@ static int publish_again(struct bit_worker *w, const struct bit_action *action)
 {
     const struct bit_publish_counts counts = w->publish.counts;
     const struct bit_exec *exec = &w->model->exec;
-    uint64_t tally[BIT_TALLY];
-    int err = bit_exec_copy(exec, tally, w->publish.tally, sizeof tally);
+    uint64_t counted[BIT_COUNTED];
+    int err = bit_exec_copy(exec, counted, w->publish.counted, sizeof counted);
 
     if (err >= 0)
         err = bit_exec_wait(exec);
@@ -140,7 +140,7 @@ static int publish_again(struct bit_worker *w, const struct bit_action *action)
         err = bit_publish_train(&w->publish, w->optim.master, action->precision, action->strength);
     w->publish.counts = counts;
     if (err >= 0)
-        err = bit_exec_copy(exec, w->publish.tally, tally, sizeof tally);
+        err = bit_exec_copy(exec, w->publish.counted, counted, sizeof counted);
     return err < 0 ? err : bit_exec_wait(exec);
 }
 

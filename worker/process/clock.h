@@ -1,4 +1,4 @@
-/* Wall time that never goes back. */
+/* Milliseconds on a clock that never goes back, and tells no time of day: CLOCK_MONOTONIC. */
 #ifndef BIT_WORKER_CLOCK_H
 #define BIT_WORKER_CLOCK_H
 

@@ -53,7 +53,7 @@ static int allocate(struct bit_publish *p)
     if (err >= 0 && gathered_bytes(p) > 0)
         err = bit_exec_alloc(exec, gathered_bytes(p), (void **)&p->packed);
     if (err >= 0)
-        err = bit_exec_alloc(exec, BIT_TALLY * sizeof *p->tally, (void **)&p->tally);
+        err = bit_exec_alloc(exec, BIT_COUNTED * sizeof *p->counted, (void **)&p->counted);
     return err < 0 ? bit_fail_within(err, "codes of %lld weights", (long long)p->plan->linear_elements) : 0;
 }
 
@@ -79,7 +79,7 @@ void bit_publish_finish(struct bit_publish *p)
     bit_exec_free(&p->model->exec, p->last, last_bytes(p));
     if (p->packed != NULL)
         bit_exec_free(&p->model->exec, p->packed, gathered_bytes(p));
-    bit_exec_free(&p->model->exec, p->tally, BIT_TALLY * sizeof *p->tally);
+    bit_exec_free(&p->model->exec, p->counted, BIT_COUNTED * sizeof *p->counted);
     free(p->packed_starts);
     *p = (struct bit_publish){0};
 }
@@ -159,9 +159,9 @@ static int pack_own(struct bit_publish *p, uint8_t *packed, uint64_t *flips)
 /* What a training step is to know of its codes, whatever the strength: they stand in the model for the moment. */
 static int count_codes(struct bit_publish *p, const float *master)
 {
-    int err = ternarise_own(p, master, 1, &p->tally[BIT_TALLY_ZEROS]);
+    int err = ternarise_own(p, master, 1, &p->counted[BIT_COUNTED_ZEROS]);
 
-    return err < 0 ? err : pack_own(p, p->last, p->has_last ? &p->tally[BIT_TALLY_FLIPS] : NULL);
+    return err < 0 ? err : pack_own(p, p->last, p->has_last ? &p->counted[BIT_COUNTED_FLIPS] : NULL);
 }
 
 static int unpack_from(struct bit_publish *p, int rank, int64_t first, int64_t count)
@@ -170,7 +170,7 @@ static int unpack_from(struct bit_publish *p, int rank, int64_t first, int64_t c
         .count = count,
         .packed = p->packed + p->packed_starts[rank],
         .codes = bit_model_codes(p->model, first),
-        .bad = &p->tally[BIT_TALLY_BAD],
+        .bad = &p->counted[BIT_COUNTED_BAD],
     };
 
     return bit_unpack_codes(&p->model->exec, &args);
@@ -235,7 +235,7 @@ int bit_publish_train(struct bit_publish *p, const float *master, Bit__Precision
     if (p->now.valid && p->now.for_training && p->now.precision == precision && p->now.strength == strength)
         return 0;
     p->counts = (struct bit_publish_counts){.has_codes = ternary, .has_flips = ternary && p->has_last};
-    err = bit_exec_zero(&p->model->exec, p->tally, BIT_TALLY * sizeof *p->tally);
+    err = bit_exec_zero(&p->model->exec, p->counted, BIT_COUNTED * sizeof *p->counted);
     if (err >= 0)
         err = ternary ? publish_ternary(p, master, strength, true) : publish_cast(p, master, 0, p->plan->elements);
     if (err < 0)
@@ -247,18 +247,18 @@ int bit_publish_train(struct bit_publish *p, const float *master, Bit__Precision
 
 int bit_publish_read_counts(struct bit_publish *p)
 {
-    uint64_t tally[BIT_TALLY];
-    int err = bit_exec_copy(&p->model->exec, tally, p->tally, sizeof tally);
+    uint64_t counted[BIT_COUNTED];
+    int err = bit_exec_copy(&p->model->exec, counted, p->counted, sizeof counted);
 
     if (err >= 0)
         err = bit_exec_wait(&p->model->exec);
     if (err < 0)
         return err;
-    p->counts.zeros = tally[BIT_TALLY_ZEROS];
-    p->counts.flips = tally[BIT_TALLY_FLIPS];
-    if (tally[BIT_TALLY_BAD] > 0)
+    p->counts.zeros = counted[BIT_COUNTED_ZEROS];
+    p->counts.flips = counted[BIT_COUNTED_FLIPS];
+    if (counted[BIT_COUNTED_BAD] > 0)
         return bit_fail(BIT_ECORRUPT, "%llu bytes of ternary codes from other ranks hold no code",
-                        (unsigned long long)tally[BIT_TALLY_BAD]);
+                        (unsigned long long)counted[BIT_COUNTED_BAD]);
     return 0;
 }
 

@@ -30,7 +30,7 @@ struct bit_published {
     double strength;
 };
 
-enum { BIT_TALLY_ZEROS, BIT_TALLY_FLIPS, BIT_TALLY_BAD, BIT_TALLY };
+enum { BIT_COUNTED_ZEROS, BIT_COUNTED_FLIPS, BIT_COUNTED_BAD, BIT_COUNTED };
 
 struct bit_publish {
     const struct bit_worker_plan *plan; /* borrowed, with the next three */
@@ -43,7 +43,7 @@ struct bit_publish {
     bool has_last;
     uint8_t *packed;        /* every rank's, a rank's part from its own byte on; NULL on one rank; owned */
     int64_t *packed_starts; /* (size + 1) bytes, on the host; owned */
-    uint64_t *tally;        /* (BIT_TALLY): of what is published for training; owned */
+    uint64_t *counted;      /* (BIT_COUNTED): of what is published for training; owned */
     struct bit_published now;
     struct bit_publish_counts counts; /* of what is published for training; zeros and flips once they are read */
 };
