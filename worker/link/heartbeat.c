@@ -36,17 +36,8 @@ static int send_beat(struct bit_heartbeat *beat)
 static void connect_own(struct bit_heartbeat *beat)
 {
     Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
-    struct bit_link_config *config = &beat->own.config;
     Bit__Welcome *welcome = NULL;
-    char host[256] = "";
 
-    gethostname(host, sizeof host - 1);
-    hello.protocol = BIT_PROTOCOL_VERSION;
-    hello.run = config->run;
-    hello.epoch = config->epoch;
-    hello.secret = (ProtobufCBinaryData){.len = sizeof config->secret, .data = config->secret};
-    hello.host = host;
-    hello.pid = (uint32_t)getpid();
     hello.ranks = beat->ranks;
     hello.step = atomic_load(&beat->sections->step);
     hello.training = hello.has_rank = true;

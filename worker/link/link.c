@@ -3,6 +3,7 @@
 #include <sodium/utils.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
@@ -147,12 +148,23 @@ static int await_welcome(struct bit_link *link, Bit__Welcome **out)
     return 0;
 }
 
-static int send_hello(struct bit_link *link, const Bit__WorkerHello *hello)
+/* Says who we are, beside what the caller says. */
+static int send_hello(struct bit_link *link, Bit__WorkerHello hello)
 {
+    struct bit_link_config *config = &link->config;
+    char host[256] = "";
     uint8_t *frame;
     size_t bytes;
-    int err = bit_msg_encode(BIT_MSG_WORKER_HELLO, link->config.epoch, hello, &frame, &bytes);
+    int err;
 
+    gethostname(host, sizeof host - 1);
+    hello.protocol = BIT_PROTOCOL_VERSION;
+    hello.run = config->run;
+    hello.epoch = config->epoch;
+    hello.secret = (ProtobufCBinaryData){.len = sizeof config->secret, .data = config->secret};
+    hello.host = host;
+    hello.pid = (uint32_t)getpid();
+    err = bit_msg_encode(BIT_MSG_WORKER_HELLO, config->epoch, &hello, &frame, &bytes);
     if (err < 0)
         return err;
     err = write_frame(link, frame, bytes);
@@ -184,7 +196,7 @@ int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64
     disconnect(link);
     err = open_socket(link, wait_ms);
     if (err >= 0)
-        err = send_hello(link, hello);
+        err = send_hello(link, *hello);
     if (err >= 0)
         err = await_welcome(link, &welcome);
     if (err >= 0)

@@ -77,8 +77,8 @@ void bit_link_init(struct bit_link *link, const struct bit_link_config *config);
 void bit_link_finish(struct bit_link *link);
 
 /**
- * One attempt: connect, say hello, wait for the welcome, start the thread.
- * wait_ms bounds the whole. *out is the caller's (bit_msg_free).
+ * One attempt: connect, say hello, wait for the welcome, start the thread. hello has ranks, step, training and rank;
+ * who we are is added from the config. wait_ms bounds the whole. *out is the caller's (bit_msg_free).
  * Errors      BIT_EDAEMON, -errno, BIT_EFRAME, BIT_ETIMEOUT: worth another attempt (bit_link_is_lost);
  *             BIT_EEPOCH, BIT_EMESSAGE, BIT_EVERSION: not
  */

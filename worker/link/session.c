@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
@@ -18,7 +17,6 @@ BIT_LOG_TOPIC("session");
 #define WELCOME_MS   10000 /* a daemon that accepts answers in this time */
 #define PAUSE_MS     50    /* between attempts, doubled ... */
 #define PAUSE_MS_MAX 1000  /* ... up to this */
-#define HOST_BYTES   256
 
 void bit_session_init(struct bit_session *session, const struct bit_link_config *config, uint32_t ranks,
                       const struct bit_sections *sections)
@@ -51,16 +49,7 @@ void bit_session_finish(struct bit_session *session)
 static int connect_once(struct bit_session *session, bool training, Bit__Welcome **welcome)
 {
     Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
-    struct bit_link_config *config = &session->link.config;
-    char host[HOST_BYTES] = "";
 
-    gethostname(host, sizeof host - 1);
-    hello.protocol = BIT_PROTOCOL_VERSION;
-    hello.run = config->run;
-    hello.epoch = config->epoch;
-    hello.secret = (ProtobufCBinaryData){.len = sizeof config->secret, .data = config->secret};
-    hello.host = host;
-    hello.pid = (uint32_t)getpid();
     hello.ranks = session->ranks;
     hello.step = atomic_load(&session->sections->step);
     hello.training = training;
