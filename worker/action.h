@@ -51,7 +51,7 @@ int bit_action_from_order(const struct bit_link_order *order, const struct bit_w
                           struct bit_action *out);
 
 /**
- * Whether it may be executed behind step `step` in this phase: a step must be the next one and of this phase, anything
+ * Whether it may be executed after step `step` in this phase: a step must be the next one and of this phase, anything
  * else must belong to this boundary. Never train in the wrong phase.
  * Errors      BIT_EPHASE
  */

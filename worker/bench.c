@@ -31,7 +31,7 @@ static const char help[] =
     "  --micro-batch N       instances of one forward and backward; auto (default) takes the largest that fits\n"
     "  --micro-steps N       micro-batches of one step and rank (1)\n"
     "  --phase 16bit|ternary (16bit)\n"
-    "  --steps N             timed steps, behind two that warm up (10)\n"
+    "  --steps N             timed steps, after two that warm up (10)\n"
     "  --set FIELD=VALUE     any other field of the run specification: quantizer.weight_measure=mean,\n"
     "                        launch.backend=cpu, model.context=512, ...\n"
     "  --deterministic       the same bits on every run, whatever it costs\n"

@@ -14,7 +14,7 @@ void bit_inspection_add(struct bit_inspection *in, const struct bit_anomaly *wha
         in->item[in->count++] = *what;
 }
 
-/* ---------------------------------------------------------------- numbers */
+/* ---- numbers */
 
 /* Where the norm was is overwritten: it has been read. An operator's failure counts as not finite. */
 static bool is_finite(struct bit_worker *w, const float *v, int64_t count)
@@ -40,8 +40,8 @@ static bool gradient_is_finite(struct bit_worker *w, int64_t begin, int64_t end)
 }
 
 /*
- * Only this rank's own range was replaced by the sum: the rest still is what it computed itself. Where nobody's rest is
- * to blame, a rank whose sum is: what it alone put in has been lost in it.
+ * Only this rank's own range was replaced by the sum: the rest still is what it computed itself. Where every
+ * rank's rest is finite, the first rank whose sum is not: its own part has been replaced by the sum.
  */
 int bit_inspect_norm(struct bit_worker *w, double norm, uint64_t step)
 {
@@ -65,9 +65,9 @@ int bit_inspect_norm(struct bit_worker *w, double norm, uint64_t step)
                     w->comm->failed_rank);
 }
 
-/* ---------------------------------------------------------------- where */
+/* ---- where */
 
-/* The first tensor of this rank's part of the weights that holds no number, or tensor_count. */
+/* The first tensor of this rank's part of the weights that holds NaN or infinity, or tensor_count. */
 static int64_t bad_weights(struct bit_worker *w)
 {
     for (int i = 0; i < w->plan.tensor_count; i++) {
@@ -108,7 +108,7 @@ int bit_inspect_number(struct bit_worker *w, bool loss, struct bit_inspection *i
     return 0;
 }
 
-/* ---------------------------------------------------------------- bounds */
+/* ---- bounds */
 
 bool bit_inspect_bounds(double loss, double loss_most, double norm, double norm_most, struct bit_inspection *in)
 {

@@ -1,4 +1,4 @@
-/* What is wrong with a step, seen by all ranks alike: numbers that are none, and what is above the order's bounds. */
+/* What is wrong with a step, seen by all ranks alike: NaN and infinity, and what is above the order's bounds. */
 #ifndef BIT_WORKER_INSPECT_H
 #define BIT_WORKER_INSPECT_H
 
@@ -27,13 +27,16 @@ struct bit_inspection {
 void bit_inspection_add(struct bit_inspection *in, const struct bit_anomaly *what);
 
 /**
- * A gradient norm that is no number: which rank it came from. Looked for in what the reduction has left of each rank's
- * own gradient. Sets comm->failed_rank. Collective. Returns BIT_ENUMERIC.
+ * A gradient norm that is NaN or infinite: which rank it came from, looked for in what the reduction has left of each
+ * rank's own gradient. Sets comm->failed_rank. Returns BIT_ENUMERIC.
+ * Collective  yes
  */
 int bit_inspect_norm(struct bit_worker *worker, double norm, uint64_t step);
 /**
- * After BIT_ENUMERIC on all ranks: note it with rank and tensor. Of a loss, the first tensor of the weights that holds
- * no number; of a gradient, the first one in backward order on that rank. Collective. Errors: an operator's.
+ * After BIT_ENUMERIC on all ranks: note the anomaly with rank and tensor. Of a loss, that is the first tensor of the
+ * weights with a NaN or infinity in it; of a gradient, the first such one in backward order on that rank.
+ * Collective  yes
+ * Errors      an operator's
  */
 int bit_inspect_number(struct bit_worker *worker, bool loss, struct bit_inspection *in);
 /** Whether loss or norm are above their bounds; the anomaly is noted. */

@@ -88,7 +88,7 @@ static void look_ahead(void *arg)
 }
 
 /*
- * Between steps it is completed as soon as no rank would have to be waited for, and in front of what comes one at a
+ * Between steps it is completed as soon as no rank would have to be waited for, and before what comes one at a
  * time: another checkpoint, the end, and a daemon that has to know of it before it says how to go on.
  */
 static bool completes_before(const struct loop *l, enum bit_action_kind kind)
@@ -218,7 +218,7 @@ static int evaluate(struct loop *l, struct bit_action *action)
 }
 
 /*
- * Each rank says for itself that it is done. The daemon answers when it has every rank's word; if it was killed before,
+ * Each rank says for itself that it is done. The daemon answers when it has heard every rank; if it was killed before,
  * the link is made again, the order comes again, and this is said again.
  */
 static int stop(struct loop *l, const struct bit_action *action)

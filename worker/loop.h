@@ -6,9 +6,10 @@
 #include "worker/worker.h"
 
 /**
- * Execute orders on all ranks until the daemon said stop and has every rank's word that it is done. session is rank
- * 0's, NULL on the others; beat is theirs. Collective  yes; one outcome for all ranks Errors      what ended it, with
- * worker->comm->failed_rank; rank 0 has not told the daemon yet
+ * Execute orders on all ranks until the daemon has said stop and has heard from every rank that it is done. session is
+ * rank 0's and NULL on the others; beat is the others'.
+ * Collective  yes; one outcome for all ranks
+ * Errors      what ended it, with worker->comm->failed_rank; rank 0 has not told the daemon yet
  */
 int bit_loop_run(struct bit_worker *worker, struct bit_ckpt *ckpt, struct bit_session *session,
                  struct bit_heartbeat *beat);

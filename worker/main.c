@@ -43,7 +43,7 @@ static const char help[] =
     "  --help, --version\n"
     "\n"
     "Exit: 0 done, 2 usage, 64 a bad specification, 65 corrupt data, 69 no daemon, 104 not a finite number,\n"
-    "143 ended by SIGTERM; others: see bitd(8).\n";
+    "143 ended by SIGTERM; of any other the log says what it was.\n";
 
 struct options {
     const char *plan;

@@ -41,10 +41,10 @@ uint64_t bit_phase_digest(const Bit__PhaseState *phase)
 static int check(const Bit__PhaseState *phase, const struct bit_phase_switch *sw, uint64_t step)
 {
     if (sw->after_step != step)
-        return bit_fail(BIT_EPHASE, "a switch behind step %llu, but step %llu is done",
+        return bit_fail(BIT_EPHASE, "a switch after step %llu, but step %llu is done",
                         (unsigned long long)sw->after_step, (unsigned long long)step);
     if (sw->precision == phase->precision)
-        return bit_fail(BIT_EPHASE, "a switch behind step %llu to the phase that this worker is in",
+        return bit_fail(BIT_EPHASE, "a switch after step %llu to the phase that this worker is in",
                         (unsigned long long)step);
     return 0;
 }
@@ -73,6 +73,6 @@ int bit_phase_apply(Bit__PhaseState *phase, const struct bit_phase_switch *sw, u
     report->phase_digest = bit_phase_digest(phase);
     if (!bit_comm_same(comm, report->phase_digest))
         bit_comm_abort(
-            comm, bit_fail(BIT_EPHASE, "ranks disagree about the phase behind step %llu", (unsigned long long)step));
+            comm, bit_fail(BIT_EPHASE, "ranks disagree about the phase after step %llu", (unsigned long long)step));
     return 0;
 }

@@ -19,7 +19,7 @@ struct bit_phase_switch {
 };
 
 /**
- * Apply `sw` at the boundary behind step `step`: precision and betas; with RESET, moments and Adam's count to zero.
+ * Apply `sw` at the boundary after step `step`: precision and betas; with RESET, moments and Adam's count to zero.
  * *report is filled, without text; phase_digest was compared over all ranks.
  * Collective  yes; every rank changes, or none does
  * Errors      BIT_EPHASE if this is not that boundary, or the phase is the present one: nothing changed. Ranks that

@@ -6,8 +6,8 @@
 
 /**
  * Plan the specification in `path` for `ranks` ranks on this machine (0: the specification's) and write one
- * WORKER_READY frame of step 0 and epoch 0 to `to`. Errors      BIT_ESPEC, with every problem on stderr; BIT_EMEMORY;
- * -errno
+ * WORKER_READY frame of step 0 and epoch 0 to `to`.
+ * Errors      BIT_ESPEC, with every problem on stderr; BIT_EMEMORY; -errno
  */
 int bit_plan_print(const char *path, int ranks, FILE *to);
 

@@ -1,5 +1,4 @@
-/* Results as the messages that the daemon journals. Sub-messages are borrowed from the report struct and the
- * result. */
+/* Results as the messages that the daemon journals. Sub-messages are borrowed from the report struct and the result. */
 #ifndef BIT_WORKER_REPORT_H
 #define BIT_WORKER_REPORT_H
 

@@ -67,7 +67,7 @@ static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
     return err;
 }
 
-/* The mean over the global batch; a loss that is no number names its rank. */
+/* The mean over the global batch; one that is NaN or infinite names its rank. */
 static int gather_loss(struct bit_worker *w, const struct bit_action *action, double loss_sum, double *loss)
 {
     const double *all = w->gathered;
@@ -104,7 +104,7 @@ static int gradients(struct bit_worker *w, const struct bit_action *action, int6
 
 /*
  * Where the ranks' copies of the weights differed and have been made equal, once more with the right ones. Copies that
- * differ again behind that are not healed: memory that does it twice cannot be trusted with the step.
+ * differ again after that are not healed: memory that does it twice cannot be trusted with the step.
  */
 static int gradients_of_one_model(struct bit_worker *w, const struct bit_action *action, int64_t mine,
                                   struct bit_inspection *seen)
@@ -123,7 +123,7 @@ static int gradients_of_one_model(struct bit_worker *w, const struct bit_action 
     return err;
 }
 
-/* Enqueued behind the gradients; without effect where the norm turns out not to be finite. */
+/* Enqueued after the gradients; without effect where the norm turns out not to be finite. */
 static void update(struct bit_worker *w, const struct bit_action *action)
 {
     const struct bit_optim_args args = {
@@ -157,7 +157,7 @@ static int read_results(struct bit_worker *w, const struct bit_action *action, s
     return err;
 }
 
-/* ---------------------------------------------------------------- what is left out */
+/* ---- what is left out */
 
 static bool trained_with_wrong_weights(const struct bit_inspection *seen)
 {
@@ -169,7 +169,7 @@ static bool trained_with_wrong_weights(const struct bit_inspection *seen)
 
 /*
  * Updates, or does not, and learns what the step came to. An update that only the results can forbid waits for them;
- * any other is enqueued before, and a norm that is no number takes its effect away.
+ * any other is enqueued before, and a norm that is NaN or infinite takes its effect away.
  */
 static int finish(struct bit_worker *w, const struct bit_action *action, struct bit_step_result *result)
 {

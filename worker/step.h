@@ -13,7 +13,7 @@ struct bit_step_result {
     int slowest_rank;
     struct bit_publish_counts counts; /* over all ranks */
     uint64_t weights_digest;          /* if it was asked for */
-    bool skipped;                     /* no update was made; a loss or norm that is no number is 0 then */
+    bool skipped;                     /* no update was made; a loss or norm that is NaN or infinite is 0 then */
     struct bit_inspection seen;       /* what was wrong with it */
 };
 
@@ -24,7 +24,7 @@ struct bit_step_result {
  * *result is zeroed by the caller: what is seen is added to it.
  * Collective  yes; one outcome for all ranks: it follows from numbers that all of them have gathered
  * Errors      BIT_EPHASE if this is not the next step or not the phase; BIT_EDATA for an id beyond the vocabulary;
- *             without skip_nan, BIT_ENUMERIC for a loss or a gradient that is no number. Nothing was updated then;
+ *             without skip_nan, BIT_ENUMERIC for a loss or gradient that is NaN or infinite. Nothing was updated then;
  *             worker->comm->failed_rank names the rank. A failure that the others cannot know ends in bit_comm_abort().
  */
 int bit_step_train(struct bit_worker *worker, const struct bit_action *action, const uint8_t *batch,

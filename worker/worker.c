@@ -160,7 +160,7 @@ static int initialise(struct bit_worker *w)
     return err;
 }
 
-/* From the very file that bitd looked at; a worker that was welcomed without word of it takes what is there. */
+/* From the very file that bitd looked at; a welcome that does not say which leaves it to what is there. */
 static int load_origin(struct bit_worker *w, const char *from)
 {
     const Bit__InitFacts *init = w->welcome->init;

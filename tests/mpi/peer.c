@@ -37,7 +37,7 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* ---------------------------------------------------------------- a place, and a process */
+/* ---- a place, and a process */
 
 static bool listen_at(struct peer *p)
 {
@@ -137,7 +137,7 @@ int peer_wait(struct peer *p)
     return -1;
 }
 
-/* ---------------------------------------------------------------- frames */
+/* ---- frames */
 
 void peer_drop(struct peer *p)
 {
@@ -258,7 +258,7 @@ void peer_payload(struct peer *p, const void *tokens, size_t bytes)
     }
 }
 
-/* ---------------------------------------------------------------- the conversation */
+/* ---- the conversation */
 
 const Bit__WorkerHello *peer_accept(struct peer *p)
 {

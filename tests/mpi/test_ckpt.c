@@ -95,7 +95,7 @@ static int count_entries(const char *dir)
     return count;
 }
 
-/* A run of six steps with checkpoints behind the first, the switch's, and the fourth; then the worker is killed. */
+/* A run of six steps with checkpoints after the first, the switch's, and the fourth; then the worker is killed. */
 static bool make_run(struct peer *p, int ranks, struct history *h)
 {
     bool fine = peer_open(p) && peer_begin(p, ranks, NULL) != NULL;
@@ -111,7 +111,7 @@ static bool make_run(struct peer *p, int ranks, struct history *h)
     return fine;
 }
 
-/* Restore behind `from` on `ranks` ranks and go on to the end. */
+/* Restore the checkpoint after `from` on `ranks` ranks and go on to the end. */
 static bool resume(struct peer *p, uint64_t from, int ranks, const struct history *h, struct history *again)
 {
     const Bit__WorkerReady *ready;
@@ -213,7 +213,7 @@ TEST(one_flipped_bit_is_named_and_never_used)
     if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
         stop(&p);
         path_of(&p, "step-00000001/exp_avg.safetensors", path);
-        flip_bit(path, 4096 + 65536 + 5); /* of the second chunk, behind a header of one page */
+        flip_bit(path, 4096 + 65536 + 5); /* of the second chunk, after a header of one page */
         expect_refused(&p, 1, BIT_ECORRUPT, "exp_avg.safetensors' at offset 69632: chunk 1");
         flip_bit(path, 4096 + 65536 + 5);
         flip_bit(path, 100);
@@ -258,7 +258,7 @@ TEST(a_checkpoint_that_fails_is_not_the_runs_end)
             EXPECT_CONTAINS(report->text, p.checkpoints);
         }
         EXPECT_EQ(unlink(p.checkpoints), 0);
-        /* What a killed attempt of this launch left is in nobody's way. */
+        /* What a killed attempt of this launch left is not in the way. */
         EXPECT_EQ(mkdir(p.checkpoints, 0700), 0);
         char left[256];
         path_of(&p, "step-00000001.partial-7", left);
@@ -291,7 +291,7 @@ static bool begin_held(struct peer *p, int ranks, char fifo[256], struct history
     return fine;
 }
 
-/* Every rank that waits in front of the FIFO goes on, and so does whoever comes while *fd is open. */
+/* Every rank that waits at the FIFO goes on, and so does whoever comes while *fd is open. */
 static bool release(const char *fifo, int *fd)
 {
     *fd = open(fifo, O_RDWR | O_CLOEXEC);

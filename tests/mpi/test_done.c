@@ -58,7 +58,7 @@ static bool begin(struct peer *p, struct others *o, int ranks)
     return accept_others(p, o) && peer_next(p, BIT_MSG_WORKER_READY) != NULL;
 }
 
-/* Returns the weights' digest behind it. */
+/* Returns the weights' digest after it. */
 static uint64_t do_step(struct peer *p, uint64_t step)
 {
     peer_step(p, step, BIT__PRECISION__SIXTEEN_BIT, 1);
@@ -69,6 +69,7 @@ static uint64_t do_step(struct peer *p, uint64_t step)
 static uint64_t expect_done(struct peer *link, uint32_t rank, const struct others *o, uint64_t step, uint64_t digest)
 {
     const Bit__WorkerDone *done = peer_next(link, BIT_MSG_WORKER_DONE);
+
     if (done == NULL)
         return 0;
     EXPECT_EQ(done->rank, rank);
@@ -83,6 +84,7 @@ static uint64_t expect_done(struct peer *link, uint32_t rank, const struct other
 static void expect_all_done(struct peer *p, struct others *o, uint64_t step, uint64_t digest)
 {
     uint64_t phase = expect_done(p, 0, o, step, digest);
+
     for (int r = 1; r < o->ranks; r++)
         EXPECT_EQ(expect_done(&o->link[r], (uint32_t)r, o, step, digest), phase);
 }
@@ -104,12 +106,13 @@ TEST(every_rank_says_it_on_its_own_link)
     }
 }
 
-/* They wait for the answer; whoever asks anew hears it anew. */
+/* Ranks wait for the answer, and say it again to a daemon that takes a new link. */
 TEST(it_is_said_again_on_each_new_link)
 {
     struct peer p = {0};
     struct others o;
     uint64_t digest;
+
     if (begin(&p, &o, 4) && (digest = do_step(&p, 1)) != 0) {
         peer_stop(&p);
         expect_all_done(&p, &o, 1, digest);
@@ -134,6 +137,7 @@ TEST(a_daemon_that_comes_back_orders_it_again)
     struct peer p = {0};
     struct others o;
     uint64_t digest;
+
     if (begin(&p, &o, 2) && (digest = do_step(&p, 1)) != 0) {
         peer_stop(&p);
         expect_done(&p, 0, &o, 1, digest);
@@ -153,11 +157,12 @@ TEST(a_daemon_that_comes_back_orders_it_again)
 }
 
 /* The daemon that is back need not stop where the one before did: then what was said is taken back. */
-TEST(a_step_behind_a_stop_takes_it_back)
+TEST(a_step_after_a_stop_takes_it_back)
 {
     struct peer p = {0};
     struct others o;
     uint64_t first, second;
+
     if (begin(&p, &o, 2) && (first = do_step(&p, 1)) != 0) {
         peer_stop(&p);
         expect_all_done(&p, &o, 1, first);
@@ -180,6 +185,7 @@ TEST(a_step_behind_a_stop_takes_it_back)
 TEST(leave_to_go_before_the_end_is_refused)
 {
     struct peer p = {0};
+
     if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL) {
         peer_leave(&p);
         const Bit__WorkerFailed *failed = peer_next(&p, BIT_MSG_WORKER_FAILED);

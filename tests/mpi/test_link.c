@@ -67,7 +67,7 @@ static void finish(struct peer *p, uint64_t step, uint64_t digest)
     EXPECT_EQ(peer_wait(p), 0);
 }
 
-/* Six steps, a switch behind the third, undisturbed. */
+/* Six steps, a switch after the third, undisturbed. */
 static void run_whole(int ranks, Bit__OptimizerAtSwitch optimizer, struct history *h)
 {
     struct peer p = {0};
@@ -205,7 +205,7 @@ TEST(every_quantizer_and_a_ramp_train)
     }
 }
 
-/* ---------------------------------------------------------------- refused */
+/* ---- refused */
 
 TEST(a_step_of_another_phase_is_refused)
 {
@@ -293,7 +293,7 @@ TEST(a_loss_that_is_no_number_stops_before_the_update)
     peer_close(&p);
 }
 
-/* ---------------------------------------------------------------- a link that is lost */
+/* ---- a link that is lost */
 
 TEST(a_daemon_that_comes_back_gets_the_reports_it_lacks)
 {
@@ -312,7 +312,7 @@ TEST(a_daemon_that_comes_back_gets_the_reports_it_lacks)
             EXPECT(hello->training);
             EXPECT_EQ(hello->step, 4);
             memset(&h.loss[3], 0, 2 * sizeof h.loss[0]);
-            peer_welcome(&p, 2, NULL); /* nothing behind step 2 was journalled */
+            peer_welcome(&p, 2, NULL); /* nothing after step 2 was journalled */
             EXPECT(note_step(&p, 3, &h));
             EXPECT(peer_next(&p, BIT_MSG_PHASE_SWITCHED) != NULL);
             EXPECT(note_step(&p, 4, &h));
@@ -452,7 +452,7 @@ TEST(heartbeats_come_between_orders)
     peer_close(&p);
 }
 
-/* ---------------------------------------------------------------- evaluation */
+/* ---- evaluation */
 
 static bool do_evaluate(struct peer *p, uint64_t after, Bit__Precision precision, uint32_t instances, double *loss)
 {

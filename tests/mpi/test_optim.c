@@ -156,7 +156,7 @@ static int64_t wrongly_decayed(struct fixture *f, bool embedding)
     return wrong;
 }
 
-/* The model is untied: behind the blocks' linears comes the head, a linear too. */
+/* The model is untied: after the blocks' linears comes the head, a linear too. */
 TEST(linears_and_the_head_decay_and_the_embedding_on_demand)
 {
     for (int embedding = 0; embedding < 2; embedding++) {

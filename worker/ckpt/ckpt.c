@@ -21,7 +21,7 @@
 
 BIT_LOG_TOPIC("ckpt");
 
-/* ---------------------------------------------------------------- life */
+/* ---- life */
 
 static size_t copy_bytes(const struct bit_ckpt *c)
 {
@@ -104,7 +104,7 @@ void bit_ckpt_finish(struct bit_ckpt *c)
     *c = (struct bit_ckpt){0};
 }
 
-/* ---------------------------------------------------------------- begin */
+/* ---- begin */
 
 /* Rank 0: the folder and three files at their full size, without data. */
 static int create_files(struct bit_ckpt *c)
@@ -198,7 +198,7 @@ bool bit_ckpt_begin(struct bit_ckpt *c, const char *name, bool pre_switch)
     return c->refused >= 0 && c->beside;
 }
 
-/* ---------------------------------------------------------------- end */
+/* ---- end */
 
 static void gather_checksums(struct bit_ckpt *c)
 {
@@ -311,7 +311,7 @@ void bit_ckpt_end(struct bit_ckpt *c, Bit__CheckpointReport *report)
     if (err < 0 && c->refused >= 0)
         bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
     if (err < 0 && c->worker->comm->rank == 0 && c->partial[0] != '\0' && bit_io_remove(c->partial) < 0)
-        bit_warn("left behind", "why=\"%s\"", bit_fail_text());
+        bit_warn("partial checkpoint left", "why=\"%s\"", bit_fail_text());
     c->stall_ms += bit_clock_ms() - came_ms;
     c->under_way = false;
     fill_report(c, err, report);

@@ -60,22 +60,23 @@ int bit_ckpt_init(struct bit_ckpt *ckpt, struct bit_worker *worker);
 void bit_ckpt_finish(struct bit_ckpt *ckpt);
 
 /**
- * Begin checkpoint `name` of the state behind worker->step: its partial folder, the files at their full size, the copy.
+ * Begin checkpoint `name` of the state after worker->step: its partial folder, the files at their full size, the copy.
  * None is under way. Returns whether it is written beside training; otherwise nothing is left to be waited for, and end
  * comes next.
  * Collective  yes, with the same result
  */
 bool bit_ckpt_begin(struct bit_ckpt *ckpt, const char *name, bool pre_switch);
 /**
- * Wait for every rank's part, then write the manifest: whole and synced, in a folder whose name is bitd's to give
+ * Wait for every rank's part, then write the manifest: whole and synced, in a folder that bitd gives its name
  * (proto/ckpt/checkpoint.h). A failure is this checkpoint's alone: it is in report->error and report->text, nothing is
  * left on disk, and training goes on. report's texts are borrowed until the next begin.
  * Collective  yes
  */
 void bit_ckpt_end(struct bit_ckpt *ckpt, Bit__CheckpointReport *report);
 
-/** ckpt_write.c: this rank's ranges, checksummed and synced, as begin left them to be. The thread's work. Errors:
- * -errno
+/**
+ * This rank's ranges, checksummed and synced: what the thread does, as begin has prepared it.
+ * Errors      -errno
  */
 int bit_ckpt_write(struct bit_ckpt *ckpt);
 
@@ -88,17 +89,19 @@ int bit_ckpt_write(struct bit_ckpt *ckpt);
 int bit_ckpt_restore(struct bit_worker *worker, const char *dir);
 
 /**
- * Its weights alone; moments, phase and step stay as they are. init: which files its MANIFEST and model.safetensors
- * must be, or NULL: any. Errors also BIT_EDATA, for another one.
+ * The weights of a checkpoint alone; moments, phase and step stay as they are. init says which files its MANIFEST and
+ * model.safetensors must be; NULL: any.
+ * Collective  yes; one outcome for all ranks
+ * Errors      bit_ckpt_restore's; BIT_EDATA where a file is another one
  */
 int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFacts *init);
 
 /**
- * Weights from a safetensors file of any writer that has our tensors' names and shapes; F32, BF16 or F16.
+ * Weights from a safetensors file of any writer that has our tensors' names and shapes; F32, BF16 or F16. then says
+ * which file it must be; NULL: any.
  * Collective  yes; one outcome for all ranks
- * then: which file it must be, or NULL
- * Errors      BIT_ESPEC naming the tensor that is missing, of another shape or dtype; BIT_EDATA for what is another or
- *             no regular file; BIT_ECORRUPT; -errno
+ * Errors      BIT_ESPEC naming the tensor that is missing, of another shape or dtype; BIT_EDATA for another file, or
+ *             one that is not regular; BIT_ECORRUPT; -errno
  */
 int bit_ckpt_import(struct bit_worker *worker, const char *path, const Bit__InitFile *then);
 

@@ -1,4 +1,4 @@
-/* Restoring: each rank reads what is its own now, whoever wrote it. */
+/* Restoring: each rank reads the range that it owns now, whichever rank wrote it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -137,7 +137,7 @@ static int restore(struct bit_worker *w, const char *dir, const Bit__Manifest *m
     return err;
 }
 
-/* Whoever compares the steps behind the checkpoint with those of its own time learns why they differ. */
+/* So that one who compares the steps after this checkpoint with those of its own launch learns why they differ. */
 static void report_arithmetic(const struct bit_worker *w, const char *dir, const Bit__Manifest *manifest)
 {
     char changed[BIT_ARITHMETIC_TEXT_MAX];

@@ -1,11 +1,11 @@
 /*
- * Every rank's word with the daemon, on a thread of its own: that it lives and what it is at, every beat_ms; and
- * whether the daemon is still heard. A rank that has heard nothing for fence_ms ends itself: by then the daemon may
- * have given it up, and another launch may be training.
+ * What every rank tells the daemon, on a thread of its own: that it lives and what it is doing, every beat_ms. It also
+ * watches whether the daemon is still heard. A rank that has heard nothing for fence_ms ends itself: by then the daemon
+ * may have given it up, and another launch may be training.
  *
  * Rank 0 beats on the link of its session. The others have a link for this alone, make it again when it is lost, and
  * say on it that they are done, on each new link again: a daemon that was killed in between may have lost the first
- * word.
+ * message.
  */
 #ifndef BIT_WORKER_HEARTBEAT_H
 #define BIT_WORKER_HEARTBEAT_H
@@ -37,8 +37,7 @@ struct bit_heartbeat {
  * -errno. */
 int bit_heartbeat_start(struct bit_heartbeat *beat, struct bit_link *link, const struct bit_sections *sections,
                         const Bit__Welcome *welcome);
-/** Another rank: nothing is connected yet, and a daemon that cannot be reached is tried again until fence_ms is over.
- */
+/** Another rank: nothing is connected yet; a daemon that cannot be reached is tried again until fence_ms is over. */
 int bit_heartbeat_start_own(struct bit_heartbeat *beat, const struct bit_link_config *config, uint32_t rank,
                             uint32_t ranks, const struct bit_sections *sections, const Bit__Welcome *welcome);
 /** On the own link, at once and on every link after it, say this; NULL: not any more. Without a thread, and on rank 0,

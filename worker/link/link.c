@@ -61,7 +61,7 @@ void bit_link_finish(struct bit_link *link)
 
 /* ---- reports */
 
-/* Whole frames only, so one writer at a time. Whatever failed, nobody is there to be told. */
+/* Whole frames only, so one writer at a time. Whatever failed: the daemon cannot be told. */
 static int write_frame(struct bit_link *link, const uint8_t *frame, size_t bytes)
 {
     int err = bit_link_socket_write(&link->socket, frame, bytes);
@@ -103,7 +103,7 @@ int bit_link_send(struct bit_link *link, uint16_t type, const void *msg)
 
 /* ---- making and ending a connection */
 
-/* Not UP yet: nobody else looks at it. */
+/* The link is not UP yet, so no other thread uses the socket. */
 static int open_socket(struct bit_link *link, int64_t wait_ms)
 {
     struct bit_launch_id id = {.epoch = link->config.epoch};

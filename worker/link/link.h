@@ -27,14 +27,14 @@
 struct bit_link_config {
     char where[BIT_ADDRESS_MAX];      /* BITD_LINK: the path of a Unix socket, or host:port */
     char run[BIT_RUN_ID_MAX];         /* BITD_RUN */
-    uint64_t epoch;                   /* BITD_EPOCH: of this incarnation of the run */
+    uint64_t epoch;                   /* BITD_EPOCH: of this launch of the run */
     uint8_t secret[BIT_SECRET_BYTES]; /* what the file at BITD_SECRET_FILE holds, which only its owner may read */
     int64_t retry_ms;                 /* BITD_RETRY_S, 300 s: how long to go on without a daemon */
 };
 /** Errors      BIT_EUSAGE naming the variable; -errno of the secret's file. */
 int bit_link_config_from_env(struct bit_link_config *config);
 
-/* An order, and the tokens behind it. */
+/* An order, and the tokens that came with it. */
 struct bit_link_order {
     uint16_t type;         /* enum bit_msg_type of the downward channel */
     ProtobufCMessage *msg; /* NULL in an empty slot */
@@ -43,7 +43,7 @@ struct bit_link_order {
 };
 
 enum bit_link_state {
-    BIT_LINK_DOWN, /* before connect, and behind disconnect */
+    BIT_LINK_DOWN, /* before a connection, and after it was ended */
     BIT_LINK_UP,
     BIT_LINK_LOST,   /* the peer is gone or the stream cannot be followed: connect again */
     BIT_LINK_BROKEN, /* the peer says what must not be said: no new connection cures that */
@@ -67,13 +67,13 @@ struct bit_link {
     bool head_taken; /* the slot at the head is borrowed by the last next() */
     bool woken;      /* by wake(), and no next() has told of it */
 
-    struct bit_frame_reader reader; /* the thread's, from connect to disconnect */
+    struct bit_frame_reader reader; /* the thread's, while there is a connection */
     struct bit_link_order partial;  /* an order whose payload is still coming: the thread's */
     size_t partial_bytes;
 };
 
 void bit_link_init(struct bit_link *link, const struct bit_link_config *config);
-/** Disconnects. A zeroed link is not fine, an initialised one in any state is. */
+/** Disconnects, whatever the state. Not for a link that was only zeroed. */
 void bit_link_finish(struct bit_link *link);
 
 /**
@@ -87,12 +87,13 @@ int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64
 bool bit_link_is_lost(int err);
 
 /**
- * The next order, waiting for it without end. *out is borrowed until the next call or disconnect.
+ * The next order, waiting for it without end. *out is borrowed until the next call, or until the link is connected
+ * again.
  * Errors      what ended the link, at once, even if orders are queued: they are the daemon's to send again; -EINTR if
  *             it was woken where there was no order
  */
 int bit_link_next(struct bit_link *link, const struct bit_link_order **out);
-/** The order behind the one that the last next() gave, if it is here: 0, or -EAGAIN. Borrowed likewise. */
+/** The order after the one that the last next() gave, if it is here: 0, or -EAGAIN. Borrowed likewise. */
 int bit_link_peek(struct bit_link *link, const struct bit_link_order **out);
 /** Who waits in next(), now or later, has something else to look at. Any thread. */
 void bit_link_wake(struct bit_link *link);

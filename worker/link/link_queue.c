@@ -1,5 +1,4 @@
-/* Between the thread that reads and the one that trains: the state of the link, and the orders that are not taken
- * yet. */
+/* Between the thread that reads and the one that trains: the state of the link, and the orders not yet taken. */
 #include "worker/link/link_queue.h"
 
 #include <errno.h>
@@ -68,15 +67,15 @@ int bit_link_next(struct bit_link *link, const struct bit_link_order **out)
     return err;
 }
 
-/* A slot that is filled stays as it is until it is the head and dropped: the thread fills those behind it. */
+/* A slot that is filled stays as it is until it is the head and dropped: the thread fills those after it. */
 int bit_link_peek(struct bit_link *link, const struct bit_link_order **out)
 {
-    const unsigned behind = link->head_taken;
+    const unsigned taken = link->head_taken;
     int err = -EAGAIN;
 
     pthread_mutex_lock(&link->lock);
-    if (link->state == BIT_LINK_UP && link->count > behind) {
-        *out = &link->slots[(link->head + behind) % BIT_LINK_QUEUE_MAX];
+    if (link->state == BIT_LINK_UP && link->count > taken) {
+        *out = &link->slots[(link->head + taken) % BIT_LINK_QUEUE_MAX];
         err = 0;
     }
     pthread_mutex_unlock(&link->lock);
@@ -96,6 +95,7 @@ void bit_link_wake(struct bit_link *link)
 static void swap(struct bit_link_order *a, struct bit_link_order *b)
 {
     struct bit_link_order t = *a;
+
     *a = *b;
     *b = t;
 }

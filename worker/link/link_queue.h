@@ -1,5 +1,4 @@
-/* The writing end of a link's queue, and the link's state. Only files of the link include it; link.h has the reading
- * end. */
+/* The writing end of a link's queue, and the link's state. For files of the link alone; link.h has the reading end. */
 #ifndef BIT_WORKER_LINK_QUEUE_H
 #define BIT_WORKER_LINK_QUEUE_H
 

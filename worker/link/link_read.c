@@ -53,8 +53,8 @@ static int finish_payload(struct bit_link *link)
         return 0;
     found = bit_crc32c(0, link->partial.payload, link->partial.payload_bytes);
     if (found != crc)
-        return bit_fail(BIT_ECORRUPT, "tokens behind a %s: checksum %08x, announced %08x",
-                        bit_msg_name(link->partial.type), found, crc);
+        return bit_fail(BIT_ECORRUPT, "tokens of a %s: checksum %08x, announced %08x", bit_msg_name(link->partial.type),
+                        found, crc);
     bit_link_queue_put(link, &link->partial);
     return 0;
 }

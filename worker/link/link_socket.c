@@ -55,7 +55,7 @@ static int open_unix(struct bit_link_socket *s, const char *path)
                                                                        : 0;
 }
 
-/* ---------------------------------------------------------------- over TCP */
+/* ---- over TCP */
 
 static void set_tcp_options(int fd)
 {
@@ -169,7 +169,7 @@ static int shake_hands(struct bit_link_socket *s, const struct bit_launch_id *id
     return send_all(s->fd, header, sizeof header);
 }
 
-/* ---------------------------------------------------------------- both */
+/* ---- both */
 
 int bit_link_socket_open(struct bit_link_socket *s, const char *where, const struct bit_launch_id *id, int64_t wait_ms)
 {

@@ -44,7 +44,7 @@ void bit_session_finish(struct bit_session *session)
     bit_link_finish(&session->link);
 }
 
-/* ---------------------------------------------------------------- connecting */
+/* ---- connecting */
 
 static int connect_once(struct bit_session *session, bool training, Bit__Welcome **welcome)
 {
@@ -97,7 +97,7 @@ int bit_session_open(struct bit_session *session, Bit__Welcome **welcome)
     return err;
 }
 
-/* In the order they were made. What was said at a boundary goes again if the step behind it might still be ordered. */
+/* In the order they were made. What was said at a boundary is sent again if the step after it may still be ordered. */
 static void send_again(struct bit_session *session, uint64_t last_step)
 {
     for (unsigned i = 0; i < session->kept_count; i++) {
@@ -162,7 +162,7 @@ void bit_session_wake(void *arg)
     bit_link_wake(&session->link);
 }
 
-/* ---------------------------------------------------------------- reporting */
+/* ---- reporting */
 
 void bit_session_ready(struct bit_session *session, const Bit__WorkerReady *ready)
 {

@@ -25,7 +25,7 @@ struct bit_session {
 
     struct bit_kept_report {
         uint64_t step;
-        bool is_step; /* a StepReport; else it was said at the boundary behind `step` */
+        bool is_step; /* a StepReport; else it was said at the boundary after `step` */
         uint8_t *frame;
         size_t bytes;
     } kept[BIT_SESSION_KEPT_MAX]; /* a ring */
@@ -58,14 +58,14 @@ int bit_session_open(struct bit_session *session, Bit__Welcome **welcome);
  */
 int bit_session_next(struct bit_session *session, const struct bit_link_order **out);
 
-/** The order behind it, if it is here: 0, or -EAGAIN. Borrowed until the next call of next(). */
+/** The order after it, if it is here: 0, or -EAGAIN. Borrowed until the next call of next(). */
 int bit_session_peek(struct bit_session *session, const struct bit_link_order **out);
 /** Who waits in next(), now or later, has something else to look at. arg is the session. Any thread. */
 void bit_session_wake(void *arg);
 
 /** Answer a welcome. A lost link is no error: the next call of next() sees it. */
 void bit_session_ready(struct bit_session *session, const Bit__WorkerReady *ready);
-/** Send a report of `step` (or said at the boundary behind it) and keep it. A lost link is no error. */
+/** Send a report of `step` (or said at the boundary after it) and keep it. A lost link is no error. */
 int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step, const void *msg);
 /** Say what stopped the worker; nothing is kept, nothing is retried. */
 void bit_session_failed(struct bit_session *session, uint32_t rank, int err, const char *text);

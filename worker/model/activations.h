@@ -37,7 +37,7 @@ struct bit_linear_input {
 
 struct bit_block_activations {
     struct bit_linear_input input[BIT_SITES];
-    float *x_att, *x_ff;       /* (R, D) the residual stream in front of attention and MLP */
+    float *x_att, *x_ff;       /* (R, D) the residual stream before attention and MLP */
     void *qkv;                 /* (R, 3 D) after the rotation */
     float *lse;                /* (B, H, T) */
     uint8_t *clip_mask;        /* (R 3 D) bits; NULL without clipping */
@@ -50,7 +50,7 @@ struct bit_arena {
     enum bit_mode mode;
     struct bit_block_activations *blocks; /* (layers) */
 
-    /* behind the last block */
+    /* after the last block */
     float *x_final; /* (R, D); the same place as dx, which replaces it row by row */
     float *final_mean, *final_rstd;
     float *loss;     /* (R) */

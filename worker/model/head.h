@@ -1,4 +1,4 @@
-/* What is in front of the first block and behind the last: embedding, final norm, logits, loss. */
+/* What comes before the first block and after the last: embedding, final norm, logits, loss. */
 #ifndef BIT_WORKER_HEAD_H
 #define BIT_WORKER_HEAD_H
 

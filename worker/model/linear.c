@@ -156,9 +156,9 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_inp
     return err < 0 ? err : product_16bit(model, linear, in, rows, y, y_dtype, addend);
 }
 
+/* ---- backward */
+
 /*
- * ---- backward
- *
  * First the gradient at the operand, then back through what made the operand, which makes it once more; then the
  * weight's gradient from that. Straight through the rounding: the products of the forward pass, transposed, with the
  * operands it multiplied.
@@ -208,7 +208,7 @@ static struct bit_operand operand_again(const struct bit_model *model, const str
         .to = in->operand, .dtype = model->plan->operands, .scale = in->scale, .strength = model->strength};
 }
 
-/* dinput holds the gradient behind the norm; take it to the front. */
+/* dinput holds the gradient at the norm's output, and then the one at its input. */
 static int norm_backward(struct bit_model *model, const struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     struct bit_arena *a = model->arena;

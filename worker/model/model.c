@@ -160,7 +160,7 @@ static void announce(struct bit_model *model, int64_t begin, int64_t end)
         model->grad_ready(model->grad_ready_arg, begin, end);
 }
 
-/* From arena->dx behind the last block down to the embedding. */
+/* From arena->dx, the gradient after the last block, down to the embedding. */
 static int backward(struct bit_model *model, int64_t instances)
 {
     const struct bit_worker_plan *plan = model->plan;

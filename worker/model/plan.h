@@ -78,12 +78,13 @@ struct bit_worker_plan {
 };
 
 /**
- * Work everything out. spec is normalised and valid, launch.backend is what it came to (AUTO is taken for CPU);
- * local_ranks is how many ranks share this machine's memory; available is bit_resources_memory()'s, or what a test
- * likes; threads is this rank's, already resolved (>= 1). micro_instances 0 in the spec takes the largest divisor of
- * the share that fits. Ownership   plan owns its tables (bit_plan_finish); nothing of spec is kept Errors BIT_EMEMORY
- * with need and limit if not even the wanted (or one) instance fits; -ENOMEM; BIT_ESPEC where the ranks do not divide
- * the batch
+ * Work everything out.
+ * spec is normalised and valid, and its launch.backend is the one that is used (AUTO is taken for CPU). local_ranks is
+ * how many ranks share this machine's memory, available what bit_resources_memory() says of it, threads this rank's,
+ * at least 1. micro_instances 0 in the spec takes the largest divisor of the share that fits.
+ * Ownership   plan owns its tables (bit_plan_finish); nothing of spec is kept
+ * Errors      BIT_EMEMORY, with need and limit, if the wanted micro-batch does not fit, or not even one instance;
+ *             -ENOMEM; BIT_ESPEC where the ranks do not divide the batch
  */
 int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int rank, int size, int local_ranks,
                   int threads, int64_t available);

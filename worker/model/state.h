@@ -47,7 +47,7 @@ struct bit_model {
     void *grad_ready_arg;
 
     struct bit_arena *arena;                   /* saved activations, scratch; private */
-    struct bit_replay replay[BIT_MODEL_PARTS]; /* of a micro-batch that nobody is told of in between; private */
+    struct bit_replay replay[BIT_MODEL_PARTS]; /* of a micro-batch without a call of grad_ready in it; private */
 };
 
 /** Where the weight with this flat offset is, in plan->operands. */

@@ -22,11 +22,11 @@ enum bit_section {
     BIT_SECTIONS
 };
 
-#define BIT_SECTION_MARKS 2048 /* of one step; what comes behind is counted to the last */
+#define BIT_SECTION_MARKS 2048 /* of one step; what comes after is counted to the last */
 
 /*
  * On a GPU the host is ahead of the work, so sections are measured where the work is done: each entry leaves a mark
- * behind what was enqueued, and bit_sections_settle reads the marks.
+ * after what was enqueued, and bit_sections_settle reads the marks.
  */
 struct bit_sections {
     double ms[BIT_SECTIONS];

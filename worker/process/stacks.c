@@ -20,7 +20,7 @@
 #define FRAMES_MAX  48
 #define THREADS_MAX 64
 #define ANSWER_MS   100    /* for a thread to run its handler */
-#define ASK         SIGURG /* ignored where nobody wants it, and wanted by nobody here */
+#define ASK         SIGURG /* ignored by default, and used for nothing else here */
 
 /* One thread's answer. Each has a slot of its own, so that one that answers too late disturbs no other. */
 struct slot {

@@ -34,7 +34,7 @@ static _Noreturn void mpi_failed(struct bit_comm *comm, const char *call, int re
     bit_comm_abort(comm, bit_fail(BIT_EMPI, "%.*s: %s", (int)strcspn(call, "("), call, text));
 }
 
-/* Whatever the caller was at goes on behind it. */
+/* What the caller was doing is resumed by leave. */
 static enum bit_section enter(struct bit_comm *comm)
 {
     return comm->sections == NULL ? BIT_SECTION_COMM : bit_section_enter(comm->sections, BIT_SECTION_COMM);
@@ -178,7 +178,7 @@ static void send(struct bit_comm *comm, const void *from, size_t bytes, int to, 
         *request = MPI_REQUEST_NULL;
 }
 
-/* Where piece `round` of a range begins, and how many elements it has: none behind the range's end. */
+/* Where piece `round` of a range begins, and how many elements it has: none after the range's end. */
 static int64_t piece_of(const int64_t *starts, int rank, int64_t round, int64_t most, int64_t *count)
 {
     int64_t begin = BIT_MIN(starts[rank] + round * most, starts[rank + 1]);

@@ -46,7 +46,7 @@ void bit_fabric_sum_u64(struct bit_fabric *fabric, uint64_t *values, int64_t cou
  * This rank's range of `vector` (starts as comm.h's ranges) becomes the sum over the ranks, in three steps: begin, then
  * parts [from, to) as soon as they are final on this rank, each ending where the one before began, then end, which
  * reduces whatever was not named.
- * On CUDA a part crosses while what is enqueued behind it is computed; ranks name the same parts in the same order.
+ * On CUDA a part crosses while what is enqueued after it is computed; ranks name the same parts in the same order.
  * Between processors everything happens in end, in rank order.
  */
 void bit_fabric_reduce_begin(struct bit_fabric *fabric, float *vector, const int64_t *starts, int64_t elements);

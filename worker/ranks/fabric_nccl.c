@@ -27,7 +27,7 @@ struct watched {
 
 struct bit_nccl {
     struct bit_fabric *fabric;   /* borrowed */
-    ncclComm_t reduce, gather;   /* apart, so that a gather never waits behind a reduction */
+    ncclComm_t reduce, gather;   /* apart, so that a gather never waits for a reduction */
     cudaStream_t reduce_stream;  /* gathers are on the exec's */
     cudaEvent_t ready, finished; /* gradients of a part are final; all parts are reduced */
 

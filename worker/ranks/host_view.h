@@ -1,5 +1,5 @@
 /*
- * The host's sight of a vector that lies in the backend's memory, a piece at a time: files are read and written, and
+ * A vector that lies in the backend's memory, as the host sees it, a piece at a time: files are read and written, and
  * checksums made, through it. Where that memory is the host's own, a piece is the vector itself.
  */
 #ifndef BIT_WORKER_HOST_VIEW_H

@@ -65,7 +65,7 @@ void bit_instances_finish(struct bit_instances *t)
     *t = (struct bit_instances){0};
 }
 
-/* ---------------------------------------------------------------- the batch at hand */
+/* ---- the batch at hand */
 
 /* Every rank has room for the largest share, so all of them grow at the same order, or none. */
 static int make_room(struct bit_instances *t, int64_t instances)
@@ -144,7 +144,7 @@ const uint32_t *bit_instances_at(const struct bit_instances *t, int64_t i)
     return t->slot[t->now].operands + i * t->plan->context;
 }
 
-/* ---------------------------------------------------------------- the one behind it */
+/* ---- the batch after it */
 
 int bit_instances_take_ahead(struct bit_instances *t, const uint8_t *batch, struct bit_batch_id next)
 {

@@ -1,6 +1,6 @@
 /*
  * This rank's instances of a batch, where the model reads them: those of the step at hand, and ahead of time those of
- * the step behind it, which are handed out and copied while the work of the one at hand is done.
+ * the step after it, which are handed out and copied while the work of the one at hand is done.
  */
 #ifndef BIT_WORKER_INSTANCES_H
 #define BIT_WORKER_INSTANCES_H
@@ -11,7 +11,7 @@
 #include "kernels/lane.h"
 #include "worker/ranks/comm.h"
 
-/* Which batch: the same order given again, behind a lost link or a rewind, may bring another one. */
+/* Which batch: the same order given again, after a lost link or a rewind, may bring another one. */
 struct bit_batch_id {
     uint64_t step; /* 0: none */
     int64_t instances;
@@ -28,7 +28,7 @@ struct bit_instances {
         uint32_t *operands; /* in the backend's memory: host itself, where that is the same */
         int64_t capacity;   /* elements of each */
     } slot[2];
-    int now;                   /* the slot of the batch at hand; the other one is for the step behind it */
+    int now;                   /* the slot of the batch at hand; the other one is for the step after it */
     struct bit_batch_id ahead; /* what that holds */
 };
 
@@ -50,7 +50,7 @@ int bit_instances_check(const struct bit_instances *tokens, int64_t instances);
 const uint32_t *bit_instances_at(const struct bit_instances *tokens, int64_t i);
 
 /**
- * Rank 0's `next` and `batch`: what will be trained on behind the step at hand. step 0, or a batch that there is no
+ * Rank 0's `next` and `batch`: what will be trained on after the step at hand. step 0, or a batch that there is no
  * room for, and nothing comes ahead. On the other ranks both are ignored.
  * Collective  yes
  */

@@ -17,8 +17,8 @@ struct bit_optim {
     float *master, *exp_avg, *exp_avg_sq; /* (shard->count) each; owned */
     double *block_sums;                   /* (shard->blocks); owned */
     double *clip;                         /* (2): the gradient's norm, and the factor that clips it; owned */
-    struct bit_host_view view;            /* the host's sight of the first three */
-    struct bit_lane aside;                /* on which they are copied beside training; they change behind its copies */
+    struct bit_host_view view;            /* through which the host reads and writes the first three */
+    struct bit_lane aside;                /* on which they are copied beside training; they change after its copies */
     double eps, clip_norm;
     int decay_embeddings; /* also the embedding; a tied head is the embedding */
 };

@@ -94,7 +94,7 @@ void bit_publish_forget_codes(struct bit_publish *p)
     p->has_last = false;
 }
 
-/* ---------------------------------------------------------------- 16-bit */
+/* ---- 16-bit */
 
 static void gather_weights(struct bit_publish *p, int64_t begin, int64_t end)
 {
@@ -121,7 +121,7 @@ static int publish_cast(struct bit_publish *p, const float *master, int64_t begi
     return err;
 }
 
-/* ---------------------------------------------------------------- ternary */
+/* ---- ternary */
 
 /* Codes of this rank's part, to where the model multiplies with them; or below full strength, where they have been seen
  * already, the blends, to their own place. zeros may be NULL. */
@@ -217,7 +217,7 @@ static int publish_ternary(struct bit_publish *p, const float *master, double st
     return 0;
 }
 
-/* ---------------------------------------------------------------- for whom */
+/* ---- for whom */
 
 static void set_published(struct bit_publish *p, Bit__Precision precision, double strength, bool for_training)
 {

@@ -37,9 +37,10 @@ int64_t bit_shard_part(const struct bit_shard *shard, int64_t begin, int64_t end
 /** CRC-32C of each block of `count` values that begin with a block. */
 void bit_shard_checksum_blocks(const float *values, int64_t count, uint32_t *crc, int threads);
 /**
- * CRC-32C of each block of a sharded vector (values: this rank's part, f32, seen through view), of all ranks, in
- * block order. Shapes      values (count); the result (blocks), borrowed until the next call Collective  yes; a failure
- * to read the device's memory ends in bit_comm_abort
+ * CRC-32C of each block of a sharded vector, of all ranks, in block order. values is this rank's part in f32, read
+ * through view.
+ * Shapes      values (count); the result (blocks), borrowed until the next call
+ * Collective  yes; a failure to read the device's memory ends in bit_comm_abort
  */
 const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, struct bit_host_view *view,
                                     const float *values, int threads);

@@ -159,7 +159,7 @@ static int sum_magnitudes(struct bit_weight_scales *m, struct bit_fabric *fabric
 }
 
 /* A segment that lies across a border is counted by all who have a part of it: the last of one rank, the first of
- * those behind it. */
+ * those after it. */
 static void share_counts(struct bit_weight_scales *m, struct bit_fabric *fabric)
 {
     for (int r = 0; r + 1 < m->shard->size; r++) {
