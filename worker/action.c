@@ -146,9 +146,14 @@ static const char *boundary_name(enum bit_action_kind kind)
         return "a checkpoint";
     case BIT_ACTION_EVALUATE:
         return "an evaluation";
-    default:
-        return NULL;
+    case BIT_ACTION_STEP:
+    case BIT_ACTION_STOP:
+    case BIT_ACTION_COMPLETE:
+    case BIT_ACTION_READY:
+    case BIT_ACTION_QUIT:
+        break;
     }
+    return NULL;
 }
 
 int bit_action_check(const struct bit_action *action, uint64_t step, const Bit__PhaseState *phase)

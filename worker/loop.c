@@ -251,20 +251,29 @@ static int say_ready(struct loop *l)
     return 0;
 }
 
-static const enum bit_section section_of[] = {
-    [BIT_ACTION_STEP] = BIT_SECTION_OTHER,
-    [BIT_ACTION_SWITCH] = BIT_SECTION_SWITCH,
-    [BIT_ACTION_CHECKPOINT] = BIT_SECTION_CHECKPOINT,
-    [BIT_ACTION_EVALUATE] = BIT_SECTION_EVALUATE,
-    [BIT_ACTION_STOP] = BIT_SECTION_STOP,
-    [BIT_ACTION_COMPLETE] = BIT_SECTION_CHECKPOINT,
-    [BIT_ACTION_READY] = BIT_SECTION_OTHER,
-    [BIT_ACTION_QUIT] = BIT_SECTION_STOP,
-};
+static enum bit_section section_of(enum bit_action_kind kind)
+{
+    switch (kind) {
+    case BIT_ACTION_STEP:
+    case BIT_ACTION_READY:
+        return BIT_SECTION_OTHER;
+    case BIT_ACTION_SWITCH:
+        return BIT_SECTION_SWITCH;
+    case BIT_ACTION_CHECKPOINT:
+    case BIT_ACTION_COMPLETE:
+        return BIT_SECTION_CHECKPOINT;
+    case BIT_ACTION_EVALUATE:
+        return BIT_SECTION_EVALUATE;
+    case BIT_ACTION_STOP:
+    case BIT_ACTION_QUIT:
+        break;
+    }
+    return BIT_SECTION_STOP;
+}
 
 static int execute(struct loop *l, struct bit_action *action)
 {
-    bit_section_enter(l->worker->sections, section_of[action->kind]);
+    bit_section_enter(l->worker->sections, section_of(action->kind));
     switch (action->kind) {
     case BIT_ACTION_STEP:
         return train(l, action);
