@@ -1,5 +1,6 @@
 #include "worker/action.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +25,8 @@ static int check_tokens(const struct bit_link_order *order, const struct bit_wor
     uint64_t bytes = (uint64_t)instances * (uint64_t)(plan->context * plan->token_bytes);
 
     if (instances == 0 || instances > BIT_INSTANCES_MAX || bytes != order->payload_bytes)
-        return bit_fail(BIT_EMESSAGE, "%s of %u instances of %lld tokens with %zu bytes", bit_msg_name(order->type),
-                        instances, (long long)plan->context, order->payload_bytes);
+        return bit_fail(BIT_EMESSAGE, "%s of %u instances of %" PRId64 " tokens with %zu bytes",
+                        bit_msg_name(order->type), instances, plan->context, order->payload_bytes);
     return 0;
 }
 
@@ -34,8 +35,8 @@ static int from_step(const struct bit_link_order *order, const struct bit_worker
     const Bit__StepOrder *step = (const Bit__StepOrder *)order->msg;
 
     if (step->instances != plan->instances)
-        return bit_fail(BIT_EMESSAGE, "a step of %u instances, the batch has %lld", step->instances,
-                        (long long)plan->instances);
+        return bit_fail(BIT_EMESSAGE, "a step of %u instances, the batch has %" PRId64, step->instances,
+                        plan->instances);
     if (!(step->strength > 0 && step->strength <= 1) || !(step->lr >= 0) || !(step->weight_decay >= 0))
         return bit_fail(BIT_EMESSAGE, "a step with strength %g, lr %g, weight decay %g", step->strength, step->lr,
                         step->weight_decay);
@@ -161,13 +162,13 @@ int bit_action_check(const struct bit_action *action, uint64_t step, const Bit__
     const char *name = boundary_name(action->kind);
 
     if (action->kind == BIT_ACTION_STEP && action->step != step + 1)
-        return bit_fail(BIT_EPHASE, "an order for step %llu, but %llu is the next", (unsigned long long)action->step,
-                        (unsigned long long)step + 1);
+        return bit_fail(BIT_EPHASE, "an order for step %" PRIu64 ", but %" PRIu64 " is the next", action->step,
+                        step + 1);
     if (action->kind == BIT_ACTION_STEP && action->precision != phase->precision)
-        return bit_fail(BIT_EPHASE, "step %llu is ordered in the %s phase, this worker is in the %s one",
-                        (unsigned long long)action->step, phase_name(action->precision), phase_name(phase->precision));
+        return bit_fail(BIT_EPHASE, "step %" PRIu64 " is ordered in the %s phase, this worker is in the %s one",
+                        action->step, phase_name(action->precision), phase_name(phase->precision));
     if (name != NULL && action->step != step)
-        return bit_fail(BIT_EPHASE, "%s after step %llu, but step %llu is done", name,
-                        (unsigned long long)action->step, (unsigned long long)step);
+        return bit_fail(BIT_EPHASE, "%s after step %" PRIu64 ", but step %" PRIu64 " is done", name, action->step,
+                        step);
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "worker/inspect.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -61,7 +62,7 @@ int bit_inspect_norm(struct bit_worker *w, double norm, uint64_t step)
         if (all[r] & SUM)
             rank = r;
     w->comm->failed_rank = BIT_MAX(rank, 0);
-    return bit_fail(BIT_ENUMERIC, "gradient norm %g in step %llu, from rank %d", norm, (unsigned long long)step,
+    return bit_fail(BIT_ENUMERIC, "gradient norm %g in step %" PRIu64 ", from rank %d", norm, step,
                     w->comm->failed_rank);
 }
 

@@ -1,5 +1,6 @@
 /* bitworker: one rank of a run. bitd starts it with mpirun or srun; people only ask it for a plan. */
 #include <getopt.h>
+#include <inttypes.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,7 +121,7 @@ static int share_welcome(struct bit_comm *comm, Bit__Welcome **welcome)
     bit_comm_bcast(comm, &bytes, sizeof bytes, 0);
     packed = malloc(bytes);
     if (packed == NULL)
-        bit_comm_abort(comm, bit_fail(-ENOMEM, "a welcome of %llu bytes", (unsigned long long)bytes));
+        bit_comm_abort(comm, bit_fail(-ENOMEM, "a welcome of %" PRIu64 " bytes", bytes));
     if (comm->rank == 0)
         bit__welcome__pack(*welcome, packed);
     bit_comm_bcast(comm, packed, bytes, 0);
@@ -188,8 +189,8 @@ static void say_ready(struct bit_worker *worker, const struct bit_ckpt *ckpt, st
     if (session == NULL)
         return;
     bit_session_ready(session, &ready);
-    bit_info("ready", "step=%llu parameters=%llu backend=\"%s\"", (unsigned long long)worker->step,
-             (unsigned long long)ready.parameters, backend);
+    bit_info("ready", "step=%" PRIu64 " parameters=%" PRIu64 " backend=\"%s\"", worker->step, ready.parameters,
+             backend);
 }
 
 static int train(struct bit_comm *comm, struct bit_session *session, struct bit_heartbeat *beat,
@@ -209,8 +210,8 @@ static int train(struct bit_comm *comm, struct bit_session *session, struct bit_
     if (err < 0 && session != NULL)
         bit_session_failed(session, (uint32_t)comm->failed_rank, err, bit_fail_text());
     if (err < 0 && comm->rank == comm->failed_rank)
-        bit_error("failed", "code=%d step=%llu at=%s why=\"%s\"", err, (unsigned long long)worker.step,
-                  bit_fail_place(), bit_fail_text());
+        bit_error("failed", "code=%d step=%" PRIu64 " at=%s why=\"%s\"", err, worker.step, bit_fail_place(),
+                  bit_fail_text());
     bit_ckpt_finish(&ckpt);
     bit_worker_finish(&worker);
     return err;

@@ -1,5 +1,6 @@
 #include "worker/phase.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "proto/check.h"
@@ -41,11 +42,10 @@ uint64_t bit_phase_digest(const Bit__PhaseState *phase)
 static int check(const Bit__PhaseState *phase, const struct bit_phase_switch *sw, uint64_t step)
 {
     if (sw->after_step != step)
-        return bit_fail(BIT_EPHASE, "a switch after step %llu, but step %llu is done",
-                        (unsigned long long)sw->after_step, (unsigned long long)step);
+        return bit_fail(BIT_EPHASE, "a switch after step %" PRIu64 ", but step %" PRIu64 " is done", sw->after_step,
+                        step);
     if (sw->precision == phase->precision)
-        return bit_fail(BIT_EPHASE, "a switch after step %llu to the phase that this worker is in",
-                        (unsigned long long)step);
+        return bit_fail(BIT_EPHASE, "a switch after step %" PRIu64 " to the phase that this worker is in", step);
     return 0;
 }
 
@@ -72,7 +72,6 @@ int bit_phase_apply(Bit__PhaseState *phase, const struct bit_phase_switch *sw, u
     report->moments_after = bit_optim_moments_digest(optim, comm, threads);
     report->phase_digest = bit_phase_digest(phase);
     if (!bit_comm_same(comm, report->phase_digest))
-        bit_comm_abort(
-            comm, bit_fail(BIT_EPHASE, "ranks disagree about the phase after step %llu", (unsigned long long)step));
+        bit_comm_abort(comm, bit_fail(BIT_EPHASE, "ranks disagree about the phase after step %" PRIu64, step));
     return 0;
 }

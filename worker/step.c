@@ -1,5 +1,6 @@
 #include "worker/step.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -77,8 +78,7 @@ static int gather_loss(struct bit_worker *w, const struct bit_action *action, do
     for (int r = 0; r < w->comm->size; r++) {
         if (!isfinite(all[r])) {
             w->comm->failed_rank = r;
-            return bit_fail(BIT_ENUMERIC, "loss %g of rank %d in step %llu", all[r], r,
-                            (unsigned long long)action->step);
+            return bit_fail(BIT_ENUMERIC, "loss %g of rank %d in step %" PRIu64, all[r], r, action->step);
         }
         sum += all[r];
     }
@@ -275,8 +275,7 @@ static int gather_evaluated(struct bit_worker *w, const struct bit_action *actio
         count += all[r].targets;
     }
     if (!isfinite(sum) || count == 0)
-        return bit_fail(BIT_ENUMERIC, "loss %g over %llu targets of set '%s'", sum, (unsigned long long)count,
-                        action->name);
+        return bit_fail(BIT_ENUMERIC, "loss %g over %" PRIu64 " targets of set '%s'", sum, count, action->name);
     *loss = sum / (double)count;
     *targets = count;
     return 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static int make_tables(struct bit_ckpt *c)
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
         c->crc[f] = calloc((size_t)c->worker->shard.blocks, sizeof *c->crc[f]);
         if (c->crc[f] == NULL)
-            return bit_fail(-ENOMEM, "checksums of %lld blocks", (long long)c->worker->shard.blocks);
+            return bit_fail(-ENOMEM, "checksums of %" PRId64 " blocks", c->worker->shard.blocks);
     }
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,9 +19,9 @@ int bit_io_pread(int fd, const char *path, void *to, size_t bytes, uint64_t offs
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return bit_fail(-errno, "reading '%s' at offset %llu", path, (unsigned long long)(offset + at));
+            return bit_fail(-errno, "reading '%s' at offset %" PRIu64, path, offset + at);
         if (got == 0)
-            return bit_fail(BIT_ECORRUPT, "'%s' ends at offset %llu", path, (unsigned long long)(offset + at));
+            return bit_fail(BIT_ECORRUPT, "'%s' ends at offset %" PRIu64, path, offset + at);
         at += (size_t)got;
     }
     return 0;
@@ -33,8 +34,7 @@ int bit_io_pwrite(int fd, const char *path, const void *from, size_t bytes, uint
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0) /* a disk that takes nothing and says nothing is full */
-            return bit_fail(put < 0 ? -errno : -ENOSPC, "writing '%s' at offset %llu", path,
-                            (unsigned long long)(offset + at));
+            return bit_fail(put < 0 ? -errno : -ENOSPC, "writing '%s' at offset %" PRIu64, path, offset + at);
         at += (size_t)put;
     }
     return 0;
@@ -50,7 +50,7 @@ int bit_io_create(const char *path, const void *head, size_t head_bytes, uint64_
     /* Room for all of it now, so that a full disk is known before anything is written. */
     err = -posix_fallocate(fd, 0, (off_t)bytes);
     if (err < 0)
-        bit_fail(err, "%llu bytes for '%s'", (unsigned long long)bytes, path);
+        bit_fail(err, "%" PRIu64 " bytes for '%s'", bytes, path);
     else
         err = bit_io_pwrite(fd, path, head, head_bytes, 0);
     if (close(fd) < 0 && err >= 0)

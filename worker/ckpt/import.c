@@ -1,5 +1,6 @@
 /* Weights from somebody else's safetensors file. */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,8 +79,8 @@ static int read_run(int fd, const char *path, const struct bit_tensor *tensor, c
     for (int64_t i = 0; i < count && err >= 0; i++) {
         out[i] = dtype->to_f32(buffer + (size_t)i * dtype->bytes);
         if (!isfinite(out[i]))
-            err = bit_fail(BIT_ENUMERIC, "'%s': tensor '%s' at offset %llu", path, tensor->name,
-                           (unsigned long long)(offset + (uint64_t)i * dtype->bytes));
+            err = bit_fail(BIT_ENUMERIC, "'%s': tensor '%s' at offset %" PRIu64, path, tensor->name,
+                           offset + (uint64_t)i * dtype->bytes);
     }
     return err;
 }

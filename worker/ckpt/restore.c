@@ -1,6 +1,7 @@
 /* Restoring: each rank reads the range that it owns now, whichever rank wrote it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +65,8 @@ static int read_blocks(const struct bit_shard *shard, int fd, const char *path, 
     for (int64_t b = 0; b < count && err >= 0; b++) {
         int64_t at = b * BIT_SUM_BLOCK, length = BIT_MIN(BIT_SUM_BLOCK, end - begin - at);
         if (bit_crc32c(0, values + at, (size_t)length * sizeof *values) != file->chunk_crc[first + b])
-            err = bit_fail(BIT_ECORRUPT, "'%s' at offset %llu: chunk %lld's checksum is wrong", path,
-                           (unsigned long long)(file->data_offset + (uint64_t)(begin + at) * sizeof *values),
-                           (long long)(first + b));
+            err = bit_fail(BIT_ECORRUPT, "'%s' at offset %" PRIu64 ": chunk %" PRId64 "'s checksum is wrong", path,
+                           file->data_offset + (uint64_t)(begin + at) * sizeof *values, first + b);
     }
     return err;
 }
@@ -104,8 +104,8 @@ static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest 
     if (err >= 0)
         err = check_header(w, fd, path, file);
     if (err >= 0 && file->n_chunk_crc != (size_t)shard->blocks)
-        err = bit_fail(BIT_ECORRUPT, "'%s': %zu checksums for %lld chunks", path, file->n_chunk_crc,
-                       (long long)shard->blocks);
+        err = bit_fail(BIT_ECORRUPT, "'%s': %zu checksums for %" PRId64 " chunks", path, file->n_chunk_crc,
+                       shard->blocks);
     for (int64_t b = 0; b < shard->block_count && err >= 0; b += READ_BLOCKS)
         err = read_piece(w, fd, path, file, b, values + b * BIT_SUM_BLOCK);
     close(fd);

@@ -1,6 +1,7 @@
 #include "worker/link/heartbeat.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,8 +70,8 @@ static void check_fence(const struct bit_heartbeat *beat)
 
     if (beat->fence_ms <= 0 || silent_ms <= (double)beat->fence_ms)
         return;
-    bit_error("fenced", "why=\"bitd was not heard for %.1f s; another launch may be training\" step=%llu",
-              silent_ms / 1000, (unsigned long long)atomic_load(&beat->sections->step));
+    bit_error("fenced", "why=\"bitd was not heard for %.1f s; another launch may be training\" step=%" PRIu64,
+              silent_ms / 1000, (uint64_t)atomic_load(&beat->sections->step));
     _exit(BIT_EXIT_UNAVAILABLE);
 }
 

@@ -1,5 +1,6 @@
 #include "worker/link/link.h"
 
+#include <inttypes.h>
 #include <sodium/utils.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,8 +122,8 @@ static int check_welcome(const struct bit_link *link, const Bit__Welcome *welcom
         return bit_fail(BIT_EVERSION, "the daemon speaks protocol %u, this worker %u", welcome->protocol,
                         BIT_PROTOCOL_VERSION);
     if (welcome->epoch != link->config.epoch)
-        return bit_fail(BIT_EEPOCH, "welcomed to epoch %llu, this worker's is %llu", (unsigned long long)welcome->epoch,
-                        (unsigned long long)link->config.epoch);
+        return bit_fail(BIT_EEPOCH, "welcomed to epoch %" PRIu64 ", this worker's is %" PRIu64, welcome->epoch,
+                        link->config.epoch);
     return 0;
 }
 
@@ -206,7 +207,7 @@ int bit_link_connect(struct bit_link *link, const Bit__WorkerHello *hello, int64
         disconnect(link);
         return err;
     }
-    bit_debug("connected", "to=%s epoch=%llu", link->config.where, (unsigned long long)link->config.epoch);
+    bit_debug("connected", "to=%s epoch=%" PRIu64, link->config.where, link->config.epoch);
     *out = welcome;
     return 0;
 }

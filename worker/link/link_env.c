@@ -1,6 +1,7 @@
 /* What the daemon gives its workers through the environment. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static int number_from_env(const char *name, uint64_t most, uint64_t *out)
     errno = 0;
     value = strtoull(text, &end, 10);
     if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '9' || value > most)
-        return bit_fail(BIT_EUSAGE, "$%s is '%s', not a number of at most %llu", name, text, (unsigned long long)most);
+        return bit_fail(BIT_EUSAGE, "$%s is '%s', not a number of at most %" PRIu64, name, text, most);
     *out = value;
     return 0;
 }

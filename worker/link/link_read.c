@@ -1,6 +1,7 @@
 #include "worker/link/link_read.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,14 +33,13 @@ static int make_room(struct bit_link_order *order, uint64_t bytes)
     uint8_t *payload;
 
     if (bytes > BIT_STEP_TOKEN_BYTES_MAX)
-        return bit_fail(BIT_ELIMIT, "%s announces %llu bytes of tokens", bit_msg_name(order->type),
-                        (unsigned long long)bytes);
+        return bit_fail(BIT_ELIMIT, "%s announces %" PRIu64 " bytes of tokens", bit_msg_name(order->type), bytes);
     order->payload_bytes = (size_t)bytes;
     if (bytes <= order->payload_capacity)
         return 0;
     payload = realloc(order->payload, (size_t)bytes);
     if (payload == NULL)
-        return bit_fail(-ENOMEM, "%llu bytes of tokens", (unsigned long long)bytes);
+        return bit_fail(-ENOMEM, "%" PRIu64 " bytes of tokens", bytes);
     order->payload = payload;
     order->payload_capacity = (size_t)bytes;
     return 0;
@@ -94,8 +94,8 @@ static int take_order(struct bit_link *link, const struct bit_frame *frame)
 static int check_epoch(const struct bit_link *link, const struct bit_frame *frame)
 {
     if (frame->epoch != link->config.epoch)
-        return bit_fail(BIT_EEPOCH, "a frame of epoch %llu, this worker's is %llu", (unsigned long long)frame->epoch,
-                        (unsigned long long)link->config.epoch);
+        return bit_fail(BIT_EEPOCH, "a frame of epoch %" PRIu64 ", this worker's is %" PRIu64, frame->epoch,
+                        link->config.epoch);
     return 1;
 }
 

@@ -1,6 +1,7 @@
 #include "worker/link/session.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -124,13 +125,13 @@ static int reconnect(struct bit_session *session)
     last_step = welcome->last_step;
     bit_msg_free(welcome);
     if (last_step > step)
-        return bit_fail(BIT_ESTATE, "the daemon knows step %llu, but this worker did only %llu",
-                        (unsigned long long)last_step, (unsigned long long)step);
+        return bit_fail(BIT_ESTATE, "the daemon knows step %" PRIu64 ", but this worker did only %" PRIu64, last_step,
+                        step);
     if (last_step < session->forgotten)
-        return bit_fail(BIT_ESTATE, "the daemon knows only step %llu, reports up to %llu are gone",
-                        (unsigned long long)last_step, (unsigned long long)session->forgotten);
+        return bit_fail(BIT_ESTATE, "the daemon knows only step %" PRIu64 ", reports up to %" PRIu64 " are gone",
+                        last_step, session->forgotten);
     send_again(session, last_step);
-    bit_info("reconnected", "step=%llu journalled=%llu", (unsigned long long)step, (unsigned long long)last_step);
+    bit_info("reconnected", "step=%" PRIu64 " journalled=%" PRIu64, step, last_step);
     return 1;
 }
 

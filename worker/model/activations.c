@@ -1,6 +1,7 @@
 /* The arena's layout: the same walk counts the bytes and hands out the pointers. */
 #include "worker/model/activations.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,7 +209,7 @@ int bit_arena_create(const struct bit_worker_plan *plan, struct bit_exec *exec, 
     return 0;
 out:
     bit_arena_destroy(a, exec);
-    return bit_fail_within(err, "activations of %lld bytes", (long long)plan->arena_bytes);
+    return bit_fail_within(err, "activations of %" PRId64 " bytes", plan->arena_bytes);
 }
 
 void bit_arena_destroy(struct bit_arena *arena, struct bit_exec *exec)

@@ -1,5 +1,6 @@
 #include "worker/model/model.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +61,7 @@ static int allocate(struct bit_model *model)
     if (err >= 0)
         err = bit_exec_alloc(exec, (size_t)plan->elements * sizeof *model->grad, (void **)&model->grad);
     if (err < 0)
-        return bit_fail_within(err, "weights and gradient of %lld elements", (long long)plan->elements);
+        return bit_fail_within(err, "weights and gradient of %" PRId64 " elements", plan->elements);
     return create_segments(model);
 }
 
@@ -123,9 +124,9 @@ int bit_model_check_tokens(const struct bit_worker_plan *plan, const uint32_t *t
 
     if (bad < 0)
         return 0;
-    return bit_fail(BIT_EDATA, "token %u at position %lld of instance %lld is beyond the vocabulary of %lld",
-                    tokens[bad], (long long)(bad % plan->context), (long long)(bad / plan->context),
-                    (long long)plan->vocab);
+    return bit_fail(BIT_EDATA,
+                    "token %u at position %" PRId64 " of instance %" PRId64 " is beyond the vocabulary of %" PRId64,
+                    tokens[bad], bad % plan->context, bad / plan->context, plan->vocab);
 }
 
 /* To where operators read them. */

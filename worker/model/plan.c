@@ -1,5 +1,6 @@
 #include "worker/model/plan.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -256,11 +257,12 @@ static int refuse(const struct bit_worker_plan *plan)
     const Bit__MemoryPlan *m = &plan->memory;
 
     return bit_fail(BIT_EMEMORY,
-                    "rank %d needs %.2f GiB at %lld instances a micro-batch and may use %.2f: weights %.2f, gradients "
+                    "rank %d needs %.2f GiB at %" PRId64
+                    " instances a micro-batch and may use %.2f: weights %.2f, gradients "
                     "%.2f, optimizer %.2f, activations %.2f, workspace %.2f",
-                    plan->rank, (double)m->total / gib, (long long)plan->micro_instances,
-                    (double)plan->memory_limit / gib, (double)m->weights / gib, (double)m->gradients / gib,
-                    (double)m->optimizer / gib, (double)m->activations / gib, (double)m->workspace / gib);
+                    plan->rank, (double)m->total / gib, plan->micro_instances, (double)plan->memory_limit / gib,
+                    (double)m->weights / gib, (double)m->gradients / gib, (double)m->optimizer / gib,
+                    (double)m->activations / gib, (double)m->workspace / gib);
 }
 
 /*
@@ -299,7 +301,7 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     p.blends = spec->phases != NULL && spec->phases->switch_ != NULL && spec->phases->switch_->ramp_steps > 0;
     p.instances = spec->batch->instances;
     if (p.instances < 1 || p.instances % size != 0)
-        return bit_fail(BIT_ESPEC, "%d ranks do not divide a batch of %lld instances", size, (long long)p.instances);
+        return bit_fail(BIT_ESPEC, "%d ranks do not divide a batch of %" PRId64 " instances", size, p.instances);
     read_model(&p, spec->model);
     p.token_bytes = spec->data->dtype;
     read_quantizer(&p, spec->quantizer);

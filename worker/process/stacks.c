@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -166,8 +167,8 @@ void bit_stacks_write(void)
     const struct bit_sections *sections = atomic_load(&stacks.sections);
     char line[160];
 
-    int n = snprintf(line, sizeof line, "stacks rank=%d step=%llu section=%s\n", stacks.rank,
-                     sections ? (unsigned long long)atomic_load(&sections->step) : 0ull,
+    int n = snprintf(line, sizeof line, "stacks rank=%d step=%" PRIu64 " section=%s\n", stacks.rank,
+                     sections ? (uint64_t)atomic_load(&sections->step) : 0,
                      bit_section_name(sections ? atomic_load(&sections->now) : BIT_SECTION_START));
     put(line, (size_t)n);
     ask_all();

@@ -1,5 +1,6 @@
 #include "worker/ranks/instances.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "proto/check.h"
@@ -35,7 +36,7 @@ static int make_slot(struct bit_instances *t, int64_t elements, struct bit_insta
         slot.operands = slot.host;
     if (err < 0) {
         free_slot(t, &slot);
-        return bit_fail_within(err, "%lld tokens", (long long)elements);
+        return bit_fail_within(err, "%" PRId64 " tokens", elements);
     }
     *out = slot;
     return 0;

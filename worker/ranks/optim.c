@@ -1,5 +1,7 @@
 #include "worker/ranks/optim.h"
 
+#include <inttypes.h>
+
 #include "kernels/adamw.h"
 #include "kernels/clip.h"
 #include "proto/check.h"
@@ -40,7 +42,7 @@ int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, struct bit_
     err = allocate(optim);
     if (err < 0) {
         bit_optim_finish(optim);
-        return bit_fail_within(err, "optimizer state of %lld parameters", (long long)shard->count);
+        return bit_fail_within(err, "optimizer state of %" PRId64 " parameters", shard->count);
     }
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "worker/ranks/publish.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "kernels/cast.h"
@@ -54,7 +55,7 @@ static int allocate(struct bit_publish *p)
         err = bit_exec_alloc(exec, gathered_bytes(p), (void **)&p->packed);
     if (err >= 0)
         err = bit_exec_alloc(exec, BIT_COUNTED * sizeof *p->counted, (void **)&p->counted);
-    return err < 0 ? bit_fail_within(err, "codes of %lld weights", (long long)p->plan->linear_elements) : 0;
+    return err < 0 ? bit_fail_within(err, "codes of %" PRId64 " weights", p->plan->linear_elements) : 0;
 }
 
 int bit_publish_init(struct bit_publish *p, const struct bit_worker_plan *plan, struct bit_shard *shard,
@@ -257,8 +258,8 @@ int bit_publish_read_counts(struct bit_publish *p)
     p->counts.zeros = counted[BIT_COUNTED_ZEROS];
     p->counts.flips = counted[BIT_COUNTED_FLIPS];
     if (counted[BIT_COUNTED_BAD] > 0)
-        return bit_fail(BIT_ECORRUPT, "%llu bytes of ternary codes from other ranks hold no code",
-                        (unsigned long long)counted[BIT_COUNTED_BAD]);
+        return bit_fail(BIT_ECORRUPT, "%" PRIu64 " bytes of ternary codes from other ranks hold no code",
+                        counted[BIT_COUNTED_BAD]);
     return 0;
 }
 
