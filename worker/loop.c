@@ -146,7 +146,7 @@ static void tell_refused(struct loop *l)
         if (!replay->refused)
             continue;
         l->told_refused = true;
-        bit_warn("no graphs", "why=\"%s\"", replay->why);
+        bit_warn("no graphs", "why=%s", replay->why);
     }
 }
 
@@ -156,7 +156,7 @@ static int complete(struct loop *l)
 
     bit_ckpt_end(l->ckpt, &message);
     if (message.error < 0 && l->session != NULL)
-        bit_warn("checkpoint failed", "name=%s why=\"%s\"", message.name, message.text);
+        bit_warn("checkpoint failed", "name=%s why=%s", message.name, message.text);
     report(l, BIT_MSG_CHECKPOINT_REPORT, &message);
     return 0;
 }

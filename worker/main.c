@@ -189,8 +189,7 @@ static void say_ready(struct bit_worker *worker, const struct bit_ckpt *ckpt, st
     if (session == NULL)
         return;
     bit_session_ready(session, &ready);
-    bit_info("ready", "step=%" PRIu64 " parameters=%" PRIu64 " backend=\"%s\"", worker->step, ready.parameters,
-             backend);
+    bit_info("ready", "step=%" PRIu64 " parameters=%" PRIu64 " backend=%s", worker->step, ready.parameters, backend);
 }
 
 static int train(struct bit_comm *comm, struct bit_session *session, struct bit_heartbeat *beat,
@@ -210,7 +209,7 @@ static int train(struct bit_comm *comm, struct bit_session *session, struct bit_
     if (err < 0 && session != NULL)
         bit_session_failed(session, (uint32_t)comm->failed_rank, err, bit_fail_text());
     if (err < 0 && comm->rank == comm->failed_rank)
-        bit_error("failed", "code=%d step=%" PRIu64 " at=%s why=\"%s\"", err, worker.step, bit_fail_place(),
+        bit_error("failed", "code=%d step=%" PRIu64 " at=%s why=%s", err, worker.step, bit_fail_place(),
                   bit_fail_text());
     bit_ckpt_finish(&ckpt);
     bit_worker_finish(&worker);
@@ -242,7 +241,7 @@ static int run_rank(void)
     if (err >= 0)
         err = bit_comm_agree(&comm, open_session(&comm, &session, &sections, &welcome));
     if (err < 0 && comm.rank == 0)
-        bit_error("failed", "code=%d at=%s why=\"%s\"", err, bit_fail_place(), bit_fail_text());
+        bit_error("failed", "code=%d at=%s why=%s", err, bit_fail_place(), bit_fail_text());
     if (err >= 0)
         err = share_welcome(&comm, &welcome);
     if (err >= 0)

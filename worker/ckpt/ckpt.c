@@ -312,7 +312,7 @@ void bit_ckpt_end(struct bit_ckpt *c, Bit__CheckpointReport *report)
     if (err < 0 && c->refused >= 0)
         bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
     if (err < 0 && c->worker->comm->rank == 0 && c->partial[0] != '\0' && bit_io_remove(c->partial) < 0)
-        bit_warn("partial checkpoint left", "why=\"%s\"", bit_fail_text());
+        bit_warn("partial checkpoint left", "why=%s", bit_fail_text());
     c->stall_ms += bit_clock_ms() - came_ms;
     c->under_way = false;
     fill_report(c, err, report);

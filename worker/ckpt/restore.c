@@ -144,7 +144,7 @@ static void report_arithmetic(const struct bit_worker *w, const char *dir, const
 
     bit_arithmetic_changes(&w->plan, manifest->arithmetic, changed);
     if (w->comm->rank == 0 && changed[0] != '\0')
-        bit_warn("arithmetic changed", "checkpoint=\"%s\" written=%u now=%u changed=\"%s\"", dir, manifest->arithmetic,
+        bit_warn("arithmetic changed", "checkpoint=%s written=%u now=%u changed=%s", dir, manifest->arithmetic,
                  BIT_ARITHMETIC, changed);
 }
 

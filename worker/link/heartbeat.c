@@ -44,7 +44,7 @@ static void connect_own(struct bit_heartbeat *beat)
     hello.training = hello.has_rank = true;
     hello.rank = beat->rank;
     if (bit_link_connect(&beat->own, &hello, WELCOME_MS, &welcome) < 0)
-        bit_debug("not connected", "why=\"%s\"", bit_fail_text());
+        bit_debug("not connected", "why=%s", bit_fail_text());
     bit_msg_free(welcome);
     pthread_mutex_lock(&beat->lock);
     beat->says_done = beat->has_done;

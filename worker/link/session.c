@@ -73,7 +73,7 @@ static int connect_again(struct bit_session *session, bool training, Bit__Welcom
     while ((err = connect_once(session, training, welcome)) < 0 && bit_link_is_lost(err)) {
         if (bit_clock_ms() - session->lost_since_ms > (double)session->link.config.retry_ms)
             break;
-        bit_debug("retry", "in_ms=%d why=\"%s\"", wait_ms, bit_fail_text());
+        bit_debug("retry", "in_ms=%d why=%s", wait_ms, bit_fail_text());
         pause_ms(wait_ms);
         wait_ms = BIT_MIN(2 * wait_ms, PAUSE_MS_MAX);
     }
@@ -145,7 +145,7 @@ int bit_session_next(struct bit_session *session, const struct bit_link_order **
     }
     if (err == -EINTR || !bit_link_is_lost(err))
         return err;
-    bit_warn("lost", "why=\"%s\"", bit_fail_text());
+    bit_warn("lost", "why=%s", bit_fail_text());
     if (session->lost_since_ms != 0)
         pause_ms(PAUSE_MS); /* a link that is lost before its first order must not become a busy loop */
     return reconnect(session);

@@ -74,7 +74,7 @@ void bit_comm_finish(struct bit_comm *comm)
 
 _Noreturn void bit_comm_abort(struct bit_comm *comm, int err)
 {
-    bit_error("abort", "code=%d at=%s why=\"%s\"", err, bit_fail_place(), bit_fail_text());
+    bit_error("abort", "code=%d at=%s why=%s", err, bit_fail_place(), bit_fail_text());
     if (comm->before_abort != NULL)
         comm->before_abort(comm->before_abort_arg, err);
     MPI_Abort(comm->mpi == MPI_COMM_NULL ? MPI_COMM_WORLD : comm->mpi, bit_exit_code(err));

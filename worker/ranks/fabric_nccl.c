@@ -13,7 +13,7 @@
 #include "proto/log.h"
 #include "worker/process/clock.h"
 
-BIT_LOG_TOPIC("nccl");
+BIT_LOG_TOPIC("fabric_nccl");
 
 #define WATCH_MS    250
 #define WATCHED_MAX 128 /* operations on their way that the watch knows of; more are not watched one by one */
@@ -67,7 +67,7 @@ static _Noreturn void give_up(struct bit_nccl *nccl, int err)
 {
     struct bit_comm *comm = nccl->fabric->comm;
 
-    bit_error("gave up", "rank=%d device=%d code=%d why=\"%s\"", comm->rank, nccl->fabric->exec->gpu->device, err,
+    bit_error("gave up", "rank=%d device=%d code=%d why=%s", comm->rank, nccl->fabric->exec->gpu->device, err,
               bit_fail_text());
     if (comm->before_abort != NULL)
         comm->before_abort(comm->before_abort_arg, err);
