@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/store/board.h"
 #include "daemon/store/runs.h"
+#include "daemon/store/tensorboard.h"
 #include "proto/err.h"
 
 void bit_durable_rest(struct bit_runner *r)
@@ -12,8 +12,8 @@ void bit_durable_rest(struct bit_runner *r)
     if (r->job != NULL || r->syncing || bit_runner_is_blocked(r))
         return;
     bit_journal_rest(&r->journal);
-    bit_board_close(r->board);
-    r->board = NULL;
+    bit_tensorboard_close(r->tensorboard);
+    r->tensorboard = NULL;
 }
 
 static void note_lost(struct bit_runner *r)
@@ -85,5 +85,5 @@ void bit_durable_tick(struct bit_runner *r)
                                  r->blocked); /* nothing that it could still write would be kept */
     else if (!r->journal.torn && !r->journal.lost && bit_journal_wake(&r->journal) == 0)
         queue_sync(r);
-    bit_board_flush(r->board);
+    bit_tensorboard_flush(r->tensorboard);
 }

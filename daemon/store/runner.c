@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/store/board.h"
 #include "daemon/store/durable.h"
 #include "daemon/store/runs.h"
+#include "daemon/store/tensorboard.h"
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/walltime.h"
 #include "proto/check.h"
@@ -55,7 +55,7 @@ static struct bit_runner *new_runner(struct bit_runs *runs, uint64_t number, Bit
 static void free_runner(uv_handle_t *handle)
 {
     struct bit_runner *r = handle->data;
-    bit_board_close(r->board);
+    bit_tensorboard_close(r->tensorboard);
     bit_journal_close(&r->journal);
     for (size_t i = 0; i < r->pending_count; i++)
         free(r->pending[i].bytes);
@@ -270,7 +270,7 @@ static void applied(struct bit_runner *r, const Bit__JournalRecord *record)
     if (err < 0)
         bit_error("record not applied", "run=%s seq=%" PRIu64 " text=%s", r->run.id, record->seq, bit_fail_text());
     BIT_ASSERT(err == 0 || err == -ENOMEM);
-    bit_board_note(r, record);
+    bit_tensorboard_note(r, record);
 }
 
 static int encode_next(struct bit_runner *r, Bit__JournalRecord *record, uint8_t **out, size_t *bytes)

@@ -11,7 +11,7 @@
 #include "daemon/store/store.h"
 #include "daemon/sys/env.h"
 
-struct bit_board;
+struct bit_tensorboard;
 struct bit_job;
 struct bit_runner;
 struct bit_runs;
@@ -35,11 +35,11 @@ struct bit_runner {
     struct bit_run run;
     char *dir; /* STATE/runs/r7 */
     struct bit_journal journal;
-    struct bit_job *job;     /* NULL unless the run holds a slot */
-    struct bit_board *board; /* TensorBoard scalars of this incarnation, or NULL */
-    bool corrupt;            /* the journal is damaged: nothing may be appended */
-    bool given_up;           /* a record could not be written as it was; the run has failed, and that is its last one */
-    bool syncing;            /* an fdatasync is on the thread pool */
+    struct bit_job *job;                 /* NULL unless the run holds a slot */
+    struct bit_tensorboard *tensorboard; /* TensorBoard scalars of this incarnation, or NULL */
+    bool corrupt;                        /* the journal is damaged: nothing may be appended */
+    bool given_up; /* a record could not be written as it was; the run has failed, and that is its last one */
+    bool syncing;  /* an fdatasync is on the thread pool */
     uv_work_t sync_work;
     bool sync_wanted;    /* something was appended; else its name alone is looked at */
     uint64_t sync_bytes; /* of the journal, when it began */

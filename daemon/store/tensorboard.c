@@ -1,4 +1,4 @@
-#include "daemon/store/board.h"
+#include "daemon/store/tensorboard.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -11,11 +11,11 @@
 #include "proto/events.h"
 #include "proto/log.h"
 
-BIT_LOG_TOPIC("board");
+BIT_LOG_TOPIC("tensorboard");
 
 #define RECORD_BYTES_MAX 4096
 
-struct bit_board {
+struct bit_tensorboard {
     FILE *file; /* NULL after a failure */
     char path[BIT_CONFIG_PATH_MAX + 128];
 };
@@ -25,13 +25,13 @@ struct scalars {
     size_t count;
 };
 
-void bit_board_flush(struct bit_board *board)
+void bit_tensorboard_flush(struct bit_tensorboard *board)
 {
     if (board != NULL && board->file != NULL)
         fflush(board->file);
 }
 
-void bit_board_close(struct bit_board *board)
+void bit_tensorboard_close(struct bit_tensorboard *board)
 {
     if (board == NULL)
         return;
@@ -40,7 +40,7 @@ void bit_board_close(struct bit_board *board)
     free(board);
 }
 
-static void put(struct bit_board *board, const uint8_t *record, int bytes)
+static void put(struct bit_tensorboard *board, const uint8_t *record, int bytes)
 {
     if (board->file == NULL)
         return;
@@ -52,11 +52,11 @@ static void put(struct bit_board *board, const uint8_t *record, int bytes)
 }
 
 /* A new file for each incarnation: TensorBoard then drops what an earlier one wrote from this step on. */
-static struct bit_board *open_board(const struct bit_runner *r, double wall_s, uint64_t step)
+static struct bit_tensorboard *open_board(const struct bit_runner *r, double wall_s, uint64_t step)
 {
     uint8_t record[RECORD_BYTES_MAX];
     char host[64] = "localhost";
-    struct bit_board *board = calloc(1, sizeof *board);
+    struct bit_tensorboard *board = calloc(1, sizeof *board);
     if (board == NULL)
         return NULL;
     gethostname(host, sizeof host - 1);
@@ -75,7 +75,7 @@ static void add(struct scalars *s, const char *tag, double value)
     s->item[s->count++] = (struct bit_event_scalar){.tag = tag, .value = (float)value};
 }
 
-static void note_step(struct bit_board *board, double wall_s, const Bit__StepReport *m)
+static void note_step(struct bit_tensorboard *board, double wall_s, const Bit__StepReport *m)
 {
     uint8_t record[RECORD_BYTES_MAX];
     struct scalars s = {.count = 0};
@@ -101,7 +101,7 @@ static void note_step(struct bit_board *board, double wall_s, const Bit__StepRep
 }
 
 /* In 16-bit the ternary evaluation is a curve of its own: what a switch at this step would begin with. */
-static void note_evaluation(struct bit_board *board, double wall_s, const Bit__EvaluateReport *m, bool preview)
+static void note_evaluation(struct bit_tensorboard *board, double wall_s, const Bit__EvaluateReport *m, bool preview)
 {
     uint8_t record[RECORD_BYTES_MAX];
     char loss[BIT_NAME_MAX + 64], perplexity[BIT_NAME_MAX + 64], bits[BIT_NAME_MAX + 64];
@@ -117,24 +117,24 @@ static void note_evaluation(struct bit_board *board, double wall_s, const Bit__E
     put(board, record, bit_event_scalars(wall_s, (int64_t)m->after_step, s.item, s.count, record, sizeof record));
 }
 
-void bit_board_note(struct bit_runner *r, const Bit__JournalRecord *record)
+void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record)
 {
     double wall_s = (double)record->time_ns / 1e9;
     bool ready = record->what_case == BIT__JOURNAL_RECORD__WHAT_READY;
     bool scalars = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP ||
                    record->what_case == BIT__JOURNAL_RECORD__WHAT_EVALUATED;
     if (bit_run_ended(&r->run) || ready) {
-        bit_board_close(r->board);
-        r->board = NULL;
+        bit_tensorboard_close(r->tensorboard);
+        r->tensorboard = NULL;
     }
-    if ((ready || scalars) && r->board == NULL)
-        r->board = open_board(r, wall_s, r->run.step + (ready ? 1 : 0));
-    if (!scalars || r->board == NULL)
+    if ((ready || scalars) && r->tensorboard == NULL)
+        r->tensorboard = open_board(r, wall_s, r->run.step + (ready ? 1 : 0));
+    if (!scalars || r->tensorboard == NULL)
         return;
     if (record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
-        note_step(r->board, wall_s, record->step);
+        note_step(r->tensorboard, wall_s, record->step);
     else
-        note_evaluation(r->board, wall_s, record->evaluated,
+        note_evaluation(r->tensorboard, wall_s, record->evaluated,
                         record->evaluated->precision == BIT__PRECISION__TERNARY &&
                             r->run.precision == BIT__PRECISION__SIXTEEN_BIT);
 }

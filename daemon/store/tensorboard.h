@@ -1,14 +1,14 @@
 /* TensorBoard scalars: one event file for each incarnation of a run. */
-#ifndef BIT_DAEMON_BOARD_H
-#define BIT_DAEMON_BOARD_H
+#ifndef BIT_DAEMON_TENSORBOARD_H
+#define BIT_DAEMON_TENSORBOARD_H
 
 #include "daemon/store/runner.h"
 
 /** Write what a journal record says, opening the file first where there is none. Failures are logged once, and cost
  * the curves only. */
-void bit_board_note(struct bit_runner *r, const Bit__JournalRecord *record);
-void bit_board_flush(struct bit_board *board);
+void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record);
+void bit_tensorboard_flush(struct bit_tensorboard *board);
 /** NULL is fine. */
-void bit_board_close(struct bit_board *board);
+void bit_tensorboard_close(struct bit_tensorboard *board);
 
 #endif
