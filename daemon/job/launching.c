@@ -8,7 +8,7 @@
 #include "daemon/job/job.h"
 #include "daemon/job/nodes.h"
 #include "daemon/launch/launch_secret.h"
-#include "daemon/store/choose.h"
+#include "daemon/store/checkpoint_search.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/proc.h"
 #include "daemon/sys/sweep.h"
@@ -111,7 +111,7 @@ static void on_chosen(void *arg, int err, const char *restore)
 static void choose_checkpoint(struct bit_job *job)
 {
     job->phase = BIT_JOB_CHOOSING;
-    int err = bit_choose_start(job->runner, on_chosen, job);
+    int err = bit_checkpoint_search_start(job->runner, on_chosen, job);
     if (err < 0)
         bit_job_end(job, err, "choosing a checkpoint: %s", bit_fail_text());
     else

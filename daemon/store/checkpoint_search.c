@@ -1,4 +1,4 @@
-#include "daemon/store/choose.h"
+#include "daemon/store/checkpoint_search.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -34,7 +34,7 @@ struct choice {
     int err; /* of init_from */
     char text[BIT_ERR_TEXT_MAX];
     struct bit_claim_facts facts; /* of restore */
-    bit_chosen *chosen;
+    bit_checkpoint_search_done *chosen;
     void *arg;
 };
 
@@ -152,7 +152,7 @@ static int copy_init_from(struct choice *c, const struct bit_runner *r)
     return c->init_from == NULL ? -ENOMEM : 0;
 }
 
-int bit_choose_start(struct bit_runner *r, bit_chosen *chosen, void *arg)
+int bit_checkpoint_search_start(struct bit_runner *r, bit_checkpoint_search_done *chosen, void *arg)
 {
     struct choice *c = calloc(1, sizeof *c);
     if (c == NULL)
