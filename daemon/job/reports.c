@@ -11,7 +11,7 @@
 #include "daemon/job/job.h"
 #include "daemon/job/orders.h"
 #include "daemon/job/verdicts.h"
-#include "daemon/store/retain.h"
+#include "daemon/store/checkpoint_retention.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
@@ -195,7 +195,7 @@ static void checkpoint_reported(struct bit_job *job, const Bit__CheckpointReport
         checkpoint_failed(job, m);
     } else if (m->error == 0) {
         bit_info("checkpoint", "run=%s name=%s bytes=%" PRIu64 " ms=%.1f", r->run.id, m->name, m->bytes, m->ms);
-        bit_retain(r);
+        bit_checkpoint_retention_apply(r);
     }
     if (job->phase != BIT_JOB_TRAINING)
         return;

@@ -8,8 +8,8 @@
 #include <sys/random.h>
 #include <uv.h>
 
+#include "daemon/store/checkpoint_retention.h"
 #include "daemon/store/folders.h"
-#include "daemon/store/retain.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -204,7 +204,7 @@ static int load_one(struct bit_runs *runs, uint64_t number)
         bit_runner_destroy(r);
         return 0;
     }
-    bit_retain_finish(r);
+    bit_checkpoint_retention_finish(r);
     return append_runner(runs, r);
 }
 

@@ -1,6 +1,6 @@
 #include "daemon/run/course.h"
 
-#include "daemon/store/retain.h"
+#include "daemon/store/checkpoint_retention.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
@@ -198,7 +198,7 @@ TEST(keeps_what_it_should)
         run.checkpoint[run.checkpoint_count++].step = 5 * (i + 1);
     static const bool kept[9] = {false, false, true, true, false, false, false, true, true};
     for (size_t i = 0; i < 9; i++)
-        EXPECT_EQ(bit_retain_keeps(&run, i), kept[i]);
+        EXPECT_EQ(bit_checkpoint_retention_keeps(&run, i), kept[i]);
     bit_run_finish(&run);
 }
 

@@ -1,6 +1,6 @@
 /* Which checkpoints stay. */
-#ifndef BIT_DAEMON_RETAIN_H
-#define BIT_DAEMON_RETAIN_H
+#ifndef BIT_DAEMON_CHECKPOINT_RETENTION_H
+#define BIT_DAEMON_CHECKPOINT_RETENTION_H
 
 #include <stdbool.h>
 
@@ -10,13 +10,13 @@
  * Whether a checkpoint stays: the last keep_last (at least one), every keep_every-th step, the one before the switch.
  * Pure. index is into run->checkpoint.
  */
-bool bit_retain_keeps(const struct bit_run *run, size_t index);
+bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index);
 /** Journal and remove those that do not; their files go on the thread pool. */
-void bit_retain(struct bit_runner *r);
+void bit_checkpoint_retention_apply(struct bit_runner *r);
 /**
  * Remove what a bitd that is gone had begun to remove, and of a run that has ended also what is half: a run that is
  * taken back without a launch has nobody else to.
  */
-void bit_retain_finish(struct bit_runner *r);
+void bit_checkpoint_retention_finish(struct bit_runner *r);
 
 #endif

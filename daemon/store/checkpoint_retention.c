@@ -1,4 +1,4 @@
-#include "daemon/store/retain.h"
+#include "daemon/store/checkpoint_retention.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,11 +12,11 @@
 #include "proto/err.h"
 #include "proto/log.h"
 
-BIT_LOG_TOPIC("retain");
+BIT_LOG_TOPIC("checkpoint_retention");
 
 #define LEAVING ".partial-removed" /* behind the name of a folder that is being removed */
 
-bool bit_retain_keeps(const struct bit_run *run, size_t index)
+bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index)
 {
     const Bit__CheckpointSpec *spec = run->spec->checkpoint;
     uint64_t step = run->checkpoint[index].step;
@@ -87,7 +87,7 @@ static bool is_left(const struct bit_runner *r, const char *name)
     return length > suffix && strcmp(name + length - suffix, LEAVING) == 0;
 }
 
-void bit_retain_finish(struct bit_runner *r)
+void bit_checkpoint_retention_finish(struct bit_runner *r)
 {
     char *folder = r->corrupt ? NULL : bit_runner_path(r, "checkpoints"), *path;
     DIR *dir = folder == NULL ? NULL : opendir(folder);
@@ -114,9 +114,9 @@ static void remove_one(struct bit_runner *r, size_t index)
     remove_folder(r, name);
 }
 
-void bit_retain(struct bit_runner *r)
+void bit_checkpoint_retention_apply(struct bit_runner *r)
 {
     for (size_t i = r->run.checkpoint_count; i-- > 0;)
-        if (!bit_retain_keeps(&r->run, i))
+        if (!bit_checkpoint_retention_keeps(&r->run, i))
             remove_one(r, i);
 }
