@@ -8,7 +8,7 @@
 #include <uv.h>
 
 #include "daemon/run/run.h"
-#include "daemon/store/store.h"
+#include "daemon/store/journal.h"
 #include "daemon/sys/env.h"
 
 struct bit_tensorboard;

@@ -1,4 +1,4 @@
-#include "daemon/store/store.h"
+#include "daemon/store/journal.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

@@ -6,8 +6,8 @@
  * seq counts 1, 2, 3, … without a hole. A tail that was cut off in the middle of a write is dropped at replay; anything
  * else that does not check is corruption, and nothing is guessed over it.
  */
-#ifndef BIT_DAEMON_STORE_H
-#define BIT_DAEMON_STORE_H
+#ifndef BIT_DAEMON_JOURNAL_H
+#define BIT_DAEMON_JOURNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
