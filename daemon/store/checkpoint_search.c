@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/bad.h"
+#include "daemon/store/bad_checkpoints.h"
 #include "daemon/store/claim.h"
 #include "daemon/store/init_from.h"
 #include "daemon/store/partials.h"
@@ -26,7 +26,7 @@ struct choice {
     struct bit_runner *runner;
     struct bit_claim claim;
     struct bit_partials partials;
-    struct bit_bad bad;
+    struct bit_bad_checkpoints bad;
     char restore[32]; /* the result; empty: none */
     char *init_from;  /* the path of init.pb; NULL where the model begins from nothing */
     const Bit__ModelSpec *model;
@@ -96,7 +96,7 @@ static void choose_in_pool(uv_work_t *work)
         if (verdict == BIT_CLAIM_GIVEN_UP)
             bit_dir_remove(path);
         else if (verdict < 0)
-            bit_bad_set_aside(&c->bad, c->claim.folder, name, name);
+            bit_bad_checkpoints_set_aside(&c->bad, c->claim.folder, name, name);
         else
             snprintf(c->restore, sizeof c->restore, "%s", name);
     }
@@ -115,15 +115,15 @@ static void record_missing(struct bit_runner *r, const struct choice *c)
         if (r->run.checkpoint[i].step <= c->facts.step && c->restore[0] != '\0')
             break;
         snprintf(name, sizeof name, "%s", r->run.checkpoint[i].name);
-        bit_bad_record_one(r, name, "the folder is not there");
+        bit_bad_checkpoints_record_one(r, name, "the folder is not there");
     }
 }
 
 static void free_choice(struct choice *c)
 {
     bit_claim_finish(&c->claim);
-    bit_bad_finish(&c->partials.bad);
-    bit_bad_finish(&c->bad);
+    bit_bad_checkpoints_finish(&c->partials.bad);
+    bit_bad_checkpoints_finish(&c->bad);
     free(c->init_from);
     free(c);
 }
@@ -133,7 +133,7 @@ static void on_chosen(uv_work_t *work, int status)
     struct choice *c = work->data;
     struct bit_runner *r = c->runner;
     bit_partials_record(r, &c->partials);
-    bit_bad_record(r, &c->bad);
+    bit_bad_checkpoints_record(r, &c->bad);
     record_missing(r, c);
     if (c->restore[0] != '\0' && bit_run_find_checkpoint(&r->run, c->restore) == NULL)
         bit_partials_adopt(r, c->restore, &c->facts);

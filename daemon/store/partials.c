@@ -36,7 +36,7 @@ static void settle_last(const struct bit_claim *c, bool may_name, struct bit_par
         return;
     int verdict = bit_claim_check(c, path, (uint64_t)step, manifest);
     if (verdict < 0) {
-        bit_bad_set_aside(&p->bad, c->folder, entry, name);
+        bit_bad_checkpoints_set_aside(&p->bad, c->folder, entry, name);
     } else if (may_name && verdict == 0 && is_wanted(c, manifest) &&
                bit_checkpoint_commit(c->folder, name, c->run, c->epoch) == 0) {
         bit_info("named late", "run=%s name=%s", c->run, name);
@@ -87,10 +87,10 @@ void bit_partials_adopt(struct bit_runner *r, const char *name, const struct bit
 
 void bit_partials_record(struct bit_runner *r, struct bit_partials *p)
 {
-    bit_bad_record(r, &p->bad);
+    bit_bad_checkpoints_record(r, &p->bad);
     if (p->name[0] != '\0' && bit_run_find_checkpoint(&r->run, p->name) == NULL)
         bit_partials_adopt(r, p->name, &p->facts);
-    bit_bad_finish(&p->bad);
+    bit_bad_checkpoints_finish(&p->bad);
 }
 
 /* ---------------------------------------------------------------- beside the loop */

@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/store/bad.h"
+#include "daemon/store/bad_checkpoints.h"
 #include "daemon/store/claim.h"
 
 struct bit_partials {
     char name[32]; /* of the one that got its name; empty: none */
     struct bit_claim_facts facts;
-    struct bit_bad bad;
+    struct bit_bad_checkpoints bad;
 };
 
 /** On the thread pool; into a zeroed one. Unless may_name, whatever is this run's is removed. */

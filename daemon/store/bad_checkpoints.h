@@ -1,6 +1,6 @@
 /* Checkpoints that are not loaded: put out of the way on the thread pool, and journalled on the loop. */
-#ifndef BIT_DAEMON_BAD_H
-#define BIT_DAEMON_BAD_H
+#ifndef BIT_DAEMON_BAD_CHECKPOINTS_H
+#define BIT_DAEMON_BAD_CHECKPOINTS_H
 
 #include <stddef.h>
 
@@ -8,23 +8,23 @@
 
 struct bit_runner;
 
-struct bit_bad {
-    struct bit_bad_item {
+struct bit_bad_checkpoints {
+    struct bit_bad_checkpoint {
         char name[64];
         char text[BIT_ERR_TEXT_MAX];
     } * item;
     size_t count;
 };
 
-void bit_bad_finish(struct bit_bad *b);
+void bit_bad_checkpoints_finish(struct bit_bad_checkpoints *b);
 /**
  * Rename the folder `name` of `folder` to "AS.bad", in place of an earlier one, and note it with the thread's failure
  * as the reason. One that cannot be renamed is logged.
  */
-void bit_bad_set_aside(struct bit_bad *b, const char *folder, const char *name, const char *as);
+void bit_bad_checkpoints_set_aside(struct bit_bad_checkpoints *b, const char *folder, const char *name, const char *as);
 /** A CheckpointBad for each in the run's journal, and a line in the log. */
-void bit_bad_record(struct bit_runner *r, const struct bit_bad *b);
+void bit_bad_checkpoints_record(struct bit_runner *r, const struct bit_bad_checkpoints *b);
 /** The same for one. */
-void bit_bad_record_one(struct bit_runner *r, const char *name, const char *text);
+void bit_bad_checkpoints_record_one(struct bit_runner *r, const char *name, const char *text);
 
 #endif

@@ -1,4 +1,4 @@
-#include "daemon/store/bad.h"
+#include "daemon/store/bad_checkpoints.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,26 +13,26 @@
 #include "proto/format.h"
 #include "proto/log.h"
 
-BIT_LOG_TOPIC("bad");
+BIT_LOG_TOPIC("bad_checkpoints");
 
-void bit_bad_finish(struct bit_bad *b)
+void bit_bad_checkpoints_finish(struct bit_bad_checkpoints *b)
 {
     free(b->item);
-    *b = (struct bit_bad){0};
+    *b = (struct bit_bad_checkpoints){0};
 }
 
-static void note(struct bit_bad *b, const char *name)
+static void note(struct bit_bad_checkpoints *b, const char *name)
 {
-    struct bit_bad_item *grown = realloc(b->item, (b->count + 1) * sizeof *grown);
+    struct bit_bad_checkpoint *grown = realloc(b->item, (b->count + 1) * sizeof *grown);
     if (grown == NULL)
         return;
     b->item = grown;
-    struct bit_bad_item *item = &b->item[b->count++];
+    struct bit_bad_checkpoint *item = &b->item[b->count++];
     bit_format(item->name, sizeof item->name, "%s", name);
     bit_format(item->text, sizeof item->text, "%s", bit_fail_text());
 }
 
-void bit_bad_set_aside(struct bit_bad *b, const char *folder, const char *name, const char *as)
+void bit_bad_checkpoints_set_aside(struct bit_bad_checkpoints *b, const char *folder, const char *name, const char *as)
 {
     char path[PATH_MAX], aside[PATH_MAX];
     note(b, name);
@@ -44,7 +44,7 @@ void bit_bad_set_aside(struct bit_bad *b, const char *folder, const char *name, 
         bit_warn("bad checkpoint not set aside", "path=%s text=%s", path, strerror(errno));
 }
 
-void bit_bad_record_one(struct bit_runner *r, const char *name, const char *text)
+void bit_bad_checkpoints_record_one(struct bit_runner *r, const char *name, const char *text)
 {
     Bit__CheckpointBad m = BIT__CHECKPOINT_BAD__INIT;
     m.name = (char *)(uintptr_t)name;
@@ -56,8 +56,8 @@ void bit_bad_record_one(struct bit_runner *r, const char *name, const char *text
     bit_runner_record(r, &record);
 }
 
-void bit_bad_record(struct bit_runner *r, const struct bit_bad *b)
+void bit_bad_checkpoints_record(struct bit_runner *r, const struct bit_bad_checkpoints *b)
 {
     for (size_t i = 0; i < b->count; i++)
-        bit_bad_record_one(r, b->item[i].name, b->item[i].text);
+        bit_bad_checkpoints_record_one(r, b->item[i].name, b->item[i].text);
 }
