@@ -37,9 +37,9 @@ int bit_watch_begin(struct bit_job *job)
 
 static void tell_gaps(const struct bit_job *job, uint32_t rank)
 {
-    char text[BIT_GAPS_TEXT_MAX];
-    const struct bit_gaps *g = &job->watch.rank[rank].gaps;
-    bit_gaps_print(g, text);
+    char text[BIT_HEARTBEAT_GAPS_TEXT_MAX];
+    const struct bit_heartbeat_gaps *g = &job->watch.rank[rank].gaps;
+    bit_heartbeat_gaps_print(g, text);
     if (g->count > 0)
         bit_info("heartbeats", "run=%s rank=%u gaps=%" PRIu64 " max_ms=%" PRIu64 " ms=%s", job->runner->run.id, rank,
                  g->count, g->max_ms, text);
@@ -80,7 +80,7 @@ void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bi
         bit_worker_link_close(rank->link); /* it came back before we saw it go */
     rank->link = link;
     rank->silent = 0;
-    bit_gaps_forget(&rank->gaps);
+    bit_heartbeat_gaps_forget(&rank->gaps);
     rank->step = hello->step;
     rank->pid = hello->pid;
     bit_format(rank->host, sizeof rank->host, "%s", hello->host);
@@ -92,7 +92,7 @@ void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
 {
     rank->heard = true;
     rank->silent = 0;
-    bit_gaps_note(&rank->gaps, uv_now(rank->job->runner->env->loop));
+    bit_heartbeat_gaps_note(&rank->gaps, uv_now(rank->job->runner->env->loop));
     rank->step = m->step;
     bit_format(rank->section, sizeof rank->section, "%s", m->section);
 }

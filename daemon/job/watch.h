@@ -14,7 +14,7 @@
 #include <uv.h>
 
 #include "daemon/link/worker_link.h"
-#include "daemon/run/gaps.h"
+#include "daemon/run/heartbeat_gaps.h"
 
 #define BIT_WATCH_STEPS      100 /* of which the 99th percentile is taken */
 #define BIT_WATCH_STEPS_MIN  8   /* before so many are known nothing is concluded from them */
@@ -24,13 +24,13 @@ struct bit_job;
 
 struct bit_watch_rank {
     struct bit_job *job;
-    struct bit_worker_link *link; /* its own; NULL for rank 0, whose link is the job's, and while it is lost */
-    bool heard;                   /* it has beaten: it must go on */
-    unsigned silent;              /* ticks since then */
-    unsigned unanswered;          /* ticks in a row in which its machine had not acknowledged the last beat */
-    struct bit_gaps gaps;         /* between its heartbeats */
-    uint64_t step;                /* the last one done */
-    char section[16];             /* what it is at */
+    struct bit_worker_link *link;   /* its own; NULL for rank 0, whose link is the job's, and while it is lost */
+    bool heard;                     /* it has beaten: it must go on */
+    unsigned silent;                /* ticks since then */
+    unsigned unanswered;            /* ticks in a row in which its machine had not acknowledged the last beat */
+    struct bit_heartbeat_gaps gaps; /* between its heartbeats */
+    uint64_t step;                  /* the last one done */
+    char section[16];               /* what it is at */
     char host[64];
     uint32_t pid;
 };
