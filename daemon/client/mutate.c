@@ -269,7 +269,7 @@ void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
 static bool may_switch(struct bit_client *c, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
-    bool sent = r->job != NULL && r->job->ready && r->job->course.precision == BIT__PRECISION__TERNARY;
+    bool sent = r->job != NULL && r->job->ready && r->job->sequence.precision == BIT__PRECISION__TERNARY;
 
     if (run->switched)
         bit_client_refuse(c, BIT_ESTATE, "%s has switched after step %" PRIu64, run->id, run->switched_after);

@@ -24,7 +24,7 @@ void bit_control_changed(struct bit_job *job)
 
 void bit_control_shutdown(struct bit_job *job)
 {
-    job->course.shutdown = true;
+    job->sequence.shutdown = true;
     atomic_store(&job->stop_reading, true);
     if (bit_durable_check(job->runner) < 0 && job->runner->journal.lost)
         bit_job_end(job, 0, "%s", job->runner->blocked); /* a last checkpoint would be nobody's */
@@ -60,12 +60,12 @@ void bit_control_unblocked(struct bit_job *job)
 uint64_t bit_control_earliest_switch(const struct bit_job *job)
 {
     bool known = job->phase == BIT_JOB_TRAINING && job->ready;
-    return bit_course_earliest_switch(known ? &job->course : NULL, &job->runner->run, job->promised);
+    return bit_order_sequence_earliest_switch(known ? &job->sequence : NULL, &job->runner->run, job->promised);
 }
 
 uint64_t bit_control_boundary(const struct bit_job *job)
 {
     bool known = job->phase == BIT_JOB_TRAINING && job->ready;
     const struct bit_run *run = &job->runner->run;
-    return known ? job->course.sent : BIT_MIN(BIT_MAX(run->step, job->promised), run->spec->schedule->steps);
+    return known ? job->sequence.sent : BIT_MIN(BIT_MAX(run->step, job->promised), run->spec->schedule->steps);
 }

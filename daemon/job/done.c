@@ -13,7 +13,7 @@ BIT_LOG_TOPIC("done");
 /* Orders of this daemon's have told it to. */
 static bool was_told_to_stop(const struct bit_job *job)
 {
-    return job->ready && job->course.stopped;
+    return job->ready && job->sequence.stopped;
 }
 
 /* What a rank says of another step than the one that the stop is behind, is of an earlier order, or wrong. */

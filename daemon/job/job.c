@@ -105,7 +105,7 @@ void bit_job_forget_launch(struct bit_job *job)
     bit_tally_finish(&job->tally);
     job->exit_status = job->exit_signal = 0;
     job->section[0] = '\0';
-    job->course = (struct bit_course){0};
+    job->sequence = (struct bit_order_sequence){0};
     bit_guard_finish(&job->guard); /* ranks may be elsewhere the next time */
     bit_payload_destroy(job->payload);
     job->payload = NULL;
@@ -284,7 +284,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
         return;
     }
     bit_warn("link lost", "run=%s err=%s step=%" PRIu64, r->run.id, bit_strerror(err), r->run.step);
-    job->promised = BIT_MAX(job->promised, job->course.sent);
+    job->promised = BIT_MAX(job->promised, job->sequence.sent);
     job->phase = BIT_JOB_DETACHED;
     bit_job_set_deadline(job, r->env->config->reconnect_ms);
 }

@@ -25,8 +25,8 @@
 #include "daemon/launch/leftovers.h"
 #include "daemon/launch/slurm_job.h"
 #include "daemon/link/worker_link.h"
-#include "daemon/run/course.h"
 #include "daemon/run/guard.h"
+#include "daemon/run/order_sequence.h"
 #include "daemon/run/tally.h"
 #include "daemon/store/runner.h"
 #include "daemon/store/runs.h"
@@ -90,7 +90,7 @@ struct bit_job {
     bool stood;        /* it was ready at some time of this launch: what ended it is no fault of its beginning */
     bool reconnected;  /* it trained before this link: its reports may be repeats */
     uint64_t promised; /* how far orders may have gone out that this daemon does not know of */
-    struct bit_course course;
+    struct bit_order_sequence sequence;
     unsigned outstanding; /* orders without their report */
     char section[32];     /* what rank 0's last heartbeat said it is at */
     struct bit_watch watch;
@@ -164,7 +164,7 @@ static inline bool bit_job_awaits_done(const struct bit_job *job, uint32_t *firs
 {
     uint32_t missing = bit_tally_missing(&job->tally, job->runner->run.step, job->stop_reason, first);
 
-    return job->course.stopped && !job->done && missing > 0;
+    return job->sequence.stopped && !job->done && missing > 0;
 }
 
 #endif

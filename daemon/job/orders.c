@@ -119,7 +119,7 @@ bool bit_orders_wait_for_data(const struct bit_job *job, char *text, size_t room
                    (unsigned long long)read_ms(job) / 1000);
     else if (job->loading && read_ms(job) > READ_SLOW_MS)
         bit_format(text, room, "the tokens of step %llu are being read for %llu s%s%s",
-                   (unsigned long long)job->course.sent + 1, (unsigned long long)read_ms(job) / 1000,
+                   (unsigned long long)job->sequence.sent + 1, (unsigned long long)read_ms(job) / 1000,
                    file ? " from " : "", file ? file : "");
     else
         return false;
@@ -195,7 +195,7 @@ static int send_step(struct bit_job *job, const struct bit_order *order, struct 
     const struct bit_run *run = &job->runner->run;
     struct bit_step_plan plan;
     bit_schedule_at(run->spec, &run->plan, order->step, &plan);
-    BIT_ASSERT(plan.precision == job->course.precision);
+    BIT_ASSERT(plan.precision == job->sequence.precision);
     Bit__StepOrder m = BIT__STEP_ORDER__INIT;
     m.step = order->step;
     m.precision = plan.precision;
@@ -284,7 +284,7 @@ void bit_orders_pump(struct bit_job *job)
     while (may_send(job)) {
         const struct bit_run *run = &job->runner->run;
         unsigned lookahead = bit_guard_lookahead(run, job->runner->env->config->lookahead);
-        struct bit_order order = bit_course_next(&job->course, run, lookahead);
+        struct bit_order order = bit_order_sequence_next(&job->sequence, run, lookahead);
         struct bit_payload *payload = NULL;
         if (order.kind == BIT_ORDER_NONE)
             return;
@@ -295,7 +295,7 @@ void bit_orders_pump(struct bit_job *job)
             bit_job_lost_link(job, err);
             return;
         }
-        bit_course_advance(&job->course, run, &order);
+        bit_order_sequence_advance(&job->sequence, run, &order);
         if (order.kind != BIT_ORDER_STEP)
             bit_watch_ordered(&job->watch, order.step);
         if (job->outstanding++ == 0)

@@ -64,7 +64,7 @@ static int check_ready(const struct bit_job *job, const Bit__WorkerReady *m)
         return bit_fail(BIT_EWORKER, "the worker stands at step %" PRIu64 ", and %s step %" PRIu64, m->step,
                         job->reconnected ? "its reports end at" : "was to start behind", expected);
     bool either;
-    Bit__Precision precision = bit_course_expected_precision(run, m->step, &either);
+    Bit__Precision precision = bit_order_sequence_expected_precision(run, m->step, &either);
     if (!either && m->phase->precision != precision)
         return bit_fail(BIT_EPHASE, "the worker is in the %s phase behind step %" PRIu64 ", where the run is not",
                         m->phase->precision == BIT__PRECISION__TERNARY ? "ternary" : "16-bit", m->step);
@@ -94,8 +94,8 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     job->phase = BIT_JOB_TRAINING;
     job->ready = job->stood = true;
     job->promised = 0;
-    bit_course_init(&job->course, &r->run, m->step, m->phase->precision);
-    job->course.shutdown = r->env->stopping || job->leaving[0] != '\0';
+    bit_order_sequence_init(&job->sequence, &r->run, m->step, m->phase->precision);
+    job->sequence.shutdown = r->env->stopping || job->leaving[0] != '\0';
     if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING)
         bit_runner_set_state(r, BIT__RUN_STATE__TRAINING, "from step %" PRIu64 ", %s", m->step, m->backend);
     bit_verdicts_verify(job);
@@ -118,7 +118,7 @@ static void on_step(struct bit_job *job, Bit__StepReport *m)
     struct bit_guard_verdict verdict;
     if (may_repeat(job) && m->step <= r->run.step)
         return;
-    bool ordered = !job->ready || m->step <= job->course.sent;
+    bool ordered = !job->ready || m->step <= job->sequence.sent;
     if (m->step != r->run.step + 1 || !ordered || (!job->ready && !job->reconnected)) {
         bit_job_end(job, BIT_EWORKER, "a report of step %" PRIu64 " where step %" PRIu64 " was due", m->step,
                     r->run.step + 1);
@@ -166,7 +166,7 @@ static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
 static void on_checkpoint_retry(uv_timer_t *timer)
 {
     struct bit_job *job = timer->data;
-    bit_course_retry_checkpoint(&job->course);
+    bit_order_sequence_retry_checkpoint(&job->sequence);
     bit_orders_pump(job);
 }
 
@@ -176,7 +176,7 @@ static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *
     bit_error("checkpoint failed", "run=%s name=%s text=%s", r->run.id, m->name,
               m->text ? m->text : bit_strerror(m->error));
     if (r->run.state == BIT__RUN_STATE__CANCELLING) /* leaving matters more */
-        bit_course_checkpointed(&job->course, m->after_step, true);
+        bit_order_sequence_checkpointed(&job->sequence, m->after_step, true);
     else
         uv_timer_start(&job->checkpoint_retry, on_checkpoint_retry, r->env->config->checkpoint_retry_ms, 0);
 }
@@ -189,7 +189,7 @@ static void checkpoint_reported(struct bit_job *job, const Bit__CheckpointReport
     record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
     record.checkpoint = (Bit__CheckpointReport *)(uintptr_t)m;
     bit_runner_record(r, &record);
-    bit_course_checkpointed(&job->course, m->after_step, m->error == 0);
+    bit_order_sequence_checkpointed(&job->sequence, m->after_step, m->error == 0);
     bit_watch_reported(&job->watch, m->after_step);
     if (m->error != 0 && job->phase == BIT_JOB_TRAINING) {
         checkpoint_failed(job, m);

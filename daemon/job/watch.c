@@ -210,7 +210,7 @@ uint64_t bit_watch_limit_ms(const struct bit_job *job)
     const struct bit_config *config = job->runner->env->config;
     const struct bit_watch *w = &job->watch;
     double p99 = p99_ms(w);
-    bool is_long = p99 == 0 || w->fresh || job->course.stopped ||
+    bool is_long = p99 == 0 || w->fresh || job->sequence.stopped ||
                    w->long_due[job->runner->run.step % BIT_WATCH_BOUNDARIES] > 0;
     return is_long ? BIT_MAX(config->long_ms, config->stall_ms)
                    : BIT_MAX(config->stall_ms, (uint64_t)(config->stall_factor * p99));

@@ -1,11 +1,12 @@
-#include "daemon/run/course.h"
+#include "daemon/run/order_sequence.h"
 
 #include "proto/check.h"
 
-void bit_course_init(struct bit_course *c, const struct bit_run *run, uint64_t step, Bit__Precision precision)
+void bit_order_sequence_init(struct bit_order_sequence *c, const struct bit_run *run, uint64_t step,
+                             Bit__Precision precision)
 {
     bool durable = bit_run_has_checkpoint(run, step);
-    *c = (struct bit_course){
+    *c = (struct bit_order_sequence){
         .sent = step,
         .precision = precision,
         .evaluated = run->has_eval && run->eval_step == step ? run->eval_count : 0,
@@ -14,14 +15,14 @@ void bit_course_init(struct bit_course *c, const struct bit_run *run, uint64_t s
     };
 }
 
-static bool switch_here(const struct bit_course *c, const struct bit_run *run)
+static bool switch_here(const struct bit_order_sequence *c, const struct bit_run *run)
 {
     return run->plan.planned && run->plan.at_step == c->sent && c->precision == BIT__PRECISION__SIXTEEN_BIT &&
            c->sent < run->spec->schedule->steps;
 }
 
 /* 0 if the run goes on behind this boundary. */
-static Bit__StopReason stop_here(const struct bit_course *c, const struct bit_run *run)
+static Bit__StopReason stop_here(const struct bit_order_sequence *c, const struct bit_run *run)
 {
     if (c->sent >= run->spec->schedule->steps)
         return BIT__STOP_REASON__COMPLETE;
@@ -33,7 +34,7 @@ static Bit__StopReason stop_here(const struct bit_course *c, const struct bit_ru
 }
 
 /* In 16-bit each set is evaluated twice: as it is, and as the switch would leave it. */
-static unsigned evaluations_due(const struct bit_course *c, const struct bit_run *run, Bit__StopReason stop)
+static unsigned evaluations_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
     const Bit__EvalSpec *eval = run->spec->eval;
     bool due = c->sent > 0 && eval->every > 0 && (c->sent % eval->every == 0 || stop == BIT__STOP_REASON__COMPLETE) &&
@@ -41,7 +42,7 @@ static unsigned evaluations_due(const struct bit_course *c, const struct bit_run
     return due ? (unsigned)eval->n_set * (c->precision == BIT__PRECISION__SIXTEEN_BIT ? 2 : 1) : 0;
 }
 
-static struct bit_order evaluation(const struct bit_course *c)
+static struct bit_order evaluation(const struct bit_order_sequence *c)
 {
     bool both = c->precision == BIT__PRECISION__SIXTEEN_BIT;
     bool ternary = !both || c->evaluated % 2 == 1;
@@ -53,7 +54,7 @@ static struct bit_order evaluation(const struct bit_course *c)
     };
 }
 
-static bool checkpoint_due(const struct bit_course *c, const struct bit_run *run, Bit__StopReason stop)
+static bool checkpoint_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
     uint64_t every = run->spec->checkpoint->every;
     if (c->sent == 0)
@@ -63,12 +64,14 @@ static bool checkpoint_due(const struct bit_course *c, const struct bit_run *run
 }
 
 /* What lies behind these must not happen before the checkpoint is durable. */
-static bool must_wait_for_checkpoint(const struct bit_course *c, const struct bit_run *run, Bit__StopReason stop)
+static bool must_wait_for_checkpoint(const struct bit_order_sequence *c, const struct bit_run *run,
+                                     Bit__StopReason stop)
 {
     return stop != 0 || switch_here(c, run) || run->checkpoint_failures >= 2;
 }
 
-struct bit_order bit_course_next(const struct bit_course *c, const struct bit_run *run, unsigned lookahead)
+struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, const struct bit_run *run,
+                                         unsigned lookahead)
 {
     const struct bit_order none = {.kind = BIT_ORDER_NONE};
     if (c->stopped)
@@ -90,7 +93,7 @@ struct bit_order bit_course_next(const struct bit_course *c, const struct bit_ru
     return (struct bit_order){.kind = BIT_ORDER_STEP, .step = c->sent + 1};
 }
 
-void bit_course_advance(struct bit_course *c, const struct bit_run *run, const struct bit_order *order)
+void bit_order_sequence_advance(struct bit_order_sequence *c, const struct bit_run *run, const struct bit_order *order)
 {
     switch (order->kind) {
     case BIT_ORDER_NONE:
@@ -116,24 +119,25 @@ void bit_course_advance(struct bit_course *c, const struct bit_run *run, const s
     }
 }
 
-void bit_course_checkpointed(struct bit_course *c, uint64_t step, bool ok)
+void bit_order_sequence_checkpointed(struct bit_order_sequence *c, uint64_t step, bool ok)
 {
     if (step == c->sent && c->checkpoint_ordered)
         c->checkpoint_done = ok;
 }
 
-void bit_course_retry_checkpoint(struct bit_course *c)
+void bit_order_sequence_retry_checkpoint(struct bit_order_sequence *c)
 {
     if (!c->checkpoint_done)
         c->checkpoint_ordered = false;
 }
 
-uint64_t bit_course_earliest_switch(const struct bit_course *c, const struct bit_run *run, uint64_t promised)
+uint64_t bit_order_sequence_earliest_switch(const struct bit_order_sequence *c, const struct bit_run *run,
+                                            uint64_t promised)
 {
     return BIT_MAX(run->step_max, c ? c->sent : promised);
 }
 
-Bit__Precision bit_course_expected_precision(const struct bit_run *run, uint64_t step, bool *either)
+Bit__Precision bit_order_sequence_expected_precision(const struct bit_run *run, uint64_t step, bool *either)
 {
     *either = run->plan.planned && step == run->plan.at_step; /* on either side of the switch */
     bool ternary = run->plan.planned && step > run->plan.at_step;

@@ -5,15 +5,15 @@
  * is due, the phase switch if it is planned here, then either the stop or the order for step s + 1. Nothing of a
  * boundary is sent before step s + 1 may be, so that a switch can be moved until the last moment.
  */
-#ifndef BIT_DAEMON_COURSE_H
-#define BIT_DAEMON_COURSE_H
+#ifndef BIT_DAEMON_ORDER_SEQUENCE_H
+#define BIT_DAEMON_ORDER_SEQUENCE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/run/run.h"
 
-struct bit_course {
+struct bit_order_sequence {
     uint64_t sent;            /* the last step ordered, or the one the worker began from: the boundary we stand at */
     Bit__Precision precision; /* the phase the worker is in at this point of its orders */
     unsigned evaluated;       /* evaluations ordered at this boundary */
@@ -42,20 +42,23 @@ struct bit_order {
 };
 
 /** Begin behind step `step`, where the worker says it is, in the phase it says it is in. */
-void bit_course_init(struct bit_course *c, const struct bit_run *run, uint64_t step, Bit__Precision precision);
+void bit_order_sequence_init(struct bit_order_sequence *c, const struct bit_run *run, uint64_t step,
+                             Bit__Precision precision);
 /** The next order; at most `lookahead` steps are out beyond the last report. */
-struct bit_order bit_course_next(const struct bit_course *c, const struct bit_run *run, unsigned lookahead);
+struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, const struct bit_run *run,
+                                         unsigned lookahead);
 /** It was sent. */
-void bit_course_advance(struct bit_course *c, const struct bit_run *run, const struct bit_order *order);
+void bit_order_sequence_advance(struct bit_order_sequence *c, const struct bit_run *run, const struct bit_order *order);
 /** The worker's report of a checkpoint; a failed one at the boundary we stand at is ordered again after a `retry`. */
-void bit_course_checkpointed(struct bit_course *c, uint64_t step, bool ok);
-void bit_course_retry_checkpoint(struct bit_course *c);
+void bit_order_sequence_checkpointed(struct bit_order_sequence *c, uint64_t step, bool ok);
+void bit_order_sequence_retry_checkpoint(struct bit_order_sequence *c);
 /**
  * The earliest at_step that contradicts no order sent: the switch may lie behind that step or later.
  * c may be NULL where there is no worker to be asked; `promised` is then how far it may have been told.
  */
-uint64_t bit_course_earliest_switch(const struct bit_course *c, const struct bit_run *run, uint64_t promised);
+uint64_t bit_order_sequence_earliest_switch(const struct bit_order_sequence *c, const struct bit_run *run,
+                                            uint64_t promised);
 /** The phase that weights of step `step` must be in. */
-Bit__Precision bit_course_expected_precision(const struct bit_run *run, uint64_t step, bool *either);
+Bit__Precision bit_order_sequence_expected_precision(const struct bit_run *run, uint64_t step, bool *either);
 
 #endif

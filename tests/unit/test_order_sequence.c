@@ -1,11 +1,11 @@
-#include "daemon/run/course.h"
+#include "daemon/run/order_sequence.h"
 
 #include "daemon/store/checkpoint_retention.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
 
-/* A normalised spec by hand: the parts that the course reads. */
+/* A normalised spec by hand: the parts that the sequence reads. */
 static struct bit_run make_run(uint64_t steps, int64_t switch_at, uint64_t checkpoint_every, uint64_t eval_every)
 {
     struct bit_run run;
@@ -38,10 +38,10 @@ static struct bit_run make_run(uint64_t steps, int64_t switch_at, uint64_t check
 }
 
 /* One letter an order: E C S(witch) digits for steps . for nothing, and the stop's reason. */
-static void play(struct bit_run *run, struct bit_course *c, unsigned lookahead, char *out)
+static void play(struct bit_run *run, struct bit_order_sequence *c, unsigned lookahead, char *out)
 {
     for (;;) {
-        struct bit_order o = bit_course_next(c, run, lookahead);
+        struct bit_order o = bit_order_sequence_next(c, run, lookahead);
         char *end = out + strlen(out);
         switch (o.kind) {
         case BIT_ORDER_NONE:
@@ -61,19 +61,19 @@ static void play(struct bit_run *run, struct bit_course *c, unsigned lookahead, 
             break;
         case BIT_ORDER_STOP:
             sprintf(end, "!%d", o.reason);
-            bit_course_advance(c, run, &o);
+            bit_order_sequence_advance(c, run, &o);
             return;
         }
-        bit_course_advance(c, run, &o);
+        bit_order_sequence_advance(c, run, &o);
     }
 }
 
 TEST(stays_a_few_steps_ahead)
 {
     struct bit_run run = make_run(20, -1, 0, 0);
-    struct bit_course c;
+    struct bit_order_sequence c;
     char out[256] = "";
-    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 3, out);
     EXPECT_STREQ(out, "123.");
     run.step = 2;
@@ -85,19 +85,19 @@ TEST(stays_a_few_steps_ahead)
 TEST(a_switch_waits_for_its_checkpoint)
 {
     struct bit_run run = make_run(9, 2, 4, 0);
-    struct bit_course c;
+    struct bit_order_sequence c;
     char out[256] = "";
-    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     run.step = 8;
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12P.");
-    bit_course_checkpointed(&c, 2, false); /* not written: asked for again, and the switch waits on */
+    bit_order_sequence_checkpointed(&c, 2, false); /* not written: asked for again, and the switch waits on */
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12P..");
-    bit_course_retry_checkpoint(&c);
+    bit_order_sequence_retry_checkpoint(&c);
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12P..P.");
-    bit_course_checkpointed(&c, 2, true);
+    bit_order_sequence_checkpointed(&c, 2, true);
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12P..P.S34C5678C9C."); /* the others are not waited for, but the last */
     bit_run_finish(&run);
@@ -106,15 +106,15 @@ TEST(a_switch_waits_for_its_checkpoint)
 TEST(evaluates_before_it_checkpoints)
 {
     struct bit_run run = make_run(4, 2, 2, 2);
-    struct bit_course c;
+    struct bit_order_sequence c;
     char out[256] = "";
-    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12btP.");
-    bit_course_checkpointed(&c, 2, true);
+    bit_order_sequence_checkpointed(&c, 2, true);
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12btP.S34tC.");
-    bit_course_checkpointed(&c, 4, true);
+    bit_order_sequence_checkpointed(&c, 4, true);
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12btP.S34tC.!1");
     play(&run, &c, 100, out);
@@ -125,9 +125,9 @@ TEST(evaluates_before_it_checkpoints)
 TEST(ternary_from_the_first_step_has_nothing_to_keep)
 {
     struct bit_run run = make_run(2, 0, 0, 0);
-    struct bit_course c;
+    struct bit_order_sequence c;
     char out[256] = "";
-    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "S12C.");
     bit_run_finish(&run);
@@ -136,15 +136,15 @@ TEST(ternary_from_the_first_step_has_nothing_to_keep)
 TEST(leaving_takes_a_checkpoint_with_it)
 {
     struct bit_run run = make_run(20, 3, 0, 0);
-    struct bit_course c;
+    struct bit_order_sequence c;
     char out[256] = "";
-    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 3, out);
     run.state = BIT__RUN_STATE__PAUSING; /* where the switch was due: it is not begun any more */
     run.step = 3;
     play(&run, &c, 3, out);
     EXPECT_STREQ(out, "123.P.");
-    bit_course_checkpointed(&c, 3, true);
+    bit_order_sequence_checkpointed(&c, 3, true);
     play(&run, &c, 3, out);
     EXPECT_STREQ(out, "123.P.!2");
     bit_run_finish(&run);
@@ -154,16 +154,16 @@ TEST(leaving_takes_a_checkpoint_with_it)
 TEST(goes_on_in_the_middle_of_a_boundary)
 {
     struct bit_run run = make_run(20, 4, 4, 4);
-    struct bit_course c;
+    struct bit_order_sequence c;
     char out[256] = "";
     run.step = 4;
     run.has_eval = true;
     run.eval_step = 4;
     run.eval_count = 1;
-    bit_course_init(&c, &run, 4, BIT__PRECISION__SIXTEEN_BIT);
+    bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 1, out);
     EXPECT_STREQ(out, "tP.");
-    bit_course_init(&c, &run, 4, BIT__PRECISION__TERNARY); /* it had switched before the daemon went */
+    bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__TERNARY); /* it had switched before the daemon went */
     run.eval_count = 2;
     out[0] = '\0';
     play(&run, &c, 1, out);
@@ -174,14 +174,14 @@ TEST(goes_on_in_the_middle_of_a_boundary)
 TEST(a_switch_is_never_planned_against_an_order)
 {
     struct bit_run run = make_run(20, 10, 0, 0);
-    struct bit_course c;
+    struct bit_order_sequence c;
     char out[256] = "";
-    bit_course_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 4, out);
-    EXPECT_EQ(bit_course_earliest_switch(&c, &run, 0), 4);
+    EXPECT_EQ(bit_order_sequence_earliest_switch(&c, &run, 0), 4);
     run.step = run.step_max = 2;
-    EXPECT_EQ(bit_course_earliest_switch(&c, &run, 0), 4);
-    EXPECT_EQ(bit_course_earliest_switch(NULL, &run, 6), 6); /* an earlier daemon may have promised so far */
+    EXPECT_EQ(bit_order_sequence_earliest_switch(&c, &run, 0), 4);
+    EXPECT_EQ(bit_order_sequence_earliest_switch(NULL, &run, 6), 6); /* an earlier daemon may have promised so far */
     run.plan.at_step = 4;
     out[0] = '\0';
     play(&run, &c, 4, out);
