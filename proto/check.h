@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* For our own mistakes only; the world's are returned. Never compiled out. */
+/* For our own mistakes only: what can go wrong outside is returned. Never compiled out. */
 #define BIT_ASSERT(cond)                                                                                               \
     do {                                                                                                               \
         if (__builtin_expect(!(cond), 0)) {                                                                            \

@@ -89,7 +89,7 @@ static bool says_it(int err, const char *note)
     return strstr(note, bit_strerror(err)) != NULL;
 }
 
-/* Behind a text that was cut there is room for less than a character, and nothing is said there. */
+/* After a text that was cut there is room for less than a character, and nothing is said there. */
 static void add_behind(size_t bytes, const char *text)
 {
     if (bytes + 4 < sizeof note_text)

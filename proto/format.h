@@ -12,7 +12,7 @@
  */
 size_t bit_format(char *out, size_t room, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 size_t bit_vformat(char *out, size_t room, const char *fmt, va_list args) __attribute__((format(printf, 3, 0)));
-/** The same behind the text that `out` holds already. Returns the bytes of both. */
+/** The same after the text that `out` holds already. Returns the bytes of both. */
 size_t bit_format_more(char *out, size_t room, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** Bytes of the whole characters within the first `most` bytes of `text`: for "%.*s". */

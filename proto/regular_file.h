@@ -23,7 +23,7 @@ int bit_regular_file_check(const char *path, const struct stat *st);
  */
 int bit_regular_file_open(const char *path, bool follow, struct stat *st);
 /**
- * All of an open file that *st is of, `most` bytes at most. *out is heap, the caller's, with a NUL behind its bytes.
+ * All of an open file that *st is of, `most` bytes at most. *out is heap, the caller's, with a NUL after its bytes.
  * Errors      BIT_ELIMIT; BIT_EDATA if it is shorter than *st says; -errno
  */
 int bit_regular_file_read(int fd, const char *path, const struct stat *st, size_t most, uint8_t **out, size_t *bytes);

@@ -27,7 +27,7 @@ int bit_connection_open(struct bit_connection *c, const char *socket);
 void bit_connection_close(struct bit_connection *c);
 struct bit_cli;
 /**
- * The same behind a daemon that hung up, tried again for two minutes; says so unless cli is quiet. Hung up on again
+ * The same after a daemon hung up, tried again for two minutes; says so unless cli is quiet. Hung up on again
  * before a reply came, it pauses, longer each time, says nothing more, and after a few times gives up: BIT_EDAEMON.
  */
 int bit_connection_reopen_said(struct bit_connection *c, const struct bit_cli *cli);

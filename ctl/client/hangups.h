@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define BIT_HANGUPS_SAME_MAX 6  /* by one daemon, one behind the other: it would do so for ever */
+#define BIT_HANGUPS_SAME_MAX 6  /* by one daemon, one after the other: it would do so for ever */
 #define BIT_HANGUPS_MAX      30 /* by any: one that the request itself ends, and that a service manager starts again */
 
 /* Zeroed, there was none; to be zeroed when a reply comes. */

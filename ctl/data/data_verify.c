@@ -145,7 +145,7 @@ static int verify_file(const struct bit_data_options *o, const char *path, uint8
     return err;
 }
 
-/* All files, whatever is found in one; the first trouble's code. */
+/* All files, also after one that is bad; the exit code of the first that is. */
 int bit_data_verify(const struct bit_data_options *o, const struct bit_data_files *files)
 {
     uint8_t *piece = malloc(PIECE);

@@ -84,7 +84,7 @@ static int read_row(struct bit_document_index *index)
     return 1;
 }
 
-/* Cut the field at *at out in place, quotes undone. NULL behind the last. */
+/* Cut the field at *at out in place, quotes undone. NULL after the last. */
 static char *next_field(char **at)
 {
     char *begin = *at, *from, *to;

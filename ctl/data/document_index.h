@@ -11,7 +11,7 @@
 struct bit_document_index;
 
 struct bit_document_index_row {
-    uint64_t start, end;            /* tokens in the file; end is behind the last */
+    uint64_t start, end;            /* tokens in the file; end is that after the last */
     const char *id, *source, *line; /* borrowed until the next row */
 };
 

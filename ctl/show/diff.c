@@ -57,7 +57,7 @@ static int note_step(struct bit_diff_steps *s, const Bit__StepReport *m)
     return 0;
 }
 
-/* What lay behind it is no more. */
+/* A rewind: the steps after it never were. */
 static void note_rewound(struct bit_diff_steps *s, const Bit__Rewound *m)
 {
     for (uint64_t step = BIT_MAX(s->first, m->to_step + 1); s->first != 0 && step <= s->last; step++)

@@ -153,7 +153,7 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         verified(f, r->verified);
         break;
     case BIT__JOURNAL_RECORD__WHAT_RANKS_DONE:
-        bit_show(f, "every rank (%u) is done behind step %" PRIu64 ", weights %016" PRIx64, r->ranks_done->ranks,
+        bit_show(f, "every rank (%u) is done after step %" PRIu64 ", weights %016" PRIx64, r->ranks_done->ranks,
                  r->ranks_done->step, r->ranks_done->weights_digest);
         break;
     case BIT__JOURNAL_RECORD__WHAT_SLURM:

@@ -9,7 +9,7 @@
 #include "ctl/show/show.h"
 #include "proto/check.h"
 
-/* The spike is looked for in so many steps behind the switch, or half of what there is. */
+/* The spike is looked for in so many steps after the switch, or half of what there is. */
 #define SPIKE_STEPS 50
 
 void bit_run_summary_init(struct bit_run_summary *h)

@@ -86,7 +86,7 @@ static int take_number(const char **at, va_list *args)
     return n;
 }
 
-/* `at` stands behind the '%', and is moved behind the conversion. */
+/* `at` stands after the '%', and is moved to what follows the conversion. */
 static struct conversion read_conversion(const char **at, va_list *args)
 {
     struct conversion c = {.precision = -1};

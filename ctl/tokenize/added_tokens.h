@@ -36,7 +36,7 @@ struct bit_added_tokens_match {
 };
 
 /**
- * The leftmost longest content at or after *at, which begins as 0 and is moved behind the content. Contents do not
+ * The leftmost longest content at or after *at, which begins as 0 and is moved past the content. Contents do not
  * overlap, but white space stripped from both sides may: then begin is before the last end, and the caller has nothing
  * between. `taken` is the end of the match before (0 at first). False at the end of the text.
  */

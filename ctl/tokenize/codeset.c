@@ -53,7 +53,7 @@ int bit_codeset_add(struct bit_codeset *set, uint32_t first, uint32_t last)
     return 0;
 }
 
-/* Append behind the last range, which may not be above `first`. */
+/* Append after the last range, which may not be above `first`. */
 static void append(struct bit_codeset *set, uint32_t first, uint32_t last)
 {
     struct bit_code_range *end = set->count > 0 ? &set->ranges[set->count - 1] : NULL;

@@ -73,7 +73,7 @@ static int hex4(const uint8_t *s, const uint8_t *end)
     return value;
 }
 
-/* What stands behind a backslash; a high surrogate needs its low one at once. */
+/* What stands after a backslash; a high surrogate needs its low one at once. */
 static bool skip_escape(struct cursor *c)
 {
     int unit;

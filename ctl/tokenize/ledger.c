@@ -44,7 +44,7 @@ static int head_reserve(struct bit_ledger_head *head, size_t more)
     return 0;
 }
 
-/* Append a line behind its checksum, with what would break it into two escaped. */
+/* Append a line, its checksum first, with what would break it into two escaped. */
 static int head_put(struct bit_ledger_head *head, const char *line)
 {
     int err = head_reserve(head, CRC_CHARS + 2 * strlen(line) + 2);
@@ -145,7 +145,7 @@ static int reserve_part(struct bit_ledger *l)
     return 0;
 }
 
-/* The lines behind the head. Leaves the file ended behind the last whole one. */
+/* The lines after the head. Cuts the file after the last whole one. */
 static int read_parts(struct bit_ledger *l, const char *text, size_t bytes, size_t at)
 {
     while (at < bytes) {

@@ -1,6 +1,6 @@
 /*
  * What a folder of token files is made from and how far that has come, so that work broken off at any moment goes on
- * where it was. A text file, one fact a line, each behind its CRC-32C:
+ * where it was. A text file, one fact a line, its CRC-32C first:
  *
  *     5f1c0a3e format bitd-ledger-1
  *     ........ KEY VALUE                          the head: tokenizer, options, then an "input" line for each file

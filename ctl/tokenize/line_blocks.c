@@ -231,7 +231,7 @@ static uint64_t count_lines(const struct bit_line_block *block)
     return lines;
 }
 
-/* Read until the block is full and has a newline, or the file ends. Sets *cut behind its last newline. */
+/* Read until the block is full and has a newline, or the file ends. Sets *cut to the byte after its last newline. */
 static int fill(struct bit_line_blocks *l, struct bit_line_block *block, size_t *cut)
 {
     uint8_t *newline = block->bytes > 0 ? memrchr(block->data, '\n', block->bytes) : NULL;

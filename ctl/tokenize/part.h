@@ -1,4 +1,4 @@
-/* One token file and its index of documents, written under their names with .partial behind and renamed when whole. */
+/* One token file and its index of documents, written as NAME.partial and renamed when whole. */
 #ifndef BIT_CTL_PART_H
 #define BIT_CTL_PART_H
 

@@ -149,7 +149,7 @@ static int regex_piece(const struct walk *w, int step, const uint8_t *s, size_t 
     return run_step(w, step + 1, s, bytes);
 }
 
-/* Where the character stands that is `count` behind the one at s[at]. */
+/* Where the character stands that is `count` after the one at s[at]. */
 static size_t skip(const uint8_t *s, size_t at, size_t count)
 {
     while (count-- > 0)

@@ -70,7 +70,7 @@ static int put(struct bit_regex_parse *p, const char *text)
     return 0;
 }
 
-/* "(?:" before what begins at `from`, and ")" behind it. */
+/* "(?:" before what begins at `from`, and ")" after it. */
 static int wrap(struct bit_regex_parse *p, size_t from)
 {
     int err = put(p, ")(?:");
@@ -310,7 +310,7 @@ static int put_anchor(struct bit_regex_parse *p, uint8_t letter)
     return err < 0 ? err : 1;
 }
 
-/* At the character behind a backslash. */
+/* At the character after a backslash. */
 static int put_escape(struct bit_regex_parse *p, struct atom *atom)
 {
     struct bit_codeset set = {0};
@@ -452,7 +452,7 @@ static int put_named(struct bit_regex_parse *p, struct atom *atom)
     return put_content(p, "(?:", &atom->empty);
 }
 
-/* Behind "(?". */
+/* After "(?". */
 static int put_special(struct bit_regex_parse *p, struct atom *atom)
 {
     const bool behind = bit_regex_peek(p, 0) == '<';
@@ -494,7 +494,7 @@ static int put_group(struct bit_regex_parse *p, struct atom *atom)
 
 struct repeat {
     uint32_t least, most; /* UINT32_MAX: without end */
-    bool fixed;           /* {n}: a '?' or '+' behind it is a repeat of its own, as one behind any {..}'s '+' is */
+    bool fixed;           /* {n}: a '?' or '+' after it is a repeat of its own, as one after any {..}'s '+' is */
     bool interval;
 };
 
@@ -581,7 +581,7 @@ static int put_repeat(struct bit_regex_parse *p, const struct repeat *r)
     return err;
 }
 
-/* The repeats behind an atom that was put from `from` on. */
+/* The repeats after an atom that was put from `from` on. */
 static int put_repeats(struct bit_regex_parse *p, size_t from, struct atom *atom)
 {
     struct repeat r;

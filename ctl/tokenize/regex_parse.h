@@ -58,7 +58,7 @@ int bit_regex_take(struct bit_regex_parse *p, uint32_t *c);
 /** The next byte, 0 at the end; `ahead` looks further. */
 uint8_t bit_regex_peek(const struct bit_regex_parse *p, size_t ahead);
 
-/** At the character behind a backslash: an escape that stands for one character (\n, \x41, \u00e9, \.). Returns 1 if it
+/** At the character after a backslash: an escape that stands for one character (\n, \x41, \u00e9, \.). Returns 1 if it
  * was one, 0 if it is something else and nothing is read. */
 int bit_regex_take_escape(struct bit_regex_parse *p, uint32_t *c);
 /** Likewise one that stands for a set: \d \s \w \h \p{..} and their opposites. 1 or 0. */

@@ -61,7 +61,7 @@ void bit_ring_destroy(struct bit_ring *r)
 
 /* ---- failure ---- */
 
-/* Keep the note of the thread that failed, without the code's text, which bit_fail puts behind it again. */
+/* Keep the note of the thread that failed, without the code's text, which bit_fail adds again. */
 static void note_failure(struct bit_ring *r, int err)
 {
     snprintf(r->error, sizeof r->error, "%s", bit_fail_text());

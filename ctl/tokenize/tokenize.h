@@ -8,7 +8,7 @@
  * A ring of blocks, twice as many as workers and two more, joins the three; who is ahead waits. So memory is about 1
  * MiB a block plus 4 MiB a worker, and what comes out does not depend on the number of threads.
  *
- * Work that was broken off, however, goes on behind the last finished file when it is called again with the same
+ * Work that was broken off, however, goes on after the last finished file when it is called again with the same
  * inputs, tokenizer and options, and ends with the bytes of one undisturbed call.
  */
 #ifndef BIT_CTL_TOKENIZE_H

@@ -59,7 +59,7 @@ static int measure(struct bit_tokenizer_loader *l, const json_t *added, uint32_t
     {
         json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
         if (id < 0 || id >= BIT_BPE_TOKENS_MAX)
-            return bit_tokenizer_refuse(l, "model.vocab", "the id of '%s' is no number from 0 to %u", text,
+            return bit_tokenizer_refuse(l, "model.vocab", "the id of '%s' is not a number from 0 to %u", text,
                                         BIT_BPE_TOKENS_MAX - 1);
         highest = BIT_MAX(highest, id);
         *text_bytes += strlen(text);
@@ -70,7 +70,7 @@ static int measure(struct bit_tokenizer_loader *l, const json_t *added, uint32_t
         char path[BIT_TOKENIZER_PATH_MAX];
         snprintf(path, sizeof path, "added_tokens[%zu]", i);
         if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= BIT_BPE_TOKENS_MAX)
-            return bit_tokenizer_refuse(l, path, "id is no number from 0 to %u", BIT_BPE_TOKENS_MAX - 1);
+            return bit_tokenizer_refuse(l, path, "id is not a number from 0 to %u", BIT_BPE_TOKENS_MAX - 1);
         if (!json_is_string(content) || json_string_length(content) == 0)
             return bit_tokenizer_refuse(l, path, "content is no text, or empty");
         highest = BIT_MAX(highest, json_integer_value(id));

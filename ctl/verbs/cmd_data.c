@@ -23,7 +23,8 @@ static int take_number(const struct bit_options *o, int option, unsigned long lo
 {
     if (bit_parse_u64(o->value, out) && *out >= least && *out <= BIT_STEPS_MAX)
         return 0;
-    return bit_usage(&bit_cmd_data, "--%s: '%s' is no number from %llu on", options[option].name, o->value, least);
+    return bit_usage(&bit_cmd_data, "--%s: '%s' is not a number of at least %llu", options[option].name, o->value,
+                     least);
 }
 
 static int take_option(struct bit_data_options *d, const struct bit_options *o, int option)

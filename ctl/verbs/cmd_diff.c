@@ -178,7 +178,7 @@ const struct bit_cli_verb bit_cmd_diff = {
         "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in\n"
         "another order: then they are left out, and it says so. Exit 0: equal to the bit, 1: not.",
     .options = options,
-    .examples = "$ bitctl diff keep reset          # equal up to the switch, and not behind it\n"
+    .examples = "$ bitctl diff keep reset          # equal up to the switch, and not after it\n"
                 "$ bitctl diff @last@1 @last@2     # before and after a restart\n"
                 "$ bitctl diff r3 r4 --json | jq .first.step",
     .run = run,

@@ -69,7 +69,7 @@ static int parse_number(const char *option, const char *text, uint64_t min, uint
     unsigned long long value;
 
     if (!bit_parse_u64(text, &value) || value < min || value > max)
-        return bit_usage(&bit_cmd_tokenize, "%s: '%s' is no number from %" PRIu64 " to %" PRIu64, option, text, min,
+        return bit_usage(&bit_cmd_tokenize, "%s: '%s' is not a number from %" PRIu64 " to %" PRIu64, option, text, min,
                          max);
     *out = value;
     return 0;
@@ -417,7 +417,7 @@ const struct bit_cli_verb bit_cmd_tokenize = {
         "Lines that are broken JSON, have no text or are not UTF-8 are skipped, counted, and the first 20 are\n"
         "named on stderr by file, line and column.\n\n"
         "Files appear in DIR when they are whole and on disk, dataset.json last. Broken off at any moment, by a\n"
-        "signal, a full disk or a crash, the same command goes on behind the last file that was finished, and\n"
+        "signal, a full disk or a crash, the same command goes on after the last file that was finished, and\n"
         "ends with the bytes that one undisturbed run writes; DIR/tokenize.ledger records how far it came. If an\n"
         "input, the tokenizer or an option that changes the files is another one by then, it says so and refuses;\n"
         "--force begins anew. Once all is done the same command changes nothing. Needs no daemon.",

@@ -33,7 +33,7 @@ const char *bit_checkpoint_file_name(enum bit_checkpoint_file file)
     return names[file];
 }
 
-/* Tensors are laid one behind the other. */
+/* Tensors are laid one after the other. */
 struct layout {
     struct bit_tensor *tensors;
     int count;

@@ -21,7 +21,7 @@ struct bit_mixture {
     uint64_t step; /* the last one counted; 0 at the beginning */
     struct bit_mixture_part {
         uint64_t weight; /* in 2^-32 */
-        int64_t owed;    /* behind `step`, in 2^-32 instances */
+        int64_t owed;    /* after `step`, in 2^-32 instances */
         uint64_t before; /* instances it gave before `step` */
         uint32_t count;  /* in `step` */
     } part[BIT_SOURCES_MAX];

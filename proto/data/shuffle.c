@@ -204,7 +204,7 @@ static int make_window(struct bit_shuffle *s, uint64_t epoch, uint64_t index, st
     return err;
 }
 
-/* ---- the one behind it, meanwhile ---- */
+/* ---- the next window, on a thread */
 
 static void *help(void *arg)
 {

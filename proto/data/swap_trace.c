@@ -46,7 +46,7 @@ static void put(struct bit_swap_trace *t, uint32_t element, uint32_t place)
     mark(t, place);
 }
 
-/* Take the element at a place, if there is one. What stands behind it moves up where its search would end too early. */
+/* Take the element at a place, if there is one. What stands after it moves up where its search would end too early. */
 static uint32_t take(struct bit_swap_trace *t, uint32_t place)
 {
     uint32_t hole = slot_of(t, place), mask = (1u << t->bits) - 1;

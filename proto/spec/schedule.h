@@ -37,7 +37,7 @@ void bit_schedule_at(const Bit__RunSpec *spec, const struct bit_switch_plan *pla
  *     t < w       m + (p - m) t / w                            m = warmup_start p
  *     t < T       e + (p - e) (1 + cos(pi (t - w) / (T - w))) / 2      e = final p
  *     else        e
- * After a REWARM switch behind step s, for s < t < s + r: the straight line from 0 at s to that curve's value at s + r.
+ * After a REWARM switch after step s, for s < t < s + r: the straight line from 0 at s to that curve's value at s + r.
  * Source      allenai/OLMo olmo/optim.py: CosWithWarmup, BoltOnWarmupScheduler
  */
 double bit_schedule_lr(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step);

@@ -27,7 +27,7 @@ int bit_spec_load(const char *path, Bit__RunSpec **out, struct bit_problems *pro
  *     data.train=a.npy                a list becomes this one element, or is replaced by ["a.npy", "b.npy"]
  *     data.train+=b.npy               a list grows
  *     eval.set+={name: "books" path: "books.npy"}
- *     phases.switch=                  nothing behind '=': the field is as if never given
+ *     phases.switch=                  nothing after '=': the field is as if never given
  * Strings need no quotes; one that begins with a quote is read as text format.
  * Errors      BIT_ESPEC with problems, -ENOMEM; the spec is then as it was
  */
@@ -60,7 +60,7 @@ int bit_spec_check_new_name(const Bit__RunSpec *spec, struct bit_problems *probl
 
 /**
  * Path `i` of the token files that a spec names: data.train, then each source's, then each evaluation set's. NULL
- * behind the last. Borrowed from the spec, which need not be normalised.
+ * after the last. Borrowed from the spec, which need not be normalised.
  */
 const char *bit_spec_path(const Bit__RunSpec *spec, size_t i);
 /** How many there are. */

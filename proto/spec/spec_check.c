@@ -375,7 +375,7 @@ static void check_quantizer(const Bit__QuantizerSpec *q, struct bit_problems *pr
 static void check_guard(const Bit__GuardSpec *g, struct bit_problems *problems)
 {
     if (g->nan == BIT__GUARD_ACTION__WARN)
-        WRONG("guard.nan", "WARN would train with what is no number: SKIP_STEP, REWIND or STOP");
+        WRONG("guard.nan", "WARN would train on with NaN or infinity: SKIP_STEP, REWIND or STOP");
     if (g->replica == BIT__GUARD_ACTION__SKIP_STEP)
         WRONG("guard.replica", "SKIP_STEP leaves the copies as they are: WARN, REWIND or STOP");
     if (g->resume == BIT__GUARD_ACTION__SKIP_STEP || g->resume == BIT__GUARD_ACTION__REWIND)

@@ -1,4 +1,4 @@
-/* Problems behind problems. */
+/* What else is wrong with a specification that has problems already, so that people see everything at once. */
 #ifndef BIT_PROTO_SPEC_MORE_PROBLEMS_H
 #define BIT_PROTO_SPEC_MORE_PROBLEMS_H
 

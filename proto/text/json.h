@@ -8,7 +8,7 @@
 
 /**
  * Print a message as one line of JSON without a newline: names as in bit.proto, enumeration values as lower-case
- * strings, integers as numbers whatever their width, doubles always with a point or an exponent (null where JSON has no
+ * strings, integers as numbers of any width, doubles always with a point or an exponent (null where JSON has no
  * number for them), bytes as hex, fixed64 (digests) as strings of 16 hex digits. Absent fields are left out, lists
  * never: an empty one is []. What could act on a terminal (escape.h) is \uXXXX; bytes in a string that are not UTF-8
  * become U+FFFD.

@@ -31,7 +31,7 @@ int bit_text_parse_some(const ProtobufCMessageDescriptor *desc, const char *text
                         struct bit_problems *problems);
 
 /**
- * Parse `text` as what stands behind the colon of `field`, into `msg`, where the field is absent. `path` is the field's
+ * Parse `text` as what stands after the colon of `field`, into `msg`, where the field is absent. `path` is the field's
  * own; problems are placed where it stands. More forgiving than a file: enumeration values in any case.
  * Errors      BIT_ESPEC with problems, msg then holds part of it; -ENOMEM
  */

@@ -80,7 +80,7 @@ static void take_digits(struct bit_lexer *lexer)
         lexer->at++;
 }
 
-/* An exponent needs digits; without them, what stands there is no number. */
+/* An exponent needs digits; without them, what stands there is not a number. */
 static bool take_exponent(struct bit_lexer *lexer)
 {
     lexer->at++;

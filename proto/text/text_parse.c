@@ -83,7 +83,7 @@ static void skip_value(struct parser *p)
     } while (depth > 0 || (string && p->token.kind == BIT_TOKEN_STRING));
 }
 
-/* After a syntax error: on to where a field may start again, a later line or behind a separator, without leaving the
+/* After a syntax error: on to where a field may start again, a later line or after a separator, without leaving the
  * message. */
 static void recover(struct parser *p)
 {
@@ -251,7 +251,7 @@ static void parse_element(struct parser *p, ProtobufCMessage *msg, const Protobu
     p->path[len] = '\0';
 }
 
-/* Behind its '['. */
+/* After its '['. */
 static void parse_list(struct parser *p, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field)
 {
     if (accept(p, ']'))
@@ -267,7 +267,7 @@ static void parse_list(struct parser *p, ProtobufCMessage *msg, const ProtobufCF
     }
 }
 
-/* Behind the name: the colon, which messages may do without, and the value or values. */
+/* After the name: the colon, which messages may do without, and the value or values. */
 static void parse_content(struct parser *p, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field)
 {
     if (!accept(p, ':') && field->type != PROTOBUF_C_TYPE_MESSAGE) {

@@ -11,7 +11,7 @@
  *       48     32  W, the worker's ephemeral X25519 key
  *       80     32  tag           64     32  tag
  *
- * and behind the answer the worker sends the 24-byte header of the stream upwards, then records (seal.h) run both ways.
+ * and after the answer the worker sends the 24-byte header of the stream upwards, then records (seal.h) run both ways.
  * With H(k, ...) for BLAKE2b-256 keyed with k over its arguments, each of fixed length, first an 8-byte label:
  *
  *     L          = H(S, "launch", epoch, run)                   so another run's or launch's secret is another key
@@ -48,7 +48,7 @@
 
 /* What a launch is known by, on both sides. */
 struct bit_launch_id {
-    char run[BIT_RUN_ID_MAX]; /* NULs behind the id */
+    char run[BIT_RUN_ID_MAX]; /* NULs after the id */
     uint64_t epoch;
     uint8_t secret[BIT_SECRET_BYTES];
 };

@@ -8,7 +8,7 @@
  *                      additional data
  *
  * Each direction is one secretstream with a key of its own (handshake.h). Its state counts the records, so one that is
- * changed, repeated, left out, put elsewhere, or sent back to where it came from does not open, and nothing behind it
+ * changed, repeated, left out, put elsewhere, or sent back to where it came from does not open, and nothing after it
  * does. The library takes a new key whenever its 32-bit counter wraps, which is every 256 TiB of full records.
  *
  * What this does not say: how long messages are and when they travel is to be seen; and a stream may be cut off between
