@@ -11,9 +11,9 @@
 
 #include "proto/err.h"
 #include "proto/spec/schedule.h"
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/mpi/mpi_test.h"
+#include "tests/mpi/run_spec.h"
 #include "worker/ranks/optim.h"
 
 #define STEPS 20
@@ -109,16 +109,13 @@ static int run_python(const char *python, const char *path)
 
 TEST(twenty_steps_are_torchs)
 {
-    struct bit_problems *problems = calloc(1, sizeof *problems);
     const char *path = test_path("trace");
-    ProtobufCMessage *spec = NULL;
+    Bit__RunSpec *spec = NULL;
     FILE *to = fopen(path, "wb");
     int code;
 
-    if (EXPECT(to != NULL) &&
-        EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, problems), 0) &&
-        EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)spec, NULL, problems), 0)) {
-        trace(to, (Bit__RunSpec *)spec);
+    if (EXPECT(to != NULL) && EXPECT_EQ(run_spec_parse(text, NULL, &spec), 0)) {
+        trace(to, spec);
         EXPECT_EQ(fclose(to), 0);
         code = run_python(getenv("BIT_PYTHON"), path);
         if (code == TEST_SKIPPED)
@@ -129,7 +126,6 @@ TEST(twenty_steps_are_torchs)
             EXPECT_EQ(code, 0);
     }
     bit_msg_free(spec);
-    free(problems);
 }
 
 MPI_TEST_MAIN

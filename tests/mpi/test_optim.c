@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "proto/crc32c.h"
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/mpi/mpi_test.h"
+#include "tests/mpi/run_spec.h"
 
 static const char text[] =
     "model { layers: 2 width: 72 heads: 6 mlp_hidden: 100 vocab: 251 vocab_padded: 253 context: 16 tied: false }"
@@ -26,14 +26,10 @@ struct fixture {
 /* One rank of `over`. */
 static bool fixture_open(struct fixture *f, struct bit_comm *over)
 {
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-    ProtobufCMessage *spec = NULL;
-    int err = bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, problems);
+    int err;
 
-    *f = (struct fixture){.spec = (Bit__RunSpec *)spec};
-    if (err >= 0)
-        err = bit_spec_normalise(f->spec, NULL, problems);
-    free(problems);
+    *f = (struct fixture){0};
+    err = run_spec_parse(text, NULL, &f->spec);
     if (err >= 0)
         err = bit_plan_init(&f->plan, f->spec, over->rank, over->size, over->size, 2, (int64_t)4 << 30);
     if (err >= 0)

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/mpi/mpi_test.h"
+#include "tests/mpi/run_spec.h"
 #include "worker/ranks/optim.h"
 
 static const char text[] =
@@ -31,16 +31,10 @@ struct fixture {
 /* One rank of `over`. */
 static bool fixture_open(struct fixture *f, const char *const *set, struct bit_comm *over)
 {
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-    ProtobufCMessage *spec = NULL;
-    int err = bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, problems);
+    int err;
 
-    *f = (struct fixture){.spec = (Bit__RunSpec *)spec};
-    for (; *set != NULL && err >= 0; set++)
-        err = bit_spec_set(f->spec, *set, problems);
-    if (err >= 0)
-        err = bit_spec_normalise(f->spec, NULL, problems);
-    free(problems);
+    *f = (struct fixture){0};
+    err = run_spec_parse(text, set, &f->spec);
     if (err >= 0)
         err = bit_plan_init(&f->plan, f->spec, over->rank, over->size, over->size, 2, (int64_t)4 << 30);
     if (err >= 0)
