@@ -17,7 +17,7 @@ import sys
 import tree
 
 # Folders whose README has a file a line.
-FOLDERS = ("daemon", "ctl", "proto", "kernels")
+FOLDERS = ("daemon", "ctl", "proto", "kernels", "worker")
 
 # What is no source's: deploy/test reads it.
 ELSEWHERE = {"BIT_FUZZ_S"}
