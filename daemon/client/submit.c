@@ -1,6 +1,5 @@
 #include "daemon/client/submit.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +11,17 @@
 #include "daemon/client/plan_query.h"
 #include "daemon/client/proof.h"
 #include "daemon/client/run_names.h"
+#include "daemon/client/submit_check.h"
 #include "daemon/client/warnings.h"
 #include "daemon/feed/feed.h"
-#include "daemon/launch/slurm_job.h"
 #include "daemon/store/init_from.h"
-#include "daemon/store/runner.h"
 #include "daemon/store/runs.h"
-#include "daemon/sys/allow.h"
 #include "proto/check.h"
 #include "proto/data/sidecar.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("submit");
@@ -309,62 +305,6 @@ static void on_looked(uv_work_t *work, int status)
 
 /* ---- the beginning */
 
-static void refuse_problems(struct bit_client *c, const struct bit_problems *problems)
-{
-    Bit__Problem item[BIT_PROBLEMS_MAX], *list[BIT_PROBLEMS_MAX];
-    size_t count = (size_t)BIT_MIN(problems->count, BIT_PROBLEMS_MAX);
-    char text[128];
-
-    for (size_t i = 0; i < count; i++) {
-        const struct bit_problem *from = &problems->item[i];
-        bit__problem__init(&item[i]);
-        item[i].field = from->field[0] ? bit_lend(from->field) : NULL;
-        item[i].text = bit_lend(from->text);
-        item[i].has_line = from->line > 0;
-        item[i].line = (uint32_t)from->line;
-        item[i].has_column = from->column > 0;
-        item[i].column = (uint32_t)from->column;
-        list[i] = &item[i];
-    }
-    bit_format(text, sizeof text, "the specification has %d problem%s", problems->count,
-               problems->count == 1 ? "" : "s");
-    bit_client_refuse_problems(c, BIT_ESPEC, text, list, count);
-}
-
-/* How this bitd, by its user and settings, lets this client launch ranks. */
-static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
-{
-    int err = bit_allow_check(c->all->env->config, spec, !bit_proof_needed(&c->peer), problems);
-
-    if (spec->launch->launcher != BIT__LAUNCHER__SRUN || bit_slurm_job_check_own() == 0)
-        return err;
-    bit_problems_add(problems, "launch.launcher", 0, 0, "%s", bit_fail_text());
-    return BIT_ESPEC;
-}
-
-static int check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *directory)
-{
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-
-    if (problems == NULL) {
-        bit_client_refuse(c, -ENOMEM, "a specification");
-        return -ENOMEM;
-    }
-    int err = bit_spec_normalise(spec, directory, problems);
-    if (err >= 0)
-        err = bit_spec_validate(spec, problems);
-    if ((err >= 0 || err == BIT_ESPEC) && spec->launch != NULL && check_launch(c, spec, problems) < 0)
-        err = BIT_ESPEC; /* told together with the other problems */
-    if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, problems) < 0)
-        err = BIT_ESPEC;
-    if (err < 0 && problems->count > 0)
-        refuse_problems(c, problems);
-    else if (err < 0)
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-    free(problems);
-    return err < 0 ? err : 0;
-}
-
 static void begin_looking(struct bit_submission *s)
 {
     int err = uv_queue_work(s->env->loop, &s->work, look_at_data, on_looked);
@@ -412,7 +352,7 @@ static void begin(struct bit_client *c, const Bit__SubmitRequest *m)
         bit_client_refuse(c, -ENOMEM, "a specification");
         return;
     }
-    if (check_spec(c, spec, m->directory ? m->directory : "/") < 0) {
+    if (bit_submit_check(c, spec, m->directory ? m->directory : "/") < 0) {
         bit_msg_free(spec);
         return;
     }
