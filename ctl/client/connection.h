@@ -44,10 +44,10 @@ int bit_connection_send(struct bit_connection *c, uint16_t type, const void *msg
 int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg);
 
 /**
- * Send a request and take its one reply, which must be of type `want`. Where it carries a
- * request id, so that it is applied once, a daemon that goes away in between is waited for and asked again. An
- * ErrorReply is printed (as JSON with cli->json) and becomes its exit code. Returns 0 with *reply, or the exit code (>
- * 0) with everything said that there is to say.
+ * Send a request and take its one reply, which must be of type `want`. Where it carries a request id, so that it is
+ * applied once, a daemon that goes away in between is waited for and asked again. An ErrorReply is printed (as JSON
+ * with cli->json) and becomes its exit code.
+ * Returns     0 with *reply, or the exit code (> 0) after everything was said that there is to say
  */
 int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply);
 

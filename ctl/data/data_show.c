@@ -47,7 +47,7 @@ struct show {
     size_t count;
 };
 
-/* ---- the run ---- */
+/* ---- the run */
 
 static int find_spec(const struct bit_data_options *o, const char *run, Bit__RunSpec **out)
 {
@@ -70,7 +70,7 @@ static int find_spec(const struct bit_data_options *o, const char *run, Bit__Run
     return err < 0 ? bit_failure_print(o->cli, err) : 0;
 }
 
-/* ---- instances ---- */
+/* ---- instances */
 
 static bool is_wanted(const struct bit_data_options *o, const Bit__RunSpec *spec, uint32_t row)
 {
@@ -110,7 +110,7 @@ static int by_row(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* ---- documents ---- */
+/* ---- documents */
 
 static int add_part(struct shown *shown, const struct bit_document_index_row *row)
 {
@@ -162,7 +162,7 @@ static int find_documents(struct show *s)
     return err;
 }
 
-/* ---- text ---- */
+/* ---- text */
 
 static int check_tokenizer(const struct show *s)
 {
@@ -211,7 +211,7 @@ static int print_text(const struct show *s, const struct shown *shown, uint64_t 
     return err;
 }
 
-/* ---- answer ---- */
+/* ---- answer */
 
 /* The part's tokens inside the instance. */
 static void bounds(const struct show *s, const struct shown *shown, const struct part *p, uint64_t *from, uint64_t *to)

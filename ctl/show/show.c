@@ -9,7 +9,7 @@
 #include "proto/escape.h"
 #include "proto/utf8.h"
 
-/* ---- one text ---- */
+/* ---- one text */
 
 /* What a lead byte says; 1 for those that lead nothing. */
 static size_t length_of(unsigned char lead)
@@ -64,7 +64,7 @@ static void put_text(FILE *f, const char *text, size_t bytes, int width, bool le
         fprintf(f, "%*s", pad, "");
 }
 
-/* ---- one conversion ---- */
+/* ---- one conversion */
 
 struct conversion {
     char flags[8];
@@ -198,7 +198,7 @@ void bit_show(FILE *f, const char *fmt, ...)
     va_end(args);
 }
 
-/* ---- longer texts ---- */
+/* ---- longer texts */
 
 static bool passes(char c)
 {

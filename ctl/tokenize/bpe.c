@@ -43,7 +43,7 @@ struct bit_bpe_scratch {
     size_t symbols_room, heap_count;
 };
 
-/* ---- tables ---- */
+/* ---- tables */
 
 static inline size_t pair_slot(const struct bit_bpe *bpe, uint64_t pair)
 {
@@ -142,7 +142,7 @@ void bit_bpe_finish(struct bit_bpe *bpe)
     *bpe = (struct bit_bpe){0};
 }
 
-/* ---- lists and memory ---- */
+/* ---- lists and memory */
 
 int bit_ids_reserve(struct bit_ids *ids, size_t more)
 {
@@ -188,7 +188,7 @@ void bit_bpe_scratch_destroy(struct bit_bpe_scratch *scratch)
     free(scratch);
 }
 
-/* ---- short pieces ---- */
+/* ---- short pieces */
 
 static inline uint64_t merge_of(const struct bit_bpe *bpe, uint32_t left, uint32_t right)
 {
@@ -224,7 +224,7 @@ static size_t merge_short(const struct bit_bpe *bpe, const uint8_t *piece, size_
     return count;
 }
 
-/* ---- long pieces ---- */
+/* ---- long pieces */
 
 static void heap_push(struct bit_bpe_scratch *s, struct candidate c)
 {
@@ -322,7 +322,7 @@ static int merge_long(const struct bit_bpe *bpe, struct bit_bpe_scratch *s, cons
     return 0;
 }
 
-/* ---- pieces ---- */
+/* ---- pieces */
 
 static int encode_new(const struct bit_bpe *bpe, struct bit_bpe_scratch *s, const uint8_t *piece, size_t bytes,
                       struct bit_ids *out)

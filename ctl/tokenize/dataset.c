@@ -32,7 +32,7 @@ static int sync_folder(const struct bit_dataset *d)
     return fsync(d->folder) < 0 ? bit_fail(-errno, "folder '%s'", d->options.folder) : 0;
 }
 
-/* ---- what is in the folder ---- */
+/* ---- what is in the folder */
 
 static int make_folders(const char *path)
 {
@@ -96,7 +96,7 @@ static int remove_left_over(const struct bit_dataset *d, size_t finished)
     return err;
 }
 
-/* ---- begin, or go on ---- */
+/* ---- begin, or go on */
 
 static int remove_file(const struct bit_dataset *d, const char *name)
 {
@@ -216,7 +216,7 @@ bool bit_dataset_complete(const struct bit_dataset *d)
     return d->complete;
 }
 
-/* ---- documents ---- */
+/* ---- documents */
 
 bool bit_dataset_full(const struct bit_dataset *d, size_t count)
 {
@@ -246,7 +246,7 @@ int bit_dataset_add(struct bit_dataset *d, const uint8_t *tokens, size_t count, 
     return err < 0 ? err : bit_part_add(d->part, tokens, count, row);
 }
 
-/* ---- end ---- */
+/* ---- end */
 
 static json_t *describe_files(const struct bit_dataset *d)
 {

@@ -33,7 +33,7 @@ const char *bit_document_fault_text(enum bit_document_fault fault)
     return texts[fault];
 }
 
-/* ---- grammar ---- */
+/* ---- grammar */
 
 static void skip_space(struct cursor *c)
 {
@@ -235,7 +235,7 @@ static bool skip_value(struct cursor *c)
     return ok;
 }
 
-/* ---- strings ---- */
+/* ---- strings */
 
 /* Undo the escapes of s, which the grammar has accepted. Writes no more than it reads. */
 static size_t unescape(const struct span *s, uint8_t *out)
@@ -315,7 +315,7 @@ static bool key_is(const struct span *key, const char *name)
     return unescape(key, plain) == length && memcmp(plain, name, length) == 0;
 }
 
-/* ---- document ---- */
+/* ---- document */
 
 /* A member's value: a string is kept, a number is kept as it is written if numbers may be, other kinds are passed. */
 static bool take_member(struct cursor *c, bool numbers, struct span *out)
@@ -390,7 +390,7 @@ int bit_document_parse(const uint8_t *line, size_t bytes, struct bit_document_sc
     return BIT_DOCUMENT_GOOD;
 }
 
-/* ---- white space ---- */
+/* ---- white space */
 
 static bool is_strippable(const uint8_t *s, size_t *step)
 {

@@ -29,7 +29,7 @@ static int fail_ledger(const char *name)
     return bit_fail(-errno, "'%s/%s'", name, BIT_LEDGER_NAME);
 }
 
-/* ---- head ---- */
+/* ---- head */
 
 static int head_reserve(struct bit_ledger_head *head, size_t more)
 {
@@ -91,7 +91,7 @@ void bit_ledger_head_finish(struct bit_ledger_head *head)
     *head = (struct bit_ledger_head){0};
 }
 
-/* ---- reading ---- */
+/* ---- reading */
 
 /* The length of the line at text, without its newline, if it is whole and its checksum holds; else -1. */
 static ssize_t line_length(const char *text, size_t bytes)
@@ -273,7 +273,7 @@ out:
     return err;
 }
 
-/* ---- writing ---- */
+/* ---- writing */
 
 static int write_text(struct bit_ledger *l, const char *text, size_t bytes)
 {

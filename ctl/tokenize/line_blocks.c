@@ -33,7 +33,7 @@ struct bit_line_blocks {
     uint64_t next_line;
 };
 
-/* ---- bytes of the file ---- */
+/* ---- bytes of the file */
 
 static int refill(struct bit_line_blocks *l)
 {
@@ -86,7 +86,7 @@ static int open_packing(struct bit_line_blocks *l)
     return 0;
 }
 
-/* ---- unpacking: fill out[0..room), return the bytes, 0 at the end ---- */
+/* ---- unpacking: fill out[0..room), return the bytes, 0 at the end */
 
 static ssize_t read_plain(struct bit_line_blocks *l, uint8_t *out, size_t room)
 {
@@ -169,7 +169,7 @@ static ssize_t unpack(struct bit_line_blocks *l, uint8_t *out, size_t room)
     }
 }
 
-/* ---- lines ---- */
+/* ---- lines */
 
 static int reserve(uint8_t **data, size_t *room, size_t need, const char *path)
 {

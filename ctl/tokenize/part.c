@@ -57,7 +57,7 @@ int bit_part_create(int folder, const char *folder_name, unsigned token_bytes, s
     return 0;
 }
 
-/* ---- begin ---- */
+/* ---- begin */
 
 static int open_file(const struct bit_part *p, const char *end, int *fd)
 {
@@ -109,7 +109,7 @@ uint64_t bit_part_documents(const struct bit_part *p)
     return p->documents;
 }
 
-/* ---- documents ---- */
+/* ---- documents */
 
 static int flush_tokens(struct bit_part *p)
 {
@@ -200,7 +200,7 @@ int bit_part_add(struct bit_part *p, const uint8_t *tokens, size_t count, const 
     return err < 0 ? err : put_tokens(p, tokens, count * p->token_bytes);
 }
 
-/* ---- end ---- */
+/* ---- end */
 
 static int close_index(struct bit_part *p)
 {

@@ -17,7 +17,7 @@ struct walk {
 
 static int run_step(const struct walk *w, int step, const uint8_t *s, size_t bytes);
 
-/* ---- GPT-2's pattern ---- */
+/* ---- GPT-2's pattern */
 
 /* The classes of ASCII, so that most characters cost one load. */
 #define O BIT_UNICODE_OTHER
@@ -128,7 +128,7 @@ static int run_gpt2(const struct walk *w, int step, const uint8_t *s, size_t byt
     return 0;
 }
 
-/* ---- the other steps ---- */
+/* ---- the other steps */
 
 int bit_split_regex(const char *pattern, size_t bytes, bool literal, struct bit_split *out)
 {

@@ -26,7 +26,7 @@ static int add_rows(const struct selection *s, struct bit_codeset *out)
     return err;
 }
 
-/* ---- by name ---- */
+/* ---- by name */
 
 #define BIT(category) (1u << CATEGORY_##category)
 enum {
@@ -183,7 +183,7 @@ int bit_property(const char *name, size_t bytes, struct bit_codeset *out)
     return add_rows(&s, out);
 }
 
-/* ---- [[:name:]] ---- */
+/* ---- [[:name:]] */
 
 /* Everything but white space, controls and what is not assigned. */
 static int add_graph(struct bit_codeset *out)
@@ -264,7 +264,7 @@ int bit_property_word(struct bit_codeset *out)
     return err < 0 ? err : bit_codeset_add(out, 0xbc, 0xbe);
 }
 
-/* ---- case ---- */
+/* ---- case */
 
 static bool same_long_fold(size_t a, size_t b)
 {

@@ -18,7 +18,7 @@ struct bit_regex {
     uint8_t kind[BIT_CODE_LAST + 1];
 };
 
-/* ---- kinds ---- */
+/* ---- kinds */
 
 /* The code points cut where any set begins or ends: from first[i] up to first[i + 1] all are of kind[i]. */
 struct alphabet {
@@ -104,7 +104,7 @@ static void fill_kinds(const struct alphabet *a, uint8_t kind[BIT_CODE_LAST + 1]
     }
 }
 
-/* ---- PCRE2's pattern ---- */
+/* ---- PCRE2's pattern */
 
 struct text {
     char *data;
@@ -223,7 +223,7 @@ void bit_regex_destroy(struct bit_regex *regex)
     free(regex);
 }
 
-/* ---- searching ---- */
+/* ---- searching */
 
 static int reserve(struct bit_regex_search *s, size_t bytes)
 {

@@ -6,7 +6,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* ---- escapes ---- */
+/* ---- escapes */
 
 static int hexadecimal(uint8_t c)
 {
@@ -110,7 +110,7 @@ int bit_regex_take_set(struct bit_regex_parse *p, bool in_brackets, struct bit_c
     return err < 0 ? err : 1;
 }
 
-/* ---- brackets ---- */
+/* ---- brackets */
 
 /* What stands between two && of a class, and what those before it have in common. */
 struct class

@@ -14,7 +14,7 @@
 #define REPEAT_MAX 65535 /* PCRE2's */
 #define LINE_BREAK '\n'
 
-/* ---- for both halves ---- */
+/* ---- for both halves */
 
 int bit_regex_refuse(const struct bit_regex_parse *p, const char *fmt, ...)
 {
@@ -43,7 +43,7 @@ int bit_regex_take(struct bit_regex_parse *p, uint32_t *c)
     return 0;
 }
 
-/* ---- what comes out ---- */
+/* ---- what comes out */
 
 static int reserve_code(struct bit_regex_parse *p, size_t more)
 {
@@ -127,7 +127,7 @@ static int put_char(struct bit_regex_parse *p, uint32_t c)
     return err < 0 ? err : put_set(p, &set);
 }
 
-/* ---- single characters ---- */
+/* ---- single characters */
 
 /* Under (?i), "ss" matches a sharp s and the reverse; that is refused. */
 static int push_in_a_row(struct bit_regex_parse *p, uint32_t c)
@@ -187,7 +187,7 @@ static int put_brackets(struct bit_regex_parse *p)
     return err;
 }
 
-/* ---- anchors ---- */
+/* ---- anchors */
 
 /* At the beginning of a line, which the end of the text is not. */
 static int put_line_begin(struct bit_regex_parse *p)
@@ -267,7 +267,7 @@ static int put_any_break(struct bit_regex_parse *p)
     return err < 0 ? err : put(p, ")");
 }
 
-/* ---- atoms ---- */
+/* ---- atoms */
 
 /* What was put last. */
 struct atom {
@@ -365,7 +365,7 @@ static int put_single(struct bit_regex_parse *p, struct atom *atom)
     return err < 0 ? err : put_literal(p, c);
 }
 
-/* ---- groups ---- */
+/* ---- groups */
 
 /* The letters of (?i) and (?m-i:..), up to ':' or ')'. */
 static int take_options(struct bit_regex_parse *p)
@@ -490,7 +490,7 @@ static int put_group(struct bit_regex_parse *p, struct atom *atom)
     return err;
 }
 
-/* ---- repeats ---- */
+/* ---- repeats */
 
 struct repeat {
     uint32_t least, most; /* UINT32_MAX: without end */
@@ -605,7 +605,7 @@ static int put_repeats(struct bit_regex_parse *p, size_t from, struct atom *atom
     return err;
 }
 
-/* ---- sequences and alternatives ---- */
+/* ---- sequences and alternatives */
 
 static int put_atom(struct bit_regex_parse *p, struct atom *atom)
 {
@@ -662,7 +662,7 @@ static int put_choice(struct bit_regex_parse *p, bool *empty)
     return err;
 }
 
-/* ---- whole ---- */
+/* ---- whole */
 
 static int begin(struct bit_regex_parse *p, const char *pattern, size_t bytes)
 {

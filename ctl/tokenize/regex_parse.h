@@ -49,7 +49,7 @@ int bit_regex_parse(struct bit_regex_parse *p, const char *pattern, size_t bytes
 int bit_regex_parse_literal(struct bit_regex_parse *p, const char *text, size_t bytes);
 void bit_regex_parse_finish(struct bit_regex_parse *p);
 
-/* ---- between the halves ---- */
+/* ---- between the halves */
 
 /** Fail with BIT_EDATA and the offset of p->at. */
 int bit_regex_refuse(const struct bit_regex_parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

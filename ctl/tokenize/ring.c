@@ -59,7 +59,7 @@ void bit_ring_destroy(struct bit_ring *r)
     free(r);
 }
 
-/* ---- failure ---- */
+/* ---- failure */
 
 /* Keep the note of the thread that failed, without the code's text, which bit_fail adds again. */
 static void note_failure(struct bit_ring *r, int err)
@@ -89,7 +89,7 @@ int bit_ring_result(const struct bit_ring *r)
     return r->err < 0 ? bit_fail(r->err, "%s", r->error) : 0;
 }
 
-/* ---- reader ---- */
+/* ---- reader */
 
 static struct bit_ring_slot *slot_of(struct bit_ring *r, uint64_t seq)
 {
@@ -123,7 +123,7 @@ void bit_ring_end(struct bit_ring *r)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* ---- workers ---- */
+/* ---- workers */
 
 struct bit_ring_slot *bit_ring_take(struct bit_ring *r)
 {
@@ -143,7 +143,7 @@ void bit_ring_done(struct bit_ring *r, struct bit_ring_slot *slot)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* ---- writer ---- */
+/* ---- writer */
 
 struct bit_ring_slot *bit_ring_next(struct bit_ring *r)
 {

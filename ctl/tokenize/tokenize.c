@@ -25,7 +25,7 @@ struct pipeline {
     struct bit_tokenize_summary sum;
 };
 
-/* ---- reader ---- */
+/* ---- reader */
 
 /* The first line of a file that is not in a finished file. */
 static uint64_t first_line(const struct pipeline *p, size_t file)
@@ -89,7 +89,7 @@ static void *run_reader(void *arg)
     return NULL;
 }
 
-/* ---- workers ---- */
+/* ---- workers */
 
 struct worker {
     struct pipeline *p;
@@ -114,7 +114,7 @@ static void *run_worker(void *arg)
     return NULL;
 }
 
-/* ---- writer ---- */
+/* ---- writer */
 
 /* The counts that a finished file's mark carries, in this order. */
 static void put_counts(const struct bit_tokenize_summary *sum, uint64_t counts[BIT_LEDGER_COUNTS])
@@ -216,7 +216,7 @@ static void run_writer(struct pipeline *p)
     }
 }
 
-/* ---- threads ---- */
+/* ---- threads */
 
 static int start_worker(struct pipeline *p, struct worker *w)
 {
@@ -270,7 +270,7 @@ static int run_pipeline(struct pipeline *p)
     return err;
 }
 
-/* ---- dataset ---- */
+/* ---- dataset */
 
 /* What decides the bytes that are written. A pipe is another one each time. */
 static int say_input(struct bit_ledger_head *head, const struct bit_input_file *input)

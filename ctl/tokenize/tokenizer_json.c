@@ -16,7 +16,7 @@
 #include "proto/err.h"
 #include "proto/regular_file.h"
 
-/* ---- for both halves ---- */
+/* ---- for both halves */
 
 int bit_tokenizer_refuse(const struct bit_tokenizer_loader *l, const char *path, const char *fmt, ...)
 {
@@ -54,7 +54,7 @@ int bit_tokenizer_get_bool(const struct bit_tokenizer_loader *l, const json_t *o
     return 0;
 }
 
-/* ---- normaliser and pre-tokenizer ---- */
+/* ---- normaliser and pre-tokenizer */
 
 static int load_normalizer(struct bit_tokenizer_loader *l, const json_t *n, const char *path)
 {
@@ -181,7 +181,7 @@ static int load_pretokenizer(struct bit_tokenizer_loader *l, const json_t *p)
     return err;
 }
 
-/* ---- whole ---- */
+/* ---- whole */
 
 static int load_all(struct bit_tokenizer_loader *l, const json_t *root)
 {

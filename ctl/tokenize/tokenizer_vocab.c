@@ -11,7 +11,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* ---- byte-level alphabet ---- */
+/* ---- byte-level alphabet */
 
 /* GPT-2 writes each byte as a printable character: itself where it is one in Latin-1, else U+0100 and on, in order. */
 static void make_alphabet(struct bit_tokenizer_loader *l)
@@ -45,7 +45,7 @@ static size_t token_bytes(const struct bit_tokenizer_loader *l, const char *text
     return count;
 }
 
-/* ---- model ---- */
+/* ---- model */
 
 /* One above the highest id in use, and room for the bytes of all tokens. */
 static int measure(struct bit_tokenizer_loader *l, const json_t *added, uint32_t *token_count, size_t *text_bytes)
@@ -210,7 +210,7 @@ int bit_tokenizer_load_model(struct bit_tokenizer_loader *l, const json_t *model
     return err < 0 ? err : load_merges(l, merges);
 }
 
-/* ---- added tokens ---- */
+/* ---- added tokens */
 
 /* The id that tokenizers gives: the vocabulary's, or one after all others. Another in the file is a contradiction. */
 static int check_added_id(const struct bit_tokenizer_loader *l, const char *path, const json_t *token, uint32_t *next,

@@ -54,7 +54,7 @@ struct tokenize {
 
 static volatile sig_atomic_t stop_signal; /* the one that came */
 
-/* ---- options ---- */
+/* ---- options */
 
 static int cores(void)
 {
@@ -144,7 +144,7 @@ static int find_end_of_text(const struct tokenize *t, const struct bit_tokenizer
     return 0;
 }
 
-/* ---- progress ---- */
+/* ---- progress */
 
 static double seconds_since(const struct timespec *then, struct timespec *now)
 {
@@ -246,7 +246,7 @@ static void catch_signals(void)
     }
 }
 
-/* ---- answer ---- */
+/* ---- answer */
 
 static void print_person(const struct tokenize *t, const struct bit_tokenize_summary *sum, double seconds)
 {
@@ -293,7 +293,7 @@ static int print_json(const struct tokenize *t, const struct bit_tokenizer *toke
     return BIT_EXIT_OK;
 }
 
-/* ---- verb ---- */
+/* ---- verb */
 
 /* The real path of a folder that may not be there yet: that of the part that is, which is enough to see where it lies.
  */

@@ -19,8 +19,8 @@
 
 /**
  * Write MANIFEST into an open folder (fd), replacing what is there, and sync both. The caller has synced the data
- * files, and renames the folder. A MANIFEST that could not be written whole is removed. Errors      -errno;
- * BIT_ECORRUPT if the manifest does not agree with itself, BIT_EVERSION if its version is not ours
+ * files, and renames the folder. A MANIFEST that could not be written whole is removed.
+ * Errors      -errno; BIT_ECORRUPT if the manifest does not agree with itself; BIT_EVERSION if its version is not ours
  */
 int bit_manifest_write(int dir_fd, const Bit__Manifest *manifest);
 

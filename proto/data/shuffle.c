@@ -64,7 +64,7 @@ int bit_shuffle_create(uint64_t seed, uint64_t count, struct bit_shuffle **out)
     return bit_shuffle_create_windowed(seed, count, BIT_SHUFFLE_WINDOW, out);
 }
 
-/* ---- the whole of a small one ---- */
+/* ---- the whole of a small one */
 
 static int shuffle_all(const struct bit_shuffle *s, uint32_t *swap, struct window *w)
 {
@@ -86,7 +86,7 @@ static int shuffle_all(const struct bit_shuffle *s, uint32_t *swap, struct windo
     return 0;
 }
 
-/* ---- a window of a large one ---- */
+/* ---- a window of a large one */
 
 static uint32_t block_low(uint32_t block)
 {

@@ -189,7 +189,7 @@ double bit_sidecar_bytes_per_token_of(char *const *path, size_t count, const str
     return tokens > 0 ? bytes / tokens : 0;
 }
 
-/* ---- a run's files ---- */
+/* ---- a run's files */
 
 struct check {
     const Bit__RunSpec *spec;

@@ -15,7 +15,7 @@
 /* A rule's verdict; the position comes from where the field stood. */
 #define WRONG(field, ...) bit_problems_add(problems, field, 0, 0, __VA_ARGS__)
 
-/* ---- everything is set ---- */
+/* ---- everything is set */
 
 /* Absence means something. */
 static const char *const may_be_absent[] = {"phases.switch",
@@ -78,7 +78,7 @@ static void check_set(const ProtobufCMessage *msg, const char *prefix, struct bi
     }
 }
 
-/* ---- ranges ---- */
+/* ---- ranges */
 
 struct range {
     const char *path;
@@ -191,7 +191,7 @@ static void check_range(const Bit__RunSpec *spec, const struct range *r, struct 
         WRONG(r->path, "%s is not %s %s", is, r->above ? "above" : "at least", least);
 }
 
-/* ---- names and paths ---- */
+/* ---- names and paths */
 
 static void check_name(const char *name, const char *field, struct bit_problems *problems)
 {
@@ -307,7 +307,7 @@ static void check_eval(const Bit__EvalSpec *eval, struct bit_problems *problems)
         WRONG("eval.every", "every %llu steps, but there is no eval.set", (unsigned long long)eval->every);
 }
 
-/* ---- rules between fields; each waits until what it divides by is sane ---- */
+/* ---- rules between fields; each waits until what it divides by is sane */
 
 static void check_model(const Bit__ModelSpec *m, struct bit_problems *problems)
 {

@@ -80,10 +80,11 @@ const ProtobufCMessageDescriptor *bit_msg_descriptor(uint16_t type);
 
 /**
  * Decode one message of the given type.
- * Refuses (BIT_EMESSAGE): a type that is not of this channel, missing required fields, unknown fields at any depth, an
- * enumeration outside its values, NaN or infinity in a double, embedded NUL or broken UTF-8 in a string, and the rest
- * of strict.h. Refuses (BIT_ELIMIT) what would take more than min(16 x bytes + 4 KiB, 8 MiB) when decoded. Ownership:
- * *out is the caller's, freed by bit_msg_free; it does not borrow from body.
+ * Ownership   *out is the caller's, freed by bit_msg_free; it does not borrow from body
+ * Errors      BIT_EMESSAGE for a type that is not of this channel, missing required fields, unknown fields at any
+ *             depth, an enumeration outside its values, NaN or infinity in a double, embedded NUL or broken UTF-8 in a
+ *             string, and the rest of strict.h; BIT_ELIMIT for what would take more than
+ *             min(16 x bytes + 4 KiB, 8 MiB) when decoded; -ENOMEM
  */
 int bit_msg_decode(enum bit_channel channel, uint16_t type, const uint8_t *body, size_t bytes, ProtobufCMessage **out);
 /** The same for a message that no channel carries by itself (a manifest's bytes, a spec file): by descriptor, with the
