@@ -16,7 +16,7 @@ OPTIMIZER_MS = 20
 
 
 def own(report, host, phase, micro, *more, steps=3, micro_steps=MICRO_STEPS, ranks=1):
-    """The line of JSON, or None behind a row that says why."""
+    """The line of JSON, or None after a row that says why."""
     what = f"bitworker, {NAMES[phase]}, micro-batch {micro}" + (f", {ranks} GPUs" if ranks > 1 else "") + "".join(f" {m}" for m in more)
     command = [os.path.join(host.build, "worker", "bitworker"), "bench", "--model", "olmo_20m" if host.small else "olmo_1b", "--micro-batch",
                "2" if host.small else micro, "--micro-steps", str(2 if host.small else micro_steps), "--phase", phase, "--steps", str(steps), "--json",

@@ -223,4 +223,4 @@ def crossed(report, host, bed, want):
     difference, step = worst(*before)
     report.at_most("its losses beside the GPU's alone, to the switch", 100 * difference, 1.0, " %", step=step)
     difference, step = worst(want, got)
-    report.add("  and behind it, where a difference grows with the spike", "ok", f"{100 * difference:.3g} % at step {step}", "told only")
+    report.add("  and after it, where a difference grows with the spike", "ok", f"{100 * difference:.3g} % at step {step}", "told only")

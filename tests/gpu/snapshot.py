@@ -1,7 +1,7 @@
 """Checkpoints of OLMo-1B in a real run: how long training stands still for one, and how long it takes to be on disk."""
 import statistics
 
-# Enough steps behind the first one for it to be on disk, at 1 GB/s, before the next is due.
+# Enough steps after the first one for it to be on disk, at 1 GB/s, before the next is due.
 EVERY, STEPS = 44, 88
 
 
@@ -15,8 +15,8 @@ def beside_training(report, host, bed):
     for c in saved:
         at = c["after_step"]
         if at == STEPS:
-            continue  # nothing is trained behind it
-        behind = ms.get(at + 1, usual)
-        report.check(f"checkpoint of {c['bytes'] / 2**30:.1f} GiB behind step {at}", "beside training" in backend and c["stall_ms"] < c["ms"],
-                     f"training stood still for {c['stall_ms']:.1f} ms, on disk after {c['ms']:.0f} ms; the step behind it took {behind:.1f} ms, "
+            continue  # nothing is trained after it
+        after = ms.get(at + 1, usual)
+        report.check(f"checkpoint of {c['bytes'] / 2**30:.1f} GiB after step {at}", "beside training" in backend and c["stall_ms"] < c["ms"],
+                     f"training stood still for {c['stall_ms']:.1f} ms, on disk after {c['ms']:.0f} ms; the step after it took {after:.1f} ms, "
                      f"the usual one {usual:.1f} ms", "beside training")
