@@ -92,7 +92,7 @@ static void describe(const Bit__Anomaly *a, char *text, size_t room)
     switch (a->kind) {
     case BIT__ANOMALY_KIND__NAN_LOSS:
     case BIT__ANOMALY_KIND__NAN_GRADIENT:
-        bit_format(text, room, "the %s is no number, first on rank %u%s%.*s",
+        bit_format(text, room, "the %s is NaN or infinite, first on rank %u%s%.*s",
                    a->kind == BIT__ANOMALY_KIND__NAN_LOSS ? "loss" : "gradient", a->rank, in, place_bytes(a), place);
         break;
     case BIT__ANOMALY_KIND__LOSS_SPIKE:

@@ -79,7 +79,7 @@ static void note_step(struct bit_tensorboard *board, double wall_s, const Bit__S
 {
     uint8_t record[RECORD_BYTES_MAX];
     struct scalars s = {.count = 0};
-    if (m->loss != 0 || !m->skipped) { /* else it is no number */
+    if (m->loss != 0 || !m->skipped) { /* else it is NaN or infinite */
         add(&s, "train/CrossEntropyLoss", m->loss);
         add(&s, "train/Perplexity", exp(m->loss));
     }

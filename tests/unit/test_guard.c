@@ -229,7 +229,7 @@ TEST(too_many_skipped_steps_stop_the_run)
     }
     EXPECT_EQ(run.due.action, BIT__GUARD_ACTION__STOP);
     EXPECT_EQ(run.due.step, 259);
-    EXPECT_CONTAINS(run.due.text, "the loss is no number, first on rank 1; too often, the run is stopped");
+    EXPECT_CONTAINS(run.due.text, "the loss is NaN or infinite, first on rank 1; too often, the run is stopped");
     EXPECT_EQ(run.skipped, 5);
     EXPECT_EQ(run.seen_count, 5);
     bit_run_finish(&run);
