@@ -71,12 +71,9 @@ static Bit__Mutation mutation(const struct bit_client *c, const char *verb, char
 /* One that changes no state. */
 static int record_mutation(struct bit_runner *r, Bit__Mutation *m)
 {
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
 
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_MUTATION;
-    record.mutation = m;
     bit_info("asked", "run=%s verb=%s uid=%u", r->run.id, m->verb, m->uid);
-    return bit_runner_try_record(r, &record);
+    return bit_try_record(r, MUTATION, mutation, m);
 }
 
 /* Answer when it has come true, or at once if the client does not want to wait. */
@@ -101,10 +98,7 @@ static void ask_checkpoint(struct bit_client *c, struct bit_runner *r, const Bit
     asked.request_id = m->request_id;
     asked.has_uid = true;
     asked.uid = c->peer.uid;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED;
-    record.checkpoint_asked = &asked;
-    int err = bit_runner_try_record(r, &record);
+    int err = bit_try_record(r, CHECKPOINT_ASKED, checkpoint_asked, &asked);
     if (err < 0) {
         bit_client_refuse(c, err, "%s", bit_fail_text());
         return;
@@ -320,10 +314,7 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
     planned.request_id = m->request_id;
     planned.has_uid = true;
     planned.uid = c->peer.uid;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_SWITCH_PLANNED;
-    record.switch_planned = &planned;
-    int err = bit_runner_try_record(r, &record);
+    int err = bit_try_record(r, SWITCH_PLANNED, switch_planned, &planned);
     if (err < 0) {
         bit_client_refuse(c, err, "%s", bit_fail_text());
         return;

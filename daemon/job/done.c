@@ -49,18 +49,15 @@ static void record_done(struct bit_job *job)
     struct bit_runner *r = job->runner;
     const struct bit_tally_rank *said = &job->tally.rank[0];
     Bit__RanksDone m = BIT__RANKS_DONE__INIT;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     m.epoch = r->run.epoch;
     m.reason = said->reason;
     m.step = said->step;
     m.ranks = job->tally.ranks;
     m.weights_digest = said->weights_digest;
     m.phase_digest = said->phase_digest;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_RANKS_DONE;
-    record.ranks_done = &m;
     bit_info("done", "run=%s step=%" PRIu64 " ranks=%u digest=%016" PRIx64, r->run.id, m.step, m.ranks,
              m.weights_digest);
-    bit_runner_record(r, &record);
+    bit_record(r, RANKS_DONE, ranks_done, &m);
 }
 
 static void all_said(struct bit_job *job)

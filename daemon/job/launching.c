@@ -36,12 +36,9 @@ static int write_launched(struct bit_job *job, const struct bit_launch_args *arg
         m.nodes = nodes;
     }
     int err = bit_proc_start_time(m.pid, &m.pid_start);
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_LAUNCHED;
-    record.launched = &m;
     bit_info("launched", "run=%s attempt=%u epoch=%" PRIu64 " pid=%d ranks=%u nodes=%s restore=%s", run->id, m.attempt,
              m.epoch, m.pid, m.ranks, m.nodes ? m.nodes : "here", restore[0] ? restore : "none");
-    bit_runner_record(job->runner, &record);
+    bit_record(job->runner, LAUNCHED, launched, &m);
     return err == -ESRCH ? 0 : err; /* gone already: its end is about to be told */
 }
 

@@ -79,17 +79,14 @@ static void settle_done(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     switch (r->run.done.reason) {
     case BIT__STOP_REASON__COMPLETE:
         m.state = BIT__RUN_STATE__COMPLETED;
         m.reason = (char *)(uintptr_t) "every step done";
         m.has_exit_code = m.has_weights_digest = true;
         m.weights_digest = r->run.done.weights_digest;
-        record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
-        record.state = &m;
         bit_info("completed", "run=%s steps=%" PRIu64 " digest=%016" PRIx64, r->run.id, r->run.step, m.weights_digest);
-        bit_runner_record(r, &record);
+        bit_record(r, STATE, state, &m);
         break;
     case BIT__STOP_REASON__PAUSE:
         bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused at step %" PRIu64, r->run.step);

@@ -74,10 +74,7 @@ void bit_lost_record(struct bit_job *job)
     m.attempt = r->run.attempt;
     m.cause = cause;
     m.step = r->run.step;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_LOST;
-    record.lost = &m;
     bit_warn("worker lost", "run=%s attempt=%u step=%" PRIu64 " cause=%s", r->run.id, m.attempt, m.step, cause);
-    bit_runner_record(r, &record);
+    bit_record(r, LOST, lost, &m);
     memcpy(job->cause.text, cause, sizeof cause);
 }

@@ -48,10 +48,7 @@ static void cut(char *text)
 static void record_ready(struct bit_job *job, Bit__WorkerReady *m)
 {
     cut(m->backend);
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_READY;
-    record.ready = m;
-    bit_runner_record(job->runner, &record);
+    bit_record(job->runner, READY, ready, m);
 }
 
 /* Never train from weights that are not those that the journal tells of. */
@@ -124,13 +121,10 @@ static void on_step(struct bit_job *job, Bit__StepReport *m)
                     r->run.step + 1);
         return;
     }
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
-    record.step = &verdict.report;
     bit_debug("step", "run=%s step=%" PRIu64 " loss=%.6f ms=%.1f", r->run.id, m->step, m->loss, m->ms);
     bit_guard_judge(&job->guard, &r->run, m, &verdict);
     log_anomalies(&r->run, &verdict);
-    bit_runner_record(r, &record);
+    bit_record(r, STEP, step, &verdict.report);
     bit_tally_forget(&job->tally);
     bit_watch_step(&job->watch, m->ms);
     bit_verdicts_verify(job);
@@ -150,11 +144,8 @@ static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
                     m->after_step);
         return;
     }
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_SWITCHED;
-    record.switched = m;
     bit_info("switched", "run=%s after=%" PRIu64 " digest=%016" PRIx64, r->run.id, m->after_step, m->phase_digest);
-    bit_runner_record(r, &record);
+    bit_record(r, SWITCHED, switched, m);
     bit_watch_switched(&job->watch);
     bit_watch_reported(&job->watch, m->after_step);
     came(job);
@@ -185,10 +176,7 @@ static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *
 static void checkpoint_reported(struct bit_job *job, const Bit__CheckpointReport *m)
 {
     struct bit_runner *r = job->runner;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
-    record.checkpoint = (Bit__CheckpointReport *)(uintptr_t)m;
-    bit_runner_record(r, &record);
+    bit_record(r, CHECKPOINT, checkpoint, (Bit__CheckpointReport *)(uintptr_t)m);
     bit_order_sequence_checkpointed(&job->sequence, m->after_step, m->error == 0);
     bit_watch_reported(&job->watch, m->after_step);
     if (m->error != 0 && job->phase == BIT_JOB_TRAINING) {
@@ -273,11 +261,8 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
         (m->after_step < run->eval_step ||
          (m->after_step == run->eval_step && evaluation_index(run, m) < run->eval_count)))
         return;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_EVALUATED;
     put_bytes(job, m);
-    record.evaluated = m;
-    bit_runner_record(r, &record);
+    bit_record(r, EVALUATED, evaluated, m);
     bit_watch_reported(&job->watch, m->after_step);
     came(job);
     bit_orders_pump(job);

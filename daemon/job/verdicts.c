@@ -21,11 +21,8 @@ static void go_back(struct bit_job *job)
     bit_format(reason, sizeof reason, "back from step %" PRIu64 " to %" PRIu64 ", leaving out %" PRIu64 " batches: %s",
                m.at_step, m.to_step, m.skip, run->due.text);
     m.reason = reason;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_REWOUND;
-    record.rewound = &m;
     bit_warn("rewound", "run=%s reason=%s", run->id, reason);
-    bit_runner_record(job->runner, &record);
+    bit_record(job->runner, REWOUND, rewound, &m);
     bit_job_end(job, 0, "%s", reason);
 }
 
@@ -66,15 +63,12 @@ void bit_verdicts_verify(struct bit_job *job)
     m.is = differs ? first.is : NULL;
     m.has_link = m.equal;
     m.link = run->link;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_VERIFIED;
-    record.verified = &m;
     if (m.equal)
         bit_info("resume verified", "run=%s from=%" PRIu64 " to=%" PRIu64 " text=\"%s\"", run->id, m.from_step,
                  m.to_step, text);
     else
         bit_warn(differs ? "resume differs" : "resume not comparable", "run=%s text=\"%s\"", run->id, text);
-    bit_runner_record(job->runner, &record);
+    bit_record(job->runner, VERIFIED, verified, &m);
     if (differs && run->spec->guard->resume == BIT__GUARD_ACTION__STOP)
         bit_job_end(job, BIT_EDIFFERS, "the resume differs: %s", text);
 }

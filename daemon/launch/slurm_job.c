@@ -83,11 +83,8 @@ static void note_state(struct bit_slurm_job *j, uint64_t number, const char *all
     m.job = number;
     m.state = state;
     m.reason = reason;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_SLURM;
-    record.slurm = &m;
     bit_info("slurm", "run=%s job=%" PRIu64 " state=%s reason=%s", j->runner->run.id, number, state, reason);
-    bit_runner_record(j->runner, &record);
+    bit_record(j->runner, SLURM, slurm, &m);
 }
 
 static void again_in(struct bit_slurm_job *j, uint64_t ms)

@@ -49,11 +49,8 @@ void bit_bad_checkpoints_record_one(struct bit_runner *r, const char *name, cons
     Bit__CheckpointBad m = BIT__CHECKPOINT_BAD__INIT;
     m.name = (char *)(uintptr_t)name;
     m.text = (char *)(uintptr_t)text;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_BAD;
-    record.bad = &m;
     bit_error("checkpoint bad", "run=%s name=%s text=%s", r->run.id, name, text);
-    bit_runner_record(r, &record);
+    bit_record(r, BAD, bad, &m);
 }
 
 void bit_bad_checkpoints_record(struct bit_runner *r, const struct bit_bad_checkpoints *b)

@@ -106,10 +106,7 @@ static void remove_one(struct bit_runner *r, size_t index)
     Bit__CheckpointRemoved m = BIT__CHECKPOINT_REMOVED__INIT;
     m.name = name;
     m.why = (char *)(uintptr_t) "newer ones are kept";
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_REMOVED;
-    record.removed = &m;
-    bit_runner_record(r, &record); /* first: a folder without a record is harmless, a record without one is not */
+    bit_record(r, REMOVED, removed, &m); /* first: a folder without a record is harmless, a record without one is not */
     bit_info("removed", "run=%s name=%s", r->run.id, name);
     remove_folder(r, name);
 }

@@ -79,10 +79,7 @@ void bit_partials_adopt(struct bit_runner *r, const char *name, const struct bit
     m.bytes = facts->bytes;
     m.weights_digest = facts->weights_digest;
     m.moments_digest = facts->moments_digest;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
-    record.checkpoint = &m;
-    bit_runner_record(r, &record);
+    bit_record(r, CHECKPOINT, checkpoint, &m);
 }
 
 void bit_partials_record(struct bit_runner *r, struct bit_partials *p)

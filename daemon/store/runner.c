@@ -392,60 +392,59 @@ void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
 
 static void record_state(struct bit_runner *r, Bit__StateChanged *m)
 {
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
-    record.state = m;
     bit_info("state", "run=%s state=%s reason=%s", r->run.id, bit_run_state_name(m->state), m->reason);
-    bit_runner_record(r, &record);
+    bit_record(r, STATE, state, m);
+}
+
+__attribute__((format(printf, 3, 0))) static Bit__StateChanged make_state(Bit__RunState state,
+                                                                          char reason[BIT_RUN_REASON_MAX],
+                                                                          const char *fmt, va_list args)
+{
+    Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
+
+    bit_vformat(reason, BIT_RUN_REASON_MAX, fmt, args);
+    m.state = state;
+    m.reason = reason;
+    m.has_exit_code = state == BIT__RUN_STATE__CANCELLED;
+    m.exit_code = m.has_exit_code ? BIT_EXIT_CANCELLED : 0;
+    return m;
 }
 
 void bit_runner_set_state(struct bit_runner *r, Bit__RunState state, const char *fmt, ...)
 {
     char reason[BIT_RUN_REASON_MAX];
+    Bit__StateChanged m;
     va_list args;
+
     va_start(args, fmt);
-    bit_vformat(reason, sizeof reason, fmt, args);
+    m = make_state(state, reason, fmt, args);
     va_end(args);
-    Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
-    m.state = state;
-    m.reason = reason;
-    if (state == BIT__RUN_STATE__CANCELLED) {
-        m.has_exit_code = true;
-        m.exit_code = BIT_EXIT_CANCELLED;
-    }
     record_state(r, &m);
 }
 
 int bit_runner_try_state(struct bit_runner *r, Bit__RunState state, Bit__Mutation *asked, const char *fmt, ...)
 {
     char reason[BIT_RUN_REASON_MAX];
+    Bit__StateChanged m;
     va_list args;
+
     va_start(args, fmt);
-    bit_vformat(reason, sizeof reason, fmt, args);
+    m = make_state(state, reason, fmt, args);
     va_end(args);
-    Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    m.state = state;
-    m.reason = reason;
     m.asked = asked;
-    m.has_exit_code = state == BIT__RUN_STATE__CANCELLED;
-    m.exit_code = BIT_EXIT_CANCELLED;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
-    record.state = &m;
     bit_info("asked", "run=%s verb=%s uid=%u state=%s", r->run.id, asked->verb, asked->uid, bit_run_state_name(state));
-    return bit_runner_try_record(r, &record);
+    return bit_try_record(r, STATE, state, &m);
 }
 
 void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...)
 {
     char reason[BIT_RUN_REASON_MAX];
+    Bit__StateChanged m;
     va_list args;
+
     va_start(args, fmt);
-    bit_vformat(reason, sizeof reason, fmt, args);
+    m = make_state(BIT__RUN_STATE__FAILED, reason, fmt, args);
     va_end(args);
-    Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
-    m.state = BIT__RUN_STATE__FAILED;
-    m.reason = reason;
     m.has_exit_code = true;
     m.exit_code = exit_code;
     record_state(r, &m);

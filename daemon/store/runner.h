@@ -72,6 +72,14 @@ void bit_runner_destroy(struct bit_runner *r);
 void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record);
 /** The same for what a client is waiting to have confirmed: on failure nothing has happened. Errors: -errno. */
 int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record);
+/* A record in one line: bit_record(r, LOST, lost, &m). The kind and the field are those of JournalRecord's `what`. */
+#define BIT_RECORD(KIND, field_, message)                                                                              \
+    (&(Bit__JournalRecord){.base = PROTOBUF_C_MESSAGE_INIT(&bit__journal_record__descriptor),                          \
+                           .what_case = BIT__JOURNAL_RECORD__WHAT_##KIND,                                              \
+                           .field_ = (message)})
+#define bit_record(r, KIND, field_, message)     bit_runner_record(r, BIT_RECORD(KIND, field_, message))
+#define bit_try_record(r, KIND, field_, message) bit_runner_try_record(r, BIT_RECORD(KIND, field_, message))
+
 /** StateChanged, with a reason. */
 void bit_runner_set_state(struct bit_runner *r, Bit__RunState state, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

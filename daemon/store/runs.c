@@ -126,7 +126,6 @@ static int record_submitted(struct bit_runner *r, const char *request_id, uint32
 {
     char identity[BIT_RUN_IDENTITY + 1];
     Bit__RunSubmitted m = BIT__RUN_SUBMITTED__INIT;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     int err = draw_identity(identity);
 
     if (err < 0)
@@ -136,9 +135,7 @@ static int record_submitted(struct bit_runner *r, const char *request_id, uint32
     m.request_id = (char *)(uintptr_t)request_id;
     m.uid = uid;
     m.paused = paused;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_SUBMITTED;
-    record.submitted = &m;
-    return bit_runner_try_record(r, &record);
+    return bit_try_record(r, SUBMITTED, submitted, &m);
 }
 
 int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
