@@ -27,14 +27,14 @@
 BIT_LOG_TOPIC("submit");
 
 struct bit_submission {
-    uv_work_t work;
+    struct bit_user_task looking;
     const struct bit_env *env;
     struct bit_runs *runs;
     struct bit_client *client; /* NULL when it has gone */
     Bit__RunSpec *spec;
     char request_id[BIT_REQUEST_ID_MAX + 1];
     uint32_t uid;
-    bool dry_run, paused, proving;
+    bool dry_run, paused, proving, looks;
     struct bit_proof *proof;         /* of a submitter who is not this bitd's user */
     struct bit_feed *feed;           /* what was proven; opened again when the run is launched */
     struct bit_init_from *init_from; /* of model.init_from, if there is one */
@@ -60,8 +60,10 @@ void bit_submission_forget(struct bit_submission *s)
     if (s == NULL)
         return;
     s->client = NULL;
-    if (s->proving)
-        free_submission(s); /* no client is left to prove it; everything else that it waits for ends by itself */
+    if (s->proving) /* no client is left to prove it */
+        free_submission(s);
+    else if (s->looks && bit_user_threads_abandon(&s->looking))
+        free_submission(s); /* everything else that it waits for ends by itself */
 }
 
 static void refuse(struct bit_submission *s, int err, const char *text)
@@ -258,9 +260,10 @@ static int open_data(struct bit_submission *s)
     return err;
 }
 
-static void look_at_data(uv_work_t *work)
+/* A stat or an open may hang where a user has mounted something: not where tokens are read for training. */
+static void look_at_data(struct bit_user_task *task)
 {
-    struct bit_submission *s = work->data;
+    struct bit_submission *s = task->data;
 
     s->err = open_data(s);
     if (s->err < 0) {
@@ -286,10 +289,11 @@ static int check_init_run(const struct bit_submission *s)
     return err < 0 ? err : bit_access_check(&s->client->peer, &from->run, BIT_VERB_FROM);
 }
 
-static void on_looked(uv_work_t *work, int status)
+static void on_looked(struct bit_user_task *task)
 {
-    struct bit_submission *s = work->data;
+    struct bit_submission *s = task->data;
 
+    s->looks = false;
     if (s->client == NULL) {
         free_submission(s);
     } else if (check_init_run(s) < 0) { /* before the client is told anything of what is in it */
@@ -307,10 +311,9 @@ static void on_looked(uv_work_t *work, int status)
 
 static void begin_looking(struct bit_submission *s)
 {
-    int err = uv_queue_work(s->env->loop, &s->work, look_at_data, on_looked);
-
-    if (err < 0)
-        refuse(s, err, uv_strerror(err));
+    s->looks = true;
+    s->looking = (struct bit_user_task){.uid = s->uid, .data = s, .work = look_at_data, .done = on_looked};
+    bit_user_threads_start(s->client->all->user_threads, &s->looking);
 }
 
 static void on_proven(void *arg, int err)
@@ -338,7 +341,6 @@ static struct bit_submission *new_submission(struct bit_client *c, const Bit__Su
     s->dry_run = m->has_dry_run && m->dry_run;
     s->paused = m->has_paused && m->paused;
     snprintf(s->request_id, sizeof s->request_id, "%s", m->request_id);
-    s->work.data = s;
     c->submission = s;
     return s;
 }

@@ -7,7 +7,9 @@
 BIT_LOG_TOPIC("user_threads");
 
 #define AGAIN_MS    1000
-#define STACK_BYTES (256u << 10)
+#define STACK_BYTES (2u << 20) /* JSON is parsed there, as deep as jansson lets it be */
+
+#define ABANDONED_MAX 4 /* of one user: those that hang for good */
 
 static void run(void *arg)
 {
@@ -23,12 +25,14 @@ static void run(void *arg)
     uv_mutex_unlock(&t->lock);
 }
 
-static bool has_running(const struct bit_user_threads *t, uid_t uid)
+static bool must_wait(const struct bit_user_threads *t, uid_t uid)
 {
+    unsigned running = 0, abandoned = 0;
+
     for (const struct bit_user_task *task = t->tasks; task != NULL; task = task->next)
         if (task->running && task->uid == uid)
-            return true;
-    return false;
+            *(task->abandoned ? &abandoned : &running) += 1;
+    return running > 0 || abandoned >= ABANDONED_MAX;
 }
 
 static void start_again(uv_timer_t *timer);
@@ -38,7 +42,7 @@ static void start_what_may(struct bit_user_threads *t)
     const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = STACK_BYTES};
 
     for (struct bit_user_task *task = t->tasks; task != NULL; task = task->next) {
-        if (task->running || has_running(t, task->uid))
+        if (task->running || must_wait(t, task->uid))
             continue;
         int err = uv_thread_create_ex(&task->thread, &options, run, task);
         task->running = err == 0;
@@ -108,11 +112,22 @@ void bit_user_threads_start(struct bit_user_threads *t, struct bit_user_task *ta
 
     task->threads = t;
     task->next = NULL;
-    task->running = false;
+    task->running = task->abandoned = false;
     while (*end != NULL)
         end = &(*end)->next;
     *end = task;
     start_what_may(t);
+}
+
+bool bit_user_threads_abandon(struct bit_user_task *task)
+{
+    if (!task->running) {
+        forget(task->threads, task);
+        return true;
+    }
+    task->abandoned = true;
+    start_what_may(task->threads);
+    return false;
 }
 
 void bit_user_threads_close(struct bit_user_threads *t)

@@ -1,7 +1,7 @@
 /*
- * Work that a client can make slow: taking and closing what it sent. It is done beside the loop, on a thread for each
- * user who has any, one task after the other, so that users wait only for themselves; and not on libuv's pool, where
- * files are read for training.
+ * Work that a client can make slow: taking and closing what it sent, looking at files that it names. It is done beside
+ * the loop, on a thread for each user who has any, one task after the other, so that users wait only for themselves;
+ * and not on libuv's pool, where files are read for training.
  */
 #ifndef BIT_DAEMON_USER_THREADS_H
 #define BIT_DAEMON_USER_THREADS_H
@@ -20,7 +20,7 @@ struct bit_user_task {
     struct bit_user_threads *threads;
     struct bit_user_task *next;          /* in `tasks`: the loop's */
     struct bit_user_task *next_finished; /* under the lock */
-    bool running;
+    bool running, abandoned;
     uv_thread_t thread;
 };
 
@@ -37,6 +37,11 @@ struct bit_user_threads {
 int bit_user_threads_init(struct bit_user_threads *t, uv_loop_t *loop);
 /** Begin when nothing else of this user is being done. done is never called before this returns. */
 void bit_user_threads_start(struct bit_user_threads *t, struct bit_user_task *task);
+/**
+ * Nobody waits for it any more. true: it had not begun, and never will, so that its owner may be freed. Else done will
+ * be called, and the user's next task need not wait for it, unless several of his hang already.
+ */
+bool bit_user_threads_abandon(struct bit_user_task *task);
 /** Does not wait for tasks that have not ended, and their done is not called: no client can keep bitd from ending. */
 void bit_user_threads_close(struct bit_user_threads *t);
 

@@ -44,6 +44,24 @@ TEST(refused_at_submission)
     fix_finish(&f);
 }
 
+/* As deep as the parser goes, where it is parsed. */
+TEST(a_sidecar_of_brackets_is_refused)
+{
+    char path[128];
+    fix_init(&f);
+    snprintf(path, sizeof path, "%s/dataset.json", f.dir);
+    FILE *file = fopen(path, "w");
+    for (int i = 0; i < 100000; i++)
+        fputs("{\"a\":[", file);
+    EXPECT_EQ(fclose(file), 0);
+    if (!fix_start(&f))
+        return;
+    EXPECT_EQ(refused_with(f.tokens), BIT_EXIT_CORRUPT);
+    EXPECT_CONTAINS(text, "dataset.json");
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    fix_finish(&f);
+}
+
 TEST(an_id_beyond_the_vocabulary_names_its_byte)
 {
     char run[32], at[64];
