@@ -1,4 +1,4 @@
-/* The options of a verb, on top of getopt_long; and what is said of a command line that makes no sense. */
+/* The options of a verb, on top of getopt_long; and what is said of a command line that is wrong. */
 #ifndef BIT_CTL_OPTIONS_H
 #define BIT_CTL_OPTIONS_H
 

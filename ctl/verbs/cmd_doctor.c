@@ -80,10 +80,10 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 const struct bit_cli_verb bit_cmd_doctor = {
     .name = "doctor",
-    .summary = "say what ails a run: which rank is behind and where, what is old, full or wrong",
+    .summary = "say what ails a run: which rank is late and where, what is old, full or wrong",
     .synopsis = "RUN",
     .description =
-        "Says what is wrong with a run, the worst first, and what helps: ranks that are silent or behind and in\n"
+        "Says what is wrong with a run, the worst first, and what helps: ranks that are silent or late and in\n"
         "which part of a step, a step that does not come, checkpoints that are old or cannot be written, a disk\n"
         "that fills, numbers that are none, spikes, copies of the weights that differ, and whether the last\n"
         "resume was verified to the bit. Below it, how long ago the last step, heartbeat and checkpoint were, and\n"

@@ -224,7 +224,7 @@ static const struct option *find(enum bit_slurm_tool tool, const char *name, siz
 static int check_form(const char *name, size_t bytes)
 {
     if (bytes < 2 || name[0] != '-')
-        return bit_fail(BIT_ESPEC, "'%.64s' is no option: each argument is one, with its value behind '='", name);
+        return bit_fail(BIT_ESPEC, "'%.64s' is no option: each argument is one, with its value after '='", name);
     if (name[1] != '-')
         return bit_fail(BIT_ESPEC, "'%.64s' is a short option: write out the long one, --NAME or --NAME=VALUE", name);
     for (size_t i = 2; i < bytes; i++)
