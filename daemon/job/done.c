@@ -16,14 +16,14 @@ static bool was_told_to_stop(const struct bit_job *job)
     return job->ready && job->sequence.stopped;
 }
 
-/* What a rank says of another step than the one that the stop is behind, is of an earlier order, or wrong. */
+/* What a rank says of another step than the one that the stop follows, is of an earlier order, or wrong. */
 static int check_step(const struct bit_job *job, const Bit__WorkerDone *m)
 {
     const struct bit_run *run = &job->runner->run;
     uint64_t steps = run->spec->schedule->steps;
     if (was_told_to_stop(job) && m->step != run->step)
         return bit_fail(BIT_EWORKER,
-                        "rank %u says that it is done behind step %" PRIu64 ", and the run stands behind %" PRIu64,
+                        "rank %u says that it is done after step %" PRIu64 ", and the run stands after %" PRIu64,
                         m->rank, m->step, run->step);
     if (m->reason == BIT__STOP_REASON__COMPLETE && m->step != steps)
         return bit_fail(BIT_EWORKER, "rank %u says that every step is done, and it did %" PRIu64 " of %" PRIu64,
@@ -37,7 +37,7 @@ static int check_checkpoint(const struct bit_run *run, const struct bit_tally_ra
     for (size_t i = 0; i < run->checkpoint_count; i++)
         if (run->checkpoint[i].step == said->step && run->checkpoint[i].weights_digest != said->weights_digest)
             return bit_fail(BIT_EREPLICA,
-                            "the ranks say that the weights behind step %" PRIu64 " are %016" PRIx64
+                            "the ranks say that the weights after step %" PRIu64 " are %016" PRIx64
                             ", and checkpoint %s has %016" PRIx64,
                             said->step, said->weights_digest, run->checkpoint[i].name,
                             run->checkpoint[i].weights_digest);

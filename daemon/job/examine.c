@@ -138,14 +138,14 @@ static void describe(const struct bit_job *job, int64_t suspect, const char *fil
 {
     uint64_t step = job->runner->run.step;
     if (suspect < 0) {
-        bit_format(text, room, "%s behind step %" PRIu64 ", last seen in '%s'; no rank stands out, see %s",
+        bit_format(text, room, "%s after step %" PRIu64 ", last seen in '%s'; no rank stands out, see %s",
                    job->examine.why, step, job->section, file);
         return;
     }
     const struct bit_watch_rank *rank = &job->watch.rank[suspect];
     char state = bit_watch_is_here(rank) ? bit_proc_state((int32_t)rank->pid) : 0;
     bit_format(
-        text, room, "rank %" PRId64 " on %s (pid %u) hangs: %s, last heard in '%s' behind step %" PRIu64 "%s; see %s",
+        text, room, "rank %" PRId64 " on %s (pid %u) hangs: %s, last heard in '%s' after step %" PRIu64 "%s; see %s",
         suspect, rank->host[0] ? rank->host : "an unknown host", rank->pid, job->examine.why, rank->section, rank->step,
         state == 'T' || state == 't' ? ", it is stopped"
         : state == 'D'               ? ", it waits for a device or a file system"

@@ -289,7 +289,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
     bit_job_set_deadline(job, r->env->config->reconnect_ms);
 }
 
-/* Nothing is read while the journal takes nothing, or a checkpoint gets its name: what follows comes behind it. */
+/* Nothing is read while the journal takes nothing, or a checkpoint gets its name: what follows comes after it. */
 void bit_job_hold(struct bit_job *job)
 {
     if (job->link != NULL)
@@ -298,7 +298,7 @@ void bit_job_hold(struct bit_job *job)
 
 /* ---- time */
 
-/* Some ranks have said that they are done, and so are behind all that they do together: the others are about to. */
+/* Some ranks have said that they are done, and so have done all that they do together: the others are about to. */
 bool bit_job_waits_for_rest(const struct bit_job *job, uint32_t *first)
 {
     return bit_job_awaits_done(job, first) &&

@@ -52,7 +52,7 @@ static void stop_loop(struct bit_job *job)
                    "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
                    next);
     bit_runner_fail(r, BIT_EXIT_POLICY,
-                    "no step gained in %u launches, the last ended behind step %" PRIu64
+                    "no step gained in %u launches, the last ended after step %" PRIu64
                     "%s; the last good checkpoint is %s; %s",
                     r->run.fruitless, r->run.step, documents, good ? good->name : "none", job->cause.text);
 }
@@ -121,16 +121,16 @@ static void settle(struct bit_job *job)
         bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "cancelled at step %" PRIu64, r->run.step);
         give_slot_back(job);
     } else if (r->run.state == BIT__RUN_STATE__PAUSING) {
-        bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused; goes on behind step %" PRIu64, from);
+        bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused; goes on after step %" PRIu64, from);
         give_slot_back(job);
     } else if (job->cause.err == -ECANCELED) { /* somebody's scancel */
         bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "%s", job->cause.text);
         give_slot_back(job);
     } else if (job->leaving[0] != '\0') {
-        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "%s; goes on behind step %" PRIu64, job->leaving, from);
+        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "%s; goes on after step %" PRIu64, job->leaving, from);
         give_slot_back(job);
     } else if (r->env->stopping) {
-        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "bitd went down; goes on behind step %" PRIu64, from);
+        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "bitd went down; goes on after step %" PRIu64, from);
         give_slot_back(job);
     } else {
         settle_lost(job);
@@ -197,7 +197,7 @@ static bool lose_nodes(struct bit_job *job)
         job->cause.rank = (uint32_t)first;
     }
     bit_job_end(job, BIT_EWORKER,
-                "node %s was lost: no heartbeat of rank %" PRId64 " for %g s, last in '%s' behind step %" PRIu64,
+                "node %s was lost: no heartbeat of rank %" PRId64 " for %g s, last in '%s' after step %" PRIu64,
                 rank->host, first, (double)job->runner->env->config->heartbeat_ms / 1000, rank->section, rank->step);
     return true;
 }

@@ -21,7 +21,7 @@ static void add_missing(const struct bit_job *job, char *text, size_t room)
     if (!bit_job_awaits_done(job, &first) || strstr(text, "not said that") != NULL)
         return;
     bit_tally_describe(&job->tally, job->runner->run.step, job->stop_reason, who, sizeof who);
-    bit_format_more(text, room, "; %s behind step %" PRIu64, who, job->runner->run.step);
+    bit_format_more(text, room, "; %s after step %" PRIu64, who, job->runner->run.step);
 }
 
 /* The first of: what the worker said, what the launcher wrote of the rank that ended first, how the launcher ended. */

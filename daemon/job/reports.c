@@ -59,11 +59,11 @@ static int check_ready(const struct bit_job *job, const Bit__WorkerReady *m)
     uint64_t expected = job->reconnected ? run->step : restored ? restored->step : 0;
     if (m->step != expected)
         return bit_fail(BIT_EWORKER, "the worker stands at step %" PRIu64 ", and %s step %" PRIu64, m->step,
-                        job->reconnected ? "its reports end at" : "was to start behind", expected);
+                        job->reconnected ? "its reports end at" : "was to start after", expected);
     bool either;
     Bit__Precision precision = bit_order_sequence_expected_precision(run, m->step, &either);
     if (!either && m->phase->precision != precision)
-        return bit_fail(BIT_EPHASE, "the worker is in the %s phase behind step %" PRIu64 ", where the run is not",
+        return bit_fail(BIT_EPHASE, "the worker is in the %s phase after step %" PRIu64 ", where the run is not",
                         m->phase->precision == BIT__PRECISION__TERNARY ? "ternary" : "16-bit", m->step);
     return 0;
 }
@@ -140,7 +140,7 @@ static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
         return;
     if (!r->run.plan.planned || m->after_step != r->run.plan.at_step ||
         m->phase->precision != BIT__PRECISION__TERNARY) {
-        bit_job_end(job, BIT_EPHASE, "the worker switched behind step %" PRIu64 ", which was not ordered",
+        bit_job_end(job, BIT_EPHASE, "the worker switched after step %" PRIu64 ", which was not ordered",
                     m->after_step);
         return;
     }
@@ -196,7 +196,7 @@ static void on_committed(void *arg, const Bit__CheckpointReport *m)
     struct bit_job *job = arg;
 
     checkpoint_reported(job, m);
-    bit_job_committed(job); /* the job may be gone behind this */
+    bit_job_committed(job); /* the job may be gone after this */
 }
 
 static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
@@ -205,7 +205,7 @@ static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
     char name[32];
     bit_checkpoint_name(m->after_step, name);
     if (strcmp(m->name, name) != 0) { /* it becomes part of paths */
-        bit_job_end(job, BIT_EWORKER, "a checkpoint '%.32s' behind step %" PRIu64, m->name, m->after_step);
+        bit_job_end(job, BIT_EWORKER, "a checkpoint '%.32s' after step %" PRIu64, m->name, m->after_step);
         return;
     }
     if (may_repeat(job) && bit_run_find_checkpoint(&r->run, m->name) != NULL)

@@ -43,7 +43,7 @@ struct bit_watch {
     unsigned steps;                  /* so many were put there, over all launches */
     bool fresh;                      /* the next step is the first of a launch or of a phase */
     uint16_t
-        long_due[BIT_WATCH_BOUNDARIES]; /* orders other than steps behind boundary s, at s % BIT_WATCH_BOUNDARIES */
+        long_due[BIT_WATCH_BOUNDARIES]; /* orders other than steps after boundary s, at s % BIT_WATCH_BOUNDARIES */
 };
 
 /** A launch begins: nothing was heard. Errors: -ENOMEM. */
@@ -69,7 +69,7 @@ void bit_watch_alive(struct bit_job *job, uint32_t rank);
 /** A step was reported; the phase is another, and its first step may take its time. */
 void bit_watch_step(struct bit_watch *w, double ms);
 void bit_watch_switched(struct bit_watch *w);
-/** An order other than a step went out behind boundary `step`, and its report came back. */
+/** An order other than a step went out after boundary `step`, and its report came back. */
 void bit_watch_ordered(struct bit_watch *w, uint64_t step);
 void bit_watch_reported(struct bit_watch *w, uint64_t step);
 void bit_watch_forget_orders(struct bit_watch *w);

@@ -83,7 +83,7 @@ void bit_worker_link_listener_close(struct bit_worker_link_listener *l);
 int bit_worker_link_welcome(struct bit_worker_link *link, const struct bit_worker_link_ops *ops, void *owner,
                             uint64_t epoch, const Bit__Welcome *welcome);
 /**
- * Send one message, and behind it a payload where there is one. Takes ownership of payload in every case.
+ * Send one message, and after it a payload where there is one. Takes ownership of payload in every case.
  * Errors      -ENOMEM, libuv's; the link is then closed and lost() was not called
  */
 int bit_worker_link_send(struct bit_worker_link *link, uint16_t type, const void *msg, struct bit_payload *payload);

@@ -29,10 +29,10 @@ void bit_history_init(struct bit_history *h);
 void bit_history_finish(struct bit_history *h);
 /** Forget the exact results, which only a run that may go on needs. */
 void bit_history_thin(struct bit_history *h);
-/** Note a step; one that was noted before is replaced, with all behind it in the curve. A skipped one is no point of
+/** Note a step; one that was noted before is replaced, with all after it in the curve. A skipped one is no point of
  * the curve. -ENOMEM. */
 int bit_history_put(struct bit_history *h, uint64_t step, const struct bit_fact *fact);
-/** Forget every step behind `step`: they are no more. */
+/** Forget every step after `step`: they are no more. */
 void bit_history_cut(struct bit_history *h, uint64_t step);
 /** The facts of a step, or NULL if they are no longer (or not yet) held. */
 const struct bit_fact *bit_history_get(const struct bit_history *h, uint64_t step);

@@ -21,7 +21,7 @@ static bool switch_here(const struct bit_order_sequence *c, const struct bit_run
            c->sent < run->spec->schedule->steps;
 }
 
-/* 0 if the run goes on behind this boundary. */
+/* 0 if the run goes on after this boundary. */
 static Bit__StopReason stop_here(const struct bit_order_sequence *c, const struct bit_run *run)
 {
     if (c->sent >= run->spec->schedule->steps)
@@ -63,7 +63,7 @@ static bool checkpoint_due(const struct bit_order_sequence *c, const struct bit_
            run->checkpoint_failures >= 2;
 }
 
-/* What lies behind these must not happen before the checkpoint is durable. */
+/* What comes after these must not happen before the checkpoint is durable. */
 static bool must_wait_for_checkpoint(const struct bit_order_sequence *c, const struct bit_run *run,
                                      Bit__StopReason stop)
 {

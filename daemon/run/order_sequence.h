@@ -41,7 +41,7 @@ struct bit_order {
     Bit__StopReason reason;   /* STOP */
 };
 
-/** Begin behind step `step`, where the worker says it is, in the phase it says it is in. */
+/** Begin after step `step`, where the worker says it is, in the phase it says it is in. */
 void bit_order_sequence_init(struct bit_order_sequence *c, const struct bit_run *run, uint64_t step,
                              Bit__Precision precision);
 /** The next order; at most `lookahead` steps are out beyond the last report. */
@@ -53,7 +53,7 @@ void bit_order_sequence_advance(struct bit_order_sequence *c, const struct bit_r
 void bit_order_sequence_checkpointed(struct bit_order_sequence *c, uint64_t step, bool ok);
 void bit_order_sequence_retry_checkpoint(struct bit_order_sequence *c);
 /**
- * The earliest at_step that contradicts no order sent: the switch may lie behind that step or later.
+ * The earliest at_step that contradicts no order sent: the switch may lie after that step or later.
  * c may be NULL where there is no worker to be asked; `promised` is then how far it may have been told.
  */
 uint64_t bit_order_sequence_earliest_switch(const struct bit_order_sequence *c, const struct bit_run *run,

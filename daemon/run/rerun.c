@@ -33,7 +33,7 @@ void bit_rerun_step(struct bit_rerun *rerun, uint64_t step, const struct bit_fac
         return;
     rerun->compared = step;
     if (was == NULL) {
-        rerun->from = step + 1; /* older than what is kept: begin behind it */
+        rerun->from = step + 1; /* older than what is kept: begin after it */
         return;
     }
     char why[sizeof rerun->machines];
@@ -57,9 +57,9 @@ void bit_rerun_text(const struct bit_rerun *rerun, char *text, size_t room)
     if (d->field != NULL)
         bit_format(text, room, "%s%s %" PRIu64 ": %s %s, was %s",
                    rerun->machines[0] ? "also in what ranks do not change, " : "",
-                   at_checkpoint ? "restored behind step" : "step", rerun->at, d->field, d->is, d->was);
+                   at_checkpoint ? "restored after step" : "step", rerun->at, d->field, d->is, d->was);
     else if (rerun->from > rerun->to)
-        bit_format(text, room, "weights and moments restored behind step %" PRIu64 " are those of its checkpoint",
+        bit_format(text, room, "weights and moments restored after step %" PRIu64 " are those of its checkpoint",
                    rerun->compared);
     else if (rerun->machines[0])
         bit_format(text, room,

@@ -27,7 +27,7 @@ struct bit_rerun_state {
 };
 
 /**
- * A worker stands behind `step`, and the journal goes to `step_max`. `was` is what the checkpoint of that step held;
+ * A worker stands after `step`, and the journal goes to `step_max`. `was` is what the checkpoint of that step held;
  * NULL where none was restored.
  */
 void bit_rerun_begin(struct bit_rerun *rerun, uint64_t step, uint64_t step_max, const struct bit_rerun_state *was,

@@ -2,7 +2,7 @@
  * Going back to a checkpoint and leaving batches out. Pure.
  *
  * A rewind to step t that leaves n batches out gives step t + 1 the batch n further on in the order of the data than it
- * would have had, and so all steps behind it. A later rewind to t or before takes its place: what lay behind is no
+ * would have had, and so all steps after it. A later rewind to t or before takes its place: what lay behind is no
  * more.
  */
 #ifndef BIT_DAEMON_REWIND_H
@@ -14,7 +14,7 @@
 
 struct bit_rewind {
     uint64_t to, skip, at;
-    uint64_t epoch; /* the last launch before it: a checkpoint behind `to` from there is of a line that is no more */
+    uint64_t epoch; /* the last launch before it: a checkpoint after `to` from there is of a line that is no more */
     bool over;      /* a later one went back as far */
 };
 
@@ -30,7 +30,7 @@ int bit_rewinds_copy(const struct bit_rewinds *from, struct bit_rewinds *out);
 int bit_rewinds_add(struct bit_rewinds *r, uint64_t to, uint64_t skip, uint64_t at, uint64_t epoch);
 /** Which batch step `step` trains on, in the order of the data, from 1. */
 uint64_t bit_rewinds_position(const struct bit_rewinds *r, uint64_t step);
-/** How many batches to leave out behind step `to` so that the batch of step `at` is not met: at least `wanted`. */
+/** How many batches to leave out after step `to` so that the batch of step `at` is not met: at least `wanted`. */
 uint64_t bit_rewinds_skip(const struct bit_rewinds *r, uint64_t to, uint64_t at, uint64_t wanted);
 /** A checkpoint of this step, written in this launch, is of a line that was given up. */
 bool bit_rewinds_gave_up(const struct bit_rewinds *r, uint64_t step, uint64_t epoch);

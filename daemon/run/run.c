@@ -338,8 +338,8 @@ static int apply_ranks_done(struct bit_run *run, const Bit__RanksDone *m)
 {
     if (!run->launched || m->epoch != run->epoch || m->step != run->step)
         return bit_fail(BIT_ECORRUPT,
-                        "ranks of launch %" PRIu64 " are done behind step %" PRIu64 ", and launch %" PRIu64
-                        " is behind step %" PRIu64,
+                        "ranks of launch %" PRIu64 " are done after step %" PRIu64 ", and launch %" PRIu64
+                        " is after step %" PRIu64,
                         m->epoch, m->step, run->epoch, run->step);
     run->done = (struct bit_run_done){
         .known = true, .reason = m->reason, .step = m->step, .weights_digest = m->weights_digest};

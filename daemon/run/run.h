@@ -93,7 +93,7 @@ struct bit_run {
 
     uint32_t attempt;
     uint64_t epoch;     /* launches so far; what the worker's frames must carry */
-    bool launched;      /* there may be processes: WorkerLaunched without an end behind it */
+    bool launched;      /* there may be processes: WorkerLaunched without an end after it */
     int32_t pid;        /* of the launcher */
     uint64_t pid_start; /* its start time, because numbers come again */
     char log[64];       /* below the run's folder */

@@ -47,7 +47,7 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
 {
     const struct bit_fact *at = bit_history_get(&run->history, m->step);
     if (m->step > run->step_max)
-        return bit_fail(BIT_ECORRUPT, "a worker behind step %llu, and step %llu is the furthest",
+        return bit_fail(BIT_ECORRUPT, "a worker after step %llu, and step %llu is the furthest",
                         (unsigned long long)m->step, (unsigned long long)run->step_max);
     run->step = m->step;
     run->precision = m->phase->precision;
@@ -115,7 +115,7 @@ int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t t
     const struct bit_fact *was = bit_history_get(&run->history, m->step);
     struct bit_fact is;
     if (m->step != run->step + 1)
-        return bit_fail(BIT_ECORRUPT, "step %llu behind step %llu", (unsigned long long)m->step,
+        return bit_fail(BIT_ECORRUPT, "step %llu after step %llu", (unsigned long long)m->step,
                         (unsigned long long)run->step);
     bit_run_next_fact(run, m, &is);
     bit_rerun_step(&run->rerun, m->step, was, &is, machine_at(run, was ? was->machine : 0),

@@ -6,7 +6,7 @@
  *
  * over the last `window` steps that were not skipped; no bound before a quarter of them are there. Behind a switch and
  * its ramp the band is `settle_band` times as wide for `settle_steps`, and what leaves it is expected; afterwards only
- * steps behind the switch count.
+ * steps after the switch count.
  * Source   window and 6 standard deviations: OLMo-core StabilityMonitor; median and MAD in place of mean and deviation,
  *          which one spike would widen for a whole window
  */
@@ -25,7 +25,7 @@
 struct bit_spike_bounds {
     bool has_loss, has_norm;
     double loss, norm; /* above is a spike */
-    bool expected;     /* soon behind the switch: it is not acted upon */
+    bool expected;     /* soon after the switch: it is not acted upon */
 };
 
 /** Of step `step`; the switch is where the plan has it. */

@@ -39,12 +39,12 @@ static int check_digests(const struct bit_tally_rank *said, uint32_t by, uint32_
         return 0;
     if (said->weights_digest != m->weights_digest)
         return bit_fail(BIT_EREPLICA,
-                        "rank %u says that the weights behind step %" PRIu64 " are %016" PRIx64
+                        "rank %u says that the weights after step %" PRIu64 " are %016" PRIx64
                         ", and rank %u said %016" PRIx64,
                         rank, m->step, m->weights_digest, by, said->weights_digest);
     if (said->phase_digest != m->phase_digest)
         return bit_fail(BIT_EREPLICA,
-                        "rank %u says that its phase behind step %" PRIu64 " is %016" PRIx64
+                        "rank %u says that its phase after step %" PRIu64 " is %016" PRIx64
                         ", and rank %u said %016" PRIx64,
                         rank, m->step, m->phase_digest, by, said->phase_digest);
     return 0;

@@ -83,7 +83,7 @@ int64_t bit_journal_decode(const uint8_t *buf, size_t bytes, Bit__JournalRecord 
 
 /*
  * Is the rest of the file only what a crash in the middle of a write leaves? A write that was cut leaves nothing whole
- * behind it, so if any record further on checks, something in the middle was damaged instead.
+ * after it, so if any record further on checks, something in the middle was damaged instead.
  */
 static bool is_torn_tail(const uint8_t *rest, size_t bytes)
 {
@@ -130,7 +130,7 @@ static int replay(const char *path, const uint8_t *map, size_t bytes, bit_journa
         if (check_record(rest, rest_bytes) <= 0) {
             if (is_torn_tail(rest, rest_bytes))
                 return 0;
-            return bit_fail(BIT_ECORRUPT, "%s: damaged at byte %" PRIu64 ", behind record %" PRIu64, path, j->bytes,
+            return bit_fail(BIT_ECORRUPT, "%s: damaged at byte %" PRIu64 ", after record %" PRIu64, path, j->bytes,
                             j->seq);
         }
         int64_t took = 0;

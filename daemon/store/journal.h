@@ -30,7 +30,7 @@ struct bit_journal {
     uint64_t synced; /* bytes that a sync has covered */
     uint8_t *tail;   /* bytes - synced of them */
     size_t tail_room;
-    bool torn;                      /* the file behind `synced` is not to be trusted */
+    bool torn;                      /* the file after `synced` is not to be trusted */
     struct bit_journal_index index; /* of all whole records */
     bool lost;                      /* the file has no name any more: what is appended would be kept by nobody */
 };
@@ -68,7 +68,7 @@ int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *
  * does not count, and the same bytes may be tried again. Errors: -errno (-ENOSPC, -EDQUOT, -EIO); -ENOMEM.
  */
 int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t bytes, bool sync);
-/** A torn journal as it was before, and durable: what lies behind `synced` is cut off and written again. Errors:
+/** A torn journal as it was before, and durable: what lies after `synced` is cut off and written again. Errors:
  * -errno. */
 int bit_journal_mend(struct bit_journal *j);
 /** An fdatasync of fd that was begun when the journal had so many bytes came to an end, with err or 0. */

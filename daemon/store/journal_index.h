@@ -28,9 +28,9 @@ bool bit_journal_index_is_plain(const uint8_t *body, size_t bytes);
 int bit_journal_index_reserve(struct bit_journal_index *x);
 /** The next record: seq counts from 1 without a hole. */
 void bit_journal_index_add(struct bit_journal_index *x, uint64_t seq, uint64_t offset, size_t bytes, bool plain);
-/** The first entry behind record `after`; `count` if there is none. */
+/** The first entry after record `after`; `count` if there is none. */
 size_t bit_journal_index_find(const struct bit_journal_index *x, uint64_t after);
-/** An offset at which a record begins, not behind record `after` + 1 and less than a stride before it. */
+/** An offset at which a record begins, not after record `after` + 1 and less than a stride before it. */
 uint64_t bit_journal_index_offset(const struct bit_journal_index *x, uint64_t after);
 void bit_journal_index_finish(struct bit_journal_index *x);
 

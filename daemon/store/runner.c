@@ -88,7 +88,7 @@ static int open_journal(struct bit_runner *r)
         return bit_fail(-ENOMEM, "the journal of %s", r->run.id);
     int err = bit_journal_open(path, apply_visit, r, &r->journal, &cut);
     if (err == 0 && cut > 0)
-        bit_warn("journal cut", "run=%s bytes=%" PRIu64 " behind=%" PRIu64, r->run.id, cut, r->journal.seq);
+        bit_warn("journal cut", "run=%s bytes=%" PRIu64 " after=%" PRIu64, r->run.id, cut, r->journal.seq);
     free(path);
     return err;
 }

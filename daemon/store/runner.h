@@ -67,7 +67,7 @@ void bit_runner_destroy(struct bit_runner *r);
  * Journal a record (numbered and dated here), apply it, tell whoever waits. Where the disk does not take it, the run is
  * blocked until it does: the record counts here and is nobody's answer yet. A record that no journal may hold (too
  * large, or with a number that is none) fails the run instead, with that reason, and its job is ended: what comes
- * behind it for this run is dropped.
+ * after it for this run is dropped.
  */
 void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record);
 /** The same for what a client is waiting to have confirmed: on failure nothing has happened. Errors: -errno. */

@@ -88,7 +88,7 @@ TEST(undisturbed_at_one_two_and_four_ranks)
 
 TEST(a_rank_that_dies_before_it_says_it)
 {
-    expect_once_lost("FAKE_DONE_DIES", 1, "ranks 0, 1, 2, 3 of 4 have not said that they are done behind step 8");
+    expect_once_lost("FAKE_DONE_DIES", 1, "ranks 0, 1, 2, 3 of 4 have not said that they are done after step 8");
     expect_once_lost("FAKE_DONE_DIES", 3, LACKS); /* which of 1 and 2 were still heard is chance */
     expect_once_lost("FAKE_DONE_DIES", 0, LACKS);
 }
@@ -109,8 +109,8 @@ TEST(a_rank_that_hangs_before_it_says_it)
 TEST(a_rank_that_says_something_else)
 {
     expect_once_lost("FAKE_DONE_DIFFERS", 2,
-                     "says that the weights behind step 8 are"); /* which link is read first is chance */
-    expect_once_lost("FAKE_DONE_DIFFERS", 0, "says that the weights behind step 8 are");
+                     "says that the weights after step 8 are"); /* which link is read first is chance */
+    expect_once_lost("FAKE_DONE_DIFFERS", 0, "says that the weights after step 8 are");
     expect_once_lost("FAKE_DONE_STEP", 2, "rank 2 says that");
 }
 

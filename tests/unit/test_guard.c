@@ -453,7 +453,7 @@ TEST(altered_moments_are_named_before_a_step_is_done)
     EXPECT(bit_rerun_is_done(&run.rerun));
     EXPECT_STREQ(run.rerun.first.field, "moments");
     bit_rerun_text(&run.rerun, text, sizeof text);
-    EXPECT_STREQ(text, "restored behind step 4: moments 0x000000000000002a (42), was 0x0000000000000029 (41)");
+    EXPECT_STREQ(text, "restored after step 4: moments 0x000000000000002a (42), was 0x0000000000000029 (41)");
     bit_run_finish(&run);
     start_again(&run, 2, 39, 41);
     EXPECT_STREQ(run.rerun.first.field, "weights");

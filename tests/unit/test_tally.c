@@ -78,11 +78,11 @@ TEST(digests_that_differ_are_refused_and_named)
     m.weights_digest++;
     EXPECT_EQ(bit_tally_note(&t, 3, &m), BIT_EREPLICA);
     EXPECT_CONTAINS(bit_fail_text(),
-                    "rank 3 says that the weights behind step 24 are 0000000000000abd, and rank 0 said");
+                    "rank 3 says that the weights after step 24 are 0000000000000abd, and rank 0 said");
     m = done_of(3, 24);
     m.phase_digest++;
     EXPECT_EQ(bit_tally_note(&t, 3, &m), BIT_EREPLICA);
-    EXPECT_CONTAINS(bit_fail_text(), "rank 3 says that its phase behind step 24");
+    EXPECT_CONTAINS(bit_fail_text(), "rank 3 says that its phase after step 24");
     m = done_of(0, 24);
     m.weights_digest++;
     EXPECT_EQ(bit_tally_note(&t, 0, &m), BIT_EREPLICA); /* nor may a rank change its mind */
