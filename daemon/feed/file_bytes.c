@@ -64,7 +64,8 @@ void bit_file_bytes_note(struct bit_shards *const *sets, size_t count, const str
             look_beside(&beside, file->path, shown);
             const struct bit_sidecar_file *told = find(&beside, file->path);
             *checksum = told != NULL && told->tokens * file->token_bytes == file->bytes ? KNOWN | told->crc : 0;
-            shown += shown != NULL;
+            if (shown != NULL)
+                shown++;
         }
     leave(&beside);
 }
