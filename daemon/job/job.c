@@ -280,7 +280,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
         return; /* else its end is being waited for, with a deadline */
     }
     if (err <= BIT_EUSAGE) { /* one of ours: what it said makes no sense, and would not the next time */
-        bit_job_end(job, err, "the worker's words make no sense: %s", bit_fail_text());
+        bit_job_end(job, err, "the worker sent what bitd cannot use: %s", bit_fail_text());
         return;
     }
     bit_warn("link lost", "run=%s err=%s step=%" PRIu64, r->run.id, bit_strerror(err), r->run.step);

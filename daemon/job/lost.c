@@ -59,7 +59,7 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
         if (job->slurm_job != NULL && log != NULL && bit_launcher_log_read_srun(log, says, sizeof says))
             bit_format(text, room, "%s, see %s", says, r->run.log);
         else
-            bit_format(text, room, "the worker ended without a word, see %s", r->run.log);
+            bit_format(text, room, "the worker ended and did not say why, see %s", r->run.log);
     }
     free(log);
     add_missing(job, text, room);

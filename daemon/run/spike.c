@@ -51,7 +51,7 @@ static void fill(struct window *w, const struct bit_history *h, uint64_t after, 
     }
 }
 
-/* How long a switch is looked upon with patience, and whether `step` lies within. */
+/* How long after a switch spikes are expected, and whether `step` lies within. */
 static bool settles(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step)
 {
     const Bit__SwitchSpec *sw = spec->phases->switch_;

@@ -65,7 +65,7 @@ void bit_runner_destroy(struct bit_runner *r);
 
 /**
  * Journal a record (numbered and dated here), apply it, tell whoever waits. Where the disk does not take it, the run is
- * blocked until it does: the record counts here and is nobody's answer yet. A record that no journal may hold (too
+ * blocked until it does: the record counts here and is in no answer yet. A record that no journal may hold (too
  * large, or with a number that is none) fails the run instead, with that reason, and its job is ended: what comes
  * after it for this run is dropped.
  */
