@@ -99,7 +99,7 @@ static void describe(const Bit__Anomaly *a, char *text, size_t room)
     case BIT__ANOMALY_KIND__NORM_SPIKE:
         bit_format(text, room, "the %s %.6g is above %.6g%s",
                    a->kind == BIT__ANOMALY_KIND__LOSS_SPIKE ? "loss" : "gradient norm", a->value, a->bound,
-                   a->expected ? ", as expected so soon behind the switch" : "");
+                   a->expected ? ", as expected so soon after the switch" : "");
         break;
     case BIT__ANOMALY_KIND__STRAGGLER:
         bit_format(text, room, "rank %u takes %.2f times as long as the others, most of it in %.*s", a->rank, a->value,

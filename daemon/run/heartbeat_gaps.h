@@ -17,7 +17,7 @@ struct bit_heartbeat_gaps {
     uint32_t bucket[BIT_HEARTBEAT_GAPS_BUCKETS];
 };
 
-/** A heartbeat came at this time. The first one, and the first behind a lost link, has no gap before it. */
+/** A heartbeat came at this time. The first one, and the first after a lost link, has no gap before it. */
 void bit_heartbeat_gaps_note(struct bit_heartbeat_gaps *g, uint64_t now_ms);
 /** The link is lost: the time until the next heartbeat says nothing about a line. */
 void bit_heartbeat_gaps_forget(struct bit_heartbeat_gaps *g);

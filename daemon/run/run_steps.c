@@ -174,9 +174,9 @@ static void drop_behind(struct bit_run *run, uint64_t step)
     run->asked_count = asked;
 }
 
-static void forget_skipped(struct bit_run *run, uint64_t behind)
+static void forget_skipped(struct bit_run *run, uint64_t after)
 {
-    for (uint64_t s = BIT_MAX(behind + 1, run->history.first); s <= run->history.last; s++) {
+    for (uint64_t s = BIT_MAX(after + 1, run->history.first); s <= run->history.last; s++) {
         const struct bit_fact *fact = bit_history_get(&run->history, s);
         run->skipped -= fact != NULL && fact->skipped && run->skipped > 0;
     }

@@ -14,7 +14,7 @@
 
 BIT_LOG_TOPIC("checkpoint_retention");
 
-#define LEAVING ".partial-removed" /* behind the name of a folder that is being removed */
+#define LEAVING ".partial-removed" /* added to the name of a folder that is being removed */
 
 bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index)
 {
