@@ -26,7 +26,7 @@ static const struct {
     {BIT_ESTATE, BIT_EXIT_FAILURE, "not possible in this state", true},
     {BIT_EDAEMON, BIT_EXIT_UNAVAILABLE, "no daemon answers", true},
     {BIT_EPHASE, BIT_EXIT_INTERNAL, "an order for another phase"},
-    {BIT_EEPOCH, BIT_EXIT_INTERNAL, "from an incarnation that is over"},
+    {BIT_EEPOCH, BIT_EXIT_INTERNAL, "from a launch that is over"},
     {BIT_EAUTH, BIT_EXIT_PERMISSION, "not authorised"},
     {BIT_EMPI, BIT_EXIT_FAILURE, "MPI failed"},
     {BIT_EWORKER, BIT_EXIT_FAILURE, "a worker was lost"},

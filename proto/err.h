@@ -20,7 +20,7 @@ enum bit_err {
     BIT_ESTATE = -5009,   /* not in this state */
     BIT_EDAEMON = -5010,  /* no daemon answers */
     BIT_EPHASE = -5011,   /* an order for a phase that the worker is not in */
-    BIT_EEPOCH = -5012,   /* from an incarnation of the run that is over */
+    BIT_EEPOCH = -5012,   /* from a launch of the run that is over */
     BIT_EAUTH = -5013,    /* wrong secret, or not this user's */
     BIT_EMPI = -5014,     /* an MPI call failed */
     BIT_EWORKER = -5015,  /* a worker was lost */

@@ -87,10 +87,10 @@ static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
     const struct bit_run *run = f->run;
     uint64_t one = BIT_MAX(f->checkpoint_bytes, (uint64_t)1);
 
-    if (run->checkpoint_failures > 0)
+    if (run->checkpoints.failures > 0)
         add_finding(d, BIT__SEVERITY__BAD, "checkpoint",
                     "until one can be written a fault costs every step since the last", "%u in a row failed: %s",
-                    run->checkpoint_failures, run->checkpoint_error);
+                    run->checkpoints.failures, run->checkpoints.error);
     if (f->checkpoint_bytes > 0 && f->disk_free / one < ROOM_NOTICE)
         add_finding(d, f->disk_free / one < ROOM_BAD ? BIT__SEVERITY__BAD : BIT__SEVERITY__NOTICE, "disk",
                     "free some, or keep fewer checkpoints (checkpoint.keep_last, keep_every)",
@@ -275,7 +275,7 @@ static int send_reply(struct bit_client *c, struct bit_runner *r, struct bit_sta
     reply.report_s = f.report_s;
     reply.has_watchdog_s = f.watchdog_s >= 0;
     reply.watchdog_s = f.watchdog_s;
-    reply.checkpoint_error = r->run.checkpoint_failures > 0 ? r->run.checkpoint_error : NULL;
+    reply.checkpoint_error = r->run.checkpoints.failures > 0 ? r->run.checkpoints.error : NULL;
     bit_doctor_judge(&f, findings);
     reply.finding = findings->list;
     reply.n_finding = findings->count;

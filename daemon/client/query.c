@@ -124,12 +124,12 @@ void bit_query_checkpoints(struct bit_client *c, const Bit__CheckpointListReques
 
     if (r == NULL)
         return;
-    size_t count = BIT_MIN(r->run.checkpoint_count, (size_t)512), skipped = r->run.checkpoint_count - count;
+    size_t count = BIT_MIN(r->run.checkpoints.count, (size_t)512), skipped = r->run.checkpoints.count - count;
     struct listing *listing = calloc(count + 1, sizeof *listing);
     Bit__CheckpointInfo **infos = calloc(count + 1, sizeof *infos);
     Bit__CheckpointListReply reply = BIT__CHECKPOINT_LIST_REPLY__INIT;
     for (size_t i = 0; listing != NULL && infos != NULL && i < count; i++) {
-        fill_listing(&listing[i], r, &r->run.checkpoint[skipped + i]);
+        fill_listing(&listing[i], r, &r->run.checkpoints.list[skipped + i]);
         infos[i] = &listing[i].info;
         reply.n_checkpoint++;
     }

@@ -15,7 +15,7 @@
 Bit__RunState bit_status_state(const struct bit_runner *r)
 {
     char text[BIT_ERR_TEXT_MAX];
-    bool waits = bit_runner_is_blocked(r) || (r->run.checkpoint_failures >= 2 && bit_run_active(&r->run)) ||
+    bool waits = bit_runner_is_blocked(r) || (r->run.checkpoints.failures >= 2 && bit_run_active(&r->run)) ||
                  (r->job != NULL && bit_orders_wait_for_data(r->job, text, sizeof text));
 
     return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
@@ -33,7 +33,7 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
     else if (r->job != NULL && bit_orders_wait_for_data(r->job, text, sizeof text))
         bit_format(s->reason, sizeof s->reason, "data: %s", text);
     else if (m->state == BIT__RUN_STATE__BLOCKED)
-        bit_format(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoint_error);
+        bit_format(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoints.error);
     else
         bit_format(s->reason, sizeof s->reason, "%s", run->reason);
     m->reason = s->reason[0] ? s->reason : NULL;
@@ -54,9 +54,9 @@ static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
     m->has_switched = m->has_switch_after;
     m->switched = run->switched;
     m->last = run->has_last ? (Bit__StepReport *)(uintptr_t)&run->last : NULL;
-    m->eval = run->has_eval ? (Bit__EvaluateReport *)(uintptr_t)&run->eval : NULL;
-    m->held_out = run->held_out.report;
-    m->n_held_out = run->held_out.count;
+    m->eval = run->eval.known ? (Bit__EvaluateReport *)(uintptr_t)&run->eval.last : NULL;
+    m->held_out = run->eval.held_out.report;
+    m->n_held_out = run->eval.held_out.count;
     double step_ms = bit_run_step_ms(run), tokens_per_s = bit_run_tokens_per_s(run);
     m->has_tokens_per_s = step_ms > 0 && isfinite(tokens_per_s); /* of steps that took no time at all there is none */
     m->tokens_per_s = m->has_tokens_per_s ? tokens_per_s : 0;
@@ -90,9 +90,9 @@ static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
     m->has_restarts = m->has_ranks = m->has_created_ns = m->has_uid = true;
     m->restarts = run->restarts;
     m->ranks = bit_run_ranks(run);
-    m->nodes = run->nodes[0] ? bit_lend(run->nodes) : NULL;
+    m->nodes = run->launch.nodes[0] ? bit_lend(run->launch.nodes) : NULL;
     m->uid = run->uid;
-    m->backend = run->backend[0] ? bit_lend(run->backend) : NULL;
+    m->backend = run->launch.backend[0] ? bit_lend(run->launch.backend) : NULL;
     m->directory = r->dir;
     m->created_ns = run->created_ns;
     m->has_started_ns = run->started_ns != 0;
@@ -170,7 +170,7 @@ int bit_status_add_guard(struct bit_status *s, const struct bit_run *run)
     s->message.skipped = run->skipped;
     s->message.rewinds = (uint32_t)run->rewinds.count;
     s->message.verified = run->verified;
-    s->message.set_aside = run->set_aside;
+    s->message.set_aside = run->checkpoints.set_aside;
     return 0;
 }
 

@@ -162,13 +162,13 @@ static bool is_over(const struct bit_stream *s)
 /* The next attempt has begun, or there will be none. */
 static bool is_settled(const struct bit_stream *s)
 {
-    return is_over(s) || s->portion.attempt < s->runner->run.attempt;
+    return is_over(s) || s->portion.attempt < s->runner->run.launch.attempt;
 }
 
 /* The log of the next attempt, from its beginning. */
 static bool next_log(struct bit_stream *s)
 {
-    bool next = s->follow && s->portion.attempt < s->runner->run.attempt;
+    bool next = s->follow && s->portion.attempt < s->runner->run.launch.attempt;
 
     return next && open_log(s, s->portion.attempt + 1) == 0;
 }
@@ -366,14 +366,14 @@ static int begin_log(struct bit_client *c, struct bit_runner *r, const Bit__LogR
 
     if (s == NULL)
         return -ENOMEM;
-    uint32_t attempt = request->has_attempt && request->attempt > 0 ? request->attempt : r->run.attempt;
+    uint32_t attempt = request->has_attempt && request->attempt > 0 ? request->attempt : r->run.launch.attempt;
     int err = attempt == 0 ? 0 : open_log(s, attempt); /* 0: nothing was launched yet */
     if (err < 0) {
         release(s);
         return err;
     }
     find_beginning(s, request);
-    if (request->has_attempt && request->attempt > 0 && attempt < r->run.attempt && !request->has_offset)
+    if (request->has_attempt && request->attempt > 0 && attempt < r->run.launch.attempt && !request->has_offset)
         s->follow = false; /* it has ended, and one attempt was asked for */
     c->stream = s;
     bit_stream_pump(s);

@@ -37,9 +37,9 @@ static int check_hello(const struct bit_job *job, uint64_t frame_epoch, const Bi
     if (hello->protocol != BIT_PROTOCOL_VERSION)
         return bit_fail(BIT_EVERSION, "run %s: the worker speaks protocol %u, we speak %u", hello->run, hello->protocol,
                         BIT_PROTOCOL_VERSION);
-    if (hello->epoch != job->runner->run.epoch || frame_epoch != hello->epoch)
+    if (hello->epoch != job->runner->run.launch.epoch || frame_epoch != hello->epoch)
         return bit_fail(BIT_EEPOCH, "run %s: a worker of launch %" PRIu64 ", and this is %" PRIu64, hello->run,
-                        hello->epoch, job->runner->run.epoch);
+                        hello->epoch, job->runner->run.launch.epoch);
     return 0;
 }
 
@@ -47,7 +47,7 @@ static int check_hello(const struct bit_job *job, uint64_t frame_epoch, const Bi
 static int find_origin(const struct bit_runner *r, struct bit_init_from *out, bool *known)
 {
     const char *from = r->run.spec->model->init_from;
-    *known = from != NULL && from[0] != '\0' && r->run.restore[0] == '\0';
+    *known = from != NULL && from[0] != '\0' && r->run.launch.restore[0] == '\0';
     if (!*known)
         return 0;
     char *path = bit_runner_path(r, "init.pb");
@@ -67,7 +67,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
     Bit__InitFacts init;
     struct bit_init_from *origin = malloc(sizeof *origin);
     bool begins = false;
-    int err = folder == NULL || (run->restore[0] && asprintf(&restore, "%s/%s", folder, run->restore) < 0)
+    int err = folder == NULL || (run->launch.restore[0] && asprintf(&restore, "%s/%s", folder, run->launch.restore) < 0)
                   ? bit_fail(-ENOMEM, "a welcome")
                   : 0;
     if (err == 0 && !training)
@@ -76,7 +76,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
         bit_init_from_tell(origin, files, &init);
     m.init = begins ? &init : NULL;
     m.protocol = BIT_PROTOCOL_VERSION;
-    m.epoch = run->epoch;
+    m.epoch = run->launch.epoch;
     m.spec = run->spec;
     m.last_step = run->step;
     m.checkpoint_dir = folder;
@@ -86,7 +86,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
     m.beat_ms = (uint32_t)(config->heartbeat_ms / BIT_BEATS_MISSED);
     m.fence_ms = config->fence_ms;
     if (err == 0)
-        err = bit_worker_link_welcome(link, ops, owner, run->epoch, &m);
+        err = bit_worker_link_welcome(link, ops, owner, run->launch.epoch, &m);
     free(origin);
     free(restore);
     free(folder);
@@ -178,7 +178,7 @@ static struct bit_job *find_launched(const struct bit_jobs *jobs, const char *ru
 static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out)
 {
     const struct bit_job *job = find_launched(arg, run);
-    if (job == NULL || job->runner->run.epoch != epoch)
+    if (job == NULL || job->runner->run.launch.epoch != epoch)
         return bit_fail(BIT_EAUTH, "no launch waits for a worker that says it is of this one");
     *out = (struct bit_launch_id){.epoch = epoch};
     snprintf(out->run, sizeof out->run, "%s", job->runner->run.id);
@@ -197,9 +197,11 @@ static int on_hello(void *arg, struct bit_worker_link *link, uint64_t frame_epoc
     if (hello->has_rank && hello->rank > 0)
         return take_rank(job, link, hello);
     if (hello->ranks != bit_run_ranks(&job->runner->run)) {
-        bit_job_end(
-            job, BIT_EWORKER, "%u ranks came, and %u were launched%s", hello->ranks, bit_run_ranks(&job->runner->run),
-            job->slurm_job != NULL && hello->ranks == 1 ? ": srun's --mpi=pmix and the worker's MPI do not meet" : "");
+        bit_job_end(job, BIT_EWORKER, "%u ranks came, and %u were launched%s", hello->ranks,
+                    bit_run_ranks(&job->runner->run),
+                    job->slurm_job != NULL && hello->ranks == 1
+                        ? ": the worker's MPI did not take its ranks from srun --mpi=pmix"
+                        : "");
         return bit_fail(BIT_EWORKER, "run %s: %s", hello->run, job->cause.text);
     }
     if (hello->training && hello->step < job->runner->run.step) {

@@ -67,7 +67,7 @@ int bit_commit_start(const struct bit_runner *r, const Bit__CheckpointReport *m,
     }
     c->committed = committed;
     c->arg = arg;
-    c->epoch = r->run.epoch;
+    c->epoch = r->run.launch.epoch;
     snprintf(c->run, sizeof c->run, "%s", r->run.id);
     c->work.data = c;
     int err = uv_queue_work(r->env->loop, &c->work, commit_in_pool, on_committed);

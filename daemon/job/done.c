@@ -34,13 +34,14 @@ static int check_step(const struct bit_job *job, const Bit__WorkerDone *m)
 /* Where the weights lie on disk they are known already. */
 static int check_checkpoint(const struct bit_run *run, const struct bit_tally_rank *said)
 {
-    for (size_t i = 0; i < run->checkpoint_count; i++)
-        if (run->checkpoint[i].step == said->step && run->checkpoint[i].weights_digest != said->weights_digest)
+    for (size_t i = 0; i < run->checkpoints.count; i++)
+        if (run->checkpoints.list[i].step == said->step &&
+            run->checkpoints.list[i].weights_digest != said->weights_digest)
             return bit_fail(BIT_EREPLICA,
                             "the ranks say that the weights after step %" PRIu64 " are %016" PRIx64
                             ", and checkpoint %s has %016" PRIx64,
-                            said->step, said->weights_digest, run->checkpoint[i].name,
-                            run->checkpoint[i].weights_digest);
+                            said->step, said->weights_digest, run->checkpoints.list[i].name,
+                            run->checkpoints.list[i].weights_digest);
     return 0;
 }
 
@@ -49,7 +50,7 @@ static void record_done(struct bit_job *job)
     struct bit_runner *r = job->runner;
     const struct bit_tally_rank *said = &job->tally.rank[0];
     Bit__RanksDone m = BIT__RANKS_DONE__INIT;
-    m.epoch = r->run.epoch;
+    m.epoch = r->run.launch.epoch;
     m.reason = said->reason;
     m.step = said->step;
     m.ranks = job->tally.ranks;

@@ -38,7 +38,7 @@ void bit_examine_stop(struct bit_job *job)
 /* What the log has since the examination began, NUL-terminated, heap. */
 static char *read_answers(const struct bit_job *job)
 {
-    char *path = bit_runner_path(job->runner, job->runner->run.log), *text = malloc(LOG_BYTES + 1);
+    char *path = bit_runner_path(job->runner, job->runner->run.launch.log), *text = malloc(LOG_BYTES + 1);
     int fd = path == NULL || text == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : pread(fd, text, LOG_BYTES, (off_t)job->examine.from);
     if (fd >= 0)
@@ -158,7 +158,7 @@ static void finish(struct bit_job *job)
     char *answers = read_answers(job), name[64], text[BIT_ERR_TEXT_MAX];
     int64_t suspect = job->examine.suspect >= 0 ? job->examine.suspect : find_suspect(job, answers);
     bit_examine_stop(job);
-    snprintf(name, sizeof name, "logs/hang-%u.txt", job->runner->run.attempt);
+    snprintf(name, sizeof name, "logs/hang-%u.txt", job->runner->run.launch.attempt);
     describe(job, suspect, name, text, sizeof text);
     write_found(job, name, text, answers);
     free(answers);
@@ -187,7 +187,7 @@ static void on_change(uv_fs_event_t *handle, const char *name, int events, int s
 static void watch_log(struct bit_job *job)
 {
     struct stat st = {0};
-    char *path = bit_runner_path(job->runner, job->runner->run.log);
+    char *path = bit_runner_path(job->runner, job->runner->run.launch.log);
     if (path != NULL && stat(path, &st) == 0)
         uv_fs_event_start(&job->examine.change, on_change, path, 0);
     job->examine.from = (uint64_t)st.st_size;

@@ -175,8 +175,9 @@ void bit_job_note_leftovers(struct bit_job *job, const struct bit_proc_job *proc
     int count = bit_proc_find(processes, pid, BIT_COUNT(pid));
     for (int i = 0; i < count; i++)
         bit_leftovers_note(&job->leftovers, pid[i]);
-    if (job->launch != NULL || run->launched)
-        bit_leftovers_note_launcher(&job->leftovers, job->launch != NULL ? bit_launch_pid(job->launch) : run->pid);
+    if (job->launch != NULL || run->launch.launched)
+        bit_leftovers_note_launcher(&job->leftovers,
+                                    job->launch != NULL ? bit_launch_pid(job->launch) : run->launch.pid);
     else if (count > 0) /* a bitd before this one did not live to write it down; mpirun is the oldest */
         bit_leftovers_note_launcher(&job->leftovers, pid[0]);
 }
@@ -279,7 +280,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
             begin_ending(job);
         return; /* else its end is being waited for, with a deadline */
     }
-    if (err <= BIT_EUSAGE) { /* one of ours: what it said makes no sense, and would not the next time */
+    if (err <= BIT_EUSAGE) { /* one of ours: the worker broke the protocol, and would again */
         bit_job_end(job, err, "the worker sent what bitd cannot use: %s", bit_fail_text());
         return;
     }

@@ -43,7 +43,7 @@ enum bit_job_phase {
     BIT_JOB_WAITING,
 };
 
-/* Why an incarnation ended; the first cause stays. */
+/* Why a launch ended; the first cause stays. */
 struct bit_job_cause {
     bool known;
     bool by_mpi; /* an MPI call failed, as it does when another rank is gone: the launcher may name that one */
@@ -115,7 +115,7 @@ struct bit_job {
 
     struct bit_tally tally;      /* who said that he is done */
     Bit__StopReason stop_reason; /* of the StopOrder, if one is out */
-    bool done;                   /* every rank said so, and the journal has it: run.done */
+    bool done;                   /* every rank said so, and the journal has it: run.launch.done */
     struct bit_job_cause cause;
 
     uv_timer_t deadline;         /* of the phase; while training, of the next report */

@@ -24,7 +24,7 @@ static int write_launched(struct bit_job *job, const struct bit_launch_args *arg
     struct bit_run *run = &job->runner->run;
     char nodes[BIT_JOURNAL_NODES_MAX];
     Bit__WorkerLaunched m = BIT__WORKER_LAUNCHED__INIT;
-    m.attempt = run->attempt + 1;
+    m.attempt = run->launch.attempt + 1;
     m.epoch = args->epoch;
     m.pid = bit_launch_pid(job->launch);
     m.log = (char *)(uintptr_t)log;
@@ -46,7 +46,7 @@ static int launch(struct bit_job *job, const char *restore)
 {
     struct bit_runner *r = job->runner;
     char name[64];
-    snprintf(name, sizeof name, "logs/worker-%u.log", r->run.attempt + 1);
+    snprintf(name, sizeof name, "logs/worker-%u.log", r->run.launch.attempt + 1);
     char *log = bit_runner_path(r, name), *secret = bit_runner_path(r, "secret"), *nodes = bit_runner_path(r, "nodes");
     const struct bit_config *config = r->env->config;
     const struct bit_launch_args args = {
@@ -58,7 +58,7 @@ static int launch(struct bit_job *job, const char *restore)
         .link = bit_worker_link_address(job->jobs->links, config, r->run.spec->launch->launcher),
         .owner = config->link,
         .secret = secret,
-        .epoch = r->run.epoch + 1,
+        .epoch = r->run.launch.epoch + 1,
         .nodes = nodes,
         .log = log,
     };
@@ -161,6 +161,7 @@ int bit_launching_adopt(struct bit_job *job)
         err = bit_tally_begin(&job->tally, job->watch.ranks);
     free(secret);
     if (err == 0)
-        err = bit_launch_adopt(r->env->loop, r->run.pid, r->run.pid_start, bit_job_launcher_ended, job, &job->launch);
+        err = bit_launch_adopt(r->env->loop, r->run.launch.pid, r->run.launch.pid_start, bit_job_launcher_ended, job,
+                               &job->launch);
     return err;
 }

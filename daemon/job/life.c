@@ -60,7 +60,7 @@ static void stop_loop(struct bit_job *job)
 static void settle_lost(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
-    if (r->run.launched || job->cause.err < 0) /* a launch that failed is one without gain, too */
+    if (r->run.launch.launched || job->cause.err < 0) /* a launch that failed is one without gain, too */
         bit_lost_record(job);
     if (r->given_up) {
         give_slot_back(job);
@@ -79,12 +79,12 @@ static void settle_done(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
-    switch (r->run.done.reason) {
+    switch (r->run.launch.done.reason) {
     case BIT__STOP_REASON__COMPLETE:
         m.state = BIT__RUN_STATE__COMPLETED;
         m.reason = (char *)(uintptr_t) "every step done";
         m.has_exit_code = m.has_weights_digest = true;
-        m.weights_digest = r->run.done.weights_digest;
+        m.weights_digest = r->run.launch.done.weights_digest;
         bit_info("completed", "run=%s steps=%" PRIu64 " digest=%016" PRIx64, r->run.id, r->run.step, m.weights_digest);
         bit_record(r, STATE, state, &m);
         break;
@@ -234,12 +234,12 @@ int bit_life_resume(const struct bit_jobs *jobs, struct bit_runner *r)
     if (job == NULL)
         return bit_fail(-ENOMEM, "a job for %s", r->run.id);
     job->promised = r->run.step + r->env->config->lookahead;
-    job->done = r->run.launched && r->run.done.known; /* what is left is to let them go */
-    if (r->run.launched && bit_launching_adopt(job) == 0) {
-        bit_info("waiting for worker", "run=%s pid=%d step=%" PRIu64, r->run.id, r->run.pid, r->run.step);
+    job->done = r->run.launch.launched && r->run.launch.done.known; /* what is left is to let them go */
+    if (r->run.launch.launched && bit_launching_adopt(job) == 0) {
+        bit_info("waiting for worker", "run=%s pid=%d step=%" PRIu64, r->run.id, r->run.launch.pid, r->run.step);
         job->phase = BIT_JOB_DETACHED;
         bit_job_set_deadline(job, r->env->config->reconnect_ms);
-    } else if (r->run.launched) {
+    } else if (r->run.launch.launched) {
         bit_job_end(job, BIT_EWORKER, "the worker ended while bitd was away");
     } else if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING) {
         bit_launching_begin(job);

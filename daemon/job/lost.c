@@ -29,7 +29,7 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
 {
     struct bit_runner *r = job->runner;
     struct bit_launcher_log first = {0};
-    char *log = bit_runner_path(r, r->run.log);
+    char *log = bit_runner_path(r, r->run.launch.log);
     bool logged = (!job->cause.known || job->cause.by_mpi) && log != NULL && bit_launcher_log_read(log, &first);
     if (job->cause.known && !logged) {
         m->has_rank = job->cause.has_rank;
@@ -46,7 +46,8 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
             bit_format(text, room, "rank %u was ended by signal %d (%s)", first.rank, first.signal,
                        strsignal(first.signal));
         else
-            bit_format(text, room, "rank %u ended with exit code %d, see %s", first.rank, first.code, r->run.log);
+            bit_format(text, room, "rank %u ended with exit code %d, see %s", first.rank, first.code,
+                       r->run.launch.log);
     } else if (job->exit_signal != 0) {
         m->has_signal = true;
         m->signal = job->exit_signal;
@@ -57,9 +58,9 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
         m->has_code = job->exit_status >= 0;
         m->code = (int32_t)job->exit_status;
         if (job->slurm_job != NULL && log != NULL && bit_launcher_log_read_srun(log, says, sizeof says))
-            bit_format(text, room, "%s, see %s", says, r->run.log);
+            bit_format(text, room, "%s, see %s", says, r->run.launch.log);
         else
-            bit_format(text, room, "the worker ended and did not say why, see %s", r->run.log);
+            bit_format(text, room, "the worker ended and did not say why, see %s", r->run.launch.log);
     }
     free(log);
     add_missing(job, text, room);
@@ -71,7 +72,7 @@ void bit_lost_record(struct bit_job *job)
     char cause[BIT_ERR_TEXT_MAX];
     Bit__WorkerLost m = BIT__WORKER_LOST__INIT;
     find_cause(job, &m, cause, sizeof cause);
-    m.attempt = r->run.attempt;
+    m.attempt = r->run.launch.attempt;
     m.cause = cause;
     m.step = r->run.step;
     bit_warn("worker lost", "run=%s attempt=%u step=%" PRIu64 " cause=%s", r->run.id, m.attempt, m.step, cause);

@@ -134,7 +134,7 @@ static void on_loaded(uv_work_t *work, int status)
     bit_payload_destroy(job->payload);
     job->payload = load->payload;
     job->payload_order = load->order;
-    bool stale = load->epoch != job->runner->run.epoch || job->phase != BIT_JOB_TRAINING;
+    bool stale = load->epoch != job->runner->run.launch.epoch || job->phase != BIT_JOB_TRAINING;
     if (load->err == 0)
         load_succeeded(job);
     else if (!stale && load->err != -ECANCELED) /* else something else is to come first */
@@ -162,7 +162,7 @@ static void start_load(struct bit_job *job, const struct bit_order *order)
         .spec = job->runner->run.spec,
         .facts = facts,
         .stop = &job->stop_reading,
-        .epoch = job->runner->run.epoch,
+        .epoch = job->runner->run.launch.epoch,
         .order = *order,
         .position = bit_run_position(&job->runner->run, order->step),
     };

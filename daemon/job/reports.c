@@ -55,7 +55,7 @@ static void record_ready(struct bit_job *job, Bit__WorkerReady *m)
 static int check_ready(const struct bit_job *job, const Bit__WorkerReady *m)
 {
     const struct bit_run *run = &job->runner->run;
-    const struct bit_run_checkpoint *restored = bit_run_find_checkpoint(run, run->restore);
+    const struct bit_run_checkpoint *restored = bit_run_find_checkpoint(run, run->launch.restore);
     uint64_t expected = job->reconnected ? run->step : restored ? restored->step : 0;
     if (m->step != expected)
         return bit_fail(BIT_EWORKER, "the worker stands at step %" PRIu64 ", and %s step %" PRIu64, m->step,
@@ -257,9 +257,9 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
         bit_job_end(job, BIT_EWORKER, "an evaluation of '%.32s', which is no set of this run", m->set);
         return;
     }
-    if (may_repeat(job) && run->has_eval &&
-        (m->after_step < run->eval_step ||
-         (m->after_step == run->eval_step && evaluation_index(run, m) < run->eval_count)))
+    if (may_repeat(job) && run->eval.known &&
+        (m->after_step < run->eval.step ||
+         (m->after_step == run->eval.step && evaluation_index(run, m) < run->eval.count)))
         return;
     put_bytes(job, m);
     bit_record(r, EVALUATED, evaluated, m);

@@ -62,7 +62,7 @@ void bit_verdicts_verify(struct bit_job *job)
     m.was = differs ? first.was : NULL;
     m.is = differs ? first.is : NULL;
     m.has_link = m.equal;
-    m.link = run->link;
+    m.link = run->chain;
     if (m.equal)
         bit_info("resume verified", "run=%s from=%" PRIu64 " to=%" PRIu64 " text=\"%s\"", run->id, m.from_step,
                  m.to_step, text);

@@ -44,8 +44,8 @@ void bit_guard_order(const struct bit_run *run, Bit__StepOrder *m)
 uint64_t bit_guard_target(const struct bit_run *run, uint64_t at)
 {
     uint64_t target = 0;
-    for (size_t i = 0; i < run->checkpoint_count; i++) {
-        uint64_t step = run->checkpoint[i].step;
+    for (size_t i = 0; i < run->checkpoints.count; i++) {
+        uint64_t step = run->checkpoints.list[i].step;
         bool far = step < at && at - step >= run->spec->guard->rewind_steps;
         if (far || (target == 0 && step < at)) /* where none lies so far back, the oldest */
             target = step;

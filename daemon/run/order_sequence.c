@@ -9,7 +9,7 @@ void bit_order_sequence_init(struct bit_order_sequence *c, const struct bit_run 
     *c = (struct bit_order_sequence){
         .sent = step,
         .precision = precision,
-        .evaluated = run->has_eval && run->eval_step == step ? run->eval_count : 0,
+        .evaluated = run->eval.known && run->eval.step == step ? run->eval.count : 0,
         .checkpoint_ordered = durable,
         .checkpoint_done = durable,
     };
@@ -60,14 +60,14 @@ static bool checkpoint_due(const struct bit_order_sequence *c, const struct bit_
     if (c->sent == 0)
         return false;
     return stop != 0 || switch_here(c, run) || (every > 0 && c->sent % every == 0) || bit_run_asked_at(run, c->sent) ||
-           run->checkpoint_failures >= 2;
+           run->checkpoints.failures >= 2;
 }
 
 /* What comes after these must not happen before the checkpoint is durable. */
 static bool must_wait_for_checkpoint(const struct bit_order_sequence *c, const struct bit_run *run,
                                      Bit__StopReason stop)
 {
-    return stop != 0 || switch_here(c, run) || run->checkpoint_failures >= 2;
+    return stop != 0 || switch_here(c, run) || run->checkpoints.failures >= 2;
 }
 
 struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, const struct bit_run *run,

@@ -2,7 +2,7 @@
  * Going back to a checkpoint and leaving batches out. Pure.
  *
  * A rewind to step t that leaves n batches out gives step t + 1 the batch n further on in the order of the data than it
- * would have had, and so all steps after it. A later rewind to t or before takes its place: what lay behind is no
+ * would have had, and so all steps after it. A later rewind to t or before takes its place: what came after is no
  * more.
  */
 #ifndef BIT_DAEMON_REWIND_H

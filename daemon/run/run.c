@@ -27,12 +27,12 @@ void bit_run_finish(struct bit_run *run)
 {
     bit_msg_free(run->spec);
     bit_history_finish(&run->history);
-    bit_evaluations_finish(&run->held_out);
+    bit_evaluations_finish(&run->eval.held_out);
     bit_rewinds_finish(&run->rewinds);
     bit_msg_free(run->verified);
-    bit_msg_free(run->set_aside);
+    bit_msg_free(run->checkpoints.set_aside);
     free(run->machine);
-    free(run->checkpoint);
+    free(run->checkpoints.list);
     free(run->applied);
     memset(run, 0, sizeof *run);
 }
@@ -66,34 +66,34 @@ const struct bit_run_applied *bit_run_find_applied(const struct bit_run *run, co
 
 uint32_t bit_run_ranks(const struct bit_run *run)
 {
-    return run->ranks != 0 ? run->ranks : run->spec->launch->ranks;
+    return run->launch.ranks != 0 ? run->launch.ranks : run->spec->launch->ranks;
 }
 
 const struct bit_run_checkpoint *bit_run_newest(const struct bit_run *run)
 {
-    return run->checkpoint_count ? &run->checkpoint[run->checkpoint_count - 1] : NULL;
+    return run->checkpoints.count ? &run->checkpoints.list[run->checkpoints.count - 1] : NULL;
 }
 
 const struct bit_run_checkpoint *bit_run_find_checkpoint(const struct bit_run *run, const char *name)
 {
-    for (size_t i = 0; i < run->checkpoint_count; i++)
-        if (strcmp(run->checkpoint[i].name, name) == 0)
-            return &run->checkpoint[i];
+    for (size_t i = 0; i < run->checkpoints.count; i++)
+        if (strcmp(run->checkpoints.list[i].name, name) == 0)
+            return &run->checkpoints.list[i];
     return NULL;
 }
 
 bool bit_run_has_checkpoint(const struct bit_run *run, uint64_t step)
 {
-    for (size_t i = 0; i < run->checkpoint_count; i++)
-        if (run->checkpoint[i].step == step)
+    for (size_t i = 0; i < run->checkpoints.count; i++)
+        if (run->checkpoints.list[i].step == step)
             return true;
     return false;
 }
 
 bool bit_run_asked_at(const struct bit_run *run, uint64_t step)
 {
-    for (size_t i = 0; i < run->asked_count; i++)
-        if (run->asked[i] == step)
+    for (size_t i = 0; i < run->checkpoints.asked_count; i++)
+        if (run->checkpoints.asked[i] == step)
             return true;
     return false;
 }
@@ -186,7 +186,7 @@ static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t
     int err = m->asked != NULL ? note_applied(run, m->asked->request_id, run->step, false) : 0;
     if (m->asked != NULL && m->asked->has_ranks) {
         bit_run_set_ranks(run->spec, m->asked->ranks);
-        run->ranks = 0;
+        run->launch.ranks = 0;
     }
     run->state = m->state;
     bit_format(run->reason, sizeof run->reason, "%s", m->reason);
@@ -197,8 +197,8 @@ static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t
         run->weights_digest = m->weights_digest;
     }
     if (!bit_run_active(run)) {
-        run->launched = false;
-        run->done.known = false;
+        run->launch.launched = false;
+        run->launch.done.known = false;
     }
     if (!bit_run_ended(run))
         return err;
@@ -210,16 +210,16 @@ static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t
 
 static void apply_launched(struct bit_run *run, const Bit__WorkerLaunched *m)
 {
-    run->attempt = m->attempt;
-    run->epoch = m->epoch;
-    run->pid = m->pid;
-    run->pid_start = m->pid_start;
-    run->launched = true;
-    run->done.known = false;
-    bit_format(run->log, sizeof run->log, "%s", m->log);
-    bit_format(run->restore, sizeof run->restore, "%s", m->restore ? m->restore : "");
-    run->ranks = m->has_ranks ? m->ranks : 0;
-    bit_hosts_brief(m->nodes ? m->nodes : "", run->nodes, sizeof run->nodes);
+    run->launch.attempt = m->attempt;
+    run->launch.epoch = m->epoch;
+    run->launch.pid = m->pid;
+    run->launch.pid_start = m->pid_start;
+    run->launch.launched = true;
+    run->launch.done.known = false;
+    bit_format(run->launch.log, sizeof run->launch.log, "%s", m->log);
+    bit_format(run->launch.restore, sizeof run->launch.restore, "%s", m->restore ? m->restore : "");
+    run->launch.ranks = m->has_ranks ? m->ranks : 0;
+    bit_hosts_brief(m->nodes ? m->nodes : "", run->launch.nodes, sizeof run->launch.nodes);
 }
 
 static int apply_switch_planned(struct bit_run *run, const Bit__SwitchPlanned *m)
@@ -242,37 +242,37 @@ static void apply_switched(struct bit_run *run, const Bit__PhaseSwitched *m)
 
 static int apply_asked(struct bit_run *run, const Bit__CheckpointAsked *m)
 {
-    if (!bit_run_asked_at(run, m->after_step) && run->asked_count < BIT_RUN_ASKED_MAX)
-        run->asked[run->asked_count++] = m->after_step;
+    if (!bit_run_asked_at(run, m->after_step) && run->checkpoints.asked_count < BIT_RUN_ASKED_MAX)
+        run->checkpoints.asked[run->checkpoints.asked_count++] = m->after_step;
     return note_applied(run, m->request_id, m->after_step, false);
 }
 
 static void forget_asked(struct bit_run *run, uint64_t step)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < run->asked_count; i++)
-        if (run->asked[i] != step)
-            run->asked[kept++] = run->asked[i];
-    run->asked_count = kept;
+    for (size_t i = 0; i < run->checkpoints.asked_count; i++)
+        if (run->checkpoints.asked[i] != step)
+            run->checkpoints.asked[kept++] = run->checkpoints.asked[i];
+    run->checkpoints.asked_count = kept;
 }
 
 static void remove_checkpoint(struct bit_run *run, const char *name)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < run->checkpoint_count; i++)
-        if (strcmp(run->checkpoint[i].name, name) != 0)
-            run->checkpoint[kept++] = run->checkpoint[i];
-    run->checkpoint_count = kept;
+    for (size_t i = 0; i < run->checkpoints.count; i++)
+        if (strcmp(run->checkpoints.list[i].name, name) != 0)
+            run->checkpoints.list[kept++] = run->checkpoints.list[i];
+    run->checkpoints.count = kept;
 }
 
 static int add_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, uint64_t time_ns)
 {
     remove_checkpoint(run, m->name); /* written again after a restart */
-    struct bit_run_checkpoint *all = realloc(run->checkpoint, (run->checkpoint_count + 1) * sizeof *all);
+    struct bit_run_checkpoint *all = realloc(run->checkpoints.list, (run->checkpoints.count + 1) * sizeof *all);
     if (all == NULL)
         return bit_fail(-ENOMEM, "the checkpoints of %s", run->id);
-    run->checkpoint = all;
-    size_t at = run->checkpoint_count++;
+    run->checkpoints.list = all;
+    size_t at = run->checkpoints.count++;
     for (; at > 0 && all[at - 1].step > m->after_step; at--)
         all[at] = all[at - 1];
     bool ternary = run->switched && m->after_step > run->switched_after;
@@ -295,8 +295,8 @@ static int apply_bad(struct bit_run *run, const Bit__CheckpointBad *m)
     Bit__CheckpointBad *copy = bit_msg_clone(m);
     if (copy == NULL)
         return bit_fail(-ENOMEM, "checkpoint %s", m->name);
-    bit_msg_free(run->set_aside);
-    run->set_aside = copy;
+    bit_msg_free(run->checkpoints.set_aside);
+    run->checkpoints.set_aside = copy;
     remove_checkpoint(run, m->name);
     return 0;
 }
@@ -304,31 +304,31 @@ static int apply_bad(struct bit_run *run, const Bit__CheckpointBad *m)
 static int apply_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, uint64_t time_ns)
 {
     if (m->error != 0) {
-        run->checkpoint_failures++;
-        bit_format(run->checkpoint_error, sizeof run->checkpoint_error, "%s: %s", m->name,
+        run->checkpoints.failures++;
+        bit_format(run->checkpoints.error, sizeof run->checkpoints.error, "%s: %s", m->name,
                    m->text ? m->text : bit_strerror(m->error));
         return 0;
     }
-    run->checkpoint_failures = 0;
+    run->checkpoints.failures = 0;
     forget_asked(run, m->after_step);
     return add_checkpoint(run, m, time_ns);
 }
 
 static int apply_evaluated(struct bit_run *run, const Bit__EvaluateReport *m)
 {
-    run->eval_count = run->has_eval && run->eval_step == m->after_step ? run->eval_count + 1 : 1;
-    run->eval_step = m->after_step;
-    run->eval = *m;
-    bit_format(run->eval_set, sizeof run->eval_set, "%s", m->set);
-    run->eval.set = run->eval_set;
-    run->has_eval = true;
-    return bit_evaluations_note(&run->held_out, m);
+    run->eval.count = run->eval.known && run->eval.step == m->after_step ? run->eval.count + 1 : 1;
+    run->eval.step = m->after_step;
+    run->eval.last = *m;
+    bit_format(run->eval.set, sizeof run->eval.set, "%s", m->set);
+    run->eval.last.set = run->eval.set;
+    run->eval.known = true;
+    return bit_evaluations_note(&run->eval.held_out, m);
 }
 
 static void apply_lost(struct bit_run *run)
 {
-    run->launched = false;
-    run->done.known = false;
+    run->launch.launched = false;
+    run->launch.done.known = false;
     run->restarts++;
     run->fruitless = run->step_max > run->step_max_lost ? 1 : run->fruitless + 1;
     run->step_max_lost = run->step_max;
@@ -336,12 +336,12 @@ static void apply_lost(struct bit_run *run)
 
 static int apply_ranks_done(struct bit_run *run, const Bit__RanksDone *m)
 {
-    if (!run->launched || m->epoch != run->epoch || m->step != run->step)
+    if (!run->launch.launched || m->epoch != run->launch.epoch || m->step != run->step)
         return bit_fail(BIT_ECORRUPT,
                         "ranks of launch %" PRIu64 " are done after step %" PRIu64 ", and launch %" PRIu64
                         " is after step %" PRIu64,
-                        m->epoch, m->step, run->epoch, run->step);
-    run->done = (struct bit_run_done){
+                        m->epoch, m->step, run->launch.epoch, run->step);
+    run->launch.done = (struct bit_run_done){
         .known = true, .reason = m->reason, .step = m->step, .weights_digest = m->weights_digest};
     return 0;
 }

@@ -58,7 +58,7 @@ struct bit_run_applied {
 struct bit_run_rate {
     double ms[BIT_RUN_RATE_STEPS];
     uint64_t tokens[BIT_RUN_RATE_STEPS];
-    unsigned count; /* since the phase, or the incarnation, began */
+    unsigned count; /* since the phase, or the launch, began */
 };
 
 /* The Slurm job of a run that is launched by SBATCH. */
@@ -74,24 +74,9 @@ struct bit_run_done {
     uint64_t step, weights_digest;
 };
 
-struct bit_run {
-    char id[BIT_RUN_ID_MAX];
-    uint64_t number; /* r7 is 7 */
-    Bit__RunSpec *spec;
-    char request_id[BIT_REQUEST_ID_MAX + 1];
-    char identity[BIT_RUN_IDENTITY +
-                  1]; /* drawn at submission, and in every manifest; empty: an earlier version's run */
-    uint32_t uid;
-
-    Bit__RunState state;
-    char reason[BIT_RUN_REASON_MAX];
-    int exit_code; /* of an ended run */
-    bool has_digest;
-    uint64_t weights_digest; /* at the end */
-    uint64_t created_ns, started_ns, ended_ns;
-    uint64_t seq; /* of the last record applied */
-
-    uint32_t attempt;
+/* The present launch of the run's ranks, or the last one. */
+struct bit_run_launch {
+    uint32_t attempt;   /* which launch it is since the run was last resumed */
     uint64_t epoch;     /* launches so far; what the worker's frames must carry */
     bool launched;      /* there may be processes: WorkerLaunched without an end after it */
     int32_t pid;        /* of the launcher */
@@ -102,7 +87,45 @@ struct bit_run {
     char restore[64];   /* the checkpoint it was to start from; empty: none */
     char backend[256];
     struct bit_run_done done;
+};
 
+struct bit_run_evals {
+    bool known;
+    Bit__EvaluateReport last; /* its set points to `set` */
+    char set[BIT_NAME_MAX + 1];
+    struct bit_evaluations held_out;
+    uint64_t step;  /* of the boundary that was last evaluated ... */
+    unsigned count; /* ... with so many reports */
+};
+
+struct bit_run_checkpoints {
+    struct bit_run_checkpoint *list; /* by step, ascending */
+    size_t count;
+    unsigned failures; /* in a row */
+    char error[160];
+    Bit__CheckpointBad *set_aside;     /* the last that was not to be loaded, or NULL; owned */
+    uint64_t asked[BIT_RUN_ASKED_MAX]; /* after these steps, by people */
+    size_t asked_count;
+};
+
+struct bit_run {
+    char id[BIT_RUN_ID_MAX];
+    uint64_t number; /* r7 is 7 */
+    Bit__RunSpec *spec;
+    char request_id[BIT_REQUEST_ID_MAX + 1];
+    /* drawn at submission, and in every manifest; empty: an earlier version's run */
+    char identity[BIT_RUN_IDENTITY + 1];
+    uint32_t uid;
+
+    Bit__RunState state;
+    char reason[BIT_RUN_REASON_MAX];
+    int exit_code; /* of an ended run */
+    bool has_digest;
+    uint64_t weights_digest; /* at the end */
+    uint64_t created_ns, started_ns, ended_ns;
+    uint64_t seq; /* of the last record applied */
+
+    struct bit_run_launch launch;
     struct bit_run_slurm slurm;
 
     uint64_t step, step_max; /* of the weights in memory; the furthest ever */
@@ -117,20 +140,8 @@ struct bit_run {
     bool switched; /* ever: the plan is history */
     uint64_t switched_after;
 
-    bool has_eval;
-    Bit__EvaluateReport eval; /* set points to eval_set */
-    struct bit_evaluations held_out;
-    char eval_set[BIT_NAME_MAX + 1];
-    uint64_t eval_step;  /* of the boundary that was last evaluated ... */
-    unsigned eval_count; /* ... with so many reports */
-
-    struct bit_run_checkpoint *checkpoint; /* by step, ascending */
-    size_t checkpoint_count;
-    unsigned checkpoint_failures; /* in a row */
-    char checkpoint_error[160];
-    Bit__CheckpointBad *set_aside; /* the last that was not to be loaded, or NULL; owned */
-    uint64_t asked[BIT_RUN_ASKED_MAX];
-    size_t asked_count;
+    struct bit_run_evals eval;
+    struct bit_run_checkpoints checkpoints;
 
     unsigned restarts;
     unsigned fruitless;     /* losses in a row without a step beyond the furthest */
@@ -140,7 +151,7 @@ struct bit_run {
     Bit__ResumeVerified *verified; /* the last comparison, or NULL; owned */
 
     uint64_t last_step_ns;       /* when the last report of a step was journalled */
-    uint64_t link;               /* the chain of all steps up to `step` */
+    uint64_t chain;              /* of all steps up to `step` (proto/chain.h) */
     struct bit_machine *machine; /* what it ever ran on; facts name them by their place here; owned */
     size_t machine_count, machine_now;
     struct bit_rewinds rewinds;

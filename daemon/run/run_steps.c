@@ -33,7 +33,7 @@ static int note_machine(struct bit_run *run, const Bit__WorkerReady *m)
 
 static void begin_rerun(struct bit_run *run, const Bit__WorkerReady *m)
 {
-    const struct bit_run_checkpoint *c = m->step > 0 ? bit_run_find_checkpoint(run, run->restore) : NULL;
+    const struct bit_run_checkpoint *c = m->step > 0 ? bit_run_find_checkpoint(run, run->launch.restore) : NULL;
     struct bit_rerun_state was = {0};
     if (c != NULL)
         was = (struct bit_rerun_state){.has_weights = true,
@@ -52,8 +52,8 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
     run->step = m->step;
     run->precision = m->phase->precision;
     run->rate.count = 0;
-    run->link = at != NULL ? at->link : bit_chain_begin(m->weights_digest);
-    bit_format(run->backend, sizeof run->backend, "%s", m->backend);
+    run->chain = at != NULL ? at->link : bit_chain_begin(m->weights_digest);
+    bit_format(run->launch.backend, sizeof run->launch.backend, "%s", m->backend);
     begin_rerun(run, m);
     return note_machine(run, m);
 }
@@ -65,7 +65,7 @@ void bit_run_next_fact(const struct bit_run *run, const Bit__StepReport *m, stru
     bit_fact_from_report(out, m);
     out->position = bit_run_position(run, m->step);
     out->machine = (uint16_t)run->machine_now;
-    out->link = bit_chain_next(run->link, m->step, out);
+    out->link = bit_chain_next(run->chain, m->step, out);
 }
 
 static const struct bit_machine *machine_at(const struct bit_run *run, size_t i)
@@ -122,7 +122,7 @@ int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t t
                    machine_at(run, is.machine));
     run->skipped += is.skipped;
     run->skipped -= was != NULL && was->skipped && run->skipped > 0;
-    run->link = is.link;
+    run->chain = is.link;
     note_rate(run, m);
     note_last(run, m);
     run->step = m->step;
@@ -164,14 +164,14 @@ int bit_run_apply_verified(struct bit_run *run, const Bit__ResumeVerified *m)
 static void drop_behind(struct bit_run *run, uint64_t step)
 {
     size_t kept = 0, asked = 0;
-    for (size_t i = 0; i < run->checkpoint_count; i++)
-        if (run->checkpoint[i].step <= step)
-            run->checkpoint[kept++] = run->checkpoint[i];
-    run->checkpoint_count = kept;
-    for (size_t i = 0; i < run->asked_count; i++)
-        if (run->asked[i] <= step)
-            run->asked[asked++] = run->asked[i];
-    run->asked_count = asked;
+    for (size_t i = 0; i < run->checkpoints.count; i++)
+        if (run->checkpoints.list[i].step <= step)
+            run->checkpoints.list[kept++] = run->checkpoints.list[i];
+    run->checkpoints.count = kept;
+    for (size_t i = 0; i < run->checkpoints.asked_count; i++)
+        if (run->checkpoints.asked[i] <= step)
+            run->checkpoints.asked[asked++] = run->checkpoints.asked[i];
+    run->checkpoints.asked_count = asked;
 }
 
 static void forget_skipped(struct bit_run *run, uint64_t after)
@@ -189,7 +189,7 @@ int bit_run_apply_rewound(struct bit_run *run, const Bit__Rewound *m)
         return bit_fail(BIT_ECORRUPT, "back from step %llu to %llu, and step %llu is the furthest",
                         (unsigned long long)m->at_step, (unsigned long long)m->to_step,
                         (unsigned long long)run->step_max);
-    int err = bit_rewinds_add(&run->rewinds, m->to_step, m->skip, m->at_step, run->epoch);
+    int err = bit_rewinds_add(&run->rewinds, m->to_step, m->skip, m->at_step, run->launch.epoch);
     if (err < 0)
         return err;
     forget_skipped(run, m->to_step);
@@ -197,15 +197,15 @@ int bit_run_apply_rewound(struct bit_run *run, const Bit__Rewound *m)
     bit_history_cut(&run->history, m->to_step);
     run->state = BIT__RUN_STATE__RESTARTING;
     bit_format(run->reason, sizeof run->reason, "%s", m->reason);
-    run->launched = false;
+    run->launch.launched = false;
     run->due = (struct bit_run_due){0};
     run->rerun = (struct bit_rerun){0};
     run->step = run->step_max = m->to_step;
     run->step_max_lost = BIT_MIN(run->step_max_lost, m->to_step);
     run->verified_step = BIT_MIN(run->verified_step, m->to_step);
     run->switched &= m->to_step > run->switched_after;
-    if (run->eval_step > m->to_step)
-        run->eval_step = run->eval_count = 0;
+    if (run->eval.step > m->to_step)
+        run->eval.step = run->eval.count = 0;
     run->has_last = false;
     run->rate.count = 0;
     return 0;

@@ -19,8 +19,8 @@ BIT_LOG_TOPIC("checkpoint_retention");
 bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index)
 {
     const Bit__CheckpointSpec *spec = run->spec->checkpoint;
-    uint64_t step = run->checkpoint[index].step;
-    size_t newer = run->checkpoint_count - 1 - index;
+    uint64_t step = run->checkpoints.list[index].step;
+    size_t newer = run->checkpoints.count - 1 - index;
     if (newer < BIT_MAX(spec->keep_last, 1u))
         return true;
     if (spec->keep_every > 0 && step % spec->keep_every == 0)
@@ -102,7 +102,7 @@ void bit_checkpoint_retention_finish(struct bit_runner *r)
 static void remove_one(struct bit_runner *r, size_t index)
 {
     char name[32];
-    snprintf(name, sizeof name, "%s", r->run.checkpoint[index].name);
+    snprintf(name, sizeof name, "%s", r->run.checkpoints.list[index].name);
     Bit__CheckpointRemoved m = BIT__CHECKPOINT_REMOVED__INIT;
     m.name = name;
     m.why = (char *)(uintptr_t) "newer ones are kept";
@@ -113,7 +113,7 @@ static void remove_one(struct bit_runner *r, size_t index)
 
 void bit_checkpoint_retention_apply(struct bit_runner *r)
 {
-    for (size_t i = r->run.checkpoint_count; i-- > 0;)
+    for (size_t i = r->run.checkpoints.count; i-- > 0;)
         if (!bit_checkpoint_retention_keeps(&r->run, i))
             remove_one(r, i);
 }

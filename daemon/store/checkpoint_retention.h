@@ -8,7 +8,7 @@
 
 /**
  * Whether a checkpoint stays: the last keep_last (at least one), every keep_every-th step, the one before the switch.
- * Pure. index is into run->checkpoint.
+ * Pure. index is into run->checkpoints.list.
  */
 bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index);
 /** Journal and remove those that do not; their files go on the thread pool. */

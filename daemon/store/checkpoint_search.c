@@ -110,11 +110,11 @@ static void choose_in_pool(uv_work_t *work)
 /* Journalled checkpoints whose folder is gone: somebody removed it by hand. */
 static void record_missing(struct bit_runner *r, const struct choice *c)
 {
-    for (size_t i = r->run.checkpoint_count; i-- > 0;) {
+    for (size_t i = r->run.checkpoints.count; i-- > 0;) {
         char name[32];
-        if (r->run.checkpoint[i].step <= c->facts.step && c->restore[0] != '\0')
+        if (r->run.checkpoints.list[i].step <= c->facts.step && c->restore[0] != '\0')
             break;
-        snprintf(name, sizeof name, "%s", r->run.checkpoint[i].name);
+        snprintf(name, sizeof name, "%s", r->run.checkpoints.list[i].name);
         bit_bad_checkpoints_record_one(r, name, "the folder is not there");
     }
 }

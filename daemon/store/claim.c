@@ -11,12 +11,12 @@
 
 static int copy_known(struct bit_claim *c, const struct bit_run *run)
 {
-    c->known = calloc(run->checkpoint_count + 1, sizeof *c->known);
+    c->known = calloc(run->checkpoints.count + 1, sizeof *c->known);
     if (c->known == NULL)
         return -ENOMEM;
-    if (run->checkpoint_count > 0)
-        memcpy(c->known, run->checkpoint, run->checkpoint_count * sizeof *c->known);
-    c->known_count = run->checkpoint_count;
+    if (run->checkpoints.count > 0)
+        memcpy(c->known, run->checkpoints.list, run->checkpoints.count * sizeof *c->known);
+    c->known_count = run->checkpoints.count;
     return 0;
 }
 
@@ -25,7 +25,7 @@ int bit_claim_init(struct bit_claim *c, const struct bit_runner *r)
     if ((c->folder = bit_runner_path(r, "checkpoints")) == NULL || copy_known(c, &r->run) < 0 ||
         bit_rewinds_copy(&r->run.rewinds, &c->rewinds) < 0)
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
-    c->epoch = r->run.epoch;
+    c->epoch = r->run.launch.epoch;
     c->step_max = r->run.step_max;
     snprintf(c->run, sizeof c->run, "%s", r->run.id);
     snprintf(c->identity, sizeof c->identity, "%s", r->run.identity);

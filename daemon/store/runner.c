@@ -207,7 +207,7 @@ static void mark_corrupt(struct bit_runner *r, int err)
     r->corrupt = true;
     r->run.state = BIT__RUN_STATE__FAILED;
     r->run.exit_code = BIT_EXIT_CORRUPT;
-    r->run.launched = false;
+    r->run.launch.launched = false;
     bit_format(r->run.reason, sizeof r->run.reason, "%s", bit_fail_text());
 }
 

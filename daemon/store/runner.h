@@ -36,7 +36,7 @@ struct bit_runner {
     char *dir; /* STATE/runs/r7 */
     struct bit_journal journal;
     struct bit_job *job;                 /* NULL unless the run holds a slot */
-    struct bit_tensorboard *tensorboard; /* TensorBoard scalars of this incarnation, or NULL */
+    struct bit_tensorboard *tensorboard; /* TensorBoard scalars of this launch, or NULL */
     bool corrupt;                        /* the journal is damaged: nothing may be appended */
     bool given_up; /* a record could not be written as it was; the run has failed, and that is its last one */
     bool syncing;  /* an fdatasync is on the thread pool */

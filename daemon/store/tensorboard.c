@@ -51,7 +51,7 @@ static void put(struct bit_tensorboard *board, const uint8_t *record, int bytes)
     board->file = NULL;
 }
 
-/* A new file for each incarnation: TensorBoard then drops what an earlier one wrote from this step on. */
+/* A new file for each launch: TensorBoard then drops what an earlier one wrote from this step on. */
 static struct bit_tensorboard *open_board(const struct bit_runner *r, double wall_s, uint64_t step)
 {
     uint8_t record[RECORD_BYTES_MAX];
@@ -61,7 +61,7 @@ static struct bit_tensorboard *open_board(const struct bit_runner *r, double wal
         return NULL;
     gethostname(host, sizeof host - 1);
     snprintf(board->path, sizeof board->path, "%s/events.out.tfevents.%.0f.%s.%d.%" PRIu64, r->dir, wall_s, host,
-             getpid(), r->run.epoch);
+             getpid(), r->run.launch.epoch);
     board->file = fopen(board->path, "ae");
     if (board->file == NULL)
         bit_warn("no scalars", "path=%s text=%s", board->path, strerror(errno));

@@ -36,7 +36,7 @@ static void kill_workers(const char *run, bool launcher_only)
         kill(pids[i], SIGKILL);
 }
 
-/* The journal says each step once in each incarnation, without a hole, and every comparison came out equal. */
+/* The journal says each step once in each launch, without a hole, and every comparison came out equal. */
 static void check_events(const char *run, size_t lost)
 {
     struct fix_events e;

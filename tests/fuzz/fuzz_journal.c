@@ -43,8 +43,8 @@ static int visit(void *arg, const Bit__JournalRecord *record)
 static void check_run(const struct bit_run *run)
 {
     FUZZ_CHECK(run->step <= run->step_max);
-    for (size_t i = 1; i < run->checkpoint_count; i++)
-        FUZZ_CHECK(run->checkpoint[i - 1].step <= run->checkpoint[i].step);
+    for (size_t i = 1; i < run->checkpoints.count; i++)
+        FUZZ_CHECK(run->checkpoints.list[i - 1].step <= run->checkpoints.list[i].step);
     for (size_t i = 0; i < run->rewinds.count; i++)
         FUZZ_CHECK(bit_run_position(run, run->rewinds.item[i].to) <= bit_run_position(run, UINT64_MAX >> 1));
     FUZZ_CHECK(run->skipped <= run->seq);
@@ -78,7 +78,7 @@ static void replay_bytes(const uint8_t *data, size_t bytes)
         FUZZ_CHECK(cut <= bytes);
         FUZZ_CHECK(replay(file.path, &again, &cut_again) == 0 && cut_again == 0);
         FUZZ_CHECK(once.visited == again.visited && once.run.state == again.run.state &&
-                   once.run.step == again.run.step && once.run.link == again.run.link);
+                   once.run.step == again.run.step && once.run.chain == again.run.chain);
         bit_run_finish(&again.run);
     }
     bit_run_finish(&once.run);

@@ -112,7 +112,7 @@ static void checkpoint(struct bit_run *run, uint64_t at, uint64_t weights, uint6
     r.checkpoint = &m;
     r.seq = run->seq + 1;
     EXPECT_EQ(bit_run_apply(run, &r), 0);
-    snprintf(run->restore, sizeof run->restore, "%s", name);
+    snprintf(run->launch.restore, sizeof run->launch.restore, "%s", name);
 }
 
 static void rewind_to(struct bit_run *run, uint64_t to, uint64_t skip, uint64_t at)
@@ -200,13 +200,13 @@ TEST(a_run_that_was_set_back)
     rewind_to(&run, 8, 4, 12);
     EXPECT_EQ(run.state, BIT__RUN_STATE__RESTARTING);
     EXPECT_EQ(run.step_max, 8);
-    EXPECT_EQ(run.checkpoint_count, 2);
+    EXPECT_EQ(run.checkpoints.count, 2);
     EXPECT_EQ(run.skipped, 1);
     EXPECT(bit_history_get(&run.history, 9) == NULL);
     EXPECT_EQ(bit_run_position(&run, 9), 13);
-    snprintf(run.restore, sizeof run.restore, "step-00000008");
+    snprintf(run.launch.restore, sizeof run.launch.restore, "step-00000008");
     ready(&run, 8, 2, 8, 8);
-    EXPECT_EQ(run.link, link); /* the chain goes on where the checkpoint lies */
+    EXPECT_EQ(run.chain, link); /* the chain goes on where the checkpoint lies */
     EXPECT(bit_rerun_is_done(&run.rerun) && run.rerun.first.field == NULL);
     bit_run_finish(&run);
 }
@@ -441,7 +441,7 @@ TEST(a_resume_is_verified_to_the_last_step)
     EXPECT(bit_rerun_is_done(&run.rerun) && run.rerun.first.field == NULL);
     bit_rerun_text(&run.rerun, text, sizeof text);
     EXPECT_STREQ(text, "bit for bit, steps 5 to 9");
-    EXPECT_EQ(run.link, link);
+    EXPECT_EQ(run.chain, link);
     bit_run_finish(&run);
 }
 

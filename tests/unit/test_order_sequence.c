@@ -157,14 +157,14 @@ TEST(goes_on_in_the_middle_of_a_boundary)
     struct bit_order_sequence c;
     char out[256] = "";
     run.step = 4;
-    run.has_eval = true;
-    run.eval_step = 4;
-    run.eval_count = 1;
+    run.eval.known = true;
+    run.eval.step = 4;
+    run.eval.count = 1;
     bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 1, out);
     EXPECT_STREQ(out, "tP.");
     bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__TERNARY); /* it had switched before the daemon went */
-    run.eval_count = 2;
+    run.eval.count = 2;
     out[0] = '\0';
     play(&run, &c, 1, out);
     EXPECT_STREQ(out, "C5.");
@@ -193,9 +193,9 @@ TEST(keeps_what_it_should)
 {
     struct bit_run run = make_run(100, 15, 5, 0);
     run.spec->checkpoint->keep_every = 20;
-    run.checkpoint = calloc(9, sizeof *run.checkpoint);
+    run.checkpoints.list = calloc(9, sizeof *run.checkpoints.list);
     for (size_t i = 0; i < 9; i++)
-        run.checkpoint[run.checkpoint_count++].step = 5 * (i + 1);
+        run.checkpoints.list[run.checkpoints.count++].step = 5 * (i + 1);
     static const bool kept[9] = {false, false, true, true, false, false, false, true, true};
     for (size_t i = 0; i < 9; i++)
         EXPECT_EQ(bit_checkpoint_retention_keeps(&run, i), kept[i]);
