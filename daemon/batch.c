@@ -33,6 +33,7 @@ struct bit_batch {
 static uint64_t count_steps(const struct bit_daemon *d)
 {
     uint64_t steps = 0;
+
     for (size_t i = 0; i < d->runs.count; i++)
         steps += d->runs.runner[i]->run.step_max;
     return steps;
@@ -42,17 +43,19 @@ static void finish(struct bit_batch *b)
 {
     bit_batch_ended *ended = b->ended;
     void *arg = b->arg;
+
     b->daemon->batch = NULL;
     free(b);
     ended(arg);
 }
 
-/* ---------------------------------------------------------------- requeueing */
+/* ---- requeueing */
 
 static void on_requeued(void *arg, const struct bit_child_output *r)
 {
     struct bit_batch *b = arg;
     char text[BIT_ERR_TEXT_MAX];
+
     bit_child_output_explain(r, "scontrol", text, sizeof text);
     if (!bit_child_output_ok(r))
         bit_error("not requeued", "job=%" PRIu64 " text=%s", bit_slurm_job_own(), text);
@@ -62,6 +65,7 @@ static void on_requeued(void *arg, const struct bit_child_output *r)
 static void ask_slurm(struct bit_batch *b, const char *tool, const char *const *words, bit_child_output_done *done)
 {
     struct bit_argv argv = {0};
+
     bit_launch_slurm_tool(&b->daemon->config, tool, &argv);
     for (size_t i = 0; words[i] != NULL; i++)
         bit_argv_add(&argv, "%s", words[i]);
@@ -81,6 +85,7 @@ static void on_asked(void *arg, const struct bit_child_output *r)
     struct bit_batch *b = arg;
     struct bit_squeue q = {0};
     bool runs = bit_child_output_ok(r) && bit_squeue_parse((const char *)r->out, &q) == 0 && bit_squeue_runs(&q);
+
     bit_info(runs ? "requeued" : "not requeued", "job=%" PRIu64 " state=%s", bit_slurm_job_own(), q.state);
     bit_squeue_finish(&q);
     if (runs)
@@ -92,6 +97,7 @@ static void on_asked(void *arg, const struct bit_child_output *r)
 static bool should_requeue(const struct bit_batch *b)
 {
     const char *tries = getenv("SLURM_RESTART_COUNT");
+
     if (!b->daemon->config.requeue || !bit_runs_have_work(&b->daemon->runs))
         return false;
     if (bit_slurm_job_own() == 0) {
@@ -109,17 +115,19 @@ static bool should_requeue(const struct bit_batch *b)
 static void requeue_or_finish(struct bit_batch *b)
 {
     static const char *const words[] = {"--noheader", "--format=" BIT_SQUEUE_FORMAT, "--jobs", NULL};
+
     if (should_requeue(b))
         ask_slurm(b, "squeue", words, on_asked);
     else
         finish(b);
 }
 
-/* ---------------------------------------------------------------- the run */
+/* ---- the run */
 
 static void on_bitctl_closed(uv_handle_t *handle)
 {
     struct bit_batch *b = handle->data;
+
     b->running = false;
     if (!b->ending)
         bit_daemon_stop(b->daemon, "the run that it was started for has ended");
@@ -130,6 +138,7 @@ static void on_bitctl_closed(uv_handle_t *handle)
 static void on_bitctl_ended(uv_process_t *process, int64_t status, int signal)
 {
     struct bit_batch *b = process->data;
+
     if (!b->daemon->env.stopping) { /* else bitd ended it, or it saw bitd go: its exit code says nothing of the run */
         b->daemon->exit_code = signal != 0 ? 128 + signal : (int)status;
         bit_info("run ended", "exit=%d", b->daemon->exit_code);
@@ -143,6 +152,7 @@ static void find_bitctl(char *path, size_t room)
     static const char *const places[] = {"/bitctl", "/../ctl/bitctl"};
     char self[BIT_CONFIG_PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
     self[n > 0 ? n : 0] = '\0';
     char *slash = strrchr(self, '/');
     for (size_t i = 0; slash != NULL && i < sizeof places / sizeof places[0]; i++) {
@@ -157,6 +167,7 @@ static void make_command(const struct bit_config *config, struct bit_argv *argv)
 {
     const char *cluster = getenv("SLURM_CLUSTER_NAME");
     char path[BIT_CONFIG_PATH_MAX + 16];
+
     find_bitctl(path, sizeof path);
     bit_argv_add(argv, "%s", path);
     bit_argv_add(argv, "submit");
@@ -171,6 +182,7 @@ static void make_command(const struct bit_config *config, struct bit_argv *argv)
 static int start_bitctl(struct bit_batch *b)
 {
     struct bit_argv argv = {0};
+
     make_command(&b->daemon->config, &argv);
     int err = bit_argv_check(&argv);
     if (err == 0) {
@@ -192,6 +204,7 @@ static int start_bitctl(struct bit_batch *b)
 int bit_batch_begin(struct bit_daemon *d, struct bit_batch **out)
 {
     struct bit_batch *b = calloc(1, sizeof *b);
+
     if (b == NULL)
         return bit_fail(-ENOMEM, "a batch job");
     b->daemon = d;

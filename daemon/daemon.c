@@ -29,11 +29,12 @@ BIT_LOG_TOPIC("daemon");
 
 #define SYNC_MS 1000
 
-/* ---------------------------------------------------------------- slots */
+/* ---- slots */
 
 static void on_batch_ended(void *arg)
 {
     struct bit_daemon *d = arg;
+
     d->stopped = true;
     uv_stop(&d->loop);
 }
@@ -49,6 +50,7 @@ static void schedule(void *owner)
 {
     struct bit_daemon *d = owner;
     uint32_t taken = bit_runs_slots_taken(&d->runs);
+
     for (size_t i = 0; i < d->runs.count && taken < d->config.slots && !d->env.stopping; i++) {
         struct bit_runner *r = d->runs.runner[i];
         if (r->corrupt || r->job != NULL || r->run.state != BIT__RUN_STATE__QUEUED)
@@ -61,7 +63,7 @@ static void schedule(void *owner)
     check_stopped(d);
 }
 
-/* ---------------------------------------------------------------- what runs tell */
+/* ---- what runs tell */
 
 static void on_changed(void *owner, struct bit_runner *r)
 {
@@ -88,11 +90,12 @@ static void on_unwritable(void *owner, struct bit_runner *r, int err, const char
 
 static const struct bit_runner_ops runner_ops = {on_changed, on_blocked, on_unblocked, on_unwritable, schedule};
 
-/* ---------------------------------------------------------------- going down */
+/* ---- going down */
 
 static void on_shutdown_late(uv_timer_t *timer)
 {
     struct bit_daemon *d = timer->data;
+
     for (size_t i = 0; i < d->runs.count; i++)
         if (d->runs.runner[i]->job != NULL)
             bit_job_end(d->runs.runner[i]->job, 0, "bitd could not wait any longer");
@@ -120,6 +123,7 @@ static void stop_all(void *owner, const char *why)
 static void on_stop_signal(uv_signal_t *handle, int signal)
 {
     struct bit_daemon *d = handle->data;
+
     if (d->env.stopping && signal != SIGUSR1) { /* told twice: it is meant */
         bit_info("told again", "signal=%d", signal);
         on_shutdown_late(&d->shutdown_timer);
@@ -133,6 +137,7 @@ static void on_hangup(uv_signal_t *handle, int signal)
 {
     struct bit_daemon *d = handle->data;
     struct bit_config fresh = d->config;
+
     if (d->config.file[0] == '\0')
         return;
     if (bit_config_load(&fresh, d->config.file) < 0) {
@@ -147,16 +152,18 @@ static void on_hangup(uv_signal_t *handle, int signal)
 static void on_sync(uv_timer_t *timer)
 {
     struct bit_daemon *d = timer->data;
+
     bit_notify_alive();
     for (size_t i = 0; i < d->runs.count; i++)
         bit_durable_tick(d->runs.runner[i]);
 }
 
-/* ---------------------------------------------------------------- coming up */
+/* ---- coming up */
 
 static int take_state_folder(struct bit_daemon *d)
 {
     char path[BIT_CONFIG_PATH_MAX + 16];
+
     snprintf(path, sizeof path, "%s/runs", d->config.state);
     int err = bit_dir_make(path);
     if (err < 0)
@@ -185,6 +192,7 @@ static void resume_runs(struct bit_daemon *d)
 static void raise_file_limit(void)
 {
     struct rlimit limit;
+
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
@@ -215,6 +223,7 @@ static void start_handles(struct bit_daemon *d)
 static int listen_tcp(struct bit_daemon *d)
 {
     char kept[BIT_CONFIG_PATH_MAX + 16];
+
     snprintf(kept, sizeof kept, "%s/link.port", d->config.state);
     return bit_worker_link_listen_tcp(&d->links, d->config.listen, d->config.advertise, kept);
 }

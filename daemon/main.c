@@ -90,6 +90,7 @@ static const struct option options[] = {
 static int set_pair(struct bit_config *c, char *pair)
 {
     char *equals = strchr(pair, '=');
+
     if (equals == NULL)
         return bit_fail(BIT_EUSAGE, "--set %s: expected KEY=VALUE", pair);
     *equals = '\0';
@@ -187,6 +188,7 @@ static void give_memory_back(void)
 int main(int argc, char **argv)
 {
     static struct bit_daemon daemon;
+
     give_memory_back();
     inherit_nothing();
     if (bit_secret_no_core() < 0 || bit_secret_no_dump() < 0) /* secrets of launches are in its memory */

@@ -6,6 +6,7 @@
 int bit_adamw_check(const struct bit_adamw_args *args)
 {
     int err = bit_check_shape("adamw", args->count, 1);
+
     if (err < 0)
         return err;
     if (args->t < 1)

@@ -21,6 +21,7 @@ static int check_shape(const char *name, int64_t batch, int64_t time, int64_t he
 int bit_attention_check(const struct bit_attention_args *args)
 {
     int err = check_shape("attention", args->batch, args->time, args->heads, args->head_dim);
+
     if (err < 0)
         return err;
     return bit_check_float("attention", args->dtype);
@@ -29,6 +30,7 @@ int bit_attention_check(const struct bit_attention_args *args)
 int bit_attention_backward_check(const struct bit_attention_backward_args *args)
 {
     int err = check_shape("attention_backward", args->batch, args->time, args->heads, args->head_dim);
+
     if (err < 0)
         return err;
     return bit_check_float("attention_backward", args->dtype);

@@ -6,6 +6,7 @@
 int bit_cast_check(const struct bit_cast_args *args)
 {
     int err = bit_check_shape("cast", args->count, 1);
+
     if (err < 0)
         return err;
     err = bit_check_float("cast x", args->x_dtype);

@@ -23,6 +23,7 @@ int bit_check_ids(const char *name, const uint32_t *ids, int64_t rows, int64_t v
 int bit_embed_check(const struct bit_embed_args *args)
 {
     int err = bit_check_shape("embed", args->rows, args->cols);
+
     if (err < 0)
         return err;
     err = bit_check_float("embed", args->table_dtype);
@@ -34,6 +35,7 @@ int bit_embed_check(const struct bit_embed_args *args)
 int bit_embed_backward_check(const struct bit_embed_backward_args *args)
 {
     int err = bit_check_shape("embed_backward", args->rows, args->cols);
+
     if (err < 0)
         return err;
     return check_vocab("embed_backward", args->vocab);

@@ -13,6 +13,7 @@ static int check_kind(const char *name, enum bit_norm_kind kind)
 int bit_norm_check(const struct bit_norm_args *args)
 {
     int err = bit_check_shape("norm", args->rows, args->cols);
+
     if (err < 0)
         return err;
     err = check_kind("norm", args->kind);
@@ -27,6 +28,7 @@ int bit_norm_check(const struct bit_norm_args *args)
 int bit_norm_backward_check(const struct bit_norm_backward_args *args)
 {
     int err = bit_check_shape("norm_backward", args->rows, args->cols);
+
     if (err < 0)
         return err;
     err = args->kind == BIT_NORM_NONE ? 0 : check_kind("norm_backward", args->kind);

@@ -33,6 +33,7 @@ static int check_heads(const char *name, int64_t batch, int64_t time, int64_t he
 int bit_rope_check(const struct bit_rope_args *args)
 {
     int err = check_heads("rope", args->batch, args->time, args->heads, args->head_dim);
+
     if (err < 0)
         return err;
     if (args->clip > 0 && args->mask == NULL)
@@ -43,6 +44,7 @@ int bit_rope_check(const struct bit_rope_args *args)
 int bit_rope_backward_check(const struct bit_rope_backward_args *args)
 {
     int err = check_heads("rope_backward", args->batch, args->time, args->heads, args->head_dim);
+
     if (err < 0)
         return err;
     return bit_check_float("rope_backward", args->dtype);

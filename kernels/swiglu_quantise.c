@@ -8,6 +8,7 @@ static int check(const char *name, int64_t rows, int64_t cols, enum bit_norm_kin
                  const float *rstd, enum bit_dtype dtype)
 {
     int err = bit_check_shape(name, rows, cols);
+
     if (err < 0)
         return err;
     if (kind != BIT_NORM_NONE && (mean == NULL || rstd == NULL))

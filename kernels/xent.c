@@ -6,6 +6,7 @@
 int bit_xent_check(const struct bit_xent_args *args)
 {
     int err = bit_check_shape("xent", args->rows, args->vocab);
+
     if (err < 0)
         return err;
     err = bit_check_float("xent logits", args->logits_dtype);

@@ -26,6 +26,7 @@
 static inline bool bit_mul_size(size_t a, size_t b, size_t *out)
 {
     size_t product;
+
     if (__builtin_mul_overflow(a, b, &product))
         return false;
     *out = product;
@@ -35,6 +36,7 @@ static inline bool bit_mul_size(size_t a, size_t b, size_t *out)
 static inline bool bit_add_size(size_t a, size_t b, size_t *out)
 {
     size_t sum;
+
     if (__builtin_add_overflow(a, b, &sum))
         return false;
     *out = sum;

@@ -30,7 +30,7 @@ static void put(struct text *t, const char *bytes, size_t count)
     t->out[t->used] = '\0';
 }
 
-/* ---------------------------------------------------------------- one conversion */
+/* ---- one conversion */
 
 /* What a conversion is made of, its '*' replaced by the numbers that they stand for. */
 struct spec {
@@ -138,7 +138,7 @@ static int print_one(char *out, size_t room, const struct spec *s, struct args *
 
 #pragma GCC diagnostic pop
 
-/* ---------------------------------------------------------------- one value */
+/* ---- one value */
 
 /* The value that the format has from p up to `end`, as its conversions bring it. */
 static void make_value(const char *p, const char *end, struct args *args, char value[VALUE_MAX])
@@ -186,7 +186,7 @@ static void put_value(struct text *t, const char *value)
     put(t, "\"", 1);
 }
 
-/* ---------------------------------------------------------------- all of them */
+/* ---- all of them */
 
 /* p is at the beginning of a pair of the format. Returns its end. */
 static const char *put_pair(struct text *t, const char *p, struct args *args)

@@ -30,6 +30,7 @@ int bit_regular_file_check(const char *path, const struct stat *st)
 int bit_regular_file_open(const char *path, bool follow, struct stat *st)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
+
     if (fd < 0 && errno == ENXIO)
         return bit_fail(BIT_EDATA, "'%s' is a socket or a device, and no regular file", path);
     if (fd < 0)

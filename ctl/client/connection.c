@@ -149,6 +149,7 @@ static int check_run(const ProtobufCMessage *msg)
 static bool was_told_why(const struct bit_connection *c)
 {
     char byte;
+
     return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 

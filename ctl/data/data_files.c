@@ -24,6 +24,7 @@ static int add(struct bit_data_files *files, const char *folder, const char *nam
 static int is_token_file(const struct dirent *entry)
 {
     size_t len = strlen(entry->d_name);
+
     return len > 4 && strcmp(entry->d_name + len - 4, ".npy") == 0;
 }
 

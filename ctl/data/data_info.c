@@ -176,6 +176,7 @@ static void print_json(const char *path, const struct info *i, struct sample *s)
     json_t *m = json_pack("{s:s, s:I, s:I, s:I, s:i}", "path", path, "bytes", (json_int_t)i->bytes, "tokens",
                           (json_int_t)i->tokens, "instances", (json_int_t)i->instances, "token_bytes",
                           (int)i->token_bytes);
+
     if (m != NULL && i->has_documents)
         json_object_set_new(m, "documents", json_integer((json_int_t)i->documents));
     json_object_set_new(m, "sample", describe_sample(s));

@@ -101,12 +101,14 @@ static int by_place(const void *a, const void *b)
 {
     const struct shown *x = a, *y = b;
     int order = strcmp(x->place.path, y->place.path);
+
     return order != 0 ? order : (x->place.token > y->place.token) - (x->place.token < y->place.token);
 }
 
 static int by_row(const void *a, const void *b)
 {
     const struct shown *x = a, *y = b;
+
     return (x->row > y->row) - (x->row < y->row);
 }
 
@@ -115,6 +117,7 @@ static int by_row(const void *a, const void *b)
 static int add_part(struct shown *shown, const struct bit_document_index_row *row)
 {
     struct part *grown = realloc(shown->part, (shown->parts + 1) * sizeof *grown);
+
     if (grown == NULL)
         return bit_fail(-ENOMEM, "the documents of a step");
     shown->part = grown;
@@ -217,6 +220,7 @@ static int print_text(const struct show *s, const struct shown *shown, uint64_t 
 static void bounds(const struct show *s, const struct shown *shown, const struct part *p, uint64_t *from, uint64_t *to)
 {
     uint64_t begin = shown->place.token, end = begin + s->spec->model->context;
+
     *from = BIT_MAX(p->start, begin) - begin;
     *to = BIT_MIN(p->end, end) - begin;
 }

@@ -55,6 +55,7 @@ static int check_piece(struct verify *v, size_t bytes)
 static ssize_t read_piece(int fd, uint8_t *out)
 {
     size_t have = 0;
+
     while (have < PIECE) {
         ssize_t got = read(fd, out + have, PIECE - have);
         if (got < 0 && errno == EINTR)

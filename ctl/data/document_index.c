@@ -110,6 +110,7 @@ static char *next_field(char **at)
 static bool parse_u64(const char *text, uint64_t *out)
 {
     char *end;
+
     errno = 0;
     *out = strtoull(text, &end, 10);
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;

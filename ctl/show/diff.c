@@ -10,7 +10,7 @@
 
 #define STEPS_MAX ((uint64_t)1 << 28) /* apart: what a journal of this size could not hold */
 
-/* ---------------------------------------------------------------- steps */
+/* ---- steps */
 
 void bit_diff_finish(struct bit_diff_steps *s)
 {
@@ -49,6 +49,7 @@ static int make_room(struct bit_diff_steps *s, uint64_t step)
 static int note_step(struct bit_diff_steps *s, const Bit__StepReport *m)
 {
     int err = make_room(s, m->step);
+
     if (err < 0)
         return err;
     bit_fact_from_report(&s->fact[m->step - s->first], m);
@@ -81,6 +82,7 @@ int bit_diff_note(struct bit_diff_steps *s, const Bit__JournalRecord *r)
 const struct bit_fact *bit_diff_fact(const struct bit_diff_steps *s, uint64_t step)
 {
     bool there = s->first != 0 && step >= s->first && step <= s->last && s->known[step - s->first];
+
     return there ? &s->fact[step - s->first] : NULL;
 }
 
@@ -99,7 +101,7 @@ void bit_diff_compare(const struct bit_diff_steps *a, const struct bit_diff_step
     }
 }
 
-/* ---------------------------------------------------------------- settings */
+/* ---- settings */
 
 struct settings {
     struct bit_diff_setting *out;
@@ -109,6 +111,7 @@ struct settings {
 static void print_scalar(const ProtobufCFieldDescriptor *field, const void *at, char *out, size_t room)
 {
     char number[32];
+
     switch (field->type) {
     case PROTOBUF_C_TYPE_DOUBLE:
         bit_double_format(*(const double *)at, number);
@@ -137,6 +140,7 @@ static void note_setting(struct settings *s, const char *path, const ProtobufCFi
                          const void *b)
 {
     struct bit_diff_setting one;
+
     snprintf(one.path, sizeof one.path, "%s", path);
     snprintf(one.a, sizeof one.a, "-");
     snprintf(one.b, sizeof one.b, "-");
@@ -173,6 +177,7 @@ static void compare_messages(struct settings *s, const ProtobufCMessageDescripto
 size_t bit_diff_settings(const Bit__RunSpec *a, const Bit__RunSpec *b, struct bit_diff_setting *out)
 {
     struct settings s = {.out = out};
+
     compare_messages(&s, &bit__run_spec__descriptor, a != NULL ? &a->base : NULL, b != NULL ? &b->base : NULL, "");
     return s.count;
 }

@@ -47,6 +47,7 @@ static void print_schedule(FILE *f, const Bit__DryRunReply *d)
 static void memory_line(FILE *f, const char *name, uint64_t bytes)
 {
     char text[BIT_TEXT];
+
     bit_show(f, "  %-12s %10s\n", name, bit_text_bytes((double)bytes, text));
 }
 

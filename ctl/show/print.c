@@ -67,12 +67,14 @@ static char *scaled(double n, double base, const char *const *units, char out[BI
 char *bit_text_count(double n, char out[BIT_TEXT])
 {
     static const char *const units[] = {"", "k", "M", "B", "T", NULL};
+
     return scaled(n, 1000, units, out);
 }
 
 char *bit_text_bytes(double bytes, char out[BIT_TEXT])
 {
     static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", NULL};
+
     return scaled(bytes, 1024, units, out);
 }
 

@@ -193,6 +193,7 @@ void bit_bpe_scratch_destroy(struct bit_bpe_scratch *scratch)
 static inline uint64_t merge_of(const struct bit_bpe *bpe, uint32_t left, uint32_t right)
 {
     const struct bit_bpe_merge *m = find_merge(bpe, left, right);
+
     return m == NULL ? UINT64_MAX : (uint64_t)m->rank << 32 | m->id;
 }
 

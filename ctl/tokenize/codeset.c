@@ -129,6 +129,7 @@ int bit_codeset_invert(struct bit_codeset *set)
 bool bit_codeset_has(const struct bit_codeset *set, uint32_t c)
 {
     size_t i = find(set, c);
+
     return i < set->count && set->ranges[i].first <= c;
 }
 

@@ -30,6 +30,7 @@ const char *bit_document_fault_text(enum bit_document_fault fault)
         [BIT_DOCUMENT_GOOD] = "good",    [BIT_DOCUMENT_BLANK] = "blank line",   [BIT_DOCUMENT_JSON] = "broken JSON",
         [BIT_DOCUMENT_TEXT] = "no text", [BIT_DOCUMENT_UTF8] = "invalid UTF-8", [BIT_DOCUMENT_LONG] = "line too long",
     };
+
     return texts[fault];
 }
 
@@ -395,6 +396,7 @@ int bit_document_parse(const uint8_t *line, size_t bytes, struct bit_document_sc
 static bool is_strippable(const uint8_t *s, size_t *step)
 {
     uint32_t c = bit_unicode_decode(s, step);
+
     return (c >= 0x1c && c <= 0x1f) || bit_unicode(c)->class == BIT_UNICODE_SPACE;
 }
 

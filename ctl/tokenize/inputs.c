@@ -42,6 +42,7 @@ static int add_file(struct bit_inputs *inputs, const char *path, const struct st
 static bool ends_with(const char *name, size_t length, const char *end)
 {
     size_t n = strlen(end);
+
     return length >= n && strncmp(name + length - n, end, n) == 0;
 }
 

@@ -32,6 +32,7 @@ struct alphabet {
 static int compare_points(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
     return x < y ? -1 : x > y;
 }
 
@@ -163,6 +164,7 @@ static int append_pattern(const struct bit_regex_parse *p, struct alphabet *a, s
 static int compile(const char *text, size_t bytes, pcre2_code **out)
 {
     int code;
+
     PCRE2_SIZE offset;
     PCRE2_UCHAR reason[128];
 

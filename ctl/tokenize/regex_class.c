@@ -118,6 +118,7 @@ struct class
     struct bit_codeset set, common;
     bool begun; /* something stands in set */
     bool has_common;
+
 };
 
 static int take_inner(struct bit_regex_parse *p, bool fold, struct bit_codeset *out);

@@ -77,6 +77,7 @@ static int push(struct bit_ids *ids, uint32_t id)
 static int encode_piece(void *arg, const uint8_t *piece, size_t bytes)
 {
     struct bit_encoder *e = arg;
+
     return bit_bpe_encode(&e->tokenizer->bpe, e->bpe, piece, bytes, e->out);
 }
 

@@ -37,6 +37,7 @@ bool bit_tokenizer_is_absent(const json_t *value)
 const char *bit_tokenizer_type(const json_t *component)
 {
     const char *type = json_string_value(json_object_get(component, "type"));
+
     return type == NULL ? "" : type;
 }
 

@@ -34,6 +34,7 @@ static bool parse_side(const char *text, struct side *s)
     const char *at = strrchr(text, '@');
     unsigned long long attempt = 0;
     size_t length = strlen(text);
+
     if (at != NULL && at != text && bit_parse_u64(at + 1, &attempt)) {
         if (attempt == 0 || attempt > UINT32_MAX)
             return false;
@@ -50,12 +51,14 @@ static bool parse_side(const char *text, struct side *s)
 static int ask(void *arg, struct bit_connection *client)
 {
     struct side *s = arg;
+
     return bit_connection_send(client, BIT_MSG_EVENTS_REQUEST, &s->ask);
 }
 
 static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
 {
     struct side *s = arg;
+
     if (type == BIT_MSG_EVENT_REPLY && s->err == 0)
         s->err = bit_diff_note(&s->steps, ((const Bit__EventReply *)msg)->record);
 }
@@ -64,6 +67,7 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
 static int fetch(struct bit_cli *cli, struct side *s)
 {
     Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
+
     m.run = s->run;
     m.has_spec = m.spec = true;
     int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &s->status);
@@ -81,7 +85,7 @@ static void release(struct side *s)
     bit_msg_free(s->status);
 }
 
-/* ---------------------------------------------------------------- printing */
+/* ---- printing */
 
 static void print_text(const struct side *a, const struct side *b, const struct bit_diff_setting *settings,
                        size_t count, const struct bit_diff_result *r)
@@ -110,6 +114,7 @@ static void print_json(const struct side *a, const struct side *b, const struct 
                        size_t count, const struct bit_diff_result *r)
 {
     json_t *all = json_array();
+
     for (size_t i = 0; i < count; i++)
         json_array_append_new(
             all, json_pack("{s:s, s:s, s:s}", "setting", settings[i].path, "a", settings[i].a, "b", settings[i].b));
@@ -130,6 +135,7 @@ static int compare(struct bit_cli *cli, struct side *a, struct side *b)
 {
     struct bit_diff_setting *settings = calloc(BIT_DIFF_SETTINGS_MAX, sizeof *settings);
     struct bit_diff_result result;
+
     if (settings == NULL)
         return bit_failure_print(cli, bit_fail(-ENOMEM, "settings"));
     size_t count = bit_diff_settings(a->status->spec, b->status->spec, settings);

@@ -13,6 +13,7 @@ static const struct bit_option options[] = {{0}};
 static void print_findings(const Bit__DoctorReply *d)
 {
     static const char *const mark[] = {"", "ok", "note", "BAD"};
+
     for (size_t i = 0; i < d->n_finding; i++) {
         const Bit__Finding *f = d->finding[i];
         bit_show(stdout, "%-5s %-11s %s\n", mark[f->severity], f->about, f->text);
@@ -24,6 +25,7 @@ static void print_findings(const Bit__DoctorReply *d)
 static void print_times(const Bit__DoctorReply *d)
 {
     char text[BIT_TEXT], other[BIT_TEXT];
+
     if (d->has_report_s)
         bit_show(stdout, "last step         %.1f s ago; %.1f s is the limit\n", d->report_s, d->watchdog_s);
     if (d->has_heartbeat_s)

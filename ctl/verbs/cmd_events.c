@@ -21,6 +21,7 @@ struct state {
 static int ask(void *arg, struct bit_connection *client)
 {
     struct state *s = arg;
+
     return bit_connection_send(client, BIT_MSG_EVENTS_REQUEST, &s->ask);
 }
 

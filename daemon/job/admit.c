@@ -21,6 +21,7 @@ BIT_LOG_TOPIC("admit");
 static int check_secret(const struct bit_job *job, const Bit__WorkerHello *hello)
 {
     unsigned differ = 0;
+
     if (hello->secret.len != BIT_SECRET_BYTES) /* the length is no secret; every byte is looked at, whatever differs */
         return bit_fail(BIT_EAUTH, "run %s: a secret of %zu bytes", job->runner->run.id, hello->secret.len);
     for (size_t i = 0; i < BIT_SECRET_BYTES; i++)
@@ -32,6 +33,7 @@ static int check_secret(const struct bit_job *job, const Bit__WorkerHello *hello
 static int check_hello(const struct bit_job *job, uint64_t frame_epoch, const Bit__WorkerHello *hello)
 {
     int err = check_secret(job, hello);
+
     if (err < 0)
         return err;
     if (hello->protocol != BIT_PROTOCOL_VERSION)
@@ -47,6 +49,7 @@ static int check_hello(const struct bit_job *job, uint64_t frame_epoch, const Bi
 static int find_origin(const struct bit_runner *r, struct bit_init_from *out, bool *known)
 {
     const char *from = r->run.spec->model->init_from;
+
     *known = from != NULL && from[0] != '\0' && r->run.launch.restore[0] == '\0';
     if (!*known)
         return 0;
@@ -70,6 +73,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
     int err = folder == NULL || (run->launch.restore[0] && asprintf(&restore, "%s/%s", folder, run->launch.restore) < 0)
                   ? bit_fail(-ENOMEM, "a welcome")
                   : 0;
+
     if (err == 0 && !training)
         err = origin == NULL ? bit_fail(-ENOMEM, "a welcome") : find_origin(job->runner, origin, &begins);
     if (err == 0 && begins)
@@ -97,6 +101,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
 static int take_link(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
     int err = welcome(job, link, &bit_admit_link_ops, job, hello->training);
+
     if (err < 0)
         return err;
     bit_watch_greet(job, NULL, hello);
@@ -125,6 +130,7 @@ static void hear(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
 static void on_rank_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
 {
     struct bit_watch_rank *rank = owner;
+
     if (type == BIT_MSG_HEARTBEAT)
         hear(rank, (const Bit__Heartbeat *)msg);
     else if (type == BIT_MSG_WORKER_DONE)
@@ -144,6 +150,7 @@ static void on_rank_drained(void *owner)
 static void on_rank_lost(void *owner, int err)
 {
     struct bit_watch_rank *rank = owner;
+
     rank->link = NULL;
 }
 
@@ -169,6 +176,7 @@ static struct bit_job *find_launched(const struct bit_jobs *jobs, const char *ru
 {
     const struct bit_runner *r = bit_runs_find(jobs->runs, run);
     struct bit_job *job = r != NULL ? r->job : NULL;
+
     if (job == NULL || job->phase == BIT_JOB_CHOOSING || job->phase == BIT_JOB_ENDING || job->phase == BIT_JOB_WAITING)
         return NULL;
     return job;
@@ -178,6 +186,7 @@ static struct bit_job *find_launched(const struct bit_jobs *jobs, const char *ru
 static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out)
 {
     const struct bit_job *job = find_launched(arg, run);
+
     if (job == NULL || job->runner->run.launch.epoch != epoch)
         return bit_fail(BIT_EAUTH, "no launch waits for a worker that says it is of this one");
     *out = (struct bit_launch_id){.epoch = epoch};
@@ -189,6 +198,7 @@ static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_laun
 static int on_hello(void *arg, struct bit_worker_link *link, uint64_t frame_epoch, const Bit__WorkerHello *hello)
 {
     struct bit_job *job = find_launched(arg, hello->run);
+
     if (job == NULL)
         return bit_fail(BIT_ENORUN, "no job of run '%.32s' waits for a worker", hello->run);
     int err = check_hello(job, frame_epoch, hello);

@@ -36,6 +36,7 @@ static void commit_in_pool(uv_work_t *work)
 {
     struct commit *c = work->data;
     char partial[BIT_PATH_MAX];
+
     c->err = bit_checkpoint_commit(c->folder, c->report->name, c->run, c->epoch);
     if (c->err < 0)
         bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
@@ -48,6 +49,7 @@ static void on_committed(uv_work_t *work, int status)
 {
     struct commit *c = work->data;
     Bit__CheckpointReport m = *c->report; /* borrows its texts */
+
     if (c->err < 0) {
         m.error = c->err;
         m.text = c->text;
@@ -59,6 +61,7 @@ static void on_committed(uv_work_t *work, int status)
 int bit_commit_start(const struct bit_runner *r, const Bit__CheckpointReport *m, bit_committed *committed, void *arg)
 {
     struct commit *c = calloc(1, sizeof *c);
+
     if (c == NULL || (c->folder = bit_runner_path(r, "checkpoints")) == NULL ||
         (c->report = bit_msg_clone(m)) == NULL) {
         if (c != NULL)

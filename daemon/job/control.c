@@ -14,6 +14,7 @@ void bit_control_changed(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     bool leaving = r->run.state == BIT__RUN_STATE__PAUSING || r->run.state == BIT__RUN_STATE__CANCELLING;
+
     if (leaving)
         atomic_store(&job->stop_reading, true);
     if (leaving && (job->phase == BIT_JOB_STARTING || job->phase == BIT_JOB_WAITING || job->phase == BIT_JOB_CHOOSING))
@@ -60,6 +61,7 @@ void bit_control_unblocked(struct bit_job *job)
 uint64_t bit_control_earliest_switch(const struct bit_job *job)
 {
     bool known = job->phase == BIT_JOB_TRAINING && job->ready;
+
     return bit_order_sequence_earliest_switch(known ? &job->sequence : NULL, &job->runner->run, job->promised);
 }
 
@@ -67,5 +69,6 @@ uint64_t bit_control_boundary(const struct bit_job *job)
 {
     bool known = job->phase == BIT_JOB_TRAINING && job->ready;
     const struct bit_run *run = &job->runner->run;
+
     return known ? job->sequence.sent : BIT_MIN(BIT_MAX(run->step, job->promised), run->spec->schedule->steps);
 }

@@ -21,6 +21,7 @@ static int check_step(const struct bit_job *job, const Bit__WorkerDone *m)
 {
     const struct bit_run *run = &job->runner->run;
     uint64_t steps = run->spec->schedule->steps;
+
     if (was_told_to_stop(job) && m->step != run->step)
         return bit_fail(BIT_EWORKER,
                         "rank %u says that it is done after step %" PRIu64 ", and the run stands after %" PRIu64,
@@ -50,6 +51,7 @@ static void record_done(struct bit_job *job)
     struct bit_runner *r = job->runner;
     const struct bit_tally_rank *said = &job->tally.rank[0];
     Bit__RanksDone m = BIT__RANKS_DONE__INIT;
+
     m.epoch = r->run.launch.epoch;
     m.reason = said->reason;
     m.step = said->step;
@@ -64,6 +66,7 @@ static void record_done(struct bit_job *job)
 static void all_said(struct bit_job *job)
 {
     int err = check_checkpoint(&job->runner->run, &job->tally.rank[0]);
+
     if (err < 0) {
         bit_job_end(job, BIT_EWORKER, "%s", bit_fail_text());
         return;
@@ -79,6 +82,7 @@ void bit_done_note(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m)
 {
     uint32_t first;
     bool is_old = m->step < job->runner->run.step && !was_told_to_stop(job); /* a step was ordered since */
+
     if (job->done || is_old)
         return;
     int err = check_step(job, m);
@@ -100,6 +104,7 @@ void bit_done_note(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m)
 void bit_done_release(struct bit_job *job)
 {
     const Bit__DoneTaken m = BIT__DONE_TAKEN__INIT;
+
     if (!job->done || !job->ready || job->link == NULL || bit_runner_is_blocked(job->runner))
         return;
     int err = bit_worker_link_send(job->link, BIT_MSG_DONE_TAKEN, &m, NULL);

@@ -33,7 +33,7 @@ void bit_examine_stop(struct bit_job *job)
     uv_fs_event_stop(&job->examine.change);
 }
 
-/* ---------------------------------------------------------------- what the ranks wrote */
+/* ---- what the ranks wrote */
 
 /* What the log has since the examination began, NUL-terminated, heap. */
 static char *read_answers(const struct bit_job *job)
@@ -41,6 +41,7 @@ static char *read_answers(const struct bit_job *job)
     char *path = bit_runner_path(job->runner, job->runner->run.launch.log), *text = malloc(LOG_BYTES + 1);
     int fd = path == NULL || text == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : pread(fd, text, LOG_BYTES, (off_t)job->examine.from);
+
     if (fd >= 0)
         close(fd);
     free(path);
@@ -58,6 +59,7 @@ static char *read_answers(const struct bit_job *job)
 static bool has_answered(const char *answers, uint32_t rank)
 {
     char line[48];
+
     snprintf(line, sizeof line, "stacks rank=%u end\n", rank);
     return answers != NULL && strstr(answers, line) != NULL;
 }
@@ -71,11 +73,12 @@ static bool all_answered(const struct bit_job *job, const char *answers)
     return true;
 }
 
-/* ---------------------------------------------------------------- what was found */
+/* ---- what was found */
 
 static void write_ranks(FILE *f, const struct bit_job *job, const char *answers)
 {
     double beat_s = (double)job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED / 1000;
+
     fprintf(f, "%5s %-24s %8s %10s %-11s %9s %s\n", "rank", "host", "pid", "step done", "section", "silent s",
             "stacks");
     for (uint32_t r = 0; r < job->watch.ranks; r++) {
@@ -91,6 +94,7 @@ static void write_found(struct bit_job *job, const char *name, const char *cause
     char *path = bit_runner_path(job->runner, name);
     int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+
     if (f == NULL) {
         bit_warn("not written", "path=%s text=%s", path ? path : name, strerror(errno));
         if (fd >= 0)
@@ -122,6 +126,7 @@ static void write_found(struct bit_job *job, const char *name, const char *cause
 static int64_t find_suspect(const struct bit_job *job, const char *answers)
 {
     struct bit_hung_rank *ranks = calloc(job->watch.ranks, sizeof *ranks);
+
     if (ranks == NULL)
         return -1;
     for (uint32_t r = 0; r < job->watch.ranks; r++) {
@@ -137,6 +142,7 @@ static int64_t find_suspect(const struct bit_job *job, const char *answers)
 static void describe(const struct bit_job *job, int64_t suspect, const char *file, char *text, size_t room)
 {
     uint64_t step = job->runner->run.step;
+
     if (suspect < 0) {
         bit_format(text, room, "%s after step %" PRIu64 ", last seen in '%s'; no rank stands out, see %s",
                    job->examine.why, step, job->section, file);
@@ -157,6 +163,7 @@ static void finish(struct bit_job *job)
 {
     char *answers = read_answers(job), name[64], text[BIT_ERR_TEXT_MAX];
     int64_t suspect = job->examine.suspect >= 0 ? job->examine.suspect : find_suspect(job, answers);
+
     bit_examine_stop(job);
     snprintf(name, sizeof name, "logs/hang-%u.txt", job->runner->run.launch.attempt);
     describe(job, suspect, name, text, sizeof text);
@@ -165,7 +172,7 @@ static void finish(struct bit_job *job)
     job->ops->hung(job, suspect, text);
 }
 
-/* ---------------------------------------------------------------- asking */
+/* ---- asking */
 
 static void on_limit(uv_timer_t *timer)
 {
@@ -175,6 +182,7 @@ static void on_limit(uv_timer_t *timer)
 static void on_change(uv_fs_event_t *handle, const char *name, int events, int status)
 {
     struct bit_job *job = handle->data;
+
     if (!job->examine.on)
         return;
     char *answers = read_answers(job);
@@ -188,6 +196,7 @@ static void watch_log(struct bit_job *job)
 {
     struct stat st = {0};
     char *path = bit_runner_path(job->runner, job->runner->run.launch.log);
+
     if (path != NULL && stat(path, &st) == 0)
         uv_fs_event_start(&job->examine.change, on_change, path, 0);
     job->examine.from = (uint64_t)st.st_size;
@@ -198,6 +207,7 @@ void bit_examine_start(struct bit_job *job, int64_t suspect, const char *fmt, ..
 {
     struct bit_examine *x = &job->examine;
     va_list args;
+
     if (x->on)
         return;
     x->on = true;

@@ -48,6 +48,7 @@ struct bit_job *bit_job_create(const struct bit_jobs *jobs, const struct bit_job
 static void on_closed(uv_handle_t *handle)
 {
     struct bit_job *job = handle->data;
+
     if (--job->handles == 0)
         free(job);
 }
@@ -56,6 +57,7 @@ static void on_closed(uv_handle_t *handle)
 static void forget_secret(struct bit_job *job)
 {
     char *path = bit_runner_path(job->runner, "secret");
+
     if (path != NULL)
         unlink(path);
     free(path);
@@ -129,6 +131,7 @@ void bit_job_remove_leftovers(struct bit_job *job)
 static void on_tidy(void *arg)
 {
     struct bit_job *job = arg;
+
     job->tidying = false;
     job->tidy = true;
     settle_if_idle(job);
@@ -170,6 +173,7 @@ void bit_job_note_leftovers(struct bit_job *job, const struct bit_proc_job *proc
 {
     int32_t pid[64];
     const struct bit_run *run = &job->runner->run;
+
     if (run->spec->launch->launcher != BIT__LAUNCHER__MPIRUN)
         return;
     int count = bit_proc_find(processes, pid, BIT_COUNT(pid));
@@ -219,6 +223,7 @@ static void begin_ending(struct bit_job *job)
 void bit_job_end(struct bit_job *job, int err, const char *fmt, ...)
 {
     va_list args;
+
     va_start(args, fmt);
     note_cause(job, err, fmt, args);
     va_end(args);
@@ -246,6 +251,7 @@ void bit_job_committed(struct bit_job *job)
 void bit_job_launcher_ended(void *arg, int64_t status, int signal)
 {
     struct bit_job *job = arg;
+
     job->launcher_ended = true;
     job->exit_status = status;
     job->exit_signal = signal;
@@ -265,6 +271,7 @@ void bit_job_launcher_ended(void *arg, int64_t status, int signal)
 void bit_job_connected(struct bit_job *job)
 {
     const struct bit_config *config = job->runner->env->config;
+
     bit_job_hold(job);
     job->phase = job->reconnected ? BIT_JOB_TRAINING : BIT_JOB_STARTING;
     bit_job_set_deadline(job, job->reconnected ? config->long_ms : config->start_ms);
@@ -273,6 +280,7 @@ void bit_job_connected(struct bit_job *job)
 void bit_job_lost_link(struct bit_job *job, int err)
 {
     struct bit_runner *r = job->runner;
+
     job->link = NULL;
     job->ready = false;
     if (job->launcher_ended || job->done || job->cause.by_mpi) {
@@ -309,6 +317,7 @@ bool bit_job_waits_for_rest(const struct bit_job *job, uint32_t *first)
 uint64_t bit_job_limit_ms(const struct bit_job *job)
 {
     uint32_t first;
+
     return bit_job_waits_for_rest(job, &first) ? job->runner->env->config->stall_ms : bit_watch_limit_ms(job);
 }
 
@@ -330,6 +339,7 @@ void bit_job_set_deadline(struct bit_job *job, uint64_t ms)
 void bit_job_expect(struct bit_job *job)
 {
     const struct bit_config *config = job->runner->env->config;
+
     if (job->launcher_ended)
         return;
     if (job->done && bit_runner_is_blocked(job->runner)) /* they wait until it is written */

@@ -24,6 +24,7 @@ static int write_launched(struct bit_job *job, const struct bit_launch_args *arg
     struct bit_run *run = &job->runner->run;
     char nodes[BIT_JOURNAL_NODES_MAX];
     Bit__WorkerLaunched m = BIT__WORKER_LAUNCHED__INIT;
+
     m.attempt = run->launch.attempt + 1;
     m.epoch = args->epoch;
     m.pid = bit_launch_pid(job->launch);
@@ -46,6 +47,7 @@ static int launch(struct bit_job *job, const char *restore)
 {
     struct bit_runner *r = job->runner;
     char name[64];
+
     snprintf(name, sizeof name, "logs/worker-%u.log", r->run.launch.attempt + 1);
     char *log = bit_runner_path(r, name), *secret = bit_runner_path(r, "secret"), *nodes = bit_runner_path(r, "nodes");
     const struct bit_config *config = r->env->config;
@@ -80,6 +82,7 @@ static int launch(struct bit_job *job, const char *restore)
 static void start_worker(struct bit_job *job, const char *restore)
 {
     struct bit_runner *r = job->runner;
+
     job->phase = BIT_JOB_STARTING;
     int err = launch(job, restore);
     if (err < 0)
@@ -143,6 +146,7 @@ void bit_launching_begin(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     const struct bit_proc_job processes = {.run = r->run.id, .link = r->env->config->link};
+
     job->phase = BIT_JOB_CHOOSING;
     bit_job_note_leftovers(job, &processes);
     int err = bit_sweep_start(r->env->loop, &processes, 0, on_cleared, job);
@@ -155,6 +159,7 @@ int bit_launching_adopt(struct bit_job *job)
     struct bit_runner *r = job->runner;
     char *secret = bit_runner_path(r, "secret");
     int err = secret == NULL ? -ENOMEM : bit_launch_secret_read(secret, job->secret);
+
     if (err == 0)
         err = bit_watch_begin(job);
     if (err == 0)

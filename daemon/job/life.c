@@ -23,6 +23,7 @@ BIT_LOG_TOPIC("life");
 static void give_slot_back(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
+
     bit_job_destroy(job);
     bit_durable_rest(r);
     bit_runner_changed(r); /* nothing more comes of it: who follows it is done */
@@ -33,6 +34,7 @@ static void wait_and_relaunch(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     char why[BIT_ERR_TEXT_MAX];
+
     bit_format(why, sizeof why, "%s", job->cause.text);
     bit_runner_set_state(r, BIT__RUN_STATE__RESTARTING, "%s", why);
     bit_job_forget_launch(job);
@@ -47,6 +49,7 @@ static void stop_loop(struct bit_job *job)
     const struct bit_run_checkpoint *good = bit_run_newest(&r->run);
     const uint64_t next = r->run.step + 1;
     char documents[160] = "";
+
     if (job->stood && next <= r->run.spec->schedule->steps) /* else no step, or the end, is what it cannot pass */
         bit_format(documents, sizeof documents,
                    "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
@@ -60,6 +63,7 @@ static void stop_loop(struct bit_job *job)
 static void settle_lost(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
+
     if (r->run.launch.launched || job->cause.err < 0) /* a launch that failed is one without gain, too */
         bit_lost_record(job);
     if (r->given_up) {
@@ -79,6 +83,7 @@ static void settle_done(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     Bit__StateChanged m = BIT__STATE_CHANGED__INIT;
+
     switch (r->run.launch.done.reason) {
     case BIT__STOP_REASON__COMPLETE:
         m.state = BIT__RUN_STATE__COMPLETED;
@@ -111,6 +116,7 @@ static void settle(struct bit_job *job)
     struct bit_runner *r = job->runner;
     const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
     uint64_t from = newest ? newest->step : 0;
+
     if (r->given_up) { /* its end is written */
         give_slot_back(job);
     } else if (job->done) {
@@ -145,6 +151,7 @@ static void examine_late(struct bit_job *job)
     uint32_t first;
     char who[160];
     double s = (double)bit_job_limit_ms(job) / 1000;
+
     if (!bit_job_waits_for_rest(job, &first)) {
         bit_examine_start(job, -1, "no report for %g s", s);
         return;
@@ -221,6 +228,7 @@ static const struct bit_job_ops ops = {
 int bit_life_start(const struct bit_jobs *jobs, struct bit_runner *r)
 {
     struct bit_job *job = bit_job_create(jobs, &ops, r);
+
     if (job == NULL)
         return bit_fail(-ENOMEM, "a job for %s", r->run.id);
     bit_runner_set_state(r, BIT__RUN_STATE__STARTING, "has a slot");
@@ -231,6 +239,7 @@ int bit_life_start(const struct bit_jobs *jobs, struct bit_runner *r)
 int bit_life_resume(const struct bit_jobs *jobs, struct bit_runner *r)
 {
     struct bit_job *job = bit_job_create(jobs, &ops, r);
+
     if (job == NULL)
         return bit_fail(-ENOMEM, "a job for %s", r->run.id);
     job->promised = r->run.step + r->env->config->lookahead;

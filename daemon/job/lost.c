@@ -18,6 +18,7 @@ static void add_missing(const struct bit_job *job, char *text, size_t room)
 {
     uint32_t first;
     char who[160];
+
     if (!bit_job_awaits_done(job, &first) || strstr(text, "not said that") != NULL)
         return;
     bit_tally_describe(&job->tally, job->runner->run.step, job->stop_reason, who, sizeof who);
@@ -31,6 +32,7 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
     struct bit_launcher_log first = {0};
     char *log = bit_runner_path(r, r->run.launch.log);
     bool logged = (!job->cause.known || job->cause.by_mpi) && log != NULL && bit_launcher_log_read(log, &first);
+
     if (job->cause.known && !logged) {
         m->has_rank = job->cause.has_rank;
         m->rank = job->cause.rank;
@@ -71,6 +73,7 @@ void bit_lost_record(struct bit_job *job)
     struct bit_runner *r = job->runner;
     char cause[BIT_ERR_TEXT_MAX];
     Bit__WorkerLost m = BIT__WORKER_LOST__INIT;
+
     find_cause(job, &m, cause, sizeof cause);
     m.attempt = r->run.launch.attempt;
     m.cause = cause;

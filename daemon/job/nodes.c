@@ -31,6 +31,7 @@ static void on_ready(void *arg, int err)
 {
     struct bit_job *job = arg;
     struct bit_runner *r = job->runner;
+
     BIT_ASSERT(job->phase == BIT_JOB_CHOOSING);
     if (err < 0) {
         bit_job_end(job, err, "%s", bit_fail_text());
@@ -83,6 +84,7 @@ static bool misses_one(const struct bit_job *job)
 void bit_nodes_told(struct bit_job *job, uint32_t rank, int signal)
 {
     char why[96];
+
     if (job->done || job->phase == BIT_JOB_ENDING)
         return;
     if (misses_one(job)) {
@@ -99,6 +101,7 @@ void bit_nodes_told(struct bit_job *job, uint32_t rank, int signal)
 int bit_nodes_lose(struct bit_job *job, const char *host)
 {
     int err = bit_slurm_job_lose(job->slurm_job, host);
+
     if (err == 0)
         bit_warn("lost", "run=%s node=%s", job->runner->run.id, host);
     return err;

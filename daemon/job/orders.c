@@ -34,7 +34,7 @@ struct bit_load {
     char text[BIT_ERR_TEXT_MAX];
 };
 
-/* ---------------------------------------------------------------- tokens */
+/* ---- tokens */
 
 static bool needs_payload(const struct bit_order *order)
 {
@@ -51,6 +51,7 @@ static int open_feed(struct bit_load *load)
 {
     struct bit_feed *feed = NULL;
     int err = bit_feed_create(load->spec, &feed);
+
     if (err == 0)
         err = bit_feed_check(feed, load->spec, load->facts, load->stop);
     if (err < 0)
@@ -63,6 +64,7 @@ static int open_feed(struct bit_load *load)
 static void load_in_pool(uv_work_t *work)
 {
     struct bit_load *load = work->data;
+
     if (load->feed == NULL)
         load->err = open_feed(load);
     if (load->err == 0 && load->order.kind == BIT_ORDER_STEP)
@@ -112,6 +114,7 @@ static void load_succeeded(struct bit_job *job)
 bool bit_orders_wait_for_data(const struct bit_job *job, char *text, size_t room)
 {
     const char *file = job->loading && job->feed != NULL ? bit_feed_reading(job->feed) : NULL;
+
     if (job->phase != BIT_JOB_TRAINING || job->outstanding > 0)
         return false;
     if (job->read_error[0] != '\0')
@@ -130,6 +133,7 @@ static void on_loaded(uv_work_t *work, int status)
 {
     struct bit_load *load = work->data;
     struct bit_job *job = load->job;
+
     job->feed = load->feed;
     bit_payload_destroy(job->payload);
     job->payload = load->payload;
@@ -150,6 +154,7 @@ static void start_load(struct bit_job *job, const struct bit_order *order)
 {
     struct bit_load *load = calloc(1, sizeof *load);
     char *facts = bit_runner_path(job->runner, "data.pb");
+
     if (load == NULL || facts == NULL) {
         free(load);
         free(facts);
@@ -179,6 +184,7 @@ static void start_load(struct bit_job *job, const struct bit_order *order)
 static struct bit_payload *take_payload(struct bit_job *job, const struct bit_order *order)
 {
     struct bit_payload *payload = job->payload;
+
     if (payload != NULL && same_payload(&job->payload_order, order)) {
         job->payload = NULL;
         return payload;
@@ -188,12 +194,13 @@ static struct bit_payload *take_payload(struct bit_job *job, const struct bit_or
     return NULL;
 }
 
-/* ---------------------------------------------------------------- messages */
+/* ---- messages */
 
 static int send_step(struct bit_job *job, const struct bit_order *order, struct bit_payload *payload)
 {
     const struct bit_run *run = &job->runner->run;
     struct bit_step_plan plan;
+
     bit_schedule_at(run->spec, &run->plan, order->step, &plan);
     BIT_ASSERT(plan.precision == job->sequence.precision);
     Bit__StepOrder m = BIT__STEP_ORDER__INIT;
@@ -213,6 +220,7 @@ static int send_evaluate(struct bit_job *job, const struct bit_order *order, str
 {
     const struct bit_run *run = &job->runner->run;
     Bit__EvaluateOrder m = BIT__EVALUATE_ORDER__INIT;
+
     m.after_step = order->step;
     m.set = run->spec->eval->set[order->set]->name;
     m.precision = order->precision;
@@ -226,6 +234,7 @@ static int send_switch(struct bit_job *job, const struct bit_order *order)
 {
     const struct bit_run *run = &job->runner->run;
     struct bit_step_plan plan;
+
     bit_schedule_at(run->spec, &run->plan, order->step + 1, &plan);
     BIT_ASSERT(plan.precision == BIT__PRECISION__TERNARY);
     Bit__PhaseSwitch m = BIT__PHASE_SWITCH__INIT;
@@ -241,6 +250,7 @@ static int send_switch(struct bit_job *job, const struct bit_order *order)
 static int send_checkpoint(struct bit_job *job, const struct bit_order *order)
 {
     char name[32];
+
     bit_checkpoint_name(order->step, name);
     Bit__CheckpointOrder m = BIT__CHECKPOINT_ORDER__INIT;
     m.after_step = order->step;
@@ -253,6 +263,7 @@ static int send_checkpoint(struct bit_job *job, const struct bit_order *order)
 static int send_stop(struct bit_job *job, const struct bit_order *order)
 {
     Bit__StopOrder m = BIT__STOP_ORDER__INIT;
+
     m.reason = job->stop_reason = order->reason;
     return bit_worker_link_send(job->link, BIT_MSG_STOP_ORDER, &m, NULL);
 }

@@ -43,7 +43,7 @@ static void cut(char *text)
         text[bit_format_fit(text, REPORT_TEXT_MAX)] = '\0';
 }
 
-/* ---------------------------------------------------------------- ready */
+/* ---- ready */
 
 static void record_ready(struct bit_job *job, Bit__WorkerReady *m)
 {
@@ -57,6 +57,7 @@ static int check_ready(const struct bit_job *job, const Bit__WorkerReady *m)
     const struct bit_run *run = &job->runner->run;
     const struct bit_run_checkpoint *restored = bit_run_find_checkpoint(run, run->launch.restore);
     uint64_t expected = job->reconnected ? run->step : restored ? restored->step : 0;
+
     if (m->step != expected)
         return bit_fail(BIT_EWORKER, "the worker stands at step %" PRIu64 ", and %s step %" PRIu64, m->step,
                         job->reconnected ? "its reports end at" : "was to start after", expected);
@@ -72,6 +73,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
 {
     struct bit_runner *r = job->runner;
     int err = job->ready ? bit_fail(BIT_EWORKER, "the worker says twice that it is ready") : check_ready(job, m);
+
     if (err < 0) {
         bit_job_end(job, err, "%s", bit_fail_text());
         return;
@@ -101,7 +103,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     bit_orders_pump(job);
 }
 
-/* ---------------------------------------------------------------- steps */
+/* ---- steps */
 
 static void log_anomalies(const struct bit_run *run, const struct bit_guard_verdict *verdict)
 {
@@ -113,6 +115,7 @@ static void on_step(struct bit_job *job, Bit__StepReport *m)
 {
     struct bit_runner *r = job->runner;
     struct bit_guard_verdict verdict;
+
     if (may_repeat(job) && m->step <= r->run.step)
         return;
     bool ordered = !job->ready || m->step <= job->sequence.sent;
@@ -136,6 +139,7 @@ static void on_step(struct bit_job *job, Bit__StepReport *m)
 static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
 {
     struct bit_runner *r = job->runner;
+
     if (may_repeat(job) && r->run.switched && r->run.switched_after == m->after_step)
         return;
     if (!r->run.plan.planned || m->after_step != r->run.plan.at_step ||
@@ -152,11 +156,12 @@ static void on_switched(struct bit_job *job, Bit__PhaseSwitched *m)
     bit_orders_pump(job);
 }
 
-/* ---------------------------------------------------------------- checkpoints, evaluations */
+/* ---- checkpoints, evaluations */
 
 static void on_checkpoint_retry(uv_timer_t *timer)
 {
     struct bit_job *job = timer->data;
+
     bit_order_sequence_retry_checkpoint(&job->sequence);
     bit_orders_pump(job);
 }
@@ -164,6 +169,7 @@ static void on_checkpoint_retry(uv_timer_t *timer)
 static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *m)
 {
     struct bit_runner *r = job->runner;
+
     bit_error("checkpoint failed", "run=%s name=%s text=%s", r->run.id, m->name,
               m->text ? m->text : bit_strerror(m->error));
     if (r->run.state == BIT__RUN_STATE__CANCELLING) /* leaving matters more */
@@ -176,6 +182,7 @@ static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *
 static void checkpoint_reported(struct bit_job *job, const Bit__CheckpointReport *m)
 {
     struct bit_runner *r = job->runner;
+
     bit_record(r, CHECKPOINT, checkpoint, (Bit__CheckpointReport *)(uintptr_t)m);
     bit_order_sequence_checkpointed(&job->sequence, m->after_step, m->error == 0);
     bit_watch_reported(&job->watch, m->after_step);
@@ -203,6 +210,7 @@ static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
 {
     struct bit_runner *r = job->runner;
     char name[32];
+
     bit_checkpoint_name(m->after_step, name);
     if (strcmp(m->name, name) != 0) { /* it becomes part of paths */
         bit_job_end(job, BIT_EWORKER, "a checkpoint '%.32s' after step %" PRIu64, m->name, m->after_step);
@@ -227,6 +235,7 @@ static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
 static size_t set_index(const struct bit_run *run, const Bit__EvaluateReport *m)
 {
     size_t set = 0;
+
     while (set < run->spec->eval->n_set && strcmp(run->spec->eval->set[set]->name, m->set) != 0)
         set++;
     return set;
@@ -237,6 +246,7 @@ static void put_bytes(const struct bit_job *job, Bit__EvaluateReport *m)
 {
     size_t set = set_index(&job->runner->run, m);
     bool known = job->feed != NULL && set < job->runner->run.spec->eval->n_set;
+
     m->bytes_per_token = known ? bit_feed_eval_bytes_per_token(job->feed, set) : 0;
     m->has_bytes_per_token = m->bytes_per_token > 0;
 }
@@ -246,6 +256,7 @@ static unsigned evaluation_index(const struct bit_run *run, const Bit__EvaluateR
 {
     bool both = !run->switched || m->after_step <= run->switched_after;
     unsigned set = (unsigned)set_index(run, m);
+
     return both ? 2 * set + (m->precision == BIT__PRECISION__TERNARY) : set;
 }
 
@@ -253,6 +264,7 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
 {
     struct bit_runner *r = job->runner;
     const struct bit_run *run = &r->run;
+
     if (evaluation_index(run, m) >= 2 * run->spec->eval->n_set) {
         bit_job_end(job, BIT_EWORKER, "an evaluation of '%.32s', which is no set of this run", m->set);
         return;
@@ -268,7 +280,7 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
     bit_orders_pump(job);
 }
 
-/* ---------------------------------------------------------------- ends */
+/* ---- ends */
 
 /* The one whose MPI call failed is seldom the one that failed: the launcher is given time to say who it was. */
 static void mpi_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m)
@@ -296,6 +308,7 @@ void bit_reports_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFai
 void bit_reports_take(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg)
 {
     void *m = (void *)(uintptr_t)msg; /* ours while this runs: texts are cut to size in place */
+
     switch (type) {
     case BIT_MSG_WORKER_READY:
         on_ready(job, m);

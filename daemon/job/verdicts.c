@@ -15,6 +15,7 @@ static void go_back(struct bit_job *job)
     struct bit_run *run = &job->runner->run;
     char reason[BIT_RUN_REASON_MAX];
     Bit__Rewound m = BIT__REWOUND__INIT;
+
     m.at_step = run->due.step;
     m.to_step = bit_guard_target(run, run->due.step);
     m.skip = bit_rewinds_skip(&run->rewinds, m.to_step, m.at_step, run->spec->guard->skip_batches);
@@ -29,6 +30,7 @@ static void go_back(struct bit_job *job)
 void bit_verdicts_act(struct bit_job *job)
 {
     struct bit_run *run = &job->runner->run;
+
     if (run->due.action == 0 || run->state != BIT__RUN_STATE__TRAINING || job->phase == BIT_JOB_ENDING)
         return;
     if (run->due.action == BIT__GUARD_ACTION__REWIND)
@@ -46,6 +48,7 @@ void bit_verdicts_verify(struct bit_job *job)
     char text[BIT_ERR_TEXT_MAX];
     Bit__ResumeVerified m = BIT__RESUME_VERIFIED__INIT;
     bool differs = rerun->first.field != NULL, same_machine = rerun->machines[0] == '\0';
+
     if (!bit_rerun_is_done(rerun))
         return;
     bit_rerun_text(rerun, text, sizeof text);

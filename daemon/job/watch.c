@@ -22,6 +22,7 @@ int bit_watch_begin(struct bit_job *job)
 {
     struct bit_watch *w = &job->watch;
     uint64_t beat_ms = job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED;
+
     bit_watch_free(w);
     w->ranks = job->places.ranks ? job->places.ranks : bit_run_ranks(&job->runner->run);
     w->rank = calloc(w->ranks, sizeof *w->rank);
@@ -39,6 +40,7 @@ static void tell_gaps(const struct bit_job *job, uint32_t rank)
 {
     char text[BIT_HEARTBEAT_GAPS_TEXT_MAX];
     const struct bit_heartbeat_gaps *g = &job->watch.rank[rank].gaps;
+
     bit_heartbeat_gaps_print(g, text);
     if (g->count > 0)
         bit_info("heartbeats", "run=%s rank=%u gaps=%" PRIu64 " max_ms=%" PRIu64 " ms=%s", job->runner->run.id, rank,
@@ -48,6 +50,7 @@ static void tell_gaps(const struct bit_job *job, uint32_t rank)
 void bit_watch_end(struct bit_job *job)
 {
     struct bit_watch *w = &job->watch;
+
     uv_timer_stop(&w->tick);
     for (uint32_t r = 0; r < w->ranks; r++) {
         tell_gaps(job, r);
@@ -64,11 +67,12 @@ void bit_watch_free(struct bit_watch *w)
     w->ranks = 0;
 }
 
-/* ---------------------------------------------------------------- heartbeats */
+/* ---- heartbeats */
 
 bool bit_watch_is_here(const struct bit_watch_rank *rank)
 {
     char host[64] = "";
+
     gethostname(host, sizeof host - 1);
     return rank->pid > 1 && strcmp(host, rank->host) == 0;
 }
@@ -76,6 +80,7 @@ bool bit_watch_is_here(const struct bit_watch_rank *rank)
 void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
     struct bit_watch_rank *rank = &job->watch.rank[hello->has_rank ? hello->rank : 0];
+
     if (rank->link != NULL)
         bit_worker_link_close(rank->link); /* it came back before we saw it go */
     rank->link = link;
@@ -106,12 +111,14 @@ void bit_watch_alive(struct bit_job *job, uint32_t rank)
 static bool beat(struct bit_worker_link *link)
 {
     const Bit__Beat m = BIT__BEAT__INIT;
+
     return bit_worker_link_queued(link) > 0 || bit_worker_link_send(link, BIT_MSG_BEAT, &m, NULL) == 0;
 }
 
 static void beat_all(struct bit_job *job)
 {
     struct bit_watch *w = &job->watch;
+
     for (uint32_t r = 0; r < w->ranks; r++) {
         const struct bit_worker_link *link = r == 0 ? job->link : w->rank[r].link;
         w->rank[r].unanswered = link == NULL || bit_worker_link_is_answered(link) ? 0 : w->rank[r].unanswered + 1;
@@ -127,6 +134,7 @@ static void beat_all(struct bit_job *job)
 static bool is_missed(const struct bit_job *job, uint32_t r)
 {
     bool unread = r == 0 && (job->link == NULL || job->committing || bit_runner_is_blocked(job->runner));
+
     return job->watch.rank[r].heard && !unread;
 }
 
@@ -147,6 +155,7 @@ static void on_tick(uv_timer_t *timer)
     struct bit_job *job = timer->data;
     struct bit_watch *w = &job->watch;
     int64_t silent = -1;
+
     beat_all(job);
     if (job->done || job->launcher_ended || job->phase == BIT_JOB_ENDING || job->examine.on)
         return;
@@ -158,7 +167,7 @@ static void on_tick(uv_timer_t *timer)
         job->ops->silent(job, (uint32_t)silent);
 }
 
-/* ---------------------------------------------------------------- how long a step may take */
+/* ---- how long a step may take */
 
 void bit_watch_step(struct bit_watch *w, double ms)
 {
@@ -190,6 +199,7 @@ void bit_watch_forget_orders(struct bit_watch *w)
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
+
     return (x > y) - (x < y);
 }
 
@@ -198,6 +208,7 @@ static double p99_ms(const struct bit_watch *w)
 {
     double sorted[BIT_WATCH_STEPS];
     unsigned held = BIT_MIN(w->steps, (unsigned)BIT_WATCH_STEPS);
+
     if (held < BIT_WATCH_STEPS_MIN)
         return 0;
     memcpy(sorted, w->step_ms, held * sizeof *sorted);
@@ -212,6 +223,7 @@ uint64_t bit_watch_limit_ms(const struct bit_job *job)
     double p99 = p99_ms(w);
     bool is_long = p99 == 0 || w->fresh || job->sequence.stopped ||
                    w->long_due[job->runner->run.step % BIT_WATCH_BOUNDARIES] > 0;
+
     return is_long ? BIT_MAX(config->long_ms, config->stall_ms)
                    : BIT_MAX(config->stall_ms, (uint64_t)(config->stall_factor * p99));
 }

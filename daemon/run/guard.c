@@ -12,7 +12,7 @@ void bit_guard_finish(struct bit_guard *guard)
     *guard = (struct bit_guard){0};
 }
 
-/* ---------------------------------------------------------------- orders */
+/* ---- orders */
 
 static bool skips_spikes(const struct bit_run *run)
 {
@@ -28,6 +28,7 @@ void bit_guard_order(const struct bit_run *run, Bit__StepOrder *m)
 {
     const Bit__GuardSpec *g = run->spec->guard;
     struct bit_spike_bounds bounds;
+
     m->has_skip_nan = m->skip_nan = g->nan != BIT__GUARD_ACTION__STOP;
     m->has_replica = m->replica = g->replica_every > 0 && m->step % g->replica_every == 0;
     if (!skips_spikes(run))
@@ -39,11 +40,12 @@ void bit_guard_order(const struct bit_run *run, Bit__StepOrder *m)
     m->norm_most = bounds.norm;
 }
 
-/* ---------------------------------------------------------------- verdicts */
+/* ---- verdicts */
 
 uint64_t bit_guard_target(const struct bit_run *run, uint64_t at)
 {
     uint64_t target = 0;
+
     for (size_t i = 0; i < run->checkpoints.count; i++) {
         uint64_t step = run->checkpoints.list[i].step;
         bool far = step < at && at - step >= run->spec->guard->rewind_steps;
@@ -57,6 +59,7 @@ uint64_t bit_guard_target(const struct bit_run *run, uint64_t at)
 static Bit__GuardAction limit_action(const struct bit_run *run, Bit__GuardAction policy, const Bit__StepReport *m)
 {
     uint32_t most = run->spec->guard->most;
+
     if (policy == BIT__GUARD_ACTION__SKIP_STEP && bit_run_skipped_within(run, BIT_GUARD_MOST_STEPS - 1) + 1 > most)
         return BIT__GUARD_ACTION__STOP;
     if (policy == BIT__GUARD_ACTION__REWIND && bit_rewinds_to(&run->rewinds, bit_guard_target(run, m->step)) + 1 > most)
@@ -89,6 +92,7 @@ static int place_bytes(const Bit__Anomaly *a)
 static void describe(const Bit__Anomaly *a, char *text, size_t room)
 {
     const char *place = a->place ? a->place : "", *in = a->place ? ", in " : "";
+
     switch (a->kind) {
     case BIT__ANOMALY_KIND__NAN_LOSS:
     case BIT__ANOMALY_KIND__NAN_GRADIENT:
@@ -145,6 +149,7 @@ static void judge_spike(struct bit_guard *guard, const struct bit_run *run, cons
                         struct bit_guard_verdict *out)
 {
     struct bit_spike_bounds bounds;
+
     bit_spike_bounds(run->spec, &run->plan, &run->history, m->step, &bounds);
     bool loss = bounds.has_loss && m->loss > bounds.loss, norm = bounds.has_norm && m->grad_norm > bounds.norm;
     bool goes_on = guard->spiking != 0 && guard->spiking + 1 == m->step;
@@ -168,6 +173,7 @@ static void judge_ranks(struct bit_guard *guard, const struct bit_run *run, cons
     const Bit__GuardSpec *g = run->spec->guard;
     size_t ranks = m->n_rank_us / BIT_STRAGGLER_SECTIONS;
     int64_t behind = bit_straggler_note(&guard->straggler, m->rank_us, ranks, g->straggler_ratio, g->straggler_steps);
+
     if (behind < 0)
         return;
     Bit__Anomaly a = BIT__ANOMALY__INIT;

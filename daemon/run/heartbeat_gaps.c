@@ -13,6 +13,7 @@ void bit_heartbeat_gaps_note(struct bit_heartbeat_gaps *g, uint64_t now_ms)
     uint64_t gap_ms = now_ms - g->last_ms;
     bool first = g->last_ms == 0;
     size_t i = 0;
+
     g->last_ms = now_ms;
     if (first)
         return;
@@ -31,6 +32,7 @@ void bit_heartbeat_gaps_forget(struct bit_heartbeat_gaps *g)
 void bit_heartbeat_gaps_print(const struct bit_heartbeat_gaps *g, char out[BIT_HEARTBEAT_GAPS_TEXT_MAX])
 {
     size_t at = 0;
+
     for (size_t i = 0; i < BIT_COUNT(limit_ms); i++)
         at += (size_t)snprintf(out + at, BIT_HEARTBEAT_GAPS_TEXT_MAX - at, "<=%" PRIu32 ":%" PRIu32 ",", limit_ms[i],
                                g->bucket[i]);

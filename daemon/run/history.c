@@ -31,6 +31,7 @@ static int grow(struct bit_history *h)
 {
     size_t capacity = h->exact_capacity ? h->exact_capacity * 2 : 256;
     struct bit_fact *exact = malloc(capacity * sizeof *exact);
+
     if (exact == NULL)
         return bit_fail(-ENOMEM, "the results of %zu steps", capacity);
     for (uint64_t s = h->first; s <= h->last; s++)
@@ -44,6 +45,7 @@ static int grow(struct bit_history *h)
 static int put_exact(struct bit_history *h, uint64_t step, const struct bit_fact *fact)
 {
     bool empty = h->first > h->last, known = !empty && step >= h->first && step <= h->last;
+
     if (empty || (!known && step != h->last + 1))
         h->first = step;
     if (!known)
@@ -94,6 +96,7 @@ static int put_curve(struct bit_history *h, uint64_t step, double loss)
 int bit_history_put(struct bit_history *h, uint64_t step, const struct bit_fact *fact)
 {
     int err = put_exact(h, step, fact);
+
     return err < 0 || fact->skipped ? err : put_curve(h, step, fact->loss);
 }
 

@@ -6,6 +6,7 @@ void bit_order_sequence_init(struct bit_order_sequence *c, const struct bit_run 
                              Bit__Precision precision)
 {
     bool durable = bit_run_has_checkpoint(run, step);
+
     *c = (struct bit_order_sequence){
         .sent = step,
         .precision = precision,
@@ -39,6 +40,7 @@ static unsigned evaluations_due(const struct bit_order_sequence *c, const struct
     const Bit__EvalSpec *eval = run->spec->eval;
     bool due = c->sent > 0 && eval->every > 0 && (c->sent % eval->every == 0 || stop == BIT__STOP_REASON__COMPLETE) &&
                stop != BIT__STOP_REASON__CANCEL;
+
     return due ? (unsigned)eval->n_set * (c->precision == BIT__PRECISION__SIXTEEN_BIT ? 2 : 1) : 0;
 }
 
@@ -46,6 +48,7 @@ static struct bit_order evaluation(const struct bit_order_sequence *c)
 {
     bool both = c->precision == BIT__PRECISION__SIXTEEN_BIT;
     bool ternary = !both || c->evaluated % 2 == 1;
+
     return (struct bit_order){
         .kind = BIT_ORDER_EVALUATE,
         .step = c->sent,
@@ -57,6 +60,7 @@ static struct bit_order evaluation(const struct bit_order_sequence *c)
 static bool checkpoint_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
     uint64_t every = run->spec->checkpoint->every;
+
     if (c->sent == 0)
         return false;
     return stop != 0 || switch_here(c, run) || (every > 0 && c->sent % every == 0) || bit_run_asked_at(run, c->sent) ||
@@ -74,6 +78,7 @@ struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, con
                                          unsigned lookahead)
 {
     const struct bit_order none = {.kind = BIT_ORDER_NONE};
+
     if (c->stopped)
         return none;
     Bit__StopReason stop = stop_here(c, run);

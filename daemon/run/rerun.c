@@ -18,6 +18,7 @@ void bit_rerun_begin(struct bit_rerun *rerun, uint64_t step, uint64_t step_max, 
                      const Bit__WorkerReady *ready)
 {
     bool moments = was != NULL && was->has_moments && ready->has_moments_digest;
+
     *rerun = (struct bit_rerun){.from = step + 1, .to = step_max, .compared = step, .at = step};
     rerun->running = step_max > step || (was != NULL && (was->has_weights || moments));
     if (was != NULL && was->has_weights && !same_digest(rerun, "weights", was->weights_digest, ready->weights_digest))
@@ -54,6 +55,7 @@ void bit_rerun_text(const struct bit_rerun *rerun, char *text, size_t room)
 {
     const struct bit_difference *d = &rerun->first;
     bool at_checkpoint = rerun->at < rerun->from;
+
     if (d->field != NULL)
         bit_format(text, room, "%s%s %" PRIu64 ": %s %s, was %s",
                    rerun->machines[0] ? "also in what ranks do not change, " : "",

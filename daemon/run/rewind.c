@@ -27,6 +27,7 @@ int bit_rewinds_copy(const struct bit_rewinds *from, struct bit_rewinds *out)
 int bit_rewinds_add(struct bit_rewinds *r, uint64_t to, uint64_t skip, uint64_t at, uint64_t epoch)
 {
     struct bit_rewind *grown = realloc(r->item, (r->count + 1) * sizeof *grown);
+
     if (grown == NULL)
         return bit_fail(-ENOMEM, "a rewind");
     r->item = grown;
@@ -39,6 +40,7 @@ int bit_rewinds_add(struct bit_rewinds *r, uint64_t to, uint64_t skip, uint64_t 
 uint64_t bit_rewinds_position(const struct bit_rewinds *r, uint64_t step)
 {
     uint64_t position = step;
+
     for (size_t i = 0; i < r->count; i++)
         if (!r->item[i].over && r->item[i].to < step)
             position += r->item[i].skip;
@@ -62,6 +64,7 @@ bool bit_rewinds_gave_up(const struct bit_rewinds *r, uint64_t step, uint64_t ep
 unsigned bit_rewinds_to(const struct bit_rewinds *r, uint64_t to)
 {
     unsigned count = 0;
+
     for (size_t i = 0; i < r->count; i++)
         count += r->item[i].to == to;
     return count;

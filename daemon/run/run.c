@@ -52,12 +52,14 @@ const char *bit_run_state_name(Bit__RunState state)
 {
     static const char *const names[] = {"unknown",    "queued",  "starting",  "training",   "pausing",   "paused",
                                         "restarting", "blocked", "completed", "cancelling", "cancelled", "failed"};
+
     return (unsigned)state < BIT_COUNT(names) ? names[state] : names[0];
 }
 
 const struct bit_run_applied *bit_run_find_applied(const struct bit_run *run, const char *request_id)
 {
     size_t held = BIT_MIN(run->applied_count, (size_t)BIT_RUN_APPLIED_MAX);
+
     for (size_t i = 0; i < held; i++)
         if (strcmp(run->applied[i].request_id, request_id) == 0)
             return &run->applied[i];
@@ -101,6 +103,7 @@ bool bit_run_asked_at(const struct bit_run *run, uint64_t step)
 uint64_t bit_run_backoff_ms(const struct bit_run *run)
 {
     unsigned doublings = run->fruitless ? BIT_MIN(run->fruitless - 1, 10u) : 0;
+
     return BIT_MIN((uint64_t)BACKOFF_FIRST_MS << doublings, (uint64_t)BACKOFF_LAST_MS);
 }
 
@@ -113,6 +116,7 @@ double bit_run_step_ms(const struct bit_run *run)
 {
     unsigned held = BIT_MIN(run->rate.count, (unsigned)BIT_RUN_RATE_STEPS);
     double ms = 0;
+
     for (unsigned i = 0; i < held; i++)
         ms += run->rate.ms[i];
     return held ? ms / held : 0;
@@ -122,6 +126,7 @@ double bit_run_tokens_per_s(const struct bit_run *run)
 {
     unsigned held = BIT_MIN(run->rate.count, (unsigned)BIT_RUN_RATE_STEPS);
     double ms = 0, tokens = 0;
+
     for (unsigned i = 0; i < held; i++) {
         ms += run->rate.ms[i];
         tokens += (double)run->rate.tokens[i];
@@ -152,7 +157,7 @@ bool bit_run_is_fatal(int err)
            err == BIT_EDIFFERS || err == BIT_EREPLICA;
 }
 
-/* ---------------------------------------------------------------- applying records */
+/* ---- applying records */
 
 static int note_applied(struct bit_run *run, const char *request_id, uint64_t step, bool cancelled)
 {
@@ -184,6 +189,7 @@ void bit_run_set_ranks(Bit__RunSpec *spec, uint32_t ranks)
 static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t time_ns)
 {
     int err = m->asked != NULL ? note_applied(run, m->asked->request_id, run->step, false) : 0;
+
     if (m->asked != NULL && m->asked->has_ranks) {
         bit_run_set_ranks(run->spec, m->asked->ranks);
         run->launch.ranks = 0;
@@ -250,6 +256,7 @@ static int apply_asked(struct bit_run *run, const Bit__CheckpointAsked *m)
 static void forget_asked(struct bit_run *run, uint64_t step)
 {
     size_t kept = 0;
+
     for (size_t i = 0; i < run->checkpoints.asked_count; i++)
         if (run->checkpoints.asked[i] != step)
             run->checkpoints.asked[kept++] = run->checkpoints.asked[i];
@@ -259,6 +266,7 @@ static void forget_asked(struct bit_run *run, uint64_t step)
 static void remove_checkpoint(struct bit_run *run, const char *name)
 {
     size_t kept = 0;
+
     for (size_t i = 0; i < run->checkpoints.count; i++)
         if (strcmp(run->checkpoints.list[i].name, name) != 0)
             run->checkpoints.list[kept++] = run->checkpoints.list[i];
@@ -293,6 +301,7 @@ static int add_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, u
 static int apply_bad(struct bit_run *run, const Bit__CheckpointBad *m)
 {
     Bit__CheckpointBad *copy = bit_msg_clone(m);
+
     if (copy == NULL)
         return bit_fail(-ENOMEM, "checkpoint %s", m->name);
     bit_msg_free(run->checkpoints.set_aside);
@@ -359,6 +368,7 @@ static void apply_slurm(struct bit_run *run, const Bit__SlurmJob *m)
 int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
 {
     bool first = run->seq == 0;
+
     if (first != (r->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED))
         return bit_fail(BIT_ECORRUPT, "a journal begins with its submission, and has one");
     run->seq = r->seq;

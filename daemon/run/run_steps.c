@@ -11,12 +11,13 @@
 
 #define MACHINES_MAX 1024 /* a run that was on more forgets which was which of the last */
 
-/* ---------------------------------------------------------------- ready */
+/* ---- ready */
 
 static int note_machine(struct bit_run *run, const Bit__WorkerReady *m)
 {
     struct bit_machine now;
     char unused[256];
+
     bit_machine_from_ready(&now, m, run->spec->launch != NULL ? run->spec->launch->ranks : 0);
     for (run->machine_now = 0; run->machine_now < run->machine_count; run->machine_now++)
         if (bit_machine_equal(&run->machine[run->machine_now], &now, unused, sizeof unused))
@@ -35,6 +36,7 @@ static void begin_rerun(struct bit_run *run, const Bit__WorkerReady *m)
 {
     const struct bit_run_checkpoint *c = m->step > 0 ? bit_run_find_checkpoint(run, run->launch.restore) : NULL;
     struct bit_rerun_state was = {0};
+
     if (c != NULL)
         was = (struct bit_rerun_state){.has_weights = true,
                                        .weights_digest = c->weights_digest,
@@ -46,6 +48,7 @@ static void begin_rerun(struct bit_run *run, const Bit__WorkerReady *m)
 int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
 {
     const struct bit_fact *at = bit_history_get(&run->history, m->step);
+
     if (m->step > run->step_max)
         return bit_fail(BIT_ECORRUPT, "a worker after step %llu, and step %llu is the furthest",
                         (unsigned long long)m->step, (unsigned long long)run->step_max);
@@ -58,7 +61,7 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
     return note_machine(run, m);
 }
 
-/* ---------------------------------------------------------------- steps */
+/* ---- steps */
 
 void bit_run_next_fact(const struct bit_run *run, const Bit__StepReport *m, struct bit_fact *out)
 {
@@ -71,12 +74,14 @@ void bit_run_next_fact(const struct bit_run *run, const Bit__StepReport *m, stru
 static const struct bit_machine *machine_at(const struct bit_run *run, size_t i)
 {
     static const struct bit_machine unknown = {0};
+
     return i < run->machine_count ? &run->machine[i] : &unknown;
 }
 
 static void note_seen(struct bit_run *run, const Bit__Anomaly *what, uint64_t step, uint64_t time_ns)
 {
     struct bit_run_seen *seen = &run->seen[run->seen_count++ % BIT_RUN_SEEN_MAX];
+
     *seen = (struct bit_run_seen){.step = step, .time_ns = time_ns, .what = *what};
     bit_format(seen->place, sizeof seen->place, "%s", what->place ? what->place : "");
     bit_format(seen->text, sizeof seen->text, "%s", what->text ? what->text : "");
@@ -114,6 +119,7 @@ int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t t
 {
     const struct bit_fact *was = bit_history_get(&run->history, m->step);
     struct bit_fact is;
+
     if (m->step != run->step + 1)
         return bit_fail(BIT_ECORRUPT, "step %llu after step %llu", (unsigned long long)m->step,
                         (unsigned long long)run->step);
@@ -139,6 +145,7 @@ int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t t
 unsigned bit_run_skipped_within(const struct bit_run *run, uint64_t steps)
 {
     unsigned count = 0;
+
     for (uint64_t s = run->step; s > 0 && run->step - s < steps; s--) {
         const struct bit_fact *fact = bit_history_get(&run->history, s);
         count += fact != NULL && fact->skipped;
@@ -146,11 +153,12 @@ unsigned bit_run_skipped_within(const struct bit_run *run, uint64_t steps)
     return count;
 }
 
-/* ---------------------------------------------------------------- comparisons and rewinds */
+/* ---- comparisons and rewinds */
 
 int bit_run_apply_verified(struct bit_run *run, const Bit__ResumeVerified *m)
 {
     Bit__ResumeVerified *copy = bit_msg_clone(m);
+
     if (copy == NULL)
         return bit_fail(-ENOMEM, "a comparison of %s", run->id);
     bit_msg_free(run->verified);
@@ -164,6 +172,7 @@ int bit_run_apply_verified(struct bit_run *run, const Bit__ResumeVerified *m)
 static void drop_behind(struct bit_run *run, uint64_t step)
 {
     size_t kept = 0, asked = 0;
+
     for (size_t i = 0; i < run->checkpoints.count; i++)
         if (run->checkpoints.list[i].step <= step)
             run->checkpoints.list[kept++] = run->checkpoints.list[i];

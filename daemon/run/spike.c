@@ -18,6 +18,7 @@ struct window {
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
+
     return (x > y) - (x < y);
 }
 
@@ -56,6 +57,7 @@ static bool settles(const Bit__RunSpec *spec, const struct bit_switch_plan *plan
 {
     const Bit__SwitchSpec *sw = spec->phases->switch_;
     uint64_t ramp = sw != NULL ? sw->ramp_steps : 0;
+
     return plan->planned && step > plan->at_step && step - plan->at_step <= ramp + spec->guard->settle_steps;
 }
 
@@ -63,6 +65,7 @@ void bit_spike_bounds(const Bit__RunSpec *spec, const struct bit_switch_plan *pl
                       uint64_t step, struct bit_spike_bounds *out)
 {
     const Bit__GuardSpec *g = spec->guard;
+
     *out = (struct bit_spike_bounds){.expected = settles(spec, plan, step)};
     if (step <= BIT_SPIKE_LAG || (g->loss_sigmas == 0 && g->norm_sigmas == 0))
         return;

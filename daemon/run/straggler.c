@@ -36,6 +36,7 @@ static bool make_room(struct bit_straggler *s, size_t ranks)
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
+
     return (x > y) - (x < y);
 }
 
@@ -54,6 +55,7 @@ static bool is_own(int section)
 static double own_ms(const uint32_t *us)
 {
     double own = 0;
+
     for (int i = 0; i < BIT_STRAGGLER_SECTIONS; i++)
         own += is_own(i) ? us[i] / 1000.0 : 0;
     return own;
@@ -68,6 +70,7 @@ int64_t bit_straggler_note(struct bit_straggler *s, const uint32_t *us, size_t r
                            uint32_t over_steps)
 {
     int64_t behind = -1;
+
     if (ranks < 2 || !make_room(s, ranks))
         return -1;
     s->steps++;
@@ -98,6 +101,7 @@ const char *bit_straggler_place(const struct bit_straggler *s, size_t rank)
     static const char *const name[] = {"wait", "forward", "backward", "comm", "optimizer", "other"};
     int worst = FORWARD;
     double most = -1;
+
     BIT_ASSERT(rank < s->count);
     for (int i = 0; i < BIT_STRAGGLER_SECTIONS; i++) {
         for (size_t r = 0; r < s->count; r++)

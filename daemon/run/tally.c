@@ -80,6 +80,7 @@ static bool is_missing(const struct bit_tally_rank *rank, uint64_t step, Bit__St
 uint32_t bit_tally_missing(const struct bit_tally *t, uint64_t step, Bit__StopReason reason, uint32_t *first)
 {
     uint32_t missing = 0;
+
     *first = 0;
     for (uint32_t r = t->ranks; r-- > 0;)
         if (is_missing(&t->rank[r], step, reason)) {
@@ -94,6 +95,7 @@ void bit_tally_describe(const struct bit_tally *t, uint64_t step, Bit__StopReaso
     char list[NAMED_MAX * 12 + 8] = "";
     uint32_t first = 0, missing = bit_tally_missing(t, step, reason, &first), named = 0;
     size_t length = 0;
+
     for (uint32_t r = first; r < t->ranks && named < NAMED_MAX; r++)
         if (is_missing(&t->rank[r], step, reason))
             length += (size_t)snprintf(list + length, sizeof list - length, "%s%u", named++ ? ", " : "", r);

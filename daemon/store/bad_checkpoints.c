@@ -24,6 +24,7 @@ void bit_bad_checkpoints_finish(struct bit_bad_checkpoints *b)
 static void note(struct bit_bad_checkpoints *b, const char *name)
 {
     struct bit_bad_checkpoint *grown = realloc(b->item, (b->count + 1) * sizeof *grown);
+
     if (grown == NULL)
         return;
     b->item = grown;
@@ -35,6 +36,7 @@ static void note(struct bit_bad_checkpoints *b, const char *name)
 void bit_bad_checkpoints_set_aside(struct bit_bad_checkpoints *b, const char *folder, const char *name, const char *as)
 {
     char path[PATH_MAX], aside[PATH_MAX];
+
     note(b, name);
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path ||
         snprintf(aside, sizeof aside, "%s/%s.bad", folder, as) >= (int)sizeof aside)
@@ -47,6 +49,7 @@ void bit_bad_checkpoints_set_aside(struct bit_bad_checkpoints *b, const char *fo
 void bit_bad_checkpoints_record_one(struct bit_runner *r, const char *name, const char *text)
 {
     Bit__CheckpointBad m = BIT__CHECKPOINT_BAD__INIT;
+
     m.name = (char *)(uintptr_t)name;
     m.text = (char *)(uintptr_t)text;
     bit_error("checkpoint bad", "run=%s name=%s text=%s", r->run.id, name, text);

@@ -21,6 +21,7 @@ bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index)
     const Bit__CheckpointSpec *spec = run->spec->checkpoint;
     uint64_t step = run->checkpoints.list[index].step;
     size_t newer = run->checkpoints.count - 1 - index;
+
     if (newer < BIT_MAX(spec->keep_last, 1u))
         return true;
     if (spec->keep_every > 0 && step % spec->keep_every == 0)
@@ -37,6 +38,7 @@ static void remove_in_pool(uv_work_t *work)
 {
     struct removal *removal = work->data;
     int err = bit_dir_remove(removal->path);
+
     if (err < 0 && err != -ENOENT) /* a job that ended meanwhile has tidied up */
         bit_warn("not removed", "path=%s text=%s", removal->path, bit_fail_text());
 }
@@ -44,6 +46,7 @@ static void remove_in_pool(uv_work_t *work)
 static void on_removed(uv_work_t *work, int status)
 {
     struct removal *removal = work->data;
+
     free(removal->path);
     free(removal);
 }
@@ -52,6 +55,7 @@ static void on_removed(uv_work_t *work, int status)
 static void queue_removal(struct bit_runner *r, char *path)
 {
     struct removal *removal = calloc(1, sizeof *removal);
+
     if (removal == NULL) {
         free(path);
         return;
@@ -66,6 +70,7 @@ static void queue_removal(struct bit_runner *r, char *path)
 static void remove_folder(struct bit_runner *r, const char *name)
 {
     char *path = NULL, *leaving = NULL;
+
     if (asprintf(&path, "%s/checkpoints/%s", r->dir, name) < 0)
         return;
     if (asprintf(&leaving, "%s" LEAVING, path) < 0) {
@@ -82,6 +87,7 @@ static void remove_folder(struct bit_runner *r, const char *name)
 static bool is_left(const struct bit_runner *r, const char *name)
 {
     const size_t suffix = strlen(LEAVING), length = strlen(name);
+
     if (bit_run_ended(&r->run))
         return strstr(name, ".partial") != NULL;
     return length > suffix && strcmp(name + length - suffix, LEAVING) == 0;
@@ -91,6 +97,7 @@ void bit_checkpoint_retention_finish(struct bit_runner *r)
 {
     char *folder = r->corrupt ? NULL : bit_runner_path(r, "checkpoints"), *path;
     DIR *dir = folder == NULL ? NULL : opendir(folder);
+
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
         if (is_left(r, entry->d_name) && asprintf(&path, "%s/%s", folder, entry->d_name) >= 0)
             queue_removal(r, path);
@@ -102,6 +109,7 @@ void bit_checkpoint_retention_finish(struct bit_runner *r)
 static void remove_one(struct bit_runner *r, size_t index)
 {
     char name[32];
+
     snprintf(name, sizeof name, "%s", r->run.checkpoints.list[index].name);
     Bit__CheckpointRemoved m = BIT__CHECKPOINT_REMOVED__INIT;
     m.name = name;

@@ -41,6 +41,7 @@ struct choice {
 static int newest_first(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
@@ -50,6 +51,7 @@ static size_t list_steps(struct choice *c, uint64_t **out)
     size_t count = 0;
     uint64_t *steps = NULL;
     DIR *dir = opendir(c->claim.folder);
+
     for (struct dirent *entry; dir != NULL && count < FOLDERS_MAX && (entry = readdir(dir)) != NULL;) {
         int64_t step = bit_checkpoint_step(entry->d_name);
         uint64_t *grown = step < 0 || (uint64_t)step > c->claim.step_max ? NULL
@@ -71,6 +73,7 @@ static int verify(struct choice *c, const char *path, uint64_t step)
 {
     Bit__Manifest *manifest = NULL;
     int err = bit_manifest_read(path, &manifest);
+
     if (err == 0)
         err = bit_claim_check(&c->claim, path, step, manifest);
     if (err == 0)
@@ -85,6 +88,7 @@ static void choose_in_pool(uv_work_t *work)
 {
     struct choice *c = work->data;
     uint64_t *steps = NULL;
+
     bit_partials_settle(&c->claim, true, &c->partials);
     size_t count = list_steps(c, &steps);
     for (size_t i = 0; i < count && c->restore[0] == '\0'; i++) {
@@ -132,6 +136,7 @@ static void on_chosen(uv_work_t *work, int status)
 {
     struct choice *c = work->data;
     struct bit_runner *r = c->runner;
+
     bit_partials_record(r, &c->partials);
     bit_bad_checkpoints_record(r, &c->bad);
     record_missing(r, c);
@@ -155,6 +160,7 @@ static int copy_init_from(struct choice *c, const struct bit_runner *r)
 int bit_checkpoint_search_start(struct bit_runner *r, bit_checkpoint_search_done *chosen, void *arg)
 {
     struct choice *c = calloc(1, sizeof *c);
+
     if (c == NULL)
         return bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id);
     if (bit_claim_init(&c->claim, r) < 0 || copy_init_from(c, r) < 0) {

@@ -51,6 +51,7 @@ static int check_owner(const struct bit_claim *c, const char *path, uint64_t ste
 {
     const struct bit_run_checkpoint *known = find_known(c, step);
     bool same = known != NULL && known->has_weights;
+
     if (strcmp(m->run, c->run) != 0 || m->step != step)
         return bit_fail(BIT_ECORRUPT, "%s: says it is step %" PRIu64 " of run %.32s", path, m->step, m->run);
     if (m->identity != NULL && strcmp(m->identity, c->identity) != 0)
@@ -70,6 +71,7 @@ static int check_owner(const struct bit_claim *c, const char *path, uint64_t ste
 int bit_claim_check(const struct bit_claim *c, const char *path, uint64_t step, const Bit__Manifest *m)
 {
     int err = check_owner(c, path, step, m);
+
     if (err < 0)
         return err;
     return bit_rewinds_gave_up(&c->rewinds, step, m->epoch) ? BIT_CLAIM_GIVEN_UP : 0;
@@ -79,6 +81,7 @@ struct bit_claim_facts bit_claim_tell(const Bit__Manifest *m)
 {
     struct bit_claim_facts facts = {
         .step = m->step, .weights_digest = m->weights_digest, .moments_digest = bit_checkpoint_moments_digest(m)};
+
     for (size_t i = 0; i < m->n_file; i++)
         facts.bytes += m->file[i]->bytes;
     return facts;

@@ -28,6 +28,7 @@ static void note_lost(struct bit_runner *r)
 int bit_durable_check(struct bit_runner *r)
 {
     int err = bit_journal_wake(&r->journal);
+
     if (err == 0)
         err = bit_journal_look(r->journal.fd, r->journal.path);
     if (err == 0)
@@ -37,11 +38,12 @@ int bit_durable_check(struct bit_runner *r)
     return err;
 }
 
-/* ---------------------------------------------------------------- of every second */
+/* ---- of every second */
 
 static void sync_in_pool(uv_work_t *work)
 {
     struct bit_runner *r = work->data;
+
     r->sync_err = r->sync_wanted && fdatasync(r->journal.fd) < 0 ? -errno : 0;
     r->look_err = bit_journal_look(r->journal.fd, r->journal.path);
 }
@@ -49,6 +51,7 @@ static void sync_in_pool(uv_work_t *work)
 static void on_synced(uv_work_t *work, int status)
 {
     struct bit_runner *r = work->data;
+
     r->syncing = false;
     if (r->sync_wanted)
         bit_journal_synced(&r->journal, r->sync_bytes, r->sync_err);

@@ -21,6 +21,7 @@ BIT_LOG_TOPIC("folders");
 static uint64_t number_of(const char *name)
 {
     char again[BIT_RUN_ID_MAX];
+
     errno = 0;
     uint64_t number = name[0] == 'r' && isdigit((unsigned char)name[1]) ? strtoull(name + 1, NULL, 10) : 0;
     if (errno != 0 || number == UINT64_MAX) /* a next number must be left */
@@ -34,6 +35,7 @@ static bool holds(const char *dir, const char *name)
 {
     char path[PATH_MAX];
     struct stat st;
+
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
         return true;
     return lstat(path, &st) < 0 ? errno != ENOENT : st.st_size > 0;
@@ -42,6 +44,7 @@ static bool holds(const char *dir, const char *name)
 static int entries(const char *dir, const char *below)
 {
     char path[PATH_MAX];
+
     if (snprintf(path, sizeof path, "%s/%s", dir, below) >= (int)sizeof path)
         return -ENAMETOOLONG;
     return bit_dir_count(path);
@@ -51,6 +54,7 @@ static int entries(const char *dir, const char *below)
 static bool is_half_made(const char *dir)
 {
     struct stat st;
+
     return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && !holds(dir, "spec.pb") && !holds(dir, "journal") &&
            entries(dir, "logs") == 0 && entries(dir, "checkpoints") == 0;
 }
@@ -77,6 +81,7 @@ static int take_entry(const char *runs, const char *name, uint64_t **numbers, si
 {
     char path[PATH_MAX];
     uint64_t number = number_of(name);
+
     if (number == 0 && looks_like_a_run(name))
         bit_warn("not a run", "name=%s text=a run's folder is named as bitd wrote it; a copy of one belongs elsewhere",
                  name);
@@ -93,6 +98,7 @@ static int take_entry(const char *runs, const char *name, uint64_t **numbers, si
 static int by_number(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
     return x < y ? -1 : x > y;
 }
 
@@ -102,6 +108,7 @@ int bit_folders_list(const char *runs, uint64_t **out, size_t *count)
     size_t found = 0;
     int err = 0;
     DIR *dir = opendir(runs);
+
     if (dir == NULL)
         return bit_fail(-errno, "%s: %s", runs, strerror(errno));
     for (struct dirent *entry; err == 0 && (entry = readdir(dir)) != NULL;)

@@ -21,6 +21,7 @@ static int path_of(const struct bit_init_from *o, size_t i, char out[BIT_PATH_MA
 {
     int n = o->folder ? snprintf(out, BIT_PATH_MAX, "%s/%s", o->path, within[i])
                       : snprintf(out, BIT_PATH_MAX, "%s", o->path);
+
     return n < BIT_PATH_MAX ? 0 : bit_fail(-ENAMETOOLONG, "'%s'", o->path);
 }
 
@@ -28,6 +29,7 @@ static int find(const char *from, struct bit_init_from *out)
 {
     struct stat st;
     char *real = realpath(from, NULL);
+
     if (real == NULL || stat(real, &st) < 0 || strlen(real) >= sizeof out->path) {
         int err = bit_fail(real != NULL && strlen(real) >= sizeof out->path ? -ENAMETOOLONG : -errno, "%s: %s", from,
                            strerror(errno));
@@ -41,13 +43,14 @@ static int find(const char *from, struct bit_init_from *out)
     return 0;
 }
 
-/* ---------------------------------------------------------------- whose right */
+/* ---- whose right */
 
 /* "r7" of STATE/runs/r7/..., or nothing. */
 static void find_run(struct bit_init_from *o, const char *runs)
 {
     char *real = realpath(runs, NULL);
     size_t bytes = real != NULL ? strlen(real) : 0;
+
     if (bytes > 0 && strncmp(o->path, real, bytes) == 0 && o->path[bytes] == '/') {
         const char *id = o->path + bytes + 1;
         size_t length = strcspn(id, "/");
@@ -71,7 +74,7 @@ static bool are_shown(const struct bit_init_from *o, const struct bit_file_id *s
     return true;
 }
 
-/* ---------------------------------------------------------------- the files */
+/* ---- the files */
 
 static void note(const struct stat *st, Bit__InitFile *out)
 {
@@ -86,6 +89,7 @@ static int check_manifest(int fd, const char *path)
 {
     Bit__Manifest *manifest = NULL;
     int err = bit_manifest_read_open(fd, path, &manifest);
+
     bit_msg_free(manifest);
     return err;
 }
@@ -106,6 +110,7 @@ static int look_at(struct bit_init_from *o, size_t i, const struct bit_file_id *
     struct stat st;
     int err = path_of(o, i, path);
     int fd = err < 0 ? err : bit_regular_file_open(path, false, &st);
+
     if (fd < 0)
         return fd;
     if (shown != NULL && !bit_file_id_is(&shown[i], &st))
@@ -121,6 +126,7 @@ int bit_init_from_examine(const Bit__ModelSpec *model, const struct bit_file_id 
 {
     const struct bit_file_id *these = NULL;
     int err = find(model->init_from, out);
+
     if (err < 0)
         return bit_fail_within(err, "model.init_from");
     if (shown != NULL && are_shown(out, shown))
@@ -138,7 +144,7 @@ int bit_init_from_examine(const Bit__ModelSpec *model, const struct bit_file_id 
     return err < 0 ? bit_fail_within(err, "model.init_from") : 0;
 }
 
-/* ---------------------------------------------------------------- kept */
+/* ---- kept */
 
 void bit_init_from_tell(struct bit_init_from *o, Bit__InitFile *list[BIT_INIT_FROM_FILES], Bit__InitFacts *out)
 {
@@ -156,6 +162,7 @@ int bit_init_from_keep(const struct bit_init_from *o, const char *path)
     struct bit_init_from copy = *o;
     Bit__InitFile *list[BIT_INIT_FROM_FILES];
     Bit__InitFacts facts;
+
     bit_init_from_tell(&copy, list, &facts);
     uint8_t *buf = malloc(bit__init_facts__get_packed_size(&facts) + 1);
     if (buf == NULL)
@@ -168,6 +175,7 @@ int bit_init_from_keep(const struct bit_init_from *o, const char *path)
 static int take(const Bit__InitFacts *facts, const char *path, struct bit_init_from *out)
 {
     size_t count = facts->folder ? BIT_INIT_FROM_FILES : 1;
+
     if (strlen(facts->path) >= sizeof out->path || facts->n_file != count)
         return bit_fail(BIT_ECORRUPT, "%s: %zu files, and %zu are expected", path, facts->n_file, count);
     *out = (struct bit_init_from){.folder = facts->folder, .count = count};
@@ -183,6 +191,7 @@ int bit_init_from_load(const char *path, struct bit_init_from *out)
     uint8_t *buf = NULL;
     size_t bytes = 0;
     int err = bit_file_read(path, FACTS_BYTES_MAX, &buf, &bytes);
+
     if (err == 0)
         err = bit_msg_decode_as(&bit__init_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &msg);
     if (err == 0)
@@ -198,6 +207,7 @@ static int check_file(const struct bit_init_from *o, size_t i)
     struct stat st;
     int err = path_of(o, i, path);
     int fd = err < 0 ? err : bit_regular_file_open(path, false, &st);
+
     if (fd < 0)
         return fd;
     err = bit_init_file_check_same(path, &st, &o->file[i]);
@@ -210,6 +220,7 @@ static int check_file(const struct bit_init_from *o, size_t i)
 static int check_kept(const struct bit_init_from *o)
 {
     int err = 0;
+
     for (size_t i = 0; i < o->count && err == 0; i++)
         err = check_file(o, i);
     return err;
@@ -229,6 +240,7 @@ int bit_init_from_check(const Bit__ModelSpec *model, const char *path, bool own)
 {
     struct bit_init_from *o = malloc(sizeof *o);
     int err = o == NULL ? bit_fail(-ENOMEM, "model.init_from") : bit_init_from_load(path, o);
+
     if (err == -ENOENT)
         err = examine_late(model, path, own, o);
     else if (err == 0)

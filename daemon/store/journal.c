@@ -52,6 +52,7 @@ static int decode_body(const uint8_t *body, size_t bytes, ProtobufCMessage **out
 static int decode_repaired(const uint8_t *body, size_t bytes, ProtobufCMessage **out)
 {
     uint8_t *copy = malloc(bytes);
+
     if (copy == NULL)
         return bit_fail(-ENOMEM, "a journal record");
     memcpy(copy, body, bytes);
@@ -65,6 +66,7 @@ static int decode_repaired(const uint8_t *body, size_t bytes, ProtobufCMessage *
 int64_t bit_journal_decode(const uint8_t *buf, size_t bytes, Bit__JournalRecord **out)
 {
     int64_t took = check_record(buf, bytes);
+
     if (took == 0)
         return 0;
     if (took < 0)
@@ -100,6 +102,7 @@ static int replay_one(const uint8_t *buf, size_t bytes, uint64_t seq_expected, b
 {
     Bit__JournalRecord *record = NULL;
     int64_t n = bit_journal_decode(buf, bytes, &record);
+
     if (n <= 0)
         return n < 0 ? (int)n : BIT_ECORRUPT;
     int err = 0;
@@ -116,6 +119,7 @@ static int replay_one(const uint8_t *buf, size_t bytes, uint64_t seq_expected, b
 static void count_record(struct bit_journal *j, const uint8_t *record, size_t bytes)
 {
     bool plain = bit_journal_index_is_plain(record + BIT_JOURNAL_HEADER_BYTES, bytes - BIT_JOURNAL_HEADER_BYTES);
+
     j->seq++;
     bit_journal_index_add(&j->index, j->seq, j->bytes, bytes, plain);
     j->bytes += bytes;
@@ -152,6 +156,7 @@ static int replay_file(const char *path, int fd, bit_journal_visit *visit, void 
                        uint64_t *file_bytes)
 {
     struct stat st;
+
     if (fstat(fd, &st) < 0)
         return bit_fail(-errno, "%s: %s", path, strerror(errno));
     *file_bytes = (uint64_t)st.st_size;
@@ -169,6 +174,7 @@ static int replay_file(const char *path, int fd, bit_journal_visit *visit, void 
 static int open_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC | O_APPEND);
+
     if (fd < 0 && errno == ENOENT)
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
     return fd < 0 ? bit_file_fail(-errno, path) : fd;
@@ -188,6 +194,7 @@ int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, stru
     uint64_t file_bytes = 0;
     int err = 0;
     int fd = open_file(path);
+
     if (fd < 0)
         return fd;
     j.path = strdup(path);
@@ -242,6 +249,7 @@ static int open_again(const char *path, uint64_t bytes)
 {
     struct stat st;
     int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+
     if (fd < 0)
         return errno == ENOENT ? bit_fail(-ENOENT, "the journal was removed or moved away: %s", path)
                                : bit_file_fail(-errno, path);
@@ -268,6 +276,7 @@ int bit_journal_wake(struct bit_journal *j)
 int bit_journal_look(int fd, const char *path)
 {
     struct stat held, named;
+
     if (fstat(fd, &held) < 0)
         return bit_fail(-errno, "%s: %s", path, strerror(errno));
     bool there = stat(path, &named) == 0;
@@ -281,6 +290,7 @@ int bit_journal_look(int fd, const char *path)
 int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *bytes)
 {
     size_t body = bit__journal_record__get_packed_size(record);
+
     if (body > BIT_JOURNAL_RECORD_MAX)
         return bit_fail(BIT_ELIMIT, "a journal record of %zu bytes", body);
     uint8_t *buf = malloc(body + BIT_JOURNAL_HEADER_BYTES);
@@ -302,6 +312,7 @@ int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *
 int bit_journal_mend(struct bit_journal *j)
 {
     size_t tail = (size_t)(j->bytes - j->synced);
+
     if (ftruncate(j->fd, (off_t)j->synced) < 0)
         return bit_fail(-errno, "journal");
     ssize_t n = tail > 0 ? write(j->fd, j->tail, tail) : 0;
@@ -337,6 +348,7 @@ static int take_back(struct bit_journal *j, int err, bool torn)
 static int make_room(struct bit_journal *j, size_t bytes)
 {
     size_t need = (size_t)(j->bytes - j->synced) + bytes;
+
     if (need <= j->tail_room)
         return 0;
     uint8_t *grown = realloc(j->tail, 2 * need);
@@ -350,6 +362,7 @@ static int make_room(struct bit_journal *j, size_t bytes)
 int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t bytes, bool sync)
 {
     int err = bit_journal_wake(j);
+
     if (err == 0 && j->torn)
         err = bit_journal_mend(j);
     if (err == 0)

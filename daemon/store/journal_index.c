@@ -6,7 +6,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* ---------------------------------------------------------------- what a record is, from its bytes */
+/* ---- what a record is, from its bytes */
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 
@@ -30,6 +30,7 @@ static bool take_varint(struct wire *w, uint64_t *out)
 static bool take_field(struct wire *w, uint64_t *number, struct wire *value)
 {
     uint64_t tag, bytes = 0;
+
     if (!take_varint(w, &tag))
         return false;
     *number = tag >> 3;
@@ -47,6 +48,7 @@ static bool take_field(struct wire *w, uint64_t *number, struct wire *value)
 static uint64_t number_of(const ProtobufCMessageDescriptor *desc, const char *name)
 {
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(desc, name);
+
     BIT_ASSERT(field != NULL);
     return field->id;
 }
@@ -62,11 +64,12 @@ static bool has_field(struct wire message, uint64_t wanted, struct wire *value)
 bool bit_journal_index_is_plain(const uint8_t *body, size_t bytes)
 {
     struct wire step = {NULL, NULL}, anomaly;
+
     return has_field((struct wire){body, body + bytes}, number_of(&bit__journal_record__descriptor, "step"), &step) &&
            !has_field(step, number_of(&bit__step_report__descriptor, "anomaly"), &anomaly);
 }
 
-/* ---------------------------------------------------------------- where it lies */
+/* ---- where it lies */
 
 static int grow(void **items, size_t *room, size_t count, size_t size)
 {
@@ -85,6 +88,7 @@ int bit_journal_index_reserve(struct bit_journal_index *x)
 {
     void *entries = x->entry, *marks = x->mark;
     int err = grow(&entries, &x->room, x->count, sizeof *x->entry);
+
     x->entry = entries;
     if (err == 0)
         err = grow(&marks, &x->mark_room, x->mark_count, sizeof *x->mark);
@@ -104,6 +108,7 @@ void bit_journal_index_add(struct bit_journal_index *x, uint64_t seq, uint64_t o
 size_t bit_journal_index_find(const struct bit_journal_index *x, uint64_t after)
 {
     size_t low = 0, high = x->count;
+
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (x->entry[middle].seq > after)

@@ -32,6 +32,7 @@ static void settle_last(const struct bit_claim *c, bool may_name, struct bit_par
     Bit__Manifest *manifest = NULL;
     const int64_t step = bit_checkpoint_step(name);
     int err = step < 0 ? -EINVAL : bit_manifest_read(path, &manifest);
+
     if (err < 0) /* half written */
         return;
     int verdict = bit_claim_check(c, path, (uint64_t)step, manifest);
@@ -50,6 +51,7 @@ static void settle_entry(const struct bit_claim *c, bool may_name, struct bit_pa
 {
     char path[PATH_MAX], name[32], last[48];
     const char *suffix = strstr(entry, ".partial");
+
     if (suffix == NULL || snprintf(path, sizeof path, "%s/%s", c->folder, entry) >= (int)sizeof path)
         return;
     snprintf(name, sizeof name, "%.*s", (int)BIT_MIN(suffix - entry, (ptrdiff_t)31), entry);
@@ -64,6 +66,7 @@ static void settle_entry(const struct bit_claim *c, bool may_name, struct bit_pa
 void bit_partials_settle(const struct bit_claim *c, bool may_name, struct bit_partials *p)
 {
     DIR *dir = opendir(c->folder);
+
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
         settle_entry(c, may_name, p, entry->d_name);
     if (dir != NULL)
@@ -73,6 +76,7 @@ void bit_partials_settle(const struct bit_claim *c, bool may_name, struct bit_pa
 void bit_partials_adopt(struct bit_runner *r, const char *name, const struct bit_claim_facts *facts)
 {
     Bit__CheckpointReport m = BIT__CHECKPOINT_REPORT__INIT;
+
     m.after_step = facts->step;
     m.name = (char *)(uintptr_t)name;
     m.has_bytes = m.has_weights_digest = m.has_moments_digest = true;
@@ -90,7 +94,7 @@ void bit_partials_record(struct bit_runner *r, struct bit_partials *p)
     bit_bad_checkpoints_finish(&p->bad);
 }
 
-/* ---------------------------------------------------------------- beside the loop */
+/* ---- beside the loop */
 
 struct settling {
     uv_work_t work;
@@ -105,6 +109,7 @@ struct settling {
 static void settle_in_pool(uv_work_t *work)
 {
     struct settling *s = work->data;
+
     bit_partials_settle(&s->claim, s->may_name, &s->found);
 }
 
@@ -117,6 +122,7 @@ static void free_settling(struct settling *s)
 static void on_settled(uv_work_t *work, int status)
 {
     struct settling *s = work->data;
+
     (void)status;
     bit_partials_record(s->runner, &s->found);
     s->settled(s->arg);
@@ -127,6 +133,7 @@ int bit_partials_start(struct bit_runner *r, bit_partials_settled *settled, void
 {
     struct settling *s = calloc(1, sizeof *s);
     int err = s == NULL ? bit_fail(-ENOMEM, "the checkpoints of %s", r->run.id) : bit_claim_init(&s->claim, r);
+
     if (err == 0) {
         s->runner = r;
         s->may_name = !bit_run_ended(&r->run);

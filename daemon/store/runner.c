@@ -28,12 +28,14 @@ BIT_LOG_TOPIC("run");
 char *bit_runner_path(const struct bit_runner *r, const char *rest)
 {
     char *path;
+
     return asprintf(&path, "%s/%s", r->dir, rest) < 0 ? NULL : path;
 }
 
 static struct bit_runner *new_runner(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec)
 {
     struct bit_runner *r = calloc(1, sizeof *r);
+
     if (r == NULL) {
         bit_msg_free(spec);
         return NULL;
@@ -55,6 +57,7 @@ static struct bit_runner *new_runner(struct bit_runs *runs, uint64_t number, Bit
 static void free_runner(uv_handle_t *handle)
 {
     struct bit_runner *r = handle->data;
+
     bit_tensorboard_close(r->tensorboard);
     bit_journal_close(&r->journal);
     for (size_t i = 0; i < r->pending_count; i++)
@@ -75,6 +78,7 @@ static int apply_visit(void *arg, const Bit__JournalRecord *record)
 {
     struct bit_runner *r = arg;
     const Bit__RunSubmitted *m = record->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED ? record->submitted : NULL;
+
     if (m != NULL && strcmp(m->run, r->run.id) != 0) /* else a copied folder would train the other's run again */
         return bit_fail(BIT_ECORRUPT, "this is the journal of %.32s: a copied folder is no run of its own", m->run);
     return bit_run_apply(&r->run, record);
@@ -84,6 +88,7 @@ static int open_journal(struct bit_runner *r)
 {
     uint64_t cut = 0;
     char *path = bit_runner_path(r, "journal");
+
     if (path == NULL)
         return bit_fail(-ENOMEM, "the journal of %s", r->run.id);
     int err = bit_journal_open(path, apply_visit, r, &r->journal, &cut);
@@ -99,6 +104,7 @@ static int write_spec(struct bit_runner *r)
     uint8_t *buf = malloc(bytes ? bytes : 1);
     char *path = bit_runner_path(r, "spec.pb");
     int err = -ENOMEM;
+
     if (buf != NULL && path != NULL) {
         bit__run_spec__pack(r->run.spec, buf);
         err = bit_file_write(path, buf, bytes);
@@ -111,6 +117,7 @@ static int write_spec(struct bit_runner *r)
 static int make_folders(struct bit_runner *r)
 {
     static const char *const below[] = {"checkpoints", "logs"};
+
     for (size_t i = 0; i < BIT_COUNT(below); i++) {
         char *path = bit_runner_path(r, below[i]);
         int err = path == NULL ? -ENOMEM : mkdir(path, 0700) < 0 ? -errno : 0;
@@ -128,6 +135,7 @@ static int fill_folder(struct bit_runner *r)
 {
     char *runs = bit_runner_path(r, "..");
     int err = runs == NULL ? bit_fail(-ENOMEM, "%s", r->dir) : make_folders(r);
+
     if (err == 0)
         err = write_spec(r);
     if (err == 0)
@@ -143,6 +151,7 @@ static int fill_folder(struct bit_runner *r)
 int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out)
 {
     struct bit_runner *r = new_runner(runs, number, spec);
+
     if (r == NULL)
         return bit_fail(-ENOMEM, "a run");
     if (mkdir(r->dir, 0700) < 0) { /* what is there already is not ours to remove */
@@ -165,6 +174,7 @@ static int check_spec(Bit__RunSpec *spec, const char *path)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
     int err = problems == NULL ? bit_fail(-ENOMEM, "%s", path) : bit_spec_normalise(spec, "/", problems);
+
     if (err >= 0)
         err = bit_spec_validate(spec, problems);
     if (err < 0 && problems != NULL && problems->count > 0)
@@ -176,6 +186,7 @@ static int check_spec(Bit__RunSpec *spec, const char *path)
 static int read_spec(const struct bit_env *env, uint64_t number, Bit__RunSpec **out)
 {
     char path[BIT_CONFIG_PATH_MAX + 64];
+
     snprintf(path, sizeof path, "%s/runs/r%" PRIu64 "/spec.pb", env->config->state, number);
     uint8_t *buf = NULL;
     size_t bytes = 0;
@@ -216,6 +227,7 @@ static int check_half_made(struct bit_runner *r)
 {
     char *logs = bit_runner_path(r, "logs");
     int err = logs == NULL ? bit_fail(-ENOMEM, "%s", r->dir) : 0;
+
     if (err == 0 && r->run.seq == 0 && bit_dir_count(logs) > 0)
         err = bit_fail(BIT_ECORRUPT, "%s/journal: empty, though %s was launched", r->dir, r->run.id);
     free(logs);
@@ -226,6 +238,7 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
 {
     Bit__RunSpec *spec = NULL;
     int err = read_spec(runs->env, number, &spec);
+
     if (err < 0)
         return err;
     struct bit_runner *r = new_runner(runs, number, spec);
@@ -247,7 +260,7 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
     return 0;
 }
 
-/* ---------------------------------------------------------------- records */
+/* ---- records */
 
 bool bit_runner_is_blocked(const struct bit_runner *r)
 {
@@ -267,6 +280,7 @@ static bool needs_sync(const Bit__JournalRecord *record)
 static void applied(struct bit_runner *r, const Bit__JournalRecord *record)
 {
     int err = bit_run_apply(&r->run, record);
+
     if (err < 0)
         bit_error("record not applied", "run=%s seq=%" PRIu64 " text=%s", r->run.id, record->seq, bit_fail_text());
     BIT_ASSERT(err == 0 || err == -ENOMEM);
@@ -319,6 +333,7 @@ static void on_retry(uv_timer_t *timer)
 {
     struct bit_runner *r = timer->data;
     size_t done = 0;
+
     if (bit_durable_check(r) < 0 || (r->journal.torn && bit_journal_mend(&r->journal) < 0))
         return;
     while (done < r->pending_count &&
@@ -346,6 +361,7 @@ void bit_runner_block(struct bit_runner *r, const char *why)
 static void hold(struct bit_runner *r, uint8_t *bytes, size_t size, const char *why)
 {
     struct bit_runner_pending *grown = realloc(r->pending, (r->pending_count + 1) * sizeof *grown);
+
     BIT_ASSERT(grown != NULL); /* links are not read while blocked: a handful of records at most */
     r->pending = grown;
     r->pending[r->pending_count++] = (struct bit_runner_pending){bytes, size};
@@ -356,6 +372,7 @@ static void hold(struct bit_runner *r, uint8_t *bytes, size_t size, const char *
 static void give_up(struct bit_runner *r, int err)
 {
     char reason[BIT_RUN_REASON_MAX];
+
     if (r->given_up)
         return;
     bit_format(reason, sizeof reason, "it cannot be journalled: %s", bit_fail_text());
@@ -370,6 +387,7 @@ void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
+
     BIT_ASSERT(!r->corrupt);
     int err = r->given_up ? -ECANCELED : encode_next(r, record, &bytes, &size);
     BIT_ASSERT(err != -ENOMEM); /* as in hold(): without these few bytes nothing can be written down */

@@ -57,6 +57,7 @@ static struct bit_tensorboard *open_board(const struct bit_runner *r, double wal
     uint8_t record[RECORD_BYTES_MAX];
     char host[64] = "localhost";
     struct bit_tensorboard *board = calloc(1, sizeof *board);
+
     if (board == NULL)
         return NULL;
     gethostname(host, sizeof host - 1);
@@ -79,6 +80,7 @@ static void note_step(struct bit_tensorboard *board, double wall_s, const Bit__S
 {
     uint8_t record[RECORD_BYTES_MAX];
     struct scalars s = {.count = 0};
+
     if (m->loss != 0 || !m->skipped) { /* else it is NaN or infinite */
         add(&s, "train/CrossEntropyLoss", m->loss);
         add(&s, "train/Perplexity", exp(m->loss));
@@ -106,6 +108,7 @@ static void note_evaluation(struct bit_tensorboard *board, double wall_s, const 
     uint8_t record[RECORD_BYTES_MAX];
     char loss[BIT_NAME_MAX + 64], perplexity[BIT_NAME_MAX + 64], bits[BIT_NAME_MAX + 64];
     const char *suffix = preview ? "-ternary" : "";
+
     snprintf(loss, sizeof loss, "eval/%s%s/CrossEntropyLoss", m->set, suffix);
     snprintf(perplexity, sizeof perplexity, "eval/%s%s/Perplexity", m->set, suffix);
     struct scalars s = {.count = 0};
@@ -123,6 +126,7 @@ void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record
     bool ready = record->what_case == BIT__JOURNAL_RECORD__WHAT_READY;
     bool scalars = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP ||
                    record->what_case == BIT__JOURNAL_RECORD__WHAT_EVALUATED;
+
     if (bit_run_ended(&r->run) || ready) {
         bit_tensorboard_close(r->tensorboard);
         r->tensorboard = NULL;

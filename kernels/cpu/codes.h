@@ -24,6 +24,7 @@ static inline vf code_of(vf u, float low, float high)
 static inline vcodes narrow_codes(vf code)
 {
     const vi whole = __builtin_convertvector(code, vi);
+
 #if defined(__AVX512BF16__)
     return (vcodes)_mm512_cvtepi32_epi8((__m512i)whole);
 #else

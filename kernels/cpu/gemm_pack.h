@@ -157,6 +157,7 @@ static void turn_block(const struct pack_run *run, uint32_t *out, int64_t width,
 {
     const int64_t size = (int64_t)bit_dtype_bytes(run->math);
     const int64_t bytes = BIT_MIN(run->count * size - g0 * 4, 64), words = BIT_MIN(run->words - g0, 16);
+
     const __mmask64 mask = bytes >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << bytes) - 1;
     const char *data = (const char *)run->x->data + ((run->r0 + r0) * run->x->row + run->p0) * size + g0 * 4;
     __m512i x[16];

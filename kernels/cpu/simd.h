@@ -34,6 +34,7 @@ static inline vf vf_set(float x)
 static inline vf vf_load(const float *p)
 {
     vf v;
+
     memcpy(&v, p, sizeof v);
     return v;
 }
@@ -46,6 +47,7 @@ static inline void vf_store(float *p, vf v)
 static inline vu vu_load(const uint32_t *p)
 {
     vu v;
+
     memcpy(&v, p, sizeof v);
     return v;
 }

@@ -237,6 +237,7 @@ extern "C" int bit_attention_mma_backward(const struct bit_exec *exec, const str
                                           const float *delta)
 {
     const double scale = 1 / sqrt((double)args->head_dim);
+
     const backward_params p = {(const bf16 *)args->qkv,
                                (const bf16 *)args->dout,
                                args->lse,

@@ -206,6 +206,7 @@ static void explain(char *why, size_t bytes, cudnnStatus_t status, const char *w
 static void build(struct bit_cudnn_attention *a, cudnnHandle_t handle)
 {
     struct builder b = {.rows = rows_of(&a->shape, 1), .square = rows_of(&a->shape, a->shape.time)};
+
     cudnnStatus_t status;
 
     bit_cudnn_graph_init(&b.g);
@@ -347,6 +348,7 @@ static int run(struct bit_gpu *gpu, const struct bit_cudnn_attention *a, int cou
                void *const *memory, void *workspace)
 {
     const struct cache *cache = gpu->cache[BIT_GPU_CACHE_ATTENTION].state;
+
     const cudnnStatus_t status = bit_cudnn_run(cache->handle, a->plan, count, ids, memory, workspace);
 
     if (status != CUDNN_STATUS_SUCCESS)

@@ -193,6 +193,7 @@ template <int D, bool WIDE> static int launch(const struct bit_exec *exec, const
 extern "C" int bit_attention_mma(const struct bit_exec *exec, const struct bit_attention_args *args)
 {
     const double scale = 1 / sqrt((double)args->head_dim);
+
     const forward_params p = {(const bf16 *)args->qkv,
                               (bf16 *)args->out,
                               args->lse,

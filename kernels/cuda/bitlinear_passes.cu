@@ -98,6 +98,7 @@ extern "C" int bit_scale_pass_cuda(const bit_exec *exec, const bit_bitlinear_arg
 {
     const int64_t count = rows * args->n, at = first * args->n;
     const float *addend = args->addend == nullptr ? nullptr : args->addend + at;
+
     const column_segments segments = column_segments_of(&args->segments);
 
     if (args->y_dtype == BIT_F32)

@@ -28,6 +28,7 @@ template <typename T, int WIDTH>
 static __global__ void __launch_bounds__(THREADS) embed(const struct bit_embed_args args)
 {
     const int cols = (int)args.cols, step = THREADS * WIDTH;
+
     const T *from = (const T *)args.table + id_of(args.ids, blockIdx.x, args.vocab) * args.cols;
     const bit_sink<float> to(args.y, BIT_F32, blockIdx.x * args.cols);
 
@@ -53,6 +54,7 @@ template <typename T> static void launch_embed(const struct bit_exec *exec, cons
 {
     const bool fast = args->cols % 4 == 0 && (uintptr_t)args->table % (4 * sizeof(T)) == 0 &&
                       (uintptr_t)args->y % (4 * sizeof(float)) == 0;
+
     const auto kernel = fast ? embed<T, 4> : embed<T, 1>;
 
     kernel<<<(unsigned)args->rows, THREADS, 0, exec->gpu->stream>>>(*args);
@@ -169,6 +171,7 @@ static void launch_add(const struct bit_exec *exec, const struct bit_embed_backw
 {
     const bool fast = args->cols % 4 == 0 && (uintptr_t)args->dy % 16 == 0 && (uintptr_t)args->dtable % 16 == 0;
     const int64_t chunk = THREADS * (fast ? 4 : 1);
+
     const auto kernel = fast ? add_rows<4> : add_rows<1>;
 
     kernel<<<dim3((unsigned)args->rows, (unsigned)((args->cols + chunk - 1) / chunk)), THREADS, 0, exec->gpu->stream>>>(

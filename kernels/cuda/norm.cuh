@@ -63,6 +63,7 @@ __device__ __forceinline__ bit_row_norm_gradient bit_row_norm_gradient_of(const 
                                                                           float var_factor, float *shared)
 {
     const float count = (float)row.cols;
+
     float2 sum = {0, 0};
 
     if (kind == BIT_NORM_NONE)

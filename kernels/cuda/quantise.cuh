@@ -49,6 +49,7 @@ __device__ __forceinline__ bit_row_scaled bit_row_scaled_of(const Row &row, cons
 {
     const float count = (float)row.cols;
     bit_row_scaled s = {{0, 1}, 0};
+
     float2 square_and_max = {0, 0};
     float sum = 0;
 

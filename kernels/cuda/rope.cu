@@ -162,6 +162,7 @@ template <typename T, int N, mode MODE> static __global__ void __launch_bounds__
 template <typename T> static __global__ void __launch_bounds__(MASK_THREADS) clamp_any(packed p, int64_t count)
 {
     const int64_t byte = (int64_t)blockIdx.x * MASK_THREADS + threadIdx.x;
+
     T *x = (T *)p.x + byte * 8;
     unsigned bits = 0;
 
@@ -179,6 +180,7 @@ template <typename T> static __global__ void __launch_bounds__(MASK_THREADS) cla
 template <typename T> static __global__ void __launch_bounds__(MASK_THREADS) zero_any(packed p, int64_t count)
 {
     const int64_t byte = (int64_t)blockIdx.x * MASK_THREADS + threadIdx.x;
+
     T *x = (T *)p.x + byte * 8;
 
     for (int e = 0; e < 8 && byte * 8 + e < count; e++)

@@ -50,6 +50,7 @@ template <typename T, typename D, int WIDTH>
 static __global__ void __launch_bounds__(THREADS) swiglu_backward(int cols, const T *ug, const D *dy, T *dug, T *y)
 {
     const int64_t up_at = (int64_t)blockIdx.x * 2 * cols, gate_at = up_at + cols;
+
     bit_pack<T, WIDTH> u[PACKS], g[PACKS];
     bit_pack<D, WIDTH> d[PACKS];
 

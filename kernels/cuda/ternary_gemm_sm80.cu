@@ -190,6 +190,7 @@ template <typename Y, bool WHOLE> static int launch(const bit_exec *exec, const 
 {
     int err = bit_gpu_try(cudaFuncSetAttribute(ternary_gemm_sm80<Y, WHOLE>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                                (int)sizeof(shared)));
+
     if (err < 0)
         return err;
     ternary_gemm_sm80<Y, WHOLE><<<(unsigned)p.order.count(), THREADS, sizeof(shared), exec->gpu->stream>>>(p);

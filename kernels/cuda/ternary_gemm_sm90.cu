@@ -406,6 +406,7 @@ static __device__ __forceinline__ void consume(const problem &p, shared *s, int 
 {
     const int thread = threadIdx.x % GROUP;
     const int row_in_tile = group * GROUP_M + thread / BIT_WARP * 16 + thread % BIT_WARP / 4;
+
     ring r = {0, 0};
 
     for (int64_t tile = blockIdx.x / CLUSTER; tile < p.order.count(); tile += gridDim.x / CLUSTER) {
@@ -500,6 +501,7 @@ static int encode(CUtensorMap *map, const void *matrix, int64_t rows, int64_t k,
 template <typename Y, int CLUSTER> static int launch(const bit_exec *exec, const bit_bitlinear_args *args)
 {
     const int64_t m_tiles = (args->m + TILE_M - 1) / TILE_M;
+
     const problem p = {
         (int)args->m,
         (int)args->n,

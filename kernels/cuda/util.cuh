@@ -39,6 +39,7 @@ __device__ __forceinline__ float bit_warp_max(float v)
 template <int THREADS, typename T> __device__ __forceinline__ T bit_block_sum(T v, T *shared)
 {
     const int warp = threadIdx.x / BIT_WARP, lane = threadIdx.x % BIT_WARP;
+
     T sum = 0;
 
     v = bit_warp_sum(v);

@@ -43,6 +43,7 @@ void bit_batches_destroy(struct bit_batches *b)
 static uint32_t window_of(double share)
 {
     double window = share * BIT_SHUFFLE_WINDOW;
+
     return window < WINDOW_LEAST ? WINDOW_LEAST : (uint32_t)BIT_MIN(window, (double)BIT_SHUFFLE_WINDOW);
 }
 
@@ -110,6 +111,7 @@ int bit_batches_create(const Bit__RunSpec *spec, struct bit_batches **out)
 uint64_t bit_batches_instances(const struct bit_batches *b)
 {
     uint64_t sum = 0;
+
     for (size_t i = 0; i < b->count; i++)
         sum += bit_shards_instances(b->source[i].shards);
     return sum;

@@ -38,6 +38,7 @@ void bit_mixture_init(struct bit_mixture *m, const double *weights, size_t sourc
 static size_t most_owed(const struct bit_mixture *m)
 {
     size_t best = 0;
+
     for (size_t i = 1; i < m->sources; i++)
         if (m->part[i].owed > m->part[best].owed)
             best = i;
@@ -48,6 +49,7 @@ static size_t most_owed(const struct bit_mixture *m)
 static size_t least_owed(const struct bit_mixture *m)
 {
     size_t best = m->sources;
+
     for (size_t i = 0; i < m->sources; i++)
         if (m->part[i].count > 0 && (best == m->sources || m->part[i].owed < m->part[best].owed))
             best = i;

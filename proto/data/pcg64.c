@@ -16,6 +16,7 @@ static uint32_t hash_word(uint32_t *constant, uint32_t multiplier, uint32_t valu
 static uint32_t mix_words(uint32_t x, uint32_t y)
 {
     uint32_t mixed = 0xca01f9ddu * x - 0x4973f715u * y;
+
     return mixed ^ mixed >> 16;
 }
 
@@ -23,6 +24,7 @@ static uint32_t mix_words(uint32_t x, uint32_t y)
 static void stretch_seed(uint64_t seed, uint32_t out[STATE_WORDS])
 {
     uint32_t pool[POOL_WORDS], constant = 0x43b0d7e5u;
+
     for (int i = 0; i < POOL_WORDS; i++)
         pool[i] = hash_word(&constant, 0x931e8875u, i < 2 ? (uint32_t)(seed >> (32 * i)) : 0);
     for (int from = 0; from < POOL_WORDS; from++)
@@ -37,18 +39,21 @@ static void stretch_seed(uint64_t seed, uint32_t out[STATE_WORDS])
 static void advance(struct bit_pcg64 *rng)
 {
     const unsigned __int128 multiplier = (unsigned __int128)0x2360ed051fc65da4ull << 64 | 0x4385df649fccf645ull;
+
     rng->state = rng->state * multiplier + rng->inc;
 }
 
 static unsigned __int128 join(const uint32_t *w)
 {
     uint64_t high = w[0] | (uint64_t)w[1] << 32, low = w[2] | (uint64_t)w[3] << 32;
+
     return (unsigned __int128)high << 64 | low;
 }
 
 void bit_pcg64_init(struct bit_pcg64 *rng, uint64_t seed)
 {
     uint32_t words[STATE_WORDS];
+
     stretch_seed(seed, words);
     *rng = (struct bit_pcg64){.state = 0, .inc = join(words + 4) << 1 | 1};
     advance(rng);
@@ -80,6 +85,7 @@ uint32_t bit_pcg64_next32(struct bit_pcg64 *rng)
 static inline uint32_t offer(uint32_t draw, uint32_t i, uint32_t mask, uint32_t low, uint32_t *out)
 {
     uint32_t v = draw & mask;
+
     out[i - low] = v;
     return i - (v <= i);
 }

@@ -54,6 +54,7 @@ static int add_shard(struct bit_shards *ds, const char *path)
     struct shard *s = &ds->shard[ds->shard_count];
     struct bit_token_file file;
     int err = bit_token_file_open(path, ds->shape.token_bytes, &file);
+
     if (err < 0)
         return err;
     *s = (struct shard){.file = file, .first = ds->instances};
@@ -71,6 +72,7 @@ int bit_shards_create(char *const *paths, size_t count, const struct bit_shards_
 {
     int err = 0;
     struct bit_shards *ds = calloc(1, sizeof *ds);
+
     if (ds == NULL || (ds->shard = calloc(count ? count : 1, sizeof *ds->shard)) == NULL) {
         err = bit_fail(-ENOMEM, "%zu token files", count);
         goto out;
@@ -96,6 +98,7 @@ uint64_t bit_shards_instances(const struct bit_shards *ds)
 static struct shard *find_shard(const struct bit_shards *ds, uint64_t index)
 {
     size_t low = 0, high = ds->shard_count;
+
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (ds->shard[middle].first <= index)
@@ -114,6 +117,7 @@ static uint64_t to_ns(struct timespec t)
 static int check_unchanged(const struct bit_token_file *was, int fd, uint64_t offset)
 {
     struct stat st;
+
     if (fstat(fd, &st) < 0)
         return bit_fail(-errno, "'%s'", was->path);
     uint64_t bytes = (uint64_t)st.st_size;
@@ -202,6 +206,7 @@ int bit_shards_read(struct bit_shards *ds, uint64_t index, void *tokens)
 static int check_kind(struct bit_shards *ds, struct shard *s, uint8_t *bytes)
 {
     int err = open_shard(ds, s, 0);
+
     if (err < 0)
         return err;
     ssize_t got = pread(s->file.fd, bytes, BIT_FILE_KIND_BYTES, 0);
@@ -215,6 +220,7 @@ int bit_shards_check_kinds(struct bit_shards *ds)
 {
     uint8_t *bytes = malloc(BIT_FILE_KIND_BYTES);
     int err = bytes == NULL ? bit_fail(-ENOMEM, "the beginning of a token file") : 0;
+
     for (size_t i = 0; i < ds->shard_count && err == 0; i++)
         err = check_kind(ds, &ds->shard[i], bytes);
     free(bytes);

@@ -209,6 +209,7 @@ static int make_window(struct bit_shuffle *s, uint64_t epoch, uint64_t index, st
 static void *help(void *arg)
 {
     struct bit_shuffle *s = arg;
+
     make_window(s, s->next.epoch, s->next.index, &s->next); /* where it fails, it is made when it is due */
     return NULL;
 }
@@ -223,6 +224,7 @@ static void join(struct bit_shuffle *s)
 static void start_helper(struct bit_shuffle *s)
 {
     bool last = (s->now.index + 1) * s->window >= s->count;
+
     if (s->count <= s->window || s->helping)
         return;
     s->next.ready = false;

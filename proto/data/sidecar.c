@@ -223,6 +223,7 @@ static int check_identity(struct check *c, const char *path, const struct bit_si
 bool bit_sidecar_is_shared(const char *a, const char *b)
 {
     const char *end = strrchr(a, '/');
+
     return end != NULL && strncmp(a, b, (size_t)(end - a) + 1) == 0 && strchr(b + (end - a) + 1, '/') == NULL;
 }
 

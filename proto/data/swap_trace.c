@@ -40,6 +40,7 @@ static void mark_again(struct bit_swap_trace *t)
 static void put(struct bit_swap_trace *t, uint32_t element, uint32_t place)
 {
     uint32_t slot = slot_of(t, place);
+
     while (t->table[slot].place != NONE)
         slot = next_slot(t, slot);
     t->table[slot] = (struct bit_swap_trace_slot){place, element};
@@ -50,6 +51,7 @@ static void put(struct bit_swap_trace *t, uint32_t element, uint32_t place)
 static uint32_t take(struct bit_swap_trace *t, uint32_t place)
 {
     uint32_t hole = slot_of(t, place), mask = (1u << t->bits) - 1;
+
     while (t->table[hole].place != place) {
         if (t->table[hole].place == NONE)
             return NONE;

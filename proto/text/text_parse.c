@@ -403,6 +403,7 @@ int bit_text_parse_value(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *
                          const char *text, size_t bytes, struct bit_problems *problems)
 {
     struct bit_problems *found = calloc(1, sizeof *found); /* so that its lines, which nobody wrote, go nowhere */
+
     if (found == NULL)
         return bit_fail(-ENOMEM, "problems of %s", path);
     struct parser p = {.problems = found, .root = msg->descriptor, .forgiving = true};

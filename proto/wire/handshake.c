@@ -74,6 +74,7 @@ static void answer_tag(const uint8_t launch[HASH_BYTES], const struct exchange *
         {hello, BIT_HANDSHAKE_HELLO_BYTES},
         {answer, ANSWER_TAG},
     };
+
     hash(launch, "answer\0", parts, BIT_COUNT(parts), out);
 }
 
@@ -84,6 +85,7 @@ static void direction_key(const uint8_t launch[HASH_BYTES], const char label[LAB
     /* The header of the stream downwards is not known when its key is made, and the tag covers it. */
     const struct part parts[] = {
         {from, crypto_kx_SESSIONKEYBYTES}, {hello, BIT_HANDSHAKE_HELLO_BYTES}, {answer, ANSWER_HEADER}};
+
     hash(launch, label, parts, BIT_COUNT(parts), out);
 }
 

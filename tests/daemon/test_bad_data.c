@@ -48,6 +48,7 @@ TEST(refused_at_submission)
 TEST(a_sidecar_of_brackets_is_refused)
 {
     char path[128];
+
     fix_init(&f);
     snprintf(path, sizeof path, "%s/dataset.json", f.dir);
     FILE *file = fopen(path, "w");

@@ -23,6 +23,7 @@ static int fuse = -1;
 static bool mount_what_hangs(void)
 {
     char options[96];
+
     snprintf(mount_point, sizeof mount_point, "%s/hung", f.dir);
     fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
     EXPECT_EQ(mkdir(mount_point, 0700), 0);
@@ -46,6 +47,7 @@ static int submit_below(const char *what)
     char more[256], id[32];
     static int number;
     Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
+
     snprintf(more, sizeof more, "%s=%s/a", what, mount_point);
     snprintf(id, sizeof id, "hung-%d", number++);
     m.spec = fix_spec(&f, more);
@@ -60,6 +62,7 @@ TEST(a_run_goes_on_beside_submissions_that_hang)
 {
     char run[32];
     int fd[HUNG];
+
     fix_init(&f);
     if (!mount_what_hangs())
         return;
@@ -81,6 +84,7 @@ TEST(a_run_goes_on_beside_submissions_that_hang)
 TEST(who_gives_up_on_a_submission_may_make_another)
 {
     char run[32];
+
     fix_init(&f);
     if (!mount_what_hangs())
         return;

@@ -36,6 +36,7 @@
 static double now_ms(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
@@ -43,6 +44,7 @@ static double now_ms(void)
 static void wait_until(double ms)
 {
     const struct timespec t = {(time_t)(ms / 1e3), (long)(ms * 1e6) % 1000000000};
+
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
         ;
 }
@@ -50,6 +52,7 @@ static void wait_until(double ms)
 static uint64_t next_random(uint64_t *state)
 {
     uint64_t x = *state += 0x9e3779b97f4a7c15u;
+
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
     return x ^ x >> 31;
@@ -58,6 +61,7 @@ static uint64_t next_random(uint64_t *state)
 static struct sockaddr_un address_of(const char *path)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
+
     snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
     return a;
 }
@@ -66,6 +70,7 @@ static int open_client(const char *path)
 {
     const struct sockaddr_un a = address_of(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof a) < 0) {
         close(fd);
         return -1;
@@ -84,6 +89,7 @@ static void misbehave(int fd, uint64_t *state)
 {
     uint8_t bytes[600] = "BIT1";
     const uint64_t kind = next_random(state) % 4;
+
     for (size_t i = kind == 0 ? 0 : 4; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)next_random(state);
     if (kind == 0) {
@@ -105,6 +111,7 @@ static int play_bad(const char *path, int count, double rate, uint64_t seed)
 {
     int held[HELD_MAX], came = 0;
     const double begin = now_ms();
+
     for (int i = 0; i < HELD_MAX; i++)
         held[i] = -1;
     for (int i = 0; i < count; i++) {
@@ -127,6 +134,7 @@ static int play_idle(const char *path, int count)
     int came = 0;
     char end;
     const struct rlimit many = {IDLE_MAX + 64, IDLE_MAX + 64};
+
     (void)setrlimit(RLIMIT_NOFILE, &many);
     for (int i = 0; i < BIT_MIN(count, IDLE_MAX); i++)
         came += open_client(path) >= 0;
@@ -142,6 +150,7 @@ static void answer(int fd)
     static const uint8_t reply[REPLY_BYTES];
     uint8_t bytes[4096];
     ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+
     if (n == 0 || (n < 0 && errno != EAGAIN))
         close(fd);
     else if (n == ASK_BYTES)
@@ -154,6 +163,7 @@ static int serve(const char *path)
     const struct rlimit many = {IDLE_MAX + 64, IDLE_MAX + 64};
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), poll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event e = {.events = EPOLLIN, .data.fd = listener};
+
     (void)setrlimit(RLIMIT_NOFILE, &many);
     bit_timeslice_shorten(); /* as bitd does */
     if (bind(listener, (const struct sockaddr *)&a, sizeof a) < 0 || listen(listener, 128) < 0 ||
@@ -180,6 +190,7 @@ static bool ask_once(const char *path)
     int fd = open_client(path);
     bool ok = fd >= 0 && send(fd, question, sizeof question, MSG_NOSIGNAL) == (ssize_t)sizeof question &&
               recv(fd, reply, sizeof reply, MSG_WAITALL) == (ssize_t)sizeof reply;
+
     if (fd >= 0)
         close(fd);
     return ok;
@@ -188,12 +199,14 @@ static bool ask_once(const char *path)
 static int by_size(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
+
     return (x > y) - (x < y);
 }
 
 static int ask(const char *path, int count, double interval_ms)
 {
     static double took[CALLS_MAX];
+
     bit_timeslice_shorten(); /* as bitctl does */
     for (int i = 0; i < count; i++) {
         const double begin = now_ms();
@@ -211,6 +224,7 @@ int main(int argc, char **argv)
 {
     const char *what = argc > 2 ? argv[1] : "";
     const int count = argc > 3 ? atoi(argv[3]) : 0;
+
     signal(SIGPIPE, SIG_IGN);
     if (strcmp(what, "serve") == 0)
         return serve(argv[2]);

@@ -68,6 +68,7 @@ static void count_anew(const char *text)
 {
     static atomic_ulong of;
     unsigned long hash = 5381;
+
     for (; *text != '\0'; text++)
         hash = hash * 33 + (unsigned char)*text;
     if (atomic_exchange(&of, hash) == hash)
@@ -81,6 +82,7 @@ static long read_rules(char text[TEXT_MAX])
 {
     const char *path = getenv("BIT_FAULTS");
     long fd = path == NULL ? -1 : syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+
     if (fd < 0)
         return 0;
     long n = syscall(SYS_read, fd, text, TEXT_MAX - 1);
@@ -92,6 +94,7 @@ static long read_rules(char text[TEXT_MAX])
 static const char *own_rank(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID"};
+
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (getenv(names[i]) != NULL)
             return getenv(names[i]);
@@ -101,6 +104,7 @@ static const char *own_rank(void)
 static bool by_chance(const struct asked *a, long at)
 {
     uint64_t x = (uint64_t)a->seed * 0x9e3779b97f4a7c15u + (uint64_t)at;
+
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
     return (long)((x ^ x >> 31) % 100) < a->percent;
@@ -109,6 +113,7 @@ static bool by_chance(const struct asked *a, long at)
 static bool make_once(const char *path)
 {
     long fd = syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
     if (fd >= 0)
         syscall(SYS_close, fd);
     return fd >= 0;
@@ -120,6 +125,7 @@ static int take_word(char *word, const struct call *call, struct asked *a)
     long *const numbers[] = {&a->from, &a->count, &a->every, &a->percent, &a->seed};
     static const char *const names[] = {"from", "count", "every", "p", "seed"};
     char *value = strchr(word, '=');
+
     if (value == NULL)
         return 1;
     *value++ = '\0';
@@ -142,6 +148,7 @@ static int take_word(char *word, const struct call *call, struct asked *a)
 static bool is_due(int rule, const struct asked *a)
 {
     long at = atomic_fetch_add(&counted[rule], 1) + 1;
+
     if (at < a->from || at - a->from >= a->count || at % a->every != 0)
         return false;
     if (a->percent < 100 && !by_chance(a, at))
@@ -153,6 +160,7 @@ static bool applies(char *line, int rule, const struct call *call, struct action
 {
     struct asked a = {.from = 1, .count = 1L << 40, .every = 1, .percent = 100};
     char *at, *word = strtok_r(line, " ", &at);
+
     if (word == NULL || (strcmp(word, call->name) != 0 && !(strcmp(word, "any") == 0 && call->changes)))
         return false;
     while ((word = strtok_r(NULL, " ", &at)) != NULL) {
@@ -173,6 +181,7 @@ static bool find_action(const struct call *call, struct action *out)
 {
     char text[TEXT_MAX], *at, *line;
     int rule = 0;
+
     if (read_rules(text) <= 0)
         return false;
     count_anew(text);
@@ -191,6 +200,7 @@ static void note(const struct call *call)
 {
     char path[4096], line[8192];
     const char *rank = own_rank();
+
     snprintf(path, sizeof path, "%s.calls", getenv("BIT_FAULTS"));
     int n = snprintf(line, sizeof line, "%s %s %s %s\n", program_invocation_short_name, *rank ? rank : "-", call->name,
                      call->path != NULL ? call->path : "-");
@@ -227,6 +237,7 @@ static bool fails(const char *name, const char *path)
     const int err = errno;
     struct action a;
     bool failed = find_action(&call, &a) && misbehave(&call, &a);
+
     if (!failed)
         errno = err;
     return failed;
@@ -235,6 +246,7 @@ static bool fails(const char *name, const char *path)
 static const char *path_of(int fd, char out[4096])
 {
     char link[64];
+
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, out, 4095);
     out[n > 0 ? n : 0] = '\0';
@@ -244,10 +256,11 @@ static const char *path_of(int fd, char out[4096])
 static bool fails_fd(const char *name, int fd)
 {
     char path[4096];
+
     return fails(name, path_of(fd, path));
 }
 
-/* ---------------------------------------------------------------- bytes */
+/* ---- bytes */
 
 static ssize_t put_some(int fd, const void *buf, size_t bytes, off64_t offset)
 {
@@ -257,6 +270,7 @@ static ssize_t put_some(int fd, const void *buf, size_t bytes, off64_t offset)
 static ssize_t put_flipped(int fd, const void *buf, size_t bytes, off64_t offset)
 {
     uint8_t *other = malloc(bytes);
+
     if (other == NULL)
         abort();
     memcpy(other, buf, bytes);
@@ -271,6 +285,7 @@ static ssize_t put(const char *name, int fd, const void *buf, size_t bytes, off6
     char path[4096];
     struct stat st;
     struct action a;
+
     if (getenv("BIT_FAULTS") == NULL || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return put_some(fd, buf, bytes, offset);
     const struct call call = {.name = name, .path = path_of(fd, path), .changes = true, .step = -1};
@@ -307,6 +322,7 @@ EXPORT ssize_t pread64(int fd, void *buf, size_t bytes, off64_t offset)
     char path[4096];
     struct action a;
     const struct call call = {.name = "pread", .path = path_of(fd, path), .step = -1};
+
     if (!find_action(&call, &a))
         return syscall(SYS_pread64, fd, buf, bytes, offset);
     if (misbehave(&call, &a))
@@ -324,7 +340,7 @@ EXPORT ssize_t pread(int fd, void *buf, size_t bytes, off_t offset)
     return pread64(fd, buf, bytes, offset);
 }
 
-/* ---------------------------------------------------------------- files */
+/* ---- files */
 
 EXPORT int fsync(int fd)
 {
@@ -339,6 +355,7 @@ EXPORT int fdatasync(int fd)
 EXPORT int posix_fallocate64(int fd, off64_t offset, off64_t bytes)
 {
     static int (*real)(int, off64_t, off64_t);
+
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "posix_fallocate64");
     return fails_fd("fallocate", fd) ? errno : real(fd, offset, bytes);
@@ -387,6 +404,7 @@ EXPORT int unlinkat(int dir, const char *path, int flags)
 static int open_file(int dir, const char *path, int flags, va_list args)
 {
     mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, mode_t) : 0;
+
     if ((flags & O_CREAT) && fails("open", path))
         return -1;
     return (int)syscall(SYS_openat, dir, path, flags, mode);
@@ -419,12 +437,13 @@ EXPORT int openat64(int dir, const char *path, int flags, ...)
     OPEN(dir, path, flags);
 }
 
-/* ---------------------------------------------------------------- the rest */
+/* ---- the rest */
 
 /* A report's first field is its step: a tag of 8, then a varint. */
 static long step_of(const uint8_t *buf, size_t bytes)
 {
     long step = 0;
+
     if (bytes < FRAME_HEADER + 2 || memcmp(buf, "BIT1", 4) != 0 || buf[4] != STEP_REPORT || buf[FRAME_HEADER] != 8)
         return -1;
     for (size_t i = 0; i < 5 && FRAME_HEADER + 1 + i < bytes; i++) {
@@ -439,6 +458,7 @@ EXPORT ssize_t send(int fd, const void *buf, size_t bytes, int flags)
 {
     const struct call call = {.name = "send", .step = step_of(buf, bytes)};
     struct action a;
+
     if (find_action(&call, &a) && misbehave(&call, &a))
         return -1;
     return syscall(SYS_sendto, fd, buf, bytes, flags, NULL, 0);
@@ -449,6 +469,7 @@ EXPORT int sched_yield(void)
 {
     const struct call call = {.name = "yield", .step = -1};
     struct action a;
+
     if (find_action(&call, &a))
         misbehave(&call, &a);
     return (int)syscall(SYS_sched_yield);
@@ -459,6 +480,7 @@ EXPORT int clock_gettime(clockid_t which, struct timespec *out)
     static int (*real)(clockid_t, struct timespec *);
     const struct call call = {.name = "clock", .step = -1};
     struct action a;
+
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
     int err = real(which, out);

@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     char text[400], printed[BIT_ADDRESS_MAX];
     struct bit_address a, again;
+
     if (bytes >= sizeof text || memchr(data, '\0', bytes) != NULL)
         return 0;
     memcpy(text, data, bytes);

@@ -9,6 +9,7 @@
 static struct bit_launch_id launch(void)
 {
     struct bit_launch_id id = {.run = "r12", .epoch = 7};
+
     for (size_t i = 0; i < sizeof id.secret; i++)
         id.secret[i] = (uint8_t)i;
     return id;
@@ -23,6 +24,7 @@ static void to_bitd(const uint8_t hello[BIT_HANDSHAKE_HELLO_BYTES])
     uint64_t epoch = 0;
     int peeked = bit_handshake_peek(hello, run, &epoch);
     int answered = bit_handshake_answer(&id, hello, answer, &out, in);
+
     FUZZ_CHECK(peeked == 0 || peeked == BIT_EAUTH);
     FUZZ_CHECK(answered == 0 || answered == BIT_EAUTH);
     FUZZ_CHECK(peeked < 0 || memchr(run, '\0', sizeof run) != NULL);
@@ -36,6 +38,7 @@ static void to_worker(const uint8_t answer[BIT_HANDSHAKE_ANSWER_BYTES], const ui
     uint8_t header[BIT_SEAL_HEADER_BYTES];
     struct bit_sealer out;
     struct bit_opener in = {0};
+
     for (size_t i = 0; i < sizeof worker.secret_key; i++)
         worker.secret_key[i] = (uint8_t)(1 + i);
     memcpy(worker.hello, hello, sizeof worker.hello);

@@ -35,6 +35,7 @@ struct replayed {
 static int visit(void *arg, const Bit__JournalRecord *record)
 {
     struct replayed *r = arg;
+
     r->visited++;
     return bit_run_apply(&r->run, record);
 }

@@ -15,6 +15,7 @@ static int count(const uint8_t *header, const uint8_t *data, size_t bytes, size_
     const uint8_t *plain;
     size_t plain_bytes;
     int got = 0, opened = 0;
+
     for (size_t i = 0; i < sizeof key; i++)
         key[i] = (uint8_t)i;
     FUZZ_CHECK(bit_opener_init(&in, key, header, PLAIN_MAX) == 0);
@@ -39,6 +40,7 @@ static int count(const uint8_t *header, const uint8_t *data, size_t bytes, size_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     int pieces_end, whole_end;
+
     if (bytes < 1 + BIT_SEAL_HEADER_BYTES)
         return 0;
     const uint8_t *records = data + 1 + BIT_SEAL_HEADER_BYTES;

@@ -37,7 +37,7 @@ struct out {
     size_t count;
 };
 
-/* ---- set-up ---- */
+/* ---- set-up */
 
 static void make_alphabet(void)
 {
@@ -87,7 +87,7 @@ static void set_up(void)
     make_alphabet();
 }
 
-/* ---- byte-pair encoding ---- */
+/* ---- byte-pair encoding */
 
 static json_int_t rank_of(const char *left, const char *right)
 {
@@ -133,7 +133,7 @@ static void encode_piece(const uint8_t *piece, size_t bytes, struct out *out)
     free(symbol);
 }
 
-/* ---- GPT-2's pattern ---- */
+/* ---- GPT-2's pattern */
 
 static int class_of(const uint8_t *s, size_t bytes, size_t at, size_t *step)
 {
@@ -192,7 +192,7 @@ static void encode_plain(const uint8_t *s, size_t bytes, struct out *out)
     }
 }
 
-/* ---- form C ---- */
+/* ---- form C */
 
 static size_t decompose(uint32_t c, uint32_t *out)
 {
@@ -247,7 +247,7 @@ static size_t form_c(const uint8_t *s, size_t bytes, uint8_t *out)
     return used;
 }
 
-/* ---- added tokens ---- */
+/* ---- added tokens */
 
 static const struct added *longest_at(const uint8_t *s, size_t bytes, size_t at, bool normalized)
 {
@@ -270,6 +270,7 @@ static const struct added *longest_at(const uint8_t *s, size_t bytes, size_t at,
 static size_t content_bytes(const struct added *a)
 {
     uint8_t content[64];
+
     return a->normalized ? form_c((const uint8_t *)a->content, strlen(a->content), content) : strlen(a->content);
 }
 

@@ -32,6 +32,7 @@ static int check_adamw(struct kc *k, const int64_t *dim)
         .grad_scale = dim[3] == 1 ? NULL : grad_scale,
         .t = (uint64_t)dim[1],
     };
+
     *grad_scale = dim[3] == 2 ? NAN : 0.37; /* NaN: nothing may change */
     for (int64_t i = 0; i < count; i++)
         v[i] = fabsf(v[i]);
@@ -58,6 +59,7 @@ static int check_sumsq(struct kc *k, const int64_t *dim)
         .g = kc_in(k, "g", BIT_F32, dim[0], 0.1),
         .sums = kc_out(k, "sums", KC_F64, (dim[0] + BIT_SUM_BLOCK - 1) / BIT_SUM_BLOCK, KC_EXACT),
     };
+
     return kc_call(k, &args);
 }
 
@@ -83,6 +85,7 @@ static int check_clip(struct kc *k, const int64_t *dim)
         .norm = kc_out(k, "norm", KC_F64, 1, KC_EXACT),
         .scale = kc_out(k, "scale", KC_F64, 1, KC_EXACT),
     };
+
     for (int64_t b = 0; b < dim[0]; b++)
         sums[b] = 1.0 / (double)(3 * b + 1);
     return kc_call(k, &args);

@@ -53,6 +53,7 @@ static int check_attention(struct kc *k, const int64_t *dim)
         .lse = kc_out(k, "lse", KC_F32, rows * dim[2], lse_near_for(dtype)),
         .dtype = dtype,
     };
+
     kc_workspace(k, workspace_for(k, dim));
     return kc_call(k, &args);
 }
@@ -115,6 +116,7 @@ static int check_backward(struct kc *k, const int64_t *dim, size_t workspace_mor
         .lse = kc_room(k, "lse", KC_F32, rows * dim[2]),
         .dtype = dtype,
     };
+
     kc_workspace(k, bit_attention_workspace(kc_prepare_exec(k)->threads, dim[0], dim[1], dim[2], dim[3]));
     if (bit_attention(kc_prepare_exec(k), &forward) < 0)
         return -1;

@@ -26,6 +26,7 @@ static int check_swiglu(struct kc *k, const int64_t *dim)
         .y = kc_out(k, "y", (enum kc_type)dtype, rows * cols, FEW_ROUNDINGS),
         .dtype = dtype,
     };
+
     return kc_call(k, &args);
 }
 
@@ -60,6 +61,7 @@ static int check_swiglu_backward(struct kc *k, const int64_t *dim)
         .dtype = dtype,
         .y = dim[5] ? kc_out(k, "y", (enum kc_type)dtype, rows * cols, FEW_ROUNDINGS) : NULL,
     };
+
     return kc_call(k, &args);
 }
 
@@ -100,6 +102,7 @@ static int check_cast(struct kc *k, const int64_t *dim)
         .scale = dim[3] == 1 ? 1.0f : 1.0f / (float)dim[3],
         .accumulate = accumulate,
     };
+
     return kc_call(k, &args);
 }
 
@@ -135,6 +138,7 @@ static int check_rope(struct kc *k, const int64_t *dim)
         .dtype = (enum bit_dtype)dim[4],
         .mask = dim[5] > 0 ? kc_out(k, "mask", KC_U8, (count + 7) / 8, KC_EXACT) : NULL,
     };
+
     bit_rope_table(dim[1], dim[3], 10000, table);
     return kc_call(k, &args);
 }
@@ -172,6 +176,7 @@ static int check_rope_backward(struct kc *k, const int64_t *dim)
         .dtype = (enum bit_dtype)dim[4],
         .mask = dim[5] > 0 ? kc_in_whole(k, "mask", KC_U8, (count + 7) / 8, 0, 255) : NULL,
     };
+
     if (args.mask != NULL && count % 8 != 0) /* no bits beyond the last element, as the forward pass leaves it */
         ((uint8_t *)(uintptr_t)args.mask)[count / 8] &= (uint8_t)((1u << (count % 8)) - 1);
     bit_rope_table(dim[1], dim[3], 10000, table);
@@ -192,6 +197,7 @@ static int check_embed(struct kc *k, const int64_t *dim)
         .table_dtype = (enum bit_dtype)dim[3],
         .y = kc_out(k, "y", KC_F32, dim[0] * dim[1], KC_EXACT),
     };
+
     return kc_call(k, &args);
 }
 
@@ -220,6 +226,7 @@ static int check_embed_backward(struct kc *k, const int64_t *dim)
         .dy = kc_in(k, "dy", BIT_F32, dim[0] * dim[1], 1),
         .dtable = kc_inout(k, "dtable", BIT_F32, dim[1] * dim[2], 1, KC_EXACT),
     };
+
     kc_workspace(k, bit_embed_backward_workspace(kc_backend(k), dim[0], dim[2]));
     return kc_call(k, &args);
 }

@@ -25,6 +25,7 @@ static int check_norm(struct kc *k, const int64_t *dim)
         .mean = dim[5] ? kc_out(k, "mean", KC_F32, rows, KC_NEAR(SUM_ERROR, 3 * SUM_ERROR)) : NULL,
         .rstd = dim[5] ? kc_out(k, "rstd", KC_F32, rows, KC_NEAR(SUM_ERROR, 0)) : NULL,
     };
+
     return kc_call(k, &args);
 }
 

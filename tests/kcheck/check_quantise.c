@@ -43,6 +43,7 @@ static int check_quantise(struct kc *k, const int64_t *dim)
         .mean = normed ? kc_out(k, "mean", KC_F32, rows, statistic) : NULL,
         .rstd = normed ? kc_out(k, "rstd", KC_F32, rows, statistic) : NULL,
     };
+
     return kc_call(k, &args);
 }
 

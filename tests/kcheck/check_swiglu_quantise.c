@@ -114,6 +114,7 @@ static int check_swiglu_norm_backward(struct kc *k, const int64_t *dim)
 {
     const int64_t rows = dim[0], cols = dim[1];
     const enum bit_dtype dtype = (enum bit_dtype)dim[3];
+
     /* dy = rstd (dn - mean(dn) - xhat mean(dn xhat)) is off by y's error in xhat, where a row's mean is small, and by
      * one of its own roundings; up and silu, of order ten, multiply it. */
     const struct kc_near near = dtype == BIT_BF16 ? KC_NEAR(0x1p-7, 4e-3) : KC_NEAR(8e-6, 5e-5);

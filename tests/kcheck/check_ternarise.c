@@ -13,6 +13,7 @@ static int check_absmean(struct kc *k, const int64_t *dim)
         .w = kc_in(k, "w", BIT_F32, dim[0], 0.02),
         .sum = kc_out(k, "sum", KC_F64, 1, KC_EXACT),
     };
+
     return kc_call(k, &args);
 }
 
@@ -38,6 +39,7 @@ static int check_histogram(struct kc *k, const int64_t *dim)
         .upper = upper,
         .counts = kc_sum(k, "counts", KC_U64, BIT_HISTOGRAM_BINS, KC_EXACT),
     };
+
     *upper = 0x3c60; /* about 0.0137, near the median of these */
     return kc_call(k, &args);
 }
@@ -64,6 +66,7 @@ static int check_ternarise(struct kc *k, const int64_t *dim)
         .out_dtype = out,
         .zeros = kc_sum(k, "zeros", KC_U64, 1, KC_EXACT),
     };
+
     *scale = 61.3f;
     return kc_call(k, &args);
 }
@@ -96,6 +99,7 @@ static int check_histogram_search(struct kc *k, const int64_t *dim)
         .order = order,
         .bits = kc_sum(k, "bits", KC_I32, count, KC_EXACT),
     };
+
     for (int64_t i = 0; i < count; i++) {
         uint64_t all = 0;
         for (int bin = 0; bin < BIT_HISTOGRAM_BINS; bin++)
@@ -131,6 +135,7 @@ static int check_weight_scale(struct kc *k, const int64_t *dim)
         .eps = 1e-5f,
         .scale = kc_out(k, "scale", KC_F32, count, KC_EXACT),
     };
+
     for (int64_t i = 0; i < count * BIT_MAX(ranks, 1); i++)
         sums[i] = (double)elements[i % count] * 0.02 / (double)(i + 1);
     return kc_call(k, &args);
@@ -158,6 +163,7 @@ static int check_pack(struct kc *k, const int64_t *dim)
         .packed = packed,
         .flips = dim[1] ? kc_sum(k, "flips", KC_U64, 1, KC_EXACT) : NULL,
     };
+
     if (dim[1])
         bit_pack_codes_host(before, dim[0], packed);
     return kc_call(k, &args);
@@ -186,6 +192,7 @@ static int check_unpack(struct kc *k, const int64_t *dim)
         .codes = kc_out(k, "codes", KC_I8, count, dim[1] ? KC_NEAR(0, 1000) : KC_EXACT),
         .bad = kc_sum(k, "bad", KC_U64, 1, KC_EXACT),
     };
+
     for (int64_t i = 0; i < bytes && !dim[1]; i++)
         packed[i] &= (uint8_t) ~(packed[i] >> 1 & 0x55);
     return kc_call(k, &args);

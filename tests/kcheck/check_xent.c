@@ -42,6 +42,7 @@ static int check_xent(struct kc *k, const int64_t *dim)
         .grad_dtype = (enum bit_dtype)dim[3],
         .grad_scale = 1.0f / 64,
     };
+
     fill_targets(target, drawn, rows, vocab);
     return kc_call(k, &args);
 }
@@ -75,6 +76,7 @@ static int check_targets(struct kc *k, const int64_t *dim)
         .ids = kc_in_whole(k, "ids", KC_U32, count, 0, BIT_VOCAB_MAX - 1),
         .target = kc_out(k, "target", KC_I32, count, KC_EXACT),
     };
+
     return kc_call(k, &args);
 }
 

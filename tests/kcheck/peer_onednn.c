@@ -100,6 +100,7 @@ static void *writable(const void *data)
 static dnnl_status_t make(struct product *p, const struct bit_matmul_args *args)
 {
     const int a_turned = args->form == BIT_MATMUL_TN, b_turned = args->form == BIT_MATMUL_NT;
+
     dnnl_memory_desc_t desc[3];
     dnnl_status_t err;
 
@@ -120,6 +121,7 @@ static dnnl_status_t make(struct product *p, const struct bit_matmul_args *args)
 static int run(void *state)
 {
     const struct product *p = state;
+
     const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, p->b}, {DNNL_ARG_DST, p->c}};
     dnnl_status_t err = dnnl_primitive_execute(p->matmul, p->stream, 3, args);
 
@@ -132,6 +134,7 @@ int kc_onednn_matmul(const struct bit_exec *exec, const void *args, struct kc_pe
 {
     const struct bit_matmul_args *matmul = args;
     struct product *p;
+
     dnnl_status_t err;
 
     if (matmul->addend != NULL && matmul->addend != matmul->c)
@@ -152,6 +155,7 @@ int kc_onednn_matmul(const struct bit_exec *exec, const void *args, struct kc_pe
 const char *kc_onednn_name(void)
 {
     static char name[48];
+
     const dnnl_version_t *v = dnnl_version();
 
     snprintf(name, sizeof name, "onednn %d.%d.%d", v->major, v->minor, v->patch);

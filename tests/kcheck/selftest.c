@@ -75,6 +75,7 @@ static int check_twice(struct kc *k, const int64_t *dim)
         .y = kc_out(k, "y", KC_F32, dim[0], KC_NEAR(1e-6, 1e-6)),
         .fault = (enum fault)dim[1],
     };
+
     kc_workspace(k, SCRATCH_BYTES);
     return kc_call(k, &args);
 }

@@ -53,6 +53,7 @@ static bool is_due(const char *kind)
     char name[16];
     int rank;
     unsigned long long first, count = 1;
+
     if (fault == NULL || sscanf(fault, "%15[^:]:%d:%llu:%llu", name, &rank, &first, &count) < 3)
         return false;
     if (strcmp(name, kind) != 0 || rank != worker->comm->rank || step < first || step >= first + count)
@@ -66,6 +67,7 @@ static bool is_due(const char *kind)
 static void wait_for_writer(const char *fifo)
 {
     int fd = open(fifo, O_RDONLY | O_CLOEXEC);
+
     if (fd >= 0)
         close(fd);
 }
@@ -74,6 +76,7 @@ static void wait_for_writer(const char *fifo)
 static void stand(void)
 {
     const char *at = getenv("BIT_FAULT_STAND"), *fifo = at == NULL ? NULL : strchr(at, ':');
+
     for (char *end; fifo != NULL && at < fifo; at = end + 1)
         if (strtoull(at, &end, 10) == step)
             wait_for_writer(fifo + 1);
@@ -100,6 +103,7 @@ int __wrap_bit_ckpt_restore(struct bit_worker *w, const char *dir)
 {
     static const float other = 1e-3f;
     int err = __real_bit_ckpt_restore(w, dir);
+
     worker = w;
     step = w->step;
     if (err >= 0 && is_due("moment"))
@@ -111,6 +115,7 @@ int __wrap_bit_ckpt_restore(struct bit_worker *w, const char *dir)
 int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt)
 {
     const char *hold = getenv("BIT_FAULT_HOLD");
+
     if (hold != NULL)
         wait_for_writer(hold);
     return __real_bit_ckpt_write(ckpt);
@@ -119,12 +124,14 @@ int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt)
 static void set_nan(struct bit_model *model)
 {
     static const float nan = NAN;
+
     bit_exec_copy(&model->exec, &model->grad[worker->plan.tensors[1].offset + 3], &nan, sizeof nan);
 }
 
 static void flip(struct bit_model *model)
 {
     uint8_t *at = (uint8_t *)model->weights + 1000, byte;
+
     bit_exec_copy(&model->exec, &byte, at, 1);
     bit_exec_wait(&model->exec);
     byte += 0x10; /* in each micro-batch another */
@@ -141,6 +148,7 @@ static void lose_gpu(struct bit_model *model)
 int __wrap_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale)
 {
     const struct timespec pause = {.tv_nsec = 25 * 1000 * 1000}; /* well above what a busy machine does to a rank */
+
     if (is_due("flip"))
         flip(model);
     if (is_due("slow"))

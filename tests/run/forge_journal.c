@@ -25,6 +25,7 @@ static int append(FILE *file, uint64_t seq)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
+
     step->seq = seq;
     step->step->step++;
     int err = bit_journal_encode(step, &bytes, &size);
@@ -38,6 +39,7 @@ int main(int argc, char **argv)
 {
     struct bit_journal journal;
     uint64_t cut = 0, count = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
+
     if (count == 0)
         return BIT_EXIT_USAGE;
     int err = bit_journal_open(argv[1], keep_step, NULL, &journal, &cut);

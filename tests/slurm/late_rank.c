@@ -24,6 +24,7 @@ static struct {
 static void *wait_and_tell(void *unused)
 {
     const struct timespec t = {.tv_nsec = 500 * 1000 * 1000};
+
     (void)unused;
     nanosleep(&t, NULL);
     first.done(first.status, first.arg);
@@ -34,6 +35,7 @@ static void *wait_and_tell(void *unused)
 static void tell_late(int status, void *arg)
 {
     pthread_t thread;
+
     first.status = status;
     first.arg = arg;
     if (pthread_create(&thread, NULL, wait_and_tell, NULL) == 0)
@@ -46,6 +48,7 @@ int PMIx_Fence_nb(const void *procs, size_t nprocs, const void *info, size_t nin
 {
     const char *rank = getenv("SLURM_PROCID");
     void *symbol = dlsym(RTLD_NEXT, "PMIx_Fence_nb");
+
     fence *next;
     memcpy(&next, &symbol, sizeof next);
     if (first.done == NULL && rank != NULL && strcmp(rank, "0") == 0) {

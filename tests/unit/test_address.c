@@ -67,6 +67,7 @@ TEST(what_is_no_address_is_refused_with_its_reason)
 TEST(an_address_is_printed_as_it_is_read)
 {
     char text[BIT_ADDRESS_MAX];
+
     bit_address_print("::1", 4100, text);
     EXPECT_STREQ(text, "[::1]:4100");
     bit_address_print("node7", 1, text);

@@ -9,6 +9,7 @@ static void launched(struct bit_diff_steps *s, uint32_t attempt, uint32_t ranks)
     Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
     Bit__WorkerLaunched l = BIT__WORKER_LAUNCHED__INIT;
     Bit__WorkerReady ready = BIT__WORKER_READY__INIT;
+
     l.attempt = attempt;
     r.what_case = BIT__JOURNAL_RECORD__WHAT_LAUNCHED;
     r.launched = &l;
@@ -26,6 +27,7 @@ static void steps(struct bit_diff_steps *s, uint64_t from, uint64_t to, double l
     Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
     Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
     Bit__StepReport m = BIT__STEP_REPORT__INIT;
+
     m.split = &split;
     m.precision = BIT__PRECISION__SIXTEEN_BIT;
     r.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
@@ -40,6 +42,7 @@ TEST(a_step_counts_as_it_was_done_last)
 {
     struct bit_diff_steps a = {0}, b = {0};
     struct bit_diff_result r;
+
     launched(&a, 1, 2);
     steps(&a, 1, 600, 0);
     launched(&b, 1, 2);
@@ -59,6 +62,7 @@ TEST(attempts_of_one_run)
 {
     struct bit_diff_steps one = {.wanted = 1}, two = {.wanted = 2};
     struct bit_diff_result r;
+
     for (int i = 0; i < 2; i++) {
         struct bit_diff_steps *s = i == 0 ? &one : &two;
         launched(s, 1, 2);
@@ -82,6 +86,7 @@ TEST(what_was_rewound_is_no_more)
     Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
     Bit__Rewound m = BIT__REWOUND__INIT;
     struct bit_diff_result result;
+
     m.to_step = 10;
     r.what_case = BIT__JOURNAL_RECORD__WHAT_REWOUND;
     r.rewound = &m;
@@ -104,6 +109,7 @@ TEST(settings_that_differ_have_their_paths)
     struct bit_diff_setting out[BIT_DIFF_SETTINGS_MAX];
     struct bit_problems problems = {0};
     ProtobufCMessage *spec[2] = {NULL, NULL};
+
     for (int i = 0; i < 2; i++)
         EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text[i], strlen(text[i]), &spec[i], &problems), 0);
     size_t count = bit_diff_settings((Bit__RunSpec *)spec[0], (Bit__RunSpec *)spec[1], out);

@@ -128,7 +128,7 @@ TEST(strips_as_python_does)
     EXPECT_EQ(d.text_bytes, 6);
 }
 
-/* ---- against jansson: mutations of good lines are accepted by both or by none, with the same text ---- */
+/* ---- against jansson: mutations of good lines are accepted by both or by none, with the same text */
 
 /* Jansson refuses numbers above a double's range, which are JSON all the same. */
 static bool jansson_text(const char *line, size_t bytes, const char **text, size_t *length, json_t **root)

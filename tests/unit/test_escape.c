@@ -49,6 +49,7 @@ TEST(bytes_of_no_character_are_shown_one_by_one)
 TEST(text_of_any_language_is_left_alone)
 {
     static const char text[] = "grüße, \\ \"µ\" 漢字 עברית ไทย \xf0\x9f\x98\x80 zero\xe2\x80\x8dwidth";
+
     EXPECT_STREQ(shown(text, sizeof text - 1), text);
 }
 

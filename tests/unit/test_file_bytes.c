@@ -22,6 +22,7 @@ static const atomic_bool go_on, stop = true;
 static void write_tokens(const char *to)
 {
     int fd = open(to, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
     BIT_ASSERT(write(fd, tokens, sizeof tokens) == sizeof tokens);
     close(fd);
 }
@@ -30,6 +31,7 @@ static void write_tokens(const char *to)
 static void write_sidecar(void)
 {
     char beside[128];
+
     snprintf(beside, sizeof beside, "%s/dataset.json", test_folder());
     FILE *f = fopen(beside, "w");
     fprintf(
@@ -60,6 +62,7 @@ static struct bit_shards *open_shards(size_t count)
     char *paths[] = {path[0], path[1], path[2]};
     const struct bit_shards_shape shape = {.context = CONTEXT, .vocab = 500, .token_bytes = 2};
     struct bit_shards *shards = NULL;
+
     EXPECT_EQ(bit_shards_create(paths, count, &shape, &shards), 0);
     return shards;
 }
@@ -68,6 +71,7 @@ TEST(notes_what_the_sidecar_tells_of_a_file_of_its_size)
 {
     struct bit_shards *sets[2] = {open_shards(3), open_shards(1)};
     uint64_t checksum[4] = {1, 1, 1, 1};
+
     bit_file_bytes_note(sets, 2, NULL, checksum);
     EXPECT_EQ(checksum[0], UINT64_C(1) << 32 | crc);
     EXPECT_EQ(checksum[1], 0);
@@ -82,6 +86,7 @@ TEST(notes_nothing_of_a_sidecar_that_was_not_shown)
     struct bit_shards *set = open_shards(1);
     const struct bit_file_id none = {0};
     uint64_t checksum = 1;
+
     bit_file_bytes_note(&set, 1, &none, &checksum);
     EXPECT_EQ(checksum, 0);
     bit_shards_destroy(set);
@@ -92,6 +97,7 @@ TEST(compares_every_byte_until_it_is_told_to_stop)
     struct bit_shards *set = open_shards(1);
     const struct bit_token_file *file = bit_shards_file(set, 0);
     uint64_t checksum = 0;
+
     bit_file_bytes_note(&set, 1, NULL, &checksum);
     EXPECT_EQ(bit_file_bytes_compare(file, checksum, &go_on), 0);
     EXPECT_EQ(bit_file_bytes_compare(file, checksum, &stop), -ECANCELED);
@@ -107,6 +113,7 @@ TEST(takes_no_other_file_for_it)
 {
     char other[160];
     struct bit_shards *set = open_shards(1);
+
     snprintf(other, sizeof other, "%s.other", path[0]);
     write_tokens(other);
     EXPECT_EQ(rename(other, path[0]), 0);

@@ -10,7 +10,7 @@
 #include "proto/wire/msg.h"
 #include "tests/test.h"
 
-/* ---------------------------------------------------------------- fixtures */
+/* ---- fixtures */
 
 static uint64_t seed = 1;
 
@@ -23,6 +23,7 @@ static double uniform(void)
 static double noise(void) /* of about one standard deviation */
 {
     double sum = 0;
+
     for (int i = 0; i < 12; i++)
         sum += uniform();
     return sum - 6;
@@ -36,6 +37,7 @@ static Bit__RunSpec *make_spec(const char *more)
     int n = snprintf(text, sizeof text,
                      "model { preset: 'olmo_20m' } data { train: '/a' } schedule { steps: 1000 warmup_steps: 0 } %s",
                      more);
+
     EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, (size_t)n, &spec, &problems), 0);
     EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)spec, NULL, &problems), 0);
     EXPECT_EQ(bit_spec_validate((Bit__RunSpec *)spec, &problems), 0);
@@ -46,6 +48,7 @@ static void make_run(struct bit_run *run, const char *more)
 {
     Bit__RunSubmitted m = BIT__RUN_SUBMITTED__INIT;
     Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
+
     m.run = m.request_id = (char *)(uintptr_t) "r1";
     r.what_case = BIT__JOURNAL_RECORD__WHAT_SUBMITTED;
     r.submitted = &m;
@@ -59,6 +62,7 @@ static void ready(struct bit_run *run, uint64_t step, uint32_t ranks, uint64_t w
 {
     Bit__WorkerReady m = BIT__WORKER_READY__INIT;
     Bit__PhaseState phase = BIT__PHASE_STATE__INIT;
+
     phase.precision = BIT__PRECISION__SIXTEEN_BIT;
     m.step = step;
     m.phase = &phase;
@@ -78,6 +82,7 @@ static Bit__GuardAction step(struct bit_run *run, struct bit_guard *guard, uint6
     Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
     Bit__StepReport m = BIT__STEP_REPORT__INIT;
     Bit__Anomaly nan = BIT__ANOMALY__INIT, *all[] = {&nan};
+
     m.step = s;
     m.precision = BIT__PRECISION__SIXTEEN_BIT;
     m.split = &split;
@@ -102,6 +107,7 @@ static void checkpoint(struct bit_run *run, uint64_t at, uint64_t weights, uint6
     Bit__CheckpointReport m = BIT__CHECKPOINT_REPORT__INIT;
     Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
     char name[32];
+
     snprintf(name, sizeof name, "step-%08u", (unsigned)at);
     m.after_step = at;
     m.name = name;
@@ -118,6 +124,7 @@ static void checkpoint(struct bit_run *run, uint64_t at, uint64_t weights, uint6
 static void rewind_to(struct bit_run *run, uint64_t to, uint64_t skip, uint64_t at)
 {
     Bit__Rewound m = BIT__REWOUND__INIT;
+
     m.to_step = to;
     m.skip = skip;
     m.at_step = at;
@@ -125,11 +132,12 @@ static void rewind_to(struct bit_run *run, uint64_t to, uint64_t skip, uint64_t 
     EXPECT_EQ(bit_run_apply_rewound(run, &m), 0);
 }
 
-/* ---------------------------------------------------------------- rewinds */
+/* ---- rewinds */
 
 TEST(positions_follow_the_rewinds)
 {
     struct bit_rewinds r = {0};
+
     EXPECT_EQ(bit_rewinds_position(&r, 7), 7);
     EXPECT_EQ(bit_rewinds_skip(&r, 10, 15, 2), 5); /* the batch of step 15 must not come again */
     EXPECT_EQ(bit_rewinds_add(&r, 10, 5, 15, 1), 0);
@@ -155,6 +163,7 @@ TEST(no_batch_comes_twice_whatever_is_rewound)
 {
     struct bit_rewinds r = {0};
     uint64_t used[512], last = 0;
+
     for (int i = 0; i < 60; i++) {
         uint64_t at = last + 1 + (uint64_t)(uniform() * 8), to = (uint64_t)(uniform() * (double)at);
         for (uint64_t s = last + 1; s <= at; s++)
@@ -172,6 +181,7 @@ TEST(no_batch_comes_twice_whatever_is_rewound)
 TEST(checkpoints_of_a_line_that_is_no_more)
 {
     struct bit_rewinds r = {0};
+
     EXPECT_EQ(bit_rewinds_add(&r, 10, 5, 15, 3), 0);
     EXPECT(!bit_rewinds_gave_up(&r, 10, 1));
     EXPECT(bit_rewinds_gave_up(&r, 12, 1));
@@ -184,6 +194,7 @@ TEST(a_run_that_was_set_back)
 {
     struct bit_run run;
     struct bit_guard guard = {0};
+
     make_run(&run, "guard { rewind_steps: 3 skip_batches: 2 }");
     ready(&run, 0, 2, 77, 0);
     for (uint64_t s = 1; s <= 12; s++) {
@@ -211,12 +222,13 @@ TEST(a_run_that_was_set_back)
     bit_run_finish(&run);
 }
 
-/* ---------------------------------------------------------------- numbers that are none */
+/* ---- numbers that are none */
 
 TEST(too_many_skipped_steps_stop_the_run)
 {
     struct bit_run run;
     struct bit_guard guard = {0};
+
     make_run(&run, "guard { nan: SKIP_STEP most: 2 }");
     ready(&run, 0, 2, 77, 0);
     for (uint64_t s = 1; s <= 300; s++) {
@@ -239,6 +251,7 @@ TEST(a_rewind_is_due_until_it_is_made)
 {
     struct bit_run run;
     struct bit_guard guard = {0};
+
     make_run(&run, "guard { preset: 'palm' most: 1 }");
     ready(&run, 0, 2, 77, 0);
     EXPECT_EQ(step(&run, &guard, 1, 5, 1, false), 0);
@@ -253,7 +266,7 @@ TEST(a_rewind_is_due_until_it_is_made)
     bit_run_finish(&run);
 }
 
-/* ---------------------------------------------------------------- spikes */
+/* ---- spikes */
 
 struct spiking {
     struct bit_run run;
@@ -282,6 +295,7 @@ static double usual(uint64_t s)
 TEST(noise_is_no_spike_and_a_spike_is_none)
 {
     struct spiking t;
+
     printf("seed %d\n", (int)seed);
     spiking_init(&t, "");
     for (int i = 0; i < 900; i++)
@@ -300,6 +314,7 @@ TEST(spikes_do_not_hide_one_another)
 {
     struct spiking t;
     struct bit_spike_bounds before, after;
+
     spiking_init(&t, "guard { spike: WARN }");
     for (int i = 0; i < 200; i++)
         next(&t, 3 + 0.05 * noise(), 1);
@@ -318,6 +333,7 @@ TEST(a_bound_is_the_same_whenever_the_step_is_ordered)
 {
     struct spiking t;
     struct bit_spike_bounds early, late;
+
     spiking_init(&t, "guard { spike: SKIP_STEP window: 32 }");
     EXPECT_EQ(bit_guard_lookahead(&t.run, 64), BIT_SPIKE_LAG);
     EXPECT_EQ(bit_guard_lookahead(&t.run, 4), 4);
@@ -335,6 +351,7 @@ TEST(a_bound_is_the_same_whenever_the_step_is_ordered)
 TEST(a_spike_after_the_switch_is_expected)
 {
     struct spiking t;
+
     spiking_init(&t, "phases { switch { at_step: 300 ramp_steps: 10 } } guard { spike: STOP settle_steps: 150 }");
     for (int i = 0; i < 300; i++)
         EXPECT_EQ(next(&t, 3 + 0.05 * noise(), 1), 0);
@@ -353,6 +370,7 @@ TEST(a_spike_after_the_switch_is_expected)
 TEST(nothing_is_guarded_where_it_is_turned_off)
 {
     struct spiking t;
+
     spiking_init(&t, "guard { loss_sigmas: 0 norm_sigmas: 0 }");
     for (int i = 0; i < 200; i++)
         next(&t, 3, 1);
@@ -360,7 +378,7 @@ TEST(nothing_is_guarded_where_it_is_turned_off)
     bit_run_finish(&t.run);
 }
 
-/* ---------------------------------------------------------------- stragglers */
+/* ---- stragglers */
 
 static void times(uint32_t *us, size_t ranks, size_t slow, double factor)
 {
@@ -401,6 +419,7 @@ TEST(one_pause_makes_no_straggler)
 {
     struct bit_straggler s = {0};
     uint32_t us[2 * BIT_STRAGGLER_SECTIONS];
+
     for (int i = 0; i < 200; i++) {
         times(us, 2, i == 100 ? 1 : 2, 1000);
         EXPECT_EQ(bit_straggler_note(&s, us, 2, 1.3, 50), -1);
@@ -409,11 +428,12 @@ TEST(one_pause_makes_no_straggler)
     bit_straggler_finish(&s);
 }
 
-/* ---------------------------------------------------------------- comparisons after a restart */
+/* ---- comparisons after a restart */
 
 static void train(struct bit_run *run, uint64_t from, uint64_t to)
 {
     struct bit_guard guard = {0};
+
     for (uint64_t s = from; s <= to; s++)
         step(run, &guard, s, 5 - 0.01 * (double)s, 1, false);
     bit_guard_finish(&guard);
@@ -433,6 +453,7 @@ TEST(a_resume_is_verified_to_the_last_step)
 {
     struct bit_run run;
     char text[256];
+
     start_again(&run, 2, 40, 41);
     const uint64_t link = bit_history_get(&run.history, 9)->link;
     train(&run, 5, 8);
@@ -449,6 +470,7 @@ TEST(altered_moments_are_named_before_a_step_is_done)
 {
     struct bit_run run;
     char text[256];
+
     start_again(&run, 2, 40, 42);
     EXPECT(bit_rerun_is_done(&run.rerun));
     EXPECT_STREQ(run.rerun.first.field, "moments");
@@ -465,6 +487,7 @@ TEST(the_first_step_that_differs_is_named)
     struct bit_run run;
     struct bit_guard guard = {0};
     char text[256];
+
     start_again(&run, 2, 40, 41);
     train(&run, 5, 6);
     step(&run, &guard, 7, 4.25, 1, false);
@@ -479,6 +502,7 @@ TEST(other_ranks_add_otherwise)
     struct bit_run run;
     struct bit_guard guard = {0};
     char text[256];
+
     start_again(&run, 4, 40, 41);
     for (uint64_t s = 5; s <= 9; s++)
         step(&run, &guard, s, 4.25, 2, false);

@@ -36,6 +36,7 @@ static const uint8_t known_welcome[] = {0x18, 0x00, 0x00, 0x00, 0x0a, 0xf8, 0x9b
 static struct bit_launch_id launch(uint64_t epoch)
 {
     struct bit_launch_id id = {.run = "r12", .epoch = epoch};
+
     for (size_t i = 0; i < sizeof id.secret; i++)
         id.secret[i] = (uint8_t)i;
     return id;
@@ -65,6 +66,7 @@ static void begin(struct ends *e, const struct bit_launch_id *id)
 static bool join(struct ends *e)
 {
     const struct bit_launch_id id = launch(7);
+
     begin(e, &id);
     return EXPECT_EQ(answer(e, &id), 0) &&
            EXPECT_EQ(bit_handshake_finish(&e->worker, e->answer, &e->up, e->header, &e->down_in), 0) &&
@@ -82,6 +84,7 @@ static int open_one(struct bit_opener *in, const uint8_t *record, size_t bytes, 
     const uint8_t *plain;
     size_t room_bytes, plain_bytes;
     uint8_t *room = bit_opener_room(in, &room_bytes);
+
     memcpy(room, record, bytes);
     bit_opener_commit(in, bytes);
     int got = bit_opener_next(in, &plain, &plain_bytes);
@@ -95,6 +98,7 @@ static int pass(struct bit_sealer *out, struct bit_opener *in, const char *text)
     uint8_t record[128];
     char got[64] = "";
     int err = open_one(in, record, bit_sealer_seal(out, text, strlen(text), record), got);
+
     if (err > 0)
         EXPECT_STREQ(got, text);
     return err;
@@ -109,6 +113,7 @@ TEST(the_messages_are_the_documented_ones)
     struct bit_opener in;
     char text[64] = "", run[BIT_RUN_ID_MAX];
     uint64_t epoch;
+
     EXPECT_EQ(sizeof known_hello, BIT_HANDSHAKE_HELLO_BYTES);
     EXPECT_EQ(sizeof known_answer, BIT_HANDSHAKE_ANSWER_BYTES);
     EXPECT_EQ(bit_handshake_peek(known_hello, run, &epoch), 0);
@@ -127,6 +132,7 @@ TEST(the_messages_are_the_documented_ones)
 TEST(who_shares_the_secret_talks_both_ways)
 {
     struct ends e;
+
     if (!join(&e))
         return;
     for (int i = 0; i < 3; i++) {
@@ -140,6 +146,7 @@ TEST(nothing_of_the_worker_is_left_behind)
 {
     static const struct bit_handshake none;
     struct ends e;
+
     if (!join(&e))
         return;
     EXPECT_MEMEQ(&e.worker, &none, sizeof none);
@@ -150,6 +157,7 @@ TEST(every_bit_of_a_hello_matters)
 {
     const struct bit_launch_id id = launch(7);
     struct ends e;
+
     begin(&e, &id);
     for (size_t bit = 0; bit < 8 * sizeof e.hello; bit++) {
         e.hello[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -163,6 +171,7 @@ TEST(every_bit_of_an_answer_matters)
 {
     const struct bit_launch_id id = launch(7);
     struct ends e;
+
     begin(&e, &id);
     if (!EXPECT_EQ(answer(&e, &id), 0))
         return;
@@ -181,6 +190,7 @@ TEST(a_stranger_is_refused_by_either_side)
     const struct bit_launch_id id = launch(7);
     struct bit_launch_id wrong = id;
     struct ends e;
+
     wrong.secret[31] ^= 1;
     begin(&e, &wrong); /* a worker that does not know it */
     EXPECT_EQ(answer(&e, &id), BIT_EAUTH);
@@ -197,6 +207,7 @@ TEST(the_same_secret_in_another_epoch_or_run_is_another)
     const struct bit_launch_id id = launch(7), later = launch(8);
     struct bit_launch_id other = id;
     struct ends e;
+
     begin(&e, &id);
     EXPECT_EQ(answer(&e, &later), BIT_EAUTH);
     e.hello[8] = 8; /* and saying so does not make it one */
@@ -215,6 +226,7 @@ TEST(a_replayed_link_gets_nowhere)
     uint8_t record[64];
     char text[64];
     const struct bit_launch_id id = launch(7);
+
     if (!join(&then))
         return;
     size_t bytes = bit_sealer_seal(&then.up, "hello", 5, record);
@@ -236,6 +248,7 @@ TEST(what_is_sent_back_is_not_believed)
     char text[64];
     struct bit_handshake worker;
     const struct bit_launch_id id = launch(7);
+
     bit_handshake_begin(&worker, &id);
     memcpy(record, worker.hello, sizeof record); /* a hello is no answer */
     uint8_t mirrored[BIT_HANDSHAKE_ANSWER_BYTES];
@@ -254,6 +267,7 @@ TEST(a_key_of_small_order_is_refused)
     const struct bit_launch_id id = launch(7);
     struct ends e;
     uint8_t epoch[8] = {7}, key[32];
+
     crypto_generichash_state h;
     begin(&e, &id);
     memset(e.hello + 48, 0, 32); /* with a tag that is right: from one who has the secret */
@@ -275,6 +289,7 @@ TEST(what_is_no_hello_is_not_looked_at)
     uint8_t bytes[BIT_HANDSHAKE_HELLO_BYTES];
     char run[BIT_RUN_ID_MAX];
     uint64_t epoch;
+
     memset(bytes, 'x', sizeof bytes);
     EXPECT_EQ(bit_handshake_peek(bytes, run, &epoch), BIT_EAUTH);
     memcpy(bytes, "bitlink1", 8); /* a run id without an end */

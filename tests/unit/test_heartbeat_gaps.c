@@ -7,6 +7,7 @@ TEST(a_gap_is_between_two_heartbeats)
 {
     char text[BIT_HEARTBEAT_GAPS_TEXT_MAX];
     struct bit_heartbeat_gaps g = {0};
+
     bit_heartbeat_gaps_note(&g, 7000);
     EXPECT_EQ(g.count, 0u);
     bit_heartbeat_gaps_note(&g, 7100);
@@ -22,6 +23,7 @@ TEST(a_gap_is_between_two_heartbeats)
 TEST(a_lost_link_is_no_gap)
 {
     struct bit_heartbeat_gaps g = {0};
+
     bit_heartbeat_gaps_note(&g, 7000);
     bit_heartbeat_gaps_forget(&g);
     bit_heartbeat_gaps_note(&g, 90000);
@@ -34,6 +36,7 @@ TEST(the_longest_text_fits)
 {
     char text[BIT_HEARTBEAT_GAPS_TEXT_MAX];
     struct bit_heartbeat_gaps g;
+
     memset(&g, 0xff, sizeof g);
     bit_heartbeat_gaps_print(&g, text);
     EXPECT(strlen(text) < BIT_HEARTBEAT_GAPS_TEXT_MAX - 1);

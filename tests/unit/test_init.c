@@ -48,6 +48,7 @@ static void expect_spread(const struct bit_tensor *tensor, const float *w, doubl
 TEST(mitchell)
 {
     struct bit_worker_plan plan;
+
     plan_of(&plan, "init: MITCHELL tied: false");
     float *w = values_of(&plan);
 
@@ -69,6 +70,7 @@ TEST(mitchell)
 TEST(normal)
 {
     struct bit_worker_plan plan;
+
     plan_of(&plan, "init: NORMAL init_std: 0.02");
     float *w = values_of(&plan);
 
@@ -81,6 +83,7 @@ TEST(normal)
 TEST(sharing_out_changes_nothing)
 {
     struct bit_worker_plan plan;
+
     plan_of(&plan, "");
     float *whole = values_of(&plan), *part = malloc((size_t)plan.elements * sizeof *part);
     const int64_t cuts[] = {0, 1, 7, 65535, 65536, 65537, 100001, plan.elements};

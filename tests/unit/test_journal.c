@@ -27,6 +27,7 @@ static int append(struct bit_journal *j, uint64_t step)
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     uint8_t *bytes;
     size_t size;
+
     m.step = step;
     m.precision = BIT__PRECISION__SIXTEEN_BIT;
     m.loss = 1.0 / (double)step;
@@ -53,6 +54,7 @@ static void make_journal(uint64_t records, uint64_t *ends)
     struct bit_journal j;
     size_t count;
     uint64_t cut;
+
     snprintf(path, sizeof path, "%s", test_path("journal"));
     unlink(path);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
@@ -69,6 +71,7 @@ TEST(appends_and_replays)
     struct bit_journal j;
     size_t count;
     uint64_t cut;
+
     make_journal(100, NULL);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     EXPECT_EQ(count, 100);
@@ -85,6 +88,7 @@ TEST(appends_and_replays)
 TEST(cuts_a_torn_tail)
 {
     uint64_t ends[10];
+
     make_journal(10, ends);
     for (uint64_t at = ends[7]; at < ends[9]; at++) {
         struct bit_journal j;
@@ -108,6 +112,7 @@ static void flip(uint64_t at, uint8_t bit)
 {
     uint8_t byte;
     int fd = open(path, O_RDWR | O_CLOEXEC);
+
     EXPECT_EQ(pread(fd, &byte, 1, (off_t)at), 1);
     byte ^= bit;
     EXPECT_EQ(pwrite(fd, &byte, 1, (off_t)at), 1);
@@ -119,6 +124,7 @@ static void flip(uint64_t at, uint8_t bit)
 TEST(finds_every_flipped_bit)
 {
     uint64_t ends[10];
+
     make_journal(10, ends);
     for (uint64_t at = 0; at < ends[9]; at++) {
         struct bit_journal j = {.fd = -1};
@@ -146,6 +152,7 @@ TEST(a_hole_in_the_numbers_is_damage)
     struct bit_journal j;
     size_t count;
     uint64_t cut;
+
     make_journal(3, NULL);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     j.seq = 7;
@@ -160,6 +167,7 @@ TEST(an_append_that_fails_leaves_nothing)
     struct bit_journal j;
     size_t count;
     uint64_t cut;
+
     make_journal(3, NULL);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     int fd = j.fd;
@@ -182,6 +190,7 @@ TEST(replays_a_hundred_thousand)
     struct bit_journal j;
     size_t count;
     uint64_t cut;
+
     make_journal(100000, NULL);
     clock_gettime(CLOCK_MONOTONIC, &a);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
@@ -194,7 +203,7 @@ TEST(replays_a_hundred_thousand)
     unlink(path);
 }
 
-/* ---------------------------------------------------------------- texts of others */
+/* ---- texts of others */
 
 static char lost_cause[512];
 
@@ -219,6 +228,7 @@ static void fill_lost(Bit__JournalRecord *record, Bit__WorkerLost *m, char *caus
 static void write_journal(const uint8_t *bytes, size_t size)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
     EXPECT_EQ(write(fd, bytes, size), (ssize_t)size);
     close(fd);
 }
@@ -227,6 +237,7 @@ static int replay_cause(size_t *count)
 {
     struct bit_journal j = {.fd = -1};
     uint64_t cut;
+
     *count = 0;
     int err = bit_journal_open(path, keep_cause, count, &j, &cut);
     bit_journal_close(&j);
@@ -239,6 +250,7 @@ TEST(what_is_written_can_be_read)
     Bit__WorkerLost m;
     uint8_t *bytes = NULL;
     size_t size = 0, count;
+
     fill_lost(&record, &m, (char *)(uintptr_t) "task 0: p\351riph failed, \xe2\x82");
     if (!EXPECT_EQ(bit_journal_encode(&record, &bytes, &size), 0))
         return;
@@ -254,6 +266,7 @@ static void write_unchecked(const Bit__JournalRecord *record)
 {
     uint8_t buf[1024] = {0};
     uint32_t body = (uint32_t)bit__journal_record__pack(record, buf + BIT_JOURNAL_HEADER_BYTES);
+
     memcpy(buf, &body, 4);
     uint32_t crc = bit_crc32c(bit_crc32c(0, buf, 4), buf + BIT_JOURNAL_HEADER_BYTES, body);
     memcpy(buf + 4, &crc, 4);
@@ -265,6 +278,7 @@ TEST(a_text_that_is_wrong_on_disk_is_repaired)
     Bit__JournalRecord record;
     Bit__WorkerLost m;
     size_t count;
+
     fill_lost(&record, &m, (char *)(uintptr_t) "caf\xe9 \xc3");
     write_unchecked(&record);
     if (!EXPECT_EQ(replay_cause(&count), 0))
@@ -280,6 +294,7 @@ TEST(a_number_that_is_none_is_not_written)
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
     uint8_t *bytes = NULL;
     size_t size = 0;
+
     m.step = 1;
     m.precision = BIT__PRECISION__SIXTEEN_BIT;
     m.split = &split;
@@ -293,7 +308,7 @@ TEST(a_number_that_is_none_is_not_written)
     free(bytes);
 }
 
-/* ---------------------------------------------------------------- a disk that fails */
+/* ---- a disk that fails */
 
 static struct {
     bool fails;
@@ -304,6 +319,7 @@ static struct {
 int fdatasync(int fd)
 {
     struct stat st;
+
     if (!disk.fails)
         return 0;
     if (fstat(fd, &st) == 0 && (uint64_t)st.st_size > disk.lost_from) {
@@ -317,6 +333,7 @@ int fdatasync(int fd)
 static int append_synced(struct bit_journal *j, uint64_t step)
 {
     int err = append(j, step);
+
     if (err == 0) { /* as bitd does it once a second */
         uint64_t bytes = j->bytes;
         err = fdatasync(j->fd) < 0 ? -errno : 0;
@@ -330,6 +347,7 @@ TEST(what_a_failed_sync_lost_is_written_again)
     struct bit_journal j;
     size_t count;
     uint64_t cut;
+
     unlink(path);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     EXPECT_EQ(append_synced(&j, 1), 0);

@@ -188,7 +188,7 @@ TEST(long_lines)
     free(out);
 }
 
-/* ---- inputs ---- */
+/* ---- inputs */
 
 static void make_tree(void)
 {

@@ -12,6 +12,7 @@ static void check(const double *weights, size_t sources, uint32_t batch, uint64_
 {
     struct bit_mixture m;
     double sum = 0;
+
     for (size_t i = 0; i < sources; i++)
         sum += weights[i];
     bit_mixture_init(&m, weights, sources, batch);
@@ -48,6 +49,7 @@ TEST(shares_are_kept_in_full_batches)
 TEST(whole_shares_are_the_same_in_every_step)
 {
     struct bit_mixture m;
+
     bit_mixture_init(&m, (double[]){7, 2, 1}, 3, 10);
     for (uint64_t step = 1; step <= 50; step++) {
         bit_mixture_go(&m, step);
@@ -61,6 +63,7 @@ TEST(a_step_does_not_depend_on_the_way_to_it)
 {
     struct bit_mixture a, b;
     const double weights[] = {0.5, 0.3, 0.2};
+
     bit_mixture_init(&a, weights, 3, 7);
     bit_mixture_init(&b, weights, 3, 7);
     bit_mixture_go(&a, 900);

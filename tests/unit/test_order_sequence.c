@@ -10,6 +10,7 @@ static struct bit_run make_run(uint64_t steps, int64_t switch_at, uint64_t check
 {
     struct bit_run run;
     Bit__RunSpec *spec = calloc(1, sizeof *spec);
+
     bit__run_spec__init(spec);
 #define PART(field, Type, init)                                                                                        \
     spec->field = calloc(1, sizeof(Type));                                                                             \
@@ -73,6 +74,7 @@ TEST(stays_a_few_steps_ahead)
     struct bit_run run = make_run(20, -1, 0, 0);
     struct bit_order_sequence c;
     char out[256] = "";
+
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 3, out);
     EXPECT_STREQ(out, "123.");
@@ -87,6 +89,7 @@ TEST(a_switch_waits_for_its_checkpoint)
     struct bit_run run = make_run(9, 2, 4, 0);
     struct bit_order_sequence c;
     char out[256] = "";
+
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     run.step = 8;
     play(&run, &c, 100, out);
@@ -108,6 +111,7 @@ TEST(evaluates_before_it_checkpoints)
     struct bit_run run = make_run(4, 2, 2, 2);
     struct bit_order_sequence c;
     char out[256] = "";
+
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12btP.");
@@ -127,6 +131,7 @@ TEST(ternary_from_the_first_step_has_nothing_to_keep)
     struct bit_run run = make_run(2, 0, 0, 0);
     struct bit_order_sequence c;
     char out[256] = "";
+
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "S12C.");
@@ -138,6 +143,7 @@ TEST(leaving_takes_a_checkpoint_with_it)
     struct bit_run run = make_run(20, 3, 0, 0);
     struct bit_order_sequence c;
     char out[256] = "";
+
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 3, out);
     run.state = BIT__RUN_STATE__PAUSING; /* where the switch was due: it is not begun any more */
@@ -156,6 +162,7 @@ TEST(goes_on_in_the_middle_of_a_boundary)
     struct bit_run run = make_run(20, 4, 4, 4);
     struct bit_order_sequence c;
     char out[256] = "";
+
     run.step = 4;
     run.eval.known = true;
     run.eval.step = 4;
@@ -176,6 +183,7 @@ TEST(a_switch_is_never_planned_against_an_order)
     struct bit_run run = make_run(20, 10, 0, 0);
     struct bit_order_sequence c;
     char out[256] = "";
+
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 4, out);
     EXPECT_EQ(bit_order_sequence_earliest_switch(&c, &run, 0), 4);
@@ -192,6 +200,7 @@ TEST(a_switch_is_never_planned_against_an_order)
 TEST(keeps_what_it_should)
 {
     struct bit_run run = make_run(100, 15, 5, 0);
+
     run.spec->checkpoint->keep_every = 20;
     run.checkpoints.list = calloc(9, sizeof *run.checkpoints.list);
     for (size_t i = 0; i < 9; i++)
@@ -208,6 +217,7 @@ TEST(backs_off_and_gives_up)
     Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
     Bit__WorkerLost lost = BIT__WORKER_LOST__INIT;
     static const uint64_t ms[] = {200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000};
+
     run.seq = 1;
     r.seq = 2;
     r.what_case = BIT__JOURNAL_RECORD__WHAT_LOST;
@@ -228,12 +238,14 @@ TEST(backs_off_and_gives_up)
 static int put(struct bit_history *h, uint64_t step, double loss, double grad_norm)
 {
     const struct bit_fact fact = {.loss = loss, .grad_norm = grad_norm};
+
     return bit_history_put(h, step, &fact);
 }
 
 TEST(history_keeps_the_latest_and_a_thinned_curve)
 {
     struct bit_history h;
+
     bit_history_init(&h);
     for (uint64_t s = 1; s <= 200000; s++)
         EXPECT_EQ(put(&h, s, (double)s, 2.0 * (double)s), 0);

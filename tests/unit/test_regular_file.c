@@ -18,6 +18,7 @@ static const char *at(const char *name)
 static void expect_refused(const char *name, const char *says)
 {
     struct stat st;
+
     EXPECT_EQ(bit_regular_file_open(at(name), true, &st), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), says);
 }
@@ -42,6 +43,7 @@ TEST(a_file_is_opened_and_known_again)
 {
     struct stat st, other;
     FILE *f = fopen(at("file"), "w");
+
     fclose(f);
     int fd = bit_regular_file_open(at("file"), false, &st);
     EXPECT(fd >= 0);
@@ -64,6 +66,7 @@ TEST(a_file_is_read_whole_or_not_at_all)
     uint8_t *out = NULL;
     size_t bytes = 0;
     FILE *f = fopen(at("text"), "w");
+
     fputs("hello", f);
     fclose(f);
     int fd = bit_regular_file_open(at("text"), false, &st);

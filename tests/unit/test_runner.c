@@ -32,6 +32,7 @@ static const struct bit_runner_ops ops = {
 static void begin(const char *state)
 {
     char path[BIT_CONFIG_PATH_MAX + 16];
+
     config = (struct bit_config){0};
     bit_runs_init(&runs, &env, &ops, NULL);
     snprintf(config.state, sizeof config.state, "%s", test_path(state));
@@ -52,6 +53,7 @@ static Bit__RunSpec *make_spec(void)
     static const char text[] = "model { preset: 'olmo_20m' } data { train: '/a' }";
     struct bit_problems *problems = calloc(1, sizeof *problems);
     ProtobufCMessage *spec = NULL;
+
     EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, problems), 0);
     EXPECT(bit_spec_normalise((Bit__RunSpec *)spec, "/", problems) >= 0);
     free(problems);
@@ -63,6 +65,7 @@ static struct bit_runner *submitted(void)
     struct bit_runner *r = NULL;
     Bit__RunSubmitted m = BIT__RUN_SUBMITTED__INIT;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+
     m.run = (char *)(uintptr_t) "r1";
     m.request_id = (char *)(uintptr_t) "one";
     record.what_case = BIT__JOURNAL_RECORD__WHAT_SUBMITTED;
@@ -77,6 +80,7 @@ static void record_slurm(struct bit_runner *r, char *reason)
 {
     Bit__SlurmJob m = BIT__SLURM_JOB__INIT;
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
+
     m.job = 7;
     m.state = (char *)(uintptr_t) "PENDING";
     m.reason = reason;
@@ -89,6 +93,7 @@ TEST(a_record_that_is_too_large_fails_its_run)
 {
     static char large[BIT_JOURNAL_RECORD_MAX + 1];
     struct bit_runner *r, *again = NULL;
+
     memset(large, 'n', sizeof large - 1);
     begin("large");
     r = submitted();
@@ -114,6 +119,7 @@ TEST(a_status_that_nobody_would_take_is_known)
 {
     struct bit_status status;
     char broken[] = "caf\xe9";
+
     begin("status");
     struct bit_runner *r = submitted();
     EXPECT_EQ(bit_status_init(&status, r, 0), 0);

@@ -133,6 +133,7 @@ TEST(the_tanh_ramp_is_the_references)
 {
     Bit__RunSpec *spec = run_with("phases { switch { at_step: 4000 ramp_steps: 1000 } }");
     const Bit__SwitchSpec *sw = spec->phases->switch_;
+
     static const struct {
         uint64_t t;
         double strength;

@@ -30,6 +30,7 @@ static void give(const uint8_t *data, size_t bytes)
 {
     size_t room_bytes;
     uint8_t *room = bit_opener_room(&in, &room_bytes);
+
     if (!EXPECT(bytes <= room_bytes))
         return;
     memcpy(room, data, bytes);
@@ -45,6 +46,7 @@ static int next_is_bad(void)
 {
     const uint8_t *plain;
     size_t bytes;
+
     return EXPECT_EQ(next(&plain, &bytes), -EBADMSG);
 }
 
@@ -53,6 +55,7 @@ TEST(records_are_the_documented_ones)
     uint8_t known_key[BIT_SEAL_KEY_BYTES], known_header[BIT_SEAL_HEADER_BYTES];
     const uint8_t *plain;
     size_t bytes;
+
     for (size_t i = 0; i < sizeof known_key; i++)
         known_key[i] = (uint8_t)i;
     for (size_t i = 0; i < sizeof known_header; i++)
@@ -72,6 +75,7 @@ TEST(records_are_the_documented_ones)
 TEST(every_bit_of_a_record_matters)
 {
     uint8_t known_key[BIT_SEAL_KEY_BYTES], known_header[BIT_SEAL_HEADER_BYTES], bent[sizeof known];
+
     for (size_t i = 0; i < sizeof known_key; i++)
         known_key[i] = (uint8_t)i;
     for (size_t i = 0; i < sizeof known_header; i++)
@@ -95,6 +99,7 @@ TEST(every_bit_of_a_record_matters)
 TEST(every_bit_of_key_and_header_matters)
 {
     uint8_t record[64];
+
     begin();
     size_t bytes = bit_sealer_seal(&out, "something", 9, record);
     bit_opener_finish(&in);
@@ -113,6 +118,7 @@ TEST(any_size_comes_back_in_any_pieces)
 {
     static uint8_t data[BIT_SEAL_PLAIN_MAX], record[BIT_SEAL_RECORD_MAX];
     static const size_t sizes[] = {1, 2, 28, 63, 64, 65, 4096, BIT_SEAL_PLAIN_MAX - 1, BIT_SEAL_PLAIN_MAX};
+
     begin();
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (uint8_t)(i * 31 >> 3);
@@ -137,6 +143,7 @@ static void expect_refused(const char *order, int good)
     uint8_t record[3][32];
     size_t bytes = 0, got_bytes;
     const uint8_t *plain;
+
     begin();
     for (int i = 0; i < 3; i++)
         bytes = bit_sealer_seal(&out, &"abc"[i], 1, record[i]);
@@ -165,6 +172,7 @@ TEST(a_stream_that_is_cut_gives_what_was_whole)
     uint8_t record[64];
     const uint8_t *plain;
     size_t got_bytes;
+
     begin();
     size_t bytes = bit_sealer_seal(&out, "whole", 5, record);
     give(record, bytes);
@@ -179,6 +187,7 @@ TEST(a_length_that_none_has_is_refused_from_its_four_bytes)
 {
     static const uint8_t lengths[][4] = {
         {0, 0, 0, 0}, {17, 0, 0, 0}, {0x12, 0, 1, 0}, {0xff, 0xff, 0xff, 0xff}, {1, 0, 0, 0x80}};
+
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         begin();
         give(lengths[i], 4);
@@ -192,6 +201,7 @@ TEST(the_reader_says_how_long_a_record_may_be)
     uint8_t record[256], data[128] = {0};
     const uint8_t *plain;
     size_t bytes, got_bytes;
+
     begin();
     in.plain_max = 100;
     bytes = bit_sealer_seal(&out, data, 100, record);

@@ -22,6 +22,7 @@ static FILE *shown_file;
 TEST(figures_are_as_printf_prints_them)
 {
     char want[256];
+
     snprintf(want, sizeof want, "%5d|%-5u|%05d|%+d|%x|%016" PRIx64 "|%.3f|%10.2e|%-9.3g|%zu|%llu|%*.*f|%lu|%%", -42, 7u,
              42, 3, 255u, UINT64_C(0xabc), 1.0 / 3, 12345.678, 0.25, (size_t)99, 1ULL << 60, 8, 2, 2.5, 12ul);
     EXPECT_STREQ(SHOWN("%5d|%-5u|%05d|%+d|%x|%016" PRIx64 "|%.3f|%10.2e|%-9.3g|%zu|%llu|%*.*f|%lu|%%", -42, 7u, 42, 3,
@@ -57,6 +58,7 @@ TEST(a_stream_is_shown_the_same_however_it_is_cut)
         "loss\t3.2\n\033[31mred \xe6\xbc\xa2\xf0\x9f\x98\x80 \xc2\x9b \xe2\x80\xae \xe2\x82z \xff\xf0\x9f";
     static const char want[] =
         "loss\t3.2\n\\x1b[31mred \xe6\xbc\xa2\xf0\x9f\x98\x80 \\u009b \\u202e \\xe2\\x82z \\xff\\xf0\\x9f";
+
     for (size_t piece = 1; piece < sizeof in; piece++) {
         struct bit_show_held held = {.bytes = 0};
         FILE *f = begin();

@@ -10,6 +10,7 @@
 TEST(draws_as_numpy)
 {
     struct bit_pcg64 rng;
+
     bit_pcg64_init(&rng, 6198);
     EXPECT_EQ(bit_pcg64_next64(&rng), 0xb4539f5cff6dcdf5u);
     EXPECT_EQ(bit_pcg64_next64(&rng), 0x4943c97e3b66ef81u);
@@ -49,6 +50,7 @@ static uint32_t *whole(uint64_t seed, uint64_t epoch, uint32_t count)
 {
     struct bit_shuffle *s = NULL;
     uint32_t *order = malloc(4 * (size_t)count);
+
     EXPECT_EQ(bit_shuffle_create(seed, count, &s), 0);
     EXPECT_EQ(bit_shuffle_read(s, epoch, 0, count, order), 0);
     bit_shuffle_destroy(s);
@@ -61,6 +63,7 @@ TEST(shuffles_as_numpy)
     static const uint32_t of_16[] = {4, 14, 6, 15, 3, 2, 13, 0, 10, 11, 9, 7, 8, 1, 12, 5};
     static const uint32_t of_100003[] = {27125, 8068, 8648, 62718, 32625, 99822, 96240, 52874};
     uint32_t *order = whole(6198, 0, 16);
+
     EXPECT_MEMEQ(order, of_16, sizeof of_16);
     free(order);
     order = whole(6190, 8, 100003);
@@ -115,6 +118,7 @@ TEST(is_a_permutation_at_every_small_count)
 TEST(a_seed_of_more_than_32_bits_is_another_order)
 {
     uint32_t *a = whole(5, 0, 1000), *b = whole(5 + (1ull << 32), 0, 1000);
+
     EXPECT(memcmp(a, b, 4000) != 0);
     free(a);
     free(b);
@@ -123,6 +127,7 @@ TEST(a_seed_of_more_than_32_bits_is_another_order)
 TEST(refuses_more_than_it_can_number)
 {
     struct bit_shuffle *s = NULL;
+
     EXPECT_EQ(bit_shuffle_create(1, 1ull << 32, &s), BIT_ELIMIT);
     EXPECT_EQ(bit_shuffle_create(1, 0, &s), BIT_ELIMIT);
     EXPECT(s == NULL);

@@ -33,12 +33,14 @@ static void print(const struct fields *f, char *out, size_t room)
         " \"end_of_text\": %s}, \"dtype\": %s, \"documents\": 6, \"tokens\": %s, \"text_bytes\": 12000,"
         " \"files\": [%s]}",
         f->name, f->sha256, f->vocab, f->end, f->dtype, f->tokens, f->files);
+
     EXPECT(n > 0 && (size_t)n < room);
 }
 
 static int parse(const struct fields *f, struct bit_sidecar *out)
 {
     char text[4096];
+
     print(f, text, sizeof text);
     return bit_sidecar_parse(text, strlen(text), "here", out);
 }
@@ -49,6 +51,7 @@ static const char *write_set(const char *name, const struct fields *f)
     static char path[8][128];
     static unsigned next;
     char text[4096], *at = path[next++ % 8];
+
     snprintf(at, sizeof path[0], "%s/%s", test_folder(), name);
     mkdir(at, 0700);
     snprintf(at, sizeof path[0], "%s/%s/%s", test_folder(), name, BIT_SIDECAR_NAME);
@@ -62,6 +65,7 @@ static const char *write_set(const char *name, const struct fields *f)
 TEST(what_tokenize_wrote_is_read)
 {
     struct bit_sidecar s;
+
     if (!EXPECT_EQ(parse(&good, &s), 0))
         return;
     EXPECT_STREQ(s.tokenizer, "neox");
@@ -103,6 +107,7 @@ TEST(what_makes_no_sense_is_refused)
         {.files = "{\"name\": \"a\", \"tokens\": 1, \"documents\": -1, \"crc32c\": \"00000000\"}"},
         {.files = "{\"name\": \"a\", \"tokens\": 1, \"documents\": 1, \"crc32c\": \"0x123456\"}"},
     };
+
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct fields f = good;
         f.sha256 = bad[i].sha256 ? bad[i].sha256 : f.sha256;
@@ -129,6 +134,7 @@ TEST(is_looked_for_beside_the_file)
     struct bit_sidecar s;
     const char *path = write_set("a", &good);
     char text[128];
+
     EXPECT_EQ(bit_sidecar_read(path, &s), 1);
     bit_sidecar_finish(&s);
     snprintf(text, sizeof text, "%s/a/", test_folder());
@@ -150,6 +156,7 @@ TEST(bytes_per_token_of_several_files)
 {
     struct fields f = good;
     char *path[3] = {(char *)(uintptr_t)write_set("a", &good), NULL, NULL};
+
     f.tokens = "6000"; /* 2 bytes each */
     path[1] = (char *)(uintptr_t)write_set("b", &f);
     EXPECT_NEAR(bit_sidecar_bytes_per_token_of(path, 2, NULL), 3, 1e-12);
@@ -157,13 +164,14 @@ TEST(bytes_per_token_of_several_files)
     EXPECT_EQ(bit_sidecar_bytes_per_token_of(path, 3, NULL), 0.0);
 }
 
-/* ---- a run's files ---- */
+/* ---- a run's files */
 
 static Bit__RunSpec *spec_of(const char *train, const char *held_out, const char *tokenizer)
 {
     char text[1024];
     struct bit_problems *problems = calloc(1, sizeof *problems);
     ProtobufCMessage *spec = NULL;
+
     snprintf(text, sizeof text,
              "model { vocab: 50280 } data { train: '%s' %s%s%s } eval { set { name: 'held-out' path: '%s' } }", train,
              tokenizer ? "tokenizer: '" : "", tokenizer ? tokenizer : "", tokenizer ? "'" : "", held_out);
@@ -176,6 +184,7 @@ static int check(const char *train, const char *held_out, const char *tokenizer)
 {
     Bit__RunSpec *spec = spec_of(train, held_out, tokenizer);
     int err = spec ? bit_sidecar_check(spec, NULL, NULL) : -1;
+
     bit_msg_free(spec);
     return err;
 }
@@ -184,6 +193,7 @@ TEST(one_tokenizer_throughout)
 {
     struct fields f = good;
     const char *a = write_set("a", &good);
+
     EXPECT_EQ(check(a, a, NULL), 0);
     EXPECT_EQ(check(a, a, "neox"), 0);
     EXPECT_EQ(check(a, a, SHA_A), 0);
@@ -200,6 +210,7 @@ TEST(one_tokenizer_throughout)
 TEST(ids_that_the_model_does_not_have)
 {
     struct fields f = good;
+
     f.vocab = "50281";
     EXPECT_EQ(check(write_set("b", &f), write_set("b", &f), NULL), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "model.vocab is 50280");

@@ -18,6 +18,7 @@ TEST(whole_options_pass)
 {
     static const char *const good[] = {"--constraint=h100", "--verbose", "--nice",
                                        "--nice=5",          "--mem=0",   "--comment=a=b"};
+
     for (size_t i = 0; i < BIT_COUNT(good); i++) {
         EXPECT_EQ(bit_slurm_option_check(BIT_SLURM_SRUN, good[i]), 0);
         EXPECT_EQ(bit_slurm_option_check(BIT_SLURM_SBATCH, good[i]), 0);
@@ -88,6 +89,7 @@ TEST(every_mistake_is_told_with_its_field)
         "model { preset: 'olmo_20m' } data { train: 'a.npy' } launch { launcher: SBATCH slurm {\n"
         "sbatch_arg: '--nice'\nsbatch_arg: '-Dx'\nsrun_arg: '--outp=x'\nenv: 'BASH_FUNC_ls%%=() { x; }' } }";
     ProtobufCMessage *msg = NULL;
+
     EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems), 0);
     EXPECT_EQ(bit_spec_check_slurm_options((const Bit__RunSpec *)msg, &problems), BIT_ESPEC);
     EXPECT_EQ(problems.count, 3);

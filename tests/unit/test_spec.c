@@ -338,7 +338,7 @@ TEST(all_problems_come_at_once_with_their_lines)
     bit_msg_free(spec);
 }
 
-/* ---- bit_spec_set ---- */
+/* ---- bit_spec_set */
 
 static int set(Bit__RunSpec *spec, const char *assignment)
 {
@@ -446,7 +446,7 @@ TEST(a_field_set_from_elsewhere_has_no_line)
     bit_msg_free(spec);
 }
 
-/* ---- bit_spec_load ---- */
+/* ---- bit_spec_load */
 
 /* A file of these bytes; its name ends in `suffix`. */
 static const char *file_with(const char *suffix, const void *bytes, size_t len)
@@ -498,6 +498,7 @@ TEST(load_finds_mistakes_of_every_kind_at_once)
                                "batch { instances: 100 }\n"
                                "launch { ranks: 3 }\n"
                                "schedule { steps: many final: 2 }\n";
+
     static const struct {
         int line;
         const char *field, *says;
@@ -617,6 +618,7 @@ TEST(mixtures)
     Bit__RunSpec *spec = normalised("model { preset: 'olmo_20m' }\n"
                                     "data { source { name: 'web' path: 'w.npy' path: './x.npy' weight: 0.7 }\n"
                                     "       source { name: 'books' path: '/b.npy' weight: 0.3 } }\n");
+
     EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
     EXPECT_STREQ(spec->data->source[0]->path[0], "/data/w.npy");
     EXPECT_STREQ(spec->data->source[0]->path[1], "/data/x.npy");

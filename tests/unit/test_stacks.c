@@ -19,6 +19,7 @@ static sem_t begun, over;
 int clock_gettime(clockid_t clock, struct timespec *out)
 {
     int err = (int)syscall(SYS_clock_gettime, clock, out);
+
     if (clock == CLOCK_REALTIME && clock_was_set)
         out->tv_sec += PUT_BACK_S;
     return err;
@@ -33,6 +34,7 @@ const char *bit_section_name(int section)
 static void *wait_deaf(void *arg)
 {
     sigset_t all;
+
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     sem_post(&begun);
@@ -44,6 +46,7 @@ static void *wait_deaf(void *arg)
 TEST(a_thread_that_does_not_answer_is_waited_for_by_no_wall_clock)
 {
     pthread_t deaf;
+
     alarm(20); /* in place of the hour */
     sem_init(&begun, 0, 0);
     sem_init(&over, 0, 0);

@@ -9,6 +9,7 @@
 static Bit__WorkerDone done_of(uint32_t rank, uint64_t step)
 {
     Bit__WorkerDone m = BIT__WORKER_DONE__INIT;
+
     m.reason = COMPLETE;
     m.step = step;
     m.weights_digest = 0xabc;
@@ -21,6 +22,7 @@ static Bit__WorkerDone done_of(uint32_t rank, uint64_t step)
 static int say(struct bit_tally *t, uint32_t rank, uint64_t step)
 {
     Bit__WorkerDone m = done_of(rank, step);
+
     return bit_tally_note(t, rank, &m);
 }
 
@@ -28,6 +30,7 @@ static void expect_missing(const struct bit_tally *t, uint32_t count, uint32_t f
 {
     char who[128];
     uint32_t found = 99;
+
     EXPECT_EQ(bit_tally_missing(t, 24, COMPLETE, &found), count);
     if (count > 0) {
         EXPECT_EQ(found, first);
@@ -39,6 +42,7 @@ static void expect_missing(const struct bit_tally *t, uint32_t count, uint32_t f
 TEST(every_rank_counts_once)
 {
     struct bit_tally t = {0};
+
     EXPECT_EQ(bit_tally_begin(&t, 4), 0);
     expect_missing(&t, 4, 0, "ranks 0, 1, 2, 3 of 4 have not said that they are done");
     EXPECT_EQ(say(&t, 2, 24), 1);
@@ -58,6 +62,7 @@ TEST(another_rank_or_number_of_ranks_is_refused)
 {
     struct bit_tally t = {0};
     Bit__WorkerDone m = done_of(1, 24);
+
     EXPECT_EQ(bit_tally_begin(&t, 4), 0);
     EXPECT_EQ(bit_tally_note(&t, 2, &m), BIT_EWORKER); /* on rank 2's link */
     m.ranks = 3;
@@ -73,6 +78,7 @@ TEST(digests_that_differ_are_refused_and_named)
 {
     struct bit_tally t = {0};
     Bit__WorkerDone m = done_of(3, 24);
+
     EXPECT_EQ(bit_tally_begin(&t, 4), 0);
     EXPECT_EQ(say(&t, 0, 24), 1);
     m.weights_digest++;
@@ -96,6 +102,7 @@ TEST(the_last_word_counts)
     struct bit_tally t = {0};
     Bit__WorkerDone m = done_of(1, 20);
     uint32_t first;
+
     EXPECT_EQ(bit_tally_begin(&t, 2), 0);
     m.ranks = 2;
     m.reason = PAUSE;
@@ -115,6 +122,7 @@ TEST(the_last_word_counts)
 TEST(many_are_not_all_named)
 {
     struct bit_tally t = {0};
+
     EXPECT_EQ(bit_tally_begin(&t, 1000), 0);
     expect_missing(&t, 1000, 0, "ranks 0, 1, 2, 3, 4, 5, 6, 7, … of 1000 have not said that they are done");
     bit_tally_finish(&t);

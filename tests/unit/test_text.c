@@ -318,6 +318,7 @@ TEST(what_acts_on_a_terminal_prints_escaped_and_parses_back)
 TEST(nearest_counts_swaps_and_forgives_case)
 {
     static const char *const names[] = {"peak_lr", "steps", "final"};
+
     static const struct {
         const char *word, *nearest;
     } cases[] = {{"setps", "steps"},   {"PEAK-LR", "peak_lr"}, {"finl", "final"},

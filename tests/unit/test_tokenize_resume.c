@@ -18,7 +18,7 @@
 
 enum { END_OF_TEXT = 607, FILE_TOKENS = 3000, DOCUMENTS = 130 }; /* the first of tests/tokenize/small.json */
 
-/* ---- faults ---- */
+/* ---- faults */
 
 enum fault { FAULT_NONE, FAULT_DEATH, FAULT_FULL };
 static enum fault fault;
@@ -68,7 +68,7 @@ int unlinkat(int folder, const char *name, int flags)
     return (int)syscall(SYS_unlinkat, folder, name, flags);
 }
 
-/* ---- a run ---- */
+/* ---- a run */
 
 static struct bit_tokenizer *tokenizer;
 static char input_path[2][64];
@@ -193,7 +193,7 @@ static void expect_no_partial(const char *name)
     EXPECT_EQ(system(command), 0);
 }
 
-/* ---- tests ---- */
+/* ---- tests */
 
 static struct bit_tokenize_summary whole;
 

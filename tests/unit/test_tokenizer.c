@@ -120,7 +120,7 @@ TEST(decodes)
     bit_tokenizer_destroy(t);
 }
 
-/* ---- what is refused, with its path ---- */
+/* ---- what is refused, with its path */
 
 static void expect_refused(json_t *root, const char *path)
 {

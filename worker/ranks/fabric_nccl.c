@@ -215,6 +215,7 @@ static void stop_watch(struct bit_nccl *nccl)
 static int connect(struct bit_nccl *nccl)
 {
     struct bit_comm *comm = nccl->fabric->comm;
+
     ncclUniqueId ids[2];
     int err = 0;
 
