@@ -245,9 +245,10 @@ static int sum_of_nothing(const struct bit_exec *exec, const struct bit_blas_arg
     const size_t bytes = (size_t)(args->m * args->n) * bit_dtype_bytes(args->c_dtype);
 
     BIT_ASSERT(args->c_row == args->n && args->beta == NULL);
-    if (args->addend == NULL)
-        return bit_exec_zero(exec, args->c, bytes);
-    return args->addend == args->c ? 0 : bit_exec_copy(exec, args->c, args->addend, bytes);
+    if (bytes == 0 || args->addend == args->c)
+        return 0;
+    return args->addend == NULL ? bit_gpu_zero(exec->gpu, args->c, bytes)
+                                : bit_gpu_copy(exec->gpu, args->c, args->addend, bytes);
 }
 
 int bit_blas_cuda(const struct bit_exec *exec, const struct bit_blas_args *args)

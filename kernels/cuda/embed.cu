@@ -189,7 +189,7 @@ extern "C" int bit_embed_backward_cuda(const struct bit_exec *exec, const struct
     if (exec->workspace_bytes < bytes)
         return bit_fail(-ENOMEM, "embed_backward: workspace of %zu bytes, %zu needed", exec->workspace_bytes, bytes);
     const struct lists l = lay_out(exec->workspace, args->rows, args->vocab);
-    err = bit_exec_zero(exec, l.count, (size_t)(args->vocab + 1) * sizeof *l.count); /* and l.used */
+    err = bit_gpu_zero(exec->gpu, l.count, (size_t)(args->vocab + 1) * sizeof *l.count); /* and l.used */
     if (err < 0)
         return err;
     count_ids<<<blocks, THREADS, 0, exec->gpu->stream>>>(*args, l);
