@@ -140,7 +140,8 @@ static void make_check_command(const char *command, char *out, size_t bytes)
             at += snprintf(out + at, bytes - (size_t)at, " %s", word);
         BIT_ASSERT((size_t)at < bytes);
     }
-    at += snprintf(out + at, bytes - (size_t)at, " -Werror -fsyntax-only -x c -");
+    /* clang takes what comes from the standard input for the main file, whose static functions are to be used */
+    at += snprintf(out + at, bytes - (size_t)at, " -Werror -Wno-unused-function -fsyntax-only -x c -");
     BIT_ASSERT((size_t)at < bytes);
     free(copy);
 }
