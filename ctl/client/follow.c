@@ -17,6 +17,7 @@
 
 #define QUIET_LINE_S   5 /* between progress lines where there is no terminal */
 #define PROGRESS_WIDTH 24
+#define LINE_COLUMNS   200 /* off a terminal */
 
 struct follow {
     struct bit_cli *cli;
@@ -53,21 +54,42 @@ static void clear_line(struct follow *w)
     w->drawn = false;
 }
 
+/* The fullest of the line's forms that a terminal of so many columns has room for; the last column stays empty. */
+static void print_progress(const struct follow *w, const Bit__StepReport *s, int columns)
+{
+    static const struct {
+        int bar;
+        bool lr;
+    } forms[] = {{PROGRESS_WIDTH, true}, {PROGRESS_WIDTH, false}, {12, false}, {0, false}};
+    const struct bit_phase_tally *t = &w->history.phase[s->precision == BIT__PRECISION__TERNARY];
+    char bar[PROGRESS_WIDTH + 3], rate[BIT_TEXT], left[BIT_TEXT], lr[32], line[512];
+
+    bit_text_count((double)s->tokens / s->ms * 1000, rate);
+    bit_text_duration((double)(w->steps - s->step) * t->ms / (double)t->steps / 1000, left);
+    snprintf(lr, sizeof lr, "  lr %.2e", s->lr);
+    for (size_t i = 0; i < BIT_COUNT(forms); i++) {
+        bit_text_progress(s->step, w->steps, forms[i].bar, bar);
+        snprintf(line, sizeof line, "%s%s%" PRIu64 "/%" PRIu64 "  %s  loss %.4f%s  %s tokens/s  %s left",
+                 forms[i].bar > 0 ? bar : "", forms[i].bar > 0 ? " " : "", s->step, w->steps,
+                 bit_text_precision(s->precision), s->loss, forms[i].lr ? lr : "", rate, left);
+        if (strlen(line) < (size_t)columns)
+            break;
+    }
+    bit_show(stderr, "%.*s", columns - 1, line);
+}
+
 static void draw_progress(struct follow *w, const Bit__StepReport *s)
 {
-    char bar[PROGRESS_WIDTH + 3], rate[BIT_TEXT], left[BIT_TEXT];
-    const struct bit_phase_tally *t = &w->history.phase[s->precision == BIT__PRECISION__TERNARY];
-    double now = now_s();
+    const double now = now_s();
+    int columns = LINE_COLUMNS, rows;
 
     if (w->cli->json || w->cli->quiet || (!w->terminal && now - w->line_at < QUIET_LINE_S && s->step != w->steps))
         return;
     w->line_at = now;
-    bit_text_progress(s->step, w->steps, PROGRESS_WIDTH, bar);
-    bit_text_count((double)s->tokens / s->ms * 1000, rate);
-    bit_text_duration((double)(w->steps - s->step) * t->ms / (double)t->steps / 1000, left);
     clear_line(w);
-    bit_show(stderr, "%s %" PRIu64 "/%" PRIu64 "  %s  loss %.4f  lr %.2e  %s tokens/s  %s left", bar, s->step, w->steps,
-             bit_text_precision(s->precision), s->loss, s->lr, rate, left);
+    if (w->terminal)
+        bit_terminal_size(stderr, &columns, &rows);
+    print_progress(w, s, columns);
     if (w->terminal) {
         w->drawn = true;
         fflush(stderr);

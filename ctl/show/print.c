@@ -147,19 +147,19 @@ void bit_print_evaluations(FILE *f, Bit__EvaluateReport *const *report, size_t c
 
 bool bit_terminal(FILE *f)
 {
-    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
 
-    return isatty(fileno(f)) && term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
+    return isatty(fileno(f)) && term && strcmp(term, "dumb") != 0;
 }
 
-void bit_terminal_size(int *columns, int *rows)
+void bit_terminal_size(FILE *f, int *columns, int *rows)
 {
     struct winsize w;
     const char *env = getenv("COLUMNS");
 
     *columns = 80;
     *rows = 24;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) {
+    if (ioctl(fileno(f), TIOCGWINSZ, &w) == 0 && w.ws_col > 0) {
         *columns = w.ws_col;
         *rows = w.ws_row > 0 ? w.ws_row : 24;
     } else if (env && atoi(env) >= 20 && atoi(env) <= 500) {

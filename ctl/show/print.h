@@ -31,7 +31,7 @@ void bit_print_evaluations(FILE *f, Bit__EvaluateReport *const *report, size_t c
 /** True where colours and redrawing make sense: a terminal that is not dumb, and no $NO_COLOR. */
 bool bit_terminal(FILE *f);
 /** Columns and rows of the terminal; 80 by 24 where there is none. */
-void bit_terminal_size(int *columns, int *rows);
+void bit_terminal_size(FILE *f, int *columns, int *rows);
 
 /** Print a journal record as one line for people: time, what, figures. Nothing for records that say nothing to people.
  */

@@ -119,7 +119,7 @@ void bit_run_summary_print(FILE *f, const struct bit_run_summary *h, const char 
 
     if (h->count == 0)
         return;
-    bit_terminal_size(&columns, &rows);
+    bit_terminal_size(stdout, &columns, &rows);
     fputc('\n', f);
     bit_curve_draw(f, h->points, h->count, h->switch_after, BIT_MIN(columns - 12, 100),
                    BIT_MIN(BIT_MAX(rows - 16, 8), 16));

@@ -1,7 +1,10 @@
 #include "ctl/show/status_page.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ctl/show/curve.h"
 #include "ctl/show/print.h"
@@ -142,6 +145,73 @@ void bit_status_page_print(FILE *f, const Bit__RunStatus *s, int columns, int cu
     print_phase(f, s);
     print_last(f, s);
     print_where(f, s);
-    if (s->n_curve > 0)
+    if (s->n_curve > 0 && curve_rows > 0)
         print_curve(f, s, BIT_MIN(columns, 112), curve_rows);
+}
+
+/* ---- on a screen */
+
+#define CURVE_AROUND 4 /* rows that a curve needs beside its own: an empty one, the axis, the steps, the switch */
+#define CURVE_LEAST  4 /* a lower one says nothing */
+
+/* The page in memory; heap. */
+static int print_to_text(const Bit__RunStatus *s, int columns, int curve_rows, char **text)
+{
+    size_t bytes;
+    FILE *f = open_memstream(text, &bytes);
+
+    if (f == NULL)
+        return -errno;
+    bit_status_page_print(f, s, columns, curve_rows);
+    return fclose(f) == 0 ? 0 : -errno;
+}
+
+static int count_lines(const char *text)
+{
+    int lines = 0;
+
+    for (; (text = strchr(text, '\n')) != NULL; text++)
+        lines++;
+    return lines;
+}
+
+/* Bytes of the first `columns` characters of a line, each of which takes one column. */
+static size_t bytes_of(const char *line, size_t bytes, int columns)
+{
+    size_t at = 0;
+
+    for (int c = 0; at < bytes; at++) {
+        const bool begins = ((unsigned char)line[at] & 0xc0) != 0x80; /* a character of UTF-8 */
+        if (begins && c++ == columns)
+            break;
+    }
+    return at;
+}
+
+static void print_lines(FILE *f, const char *text, int columns, int rows)
+{
+    for (int row = 0; row < rows && *text != '\0'; row++) {
+        const size_t bytes = strcspn(text, "\n");
+        if (row > 0)
+            fputc('\n', f);
+        bit_show_raw(f, text, bytes_of(text, bytes, columns));
+        text += bytes + (text[bytes] == '\n');
+    }
+}
+
+int bit_status_page_fit(FILE *f, const Bit__RunStatus *s, int columns, int rows)
+{
+    char *text = NULL;
+    int curve_rows, err = print_to_text(s, columns, 0, &text);
+
+    curve_rows = err < 0 ? 0 : rows - count_lines(text) - CURVE_AROUND;
+    if (err == 0 && curve_rows >= CURVE_LEAST) {
+        free(text);
+        text = NULL;
+        err = print_to_text(s, columns, curve_rows, &text);
+    }
+    if (err == 0)
+        print_lines(f, text, columns, rows);
+    free(text);
+    return err;
 }

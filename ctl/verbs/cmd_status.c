@@ -28,7 +28,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     int code = bit_options_end(&o, got, argc, argv, 1);
     if (code >= 0)
         return code;
-    bit_terminal_size(&columns, &rows);
+    bit_terminal_size(stdout, &columns, &rows);
     if (ask.has_points)
         ask.points = 4 * (uint32_t)columns;
     ask.run = argv[o.rest];

@@ -35,15 +35,17 @@ static int draw(const Bit__RunStatus *status, bool terminal)
     char *page = NULL;
     size_t bytes = 0;
 
-    bit_terminal_size(&columns, &rows);
+    bit_terminal_size(stdout, &columns, &rows);
     FILE *f = open_memstream(&page, &bytes);
     if (!f)
         return -errno;
-    if (terminal)
+    if (terminal) {
         bit_show(f, "\033[H\033[J");
-    bit_status_page_print(f, status, columns, rows > 28 ? rows - 20 : 8);
-    if (terminal)
-        bit_show(f, "\nq leaves; the run goes on.");
+        bit_status_page_fit(f, status, columns, rows - 1);
+        bit_show(f, "\033[%d;1H%.*s", rows, columns, "q leaves; the run goes on.");
+    } else {
+        bit_status_page_print(f, status, columns, rows > 28 ? rows - 20 : 8);
+    }
     fclose(f);
     bit_show_raw(stdout, page, bytes);
     fflush(stdout);
@@ -69,7 +71,8 @@ static bool has_ended(Bit__RunState s)
     return s == BIT__RUN_STATE__COMPLETED || s == BIT__RUN_STATE__FAILED || s == BIT__RUN_STATE__CANCELLED;
 }
 
-static int watch(struct bit_cli *cli, const char *run, double interval, bool terminal)
+/* *last is the status of a run that has ended; the caller's. */
+static int watch(struct bit_cli *cli, const char *run, double interval, bool terminal, Bit__RunStatus **last)
 {
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
 
@@ -85,9 +88,12 @@ static int watch(struct bit_cli *cli, const char *run, double interval, bool ter
             bit_print_json(status);
         else
             draw(status, terminal);
-        bool ended = has_ended(status->state);
+        if (has_ended(status->state)) {
+            *last = status;
+            return status->has_exit_code ? status->exit_code : BIT_EXIT_OK;
+        }
         bit_msg_free(status);
-        if (ended || wait_key(terminal, (int)(interval * 1000)))
+        if (wait_key(terminal, (int)(interval * 1000)))
             break;
     }
     return 0;
@@ -97,6 +103,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_top, .cli = cli};
     struct termios saved;
+    Bit__RunStatus *last = NULL;
     double interval = 1;
     int got;
 
@@ -118,11 +125,14 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         signal(SIGINT, on_signal);
         signal(SIGTERM, on_signal);
     }
-    code = watch(cli, argv[o.rest], interval, terminal);
+    code = watch(cli, argv[o.rest], interval, terminal, &last);
     if (terminal) {
         bit_show(stdout, "\033[?25h\033[?1049l");
         tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+        if (last != NULL) /* what the screen showed is gone with it */
+            draw(last, false);
     }
+    bit_msg_free(last);
     return code;
 }
 
@@ -131,8 +141,8 @@ const struct bit_cli_verb bit_cmd_top = {
     .summary = "watch one run, redrawn every second",
     .synopsis = "RUN [--interval=SECONDS]",
     .description =
-        "Redraws what `bitctl status --curve` prints until q is pressed or the run ends. Off a terminal, and with\n"
-        "--json, it prints one status after another.",
+        "Redraws what `bitctl status --curve` prints until q is pressed or the run ends; then the last page stays,\n"
+        "and the exit code is the run's. Off a terminal, and with --json, it prints one status after another.",
     .options = options,
     .examples = "$ bitctl top @last",
     .run = run,
