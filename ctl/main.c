@@ -13,7 +13,14 @@
 
 static int no_verb(const char *name)
 {
-    bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", name);
+    const struct bit_cli_verb *meant = bit_verb_meant(bit_verbs, name);
+
+    if (name[0] == '-')
+        bit_show(stderr, "bitctl: the verb comes first, and its options after it: bitctl VERB %s\n", name);
+    else if (meant)
+        bit_show(stderr, "bitctl: there is no verb '%s'; did you mean `bitctl %s`?\n", name, meant->name);
+    else
+        bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", name);
     return BIT_EXIT_USAGE;
 }
 

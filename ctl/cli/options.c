@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ctl/cli/help.h"
 #include "ctl/show/show.h"
@@ -63,6 +64,26 @@ static int take_common(struct bit_options *o, int which)
     }
 }
 
+static void refuse_option(const struct bit_cli_verb *verb, const char *word)
+{
+    const char *meant = bit_verb_option_meant(verb, word);
+
+    bit_usage(verb, "there is no %s%s%s%s", word, meant ? "; did you mean --" : "", meant ? meant : "",
+              meant ? "?" : "");
+}
+
+/* The first word that the synopsis asks for, such as RUN. */
+static const char *first_word(const struct bit_cli_verb *verb, char out[16])
+{
+    size_t n = 0;
+
+    while (n + 1 < 16 && isupper((unsigned char)verb->synopsis[n]))
+        n++;
+    memcpy(out, verb->synopsis, n);
+    out[n] = '\0';
+    return n > 0 ? out : NULL;
+}
+
 int bit_options_next(struct bit_options *o, int argc, char **argv)
 {
     struct option longs[OPTIONS_MAX];
@@ -84,7 +105,7 @@ int bit_options_next(struct bit_options *o, int argc, char **argv)
             else if (optopt >= 1000)
                 bit_usage(o->verb, "%s takes no value", argv[optind - 1]);
             else
-                bit_usage(o->verb, "there is no %s", argv[optind - 1]);
+                refuse_option(o->verb, argv[optind - 1]);
             return BIT_OPTIONS_USAGE;
         }
         if (got < 1000)
@@ -100,13 +121,16 @@ int bit_options_next(struct bit_options *o, int argc, char **argv)
 
 int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int words)
 {
+    char name[16];
+
     if (got == BIT_OPTIONS_EXIT)
         return BIT_EXIT_OK;
     if (got == BIT_OPTIONS_USAGE)
         return BIT_EXIT_USAGE;
     BIT_ASSERT(got == BIT_OPTIONS_END);
     if (argc - o->rest < words)
-        return bit_usage(o->verb, "%s", words == 1 ? "which RUN?" : "something is missing");
+        return words == 1 && first_word(o->verb, name) ? bit_usage(o->verb, "which %s?", name)
+                                                       : bit_usage(o->verb, "something is missing");
     if (argc - o->rest > words)
         return bit_usage(o->verb, "'%s' is one word too many", argv[o->rest + words]);
     return -1;

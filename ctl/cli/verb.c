@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "proto/check.h"
+#include "proto/text/nearest.h"
+
 const struct bit_option bit_verb_common[] = {
     [BIT_COMMON_JSON] = {"json", 0, NULL, "Print JSON, one object a line, for programs."},
     [BIT_COMMON_QUIET] = {"quiet", 'q', NULL, "Print only what a script needs."},
@@ -18,6 +21,43 @@ const struct bit_cli_verb *bit_verb_find(const struct bit_cli_verb *const *verbs
         if (strcmp((*verbs)->name, name) == 0)
             return *verbs;
     return NULL;
+}
+
+/* What other tools call it. */
+static const struct {
+    const char *word, *verb;
+} others[] = {
+    {"list", "ps"},      {"ls", "ps"},           {"queue", "ps"},    {"logs", "log"},     {"kill", "cancel"},
+    {"stop", "cancel"},  {"abort", "cancel"},    {"run", "submit"},  {"start", "submit"}, {"train", "submit"},
+    {"follow", "top"},   {"watch", "top"},       {"show", "status"}, {"info", "status"},  {"continue", "resume"},
+    {"compare", "diff"}, {"save", "checkpoint"},
+};
+
+const struct bit_cli_verb *bit_verb_meant(const struct bit_cli_verb *const *verbs, const char *name)
+{
+    struct bit_nearest nearest;
+
+    for (size_t i = 0; i < BIT_COUNT(others); i++)
+        if (strcmp(others[i].word, name) == 0)
+            return bit_verb_find(verbs, others[i].verb);
+    bit_nearest_init(&nearest, name, strlen(name));
+    for (size_t i = 0; verbs[i]; i++)
+        bit_nearest_offer(&nearest, verbs[i]->name);
+    return bit_nearest_name(&nearest) ? bit_verb_find(verbs, bit_nearest_name(&nearest)) : NULL;
+}
+
+const char *bit_verb_option_meant(const struct bit_cli_verb *verb, const char *word)
+{
+    struct bit_nearest nearest;
+
+    if (strncmp(word, "--", 2) != 0)
+        return NULL;
+    bit_nearest_init(&nearest, word + 2, strcspn(word + 2, "="));
+    for (int i = 0; i < bit_verb_option_count(verb); i++)
+        bit_nearest_offer(&nearest, verb->options[i].name);
+    for (int i = 0; i < BIT_COMMON_COUNT; i++)
+        bit_nearest_offer(&nearest, bit_verb_common[i].name);
+    return bit_nearest_name(&nearest);
 }
 
 int bit_verb_option_count(const struct bit_cli_verb *verb)

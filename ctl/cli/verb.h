@@ -34,7 +34,12 @@ struct bit_cli_verb {
 
 /** The verb of that name in a list ended by NULL, or NULL. */
 const struct bit_cli_verb *bit_verb_find(const struct bit_cli_verb *const *verbs, const char *name);
+/** The one that was meant, by a slip of the fingers or by another tool's word for it ("logs", "kill"); or NULL. */
+const struct bit_cli_verb *bit_verb_meant(const struct bit_cli_verb *const *verbs, const char *name);
 int bit_verb_option_count(const struct bit_cli_verb *verb);
+
+/** The long option of the verb, or of all, that was meant by "--folow" or "--folow=x"; or NULL. */
+const char *bit_verb_option_meant(const struct bit_cli_verb *verb, const char *word);
 
 /* The options that every verb takes. */
 enum { BIT_COMMON_JSON, BIT_COMMON_QUIET, BIT_COMMON_SOCKET, BIT_COMMON_HELP, BIT_COMMON_COUNT };

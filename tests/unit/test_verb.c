@@ -23,6 +23,40 @@ TEST(every_verb_describes_itself)
     EXPECT(bit_verb_find(bit_verbs, "nonsense") == NULL);
 }
 
+static const char *meant(const char *word)
+{
+    const struct bit_cli_verb *verb = bit_verb_meant(bit_verbs, word);
+
+    return verb != NULL ? verb->name : "none";
+}
+
+TEST(a_mistyped_verb_or_another_tools_word_is_understood)
+{
+    EXPECT_STREQ(meant("sumbit"), "submit");
+    EXPECT_STREQ(meant("staus"), "status");
+    EXPECT_STREQ(meant("logs"), "log");
+    EXPECT_STREQ(meant("kill"), "cancel");
+    EXPECT_STREQ(meant("list"), "ps");
+    EXPECT_STREQ(meant("xylophone"), "none");
+    EXPECT_STREQ(bit_verb_option_meant(bit_verb_find(bit_verbs, "submit"), "--folow"), "follow");
+    EXPECT_STREQ(bit_verb_option_meant(bit_verb_find(bit_verbs, "submit"), "--dryrun"), "dry-run");
+    EXPECT_STREQ(bit_verb_option_meant(bit_verb_find(bit_verbs, "log"), "--tial=3"), "tail");
+    EXPECT_STREQ(bit_verb_option_meant(bit_verb_find(bit_verbs, "ps"), "--jsn"), "json");
+    EXPECT(bit_verb_option_meant(bit_verb_find(bit_verbs, "ps"), "--xylophone") == NULL);
+    EXPECT(bit_verb_option_meant(bit_verb_find(bit_verbs, "ps"), "-x") == NULL);
+}
+
+/* Another tool's word stands for a verb that there is. */
+TEST(every_word_of_another_tool_leads_somewhere)
+{
+    static const char *const words[] = {"list",  "ls",   "queue",    "logs",    "kill",   "stop",
+                                        "abort", "run",  "start",    "train",   "follow", "watch",
+                                        "show",  "info", "continue", "compare", "save"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        EXPECT(bit_verb_meant(bit_verbs, words[i]) != NULL);
+}
+
 /* A verb that the list in ctl/verbs/meson.build leaves out is not built, and nobody would miss it. */
 TEST(every_file_of_a_verb_is_in_the_table)
 {
