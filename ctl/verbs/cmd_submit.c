@@ -1,8 +1,11 @@
 #include <getopt.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
@@ -110,13 +113,22 @@ static int print_problems(struct bit_cli *cli, const char *path, const struct bi
     return BIT_EXIT_SPEC;
 }
 
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int set_name(Bit__RunSpec *spec, const char *name, const char *path)
 {
     char stem[BIT_PATH_MAX], *copy;
 
     if (!name && spec->name)
         return 0;
-    if (!name) {
+    if (!name && !is_file(path)) {
+        name = "run"; /* of a pipe, which has no name of its own */
+    } else if (!name) {
         snprintf(stem, sizeof stem, "%s", path);
         name = basename(stem);
         char *dot = strrchr(name, '.');
@@ -209,6 +221,17 @@ static int send(struct bit_cli *cli, const struct submit *s, Bit__RunSpec *spec,
     return s->follow ? bit_follow(cli, run) : s->wait ? wait_quietly(cli, run) : 0;
 }
 
+/* What the specification's relative paths are relative to: its folder, or ours where it comes through a pipe; heap, or
+ * NULL with errno. */
+static char *directory_of(const char *path)
+{
+    if (!is_file(path))
+        return access(path, R_OK) == 0 ? getcwd(NULL, 0) : NULL;
+    char *real = realpath(path, NULL), *directory = real ? strdup(dirname(real)) : NULL;
+    free(real);
+    return directory;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_submit, .cli = cli};
@@ -218,16 +241,15 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     int code = parse(&s, &o, argc, argv);
     if (code >= 0)
         return code;
-    const char *path = argv[o.rest];
-    char *real = realpath(path, NULL);
-    if (!real)
+    const char *path = strcmp(argv[o.rest], "-") == 0 ? "/dev/stdin" : argv[o.rest];
+    char *directory = directory_of(path);
+    if (!directory)
         return bit_failure_print(cli, bit_fail(-errno, "specification '%s'", path));
-    char *directory = dirname(real); /* what the specification's relative paths are relative to */
     code = load(cli, &s, path, directory, &spec);
     if (code == 0)
         code = send(cli, &s, spec, directory);
     bit_msg_free(spec);
-    free(real);
+    free(directory);
     return code;
 }
 
@@ -238,9 +260,9 @@ const struct bit_cli_verb bit_cmd_submit = {
                 "[--request-id=ID]",
     .description =
         "Hands a run to bitd, which queues it and starts it when a slot is free. SPEC is a RunSpec in protobuf\n"
-        "text format (.txtpb) or binary (.pb); what it leaves out takes its preset's value, and relative paths\n"
-        "are relative to SPEC's folder. Every mistake is reported at once, with line, column and the nearest name\n"
-        "that exists, and nothing is submitted then.\n\n"
+        "text format (.txtpb) or binary (.pb), or - for standard input; what it leaves out takes its preset's\n"
+        "value, and relative paths are relative to SPEC's folder, or to this one if it is a pipe. Every mistake\n"
+        "is reported at once, with line, column and the nearest name that exists, and nothing is submitted then.\n\n"
         "--dry-run prints the whole specification as the daemon would run it, the parameters, tokens and steps,\n"
         "the schedule at the steps that matter, and the memory of each rank.",
     .options = options,

@@ -218,7 +218,24 @@ def a_dry_run_warns():
         assert [w["field"] for w in json.loads(out)["warning"]] == ["data"], out
 
 
-fixture.main([files_that_hold_no_tokens, a_dry_run_warns,
+def a_specification_through_a_pipe():
+    with fixture.Daemon() as d:
+        with open(d.spec()) as f:
+            text = f.read()
+        for name in ("-", "/dev/stdin"):
+            p = subprocess.run([d.bitctl, "submit", "--socket", d.socket, "--dry-run", "--json", name], input=text, capture_output=True,
+                               text=True, cwd=d.dir)
+            assert p.returncode == 0, p.stderr + p.stdout
+            assert json.loads(p.stdout)["spec"]["data"]["train"] == [os.path.join(d.dir, "train.npy")]
+        p = subprocess.run([d.bitctl, "submit", "--socket", d.socket, "-q", "-"], input=text.replace('name: "t"', ""), capture_output=True,
+                           text=True, cwd=d.dir)
+        assert d.status(p.stdout.strip())["name"] == "run", p.stderr
+        expect(d, 1, r"specification 'none\.txtpb': No such file or directory$", "submit", "none.txtpb")
+        p = subprocess.run([d.bitctl, "submit", "--socket", d.socket, "-"], input="model { layers: x }", capture_output=True, text=True)
+        assert p.returncode == 64 and "/dev/stdin:1:17" in p.stderr, p.stderr
+
+
+fixture.main([a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_run_warns,
               a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
               what_this_build_cannot_do_is_refused, token_files, an_id_beyond_the_vocabulary,
               a_file_truncated_under_the_run, a_model_that_does_not_fit, a_socket_in_use_and_a_second_daemon, no_daemon,
