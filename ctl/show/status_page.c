@@ -26,6 +26,8 @@ static void print_phase(FILE *f, const Bit__RunStatus *s)
         bit_show(f, " at strength %.3f", s->strength);
     if (s->has_switch_after)
         bit_show(f, s->switched ? ", switched after step %" PRIu64 : ", switches after step %" PRIu64, s->switch_after);
+    if (s->has_switch_after && s->has_switch_optimizer)
+        bit_show(f, ", optimizer %s", s->switch_optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET ? "reset" : "kept");
     fputc('\n', f);
 }
 

@@ -301,6 +301,12 @@ static int find_switch_step(struct bit_client *c, const struct bit_runner *r, co
     return 0;
 }
 
+static const char *planned_text(const struct bit_run *run)
+{
+    return run->plan.optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET ? "the switch is planned, with the optimizer reset"
+                                                                  : "the switch is planned, with the optimizer kept";
+}
+
 static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__SwitchRequest *m, bool cancel,
                         uint64_t at)
 {
@@ -323,7 +329,7 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
     uint64_t event = r->run.seq;
     if (r->job != NULL)
         bit_control_changed(r->job);
-    send_done(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : "the switch is planned");
+    send_done(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : planned_text(&r->run));
 }
 
 void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
@@ -334,7 +340,7 @@ void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
     if (applied != NULL) {
-        send_done(c, r, applied->step, applied->seq, applied->cancelled ? "no switch" : "the switch is planned");
+        send_done(c, r, applied->step, applied->seq, applied->cancelled ? "no switch" : planned_text(&r->run));
         return;
     }
     uint64_t at = 0;

@@ -51,6 +51,8 @@ static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
     m->strength = run->has_last && run->last.precision == run->precision ? run->last.strength : 1;
     m->has_switch_after = run->switched || run->plan.planned;
     m->switch_after = run->switched ? run->switched_after : run->plan.at_step;
+    m->has_switch_optimizer = m->has_switch_after && run->plan.optimizer != 0;
+    m->switch_optimizer = run->plan.optimizer;
     m->has_switched = m->has_switch_after;
     m->switched = run->switched;
     m->last = run->has_last ? (Bit__StepReport *)(uintptr_t)&run->last : NULL;

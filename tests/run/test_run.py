@@ -92,7 +92,10 @@ def move_the_switch():
         d.wait(run, "--for", "step=10")
         code, out, err = d.ctl("switch", run, "--at", "2", "--keep-optimizer")
         assert code != 0 and re.search(r"\d+", err), f"a step that is gone is refused with the earliest possible one: {err}"
+        assert d.status(run)["switch_optimizer"] == "keep", "what the specification says"
         out = json.loads(d.ctl("switch", run, "--at", "100", "--reset-optimizer", "--json", check=True)[1])
+        assert d.status(run)["switch_optimizer"] == "reset"
+        assert re.search(r"phase +16-bit, switches after step 100, optimizer reset", d.ctl("status", run, check=True)[1])
         assert out["step"] == 100
         d.let_on()
         d.wait(run, "--for", "phase=ternary")
