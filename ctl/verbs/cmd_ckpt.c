@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,8 +76,9 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
     if (cli->json) {
         char weights[17];
         snprintf(weights, sizeof weights, "%016" PRIx64, manifest->weights_digest);
+        const bool ternary = manifest->phase->precision == BIT__PRECISION__TERNARY;
         json_t *m = json_pack("{s:s, s:b, s:I, s:s, s:s}", "path", dir, "good", 1, "step", (json_int_t)manifest->step,
-                              "precision", bit_text_precision(manifest->phase->precision), "weights_digest", weights);
+                              "precision", ternary ? "ternary" : "sixteen_bit", "weights_digest", weights);
         bit_show_json(m, 0);
         json_decref(m);
     } else if (!cli->quiet)
