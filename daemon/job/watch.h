@@ -39,11 +39,10 @@ struct bit_watch {
     uv_timer_t tick;
     struct bit_watch_rank *rank; /* of this launch */
     uint32_t ranks;
-    double step_ms[BIT_WATCH_STEPS]; /* a ring */
-    unsigned steps;                  /* so many were put there, over all launches */
-    bool fresh;                      /* the next step is the first of a launch or of a phase */
-    uint16_t
-        long_due[BIT_WATCH_BOUNDARIES]; /* orders other than steps after boundary s, at s % BIT_WATCH_BOUNDARIES */
+    double step_ms[BIT_WATCH_STEPS];         /* a ring */
+    unsigned steps;                          /* so many were put there, over all launches */
+    bool fresh;                              /* the next step is the first of a launch or of a phase */
+    uint16_t long_due[BIT_WATCH_BOUNDARIES]; /* orders other than steps after boundary s, at s % BIT_WATCH_BOUNDARIES */
 };
 
 /** A launch begins: nothing was heard. Errors: -ENOMEM. */
