@@ -6,7 +6,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "worker/model/host_memory.h"
+#include "proto/host_memory.h"
 
 #define THREADS_MAX 4096
 

@@ -11,7 +11,7 @@
 #include "proto/err.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
-#include "worker/model/host_memory.h"
+#include "proto/host_memory.h"
 #include "worker/model/init.h"
 
 static void complain(const struct bit_problems *problems)

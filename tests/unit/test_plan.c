@@ -4,7 +4,7 @@
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
-#include "worker/model/host_memory.h"
+#include "proto/host_memory.h"
 #include "worker/model/plan.h"
 
 #define GIB (1ll << 30)

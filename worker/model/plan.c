@@ -14,7 +14,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "worker/model/activations.h"
-#include "worker/model/host_memory.h"
+#include "proto/host_memory.h"
 
 #define SHARD_ELEMENTS (BIT_CHECKPOINT_CHUNK / 4)
 /* Positions in one product. More rows gain nothing once the weights' traffic is small beside the products'. */

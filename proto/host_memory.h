@@ -1,6 +1,6 @@
 /* What this machine, or the control group that holds us, can still give. */
-#ifndef BIT_WORKER_HOST_MEMORY_H
-#define BIT_WORKER_HOST_MEMORY_H
+#ifndef BIT_PROTO_HOST_MEMORY_H
+#define BIT_PROTO_HOST_MEMORY_H
 
 #include <stdint.h>
 

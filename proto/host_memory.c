@@ -1,4 +1,4 @@
-#include "worker/model/host_memory.h"
+#include "proto/host_memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
