@@ -8,16 +8,18 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
-static int64_t meminfo_available(void)
+/* The line "NAME:   123 kB", in bytes; INT64_MAX where there is none. */
+static int64_t read_meminfo(const char *name)
 {
     FILE *f = fopen("/proc/meminfo", "re");
+    const size_t bytes = strlen(name);
     char line[256];
     int64_t kib = -1;
 
     if (f == NULL)
         return INT64_MAX;
     while (kib < 0 && fgets(line, sizeof line, f) != NULL)
-        if (sscanf(line, "MemAvailable: %" SCNd64, &kib) != 1)
+        if (strncmp(line, name, bytes) != 0 || sscanf(line + bytes, ": %" SCNd64, &kib) != 1)
             kib = -1;
     fclose(f);
     return kib < 0 ? INT64_MAX : kib * 1024;
@@ -93,9 +95,33 @@ static int64_t group_available(void)
     }
 }
 
+/* Of the second version's groups each, and of the first version's the one that a container's own is mounted as. */
+static int64_t group_limit(void)
+{
+    char group[4096];
+    int64_t least = read_number("/memory", "memory.limit_in_bytes");
+
+    own_group(group, sizeof group);
+    for (;;) {
+        char *slash = strrchr(group, '/');
+
+        least = BIT_MIN(least, read_number(group, "memory.max"));
+        if (slash == NULL)
+            return least;
+        *slash = '\0';
+    }
+}
+
+int64_t bit_host_memory_total(void)
+{
+    const int64_t machine = read_meminfo("MemTotal"), limit = group_limit();
+
+    return BIT_MIN(machine, limit);
+}
+
 int64_t bit_host_memory_available(void)
 {
-    int64_t machine = meminfo_available(), group = group_available();
+    int64_t machine = read_meminfo("MemAvailable"), group = group_available();
 
     return BIT_MIN(machine, group);
 }

@@ -1,10 +1,10 @@
 #include "daemon/client/dryrun.h"
 
 #include <stdlib.h>
-#include <uv.h>
 
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
+#include "proto/host_memory.h"
 #include "proto/spec/schedule.h"
 
 static void add(struct bit_dryrun_points *out, uint64_t step, uint64_t steps, const char *note)
@@ -88,6 +88,5 @@ uint64_t bit_dryrun_memory_available(const Bit__LaunchSpec *launch)
 {
     if (launch->memory_gib > 0)
         return (uint64_t)(launch->memory_gib * (double)(1ull << 30));
-    uint64_t total = uv_get_total_memory(), limit = uv_get_constrained_memory();
-    return (limit > 0 ? BIT_MIN(total, limit) : total) / BIT_MAX(launch->ranks, 1u);
+    return (uint64_t)bit_host_memory_total() / BIT_MAX(launch->ranks, 1u);
 }

@@ -164,6 +164,8 @@ TEST(ranks_must_divide_the_batch)
 TEST(the_machine_has_memory)
 {
     EXPECT(bit_host_memory_available() > 1 << 20);
+    EXPECT(bit_host_memory_total() >= bit_host_memory_available());
+    EXPECT(bit_host_memory_total() < INT64_MAX);
 }
 
 TEST_MAIN
