@@ -21,8 +21,9 @@
  * Who includes whom. A folder is named with what its files may include: headers that lie in one of these folders
  * themselves, or the one header that is named. The lists are built from the bottom up, as the layers are.
  */
-#define PROTO  "proto", "proto/ckpt", "proto/data", "proto/spec", "proto/text", "proto/wire", "config.h"
 #define BASE   "proto", "config.h"
+#define SPEC   "proto/ckpt", "proto/data", "proto/spec", "proto/text", "proto/wire", BASE
+#define PROTO  "proto/dryrun", SPEC
 #define RUN    "daemon/run", "daemon/sys", PROTO
 #define STORE  "daemon/store", RUN
 #define LINK   "daemon/link", "daemon/sys", PROTO
@@ -48,7 +49,8 @@ static const struct folder {
     {"proto", {BASE}, {NULL}},
     {"proto/ckpt", {"proto/ckpt", "proto/wire", BASE}, {NULL}},
     {"proto/data", {"proto/data", BASE}, {NULL}},
-    {"proto/spec", {PROTO}, {NULL}},
+    {"proto/dryrun", {PROTO}, {NULL}},
+    {"proto/spec", {SPEC}, {NULL}},
     {"proto/text", {"proto/text", BASE}, {NULL}},
     {"proto/wire", {"proto/wire", BASE}, {NULL}},
     {"kernels", {KERNELS}, {NULL}},

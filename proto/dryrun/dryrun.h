@@ -1,6 +1,6 @@
-/* What a dry run shows: the schedule where it bends, and the sizes of model and checkpoints. Pure. */
-#ifndef BIT_DAEMON_DRYRUN_H
-#define BIT_DAEMON_DRYRUN_H
+/* What a dry run shows: the schedule where it bends, the sizes of model and checkpoints, and a rank's memory. */
+#ifndef BIT_PROTO_DRYRUN_H
+#define BIT_PROTO_DRYRUN_H
 
 #include <stddef.h>
 #include <stdint.h>

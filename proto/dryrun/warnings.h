@@ -1,6 +1,6 @@
 /* What a dry run warns of: things that a run may well do, and that are seldom meant. */
-#ifndef BIT_DAEMON_WARNINGS_H
-#define BIT_DAEMON_WARNINGS_H
+#ifndef BIT_PROTO_WARNINGS_H
+#define BIT_PROTO_WARNINGS_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/client/dryrun.h"
+#include "proto/dryrun/dryrun.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/client/warnings.h"
+#include "proto/dryrun/warnings.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
