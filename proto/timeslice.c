@@ -1,5 +1,6 @@
 #include "proto/timeslice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,15 +17,35 @@ struct sched_attributes {
     uint64_t runtime_ns, deadline_ns, period_ns;
 };
 
-void bit_timeslice_shorten(void)
+/* The policies of the kernel's fair class: threads that wake under the second preempt nobody. */
+enum { OTHER = 0, BATCH = 3 };
+
+/* A kernel that does not know what is asked ignores or refuses it; both leave things as they were. */
+static bool change(uint32_t from, uint32_t to, uint64_t runtime_ns)
 {
     struct sched_attributes a = {0};
 
-    if (syscall(SYS_sched_getattr, 0, &a, sizeof a, 0) < 0 || a.policy != 0)
-        return; /* somebody chose another policy: it stays */
+    if (syscall(SYS_sched_getattr, 0, &a, sizeof a, 0) < 0 || a.policy != from)
+        return false; /* somebody chose another policy: it stays */
     a.size = sizeof a;
+    a.policy = to;
     a.flags = RESET_ON_FORK;
-    a.runtime_ns = SLICE_NS;
-    /* A kernel that does not know this ignores it or refuses; both leave things as they were. */
-    (void)syscall(SYS_sched_setattr, 0, &a, 0);
+    a.runtime_ns = runtime_ns;
+    return syscall(SYS_sched_setattr, 0, &a, 0) == 0;
+}
+
+void bit_timeslice_shorten(void)
+{
+    (void)change(OTHER, OTHER, SLICE_NS);
+}
+
+bool bit_timeslice_yield(void)
+{
+    return change(OTHER, BATCH, 0);
+}
+
+void bit_timeslice_resume(bool yielded)
+{
+    if (yielded)
+        (void)change(BATCH, OTHER, SLICE_NS);
 }

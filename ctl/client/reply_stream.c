@@ -4,6 +4,7 @@
 
 #include "ctl/cli/failure.h"
 #include "proto/err.h"
+#include "proto/timeslice.h"
 
 /* 0 to go on, 1 at the end with *code, < 0 for a lost connection. */
 static int one_reply(struct bit_cli *cli, struct bit_connection *client,
@@ -29,6 +30,7 @@ int bit_reply_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struc
 {
     struct bit_connection client;
     int code = 0;
+    (void)bit_timeslice_yield(); /* a million replies to print must not keep bitd from answering others */
     int err = survive ? bit_connection_open_waiting(&client, cli) : bit_connection_open(&client, cli->socket);
 
     while (err >= 0) {

@@ -3,12 +3,16 @@
 #include <stddef.h>
 
 #include "proto/check.h"
+#include "proto/timeslice.h"
 
 static void run(uv_work_t *work)
 {
     const struct bit_stream_queue *q = work->data;
 
+    const bool yielded = bit_timeslice_yield(); /* the loop, which answers everybody, comes first */
+
     q->first->work(q->first); /* the loop changes only what comes after it */
+    bit_timeslice_resume(yielded);
 }
 
 static void start(struct bit_stream_queue *q);
