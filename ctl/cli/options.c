@@ -119,7 +119,7 @@ int bit_options_next(struct bit_options *o, int argc, char **argv)
     }
 }
 
-int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int words)
+static int end_with(struct bit_options *o, int got, int argc, char **argv, int least, int most)
 {
     char name[16];
 
@@ -128,12 +128,22 @@ int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int w
     if (got == BIT_OPTIONS_USAGE)
         return BIT_EXIT_USAGE;
     BIT_ASSERT(got == BIT_OPTIONS_END);
-    if (argc - o->rest < words)
-        return words == 1 && first_word(o->verb, name) ? bit_usage(o->verb, "which %s?", name)
+    if (argc - o->rest < least)
+        return least == 1 && first_word(o->verb, name) ? bit_usage(o->verb, "which %s?", name)
                                                        : bit_usage(o->verb, "something is missing");
-    if (argc - o->rest > words)
-        return bit_usage(o->verb, "'%s' is one word too many", argv[o->rest + words]);
+    if (argc - o->rest > most)
+        return bit_usage(o->verb, "'%s' is one word too many", argv[o->rest + most]);
     return -1;
+}
+
+int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int words)
+{
+    return end_with(o, got, argc, argv, words, words);
+}
+
+int bit_options_end_many(struct bit_options *o, int got, int argc, char **argv)
+{
+    return end_with(o, got, argc, argv, 1, argc);
 }
 
 int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...)

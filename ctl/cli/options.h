@@ -23,6 +23,8 @@ int bit_options_next(struct bit_options *o, int argc, char **argv);
  * with argv[o->rest], or the exit code to end with.
  */
 int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int words);
+/** The same where at least one word must follow: argv[o->rest] to argv[argc - 1]. */
+int bit_options_end_many(struct bit_options *o, int got, int argc, char **argv);
 
 /** "bitctl submit: what" and a pointer to --help, on stderr; returns BIT_EXIT_USAGE. */
 int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

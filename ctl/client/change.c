@@ -2,16 +2,32 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
+#include "proto/err.h"
+
+/* Refusals are printed. done may be NULL. */
+static int ask_change(struct bit_cli *cli, uint16_t type, const void *request, Bit__DoneReply **done)
+{
+    Bit__DoneReply *reply = NULL;
+    int code = bit_connection_ask(cli, type, request, BIT_MSG_DONE_REPLY, &reply);
+
+    if (done != NULL)
+        *done = reply;
+    else
+        bit_msg_free(reply);
+    return code;
+}
 
 /* Prints what bitd did: "r7: paused after step 412 (event 431)". */
 static int send_change(struct bit_cli *cli, uint16_t type, const void *request)
 {
     Bit__DoneReply *done = NULL;
-    int code = bit_connection_ask(cli, type, request, BIT_MSG_DONE_REPLY, &done);
+    int code = ask_change(cli, type, request, &done);
 
     if (code)
         return code;
@@ -34,24 +50,81 @@ const struct bit_option bit_change_options[] = {
     {0},
 };
 
-static void set_text(void *request, const char *name, char *text)
+static void *field_of(void *request, const char *name, ProtobufCType type, protobuf_c_boolean **has)
 {
     const ProtobufCMessageDescriptor *desc = ((ProtobufCMessage *)request)->descriptor;
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(desc, name);
 
-    BIT_ASSERT(field != NULL && field->type == PROTOBUF_C_TYPE_STRING);
-    *(char **)((char *)request + field->offset) = text;
+    if (field == NULL)
+        return NULL;
+    BIT_ASSERT(field->type == type);
+    if (has != NULL)
+        *has = (protobuf_c_boolean *)((char *)request + field->quantifier_offset);
+    return (char *)request + field->offset;
+}
+
+static void set_text(void *request, const char *name, char *text)
+{
+    char **at = field_of(request, name, PROTOBUF_C_TYPE_STRING, NULL);
+
+    BIT_ASSERT(at != NULL);
+    *at = text;
+}
+
+int bit_change_send(struct bit_cli *cli, uint16_t type, void *request)
+{
+    char id[40];
+
+    bit_request_id(id);
+    set_text(request, "request_id", id);
+    return send_change(cli, type, request);
+}
+
+/* ---- several runs */
+
+struct asked {
+    char *run, id[40];
+    int code; /* of what was refused at once */
+};
+
+/* Where an order is waited for, it is given first: the second run is not kept waiting for the first. */
+static void order_all(struct bit_cli *cli, uint16_t type, void *request, struct asked *all, int count)
+{
+    protobuf_c_boolean *has = NULL, *no_wait = field_of(request, "no_wait", PROTOBUF_C_TYPE_BOOL, &has);
+    struct bit_cli silent = {.socket = cli->socket, .json = cli->json, .quiet = true};
+
+    if (no_wait == NULL || *no_wait || count < 2)
+        return;
+    *has = *no_wait = true;
+    for (int i = 0; i < count; i++) {
+        set_text(request, "run", all[i].run);
+        set_text(request, "request_id", all[i].id);
+        all[i].code = i > 0 && all[i - 1].code == BIT_EXIT_UNAVAILABLE ? BIT_EXIT_UNAVAILABLE
+                                                                       : ask_change(&silent, type, request, NULL);
+    }
+    *has = *no_wait = false;
 }
 
 int bit_change_end(struct bit_options *o, int got, int argc, char **argv, uint16_t type, void *request)
 {
-    int code = bit_options_end(o, got, argc, argv, 1);
-    char id[40];
+    int code = bit_options_end_many(o, got, argc, argv), first = 0, count = argc - o->rest;
 
     if (code >= 0)
         return code;
-    bit_request_id(id);
-    set_text(request, "run", argv[o->rest]);
-    set_text(request, "request_id", id);
-    return send_change(o->cli, type, request);
+    struct asked *all = calloc((size_t)count, sizeof *all);
+    if (all == NULL)
+        return bit_failure_print(o->cli, bit_fail(-ENOMEM, "%d runs", count));
+    for (int i = 0; i < count; i++) {
+        all[i].run = argv[o->rest + i];
+        bit_request_id(all[i].id);
+    }
+    order_all(o->cli, type, request, all, count);
+    for (int i = 0; i < count && first != BIT_EXIT_UNAVAILABLE; i++) {
+        set_text(request, "run", all[i].run);
+        set_text(request, "request_id", all[i].id);
+        code = all[i].code ? all[i].code : send_change(o->cli, type, request);
+        first = first ? first : code;
+    }
+    free(all);
+    return first;
 }

@@ -8,15 +8,27 @@
 /* The help of --no-wait, for the verbs that have it. */
 #define BIT_NO_WAIT_HELP "Return once bitd has taken the order, not once it is done."
 
+/* A paragraph in the help of verbs that take several runs. */
+#define BIT_EACH_RUN_HELP                                                                                              \
+    "Several runs are all asked before the first is waited for. Each is answered with a line; the exit code is\n"      \
+    "the first that is not 0."
+
 /** The options of a verb that has no other than that. */
 extern const struct bit_option bit_change_options[];
 
 /**
- * The end of such a verb: after the last option exactly one word must follow, RUN. It and a new request id are written
- * into the request, which is sent; what bitd did is printed: "r7: paused after step 412 (event 431)".
- * got         what bit_options_next returned last
- * request     a message of `type` with fields run and request_id
+ * Send a request with a new request id, and print what bitd did: "r7: paused after step 412 (event 431)".
+ * request     a message of `type` with fields run and request_id, the first of which is set
  * Returns     the exit code
+ */
+int bit_change_send(struct bit_cli *cli, uint16_t type, void *request);
+
+/**
+ * The end of a verb that does the same to each RUN: after the last option one word at least must follow. All are asked
+ * before the first is waited for, and each is answered with a line.
+ * got         what bit_options_next returned last
+ * request     as above; fields run, request_id and no_wait are set here
+ * Returns     the exit code: the first that is not 0
  */
 int bit_change_end(struct bit_options *o, int got, int argc, char **argv, uint16_t type, void *request);
 

@@ -140,6 +140,10 @@ static void body(FILE *f, const Bit__JournalRecord *r)
     case BIT__JOURNAL_RECORD__WHAT_REMOVED:
         bit_show(f, "checkpoint %s removed: %s", r->removed->name, r->removed->why);
         break;
+    case BIT__JOURNAL_RECORD__WHAT_PINNED:
+        bit_show(f, "checkpoint %s %s by uid %u", r->pinned->name, r->pinned->pinned ? "pinned" : "unpinned",
+                 r->pinned->uid);
+        break;
     case BIT__JOURNAL_RECORD__WHAT_BAD:
         bit_show(f, "checkpoint %s was set aside: %s", r->bad->name, r->bad->text);
         break;

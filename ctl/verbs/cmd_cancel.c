@@ -25,10 +25,10 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 const struct bit_cli_verb bit_cmd_cancel = {
     .name = "cancel",
     .summary = "end a run for good",
-    .synopsis = "RUN [--now] [--no-wait]",
+    .synopsis = "RUN... [--now] [--no-wait]",
     .description =
         "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints stay.\n"
-        "With --now nothing is written. `bitctl wait` on a cancelled run ends with 103.",
+        "With --now nothing is written. `bitctl wait` on a cancelled run ends with 103.\n\n" BIT_EACH_RUN_HELP,
     .options = options,
     .examples = "$ bitctl cancel @last",
     .run = run,

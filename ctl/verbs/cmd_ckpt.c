@@ -8,6 +8,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
+#include "ctl/client/change.h"
 #include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
@@ -17,7 +18,10 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-static const struct bit_option options[] = {{0}};
+static const struct bit_option options[] = {
+    {"force", 0, NULL, "With rm: also the newest checkpoint, so that what resumes the run goes further back."},
+    {0},
+};
 
 static int fetch(struct bit_cli *cli, const char *run, Bit__CheckpointListReply **list)
 {
@@ -25,6 +29,13 @@ static int fetch(struct bit_cli *cli, const char *run, Bit__CheckpointListReply 
 
     ask.run = bit_lend(run);
     return bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &ask, BIT_MSG_CHECKPOINT_LIST_REPLY, list);
+}
+
+static const char *kept_for(const Bit__CheckpointInfo *c)
+{
+    if (c->pinned)
+        return c->pre_switch ? "pinned, before the switch" : "pinned";
+    return c->pre_switch ? "before the switch" : "";
 }
 
 static int list(struct bit_cli *cli, const char *run)
@@ -46,7 +57,7 @@ static int list(struct bit_cli *cli, const char *run)
         else
             bit_show(stdout, "%-16s %-9s %10s  %-19s  %016" PRIx64 "  %s\n", c->name, bit_text_precision(c->precision),
                      bit_text_bytes((double)c->bytes, bytes), bit_text_time(c->time_ns, when), c->weights_digest,
-                     c->pre_switch ? "before the switch" : "");
+                     kept_for(c));
     }
     bit_msg_free(reply);
     return 0;
@@ -112,32 +123,114 @@ static int verify(struct bit_cli *cli, const char *what)
     return worst;
 }
 
+static int verify_all(struct bit_cli *cli, int count, char **what)
+{
+    int first = 0;
+
+    for (int i = 0; i < count; i++) {
+        int code = verify(cli, what[i]);
+        first = first ? first : code;
+    }
+    return first;
+}
+
+/* ---- pins and removals */
+
+/* "8" or "step-00000008" */
+static bool parse_step(const char *text, uint64_t *out)
+{
+    unsigned long long step;
+    const int64_t named = bit_checkpoint_step(text);
+
+    if (named < 0 && !bit_parse_u64(text, &step))
+        return false;
+    *out = named < 0 ? step : (uint64_t)named;
+    return true;
+}
+
+static int change(struct bit_cli *cli, const char *how, const char *run, uint64_t step, bool force)
+{
+    Bit__CheckpointPinRequest pin = BIT__CHECKPOINT_PIN_REQUEST__INIT;
+    Bit__CheckpointRemoveRequest remove = BIT__CHECKPOINT_REMOVE_REQUEST__INIT;
+
+    if (strcmp(how, "rm") == 0) {
+        remove.run = bit_lend(run);
+        remove.step = step;
+        remove.has_force = remove.force = force;
+        return bit_change_send(cli, BIT_MSG_CHECKPOINT_REMOVE_REQUEST, &remove);
+    }
+    pin.run = bit_lend(run);
+    pin.step = step;
+    pin.has_unpin = pin.unpin = strcmp(how, "unpin") == 0;
+    return bit_change_send(cli, BIT_MSG_CHECKPOINT_PIN_REQUEST, &pin);
+}
+
+/* words: RUN STEP... All steps are read before the first is acted upon. */
+static int change_all(struct bit_cli *cli, const char *how, int count, char **words, bool force)
+{
+    uint64_t step;
+    int first = 0;
+
+    if (count < 2)
+        return bit_usage(&bit_cmd_ckpt, "%s which STEP of %s?", how, words[0]);
+    for (int i = 1; i < count; i++)
+        if (!parse_step(words[i], &step))
+            return bit_usage(&bit_cmd_ckpt, "'%s' is no step: 2000 or step-00002000", words[i]);
+    for (int i = 1; i < count; i++) {
+        parse_step(words[i], &step);
+        int code = change(cli, how, words[0], step, force);
+        first = first ? first : code;
+    }
+    return first;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_ckpt, .cli = cli};
-    int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 2);
+    bool force = false;
+    int got;
 
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        force = true;
+    int code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
-    if (strcmp(argv[o.rest], "ls") == 0)
-        return list(cli, argv[o.rest + 1]);
-    if (strcmp(argv[o.rest], "verify") == 0)
-        return verify(cli, argv[o.rest + 1]);
-    return bit_usage(&bit_cmd_ckpt, "'%s' is neither ls nor verify", argv[o.rest]);
+    const char *how = argv[o.rest];
+    const int count = argc - o.rest - 1;
+    char **words = argv + o.rest + 1;
+    const bool removes = strcmp(how, "rm") == 0, lists = strcmp(how, "ls") == 0;
+    if (!removes && !lists && strcmp(how, "verify") != 0 && strcmp(how, "pin") != 0 && strcmp(how, "unpin") != 0)
+        return bit_usage(&bit_cmd_ckpt, "'%s' is none of ls, verify, pin, unpin and rm", how);
+    if (force && !removes)
+        return bit_usage(&bit_cmd_ckpt, "--force is of rm alone");
+    if (count == 0)
+        return bit_usage(&bit_cmd_ckpt, "which RUN?");
+    if (lists && count > 1)
+        return bit_usage(&bit_cmd_ckpt, "'%s' is one word too many", words[1]);
+    if (lists)
+        return list(cli, words[0]);
+    return strcmp(how, "verify") == 0 ? verify_all(cli, count, words) : change_all(cli, how, count, words, force);
 }
 
 const struct bit_cli_verb bit_cmd_ckpt = {
     .name = "ckpt",
-    .summary = "list a run's checkpoints, or verify every byte of them",
-    .synopsis = "ls RUN | verify RUN | verify FOLDER",
+    .summary = "list, verify, pin and remove a run's checkpoints",
+    .synopsis = "ls RUN | verify RUN|FOLDER... | pin|unpin RUN STEP... | rm RUN STEP... [--force]",
     .description =
-        "`ls` lists a run's checkpoints with phase, size, time and the digest of their weights. `verify` reads\n"
-        "every byte and compares it with the manifest's checksums: of all checkpoints of a run, or of one folder,\n"
-        "for which no daemon is needed. A damaged one is named with file, chunk and offset, and the exit code is\n"
-        "65.",
+        "`ls` lists a run's checkpoints with phase, size, time, the digest of their weights and what keeps them.\n"
+        "`verify` reads every byte and compares it with the manifest's checksums: of all checkpoints of runs, or\n"
+        "of folders, for which no daemon is needed. A damaged one is named with file, chunk and offset, and the\n"
+        "exit code is 65.\n\n"
+        "A pinned checkpoint stays, whatever checkpoint.keep_last says, until `unpin`. Those that `bitctl\n"
+        "checkpoint` wrote are pinned from the beginning.\n\n"
+        "`rm` removes one that is not pinned. It refuses the newest, which a resume starts from, and says what\n"
+        "would be lost; --force removes it all the same. One that another run still has to begin from stays.\n\n"
+        "Each STEP (2000 or step-00002000), run or folder is answered with a line; the exit code is the first that\n"
+        "is not 0.",
     .options = options,
     .examples = "$ bitctl ckpt ls @last\n"
                 "$ bitctl ckpt verify @last\n"
-                "$ bitctl ckpt verify ./step-00002000",
+                "$ bitctl ckpt verify ./step-00002000\n"
+                "$ bitctl ckpt pin r7 2000 4000",
     .run = run,
 };

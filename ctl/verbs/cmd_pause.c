@@ -15,11 +15,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 const struct bit_cli_verb bit_cmd_pause = {
     .name = "pause",
     .summary = "checkpoint, stop the workers, keep the run",
-    .synopsis = "RUN [--no-wait]",
+    .synopsis = "RUN... [--no-wait]",
     .description =
         "Writes a checkpoint at the next possible step boundary, stops the workers and frees what they held.\n"
         "Returns once the checkpoint is durable and the workers are gone. `bitctl resume` goes on with the same\n"
-        "bits as if never paused.",
+        "bits as if never paused.\n\n" BIT_EACH_RUN_HELP,
     .options = bit_change_options,
     .examples = "$ bitctl pause @last\n"
                 "$ bitctl resume @last",

@@ -29,10 +29,10 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 const struct bit_cli_verb bit_cmd_resume = {
     .name = "resume",
     .summary = "let a paused run go on",
-    .synopsis = "RUN [--ranks=N] [--no-wait]",
+    .synopsis = "RUN... [--ranks=N] [--no-wait]",
     .description =
         "Starts a paused run again from its newest checkpoint, or queues it when every slot is taken. Returns\n"
-        "once the run is training or queued.",
+        "once the run is training or queued.\n\n" BIT_EACH_RUN_HELP,
     .options = options,
     .examples = "$ bitctl resume @last\n"
                 "$ bitctl resume @last --ranks 16\n",

@@ -16,25 +16,15 @@ static const struct bit_option options[] = {
     {0},
 };
 
-static int run(struct bit_cli *cli, int argc, char **argv)
+static int show(struct bit_cli *cli, Bit__StatusRequest *ask, int columns, bool first)
 {
-    struct bit_options o = {.verb = &bit_cmd_status, .cli = cli};
-    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
-    int got, columns, rows;
+    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, ask, BIT_MSG_RUN_STATUS, &status);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        ask.has_points = true;
-    int code = bit_options_end(&o, got, argc, argv, 1);
-    if (code >= 0)
-        return code;
-    bit_terminal_size(stdout, &columns, &rows);
-    if (ask.has_points)
-        ask.points = 4 * (uint32_t)columns;
-    ask.run = argv[o.rest];
-    code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
     if (code)
         return code;
+    if (!first && !cli->json && !cli->quiet)
+        bit_show(stdout, "\n");
     if (cli->json)
         bit_print_json(status);
     else if (cli->quiet)
@@ -45,14 +35,37 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return 0;
 }
 
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_status, .cli = cli};
+    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
+    int got, columns, rows, first = 0;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        ask.has_points = true;
+    int code = bit_options_end_many(&o, got, argc, argv);
+    if (code >= 0)
+        return code;
+    bit_terminal_size(stdout, &columns, &rows);
+    if (ask.has_points)
+        ask.points = 4 * (uint32_t)columns;
+    for (int i = o.rest; i < argc && first != BIT_EXIT_UNAVAILABLE; i++) {
+        ask.run = argv[i];
+        code = show(cli, &ask, columns, i == o.rest);
+        first = first ? first : code;
+    }
+    return first;
+}
+
 const struct bit_cli_verb bit_cmd_status = {
     .name = "status",
-    .summary = "show one run: state, step, phase, loss, speed",
-    .synopsis = "RUN [--curve]",
+    .summary = "show a run: state, step, phase, loss, speed",
+    .synopsis = "RUN... [--curve]",
     .description =
         "Shows where a run is: its state and why, step, phase and strength, loss and gradient norm, the time a\n"
         "step takes and where it goes, the zeros and flips of the ternary codes, the newest checkpoint and the\n"
-        "switch. It asks the daemon's memory, never the workers: training does not feel it.",
+        "switch. It asks the daemon's memory, never the workers: training does not feel it.\n\n"
+        "Of several runs one page after the other is shown; the exit code is the first that is not 0.",
     .options = options,
     .examples = "$ bitctl status @last\n"
                 "$ bitctl status @last --json | jq .last.loss\n"

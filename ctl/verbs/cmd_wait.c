@@ -98,6 +98,21 @@ static void on_alarm(int sig)
     _exit(BIT_EXIT_UNFINISHED);
 }
 
+/* One after the other: what the second did meanwhile is told when it is asked. */
+static int wait_for_all(struct state *s, int count, char **runs)
+{
+    int first = 0;
+
+    for (int i = 0; i < count && first != BIT_EXIT_UNAVAILABLE; i++) {
+        s->ask.run = runs[i];
+        s->exit_code = BIT_EXIT_OK;
+        int code = bit_reply_stream(s->cli, true, ask, take, s);
+        code = code ? code : s->exit_code;
+        first = first ? first : code;
+    }
+    return first;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_wait, .cli = cli};
@@ -113,7 +128,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     }
     if (code)
         return code;
-    code = bit_options_end(&o, got, argc, argv, 1);
+    code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
     if (timeout) {
@@ -122,20 +137,20 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         signal(SIGALRM, on_alarm);
         alarm((unsigned)timeout);
     }
-    s.ask.run = argv[o.rest];
-    code = bit_reply_stream(cli, true, ask, take, &s);
-    return code ? code : s.exit_code;
+    return wait_for_all(&s, argc - o.rest, argv + o.rest);
 }
 
 const struct bit_cli_verb bit_cmd_wait = {
     .name = "wait",
     .summary = "wait for a run's end, a step, a phase or a checkpoint",
-    .synopsis = "RUN [--for=WHAT] [--timeout=SECONDS]",
+    .synopsis = "RUN... [--for=WHAT] [--timeout=SECONDS]",
     .description =
         "Waits until the run has ended, or until what --for names has happened, and survives a restart of the\n"
         "daemon. At the end the exit code tells how: 0 completed, 100 failed, 103 cancelled, 104 stopped by a\n"
         "rule. If the run ends before what was waited for, it returns with the end's code, or 101 if the run\n"
-        "completed without it.",
+        "completed without it.\n\n"
+        "Of several runs all are waited for; each is told with a line, in the order given, and the exit code is\n"
+        "the first of theirs that is not 0.",
     .options = options,
     .examples = "$ bitctl wait @last && echo trained\n"
                 "$ bitctl wait @last --for phase=ternary --timeout 3600",

@@ -93,9 +93,13 @@ static const struct {
     const char *name;
     bool group; /* may do it to a shared run */
 } verbs[] = {
-    [BIT_VERB_CHECKPOINT] = {"checkpoint", true}, [BIT_VERB_PAUSE] = {"pause", true},
-    [BIT_VERB_RESUME] = {"resume", false},        [BIT_VERB_CANCEL] = {"cancel", true},
-    [BIT_VERB_SWITCH] = {"switch", false},        [BIT_VERB_FROM] = {"start a run from", true},
+    [BIT_VERB_CHECKPOINT] = {"checkpoint", true},
+    [BIT_VERB_PAUSE] = {"pause", true},
+    [BIT_VERB_RESUME] = {"resume", false},
+    [BIT_VERB_CANCEL] = {"cancel", true},
+    [BIT_VERB_SWITCH] = {"switch", false},
+    [BIT_VERB_FROM] = {"start a run from", true},
+    [BIT_VERB_PIN] = {"pin or remove checkpoints of", false},
 };
 
 int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enum bit_verb verb)

@@ -10,6 +10,10 @@
  *     start a run from its    yes                  yes           yes      no           no
  *     checkpoints
  *     resume, switch          yes                  yes           no       no           no
+ *     pin, unpin, remove      yes                  yes           no       no           no
+ *     its checkpoints
+     pin, unpin and remove   yes                  yes           no       no           no
+     its checkpoints
  *
  * Without `group` the socket is bitd's user's alone. Whoever submits to a bitd of another user proves for each file of
  * the specification that he may read it (daemon/client/proof.h).
@@ -30,7 +34,15 @@ struct bit_access {
     gid_t group, admin_group; /* (gid_t)-1: none */
 };
 
-enum bit_verb { BIT_VERB_CHECKPOINT, BIT_VERB_PAUSE, BIT_VERB_RESUME, BIT_VERB_CANCEL, BIT_VERB_SWITCH, BIT_VERB_FROM };
+enum bit_verb {
+    BIT_VERB_CHECKPOINT,
+    BIT_VERB_PAUSE,
+    BIT_VERB_RESUME,
+    BIT_VERB_CANCEL,
+    BIT_VERB_SWITCH,
+    BIT_VERB_FROM,
+    BIT_VERB_PIN,
+};
 
 /** Errors: BIT_EUSAGE if a group does not exist, or admin_group is set without group. */
 int bit_access_init(struct bit_access *a, const struct bit_config *config);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/client/access.h"
+#include "daemon/client/pin.h"
 #include "daemon/client/run_names.h"
 #include "daemon/job/control.h"
 #include "daemon/job/job.h"
@@ -19,8 +19,7 @@
 
 BIT_LOG_TOPIC("mutate");
 
-/* The run to be changed, or NULL with the client refused. */
-static struct bit_runner *begin(struct bit_client *c, const char *which, const char *request_id, enum bit_verb verb)
+struct bit_runner *bit_mutate_begin(struct bit_client *c, const char *which, const char *request_id, enum bit_verb verb)
 {
     if (request_id[0] == '\0' || strlen(request_id) > BIT_REQUEST_ID_MAX) {
         bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
@@ -40,7 +39,7 @@ static struct bit_runner *begin(struct bit_client *c, const char *which, const c
     return r;
 }
 
-static void send_done(struct bit_client *c, const struct bit_runner *r, uint64_t step, uint64_t event, const char *text)
+void bit_mutate_done(struct bit_client *c, const struct bit_runner *r, uint64_t step, uint64_t event, const char *text)
 {
     Bit__DoneReply m = BIT__DONE_REPLY__INIT;
 
@@ -81,7 +80,7 @@ static void answer_when(struct bit_client *c, struct bit_runner *r, enum bit_wai
                         bool no_wait, uint64_t event)
 {
     if (no_wait) {
-        send_done(c, r, step, event, bit_run_state_name(r->run.state));
+        bit_mutate_done(c, r, step, event, bit_run_state_name(r->run.state));
         return;
     }
     const struct bit_wait wait = {.kind = kind, .runner = r, .step = step, .event = event};
@@ -110,7 +109,7 @@ static void ask_checkpoint(struct bit_client *c, struct bit_runner *r, const Bit
 
 void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_CHECKPOINT);
+    struct bit_runner *r = bit_mutate_begin(c, m->run, m->request_id, BIT_VERB_CHECKPOINT);
 
     if (r == NULL)
         return;
@@ -122,7 +121,7 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
     const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
     uint64_t step = r->job ? bit_control_boundary(r->job) : r->run.step;
     if (newest != NULL && newest->step >= step)
-        send_done(c, r, newest->step, r->run.seq, newest->name); /* it is there already */
+        bit_pin_newest(c, r, m->request_id); /* it is there already */
     else if (r->job == NULL || !bit_run_active(&r->run))
         refuse_state(c, r, "checkpointed");
     else
@@ -133,7 +132,7 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
 
 void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_PAUSE);
+    struct bit_runner *r = bit_mutate_begin(c, m->run, m->request_id, BIT_VERB_PAUSE);
 
     if (r == NULL)
         return;
@@ -184,7 +183,7 @@ static int check_ranks(struct bit_run *run, uint32_t ranks)
 
 void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_RESUME);
+    struct bit_runner *r = bit_mutate_begin(c, m->run, m->request_id, BIT_VERB_RESUME);
 
     if (r == NULL)
         return;
@@ -235,7 +234,7 @@ static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutatio
 
 void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_CANCEL);
+    struct bit_runner *r = bit_mutate_begin(c, m->run, m->request_id, BIT_VERB_CANCEL);
 
     if (r == NULL)
         return;
@@ -329,18 +328,18 @@ static void plan_switch(struct bit_client *c, struct bit_runner *r, const Bit__S
     uint64_t event = r->run.seq;
     if (r->job != NULL)
         bit_control_changed(r->job);
-    send_done(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : planned_text(&r->run));
+    bit_mutate_done(c, r, cancel ? r->run.step : at, event, cancel ? "no switch" : planned_text(&r->run));
 }
 
 void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m)
 {
-    struct bit_runner *r = begin(c, m->run, m->request_id, BIT_VERB_SWITCH);
+    struct bit_runner *r = bit_mutate_begin(c, m->run, m->request_id, BIT_VERB_SWITCH);
 
     if (r == NULL)
         return;
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
     if (applied != NULL) {
-        send_done(c, r, applied->step, applied->seq, applied->cancelled ? "no switch" : planned_text(&r->run));
+        bit_mutate_done(c, r, applied->step, applied->seq, applied->cancelled ? "no switch" : planned_text(&r->run));
         return;
     }
     uint64_t at = 0;

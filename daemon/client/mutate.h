@@ -5,7 +5,14 @@
 #ifndef BIT_DAEMON_MUTATE_H
 #define BIT_DAEMON_MUTATE_H
 
+#include "daemon/client/access.h"
 #include "daemon/client/client.h"
+
+/** The run to be changed, or NULL with the client refused: there is none, it is damaged, or he may not. */
+struct bit_runner *bit_mutate_begin(struct bit_client *c, const char *which, const char *request_id,
+                                    enum bit_verb verb);
+/** Answer: what was asked for holds from this step on, by this record. */
+void bit_mutate_done(struct bit_client *c, const struct bit_runner *r, uint64_t step, uint64_t event, const char *text);
 
 void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m);
 void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m);

@@ -116,6 +116,8 @@ static void fill_listing(struct listing *out, const struct bit_runner *r, const 
     out->info.weights_digest = from->weights_digest;
     out->info.has_pre_switch = true;
     out->info.pre_switch = r->run.switched && from->step == r->run.switched_after;
+    out->info.has_pinned = true;
+    out->info.pinned = from->pinned;
 }
 
 void bit_query_checkpoints(struct bit_client *c, const Bit__CheckpointListRequest *m)

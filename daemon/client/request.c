@@ -2,6 +2,7 @@
 
 #include "daemon/client/doctor.h"
 #include "daemon/client/mutate.h"
+#include "daemon/client/pin.h"
 #include "daemon/client/query.h"
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
@@ -32,6 +33,8 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(cancel_request, CancelRequest, bit_mutate_cancel)                                                                \
     X(switch_request, SwitchRequest, bit_mutate_switch)                                                                \
     X(checkpoint_list_request, CheckpointListRequest, bit_query_checkpoints)                                           \
+    X(checkpoint_pin_request, CheckpointPinRequest, bit_pin_asked)                                                     \
+    X(checkpoint_remove_request, CheckpointRemoveRequest, bit_pin_remove_asked)                                        \
     X(doctor_request, DoctorRequest, bit_doctor_answer)                                                                \
     X(version_request, VersionRequest, bit_query_version)                                                              \
     X(prove_answer, ProveAnswer, refuse_proof)

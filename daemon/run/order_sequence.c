@@ -5,7 +5,7 @@
 void bit_order_sequence_init(struct bit_order_sequence *c, const struct bit_run *run, uint64_t step,
                              Bit__Precision precision)
 {
-    bool durable = bit_run_has_checkpoint(run, step);
+    bool durable = bit_run_checkpoint_at(run, step) != NULL;
 
     *c = (struct bit_order_sequence){
         .sent = step,

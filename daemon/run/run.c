@@ -84,12 +84,12 @@ const struct bit_run_checkpoint *bit_run_find_checkpoint(const struct bit_run *r
     return NULL;
 }
 
-bool bit_run_has_checkpoint(const struct bit_run *run, uint64_t step)
+const struct bit_run_checkpoint *bit_run_checkpoint_at(const struct bit_run *run, uint64_t step)
 {
     for (size_t i = 0; i < run->checkpoints.count; i++)
         if (run->checkpoints.list[i].step == step)
-            return true;
-    return false;
+            return &run->checkpoints.list[i];
+    return NULL;
 }
 
 bool bit_run_asked_at(const struct bit_run *run, uint64_t step)
@@ -253,14 +253,17 @@ static int apply_asked(struct bit_run *run, const Bit__CheckpointAsked *m)
     return note_applied(run, m->request_id, m->after_step, false);
 }
 
-static void forget_asked(struct bit_run *run, uint64_t step)
+/* Returns whether somebody asked for this one; where the one that he asked for failed, it is what he got instead. */
+static bool forget_asked(struct bit_run *run, uint64_t step)
 {
+    const size_t before = run->checkpoints.asked_count;
     size_t kept = 0;
 
-    for (size_t i = 0; i < run->checkpoints.asked_count; i++)
-        if (run->checkpoints.asked[i] != step)
+    for (size_t i = 0; i < before; i++)
+        if (run->checkpoints.asked[i] > step)
             run->checkpoints.asked[kept++] = run->checkpoints.asked[i];
     run->checkpoints.asked_count = kept;
+    return kept < before;
 }
 
 static void remove_checkpoint(struct bit_run *run, const char *name)
@@ -273,8 +276,11 @@ static void remove_checkpoint(struct bit_run *run, const char *name)
     run->checkpoints.count = kept;
 }
 
-static int add_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, uint64_t time_ns)
+static int add_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, uint64_t time_ns, bool asked)
 {
+    const struct bit_run_checkpoint *before = bit_run_find_checkpoint(run, m->name);
+    const bool pinned = asked || (before != NULL && before->pinned);
+
     remove_checkpoint(run, m->name); /* written again after a restart */
     struct bit_run_checkpoint *all = realloc(run->checkpoints.list, (run->checkpoints.count + 1) * sizeof *all);
     if (all == NULL)
@@ -293,6 +299,7 @@ static int add_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m, u
         .has_moments = m->has_moments_digest,
         .moments_digest = m->moments_digest,
         .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
+        .pinned = pinned,
     };
     bit_format(all[at].name, sizeof all[at].name, "%s", m->name);
     return 0;
@@ -319,8 +326,28 @@ static int apply_checkpoint(struct bit_run *run, const Bit__CheckpointReport *m,
         return 0;
     }
     run->checkpoints.failures = 0;
-    forget_asked(run, m->after_step);
-    return add_checkpoint(run, m, time_ns);
+    return add_checkpoint(run, m, time_ns, forget_asked(run, m->after_step));
+}
+
+static int apply_removed(struct bit_run *run, const Bit__CheckpointRemoved *m)
+{
+    const struct bit_run_checkpoint *c = bit_run_find_checkpoint(run, m->name);
+    const uint64_t step = c != NULL ? c->step : 0;
+
+    remove_checkpoint(run, m->name);
+    return m->request_id != NULL ? note_applied(run, m->request_id, step, false) : 0;
+}
+
+static int apply_pinned(struct bit_run *run, const Bit__CheckpointPinned *m)
+{
+    uint64_t step = 0;
+
+    for (size_t i = 0; i < run->checkpoints.count; i++)
+        if (strcmp(run->checkpoints.list[i].name, m->name) == 0) {
+            run->checkpoints.list[i].pinned = m->pinned;
+            step = run->checkpoints.list[i].step;
+        }
+    return note_applied(run, m->request_id, step, false);
 }
 
 static int apply_evaluated(struct bit_run *run, const Bit__EvaluateReport *m)
@@ -395,8 +422,9 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
     case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT:
         return apply_checkpoint(run, r->checkpoint, r->time_ns);
     case BIT__JOURNAL_RECORD__WHAT_REMOVED:
-        remove_checkpoint(run, r->removed->name);
-        return 0;
+        return apply_removed(run, r->removed);
+    case BIT__JOURNAL_RECORD__WHAT_PINNED:
+        return apply_pinned(run, r->pinned);
     case BIT__JOURNAL_RECORD__WHAT_BAD:
         return apply_bad(run, r->bad);
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:

@@ -30,6 +30,7 @@ struct bit_run_checkpoint {
     bool has_weights, has_moments;
     uint64_t moments_digest;
     Bit__Precision precision;
+    bool pinned; /* stays until somebody unpins it */
 };
 
 /* Something that was wrong with a step. */
@@ -186,7 +187,7 @@ uint32_t bit_run_ranks(const struct bit_run *run);
 /** The newest durable checkpoint, or NULL. */
 const struct bit_run_checkpoint *bit_run_newest(const struct bit_run *run);
 const struct bit_run_checkpoint *bit_run_find_checkpoint(const struct bit_run *run, const char *name);
-bool bit_run_has_checkpoint(const struct bit_run *run, uint64_t step);
+const struct bit_run_checkpoint *bit_run_checkpoint_at(const struct bit_run *run, uint64_t step);
 bool bit_run_asked_at(const struct bit_run *run, uint64_t step);
 /** After a loss: 200 ms, doubled with each one that gained nothing, at most 30 s. */
 uint64_t bit_run_backoff_ms(const struct bit_run *run);

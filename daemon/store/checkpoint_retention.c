@@ -22,7 +22,7 @@ bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index)
     uint64_t step = run->checkpoints.list[index].step;
     size_t newer = run->checkpoints.count - 1 - index;
 
-    if (newer < BIT_MAX(spec->keep_last, 1u))
+    if (run->checkpoints.list[index].pinned || newer < BIT_MAX(spec->keep_last, 1u))
         return true;
     if (spec->keep_every > 0 && step % spec->keep_every == 0)
         return true;
@@ -104,6 +104,26 @@ void bit_checkpoint_retention_finish(struct bit_runner *r)
     if (dir != NULL)
         closedir(dir);
     free(folder);
+}
+
+int bit_checkpoint_retention_remove(struct bit_runner *r, const char *name, char *request_id, uint32_t uid)
+{
+    char copy[sizeof r->run.checkpoints.list->name], why[32];
+    Bit__CheckpointRemoved m = BIT__CHECKPOINT_REMOVED__INIT;
+
+    snprintf(copy, sizeof copy, "%s", name);
+    snprintf(why, sizeof why, "asked by uid %u", uid);
+    m.name = copy;
+    m.why = why;
+    m.request_id = request_id;
+    m.has_uid = true;
+    m.uid = uid;
+    int err = bit_try_record(r, REMOVED, removed, &m);
+    if (err < 0)
+        return err;
+    bit_info("removed", "run=%s name=%s uid=%u", r->run.id, copy, uid);
+    remove_folder(r, copy);
+    return 0;
 }
 
 static void remove_one(struct bit_runner *r, size_t index)

@@ -39,6 +39,8 @@
     X(VERSION_REQUEST, version_request, 62, CLIENT_REQUEST)                                                            \
     X(DOCTOR_REQUEST, doctor_request, 63, CLIENT_REQUEST)                                                              \
     X(PROVE_ANSWER, prove_answer, 64, CLIENT_REQUEST)                                                                  \
+    X(CHECKPOINT_PIN_REQUEST, checkpoint_pin_request, 70, CLIENT_REQUEST)                                              \
+    X(CHECKPOINT_REMOVE_REQUEST, checkpoint_remove_request, 71, CLIENT_REQUEST)                                        \
     X(ERROR_REPLY, error_reply, 80, CLIENT_REPLY)                                                                      \
     X(DONE_REPLY, done_reply, 81, CLIENT_REPLY)                                                                        \
     X(SUBMIT_REPLY, submit_reply, 82, CLIENT_REPLY)                                                                    \

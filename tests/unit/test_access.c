@@ -4,7 +4,7 @@
 #include "proto/err.h"
 #include "tests/test.h"
 
-static const char letters[] = "cprxs"; /* checkpoint, pause, resume, cancel, switch */
+static const char letters[] = "cprxsfk"; /* checkpoint, pause, resume, cancel, switch, start from, keep */
 
 /* Which verbs somebody may do, as letters. */
 static const char *allowed(struct bit_peer peer, bool shared)
@@ -16,7 +16,7 @@ static const char *allowed(struct bit_peer peer, bool shared)
 
     spec.has_shared = true;
     spec.shared = shared;
-    for (int verb = BIT_VERB_CHECKPOINT; verb <= BIT_VERB_SWITCH; verb++) {
+    for (int verb = BIT_VERB_CHECKPOINT; verb <= BIT_VERB_PIN; verb++) {
         int err = bit_access_check(&peer, &run, (enum bit_verb)verb);
         EXPECT(err == 0 || err == BIT_EAUTH);
         if (err == 0)
@@ -35,7 +35,7 @@ TEST(owners_and_admins_do_everything)
 
 TEST(members_do_to_shared_runs_what_costs_no_work)
 {
-    EXPECT_STREQ(allowed((struct bit_peer){.uid = 1002, .member = true}, true), "cpx");
+    EXPECT_STREQ(allowed((struct bit_peer){.uid = 1002, .member = true}, true), "cpxf");
     EXPECT_STREQ(allowed((struct bit_peer){.uid = 1002, .member = true}, false), "");
     EXPECT_STREQ(allowed((struct bit_peer){.uid = 1002}, true), "");
 }

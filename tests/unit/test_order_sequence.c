@@ -208,6 +208,8 @@ TEST(keeps_what_it_should)
     static const bool kept[9] = {false, false, true, true, false, false, false, true, true};
     for (size_t i = 0; i < 9; i++)
         EXPECT_EQ(bit_checkpoint_retention_keeps(&run, i), kept[i]);
+    run.checkpoints.list[0].pinned = true;
+    EXPECT(bit_checkpoint_retention_keeps(&run, 0));
     bit_run_finish(&run);
 }
 

@@ -1,0 +1,159 @@
+"""What is kept and what goes, as people ask for it through bitctl: pinned checkpoints, runs removed, several runs in a verb.
+
+The workers are tests/daemon's, so that a run costs no time.
+"""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+from fixture import build_root, main, write_tokens
+
+WORKER, MPIRUN = map(os.path.abspath, sys.argv[1:3])
+sys.argv[1:3] = []
+BITD, BITCTL = (os.path.join(build_root(), *name) for name in (("daemon", "bitd"), ("ctl", "bitctl")))
+
+SPEC = """
+name: "{name}"
+model {{ layers: 1 width: 32 heads: 2 mlp_hidden: 64 vocab: 500 vocab_padded: 512 context: 16 }}
+data {{ train: "t.npy" }}
+batch {{ instances: 4 }}
+schedule {{ steps: {steps} peak_lr: 1e-3 warmup_steps: 2 }}
+checkpoint {{ every: {every} keep_last: 1 }}
+launch {{ ranks: 1 threads: 1 }}
+"""
+
+
+class Bitd:
+    def __init__(self, step_us=2000, slots=1):
+        self.dir = tempfile.mkdtemp(prefix="bit-kept-")
+        self.state, self.socket = os.path.join(self.dir, "state"), os.path.join(self.dir, "s")
+        self.environment = {**os.environ, "FAKE_STEP_US": str(step_us)}
+        self.slots = slots
+        write_tokens(os.path.join(self.dir, "t.npy"), 4096, 500, 1)
+
+    def start(self):
+        """Returns when it listens: the log says so."""
+        reader, writer = os.pipe()
+        self.process = subprocess.Popen(
+            [BITD, "--state", self.state, "--socket", self.socket, "--worker", WORKER, "--set", f"mpirun={MPIRUN}",
+             "--set", "kill_grace=2", "--set", f"slots={self.slots}"], stderr=writer, env=self.environment)
+        os.close(writer)
+        self.log = os.fdopen(reader, errors="replace")
+        for line in self.log:
+            if "listening" in line:
+                break
+        else:
+            raise AssertionError("bitd did not start")
+        self.drain = subprocess.Popen(["cat"], stdin=self.log, stdout=open(os.path.join(self.dir, "log"), "ab"))
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def end(self, number):
+        self.process.send_signal(number)
+        self.process.wait(60)
+        self.drain.wait(60)
+        self.log.close()
+
+    def __exit__(self, kind, value, trace):
+        with contextlib.suppress(Exception):
+            for run in self.ctl("ps", "-q")[1].split():
+                self.ctl("cancel", run, "--now")
+        self.end(signal.SIGTERM)
+        if kind:
+            with open(os.path.join(self.dir, "log"), errors="replace") as f:
+                print(f.read()[-4000:])
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def ctl(self, verb, *args, code=None):
+        p = subprocess.run([BITCTL, verb, "--socket", self.socket, *args], capture_output=True, text=True, timeout=60)
+        said = p.returncode, p.stdout, p.stderr
+        assert code is None or p.returncode == code, f"bitctl {verb} {' '.join(args)}: {said}, and {code} was expected"
+        return said
+
+    def submit(self, name="mine", steps=16, every=4, *args):
+        path = os.path.join(self.dir, "run.txtpb")
+        with open(path, "w") as f:
+            f.write(SPEC.format(name=name, steps=steps, every=every))
+        return self.ctl("submit", "-q", path, *args, code=0)[1].strip()
+
+    def checkpoints(self, run):
+        return [json.loads(line) for line in self.ctl("ckpt", "ls", run, "--json", code=0)[1].splitlines()]
+
+    def steps(self, run):
+        return [c["step"] for c in self.checkpoints(run)]
+
+
+def what_is_saved_by_hand_is_kept():
+    with Bitd(step_us=10000) as d:
+        run = d.submit(steps=60, every=5)
+        d.ctl("wait", run, "--for", "step=2", code=0)
+        saved = json.loads(d.ctl("checkpoint", run, "--json", code=0)[1])["step"]
+        d.ctl("wait", run, "--for", f"checkpoint={saved + 11}", code=0)
+        assert saved in d.steps(run), f"the checkpoint of step {saved}, asked for by hand, is gone: {d.steps(run)}"
+        d.end(signal.SIGKILL)  # a bitd that comes back knows what is pinned
+        d.start()
+        d.ctl("wait", run, code=0)
+        assert d.steps(run) == [saved, 60], d.steps(run)
+        rows = d.ctl("ckpt", "ls", run, code=0)[1].splitlines()
+        assert "pinned" in rows[1] and "pinned" not in rows[2], rows
+
+
+def pins_are_set_and_taken_away():
+    with Bitd() as d:
+        run = d.submit(steps=12, every=100)
+        d.ctl("wait", run, code=0)
+        said = d.ctl("ckpt", "rm", run, "12", code=1)[2]
+        assert "step-00000012 is the newest checkpoint of r1" in said and "goes back to the beginning, 12 steps before" in said, said
+        assert d.ctl("ckpt", "pin", run, "step-00000012", code=0)[1].startswith(f"{run}: pinned (step 12"), "pinned"
+        assert "is pinned: `bitctl ckpt unpin r1 12` first" in d.ctl("ckpt", "rm", run, "12", "--force", code=1)[2]
+        d.ctl("checkpoint", run, code=0)  # there is one already, and it is pinned from now on
+        d.ctl("ckpt", "unpin", run, "12", code=0)
+        events = d.ctl("events", run, code=0)[1]
+        assert "step-00000012 pinned by uid" in events and "step-00000012 unpinned by uid" in events, events
+        said = d.ctl("ckpt", "rm", run, "12", "--force", code=0)[1]
+        assert "step-00000012 removed: whatever resumes the run goes back to the beginning" in said, said
+        assert d.steps(run) == [] and not os.listdir(os.path.join(d.state, "runs", run, "checkpoints")), "gone"
+        for words, text in ((("pin", run, "7"), "has no checkpoint of step 7"),):
+            assert text in d.ctl("ckpt", *words, code=1)[2]
+        for words, text in ((("pin", run, "x"), "'x' is no step"), (("pin", run), "which STEP"), (("rm",), "which RUN"),
+                            (("list", run), "none of ls, verify"), (("ls", run, "--force"), "--force is of rm alone")):
+            assert text in d.ctl("ckpt", *words, code=2)[2], words
+        # One answer a step, and the exit code of the first that failed.
+        again = d.submit(steps=12, every=4)
+        d.ctl("wait", again, code=0)
+        code, out, err = d.ctl("ckpt", "pin", again, "3", "12")
+        assert code == 1 and "step 3" in err and "pinned (step 12" in out, (code, out, err)
+
+
+def several_runs_in_a_verb():
+    with Bitd(step_us=5000, slots=2) as d:
+        a, b = (d.submit(name=name, steps=100000, every=50000) for name in "ab")
+        for run in (a, b):
+            d.ctl("wait", run, "--for", "step=1", code=0)
+        for verb in ("checkpoint", "pause", "resume", "cancel"):
+            code, out, err = d.ctl(verb, "a", "none", b)
+            lines = out.splitlines()
+            assert code == 102 and "there is no run 'none'" in err, (verb, code, err)
+            assert [line.split(":")[0] for line in lines] == [a, b], (verb, lines)
+        for run in (a, b):
+            assert json.loads(d.ctl("status", run, "--json")[1])["state"] == "cancelled"
+        replies = [json.loads(line) for line in d.ctl("cancel", a, b, "--json", code=0)[1].splitlines()]
+        assert [r["run"] for r in replies] == [a, b], replies
+        assert len(d.ctl("status", a, b, "--json", code=0)[1].splitlines()) == 2
+        assert d.ctl("status", a, "none", b, code=102)[1].count("cancelled") >= 2
+        good = d.submit(name="good")
+        assert [line.split(":")[0] for line in d.ctl("wait", good, a, code=103)[1].splitlines()] == [good, a]
+        d.ctl("wait", good, "none", a, code=102)
+        d.ctl("ckpt", "verify", good, code=0)
+        assert d.ctl("cancel", code=2)[2].startswith("bitctl cancel: which RUN?")
+
+
+if __name__ == "__main__":
+    main([what_is_saved_by_hand_is_kept, pins_are_set_and_taken_away, several_runs_in_a_verb])
