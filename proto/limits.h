@@ -52,6 +52,9 @@
 #define BIT_SAFETENSORS_HEADER_MAX  100000000u /* the format's own */
 #define BIT_SAFETENSORS_ENTRIES_MAX 100000
 #define BIT_CHECKPOINT_CHUNK        (64u << 10) /* bytes under one checksum; a rank's shard is a multiple of it */
+#define BIT_REQUEST_FILE_BYTES_MAX  (1u << 30)
+#define BIT_REQUEST_ITEMS_MAX       (1u << 24) /* of a task */
+#define BIT_REQUEST_IDS_MAX         (1u << 29) /* of all of them */
 
 /* daemon */
 #define BIT_RUNS_MAX          100000

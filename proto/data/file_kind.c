@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/check.h"
+#include "proto/data/request_file.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
@@ -69,6 +70,8 @@ enum bit_file_kind bit_file_kind(const uint8_t *bytes, size_t count, unsigned to
         return BIT_FILE_NUMPY;
     if (begins_with(bytes, count, "\x1f\x8b\x08", 3) || begins_with(bytes, count, "\x28\xb5\x2f\xfd", 4))
         return BIT_FILE_COMPRESSED;
+    if (bit_request_file_is(bytes, count))
+        return BIT_FILE_REQUESTS;
     if (is_text(bytes, count))
         return BIT_FILE_TEXT;
     if (token_bytes == sizeof(uint16_t) && has_upper_halves(bytes, count))
@@ -83,6 +86,7 @@ int bit_file_kind_check(enum bit_file_kind kind, const char *path)
     static const char *const says[] = {
         [BIT_FILE_NUMPY] = "is a file of numpy.save, which begins with a header: write the ids alone (array.tofile)",
         [BIT_FILE_COMPRESSED] = "is compressed: token files are read in place, so unpack it",
+        [BIT_FILE_REQUESTS] = "is a request file, a task to be evaluated: it is no data to train on",
         [BIT_FILE_TEXT] = "holds text, not token ids: bitctl tokenize makes token files of documents",
         [BIT_FILE_IDS_16] = "looks like ids of 16 bits, and 32 are expected: data { dtype: UINT16 }",
         [BIT_FILE_IDS_32] = "looks like ids of 32 bits, and 16 are expected: data { dtype: UINT32 }",

@@ -14,6 +14,7 @@ enum bit_file_kind {
     BIT_FILE_TOKENS,
     BIT_FILE_NUMPY,      /* numpy.save's: a header, then the array */
     BIT_FILE_COMPRESSED, /* gzip or zstd */
+    BIT_FILE_REQUESTS,   /* a downstream task: request_file.h */
     BIT_FILE_TEXT,
     BIT_FILE_IDS_16, /* ids of 16 bits where 32 are expected */
     BIT_FILE_IDS_32, /* and the other way round */

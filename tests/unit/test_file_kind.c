@@ -67,6 +67,7 @@ TEST(files_of_other_kinds_are_seen)
     EXPECT_EQ(bit_file_kind(numpy, sizeof numpy, 2, 50280), BIT_FILE_NUMPY);
     EXPECT_EQ(bit_file_kind(gzip, sizeof gzip, 2, 50280), BIT_FILE_COMPRESSED);
     EXPECT_EQ(bit_file_kind(zstd, sizeof zstd, 2, 50280), BIT_FILE_COMPRESSED);
+    EXPECT_EQ(bit_file_kind((const uint8_t *)"bitdreq\n\1\0\0", 11, 2, 50280), BIT_FILE_REQUESTS);
 }
 
 TEST(a_few_bytes_are_no_ground)
