@@ -23,6 +23,7 @@ BIT_CHECK_DECLARE(rope);
 BIT_CHECK_DECLARE(rope_backward);
 BIT_CHECK_DECLARE(attention);
 BIT_CHECK_DECLARE(attention_backward);
+BIT_CHECK_DECLARE(attention_branches);
 BIT_CHECK_DECLARE(swiglu);
 BIT_CHECK_DECLARE(swiglu_backward);
 BIT_CHECK_DECLARE(swiglu_quantise);
@@ -42,6 +43,7 @@ BIT_CHECK_DECLARE(bitlinear_backward_data);
 /* What only the processor's variants ask: they alone can look into the buffers. */
 int bit_check_ids(const char *name, const uint32_t *ids, int64_t rows, int64_t vocab);
 int bit_xent_check_targets(const struct bit_xent_args *args);
+int bit_check_branches(const struct bit_attention_branches_args *args);
 
 /* Rows may be none, columns may not. */
 static inline int bit_check_shape(const char *name, int64_t rows, int64_t cols)

@@ -34,6 +34,7 @@
     X(rope_backward, 1, 1)                                                                                             \
     X(attention, 1, 1)                                                                                                 \
     X(attention_backward, 1, 1)                                                                                        \
+    X(attention_branches, 1, 1)                                                                                        \
     X(swiglu, 1, 1)                                                                                                    \
     X(swiglu_backward, 1, 1)                                                                                           \
     X(swiglu_quantise, 1, 1)                                                                                           \

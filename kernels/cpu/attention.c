@@ -1,42 +1,10 @@
-/*
- * Causal attention, forward: for each tile of queries a walk over the tiles of keys before it, with a running maximum
- * and sum for each query (arXiv 2205.14135). Scores are held with queries across the lanes, so that maxima and sums
- * need no reduction inside a vector.
- */
+/* Causal attention, forward: for each tile of queries a walk over the tiles of keys before it. */
 #include <math.h>
 
 #include "kernels/args.h"
-#include "kernels/cpu/attention_tiles.h"
+#include "kernels/cpu/attention_forward.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/team.h"
-
-/* One thread's scratch, in units. */
-struct scratch {
-    uint32_t *keys, *values, *joined_values; /* of the head */
-    uint32_t *rows, *queries;                /* of the tile: as they came, and by column */
-    float *scores, *out;                     /* (key, query), (query, WIDTH) */
-    uint32_t *probabilities;                 /* (unit of key, query) */
-    float *max, *sum, *correction;           /* (query) */
-};
-
-static struct scratch lay_out(const struct bit_attention_plan *plan, uint32_t *at)
-{
-    const int64_t head = plan->padded * plan->width, tile = TILE * plan->width;
-    struct scratch s;
-
-    s.keys = at;
-    s.values = s.keys + head;
-    s.joined_values = s.values + head;
-    s.rows = s.joined_values + head;
-    s.queries = s.rows + tile;
-    s.out = (float *)(s.queries + tile);
-    s.scores = s.out + tile;
-    s.probabilities = (uint32_t *)(s.scores + TILE * TILE);
-    s.max = (float *)(s.probabilities + TILE * TILE);
-    s.sum = s.max + TILE;
-    s.correction = s.sum + TILE;
-    return s;
-}
 
 static struct source part_of(const struct bit_attention_args *args, int64_t head, int part)
 {
@@ -49,50 +17,6 @@ static struct source part_of(const struct bit_attention_args *args, int64_t head
     };
 
     return part_of_packed(q, head / args->heads, part * args->heads + head % args->heads);
-}
-
-static void hide_future(float *scores)
-{
-    for (int64_t key = 0; key < TILE; key++)
-        for (int64_t q = 0; q < TILE; q += BIT_LANES)
-            vf_store(scores + key * TILE + q,
-                     vf_select(sees(q, key), vf_load(scores + key * TILE + q), vf_set(-INFINITY)));
-}
-
-/* Scores of BIT_LANES queries to unnormalised probabilities; max, sum and correction follow. */
-INLINE void soften(const struct scratch *s, int64_t q, float to_log2, bool pairs)
-{
-    const vf old = vf_load(s->max + q);
-    vf max = old, sum;
-
-    for (int64_t key = 0; key < TILE; key++)
-        max = vf_max(vf_load(s->scores + key * TILE + q), max);
-    const vf base = max * to_log2, correction = vf_exp2(old * to_log2 - base);
-    sum = vf_load(s->sum + q) * correction;
-    for (int64_t key = 0; key < TILE; key += 2) {
-        const vf a = vf_exp2(vf_load(s->scores + key * TILE + q) * to_log2 - base);
-        const vf b = vf_exp2(vf_load(s->scores + (key + 1) * TILE + q) * to_log2 - base);
-        sum += a + b;
-        if (pairs) {
-            vu_store(s->probabilities + key / 2 * TILE + q, join_bf16(a, b));
-        } else {
-            vu_store(s->probabilities + key * TILE + q, (vu)a);
-            vu_store(s->probabilities + (key + 1) * TILE + q, (vu)b);
-        }
-    }
-    vf_store(s->max + q, max);
-    vf_store(s->sum + q, sum);
-    vf_store(s->correction + q, correction);
-}
-
-static void correct_out(const struct scratch *s, int64_t width)
-{
-    for (int64_t q = 0; q < TILE; q++) {
-        if (s->correction[q] == 1)
-            continue;
-        for (int64_t d = 0; d < width; d += BIT_LANES)
-            vf_store(s->out + q * width + d, vf_load(s->out + q * width + d) * s->correction[q]);
-    }
 }
 
 static void finish_tile(const struct bit_attention_args *args, const struct scratch *s, int64_t head, int64_t first,
@@ -113,29 +37,13 @@ static void finish_tile(const struct bit_attention_args *args, const struct scra
 INLINE void forward_tile(const struct bit_attention_args *args, const struct bit_attention_plan *plan,
                          const struct scratch *s, int64_t head, int64_t tile, bool pairs)
 {
-    const int64_t width = plan->width, units = width / unit_elements(pairs), joins = TILE / unit_elements(pairs);
     const float scale = 1 / sqrtf((float)args->head_dim), to_log2 = scale * 1.44269504f;
     const struct source queries = part_of(args, head, 0);
 
-    pack_rows(s->rows, &queries, tile * TILE, (tile + 1) * TILE, width, pairs);
-    pack_columns(s->queries, s->rows, units);
-    for (int64_t q = 0; q < TILE; q++) {
-        s->max[q] = -INFINITY;
-        s->sum[q] = 0;
-    }
-    for (int64_t j = 0; j <= tile; j++) {
-        const struct left keys = {s->keys + j * TILE * units, units, 1}, probabilities = {s->probabilities, 1, TILE};
-
-        product(keys, s->queries, TILE, s->scores, TILE, units, false, pairs);
-        if (j == tile)
-            hide_future(s->scores);
-        for (int64_t q = 0; q < TILE; q += BIT_LANES)
-            soften(s, q, to_log2, pairs);
-        if (j > 0)
-            correct_out(s, width);
-        product(probabilities, s->joined_values + j * joins * width, width, s->out, width, joins, j > 0, pairs);
-    }
-    finish_tile(args, s, head, tile * TILE, width, scale);
+    begin_queries(s, &queries, tile * TILE, plan->width, pairs);
+    for (int64_t j = 0; j <= tile; j++)
+        add_keys(s, j, j == tile ? SEES_PAST : SEES_ALL, TILE, plan->width, to_log2, pairs);
+    finish_tile(args, s, head, tile * TILE, plan->width, scale);
 }
 
 /* Tiles [begin, end) of a head's queries. */

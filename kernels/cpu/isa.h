@@ -26,6 +26,7 @@
     X(rope_backward)                                                                                                   \
     X(attention)                                                                                                       \
     X(attention_backward)                                                                                              \
+    X(attention_branches)                                                                                              \
     X(swiglu)                                                                                                          \
     X(swiglu_backward)                                                                                                 \
     X(xent)                                                                                                            \
