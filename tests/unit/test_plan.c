@@ -1,10 +1,12 @@
 /* The plan: shares that cover, bytes that add up, and a refusal that says why. */
+#include "proto/check.h"
 #include "proto/err.h"
+#include "proto/host_memory.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
-#include "proto/host_memory.h"
+#include "worker/model/activations.h"
 #include "worker/model/plan.h"
 
 #define GIB (1ll << 30)
@@ -132,6 +134,42 @@ TEST(the_micro_batch_fits)
     }
     EXPECT_EQ(smallest, 1);
     bit_msg_free(&spec->base);
+}
+
+/* A run that fits goes on fitting: requests are scored in what training has, and all numbers of ranks pack alike. */
+TEST(scoring_takes_no_memory_of_its_own)
+{
+    static const char *const models[] = {
+        "model { preset: 'olmo_1b' }",
+        "model { preset: 'olmo_20m' }",
+        "model { preset: 'olmo_300m' operands: FP32 }",
+        MODEL,
+        "model { layers: 1 width: 64 heads: 4 mlp_hidden: 128 vocab: 90 vocab_padded: 96 context: 2048 }",
+    };
+    static const char *const backends[] = {"launch { backend: CPU }", "launch { backend: CUDA }"};
+    char text[512];
+
+    for (size_t i = 0; i < BIT_COUNT(models) * 2; i++) {
+        struct bit_worker_plan one, four;
+
+        snprintf(text, sizeof text, "%s %s batch { instances: 16 micro_instances: 1 }", models[i / 2], backends[i % 2]);
+        Bit__RunSpec *spec = spec_of(text);
+        if (!EXPECT_EQ(bit_plan_init(&one, spec, 0, 1, 1, 1, 1024 * GIB), 0))
+            return;
+        EXPECT_EQ((int64_t)one.memory.activations, bit_arena_bytes(&one, 1));
+        EXPECT(one.score_rows >= one.context && one.score_logits >= 1);
+        spec->batch->micro_instances = 4;
+        if (!EXPECT_EQ(bit_plan_init(&four, spec, 1, 4, 1, 1, 1024 * GIB), 0))
+            return;
+        EXPECT_EQ((int64_t)four.memory.activations, bit_arena_bytes(&four, 4));
+        EXPECT_EQ(four.score_rows, one.score_rows);
+        EXPECT_EQ(four.score_logits, one.score_logits);
+        if (i < 4)
+            EXPECT(one.score_rows >= (i % 2 == 0 ? 1024 : 4096) || one.score_rows == one.context);
+        bit_plan_finish(&one);
+        bit_plan_finish(&four);
+        bit_msg_free(spec);
+    }
 }
 
 TEST(too_little_memory_is_refused_with_the_numbers)

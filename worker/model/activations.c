@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/attention_branches.h"
 #include "kernels/rope.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -156,6 +157,52 @@ static int64_t lay(struct bit_arena *a, const struct bit_worker_plan *plan, enum
     return c.used;
 }
 
+static void lay_scoring(struct cursor *c, struct bit_scoring *s, const struct bit_worker_plan *plan, int64_t rows,
+                        int64_t logits)
+{
+    const int64_t width = plan->width;
+
+    s->tokens = take(c, 2 * rows * (int64_t)sizeof *s->tokens);
+    s->positions = s->tokens + rows;
+    s->branches = take(c, rows * (int64_t)sizeof *s->branches);
+    s->cos_sin = take(c, rows * plan->head_dim * 4);
+    s->row = take(c, rows * (int64_t)sizeof *s->row);
+    s->target = take(c, rows * 4);
+    s->loss = take(c, rows * 4);
+    s->x = take(c, logits * width * 4);
+    s->final = take(c, logits * width * (int64_t)bit_dtype_bytes(plan->operands));
+    s->mean = take(c, logits * 4);
+    s->rstd = take(c, logits * 4);
+    s->logits = take(c, logits * plan->vocab_padded * 4);
+}
+
+/* The table of angles stays in front. */
+static int64_t lay_packed(struct bit_arena *a, const struct bit_worker_plan *plan, enum bit_mode mode, int64_t rows,
+                          int64_t logits, uint8_t *base)
+{
+    struct bit_block_activations block;
+    struct cursor c = {.base = base};
+
+    a->cos_sin = take(&c, plan->context * plan->head_dim * 4);
+    a->loss_sum = take(&c, sizeof *a->loss_sum);
+    lay_scoring(&c, &a->scoring, plan, rows, logits);
+    lay_block(&c, &block, plan, mode, rows);
+    a->operand = take(&c, rows * BIT_MAX(plan->width, plan->hidden) * (int64_t)bit_dtype_bytes(plan->operands));
+    a->x_final = block.x_att;
+    connect_operands(a, &block, mode);
+    for (int l = 0; base != NULL && l < plan->layers; l++)
+        a->blocks[l] = block;
+    return c.used;
+}
+
+int64_t bit_arena_scoring_bytes(const struct bit_worker_plan *plan, int64_t rows, int64_t logits)
+{
+    struct bit_arena uncounted;
+    int64_t of_16bit = lay_packed(&uncounted, plan, BIT_MODE_16BIT, rows, logits, NULL);
+
+    return BIT_MAX(of_16bit, lay_packed(&uncounted, plan, BIT_MODE_TERNARY, rows, logits, NULL));
+}
+
 int64_t bit_arena_bytes(const struct bit_worker_plan *plan, int64_t micro_instances)
 {
     struct bit_arena uncounted;
@@ -170,6 +217,13 @@ void bit_arena_set_mode(struct bit_arena *arena, const struct bit_worker_plan *p
 {
     BIT_ASSERT(lay(arena, plan, mode, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
     arena->mode = mode;
+}
+
+void bit_arena_set_scoring(struct bit_arena *arena, const struct bit_worker_plan *plan)
+{
+    BIT_ASSERT(arena->mode != BIT_MODE_BLENDED);
+    BIT_ASSERT(lay_packed(arena, plan, arena->mode, plan->score_rows, plan->score_logits, arena->base) <=
+               (int64_t)arena->bytes);
 }
 
 /* Angles are computed on the host, whatever the backend. */

@@ -44,6 +44,22 @@ struct bit_block_activations {
     void *attention, *up_gate; /* (R, D), (R, 2 F) */
 };
 
+/* While requests are scored (score.h), in the place of all that training keeps: rows of packed sequences, R of them at
+ * most, and as many tokens whose likelihood is wanted. One block's activations serve all blocks in turn, and the stream
+ * stays where it is. */
+struct bit_scoring {
+    uint32_t *tokens, *positions; /* (R) side by side */
+    struct bit_branch *branches;  /* (R) */
+    float *cos_sin;               /* (R, head_dim / 2, 2) of the positions */
+    uint32_t *row;                /* (R) which row predicts a wanted token ... */
+    int32_t *target;              /* (R) ... and the token */
+    float *loss;                  /* (R) minus its log-likelihood */
+    float *x;                     /* (score_logits, D) the stream at those rows, some at a time */
+    void *final;                  /* (score_logits, D) the head's operand */
+    float *mean, *rstd;           /* (score_logits) */
+    float *logits;                /* (score_logits, V) */
+};
+
 struct bit_arena {
     void *base;
     size_t bytes;
@@ -69,18 +85,24 @@ struct bit_arena {
     void *dinput;  /* (R, max(D, F)) the gradient of its input */
     void *dqkv;    /* (R, 3 D) */
 
+    struct bit_scoring scoring;
+
     /* what survives every change of mode */
     float *cos_sin;   /* (T, head_dim / 2, 2) */
-    uint32_t *tokens; /* (micro_instances, T) */
+    uint32_t *tokens; /* (micro_instances, T); not while requests are scored */
     double *loss_sum; /* one: losses are added to it */
 };
 
 /** Bytes that the arena needs for micro_instances instances in whichever of the run's modes needs most. */
 int64_t bit_arena_bytes(const struct bit_worker_plan *plan, int64_t micro_instances);
+/** Bytes that it needs to score `rows` rows at once, with `logits` rows of logits, in either precision. */
+int64_t bit_arena_scoring_bytes(const struct bit_worker_plan *plan, int64_t rows, int64_t logits);
 /** Allocate once, laid out for 16-bit. */
 int bit_arena_create(const struct bit_worker_plan *plan, struct bit_exec *exec, struct bit_arena **out);
 void bit_arena_destroy(struct bit_arena *arena, struct bit_exec *exec);
 /** Lay the same memory out for another mode; what it held is lost. */
 void bit_arena_set_mode(struct bit_arena *arena, const struct bit_worker_plan *plan, enum bit_mode mode);
+/** Lay it out for scoring in the mode in force, until bit_arena_set_mode. */
+void bit_arena_set_scoring(struct bit_arena *arena, const struct bit_worker_plan *plan);
 
 #endif

@@ -10,16 +10,16 @@
 #include "worker/model/block.h"
 #include "worker/model/linear.h"
 
-static int rotate(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
+static int rotate(struct bit_model *model, struct bit_block_activations *b, const struct bit_extent *extent)
 {
     const struct bit_worker_plan *plan = model->plan;
     const struct bit_rope_args args = {
-        .batch = instances,
-        .time = plan->context,
+        .batch = extent->instances,
+        .time = extent->time,
         .heads = plan->heads,
         .head_dim = plan->head_dim,
         .clip = plan->clip_qkv,
-        .cos_sin = model->arena->cos_sin,
+        .cos_sin = extent->cos_sin,
         .qkv = b->qkv,
         .dtype = plan->operands,
         .mask = b->clip_mask,
@@ -28,12 +28,12 @@ static int rotate(struct bit_model *model, struct bit_block_activations *b, int6
     return bit_rope(&model->exec, &args);
 }
 
-static int attend(struct bit_model *model, struct bit_block_activations *b, int64_t instances)
+static int attend_instances(struct bit_model *model, struct bit_block_activations *b, const struct bit_extent *extent)
 {
     const struct bit_worker_plan *plan = model->plan;
     const struct bit_attention_args args = {
-        .batch = instances,
-        .time = plan->context,
+        .batch = extent->instances,
+        .time = extent->time,
         .heads = plan->heads,
         .head_dim = plan->head_dim,
         .qkv = b->qkv,
@@ -43,6 +43,29 @@ static int attend(struct bit_model *model, struct bit_block_activations *b, int6
     };
 
     return bit_attention(&model->exec, &args);
+}
+
+static int attend_branches(struct bit_model *model, struct bit_block_activations *b, const struct bit_extent *extent)
+{
+    const struct bit_worker_plan *plan = model->plan;
+    const struct bit_attention_branches_args args = {
+        .rows = extent->time,
+        .heads = plan->heads,
+        .head_dim = plan->head_dim,
+        .time = extent->branch_time,
+        .branches = extent->branches,
+        .count = extent->branch_count,
+        .qkv = b->qkv,
+        .out = b->attention,
+        .dtype = plan->operands,
+    };
+
+    return bit_attention_branches(&model->exec, &args);
+}
+
+static int attend(struct bit_model *model, struct bit_block_activations *b, const struct bit_extent *extent)
+{
+    return extent->branches != NULL ? attend_branches(model, b, extent) : attend_instances(model, b, extent);
 }
 
 /* y = a linear of norm(x), in the operands' type. */
@@ -61,17 +84,17 @@ static int add_to_stream(struct bit_model *model, int l, enum bit_site site, int
     return bit_linear_forward(model, l * BIT_SITES + site, in, rows, sum, BIT_F32, x);
 }
 
-int bit_block_forward(struct bit_model *model, int l, int64_t instances, float *next)
+int bit_block_forward(struct bit_model *model, int l, const struct bit_extent *extent, float *next)
 {
     struct bit_block_activations *b = &model->arena->blocks[l];
-    const int64_t rows = instances * model->plan->context;
+    const int64_t rows = extent->instances * extent->time;
     int err;
 
     err = project(model, l, BIT_SITE_ATT_PROJ, rows, b->qkv);
     if (err >= 0)
-        err = rotate(model, b, instances);
+        err = rotate(model, b, extent);
     if (err >= 0)
-        err = attend(model, b, instances);
+        err = attend(model, b, extent);
     if (err >= 0)
         err = add_to_stream(model, l, BIT_SITE_ATTN_OUT, rows, b->x_att, b->x_ff);
     if (err >= 0)

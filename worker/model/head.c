@@ -20,16 +20,21 @@ static int64_t head_offset(const struct bit_worker_plan *plan)
     return plan->tied ? plan->tensors[0].offset : plan->tensors[plan->tensor_count - 1].offset;
 }
 
+const void *bit_head_weights(const struct bit_model *model)
+{
+    return bit_model_weight(model, head_offset(model->plan));
+}
+
 static void *operand_at(void *base, int64_t index, enum bit_dtype dtype)
 {
     return (uint8_t *)base + index * (int64_t)bit_dtype_bytes(dtype);
 }
 
-int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t instances, float *x)
+int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t rows, float *x)
 {
     const struct bit_worker_plan *plan = model->plan;
     const struct bit_embed_args args = {
-        .rows = instances * plan->context,
+        .rows = rows,
         .cols = plan->width,
         .vocab = plan->vocab_padded,
         .ids = tokens,
@@ -121,7 +126,7 @@ static int chunk_logits(struct bit_model *model, int64_t first, int64_t rows)
         .n = plan->vocab_padded,
         .k = plan->width,
         .a = operand_at(a->final, first * plan->width, plan->operands),
-        .b = bit_model_weight(model, head_offset(plan)),
+        .b = bit_head_weights(model),
         .ab_dtype = plan->operands,
         .c = a->logits,
         .c_dtype = plan->operands,

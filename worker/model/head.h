@@ -4,8 +4,8 @@
 
 #include "worker/model/state.h"
 
-/** Gather the embeddings of (instances, context) tokens, in the backend's memory, into x (R, D). */
-int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t instances, float *x);
+/** Gather the embeddings of (R) tokens, in the backend's memory, into x (R, D). */
+int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t rows, float *x);
 /** Add arena->dx to the embedding's gradient. */
 int bit_head_embed_backward(struct bit_model *model, const uint32_t *tokens, int64_t instances);
 
@@ -14,6 +14,8 @@ int bit_head_loss(struct bit_model *model, int64_t instances);
 /** Loss and gradient in one go, plan->head_rows positions at a time: fills arena->dx and dx_operand, adds to the head's
  * gradient. */
 int bit_head_loss_backward(struct bit_model *model, int64_t instances, double grad_scale);
+/** The head's weights (V, D): the embedding, where it is tied. */
+const void *bit_head_weights(const struct bit_model *model);
 /** All logits (R, V) in f32. For tests. */
 int bit_head_logits(struct bit_model *model, int64_t instances, float *logits);
 

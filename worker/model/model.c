@@ -142,10 +142,11 @@ static int forward(struct bit_model *model, int64_t instances)
 {
     struct bit_arena *a = model->arena;
     const int layers = model->plan->layers;
-    int err = bit_head_embed(model, a->tokens, instances, a->blocks[0].x_att);
+    const struct bit_extent extent = {.instances = instances, .time = model->plan->context, .cos_sin = a->cos_sin};
+    int err = bit_head_embed(model, a->tokens, instances * model->plan->context, a->blocks[0].x_att);
 
     for (int l = 0; err >= 0 && l < layers; l++)
-        err = bit_block_forward(model, l, instances, l + 1 < layers ? a->blocks[l + 1].x_att : a->x_final);
+        err = bit_block_forward(model, l, &extent, l + 1 < layers ? a->blocks[l + 1].x_att : a->x_final);
     return err;
 }
 

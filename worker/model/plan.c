@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/attention.h"
+#include "kernels/attention_branches.h"
 #include "kernels/bitlinear.h"
 #include "kernels/embed.h"
 #include "kernels/matmul.h"
@@ -23,6 +24,10 @@
 /* Positions whose logits stand at once: few enough for memory, enough that adding to the head's gradient is cheap. */
 #define HEAD_ROWS_MAX      1024
 #define HEAD_ROWS_MAX_CUDA 4096
+/* Rows of requests in one forward pass: a few thousand keep a GPU's products at their best. */
+#define SCORE_ROWS_MAX      1024
+#define SCORE_ROWS_MAX_CUDA 4096
+#define SCORE_ROWS_UNIT     64
 /* Of a GPU, for what is not ours to count: NCCL's buffers, kernels loaded late. */
 #define LIBRARIES_BYTES_CUDA ((int64_t)1 << 30)
 #define WORKSPACE_BYTES_MIN  (1 << 20)
@@ -164,19 +169,27 @@ static size_t attention_workspace(const struct bit_worker_plan *plan, int64_t ba
                    bit_attention_backward_workspace(plan->threads, batch, time, heads, dim));
 }
 
+static int64_t linears_workspace(const struct bit_worker_plan *plan, int64_t rows)
+{
+    size_t most = 0;
+
+    for (int i = 0; i < plan->linear_count; i++)
+        most = BIT_MAX(most, bit_bitlinear_workspace(plan->backend, plan->threads, rows, plan->linears[i].rows,
+                                                     plan->linears[i].cols));
+    return (int64_t)most;
+}
+
 /* The most scratch that any operator of the model asks for. */
 static int64_t workspace_bytes(const struct bit_worker_plan *plan, int64_t micro_instances)
 {
     size_t most = BIT_MAX(WORKSPACE_BYTES_MIN, attention_workspace(plan, micro_instances));
 
+    most = BIT_MAX(most, bit_attention_branches_workspace(plan->backend, plan->threads, plan->context, plan->head_dim));
     most = BIT_MAX(most,
                    bit_embed_backward_workspace(plan->backend, micro_instances * plan->context, plan->vocab_padded));
     most = BIT_MAX(most, bit_swiglu_quantise_workspace(plan->backend, plan->hidden, plan->operands));
     most = BIT_MAX(most, bit_matmul_workspace(plan->backend, plan->threads));
-    for (int i = 0; i < plan->linear_count; i++)
-        most = BIT_MAX(most, bit_bitlinear_workspace(plan->backend, plan->threads, micro_instances * plan->context,
-                                                     plan->linears[i].rows, plan->linears[i].cols));
-    return (int64_t)most;
+    return BIT_MAX((int64_t)most, linears_workspace(plan, micro_instances * plan->context));
 }
 
 /* What the ranks find scales with (ranks/weight_scales.h): means need sums, medians a histogram for each segment. */
@@ -199,6 +212,32 @@ static int64_t own_linears(const struct bit_worker_plan *plan)
     return BIT_MAX(BIT_MIN(plan->shard_end, end) - BIT_MAX(plan->shard_begin, begin), 0);
 }
 
+static int64_t head_rows(const struct bit_worker_plan *plan, int64_t micro_instances)
+{
+    const int64_t most = plan->backend == BIT_BACKEND_CUDA ? HEAD_ROWS_MAX_CUDA : HEAD_ROWS_MAX;
+
+    return BIT_MIN(most, micro_instances * plan->context);
+}
+
+/*
+ * As many rows as fit into what training has for a single instance, which every plan has. A context's worth fits but
+ * for models of one tiny block, whose arena grows by a few pages then (count_memory).
+ */
+static void plan_scoring(struct bit_worker_plan *plan)
+{
+    const int64_t most = plan->backend == BIT_BACKEND_CUDA ? SCORE_ROWS_MAX_CUDA : SCORE_ROWS_MAX;
+    int64_t room, scratch, rows = BIT_MAX(most / SCORE_ROWS_UNIT * SCORE_ROWS_UNIT, plan->context);
+
+    plan->head_rows = head_rows(plan, 1);
+    plan->score_logits = BIT_MAX(plan->head_rows * (int64_t)bit_dtype_bytes(plan->operands) / 4, 1); /* they are f32 */
+    room = bit_arena_bytes(plan, 1);
+    scratch = workspace_bytes(plan, 1);
+    while (rows > plan->context &&
+           (bit_arena_scoring_bytes(plan, rows, plan->score_logits) > room || linears_workspace(plan, rows) > scratch))
+        rows = BIT_MAX(rows - SCORE_ROWS_UNIT, plan->context);
+    plan->score_rows = rows;
+}
+
 static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
 {
     const int64_t operand = (int64_t)bit_dtype_bytes(plan->operands);
@@ -206,8 +245,9 @@ static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
     Bit__MemoryPlan *memory = &plan->memory;
 
     plan->micro_instances = micro_instances;
-    plan->head_rows = BIT_MIN(cuda ? HEAD_ROWS_MAX_CUDA : HEAD_ROWS_MAX, micro_instances * plan->context);
-    plan->arena_bytes = bit_arena_bytes(plan, micro_instances);
+    plan->head_rows = head_rows(plan, micro_instances);
+    plan->arena_bytes = BIT_MAX(bit_arena_bytes(plan, micro_instances),
+                                bit_arena_scoring_bytes(plan, plan->score_rows, plan->score_logits));
     plan->workspace_bytes = workspace_bytes(plan, micro_instances);
     plan->staging_bytes = weight_scale_bytes(plan);
     if (plan->size > 1) /* every rank's codes, two bits each */
@@ -312,6 +352,7 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     p.shard_elements = bit_round_up((p.elements + size - 1) / size, SHARD_ELEMENTS);
     bit_plan_shard(&p, rank, &p.shard_begin, &p.shard_end);
     p.memory_limit = limit_of(spec->launch, local_ranks, available, p.backend);
+    plan_scoring(&p);
     if (!choose_micro(&p, spec->batch->micro_instances)) {
         err = refuse(&p);
         goto out;

@@ -67,6 +67,10 @@ struct bit_worker_plan {
     int64_t micro_instances; /* of one forward and backward; divides share */
     int64_t head_rows;       /* positions whose logits stand at once */
 
+    /* Scoring (score.h): follows from the model alone, so that every number of ranks packs requests alike. */
+    int64_t score_rows;   /* of packed sequences in one forward pass; a context's worth at least */
+    int64_t score_logits; /* rows of logits that stand at once */
+
     bool blends; /* the specification has a ramp, so weights and activations below full strength come */
 
     /* Bytes of this rank. */
