@@ -12,7 +12,7 @@
 #include "daemon/launch/slurm_job.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/sys/argv.h"
-#include "daemon/sys/child_output.h"
+#include "daemon/sys/child_run.h"
 #include "proto/err.h"
 #include "proto/log.h"
 
@@ -72,7 +72,7 @@ static void ask_slurm(struct bit_batch *b, const char *tool, const char *const *
     bit_argv_add(&argv, "%" PRIu64, bit_slurm_job_own());
     int err = bit_argv_check(&argv);
     if (err == 0)
-        err = bit_child_output_get(&b->daemon->loop, argv.item, COMMAND_MS, done, b);
+        err = bit_child_run(&b->daemon->loop, argv.item, COMMAND_MS, done, b);
     bit_argv_finish(&argv);
     if (err < 0)
         finish(b);

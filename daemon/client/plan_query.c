@@ -4,12 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/sys/child_output.h"
+#include "daemon/sys/child_run.h"
 #include "daemon/sys/env.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/wire/msg.h"
 
 struct planning {
     const struct bit_env *env;
@@ -18,34 +17,15 @@ struct planning {
     void *arg;
 };
 
-static Bit__WorkerReady *decode_answer(const struct bit_child_output *r)
-{
-    struct bit_frame frame;
-    size_t need;
-    ProtobufCMessage *msg = NULL;
-
-    if (bit_frame_decode(r->out, r->out_bytes, BIT_CHILD_OUTPUT_MAX, &frame, &need) <= 0 ||
-        frame.type != BIT_MSG_WORKER_READY ||
-        bit_msg_decode(BIT_CHANNEL_LINK_UP, frame.type, frame.body, frame.body_bytes, &msg) < 0)
-        return NULL;
-    return (Bit__WorkerReady *)msg;
-}
-
 static void on_ended(void *arg, const struct bit_child_output *r)
 {
     struct planning *p = arg;
-    struct bit_plan_query plan = {0};
-    char name[BIT_CONFIG_PATH_MAX + 16];
+    struct bit_plan_answer plan;
 
     unlink(p->spec_path);
-    if (bit_child_output_ok(r))
-        plan.ready = decode_answer(r);
-    snprintf(name, sizeof name, "%.900s --plan", p->env->config->worker);
-    if (plan.ready == NULL)
-        bit_child_output_explain(r, name, plan.text, sizeof plan.text);
-    plan.refused = r->spawn_err == 0 && !r->late && r->signal == 0 && r->status != 0;
+    bit_plan_answer_take(r, p->env->config->worker, &plan);
     p->done(p->arg, &plan);
-    bit_msg_free(plan.ready);
+    bit_plan_answer_finish(&plan);
     free(p);
 }
 
@@ -74,7 +54,7 @@ int bit_plan_query_start(const struct bit_env *env, const Bit__RunSpec *spec, bi
     int err = write_spec(p, spec);
     char *argv[] = {bit_lend(env->config->worker), bit_lend("--plan"), p->spec_path, NULL};
     if (err == 0)
-        err = bit_child_output_get(env->loop, argv, env->config->plan_ms, on_ended, p);
+        err = bit_child_run(env->loop, argv, env->config->plan_ms, on_ended, p);
     if (err < 0)
         free(p);
     return err;

@@ -7,17 +7,16 @@
 
 #include "daemon/client/access.h"
 #include "daemon/client/command_lines.h"
-#include "proto/dryrun/dryrun.h"
 #include "daemon/client/plan_query.h"
 #include "daemon/client/proof.h"
 #include "daemon/client/run_names.h"
 #include "daemon/client/submit_check.h"
-#include "proto/dryrun/warnings.h"
 #include "daemon/feed/feed.h"
 #include "daemon/store/init_from.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
-#include "proto/data/sidecar.h"
+#include "proto/dryrun/dry_reply.h"
+#include "proto/dryrun/token_look.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
@@ -38,9 +37,9 @@ struct bit_submission {
     struct bit_proof *proof;         /* of a submitter who is not this bitd's user */
     struct bit_feed *feed;           /* what was proven; opened again when the run is launched */
     struct bit_init_from *init_from; /* of model.init_from, if there is one */
-    uint64_t instances, epoch_steps;
-    struct bit_sidecar_missing unknown;
-    int err; /* of the data */
+    struct bit_token_look tokens;
+    struct bit_problems problems, notes; /* of what it names */
+    int err;
     char text[BIT_ERR_TEXT_MAX];
 };
 
@@ -123,58 +122,23 @@ static void make_run(struct bit_submission *s)
     bit_runs_schedule(r->runs);
 }
 
-static void fill_dry_run(const struct bit_submission *s, const struct bit_dryrun_size *size, Bit__DryRunReply *m)
+static void answer_dry_run(struct bit_submission *s, const struct bit_plan_answer *plan)
 {
-    const Bit__RunSpec *spec = s->spec;
-
-    m->spec = s->spec;
-    m->parameters = size->parameters;
-    m->linear_parameters = size->linear_parameters;
-    m->checkpoint_bytes = size->checkpoint_bytes;
-    m->instances = s->instances;
-    m->step_tokens = (uint64_t)spec->batch->instances * spec->model->context;
-    m->total_tokens = m->step_tokens * spec->schedule->steps;
-    m->epochs = (double)spec->schedule->steps / (double)s->epoch_steps;
-    m->memory_available = bit_dryrun_memory_available(spec->launch);
-}
-
-static void answer_dry_run(struct bit_submission *s, const struct bit_plan_query *plan)
-{
-    struct bit_dryrun_points points;
-    struct bit_dryrun_size size;
+    const struct bit_dry_facts facts = {
+        .tokens = &s->tokens, .notes = &s->notes, .plan = plan, .state = s->env->config->state};
+    struct bit_dry_reply reply;
     struct bit_argv lines = {0};
-    Bit__DryRunReply m = BIT__DRY_RUN_REPLY__INIT;
-    Bit__MemoryPlan unknown = BIT__MEMORY_PLAN__INIT;
-    struct bit_warnings warnings = {0};
-    int err = bit_dryrun_size(s->spec->model, &size);
+    int err = bit_dry_reply_make(&reply, s->spec, &facts);
 
     if (err < 0) {
         refuse(s, err, bit_fail_text());
         return;
     }
-    fill_dry_run(s, &size, &m);
-    bit_dryrun_points(s->spec, &points);
-    m.point = points.list;
-    m.n_point = points.count;
-    m.memory = plan->ready ? plan->ready->memory : &unknown;
-    m.micro_instances = plan->ready ? plan->ready->micro_instances : s->spec->batch->micro_instances;
-    const struct bit_warnings_facts facts = {
-        .state = s->env->config->state,
-        .epochs = m.epochs,
-        .checkpoint_bytes = size.checkpoint_bytes,
-        .folders_unknown = s->unknown.folders,
-        .first_unknown = s->unknown.first,
-    };
-    if (plan->ready == NULL)
-        bit_warnings_add(&warnings, NULL, "memory is not known: %s", plan->text);
     if (bit_command_lines_make(s->env->config, s->spec, &lines) < 0)
-        bit_warnings_add(&warnings, NULL, "%s", bit_fail_text());
-    bit_warnings_judge(&warnings, s->spec, &facts);
-    m.warning = warnings.list;
-    m.n_warning = warnings.count;
-    m.command = lines.item;
-    m.n_command = lines.count;
-    bit_client_send(s->client, BIT_MSG_DRY_RUN_REPLY, &m);
+        bit_dry_reply_warn(&reply, NULL, bit_fail_text());
+    reply.m.command = lines.item;
+    reply.m.n_command = lines.count;
+    bit_client_send(s->client, BIT_MSG_DRY_RUN_REPLY, &reply.m);
     bit_client_end(s->client);
     bit_argv_finish(&lines);
     free_submission(s);
@@ -182,34 +146,16 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan_query
 
 /* ---- the checks, one after the other */
 
-static bool fits(const struct bit_submission *s, const Bit__MemoryPlan *memory, char *text, size_t room)
-{
-    uint64_t available = bit_dryrun_memory_available(s->spec->launch);
-    const double mib = 1 << 20;
-
-    if (memory->total <= available)
-        return true;
-    bit_format(
-        text, room,
-        "a rank needs %.0f MiB (weights %.0f, gradients %.0f, optimizer %.0f, activations %.0f, workspace %.0f), and "
-        "%.0f MiB are there for it",
-        (double)memory->total / mib, (double)memory->weights / mib, (double)memory->gradients / mib,
-        (double)memory->optimizer / mib, (double)memory->activations / mib, (double)memory->workspace / mib,
-        (double)available / mib);
-    return false;
-}
-
-static void on_planned(void *arg, const struct bit_plan_query *plan)
+static void on_planned(void *arg, const struct bit_plan_answer *plan)
 {
     struct bit_submission *s = arg;
-    char text[BIT_ERR_TEXT_MAX];
 
     if (s->client == NULL)
         free_submission(s);
     else if (plan->refused)
         refuse(s, BIT_ESPEC, plan->text);
-    else if (plan->ready != NULL && !fits(s, plan->ready->memory, text, sizeof text))
-        refuse(s, BIT_EMEMORY, text);
+    else if (bit_plan_answer_fits(plan, s->spec->launch) < 0)
+        refuse(s, BIT_EMEMORY, bit_fail_text());
     else if (s->dry_run)
         answer_dry_run(s, plan);
     else {
@@ -220,7 +166,7 @@ static void on_planned(void *arg, const struct bit_plan_query *plan)
 }
 
 /* What the model begins from, where model.init_from is set. */
-static int open_init(struct bit_submission *s)
+static int look_at_init(struct bit_submission *s)
 {
     char runs[BIT_CONFIG_PATH_MAX + 16];
     const char *from = s->spec->model->init_from;
@@ -231,33 +177,49 @@ static int open_init(struct bit_submission *s)
     if (s->init_from == NULL)
         return bit_fail(-ENOMEM, "model.init_from");
     snprintf(runs, sizeof runs, "%s/runs", s->env->config->state);
-    return bit_init_from_examine(s->spec->model, s->proof != NULL ? bit_proof_init(s->proof) : NULL, runs,
-                                 s->init_from);
+    return bit_init_look(s->spec->model, s->proof != NULL ? bit_proof_init(s->proof) : NULL, runs, &s->problems,
+                         &s->notes, s->init_from);
 }
 
-static int open_data(struct bit_submission *s)
+static int look_at_tokens(struct bit_submission *s)
 {
+    struct bit_token_shown shown;
     size_t count;
-    int err = open_init(s);
 
-    if (err == 0 && s->proof != NULL)
-        err = bit_proof_check(s->proof);
+    if (s->proof == NULL)
+        return bit_token_look(s->spec, NULL, true, &s->problems, &s->tokens);
+    shown = (struct bit_token_shown){bit_proof_files(s->proof, &count), bit_proof_sidecars(s->proof)};
+    int err = bit_proof_check(s->proof);
+    return err < 0 ? err : bit_token_look(s->spec, &shown, true, &s->problems, &s->tokens);
+}
+
+/* What another user proved is kept with the run, so that it is opened now. */
+static int open_proven(struct bit_submission *s)
+{
+    const struct bit_file_id *sidecars = bit_proof_sidecars(s->proof);
+    size_t count;
+    const struct bit_file_id *proven = bit_proof_files(s->proof, &count);
+    int err = bit_feed_create(s->spec, &s->feed);
+
     if (err == 0)
-        err = bit_feed_create(s->spec, &s->feed);
-    if (err == 0 && s->proof != NULL) {
-        const struct bit_file_id *proven = bit_proof_files(s->proof, &count);
         err = bit_feed_prove(s->feed, proven, count);
-    }
-    const struct bit_file_id *sidecars = s->proof != NULL ? bit_proof_sidecars(s->proof) : NULL;
-    if (err == 0)
-        err = bit_sidecar_check(s->spec, sidecars, &s->unknown); /* first: it knows what the files are */
-    if (err == 0)
-        err = bit_feed_check_kinds(s->feed);
-    if (err == 0 && s->proof != NULL)
-        bit_feed_weigh(s->feed, s->spec, sidecars);
-    if (err == 0 && s->proof != NULL)
-        err = bit_feed_note_checksums(s->feed, sidecars);
-    return err;
+    if (err < 0)
+        return err;
+    bit_feed_weigh(s->feed, s->spec, sidecars);
+    return bit_feed_note_checksums(s->feed, sidecars);
+}
+
+/* Both are looked at, so that all that is wrong is told at once; but nothing after what may not be told. */
+static int look_at_files(struct bit_submission *s)
+{
+    int err = look_at_init(s);
+
+    if (err == BIT_EAUTH || err == -ENOMEM)
+        return err;
+    int of_tokens = look_at_tokens(s);
+    if (of_tokens < 0 && (err == 0 || of_tokens == BIT_EAUTH || of_tokens == -ENOMEM))
+        err = of_tokens;
+    return err == 0 && s->proof != NULL ? open_proven(s) : err;
 }
 
 /* A stat or an open may hang where a user has mounted something: not where tokens are read for training. */
@@ -265,17 +227,9 @@ static void look_at_data(struct bit_user_task *task)
 {
     struct bit_submission *s = task->data;
 
-    s->err = open_data(s);
-    if (s->err < 0) {
+    s->err = look_at_files(s);
+    if (s->err < 0)
         bit_format(s->text, sizeof s->text, "%s", bit_fail_text());
-        return;
-    }
-    s->instances = bit_feed_instances(s->feed);
-    s->epoch_steps = bit_feed_epoch_steps(s->feed);
-    if (s->proof != NULL)
-        return;
-    bit_feed_destroy(s->feed);
-    s->feed = NULL;
 }
 
 /* To start from a checkpoint of another run of this bitd, without reading it himself, the submitter needs the right
@@ -298,6 +252,9 @@ static void on_looked(struct bit_user_task *task)
         free_submission(s);
     } else if (check_init_run(s) < 0) { /* before the client is told anything of what is in it */
         refuse(s, BIT_EAUTH, bit_fail_text());
+    } else if (s->err < 0 && s->err != BIT_EAUTH && s->problems.count > 0) {
+        bit_submit_check_refuse(s->client, s->err, &s->problems);
+        free_submission(s);
     } else if (s->err < 0) {
         refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);
     } else {

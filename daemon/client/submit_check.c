@@ -12,11 +12,11 @@
 #include "proto/spec/spec.h"
 #include "proto/text/problems.h"
 
-static void refuse_problems(struct bit_client *c, const struct bit_problems *problems)
+void bit_submit_check_refuse(struct bit_client *c, int err, const struct bit_problems *problems)
 {
     Bit__Problem item[BIT_PROBLEMS_MAX], *list[BIT_PROBLEMS_MAX];
     size_t count = (size_t)BIT_MIN(problems->count, BIT_PROBLEMS_MAX);
-    char text[128];
+    char text[BIT_ERR_TEXT_MAX];
 
     for (size_t i = 0; i < count; i++) {
         const struct bit_problem *from = &problems->item[i];
@@ -29,9 +29,12 @@ static void refuse_problems(struct bit_client *c, const struct bit_problems *pro
         item[i].column = (uint32_t)from->column;
         list[i] = &item[i];
     }
-    bit_format(text, sizeof text, "the specification has %d problem%s", problems->count,
-               problems->count == 1 ? "" : "s");
-    bit_client_refuse_problems(c, BIT_ESPEC, text, list, count);
+    if (problems->count == 1 && err != BIT_ESPEC)
+        bit_format(text, sizeof text, "%s", problems->item[0].text);
+    else
+        bit_format(text, sizeof text, "the specification has %d problem%s", problems->count,
+                   problems->count == 1 ? "" : "s");
+    bit_client_refuse_problems(c, err, text, list, count);
 }
 
 /* How this bitd, by its user and settings, lets this client launch ranks. */
@@ -61,7 +64,7 @@ int bit_submit_check(struct bit_client *c, Bit__RunSpec *spec, const char *direc
     if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, problems) < 0)
         err = BIT_ESPEC;
     if (err < 0 && problems->count > 0)
-        refuse_problems(c, problems);
+        bit_submit_check_refuse(c, BIT_ESPEC, problems);
     else if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
     free(problems);

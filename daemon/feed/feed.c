@@ -128,18 +128,6 @@ int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *
     return BIT_MIN(err, 0);
 }
 
-int bit_feed_check_kinds(const struct bit_feed *feed)
-{
-    size_t count;
-    struct bit_shards **sets = list_sets(feed, &count);
-    int err = sets == NULL ? -ENOMEM : 0;
-
-    for (size_t i = 0; i < count && err == 0; i++)
-        err = bit_shards_check_kinds(sets[i]);
-    free(sets);
-    return err;
-}
-
 int bit_feed_note_checksums(struct bit_feed *feed, const struct bit_file_id *shown)
 {
     size_t count;

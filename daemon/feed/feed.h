@@ -33,8 +33,6 @@ int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *
 /** Learn what a token of each evaluation set stands for, from its sidecars (bit_sidecar_check has `shown`). */
 void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struct bit_file_id *shown);
 
-/** Every file begins as a token file does. Errors: BIT_EDATA with what one of them looks like; -errno. */
-int bit_feed_check_kinds(const struct bit_feed *feed);
 /** Learn what dataset.json says of each file's bytes, for bit_feed_keep; shown as before. -ENOMEM. */
 int bit_feed_note_checksums(struct bit_feed *feed, const struct bit_file_id *shown);
 

@@ -14,7 +14,7 @@
 #include "daemon/launch/launch.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/sys/argv.h"
-#include "daemon/sys/child_output.h"
+#include "daemon/sys/child_run.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -133,7 +133,7 @@ static void run_command(struct bit_slurm_job *j, struct bit_argv *argv, bit_chil
     int err = bit_argv_check(argv);
 
     if (err == 0)
-        err = bit_child_output_get(j->runner->env->loop, argv->item, COMMAND_MS, done, j);
+        err = bit_child_run(j->runner->env->loop, argv->item, COMMAND_MS, done, j);
     j->busy = err == 0;
     if (err < 0)
         again_in(j, j->runner->env->config->slurm_poll_ms);
@@ -474,7 +474,7 @@ static void scancel(const struct bit_env *env, uint64_t number, const char *how,
         bit_argv_add(&argv, "%s", how_else);
     bit_argv_add(&argv, "%" PRIu64, number);
     if (bit_argv_check(&argv) == 0)
-        bit_child_output_get(env->loop, argv.item, COMMAND_MS, on_cancelled, NULL);
+        bit_child_run(env->loop, argv.item, COMMAND_MS, on_cancelled, NULL);
     bit_argv_finish(&argv);
 }
 

@@ -7,142 +7,11 @@
 
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
-#include "proto/ckpt/checkpoint.h"
 #include "proto/ckpt/init_file.h"
 #include "proto/err.h"
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 
 #define FACTS_BYTES_MAX (BIT_PATH_MAX + 256)
-
-static const char *const within[BIT_INIT_FROM_FILES] = {BIT_CHECKPOINT_MANIFEST, "model.safetensors"};
-
-static int path_of(const struct bit_init_from *o, size_t i, char out[BIT_PATH_MAX])
-{
-    int n = o->folder ? snprintf(out, BIT_PATH_MAX, "%s/%s", o->path, within[i])
-                      : snprintf(out, BIT_PATH_MAX, "%s", o->path);
-
-    return n < BIT_PATH_MAX ? 0 : bit_fail(-ENAMETOOLONG, "'%s'", o->path);
-}
-
-static int find(const char *from, struct bit_init_from *out)
-{
-    struct stat st;
-    char *real = realpath(from, NULL);
-
-    if (real == NULL || stat(real, &st) < 0 || strlen(real) >= sizeof out->path) {
-        int err = bit_fail(real != NULL && strlen(real) >= sizeof out->path ? -ENAMETOOLONG : -errno, "%s: %s", from,
-                           strerror(errno));
-        free(real);
-        return err;
-    }
-    *out = (struct bit_init_from){.folder = S_ISDIR(st.st_mode)};
-    out->count = out->folder ? BIT_INIT_FROM_FILES : 1;
-    memcpy(out->path, real, strlen(real) + 1);
-    free(real);
-    return 0;
-}
-
-/* ---- whose right */
-
-/* "r7" of STATE/runs/r7/..., or nothing. */
-static void find_run(struct bit_init_from *o, const char *runs)
-{
-    char *real = realpath(runs, NULL);
-    size_t bytes = real != NULL ? strlen(real) : 0;
-
-    if (bytes > 0 && strncmp(o->path, real, bytes) == 0 && o->path[bytes] == '/') {
-        const char *id = o->path + bytes + 1;
-        size_t length = strcspn(id, "/");
-        if (id[length] == '/' && length < sizeof o->run)
-            memcpy(o->run, id, length); /* o is zeroed */
-    }
-    free(real);
-}
-
-/* Which of the submitter's files are meant: init_from itself, or the two in it. */
-static const struct bit_file_id *choose(const struct bit_init_from *o, const struct bit_file_id *shown)
-{
-    return o->folder ? shown + 1 : shown;
-}
-
-static bool are_shown(const struct bit_init_from *o, const struct bit_file_id *shown)
-{
-    for (size_t i = 0; i < o->count; i++)
-        if (choose(o, shown)[i].inode == 0)
-            return false;
-    return true;
-}
-
-/* ---- the files */
-
-static void note(const struct stat *st, Bit__InitFile *out)
-{
-    bit__init_file__init(out);
-    out->device = st->st_dev;
-    out->inode = st->st_ino;
-    out->bytes = (uint64_t)st->st_size;
-    out->mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
-}
-
-static int check_manifest(int fd, const char *path)
-{
-    Bit__Manifest *manifest = NULL;
-    int err = bit_manifest_read_open(fd, path, &manifest);
-
-    bit_msg_free(manifest);
-    return err;
-}
-
-/* Nothing of an open file is read before it is known to be the one that may be. */
-static int look_into(struct bit_init_from *o, size_t i, int fd, const char *path, const struct stat *st,
-                     const Bit__ModelSpec *model)
-{
-    note(st, &o->file[i]);
-    if (o->folder && i == 0)
-        return check_manifest(fd, path);
-    return bit_init_file_check_header(fd, path, model);
-}
-
-static int look_at(struct bit_init_from *o, size_t i, const struct bit_file_id *shown, const Bit__ModelSpec *model)
-{
-    char path[BIT_PATH_MAX];
-    struct stat st;
-    int err = path_of(o, i, path);
-    int fd = err < 0 ? err : bit_regular_file_open(path, false, &st);
-
-    if (fd < 0)
-        return fd;
-    if (shown != NULL && !bit_file_id_is(&shown[i], &st))
-        err = bit_fail(BIT_EAUTH, "'%s' is another file for this bitd than for who submitted it", path);
-    if (err == 0)
-        err = look_into(o, i, fd, path, &st, model);
-    close(fd);
-    return err;
-}
-
-int bit_init_from_examine(const Bit__ModelSpec *model, const struct bit_file_id *shown, const char *runs,
-                          struct bit_init_from *out)
-{
-    const struct bit_file_id *these = NULL;
-    int err = find(model->init_from, out);
-
-    if (err < 0)
-        return bit_fail_within(err, "model.init_from");
-    if (shown != NULL && are_shown(out, shown))
-        these = choose(out, shown);
-    else if (shown != NULL)
-        find_run(out, runs);
-    if (shown != NULL && these == NULL && out->run[0] == '\0')
-        return bit_fail(BIT_EAUTH,
-                        "model.init_from: %s: you did not show that you may read it, and it is no checkpoint below %s",
-                        model->init_from, runs);
-    for (size_t i = 0; i < out->count && err == 0; i++)
-        err = look_at(out, i, these, model);
-    if (err == BIT_ELIMIT) /* a file that is none has any number where a length would be */
-        err = BIT_ECORRUPT;
-    return err < 0 ? bit_fail_within(err, "model.init_from") : 0;
-}
 
 /* ---- kept */
 
@@ -205,7 +74,7 @@ static int check_file(const struct bit_init_from *o, size_t i)
 {
     char path[BIT_PATH_MAX];
     struct stat st;
-    int err = path_of(o, i, path);
+    int err = bit_init_look_path(o, i, path);
     int fd = err < 0 ? err : bit_regular_file_open(path, false, &st);
 
     if (fd < 0)
@@ -232,7 +101,10 @@ static int examine_late(const Bit__ModelSpec *model, const char *path, bool own,
     if (!own)
         return bit_fail(BIT_EAUTH, "model.init_from: %s: nobody has shown that it may be read; submit the run again",
                         model->init_from);
-    int err = bit_init_from_examine(model, NULL, "", o);
+    struct bit_problems *problems = calloc(2, sizeof *problems);
+    int err = problems == NULL ? bit_fail(-ENOMEM, "model.init_from")
+                               : bit_init_look(model, NULL, "", problems, &problems[1], o);
+    free(problems);
     return err < 0 ? err : bit_init_from_keep(o, path);
 }
 

@@ -11,6 +11,7 @@
 
 #include "daemon/sys/allow.h"
 #include "proto/check.h"
+#include "proto/dryrun/plan_answer.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/text/nearest.h"
@@ -272,32 +273,6 @@ int bit_config_load(struct bit_config *c, const char *path)
     return err;
 }
 
-static bool try_worker(struct bit_config *c, const char *dir, const char *rest)
-{
-    char path[2 * BIT_CONFIG_PATH_MAX];
-
-    snprintf(path, sizeof path, "%s%s", dir, rest);
-    if (strlen(path) >= sizeof c->worker || access(path, X_OK) != 0)
-        return false;
-    memcpy(c->worker, path, strlen(path) + 1);
-    return true;
-}
-
-/* Beside bitd where both are installed, in the sibling folder in a build tree, else wherever PATH has it. */
-static void find_worker(struct bit_config *c)
-{
-    char self[BIT_CONFIG_PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
-    if (n > 0) {
-        self[n] = '\0';
-        *strrchr(self, '/') = '\0';
-        if (try_worker(c, self, "/bitworker") || try_worker(c, self, "/../worker/bitworker"))
-            return;
-    }
-    snprintf(c->worker, sizeof c->worker, "bitworker");
-}
-
 static int default_socket(struct bit_config *c)
 {
     const char *named = getenv("BITD_SOCKET"), *runtime = getenv("XDG_RUNTIME_DIR");
@@ -357,7 +332,7 @@ int bit_config_finish(struct bit_config *c)
     if (err == 0 && c->run[0] != '\0')
         err = make_absolute(c->run, sizeof c->run, "run");
     if (err == 0 && c->worker[0] == '\0')
-        find_worker(c);
+        bit_plan_answer_find_worker(c->worker, sizeof c->worker);
     else if (err == 0 && strchr(c->worker, '/') != NULL)
         err = make_absolute(c->worker, sizeof c->worker, "worker");
     return err < 0 ? err : check_texts(c);

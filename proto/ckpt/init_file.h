@@ -13,8 +13,6 @@ enum bit_origin_file { BIT_ORIGIN_MANIFEST, BIT_ORIGIN_MODEL };
 /** The tensor is there, of its shape, and of a type that can be read (F32, BF16, F16). Errors: BIT_ESPEC naming it. */
 int bit_init_file_check_entry(const char *path, const struct bit_tensor *tensor,
                               const struct bit_safetensors_entry *entry);
-/** The header of an open safetensors file, against a normalised model. Errors: as that; as bit_safetensors_read. */
-int bit_init_file_check_header(int fd, const char *path, const Bit__ModelSpec *model);
 /**
  * The open file is the one that bitd looked at when the run was submitted. The device is not compared: every node has
  * numbers of its own.

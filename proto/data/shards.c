@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "proto/check.h"
-#include "proto/data/file_kind.h"
 #include "proto/data/token_file.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -201,28 +200,4 @@ int bit_shards_read(struct bit_shards *ds, uint64_t index, void *tokens)
                         bit_token_id(tokens, (size_t)bad, shape->token_bytes),
                         (within * shape->context + (uint64_t)bad) * shape->token_bytes, shape->vocab);
     return 0;
-}
-
-static int check_kind(struct bit_shards *ds, struct shard *s, uint8_t *bytes)
-{
-    int err = open_shard(ds, s, 0);
-
-    if (err < 0)
-        return err;
-    ssize_t got = pread(s->file.fd, bytes, BIT_FILE_KIND_BYTES, 0);
-    if (got < 0)
-        return bit_fail(-errno, "token file '%s'", s->file.path);
-    const struct bit_shards_shape *shape = &ds->shape;
-    return bit_file_kind_check(bit_file_kind(bytes, (size_t)got, shape->token_bytes, shape->vocab), s->file.path);
-}
-
-int bit_shards_check_kinds(struct bit_shards *ds)
-{
-    uint8_t *bytes = malloc(BIT_FILE_KIND_BYTES);
-    int err = bytes == NULL ? bit_fail(-ENOMEM, "the beginning of a token file") : 0;
-
-    for (size_t i = 0; i < ds->shard_count && err == 0; i++)
-        err = check_kind(ds, &ds->shard[i], bytes);
-    free(bytes);
-    return err;
 }

@@ -34,12 +34,6 @@ uint64_t bit_shards_instances(const struct bit_shards *s);
  */
 int bit_shards_read(struct bit_shards *s, uint64_t index, void *tokens);
 
-/**
- * Look whether each file begins as token files do (proto/data/file_kind.h). Errors: BIT_EDATA with the file and what it
- * looks like; as bit_shards_read.
- */
-int bit_shards_check_kinds(struct bit_shards *s);
-
 /* Where an instance lies. */
 struct bit_shard_place {
     const char *path;  /* borrowed from the shards */

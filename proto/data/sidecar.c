@@ -191,14 +191,7 @@ double bit_sidecar_bytes_per_token_of(char *const *path, size_t count, const str
 
 /* ---- a run's files */
 
-struct check {
-    const Bit__RunSpec *spec;
-    const struct bit_file_id *shown; /* of the file that is next; or NULL */
-    char sha256[65], first[256];     /* of the first file that says */
-    struct bit_sidecar_missing missing;
-};
-
-static int check_identity(struct check *c, const char *path, const struct bit_sidecar *s)
+static int check_identity(struct bit_sidecar_check *c, const char *path, const struct bit_sidecar *s)
 {
     const char *wanted = c->spec->data->tokenizer;
 
@@ -227,36 +220,16 @@ bool bit_sidecar_is_shared(const char *a, const char *b)
     return end != NULL && strncmp(a, b, (size_t)(end - a) + 1) == 0 && strchr(b + (end - a) + 1, '/') == NULL;
 }
 
-static int check_paths(struct check *c, char *const *path, size_t count)
+int bit_sidecar_check_file(struct bit_sidecar_check *c, const char *path, const struct bit_file_id *shown)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct bit_sidecar s;
-        const struct bit_file_id *shown = c->shown != NULL ? c->shown++ : NULL;
-        if (i > 0 && bit_sidecar_is_shared(path[i - 1], path[i]))
-            continue;
-        int err = bit_sidecar_read_shown(path[i], shown, &s);
-        if (err == 0 && c->missing.folders++ == 0)
-            c->missing.first = path[i];
-        if (err > 0) {
-            err = check_identity(c, path[i], &s);
-            bit_sidecar_finish(&s);
-        }
-        if (err < 0)
-            return err;
+    struct bit_sidecar s;
+    int err = bit_sidecar_read_shown(path, shown, &s);
+
+    if (err == 0 && c->missing.folders++ == 0)
+        c->missing.first = path;
+    if (err > 0) {
+        err = check_identity(c, path, &s);
+        bit_sidecar_finish(&s);
     }
-    return 0;
-}
-
-int bit_sidecar_check(const Bit__RunSpec *spec, const struct bit_file_id *shown, struct bit_sidecar_missing *missing)
-{
-    struct check c = {.spec = spec, .shown = shown};
-    int err = check_paths(&c, spec->data->train, spec->data->n_train);
-
-    for (size_t i = 0; i < spec->data->n_source && err == 0; i++)
-        err = check_paths(&c, spec->data->source[i]->path, spec->data->source[i]->n_path);
-    for (size_t i = 0; i < spec->eval->n_set && err == 0; i++)
-        err = check_paths(&c, spec->eval->set[i]->path, spec->eval->set[i]->n_path);
-    if (missing != NULL)
-        *missing = c.missing;
     return err;
 }

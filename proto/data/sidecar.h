@@ -57,13 +57,19 @@ struct bit_sidecar_missing {
     const char *first; /* a token file in the first of them; borrowed from the spec */
 };
 
+/* Of a spec's token files, one after the other. Start from {.spec = spec}. */
+struct bit_sidecar_check {
+    const Bit__RunSpec *spec;
+    char sha256[65], first[256];        /* of the first file that says */
+    struct bit_sidecar_missing missing; /* the files without dataset.json, of which nothing is known */
+};
 /**
- * Hold a spec's token files against what is written beside them: ids of data.dtype, one tokenizer throughout, its ids
- * below model.vocab, and data.tokenizer, where it is set, its name or digest.
- * shown: of each token file's sidecar, in the order of bit_spec_path, as bit_sidecar_read_shown has it; or NULL
- * missing: NULL, or what becomes the files without dataset.json, of which nothing is known
+ * Hold a token file against what is written beside it: ids of data.dtype, one tokenizer throughout, its ids below
+ * model.vocab, and data.tokenizer, where it is set, its name or digest. Files in a folder share what is written there,
+ * and one of them is enough (bit_sidecar_is_shared).
+ * shown: of the file's sidecar, as bit_sidecar_read_shown has it; or NULL
  * Errors      BIT_EDATA naming the file; as bit_sidecar_read
  */
-int bit_sidecar_check(const Bit__RunSpec *spec, const struct bit_file_id *shown, struct bit_sidecar_missing *missing);
+int bit_sidecar_check_file(struct bit_sidecar_check *c, const char *path, const struct bit_file_id *shown);
 
 #endif

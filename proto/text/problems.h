@@ -21,7 +21,7 @@ struct bit_position {
 struct bit_problems {
     struct bit_problem {
         char field[128]; /* "phases.switch.ramp_steps"; empty if it is about the whole */
-        char text[256];
+        char text[BIT_ERR_TEXT_MAX];
         int line, column; /* from 1; 0 where there is no text */
     } item[BIT_PROBLEMS_MAX];
     int count; /* all that were found */

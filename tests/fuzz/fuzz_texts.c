@@ -12,7 +12,7 @@
 #include "daemon/launch/launcher_log.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/store/runs.h"
-#include "daemon/sys/child_output.h"
+#include "proto/child_output.h"
 #include "daemon/sys/hostlist.h"
 #include "proto/check.h"
 #include "proto/err.h"

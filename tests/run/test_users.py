@@ -413,7 +413,7 @@ def what_is_no_weights_is_said_at_once():
         wrong = {fifo: (65, "is a FIFO"), "/dev/zero": (65, "is a device"), os.path.join(s.dir, "bob"): (65, "MANIFEST"),
                  private_text(s): (65, "safetensors"), os.path.join(s.dir, "none"): (65, "No such file"),
                  weights(s, "bob/lacks", BOB, 0o644, lacks): (64, "no tensor 'transformer.wte.weight'"),
-                 weights(s, "bob/turned", BOB, 0o644, turned): (64, "is not 512 x 32")}
+                 weights(s, "bob/turned", BOB, 0o644, turned): (64, "is 32 x 512, and the model's is 512 x 32")}
         for path, (code, why) in wrong.items():
             for more in ("--paused", "--dry-run"):
                 expect(begin(s, 0, train, path, more), code, "model.init_from", why)

@@ -183,8 +183,12 @@ static Bit__RunSpec *spec_of(const char *train, const char *held_out, const char
 static int check(const char *train, const char *held_out, const char *tokenizer)
 {
     Bit__RunSpec *spec = spec_of(train, held_out, tokenizer);
-    int err = spec ? bit_sidecar_check(spec, NULL, NULL) : -1;
+    struct bit_sidecar_check c = {.spec = spec};
+    const char *path;
+    int err = spec ? 0 : -1;
 
+    for (size_t i = 0; err == 0 && (path = bit_spec_path(spec, i)) != NULL; i++)
+        err = bit_sidecar_check_file(&c, path, NULL);
     bit_msg_free(spec);
     return err;
 }

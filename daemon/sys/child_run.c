@@ -1,6 +1,5 @@
-#include "daemon/sys/child_output.h"
+#include "daemon/sys/child_run.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +7,6 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/format.h"
 
 #define STREAMS 2 /* stdout, stderr */
 
@@ -126,8 +124,7 @@ static void spawn(struct command *c, uv_loop_t *loop, char *const *argv, uint64_
     uv_timer_start(&c->timer, on_late, timeout_ms, 0);
 }
 
-int bit_child_output_get(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms, bit_child_output_done *done,
-                         void *arg)
+int bit_child_run(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms, bit_child_output_done *done, void *arg)
 {
     struct command *c = calloc(1, sizeof *c);
 
@@ -144,27 +141,4 @@ int bit_child_output_get(uv_loop_t *loop, char *const *argv, uint64_t timeout_ms
     }
     spawn(c, loop, argv, timeout_ms);
     return 0;
-}
-
-bool bit_child_output_ok(const struct bit_child_output *r)
-{
-    return r->spawn_err == 0 && !r->late && r->signal == 0 && r->status == 0;
-}
-
-void bit_child_output_explain(const struct bit_child_output *r, const char *name, char *text, size_t room)
-{
-    int bytes = (int)BIT_MIN(r->err_bytes, room);
-
-    while (bytes > 0 && (r->err[bytes - 1] == '\n' || r->err[bytes - 1] == '\0'))
-        bytes--;
-    if (r->spawn_err < 0)
-        bit_format(text, room, "%s: %s", name, uv_strerror(r->spawn_err));
-    else if (r->late)
-        bit_format(text, room, "%s took too long", name);
-    else if (r->signal != 0)
-        bit_format(text, room, "%s was ended by signal %d", name, r->signal);
-    else if (bytes > 0)
-        bit_format(text, room, "%.*s", bytes, (const char *)r->err);
-    else
-        bit_format(text, room, "%s ended with %" PRId64 " and said nothing", name, r->status);
 }
