@@ -18,18 +18,17 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
+#include "proto/state_folder.h"
 #include "proto/text/reflect.h"
 
 #define REOPEN_S 120 /* a daemon that is being restarted is back in this time */
 
 static void default_state_socket(char *out, size_t bytes)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    char folder[BIT_PATH_MAX];
 
-    if (state && *state)
-        snprintf(out, bytes, "%s/bitd/bitd.sock", state);
-    else
-        snprintf(out, bytes, "%s/.local/state/bitd/bitd.sock", home && *home ? home : "");
+    bit_state_folder_default(folder, sizeof folder);
+    snprintf(out, bytes, "%.4000s/bitd.sock", folder);
 }
 
 /* The places a daemon listens, in order; the first that exists is taken, an explicit one whether it exists or not. */
@@ -272,7 +271,8 @@ static bool changes_a_run(const ProtobufCMessage *msg)
     return protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "request_id") != NULL;
 }
 
-int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply)
+int bit_connection_ask_told(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply,
+                            Bit__ErrorReply **refusal)
 {
     struct bit_connection client;
     ProtobufCMessage *got = NULL;
@@ -291,13 +291,23 @@ int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint
         *(ProtobufCMessage **)reply = got;
         return 0;
     }
-    int code = BIT_EXIT_INTERNAL;
-    if (got_type == BIT_MSG_ERROR_REPLY)
-        code = bit_failure_print_reply(cli, (Bit__ErrorReply *)got);
-    else
-        bit_show(stderr, "bitctl: bitd answered with %s where %s belongs\n", bit_msg_name(got_type),
-                 bit_msg_name(want));
+    if (got_type == BIT_MSG_ERROR_REPLY) {
+        *refusal = (Bit__ErrorReply *)got;
+        return (*refusal)->exit_code;
+    }
+    bit_show(stderr, "bitctl: bitd answered with %s where %s belongs\n", bit_msg_name(got_type), bit_msg_name(want));
     bit_msg_free(got);
+    return BIT_EXIT_INTERNAL;
+}
+
+int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply)
+{
+    Bit__ErrorReply *refusal = NULL;
+    int code = bit_connection_ask_told(cli, type, msg, want, reply, &refusal);
+
+    if (refusal != NULL)
+        code = bit_failure_print_reply(cli, refusal);
+    bit_msg_free(refusal);
     return code;
 }
 

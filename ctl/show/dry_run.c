@@ -75,6 +75,14 @@ static void print_memory(FILE *f, const Bit__DryRunReply *d)
         bit_show(f, "  no room in the host's memory for a copy: training waits for each checkpoint to be written\n");
 }
 
+void bit_dry_run_print_warnings(FILE *f, const Bit__DryRunReply *d)
+{
+    for (size_t i = 0; i < d->n_warning; i++) {
+        const char *field = d->warning[i]->field ? d->warning[i]->field : "";
+        bit_show(f, "warning: %s%s%s\n", field, *field ? ": " : "", d->warning[i]->text);
+    }
+}
+
 void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
 {
     print_spec(f, d->spec);
@@ -87,8 +95,9 @@ void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
         bit_show(f, "  %s\n", d->command[i]);
     if (d->n_warning > 0)
         bit_show(f, "\n");
-    for (size_t i = 0; i < d->n_warning; i++) {
-        const char *field = d->warning[i]->field ? d->warning[i]->field : "";
-        bit_show(f, "warning: %s%s%s\n", field, *field ? ": " : "", d->warning[i]->text);
-    }
+    bit_dry_run_print_warnings(f, d);
+    if (d->n_unchecked > 0)
+        bit_show(f, "\nchecked without a daemon; not checked:\n");
+    for (size_t i = 0; i < d->n_unchecked; i++)
+        bit_show(f, "  %s\n", d->unchecked[i]);
 }

@@ -7,5 +7,7 @@
 #include "proto/bit.pb-c.h"
 
 void bit_dry_run_print(FILE *f, const Bit__DryRunReply *dry);
+/** Its warnings alone, a line each. */
+void bit_dry_run_print_warnings(FILE *f, const Bit__DryRunReply *reply);
 
 #endif

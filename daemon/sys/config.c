@@ -14,6 +14,7 @@
 #include "proto/dryrun/plan_answer.h"
 #include "proto/err.h"
 #include "proto/format.h"
+#include "proto/state_folder.h"
 #include "proto/text/nearest.h"
 #include "proto/utf8.h"
 
@@ -66,16 +67,6 @@ static const struct key keys[] = {
     {"client_timeout", MILLISECONDS, offsetof(struct bit_config, client_ms), 100, 600000},
 };
 
-static void state_default(char *out, size_t bytes)
-{
-    const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-
-    if (xdg != NULL && xdg[0] == '/')
-        snprintf(out, bytes, "%s/bitd", xdg);
-    else
-        snprintf(out, bytes, "%s/.local/state/bitd", home ? home : "");
-}
-
 void bit_config_init(struct bit_config *c)
 {
     *c = (struct bit_config){
@@ -102,7 +93,7 @@ void bit_config_init(struct bit_config *c)
         .slurm_poll_ms = 5000,
         .client_ms = 10000,
     };
-    state_default(c->state, sizeof c->state);
+    bit_state_folder_default(c->state, sizeof c->state);
 }
 
 static const struct key *find_key(const char *name)

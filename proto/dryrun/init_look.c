@@ -124,7 +124,8 @@ static int explain_missing(const struct bit_init_from *o, size_t i)
     if (i > 0)
         return bit_fail(BIT_EDATA, "'%s' has no model.safetensors", o->path);
     return bit_fail(BIT_EDATA,
-                    "'%s' has no " BIT_CHECKPOINT_MANIFEST ", so it is no checkpoint of bitd's; of another folder, name "
+                    "'%s' has no " BIT_CHECKPOINT_MANIFEST
+                    ", so it is no checkpoint of bitd's; of another folder, name "
                     "the safetensors file in it",
                     o->path);
 }
@@ -145,7 +146,7 @@ static int look_at(struct look *l, size_t i)
     return err;
 }
 
-/* The first error stays, but nothing is told after one of rights. What has become problems already is not told twice. */
+/* The first error stays, but nothing is told after one of rights. What has become problems is not told twice. */
 static int look_at_all(struct look *l)
 {
     int first = 0;
@@ -177,8 +178,7 @@ static int check_right(const Bit__ModelSpec *model, const struct bit_file_id *sh
         find_run(o, runs);
     if (*these != NULL || o->run[0] != '\0')
         return 0;
-    return bit_fail(BIT_EAUTH,
-                    FIELD ": %s: you did not show that you may read it, and it is no checkpoint below %s",
+    return bit_fail(BIT_EAUTH, FIELD ": %s: you did not show that you may read it, and it is no checkpoint below %s",
                     model->init_from, runs);
 }
 

@@ -28,8 +28,8 @@ struct bit_init_from {
 
 /**
  * Look at what a normalised model's init_from names, and into its headers: whatever is wrong is a problem, all of it at
- * once; notes are as bit_init_tensors_check has them. Blocking. With `shown` (BIT_SPEC_INIT_FILES, of a submitter who is
- * not bitd's user) it must be those files; or be below runs, a folder's path, and then *out says which run's.
+ * once; notes are as bit_init_tensors_check has them. Blocking. With `shown` (BIT_SPEC_INIT_FILES, of a submitter who
+ * is not bitd's user) it must be those files; or be below runs, a folder's path, and then *out says which run's.
  * Errors      BIT_EAUTH, with nothing of what is in a file, and no problem; BIT_EDATA for what is missing or no regular
  * file; BIT_ESPEC, BIT_ECORRUPT for one of another model or none at all; -errno
  */

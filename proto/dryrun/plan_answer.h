@@ -19,7 +19,7 @@ void bit_plan_answer_take(const struct bit_child_output *r, const char *worker, 
 void bit_plan_answer_finish(struct bit_plan_answer *answer);
 /** A rank's memory is there. Where there is no answer, nothing is known against it. Errors: BIT_EMEMORY. */
 int bit_plan_answer_fits(const struct bit_plan_answer *answer, const Bit__LaunchSpec *launch);
-/** bitworker beside this program where both are installed, in the sibling folder in a build tree, else as PATH has it. */
+/** bitworker beside this program where both are installed, in a build tree its sibling folder's, else PATH's. */
 void bit_plan_answer_find_worker(char *out, size_t room);
 
 #endif

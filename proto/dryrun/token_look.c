@@ -181,8 +181,7 @@ static void look_at_set(struct look *l, size_t i, bool rules_hold)
     if (!rules_hold || instances > 0 || l->problems->count > known)
         return;
     note(l, field,
-         bit_fail(BIT_EDATA, "evaluation set '%s' holds no instance of %u tokens", set->name,
-                  l->spec->model->context));
+         bit_fail(BIT_EDATA, "evaluation set '%s' holds no instance of %u tokens", set->name, l->spec->model->context));
 }
 
 static void look_at_all(struct look *l, bool rules_hold)
@@ -218,8 +217,7 @@ static void count(struct look *l, struct bit_token_look *out)
 int bit_token_look(const Bit__RunSpec *spec, const struct bit_token_shown *shown, bool rules_hold,
                    struct bit_problems *problems, struct bit_token_look *out)
 {
-    struct look l = {
-        .spec = spec, .shown = shown, .problems = problems, .sidecars = {.spec = spec}, .described = true};
+    struct look l = {.spec = spec, .shown = shown, .problems = problems, .sidecars = {.spec = spec}, .described = true};
     const int known = problems->count;
 
     l.bytes = malloc(BIT_FILE_KIND_BYTES);

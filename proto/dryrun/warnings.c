@@ -1,7 +1,11 @@
 #include "proto/dryrun/warnings.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -62,12 +66,27 @@ static uint64_t checkpoints_most(const Bit__RunSpec *spec)
     return BIT_MIN(made, kept) + (spec->phases->switch_ != NULL) + 1;
 }
 
+/* The disk of a folder, which a bitd may still have to make. */
+static bool find_disk(const char *folder, struct statvfs *out)
+{
+    char path[BIT_PATH_MAX];
+
+    snprintf(path, sizeof path, "%s", folder);
+    while (statvfs(path, out) < 0) {
+        char *slash = strrchr(path, '/');
+        if (errno != ENOENT || slash == NULL || slash == path)
+            return false;
+        *slash = '\0';
+    }
+    return true;
+}
+
 static void judge_disk(struct bit_warnings *w, const Bit__RunSpec *spec, const struct bit_warnings_facts *facts)
 {
     const uint64_t count = checkpoints_most(spec);
     struct statvfs fs;
 
-    if (statvfs(facts->state, &fs) < 0)
+    if (!find_disk(facts->state, &fs))
         return;
     const double wanted = (double)count * (double)facts->checkpoint_bytes,
                  free = (double)fs.f_bavail * (double)fs.f_frsize;

@@ -19,6 +19,11 @@
  *             -errno from the file
  */
 int bit_spec_load(const char *path, Bit__RunSpec **out, struct bit_problems *problems);
+/**
+ * The same, but with problems *out is set as well, to what could be read, if anything: for those who want to look for
+ * more problems.
+ */
+int bit_spec_load_some(const char *path, Bit__RunSpec **out, struct bit_problems *problems);
 
 /**
  * Apply one assignment to a spec, in place.

@@ -77,14 +77,27 @@ static int parse_text(const char *bytes, size_t len, Bit__RunSpec **out, struct 
         return 0;
     }
     /* Presets and rules have their say as well. An unknown preset looks further by itself. */
-    Bit__RunSpec *some = (Bit__RunSpec *)msg;
-    if (err == BIT_ESPEC && some != NULL && bit_spec_normalise(some, NULL, problems) == 0)
-        bit_spec_more_problems(some, problems);
-    bit_msg_free(some);
+    Bit__RunSpec *some = (Bit__RunSpec *)msg, *filled = err == BIT_ESPEC && msg != NULL ? bit_msg_clone(msg) : NULL;
+    if (filled != NULL && bit_spec_normalise(filled, NULL, problems) == 0)
+        bit_spec_more_problems(filled, problems);
+    bit_msg_free(filled);
+    *out = some;
     return err == BIT_ESPEC ? bit_fail(err, "text of the specification") : err;
 }
 
 int bit_spec_load(const char *path, Bit__RunSpec **out, struct bit_problems *problems)
+{
+    Bit__RunSpec *some = NULL;
+    int err = bit_spec_load_some(path, &some, problems);
+
+    if (err < 0)
+        bit_msg_free(some);
+    else
+        *out = some;
+    return err;
+}
+
+int bit_spec_load_some(const char *path, Bit__RunSpec **out, struct bit_problems *problems)
 {
     bool text = ends_with(path, ".txtpb") || ends_with(path, ".textproto") || ends_with(path, ".prototxt");
     char *bytes = NULL;

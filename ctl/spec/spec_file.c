@@ -1,0 +1,240 @@
+#include "ctl/spec/spec_file.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/cli/failure.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "proto/check.h"
+#include "proto/dryrun/init_look.h"
+#include "proto/dryrun/token_look.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+#include "proto/spec/spec.h"
+#include "proto/spec/spec_more_problems.h"
+#include "proto/spec/spec_slurm.h"
+#include "proto/wire/msg.h"
+
+int bit_spec_file_set(struct bit_spec_file *f, const char *assignment)
+{
+    if (f->set_count == BIT_SPEC_FILE_SETS_MAX)
+        return -ENOSPC;
+    f->set[f->set_count++] = assignment;
+    return 0;
+}
+
+void bit_spec_file_finish(struct bit_spec_file *f)
+{
+    bit_msg_free(f->spec);
+    bit_msg_free(f->normal);
+    free(f->directory);
+}
+
+/* ---- what is said */
+
+static void print_problem(const char *path, const struct bit_problem *p)
+{
+    bit_show(stderr, "%s:", path);
+    if (p->line)
+        bit_show(stderr, "%d:%d:", p->line, p->column);
+    bit_show(stderr, " %s%s%s\n", p->field, *p->field ? ": " : "", p->text);
+}
+
+static void print_problems_json(const struct bit_problems *p, int err)
+{
+    Bit__ErrorReply reply = BIT__ERROR_REPLY__INIT;
+    Bit__Problem problem[BIT_PROBLEMS_MAX], *list[BIT_PROBLEMS_MAX];
+
+    reply.n_problem = (size_t)bit_problems_kept(p);
+    for (size_t i = 0; i < reply.n_problem; i++) {
+        bit__problem__init(&problem[i]);
+        problem[i].field = bit_lend(p->item[i].field);
+        problem[i].text = bit_lend(p->item[i].text);
+        problem[i].has_line = problem[i].has_column = p->item[i].line > 0;
+        problem[i].line = (uint32_t)p->item[i].line;
+        problem[i].column = (uint32_t)p->item[i].column;
+        list[i] = &problem[i];
+    }
+    reply.error = err;
+    reply.exit_code = bit_exit_code(err);
+    reply.text = bit_lend(reply.n_problem == 1 && err != BIT_ESPEC ? p->item[0].text
+                                                                   : "the specification has problems");
+    reply.problem = list;
+    bit_print_json(&reply);
+}
+
+/* Each problem as compilers print them, so that editors can jump to it. */
+int bit_spec_file_refuse(struct bit_cli *cli, struct bit_spec_file *f, int err)
+{
+    const struct bit_problems *p = &f->problems;
+
+    if (p->count == 0)
+        return bit_failure_print(cli, err);
+    bit_problems_sort(&f->problems);
+    if (cli->json) {
+        print_problems_json(p, err);
+        return bit_exit_code(err);
+    }
+    for (int i = 0; i < bit_problems_kept(p); i++)
+        print_problem(f->path, &p->item[i]);
+    bit_show(stderr, "bitctl: %d problem%s in %s%s\n", p->count, p->count == 1 ? "" : "s", f->path,
+             f->submits ? "; nothing was submitted" : "");
+    return bit_exit_code(err);
+}
+
+int bit_spec_file_refused(struct bit_cli *cli, struct bit_spec_file *f, const Bit__ErrorReply *error)
+{
+    if (error->n_problem == 0)
+        return bit_failure_print_reply(cli, error);
+    for (size_t i = 0; i < error->n_problem; i++) {
+        const Bit__Problem *p = error->problem[i];
+        bit_problems_add(&f->problems, p->field, 0, 0, "%s", p->text);
+    }
+    return bit_spec_file_refuse(cli, f, error->error);
+}
+
+/* ---- where it is from */
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* What its relative paths are relative to: its folder, or ours where it comes through a pipe; heap, or NULL with errno.
+ */
+static char *directory_of(const char *path)
+{
+    if (!is_file(path))
+        return access(path, R_OK) == 0 ? getcwd(NULL, 0) : NULL;
+    char *real = realpath(path, NULL), *directory = real ? strdup(dirname(real)) : NULL;
+    free(real);
+    return directory;
+}
+
+static int set_name(Bit__RunSpec *spec, const char *name, const char *path)
+{
+    char stem[BIT_PATH_MAX], *copy;
+
+    if (!name && spec->name)
+        return 0;
+    if (!name && !is_file(path)) {
+        name = "run"; /* of a pipe, which has no name of its own */
+    } else if (!name) {
+        snprintf(stem, sizeof stem, "%s", path);
+        name = basename(stem);
+        char *dot = strrchr(name, '.');
+        if (dot && dot != name)
+            *dot = '\0';
+    }
+    copy = strdup(name);
+    if (!copy)
+        return -ENOMEM;
+    free(spec->name);
+    spec->name = copy;
+    return 0;
+}
+
+/* ---- checked */
+
+int bit_spec_file_look(struct bit_spec_file *f, bool rules_hold, struct bit_token_look *tokens,
+                       struct bit_problems *notes)
+{
+    const Bit__ModelSpec *model = f->normal->model;
+    struct bit_init_from *from = NULL;
+    int of_init = 0;
+
+    if (rules_hold && model->init_from != NULL && model->init_from[0] != '\0') {
+        from = calloc(1, sizeof *from);
+        of_init = from == NULL ? -ENOMEM : bit_init_look(model, NULL, "", &f->problems, notes, from);
+    }
+    free(from);
+    int of_tokens = bit_token_look(f->normal, NULL, rules_hold, &f->problems, tokens);
+    return of_init < 0 ? of_init : of_tokens;
+}
+
+/* The rest of a specification whose preset is not known, for its files alone. */
+static void drop_presets(Bit__RunSpec *spec)
+{
+    char **const presets[] = {spec->model ? &spec->model->preset : NULL,
+                              spec->quantizer ? &spec->quantizer->preset : NULL,
+                              spec->guard ? &spec->guard->preset : NULL};
+
+    for (size_t i = 0; i < BIT_COUNT(presets); i++)
+        if (presets[i] != NULL) {
+            free(*presets[i]);
+            *presets[i] = NULL;
+        }
+}
+
+/* There are problems already: those of rules that come later, and of the files, are told with them. */
+static void look_all_the_same(struct bit_spec_file *f)
+{
+    struct bit_problems *aside = calloc(1, sizeof *aside);
+    struct bit_token_look tokens;
+
+    bit_msg_free(f->normal);
+    f->normal = f->spec != NULL ? bit_msg_clone(f->spec) : NULL;
+    if (aside != NULL && f->normal != NULL && bit_spec_normalise(f->normal, f->directory, aside) < 0) {
+        drop_presets(f->normal);
+        if (bit_spec_normalise(f->normal, f->directory, aside) < 0) {
+            bit_msg_free(f->normal);
+            f->normal = NULL;
+        }
+    }
+    if (aside != NULL && f->normal != NULL) {
+        bit_spec_more_problems(f->normal, &f->problems);
+        bit_spec_file_look(f, false, &tokens, aside);
+    }
+    free(aside);
+}
+
+static int check(struct bit_spec_file *f)
+{
+    f->normal = bit_msg_clone(f->spec);
+    int err = f->normal != NULL ? bit_spec_normalise(f->normal, f->directory, &f->problems) : -ENOMEM;
+
+    if (err >= 0)
+        err = bit_spec_validate(f->normal, &f->problems);
+    if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_slurm_options(f->normal, &f->problems) < 0)
+        err = BIT_ESPEC;
+    if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(f->spec, &f->problems) < 0)
+        err = BIT_ESPEC;
+    return err;
+}
+
+/* The daemon checks again, but what can be said here is said with line and column. */
+static int load(struct bit_spec_file *f)
+{
+    int err = bit_spec_load_some(f->path, &f->spec, &f->problems);
+
+    for (int i = 0; f->spec != NULL && i < f->set_count; i++) {
+        int of_set = bit_spec_set(f->spec, f->set[i], &f->problems);
+        err = err < 0 ? err : of_set;
+    }
+    if (err >= 0)
+        err = set_name(f->spec, f->name, f->path);
+    if (err >= 0)
+        err = check(f);
+    if (err == BIT_ESPEC)
+        look_all_the_same(f);
+    return err;
+}
+
+int bit_spec_file_read(struct bit_cli *cli, struct bit_spec_file *f)
+{
+    if (strcmp(f->path, "-") == 0)
+        f->path = "/dev/stdin";
+    f->directory = directory_of(f->path);
+    if (f->directory == NULL)
+        return bit_failure_print(cli, bit_fail(-errno, "specification '%s'", f->path));
+    int err = load(f);
+    return err < 0 ? bit_spec_file_refuse(cli, f, err) : 0;
+}

@@ -1,0 +1,50 @@
+#include "ctl/cli/options.h"
+#include "ctl/spec/local_check.h"
+#include "ctl/spec/spec_file.h"
+#include "ctl/verbs/verbs.h"
+
+enum { OPT_NAME, OPT_SET };
+static const struct bit_option options[] = {
+    {"name", 0, "NAME", "The run's name, instead of the specification's."},
+    {"set", 's', "KEY=VALUE", "Change a field first, as `bitctl submit --set` does; may be repeated."},
+    {0},
+};
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_check, .cli = cli};
+    struct bit_spec_file f = {0};
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
+        if (got == OPT_NAME)
+            f.name = o.value;
+        else if (bit_spec_file_set(&f, o.value) < 0)
+            return bit_usage(&bit_cmd_check, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
+    }
+    int code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    f.path = argv[o.rest];
+    code = bit_spec_file_read(cli, &f);
+    if (code == 0)
+        code = bit_local_check(cli, &f);
+    bit_spec_file_finish(&f);
+    return code;
+}
+
+const struct bit_cli_verb bit_cmd_check = {
+    .name = "check",
+    .summary = "check a run specification, without a daemon",
+    .synopsis = "SPEC [--name=NAME] [--set KEY=VALUE]...",
+    .description =
+        "What `bitctl submit --dry-run` says, without bitd: every mistake of SPEC at once, each with line and\n"
+        "column, those of the files that it names too, and of the tensors of model.init_from; then sizes, schedule,\n"
+        "the memory of a rank (bitworker is asked), and warnings. Exit codes are the dry run's.\n\n"
+        "What only a bitd knows, its settings and what Slurm allows, is not checked, and that is said. With -q\n"
+        "only mistakes and warnings are printed.",
+    .options = options,
+    .examples = "$ bitctl check run.txtpb\n"
+                "$ bitctl check -q run.txtpb --set schedule.peak_lr=1e-3 && bitctl submit run.txtpb",
+    .run = run,
+};

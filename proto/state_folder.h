@@ -1,0 +1,10 @@
+/* bitd's folder where it is not told another. */
+#ifndef BIT_PROTO_STATE_FOLDER_H
+#define BIT_PROTO_STATE_FOLDER_H
+
+#include <stddef.h>
+
+/** $XDG_STATE_HOME/bitd, or ~/.local/state/bitd. Cut where there is no room for it. */
+void bit_state_folder_default(char *out, size_t room);
+
+#endif

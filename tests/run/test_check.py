@@ -1,0 +1,188 @@
+"""Every mistake of a specification at once, by `bitctl check`, by the dry run and at the submission; and what is said of model.init_from."""
+import json
+import os
+import re
+import subprocess
+
+import fixture
+
+NOWHERE = "/nowhere/bitd.sock"
+
+
+def check(d, code, *args):
+    """What `bitctl check` says, which asks no daemon."""
+    p = subprocess.run([d.bitctl, "check", *args], capture_output=True, text=True, env={**os.environ, "BITD_SOCKET": NOWHERE})
+    assert p.returncode == code, f"bitctl check {' '.join(args)} ended with {p.returncode}, not {code}: {p.stderr}{p.stdout}"
+    return p.stderr if code else p.stdout
+
+
+def all_ways(d, code, spec, *args):
+    """The same mistakes, whoever looks; what was said of them."""
+    said = {check(d, code, spec, *args)}
+    for more in (["--dry-run"], []):
+        got, out, err = d.ctl("submit", spec, *more, *args)
+        assert got == code, f"submit {more} ended with {got}, not {code}: {err}{out}"
+        said.add(err.replace("; nothing was submitted", ""))
+    assert len(said) == 1, "check, the dry run and the submission differ:\n" + "\n".join(said)
+    assert not d.ids(), "nothing was submitted"
+    return said.pop()
+
+
+def text_of(d, **changes):
+    with open(d.spec()) as f:
+        text = f.read()
+    for old, new in changes.items():
+        text = re.sub(rf"\b{old}: \S+", f"{old}: {new}", text)
+    return text
+
+
+def written(d, text, name="run.txtpb"):
+    path = os.path.join(d.dir, name)
+    with open(path, "w") as f:
+        f.write(text)
+    return path
+
+
+def place(text, what):
+    """line:column of a text in a file."""
+    before = text[:text.index(what)]
+    return f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+def every_file_has_its_line():
+    with fixture.Daemon() as d:
+        os.makedirs(os.path.join(d.dir, "parts"))
+        for name, count in (("parts/b.npy", 4096), ("parts/a.npy", 4096), ("odd.npy", 4097)):
+            with open(os.path.join(d.dir, name), "wb") as f:
+                f.write(b"\1\0" * (count // 2) + b"\0" * (count % 2))
+        text = text_of(d).replace('train: "train.npy"', 'train: ["train.npy", "gone.npy"]\n       train: "parts"')
+        text = text.replace('path: "valid.npy"', 'path: "valid.npy" path: "odd.npy" path: "away.npy"')
+        said = all_ways(d, 65, written(d, text))
+        for what, field, words in (('"gone.npy"', "data.train[1]", "gone.npy': No such file"),
+                                   ('"parts"', "data.train[2]", f"is a folder: list its 2 token files, as in [\"{d.dir}/parts/a.npy\", ...]"),
+                                   ('"odd.npy"', "eval.set[0].path[1]", "has 4097 bytes, which is no whole number of 16-bit ids"),
+                                   ('"away.npy"', "eval.set[0].path[2]", "away.npy': No such file")):
+            line = [x for x in said.split("\n") if f":{place(text, what)}: {field}: " in x]
+            assert line and words in line[0], f"no line of {field} at {place(text, what)} with {words!r}: {said}"
+        assert "4 problems in" in said
+
+
+def files_come_with_the_rules():
+    with fixture.Daemon() as d:
+        broken = written(d, text_of(d, ranks="3", heads="5").replace("train.npy", "gone.npy"))
+        said = all_ways(d, 64, broken)
+        assert "model.heads" in said and "batch.instances" in said and "gone.npy': No such file" in said, said
+        typo = written(d, text_of(d, ranks="3").replace("train.npy", "gone.npy").replace("seed: 7", "seeds: 7"))
+        said = all_ways(d, 64, typo, "--set", "schedule.stepz=4")
+        for words in ("did you mean seed?", "did you mean steps?", "not divisible by launch.ranks 3", "gone.npy': No such file"):
+            assert words in said, f"lacks {words!r}: {said}"
+        preset = written(d, text_of(d).replace("train.npy", "gone.npy").replace("model {", 'model { preset: "olmo_7b"'))
+        said = all_ways(d, 64, preset)
+        assert "olmo_1b" in said and "gone.npy': No such file" in said, said
+
+
+def json_has_the_problems_too():
+    with fixture.Daemon() as d:
+        path = written(d, text_of(d).replace("train.npy", "gone.npy").replace("valid.npy", "away.npy"))
+        for args in (["check", path], ["submit", "--dry-run", path], ["submit", path]):
+            code, out, _ = d.ctl(*args, "--json")
+            reply = json.loads(out)
+            assert code == 65 and reply["exit_code"] == 65, out
+            assert [p["field"] for p in reply["problem"]] == ["data.train[0]", "eval.set[0].path[0]"], out
+            assert all(p["line"] > 1 and p["column"] > 1 for p in reply["problem"]), out
+
+
+def the_check_is_the_dry_run():
+    with fixture.Daemon() as d:
+        spec = d.spec()
+        with_bitd = json.loads(d.ctl("submit", "--dry-run", "--json", spec, check=True)[1])
+        without = json.loads(check(d, 0, "--json", spec))
+        assert with_bitd.pop("command") and not without.pop("command")
+        assert without.pop("unchecked") and not with_bitd.pop("unchecked")
+        assert without == with_bitd
+        assert without["memory"]["total"] > 0 and without["warning"]
+        page = check(d, 0, spec)
+        assert "checked without a daemon; not checked:" in page and re.search(r"^memory of one rank", page, re.M), page
+        quiet = subprocess.run([d.bitctl, "check", "-q", spec], capture_output=True, text=True)
+        assert quiet.returncode == 0 and quiet.stdout == "" and quiet.stderr.startswith("warning: data: no dataset.json"), quiet
+        for args, code in ((["--dry-run"], 0), ([], 69)):
+            p = subprocess.run([d.bitctl, "submit", spec, "--socket", NOWHERE, *args], capture_output=True, text=True)
+            assert p.returncode == code, p.stderr
+            assert code or p.stdout == page, "the dry run where no daemon answers is the check"
+        small = check(d, 64, spec, "--set", "launch.memory_gib=0.0001")
+        assert "does not fit the memory" in small, small
+        p = subprocess.run([d.bitctl, "check", "-"], input=text_of(d), capture_output=True, text=True, cwd=d.dir)
+        assert p.returncode == 0, p.stderr
+
+
+# ---- what a model begins from
+
+def tensors(layers=2, width=64, hidden=128, vocab=256):
+    shapes = {"transformer.wte.weight": (vocab, width)}
+    for i in range(layers):
+        block = f"transformer.blocks.{i}."
+        shapes |= {block + "att_proj.weight": (3 * width, width), block + "attn_out.weight": (width, width),
+                   block + "ff_proj.weight": (2 * hidden, width), block + "ff_out.weight": (width, hidden)}
+    return shapes | {"transformer.ff_out.weight": (vocab, width)}
+
+
+def begun_from(d, name, shapes):
+    path = os.path.join(d.dir, name)
+    fixture.write_safetensors(path, shapes)
+    return d.spec(), "--set", f"model.init_from={path}"
+
+
+def every_tensor_that_differs():
+    with fixture.Daemon() as d:
+        shapes = tensors(width=32)
+        del shapes["transformer.ff_out.weight"]
+        said = all_ways(d, 64, *begun_from(d, "narrow.safetensors", shapes))
+        for words in ("'transformer.wte.weight' is 256 x 32, and the model's is 256 x 64",
+                      "'transformer.blocks.0.att_proj.weight' is 96 x 32, and the model's is 192 x 64; alike in 1 more block",
+                      "'transformer.blocks.0.ff_out.weight' is 32 x 128, and the model's is 64 x 128; alike in 1 more block",
+                      "has no tensor 'transformer.ff_out.weight'"):
+            assert words in said, f"lacks {words!r}: {said}"
+        assert "6 problems" in said, said
+        page = check(d, 0, *begun_from(d, "deep.safetensors", tensors(layers=4)))
+        assert "warning: model.init_from: the model has no use for 8 of the tensors in" in page, page
+        path = os.path.join(d.dir, "deep.safetensors")
+        with open(path, "rb") as f:
+            data = f.read()
+        with open(path, "wb") as f:
+            f.write(data.replace(b'"F32"', b'"I32"'))
+        said = all_ways(d, 64, d.spec(), "--set", f"model.init_from={path}")
+        assert "'transformer.blocks.0.att_proj.weight' is I32, not F32, BF16 or F16; alike in 1 more block" in said, said
+
+
+def names_of_others_are_known():
+    with fixture.Daemon() as d:
+        allenai = {"model." + name: shape for name, shape in tensors().items()}
+        said = all_ways(d, 64, *begun_from(d, "allenai.safetensors", allenai))
+        assert "has the names of allenai's class for Hugging Face (model.transformer.*)" in said and "not taken off yet" in said, said
+        hf = {"model.embed_tokens.weight": (256, 64), "lm_head.weight": (256, 64)}
+        for i in range(2):
+            hf |= {f"model.layers.{i}.self_attn.{p}_proj.weight": (64, 64) for p in "qkvo"}
+            hf |= {f"model.layers.{i}.mlp.{p}_proj.weight": (128, 64) for p in ("gate", "up")}
+        said = all_ways(d, 64, *begun_from(d, "hf.safetensors", hf))
+        assert "has the names of Hugging Face (model.layers.*)" in said and "att_proj" in said and "not converted yet" in said, said
+        assert "1 problem in" in said, said
+
+
+def a_folder_that_is_no_checkpoint():
+    with fixture.Daemon() as d:
+        folder = os.path.join(d.dir, "folder")
+        os.mkdir(folder)
+        fixture.write_safetensors(os.path.join(folder, "model.safetensors"), tensors(width=32))
+        said = all_ways(d, 65, d.spec(), "--set", f"model.init_from={folder}")
+        assert "has no MANIFEST, so it is no checkpoint of bitd's" in said and "is 256 x 32, and the model's is 256 x 64" in said, said
+        os.unlink(os.path.join(folder, "model.safetensors"))
+        assert "has no model.safetensors" in all_ways(d, 65, d.spec(), "--set", f"model.init_from={folder}")
+        with open(os.path.join(folder, "model.safetensors.index.json"), "w") as f:
+            f.write("{}")
+        assert "lie in several files" in all_ways(d, 65, d.spec(), "--set", f"model.init_from={folder}")
+        said = all_ways(d, 65, d.spec(), "--set", f"model.init_from={d.dir}/none", "--set", f"data.train={d.dir}/gone.npy")
+        assert "none: No such file" in said and "gone.npy': No such file" in said, said
+
+
+fixture.main([every_file_has_its_line, files_come_with_the_rules, json_has_the_problems_too, the_check_is_the_dry_run,
+              every_tensor_that_differs, names_of_others_are_known, a_folder_that_is_no_checkpoint])
