@@ -58,12 +58,12 @@ static int note_step(struct bit_diff_steps *s, const Bit__StepReport *m)
     return 0;
 }
 
-/* A rewind: the steps after it never were. */
-static void note_rewound(struct bit_diff_steps *s, const Bit__Rewound *m)
+/* A rewind, or a resume from an older step: the steps after it never were. */
+static void note_rewound(struct bit_diff_steps *s, uint64_t to)
 {
-    for (uint64_t step = BIT_MAX(s->first, m->to_step + 1); s->first != 0 && step <= s->last; step++)
+    for (uint64_t step = BIT_MAX(s->first, to + 1); s->first != 0 && step <= s->last; step++)
         s->known[step - s->first] = false;
-    s->last = s->first != 0 && m->to_step >= s->first ? BIT_MIN(s->last, m->to_step) : s->first;
+    s->last = s->first != 0 && to >= s->first ? BIT_MIN(s->last, to) : s->first;
 }
 
 int bit_diff_note(struct bit_diff_steps *s, const Bit__JournalRecord *r)
@@ -75,7 +75,10 @@ int bit_diff_note(struct bit_diff_steps *s, const Bit__JournalRecord *r)
     if (r->what_case == BIT__JOURNAL_RECORD__WHAT_READY)
         bit_machine_from_ready(&s->machine, r->ready, 0);
     if (r->what_case == BIT__JOURNAL_RECORD__WHAT_REWOUND && s->wanted == 0)
-        note_rewound(s, r->rewound);
+        note_rewound(s, r->rewound->to_step);
+    if (r->what_case == BIT__JOURNAL_RECORD__WHAT_RESUMED && s->wanted == 0 && r->resumed->has_given_up &&
+        r->resumed->given_up)
+        note_rewound(s, r->resumed->from_step);
     return r->what_case == BIT__JOURNAL_RECORD__WHAT_STEP ? note_step(s, r->step) : 0;
 }
 

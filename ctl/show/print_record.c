@@ -98,6 +98,21 @@ static void slurm(FILE *f, const Bit__SlurmJob *s)
         bit_show(f, "no Slurm job any more: %s, %s", s->state, s->reason);
 }
 
+static void resumed(FILE *f, const Bit__RunResumed *r)
+{
+    bit_show(f, "resumed by uid %u from %s", r->asked->uid, r->checkpoint ? r->checkpoint : "the beginning");
+    if (r->again > 0)
+        bit_show(f, ", %" PRIu64 " steps are done again%s", r->again,
+                 r->has_given_up && r->given_up ? " and not compared" : "");
+    if (r->has_skip && r->skip > 0)
+        bit_show(f, ", %" PRIu64 " batches are left out", r->skip);
+    if (r->has_steps)
+        bit_show(f, ", to step %" PRIu64 "%s", r->steps, r->has_cosine_steps ? " with a longer cosine" : "");
+    if (r->other_data)
+        bit_show(f, ", with %s", r->other_data);
+    bit_show(f, "; it was %s%s%s", bit_text_state(r->was), *r->reason ? ": " : "", r->reason);
+}
+
 static void body(FILE *f, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
@@ -159,6 +174,12 @@ static void body(FILE *f, const Bit__JournalRecord *r)
     case BIT__JOURNAL_RECORD__WHAT_RANKS_DONE:
         bit_show(f, "every rank (%u) is done after step %" PRIu64 ", weights %016" PRIx64, r->ranks_done->ranks,
                  r->ranks_done->step, r->ranks_done->weights_digest);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_RESUMED:
+        resumed(f, r->resumed);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_DATA_COMPARED:
+        bit_show(f, "%s%s", r->data_compared->same ? "" : "forced: ", r->data_compared->text);
         break;
     case BIT__JOURNAL_RECORD__WHAT_SLURM:
         slurm(f, r->slurm);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "daemon/feed/file_bytes.h"
-#include "daemon/feed/file_identity.h"
 #include "proto/check.h"
 #include "proto/data/batches.h"
 #include "proto/data/shards.h"
@@ -115,12 +114,14 @@ static struct bit_shards **list_sets(const struct bit_feed *feed, size_t *count)
     return sets;
 }
 
-int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path, const atomic_bool *stop)
+int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path, const atomic_bool *stop,
+                   struct bit_file_changes *changes)
 {
     size_t count;
     struct bit_shards **sets = list_sets(feed, &count);
-    int err = sets == NULL ? -ENOMEM
-                           : bit_file_identity_check(sets, count, path, feed->eval_bytes, feed->eval_count, stop);
+    int err = sets == NULL
+                  ? -ENOMEM
+                  : bit_file_identity_check(sets, count, path, feed->eval_bytes, feed->eval_count, stop, changes);
 
     free(sets);
     if (err == BIT_FILE_IDENTITY_OWN)

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "daemon/feed/file_identity.h"
 #include "daemon/link/payload.h"
 #include "proto/bit.pb-c.h"
 #include "proto/regular_file.h"
@@ -23,13 +24,13 @@ uint64_t bit_feed_instances(const struct bit_feed *feed);
 uint64_t bit_feed_epoch_steps(const struct bit_feed *feed);
 
 /**
- * Compare the files with what they were when the run first read them: size, modification time and inode, kept at
- * `path`, which is written if it is not there; of one that has another change time alone, the bytes, where dataset.json
- * told their checksum then (daemon/feed/file_identity.h): as long as that takes, or until *stop. What a token stands
- * for comes from there too, where the files were proven, and from the sidecars otherwise.
+ * Compare the files with what they were when the run first read them, kept at `path`, which is written if it is not
+ * there (daemon/feed/file_identity.h). It takes as long as it takes to read files that were touched, or until *stop.
+ * What a token stands for comes from there too, where the files were proven, and from the sidecars otherwise.
  * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ECANCELED by *stop
  */
-int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path, const atomic_bool *stop);
+int bit_feed_check(struct bit_feed *feed, const Bit__RunSpec *spec, const char *path, const atomic_bool *stop,
+                   struct bit_file_changes *changes);
 /** Learn what a token of each evaluation set stands for, from its sidecars (bit_sidecar_check has `shown`). */
 void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struct bit_file_id *shown);
 

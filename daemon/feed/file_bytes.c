@@ -104,7 +104,8 @@ static int sum(const struct bit_token_file *file, uint8_t *piece, const atomic_b
     return 0;
 }
 
-int bit_file_bytes_compare(const struct bit_token_file *file, uint64_t checksum, const atomic_bool *stop)
+int bit_file_bytes_compare(const struct bit_token_file *file, uint64_t checksum, bool same_mtime,
+                           const atomic_bool *stop)
 {
     struct bit_token_file now;
     uint8_t *piece = malloc(PIECE_BYTES);
@@ -121,9 +122,9 @@ int bit_file_bytes_compare(const struct bit_token_file *file, uint64_t checksum,
     }
     if (err == 0 && crc != (uint32_t)checksum)
         err = bit_fail(BIT_EDATA,
-                       "%s: written to since the run began, with its time put back: its bytes have CRC-32C %08" PRIx32
+                       "%s: written to since the run began%s: its bytes have CRC-32C %08" PRIx32
                        ", and dataset.json had %08" PRIx32 " then",
-                       file->path, crc, (uint32_t)checksum);
+                       file->path, same_mtime ? ", with its time put back" : "", crc, (uint32_t)checksum);
     free(piece);
     return err;
 }

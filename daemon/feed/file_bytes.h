@@ -3,6 +3,7 @@
 #define BIT_DAEMON_FILE_BYTES_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,8 +21,10 @@ void bit_file_bytes_note(struct bit_shards *const *sets, size_t count, const str
                          uint64_t *checksum);
 /**
  * Read the whole file and compare. checksum is not 0. Blocking, for as long as that takes, or until *stop.
+ * same_mtime  it was written to, if it was, with its modification time put back
  * Errors      BIT_EDATA naming the file, if its bytes are others or another file is there by now; -ECANCELED; -errno
  */
-int bit_file_bytes_compare(const struct bit_token_file *file, uint64_t checksum, const atomic_bool *stop);
+int bit_file_bytes_compare(const struct bit_token_file *file, uint64_t checksum, bool same_mtime,
+                           const atomic_bool *stop);
 
 #endif

@@ -10,6 +10,7 @@
 #include "proto/check.h"
 #include "proto/data/token_file.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
@@ -72,14 +73,28 @@ static int write_identity(const Bit__DataFacts *now, const char *path)
     return err;
 }
 
-static int differs(const char *path, const uint64_t *then, const uint64_t *now, size_t facts)
+static const char unknown[] = "; no dataset.json told its checksum when the run began, so that nobody can say whether "
+                              "its bytes are the same";
+
+/* May be changed to a file that the submitter may not read, and no comparison is made then. */
+static int replaced_unproven(const char *path)
 {
-    if (then[0] != now[0])
-        return bit_fail(BIT_EDATA, "%s: changed since the run began: %" PRIu64 " bytes then, %" PRIu64 " now", path,
-                        then[0], now[0]);
-    return bit_fail(
-        BIT_EDATA, "%s: %s since the run began, at the same size of %" PRIu64 " bytes", path,
-        memcmp(then + 2, now + 2, (facts - 2) * sizeof *now) != 0 ? "replaced by another file" : "written to", now[0]);
+    return bit_fail(BIT_EDATA,
+                    "%s: replaced by another file since the run began, and nobody has shown that he may read that: "
+                    "submit the run again",
+                    path);
+}
+
+static int resized(const char *path, const uint64_t *then, const uint64_t *now)
+{
+    return bit_fail(BIT_EDATA, "%s: changed since the run began: %" PRIu64 " bytes then, %" PRIu64 " now", path,
+                    then[0], now[0]);
+}
+
+static int rewritten(const char *path, bool replaced, uint64_t bytes)
+{
+    return bit_fail(BIT_EDATA, "%s: %s since the run began, at the same size of %" PRIu64 " bytes%s", path,
+                    replaced ? "replaced by another file" : "written to", bytes, unknown);
 }
 
 static void warn_of_ctime(const char *path)
@@ -90,13 +105,13 @@ static void warn_of_ctime(const char *path)
              path);
 }
 
-/* The same facts but for the change time. checksum: 0 if nothing is known. */
-static int compare_bytes(const struct bit_token_file *file, uint64_t checksum, const atomic_bool *stop)
+/* The same size. checksum: 0 if nothing is known. */
+static int compare_bytes(const struct bit_token_file *file, uint64_t checksum, bool same_mtime, const atomic_bool *stop)
 {
     bit_info("token file touched",
              "file=%s bytes=%" PRIu64 " what=\"comparing its bytes with dataset.json's checksum\"", file->path,
              file->bytes);
-    int err = bit_file_bytes_compare(file, checksum, stop);
+    int err = bit_file_bytes_compare(file, checksum, same_mtime, stop);
     if (err == 0)
         bit_info("same bytes", "file=%s crc32c=%08" PRIx32, file->path, (uint32_t)checksum);
     return err;
@@ -107,25 +122,74 @@ struct check {
     const Bit__DataFacts *then;
     Bit__DataFacts *now; /* a change time that is not explained becomes that of then, so that it is told again */
     size_t facts;
-    const uint64_t *checksum; /* of each file, or NULL: none is known */
+    uint64_t *checksum; /* of each file; 0: not known */
     const atomic_bool *stop;
-    bool touched; /* some files have other change times, and all their bytes */
+    struct bit_file_changes *changes;
 };
+
+static void tell(struct bit_file_changes *changes, const char *text)
+{
+    size_t before = changes->same + changes->other;
+
+    if (before == 0)
+        bit_format(changes->text, sizeof changes->text, "%s", text);
+    else if (before == 1)
+        bit_format_more(changes->text, sizeof changes->text, "; and others");
+}
+
+static void note_same(struct check *c, const char *path, uint64_t checksum)
+{
+    char text[BIT_ERR_TEXT_MAX];
+
+    bit_format(text, sizeof text, "%s: touched since the run began, and its bytes are the same (CRC-32C %08" PRIx32 ")",
+               path, (uint32_t)checksum);
+    tell(c->changes, text);
+    c->changes->same++;
+}
+
+static bool may_be_taken(const struct check *c, const uint64_t *was, const uint64_t *is)
+{
+    bool proven = c->facts == FACTS_MAX, replaced = memcmp(was + 2, is + 2, (c->facts - 2) * sizeof *is) != 0;
+
+    return c->changes->others != BIT_FILE_OTHERS_FAIL && !(proven && replaced);
+}
+
+/* The file is not untouched. BIT_EDATA if it is another, or may be. */
+static int judge_touched(struct check *c, size_t i, const struct bit_token_file *file)
+{
+    const uint64_t *was = c->then->fact + i * c->facts, *is = c->now->fact + i * c->facts;
+    bool same_mtime = was[1] == is[1], replaced = memcmp(was + 2, is + 2, (c->facts - 2) * sizeof *is) != 0;
+
+    if (replaced && c->facts == FACTS_MAX)
+        return replaced_unproven(file->path);
+    if (was[0] != is[0])
+        return resized(file->path, was, is);
+    if (c->checksum[i] != 0) {
+        int err = compare_bytes(file, c->checksum[i], same_mtime && !replaced, c->stop);
+        if (err == 0)
+            note_same(c, file->path, c->checksum[i]);
+        return err;
+    }
+    if (!same_mtime || replaced)
+        return rewritten(file->path, replaced, is[0]);
+    warn_of_ctime(file->path);
+    c->now->ctime_ns[i] = c->then->ctime_ns[i];
+    return 0;
+}
 
 static int compare_file(struct check *c, size_t i, const struct bit_token_file *file)
 {
     const uint64_t *was = c->then->fact + i * c->facts, *is = c->now->fact + i * c->facts;
+    bool same_ctime = c->then->n_ctime_ns == 0 || c->then->ctime_ns[i] == c->now->ctime_ns[i];
 
-    if (memcmp(was, is, c->facts * sizeof *is) != 0)
-        return differs(file->path, was, is, c->facts);
-    if (c->then->n_ctime_ns == 0 || c->then->ctime_ns[i] == c->now->ctime_ns[i])
+    if (memcmp(was, is, c->facts * sizeof *is) == 0 && same_ctime)
         return 0;
-    if (c->checksum != NULL && c->checksum[i] != 0) {
-        c->touched = true;
-        return compare_bytes(file, c->checksum[i], c->stop);
-    }
-    warn_of_ctime(file->path);
-    c->now->ctime_ns[i] = c->then->ctime_ns[i];
+    int err = judge_touched(c, i, file);
+    if (err != BIT_EDATA || !may_be_taken(c, was, is))
+        return err;
+    tell(c->changes, bit_fail_text());
+    c->changes->other++;
+    c->checksum[i] = 0; /* that of the file which it was */
     return 0;
 }
 
@@ -143,7 +207,9 @@ static int compare(struct check *c, struct bit_shards *const *sets, size_t count
 
 static bool any_touched(const Bit__DataFacts *then, const Bit__DataFacts *now)
 {
-    return then->n_ctime_ns > 0 && memcmp(then->ctime_ns, now->ctime_ns, now->n_ctime_ns * sizeof *now->ctime_ns) != 0;
+    return memcmp(then->fact, now->fact, now->n_fact * sizeof *now->fact) != 0 ||
+           (then->n_ctime_ns > 0 &&
+            memcmp(then->ctime_ns, now->ctime_ns, now->n_ctime_ns * sizeof *now->ctime_ns) != 0);
 }
 
 /* The facts of our own user's files have no device. */
@@ -191,40 +257,51 @@ static int check_counts(const Bit__DataFacts *kept, const Bit__DataFacts *now, c
 }
 
 /* Compared once, a file need not be read again at the next launch. */
-static int keep_change_times(const struct check *c, const char *path)
+static int keep(const struct check *c, const char *path)
 {
     Bit__DataFacts next = *c->then;
 
+    next.fact = c->now->fact;
+    next.n_ctime_ns = c->now->n_ctime_ns;
     next.ctime_ns = c->now->ctime_ns;
     next.n_checksum = c->now->n_ctime_ns;
-    next.checksum = (uint64_t *)(uintptr_t)c->checksum;
+    next.checksum = c->checksum;
     return write_identity(&next, path);
 }
 
+/* now->checksum becomes what is known of each file. */
+static void find_checksums(struct check *c, struct bit_shards *const *sets, size_t count)
+{
+    bool own = c->facts < FACTS_MAX;
+
+    if (c->then->n_checksum > 0)
+        memcpy(c->now->checksum, c->then->checksum, c->then->n_checksum * sizeof *c->now->checksum);
+    else if (own && any_touched(c->then, c->now)) /* an earlier version kept none */
+        bit_file_bytes_note(sets, count, NULL, c->now->checksum);
+    c->checksum = c->now->checksum;
+}
+
 static int check_kept(struct bit_shards *const *sets, size_t count, const char *path, const Bit__DataFacts *kept,
-                      const atomic_bool *stop)
+                      const atomic_bool *stop, struct bit_file_changes *changes)
 {
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
     size_t files = bit_file_identity_count(sets, count);
-    struct check c = {.then = kept, .now = &now, .stop = stop};
+    struct check c = {.then = kept, .now = &now, .stop = stop, .changes = changes};
 
     c.facts = kept->n_fact == files * FACTS_MAX ? FACTS_MAX : FACTS_MAX - 1;
-    bool own = c.facts < FACTS_MAX;
     int err = collect(sets, count, c.facts, &now);
-
     if (err == 0)
         err = check_counts(kept, &now, path);
     if (err == 0) {
-        c.checksum = kept->n_checksum > 0 ? kept->checksum : own ? now.checksum : NULL;
-        if (c.checksum == now.checksum && any_touched(kept, &now)) /* an earlier version kept none */
-            bit_file_bytes_note(sets, count, NULL, now.checksum);
+        find_checksums(&c, sets, count);
         err = compare(&c, sets, count);
     }
-    if (err == 0 && c.touched && keep_change_times(&c, path) < 0)
+    bool keeps = changes->other == 0 ? changes->same > 0 : changes->others == BIT_FILE_OTHERS_TAKE;
+    if (err == 0 && keeps && keep(&c, path) < 0)
         bit_warn("change times not kept", "path=%s text=%s next=\"the files are compared again at the next launch\"",
                  path, bit_fail_text());
     free_facts(&now);
-    return err < 0 || !own ? err : BIT_FILE_IDENTITY_OWN;
+    return err < 0 || c.facts == FACTS_MAX ? err : BIT_FILE_IDENTITY_OWN;
 }
 
 /* Of a run that an older bitd took in, nothing is known. */
@@ -235,7 +312,7 @@ static void take_eval_bytes(const Bit__DataFacts *kept, double *eval_bytes, size
 }
 
 int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
-                            size_t eval_count, const atomic_bool *stop)
+                            size_t eval_count, const atomic_bool *stop, struct bit_file_changes *changes)
 {
     ProtobufCMessage *kept = NULL;
     uint8_t *buf = NULL;
@@ -247,7 +324,7 @@ int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const 
     if (err == 0)
         err = bit_msg_decode_as(&bit__data_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &kept);
     if (err == 0)
-        err = check_kept(sets, count, path, (const Bit__DataFacts *)kept, stop);
+        err = check_kept(sets, count, path, (const Bit__DataFacts *)kept, stop, changes);
     if (err == 0)
         take_eval_bytes((const Bit__DataFacts *)kept, eval_bytes, eval_count);
     bit_msg_free(kept);

@@ -23,9 +23,12 @@ struct bit_load {
     uv_work_t work;
     struct bit_job *job;
     struct bit_feed *feed; /* the job's, or NULL: then opened here */
+    struct bit_feed *old;  /* in whose place `feed` was opened; the loop may be looking at it */
+    bool opened;           /* all files could be, the last time */
     const Bit__RunSpec *spec;
-    char *facts;             /* where those of the token files are kept */
-    const atomic_bool *stop; /* the job's */
+    char *facts;                     /* where those of the token files are kept */
+    const atomic_bool *stop;         /* the job's */
+    struct bit_file_changes changes; /* of them */
     uint64_t epoch;
     struct bit_order order;
     uint64_t position; /* of a step's batch in the order of the data */
@@ -52,8 +55,9 @@ static int open_feed(struct bit_load *load)
     struct bit_feed *feed = NULL;
     int err = bit_feed_create(load->spec, &feed);
 
+    load->opened = err == 0;
     if (err == 0)
-        err = bit_feed_check(feed, load->spec, load->facts, load->stop);
+        err = bit_feed_check(feed, load->spec, load->facts, load->stop, &load->changes);
     if (err < 0)
         bit_feed_destroy(feed);
     else
@@ -61,16 +65,38 @@ static int open_feed(struct bit_load *load)
     return err;
 }
 
+static int read_payload(struct bit_load *load)
+{
+    if (load->order.kind == BIT_ORDER_STEP)
+        return bit_feed_step(load->feed, load->position, load->epoch, &load->payload);
+    return bit_feed_eval(load->feed, load->order.set, load->epoch, &load->payload);
+}
+
+/* A file that was touched under the run is opened anew, and compared. What is wrong in it otherwise is found again. */
+static int read_anew(struct bit_load *load)
+{
+    char first[BIT_ERR_TEXT_MAX];
+
+    bit_format(first, sizeof first, "%s", bit_fail_text());
+    load->old = load->feed;
+    load->feed = NULL;
+    int err = open_feed(load);
+    if (err == BIT_EDATA && !load->opened)
+        return bit_fail(err, "%s", first);
+    return err < 0 ? err : read_payload(load);
+}
+
 static void load_in_pool(uv_work_t *work)
 {
     struct bit_load *load = work->data;
+    bool fresh = load->feed == NULL;
 
-    if (load->feed == NULL)
+    if (fresh)
         load->err = open_feed(load);
-    if (load->err == 0 && load->order.kind == BIT_ORDER_STEP)
-        load->err = bit_feed_step(load->feed, load->position, load->epoch, &load->payload);
-    else if (load->err == 0)
-        load->err = bit_feed_eval(load->feed, load->order.set, load->epoch, &load->payload);
+    if (load->err == 0)
+        load->err = read_payload(load);
+    if (load->err == BIT_EDATA && !fresh)
+        load->err = read_anew(load);
     if (load->err < 0)
         bit_format(load->text, sizeof load->text, "%s", bit_fail_text());
 }
@@ -111,6 +137,18 @@ static void load_succeeded(struct bit_job *job)
     job->read_error[0] = '\0';
 }
 
+static void tell_changes(struct bit_job *job, const struct bit_load *load)
+{
+    const struct bit_file_changes *changes = &load->changes;
+    Bit__DataCompared m = BIT__DATA_COMPARED__INIT;
+
+    if (changes->text[0] == '\0' || load->feed == NULL)
+        return;
+    m.same = changes->other == 0;
+    m.text = bit_lend(changes->text);
+    bit_record(job->runner, DATA_COMPARED, data_compared, &m);
+}
+
 bool bit_orders_wait_for_data(const struct bit_job *job, char *text, size_t room)
 {
     const char *file = job->loading && job->feed != NULL ? bit_feed_reading(job->feed) : NULL;
@@ -135,10 +173,12 @@ static void on_loaded(uv_work_t *work, int status)
     struct bit_job *job = load->job;
 
     job->feed = load->feed;
+    bit_feed_destroy(load->old);
     bit_payload_destroy(job->payload);
     job->payload = load->payload;
     job->payload_order = load->order;
     bool stale = load->epoch != job->runner->run.launch.epoch || job->phase != BIT_JOB_TRAINING;
+    tell_changes(job, load);
     if (load->err == 0)
         load_succeeded(job);
     else if (!stale && load->err != -ECANCELED) /* else something else is to come first */
@@ -167,6 +207,7 @@ static void start_load(struct bit_job *job, const struct bit_order *order)
         .spec = job->runner->run.spec,
         .facts = facts,
         .stop = &job->stop_reading,
+        .changes.others = job->runner->run.takes_other_data ? BIT_FILE_OTHERS_TAKE : BIT_FILE_OTHERS_FAIL,
         .epoch = job->runner->run.launch.epoch,
         .order = *order,
         .position = bit_run_position(&job->runner->run, order->step),

@@ -65,7 +65,7 @@ unsigned bit_rewinds_to(const struct bit_rewinds *r, uint64_t to)
 {
     unsigned count = 0;
 
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = r->before; i < r->count; i++)
         count += r->item[i].to == to;
     return count;
 }

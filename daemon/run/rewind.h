@@ -21,6 +21,7 @@ struct bit_rewind {
 struct bit_rewinds {
     struct bit_rewind *item; /* every one there was; owned */
     size_t count;
+    size_t before; /* those of them from before a person resumed the run: bit_rewinds_to begins anew with it */
 };
 
 void bit_rewinds_finish(struct bit_rewinds *r);
@@ -34,7 +35,7 @@ uint64_t bit_rewinds_position(const struct bit_rewinds *r, uint64_t step);
 uint64_t bit_rewinds_skip(const struct bit_rewinds *r, uint64_t to, uint64_t at, uint64_t wanted);
 /** A checkpoint of this step, written in this launch, is of a line that was given up. */
 bool bit_rewinds_gave_up(const struct bit_rewinds *r, uint64_t step, uint64_t epoch);
-/** How often it has gone back to this step. */
+/** How often it has gone back to this step since it was last resumed. */
 unsigned bit_rewinds_to(const struct bit_rewinds *r, uint64_t to);
 
 #endif

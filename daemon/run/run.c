@@ -30,6 +30,7 @@ void bit_run_finish(struct bit_run *run)
     bit_evaluations_finish(&run->eval.held_out);
     bit_rewinds_finish(&run->rewinds);
     bit_msg_free(run->verified);
+    bit_msg_free(run->resumed);
     bit_msg_free(run->checkpoints.set_aside);
     free(run->machine);
     free(run->checkpoints.list);
@@ -186,6 +187,18 @@ void bit_run_set_ranks(Bit__RunSpec *spec, uint32_t ranks)
         spec->launch->slurm->min_ranks = BIT_MIN(spec->launch->slurm->min_ranks, ranks);
 }
 
+void bit_run_set_steps(Bit__RunSpec *spec, uint64_t steps, uint64_t cosine_steps)
+{
+    spec->schedule->steps = steps;
+    if (cosine_steps != 0)
+        spec->schedule->cosine_steps = cosine_steps;
+}
+
+void bit_run_rest(struct bit_run *run)
+{
+    bit_history_thin(&run->history);
+}
+
 static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t time_ns)
 {
     int err = m->asked != NULL ? note_applied(run, m->asked->request_id, run->step, false) : 0;
@@ -210,8 +223,49 @@ static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t
         return err;
     run->ended_ns = time_ns;
     run->exit_code = m->has_exit_code ? m->exit_code : BIT_EXIT_OK;
-    bit_history_thin(&run->history);
     return err;
+}
+
+/* Nothing of how it ended holds it back: neither the losses before it nor what a guard asked for. */
+static void forget_end(struct bit_run *run)
+{
+    run->ended_ns = 0;
+    run->exit_code = 0;
+    run->has_digest = false;
+    run->launch.launched = false;
+    run->launch.done.known = false;
+    run->fruitless = 0;
+    run->due = (struct bit_run_due){0};
+    run->checkpoints.failures = 0;
+    run->checkpoints.asked_count = 0;
+}
+
+static int apply_resumed(struct bit_run *run, const Bit__RunResumed *m)
+{
+    Bit__RunResumed *copy = bit_msg_clone(m);
+    int err = copy == NULL ? bit_fail(-ENOMEM, "a resume of %s", run->id) : 0;
+
+    if (err == 0)
+        err = bit_run_apply_resumed_steps(run, m);
+    if (err < 0) {
+        bit_msg_free(copy);
+        return err;
+    }
+    bit_msg_free(run->resumed);
+    run->resumed = copy;
+    run->resumed_event = run->seq;
+    forget_end(run);
+    if (m->asked->has_ranks) {
+        bit_run_set_ranks(run->spec, m->asked->ranks);
+        run->launch.ranks = 0;
+    }
+    if (m->has_steps)
+        bit_run_set_steps(run->spec, m->steps, m->has_cosine_steps ? m->cosine_steps : 0);
+    run->takes_other_data = m->other_data != NULL;
+    run->state = BIT__RUN_STATE__QUEUED;
+    bit_format(run->reason, sizeof run->reason, "resumed by uid %u: goes on after step %" PRIu64, m->asked->uid,
+               m->from_step);
+    return note_applied(run, m->asked->request_id, m->from_step, false);
 }
 
 static void apply_launched(struct bit_run *run, const Bit__WorkerLaunched *m)
@@ -436,6 +490,10 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
         return bit_run_apply_verified(run, r->verified);
     case BIT__JOURNAL_RECORD__WHAT_RANKS_DONE:
         return apply_ranks_done(run, r->ranks_done);
+    case BIT__JOURNAL_RECORD__WHAT_RESUMED:
+        return apply_resumed(run, r->resumed);
+    case BIT__JOURNAL_RECORD__WHAT_DATA_COMPARED: /* for people; what it was about is kept in data.pb */
+        return 0;
     case BIT__JOURNAL_RECORD__WHAT_SLURM:
         apply_slurm(run, r->slurm);
         return 0;

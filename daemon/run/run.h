@@ -151,6 +151,9 @@ struct bit_run {
     uint64_t verified_step;
     Bit__ResumeVerified *verified; /* the last comparison, or NULL; owned */
 
+    Bit__RunResumed *resumed;    /* the last time that it was resumed from a checkpoint, or NULL; owned */
+    uint64_t resumed_event;      /* its record */
+    bool takes_other_data;       /* until its next step: token files that are not what they were were forced on it */
     uint64_t last_step_ns;       /* when the last report of a step was journalled */
     uint64_t chain;              /* of all steps up to `step` (proto/chain.h) */
     struct bit_machine *machine; /* what it ever ran on; facts name them by their place here; owned */
@@ -171,6 +174,11 @@ void bit_run_finish(struct bit_run *run);
 
 /** What `bitctl resume --ranks` changes of a specification. */
 void bit_run_set_ranks(Bit__RunSpec *spec, uint32_t ranks);
+/** What `bitctl resume --steps` does; cosine_steps: 0 leaves it. */
+void bit_run_set_steps(Bit__RunSpec *spec, uint64_t steps, uint64_t cosine_steps);
+/** Forget what only a run that goes on needs: the exact results of its steps. Those of an ended run are read again from
+ * its journal when it is resumed. */
+void bit_run_rest(struct bit_run *run);
 
 /** Apply one record. Errors: BIT_ECORRUPT for one that cannot follow; -ENOMEM. */
 int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *record);

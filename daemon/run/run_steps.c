@@ -135,6 +135,7 @@ int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t t
     run->step_max = BIT_MAX(run->step_max, m->step);
     run->precision = m->precision;
     run->last_step_ns = time_ns;
+    run->takes_other_data = false;
     if (run->due.step >= m->step) /* done again: what it asked for is asked for again, or not */
         run->due = (struct bit_run_due){0};
     for (size_t i = 0; i < m->n_anomaly; i++)
@@ -191,6 +192,30 @@ static void forget_skipped(struct bit_run *run, uint64_t after)
     }
 }
 
+/* The steps after `step`, and their checkpoints, never were. */
+static int give_up(struct bit_run *run, uint64_t step, uint64_t skip, uint64_t at)
+{
+    int err = bit_rewinds_add(&run->rewinds, step, skip, at, run->launch.epoch);
+
+    if (err < 0)
+        return err;
+    forget_skipped(run, step);
+    drop_behind(run, step);
+    bit_history_cut(&run->history, step);
+    run->launch.launched = false;
+    run->due = (struct bit_run_due){0};
+    run->rerun = (struct bit_rerun){0};
+    run->step = run->step_max = step;
+    run->step_max_lost = BIT_MIN(run->step_max_lost, step);
+    run->verified_step = BIT_MIN(run->verified_step, step);
+    run->switched &= step > run->switched_after;
+    if (run->eval.step > step)
+        run->eval.step = run->eval.count = 0;
+    run->has_last = false;
+    run->rate.count = 0;
+    return 0;
+}
+
 /* There is no job any more that counts: what is left of it is ended before the next launch. */
 int bit_run_apply_rewound(struct bit_run *run, const Bit__Rewound *m)
 {
@@ -198,24 +223,23 @@ int bit_run_apply_rewound(struct bit_run *run, const Bit__Rewound *m)
         return bit_fail(BIT_ECORRUPT, "back from step %llu to %llu, and step %llu is the furthest",
                         (unsigned long long)m->at_step, (unsigned long long)m->to_step,
                         (unsigned long long)run->step_max);
-    int err = bit_rewinds_add(&run->rewinds, m->to_step, m->skip, m->at_step, run->launch.epoch);
+    int err = give_up(run, m->to_step, m->skip, m->at_step);
     if (err < 0)
         return err;
-    forget_skipped(run, m->to_step);
-    drop_behind(run, m->to_step);
-    bit_history_cut(&run->history, m->to_step);
     run->state = BIT__RUN_STATE__RESTARTING;
     bit_format(run->reason, sizeof run->reason, "%s", m->reason);
-    run->launch.launched = false;
-    run->due = (struct bit_run_due){0};
-    run->rerun = (struct bit_rerun){0};
-    run->step = run->step_max = m->to_step;
-    run->step_max_lost = BIT_MIN(run->step_max_lost, m->to_step);
-    run->verified_step = BIT_MIN(run->verified_step, m->to_step);
-    run->switched &= m->to_step > run->switched_after;
-    if (run->eval.step > m->to_step)
-        run->eval.step = run->eval.count = 0;
-    run->has_last = false;
-    run->rate.count = 0;
     return 0;
+}
+
+int bit_run_apply_resumed_steps(struct bit_run *run, const Bit__RunResumed *m)
+{
+    uint64_t skip = m->has_skip ? m->skip : 0;
+
+    if (m->from_step > run->step_max || skip > BIT_STEPS_MAX)
+        return bit_fail(BIT_ECORRUPT, "resumed from step %llu, and step %llu is the furthest",
+                        (unsigned long long)m->from_step, (unsigned long long)run->step_max);
+    int err = m->has_given_up && m->given_up ? give_up(run, m->from_step, skip, run->step_max + 1) : 0;
+    if (err == 0)
+        run->rewinds.before = run->rewinds.count;
+    return err;
 }

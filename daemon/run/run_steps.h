@@ -9,6 +9,8 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m);
 int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t time_ns);
 int bit_run_apply_verified(struct bit_run *run, const Bit__ResumeVerified *m);
 int bit_run_apply_rewound(struct bit_run *run, const Bit__Rewound *m);
+/** Of a resume, what it makes of the steps. */
+int bit_run_apply_resumed_steps(struct bit_run *run, const Bit__RunResumed *m);
 
 /** The facts of a step that is about to be journalled, its link included. */
 void bit_run_next_fact(const struct bit_run *run, const Bit__StepReport *m, struct bit_fact *out);

@@ -99,12 +99,12 @@ TEST(compares_every_byte_until_it_is_told_to_stop)
     uint64_t checksum = 0;
 
     bit_file_bytes_note(&set, 1, NULL, &checksum);
-    EXPECT_EQ(bit_file_bytes_compare(file, checksum, &go_on), 0);
-    EXPECT_EQ(bit_file_bytes_compare(file, checksum, &stop), -ECANCELED);
+    EXPECT_EQ(bit_file_bytes_compare(file, checksum, true, &go_on), 0);
+    EXPECT_EQ(bit_file_bytes_compare(file, checksum, true, &stop), -ECANCELED);
     int fd = open(path[0], O_WRONLY | O_CLOEXEC);
     EXPECT_EQ(pwrite(fd, "x", 1, sizeof tokens - 1), 1);
     close(fd);
-    EXPECT_EQ(bit_file_bytes_compare(file, checksum, &go_on), BIT_EDATA);
+    EXPECT_EQ(bit_file_bytes_compare(file, checksum, true, &go_on), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), path[0]);
     bit_shards_destroy(set);
 }
@@ -117,7 +117,7 @@ TEST(takes_no_other_file_for_it)
     snprintf(other, sizeof other, "%s.other", path[0]);
     write_tokens(other);
     EXPECT_EQ(rename(other, path[0]), 0);
-    EXPECT_EQ(bit_file_bytes_compare(bit_shards_file(set, 0), UINT64_C(1) << 32 | crc, &go_on), BIT_EDATA);
+    EXPECT_EQ(bit_file_bytes_compare(bit_shards_file(set, 0), UINT64_C(1) << 32 | crc, true, &go_on), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "replaced");
     bit_shards_destroy(set);
 }
