@@ -1,40 +1,95 @@
 #include "ctl/client/change.h"
 #include "ctl/verbs/verbs.h"
 
-enum { OPT_RANKS, OPT_NO_WAIT };
+enum { OPT_FROM, OPT_STEPS, OPT_STRETCH, OPT_SKIP, OPT_FORCE, OPT_RANKS, OPT_NO_WAIT };
 static const struct bit_option options[] = {
+    {"from", 0, "STEP",
+     "From the checkpoint of STEP. The steps after it are forgotten, and their checkpoints removed; without this, "
+     "those after the newest good checkpoint are done again and compared with the journal."},
+    {"steps", 0, "N",
+     "Train to step N instead. The learning rates that were planned stay: the cosine ends where it ended, and steps "
+     "after its end have its last rate."},
+    {"stretch", 0, NULL, "With --steps: the cosine ends at step N, too: learning rates are others from here on."},
+    {"skip", 0, "N", "Leave out the N batches after the checkpoint."},
+    {"force", 0, NULL, "Go on although a token file is not what it was when the run began."},
     {"ranks", 'n', "N", "Go on with N ranks instead. The batches stay the same; sums are added in another order."},
     {"no-wait", 0, NULL, BIT_NO_WAIT_HELP},
     {0},
 };
 
+static int take_number(const struct bit_option *option, const char *value, unsigned long long most, uint64_t *out)
+{
+    unsigned long long n;
+
+    if (!bit_parse_u64(value, &n) || n == 0 || n > most)
+        return bit_usage(&bit_cmd_resume, "--%s takes a number from 1 on, not '%s'", option->name, value);
+    *out = n;
+    return 0;
+}
+
+static int take_ranks(Bit__ResumeRequest *ask, const char *value)
+{
+    uint64_t ranks = 0;
+    int code = take_number(&options[OPT_RANKS], value, UINT32_MAX, &ranks);
+
+    ask->has_ranks = true;
+    ask->ranks = (uint32_t)ranks;
+    return code;
+}
+
+static int take_option(Bit__ResumeRequest *ask, int option, const char *value)
+{
+    switch (option) {
+    case OPT_FROM:
+        ask->has_from_step = true;
+        return take_number(&options[OPT_FROM], value, UINT64_MAX, &ask->from_step);
+    case OPT_STEPS:
+        ask->has_steps = true;
+        return take_number(&options[OPT_STEPS], value, UINT64_MAX, &ask->steps);
+    case OPT_STRETCH:
+        ask->has_stretch = ask->stretch = true;
+        return 0;
+    case OPT_SKIP:
+        ask->has_skip = true;
+        return take_number(&options[OPT_SKIP], value, UINT64_MAX, &ask->skip);
+    case OPT_FORCE:
+        ask->has_force = ask->force = true;
+        return 0;
+    case OPT_RANKS:
+        return take_ranks(ask, value);
+    default:
+        ask->has_no_wait = ask->no_wait = true;
+        return 0;
+    }
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_resume, .cli = cli};
     Bit__ResumeRequest ask = BIT__RESUME_REQUEST__INIT;
-    unsigned long long ranks = 0;
-    int got;
+    int got, code = 0;
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        if (got == OPT_NO_WAIT)
-            ask.has_no_wait = ask.no_wait = true;
-        else if (bit_parse_u64(o.value, &ranks) && ranks > 0 && ranks <= UINT32_MAX)
-            ask.has_ranks = true;
-        else
-            return bit_usage(&bit_cmd_resume, "--ranks takes a number from 1 on, not '%s'", o.value);
-    ask.ranks = (uint32_t)ranks;
-    return bit_change_end(&o, got, argc, argv, BIT_MSG_RESUME_REQUEST, &ask);
+    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
+        code = take_option(&ask, got, o.value);
+    return code ? code : bit_change_end(&o, got, argc, argv, BIT_MSG_RESUME_REQUEST, &ask);
 }
 
 const struct bit_cli_verb bit_cmd_resume = {
     .name = "resume",
-    .summary = "let a paused run go on",
-    .synopsis = "RUN... [--ranks=N] [--no-wait]",
+    .summary = "let a run go on: paused, failed, cancelled, stopped, or completed with more steps",
+    .synopsis = "RUN... [--from=STEP] [--steps=N [--stretch]] [--skip=N] [--force] [--ranks=N] [--no-wait]",
     .description =
-        "Starts a paused run again from its newest checkpoint, or queues it when every slot is taken. Returns\n"
-        "once the run is training or queued.\n\n" BIT_EACH_RUN_HELP,
+        "Starts a run again that is paused or has ended, from its newest good checkpoint, or from the beginning\n"
+        "where it has none: with its optimizer, its place in the data and its schedule, so that it ends as if\n"
+        "nothing had happened. Says what it had ended of, from where it goes on, and how many steps are done\n"
+        "again. A completed run needs --steps.\n\n"
+        "Returns once the run is training, or queued when every slot is taken. A token file that was touched is\n"
+        "compared with its checksum in dataset.json: the same bytes are no fault. With other bytes, or where no\n"
+        "checksum was known, the run is not resumed unless --force says so.\n\n" BIT_EACH_RUN_HELP,
     .options = options,
     .examples = "$ bitctl resume @last\n"
+                "$ bitctl resume r7 --from 2000\n"
+                "$ bitctl resume r7 --steps 20000\n"
                 "$ bitctl resume @last --ranks 16\n",
     .run = run,
 };

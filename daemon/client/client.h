@@ -19,6 +19,7 @@
 
 struct bit_client;
 struct bit_runs;
+struct bit_resumption;
 struct bit_stream;
 struct bit_submission;
 
@@ -66,6 +67,7 @@ struct bit_client {
     struct bit_wait wait;
     struct bit_stream *stream;
     struct bit_submission *submission;
+    struct bit_resumption *resumption;
 };
 
 /** What connected to `server`, at the head of the list. NULL: -ENOMEM, and the connection stays in the queue. */

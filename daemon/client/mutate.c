@@ -14,7 +14,6 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/log.h"
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("mutate");
@@ -57,7 +56,7 @@ static void refuse_state(struct bit_client *c, const struct bit_runner *r, const
     bit_client_refuse(c, BIT_ESTATE, "%s is %s, and cannot be %s", r->run.id, bit_run_state_name(r->run.state), verb);
 }
 
-static Bit__Mutation mutation(const struct bit_client *c, const char *verb, char *request_id)
+Bit__Mutation bit_mutate_mutation(const struct bit_client *c, const char *verb, char *request_id)
 {
     Bit__Mutation m = BIT__MUTATION__INIT;
 
@@ -128,7 +127,7 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
         ask_checkpoint(c, r, m, BIT_MAX(step, (uint64_t)1));
 }
 
-/* ---- pause, resume, cancel */
+/* ---- pause, cancel, and the end of a resume */
 
 void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
 {
@@ -147,7 +146,7 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
         refuse_state(c, r, "paused");
         return;
     }
-    Bit__Mutation asked = mutation(c, "pause", m->request_id);
+    Bit__Mutation asked = bit_mutate_mutation(c, "pause", m->request_id);
     int err = r->job == NULL ? bit_runner_try_state(r, BIT__RUN_STATE__PAUSED, &asked, "paused in the queue")
                              : bit_runner_try_state(r, BIT__RUN_STATE__PAUSING, &asked, "asked by uid %u", c->peer.uid);
     if (err < 0) {
@@ -160,56 +159,15 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
     answer_when(c, r, BIT_WAIT_PAUSED, r->job ? bit_control_boundary(r->job) : r->run.step, no_wait, event);
 }
 
-/* Whether the run may go on with so many ranks: the rules of its specification say. */
-static int check_ranks(struct bit_run *run, uint32_t ranks)
+void bit_mutate_resumed(struct bit_client *c, struct bit_runner *r, bool no_wait, uint64_t event)
 {
-    const uint32_t was = run->spec->launch->ranks;
-    const Bit__SlurmSpec *slurm = run->spec->launch->slurm;
-    const uint32_t was_least = slurm ? slurm->min_ranks : 0;
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-
-    if (problems == NULL)
-        return bit_fail(-ENOMEM, "a check of %s", run->id);
-    bit_run_set_ranks(run->spec, ranks);
-    int err = bit_spec_validate(run->spec, problems);
-    if (err < 0 && problems->count > 0)
-        bit_fail(err, "%u ranks: %s: %s", ranks, problems->item[0].field, problems->item[0].text);
-    run->spec->launch->ranks = was;
-    if (slurm != NULL)
-        run->spec->launch->slurm->min_ranks = was_least;
-    free(problems);
-    return err < 0 ? err : 0;
-}
-
-void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m)
-{
-    struct bit_runner *r = bit_mutate_begin(c, m->run, m->request_id, BIT_VERB_RESUME);
-
-    if (r == NULL)
-        return;
-    const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
-    bool no_wait = m->has_no_wait && m->no_wait;
-    int err = 0;
-    if (applied == NULL && r->run.state != BIT__RUN_STATE__PAUSED) {
-        refuse_state(c, r, "resumed");
-        return;
-    }
-    if (applied == NULL && m->has_ranks && (err = check_ranks(&r->run, m->ranks)) < 0) {
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-        return;
-    }
-    Bit__Mutation asked = mutation(c, "resume", m->request_id);
-    asked.has_ranks = m->has_ranks;
-    asked.ranks = m->ranks;
-    if (applied == NULL &&
-        (err = bit_runner_try_state(r, BIT__RUN_STATE__QUEUED, &asked, "resumed by uid %u", c->peer.uid)) < 0) {
-        bit_client_refuse(c, err, "%s", bit_fail_text());
-        return;
-    }
-    uint64_t event = applied ? applied->seq : r->run.seq;
     bit_runs_schedule(r->runs);
+    const struct bit_wait wait = {.kind = BIT_WAIT_TRAINING, .runner = r, .step = r->run.step, .event = event};
     bool queued = r->run.state == BIT__RUN_STATE__QUEUED; /* after others, it may take days */
-    answer_when(c, r, BIT_WAIT_TRAINING, r->run.step, no_wait || queued, event);
+    if (no_wait || queued)
+        bit_wait_answer(c, &wait);
+    else
+        bit_wait_begin(c, &wait);
 }
 
 static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutation *asked, bool now)
@@ -246,7 +204,7 @@ void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
     }
     uint64_t event = applied ? applied->seq : r->run.seq;
     if (applied == NULL && !bit_run_ended(&r->run)) {
-        Bit__Mutation asked = mutation(c, now ? "cancel --now" : "cancel", m->request_id);
+        Bit__Mutation asked = bit_mutate_mutation(c, now ? "cancel --now" : "cancel", m->request_id);
         int err = begin_cancel(c, r, &asked, now);
         if (err < 0) {
             bit_client_refuse(c, err, "%s", bit_fail_text());

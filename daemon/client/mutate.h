@@ -7,6 +7,13 @@
 
 #include "daemon/client/access.h"
 #include "daemon/client/client.h"
+#include "daemon/store/runner.h"
+
+/** Who asked for what; request_id and verb are borrowed. */
+Bit__Mutation bit_mutate_mutation(const struct bit_client *c, const char *verb, char *request_id);
+/** It is journalled that the run goes on, in record `event`: start it if a slot is free, and answer when it trains, or
+ * at once if it is queued. */
+void bit_mutate_resumed(struct bit_client *c, struct bit_runner *r, bool no_wait, uint64_t event);
 
 /** The run to be changed, or NULL with the client refused: there is none, it is damaged, or he may not. */
 struct bit_runner *bit_mutate_begin(struct bit_client *c, const char *which, const char *request_id,
@@ -16,7 +23,6 @@ void bit_mutate_done(struct bit_client *c, const struct bit_runner *r, uint64_t 
 
 void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m);
 void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m);
-void bit_mutate_resume(struct bit_client *c, const Bit__ResumeRequest *m);
 void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m);
 void bit_mutate_switch(struct bit_client *c, const Bit__SwitchRequest *m);
 

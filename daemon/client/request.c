@@ -4,6 +4,7 @@
 #include "daemon/client/mutate.h"
 #include "daemon/client/pin.h"
 #include "daemon/client/query.h"
+#include "daemon/client/resume.h"
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
 #include "proto/check.h"
@@ -29,7 +30,7 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(wait_request, WaitRequest, bit_wait_requested)                                                                   \
     X(checkpoint_request, CheckpointRequest, bit_mutate_checkpoint)                                                    \
     X(pause_request, PauseRequest, bit_mutate_pause)                                                                   \
-    X(resume_request, ResumeRequest, bit_mutate_resume)                                                                \
+    X(resume_request, ResumeRequest, bit_resume)                                                                       \
     X(cancel_request, CancelRequest, bit_mutate_cancel)                                                                \
     X(switch_request, SwitchRequest, bit_mutate_switch)                                                                \
     X(checkpoint_list_request, CheckpointListRequest, bit_query_checkpoints)                                           \

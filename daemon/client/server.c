@@ -2,6 +2,7 @@
 
 #include "daemon/client/quota.h"
 #include "daemon/client/request.h"
+#include "daemon/client/resume.h"
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
 #include "daemon/sys/activate.h"
@@ -58,6 +59,8 @@ static void on_gone(struct bit_client *c)
     c->stream = NULL;
     bit_submission_forget(c->submission);
     c->submission = NULL;
+    bit_resumption_forget(c->resumption);
+    c->resumption = NULL;
 }
 
 static const struct bit_client_ops client_ops = {on_frame, on_sent, on_stuck, on_gone};

@@ -4,11 +4,13 @@
 
 #include "daemon/client/client.h"
 #include "daemon/client/quota.h"
+#include "daemon/client/resume_text.h"
 #include "daemon/client/run_names.h"
 #include "daemon/client/status.h"
 #include "daemon/store/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/wire/msg.h"
 
 enum result {
@@ -89,17 +91,35 @@ static void answer_requested(struct bit_client *c, struct bit_runner *r, bool ne
     bit_client_end(c);
 }
 
-static void answer_done(struct bit_client *c, const struct bit_wait *w)
+static const char *text_of(const struct bit_wait *w, bool resumed, char *room, size_t bytes)
 {
     const struct bit_run *run = &w->runner->run;
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
+
+    if (w->kind == BIT_WAIT_CHECKPOINT && newest != NULL)
+        return newest->name;
+    if (!resumed)
+        return run->reason;
+    bit_resume_text(run, room, bytes);
+    if (run->state == BIT__RUN_STATE__QUEUED)
+        bit_format_more(room, bytes, "; queued, every slot is taken");
+    return room;
+}
+
+void bit_wait_answer(struct bit_client *c, const struct bit_wait *w)
+{
+    const struct bit_run *run = &w->runner->run;
+    const struct bit_run_checkpoint *newest = bit_run_newest(run);
+    bool resumed = w->kind == BIT_WAIT_TRAINING && run->resumed != NULL && run->resumed_event == w->event;
+    char text[2 * BIT_ERR_TEXT_MAX];
     Bit__DoneReply m = BIT__DONE_REPLY__INIT;
 
     m.run = bit_lend(run->id);
     m.has_step = m.has_event = true;
-    m.step = w->kind == BIT_WAIT_CHECKPOINT && newest ? newest->step : run->step;
+    m.step = w->kind == BIT_WAIT_CHECKPOINT && newest ? newest->step : resumed ? run->resumed->from_step : run->step;
     m.event = w->event;
-    m.text = w->kind == BIT_WAIT_CHECKPOINT && newest ? bit_lend(newest->name) : bit_lend(run->reason);
+    m.text = bit_lend(text_of(w, resumed, text, sizeof text));
+    m.resumed = resumed ? run->resumed : NULL;
     bit_client_send(c, BIT_MSG_DONE_REPLY, &m);
     bit_client_end(c);
 }
@@ -115,7 +135,7 @@ void bit_wait_look(struct bit_client *c)
     if (w.kind == BIT_WAIT_REQUESTED)
         answer_requested(c, w.runner, result == NEVER); /* also if it never holds: the client sees the state */
     else if (result == HOLDS)
-        answer_done(c, &w);
+        bit_wait_answer(c, &w);
     else
         bit_client_refuse(c, BIT_ESTATE, "%s is %s: %s", w.runner->run.id, bit_run_state_name(w.runner->run.state),
                           w.runner->run.reason);

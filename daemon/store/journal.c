@@ -152,6 +152,19 @@ static int replay(const char *path, const uint8_t *map, size_t bytes, bit_journa
     return 0;
 }
 
+static int replay_mapped(const char *path, int fd, size_t bytes, bit_journal_visit *visit, void *arg,
+                         struct bit_journal *j)
+{
+    if (bytes == 0)
+        return 0;
+    void *map = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    if (map == MAP_FAILED)
+        return bit_fail(-errno, "%s: %s", path, strerror(errno));
+    int err = replay(path, map, bytes, visit, arg, j);
+    munmap(map, bytes);
+    return err;
+}
+
 static int replay_file(const char *path, int fd, bit_journal_visit *visit, void *arg, struct bit_journal *j,
                        uint64_t *file_bytes)
 {
@@ -160,13 +173,24 @@ static int replay_file(const char *path, int fd, bit_journal_visit *visit, void 
     if (fstat(fd, &st) < 0)
         return bit_fail(-errno, "%s: %s", path, strerror(errno));
     *file_bytes = (uint64_t)st.st_size;
-    if (st.st_size == 0)
-        return 0;
-    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-    if (map == MAP_FAILED)
-        return bit_fail(-errno, "%s: %s", path, strerror(errno));
-    int err = replay(path, map, (size_t)st.st_size, visit, arg, j);
-    munmap(map, (size_t)st.st_size);
+    return replay_mapped(path, fd, (size_t)st.st_size, visit, arg, j);
+}
+
+int bit_journal_replay(const char *path, uint64_t bytes, bit_journal_visit *visit, void *arg)
+{
+    struct bit_journal j = {.fd = -1};
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int err = fd < 0 || fstat(fd, &st) < 0 ? bit_file_fail(-errno, path) : 0;
+
+    if (err == 0 && (uint64_t)st.st_size < bytes)
+        err = bit_fail(BIT_ECORRUPT, "%s: has %jd bytes, and %" PRIu64 " when bitd last wrote to it", path,
+                       (intmax_t)st.st_size, bytes);
+    if (err == 0)
+        err = replay_mapped(path, fd, (size_t)bytes, visit, arg, &j);
+    bit_journal_index_finish(&j.index);
+    if (fd >= 0)
+        close(fd);
     return err;
 }
 

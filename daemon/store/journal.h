@@ -46,6 +46,8 @@ typedef int bit_journal_visit(void *arg, const Bit__JournalRecord *record);
  */
 int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, struct bit_journal *out, uint64_t *cut);
 void bit_journal_close(struct bit_journal *j);
+/** Hand the records of its first `bytes` bytes to visit, and leave it as it is. From any thread. Errors: as above. */
+int bit_journal_replay(const char *path, uint64_t bytes, bit_journal_visit *visit, void *arg);
 
 /** Close the descriptor until the next append, if everything appended is durable. */
 void bit_journal_rest(struct bit_journal *j);

@@ -183,11 +183,11 @@ static int check_spec(Bit__RunSpec *spec, const char *path)
     return err < 0 ? (err == -ENOMEM ? err : BIT_ECORRUPT) : 0;
 }
 
-static int read_spec(const struct bit_env *env, uint64_t number, Bit__RunSpec **out)
+static int read_spec(const char *dir, Bit__RunSpec **out)
 {
     char path[BIT_CONFIG_PATH_MAX + 64];
 
-    snprintf(path, sizeof path, "%s/runs/r%" PRIu64 "/spec.pb", env->config->state, number);
+    snprintf(path, sizeof path, "%s/spec.pb", dir);
     uint8_t *buf = NULL;
     size_t bytes = 0;
     ProtobufCMessage *msg = NULL;
@@ -201,6 +201,27 @@ static int read_spec(const struct bit_env *env, uint64_t number, Bit__RunSpec **
         *out = (Bit__RunSpec *)msg;
     else
         bit_msg_free(msg);
+    return err;
+}
+
+static int replay_visit(void *arg, const Bit__JournalRecord *record)
+{
+    return bit_run_apply(arg, record);
+}
+
+int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, struct bit_run *out)
+{
+    char path[BIT_CONFIG_PATH_MAX + 64];
+    Bit__RunSpec *spec = NULL;
+    int err = read_spec(dir, &spec);
+
+    if (err < 0)
+        return err;
+    bit_run_init(out, number, spec);
+    snprintf(path, sizeof path, "%s/journal", dir);
+    err = bit_journal_replay(path, journal_bytes, replay_visit, out);
+    if (err < 0)
+        bit_run_finish(out);
     return err;
 }
 
@@ -236,8 +257,11 @@ static int check_half_made(struct bit_runner *r)
 
 int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **out)
 {
+    char dir[BIT_CONFIG_PATH_MAX + 32];
     Bit__RunSpec *spec = NULL;
-    int err = read_spec(runs->env, number, &spec);
+
+    snprintf(dir, sizeof dir, "%s/runs/r%" PRIu64, runs->env->config->state, number);
+    int err = read_spec(dir, &spec);
 
     if (err < 0)
         return err;
@@ -255,6 +279,8 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
         mark_corrupt(r, err);
     else if (r->journal.torn)
         bit_runner_block(r, bit_fail_text());
+    if (bit_run_ended(&r->run))
+        bit_run_rest(&r->run);
     bit_durable_rest(r); /* there may be more runs than descriptors */
     *out = r;
     return 0;
@@ -285,6 +311,8 @@ static void applied(struct bit_runner *r, const Bit__JournalRecord *record)
         bit_error("record not applied", "run=%s seq=%" PRIu64 " text=%s", r->run.id, record->seq, bit_fail_text());
     BIT_ASSERT(err == 0 || err == -ENOMEM);
     bit_tensorboard_note(r, record);
+    if (bit_run_ended(&r->run))
+        bit_run_rest(&r->run);
 }
 
 static int encode_next(struct bit_runner *r, Bit__JournalRecord *record, uint8_t **out, size_t *bytes)

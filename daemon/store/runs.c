@@ -138,7 +138,7 @@ static int record_submitted(struct bit_runner *r, const char *request_id, uint32
     return bit_try_record(r, SUBMITTED, submitted, &m);
 }
 
-int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
+int bit_runs_check_user(const struct bit_runs *runs, uint32_t uid)
 {
     const struct bit_config *config = runs->env->config;
     uint32_t running = 0;
@@ -150,10 +150,17 @@ int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
                         "uid %u has %u runs that have not ended, and runs_per_user is %u: wait for one, "
                         "cancel one, or raise it in bitd's settings",
                         uid, running, config->runs_per_user);
-    if (runs->count >= BIT_RUNS_MAX)
-        return bit_fail(BIT_EBUSY, "%d runs are kept, and no more: stop bitd and move old ones out of %s/runs",
-                        BIT_RUNS_MAX, config->state);
     return 0;
+}
+
+int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
+{
+    int err = bit_runs_check_user(runs, uid);
+
+    if (err == 0 && runs->count >= BIT_RUNS_MAX)
+        err = bit_fail(BIT_EBUSY, "%d runs are kept, and no more: stop bitd and move old ones out of %s/runs",
+                       BIT_RUNS_MAX, runs->env->config->state);
+    return err;
 }
 
 int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,

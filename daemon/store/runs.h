@@ -30,7 +30,9 @@ void bit_runs_finish(struct bit_runs *runs);
 struct bit_runner *bit_runs_find(const struct bit_runs *runs, const char *id);
 /** The run that this request made, or NULL. */
 struct bit_runner *bit_runs_find_request(const struct bit_runs *runs, const char *request_id);
-/** Whether this user may have one run more. Errors: BIT_EBUSY naming the limit. */
+/** Whether this user may have one more run that has not ended. Errors: BIT_EBUSY naming the limit. */
+int bit_runs_check_user(const struct bit_runs *runs, uint32_t uid);
+/** Whether a run of this user may be added. Errors: BIT_EBUSY naming the limit. */
 int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid);
 /**
  * Make a run: its folder, its spec.pb and a journal that begins. Takes ownership of spec in every case.

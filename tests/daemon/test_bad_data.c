@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
@@ -321,6 +322,143 @@ TEST(other_bytes_are_found_for_a_run_of_an_earlier_version)
     if (!fix_start(&f))
         return;
     expect_other_bytes(run);
+    fix_finish(&f);
+}
+
+/* ---- touched under the run */
+
+static bool begin_described(char run[32])
+{
+    fix_init(&f);
+    describe_tokens();
+    setenv("FAKE_STEP_US", "5000", 1);
+    if (!fix_start(&f))
+        return false;
+    fix_submit(&f, "schedule.steps=64", run);
+    fix_wait_step(&f, run, 3);
+    return true;
+}
+
+static void change_one_id(void)
+{
+    uint16_t id;
+    int fd = open(f.tokens, O_RDWR | O_CLOEXEC);
+
+    EXPECT_EQ(pread(fd, &id, sizeof id, 4000), (ssize_t)sizeof id);
+    id ^= 1;
+    EXPECT_EQ(pwrite(fd, &id, sizeof id, 4000), (ssize_t)sizeof id);
+    close(fd);
+}
+
+/* How often the files were compared, and what was found the last time. */
+static size_t comparisons(const char *run, bool *same)
+{
+    struct fix_events e;
+
+    fix_events(&f, run, &e);
+    size_t count = fix_count(&e, BIT__JOURNAL_RECORD__WHAT_DATA_COMPARED);
+    const Bit__JournalRecord *last = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_DATA_COMPARED);
+    if (last != NULL) {
+        *same = last->data_compared->same;
+        EXPECT_CONTAINS(last->data_compared->text, f.tokens);
+    }
+    fix_events_free(&e);
+    return count;
+}
+
+TEST(a_new_time_and_the_same_bytes_are_no_fault)
+{
+    uint64_t digest = 0, undisturbed = fix_undisturbed("schedule.steps=64");
+    bool same = false;
+    char run[32];
+
+    if (!begin_described(run))
+        return;
+    EXPECT_EQ(utimensat(AT_FDCWD, f.tokens, NULL, 0), 0);
+    EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
+    EXPECT_EQ(digest, undisturbed);
+    EXPECT_EQ(comparisons(run, &same), 1);
+    EXPECT(same);
+    fix_finish(&f);
+}
+
+/* As rsync leaves it: another file of this name. */
+TEST(nor_is_another_file_of_the_same_bytes)
+{
+    uint64_t digest = 0, undisturbed = fix_undisturbed(NULL);
+    char run[32], command[512];
+    bool same = false;
+
+    if (!cut_off_with_checksum(run))
+        return;
+    snprintf(command, sizeof command, "cp %s %s.new && mv %s.new %s", f.tokens, f.tokens, f.tokens, f.tokens);
+    EXPECT_EQ(system(command), 0);
+    if (!fix_start(&f))
+        return;
+    EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
+    EXPECT_EQ(digest, undisturbed);
+    EXPECT_EQ(comparisons(run, &same), 1);
+    EXPECT(same);
+    fix_finish(&f);
+}
+
+TEST(other_bytes_fail_the_run_until_they_are_forced_on_it)
+{
+    Bit__ResumeRequest m = BIT__RESUME_REQUEST__INIT;
+    bool same = true;
+    char run[32];
+
+    if (!begin_described(run))
+        return;
+    change_one_id();
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_CORRUPT);
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL) {
+        EXPECT_CONTAINS(status->reason, f.tokens);
+        EXPECT_CONTAINS(status->reason, "written to since the run began: its bytes have CRC-32C");
+    }
+    bit_msg_free(status);
+    m.run = run;
+    m.request_id = bit_lend("again");
+    EXPECT_EQ(fix_refused(&f, BIT_MSG_RESUME_REQUEST, &m, text, sizeof text), BIT_EXIT_CORRUPT);
+    EXPECT_CONTAINS(text, f.tokens);
+    EXPECT_CONTAINS(text, "--force");
+    m.has_force = m.force = true;
+    Bit__DoneReply *done = fix_expect(&f, BIT_MSG_RESUME_REQUEST, &m, BIT_MSG_DONE_REPLY);
+    if (done != NULL)
+        EXPECT_CONTAINS(done->text, f.tokens);
+    bit_msg_free(done);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    EXPECT_EQ(comparisons(run, &same), 1);
+    EXPECT(!same);
+    struct fix_events e;
+    fix_events(&f, run, &e);
+    const Bit__JournalRecord *resumed = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_RESUMED);
+    if (EXPECT(resumed != NULL && resumed->resumed->other_data != NULL))
+        EXPECT_CONTAINS(resumed->resumed->other_data, f.tokens);
+    fix_events_free(&e);
+    fix_finish(&f);
+}
+
+/* Nobody knows what it was: it is said so, and a person decides. */
+TEST(without_a_checksum_a_new_time_is_a_fault)
+{
+    Bit__ResumeRequest m = BIT__RESUME_REQUEST__INIT;
+    char run[32];
+
+    if (!cut_off(run))
+        return;
+    EXPECT_EQ(utimensat(AT_FDCWD, f.tokens, NULL, 0), 0);
+    if (!fix_start(&f))
+        return;
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_CORRUPT);
+    m.run = run;
+    m.request_id = bit_lend("again");
+    EXPECT_EQ(fix_refused(&f, BIT_MSG_RESUME_REQUEST, &m, text, sizeof text), BIT_EXIT_CORRUPT);
+    EXPECT_CONTAINS(text, "no dataset.json told its checksum");
+    m.has_force = m.force = true;
+    bit_msg_free(fix_expect(&f, BIT_MSG_RESUME_REQUEST, &m, BIT_MSG_DONE_REPLY));
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
     fix_finish(&f);
 }
 

@@ -1,0 +1,38 @@
+#include "daemon/client/resume_text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "proto/format.h"
+
+static void describe_steps(const struct bit_run *run, const Bit__RunResumed *m, char *text, size_t room)
+{
+    const Bit__ScheduleSpec *schedule = run->spec->schedule;
+
+    if (!m->has_steps)
+        return;
+    bit_format_more(text, room, "; %" PRIu64 " steps now", m->steps);
+    if (m->has_cosine_steps)
+        bit_format_more(text, room, ", and the cosine ends with them: from here on learning rates are others");
+    else if (m->steps > schedule->cosine_steps)
+        bit_format_more(text, room, "; the cosine ends at step %" PRIu64 " as before, and the rate stays %g after it",
+                        schedule->cosine_steps, schedule->final * schedule->peak_lr);
+}
+
+void bit_resume_text(const struct bit_run *run, char *text, size_t room)
+{
+    const Bit__RunResumed *m = run->resumed;
+    const char *state = bit_run_state_name(m->was);
+    bool says_state = strncmp(m->reason, state, strlen(state)) == 0;
+
+    bit_format(text, room, "%s%s%s; goes on from %s", says_state ? "" : state, m->reason[0] && !says_state ? ": " : "",
+               m->reason, m->checkpoint ? m->checkpoint : "the beginning");
+    if (m->again > 0)
+        bit_format_more(text, room, ", %" PRIu64 " step%s %s done again", m->again, m->again == 1 ? "" : "s",
+                        m->again == 1 ? "is" : "are");
+    if (m->has_skip && m->skip > 0)
+        bit_format_more(text, room, ", %" PRIu64 " batches are left out", m->skip);
+    describe_steps(run, m, text, room);
+    if (m->other_data != NULL)
+        bit_format_more(text, room, "; with %s", m->other_data);
+}
