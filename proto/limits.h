@@ -30,6 +30,7 @@
 #define BIT_PROVE_BATCH    64 /* files shown to bitd at once; the kernel passes at most 253 */
 #define BIT_SOURCES_MAX    64 /* of a mixture */
 #define BIT_EVAL_SETS_MAX  64
+#define BIT_TASKS_MAX      64
 #define BIT_SLURM_LIST_MAX 64   /* arguments or variables of a specification */
 #define BIT_SLURM_WORD_MAX 1024 /* bytes of one */
 #define BIT_LAYERS_MAX     512

@@ -87,10 +87,10 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
 
 void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struct bit_file_id *shown)
 {
-    size_t at = bit_spec_paths(spec);
+    size_t at = bit_spec_paths(spec) - spec->eval->n_task;
 
     for (size_t i = 0; i < spec->eval->n_set; i++)
-        at -= spec->eval->set[i]->n_path; /* they are the last */
+        at -= spec->eval->set[i]->n_path; /* they are the last of the token files */
     for (size_t i = 0; i < feed->eval_count; i++) {
         const Bit__EvalSet *set = spec->eval->set[i];
         feed->eval_bytes[i] = bit_sidecar_bytes_per_token_of(set->path, set->n_path, shown != NULL ? &shown[at] : NULL);

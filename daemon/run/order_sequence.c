@@ -34,25 +34,69 @@ static Bit__StopReason stop_here(const struct bit_order_sequence *c, const struc
     return c->shutdown ? BIT__STOP_REASON__SHUTDOWN : 0;
 }
 
-/* In 16-bit each set is evaluated twice: as it is, and as the switch would leave it. */
-static unsigned evaluations_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
+/* In 16-bit everything is evaluated twice: as it is, and as the switch would leave it. */
+static unsigned precisions(const struct bit_order_sequence *c)
 {
-    const Bit__EvalSpec *eval = run->spec->eval;
-    bool due = c->sent > 0 && eval->every > 0 && (c->sent % eval->every == 0 || stop == BIT__STOP_REASON__COMPLETE) &&
-               stop != BIT__STOP_REASON__CANCEL;
-
-    return due ? (unsigned)eval->n_set * (c->precision == BIT__PRECISION__SIXTEEN_BIT ? 2 : 1) : 0;
+    return c->precision == BIT__PRECISION__SIXTEEN_BIT ? 2 : 1;
 }
 
-static struct bit_order evaluation(const struct bit_order_sequence *c)
+static bool may_evaluate(const struct bit_order_sequence *c, Bit__StopReason stop)
 {
-    bool both = c->precision == BIT__PRECISION__SIXTEEN_BIT;
-    bool ternary = !both || c->evaluated % 2 == 1;
+    return c->sent > 0 && stop != BIT__STOP_REASON__CANCEL;
+}
+
+static uint64_t sets_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
+{
+    const Bit__EvalSpec *eval = run->spec->eval;
+    bool due = may_evaluate(c, stop) && eval->every > 0 &&
+               (c->sent % eval->every == 0 || stop == BIT__STOP_REASON__COMPLETE);
+
+    return due ? eval->n_set * precisions(c) : 0;
+}
+
+static bool tasks_at(const Bit__EvalSpec *eval, uint64_t step)
+{
+    for (size_t i = 0; i < eval->n_tasks_at; i++)
+        if (eval->tasks_at[i] == step)
+            return true;
+    return eval->tasks_every > 0 && step % eval->tasks_every == 0;
+}
+
+/* A run that is paused has the rest of them when it goes on: they take minutes. */
+static uint64_t parts_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
+{
+    const Bit__EvalSpec *eval = run->spec->eval;
+    bool later = stop == BIT__STOP_REASON__PAUSE || stop == BIT__STOP_REASON__SHUTDOWN;
+    bool due =
+        may_evaluate(c, stop) && !later && (tasks_at(eval, c->sent) || stop == BIT__STOP_REASON__COMPLETE);
+
+    return due ? bit_task_orders(eval) * precisions(c) : 0;
+}
+
+/* Each set in one precision and then the other. */
+static struct bit_order evaluate_set(const struct bit_order_sequence *c, uint64_t i)
+{
+    bool both = precisions(c) == 2;
+    bool ternary = !both || i % 2 == 1;
 
     return (struct bit_order){
         .kind = BIT_ORDER_EVALUATE,
         .step = c->sent,
-        .set = both ? c->evaluated / 2 : c->evaluated,
+        .set = (size_t)(both ? i / 2 : i),
+        .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
+    };
+}
+
+/* All tasks in one precision and then in the other: another precision is another set of codes to be made. */
+static struct bit_order score_part(const struct bit_order_sequence *c, const struct bit_run *run, uint64_t i)
+{
+    const uint64_t each = bit_task_orders(run->spec->eval);
+    bool ternary = precisions(c) == 1 || i >= each;
+
+    return (struct bit_order){
+        .kind = BIT_ORDER_SCORE,
+        .step = c->sent,
+        .part = bit_task_orders_find(run->spec->eval, i % each),
         .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
     };
 }
@@ -84,11 +128,14 @@ struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, con
     Bit__StopReason stop = stop_here(c, run);
     if (stop == 0 && c->sent >= run->step + lookahead)
         return none;
-    if (c->evaluated < evaluations_due(c, run, stop))
-        return evaluation(c);
+    const uint64_t sets = sets_due(c, run, stop);
+    if (c->evaluated < sets)
+        return evaluate_set(c, c->evaluated);
     bool checkpoint = checkpoint_due(c, run, stop);
     if (checkpoint && !c->checkpoint_ordered)
         return (struct bit_order){.kind = BIT_ORDER_CHECKPOINT, .step = c->sent, .pre_switch = switch_here(c, run)};
+    if (c->evaluated < sets + parts_due(c, run, stop))
+        return score_part(c, run, c->evaluated - sets);
     if (checkpoint && !c->checkpoint_done && must_wait_for_checkpoint(c, run, stop))
         return none;
     if (stop != 0)
@@ -104,6 +151,7 @@ void bit_order_sequence_advance(struct bit_order_sequence *c, const struct bit_r
     case BIT_ORDER_NONE:
         break;
     case BIT_ORDER_EVALUATE:
+    case BIT_ORDER_SCORE:
         c->evaluated++;
         break;
     case BIT_ORDER_CHECKPOINT:

@@ -1,9 +1,10 @@
 /*
  * What a worker is told next. Pure: from the run, and from how far its worker has been told already.
  *
- * Orders go out boundary by boundary. Behind step s, in this order: the evaluations that are due, a checkpoint if one
- * is due, the phase switch if it is planned here, then either the stop or the order for step s + 1. Nothing of a
- * boundary is sent before step s + 1 may be, so that a switch can be moved until the last moment.
+ * Orders go out boundary by boundary. After step s, in this order: the held-out sets that are due, a checkpoint if one
+ * is due, the tasks, which take minutes and are begun when the checkpoint is, the phase switch if it is planned here,
+ * then either the stop or the order for step s + 1. A pause leaves the rest of the tasks for when the run goes on.
+ * Nothing of a boundary is sent before step s + 1 may be, so that a switch can be moved until the last moment.
  */
 #ifndef BIT_DAEMON_ORDER_SEQUENCE_H
 #define BIT_DAEMON_ORDER_SEQUENCE_H
@@ -12,11 +13,12 @@
 #include <stdint.h>
 
 #include "daemon/run/run.h"
+#include "daemon/run/task_orders.h"
 
 struct bit_order_sequence {
     uint64_t sent;            /* the last step ordered, or the one the worker began from: the boundary we stand at */
     Bit__Precision precision; /* the phase the worker is in at this point of its orders */
-    unsigned evaluated;       /* evaluations ordered at this boundary */
+    uint64_t evaluated;       /* evaluations of sets and parts of tasks ordered at this boundary */
     bool checkpoint_ordered;  /* at this boundary */
     bool checkpoint_done;     /* and durable */
     bool stopped;             /* a StopOrder is out: nothing follows */
@@ -26,6 +28,7 @@ struct bit_order_sequence {
 enum bit_order_kind {
     BIT_ORDER_NONE, /* nothing may be sent until something is reported */
     BIT_ORDER_EVALUATE,
+    BIT_ORDER_SCORE,
     BIT_ORDER_CHECKPOINT,
     BIT_ORDER_SWITCH,
     BIT_ORDER_STEP,
@@ -34,11 +37,12 @@ enum bit_order_kind {
 
 struct bit_order {
     enum bit_order_kind kind;
-    uint64_t step;            /* STEP: to be done; else: the boundary */
-    size_t set;               /* EVALUATE */
-    Bit__Precision precision; /* EVALUATE */
-    bool pre_switch;          /* CHECKPOINT */
-    Bit__StopReason reason;   /* STOP */
+    uint64_t step;              /* STEP: to be done; else: the boundary */
+    size_t set;                 /* EVALUATE */
+    struct bit_task_order part; /* SCORE */
+    Bit__Precision precision;   /* EVALUATE, SCORE */
+    bool pre_switch;            /* CHECKPOINT */
+    Bit__StopReason reason;     /* STOP */
 };
 
 /** Begin after step `step`, where the worker says it is, in the phase it says it is in. */

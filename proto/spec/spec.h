@@ -41,11 +41,12 @@ int bit_spec_set(Bit__RunSpec *spec, const char *assignment, struct bit_problems
 /**
  * Fill what is absent: from the presets, else from the defaults, else from other fields (cosine_steps from steps,
  * vocab_padded from vocab, the values after the switch from those before it). In place. Normalising twice changes
- * nothing. Relative paths (data.train, data.source.path, eval.set.path, model.init_from) become absolute against
- * `directory`; with NULL they stay. Afterwards everything is set except what has no default, which bit_spec_validate
- * then asks for (data.train, the model's sizes and the peak learning rate without a preset, at_step of a switch), and
- * what absence means something for: phases.switch (16-bit throughout), model.init_from (initialise), model.preset,
- * data.tokenizer. Errors BIT_ESPEC with problems: an unknown preset, with the nearest name; the spec is then as it was.
+ * nothing. Relative paths (data.train, data.source.path, eval.set.path, eval.task.path, model.init_from) become
+ * absolute against `directory`; with NULL they stay. Afterwards everything is set except what has no default, which
+ * bit_spec_validate then asks for (data.train, the model's sizes and the peak learning rate without a preset, at_step
+ * of a switch), and what absence means something for: phases.switch (16-bit throughout), model.init_from (initialise),
+ * model.preset, data.tokenizer. Errors BIT_ESPEC with problems: an unknown preset, with the nearest name; the spec is
+ * then as it was.
  * -ENOMEM
  */
 int bit_spec_normalise(Bit__RunSpec *spec, const char *directory, struct bit_problems *problems);
@@ -64,8 +65,8 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems);
 int bit_spec_check_new_name(const Bit__RunSpec *spec, struct bit_problems *problems);
 
 /**
- * Path `i` of the token files that a spec names: data.train, then each source's, then each evaluation set's. NULL
- * after the last. Borrowed from the spec, which need not be normalised.
+ * Path `i` of the files that a spec names: data.train, then each source's, then each evaluation set's, all of tokens;
+ * then each task's request file. NULL after the last. Borrowed from the spec, which need not be normalised.
  */
 const char *bit_spec_path(const Bit__RunSpec *spec, size_t i);
 /** How many there are. */

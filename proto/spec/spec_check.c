@@ -1,4 +1,5 @@
 #include <float.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -125,6 +126,7 @@ static const struct range ranges[] = {
     {"checkpoint.keep_every", 0, (double)BIT_STEPS_MAX},
     {"eval.every", 0, (double)BIT_STEPS_MAX},
     {"eval.instances", 1, BIT_INSTANCES_MAX},
+    {"eval.tasks_every", 0, (double)BIT_STEPS_MAX},
     {"launch.ranks", 1, BIT_RANKS_MAX},
     {"launch.threads", 0, 4096},
     {"launch.max_restarts", 0, 1e6},
@@ -307,6 +309,43 @@ static void check_eval(const Bit__EvalSpec *eval, struct bit_problems *problems)
         WRONG("eval.every", "every %llu steps, but there is no eval.set", (unsigned long long)eval->every);
 }
 
+static void check_task(const Bit__EvalSpec *eval, size_t i, struct bit_problems *problems)
+{
+    const Bit__TaskSpec *task = eval->task[i];
+    char field[64];
+
+    snprintf(field, sizeof field, "eval.task[%zu].name", i);
+    if (task->name != NULL)
+        check_name(task->name, field, problems);
+    for (size_t k = 0; k < i && task->name != NULL; k++)
+        if (eval->task[k]->name != NULL && strcmp(eval->task[k]->name, task->name) == 0)
+            WRONG(field, "'%.64s' is the name of another task", task->name);
+    snprintf(field, sizeof field, "eval.task[%zu].path", i);
+    if (task->path == NULL)
+        WRONG(field, "not set: a request file, of `bitctl tokenize --requests`");
+    else
+        check_path(task->path, field, problems);
+}
+
+static void check_tasks(const Bit__EvalSpec *eval, const Bit__ScheduleSpec *schedule, struct bit_problems *problems)
+{
+    char field[64];
+
+    if (eval->n_task > BIT_TASKS_MAX)
+        WRONG("eval.task", "%zu tasks are more than %d", eval->n_task, BIT_TASKS_MAX);
+    for (size_t i = 0; i < BIT_MIN(eval->n_task, (size_t)BIT_TASKS_MAX); i++)
+        check_task(eval, i, problems);
+    if (eval->tasks_every > 0 && eval->n_task == 0)
+        WRONG("eval.tasks_every", "every %" PRIu64 " steps, but there is no eval.task", eval->tasks_every);
+    if (eval->n_tasks_at > 0 && eval->n_task == 0)
+        WRONG("eval.tasks_at", "there is no eval.task");
+    for (size_t i = 0; i < eval->n_tasks_at; i++) {
+        snprintf(field, sizeof field, "eval.tasks_at[%zu]", i);
+        if (eval->tasks_at[i] == 0 || eval->tasks_at[i] > schedule->steps)
+            WRONG(field, "there is no step %" PRIu64 ": the run has 1 to %" PRIu64, eval->tasks_at[i], schedule->steps);
+    }
+}
+
 /* ---- rules between fields; each waits until what it divides by is sane */
 
 static void check_model(const Bit__ModelSpec *m, struct bit_problems *problems)
@@ -422,6 +461,7 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
         check_name(spec->name, "name", problems);
         check_data(spec->data, problems);
         check_eval(spec->eval, problems);
+        check_tasks(spec->eval, spec->schedule, problems);
         check_model(spec->model, problems);
         check_batch(spec, problems);
         check_schedule(spec->schedule, problems);

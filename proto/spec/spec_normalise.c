@@ -117,6 +117,7 @@ static void derive(Bit__RunSpec *spec)
     DEFAULT(spec->data, dtype, model->vocab > BIT_VOCAB_16BIT ? BIT__TOKEN_TYPE__UINT32 : BIT__TOKEN_TYPE__UINT16);
     DEFAULT(spec->schedule, cosine_steps, spec->schedule->steps);
     DEFAULT(spec->eval, every, spec->eval->n_set > 0 ? EVERY : 0);
+    DEFAULT(spec->eval, tasks_every, spec->eval->n_task > 0 && spec->eval->n_tasks_at == 0 ? EVERY : 0);
 }
 
 static void derive_switch(Bit__SwitchSpec *sw, const Bit__OptimizerSpec *before)
@@ -178,6 +179,8 @@ static int make_paths_absolute(Bit__RunSpec *spec, const char *directory)
     for (size_t i = 0; i < spec->eval->n_set; i++)
         for (size_t k = 0; k < spec->eval->set[i]->n_path && err == 0; k++)
             err = make_absolute(&spec->eval->set[i]->path[k], directory);
+    for (size_t i = 0; i < spec->eval->n_task && err == 0; i++)
+        err = make_absolute(&spec->eval->task[i]->path, directory);
     return err;
 }
 

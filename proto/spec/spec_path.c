@@ -24,7 +24,7 @@ const char *bit_spec_path(const Bit__RunSpec *spec, size_t i)
         path = take(data->source[k]->path, data->source[k]->n_path, &i);
     for (size_t k = 0; eval != NULL && k < eval->n_set && path == NULL; k++)
         path = take(eval->set[k]->path, eval->set[k]->n_path, &i);
-    return path;
+    return path != NULL || eval == NULL || i >= eval->n_task ? path : eval->task[i]->path;
 }
 
 size_t bit_spec_paths(const Bit__RunSpec *spec)
@@ -35,7 +35,7 @@ size_t bit_spec_paths(const Bit__RunSpec *spec)
         count += spec->data->source[k]->n_path;
     for (size_t k = 0; spec->eval != NULL && k < spec->eval->n_set; k++)
         count += spec->eval->set[k]->n_path;
-    return count;
+    return count + (spec->eval != NULL ? spec->eval->n_task : 0);
 }
 
 static bool init_path(const char *from, size_t which, char *out, size_t room)

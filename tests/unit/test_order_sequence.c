@@ -38,7 +38,21 @@ static struct bit_run make_run(uint64_t steps, int64_t switch_at, uint64_t check
     return run;
 }
 
-/* One letter an order: E C S(witch) digits for steps . for nothing, and the stop's reason. */
+/* A task of three orders: two whole ones and a document. */
+static void add_task(struct bit_run *run, uint64_t every)
+{
+    Bit__EvalSpec *eval = run->spec->eval;
+
+    eval->task = calloc(1, sizeof *eval->task);
+    eval->task[0] = calloc(1, sizeof **eval->task);
+    bit__task_spec__init(eval->task[0]);
+    eval->task[0]->documents = 2 * BIT_TASK_ORDER_DOCUMENTS + 1;
+    eval->n_task = 1;
+    eval->tasks_every = every;
+}
+
+/* One letter an order: b and t a set, p and q a part of a task, in 16-bit and ternary; C S(witch), digits for steps, . for
+ * nothing, and the stop's reason. */
 static void play(struct bit_run *run, struct bit_order_sequence *c, unsigned lookahead, char *out)
 {
     for (;;) {
@@ -50,6 +64,9 @@ static void play(struct bit_run *run, struct bit_order_sequence *c, unsigned loo
             return;
         case BIT_ORDER_EVALUATE:
             strcpy(end, o.precision == BIT__PRECISION__TERNARY ? "t" : "b");
+            break;
+        case BIT_ORDER_SCORE:
+            strcpy(end, o.precision == BIT__PRECISION__TERNARY ? "q" : "p");
             break;
         case BIT_ORDER_CHECKPOINT:
             strcpy(end, o.pre_switch ? "P" : "C");
@@ -124,6 +141,78 @@ TEST(evaluates_before_it_checkpoints)
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12btP.S34tC.!1.");
     bit_run_finish(&run);
+}
+
+/* After the order for the checkpoint, and before what waits for it. */
+TEST(tasks_are_scored_part_by_part)
+{
+    struct bit_run run = make_run(4, 2, 2, 2);
+    struct bit_order_sequence c;
+    char out[256] = "";
+
+    add_task(&run, 2);
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12btPpppqqq.");
+    bit_order_sequence_checkpointed(&c, 2, true);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12btPpppqqq.S34tCqqq.");
+    bit_run_finish(&run);
+}
+
+TEST(a_pause_leaves_the_rest_of_the_tasks_for_later)
+{
+    struct bit_run run = make_run(9, -1, 0, 0);
+    struct bit_order_sequence c;
+    char out[256] = "";
+
+    add_task(&run, 0);
+    run.spec->eval->tasks_at = calloc(1, sizeof(uint64_t));
+    run.spec->eval->tasks_at[0] = 1;
+    run.spec->eval->n_tasks_at = 1;
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    for (int i = 0; i < 3; i++) {
+        struct bit_order o = bit_order_sequence_next(&c, &run, 9);
+        EXPECT_EQ(o.kind, i == 0 ? BIT_ORDER_STEP : BIT_ORDER_SCORE);
+        bit_order_sequence_advance(&c, &run, &o);
+    }
+    run.state = BIT__RUN_STATE__PAUSING;
+    run.step = 1;
+    play(&run, &c, 9, out);
+    EXPECT_STREQ(out, "C.");
+    bit_order_sequence_checkpointed(&c, 1, true);
+    play(&run, &c, 9, out);
+    EXPECT_STREQ(out, "C.!2");
+    run.state = BIT__RUN_STATE__TRAINING;
+    run.eval = (struct bit_run_evals){.known = true, .step = 1, .count = 2}; /* both had been reported */
+    bit_order_sequence_init(&c, &run, 1, BIT__PRECISION__SIXTEEN_BIT);
+    strcpy(out, "");
+    play(&run, &c, 2, out);
+    EXPECT_STREQ(out, "pqqq23.");
+    bit_run_finish(&run);
+}
+
+TEST(parts_of_tasks_cover_every_document_once)
+{
+    Bit__TaskSpec task[] = {BIT__TASK_SPEC__INIT, BIT__TASK_SPEC__INIT, BIT__TASK_SPEC__INIT};
+    Bit__TaskSpec *const list[] = {&task[0], &task[1], &task[2]};
+    Bit__EvalSpec eval = BIT__EVAL_SPEC__INIT;
+    uint64_t seen[3] = {0};
+
+    eval.task = (Bit__TaskSpec **)(uintptr_t)list;
+    eval.n_task = 3;
+    task[0].documents = 1;
+    task[1].documents = 3 * BIT_TASK_ORDER_DOCUMENTS;
+    task[2].documents = BIT_TASK_ORDER_DOCUMENTS + 7;
+    EXPECT_EQ(bit_task_orders(&eval), 1 + 3 + 2);
+    for (uint64_t i = 0; i < bit_task_orders(&eval); i++) {
+        const struct bit_task_order part = bit_task_orders_find(&eval, i);
+        EXPECT_EQ(part.first, seen[part.task]);
+        EXPECT(part.count > 0 && part.count <= BIT_TASK_ORDER_DOCUMENTS);
+        seen[part.task] += part.count;
+    }
+    for (size_t i = 0; i < 3; i++)
+        EXPECT_EQ(seen[i], task[i].documents);
 }
 
 TEST(ternary_from_the_first_step_has_nothing_to_keep)
