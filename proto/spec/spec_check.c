@@ -1,14 +1,17 @@
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/spec/spec_slurm.h"
 #include "proto/text/reflect.h"
+#include "proto/wire/msg.h"
 
 /* What a spec may take of a frame: the messages that carry one add a little of their own. */
 #define SPEC_PACKED_MAX (BIT_FRAME_BODY_MAX - (64u << 10))
@@ -446,6 +449,56 @@ int bit_spec_check_new_name(const Bit__RunSpec *spec, struct bit_problems *probl
     return bit_fail(BIT_ESPEC, "name");
 }
 
+/* ---- whose value it was */
+
+/* Whether a preset's text gives the field a value. */
+static bool preset_gives(const char *name, const char *path)
+{
+    size_t count;
+    const struct bit_preset *preset = bit_spec_model_presets(&count);
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    ProtobufCMessage *msg = NULL;
+    double value;
+    bool gives = false;
+
+    for (size_t i = 0; i < count && problems != NULL; i++)
+        if (strcmp(preset[i].name, name) == 0 &&
+            bit_text_parse(&bit__run_spec__descriptor, preset[i].text, strlen(preset[i].text), &msg, problems) == 0)
+            gives = number_at(msg, path, &value);
+    bit_msg_free(msg);
+    free(problems);
+    return gives;
+}
+
+static bool is_number(const char *field)
+{
+    for (size_t i = 0; i < BIT_COUNT(ranges); i++)
+        if (strcmp(ranges[i].path, field) == 0)
+            return true;
+    return false;
+}
+
+/* Of a value that nobody wrote into the specification. */
+static void name_default(const Bit__RunSpec *spec, struct bit_problem *p)
+{
+    const char *preset = spec->model != NULL ? spec->model->preset : NULL;
+    char is[32];
+    double value;
+
+    if (!number_at(&spec->base, p->field, &value))
+        return;
+    bit_double_format(value, is);
+    bit_format_more(p->text, sizeof p->text, " (%s is %s)", is,
+                    preset != NULL && preset_gives(preset, p->field) ? "model.preset's" : "the default");
+}
+
+static void name_defaults(const Bit__RunSpec *spec, struct bit_problems *problems, int first)
+{
+    for (int i = first; i < bit_problems_kept(problems); i++)
+        if (is_number(problems->item[i].field) && !bit_problems_given(problems, problems->item[i].field))
+            name_default(spec, &problems->item[i]);
+}
+
 int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     int before = problems->count;
@@ -470,6 +523,7 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
         check_guard(spec->guard, problems);
         bit_spec_check_slurm(spec, problems);
         check_size(spec, problems);
+        name_defaults(spec, problems, before);
     }
     bit_problems_sort(problems);
     return problems->count > before ? bit_fail(BIT_ESPEC, "%d problems", problems->count - before) : 0;

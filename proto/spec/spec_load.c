@@ -8,6 +8,7 @@
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/spec/spec_more_problems.h"
+#include "proto/text/foreign_format.h"
 #include "proto/utf8.h"
 #include "proto/wire/msg.h"
 
@@ -69,12 +70,22 @@ static int decode_binary(const char *path, const char *bytes, size_t len, Bit__R
 
 static int parse_text(const char *bytes, size_t len, Bit__RunSpec **out, struct bit_problems *problems)
 {
+    struct bit_foreign_format foreign;
     ProtobufCMessage *msg = NULL;
     int err = bit_text_parse_some(&bit__run_spec__descriptor, bytes, len, &msg, problems);
 
     if (err == 0) {
         *out = (Bit__RunSpec *)msg;
         return 0;
+    }
+    if (err == BIT_ESPEC && bit_foreign_format_find(bytes, len, &foreign)) {
+        bit_msg_free(msg);
+        problems->count = 0;
+        bit_problems_add(problems, NULL, foreign.line, foreign.column,
+                         "this is %s, and a specification is protobuf text format, as in model { preset: \"olmo_1b\" } "
+                         "schedule { steps: 10000 }",
+                         foreign.name);
+        return bit_fail(err, "text of the specification");
     }
     /* Presets and rules have their say as well. An unknown preset looks further by itself. */
     Bit__RunSpec *some = (Bit__RunSpec *)msg, *filled = err == BIT_ESPEC && msg != NULL ? bit_msg_clone(msg) : NULL;

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/spec/spec.h"
 #include "proto/text/reflect.h"
 #include "proto/utf8.h"
@@ -32,6 +34,24 @@ static int split(const char *text, struct assignment *a, struct bit_problems *pr
     return 0;
 }
 
+/* A field that a key leads into, and that has none of its own. `behind` is what follows its name in the key. */
+static void explain_no_fields(const ProtobufCFieldDescriptor *field, const char *key, const char *behind,
+                              struct bit_problems *problems)
+{
+    const ProtobufCMessageDescriptor *desc = field->type == PROTOBUF_C_TYPE_MESSAGE ? field->descriptor : NULL;
+    char fields[128] = "";
+
+    if (desc == NULL) {
+        bit_problems_add(problems, key, 0, 0, "%s is one value, and has no fields", field->name);
+        return;
+    }
+    for (unsigned i = 0; i < BIT_MIN(desc->n_fields, 2u); i++)
+        bit_format_more(fields, sizeof fields, "%s%s: %s", i > 0 ? " " : "", desc->fields[i].name,
+                        desc->fields[i].type == PROTOBUF_C_TYPE_STRING ? "\"...\"" : "...");
+    bit_problems_add(problems, key, 0, 0, "%s is a list, one of which is added whole: %.*s+={%s}", field->name,
+                     (int)(behind - key), key, fields);
+}
+
 /* Walk all but the last name of the key, making what is absent. *field is what the last one names in *parent. */
 static int resolve(ProtobufCMessage *root, const char *key, ProtobufCMessage **parent,
                    const ProtobufCFieldDescriptor **field, struct bit_problems *problems)
@@ -49,7 +69,7 @@ static int resolve(ProtobufCMessage *root, const char *key, ProtobufCMessage **p
         if (name[len] == '\0')
             return 0;
         if ((*field)->type != PROTOBUF_C_TYPE_MESSAGE || (*field)->label == PROTOBUF_C_LABEL_REPEATED) {
-            bit_problems_add(problems, key, 0, 0, "%s has no fields that could be set one by one", (*field)->name);
+            explain_no_fields(*field, key, name + len, problems);
             return bit_fail(BIT_ESPEC, "key '%s'", key);
         }
         if (bit_field_count(msg, *field) == 0) {

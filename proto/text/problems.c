@@ -94,6 +94,11 @@ bool bit_problems_in_text(const struct bit_problems *p, const char *field)
     return i >= 0 && p->position[i].line > 0;
 }
 
+bool bit_problems_given(const struct bit_problems *p, const char *field)
+{
+    return find_exact(p, field, strlen(field)) >= 0 || p->position_count == 0 || p->position_count == BIT_POSITIONS_MAX;
+}
+
 bool bit_problems_about(const struct bit_problems *p, const char *field)
 {
     for (int i = 0; i < bit_problems_kept(p); i++)

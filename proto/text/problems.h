@@ -50,6 +50,8 @@ bool bit_problems_about(const struct bit_problems *p, const char *field);
 void bit_problems_place(struct bit_problems *p, const char *field, int line, int column);
 /** False if nothing is known of the field or of anything around it. A known "not in the text" is true, with line 0. */
 bool bit_problems_find(const struct bit_problems *p, const char *field, int *line, int *column);
+/** Whether somebody gave the field a value, in the text or otherwise; true, too, where that is not known. */
+bool bit_problems_given(const struct bit_problems *p, const char *field);
 /** Whether the field itself, not only something around it, stands in the text. */
 bool bit_problems_in_text(const struct bit_problems *p, const char *field);
 

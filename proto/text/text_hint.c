@@ -28,6 +28,24 @@ static bool find_elsewhere(const ProtobufCMessageDescriptor *desc, const char *n
     return false;
 }
 
+/* The one field of desc that has the name as a word of its own: peak_lr for lr. NULL where there is none, or several.
+ */
+static const char *find_word(const ProtobufCMessageDescriptor *desc, const char *name, size_t len)
+{
+    const char *found = NULL;
+
+    for (unsigned i = 0; i < desc->n_fields; i++)
+        for (const char *word = desc->fields[i].name; word != NULL; word = strchr(word, '_')) {
+            word += *word == '_';
+            if (strcspn(word, "_") != len || memcmp(word, name, len) != 0)
+                continue;
+            if (found != NULL)
+                return NULL;
+            found = desc->fields[i].name;
+        }
+    return found;
+}
+
 void bit_text_unknown_field(const ProtobufCMessageDescriptor *root, const ProtobufCMessageDescriptor *desc,
                             const char *path, const char *name, size_t len, int line, int column,
                             struct bit_problems *problems)
@@ -38,8 +56,10 @@ void bit_text_unknown_field(const ProtobufCMessageDescriptor *root, const Protob
     bit_nearest_init(&nearest, name, len);
     for (unsigned i = 0; i < desc->n_fields; i++)
         bit_nearest_offer(&nearest, desc->fields[i].name);
-    const char *best = bit_nearest_name(&nearest);
-    if (find_elsewhere(root, name, len, BIT_SPEC_DEPTH_MAX, elsewhere, sizeof elsewhere))
+    const char *best = bit_nearest_name(&nearest), *word = find_word(desc, name, len);
+    if (word != NULL)
+        snprintf(hint, sizeof hint, "; did you mean %s?", word);
+    else if (find_elsewhere(root, name, len, BIT_SPEC_DEPTH_MAX, elsewhere, sizeof elsewhere))
         snprintf(hint, sizeof hint, "; did you mean %s?", elsewhere);
     else if (best != NULL)
         snprintf(hint, sizeof hint, "; did you mean %s?", best);

@@ -409,8 +409,14 @@ TEST(a_refused_assignment_changes_nothing)
         {"schedule.steps=3 4", "schedule.steps", "expected nothing more, found '4'"},
         {"schedule.steps+=3", "schedule.steps", "not a list"},
         {"data.train+=", "data.train", "nothing to append"},
-        {"schedule.steps.x=3", "schedule.steps.x", "steps has no fields"},
-        {"eval.set.name=x", "eval.set.name", "set has no fields"},
+        {"schedule.lr=3", "schedule.lr", "did you mean peak_lr?"},
+        {"switch.steps=3", "switch.steps", "did you mean phases.switch?"},
+        {"phases.switch.steps=3", "phases.switch.steps", "did you mean schedule.steps?"}, /* it has two of them */
+        {"schedule.steps.x=3", "schedule.steps.x", "steps is one value, and has no fields"},
+        {"eval.set.path=x", "eval.set.path",
+         "set is a list, one of which is added whole: eval.set+={name: \"...\" path: \"...\"}"},
+        {"data.source.weight=2", "data.source.weight",
+         "source is a list, one of which is added whole: data.source+={name: \"...\" path: \"...\"}"},
         {"schedule={ steps: 3 stepz: 4 }", "schedule", "no field 'stepz'"},
         {"phases.switch.optimizer=resett", "phases.switch.optimizer", "did you mean RESET?"},
         {"data.train=['a', 3]", "data.train", "expected a string"},
@@ -522,6 +528,57 @@ TEST(load_finds_mistakes_of_every_kind_at_once)
         EXPECT_STREQ(problems.item[i].field, want[i].field);
         EXPECT_CONTAINS(problems.item[i].text, want[i].says);
     }
+}
+
+TEST(load_knows_other_formats)
+{
+    static const struct {
+        const char *text, *is;
+        int line, column;
+    } cases[] = {
+        {"{\n \"model\": {\"preset\": \"olmo_1b\"}\n}\n", "JSON", 1, 1},
+        {"# a run\nmodel:\n  preset: olmo_1b\nschedule:\n  steps: 100\n", "YAML", 2, 1},
+        {"---\nname: a\n", "YAML", 1, 1},
+        {"data:\n  train:\n  - a.npy\n", "YAML", 1, 1},
+        {"name = \"a\"\n[model]\npreset = \"olmo_1b\"\n", "TOML", 2, 1},
+    };
+    Bit__RunSpec *loaded = NULL;
+
+    for (size_t i = 0; i < BIT_COUNT(cases); i++) {
+        EXPECT_EQ(load(".txtpb", cases[i].text, strlen(cases[i].text), &loaded), BIT_ESPEC);
+        bool good = EXPECT_EQ(problems.count, 1) && EXPECT_CONTAINS(problems.item[0].text, cases[i].is) &&
+                    EXPECT_CONTAINS(problems.item[0].text, "model { preset: \"olmo_1b\" }") &&
+                    EXPECT_EQ(problems.item[0].line, cases[i].line) &&
+                    EXPECT_EQ(problems.item[0].column, cases[i].column);
+        if (!good)
+            fprintf(stderr, "    %s\n", cases[i].text);
+    }
+    static const char ours[] = "data { train: [\n  'a'\n] }\nmodel:\n  { preset: 'olmo_20m' layers: x }\n";
+    EXPECT_EQ(load(".txtpb", ours, sizeof ours - 1, &loaded), BIT_ESPEC);
+    EXPECT_CONTAINS(problems.item[0].text, "expected a whole number");
+}
+
+/* What nobody wrote is said to be nobody's. */
+TEST(a_default_that_breaks_a_rule_is_said_to_be_one)
+{
+    expect_problem("schedule { steps: 100 }", "schedule.warmup_steps", 3,
+                   "2000 is beyond the end of the cosine, step 100 (2000 is the default)");
+    expect_problem("schedule { steps: 100 warmup_steps: 101 }", "schedule.warmup_steps", 3,
+                   "101 is beyond the end of the cosine, step 100");
+    EXPECT(strstr(problems.item[0].text, "default") == NULL);
+    expect_problem("launch { ranks: 3 }", "batch.instances", 0, "launch.ranks 3 (2048 is the default)");
+    Bit__RunSpec *spec = parse("model { preset: 'olmo_20m' width: 30 } data { train: 'a' }");
+    EXPECT_EQ(bit_spec_normalise(spec, "/", &problems), 0);
+    EXPECT_EQ(bit_spec_validate(spec, &problems), BIT_ESPEC);
+    EXPECT_STREQ(problems.item[0].field, "model.heads");
+    EXPECT_CONTAINS(problems.item[0].text, "is model.preset's)");
+    bit_msg_free(spec);
+    spec = parse(SMALL "schedule { steps: 100 }");
+    EXPECT_EQ(bit_spec_set(spec, "schedule.warmup_steps=500", &problems), 0);
+    EXPECT_EQ(bit_spec_normalise(spec, "/", &problems), 0);
+    EXPECT_EQ(bit_spec_validate(spec, &problems), BIT_ESPEC);
+    EXPECT_STREQ(problems.item[0].text, "500 is beyond the end of the cosine, step 100");
+    bit_msg_free(spec);
 }
 
 TEST(load_refuses_bytes_that_are_nothing)
