@@ -10,6 +10,7 @@
 
 #include "daemon/store/checkpoint_retention.h"
 #include "daemon/store/folders.h"
+#include "daemon/store/run_numbers.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -177,6 +178,8 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_
     if (err < 0)
         return err;
     err = record_submitted(r, request_id, uid, paused);
+    if (err == 0) /* before anybody is told the number */
+        err = bit_run_numbers_keep(runs->env->config->state, runs->next_number);
     if (err == 0)
         err = append_runner(runs, r);
     if (err < 0) {
@@ -191,6 +194,20 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_
 }
 
 /* ---- when bitd starts */
+
+/* A run that a bitd was killed over, or an older one made, counts by its folder. */
+static int load_numbers(struct bit_runs *runs)
+{
+    const char *state = runs->env->config->state;
+    uint64_t last = 0;
+    int err = bit_run_numbers_load(state, &last);
+
+    if (err == 0 && last + 1 < runs->next_number)
+        err = bit_run_numbers_keep(state, runs->next_number - 1);
+    if (err == 0)
+        runs->next_number = BIT_MAX(runs->next_number, last + 1);
+    return err;
+}
 
 static int load_one(struct bit_runs *runs, uint64_t number)
 {
@@ -224,6 +241,8 @@ int bit_runs_load(struct bit_runs *runs)
     for (size_t i = 0; i < count && err == 0; i++)
         err = load_one(runs, numbers[i]);
     free(numbers);
+    if (err == 0)
+        err = load_numbers(runs);
     if (err == 0)
         bit_info("replayed", "runs=%zu ms=%.1f", runs->count, (double)(uv_hrtime() - begun) / 1e6);
     return err;

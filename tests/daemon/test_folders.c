@@ -198,4 +198,65 @@ TEST(a_file_or_a_strange_name_among_the_runs_is_left_alone)
     fix_finish(&f);
 }
 
+static void remove_run(const char *run)
+{
+    char command[256];
+
+    snprintf(command, sizeof command, "rm -r '%s/runs/%s'", f.state, run);
+    EXPECT_EQ(system(command), 0);
+}
+
+static void expect_next(const char *expected)
+{
+    char run[32];
+
+    fix_submit(&f, NULL, run);
+    EXPECT_STREQ(run, expected);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+}
+
+/* By hand, under bitd and without it, killed or not. */
+TEST(a_number_is_never_given_twice)
+{
+    fix_init(&f);
+    if (!fix_start(&f))
+        return;
+    expect_next("r1");
+    remove_run("r1");
+    expect_next("r2");
+    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
+    remove_run("r2");
+    if (!fix_start(&f))
+        return;
+    expect_next("r3");
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    remove_run("r3");
+    if (!fix_start(&f))
+        return;
+    expect_next("r4");
+    fix_finish(&f);
+}
+
+TEST(the_state_folder_of_an_older_bitd_gives_the_next_number)
+{
+    fix_init(&f);
+    if (!fix_start(&f))
+        return;
+    expect_next("r1");
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    char path[256];
+    snprintf(path, sizeof path, "%s/last_run", f.state);
+    EXPECT_EQ(unlink(path), 0);
+    if (!fix_start(&f))
+        return;
+    EXPECT_EQ(access(path, F_OK), 0);
+    remove_run("r1");
+    expect_next("r2");
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    make_file("..", "last_run", "x"); /* over the digits */
+    EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_CORRUPT);
+    EXPECT_EQ(count_lines("last_run", "is no number", ""), 1);
+    fix_finish(&f);
+}
+
 TEST_MAIN
