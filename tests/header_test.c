@@ -76,7 +76,7 @@ static const struct folder {
     {"ctl/verbs", {"ctl/verbs", "ctl/data", "ctl/spec", "ctl/tokenize", ASK, PROTO}, {NULL}},
     {"ctl/spec", {"ctl/spec", ASK, PROTO}, {NULL}},
     {"ctl/data", {"ctl/data", "ctl/tokenize/tokenizer.h", ASK, PROTO}, {NULL}},
-    {"ctl/tokenize", {"ctl/tokenize", BASE}, {NULL}},
+    {"ctl/tokenize", {"ctl/tokenize", "proto/data/request_file.h", "proto/data/request_cut.h", BASE}, {NULL}},
     {"ctl/client", {ASK, "proto/wire"}, {NULL}},
     {"ctl/cli", {CLI}, {NULL}},
     {"ctl/show", {SHOW}, {NULL}},

@@ -90,6 +90,9 @@ def load(*names):
         return None
     import torch  # with what it really finds, before anything is replaced
     complete_torch(torch)
+    for name in ("datasets", "sklearn.metrics", "torchmetrics"):  # olmo.eval's, which few have
+        if importlib.util.find_spec(name.split(".")[0]) is not None:
+            importlib.import_module(name)
     try:
         import torch.distributed.fsdp  # noqa: F401
     except ValueError:  # Debian's torch 1.13 cannot import it under Python 3.11, and the classes only name it

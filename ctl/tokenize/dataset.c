@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/tokenize/whole_file.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -33,23 +34,6 @@ static int sync_folder(const struct bit_dataset *d)
 }
 
 /* ---- what is in the folder */
-
-static int make_folders(const char *path)
-{
-    char partial[BIT_PATH_MAX];
-
-    if (path[0] == '\0' || (size_t)snprintf(partial, sizeof partial, "%s", path) >= sizeof partial)
-        return bit_fail(path[0] == '\0' ? -ENOENT : -ENAMETOOLONG, "folder '%s'", path);
-    for (char *slash = strchr(partial + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(partial, 0777) < 0 && errno != EEXIST)
-            return bit_fail(-errno, "folder '%s'", partial);
-        *slash = '/';
-    }
-    if (mkdir(partial, 0777) < 0 && errno != EEXIST)
-        return bit_fail(-errno, "folder '%s'", partial);
-    return 0;
-}
 
 static bool has(const struct bit_dataset *d, const char *name)
 {
@@ -169,7 +153,7 @@ static int claim(struct bit_dataset *d)
 
 int bit_dataset_create(const struct bit_dataset_options *options, struct bit_dataset **out)
 {
-    int err = make_folders(options->folder);
+    int err = bit_whole_file_folders(options->folder);
 
     if (err < 0)
         return err;

@@ -15,12 +15,24 @@
 #include "ctl/show/show.h"
 #include "ctl/tokenize/dataset.h"
 #include "ctl/tokenize/tokenize.h"
+#include "ctl/verbs/tokenize_requests.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
-enum { OPT_TOKENIZER, OPT_OUTPUT, OPT_END, OPT_MAX_SIZE, OPT_THREADS, OPT_KEEP_SPACE, OPT_STRICT, OPT_FORCE };
+enum {
+    OPT_TOKENIZER,
+    OPT_OUTPUT,
+    OPT_END,
+    OPT_MAX_SIZE,
+    OPT_THREADS,
+    OPT_KEEP_SPACE,
+    OPT_STRICT,
+    OPT_FORCE,
+    OPT_REQUESTS,
+    OPT_CONTEXT
+};
 static const struct bit_option options[] = {
     {"tokenizer", 't', "FILE", "The tokenizer: a Hugging Face tokenizer.json of a byte-level BPE. Required."},
     {"output", 'o', "DIR", "The folder to write, made if it is not there. Required."},
@@ -31,6 +43,8 @@ static const struct bit_option options[] = {
     {"keep-space", 0, NULL, "Keep white space at both ends of a document, which is left out otherwise, as dolma does."},
     {"strict", 0, NULL, "Stop at the first line that is no document."},
     {"force", 'f', NULL, "Begin anew, in place of the token files that DIR has already."},
+    {"requests", 'r', NULL, "The inputs are requests of tasks: make a request file of each, DIR/TASK.requests."},
+    {"context", 'c', "N", "With --requests: a model reads N tokens at once; refuse continuations that do not fit."},
     {0},
 };
 
@@ -42,7 +56,9 @@ struct tokenize {
     const char *tokenizer, *output, *end_of_text;
     uint64_t file_tokens;
     int threads;
-    bool keep_space, strict, force;
+    bool keep_space, strict, force, requests;
+    uint64_t context;           /* of --requests; 0: any */
+    const char *documents_only; /* an option that says nothing of requests, and was given */
     /* while it runs */
     uint64_t input_bytes; /* of all files */
     bool live;            /* a progress line is drawn */
@@ -80,6 +96,8 @@ static int take_option(struct tokenize *t, int option, const char *value)
     uint64_t threads = 0;
     int code = 0;
 
+    if (option >= OPT_END && option <= OPT_STRICT)
+        t->documents_only = options[option].name;
     switch (option) {
     case OPT_TOKENIZER:
         t->tokenizer = value;
@@ -103,6 +121,12 @@ static int take_option(struct tokenize *t, int option, const char *value)
         break;
     case OPT_STRICT:
         t->strict = true;
+        break;
+    case OPT_REQUESTS:
+        t->requests = true;
+        break;
+    case OPT_CONTEXT:
+        code = parse_number("--context", value, 1, BIT_CONTEXT_MAX, &t->context);
         break;
     default:
         t->force = true;
@@ -129,6 +153,11 @@ static int parse(struct tokenize *t, int argc, char **argv, int *rest)
         return bit_usage(&bit_cmd_tokenize, "--output is missing");
     if (o.rest >= argc)
         return bit_usage(&bit_cmd_tokenize, "no input file, folder or glob is given");
+    if (t->requests && t->documents_only != NULL)
+        return bit_usage(&bit_cmd_tokenize, "--%s is for documents, not for --requests", t->documents_only);
+    if (t->context > 0 && !t->requests)
+        return bit_usage(&bit_cmd_tokenize,
+                         "--context is for --requests; documents are cut by the run that reads them");
     *rest = o.rest;
     return -1;
 }
@@ -390,12 +419,15 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
     if (code >= 0)
         return code;
-    int err = check_apart(&t, argv + rest, argc - rest);
+    int err = t.requests ? 0 : check_apart(&t, argv + rest, argc - rest);
     if (err == 0)
         err = bit_tokenizer_load(t.tokenizer, &tokenizer);
     if (err == 0)
         err = bit_inputs_expand(argv + rest, (size_t)(argc - rest), &inputs);
-    code = err < 0 ? bit_failure_print(cli, err) : tokenize(&t, &inputs, tokenizer);
+    const struct bit_requests_options requests = {tokenizer, t.output, (uint32_t)t.context, t.force};
+    code = err < 0      ? bit_failure_print(cli, err)
+           : t.requests ? bit_tokenize_requests(cli, &requests, &inputs)
+                        : tokenize(&t, &inputs, tokenizer);
     bit_inputs_finish(&inputs);
     bit_tokenizer_destroy(tokenizer);
     return code;
@@ -403,8 +435,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 const struct bit_cli_verb bit_cmd_tokenize = {
     .name = "tokenize",
-    .summary = "turn documents into token files to train on",
-    .synopsis = "--tokenizer FILE --output DIR INPUT...",
+    .summary = "turn documents into token files to train on, and tasks into request files",
+    .synopsis = "--tokenizer FILE --output DIR [--requests] INPUT...",
     .description =
         "Reads Dolma documents, a JSON object a line of which \"text\" is tokenized, and writes raw little-endian\n"
         "uint16 token files (uint32 if the vocabulary has more than 65536) as `dolma tokens` does and OLMo reads:\n"
@@ -420,10 +452,22 @@ const struct bit_cli_verb bit_cmd_tokenize = {
         "signal, a full disk or a crash, the same command goes on after the last file that was finished, and\n"
         "ends with the bytes that one undisturbed run writes; DIR/tokenize.ledger records how far it came. If an\n"
         "input, the tokenizer or an option that changes the files is another one by then, it says so and refuses;\n"
-        "--force begins anew. Once all is done the same command changes nothing. Needs no daemon.",
+        "--force begins anew. Once all is done the same command changes nothing. Needs no daemon.\n\n"
+        "With --requests each INPUT holds the requests of one task, a JSON object a line, as deploy/tasks writes\n"
+        "those of OLMo's eleven and anybody may write others:\n\n"
+        "  {\"task\": \"rain\", \"document\": 0, \"choice\": 1, \"context\": \"It rained because\",\n"
+        "   \"continuation\": \" clouds came.\", \"label\": 0, \"metric\": \"acc\"}\n\n"
+        "A document asks for one of its choices, which count from 0; its label is the right one, equal in all its\n"
+        "lines. A model scores how likely each continuation is after its context. The metric is acc (the likeliest\n"
+        "choice), len_norm (likelihood by character of the continuation without its leading space) or f1 (of two\n"
+        "choices, 0 the positive one). Both texts are tokenized apart and nothing is added to them; a continuation\n"
+        "begins with the space that parts it from the context. Mistakes are named by file and line, for all\n"
+        "inputs, and such a task's file is not written. Nothing is cut: a request file serves every context\n"
+        "length, and --context tells how many items a model's would cut, from the left.",
     .options = options,
     .examples = "$ bitctl tokenize -t tokenizer.json -o data/train dolma/wiki-0000.json.gz\n"
                 "$ bitctl tokenize -t tokenizer.json -o data/train --threads 64 'dolma/v1_5/*.json.gz'\n"
-                "$ bitctl tokenize -t tokenizer.json -o data/valid --strict --json valid.jsonl.zst\n",
+                "$ bitctl tokenize -t tokenizer.json -o data/valid --strict --json valid.jsonl.zst\n"
+                "$ bitctl tokenize -t tokenizer.json -o data/tasks --requests build/tasks\n",
     .run = run,
 };
