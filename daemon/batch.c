@@ -163,27 +163,25 @@ static void find_bitctl(char *path, size_t room)
     snprintf(path, room, "bitctl");
 }
 
-static void make_command(const struct bit_config *config, struct bit_argv *argv)
+static void make_command(const struct bit_daemon *d, struct bit_argv *argv)
 {
-    const char *cluster = getenv("SLURM_CLUSTER_NAME");
     char path[BIT_CONFIG_PATH_MAX + 16];
 
     find_bitctl(path, sizeof path);
     bit_argv_add(argv, "%s", path);
     bit_argv_add(argv, "submit");
     bit_argv_add(argv, "--socket");
-    bit_argv_add(argv, "%s", config->socket);
+    bit_argv_add(argv, "%s", d->config.socket);
     bit_argv_add(argv, "--follow");
-    if (bit_slurm_job_own() != 0)
-        bit_argv_add(argv, "--request-id=slurm-%.32s-%" PRIu64, cluster ? cluster : "job", bit_slurm_job_own());
-    bit_argv_add(argv, "%s", config->run);
+    bit_argv_add(argv, "--request-id=%s", d->own_run.request_id);
+    bit_argv_add(argv, "%s", d->config.run);
 }
 
 static int start_bitctl(struct bit_batch *b)
 {
     struct bit_argv argv = {0};
 
-    make_command(&b->daemon->config, &argv);
+    make_command(b->daemon, &argv);
     int err = bit_argv_check(&argv);
     if (err == 0) {
         uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},

@@ -10,8 +10,8 @@ struct bit_daemon;
 typedef void bit_batch_ended(void *arg);
 
 /**
- * Begin what the configuration says. The run is submitted with a request id made of the Slurm job's, so that the job,
- * requeued, comes back to the run that it had. When bitctl ends, bitd stops, with its exit code.
+ * Begin what the configuration says. The run is submitted with the request id of own_run.h, by which it comes back to
+ * the run that it had. When bitctl ends, bitd stops, with its exit code.
  * Errors      -ENOMEM; libuv's of starting bitctl
  */
 int bit_batch_begin(struct bit_daemon *d, struct bit_batch **out);

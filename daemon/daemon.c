@@ -17,17 +17,20 @@
 #include "daemon/job/admit.h"
 #include "daemon/job/control.h"
 #include "daemon/job/life.h"
+#include "daemon/launch/launchable.h"
 #include "daemon/store/durable.h"
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/notify.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("daemon");
 
-#define SYNC_MS 1000
+#define SYNC_MS       1000
+#define LOCK_TEXT_MAX 384
 
 /* ---- slots */
 
@@ -45,6 +48,32 @@ static void check_stopped(struct bit_daemon *d)
         bit_batch_end(d->batch, on_batch_ended, d);
 }
 
+static int check_launchable(const struct bit_daemon *d, const struct bit_runner *r)
+{
+    if (!bit_own_run_excludes(&d->own_run, r))
+        return bit_launchable(&d->config, r->run.spec);
+    return bit_fail(
+        BIT_EBUSY,
+        "this bitd was started for another run (--run %s); `bitd --run` of its own specification, or a "
+        "bitd without --run, goes on with it",
+        d->config.run);
+}
+
+/* A run that cannot be launched here is none the worse for it: another bitd may, and so may this one later. */
+static bool withhold(void *owner, struct bit_runner *r)
+{
+    const char *why = check_launchable(owner, r) < 0 ? bit_fail_text() : "";
+    char was[sizeof r->withheld];
+
+    memcpy(was, r->withheld, sizeof was);
+    bit_format(r->withheld, sizeof r->withheld, "%s", why);
+    if (strcmp(was, r->withheld) != 0) {
+        bit_info(why[0] ? "not launched here" : "can be launched", "run=%s text=%s", r->run.id, r->withheld);
+        bit_runner_changed(r);
+    }
+    return r->withheld[0] != '\0';
+}
+
 /* First come, first served: by number, which an interrupted run keeps. */
 static void schedule(void *owner)
 {
@@ -53,7 +82,7 @@ static void schedule(void *owner)
 
     for (size_t i = 0; i < d->runs.count && taken < d->config.slots && !d->env.stopping; i++) {
         struct bit_runner *r = d->runs.runner[i];
-        if (r->corrupt || r->job != NULL || r->run.state != BIT__RUN_STATE__QUEUED)
+        if (r->corrupt || r->job != NULL || r->run.state != BIT__RUN_STATE__QUEUED || withhold(d, r))
             continue;
         if (bit_life_start(&d->jobs, r) < 0)
             bit_error("not started", "run=%s text=%s", r->run.id, bit_fail_text());
@@ -149,6 +178,17 @@ static void on_hangup(uv_signal_t *handle, int signal)
     bit_info("configuration read again", "file=%s", d->config.file);
 }
 
+/* Nothing tells when a program or a device comes to be there. */
+static void look_at_withheld(struct bit_daemon *d)
+{
+    bool may = false;
+
+    for (size_t i = 0; i < d->runs.count && !d->env.stopping; i++)
+        may |= bit_runner_is_withheld(d->runs.runner[i]) && !withhold(d, d->runs.runner[i]);
+    if (may)
+        schedule(d);
+}
+
 static void on_sync(uv_timer_t *timer)
 {
     struct bit_daemon *d = timer->data;
@@ -156,9 +196,35 @@ static void on_sync(uv_timer_t *timer)
     bit_notify_alive();
     for (size_t i = 0; i < d->runs.count; i++)
         bit_durable_tick(d->runs.runner[i]);
+    look_at_withheld(d);
 }
 
 /* ---- coming up */
+
+/* Who has the folder, for the one that comes second. It is a courtesy: if it cannot be written, the lock holds all the
+ * same. */
+static void sign_lock(int fd)
+{
+    char text[LOCK_TEXT_MAX], host[256] = "";
+    const char *job = getenv("SLURM_JOB_ID");
+
+    gethostname(host, sizeof host - 1);
+    int bytes = snprintf(text, sizeof text, "process %d on %s%s%.32s", getpid(), host, job ? ", in Slurm job " : "",
+                         job ? job : "");
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)bytes, 0) != bytes)
+        bit_warn("lock not signed", "text=\"%s\"", strerror(errno));
+}
+
+static int fail_locked(const struct bit_daemon *d)
+{
+    char text[LOCK_TEXT_MAX + 2] = ": ";
+    ssize_t bytes = pread(d->lock_fd, text + 2, LOCK_TEXT_MAX - 1, 0);
+
+    text[bytes > 0 ? bytes + 2 : 0] = '\0';
+    return bit_fail(BIT_EBUSY,
+                    "another bitd has the state folder %s%s; `bitctl version --socket %s/bitd.sock` asks it there",
+                    d->config.state, text, d->config.state);
+}
 
 static int take_state_folder(struct bit_daemon *d)
 {
@@ -172,12 +238,11 @@ static int take_state_folder(struct bit_daemon *d)
     d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (d->lock_fd < 0)
         return bit_fail(-errno, "%s: %s", path, strerror(errno));
-    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        sign_lock(d->lock_fd);
         return 0;
-    if (errno == EWOULDBLOCK)
-        return bit_fail(BIT_EBUSY, "another bitd has the state folder %s; bitctl version asks it who it is",
-                        d->config.state);
-    return bit_fail(-errno, "%s: %s", path, strerror(errno));
+    }
+    return errno == EWOULDBLOCK ? fail_locked(d) : bit_fail(-errno, "%s: %s", path, strerror(errno));
 }
 
 static void resume_runs(struct bit_daemon *d)
@@ -232,7 +297,7 @@ int bit_daemon_init(struct bit_daemon *d)
 {
     d->lock_fd = -1;
     d->env = (struct bit_env){.loop = &d->loop, .config = &d->config};
-    d->jobs = (struct bit_jobs){&d->runs, &d->links, stop_all, d};
+    d->jobs = (struct bit_jobs){&d->runs, &d->links, stop_all, withhold, d};
     bit_runs_init(&d->runs, &d->env, &runner_ops, d);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2), as a full disk is */
@@ -259,7 +324,11 @@ int bit_daemon_init(struct bit_daemon *d)
         return err;
     bit_info("listening", "socket=%s state=%s slots=%u pid=%d", d->config.socket, d->config.state, d->config.slots,
              getpid());
+    err = bit_own_run_choose(&d->runs, &d->own_run);
+    if (err < 0)
+        return err;
     resume_runs(d);
+    bit_own_run_tell_others(&d->own_run, &d->runs);
     err = bit_batch_begin(d, &d->batch);
     if (err < 0)
         return err;

@@ -8,6 +8,7 @@
 #include "daemon/client/server.h"
 #include "daemon/job/job.h"
 #include "daemon/link/worker_link.h"
+#include "daemon/own_run.h"
 #include "daemon/store/runs.h"
 #include "daemon/sys/config.h"
 #include "daemon/sys/env.h"
@@ -27,7 +28,8 @@ struct bit_daemon {
     uv_timer_t sync_timer;     /* step records become durable at least every second */
     uv_timer_t shutdown_timer; /* then jobs are ended as they are */
     bool stopped;
-    struct bit_batch *batch; /* --run and --requeue; NULL without */
+    struct bit_batch *batch;    /* --run and --requeue; NULL without */
+    struct bit_own_run own_run; /* of --run */
     int exit_code;
 };
 

@@ -32,8 +32,9 @@ static const char help[] =
     "  --worker PATH        the bitworker to start      (beside bitd, else from PATH)\n"
     "  --set KEY=VALUE      any setting of the file\n"
     "  --log-level LEVEL    error, warn, info, debug    (info)\n"
-    "  --run SPEC           submit SPEC, run it to its end and end with its exit code; the same run again after a "
-    "requeue\n"
+    "  --run SPEC           train SPEC and no other run of DIR, and end with its exit code; an unfinished run of SPEC\n"
+    "                       goes on, and one that is completed is not trained again\n"
+    "  --holds SPEC         end with 0 if DIR has a run of SPEC, else with 1\n"
     "  --requeue            in a Slurm job that ends before its runs do (SIGUSR1, SIGTERM): requeue it\n"
     "  --foreground         do not detach; it never does, and this says so\n"
     "  --version, --help\n"
@@ -65,6 +66,7 @@ enum flag {
     LOG_LEVEL,
     FOREGROUND,
     RUN,
+    HOLDS,
     REQUEUE,
     VERSION,
     HELP
@@ -81,6 +83,7 @@ static const struct option options[] = {
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"foreground", no_argument, NULL, FOREGROUND},
     {"run", required_argument, NULL, RUN},
+    {"holds", required_argument, NULL, HOLDS},
     {"requeue", no_argument, NULL, REQUEUE},
     {"version", no_argument, NULL, VERSION},
     {"help", no_argument, NULL, HELP},
@@ -105,6 +108,8 @@ static int load_file(struct bit_config *c)
     bit_fail_print("bitd");
     exit(BIT_EXIT_CONFIG);
 }
+
+static const char *holds; /* --holds; NULL: not asked */
 
 /* 0 to go on, 1 to end well, < 0. The file is read in a first pass, so that flags go over it wherever they stand. */
 static int take_flag(struct bit_config *c, int flag, bool file_pass)
@@ -135,6 +140,9 @@ static int take_flag(struct bit_config *c, int flag, bool file_pass)
     case RUN:
         snprintf(c->run, sizeof c->run, "%s", optarg);
         return strlen(optarg) < sizeof c->run ? 0 : bit_fail(BIT_EUSAGE, "--run: a path that long");
+    case HOLDS:
+        holds = optarg;
+        return 0;
     case REQUEUE:
         c->requeue = true;
         return 0;
@@ -198,6 +206,10 @@ int main(int argc, char **argv)
     if (err != 0)
         return err < 0 ? complain(err) : 0;
     bit_log_init(daemon.config.log_level);
+    if (holds != NULL) {
+        err = bit_own_run_is_in(daemon.config.state, holds);
+        return err < 0 ? complain(err) : err == 1 ? BIT_EXIT_OK : BIT_EXIT_FAILURE;
+    }
     bit_timeslice_shorten();
     err = bit_daemon_init(&daemon);
     if (err < 0)

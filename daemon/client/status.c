@@ -15,7 +15,8 @@
 Bit__RunState bit_status_state(const struct bit_runner *r)
 {
     char text[BIT_ERR_TEXT_MAX];
-    bool waits = bit_runner_is_blocked(r) || (r->run.checkpoints.failures >= 2 && bit_run_active(&r->run)) ||
+    bool waits = bit_runner_is_blocked(r) || bit_runner_is_withheld(r) ||
+                 (r->run.checkpoints.failures >= 2 && bit_run_active(&r->run)) ||
                  (r->job != NULL && bit_orders_wait_for_data(r->job, text, sizeof text));
 
     return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
@@ -30,6 +31,8 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
     m->state = bit_status_state(r);
     if (bit_runner_is_blocked(r))
         bit_format(s->reason, sizeof s->reason, "disk: %s", r->blocked);
+    else if (bit_runner_is_withheld(r))
+        bit_format(s->reason, sizeof s->reason, "not launched here: %s", r->withheld);
     else if (r->job != NULL && bit_orders_wait_for_data(r->job, text, sizeof text))
         bit_format(s->reason, sizeof s->reason, "data: %s", text);
     else if (m->state == BIT__RUN_STATE__BLOCKED)

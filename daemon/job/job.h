@@ -58,6 +58,8 @@ struct bit_jobs {
     struct bit_runs *runs;
     const struct bit_worker_link_listener *links;
     void (*stop_all)(void *owner, const char *why); /* bitd's own Slurm job ends, and bitd with it */
+    /* Whether this bitd is not to launch the run as things are; r->withheld says why. */
+    bool (*withhold)(void *owner, struct bit_runner *r);
     void *owner;
 };
 

@@ -60,17 +60,36 @@ static void stop_loop(struct bit_job *job)
                     r->run.fruitless, r->run.step, documents, good ? good->name : "none", job->cause.text);
 }
 
+/* What the next launch needs is not here: nothing was tried, and the run waits for it in the queue. */
+static bool wait_in_queue(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
+
+    if (!job->jobs->withhold(job->jobs->owner, r))
+        return false;
+    bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "%s; goes on after step %" PRIu64, job->cause.text,
+                         newest ? newest->step : 0);
+    give_slot_back(job);
+    return true;
+}
+
 static void settle_lost(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
+    const bool fatal = bit_run_is_fatal(job->cause.err);
 
+    if (!r->given_up && !r->run.launch.launched && !fatal && wait_in_queue(job))
+        return;
     if (r->run.launch.launched || job->cause.err < 0) /* a launch that failed is one without gain, too */
         bit_lost_record(job);
     if (r->given_up) {
         give_slot_back(job);
-    } else if (bit_run_is_fatal(job->cause.err)) {
+    } else if (fatal) {
         bit_runner_fail(r, bit_run_exit_code(job->cause.err), "%s", job->cause.text);
         give_slot_back(job);
+    } else if (wait_in_queue(job)) {
+        return;
     } else if (r->run.fruitless > r->run.spec->launch->max_restarts) {
         stop_loop(job);
         give_slot_back(job);
@@ -238,6 +257,12 @@ int bit_life_start(const struct bit_jobs *jobs, struct bit_runner *r)
 
 int bit_life_resume(const struct bit_jobs *jobs, struct bit_runner *r)
 {
+    const bool between = r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING;
+
+    if (!r->run.launch.launched && between && jobs->withhold(jobs->owner, r)) {
+        bit_runner_set_state(r, BIT__RUN_STATE__QUEUED, "bitd was away before the next launch");
+        return 0;
+    }
     struct bit_job *job = bit_job_create(jobs, &ops, r);
 
     if (job == NULL)
@@ -250,7 +275,7 @@ int bit_life_resume(const struct bit_jobs *jobs, struct bit_runner *r)
         bit_job_set_deadline(job, r->env->config->reconnect_ms);
     } else if (r->run.launch.launched) {
         bit_job_end(job, BIT_EWORKER, "the worker ended while bitd was away");
-    } else if (r->run.state == BIT__RUN_STATE__STARTING || r->run.state == BIT__RUN_STATE__RESTARTING) {
+    } else if (between) {
         bit_launching_begin(job);
     } else {
         bit_job_end(job, 0, "bitd was away before the next launch");

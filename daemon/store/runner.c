@@ -183,7 +183,7 @@ static int check_spec(Bit__RunSpec *spec, const char *path)
     return err < 0 ? (err == -ENOMEM ? err : BIT_ECORRUPT) : 0;
 }
 
-static int read_spec(const char *dir, Bit__RunSpec **out)
+int bit_runner_read_spec(const char *dir, Bit__RunSpec **out)
 {
     char path[BIT_CONFIG_PATH_MAX + 64];
 
@@ -213,7 +213,7 @@ int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, 
 {
     char path[BIT_CONFIG_PATH_MAX + 64];
     Bit__RunSpec *spec = NULL;
-    int err = read_spec(dir, &spec);
+    int err = bit_runner_read_spec(dir, &spec);
 
     if (err < 0)
         return err;
@@ -261,7 +261,7 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
     Bit__RunSpec *spec = NULL;
 
     snprintf(dir, sizeof dir, "%s/runs/r%" PRIu64, runs->env->config->state, number);
-    int err = read_spec(dir, &spec);
+    int err = bit_runner_read_spec(dir, &spec);
 
     if (err < 0)
         return err;
@@ -291,6 +291,11 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
 bool bit_runner_is_blocked(const struct bit_runner *r)
 {
     return r->pending_count > 0 || r->journal.torn || r->journal.lost;
+}
+
+bool bit_runner_is_withheld(const struct bit_runner *r)
+{
+    return r->withheld[0] != '\0' && r->job == NULL && r->run.state == BIT__RUN_STATE__QUEUED;
 }
 
 void bit_runner_changed(struct bit_runner *r)

@@ -38,6 +38,7 @@ struct bit_runner {
     struct bit_job *job;                 /* NULL unless the run holds a slot */
     struct bit_tensorboard *tensorboard; /* TensorBoard scalars of this launch, or NULL */
     bool corrupt;                        /* the journal is damaged: nothing may be appended */
+    char withheld[BIT_ERR_TEXT_MAX];     /* why this bitd does not launch it although it is queued; empty: it may */
     bool given_up; /* a record could not be written as it was; the run has failed, and that is its last one */
     bool syncing;  /* an fdatasync is on the thread pool */
     uv_work_t sync_work;
@@ -93,11 +94,15 @@ int bit_runner_try_state(struct bit_runner *r, Bit__RunState state, Bit__Mutatio
 /** StateChanged FAILED. */
 void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool bit_runner_is_blocked(const struct bit_runner *r);
+/** Queued, and not to be launched by this bitd as things are (`withheld` says why). */
+bool bit_runner_is_withheld(const struct bit_runner *r);
 /** Tell whoever waits for this run to look again. */
 void bit_runner_changed(struct bit_runner *r);
 /** Stand still until the disk takes what it was given. */
 void bit_runner_block(struct bit_runner *r, const char *why);
 
+/** The spec.pb of a run in folder `dir`; what later versions added is set. Errors: -errno; BIT_ECORRUPT. */
+int bit_runner_read_spec(const char *dir, Bit__RunSpec **out);
 /** A path below the run's folder, heap; NULL when memory ran out. */
 char *bit_runner_path(const struct bit_runner *r, const char *rest);
 

@@ -84,7 +84,8 @@ bool bit_runs_have_work(const struct bit_runs *runs)
 {
     for (size_t i = 0; i < runs->count; i++) {
         const struct bit_runner *r = runs->runner[i];
-        if (!r->corrupt && !bit_run_ended(&r->run) && r->run.state != BIT__RUN_STATE__PAUSED)
+        if (!r->corrupt && !bit_run_ended(&r->run) && r->run.state != BIT__RUN_STATE__PAUSED &&
+            !bit_runner_is_withheld(r))
             return true;
     }
     return false;
@@ -94,10 +95,10 @@ unsigned bit_runs_queue_position(const struct bit_runs *runs, const struct bit_r
 {
     unsigned position = 0;
 
-    if (runner->run.state != BIT__RUN_STATE__QUEUED)
+    if (runner->run.state != BIT__RUN_STATE__QUEUED || bit_runner_is_withheld(runner))
         return 0;
     for (size_t i = 0; i < runs->count; i++) {
-        position += runs->runner[i]->run.state == BIT__RUN_STATE__QUEUED;
+        position += runs->runner[i]->run.state == BIT__RUN_STATE__QUEUED && !bit_runner_is_withheld(runs->runner[i]);
         if (runs->runner[i] == runner)
             break;
     }

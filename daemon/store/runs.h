@@ -45,9 +45,9 @@ void bit_runs_schedule(struct bit_runs *runs);
 
 /** Runs that have a job. */
 uint32_t bit_runs_slots_taken(const struct bit_runs *runs);
-/** Runs that have not ended, and do not wait for anybody to resume them. */
+/** Runs that have not ended, and wait neither for anybody to resume them nor for another bitd to launch them. */
 bool bit_runs_have_work(const struct bit_runs *runs);
-/** From 1; 0 if it is not queued. */
+/** From 1; 0 if it is not queued, or withheld. */
 unsigned bit_runs_queue_position(const struct bit_runs *runs, const struct bit_runner *runner);
 
 #endif

@@ -87,6 +87,7 @@ static void exec_bitd(const struct fix *f)
     for (size_t i = 0; f->args[i] != NULL && n < BIT_COUNT(args) - 1; i++)
         args[n++] = f->args[i];
     int log = open(f->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(log, STDOUT_FILENO); /* of --run */
     dup2(log, STDERR_FILENO);
     execv(BITD_PATH, (char *const *)(uintptr_t)args);
     _exit(126);

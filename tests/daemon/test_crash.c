@@ -319,21 +319,17 @@ TEST(a_crash_loop_is_stopped)
     fix_finish(&f);
 }
 
-TEST(a_launcher_that_is_not_there_is_not_tried_for_ever)
+TEST(a_launcher_that_fails_is_not_tried_for_ever)
 {
     char run[32];
 
     fix_init(&f);
     f.args[0] = "--set";
-    f.args[1] = "mpirun=/nowhere/mpirun";
+    f.args[1] = "mpirun=/bin/false";
     if (!fix_start(&f))
         return;
     fix_submit(&f, "launch.max_restarts=1", run);
     EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY);
-    Bit__RunStatus *status = fix_status(&f, run);
-    if (status != NULL)
-        EXPECT_CONTAINS(status->reason, "/nowhere/mpirun");
-    bit_msg_free(status);
     fix_finish(&f);
 }
 

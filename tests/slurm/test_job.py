@@ -172,9 +172,14 @@ def pre_empted(c):
 def no_srun(c):
     with runs.InJob(c, nodes=2, name="nothing", config=f"slurm = {c.dir}\n") as d:
         run = d.submit(d.spec(ranks=2), "--set", "launch.max_restarts=0")
-        assert d.ctl("wait", run, "-q")[0] == 104
+        assert d.ctl("wait", run, "-q", "--for", "state=blocked")[0] == 0
         reason = d.status(run)["reason"]
         assert f"{c.dir}/srun" in reason and "setting slurm" in reason, reason
+        os.symlink(cluster.shutil.which("srun"), f"{c.dir}/srun")
+        try:
+            assert d.finish(run)["restarts"] == 0
+        finally:
+            os.unlink(f"{c.dir}/srun")
 
 
 def no_pmix(c):

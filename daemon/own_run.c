@@ -1,0 +1,215 @@
+#include "daemon/own_run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "daemon/launch/slurm_job.h"
+#include "daemon/sys/config.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/log.h"
+#include "proto/spec/spec.h"
+#include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("own_run");
+
+/* ---- specifications compared */
+
+/* The name of a run whose specification has none, as bitctl gives it: the file's, without its ending. */
+static int set_name(Bit__RunSpec *spec, const char *real)
+{
+    const char *slash = strrchr(real, '/'), *stem = slash ? slash + 1 : real, *dot = strrchr(stem, '.');
+
+    if (spec->name != NULL)
+        return 0;
+    spec->name = strndup(stem, dot != NULL && dot != stem ? (size_t)(dot - stem) : strlen(stem));
+    return spec->name == NULL ? bit_fail(-ENOMEM, "the name of a run") : 0;
+}
+
+/* As bitctl and bitd would make it of this file. */
+static int load_spec(const char *path, Bit__RunSpec **out)
+{
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    char *real = realpath(path, NULL);
+    Bit__RunSpec *spec = NULL;
+    struct stat st;
+    int err = 0;
+
+    if (problems == NULL)
+        err = bit_fail(-ENOMEM, "a specification");
+    else if (real == NULL || stat(real, &st) < 0)
+        err = bit_fail(-errno, "specification '%s'", path);
+    else if (!S_ISREG(st.st_mode))
+        err = bit_fail(BIT_ESPEC, "specification '%s': no file", path); /* what is read of a pipe is gone */
+    if (err == 0)
+        err = bit_spec_load(real, &spec, problems);
+    if (err >= 0)
+        err = set_name(spec, real);
+    if (err >= 0)
+        err = bit_spec_normalise(spec, dirname(real), problems);
+    if (err == BIT_ESPEC && problems != NULL && problems->count > 0)
+        bit_fail(err, "%s:%d: %s", path, problems->item[0].line, problems->item[0].text);
+    if (err >= 0)
+        *out = spec;
+    else
+        bit_msg_free(spec);
+    free(real);
+    free(problems);
+    return err < 0 ? err : 0;
+}
+
+static uint8_t *pack(const Bit__RunSpec *spec, size_t *bytes)
+{
+    *bytes = bit__run_spec__get_packed_size(spec);
+    uint8_t *buf = malloc(*bytes + 1);
+
+    if (buf != NULL)
+        bit__run_spec__pack(spec, buf);
+    return buf;
+}
+
+static bool is_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
+{
+    size_t a_bytes, b_bytes;
+    uint8_t *a_buf = pack(a, &a_bytes), *b_buf = pack(b, &b_bytes);
+    const bool same = a_buf != NULL && b_buf != NULL && a_bytes == b_bytes && memcmp(a_buf, b_buf, a_bytes) == 0;
+
+    free(a_buf);
+    free(b_buf);
+    return same;
+}
+
+/* As it was submitted: what `resume --ranks` changed since is no other specification. */
+static bool is_of(const char *state, uint64_t number, const Bit__RunSpec *spec)
+{
+    char dir[BIT_CONFIG_PATH_MAX + 64];
+    Bit__RunSpec *kept = NULL;
+
+    snprintf(dir, sizeof dir, "%s/runs/r%" PRIu64, state, number);
+    const bool same = bit_runner_read_spec(dir, &kept) == 0 && is_same(kept, spec);
+    bit_msg_free(kept);
+    return same;
+}
+
+int bit_own_run_is_in(const char *state, const char *path)
+{
+    char folder[BIT_CONFIG_PATH_MAX + 16];
+    Bit__RunSpec *spec = NULL;
+    const struct dirent *entry;
+    uint64_t number;
+    bool found = false;
+    int err = load_spec(path, &spec);
+
+    if (err < 0)
+        return err;
+    snprintf(folder, sizeof folder, "%s/runs", state);
+    DIR *dir = opendir(folder); /* bit_folders_list would tidy up */
+    while (dir != NULL && !found && (entry = readdir(dir)) != NULL)
+        found = sscanf(entry->d_name, "r%" SCNu64, &number) == 1 && is_of(state, number, spec);
+    if (dir != NULL)
+        closedir(dir);
+    bit_msg_free(spec);
+    return found;
+}
+
+/* ---- which it is */
+
+/* NULL: none. A run that failed or was cancelled is not taken up by itself: the next one begins anew. */
+static const struct bit_runner *find_same(const struct bit_runs *runs)
+{
+    Bit__RunSpec *spec = NULL;
+    const struct bit_runner *found = NULL;
+
+    if (load_spec(runs->env->config->run, &spec) < 0)
+        return NULL;
+    for (size_t i = runs->count; i-- > 0 && found == NULL;) {
+        const struct bit_runner *r = runs->runner[i];
+        if (!r->corrupt && bit_runner_is_own(r) && is_of(runs->env->config->state, r->run.number, spec))
+            found = r;
+    }
+    bit_msg_free(spec);
+    const bool in_vain = found != NULL && bit_run_ended(&found->run) && found->run.state != BIT__RUN_STATE__COMPLETED;
+    return in_vain ? NULL : found;
+}
+
+static void name_by_job(char *out, size_t room)
+{
+    const char *cluster = getenv("SLURM_CLUSTER_NAME");
+
+    snprintf(out, room, "slurm-%.32s-%" PRIu64, cluster ? cluster : "job", bit_slurm_job_own());
+}
+
+static int name_at_random(char *out, size_t room)
+{
+    uint64_t random[2];
+
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return bit_fail(-errno, "the id of a request: getrandom");
+    snprintf(out, room, "run-%016" PRIx64 "%016" PRIx64, random[0], random[1]);
+    return 0;
+}
+
+static void tell_own(const struct bit_runner *r)
+{
+    const struct bit_run *run = &r->run;
+
+    if (run->state == BIT__RUN_STATE__COMPLETED)
+        bit_warn("trained already",
+                 "run=%s name=%s step=%" PRIu64
+                 " text=\"the same specification, completed: nothing is trained; another "
+                 "state folder (--state, BITD_STATE) or specification trains again\"",
+                 run->id, run->spec->name, run->step);
+    else
+        bit_info("goes on", "run=%s name=%s state=%s step=%" PRIu64 " of=%" PRIu64, run->id, run->spec->name,
+                 bit_run_state_name(run->state), run->step, run->spec->schedule->steps);
+}
+
+int bit_own_run_choose(const struct bit_runs *runs, struct bit_own_run *out)
+{
+    *out = (struct bit_own_run){.first_new = runs->next_number};
+    if (runs->env->config->run[0] == '\0')
+        return 0;
+    const bool in_job = bit_slurm_job_own() != 0;
+    const struct bit_runner *own = NULL;
+    if (in_job) {
+        name_by_job(out->request_id, sizeof out->request_id);
+        own = bit_runs_find_request(runs, out->request_id);
+    }
+    if (own == NULL)
+        own = find_same(runs);
+    if (own != NULL) {
+        bit_format(out->request_id, sizeof out->request_id, "%s", own->run.request_id);
+        tell_own(own);
+        return 0;
+    }
+    return in_job ? 0 : name_at_random(out->request_id, sizeof out->request_id);
+}
+
+bool bit_own_run_excludes(const struct bit_own_run *own, const struct bit_runner *r)
+{
+    return own->request_id[0] != '\0' && r->run.number < own->first_new &&
+           strcmp(r->run.request_id, own->request_id) != 0;
+}
+
+void bit_own_run_tell_others(const struct bit_own_run *own, const struct bit_runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct bit_run *run = &runs->runner[i]->run;
+        if (runs->runner[i]->corrupt || bit_run_ended(run) || !bit_own_run_excludes(own, runs->runner[i]))
+            continue;
+        bit_warn(
+            "in the folder, too", "run=%s name=%s state=%s step=%" PRIu64 " of=%" PRIu64 " text=\"%s\"", run->id,
+            run->spec->name, bit_run_state_name(run->state), run->step, run->spec->schedule->steps,
+            runs->runner[i]->job != NULL
+                ? "its processes live, and train on in a slot until it ends"
+                : "left as it is; `bitd --run` of its own specification, or a bitd without --run, goes on with it");
+    }
+}

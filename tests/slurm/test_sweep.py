@@ -1,0 +1,182 @@
+"""deploy/slurm/train.sbatch as people use it: many specifications in one folder, the same one again, scancel, requeue, and
+another bitd that looks at what a job left."""
+import os
+
+import cluster
+
+cluster.enter()
+
+import runs  # noqa: E402
+from runs import shell, until  # noqa: E402
+
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy", "slurm", "train.sbatch")
+STEPS = 60
+undisturbed = {}
+
+
+class Job(runs.InJob):
+    """A job of train.sbatch for a specification of a folder."""
+
+    def __init__(self, folder, path, state=None, **environment):
+        self.__dict__.update(folder.__dict__)
+        self.state = state or os.path.join(folder.dir, "bitd", os.path.basename(path).rsplit(".", 1)[0])
+        self.socket = os.path.join(self.state, "bitd.sock")
+        env = {**os.environ, "PATH": os.path.dirname(self.bitd) + ":" + os.environ["PATH"], **environment}
+        self.job = shell(f"sbatch --parsable --nodes=1 --ntasks-per-node=1 --gres=none --output={self.dir}/%j.out {SCRIPT} {path}",
+                         env=env).stdout.strip()
+
+    def __enter__(self):
+        return self
+
+    def began(self, step):
+        """It trains, and has come so far."""
+        until(lambda: self.ctl("ps", "-q")[1].strip(), 30, "the run is there")
+        self.reach("r1", step)
+
+    def output(self):
+        with open(os.path.join(self.dir, f"{self.job}.out"), errors="replace") as f:
+            return f.read()
+
+    def scancel(self, *how):
+        shell(f"scancel {' '.join(how)} {self.job}")
+        until(lambda: self.job_state() in ("CANCELLED", "FAILED"), 30, "the job is over")
+        until(lambda: self.ctl("ps")[0] != 0, 30, "bitd has gone with it")
+
+
+class Look(runs.OnLogin):
+    """bitd on the login node, in no Slurm job, with what a job left; it goes as it came."""
+
+    def __exit__(self, kind, value, trace):
+        if kind and kind is not SystemExit:
+            self.dump()
+        self.stop()
+
+
+class Folder(runs.Runs):
+    """Specifications beside each other, each of one rank."""
+
+    def of(self, name, steps=STEPS, **more):
+        return self.spec(name=name, ranks=1, steps=steps, every=10, at_step=30, instances=4, micro=2, **more)
+
+    def sbatch(self, path, **more):
+        return Job(self, path, **more)
+
+    def look(self, state):
+        login = Look(self.cluster, os.path.basename(self.dir) + "-look-" + os.urandom(3).hex())
+        login.state = state
+        return login
+
+
+def ends_well(job):
+    assert job.ended() == ("COMPLETED", 0), (job.facts(), job.output())
+
+
+def want(c):
+    """The weights that an undisturbed run of 2000 steps ends with."""
+    if not undisturbed:
+        d = Folder(c, "undisturbed")
+        with d.sbatch(d.of("t", 2000)) as job:
+            ends_well(job)
+        with d.look(job.state) as login:
+            undisturbed["digest"] = login.status("r1")["weights_digest"]
+    return undisturbed["digest"]
+
+
+def three_jobs_from_one_folder(c):
+    d = Folder(c, "sweep")
+    paths = [d.of(name, 400) for name in ("a", "b", "c")]
+    jobs = [d.sbatch(path) for path in paths]
+    until(lambda: {job.job_state() for job in jobs} == {"RUNNING"} or any(job.job_state() == "FAILED" for job in jobs), 30, "three run")
+    for job in jobs:
+        with job:
+            ends_well(job)
+    for job, name in zip(jobs, "abc"):
+        assert job.state.endswith(f"/bitd/{name}")
+        with d.look(job.state) as login:
+            status = login.status("r1")
+            assert (status["name"], status["state"], status["step"]) == (name, "completed", 400), status
+
+
+def the_same_specification_twice(c):
+    """While it trains the second job is told who has it; when it is complete, that it is."""
+    d = Folder(c, "twice")
+    path = d.of("t", 3000)
+    with d.sbatch(path) as first:
+        first.began(5)
+        with d.sbatch(path) as second:
+            assert second.ended() == ("FAILED", 75), second.facts()
+            says = second.output()
+            assert f"another bitd has the state folder {first.state}: process " in says and f"in Slurm job {first.job}" in says, says
+        first.ctl("cancel", "r1", check=True)
+        assert first.ended() == ("FAILED", 103)
+    path = d.of("done")
+    for time in range(2):
+        with d.sbatch(path) as job:
+            ends_well(job)
+    assert "trained already run=r1 name=done" in job.output(), job.output()
+
+
+def scancel_leaves_the_run(c):
+    """The job ends, the run is unfinished; looked at from the login node it stays so; the same file goes on with it."""
+    expected, d = want(c), Folder(c, "left")
+    path = d.of("t", 2000)
+    for how in ((), ("--full", "--signal=KILL")):  # the last checkpoint is written, or nothing is
+        with d.sbatch(path) as job:
+            job.began(20 if how == () else 40)
+            job.scancel(*how)
+        with d.look(job.state) as login:
+            status = login.status("r1")
+            assert status["state"] == "blocked" and "in none" in status["reason"], status
+            assert "not launched here" in login.ctl("doctor", "r1")[1], login.ctl("doctor", "r1")
+    with d.sbatch(path) as job:
+        ends_well(job)
+    with d.look(job.state) as login:
+        status = login.status("r1")
+        assert status["state"] == "completed" and status["weights_digest"] == expected, status
+        assert login.ctl("ps", "-a", "-q")[1].split() == ["r1"], login.ctl("ps", "-a")
+
+
+def an_edited_specification_is_trained_first(c):
+    """What the folder holds besides is said, and left."""
+    d = Folder(c, "edited")
+    with d.sbatch(d.of("t", 3000)) as job:
+        job.began(5)
+        job.scancel()
+    with d.sbatch(d.of("t", 40)) as job:
+        ends_well(job)
+        says = job.output()
+        assert "in the folder, too run=r1 name=t" in says, says
+    with d.look(job.state) as login:
+        assert login.status("r2")["state"] == "completed" and login.status("r1")["step"] < 3000, login.status("r1")
+
+
+def requeued(c):
+    expected, d = want(c), Folder(c, "requeued")
+    with d.sbatch(d.of("t", 2000)) as job:
+        job.began(20)
+        shell(f"scontrol requeue {job.job}")
+        job.requeued()
+        ends_well(job)
+        assert job.facts()["Restarts"] == "1", job.facts()
+    with d.look(job.state) as login:
+        assert login.status("@last")["run"] == "r1" and login.status("r1")["weights_digest"] == expected, login.status("r1")
+
+
+def the_folder_of_an_earlier_version(c):
+    """One state folder for all specifications: a run that is in it goes on there, others have their own."""
+    expected, d = want(c), Folder(c, "old")
+    old, path = os.path.join(d.dir, "bitd"), d.of("t", 2000)
+    with d.sbatch(path, state=old, BITD_STATE=old) as job:
+        job.began(20)
+        job.scancel()
+    with d.sbatch(path, state=old) as job:
+        ends_well(job)
+    with d.sbatch(d.of("u")) as other:
+        ends_well(other)
+    assert os.path.isdir(os.path.join(old, "u", "runs")) and not os.path.exists(os.path.join(old, "t"))
+    with d.look(old) as login:
+        assert login.status("r1")["weights_digest"] == expected, login.status("r1")
+
+
+runs.main([three_jobs_from_one_folder, the_same_specification_twice, scancel_leaves_the_run, an_edited_specification_is_trained_first,
+           requeued, the_folder_of_an_earlier_version], nodes=4)
