@@ -5,37 +5,58 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/help.h"
+#include "ctl/cli/options.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/err.h"
 #include "proto/timeslice.h"
 
-static int no_verb(const char *name)
+static int no_verb(struct bit_cli *cli, const char *name)
 {
     const struct bit_cli_verb *meant = bit_verb_meant(bit_verbs, name);
 
     if (name[0] == '-')
-        bit_show(stderr, "bitctl: the verb comes first, and its options after it: bitctl VERB %s\n", name);
+        bit_fail(BIT_EUSAGE, "the verb comes first, and its options after it: bitctl VERB %s", name);
     else if (meant)
-        bit_show(stderr, "bitctl: there is no verb '%s'; did you mean `bitctl %s`?\n", name, meant->name);
+        bit_fail(BIT_EUSAGE, "there is no verb '%s'; did you mean `bitctl %s`?", name, meant->name);
     else
-        bit_show(stderr, "bitctl: there is no verb '%s'; `bitctl help` lists them\n", name);
-    return BIT_EXIT_USAGE;
+        bit_fail(BIT_EUSAGE, "there is no verb '%s'; `bitctl help` lists them", name);
+    return bit_failure_print(cli, BIT_EUSAGE);
 }
 
-/* `bitctl help [VERB]`, `bitctl --man [VERB]` */
-static int explain(int argc, char **argv, void (*all)(const struct bit_cli_verb *const *),
-                   void (*one)(const struct bit_cli_verb *))
+/* Whoever says --json anywhere gets his mistakes in it. */
+static bool wants_json(int argc, char **argv)
 {
-    const struct bit_cli_verb *verb = argc > 2 ? bit_verb_find(bit_verbs, argv[2]) : NULL;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
 
-    if (argc > 2 && !verb)
-        return no_verb(argv[2]);
+/* What `bitctl help` (or --man) prints of all verbs, of one, and of --json. */
+struct explanation {
+    void (*all)(const struct bit_cli_verb *const *);
+    void (*one)(const struct bit_cli_verb *);
+    void (*json)(const struct bit_cli_verb *const *);
+};
+static const struct explanation help = {bit_help_all, bit_help, bit_help_json},
+                                man = {bit_man_all, bit_man, bit_man_json};
+
+static int explain(struct bit_cli *cli, int argc, char **argv, const struct explanation *e)
+{
+    const char *what = argc > 2 && strcmp(argv[2], "--json") != 0 ? argv[2] : NULL;
+    const struct bit_cli_verb *verb = what ? bit_verb_find(bit_verbs, what) : NULL;
+
     if (verb)
-        one(verb);
+        e->one(verb);
+    else if (what && strcmp(what, "json") == 0)
+        e->json(bit_verbs);
+    else if (what)
+        return no_verb(cli, what);
     else
-        all(bit_verbs);
+        e->all(bit_verbs);
     return BIT_EXIT_OK;
 }
 
@@ -52,7 +73,7 @@ static int end(int code)
 
 int main(int argc, char **argv)
 {
-    struct bit_cli cli = {0};
+    struct bit_cli cli = {0}, mistaken = {.json = wants_json(argc, argv)};
 
     bit_timeslice_shorten();
     signal(SIGPIPE, SIG_DFL); /* `bitctl log | head` ends quietly */
@@ -61,11 +82,12 @@ int main(int argc, char **argv)
         return BIT_EXIT_USAGE;
     }
     if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return end(explain(argc, argv, bit_help_all, bit_help));
+        return end(explain(&mistaken, argc, argv, &help));
     if (strcmp(argv[1], "--man") == 0)
-        return end(explain(argc, argv, bit_man_all, bit_man));
+        return end(explain(&mistaken, argc, argv, &man));
     const struct bit_cli_verb *verb = bit_verb_find(bit_verbs, strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
     if (!verb)
-        return no_verb(argv[1]);
+        return end(no_verb(&mistaken, argv[1]));
+    bit_usage_in_json(mistaken.json);
     return end(verb->run(&cli, argc - 1, argv + 1));
 }

@@ -12,33 +12,34 @@
 static const struct {
     int err;
     int exit_code;
+    const char *name; /* for programs */
     const char *text;
     bool in_note; /* the notes of this code are whole sentences, which say it themselves */
 } table[] = {
-    {BIT_EUSAGE, BIT_EXIT_USAGE, "usage", true},
-    {BIT_ESPEC, BIT_EXIT_SPEC, "the specification has problems", true},
-    {BIT_ECORRUPT, BIT_EXIT_CORRUPT, "corrupt data"},
-    {BIT_EFRAME, BIT_EXIT_INTERNAL, "malformed frame"},
-    {BIT_EMESSAGE, BIT_EXIT_INTERNAL, "malformed message"},
-    {BIT_ELIMIT, BIT_EXIT_INTERNAL, "above the limit"},
-    {BIT_EDATA, BIT_EXIT_CORRUPT, "bad data", true},
-    {BIT_ENORUN, BIT_EXIT_NOT_FOUND, "no such run", true},
-    {BIT_ESTATE, BIT_EXIT_FAILURE, "not possible in this state", true},
-    {BIT_EDAEMON, BIT_EXIT_UNAVAILABLE, "no daemon answers", true},
-    {BIT_EPHASE, BIT_EXIT_INTERNAL, "an order for another phase"},
-    {BIT_EEPOCH, BIT_EXIT_INTERNAL, "from a launch that is over"},
-    {BIT_EAUTH, BIT_EXIT_PERMISSION, "not authorised"},
-    {BIT_EMPI, BIT_EXIT_FAILURE, "MPI failed"},
-    {BIT_EWORKER, BIT_EXIT_FAILURE, "a worker was lost"},
-    {BIT_ENUMERIC, BIT_EXIT_POLICY, "not a finite number"},
-    {BIT_EMEMORY, BIT_EXIT_FAILURE, "does not fit the memory"},
-    {BIT_EBUSY, BIT_EXIT_TRYAGAIN, "in use", true},
-    {BIT_ECUDA, BIT_EXIT_FAILURE, "CUDA failed"},
-    {BIT_EVERSION, BIT_EXIT_FAILURE, "another version"},
-    {BIT_ETIMEOUT, BIT_EXIT_UNFINISHED, "did not happen in time"},
-    {BIT_ENCCL, BIT_EXIT_FAILURE, "a collective between GPUs failed"},
-    {BIT_EDIFFERS, BIT_EXIT_POLICY, "a step done again came out otherwise"},
-    {BIT_EREPLICA, BIT_EXIT_POLICY, "copies of the weights differ"},
+    {BIT_EUSAGE, BIT_EXIT_USAGE, "usage", "usage", true},
+    {BIT_ESPEC, BIT_EXIT_SPEC, "specification", "the specification has problems", true},
+    {BIT_ECORRUPT, BIT_EXIT_CORRUPT, "corrupt", "corrupt data"},
+    {BIT_EFRAME, BIT_EXIT_INTERNAL, "frame", "malformed frame"},
+    {BIT_EMESSAGE, BIT_EXIT_INTERNAL, "message", "malformed message"},
+    {BIT_ELIMIT, BIT_EXIT_INTERNAL, "limit", "above the limit"},
+    {BIT_EDATA, BIT_EXIT_CORRUPT, "data", "bad data", true},
+    {BIT_ENORUN, BIT_EXIT_NOT_FOUND, "no_run", "no such run", true},
+    {BIT_ESTATE, BIT_EXIT_FAILURE, "state", "not possible in this state", true},
+    {BIT_EDAEMON, BIT_EXIT_UNAVAILABLE, "no_daemon", "no daemon answers", true},
+    {BIT_EPHASE, BIT_EXIT_INTERNAL, "phase", "an order for another phase"},
+    {BIT_EEPOCH, BIT_EXIT_INTERNAL, "epoch", "from a launch that is over"},
+    {BIT_EAUTH, BIT_EXIT_PERMISSION, "authorisation", "not authorised"},
+    {BIT_EMPI, BIT_EXIT_FAILURE, "mpi", "MPI failed"},
+    {BIT_EWORKER, BIT_EXIT_FAILURE, "worker_lost", "a worker was lost"},
+    {BIT_ENUMERIC, BIT_EXIT_POLICY, "not_finite", "not a finite number"},
+    {BIT_EMEMORY, BIT_EXIT_FAILURE, "memory", "does not fit the memory"},
+    {BIT_EBUSY, BIT_EXIT_TRYAGAIN, "busy", "in use", true},
+    {BIT_ECUDA, BIT_EXIT_FAILURE, "cuda", "CUDA failed"},
+    {BIT_EVERSION, BIT_EXIT_FAILURE, "version", "another version"},
+    {BIT_ETIMEOUT, BIT_EXIT_UNFINISHED, "timeout", "did not happen in time", true},
+    {BIT_ENCCL, BIT_EXIT_FAILURE, "nccl", "a collective between GPUs failed"},
+    {BIT_EDIFFERS, BIT_EXIT_POLICY, "differs", "a step done again came out otherwise"},
+    {BIT_EREPLICA, BIT_EXIT_POLICY, "replica", "copies of the weights differ"},
 };
 
 static _Thread_local char note_text[BIT_ERR_TEXT_MAX];
@@ -55,6 +56,14 @@ const char *bit_strerror(int err)
         return strerror(-err);
     snprintf(unknown, sizeof unknown, "error %d", err);
     return unknown;
+}
+
+const char *bit_err_name(int err)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].err == err)
+            return table[i].name;
+    return err < 0 && err > -3000 ? strerrorname_np(-err) : NULL;
 }
 
 int bit_exit_code(int err)

@@ -58,6 +58,9 @@ enum bit_exit {
 /** Text of any code this project returns. Never NULL; static storage, or thread-local for unknown codes. */
 const char *bit_strerror(int err);
 
+/** What programs call it: "no_run" for BIT_ENORUN, "ENOENT" for the system's; NULL for a code without a name. */
+const char *bit_err_name(int err);
+
 /** The exit code that a program ends with when `err` is what stopped it. */
 int bit_exit_code(int err);
 

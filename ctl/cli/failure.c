@@ -7,25 +7,34 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-int bit_failure_print(struct bit_cli *cli, int err)
+int bit_failure_write(FILE *f, const struct bit_cli *cli, int err)
 {
+    const char *text = bit_fail_text();
+
     if (cli->json) {
         Bit__ErrorReply reply = BIT__ERROR_REPLY__INIT;
         reply.error = err;
         reply.exit_code = bit_exit_code(err);
-        reply.text = bit_lend(bit_fail_text());
-        bit_print_json(&reply);
+        reply.text = bit_lend(*text ? text : bit_strerror(err));
+        reply.name = bit_lend(bit_err_name(err));
+        bit_write_json(f, &reply);
     } else {
-        const char *text = bit_fail_text();
-        bit_show(stderr, "bitctl: %s\n", *text ? text : bit_strerror(err));
+        bit_show(f, "bitctl: %s\n", *text ? text : bit_strerror(err));
     }
     return bit_exit_code(err);
+}
+
+int bit_failure_print(const struct bit_cli *cli, int err)
+{
+    return bit_failure_write(cli->json ? stdout : stderr, cli, err);
 }
 
 int bit_failure_print_reply(struct bit_cli *cli, const Bit__ErrorReply *error)
 {
     if (cli->json) {
-        bit_print_json(error);
+        Bit__ErrorReply named = *error;
+        named.name = bit_lend(bit_err_name(error->error));
+        bit_print_json(&named);
         return error->exit_code;
     }
     bit_show(stderr, "bitctl: %s\n", error->text);

@@ -2,11 +2,15 @@
 #ifndef BIT_CTL_FAILURE_H
 #define BIT_CTL_FAILURE_H
 
+#include <stdio.h>
+
 #include "ctl/cli/verb.h"
 #include "proto/bit.pb-c.h"
 
 /** Print what bit_fail noted, or err's own text, and return its exit code. */
-int bit_failure_print(struct bit_cli *cli, int err);
+int bit_failure_print(const struct bit_cli *cli, int err);
+/** The same, wherever it shall stand. */
+int bit_failure_write(FILE *f, const struct bit_cli *cli, int err);
 /** Print bitd's ErrorReply with its problems, and return its exit code. */
 int bit_failure_print_reply(struct bit_cli *cli, const Bit__ErrorReply *error);
 

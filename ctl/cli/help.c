@@ -4,8 +4,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "config.h"
+#include "ctl/cli/json_page.h"
+
+/* One that every verb takes, as this one takes it. */
+static struct bit_option common_option(const struct bit_cli_verb *verb, int i)
+{
+    struct bit_option o = bit_verb_common[i];
+
+    if (i == BIT_COMMON_QUIET && verb->quiet)
+        o.help = verb->quiet;
+    return o;
+}
 
 static void print_option(const struct bit_option *o)
 {
@@ -22,8 +35,10 @@ void bit_help(const struct bit_cli_verb *verb)
     printf("\nOptions:\n");
     for (int i = 0; i < bit_verb_option_count(verb); i++)
         print_option(&verb->options[i]);
-    for (int i = 0; i < BIT_COMMON_COUNT; i++)
-        print_option(&bit_verb_common[i]);
+    for (int i = 0; i < BIT_COMMON_COUNT; i++) {
+        const struct bit_option o = common_option(verb, i);
+        print_option(&o);
+    }
     if (verb->examples)
         printf("\nExamples:\n%s\n", verb->examples);
 }
@@ -42,7 +57,7 @@ void bit_help_all(const struct bit_cli_verb *const *verbs)
     for (size_t i = 0; verbs[i]; i++)
         printf("  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
     printf("\nRUN is a run's id (r7), its name, or @last; a name and @last mean your own runs first.\n"
-           "Every verb has --help; every reading verb has --json.\n\n"
+           "Every verb has --help; every reading verb has --json, which `bitctl help json` explains.\n\n"
            "A first run:\n"
            "  $ bitd &                                          start the daemon for this user\n"
            "  $ bitctl tokenize --tokenizer tokenizer.json --output tokens documents.jsonl.gz\n"
@@ -77,6 +92,17 @@ static void man_text(const char *text)
     putchar('\n');
 }
 
+/* Lines that stay as they are, empty ones too. */
+static void man_lines(const char *text)
+{
+    char line[256];
+
+    for (; *text; text += strcspn(text, "\n") + 1) {
+        snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
+        man_text(line);
+    }
+}
+
 static void man_option(const struct bit_option *o)
 {
     printf(".TP\n");
@@ -89,7 +115,7 @@ static void man_option(const struct bit_option *o)
     man_text(o->help);
 }
 
-static void man_head(const char *name, const char *summary)
+static void man_head(const char *name, int section, const char *summary)
 {
     char upper[64];
     size_t i = 0;
@@ -97,13 +123,13 @@ static void man_head(const char *name, const char *summary)
     for (; name[i] && i + 1 < sizeof upper; i++)
         upper[i] = (char)toupper((unsigned char)name[i]);
     upper[i] = '\0';
-    printf(".TH \"%s\" 1 \"\" \"bitd %s\" \"bitd\"\n.SH NAME\n%s \\- ", upper, BIT_VERSION, name);
+    printf(".TH \"%s\" %d \"\" \"bitd %s\" \"bitd\"\n.SH NAME\n%s \\- ", upper, section, BIT_VERSION, name);
     man_text(summary);
 }
 
 void bit_man_all(const struct bit_cli_verb *const *verbs)
 {
-    man_head("bitctl", "submit, watch and steer training runs of bitd");
+    man_head("bitctl", 1, "submit, watch and steer training runs of bitd");
     printf(".SH SYNOPSIS\n.B bitctl\n\\fIVERB\\fR [options] [words]\n.SH VERBS\n");
     for (size_t i = 0; verbs[i]; i++) {
         printf(".TP\n.B %s\n", verbs[i]->name);
@@ -114,7 +140,7 @@ void bit_man_all(const struct bit_cli_verb *const *verbs)
     printf(".SH ENVIRONMENT\n.TP\n.B BITD_SOCKET\nThe daemon's socket.\n.SH SEE ALSO\n.BR bitd (1)");
     for (size_t i = 0; verbs[i]; i++)
         printf(",\n.BR bitctl-%s (1)", verbs[i]->name);
-    printf("\n");
+    printf(",\n.BR bitctl-json (7)\n");
 }
 
 void bit_man(const struct bit_cli_verb *verb)
@@ -122,7 +148,7 @@ void bit_man(const struct bit_cli_verb *verb)
     char name[64];
 
     snprintf(name, sizeof name, "bitctl-%s", verb->name);
-    man_head(name, verb->summary);
+    man_head(name, 1, verb->summary);
     printf(".SH SYNOPSIS\n\\fBbitctl %s\\fR ", verb->name);
     man_text(verb->synopsis);
     printf(".SH DESCRIPTION\n");
@@ -130,8 +156,10 @@ void bit_man(const struct bit_cli_verb *verb)
     printf(".SH OPTIONS\n");
     for (int i = 0; i < bit_verb_option_count(verb); i++)
         man_option(&verb->options[i]);
-    for (int i = 0; i < BIT_COMMON_COUNT; i++)
-        man_option(&bit_verb_common[i]);
+    for (int i = 0; i < BIT_COMMON_COUNT; i++) {
+        const struct bit_option o = common_option(verb, i);
+        man_option(&o);
+    }
     if (verb->examples) {
         printf(".SH EXAMPLES\n.nf\n");
         man_text(verb->examples);
@@ -139,5 +167,27 @@ void bit_man(const struct bit_cli_verb *verb)
     }
     printf(".SH EXIT STATUS\n");
     man_text(exit_codes);
-    printf(".SH SEE ALSO\n.BR bitctl (1), bitd (1)\n");
+    printf(".SH SEE ALSO\n.BR bitctl (1), bitctl-json (7), bitd (1)\n");
+}
+
+void bit_help_json(const struct bit_cli_verb *const *verbs)
+{
+    bit_json_page_print(stdout, verbs);
+}
+
+void bit_man_json(const struct bit_cli_verb *const *verbs)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *f = open_memstream(&text, &bytes);
+
+    if (f == NULL)
+        return;
+    bit_json_page_print(f, verbs);
+    fclose(f);
+    man_head("bitctl-json", 7, "what bitctl prints with --json");
+    printf(".SH DESCRIPTION\n.nf\n");
+    man_lines(text);
+    printf(".fi\n.SH SEE ALSO\n.BR bitctl (1)\n");
+    free(text);
 }

@@ -10,5 +10,8 @@ void bit_help_all(const struct bit_cli_verb *const *verbs);
 /** The same as man pages, in roff's man macros: bitctl-VERB(1) and bitctl(1). */
 void bit_man(const struct bit_cli_verb *verb);
 void bit_man_all(const struct bit_cli_verb *const *verbs);
+/** What --json prints (json_page.h), and bitctl-json(7). */
+void bit_help_json(const struct bit_cli_verb *const *verbs);
+void bit_man_json(const struct bit_cli_verb *const *verbs);
 
 #endif

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/help.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
+#include "proto/limits.h"
 
 #define OPTIONS_MAX 32
 
@@ -146,15 +149,26 @@ int bit_options_end_many(struct bit_options *o, int got, int argc, char **argv)
     return end_with(o, got, argc, argv, 1, argc);
 }
 
+static bool usage_in_json;
+
+void bit_usage_in_json(bool json)
+{
+    usage_in_json = json;
+}
+
 int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...)
 {
+    struct bit_cli cli = {.json = true};
+    char text[BIT_ERR_TEXT_MAX];
     va_list args;
 
-    bit_show(stderr, "bitctl %s: ", verb->name);
     va_start(args, fmt);
-    bit_show_args(stderr, fmt, args);
+    bit_vformat(text, sizeof text, fmt, args);
     va_end(args);
-    bit_show(stderr, "\nusage: bitctl %s %s\nTry `bitctl %s --help`.\n", verb->name, verb->synopsis, verb->name);
+    if (usage_in_json)
+        return bit_failure_print(&cli, bit_fail(BIT_EUSAGE, "%s: %s", verb->name, text));
+    bit_show(stderr, "bitctl %s: %s\nusage: bitctl %s %s\nTry `bitctl %s --help`.\n", verb->name, text, verb->name,
+             verb->synopsis, verb->name);
     return BIT_EXIT_USAGE;
 }
 

@@ -26,7 +26,9 @@ int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int w
 /** The same where at least one word must follow: argv[o->rest] to argv[argc - 1]. */
 int bit_options_end_many(struct bit_options *o, int got, int argc, char **argv);
 
-/** "bitctl submit: what" and a pointer to --help, on stderr; returns BIT_EXIT_USAGE. */
+/** Mistakes are JSON from here on: said before a verb begins, for a mistake may come before its --json is read. */
+void bit_usage_in_json(bool json);
+/** "bitctl submit: what" and a pointer to --help, on stderr, or an ErrorReply as JSON; returns BIT_EXIT_USAGE. */
 int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** Read an unsigned number; false, with nothing written, unless the whole text is one. */
 bool bit_parse_u64(const char *text, unsigned long long *out);

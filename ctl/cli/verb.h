@@ -7,11 +7,19 @@
 
 #include <stdbool.h>
 
+#include <protobuf-c/protobuf-c.h>
+
 struct bit_option {
     const char *name; /* "follow": --follow */
     char letter;      /* 'f': -f; 0 for none */
     const char *arg;  /* "N" if it takes a value, NULL for a flag */
     const char *help; /* one sentence */
+};
+
+/* What a verb prints with --json: a message of bit.proto, and when. */
+struct bit_verb_object {
+    const ProtobufCMessageDescriptor *type;
+    const char *when;
 };
 
 /* What every verb is given. */
@@ -28,7 +36,9 @@ struct bit_cli_verb {
     const char *description; /* paragraphs parted by a blank line */
     /* Ended by one without a name, or NULL; those of bit_verb_common are every verb's. */
     const struct bit_option *options;
-    const char *examples;                                   /* lines; a line that starts with "$ " is a command */
+    const char *quiet;                  /* what is left with -q: a sentence, and part of the help */
+    const struct bit_verb_object *json; /* what there is with --json (json_page.h), ended by one without a type */
+    const char *examples;               /* lines; a line that starts with "$ " is a command */
     int (*run)(struct bit_cli *cli, int argc, char **argv); /* returns the exit code; argv[0] is the verb */
 };
 

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,32 +157,38 @@ static void print_sample(const struct sample *s)
     putchar('\n');
 }
 
-static json_t *describe_sample(const struct sample *s)
-{
-    struct weighed w;
-    json_t *common = json_array();
-
-    weigh(s, &w);
-    for (unsigned k = 0; k < w.commons; k++)
-        json_array_append_new(common, json_pack("{s:I, s:f}", "id", (json_int_t)w.common[k], "share", w.share[k]));
-    return json_pack("{s:I, s:I, s:I, s:f, s:o}", "ids", (json_int_t)s->ids, "different", (json_int_t)w.different,
-                     "highest", (json_int_t)s->most, "entropy_bits", w.entropy, "common", common);
-}
-
 /* Each file with its own sample. */
 static void print_json(const char *path, const struct info *i, struct sample *s)
 {
-    json_t *m = json_pack("{s:s, s:I, s:I, s:I, s:i}", "path", path, "bytes", (json_int_t)i->bytes, "tokens",
-                          (json_int_t)i->tokens, "instances", (json_int_t)i->instances, "token_bytes",
-                          (int)i->token_bytes);
+    Bit__DataInfo m = BIT__DATA_INFO__INIT;
+    Bit__IdSample sample = BIT__ID_SAMPLE__INIT;
+    Bit__IdShare share[COMMON], *common[COMMON];
+    struct weighed w;
 
-    if (m != NULL && i->has_documents)
-        json_object_set_new(m, "documents", json_integer((json_int_t)i->documents));
-    json_object_set_new(m, "sample", describe_sample(s));
+    weigh(s, &w);
+    for (unsigned k = 0; k < w.commons; k++) {
+        share[k] = (Bit__IdShare)BIT__ID_SHARE__INIT;
+        share[k].id = w.common[k];
+        share[k].share = w.share[k];
+        common[k] = &share[k];
+    }
+    sample.ids = s->ids;
+    sample.different = w.different;
+    sample.highest = s->most;
+    sample.entropy_bits = w.entropy;
+    sample.n_common = w.commons;
+    sample.common = common;
+    m.path = bit_lend(path);
+    m.bytes = i->bytes;
+    m.tokens = i->tokens;
+    m.instances = i->instances;
+    m.token_bytes = i->token_bytes;
+    m.has_documents = i->has_documents;
+    m.documents = i->documents;
+    m.sample = &sample;
+    bit_print_json(&m);
     memset(s->count, 0, COUNTED_MAX * sizeof *s->count);
     s->ids = s->most = 0;
-    bit_show_json(m, JSON_REAL_PRECISION(6));
-    json_decref(m);
 }
 
 int bit_data_info(const struct bit_data_options *o, const struct bit_data_files *files)

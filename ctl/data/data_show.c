@@ -1,7 +1,6 @@
 /* The documents of one step, found by the code that feeds them. */
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,37 +248,51 @@ static int print_person(const struct show *s, const struct shown *shown)
     return err;
 }
 
-static json_t *describe_part(const struct show *s, const struct shown *shown, const struct part *p, int *err)
+/* m->text is the caller's to free. */
+static int describe_part(const struct show *s, const struct shown *shown, const struct part *p, Bit__ShownDocument *m)
 {
-    uint64_t from, to;
-    char *text = NULL;
+    bit__shown_document__init(m);
+    bounds(s, shown, p, &m->from, &m->to);
+    m->id = p->id;
+    m->source = p->source;
+    m->line = strtoull(p->line, NULL, 10);
+    return s->tokenizer == NULL ? 0 : decode(s, shown, m->from, m->to, &m->text);
+}
 
-    bounds(s, shown, p, &from, &to);
-    json_t *m = json_pack("{s:s, s:s, s:I, s:I, s:I}", "id", p->id, "source", p->source, "line",
-                          (json_int_t)strtoll(p->line, NULL, 10), "from", (json_int_t)from, "to", (json_int_t)to);
-    if (s->tokenizer != NULL && *err == 0)
-        *err = decode(s, shown, from, to, &text);
-    if (text != NULL) /* cut inside a character it is no JSON text: left out then */
-        json_object_set_new(m, "text", json_string(text));
-    free(text);
-    return m;
+static void print_instance(const struct show *s, const struct shown *shown, Bit__ShownDocument **documents)
+{
+    Bit__ShownInstance m = BIT__SHOWN_INSTANCE__INIT;
+
+    m.step = s->o->step;
+    m.row = shown->row;
+    m.rank = shown->row % s->spec->launch->ranks;
+    m.set = bit_lend(bit_batches_name(s->batches, shown->what.source));
+    m.epoch = shown->what.epoch;
+    m.file = bit_lend(shown->place.path);
+    m.instance = shown->place.instance;
+    m.token = m.first_token = shown->place.token;
+    m.tokens = s->spec->model->context;
+    m.n_documents = shown->parts;
+    m.documents = documents;
+    bit_print_json(&m);
 }
 
 static int print_json(const struct show *s, const struct shown *shown)
 {
-    json_t *documents = json_array();
-    int err = 0;
+    Bit__ShownDocument *document = calloc(shown->parts + 1, sizeof *document);
+    Bit__ShownDocument **documents = calloc(shown->parts + 1, sizeof *documents);
+    int err = document == NULL || documents == NULL ? bit_fail(-ENOMEM, "the documents of a step") : 0;
 
-    for (size_t i = 0; i < shown->parts; i++)
-        json_array_append_new(documents, describe_part(s, shown, &shown->part[i], &err));
-    json_t *m = json_pack("{s:I, s:I, s:I, s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "step", (json_int_t)s->o->step, "row",
-                          (json_int_t)shown->row, "rank", (json_int_t)(shown->row % s->spec->launch->ranks), "set",
-                          bit_batches_name(s->batches, shown->what.source), "epoch", (json_int_t)shown->what.epoch,
-                          "file", shown->place.path, "instance", (json_int_t)shown->place.instance, "token",
-                          (json_int_t)shown->place.token, "tokens", (json_int_t)s->spec->model->context, "documents",
-                          documents);
-    bit_show_json(m, 0);
-    json_decref(m);
+    for (size_t i = 0; i < shown->parts && err == 0; i++) {
+        documents[i] = &document[i];
+        err = describe_part(s, shown, &shown->part[i], &document[i]);
+    }
+    if (err == 0)
+        print_instance(s, shown, documents);
+    for (size_t i = 0; i < shown->parts && document != NULL; i++)
+        free(document[i].text);
+    free(documents);
+    free(document);
     return err;
 }
 

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@ struct verify {
     unsigned token_bytes;
     uint32_t vocab;                       /* ids are below it; 0: not known */
     const struct bit_sidecar_file *entry; /* NULL: nothing is recorded */
+    bool recorded;
     uint64_t bytes;
     uint32_t crc;
     uint8_t *piece;
@@ -102,48 +102,76 @@ static int compare(const struct verify *v)
     return 0;
 }
 
+/* err < 0: what bit_fail noted of it. */
+static void print_json(const struct verify *v, int err)
+{
+    Bit__DataVerdict m = BIT__DATA_VERDICT__INIT;
+    char crc[9];
+
+    snprintf(crc, sizeof crc, "%08x", v->crc);
+    m.path = bit_lend(v->path);
+    m.good = err >= 0;
+    if (err < 0) {
+        m.has_error = m.has_exit_code = true;
+        m.error = err;
+        m.exit_code = bit_exit_code(err);
+        m.name = bit_lend(bit_err_name(err));
+        m.text = bit_lend(bit_fail_text());
+    } else {
+        m.has_tokens = m.has_recorded = m.has_vocab = true;
+        m.tokens = v->bytes / v->token_bytes;
+        m.crc32c = crc;
+        m.recorded = v->recorded;
+        m.vocab = v->vocab;
+    }
+    bit_print_json(&m);
+}
+
 static void print_good(const struct bit_data_options *o, const struct verify *v)
 {
     if (o->cli->quiet)
         return;
-    if (o->cli->json) {
-        char crc[9]; /* as in dataset.json */
-        snprintf(crc, sizeof crc, "%08x", v->crc);
-        json_t *m = json_pack("{s:s, s:b, s:I, s:s, s:b, s:i}", "path", v->path, "good", 1, "tokens",
-                              (json_int_t)(v->bytes / v->token_bytes), "crc32c", crc, "recorded", v->entry != NULL,
-                              "vocab", (int)v->vocab);
-        bit_show_json(m, 0);
-        json_decref(m);
-        return;
-    }
     bit_show(stdout, "%s: good, %" PRIu64 " ids", v->path, v->bytes / v->token_bytes);
     if (v->vocab != 0)
         bit_show(stdout, " below %u", v->vocab);
     else
         bit_show(stdout, ", the vocabulary is not known (--vocab)");
-    bit_show(stdout, v->entry ? ", CRC-32C %08x as recorded\n" : ", CRC-32C %08x, none is recorded\n", v->crc);
+    bit_show(stdout, v->recorded ? ", CRC-32C %08x as recorded\n" : ", CRC-32C %08x, none is recorded\n", v->crc);
+}
+
+static int look_at_file(struct verify *v)
+{
+    struct bit_sidecar sidecar;
+    int err = bit_data_describe(v->path, &sidecar, &v->token_bytes);
+
+    if (err < 0)
+        return err;
+    v->entry = bit_sidecar_find(&sidecar, v->path);
+    v->recorded = v->entry != NULL;
+    if (v->vocab == 0)
+        v->vocab = sidecar.vocab;
+    if (sidecar.token_bytes == 0 && v->vocab > BIT_VOCAB_16BIT)
+        v->token_bytes = sizeof(uint32_t);
+    err = read_through(v);
+    if (err == 0)
+        err = compare(v);
+    bit_sidecar_finish(&sidecar);
+    v->entry = NULL;
+    return err;
 }
 
 static int verify_file(const struct bit_data_options *o, const char *path, uint8_t *piece)
 {
     struct verify v = {.path = path, .piece = piece, .vocab = (uint32_t)o->vocab};
-    struct bit_sidecar sidecar;
-    int err = bit_data_describe(path, &sidecar, &v.token_bytes);
+    int err = look_at_file(&v);
 
-    if (err < 0)
-        return err;
-    v.entry = bit_sidecar_find(&sidecar, path);
-    if (v.vocab == 0)
-        v.vocab = sidecar.vocab;
-    if (sidecar.token_bytes == 0 && v.vocab > BIT_VOCAB_16BIT)
-        v.token_bytes = sizeof(uint32_t);
-    err = read_through(&v);
-    if (err == 0)
-        err = compare(&v);
-    if (err == 0)
+    if (o->cli->json)
+        print_json(&v, err);
+    else if (err == 0)
         print_good(o, &v);
-    bit_sidecar_finish(&sidecar);
-    return err;
+    else
+        bit_failure_print(o->cli, err);
+    return bit_exit_code(err);
 }
 
 /* All files, also after one that is bad; the exit code of the first that is. */
@@ -155,8 +183,7 @@ int bit_data_verify(const struct bit_data_options *o, const struct bit_data_file
     if (piece == NULL)
         return bit_failure_print(o->cli, bit_fail(-ENOMEM, "a buffer"));
     for (size_t i = 0; i < files->count; i++) {
-        int err = verify_file(o, files->path[i], piece);
-        int said = err < 0 ? bit_failure_print(o->cli, err) : 0;
+        const int said = verify_file(o, files->path[i], piece);
         code = code == BIT_EXIT_OK ? said : code;
     }
     free(piece);

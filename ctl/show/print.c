@@ -11,9 +11,9 @@
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/spec/spec.h"
+#include "proto/text/json.h"
 
-void bit_print_json(const void *msg)
+void bit_write_json(FILE *f, const void *msg)
 {
     char *text;
     size_t bytes;
@@ -22,11 +22,16 @@ void bit_print_json(const void *msg)
         bit_show(stderr, "bitctl: %s\n", bit_fail_text());
         return;
     }
-    bit_show_raw(stdout, text, bytes);
-    if (bytes == 0 || text[bytes - 1] != '\n')
-        putchar('\n');
-    fflush(stdout);
+    bit_show(f, "{\"schema\":%d%s", BIT_JSON_SCHEMA, bytes > 2 ? "," : "");
+    bit_show_raw(f, text + 1, bytes - 1);
+    fputc('\n', f);
+    fflush(f);
     free(text);
+}
+
+void bit_print_json(const void *msg)
+{
+    bit_write_json(stdout, msg);
 }
 
 char *bit_text_duration(double seconds, char out[BIT_TEXT])

@@ -9,8 +9,9 @@
 
 #include "proto/bit.pb-c.h"
 
-/** One message as a line of JSON on stdout. */
+/** One message as a line of JSON on stdout, "schema" (proto/text/json.h) first. */
 void bit_print_json(const void *msg);
+void bit_write_json(FILE *f, const void *msg);
 
 /* Texts into the caller's buffer, which is returned. */
 #define BIT_TEXT 32

@@ -1,6 +1,7 @@
 #include "ctl/show/show.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +170,7 @@ static void put_conversion(FILE *f, const char **at, va_list *args)
     }
 }
 
-void bit_show_args(FILE *f, const char *fmt, va_list args)
+static void show_args(FILE *f, const char *fmt, va_list args)
 {
     va_list own;
 
@@ -194,7 +195,7 @@ void bit_show(FILE *f, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    bit_show_args(f, fmt, args);
+    show_args(f, fmt, args);
     va_end(args);
 }
 
@@ -255,24 +256,4 @@ void bit_show_lines(FILE *f, const char *text)
 void bit_show_raw(FILE *f, const void *bytes, size_t count)
 {
     fwrite(bytes, 1, count, f);
-}
-
-/* In JSON only strings hold other than ASCII, and there \uXXXX is the same. */
-void bit_show_json(const json_t *value, size_t flags)
-{
-    char *text = json_dumps(value, flags | JSON_COMPACT);
-    uint32_t code;
-
-    if (text == NULL)
-        return;
-    for (size_t at = 0, bytes = strlen(text), used; at < bytes; at += used) {
-        used = bit_utf8_decode(text + at, bytes - at, &code);
-        BIT_ASSERT(used > 0);
-        if (bit_escape_needed(code))
-            fprintf(stdout, "\\u%04x", code);
-        else
-            fwrite(text + at, 1, used, stdout);
-    }
-    fputc('\n', stdout);
-    free(text);
 }

@@ -3,11 +3,8 @@
 #ifndef BIT_CTL_SHOW_H
 #define BIT_CTL_SHOW_H
 
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-
-#include <jansson.h>
 
 /**
  * fprintf in which every %s and %c is made harmless by proto/escape.h, newlines and tabs too; the format itself is ours
@@ -15,7 +12,6 @@
  * character. Takes d i u x X c s f e g and %, with h, l, z and j; asserts on what it does not know.
  */
 void bit_show(FILE *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void bit_show_args(FILE *f, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* What may be the beginning of a character, between two pieces of a stream. Zero at first. */
 struct bit_show_held {
@@ -32,7 +28,5 @@ void bit_show_lines(FILE *f, const char *text);
 /** As it is: for what bit_show made before, for JSON and specifications printed by proto, and where raw bytes were
  * asked for. */
 void bit_show_raw(FILE *f, const void *bytes, size_t count);
-/** One line of JSON on stdout; exact, and escaped as proto/text/json.h escapes. `flags` are more of json_dumps's. */
-void bit_show_json(const json_t *value, size_t flags);
 
 #endif

@@ -136,7 +136,7 @@ void bit_status_page_print(FILE *f, const Bit__RunStatus *s, int columns, int cu
     bit_show(f, "%s\n", s->name);
     field(f, "state");
     bit_show(f, "%s%s%s", bit_text_state(s->state), s->reason && *s->reason ? ": " : "", s->reason ? s->reason : "");
-    if (s->has_queue_position)
+    if (s->has_queue_position && (!s->reason || !strstr(s->reason, "in the queue")))
         bit_show(f, " (%u in the queue)", s->queue_position);
     fputc('\n', f);
     field(f, "step");

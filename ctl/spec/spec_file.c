@@ -63,6 +63,7 @@ static void print_problems_json(const struct bit_problems *p, int err)
     }
     reply.error = err;
     reply.exit_code = bit_exit_code(err);
+    reply.name = bit_lend(bit_err_name(err));
     reply.text = bit_lend(reply.n_problem == 1 && err != BIT_ESPEC ? p->item[0].text
                                                                    : "the specification has problems");
     reply.problem = list;

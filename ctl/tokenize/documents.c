@@ -34,6 +34,16 @@ const char *bit_document_fault_text(enum bit_document_fault fault)
     return texts[fault];
 }
 
+const char *bit_document_fault_name(enum bit_document_fault fault)
+{
+    static const char *const names[BIT_DOCUMENT_FAULTS] = {
+        [BIT_DOCUMENT_GOOD] = "good",    [BIT_DOCUMENT_BLANK] = "blank_line",  [BIT_DOCUMENT_JSON] = "broken_json",
+        [BIT_DOCUMENT_TEXT] = "no_text", [BIT_DOCUMENT_UTF8] = "invalid_utf8", [BIT_DOCUMENT_LONG] = "line_too_long",
+    };
+
+    return names[fault];
+}
+
 /* ---- grammar */
 
 static void skip_space(struct cursor *c)

@@ -19,6 +19,8 @@ enum bit_document_fault {
 };
 /** "broken JSON", "no text", "invalid UTF-8", "line too long". */
 const char *bit_document_fault_text(enum bit_document_fault fault);
+/** The same for programs: "broken_json", "no_text", "invalid_utf8", "line_too_long". */
+const char *bit_document_fault_name(enum bit_document_fault fault);
 
 struct bit_document {
     const uint8_t *text,

@@ -337,9 +337,9 @@ static json_t *describe(const struct pipeline *p)
     const struct bit_tokenizer *t = p->options->tokenizer;
     json_t *skipped = json_object();
 
-    json_object_set_new(skipped, "empty text", json_integer((json_int_t)p->sum.empty));
+    json_object_set_new(skipped, "empty_text", json_integer((json_int_t)p->sum.empty));
     for (int i = BIT_DOCUMENT_JSON; i < BIT_DOCUMENT_FAULTS; i++)
-        json_object_set_new(skipped, bit_document_fault_text((enum bit_document_fault)i),
+        json_object_set_new(skipped, bit_document_fault_name((enum bit_document_fault)i),
                             json_integer((json_int_t)p->sum.faults[i]));
     return json_pack("{s:s, s:{s:s, s:s, s:i, s:i}, s:i, s:I, s:I, s:o}", "format", "bitd-dataset-1", "tokenizer",
                      "name", t->name, "sha256", t->digest, "vocab", (int)t->bpe.token_count, "end_of_text",

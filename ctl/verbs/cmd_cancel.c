@@ -22,6 +22,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_change_end(&o, got, argc, argv, BIT_MSG_CANCEL_REQUEST, &ask);
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__done_reply__descriptor, "once the run has ended"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_cancel = {
     .name = "cancel",
     .summary = "end a run for good",
@@ -30,6 +35,8 @@ const struct bit_cli_verb bit_cmd_cancel = {
         "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints stay.\n"
         "With --now nothing is written. `bitctl wait` on a cancelled run ends with 103.\n\n" BIT_EACH_RUN_HELP,
     .options = options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl cancel @last",
     .run = run,
 };

@@ -33,6 +33,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__dry_run_reply__descriptor, "once"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_check = {
     .name = "check",
     .summary = "check a run specification, without a daemon",
@@ -41,9 +46,10 @@ const struct bit_cli_verb bit_cmd_check = {
         "What `bitctl submit --dry-run` says, without bitd: every mistake of SPEC at once, each with line and\n"
         "column, those of the files that it names too, and of the tensors of model.init_from; then sizes, schedule,\n"
         "the memory of a rank (bitworker is asked), and warnings. Exit codes are the dry run's.\n\n"
-        "What only a bitd knows, its settings and what Slurm allows, is not checked, and that is said. With -q\n"
-        "only mistakes and warnings are printed.",
+        "What only a bitd knows, its settings and what Slurm allows, is not checked, and that is said.",
     .options = options,
+    .quiet = "Mistakes and warnings alone.",
+    .json = objects,
     .examples = "$ bitctl check run.txtpb\n"
                 "$ bitctl check -q run.txtpb --set schedule.peak_lr=1e-3 && bitctl submit run.txtpb",
     .run = run,

@@ -12,6 +12,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_change_end(&o, got, argc, argv, BIT_MSG_CHECKPOINT_REQUEST, &ask);
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__done_reply__descriptor, "once it is durable"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_checkpoint = {
     .name = "checkpoint",
     .summary = "write a checkpoint now",
@@ -22,6 +27,8 @@ const struct bit_cli_verb bit_cmd_checkpoint = {
         "Training stands still only while the state is written.\n\n"
         "It is pinned: kept until `bitctl ckpt unpin`, whatever checkpoint.keep_last says.\n\n" BIT_EACH_RUN_HELP,
     .options = bit_change_options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl checkpoint @last",
     .run = run,
 };

@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +70,28 @@ static void progress(void *arg, uint64_t done, uint64_t all)
         bit_show(stderr, "\r\033[K%s %3.0f%%", dir, all ? 100.0 * (double)done / (double)all : 100.0);
 }
 
+/* err < 0: what bit_fail noted of it, and no manifest that could be believed. */
+static void print_verdict(const char *dir, const Bit__Manifest *manifest, int err)
+{
+    Bit__CheckpointVerdict m = BIT__CHECKPOINT_VERDICT__INIT;
+
+    m.path = bit_lend(dir);
+    m.good = err >= 0;
+    if (err < 0) {
+        m.has_error = m.has_exit_code = true;
+        m.error = err;
+        m.exit_code = bit_exit_code(err);
+        m.name = bit_lend(bit_err_name(err));
+        m.text = bit_lend(bit_fail_text());
+    } else {
+        m.has_step = m.has_precision = m.has_weights_digest = true;
+        m.step = manifest->step;
+        m.precision = manifest->phase->precision;
+        m.weights_digest = manifest->weights_digest;
+    }
+    bit_print_json(&m);
+}
+
 static int verify_folder(struct bit_cli *cli, const char *dir)
 {
     Bit__Manifest *manifest = NULL;
@@ -80,23 +101,15 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
         err = bit_checkpoint_verify(dir, manifest, cli->json || cli->quiet ? NULL : progress, bit_lend(dir));
     if (isatty(STDERR_FILENO) && !cli->json && !cli->quiet)
         bit_show(stderr, "\r\033[K");
-    if (err < 0) {
-        bit_msg_free(manifest);
-        return bit_failure_print(cli, err);
-    }
-    if (cli->json) {
-        char weights[17];
-        snprintf(weights, sizeof weights, "%016" PRIx64, manifest->weights_digest);
-        const bool ternary = manifest->phase->precision == BIT__PRECISION__TERNARY;
-        json_t *m = json_pack("{s:s, s:b, s:I, s:s, s:s}", "path", dir, "good", 1, "step", (json_int_t)manifest->step,
-                              "precision", ternary ? "ternary" : "sixteen_bit", "weights_digest", weights);
-        bit_show_json(m, 0);
-        json_decref(m);
-    } else if (!cli->quiet)
+    if (cli->json)
+        print_verdict(dir, manifest, err);
+    else if (err < 0)
+        bit_failure_print(cli, err);
+    else if (!cli->quiet)
         bit_show(stdout, "%s: good, after step %" PRIu64 ", %s, weights %016" PRIx64 "\n", dir, manifest->step,
                  bit_text_precision(manifest->phase->precision), manifest->weights_digest);
     bit_msg_free(manifest);
-    return 0;
+    return bit_exit_code(err);
 }
 
 static int verify(struct bit_cli *cli, const char *what)
@@ -212,6 +225,13 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return strcmp(how, "verify") == 0 ? verify_all(cli, count, words) : change_all(cli, how, count, words, force);
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__checkpoint_info__descriptor, "ls: for each checkpoint"},
+    {&bit__checkpoint_verdict__descriptor, "verify: for each checkpoint, the bad ones too"},
+    {&bit__done_reply__descriptor, "pin, unpin, rm: for each checkpoint"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_ckpt = {
     .name = "ckpt",
     .summary = "list, verify, pin and remove a run's checkpoints",
@@ -228,6 +248,8 @@ const struct bit_cli_verb bit_cmd_ckpt = {
         "Each STEP (2000 or step-00002000), run or folder is answered with a line; the exit code is the first that\n"
         "is not 0.",
     .options = options,
+    .quiet = "ls: the folders alone, one a line; verify: nothing of good ones.",
+    .json = objects,
     .examples = "$ bitctl ckpt ls @last\n"
                 "$ bitctl ckpt verify @last\n"
                 "$ bitctl ckpt verify ./step-00002000\n"

@@ -5,6 +5,7 @@
 #include "ctl/cli/options.h"
 #include "ctl/data/data.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/bit.pb-c.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
@@ -99,6 +100,13 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_usage(&bit_cmd_data, "'%s' is none of info, verify, show", verb);
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__data_info__descriptor, "info: for each file"},
+    {&bit__data_verdict__descriptor, "verify: for each file, the bad ones too"},
+    {&bit__shown_instance__descriptor, "show: for each instance of the step"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_data = {
     .name = "data",
     .summary = "look at token files, verify them, or show what a step trains on",
@@ -111,6 +119,8 @@ const struct bit_cli_verb bit_cmd_data = {
         "rank, file and tokens, and the documents in it; with --text also what they say. It is found by the code\n"
         "that feeds the run. RUN may be the folder of a run (with a '/'), for which no daemon is needed.",
     .options = options,
+    .quiet = "info: the lines of the files alone; verify: nothing of good ones.",
+    .json = objects,
     .examples = "$ bitctl data info data/train\n"
                 "$ bitctl data verify data/train data/valid\n"
                 "$ bitctl data show @last --step 4711 --rank 3 --text -t tokenizer.json",

@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,25 +109,39 @@ static void print_text(const struct side *a, const struct side *b, const struct 
         bit_show(stdout, "chain               %016" PRIx64 " at step %" PRIu64 "\n", last->link, r->to);
 }
 
-static void print_json(const struct side *a, const struct side *b, const struct bit_diff_setting *settings,
-                       size_t count, const struct bit_diff_result *r)
+static int print_json(const struct side *a, const struct side *b, struct bit_diff_setting *settings, size_t count,
+                      struct bit_diff_result *r)
 {
-    json_t *all = json_array();
+    Bit__DiffSetting *setting = calloc(count + 1, sizeof *setting), **list = calloc(count + 1, sizeof *list);
+    Bit__DiffFact first = BIT__DIFF_FACT__INIT;
+    Bit__Diff m = BIT__DIFF__INIT;
+    int err = setting == NULL || list == NULL ? bit_fail(-ENOMEM, "settings") : 0;
 
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(
-            all, json_pack("{s:s, s:s, s:s}", "setting", settings[i].path, "a", settings[i].a, "b", settings[i].b));
-    json_t *root = json_pack("{s:s, s:s, s:b, s:b, s:o, s:I, s:I}", "a", a->status->run, "b", b->status->run, "equal",
-                             r->step == 0 && r->comparable && r->from <= r->to, "comparable", r->comparable, "settings",
-                             all, "from", (json_int_t)r->from, "to", (json_int_t)r->to);
-    if (!r->comparable)
-        json_object_set_new(root, "why", json_string(r->machines));
-    if (r->step != 0)
-        json_object_set_new(root, "first",
-                            json_pack("{s:I, s:s, s:s, s:s}", "step", (json_int_t)r->step, "field", r->first.field, "a",
-                                      r->first.was, "b", r->first.is));
-    bit_show_json(root, 0);
-    json_decref(root);
+    for (size_t i = 0; i < count && err == 0; i++) {
+        bit__diff_setting__init(list[i] = &setting[i]);
+        setting[i].setting = settings[i].path;
+        setting[i].a = settings[i].a;
+        setting[i].b = settings[i].b;
+    }
+    first.step = r->step;
+    first.field = bit_lend(r->first.field);
+    first.a = r->first.was;
+    first.b = r->first.is;
+    m.a = a->status->run;
+    m.b = b->status->run;
+    m.equal = r->step == 0 && r->comparable && r->from <= r->to;
+    m.comparable = r->comparable;
+    m.n_settings = count;
+    m.settings = list;
+    m.from = r->from;
+    m.to = r->to;
+    m.why = r->comparable ? NULL : r->machines;
+    m.first = r->step != 0 ? &first : NULL;
+    if (err == 0)
+        bit_print_json(&m);
+    free(list);
+    free(setting);
+    return err;
 }
 
 static int compare(struct bit_cli *cli, struct side *a, struct side *b)
@@ -140,11 +153,14 @@ static int compare(struct bit_cli *cli, struct side *a, struct side *b)
         return bit_failure_print(cli, bit_fail(-ENOMEM, "settings"));
     size_t count = bit_diff_settings(a->status->spec, b->status->spec, settings);
     bit_diff_compare(&a->steps, &b->steps, &result);
+    int err = 0;
     if (cli->json)
-        print_json(a, b, settings, count, &result);
+        err = print_json(a, b, settings, count, &result);
     else if (!cli->quiet)
         print_text(a, b, settings, count, &result);
     free(settings);
+    if (err < 0)
+        return bit_failure_print(cli, err);
     return result.step != 0 || result.from > result.to || !result.comparable ? BIT_EXIT_FAILURE : BIT_EXIT_OK;
 }
 
@@ -172,6 +188,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__diff__descriptor, "once"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_diff = {
     .name = "diff",
     .summary = "compare two runs step by step, to the bit",
@@ -184,6 +205,8 @@ const struct bit_cli_verb bit_cmd_diff = {
         "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in\n"
         "another order: then they are left out, and it says so. Exit 0: equal to the bit, 1: not.",
     .options = options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl diff keep reset          # equal up to the switch, and not after it\n"
                 "$ bitctl diff @last@1 @last@2     # before and after a restart\n"
                 "$ bitctl diff r3 r4 --json | jq .first.step",

@@ -80,6 +80,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bad ? BIT_EXIT_FAILURE : BIT_EXIT_OK;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__doctor_reply__descriptor, "once"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_doctor = {
     .name = "doctor",
     .summary = "say what ails a run: which rank is late and where, what is old, full or wrong",
@@ -92,6 +97,8 @@ const struct bit_cli_verb bit_cmd_doctor = {
         "where each rank's time goes.\n\n"
         "It asks the daemon's memory, never the workers. Exit 0: nothing bad, 1: something is.",
     .options = options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl doctor @last\n"
                 "$ bitctl doctor @last --json | jq -r '.finding[] | select(.severity == \"bad\") | .text'",
     .run = run,

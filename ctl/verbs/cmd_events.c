@@ -67,6 +67,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_reply_stream(cli, s.ask.follow, ask, take, &s);
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__journal_record__descriptor, "for each record; those of steps with --steps"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_events = {
     .name = "events",
     .summary = "print a run's journal: launches, switches, checkpoints, faults",
@@ -75,6 +80,8 @@ const struct bit_cli_verb bit_cmd_events = {
         "Prints what the journal has of a run, oldest first. The journal is the daemon's truth: what it does not\n"
         "have did not happen. With --follow it goes on, and survives a restart of the daemon.",
     .options = options,
+    .quiet = "The same: a line an event.",
+    .json = objects,
     .examples = "$ bitctl events @last\n"
                 "$ bitctl events @last --steps --json | jq -r 'select(.step) | [.step.step, .step.loss] | @tsv'",
     .run = run,

@@ -1,10 +1,10 @@
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/format.h"
@@ -35,18 +35,18 @@ static int ask(void *arg, struct bit_connection *client)
     return bit_connection_send(client, BIT_MSG_LOG_REQUEST, &s->ask);
 }
 
-/* {"attempt": N, "text": "..."}, of a line without its end. */
+/* A line without its end. */
 static void print_line(const struct state *s)
 {
     char *text = malloc(s->line_bytes + 1);
-    json_t *m;
+    Bit__LogLine m = BIT__LOG_LINE__INIT;
 
     if (text == NULL)
         return;
     bit_format(text, s->line_bytes + 1, "%.*s", (int)s->line_bytes, s->line);
-    m = json_pack("{s:I, s:s}", "attempt", (json_int_t)s->ask.attempt, "text", text);
-    bit_show_json(m, 0);
-    json_decref(m);
+    m.attempt = s->ask.attempt;
+    m.text = text;
+    bit_print_json(&m);
     free(text);
 }
 
@@ -138,6 +138,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__log_line__descriptor, "for each line"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_log = {
     .name = "log",
     .summary = "print what the workers wrote",
@@ -148,6 +153,8 @@ const struct bit_cli_verb bit_cmd_log = {
         "Newlines and tabs pass; whatever else would act on a terminal is shown as an escape (\\x1b), in a pipe\n"
         "too, as what reads the pipe may be a terminal. --raw prints the bytes of the file.",
     .options = options,
+    .quiet = "The same: a log has nothing beside its lines.",
+    .json = objects,
     .examples = "$ bitctl log @last -f\n"
                 "$ bitctl log r7 --attempt 1 -n 50",
     .run = run,

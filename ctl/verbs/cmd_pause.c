@@ -12,6 +12,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_change_end(&o, got, argc, argv, BIT_MSG_PAUSE_REQUEST, &ask);
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__done_reply__descriptor, "once the run is paused"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_pause = {
     .name = "pause",
     .summary = "checkpoint, stop the workers, keep the run",
@@ -21,6 +26,8 @@ const struct bit_cli_verb bit_cmd_pause = {
         "Returns once the checkpoint is durable and the workers are gone. `bitctl resume` goes on with the same\n"
         "bits as if never paused.\n\n" BIT_EACH_RUN_HELP,
     .options = bit_change_options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl pause @last\n"
                 "$ bitctl resume @last",
     .run = run,

@@ -56,6 +56,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return 0;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__run_status__descriptor, "for each run; without curve, held_out and spec, anomaly is the last one"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_ps = {
     .name = "ps",
     .summary = "list runs",
@@ -64,6 +69,8 @@ const struct bit_cli_verb bit_cmd_ps = {
         "Lists the runs that are queued, training, paused or otherwise under way; with --all also the ended ones.\n"
         "With --json one object a line, each as `bitctl status` prints it; with -q the ids alone.",
     .options = options,
+    .quiet = "The ids alone, one a line.",
+    .json = objects,
     .examples = "$ bitctl ps -a\n"
                 "$ bitctl ps --json | jq -r 'select(.state==\"training\").run'",
     .run = run,

@@ -74,6 +74,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code ? code : bit_change_end(&o, got, argc, argv, BIT_MSG_RESUME_REQUEST, &ask);
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__done_reply__descriptor, "once the run trains or is queued"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_resume = {
     .name = "resume",
     .summary = "let a run go on: paused, failed, cancelled, stopped, or completed with more steps",
@@ -87,6 +92,8 @@ const struct bit_cli_verb bit_cmd_resume = {
         "compared with its checksum in dataset.json: the same bytes are no fault. With other bytes, or where no\n"
         "checksum was known, the run is not resumed unless --force says so.\n\n" BIT_EACH_RUN_HELP,
     .options = options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl resume @last\n"
                 "$ bitctl resume r7 --from 2000\n"
                 "$ bitctl resume r7 --steps 20000\n"

@@ -57,6 +57,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return first;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__run_status__descriptor, "for each run; with --curve it has a curve"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_status = {
     .name = "status",
     .summary = "show a run: state, step, phase, loss, speed",
@@ -67,6 +72,8 @@ const struct bit_cli_verb bit_cmd_status = {
         "switch. It asks the daemon's memory, never the workers: training does not feel it.\n\n"
         "Of several runs one page after the other is shown; the exit code is the first that is not 0.",
     .options = options,
+    .quiet = "The state alone.",
+    .json = objects,
     .examples = "$ bitctl status @last\n"
                 "$ bitctl status @last --json | jq .last.loss\n"
                 "$ bitctl status @last --curve",

@@ -122,6 +122,8 @@ static int dry_run(struct bit_cli *cli, struct submit *s)
         return code;
     if (cli->json)
         bit_print_json(dry);
+    else if (cli->quiet)
+        bit_dry_run_print_warnings(stderr, dry);
     else
         bit_dry_run_print(stdout, dry);
     bit_msg_free(dry);
@@ -165,6 +167,14 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__submit_reply__descriptor, "once the run is taken in; not with --follow"},
+    {&bit__dry_run_reply__descriptor, "--dry-run"},
+    {&bit__journal_record__descriptor, "--follow: each record of the journal, the steps' too"},
+    {&bit__run_status__descriptor, "--wait: at the end"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_submit = {
     .name = "submit",
     .summary = "hand a run specification to the daemon",
@@ -179,6 +189,8 @@ const struct bit_cli_verb bit_cmd_submit = {
         "the schedule at the steps that matter, and the memory of each rank. Where no daemon answers, it says what\n"
         "`bitctl check` says.",
     .options = options,
+    .quiet = "The run's id alone; of --dry-run mistakes and warnings.",
+    .json = objects,
     .examples = "$ bitctl submit --dry-run run.txtpb\n"
                 "$ bitctl submit --follow run.txtpb --set phases.switch.at_step=4000\n"
                 "$ id=$(bitctl submit -q run.pb) && bitctl wait $id",

@@ -65,6 +65,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return bit_change_end(&o, got, argc, argv, BIT_MSG_SWITCH_REQUEST, &ask);
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__done_reply__descriptor, "once it is journalled"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_switch = {
     .name = "switch",
     .summary = "move the switch to 1.58 bits while the run runs",
@@ -76,6 +81,8 @@ const struct bit_cli_verb bit_cmd_switch = {
         "before: the error names the earliest possible one. Learning rate and ramp follow the specification from\n"
         "wherever the switch ends up.",
     .options = options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl switch @last --at 4000\n"
                 "$ bitctl switch @last --at 6000 --reset-optimizer\n"
                 "$ bitctl switch @last --now",

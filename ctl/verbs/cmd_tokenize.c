@@ -301,25 +301,30 @@ static void print_person(const struct tokenize *t, const struct bit_tokenize_sum
     }
 }
 
-static int print_json(const struct tokenize *t, const struct bit_tokenizer *tokenizer,
-                      const struct bit_tokenize_summary *sum, double seconds)
+static void print_json(const struct tokenize *t, const struct bit_tokenizer *tokenizer,
+                       const struct bit_tokenize_summary *sum, double seconds)
 {
-    json_t *skipped = json_pack("{s:I, s:I, s:I, s:I, s:I}", "empty_text", (json_int_t)sum->empty, "broken_json",
-                                (json_int_t)sum->faults[BIT_DOCUMENT_JSON], "no_text",
-                                (json_int_t)sum->faults[BIT_DOCUMENT_TEXT], "invalid_utf8",
-                                (json_int_t)sum->faults[BIT_DOCUMENT_UTF8], "line_too_long",
-                                (json_int_t)sum->faults[BIT_DOCUMENT_LONG]);
-    json_t *all = json_pack("{s:s, s:{s:s, s:s}, s:I, s:I, s:I, s:I, s:I, s:f, s:o}", "output", t->output, "tokenizer",
-                            "name", tokenizer->name, "sha256", tokenizer->digest, "documents",
-                            (json_int_t)sum->documents, "tokens", (json_int_t)sum->tokens, "tokens_before",
-                            (json_int_t)sum->tokens_before, "text_bytes", (json_int_t)sum->text_bytes, "input_bytes",
-                            (json_int_t)sum->input_bytes, "seconds", seconds, "skipped", skipped);
+    Bit__TokenizerName name = BIT__TOKENIZER_NAME__INIT;
+    Bit__SkippedLines skipped = BIT__SKIPPED_LINES__INIT;
+    Bit__Tokenized m = BIT__TOKENIZED__INIT;
 
-    if (all == NULL)
-        return bit_failure_print(t->cli, bit_fail(-ENOMEM, "summary"));
-    bit_show_json(all, 0);
-    json_decref(all);
-    return BIT_EXIT_OK;
+    name.name = bit_lend(tokenizer->name);
+    name.sha256 = bit_lend(tokenizer->digest);
+    skipped.empty_text = sum->empty;
+    skipped.broken_json = sum->faults[BIT_DOCUMENT_JSON];
+    skipped.no_text = sum->faults[BIT_DOCUMENT_TEXT];
+    skipped.invalid_utf8 = sum->faults[BIT_DOCUMENT_UTF8];
+    skipped.line_too_long = sum->faults[BIT_DOCUMENT_LONG];
+    m.output = bit_lend(t->output);
+    m.tokenizer = &name;
+    m.documents = sum->documents;
+    m.tokens = sum->tokens;
+    m.tokens_before = sum->tokens_before;
+    m.text_bytes = sum->text_bytes;
+    m.input_bytes = sum->input_bytes;
+    m.seconds = seconds;
+    m.skipped = &skipped;
+    bit_print_json(&m);
 }
 
 /* ---- verb */
@@ -405,8 +410,9 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
         return failed(t, err);
     double seconds = seconds_since(&t->begin, &now);
     if (t->cli->json)
-        return print_json(t, tokenizer, &sum, seconds);
-    print_person(t, &sum, seconds);
+        print_json(t, tokenizer, &sum, seconds);
+    else
+        print_person(t, &sum, seconds);
     return BIT_EXIT_OK;
 }
 
@@ -432,6 +438,12 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     bit_tokenizer_destroy(tokenizer);
     return code;
 }
+
+static const struct bit_verb_object objects[] = {
+    {&bit__tokenized__descriptor, "at the end"},
+    {&bit__request_file__descriptor, "--requests: for each input"},
+    {0},
+};
 
 const struct bit_cli_verb bit_cmd_tokenize = {
     .name = "tokenize",
@@ -465,6 +477,8 @@ const struct bit_cli_verb bit_cmd_tokenize = {
         "inputs, and such a task's file is not written. Nothing is cut: a request file serves every context\n"
         "length, and --context tells how many items a model's would cut, from the left.",
     .options = options,
+    .quiet = "Nothing but mistakes.",
+    .json = objects,
     .examples = "$ bitctl tokenize -t tokenizer.json -o data/train dolma/wiki-0000.json.gz\n"
                 "$ bitctl tokenize -t tokenizer.json -o data/train --threads 64 'dolma/v1_5/*.json.gz'\n"
                 "$ bitctl tokenize -t tokenizer.json -o data/valid --strict --json valid.jsonl.zst\n"

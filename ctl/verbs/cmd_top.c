@@ -136,6 +136,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return code;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__run_status__descriptor, "again and again; the last one is that of the end"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_top = {
     .name = "top",
     .summary = "watch one run, redrawn every second",
@@ -144,6 +149,8 @@ const struct bit_cli_verb bit_cmd_top = {
         "Redraws what `bitctl status --curve` prints until q is pressed or the run ends; then the last page stays,\n"
         "and the exit code is the run's. Off a terminal, and with --json, it prints one status after another.",
     .options = options,
+    .quiet = "The same pages.",
+    .json = objects,
     .examples = "$ bitctl top @last",
     .run = run,
 };

@@ -1,4 +1,3 @@
-#include <jansson.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -7,24 +6,23 @@
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
 static const struct bit_option options[] = {{0}};
 
-static void print_json(const Bit__VersionReply *daemon)
+static void print_json(Bit__VersionReply *daemon)
 {
-    json_t *m = json_pack("{s:{s:s, s:s, s:i}, s:n}", "bitctl", "version", BIT_VERSION, "commit", BIT_COMMIT,
-                          "protocol", BIT_PROTOCOL_VERSION, "bitd");
+    Bit__ProgramVersion own = BIT__PROGRAM_VERSION__INIT;
+    Bit__Versions m = BIT__VERSIONS__INIT;
 
-    if (m != NULL && daemon != NULL)
-        json_object_set_new(m, "bitd",
-                            json_pack("{s:s, s:s, s:I, s:I, s:s, s:I}", "version", daemon->version, "commit",
-                                      daemon->commit, "protocol", (json_int_t)daemon->protocol, "pid",
-                                      (json_int_t)daemon->pid, "state_dir", daemon->state_dir, "rss_bytes",
-                                      (json_int_t)daemon->rss_bytes));
-    bit_show_json(m, 0);
-    json_decref(m);
+    own.version = bit_lend(BIT_VERSION);
+    own.commit = bit_lend(BIT_COMMIT);
+    own.protocol = BIT_PROTOCOL_VERSION;
+    m.bitctl = &own;
+    m.bitd = daemon;
+    bit_print_json(&m);
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
@@ -62,6 +60,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return 0;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__versions__descriptor, "once"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_version = {
     .name = "version",
     .summary = "versions of bitctl and of the daemon",
@@ -69,6 +72,8 @@ const struct bit_cli_verb bit_cmd_version = {
     .description = "Prints bitctl's version and commit, and the daemon's with its process, memory and state folder. "
                    "Without a daemon the exit code is 69.",
     .options = options,
+    .quiet = "The same.",
+    .json = objects,
     .examples = NULL,
     .run = run,
 };

@@ -1,14 +1,17 @@
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/err.h"
+#include "proto/text/precision.h"
 
 enum { OPT_FOR, OPT_TIMEOUT };
 static const struct bit_option options[] = {
@@ -23,6 +26,7 @@ struct state {
     Bit__WaitRequest ask;
     const char *awaited; /* as --for named it; borrowed */
     int exit_code;
+    unsigned timeout; /* seconds; 0: none */
 };
 
 static int ask(void *arg, struct bit_connection *client)
@@ -69,9 +73,8 @@ static int take_for(Bit__WaitRequest *ask, const char *what)
 
     if (strncmp(what, "state=", 6) == 0)
         return take_state(ask, what + 6);
-    if (strcmp(what, "phase=ternary") == 0 || strcmp(what, "phase=16bit") == 0) {
+    if (strncmp(what, "phase=", 6) == 0 && bit_precision_parse(what + 6, &ask->precision) == 0) {
         ask->has_precision = true;
-        ask->precision = what[6] == 't' ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT;
         return 0;
     }
     if (strncmp(what, "step=", 5) == 0 && bit_parse_u64(what + 5, &n)) {
@@ -87,15 +90,50 @@ static int take_for(Bit__WaitRequest *ask, const char *what)
     return bit_usage(&bit_cmd_wait, "--for takes state=, step=, phase= or checkpoint=, not '%s'", what);
 }
 
-static char gave_up[128]; /* what is said then, made before the signal can come */
+/* What is said when the time is over: printed before the signal can come, for only write and _exit may follow it. */
+static struct {
+    char *text;
+    size_t bytes;
+    int fd;
+} gave_up;
 
-/* Only write and _exit may follow a signal that came in the middle of anything. */
 static void on_alarm(int sig)
 {
     (void)sig;
-    if (write(STDERR_FILENO, gave_up, strlen(gave_up)) < 0)
+    if (gave_up.bytes > 0 && write(gave_up.fd, gave_up.text, gave_up.bytes) < 0)
         _exit(BIT_EXIT_CANTCREATE);
     _exit(BIT_EXIT_UNFINISHED);
+}
+
+/* For the run that is waited for next; the signal must not come meanwhile. */
+static void prepare_text(const struct state *s)
+{
+    const bool step = s->awaited != NULL;
+
+    free(gave_up.text);
+    gave_up.text = NULL;
+    gave_up.bytes = 0;
+    FILE *f = s->cli->quiet && !s->cli->json ? NULL : open_memstream(&gave_up.text, &gave_up.bytes);
+    if (f == NULL)
+        return;
+    bit_fail(BIT_ETIMEOUT, "%s has not %s%s within %u s", s->ask.run, step ? "come to " : "ended",
+             step ? s->awaited : "", s->timeout);
+    bit_failure_write(f, s->cli, BIT_ETIMEOUT);
+    fclose(f);
+    gave_up.fd = s->cli->json ? STDOUT_FILENO : STDERR_FILENO;
+}
+
+static void prepare_to_give_up(const struct state *s)
+{
+    sigset_t alarms, before;
+
+    if (s->timeout == 0)
+        return;
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    sigprocmask(SIG_BLOCK, &alarms, &before);
+    prepare_text(s);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 /* One after the other: what the second did meanwhile is told when it is asked. */
@@ -106,6 +144,7 @@ static int wait_for_all(struct state *s, int count, char **runs)
     for (int i = 0; i < count && first != BIT_EXIT_UNAVAILABLE; i++) {
         s->ask.run = runs[i];
         s->exit_code = BIT_EXIT_OK;
+        prepare_to_give_up(s);
         int code = bit_reply_stream(s->cli, true, ask, take, s);
         code = code ? code : s->exit_code;
         first = first ? first : code;
@@ -131,14 +170,20 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
-    if (timeout) {
-        if (!cli->quiet)
-            snprintf(gave_up, sizeof gave_up, "bitctl: not yet, after %llu s\n", timeout);
+    if (timeout != 0) {
+        s.timeout = (unsigned)timeout;
+        s.ask.run = argv[o.rest];
+        prepare_to_give_up(&s);
         signal(SIGALRM, on_alarm);
-        alarm((unsigned)timeout);
+        alarm(s.timeout);
     }
     return wait_for_all(&s, argc - o.rest, argv + o.rest);
 }
+
+static const struct bit_verb_object objects[] = {
+    {&bit__run_status__descriptor, "for each run, when the wait for it is over"},
+    {0},
+};
 
 const struct bit_cli_verb bit_cmd_wait = {
     .name = "wait",
@@ -152,6 +197,8 @@ const struct bit_cli_verb bit_cmd_wait = {
         "Of several runs all are waited for; each is told with a line, in the order given, and the exit code is\n"
         "the first of theirs that is not 0.",
     .options = options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl wait @last && echo trained\n"
                 "$ bitctl wait @last --for phase=ternary --timeout 3600",
     .run = run,

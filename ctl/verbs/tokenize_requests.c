@@ -1,12 +1,12 @@
 #include "ctl/verbs/tokenize_requests.h"
 
-#include <jansson.h>
-
 #include "ctl/cli/failure.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
+#include "proto/limits.h"
 
 static void print_person(const struct bit_requests_options *o, const struct bit_requests_summary *s)
 {
@@ -22,17 +22,27 @@ static void print_person(const struct bit_requests_options *o, const struct bit_
 
 static void print_json(const struct bit_requests_options *o, const char *input, const struct bit_requests_summary *s)
 {
-    json_t *m = json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:{s:s, s:s}}", "task", s->task, "metric",
-                          bit_task_metric_name(s->metric), "input", input, "file",
-                          json_sprintf("%s/%s%s", o->folder, s->task, BIT_REQUEST_FILE_ENDING), "output", o->folder,
-                          "documents", (json_int_t)s->documents, "items", (json_int_t)s->items, "ids",
-                          (json_int_t)s->ids, "longest_query", (json_int_t)s->extent.longest, "unchanged", s->unchanged,
-                          "tokenizer", "name", o->tokenizer->name, "sha256", o->tokenizer->digest);
+    Bit__TokenizerName tokenizer = BIT__TOKENIZER_NAME__INIT;
+    Bit__RequestFile m = BIT__REQUEST_FILE__INIT;
+    char file[BIT_PATH_MAX];
 
-    if (m != NULL && o->context > 0)
-        json_object_set_new(m, "cut", json_integer(s->extent.cut));
-    bit_show_json(m, 0);
-    json_decref(m);
+    bit_format(file, sizeof file, "%s/%s%s", o->folder, s->task, BIT_REQUEST_FILE_ENDING);
+    tokenizer.name = bit_lend(o->tokenizer->name);
+    tokenizer.sha256 = bit_lend(o->tokenizer->digest);
+    m.task = bit_lend(s->task);
+    m.metric = bit_lend(bit_task_metric_name(s->metric));
+    m.input = bit_lend(input);
+    m.file = file;
+    m.output = bit_lend(o->folder);
+    m.documents = s->documents;
+    m.items = s->items;
+    m.ids = s->ids;
+    m.longest_query = s->extent.longest;
+    m.unchanged = s->unchanged;
+    m.tokenizer = &tokenizer;
+    m.has_cut = o->context > 0;
+    m.cut = s->extent.cut;
+    bit_print_json(&m);
 }
 
 static int make(struct bit_cli *cli, const struct bit_requests_options *o, const char *input,

@@ -302,7 +302,7 @@ void bit_doctor_answer(struct bit_client *c, const Bit__DoctorRequest *m)
         bit_client_refuse(c, err, "%s", bit_fail_text());
         return;
     }
-    err = findings == NULL ? bit_fail(-ENOMEM, "findings") : bit_status_add_guard(&status, &r->run);
+    err = findings == NULL ? bit_fail(-ENOMEM, "findings") : bit_status_add_guard(&status, &r->run, BIT_RUN_SEEN_MAX);
     if (err == 0)
         err = send_reply(c, r, &status, findings);
     if (err < 0)

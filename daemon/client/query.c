@@ -27,7 +27,7 @@ void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
         return;
     int err = bit_status_init(&status, r, m->has_points ? m->points : 0);
     if (err == 0)
-        err = bit_status_add_guard(&status, &r->run);
+        err = bit_status_add_guard(&status, &r->run, BIT_RUN_SEEN_MAX);
     if (err < 0) {
         bit_client_refuse(c, err, "%s", bit_fail_text());
         bit_status_finish(&status);
@@ -62,7 +62,7 @@ static void send_list(struct bit_client *c, struct bit_runner **runners, size_t 
     size_t bytes = 0, first = count;
 
     for (size_t i = count; i-- > 0;) {
-        if (bit_status_init(&status[i], runners[i], 0) < 0)
+        if (bit_status_init(&status[i], runners[i], 0) < 0 || bit_status_add_guard(&status[i], &runners[i]->run, 1) < 0)
             break;
         status[i].message.n_held_out = 0; /* a line of a list has no room for them */
         if (bit_status_check(&status[i].message) < 0) {
@@ -79,6 +79,8 @@ static void send_list(struct bit_client *c, struct bit_runner **runners, size_t 
     m.n_run = count - first;
     bit_client_send(c, BIT_MSG_LIST_REPLY, &m);
     bit_client_end(c);
+    for (size_t i = 0; i < count; i++)
+        bit_status_finish(&status[i]);
 }
 
 void bit_query_list(struct bit_client *c, const Bit__ListRequest *m)
@@ -94,7 +96,7 @@ void bit_query_list(struct bit_client *c, const Bit__ListRequest *m)
     else
         send_list(c, runners, select_runs(runs, m->has_all && m->all, runners), status, messages);
     free(messages);
-    free(status); /* without points they hold nothing */
+    free(status);
     free(runners);
 }
 

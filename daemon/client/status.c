@@ -39,9 +39,11 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
         bit_format(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoints.error);
     else
         bit_format(s->reason, sizeof s->reason, "%s", run->reason);
-    m->reason = s->reason[0] ? s->reason : NULL;
     m->queue_position = bit_runs_queue_position(r->runs, r);
     m->has_queue_position = m->queue_position > 0;
+    if (m->has_queue_position && s->reason[0] == '\0')
+        bit_format(s->reason, sizeof s->reason, "%u in the queue", m->queue_position);
+    m->reason = s->reason[0] ? s->reason : NULL;
     m->has_exit_code = bit_run_ended(run);
     m->exit_code = run->exit_code;
 }
@@ -149,9 +151,9 @@ struct bit_status_guard {
     Bit__Anomaly what[BIT_RUN_SEEN_MAX];
 };
 
-int bit_status_add_guard(struct bit_status *s, const struct bit_run *run)
+int bit_status_add_guard(struct bit_status *s, const struct bit_run *run, size_t most)
 {
-    size_t count = (size_t)BIT_MIN(run->seen_count, (uint64_t)BIT_RUN_SEEN_MAX);
+    size_t count = (size_t)BIT_MIN(run->seen_count, (uint64_t)BIT_MIN(most, (size_t)BIT_RUN_SEEN_MAX));
     struct bit_status_guard *g = calloc(1, sizeof *g);
 
     if (g == NULL)
@@ -170,8 +172,8 @@ int bit_status_add_guard(struct bit_status *s, const struct bit_run *run)
     }
     s->message.anomaly = g->list;
     s->message.n_anomaly = count;
-    s->message.has_anomalies = s->message.has_skipped = s->message.has_rewinds = true;
-    s->message.anomalies = run->seen_count;
+    s->message.has_anomalies = s->message.has_anomaly_count = s->message.has_skipped = s->message.has_rewinds = true;
+    s->message.anomalies = s->message.anomaly_count = run->seen_count;
     s->message.skipped = run->skipped;
     s->message.rewinds = (uint32_t)run->rewinds.count;
     s->message.verified = run->verified;

@@ -27,8 +27,11 @@ Bit__RunState bit_status_state(const struct bit_runner *r);
  * Errors      -ENOMEM
  */
 int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points);
-/** Also the last anomalies, skipped steps, rewinds and the last comparison after a restart. -ENOMEM. */
-int bit_status_add_guard(struct bit_status *s, const struct bit_run *run);
+/**
+ * Also the last anomalies, so many at most, how many there were, skipped steps, rewinds and the last comparison after a
+ * restart. -ENOMEM.
+ */
+int bit_status_add_guard(struct bit_status *s, const struct bit_run *run, size_t most);
 void bit_status_finish(struct bit_status *s);
 /**
  * Whether a client would take it. One run that cannot be told must not keep a list from telling the others.

@@ -8,9 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "proto/bit.pb-c.h"
 #include "proto/err.h"
 #include "proto/escape.h"
+#include "proto/text/precision.h"
 #include "proto/text/reflect.h"
 #include "proto/utf8.h"
 
@@ -76,11 +79,52 @@ static void print_enum(FILE *f, const ProtobufCEnumDescriptor *desc, int number)
         fprintf(f, "%d", number);
         return;
     }
+    if (desc == &bit__precision__descriptor) {
+        fprintf(f, "\"%s\"", bit_precision_name((Bit__Precision)number));
+        return;
+    }
     fputc('"', f);
     for (const char *c = value->name; *c != '\0'; c++)
         fputc(tolower((unsigned char)*c), f);
     fputc('"', f);
 }
+
+/* ---- integers and times */
+
+#define EXACT_MAX (UINT64_C(1) << 53) /* up to it every integer is a double */
+
+bool bit_json_is_time(const ProtobufCFieldDescriptor *field)
+{
+    const size_t bytes = strlen(field->name);
+
+    return field->type == PROTOBUF_C_TYPE_UINT64 && bytes > 3 && strcmp(field->name + bytes - 3, "_ns") == 0;
+}
+
+static void print_u64(FILE *f, const ProtobufCFieldDescriptor *field, uint64_t value)
+{
+    const char *quote = value > EXACT_MAX || bit_json_is_time(field) ? "\"" : "";
+
+    fprintf(f, "%s%" PRIu64 "%s", quote, value, quote);
+}
+
+/* Beside "time_ns" the same as "time"; `at` is NULL where there is none. */
+static void print_date(FILE *f, const ProtobufCFieldDescriptor *field, const uint64_t *at)
+{
+    char text[32];
+    struct tm tm;
+
+    fprintf(f, ",\"%.*s\":", (int)strlen(field->name) - 3, field->name);
+    if (at == NULL) {
+        fputs("null", f);
+        return;
+    }
+    const time_t s = (time_t)(*at / 1000000000);
+    gmtime_r(&s, &tm); /* 64 bits of nanoseconds end in 2554 */
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    fprintf(f, "\"%s.%09" PRIu64 "Z\"", text, *at % 1000000000);
+}
+
+/* ---- messages */
 
 static void print_message(FILE *f, const ProtobufCMessage *msg);
 
@@ -112,7 +156,7 @@ static void print_element(FILE *f, const ProtobufCFieldDescriptor *field, const 
         fprintf(f, "\"%016" PRIx64 "\"", *(const uint64_t *)at);
         break;
     case PROTOBUF_C_TYPE_UINT64:
-        fprintf(f, "%" PRIu64, *(const uint64_t *)at);
+        print_u64(f, field, *(const uint64_t *)at);
         break;
     case PROTOBUF_C_TYPE_UINT32:
     case PROTOBUF_C_TYPE_FIXED32:
@@ -129,6 +173,21 @@ static void print_element(FILE *f, const ProtobufCFieldDescriptor *field, const 
     }
 }
 
+static void print_field(FILE *f, const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field)
+{
+    const bool list = field->label == PROTOBUF_C_LABEL_REPEATED;
+    const size_t count = bit_field_count(msg, field);
+
+    fprintf(f, "\"%s\":%s", field->name, list ? "[" : count == 0 ? "null" : "");
+    for (size_t k = 0; k < count; k++) {
+        fputs(k > 0 ? "," : "", f);
+        print_element(f, field, bit_field_at(msg, field, k));
+    }
+    fputs(list ? "]" : "", f);
+    if (!list && bit_json_is_time(field))
+        print_date(f, field, count > 0 ? bit_field_at(msg, field, 0) : NULL);
+}
+
 static void print_message(FILE *f, const ProtobufCMessage *msg)
 {
     const char *comma = "";
@@ -136,16 +195,11 @@ static void print_message(FILE *f, const ProtobufCMessage *msg)
     fputc('{', f);
     for (unsigned i = 0; i < msg->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &msg->descriptor->fields[i];
-        bool list = field->label == PROTOBUF_C_LABEL_REPEATED;
-        size_t count = bit_field_count(msg, field);
-        if (count == 0 && !list)
+        const bool of_oneof = (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
+        if (of_oneof && bit_field_count(msg, field) == 0)
             continue;
-        fprintf(f, "%s\"%s\":%s", comma, field->name, list ? "[" : "");
-        for (size_t k = 0; k < count; k++) {
-            fputs(k > 0 ? "," : "", f);
-            print_element(f, field, bit_field_at(msg, field, k));
-        }
-        fputs(list ? "]" : "", f);
+        fputs(comma, f);
+        print_field(f, msg, field);
         comma = ",";
     }
     fputc('}', f);

@@ -2,18 +2,29 @@
 #ifndef BIT_PROTO_JSON_H
 #define BIT_PROTO_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <protobuf-c/protobuf-c.h>
 
+/* The version of the rules below and of what the messages mean; raised when a script that reads them could break. */
+#define BIT_JSON_SCHEMA 1
+
 /**
- * Print a message as one line of JSON without a newline: names as in bit.proto, enumeration values as lower-case
- * strings, integers as numbers of any width, doubles always with a point or an exponent (null where JSON has no
- * number for them), bytes as hex, fixed64 (digests) as strings of 16 hex digits. Absent fields are left out, lists
- * never: an empty one is []. What could act on a terminal (escape.h) is \uXXXX; bytes in a string that are not UTF-8
- * become U+FFFD.
+ * Print a message as one line of JSON without a newline, by these rules:
+ *   - keys are the names of bit.proto, and all of them are there: null where nothing is known, [] for an empty list; of
+ *     a oneof there is the one that is set, and no other;
+ *   - enumeration values are lower-case strings, a precision is "16bit" or "ternary" (precision.h);
+ *   - an integer beyond 2^53 is a string of its digits, because readers that know doubles alone would round it; the
+ *     nanoseconds of KEY_ns are always one, and beside them stands KEY, the same time as a date, as in
+ *     "2026-11-22T12:40:01.123456789Z";
+ *   - doubles have a point or an exponent, and are null where JSON has no number for them;
+ *   - bytes are hex, fixed64 (digests) strings of 16 hex digits;
+ *   - what could act on a terminal (escape.h) is \uXXXX; bytes in a string that are not UTF-8 become U+FFFD.
  * *out is heap, NUL-terminated; *bytes (may be NULL) is without the NUL. -ENOMEM.
  */
 int bit_json_print(const ProtobufCMessage *msg, char **out, size_t *bytes);
+/** A field that is KEY_ns. */
+bool bit_json_is_time(const ProtobufCFieldDescriptor *field);
 
 #endif

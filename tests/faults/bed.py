@@ -131,7 +131,7 @@ class Bed(fixture.Daemon):
         """The journal, with its times in seconds."""
         out = []
         for e in self.events(run, True):
-            name = next(k for k in e if k not in ("seq", "time_ns"))
+            name = next(k for k in e if k not in ("schema", "seq", "time_ns", "time"))
             if kind in (None, name):
                 out.append((int(e["time_ns"]) / 1e9, name, e[name]))
         return out

@@ -25,7 +25,7 @@ def refused(bed, spec):
     code, out, err = bed.ctl("submit", "-q", spec)
     if code == 0:
         run = out.strip()
-        code, err = bed.wait(run, timeout=90), bed.status(run).get("reason", "")
+        code, err = bed.wait(run, timeout=90), bed.status(run)["reason"] or ""
     return code, " ".join(err.split())
 
 

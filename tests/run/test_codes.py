@@ -108,7 +108,7 @@ def unfinished(d):
     assert d.wait(ternary, "--for", "phase=16bit") == 101
     long = d.submit(d.spec(name="long", steps=20000, at_step=10000, every=0))
     code, _, err = d.ctl("wait", long, "--timeout", "1")
-    assert code == 101 and "not yet, after 1 s" in err, (code, err)
+    assert code == 101 and "has not ended within 1 s" in err, (code, err)
     assert d.ctl("cancel", long, "--now")[0] == 0
     return 101
 

@@ -53,7 +53,7 @@ class Daemon(fixture.Daemon):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             status = self.status(run)
-            if re.search(pattern, status.get("reason", "")):
+            if re.search(pattern, status["reason"] or ""):
                 return status
             time.sleep(0.05)
         raise AssertionError(f"{run} never said {pattern!r}; last: {status}")
@@ -262,14 +262,14 @@ def held_out_sets_tell_bits_a_byte():
                        "--set", f'eval.set+={{name: "text" path: "{tokens}/part-0-00000.npy"}}')
         d.finish(run)
         evaluated = [e["evaluated"] for e in d.events(run) if "evaluated" in e]
-        assert {e["set"] for e in evaluated} == {"held", "text"} and {e["precision"] for e in evaluated} == {"sixteen_bit", "ternary"}
+        assert {e["set"] for e in evaluated} == {"held", "text"} and {e["precision"] for e in evaluated} == {"16bit", "ternary"}
         for e in evaluated:
             want = made["text_bytes"] / made["tokens"] if e["set"] == "text" else None
             assert e.get("bytes_per_token") == want, f"{e} has not {want}"
         lines = d.ctl("events", run, check=True)[1]
         status = d.status(run)["held_out"]
-        assert {(e["set"], e["precision"]) for e in status} == {(s, p) for s in ("held", "text") for p in ("sixteen_bit", "ternary")}, status
-        assert all(e["after_step"] == (5 if e["precision"] == "sixteen_bit" else 10) for e in status), status
+        assert {(e["set"], e["precision"]) for e in status} == {(s, p) for s in ("held", "text") for p in ("16bit", "ternary")}, status
+        assert all(e["after_step"] == (5 if e["precision"] == "16bit" else 10) for e in status), status
         assert re.search(r"held out +held +16-bit  loss [\d.]+, perplexity [\d.]+ after step 5\n", d.ctl("status", run)[1])
         assert re.search(r"evaluated text .* loss [\d.]+, perplexity [\d.]+, [\d.]+ bits a byte", lines), lines
         assert re.search(r"evaluated held .* loss [\d.]+, perplexity [\d.]+ over", lines), "and nothing is guessed"

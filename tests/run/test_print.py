@@ -121,7 +121,7 @@ def documents_text(d, tokens, tokenizer):
     code, out, err = d.show("data", "show", run, "--step", "1", "--text", "-t", tokenizer, lines=True)
     assert code == 0 and "\\x1b[2J" in out and "\\u009b31m" in out, (code, out, err)
     shown = [json.loads(line) for line in d.last_json.splitlines()]
-    assert any("\u009b31m\u202etxt" in part.get("text", "") for row in shown for part in row["documents"]), "--json is exact"
+    assert any("\u009b31m\u202etxt" in (part["text"] or "") for row in shown for part in row["documents"]), "--json is exact"
     d.ctl("cancel", run, check=True)
 
 

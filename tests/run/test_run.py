@@ -18,7 +18,7 @@ def switch_keep():
         events = d.events(run, steps=True)
         steps = steps_of(events)
         assert sorted(steps) == list(range(1, 41)), "every step is journalled once"
-        assert all(steps[s]["precision"] == "sixteen_bit" for s in range(1, 21)), "16-bit up to the switch"
+        assert all(steps[s]["precision"] == "16bit" for s in range(1, 21)), "16-bit up to the switch"
         assert all(steps[s]["precision"] == "ternary" for s in range(21, 41)), "ternary after it"
         assert steps[20]["loss"] < steps[1]["loss"] - 0.3, "the loss falls in 16-bit"
         assert steps[40]["loss"] < max(steps[s]["loss"] for s in range(21, 26)) , "and in ternary"
@@ -32,8 +32,8 @@ def switch_keep():
         assert any(steps[s]["flip_rate"] > 0 for s in range(22, 41)), "flips are reported"
         evals = [(e["evaluated"]["after_step"], e["evaluated"]["precision"]) for e in events if "evaluated" in e]
         for s in (10, 20):
-            assert (s, "sixteen_bit") in evals and (s, "ternary") in evals, f"both precisions are evaluated after step {s}: {evals}"
-        assert (30, "ternary") in evals and (30, "sixteen_bit") not in evals
+            assert (s, "16bit") in evals and (s, "ternary") in evals, f"both precisions are evaluated after step {s}: {evals}"
+        assert (30, "ternary") in evals and (30, "16bit") not in evals
         assert status["state"] == "completed" and status["weights_digest"]
 
 

@@ -106,10 +106,10 @@ def told_to_go(c, name, moment, tell):
         back_ns = time.time_ns()
         assert d.ended() == ("COMPLETED", 0), d.facts()
         status, events = d.after()
-        kept = [e for e in events if "checkpoint" in e and told_ns < e["time_ns"] < back_ns and not e["checkpoint"]["error"]]
-        again = [e for e in events if "ready" in e and e["time_ns"] > back_ns]
+        kept = [e for e in events if "checkpoint" in e and told_ns < int(e["time_ns"]) < back_ns and not e["checkpoint"]["error"]]
+        again = [e for e in events if "ready" in e and int(e["time_ns"]) > back_ns]
         lost = kept[-1]["checkpoint"]["after_step"] - again[-1]["ready"]["step"] if kept else 0
-        figures = {"fault": name, "told": where, "durable_s": round((kept[-1]["time_ns"] - told_ns) / 1e9, 2) if kept else None,
+        figures = {"fault": name, "told": where, "durable_s": round((int(kept[-1]["time_ns"]) - told_ns) / 1e9, 2) if kept else None,
                    "requeued_s": round((back_ns - told_ns) / 1e9, 2), "target_s": 30, "steps_lost": lost, "steps_lost_target": 0,
                    "same_weights": status["weights_digest"] == expected}
         print("row " + json.dumps({"row": 12, "seed": SEED, **figures}), flush=True)

@@ -25,7 +25,7 @@ class Login(runs.OnLogin):
         return self.submit(self.spec(launcher="SBATCH", slurm=slurm, steps=steps, every=EVERY, at_step=AT, **more))
 
     def job(self, run="@last"):
-        return self.status(run).get("slurm", {})
+        return self.status(run).get("slurm") or {}
 
 
 def jobs(c):

@@ -43,7 +43,7 @@ class Training(runs.InJob):
     def record(self, kind, after_ns, seconds, steps=False):
         """The first record of its kind made after a moment."""
         def look():
-            return next((e for e in self.events(self.run, steps) if kind in e and e["time_ns"] > after_ns), None)
+            return next((e for e in self.events(self.run, steps) if kind in e and int(e["time_ns"]) > after_ns), None)
         return until(look, seconds, f"a record '{kind}' in the journal")
 
 
@@ -69,12 +69,12 @@ def recover(c, row, name, hurt, mend, detect_s, again_s):
         hurt_ns = time.time_ns()
         hurt(c.node[3])
         lost = d.record("lost", hurt_ns, 30)
-        launched = d.record("launched", lost["time_ns"], 30)
-        again = d.record("step", launched["time_ns"], 60, steps=True)
+        launched = d.record("launched", int(lost["time_ns"]), 30)
+        again = d.record("step", int(launched["time_ns"]), 60, steps=True)
         orphans = until(lambda: not c.node[3].pids("bitworker") and time.time_ns(), 20, "the lost node's rank ends itself")
         status = d.finish(d.run)
-        figures = {"fault_at_step": at, "detect_s": round((lost["time_ns"] - hurt_ns) / 1e9, 2), "detect_target_s": detect_s,
-                   "again_s": round((again["time_ns"] - hurt_ns) / 1e9, 2), "again_target_s": again_s,
+        figures = {"fault_at_step": at, "detect_s": round((int(lost["time_ns"]) - hurt_ns) / 1e9, 2), "detect_target_s": detect_s,
+                   "again_s": round((int(again["time_ns"]) - hurt_ns) / 1e9, 2), "again_target_s": again_s,
                    "steps_lost": lost["lost"]["step"] - again["step"]["step"] + 1, "steps_lost_target": EVERY,
                    "orphan_gone_s": round((orphans - hurt_ns) / 1e9, 2), "orphan_target_s": 10,
                    "same_weights": status["weights_digest"] == expected["digest"], "nodes": launched["launched"]["nodes"],

@@ -4,6 +4,7 @@
 
 #include "proto/bit.pb-c.h"
 #include "proto/spec/spec.h"
+#include "proto/text/precision.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
 
@@ -42,9 +43,9 @@ TEST(a_specification)
     json_t *model = json_object_get(json, "model");
     EXPECT(json_is_false(json_object_get(model, "tied")));
     EXPECT(json_is_real(json_object_get(model, "rope_theta"))); /* 10000.0, not 10000 */
-    EXPECT(json_object_get(model, "init_from") == NULL);
+    EXPECT(json_is_null(json_object_get(model, "init_from")));
     json_t *data = json_object_get(json, "data");
-    EXPECT_EQ(json_integer_value(json_object_get(data, "seed")), 9007199254740993);
+    EXPECT_STREQ(json_string_value(json_object_get(data, "seed")), "9007199254740993"); /* no double is it */
     EXPECT_EQ(json_array_size(json_object_get(data, "train")), 2);
     json_t *sets = json_object_get(json_object_get(json, "eval"), "set");
     EXPECT(json_is_array(sets));
@@ -68,7 +69,8 @@ TEST(digests_bytes_and_numbers_at_their_ends)
     hello.epoch = INT64_MAX;
     json_t *json = print_and_load(&hello.base, &text);
     EXPECT_STREQ(json_string_value(json_object_get(json, "secret")), "007fff");
-    EXPECT_EQ(json_integer_value(json_object_get(json, "epoch")), INT64_MAX);
+    EXPECT_STREQ(json_string_value(json_object_get(json, "epoch")), "9223372036854775807");
+    EXPECT(json_is_null(json_object_get(json, "rank")));
     json_decref(json);
     free(text);
 
@@ -85,7 +87,8 @@ TEST(digests_bytes_and_numbers_at_their_ends)
     EXPECT_STREQ(json_string_value(json_object_get(state, "state")), "completed");
     EXPECT_EQ(json_integer_value(json_object_get(state, "exit_code")), INT32_MIN);
     EXPECT_STREQ(json_string_value(json_object_get(state, "weights_digest")), "0000000000000abc");
-    EXPECT_EQ(json_object_size(json), 3); /* of the oneof, only what is there */
+    EXPECT(json_is_null(json_object_get(state, "asked")));
+    EXPECT_EQ(json_object_size(json), 4); /* seq, time_ns and time; of the oneof, only what is there */
     json_decref(json);
     free(text);
 }
@@ -113,7 +116,9 @@ TEST(strings_survive_and_broken_ones_still_parse)
 
 TEST(what_acts_on_a_terminal_is_escaped_and_still_exact)
 {
-    char hostile[] = "\x1b[2J \xc2\x9b" "31m \x7f \xe2\x80\xae" "cod.npy \xe2\x81\xa9 \xd8\x9c";
+    char hostile[] = "\x1b[2J \xc2\x9b"
+                     "31m \x7f \xe2\x80\xae"
+                     "cod.npy \xe2\x81\xa9 \xd8\x9c";
     Bit__Problem problem = BIT__PROBLEM__INIT;
     char *text = NULL;
 
@@ -144,6 +149,63 @@ TEST(doubles_read_back_and_non_numbers_are_null)
     EXPECT(json_is_null(json_object_get(json, "loss")));
     json_decref(json);
     free(text);
+}
+
+TEST(integers_up_to_2_53_are_numbers_and_those_beyond_are_strings)
+{
+    Bit__CurvePoint point = BIT__CURVE_POINT__INIT;
+    char *text = NULL;
+
+    point.step = UINT64_C(1) << 53;
+    json_decref(print_and_load(&point.base, &text));
+    EXPECT_CONTAINS(text, "\"step\":9007199254740992,");
+    free(text);
+    point.step++;
+    json_decref(print_and_load(&point.base, &text));
+    EXPECT_CONTAINS(text, "\"step\":\"9007199254740993\",");
+    free(text);
+}
+
+TEST(times_are_strings_of_nanoseconds_and_dates)
+{
+    Bit__CheckpointInfo info = BIT__CHECKPOINT_INFO__INIT;
+    Bit__RunStatus status = BIT__RUN_STATUS__INIT;
+    char name[] = "x";
+    char *text = NULL;
+
+    info.name = info.path = name;
+    info.precision = BIT__PRECISION__SIXTEEN_BIT;
+    info.time_ns = 1795783201000000009;
+    json_decref(print_and_load(&info.base, &text));
+    EXPECT_CONTAINS(text, "\"time_ns\":\"1795783201000000009\",\"time\":\"2026-11-27T12:40:01.000000009Z\"");
+    EXPECT_CONTAINS(text, "\"precision\":\"16bit\"");
+    free(text);
+    info.time_ns = 0; /* the type of a key does not depend on its value */
+    json_decref(print_and_load(&info.base, &text));
+    EXPECT_CONTAINS(text, "\"time_ns\":\"0\",\"time\":\"1970-01-01T00:00:00.000000000Z\"");
+    free(text);
+    status.run = status.name = name;
+    status.state = BIT__RUN_STATE__QUEUED;
+    status.precision = BIT__PRECISION__TERNARY;
+    json_decref(print_and_load(&status.base, &text));
+    EXPECT_CONTAINS(text, "\"ended_ns\":null,\"ended\":null");
+    EXPECT_CONTAINS(text, "\"precision\":\"ternary\"");
+    EXPECT_CONTAINS(text, "\"curve\":[]");
+    free(text);
+}
+
+TEST(every_spelling_of_a_precision_is_read)
+{
+    static const char *const sixteen[] = {"16bit", "16-bit", "SIXTEEN_BIT", "sixteen_bit"}, *const ternary[] = {
+                                                                                                "ternary", "TERNARY",
+                                                                                                "1.58bit", "1.58-bit"};
+    Bit__Precision got;
+
+    for (size_t i = 0; i < 4; i++) {
+        EXPECT(bit_precision_parse(sixteen[i], &got) == 0 && got == BIT__PRECISION__SIXTEEN_BIT);
+        EXPECT(bit_precision_parse(ternary[i], &got) == 0 && got == BIT__PRECISION__TERNARY);
+    }
+    EXPECT(bit_precision_parse("1.58", &got) < 0 && bit_precision_parse("", &got) < 0);
 }
 
 TEST(an_empty_message)

@@ -15,6 +15,8 @@ TEST(every_verb_describes_itself)
         EXPECT(c->name && *c->name && c->summary && *c->summary && c->synopsis && c->description && c->run);
         EXPECT(bit_verb_find(bit_verbs, c->name) == c);
         EXPECT(c->summary[0] >= 'a' && c->summary[0] <= 'z');
+        EXPECT(c->quiet && c->quiet[strlen(c->quiet) - 1] == '.');
+        EXPECT(c->json && c->json[0].type && c->json[0].when && *c->json[0].when);
         for (const struct bit_option *o = c->options; o && o->name; o++) {
             EXPECT(o->help && o->help[strlen(o->help) - 1] == '.');
             EXPECT(strcmp(o->name, "json") != 0 && strcmp(o->name, "help") != 0);

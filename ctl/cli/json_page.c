@@ -1,0 +1,222 @@
+#include "ctl/cli/json_page.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/cli/field_comments.h"
+#include "ctl/show/show.h"
+#include "proto/bit.pb-c.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/text/json.h"
+#include "proto/text/precision.h"
+
+#define COLUMNS   104
+#define KEY       20 /* columns of a key, of its type */
+#define TYPE      26
+#define TYPES_MAX 128
+
+static const char rules[] =
+    "Every verb that reads has --json, and then prints objects on stdout, one a line, and nothing else there.\n\n"
+    "Every object has \"schema\": %d. It grows when a script could break; a new key alone does not raise it, so\n"
+    "scripts should pass over keys that they do not know.\n\n"
+    "All keys below are always there. What is not known, not set or does not apply is null; a list is never\n"
+    "null, but []. Of \"what\" happened in a JournalRecord there is one key only.\n\n"
+    "Lists are those keys that are called a list below, whatever their name: anomaly, point and finding are,\n"
+    "anomalies is a number (and so is anomaly_count, which says the same).\n\n"
+    "A number is exact in readers that have doubles alone, such as jq 1.6: an integer beyond 2^53 is a string of\n"
+    "its digits (seeds can be so large). The nanoseconds since 1970 of a key that ends in _ns always are one, and\n"
+    "beside it stands the same without _ns: the time in UTC, as 2026-11-22T12:40:01.123456789Z. Digests are\n"
+    "strings of hex digits. What is no number (NaN, infinity) is null. Units end the names: _s, _ms, _ns, bytes.\n\n"
+    "A precision is \"16bit\" or \"ternary\", here and in options; options take 16-bit, 1.58-bit, SIXTEEN_BIT and\n"
+    "TERNARY, too. Other enumerations are those of the specification in lower case.\n\n"
+    "What fails prints an ErrorReply, as the last object, and ends with its exit_code. That is so of a command\n"
+    "line that makes no sense, too. Only a bad checkpoint or file of verify has a verdict instead. Objects with an\n"
+    "\"error\" that is not null are those that failed: jq 'select(.error)'.\n";
+
+/* ---- types that are described */
+
+/* Messages and enumerations, in the order in which they are first met. */
+struct types {
+    const ProtobufCMessageDescriptor *message[TYPES_MAX];
+    const ProtobufCEnumDescriptor *enumeration[TYPES_MAX];
+    size_t messages, enumerations;
+};
+
+static void add_enumeration(struct types *t, const ProtobufCEnumDescriptor *desc)
+{
+    for (size_t i = 0; i < t->enumerations; i++)
+        if (t->enumeration[i] == desc)
+            return;
+    BIT_ASSERT(t->enumerations < TYPES_MAX);
+    t->enumeration[t->enumerations++] = desc;
+}
+
+static void add_message(struct types *t, const ProtobufCMessageDescriptor *desc)
+{
+    for (size_t i = 0; i < t->messages; i++)
+        if (t->message[i] == desc)
+            return;
+    BIT_ASSERT(t->messages < TYPES_MAX);
+    t->message[t->messages++] = desc;
+}
+
+/* A message that is added while the list is gone through is gone through, too. */
+static void collect(struct types *t, const struct bit_cli_verb *const *verbs)
+{
+    add_message(t, &bit__error_reply__descriptor);
+    for (size_t v = 0; verbs[v]; v++)
+        for (const struct bit_verb_object *o = verbs[v]->json; o && o->type; o++)
+            add_message(t, o->type);
+    for (size_t i = 0; i < t->messages; i++)
+        for (unsigned f = 0; f < t->message[i]->n_fields; f++) {
+            const ProtobufCFieldDescriptor *field = &t->message[i]->fields[f];
+            if (field->type == PROTOBUF_C_TYPE_MESSAGE)
+                add_message(t, field->descriptor);
+            else if (field->type == PROTOBUF_C_TYPE_ENUM)
+                add_enumeration(t, field->descriptor);
+        }
+}
+
+/* ---- printing */
+
+static const char *comment_of(const ProtobufCMessageDescriptor *desc, const char *field)
+{
+    for (size_t i = 0; i < BIT_COUNT(field_comments); i++)
+        if (strcmp(field_comments[i].message, desc->short_name) == 0 && strcmp(field_comments[i].field, field) == 0)
+            return field_comments[i].text;
+    return "";
+}
+
+/* Words in lines of COLUMNS, which begin `indent` columns to the right; `at` is where the first one goes on. */
+static void print_wrapped(FILE *f, const char *text, int at, int indent)
+{
+    while (*text != '\0') {
+        const int bytes = (int)strcspn(text, " ");
+        if (at + bytes > COLUMNS && at > indent) {
+            bit_show(f, "\n%*s", indent, "");
+            at = indent;
+        }
+        bit_show(f, "%.*s", bytes, text);
+        at += bytes + 1;
+        text += bytes;
+        if (*text == ' ') {
+            text++;
+            if (at + (int)strcspn(text, " ") <= COLUMNS)
+                fputc(' ', f);
+        }
+    }
+    fputc('\n', f);
+}
+
+static const char *type_name(const ProtobufCFieldDescriptor *field)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return ((const ProtobufCMessageDescriptor *)field->descriptor)->short_name;
+    case PROTOBUF_C_TYPE_ENUM:
+        return ((const ProtobufCEnumDescriptor *)field->descriptor)->short_name;
+    case PROTOBUF_C_TYPE_STRING:
+        return "string";
+    case PROTOBUF_C_TYPE_BYTES:
+        return "hex";
+    case PROTOBUF_C_TYPE_BOOL:
+        return "true or false";
+    case PROTOBUF_C_TYPE_FLOAT:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return "number";
+    case PROTOBUF_C_TYPE_FIXED64:
+        return "16 hex digits";
+    default:
+        return bit_json_is_time(field) ? "nanoseconds" : "integer";
+    }
+}
+
+static void print_key(FILE *f, const char *key, const char *type, const char *comment)
+{
+    const int after_key = 2 + BIT_MAX(KEY, (int)strlen(key)) + 1;
+
+    bit_show(f, "  %-*s %-*s", KEY, key, *comment != '\0' ? TYPE : 0, type);
+    if (*comment != '\0')
+        fputc(' ', f);
+    print_wrapped(f, comment, after_key + BIT_MAX(TYPE, (int)strlen(type)) + 1, 2 + KEY + 1 + TYPE + 1);
+}
+
+static void print_field(FILE *f, const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescriptor *field)
+{
+    const bool list = field->label == PROTOBUF_C_LABEL_REPEATED, real = strcmp(type_name(field), "number") == 0;
+    const bool null = !list && (field->label == PROTOBUF_C_LABEL_OPTIONAL || real);
+    const bool one = (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
+    char type[96], date[64];
+
+    snprintf(type, sizeof type, "%s%s%s", list ? "list of " : "", type_name(field),
+             one    ? ", or no key"
+             : null ? " or null"
+                    : "");
+    print_key(f, field->name, type, comment_of(desc, field->name));
+    if (bit_json_is_time(field)) {
+        snprintf(date, sizeof date, "%.*s", (int)strlen(field->name) - 3, field->name);
+        print_key(f, date, null ? "date or null" : "date", "the same in UTC");
+    }
+}
+
+static void print_message(FILE *f, const ProtobufCMessageDescriptor *desc)
+{
+    const char *comment = comment_of(desc, "");
+
+    bit_show(f, "\n%s\n", desc->short_name);
+    if (*comment != '\0') {
+        bit_show(f, "    ");
+        print_wrapped(f, comment, 4, 4);
+    }
+    for (unsigned i = 0; i < desc->n_fields; i++)
+        print_field(f, desc, &desc->fields[i]);
+}
+
+static void print_enumeration(FILE *f, const ProtobufCEnumDescriptor *desc)
+{
+    char text[512], word[64];
+    size_t used = 0;
+
+    for (unsigned i = 0; i < desc->n_values; i++) {
+        const bool precision = desc == &bit__precision__descriptor;
+        snprintf(word, sizeof word, "%s", precision ? bit_precision_name(desc->values[i].value) : desc->values[i].name);
+        for (char *c = word; *c != '\0'; c++)
+            *c = (char)tolower((unsigned char)*c);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? ", " : "", word);
+        BIT_ASSERT(used < sizeof text);
+    }
+    bit_show(f, "  %-*s ", KEY, desc->short_name);
+    print_wrapped(f, text, 2 + KEY + 1, 2 + KEY + 1);
+}
+
+static void print_errors(FILE *f)
+{
+    bit_show(f, "\nErrors: name, error, exit_code\n");
+    for (int err = BIT_EUSAGE; bit_err_name(err) != NULL; err--)
+        bit_show(f, "  %-16s %5d %4d  %s\n", bit_err_name(err), err, bit_exit_code(err), bit_strerror(err));
+    bit_show(f,
+             "  Those of the system have its names and the negative of its numbers: ENOENT is %d. Others have none.\n",
+             -ENOENT);
+}
+
+void bit_json_page_print(FILE *f, const struct bit_cli_verb *const *verbs)
+{
+    static struct types types; /* zero, and used once */
+
+    collect(&types, verbs);
+    bit_show(f, rules, BIT_JSON_SCHEMA);
+    bit_show(f, "\nVerbs, and what they print\n");
+    for (size_t v = 0; verbs[v]; v++)
+        for (const struct bit_verb_object *o = verbs[v]->json; o && o->type; o++)
+            bit_show(f, "  %-12s %-18s %s\n", verbs[v]->name, o->type->short_name, o->when);
+    print_errors(f);
+    bit_show(f, "\nObjects: key, type, meaning; each of those printed has \"schema\" as its first key\n");
+    for (size_t i = 0; i < types.messages; i++)
+        print_message(f, types.message[i]);
+    bit_show(f, "\nEnumerations\n");
+    for (size_t i = 0; i < types.enumerations; i++)
+        print_enumeration(f, types.enumeration[i]);
+}

@@ -1,0 +1,15 @@
+/*
+ * What `bitctl help json` and bitctl-json(7) say: the rules, what each verb prints, and every key of every object, from
+ * the same descriptors as are printed and the comments of bit.proto, so that they cannot disagree.
+ */
+#ifndef BIT_CTL_JSON_PAGE_H
+#define BIT_CTL_JSON_PAGE_H
+
+#include <stdio.h>
+
+#include "ctl/cli/verb.h"
+
+/** Of all verbs, a list ended by NULL. */
+void bit_json_page_print(FILE *f, const struct bit_cli_verb *const *verbs);
+
+#endif
