@@ -46,6 +46,10 @@
 #define BIT_WINDOW_MAX     4096 /* steps that a median is taken of */
 #define BIT_POSITIONS_MAX  512  /* fields whose place in the text is remembered */
 
+/* requests for log-likelihoods */
+#define BIT_SCORE_REQUESTS_MAX    16384       /* of one order, so that it and its report fit into a frame */
+#define BIT_SCORE_TOKEN_BYTES_MAX (16u << 20) /* of their ids */
+
 /* disk */
 #define BIT_JOURNAL_RECORD_MAX      (64u << 10)
 #define BIT_JOURNAL_NODES_MAX       (4u << 10) /* of a list of nodes in a record; the rest of it is left out */

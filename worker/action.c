@@ -8,6 +8,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
+#include "worker/model/packs.h"
 
 /* A folder's or a set's name: printable, one component, nothing hidden. */
 static int copy_name(const char *what, const char *name, char out[BIT_NAME_MAX + 1])
@@ -98,6 +99,31 @@ static int from_evaluate(const struct bit_link_order *order, const struct bit_wo
     return err < 0 ? err : check_tokens(order, plan, evaluate->instances);
 }
 
+static int from_score(const struct bit_link_order *order, const struct bit_worker_plan *plan, struct bit_action *out)
+{
+    const Bit__ScoreOrder *score = (const Bit__ScoreOrder *)order->msg;
+    const struct bit_requests requests = {
+        .count = (int64_t)score->n_tokens, .tokens = score->tokens, .continuation = score->continuation};
+    int err;
+
+    if (score->n_tokens == 0 || score->n_tokens > BIT_SCORE_REQUESTS_MAX || score->n_tokens != score->n_continuation ||
+        order->payload_bytes > BIT_SCORE_TOKEN_BYTES_MAX)
+        return bit_fail(BIT_EMESSAGE, "a score_order of %zu requests with %zu continuations, %zu bytes",
+                        score->n_tokens, score->n_continuation, order->payload_bytes);
+    err = bit_requests_check_lengths(plan, &requests, &out->ids);
+    if (err < 0)
+        return bit_fail_within(BIT_EMESSAGE, "a score_order");
+    if ((uint64_t)out->ids * (uint64_t)plan->token_bytes != order->payload_bytes)
+        return bit_fail(BIT_EMESSAGE, "a score_order of %" PRId64 " tokens with %zu bytes", out->ids,
+                        order->payload_bytes);
+    out->kind = BIT_ACTION_SCORE;
+    out->step = score->after_step;
+    out->precision = score->precision;
+    out->requests = requests.count;
+    out->tag = score->tag;
+    return 0;
+}
+
 int bit_action_from_order(const struct bit_link_order *order, const struct bit_worker_plan *plan,
                           struct bit_action *out)
 {
@@ -116,6 +142,9 @@ int bit_action_from_order(const struct bit_link_order *order, const struct bit_w
         break;
     case BIT_MSG_EVALUATE_ORDER:
         err = from_evaluate(order, plan, &action);
+        break;
+    case BIT_MSG_SCORE_ORDER:
+        err = from_score(order, plan, &action);
         break;
     case BIT_MSG_STOP_ORDER:
         action.kind = BIT_ACTION_STOP;
@@ -147,6 +176,8 @@ static const char *boundary_name(enum bit_action_kind kind)
         return "a checkpoint";
     case BIT_ACTION_EVALUATE:
         return "an evaluation";
+    case BIT_ACTION_SCORE:
+        return "a request for log-likelihoods";
     case BIT_ACTION_STEP:
     case BIT_ACTION_STOP:
     case BIT_ACTION_COMPLETE:

@@ -15,6 +15,7 @@ enum bit_action_kind {
     BIT_ACTION_SWITCH,
     BIT_ACTION_CHECKPOINT,
     BIT_ACTION_EVALUATE,
+    BIT_ACTION_SCORE,
     BIT_ACTION_STOP,
     BIT_ACTION_COMPLETE, /* complete a checkpoint that was written beside training; rank 0's own */
     BIT_ACTION_READY,    /* a daemon came back and is told our state; rank 0's own */
@@ -26,9 +27,11 @@ struct bit_action {
     enum bit_action_kind kind;
     int err;                           /* QUIT */
     uint64_t step;                     /* STEP: to be done; else the boundary it belongs to */
-    Bit__Precision precision;          /* STEP, EVALUATE */
+    Bit__Precision precision;          /* STEP, EVALUATE, SCORE */
     double strength, lr, weight_decay; /* STEP */
     int64_t instances;                 /* STEP, EVALUATE */
+    int64_t requests, ids;             /* SCORE: so many requests with so many ids altogether */
+    uint64_t tag;                      /* SCORE */
     bool digest;                       /* STEP */
     bool replica;                      /* STEP: compare the ranks' copies of the weights */
     bool skip_nan;                     /* STEP: rather than fail */

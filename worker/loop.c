@@ -10,6 +10,7 @@
 #include "worker/phase.h"
 #include "worker/process/clock.h"
 #include "worker/report.h"
+#include "worker/scoring.h"
 
 BIT_LOG_TOPIC("loop");
 
@@ -20,9 +21,10 @@ struct loop {
     struct bit_session *session;
     struct bit_heartbeat *beat;
     const uint8_t *batch;
-    bool told_refused; /* graphs could not be recorded */
-    bool stopped;      /* we said that we are done: nothing but the daemon's leave to go is due */
-    bool has_held;     /* an order that waits until the checkpoint under way is completed */
+    const ProtobufCMessage *order; /* what it came with */
+    bool told_refused;             /* graphs could not be recorded */
+    bool stopped;                  /* we said that we are done: nothing but the daemon's leave to go is due */
+    bool has_held;                 /* an order that waits until the checkpoint under way is completed */
     struct bit_action held;
 };
 
@@ -53,6 +55,7 @@ static struct bit_action await_order(struct loop *l)
         return (struct bit_action){.kind = BIT_ACTION_READY};
     if (err >= 0) {
         l->batch = order->payload;
+        l->order = order->msg;
         err = bit_action_from_order(order, &l->worker->plan, &action);
     }
     if (err >= 0)
@@ -217,6 +220,39 @@ static int evaluate(struct loop *l, struct bit_action *action)
     return 0;
 }
 
+/* The sums are moved into the message; those that are no number are named, since a message cannot hold them. */
+static int report_scored(struct loop *l, const struct bit_action *action, struct bit_scored *scored, double ms)
+{
+    Bit__ScoreReport message = BIT__SCORE_REPORT__INIT;
+
+    message.after_step = l->worker->step;
+    message.precision = action->precision;
+    message.tag = action->tag;
+    message.sum = scored->sum;
+    message.n_sum = (size_t)action->requests;
+    message.no_number = scored->no_number;
+    message.n_no_number = (size_t)scored->no_numbers;
+    message.ms = ms;
+    report(l, BIT_MSG_SCORE_REPORT, &message);
+    return 0;
+}
+
+static int score(struct loop *l, const struct bit_action *action)
+{
+    const Bit__ScoreOrder *order = (const Bit__ScoreOrder *)l->order;
+    const struct bit_score_input input = {.tokens = l->session == NULL ? NULL : order->tokens,
+                                          .continuation = l->session == NULL ? NULL : order->continuation,
+                                          .ids = l->batch};
+    const double began_ms = bit_clock_ms();
+    struct bit_scored scored = {0};
+    int err = bit_scoring_run(l->worker, action, &input, &scored);
+
+    if (err >= 0)
+        err = report_scored(l, action, &scored, bit_clock_ms() - began_ms);
+    bit_scoring_finish(&scored);
+    return err;
+}
+
 /*
  * Each rank says for itself that it is done. The daemon answers when it has heard every rank; if it was killed before,
  * the link is made again, the order comes again, and this is said again.
@@ -263,6 +299,7 @@ static enum bit_section section_of(enum bit_action_kind kind)
     case BIT_ACTION_COMPLETE:
         return BIT_SECTION_CHECKPOINT;
     case BIT_ACTION_EVALUATE:
+    case BIT_ACTION_SCORE:
         return BIT_SECTION_EVALUATE;
     case BIT_ACTION_STOP:
     case BIT_ACTION_QUIT:
@@ -283,6 +320,8 @@ static int execute(struct loop *l, struct bit_action *action)
         return checkpoint(l, action);
     case BIT_ACTION_EVALUATE:
         return evaluate(l, action);
+    case BIT_ACTION_SCORE:
+        return score(l, action);
     case BIT_ACTION_STOP:
         return stop(l, action);
     case BIT_ACTION_COMPLETE:

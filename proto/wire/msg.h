@@ -15,6 +15,7 @@
     X(STOP_ORDER, stop_order, 15, LINK_DOWN)                                                                           \
     X(BEAT, beat, 16, LINK_DOWN)                                                                                       \
     X(DONE_TAKEN, done_taken, 17, LINK_DOWN)                                                                           \
+    X(SCORE_ORDER, score_order, 18, LINK_DOWN)                                                                         \
     X(WORKER_HELLO, worker_hello, 30, LINK_UP)                                                                         \
     X(WORKER_READY, worker_ready, 31, LINK_UP)                                                                         \
     X(STEP_REPORT, step_report, 32, LINK_UP)                                                                           \
@@ -24,6 +25,7 @@
     X(HEARTBEAT, heartbeat, 36, LINK_UP)                                                                               \
     X(WORKER_FAILED, worker_failed, 37, LINK_UP)                                                                       \
     X(WORKER_DONE, worker_done, 38, LINK_UP)                                                                           \
+    X(SCORE_REPORT, score_report, 39, LINK_UP)                                                                         \
     X(SUBMIT_REQUEST, submit_request, 50, CLIENT_REQUEST)                                                              \
     X(LIST_REQUEST, list_request, 51, CLIENT_REQUEST)                                                                  \
     X(STATUS_REQUEST, status_request, 52, CLIENT_REQUEST)                                                              \

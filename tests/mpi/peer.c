@@ -371,6 +371,35 @@ void peer_evaluate(struct peer *p, uint64_t after_step, Bit__Precision precision
     peer_payload(p, tokens, order.token_bytes);
 }
 
+void peer_score(struct peer *p, uint64_t after_step, Bit__Precision precision, uint64_t tag, bool bad)
+{
+    Bit__ScoreOrder order = BIT__SCORE_ORDER__INIT;
+    uint16_t ids[PEER_REQUESTS * (PEER_CONTEXT + 1)], drawn[PEER_INSTANCES * PEER_CONTEXT];
+    uint32_t tokens[PEER_REQUESTS], continuation[PEER_REQUESTS], count = 0;
+
+    peer_tokens(2000, drawn);
+    for (uint32_t r = 0; r < PEER_REQUESTS; r++) {
+        const uint32_t context = 1 + r / 3 % 20;
+
+        continuation[r] = r == 7 ? PEER_CONTEXT + 1 - context : 1 + r % 12;
+        tokens[r] = context + continuation[r];
+        for (uint32_t i = 0; i < tokens[r]; i++)
+            ids[count++] = drawn[(r / 3 + (i < context ? i : i + r)) % (PEER_INSTANCES * PEER_CONTEXT)];
+    }
+    if (bad)
+        ids[count - 1] = PEER_VOCAB;
+    order.after_step = after_step;
+    order.precision = precision;
+    order.tag = tag;
+    order.tokens = tokens;
+    order.continuation = continuation;
+    order.n_tokens = order.n_continuation = PEER_REQUESTS;
+    order.token_bytes = count * sizeof *ids;
+    order.token_crc = bit_crc32c(0, ids, order.token_bytes);
+    peer_send(p, BIT_MSG_SCORE_ORDER, &order);
+    peer_payload(p, ids, order.token_bytes);
+}
+
 void peer_switch(struct peer *p, uint64_t after_step, Bit__OptimizerAtSwitch optimizer)
 {
     Bit__PhaseSwitch order = BIT__PHASE_SWITCH__INIT;

@@ -66,6 +66,10 @@ void peer_step_of(uint64_t step, Bit__Precision precision, double strength, cons
 void peer_step(struct peer *p, uint64_t step, Bit__Precision precision, double strength);
 void peer_payload(struct peer *p, const void *tokens, size_t bytes);
 void peer_evaluate(struct peer *p, uint64_t after_step, Bit__Precision precision, uint32_t instances);
+/* Requests of different lengths, some with one context: PEER_REQUESTS of them. bad: the last one's last id is beyond the
+ * vocabulary. */
+#define PEER_REQUESTS 60
+void peer_score(struct peer *p, uint64_t after_step, Bit__Precision precision, uint64_t tag, bool bad);
 void peer_switch(struct peer *p, uint64_t after_step, Bit__OptimizerAtSwitch optimizer);
 void peer_checkpoint(struct peer *p, uint64_t after_step, const char *name);
 void peer_stop(struct peer *p);

@@ -498,4 +498,63 @@ TEST(evaluation_leaves_training_as_it_was)
     }
 }
 
+static bool do_score(struct peer *p, uint64_t after, Bit__Precision precision, double sum[PEER_REQUESTS])
+{
+    const Bit__ScoreReport *report;
+
+    peer_score(p, after, precision, 77, false);
+    report = peer_next(p, BIT_MSG_SCORE_REPORT);
+    if (report == NULL || !EXPECT_EQ(report->n_sum, PEER_REQUESTS))
+        return false;
+    memcpy(sum, report->sum, PEER_REQUESTS * sizeof *sum);
+    for (int r = 0; r < PEER_REQUESTS; r++)
+        EXPECT(sum[r] < 0);
+    return EXPECT_EQ(report->tag, 77) && EXPECT_EQ(report->precision, precision) &&
+           EXPECT_EQ(report->after_step, after) && EXPECT_EQ(report->n_no_number, 0);
+}
+
+/* In both phases, and the weights are the same bits on 1 and 2 ranks before the first step. */
+TEST(scores_do_not_depend_on_the_ranks_and_leave_training_as_it_was)
+{
+    double first[2][2][PEER_REQUESTS];
+
+    for (int ranks = 1; ranks <= 2; ranks++) {
+        struct peer p = {0};
+        struct history h = {0};
+        double sum[2][PEER_REQUESTS];
+        double(*at_first)[PEER_REQUESTS] = first[ranks - 1];
+        bool fine = peer_open(&p) && peer_begin(&p, ranks, NULL) != NULL && do_score(&p, 0, TERNARY, at_first[1]) &&
+                    do_score(&p, 0, BIT__PRECISION__SIXTEEN_BIT, at_first[0]);
+        for (uint64_t step = 1; step <= STEPS && fine; step++) {
+            fine = do_step(&p, step, &h) && do_score(&p, step, TERNARY, sum[0]) &&
+                   do_score(&p, step, precision_at(step), sum[1]);
+            if (fine) {
+                EXPECT_NE(sum[1][0], at_first[0][0]);
+                EXPECT_EQ(memcmp(sum[0], sum[1], sizeof sum[0]) == 0, precision_at(step) == TERNARY);
+            }
+            if (step == SWITCH && fine)
+                fine = do_switch(&p, KEEP);
+        }
+        if (fine) {
+            finish(&p, STEPS, h.digest[STEPS]);
+            expect_same(&h, undisturbed(ranks), 1, STEPS);
+        }
+        peer_close(&p);
+    }
+    EXPECT_MEMEQ(first[0], first[1], sizeof first[0]);
+}
+
+TEST(a_bad_request_is_named)
+{
+    for (int ranks = 1; ranks <= 2; ranks++) {
+        struct peer p = {0};
+
+        if (peer_open(&p) && peer_begin(&p, ranks, NULL) != NULL) {
+            peer_score(&p, 0, TERNARY, 1, true);
+            expect_failed(&p, BIT_EDATA, "of request 59 is beyond the vocabulary of 250");
+        }
+        peer_close(&p);
+    }
+}
+
 TEST_MAIN

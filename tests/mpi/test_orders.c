@@ -142,6 +142,56 @@ TEST(an_evaluation_needs_its_tokens)
     EXPECT_EQ(read_order(BIT_MSG_EVALUATE_ORDER, &order, 0, &action), BIT_EMESSAGE);
 }
 
+static void expect_score_refused(uint32_t tokens, uint32_t continuation, size_t count, size_t bytes, const char *says)
+{
+    Bit__ScoreOrder order = BIT__SCORE_ORDER__INIT;
+    uint32_t all_tokens[] = {4, tokens}, all_continuations[] = {1, continuation};
+    struct bit_action action = {.step = 99};
+
+    order.precision = BIT__PRECISION__TERNARY;
+    order.tokens = all_tokens;
+    order.n_tokens = count;
+    order.continuation = all_continuations;
+    order.n_continuation = 2;
+    EXPECT_EQ(read_order(BIT_MSG_SCORE_ORDER, &order, bytes, &action), BIT_EMESSAGE);
+    EXPECT_CONTAINS(bit_fail_text(), says);
+    EXPECT_EQ(action.step, 99);
+}
+
+TEST(requests_are_checked_before_anything_is_made_of_them)
+{
+    static uint32_t many[BIT_SCORE_REQUESTS_MAX + 1];
+    Bit__ScoreOrder order = BIT__SCORE_ORDER__INIT;
+    uint32_t tokens[] = {4, 33}, continuation[] = {1, 32};
+    struct bit_action action;
+
+    order.after_step = 7;
+    order.tag = 12;
+    order.precision = BIT__PRECISION__TERNARY;
+    order.tokens = tokens;
+    order.continuation = continuation;
+    order.n_tokens = order.n_continuation = 2;
+    if (EXPECT_EQ(read_order(BIT_MSG_SCORE_ORDER, &order, 37 * 2, &action), 0)) {
+        EXPECT_EQ(action.kind, BIT_ACTION_SCORE);
+        EXPECT_EQ(action.step, 7);
+        EXPECT_EQ(action.requests, 2);
+        EXPECT_EQ(action.ids, 37);
+        EXPECT_EQ(action.tag, 12);
+    }
+    expect_score_refused(34, 1, 2, 38 * 2, "request 1 of 34 tokens is longer than the model's context of 32");
+    expect_score_refused(UINT32_MAX, 1, 2, 3 * 2, "request 1 of 4294967295 tokens is longer");
+    expect_score_refused(5, 5, 2, 9 * 2, "request 1 of 5 tokens has 5 of continuation");
+    expect_score_refused(5, 0, 2, 9 * 2, "request 1 of 5 tokens has 0 of continuation");
+    expect_score_refused(5, 1, 1, 4 * 2, "1 requests with 2 continuations");
+    expect_score_refused(5, 1, 2, 9 * 2 - 1, "9 tokens with 17 bytes");
+    expect_score_refused(5, 1, 2, (size_t)BIT_SCORE_TOKEN_BYTES_MAX + 2, "bytes");
+    order.tokens = order.continuation = many;
+    order.n_tokens = order.n_continuation = BIT_SCORE_REQUESTS_MAX + 1;
+    EXPECT_EQ(read_order(BIT_MSG_SCORE_ORDER, &order, 0, &action), BIT_EMESSAGE);
+    order.n_tokens = order.n_continuation = 0;
+    EXPECT_EQ(read_order(BIT_MSG_SCORE_ORDER, &order, 0, &action), BIT_EMESSAGE);
+}
+
 TEST(a_second_welcome_is_no_order)
 {
     Bit__Welcome welcome = BIT__WELCOME__INIT;
@@ -154,7 +204,8 @@ TEST(only_the_next_step_of_this_phase_may_be_done)
 {
     Bit__PhaseState phase = BIT__PHASE_STATE__INIT;
     struct bit_action step = {.kind = BIT_ACTION_STEP, .step = 8, .precision = BIT__PRECISION__TERNARY};
-    const enum bit_action_kind at_boundary[] = {BIT_ACTION_SWITCH, BIT_ACTION_CHECKPOINT, BIT_ACTION_EVALUATE};
+    const enum bit_action_kind at_boundary[] = {BIT_ACTION_SWITCH, BIT_ACTION_CHECKPOINT, BIT_ACTION_EVALUATE,
+                                                BIT_ACTION_SCORE};
 
     phase.precision = BIT__PRECISION__TERNARY;
     EXPECT_EQ(bit_action_check(&step, 7, &phase), 0);
@@ -162,7 +213,7 @@ TEST(only_the_next_step_of_this_phase_may_be_done)
     EXPECT_EQ(bit_action_check(&step, 6, &phase), BIT_EPHASE);
     phase.precision = BIT__PRECISION__SIXTEEN_BIT;
     EXPECT_EQ(bit_action_check(&step, 7, &phase), BIT_EPHASE);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         struct bit_action action = {.kind = at_boundary[i], .step = 7};
         EXPECT_EQ(bit_action_check(&action, 7, &phase), 0);
         EXPECT_EQ(bit_action_check(&action, 8, &phase), BIT_EPHASE);

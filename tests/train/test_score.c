@@ -48,12 +48,20 @@ static void draw(struct drawn *d)
     d->all = (struct bit_requests){REQUESTS, d->tokens, d->continuation, d->ids};
 }
 
+static int check(const struct bit_worker_plan *plan, const struct bit_requests *requests)
+{
+    int64_t ids = 0;
+    int err = bit_requests_check_lengths(plan, requests, &ids);
+
+    return err < 0 ? err : bit_requests_check_ids(plan, requests);
+}
+
 static void score(struct single *s, const struct bit_requests *requests, double *sum)
 {
     struct bit_packs packs;
     float *loss;
 
-    EXPECT_EQ(bit_requests_check(&s->plan, requests), 0);
+    EXPECT_EQ(check(&s->plan, requests), 0);
     EXPECT_EQ(bit_packs_init(&packs, &s->plan, requests), 0);
     loss = calloc((size_t)packs.targets, sizeof *loss);
     for (int64_t first = 0; first < 2; first++)
@@ -262,7 +270,7 @@ TEST(wrong_requests_are_named)
         const uint32_t tokens[2] = {2, wrong[i].tokens}, continuation[2] = {1, wrong[i].continuation};
 
         ids[4] = wrong[i].id;
-        EXPECT_EQ(bit_requests_check(&s.plan, &(struct bit_requests){2, tokens, continuation, ids}), BIT_EDATA);
+        EXPECT_EQ(check(&s.plan, &(struct bit_requests){2, tokens, continuation, ids}), BIT_EDATA);
         EXPECT_CONTAINS(bit_fail_text(), wrong[i].says);
     }
     single_finish(&s);

@@ -24,6 +24,11 @@ static uint64_t announced_bytes(const struct bit_link_order *order, uint32_t *cr
         *crc = evaluate->token_crc;
         return evaluate->token_bytes;
     }
+    if (order->type == BIT_MSG_SCORE_ORDER) {
+        const Bit__ScoreOrder *score = (const Bit__ScoreOrder *)order->msg;
+        *crc = score->token_crc;
+        return score->token_bytes;
+    }
     *crc = 0;
     return 0;
 }

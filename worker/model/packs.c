@@ -25,14 +25,25 @@ static int check_lengths(const struct bit_worker_plan *plan, const struct bit_re
     return 0;
 }
 
-int bit_requests_check(const struct bit_worker_plan *plan, const struct bit_requests *requests)
+int bit_requests_check_lengths(const struct bit_worker_plan *plan, const struct bit_requests *requests, int64_t *ids)
+{
+    int64_t sum = 0;
+
+    for (int64_t r = 0; r < requests->count; r++) {
+        int err = check_lengths(plan, requests, r);
+        if (err < 0)
+            return err;
+        sum += requests->tokens[r];
+    }
+    *ids = sum;
+    return 0;
+}
+
+int bit_requests_check_ids(const struct bit_worker_plan *plan, const struct bit_requests *requests)
 {
     const uint32_t *ids = requests->ids;
 
     for (int64_t r = 0; r < requests->count; ids += requests->tokens[r++]) {
-        int err = check_lengths(plan, requests, r);
-        if (err < 0)
-            return err;
         int64_t bad = bit_token_find_invalid(ids, requests->tokens[r], sizeof *ids, (uint32_t)plan->vocab);
         if (bad >= 0)
             return bit_fail(BIT_EDATA,

@@ -37,11 +37,13 @@ struct bit_packs {
 };
 
 /**
- * Every request is a context and a continuation of at least one token each, fits into the model's context, and has ids
- * of the vocabulary.
+ * Every request is a context and a continuation of at least one token each, and fits into the model's context. Reads no
+ * ids. *ids is how many there are.
  * Errors      BIT_EDATA with the request's number, from 0
  */
-int bit_requests_check(const struct bit_worker_plan *plan, const struct bit_requests *requests);
+int bit_requests_check_lengths(const struct bit_worker_plan *plan, const struct bit_requests *requests, int64_t *ids);
+/** Requests of checked lengths have ids of the vocabulary. Errors: BIT_EDATA with the request's number and the place */
+int bit_requests_check_ids(const struct bit_worker_plan *plan, const struct bit_requests *requests);
 
 /** Packs of at most plan->score_rows rows, and as many targets, for requests that were checked. Errors: -ENOMEM. finish
  * takes zeroed ones too. */
