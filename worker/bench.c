@@ -6,21 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernels/op_trace.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/spec/spec.h"
-#include "proto/text/text.h"
 #include "proto/wire/msg.h"
+#include "worker/alone.h"
 #include "worker/process/clock.h"
 #include "worker/resources.h"
 #include "worker/worker.h"
 
 #define WARM_STEPS  2
 #define TRACE_SPANS 65536
-#define SETS_MAX    32
 
 static const char help[] =
     "Usage: bitworker bench [OPTION...]\n"
@@ -41,20 +38,11 @@ static const char help[] =
     "The split is that of one more step, with marks around each operator; it adds up to that step.\n";
 
 struct options {
-    const char *model;
-    int64_t micro_instances, micro_steps;
-    int steps, ranks, set_count;
-    const char *set[SETS_MAX];
+    struct bit_alone_options alone;
+    int64_t micro_steps;
+    int steps, ranks;
     bool ternary, json;
 };
-
-static int64_t count_of(const char *text, int64_t most)
-{
-    char *end;
-    const long long n = strtoll(text, &end, 10);
-
-    return end == text || *end != '\0' || n < 1 || n > most ? -1 : n;
-}
 
 static int parse(int argc, char **argv, struct options *o)
 {
@@ -72,7 +60,7 @@ static int parse(int argc, char **argv, struct options *o)
     int64_t n = 1;
     int c;
 
-    *o = (struct options){.model = "olmo_1b", .micro_steps = 1, .steps = 10, .ranks = 1};
+    *o = (struct options){.alone.model = "olmo_1b", .micro_steps = 1, .steps = 10, .ranks = 1};
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (c == 'h') {
             fputs(help, stdout);
@@ -81,21 +69,21 @@ static int parse(int argc, char **argv, struct options *o)
         if (c == '?')
             return bit_fail(BIT_EUSAGE, "see bitworker bench --help");
         if (c == 'm')
-            o->model = optarg;
+            o->alone.model = optarg;
         else if (c == 'b' && strcmp(optarg, "auto") != 0)
-            o->micro_instances = n = count_of(optarg, 4096);
+            o->alone.micro_instances = n = bit_alone_count(optarg, 4096);
         else if (c == 'a')
-            o->micro_steps = n = count_of(optarg, 4096);
+            o->micro_steps = n = bit_alone_count(optarg, 4096);
         else if (c == 's')
-            o->steps = (int)(n = count_of(optarg, BIT_BENCH_STEPS_MAX));
+            o->steps = (int)(n = bit_alone_count(optarg, BIT_BENCH_STEPS_MAX));
         else if (c == 'r')
-            o->ranks = (int)(n = count_of(optarg, 4096));
+            o->ranks = (int)(n = bit_alone_count(optarg, 4096));
         else if (c == 'p' && (strcmp(optarg, "16bit") == 0 || strcmp(optarg, "ternary") == 0))
             o->ternary = strcmp(optarg, "ternary") == 0;
-        else if (c == 'S' && o->set_count < SETS_MAX)
-            o->set[o->set_count++] = optarg;
-        else if (c == 'd' && o->set_count < SETS_MAX)
-            o->set[o->set_count++] = "launch.deterministic=true";
+        else if (c == 'S' && o->alone.set_count < BIT_ALONE_SETS_MAX)
+            o->alone.set[o->alone.set_count++] = optarg;
+        else if (c == 'd' && o->alone.set_count < BIT_ALONE_SETS_MAX)
+            o->alone.set[o->alone.set_count++] = "launch.deterministic=true";
         else if (c == 'j')
             o->json = true;
         else if (c != 'b')
@@ -110,34 +98,17 @@ static int parse(int argc, char **argv, struct options *o)
 
 static int make_spec(const struct options *o, int ranks, Bit__RunSpec **out)
 {
-    const int64_t micro = o->micro_instances > 0 ? o->micro_instances : 1;
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-    ProtobufCMessage *spec = NULL;
-    char text[512];
-    int err = problems == NULL ? bit_fail(-ENOMEM, "the specification's problems") : 0;
-    int length = snprintf(text, sizeof text,
-                          "model { preset: '%s' } data { train: '/dev/null' } batch { instances: %lld micro_instances: "
-                          "%lld } schedule { steps: 100000 peak_lr: 1e-4 } phases { switch { at_step: 0 } }",
-                          o->model, (long long)(micro * o->micro_steps * ranks), (long long)o->micro_instances);
+    const int64_t micro = o->alone.micro_instances > 0 ? o->alone.micro_instances : 1;
+    struct bit_alone_options alone = o->alone;
 
-    if (err >= 0)
-        err = bit_text_parse(&bit__run_spec__descriptor, text, (size_t)length, &spec, problems);
-    for (int i = 0; i < o->set_count && err >= 0; i++)
-        err = bit_spec_set((Bit__RunSpec *)spec, o->set[i], problems);
-    if (err >= 0)
-        err = bit_spec_normalise((Bit__RunSpec *)spec, NULL, problems);
-    if (err == BIT_ESPEC && bit_problems_kept(problems) > 0)
-        bit_fail(err, "%s: %s", problems->item[0].field, problems->item[0].text);
-    free(problems);
-    if (err >= 0)
-        *out = (Bit__RunSpec *)spec;
-    return err;
+    alone.instances = micro * o->micro_steps * ranks;
+    return bit_alone_spec(&alone, out);
 }
 
 /* auto: the largest micro-batch that fits decides how large the global batch is, so the plan is asked twice. */
 static int settle_batch(struct options *o, int ranks, Bit__RunSpec **spec)
 {
-    int64_t micro = o->micro_instances;
+    int64_t micro = o->alone.micro_instances;
     int err = make_spec(o, ranks, spec);
 
     if (err < 0 || micro > 0)
@@ -148,7 +119,7 @@ static int settle_batch(struct options *o, int ranks, Bit__RunSpec **spec)
         int64_t available = 0;
 
         bit_msg_free(*spec);
-        o->micro_instances = micro;
+        o->alone.micro_instances = micro;
         err = make_spec(o, ranks, spec);
         if (err >= 0)
             err = bit_resources_backend((*spec)->launch, 0, 1, &backend);
@@ -277,13 +248,13 @@ static int run(struct bit_comm *comm, struct options *o)
     struct bit_sections sections = {0};
     Bit__Welcome welcome = BIT__WELCOME__INIT;
     struct bench b = {0};
-    struct bit_bench_result result = {.worker = &b.worker, .model = o->model, .micro_steps = o->micro_steps};
+    struct bit_bench_result result = {.worker = &b.worker, .model = o->alone.model, .micro_steps = o->micro_steps};
     size_t before = 0, left = 0;
     int err = settle_batch(o, comm->size, &welcome.spec);
 
     comm->sections = &sections;
     err = bit_comm_agree(comm, err);
-    if (comm->rank == 0 && bit_exec_device_memory(&before) < 0) /* no GPU: nothing is told of it */
+    if (err >= 0 && comm->rank == 0 && bit_exec_device_memory(&before) < 0) /* no GPU: nothing is told of it */
         before = 0;
     if (err >= 0)
         err = bit_worker_init(&b.worker, comm, &welcome, "bench", &sections);
@@ -310,33 +281,6 @@ out:
     return err;
 }
 
-/* The same command, started by mpirun; returns only where that fails. */
-static int start_ranks(int argc, char **argv, int ranks)
-{
-    char **args = calloc((size_t)argc + 8, sizeof *args), count[16], self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    int n = 0;
-
-    if (args == NULL || length < 0)
-        return bit_fail(-ENOMEM, "a command line");
-    self[length] = '\0';
-    snprintf(count, sizeof count, "%d", ranks);
-    args[n++] = (char *)(uintptr_t) "mpirun";
-    args[n++] = (char *)(uintptr_t) "--oversubscribe";
-    args[n++] = (char *)(uintptr_t) "-n";
-    args[n++] = count;
-    args[n++] = self;
-    for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--ranks") == 0)
-            i++;
-        else if (strncmp(argv[i], "--ranks=", 8) != 0)
-            args[n++] = argv[i];
-    }
-    execvp(args[0], args);
-    free(args);
-    return bit_fail(-errno, "mpirun");
-}
-
 int bit_bench_main(int argc, char **argv)
 {
     struct bit_comm comm = {0};
@@ -344,7 +288,7 @@ int bit_bench_main(int argc, char **argv)
     int provided, err = parse(argc, argv, &options);
 
     if (err >= 0 && options.ranks > 1)
-        err = start_ranks(argc, argv, options.ranks);
+        err = bit_alone_start_ranks(argc, argv, options.ranks);
     if (err < 0) {
         bit_fail_print("bitworker bench");
         return bit_exit_code(err);

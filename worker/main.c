@@ -20,6 +20,7 @@
 #include "worker/process/signals.h"
 #include "worker/process/stacks.h"
 #include "worker/ranks/comm.h"
+#include "worker/score_verb.h"
 #include "worker/worker.h"
 
 BIT_LOG_TOPIC("main");
@@ -28,6 +29,7 @@ static const char help[] =
     "Usage: bitworker\n"
     "       bitworker --plan SPECFILE [--ranks N]\n"
     "       bitworker bench [--model PRESET] [--micro-batch N] [--phase 16bit|ternary] ...\n"
+    "       bitworker score [--checkpoint FOLDER] [--precision 16bit|ternary|both] ... [FILE]\n"
     "\n"
     "One rank of a training run. bitd starts the ranks with mpirun or srun, and gives them\n"
     "  BITD_LINK         where the daemon takes workers: a socket's path, or host:port\n"
@@ -41,6 +43,7 @@ static const char help[] =
     "  --plan SPECFILE   work out sizes and memory of one rank, write one frame (WORKER_READY, step 0) to stdout\n"
     "  --ranks N         plan for so many ranks instead of the specification's\n"
     "  bench             time whole training steps of one model here; see bitworker bench --help\n"
+    "  score             log-likelihoods of requests by one model; see bitworker score --help\n"
     "  --help, --version\n"
     "\n"
     "Exit: 0 done, 2 usage, 64 a bad specification, 65 corrupt data, 69 no daemon, 104 not a finite number,\n"
@@ -264,6 +267,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "bench") == 0)
         return bit_bench_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "score") == 0)
+        return bit_score_main(argc - 1, argv + 1);
     err = parse_options(argc, argv, &options);
     init_log();
     if (err >= 0 && options.plan != NULL)

@@ -208,6 +208,8 @@ int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welc
 
 void bit_worker_finish(struct bit_worker *w)
 {
+    if (w->comm == NULL)
+        return;
     bit_sections_detach(w->sections);
     bit_instances_finish(&w->instances);
     bit_fabric_finish(&w->fabric);
