@@ -8,6 +8,7 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/help.h"
 #include "ctl/cli/options.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/err.h"
@@ -63,6 +64,7 @@ static int explain(struct bit_cli *cli, int argc, char **argv, const struct expl
 /* What was printed and could not be written is a failure, of a verb that did all else, too. */
 static int end(int code)
 {
+    bit_fold_end();
     const bool failed = fflush(stdout) != 0;
 
     if (!failed && !ferror(stdout))

@@ -271,8 +271,8 @@ static bool changes_a_run(const ProtobufCMessage *msg)
     return protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "request_id") != NULL;
 }
 
-int bit_connection_ask_told(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply,
-                            Bit__ErrorReply **refusal)
+int bit_connection_try(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply,
+                       Bit__ErrorReply **refusal)
 {
     struct bit_connection client;
     ProtobufCMessage *got = NULL;
@@ -286,18 +286,25 @@ int bit_connection_ask_told(struct bit_cli *cli, uint16_t type, const void *msg,
         err = ask_once(&client, type, msg, &got_type, &got);
     bit_connection_close(&client);
     if (err < 0)
-        return bit_failure_print(cli, err);
-    if (got_type == want) {
+        return err;
+    if (got_type == want)
         *(ProtobufCMessage **)reply = got;
-        return 0;
-    }
-    if (got_type == BIT_MSG_ERROR_REPLY) {
+    else if (got_type == BIT_MSG_ERROR_REPLY)
         *refusal = (Bit__ErrorReply *)got;
-        return (*refusal)->exit_code;
-    }
-    bit_show(stderr, "bitctl: bitd answered with %s where %s belongs\n", bit_msg_name(got_type), bit_msg_name(want));
+    if (got_type == want || got_type == BIT_MSG_ERROR_REPLY)
+        return 0;
     bit_msg_free(got);
-    return BIT_EXIT_INTERNAL;
+    return bit_fail(BIT_EMESSAGE, "bitd answered with %s where %s belongs", bit_msg_name(got_type), bit_msg_name(want));
+}
+
+int bit_connection_ask_told(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply,
+                            Bit__ErrorReply **refusal)
+{
+    int err = bit_connection_try(cli, type, msg, want, reply, refusal);
+
+    if (err < 0)
+        return bit_failure_print(cli, err);
+    return *refusal != NULL ? (*refusal)->exit_code : 0;
 }
 
 int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply)

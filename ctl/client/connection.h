@@ -53,6 +53,9 @@ int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint
 /** The same, but bitd's refusal is left to the caller, who prints and frees it: *refusal, NULL where there is none. */
 int bit_connection_ask_told(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply,
                             Bit__ErrorReply **refusal);
+/** And this prints nothing: 0 with *reply or *refusal; BIT_EDAEMON where none answers. */
+int bit_connection_try(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply,
+                       Bit__ErrorReply **refusal);
 
 /** A request id: unique for this call of the program, so that a retry after a lost reply is applied once. */
 void bit_request_id(char out[40]);

@@ -9,6 +9,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/client/connection.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/show/run_summary.h"
 #include "ctl/show/show.h"
@@ -103,6 +104,25 @@ static int ended(Bit__RunState state)
     return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
 }
 
+/* On a terminal it takes whole words into the next line. */
+static void print_event(const struct follow *w, const Bit__JournalRecord *r)
+{
+    int columns, rows;
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *f = w->terminal ? open_memstream(&text, &bytes) : NULL;
+
+    bit_print_record(f != NULL ? f : stderr, r);
+    if (f == NULL || fclose(f) != 0)
+        return;
+    bit_terminal_size(stderr, &columns, &rows);
+    for (const char *line = text; *line != '\0'; line += bytes + 1) {
+        bytes = strcspn(line, "\n");
+        bit_fold_line(stderr, line, bytes, columns);
+    }
+    free(text);
+}
+
 static int take_record(struct follow *w, const Bit__EventReply *reply)
 {
     const Bit__JournalRecord *r = reply->record;
@@ -117,7 +137,7 @@ static int take_record(struct follow *w, const Bit__EventReply *reply)
         draw_progress(w, r->step);
     } else if (!w->cli->quiet) {
         clear_line(w);
-        bit_print_record(stderr, r);
+        print_event(w, r);
     }
     return 0;
 }
@@ -194,8 +214,10 @@ static int finish(struct follow *w)
     if (code)
         return code;
     clear_line(w);
-    if (!w->cli->json && !w->cli->quiet)
+    if (!w->cli->json && !w->cli->quiet) {
+        bit_fold_stdout();
         bit_run_summary_print(stdout, &w->history, w->directory);
+    }
     code = status->has_exit_code ? status->exit_code : ended(status->state) ? BIT_EXIT_FAILURE : BIT_EXIT_UNFINISHED;
     bit_msg_free(status);
     return code;

@@ -157,6 +157,14 @@ bool bit_terminal(FILE *f)
     return isatty(fileno(f)) && term && strcmp(term, "dumb") != 0;
 }
 
+int bit_terminal_columns(FILE *f)
+{
+    int columns, rows;
+
+    bit_terminal_size(f, &columns, &rows);
+    return bit_terminal(f) ? columns : 0;
+}
+
 void bit_terminal_size(FILE *f, int *columns, int *rows)
 {
     struct winsize w;

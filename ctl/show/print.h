@@ -29,8 +29,10 @@ char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_
 /** One a line, name and precision first; all but the first line indented by so many columns. */
 void bit_print_evaluations(FILE *f, Bit__EvaluateReport *const *report, size_t count, int indent);
 
-/** True where colours and redrawing make sense: a terminal that is not dumb, and no $NO_COLOR. */
+/** True where redrawing makes sense: a terminal that is not dumb. */
 bool bit_terminal(FILE *f);
+/** Columns for bit_table_print: the terminal's, and 0, which is any, where there is none. */
+int bit_terminal_columns(FILE *f);
 /** Columns and rows of the terminal; 80 by 24 where there is none. */
 void bit_terminal_size(FILE *f, int *columns, int *rows);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctl/show/curve.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
@@ -177,30 +178,6 @@ static int count_lines(const char *text)
     return lines;
 }
 
-/* Bytes of the first `columns` characters of a line, each of which takes one column. */
-static size_t bytes_of(const char *line, size_t bytes, int columns)
-{
-    size_t at = 0;
-
-    for (int c = 0; at < bytes; at++) {
-        const bool begins = ((unsigned char)line[at] & 0xc0) != 0x80; /* a character of UTF-8 */
-        if (begins && c++ == columns)
-            break;
-    }
-    return at;
-}
-
-static void print_lines(FILE *f, const char *text, int columns, int rows)
-{
-    for (int row = 0; row < rows && *text != '\0'; row++) {
-        const size_t bytes = strcspn(text, "\n");
-        if (row > 0)
-            fputc('\n', f);
-        bit_show_raw(f, text, bytes_of(text, bytes, columns));
-        text += bytes + (text[bytes] == '\n');
-    }
-}
-
 int bit_status_page_fit(FILE *f, const Bit__RunStatus *s, int columns, int rows)
 {
     char *text = NULL;
@@ -213,7 +190,7 @@ int bit_status_page_fit(FILE *f, const Bit__RunStatus *s, int columns, int rows)
         err = print_to_text(s, columns, curve_rows, &text);
     }
     if (err == 0)
-        print_lines(f, text, columns, rows);
+        bit_fold_cut(f, text, columns, rows);
     free(text);
     return err;
 }

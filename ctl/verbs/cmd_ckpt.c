@@ -11,6 +11,7 @@
 #include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/show/table.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
@@ -37,27 +38,41 @@ static const char *kept_for(const Bit__CheckpointInfo *c)
     return c->pre_switch ? "before the switch" : "";
 }
 
+static const struct bit_table_column columns[] = {
+    {"NAME"}, {"PHASE", .leave = 1},   {"SIZE", .right = true},
+    {"KEPT"}, {"WRITTEN", .leave = 2}, {"WEIGHTS", .leave = 3},
+};
+
+static void add_row(struct bit_table *t, const Bit__CheckpointInfo *c)
+{
+    char bytes[BIT_TEXT], when[BIT_TEXT], digest[17];
+
+    snprintf(digest, sizeof digest, "%016" PRIx64, c->weights_digest);
+    const char *const cells[] = {c->name,     bit_text_precision(c->precision), bit_text_bytes((double)c->bytes, bytes),
+                                 kept_for(c), bit_text_time(c->time_ns, when),  digest};
+    bit_table_add(t, cells);
+}
+
 static int list(struct bit_cli *cli, const char *run)
 {
     Bit__CheckpointListReply *reply = NULL;
-    char bytes[BIT_TEXT], when[BIT_TEXT];
+    struct bit_table table;
     int code = fetch(cli, run, &reply);
 
     if (code)
         return code;
-    if (!cli->json && !cli->quiet)
-        bit_show(stdout, "%-16s %-9s %10s  %-19s  %-16s  %s\n", "NAME", "PHASE", "SIZE", "WRITTEN", "WEIGHTS", "");
+    bit_table_init(&table, columns, BIT_COUNT(columns));
     for (size_t i = 0; i < reply->n_checkpoint; i++) {
-        const Bit__CheckpointInfo *c = reply->checkpoint[i];
         if (cli->json)
-            bit_print_json(c);
+            bit_print_json(reply->checkpoint[i]);
         else if (cli->quiet)
-            bit_show(stdout, "%s\n", c->path);
+            bit_show(stdout, "%s\n", reply->checkpoint[i]->path);
         else
-            bit_show(stdout, "%-16s %-9s %10s  %-19s  %016" PRIx64 "  %s\n", c->name, bit_text_precision(c->precision),
-                     bit_text_bytes((double)c->bytes, bytes), bit_text_time(c->time_ns, when), c->weights_digest,
-                     kept_for(c));
+            add_row(&table, reply->checkpoint[i]);
     }
+    if (!cli->json && !cli->quiet)
+        bit_table_print(stdout, &table, bit_terminal_columns(stdout), SIZE_MAX);
+    bit_table_finish(&table);
     bit_msg_free(reply);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
 #include "ctl/show/diff.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
@@ -89,6 +90,7 @@ static void release(struct side *s)
 static void print_text(const struct side *a, const struct side *b, const struct bit_diff_setting *settings,
                        size_t count, const struct bit_diff_result *r)
 {
+    bit_fold_stdout();
     for (size_t i = 0; i < count; i++)
         bit_show(stdout, "%-28s %s | %s\n", settings[i].path, settings[i].a, settings[i].b);
     if (r->from > r->to) {

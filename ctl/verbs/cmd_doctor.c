@@ -1,11 +1,15 @@
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/show/table.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/check.h"
 #include "proto/err.h"
 
 static const struct bit_option options[] = {{0}};
@@ -39,17 +43,46 @@ static void print_times(const Bit__DoctorReply *d)
                  bit_text_bytes((double)d->disk_bytes, other));
 }
 
-static void print_ranks(const Bit__DoctorReply *d)
+/* Milliseconds over the last steps. */
+static const struct bit_table_column columns[] = {
+    {"rank"},
+    {"wait ms", .right = true, .leave = 1},
+    {"forward", .right = true, .leave = 4},
+    {"backward", .right = true, .leave = 3},
+    {"comm", .right = true, .leave = 2},
+    {"optimizer", .right = true, .leave = 5},
+    {"other", .right = true, .leave = 6},
+    {"ratio", .right = true},
+};
+
+static void add_rank(struct bit_table *t, const Bit__RankState *r)
 {
+    const double ms[] = {r->split->wait, r->split->forward,   r->split->backward,
+                         r->split->comm, r->split->optimizer, r->split->other};
+    char text[BIT_COUNT(columns)][32];
+    const char *cells[BIT_COUNT(columns)];
+
+    snprintf(text[0], sizeof text[0], "%u", r->rank);
+    for (size_t i = 0; i < BIT_COUNT(ms); i++)
+        snprintf(text[i + 1], sizeof text[0], "%.1f", ms[i]);
+    snprintf(text[BIT_COUNT(columns) - 1], sizeof text[0], "%.2f", r->ratio);
+    for (size_t i = 0; i < BIT_COUNT(columns); i++)
+        cells[i] = text[i];
+    bit_table_add(t, cells);
+}
+
+static void print_ranks(const Bit__DoctorReply *d, int width)
+{
+    struct bit_table table;
+
     if (d->n_rank == 0)
         return;
-    bit_show(stdout, "\n%-5s %9s %9s %9s %9s %9s %9s %7s  ms, over the last steps\n", "rank", "wait", "forward",
-             "backward", "comm", "optimizer", "other", "ratio");
-    for (size_t r = 0; r < d->n_rank; r++) {
-        const Bit__TimeSplit *t = d->rank[r]->split;
-        bit_show(stdout, "%-5u %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %7.2f\n", d->rank[r]->rank, t->wait, t->forward,
-                 t->backward, t->comm, t->optimizer, t->other, d->rank[r]->ratio);
-    }
+    bit_show(stdout, "\n");
+    bit_table_init(&table, columns, BIT_COUNT(columns));
+    for (size_t r = 0; r < d->n_rank; r++)
+        add_rank(&table, d->rank[r]);
+    bit_table_print(stdout, &table, width, SIZE_MAX);
+    bit_table_finish(&table);
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
@@ -69,12 +102,14 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (cli->json) {
         bit_print_json(d);
     } else if (!cli->quiet) {
+        const int width = bit_terminal_columns(stdout);
+        bit_fold_stdout();
         bit_show(stdout, "%s %s: %s at step %" PRIu64 " of %" PRIu64 "\n\n", d->status->run, d->status->name,
                  bit_text_state(d->status->state), d->status->step, d->status->steps);
         print_findings(d);
         putchar('\n');
         print_times(d);
-        print_ranks(d);
+        print_ranks(d, width);
     }
     bit_msg_free(d);
     return bad ? BIT_EXIT_FAILURE : BIT_EXIT_OK;

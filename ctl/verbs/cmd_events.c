@@ -2,6 +2,7 @@
 
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/verbs/verbs.h"
 
@@ -64,6 +65,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     s.ask.run = argv[o.rest];
+    if (!cli->json)
+        bit_fold_stdout();
     return bit_reply_stream(cli, s.ask.follow, ask, take, &s);
 }
 

@@ -1,9 +1,10 @@
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
 #include "ctl/show/print.h"
+#include "ctl/show/run_table.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
 
@@ -12,18 +13,6 @@ static const struct bit_option options[] = {
     {"all", 'a', NULL, "Also the ended runs."},
     {0},
 };
-
-static void print_row(const Bit__RunStatus *s)
-{
-    char steps[48], rate[BIT_TEXT], eta[BIT_TEXT], loss[16] = "-";
-
-    snprintf(steps, sizeof steps, "%" PRIu64 "/%" PRIu64, s->step, s->steps);
-    if (s->last)
-        snprintf(loss, sizeof loss, "%.4f", s->last->loss);
-    bit_show(stdout, "%-6s %-20.20s %-11s %15s %-8s %8s %9s %8s\n", s->run, s->name, bit_text_state(s->state), steps,
-             bit_text_precision(s->precision), loss, s->has_tokens_per_s ? bit_text_count(s->tokens_per_s, rate) : "-",
-             s->has_eta_s ? bit_text_duration(s->eta_s, eta) : "-");
-}
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
@@ -47,10 +36,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         for (size_t i = 0; i < list->n_run; i++)
             bit_show(stdout, "%s\n", list->run[i]->run);
     } else {
-        bit_show(stdout, "%-6s %-20s %-11s %15s %-8s %8s %9s %8s\n", "RUN", "NAME", "STATE", "STEP", "PHASE", "LOSS",
-                 "TOKENS/S", "LEFT");
-        for (size_t i = 0; i < list->n_run; i++)
-            print_row(list->run[i]);
+        bit_run_table_print(stdout, list->run, list->n_run, bit_terminal_columns(stdout), SIZE_MAX);
     }
     bit_msg_free(list);
     return 0;

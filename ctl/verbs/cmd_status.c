@@ -4,6 +4,7 @@
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
 #include "ctl/show/curve.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/status_page.h"
@@ -49,6 +50,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     bit_terminal_size(stdout, &columns, &rows);
     if (ask.has_points)
         ask.points = 4 * (uint32_t)columns;
+    if (!cli->json)
+        bit_fold_stdout();
     for (int i = o.rest; i < argc && first != BIT_EXIT_UNAVAILABLE; i++) {
         ask.run = argv[i];
         code = show(cli, &ask, columns, i == o.rest);

@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
 #include "ctl/show/print.h"
+#include "ctl/show/run_table.h"
 #include "ctl/show/show.h"
 #include "ctl/show/status_page.h"
 #include "ctl/verbs/verbs.h"
@@ -21,6 +24,17 @@ static const struct bit_option options[] = {
     {0},
 };
 
+struct top {
+    struct bit_cli *cli;
+    char *run; /* NULL: all of them */
+    double interval;
+    bool terminal;          /* the screen is ours */
+    bool away;              /* bitd does not answer, and has before */
+    struct termios saved;   /* the terminal's settings, before */
+    Bit__RunStatus *status; /* of the run, or ... */
+    Bit__ListReply *list;   /* ... of all: bitd's last answer */
+};
+
 static volatile sig_atomic_t stopped;
 static void on_signal(int sig)
 {
@@ -28,29 +42,89 @@ static void on_signal(int sig)
     stopped = 1;
 }
 
-/* The page is printed into memory first and written at once, so that the terminal never shows half of it. */
-static int draw(const Bit__RunStatus *status, bool terminal)
+/* ---- the page */
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void print_page(FILE *f, const struct top *t, int columns, int rows)
+{
+    if (t->run != NULL)
+        bit_status_page_fit(f, t->status, columns, rows);
+    else
+        bit_run_table_page(f, t->list->run, t->list->n_run, columns, rows, now_ns());
+}
+
+static const char *last_line(const struct top *t)
+{
+    if (t->away)
+        return "bitd is away; q leaves, or wait for it.";
+    return t->run != NULL ? "q leaves; the run goes on." : "q leaves; the runs go on.";
+}
+
+/* Into memory first and written at once, so that the terminal never shows half of it. */
+static void draw(const struct top *t, bool redraw)
 {
     int columns, rows;
     char *page = NULL;
     size_t bytes = 0;
-
-    bit_terminal_size(stdout, &columns, &rows);
     FILE *f = open_memstream(&page, &bytes);
-    if (!f)
-        return -errno;
-    if (terminal) {
+
+    if (f == NULL)
+        return;
+    bit_terminal_size(stdout, &columns, &rows);
+    if (redraw)
         bit_show(f, "\033[H\033[J");
-        bit_status_page_fit(f, status, columns, rows - 1);
-        bit_show(f, "\033[%d;1H%.*s", rows, columns, "q leaves; the run goes on.");
-    } else {
-        bit_status_page_print(f, status, columns, rows > 28 ? rows - 20 : 8);
-    }
+    print_page(f, t, columns, rows - 1);
+    if (redraw)
+        bit_show(f, "\033[%d;1H%.*s", rows, columns, last_line(t));
+    else
+        fputc('\n', f);
     fclose(f);
     bit_show_raw(stdout, page, bytes);
     fflush(stdout);
     free(page);
-    return 0;
+}
+
+static void show(const struct top *t)
+{
+    if (!t->cli->json) {
+        draw(t, t->terminal);
+        return;
+    }
+    if (t->run != NULL)
+        bit_print_json(t->status);
+    for (size_t i = 0; t->run == NULL && i < t->list->n_run; i++)
+        bit_print_json(t->list->run[i]);
+    fflush(stdout);
+}
+
+/* ---- the terminal */
+
+static void enter_screen(struct top *t)
+{
+    struct termios raw = t->saved;
+
+    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    bit_show(stdout, "\033[?1049h\033[?25l");
+    fflush(stdout);
+}
+
+/* What is said afterwards stays to be read. */
+static void leave_screen(struct top *t)
+{
+    if (!t->terminal)
+        return;
+    bit_show(stdout, "\033[?25h\033[?1049l");
+    fflush(stdout);
+    tcsetattr(STDIN_FILENO, TCSANOW, &t->saved);
+    t->terminal = false;
 }
 
 /* True when a key that leaves was pressed within `ms`. */
@@ -66,91 +140,143 @@ static bool wait_key(bool terminal, int ms)
     return read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q' || key == 27;
 }
 
-static bool has_ended(Bit__RunState s)
+/* ---- bitd */
+
+static void forget(struct top *t)
 {
-    return s == BIT__RUN_STATE__COMPLETED || s == BIT__RUN_STATE__FAILED || s == BIT__RUN_STATE__CANCELLED;
+    bit_msg_free(t->status);
+    bit_msg_free(t->list);
+    t->status = NULL;
+    t->list = NULL;
 }
 
-/* *last is the status of a run that has ended; the caller's. */
-static int watch(struct bit_cli *cli, const char *run, double interval, bool terminal, Bit__RunStatus **last)
+static int ask_bitd(const struct top *t, struct top *got, Bit__ErrorReply **refusal)
 {
-    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
+    Bit__StatusRequest of_one = BIT__STATUS_REQUEST__INIT;
+    Bit__ListRequest of_all = BIT__LIST_REQUEST__INIT;
 
-    ask.run = bit_lend(run);
-    ask.has_points = true;
-    ask.points = 400;
+    if (t->run == NULL) {
+        of_all.has_all = of_all.all = true;
+        return bit_connection_try(t->cli, BIT_MSG_LIST_REQUEST, &of_all, BIT_MSG_LIST_REPLY, &got->list, refusal);
+    }
+    of_one.run = t->run;
+    of_one.has_points = true;
+    of_one.points = 400;
+    return bit_connection_try(t->cli, BIT_MSG_STATUS_REQUEST, &of_one, BIT_MSG_RUN_STATUS, &got->status, refusal);
+}
+
+static void say_away(struct top *t)
+{
+    if (!t->away && !t->terminal && !t->cli->quiet)
+        bit_show(stderr, "bitctl: bitd is away; waiting for it to come back\n");
+    t->away = true;
+    if (t->terminal)
+        draw(t, true);
+}
+
+/* A newer answer in the place of the last one, which stays where bitd is away; an exit code. */
+static int fetch(struct top *t)
+{
+    Bit__ErrorReply *refusal = NULL;
+    struct top got = {0};
+    int err = ask_bitd(t, &got, &refusal);
+
+    if (err == BIT_EDAEMON && (t->status != NULL || t->list != NULL)) {
+        say_away(t);
+        return 0;
+    }
+    if (err < 0 || refusal != NULL)
+        leave_screen(t);
+    if (err < 0)
+        return bit_failure_print(t->cli, err);
+    if (refusal != NULL) {
+        int code = bit_failure_print_reply(t->cli, refusal);
+        bit_msg_free(refusal);
+        return code;
+    }
+    forget(t);
+    t->status = got.status;
+    t->list = got.list;
+    t->away = false;
+    show(t);
+    return 0;
+}
+
+static bool has_ended(const Bit__RunStatus *s)
+{
+    return s->state == BIT__RUN_STATE__COMPLETED || s->state == BIT__RUN_STATE__FAILED ||
+           s->state == BIT__RUN_STATE__CANCELLED;
+}
+
+static int watch(struct top *t)
+{
     while (!stopped) {
-        Bit__RunStatus *status = NULL;
-        int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
-        if (code)
+        int code = fetch(t);
+        if (code != 0)
             return code;
-        if (cli->json)
-            bit_print_json(status);
-        else
-            draw(status, terminal);
-        if (has_ended(status->state)) {
-            *last = status;
-            return status->has_exit_code ? status->exit_code : BIT_EXIT_OK;
-        }
-        bit_msg_free(status);
-        if (wait_key(terminal, (int)(interval * 1000)))
+        if (t->status != NULL && !t->away && has_ended(t->status))
+            return t->status->has_exit_code ? t->status->exit_code : BIT_EXIT_OK;
+        if (wait_key(t->terminal, (int)(t->interval * 1000)))
             break;
     }
     return 0;
 }
 
+static int watch_on_screen(struct top *t)
+{
+    t->terminal = true;
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    enter_screen(t);
+    int code = watch(t);
+    leave_screen(t);
+    if (t->status != NULL && has_ended(t->status)) /* what the screen showed is gone with it */
+        draw(t, false);
+    return code;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_top, .cli = cli};
-    struct termios saved;
-    Bit__RunStatus *last = NULL;
-    double interval = 1;
+    struct top t = {.cli = cli, .interval = 1};
     int got;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0) {
         char *end;
-        interval = strtod(o.value, &end);
-        if (*end || !(interval >= 0.05 && interval <= 3600))
+        t.interval = strtod(o.value, &end);
+        if (*end || !(t.interval >= 0.05 && t.interval <= 3600))
             return bit_usage(&bit_cmd_top, "--interval takes 0.05 to 3600 seconds, not '%s'", o.value);
     }
-    int code = bit_options_end(&o, got, argc, argv, 1);
+    int code = bit_options_end(&o, got, argc, argv, got == BIT_OPTIONS_END && o.rest < argc);
     if (code >= 0)
         return code;
-    bool terminal = !cli->json && bit_terminal(stdout) && isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &saved) == 0;
-    if (terminal) {
-        struct termios raw = saved;
-        raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-        tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-        bit_show(stdout, "\033[?1049h\033[?25l");
-        signal(SIGINT, on_signal);
-        signal(SIGTERM, on_signal);
-    }
-    code = watch(cli, argv[o.rest], interval, terminal, &last);
-    if (terminal) {
-        bit_show(stdout, "\033[?25h\033[?1049l");
-        tcsetattr(STDIN_FILENO, TCSANOW, &saved);
-        if (last != NULL) /* what the screen showed is gone with it */
-            draw(last, false);
-    }
-    bit_msg_free(last);
+    t.run = argv[o.rest]; /* NULL after the last word */
+    const bool on_screen = !cli->json && bit_terminal(stdout) && isatty(STDIN_FILENO) &&
+                           tcgetattr(STDIN_FILENO, &t.saved) == 0;
+    code = on_screen ? watch_on_screen(&t) : watch(&t);
+    forget(&t);
     return code;
 }
 
 static const struct bit_verb_object objects[] = {
-    {&bit__run_status__descriptor, "again and again; the last one is that of the end"},
+    {&bit__run_status__descriptor, "again and again; of RUN, the last one is that of the end; without RUN one a run"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_top = {
     .name = "top",
-    .summary = "watch one run, redrawn every second",
-    .synopsis = "RUN [--interval=SECONDS]",
+    .summary = "watch one run, or all of them, redrawn every second",
+    .synopsis = "[RUN] [--interval=SECONDS]",
     .description =
-        "Redraws what `bitctl status --curve` prints until q is pressed or the run ends; then the last page stays,\n"
-        "and the exit code is the run's. Off a terminal, and with --json, it prints one status after another.",
+        "Redraws what `bitctl status --curve` prints of RUN until q is pressed or the run ends; then the last page\n"
+        "stays, and the exit code is the run's. Without RUN it is a line a run: those that train, those that wait,\n"
+        "and what ended within a day.\n\n"
+        "Where bitd goes away, the last page stays until it is back. Off a terminal, and with --json, it prints one\n"
+        "answer after another.",
     .options = options,
     .quiet = "The same pages.",
     .json = objects,
-    .examples = "$ bitctl top @last",
+    .examples = "$ bitctl top\n"
+                "$ bitctl top @last",
     .run = run,
 };

@@ -1,0 +1,154 @@
+#include "ctl/show/fold.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "proto/check.h"
+
+/* Bytes of the first `columns` characters of a line, each of which takes one column. */
+static size_t bytes_of(const char *line, size_t bytes, int columns)
+{
+    size_t at = 0;
+
+    for (int c = 0; at < bytes; at++) {
+        const bool begins = ((unsigned char)line[at] & 0xc0) != 0x80; /* a character of UTF-8 */
+        if (begins && c++ == columns)
+            break;
+    }
+    return at;
+}
+
+void bit_fold_cut(FILE *f, const char *text, int columns, int rows)
+{
+    for (int row = 0; row < rows && *text != '\0'; row++) {
+        const size_t bytes = strcspn(text, "\n");
+        if (row > 0)
+            fputc('\n', f);
+        bit_show_raw(f, text, bytes_of(text, bytes, columns));
+        text += bytes + (text[bytes] == '\n');
+    }
+}
+
+/* ---- between words */
+
+/* Where the line is indented to, or the value of "name    value" begins, if that leaves it half of the line. */
+static int indent_of(const char *line, size_t bytes, int columns)
+{
+    size_t at = 0;
+
+    while (at < bytes && line[at] == ' ')
+        at++;
+    if (at <= 2) {
+        while (at + 1 < bytes && !(line[at] == ' ' && line[at + 1] == ' '))
+            at++;
+        while (at < bytes && line[at] == ' ')
+            at++;
+    }
+    return at < bytes && (int)at <= columns / 2 ? (int)at : BIT_MIN(2, columns / 2);
+}
+
+/* Bytes that fit, up to the last space before the edge; all of a word that is longer is broken at the edge. */
+static size_t piece_of(const char *line, size_t bytes, int columns)
+{
+    size_t fits = bytes_of(line, bytes, columns), at = fits;
+
+    if (fits == bytes)
+        return bytes;
+    while (at > 0 && line[at] != ' ')
+        at--;
+    while (at > 0 && line[at - 1] == ' ')
+        at--;
+    return at > 0 ? at : fits;
+}
+
+void bit_fold_line(FILE *f, const char *line, size_t bytes, int columns)
+{
+    const int indent = indent_of(line, bytes, columns);
+    size_t piece = piece_of(line, bytes, columns);
+
+    bit_show_raw(f, line, piece);
+    fputc('\n', f);
+    for (line += piece, bytes -= piece; bytes > 0; line += piece, bytes -= piece) {
+        while (bytes > 0 && *line == ' ') {
+            line++;
+            bytes--;
+        }
+        if (bytes == 0)
+            return;
+        piece = piece_of(line, bytes, columns - indent);
+        bit_show(f, "%*s", indent, "");
+        bit_show_raw(f, line, piece);
+        fputc('\n', f);
+    }
+}
+
+/* ---- the standard output */
+
+static struct {
+    FILE *terminal; /* NULL: nothing is folded */
+    char *held;     /* an unfinished line */
+    size_t bytes, room;
+} folded;
+
+static bool hold(const char *text, size_t bytes)
+{
+    if (folded.bytes + bytes > folded.room) {
+        const size_t room = 2 * (folded.bytes + bytes);
+        char *held = realloc(folded.held, room);
+        if (held == NULL)
+            return false;
+        folded.held = held;
+        folded.room = room;
+    }
+    memcpy(folded.held + folded.bytes, text, bytes);
+    folded.bytes += bytes;
+    return true;
+}
+
+static ssize_t take(void *cookie, const char *text, size_t bytes)
+{
+    int columns, rows;
+    size_t at = 0;
+
+    (void)cookie;
+    bit_terminal_size(folded.terminal, &columns, &rows);
+    while (at < bytes) {
+        const char *newline = memchr(text + at, '\n', bytes - at);
+        const size_t piece = newline != NULL ? (size_t)(newline - text) - at : bytes - at;
+        if (!hold(text + at, piece))
+            return 0;
+        if (newline != NULL) {
+            bit_fold_line(folded.terminal, folded.held, folded.bytes, columns);
+            folded.bytes = 0;
+        }
+        at += piece + (newline != NULL);
+    }
+    return fflush(folded.terminal) == 0 ? (ssize_t)bytes : 0;
+}
+
+void bit_fold_stdout(void)
+{
+    const cookie_io_functions_t io = {.write = take};
+    FILE *f = bit_terminal(stdout) && folded.terminal == NULL ? fopencookie(NULL, "w", io) : NULL;
+
+    if (f == NULL)
+        return;
+    setvbuf(f, NULL, _IOLBF, 0);
+    folded.terminal = stdout;
+    stdout = f;
+}
+
+void bit_fold_end(void)
+{
+    if (folded.terminal == NULL)
+        return;
+    fflush(stdout);
+    bit_show_raw(folded.terminal, folded.held, folded.bytes);
+    folded.bytes = 0;
+}

@@ -1,0 +1,20 @@
+/* Lines that fit a terminal: cut, or folded between words, instead of wrapped where the last column happens to be. */
+#ifndef BIT_CTL_FOLD_H
+#define BIT_CTL_FOLD_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/**
+ * Print one line (without its newline) in lines of at most so many characters, and a newline. It is broken at spaces;
+ * what goes on is indented as the line is, or stands under what follows its first gap, as the value of "name    value".
+ */
+void bit_fold_line(FILE *f, const char *line, size_t bytes, int columns);
+/** Every line of a text cut to so many characters, and so many lines of it; the last has no newline. */
+void bit_fold_cut(FILE *f, const char *text, int columns, int rows);
+/** From now on what is printed to stdout is folded, where that is a terminal. bit_fold_end is due at the end. */
+void bit_fold_stdout(void);
+/** Print what is held of an unfinished line. */
+void bit_fold_end(void);
+
+#endif
