@@ -30,7 +30,8 @@ static const struct {
     {"list", "ps"},      {"ls", "ps"},           {"queue", "ps"},    {"logs", "log"},     {"kill", "cancel"},
     {"stop", "cancel"},  {"abort", "cancel"},    {"run", "submit"},  {"start", "submit"}, {"train", "submit"},
     {"follow", "top"},   {"watch", "top"},       {"show", "status"}, {"info", "status"},  {"continue", "resume"},
-    {"compare", "diff"}, {"save", "checkpoint"},
+    {"compare", "diff"}, {"save", "checkpoint"}, {"remove", "rm"},   {"delete", "rm"},    {"gc", "prune"},
+    {"clean", "prune"},
 };
 
 const struct bit_cli_verb *bit_verb_meant(const struct bit_cli_verb *const *verbs, const char *name)

@@ -100,6 +100,7 @@ static const struct {
     [BIT_VERB_SWITCH] = {"switch", false},
     [BIT_VERB_FROM] = {"start a run from", true},
     [BIT_VERB_PIN] = {"pin or remove checkpoints of", false},
+    [BIT_VERB_REMOVE] = {"remove", false},
 };
 
 int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enum bit_verb verb)

@@ -12,8 +12,7 @@
  *     resume, switch          yes                  yes           no       no           no
  *     pin, unpin, remove      yes                  yes           no       no           no
  *     its checkpoints
-     pin, unpin and remove   yes                  yes           no       no           no
-     its checkpoints
+ *     remove                  yes                  yes           no       no           no
  *
  * Without `group` the socket is bitd's user's alone. Whoever submits to a bitd of another user proves for each file of
  * the specification that he may read it (daemon/client/proof.h).
@@ -42,6 +41,7 @@ enum bit_verb {
     BIT_VERB_SWITCH,
     BIT_VERB_FROM,
     BIT_VERB_PIN,
+    BIT_VERB_REMOVE,
 };
 
 /** Errors: BIT_EUSAGE if a group does not exist, or admin_group is set without group. */

@@ -18,6 +18,7 @@
 #include "proto/wire/frame.h"
 
 struct bit_client;
+struct bit_remove;
 struct bit_runs;
 struct bit_resumption;
 struct bit_stream;
@@ -68,6 +69,7 @@ struct bit_client {
     struct bit_stream *stream;
     struct bit_submission *submission;
     struct bit_resumption *resumption;
+    struct bit_remove *remove;
 };
 
 /** What connected to `server`, at the head of the list. NULL: -ENOMEM, and the connection stays in the queue. */

@@ -4,6 +4,7 @@
 #include "daemon/client/mutate.h"
 #include "daemon/client/pin.h"
 #include "daemon/client/query.h"
+#include "daemon/client/remove.h"
 #include "daemon/client/resume.h"
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
@@ -36,6 +37,8 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(checkpoint_list_request, CheckpointListRequest, bit_query_checkpoints)                                           \
     X(checkpoint_pin_request, CheckpointPinRequest, bit_pin_asked)                                                     \
     X(checkpoint_remove_request, CheckpointRemoveRequest, bit_pin_remove_asked)                                        \
+    X(remove_request, RemoveRequest, bit_remove_asked)                                                                 \
+    X(prune_request, PruneRequest, bit_remove_prune)                                                                   \
     X(doctor_request, DoctorRequest, bit_doctor_answer)                                                                \
     X(version_request, VersionRequest, bit_query_version)                                                              \
     X(prove_answer, ProveAnswer, refuse_proof)

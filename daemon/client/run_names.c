@@ -111,7 +111,11 @@ struct bit_runner *bit_run_names_asked(struct bit_client *c, const char *which)
     struct bit_runner *r = NULL;
     int err = bit_run_names_find(c->all->runs, which, c->peer.uid, &r);
 
-    if (err < 0)
+    if (err == 0 && r->removing)
+        err = bit_fail(BIT_ENORUN, "%s is being removed", r->run.id);
+    if (err < 0) {
         bit_client_refuse(c, err, "%s", bit_fail_text());
+        return NULL;
+    }
     return r;
 }

@@ -1,6 +1,7 @@
 #include "daemon/client/server.h"
 
 #include "daemon/client/quota.h"
+#include "daemon/client/remove.h"
 #include "daemon/client/request.h"
 #include "daemon/client/resume.h"
 #include "daemon/client/stream.h"
@@ -61,6 +62,8 @@ static void on_gone(struct bit_client *c)
     c->submission = NULL;
     bit_resumption_forget(c->resumption);
     c->resumption = NULL;
+    bit_remove_forget(c->remove);
+    c->remove = NULL;
 }
 
 static const struct bit_client_ops client_ops = {on_frame, on_sent, on_stuck, on_gone};

@@ -53,6 +53,10 @@ static void on_synced(uv_work_t *work, int status)
     struct bit_runner *r = work->data;
 
     r->syncing = false;
+    if (r->leaving) {
+        bit_runner_destroy(r);
+        return;
+    }
     if (r->sync_wanted)
         bit_journal_synced(&r->journal, r->sync_bytes, r->sync_err);
     if (r->sync_err < 0)

@@ -70,8 +70,10 @@ static void free_runner(uv_handle_t *handle)
 
 void bit_runner_destroy(struct bit_runner *r)
 {
-    BIT_ASSERT(r->job == NULL && !r->syncing);
-    uv_close((uv_handle_t *)&r->retry, free_runner);
+    BIT_ASSERT(r->job == NULL);
+    r->leaving = r->syncing;
+    if (!r->leaving)
+        uv_close((uv_handle_t *)&r->retry, free_runner);
 }
 
 static int apply_visit(void *arg, const Bit__JournalRecord *record)

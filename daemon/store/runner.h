@@ -40,6 +40,8 @@ struct bit_runner {
     bool corrupt;                        /* the journal is damaged: nothing may be appended */
     char withheld[BIT_ERR_TEXT_MAX];     /* why this bitd does not launch it although it is queued; empty: it may */
     bool given_up; /* a record could not be written as it was; the run has failed, and that is its last one */
+    bool removing; /* its folder goes: nobody may use it any more */
+    bool leaving;  /* freed when the sync that is under way has ended */
     bool syncing;  /* an fdatasync is on the thread pool */
     uv_work_t sync_work;
     bool sync_wanted;    /* something was appended; else its name alone is looked at */
@@ -64,7 +66,7 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
 /** The run of this folder as the first journal_bytes bytes of its journal tell it, with the results of its steps; into
  * an uninitialised `out` (bit_run_finish). From any thread. Errors: as bit_runner_load. */
 int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, struct bit_run *out);
-/** Frees it when the loop has closed its handle. There is no job any more. */
+/** Frees it when the loop has closed its handle, and a sync under way has ended. There is no job any more. */
 void bit_runner_destroy(struct bit_runner *r);
 
 /**

@@ -10,6 +10,7 @@
 
 #include "daemon/store/checkpoint_retention.h"
 #include "daemon/store/folders.h"
+#include "daemon/store/removal.h"
 #include "daemon/store/run_numbers.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
@@ -53,13 +54,25 @@ static int append_runner(struct bit_runs *runs, struct bit_runner *r)
     return 0;
 }
 
+void bit_runs_drop(struct bit_runs *runs, struct bit_runner *r)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < runs->count; i++)
+        if (runs->runner[i] != r)
+            runs->runner[kept++] = runs->runner[i];
+    BIT_ASSERT(kept + 1 == runs->count);
+    runs->count = kept;
+    bit_runner_destroy(r);
+}
+
 /* ---- those that are there */
 
 struct bit_runner *bit_runs_find(const struct bit_runs *runs, const char *id)
 {
     for (size_t i = runs->count; i-- > 0;)
         if (strcmp(runs->runner[i]->run.id, id) == 0)
-            return runs->runner[i];
+            return runs->runner[i]->removing ? NULL : runs->runner[i];
     return NULL;
 }
 
@@ -160,8 +173,7 @@ int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
     int err = bit_runs_check_user(runs, uid);
 
     if (err == 0 && runs->count >= BIT_RUNS_MAX)
-        err = bit_fail(BIT_EBUSY, "%d runs are kept, and no more: stop bitd and move old ones out of %s/runs",
-                       BIT_RUNS_MAX, runs->env->config->state);
+        err = bit_fail(BIT_EBUSY, "%d runs are kept, and no more: `bitctl prune` removes old ones", BIT_RUNS_MAX);
     return err;
 }
 
@@ -244,6 +256,8 @@ int bit_runs_load(struct bit_runs *runs)
     free(numbers);
     if (err == 0)
         err = load_numbers(runs);
+    if (err == 0)
+        bit_removal_resume(runs);
     if (err == 0)
         bit_info("replayed", "runs=%zu ms=%.1f", runs->count, (double)(uv_hrtime() - begun) / 1e6);
     return err;

@@ -9,6 +9,8 @@
 #include "daemon/store/runner.h"
 #include "daemon/sys/env.h"
 
+#define BIT_RUNS_REMOVED_MAX 128 /* removals that are remembered, for clients that ask again */
+
 struct bit_runs {
     const struct bit_env *env;
     const struct bit_runner_ops *ops; /* whom the runs tell, with owner as argument */
@@ -16,6 +18,10 @@ struct bit_runs {
     struct bit_runner **runner; /* by number, ascending */
     size_t count, capacity;
     uint64_t next_number;
+    struct bit_runs_removed {
+        char request_id[BIT_REQUEST_ID_MAX + 1], id[BIT_RUN_ID_MAX];
+    } removed[BIT_RUNS_REMOVED_MAX]; /* a ring */
+    size_t removed_count;            /* ever */
 };
 
 void bit_runs_init(struct bit_runs *runs, const struct bit_env *env, const struct bit_runner_ops *ops, void *owner);
@@ -26,7 +32,7 @@ void bit_runs_unref(struct bit_runs *runs);
 /** When the jobs are gone. The loop has to be run after it, to close their handles. */
 void bit_runs_finish(struct bit_runs *runs);
 
-/** The run of this id ("r7"), or NULL. */
+/** The run of this id ("r7"), or NULL, also where it is being removed. */
 struct bit_runner *bit_runs_find(const struct bit_runs *runs, const char *id);
 /** The run that this request made, or NULL. */
 struct bit_runner *bit_runs_find_request(const struct bit_runs *runs, const char *request_id);
@@ -40,6 +46,8 @@ int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid);
  */
 int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
                  struct bit_runner **out);
+/** Take a run without a job out of the table, and free it. */
+void bit_runs_drop(struct bit_runs *runs, struct bit_runner *r);
 /** A run is queued, or gave its slot back: what may start does. */
 void bit_runs_schedule(struct bit_runs *runs);
 

@@ -100,6 +100,44 @@ int bit_dir_remove(const char *path)
     return err < 0 ? bit_fail(err, "%s: %s", path, strerror(-err)) : 0;
 }
 
+/* nftw passes nothing to what it calls. */
+static _Thread_local uint64_t counted;
+
+static int count_entry(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    if (kind != FTW_NS)
+        counted += (uint64_t)st->st_blocks * 512;
+    return 0;
+}
+
+static int count_and_remove(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    if (where->level == 0)
+        return 0;
+    int err = remove_entry(path, st, kind, where);
+    return err < 0 ? err : count_entry(path, st, kind, where);
+}
+
+static int walk(const char *path, __nftw_func_t visit, uint64_t *bytes)
+{
+    counted = 0;
+    int err = nftw(path, visit, 16, FTW_DEPTH | FTW_PHYS);
+    if (err == -1)
+        err = -errno;
+    *bytes = counted;
+    return err < 0 ? bit_fail(err, "%s: %s", path, strerror(-err)) : 0;
+}
+
+int bit_dir_bytes(const char *path, uint64_t *bytes)
+{
+    return walk(path, count_entry, bytes);
+}
+
+int bit_dir_empty(const char *path, uint64_t *bytes)
+{
+    return walk(path, count_and_remove, bytes);
+}
+
 int bit_dir_count(const char *path)
 {
     DIR *dir = opendir(path);

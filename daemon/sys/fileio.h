@@ -18,6 +18,10 @@ int bit_dir_sync(const char *path);
  * Errors      -ENOENT if there is none; -errno of the first entry that could not be removed: the rest stays
  */
 int bit_dir_remove(const char *path);
+/** The disk that a folder takes with all that is in it. Errors: -errno. */
+int bit_dir_bytes(const char *path, uint64_t *bytes);
+/** Remove everything in a folder, and count the disk that it took. Errors: as bit_dir_remove. */
+int bit_dir_empty(const char *path, uint64_t *bytes);
 /** How many entries a folder has; 0 if there is no such folder. Errors: -errno. */
 int bit_dir_count(const char *path);
 /** mkdir -p, mode 0700. Errors: -errno. */

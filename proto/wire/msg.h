@@ -43,6 +43,8 @@
     X(PROVE_ANSWER, prove_answer, 64, CLIENT_REQUEST)                                                                  \
     X(CHECKPOINT_PIN_REQUEST, checkpoint_pin_request, 70, CLIENT_REQUEST)                                              \
     X(CHECKPOINT_REMOVE_REQUEST, checkpoint_remove_request, 71, CLIENT_REQUEST)                                        \
+    X(REMOVE_REQUEST, remove_request, 72, CLIENT_REQUEST)                                                              \
+    X(PRUNE_REQUEST, prune_request, 73, CLIENT_REQUEST)                                                                \
     X(ERROR_REPLY, error_reply, 80, CLIENT_REPLY)                                                                      \
     X(DONE_REPLY, done_reply, 81, CLIENT_REPLY)                                                                        \
     X(SUBMIT_REPLY, submit_reply, 82, CLIENT_REPLY)                                                                    \
@@ -57,6 +59,8 @@
     X(VERSION_REPLY, version_reply, 91, CLIENT_REPLY)                                                                  \
     X(DOCTOR_REPLY, doctor_reply, 92, CLIENT_REPLY)                                                                    \
     X(PROVE_CALL, prove_call, 93, CLIENT_REPLY)                                                                        \
+    X(REMOVED_REPLY, removed_reply, 96, CLIENT_REPLY)                                                                  \
+    X(PRUNE_REPLY, prune_reply, 97, CLIENT_REPLY)                                                                      \
     X(JOURNAL_RECORD, journal_record, 110, DISK)                                                                       \
     X(MANIFEST, manifest, 111, DISK)                                                                                   \
     X(RUN_SPEC, run_spec, 112, DISK)

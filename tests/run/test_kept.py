@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from fixture import build_root, main, write_tokens
+from fixture import build_root, main, write_safetensors, write_tokens
 
 WORKER, MPIRUN = map(os.path.abspath, sys.argv[1:3])
 sys.argv[1:3] = []
@@ -119,7 +119,7 @@ def pins_are_set_and_taken_away():
         assert "step-00000012 pinned by uid" in events and "step-00000012 unpinned by uid" in events, events
         said = d.ctl("ckpt", "rm", run, "12", "--force", code=0)[1]
         assert "step-00000012 removed: whatever resumes the run goes back to the beginning" in said, said
-        assert d.steps(run) == [] and not os.listdir(os.path.join(d.state, "runs", run, "checkpoints")), "gone"
+        assert d.steps(run) == [] and "step-00000012" not in os.listdir(os.path.join(d.state, "runs", run, "checkpoints")), "gone"
         for words, text in ((("pin", run, "7"), "has no checkpoint of step 7"),):
             assert text in d.ctl("ckpt", *words, code=1)[2]
         for words, text in ((("pin", run, "x"), "'x' is no step"), (("pin", run), "which STEP"), (("rm",), "which RUN"),
@@ -155,5 +155,66 @@ def several_runs_in_a_verb():
         assert d.ctl("cancel", code=2)[2].startswith("bitctl cancel: which RUN?")
 
 
+def tensors(path):
+    """A model of SPEC's shape, to begin from."""
+    names = {"transformer.wte.weight": (512, 32)}
+    for name, shape in (("att_proj", (96, 32)), ("attn_out", (32, 32)), ("ff_proj", (128, 32)), ("ff_out", (32, 64))):
+        names[f"transformer.blocks.0.{name}.weight"] = shape
+    write_safetensors(path, names)
+    return path
+
+
+def runs_are_removed():
+    with Bitd() as d:
+        a, b, c = (d.submit(name=name) for name in ("a", "b", "b"))
+        for run in (a, b, c):
+            d.ctl("wait", run, code=0)
+        said = d.ctl("rm", "-n", "a", code=0)[1]
+        assert said.startswith(f"{a}: would free ") and os.path.isdir(os.path.join(d.state, "runs", a)), said
+        code, out, err = d.ctl("rm", "a", "none", b)
+        lines = out.splitlines()
+        assert code == 102 and "none" in err and lines[0].startswith(f"{a}: removed, ") and lines[0].endswith(" freed"), (out, err)
+        assert lines[1].startswith(f"{b}: removed") and lines[2].startswith("2 runs removed, "), lines
+        assert sorted(os.listdir(os.path.join(d.state, "runs"))) == [c], os.listdir(os.path.join(d.state, "runs"))
+        assert "there is no run 'r1'" in d.ctl("status", a, code=102)[2]
+        assert json.loads(d.ctl("rm", c, "--json", code=0)[1])["bytes"] > 0
+        assert d.submit() == "r4", "a number is given once"
+
+
+def a_run_that_another_begins_from_stays():
+    with Bitd() as d:
+        first = d.submit(name="first")
+        d.ctl("wait", first, code=0)
+        begin = tensors(os.path.join(d.state, "runs", first, "checkpoints", "model.safetensors"))
+        second = d.submit("second", 4, 4, "--paused", "--set", f"model.init_from={begin}")
+        assert f"{first} stays: {second} begins from it" in d.ctl("rm", first, code=1)[2]
+        plan = [json.loads(line) for line in d.ctl("prune", "--keep", "0", "-n", "--json", code=0)[1].splitlines()]
+        assert [p["run"] for p in plan] == [first] and second in plan[0]["spared"], plan
+        d.ctl("prune", "--keep", "0", code=0)
+        assert os.path.isdir(os.path.join(d.state, "runs", first)), "prune touched what is needed"
+        assert f"{second} began from it" in d.ctl("rm", first, "--force", code=0)[1]
+
+
+def old_runs_are_pruned():
+    with Bitd(slots=2) as d:
+        ended = [d.submit(name=f"n{i}") for i in range(4)]
+        for run in ended:
+            d.ctl("wait", run, code=0)
+        d.ctl("ckpt", "pin", ended[0], "16", code=0)
+        trains = d.submit(steps=100000, every=50000)
+        assert "say --older-than AGE" in d.ctl("prune", code=2)[2]
+        for age in ("7", "d", "7x", "-7d", "7.5d"):
+            assert "--older-than takes an age" in d.ctl("prune", f"--older-than={age}", code=2)[2], age
+        assert d.ctl("prune", "--older-than", "1d", code=0)[1] == "0 runs, 0 B\n"
+        said = d.ctl("prune", "--keep", "2", "--dry-run", code=0)[1].splitlines()
+        assert [line.split()[0] for line in said] == [ended[0], ended[1], "1"], said
+        assert "stays: step-00000016 of it is pinned" in said[0] and said[2].startswith("1 run, "), said
+        assert len(os.listdir(os.path.join(d.state, "runs"))) == 5, "a dry run removes nothing"
+        said = d.ctl("prune", "--older-than", "0s", "--keep", "1", code=0)[1].splitlines()
+        assert said[-1].startswith("2 runs removed, ") and f"{ended[1]}: removed" in said[-3], said
+        assert sorted(os.listdir(os.path.join(d.state, "runs"))) == [ended[0], ended[3], trains], "what trains, pins and the newest stay"
+
+
 if __name__ == "__main__":
-    main([what_is_saved_by_hand_is_kept, pins_are_set_and_taken_away, several_runs_in_a_verb])
+    main([what_is_saved_by_hand_is_kept, pins_are_set_and_taken_away, runs_are_removed, a_run_that_another_begins_from_stays,
+          old_runs_are_pruned, several_runs_in_a_verb])

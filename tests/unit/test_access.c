@@ -4,7 +4,7 @@
 #include "proto/err.h"
 #include "tests/test.h"
 
-static const char letters[] = "cprxsfk"; /* checkpoint, pause, resume, cancel, switch, start from, keep */
+static const char letters[] = "cprxsfkd"; /* checkpoint, pause, resume, cancel, switch, start from, keep, delete */
 
 /* Which verbs somebody may do, as letters. */
 static const char *allowed(struct bit_peer peer, bool shared)
@@ -16,7 +16,7 @@ static const char *allowed(struct bit_peer peer, bool shared)
 
     spec.has_shared = true;
     spec.shared = shared;
-    for (int verb = BIT_VERB_CHECKPOINT; verb <= BIT_VERB_PIN; verb++) {
+    for (int verb = BIT_VERB_CHECKPOINT; verb <= BIT_VERB_REMOVE; verb++) {
         int err = bit_access_check(&peer, &run, (enum bit_verb)verb);
         EXPECT(err == 0 || err == BIT_EAUTH);
         if (err == 0)

@@ -1,0 +1,137 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/cli/options.h"
+#include "ctl/client/connection.h"
+#include "ctl/client/remove_run.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/err.h"
+
+enum { OPT_OLDER, OPT_KEEP, OPT_ALL_USERS, OPT_DRY_RUN };
+static const struct bit_option options[] = {
+    {"older-than", 0, "AGE", "Those that ended so long ago: 90s, 30m, 12h, 7d, 2w."},
+    {"keep", 0, "N", "But not the newest N of a user that have ended."},
+    {"all-users", 0, NULL, "Everybody's, not yours alone; for administrators."},
+    {"dry-run", 'n', NULL, "Remove nothing; list what would go, and what it would free."},
+    {0},
+};
+
+static bool parse_age(const char *text, uint64_t *out)
+{
+    static const char units[] = "smhdw";
+    static const uint64_t seconds[] = {1, 60, 3600, 86400, 604800};
+    const size_t length = strlen(text);
+    const char *unit = length > 1 ? strchr(units, text[length - 1]) : NULL;
+    char digits[16];
+    unsigned long long n;
+
+    if (unit == NULL || length > sizeof digits - 2)
+        return false;
+    snprintf(digits, sizeof digits, "%.*s", (int)length - 1, text);
+    if (!bit_parse_u64(digits, &n) || n > UINT32_MAX)
+        return false;
+    *out = n * seconds[unit - units];
+    return true;
+}
+
+static int take_option(Bit__PruneRequest *ask, bool *dry_run, int option, const char *value)
+{
+    unsigned long long keep;
+
+    switch (option) {
+    case OPT_OLDER:
+        ask->has_older_than_s = parse_age(value, &ask->older_than_s);
+        return ask->has_older_than_s
+                   ? 0
+                   : bit_usage(&bit_cmd_prune, "--older-than takes an age such as 7d, not '%s'", value);
+    case OPT_KEEP:
+        ask->has_keep = bit_parse_u64(value, &keep) && keep <= UINT32_MAX;
+        ask->keep = ask->has_keep ? (uint32_t)keep : 0;
+        return ask->has_keep ? 0 : bit_usage(&bit_cmd_prune, "--keep takes a number of runs, not '%s'", value);
+    case OPT_ALL_USERS:
+        ask->has_all_users = ask->all_users = true;
+        return 0;
+    default:
+        *dry_run = true;
+        return 0;
+    }
+}
+
+static void print_row(const Bit__PrunedRun *m, uint64_t now_ns)
+{
+    char bytes[BIT_TEXT], ago[BIT_TEXT];
+
+    bit_show(stdout, "%-6s %-20.20s %-10s %8s ago %12s%s%s\n", m->run, m->name, bit_text_state(m->state),
+             bit_text_duration(now_ns > m->ended_ns ? (double)(now_ns - m->ended_ns) / 1e9 : 0, ago),
+             bit_text_bytes((double)m->bytes, bytes), m->spared ? "  stays: " : "", m->spared ? m->spared : "");
+}
+
+/* What would go, before anything does. */
+static void print_plan(struct bit_cli *cli, const Bit__PruneReply *plan, bool dry_run)
+{
+    struct timespec now;
+    uint64_t bytes = 0;
+    unsigned count = 0;
+    char text[BIT_TEXT];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    for (size_t i = 0; i < plan->n_run; i++) {
+        if (cli->json && dry_run)
+            bit_print_json(plan->run[i]);
+        else if (!cli->json && !cli->quiet)
+            print_row(plan->run[i], (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+        count += plan->run[i]->spared == NULL;
+        bytes += plan->run[i]->spared == NULL ? plan->run[i]->bytes : 0;
+    }
+    if (!cli->json && !cli->quiet)
+        bit_show(stdout, "%u run%s, %s\n", count, count == 1 ? "" : "s", bit_text_bytes((double)bytes, text));
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_prune, .cli = cli};
+    Bit__PruneRequest ask = BIT__PRUNE_REQUEST__INIT;
+    Bit__PruneReply *plan = NULL;
+    struct bit_remove_run so_far = {0};
+    bool dry_run = false;
+    int got, code = 0;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
+        code = take_option(&ask, &dry_run, got, o.value);
+    if (code)
+        return code;
+    code = bit_options_end(&o, got, argc, argv, 0);
+    if (code >= 0)
+        return code;
+    if (!ask.has_older_than_s && !ask.has_keep)
+        return bit_usage(&bit_cmd_prune, "say --older-than AGE, --keep N, or both");
+    code = bit_connection_ask(cli, BIT_MSG_PRUNE_REQUEST, &ask, BIT_MSG_PRUNE_REPLY, &plan);
+    if (code)
+        return code;
+    print_plan(cli, plan, dry_run);
+    for (size_t i = 0; !dry_run && i < plan->n_run && so_far.exit_code != BIT_EXIT_UNAVAILABLE; i++)
+        if (plan->run[i]->spared == NULL)
+            bit_remove_run(cli, plan->run[i]->run, &so_far);
+    bit_remove_run_sum(cli, &so_far);
+    bit_msg_free(plan);
+    return so_far.exit_code;
+}
+
+const struct bit_cli_verb bit_cmd_prune = {
+    .name = "prune",
+    .summary = "remove old runs that have ended",
+    .synopsis = "[--older-than=AGE] [--keep=N] [--all-users] [--dry-run]",
+    .description =
+        "Lists those of your runs that ended long enough ago and what each takes, and then removes one after the\n"
+        "other as `bitctl rm` does, without asking. With --older-than and --keep a run goes for which both hold.\n"
+        "One with pinned checkpoints, or from which another run still has to begin, stays and is listed with the\n"
+        "reason. Runs that have not ended are never touched.",
+    .options = options,
+    .examples = "$ bitctl prune --older-than 7d --dry-run\n"
+                "$ bitctl prune --keep 10",
+    .run = run,
+};

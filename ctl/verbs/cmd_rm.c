@@ -1,0 +1,51 @@
+#include <stddef.h>
+
+#include "ctl/cli/options.h"
+#include "ctl/client/remove_run.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/err.h"
+
+enum { OPT_DRY_RUN, OPT_FORCE };
+static const struct bit_option options[] = {
+    {"dry-run", 'n', NULL, "Remove nothing; say what it would free."},
+    {"force", 0, NULL, "Also a run with pinned checkpoints, or from which another still has to begin."},
+    {0},
+};
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_rm, .cli = cli};
+    struct bit_remove_run so_far = {0};
+    int got;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        if (got == OPT_DRY_RUN)
+            so_far.dry_run = true;
+        else
+            so_far.force = true;
+    int code = bit_options_end_many(&o, got, argc, argv);
+    if (code >= 0)
+        return code;
+    for (int i = o.rest; i < argc && so_far.exit_code != BIT_EXIT_UNAVAILABLE; i++)
+        bit_remove_run(cli, argv[i], &so_far);
+    bit_remove_run_sum(cli, &so_far);
+    return so_far.exit_code;
+}
+
+const struct bit_cli_verb bit_cmd_rm = {
+    .name = "rm",
+    .summary = "remove runs that have ended, with all that is kept of them",
+    .synopsis = "RUN... [--dry-run] [--force]",
+    .description =
+        "Removes journals, logs and checkpoints of runs that have ended, without asking, and says what that freed.\n"
+        "RUN is an id, or a name that no other of your runs has. A run that has not ended stays, and so does one\n"
+        "with pinned checkpoints, or from which another run still has to begin, unless --force is given. Only who\n"
+        "submitted a run and administrators may remove it.\n\n"
+        "A run is there whole or not at all: what a killed bitd had begun to remove goes when it is back. Its\n"
+        "number is given to no other run.\n\n"
+        "Each RUN is answered with a line; the exit code is the first that is not 0.",
+    .options = options,
+    .examples = "$ bitctl rm r7 r8\n"
+                "$ bitctl rm --dry-run r7",
+    .run = run,
+};
