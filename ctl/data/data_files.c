@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "ctl/data/data.h"
+#include "proto/data/request_file.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
@@ -21,22 +22,27 @@ static int add(struct bit_data_files *files, const char *folder, const char *nam
     return 0;
 }
 
-static int is_token_file(const struct dirent *entry)
+static bool ends_with(const char *name, const char *end)
 {
-    size_t len = strlen(entry->d_name);
+    size_t length = strlen(name), end_length = strlen(end);
 
-    return len > 4 && strcmp(entry->d_name + len - 4, ".npy") == 0;
+    return length > end_length && strcmp(name + length - end_length, end) == 0;
+}
+
+static int is_data_file(const struct dirent *entry)
+{
+    return ends_with(entry->d_name, ".npy") || ends_with(entry->d_name, BIT_REQUEST_FILE_ENDING);
 }
 
 static int add_folder(struct bit_data_files *files, const char *folder)
 {
     struct dirent **entry = NULL;
-    int count = scandir(folder, &entry, is_token_file, alphasort), err = 0;
+    int count = scandir(folder, &entry, is_data_file, alphasort), err = 0;
 
     if (count < 0)
         return bit_fail(-errno, "folder '%s'", folder);
     if (count == 0)
-        err = bit_fail(-ENOENT, "folder '%s' has no .npy file", folder);
+        err = bit_fail(-ENOENT, "folder '%s' has no .npy and no .requests file", folder);
     for (int i = 0; i < count; i++) {
         if (err == 0)
             err = add(files, folder, entry[i]->d_name);

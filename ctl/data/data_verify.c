@@ -102,6 +102,16 @@ static int compare(const struct verify *v)
     return 0;
 }
 
+void bit_data_verify_failed(Bit__DataVerdict *m, int err)
+{
+    m->good = false;
+    m->has_error = m->has_exit_code = true;
+    m->error = err;
+    m->exit_code = bit_exit_code(err);
+    m->name = bit_lend(bit_err_name(err));
+    m->text = bit_lend(bit_fail_text());
+}
+
 /* err < 0: what bit_fail noted of it. */
 static void print_json(const struct verify *v, int err)
 {
@@ -112,11 +122,7 @@ static void print_json(const struct verify *v, int err)
     m.path = bit_lend(v->path);
     m.good = err >= 0;
     if (err < 0) {
-        m.has_error = m.has_exit_code = true;
-        m.error = err;
-        m.exit_code = bit_exit_code(err);
-        m.name = bit_lend(bit_err_name(err));
-        m.text = bit_lend(bit_fail_text());
+        bit_data_verify_failed(&m, err);
     } else {
         m.has_tokens = m.has_recorded = m.has_vocab = true;
         m.tokens = v->bytes / v->token_bytes;

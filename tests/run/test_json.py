@@ -152,6 +152,10 @@ def tokenized(ctl, d):
             f.write(json.dumps({"task": "rain", "document": 0, "choice": choice, "context": "It is", "continuation": word, "label": 0,
                                 "metric": "acc"}) + "\n")
     assert ctl("tokenize", "--requests", "-t", SMALL, "-o", os.path.join(d.dir, "tasks"), requests)[0]["cut"] is None
+    file = os.path.join(d.dir, "tasks", "rain.requests")
+    assert ctl("data", "info", file)[0]["labels"] == [1]
+    assert ctl("data", "verify", file)[0]["good"] is True
+    assert [c["continuation"] for c in ctl("data", "show", file, "--text", "-t", SMALL)] == [" wet", " dry"]
 
 
 def every_verb_prints_what_the_page_says():
