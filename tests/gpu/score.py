@@ -1,0 +1,131 @@
+"""Log-likelihoods of requests: the GPU's sums beside the processor's, and how long OLMo-1B takes beside PyTorch."""
+import json
+import os
+import random
+import statistics
+import sys
+
+from report import json_lines, run, tail
+
+PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer_score.py")
+NAMES = {"16bit": "16-bit", "ternary": "ternary"}
+ITEMS, ITEMS_TOKENS = 58141, 97  # of OLMo's eleven tasks, and about so many tokens each: what the time of all is told by
+MUST = 3.0                       # ours over PyTorch's best batch size
+# Of the largest and the mean distance between the processor's sums and the GPU's; None: told, not judged. In bf16 every
+# product's operands are rounded, and in the ternary phase a code on a border falls on either side.
+NEAR = {("FP32", "16bit"): (1e-3, 3e-4), ("FP32", "ternary"): (None, 1e-2), ("BF16", "16bit"): (None, 5e-2), ("BF16", "ternary"): (None, 0.2)}
+
+
+def draw(path, contexts, lengths, vocab=50280, seed=1):
+    """Four continuations to each context. lengths: the context's and the continuation's, each as a range."""
+    rng = random.Random(seed)
+    with open(path, "w") as file:
+        for _ in range(contexts):
+            context = [rng.randrange(vocab) for _ in range(rng.randint(*lengths[0]))]
+            for _ in range(4):
+                continuation = [rng.randrange(vocab) for _ in range(rng.randint(*lengths[1]))]
+                file.write(json.dumps({"context": context, "continuation": continuation}) + "\n")
+    return path
+
+
+def score(report, host, what, path, *more, limit=60):
+    """The lines of JSON, or None after a row that says why."""
+    command = [os.path.join(host.build, "worker", "bitworker"), "score", "--precision", "both", *more, path]
+    log = os.path.join(report.out, f"score-{what.replace(' ', '-').replace(',', '')}.log")
+    code, out = run(command, log, report.left(limit))
+    found = json_lines(out)
+    if code != 0 or not found:
+        report.add(what, "FAILED", f"exit {code}: {tail(log)}")
+        return None
+    return found
+
+
+# ---- the processor's sums and the GPU's
+
+
+def small_model(operands):
+    fields = ("model.layers=4", "model.context=512", "model.operands=" + operands, "quantizer.weight_measure=MEAN", "model.init=NORMAL", "model.init_std=0.06")
+    return ["--model", "olmo_20m"] + [f"--set={field}" for field in fields]
+
+
+def sums(lines, precision):
+    return [line["sum"] for line in lines if line["precision"] == precision]
+
+
+def compare(report, host, operands):
+    """Short and long ones, single tokens, and what is cut."""
+    path = draw(os.path.join(report.out, "requests-small.jsonl"), 20, ((1, 120), (1, 40)))
+    with open(draw(os.path.join(report.out, "requests-long.jsonl"), 3, ((300, 600), (1, 90)), seed=2)) as more, open(path, "a") as file:
+        file.write(more.read())
+    cpu = score(report, host, f"sums on the CPU, {operands}", path, *small_model(operands), "--set=launch.backend=CPU",
+                f"--set=launch.threads={host.cpu_threads}")
+    gpu = score(report, host, f"sums on the GPU, {operands}", path, *small_model(operands), f"--set=launch.backend={host.backend}")
+    if cpu is None or gpu is None:
+        return
+    for precision in NAMES:
+        apart = [abs(a - b) for a, b in zip(sums(cpu, precision), sums(gpu, precision))]
+        most, mean = NEAR[operands, precision]
+        holds = len(apart) == 92 and statistics.mean(apart) <= mean and (most is None or max(apart) <= most)
+        report.check(f"sums on the GPU and the CPU, {NAMES[precision]}, {operands}", holds,
+                     f"apart {max(apart):.1e} at most, {statistics.mean(apart):.1e} on average, of {statistics.mean(sums(cpu, precision)):.0f}",
+                     f"mean <= {mean:g}" + (f", most <= {most:g}" if most else ""))
+    again = score(report, host, f"sums again, {operands}", path, *small_model(operands), f"--set=launch.backend={host.backend}",
+                  *(["--ranks", "2"] if host.gpus > 1 or host.small else []))
+    if again is not None:
+        report.check(f"the same bits {'on two ranks' if host.gpus > 1 or host.small else 'again'}, {operands}",
+                     [line["sum"] for line in gpu] == [line["sum"] for line in again], f"{len(gpu)} sums", "equal")
+
+
+# ---- speed
+
+
+def own(report, host, path):
+    """requests/s by precision."""
+    lines = score(report, host, "bitworker score, OLMo-1B", path, "--model", "olmo_20m" if host.small else "olmo_1b", "--summary", "--repeat", "3",
+                  "--set=quantizer.weight_measure=MEAN", f"--set=launch.backend={host.backend}", limit=100)
+    for line in lines or []:
+        all_s = ITEMS / line["requests_per_s"] * ITEMS_TOKENS / (line["tokens"] / line["requests"])
+        report.add(f"bitworker score, {NAMES[line['precision']]}", "ok",
+                   f"{line['requests_per_s']:.0f} requests/s, {line['us_per_request']:.1f} us each; of {line['tokens']} tokens {line['rows']} rows computed",
+                   f"about {all_s:.0f} s for eleven tasks", score=line)
+    return {line["precision"]: line["requests_per_s"] for line in lines or []}
+
+
+def peer(report, host, path, phase, *more, limit=90):
+    """requests/s, or None after a row that says why."""
+    what = f"PyTorch, {NAMES[phase]}{''.join(' ' + m for m in more)}"
+    log = os.path.join(report.out, f"peer-score-{phase}{''.join(more)}.log")
+    command = [sys.executable, PEER, path, "--phase", phase, *more, *(["--model", "tiny", "--device", "cpu"] if host.small else [])]
+    code, out = run(command, log, report.left(limit))
+    lines = json_lines(out)
+    if code != 0 or not lines:
+        report.skip(what, out.strip() if code == 77 else f"not done in {limit} s" if code is None else f"exit {code}: {tail(log)}")
+        return None
+    best = max(lines, key=lambda line: line["requests_per_s"])
+    report.add(what, "ok", f"{best['requests_per_s']:.0f} requests/s at a batch of {best['batch']}, {best['memory_gib']} GiB",
+               "batches " + "/".join(str(line["batch"]) for line in lines), peer=lines)
+    return best["requests_per_s"]
+
+
+def speed(report, host, with_peer):
+    """Lengths as HellaSwag has them: contexts of 70 tokens, continuations of 28, 97 a request."""
+    path = draw(os.path.join(report.out, "requests.jsonl"), 20 if host.small else 2000, ((25, 115), (8, 48)), vocab=500 if host.small else 50280)
+    mine = own(report, host, path)
+    if not with_peer:
+        return
+    for phase in NAMES:
+        theirs = peer(report, host, path, phase)
+        if host.small or theirs is None or phase not in mine:
+            report.skip(f"{NAMES[phase]} over PyTorch", "not two models of one size" if host.small else "one side has no figure")
+        else:
+            report.at_least(f"{NAMES[phase]} over PyTorch's best batch", mine[phase] / theirs, MUST)
+    for more in (["--gather"],) if host.small else (["--gather"], ["--compile"]):
+        theirs = peer(report, host, path, "16bit", *more, limit=120)
+        if theirs is not None and not host.small and "16bit" in mine:
+            report.add(f"16-bit over PyTorch {more[0][2:]}", "ok", f"{mine['16bit'] / theirs:.2f}")
+
+
+def all_of_it(report, host, with_peer):
+    for operands in ("FP32", "BF16"):
+        report.guarded(f"sums, {operands}", compare, report, host, operands)
+    report.guarded("speed of scoring", speed, report, host, with_peer)
