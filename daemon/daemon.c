@@ -20,6 +20,7 @@
 #include "daemon/launch/launchable.h"
 #include "daemon/store/durable.h"
 #include "daemon/sys/fileio.h"
+#include "daemon/sys/log_file.h"
 #include "daemon/sys/notify.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -161,12 +162,14 @@ static void on_stop_signal(uv_signal_t *handle, int signal)
     bit_daemon_stop(d, strsignal(signal));
 }
 
-/* Only what may change under a living daemon. */
+/* Only what may change under a living daemon; and the log, which may have been renamed. */
 static void on_hangup(uv_signal_t *handle, int signal)
 {
     struct bit_daemon *d = handle->data;
     struct bit_config fresh = d->config;
 
+    if (d->config.log[0] != '\0' && bit_log_file_open(d->config.log) < 0)
+        bit_error("log not opened again", "text=%s", bit_fail_text());
     if (d->config.file[0] == '\0')
         return;
     if (bit_config_load(&fresh, d->config.file) < 0) {
@@ -197,6 +200,7 @@ static void on_sync(uv_timer_t *timer)
     for (size_t i = 0; i < d->runs.count; i++)
         bit_durable_tick(d->runs.runner[i]);
     look_at_withheld(d);
+    bit_server_look(&d->server);
 }
 
 /* ---- coming up */
@@ -222,7 +226,7 @@ static int fail_locked(const struct bit_daemon *d)
 
     text[bytes > 0 ? bytes + 2 : 0] = '\0';
     return bit_fail(BIT_EBUSY,
-                    "another bitd has the state folder %s%s; `bitctl version --socket %s/bitd.sock` asks it there",
+                    "another bitd has the state folder %s%s; `bitctl version --state %s` asks it there",
                     d->config.state, text, d->config.state);
 }
 
@@ -352,7 +356,7 @@ static void close_own_handles(struct bit_daemon *d)
     uv_close((uv_handle_t *)&d->on_hup, NULL);
 }
 
-/* Every handle closes, and what was begun on the thread pool ends, before a runner goes. libuv removes the sockets. */
+/* Every handle closes, and what was begun on the thread pool ends, before a runner goes. */
 void bit_daemon_finish(struct bit_daemon *d)
 {
     bit_server_close(&d->server);

@@ -9,6 +9,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/sys/config.h"
+#include "daemon/sys/log_file.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
@@ -25,12 +26,14 @@ static const char help[] =
     "usage: bitd [options]\n"
     "\n"
     "  --state DIR          where runs live             ($XDG_STATE_HOME/bitd, or ~/.local/state/bitd)\n"
-    "  --socket PATH        where bitctl finds it       ($BITD_SOCKET, $XDG_RUNTIME_DIR/bitd.sock, or in DIR)\n"
+    "  --socket PATH        where bitctl finds it       ($BITD_SOCKET, or $XDG_RUNTIME_DIR/bitd.sock)\n"
+    "                       besides DIR/bitd.sock, which there always is\n"
     "  --config FILE        settings, one \"key = value\" a line; flags go before the file\n"
     "  --slots N            runs that train at once     (1)\n"
     "  --group GROUP        users of GROUP may submit and read too  (the owner alone)\n"
     "  --worker PATH        the bitworker to start      (beside bitd, else from PATH)\n"
     "  --set KEY=VALUE      any setting of the file\n"
+    "  --log FILE           append the log to FILE, opened again at SIGHUP  (stderr)\n"
     "  --log-level LEVEL    error, warn, info, debug    (info)\n"
     "  --run SPEC           train SPEC and no other run of DIR, and end with its exit code; an unfinished run of SPEC\n"
     "                       goes on, and one that is completed is not trained again\n"
@@ -40,20 +43,20 @@ static const char help[] =
     "  --version, --help\n"
     "\n"
     "settings of the file: state socket listen advertise link group admin_group worker mpirun slurm\n"
-    "allow_srun_arg allow_sbatch_arg allow_env log_level slots runs_per_user lookahead stall_factor, and in seconds:\n"
-    "start_timeout reconnect_timeout heartbeat_timeout stall_timeout long_timeout fence_timeout kill_grace\n"
+    "allow_srun_arg allow_sbatch_arg allow_env log log_level slots runs_per_user lookahead stall_factor, and in\n"
+    "seconds: start_timeout reconnect_timeout heartbeat_timeout stall_timeout long_timeout fence_timeout kill_grace\n"
     "checkpoint_retry read_patience shutdown_timeout plan_timeout slurm_poll client_timeout\n"
     "\n"
-    "SIGTERM and SIGUSR1 take a last checkpoint of what trains and end bitd; those runs go on when it is back. If it "
-    "is\n"
-    "killed instead, they train on and wait for it. SIGHUP reads the log level from the file again.\n"
+    "SIGTERM and SIGUSR1 take a last checkpoint of what trains and end bitd; those runs go on when it is back. If it\n"
+    "is killed instead, they train on and wait for it. SIGHUP reads the log level from the file again, and\n"
+    "opens the log again, which may have been renamed.\n"
     "\n"
     "exit codes: the run's with --run, else 0 stopped as asked, 2 usage, 70 internal, 75 another bitd has the state "
     "folder or the socket,\n"
     "78 configuration.\n"
     "\n"
-    "  bitd --state /tmp/try &\n"
-    "  BITD_SOCKET=/tmp/try/bitd.sock bitctl submit --follow run.txtpb\n";
+    "  bitd --state /tmp/try --log /tmp/try.log &\n"
+    "  bitctl submit --state /tmp/try --follow run.txtpb\n";
 
 enum flag {
     STATE = 256,
@@ -63,6 +66,7 @@ enum flag {
     GROUP,
     WORKER,
     SET,
+    LOG_FILE,
     LOG_LEVEL,
     FOREGROUND,
     RUN,
@@ -80,6 +84,7 @@ static const struct option options[] = {
     {"group", required_argument, NULL, GROUP},
     {"worker", required_argument, NULL, WORKER},
     {"set", required_argument, NULL, SET},
+    {"log", required_argument, NULL, LOG_FILE},
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"foreground", no_argument, NULL, FOREGROUND},
     {"run", required_argument, NULL, RUN},
@@ -133,6 +138,8 @@ static int take_flag(struct bit_config *c, int flag, bool file_pass)
         return bit_config_set(c, "group", optarg);
     case WORKER:
         return bit_config_set(c, "worker", optarg);
+    case LOG_FILE:
+        return bit_config_set(c, "log", optarg);
     case LOG_LEVEL:
         return bit_config_set(c, "log_level", optarg);
     case SET:
@@ -167,10 +174,21 @@ static int parse(struct bit_config *c, int argc, char **argv)
     return bit_config_finish(c);
 }
 
+static int terminal = -1; /* where stderr went before there was a log file */
+
+/* Into the log, if there is one by now, and to whoever started it. */
 static int complain(int err)
 {
     bit_fail_print("bitd");
+    if (terminal >= 0 && dup2(terminal, STDERR_FILENO) >= 0)
+        bit_fail_print("bitd");
     return bit_exit_code(err);
+}
+
+static int open_log(const char *path)
+{
+    terminal = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    return bit_log_file_open(path);
 }
 
 /* What whoever started us had open is no business of what we start. The standard three are replaced in each child. */
@@ -205,15 +223,21 @@ int main(int argc, char **argv)
     int err = parse(&daemon.config, argc, argv);
     if (err != 0)
         return err < 0 ? complain(err) : 0;
-    bit_log_init(daemon.config.log_level);
     if (holds != NULL) {
         err = bit_own_run_is_in(daemon.config.state, holds);
         return err < 0 ? complain(err) : err == 1 ? BIT_EXIT_OK : BIT_EXIT_FAILURE;
     }
+    if (daemon.config.log[0] != '\0' && open_log(daemon.config.log) < 0) {
+        bit_fail_print("bitd");
+        return BIT_EXIT_CONFIG;
+    }
+    bit_log_init(daemon.config.log_level);
     bit_timeslice_shorten();
     err = bit_daemon_init(&daemon);
     if (err < 0)
         return complain(err);
+    if (terminal >= 0)
+        close(terminal);
     bit_daemon_run(&daemon);
     bit_daemon_finish(&daemon);
     bit_info("stopped", "pid=%d exit=%d", getpid(), daemon.exit_code);

@@ -59,7 +59,7 @@ void bit_help_all(const struct bit_cli_verb *const *verbs)
     printf("\nRUN is a run's id (r7), its name, or @last; a name and @last mean your own runs first.\n"
            "Every verb has --help; every reading verb has --json, which `bitctl help json` explains.\n\n"
            "A first run:\n"
-           "  $ bitd &                                          start the daemon for this user\n"
+           "  $ bitd --log bitd.log &                           start the daemon for this user\n"
            "  $ bitctl tokenize --tokenizer tokenizer.json --output tokens documents.jsonl.gz\n"
            "  $ bitctl submit --dry-run run.txtpb               what it would do, and every mistake in it\n"
            "  $ bitctl submit --follow run.txtpb\n"
@@ -137,7 +137,8 @@ void bit_man_all(const struct bit_cli_verb *const *verbs)
     }
     printf(".SH EXIT STATUS\n");
     man_text(exit_codes);
-    printf(".SH ENVIRONMENT\n.TP\n.B BITD_SOCKET\nThe daemon's socket.\n.SH SEE ALSO\n.BR bitd (1)");
+    printf(".SH ENVIRONMENT\n.TP\n.B BITD_SOCKET\nThe daemon's socket, or its state folder.\n");
+    printf(".SH SEE ALSO\n.BR bitd (1)");
     for (size_t i = 0; verbs[i]; i++)
         printf(",\n.BR bitctl-%s (1)", verbs[i]->name);
     printf(",\n.BR bitctl-json (7)\n");

@@ -59,6 +59,7 @@ static int take_common(struct bit_options *o, int which)
         o->cli->quiet = true;
         return 0;
     case BIT_COMMON_SOCKET:
+    case BIT_COMMON_STATE: /* a folder stands for the socket in it */
         o->cli->socket = optarg;
         return 0;
     default:

@@ -11,6 +11,7 @@ const struct bit_option bit_verb_common[] = {
     [BIT_COMMON_SOCKET] =
         {"socket", 0, "PATH",
          "The daemon's socket; default: $BITD_SOCKET, $XDG_RUNTIME_DIR/bitd.sock, the state folder's."},
+    [BIT_COMMON_STATE] = {"state", 0, "DIR", "The daemon's state folder, in which it always has a socket, too."},
     [BIT_COMMON_HELP] = {"help", 'h', NULL, "Show this help."},
     {0},
 };

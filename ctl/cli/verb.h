@@ -24,7 +24,7 @@ struct bit_verb_object {
 
 /* What every verb is given. */
 struct bit_cli {
-    const char *socket; /* --socket, or NULL for the default */
+    const char *socket; /* --socket, or --state; NULL for the default */
     bool json;          /* --json */
     bool quiet;         /* -q: only what a script needs */
 };
@@ -52,7 +52,7 @@ int bit_verb_option_count(const struct bit_cli_verb *verb);
 const char *bit_verb_option_meant(const struct bit_cli_verb *verb, const char *word);
 
 /* The options that every verb takes. */
-enum { BIT_COMMON_JSON, BIT_COMMON_QUIET, BIT_COMMON_SOCKET, BIT_COMMON_HELP, BIT_COMMON_COUNT };
+enum { BIT_COMMON_JSON, BIT_COMMON_QUIET, BIT_COMMON_SOCKET, BIT_COMMON_STATE, BIT_COMMON_HELP, BIT_COMMON_COUNT };
 extern const struct bit_option bit_verb_common[];
 
 #endif

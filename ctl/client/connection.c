@@ -6,54 +6,21 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/verb.h"
 #include "ctl/client/prove.h"
+#include "ctl/client/sockets.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
-#include "proto/state_folder.h"
 #include "proto/text/reflect.h"
 
 #define REOPEN_S 120 /* a daemon that is being restarted is back in this time */
-
-static void default_state_socket(char *out, size_t bytes)
-{
-    char folder[BIT_PATH_MAX];
-
-    bit_state_folder_default(folder, sizeof folder);
-    snprintf(out, bytes, "%.4000s/bitd.sock", folder);
-}
-
-/* The places a daemon listens, in order; the first that exists is taken, an explicit one whether it exists or not. */
-static int find_socket(const char *socket, char *out, size_t bytes)
-{
-    const char *env = getenv("BITD_SOCKET"), *runtime = getenv("XDG_RUNTIME_DIR");
-    char text[BIT_PATH_MAX];
-    const char *chosen = socket ? socket : env && *env ? env : NULL;
-
-    if (!chosen && runtime && *runtime) {
-        snprintf(text, sizeof text, "%s/bitd.sock", runtime);
-        if (access(text, F_OK) == 0)
-            chosen = text;
-    }
-    if (!chosen) {
-        default_state_socket(text, sizeof text);
-        if (access(text, F_OK) < 0 && access("/run/bitd/bitd.sock", F_OK) == 0)
-            snprintf(text, sizeof text, "/run/bitd/bitd.sock");
-        chosen = text;
-    }
-    if (strlen(chosen) >= bytes)
-        return bit_fail(-ENAMETOOLONG, "socket path '%s' (a socket's path has at most %zu bytes)", chosen, bytes - 1);
-    strcpy(out, chosen);
-    return 0;
-}
 
 static double now_s(void)
 {
@@ -73,26 +40,11 @@ static int32_t peer_pid(int fd)
 
 int bit_connection_open(struct bit_connection *c, const char *socket_path)
 {
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int err;
-
     memset(c, 0, sizeof *c);
     c->fd = -1;
-    err = find_socket(socket_path, c->path, sizeof c->path);
-    if (err < 0)
-        return err;
-    memcpy(addr.sun_path, c->path, sizeof c->path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = bit_sockets_connect(socket_path, c->path);
     if (fd < 0)
-        return bit_fail(-errno, "socket");
-    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0) {
-        err = -errno;
-        close(fd);
-        if (err == -ENOENT || err == -ECONNREFUSED)
-            return bit_fail(BIT_EDAEMON,
-                            "no bitd listens on %s (start one with `bitd`, or name its socket with --socket)", c->path);
-        return bit_fail(err, "connect to %s", c->path);
-    }
+        return fd;
     c->fd = fd;
     c->pid = peer_pid(fd);
     c->asked_s = now_s();
@@ -116,15 +68,19 @@ static void pause_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-static int reopen(struct bit_connection *c, const char *socket_path)
+/* Where it was: elsewhere there may be another daemon. */
+static int reopen(struct bit_connection *c)
 {
     const struct bit_hangups hangups = c->hangups;
+    char path[sizeof c->path];
     int err = 0;
+
+    memcpy(path, c->path, sizeof path);
 
     bit_connection_close(c);
     /* Nothing announces that a daemon begins to listen, so it is asked ten times a second. */
     for (int tries = 0; tries < REOPEN_S * 10; tries++) {
-        err = bit_connection_open(c, socket_path);
+        err = bit_connection_open(c, path);
         c->hangups = hangups;
         if (err >= 0)
             return 0;
@@ -251,7 +207,7 @@ int bit_connection_reopen_said(struct bit_connection *c, const struct bit_cli *c
         bit_show(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
     if (ms > 0)
         pause_ms(ms);
-    return reopen(c, cli->socket);
+    return reopen(c);
 }
 
 int bit_connection_open_waiting(struct bit_connection *c, const struct bit_cli *cli)
@@ -262,7 +218,7 @@ int bit_connection_open_waiting(struct bit_connection *c, const struct bit_cli *
         return err;
     if (!cli->quiet)
         bit_show(stderr, "bitctl: %s; waiting for it to come back\n", bit_fail_text());
-    return reopen(c, cli->socket);
+    return reopen(c);
 }
 
 /* What changes a run carries the client's own id, and may be asked twice. */

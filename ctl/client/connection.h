@@ -7,12 +7,13 @@
 
 #include "ctl/client/hangups.h"
 #include "proto/bit.pb-c.h"
+#include "proto/limits.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/msg.h"
 
 struct bit_connection {
     int fd;
-    char path[108];
+    char path[BIT_PATH_MAX]; /* of the socket */
     int32_t pid;                /* of the daemon */
     double asked_s;             /* when the last request was sent */
     struct bit_hangups hangups; /* since the last reply */
@@ -20,8 +21,8 @@ struct bit_connection {
 };
 
 /**
- * Connect to `socket`, or if it is NULL to $BITD_SOCKET, else $XDG_RUNTIME_DIR/bitd.sock, else bitd.sock in the default
- * state folder: the first of these that is set or exists. BIT_EDAEMON says what was tried; -EACCES passes through.
+ * Connect to `socket`, or where a daemon is if it is NULL (sockets.h). BIT_EDAEMON says what was tried; -EACCES passes
+ * through.
  */
 int bit_connection_open(struct bit_connection *c, const char *socket);
 void bit_connection_close(struct bit_connection *c);

@@ -56,6 +56,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         bit_show(stdout, "bitd   %s (%s), protocol %u, pid %u, %s resident, state in %s\n", reply->version,
                  reply->commit, reply->protocol, reply->pid, bit_text_bytes((double)reply->rss_bytes, rss),
                  reply->state_dir);
+    for (size_t i = 0; i < reply->n_socket && !cli->json; i++)
+        bit_show(stdout, "       %s %s\n", i == 0 ? "listens on" : "       and", reply->socket[i]);
     bit_msg_free(reply);
     return 0;
 }
@@ -69,8 +71,8 @@ const struct bit_cli_verb bit_cmd_version = {
     .name = "version",
     .summary = "versions of bitctl and of the daemon",
     .synopsis = "",
-    .description = "Prints bitctl's version and commit, and the daemon's with its process, memory and state folder. "
-                   "Without a daemon the exit code is 69.",
+    .description = "Prints bitctl's version and commit, and the daemon's with its process, memory, state folder and\n"
+                   "the sockets by which it can be reached. Without a daemon the exit code is 69.",
     .options = options,
     .quiet = "The same.",
     .json = objects,

@@ -35,6 +35,8 @@ struct bit_client_ops {
     void (*gone)(struct bit_client *c);
 };
 
+struct bit_listener;
+
 /* All connections, and what their requests work on. */
 struct bit_clients {
     const struct bit_client_ops *ops;
@@ -42,7 +44,8 @@ struct bit_clients {
     struct bit_runs *runs;
     struct bit_user_threads *user_threads;
     struct bit_stream_queue stream_queue;
-    struct bit_client *first; /* the newest */
+    const struct bit_listener *listeners[2]; /* where it is connected to */
+    struct bit_client *first;                /* the newest */
     uint64_t dropped_ms;      /* when the second began that the two below are of */
     unsigned told;            /* lines about dropped clients */
     unsigned untold;          /* clients dropped without a line: the next one says how many */

@@ -7,6 +7,7 @@
 #include "daemon/client/run_names.h"
 #include "daemon/client/status.h"
 #include "daemon/store/runs.h"
+#include "daemon/sys/listener.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -146,6 +147,7 @@ void bit_query_checkpoints(struct bit_client *c, const Bit__CheckpointListReques
 
 void bit_query_version(struct bit_client *c, const Bit__VersionRequest *m)
 {
+    char *sockets[BIT_COUNT(c->all->listeners)];
     size_t rss = 0;
 
     uv_resident_set_memory(&rss);
@@ -156,6 +158,10 @@ void bit_query_version(struct bit_client *c, const Bit__VersionRequest *m)
     reply.pid = (uint32_t)getpid();
     reply.state_dir = bit_lend(c->all->env->config->state);
     reply.rss_bytes = rss;
+    for (size_t i = 0; i < BIT_COUNT(c->all->listeners); i++)
+        if (bit_listener_listens(c->all->listeners[i]))
+            sockets[reply.n_socket++] = bit_lend(c->all->listeners[i]->path);
+    reply.socket = sockets;
     bit_client_send(c, BIT_MSG_VERSION_REPLY, &reply);
     bit_client_end(c);
 }

@@ -1,5 +1,8 @@
 #include "daemon/client/server.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "daemon/client/quota.h"
 #include "daemon/client/remove.h"
 #include "daemon/client/request.h"
@@ -9,7 +12,10 @@
 #include "daemon/sys/activate.h"
 #include "proto/err.h"
 #include "proto/limits.h"
+#include "proto/log.h"
 #include "proto/wire/msg.h"
+
+BIT_LOG_TOPIC("server");
 
 /* ---- what a client does */
 
@@ -100,16 +106,40 @@ static void on_connection(uv_stream_t *stream, int status)
 }
 
 /* On the service manager's socket if it made one for us, else on our own. */
-static int open_socket(struct bit_server *s, const struct bit_env *env)
+static int open_usual(struct bit_server *s, const struct bit_env *env)
 {
-    gid_t gid = s->access.group;
     int fd = bit_activate_socket();
 
     if (fd == -1)
-        return bit_peer_listen(env->loop, &s->pipe, env->config->socket, gid == (gid_t)-1 ? 0600 : 0660, gid,
-                               on_connection);
-    uv_pipe_init(env->loop, &s->pipe, 0);
-    return fd < 0 ? fd : bit_peer_listen_on(&s->pipe, fd, on_connection);
+        return bit_listener_open(&s->usual, env->config->socket);
+    return fd < 0 ? fd : bit_listener_take(&s->usual, env->config->socket, fd);
+}
+
+/* The way in that does not depend on who is logged in. Where a file system has no sockets, bitd does without. */
+static void open_second(struct bit_server *s, const struct bit_env *env)
+{
+    char path[sizeof s->second.path];
+
+    snprintf(path, sizeof path, "%s/bitd.sock", env->config->state);
+    if (strcmp(path, env->config->socket) != 0 && !bit_listener_is_at(&s->usual, path) &&
+        bit_listener_open(&s->second, path) < 0)
+        bit_warn("no socket in the state folder", "text=%s", bit_fail_text());
+}
+
+static int open_sockets(struct bit_server *s, const struct bit_env *env)
+{
+    const gid_t gid = s->access.group;
+    const struct bit_listener as = {.loop = env->loop,
+                                    .mode = gid == (gid_t)-1 ? 0600 : 0660,
+                                    .gid = gid,
+                                    .on_connection = on_connection,
+                                    .data = s};
+
+    s->usual = s->second = as;
+    int err = open_usual(s, env);
+    if (err == 0)
+        open_second(s, env);
+    return err;
 }
 
 int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
@@ -119,8 +149,9 @@ int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bi
     bit_stream_queue_init(&s->clients.stream_queue, env->loop);
     int err = bit_access_init(&s->access, env->config);
     if (err == 0)
-        err = open_socket(s, env);
-    s->pipe.data = s;
+        err = open_sockets(s, env);
+    s->clients.listeners[0] = &s->usual;
+    s->clients.listeners[1] = &s->second;
     return err;
 }
 
@@ -128,7 +159,14 @@ void bit_server_close(struct bit_server *s)
 {
     for (struct bit_client *c = s->clients.first; c != NULL; c = c->next)
         bit_client_close(c);
-    uv_close((uv_handle_t *)&s->pipe, NULL);
+    bit_listener_close(&s->usual);
+    bit_listener_close(&s->second);
+}
+
+void bit_server_look(struct bit_server *s)
+{
+    bit_listener_look(&s->usual);
+    bit_listener_look(&s->second);
 }
 
 void bit_server_changed(struct bit_server *s, struct bit_runner *r)

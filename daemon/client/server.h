@@ -7,17 +7,20 @@
 
 #include "daemon/client/access.h"
 #include "daemon/client/client.h"
+#include "daemon/sys/listener.h"
 
 struct bit_server {
-    uv_pipe_t pipe;
+    struct bit_listener usual, second; /* config.socket; bitd.sock in the state folder, if that is another */
     struct bit_access access;
     struct bit_clients clients;
 };
 
-/** Listen on config.socket. Errors: BIT_EBUSY, BIT_EUSAGE, -errno. */
+/** Listen on config.socket and in the state folder. Errors: BIT_EBUSY, BIT_EUSAGE, -errno. */
 int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
                       struct bit_user_threads *user_threads);
 void bit_server_close(struct bit_server *s);
+/** Now and then: sockets that are gone are made again. */
+void bit_server_look(struct bit_server *s);
 /** A run changed: look at the waits for it, and go on with its streams. */
 void bit_server_changed(struct bit_server *s, struct bit_runner *r);
 

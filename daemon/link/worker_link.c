@@ -422,6 +422,8 @@ int bit_worker_link_listen(struct bit_worker_link_listener *l, uv_loop_t *loop, 
     l->tokens_ms = uv_now(loop);
     int err = bit_peer_listen(loop, &l->local.io.pipe, path, 0600, -1, on_connection);
     l->local.io.handle.data = &l->local;
+    if (err == 0)
+        l->path = path;
     return err;
 }
 
@@ -463,6 +465,8 @@ void bit_worker_link_listener_close(struct bit_worker_link_listener *l)
         bit_worker_link_close(l->links);
     uv_close((uv_handle_t *)&l->accept_timer, NULL);
     uv_close(&l->local.io.handle, NULL);
+    if (l->path != NULL)
+        unlink(l->path);
     if (l->told[0] != '\0')
         uv_close(&l->remote.io.handle, NULL);
 }

@@ -58,6 +58,7 @@ struct bit_worker_link_listener {
     const struct bit_worker_link_ops *ops;
     void *arg;
     struct bit_worker_link *links; /* all that are open, the newest first */
+    const char *path;              /* of the local socket, once it is there; borrowed */
     uv_timer_t accept_timer;       /* until more may be taken */
     double tokens;                 /* how many may be taken now ... */
     uint64_t tokens_ms;            /* ... as of then, on the loop's clock */

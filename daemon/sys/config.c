@@ -44,6 +44,7 @@ static const struct key keys[] = {
     {"allow_srun_arg", SRUN_OPTIONS, offsetof(struct bit_config, allow_srun_arg), 0, BIT_ALLOW_MAX},
     {"allow_sbatch_arg", SBATCH_OPTIONS, offsetof(struct bit_config, allow_sbatch_arg), 0, BIT_ALLOW_MAX},
     {"allow_env", VARIABLES, offsetof(struct bit_config, allow_env), 0, BIT_ALLOW_MAX},
+    {TEXT_OF(log)},
     {"log_level", LEVEL, offsetof(struct bit_config, log_level), 0, 0},
     {"slots", COUNT, offsetof(struct bit_config, slots), 1, 1024},
     {"runs_per_user", COUNT, offsetof(struct bit_config, runs_per_user), 1, BIT_RUNS_MAX},
@@ -320,6 +321,8 @@ int bit_config_finish(struct bit_config *c)
         err = default_socket(c);
     if (err == 0)
         err = make_absolute(c->socket, sizeof c->socket, "socket");
+    if (err == 0 && c->log[0] != '\0')
+        err = make_absolute(c->log, sizeof c->log, "log");
     if (err == 0 && c->run[0] != '\0')
         err = make_absolute(c->run, sizeof c->run, "run");
     if (err == 0 && c->worker[0] == '\0')

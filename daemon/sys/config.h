@@ -27,6 +27,7 @@ struct bit_config {
     char worker[BIT_CONFIG_PATH_MAX]; /* the bitworker to launch */
     char mpirun[BIT_CONFIG_PATH_MAX]; /* the launcher, called as mpirun is */
     char slurm[BIT_CONFIG_PATH_MAX];  /* the folder of srun, sbatch, squeue, scancel; empty: PATH */
+    char log[BIT_CONFIG_PATH_MAX];    /* the log; empty: stderr */
     enum bit_log_level log_level;
 
     char link[BIT_CONFIG_PATH_MAX]; /* the workers' socket: STATE/link.sock */

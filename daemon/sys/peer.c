@@ -8,6 +8,7 @@
 
 #include "daemon/sys/passed_fds.h"
 #include "proto/err.h"
+#include "proto/wire/socket_path.h"
 
 int bit_peer_get(const uv_pipe_t *pipe, struct bit_peer *out)
 {
@@ -41,7 +42,7 @@ static int listen_guarded(uv_pipe_t *pipe, uv_connection_cb on_connection)
 }
 
 /* 1 if a process listens at the address, 0 if an unused socket or nothing is there. */
-static int answers(const struct sockaddr_un *address)
+static int answers(const struct sockaddr_un *address, const char *path)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -51,7 +52,7 @@ static int answers(const struct sockaddr_un *address)
     close(fd);
     if (err == 1 || err == -ENOENT || err == -ECONNREFUSED)
         return err == 1;
-    return bit_fail(err, "%s: %s", address->sun_path, strerror(-err));
+    return bit_fail(err, "%s: %s", path, strerror(-err));
 }
 
 /* Only a socket is removed, not a file that was named by mistake. */
@@ -66,31 +67,52 @@ static int remove_dead(const char *path)
     return unlink(path) < 0 ? bit_fail(-errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
-int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t mode, gid_t gid,
-                    uv_connection_cb on_connection)
+/* With its mode from the first moment on. -errno. */
+static int bind_at(int fd, const struct sockaddr_un *address, const char *path, mode_t mode, gid_t gid)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const mode_t before = umask(0777 & ~mode);
+    int err = bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
 
-    uv_pipe_init(loop, pipe, 0);
-    if (strlen(path) >= sizeof address.sun_path)
-        return bit_fail(BIT_EUSAGE, "%s: %zu bytes, and the path of a socket has at most %zu; choose another folder",
-                        path, strlen(path), sizeof address.sun_path - 1);
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    int err = answers(&address);
+    umask(before);
+    if (err == 0 && gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)
+        err = -errno;
+    return err;
+}
+
+static int listen_at(const struct sockaddr_un *address, uv_pipe_t *pipe, const char *path, mode_t mode, gid_t gid,
+                     uv_connection_cb on_connection)
+{
+    int err = answers(address, path);
+
     if (err > 0)
         return bit_fail(BIT_EBUSY, "%s: another bitd answers there", path);
     if (err == 0)
         err = remove_dead(path);
     if (err < 0)
         return err;
-    mode_t before = umask(0777 & ~mode);
-    err = uv_pipe_bind(pipe, path);
-    umask(before);
-    if (err == 0 && gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)
-        err = -errno;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    err = fd < 0 ? -errno : bind_at(fd, address, path, mode, gid);
+    if (err == 0)
+        err = uv_pipe_open(pipe, fd);
+    if (err < 0 && fd >= 0)
+        close(fd);
     if (err == 0)
         err = listen_guarded(pipe, on_connection);
-    return err < 0 ? bit_fail(err, "%s: %s", path, uv_strerror(err)) : 0;
+    return err < 0 ? bit_fail(err, "the socket %s", path) : 0;
+}
+
+int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t mode, gid_t gid,
+                    uv_connection_cb on_connection)
+{
+    struct bit_socket_path at;
+
+    uv_pipe_init(loop, pipe, 0);
+    int err = bit_socket_path_init(path, &at);
+    if (err < 0)
+        return err;
+    err = listen_at(&at.address, pipe, path, mode, gid, on_connection);
+    bit_socket_path_finish(&at);
+    return err;
 }
 
 int bit_peer_listen_on(uv_pipe_t *pipe, int fd, uv_connection_cb on_connection)

@@ -19,8 +19,8 @@ int bit_peer_get(const uv_pipe_t *pipe, struct bit_peer *out);
 bool bit_peer_is_owner(const struct bit_peer *peer);
 /**
  * Listen at `path` with `mode`, and group `gid` unless that is -1. A socket that nobody answers on is replaced.
- * Errors      BIT_EBUSY if somebody answers; BIT_EUSAGE if the path is too long; -errno. The handle is initialised in
- *             every case and the caller closes it.
+ * Ownership   the caller removes the socket, and closes the handle, which is initialised in every case
+ * Errors      BIT_EBUSY if somebody answers; -errno
  */
 int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t mode, gid_t gid,
                     uv_connection_cb on_connection);

@@ -1,4 +1,4 @@
-/* One daemon for a state folder, one for a socket; and paths that no socket can have. */
+/* One daemon for a state folder, one for a socket; and names that no socket can have. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -68,16 +68,16 @@ TEST(a_file_in_the_sockets_place_stays)
     fix_finish(&f);
 }
 
-TEST(a_path_too_long_for_a_socket_is_refused)
+TEST(a_name_too_long_for_a_socket_is_refused)
 {
     char path[256];
 
     fix_init(&f);
     snprintf(path, sizeof path, "%s/%0150d", f.dir, 0);
-    f.args[0] = "--state";
+    f.args[0] = "--socket";
     f.args[1] = path;
     EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_USAGE);
-    EXPECT(log_says("choose another folder"));
+    EXPECT(log_says("choose a shorter one"));
     fix_finish(&f);
 }
 

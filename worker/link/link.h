@@ -25,7 +25,7 @@
 
 /* Where to, and who we are: from the environment, never from arguments. */
 struct bit_link_config {
-    char where[BIT_ADDRESS_MAX];      /* BITD_LINK: the path of a Unix socket, or host:port */
+    char where[BIT_PATH_MAX];         /* BITD_LINK: the path of a Unix socket, or host:port */
     char run[BIT_RUN_ID_MAX];         /* BITD_RUN */
     uint64_t epoch;                   /* BITD_EPOCH: of this launch of the run */
     uint8_t secret[BIT_SECRET_BYTES]; /* what the file at BITD_SECRET_FILE holds, which only its owner may read */

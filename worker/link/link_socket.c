@@ -10,12 +10,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/address.h"
+#include "proto/wire/socket_path.h"
 
 #define WRITE_TIMEOUT_MS 60000 /* a daemon that reads nothing for so long is not there */
 #define UNANSWERED_MS    30000 /* nor is a host that acknowledges nothing */
@@ -41,18 +41,21 @@ void bit_link_socket_limit(struct bit_link_socket *s, int64_t ms)
 
 static int open_unix(struct bit_link_socket *s, const char *path)
 {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct bit_socket_path to;
+    int err = bit_socket_path_init(path, &to);
 
-    if (strlen(path) >= sizeof to.sun_path)
-        return bit_fail(BIT_EUSAGE, "'%s': %zu bytes, and the path of a socket has at most %zu", path, strlen(path),
-                        sizeof to.sun_path - 1);
-    memcpy(to.sun_path, path, strlen(path) + 1);
+    if (err < 0)
+        return err;
     s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s->fd < 0)
-        return bit_fail(-errno, "socket");
-    set_time(s->fd, SO_SNDTIMEO, WRITE_TIMEOUT_MS);
-    return connect(s->fd, (const struct sockaddr *)&to, sizeof to) < 0 ? bit_fail(-errno, "connecting to '%s'", path)
-                                                                       : 0;
+    if (s->fd < 0) {
+        err = bit_fail(-errno, "socket");
+    } else {
+        set_time(s->fd, SO_SNDTIMEO, WRITE_TIMEOUT_MS);
+        if (connect(s->fd, (const struct sockaddr *)&to.address, sizeof to.address) < 0)
+            err = bit_fail(-errno, "connecting to '%s'", path);
+    }
+    bit_socket_path_finish(&to);
+    return err;
 }
 
 /* ---- over TCP */

@@ -1,0 +1,224 @@
+/* bitd can always be reached: a socket in the state folder, sockets made again when they are gone, paths of any length. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/wire/socket_path.h"
+#include "tests/daemon/fixture.h"
+
+static struct fix f;
+
+static bool log_says(const char *what)
+{
+    char command[512];
+
+    snprintf(command, sizeof command, "grep -q -- '%s' %s", what, f.log);
+    return system(command) == 0;
+}
+
+static bool can_connect(const char *path)
+{
+    struct bit_socket_path to;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (bit_socket_path_init(path, &to) < 0)
+        return close(fd), false;
+    const bool is = connect(fd, (const struct sockaddr *)&to.address, sizeof to.address) == 0;
+    bit_socket_path_finish(&to);
+    close(fd);
+    return is;
+}
+
+/* Nothing tells when a socket is there again. */
+static bool comes_back(const char *path)
+{
+    for (int i = 0; i < 10 * FIX_ANSWER_S; i++) {
+        if (can_connect(path))
+            return true;
+        usleep(100000);
+    }
+    return false;
+}
+
+/* bitd with a socket elsewhere, as a session has it. */
+static bool start_with_session(char *session, char *usual, size_t room)
+{
+    fix_init(&f);
+    snprintf(session, room, "%s/session", f.dir);
+    snprintf(usual, room, "%s/session/bitd.sock", f.dir);
+    mkdir(session, 0700);
+    f.args[0] = "--socket";
+    f.args[1] = usual;
+    return fix_start(&f);
+}
+
+static int bitctl(const char *words, char *out, size_t room)
+{
+    char command[1024];
+
+    snprintf(command, sizeof command, "env -u BITD_SOCKET $(dirname %s)/../ctl/bitctl %s 2>&1", BITD_PATH, words);
+    FILE *pipe = popen(command, "re");
+    size_t n = fread(out, 1, room - 1, pipe);
+    out[n] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(the_state_folder_has_a_socket_too)
+{
+    char session[128], usual[128], out[1024], words[256];
+
+    if (!start_with_session(session, usual, sizeof usual))
+        return;
+    EXPECT(can_connect(usual));
+    EXPECT(can_connect(f.socket));
+    snprintf(words, sizeof words, "version --state %s", f.state);
+    EXPECT_EQ(bitctl(words, out, sizeof out), 0);
+    EXPECT_CONTAINS(out, usual);
+    EXPECT_CONTAINS(out, f.socket);
+    snprintf(words, sizeof words, "ps --socket %s", f.state); /* a folder stands for its socket */
+    EXPECT_EQ(bitctl(words, out, sizeof out), 0);
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    EXPECT(access(usual, F_OK) != 0);
+    EXPECT(access(f.socket, F_OK) != 0);
+    fix_finish(&f);
+}
+
+/* What logging out does. */
+TEST(sockets_that_are_gone_are_made_again)
+{
+    char session[128], usual[128];
+
+    if (!start_with_session(session, usual, sizeof usual))
+        return;
+    EXPECT_EQ(unlink(usual), 0);
+    EXPECT_EQ(rmdir(session), 0);
+    EXPECT_EQ(unlink(f.socket), 0);
+    EXPECT(comes_back(f.socket));
+    EXPECT_EQ(mkdir(session, 0700), 0);
+    EXPECT(comes_back(usual));
+    fix_finish(&f);
+}
+
+TEST(a_socket_of_another_stays)
+{
+    char session[128], usual[128];
+    struct bit_socket_path to;
+
+    if (!start_with_session(session, usual, sizeof usual))
+        return;
+    EXPECT_EQ(unlink(usual), 0);
+    EXPECT_EQ(bit_socket_path_init(usual, &to), 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool mine = bind(fd, (const struct sockaddr *)&to.address, sizeof to.address) == 0;
+    fix_stop(&f, SIGTERM);
+    if (mine) /* else bitd was first */
+        EXPECT_EQ(access(usual, F_OK), 0);
+    close(fd);
+    fix_finish(&f);
+}
+
+TEST(without_a_session_the_default_folder_is_found)
+{
+    char out[1024], words[256], state[128];
+
+    fix_init(&f);
+    snprintf(state, sizeof state, "%s/bitd", f.dir);
+    f.args[0] = "--state";
+    f.args[1] = state;
+    mkdir(f.state, 0700); /* for the socket that it is started with */
+    if (!fix_start(&f))
+        return;
+    snprintf(words, sizeof words, "version --state %s/nowhere", f.dir);
+    EXPECT_EQ(bitctl(words, out, sizeof out), BIT_EXIT_UNAVAILABLE);
+    EXPECT_CONTAINS(out, "nowhere");
+    setenv("XDG_STATE_HOME", f.dir, 1);
+    setenv("XDG_RUNTIME_DIR", f.dir, 1);
+    EXPECT_EQ(bitctl("version", out, sizeof out), 0);
+    EXPECT_CONTAINS(out, state);
+    unsetenv("XDG_STATE_HOME");
+    unsetenv("XDG_RUNTIME_DIR");
+    fix_finish(&f);
+}
+
+/* Workers, clients and bitd itself: an address has room for 107 bytes. */
+TEST(a_long_path_is_as_good_as_another)
+{
+    char state[400], run[32], words[512], out[1024];
+
+    fix_init(&f);
+    snprintf(state, sizeof state, "%s/%0200d/state", f.dir, 0);
+    mkdir(f.state, 0700);
+    f.args[0] = "--state";
+    f.args[1] = state;
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, NULL, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    snprintf(words, sizeof words, "ps --all --state %s", state);
+    EXPECT_EQ(bitctl(words, out, sizeof out), 0);
+    EXPECT_CONTAINS(out, "completed");
+    fix_finish(&f);
+}
+
+/* ---- the log */
+
+static void wait_for_log(const char *path)
+{
+    while (access(path, F_OK) != 0) /* nothing tells when a signal was heard */
+        usleep(1000);
+}
+
+TEST(the_log_is_a_file_that_may_be_renamed)
+{
+    char path[128], old[160], command[512];
+
+    fix_init(&f);
+    snprintf(path, sizeof path, "%s/own.log", f.dir);
+    snprintf(old, sizeof old, "%s.1", path);
+    f.args[0] = "--log";
+    f.args[1] = path;
+    if (!fix_start(&f))
+        return;
+    EXPECT(!log_says("listening"));
+    EXPECT_EQ(rename(path, old), 0);
+    kill(f.bitd, SIGHUP);
+    wait_for_log(path);
+    fix_stop(&f, SIGTERM);
+    snprintf(command, sizeof command, "grep -q listening %s && grep -q stopping %s && ! grep -q stopping %s", old, path, old);
+    EXPECT_EQ(system(command), 0);
+    fix_finish(&f);
+}
+
+TEST(a_log_that_cannot_be_opened_is_refused)
+{
+    fix_init(&f);
+    f.args[0] = "--log";
+    f.args[1] = "/nowhere/bitd.log";
+    EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_CONFIG);
+    EXPECT(log_says("the log /nowhere/bitd.log cannot be opened: No such file"));
+    EXPECT(access(f.state, F_OK) != 0);
+    fix_finish(&f);
+}
+
+/* It is told where it was started, not in the log alone. */
+TEST(a_refusal_is_told_beside_the_log)
+{
+    char path[128];
+
+    fix_init(&f);
+    if (!fix_start(&f))
+        return;
+    snprintf(path, sizeof path, "%s/own.log", f.dir);
+    f.args[0] = "--log";
+    f.args[1] = path;
+    EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_TRYAGAIN);
+    EXPECT(log_says("another bitd has the state folder .*: process [0-9]* on .*bitctl version --state"));
+    fix_finish(&f);
+}
+
+TEST_MAIN
