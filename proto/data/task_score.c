@@ -1,0 +1,156 @@
+#include "proto/data/task_score.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "proto/check.h"
+#include "proto/data/token_file.h"
+#include "proto/err.h"
+
+/* Rounded where OLMo rounds, so that what ties there ties here. */
+static float value_of(const struct bit_request_file *f, uint32_t item, double sum)
+{
+    const float rounded = (float)sum;
+
+    return f->metric == BIT_METRIC_LEN_NORM ? rounded / (float)f->item[item].characters : rounded;
+}
+
+uint32_t bit_task_score_predict(const struct bit_request_file *f, uint32_t document, const double *sum)
+{
+    const struct bit_request_document *d = &f->document[document];
+    float most = value_of(f, d->first_item, sum[d->first_item]);
+    uint32_t best = 0;
+
+    for (uint32_t choice = 1; choice < d->choices; choice++) {
+        float value = value_of(f, d->first_item + choice, sum[d->first_item + choice]);
+        if (value > most) {
+            most = value;
+            best = choice;
+        }
+    }
+    return best;
+}
+
+static int check_sums(const struct bit_request_file *f, const double *sum)
+{
+    uint32_t first = 0, wrong = 0;
+    char name[BIT_NAME_MAX + 64];
+
+    for (uint32_t i = f->item_count; i-- > 0;) {
+        if (!isfinite(sum[i])) {
+            first = i;
+            wrong++;
+        }
+    }
+    if (wrong == 0)
+        return 0;
+    return bit_fail(BIT_ENUMERIC, "%s: the log-likelihood is %s, and those of %u of %u items are no numbers",
+                    bit_request_item_name(f, first, name), isnan(sum[first]) ? "NaN" : "infinite", wrong,
+                    f->item_count);
+}
+
+/* ---- counts */
+
+static bool same_tokens(const struct bit_request_file *f, const struct bit_request_item *a,
+                        const struct bit_request_item *b)
+{
+    if (a->continuation_tokens != b->continuation_tokens)
+        return false;
+    for (uint32_t k = 0; k < a->continuation_tokens; k++)
+        if (bit_token_id(f->ids, a->continuation_at + k, f->token_bytes) !=
+            bit_token_id(f->ids, b->continuation_at + k, f->token_bytes))
+            return false;
+    return true;
+}
+
+static bool has_same_choices(const struct bit_request_file *f)
+{
+    const uint32_t choices = f->document[0].choices;
+
+    for (uint32_t d = 1; d < f->document_count; d++) {
+        if (f->document[d].choices != choices)
+            return false;
+        for (uint32_t c = 0; c < choices; c++)
+            if (!same_tokens(f, &f->item[c], &f->item[f->document[d].first_item + c]))
+                return false;
+    }
+    return true;
+}
+
+static int count(const struct bit_request_file *f, const double *sum, struct bit_task_score *s)
+{
+    for (uint32_t d = 0; d < f->document_count; d++)
+        s->choices = BIT_MAX(s->choices, f->document[d].choices);
+    s->predicted = calloc(s->choices, sizeof *s->predicted);
+    s->labels = calloc(s->choices, sizeof *s->labels);
+    if (s->predicted == NULL || s->labels == NULL)
+        return bit_fail(-ENOMEM, "the score of task '%s'", f->task);
+    s->documents = f->document_count;
+    for (uint32_t d = 0; d < f->document_count; d++) {
+        uint32_t predicted = bit_task_score_predict(f, d, sum);
+        s->predicted[predicted]++;
+        s->labels[f->document[d].label]++;
+        s->correct += predicted == f->document[d].label;
+        s->chance += 1.0 / f->document[d].choices / f->document_count;
+    }
+    return 0;
+}
+
+/* ---- scores */
+
+static void score_share(struct bit_task_score *s)
+{
+    const double n = s->documents;
+
+    s->score = s->correct / n;
+    s->error = n > 1 ? sqrt(s->score * (1 - s->score) / (n - 1)) : (double)NAN;
+    for (uint32_t c = 1; c < s->choices; c++)
+        s->best_choice = s->labels[c] > s->labels[s->best_choice] ? c : s->best_choice;
+    s->constant = s->labels[s->best_choice] / n;
+}
+
+static double f1(double true_positives, double wrong)
+{
+    return true_positives > 0 ? 2 * true_positives / (2 * true_positives + wrong) : 0;
+}
+
+/* Of two choices, what is not correct is a false positive or a false negative. */
+static void score_f1(struct bit_task_score *s)
+{
+    const double wrong = s->documents - s->correct;
+    const double true_positives = (s->predicted[0] + s->labels[0] - wrong) / 2; /* (TP + FP) + (TP + FN) - (FP + FN) */
+    const double all = 2 * true_positives + wrong;
+
+    s->score = f1(true_positives, wrong);
+    s->error = all > 0 ? 2 * sqrt(true_positives * wrong * (true_positives + wrong)) / (all * all) : 0;
+    s->constant = f1(s->labels[0], s->labels[1]);
+    s->chance = f1(s->labels[0] / 2.0, s->documents / 2.0);
+}
+
+int bit_task_score_compute(const struct bit_request_file *f, const double *sum, struct bit_task_score *out)
+{
+    struct bit_task_score s = {0};
+    int err = check_sums(f, sum);
+
+    if (err < 0)
+        return err;
+    err = count(f, sum, &s);
+    if (err < 0) {
+        bit_task_score_finish(&s);
+        return err;
+    }
+    s.same_choices = has_same_choices(f);
+    if (f->metric == BIT_METRIC_F1)
+        score_f1(&s);
+    else
+        score_share(&s);
+    *out = s;
+    return 0;
+}
+
+void bit_task_score_finish(struct bit_task_score *score)
+{
+    free(score->predicted);
+    free(score->labels);
+    *score = (struct bit_task_score){0};
+}

@@ -1,0 +1,44 @@
+/*
+ * From the log-likelihoods of a task's items to its score, as OLMo's ICLMetric makes it: of each document the choice
+ * with the highest value is predicted, the first of equals; the value is the sum of the log-probabilities of the
+ * continuation's tokens, divided by its characters for len_norm, in fp32.
+ *
+ *     acc, len_norm   share of documents whose predicted choice is the label
+ *     f1              2 TP / (2 TP + FP + FN), choice 0 being positive; 0 if there is no positive at all
+ *
+ * Source      allenai/OLMo olmo/eval/downstream.py, ICLMetric; scikit-learn's f1_score(pos_label=0)
+ */
+#ifndef BIT_PROTO_TASK_SCORE_H
+#define BIT_PROTO_TASK_SCORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/data/request_file.h"
+
+struct bit_task_score {
+    double score;
+    /* Its standard error, were the documents drawn anew. acc, len_norm: sqrt(p (1 - p) / (n - 1)), NaN of one document.
+     * f1: 2 sqrt(TP E (TP + E)) / (2 TP + E)^2 with E = FP + FN, the delta method's. */
+    double error;
+    uint32_t documents, correct;
+    uint32_t choices;     /* of the document that has most; the length of both arrays */
+    uint32_t *predicted;  /* documents by predicted choice */
+    uint32_t *labels;     /* and by label */
+    bool same_choices;    /* every document has the same continuations, as " yes" and " no": choices are classes */
+    double constant;      /* the score of the best answer that is always the same choice ... */
+    uint32_t best_choice; /* ... this one, the first of equals. Without same_choices it says how labels are ordered */
+    double chance;        /* of answers drawn evenly; f1: of their expected counts */
+};
+
+/** The choice that a document's items come to. sum: of all items of the file, finite. */
+uint32_t bit_task_score_predict(const struct bit_request_file *f, uint32_t document, const double *sum);
+/**
+ * The score of all items. sum (item_count): natural logarithms of the continuations' probabilities. *out is the
+ * caller's (finish), untouched on failure.
+ * Errors      BIT_ENUMERIC naming the first item whose sum is NaN or infinite, and how many are; -ENOMEM
+ */
+int bit_task_score_compute(const struct bit_request_file *f, const double *sum, struct bit_task_score *out);
+void bit_task_score_finish(struct bit_task_score *score);
+
+#endif
