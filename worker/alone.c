@@ -85,7 +85,8 @@ int bit_alone_spec(const struct bit_alone_options *o, Bit__RunSpec **out)
     if (err >= 0)
         err = bit_spec_normalise(spec, NULL, problems);
     if (err == BIT_ESPEC && bit_problems_kept(problems) > 0)
-        bit_fail(err, "%s: %s", problems->item[0].field, problems->item[0].text);
+        bit_fail(err, "%s%s%s", problems->item[0].field, problems->item[0].field[0] != '\0' ? ": " : "",
+                 problems->item[0].text);
     free(problems);
     if (err >= 0)
         *out = spec;

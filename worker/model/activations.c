@@ -162,8 +162,8 @@ static void lay_scoring(struct cursor *c, struct bit_scoring *s, const struct bi
 {
     const int64_t width = plan->width;
 
-    s->tokens = take(c, 2 * rows * (int64_t)sizeof *s->tokens);
-    s->positions = s->tokens + rows;
+    s->tokens = take(c, rows * (int64_t)sizeof *s->tokens);
+    s->positions = take(c, rows * (int64_t)sizeof *s->positions);
     s->branches = take(c, rows * (int64_t)sizeof *s->branches);
     s->cos_sin = take(c, rows * plan->head_dim * 4);
     s->row = take(c, rows * (int64_t)sizeof *s->row);

@@ -48,7 +48,7 @@ struct bit_block_activations {
  * most, and as many tokens whose likelihood is wanted. One block's activations serve all blocks in turn, and the stream
  * stays where it is. */
 struct bit_scoring {
-    uint32_t *tokens, *positions; /* (R) side by side */
+    uint32_t *tokens, *positions; /* (R) */
     struct bit_branch *branches;  /* (R) */
     float *cos_sin;               /* (R, head_dim / 2, 2) of the positions */
     uint32_t *row;                /* (R) which row predicts a wanted token ... */

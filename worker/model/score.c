@@ -62,8 +62,11 @@ static int upload(struct bit_model *model, const struct bit_packs *packs, const 
     };
     int err = 0;
 
-    if (rows > pack->rows) /* token 0 at position 0 */
-        err = bit_exec_zero(&model->exec, s->tokens, (size_t)(2 * model->plan->score_rows) * sizeof *s->tokens);
+    if (rows > pack->rows) { /* token 0 at position 0 */
+        err = bit_exec_zero(&model->exec, s->tokens, (size_t)rows * sizeof *s->tokens);
+        if (err >= 0)
+            err = bit_exec_zero(&model->exec, s->positions, (size_t)rows * sizeof *s->positions);
+    }
     for (size_t i = 0; err >= 0 && i < BIT_COUNT(part); i++)
         err = bit_exec_copy(&model->exec, part[i].to, part[i].from, (size_t)part[i].bytes);
     return err;
