@@ -13,6 +13,7 @@
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/dryrun/init_look.h"
+#include "proto/dryrun/task_look.h"
 #include "proto/dryrun/token_look.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -158,7 +159,10 @@ int bit_spec_file_look(struct bit_spec_file *f, bool rules_hold, struct bit_toke
     }
     free(from);
     int of_tokens = bit_token_look(f->normal, NULL, rules_hold, &f->problems, tokens);
-    return of_init < 0 ? of_init : of_tokens;
+    int of_tasks = bit_task_look(f->normal, NULL, rules_hold, &f->problems);
+    if (of_init < 0)
+        return of_init;
+    return of_tokens < 0 ? of_tokens : of_tasks;
 }
 
 /* The rest of a specification whose preset is not known, for its files alone. */

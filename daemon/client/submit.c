@@ -16,6 +16,7 @@
 #include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/dryrun/dry_reply.h"
+#include "proto/dryrun/task_look.h"
 #include "proto/dryrun/token_look.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -193,6 +194,14 @@ static int look_at_tokens(struct bit_submission *s)
     return err < 0 ? err : bit_token_look(s->spec, &shown, true, &s->problems, &s->tokens);
 }
 
+/* After the tokens, of which the proof was checked. */
+static int look_at_tasks(struct bit_submission *s)
+{
+    size_t count;
+
+    return bit_task_look(s->spec, s->proof != NULL ? bit_proof_files(s->proof, &count) : NULL, true, &s->problems);
+}
+
 /* What another user proved is kept with the run, so that it is opened now. */
 static int open_proven(struct bit_submission *s)
 {
@@ -209,16 +218,22 @@ static int open_proven(struct bit_submission *s)
     return bit_feed_note_checksums(s->feed, sidecars);
 }
 
-/* Both are looked at, so that all that is wrong is told at once; but nothing after what may not be told. */
+static bool is_last(int err)
+{
+    return err == BIT_EAUTH || err == -ENOMEM;
+}
+
+/* All are looked at, so that all that is wrong is told at once; but nothing after what may not be told. */
 static int look_at_files(struct bit_submission *s)
 {
-    int err = look_at_init(s);
+    static int (*const look[])(struct bit_submission *) = {look_at_init, look_at_tokens, look_at_tasks};
+    int err = 0;
 
-    if (err == BIT_EAUTH || err == -ENOMEM)
-        return err;
-    int of_tokens = look_at_tokens(s);
-    if (of_tokens < 0 && (err == 0 || of_tokens == BIT_EAUTH || of_tokens == -ENOMEM))
-        err = of_tokens;
+    for (size_t i = 0; i < BIT_COUNT(look) && !is_last(err); i++) {
+        int of_these = look[i](s);
+        if (of_these < 0 && (err == 0 || is_last(of_these)))
+            err = of_these;
+    }
     return err == 0 && s->proof != NULL ? open_proven(s) : err;
 }
 

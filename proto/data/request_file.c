@@ -191,6 +191,7 @@ static int read_header(const uint8_t *bytes, size_t count, const char *path, str
                         get32(bytes + AT_VERSION), BIT_REQUEST_FILE_VERSION);
     if (bit_crc32c(0, bytes, AT_CRC) != get32(bytes + AT_CRC))
         return bit_fail(BIT_ECORRUPT, "request file '%s': its header does not match its checksum", path);
+    f->digest = (uint64_t)get32(bytes + AT_CRC) << 32 | get32(bytes + AT_IDS_CRC);
     const char *wrong = take_header(bytes, f);
     if (wrong != NULL)
         return bit_fail(BIT_ECORRUPT, "request file '%s': %s in its header cannot be", path, wrong);

@@ -55,6 +55,7 @@ struct bit_request_file {
     char tokenizer[256], sha256[65]; /* as in dataset.json */
     uint32_t vocab;
     unsigned token_bytes; /* 2 or 4 */
+    uint64_t digest;      /* of the whole file, from its checksums: equal for equal files; not encoded */
     struct bit_request_document {
         uint64_t number;
         uint32_t label, choices;
