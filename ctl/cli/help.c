@@ -56,7 +56,8 @@ void bit_help_all(const struct bit_cli_verb *const *verbs)
         "Train language models in 16-bit and switch them to 1.58-bit while the run runs. bitctl asks; bitd does.\n\n");
     for (size_t i = 0; verbs[i]; i++)
         printf("  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
-    printf("\nRUN is a run's id (r7), its name, or @last; a name and @last mean your own runs first.\n"
+    printf("\nRUN is a run's id (r7), its name, or @last. A name means your own runs first, and @last is the newest\n"
+           "of yours, never another's. Which of several of a name is taken is said, and none is changed in doubt.\n"
            "Every verb has --help; every reading verb has --json, which `bitctl help json` explains.\n\n"
            "A first run:\n"
            "  $ bitd --log bitd.log &                           start the daemon for this user\n"

@@ -157,7 +157,18 @@ static int fill(struct bit_connection *c, int timeout_ms)
     return 0;
 }
 
-int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg)
+/* Once, though a verb may ask several times. */
+static void print_note(const char *text)
+{
+    static char told[BIT_ERR_TEXT_MAX];
+
+    if (strcmp(told, text) == 0)
+        return;
+    bit_format(told, sizeof told, "%s", text);
+    bit_show(stderr, "bitctl: %s\n", text);
+}
+
+static int next_frame(struct bit_connection *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg)
 {
     struct bit_frame frame;
 
@@ -177,6 +188,17 @@ int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type
         if (err < 0)
             return err;
     }
+}
+
+int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg)
+{
+    int err;
+
+    while ((err = next_frame(c, timeout_ms, type, msg)) == 0 && *type == BIT_MSG_NOTE_REPLY) {
+        print_note(((const Bit__NoteReply *)*msg)->text);
+        bit_msg_free(*msg);
+    }
+    return err;
 }
 
 static int ask_once(struct bit_connection *client, uint16_t type, const void *msg, uint16_t *got_type,

@@ -40,8 +40,8 @@ int bit_connection_open_waiting(struct bit_connection *c, const struct bit_cli *
 
 /** BIT_ENORUN for the name of a run that is too long to be one: bitd is not asked for it. */
 int bit_connection_send(struct bit_connection *c, uint16_t type, const void *msg);
-/** The next reply. *type, *msg (bit_msg_free). BIT_EDAEMON if the daemon hung up. timeout_ms < 0 waits for ever;
- * BIT_ETIMEOUT. */
+/** The next reply; notes before it are said on stderr. *type, *msg (bit_msg_free). BIT_EDAEMON if the daemon hung up.
+ * timeout_ms < 0 waits for ever; BIT_ETIMEOUT. */
 int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg);
 
 /**

@@ -1,4 +1,3 @@
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -8,7 +7,9 @@
 #include "ctl/client/remove_run.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/show/table.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/check.h"
 #include "proto/err.h"
 
 enum { OPT_OLDER, OPT_KEEP, OPT_ALL_USERS, OPT_DRY_RUN };
@@ -61,34 +62,61 @@ static int take_option(Bit__PruneRequest *ask, bool *dry_run, int option, const 
     }
 }
 
-static void print_row(const Bit__PrunedRun *m, uint64_t now_ns)
-{
-    char bytes[BIT_TEXT], ago[BIT_TEXT];
+static const struct bit_table_column columns[] = {
+    {"RUN"},
+    {"NAME", .leave = 2, .narrowed = 8},
+    {"STATE", .leave = 3},
+    {"ENDED", .right = true, .leave = 1},
+    {"TAKES", .right = true},
+    {"STAYS, BECAUSE", .narrowed = 16},
+};
 
-    bit_show(stdout, "%-6s %-20.20s %-10s %8s ago %12s%s%s\n", m->run, m->name, bit_text_state(m->state),
-             bit_text_duration(now_ns > m->ended_ns ? (double)(now_ns - m->ended_ns) / 1e9 : 0, ago),
-             bit_text_bytes((double)m->bytes, bytes), m->spared ? "  stays: " : "", m->spared ? m->spared : "");
+static void add_row(struct bit_table *t, const Bit__PrunedRun *m, uint64_t now_ns)
+{
+    char bytes[BIT_TEXT], age[BIT_TEXT], ago[BIT_TEXT + 8];
+
+    bit_text_duration(now_ns > m->ended_ns ? (double)(now_ns - m->ended_ns) / 1e9 : 0, age);
+    snprintf(ago, sizeof ago, "%s ago", age);
+    const char *const cells[] = {m->run,
+                                 m->name,
+                                 bit_text_state(m->state),
+                                 ago,
+                                 bit_text_bytes((double)m->bytes, bytes),
+                                 m->spared ? m->spared : ""};
+    bit_table_add(t, cells);
+}
+
+static void print_table(const Bit__PruneReply *plan)
+{
+    struct bit_table t;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    bit_table_init(&t, columns, BIT_COUNT(columns));
+    for (size_t i = 0; i < plan->n_run; i++)
+        add_row(&t, plan->run[i], (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+    bit_table_print(stdout, &t, bit_terminal_columns(stdout), SIZE_MAX);
+    bit_table_finish(&t);
 }
 
 /* What would go, before anything does. */
 static void print_plan(struct bit_cli *cli, const Bit__PruneReply *plan, bool dry_run)
 {
-    struct timespec now;
     uint64_t bytes = 0;
     unsigned count = 0;
     char text[BIT_TEXT];
 
-    clock_gettime(CLOCK_REALTIME, &now);
     for (size_t i = 0; i < plan->n_run; i++) {
         if (cli->json && dry_run)
             bit_print_json(plan->run[i]);
-        else if (!cli->json && !cli->quiet)
-            print_row(plan->run[i], (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
         count += plan->run[i]->spared == NULL;
         bytes += plan->run[i]->spared == NULL ? plan->run[i]->bytes : 0;
     }
-    if (!cli->json && !cli->quiet)
-        bit_show(stdout, "%u run%s, %s\n", count, count == 1 ? "" : "s", bit_text_bytes((double)bytes, text));
+    if (cli->json || cli->quiet)
+        return;
+    if (plan->n_run > 0)
+        print_table(plan);
+    bit_show(stdout, "%u run%s to remove, %s\n", count, count == 1 ? "" : "s", bit_text_bytes((double)bytes, text));
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
@@ -121,6 +149,12 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return so_far.exit_code;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__pruned_run__descriptor, "with --dry-run: for each run that is old enough"},
+    {&bit__removed_reply__descriptor, "otherwise: for each run that was removed"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_prune = {
     .name = "prune",
     .summary = "remove old runs that have ended",
@@ -131,6 +165,8 @@ const struct bit_cli_verb bit_cmd_prune = {
         "One with pinned checkpoints, or from which another run still has to begin, stays and is listed with the\n"
         "reason. Runs that have not ended are never touched.",
     .options = options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl prune --older-than 7d --dry-run\n"
                 "$ bitctl prune --keep 10",
     .run = run,

@@ -3,6 +3,7 @@
 #include "ctl/cli/options.h"
 #include "ctl/client/remove_run.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/bit.pb-c.h"
 #include "proto/err.h"
 
 enum { OPT_DRY_RUN, OPT_FORCE };
@@ -32,6 +33,11 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return so_far.exit_code;
 }
 
+static const struct bit_verb_object objects[] = {
+    {&bit__removed_reply__descriptor, "for each run"},
+    {0},
+};
+
 const struct bit_cli_verb bit_cmd_rm = {
     .name = "rm",
     .summary = "remove runs that have ended, with all that is kept of them",
@@ -45,6 +51,8 @@ const struct bit_cli_verb bit_cmd_rm = {
         "number is given to no other run.\n\n"
         "Each RUN is answered with a line; the exit code is the first that is not 0.",
     .options = options,
+    .quiet = "Nothing: the exit code says it.",
+    .json = objects,
     .examples = "$ bitctl rm r7 r8\n"
                 "$ bitctl rm --dry-run r7",
     .run = run,

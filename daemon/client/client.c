@@ -345,6 +345,14 @@ void bit_client_send(struct bit_client *c, uint16_t type, const void *msg)
         bit_client_send_frames(c, frame, bytes);
 }
 
+void bit_client_note(struct bit_client *c, char *text)
+{
+    Bit__NoteReply m = BIT__NOTE_REPLY__INIT;
+
+    m.text = text;
+    bit_client_send(c, BIT_MSG_NOTE_REPLY, &m);
+}
+
 void bit_client_end(struct bit_client *c)
 {
     c->busy = false;

@@ -94,6 +94,8 @@ size_t bit_client_queued(const struct bit_client *c);
 /** ErrorReply; ends the request. problems may be NULL. */
 void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void bit_client_refuse_problems(struct bit_client *c, int err, const char *text, Bit__Problem **problems, size_t count);
+/** Say something beside the answer, before it. */
+void bit_client_note(struct bit_client *c, char *text);
 /** The request has been answered: the next one may come. */
 void bit_client_end(struct bit_client *c);
 

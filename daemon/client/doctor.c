@@ -290,7 +290,7 @@ static int send_reply(struct bit_client *c, struct bit_runner *r, struct bit_sta
 
 void bit_doctor_answer(struct bit_client *c, const Bit__DoctorRequest *m)
 {
-    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    struct bit_runner *r = bit_run_names_asked(c, m->run, BIT_RUN_READ);
     struct bit_status status;
 
     if (r == NULL)

@@ -6,10 +6,12 @@
 
 #include "daemon/client/run_names.h"
 #include "daemon/client/status.h"
+#include "daemon/store/bad_checkpoints.h"
 #include "daemon/store/runs.h"
 #include "daemon/sys/listener.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
@@ -21,7 +23,7 @@ BIT_LOG_TOPIC("query");
 
 void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
 {
-    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    struct bit_runner *r = bit_run_names_asked(c, m->run, BIT_RUN_READ);
     struct bit_status status;
 
     if (r == NULL)
@@ -41,13 +43,19 @@ void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
     bit_client_end(c);
 }
 
+/* Not one whose folder somebody removed; a run with a job is blocked then, and says so itself. */
+static bool may_list(const struct bit_runner *r)
+{
+    return !r->removing && !bit_run_names_is_gone(r);
+}
+
 /* One answer holds a frame: of very many runs the newest are listed, oldest first. */
 static size_t select_runs(const struct bit_runs *runs, bool all, struct bit_runner **out)
 {
     size_t count = 0;
 
     for (size_t i = runs->count; i-- > 0 && count < LIST_MAX;)
-        if (all || !bit_run_ended(&runs->runner[i]->run))
+        if (may_list(runs->runner[i]) && (all || !bit_run_ended(&runs->runner[i]->run)))
             out[count++] = runs->runner[i];
     for (size_t i = 0; i < count / 2; i++) {
         struct bit_runner *swapped = out[i];
@@ -101,6 +109,14 @@ void bit_query_list(struct bit_client *c, const Bit__ListRequest *m)
     free(runners);
 }
 
+static bool is_there(const struct bit_runner *r, const char *name)
+{
+    char path[BIT_CONFIG_PATH_MAX + 128];
+
+    snprintf(path, sizeof path, "%s/checkpoints/%s", r->dir, name);
+    return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 struct listing {
     Bit__CheckpointInfo info;
     char path[BIT_CONFIG_PATH_MAX + 128];
@@ -123,20 +139,44 @@ static void fill_listing(struct listing *out, const struct bit_runner *r, const 
     out->info.pinned = from->pinned;
 }
 
+/*
+ * What somebody removed by hand is not listed, and said; where nothing else writes of the run, the journal is told,
+ * too. While the run has a job, a checkpoint that is written again may be away for a moment, and the next launch looks
+ * anyway.
+ */
+static void forget_missing(struct bit_client *c, struct bit_runner *r)
+{
+    const bool quiet = r->job == NULL && !r->corrupt && !r->given_up && !bit_runner_is_blocked(r);
+    char name[sizeof r->run.checkpoints.list->name], note[BIT_RUN_NOTE_MAX] = "";
+
+    for (size_t i = quiet ? r->run.checkpoints.count : 0; i-- > 0;) {
+        snprintf(name, sizeof name, "%s", r->run.checkpoints.list[i].name);
+        if (is_there(r, name))
+            continue;
+        bit_format_more(note, sizeof note, "%s%s", note[0] ? ", " : "", name);
+        bit_bad_checkpoints_record_one(r, name, "the folder is not there");
+    }
+    bit_format_more(note, sizeof note, "%s", note[0] ? ": not there any more, and not removed by bitd" : "");
+    if (note[0] != '\0')
+        bit_client_note(c, note);
+}
+
 void bit_query_checkpoints(struct bit_client *c, const Bit__CheckpointListRequest *m)
 {
-    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    struct bit_runner *r = bit_run_names_asked(c, m->run, BIT_RUN_READ);
 
     if (r == NULL)
         return;
+    forget_missing(c, r);
     size_t count = BIT_MIN(r->run.checkpoints.count, (size_t)512), skipped = r->run.checkpoints.count - count;
     struct listing *listing = calloc(count + 1, sizeof *listing);
     Bit__CheckpointInfo **infos = calloc(count + 1, sizeof *infos);
     Bit__CheckpointListReply reply = BIT__CHECKPOINT_LIST_REPLY__INIT;
     for (size_t i = 0; listing != NULL && infos != NULL && i < count; i++) {
+        if (!is_there(r, r->run.checkpoints.list[skipped + i].name))
+            continue;
         fill_listing(&listing[i], r, &r->run.checkpoints.list[skipped + i]);
-        infos[i] = &listing[i].info;
-        reply.n_checkpoint++;
+        infos[reply.n_checkpoint++] = &listing[i].info;
     }
     reply.checkpoint = infos;
     bit_client_send(c, BIT_MSG_CHECKPOINT_LIST_REPLY, &reply);

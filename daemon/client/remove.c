@@ -198,7 +198,7 @@ void bit_remove_asked(struct bit_client *c, const Bit__RemoveRequest *m)
         answer(c, id, NULL, false, bit_lend(""));
         return;
     }
-    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    struct bit_runner *r = bit_run_names_asked(c, m->run, BIT_RUN_REMOVE);
     if (r != NULL && may_remove(c, r, m->has_force && m->force))
         begin(c, r, m);
 }

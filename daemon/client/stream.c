@@ -382,7 +382,7 @@ static int begin_log(struct bit_client *c, struct bit_runner *r, const Bit__LogR
 
 void bit_stream_events(struct bit_client *c, const Bit__EventsRequest *m)
 {
-    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    struct bit_runner *r = bit_run_names_asked(c, m->run, BIT_RUN_READ);
     int err = r == NULL ? 0 : bit_quota_stream(c);
 
     if (r != NULL && err == 0)
@@ -393,7 +393,7 @@ void bit_stream_events(struct bit_client *c, const Bit__EventsRequest *m)
 
 void bit_stream_log(struct bit_client *c, const Bit__LogRequest *m)
 {
-    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    struct bit_runner *r = bit_run_names_asked(c, m->run, BIT_RUN_READ);
     int err = r == NULL ? 0 : bit_quota_stream(c);
 
     if (r != NULL && err == 0)

@@ -254,7 +254,8 @@ static int check_init_run(const struct bit_submission *s)
     if (s->init_from == NULL || s->init_from->run[0] == '\0')
         return 0;
     struct bit_runner *from = NULL;
-    int err = bit_run_names_find(s->runs, s->init_from->run, s->uid, &from);
+    char note[BIT_RUN_NOTE_MAX];
+    int err = bit_run_names_find(s->runs, s->init_from->run, s->uid, BIT_RUN_READ, &from, note);
     return err < 0 ? err : bit_access_check(&s->client->peer, &from->run, BIT_VERB_FROM);
 }
 

@@ -149,7 +149,7 @@ void bit_wait_begin(struct bit_client *c, const struct bit_wait *wait)
 
 void bit_wait_requested(struct bit_client *c, const Bit__WaitRequest *m)
 {
-    struct bit_runner *r = bit_run_names_asked(c, m->run);
+    struct bit_runner *r = bit_run_names_asked(c, m->run, BIT_RUN_READ);
 
     if (r == NULL)
         return;

@@ -61,6 +61,7 @@
     X(PROVE_CALL, prove_call, 93, CLIENT_REPLY)                                                                        \
     X(REMOVED_REPLY, removed_reply, 96, CLIENT_REPLY)                                                                  \
     X(PRUNE_REPLY, prune_reply, 97, CLIENT_REPLY)                                                                      \
+    X(NOTE_REPLY, note_reply, 98, CLIENT_REPLY)                                                                        \
     X(JOURNAL_RECORD, journal_record, 110, DISK)                                                                       \
     X(MANIFEST, manifest, 111, DISK)                                                                                   \
     X(RUN_SPEC, run_spec, 112, DISK)

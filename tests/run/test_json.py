@@ -188,6 +188,9 @@ def changed(ctl, d):
     ctl("resume", run)
     ctl("cancel", run, "--now")
     ctl("cancel", waits, "--now")
+    assert len(ctl("prune", "--keep", "1", "--dry-run")) > 3
+    assert len(ctl("prune", "--keep", "3")) > 1
+    assert ctl("rm", waits)[0]["bytes"] > 0
 
 
 def ps_is_as_complete_as_status():

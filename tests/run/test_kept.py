@@ -205,16 +205,65 @@ def old_runs_are_pruned():
         assert "say --older-than AGE" in d.ctl("prune", code=2)[2]
         for age in ("7", "d", "7x", "-7d", "7.5d"):
             assert "--older-than takes an age" in d.ctl("prune", f"--older-than={age}", code=2)[2], age
-        assert d.ctl("prune", "--older-than", "1d", code=0)[1] == "0 runs, 0 B\n"
+        assert d.ctl("prune", "--older-than", "1d", code=0)[1] == "0 runs to remove, 0 B\n"
         said = d.ctl("prune", "--keep", "2", "--dry-run", code=0)[1].splitlines()
-        assert [line.split()[0] for line in said] == [ended[0], ended[1], "1"], said
-        assert "stays: step-00000016 of it is pinned" in said[0] and said[2].startswith("1 run, "), said
+        assert [line.split()[0] for line in said] == ["RUN", ended[0], ended[1], "1"], said
+        assert "step-00000016 of it is pinned" in said[1] and said[3].startswith("1 run to remove, "), said
         assert len(os.listdir(os.path.join(d.state, "runs"))) == 5, "a dry run removes nothing"
         said = d.ctl("prune", "--older-than", "0s", "--keep", "1", code=0)[1].splitlines()
         assert said[-1].startswith("2 runs removed, ") and f"{ended[1]}: removed" in said[-3], said
         assert sorted(os.listdir(os.path.join(d.state, "runs"))) == [ended[0], ended[3], trains], "what trains, pins and the newest stay"
 
 
+def an_ambiguous_name_is_said():
+    with Bitd(step_us=5000) as d:
+        first, second = d.submit(), d.submit()
+        for run in (first, second):
+            d.ctl("wait", run, code=0)
+        several = f"bitctl: 2 runs of yours are called mine: {second}, {first}; this is {second}\n"
+        for verb in (["status"], ["status", "--json"], ["events"], ["log"], ["doctor"], ["wait"], ["ckpt", "ls"]):
+            code, out, err = d.ctl(verb[0], *verb[1:], "mine", code=0)
+            assert err == several, (verb, err)
+        for verb in (["cancel"], ["pause"], ["rm"], ["ckpt", "pin"], ["checkpoint"]):
+            said = d.ctl(verb[0], *verb[1:], "mine", *(["16"] if verb[0] == "ckpt" else []), code=2)[2]
+            assert "'mine' is the name of 2 runs of yours: " in said and "say which by its id" in said, (verb, said)
+        third = d.submit(steps=100000, every=50000)
+        code, out, err = d.ctl("pause", "mine", code=0)  # the only one that can be
+        assert out.startswith(f"{third}: ") and f"3 runs of yours are called mine: {third}, {second}, {first}; this is {third}" in err, (out, err)
+        assert "is the name of 3 runs of yours: " in d.ctl("rm", "mine", code=2)[2]
+        assert "say its id, which is r3 now" in d.ctl("rm", "@last", code=2)[2]
+
+
+def what_was_meant_is_suggested():
+    with Bitd() as d:
+        run = d.submit(name="live")
+        for wrong, meant in (("liv", "live"), ("LIVE", "live"), ("R1", "r1"), ("1", "r1")):
+            said = d.ctl("status", wrong, code=102)[2]
+            assert said == f"bitctl: there is no run '{wrong}'; did you mean '{meant}'?\n", said
+        assert d.ctl("status", "nothing", code=102)[2] == "bitctl: there is no run 'nothing'\n"
+        assert "would be taken for a run's id" in d.ctl("submit", os.path.join(d.dir, "run.txtpb"), "--name", "r7", code=64)[2]
+        d.ctl("wait", run, code=0)
+
+
+def what_was_removed_by_hand_is_said():
+    with Bitd() as d:
+        a, b = d.submit(name="a"), d.submit(name="b")
+        for run in (a, b):
+            d.ctl("wait", run, code=0)
+            d.ctl("checkpoint", run, code=0)
+        shutil.rmtree(os.path.join(d.state, "runs", a))
+        for verb in (["status"], ["ckpt", "ls"], ["events"], ["wait"], ["checkpoint"], ["rm"]):
+            said = d.ctl(verb[0], *verb[1:], a, code=102)[2]
+            assert f"{a} is gone: its folder {d.state}/runs/{a} was removed" in said, (verb, said)
+        assert [line.split()[0] for line in d.ctl("ps", "-a", code=0)[1].splitlines()] == ["RUN", b]
+        shutil.rmtree(os.path.join(d.state, "runs", b, "checkpoints", "step-00000016"))
+        code, out, err = d.ctl("ckpt", "ls", b, "--json", code=0)
+        assert out == "" and "step-00000016: not there any more" in err, (out, err)
+        assert "step-00000016 was set aside: the folder is not there" in d.ctl("events", b, code=0)[1]
+        assert d.submit() == "r3"
+
+
 if __name__ == "__main__":
-    main([what_is_saved_by_hand_is_kept, pins_are_set_and_taken_away, runs_are_removed, a_run_that_another_begins_from_stays,
+    main([an_ambiguous_name_is_said, what_was_meant_is_suggested, what_was_removed_by_hand_is_said,
+          what_is_saved_by_hand_is_kept, pins_are_set_and_taken_away, runs_are_removed, a_run_that_another_begins_from_stays,
           old_runs_are_pruned, several_runs_in_a_verb])

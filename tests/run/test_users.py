@@ -210,6 +210,12 @@ def a_name_means_ones_own_run():
         assert json.loads(expect(s.ctl(ALICE, "status", "prod", "--json"), 0))["run"] == third, "the newest, when all have ended"
         only = expect(s.submit(BOB, train[BOB], "--paused", "--name", "only"), 0)
         assert json.loads(expect(s.ctl(CAROL, "status", "only", "--json"), 0))["run"] == only, "one of that name is enough"
+        # @last is his own, or nobody's; and the others' run is untouched.
+        said = expect(s.ctl(CAROL, "cancel", "@last"), 102, f"no run is yours (uid {CAROL}), and '@last' is", f"others is {only}")
+        expect(s.ctl(0, "status", "@last"), 102, "no run is yours (uid 0)")
+        assert json.loads(expect(s.ctl(BOB, "status", only, "--json"), 0))["state"] == "paused", said
+        for verb in (["rm"], ["ckpt", "pin"], ["ckpt", "rm"]):
+            expect(s.ctl(ALICE, verb[0], *verb[1:], only, *(["1"] if verb[0] == "ckpt" else [])), 77, f"uid {ALICE} may not")
         for name in ("r1", "r99", "r007"):
             expect(s.submit(BOB, train[BOB], "--paused", "--name", name), 64, "would be taken for a run's id")
         # A client of his own, which checks nothing.
@@ -218,6 +224,14 @@ def a_name_means_ones_own_run():
         expect(s.submit(BOB, train[BOB], "--paused", "--name", "@last"), 64, "may hold letters")
         for run in (his, only):
             expect(s.ctl(BOB, "cancel", run), 0)
+        # Old runs: his own; everybody's only for who may, and says so.
+        def pruned(who, *more):
+            return sorted(json.loads(line)["run"] for line in expect(s.ctl(who, "prune", "--keep", "0", "-n", "--json", *more), 0).splitlines())
+        assert pruned(BOB) == pruned(BOB, "--all-users") == sorted([his, only]), pruned(BOB)
+        assert pruned(CAROL) == [] and pruned(CAROL, "--all-users") == sorted([mine, his, again, third, only])
+        expect(s.ctl(BOB, "prune", "--keep", "1"), 0)
+        assert pruned(BOB) == [only] and len(pruned(ALICE)) == 3
+        expect(s.ctl(CAROL, "rm", mine), 0)
 
 
 def what_one_may_not_read_is_not_read_for_him():
