@@ -163,7 +163,7 @@ int bit_action_from_order(const struct bit_link_order *order, const struct bit_w
 
 static const char *phase_name(Bit__Precision precision)
 {
-    return precision == BIT__PRECISION__TERNARY ? "ternary" : "16-bit";
+    return precision == BIT__PRECISION__TERNARY ? "1.58-bit" : "16-bit";
 }
 
 /* Of the kinds that belong to a boundary; NULL for the others. */

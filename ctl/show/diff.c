@@ -6,6 +6,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
+#include "proto/spec/spec.h"
 #include "proto/text/reflect.h"
 
 #define STEPS_MAX ((uint64_t)1 << 28) /* apart: what a journal of this size could not hold */
@@ -66,8 +67,27 @@ static void note_rewound(struct bit_diff_steps *s, uint64_t to)
     s->last = s->first != 0 && to >= s->first ? BIT_MIN(s->last, to) : s->first;
 }
 
+/* What is changed from here on is the next one's. */
+static bool ends_attempt(const Bit__JournalRecord *r)
+{
+    if (r->what_case != BIT__JOURNAL_RECORD__WHAT_STATE)
+        return r->what_case == BIT__JOURNAL_RECORD__WHAT_LOST || r->what_case == BIT__JOURNAL_RECORD__WHAT_LAUNCHED;
+    switch (r->state->state) {
+    case BIT__RUN_STATE__QUEUED:
+    case BIT__RUN_STATE__PAUSED:
+    case BIT__RUN_STATE__COMPLETED:
+    case BIT__RUN_STATE__CANCELLED:
+    case BIT__RUN_STATE__FAILED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int bit_diff_note(struct bit_diff_steps *s, const Bit__JournalRecord *r)
 {
+    if (s->until == 0 && s->wanted != 0 && s->attempt == s->wanted && ends_attempt(r))
+        s->until = r->seq;
     if (r->what_case == BIT__JOURNAL_RECORD__WHAT_LAUNCHED)
         s->attempt = r->launched->attempt;
     if (s->wanted != 0 && s->wanted != s->attempt)
@@ -108,6 +128,7 @@ void bit_diff_compare(const struct bit_diff_steps *a, const struct bit_diff_step
 
 struct settings {
     struct bit_diff_setting *out;
+    const char *always;
     size_t count;
 };
 
@@ -151,7 +172,8 @@ static void note_setting(struct settings *s, const char *path, const ProtobufCFi
         print_scalar(field, a, one.a, sizeof one.a);
     if (b != NULL)
         print_scalar(field, b, one.b, sizeof one.b);
-    if (strcmp(one.a, one.b) != 0 && s->count < BIT_DIFF_SETTINGS_MAX)
+    const bool always = s->always != NULL && strcmp(path, s->always) == 0;
+    if ((always || strcmp(one.a, one.b) != 0) && s->count < BIT_DIFF_SETTINGS_MAX)
         s->out[s->count++] = one;
 }
 
@@ -177,10 +199,43 @@ static void compare_messages(struct settings *s, const ProtobufCMessageDescripto
     }
 }
 
-size_t bit_diff_settings(const Bit__RunSpec *a, const Bit__RunSpec *b, struct bit_diff_setting *out)
+size_t bit_diff_settings(const Bit__RunSpec *a, const Bit__RunSpec *b, const char *always, struct bit_diff_setting *out)
 {
-    struct settings s = {.out = out};
+    struct settings s = {.out = out, .always = always};
 
     compare_messages(&s, &bit__run_spec__descriptor, a != NULL ? &a->base : NULL, b != NULL ? &b->base : NULL, "");
     return s.count;
+}
+
+/* ---- changes */
+
+static int set_back(Bit__RunSpec *spec, const Bit__Change *c)
+{
+    static struct bit_problems problems;
+    char text[160];
+
+    if (strcmp(c->was, "-") != 0) {
+        snprintf(text, sizeof text, "%s=%s", c->setting, c->was);
+        return bit_spec_set(spec, text, &problems);
+    }
+    if (spec->phases != NULL) /* of all that can be changed, only a switch can be absent */
+        bit_field_clear(&spec->phases->base, bit_field_find(&bit__phase_spec__descriptor, "switch", strlen("switch")));
+    return 0;
+}
+
+int bit_diff_take_back(Bit__RunSpec *spec, Bit__Change *const *change, size_t count, uint64_t until)
+{
+    int err = 0;
+
+    for (; count > 0 && until != 0 && change[count - 1]->event >= until && err == 0; count--)
+        err = set_back(spec, change[count - 1]);
+    return err < 0 ? err : (int)count;
+}
+
+bool bit_diff_changed_midway(Bit__Change *const *change, size_t count, const char *setting)
+{
+    for (size_t i = count; i-- > 0;)
+        if (strcmp(change[i]->setting, setting) == 0)
+            return change[i]->step > 0;
+    return false;
 }

@@ -12,7 +12,8 @@
 #include "ctl/show/show.h"
 #include "proto/check.h"
 
-#define FIELD 13 /* columns of a name */
+#define FIELD   13 /* columns of a name */
+#define CHANGES 4  /* of settings, that are shown */
 
 static void field(FILE *f, const char *name)
 {
@@ -72,6 +73,19 @@ static void print_curve(FILE *f, const Bit__RunStatus *s, int columns, int rows)
     free(points);
 }
 
+/* The last ones; `status --json` has more of them. */
+static void print_changes(FILE *f, const Bit__RunStatus *s)
+{
+    for (size_t i = s->n_change > CHANGES ? s->n_change - CHANGES : 0; i < s->n_change; i++) {
+        const Bit__Change *c = s->change[i];
+        field(f, "changed");
+        bit_show(f, "%s %s -> %s after step %" PRIu64, c->setting, c->was, c->is, c->step);
+        if (c->has_uid)
+            bit_show(f, ", by uid %u", c->uid);
+        bit_show(f, "\n");
+    }
+}
+
 static void print_where(FILE *f, const Bit__RunStatus *s)
 {
     char text[BIT_TEXT];
@@ -103,6 +117,7 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "resume");
         bit_show(f, "verified bit for bit to step %" PRIu64 "\n", s->verified_step);
     }
+    print_changes(f, s);
     if (s->n_anomaly > 0) {
         field(f, "anomalies");
         bit_show(f, "%" PRIu64 ", the last at step %" PRIu64 ": %s\n", s->anomalies, s->anomaly[s->n_anomaly - 1]->step,

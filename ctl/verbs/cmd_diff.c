@@ -24,6 +24,7 @@ struct side {
     char run[BIT_NAME_MAX + 16];
     struct bit_diff_steps steps;
     Bit__RunStatus *status;
+    size_t changes; /* of status->change, those that hold for these steps */
     Bit__EventsRequest ask;
     int err;
 };
@@ -76,6 +77,10 @@ static int fetch(struct bit_cli *cli, struct side *s)
     s->ask.run = s->status->run;
     s->ask.has_steps = s->ask.steps = true;
     code = bit_reply_stream(cli, false, ask, take, s);
+    if (code == 0 && s->err == 0 && s->status->spec != NULL) {
+        s->err = bit_diff_take_back(s->status->spec, s->status->change, s->status->n_change, s->steps.until);
+        s->changes = (size_t)BIT_MAX(s->err, 0);
+    }
     return code == 0 && s->err < 0 ? bit_failure_print(cli, s->err) : code;
 }
 
@@ -87,12 +92,26 @@ static void release(struct side *s)
 
 /* ---- printing */
 
+/* " (r1: 150 until step 40)", of each change. */
+static void print_changes(const struct side *s, const char *setting)
+{
+    for (size_t i = 0; i < s->changes; i++) {
+        const Bit__Change *c = s->status->change[i];
+        if (strcmp(c->setting, setting) == 0)
+            bit_show(stdout, "  (%s: %s until step %" PRIu64 ")", s->run, c->was, c->step);
+    }
+}
+
 static void print_text(const struct side *a, const struct side *b, const struct bit_diff_setting *settings,
                        size_t count, const struct bit_diff_result *r)
 {
     bit_fold_stdout();
-    for (size_t i = 0; i < count; i++)
-        bit_show(stdout, "%-28s %s | %s\n", settings[i].path, settings[i].a, settings[i].b);
+    for (size_t i = 0; i < count; i++) {
+        bit_show(stdout, "%-28s %s | %s", settings[i].path, settings[i].a, settings[i].b);
+        print_changes(a, settings[i].path);
+        print_changes(b, settings[i].path);
+        bit_show(stdout, "\n");
+    }
     if (r->from > r->to) {
         bit_show(stdout, "no step that both did\n");
         return;
@@ -138,6 +157,10 @@ static int print_json(const struct side *a, const struct side *b, struct bit_dif
     m.from = r->from;
     m.to = r->to;
     m.why = r->comparable ? NULL : r->machines;
+    m.n_a_change = a->changes;
+    m.a_change = a->status->change;
+    m.n_b_change = b->changes;
+    m.b_change = b->status->change;
     m.first = r->step != 0 ? &first : NULL;
     if (err == 0)
         bit_print_json(&m);
@@ -153,7 +176,9 @@ static int compare(struct bit_cli *cli, struct side *a, struct side *b)
 
     if (settings == NULL)
         return bit_failure_print(cli, bit_fail(-ENOMEM, "settings"));
-    size_t count = bit_diff_settings(a->status->spec, b->status->spec, settings);
+    const bool ranks = bit_diff_changed_midway(a->status->change, a->changes, "launch.ranks") ||
+                       bit_diff_changed_midway(b->status->change, b->changes, "launch.ranks");
+    size_t count = bit_diff_settings(a->status->spec, b->status->spec, ranks ? "launch.ranks" : NULL, settings);
     bit_diff_compare(&a->steps, &b->steps, &result);
     int err = 0;
     if (cli->json)
@@ -200,10 +225,12 @@ const struct bit_cli_verb bit_cmd_diff = {
     .summary = "compare two runs step by step, to the bit",
     .synopsis = "RUN[@ATTEMPT] RUN[@ATTEMPT]",
     .description =
-        "Prints the settings that differ, then the first step and the first of its facts that do: where its batch\n"
-        "lies in the order of the data, its tokens, phase, strength, learning rate, loss and gradient norm, each\n"
-        "as its bits and as a number. Runs that still train are compared as far as they are. RUN@2 is what the\n"
-        "second attempt of RUN did: a run is compared with itself before and after a restart.\n\n"
+        "Prints the settings that differ, as they were carried out: what was changed after the submission counts,\n"
+        "and is told with the step until which it was otherwise.\n\n"
+        "Then the first step and the first of its facts that differ: where its batch lies in the order of the\n"
+        "data, its tokens, phase, strength, learning rate, loss and gradient norm, each as its bits and as a\n"
+        "number. Runs that still train are compared as far as they are. RUN@2 is what the second attempt of RUN\n"
+        "did: a run is compared with itself before and after a restart.\n\n"
         "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in\n"
         "another order: then they are left out, and it says so. Exit 0: equal to the bit, 1: not.",
     .options = options,

@@ -43,7 +43,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 }
 
 static const struct bit_verb_object objects[] = {
-    {&bit__run_status__descriptor, "for each run; without curve, held_out and spec, anomaly is the last one"},
+    {&bit__run_status__descriptor, "for each run; no curve, held_out and spec; of anomaly and change the last"},
     {0},
 };
 

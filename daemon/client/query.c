@@ -28,16 +28,14 @@ void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
 
     if (r == NULL)
         return;
-    int err = bit_status_init(&status, r, m->has_points ? m->points : 0);
-    if (err == 0)
-        err = bit_status_add_guard(&status, &r->run, BIT_RUN_SEEN_MAX);
+    int err = bit_status_init_whole(&status, r, m->has_points ? m->points : 0);
+    if (err == 0 && m->has_spec && m->spec)
+        err = bit_status_add_spec(&status, &r->run);
     if (err < 0) {
         bit_client_refuse(c, err, "%s", bit_fail_text());
         bit_status_finish(&status);
         return;
     }
-    if (m->has_spec && m->spec)
-        status.message.spec = r->run.spec;
     bit_client_send(c, BIT_MSG_RUN_STATUS, &status.message);
     bit_status_finish(&status);
     bit_client_end(c);
@@ -71,7 +69,8 @@ static void send_list(struct bit_client *c, struct bit_runner **runners, size_t 
     size_t bytes = 0, first = count;
 
     for (size_t i = count; i-- > 0;) {
-        if (bit_status_init(&status[i], runners[i], 0) < 0 || bit_status_add_guard(&status[i], &runners[i]->run, 1) < 0)
+        if (bit_status_init(&status[i], runners[i], 0) < 0 ||
+            bit_status_add_history(&status[i], &runners[i]->run, 1) < 0)
             break;
         status[i].message.n_held_out = 0; /* a line of a list has no room for them */
         if (bit_status_check(&status[i].message) < 0) {

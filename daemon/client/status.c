@@ -10,6 +10,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
+#include "proto/wire/msg.h"
 #include "proto/wire/strict.h"
 
 Bit__RunState bit_status_state(const struct bit_runner *r)
@@ -151,7 +152,7 @@ struct bit_status_guard {
     Bit__Anomaly what[BIT_RUN_SEEN_MAX];
 };
 
-int bit_status_add_guard(struct bit_status *s, const struct bit_run *run, size_t most)
+static int add_guard(struct bit_status *s, const struct bit_run *run, size_t most)
 {
     size_t count = (size_t)BIT_MIN(run->seen_count, (uint64_t)BIT_MIN(most, (size_t)BIT_RUN_SEEN_MAX));
     struct bit_status_guard *g = calloc(1, sizeof *g);
@@ -181,8 +182,66 @@ int bit_status_add_guard(struct bit_status *s, const struct bit_run *run, size_t
     return 0;
 }
 
+struct bit_status_changes {
+    Bit__Change item[BIT_CHANGES_MAX], *list[BIT_CHANGES_MAX];
+};
+
+static int add_changes(struct bit_status *s, const struct bit_run *run, size_t most)
+{
+    s->message.has_change_count = true;
+    s->message.change_count = run->changes != NULL ? run->changes->count : 0;
+    const size_t count = (size_t)BIT_MIN(s->message.change_count, (uint64_t)BIT_MIN(most, (size_t)BIT_CHANGES_MAX));
+    if (count == 0)
+        return 0;
+    s->changes = calloc(1, sizeof *s->changes);
+    if (s->changes == NULL)
+        return bit_fail(-ENOMEM, "changes");
+    for (size_t i = 0; i < count; i++) {
+        const struct bit_change *from = bit_changes_at(run->changes, count, i);
+        Bit__Change *to = s->changes->list[i] = &s->changes->item[i];
+        bit__change__init(to);
+        to->setting = bit_lend(from->setting);
+        to->was = bit_lend(from->was);
+        to->is = bit_lend(from->is);
+        to->step = from->step;
+        to->event = from->event;
+        to->time_ns = from->time_ns;
+        to->has_uid = from->has_uid;
+        to->uid = from->uid;
+    }
+    s->message.change = s->changes->list;
+    s->message.n_change = count;
+    return 0;
+}
+
+int bit_status_add_history(struct bit_status *s, const struct bit_run *run, size_t most)
+{
+    int err = add_guard(s, run, most);
+
+    return err < 0 ? err : add_changes(s, run, most);
+}
+
+int bit_status_init_whole(struct bit_status *out, const struct bit_runner *r, uint32_t points)
+{
+    int err = bit_status_init(out, r, points);
+
+    if (err == 0 && (err = bit_status_add_history(out, &r->run, SIZE_MAX)) < 0)
+        bit_status_finish(out);
+    return err;
+}
+
+int bit_status_add_spec(struct bit_status *s, const struct bit_run *run)
+{
+    s->message.spec = s->spec = bit_changes_effective(run->spec, &run->plan);
+    return s->spec != NULL ? 0 : bit_fail(-ENOMEM, "a specification");
+}
+
 void bit_status_finish(struct bit_status *s)
 {
+    free(s->changes);
+    s->changes = NULL;
+    bit_msg_free(s->spec);
+    s->spec = s->message.spec = NULL;
     free(s->guard);
     s->guard = NULL;
     free(s->point);

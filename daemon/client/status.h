@@ -16,7 +16,9 @@ struct bit_status {
     Bit__SlurmJob slurm;
     Bit__CurvePoint *point;
     Bit__CurvePoint **points;
-    struct bit_status_guard *guard; /* its anomalies; NULL unless they were added */
+    struct bit_status_guard *guard;     /* its anomalies; NULL unless they were added */
+    struct bit_status_changes *changes; /* NULL unless there are some */
+    Bit__RunSpec *spec;                 /* owned; NULL unless it was added */
 };
 
 /** The run's state as people see it: BLOCKED while it waits for the disk or for data, whatever it was doing. */
@@ -28,10 +30,14 @@ Bit__RunState bit_status_state(const struct bit_runner *r);
  */
 int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points);
 /**
- * Also the last anomalies, so many at most, how many there were, skipped steps, rewinds and the last comparison after a
- * restart. -ENOMEM.
+ * Also the last anomalies and the last changes of settings, so many of each at most, and how many there were; skipped
+ * steps, rewinds and the last comparison after a restart. -ENOMEM.
  */
-int bit_status_add_guard(struct bit_status *s, const struct bit_run *run, size_t most);
+int bit_status_add_history(struct bit_status *s, const struct bit_run *run, size_t most);
+/** bit_status_init and all of its history. */
+int bit_status_init_whole(struct bit_status *out, const struct bit_runner *r, uint32_t points);
+/** Also the specification, with all that was changed since the submission. -ENOMEM. */
+int bit_status_add_spec(struct bit_status *s, const struct bit_run *run);
 void bit_status_finish(struct bit_status *s);
 /**
  * Whether a client would take it. One run that cannot be told must not keep a list from telling the others.

@@ -79,7 +79,7 @@ static void answer_requested(struct bit_client *c, struct bit_runner *r, bool ne
 {
     struct bit_status status;
 
-    if (bit_status_init(&status, r, 0) < 0) {
+    if (bit_status_init_whole(&status, r, 0) < 0) {
         bit_client_refuse(c, -ENOMEM, "%s", bit_fail_text());
         return;
     }

@@ -65,7 +65,7 @@ static int check_ready(const struct bit_job *job, const Bit__WorkerReady *m)
     Bit__Precision precision = bit_order_sequence_expected_precision(run, m->step, &either);
     if (!either && m->phase->precision != precision)
         return bit_fail(BIT_EPHASE, "the worker is in the %s phase after step %" PRIu64 ", where the run is not",
-                        m->phase->precision == BIT__PRECISION__TERNARY ? "ternary" : "16-bit", m->step);
+                        m->phase->precision == BIT__PRECISION__TERNARY ? "1.58-bit" : "16-bit", m->step);
     return 0;
 }
 

@@ -25,6 +25,7 @@ void bit_run_init(struct bit_run *run, uint64_t number, Bit__RunSpec *spec)
 
 void bit_run_finish(struct bit_run *run)
 {
+    free(run->changes);
     bit_msg_free(run->spec);
     bit_history_finish(&run->history);
     bit_evaluations_finish(&run->eval.held_out);
@@ -446,13 +447,8 @@ static void apply_slurm(struct bit_run *run, const Bit__SlurmJob *m)
         bit_format(run->reason, sizeof run->reason, "Slurm job %" PRIu64 " is %s: %s", m->job, m->state, m->reason);
 }
 
-int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
+static int apply(struct bit_run *run, const Bit__JournalRecord *r)
 {
-    bool first = run->seq == 0;
-
-    if (first != (r->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED))
-        return bit_fail(BIT_ECORRUPT, "a journal begins with its submission, and has one");
-    run->seq = r->seq;
     switch (r->what_case) {
     case BIT__JOURNAL_RECORD__WHAT_SUBMITTED:
         apply_submitted(run, r->submitted, r->time_ns);
@@ -504,4 +500,17 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
     default:
         return bit_fail(BIT_ECORRUPT, "a journal record of an unknown kind");
     }
+}
+
+int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
+{
+    const struct bit_changes_state was = bit_changes_look(&run->plan, run->spec);
+    bool first = run->seq == 0;
+
+    if (first != (r->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED))
+        return bit_fail(BIT_ECORRUPT, "a journal begins with its submission, and has one");
+    run->seq = r->seq;
+    int err = apply(run, r);
+    const struct bit_changes_state is = bit_changes_look(&run->plan, run->spec);
+    return err < 0 ? err : bit_changes_note(&run->changes, r, run->step, &was, &is);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/run/changes.h"
 #include "daemon/run/history.h"
 #include "daemon/run/rerun.h"
 #include "daemon/run/rewind.h"
@@ -163,6 +164,7 @@ struct bit_run {
     struct bit_run_due due;
     struct bit_run_seen seen[BIT_RUN_SEEN_MAX]; /* a ring */
     uint64_t seen_count;                        /* ever */
+    struct bit_changes *changes;                /* of settings, by people; NULL: none; owned */
 
     struct bit_run_applied *applied; /* a ring of BIT_RUN_APPLIED_MAX */
     size_t applied_count;

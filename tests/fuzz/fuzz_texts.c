@@ -132,7 +132,7 @@ static void check_told(struct bit_runner *r)
     struct bit_doctor *findings = calloc(1, sizeof *findings);
     Bit__DoctorReply reply = BIT__DOCTOR_REPLY__INIT;
 
-    FUZZ_CHECK(findings != NULL && bit_status_init(&status, r, 16) == 0 && bit_status_add_guard(&status, &r->run, BIT_RUN_SEEN_MAX) == 0);
+    FUZZ_CHECK(findings != NULL && bit_status_init_whole(&status, r, 16) == 0);
     FUZZ_CHECK(bit_status_check(&status.message) == 0);
     check_sent(BIT_MSG_RUN_STATUS, &status.message);
     const struct bit_doctor_facts facts = {.run = &r->run,

@@ -214,7 +214,7 @@ TEST(a_step_of_another_phase_is_refused)
 
     if (peer_open(&p) && peer_begin(&p, 2, NULL) != NULL && do_step(&p, 1, &h)) {
         peer_step(&p, 2, TERNARY, 1);
-        expect_failed(&p, BIT_EPHASE, "step 2 is ordered in the ternary phase");
+        expect_failed(&p, BIT_EPHASE, "step 2 is ordered in the 1.58-bit phase");
     }
     peer_close(&p);
 }

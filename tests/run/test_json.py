@@ -183,6 +183,8 @@ def changed(ctl, d):
     queued = [s for s in ctl("ps") if s["run"] == waits][0]
     assert queued["state"] == "queued" and queued["queue_position"] == 1 and "queue" in queued["reason"], queued
     ctl("switch", run, "--at", "9000", "--reset-optimizer")
+    assert ctl("status", run)[0]["change_count"] == 2
+    assert len(ctl("diff", run, run)[0]["a_change"]) == 2
     ctl("checkpoint", run)
     ctl("pause", run)
     ctl("resume", run)

@@ -1,5 +1,6 @@
 #include "ctl/show/diff.h"
 
+#include "proto/check.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
@@ -112,7 +113,7 @@ TEST(settings_that_differ_have_their_paths)
 
     for (int i = 0; i < 2; i++)
         EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text[i], strlen(text[i]), &spec[i], &problems), 0);
-    size_t count = bit_diff_settings((Bit__RunSpec *)spec[0], (Bit__RunSpec *)spec[1], out);
+    size_t count = bit_diff_settings((Bit__RunSpec *)spec[0], (Bit__RunSpec *)spec[1], NULL, out);
     EXPECT_EQ(count, 4);
     EXPECT_STREQ(out[0].path, "data.train[1]");
     EXPECT_STREQ(out[0].a, "/b");
@@ -122,9 +123,56 @@ TEST(settings_that_differ_have_their_paths)
     EXPECT_STREQ(out[2].path, "phases.switch.at_step");
     EXPECT_STREQ(out[3].path, "phases.switch.optimizer");
     EXPECT_STREQ(out[3].b, "RESET");
-    EXPECT_EQ(bit_diff_settings((Bit__RunSpec *)spec[0], (Bit__RunSpec *)spec[0], out), 0);
+    EXPECT_EQ(bit_diff_settings((Bit__RunSpec *)spec[0], (Bit__RunSpec *)spec[0], NULL, out), 0);
+    EXPECT_EQ(bit_diff_settings((Bit__RunSpec *)spec[0], (Bit__RunSpec *)spec[0], "schedule.steps", out), 1);
+    EXPECT_STREQ(out[0].a, "3000");
     bit_msg_free(spec[0]);
     bit_msg_free(spec[1]);
+}
+
+static Bit__Change change(const char *setting, const char *was, const char *is, uint64_t event)
+{
+    Bit__Change c = BIT__CHANGE__INIT;
+
+    c.setting = bit_lend(setting);
+    c.was = bit_lend(was);
+    c.is = bit_lend(is);
+    c.event = event;
+    c.step = event;
+    return c;
+}
+
+TEST(an_attempt_has_the_settings_that_it_had)
+{
+    static const char text[] =
+        "schedule { steps: 40 } launch { ranks: 4 } phases { switch { at_step: 9 optimizer: RESET } }";
+    struct bit_problems problems = {0};
+    ProtobufCMessage *spec = NULL;
+    Bit__Change changes[] =
+        {
+            change("phases.switch.at_step", "-", "7", 10), change("phases.switch.optimizer", "-", "KEEP", 10),
+            change("phases.switch.at_step", "7", "9", 20), change("phases.switch.optimizer", "KEEP", "RESET", 20),
+            change("launch.ranks", "2", "4", 30),          change("schedule.steps", "30", "40", 40),
+        },
+                *list[6];
+
+    for (size_t i = 0; i < 6; i++)
+        list[i] = &changes[i];
+    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, &problems), 0);
+    Bit__RunSpec *s = (Bit__RunSpec *)spec;
+    EXPECT_EQ(bit_diff_take_back(s, list, 6, 0), 6); /* nothing follows */
+    EXPECT_EQ(s->schedule->steps, 40);
+    EXPECT_EQ(bit_diff_take_back(s, list, 6, 30), 4);
+    EXPECT_EQ(s->schedule->steps, 30);
+    EXPECT_EQ(s->launch->ranks, 2);
+    EXPECT_EQ(s->phases->switch_->at_step, 9);
+    EXPECT_EQ(bit_diff_take_back(s, list, 4, 20), 2);
+    EXPECT_EQ(s->phases->switch_->at_step, 7);
+    EXPECT_EQ(s->phases->switch_->optimizer, BIT__OPTIMIZER_AT_SWITCH__KEEP);
+    EXPECT_EQ(bit_diff_take_back(s, list, 2, 1), 0);
+    EXPECT(s->phases->switch_ == NULL);
+    EXPECT(bit_diff_changed_midway(list, 6, "launch.ranks") && !bit_diff_changed_midway(list, 4, "launch.ranks"));
+    bit_msg_free(spec);
 }
 
 TEST_MAIN
