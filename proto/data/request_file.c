@@ -131,9 +131,10 @@ static bool take_text(const uint8_t *field, size_t room, char *out)
     for (size_t i = length; i < room; i++)
         if (field[i] != '\0')
             return false;
-    memcpy(out, field, length);
-    out[length] = '\0';
-    return length > 0 && length < room;
+    if (length == 0 || length == room)
+        return false;
+    memcpy(out, field, length + 1);
+    return true;
 }
 
 static bool is_zero(const uint8_t *bytes, size_t count)
