@@ -29,7 +29,7 @@ static const char help[] =
     "Usage: bitworker\n"
     "       bitworker --plan SPECFILE [--ranks N]\n"
     "       bitworker bench [--model PRESET] [--micro-batch N] [--phase 16bit|ternary] ...\n"
-    "       bitworker score [--checkpoint FOLDER] [--precision 16bit|ternary|both] ... [FILE]\n"
+    "       bitworker score [--checkpoint FOLDER] [--precision 16bit|ternary|both] ... [FILE...]\n"
     "\n"
     "One rank of a training run. bitd starts the ranks with mpirun or srun, and gives them\n"
     "  BITD_LINK         where the daemon takes workers: a socket's path, or host:port\n"

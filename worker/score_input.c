@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/check.h"
+#include "proto/data/request_cut.h"
 #include "proto/err.h"
 
 /* Room for `more` elements after `count` of them, at least doubled when it grows. */
@@ -100,9 +103,9 @@ static int take_line(struct bit_score_lines *lines, const char *text, size_t byt
     return err;
 }
 
-int bit_score_lines_read(struct bit_score_lines *lines, FILE *from, const char *name,
-                         const struct bit_worker_plan *plan)
+static int read_lines(struct bit_score_lines *lines, FILE *from, const char *name, const struct bit_worker_plan *plan)
 {
+    const int64_t before = lines->count;
     char *text = NULL;
     size_t room = 0;
     long long number = 0;
@@ -119,9 +122,68 @@ int bit_score_lines_read(struct bit_score_lines *lines, FILE *from, const char *
         bit_fail_within(err, "'%s', line %lld", name, number);
     else if (ferror(from))
         err = bit_fail(errno == 0 ? -EIO : -errno, "reading '%s'", name);
-    else if (lines->count == 0)
+    else if (lines->count == before)
         err = bit_fail(BIT_EDATA, "'%s' has no requests", name);
     free(text);
+    return err;
+}
+
+/* ---- request files */
+
+static int take_item(struct bit_score_lines *lines, const struct bit_request_file *file, uint32_t item,
+                     const struct bit_worker_plan *plan)
+{
+    struct bit_request_cut cut;
+    int err = bit_request_cut(file, item, (uint32_t)plan->context, &cut);
+
+    if (err >= 0)
+        err = make_line(lines);
+    if (err >= 0)
+        err = make_room(&lines->ids, &lines->ids_room, lines->ids_count, (int64_t)cut.query_tokens + 1);
+    if (err < 0)
+        return err;
+    bit_request_cut_ids(file, item, &cut, lines->ids + lines->ids_count);
+    lines->ids_count += cut.query_tokens + 1;
+    lines->tokens[lines->count] = cut.query_tokens + 1;
+    lines->continuation[lines->count++] = cut.rows;
+    return 0;
+}
+
+static int read_items(struct bit_score_lines *lines, const char *path, const struct bit_worker_plan *plan)
+{
+    struct bit_request_file file = {0};
+    int err = bit_request_file_open(path, NULL, &file);
+
+    if (err < 0)
+        return err;
+    err = bit_request_file_check(&file, path, (uint32_t)plan->vocab, NULL);
+    for (uint32_t i = 0; err >= 0 && i < file.item_count; i++)
+        err = take_item(lines, &file, i, plan);
+    bit_request_file_finish(&file);
+    return err;
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    const size_t length = strlen(text), ending_length = strlen(ending);
+
+    return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
+}
+
+int bit_score_file_read(struct bit_score_lines *lines, const char *path, const struct bit_worker_plan *plan)
+{
+    FILE *from;
+    int err;
+
+    if (strcmp(path, "-") == 0)
+        return read_lines(lines, stdin, "standard input", plan);
+    if (ends_with(path, BIT_REQUEST_FILE_ENDING))
+        return read_items(lines, path, plan);
+    from = fopen(path, "re");
+    if (from == NULL)
+        return bit_fail(-errno, "'%s'", path);
+    err = read_lines(lines, from, path, plan);
+    fclose(from);
     return err;
 }
 

@@ -1,10 +1,9 @@
-/* Requests as a file of JSON lines: {"context": [ids], "continuation": [ids]}. */
+/* Requests from a file: JSON lines, {"context": [ids], "continuation": [ids]}, or a request file of a task. */
 #ifndef BIT_WORKER_SCORE_INPUT_H
 #define BIT_WORKER_SCORE_INPUT_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "worker/model/plan.h"
 
@@ -15,12 +14,13 @@ struct bit_score_lines {
 };
 
 /**
- * All lines of `from`, which `name` is. What does not fit into the model's context is cut from the left, as OLMo does:
- * of context and continuation but its last token, as many of the last ones stay as fit. finish takes a zeroed one too.
- * Errors      BIT_EDATA with the line's number; -errno; -ENOMEM
+ * The items of a request file (proto/data/request_file.h), by document and choice, or the lines of any other file,
+ * after what is there already. "-" is standard input, JSON lines. What does not fit into the model's context is cut
+ * from the left, as OLMo does: of context and continuation but its last token, as many of the last ones stay as fit.
+ * finish takes a zeroed one too.
+ * Errors      BIT_EDATA with the line's number; bit_request_file_open's; -errno; -ENOMEM
  */
-int bit_score_lines_read(struct bit_score_lines *lines, FILE *from, const char *name,
-                         const struct bit_worker_plan *plan);
+int bit_score_file_read(struct bit_score_lines *lines, const char *path, const struct bit_worker_plan *plan);
 void bit_score_lines_finish(struct bit_score_lines *lines);
 
 #endif

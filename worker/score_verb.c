@@ -19,13 +19,14 @@
 #include "worker/worker.h"
 
 static const char help[] =
-    "Usage: bitworker score [OPTION...] [FILE]\n"
-    "       mpirun -n N bitworker score [OPTION...] FILE\n"
+    "Usage: bitworker score [OPTION...] [FILE...]\n"
+    "       mpirun -n N bitworker score [OPTION...] FILE...\n"
     "\n"
     "Prints how likely a model finds the continuation of each request: the sum of the natural logarithms of its\n"
     "tokens' probabilities, a line of JSON for each. FILE (standard input) has a request a line,\n"
     "    {\"context\": [3, 17, 4], \"continuation\": [8, 2]}\n"
-    "of token ids. What does not fit into the model's context is cut from the left.\n"
+    "of token ids, or is a request file of a task (NAME.requests), whose items come by document and choice. What does\n"
+    "not fit into the model's context is cut from the left.\n"
     "  --checkpoint FOLDER   the model and the weights of a checkpoint of ours\n"
     "  --model PRESET        without one: olmo_1b (default), olmo_20m, ..., random weights by model.init_seed\n"
     "  --precision 16bit|ternary|both\n"
@@ -40,7 +41,8 @@ static const char help[] =
 
 struct options {
     struct bit_alone_options alone;
-    const char *file; /* NULL: standard input */
+    char **file; /* none: standard input */
+    int file_count;
     bool in_16bit, in_ternary, summary;
     int64_t repeat, ranks;
 };
@@ -106,11 +108,9 @@ static int parse(int argc, char **argv, struct options *o)
         if (take_option(o, c) < 0)
             return bit_fail(BIT_EUSAGE, "'%s'; see bitworker score --help", optarg);
     }
-    if (optind < argc && strcmp(argv[optind], "-") != 0)
-        o->file = argv[optind];
-    if (optind + 1 < argc)
-        return bit_fail(BIT_EUSAGE, "'%s'; see bitworker score --help", argv[optind + 1]);
-    return o->ranks > 1 && o->file == NULL ? bit_fail(BIT_EUSAGE, "more than one rank needs a FILE") : 0;
+    o->file = argv + optind;
+    o->file_count = argc - optind;
+    return o->ranks > 1 && o->file_count == 0 ? bit_fail(BIT_EUSAGE, "more than one rank needs a FILE") : 0;
 }
 
 /* ---- the requests, as orders bring them */
@@ -125,15 +125,10 @@ struct verb {
 static int read_requests(struct verb *v, const struct options *o)
 {
     const struct bit_worker_plan *plan = &v->worker.plan;
-    FILE *from = o->file == NULL ? stdin : fopen(o->file, "re");
-    const char *name = o->file == NULL ? "standard input" : o->file;
-    int err;
+    int err = o->file_count == 0 ? bit_score_file_read(&v->lines, "-", plan) : 0;
 
-    if (from == NULL)
-        return bit_fail(-errno, "'%s'", name);
-    err = bit_score_lines_read(&v->lines, from, name, plan);
-    if (from != stdin)
-        fclose(from);
+    for (int i = 0; i < o->file_count && err >= 0; i++)
+        err = bit_score_file_read(&v->lines, o->file[i], plan);
     if (err < 0)
         return err;
     v->payload = malloc((size_t)(v->lines.ids_count * plan->token_bytes));

@@ -1,15 +1,17 @@
 """Log-likelihoods of requests: the GPU's sums beside the processor's, and how long OLMo-1B takes beside PyTorch."""
+import array
 import json
 import os
 import random
 import statistics
+import struct
 import sys
 
 from report import json_lines, run, tail
 
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer_score.py")
 NAMES = {"16bit": "16-bit", "ternary": "ternary"}
-ITEMS, ITEMS_TOKENS = 58141, 97  # of OLMo's eleven tasks, and about so many tokens each: what the time of all is told by
+ITEMS, ITEMS_TOKENS = 58141, 71  # of OLMo's eleven tasks, and about so many tokens each: what the time of all is told by
 MUST = 3.0                       # ours over PyTorch's best batch size
 # Of the largest and the mean distance between the processor's sums and the GPU's; None: told, not judged. In bf16 every
 # product's operands are rounded, and in the ternary phase a code on a border falls on either side.
@@ -28,9 +30,33 @@ def draw(path, contexts, lengths, vocab=50280, seed=1):
     return path
 
 
-def score(report, host, what, path, *more, limit=60):
+def lines_of(path):
+    """The items of a request file (proto/data/request_file.h), as lines of JSON."""
+    with open(path, "rb") as file:
+        data = file.read()
+    width, documents, items = (struct.unpack_from("<I", data, at)[0] for at in (16, 24, 28))
+    table, at = 512 + 16 * documents, 512 + 16 * documents + 20 * items
+    ids, context = array.array({2: "H", 4: "I"}[width], data[at:]), []
+    at = 0
+    for item in range(items):
+        context_tokens, tokens, _, _, same = struct.unpack_from("<5I", data, table + 20 * item)
+        if not same:
+            context, at = ids[at:at + context_tokens].tolist(), at + context_tokens
+        yield json.dumps({"context": context, "continuation": ids[at:at + tokens].tolist()}) + "\n"
+        at += tokens
+
+
+def as_lines(path, files):
+    """One file of all items, for the peer."""
+    with open(path, "w") as to:
+        for file in files:
+            to.writelines(lines_of(file))
+    return path
+
+
+def score(report, host, what, paths, *more, limit=60):
     """The lines of JSON, or None after a row that says why."""
-    command = [os.path.join(host.build, "worker", "bitworker"), "score", "--precision", "both", *more, path]
+    command = [os.path.join(host.build, "worker", "bitworker"), "score", "--precision", "both", *more, *paths]
     log = os.path.join(report.out, f"score-{what.replace(' ', '-').replace(',', '')}.log")
     code, out = run(command, log, report.left(limit))
     found = json_lines(out)
@@ -57,9 +83,9 @@ def compare(report, host, operands):
     path = draw(os.path.join(report.out, "requests-small.jsonl"), 20, ((1, 120), (1, 40)))
     with open(draw(os.path.join(report.out, "requests-long.jsonl"), 3, ((300, 600), (1, 90)), seed=2)) as more, open(path, "a") as file:
         file.write(more.read())
-    cpu = score(report, host, f"sums on the CPU, {operands}", path, *small_model(operands), "--set=launch.backend=CPU",
+    cpu = score(report, host, f"sums on the CPU, {operands}", [path], *small_model(operands), "--set=launch.backend=CPU",
                 f"--set=launch.threads={host.cpu_threads}")
-    gpu = score(report, host, f"sums on the GPU, {operands}", path, *small_model(operands), f"--set=launch.backend={host.backend}")
+    gpu = score(report, host, f"sums on the GPU, {operands}", [path], *small_model(operands), f"--set=launch.backend={host.backend}")
     if cpu is None or gpu is None:
         return
     for precision in NAMES:
@@ -69,7 +95,7 @@ def compare(report, host, operands):
         report.check(f"sums on the GPU and the CPU, {NAMES[precision]}, {operands}", holds,
                      f"apart {max(apart):.1e} at most, {statistics.mean(apart):.1e} on average, of {statistics.mean(sums(cpu, precision)):.0f}",
                      f"mean <= {mean:g}" + (f", most <= {most:g}" if most else ""))
-    again = score(report, host, f"sums again, {operands}", path, *small_model(operands), f"--set=launch.backend={host.backend}",
+    again = score(report, host, f"sums again, {operands}", [path], *small_model(operands), f"--set=launch.backend={host.backend}",
                   *(["--ranks", "2"] if host.gpus > 1 or host.small else []))
     if again is not None:
         report.check(f"the same bits {'on two ranks' if host.gpus > 1 or host.small else 'again'}, {operands}",
@@ -79,26 +105,27 @@ def compare(report, host, operands):
 # ---- speed
 
 
-def own(report, host, path):
+def own(report, host, paths):
     """requests/s by precision."""
-    lines = score(report, host, "bitworker score, OLMo-1B", path, "--model", "olmo_20m" if host.small else "olmo_1b", "--summary", "--repeat", "3",
-                  "--set=quantizer.weight_measure=MEAN", f"--set=launch.backend={host.backend}", limit=100)
+    lines = score(report, host, "bitworker score, OLMo-1B", paths, "--model", "olmo_20m" if host.small else "olmo_1b", "--summary", "--repeat", "3",
+                  "--set=quantizer.weight_measure=MEAN", f"--set=launch.backend={host.backend}", limit=200)
     for line in lines or []:
         all_s = ITEMS / line["requests_per_s"] * ITEMS_TOKENS / (line["tokens"] / line["requests"])
+        told = f"{line['ms'] / 1e3:.1f} s" if host.requests else f"about {all_s:.0f} s for eleven tasks"
         report.add(f"bitworker score, {NAMES[line['precision']]}", "ok",
-                   f"{line['requests_per_s']:.0f} requests/s, {line['us_per_request']:.1f} us each; of {line['tokens']} tokens {line['rows']} rows computed",
-                   f"about {all_s:.0f} s for eleven tasks", score=line)
+                   f"{line['requests_per_s']:.0f} requests/s, {line['us_per_request']:.1f} us each; {line['requests']} of {line['tokens']} tokens, "
+                   f"{line['rows']} rows computed", told, score=line)
     return {line["precision"]: line["requests_per_s"] for line in lines or []}
 
 
-def peer(report, host, path, phase, *more, limit=90):
+def peer(report, host, path, phase, *more, limit=150):
     """requests/s, or None after a row that says why."""
     what = f"PyTorch, {NAMES[phase]}{''.join(' ' + m for m in more)}"
     log = os.path.join(report.out, f"peer-score-{phase}{''.join(more)}.log")
-    command = [sys.executable, PEER, path, "--phase", phase, *more, *(["--model", "tiny", "--device", "cpu"] if host.small else [])]
+    command = [sys.executable, PEER, path, "--phase", phase, *more, *(["--batch", "64,128"] if host.requests else []), *(["--model", "tiny", "--device", "cpu"] if host.small else [])]
     code, out = run(command, log, report.left(limit))
     lines = json_lines(out)
-    if code != 0 or not lines:
+    if not lines or code not in (0, None):  # what was done before the time was over counts
         report.skip(what, out.strip() if code == 77 else f"not done in {limit} s" if code is None else f"exit {code}: {tail(log)}")
         return None
     best = max(lines, key=lambda line: line["requests_per_s"])
@@ -108,10 +135,14 @@ def peer(report, host, path, phase, *more, limit=90):
 
 
 def speed(report, host, with_peer):
-    """Lengths as HellaSwag has them: contexts of 70 tokens, continuations of 28, 97 a request."""
-    path = draw(os.path.join(report.out, "requests.jsonl"), 20 if host.small else 2000, ((25, 115), (8, 48)), vocab=500 if host.small else 50280)
-    mine = own(report, host, path)
-    if not with_peer:
+    """Lengths as HellaSwag has them: contexts of 50 tokens, continuations of 30."""
+    path = os.path.join(report.out, "requests.jsonl")
+    if host.requests:
+        as_lines(path, host.requests)
+    else:
+        draw(path, 20 if host.small else 2000, ((20, 80), (6, 54)), vocab=500 if host.small else 50280)
+    mine = own(report, host, host.requests or [path])
+    if not with_peer or (host.small and host.requests):  # whose ids a tiny model has not
         return
     for phase in NAMES:
         theirs = peer(report, host, path, phase)
@@ -120,7 +151,7 @@ def speed(report, host, with_peer):
         else:
             report.at_least(f"{NAMES[phase]} over PyTorch's best batch", mine[phase] / theirs, MUST)
     for more in (["--gather"],) if host.small else (["--gather"], ["--compile"]):
-        theirs = peer(report, host, path, "16bit", *more, limit=120)
+        theirs = peer(report, host, path, "16bit", *more, limit=150)
         if theirs is not None and not host.small and "16bit" in mine:
             report.add(f"16-bit over PyTorch {more[0][2:]}", "ok", f"{mine['16bit'] / theirs:.2f}")
 
