@@ -40,6 +40,7 @@ static const struct {
     {BIT_ENCCL, BIT_EXIT_FAILURE, "nccl", "a collective between GPUs failed"},
     {BIT_EDIFFERS, BIT_EXIT_POLICY, "differs", "a step done again came out otherwise"},
     {BIT_EREPLICA, BIT_EXIT_POLICY, "replica", "copies of the weights differ"},
+    {BIT_ELAUNCH, BIT_EXIT_LAUNCH, "launch", "could not be launched", true},
 };
 
 static _Thread_local char note_text[BIT_ERR_TEXT_MAX];

@@ -33,6 +33,7 @@ enum bit_err {
     BIT_ENCCL = -5022,    /* a collective between GPUs failed, or hangs */
     BIT_EDIFFERS = -5023, /* a step done again came out otherwise */
     BIT_EREPLICA = -5024, /* the ranks' copies of the weights differ */
+    BIT_ELAUNCH = -5025,  /* what launches ranks refused to: sbatch, and it would again */
 };
 
 /* Exit codes of every program, after sysexits(3); `bitctl wait` adds the 100s. Never above 125. */
@@ -53,6 +54,7 @@ enum bit_exit {
     BIT_EXIT_NOT_FOUND = 102,
     BIT_EXIT_CANCELLED = 103,
     BIT_EXIT_POLICY = 104, /* stopped by a rule: NaN, no progress */
+    BIT_EXIT_LAUNCH = 105, /* could not be launched: sbatch refused it, or no launch came to train */
 };
 
 /** Text of any code this project returns. Never NULL; static storage, or thread-local for unknown codes. */

@@ -47,7 +47,8 @@ static const char exit_codes[] =
     "0 done, or the run completed; 1 failed; 2 usage; 64 specification; 65 bad data, tokenizer or checkpoint;\n"
     "69 no daemon; 70 internal; 73 cannot write; 75 busy, try again; 77 not permitted; 78 configuration.\n"
     "`wait` and `--follow` also end with 100 run failed, 101 not finished in time, or ended without what was\n"
-    "waited for, 102 no such run, 103 cancelled, 104 stopped by a rule, 130 interrupted (the run goes on).";
+    "waited for, 102 no such run, 103 cancelled, 104 stopped by a rule, 105 could not be launched, 130 interrupted\n"
+    "(the run goes on).";
 
 void bit_help_all(const struct bit_cli_verb *const *verbs)
 {

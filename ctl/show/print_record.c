@@ -1,6 +1,7 @@
 /* Journal records as lines for people. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
@@ -94,6 +95,8 @@ static void slurm(FILE *f, const Bit__SlurmJob *s)
 {
     if (s->job != 0)
         bit_show(f, "Slurm job %" PRIu64 ": %s, %s", s->job, s->state, s->reason);
+    else if (strcmp(s->state, "NOT_SUBMITTED") == 0)
+        bit_show(f, "sbatch does not take it yet: %s", s->reason);
     else
         bit_show(f, "no Slurm job any more: %s, %s", s->state, s->reason);
 }

@@ -192,8 +192,8 @@ const struct bit_cli_verb bit_cmd_wait = {
     .description =
         "Waits until the run has ended, or until what --for names has happened, and survives a restart of the\n"
         "daemon. At the end the exit code tells how: 0 completed, 100 failed, 103 cancelled, 104 stopped by a\n"
-        "rule. If the run ends before what was waited for, it returns with the end's code, or 101 if the run\n"
-        "completed without it.\n\n"
+        "rule, 105 could not be launched. If the run ends before what was waited for, it returns\n"
+        "with the end's code, or 101 if the run completed without it.\n\n"
         "Of several runs all are waited for; each is told with a line, in the order given, and the exit code is\n"
         "the first of theirs that is not 0.",
     .options = options,

@@ -10,6 +10,7 @@
 #include "daemon/client/plan_query.h"
 #include "daemon/client/proof.h"
 #include "daemon/client/run_names.h"
+#include "daemon/client/sbatch_query.h"
 #include "daemon/client/submit_check.h"
 #include "daemon/feed/feed.h"
 #include "daemon/store/init_from.h"
@@ -42,6 +43,8 @@ struct bit_submission {
     struct bit_problems problems, notes; /* of what it names */
     int err;
     char text[BIT_ERR_TEXT_MAX];
+    enum bit_sbatch_answer slurm; /* of SBATCH: whether Slurm would take its job, and why not */
+    char slurm_text[BIT_ERR_TEXT_MAX];
 };
 
 static void free_submission(struct bit_submission *s)
@@ -123,6 +126,20 @@ static void make_run(struct bit_submission *s)
     bit_runs_schedule(r->runs);
 }
 
+/* What is worth to be said and no reason to refuse it. */
+static void warn_of_slurm(const struct bit_submission *s, struct bit_dry_reply *reply)
+{
+    char text[BIT_ERR_TEXT_MAX];
+
+    if (s->slurm == BIT_SBATCH_TAKEN)
+        return;
+    bit_format(text, sizeof text, "%s: %s",
+               s->slurm == BIT_SBATCH_NOT_NOW ? "sbatch --test-only did not tell whether Slurm would take the job"
+                                              : "with the nodes that Slurm has now, it would not start the job",
+               s->slurm_text);
+    bit_dry_reply_warn(reply, "launch.slurm", text);
+}
+
 static void answer_dry_run(struct bit_submission *s, const struct bit_plan_answer *plan)
 {
     const struct bit_dry_facts facts = {
@@ -137,6 +154,7 @@ static void answer_dry_run(struct bit_submission *s, const struct bit_plan_answe
     }
     if (bit_command_lines_make(s->env->config, s->spec, &lines) < 0)
         bit_dry_reply_warn(&reply, NULL, bit_fail_text());
+    warn_of_slurm(s, &reply);
     reply.m.command = lines.item;
     reply.m.n_command = lines.count;
     bit_client_send(s->client, BIT_MSG_DRY_RUN_REPLY, &reply.m);
@@ -164,6 +182,40 @@ static void on_planned(void *arg, const struct bit_plan_answer *plan)
             bit_warn("not planned", "text=%s", plan->text);
         make_run(s);
     }
+}
+
+static void begin_planning(struct bit_submission *s)
+{
+    int err = bit_plan_query_start(s->env, s->spec, on_planned, s);
+
+    if (err < 0)
+        refuse(s, err, bit_fail_text());
+}
+
+/* Told now rather than when a slot is free. What depends on the nodes of the moment is for Slurm to wait for. */
+static void on_sbatch_tested(void *arg, enum bit_sbatch_answer answer, const char *text)
+{
+    struct bit_submission *s = arg;
+
+    s->slurm = answer;
+    bit_format(s->slurm_text, sizeof s->slurm_text, "%s", text);
+    if (s->client == NULL) {
+        free_submission(s);
+    } else if (answer == BIT_SBATCH_REFUSED) {
+        bit_problems_add(&s->problems, "launch.slurm", 0, 0, "sbatch refuses it: %s", text);
+        bit_submit_check_refuse(s->client, BIT_ESPEC, &s->problems);
+        free_submission(s);
+    } else {
+        begin_planning(s);
+    }
+}
+
+static void ask_slurm(struct bit_submission *s)
+{
+    int err = bit_sbatch_query_start(s->env, s->spec, on_sbatch_tested, s);
+
+    if (err < 0)
+        refuse(s, err, bit_fail_text());
 }
 
 /* What the model begins from, where model.init_from is set. */
@@ -273,10 +325,10 @@ static void on_looked(struct bit_user_task *task)
         free_submission(s);
     } else if (s->err < 0) {
         refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);
+    } else if (s->spec->launch->launcher == BIT__LAUNCHER__SBATCH) {
+        ask_slurm(s);
     } else {
-        int err = bit_plan_query_start(s->env, s->spec, on_planned, s);
-        if (err < 0)
-            refuse(s, err, bit_fail_text());
+        begin_planning(s);
     }
 }
 

@@ -81,7 +81,8 @@ static void settle_lost(struct bit_job *job)
 
     if (!r->given_up && !r->run.launch.launched && !fatal && wait_in_queue(job))
         return;
-    if (r->run.launch.launched || job->cause.err < 0) /* a launch that failed is one without gain, too */
+    /* A launch that failed is one without gain, too; what will not be tried again was never a worker. */
+    if (r->run.launch.launched || (job->cause.err < 0 && !fatal))
         bit_lost_record(job);
     if (r->given_up) {
         give_slot_back(job);

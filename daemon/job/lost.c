@@ -25,6 +25,32 @@ static void add_missing(const struct bit_job *job, char *text, size_t room)
     bit_format_more(text, room, "; %s after step %" PRIu64, who, job->runner->run.step);
 }
 
+static bool came_any(const struct bit_job *job)
+{
+    for (uint32_t r = 0; r < job->watch.ranks && job->watch.rank != NULL; r++)
+        if (job->watch.rank[r].pid != 0)
+            return true;
+    return false;
+}
+
+/* The launcher's own failure, in its own last words: no rank is to blame. */
+static void blame_launcher(const struct bit_job *job, const char *log, char *text, size_t room)
+{
+    const struct bit_runner *r = job->runner;
+    const char *name = r->run.spec->launch->launcher == BIT__LAUNCHER__MPIRUN ? r->env->config->mpirun : "srun";
+    char line[256] = "";
+
+    if (job->exit_signal != 0)
+        bit_format(text, room, "the launcher %s was ended by signal %d (%s) before any rank connected", name,
+                   job->exit_signal, strsignal(job->exit_signal));
+    else
+        bit_format(text, room, "the launcher %s ended with exit code %" PRId64 " before any rank connected", name,
+                   job->exit_status);
+    if (log != NULL && bit_launcher_log_read_last(log, line, sizeof line))
+        bit_format_more(text, room, ": %s", line);
+    bit_format_more(text, room, ", see %s", r->run.launch.log);
+}
+
 /* The first of: what the worker said, what the launcher wrote of the rank that ended first, how the launcher ended. */
 static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size_t room)
 {
@@ -53,7 +79,10 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
     } else if (job->exit_signal != 0) {
         m->has_signal = true;
         m->signal = job->exit_signal;
-        bit_format(text, room, "the launcher was ended by signal %d (%s)", job->exit_signal,
+        if (!came_any(job))
+            blame_launcher(job, log, text, room);
+        else
+            bit_format(text, room, "the launcher was ended by signal %d (%s)", job->exit_signal,
                    strsignal(job->exit_signal));
     } else {
         char says[256];
@@ -61,6 +90,8 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
         m->code = (int32_t)job->exit_status;
         if (job->slurm_job != NULL && log != NULL && bit_launcher_log_read_srun(log, says, sizeof says))
             bit_format(text, room, "%s, see %s", says, r->run.launch.log);
+        else if (job->exit_status > 0 && !came_any(job))
+            blame_launcher(job, log, text, room);
         else
             bit_format(text, room, "the worker ended and did not say why, see %s", r->run.launch.log);
     }

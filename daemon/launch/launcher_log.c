@@ -109,6 +109,24 @@ bool bit_launcher_log_srun(const char *text, char *says, size_t room)
     return true;
 }
 
+bool bit_launcher_log_last(const char *text, char *line, size_t room)
+{
+    const char *end = text + strlen(text);
+
+    while (end > text) {
+        const char *begin = end;
+        while (begin > text && begin[-1] != '\n')
+            begin--;
+        const size_t bytes = (size_t)(end - begin), dull = strspn(begin, " \t\r-=*");
+        if (dull < bytes) {
+            bit_format(line, room, "%.*s", bit_format_fit(begin, BIT_MIN(bytes, (size_t)200)), begin);
+            return true;
+        }
+        end = begin > text ? begin - 1 : begin;
+    }
+    return false;
+}
+
 /* The last kilobytes of a file, NUL-terminated. */
 static bool read_tail(const char *path, char text[TAIL_BYTES + 1])
 {
@@ -139,4 +157,11 @@ bool bit_launcher_log_read_srun(const char *path, char *says, size_t room)
     char text[TAIL_BYTES + 1];
 
     return read_tail(path, text) && bit_launcher_log_srun(text, says, room);
+}
+
+bool bit_launcher_log_read_last(const char *path, char *line, size_t room)
+{
+    char text[TAIL_BYTES + 1];
+
+    return read_tail(path, text) && bit_launcher_log_last(text, line, room);
 }

@@ -30,5 +30,9 @@ bool bit_launcher_log_read(const char *path, struct bit_launcher_log *out);
 bool bit_launcher_log_srun(const char *text, char *says, size_t room);
 /** The same from the end of the file at `path`. */
 bool bit_launcher_log_read_srun(const char *path, char *says, size_t room);
+/** The last line that has more than lines of dashes and spaces. Pure; false if there is none. */
+bool bit_launcher_log_last(const char *text, char *line, size_t room);
+/** The same from the end of the file at `path`. */
+bool bit_launcher_log_read_last(const char *path, char *line, size_t room);
 
 #endif

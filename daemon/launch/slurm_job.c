@@ -12,6 +12,7 @@
 
 #include "daemon/launch/hold_script.h" /* made of hold.sh by the build */
 #include "daemon/launch/launch.h"
+#include "daemon/launch/sbatch_answer.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/sys/argv.h"
 #include "daemon/sys/child_run.h"
@@ -222,6 +223,26 @@ int bit_slurm_job_sbatch(const struct bit_config *config, const char *run, const
     return bit_argv_check(out);
 }
 
+int bit_slurm_job_sbatch_test(const struct bit_config *config, const Bit__RunSpec *spec, struct bit_argv *out)
+{
+    *out = (struct bit_argv){0};
+    bit_launch_slurm_tool(config, "sbatch", out);
+    bit_argv_add(out, "--test-only");
+    bit_argv_add(out, "--no-kill");
+    bit_argv_add(out, "--requeue");
+    add_wishes(spec->launch, out);
+    bit_argv_add(out, "--wrap=:");
+    return bit_argv_check(out);
+}
+
+/* It may be taken later: it waits with Slurm's reason, and is asked for again. */
+static void wait_to_submit(struct bit_slurm_job *j, const char *text)
+{
+    bit_warn("not submitted yet", "run=%s text=%s", j->runner->run.id, text);
+    note_state(j, 0, BIT_RUN_SLURM_NOT_SUBMITTED, text);
+    again_in(j, j->runner->env->config->slurm_poll_ms);
+}
+
 static void on_submitted(void *arg, const struct bit_child_output *r)
 {
     struct bit_slurm_job *j = arg;
@@ -232,11 +253,15 @@ static void on_submitted(void *arg, const struct bit_child_output *r)
         note_state(j, number, "PENDING", "submitted"); /* first of all: a job that is not noted would never be ended */
     if (!still_there(j))
         return;
-    bit_child_output_explain(r, "sbatch", text, sizeof text);
+    enum bit_sbatch_answer answer = bit_sbatch_answer_read(r, text, sizeof text);
     if (number > 0 || !j->wanted)
         again_in(j, 0);
+    else if (answer == BIT_SBATCH_NOT_NOW)
+        wait_to_submit(j, text);
+    else if (answer == BIT_SBATCH_TAKEN)
+        tell_ready(j, bit_fail(BIT_ELAUNCH, "sbatch took a job and said no number: '%.64s'", (const char *)r->out));
     else
-        tell_ready(j, bit_fail(r->spawn_err == -ENOENT ? BIT_EUSAGE : BIT_EWORKER, "sbatch: %s", text));
+        tell_ready(j, bit_fail(BIT_ELAUNCH, "sbatch refused: %s", text));
 }
 
 static void submit_job(struct bit_slurm_job *j)

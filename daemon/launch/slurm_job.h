@@ -64,5 +64,7 @@ uint32_t bit_slurm_job_nodes(const Bit__LaunchSpec *launch);
 /** The sbatch command line for a run whose folder that is. *out is the caller's. Errors: -ENOMEM. */
 int bit_slurm_job_sbatch(const struct bit_config *config, const char *run, const char *folder, const Bit__RunSpec *spec,
                          struct bit_argv *out);
+/** The same with --test-only: nothing is submitted. */
+int bit_slurm_job_sbatch_test(const struct bit_config *config, const Bit__RunSpec *spec, struct bit_argv *out);
 
 #endif

@@ -144,6 +144,8 @@ int bit_run_exit_code(int err)
     case BIT_EDATA:
     case BIT_ECORRUPT:
         return BIT_EXIT_CORRUPT;
+    case BIT_ELAUNCH:
+        return BIT_EXIT_LAUNCH;
     case BIT_ENUMERIC:
     case BIT_EDIFFERS:
     case BIT_EREPLICA:
@@ -156,7 +158,7 @@ int bit_run_exit_code(int err)
 bool bit_run_is_fatal(int err)
 {
     return err == BIT_EDATA || err == BIT_EMEMORY || err == BIT_ESPEC || err == BIT_ENUMERIC || err == BIT_EPHASE ||
-           err == BIT_EDIFFERS || err == BIT_EREPLICA;
+           err == BIT_EDIFFERS || err == BIT_EREPLICA || err == BIT_ELAUNCH;
 }
 
 /* ---- applying records */
@@ -443,7 +445,11 @@ static void apply_slurm(struct bit_run *run, const Bit__SlurmJob *m)
     run->slurm.job = m->job;
     bit_format(run->slurm.state, sizeof run->slurm.state, "%s", m->state);
     bit_format(run->slurm.reason, sizeof run->slurm.reason, "%s", m->reason);
-    if (m->job != 0 && (run->state == BIT__RUN_STATE__STARTING || run->state == BIT__RUN_STATE__RESTARTING))
+    if (run->state != BIT__RUN_STATE__STARTING && run->state != BIT__RUN_STATE__RESTARTING)
+        return;
+    if (strcmp(m->state, BIT_RUN_SLURM_NOT_SUBMITTED) == 0)
+        bit_format(run->reason, sizeof run->reason, "sbatch does not take it yet: %s", m->reason);
+    else if (m->job != 0)
         bit_format(run->reason, sizeof run->reason, "Slurm job %" PRIu64 " is %s: %s", m->job, m->state, m->reason);
 }
 

@@ -63,6 +63,8 @@ struct bit_run_rate {
     unsigned count; /* since the phase, or the launch, began */
 };
 
+#define BIT_RUN_SLURM_NOT_SUBMITTED "NOT_SUBMITTED" /* bitd's own word: Slurm does not take a job just now */
+
 /* The Slurm job of a run that is launched by SBATCH. */
 struct bit_run_slurm {
     uint64_t job; /* 0: none */

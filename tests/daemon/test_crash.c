@@ -319,20 +319,6 @@ TEST(a_crash_loop_is_stopped)
     fix_finish(&f);
 }
 
-TEST(a_launcher_that_fails_is_not_tried_for_ever)
-{
-    char run[32];
-
-    fix_init(&f);
-    f.args[0] = "--set";
-    f.args[1] = "mpirun=/bin/false";
-    if (!fix_start(&f))
-        return;
-    fix_submit(&f, "launch.max_restarts=1", run);
-    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY);
-    fix_finish(&f);
-}
-
 /* A spec.pb that makes no sense, or none: the run is left out and said so, and the others live. */
 TEST(a_damaged_specification_hurts_one_run)
 {

@@ -189,7 +189,8 @@ TEST(the_log_is_a_file_that_may_be_renamed)
     kill(f.bitd, SIGHUP);
     wait_for_log(path);
     fix_stop(&f, SIGTERM);
-    snprintf(command, sizeof command, "grep -q listening %s && grep -q stopping %s && ! grep -q stopping %s", old, path, old);
+    snprintf(command, sizeof command, "grep -q listening %s && grep -q stopping %s && ! grep -q stopping %s", old, path,
+             old);
     EXPECT_EQ(system(command), 0);
     fix_finish(&f);
 }

@@ -154,8 +154,9 @@ CASES = {0: completed, 1: failed, 2: usage, 64: specification, 65: corrupt, 69: 
          104: stopped_by_a_rule, 130: interrupted}
 
 
-# 100 is of a failure that is neither of data nor of a rule, such as memory that went between submission and launch.
-ELSEWHERE = {100}
+# 100 is of a failure that is neither of data nor of a rule, such as memory that went between submission and launch; 105 of
+# a launcher that refuses (tests/daemon/test_launcher.c).
+ELSEWHERE = {100, 105}
 
 
 def each_code_is_what_the_help_says():

@@ -139,6 +139,30 @@ def the_command_lines(c):
         assert all(job in others for job in jobs(c)), "a dry run submitted a job"
 
 
+def refused(c):
+    """What sbatch does not take is said in its own words before anything is submitted, and when it is, once."""
+    with Login(c, "refused") as d:
+        path = d.spec(launcher="SBATCH", slurm='nodes: 3 partition: "nowhere"')
+        for how in (("--dry-run",), ()):
+            code, _, err = d.ctl("submit", *how, path)
+            assert code == 64 and "launch.slurm: sbatch refuses it: " in err and "Invalid partition name specified" in err, (code, err)
+        large = d.spec(launcher="SBATCH", slurm="nodes: 7", ranks=7, instances=14)
+        code, out, err = d.ctl("submit", "--dry-run", large)
+        assert code == 0 and "with the nodes that Slurm has now" in out + err, (code, out, err)
+    # A partition that goes between the submission and the launch.
+    shell("scontrol create PartitionName=brief Nodes=ALL MaxTime=INFINITE State=UP")
+    with Login(c, "gone") as d:
+        first = d.begin(steps=4000)
+        second = d.submit(d.spec(name="second", launcher="SBATCH", slurm='nodes: 3 partition: "brief"'))
+        d.reach(first, 3)
+        shell("scontrol delete PartitionName=brief")
+        d.ctl("cancel", first, "--now", check=True)
+        assert d.ctl("wait", second, "-q")[0] == 105
+        status, events = d.status(second), d.events(second)
+        assert status["reason"].startswith("sbatch refused: ") and "Invalid partition" in status["reason"], status
+        assert status["restarts"] == 0 and not any("lost" in e or "launched" in e for e in events), events
+
+
 print(f"seed {SEED}")
-runs.main([a_run_waits_in_the_queue, cancelled_while_it_waits, cancelled_by_scancel, bitd_is_killed_and_comes_back, pre_empted,
+runs.main([a_run_waits_in_the_queue, cancelled_while_it_waits, cancelled_by_scancel, bitd_is_killed_and_comes_back, pre_empted, refused,
            the_command_lines, a_node_is_lost], nodes=4, gpus=2)

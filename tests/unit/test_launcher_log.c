@@ -17,6 +17,18 @@ TEST(names_the_rank_that_was_killed)
     EXPECT(!b.has_code);
 }
 
+TEST(has_the_last_words_of_a_launcher)
+{
+    char line[64];
+
+    EXPECT(bit_launcher_log_last("one\nmpirun: no such host n7\n------\n\n  \n", line, sizeof line));
+    EXPECT_STREQ(line, "mpirun: no such host n7");
+    EXPECT(bit_launcher_log_last("only", line, sizeof line));
+    EXPECT_STREQ(line, "only");
+    EXPECT(!bit_launcher_log_last("", line, sizeof line));
+    EXPECT(!bit_launcher_log_last("\n---\n", line, sizeof line));
+}
+
 TEST(names_the_rank_that_ended)
 {
     struct bit_launcher_log b;

@@ -1,0 +1,18 @@
+/* Asking `sbatch --test-only` whether Slurm would take a run's job. */
+#ifndef BIT_DAEMON_SBATCH_QUERY_H
+#define BIT_DAEMON_SBATCH_QUERY_H
+
+#include "daemon/launch/sbatch_answer.h"
+#include "daemon/sys/env.h"
+#include "proto/bit.pb-c.h"
+
+/* text is borrowed for the call; empty if it would be taken. */
+typedef void bit_sbatch_query_done(void *arg, enum bit_sbatch_answer answer, const char *text);
+
+/**
+ * Nothing is submitted. The answer comes within seconds, NOT_NOW if Slurm has none by then, from the loop and never
+ * before this returns. Errors: -ENOMEM; done is not called then.
+ */
+int bit_sbatch_query_start(const struct bit_env *env, const Bit__RunSpec *spec, bit_sbatch_query_done *done, void *arg);
+
+#endif

@@ -1,0 +1,130 @@
+/* What launches ranks and fails at it is told as what it is, in its own words; and what sbatch does not take. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/check.h"
+#include "proto/err.h"
+#include "tests/daemon/fixture.h"
+
+static struct fix f;
+static char setting[160];
+
+static void write_script(const char *name, const char *body)
+{
+    char path[160];
+
+    snprintf(path, sizeof path, "%s/%s", f.dir, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+    dprintf(fd, "#!/bin/sh\n%s\n", body);
+    close(fd);
+}
+
+static void expect_reason(const char *run, const char *const *says, size_t count)
+{
+    Bit__RunStatus *status = fix_status(&f, run);
+
+    for (size_t i = 0; status != NULL && i < count; i++)
+        EXPECT_CONTAINS(status->reason, says[i]);
+    EXPECT(status != NULL && strstr(status->reason, "data show") == NULL);
+    bit_msg_free(status);
+}
+
+TEST(a_launcher_that_fails_says_why)
+{
+    static const char *const says[] = {"/mpirun ended with exit code 3 before any rank connected: no host n7 is known",
+                                       "see logs/worker-1.log"};
+    char run[32];
+
+    fix_init(&f);
+    write_script("mpirun", "echo starting; echo 'no host n7 is known' >&2; echo -----; exit 3");
+    snprintf(setting, sizeof setting, "mpirun=%s/mpirun", f.dir);
+    f.args[0] = "--set";
+    f.args[1] = setting;
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "launch.max_restarts=0", run);
+    EXPECT(fix_wait_end(&f, run, NULL) > BIT_EXIT_RUN_FAILED);
+    expect_reason(run, says, BIT_COUNT(says));
+    fix_finish(&f);
+}
+
+/* A Slurm whose sbatch says what a test has it say. */
+static bool start_with_slurm(const char *sbatch)
+{
+    fix_init(&f);
+    write_script("sbatch", sbatch);
+    write_script("srun", "exit 0");
+    write_script("scancel", "exit 0");
+    write_script("squeue", "exit 0");
+    snprintf(setting, sizeof setting, "slurm=%s", f.dir);
+    f.args[0] = "--set";
+    f.args[1] = setting;
+    f.args[2] = "--set";
+    f.args[3] = "slurm_poll=0.1";
+    f.args[4] = "--set";
+    f.args[5] = "listen=127.0.0.1:0";
+    return fix_start(&f);
+}
+
+static const char by_sbatch[] = "launch.launcher=SBATCH\nlaunch.slurm.nodes=1";
+
+TEST(what_sbatch_would_refuse_is_not_submitted)
+{
+    char text[1024];
+
+    if (!start_with_slurm("echo 'allocation failure: Invalid account' >&2; exit 1"))
+        return;
+    EXPECT_EQ(fix_submit_refused(&f, by_sbatch, text, sizeof text), BIT_EXIT_SPEC);
+    EXPECT_CONTAINS(text, "launch.slurm: sbatch refuses it: Invalid account");
+    fix_finish(&f);
+}
+
+TEST(what_sbatch_refuses_after_all_is_told_once)
+{
+    static const char *const says[] = {"sbatch refused: Invalid account"};
+    char run[32];
+
+    if (!start_with_slurm("case \"$*\" in *--test-only*) exit 0;; esac\n"
+                          "echo 'sbatch: error: Batch job submission failed: Invalid account' >&2; exit 1"))
+        return;
+    fix_submit(&f, by_sbatch, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_LAUNCH);
+    expect_reason(run, says, BIT_COUNT(says));
+    struct fix_events e;
+    fix_events(&f, run, &e);
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LOST), 0);
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LAUNCHED), 0);
+    fix_events_free(&e);
+    fix_finish(&f);
+}
+
+/* A controller that is away, a limit that is reached: asked again until it takes the job. */
+TEST(what_sbatch_does_not_take_just_now_waits)
+{
+    char run[32], path[160];
+    bool waits = false;
+
+    if (!start_with_slurm(
+            "case \"$*\" in *--test-only*) exit 0;; esac\n"
+            "[ -e $(dirname $0)/back ] || { echo 'sbatch: error: Batch job submission failed: Unable to contact "
+            "slurm controller' >&2; exit 1; }\n"
+            "echo 'sbatch: error: Invalid account' >&2; exit 1"))
+        return;
+    fix_submit(&f, by_sbatch, run);
+    while (!waits) { /* its reason changes without an event of the run's own */
+        Bit__RunStatus *status = fix_status(&f, run);
+        if (!EXPECT(status != NULL && status->state == BIT__RUN_STATE__STARTING))
+            return;
+        waits = strstr(status->reason, "sbatch does not take it yet: Unable to contact slurm controller") != NULL;
+        bit_msg_free(status);
+        usleep(1000);
+    }
+    snprintf(path, sizeof path, "%s/back", f.dir);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_LAUNCH); /* it was asked again, and has another answer now */
+    fix_finish(&f);
+}
+
+TEST_MAIN
