@@ -1,11 +1,53 @@
 #include "daemon/client/depends.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/store/init_from.h"
 #include "daemon/store/runs.h"
+#include "proto/err.h"
+#include "proto/format.h"
+
+/* The real path that it begins from, or what its specification has where none was kept. */
+static char *beginning_of(const struct bit_runner *r, struct bit_init_from *kept)
+{
+    char *path = bit_runner_path(r, "init.pb");
+    const bool known = path != NULL && bit_init_from_load(path, kept) == 0;
+
+    free(path);
+    return strdup(known ? kept->path : r->run.spec->model->init_from);
+}
+
+int bit_depends_init(struct bit_depends *d, const struct bit_runs *runs)
+{
+    struct bit_init_from *kept = calloc(1, sizeof *kept);
+    char folder[PATH_MAX];
+
+    bit_format(folder, sizeof folder, "%s/runs", runs->env->config->state);
+    *d = (struct bit_depends){.folder = realpath(folder, NULL)};
+    d->item = calloc(runs->count + 1, sizeof *d->item);
+    int err = kept == NULL || d->item == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; err == 0 && i < runs->count; i++) {
+        const char *from = runs->runner[i]->run.spec->model->init_from;
+        if (from == NULL || from[0] == '\0')
+            continue;
+        d->item[d->count] = (struct bit_depends_item){runs->runner[i], beginning_of(runs->runner[i], kept)};
+        err = d->item[d->count].path == NULL ? -ENOMEM : 0;
+        d->count += err == 0;
+    }
+    free(kept);
+    return err < 0 ? bit_fail(err, "where the runs begin") : 0;
+}
+
+void bit_depends_finish(struct bit_depends *d)
+{
+    for (size_t i = 0; i < d->count; i++)
+        free(d->item[i].path);
+    free(d->item);
+    free(d->folder);
+}
 
 static bool is_below(const char *path, const char *folder)
 {
@@ -14,44 +56,37 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '/');
 }
 
-/* The real path that it begins from, or what its specification has where none was kept. */
-static bool begins_below(const struct bit_runner *r, const char *folder)
-{
-    const char *from = r->run.spec->model->init_from;
-
-    if (from == NULL || from[0] == '\0')
-        return false;
-    struct bit_init_from *kept = calloc(1, sizeof *kept);
-    char *path = bit_runner_path(r, "init.pb");
-    if (kept != NULL && path != NULL && bit_init_from_load(path, kept) == 0)
-        from = kept->path;
-    const bool below = is_below(from, folder);
-    free(path);
-    free(kept);
-    return below;
-}
-
 static bool needs_it(const struct bit_run *run)
 {
     return run->checkpoints.count == 0 && run->state != BIT__RUN_STATE__COMPLETED;
 }
 
-size_t bit_depends_list(const struct bit_runner *r, const char *below, bool need, char *out, size_t room)
+size_t bit_depends_of(const struct bit_depends *d, const struct bit_runner *r, const char *below, bool need, char *out,
+                      size_t room)
 {
-    const struct bit_runs *runs = r->runs;
-    char *folder = bit_runner_path(r, below), *real = folder != NULL ? realpath(folder, NULL) : NULL;
-    size_t count = 0, at = 0;
+    char folder[PATH_MAX];
+    size_t count = 0;
 
     out[0] = '\0';
-    for (size_t i = 0; real != NULL && i < runs->count; i++) {
-        const struct bit_runner *other = runs->runner[i];
-        if (other == r || (need && !needs_it(&other->run)) || !begins_below(other, real))
+    bit_format(folder, sizeof folder, "%s/%s%s%s", d->folder != NULL ? d->folder : "", r->run.id, below[0] ? "/" : "",
+               below);
+    for (size_t i = 0; i < d->count; i++) {
+        const struct bit_runner *other = d->item[i].runner;
+        if (other == r || (need && !needs_it(&other->run)) || !is_below(d->item[i].path, folder))
             continue;
-        count++;
-        if (at < room)
-            at += (size_t)snprintf(out + at, room - at, "%s%s", at > 0 ? ", " : "", other->run.id);
+        bit_format_more(out, room, "%s%s", count++ > 0 ? ", " : "", other->run.id);
     }
-    free(real);
-    free(folder);
+    return count;
+}
+
+size_t bit_depends_list(const struct bit_runner *r, const char *below, bool need, char *out, size_t room)
+{
+    struct bit_depends d;
+    size_t count = 0;
+
+    out[0] = '\0';
+    if (bit_depends_init(&d, r->runs) == 0)
+        count = bit_depends_of(&d, r, below, need, out, room);
+    bit_depends_finish(&d);
     return count;
 }

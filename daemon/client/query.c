@@ -53,7 +53,7 @@ static size_t select_runs(const struct bit_runs *runs, bool all, struct bit_runn
     size_t count = 0;
 
     for (size_t i = runs->count; i-- > 0 && count < LIST_MAX;)
-        if (may_list(runs->runner[i]) && (all || !bit_run_ended(&runs->runner[i]->run)))
+        if ((all || !bit_run_ended(&runs->runner[i]->run)) && may_list(runs->runner[i]))
             out[count++] = runs->runner[i];
     for (size_t i = 0; i < count / 2; i++) {
         struct bit_runner *swapped = out[i];

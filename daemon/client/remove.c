@@ -40,6 +40,14 @@ struct pruned {
     uint64_t ended_ns, bytes;
 };
 
+/* How many ended runs each user has. */
+struct users {
+    struct {
+        uint32_t uid, ended;
+    } * user;
+    size_t count;
+};
+
 void bit_remove_forget(struct bit_remove *p)
 {
     if (p != NULL)
@@ -85,13 +93,13 @@ static bool list_pins(const struct bit_run *run, char *out, size_t room)
 }
 
 /* Why the run should stay: "step-00000008 of it is pinned". */
-static bool is_missed(const struct bit_runner *r, char *out, size_t room)
+static bool is_missed(const struct bit_depends *d, const struct bit_runner *r, char *out, size_t room)
 {
     char list[96];
 
     if (list_pins(&r->run, out, room))
         return true;
-    if (bit_depends_list(r, "", true, list, sizeof list) == 0)
+    if (bit_depends_of(d, r, "", true, list, sizeof list) == 0)
         return false;
     snprintf(out, room, "%s begins from it and has no checkpoint of its own yet", list);
     return true;
@@ -127,9 +135,23 @@ static void on_ended(void *arg, const struct bit_removal_done *done)
     finish(p);
 }
 
+static bool is_not_missed(struct bit_client *c, const struct bit_runner *r)
+{
+    struct bit_depends depends;
+    char why[WHY_MAX];
+    int err = bit_depends_init(&depends, r->runs);
+    bool missed = err == 0 && is_missed(&depends, r, why, sizeof why);
+
+    bit_depends_finish(&depends);
+    if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+    else if (missed)
+        bit_client_refuse(c, BIT_ESTATE, "%s stays: %s; --force removes it all the same", r->run.id, why);
+    return err == 0 && !missed;
+}
+
 static bool may_remove(struct bit_client *c, const struct bit_runner *r, bool force)
 {
-    char why[WHY_MAX];
 
     if (bit_access_check(&c->peer, &r->run, BIT_VERB_REMOVE) < 0)
         bit_client_refuse(c, BIT_EAUTH, "%s", bit_fail_text());
@@ -138,10 +160,8 @@ static bool may_remove(struct bit_client *c, const struct bit_runner *r, bool fo
                           bit_run_state_name(r->run.state), r->run.id);
     else if (r->job != NULL)
         bit_client_refuse(c, BIT_EBUSY, "%s has ended, and its processes have not yet: try again", r->run.id);
-    else if (!force && is_missed(r, why, sizeof why))
-        bit_client_refuse(c, BIT_ESTATE, "%s stays: %s; --force removes it all the same", r->run.id, why);
     else
-        return true;
+        return force || is_not_missed(c, r);
     return false;
 }
 
@@ -213,34 +233,43 @@ static bool is_of(const struct bit_runner *r, const struct bit_client *c, const 
            (all || r->run.uid == c->peer.uid) && bit_access_check(&c->peer, &r->run, BIT_VERB_REMOVE) == 0;
 }
 
-/* How many of the same user's ended runs are newer. */
-static uint32_t count_newer(const struct bit_runs *runs, size_t index)
+static uint32_t *count_of(struct users *u, uint32_t uid)
 {
-    uint32_t newer = 0;
-
-    for (size_t i = index + 1; i < runs->count; i++)
-        newer += runs->runner[i]->run.uid == runs->runner[index]->run.uid && bit_run_ended(&runs->runner[i]->run);
-    return newer;
+    for (size_t i = 0; i < u->count; i++)
+        if (u->user[i].uid == uid)
+            return &u->user[i].ended;
+    u->user[u->count].uid = uid;
+    return &u->user[u->count++].ended;
 }
 
-static bool is_old(const struct bit_runs *runs, size_t index, const Bit__PruneRequest *m, uint64_t now_ns)
+/* Of each run, whether it is among the newest `keep` of its user that have ended. From the newest down. */
+static int mark_newest(const struct bit_runs *runs, uint32_t keep, bool *newest)
 {
-    const uint64_t ended_ns = runs->runner[index]->run.ended_ns;
-    const uint64_t age_s = now_ns > ended_ns ? (now_ns - ended_ns) / 1000000000 : 0;
+    struct users users = {.user = calloc(runs->count + 1, sizeof *users.user)};
 
-    if (m->has_older_than_s && age_s < m->older_than_s)
-        return false;
-    return !m->has_keep || count_newer(runs, index) >= m->keep;
+    if (users.user == NULL)
+        return -ENOMEM;
+    for (size_t i = runs->count; i-- > 0;)
+        newest[i] = bit_run_ended(&runs->runner[i]->run) && (*count_of(&users, runs->runner[i]->run.uid))++ < keep;
+    free(users.user);
+    return 0;
 }
 
-static int add_pruned(struct bit_remove *p, const struct bit_runner *r)
+static bool is_old(const struct bit_run *run, const Bit__PruneRequest *m, uint64_t now_ns)
+{
+    const uint64_t age_s = now_ns > run->ended_ns ? (now_ns - run->ended_ns) / 1000000000 : 0;
+
+    return !m->has_older_than_s || age_s >= m->older_than_s;
+}
+
+static int add_pruned(struct bit_remove *p, const struct bit_depends *depends, const struct bit_runner *r)
 {
     struct pruned *at = &p->pruned[p->count];
 
     *at = (struct pruned){.state = r->run.state, .uid = r->run.uid, .ended_ns = r->run.ended_ns};
     snprintf(at->id, sizeof at->id, "%s", r->run.id);
     snprintf(at->name, sizeof at->name, "%s", r->run.spec->name ? r->run.spec->name : r->run.id);
-    is_missed(r, at->spared, sizeof at->spared);
+    is_missed(depends, r, at->spared, sizeof at->spared);
     if ((at->dir = strdup(r->dir)) == NULL)
         return -ENOMEM;
     p->count++;
@@ -252,14 +281,20 @@ static int collect(struct bit_remove *p, const Bit__PruneRequest *m)
     const struct bit_runs *runs = p->client->all->runs;
     const uint64_t now_ns = bit_walltime_ns();
     const size_t room = BIT_MIN(runs->count, (size_t)PRUNED_MAX);
-    int err = 0;
+    struct bit_depends depends;
+    bool *newest = calloc(runs->count + 1, sizeof *newest);
+    int err = bit_depends_init(&depends, runs);
 
     p->pruned = calloc(room + 1, sizeof *p->pruned);
-    if (p->pruned == NULL)
-        return -ENOMEM;
+    if (p->pruned == NULL || newest == NULL)
+        err = -ENOMEM;
+    if (err == 0)
+        err = mark_newest(runs, m->has_keep ? m->keep : 0, newest);
     for (size_t i = 0; err == 0 && i < runs->count && p->count < room; i++)
-        if (is_of(runs->runner[i], p->client, m) && is_old(runs, i, m, now_ns))
-            err = add_pruned(p, runs->runner[i]);
+        if (!newest[i] && is_of(runs->runner[i], p->client, m) && is_old(&runs->runner[i]->run, m, now_ns))
+            err = add_pruned(p, &depends, runs->runner[i]);
+    bit_depends_finish(&depends);
+    free(newest);
     return err;
 }
 
