@@ -61,11 +61,11 @@ void bit_help_all(const struct bit_cli_verb *const *verbs)
            "of yours, never another's. Which of several of a name is taken is said, and none is changed in doubt.\n"
            "Every verb has --help; every reading verb has --json, which `bitctl help json` explains.\n\n"
            "A first run:\n"
-           "  $ bitd --log bitd.log &                           start the daemon for this user\n"
+           "  $ bitd --log bitd.log &                              # start the daemon for this user\n"
            "  $ bitctl tokenize --tokenizer tokenizer.json --output tokens documents.jsonl.gz\n"
-           "  $ bitctl submit --dry-run run.txtpb               what it would do, and every mistake in it\n"
+           "  $ bitctl check run.txtpb                             # what it would do, and every mistake in it\n"
            "  $ bitctl submit --follow run.txtpb\n"
-           "  $ bitctl switch @last --at 4000 --reset-optimizer move the switch while the run runs\n\n"
+           "  $ bitctl switch @last --at 4000 --reset-optimizer    # move the switch while the run runs\n\n"
            "Exit codes:\n%s\n",
            exit_codes);
 }

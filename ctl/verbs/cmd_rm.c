@@ -53,7 +53,7 @@ const struct bit_cli_verb bit_cmd_rm = {
     .options = options,
     .quiet = "Nothing: the exit code says it.",
     .json = objects,
-    .examples = "$ bitctl rm r7 r8\n"
-                "$ bitctl rm --dry-run r7",
+    .examples = "$ bitctl rm --dry-run r7\n"
+                "$ bitctl rm r7 r8",
     .run = run,
 };

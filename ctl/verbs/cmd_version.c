@@ -76,6 +76,6 @@ const struct bit_cli_verb bit_cmd_version = {
     .options = options,
     .quiet = "The same.",
     .json = objects,
-    .examples = NULL,
+    .examples = "$ bitctl version",
     .run = run,
 };

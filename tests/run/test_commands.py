@@ -1,0 +1,251 @@
+"""Every command that README.md, --help and the man pages show does what it says, in a folder that has what it names.
+
+    test_commands.py FAKE_WORKER FAKE_MPIRUN [FUNCTION]...
+
+Runs are trained by the fake worker, as fast as the file `us` says when they are launched: 0 for one that is to end,
+microseconds a step for one that is to be caught on its way.
+"""
+import gzip
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+
+import fixture
+
+FAKE_WORKER, FAKE_MPIRUN = (os.path.abspath(path) for path in sys.argv[1:3])
+del sys.argv[1:3]
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SMALL = os.path.join(ROOT, "tests", "tokenize", "small.json")
+SLOW_US = 20000
+RUN = """
+name: "example"
+model {{ layers: 1 width: 32 heads: 2 mlp_hidden: 64 vocab: {vocab} context: 16 }}
+data {{ train: "tokens/part-0-00000.npy" }}
+batch {{ instances: 16 }}
+schedule {{ steps: 6100 peak_lr: 1e-3 warmup_steps: 5 }}
+phases {{ switch {{ at_step: 5000 optimizer: RESET }} }}
+checkpoint {{ every: 1000 keep_last: 3 keep_every: 2000 }}
+launch {{ ranks: 4 threads: 1 }}
+"""
+
+# A command and the codes that it may end with where that is not 0: what it is an example of.
+ENDS_WITH = {r"bitctl diff (keep reset|@last@1|r3 r4)": (0, 1), r"bitctl top$": (124,)}
+
+
+def zstd(text):
+    """A frame of one raw block."""
+    return b"\x28\xb5\x2f\xfd" + b"\x20" + bytes([len(text)]) + struct.pack("<I", len(text) << 3 | 1)[:3] + text
+
+
+def documents(count):
+    words = "the quick brown fox jumps over a lazy dog while it rains and nobody looks".split()
+    return [json.dumps({"id": str(i), "text": " ".join(words[(i * k) % len(words)] for k in range(1, 60))}) for i in range(count)]
+
+
+class World(fixture.Daemon):
+    """A folder as the examples mean it: documents, a tokenizer, tokens, run.txtpb, runs r1 to r7, of which two are keep and reset."""
+
+    def __init__(self, runs=True):
+        self.runs = runs
+        super().__init__(f"mpirun = {FAKE_MPIRUN}\n")
+        wrapper = os.path.join(self.dir, "worker")
+        with open(wrapper, "w") as f:
+            f.write(f'#!/bin/sh\nexport FAKE_STEP_US=$(cat "{self.dir}/us")\nexec "{FAKE_WORKER}" "$@"\n')
+        os.chmod(wrapper, 0o755)
+        with open(self.config, "a") as f:
+            f.write(f"worker = {wrapper}\n")
+        self.speed(0)
+        self.env = {**os.environ, "BITD_SOCKET": self.socket, "PATH": os.pathsep.join(
+            [os.path.dirname(self.bitctl), os.path.dirname(self.bitd), os.environ["PATH"]])}
+
+    def __enter__(self):
+        super().__enter__()
+        self.write_inputs()
+        if self.runs:
+            self.make_runs()
+        return self
+
+    def speed(self, us):
+        with open(os.path.join(self.dir, "us"), "w") as f:
+            f.write(str(us))
+
+    def write(self, name, data):
+        path = os.path.join(self.dir, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(data)
+
+    def write_inputs(self):
+        shutil.copy(SMALL, os.path.join(self.dir, "tokenizer.json"))
+        lines = "\n".join(documents(300)).encode() + b"\n"
+        for name in ("documents.jsonl.gz", "documents/a.jsonl.gz", "dolma/wiki-0000.json.gz", "dolma/v1_5/a.json.gz"):
+            self.write(name, gzip.compress(lines))
+        self.write("valid.jsonl.zst", zstd((documents(1)[0][:100] + '"}\n').encode()))
+        choices = [{"task": "copa", "document": n, "choice": i, "context": "the", "continuation": word, "label": 0, "metric": "acc"}
+                   for n in range(20) for i, word in enumerate((" fox", " dog"))]
+        self.write("build/tasks/copa.jsonl", "".join(json.dumps(choice) + "\n" for choice in choices).encode())
+        self.shell("bitctl tokenize -q -t tokenizer.json -o tokens documents.jsonl.gz")
+        self.fill_data()
+        with open(os.path.join(self.dir, "tokens", "dataset.json")) as f:
+            vocab = json.load(f)["tokenizer"]["vocab"]
+        self.write("run.txtpb", RUN.format(vocab=vocab).encode())
+
+    def fill_data(self):
+        for name in ("train", "valid"):
+            shutil.copytree(os.path.join(self.dir, "tokens"), os.path.join(self.dir, "data", name), dirs_exist_ok=True)
+        self.shell("bitctl tokenize -q -t tokenizer.json -o data/tasks --requests build/tasks")
+
+    def make_runs(self):
+        for name in ("a", "b", "keep", "reset", "c", "d", "e"):
+            few = "" if name in ("keep", "reset", "e") else "--set schedule.steps=10 --set phases.switch="
+            self.shell(f"bitctl submit -q --wait run.txtpb --name {name} {few}")
+        runs = self.ctl("ps", "-aq", check=True)[1].split()
+        assert runs == [f"r{i}" for i in range(1, 8)], runs
+        shutil.copytree(os.path.join(self.state, "runs", "r7", "checkpoints", "step-00002000"), os.path.join(self.dir, "step-00002000"))
+        shutil.copy(os.path.join(self.state, "runs", "r7", "spec.pb"), os.path.join(self.dir, "run.pb"))
+
+    def shell(self, command, codes=(0,)):
+        p = subprocess.run(["bash", "-c", command], cwd=self.dir, env=self.env, capture_output=True, text=True, timeout=120)
+        assert p.returncode in codes, f"`{command}` ended with {p.returncode}: {p.stderr[-600:]}{p.stdout[-600:]}"
+        return p.stdout
+
+    # ---- what a command needs to be there
+
+    def last(self):
+        code, out, _ = self.ctl("status", "@last", "--json")
+        return json.loads(out) if code == 0 else {"state": "none"}
+
+    def ended(self):
+        if self.last()["state"] in ("completed", "cancelled", "failed", "none"):
+            return
+        self.shell("bitctl cancel @last --now")
+        self.shell("bitctl wait @last", (103,))
+
+    def twice_launched(self):
+        self.trains()
+        self.paused()
+        self.shell("bitctl resume @last && bitctl wait @last")
+
+    def trains(self):
+        """One that cannot be past step 4000 before the test has gone on."""
+        if self.last()["state"] == "training" and self.last()["step"] < 1000:
+            return
+        self.ended()
+        self.speed(SLOW_US)
+        self.shell("bitctl submit -q run.txtpb && bitctl wait @last --for step=1")
+        self.speed(0)
+
+    def paused(self):
+        if self.last()["state"] != "paused":
+            self.trains()
+            self.shell("bitctl pause @last")
+
+    def completed(self):
+        if self.last()["state"] != "completed":
+            self.ended()
+            self.shell("bitctl submit -q --wait run.txtpb")
+
+    def cancelled_r7(self):
+        self.ended()
+        self.speed(SLOW_US)
+        self.shell("bitctl resume r7 --steps 6101 && bitctl cancel r7")
+        self.speed(0)
+
+    def completed_r7(self):
+        self.shell("bitctl wait r7")
+
+    def unpinned_r7(self):
+        self.shell("bitctl ckpt unpin r7 2000 4000")
+
+    def prepare(self, command):
+        before = ((r"bitctl (switch|checkpoint|pause|cancel)\b", self.trains), (r"bitctl resume @last", self.paused),
+                  (r"bitctl resume r7 --from", self.cancelled_r7), (r"bitctl resume r7 --steps", self.completed_r7),
+                  (r"bitctl rm", self.unpinned_r7), (r"@last@2", self.twice_launched),
+                  (r"bitctl (wait|data show|top @last|ckpt)", self.completed))
+        if command.startswith("bitctl tokenize"):
+            for folder in ("data", "tokens"):
+                shutil.rmtree(os.path.join(self.dir, folder), ignore_errors=True)
+        for pattern, make in before:
+            if re.match(pattern, command) or (pattern[0] == "@" and pattern in command):
+                return make()
+        return self.ended()
+
+    def does(self, command):
+        self.prepare(command)
+        codes = next((codes for pattern, codes in ENDS_WITH.items() if re.match(pattern, command)), (0,))
+        self.shell(f"timeout 3 {command}" if 124 in codes else command, codes)
+        self.make_tokens_again(command)
+
+    def make_tokens_again(self, command):
+        if command.startswith("bitctl tokenize") and not os.path.exists(os.path.join(self.dir, "tokens")):
+            self.shell("bitctl tokenize -q -t tokenizer.json -o tokens documents.jsonl.gz")
+        if command.startswith("bitctl tokenize"):
+            self.fill_data()
+
+
+def commands_of(text):
+    """Of lines with explanations behind two spaces or more, and several commands in a row."""
+    for line in text.split("\n"):
+        for piece in re.split(r"\s{2,}", line.strip().removeprefix("$ ")):
+            if re.match(r"(bitctl|bitd|id=)", piece):
+                yield piece
+
+
+def verbs(d):
+    return re.findall(r"^  ([a-z]+) {2,}", d.shell("bitctl help"), re.M)
+
+
+def examples_of(d, verb):
+    text = d.shell(f"bitctl {verb} --help")
+    return [line[2:] for line in text.partition("\nExamples:\n")[2].split("\n") if line.startswith("$ ")]
+
+
+def every_verb_has_examples_that_work():
+    with World() as d:
+        count = 0
+        for verb in sorted(verbs(d), key=lambda verb: verb in ("rm", "prune")):  # at the end
+            lines = examples_of(d, verb)
+            assert lines, f"bitctl {verb} --help has no example"
+            man = re.sub(r"\\(.)", lambda m: m[1] if m[1] != "e" else "\\", d.shell(f"bitctl --man {verb}"))
+            for line in lines:
+                assert f"$ {line}" in man, f"bitctl-{verb}(1) lacks {line!r}"
+                for command in commands_of(line):
+                    d.does(command)
+                    count += 1
+        print(f"         {count} commands")
+
+
+def the_first_run_of_the_help():
+    with World(runs=False) as d:
+        lines = re.findall(r"^  \$ (.*)", d.shell("bitctl help"), re.M)
+        commands = [c for line in lines for c in commands_of(line)]
+        assert len(commands) == len(lines) > 4, commands
+        for command in commands[1:]:  # bitd & is there
+            d.does(command)
+
+
+def the_readmes_commands():
+    with World() as d:
+        with open(os.path.join(ROOT, "README.md")) as f:
+            block = re.search(r"^```\n(bitd .*?)^```", f.read(), re.M | re.S)[1]
+        commands = list(commands_of(block))
+        assert commands[0].startswith("bitd ") and len(commands) > 8, commands
+        for command in commands[1:]:
+            d.does(command)
+
+
+def bitds_own():
+    with World(runs=False) as d:
+        text = d.shell("bitd --help").replace("/tmp/try", os.path.join(d.dir, "try"))
+        lines = re.findall(r"^  (bit(?:d|ctl) .*)", text, re.M)
+        assert len(lines) == 2, text
+        wait = f"until bitctl ps -q --state {d.dir}/try 2>/dev/null; do sleep 0.05; done"
+        follow = lines[1] + " --set schedule.steps=10 --set phases.switch.at_step=6 --set launch.ranks=2"  # real workers
+        d.shell(f"unset BITD_SOCKET XDG_RUNTIME_DIR\n{lines[0]}\n{wait}\n{follow}; code=$?; kill $!; wait; exit $code")
+
+
+fixture.main([every_verb_has_examples_that_work, the_first_run_of_the_help, the_readmes_commands, bitds_own])
