@@ -1,8 +1,10 @@
-/* Messages, frames and checkpoints' headers with memory running out at every single allocation: -ENOMEM each time,
- * nothing lost, and nothing handed out. */
+/* Messages, frames, checkpoints' headers and tasks with memory running out at every single allocation: -ENOMEM each
+ * time, nothing lost, and nothing handed out. */
 #include "tests/failing_malloc.h"
 
 #include "proto/ckpt/checkpoint.h"
+#include "proto/data/request_file.h"
+#include "proto/data/task_score.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
@@ -30,6 +32,43 @@ static void exhaust(int (*work)(void))
     }
     EXPECT_EQ(err, 0);
     EXPECT(granted > 1);
+}
+
+/* Written, read and scored. */
+static int score_a_task(void)
+{
+    struct bit_request_document document = {.choices = 2};
+    struct bit_request_item item[2] = {
+        {.context_tokens = 1, .continuation_tokens = 1, .characters = 1, .bytes = 1},
+        {.context_tokens = 1, .continuation_tokens = 1, .characters = 1, .bytes = 1, .same_context = true}};
+    uint16_t ids[] = {1, 2, 3};
+    const double sum[2] = {-1, -2};
+    const struct bit_request_file made = {.task = "t",
+                                          .metric = BIT_METRIC_F1,
+                                          .tokenizer = "t",
+                                          .vocab = 4,
+                                          .token_bytes = 2,
+                                          .document = &document,
+                                          .document_count = 1,
+                                          .item = item,
+                                          .item_count = 2,
+                                          .ids = ids,
+                                          .id_count = 3,
+                                          .sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+    struct bit_request_file f = {0};
+    struct bit_task_score s = {0};
+    uint8_t *bytes = NULL;
+    size_t count = 0;
+    int err = bit_request_file_encode(&made, &bytes, &count);
+
+    if (err == 0)
+        err = bit_request_file_parse(bytes, count, "t", &f);
+    if (err == 0)
+        err = bit_task_score_compute(&f, sum, &s);
+    bit_task_score_finish(&s);
+    bit_request_file_finish(&f);
+    free(bytes);
+    return err;
 }
 
 static int read_safetensors(void)
@@ -115,6 +154,11 @@ TEST(reading_a_header)
 TEST(writing_a_header)
 {
     exhaust(write_safetensors);
+}
+
+TEST(a_task)
+{
+    exhaust(score_a_task);
 }
 
 TEST(a_request)
