@@ -88,7 +88,7 @@ static int info_file(const struct bit_data_options *o, const char *path)
     if (err == 0 && o->cli->json)
         err = info_json(path, &f, &whole, &cut);
     else if (err == 0)
-        bit_show(stdout, "%-16s %-8s %9u %9u %10" PRIu64 " %7u %7u  %s\n", f.task, bit_task_metric_name(f.metric),
+        bit_show(stdout, "%-16s %-8s %9u %7u %8" PRIu64 " %7u %6u  %s\n", f.task, bit_task_metric_name(f.metric),
                  f.document_count, f.item_count, f.id_count, whole.longest, cut.cut, path);
     bit_request_file_finish(&f);
     return err;
@@ -99,7 +99,7 @@ int bit_data_requests_info(const struct bit_data_options *o, const struct bit_da
     int code = BIT_EXIT_OK;
 
     if (!o->cli->json && !o->cli->quiet)
-        bit_show(stdout, "%-16s %-8s %9s %9s %10s %7s %7s  %s\n", "TASK", "METRIC", "DOCUMENTS", "ITEMS", "TOKENS",
+        bit_show(stdout, "%-16s %-8s %9s %7s %8s %7s %6s  %s\n", "TASK", "METRIC", "DOCUMENTS", "ITEMS", "TOKENS",
                  "LONGEST", "CUT", "FILE");
     for (size_t i = 0; i < files->count; i++) {
         int err = info_file(o, files->path[i]);
@@ -233,9 +233,9 @@ static int print_text(const struct showing *s, const char *what, uint64_t at, ui
 
 static int print_item(const struct showing *s, const struct bit_request_item *item, bool right)
 {
-    bit_show(stdout, "  choice %u%s: %u tokens after %u of context%s, %u characters, %u bytes\n", item->choice,
-             right ? ", the right one" : "", item->continuation_tokens, item->context_tokens,
-             item->same_context ? " (as before)" : "", item->characters, item->bytes);
+    bit_show(stdout, "  choice %u%s: context %u tokens%s, continuation %u, %u characters\n", item->choice,
+             right ? ", the right one" : "", item->context_tokens, item->same_context ? " (as before)" : "",
+             item->continuation_tokens, item->characters);
     int err = item->same_context ? 0 : print_text(s, "context", item->context_at, item->context_tokens);
     return err < 0 ? err : print_text(s, "continuation", item->continuation_at, item->continuation_tokens);
 }
