@@ -43,16 +43,33 @@ static void add_finding(struct bit_doctor *d, Bit__Severity severity, const char
     d->item[i].advice = bit_lend(advice);
 }
 
+static const char *advise_resume(const struct bit_doctor_facts *f, struct bit_doctor *d)
+{
+    const struct bit_run_checkpoint *newest = bit_run_newest(f->run);
+    const char *causes = f->state == BIT__RUN_STATE__FAILED ? "; bitctl events and bitctl log have what led to it" : "";
+
+    if (f->damaged)
+        return "a backup of its journal is the only help";
+    bit_format(d->resume, sizeof d->resume, "`bitctl resume %s` goes on from %s%s", f->run->id,
+               newest ? newest->name : "the beginning", causes);
+    return d->resume;
+}
+
 static void judge_state(const struct bit_doctor_facts *f, struct bit_doctor *d)
 {
     const struct bit_run *run = f->run;
 
     if (f->state == BIT__RUN_STATE__FAILED)
-        add_finding(d, BIT__SEVERITY__BAD, "state", "bitctl events and bitctl log have what led to it", "failed: %s",
-                    f->reason);
+        add_finding(d, BIT__SEVERITY__BAD, "state", advise_resume(f, d), "failed: %s", f->reason);
+    else if (f->state == BIT__RUN_STATE__CANCELLED)
+        add_finding(d, BIT__SEVERITY__NOTICE, "state", advise_resume(f, d), "%s", f->reason);
     else if (f->state == BIT__RUN_STATE__BLOCKED)
         add_finding(d, BIT__SEVERITY__BAD, "state", "it goes on by itself once that is cured", "stands still: %s",
                     f->reason);
+    else if (f->state == BIT__RUN_STATE__RESTARTING && run->launch.failures > 0)
+        add_finding(d, BIT__SEVERITY__BAD, "launch",
+                    "bitctl log has what the launcher said; it is tried again until launch_patience of bitd is over",
+                    "%s", f->reason);
     else if (run->fruitless > 1)
         add_finding(
             d, BIT__SEVERITY__BAD, "restarts",
@@ -259,6 +276,7 @@ static int send_reply(struct bit_client *c, struct bit_runner *r, struct bit_sta
     struct bit_doctor_facts f = {.run = &r->run,
                                  .state = status->message.state,
                                  .reason = status->message.reason ? status->message.reason : "",
+                                 .damaged = r->corrupt,
                                  .report_s = -1,
                                  .watchdog_s = -1};
     int err = 0;

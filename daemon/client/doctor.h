@@ -16,6 +16,7 @@ struct bit_doctor_facts {
     const struct bit_run *run;
     Bit__RunState state; /* as people see it */
     const char *reason;
+    bool damaged; /* its journal is: nothing can be done about the run */
     double report_s, watchdog_s;
     struct {
         uint32_t rank;
@@ -35,6 +36,7 @@ struct bit_doctor_facts {
 struct bit_doctor {
     Bit__Finding item[BIT_DOCTOR_FINDINGS_MAX], *list[BIT_DOCTOR_FINDINGS_MAX];
     char text[BIT_DOCTOR_FINDINGS_MAX][320];
+    char resume[192]; /* the advice how to go on */
     size_t count;
 };
 

@@ -23,6 +23,21 @@ Bit__RunState bit_status_state(const struct bit_runner *r)
     return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
 }
 
+/* What is said of a launch that was lost: when the next one is. */
+static bool fill_retry(struct bit_status *s, const struct bit_runner *r)
+{
+    const struct bit_job *job = r->job;
+
+    if (job == NULL || r->run.state != BIT__RUN_STATE__RESTARTING || job->retry[0] == '\0')
+        return false;
+    s->message.has_retry_s = bit_job_waits_to_launch(job, &s->message.retry_s);
+    if (s->message.has_retry_s)
+        bit_format(s->reason, sizeof s->reason, "%s; next try in %.0f s", job->retry, ceil(s->message.retry_s));
+    else
+        bit_format(s->reason, sizeof s->reason, "%s; is being launched again", job->retry);
+    return true;
+}
+
 static void fill_state(struct bit_status *s, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
@@ -38,7 +53,7 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
         bit_format(s->reason, sizeof s->reason, "data: %s", text);
     else if (m->state == BIT__RUN_STATE__BLOCKED)
         bit_format(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoints.error);
-    else
+    else if (!fill_retry(s, r))
         bit_format(s->reason, sizeof s->reason, "%s", run->reason);
     m->queue_position = bit_runs_queue_position(r->runs, r);
     m->has_queue_position = m->queue_position > 0;

@@ -336,6 +336,14 @@ void bit_job_set_deadline(struct bit_job *job, uint64_t ms)
     uv_timer_start(&job->deadline, on_deadline, ms, 0);
 }
 
+bool bit_job_waits_to_launch(const struct bit_job *job, double *s)
+{
+    if (job->phase != BIT_JOB_WAITING)
+        return false;
+    *s = (double)uv_timer_get_due_in(&job->deadline) / 1000;
+    return true;
+}
+
 void bit_job_expect(struct bit_job *job)
 {
     const struct bit_config *config = job->runner->env->config;

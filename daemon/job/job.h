@@ -113,6 +113,9 @@ struct bit_job {
     char read_error[BIT_ERR_TEXT_MAX]; /* of the last try; empty: none failed */
     uv_timer_t read_retry;
 
+    char retry[BIT_ERR_TEXT_MAX]; /* why it waits for its next launch, or is being launched again; empty: it is not */
+    uint64_t failing_ms;          /* on the loop's clock: since then no launch came to be ready; 0: the last one did */
+
     char leaving[BIT_ERR_TEXT_MAX]; /* why it leaves although bitd stays; empty: it does not */
 
     struct bit_tally tally;      /* who said that he is done */
@@ -158,6 +161,8 @@ void bit_job_set_deadline(struct bit_job *job, uint64_t ms);
 void bit_job_expect(struct bit_job *job);
 /** How long that may take. */
 uint64_t bit_job_limit_ms(const struct bit_job *job);
+/** Seconds until its next launch; false if it does not wait for one. */
+bool bit_job_waits_to_launch(const struct bit_job *job, double *s);
 /** Some ranks have said that they are done, and the others are about to: the first that has not. */
 bool bit_job_waits_for_rest(const struct bit_job *job, uint32_t *first);
 

@@ -30,16 +30,24 @@ static void give_slot_back(struct bit_job *job)
     bit_runs_schedule(r->runs);
 }
 
-static void wait_and_relaunch(struct bit_job *job)
+/* Going back is no loss: it is launched again at once. */
+static void relaunch(struct bit_job *job, bool lost)
 {
     struct bit_runner *r = job->runner;
-    char why[BIT_ERR_TEXT_MAX];
+    const struct bit_run *run = &r->run;
+    uint64_t ms = lost ? bit_run_backoff_ms(run, r->env->config->restart_delay_max_ms) : 0;
 
-    bit_format(why, sizeof why, "%s", job->cause.text);
-    bit_runner_set_state(r, BIT__RUN_STATE__RESTARTING, "%s", why);
+    if (lost && run->launch.failures > 0)
+        bit_format(job->retry, sizeof job->retry, "launch %u failed: %s", run->launch.failures, job->cause.text);
+    else
+        bit_format(job->retry, sizeof job->retry, "%s", job->cause.text);
+    if (lost)
+        bit_runner_set_state(r, BIT__RUN_STATE__RESTARTING, "%s; next try in %g s", job->retry, (double)ms / 1000);
+    else
+        bit_runner_set_state(r, BIT__RUN_STATE__RESTARTING, "%s", job->retry);
     bit_job_forget_launch(job);
     job->phase = BIT_JOB_WAITING;
-    bit_job_set_deadline(job, bit_run_backoff_ms(&r->run));
+    bit_job_set_deadline(job, ms);
 }
 
 /* It would go on for ever. What the step that it cannot pass trains on may be why. */
@@ -55,9 +63,40 @@ static void stop_loop(struct bit_job *job)
                    "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
                    next);
     bit_runner_fail(r, BIT_EXIT_POLICY,
-                    "no step gained in %u launches, the last ended after step %" PRIu64
+                    "no step gained in %u launch%s, the last ended after step %" PRIu64
                     "%s; the last good checkpoint is %s; %s",
-                    r->run.fruitless, r->run.step, documents, good ? good->name : "none", job->cause.text);
+                    r->run.fruitless, r->run.fruitless == 1 ? "" : "es", r->run.step, documents,
+                    good ? good->name : "none", job->cause.text);
+}
+
+/* Whatever is away at a launch may be back at a later one, but not for ever; where nothing is to be launched again, not
+ * at all. */
+static void stop_launching(struct bit_job *job)
+{
+    struct bit_runner *r = job->runner;
+    unsigned failures = r->run.launch.failures;
+
+    if (r->run.spec->launch->max_restarts == 0)
+        bit_runner_fail(r, BIT_EXIT_LAUNCH, "the launch failed, and launch.max_restarts is 0: %s", job->cause.text);
+    else
+        bit_runner_fail(r, BIT_EXIT_LAUNCH, "%u launch%s failed within launch_patience, %g s; the last one: %s",
+                        failures, failures == 1 ? "" : "es", (double)r->env->config->launch_patience_ms / 1000,
+                        job->cause.text);
+}
+
+/* A launch whose worker was ready once is none that fails. */
+static bool is_past_patience(struct bit_job *job)
+{
+    const struct bit_runner *r = job->runner;
+    uint64_t now = uv_now(r->env->loop);
+
+    if (r->run.launch.failures == 0) {
+        job->failing_ms = 0;
+        return false;
+    }
+    if (job->failing_ms == 0)
+        job->failing_ms = now;
+    return r->run.spec->launch->max_restarts == 0 || now - job->failing_ms >= r->env->config->launch_patience_ms;
 }
 
 /* What the next launch needs is not here: nothing was tried, and the run waits for it in the queue. */
@@ -78,11 +117,12 @@ static void settle_lost(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     const bool fatal = bit_run_is_fatal(job->cause.err);
+    /* Also a launch that failed; what will not be tried again was never a worker. */
+    const bool lost = r->run.launch.launched || (job->cause.err < 0 && !fatal);
 
     if (!r->given_up && !r->run.launch.launched && !fatal && wait_in_queue(job))
         return;
-    /* A launch that failed is one without gain, too; what will not be tried again was never a worker. */
-    if (r->run.launch.launched || (job->cause.err < 0 && !fatal))
+    if (lost)
         bit_lost_record(job);
     if (r->given_up) {
         give_slot_back(job);
@@ -94,8 +134,11 @@ static void settle_lost(struct bit_job *job)
     } else if (r->run.fruitless > r->run.spec->launch->max_restarts) {
         stop_loop(job);
         give_slot_back(job);
+    } else if (lost && is_past_patience(job)) {
+        stop_launching(job);
+        give_slot_back(job);
     } else {
-        wait_and_relaunch(job);
+        relaunch(job, lost);
     }
 }
 

@@ -92,6 +92,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     bit_watch_forget_orders(&job->watch);
     job->phase = BIT_JOB_TRAINING;
     job->ready = job->stood = true;
+    job->retry[0] = '\0';
     job->promised = 0;
     bit_order_sequence_init(&job->sequence, &r->run, m->step, m->phase->precision);
     job->sequence.shutdown = r->env->stopping || job->leaving[0] != '\0';

@@ -12,8 +12,8 @@
 #include "proto/format.h"
 #include "proto/wire/msg.h"
 
-#define BACKOFF_FIRST_MS 200
-#define BACKOFF_LAST_MS  30000
+#define BACKOFF_FIRST_MS  1000
+#define BACKOFF_DOUBLINGS 20
 
 void bit_run_init(struct bit_run *run, uint64_t number, Bit__RunSpec *spec)
 {
@@ -102,11 +102,12 @@ bool bit_run_asked_at(const struct bit_run *run, uint64_t step)
     return false;
 }
 
-uint64_t bit_run_backoff_ms(const struct bit_run *run)
+uint64_t bit_run_backoff_ms(const struct bit_run *run, uint64_t most_ms)
 {
-    unsigned doublings = run->fruitless ? BIT_MIN(run->fruitless - 1, 10u) : 0;
+    unsigned losses = BIT_MAX(run->launch.failures, run->fruitless);
+    unsigned doublings = losses > 0 ? BIT_MIN(losses - 1, (unsigned)BACKOFF_DOUBLINGS) : 0;
 
-    return BIT_MIN((uint64_t)BACKOFF_FIRST_MS << doublings, (uint64_t)BACKOFF_LAST_MS);
+    return BIT_MIN((uint64_t)BACKOFF_FIRST_MS << doublings, most_ms);
 }
 
 uint64_t bit_run_position(const struct bit_run *run, uint64_t step)
@@ -237,6 +238,7 @@ static void forget_end(struct bit_run *run)
     run->has_digest = false;
     run->launch.launched = false;
     run->launch.done.known = false;
+    run->launch.failures = 0;
     run->fruitless = 0;
     run->due = (struct bit_run_due){0};
     run->checkpoints.failures = 0;
@@ -278,6 +280,7 @@ static void apply_launched(struct bit_run *run, const Bit__WorkerLaunched *m)
     run->launch.pid = m->pid;
     run->launch.pid_start = m->pid_start;
     run->launch.launched = true;
+    run->launch.stood = false;
     run->launch.done.known = false;
     bit_format(run->launch.log, sizeof run->launch.log, "%s", m->log);
     bit_format(run->launch.restore, sizeof run->launch.restore, "%s", m->restore ? m->restore : "");
@@ -423,8 +426,13 @@ static void apply_lost(struct bit_run *run)
     run->launch.launched = false;
     run->launch.done.known = false;
     run->restarts++;
-    run->fruitless = run->step_max > run->step_max_lost ? 1 : run->fruitless + 1;
-    run->step_max_lost = run->step_max;
+    if (run->launch.stood) {
+        run->fruitless = run->step_max > run->step_max_lost ? 1 : run->fruitless + 1;
+        run->step_max_lost = run->step_max;
+    } else {
+        run->launch.failures++;
+    }
+    run->launch.stood = false; /* the next one may be lost before it is launched */
 }
 
 static int apply_ranks_done(struct bit_run *run, const Bit__RanksDone *m)

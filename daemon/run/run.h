@@ -82,6 +82,8 @@ struct bit_run_done {
 struct bit_run_launch {
     uint32_t attempt;   /* which launch it is since the run was last resumed */
     uint64_t epoch;     /* launches so far; what the worker's frames must carry */
+    bool stood;         /* its worker was ready */
+    unsigned failures;  /* launches in a row, up to this one, that were lost before their worker was ready */
     bool launched;      /* there may be processes: WorkerLaunched without an end after it */
     int32_t pid;        /* of the launcher */
     uint64_t pid_start; /* its start time, because numbers come again */
@@ -148,7 +150,7 @@ struct bit_run {
     struct bit_run_checkpoints checkpoints;
 
     unsigned restarts;
-    unsigned fruitless;     /* losses in a row without a step beyond the furthest */
+    unsigned fruitless;     /* losses in a row of workers that were ready, without a step beyond the furthest */
     uint64_t step_max_lost; /* the furthest step at the last loss */
     struct bit_rerun rerun;
     uint64_t verified_step;
@@ -201,8 +203,8 @@ const struct bit_run_checkpoint *bit_run_newest(const struct bit_run *run);
 const struct bit_run_checkpoint *bit_run_find_checkpoint(const struct bit_run *run, const char *name);
 const struct bit_run_checkpoint *bit_run_checkpoint_at(const struct bit_run *run, uint64_t step);
 bool bit_run_asked_at(const struct bit_run *run, uint64_t step);
-/** After a loss: 200 ms, doubled with each one that gained nothing, at most 30 s. */
-uint64_t bit_run_backoff_ms(const struct bit_run *run);
+/** After a loss: 1 s, doubled with each one after it that gained nothing, at most `most_ms`. */
+uint64_t bit_run_backoff_ms(const struct bit_run *run, uint64_t most_ms);
 /** Which batch a step trains on, in the order of the data, from 1. It is the step where nothing was rewound. */
 uint64_t bit_run_position(const struct bit_run *run, uint64_t step);
 /** Tokens a second over the last steps, and milliseconds of one; 0 when nothing is known. */

@@ -55,6 +55,8 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
     run->step = m->step;
     run->precision = m->phase->precision;
     run->rate.count = 0;
+    run->launch.stood = true;
+    run->launch.failures = 0;
     run->chain = at != NULL ? at->link : bit_chain_begin(m->weights_digest);
     bit_format(run->launch.backend, sizeof run->launch.backend, "%s", m->backend);
     begin_rerun(run, m);

@@ -51,10 +51,12 @@ struct bit_config {
     uint32_t lookahead;                                          /* step orders out beyond the last report */
 
     /* How long a launch and its ranks may take. */
-    uint64_t start_ms;     /* from the launch until the model is there */
-    uint64_t reconnect_ms; /* until a worker that lives has connected again */
-    uint64_t heartbeat_ms; /* between two beats of a rank; then it is lost */
-    uint64_t stall_ms;     /* for a step, and not less than stall_factor times what the others took; then it hangs */
+    uint64_t start_ms;             /* from the launch until the model is there */
+    uint64_t launch_patience_ms;   /* for which launches that come to no step are tried again */
+    uint64_t restart_delay_max_ms; /* between a loss and the next launch: 1 s, 2 s, ..., and then this */
+    uint64_t reconnect_ms;         /* until a worker that lives has connected again */
+    uint64_t heartbeat_ms;         /* between two beats of a rank; then it is lost */
+    uint64_t stall_ms; /* for a step, and not less than stall_factor times what the others took; then it hangs */
     uint32_t stall_factor;
     uint64_t long_ms;  /* for what is no step, and for the first step of a launch or a phase */
     uint64_t fence_ms; /* between two beats of bitd to a rank; then the rank ends itself */

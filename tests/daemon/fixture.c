@@ -77,12 +77,22 @@ void fix_init(struct fix *f)
 
 static void exec_bitd(const struct fix *f)
 {
-    const char *args[32] = {BITD_PATH,        "--state",      f->state,
-                            "--socket",       f->socket,      "--worker",
-                            FAKE_WORKER_PATH, "--set",        "mpirun=" FAKE_MPIRUN_PATH,
-                            "--set",          "kill_grace=2", "--log-level",
+    const char *args[32] = {BITD_PATH,
+                            "--state",
+                            f->state,
+                            "--socket",
+                            f->socket,
+                            "--worker",
+                            FAKE_WORKER_PATH,
+                            "--set",
+                            "mpirun=" FAKE_MPIRUN_PATH,
+                            "--set",
+                            "kill_grace=2",
+                            "--set",
+                            "restart_delay_max=0.05",
+                            "--log-level",
                             "debug"};
-    size_t n = 13;
+    size_t n = 15;
 
     for (size_t i = 0; f->args[i] != NULL && n < BIT_COUNT(args) - 1; i++)
         args[n++] = f->args[i];

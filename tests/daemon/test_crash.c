@@ -319,6 +319,111 @@ TEST(a_crash_loop_is_stopped)
     fix_finish(&f);
 }
 
+TEST(a_launcher_that_fails_is_not_tried_for_ever)
+{
+    char run[32];
+
+    fix_init(&f);
+    f.args[0] = f.args[2] = "--set";
+    f.args[1] = "mpirun=/bin/false";
+    f.args[3] = "launch_patience=0.2";
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "launch.max_restarts=1", run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_LAUNCH);
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL) {
+        EXPECT_CONTAINS(status->reason, "launch_patience");
+        EXPECT(status->restarts > 2);
+    }
+    bit_msg_free(status);
+    fix_finish(&f);
+}
+
+/* A program that ends with 3, in the place of mpirun. */
+static void write_launcher(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+    static const char script[] = "#!/bin/sh\nexit 3\n";
+
+    EXPECT_EQ(write(fd, script, sizeof script - 1), (ssize_t)sizeof script - 1);
+    close(fd);
+}
+
+/* As they are journalled. */
+static void wait_losses(const char *run, size_t count)
+{
+    Bit__EventsRequest m = BIT__EVENTS_REQUEST__INIT;
+    int fd = fix_connect(&f);
+    void *reply;
+
+    m.run = bit_lend(run);
+    m.has_follow = m.follow = true;
+    EXPECT(fd >= 0 && fix_send(fd, BIT_MSG_EVENTS_REQUEST, &m));
+    for (size_t lost = 0; lost < count;) {
+        if (!EXPECT_EQ(fix_receive(fd, &reply), BIT_MSG_EVENT_REPLY))
+            break;
+        lost += ((Bit__EventReply *)reply)->record->what_case == BIT__JOURNAL_RECORD__WHAT_LOST;
+        bit_msg_free(reply);
+    }
+    close(fd);
+}
+
+TEST(launches_that_come_to_nothing_do_not_use_up_the_run)
+{
+    char run[32], launcher[128], set[160];
+    uint64_t digest = 0, want = fix_undisturbed("launch.max_restarts=1");
+
+    fix_init(&f);
+    snprintf(launcher, sizeof launcher, "%s/launcher", f.dir);
+    write_launcher(launcher);
+    snprintf(set, sizeof set, "mpirun=%s", launcher);
+    f.args[0] = "--set";
+    f.args[1] = set;
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "launch.max_restarts=1", run);
+    wait_losses(run, 6);
+    EXPECT_EQ(unlink(launcher), 0); /* what was away is back */
+    EXPECT_EQ(symlink(FAKE_MPIRUN_PATH, launcher), 0);
+    EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
+    EXPECT_EQ(digest, want);
+    fix_finish(&f);
+}
+
+TEST(the_next_try_is_said)
+{
+    char run[32], launcher[128], set[160];
+
+    fix_init(&f);
+    snprintf(launcher, sizeof launcher, "%s/launcher", f.dir);
+    write_launcher(launcher);
+    snprintf(set, sizeof set, "mpirun=%s", launcher);
+    f.args[0] = f.args[2] = "--set";
+    f.args[1] = set;
+    f.args[3] = "restart_delay_max=3600";
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, NULL, run);
+    fix_wait_state(&f, run, BIT__RUN_STATE__RESTARTING);
+    Bit__RunStatus *status = fix_status(&f, run);
+    if (status != NULL) {
+        EXPECT_CONTAINS(status->reason, "launch 1 failed: ");
+        EXPECT_CONTAINS(status->reason, "next try in 1 s");
+        EXPECT(status->has_retry_s && status->retry_s <= 1);
+    }
+    bit_msg_free(status);
+    Bit__DoctorRequest m = BIT__DOCTOR_REQUEST__INIT;
+    m.run = run;
+    Bit__DoctorReply *doctor = fix_expect(&f, BIT_MSG_DOCTOR_REQUEST, &m, BIT_MSG_DOCTOR_REPLY);
+    if (doctor != NULL && EXPECT(doctor->n_finding > 0)) {
+        EXPECT_STREQ(doctor->finding[0]->about, "launch");
+        EXPECT_CONTAINS(doctor->finding[0]->text, "failed: ");
+    }
+    bit_msg_free(doctor);
+    fix_finish(&f);
+}
+
 /* A spec.pb that makes no sense, or none: the run is left out and said so, and the others live. */
 TEST(a_damaged_specification_hurts_one_run)
 {

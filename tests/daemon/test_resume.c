@@ -72,6 +72,12 @@ TEST(a_failed_run_goes_on_to_the_same_end)
 
     if (!begin_failed(run))
         return;
+    Bit__DoctorRequest ill = BIT__DOCTOR_REQUEST__INIT;
+    ill.run = run;
+    Bit__DoctorReply *doctor = fix_expect(&f, BIT_MSG_DOCTOR_REQUEST, &ill, BIT_MSG_DOCTOR_REPLY);
+    if (doctor != NULL)
+        EXPECT_CONTAINS(doctor->finding[0]->advice, "`bitctl resume r1` goes on from step-00000004");
+    bit_msg_free(doctor);
     const Bit__ResumeRequest m = ask(run, "again");
     Bit__DoneReply *done = resume(&m);
     if (done != NULL) {

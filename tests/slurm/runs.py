@@ -15,6 +15,7 @@ import fixture as local  # noqa: E402
 CONFIG = """
 listen = eth0:4100-4199
 slurm_poll = 0.3
+restart_delay_max = 0.2
 kill_grace = 2
 """
 

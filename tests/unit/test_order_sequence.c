@@ -1,6 +1,7 @@
 #include "daemon/run/order_sequence.h"
 
 #include "daemon/store/checkpoint_retention.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
@@ -307,7 +308,7 @@ TEST(backs_off_and_gives_up)
     struct bit_run run = make_run(100, -1, 5, 0);
     Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
     Bit__WorkerLost lost = BIT__WORKER_LOST__INIT;
-    static const uint64_t ms[] = {200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000};
+    static const uint64_t ms[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 30000, 30000};
 
     run.seq = 1;
     r.seq = 2;
@@ -315,14 +316,22 @@ TEST(backs_off_and_gives_up)
     r.lost = &lost;
     run.step_max = 3;
     for (size_t i = 0; i < 10; i++) {
+        run.launch.stood = true;
         EXPECT_EQ(bit_run_apply(&run, &r), 0);
         EXPECT_EQ(run.fruitless, i + 1);
-        EXPECT_EQ(bit_run_backoff_ms(&run), ms[i]);
+        EXPECT_EQ(bit_run_backoff_ms(&run, 30000), ms[i]);
     }
+    run.launch.stood = true;
     run.step_max = 4; /* one step further, and it begins anew */
     EXPECT_EQ(bit_run_apply(&run, &r), 0);
     EXPECT_EQ(run.fruitless, 1);
     EXPECT_EQ(run.restarts, 11);
+    for (unsigned i = 1; i <= 40; i++) { /* a launch that comes to nothing is not one that gained nothing */
+        EXPECT_EQ(bit_run_apply(&run, &r), 0);
+        EXPECT_EQ(run.launch.failures, i);
+        EXPECT_EQ(bit_run_backoff_ms(&run, 30000), ms[BIT_MIN(i, 10u) - 1]);
+    }
+    EXPECT_EQ(run.fruitless, 1);
     bit_run_finish(&run);
 }
 
