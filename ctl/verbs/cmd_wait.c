@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
+#include "ctl/client/first_reply.h"
 #include "ctl/client/reply_stream.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
@@ -13,11 +15,12 @@
 #include "proto/err.h"
 #include "proto/text/precision.h"
 
-enum { OPT_FOR, OPT_TIMEOUT };
+enum { OPT_FOR, OPT_TIMEOUT, OPT_ANY };
 static const struct bit_option options[] = {
     {"for", 0, "WHAT",
      "state=NAME, step=N, phase=16bit|ternary or checkpoint=N (a durable one at or after step N); default: the end."},
     {"timeout", 't', "SECONDS", "Give up after so long, with exit code 101."},
+    {"any", 0, NULL, "Of several runs, return when the wait for the first of them is over."},
     {0},
 };
 
@@ -27,6 +30,7 @@ struct state {
     const char *awaited; /* as --for named it; borrowed */
     int exit_code;
     unsigned timeout; /* seconds; 0: none */
+    char **runs;      /* with --any */
 };
 
 static int ask(void *arg, struct bit_connection *client)
@@ -152,16 +156,34 @@ static int wait_for_all(struct state *s, int count, char **runs)
     return first;
 }
 
+static int ask_one(void *arg, int which, struct bit_connection *client)
+{
+    struct state *s = arg;
+
+    s->ask.run = s->runs[which];
+    return ask(s, client);
+}
+
+static int wait_for_any(struct state *s, int count, char **runs)
+{
+    s->runs = runs;
+    int code = bit_first_reply(s->cli, count, ask_one, take, s);
+    return code ? code : s->exit_code;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_wait, .cli = cli};
     struct state s = {.cli = cli, .ask = BIT__WAIT_REQUEST__INIT};
     unsigned long long timeout = 0;
+    bool any = false;
     int got, code = 0;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0) {
         if (got == OPT_FOR)
             code = take_for(&s.ask, s.awaited = o.value);
+        else if (got == OPT_ANY)
+            any = true;
         else if (!bit_parse_u64(o.value, &timeout) || timeout == 0 || timeout > 31536000)
             code = bit_usage(&bit_cmd_wait, "--timeout takes seconds, not '%s'", o.value);
     }
@@ -177,7 +199,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         signal(SIGALRM, on_alarm);
         alarm(s.timeout);
     }
-    return wait_for_all(&s, argc - o.rest, argv + o.rest);
+    return (any ? wait_for_any : wait_for_all)(&s, argc - o.rest, argv + o.rest);
 }
 
 static const struct bit_verb_object objects[] = {
@@ -188,14 +210,14 @@ static const struct bit_verb_object objects[] = {
 const struct bit_cli_verb bit_cmd_wait = {
     .name = "wait",
     .summary = "wait for a run's end, a step, a phase or a checkpoint",
-    .synopsis = "RUN... [--for=WHAT] [--timeout=SECONDS]",
+    .synopsis = "RUN... [--for=WHAT] [--any] [--timeout=SECONDS]",
     .description =
         "Waits until the run has ended, or until what --for names has happened, and survives a restart of the\n"
         "daemon. At the end the exit code tells how: 0 completed, 100 failed, 103 cancelled, 104 stopped by a\n"
         "rule, 105 could not be launched. If the run ends before what was waited for, it returns\n"
         "with the end's code, or 101 if the run completed without it.\n\n"
         "Of several runs all are waited for; each is told with a line, in the order given, and the exit code is\n"
-        "the first of theirs that is not 0.",
+        "the first of theirs that is not 0. With --any it returns at the first that is over, with its code.",
     .options = options,
     .quiet = "Nothing: the exit code says it.",
     .json = objects,

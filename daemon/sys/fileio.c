@@ -112,9 +112,7 @@ static int count_entry(const char *path, const struct stat *st, int kind, struct
 
 static int count_and_remove(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
-    if (where->level == 0)
-        return 0;
-    int err = remove_entry(path, st, kind, where);
+    int err = where->level == 0 ? 0 : remove_entry(path, st, kind, where);
     return err < 0 ? err : count_entry(path, st, kind, where);
 }
 

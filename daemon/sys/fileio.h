@@ -20,7 +20,7 @@ int bit_dir_sync(const char *path);
 int bit_dir_remove(const char *path);
 /** The disk that a folder takes with all that is in it. Errors: -errno. */
 int bit_dir_bytes(const char *path, uint64_t *bytes);
-/** Remove everything in a folder, and count the disk that it took. Errors: as bit_dir_remove. */
+/** Remove everything in a folder, and count the disk that it and the folder took. Errors: as bit_dir_remove. */
 int bit_dir_empty(const char *path, uint64_t *bytes);
 /** How many entries a folder has; 0 if there is no such folder. Errors: -errno. */
 int bit_dir_count(const char *path);

@@ -267,7 +267,21 @@ def what_was_removed_by_hand_is_said():
         assert d.submit() == "r3"
 
 
+def the_first_of_several_is_waited_for():
+    with Bitd(step_us=5000, slots=2) as d:
+        long = d.submit(name="long", steps=100000, every=50000)
+        short = d.submit(name="short", steps=8)
+        assert d.ctl("wait", "--any", long, short, code=0)[1].startswith(f"{short}: completed")
+        assert d.ctl("wait", "--any", "--for", "step=1", long, short, code=0)[1].startswith((long, short))
+        waits = subprocess.Popen([BITCTL, "wait", "--socket", d.socket, "--any", long, long], stdout=subprocess.PIPE, text=True)
+        d.end(signal.SIGKILL)  # it outlives bitd
+        d.start()
+        d.ctl("cancel", long, code=0)
+        assert waits.communicate(timeout=60)[0].startswith(f"{long}: cancelled") and waits.returncode == 103
+        assert d.ctl("wait", "--any", "none", code=102)[2] == "bitctl: there is no run 'none'\n"
+
+
 if __name__ == "__main__":
-    main([an_ambiguous_name_is_said, what_was_meant_is_suggested, what_was_removed_by_hand_is_said,
+    main([the_first_of_several_is_waited_for, an_ambiguous_name_is_said, what_was_meant_is_suggested, what_was_removed_by_hand_is_said,
           what_is_saved_by_hand_is_kept, pins_are_set_and_taken_away, runs_are_removed, a_run_that_another_begins_from_stays,
           old_runs_are_pruned, several_runs_in_a_verb])
