@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /**
  * printf into `out`, of which `room` > 0 bytes may be used, and leave UTF-8 there. What does not fit is cut between two
@@ -17,5 +18,11 @@ size_t bit_format_more(char *out, size_t room, const char *fmt, ...) __attribute
 
 /** Bytes of the whole characters within the first `most` bytes of `text`: for "%.*s". */
 int bit_format_fit(const char *text, size_t most);
+
+/** What makes a plural of a count: "%u run%s". The one place that knows, so that nobody is told of 1 runs. */
+static inline const char *bit_format_s(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 #endif

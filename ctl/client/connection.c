@@ -223,8 +223,8 @@ int bit_connection_reopen_said(struct bit_connection *c, const struct bit_cli *c
     int ms = bit_hangups_note(&c->hangups, c->pid, now_s() - c->asked_s);
 
     if (ms < 0)
-        return bit_fail(BIT_EDAEMON, "bitd (process %d) hung up %u times on the same request; its log may say why",
-                        c->pid, c->hangups.row);
+        return bit_fail(BIT_EDAEMON, "bitd (process %d) hung up %u time%s on the same request; its log may say why",
+                        c->pid, c->hangups.row, bit_format_s(c->hangups.row));
     if (!cli->quiet && c->hangups.row == 1)
         bit_show(stderr, "bitctl: bitd hung up; waiting for it to come back\n");
     if (ms > 0)

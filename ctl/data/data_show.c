@@ -17,6 +17,7 @@
 #include "proto/data/shards.h"
 #include "proto/data/token_file.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
@@ -48,6 +49,14 @@ struct show {
 
 /* ---- the run */
 
+static int check_step(const struct bit_data_options *o, const char *run, const Bit__RunSpec *spec)
+{
+    if (spec == NULL || o->step <= spec->schedule->steps)
+        return 0;
+    return bit_failure_print(o->cli, bit_fail(BIT_EUSAGE, "step %llu: %s has %" PRIu64 " step%s", o->step, run,
+                                              spec->schedule->steps, bit_format_s(spec->schedule->steps)));
+}
+
 static int find_spec(const struct bit_data_options *o, const char *run, Bit__RunSpec **out)
 {
     static struct bit_problems problems;
@@ -56,14 +65,17 @@ static int find_spec(const struct bit_data_options *o, const char *run, Bit__Run
     Bit__RunStatus *status = NULL;
 
     if (strchr(run, '/') != NULL) { /* a run's folder needs no daemon */
-        snprintf(path, sizeof path, "%s/spec.pb", run);
+        snprintf(path, sizeof path, "%s%sspec.pb", run, run[strlen(run) - 1] == '/' ? "" : "/");
     } else {
         ask.run = bit_lend(run);
+        ask.has_spec = ask.spec = true;
         int code = bit_connection_ask(o->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
         if (code)
             return code;
-        snprintf(path, sizeof path, "%s/spec.pb", status->directory ? status->directory : "");
+        *out = status->spec; /* with what was changed after the submission: more steps, other ranks */
+        status->spec = NULL;
         bit_msg_free(status);
+        return check_step(o, run, *out);
     }
     int err = bit_spec_load(path, out, &problems);
     return err < 0 ? bit_failure_print(o->cli, err) : 0;
@@ -334,8 +346,10 @@ int bit_data_show(const struct bit_data_options *o, const char *run)
     struct show s = {.o = o};
     int code = find_spec(o, run, &s.spec);
 
-    if (code)
+    if (code) {
+        finish(&s);
         return code;
+    }
     if (o->has_rank && o->rank >= s.spec->launch->ranks) {
         bit_fail(BIT_EUSAGE, "rank %llu: the run has %u", o->rank, s.spec->launch->ranks);
         code = bit_failure_print(o->cli, BIT_EUSAGE);

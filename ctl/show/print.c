@@ -122,6 +122,18 @@ const char *bit_text_state(Bit__RunState state)
     return names[state];
 }
 
+void bit_show_state(FILE *f, Bit__RunState state, const char *reason)
+{
+    const char *name = bit_text_state(state);
+
+    if (reason == NULL || *reason == '\0')
+        bit_show(f, "%s", name);
+    else if (strncmp(reason, name, strlen(name)) == 0)
+        bit_show(f, "%s", reason);
+    else
+        bit_show(f, "%s: %s", name, reason);
+}
+
 const char *bit_text_precision(Bit__Precision precision)
 {
     return precision == BIT__PRECISION__TERNARY ? "1.58-bit" : "16-bit";

@@ -21,6 +21,8 @@ char *bit_text_bytes(double bytes, char out[BIT_TEXT]);                     /* 5
 char *bit_text_time(uint64_t time_ns, char out[BIT_TEXT]);                  /* local, 2026-11-22 13:40:01 */
 char *bit_text_progress(uint64_t done, uint64_t all, int width, char *out); /* [=====>    ]; out has width + 3 */
 const char *bit_text_state(Bit__RunState state);                            /* "training" */
+/** "paused: by uid 0"; a reason that begins with the state says it once: "paused at step 57". */
+void bit_show_state(FILE *f, Bit__RunState state, const char *reason);
 const char *bit_text_precision(Bit__Precision precision);                   /* "16-bit", "1.58-bit" */
 
 /** "loss 3.2188, perplexity 25.00, 1.161 bits a byte"; the last only where the bytes of the set are known. */

@@ -5,6 +5,7 @@
 
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "proto/format.h"
 
 static void checkpoint(FILE *f, const Bit__CheckpointReport *c)
 {
@@ -22,7 +23,7 @@ static void launched(FILE *f, const Bit__WorkerLaunched *l)
     bit_show(f, "attempt %u launched, pid %d, %s%s, log %s", l->attempt, l->pid,
              l->restore ? "from " : "from the start", l->restore ? l->restore : "", l->log);
     if (l->nodes)
-        bit_show(f, ", %u ranks on %s", l->ranks, l->nodes);
+        bit_show(f, ", %u rank%s on %s", l->ranks, bit_format_s(l->ranks), l->nodes);
 }
 
 static void ready(FILE *f, const Bit__WorkerReady *r)
@@ -105,15 +106,16 @@ static void resumed(FILE *f, const Bit__RunResumed *r)
 {
     bit_show(f, "resumed by uid %u from %s", r->asked->uid, r->checkpoint ? r->checkpoint : "the beginning");
     if (r->again > 0)
-        bit_show(f, ", %" PRIu64 " steps are done again%s", r->again,
+        bit_show(f, ", %" PRIu64 " step%s done again%s", r->again, r->again == 1 ? " is" : "s are",
                  r->has_given_up && r->given_up ? " and not compared" : "");
     if (r->has_skip && r->skip > 0)
-        bit_show(f, ", %" PRIu64 " batches are left out", r->skip);
+        bit_show(f, ", %" PRIu64 " batch%s left out", r->skip, r->skip == 1 ? " is" : "es are");
     if (r->has_steps)
         bit_show(f, ", to step %" PRIu64 "%s", r->steps, r->has_cosine_steps ? " with a longer cosine" : "");
     if (r->other_data)
         bit_show(f, ", with %s", r->other_data);
-    bit_show(f, "; it was %s%s%s", bit_text_state(r->was), *r->reason ? ": " : "", r->reason);
+    bit_show(f, "; it was ");
+    bit_show_state(f, r->was, r->reason);
 }
 
 static void body(FILE *f, const Bit__JournalRecord *r)
@@ -124,7 +126,7 @@ static void body(FILE *f, const Bit__JournalRecord *r)
                  r->submitted->paused ? ", paused" : "");
         break;
     case BIT__JOURNAL_RECORD__WHAT_STATE:
-        bit_show(f, "%s%s%s", bit_text_state(r->state->state), *r->state->reason ? ": " : "", r->state->reason);
+        bit_show_state(f, r->state->state, r->state->reason);
         break;
     case BIT__JOURNAL_RECORD__WHAT_LAUNCHED:
         launched(f, r->launched);

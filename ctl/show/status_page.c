@@ -11,6 +11,7 @@
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
+#include "proto/format.h"
 
 #define FIELD   13 /* columns of a name */
 #define CHANGES 4  /* of settings, that are shown */
@@ -127,7 +128,7 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "workers");
         bit_show(f, "%s", s->backend);
         if (s->restarts)
-            bit_show(f, ", %u restarts", s->restarts);
+            bit_show(f, ", %u restart%s", s->restarts, bit_format_s(s->restarts));
         fputc('\n', f);
     }
     if (s->has_created_ns) {
@@ -151,7 +152,7 @@ void bit_status_page_print(FILE *f, const Bit__RunStatus *s, int columns, int cu
     field(f, s->run);
     bit_show(f, "%s\n", s->name);
     field(f, "state");
-    bit_show(f, "%s%s%s", bit_text_state(s->state), s->reason && *s->reason ? ": " : "", s->reason ? s->reason : "");
+    bit_show_state(f, s->state, s->reason);
     if (s->has_queue_position && (!s->reason || !strstr(s->reason, "in the queue")))
         bit_show(f, " (%u in the queue)", s->queue_position);
     fputc('\n', f);

@@ -16,6 +16,7 @@
 #include "proto/dryrun/task_look.h"
 #include "proto/dryrun/token_look.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/spec/spec_more_problems.h"
@@ -85,7 +86,7 @@ int bit_spec_file_refuse(struct bit_cli *cli, struct bit_spec_file *f, int err)
     }
     for (int i = 0; i < bit_problems_kept(p); i++)
         print_problem(f->path, &p->item[i]);
-    bit_show(stderr, "bitctl: %d problem%s in %s%s\n", p->count, p->count == 1 ? "" : "s", f->path,
+    bit_show(stderr, "bitctl: %d problem%s in %s%s\n", p->count, bit_format_s((uint64_t)p->count), f->path,
              f->submits ? "; nothing was submitted" : "");
     return bit_exit_code(err);
 }

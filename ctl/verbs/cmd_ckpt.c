@@ -127,6 +127,15 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
     return bit_exit_code(err);
 }
 
+/* Without the slashes at its end that a shell's completion leaves there. */
+static const char *plain_folder(const char *what, char *out, size_t room)
+{
+    snprintf(out, room, "%s", what);
+    for (size_t n = strlen(out); n > 1 && out[n - 1] == '/'; n--)
+        out[n - 1] = '\0';
+    return out;
+}
+
 static int verify(struct bit_cli *cli, const char *what)
 {
     char path[BIT_PATH_MAX];
@@ -137,7 +146,7 @@ static int verify(struct bit_cli *cli, const char *what)
     snprintf(path, sizeof path, "%s/%s", what, BIT_CHECKPOINT_MANIFEST);
     struct stat st;
     if (strchr(what, '/') || stat(path, &st) == 0)
-        return verify_folder(cli, what);
+        return verify_folder(cli, plain_folder(what, path, sizeof path));
     int code = fetch(cli, what, &reply);
     if (code)
         return code;

@@ -15,7 +15,7 @@ enum { OPT_FOLLOW, OPT_TAIL, OPT_ATTEMPT, OPT_RAW };
 static const struct bit_option options[] = {
     {"follow", 'f', NULL, "Go on with what is written from now on, until the run ends."},
     {"tail", 'n', "LINES", "Only the last lines."},
-    {"attempt", 0, "N", "Of the Nth launch of the workers; default: the newest."},
+    {"attempt", 0, "N", "Of the Nth launch of the workers; default: the newest. `bitctl events` has them all."},
     {"raw", 0, NULL, "The bytes as they are, terminal escapes too; for files and programs."},
     {0},
 };

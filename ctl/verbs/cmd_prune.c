@@ -11,6 +11,7 @@
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 
 enum { OPT_OLDER, OPT_KEEP, OPT_ALL_USERS, OPT_DRY_RUN };
 static const struct bit_option options[] = {
@@ -116,7 +117,7 @@ static void print_plan(struct bit_cli *cli, const Bit__PruneReply *plan, bool dr
         return;
     if (plan->n_run > 0)
         print_table(plan);
-    bit_show(stdout, "%u run%s to remove, %s\n", count, count == 1 ? "" : "s", bit_text_bytes((double)bytes, text));
+    bit_show(stdout, "%u run%s to remove, %s\n", count, bit_format_s(count), bit_text_bytes((double)bytes, text));
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)

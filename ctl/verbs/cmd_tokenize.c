@@ -19,6 +19,7 @@
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 
 enum {
@@ -239,8 +240,9 @@ static void on_resume(void *arg, const struct bit_tokenize_kept *kept)
     char tokens[BIT_TEXT], where[PLACE_CHARS];
 
     if (!t->cli->quiet && kept->path != NULL)
-        bit_show(stderr, "bitctl: %zu files with %s tokens are finished; going on at %s\n", kept->files,
-                 bit_text_count((double)kept->tokens, tokens), place(kept, where, sizeof where));
+        bit_show(stderr, "bitctl: %zu file%s with %s tokens finished; going on at %s\n", kept->files,
+                 bit_format_s(kept->files), bit_text_count((double)kept->tokens, tokens),
+                 place(kept, where, sizeof where));
 }
 
 static void on_broken(void *arg, const struct bit_tokenize_kept *kept)
@@ -250,11 +252,12 @@ static void on_broken(void *arg, const struct bit_tokenize_kept *kept)
 
     clear_line(t);
     if (kept->files > 0)
-        bit_show(stderr,
-                 "bitctl: %zu finished files with %s tokens stay in %s; the same command goes on at %s, --force begins "
-                 "anew\n",
-                 kept->files, bit_text_count((double)kept->tokens, tokens), t->output,
-                 place(kept, where, sizeof where));
+        bit_show(
+            stderr,
+            "bitctl: %zu finished file%s with %s tokens kept in %s; the same command goes on at %s, --force begins "
+            "anew\n",
+            kept->files, bit_format_s(kept->files), bit_text_count((double)kept->tokens, tokens), t->output,
+            place(kept, where, sizeof where));
 }
 
 /* The first asks to stop between two blocks, the second ends the process. */
@@ -284,12 +287,12 @@ static void print_person(const struct tokenize *t, const struct bit_tokenize_sum
     if (t->cli->quiet)
         return;
     if (sum->tokens == sum->tokens_before) {
-        bit_show(stdout, "%s: complete already, %s tokens of %" PRIu64 " documents\n", t->output,
-                 bit_text_count((double)sum->tokens, tokens), sum->documents);
+        bit_show(stdout, "%s: complete already, %s tokens of %" PRIu64 " document%s\n", t->output,
+                 bit_text_count((double)sum->tokens, tokens), sum->documents, bit_format_s(sum->documents));
         return;
     }
-    bit_show(stdout, "%s: %s tokens of %" PRIu64 " documents, %s of text, in %s (%s tokens/s)\n", t->output,
-             bit_text_count((double)sum->tokens, tokens), sum->documents,
+    bit_show(stdout, "%s: %s tokens of %" PRIu64 " document%s, %s of text, in %s (%s tokens/s)\n", t->output,
+             bit_text_count((double)sum->tokens, tokens), sum->documents, bit_format_s(sum->documents),
              bit_text_bytes((double)sum->text_bytes, bytes), bit_text_duration(seconds, time),
              bit_text_count((double)(sum->tokens - sum->tokens_before) / seconds, rate));
     if (sum->empty > 0)
@@ -405,7 +408,8 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
     err = bit_tokenize(inputs, &o, &sum);
     clear_line(t);
     if (t->faults_shown > FAULTS_SHOWN)
-        bit_show(stderr, "bitctl: %" PRIu64 " more lines were skipped\n", t->faults_shown - FAULTS_SHOWN);
+        bit_show(stderr, "bitctl: %" PRIu64 " more line%s skipped\n", t->faults_shown - FAULTS_SHOWN,
+                 t->faults_shown - FAULTS_SHOWN == 1 ? " was" : "s were");
     if (err < 0)
         return failed(t, err);
     double seconds = seconds_since(&t->begin, &now);

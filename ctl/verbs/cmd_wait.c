@@ -53,9 +53,11 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
         s->exit_code = BIT_EXIT_UNFINISHED;
     if (s->cli->json)
         bit_print_json(status);
-    else if (!s->cli->quiet)
-        bit_show(stdout, "%s: %s%s%s\n", status->run, bit_text_state(status->state),
-                 status->reason && *status->reason ? ": " : "", status->reason ? status->reason : "");
+    else if (!s->cli->quiet) {
+        bit_show(stdout, "%s: ", status->run);
+        bit_show_state(stdout, status->state, status->reason);
+        bit_show(stdout, "\n");
+    }
     if (never && !s->cli->quiet)
         bit_show(stderr, "bitctl: %s has ended without %s\n", status->run, s->awaited);
 }

@@ -12,8 +12,8 @@ static void print_person(const struct bit_requests_options *o, const struct bit_
 {
     char ids[BIT_TEXT];
 
-    bit_show(stdout, "%s/%s%s: %u items of %u document%s, %s, %s ids, the longest query %u", o->folder, s->task,
-             BIT_REQUEST_FILE_ENDING, s->items, s->documents, s->documents == 1 ? "" : "s",
+    bit_show(stdout, "%s/%s%s: %u item%s of %u document%s, %s, %s ids, the longest query %u", o->folder, s->task,
+             BIT_REQUEST_FILE_ENDING, s->items, bit_format_s(s->items), s->documents, bit_format_s(s->documents),
              bit_task_metric_name(s->metric), bit_text_count((double)s->ids, ids), s->extent.longest);
     if (o->context > 0)
         bit_show(stdout, ", %u cut to %u", s->extent.cut, o->context);

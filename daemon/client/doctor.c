@@ -76,7 +76,8 @@ static void judge_state(const struct bit_doctor_facts *f, struct bit_doctor *d)
             "the same step ends it each time: see the cause in bitctl events, and the batch in bitctl data show",
             "%u launches in a row gained no step after step %" PRIu64, run->fruitless, run->step_max);
     else if (run->restarts > 0)
-        add_finding(d, BIT__SEVERITY__NOTICE, "restarts", NULL, "launched again %u times", run->restarts);
+        add_finding(d, BIT__SEVERITY__NOTICE, "restarts", NULL, "launched again %u time%s", run->restarts,
+                    bit_format_s(run->restarts));
 }
 
 static void judge_ranks(const struct bit_doctor_facts *f, struct bit_doctor *d)
@@ -111,7 +112,7 @@ static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
     if (f->checkpoint_bytes > 0 && f->disk_free / one < ROOM_NOTICE)
         add_finding(d, f->disk_free / one < ROOM_BAD ? BIT__SEVERITY__BAD : BIT__SEVERITY__NOTICE, "disk",
                     "free some, or keep fewer checkpoints (checkpoint.keep_last, keep_every)",
-                    "room for %" PRIu64 " more checkpoints", f->disk_free / one);
+                    "room for %" PRIu64 " more checkpoint%s", f->disk_free / one, bit_format_s(f->disk_free / one));
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
     uint64_t lag = run->step - BIT_MIN(run->step, newest ? newest->step : 0), every = run->spec->checkpoint->every;
     if (every > 0 && lag > 2 * every)
@@ -148,11 +149,12 @@ static void judge_anomalies(const struct bit_doctor_facts *f, struct bit_doctor 
                     seen->step, seen->text);
     }
     if (run->skipped > 0)
-        add_finding(d, BIT__SEVERITY__NOTICE, "anomaly", NULL, "%" PRIu64 " steps made no update", run->skipped);
+        add_finding(d, BIT__SEVERITY__NOTICE, "anomaly", NULL, "%" PRIu64 " step%s made no update", run->skipped,
+                    bit_format_s(run->skipped));
     if (run->rewinds.count > 0)
         add_finding(d, BIT__SEVERITY__NOTICE, "anomaly", NULL,
-                    "went back %zu times; batches are now %" PRIu64 " further on", run->rewinds.count,
-                    bit_run_position(run, run->step + 1) - run->step - 1);
+                    "went back %zu time%s; batches are now %" PRIu64 " further on", run->rewinds.count,
+                    bit_format_s(run->rewinds.count), bit_run_position(run, run->step + 1) - run->step - 1);
 }
 
 static int worst_first(const void *a, const void *b)

@@ -9,6 +9,7 @@
 #include "daemon/store/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 
 BIT_LOG_TOPIC("pin");
@@ -89,7 +90,7 @@ static void tell_loss(const struct bit_run *run, char *out, size_t room)
     const uint64_t to = older != NULL ? older->step : 0;
 
     snprintf(out, room, "goes back to %s, %" PRIu64 " step%s before", older != NULL ? older->name : "the beginning",
-             bit_run_newest(run)->step - to, bit_run_newest(run)->step - to == 1 ? "" : "s");
+             bit_run_newest(run)->step - to, bit_format_s(bit_run_newest(run)->step - to));
 }
 
 static bool may_remove(struct bit_client *c, const struct bit_runner *r, const struct bit_run_checkpoint *at,

@@ -28,10 +28,10 @@ void bit_resume_text(const struct bit_run *run, char *text, size_t room)
     bit_format(text, room, "%s%s%s; goes on from %s", says_state ? "" : state, m->reason[0] && !says_state ? ": " : "",
                m->reason, m->checkpoint ? m->checkpoint : "the beginning");
     if (m->again > 0)
-        bit_format_more(text, room, ", %" PRIu64 " step%s %s done again", m->again, m->again == 1 ? "" : "s",
+        bit_format_more(text, room, ", %" PRIu64 " step%s %s done again", m->again, bit_format_s(m->again),
                         m->again == 1 ? "is" : "are");
     if (m->has_skip && m->skip > 0)
-        bit_format_more(text, room, ", %" PRIu64 " batches are left out", m->skip);
+        bit_format_more(text, room, ", %" PRIu64 " batch%s left out", m->skip, m->skip == 1 ? " is" : "es are");
     describe_steps(run, m, text, room);
     if (m->other_data != NULL)
         bit_format_more(text, room, "; with %s", m->other_data);

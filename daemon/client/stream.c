@@ -360,14 +360,31 @@ static void find_beginning(struct bit_stream *s, const Bit__LogRequest *request)
     s->portion.end = size;
 }
 
+/* Only those that were launched have a log. */
+static int check_attempt(const struct bit_run *run, const Bit__LogRequest *request)
+{
+    const uint32_t launches = run->launch.attempt;
+
+    if (!request->has_attempt || request->attempt <= launches)
+        return 0;
+    if (launches == 0)
+        return bit_fail(BIT_ESTATE, "%s has no attempt %u: it was not launched yet", run->id, request->attempt);
+    return bit_fail(BIT_ESTATE, "%s has no attempt %u: there %s %u", run->id, request->attempt,
+                    launches == 1 ? "was" : "were", launches);
+}
+
 static int begin_log(struct bit_client *c, struct bit_runner *r, const Bit__LogRequest *request)
 {
+    int err = check_attempt(&r->run, request);
+
+    if (err < 0)
+        return err;
     struct bit_stream *s = new_stream(c, r, LOG, request->has_follow && request->follow);
 
     if (s == NULL)
         return -ENOMEM;
     uint32_t attempt = request->has_attempt && request->attempt > 0 ? request->attempt : r->run.launch.attempt;
-    int err = attempt == 0 ? 0 : open_log(s, attempt); /* 0: nothing was launched yet */
+    err = attempt == 0 ? 0 : open_log(s, attempt); /* 0: nothing was launched yet */
     if (err < 0) {
         release(s);
         return err;

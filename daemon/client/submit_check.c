@@ -33,7 +33,7 @@ void bit_submit_check_refuse(struct bit_client *c, int err, const struct bit_pro
         bit_format(text, sizeof text, "%s", problems->item[0].text);
     else
         bit_format(text, sizeof text, "the specification has %d problem%s", problems->count,
-                   problems->count == 1 ? "" : "s");
+                   bit_format_s((uint64_t)problems->count));
     bit_client_refuse_problems(c, err, text, list, count);
 }
 

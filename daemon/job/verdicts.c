@@ -19,8 +19,8 @@ static void go_back(struct bit_job *job)
     m.at_step = run->due.step;
     m.to_step = bit_guard_target(run, run->due.step);
     m.skip = bit_rewinds_skip(&run->rewinds, m.to_step, m.at_step, run->spec->guard->skip_batches);
-    bit_format(reason, sizeof reason, "back from step %" PRIu64 " to %" PRIu64 ", leaving out %" PRIu64 " batches: %s",
-               m.at_step, m.to_step, m.skip, run->due.text);
+    bit_format(reason, sizeof reason, "back from step %" PRIu64 " to %" PRIu64 ", leaving out %" PRIu64 " batch%s: %s",
+               m.at_step, m.to_step, m.skip, m.skip == 1 ? "" : "es", run->due.text);
     m.reason = reason;
     bit_warn("rewound", "run=%s reason=%s", run->id, reason);
     bit_record(job->runner, REWOUND, rewound, &m);

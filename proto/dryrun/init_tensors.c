@@ -10,6 +10,7 @@
 #include "proto/ckpt/init_file.h"
 #include "proto/ckpt/safetensors.h"
 #include "proto/err.h"
+#include "proto/format.h"
 
 #define FIELD "model.init_from"
 
@@ -104,7 +105,7 @@ static void compare(struct comparison *c, struct bit_problems *problems)
             bit_problems_add(problems, FIELD, 0, 0, "%s", bit_fail_text());
         else
             bit_problems_add(problems, FIELD, 0, 0, "%s; alike in %d more block%s", bit_fail_text(), more,
-                             more == 1 ? "" : "s");
+                             bit_format_s(more));
     }
 }
 

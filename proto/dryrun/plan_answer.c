@@ -75,7 +75,12 @@ void bit_plan_answer_find_worker(char *out, size_t room)
     if (n > 0) {
         self[n] = '\0';
         *strrchr(self, '/') = '\0';
-        if (try_worker(self, "/bitworker", out, room) || try_worker(self, "/../worker/bitworker", out, room))
+        if (try_worker(self, "/bitworker", out, room))
+            return;
+        char *above = strrchr(self, '/'); /* of a build folder: ctl and daemon stand beside worker */
+        if (above != NULL)
+            *above = '\0';
+        if (try_worker(self, "/worker/bitworker", out, room))
             return;
     }
     snprintf(out, room, "bitworker");

@@ -83,7 +83,7 @@ static int explain_folder(const char *path)
     if (count == 0)
         return bit_fail(BIT_EDATA, "'%s' is a folder, and holds no .npy file: list token files", path);
     return bit_fail(BIT_EDATA, "'%s' is a folder: list its %zu token file%s, as in [\"%s%s%s\"%s]", path, count,
-                    count == 1 ? "" : "s", path, slash, first, count == 1 ? "" : ", ...");
+                    bit_format_s(count), path, slash, first, count == 1 ? "" : ", ...");
 }
 
 static bool is_folder(const char *path)

@@ -53,7 +53,7 @@ static void judge_threads(struct bit_warnings *w, const Bit__LaunchSpec *launch)
 
     if (launch->launcher == BIT__LAUNCHER__MPIRUN && cores > 0 && threads > (uint64_t)cores)
         bit_warnings_add(w, "launch.threads", "%u rank%s of %u threads on %ld cores", launch->ranks,
-                         launch->ranks == 1 ? "" : "s", launch->threads, cores);
+                         bit_format_s(launch->ranks), launch->threads, cores);
 }
 
 /* Those that stay, the one before the switch, and the one that is being written. */

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""A name means one thing, and a line fits the screen.
+"""A name means one thing, a line fits the screen, and one place makes plurals.
 
     tests/house/names.py [--tree FOLDER]
 
-No struct is defined twice, no file of one folder is called as one of another, no line has more than 120 columns. Exit
-code 1 if one is.
+No struct is defined twice, no file of one folder is called as one of another, no line has more than 120 columns; the "s"
+of a plural is made by bit_format_s (proto/format.h). Exit code 1 if something is not so.
 """
 import argparse
 import collections
 import os
+import re
 import sys
 
 import tree
@@ -51,6 +52,11 @@ def wide_lines(texts, columns):
             for number, line in enumerate(text.split("\n"), 1) if len(line) > columns]
 
 
+def own_plurals(texts):
+    return [(path, number) for path, text in texts.items() if path != "proto/format.h"
+            for number, line in enumerate(text.split("\n"), 1) if re.search(r'\? "" : "s"|\? "s" : ""', line)]
+
+
 def places(name, where):
     return f"{name}: {' '.join(where)}"
 
@@ -65,6 +71,7 @@ def main():
     problems = [f"defined twice: {places(name, where)}" for name, where in structs_twice(texts).items()]
     problems += [f"a file of several folders: {places(name, where)}" for name, where in stems_twice(paths).items()]
     problems += [f"{path}:{number}: over {COLUMNS} columns" for path, number in wide_lines(texts, COLUMNS)]
+    problems += [f"{path}:{number}: a plural by hand: bit_format_s() makes it" for path, number in own_plurals(texts)]
     for problem in problems:
         print(problem)
     return 1 if problems else 0

@@ -12,6 +12,7 @@
  *         lost      this rank's GPU does what it must not, and every later call of it fails, as when it is gone
  *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
  *     BIT_FAULT_HOLD  a FIFO: each rank's part of a checkpoint is written when somebody has opened it to write
+ *     BIT_FAULT_MEMORY a file: while it is there, the machine has no memory left
  *     BIT_FAULT_STAND STEP[,STEP…]:FIFO: the first rank begins each of these steps when somebody has opened the FIFO to write
  */
 #include <fcntl.h>
@@ -27,6 +28,7 @@
 
 #include "kernels/sum.h"
 #include "proto/err.h"
+#include "proto/host_memory.h"
 #include "worker/ckpt/ckpt.h"
 #include "worker/link/heartbeat.h"
 #include "worker/step.h"
@@ -46,6 +48,16 @@ int __real_bit_ckpt_write(struct bit_ckpt *ckpt);
 int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt);
 int __real_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
 int __wrap_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale);
+
+int64_t __real_bit_host_memory_available(void);
+int64_t __wrap_bit_host_memory_available(void);
+
+int64_t __wrap_bit_host_memory_available(void)
+{
+    const char *file = getenv("BIT_FAULT_MEMORY");
+
+    return file != NULL && access(file, F_OK) == 0 ? 0 : __real_bit_host_memory_available();
+}
 
 static bool is_due(const char *kind)
 {
