@@ -181,13 +181,27 @@ static void on_hangup(uv_signal_t *handle, int signal)
     bit_info("configuration read again", "file=%s", d->config.file);
 }
 
+/* A batch job does not hold its nodes for a run that it cannot launch. */
+static void give_own_run_up(struct bit_daemon *d, const struct bit_runner *r)
+{
+    bit_error("not launched here", "run=%s text=%s", r->run.id, r->withheld);
+    d->exit_code = BIT_EXIT_LAUNCH;
+    bit_daemon_stop(d, "the run that it was started for cannot be launched here; it is left in the queue");
+}
+
 /* Nothing tells when a program or a device comes to be there. */
 static void look_at_withheld(struct bit_daemon *d)
 {
     bool may = false;
 
-    for (size_t i = 0; i < d->runs.count && !d->env.stopping; i++)
-        may |= bit_runner_is_withheld(d->runs.runner[i]) && !withhold(d, d->runs.runner[i]);
+    for (size_t i = 0; i < d->runs.count && !d->env.stopping; i++) {
+        struct bit_runner *r = d->runs.runner[i];
+        if (!bit_runner_is_withheld(r))
+            continue;
+        may |= !withhold(d, r);
+        if (bit_runner_is_withheld(r) && bit_own_run_is(&d->own_run, r))
+            give_own_run_up(d, r);
+    }
     if (may)
         schedule(d);
 }

@@ -193,10 +193,14 @@ int bit_own_run_choose(const struct bit_runs *runs, struct bit_own_run *out)
     return in_job ? 0 : name_at_random(out->request_id, sizeof out->request_id);
 }
 
+bool bit_own_run_is(const struct bit_own_run *own, const struct bit_runner *r)
+{
+    return own->request_id[0] != '\0' && strcmp(r->run.request_id, own->request_id) == 0;
+}
+
 bool bit_own_run_excludes(const struct bit_own_run *own, const struct bit_runner *r)
 {
-    return own->request_id[0] != '\0' && r->run.number < own->first_new &&
-           strcmp(r->run.request_id, own->request_id) != 0;
+    return own->request_id[0] != '\0' && r->run.number < own->first_new && !bit_own_run_is(own, r);
 }
 
 void bit_own_run_tell_others(const struct bit_own_run *own, const struct bit_runs *runs)

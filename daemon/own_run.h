@@ -22,6 +22,8 @@ struct bit_own_run {
 int bit_own_run_choose(const struct bit_runs *runs, struct bit_own_run *out);
 /** Whether the run was there before bitd, and is not the one that it was started for. */
 bool bit_own_run_excludes(const struct bit_own_run *own, const struct bit_runner *r);
+/** Whether it is the run that bitd was started for. */
+bool bit_own_run_is(const struct bit_own_run *own, const struct bit_runner *r);
 /** One line of the log for each run that has not ended and is left as it is. */
 void bit_own_run_tell_others(const struct bit_own_run *own, const struct bit_runs *runs);
 

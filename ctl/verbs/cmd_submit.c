@@ -143,6 +143,8 @@ static int submit(struct bit_cli *cli, struct submit *s)
         bit_print_json(reply);
     else if (cli->quiet)
         bit_show(stdout, "%s\n", reply->run);
+    else if (!cli->json && reply->known && s->request_id != NULL)
+        bit_show(stdout, "%s is %s, which is there already\n", reply->name, reply->run);
     else if (!cli->json)
         bit_show(stdout, "submitted %s as %s%s\n", reply->name, reply->run, s->paused ? ", paused" : "");
     fflush(stdout);

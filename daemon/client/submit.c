@@ -78,13 +78,14 @@ static void refuse(struct bit_submission *s, int err, const char *text)
 
 /* ---- the answers */
 
-static void answer_submitted(struct bit_client *c, const struct bit_runner *r, uint64_t event)
+static void answer_submitted(struct bit_client *c, const struct bit_runner *r, bool known)
 {
     Bit__SubmitReply m = BIT__SUBMIT_REPLY__INIT;
 
     m.run = bit_lend(r->run.id);
     m.name = r->run.spec->name ? r->run.spec->name : m.run;
-    m.event = event;
+    m.event = r->run.seq;
+    m.has_known = m.known = known;
     bit_client_send(c, BIT_MSG_SUBMIT_REPLY, &m);
     bit_client_end(c);
 }
@@ -109,8 +110,9 @@ static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
 static void make_run(struct bit_submission *s)
 {
     struct bit_runner *r = bit_runs_find_request(s->runs, s->request_id); /* sent twice, and both were being checked */
+    const bool known = r != NULL;
 
-    if (r == NULL) {
+    if (!known) {
         Bit__RunSpec *spec = s->spec;
         s->spec = NULL;
         int err = bit_runs_add(s->runs, spec, s->request_id, s->uid, s->paused, &r);
@@ -121,7 +123,7 @@ static void make_run(struct bit_submission *s)
             return;
         }
     }
-    answer_submitted(s->client, r, r->run.seq);
+    answer_submitted(s->client, r, known);
     free_submission(s);
     bit_runs_schedule(r->runs);
 }
@@ -417,7 +419,7 @@ void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
                           "own (bitd &), or have one run as a user of its own (bitd.service)",
                           c->peer.uid);
     else if (known != NULL)
-        answer_submitted(c, known, known->run.seq);
+        answer_submitted(c, known, true);
     else if (runs->env->stopping && !dry_run)
         bit_client_refuse(c, BIT_EBUSY, "bitd is going down");
     else if (!dry_run && bit_runs_check_room(runs, c->peer.uid) < 0)

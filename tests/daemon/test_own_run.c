@@ -166,6 +166,25 @@ TEST(a_completed_run_is_not_trained_again)
     fix_finish(&f);
 }
 
+/* It ends rather than to hold a batch job's nodes, and the run is none the worse for it. */
+TEST(a_run_that_cannot_be_launched_is_left)
+{
+    begin();
+    f.args[2] = "--set";
+    f.args[3] = "mpirun=/nowhere/mpirun";
+    if (!start_with(path[1]))
+        return;
+    EXPECT_EQ(fix_wait_exit(&f), BIT_EXIT_LAUNCH);
+    EXPECT(log_says("error daemon: not launched here run=r1 text=./nowhere/mpirun: not found"));
+    f.args[2] = NULL;
+    if (!start_with(path[1]))
+        return;
+    EXPECT_EQ(fix_wait_exit(&f), 0);
+    if (start_with(NULL))
+        expect_state("r1", BIT__RUN_STATE__COMPLETED, 8);
+    fix_finish(&f);
+}
+
 static int ask_holds(const char *spec)
 {
     f.args[0] = "--holds";

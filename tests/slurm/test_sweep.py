@@ -17,12 +17,12 @@ undisturbed = {}
 class Job(runs.InJob):
     """A job of train.sbatch for a specification of a folder."""
 
-    def __init__(self, folder, path, state=None, **environment):
+    def __init__(self, folder, path, state=None, options="", **environment):
         self.__dict__.update(folder.__dict__)
         self.state = state or os.path.join(folder.dir, "bitd", os.path.basename(path).rsplit(".", 1)[0])
         self.socket = os.path.join(self.state, "bitd.sock")
         env = {**os.environ, "PATH": os.path.dirname(self.bitd) + ":" + os.environ["PATH"], **environment}
-        self.job = shell(f"sbatch --parsable --nodes=1 --ntasks-per-node=1 --gres=none --output={self.dir}/%j.out {SCRIPT} {path}",
+        self.job = shell(f"sbatch --parsable --nodes=1 --ntasks-per-node=1 --gres=none --output={self.dir}/%j.out {options} {SCRIPT} {path}",
                          env=env).stdout.strip()
 
     def __enter__(self):
@@ -150,6 +150,17 @@ def an_edited_specification_is_trained_first(c):
         assert login.status("r2")["state"] == "completed" and login.status("r1")["step"] < 3000, login.status("r1")
 
 
+def a_job_that_is_too_small(c):
+    """It ends at once, with a code of its own, and does not hold its node; a larger one trains the run."""
+    d = Folder(c, "small")
+    path = d.spec(name="t", ranks=3, steps=40, every=10, at_step=20, slurm="ranks_per_node: 1")
+    with d.sbatch(path) as job:
+        assert job.ended() == ("FAILED", 105), (job.facts(), job.output())
+        assert "is too small: 3 ranks need 3 nodes" in job.output(), job.output()
+    with d.sbatch(path, options="--nodes=3") as job:
+        ends_well(job)
+
+
 def requeued(c):
     expected, d = want(c), Folder(c, "requeued")
     with d.sbatch(d.of("t", 2000)) as job:
@@ -179,4 +190,4 @@ def the_folder_of_an_earlier_version(c):
 
 
 runs.main([three_jobs_from_one_folder, the_same_specification_twice, scancel_leaves_the_run, an_edited_specification_is_trained_first,
-           requeued, the_folder_of_an_earlier_version], nodes=4)
+           a_job_that_is_too_small, requeued, the_folder_of_an_earlier_version], nodes=4)
