@@ -116,10 +116,7 @@ static void print_event(const struct follow *w, const Bit__JournalRecord *r)
     if (f == NULL || fclose(f) != 0)
         return;
     bit_terminal_size(stderr, &columns, &rows);
-    for (const char *line = text; *line != '\0'; line += bytes + 1) {
-        bytes = strcspn(line, "\n");
-        bit_fold_line(stderr, line, bytes, columns);
-    }
+    bit_fold_text(stderr, text, columns);
     free(text);
 }
 

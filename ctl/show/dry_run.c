@@ -1,10 +1,14 @@
 #include "ctl/show/dry_run.h"
 
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 
+#include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/show/table.h"
+#include "proto/check.h"
 #include "proto/spec/spec.h"
 
 static void print_spec(FILE *f, const Bit__RunSpec *spec)
@@ -31,17 +35,38 @@ static void print_sizes(FILE *f, const Bit__DryRunReply *d)
     bit_show(f, "checkpoint    %s each\n", bit_text_bytes((double)d->checkpoint_bytes, c));
 }
 
+static const struct bit_table_column columns[] = {
+    {"STEP", .right = true},
+    {"PHASE", .leave = 1},
+    {"STRENGTH", .right = true, .leave = 2},
+    {"LR", .right = true},
+    {"DECAY", .right = true, .leave = 3},
+    {"NOTE", .narrowed = 22},
+};
+
+static void add_point(struct bit_table *t, const Bit__SchedulePoint *p)
+{
+    char step[32], strength[32] = "-", lr[32], decay[32];
+
+    snprintf(step, sizeof step, "%" PRIu64, p->step);
+    if (p->precision == BIT__PRECISION__TERNARY)
+        snprintf(strength, sizeof strength, "%.4f", p->strength);
+    snprintf(lr, sizeof lr, "%.4e", p->lr);
+    snprintf(decay, sizeof decay, "%.3g", p->weight_decay);
+    const char *const cells[] = {step, bit_text_precision(p->precision), strength, lr, decay, p->note};
+    bit_table_add(t, cells);
+}
+
 static void print_schedule(FILE *f, const Bit__DryRunReply *d)
 {
-    bit_show(f, "\n%10s  %-9s %9s %12s %9s\n", "STEP", "PHASE", "STRENGTH", "LR", "DECAY");
-    for (size_t i = 0; i < d->n_point; i++) {
-        const Bit__SchedulePoint *p = d->point[i];
-        char strength[16] = "-";
-        if (p->precision == BIT__PRECISION__TERNARY)
-            snprintf(strength, sizeof strength, "%.4f", p->strength);
-        bit_show(f, "%10" PRIu64 "  %-9s %9s %12.4e %9.3g  %s\n", p->step, bit_text_precision(p->precision), strength,
-                 p->lr, p->weight_decay, p->note);
-    }
+    struct bit_table t;
+
+    bit_show(f, "\n");
+    bit_table_init(&t, columns, BIT_COUNT(columns));
+    for (size_t i = 0; i < d->n_point; i++)
+        add_point(&t, d->point[i]);
+    bit_table_print(f, &t, bit_terminal_columns(f), SIZE_MAX);
+    bit_table_finish(&t);
 }
 
 static void memory_line(FILE *f, const char *name, uint64_t bytes)
@@ -83,16 +108,8 @@ void bit_dry_run_print_warnings(FILE *f, const Bit__DryRunReply *d)
     }
 }
 
-void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
+static void print_end(FILE *f, const Bit__DryRunReply *d)
 {
-    print_spec(f, d->spec);
-    print_sizes(f, d);
-    print_schedule(f, d);
-    print_memory(f, d);
-    if (d->n_command > 0)
-        bit_show(f, "\nstarted with\n");
-    for (size_t i = 0; i < d->n_command; i++)
-        bit_show(f, "  %s\n", d->command[i]);
     if (d->n_warning > 0)
         bit_show(f, "\n");
     bit_dry_run_print_warnings(f, d);
@@ -100,4 +117,32 @@ void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
         bit_show(f, "\nchecked without a daemon; not checked:\n");
     for (size_t i = 0; i < d->n_unchecked; i++)
         bit_show(f, "  %s\n", d->unchecked[i]);
+}
+
+/* Between words, on a terminal. */
+static void fold(FILE *f, const Bit__DryRunReply *d, void (*print)(FILE *, const Bit__DryRunReply *))
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *memory = bit_terminal(f) ? open_memstream(&text, &bytes) : NULL;
+
+    print(memory != NULL ? memory : f, d);
+    if (memory == NULL || fclose(memory) != 0)
+        return;
+    bit_fold_text(f, text, bit_terminal_columns(f));
+    free(text);
+}
+
+/* Specification and command lines as they are: they may be copied from there. */
+void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
+{
+    print_spec(f, d->spec);
+    fold(f, d, print_sizes);
+    print_schedule(f, d);
+    fold(f, d, print_memory);
+    if (d->n_command > 0)
+        bit_show(f, "\nstarted with\n");
+    for (size_t i = 0; i < d->n_command; i++)
+        bit_show(f, "  %s\n", d->command[i]);
+    fold(f, d, print_end);
 }

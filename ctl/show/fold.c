@@ -67,7 +67,7 @@ static size_t piece_of(const char *line, size_t bytes, int columns)
     return at > 0 ? at : fits;
 }
 
-void bit_fold_line(FILE *f, const char *line, size_t bytes, int columns)
+static void fold_line(FILE *f, const char *line, size_t bytes, int columns)
 {
     const int indent = indent_of(line, bytes, columns);
     size_t piece = piece_of(line, bytes, columns);
@@ -85,6 +85,15 @@ void bit_fold_line(FILE *f, const char *line, size_t bytes, int columns)
         bit_show(f, "%*s", indent, "");
         bit_show_raw(f, line, piece);
         fputc('\n', f);
+    }
+}
+
+void bit_fold_text(FILE *f, const char *text, int columns)
+{
+    while (*text != '\0') {
+        const size_t bytes = strcspn(text, "\n");
+        fold_line(f, text, bytes, columns);
+        text += bytes + (text[bytes] == '\n');
     }
 }
 
@@ -124,7 +133,7 @@ static ssize_t take(void *cookie, const char *text, size_t bytes)
         if (!hold(text + at, piece))
             return 0;
         if (newline != NULL) {
-            bit_fold_line(folded.terminal, folded.held, folded.bytes, columns);
+            fold_line(folded.terminal, folded.held, folded.bytes, columns);
             folded.bytes = 0;
         }
         at += piece + (newline != NULL);

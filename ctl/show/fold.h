@@ -6,10 +6,10 @@
 #include <stdio.h>
 
 /**
- * Print one line (without its newline) in lines of at most so many characters, and a newline. It is broken at spaces;
- * what goes on is indented as the line is, or stands under what follows its first gap, as the value of "name    value".
+ * Print a text in lines of at most so many characters. A longer one is broken at spaces; what goes on is indented as
+ * the line is, or stands under what follows its first gap, as the value of "name    value".
  */
-void bit_fold_line(FILE *f, const char *line, size_t bytes, int columns);
+void bit_fold_text(FILE *f, const char *text, int columns);
 /** Every line of a text cut to so many characters, and so many lines of it; the last has no newline. */
 void bit_fold_cut(FILE *f, const char *text, int columns, int rows);
 /** From now on what is printed to stdout is folded, where that is a terminal. bit_fold_end is due at the end. */

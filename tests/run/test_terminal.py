@@ -175,6 +175,12 @@ def nothing_wraps():
                         t.check_unwrapped()
                     except AssertionError as e:
                         raise AssertionError(f"bitctl {verb}: {e}")
+            spec = d.spec(name="dry", steps=20000, at_step=10000, ramp=400)
+            with Terminal(d, columns, rows, f"{d.bitctl} check {spec}") as t:
+                t.until("^EXIT 0", history=True)
+                joined = [line.rstrip() for line in t.screen(history=True, joined=True)]
+            page = joined[next(i for i, line in enumerate(joined) if line.startswith("parameters")):]  # the specification has paths
+            assert all(len(line) <= columns for line in page) and any("ramp" in line for line in page), "\n".join(page)
         whole = d.ctl("ps", "-a", check=True)[1]
         assert "a-run-with-a-name-of-some-length" in whole, f"off a terminal nothing is cut: {whole}"
         d.ctl("cancel", long, "--now", check=True)
