@@ -87,14 +87,9 @@ def scalars(d, run, tag):
     return steps
 
 
-def stand_at_8(d, run):
-    d.wait(run, "--for", "step=8")
-    d.wait(run, "--for", "checkpoint=5")
-
-
 def lose_a_rank(d, run):
-    """Before step 9, behind the checkpoint of step 5."""
-    stand_at_8(d, run)
+    """Before step 15, behind the checkpoint of step 12, without which there is no switch."""
+    d.wait(run, "--for", "step=14")
     os.kill(d.worker_pids(run)[0], signal.SIGKILL)
     with d.held_no_more():
         return d.wait(run)
@@ -109,15 +104,15 @@ def check_whole(d, run, want):
 
 
 def a_failed_run_goes_on():
-    with fixture.Daemon(hold=[9]) as d:
+    with fixture.Daemon(hold=[15]) as d:
         run = d.submit(d.spec(steps=STEPS, at_step=12, every=5), "--set", "launch.max_restarts=0")
         assert lose_a_rank(d, run) == 104
         code, out, _ = d.ctl("doctor", run)
-        assert code == 1 and f"`bitctl resume {run}` goes on from step-00000005" in out, out
+        assert code == 1 and f"`bitctl resume {run}` goes on from step-00000012" in out, out
         with d.held_no_more():
             out = d.ctl("resume", run, check=True)[1]
             print(f"         the user sees: {out.strip()}")
-            assert "failed: no step gained" in out and "goes on from step-00000005, 3 steps are done again" in out, out
+            assert "failed: no step gained" in out and "goes on from step-00000012, 2 steps are done again" in out, out
             follow = subprocess.run([d.bitctl, "events", run, "--socket", d.socket, "-f"], capture_output=True, text=True, timeout=60)
             assert follow.returncode == 0 and "completed" in follow.stdout.splitlines()[-1], follow.stdout
             assert d.wait(run) == 0
@@ -127,15 +122,15 @@ def a_failed_run_goes_on():
 
 
 def a_cancelled_run_goes_on():
-    with fixture.Daemon(hold=[9]) as d:
+    with fixture.Daemon(hold=[15]) as d:
         run = d.submit(d.spec(steps=STEPS, at_step=12, every=5))
-        stand_at_8(d, run)
+        d.wait(run, "--for", "step=14")
         d.ctl("cancel", run, "--now", check=True)
         assert d.wait(run) == 103
         d.kill()  # and it is known after a restart, too
         d.start()
         with d.held_no_more():
-            assert "cancelled at step 8; goes on from step-00000005" in d.ctl("resume", run, check=True)[1]
+            assert "cancelled at step 14; goes on from step-00000012" in d.ctl("resume", run, check=True)[1]
             d.finish(run)
         check_whole(d, run, undisturbed())
 
@@ -153,10 +148,10 @@ def a_completed_run_trains_more():
 
 
 def a_touched_file_is_no_fault():
-    with fixture.Daemon(hold=[9]) as d:
+    with fixture.Daemon(hold=[15]) as d:
         describe(d)
         run = d.submit(d.spec(steps=STEPS, at_step=12, every=5))
-        d.wait(run, "--for", "step=8")
+        d.wait(run, "--for", "step=14")
         os.utime(os.path.join(d.dir, "train.npy"))
         with d.held_no_more():
             d.finish(run)
