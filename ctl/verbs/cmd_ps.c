@@ -3,6 +3,7 @@
 
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/show/run_table.h"
 #include "ctl/show/show.h"
@@ -13,6 +14,25 @@ static const struct bit_option options[] = {
     {"all", 'a', NULL, "Also the ended runs."},
     {0},
 };
+
+/* Below the table: why runs wait that nobody has to do anything about, and when they go on. */
+static void print_reasons(const Bit__ListReply *list)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < list->n_run; i++) {
+        const Bit__RunStatus *s = list->run[i];
+        const bool waits = s->state == BIT__RUN_STATE__RESTARTING || s->state == BIT__RUN_STATE__BLOCKED;
+        if (!waits || s->reason == NULL || *s->reason == '\0')
+            continue;
+        if (first) {
+            putchar('\n');
+            bit_fold_stdout();
+        }
+        first = false;
+        bit_show(stdout, "%-5s %s\n", s->run, s->reason);
+    }
+}
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
@@ -37,6 +57,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
             bit_show(stdout, "%s\n", list->run[i]->run);
     } else {
         bit_run_table_print(stdout, list->run, list->n_run, bit_terminal_columns(stdout), SIZE_MAX);
+        print_reasons(list);
     }
     bit_msg_free(list);
     return 0;
@@ -53,6 +74,7 @@ const struct bit_cli_verb bit_cmd_ps = {
     .synopsis = "[--all]",
     .description =
         "Lists the runs that are queued, training, paused or otherwise under way; with --all also the ended ones.\n"
+        "Below the table stands why runs are blocked or restarting, and when they are tried again.\n"
         "With --json one object a line, each as `bitctl status` prints it; with -q the ids alone.",
     .options = options,
     .quiet = "The ids alone, one a line.",

@@ -33,6 +33,8 @@ void bit_resume_text(const struct bit_run *run, char *text, size_t room)
     if (m->has_skip && m->skip > 0)
         bit_format_more(text, room, ", %" PRIu64 " batch%s left out", m->skip, m->skip == 1 ? " is" : "es are");
     describe_steps(run, m, text, room);
-    if (m->other_data != NULL)
+    if (m->other_data != NULL && strstr(m->reason, m->other_data) != NULL)
+        bit_format_more(text, room, "; with the file as it is now");
+    else if (m->other_data != NULL)
         bit_format_more(text, room, "; with %s", m->other_data);
 }

@@ -182,6 +182,7 @@ def a_launcher_that_was_away():
         assert events.stdout.close() is None and d.status(run)["state"] == "restarting"
         code, out, _ = d.ctl("status", run)
         assert " failed: " in out, out
+        assert f"{run}    launch " in d.ctl("ps")[1] and " failed: " in d.ctl("ps")[1]
         with open(os.path.join(d.dir, "there"), "w"):
             pass
         assert d.finish(run)["weights_digest"] == undisturbed()[0]
