@@ -50,6 +50,7 @@ struct bit_job_cause {
     int err;     /* 0: nothing went wrong */
     bool has_rank;
     uint32_t rank;
+    bool in_step; /* a rank failed by itself, at what it was doing: not a node, a link, a launcher or a time limit */
     char text[BIT_ERR_TEXT_MAX];
 };
 

@@ -58,15 +58,15 @@ static void stop_loop(struct bit_job *job)
     const uint64_t next = r->run.step + 1;
     char documents[160] = "";
 
-    if (job->stood && next <= r->run.spec->schedule->steps) /* else no step, or the end, is what it cannot pass */
+    if (job->cause.in_step && next <= r->run.spec->schedule->steps) /* else it is not what a step trains on */
         bit_format(documents, sizeof documents,
                    "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
                    next);
     bit_runner_fail(r, BIT_EXIT_POLICY,
-                    "no step gained in %u launch%s, the last ended after step %" PRIu64
-                    "%s; the last good checkpoint is %s; %s",
-                    r->run.fruitless, r->run.fruitless == 1 ? "" : "es", r->run.step, documents,
-                    good ? good->name : "none", job->cause.text);
+                    "%s; no step gained in %u launch%s, the last ended after step %" PRIu64
+                    "; the last good checkpoint is %s%s",
+                    job->cause.text, r->run.fruitless, r->run.fruitless == 1 ? "" : "es", r->run.step,
+                    good ? good->name : "none", documents);
 }
 
 /* Whatever is away at a launch may be back at a later one, but not for ever; where nothing is to be launched again, not

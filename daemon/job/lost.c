@@ -7,6 +7,7 @@
 
 #include "daemon/job/job.h"
 #include "daemon/launch/launcher_log.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
@@ -99,6 +100,20 @@ static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size
     add_missing(job, text, room);
 }
 
+static bool failed_in_step(const struct bit_job *job, const Bit__WorkerLost *m)
+{
+    static const int elsewhere[] = {0, BIT_ETIMEOUT, BIT_EWORKER, BIT_EMPI, BIT_ENCCL};
+
+    if (!job->stood || (m->has_rank && (m->has_signal || m->has_code)))
+        return job->stood;
+    if (!job->cause.known) /* a rank ended, and not the launcher alone */
+        return job->exit_signal == 0;
+    for (size_t i = 0; i < BIT_COUNT(elsewhere); i++)
+        if (job->cause.err == elsewhere[i])
+            return false;
+    return true;
+}
+
 void bit_lost_record(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
@@ -112,4 +127,5 @@ void bit_lost_record(struct bit_job *job)
     bit_warn("worker lost", "run=%s attempt=%u step=%" PRIu64 " cause=%s", r->run.id, m.attempt, m.step, cause);
     bit_record(r, LOST, lost, &m);
     memcpy(job->cause.text, cause, sizeof cause);
+    job->cause.in_step = failed_in_step(job, &m);
 }

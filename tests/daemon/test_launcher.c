@@ -45,9 +45,36 @@ TEST(a_launcher_that_fails_says_why)
     if (!fix_start(&f))
         return;
     fix_submit(&f, "launch.max_restarts=0", run);
-    EXPECT(fix_wait_end(&f, run, NULL) > BIT_EXIT_RUN_FAILED);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_LAUNCH);
     expect_reason(run, says, BIT_COUNT(says));
     fix_finish(&f);
+}
+
+/* A step that hangs is not what its documents are looked at for; one that ends its rank may be. */
+TEST(documents_are_named_for_what_ends_a_rank_in_a_step)
+{
+    static const char *const at[] = {"FAKE_HANG_AT", "FAKE_DIE_AT"};
+    char run[32];
+
+    for (int i = 0; i < 2; i++) {
+        fix_init(&f);
+        setenv(at[i], "7", 1);
+        f.args[0] = "--set";
+        f.args[1] = "stall_timeout=0.5";
+        f.args[2] = "--set";
+        f.args[3] = "long_timeout=5";
+        if (!fix_start(&f))
+            return;
+        fix_submit(&f, "launch.max_restarts=1", run);
+        EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY);
+        Bit__RunStatus *status = fix_status(&f, run);
+        if (status != NULL) {
+            EXPECT_EQ(strstr(status->reason, "`bitctl data show r1 --step 8`") != NULL, i == 1);
+            EXPECT(strstr(status->reason, "no step gained in 2 launches") > status->reason + 10); /* the cause is first */
+        }
+        bit_msg_free(status);
+        fix_finish(&f);
+    }
 }
 
 /* A Slurm whose sbatch says what a test has it say. */
