@@ -7,6 +7,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/help.h"
+#include "ctl/cli/json_page.h"
 #include "ctl/cli/options.h"
 #include "ctl/show/fold.h"
 #include "ctl/show/show.h"
@@ -45,6 +46,13 @@ struct explanation {
 static const struct explanation help = {bit_help_all, bit_help, bit_help_json},
                                 man = {bit_man_all, bit_man, bit_man_json};
 
+static int explain_json(struct bit_cli *cli, const char *what)
+{
+    int err = bit_json_page_print_one(stdout, bit_verbs, what);
+
+    return err < 0 ? bit_failure_print(cli, err) : BIT_EXIT_OK;
+}
+
 static int explain(struct bit_cli *cli, int argc, char **argv, const struct explanation *e)
 {
     const char *what = argc > 2 && strcmp(argv[2], "--json") != 0 ? argv[2] : NULL;
@@ -52,6 +60,8 @@ static int explain(struct bit_cli *cli, int argc, char **argv, const struct expl
 
     if (verb)
         e->one(verb);
+    else if (what && strcmp(what, "json") == 0 && e == &help && argc > 3)
+        return explain_json(cli, argv[3]);
     else if (what && strcmp(what, "json") == 0)
         e->json(bit_verbs);
     else if (what)

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "ctl/cli/field_comments.h"
+#include "ctl/cli/key_meanings.h"
 #include "ctl/show/show.h"
 #include "proto/bit.pb-c.h"
 #include "proto/check.h"
@@ -19,7 +20,8 @@
 #define TYPES_MAX 128
 
 static const char rules[] =
-    "Every verb that reads has --json, and then prints objects on stdout, one a line, and nothing else there.\n\n"
+    "Every verb that reads has --json, and then prints objects on stdout, one a line, and nothing else there.\n"
+    "`bitctl help json VERB` and `bitctl help json OBJECT` show the part that is asked for.\n\n"
     "Every object has \"schema\": %d. It grows when a script could break; a new key alone does not raise it, so\n"
     "scripts should pass over keys that they do not know.\n\n"
     "All keys below are always there. What is not known, not set or does not apply is null; a list is never\n"
@@ -32,9 +34,9 @@ static const char rules[] =
     "strings of hex digits. What is no number (NaN, infinity) is null. Units end the names: _s, _ms, _ns, bytes.\n\n"
     "A precision is \"16bit\" or \"ternary\", here and in options; options take 16-bit, 1.58-bit, SIXTEEN_BIT and\n"
     "TERNARY, too. Other enumerations are those of the specification in lower case.\n\n"
-    "What fails prints an ErrorReply, as the last object, and ends with its exit_code. That is so of a command\n"
-    "line that makes no sense, too. Only a bad checkpoint or file of verify has a verdict instead. Objects with an\n"
-    "\"error\" that is not null are those that failed: jq 'select(.error)'.\n";
+    "What fails is an ErrorReply, with the exit_code that bitctl ends with (of several runs: the first one's).\n"
+    "That is so of a command line that makes no sense, too. Only a bad checkpoint or file of verify has a verdict\n"
+    "instead. Objects with an \"error\" that is not null are those that failed: jq 'select(.error)'.\n";
 
 /* ---- types that are described */
 
@@ -81,14 +83,6 @@ static void collect(struct types *t, const struct bit_cli_verb *const *verbs)
 }
 
 /* ---- printing */
-
-static const char *comment_of(const ProtobufCMessageDescriptor *desc, const char *field)
-{
-    for (size_t i = 0; i < BIT_COUNT(field_comments); i++)
-        if (strcmp(field_comments[i].message, desc->short_name) == 0 && strcmp(field_comments[i].field, field) == 0)
-            return field_comments[i].text;
-    return "";
-}
 
 /* Words in lines of COLUMNS, which begin `indent` columns to the right; `at` is where the first one goes on. */
 static void print_wrapped(FILE *f, const char *text, int at, int indent)
@@ -155,7 +149,7 @@ static void print_field(FILE *f, const ProtobufCMessageDescriptor *desc, const P
              one    ? ", or no key"
              : null ? " or null"
                     : "");
-    print_key(f, field->name, type, comment_of(desc, field->name));
+    print_key(f, field->name, type, bit_key_meaning(desc, field->name));
     if (bit_json_is_time(field)) {
         snprintf(date, sizeof date, "%.*s", (int)strlen(field->name) - 3, field->name);
         print_key(f, date, null ? "date or null" : "date", "the same in UTC");
@@ -164,7 +158,7 @@ static void print_field(FILE *f, const ProtobufCMessageDescriptor *desc, const P
 
 static void print_message(FILE *f, const ProtobufCMessageDescriptor *desc)
 {
-    const char *comment = comment_of(desc, "");
+    const char *comment = bit_key_meaning(desc, "");
 
     bit_show(f, "\n%s\n", desc->short_name);
     if (*comment != '\0') {
@@ -200,6 +194,38 @@ static void print_errors(FILE *f)
     bit_show(f,
              "  Those of the system have its names and the negative of its numbers: ENOENT is %d. Others have none.\n",
              -ENOENT);
+}
+
+/* What a verb prints, of it alone; 0 if there is no such verb. */
+static int print_verb(FILE *f, const struct bit_cli_verb *const *verbs, const char *name)
+{
+    const struct bit_cli_verb *verb = bit_verb_find(verbs, name);
+
+    for (const struct bit_verb_object *o = verb ? verb->json : NULL; o && o->type; o++) {
+        bit_show(f, "%s%s: %s\n", o == verb->json ? "" : "\n", o->type->short_name, o->when);
+        print_message(f, o->type);
+    }
+    return verb != NULL;
+}
+
+int bit_json_page_print_one(FILE *f, const struct bit_cli_verb *const *verbs, const char *what)
+{
+    static struct types types;
+
+    if (print_verb(f, verbs, what))
+        return 0;
+    collect(&types, verbs);
+    for (size_t i = 0; i < types.messages; i++)
+        if (strcasecmp(types.message[i]->short_name, what) == 0) {
+            print_message(f, types.message[i]);
+            return 0;
+        }
+    for (size_t i = 0; i < types.enumerations; i++)
+        if (strcasecmp(types.enumeration[i]->short_name, what) == 0) {
+            print_enumeration(f, types.enumeration[i]);
+            return 0;
+        }
+    return bit_fail(BIT_EUSAGE, "no verb prints '%s' as JSON; `bitctl help json` has them all", what);
 }
 
 void bit_json_page_print(FILE *f, const struct bit_cli_verb *const *verbs)

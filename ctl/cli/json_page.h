@@ -11,5 +11,7 @@
 
 /** Of all verbs, a list ended by NULL. */
 void bit_json_page_print(FILE *f, const struct bit_cli_verb *const *verbs);
+/** What one verb prints, or one object or enumeration by its name. BIT_EUSAGE if there is none such. */
+int bit_json_page_print_one(FILE *f, const struct bit_cli_verb *const *verbs, const char *what);
 
 #endif

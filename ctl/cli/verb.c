@@ -6,7 +6,7 @@
 #include "proto/text/nearest.h"
 
 const struct bit_option bit_verb_common[] = {
-    [BIT_COMMON_JSON] = {"json", 0, NULL, "Print JSON, one object a line, for programs."},
+    [BIT_COMMON_JSON] = {"json", 0, NULL, "Print JSON, one object a line; `bitctl help json` explains it."},
     [BIT_COMMON_QUIET] = {"quiet", 'q', NULL, "Print only what a script needs."},
     [BIT_COMMON_SOCKET] =
         {"socket", 0, "PATH",

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ctl/cli/failure.h"
 #include "ctl/show/print.h"
@@ -23,7 +24,7 @@ static int ask_change(struct bit_cli *cli, uint16_t type, const void *request, B
     return code;
 }
 
-/* Prints what bitd did: "r7: paused after step 412 (event 431)". */
+/* Prints what bitd did: "r7: paused at step 412 (event 431)"; the step, unless the text has one. */
 static int send_change(struct bit_cli *cli, uint16_t type, const void *request)
 {
     Bit__DoneReply *done = NULL;
@@ -35,11 +36,12 @@ static int send_change(struct bit_cli *cli, uint16_t type, const void *request)
         bit_print_json(done);
     } else if (!cli->quiet) {
         bit_show(stdout, "%s: %s", done->run, done->text && *done->text ? done->text : "done");
-        if (done->has_step)
+        const bool step = done->has_step && (done->text == NULL || strstr(done->text, "step") == NULL);
+        if (step)
             bit_show(stdout, " (step %" PRIu64, done->step);
         if (done->has_event)
-            bit_show(stdout, "%sevent %" PRIu64, done->has_step ? ", " : " (", done->event);
-        bit_show(stdout, "%s\n", done->has_step || done->has_event ? ")" : "");
+            bit_show(stdout, "%sevent %" PRIu64, step ? ", " : " (", done->event);
+        bit_show(stdout, "%s\n", step || done->has_event ? ")" : "");
     }
     bit_msg_free(done);
     return 0;

@@ -22,6 +22,7 @@ static const struct bit_option options[] = {
 /* One of the two: RUN or RUN@ATTEMPT. */
 struct side {
     char run[BIT_NAME_MAX + 16];
+    char label[BIT_RUN_ID_MAX + 16]; /* for people: "r7", "r7@2" */
     struct bit_diff_steps steps;
     Bit__RunStatus *status;
     size_t changes; /* of status->change, those that hold for these steps */
@@ -74,6 +75,7 @@ static int fetch(struct bit_cli *cli, struct side *s)
     int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &s->status);
     if (code)
         return code;
+    snprintf(s->label, sizeof s->label, s->steps.wanted != 0 ? "%s@%u" : "%s", s->status->run, s->steps.wanted);
     s->ask.run = s->status->run;
     s->ask.has_steps = s->ask.steps = true;
     code = bit_reply_stream(cli, false, ask, take, s);
@@ -98,7 +100,7 @@ static void print_changes(const struct side *s, const char *setting)
     for (size_t i = 0; i < s->changes; i++) {
         const Bit__Change *c = s->status->change[i];
         if (strcmp(c->setting, setting) == 0)
-            bit_show(stdout, "  (%s: %s until step %" PRIu64 ")", s->run, c->was, c->step);
+            bit_show(stdout, "  (%s: %s until step %" PRIu64 ")", s->label, c->was, c->step);
     }
 }
 
@@ -121,7 +123,7 @@ static void print_text(const struct side *a, const struct side *b, const struct 
                  r->machines);
     if (r->step != 0)
         bit_show(stdout, "first difference    step %" PRIu64 ", %s\n    %s %s\n    %s %s\n", r->step, r->first.field,
-                 a->run, r->first.was, b->run, r->first.is);
+                 a->label, r->first.was, b->label, r->first.is);
     else
         bit_show(stdout, "equal               steps %" PRIu64 " to %" PRIu64 ", %s\n", r->from, r->to,
                  r->comparable ? "bit for bit" : "in data, phase, strength and learning rate");

@@ -14,6 +14,7 @@ class Page:
     """`bitctl help json`, taken apart."""
 
     def __init__(self, bitctl):
+        self.bitctl = bitctl
         text = subprocess.run([bitctl, "help", "json"], capture_output=True, text=True, check=True).stdout
         self.schema = int(re.search(r'"schema": (\d+)', text).group(1))
         rest, enums = text.split("\nEnumerations\n")
@@ -22,13 +23,15 @@ class Page:
         self.verbs = re.findall(r"^  (\w+) +(\w+) +\S", rest.split("\nVerbs, ")[1], re.M)
         self.errors = {name: (int(error), int(code)) for name, error, code in re.findall(r"^  (\w+) +(-\d+) +(\d+)  ", errors, re.M)}
         self.enums = {m[0]: set(re.split(r",\s+", m[1])) for m in re.findall(r"^  (\w+) +((?:.|\n {10})+)$", enums, re.M)}
-        self.objects = {}
+        self.objects, self.unexplained = {}, []
         for line in objects.split("\n"):
-            key = re.match(r"  (\w+) +((?:list of )?(?:true or false|16 hex digits|\w+)(?:, or no key| or null)?)(?: |$)", line)
+            key = re.match(r"  (\w+) +((?:list of )?(?:true or false|16 hex digits|\w+)(?:, or no key| or null)?)(?: +(.*)|$)", line)
             if re.match(r"[A-Z]\w+$", line):
-                fields = self.objects.setdefault(line, {})
+                name, fields = line, self.objects.setdefault(line, {})
             elif key:
                 fields[key.group(1)] = key.group(2)
+                if not key.group(3) and not name.endswith("Spec") and name not in ("EvalSet", "TaskSet", "DataSource"):
+                    self.unexplained.append(f"{name}.{key.group(1)}")  # what a specification's mean is not this page's
 
     def check_value(self, where, value, kind):
         if kind.endswith(" or null"):
@@ -195,6 +198,16 @@ def changed(ctl, d):
     assert ctl("rm", waits)[0]["bytes"] > 0
 
 
+def every_key_is_explained():
+    page = Page(os.path.join(fixture.build_root(), "ctl", "bitctl"))
+    assert len(page.objects) > 60 and "StepReport" in page.objects
+    of_status = subprocess.run([page.bitctl, "help", "json", "status"], capture_output=True, text=True, check=True).stdout
+    one = subprocess.run([page.bitctl, "help", "json", "stepreport"], capture_output=True, text=True, check=True).stdout
+    assert of_status.startswith("RunStatus: for each run") and "  eta_s " in of_status and "  grad_norm " in one, of_status + one
+    assert subprocess.run([page.bitctl, "help", "json", "nothing"], capture_output=True).returncode == 2
+    assert not page.unexplained, f"give these a comment in proto/bit.proto: {page.unexplained}"
+
+
 def ps_is_as_complete_as_status():
     with fixture.Daemon() as d:
         run = d.submit(d.spec(name="first", steps=40, at_step=20), "--set", "guard.spike=WARN", "--set", "guard.loss_sigmas=0.01",
@@ -267,5 +280,5 @@ def times_and_waits():
 
 if not shutil.which("jq"):
     fixture.skip("no jq")
-fixture.main([every_verb_prints_what_the_page_says, ps_is_as_complete_as_status, mistakes_are_json_too, verdicts_of_what_is_bad,
+fixture.main([every_verb_prints_what_the_page_says, every_key_is_explained, ps_is_as_complete_as_status, mistakes_are_json_too, verdicts_of_what_is_bad,
               times_and_waits])
