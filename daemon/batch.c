@@ -24,6 +24,7 @@ struct bit_batch {
     struct bit_daemon *daemon;
     uv_process_t bitctl;
     bool running;    /* bitctl */
+    bool resuming;   /* it is `bitctl resume`; once that is done, the run is followed */
     bool ending;     /* bit_batch_end was called */
     uint64_t gained; /* steps of all runs when we began */
     bit_batch_ended *ended;
@@ -124,11 +125,19 @@ static void requeue_or_finish(struct bit_batch *b)
 
 /* ---- the run */
 
+static int start_bitctl(struct bit_batch *b);
+
 static void on_bitctl_closed(uv_handle_t *handle)
 {
     struct bit_batch *b = handle->data;
 
     b->running = false;
+    if (!b->ending && b->resuming && b->daemon->exit_code == BIT_EXIT_OK) {
+        b->resuming = false;
+        if (start_bitctl(b) == 0)
+            return;
+        bit_error("not followed", "text=%s", bit_fail_text());
+    }
     if (!b->ending)
         bit_daemon_stop(b->daemon, "the run that it was started for has ended");
     else
@@ -141,7 +150,7 @@ static void on_bitctl_ended(uv_process_t *process, int64_t status, int signal)
 
     if (!b->daemon->env.stopping) { /* else bitd ended it, or it saw bitd go: its exit code says nothing of the run */
         b->daemon->exit_code = signal != 0 ? 128 + signal : (int)status;
-        bit_info("run ended", "exit=%d", b->daemon->exit_code);
+        bit_info(b->resuming ? "resume answered" : "run ended", "exit=%d", b->daemon->exit_code);
     }
     uv_close((uv_handle_t *)process, on_bitctl_closed);
 }
@@ -163,25 +172,44 @@ static void find_bitctl(char *path, size_t room)
     snprintf(path, room, "bitctl");
 }
 
-static void make_command(const struct bit_daemon *d, struct bit_argv *argv)
+static void add_verb(const struct bit_daemon *d, const char *verb, struct bit_argv *argv)
 {
     char path[BIT_CONFIG_PATH_MAX + 16];
 
     find_bitctl(path, sizeof path);
     bit_argv_add(argv, "%s", path);
-    bit_argv_add(argv, "submit");
+    bit_argv_add(argv, "%s", verb);
     bit_argv_add(argv, "--socket");
     bit_argv_add(argv, "%s", d->config.socket);
+}
+
+/* The run that failed goes on first, where it is one; then it is followed, as one that is submitted now. */
+static void make_command(const struct bit_daemon *d, const struct bit_runner *failed, struct bit_argv *argv)
+{
+    add_verb(d, failed != NULL ? "resume" : "submit", argv);
+    if (failed != NULL) {
+        bit_argv_add(argv, "--no-wait");
+        bit_argv_add(argv, "%s", failed->run.id);
+        return;
+    }
     bit_argv_add(argv, "--follow");
     bit_argv_add(argv, "--request-id=%s", d->own_run.request_id);
     bit_argv_add(argv, "%s", d->config.run);
+}
+
+/* NULL: it did not. */
+static const struct bit_runner *find_failed(const struct bit_daemon *d)
+{
+    const struct bit_runner *r = bit_runs_find_request(&d->runs, d->own_run.request_id);
+
+    return r != NULL && !r->corrupt && r->run.state == BIT__RUN_STATE__FAILED ? r : NULL;
 }
 
 static int start_bitctl(struct bit_batch *b)
 {
     struct bit_argv argv = {0};
 
-    make_command(b->daemon, &argv);
+    make_command(b->daemon, b->resuming ? find_failed(b->daemon) : NULL, &argv);
     int err = bit_argv_check(&argv);
     if (err == 0) {
         uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
@@ -208,6 +236,7 @@ int bit_batch_begin(struct bit_daemon *d, struct bit_batch **out)
     b->daemon = d;
     b->gained = count_steps(d);
     *out = b;
+    b->resuming = d->config.run[0] != '\0' && find_failed(d) != NULL;
     return d->config.run[0] != '\0' ? start_bitctl(b) : 0;
 }
 

@@ -122,7 +122,7 @@ int bit_own_run_is_in(const char *state, const char *path)
 
 /* ---- which it is */
 
-/* NULL: none. A run that failed or was cancelled is not taken up by itself: the next one begins anew. */
+/* NULL: none. A run that was cancelled is not taken up by itself: the next one begins anew. */
 static const struct bit_runner *find_same(const struct bit_runs *runs)
 {
     Bit__RunSpec *spec = NULL;
@@ -136,8 +136,7 @@ static const struct bit_runner *find_same(const struct bit_runs *runs)
             found = r;
     }
     bit_msg_free(spec);
-    const bool in_vain = found != NULL && bit_run_ended(&found->run) && found->run.state != BIT__RUN_STATE__COMPLETED;
-    return in_vain ? NULL : found;
+    return found != NULL && found->run.state == BIT__RUN_STATE__CANCELLED ? NULL : found;
 }
 
 static void name_by_job(char *out, size_t room)

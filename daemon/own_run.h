@@ -15,7 +15,7 @@ struct bit_own_run {
 
 /**
  * Choose, once the runs are loaded: the run that the Slurm job around bitd had before it was requeued; else the latest
- * of the same specification, unless that failed or was cancelled; else one that is to be made. Logs what it came to.
+ * of the same specification, unless that was cancelled; else one that is to be made. Logs what it came to.
  *     A specification that cannot be read is none of the runs; `bitctl submit` will say what is wrong with it.
  * Errors      -ENOMEM; -errno of the random numbers
  */

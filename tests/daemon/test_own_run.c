@@ -166,6 +166,32 @@ TEST(a_completed_run_is_not_trained_again)
     fix_finish(&f);
 }
 
+TEST(a_failed_run_goes_on)
+{
+    begin();
+    write_spec(1, "second", 40);
+    setenv("FAKE_FAIL_AT", "30", 1);
+    setenv("FAKE_ERROR", "-5016", 1); /* not finite */
+    if (!start_with(path[1]))
+        return;
+    EXPECT_EQ(fix_wait_exit(&f), BIT_EXIT_POLICY);
+    unsetenv("FAKE_FAIL_AT");
+    if (!start_with(path[1]))
+        return;
+    EXPECT_EQ(fix_wait_exit(&f), 0);
+    EXPECT(log_says("goes on run=r1 name=second state=failed"));
+    if (start_with(NULL)) {
+        struct fix_events events;
+        expect_state("r1", BIT__RUN_STATE__COMPLETED, 40);
+        fix_events(&f, "r1", &events);
+        const Bit__JournalRecord *launched = fix_last(&events, BIT__JOURNAL_RECORD__WHAT_LAUNCHED);
+        if (launched != NULL)
+            EXPECT_STREQ(launched->launched->restore, "step-00000028");
+        fix_events_free(&events);
+    }
+    fix_finish(&f);
+}
+
 /* It ends rather than to hold a batch job's nodes, and the run is none the worse for it. */
 TEST(a_run_that_cannot_be_launched_is_left)
 {
