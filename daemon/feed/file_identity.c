@@ -162,7 +162,8 @@ static int judge_touched(struct check *c, size_t i, const struct bit_token_file 
 
     if (replaced && c->facts == FACTS_MAX)
         return replaced_unproven(file->path);
-    if (was[0] != is[0])
+    c->changes->resized = was[0] != is[0];
+    if (c->changes->resized)
         return resized(file->path, was, is);
     if (c->checksum[i] != 0) {
         int err = compare_bytes(file, c->checksum[i], same_mtime && !replaced, c->stop);

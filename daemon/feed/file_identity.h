@@ -22,6 +22,7 @@ enum bit_file_others {
 struct bit_file_changes {
     enum bit_file_others others; /* given */
     size_t same, other;          /* files that were touched: with the same bytes, with others */
+    bool resized;                /* one that failed the check has another size */
     char text[BIT_ERR_TEXT_MAX]; /* of the first of them; empty: there is none */
 };
 

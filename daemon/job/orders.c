@@ -81,7 +81,9 @@ static int read_anew(struct bit_load *load)
     load->old = load->feed;
     load->feed = NULL;
     int err = open_feed(load);
-    if (err == BIT_EDATA && !load->opened)
+    if (err == BIT_EDATA && load->opened && !load->changes.resized)
+        return bit_fail_within(err, "%s", first); /* where it was seen, and what is known of its bytes */
+    if (err == BIT_EDATA)
         return bit_fail(err, "%s", first);
     return err < 0 ? err : read_payload(load);
 }
