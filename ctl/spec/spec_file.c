@@ -91,17 +91,6 @@ int bit_spec_file_refuse(struct bit_cli *cli, struct bit_spec_file *f, int err)
     return bit_exit_code(err);
 }
 
-int bit_spec_file_refused(struct bit_cli *cli, struct bit_spec_file *f, const Bit__ErrorReply *error)
-{
-    if (error->n_problem == 0)
-        return bit_failure_print_reply(cli, error);
-    for (size_t i = 0; i < error->n_problem; i++) {
-        const Bit__Problem *p = error->problem[i];
-        bit_problems_add(&f->problems, p->field, 0, 0, "%s", p->text);
-    }
-    return bit_spec_file_refuse(cli, f, error->error);
-}
-
 /* ---- where it is from */
 
 static bool is_file(const char *path)
@@ -164,6 +153,30 @@ int bit_spec_file_look(struct bit_spec_file *f, bool rules_hold, struct bit_toke
     if (of_init < 0)
         return of_init;
     return of_tokens < 0 ? of_tokens : of_tasks;
+}
+
+static bool is_of_files(const char *field)
+{
+    return field != NULL && (strncmp(field, "data.", 5) == 0 || strncmp(field, "eval.", 5) == 0 ||
+                             strcmp(field, "model.init_from") == 0);
+}
+
+/* bitd looks at files after its own rules: where one of those is broken, we do. */
+int bit_spec_file_refused(struct bit_cli *cli, struct bit_spec_file *f, const Bit__ErrorReply *error)
+{
+    struct bit_problems *notes = calloc(1, sizeof *notes);
+    struct bit_token_look tokens;
+    bool looked = notes == NULL || error->error != BIT_ESPEC;
+
+    for (size_t i = 0; i < error->n_problem; i++) {
+        const Bit__Problem *p = error->problem[i];
+        bit_problems_add(&f->problems, p->field, 0, 0, "%s", p->text);
+        looked = looked || is_of_files(p->field);
+    }
+    if (error->n_problem > 0 && !looked)
+        bit_spec_file_look(f, true, &tokens, notes);
+    free(notes);
+    return error->n_problem > 0 ? bit_spec_file_refuse(cli, f, error->error) : bit_failure_print_reply(cli, error);
 }
 
 /* The rest of a specification whose preset is not known, for its files alone. */

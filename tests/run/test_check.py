@@ -81,6 +81,13 @@ def files_come_with_the_rules():
         assert "olmo_1b" in said and "gone.npy': No such file" in said, said
 
 
+def files_come_with_the_daemons_own_rules():
+    with fixture.Daemon() as d:
+        broken = written(d, text_of(d).replace("train.npy", "gone.npy").replace("backend: CPU", "launcher: SRUN backend: CPU"))
+        code, _, err = d.ctl("submit", broken)
+        assert code == 64 and "SLURM_JOB_ID" in err and "gone.npy': No such file" in err and "2 problems" in err, err
+
+
 def json_has_the_problems_too():
     with fixture.Daemon() as d:
         path = written(d, text_of(d).replace("train.npy", "gone.npy").replace("valid.npy", "away.npy"))
@@ -184,5 +191,5 @@ def a_folder_that_is_no_checkpoint():
         assert "none: No such file" in said and "gone.npy': No such file" in said, said
 
 
-fixture.main([every_file_has_its_line, files_come_with_the_rules, json_has_the_problems_too, the_check_is_the_dry_run,
+fixture.main([every_file_has_its_line, files_come_with_the_rules, files_come_with_the_daemons_own_rules, json_has_the_problems_too, the_check_is_the_dry_run,
               every_tensor_that_differs, names_of_others_are_known, a_folder_that_is_no_checkpoint])
