@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "ctl/cli/failure.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/dryrun/init_look.h"
+#include "proto/dryrun/refusal.h"
 #include "proto/dryrun/task_look.h"
 #include "proto/dryrun/token_look.h"
 #include "proto/err.h"
@@ -40,36 +42,45 @@ void bit_spec_file_finish(struct bit_spec_file *f)
 
 /* ---- what is said */
 
-static void print_problem(const char *path, const struct bit_problem *p)
+static void print_problem(FILE *f, const char *path, const struct bit_problem *p)
 {
-    bit_show(stderr, "%s:", path);
+    bit_show(f, "%s:", path);
     if (p->line)
-        bit_show(stderr, "%d:%d:", p->line, p->column);
-    bit_show(stderr, " %s%s%s\n", p->field, *p->field ? ": " : "", p->text);
+        bit_show(f, "%d:%d:", p->line, p->column);
+    bit_show(f, " %s%s%s\n", p->field, *p->field ? ": " : "", p->text);
+}
+
+static void print_problems(FILE *f, const struct bit_spec_file *file)
+{
+    const struct bit_problems *p = &file->problems;
+
+    for (int i = 0; i < bit_problems_kept(p); i++)
+        print_problem(f, file->path, &p->item[i]);
+    if (p->count > bit_problems_kept(p))
+        bit_show(f, "and %d more\n", p->count - bit_problems_kept(p));
+}
+
+/* On a terminal, between words. */
+static void fold_problems(const struct bit_spec_file *file)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *f = bit_terminal(stderr) ? open_memstream(&text, &bytes) : NULL;
+
+    print_problems(f != NULL ? f : stderr, file);
+    if (f == NULL || fclose(f) != 0)
+        return;
+    bit_fold_text(stderr, text, bit_terminal_columns(stderr));
+    free(text);
 }
 
 static void print_problems_json(const struct bit_problems *p, int err)
 {
-    Bit__ErrorReply reply = BIT__ERROR_REPLY__INIT;
-    Bit__Problem problem[BIT_PROBLEMS_MAX], *list[BIT_PROBLEMS_MAX];
+    struct bit_refusal refusal;
 
-    reply.n_problem = (size_t)bit_problems_kept(p);
-    for (size_t i = 0; i < reply.n_problem; i++) {
-        bit__problem__init(&problem[i]);
-        problem[i].field = bit_lend(p->item[i].field);
-        problem[i].text = bit_lend(p->item[i].text);
-        problem[i].has_line = problem[i].has_column = p->item[i].line > 0;
-        problem[i].line = (uint32_t)p->item[i].line;
-        problem[i].column = (uint32_t)p->item[i].column;
-        list[i] = &problem[i];
-    }
-    reply.error = err;
-    reply.exit_code = bit_exit_code(err);
-    reply.name = bit_lend(bit_err_name(err));
-    reply.text = bit_lend(reply.n_problem == 1 && err != BIT_ESPEC ? p->item[0].text
-                                                                   : "the specification has problems");
-    reply.problem = list;
-    bit_print_json(&reply);
+    bit_refusal_make(&refusal, err, p);
+    refusal.m.name = bit_lend(bit_err_name(err));
+    bit_print_json(&refusal.m);
 }
 
 /* Each problem as compilers print them, so that editors can jump to it. */
@@ -84,8 +95,7 @@ int bit_spec_file_refuse(struct bit_cli *cli, struct bit_spec_file *f, int err)
         print_problems_json(p, err);
         return bit_exit_code(err);
     }
-    for (int i = 0; i < bit_problems_kept(p); i++)
-        print_problem(f->path, &p->item[i]);
+    fold_problems(f);
     bit_show(stderr, "bitctl: %d problem%s in %s%s\n", p->count, bit_format_s((uint64_t)p->count), f->path,
              f->submits ? "; nothing was submitted" : "");
     return bit_exit_code(err);
@@ -173,6 +183,8 @@ int bit_spec_file_refused(struct bit_cli *cli, struct bit_spec_file *f, const Bi
         bit_problems_add(&f->problems, p->field, 0, 0, "%s", p->text);
         looked = looked || is_of_files(p->field);
     }
+    if (error->has_problem_count && error->problem_count > error->n_problem)
+        f->problems.count += (int)(error->problem_count - error->n_problem);
     if (error->n_problem > 0 && !looked)
         bit_spec_file_look(f, true, &tokens, notes);
     free(notes);

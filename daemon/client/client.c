@@ -9,6 +9,7 @@
 
 #include "daemon/sys/passed_fds.h"
 #include "proto/check.h"
+#include "proto/dryrun/refusal.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
@@ -358,26 +359,27 @@ void bit_client_end(struct bit_client *c)
     c->busy = false;
 }
 
-void bit_client_refuse_problems(struct bit_client *c, int err, const char *text, Bit__Problem **problems, size_t count)
+void bit_client_refuse_problems(struct bit_client *c, int err, const struct bit_problems *problems)
 {
-    Bit__ErrorReply m = BIT__ERROR_REPLY__INIT;
+    struct bit_refusal refusal;
 
-    m.error = err;
-    m.exit_code = bit_exit_code(err);
-    m.text = bit_lend(text);
-    m.problem = problems;
-    m.n_problem = count;
-    bit_client_send(c, BIT_MSG_ERROR_REPLY, &m);
+    bit_refusal_make(&refusal, err, problems);
+    bit_client_send(c, BIT_MSG_ERROR_REPLY, &refusal.m);
     bit_client_end(c);
 }
 
 void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...)
 {
+    Bit__ErrorReply m = BIT__ERROR_REPLY__INIT;
     char text[2 * BIT_ERR_TEXT_MAX];
     va_list args;
 
     va_start(args, fmt);
     bit_vformat(text, sizeof text, fmt, args);
     va_end(args);
-    bit_client_refuse_problems(c, err, text, NULL, 0);
+    m.error = err;
+    m.exit_code = bit_exit_code(err);
+    m.text = text;
+    bit_client_send(c, BIT_MSG_ERROR_REPLY, &m);
+    bit_client_end(c);
 }

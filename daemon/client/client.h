@@ -15,6 +15,7 @@
 #include "daemon/sys/peer.h"
 #include "daemon/sys/user_threads.h"
 #include "proto/bit.pb-c.h"
+#include "proto/text/problems.h"
 #include "proto/wire/frame.h"
 
 struct bit_client;
@@ -91,9 +92,9 @@ void bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
 void bit_client_send_frames(struct bit_client *c, uint8_t *frames, size_t bytes);
 /** Bytes on their way to it. */
 size_t bit_client_queued(const struct bit_client *c);
-/** ErrorReply; ends the request. problems may be NULL. */
+/** ErrorReply; ends the request. */
 void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void bit_client_refuse_problems(struct bit_client *c, int err, const char *text, Bit__Problem **problems, size_t count);
+void bit_client_refuse_problems(struct bit_client *c, int err, const struct bit_problems *problems);
 /** Say something beside the answer, before it. */
 void bit_client_note(struct bit_client *c, char *text);
 /** The request has been answered: the next one may come. */

@@ -205,7 +205,7 @@ static void on_sbatch_tested(void *arg, enum bit_sbatch_answer answer, const cha
         free_submission(s);
     } else if (answer == BIT_SBATCH_REFUSED) {
         bit_problems_add(&s->problems, "launch.slurm", 0, 0, "sbatch refuses it: %s", text);
-        bit_submit_check_refuse(s->client, BIT_ESPEC, &s->problems);
+        bit_client_refuse_problems(s->client, BIT_ESPEC, &s->problems);
         free_submission(s);
     } else {
         begin_planning(s);
@@ -323,7 +323,7 @@ static void on_looked(struct bit_user_task *task)
     } else if (check_init_run(s) < 0) { /* before the client is told anything of what is in it */
         refuse(s, BIT_EAUTH, bit_fail_text());
     } else if (s->err < 0 && s->err != BIT_EAUTH && s->problems.count > 0) {
-        bit_submit_check_refuse(s->client, s->err, &s->problems);
+        bit_client_refuse_problems(s->client, s->err, &s->problems);
         free_submission(s);
     } else if (s->err < 0) {
         refuse(s, s->err == -ENOENT ? BIT_EDATA : s->err, s->text);

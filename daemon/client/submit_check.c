@@ -6,36 +6,9 @@
 #include "daemon/client/proof.h"
 #include "daemon/launch/slurm_job.h"
 #include "daemon/sys/allow.h"
-#include "proto/check.h"
 #include "proto/err.h"
-#include "proto/format.h"
 #include "proto/spec/spec.h"
 #include "proto/text/problems.h"
-
-void bit_submit_check_refuse(struct bit_client *c, int err, const struct bit_problems *problems)
-{
-    Bit__Problem item[BIT_PROBLEMS_MAX], *list[BIT_PROBLEMS_MAX];
-    size_t count = (size_t)BIT_MIN(problems->count, BIT_PROBLEMS_MAX);
-    char text[BIT_ERR_TEXT_MAX];
-
-    for (size_t i = 0; i < count; i++) {
-        const struct bit_problem *from = &problems->item[i];
-        bit__problem__init(&item[i]);
-        item[i].field = from->field[0] ? bit_lend(from->field) : NULL;
-        item[i].text = bit_lend(from->text);
-        item[i].has_line = from->line > 0;
-        item[i].line = (uint32_t)from->line;
-        item[i].has_column = from->column > 0;
-        item[i].column = (uint32_t)from->column;
-        list[i] = &item[i];
-    }
-    if (problems->count == 1 && err != BIT_ESPEC)
-        bit_format(text, sizeof text, "%s", problems->item[0].text);
-    else
-        bit_format(text, sizeof text, "the specification has %d problem%s", problems->count,
-                   bit_format_s((uint64_t)problems->count));
-    bit_client_refuse_problems(c, err, text, list, count);
-}
 
 /* How this bitd, by its user and settings, lets this client launch ranks. */
 static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
@@ -64,7 +37,7 @@ int bit_submit_check(struct bit_client *c, Bit__RunSpec *spec, const char *direc
     if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, problems) < 0)
         err = BIT_ESPEC;
     if (err < 0 && problems->count > 0)
-        bit_submit_check_refuse(c, BIT_ESPEC, problems);
+        bit_client_refuse_problems(c, BIT_ESPEC, problems);
     else if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
     free(problems);

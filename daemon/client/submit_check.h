@@ -3,7 +3,6 @@
 #define BIT_DAEMON_SUBMIT_CHECK_H
 
 #include "daemon/client/client.h"
-#include "proto/text/problems.h"
 
 /**
  * Fill in the defaults, with paths from `directory`, and check every rule: those of all specifications, and what this
@@ -11,7 +10,4 @@
  * Errors      BIT_ESPEC, ...: the client has been refused then, with every problem that was found
  */
 int bit_submit_check(struct bit_client *c, Bit__RunSpec *spec, const char *directory);
-/** Refuse with the problems that were found; err decides the exit code. */
-void bit_submit_check_refuse(struct bit_client *c, int err, const struct bit_problems *problems);
-
 #endif

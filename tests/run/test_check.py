@@ -88,6 +88,13 @@ def files_come_with_the_daemons_own_rules():
         assert code == 64 and "SLURM_JOB_ID" in err and "gone.npy': No such file" in err and "2 problems" in err, err
 
 
+def of_very_many_the_rest_is_counted():
+    with fixture.Daemon() as d:
+        names = ", ".join(f'"gone-{i}.npy"' for i in range(70))
+        said = all_ways(d, 65, written(d, text_of(d).replace('"train.npy"', f"[{names}]")))
+        assert said.count("No such file") == 64 and "and 6 more" in said and "70 problems" in said, said
+
+
 def json_has_the_problems_too():
     with fixture.Daemon() as d:
         path = written(d, text_of(d).replace("train.npy", "gone.npy").replace("valid.npy", "away.npy"))
@@ -191,5 +198,6 @@ def a_folder_that_is_no_checkpoint():
         assert "none: No such file" in said and "gone.npy': No such file" in said, said
 
 
-fixture.main([every_file_has_its_line, files_come_with_the_rules, files_come_with_the_daemons_own_rules, json_has_the_problems_too, the_check_is_the_dry_run,
+fixture.main([every_file_has_its_line, files_come_with_the_rules, files_come_with_the_daemons_own_rules,
+              of_very_many_the_rest_is_counted, json_has_the_problems_too, the_check_is_the_dry_run,
               every_tensor_that_differs, names_of_others_are_known, a_folder_that_is_no_checkpoint])

@@ -179,6 +179,10 @@ def nothing_wraps():
             with Terminal(d, columns, rows, f"{d.bitctl} check {spec}") as t:
                 t.until("^EXIT 0", history=True)
                 joined = [line.rstrip() for line in t.screen(history=True, joined=True)]
+            bad = f"--set data.train=gone-{'x' * 20}.npy --set schedule.steps=many --set model.heads=5"
+            with Terminal(d, columns, rows, f"cd {d.dir}; {d.bitctl} check dry.txtpb {bad}") as t:
+                t.until("^EXIT 64", history=True)
+                t.check_unwrapped()
             page = joined[next(i for i, line in enumerate(joined) if line.startswith("parameters")):]  # the specification has paths
             assert all(len(line) <= columns for line in page) and any("ramp" in line for line in page), "\n".join(page)
         whole = d.ctl("ps", "-a", check=True)[1]
