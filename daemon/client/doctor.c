@@ -111,7 +111,7 @@ static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
                     run->checkpoints.failures, run->checkpoints.error);
     if (f->checkpoint_bytes > 0 && f->disk_free / one < ROOM_NOTICE)
         add_finding(d, f->disk_free / one < ROOM_BAD ? BIT__SEVERITY__BAD : BIT__SEVERITY__NOTICE, "disk",
-                    "free some, or keep fewer checkpoints (checkpoint.keep_last, keep_every)",
+                    "free some (bitctl prune), or keep fewer checkpoints (checkpoint.keep_last, keep_every)",
                     "room for %" PRIu64 " more checkpoint%s", f->disk_free / one, bit_format_s(f->disk_free / one));
     const struct bit_run_checkpoint *newest = bit_run_newest(run);
     uint64_t lag = run->step - BIT_MIN(run->step, newest ? newest->step : 0), every = run->spec->checkpoint->every;

@@ -349,6 +349,10 @@ void bit_remove_prune(struct bit_client *c, const Bit__PruneRequest *m)
         bit_client_refuse(c, BIT_EUSAGE, "how old, or how many to keep?");
         return;
     }
+    if (m->has_all_users && m->all_users && !c->peer.admin) {
+        bit_client_refuse(c, BIT_EAUTH, "uid %u may not remove the runs of others", c->peer.uid);
+        return;
+    }
     struct bit_remove *p = make(c);
     int err = p == NULL ? -ENOMEM : collect(p, m);
     if (err == 0) {

@@ -303,6 +303,48 @@ TEST(keeps_what_it_should)
     bit_run_finish(&run);
 }
 
+static void apply_report(struct bit_run *run, uint64_t step, int error)
+{
+    char name[32];
+    Bit__CheckpointReport report = BIT__CHECKPOINT_REPORT__INIT;
+    Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
+
+    snprintf(name, sizeof name, "step-%08d", (int)step);
+    report.after_step = step;
+    report.name = name;
+    report.error = error;
+    r.seq = run->seq + 1;
+    r.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
+    r.checkpoint = &report;
+    EXPECT_EQ(bit_run_apply(run, &r), 0);
+}
+
+/* Whoever asked is told of the next one, where the one that he asked for could not be written. */
+TEST(what_was_asked_for_is_pinned_or_the_next_instead)
+{
+    struct bit_run run = make_run(100, -1, 5, 0);
+    Bit__CheckpointAsked asked = BIT__CHECKPOINT_ASKED__INIT;
+    Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
+
+    run.seq = 1;
+    r.seq = 2;
+    r.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED;
+    r.checkpoint_asked = &asked;
+    asked.after_step = 8;
+    asked.request_id = (char *)(uintptr_t) "a";
+    EXPECT_EQ(bit_run_apply(&run, &r), 0);
+    apply_report(&run, 5, 0);
+    apply_report(&run, 8, -28);
+    apply_report(&run, 10, 0);
+    apply_report(&run, 15, 0);
+    EXPECT_EQ(run.checkpoints.count, 3u);
+    EXPECT(!run.checkpoints.list[0].pinned && run.checkpoints.list[1].pinned && !run.checkpoints.list[2].pinned);
+    EXPECT_EQ(run.checkpoints.asked_count, 0u);
+    apply_report(&run, 10, 0); /* written again after a restart */
+    EXPECT(bit_run_checkpoint_at(&run, 10)->pinned);
+    bit_run_finish(&run);
+}
+
 TEST(backs_off_and_gives_up)
 {
     struct bit_run run = make_run(100, -1, 5, 0);
