@@ -59,7 +59,7 @@ def no_rank_is_sent_to_before_it_is_there(c):
         run = d.submit(path, "--set", "launch.max_restarts=0")
         code = d.ctl("wait", run, "-q", timeout=120)[0]
         reason = d.status(run)["reason"]
-        assert code == 104 and "signal 11" in reason, f"mixed ended with {code}: {reason}; is the ring needed no more?"
+        assert code == 105 and "signal 11" in reason, f"mixed ended with {code}: {reason}; is the ring needed no more?"
 
 
 runs.main([srun_trains_what_mpirun_trains, srun_takes_nodes_folded_and_from_a_file, every_rank_sees_all_gpus_of_its_node,

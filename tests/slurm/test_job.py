@@ -189,7 +189,7 @@ def no_pmix(c):
                       "mount --bind /dev/shm/p $P")
         try:
             run = d.submit(d.spec(ranks=2), "--set", "launch.max_restarts=0")
-            assert d.ctl("wait", run, "-q")[0] == 104
+            assert d.ctl("wait", run, "-q")[0] == 105
             assert "no PMIx plugin" in d.status(run)["reason"], d.status(run)["reason"]
         finally:
             c.node[1].run("umount $(dirname $(find /usr/lib -name mpi_none.so)); rm -r /dev/shm/p")
