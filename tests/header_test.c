@@ -27,7 +27,7 @@
 #define RUN    "daemon/run", "daemon/sys", PROTO
 #define STORE  "daemon/store", RUN
 #define LINK   "daemon/link", "daemon/sys", PROTO
-#define FEED   "daemon/feed", "daemon/link/payload.h", "daemon/sys", PROTO
+#define FEED   "daemon/feed", "daemon/link/payload.h", "daemon/run/task_orders.h", "daemon/sys", PROTO
 #define LAUNCH "daemon/launch", STORE
 #define JOB    "daemon/job", "daemon/feed", "daemon/link", LAUNCH
 #define CLIENT "daemon/client", JOB

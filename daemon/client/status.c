@@ -77,9 +77,11 @@ static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
     m->has_switched = m->has_switch_after;
     m->switched = run->switched;
     m->last = run->has_last ? (Bit__StepReport *)(uintptr_t)&run->last : NULL;
-    m->eval = run->eval.known ? (Bit__EvaluateReport *)(uintptr_t)&run->eval.last : NULL;
+    m->eval = run->eval.last.set != NULL ? (Bit__EvaluateReport *)(uintptr_t)&run->eval.last : NULL;
     m->held_out = run->eval.held_out.report;
     m->n_held_out = run->eval.held_out.count;
+    m->task = run->eval.tasks.result;
+    m->n_task = run->eval.tasks.count;
     double step_ms = bit_run_step_ms(run), tokens_per_s = bit_run_tokens_per_s(run);
     m->has_tokens_per_s = step_ms > 0 && isfinite(tokens_per_s); /* of steps that took no time at all there is none */
     m->tokens_per_s = m->has_tokens_per_s ? tokens_per_s : 0;

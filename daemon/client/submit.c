@@ -264,8 +264,8 @@ static int open_proven(struct bit_submission *s)
     const struct bit_file_id *proven = bit_proof_files(s->proof, &count);
     int err = bit_feed_create(s->spec, &s->feed);
 
-    if (err == 0)
-        err = bit_feed_prove(s->feed, proven, count);
+    if (err == 0) /* the last are request files, which the specification knows by their digests now */
+        err = bit_feed_prove(s->feed, proven, count - s->spec->eval->n_task);
     if (err < 0)
         return err;
     bit_feed_weigh(s->feed, s->spec, sidecars);

@@ -15,6 +15,7 @@
 
 struct bit_feed {
     struct bit_batches *train;
+    struct bit_task_feed *tasks;
     struct bit_shards **eval;
     double *eval_bytes; /* of a token, by set; 0: not known */
     uint64_t *checksum; /* of each file, as bit_file_bytes_note has it; or NULL */
@@ -31,6 +32,7 @@ void bit_feed_destroy(struct bit_feed *feed)
     if (feed == NULL)
         return;
     bit_batches_destroy(feed->train);
+    bit_task_feed_destroy(feed->tasks);
     for (size_t i = 0; i < feed->eval_count; i++)
         bit_shards_destroy(feed->eval[i]);
     free(feed->eval);
@@ -77,6 +79,8 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
                                  : bit_batches_create(spec, &feed->train);
     if (err == 0)
         err = open_eval_sets(feed, spec);
+    if (err == 0)
+        err = bit_task_feed_create(spec, &feed->tasks);
     if (err < 0) {
         bit_feed_destroy(feed);
         return err;
@@ -205,6 +209,11 @@ double bit_feed_eval_bytes_per_token(const struct bit_feed *feed, size_t set)
 {
     BIT_ASSERT(set < feed->eval_count);
     return feed->eval_bytes[set];
+}
+
+const struct bit_task_feed *bit_feed_tasks(const struct bit_feed *feed)
+{
+    return feed->tasks;
 }
 
 const char *bit_feed_reading(const struct bit_feed *feed)

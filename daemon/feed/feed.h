@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "daemon/feed/file_identity.h"
+#include "daemon/feed/task_feed.h"
 #include "daemon/link/payload.h"
 #include "proto/bit.pb-c.h"
 #include "proto/regular_file.h"
@@ -50,6 +51,8 @@ int bit_feed_eval(struct bit_feed *feed, size_t set, uint64_t epoch, struct bit_
 uint32_t bit_feed_eval_instances(const struct bit_feed *feed, size_t set);
 /** Bytes of text that a token of the set stands for; 0 where no sidecar tells. */
 double bit_feed_eval_bytes_per_token(const struct bit_feed *feed, size_t set);
+/** The request files of the run's tasks. */
+const struct bit_task_feed *bit_feed_tasks(const struct bit_feed *feed);
 /** The file that is being read, or was last; NULL before the first. From any thread; lives as long as the feed. */
 const char *bit_feed_reading(const struct bit_feed *feed);
 

@@ -71,6 +71,7 @@ void bit_job_destroy(struct bit_job *job)
     forget_secret(job);
     job->runner->job = NULL;
     bit_payload_destroy(job->payload);
+    bit_task_requests_finish(&job->requests);
     bit_feed_destroy(job->feed);
     bit_places_finish(&job->places);
     if (job->runner->env->stopping) /* the nodes are kept for when it is back */
@@ -110,6 +111,7 @@ void bit_job_forget_launch(struct bit_job *job)
     job->sequence = (struct bit_order_sequence){0};
     bit_guard_finish(&job->guard); /* ranks may be elsewhere the next time */
     bit_payload_destroy(job->payload);
+    bit_task_requests_finish(&job->requests);
     job->payload = NULL;
     job->read_error[0] = '\0';
 }

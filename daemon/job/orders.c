@@ -33,6 +33,7 @@ struct bit_load {
     struct bit_order order;
     uint64_t position; /* of a step's batch in the order of the data */
     struct bit_payload *payload;
+    struct bit_task_requests requests; /* of a score order */
     int err;
     char text[BIT_ERR_TEXT_MAX];
 };
@@ -41,13 +42,13 @@ struct bit_load {
 
 static bool needs_payload(const struct bit_order *order)
 {
-    return order->kind == BIT_ORDER_STEP || order->kind == BIT_ORDER_EVALUATE;
+    return order->kind == BIT_ORDER_STEP || order->kind == BIT_ORDER_EVALUATE || order->kind == BIT_ORDER_SCORE;
 }
 
 /* The same tokens: how they are trained on may have changed since they were loaded. */
 static bool same_payload(const struct bit_order *a, const struct bit_order *b)
 {
-    return a->kind == b->kind && a->step == b->step && a->set == b->set;
+    return a->kind == b->kind && a->step == b->step && a->set == b->set && a->part_index == b->part_index;
 }
 
 static int open_feed(struct bit_load *load)
@@ -69,6 +70,9 @@ static int read_payload(struct bit_load *load)
 {
     if (load->order.kind == BIT_ORDER_STEP)
         return bit_feed_step(load->feed, load->position, load->epoch, &load->payload);
+    if (load->order.kind == BIT_ORDER_SCORE)
+        return bit_task_feed_part(bit_feed_tasks(load->feed), &load->order.part, load->epoch, &load->payload,
+                                  &load->requests);
     return bit_feed_eval(load->feed, load->order.set, load->epoch, &load->payload);
 }
 
@@ -179,6 +183,8 @@ static void on_loaded(uv_work_t *work, int status)
     bit_payload_destroy(job->payload);
     job->payload = load->payload;
     job->payload_order = load->order;
+    bit_task_requests_finish(&job->requests);
+    job->requests = load->requests;
     bool stale = load->epoch != job->runner->run.launch.epoch || job->phase != BIT_JOB_TRAINING;
     tell_changes(job, load);
     if (load->err == 0)
@@ -273,6 +279,24 @@ static int send_evaluate(struct bit_job *job, const struct bit_order *order, str
     return bit_worker_link_send(job->link, BIT_MSG_EVALUATE_ORDER, &m, payload);
 }
 
+/* The report brings the tag back: which part it is, in its precision. */
+static int send_score(struct bit_job *job, const struct bit_order *order, struct bit_payload *payload)
+{
+    Bit__ScoreOrder m = BIT__SCORE_ORDER__INIT;
+
+    m.after_step = order->step;
+    m.precision = order->precision;
+    m.tag = order->part_index;
+    m.n_tokens = m.n_continuation = job->requests.count;
+    m.tokens = job->requests.tokens;
+    m.continuation = job->requests.continuation;
+    m.token_bytes = payload->size;
+    m.token_crc = payload->crc;
+    int err = bit_worker_link_send(job->link, BIT_MSG_SCORE_ORDER, &m, payload);
+    bit_task_requests_finish(&job->requests);
+    return err;
+}
+
 static int send_switch(struct bit_job *job, const struct bit_order *order)
 {
     const struct bit_run *run = &job->runner->run;
@@ -318,6 +342,8 @@ static int send_order(struct bit_job *job, const struct bit_order *order, struct
         return send_step(job, order, payload);
     case BIT_ORDER_EVALUATE:
         return send_evaluate(job, order, payload);
+    case BIT_ORDER_SCORE:
+        return send_score(job, order, payload);
     case BIT_ORDER_SWITCH:
         return send_switch(job, order);
     case BIT_ORDER_CHECKPOINT:

@@ -281,6 +281,56 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
     bit_orders_pump(job);
 }
 
+/* ---- tasks */
+
+/* Among all parts of the boundary, in the order in which they are made. */
+static uint64_t part_index(const struct bit_run *run, const Bit__ScoreReport *m)
+{
+    bool both = !run->switched || m->after_step <= run->switched_after;
+
+    return m->tag + (both && m->precision == BIT__PRECISION__TERNARY ? bit_task_orders(run->spec->eval) : 0);
+}
+
+static bool is_next_part(const struct bit_run *run, const Bit__ScoreReport *m)
+{
+    bool begun = run->eval.known && run->eval.step == m->after_step;
+
+    return m->tag < bit_task_orders(run->spec->eval) && m->after_step == run->step &&
+           part_index(run, m) == (begun ? run->eval.parts : 0);
+}
+
+static bool is_known_part(const struct bit_run *run, const Bit__ScoreReport *m)
+{
+    bool same = m->after_step == run->eval.step && part_index(run, m) < run->eval.parts;
+
+    return run->eval.known && (m->after_step < run->eval.step || same);
+}
+
+static void on_scored(struct bit_job *job, Bit__ScoreReport *m)
+{
+    struct bit_runner *r = job->runner;
+    const struct bit_run *run = &r->run;
+    Bit__TaskScored *record = NULL;
+
+    if (may_repeat(job) && (job->feed == NULL || is_known_part(run, m)))
+        return; /* without the files it cannot be judged: it is ordered again */
+    if (!is_next_part(run, m) || job->feed == NULL) {
+        bit_job_end(job, BIT_EWORKER, "log-likelihoods of part %" PRIu64 " of the tasks, which was not due", m->tag);
+        return;
+    }
+    const struct bit_task_order part = bit_task_orders_find(run->spec->eval, m->tag);
+    int err = bit_task_feed_judge(bit_feed_tasks(job->feed), &part, m, run->eval.tasks.so_far, &record);
+    if (err < 0) {
+        bit_job_end(job, err, "%s", bit_fail_text());
+        return;
+    }
+    bit_record(r, SCORED, scored, record);
+    bit_msg_free(record);
+    bit_watch_reported(&job->watch, m->after_step);
+    came(job);
+    bit_orders_pump(job);
+}
+
 /* ---- ends */
 
 /* The one whose MPI call failed is seldom the one that failed: the launcher is given time to say who it was. */
@@ -325,6 +375,9 @@ void bit_reports_take(struct bit_job *job, uint16_t type, const ProtobufCMessage
         break;
     case BIT_MSG_EVALUATE_REPORT:
         on_evaluated(job, m);
+        break;
+    case BIT_MSG_SCORE_REPORT:
+        on_scored(job, m);
         break;
     case BIT_MSG_WORKER_FAILED:
         bit_reports_failed(job, ((const Bit__WorkerFailed *)msg)->rank, m); /* rank 0 speaks for whoever failed */

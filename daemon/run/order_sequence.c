@@ -2,6 +2,14 @@
 
 #include "proto/check.h"
 
+/* Evaluations that the journal holds of a boundary; all of them, if it holds one of a later boundary. */
+static uint64_t evaluated_before(const struct bit_run *run, uint64_t step)
+{
+    if (!run->eval.known || run->eval.step < step)
+        return 0;
+    return run->eval.step == step ? run->eval.count : UINT64_MAX;
+}
+
 void bit_order_sequence_init(struct bit_order_sequence *c, const struct bit_run *run, uint64_t step,
                              Bit__Precision precision)
 {
@@ -10,7 +18,7 @@ void bit_order_sequence_init(struct bit_order_sequence *c, const struct bit_run 
     *c = (struct bit_order_sequence){
         .sent = step,
         .precision = precision,
-        .evaluated = run->eval.known && run->eval.step == step ? run->eval.count : 0,
+        .evaluated = evaluated_before(run, step),
         .checkpoint_ordered = durable,
         .checkpoint_done = durable,
     };
@@ -67,8 +75,7 @@ static uint64_t parts_due(const struct bit_order_sequence *c, const struct bit_r
 {
     const Bit__EvalSpec *eval = run->spec->eval;
     bool later = stop == BIT__STOP_REASON__PAUSE || stop == BIT__STOP_REASON__SHUTDOWN;
-    bool due =
-        may_evaluate(c, stop) && !later && (tasks_at(eval, c->sent) || stop == BIT__STOP_REASON__COMPLETE);
+    bool due = may_evaluate(c, stop) && !later && (tasks_at(eval, c->sent) || stop == BIT__STOP_REASON__COMPLETE);
 
     return due ? bit_task_orders(eval) * precisions(c) : 0;
 }
@@ -96,6 +103,7 @@ static struct bit_order score_part(const struct bit_order_sequence *c, const str
     return (struct bit_order){
         .kind = BIT_ORDER_SCORE,
         .step = c->sent,
+        .part_index = i % each,
         .part = bit_task_orders_find(run->spec->eval, i % each),
         .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
     };
@@ -163,7 +171,7 @@ void bit_order_sequence_advance(struct bit_order_sequence *c, const struct bit_r
     case BIT_ORDER_STEP:
         BIT_ASSERT(order->step == c->sent + 1);
         c->sent = order->step;
-        c->evaluated = 0;
+        c->evaluated = evaluated_before(run, order->step);
         c->checkpoint_ordered = c->checkpoint_done = false;
         break;
     case BIT_ORDER_STOP:

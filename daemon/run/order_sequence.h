@@ -39,6 +39,7 @@ struct bit_order {
     enum bit_order_kind kind;
     uint64_t step;              /* STEP: to be done; else: the boundary */
     size_t set;                 /* EVALUATE */
+    uint64_t part_index;        /* SCORE: among those of its precision (daemon/run/task_orders.h) */
     struct bit_task_order part; /* SCORE */
     Bit__Precision precision;   /* EVALUATE, SCORE */
     bool pre_switch;            /* CHECKPOINT */

@@ -29,6 +29,7 @@ void bit_run_finish(struct bit_run *run)
     bit_msg_free(run->spec);
     bit_history_finish(&run->history);
     bit_evaluations_finish(&run->eval.held_out);
+    bit_task_results_finish(&run->eval.tasks);
     bit_rewinds_finish(&run->rewinds);
     bit_msg_free(run->verified);
     bit_msg_free(run->resumed);
@@ -410,14 +411,29 @@ static int apply_pinned(struct bit_run *run, const Bit__CheckpointPinned *m)
     return note_applied(run, m->request_id, step, false);
 }
 
+static void count_evaluation(struct bit_run *run, uint64_t after_step)
+{
+    bool another = !run->eval.known || run->eval.step != after_step;
+
+    run->eval.count = another ? 1 : run->eval.count + 1;
+    run->eval.parts = another ? 0 : run->eval.parts;
+    run->eval.step = after_step;
+    run->eval.known = true;
+}
+
+static int apply_scored(struct bit_run *run, const Bit__TaskScored *m)
+{
+    count_evaluation(run, m->after_step);
+    run->eval.parts++;
+    return bit_task_results_note(&run->eval.tasks, m);
+}
+
 static int apply_evaluated(struct bit_run *run, const Bit__EvaluateReport *m)
 {
-    run->eval.count = run->eval.known && run->eval.step == m->after_step ? run->eval.count + 1 : 1;
-    run->eval.step = m->after_step;
+    count_evaluation(run, m->after_step);
     run->eval.last = *m;
     bit_format(run->eval.set, sizeof run->eval.set, "%s", m->set);
     run->eval.last.set = run->eval.set;
-    run->eval.known = true;
     return bit_evaluations_note(&run->eval.held_out, m);
 }
 
@@ -493,6 +509,8 @@ static int apply(struct bit_run *run, const Bit__JournalRecord *r)
         return apply_bad(run, r->bad);
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
         return apply_evaluated(run, r->evaluated);
+    case BIT__JOURNAL_RECORD__WHAT_SCORED:
+        return apply_scored(run, r->scored);
     case BIT__JOURNAL_RECORD__WHAT_LOST:
         apply_lost(run);
         return 0;

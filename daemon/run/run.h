@@ -13,6 +13,7 @@
 #include "daemon/run/history.h"
 #include "daemon/run/rerun.h"
 #include "daemon/run/rewind.h"
+#include "daemon/run/task_results.h"
 #include "proto/bit.pb-c.h"
 #include "proto/evaluations.h"
 #include "proto/limits.h"
@@ -100,8 +101,10 @@ struct bit_run_evals {
     Bit__EvaluateReport last; /* its set points to `set` */
     char set[BIT_NAME_MAX + 1];
     struct bit_evaluations held_out;
+    struct bit_task_results tasks;
     uint64_t step;  /* of the boundary that was last evaluated ... */
-    unsigned count; /* ... with so many reports */
+    uint64_t count; /* ... with so many reports; UINT64_MAX: with all that there can be */
+    uint64_t parts; /* of tasks, among them */
 };
 
 struct bit_run_checkpoints {

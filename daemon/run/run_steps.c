@@ -194,6 +194,16 @@ static void forget_skipped(struct bit_run *run, uint64_t after)
     }
 }
 
+/* What was evaluated after steps that never were; of `step` itself nothing is to be repeated. */
+static void forget_evaluations(struct bit_run *run, uint64_t step)
+{
+    if (run->eval.step <= step)
+        return;
+    run->eval.step = step;
+    run->eval.count = UINT64_MAX;
+    bit_task_results_forget(&run->eval.tasks);
+}
+
 /* The steps after `step`, and their checkpoints, never were. */
 static int give_up(struct bit_run *run, uint64_t step, uint64_t skip, uint64_t at)
 {
@@ -211,8 +221,7 @@ static int give_up(struct bit_run *run, uint64_t step, uint64_t skip, uint64_t a
     run->step_max_lost = BIT_MIN(run->step_max_lost, step);
     run->verified_step = BIT_MIN(run->verified_step, step);
     run->switched &= step > run->switched_after;
-    if (run->eval.step > step)
-        run->eval.step = run->eval.count = 0;
+    forget_evaluations(run, step);
     run->has_last = false;
     run->rate.count = 0;
     return 0;

@@ -15,20 +15,27 @@ static float value_of(const struct bit_request_file *f, uint32_t item, double su
     return f->metric == BIT_METRIC_LEN_NORM ? rounded / (float)f->item[item].characters : rounded;
 }
 
-uint32_t bit_task_score_predict(const struct bit_request_file *f, uint32_t document, const double *sum)
+/* sum: of the document's items. */
+static uint32_t predict(const struct bit_request_file *f, const struct bit_request_document *d, const double *sum)
 {
-    const struct bit_request_document *d = &f->document[document];
-    float most = value_of(f, d->first_item, sum[d->first_item]);
+    float most = value_of(f, d->first_item, sum[0]);
     uint32_t best = 0;
 
     for (uint32_t choice = 1; choice < d->choices; choice++) {
-        float value = value_of(f, d->first_item + choice, sum[d->first_item + choice]);
+        float value = value_of(f, d->first_item + choice, sum[choice]);
         if (value > most) {
             most = value;
             best = choice;
         }
     }
     return best;
+}
+
+uint32_t bit_task_score_predict(const struct bit_request_file *f, uint32_t document, const double *sum)
+{
+    const struct bit_request_document *d = &f->document[document];
+
+    return predict(f, d, sum + d->first_item);
 }
 
 static int check_sums(const struct bit_request_file *f, const double *sum)
@@ -77,23 +84,43 @@ static bool has_same_choices(const struct bit_request_file *f)
     return true;
 }
 
-static int count(const struct bit_request_file *f, const double *sum, struct bit_task_score *s)
+int bit_task_score_begin(const struct bit_request_file *f, struct bit_task_score *out)
 {
+    struct bit_task_score s = {0};
+
     for (uint32_t d = 0; d < f->document_count; d++)
-        s->choices = BIT_MAX(s->choices, f->document[d].choices);
-    s->predicted = calloc(s->choices, sizeof *s->predicted);
-    s->labels = calloc(s->choices, sizeof *s->labels);
-    if (s->predicted == NULL || s->labels == NULL)
+        s.choices = BIT_MAX(s.choices, f->document[d].choices);
+    s.predicted = calloc(s.choices, sizeof *s.predicted);
+    s.labels = calloc(s.choices, sizeof *s.labels);
+    if (s.predicted == NULL || s.labels == NULL) {
+        bit_task_score_finish(&s);
         return bit_fail(-ENOMEM, "the score of task '%s'", f->task);
-    s->documents = f->document_count;
-    for (uint32_t d = 0; d < f->document_count; d++) {
-        uint32_t predicted = bit_task_score_predict(f, d, sum);
-        s->predicted[predicted]++;
-        s->labels[f->document[d].label]++;
-        s->correct += predicted == f->document[d].label;
-        s->chance += 1.0 / f->document[d].choices / f->document_count;
     }
+    *out = s;
     return 0;
+}
+
+void bit_task_score_add(const struct bit_request_file *f, uint32_t first, uint32_t count, const double *sum,
+                        struct bit_task_score *s)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        const struct bit_request_document *d = &f->document[i];
+        const uint32_t predicted = predict(f, d, sum);
+        s->predicted[predicted]++;
+        s->labels[d->label]++;
+        s->correct += predicted == d->label;
+        sum += d->choices;
+    }
+    s->documents += count;
+}
+
+static double chance(const struct bit_request_file *f)
+{
+    double sum = 0;
+
+    for (uint32_t d = 0; d < f->document_count; d++)
+        sum += 1.0 / f->document[d].choices / f->document_count;
+    return sum;
 }
 
 /* ---- scores */
@@ -127,23 +154,27 @@ static void score_f1(struct bit_task_score *s)
     s->chance = f1(s->labels[0] / 2.0, s->documents / 2.0);
 }
 
+void bit_task_score_end(const struct bit_request_file *f, struct bit_task_score *s)
+{
+    s->same_choices = has_same_choices(f);
+    s->chance = chance(f);
+    if (f->metric == BIT_METRIC_F1)
+        score_f1(s);
+    else
+        score_share(s);
+}
+
 int bit_task_score_compute(const struct bit_request_file *f, const double *sum, struct bit_task_score *out)
 {
-    struct bit_task_score s = {0};
+    struct bit_task_score s;
     int err = check_sums(f, sum);
 
+    if (err == 0)
+        err = bit_task_score_begin(f, &s);
     if (err < 0)
         return err;
-    err = count(f, sum, &s);
-    if (err < 0) {
-        bit_task_score_finish(&s);
-        return err;
-    }
-    s.same_choices = has_same_choices(f);
-    if (f->metric == BIT_METRIC_F1)
-        score_f1(&s);
-    else
-        score_share(&s);
+    bit_task_score_add(f, 0, f->document_count, sum, &s);
+    bit_task_score_end(f, &s);
     *out = s;
     return 0;
 }
