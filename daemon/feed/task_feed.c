@@ -215,6 +215,8 @@ static int put_result(const struct bit_request_file *f, struct bit_task_score *s
     r->score = s->score;
     r->error = s->documents > 1 ? s->error : 0;
     r->constant = s->constant;
+    r->chance = s->chance;
+    r->classes = s->same_choices;
     r->documents = s->documents;
     r->not_finite = m->not_finite + (before != NULL ? before->not_finite : 0);
     r->ms = m->ms + (before != NULL ? before->ms : 0);

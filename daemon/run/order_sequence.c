@@ -2,6 +2,8 @@
 
 #include "proto/check.h"
 
+#define PARTS_AHEAD 4 /* of tasks, ordered and not reported: the worker never waits for the next one's tokens */
+
 /* Evaluations that the journal holds of a boundary; all of them, if it holds one of a later boundary. */
 static uint64_t evaluated_before(const struct bit_run *run, uint64_t step)
 {
@@ -109,6 +111,12 @@ static struct bit_order score_part(const struct bit_order_sequence *c, const str
     };
 }
 
+/* Parts that are out are all scored before a pause comes, and kept by the worker until their reports are taken. */
+static bool is_ahead(const struct bit_order_sequence *c, const struct bit_run *run)
+{
+    return c->evaluated >= evaluated_before(run, c->sent) + PARTS_AHEAD;
+}
+
 static bool checkpoint_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
     uint64_t every = run->spec->checkpoint->every;
@@ -143,7 +151,7 @@ struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, con
     if (checkpoint && !c->checkpoint_ordered)
         return (struct bit_order){.kind = BIT_ORDER_CHECKPOINT, .step = c->sent, .pre_switch = switch_here(c, run)};
     if (c->evaluated < sets + parts_due(c, run, stop))
-        return score_part(c, run, c->evaluated - sets);
+        return is_ahead(c, run) ? none : score_part(c, run, c->evaluated - sets);
     if (checkpoint && !c->checkpoint_done && must_wait_for_checkpoint(c, run, stop))
         return none;
     if (stop != 0)

@@ -84,6 +84,8 @@ static void play(struct bit_run *run, struct bit_order_sequence *c, unsigned loo
             return;
         }
         bit_order_sequence_advance(c, run, &o);
+        if (o.kind == BIT_ORDER_SCORE) /* reported at once */
+            run->eval = (struct bit_run_evals){.known = true, .step = o.step, .count = c->evaluated};
     }
 }
 
@@ -190,6 +192,44 @@ TEST(a_pause_leaves_the_rest_of_the_tasks_for_later)
     strcpy(out, "");
     play(&run, &c, 2, out);
     EXPECT_STREQ(out, "pqqq23.");
+    bit_run_finish(&run);
+}
+
+TEST(few_parts_of_tasks_are_out_at_once)
+{
+    struct bit_run run = make_run(9, -1, 0, 0);
+    struct bit_order_sequence c;
+    uint64_t ordered = 0;
+
+    add_task(&run, 1);
+    run.spec->eval->task[0]->documents = 100 * BIT_TASK_ORDER_DOCUMENTS;
+    bit_order_sequence_init(&c, &run, 1, BIT__PRECISION__TERNARY);
+    for (uint64_t reported = 0; reported < 100; reported++) {
+        struct bit_order o;
+        while ((o = bit_order_sequence_next(&c, &run, 9)).kind == BIT_ORDER_SCORE) {
+            EXPECT_EQ(o.part.first, BIT_TASK_ORDER_DOCUMENTS * ordered);
+            bit_order_sequence_advance(&c, &run, &o);
+            ordered++;
+        }
+        EXPECT(ordered > reported && ordered <= reported + 8);
+        run.eval = (struct bit_run_evals){.known = true, .step = 1, .count = reported + 1};
+    }
+    EXPECT_EQ(ordered, 100);
+    bit_run_finish(&run);
+}
+
+/* What the journal holds of a later boundary was evaluated at this one, too: a lost worker's steps are done again. */
+TEST(evaluations_are_not_repeated)
+{
+    struct bit_run run = make_run(6, -1, 0, 2);
+    struct bit_order_sequence c;
+    char out[256] = "";
+
+    add_task(&run, 2);
+    run.eval = (struct bit_run_evals){.known = true, .step = 4, .count = 2 + 4};
+    bit_order_sequence_init(&c, &run, 1, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 6, out);
+    EXPECT_STREQ(out, "234qq56btCpppqqq.");
     bit_run_finish(&run);
 }
 
