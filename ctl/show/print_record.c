@@ -5,6 +5,7 @@
 
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/show/task_table.h"
 #include "proto/format.h"
 
 static void checkpoint(FILE *f, const Bit__CheckpointReport *c)
@@ -64,6 +65,18 @@ static void evaluated(FILE *f, const Bit__EvaluateReport *e)
 
     bit_show(f, "evaluated %s after step %" PRIu64 " in %s: %s over %" PRIu64 " targets", e->set, e->after_step,
              bit_text_precision(e->precision), bit_text_evaluation(e, text), e->targets);
+}
+
+static void scored(FILE *f, const Bit__TaskScored *s)
+{
+    char text[BIT_TASK_TEXT];
+
+    if (s->result == NULL)
+        bit_show(f, "scored documents %" PRIu64 " to %" PRIu64 " of task %s after step %" PRIu64 " in %s", s->first,
+                 s->first + s->documents - 1, s->task, s->after_step, bit_text_precision(s->precision));
+    else
+        bit_show(f, "task %s after step %" PRIu64 " in %s: %s", s->task, s->after_step,
+                 bit_text_precision(s->precision), bit_text_task(s->result, text));
 }
 
 static void verified(FILE *f, const Bit__ResumeVerified *v)
@@ -169,6 +182,9 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         break;
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
         evaluated(f, r->evaluated);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_SCORED:
+        scored(f, r->scored);
         break;
     case BIT__JOURNAL_RECORD__WHAT_LOST:
         lost(f, r->lost);

@@ -111,6 +111,11 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "held out");
         bit_print_evaluations(f, s->held_out, s->n_held_out, FIELD + 1);
     }
+    if (s->n_task > 0) {
+        field(f, "tasks");
+        bit_show(f, "%zu evaluated, the last after step %" PRIu64 ": bitctl tasks %s\n", s->n_task,
+                 s->task[s->n_task - 1]->after_step, s->run);
+    }
     if (s->verified && !s->verified->equal) {
         field(f, "resume");
         bit_show(f, "%s%s\n", s->verified->field ? "differs: " : "", s->verified->text ? s->verified->text : "");

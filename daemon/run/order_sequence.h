@@ -3,8 +3,9 @@
  *
  * Orders go out boundary by boundary. After step s, in this order: the held-out sets that are due, a checkpoint if one
  * is due, the tasks, which take minutes and are begun when the checkpoint is, the phase switch if it is planned here,
- * then either the stop or the order for step s + 1. A pause leaves the rest of the tasks for when the run goes on.
- * A few parts of tasks are out at once. Nothing of a boundary is sent before step s + 1 may be, so that a switch can be moved until the last moment.
+ * then either the stop or the order for step s + 1. Few parts of tasks are out at once, and a pause leaves the rest for
+ * when the run goes on. Nothing of a boundary is sent before step s + 1 may be, so that a switch can be moved until the
+ * last moment.
  */
 #ifndef BIT_DAEMON_ORDER_SEQUENCE_H
 #define BIT_DAEMON_ORDER_SEQUENCE_H

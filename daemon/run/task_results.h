@@ -1,4 +1,4 @@
-/* What the tasks of a run came to: the newest result of each in each precision, and what is known of the one at work. */
+/* The newest result of each task of a run in each precision, and what is known of the one at work. */
 #ifndef BIT_DAEMON_TASK_RESULTS_H
 #define BIT_DAEMON_TASK_RESULTS_H
 

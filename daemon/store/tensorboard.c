@@ -120,12 +120,36 @@ static void note_evaluation(struct bit_tensorboard *board, double wall_s, const 
     put(board, record, bit_event_scalars(wall_s, (int64_t)m->after_step, s.item, s.count, record, sizeof record));
 }
 
+/* The tags are OLMo's. */
+static void note_task(struct bit_tensorboard *board, double wall_s, const Bit__TaskResult *m, bool preview)
+{
+    static const char *const metric[] = {
+        [BIT__TASK_METRIC__ACC] = "acc", [BIT__TASK_METRIC__LEN_NORM] = "len_norm", [BIT__TASK_METRIC__F1] = "f1"};
+    uint8_t record[RECORD_BYTES_MAX];
+    char tag[BIT_NAME_MAX + 64];
+    struct scalars s = {.count = 0};
+
+    snprintf(tag, sizeof tag, "eval/downstream/%s_%s%s", m->task, metric[m->metric], preview ? "-ternary" : "");
+    add(&s, tag, m->score);
+    put(board, record, bit_event_scalars(wall_s, (int64_t)m->after_step, s.item, s.count, record, sizeof record));
+}
+
+static bool has_scalars(const Bit__JournalRecord *r)
+{
+    return r->what_case == BIT__JOURNAL_RECORD__WHAT_STEP || r->what_case == BIT__JOURNAL_RECORD__WHAT_EVALUATED ||
+           (r->what_case == BIT__JOURNAL_RECORD__WHAT_SCORED && r->scored->result != NULL);
+}
+
+static bool is_preview(const struct bit_runner *r, Bit__Precision precision)
+{
+    return precision == BIT__PRECISION__TERNARY && r->run.precision == BIT__PRECISION__SIXTEEN_BIT;
+}
+
 void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record)
 {
     double wall_s = (double)record->time_ns / 1e9;
     bool ready = record->what_case == BIT__JOURNAL_RECORD__WHAT_READY;
-    bool scalars = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP ||
-                   record->what_case == BIT__JOURNAL_RECORD__WHAT_EVALUATED;
+    bool scalars = has_scalars(record);
 
     if (bit_run_ended(&r->run) || ready) {
         bit_tensorboard_close(r->tensorboard);
@@ -137,8 +161,8 @@ void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record
         return;
     if (record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
         note_step(r->tensorboard, wall_s, record->step);
+    else if (record->what_case == BIT__JOURNAL_RECORD__WHAT_EVALUATED)
+        note_evaluation(r->tensorboard, wall_s, record->evaluated, is_preview(r, record->evaluated->precision));
     else
-        note_evaluation(r->tensorboard, wall_s, record->evaluated,
-                        record->evaluated->precision == BIT__PRECISION__TERNARY &&
-                            r->run.precision == BIT__PRECISION__SIXTEEN_BIT);
+        note_task(r->tensorboard, wall_s, record->scored->result, is_preview(r, record->scored->precision));
 }

@@ -119,8 +119,8 @@ static double chance(const struct bit_request_file *f)
     double sum = 0;
 
     for (uint32_t d = 0; d < f->document_count; d++)
-        sum += 1.0 / f->document[d].choices / f->document_count;
-    return sum;
+        sum += 1.0 / f->document[d].choices;
+    return sum / f->document_count;
 }
 
 /* ---- scores */

@@ -34,8 +34,9 @@ struct bit_task_score {
 /** The choice that a document's items come to. sum: of all items of the file, finite. */
 uint32_t bit_task_score_predict(const struct bit_request_file *f, uint32_t document, const double *sum);
 /**
- * Counts of documents, a few at a time, as their sums come: nothing is counted yet; more documents, first to first +
- * count - 1, whose items' sums these are; and the score of what was counted. After begin *out is the caller's (finish). Errors: -ENOMEM.
+ * Counts of documents, a few at a time, as their sums come: nothing is counted yet; more documents, `first` to `first`
+ * + `count` - 1, whose items' sums these are; and the score of what was counted. After begin *out is the caller's
+ * (finish). Errors: -ENOMEM.
  */
 int bit_task_score_begin(const struct bit_request_file *f, struct bit_task_score *out);
 void bit_task_score_add(const struct bit_request_file *f, uint32_t first, uint32_t count, const double *sum,
