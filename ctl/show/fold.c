@@ -107,8 +107,8 @@ static struct {
 
 static bool hold(const char *text, size_t bytes)
 {
-    if (folded.bytes + bytes > folded.room) {
-        const size_t room = 2 * (folded.bytes + bytes);
+    if (folded.held == NULL || folded.bytes + bytes > folded.room) {
+        const size_t room = 2 * (folded.bytes + bytes) + 1; /* of an empty line, too */
         char *held = realloc(folded.held, room);
         if (held == NULL)
             return false;
