@@ -35,7 +35,7 @@ const struct bit_cli_verb bit_cmd_cancel = {
         "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints stay.\n"
         "With --now nothing is written. `bitctl wait` on a cancelled run ends with 103.\n\n" BIT_EACH_RUN_HELP,
     .options = options,
-    .quiet = "Nothing: the exit code says it.",
+    .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl cancel @last",
     .run = run,

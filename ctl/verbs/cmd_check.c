@@ -48,7 +48,7 @@ const struct bit_cli_verb bit_cmd_check = {
         "the memory of a rank (bitworker is asked), and warnings. Exit codes are the dry run's.\n\n"
         "What only a bitd knows, its settings and what Slurm allows, is not checked, and that is said.",
     .options = options,
-    .quiet = "Mistakes and warnings alone.",
+    .quiet = "Print mistakes and warnings alone.",
     .json = objects,
     .examples = "$ bitctl check run.txtpb\n"
                 "$ bitctl check -q run.txtpb --set schedule.peak_lr=1e-3 && bitctl submit run.txtpb",

@@ -273,7 +273,7 @@ const struct bit_cli_verb bit_cmd_ckpt = {
         "Each STEP (2000 or step-00002000), run or folder is answered with a line; the exit code is the first that\n"
         "is not 0.",
     .options = options,
-    .quiet = "ls: the folders alone, one a line; verify: nothing of good ones.",
+    .quiet = "Print of ls the folders alone, one a line; of verify nothing of good ones.",
     .json = objects,
     .examples = "$ bitctl ckpt ls @last\n"
                 "$ bitctl ckpt verify @last\n"

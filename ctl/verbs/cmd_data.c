@@ -170,7 +170,7 @@ const struct bit_cli_verb bit_cmd_data = {
         "how long the longest query is and how many items a --context would cut; `verify` checks all of it; and\n"
         "`show` has one of its documents, choice by choice, with --json also the ids and with --text the words.",
     .options = options,
-    .quiet = "info: the lines of the files alone; verify: nothing of good ones.",
+    .quiet = "Print of info the lines of the files alone; of verify nothing of good ones.",
     .json = objects,
     .examples = "$ bitctl data info data/train\n"
                 "$ bitctl data verify data/train data/valid\n"

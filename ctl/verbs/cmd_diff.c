@@ -236,7 +236,7 @@ const struct bit_cli_verb bit_cmd_diff = {
         "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in\n"
         "another order: then they are left out, and it says so. Exit 0: equal to the bit, 1: not.",
     .options = options,
-    .quiet = "Nothing: the exit code says it.",
+    .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl diff keep reset          # equal up to the switch, and not after it\n"
                 "$ bitctl diff @last@1 @last@2     # before and after a restart\n"

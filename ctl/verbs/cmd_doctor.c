@@ -132,7 +132,7 @@ const struct bit_cli_verb bit_cmd_doctor = {
         "where each rank's time goes.\n\n"
         "It asks the daemon's memory, never the workers. Exit 0: nothing bad, 1: something is.",
     .options = options,
-    .quiet = "Nothing: the exit code says it.",
+    .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl doctor @last\n"
                 "$ bitctl doctor @last --json | jq -r '.finding[] | select(.severity == \"bad\") | .text'",

@@ -83,7 +83,7 @@ const struct bit_cli_verb bit_cmd_events = {
         "Prints what the journal has of a run, oldest first. The journal is the daemon's truth: what it does not\n"
         "have did not happen. With --follow it goes on, and survives a restart of the daemon.",
     .options = options,
-    .quiet = "The same: a line an event.",
+    .quiet = "Leaves nothing out: there is a line an event.",
     .json = objects,
     .examples = "$ bitctl events @last\n"
                 "$ bitctl events @last --steps --json | jq -r 'select(.step) | [.step.step, .step.loss] | @tsv'",

@@ -153,7 +153,7 @@ const struct bit_cli_verb bit_cmd_log = {
         "Newlines and tabs pass; whatever else would act on a terminal is shown as an escape (\\x1b), in a pipe\n"
         "too, as what reads the pipe may be a terminal. --raw prints the bytes of the file.",
     .options = options,
-    .quiet = "The same: a log has nothing beside its lines.",
+    .quiet = "Leaves nothing out: a log is its lines.",
     .json = objects,
     .examples = "$ bitctl log @last -f\n"
                 "$ bitctl log r7 --attempt 1 -n 50",

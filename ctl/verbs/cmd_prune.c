@@ -166,7 +166,7 @@ const struct bit_cli_verb bit_cmd_prune = {
         "One with pinned checkpoints, or from which another run still has to begin, stays and is listed with the\n"
         "reason. Runs that have not ended are never touched.",
     .options = options,
-    .quiet = "Nothing: the exit code says it.",
+    .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl prune --older-than 7d --dry-run\n"
                 "$ bitctl prune --keep 10",

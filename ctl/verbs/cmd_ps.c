@@ -77,7 +77,7 @@ const struct bit_cli_verb bit_cmd_ps = {
         "Below the table stands why runs are blocked or restarting, and when they are tried again.\n"
         "With --json one object a line, each as `bitctl status` prints it; with -q the ids alone.",
     .options = options,
-    .quiet = "The ids alone, one a line.",
+    .quiet = "Print the ids alone, one a line.",
     .json = objects,
     .examples = "$ bitctl ps -a\n"
                 "$ bitctl ps --json | jq -r 'select(.state==\"training\").run'",

@@ -92,7 +92,7 @@ const struct bit_cli_verb bit_cmd_resume = {
         "compared with its checksum in dataset.json: the same bytes are no fault. With other bytes, or where no\n"
         "checksum was known, the run is not resumed unless --force says so.\n\n" BIT_EACH_RUN_HELP,
     .options = options,
-    .quiet = "Nothing: the exit code says it.",
+    .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl resume @last\n"
                 "$ bitctl resume r7 --from 2000\n"

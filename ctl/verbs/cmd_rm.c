@@ -51,7 +51,7 @@ const struct bit_cli_verb bit_cmd_rm = {
         "number is given to no other run.\n\n"
         "Each RUN is answered with a line; the exit code is the first that is not 0.",
     .options = options,
-    .quiet = "Nothing: the exit code says it.",
+    .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl rm --dry-run r7\n"
                 "$ bitctl rm r7 r8",

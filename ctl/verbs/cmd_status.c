@@ -75,7 +75,7 @@ const struct bit_cli_verb bit_cmd_status = {
         "switch. It asks the daemon's memory, never the workers: training does not feel it.\n\n"
         "Of several runs one page after the other is shown; the exit code is the first that is not 0.",
     .options = options,
-    .quiet = "The state alone.",
+    .quiet = "Print the state alone.",
     .json = objects,
     .examples = "$ bitctl status @last\n"
                 "$ bitctl status @last --json | jq .last.loss\n"

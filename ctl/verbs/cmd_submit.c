@@ -191,7 +191,7 @@ const struct bit_cli_verb bit_cmd_submit = {
         "the schedule at the steps that matter, and the memory of each rank. Where no daemon answers, it says what\n"
         "`bitctl check` says.",
     .options = options,
-    .quiet = "The run's id alone; of --dry-run mistakes and warnings.",
+    .quiet = "Print the run's id alone; of --dry-run mistakes and warnings.",
     .json = objects,
     .examples = "$ bitctl submit --dry-run run.txtpb\n"
                 "$ bitctl submit --follow run.txtpb --set phases.switch.at_step=4000\n"

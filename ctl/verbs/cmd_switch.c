@@ -81,7 +81,7 @@ const struct bit_cli_verb bit_cmd_switch = {
         "before: the error names the earliest possible one. Learning rate and ramp follow the specification from\n"
         "wherever the switch ends up.",
     .options = options,
-    .quiet = "Nothing: the exit code says it.",
+    .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl switch @last --at 4000\n"
                 "$ bitctl switch @last --at 6000 --reset-optimizer\n"

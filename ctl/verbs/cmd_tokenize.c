@@ -481,7 +481,7 @@ const struct bit_cli_verb bit_cmd_tokenize = {
         "inputs, and such a task's file is not written. Nothing is cut: a request file serves every context\n"
         "length, and --context tells how many items a model's would cut, from the left.",
     .options = options,
-    .quiet = "Nothing but mistakes.",
+    .quiet = "Print nothing but mistakes.",
     .json = objects,
     .examples = "$ bitctl tokenize -t tokenizer.json -o data/train dolma/wiki-0000.json.gz\n"
                 "$ bitctl tokenize -t tokenizer.json -o data/train --threads 64 'dolma/v1_5/*.json.gz'\n"

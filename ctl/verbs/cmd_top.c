@@ -274,7 +274,7 @@ const struct bit_cli_verb bit_cmd_top = {
         "Where bitd goes away, the last page stays until it is back. Off a terminal, and with --json, it prints one\n"
         "answer after another.",
     .options = options,
-    .quiet = "The same pages.",
+    .quiet = "Leaves nothing out.",
     .json = objects,
     .examples = "$ bitctl top\n"
                 "$ bitctl top @last",

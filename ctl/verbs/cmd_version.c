@@ -74,7 +74,7 @@ const struct bit_cli_verb bit_cmd_version = {
     .description = "Prints bitctl's version and commit, and the daemon's with its process, memory, state folder and\n"
                    "the sockets by which it can be reached. Without a daemon the exit code is 69.",
     .options = options,
-    .quiet = "The same.",
+    .quiet = "Leaves nothing out.",
     .json = objects,
     .examples = "$ bitctl version",
     .run = run,

@@ -221,7 +221,7 @@ const struct bit_cli_verb bit_cmd_wait = {
         "Of several runs all are waited for; each is told with a line, in the order given, and the exit code is\n"
         "the first of theirs that is not 0. With --any it returns at the first that is over, with its code.",
     .options = options,
-    .quiet = "Nothing: the exit code says it.",
+    .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl wait @last && echo trained\n"
                 "$ bitctl wait @last --for phase=ternary --timeout 3600",

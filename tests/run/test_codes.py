@@ -8,6 +8,8 @@ import subprocess
 
 import fixture
 
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "ctl", "README.md")
+
 
 def ended(d, *args, **popen):
     return subprocess.run([d.bitctl, args[0], "--socket", d.socket, *args[1:]], stderr=subprocess.DEVNULL, **popen).returncode
@@ -182,6 +184,9 @@ def each_code_is_what_the_help_says():
         table = subprocess.run([d.bitctl, "help"], capture_output=True, text=True).stdout.split("Exit codes:")[1]
         told = {int(code) for code in re.findall(r"(?:^|; |, |with )(\d+) [a-z]", table.replace("\n", " ").strip())}
         assert told == set(CASES), f"the help tells {sorted(told)}; tested are {sorted(CASES)}"
+        with open(README) as f:
+            documented = {int(code) for code in re.findall(r"^\| (\d+) \|", f.read().split("## Exit codes")[1].split("\n## ")[0], re.M)}
+        assert documented == told, f"ctl/README.md has {sorted(documented)}, the help {sorted(told)}"
         for code, case in CASES.items():
             got = case(d)
             assert got == code, f"{case.__name__}: {got}, not {code}"
