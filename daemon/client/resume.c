@@ -10,6 +10,7 @@
 #include "daemon/client/mutate.h"
 #include "daemon/feed/feed.h"
 #include "daemon/job/job.h"
+#include "daemon/store/checkpoint_retention.h"
 #include "daemon/store/claim.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
@@ -295,6 +296,14 @@ static void tell_same(struct bit_resumption *s, struct bit_runner *r)
     bit_record(r, DATA_COMPARED, data_compared, &m);
 }
 
+/* The record has forgotten them. */
+static void drop_given_up(const struct bit_resumption *s, struct bit_runner *r)
+{
+    for (size_t i = 0; i < s->claim.known_count; i++)
+        if (s->claim.known[i].step > s->from && bit_run_checkpoint_at(&r->run, s->claim.known[i].step) == NULL)
+            bit_checkpoint_retention_drop(r, s->claim.known[i].name);
+}
+
 /* With what its journal says of its steps, which an ended run does not hold. */
 static int go_on(struct bit_resumption *s, struct bit_runner *r)
 {
@@ -313,6 +322,7 @@ static int go_on(struct bit_resumption *s, struct bit_runner *r)
             bit_run_rest(&r->run);
         return err;
     }
+    drop_given_up(s, r);
     tell_same(s, r);
     return 0;
 }
@@ -327,9 +337,8 @@ static int check_wanted(const struct bit_resumption *s, const struct bit_runner 
         const struct bit_run_checkpoint *c = &run->checkpoints.list[i];
         snprintf(below, sizeof below, "checkpoints/%s", c->name);
         if (c->step > s->from && c->pinned)
-            return bit_fail(BIT_ESTATE,
-                            "%s is pinned, and would be removed: `bitctl ckpt unpin %s %" PRIu64 "` first", c->name,
-                            run->id, c->step);
+            return bit_fail(BIT_ESTATE, "%s is pinned, and would be removed: `bitctl ckpt unpin %s %" PRIu64 "` first",
+                            c->name, run->id, c->step);
         if (c->step > s->from && bit_depends_list(r, below, true, list, sizeof list) > 0)
             return bit_fail(BIT_ESTATE, "%s begins from %s, which would be removed", list, c->name);
     }

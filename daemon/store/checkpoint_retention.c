@@ -126,6 +126,12 @@ int bit_checkpoint_retention_remove(struct bit_runner *r, const char *name, char
     return 0;
 }
 
+void bit_checkpoint_retention_drop(struct bit_runner *r, const char *name)
+{
+    bit_info("removed", "run=%s name=%s why=\"given up by a resume\"", r->run.id, name);
+    remove_folder(r, name);
+}
+
 static void remove_one(struct bit_runner *r, size_t index)
 {
     char name[32];

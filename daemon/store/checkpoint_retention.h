@@ -15,6 +15,8 @@ bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index);
 void bit_checkpoint_retention_apply(struct bit_runner *r);
 /** The same for one that somebody asked to be removed. Errors: as bit_runner_try_record. */
 int bit_checkpoint_retention_remove(struct bit_runner *r, const char *name, char *request_id, uint32_t uid);
+/** The folder of a checkpoint that the journal does not have any more. Its files go on the thread pool. */
+void bit_checkpoint_retention_drop(struct bit_runner *r, const char *name);
 /**
  * Remove what a bitd that is gone had begun to remove, and of a run that has ended also what is half: a run that is
  * taken back without a launch has nobody else to.

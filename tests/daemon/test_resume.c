@@ -308,6 +308,13 @@ TEST(from_a_step_forgets_what_came_after_it)
     EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_STEP), 16 + 8);
     fix_events_free(&e);
     EXPECT_EQ(access(fix_path(&f, run, "checkpoints/step-00000016/MANIFEST", path, sizeof path), F_OK), 0);
+    m.request_id = bit_lend("shorter");
+    m.has_steps = true;
+    m.steps = 10;
+    bit_msg_free(resume(&m));
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    EXPECT_EQ(access(fix_path(&f, run, "checkpoints/step-00000010", path, sizeof path), F_OK), 0);
+    EXPECT_EQ(access(fix_path(&f, run, "checkpoints/step-00000016", path, sizeof path), F_OK), -1); /* and no disk */
     fix_finish(&f);
 }
 

@@ -77,6 +77,12 @@ def cancelled_by_scancel(c):
         assert d.ctl("wait", run, "-q", timeout=60)[0] == 103, d.status(run)
         assert "Slurm job" in d.status(run)["reason"], d.status(run)
         until(lambda: not jobs(c), 30, "no other job takes its place")
+        first = d.status(run)["checkpoint_step"] or 0
+        code, out, err = d.ctl("resume", run)
+        assert code == 0 and "Slurm job" in out and "goes on from" in out, out + err
+        d.ctl("wait", run, "-q", "--for", f"checkpoint={first + 1}", timeout=120)
+        assert d.status(run)["state"] == "training" and d.job(run)["job"], "it has a job of its own"
+        d.ctl("cancel", run, "--now")
 
 
 def bitd_is_killed_and_comes_back(c):
