@@ -158,6 +158,7 @@ void bit_fold_end(void)
     if (folded.terminal == NULL)
         return;
     fflush(stdout);
-    bit_show_raw(folded.terminal, folded.held, folded.bytes);
+    if (folded.bytes > 0)
+        bit_show_raw(folded.terminal, folded.held, folded.bytes);
     folded.bytes = 0;
 }
