@@ -19,6 +19,7 @@
 #include "daemon/job/life.h"
 #include "daemon/launch/launchable.h"
 #include "daemon/store/durable.h"
+#include "daemon/sys/allow.h"
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/log_file.h"
 #include "daemon/sys/notify.h"
@@ -51,8 +52,11 @@ static void check_stopped(struct bit_daemon *d)
 
 static int check_launchable(const struct bit_daemon *d, const struct bit_runner *r)
 {
-    if (!bit_own_run_excludes(&d->own_run, r))
+    if (!bit_own_run_excludes(&d->own_run, r)) {
+        if (bit_allow_launch(&d->config, r->run.spec, bit_runner_is_own(r)) < 0)
+            return 0; /* what the settings forbid is no matter of waiting: the launch fails of it, and says so */
         return bit_launchable(&d->config, r->run.spec);
+    }
     return bit_fail(
         BIT_EBUSY,
         "this bitd was started for another run (--run %s); `bitd --run` of its own specification, or a "

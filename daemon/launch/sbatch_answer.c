@@ -48,9 +48,12 @@ enum bit_sbatch_answer bit_sbatch_answer_read(const struct bit_child_output *r, 
         "Zero Bytes were transmitted",
         "temporarily",
         "controller in standby",
-        "MaxSubmitJob",
         "slurm_persist_conn",
         "Protocol authentication error",
+        "MaxSubmitJob", /* so many jobs of one user */
+        "configuration source",
+        "configuration file",
+        "Unable to resolve", /* Slurm is installed, and not set up here */
     };
     static const char *const no_nodes[] = {"node configuration is not available", "node count specification invalid"};
 

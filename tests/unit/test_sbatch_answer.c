@@ -41,6 +41,12 @@ TEST(a_refusal_is_told_from_what_passes)
          "accounting/QOS policy (job submit limit, user's size and/or time limits)\n",
          BIT_SBATCH_NOT_NOW,
          "AssocMaxSubmitJobLimit; Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"},
+        {1,
+         "sbatch: error: fetch_config: DNS SRV lookup failed\nsbatch: error: _establish_config_source: failed to fetch "
+         "config\nsbatch: fatal: Could not establish a configuration source\n",
+         BIT_SBATCH_NOT_NOW,
+         "fetch_config: DNS SRV lookup failed; _establish_config_source: failed to fetch config; Could not establish a "
+         "configuration source"},
         {1, "", BIT_SBATCH_REFUSED, "sbatch ended with 1 and said nothing"},
     };
     char text[256];
