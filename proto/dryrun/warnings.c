@@ -51,7 +51,12 @@ static void judge_threads(struct bit_warnings *w, const Bit__LaunchSpec *launch)
     const uint64_t threads = (uint64_t)launch->ranks * launch->threads;
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (launch->launcher == BIT__LAUNCHER__MPIRUN && cores > 0 && threads > (uint64_t)cores)
+    if (launch->launcher != BIT__LAUNCHER__MPIRUN || cores <= 0)
+        return;
+    if (launch->threads == 0 && launch->backend != BIT__BACKEND__CUDA && launch->ranks > (uint64_t)cores)
+        bit_warnings_add(w, "launch.ranks", "%u ranks on %ld core%s", launch->ranks, cores,
+                         bit_format_s((uint64_t)cores));
+    else if (threads > (uint64_t)cores)
         bit_warnings_add(w, "launch.threads", "%u rank%s of %u threads on %ld cores", launch->ranks,
                          bit_format_s(launch->ranks), launch->threads, cores);
 }

@@ -214,6 +214,10 @@ def a_dry_run_warns():
         for pattern in (r"warning: data: no dataset\.json beside \S+/train\.npy", r"warning: schedule\.steps: .* trained on 8\.0 times",
                         r"warning: launch\.threads: 2 ranks of 1000 threads on \d+ core"):
             assert re.search(pattern, out), f"the dry run lacks {pattern!r}: {out}"
+        many = str(2 * os.cpu_count())
+        _, out, _ = d.ctl("submit", "--dry-run", d.spec(), "--set", f"launch.ranks={many}", "--set", "launch.threads=0", "--set",
+                          f"batch.instances={many}", "--set", "batch.micro_instances=1", "--set", "launch.memory_gib=1", check=True)
+        assert re.search(rf"warning: launch\.ranks: {many} ranks on \d+ core", out), out
         _, out, _ = d.ctl("submit", "--dry-run", d.spec(steps=1000000, every=1), "--set", "checkpoint.keep_last=1000000", "--set",
                           "model.vocab=200000", "--set", "model.vocab_padded=200064", "--set", "data.dtype=UINT16", check=True)
         assert re.search(r"warning: checkpoint: up to \d+ checkpoints of \S+ GiB are \S+ GiB, and \S+ GiB are free in", out), out
