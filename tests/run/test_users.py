@@ -443,7 +443,8 @@ def others_pass_to_slurm_what_the_settings_name():
         mine = s.tokens("alice/t.npy", ALICE, 0o644)
 
         def dry(uid, slurm):
-            return s.submit(uid, mine, "--dry-run", launch=SLURM.format("SBATCH", slurm))
+            path = s.write("run.txtpb", SPEC.format(train=mine, more="", launch=SLURM.format("SBATCH", slurm)))
+            return s.ctl(uid, "submit", path, "--dry-run")  # with -q it says nothing
 
         wrong = {'env: "LD_PRELOAD=/x/evil.so"': "launch.slurm.env[0]: 'LD_PRELOAD'", 'env: "PATH=/x"': "own user alone",
                  'env: "NCCL_P2P_LEVEL=NVL"': "allow_env", 'srun_arg: "--nice=1"': "allow_srun_arg", 'sbatch_arg: "--mem=1"': "allow_sbatch_arg"}
