@@ -451,6 +451,28 @@ static int do_evaluate(const Bit__EvaluateOrder *order, uint32_t crc)
     return report(BIT_MSG_EVALUATE_REPORT, w.step, &m);
 }
 
+static int do_score(const Bit__ScoreOrder *order, uint32_t crc)
+{
+    Bit__ScoreReport m = BIT__SCORE_REPORT__INIT;
+    double *sum = calloc(order->n_tokens + 1, sizeof *sum);
+
+    if (crc != order->token_crc)
+        fail(BIT_ECORRUPT, "tokens that do not match their checksum");
+    if (order->after_step != w.step || sum == NULL)
+        fail(BIT_ESTATE, "log-likelihoods that do not belong here");
+    for (size_t i = 0; i < order->n_tokens; i++)
+        sum[i] = -1 - (double)(mix(w.weights, mix(crc, i)) % 1000) * 1e-2;
+    m.after_step = order->after_step;
+    m.precision = order->precision;
+    m.tag = order->tag;
+    m.n_sum = order->n_tokens;
+    m.sum = sum;
+    m.ms = 1;
+    int err = report(BIT_MSG_SCORE_REPORT, w.step, &m);
+    free(sum);
+    return err;
+}
+
 /* ---- the end */
 
 static int say_hello(uint32_t rank, struct bit_link_socket *socket)
@@ -574,6 +596,8 @@ static bool obey(uint16_t type, const ProtobufCMessage *msg)
         return receive_payload(((const Bit__StepOrder *)m)->token_bytes, &crc) && do_step(m, crc) == 0;
     case BIT_MSG_EVALUATE_ORDER:
         return receive_payload(((const Bit__EvaluateOrder *)m)->token_bytes, &crc) && do_evaluate(m, crc) == 0;
+    case BIT_MSG_SCORE_ORDER:
+        return receive_payload(((const Bit__ScoreOrder *)m)->token_bytes, &crc) && do_score(m, crc) == 0;
     case BIT_MSG_PHASE_SWITCH:
         return do_switch(m) == 0;
     case BIT_MSG_CHECKPOINT_ORDER:

@@ -59,7 +59,7 @@ batch {{ instances: 8 micro_instances: 2 }}
 schedule {{ steps: {steps} peak_lr: 3e-3 warmup_steps: 5 }}
 phases {{ switch {{ at_step: {at_step} optimizer: {optimizer} ramp_steps: {ramp} }} }}
 checkpoint {{ every: {every} keep_last: 3 }}
-eval {{ set {{ name: "held" path: "valid.npy" }} every: {eval_every} instances: 4 }}
+eval {{ set {{ name: "held" path: "valid.npy" }} every: {eval_every} instances: 4 {tasks} }}
 launch {{ backend: CPU ranks: {ranks} threads: 1 max_restarts: 5 }}
 {extra}
 """
@@ -195,11 +195,11 @@ class Daemon:
         """step -> (loss, grad_norm), as last trained."""
         return {e["step"]["step"]: (e["step"]["loss"], e["step"]["grad_norm"]) for e in self.events(run, True) if "step" in e}
 
-    def spec(self, name="t", steps=30, at_step=15, optimizer="KEEP", ramp=0, every=10, eval_every=0, ranks=2, operands="BF16", extra=""):
+    def spec(self, name="t", steps=30, at_step=15, optimizer="KEEP", ramp=0, every=10, eval_every=0, ranks=2, operands="BF16", tasks="", extra=""):
         path = os.path.join(self.dir, f"{name}.txtpb")
         with open(path, "w") as f:
             f.write(SPEC.format(name=name, steps=steps, at_step=at_step, optimizer=optimizer, ramp=ramp, every=every,
-                                eval_every=eval_every, ranks=ranks, operands=operands, extra=extra))
+                                eval_every=eval_every, ranks=ranks, operands=operands, tasks=tasks, extra=extra))
         return path
 
     def submit(self, path, *args):

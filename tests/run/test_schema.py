@@ -172,6 +172,16 @@ def scored(ctl, d, file):
     assert any("scored" in e for e in ctl("events", run))
 
 
+def scored(ctl, d):
+    """With the request file that tokenized() made."""
+    quiz = d.spec(name="quiz", steps=8, at_step=4, tasks=f'task {{ path: "{d.dir}/tasks/rain.requests" }} tasks_every: 4')
+    run = ctl("submit", quiz, "--set", "model.vocab=612", "--set", "model.vocab_padded=640")[0]["run"]
+    assert d.wait(run) == 0
+    results = ctl("tasks", run, "--steps")
+    assert [(r["result"]["after_step"], r["result"]["precision"]) for r in results] == [(4, "16bit"), (4, "ternary"), (8, "ternary")], results
+    assert any("scored" in e for e in ctl("events", run)) and len(ctl("status", run)[0]["task"]) == 2
+
+
 def every_verb_prints_what_the_page_says():
     with fixture.Daemon(config="slots = 1\n") as d:
         d.train = os.path.join(d.dir, "train.npy")
@@ -183,6 +193,8 @@ def every_verb_prints_what_the_page_says():
         assert d.wait(run) == 0
         reading(ctl, d, run)
         scored(ctl, d, tokenized(ctl, d))
+        tokenized(ctl, d)
+        scored(ctl, d)
         ctl("submit", "--wait", d.spec(name="waited", steps=6, at_step=3))
         ctl("submit", "--follow", d.spec(name="followed", steps=6, at_step=3))
         changed(ctl, d)

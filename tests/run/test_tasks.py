@@ -1,0 +1,223 @@
+"""Downstream tasks in the loop: their scores beside scikit-learn's formulas and `bitworker score`, through kills and pauses, and what is refused."""
+import json
+import os
+import random
+import signal
+import subprocess
+
+import fixture
+
+SMALL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tokenize", "small.json")
+WORDS = "the of and to in that it is was for on are as with they be at one have this from or had by word but not what all were".split()
+TASKS = {"choose": ("acc", 3, 700), "yes": ("f1", 2, 40), "long": ("len_norm", 4, 300)}
+MODEL = ("--set", "model.vocab=612", "--set", "model.vocab_padded=640")
+
+
+def items_of(task, seed=1):
+    """A document's items, as a file of JSON lines has them."""
+    metric, choices, documents = TASKS[task]
+    rng = random.Random(f"{task} {seed}")
+
+    def words(least, most):
+        return " ".join(rng.choice(WORDS) for _ in range(rng.randint(least, most)))
+
+    for document in range(documents):
+        label, context = rng.randrange(choices), words(4, 12)
+        for choice in range(choices):
+            text = (" yes", " no")[choice] if metric == "f1" else " " + words(1, 5)
+            yield dict(task=task, document=document, choice=choice, context=context, continuation=text, label=label, metric=metric)
+
+
+def make_requests(d, seed=1):
+    folder = os.path.join(d.dir, f"tasks-{seed}")
+    os.mkdir(folder)
+    for task in TASKS:
+        with open(os.path.join(folder, task + ".jsonl"), "w") as f:
+            f.writelines(json.dumps(item) + "\n" for item in items_of(task, seed))
+    subprocess.run([d.bitctl, "tokenize", "-q", "--requests", "-t", SMALL, "--output", folder, *(os.path.join(folder, t + ".jsonl") for t in TASKS)],
+                   check=True)
+    return folder
+
+
+def evals(folder):
+    return " ".join(f'task {{ path: "{folder}/{task}.requests" }}' for task in TASKS) + " tasks_at: 6"
+
+
+def submit(d, folder, *args, **spec):
+    return d.submit(d.spec(**({"steps": 8, "at_step": 7, "every": 3} | spec), tasks=evals(folder)), *MODEL, *args)
+
+
+def scored(d, run):
+    return [e["scored"] for e in d.events(run, True) if e.get("scored")]
+
+
+def results(d, run):
+    """(step, task, precision) -> result; none is there twice."""
+    all_ = [r["result"] for r in scored(d, run) if r.get("result")]
+    by = {(r["after_step"], r["task"], r["precision"]): r for r in all_}
+    assert len(by) == len(all_), [(r["after_step"], r["task"], r["precision"]) for r in all_]
+    return by
+
+
+def sums(d, run):
+    """(step, task, precision) -> a sum for each item, from parts that follow on each other."""
+    by, at = {}, {}
+    for part in scored(d, run):
+        key = (part["after_step"], part["task"], part["precision"])
+        assert part["first"] == at.get(key, 0), (key, part["first"])
+        at[key] = part["first"] + part["documents"]
+        by.setdefault(key, []).extend(part["sum"])
+    return by
+
+
+def score(task, values):
+    """As scikit-learn and OLMo's ICLMetric say it, of a sum for each item."""
+    metric, choices, documents = TASKS[task]
+    items = list(items_of(task))
+    values = [v / len(i["continuation"].strip()) if metric == "len_norm" else v for v, i in zip(values, items, strict=True)]
+    chosen = [max(range(choices), key=lambda c: values[d * choices + c]) for d in range(documents)]
+    labels = [items[d * choices]["label"] for d in range(documents)]
+    if metric != "f1":
+        return sum(c == l for c, l in zip(chosen, labels)) / documents, chosen
+    both, either = sum(c == l == 0 for c, l in zip(chosen, labels)), chosen.count(0) + labels.count(0)
+    return 2 * both / either, chosen
+
+
+def scores_are_what_they_should_be():
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        run = submit(d, folder)
+        d.finish(run)
+        found, values = results(d, run), sums(d, run)
+        assert set(found) == {(6, t, p) for t in TASKS for p in ("16bit", "ternary")} | {(8, t, "ternary") for t in TASKS}, sorted(found)
+        for key, result in found.items():
+            want, chosen = score(key[1], values[key])
+            assert abs(result["score"] - want) < 1e-12, (key, result["score"], want)
+            assert result["counts"]["chosen"] == [chosen.count(c) for c in range(TASKS[key[1]][1])], key
+            assert result["documents"] == TASKS[key[1]][2] and result["not_finite"] == 0, result
+            assert result["classes"] == (key[1] == "yes"), result
+        checkpoint = os.path.join(d.state, "runs", run, "checkpoints", "step-00000006")
+        for task in TASKS:  # what the loop said of step 6 is what its checkpoint says, to the bit
+            out = subprocess.run([d.worker, "score", "--checkpoint", checkpoint, "--precision", "both", "--set", "launch.backend=CPU",
+                                  os.path.join(folder, task + ".requests")], capture_output=True, text=True, check=True).stdout
+            lines = [json.loads(line) for line in out.splitlines()]
+            for precision in ("16bit", "ternary"):
+                alone = [line["sum"] for line in lines if line["precision"] == precision]
+                assert len(alone) == len(values[6, task, precision])
+                assert all(abs(a - b) <= 1e-6 * abs(a) for a, b in zip(alone, values[6, task, precision])), (task, precision)
+        shown = d.ctl("tasks", run, check=True)[1]
+        assert len(shown.splitlines()) == 1 + 2 * len(TASKS) and f"{100 * found[8, 'yes', 'ternary']['score']:.2f}" in shown, shown
+        rows = d.ctl("tasks", run, run, "--steps", "--csv", check=True)[1].splitlines()
+        assert len(rows) == 1 + 2 * len(found), rows
+
+
+def after_the_first_part(d, run, then):
+    """then() is called as soon as documents are scored; true if more were to come."""
+    with subprocess.Popen([d.bitctl, "events", "--socket", d.socket, run, "--steps", "--json", "--follow"], stdout=subprocess.PIPE, text=True) as p:
+        for line in p.stdout:
+            if json.loads(line).get("scored"):
+                break
+        then()
+        p.kill()
+
+
+def undisturbed(d, folder):
+    run = submit(d, folder, name="undisturbed")
+    return d.finish(run)["weights_digest"], results(d, run)
+
+
+def same(one, other):
+    keep = ("score", "counts", "documents")
+    return one.keys() == other.keys() and all(one[k][f] == other[k][f] for k in one for f in keep)
+
+
+def a_killed_worker_loses_and_repeats_nothing():
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        digest, want = undisturbed(d, folder)
+        run = submit(d, folder, name="killed")
+
+        def kill():
+            for pid in d.worker_pids(run):
+                os.kill(pid, signal.SIGKILL)
+
+        after_the_first_part(d, run, kill)
+        assert d.finish(run)["weights_digest"] == digest
+        assert any("lost" in e and e["lost"] for e in d.events(run)), "the workers had ended before they were killed"
+        sums(d, run)  # every document once, in order
+        assert same(results(d, run), want)
+
+
+def a_killed_bitd_goes_on_where_it_was():
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        digest, want = undisturbed(d, folder)
+        run = submit(d, folder, name="bitd")
+        after_the_first_part(d, run, d.kill)
+        d.start()
+        assert d.finish(run)["weights_digest"] == digest
+        sums(d, run)
+        assert same(results(d, run), want)
+
+
+def a_pause_inside_goes_on_where_it_was():
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        digest, want = undisturbed(d, folder)
+        run = submit(d, folder, name="paused")
+        after_the_first_part(d, run, lambda: d.ctl("pause", run, check=True))
+        parts, all_parts = len(scored(d, run)), sum((TASKS[key[1]][2] + 255) // 256 for key in want)
+        assert 0 < parts < all_parts, (parts, all_parts)
+        d.ctl("resume", run, check=True)
+        assert d.finish(run)["weights_digest"] == digest
+        assert len(scored(d, run)) == all_parts
+        sums(d, run)
+        assert same(results(d, run), want)
+
+
+def what_is_wrong_is_said_before_it_trains():
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        good = os.path.join(folder, "yes.requests")
+        damaged, cut = os.path.join(d.dir, "damaged.requests"), os.path.join(d.dir, "cut.requests")
+        with open(good, "rb") as f:
+            data = bytearray(f.read())
+        with open(cut, "wb") as f:
+            f.write(data[:-3])
+        data[-1] ^= 1
+        with open(damaged, "wb") as f:
+            f.write(data)
+        lines = os.path.join(folder, "yes.jsonl")
+        for fields, args, said in (
+                (f'task {{ path: "{damaged}" }}', MODEL, "do not match their checksum"),
+                (f'task {{ path: "{cut}" }}', MODEL, "bytes; its header says"),
+                (f'task {{ path: "{lines}" }}', MODEL, "is no request file"),
+                (f'task {{ path: "{d.dir}/none" }}', MODEL, "No such file"),
+                (f'task {{ path: "{good}" }}', (), "vocabulary"),
+                (f'task {{ path: "{good}" }} task {{ path: "{good}" }}', MODEL, "'yes' is the name of another task"),
+                (f'task {{ path: "{folder}/choose.requests" metric: F1 }}', MODEL, "F1 is of two"),
+                (f'task {{ path: "{folder}/long.requests" }}', (*MODEL, "--set", "model.context=4"), "does not fit a context length of 4"),
+                (f'task {{ path: "{good}" }} tasks_at: 99', MODEL, "there is no step 99"),
+                (f'task {{ path: "{good}" digest: 1 }}', MODEL, "and the specification says 0000000000000001"),
+                ("tasks_every: 5", MODEL, "there is no eval.task"),
+                ("task { }", MODEL, "bitctl tokenize --requests")):
+            path = d.spec(steps=8, at_step=7, tasks=fields)
+            for verb in (("submit", "--dry-run"), ("submit",), ("check",)):
+                p = subprocess.run([d.bitctl, verb[0], *(["--socket", d.socket] if verb[0] == "submit" else []), *verb[1:], path, *args],
+                                   capture_output=True, text=True)
+                assert p.returncode in (64, 65) and said in p.stderr, (fields, verb, p.returncode, p.stderr)
+        assert d.ids() == []
+
+
+def another_file_under_the_run_ends_it():
+    with fixture.Daemon() as d:
+        folder, other = make_requests(d), make_requests(d, 2)
+        run = d.submit(d.spec(steps=8, at_step=7, tasks=evals(folder)), *MODEL, "--paused")
+        os.replace(os.path.join(other, "yes.requests"), os.path.join(folder, "yes.requests"))
+        d.ctl("resume", run)
+        assert d.wait(run) == 65
+        assert "yes.requests: is another file than when the run was submitted" in d.status(run)["reason"], d.status(run)["reason"]
+
+
+fixture.main([scores_are_what_they_should_be, a_killed_worker_loses_and_repeats_nothing, a_killed_bitd_goes_on_where_it_was,
+              a_pause_inside_goes_on_where_it_was, what_is_wrong_is_said_before_it_trains, another_file_under_the_run_ends_it])
