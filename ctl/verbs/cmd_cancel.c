@@ -29,11 +29,12 @@ static const struct bit_verb_object objects[] = {
 
 const struct bit_cli_verb bit_cmd_cancel = {
     .name = "cancel",
-    .summary = "end a run for good",
+    .summary = "end a run",
     .synopsis = "RUN... [--now] [--no-wait]",
     .description =
-        "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints stay.\n"
-        "With --now nothing is written. `bitctl wait` on a cancelled run ends with 103.\n\n" BIT_EACH_RUN_HELP,
+        "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints stay,\n"
+        "and `bitctl resume` takes it up again. With --now nothing is written. `bitctl wait` on a cancelled run\n"
+        "ends with 103.\n\n" BIT_EACH_RUN_HELP,
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

@@ -10,7 +10,7 @@ static const struct bit_option options[] = {
      "Train to step N instead. The learning rates that were planned stay: the cosine ends where it ended, and steps "
      "after its end have its last rate."},
     {"stretch", 0, NULL, "With --steps: the cosine ends at step N, too: learning rates are others from here on."},
-    {"skip", 0, "N", "Leave out the N batches after the checkpoint."},
+    {"skip", 0, "N", "Leave out the N batches after the checkpoint: for a run that its guard stopped at one of them."},
     {"force", 0, NULL, "Go on although a token file is not what it was when the run began."},
     {"ranks", 'n', "N", "Go on with N ranks instead. The batches stay the same; sums are added in another order."},
     {"no-wait", 0, NULL, BIT_NO_WAIT_HELP},

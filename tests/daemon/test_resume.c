@@ -370,6 +370,54 @@ TEST(batches_are_left_out_where_asked)
     fix_finish(&f);
 }
 
+/* ---- stopped by its guard */
+
+/* The checksum of the batch of this step, of a run that nothing happens to. */
+static uint32_t batch_of(uint64_t step)
+{
+    char run[32];
+    struct fix_events e;
+    uint32_t crc = 0;
+
+    fix_init(&f);
+    if (!fix_start(&f))
+        return 0;
+    fix_submit(&f, NULL, run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    fix_events(&f, run, &e);
+    for (size_t i = 0; i < e.count; i++)
+        if (e.record[i]->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && e.record[i]->step->step == step)
+            crc = e.record[i]->step->token_crc;
+    fix_events_free(&e);
+    fix_finish(&f);
+    return crc;
+}
+
+TEST(what_a_guard_stopped_comes_to_it_again_or_leaves_it_out)
+{
+    char run[32], bad[16];
+
+    snprintf(bad, sizeof bad, "%u", batch_of(10));
+    fix_init(&f);
+    setenv("FAKE_NAN", bad, 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "guard.nan=STOP", run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY);
+    Bit__ResumeRequest m = ask(run, "again");
+    bit_msg_free(resume(&m));
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY); /* the same batch, and the same end */
+    m.request_id = bit_lend("without it");
+    m.has_skip = true;
+    m.skip = 2;
+    Bit__DoneReply *done = resume(&m);
+    if (done != NULL)
+        EXPECT_CONTAINS(done->text, "goes on from step-00000008, 1 step is done again, 2 batches are left out");
+    bit_msg_free(done);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    fix_finish(&f);
+}
+
 static void damage(const char *run, const char *name)
 {
     char path[256], rest[64];
