@@ -57,10 +57,16 @@ static int check_launchable(const struct bit_daemon *d, const struct bit_runner 
             return 0; /* what the settings forbid is no matter of waiting: the launch fails of it, and says so */
         return bit_launchable(&d->config, r->run.spec);
     }
+    if (d->config.run[0] == '\0')
+        return bit_fail(
+            BIT_EBUSY,
+            "it is the run of another Slurm job (%s); that job, or `sbatch` or `bitd --run` of its specification, "
+            "goes on with it",
+            r->run.request_id);
     return bit_fail(
         BIT_EBUSY,
-        "this bitd was started for another run (--run %s); `bitd --run` of its own specification, or a "
-        "bitd without --run, goes on with it",
+        "this bitd was started for another run (--run %s); `bitd --run` of its own specification, or a bitd "
+        "without --run, goes on with it",
         d->config.run);
 }
 
@@ -243,8 +249,7 @@ static int fail_locked(const struct bit_daemon *d)
     ssize_t bytes = pread(d->lock_fd, text + 2, LOCK_TEXT_MAX - 1, 0);
 
     text[bytes > 0 ? bytes + 2 : 0] = '\0';
-    return bit_fail(BIT_EBUSY,
-                    "another bitd has the state folder %s%s; `bitctl version --state %s` asks it there",
+    return bit_fail(BIT_EBUSY, "another bitd has the state folder %s%s; `bitctl version --state %s` asks it there",
                     d->config.state, text, d->config.state);
 }
 

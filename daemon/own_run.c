@@ -197,9 +197,22 @@ bool bit_own_run_is(const struct bit_own_run *own, const struct bit_runner *r)
     return own->request_id[0] != '\0' && strcmp(r->run.request_id, own->request_id) == 0;
 }
 
+/* One that a job's script was started for, seen from a bitd in another job, which was started for no run. */
+static bool is_of_another_job(const struct bit_run *run)
+{
+    char name[BIT_REQUEST_ID_MAX + 1];
+
+    if (bit_slurm_job_own() == 0 || run->spec->launch->launcher != BIT__LAUNCHER__SRUN)
+        return false;
+    name_by_job(name, sizeof name);
+    return strncmp(run->request_id, "slurm-", 6) == 0 && strcmp(run->request_id, name) != 0;
+}
+
 bool bit_own_run_excludes(const struct bit_own_run *own, const struct bit_runner *r)
 {
-    return own->request_id[0] != '\0' && r->run.number < own->first_new && !bit_own_run_is(own, r);
+    if (r->run.number >= own->first_new || bit_own_run_is(own, r))
+        return false;
+    return own->request_id[0] != '\0' || is_of_another_job(&r->run);
 }
 
 void bit_own_run_tell_others(const struct bit_own_run *own, const struct bit_runs *runs)

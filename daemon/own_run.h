@@ -20,7 +20,7 @@ struct bit_own_run {
  * Errors      -ENOMEM; -errno of the random numbers
  */
 int bit_own_run_choose(const struct bit_runs *runs, struct bit_own_run *out);
-/** Whether the run was there before bitd, and is not the one that it was started for. */
+/** Whether the run was there before bitd, and is not the one that it was started for; or another Slurm job's. */
 bool bit_own_run_excludes(const struct bit_own_run *own, const struct bit_runner *r);
 /** Whether it is the run that bitd was started for. */
 bool bit_own_run_is(const struct bit_own_run *own, const struct bit_runner *r);

@@ -161,6 +161,30 @@ def a_job_that_is_too_small(c):
         ends_well(job)
 
 
+class Session(runs.InJob):
+    """bitd in another job, started for no run, over the state folder of one."""
+
+    def __init__(self, c, state, **more):
+        self.of = state
+        super().__init__(c, **more)
+
+    def command(self, *args):
+        self.state = self.of
+        return super().command(*args)
+
+
+def a_session_leaves_another_jobs_run(c):
+    d = Folder(c, "of another")
+    with d.sbatch(d.of("t", 3000)) as job:
+        job.began(5)
+        job.scancel()
+    with Session(c, job.state, nodes=1, name="session") as session:
+        status = session.status("r1")
+        assert status["state"] == "blocked" and f"another Slurm job (slurm-fixture-{job.job})" in status["reason"], status
+        session.finish(session.submit(session.spec(ranks=1, steps=40, every=10, instances=4)))  # and trains what it is given
+        assert session.status("r1")["step"] < 3000
+
+
 def requeued(c):
     expected, d = want(c), Folder(c, "requeued")
     with d.sbatch(d.of("t", 2000)) as job:
@@ -190,4 +214,4 @@ def the_folder_of_an_earlier_version(c):
 
 
 runs.main([three_jobs_from_one_folder, the_same_specification_twice, scancel_leaves_the_run, an_edited_specification_is_trained_first,
-           a_job_that_is_too_small, requeued, the_folder_of_an_earlier_version], nodes=4)
+           a_job_that_is_too_small, a_session_leaves_another_jobs_run, requeued, the_folder_of_an_earlier_version], nodes=4)
