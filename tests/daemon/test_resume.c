@@ -370,6 +370,35 @@ TEST(batches_are_left_out_where_asked)
     fix_finish(&f);
 }
 
+TEST(a_paused_run_goes_back_too)
+{
+    char run[32];
+    uint64_t digest = 0, undisturbed = fix_undisturbed("schedule.steps=40");
+
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "3000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "schedule.steps=40", run);
+    fix_wait_step(&f, run, 9);
+    Bit__PauseRequest pause = BIT__PAUSE_REQUEST__INIT;
+    pause.run = run;
+    pause.request_id = bit_lend("pause");
+    bit_msg_free(fix_expect(&f, BIT_MSG_PAUSE_REQUEST, &pause, BIT_MSG_DONE_REPLY));
+    Bit__ResumeRequest m = ask(run, "back");
+    m.has_from_step = true;
+    m.from_step = 8;
+    Bit__DoneReply *done = resume(&m);
+    if (done != NULL) {
+        EXPECT_CONTAINS(done->text, "paused at step");
+        EXPECT_CONTAINS(done->text, "goes on from step-00000008");
+    }
+    bit_msg_free(done);
+    EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
+    EXPECT_EQ(digest, undisturbed);
+    fix_finish(&f);
+}
+
 /* ---- stopped by its guard */
 
 /* The checksum of the batch of this step, of a run that nothing happens to. */
