@@ -45,7 +45,7 @@ class Runs:
         return path
 
     def spec(self, name="t", launcher="SRUN", slurm="", steps=40, every=10, ranks=3, at_step=20, instances=12, micro=2, extra=""):
-        text = local.SPEC.format(name=name, steps=steps, at_step=at_step, optimizer="RESET", ramp=0, every=every, eval_every=0,
+        text = local.SPEC.format(name=name, steps=steps, at_step=at_step, optimizer="RESET", ramp=0, every=every, eval_every=0, tasks="",
                                  ranks=ranks, operands="BF16", extra=extra)
         for old, new in (("instances: 8 micro_instances: 2", f"instances: {instances} micro_instances: {micro}"),
                          ("max_restarts: 5", f"max_restarts: 5 launcher: {launcher} slurm {{ {slurm} }}")):
