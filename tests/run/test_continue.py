@@ -112,7 +112,7 @@ def a_failed_run_goes_on():
         with d.held_no_more():
             out = d.ctl("resume", run, check=True)[1]
             print(f"         the user sees: {out.strip()}")
-            assert "failed: no step gained" in out and "goes on from step-00000012, 2 steps are done again" in out, out
+            assert "failed: rank 0 was ended by signal 9" in out and "goes on from step-00000012, 2 steps are done again" in out, out
             follow = subprocess.run([d.bitctl, "events", run, "--socket", d.socket, "-f"], capture_output=True, text=True, timeout=60)
             assert follow.returncode == 0 and "completed" in follow.stdout.splitlines()[-1], follow.stdout
             assert d.wait(run) == 0
