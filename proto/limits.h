@@ -24,28 +24,28 @@
 #define BIT_REQUEST_ID_MAX 64
 
 /* specification */
-#define BIT_SPEC_BYTES_MAX (1u << 20)
-#define BIT_SPEC_DEPTH_MAX 8
-#define BIT_DATA_FILES_MAX 65536
-#define BIT_PROVE_BATCH    64 /* files shown to bitd at once; the kernel passes at most 253 */
-#define BIT_SOURCES_MAX    64 /* of a mixture */
-#define BIT_EVAL_SETS_MAX  64
-#define BIT_TASKS_MAX      64
-#define BIT_TASK_CHOICES_MAX 32 /* of a document: the sums of 256 fit into a record of the journal */
-#define BIT_SLURM_LIST_MAX 64   /* arguments or variables of a specification */
-#define BIT_SLURM_WORD_MAX 1024 /* bytes of one */
-#define BIT_LAYERS_MAX     512
-#define BIT_WIDTH_MAX      32768
-#define BIT_HEAD_DIM_MAX   256
-#define BIT_VOCAB_MAX      (1 << 20)
-#define BIT_VOCAB_16BIT    (1 << 16) /* whose ids fit into uint16 */
-#define BIT_CONTEXT_MAX    65536
-#define BIT_INSTANCES_MAX  (1u << 20) /* of one step */
-#define BIT_STEPS_MAX      (1ull << 40)
-#define BIT_RANKS_MAX      65536
-#define BIT_PROBLEMS_MAX   64
-#define BIT_WINDOW_MAX     4096 /* steps that a median is taken of */
-#define BIT_POSITIONS_MAX  512  /* fields whose place in the text is remembered */
+#define BIT_SPEC_BYTES_MAX   (1u << 20)
+#define BIT_SPEC_DEPTH_MAX   8
+#define BIT_DATA_FILES_MAX   65536
+#define BIT_PROVE_BATCH      64 /* files shown to bitd at once; the kernel passes at most 253 */
+#define BIT_SOURCES_MAX      64 /* of a mixture */
+#define BIT_EVAL_SETS_MAX    64
+#define BIT_TASKS_MAX        64
+#define BIT_TASK_CHOICES_MAX 32   /* of a document: the sums of 256 fit into a record of the journal */
+#define BIT_SLURM_LIST_MAX   64   /* arguments or variables of a specification */
+#define BIT_SLURM_WORD_MAX   1024 /* bytes of one */
+#define BIT_LAYERS_MAX       512
+#define BIT_WIDTH_MAX        32768
+#define BIT_HEAD_DIM_MAX     256
+#define BIT_VOCAB_MAX        (1 << 20)
+#define BIT_VOCAB_16BIT      (1 << 16) /* whose ids fit into uint16 */
+#define BIT_CONTEXT_MAX      65536
+#define BIT_INSTANCES_MAX    (1u << 20) /* of one step */
+#define BIT_STEPS_MAX        (1ull << 40)
+#define BIT_RANKS_MAX        65536
+#define BIT_PROBLEMS_MAX     64
+#define BIT_WINDOW_MAX       4096 /* steps that a median is taken of */
+#define BIT_POSITIONS_MAX    512  /* fields whose place in the text is remembered */
 
 /* requests for log-likelihoods */
 #define BIT_SCORE_REQUESTS_MAX    16384       /* of one order, so that it and its report fit into a frame */

@@ -299,7 +299,10 @@ TEST(bytes_print_escaped_and_parse_back)
 
 TEST(what_acts_on_a_terminal_prints_escaped_and_parses_back)
 {
-    char hostile[] = "\x1b[2J\xc2\x9b" "31m\xe2\x80\xae" "cod gr\xc3\xbc\xc3\x9f" "e";
+    char hostile[] = "\x1b[2J\xc2\x9b"
+                     "31m\xe2\x80\xae"
+                     "cod gr\xc3\xbc\xc3\x9f"
+                     "e";
     Bit__Problem problem = BIT__PROBLEM__INIT;
     ProtobufCMessage *back = NULL;
     char *text = NULL;
@@ -307,7 +310,8 @@ TEST(what_acts_on_a_terminal_prints_escaped_and_parses_back)
 
     problem.text = hostile;
     EXPECT_EQ(bit_text_print(&problem.base, &text, &bytes), 0);
-    EXPECT_CONTAINS(text, "\"\\033[2J\\u009b31m\\u202ecod gr\xc3\xbc\xc3\x9f" "e\"");
+    EXPECT_CONTAINS(text, "\"\\033[2J\\u009b31m\\u202ecod gr\xc3\xbc\xc3\x9f"
+                          "e\"");
     problems = (struct bit_problems){0};
     EXPECT_EQ(bit_text_parse(&bit__problem__descriptor, text, bytes, &back, &problems), 0);
     EXPECT_STREQ(((Bit__Problem *)back)->text, hostile);
