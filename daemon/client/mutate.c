@@ -175,7 +175,8 @@ static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutatio
     int err;
 
     if (r->job == NULL)
-        return bit_runner_try_state(r, BIT__RUN_STATE__CANCELLED, asked, "cancelled by uid %u before it trained",
+        return bit_runner_try_state(r, BIT__RUN_STATE__CANCELLED, asked,
+                                    r->run.step > 0 ? "cancelled by uid %u" : "cancelled by uid %u before it trained",
                                     c->peer.uid);
     if (r->run.state == BIT__RUN_STATE__CANCELLING)
         err = record_mutation(r, asked);

@@ -126,4 +126,18 @@ def what_verbs_show():
         assert "1 restart" in page and "cancelled" in page, page
 
 
-fixture.main([answers_to_mistakes, what_bitd_says_when_it_does_not_start, what_verbs_show])
+def a_run_that_waits_is_cancelled():
+    with fixture.Daemon(hold=(6,)) as d:
+        paused = d.submit(d.spec(name="paused", steps=2000, at_step=1000, every=0, ranks=1))
+        d.wait(paused, "--for", "step=5")
+        d.ctl("pause", paused, "--no-wait", check=True)
+        with d.held_no_more():
+            d.wait(paused, "--for", "state=paused")
+        said = d.ctl("cancel", paused, check=True)[1]
+        check("bitctl cancel", said)
+        assert "cancelled by uid" in said and "before it trained" not in said, said
+        fresh = d.submit(d.spec(name="fresh", steps=20, at_step=10, ranks=1), "--paused")
+        assert "before it trained" in d.ctl("cancel", fresh, check=True)[1]
+
+
+fixture.main([answers_to_mistakes, what_bitd_says_when_it_does_not_start, what_verbs_show, a_run_that_waits_is_cancelled])
