@@ -32,11 +32,11 @@ def jobs(c):
     return c.slurm("squeue -h -o %i").split()
 
 
-def want(c):
-    if not undisturbed:
-        with Login(c, "undisturbed") as d:
-            undisturbed["digest"] = d.finish(d.begin())["weights_digest"]
-    return undisturbed["digest"]
+def want(c, steps=STEPS):
+    if steps not in undisturbed:
+        with Login(c, f"undisturbed-{steps}") as d:
+            undisturbed[steps] = d.finish(d.begin(steps=steps))["weights_digest"]
+    return undisturbed[steps]
 
 
 def a_run_waits_in_the_queue(c):
@@ -52,7 +52,7 @@ def a_run_waits_in_the_queue(c):
         shell(f"scancel {full}")
         status = d.finish(run)
         assert status["nodes"] == "n[1-3]" and status["restarts"] == 0, status
-        undisturbed["digest"] = status["weights_digest"]
+        undisturbed[STEPS] = status["weights_digest"]
         until(lambda: c.job(job).get("JobState") == "COMPLETED", 20, "the job ends well, and by itself")
     assert not jobs(c)
 
@@ -116,10 +116,10 @@ def a_node_is_lost(c):
 
 
 def pre_empted(c):
-    """The job is given up after a last checkpoint, and another one is queued for the run."""
-    expected = want(c)
+    """The job is given up after a last checkpoint, and another one is queued for the run, which is long enough for Slurm to be slow."""
+    expected = want(c, 1200)
     with Login(c, "low") as d:
-        run = d.begin()
+        run = d.begin(steps=1200)
         d.reach(run, 5)
         first = d.job(run)["job"]
         shell(f"sbatch --partition=urgent --nodes=4 --exclusive --output={d.dir}/urgent.out --wrap 'sleep 2'")
