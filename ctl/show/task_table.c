@@ -28,8 +28,8 @@ static const char *text_metric(Bit__TaskMetric metric)
 
 char *bit_text_task(const Bit__TaskResult *r, char out[BIT_TASK_TEXT])
 {
-    int n = snprintf(out, BIT_TASK_TEXT, "%s %.4f +- %.4f of %" PRIu64 " documents", text_metric(r->metric),
-                     r->score, r->error, r->documents);
+    int n = snprintf(out, BIT_TASK_TEXT, "%s %.4f +- %.4f of %" PRIu64 " documents", text_metric(r->metric), r->score,
+                     r->error, r->documents);
 
     if (r->classes)
         n += snprintf(out + n, (size_t)(BIT_TASK_TEXT - n), ", %.4f by one answer always", r->constant);

@@ -47,9 +47,9 @@ struct bit_clients {
     struct bit_stream_queue stream_queue;
     const struct bit_listener *listeners[2]; /* where it is connected to */
     struct bit_client *first;                /* the newest */
-    uint64_t dropped_ms;      /* when the second began that the two below are of */
-    unsigned told;            /* lines about dropped clients */
-    unsigned untold;          /* clients dropped without a line: the next one says how many */
+    uint64_t dropped_ms;                     /* when the second began that the two below are of */
+    unsigned told;                           /* lines about dropped clients */
+    unsigned untold;                         /* clients dropped without a line: the next one says how many */
 };
 
 struct bit_client {
