@@ -2,7 +2,7 @@
 #ifndef BIT_PROTO_LIMITS_H
 #define BIT_PROTO_LIMITS_H
 
-#define BIT_PROTOCOL_VERSION 2
+#define BIT_PROTOCOL_VERSION 3
 
 /* frames and messages */
 #define BIT_FRAME_BODY_MAX       (1u << 20)   /* any frame */
@@ -31,6 +31,7 @@
 #define BIT_SOURCES_MAX      64 /* of a mixture */
 #define BIT_EVAL_SETS_MAX    64
 #define BIT_TASKS_MAX        64
+#define BIT_AT_MAX           1024 /* steps that a list names one by one */
 #define BIT_TASK_CHOICES_MAX 32   /* of a document: the sums of 256 fit into a record of the journal */
 #define BIT_SLURM_LIST_MAX   64   /* arguments or variables of a specification */
 #define BIT_SLURM_WORD_MAX   1024 /* bytes of one */

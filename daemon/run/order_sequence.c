@@ -44,6 +44,14 @@ static Bit__StopReason stop_here(const struct bit_order_sequence *c, const struc
     return c->shutdown ? BIT__STOP_REASON__SHUTDOWN : 0;
 }
 
+static bool is_among(const uint64_t *at, size_t count, uint64_t step)
+{
+    for (size_t i = 0; i < count; i++)
+        if (at[i] == step)
+            return true;
+    return false;
+}
+
 /* In 16-bit everything is evaluated twice: as it is, and as the switch would leave it. */
 static unsigned precisions(const struct bit_order_sequence *c)
 {
@@ -58,18 +66,16 @@ static bool may_evaluate(const struct bit_order_sequence *c, Bit__StopReason sto
 static uint64_t sets_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
     const Bit__EvalSpec *eval = run->spec->eval;
-    bool due = may_evaluate(c, stop) && eval->every > 0 &&
-               (c->sent % eval->every == 0 || stop == BIT__STOP_REASON__COMPLETE);
+    bool here = (eval->every > 0 && c->sent % eval->every == 0) || is_among(eval->at, eval->n_at, c->sent);
+    bool ever = eval->every > 0 || eval->n_at > 0;
+    bool due = may_evaluate(c, stop) && (here || (ever && stop == BIT__STOP_REASON__COMPLETE));
 
     return due ? eval->n_set * precisions(c) : 0;
 }
 
 static bool tasks_at(const Bit__EvalSpec *eval, uint64_t step)
 {
-    for (size_t i = 0; i < eval->n_tasks_at; i++)
-        if (eval->tasks_at[i] == step)
-            return true;
-    return eval->tasks_every > 0 && step % eval->tasks_every == 0;
+    return is_among(eval->tasks_at, eval->n_tasks_at, step) || (eval->tasks_every > 0 && step % eval->tasks_every == 0);
 }
 
 /* A run that is paused has the rest of them when it goes on: they take minutes. */
@@ -119,12 +125,13 @@ static bool is_ahead(const struct bit_order_sequence *c, const struct bit_run *r
 
 static bool checkpoint_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
-    uint64_t every = run->spec->checkpoint->every;
+    const Bit__CheckpointSpec *spec = run->spec->checkpoint;
+    const uint64_t every = spec->every;
 
     if (c->sent == 0)
         return false;
-    return stop != 0 || switch_here(c, run) || (every > 0 && c->sent % every == 0) || bit_run_asked_at(run, c->sent) ||
-           run->checkpoints.failures >= 2;
+    return stop != 0 || is_among(spec->at, spec->n_at, c->sent) || switch_here(c, run) ||
+           (every > 0 && c->sent % every == 0) || bit_run_asked_at(run, c->sent) || run->checkpoints.failures >= 2;
 }
 
 /* What comes after these must not happen before the checkpoint is durable. */

@@ -26,6 +26,9 @@ bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index)
         return true;
     if (spec->keep_every > 0 && step % spec->keep_every == 0)
         return true;
+    for (size_t i = 0; i < spec->n_at; i++)
+        if (spec->at[i] == step)
+            return true;
     return run->switched ? step == run->switched_after : run->plan.planned && step == run->plan.at_step;
 }
 

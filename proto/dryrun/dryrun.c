@@ -39,6 +39,18 @@ static void add_switch(struct bit_dryrun_points *out, const Bit__SwitchSpec *sw,
         add(out, sw->at_step + sw->rewarm_steps, steps, "learning rate is back");
 }
 
+static void add_curve(struct bit_dryrun_points *out, const Bit__ScheduleSpec *s, uint64_t steps)
+{
+    if (s->stage != NULL) {
+        add(out, s->stage->at_step, steps, "last step of the first stage");
+        add(out, s->stage->at_step + 1, steps, "first step of the second");
+    }
+    if (s->shape == BIT__SCHEDULE_SPEC__SHAPE__WSD)
+        add(out, s->cosine_steps - s->decay_steps, steps, "last step before the decay");
+    if (s->shape != BIT__SCHEDULE_SPEC__SHAPE__CONSTANT)
+        add(out, s->cosine_steps, steps - 1, "end of the curve");
+}
+
 void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out)
 {
     uint64_t steps = spec->schedule->steps;
@@ -50,6 +62,7 @@ void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out)
         add_switch(out, spec->phases->switch_, steps);
     add(out, 1, steps, "first step");
     add(out, spec->schedule->warmup_steps, steps, "end of the warm-up");
+    add_curve(out, spec->schedule, steps);
     add(out, steps, steps, "last step");
     for (size_t i = 0; i < out->count; i++) {
         struct bit_step_plan at;

@@ -7,7 +7,7 @@
 
 #include "proto/bit.pb-c.h"
 
-#define BIT_DRYRUN_POINTS_MAX 12
+#define BIT_DRYRUN_POINTS_MAX 14
 
 struct bit_dryrun_points {
     Bit__SchedulePoint item[BIT_DRYRUN_POINTS_MAX];
@@ -15,7 +15,8 @@ struct bit_dryrun_points {
     size_t count;
 };
 
-/** Steps 1, the warm-up's end, both sides of the switch, the ramp's quarters, the end; in order, each once. */
+/** Steps 1, the warm-up's end, both sides of the switch and of the second stage, the ramp's quarters, WSD's decay, the
+ * curve's end and the run's; in order, each once. */
 void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out);
 
 struct bit_dryrun_size {

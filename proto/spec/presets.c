@@ -40,6 +40,22 @@ static const struct bit_preset quantizers[] = {
      " granularity: PROJECTION eps: 1e-5 }"},
 };
 
+/* BitNet b1.58's training tips, with their table as it is printed in arXiv 2411.04965, appendix A: a line down to 0, of
+ * which the peak is another from the middle on, and no weight decay from there. */
+#define B158(before, after)                                                                                            \
+    "schedule { shape: LINEAR warmup_steps: 375 warmup_start: 0 final: 0 peak_lr: " before " stage { peak_lr: " after  \
+    " weight_decay: 0 } } optimizer { weight_decay: 0.1 beta1: 0.9 beta2: 0.95 }"
+
+static const struct bit_preset schedules[] = {
+    {"continual", "OLMo's: 2000 steps of warm-up from a tenth of the peak, a cosine to a tenth (arXiv 2502.11895)",
+     "schedule { shape: COSINE warmup_steps: 2000 warmup_start: 0.1 final: 0.1 } optimizer { weight_decay: 0.1 }"},
+    {"b158_700m", "two stages, the peak 1.5e-3 and then 1e-3, weight decay 0.1 and then 0 (BitNet b1.58)",
+     B158("1.5e-3", "1e-3")},
+    {"b158_1b3", "two stages, 1.2e-3 and 8e-4, weight decay 0.1 and 0", B158("1.2e-3", "8e-4")},
+    {"b158_3b", "two stages, 1.2e-3 and 6.4e-4, weight decay 0.1 and 0", B158("1.2e-3", "6.4e-4")},
+    {"b158_7b", "two stages, 1e-3 and 6e-4, weight decay 0.1 and 0", B158("1e-3", "6e-4")},
+};
+
 /* OLMo-core's StabilityMonitor and SkipStepOptimizer look 6 standard deviations far over 128 steps; PaLM (arXiv
  * 2204.02311, 5.1) went back some 100 steps and left 200 to 500 batches out. */
 static const struct bit_preset guards[] = {
@@ -56,7 +72,7 @@ static const char defaults[] =
     " init_std: 0.02 init_seed: 6198 operands: BF16 }"
     "data { seed: 6198 }"
     "batch { instances: 2048 micro_instances: 0 }"
-    "schedule { steps: 10000 warmup_steps: 2000 warmup_start: 0.1 final: 0.1 }"
+    "schedule { shape: COSINE steps: 10000 warmup_steps: 2000 warmup_start: 0.1 final: 0.1 }"
     "phases { }"
     "optimizer { beta1: 0.9 beta2: 0.95 eps: 1e-5 weight_decay: 0.1 clip_norm: 1 decay_embeddings: false }"
     "checkpoint { every: 1000 keep_last: 2 keep_every: 0 }"
@@ -76,6 +92,12 @@ const struct bit_preset *bit_spec_quantizer_presets(size_t *count)
 {
     *count = BIT_COUNT(quantizers);
     return quantizers;
+}
+
+const struct bit_preset *bit_spec_schedule_presets(size_t *count)
+{
+    *count = BIT_COUNT(schedules);
+    return schedules;
 }
 
 const struct bit_preset *bit_spec_guard_presets(size_t *count)

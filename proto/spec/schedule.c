@@ -21,17 +21,45 @@ void bit_switch_plan_init(struct bit_switch_plan *plan, const Bit__RunSpec *spec
     }
 }
 
-/* OLMo's CosWithWarmup, with warmup_min_lr = warmup_start x peak and alpha_f = final. */
-static double cosine_with_warmup(const Bit__ScheduleSpec *s, uint64_t step)
+/* NULL where the first stage goes on to the end. */
+static const Bit__StageSpec *stage_at(const Bit__ScheduleSpec *s, uint64_t step)
 {
-    double peak = s->peak_lr, start = s->warmup_start * peak, end = s->final * peak;
+    return s->stage != NULL && step > s->stage->at_step ? s->stage : NULL;
+}
+
+static double peak_at(const Bit__ScheduleSpec *s, uint64_t step)
+{
+    const Bit__StageSpec *stage = stage_at(s, step);
+
+    return stage != NULL && stage->has_peak_lr ? stage->peak_lr : s->peak_lr;
+}
+
+/* OLMo's schedulers, with warmup_min_lr = warmup_start x peak and alpha_f = final. */
+static double curve(const Bit__ScheduleSpec *s, uint64_t step)
+{
+    double peak = peak_at(s, step), start = s->warmup_start * peak, end = s->final * peak;
+    const uint64_t last = s->cosine_steps, decay = s->shape == BIT__SCHEDULE_SPEC__SHAPE__WSD ? s->decay_steps : 0;
 
     if (step < s->warmup_steps)
         return start + (peak - start) * (double)step / (double)s->warmup_steps;
-    if (step >= s->cosine_steps)
+    if (s->shape == BIT__SCHEDULE_SPEC__SHAPE__CONSTANT)
+        return peak;
+    if (step >= last)
         return end;
-    double done = (double)(step - s->warmup_steps) / (double)(s->cosine_steps - s->warmup_steps);
+    if (s->shape == BIT__SCHEDULE_SPEC__SHAPE__WSD)
+        return step + decay <= last ? peak : end + (peak - end) * (double)(last - step) / (double)decay;
+    double done = (double)(step - s->warmup_steps) / (double)(last - s->warmup_steps);
+    if (s->shape == BIT__SCHEDULE_SPEC__SHAPE__LINEAR)
+        return peak - (peak - end) * done;
     return end + (peak - end) * (1 + cos(M_PI * done)) / 2;
+}
+
+/* A switch planned for a run whose spec has none has no factor either. */
+static double factor_at(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step)
+{
+    const Bit__SwitchSpec *sw = switch_of(spec);
+
+    return plan->planned && step > plan->at_step && sw != NULL && sw->has_lr_factor ? sw->lr_factor : 1;
 }
 
 double bit_schedule_lr(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step)
@@ -41,11 +69,11 @@ double bit_schedule_lr(const Bit__RunSpec *spec, const struct bit_switch_plan *p
     if (plan->planned && step > plan->at_step && sw != NULL && sw->lr == BIT__LR_AT_SWITCH__REWARM) {
         uint64_t since = step - plan->at_step;
         if (since < sw->rewarm_steps) {
-            double meets = cosine_with_warmup(spec->schedule, plan->at_step + sw->rewarm_steps);
+            double meets = factor_at(spec, plan, step) * curve(spec->schedule, plan->at_step + sw->rewarm_steps);
             return meets * (double)since / (double)sw->rewarm_steps;
         }
     }
-    return cosine_with_warmup(spec->schedule, step);
+    return factor_at(spec, plan, step) * curve(spec->schedule, step);
 }
 
 double bit_schedule_strength(const Bit__SwitchSpec *sw, uint64_t t)
@@ -81,10 +109,13 @@ void bit_schedule_at(const Bit__RunSpec *spec, const struct bit_switch_plan *pla
         .beta1 = opt->beta1,
         .beta2 = opt->beta2,
     };
-    if (!ternary || sw == NULL)
-        return;
-    out->strength = bit_schedule_strength(sw, step - plan->at_step);
-    out->weight_decay = sw->weight_decay;
-    out->beta1 = sw->beta1;
-    out->beta2 = sw->beta2;
+    if (ternary && sw != NULL) {
+        out->strength = bit_schedule_strength(sw, step - plan->at_step);
+        out->weight_decay = sw->weight_decay;
+        out->beta1 = sw->beta1;
+        out->beta2 = sw->beta2;
+    }
+    const Bit__StageSpec *stage = stage_at(spec->schedule, step);
+    if (stage != NULL && stage->has_weight_decay)
+        out->weight_decay = stage->weight_decay;
 }

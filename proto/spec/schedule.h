@@ -1,5 +1,5 @@
-/* Learning rate, phase and strength: pure functions of the step, from a normalised spec. Shared so that a dry run and
- * the daemon cannot differ. */
+/* Learning rate, weight decay, phase and strength: pure functions of the step, from a normalised spec. Shared so that a
+ * dry run and the daemon cannot differ. */
 #ifndef BIT_PROTO_SCHEDULE_H
 #define BIT_PROTO_SCHEDULE_H
 
@@ -33,12 +33,18 @@ void bit_switch_plan_init(struct bit_switch_plan *plan, const Bit__RunSpec *spec
 void bit_schedule_at(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step,
                      struct bit_step_plan *out);
 /**
- * The learning rate of step t, for peak p, warm-up w, cosine's end T:
- *     t < w       m + (p - m) t / w                            m = warmup_start p
- *     t < T       e + (p - e) (1 + cos(pi (t - w) / (T - w))) / 2      e = final p
+ * The learning rate of step t, for peak p, warm-up w, the curve's end T and WSD's decay D, with m = warmup_start p and
+ * e = final p:
+ *     t < w       m + (p - m) t / w
+ *     t < T       COSINE      e + (p - e) (1 + cos(pi (t - w) / (T - w))) / 2
+ *                 LINEAR      p - (p - e) (t - w) / (T - w)
+ *                 WSD         p to T - D, then e + (p - e) (T - t) / D
  *     else        e
- * After a REWARM switch after step s, for s < t < s + r: the straight line from 0 at s to that curve's value at s + r.
- * Source      allenai/OLMo olmo/optim.py: CosWithWarmup, BoltOnWarmupScheduler
+ * CONSTANT is p from w on. In the second stage p is the stage's, and the curve the same. After the switch all of it
+ * is times lr_factor; after a REWARM switch after step s, for s < t < s + r, it is the straight line from 0 at s to
+ * that curve's value at s + r.
+ * Source      allenai/OLMo olmo/optim.py: CosWithWarmup, LinearWithWarmup, ConstantWithWarmupScheduler,
+ *             BoltOnWarmupScheduler; WSD: MiniCPM (arXiv 2404.06395); stages: BitNet b1.58's training tips
  */
 double bit_schedule_lr(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step);
 /**

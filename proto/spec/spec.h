@@ -88,6 +88,7 @@ struct bit_preset {
 };
 const struct bit_preset *bit_spec_model_presets(size_t *count);
 const struct bit_preset *bit_spec_quantizer_presets(size_t *count);
+const struct bit_preset *bit_spec_schedule_presets(size_t *count);
 const struct bit_preset *bit_spec_guard_presets(size_t *count);
 /** What every spec starts from, in the same form. */
 const char *bit_spec_defaults(void);

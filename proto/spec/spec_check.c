@@ -28,6 +28,11 @@ static const char *const may_be_absent[] = {"phases.switch",
                                             "data.tokenizer",
                                             "quantizer.preset",
                                             "guard.preset",
+                                            "schedule.preset",
+                                            "schedule.decay_steps",
+                                            "schedule.stage",
+                                            "schedule.stage.peak_lr",
+                                            "schedule.stage.weight_decay",
                                             "launch.slurm",
                                             "launch.slurm.partition",
                                             "launch.slurm.account",
@@ -110,6 +115,10 @@ static const struct range ranges[] = {
     {"schedule.warmup_start", 0, 1},
     {"schedule.final", 0, 1},
     {"schedule.cosine_steps", 1, (double)BIT_STEPS_MAX},
+    {"schedule.decay_steps", 1, (double)BIT_STEPS_MAX},
+    {"schedule.stage.at_step", 1, (double)BIT_STEPS_MAX},
+    {"schedule.stage.peak_lr", 0, 10, true},
+    {"schedule.stage.weight_decay", 0, 10},
     {"phases.switch.at_step", 0, (double)BIT_STEPS_MAX},
     {"phases.switch.rewarm_steps", 0, (double)BIT_STEPS_MAX},
     {"phases.switch.ramp_steps", 0, (double)BIT_STEPS_MAX},
@@ -117,6 +126,7 @@ static const struct range ranges[] = {
     {"phases.switch.weight_decay", 0, 10},
     {"phases.switch.beta1", 0, 1 - DBL_EPSILON},
     {"phases.switch.beta2", 0, 1 - DBL_EPSILON},
+    {"phases.switch.lr_factor", 0, 1000, true},
     {"quantizer.activation_levels", 127, 128},
     {"quantizer.eps", 0, 1, true},
     {"optimizer.beta1", 0, 1 - DBL_EPSILON},
@@ -302,7 +312,22 @@ static void check_eval_set(const Bit__EvalSpec *eval, size_t i, struct bit_probl
     }
 }
 
-static void check_eval(const Bit__EvalSpec *eval, struct bit_problems *problems)
+/* Steps that are named one by one. */
+static void check_at(const uint64_t *at, size_t count, const char *name, const Bit__ScheduleSpec *schedule,
+                     struct bit_problems *problems)
+{
+    char field[64];
+
+    if (count > BIT_AT_MAX)
+        WRONG(name, "%zu steps are more than %d", count, BIT_AT_MAX);
+    for (size_t i = 0; i < BIT_MIN(count, (size_t)BIT_AT_MAX); i++) {
+        snprintf(field, sizeof field, "%s[%zu]", name, i);
+        if (at[i] == 0 || at[i] > schedule->steps)
+            WRONG(field, "there is no step %" PRIu64 ": the run has 1 to %" PRIu64, at[i], schedule->steps);
+    }
+}
+
+static void check_eval(const Bit__EvalSpec *eval, const Bit__ScheduleSpec *schedule, struct bit_problems *problems)
 {
     if (eval->n_set > BIT_EVAL_SETS_MAX)
         WRONG("eval.set", "%zu sets are more than %d", eval->n_set, BIT_EVAL_SETS_MAX);
@@ -310,6 +335,9 @@ static void check_eval(const Bit__EvalSpec *eval, struct bit_problems *problems)
         check_eval_set(eval, i, problems);
     if (eval->every > 0 && eval->n_set == 0)
         WRONG("eval.every", "every %llu steps, but there is no eval.set", (unsigned long long)eval->every);
+    if (eval->n_at > 0 && eval->n_set == 0)
+        WRONG("eval.at", "there is no eval.set");
+    check_at(eval->at, eval->n_at, "eval.at", schedule, problems);
 }
 
 static void check_task(const Bit__EvalSpec *eval, size_t i, struct bit_problems *problems)
@@ -332,8 +360,6 @@ static void check_task(const Bit__EvalSpec *eval, size_t i, struct bit_problems 
 
 static void check_tasks(const Bit__EvalSpec *eval, const Bit__ScheduleSpec *schedule, struct bit_problems *problems)
 {
-    char field[64];
-
     if (eval->n_task > BIT_TASKS_MAX)
         WRONG("eval.task", "%zu tasks are more than %d", eval->n_task, BIT_TASKS_MAX);
     for (size_t i = 0; i < BIT_MIN(eval->n_task, (size_t)BIT_TASKS_MAX); i++)
@@ -342,11 +368,7 @@ static void check_tasks(const Bit__EvalSpec *eval, const Bit__ScheduleSpec *sche
         WRONG("eval.tasks_every", "every %" PRIu64 " steps, but there is no eval.task", eval->tasks_every);
     if (eval->n_tasks_at > 0 && eval->n_task == 0)
         WRONG("eval.tasks_at", "there is no eval.task");
-    for (size_t i = 0; i < eval->n_tasks_at; i++) {
-        snprintf(field, sizeof field, "eval.tasks_at[%zu]", i);
-        if (eval->tasks_at[i] == 0 || eval->tasks_at[i] > schedule->steps)
-            WRONG(field, "there is no step %" PRIu64 ": the run has 1 to %" PRIu64, eval->tasks_at[i], schedule->steps);
-    }
+    check_at(eval->tasks_at, eval->n_tasks_at, "eval.tasks_at", schedule, problems);
 }
 
 /* ---- rules between fields; each waits until what it divides by is sane */
@@ -389,6 +411,33 @@ static void check_schedule(const Bit__ScheduleSpec *s, struct bit_problems *prob
     if (s->warmup_steps > s->cosine_steps)
         WRONG("schedule.warmup_steps", "%llu is beyond the end of the cosine, step %llu",
               (unsigned long long)s->warmup_steps, (unsigned long long)s->cosine_steps);
+    if (s->has_decay_steps && s->shape != BIT__SCHEDULE_SPEC__SHAPE__WSD)
+        WRONG("schedule.decay_steps", "WSD alone decays at its end: schedule.shape: WSD, or leave it out");
+    else if (s->has_decay_steps && s->warmup_steps <= s->cosine_steps &&
+             s->decay_steps > s->cosine_steps - s->warmup_steps)
+        WRONG("schedule.decay_steps",
+              "a decay of %" PRIu64 " steps to step %" PRIu64 " begins in the warm-up of %" PRIu64, s->decay_steps,
+              s->cosine_steps, s->warmup_steps);
+}
+
+static void check_stage(const Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    const Bit__StageSpec *stage = spec->schedule->stage;
+    const Bit__SwitchSpec *sw = spec->phases->switch_;
+
+    if (stage == NULL)
+        return;
+    if (!stage->has_peak_lr && !stage->has_weight_decay)
+        WRONG("schedule.stage", "changes nothing: give it a peak_lr or a weight_decay");
+    if (stage->at_step >= spec->schedule->steps)
+        WRONG("schedule.stage.at_step", "%" PRIu64 " leaves no step of the second stage: the run has %" PRIu64,
+              stage->at_step, spec->schedule->steps);
+    else if (stage->at_step < spec->schedule->warmup_steps)
+        WRONG("schedule.stage.at_step", "%" PRIu64 " is in the warm-up, which ends at step %" PRIu64, stage->at_step,
+              spec->schedule->warmup_steps);
+    if (stage->has_weight_decay && sw != NULL && spec->optimizer != NULL &&
+        sw->weight_decay != spec->optimizer->weight_decay)
+        WRONG("schedule.stage.weight_decay", "phases.switch.weight_decay has another one: give one of them");
 }
 
 static void check_switch(const Bit__RunSpec *spec, struct bit_problems *problems)
@@ -509,15 +558,17 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
     /* The rest reads fields without asking whether they are there. */
     bool whole = spec->name != NULL && spec->model != NULL && spec->data != NULL && spec->batch != NULL &&
                  spec->schedule != NULL && spec->phases != NULL && spec->quantizer != NULL && spec->eval != NULL &&
-                 spec->launch != NULL && spec->guard != NULL;
+                 spec->launch != NULL && spec->guard != NULL && spec->checkpoint != NULL;
     if (whole) {
         check_name(spec->name, "name", problems);
         check_data(spec->data, problems);
-        check_eval(spec->eval, problems);
+        check_eval(spec->eval, spec->schedule, problems);
+        check_at(spec->checkpoint->at, spec->checkpoint->n_at, "checkpoint.at", spec->schedule, problems);
         check_tasks(spec->eval, spec->schedule, problems);
         check_model(spec->model, problems);
         check_batch(spec, problems);
         check_schedule(spec->schedule, problems);
+        check_stage(spec, problems);
         check_switch(spec, problems);
         check_quantizer(spec->quantizer, problems);
         check_guard(spec->guard, problems);

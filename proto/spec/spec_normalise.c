@@ -78,6 +78,17 @@ static int fill_model(Bit__RunSpec *spec, struct bit_problems *problems)
     return preset != NULL ? fill_from(spec, preset->text) : 0;
 }
 
+static int fill_schedule(Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    size_t count;
+    const struct bit_preset *list = bit_spec_schedule_presets(&count);
+
+    if (spec->schedule == NULL || spec->schedule->preset == NULL)
+        return 0;
+    const struct bit_preset *preset = find_preset(list, count, spec->schedule->preset, "schedule.preset", problems);
+    return preset != NULL ? fill_from(spec, preset->text) : 0;
+}
+
 static int fill_quantizer(Bit__RunSpec *spec, struct bit_problems *problems)
 {
     size_t count;
@@ -106,6 +117,15 @@ static int fill_guard(Bit__RunSpec *spec, struct bit_problems *problems)
     return preset != NULL ? fill_from(spec, preset->text) : 0;
 }
 
+static void derive_schedule(Bit__ScheduleSpec *s)
+{
+    DEFAULT(s, cosine_steps, s->steps);
+    if (s->shape == BIT__SCHEDULE_SPEC__SHAPE__WSD)
+        DEFAULT(s, decay_steps, BIT_MAX(s->cosine_steps / 10, (uint64_t)1));
+    if (s->stage != NULL)
+        DEFAULT(s->stage, at_step, s->steps / 2);
+}
+
 /* What follows from other fields. Runs after the defaults, so every group but the switch is there. */
 static void derive(Bit__RunSpec *spec)
 {
@@ -115,8 +135,8 @@ static void derive(Bit__RunSpec *spec)
     if (model->has_width)
         DEFAULT(model, mlp_hidden, (uint32_t)BIT_MIN(4 * (uint64_t)model->width, (uint64_t)UINT32_MAX));
     DEFAULT(spec->data, dtype, model->vocab > BIT_VOCAB_16BIT ? BIT__TOKEN_TYPE__UINT32 : BIT__TOKEN_TYPE__UINT16);
-    DEFAULT(spec->schedule, cosine_steps, spec->schedule->steps);
-    DEFAULT(spec->eval, every, spec->eval->n_set > 0 ? EVERY : 0);
+    derive_schedule(spec->schedule);
+    DEFAULT(spec->eval, every, spec->eval->n_set > 0 && spec->eval->n_at == 0 ? EVERY : 0);
     DEFAULT(spec->eval, tasks_every, spec->eval->n_task > 0 && spec->eval->n_tasks_at == 0 ? EVERY : 0);
 }
 
@@ -131,6 +151,7 @@ static void derive_switch(Bit__SwitchSpec *sw, const Bit__OptimizerSpec *before)
     DEFAULT(sw, weight_decay, before->weight_decay);
     DEFAULT(sw, beta1, before->beta1);
     DEFAULT(sw, beta2, before->beta2);
+    DEFAULT(sw, lr_factor, 1);
 }
 
 static int derive_slurm(Bit__LaunchSpec *launch)
@@ -187,8 +208,10 @@ static int make_paths_absolute(Bit__RunSpec *spec, const char *directory)
 /* After an unknown preset it goes on, so that the other problems come to light. */
 static int normalise(Bit__RunSpec *spec, const char *directory, struct bit_problems *problems)
 {
-    int before = problems->count, err = fill_model(spec, problems);
+    int before = problems->count, err = fill_schedule(spec, problems); /* before the model's, which has a peak, too */
 
+    if (err == 0)
+        err = fill_model(spec, problems);
     if (err == 0)
         err = fill_quantizer(spec, problems);
     if (err == 0)

@@ -198,6 +198,27 @@ def a_folder_that_is_no_checkpoint():
         assert "none: No such file" in said and "gone.npy': No such file" in said, said
 
 
-fixture.main([every_file_has_its_line, files_come_with_the_rules, files_come_with_the_daemons_own_rules,
+def corners(d, spec, *sets):
+    """step -> (learning rate, weight decay, note) of a dry run."""
+    reply = json.loads(check(d, 0, spec, "--json", *(word for s in sets for word in ("--set", s))))
+    return {p["step"]: (p["lr"], p["weight_decay"], p["note"]) for p in reply["point"]}
+
+
+def where_the_schedule_bends():
+    with fixture.Daemon() as d:
+        spec = d.spec(steps=1000, at_step=900)
+        two = corners(d, spec, "schedule.preset=b158_700m", "schedule.peak_lr=", "schedule.warmup_steps=375",
+                      "optimizer.weight_decay=", "schedule.final=", "schedule.warmup_start=")
+        assert two[500][2] == "last step of the first stage" and abs(two[500][0] - 1.5e-3 * 500 / 625) < 1e-15, two
+        assert two[501][2] == "first step of the second" and abs(two[501][0] - 1e-3 * 499 / 625) < 1e-15, two
+        assert two[500][1] == 0.1 and two[501][1] == 0 and two[1000][0] == 0, two
+        wsd = corners(d, spec, "schedule.shape=wsd", "schedule.decay_steps=200", "schedule.cosine_steps=950",
+                      "phases.switch.lr_factor=0.5")
+        assert wsd[750][2] == "last step before the decay", wsd
+        assert wsd[950][2] == "end of the curve" and wsd[950][0] == wsd[1000][0], wsd
+        assert "did you mean" in check(d, 64, spec, "--set", "schedule.preset=b158_700")
+
+
+fixture.main([where_the_schedule_bends, every_file_has_its_line, files_come_with_the_rules, files_come_with_the_daemons_own_rules,
               of_very_many_the_rest_is_counted, json_has_the_problems_too, the_check_is_the_dry_run,
               every_tensor_that_differs, names_of_others_are_known, a_folder_that_is_no_checkpoint])

@@ -163,6 +163,28 @@ TEST(tasks_are_scored_part_by_part)
     bit_run_finish(&run);
 }
 
+static void name_step(uint64_t **at, size_t *count, uint64_t step)
+{
+    *at = calloc(1, sizeof **at);
+    **at = step;
+    *count = 1;
+}
+
+TEST(steps_named_one_by_one_are_evaluated_and_checkpointed)
+{
+    struct bit_run run = make_run(4, -1, 0, 1);
+    struct bit_order_sequence c;
+    char out[256] = "";
+
+    run.spec->eval->every = 0;
+    name_step(&run.spec->eval->at, &run.spec->eval->n_at, 2);
+    name_step(&run.spec->checkpoint->at, &run.spec->checkpoint->n_at, 3);
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12bt3C4btC."); /* and the end, as where there is an `every` */
+    bit_run_finish(&run);
+}
+
 TEST(a_pause_leaves_the_rest_of_the_tasks_for_later)
 {
     struct bit_run run = make_run(9, -1, 0, 0);

@@ -239,6 +239,27 @@ TEST(a_number_that_is_none_is_refused)
     bit_msg_free(spec);
 }
 
+TEST(schedules_that_cannot_be)
+{
+    expect_problem("schedule { decay_steps: 5 }", "schedule.decay_steps", 3, "WSD alone");
+    expect_problem("schedule { shape: WSD steps: 100 warmup_steps: 40 decay_steps: 61 }", "schedule.decay_steps", 3,
+                   "to step 100 begins in the warm-up of 40");
+    expect_problem("schedule { stage { } }", "schedule.stage", 3, "changes nothing");
+    expect_problem("schedule { stage { at_step: 10000 peak_lr: 1e-4 } }", "schedule.stage.at_step", 3,
+                   "leaves no step of the second stage");
+    expect_problem("schedule { stage { at_step: 1999 peak_lr: 1e-4 } }", "schedule.stage.at_step", 3,
+                   "in the warm-up, which ends at step 2000");
+    expect_problem("schedule { stage { peak_lr: 0 } }", "schedule.stage.peak_lr", 3, "not above 0");
+    expect_problem("schedule { stage { weight_decay: 0 } } phases { switch { at_step: 9 weight_decay: 0.2 } }",
+                   "schedule.stage.weight_decay", 3, "phases.switch.weight_decay has another one");
+    expect_problem("phases { switch { at_step: 9 lr_factor: 0 } }", "phases.switch.lr_factor", 3, "not above 0");
+    expect_problem("checkpoint { at: [5, 10001] }", "checkpoint.at[1]", 3, "there is no step 10001");
+    expect_problem("eval { at: 5 }", "eval.at", 3, "no eval.set");
+    expect_problem("eval { set { name: 'a' path: '/a' } at: 0 }", "eval.at[0]", 3, "there is no step 0");
+    expect_valid("schedule { shape: WSD steps: 100 warmup_steps: 40 decay_steps: 60 }");
+    expect_valid("schedule { shape: CONSTANT stage { weight_decay: 0 } } checkpoint { at: [2000, 4000] }");
+}
+
 TEST(rules_between_fields)
 {
     expect_problem("batch {\n  instances: 100 }\nlaunch { ranks: 3 }", "batch.instances", 4,
