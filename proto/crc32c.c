@@ -143,3 +143,26 @@ uint32_t bit_crc32c_portable(uint32_t crc, const void *data, size_t bytes)
 {
     return ~update_table(~crc, data, bytes);
 }
+
+/* ---- joining */
+
+/* The product of two remainders mod P, in reflected order. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+
+    for (; a != 0; a <<= 1, b = b >> 1 ^ (b & 1 ? POLYNOMIAL : 0))
+        if (a & 1u << 31)
+            product ^= b;
+    return product;
+}
+
+uint32_t bit_crc32c_join(uint32_t a, uint32_t b, uint64_t bytes_of_b)
+{
+    uint32_t square = 1u << 23; /* x^8, then its squares */
+
+    for (; bytes_of_b > 0; bytes_of_b >>= 1, square = multiply(square, square))
+        if (bytes_of_b & 1)
+            a = multiply(a, square);
+    return a ^ b;
+}

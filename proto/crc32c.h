@@ -8,7 +8,13 @@
 /** CRC of data, continued from `crc` (0 to begin): crc32c(crc32c(0, a), b) is that of a followed by b. */
 uint32_t bit_crc32c(uint32_t crc, const void *data, size_t bytes);
 
-/** The same by tables, whatever the processor has: what it falls back to, and what the tests hold it against. */
+/** That of a followed by b, from the CRC of each and the bytes of b. */
+uint32_t bit_crc32c_join(uint32_t a, uint32_t b, uint64_t bytes_of_b);
+
+/**
+ * The same as bit_crc32c by tables, whatever the processor has: what it falls back to, and what the tests hold it
+ * against.
+ */
 uint32_t bit_crc32c_portable(uint32_t crc, const void *data, size_t bytes);
 
 #endif

@@ -81,9 +81,13 @@ static int from_checkpoint(const struct bit_link_order *order, struct bit_action
 {
     const Bit__CheckpointOrder *checkpoint = (const Bit__CheckpointOrder *)order->msg;
 
+    if (!(checkpoint->strength >= 0 && checkpoint->strength <= 1))
+        return bit_fail(BIT_EMESSAGE, "a checkpoint at strength %g", checkpoint->strength);
     out->kind = BIT_ACTION_CHECKPOINT;
     out->step = checkpoint->after_step;
     out->pre_switch = checkpoint->pre_switch;
+    out->strength = checkpoint->strength;
+    out->next_batch = checkpoint->next_batch;
     return copy_name("a checkpoint named", checkpoint->name, out->name);
 }
 

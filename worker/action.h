@@ -28,7 +28,8 @@ struct bit_action {
     int err;                           /* QUIT */
     uint64_t step;                     /* STEP: to be done; else the boundary it belongs to */
     Bit__Precision precision;          /* STEP, EVALUATE, SCORE */
-    double strength, lr, weight_decay; /* STEP */
+    double strength;                   /* STEP, CHECKPOINT */
+    double lr, weight_decay;           /* STEP */
     int64_t instances;                 /* STEP, EVALUATE */
     int64_t requests, ids;             /* SCORE: so many requests with so many ids altogether */
     uint64_t tag;                      /* SCORE */
@@ -39,6 +40,7 @@ struct bit_action {
     uint32_t token_crc;                /* STEP */
     bool tokens_ahead;                 /* STEP: its batch was handed out under the step before */
     bool pre_switch;                   /* CHECKPOINT */
+    uint64_t next_batch;               /* CHECKPOINT */
     char name[BIT_NAME_MAX + 1];       /* CHECKPOINT: folder; EVALUATE: set */
     struct bit_phase_switch phase;     /* SWITCH */
     Bit__StopReason reason;            /* STOP */

@@ -201,7 +201,14 @@ static int switch_phase(struct loop *l, const struct bit_action *action)
 
 static int checkpoint(struct loop *l, const struct bit_action *action)
 {
-    return bit_ckpt_begin(l->ckpt, action->name, action->pre_switch) ? 0 : complete(l);
+    const struct bit_ckpt_about about = {
+        .name = action->name,
+        .pre_switch = action->pre_switch,
+        .strength = action->strength,
+        .next_batch = action->next_batch,
+    };
+
+    return bit_ckpt_begin(l->ckpt, &about) ? 0 : complete(l);
 }
 
 static int evaluate(struct loop *l, struct bit_action *action)

@@ -314,6 +314,18 @@ static int send_switch(struct bit_job *job, const struct bit_order *order)
     return bit_worker_link_send(job->link, BIT_MSG_PHASE_SWITCH, &m, NULL);
 }
 
+/* How far the codes had taken over in the step that the boundary follows. */
+static double strength_at(const struct bit_job *job, uint64_t step)
+{
+    const struct bit_run *run = &job->runner->run;
+    struct bit_step_plan plan;
+
+    if (job->sequence.precision != BIT__PRECISION__TERNARY || step == 0)
+        return 0;
+    bit_schedule_at(run->spec, &run->plan, step, &plan);
+    return plan.precision == BIT__PRECISION__TERNARY ? plan.strength : 0;
+}
+
 static int send_checkpoint(struct bit_job *job, const struct bit_order *order)
 {
     char name[32];
@@ -324,6 +336,9 @@ static int send_checkpoint(struct bit_job *job, const struct bit_order *order)
     m.name = name;
     m.has_pre_switch = order->pre_switch;
     m.pre_switch = order->pre_switch;
+    m.has_strength = m.has_next_batch = true;
+    m.strength = strength_at(job, order->step);
+    m.next_batch = bit_run_position(&job->runner->run, order->step + 1);
     return bit_worker_link_send(job->link, BIT_MSG_CHECKPOINT_ORDER, &m, NULL);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +24,15 @@ _Static_assert(BYTE_ORDER == LITTLE_ENDIAN, "files hold numbers as memory does")
 
 const char *bit_checkpoint_file_name(enum bit_checkpoint_file file)
 {
-    static const char *const names[BIT_CHECKPOINT_FILES] = {
+    static const char *const names[BIT_CHECKPOINT_FILES_MAX] = {
         [BIT_CHECKPOINT_MODEL] = "model.safetensors",
         [BIT_CHECKPOINT_EXP_AVG] = "exp_avg.safetensors",
         [BIT_CHECKPOINT_EXP_AVG_SQ] = "exp_avg_sq.safetensors",
+        [BIT_CHECKPOINT_CONFIG] = "config.json",
+        [BIT_CHECKPOINT_CODES] = "codes.safetensors",
     };
 
-    BIT_ASSERT((unsigned)file < BIT_CHECKPOINT_FILES);
+    BIT_ASSERT((unsigned)file < BIT_CHECKPOINT_FILES_MAX);
     return names[file];
 }
 
@@ -97,6 +100,18 @@ int64_t bit_checkpoint_elements(const struct bit_tensor *tensors, int count)
 int bit_tensor_is_linear(const struct bit_tensor *t)
 {
     return strncmp(t->name, "transformer.blocks.", strlen("transformer.blocks.")) == 0;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t bytes = strlen(name), of_end = strlen(end);
+
+    return bytes >= of_end && strcmp(name + bytes - of_end, end) == 0;
+}
+
+int bit_tensor_projections(const struct bit_tensor *t)
+{
+    return ends_with(t->name, ".att_proj.weight") ? 3 : ends_with(t->name, ".ff_proj.weight") ? 2 : 1;
 }
 
 /* One file being compared with the manifest. */

@@ -6,10 +6,13 @@
  *         model.safetensors          fp32 master weights, true names and shapes
  *         exp_avg.safetensors        Adam's first moment, the same names
  *         exp_avg_sq.safetensors     Adam's second moment
+ *         config.json                the model, the step and the quantizer, for people and loaders: see explain.h
+ *         codes.safetensors          in the ternary phase, where checkpoint.codes asks for it: see codes_file.h
  *
- * The three data files have the same layout, which depends on the model alone: the ranks of a run each write their own
- * range of the flat parameter vector into them, so the bytes do not depend on the number of ranks, and any number may
- * read them. A rank's range is a multiple of BIT_CHECKPOINT_CHUNK, and each chunk has a CRC-32C in the manifest.
+ * A manifest of version 1 has neither of the last two. The first three data files have the same layout, which depends
+ * on the model alone: the ranks of a run each write their own range of the flat parameter vector into them, so the
+ * bytes do not depend on the number of ranks, and any number may read them. A rank's range is a multiple of
+ * BIT_CHECKPOINT_CHUNK, and each chunk has a CRC-32C in the manifest.
  *
  * Writing: the worker writes into "step-00002000.partial-<epoch>", files synced, MANIFEST synced, and says so. The
  * folder gets its name from bitd alone, and only for the launch that counts: a rank that was given up and goes on
@@ -33,9 +36,17 @@
 #include "proto/ckpt/safetensors.h"
 
 #define BIT_CHECKPOINT_MANIFEST "MANIFEST"
-#define BIT_CHECKPOINT_FILES    3
+#define BIT_CHECKPOINT_FILES     3 /* that hold the flat vector: what training goes on from */
+#define BIT_CHECKPOINT_FILES_MAX 5 /* all */
 
-enum bit_checkpoint_file { BIT_CHECKPOINT_MODEL, BIT_CHECKPOINT_EXP_AVG, BIT_CHECKPOINT_EXP_AVG_SQ };
+/* In the order in which a manifest lists them. */
+enum bit_checkpoint_file {
+    BIT_CHECKPOINT_MODEL,
+    BIT_CHECKPOINT_EXP_AVG,
+    BIT_CHECKPOINT_EXP_AVG_SQ,
+    BIT_CHECKPOINT_CONFIG,
+    BIT_CHECKPOINT_CODES,
+};
 /** "model.safetensors" and so on. */
 const char *bit_checkpoint_file_name(enum bit_checkpoint_file file);
 
@@ -57,6 +68,8 @@ int bit_checkpoint_tensors(const Bit__ModelSpec *model, struct bit_tensor **out)
 int64_t bit_checkpoint_elements(const struct bit_tensor *tensors, int count);
 /** Linears only (the block matrices): what is ternary after the switch. */
 int bit_tensor_is_linear(const struct bit_tensor *t);
+/** How many projections of equal size lie one above the other in a linear: 3 (q, k, v), 2 (up, gate) or 1. */
+int bit_tensor_projections(const struct bit_tensor *t);
 
 /**
  * Read every byte of every file and compare with the manifest, which is bit_manifest_read's. Blocking.

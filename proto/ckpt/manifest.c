@@ -50,15 +50,24 @@ static int check_file(const Bit__ManifestFile *file, const char *name, const cha
     return 0;
 }
 
+/* How many files a manifest of this version lists: with the codes, or without. */
+static bool is_count(uint32_t version, size_t files)
+{
+    if (version == 1)
+        return files == BIT_CHECKPOINT_FILES;
+    return files == BIT_CHECKPOINT_CODES || files == BIT_CHECKPOINT_FILES_MAX;
+}
+
 static int check_manifest(const Bit__Manifest *m, const char *path)
 {
-    if (m->version != BIT_MANIFEST_VERSION)
-        return bit_fail(BIT_EVERSION, "'%s' is of version %u, this program reads %u", path, m->version,
+    if (m->version == 0 || m->version > BIT_MANIFEST_VERSION)
+        return bit_fail(BIT_EVERSION, "'%s' is of version %u, this program reads up to %u", path, m->version,
                         BIT_MANIFEST_VERSION);
-    if (m->n_file != BIT_CHECKPOINT_FILES)
-        return bit_fail(BIT_ECORRUPT, "'%s' lists %zu files, not %d", path, m->n_file, BIT_CHECKPOINT_FILES);
-    for (int i = 0; i < BIT_CHECKPOINT_FILES; i++) {
-        int err = check_file(m->file[i], bit_checkpoint_file_name(i), path);
+    if (!is_count(m->version, m->n_file))
+        return bit_fail(BIT_ECORRUPT, "'%s' lists %zu files, not %d", path, m->n_file,
+                        m->version == 1 ? BIT_CHECKPOINT_FILES : BIT_CHECKPOINT_CODES);
+    for (size_t i = 0; i < m->n_file; i++) {
+        int err = check_file(m->file[i], bit_checkpoint_file_name((enum bit_checkpoint_file)i), path);
         if (err < 0)
             return err;
     }

@@ -12,7 +12,7 @@
 
 #include "proto/bit.pb-c.h"
 
-#define BIT_MANIFEST_VERSION 1
+#define BIT_MANIFEST_VERSION 2 /* 1 had the three files of training's state alone; it is read */
 /* The rules that steps are computed by: a checkpoint of an older number goes on by the present ones, and says so. What
  * each number changed: worker/model/arithmetic.c. */
 #define BIT_ARITHMETIC 1
@@ -25,8 +25,8 @@
 int bit_manifest_write(int dir_fd, const Bit__Manifest *manifest);
 
 /**
- * Read and check the MANIFEST of a folder: its own checksum, and that it lists the three files of a checkpoint with a
- * checksum for each chunk. *out is the caller's (bit_msg_free).
+ * Read and check the MANIFEST of a folder: its own checksum, and that it lists a checkpoint's files with a checksum for
+ * each chunk. *out is the caller's (bit_msg_free).
  * Errors      BIT_ECORRUPT names file and offset; BIT_EVERSION; -errno (-ENOENT: no checkpoint)
  */
 int bit_manifest_read(const char *dir, Bit__Manifest **out);

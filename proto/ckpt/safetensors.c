@@ -21,42 +21,75 @@
 
 /* ---- writing */
 
-static void print_json(FILE *f, const struct bit_tensor *tensors, int count)
+static const char no_metadata[] = "{\"format\":\"pt\"}";
+
+static void print_entry(FILE *f, const struct bit_safetensors_entry *e)
 {
-    fputs("{\"__metadata__\":{\"format\":\"pt\"}", f);
-    for (int i = 0; i < count; i++) {
-        const struct bit_tensor *t = &tensors[i];
-        int64_t end = t->offset + t->rows * t->cols;
-        fprintf(f,
-                ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%" PRId64 ",%" PRId64 "],\"data_offsets\":[%" PRId64 ",%" PRId64
-                "]}",
-                t->name, t->rows, t->cols, 4 * t->offset, 4 * end);
-    }
-    fputc('}', f);
+    fprintf(f, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", e->name, e->dtype);
+    for (int i = 0; i < e->dims; i++)
+        fprintf(f, "%s%" PRId64, i > 0 ? "," : "", e->shape[i]);
+    fprintf(f, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", e->begin, e->end);
 }
 
-int bit_safetensors_header(const struct bit_tensor *tensors, int count, uint8_t **out, size_t *bytes)
+/* Puts the JSON's length, without its own eight bytes, before it. */
+static void put_length(char *buf, size_t bytes)
 {
+    for (int i = 0; i < LENGTH_BYTES; i++)
+        buf[i] = (char)((bytes - LENGTH_BYTES) >> 8 * i);
+}
+
+int bit_safetensors_print(const struct bit_safetensors_entry *entries, size_t count, const char *metadata,
+                          uint8_t **out, size_t *bytes)
+{
+    const char *const about = metadata != NULL ? metadata : no_metadata;
     char *buf = NULL;
     size_t at = 0;
-    FILE *f = open_memstream(&buf, &at);
 
+    if (strlen(about) > BIT_SAFETENSORS_METADATA_ROOM)
+        return bit_fail(BIT_ELIMIT, "metadata of %zu bytes, %d at most", strlen(about), BIT_SAFETENSORS_METADATA_ROOM);
+    FILE *f = open_memstream(&buf, &at);
     if (f == NULL)
         return bit_fail(-errno, "a safetensors header");
     for (int i = 0; i < LENGTH_BYTES; i++)
         fputc(0, f);
-    print_json(f, tensors, count);
+    fprintf(f, "{\"__metadata__\":%s", about);
+    for (size_t i = 0; i < count; i++)
+        print_entry(f, &entries[i]);
+    fputc('}', f);
     fflush(f); /* brings `at` up to date */
-    fprintf(f, "%*s", (int)(bit_round_up((int64_t)at, BIT_SAFETENSORS_DATA_ALIGN) - (int64_t)at), "");
+    const int64_t end = (int64_t)(at - strlen(about) + BIT_SAFETENSORS_METADATA_ROOM);
+    fprintf(f, "%*s", (int)(bit_round_up(end, BIT_SAFETENSORS_DATA_ALIGN) - (int64_t)at), "");
     if (fclose(f) != 0 || buf == NULL) {
         free(buf);
-        return bit_fail(-ENOMEM, "a safetensors header of %d tensors", count);
+        return bit_fail(-ENOMEM, "a safetensors header of %zu tensors", count);
     }
-    for (int i = 0; i < LENGTH_BYTES; i++)
-        buf[i] = (char)((at - LENGTH_BYTES) >> 8 * i);
+    put_length(buf, at);
     *out = (uint8_t *)buf;
     *bytes = at;
     return 0;
+}
+
+int bit_safetensors_header(const struct bit_tensor *tensors, int count, const char *metadata, uint8_t **out,
+                           size_t *bytes)
+{
+    struct bit_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
+
+    if (entries == NULL)
+        return bit_fail(-ENOMEM, "a safetensors header of %d tensors", count);
+    for (int i = 0; i < count; i++) {
+        const struct bit_tensor *t = &tensors[i];
+        entries[i] = (struct bit_safetensors_entry){
+            .name = bit_lend(t->name),
+            .dtype = "F32",
+            .shape = {t->rows, t->cols},
+            .dims = 2,
+            .begin = 4 * (uint64_t)t->offset,
+            .end = 4 * (uint64_t)(t->offset + t->rows * t->cols),
+        };
+    }
+    int err = bit_safetensors_print(entries, (size_t)count, metadata, out, bytes);
+    free(entries);
+    return err;
 }
 
 /* ---- reading */

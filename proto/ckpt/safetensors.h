@@ -10,16 +10,10 @@
 #include <stdint.h>
 
 #define BIT_SAFETENSORS_DIMS_MAX   8
-#define BIT_SAFETENSORS_DATA_ALIGN 4096 /* of the files that we write: where their data begins */
+#define BIT_SAFETENSORS_DATA_ALIGN    4096 /* of the files that we write: where their data begins */
+#define BIT_SAFETENSORS_METADATA_ROOM 2048 /* kept for __metadata__, so that it moves no data */
 
 struct bit_tensor; /* proto/ckpt/checkpoint.h */
-
-/**
- * The bytes before the data of a file of fp32 tensors that lie as in the flat vector: u64 length and the JSON, padded
- * with spaces so that the data begins at a multiple of BIT_SAFETENSORS_DATA_ALIGN. *out is heap, the caller's. The same
- * tensors give the same bytes. Errors: -ENOMEM.
- */
-int bit_safetensors_header(const struct bit_tensor *tensors, int count, uint8_t **out, size_t *bytes);
 
 /* What a header says of one tensor. */
 struct bit_safetensors_entry {
@@ -34,6 +28,18 @@ struct bit_safetensors {
     size_t count;
     uint64_t data_offset; /* in the file */
 };
+
+/**
+ * The bytes before the data: u64 length and the JSON, padded with spaces so that the data begins at a multiple of
+ * BIT_SAFETENSORS_DATA_ALIGN. Where that is depends on the tensors alone. metadata is a JSON object of texts; NULL:
+ * {"format":"pt"}. *out is heap, the caller's. The same arguments give the same bytes.
+ * Errors      -ENOMEM; BIT_ELIMIT if metadata is longer than BIT_SAFETENSORS_METADATA_ROOM
+ */
+int bit_safetensors_print(const struct bit_safetensors_entry *entries, size_t count, const char *metadata,
+                          uint8_t **out, size_t *bytes);
+/** The same of a file of fp32 tensors that lie as in the flat vector. */
+int bit_safetensors_header(const struct bit_tensor *tensors, int count, const char *metadata, uint8_t **out,
+                           size_t *bytes);
 
 /**
  * Parse the header of a safetensors file of file_bytes whose first `bytes` bytes are in buf (the whole header).

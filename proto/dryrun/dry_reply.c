@@ -34,7 +34,7 @@ static void lend_warnings(struct bit_dry_reply *r)
 int bit_dry_reply_make(struct bit_dry_reply *out, Bit__RunSpec *spec, const struct bit_dry_facts *facts)
 {
     struct bit_dryrun_size size;
-    int err = bit_dryrun_size(spec->model, &size);
+    int err = bit_dryrun_size(spec, &size);
 
     if (err < 0)
         return err;

@@ -75,22 +75,24 @@ void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out)
     }
 }
 
-int bit_dryrun_size(const Bit__ModelSpec *model, struct bit_dryrun_size *out)
+int bit_dryrun_size(const Bit__RunSpec *spec, struct bit_dryrun_size *out)
 {
     struct bit_tensor *tensors = NULL;
     uint8_t *header = NULL;
     size_t header_bytes = 0;
-    int count = bit_checkpoint_tensors(model, &tensors);
+    int count = bit_checkpoint_tensors(spec->model, &tensors);
 
     if (count < 0)
         return count;
-    int err = bit_safetensors_header(tensors, count, &header, &header_bytes);
+    int err = bit_safetensors_header(tensors, count, NULL, &header, &header_bytes);
     if (err >= 0) {
         *out = (struct bit_dryrun_size){.parameters = (uint64_t)bit_checkpoint_elements(tensors, count)};
         for (int i = 0; i < count; i++)
             if (bit_tensor_is_linear(&tensors[i]))
                 out->linear_parameters += (uint64_t)(tensors[i].rows * tensors[i].cols);
         out->checkpoint_bytes = BIT_CHECKPOINT_FILES * (header_bytes + out->parameters * sizeof(float));
+        if (spec->checkpoint->codes)
+            out->checkpoint_bytes += header_bytes + out->linear_parameters / 4;
     }
     free(header);
     free(tensors);

@@ -22,8 +22,8 @@ void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out);
 struct bit_dryrun_size {
     uint64_t parameters, linear_parameters, checkpoint_bytes;
 };
-/** From the model alone. Errors: as bit_checkpoint_tensors. */
-int bit_dryrun_size(const Bit__ModelSpec *model, struct bit_dryrun_size *out);
+/** From the model, and whether checkpoints have its codes. Errors: as bit_checkpoint_tensors. */
+int bit_dryrun_size(const Bit__RunSpec *spec, struct bit_dryrun_size *out);
 /** Bytes that one rank may use: what the spec says, else its share of the machine. */
 uint64_t bit_dryrun_memory_available(const Bit__LaunchSpec *launch);
 

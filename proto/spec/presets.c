@@ -75,7 +75,7 @@ static const char defaults[] =
     "schedule { shape: COSINE steps: 10000 warmup_steps: 2000 warmup_start: 0.1 final: 0.1 }"
     "phases { }"
     "optimizer { beta1: 0.9 beta2: 0.95 eps: 1e-5 weight_decay: 0.1 clip_norm: 1 decay_embeddings: false }"
-    "checkpoint { every: 1000 keep_last: 2 keep_every: 0 }"
+    "checkpoint { every: 1000 keep_last: 2 keep_every: 0 codes: false }"
     "eval { instances: 32 }"
     "launch { backend: AUTO ranks: 1 threads: 0 launcher: MPIRUN max_restarts: 3 memory_gib: 0"
     " deterministic: false graphs: true }"

@@ -395,6 +395,16 @@ static void check_model(const Bit__ModelSpec *m, struct bit_problems *problems)
               BIT_HEAD_DIM_MAX);
 }
 
+/* Four codes to a byte, and no byte of two rows. */
+static void check_codes(const Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    const Bit__ModelSpec *m = spec->model;
+
+    if (spec->checkpoint->codes && (m->width % 4 != 0 || m->mlp_hidden % 4 != 0))
+        WRONG("checkpoint.codes", "model.width %u and model.mlp_hidden %u have to be divisible by 4", m->width,
+              m->mlp_hidden);
+}
+
 static void check_batch(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     uint32_t instances = spec->batch->instances, ranks = spec->launch->ranks, micro = spec->batch->micro_instances;
@@ -564,6 +574,7 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
         check_at(spec->checkpoint->at, spec->checkpoint->n_at, "checkpoint.at", spec->schedule, problems);
         check_tasks(spec->eval, spec->schedule, problems);
         check_model(spec->model, problems);
+        check_codes(spec, problems);
         check_batch(spec, problems);
         check_schedule(spec->schedule, problems);
         check_stage(spec, problems);

@@ -241,7 +241,7 @@ static void write_manifest(const char *dir)
         write_file(dir, i, &file[i], &crc[i]);
         files[i] = &file[i];
     }
-    m.version = BIT_MANIFEST_VERSION;
+    m.version = 1; /* of the flat files alone */
     m.run = getenv("BITD_RUN");
     m.epoch = w.epoch;
     m.step = w.step;

@@ -105,9 +105,16 @@ TEST(names_stay_inside_their_folder)
     order.name = good;
     order.after_step = 2000;
     order.pre_switch = true;
+    order.has_strength = order.has_next_batch = true;
+    order.strength = 0.25;
+    order.next_batch = 2001;
     EXPECT_EQ(read_order(BIT_MSG_CHECKPOINT_ORDER, &order, 0, &action), 0);
     EXPECT_STREQ(action.name, good);
     EXPECT(action.pre_switch);
+    EXPECT_EQ(action.strength, 0.25);
+    EXPECT_EQ(action.next_batch, 2001u);
+    order.strength = 1.5;
+    EXPECT_EQ(read_order(BIT_MSG_CHECKPOINT_ORDER, &order, 0, &action), BIT_EMESSAGE);
 }
 
 TEST(betas_of_a_switch_are_below_one)

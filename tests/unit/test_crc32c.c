@@ -73,6 +73,19 @@ TEST(continuing_is_concatenating)
             return;
 }
 
+TEST(joining_is_concatenating)
+{
+    uint32_t whole;
+
+    fill(2);
+    whole = bit_crc32c(0, data, 20000);
+    for (size_t cut = 0; cut <= 20000; cut += 37) {
+        uint32_t a = bit_crc32c(0, data, cut), b = bit_crc32c(0, data + cut, 20000 - cut);
+        if (!EXPECT_EQ(bit_crc32c_join(a, b, 20000 - cut), whole))
+            return;
+    }
+}
+
 TEST(every_flipped_bit_changes_it)
 {
     uint32_t whole;

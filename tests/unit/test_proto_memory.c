@@ -98,7 +98,7 @@ static int write_safetensors(void)
     int count = bit_checkpoint_tensors(&model, &tensors);
     if (count < 0)
         return count;
-    int err = bit_safetensors_header(tensors, count, &header, &bytes);
+    int err = bit_safetensors_header(tensors, count, NULL, &header, &bytes);
     free(header);
     free(tensors);
     return err;

@@ -52,9 +52,9 @@ TEST(what_is_written_is_read)
     uint8_t *buf, *again;
     size_t bytes, again_bytes;
 
-    EXPECT_EQ(bit_safetensors_header(tensors, 2, &buf, &bytes), 0);
+    EXPECT_EQ(bit_safetensors_header(tensors, 2, NULL, &buf, &bytes), 0);
     EXPECT_EQ(bytes % BIT_SAFETENSORS_DATA_ALIGN, 0u);
-    EXPECT_EQ(bit_safetensors_header(tensors, 2, &again, &again_bytes), 0);
+    EXPECT_EQ(bit_safetensors_header(tensors, 2, NULL, &again, &again_bytes), 0);
     EXPECT_EQ(bytes, again_bytes);
     EXPECT_MEMEQ(buf, again, bytes);
     if (EXPECT_EQ(bit_safetensors_parse(buf, bytes, bytes + 4 * ELEMENTS, &s), 0)) {
@@ -88,10 +88,39 @@ TEST(padding_grows_by_whole_pages)
         snprintf(many[count].name, sizeof many[count].name, "t%d", count);
         many[count].rows = many[count].cols = 1;
         many[count].offset = count;
-        EXPECT_EQ(bit_safetensors_header(many, count, &buf, &bytes), 0);
-        EXPECT_EQ(bytes, count < 55 ? 4096u : bytes);
+        EXPECT_EQ(bit_safetensors_header(many, count, NULL, &buf, &bytes), 0);
+        EXPECT_EQ(bytes, count < 27 ? 4096u : bytes);
         EXPECT_EQ(bytes % 4096, 0u);
         free(buf);
+    }
+}
+
+/* It has its own room: a checkpoint's digests are put in when the data are there. */
+TEST(metadata_moves_no_data)
+{
+    static const char about[] = "{\"format\":\"pt\",\"step\":\"7\",\"who\":\"a \\\"name\\\"\"}";
+    char longest[BIT_SAFETENSORS_METADATA_ROOM + 2];
+    struct bit_safetensors s;
+    uint8_t *without, *with;
+    size_t bytes, with_bytes;
+
+    EXPECT_EQ(bit_safetensors_header(tensors, 2, NULL, &without, &bytes), 0);
+    EXPECT_EQ(bit_safetensors_header(tensors, 2, about, &with, &with_bytes), 0);
+    EXPECT_EQ(bytes, with_bytes);
+    EXPECT_CONTAINS((const char *)with + 8, about);
+    if (EXPECT_EQ(bit_safetensors_parse(with, bytes, bytes + 4 * ELEMENTS, &s), 0))
+        bit_safetensors_finish(&s);
+    free(without);
+    free(with);
+    memset(longest, ' ', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    EXPECT_EQ(bit_safetensors_header(tensors, 2, longest, &with, &bytes), BIT_ELIMIT);
+    longest[0] = '{';
+    longest[sizeof longest - 3] = '}';
+    longest[sizeof longest - 2] = '\0';
+    if (EXPECT_EQ(bit_safetensors_header(tensors, 2, longest, &with, &with_bytes), 0)) {
+        EXPECT_EQ(with_bytes, bytes);
+        free(with);
     }
 }
 
@@ -237,7 +266,7 @@ TEST(a_file_is_read_by_its_header)
     size_t bytes;
 
     BIT_ASSERT(fd >= 0);
-    EXPECT_EQ(bit_safetensors_header(tensors, 2, &buf, &bytes), 0);
+    EXPECT_EQ(bit_safetensors_header(tensors, 2, NULL, &buf, &bytes), 0);
     EXPECT_EQ(write(fd, buf, bytes), (ssize_t)bytes);
     EXPECT_EQ(bit_safetensors_read(fd, path, &s), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), path);

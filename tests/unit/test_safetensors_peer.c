@@ -48,7 +48,7 @@ static void write_ours(const Bit__ModelSpec *model)
     size_t bytes;
     FILE *f = fopen(path, "wb");
 
-    BIT_ASSERT(f != NULL && bit_safetensors_header(tensors, count, &header, &bytes) == 0);
+    BIT_ASSERT(f != NULL && bit_safetensors_header(tensors, count, NULL, &header, &bytes) == 0);
     fwrite(header, 1, bytes, f);
     for (int64_t i = 0; i < elements; i++)
         fwrite(&(float){(float)i}, 4, 1, f);

@@ -2,21 +2,18 @@
 #include "worker/ckpt/ckpt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "proto/check.h"
-#include "proto/crc32c.h"
 #include "proto/format.h"
 #include "proto/log.h"
 #include "worker/ckpt/ckpt_io.h"
+#include "worker/ckpt/ckpt_manifest.h"
 #include "worker/process/clock.h"
 #include "worker/ranks/worker_state.h"
 
@@ -62,8 +59,12 @@ static void choose(struct bit_ckpt *c)
 static int make_tables(struct bit_ckpt *c)
 {
     const struct bit_worker_plan *plan = &c->worker->plan;
-    int err = bit_safetensors_header(plan->tensors, plan->tensor_count, &c->header, &c->header_bytes);
+    uint8_t *header = NULL;
+    int err = bit_safetensors_header(plan->tensors, plan->tensor_count, NULL, &header, &c->header_bytes);
 
+    free(header);
+    if (err >= 0)
+        err = bit_ckpt_codes_init(&c->codes, c->worker);
     if (err < 0)
         return err;
     c->file_bytes = c->header_bytes + (uint64_t)plan->elements * sizeof(float);
@@ -101,17 +102,17 @@ void bit_ckpt_finish(struct bit_ckpt *c)
     drop_copies(c);
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++)
         free(c->crc[f]);
-    free(c->header);
+    free(c->config);
+    bit_ckpt_codes_finish(&c->codes);
     *c = (struct bit_ckpt){0};
 }
 
 /* ---- begin */
 
-/* Rank 0: the folder and three files at their full size, without data. */
+/* Rank 0: the folder and its files at their full size, without data. */
 static int create_files(struct bit_ckpt *c)
 {
     const char *dir = c->worker->welcome->checkpoint_dir;
-    char path[BIT_PATH_MAX];
     int err;
 
     if (mkdir(dir, 0777) < 0 && errno != EEXIST)
@@ -119,12 +120,7 @@ static int create_files(struct bit_ckpt *c)
     err = bit_io_remove(c->partial); /* of an attempt that was cut off */
     if (err >= 0 && mkdir(c->partial, 0777) < 0)
         err = bit_fail(-errno, "creating '%s'", c->partial);
-    for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++) {
-        err = bit_io_join(path, c->partial, bit_checkpoint_file_name(f));
-        if (err >= 0)
-            err = bit_io_create(path, c->header, c->header_bytes, c->file_bytes);
-    }
-    return err;
+    return err < 0 ? err : bit_ckpt_manifest_create(c);
 }
 
 /* From here on the optimizer waits for the copy before it changes anything. */
@@ -172,7 +168,7 @@ static int prepare(struct bit_ckpt *c)
     return err >= 0 && c->beside ? copy_state(c) : err;
 }
 
-bool bit_ckpt_begin(struct bit_ckpt *c, const char *name, bool pre_switch)
+bool bit_ckpt_begin(struct bit_ckpt *c, const struct bit_ckpt_about *about)
 {
     struct bit_worker *w = c->worker;
     struct bit_comm *comm = w->comm;
@@ -180,14 +176,19 @@ bool bit_ckpt_begin(struct bit_ckpt *c, const char *name, bool pre_switch)
     BIT_ASSERT(!c->under_way);
     c->under_way = true;
     c->began_ms = bit_clock_ms();
-    snprintf(c->name, sizeof c->name, "%s", name);
+    snprintf(c->name, sizeof c->name, "%s", about->name);
     c->step = w->step;
     c->phase = w->phase;
-    c->pre_switch = pre_switch;
+    c->pre_switch = about->pre_switch;
+    c->strength = about->strength;
+    c->next_batch = about->next_batch;
     c->err = 0;
     c->text[0] = c->partial[0] = '\0';
     w->all_written = false;
     atomic_store(&w->part_written, false);
+    int err = bit_ckpt_codes_begin(&c->codes);
+    if (err < 0)
+        bit_comm_abort(comm, err); /* others may be inside a collective */
     c->refused = bit_comm_agree(comm, prepare(c));
     if (c->refused >= 0)
         c->refused = bit_comm_agree(comm, comm->rank == 0 ? create_files(c) : 0);
@@ -212,62 +213,7 @@ static void gather_checksums(struct bit_ckpt *c)
     }
     c->weights_digest = digest[BIT_CHECKPOINT_MODEL];
     c->moments_digest = bit_checkpoint_join_digests(digest[BIT_CHECKPOINT_EXP_AVG], digest[BIT_CHECKPOINT_EXP_AVG_SQ]);
-}
-
-static uint64_t wall_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void describe_file(const struct bit_ckpt *c, int file, Bit__ManifestFile *out)
-{
-    bit__manifest_file__init(out);
-    out->name = (char *)(uintptr_t)bit_checkpoint_file_name(file);
-    out->bytes = c->file_bytes;
-    out->header_crc = bit_crc32c(0, c->header, c->header_bytes);
-    out->data_offset = c->header_bytes;
-    out->n_chunk_crc = (size_t)c->worker->shard.blocks;
-    out->chunk_crc = c->crc[file];
-}
-
-static int write_manifest(struct bit_ckpt *c)
-{
-    static char writer[] = "bitworker " BIT_VERSION " " BIT_COMMIT;
-    struct bit_worker *w = c->worker;
-    Bit__Manifest manifest = BIT__MANIFEST__INIT;
-    Bit__ManifestFile files[BIT_CHECKPOINT_FILES], *list[BIT_CHECKPOINT_FILES];
-    int dir_fd, err;
-
-    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
-        describe_file(c, f, &files[f]);
-        list[f] = &files[f];
-    }
-    manifest.version = BIT_MANIFEST_VERSION;
-    manifest.run = w->run;
-    manifest.epoch = w->welcome->epoch;
-    manifest.step = c->step;
-    manifest.phase = &c->phase;
-    manifest.ranks = (uint32_t)w->comm->size;
-    manifest.spec = w->welcome->spec;
-    manifest.weights_digest = c->weights_digest;
-    manifest.time_ns = wall_ns();
-    manifest.n_file = BIT_CHECKPOINT_FILES;
-    manifest.file = list;
-    manifest.has_pre_switch = true;
-    manifest.pre_switch = c->pre_switch;
-    manifest.writer = writer;
-    manifest.has_arithmetic = true;
-    manifest.arithmetic = BIT_ARITHMETIC;
-    manifest.identity = w->welcome->identity;
-    dir_fd = open(c->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        return bit_fail(-errno, "opening '%s'", c->partial);
-    err = bit_manifest_write(dir_fd, &manifest);
-    close(dir_fd);
-    return err;
+    bit_ckpt_codes_gather(&c->codes);
 }
 
 /* Each stage ends with one outcome for all, so that no rank waits for one that gave up. */
@@ -283,7 +229,7 @@ static int complete(struct bit_ckpt *c)
     if (err < 0)
         return err;
     gather_checksums(c);
-    return bit_comm_agree(comm, comm->rank == 0 ? write_manifest(c) : 0);
+    return bit_comm_agree(comm, comm->rank == 0 ? bit_ckpt_manifest_write(c) : 0);
 }
 
 static void fill_report(struct bit_ckpt *c, int err, Bit__CheckpointReport *report)
@@ -294,7 +240,7 @@ static void fill_report(struct bit_ckpt *c, int err, Bit__CheckpointReport *repo
     report->error = err;
     report->text = err < 0 ? c->text : NULL;
     report->has_bytes = report->has_weights_digest = report->has_moments_digest = err >= 0;
-    report->bytes = BIT_CHECKPOINT_FILES * c->file_bytes;
+    report->bytes = BIT_CHECKPOINT_FILES * c->file_bytes + (c->codes.wanted ? c->codes.file_bytes : 0);
     report->weights_digest = c->weights_digest;
     report->moments_digest = c->moments_digest;
     report->has_ms = report->has_stall_ms = true;

@@ -17,8 +17,17 @@
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/limits.h"
+#include "worker/ckpt/ckpt_codes.h"
 
 struct bit_worker;
+
+/* What the order says of a checkpoint. */
+struct bit_ckpt_about {
+    const char *name; /* borrowed for the call */
+    bool pre_switch;
+    double strength;
+    uint64_t next_batch;
+};
 
 struct bit_ckpt {
     struct bit_worker *worker; /* borrowed */
@@ -26,9 +35,9 @@ struct bit_ckpt {
     bool beside;               /* the copies are there, on every rank */
     float *copy[BIT_CHECKPOINT_FILES];   /* (shard count), in the host's memory; owned; NULL unless beside */
     uint32_t *crc[BIT_CHECKPOINT_FILES]; /* (blocks): this rank's, and every rank's at the end; owned */
-    uint8_t *header;                     /* of all three files; owned */
-    size_t header_bytes;
+    size_t header_bytes;                 /* of all three files */
     uint64_t file_bytes;
+    struct bit_ckpt_codes codes;
 
     /* The one under way, from begin to end. */
     bool under_way;
@@ -36,6 +45,10 @@ struct bit_ckpt {
     uint64_t step; /* the boundary that it is of, and the phase there */
     Bit__PhaseState phase;
     bool pre_switch;
+    double strength;
+    uint64_t next_batch;
+    uint32_t header_crc[BIT_CHECKPOINT_FILES]; /* rank 0's, with the next */
+    char *config;                              /* the text of config.json; owned */
     double began_ms, stall_ms;
     int refused; /* begin's outcome, the same on every rank: nothing is being written */
 
@@ -60,12 +73,12 @@ int bit_ckpt_init(struct bit_ckpt *ckpt, struct bit_worker *worker);
 void bit_ckpt_finish(struct bit_ckpt *ckpt);
 
 /**
- * Begin checkpoint `name` of the state after worker->step: its partial folder, the files at their full size, the copy.
+ * Begin a checkpoint of the state after worker->step: its partial folder, the files at their full size, the copy.
  * None is under way. Returns whether it is written beside training; otherwise nothing is left to be waited for, and end
  * comes next.
  * Collective  yes, with the same result
  */
-bool bit_ckpt_begin(struct bit_ckpt *ckpt, const char *name, bool pre_switch);
+bool bit_ckpt_begin(struct bit_ckpt *ckpt, const struct bit_ckpt_about *about);
 /**
  * Wait for every rank's part, then write the manifest: whole and synced, in a folder that bitd gives its name
  * (proto/ckpt/checkpoint.h). A failure is this checkpoint's alone: it is in report->error and report->text, nothing is

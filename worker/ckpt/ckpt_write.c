@@ -7,6 +7,7 @@
 #include "proto/check.h"
 #include "worker/ckpt/ckpt.h"
 #include "worker/ckpt/ckpt_io.h"
+#include "worker/ckpt/ckpt_manifest.h"
 #include "worker/ranks/worker_state.h"
 
 /* Elements [at, at + count) of this rank's range of a file. */
@@ -36,6 +37,30 @@ static int write_piece(struct bit_ckpt *c, int file, int fd, const char *path, i
     return bit_io_pwrite(fd, path, piece, (size_t)count * sizeof *piece, offset);
 }
 
+static int write_codes_from(struct bit_ckpt *c, int fd, const char *path)
+{
+    const struct bit_shard *shard = &c->worker->shard;
+    const float *piece;
+    int err = 0;
+
+    for (int64_t at = 0; at < shard->count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS) {
+        const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, shard->count - at);
+        err = see(c, BIT_CHECKPOINT_MODEL, at, count, &piece);
+        if (err >= 0)
+            err = bit_ckpt_codes_write(&c->codes, fd, path, piece, shard->begin + at, count);
+    }
+    return err;
+}
+
+static int write_range_from(struct bit_ckpt *c, int file, int fd, const char *path)
+{
+    int err = 0;
+
+    for (int64_t at = 0; at < c->worker->shard.count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS)
+        err = write_piece(c, file, fd, path, at);
+    return err;
+}
+
 /* This rank's range of one file, synced. */
 static int write_range(struct bit_ckpt *c, int file)
 {
@@ -45,8 +70,8 @@ static int write_range(struct bit_ckpt *c, int file)
 
     if (err >= 0 && fd < 0)
         err = bit_fail(-errno, "opening '%s'", path);
-    for (int64_t at = 0; at < c->worker->shard.count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS)
-        err = write_piece(c, file, fd, path, at);
+    if (err >= 0)
+        err = file == BIT_CHECKPOINT_CODES ? write_codes_from(c, fd, path) : write_range_from(c, file, fd, path);
     if (err >= 0 && fsync(fd) < 0)
         err = bit_fail(-errno, "syncing '%s'", path);
     if (fd >= 0 && close(fd) < 0 && err >= 0)
@@ -60,5 +85,7 @@ int bit_ckpt_write(struct bit_ckpt *c)
 
     for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++)
         err = write_range(c, f);
-    return err;
+    if (err >= 0 && c->codes.wanted)
+        err = write_range(c, BIT_CHECKPOINT_CODES);
+    return err < 0 || c->worker->comm->rank > 0 ? err : bit_ckpt_manifest_config(c);
 }

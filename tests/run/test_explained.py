@@ -1,0 +1,276 @@
+"""Checkpoints that explain themselves: config.json, metadata and codes beside numpy, OLMo's own loader and PyPI's bitlinear; old ones still load."""
+import glob
+import json
+import os
+import struct
+
+import fixture
+
+try:
+    import numpy as np
+    import safetensors
+    import safetensors.numpy
+except ImportError as e:
+    fixture.skip(f"{e}")
+try:
+    import bitlinear
+    import torch
+    from olmo import config as olmo_config
+    from olmo import model as olmo_model
+except ImportError:
+    bitlinear = None
+
+CODES = ("--set", "checkpoint.codes=true", "--set", "schedule.warmup_steps=1")
+LARGER = ("--set", "model.width=96", "--set", "model.heads=3", "--set", "model.mlp_hidden=512", "--set", "model.layers=3")
+PARTS = {"att_proj": 3, "ff_proj": 2}
+
+
+def folder(d, run, step):
+    return os.path.join(d.state, "runs", run, "checkpoints", f"step-{step:08d}")
+
+
+def metadata(path):
+    with safetensors.safe_open(path, "numpy") as f:
+        return f.metadata()
+
+
+def trained(d, name, *args, steps=12, at_step=6, ramp=4, every=4, ranks=2):
+    run = d.submit(d.spec(name=name, steps=steps, at_step=at_step, ramp=ramp, every=every, ranks=ranks), *CODES, "--set", "checkpoint.keep_every=1", *args)
+    d.finish(run)
+    return run
+
+
+def unpack(packed):
+    four = packed[..., None] >> np.array([0, 2, 4, 6], "uint8") & 3
+    return four.reshape(packed.shape[0], -1).astype(np.int8) - 1
+
+
+def scale(w, measure):
+    """What bitlinear makes of a segment, where it can be imported; else the formula."""
+    if bitlinear is not None:
+        kind = {"MEDIAN": "AbsMedian", "MEAN": "AbsMean"}[measure]
+        return bitlinear.bitlinear.scale(torch.from_numpy(w), (-1, 1), getattr(bitlinear.measures, kind)(), False, 1e-5).numpy().reshape(())
+    magnitude = np.sort(np.abs(w).ravel())
+    m = magnitude[(magnitude.size - 1) // 2] if measure == "MEDIAN" else magnitude.mean(dtype=np.float64)
+    return np.float32(1) / np.maximum(np.float32(m), np.float32(1e-5))
+
+
+def check_codes(path, measure, granularity):
+    """The codes of a checkpoint against its own weights."""
+    weights = safetensors.numpy.load_file(os.path.join(path, "model.safetensors"))
+    packed = safetensors.numpy.load_file(os.path.join(path, "codes.safetensors"))
+    linears = [name for name in weights if ".blocks." in name]
+    assert sorted(packed) == sorted(linears + [n + "_scale" for n in linears]), sorted(packed)
+    for name in linears:
+        parts = PARTS.get(name.split(".")[-2], 1) if granularity == "PROJECTION" else 1
+        ours, codes = packed[name + "_scale"], unpack(packed[name])
+        assert ours.dtype == np.float32 and ours.shape == (parts,) and codes.shape == weights[name].shape
+        for s, w, c in zip(ours, np.split(weights[name], parts), np.split(codes, parts)):
+            assert abs(s / scale(w, measure) - 1) < 1e-6, (name, s, scale(w, measure))
+            assert (c == np.clip(np.rint(w * s), -1, 1)).all(), name
+    assert any((unpack(packed[n]) == 0).any() for n in linears)
+
+
+def a_loader_reads_the_architecture():
+    with fixture.Daemon() as d:
+        run = trained(d, "explained", "--set", "model.vocab_padded=260", "--set", "model.clip_qkv=0.5", "--set", "model.tied=false")
+        listed = {c["step"]: c for c in map(json.loads, d.ctl("ckpt", "ls", run, "--json", check=True)[1].splitlines())}
+        assert sorted(listed) == [4, 6, 8, 12], listed
+        for step, info in listed.items():
+            path = folder(d, run, step)
+            ternary = step > 6
+            assert sorted(os.listdir(path)) == sorted(["MANIFEST", "config.json", "model.safetensors", "exp_avg.safetensors", "exp_avg_sq.safetensors"] +
+                                                      ["codes.safetensors"] * ternary)
+            said = metadata(os.path.join(path, "model.safetensors"))
+            assert said["weights_digest"] == f"{int(info['weights_digest'], 16):016x}" if isinstance(info["weights_digest"], str) else True, info
+            strength = {4: "0", 6: "0", 12: "1"}.get(step)
+            assert (said["format"], said["run"], said["step"], said["phase"]) == ("pt", run, str(step), "TERNARY" if ternary else "SIXTEEN_BIT"), said
+            assert said["strength"] == strength if strength else 0 < float(said["strength"]) < 1, said
+            assert said["data.next_batch"] == str(step + 1) and said["data.instances"] == "8" and said["data.seed"] == "7", said
+            assert (said["quantizer.weight_measure"], said["quantizer.granularity"], said["quantizer.inner_norm"], said["quantizer.activation_levels"],
+                    said["quantizer.eps"]) == ("MEDIAN", "FUSED", "LAYERNORM", "128", "1e-05"), said
+            assert len(said["moments_digest"]) == 16
+            assert said.get("switched_after") == ("6" if ternary else None), said
+            others = metadata(os.path.join(path, "exp_avg.safetensors"))
+            assert others == {k: v for k, v in said.items() if not k.endswith("_digest")}, others
+            with open(os.path.join(path, "config.json")) as f:
+                config = json.load(f)
+            assert config["bitd"]["step"] == step and config["bitd"]["quantizer"]["eps"] == 1e-5 and config["bitd"]["vocab"] == 256, config
+            check_loaders(path, config)
+
+
+def check_loaders(path, config):
+    weights = safetensors.numpy.load_file(os.path.join(path, "model.safetensors"))
+    hf = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "max_position_embeddings", "vocab_size",
+          "tie_word_embeddings", "clip_qkv", "rope_theta", "model_type")
+    assert [config[k] for k in hf] == [64, 128, 2, 2, 2, 64, 260, False, 0.5, 10000, "olmo"], config
+    if bitlinear is None:
+        return
+    known = {f.name for f in olmo_config.ModelConfig.__dataclass_fields__.values()}
+    made = olmo_model.OLMo(olmo_config.ModelConfig(**{k: v for k, v in config.items() if k in known}, init_device="cpu"))
+    made.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()}, strict=True)
+    assert made.config.mlp_hidden_size == 256 and made.config.clip_qkv == 0.5 and not made.config.weight_tying
+
+
+def codes_are_what_the_weights_make():
+    with fixture.Daemon() as d:
+        seen = {}
+        for preset, measure, granularity in (("continual", "MEDIAN", "FUSED"), ("reloaded", "MEDIAN", "PROJECTION"), ("b158", "MEAN", "PROJECTION")):
+            run = trained(d, preset, *LARGER, "--set", f'quantizer.preset="{preset}"', steps=3, at_step=1, ramp=0, every=0, ranks=4)
+            check_codes(folder(d, run, 3), measure, granularity)
+            assert not os.path.exists(os.path.join(folder(d, run, 1), "codes.safetensors")), "of the 16-bit phase"
+            code, out, err = d.ctl("ckpt", "verify", run)
+            assert code == 0 and out.count("good") == 2, (out, err)
+            seen[preset] = run
+        # A byte of the codes, and one of the scales, are under a checksum.
+        path = os.path.join(folder(d, seen["b158"], 3), "codes.safetensors")
+        with open(path, "rb") as f:
+            data = f.read()
+        first = 8 + struct.unpack("<Q", data[:8])[0]
+        for at, said in ((len(data) - 1, "does not match its checksum"), (first + 1, "the header, bytes 0 to")):
+            with open(path, "wb") as f:
+                f.write(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
+            code, _, err = d.ctl("ckpt", "verify", os.path.dirname(path))
+            assert code == 65 and said in err, (code, err)
+
+
+def ranks_change_no_byte():
+    """Codes are cut between ranks anywhere, and checksums of their pieces are joined."""
+    with fixture.Daemon() as d:
+        first = trained(d, "one", *LARGER, steps=3, at_step=1, ramp=0, every=0, ranks=1)
+        pinned = folder(d, first, 3)
+        files = []
+        for ranks in (1, 2, 4):
+            run = d.submit(d.spec(name=f"from{ranks}", steps=3, at_step=2, every=0, ranks=ranks), *LARGER, *CODES,
+                           "--set", f'model.init_from="{pinned}"', "--set", "schedule.peak_lr=1e-12")
+            d.finish(run)
+            assert d.ctl("ckpt", "verify", run)[0] == 0
+            with open(os.path.join(folder(d, run, 3), "codes.safetensors"), "rb") as f:
+                data = f.read()
+            files.append(data[8 + struct.unpack("<Q", data[:8])[0]:])
+        assert files[0] == files[1] == files[2]
+
+
+def what_cannot_be_packed_is_refused():
+    with fixture.Daemon() as d:
+        code, _, err = d.ctl("submit", d.spec(), *CODES, "--set", "model.mlp_hidden=130")
+        assert code == 64 and "checkpoint.codes" in err and "divisible by 4" in err, (code, err)
+
+
+# ---- a checkpoint of before
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 128:
+            return value, at
+
+
+def put_varint(value):
+    out = b""
+    while value > 127:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])
+
+
+def fields(data):
+    """(number, its bytes) of a protobuf message's fields."""
+    at = 0
+    while at < len(data):
+        begin = at
+        key, at = varint(data, at)
+        if key & 7 == 0:
+            _, at = varint(data, at)
+        elif key & 7 == 2:
+            length, at = varint(data, at)
+            at += length
+        else:
+            at += {1: 8, 5: 4}[key & 7]
+        yield key >> 3, data[begin:at]
+
+
+def body(field):
+    _, at = varint(field, 0)
+    _, at = varint(field, at)
+    return field[at:]
+
+
+def make_old(path):
+    """The folder as the version before wrote it: three files with plain headers, and a manifest of version 1."""
+    with open(os.path.join(path, "MANIFEST"), "rb") as f:
+        manifest = f.read()[16:]
+    out = b""
+    for number, field in fields(manifest):
+        if number == 1:
+            field = b"\x08\x01"
+        elif number in (15, 16):
+            continue
+        elif number == 10:
+            file = dict(fields(body(field)))
+            name = body(file[1]).decode()
+            if not name.startswith(("model", "exp_avg")):
+                os.remove(os.path.join(path, name))
+                continue
+            old_header(os.path.join(path, name), file)
+            content = b"".join(file[n] for n in sorted(file))
+            field = b"\x52" + put_varint(len(content)) + content
+        out += field
+    with open(os.path.join(path, "MANIFEST"), "wb") as f:
+        f.write(b"BITMAN01" + struct.pack("<II", len(out), crc32c(out)) + out)
+
+
+def old_header(path, file):
+    with open(path, "rb") as f:
+        data = f.read()
+    length, = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + length])
+    header["__metadata__"] = {"format": "pt"}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-(len(text) + 8) % 4096)
+    head = struct.pack("<Q", len(text)) + text
+    with open(path, "wb") as f:
+        f.write(head + data[8 + length:])
+    file[2] = b"\x10" + put_varint(len(head) + len(data) - 8 - length)
+    file[3] = b"\x1d" + struct.pack("<I", crc32c(head))
+    file[4] = b"\x20" + put_varint(len(head))
+
+
+def an_old_checkpoint_goes_on():
+    with fixture.Daemon(hold=(9,)) as d:
+        path = d.spec(steps=30, at_step=6, every=8)
+        with d.held_no_more():
+            whole = d.finish(d.submit(path, *CODES))["weights_digest"]
+        run = d.submit(path, *CODES, "--set", "checkpoint.keep_every=1")
+        d.wait(run, "--for", "step=8")
+        d.ctl("pause", run, "--no-wait", check=True)
+        d.let_on()
+        assert d.wait(run, "--for", "state=paused") == 0
+        stopped = d.status(run)["step"]
+        for old in glob.glob(os.path.join(d.state, "runs", run, "checkpoints", "*")):
+            make_old(old)
+        code, out, err = d.ctl("ckpt", "verify", run)
+        assert code == 0 and out.count("good") >= 2, (out, err)
+        d.ctl("resume", run, check=True)
+        with d.held_no_more():
+            assert d.finish(run)["weights_digest"] == whole
+        assert not any("bad" in e for e in d.events(run)) and stopped < 30
+        # And as what another run begins from.
+        other = d.submit(d.spec(name="from", steps=2, at_step=1, every=0), "--set", "schedule.warmup_steps=1", "--set", f'model.init_from="{folder(d, run, stopped)}"')
+        with d.held_no_more():
+            d.finish(other)
+
+
+fixture.main([a_loader_reads_the_architecture, codes_are_what_the_weights_make, ranks_change_no_byte, what_cannot_be_packed_is_refused,
+              an_old_checkpoint_goes_on])

@@ -1,0 +1,48 @@
+/* The codes of a checkpoint (proto/ckpt/codes_file.h): every rank ternarises and packs its own part of the master. */
+#ifndef BIT_WORKER_CKPT_CODES_H
+#define BIT_WORKER_CKPT_CODES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/bit.pb-c.h"
+
+struct bit_worker;
+
+struct bit_ckpt_codes {
+    struct bit_worker *worker; /* borrowed; NULL where the specification asks for no codes */
+    bool wanted;               /* of the checkpoint under way: it is of the ternary phase */
+    float *scale;              /* (scales), on the host; owned, with what follows */
+    int64_t *starts;           /* (size + 1): bytes of the packed codes before each rank's */
+    int64_t *pieces;           /* (size + 1): a rank's bytes, cut where checksums end */
+    uint32_t *crc;             /* (pieces): this rank's, and every rank's at the end */
+    uint32_t *chunk_crc;       /* (chunks): of the whole file, once they are joined */
+    size_t chunks;
+    uint8_t *packed; /* of what is written at once */
+    size_t head_bytes;
+    uint32_t head_crc; /* rank 0's */
+    uint64_t file_bytes;
+};
+
+/** Nothing where the specification asks for none. Errors: -ENOMEM. finish takes a zeroed one too. */
+int bit_ckpt_codes_init(struct bit_ckpt_codes *codes, struct bit_worker *worker);
+void bit_ckpt_codes_finish(struct bit_ckpt_codes *codes);
+
+/**
+ * The scales of the master as it is now, where this phase has codes.
+ * Collective  yes
+ * Errors      an operator's: others may be inside a collective then
+ */
+int bit_ckpt_codes_begin(struct bit_ckpt_codes *codes);
+/** Rank 0: the file at its full size, without codes. Errors: -errno; -ENOMEM */
+int bit_ckpt_codes_create(struct bit_ckpt_codes *codes, const char *path, const char *metadata);
+/** Elements [first, first + count) of this rank's master, into the open file; in flat order. Errors: -errno */
+int bit_ckpt_codes_write(struct bit_ckpt_codes *codes, int fd, const char *path, const float *master, int64_t first,
+                         int64_t count);
+/** Every rank's checksums, joined. Collective: yes */
+void bit_ckpt_codes_gather(struct bit_ckpt_codes *codes);
+/** What the manifest says of it. Borrows codes' tables. */
+void bit_ckpt_codes_describe(const struct bit_ckpt_codes *codes, Bit__ManifestFile *out);
+
+#endif
