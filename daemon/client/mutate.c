@@ -14,6 +14,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/log.h"
+#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("mutate");
@@ -121,6 +122,9 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
     uint64_t step = r->job ? bit_control_boundary(r->job) : r->run.step;
     if (newest != NULL && newest->step >= step)
         bit_pin_newest(c, r, m->request_id); /* it is there already */
+    else if (bit_spec_evaluates_only(r->run.spec))
+        bit_client_refuse(c, BIT_ESTATE, "%s trains nothing, it evaluates a model: there is nothing to write",
+                          r->run.id);
     else if (r->job == NULL || !bit_run_active(&r->run))
         refuse_state(c, r, "checkpointed");
     else
@@ -223,7 +227,9 @@ static bool may_switch(struct bit_client *c, const struct bit_runner *r)
     const struct bit_run *run = &r->run;
     bool sent = r->job != NULL && r->job->ready && r->job->sequence.precision == BIT__PRECISION__TERNARY;
 
-    if (run->switched)
+    if (bit_spec_evaluates_only(run->spec))
+        bit_client_refuse(c, BIT_ESTATE, "%s trains nothing, it evaluates a model: there is no switch", run->id);
+    else if (run->switched)
         bit_client_refuse(c, BIT_ESTATE, "%s has switched after step %" PRIu64, run->id, run->switched_after);
     else if (sent)
         bit_client_refuse(c, BIT_ESTATE, "%s has been told to switch after step %" PRIu64, run->id, run->plan.at_step);

@@ -90,6 +90,24 @@ static int list_checkpoints(const struct bit_run *run, uint64_t wanted)
                     list);
 }
 
+/* Without steps there is nothing to go back to, and nothing to go further. */
+static int check_eval_run(const struct bit_run *run, const Bit__ResumeRequest *m)
+{
+    if (!bit_spec_evaluates_only(run->spec))
+        return 0;
+    if (m->has_steps || m->has_stretch || m->has_skip || m->has_from_step)
+        return bit_fail(BIT_ESTATE,
+                        "%s trains nothing, it evaluates a model: without --steps, --skip and --from it "
+                        "goes on where it was",
+                        run->id);
+    if (run->state == BIT__RUN_STATE__COMPLETED)
+        return bit_fail(BIT_ESTATE,
+                        "%s has evaluated everything: `bitctl tasks %s` shows it, `bitctl eval` makes "
+                        "another run",
+                        run->id, run->id);
+    return 0;
+}
+
 /* Enough for every step that is to be, and for what the specification says of them. */
 static int check_steps(const struct bit_run *run, const Bit__ResumeRequest *m)
 {
@@ -162,7 +180,9 @@ static int check(const struct bit_runner *r, const Bit__ResumeRequest *m)
         return list_checkpoints(run, m->from_step);
     if (m->has_skip && m->skip > BIT_STEPS_MAX)
         return bit_fail(BIT_EUSAGE, "--skip %" PRIu64 ": that many batches", m->skip);
-    err = check_steps(run, m);
+    err = check_eval_run(run, m);
+    if (err == 0)
+        err = check_steps(run, m);
     if (err == 0)
         err = check_spec(run, m);
     if (err == 0 && bit_run_ended(run))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/format.h"
+#include "proto/spec/spec.h"
 
 static void describe_steps(const struct bit_run *run, const Bit__RunResumed *m, char *text, size_t room)
 {
@@ -25,8 +26,9 @@ void bit_resume_text(const struct bit_run *run, char *text, size_t room)
     const char *state = bit_run_state_name(m->was);
     bool says_state = strncmp(m->reason, state, strlen(state)) == 0;
 
-    bit_format(text, room, "%s%s%s; goes on from %s", says_state ? "" : state, m->reason[0] && !says_state ? ": " : "",
-               m->reason, m->checkpoint ? m->checkpoint : "the beginning");
+    const char *from = bit_spec_evaluates_only(run->spec) ? "where it was" : "from the beginning";
+    bit_format(text, room, "%s%s%s; goes on %s%s", says_state ? "" : state, m->reason[0] && !says_state ? ": " : "",
+               m->reason, m->checkpoint ? "from " : from, m->checkpoint ? m->checkpoint : "");
     if (m->again > 0)
         bit_format_more(text, room, ", %" PRIu64 " step%s %s done again", m->again, bit_format_s(m->again),
                         m->again == 1 ? "is" : "are");

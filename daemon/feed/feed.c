@@ -106,7 +106,7 @@ void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struc
 static struct bit_shards **list_sets(const struct bit_feed *feed, size_t *count)
 {
     size_t sources = bit_batches_sources(feed->train);
-    struct bit_shards **sets = calloc(sources + feed->eval_count, sizeof *sets);
+    struct bit_shards **sets = calloc(sources + feed->eval_count + 1, sizeof *sets);
 
     *count = sources + feed->eval_count;
     if (sets == NULL) {

@@ -15,6 +15,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
+#include "proto/spec/spec.h"
 
 BIT_LOG_TOPIC("life");
 
@@ -150,7 +151,7 @@ static void settle_done(struct bit_job *job)
     switch (r->run.launch.done.reason) {
     case BIT__STOP_REASON__COMPLETE:
         m.state = BIT__RUN_STATE__COMPLETED;
-        m.reason = (char *)(uintptr_t) "every step done";
+        m.reason = bit_lend(bit_spec_evaluates_only(r->run.spec) ? "everything evaluated" : "every step done");
         m.has_exit_code = m.has_weights_digest = true;
         m.weights_digest = r->run.launch.done.weights_digest;
         bit_info("completed", "run=%s steps=%" PRIu64 " digest=%016" PRIx64, r->run.id, r->run.step, m.weights_digest);

@@ -11,6 +11,7 @@
 #include "daemon/job/job.h"
 #include "daemon/job/orders.h"
 #include "daemon/job/verdicts.h"
+#include "daemon/run/eval_precisions.h"
 #include "daemon/store/checkpoint_retention.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
@@ -252,13 +253,22 @@ static void put_bytes(const struct bit_job *job, Bit__EvaluateReport *m)
     m->has_bytes_per_token = m->bytes_per_token > 0;
 }
 
-/* Which of the boundary's evaluations it is, in the order in which they are made. */
-static unsigned evaluation_index(const struct bit_run *run, const Bit__EvaluateReport *m)
+/* That the boundary after this step is evaluated in. */
+static struct bit_eval_precisions precisions_at(const struct bit_run *run, uint64_t after_step)
 {
-    bool both = !run->switched || m->after_step <= run->switched_after;
-    unsigned set = (unsigned)set_index(run, m);
+    bool ternary = run->switched && after_step > run->switched_after;
 
-    return both ? 2 * set + (m->precision == BIT__PRECISION__TERNARY) : set;
+    return bit_eval_precisions(run->spec->eval, ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT);
+}
+
+/* Which of the boundary's evaluations it is, in the order in which they are made; SIZE_MAX: none. */
+static size_t evaluation_index(const struct bit_run *run, const Bit__EvaluateReport *m)
+{
+    const struct bit_eval_precisions p = precisions_at(run, m->after_step);
+    const unsigned precision = bit_eval_precisions_find(&p, m->precision);
+    const size_t set = set_index(run, m);
+
+    return set < run->spec->eval->n_set && precision < p.count ? set * p.count + precision : SIZE_MAX;
 }
 
 static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
@@ -266,7 +276,7 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
     struct bit_runner *r = job->runner;
     const struct bit_run *run = &r->run;
 
-    if (evaluation_index(run, m) >= 2 * run->spec->eval->n_set) {
+    if (evaluation_index(run, m) == SIZE_MAX) {
         bit_job_end(job, BIT_EWORKER, "an evaluation of '%.32s', which is no set of this run", m->set);
         return;
     }
@@ -283,12 +293,13 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
 
 /* ---- tasks */
 
-/* Among all parts of the boundary, in the order in which they are made. */
+/* Among all parts of the boundary, in the order in which they are made; beyond them all in a precision that is none of
+ * the boundary's. */
 static uint64_t part_index(const struct bit_run *run, const Bit__ScoreReport *m)
 {
-    bool both = !run->switched || m->after_step <= run->switched_after;
+    const struct bit_eval_precisions p = precisions_at(run, m->after_step);
 
-    return m->tag + (both && m->precision == BIT__PRECISION__TERNARY ? bit_task_orders(run->spec->eval) : 0);
+    return m->tag + bit_eval_precisions_find(&p, m->precision) * bit_task_orders(run->spec->eval);
 }
 
 static bool is_next_part(const struct bit_run *run, const Bit__ScoreReport *m)

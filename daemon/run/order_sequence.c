@@ -1,6 +1,8 @@
 #include "daemon/run/order_sequence.h"
 
+#include "daemon/run/eval_precisions.h"
 #include "proto/check.h"
+#include "proto/spec/spec.h"
 
 #define PARTS_AHEAD 4 /* of tasks, ordered and not reported: the worker never waits for the next one's tokens */
 
@@ -32,10 +34,25 @@ static bool switch_here(const struct bit_order_sequence *c, const struct bit_run
            c->sent < run->spec->schedule->steps;
 }
 
+static struct bit_eval_precisions precisions(const struct bit_order_sequence *c, const struct bit_run *run)
+{
+    return bit_eval_precisions(run->spec->eval, c->precision);
+}
+
+/* Without steps the whole run is one boundary, and done when everything is evaluated. */
+static bool is_complete(const struct bit_order_sequence *c, const struct bit_run *run)
+{
+    const Bit__EvalSpec *eval = run->spec->eval;
+
+    if (!bit_spec_evaluates_only(run->spec))
+        return c->sent >= run->spec->schedule->steps;
+    return c->evaluated >= (eval->n_set + bit_task_orders(eval)) * precisions(c, run).count;
+}
+
 /* 0 if the run goes on after this boundary. */
 static Bit__StopReason stop_here(const struct bit_order_sequence *c, const struct bit_run *run)
 {
-    if (c->sent >= run->spec->schedule->steps)
+    if (is_complete(c, run))
         return BIT__STOP_REASON__COMPLETE;
     if (run->state == BIT__RUN_STATE__CANCELLING)
         return BIT__STOP_REASON__CANCEL;
@@ -52,30 +69,38 @@ static bool is_among(const uint64_t *at, size_t count, uint64_t step)
     return false;
 }
 
-/* In 16-bit everything is evaluated twice: as it is, and as the switch would leave it. */
-static unsigned precisions(const struct bit_order_sequence *c)
+/* What is evaluated at all of a boundary, if it is not to be left at once. */
+static bool may_evaluate(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
-    return c->precision == BIT__PRECISION__SIXTEEN_BIT ? 2 : 1;
+    if (bit_spec_evaluates_only(run->spec))
+        return stop == 0 || stop == BIT__STOP_REASON__COMPLETE;
+    return c->sent > 0 && stop != BIT__STOP_REASON__CANCEL;
 }
 
-static bool may_evaluate(const struct bit_order_sequence *c, Bit__StopReason stop)
+static bool sets_at(const Bit__RunSpec *spec, uint64_t step)
 {
-    return c->sent > 0 && stop != BIT__STOP_REASON__CANCEL;
+    const Bit__EvalSpec *eval = spec->eval;
+    bool every = eval->every > 0 && step % eval->every == 0;
+
+    return bit_spec_evaluates_only(spec) || every || is_among(eval->at, eval->n_at, step);
 }
 
 static uint64_t sets_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
     const Bit__EvalSpec *eval = run->spec->eval;
-    bool here = (eval->every > 0 && c->sent % eval->every == 0) || is_among(eval->at, eval->n_at, c->sent);
     bool ever = eval->every > 0 || eval->n_at > 0;
-    bool due = may_evaluate(c, stop) && (here || (ever && stop == BIT__STOP_REASON__COMPLETE));
+    bool at_end = ever && stop == BIT__STOP_REASON__COMPLETE;
+    bool due = may_evaluate(c, run, stop) && (sets_at(run->spec, c->sent) || at_end);
 
-    return due ? eval->n_set * precisions(c) : 0;
+    return due ? eval->n_set * precisions(c, run).count : 0;
 }
 
-static bool tasks_at(const Bit__EvalSpec *eval, uint64_t step)
+static bool tasks_at(const Bit__RunSpec *spec, uint64_t step)
 {
-    return is_among(eval->tasks_at, eval->n_tasks_at, step) || (eval->tasks_every > 0 && step % eval->tasks_every == 0);
+    const Bit__EvalSpec *eval = spec->eval;
+    bool every = eval->tasks_every > 0 && step % eval->tasks_every == 0;
+
+    return bit_spec_evaluates_only(spec) || every || is_among(eval->tasks_at, eval->n_tasks_at, step);
 }
 
 /* A run that is paused has the rest of them when it goes on: they take minutes. */
@@ -83,22 +108,22 @@ static uint64_t parts_due(const struct bit_order_sequence *c, const struct bit_r
 {
     const Bit__EvalSpec *eval = run->spec->eval;
     bool later = stop == BIT__STOP_REASON__PAUSE || stop == BIT__STOP_REASON__SHUTDOWN;
-    bool due = may_evaluate(c, stop) && !later && (tasks_at(eval, c->sent) || stop == BIT__STOP_REASON__COMPLETE);
+    bool due = may_evaluate(c, run, stop) && !later &&
+               (tasks_at(run->spec, c->sent) || stop == BIT__STOP_REASON__COMPLETE);
 
-    return due ? bit_task_orders(eval) * precisions(c) : 0;
+    return due ? bit_task_orders(eval) * precisions(c, run).count : 0;
 }
 
 /* Each set in one precision and then the other. */
-static struct bit_order evaluate_set(const struct bit_order_sequence *c, uint64_t i)
+static struct bit_order evaluate_set(const struct bit_order_sequence *c, const struct bit_run *run, uint64_t i)
 {
-    bool both = precisions(c) == 2;
-    bool ternary = !both || i % 2 == 1;
+    const struct bit_eval_precisions p = precisions(c, run);
 
     return (struct bit_order){
         .kind = BIT_ORDER_EVALUATE,
         .step = c->sent,
-        .set = (size_t)(both ? i / 2 : i),
-        .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
+        .set = (size_t)(i / p.count),
+        .precision = p.list[i % p.count],
     };
 }
 
@@ -106,14 +131,13 @@ static struct bit_order evaluate_set(const struct bit_order_sequence *c, uint64_
 static struct bit_order score_part(const struct bit_order_sequence *c, const struct bit_run *run, uint64_t i)
 {
     const uint64_t each = bit_task_orders(run->spec->eval);
-    bool ternary = precisions(c) == 1 || i >= each;
 
     return (struct bit_order){
         .kind = BIT_ORDER_SCORE,
         .step = c->sent,
         .part_index = i % each,
         .part = bit_task_orders_find(run->spec->eval, i % each),
-        .precision = ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT,
+        .precision = precisions(c, run).list[i / each],
     };
 }
 
@@ -153,7 +177,7 @@ struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, con
         return none;
     const uint64_t sets = sets_due(c, run, stop);
     if (c->evaluated < sets)
-        return evaluate_set(c, c->evaluated);
+        return evaluate_set(c, run, c->evaluated);
     bool checkpoint = checkpoint_due(c, run, stop);
     if (checkpoint && !c->checkpoint_ordered)
         return (struct bit_order){.kind = BIT_ORDER_CHECKPOINT, .step = c->sent, .pre_switch = switch_here(c, run)};

@@ -419,6 +419,7 @@ static void count_evaluation(struct bit_run *run, uint64_t after_step)
     run->eval.parts = another ? 0 : run->eval.parts;
     run->eval.step = after_step;
     run->eval.known = true;
+    run->eval.made++;
 }
 
 static int apply_scored(struct bit_run *run, const Bit__TaskScored *m)
@@ -443,8 +444,10 @@ static void apply_lost(struct bit_run *run)
     run->launch.done.known = false;
     run->restarts++;
     if (run->launch.stood) {
-        run->fruitless = run->step_max > run->step_max_lost ? 1 : run->fruitless + 1;
+        bool gained = run->step_max > run->step_max_lost || run->eval.made > run->evaluations_lost;
+        run->fruitless = gained ? 1 : run->fruitless + 1;
         run->step_max_lost = run->step_max;
+        run->evaluations_lost = run->eval.made;
     } else {
         run->launch.failures++;
     }

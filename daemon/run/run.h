@@ -105,6 +105,7 @@ struct bit_run_evals {
     uint64_t step;  /* of the boundary that was last evaluated ... */
     uint64_t count; /* ... with so many reports; UINT64_MAX: with all that there can be */
     uint64_t parts; /* of tasks, among them */
+    uint64_t made;  /* reports of the whole run */
 };
 
 struct bit_run_checkpoints {
@@ -153,8 +154,10 @@ struct bit_run {
     struct bit_run_checkpoints checkpoints;
 
     unsigned restarts;
-    unsigned fruitless;     /* losses in a row of workers that were ready, without a step beyond the furthest */
-    uint64_t step_max_lost; /* the furthest step at the last loss */
+    unsigned fruitless; /* losses in a row of workers that were ready, without a step beyond the furthest, and without
+                             * an evaluation, which is not made again */
+    uint64_t step_max_lost;    /* the furthest step at the last loss */
+    uint64_t evaluations_lost; /* eval.made at the last loss */
     struct bit_rerun rerun;
     uint64_t verified_step;
     Bit__ResumeVerified *verified; /* the last comparison, or NULL; owned */

@@ -73,13 +73,13 @@ static int open_sources(struct bit_batches *b, const Bit__RunSpec *spec)
 
     for (size_t i = 0; i < data->n_source; i++)
         sum += weight[i] = data->n_source == 1 ? 1 : data->source[i]->weight;
-    if (data->n_source == 0)
+    if (data->n_train > 0)
         err = open_source(b, "train", 1, data->train, data->n_train, spec);
     for (size_t i = 0; i < data->n_source && err == 0; i++) {
         const Bit__DataSource *source = data->source[i];
         err = open_source(b, source->name, weight[i] / sum, source->path, source->n_path, spec);
     }
-    if (err == 0)
+    if (err == 0 && b->count > 0)
         bit_mixture_init(&b->mixture, weight, b->count, b->batch);
     return err;
 }
@@ -172,7 +172,7 @@ int bit_batches_step(struct bit_batches *b, uint64_t step, struct bit_batch_row 
 {
     int err = 0;
 
-    BIT_ASSERT(step >= 1);
+    BIT_ASSERT(step >= 1 && b->count > 0);
     if (b->count == 1) {
         uint64_t epoch_steps = bit_batches_epoch_steps(b);
         return take(b, 0, (step - 1) / epoch_steps, (step - 1) % epoch_steps * b->batch, b->batch, rows);

@@ -26,7 +26,7 @@ struct bit_batch_row {
 };
 
 /**
- * Open the training data of a normalised spec.
+ * Open the training data of a normalised spec; a run without steps has none, and no sources.
  * Errors      as bit_shards_create; BIT_EDATA if it does not fill one batch; BIT_ELIMIT
  */
 int bit_batches_create(const Bit__RunSpec *spec, struct bit_batches **out);

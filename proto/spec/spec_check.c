@@ -9,6 +9,7 @@
 #include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
+#include "proto/spec/spec_eval_run.h"
 #include "proto/spec/spec_slurm.h"
 #include "proto/text/reflect.h"
 #include "proto/wire/msg.h"
@@ -26,6 +27,7 @@ static const char *const may_be_absent[] = {"phases.switch",
                                             "model.preset",
                                             "model.init_from",
                                             "data.tokenizer",
+                                            "eval.precision",
                                             "quantizer.preset",
                                             "guard.preset",
                                             "schedule.preset",
@@ -89,7 +91,13 @@ static void check_set(const ProtobufCMessage *msg, const char *prefix, struct bi
 
 /* ---- ranges */
 
-static const struct bit_spec_range ranges[] = {
+struct range {
+    const char *path;
+    double least, most;
+    bool above; /* the least is itself too little */
+};
+
+static const struct range ranges[] = {
     {"model.layers", 1, BIT_LAYERS_MAX},
     {"model.width", 2, BIT_WIDTH_MAX},
     {"model.heads", 1, BIT_WIDTH_MAX},
@@ -103,7 +111,7 @@ static const struct bit_spec_range ranges[] = {
     {"model.init_std", 0, 10, true},
     {"batch.instances", 1, BIT_INSTANCES_MAX},
     {"batch.micro_instances", 0, BIT_INSTANCES_MAX},
-    {"schedule.steps", 1, (double)BIT_STEPS_MAX},
+    {"schedule.steps", 0, (double)BIT_STEPS_MAX},
     {"schedule.peak_lr", 0, 10, true},
     {"schedule.warmup_steps", 0, (double)BIT_STEPS_MAX},
     {"schedule.warmup_start", 0, 1},
@@ -155,17 +163,6 @@ static const struct bit_spec_range ranges[] = {
     {"launch.slurm.warn_s", 0, 86400},
 };
 
-/* Of elements of a list, each of which its own rule looks at. */
-static const struct bit_spec_range source_weight = {"data.source[].weight", 1e-6, 1e6, false};
-
-const struct bit_spec_range *bit_spec_range(const char *path)
-{
-    for (size_t i = 0; i < BIT_COUNT(ranges); i++)
-        if (strcmp(ranges[i].path, path) == 0)
-            return &ranges[i];
-    return strcmp(source_weight.path, path) == 0 ? &source_weight : NULL;
-}
-
 /* The number at a path; false where a message on the way, or the field, is absent. */
 static bool number_at(const ProtobufCMessage *msg, const char *path, double *out)
 {
@@ -190,7 +187,7 @@ static bool number_at(const ProtobufCMessage *msg, const char *path, double *out
     }
 }
 
-static void check_range(const Bit__RunSpec *spec, const struct bit_spec_range *r, struct bit_problems *problems)
+static void check_range(const Bit__RunSpec *spec, const struct range *r, struct bit_problems *problems)
 {
     char is[32], least[32], most[32];
     double value;
@@ -276,9 +273,8 @@ static void check_source(const Bit__DataSpec *data, size_t i, struct bit_problem
     snprintf(field, sizeof field, "data.source[%zu].weight", i);
     if (!source->has_weight && data->n_source > 1)
         WRONG(field, "not set: its share of the tokens, relative to the others'");
-    if (source->has_weight &&
-        !(source->weight >= source_weight.least && source->weight <= source_weight.most)) /* or NaN */
-        WRONG(field, "%g is not from %g to %g", source->weight, source_weight.least, source_weight.most);
+    if (source->has_weight && !(source->weight >= 1e-6 && source->weight <= 1e6)) /* a NaN is neither */
+        WRONG(field, "%g is not from 1e-06 to 1e+06", source->weight);
 }
 
 static void check_data(const Bit__DataSpec *data, struct bit_problems *problems)
@@ -329,7 +325,8 @@ static void check_at(const uint64_t *at, size_t count, const char *name, const B
     for (size_t i = 0; i < BIT_MIN(count, (size_t)BIT_AT_MAX); i++) {
         snprintf(field, sizeof field, "%s[%zu]", name, i);
         if (at[i] == 0 || at[i] > schedule->steps)
-            WRONG(field, "there is no step %" PRIu64 ": the run has 1 to %" PRIu64, at[i], schedule->steps);
+            WRONG(field, "there is no step %" PRIu64 ": the run has %s%" PRIu64, at[i],
+                  schedule->steps > 0 ? "1 to " : "", schedule->steps);
     }
 }
 
@@ -473,6 +470,15 @@ static void check_switch(const Bit__RunSpec *spec, struct bit_problems *problems
         WRONG("phases.switch.rewarm_steps", "REWARM over 0 steps is CONTINUE");
 }
 
+/* Of a run without steps there is nothing of it. */
+static void check_training(const Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    check_data(spec->data, problems);
+    check_schedule(spec->schedule, problems);
+    check_stage(spec, problems);
+    check_switch(spec, problems);
+}
+
 static void check_quantizer(const Bit__QuantizerSpec *q, struct bit_problems *problems)
 {
     if (q->weight_measure == BIT__MEASURE__ABSMAX)
@@ -535,6 +541,14 @@ static bool preset_gives(const char *name, const char *path)
     return gives;
 }
 
+static bool is_number(const char *field)
+{
+    for (size_t i = 0; i < BIT_COUNT(ranges); i++)
+        if (strcmp(ranges[i].path, field) == 0)
+            return true;
+    return false;
+}
+
 /* Of a value that nobody wrote into the specification. */
 static void name_default(const Bit__RunSpec *spec, struct bit_problem *p)
 {
@@ -552,7 +566,7 @@ static void name_default(const Bit__RunSpec *spec, struct bit_problem *p)
 static void name_defaults(const Bit__RunSpec *spec, struct bit_problems *problems, int first)
 {
     for (int i = first; i < bit_problems_kept(problems); i++)
-        if (bit_spec_range(problems->item[i].field) != NULL && !bit_problems_given(problems, problems->item[i].field))
+        if (is_number(problems->item[i].field) && !bit_problems_given(problems, problems->item[i].field))
             name_default(spec, &problems->item[i]);
 }
 
@@ -569,16 +583,15 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
                  spec->launch != NULL && spec->guard != NULL && spec->checkpoint != NULL;
     if (whole) {
         check_name(spec->name, "name", problems);
-        check_data(spec->data, problems);
+        bit_spec_check_eval_run(spec, problems);
+        if (!bit_spec_evaluates_only(spec))
+            check_training(spec, problems);
         check_eval(spec->eval, spec->schedule, problems);
         check_at(spec->checkpoint->at, spec->checkpoint->n_at, "checkpoint.at", spec->schedule, problems);
         check_tasks(spec->eval, spec->schedule, problems);
         check_model(spec->model, problems);
         check_codes(spec, problems);
         check_batch(spec, problems);
-        check_schedule(spec->schedule, problems);
-        check_stage(spec, problems);
-        check_switch(spec, problems);
         check_quantizer(spec->quantizer, problems);
         check_guard(spec->guard, problems);
         bit_spec_check_slurm(spec, problems);

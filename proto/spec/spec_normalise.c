@@ -16,6 +16,7 @@
 #define TANH_K    5.0
 #define EVERY     1000 /* steps between evaluations */
 #define REWARM    2000 /* OLMo's scheduler.t_warmup */
+#define UNUSED_LR 1e-4 /* of a run without steps */
 #define WARN_S    600  /* for the last checkpoint of a Slurm job */
 
 /* An optional scalar that is absent takes a value. */
@@ -119,7 +120,7 @@ static int fill_guard(Bit__RunSpec *spec, struct bit_problems *problems)
 
 static void derive_schedule(Bit__ScheduleSpec *s)
 {
-    DEFAULT(s, cosine_steps, s->steps);
+    DEFAULT(s, cosine_steps, BIT_MAX(s->steps, (uint64_t)1));
     if (s->shape == BIT__SCHEDULE_SPEC__SHAPE__WSD)
         DEFAULT(s, decay_steps, BIT_MAX(s->cosine_steps / 10, (uint64_t)1));
     if (s->stage != NULL)
@@ -135,6 +136,8 @@ static void derive(Bit__RunSpec *spec)
     if (model->has_width)
         DEFAULT(model, mlp_hidden, (uint32_t)BIT_MIN(4 * (uint64_t)model->width, (uint64_t)UINT32_MAX));
     DEFAULT(spec->data, dtype, model->vocab > BIT_VOCAB_16BIT ? BIT__TOKEN_TYPE__UINT32 : BIT__TOKEN_TYPE__UINT16);
+    if (bit_spec_evaluates_only(spec))
+        DEFAULT(spec->schedule, peak_lr, UNUSED_LR);
     derive_schedule(spec->schedule);
     DEFAULT(spec->eval, every, spec->eval->n_set > 0 && spec->eval->n_at == 0 ? EVERY : 0);
     DEFAULT(spec->eval, tasks_every, spec->eval->n_task > 0 && spec->eval->n_tasks_at == 0 ? EVERY : 0);

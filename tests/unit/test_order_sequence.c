@@ -21,6 +21,7 @@ static struct bit_run make_run(uint64_t steps, int64_t switch_at, uint64_t check
     PART(eval, Bit__EvalSpec, bit__eval_spec__init);
     PART(phases, Bit__PhaseSpec, bit__phase_spec__init);
     spec->schedule->steps = steps;
+    spec->schedule->has_steps = true;
     spec->checkpoint->every = checkpoint_every;
     spec->checkpoint->keep_last = 2;
     spec->eval->every = eval_every;
@@ -241,6 +242,63 @@ TEST(few_parts_of_tasks_are_out_at_once)
 }
 
 /* What the journal holds of a later boundary was evaluated at this one, too: a lost worker's steps are done again. */
+/* Without steps the run is one boundary: it stops when everything is evaluated, and is left at once before that. */
+TEST(a_run_without_steps_evaluates_and_stops)
+{
+    struct bit_run run = make_run(0, -1, 5, 1000);
+    struct bit_order_sequence c;
+    char out[256] = "";
+
+    add_task(&run, 1000);
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    play(&run, &c, 2, out);
+    EXPECT_STREQ(out, "btpppqqq!1");
+    run.eval = (struct bit_run_evals){.known = true, .step = 0, .count = 6, .parts = 4};
+    out[0] = '\0';
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT); /* its worker was lost */
+    play(&run, &c, 2, out);
+    EXPECT_STREQ(out, "qq!1");
+    static const struct {
+        Bit__RunState state;
+        const char *orders;
+    } asked[] = {{BIT__RUN_STATE__PAUSING, "!2"}, {BIT__RUN_STATE__CANCELLING, "!3"}};
+    for (size_t i = 0; i < BIT_COUNT(asked); i++) {
+        run.eval.count = 6;
+        run.state = asked[i].state;
+        out[0] = '\0';
+        bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+        play(&run, &c, 2, out);
+        EXPECT_STREQ(out, asked[i].orders);
+        run.eval.count = 8; /* nothing is left of it */
+        out[0] = '\0';
+        bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+        play(&run, &c, 2, out);
+        EXPECT_STREQ(out, "!1");
+    }
+    bit_run_finish(&run);
+}
+
+TEST(a_run_without_steps_evaluates_in_the_precision_that_it_is_told)
+{
+    static const struct {
+        Bit__Precision precision;
+        const char *orders;
+    } cases[] = {{BIT__PRECISION__SIXTEEN_BIT, "bppp!1"}, {BIT__PRECISION__TERNARY, "tqqq!1"}};
+
+    for (size_t i = 0; i < BIT_COUNT(cases); i++) {
+        struct bit_run run = make_run(0, -1, 5, 1000);
+        struct bit_order_sequence c;
+        char out[256] = "";
+        add_task(&run, 1000);
+        run.spec->eval->has_precision = true;
+        run.spec->eval->precision = cases[i].precision;
+        bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+        play(&run, &c, 2, out);
+        EXPECT_STREQ(out, cases[i].orders);
+        bit_run_finish(&run);
+    }
+}
+
 TEST(evaluations_are_not_repeated)
 {
     struct bit_run run = make_run(6, -1, 0, 2);
@@ -429,7 +487,17 @@ TEST(backs_off_and_gives_up)
     run.step_max = 4; /* one step further, and it begins anew */
     EXPECT_EQ(bit_run_apply(&run, &r), 0);
     EXPECT_EQ(run.fruitless, 1);
-    EXPECT_EQ(run.restarts, 11);
+    run.launch.stood = true;
+    run.eval.made = 1; /* as does an evaluation, which is not made again */
+    EXPECT_EQ(bit_run_apply(&run, &r), 0);
+    EXPECT_EQ(run.fruitless, 1);
+    run.launch.stood = true;
+    EXPECT_EQ(bit_run_apply(&run, &r), 0);
+    EXPECT_EQ(run.fruitless, 2);
+    run.launch.stood = true;
+    run.step_max = 5;
+    EXPECT_EQ(bit_run_apply(&run, &r), 0);
+    EXPECT_EQ(run.restarts, 14);
     for (unsigned i = 1; i <= 40; i++) { /* a launch that comes to nothing is not one that gained nothing */
         EXPECT_EQ(bit_run_apply(&run, &r), 0);
         EXPECT_EQ(run.launch.failures, i);

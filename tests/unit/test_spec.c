@@ -260,6 +260,40 @@ TEST(schedules_that_cannot_be)
     expect_valid("schedule { shape: CONSTANT stage { weight_decay: 0 } } checkpoint { at: [2000, 4000] }");
 }
 
+/* It evaluates what it begins from; what only training asks for is not asked of it. */
+TEST(a_run_without_steps)
+{
+    static const struct {
+        const char *text, *field, *says;
+    } wrong[] = {
+        {"model { preset: 'olmo_20m' } data { train: '/a' } schedule { steps: 0 }", "schedule.steps",
+         "no model.init_from to be evaluated"},
+        {"model { preset: 'olmo_20m' init_from: '/c' } schedule { steps: 0 }", "eval.task",
+         "neither an eval.task nor an eval.set"},
+        {"model { preset: 'olmo_20m' init_from: '/c' } data { train: '/a' } schedule { steps: 0 } eval { task { path: '/t' } }",
+         "data.train", "leave it out"},
+        {"model { preset: 'olmo_20m' init_from: '/c' } schedule { steps: 0 } eval { task { path: '/t' } } phases { switch { at_step: 0 } }",
+         "phases.switch", "eval.precision"},
+        {"model { preset: 'olmo_20m' } data { train: '/a' } eval { precision: TERNARY }", "eval.precision",
+         "for schedule.steps 0"},
+    };
+    Bit__RunSpec *spec = normalised("model { layers: 2 width: 64 heads: 2 init_from: './c' } schedule { steps: 0 } "
+                                    "eval { task { path: '/t' } set { name: 'x' path: '/x' } precision: TERNARY }");
+
+    EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
+    EXPECT(bit_spec_evaluates_only(spec));
+    EXPECT_STREQ(spec->model->init_from, "/data/c");
+    bit_msg_free(spec);
+    for (size_t i = 0; i < BIT_COUNT(wrong); i++) {
+        spec = normalised(wrong[i].text);
+        if (EXPECT_EQ(bit_spec_validate(spec, &problems), BIT_ESPEC) && EXPECT_EQ(problems.count, 1)) {
+            EXPECT_STREQ(problems.item[0].field, wrong[i].field);
+            EXPECT_CONTAINS(problems.item[0].text, wrong[i].says);
+        }
+        bit_msg_free(spec);
+    }
+}
+
 TEST(rules_between_fields)
 {
     expect_problem("batch {\n  instances: 100 }\nlaunch { ranks: 3 }", "batch.instances", 4,
