@@ -29,6 +29,10 @@ static void print_sizes(FILE *f, const Bit__DryRunReply *d)
 
     bit_show(f, "\nparameters    %s (%" PRIu64 "), %s of them in ternary linears\n",
              bit_text_count((double)d->parameters, a), d->parameters, bit_text_count((double)d->linear_parameters, b));
+    if (d->spec->schedule->steps == 0) {
+        bit_show(f, "evaluates     %s\n", d->spec->model->init_from);
+        return;
+    }
     bit_show(f, "tokens        %s a step, %s in all, from %" PRIu64 " instances (%.3g epochs)\n",
              bit_text_count((double)d->step_tokens, a), bit_text_count((double)d->total_tokens, b), d->instances,
              d->epochs);
@@ -61,6 +65,8 @@ static void print_schedule(FILE *f, const Bit__DryRunReply *d)
 {
     struct bit_table t;
 
+    if (d->n_point == 0)
+        return;
     bit_show(f, "\n");
     bit_table_init(&t, columns, BIT_COUNT(columns));
     for (size_t i = 0; i < d->n_point; i++)

@@ -106,6 +106,14 @@ char *bit_text_progress(uint64_t done, uint64_t all, int width, char *out)
     return out;
 }
 
+char *bit_text_after(uint64_t step, char out[BIT_AFTER_TEXT])
+{
+    out[0] = '\0';
+    if (step > 0)
+        snprintf(out, BIT_AFTER_TEXT, " after step %" PRIu64, step);
+    return out;
+}
+
 const char *bit_text_state(Bit__RunState state)
 {
     static const char *const names[] = {
@@ -152,14 +160,15 @@ char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_
 
 void bit_print_evaluations(FILE *f, Bit__EvaluateReport *const *report, size_t count, int indent)
 {
-    char text[BIT_EVALUATION_TEXT];
+    char text[BIT_EVALUATION_TEXT], after[BIT_AFTER_TEXT];
     int width = 0;
 
     for (size_t i = 0; i < count; i++)
         width = BIT_MAX(width, (int)strlen(report[i]->set));
     for (size_t i = 0; i < count; i++)
-        bit_show(f, "%*s%-*s  %8s  %s after step %" PRIu64 "\n", i > 0 ? indent : 0, "", width, report[i]->set,
-                 bit_text_precision(report[i]->precision), bit_text_evaluation(report[i], text), report[i]->after_step);
+        bit_show(f, "%*s%-*s  %8s  %s%s\n", i > 0 ? indent : 0, "", width, report[i]->set,
+                 bit_text_precision(report[i]->precision), bit_text_evaluation(report[i], text),
+                 bit_text_after(report[i]->after_step, after));
 }
 
 bool bit_terminal(FILE *f)

@@ -14,16 +14,18 @@ void bit_print_json(const void *msg);
 void bit_write_json(FILE *f, const void *msg);
 
 /* Texts into the caller's buffer, which is returned. */
-#define BIT_TEXT 32
+#define BIT_TEXT       32
+#define BIT_AFTER_TEXT 40
 char *bit_text_duration(double seconds, char out[BIT_TEXT]);                /* 47s, 3m12s, 5h07m, 2d03h */
 char *bit_text_count(double n, char out[BIT_TEXT]);                         /* 950, 4.19M, 41.9B */
 char *bit_text_bytes(double bytes, char out[BIT_TEXT]);                     /* 512 B, 1.50 GiB */
 char *bit_text_time(uint64_t time_ns, char out[BIT_TEXT]);                  /* local, 2026-11-22 13:40:01 */
 char *bit_text_progress(uint64_t done, uint64_t all, int width, char *out); /* [=====>    ]; out has width + 3 */
+char *bit_text_after(uint64_t step, char out[BIT_AFTER_TEXT]);              /* " after step 7"; of step 0 nothing */
 const char *bit_text_state(Bit__RunState state);                            /* "training" */
 /** "paused: by uid 0"; a reason that begins with the state says it once: "paused at step 57". */
 void bit_show_state(FILE *f, Bit__RunState state, const char *reason);
-const char *bit_text_precision(Bit__Precision precision);                   /* "16-bit", "1.58-bit" */
+const char *bit_text_precision(Bit__Precision precision); /* "16-bit", "1.58-bit" */
 
 /** "loss 3.2188, perplexity 25.00, 1.161 bits a byte"; the last only where the bytes of the set are known. */
 #define BIT_EVALUATION_TEXT 96

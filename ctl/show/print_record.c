@@ -61,21 +61,22 @@ static void lost(FILE *f, const Bit__WorkerLost *l)
 
 static void evaluated(FILE *f, const Bit__EvaluateReport *e)
 {
-    char text[BIT_EVALUATION_TEXT];
+    char text[BIT_EVALUATION_TEXT], after[BIT_AFTER_TEXT];
 
-    bit_show(f, "evaluated %s after step %" PRIu64 " in %s: %s over %" PRIu64 " targets", e->set, e->after_step,
+    bit_show(f, "evaluated %s%s in %s: %s over %" PRIu64 " targets", e->set, bit_text_after(e->after_step, after),
              bit_text_precision(e->precision), bit_text_evaluation(e, text), e->targets);
 }
 
 static void scored(FILE *f, const Bit__TaskScored *s)
 {
-    char text[BIT_TASK_TEXT];
+    char text[BIT_TASK_TEXT], after[BIT_AFTER_TEXT];
 
     if (s->result == NULL)
-        bit_show(f, "scored documents %" PRIu64 " to %" PRIu64 " of task %s after step %" PRIu64 " in %s", s->first,
-                 s->first + s->documents - 1, s->task, s->after_step, bit_text_precision(s->precision));
+        bit_show(f, "scored documents %" PRIu64 " to %" PRIu64 " of task %s%s in %s", s->first,
+                 s->first + s->documents - 1, s->task, bit_text_after(s->after_step, after),
+                 bit_text_precision(s->precision));
     else
-        bit_show(f, "task %s after step %" PRIu64 " in %s: %s", s->task, s->after_step,
+        bit_show(f, "task %s%s in %s: %s", s->task, bit_text_after(s->after_step, after),
                  bit_text_precision(s->precision), bit_text_task(s->result, text));
 }
 

@@ -24,9 +24,11 @@ static const struct bit_table_column columns[] = {
 
 static void add_run(struct bit_table *t, const Bit__RunStatus *s)
 {
-    char steps[48], rate[BIT_TEXT] = "-", left[BIT_TEXT] = "-", loss[32] = "-";
+    const bool trains = s->steps > 0;
+    char steps[48] = "-", rate[BIT_TEXT] = "-", left[BIT_TEXT] = "-", loss[32] = "-";
 
-    snprintf(steps, sizeof steps, "%" PRIu64 "/%" PRIu64, s->step, s->steps);
+    if (trains)
+        snprintf(steps, sizeof steps, "%" PRIu64 "/%" PRIu64, s->step, s->steps);
     if (s->last != NULL)
         snprintf(loss, sizeof loss, "%.4f", s->last->loss);
     if (s->has_tokens_per_s)
@@ -34,7 +36,8 @@ static void add_run(struct bit_table *t, const Bit__RunStatus *s)
     if (s->has_eta_s)
         bit_text_duration(s->eta_s, left);
     const char *const cells[] = {
-        s->run, s->name, bit_text_state(s->state), steps, bit_text_precision(s->precision), loss, rate, left};
+        s->run, s->name, bit_text_state(s->state), steps, trains ? bit_text_precision(s->precision) : "-", loss,
+        rate,   left};
     bit_table_add(t, cells);
 }
 

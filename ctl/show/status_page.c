@@ -113,8 +113,9 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
     }
     if (s->n_task > 0) {
         field(f, "tasks");
-        bit_show(f, "%zu evaluated, the last after step %" PRIu64 ": bitctl tasks %s\n", s->n_task,
-                 s->task[s->n_task - 1]->after_step, s->run);
+        char after[BIT_AFTER_TEXT];
+        bit_text_after(s->task[s->n_task - 1]->after_step, after);
+        bit_show(f, "%zu evaluated%s%s: bitctl tasks %s\n", s->n_task, *after ? ", the last" : "", after, s->run);
     }
     if (s->verified && !s->verified->equal) {
         field(f, "resume");
@@ -150,10 +151,21 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
     }
 }
 
-void bit_status_page_print(FILE *f, const Bit__RunStatus *s, int columns, int curve_rows)
+/* A run without steps has neither. */
+static void print_step(FILE *f, const Bit__RunStatus *s)
 {
     char bar[32], eta[BIT_TEXT];
 
+    field(f, "step");
+    bit_show(f, "%" PRIu64 " of %" PRIu64 " %s", s->step, s->steps, bit_text_progress(s->step, s->steps, 24, bar));
+    if (s->has_eta_s)
+        bit_show(f, " %s left", bit_text_duration(s->eta_s, eta));
+    fputc('\n', f);
+    print_phase(f, s);
+}
+
+void bit_status_page_print(FILE *f, const Bit__RunStatus *s, int columns, int curve_rows)
+{
     field(f, s->run);
     bit_show(f, "%s\n", s->name);
     field(f, "state");
@@ -161,12 +173,8 @@ void bit_status_page_print(FILE *f, const Bit__RunStatus *s, int columns, int cu
     if (s->has_queue_position && (!s->reason || !strstr(s->reason, "in the queue")))
         bit_show(f, " (%u in the queue)", s->queue_position);
     fputc('\n', f);
-    field(f, "step");
-    bit_show(f, "%" PRIu64 " of %" PRIu64 " %s", s->step, s->steps, bit_text_progress(s->step, s->steps, 24, bar));
-    if (s->has_eta_s)
-        bit_show(f, " %s left", bit_text_duration(s->eta_s, eta));
-    fputc('\n', f);
-    print_phase(f, s);
+    if (s->steps > 0)
+        print_step(f, s);
     print_last(f, s);
     print_where(f, s);
     if (s->n_curve > 0 && curve_rows > 0)

@@ -38,6 +38,15 @@ char *bit_text_task(const Bit__TaskResult *r, char out[BIT_TASK_TEXT])
     return out;
 }
 
+/* A model that was only evaluated did none. */
+static void write_step(uint64_t step, char out[24])
+{
+    if (step > 0)
+        snprintf(out, 24, "%" PRIu64, step);
+    else
+        snprintf(out, 24, "-");
+}
+
 /* ---- in full */
 
 /* "123/77": for how many documents each choice was the likeliest. */
@@ -68,7 +77,7 @@ void bit_task_table_print(FILE *f, Bit__TaskResult *const *result, size_t count,
     for (size_t i = 0; i < count; i++) {
         const Bit__TaskResult *r = result[i];
         char step[24], score[24], error[24], constant[24] = "-", chance[24], documents[24], answers[64];
-        snprintf(step, sizeof step, "%" PRIu64, r->after_step);
+        write_step(r->after_step, step);
         snprintf(score, sizeof score, "%.2f", 100 * r->score);
         snprintf(error, sizeof error, "%.2f", 100 * r->error);
         snprintf(chance, sizeof chance, "%.2f", 100 * r->chance);
@@ -171,8 +180,8 @@ static void print_wide(FILE *f, const struct grid *g)
     bit_show(f, "\n");
     for (size_t e = 0; e < g->evaluations; e++) {
         const struct bit_task_row *row = g->evaluation[e];
-        bit_show(f, "%-12s %8" PRIu64 " %-9s", row->run, row->result->after_step,
-                 bit_text_precision(row->result->precision));
+        write_step(row->result->after_step, cell);
+        bit_show(f, "%-12s %8s %-9s", row->run, cell, bit_text_precision(row->result->precision));
         for (size_t t = 0; t <= g->tasks; t++) {
             write_cell(g, e, t, cell);
             bit_show(f, " %*s", (int)BIT_MAX(strlen(task_name(g, t)), (size_t)6), cell);
@@ -190,7 +199,7 @@ static void print_turned(FILE *f, const struct grid *g, size_t from, int name)
         bit_show(f, "%-*s", name, line == 0 ? "RUN" : line == 1 ? "STEP" : "PRECISION");
         for (size_t e = from; e < g->evaluations; e++) {
             const struct bit_task_row *row = g->evaluation[e];
-            snprintf(cell, sizeof cell, "%" PRIu64, row->result->after_step);
+            write_step(row->result->after_step, cell);
             bit_show(f, " %9.9s", line == 0 ? row->run : line == 1 ? cell : bit_text_precision(row->result->precision));
         }
         bit_show(f, "\n");

@@ -56,8 +56,10 @@ void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out)
     uint64_t steps = spec->schedule->steps;
     struct bit_switch_plan plan;
 
-    bit_switch_plan_init(&plan, spec);
     out->count = 0;
+    if (steps == 0)
+        return;
+    bit_switch_plan_init(&plan, spec);
     if (plan.planned)
         add_switch(out, spec->phases->switch_, steps);
     add(out, 1, steps, "first step");

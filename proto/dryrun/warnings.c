@@ -91,6 +91,8 @@ static void judge_disk(struct bit_warnings *w, const Bit__RunSpec *spec, const s
     const uint64_t count = checkpoints_most(spec);
     struct statvfs fs;
 
+    if (spec->schedule->steps == 0) /* it writes none */
+        return;
     if (!find_disk(facts->state, &fs))
         return;
     const double wanted = (double)count * (double)facts->checkpoint_bytes,
