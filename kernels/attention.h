@@ -40,7 +40,8 @@ size_t bit_attention_backward_workspace(int threads, int64_t batch, int64_t time
 size_t bit_attention_workspace(int threads, int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
 /** The same on the GPU, known without one: an upper bound for every way. */
 size_t bit_attention_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
-size_t bit_attention_backward_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim);
+size_t bit_attention_backward_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
+                                             bool deterministic);
 
 /* Who computes attention on CUDA, and where it is our own kernels why: "cuDNN 91400", "own kernels (...)". */
 struct bit_attention_choice {

@@ -52,10 +52,25 @@ size_t bit_attention_workspace_cuda(int64_t batch, int64_t time, int64_t heads, 
     return BIT_HAVE_CUDNN ? CUDNN_PLAN_BYTES : 0;
 }
 
-/* delta, a number for each row, and where cuDNN may be used dq's sums in f32. */
-size_t bit_attention_backward_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim)
-{
-    const size_t rows = (size_t)(batch * heads * time);
+/* Longer sequences' deterministic gradients are left to our own kernels: cuDNN's scratch grows with the square. */
+#define CUDNN_STORED_TIME_MAX 4096
 
-    return BIT_HAVE_CUDNN ? CUDNN_PLAN_BYTES + rows * (size_t)(1 + head_dim) * sizeof(float) : rows * sizeof(float);
+/* cuDNN's deterministic way stores the gradient of every score, in whole tiles of 128, in bf16. */
+static size_t stored_scores_bytes(int64_t batch, int64_t time, int64_t heads)
+{
+    const int64_t padded = bit_round_up(time, 128);
+
+    return time > CUDNN_STORED_TIME_MAX ? 0 : (size_t)(batch * heads * padded * padded) * sizeof(bit_bf16);
+}
+
+/* delta, a number for each row; and where cuDNN may be used dq's sums in f32, or the stored scores. */
+size_t bit_attention_backward_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
+                                             bool deterministic)
+{
+    const size_t rows = (size_t)(batch * heads * time), delta = (size_t)bit_round_up((int64_t)rows * 4, 256);
+
+    if (!BIT_HAVE_CUDNN)
+        return delta;
+    return CUDNN_PLAN_BYTES + delta +
+           (deterministic ? stored_scores_bytes(batch, time, heads) : rows * (size_t)head_dim * sizeof(float));
 }

@@ -15,5 +15,5 @@ int bit_quantise_check(const struct bit_quantise_args *args)
         return bit_fail(-EINVAL, "a normed row keeps its mean and its 1/deviation");
     if (args->kind != BIT_NORM_NONE && !(args->var_factor > 0))
         return bit_fail(-EINVAL, "quantise: var_factor %g is not above 0", (double)args->var_factor);
-    return 0;
+    return args->operand == NULL ? 0 : bit_check_float("quantise operand", args->operand_dtype);
 }

@@ -12,10 +12,11 @@ BIT_OP_DECLARE(quantise);
  *     scale[r] = levels / max(eps, M_c |n[r,c]|)
  *     u = n scale        code = clamp(rint(u), -128, 127), half to even        blend = u + strength (code - u)
  * M is the maximum, the mean or the lower median (element (C-1)/2 in order) of the row.
- * Shapes      x, q (R, C) row-major, C >= 1; scale, mean, rstd (R)
- * Dtypes      x f32 or bf16; q int8 codes at strength 1, f32 or bf16 blends at any strength; scale, mean, rstd f32
- *             (mean, rstd may be NULL if kind is NONE, and are left alone then)
- * Ownership   all borrowed; q may not alias x
+ * Shapes      x, q, operand (R, C) row-major, C >= 1; scale, mean, rstd (R)
+ * Dtypes      x f32 or bf16; q int8 codes at strength 1, f32 or bf16 blends at any strength; operand f32 or bf16;
+ *             scale, mean, rstd f32 (mean, rstd may be NULL if kind is NONE, and are left alone then)
+ * Outputs     operand, NULL for none: what the codes or blends stand for, with the bits of operand.h's
+ * Ownership   all borrowed; q and operand alias nothing
  * Accuracy    mean and rstd within 2^-20 of the reference's; n, u and scale are each rounded once, in this order: with
  *             kind NONE and the maximum or the median the codes are exact against the reference. Otherwise scale is
  *             within 2^-20 and a code may differ by one where u is that near to a half
@@ -33,6 +34,8 @@ struct bit_quantise_args {
     void *q;
     enum bit_dtype q_dtype;
     float *scale, *mean, *rstd;
+    void *operand;
+    enum bit_dtype operand_dtype; /* not read without one */
 };
 
 #endif

@@ -89,6 +89,8 @@ struct bit_quantise_args bit_swiglu_quantise_codes(const struct bit_swiglu_quant
         .scale = args->scale + first,
         .mean = normed ? args->mean + first : NULL,
         .rstd = normed ? args->rstd + first : NULL,
+        .operand = args->operand == NULL ? NULL : rows_to(args->operand, args->dtype, first, args->cols),
+        .operand_dtype = args->dtype,
     };
 }
 

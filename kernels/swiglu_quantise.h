@@ -9,9 +9,10 @@
 
 BIT_OP_DECLARE(swiglu_quantise);
 /**
- * y = swiglu(ug), rounded to `dtype` as swiglu stores it; q, scale, mean, rstd = quantise(y).
- * Dtypes      q as quantise has it: int8 codes at strength 1, f32 or bf16 blends at any
- * Shapes      ug (R, 2C): up, then gate; q (R, C); scale, mean, rstd (R), mean and rstd NULL if kind is NONE
+ * y = swiglu(ug), rounded to `dtype` as swiglu stores it; q, scale, mean, rstd and operand = quantise(y).
+ * Dtypes      q as quantise has it: int8 codes at strength 1, f32 or bf16 blends at any; operand of `dtype`
+ * Shapes      ug (R, 2C): up, then gate; q, operand (R, C); scale, mean, rstd (R), mean and rstd NULL if kind is NONE
+ * Outputs     operand as quantise has it, NULL for none
  * Accuracy    the bits of one operator after the other; mean and rstd may differ in their last ones on a GPU, where
  *             rows that are too long or not aligned are added in another order
  */
@@ -26,6 +27,7 @@ struct bit_swiglu_quantise_args {
     void *q;
     enum bit_dtype q_dtype;
     float *scale, *mean, *rstd;
+    void *operand;
 };
 
 BIT_OP_DECLARE(swiglu_norm_backward);

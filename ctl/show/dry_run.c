@@ -97,6 +97,10 @@ static void print_memory(FILE *f, const Bit__DryRunReply *d)
     memory_line(f, "activations", m->activations);
     memory_line(f, "workspace", m->workspace);
     memory_line(f, "total", m->total);
+    if (m->has_recompute && m->recompute)
+        bit_show(f, "  the linears' operands are made again in the backward pass\n");
+    else if (m->has_recompute)
+        bit_show(f, "  the linears' operands are kept for the backward pass\n");
     if (!m->has_snapshot)
         return;
     if (m->snapshot > 0)

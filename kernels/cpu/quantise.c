@@ -126,6 +126,16 @@ static void code_row(const struct bit_quantise_args *args, const struct row *row
     }
 }
 
+/* args->scale[r] stands. */
+static void operand_row(const struct bit_quantise_args *args, const struct row *row, int64_t r)
+{
+    const struct bit_operand operand = {args->operand, args->operand_dtype, args->scale, args->strength};
+
+    for (int64_t c = 0; c < row->cols; c += BIT_LANES)
+        vf_store_upto(args->operand, args->operand_dtype, row->at + c, row->cols - c,
+                      operand_of(&operand, r, normed(row, c)));
+}
+
 int BIT_ISA(quantise)(const struct bit_exec *exec, const struct bit_quantise_args *args)
 {
     int err = bit_quantise_check(args);
@@ -139,6 +149,8 @@ int BIT_ISA(quantise)(const struct bit_exec *exec, const struct bit_quantise_arg
         const float m = measure(&row, args->measure);
         args->scale[r] = args->levels / (m > args->eps ? m : args->eps);
         code_row(args, &row, args->scale[r]);
+        if (args->operand != NULL)
+            operand_row(args, &row, r);
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /* Activations to int8 codes, or to blends while the strength rises: a row is read once. */
 #include "kernels/cuda/quantise.cuh"
 
-template <typename Row, typename X, typename Q>
+template <typename Row, typename X, typename Q, typename O, enum bit_made MADE>
 static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS) quantise(const struct bit_quantise_args args)
 {
     __shared__ float shared[Row::SHARED];
@@ -14,21 +14,40 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS) quantise(con
     const bit_row_scaled of_row = bit_row_scaled_of(row, x, args.kind, args.var_factor, args.norm_eps, args.measure,
                                                     shared);
 
-    bit_row_store_codes<Q>(row, x, of_row, args, r);
+    bit_row_store_codes<Q, O, MADE>(row, x, of_row, args, args.operand_dtype, r);
 }
 
-template <typename X, typename Q>
-static bool launch_held(const struct bit_exec *exec, const struct bit_quantise_args *args)
+template <typename X, typename Q, typename O, enum bit_made MADE>
+static bool launch_made(const struct bit_exec *exec, const struct bit_quantise_args *args)
 {
     constexpr int width = 16 / (int)sizeof(X);
 
-    if (!bit_row_fits<X>(args->x, args->cols, width) || !bit_row_fits<Q>(args->q, args->cols, width))
+    if (!bit_row_fits<X>(args->x, args->cols, width) || !bit_row_fits<Q>(args->q, args->cols, width) ||
+        !bit_row_fits<O>(args->operand, args->cols, width))
         return false;
     bit_row_held<width>(args->cols, [&](auto kind) {
-        quantise<typename decltype(kind)::row, X, Q>
+        quantise<typename decltype(kind)::row, X, Q, O, MADE>
             <<<kind.blocks(args->rows), kind.THREADS, 0, exec->gpu->stream>>>(*args);
     });
     return true;
+}
+
+/* What a model keeps is of the operands' type: that of the blends, and of x where x is an activation. */
+template <typename X, typename Q>
+static bool launch_held(const struct bit_exec *exec, const struct bit_quantise_args *args)
+{
+    constexpr bool codes = std::is_same_v<Q, int8_t>;
+    constexpr enum bit_made made = codes ? BIT_MADE_CODES : BIT_MADE_ANY;
+
+    if (args->operand == NULL)
+        return launch_made<X, Q, X, BIT_MADE_NONE>(exec, args);
+    if (args->operand_dtype == BIT_BF16) {
+        if constexpr (codes || std::is_same_v<Q, __nv_bfloat16>)
+            return launch_made<X, Q, __nv_bfloat16, made>(exec, args);
+    } else if constexpr (std::is_same_v<X, float> && !std::is_same_v<Q, __nv_bfloat16>) {
+        return launch_made<X, Q, float, made>(exec, args);
+    }
+    return false;
 }
 
 static bool launch_fast(const struct bit_exec *exec, const struct bit_quantise_args *args)
@@ -54,7 +73,9 @@ extern "C" int bit_quantise_cuda(const struct bit_exec *exec, const struct bit_q
     if (err < 0 || (err = bit_row_check("quantise", args->rows, args->cols)) < 0 || args->rows == 0)
         return err;
     if (!launch_fast(exec, args))
-        quantise<bit_streamed, bit_any, bit_any>
-            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->gpu->stream>>>(*args);
+        bit_for_made(args->operand == NULL ? BIT_MADE_NONE : BIT_MADE_ANY, [&](auto made) {
+            quantise<bit_streamed, bit_any, bit_any, bit_any, decltype(made)::value>
+                <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->gpu->stream>>>(*args);
+        });
     return bit_gpu_launched("quantise");
 }

@@ -101,27 +101,6 @@ template <typename Q> __device__ __forceinline__ float bit_quantised(float u, en
     return bit_blend(u, rintf(inside), strength);
 }
 
-/* The codes of row r and what is kept of it: the end of quantise and of swiglu_quantise. value(i, c) is what the norm
- * sees; of_row is bit_row_scaled_of's. */
-template <typename Q, typename Row, typename Value, typename Args>
-__device__ __forceinline__ void bit_row_store_codes(const Row &row, const Value &value, const bit_row_scaled &of_row,
-                                                    const Args &args, int64_t r)
-{
-    const bit_row_norm norm = of_row.norm;
-    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
-
-    row.store([&](int i,
-                  int c) { return bit_quantised<Q>(__fmul_rn(norm(value(i, c)), scale), args.q_dtype, args.strength); },
-              bit_sink<Q>(args.q, args.q_dtype, r * args.cols));
-    if (row.thread() != 0)
-        return;
-    args.scale[r] = scale;
-    if (args.kind != BIT_NORM_NONE) {
-        args.mean[r] = norm.mean;
-        args.rstd[r] = norm.rstd;
-    }
-}
-
 /* What an operand is, where kernels are built for it: what they need not ask is in no register. */
 enum bit_made {
     BIT_MADE_NONE,
@@ -165,6 +144,39 @@ __device__ __forceinline__ bit_row_operand<MADE> bit_row_operand_of(const bit_op
     const float scale = MADE != BIT_MADE_N && operand.scale != NULL ? operand.scale[r] : 0;
 
     return {norm, scale, __fdiv_rn(1.0f, scale), operand.strength, operand.dtype == BIT_BF16};
+}
+
+/* The codes of row r, what they stand for, and what is kept of the row: the end of quantise and of swiglu_quantise.
+ * value(i, c) is what the norm sees; of_row is bit_row_scaled_of's. */
+template <typename Q, typename O, enum bit_made MADE, typename Row, typename Value, typename Args>
+__device__ __forceinline__ void bit_row_store_codes(const Row &row, const Value &value, const bit_row_scaled &of_row,
+                                                    const Args &args, enum bit_dtype operand_dtype, int64_t r)
+{
+    const bit_row_norm norm = of_row.norm;
+    const float scale = __fdiv_rn(args.levels, fmaxf(args.eps, of_row.measure));
+    const auto code = [&](int i, int c) {
+        return bit_quantised<Q>(__fmul_rn(norm(value(i, c)), scale), args.q_dtype, args.strength);
+    };
+    const bit_sink<Q> codes(args.q, args.q_dtype, r * args.cols);
+
+    if constexpr (MADE == BIT_MADE_NONE) {
+        row.store(code, codes);
+    } else {
+        const bit_row_operand<MADE> operand = {norm, scale, __fdiv_rn(1.0f, scale), args.strength,
+                                               operand_dtype == BIT_BF16};
+        row.store_pair(
+            [&](int i, int c) {
+                return float2{code(i, c), operand(value(i, c))};
+            },
+            codes, bit_sink<O>(args.operand, operand_dtype, r * args.cols));
+    }
+    if (row.thread() != 0)
+        return;
+    args.scale[r] = scale;
+    if (args.kind != BIT_NORM_NONE) {
+        args.mean[r] = norm.mean;
+        args.rstd[r] = norm.rstd;
+    }
 }
 
 /* launch(std::integral_constant<enum bit_made, ...>) for this operand. */

@@ -7,7 +7,7 @@ extern "C" {
 #include "kernels/swiglu_quantise.h"
 }
 
-template <typename Row, typename T, typename Q>
+template <typename Row, typename T, typename Q, enum bit_made MADE>
 static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     swiglu_quantise(const struct bit_swiglu_quantise_args args)
 {
@@ -23,7 +23,7 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
                                        [=](int i, int c) { return bit_swiglu_value(up(i, c), gate(i, c)); });
     const bit_row_scaled of_row = bit_row_scaled_of(row, y, args.kind, 1, args.norm_eps, args.measure, shared);
 
-    bit_row_store_codes<Q>(row, y, of_row, args, r);
+    bit_row_store_codes<Q, T, MADE>(row, y, of_row, args, args.dtype, r);
 }
 
 /* dug may be ug: in its last pass a thread reads what it alone writes, before it does. */
@@ -54,18 +54,27 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
                    bit_sink<T>(args.dug, args.dtype, 2 * at), bit_sink<T>(args.dug, args.dtype, 2 * at + args.cols));
 }
 
-template <typename T, typename Q>
-static bool forward_held(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
+template <typename T, typename Q, enum bit_made MADE>
+static bool forward_made(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
 {
     constexpr int width = 16 / (int)sizeof(T);
 
-    if (!bit_row_fits<T>(args->ug, args->cols, width) || !bit_row_fits<Q>(args->q, args->cols, width))
+    if (!bit_row_fits<T>(args->ug, args->cols, width) || !bit_row_fits<Q>(args->q, args->cols, width) ||
+        !bit_row_fits<T>(args->operand, args->cols, width))
         return false;
     bit_row_held<width>(args->cols, [&](auto kind) {
-        swiglu_quantise<typename decltype(kind)::row, T, Q>
+        swiglu_quantise<typename decltype(kind)::row, T, Q, MADE>
             <<<kind.blocks(args->rows), kind.THREADS, 0, exec->gpu->stream>>>(*args);
     });
     return true;
+}
+
+template <typename T, typename Q>
+static bool forward_held(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
+{
+    constexpr enum bit_made made = std::is_same_v<Q, int8_t> ? BIT_MADE_CODES : BIT_MADE_ANY;
+
+    return args->operand == NULL ? forward_made<T, Q, BIT_MADE_NONE>(exec, args) : forward_made<T, Q, made>(exec, args);
 }
 
 template <typename T>
@@ -106,8 +115,10 @@ extern "C" int bit_swiglu_quantise_cuda(const struct bit_exec *exec, const struc
     if (err < 0 || (err = bit_row_check("swiglu_quantise", args->rows, args->cols)) < 0 || args->rows == 0)
         return err;
     if (!forward_fast(exec, args))
-        swiglu_quantise<bit_streamed, bit_any, bit_any>
-            <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->gpu->stream>>>(*args);
+        bit_for_made(args->operand == NULL ? BIT_MADE_NONE : BIT_MADE_ANY, [&](auto made) {
+            swiglu_quantise<bit_streamed, bit_any, bit_any, decltype(made)::value>
+                <<<(unsigned)args->rows, bit_streamed::THREADS, 0, exec->gpu->stream>>>(*args);
+        });
     return bit_gpu_launched("swiglu_quantise");
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "kernels/args.h"
+#include "kernels/ref/operand.h"
 
 static void norm_row(const struct bit_quantise_args *args, int64_t row, float *n)
 {
@@ -55,6 +56,8 @@ static float measure_row(enum bit_measure measure, const float *n, int64_t cols,
 
 static void code_row(const struct bit_quantise_args *args, int64_t row, const float *n, float scale)
 {
+    const struct bit_operand operand = {args->operand, args->operand_dtype, args->scale, args->strength};
+
     for (int64_t c = 0; c < args->cols; c++) {
         const float u = n[c] * scale;
         const float code = fmaxf(fminf(rintf(u), 127), -128);
@@ -63,6 +66,7 @@ static void code_row(const struct bit_quantise_args *args, int64_t row, const fl
             ((int8_t *)args->q)[at] = (int8_t)code;
         else
             bit_element_set(args->q, args->q_dtype, at, u + args->strength * (code - u));
+        bit_operand_set(&operand, row, at, n[c]);
     }
 }
 

@@ -32,10 +32,10 @@ static size_t workspace_for(const struct kc *k, const int64_t *dim)
     return bit_attention_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]);
 }
 
-static size_t backward_workspace_for(const struct kc *k, const int64_t *dim)
+static size_t backward_workspace_for(const struct kc *k, const int64_t *dim, bool deterministic)
 {
     if (kc_backend(k) == BIT_BACKEND_CUDA)
-        return bit_attention_backward_workspace_cuda(dim[0], dim[1], dim[2], dim[3]);
+        return bit_attention_backward_workspace_cuda(dim[0], dim[1], dim[2], dim[3], deterministic);
     return bit_attention_backward_workspace(kc_threads(k), dim[0], dim[1], dim[2], dim[3]);
 }
 
@@ -102,7 +102,7 @@ static int run_own(const struct bit_exec *exec, const void *args)
 KC_WAY(attention_own, attention, DIM_NAMES, shapes, check_attention, run_own, cost_attention,
        KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY)
 
-static int check_backward(struct kc *k, const int64_t *dim, size_t workspace_more)
+static int check_backward(struct kc *k, const int64_t *dim, bool deterministic)
 {
     const int64_t rows = dim[0] * dim[1], head = dim[2] * dim[3];
     const enum bit_dtype dtype = (enum bit_dtype)dim[4];
@@ -132,13 +132,13 @@ static int check_backward(struct kc *k, const int64_t *dim, size_t workspace_mor
         .dqkv = kc_out(k, "dqkv", (enum kc_type)dtype, rows * 3 * head, near_for(dtype)),
         .dtype = dtype,
     };
-    kc_workspace(k, backward_workspace_for(k, dim) + workspace_more);
+    kc_workspace(k, backward_workspace_for(k, dim, deterministic));
     return kc_call(k, &args);
 }
 
 static int check_attention_backward(struct kc *k, const int64_t *dim)
 {
-    return check_backward(k, dim, 0);
+    return check_backward(k, dim, true);
 }
 
 /* Five products. */
@@ -191,24 +191,21 @@ static int run_cudnn(const struct bit_exec *exec, const void *args)
 KC_WAY(attention_cudnn, attention, DIM_NAMES, cudnn_forward_shapes, check_attention, run_cudnn, cost_attention,
        KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY | KC_ALIGNED)
 
+static int check_fast_backward(struct kc *k, const int64_t *dim)
+{
+    return check_backward(k, dim, false);
+}
 static int run_cudnn_backward(const struct bit_exec *exec, const void *args)
 {
     return run_backward_way(exec, args, BIT_ATTENTION_CUDNN, false);
 }
-KC_WAY(attention_backward_cudnn, attention_backward, DIM_NAMES, cudnn_shapes, check_attention_backward,
-       run_cudnn_backward, cost_attention_backward, KC_COSTLY | KC_DEVICE_ONLY | KC_ALIGNED)
+KC_WAY(attention_backward_cudnn, attention_backward, DIM_NAMES, cudnn_shapes, check_fast_backward, run_cudnn_backward,
+       cost_attention_backward, KC_COSTLY | KC_DEVICE_ONLY | KC_ALIGNED)
 
-/* Each head's score gradients are stored, in whole tiles. */
-static int check_same_backward(struct kc *k, const int64_t *dim)
-{
-    const int64_t time = bit_round_up(dim[1], 128);
-
-    return check_backward(k, dim, (size_t)(dim[0] * dim[2] * time * time) * sizeof(bit_bf16));
-}
 static int run_same_backward(const struct bit_exec *exec, const void *args)
 {
     return run_backward_way(exec, args, BIT_ATTENTION_CUDNN, true);
 }
-KC_WAY(attention_backward_cudnn_deterministic, attention_backward, DIM_NAMES, cudnn_shapes, check_same_backward,
+KC_WAY(attention_backward_cudnn_deterministic, attention_backward, DIM_NAMES, cudnn_shapes, check_attention_backward,
        run_same_backward, cost_attention_backward, KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY | KC_ALIGNED)
 #endif

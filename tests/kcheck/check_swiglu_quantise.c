@@ -23,6 +23,8 @@ static int check_swiglu_quantise(struct kc *k, const int64_t *dim)
     const enum bit_dtype q = (enum bit_dtype)dim[5];
     /* a blend is u moved by a part of at most one code, and u is off by what n and scale are */
     const struct kc_near near = q == BIT_I8 ? KC_NEAR(0, 1) : KC_NEAR(8 * y_error(dim[4]), (double)dim[6] / 8 + 0.1);
+    /* a code's step is 1 / scale: a part of the row's largest, which is of order ten, or of one once it is normed */
+    const struct kc_near operand = KC_NEAR(2 * y_error(dim[4]), 10 * y_error(dim[4]) + (normed ? 1.0 / 8 : 2));
     const struct bit_swiglu_quantise_args args = {
         .rows = rows,
         .cols = cols,
@@ -39,6 +41,7 @@ static int check_swiglu_quantise(struct kc *k, const int64_t *dim)
         .scale = kc_out(k, "scale", KC_F32, rows, KC_NEAR(4 * y_error(dim[4]), 0)),
         .mean = normed ? kc_out(k, "mean", KC_F32, rows, statistic) : NULL,
         .rstd = normed ? kc_out(k, "rstd", KC_F32, rows, statistic) : NULL,
+        .operand = dim[7] ? kc_out(k, "operand", (enum kc_type)dtype, rows * cols, operand) : NULL,
     };
 
     kc_workspace(k, bit_swiglu_quantise_workspace(kc_backend(k), cols, dtype));
@@ -47,32 +50,40 @@ static int check_swiglu_quantise(struct kc *k, const int64_t *dim)
 
 static void cost_swiglu_quantise(const int64_t *dim, struct kc_cost *out)
 {
-    out->bytes = (double)(dim[0] * dim[1]) *
-                 (double)(2 * bit_dtype_bytes((enum bit_dtype)dim[4]) + bit_dtype_bytes((enum bit_dtype)dim[5]));
+    out->bytes = (double)(dim[0] * dim[1]) * (double)((dim[7] ? 3 : 2) * bit_dtype_bytes((enum bit_dtype)dim[4]) +
+                                                      bit_dtype_bytes((enum bit_dtype)dim[5]));
     out->flops = 0;
 }
 
 static const struct kc_shape forward_shapes[] = {
-    {KC_QUICK, {0, 8, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
-    {KC_QUICK, {3, 1, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 8}},
-    {KC_QUICK, {67, 17, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 8}},
-    {KC_QUICK, {130, 100, BIT_NORM_LAYER, BIT_MEASURE_MEAN, BIT_F32, BIT_I8, 8}},
-    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
-    {KC_QUICK, {5, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
-    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_F32, BIT_I8, 8}},
-    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
-    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
-    {KC_FULL, {300, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16, BIT_I8, 8}},
-    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
-    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8}},
-    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16, BIT_I8, 8}},
-    {KC_QUICK, {67, 17, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 4}},
-    {KC_QUICK, {5, 100, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_BF16, 4}},
-    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_MEASURE_MEAN, BIT_F32, BIT_F32, 2}},
-    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 6}},
-    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 6}},
+    {KC_QUICK, {0, 8, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 0}},
+    {KC_QUICK, {3, 1, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 8, 0}},
+    {KC_QUICK, {67, 17, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 8, 0}},
+    {KC_QUICK, {130, 100, BIT_NORM_LAYER, BIT_MEASURE_MEAN, BIT_F32, BIT_I8, 8, 0}},
+    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 0}},
+    {KC_QUICK, {5, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 0}},
+    {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_F32, BIT_I8, 8, 0}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 0}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 0}},
+    {KC_FULL, {300, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16, BIT_I8, 8, 0}},
+    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 0}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 0}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_MEDIAN, BIT_BF16, BIT_I8, 8, 0}},
+    {KC_QUICK, {67, 17, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 4, 0}},
+    {KC_QUICK, {5, 100, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_BF16, 4, 0}},
+    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_MEASURE_MEAN, BIT_F32, BIT_F32, 2, 0}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 6, 0}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 6, 0}},
+    {KC_QUICK, {67, 17, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 8, 1}},
+    {KC_QUICK, {130, 100, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 8, 1}},
+    {KC_QUICK, {5, 512, BIT_NORM_RMS, BIT_MEASURE_MEAN, BIT_F32, BIT_F32, 2, 1}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 1}},
+    {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_BF16, 6, 1}},
+    {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 1}},
+    {KC_BENCH, {8192, 1024, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 1}},
+    {KC_LARGE, {16384, 8192, BIT_NORM_LAYER, BIT_MEASURE_ABSMAX, BIT_BF16, BIT_I8, 8, 1}},
 };
-KC_OP(swiglu_quantise, "rows cols kind measure dtype:t q:t eighths", forward_shapes, check_swiglu_quantise,
+KC_OP(swiglu_quantise, "rows cols kind measure dtype:t q:t eighths operand", forward_shapes, check_swiglu_quantise,
       cost_swiglu_quantise, KC_DETERMINISTIC)
 
 /* What the forward pass leaves: mean and rstd of y's rows. */

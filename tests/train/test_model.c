@@ -6,9 +6,10 @@
 #include "tests/test.h"
 #include "tests/train/single.h"
 
-#define SPEC(more)                                                                                                     \
+#define SHAPE(more)                                                                                                    \
     "model { layers: 2 width: 32 heads: 2 mlp_hidden: 48 vocab: 90 vocab_padded: 96 context: 16 " more " }"            \
-    " batch { instances: 4 micro_instances: 2 } quantizer { preset: 'continual' }"
+    " batch { instances: 4 micro_instances: 2 }"
+#define SPEC(more) SHAPE(more) " quantizer { preset: 'continual' }"
 
 /* ---- every allocation of the program, counted */
 
@@ -166,6 +167,41 @@ TEST(a_step_repeats_to_the_bit)
     expect_same_twice(BIT__PRECISION__SIXTEEN_BIT, 1);
     expect_same_twice(BIT__PRECISION__TERNARY, 1);
     expect_same_twice(BIT__PRECISION__TERNARY, 0.5);
+}
+
+static void expect_same_gradient(const char *inner_norm, Bit__Precision precision, double strength)
+{
+    static const char *const recompute[] = {"ALWAYS", "NEVER"};
+    struct single s[2];
+    uint32_t tokens[64];
+    double loss[2];
+
+    for (int i = 0; i < 2; i++) {
+        char spec[512];
+        snprintf(spec, sizeof spec,
+                 SHAPE("") " quantizer { preset: 'continual' inner_norm: %s } launch { recompute: %s }", inner_norm,
+                 recompute[i]);
+        if (!EXPECT_EQ(single_init(&s[i], spec, 2, BIT_BACKEND_CPU), 0))
+            return;
+    }
+    EXPECT(s[1].plan.memory.activations > s[0].plan.memory.activations);
+    for (int i = 0; i < 2; i++) {
+        draw(&s[i], tokens);
+        EXPECT_EQ(single_publish(&s[i], precision, strength), 0);
+        loss[i] = step(&s[i], tokens);
+    }
+    EXPECT_EQ(loss[1], loss[0]);
+    EXPECT_MEMEQ(s[1].model->grad, s[0].model->grad, (size_t)s[0].plan.elements * sizeof(float));
+    for (int i = 0; i < 2; i++)
+        single_finish(&s[i]);
+}
+
+TEST(kept_operands_have_the_bits_of_those_made_again)
+{
+    expect_same_gradient("LAYERNORM", BIT__PRECISION__SIXTEEN_BIT, 1);
+    expect_same_gradient("LAYERNORM", BIT__PRECISION__TERNARY, 1);
+    expect_same_gradient("LAYERNORM", BIT__PRECISION__TERNARY, 0.5);
+    expect_same_gradient("NO_NORM", BIT__PRECISION__TERNARY, 1);
 }
 
 /* Once each phase has run, steps, evaluations and switches allocate nothing. */

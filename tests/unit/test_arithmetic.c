@@ -21,6 +21,18 @@ TEST(each_change_is_told_to_the_models_that_it_concerns)
     EXPECT_CONTAINS(changes(0, BIT_NORM_RMS, 0), "optimizer.weight_decay; in the 1.58-bit phase");
 }
 
+TEST(deterministic_gradients_of_attention_are_others)
+{
+    char text[BIT_ARITHMETIC_TEXT_MAX];
+    struct bit_worker_plan plan = {.tied = 1, .deterministic = true};
+
+    bit_arithmetic_changes(&plan, 1, text);
+    EXPECT_CONTAINS(text, "launch.deterministic");
+    plan.deterministic = false;
+    bit_arithmetic_changes(&plan, 1, text);
+    EXPECT_STREQ(text, "");
+}
+
 TEST(present_rules_are_no_change)
 {
     EXPECT_STREQ(changes(0, BIT_NORM_LAYER, BIT_ARITHMETIC), "");

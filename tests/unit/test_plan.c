@@ -1,4 +1,6 @@
 /* The plan: shares that cover, bytes that add up, and a refusal that says why. */
+#include "config.h"
+#include "kernels/attention.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/host_memory.h"
@@ -134,6 +136,66 @@ TEST(the_micro_batch_fits)
     }
     EXPECT_EQ(smallest, 1);
     bit_msg_free(&spec->base);
+}
+
+static int plan_at(struct bit_worker_plan *plan, const char *launch, int64_t available)
+{
+    char text[512];
+
+    snprintf(text, sizeof text, SMALL " launch { backend: CUDA %s }", launch);
+    Bit__RunSpec *spec = spec_of(text);
+    const int err = bit_plan_init(plan, spec, 0, 1, 1, 1, available);
+    bit_msg_free(&spec->base);
+    return err;
+}
+
+/* The micro-batch is what it was without them. */
+TEST(operands_are_kept_where_they_fit)
+{
+    struct bit_worker_plan again, kept, plan;
+
+    if (!EXPECT_EQ(plan_at(&again, "recompute: ALWAYS", 64 * GIB), 0) ||
+        !EXPECT_EQ(plan_at(&kept, "recompute: NEVER", 64 * GIB), 0))
+        return;
+    EXPECT(again.memory.recompute && !kept.memory.recompute);
+    EXPECT_EQ(again.micro_instances, kept.micro_instances);
+    EXPECT(kept.memory.activations > again.memory.activations);
+    const int64_t libraries = GIB, room = (int64_t)kept.memory.total + libraries;
+    if (EXPECT_EQ(plan_at(&plan, "", room), 0)) {
+        EXPECT(!plan.recompute);
+        EXPECT_EQ(plan.memory.total, kept.memory.total);
+        bit_plan_finish(&plan);
+    }
+    if (EXPECT_EQ(plan_at(&plan, "", room - 1), 0)) {
+        EXPECT(plan.recompute);
+        EXPECT_EQ(plan.micro_instances, again.micro_instances);
+        EXPECT_EQ(plan.memory.total, again.memory.total);
+        bit_plan_finish(&plan);
+    }
+    if (EXPECT_EQ(plan_at(&plan, "recompute: NEVER", room - 1), 0)) {
+        EXPECT(!plan.recompute);
+        EXPECT(plan.micro_instances < kept.micro_instances);
+        bit_plan_finish(&plan);
+    }
+    EXPECT_EQ(plan_at(&plan, "recompute: NEVER", libraries + 1), BIT_EMEMORY);
+    EXPECT_CONTAINS(bit_fail_text(), "launch.recompute: NEVER keeps every operand");
+    bit_plan_finish(&again);
+    bit_plan_finish(&kept);
+}
+
+/* cuDNN's scratch for the same bits on every run is counted before anything is allocated; f32 has no such way. */
+TEST(deterministic_attention_has_its_scratch)
+{
+    struct bit_worker_plan plain, same;
+
+    if (!EXPECT_EQ(plan_at(&plain, "", 64 * GIB), 0) || !EXPECT_EQ(plan_at(&same, "deterministic: true", 64 * GIB), 0))
+        return;
+    EXPECT(!plain.deterministic && same.deterministic);
+    EXPECT_EQ(bit_attention_backward_workspace_cuda(1, 8192, 16, 128, true) <
+                  bit_attention_backward_workspace_cuda(1, 4096, 16, 128, true),
+              BIT_HAVE_CUDNN);
+    bit_plan_finish(&plain);
+    bit_plan_finish(&same);
 }
 
 /* A run that fits goes on fitting: requests are scored in what training has, and all numbers of ranks pack alike. */

@@ -54,8 +54,9 @@ static void describe_activation_input(struct bit_linear_input *in, const struct 
 }
 
 static void lay_input(struct cursor *c, struct bit_linear_input *in, const struct bit_worker_plan *plan,
-                      enum bit_mode mode, int64_t rows)
+                      enum bit_mode mode, int64_t rows, int64_t kept_cols)
 {
+    in->kept = kept_cols > 0 ? take(c, rows * kept_cols * (int64_t)bit_dtype_bytes(plan->operands)) : NULL;
     in->operand_dtype = mode == BIT_MODE_TERNARY ? BIT_I8 : plan->operands;
     in->scale = mode == BIT_MODE_16BIT ? NULL : take(c, rows * 4);
     in->mean = in->norm == BIT_NORM_NONE ? NULL : take(c, rows * 4);
@@ -63,9 +64,10 @@ static void lay_input(struct cursor *c, struct bit_linear_input *in, const struc
 }
 
 static void lay_block(struct cursor *c, struct bit_block_activations *b, const struct bit_worker_plan *plan,
-                      enum bit_mode mode, int64_t rows)
+                      enum bit_mode mode, int64_t rows, bool keeps)
 {
     const int64_t width = plan->width, hidden = plan->hidden, size = (int64_t)bit_dtype_bytes(plan->operands);
+    const int64_t kept_width = keeps ? width : 0, kept_hidden = keeps ? hidden : 0;
 
     describe_residual_input(&b->input[BIT_SITE_ATT_PROJ], plan, mode);
     describe_activation_input(&b->input[BIT_SITE_ATTN_OUT], plan, mode);
@@ -74,29 +76,31 @@ static void lay_block(struct cursor *c, struct bit_block_activations *b, const s
     b->input[BIT_SITE_FF_OUT].gated = 1;
 
     b->x_att = take(c, rows * width * 4);
-    lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, mode, rows);
+    lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, mode, rows, kept_width);
     b->qkv = take(c, rows * 3 * width * size);
     b->clip_mask = plan->clip_qkv > 0 ? take(c, (rows * 3 * width + 7) / 8) : NULL;
     b->attention = take(c, rows * width * size);
     b->lse = take(c, rows * plan->heads * 4);
-    lay_input(c, &b->input[BIT_SITE_ATTN_OUT], plan, mode, rows);
+    lay_input(c, &b->input[BIT_SITE_ATTN_OUT], plan, mode, rows, mode == BIT_MODE_16BIT ? 0 : kept_width);
     b->x_ff = take(c, rows * width * 4);
-    lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, mode, rows);
+    lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, mode, rows, kept_width);
     b->up_gate = take(c, rows * 2 * hidden * size);
-    lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, mode, rows);
+    lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, mode, rows, kept_hidden);
     b->input[BIT_SITE_ATT_PROJ].x = b->x_att;
     b->input[BIT_SITE_ATTN_OUT].x = b->attention;
     b->input[BIT_SITE_FF_PROJ].x = b->x_ff;
     b->input[BIT_SITE_FF_OUT].x = b->up_gate;
 }
 
-/* The 16-bit phase multiplies attention's output as it is. */
+/* The 16-bit phase multiplies what is kept, and attention's output as it is; the others what they quantise that to. */
 static void connect_operands(struct bit_arena *a, struct bit_block_activations *b, enum bit_mode mode)
 {
-    for (int site = 0; site < BIT_SITES; site++)
-        b->input[site].operand = a->operand;
     if (mode == BIT_MODE_16BIT)
-        b->input[BIT_SITE_ATTN_OUT].operand = b->attention;
+        b->input[BIT_SITE_ATTN_OUT].kept = b->attention;
+    for (int site = 0; site < BIT_SITES; site++) {
+        struct bit_linear_input *in = &b->input[site];
+        in->operand = mode == BIT_MODE_16BIT && in->kept != NULL ? in->kept : a->operand;
+    }
 }
 
 static void lay_head(struct cursor *c, struct bit_arena *a, const struct bit_worker_plan *plan, int64_t rows)
@@ -150,7 +154,7 @@ static int64_t lay(struct bit_arena *a, const struct bit_worker_plan *plan, enum
     a->loss_sum = take(&c, sizeof *a->loss_sum);
     a->tokens = take(&c, rows * (int64_t)sizeof *a->tokens);
     for (int l = 0; l < plan->layers; l++)
-        lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, mode, rows);
+        lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, mode, rows, !plan->recompute);
     lay_rest(&c, a, plan, rows);
     for (int l = 0; base != NULL && l < plan->layers; l++)
         connect_operands(a, &a->blocks[l], mode);
@@ -186,7 +190,7 @@ static int64_t lay_packed(struct bit_arena *a, const struct bit_worker_plan *pla
     a->cos_sin = take(&c, plan->context * plan->head_dim * 4);
     a->loss_sum = take(&c, sizeof *a->loss_sum);
     lay_scoring(&c, &a->scoring, plan, rows, logits);
-    lay_block(&c, &block, plan, mode, rows);
+    lay_block(&c, &block, plan, mode, rows, false);
     a->operand = take(&c, rows * BIT_MAX(plan->width, plan->hidden) * (int64_t)bit_dtype_bytes(plan->operands));
     a->x_final = block.x_att;
     connect_operands(a, &block, mode);

@@ -19,9 +19,10 @@ enum bit_mode {
 };
 
 /*
- * The input of one linear: x (R, K) goes through a norm and becomes the operand of the product. What stays for the
- * backward pass is what the operand is made of; the operand itself stands in a place that all linears share, and is
- * made once more there, in the operands' type, as the gradient goes back through the norm (kernels/operand.h).
+ * The input of one linear: x (R, K) goes through a norm and becomes the operand of the product. What it stands for, in
+ * the operands' type, is what the weight's gradient multiplies. Where the plan has room that is kept for the backward
+ * pass, beside what it is made of; otherwise it is made once more as the gradient goes back through the norm, in a
+ * place that all linears share (kernels/operand.h). Either way it has the same bits.
  */
 struct bit_linear_input {
     enum bit_norm_kind norm;
@@ -30,8 +31,9 @@ struct bit_linear_input {
     int gated;    /* x is (R, 2 K), up and gate: what the norm sees is their swiglu */
     void *x;      /* what the norm sees */
     enum bit_dtype x_dtype;
-    void *operand; /* is x itself where there is no norm and nothing to quantise; otherwise the arena's */
+    void *operand; /* is x itself where there is no norm and nothing to quantise; otherwise kept, or the arena's */
     enum bit_dtype operand_dtype; /* in the forward pass */
+    void *kept;                   /* (R, K) from the forward pass on; NULL: made once more in the arena's */
     float *scale, *mean, *rstd;   /* (R) */
 };
 

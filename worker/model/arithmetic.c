@@ -16,6 +16,11 @@ static bool norms_twice(const struct bit_worker_plan *plan)
     return plan->quantizer.inner_norm != BIT_NORM_NONE;
 }
 
+static bool stores_scores(const struct bit_worker_plan *plan)
+{
+    return plan->deterministic;
+}
+
 /* By the number that brought them, ascending. */
 static const struct {
     uint32_t number;
@@ -25,6 +30,7 @@ static const struct {
     {1, is_untied, "an untied head decays with the linears, by optimizer.weight_decay"},
     {1, norms_twice,
      "in the 1.58-bit phase a block's norm with the inner norm after it keeps the factor 1 / sqrt(1 + 1e-5)"},
+    {2, stores_scores, "with launch.deterministic attention's gradient is cuDNN's where it takes the shape"},
 };
 
 void bit_arithmetic_changes(const struct bit_worker_plan *plan, uint32_t since, char out[BIT_ARITHMETIC_TEXT_MAX])

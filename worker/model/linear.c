@@ -57,6 +57,8 @@ static int quantise(struct bit_model *model, struct bit_linear_input *in, int64_
         .scale = in->scale,
         .mean = in->mean,
         .rstd = in->rstd,
+        .operand = in->kept,
+        .operand_dtype = model->plan->operands,
     };
 
     return bit_quantise(&model->exec, &args);
@@ -81,6 +83,7 @@ static int quantise_gated(struct bit_model *model, struct bit_linear_input *in, 
         .scale = in->scale,
         .mean = in->mean,
         .rstd = in->rstd,
+        .operand = in->kept,
     };
 
     return bit_swiglu_quantise(&model->exec, &args);
@@ -159,9 +162,9 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_inp
 /* ---- backward */
 
 /*
- * First the gradient at the operand, then back through what made the operand, which makes it once more; then the
- * weight's gradient from that. Straight through the rounding: the products of the forward pass, transposed, with the
- * operands it multiplied.
+ * First the gradient at the operand, then back through what made the operand, which makes it once more unless it was
+ * kept; then the weight's gradient from that. Straight through the rounding: the products of the forward pass,
+ * transposed, with the operands it multiplied.
  */
 
 static int data_16bit(struct bit_model *model, const struct bit_linear *linear, int64_t rows, const void *dy)
@@ -201,11 +204,15 @@ static int data_ternary(struct bit_model *model, int index, int64_t rows, const 
     return bit_bitlinear_backward_data(&model->exec, &args);
 }
 
-/* In the 16-bit phase the operand has no scale. */
+/* Where it is not kept. In the 16-bit phase the operand has no scale. */
 static struct bit_operand operand_again(const struct bit_model *model, const struct bit_linear_input *in)
 {
     return (struct bit_operand){
-        .to = in->operand, .dtype = model->plan->operands, .scale = in->scale, .strength = model->strength};
+        .to = in->kept != NULL ? NULL : in->operand,
+        .dtype = model->plan->operands,
+        .scale = in->scale,
+        .strength = model->strength,
+    };
 }
 
 /* dinput holds the gradient at the norm's output, and then the one at its input. */
@@ -245,7 +252,7 @@ static int gate_backward(struct bit_model *model, const struct bit_linear_input 
         .dy_dtype = model->plan->operands,
         .dug = in->x,
         .dtype = in->x_dtype,
-        .y = in->operand,
+        .y = operand_again(model, in).to,
     };
 
     return bit_swiglu_backward(&model->exec, &args);
@@ -276,8 +283,8 @@ static int input_backward(struct bit_model *model, const struct bit_linear_input
 
     if (in->gated)
         return is_16bit ? gate_backward(model, in, rows, cols) : gate_norm_backward(model, in, rows, cols);
-    if (is_16bit && in->norm == BIT_NORM_NONE)
-        return 0; /* the operand is x, and stands */
+    if (in->kept != NULL && in->norm == BIT_NORM_NONE)
+        return 0; /* the gradient at the operand is the one at x */
     return norm_backward(model, in, rows, cols);
 }
 
@@ -290,7 +297,7 @@ static int weight_gradient(struct bit_model *model, const struct bit_linear *lin
         .n = linear->cols,
         .k = rows,
         .a = dy,
-        .b = in->operand,
+        .b = in->kept != NULL ? in->kept : in->operand,
         .ab_dtype = model->plan->operands,
         .c = model->grad + linear->offset,
         .c_dtype = BIT_F32,

@@ -6,7 +6,8 @@
 #include "worker/model/state.h"
 
 /** y (rows, N) = linear `index` of norm(in->x), or of norm(swiglu(in->x)) if it is gated; with an addend (rows, N),
- * plus that (y is f32: the residual stream). Fills in->operand, until the next linear does, and what in keeps. */
+ * plus that (y is f32: the residual stream). Fills what in keeps, and in->operand, which stands until the next linear
+ * does the same, unless it is kept. */
 int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_input *in, int64_t rows, void *y,
                        enum bit_dtype y_dtype, const float *addend);
 /**

@@ -13,9 +13,9 @@
 #include "kernels/weight_measure.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/host_memory.h"
 #include "proto/limits.h"
 #include "worker/model/activations.h"
-#include "proto/host_memory.h"
 
 #define SHARD_ELEMENTS (BIT_CHECKPOINT_CHUNK / 4)
 /* Positions in one product. More rows gain nothing once the weights' traffic is small beside the products'. */
@@ -164,7 +164,7 @@ static size_t attention_workspace(const struct bit_worker_plan *plan, int64_t ba
 
     if (plan->backend == BIT_BACKEND_CUDA)
         return BIT_MAX(bit_attention_workspace_cuda(batch, time, heads, dim),
-                       bit_attention_backward_workspace_cuda(batch, time, heads, dim));
+                       bit_attention_backward_workspace_cuda(batch, time, heads, dim, plan->deterministic));
     return BIT_MAX(bit_attention_workspace(plan->threads, batch, time, heads, dim),
                    bit_attention_backward_workspace(plan->threads, batch, time, heads, dim));
 }
@@ -265,6 +265,8 @@ static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
     memory->activations = (uint64_t)plan->arena_bytes;
     memory->workspace = (uint64_t)(plan->workspace_bytes + plan->staging_bytes);
     memory->total = memory->weights + memory->gradients + memory->optimizer + memory->activations + memory->workspace;
+    memory->has_recompute = true;
+    memory->recompute = plan->recompute;
 }
 
 static int fits(const struct bit_worker_plan *plan)
@@ -291,18 +293,43 @@ static int choose_micro(struct bit_worker_plan *plan, int64_t wanted)
     return 0;
 }
 
+/* The micro-batch does not give way to them. */
+static void keep_operands_that_fit(struct bit_worker_plan *plan)
+{
+    plan->recompute = false;
+    count_memory(plan, plan->micro_instances);
+    if (fits(plan))
+        return;
+    plan->recompute = true;
+    count_memory(plan, plan->micro_instances);
+}
+
+/* On a processor products are nearly all of the time, and memory is what every rank and the checkpoints' copies share:
+ * AUTO keeps operands on a GPU alone. */
+static int choose_memory(struct bit_worker_plan *plan, const Bit__RunSpec *spec)
+{
+    const Bit__LaunchSpec__Recompute recompute = spec->launch->recompute;
+
+    plan->recompute = recompute != BIT__LAUNCH_SPEC__RECOMPUTE__NEVER;
+    if (!choose_micro(plan, spec->batch->micro_instances))
+        return 0;
+    if (recompute == BIT__LAUNCH_SPEC__RECOMPUTE__AUTO && plan->backend == BIT_BACKEND_CUDA)
+        keep_operands_that_fit(plan);
+    return 1;
+}
+
 static int refuse(const struct bit_worker_plan *plan)
 {
     const double gib = 1 << 30;
     const Bit__MemoryPlan *m = &plan->memory;
 
-    return bit_fail(BIT_EMEMORY,
-                    "rank %d needs %.2f GiB at %" PRId64
-                    " instances a micro-batch and may use %.2f: weights %.2f, gradients "
-                    "%.2f, optimizer %.2f, activations %.2f, workspace %.2f",
-                    plan->rank, (double)m->total / gib, plan->micro_instances, (double)plan->memory_limit / gib,
-                    (double)m->weights / gib, (double)m->gradients / gib, (double)m->optimizer / gib,
-                    (double)m->activations / gib, (double)m->workspace / gib);
+    return bit_fail(
+        BIT_EMEMORY,
+        "rank %d needs %.2f GiB at %" PRId64 " instances a micro-batch and may use %.2f: weights %.2f, gradients "
+        "%.2f, optimizer %.2f, activations %.2f%s, workspace %.2f",
+        plan->rank, (double)m->total / gib, plan->micro_instances, (double)plan->memory_limit / gib,
+        (double)m->weights / gib, (double)m->gradients / gib, (double)m->optimizer / gib, (double)m->activations / gib,
+        plan->recompute ? "" : " (launch.recompute: NEVER keeps every operand)", (double)m->workspace / gib);
 }
 
 /*
@@ -344,6 +371,7 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
         return bit_fail(BIT_ESPEC, "%d ranks do not divide a batch of %" PRId64 " instances", size, p.instances);
     read_model(&p, spec->model);
     p.token_bytes = spec->data->dtype;
+    p.deterministic = spec->launch->deterministic && p.backend == BIT_BACKEND_CUDA && p.operands == BIT_BF16;
     read_quantizer(&p, spec->quantizer);
     err = read_tensors(&p, spec);
     if (err < 0)
@@ -352,8 +380,9 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     p.shard_elements = bit_round_up((p.elements + size - 1) / size, SHARD_ELEMENTS);
     bit_plan_shard(&p, rank, &p.shard_begin, &p.shard_end);
     p.memory_limit = limit_of(spec->launch, local_ranks, available, p.backend);
+    p.recompute = true; /* scoring packs alike whatever training keeps */
     plan_scoring(&p);
-    if (!choose_micro(&p, spec->batch->micro_instances)) {
+    if (!choose_memory(&p, spec)) {
         err = refuse(&p);
         goto out;
     }

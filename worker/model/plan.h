@@ -71,7 +71,9 @@ struct bit_worker_plan {
     int64_t score_rows;   /* of packed sequences in one forward pass; a context's worth at least */
     int64_t score_logits; /* rows of logits that stand at once */
 
-    bool blends; /* the specification has a ramp, so weights and activations below full strength come */
+    bool deterministic; /* launch.deterministic, where cuDNN may need scratch for it: attention's gradient in bf16 */
+    bool recompute;     /* the backward pass makes the linears' operands once more; otherwise they are kept */
+    bool blends;        /* the specification has a ramp, so weights and activations below full strength come */
 
     /* Bytes of this rank. */
     int64_t arena_bytes;     /* saved activations and gradients on their way: activations.h */
@@ -85,7 +87,8 @@ struct bit_worker_plan {
  * Work everything out.
  * spec is normalised and valid, and its launch.backend is the one that is used (AUTO is taken for CPU). local_ranks is
  * how many ranks share this machine's memory, available what bit_resources_memory() says of it, threads this rank's,
- * at least 1. micro_instances 0 in the spec takes the largest divisor of the share that fits.
+ * at least 1. micro_instances 0 in the spec takes the largest divisor of the share that fits; launch.recompute AUTO
+ * keeps the linears' operands where that fits beside this micro-batch. No bit of a step depends on it.
  * Ownership   plan owns its tables (bit_plan_finish); nothing of spec is kept
  * Errors      BIT_EMEMORY, with need and limit, if the wanted micro-batch does not fit, or not even one instance;
  *             -ENOMEM; BIT_ESPEC where the ranks do not divide the batch
