@@ -7,10 +7,10 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/help.h"
-#include "ctl/cli/json_page.h"
 #include "ctl/cli/options.h"
 #include "ctl/show/fold.h"
 #include "ctl/show/show.h"
+#include "ctl/spec/spec_page.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/err.h"
 #include "proto/timeslice.h"
@@ -37,37 +37,21 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
-/* What `bitctl help` (or --man) prints of all verbs, of one, and of --json. */
-struct explanation {
-    void (*all)(const struct bit_cli_verb *const *);
-    void (*one)(const struct bit_cli_verb *);
-    void (*json)(const struct bit_cli_verb *const *);
-};
-static const struct explanation help = {bit_help_all, bit_help, bit_help_json},
-                                man = {bit_man_all, bit_man, bit_man_json};
-
-static int explain_json(struct bit_cli *cli, const char *what)
+/* Of the manual pages, which the build prints: bitctl(1) without a word, a verb's, and those of json and spec. */
+static int print_man(struct bit_cli *cli, const char *what)
 {
-    int err = bit_json_page_print_one(stdout, bit_verbs, what);
-
-    return err < 0 ? bit_failure_print(cli, err) : BIT_EXIT_OK;
-}
-
-static int explain(struct bit_cli *cli, int argc, char **argv, const struct explanation *e)
-{
-    const char *what = argc > 2 && strcmp(argv[2], "--json") != 0 ? argv[2] : NULL;
     const struct bit_cli_verb *verb = what ? bit_verb_find(bit_verbs, what) : NULL;
 
     if (verb)
-        e->one(verb);
-    else if (what && strcmp(what, "json") == 0 && e == &help && argc > 3)
-        return explain_json(cli, argv[3]);
+        bit_man(verb);
     else if (what && strcmp(what, "json") == 0)
-        e->json(bit_verbs);
+        bit_man_json(bit_verbs);
+    else if (what && strcmp(what, "spec") == 0)
+        return bit_exit_code(bit_spec_page_print_man(stdout));
     else if (what)
         return no_verb(cli, what);
     else
-        e->all(bit_verbs);
+        bit_man_all(bit_verbs);
     return BIT_EXIT_OK;
 }
 
@@ -83,6 +67,14 @@ static int end(int code)
     return code == BIT_EXIT_OK ? BIT_EXIT_CANTCREATE : code;
 }
 
+/* What other programs have as options. */
+static const char *verb_of(const char *word)
+{
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return "help";
+    return strcmp(word, "--version") == 0 ? "version" : word;
+}
+
 int main(int argc, char **argv)
 {
     struct bit_cli cli = {0}, mistaken = {.json = wants_json(argc, argv)};
@@ -93,11 +85,9 @@ int main(int argc, char **argv)
         bit_help_all(bit_verbs);
         return BIT_EXIT_USAGE;
     }
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return end(explain(&mistaken, argc, argv, &help));
     if (strcmp(argv[1], "--man") == 0)
-        return end(explain(&mistaken, argc, argv, &man));
-    const struct bit_cli_verb *verb = bit_verb_find(bit_verbs, strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+        return end(print_man(&mistaken, argc > 2 ? argv[2] : NULL));
+    const struct bit_cli_verb *verb = bit_verb_find(bit_verbs, verb_of(argv[1]));
     if (!verb)
         return end(no_verb(&mistaken, argv[1]));
     bit_usage_in_json(mistaken.json);

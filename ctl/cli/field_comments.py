@@ -4,7 +4,8 @@
     field_comments.py bit.proto > field_comments.h
 
 A message's comment is what stands on the lines before it; a field's is what stands behind it, and goes on in lines that hold
-nothing else. The fields of a message on one line have none, and a comment behind such a line is the message's.
+nothing else. The fields of a message on one line have none, and a comment behind such a line is the message's. An enumeration's
+is what stands before it or behind its line.
 """
 import re
 import sys
@@ -36,6 +37,9 @@ def comments(lines):
                 yield [name, "", text]
             message, before, last = (None if "}" in code else name), [], None
         elif code.startswith("enum "):
+            text = " ".join(before + ([said] if said else []))
+            if text:
+                yield [code.split()[1], "", text]
             before, last = [], None
         elif code.startswith("}"):
             message, last = None, None

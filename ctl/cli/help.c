@@ -1,14 +1,12 @@
 #include "ctl/cli/help.h"
 
-#include <ctype.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
 #include "ctl/cli/json_page.h"
+#include "proto/text/roff.h"
 
 /* One that every verb takes, as this one takes it. */
 static struct bit_option common_option(const struct bit_cli_verb *verb, int i)
@@ -50,6 +48,19 @@ static const char exit_codes[] =
     "waited for, 102 no such run, 103 cancelled, 104 stopped by a rule, 105 could not be launched, 130 interrupted\n"
     "(the run goes on).";
 
+static const char runs[] =
+    "RUN is a run's id (r7), its name, or @last. A name means your own runs first, and @last is the newest\n"
+    "of yours, never another's. Which of several of a name is taken is said, and none is changed in doubt.\n"
+    "Every verb has --help; every reading verb has --json, which `bitctl help json` explains. `bitctl help spec`\n"
+    "has every field of a specification, `bitctl help presets` the presets that fill many of them.";
+
+static const char first_run[] =
+    "  $ bitd --log bitd.log &                              # start the daemon for this user\n"
+    "  $ bitctl tokenize --tokenizer tokenizer.json --output tokens documents.jsonl.gz\n"
+    "  $ bitctl check run.txtpb                             # what it would do, and every mistake in it\n"
+    "  $ bitctl submit --follow run.txtpb\n"
+    "  $ bitctl switch @last --at 4000 --reset-optimizer    # move the switch while the run runs";
+
 void bit_help_all(const struct bit_cli_verb *const *verbs)
 {
     printf(
@@ -57,53 +68,10 @@ void bit_help_all(const struct bit_cli_verb *const *verbs)
         "Train language models in 16-bit and switch them to 1.58-bit while the run runs. bitctl asks; bitd does.\n\n");
     for (size_t i = 0; verbs[i]; i++)
         printf("  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
-    printf("\nRUN is a run's id (r7), its name, or @last. A name means your own runs first, and @last is the newest\n"
-           "of yours, never another's. Which of several of a name is taken is said, and none is changed in doubt.\n"
-           "Every verb has --help; every reading verb has --json, which `bitctl help json` explains.\n\n"
-           "A first run:\n"
-           "  $ bitd --log bitd.log &                              # start the daemon for this user\n"
-           "  $ bitctl tokenize --tokenizer tokenizer.json --output tokens documents.jsonl.gz\n"
-           "  $ bitctl check run.txtpb                             # what it would do, and every mistake in it\n"
-           "  $ bitctl submit --follow run.txtpb\n"
-           "  $ bitctl switch @last --at 4000 --reset-optimizer    # move the switch while the run runs\n\n"
-           "Exit codes:\n%s\n",
-           exit_codes);
+    printf("\n%s\n\nA first run:\n%s\n\nExit codes:\n%s\n", runs, first_run, exit_codes);
 }
 
 /* ---- man pages */
-
-/* Text into roff: a leading dot or quote would be a request, a backslash an escape, a hyphen a typographic one. */
-static void man_text(const char *text)
-{
-    bool line_start = true;
-
-    for (; *text; text++) {
-        if (line_start && (*text == '.' || *text == '\''))
-            printf("\\&");
-        if (*text == '\\')
-            printf("\\e");
-        else if (*text == '-')
-            printf("\\-");
-        else if (*text == '\n' && text[1] == '\n') {
-            printf("\n.PP");
-            continue;
-        } else
-            putchar(*text);
-        line_start = *text == '\n';
-    }
-    putchar('\n');
-}
-
-/* Lines that stay as they are, empty ones too. */
-static void man_lines(const char *text)
-{
-    char line[256];
-
-    for (; *text; text += strcspn(text, "\n") + 1) {
-        snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
-        man_text(line);
-    }
-}
 
 static void man_option(const struct bit_option *o)
 {
@@ -114,36 +82,28 @@ static void man_option(const struct bit_option *o)
     if (o->arg)
         printf("=\\fI%s\\fR", o->arg);
     printf("\n");
-    man_text(o->help);
-}
-
-static void man_head(const char *name, int section, const char *summary)
-{
-    char upper[64];
-    size_t i = 0;
-
-    for (; name[i] && i + 1 < sizeof upper; i++)
-        upper[i] = (char)toupper((unsigned char)name[i]);
-    upper[i] = '\0';
-    printf(".TH \"%s\" %d \"\" \"bitd %s\" \"bitd\"\n.SH NAME\n%s \\- ", upper, section, BIT_VERSION, name);
-    man_text(summary);
+    bit_roff_text(stdout, o->help);
 }
 
 void bit_man_all(const struct bit_cli_verb *const *verbs)
 {
-    man_head("bitctl", 1, "submit, watch and steer training runs of bitd");
-    printf(".SH SYNOPSIS\n.B bitctl\n\\fIVERB\\fR [options] [words]\n.SH VERBS\n");
-    for (size_t i = 0; verbs[i]; i++) {
-        printf(".TP\n.B %s\n", verbs[i]->name);
-        man_text(verbs[i]->summary);
-    }
-    printf(".SH EXIT STATUS\n");
-    man_text(exit_codes);
-    printf(".SH ENVIRONMENT\n.TP\n.B BITD_SOCKET\nThe daemon's socket, or its state folder.\n");
-    printf(".SH SEE ALSO\n.BR bitd (1)");
+    bit_roff_head(stdout, "bitctl", 1, "submit, watch and steer training runs of bitd");
+    printf(".SH SYNOPSIS\n.B bitctl\n\\fIVERB\\fR [options] [words]\n");
+    bit_roff_section(stdout, "VERBS");
     for (size_t i = 0; verbs[i]; i++)
-        printf(",\n.BR bitctl-%s (1)", verbs[i]->name);
-    printf(",\n.BR bitctl-json (7)\n");
+        bit_roff_item(stdout, verbs[i]->name, verbs[i]->summary);
+    bit_roff_section(stdout, "RUNS");
+    bit_roff_text(stdout, runs);
+    bit_roff_section(stdout, "EXAMPLES");
+    bit_roff_lines(stdout, first_run);
+    bit_roff_section(stdout, "EXIT STATUS");
+    bit_roff_text(stdout, exit_codes);
+    bit_roff_section(stdout, "ENVIRONMENT");
+    bit_roff_item(stdout, "BITD_SOCKET", "The daemon's socket, or its state folder.");
+    printf(".SH SEE ALSO\n.BR bitd (8)");
+    for (size_t i = 0; verbs[i]; i++)
+        printf(",\n.BR bitctl\\-%s (1)", verbs[i]->name);
+    printf(",\n.BR bitctl\\-json (7),\n.BR bit\\-run (5),\n.BR bitd.conf (5)\n");
 }
 
 void bit_man(const struct bit_cli_verb *verb)
@@ -151,12 +111,12 @@ void bit_man(const struct bit_cli_verb *verb)
     char name[64];
 
     snprintf(name, sizeof name, "bitctl-%s", verb->name);
-    man_head(name, 1, verb->summary);
+    bit_roff_head(stdout, name, 1, verb->summary);
     printf(".SH SYNOPSIS\n\\fBbitctl %s\\fR ", verb->name);
-    man_text(verb->synopsis);
-    printf(".SH DESCRIPTION\n");
-    man_text(verb->description);
-    printf(".SH OPTIONS\n");
+    bit_roff_text(stdout, verb->synopsis);
+    bit_roff_section(stdout, "DESCRIPTION");
+    bit_roff_text(stdout, verb->description);
+    bit_roff_section(stdout, "OPTIONS");
     for (int i = 0; i < bit_verb_option_count(verb); i++)
         man_option(&verb->options[i]);
     for (int i = 0; i < BIT_COMMON_COUNT; i++) {
@@ -164,13 +124,12 @@ void bit_man(const struct bit_cli_verb *verb)
         man_option(&o);
     }
     if (verb->examples) {
-        printf(".SH EXAMPLES\n.nf\n");
-        man_text(verb->examples);
-        printf(".fi\n");
+        bit_roff_section(stdout, "EXAMPLES");
+        bit_roff_lines(stdout, verb->examples);
     }
-    printf(".SH EXIT STATUS\n");
-    man_text(exit_codes);
-    printf(".SH SEE ALSO\n.BR bitctl (1), bitctl-json (7), bitd (1)\n");
+    bit_roff_section(stdout, "EXIT STATUS");
+    bit_roff_text(stdout, exit_codes);
+    bit_roff_see_also(stdout, "bitctl(1), bitctl-json(7), bit-run(5), bitd(8)");
 }
 
 void bit_help_json(const struct bit_cli_verb *const *verbs)
@@ -188,9 +147,9 @@ void bit_man_json(const struct bit_cli_verb *const *verbs)
         return;
     bit_json_page_print(f, verbs);
     fclose(f);
-    man_head("bitctl-json", 7, "what bitctl prints with --json");
-    printf(".SH DESCRIPTION\n.nf\n");
-    man_lines(text);
-    printf(".fi\n.SH SEE ALSO\n.BR bitctl (1)\n");
+    bit_roff_head(stdout, "bitctl-json", 7, "what bitctl prints with --json");
+    bit_roff_section(stdout, "DESCRIPTION");
+    bit_roff_lines(stdout, text);
+    bit_roff_see_also(stdout, "bitctl(1)");
     free(text);
 }

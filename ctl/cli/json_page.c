@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "ctl/cli/key_meanings.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/show.h"
 #include "proto/bit.pb-c.h"
 #include "proto/check.h"
@@ -84,27 +85,6 @@ static void collect(struct types *t, const struct bit_cli_verb *const *verbs)
 
 /* ---- printing */
 
-/* Words in lines of COLUMNS, which begin `indent` columns to the right; `at` is where the first one goes on. */
-static void print_wrapped(FILE *f, const char *text, int at, int indent)
-{
-    while (*text != '\0') {
-        const int bytes = (int)strcspn(text, " ");
-        if (at + bytes > COLUMNS && at > indent) {
-            bit_show(f, "\n%*s", indent, "");
-            at = indent;
-        }
-        bit_show(f, "%.*s", bytes, text);
-        at += bytes + 1;
-        text += bytes;
-        if (*text == ' ') {
-            text++;
-            if (at + (int)strcspn(text, " ") <= COLUMNS)
-                fputc(' ', f);
-        }
-    }
-    fputc('\n', f);
-}
-
 static const char *type_name(const ProtobufCFieldDescriptor *field)
 {
     switch (field->type) {
@@ -135,7 +115,7 @@ static void print_key(FILE *f, const char *key, const char *type, const char *co
     bit_show(f, "  %-*s %-*s", KEY, key, *comment != '\0' ? TYPE : 0, type);
     if (*comment != '\0')
         fputc(' ', f);
-    print_wrapped(f, comment, after_key + BIT_MAX(TYPE, (int)strlen(type)) + 1, 2 + KEY + 1 + TYPE + 1);
+    bit_fold_wrapped(f, comment, after_key + BIT_MAX(TYPE, (int)strlen(type)) + 1, 2 + KEY + 1 + TYPE + 1, COLUMNS);
 }
 
 static void print_field(FILE *f, const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescriptor *field)
@@ -163,7 +143,7 @@ static void print_message(FILE *f, const ProtobufCMessageDescriptor *desc)
     bit_show(f, "\n%s\n", desc->short_name);
     if (*comment != '\0') {
         bit_show(f, "    ");
-        print_wrapped(f, comment, 4, 4);
+        bit_fold_wrapped(f, comment, 4, 4, COLUMNS);
     }
     for (unsigned i = 0; i < desc->n_fields; i++)
         print_field(f, desc, &desc->fields[i]);
@@ -183,7 +163,7 @@ static void print_enumeration(FILE *f, const ProtobufCEnumDescriptor *desc)
         BIT_ASSERT(used < sizeof text);
     }
     bit_show(f, "  %-*s ", KEY, desc->short_name);
-    print_wrapped(f, text, 2 + KEY + 1, 2 + KEY + 1);
+    bit_fold_wrapped(f, text, 2 + KEY + 1, 2 + KEY + 1, COLUMNS);
 }
 
 static void print_errors(FILE *f)

@@ -162,3 +162,23 @@ void bit_fold_end(void)
         bit_show_raw(folded.terminal, folded.held, folded.bytes);
     folded.bytes = 0;
 }
+
+void bit_fold_wrapped(FILE *f, const char *text, int at, int indent, int columns)
+{
+    while (*text != '\0') {
+        const int bytes = (int)strcspn(text, " ");
+        if (at + bytes > columns && at > indent) {
+            bit_show(f, "\n%*s", indent, "");
+            at = indent;
+        }
+        bit_show(f, "%.*s", bytes, text);
+        at += bytes + 1;
+        text += bytes;
+        if (*text == ' ') {
+            text++;
+            if (at + (int)strcspn(text, " ") <= columns)
+                fputc(' ', f);
+        }
+    }
+    fputc('\n', f);
+}

@@ -12,6 +12,8 @@
 void bit_fold_text(FILE *f, const char *text, int columns);
 /** Every line of a text cut to so many characters, and so many lines of it; the last has no newline. */
 void bit_fold_cut(FILE *f, const char *text, int columns, int rows);
+/** Words in lines of so many columns, which begin `indent` columns to the right; the first goes on at column `at`. */
+void bit_fold_wrapped(FILE *f, const char *text, int at, int indent, int columns);
 /** From now on what is printed to stdout is folded, where that is a terminal. bit_fold_end is due at the end. */
 void bit_fold_stdout(void);
 /** Print what is held of an unfinished line. */

@@ -106,6 +106,20 @@ const struct bit_preset *bit_spec_guard_presets(size_t *count)
     return guards;
 }
 
+static const struct bit_preset_kind kinds[] = {
+    {"model.preset", "the model's sizes, and a peak learning rate", bit_spec_model_presets},
+    {"schedule.preset", "a published schedule of the learning rate", bit_spec_schedule_presets},
+    {"quantizer.preset", "how numbers become codes; continual if none is named", bit_spec_quantizer_presets},
+    {"guard.preset", "what is done about steps that are not as they should be; watch if none is named",
+     bit_spec_guard_presets},
+};
+
+const struct bit_preset_kind *bit_spec_preset_kinds(size_t *count)
+{
+    *count = BIT_COUNT(kinds);
+    return kinds;
+}
+
 const char *bit_spec_defaults(void)
 {
     return defaults;

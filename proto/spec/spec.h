@@ -57,6 +57,14 @@ int bit_spec_normalise(Bit__RunSpec *spec, const char *directory, struct bit_pro
  * Returns 0, or BIT_ESPEC with all problems.
  */
 int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems);
+/* What a number may be. */
+struct bit_spec_range {
+    const char *path; /* of elements of a list as in data.source[].weight */
+    double least, most;
+    bool above; /* the least is itself too little */
+};
+/** Of a field; NULL: whatever its type holds. */
+const struct bit_spec_range *bit_spec_range(const char *path);
 /**
  * What is asked of the name of a run that is to be submitted, beyond bit_spec_validate: it is not one that an id may
  * have. Runs of earlier versions may have such names. Errors: BIT_ESPEC with the problem.
@@ -92,6 +100,14 @@ const struct bit_preset *bit_spec_model_presets(size_t *count);
 const struct bit_preset *bit_spec_quantizer_presets(size_t *count);
 const struct bit_preset *bit_spec_schedule_presets(size_t *count);
 const struct bit_preset *bit_spec_guard_presets(size_t *count);
+/* A field that takes a preset's name. */
+struct bit_preset_kind {
+    const char *field; /* "model.preset" */
+    const char *about; /* one line: what they set, and which is taken if none is named */
+    const struct bit_preset *(*list)(size_t *count);
+};
+/** All of them: a new kind stands here, and help, manual and completion have it. */
+const struct bit_preset_kind *bit_spec_preset_kinds(size_t *count);
 /** What every spec starts from, in the same form. */
 const char *bit_spec_defaults(void);
 

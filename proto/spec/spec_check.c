@@ -91,13 +91,7 @@ static void check_set(const ProtobufCMessage *msg, const char *prefix, struct bi
 
 /* ---- ranges */
 
-struct range {
-    const char *path;
-    double least, most;
-    bool above; /* the least is itself too little */
-};
-
-static const struct range ranges[] = {
+static const struct bit_spec_range ranges[] = {
     {"model.layers", 1, BIT_LAYERS_MAX},
     {"model.width", 2, BIT_WIDTH_MAX},
     {"model.heads", 1, BIT_WIDTH_MAX},
@@ -163,6 +157,17 @@ static const struct range ranges[] = {
     {"launch.slurm.warn_s", 0, 86400},
 };
 
+/* Of elements of a list, each of which its own rule looks at. */
+static const struct bit_spec_range source_weight = {"data.source[].weight", 1e-6, 1e6, false};
+
+const struct bit_spec_range *bit_spec_range(const char *path)
+{
+    for (size_t i = 0; i < BIT_COUNT(ranges); i++)
+        if (strcmp(ranges[i].path, path) == 0)
+            return &ranges[i];
+    return strcmp(source_weight.path, path) == 0 ? &source_weight : NULL;
+}
+
 /* The number at a path; false where a message on the way, or the field, is absent. */
 static bool number_at(const ProtobufCMessage *msg, const char *path, double *out)
 {
@@ -187,7 +192,7 @@ static bool number_at(const ProtobufCMessage *msg, const char *path, double *out
     }
 }
 
-static void check_range(const Bit__RunSpec *spec, const struct range *r, struct bit_problems *problems)
+static void check_range(const Bit__RunSpec *spec, const struct bit_spec_range *r, struct bit_problems *problems)
 {
     char is[32], least[32], most[32];
     double value;
@@ -273,8 +278,9 @@ static void check_source(const Bit__DataSpec *data, size_t i, struct bit_problem
     snprintf(field, sizeof field, "data.source[%zu].weight", i);
     if (!source->has_weight && data->n_source > 1)
         WRONG(field, "not set: its share of the tokens, relative to the others'");
-    if (source->has_weight && !(source->weight >= 1e-6 && source->weight <= 1e6)) /* a NaN is neither */
-        WRONG(field, "%g is not from 1e-06 to 1e+06", source->weight);
+    if (source->has_weight &&
+        !(source->weight >= source_weight.least && source->weight <= source_weight.most)) /* or NaN */
+        WRONG(field, "%g is not from %g to %g", source->weight, source_weight.least, source_weight.most);
 }
 
 static void check_data(const Bit__DataSpec *data, struct bit_problems *problems)
@@ -541,14 +547,6 @@ static bool preset_gives(const char *name, const char *path)
     return gives;
 }
 
-static bool is_number(const char *field)
-{
-    for (size_t i = 0; i < BIT_COUNT(ranges); i++)
-        if (strcmp(ranges[i].path, field) == 0)
-            return true;
-    return false;
-}
-
 /* Of a value that nobody wrote into the specification. */
 static void name_default(const Bit__RunSpec *spec, struct bit_problem *p)
 {
@@ -566,7 +564,7 @@ static void name_default(const Bit__RunSpec *spec, struct bit_problem *p)
 static void name_defaults(const Bit__RunSpec *spec, struct bit_problems *problems, int first)
 {
     for (int i = first; i < bit_problems_kept(problems); i++)
-        if (is_number(problems->item[i].field) && !bit_problems_given(problems, problems->item[i].field))
+        if (bit_spec_range(problems->item[i].field) != NULL && !bit_problems_given(problems, problems->item[i].field))
             name_default(spec, &problems->item[i]);
 }
 

@@ -199,6 +199,14 @@ def verbs(d):
     return re.findall(r"^  ([a-z]+) {2,}", d.shell("bitctl help"), re.M)
 
 
+ROFF = {"\\e": "\\", "\\(ha": "^", "\\(ti": "~", "\\(ga": "`", "\\(aq": "'", "\\&": ""}
+
+
+def plain(page):
+    """A manual page's roff without its escapes."""
+    return re.sub(r"\\(\(..|.)", lambda m: ROFF.get(m[0], m[1]), page)
+
+
 def examples_of(d, verb):
     text = d.shell(f"bitctl {verb} --help")
     return [line[2:] for line in text.partition("\nExamples:\n")[2].split("\n") if line.startswith("$ ")]
@@ -210,7 +218,7 @@ def every_verb_has_examples_that_work():
         for verb in sorted(verbs(d), key=lambda verb: verb in ("rm", "prune")):  # at the end
             lines = examples_of(d, verb)
             assert lines, f"bitctl {verb} --help has no example"
-            man = re.sub(r"\\(.)", lambda m: m[1] if m[1] != "e" else "\\", d.shell(f"bitctl --man {verb}"))
+            man = plain(d.shell(f"bitctl --man {verb}"))
             for line in lines:
                 assert f"$ {line}" in man, f"bitctl-{verb}(1) lacks {line!r}"
                 for command in commands_of(line):

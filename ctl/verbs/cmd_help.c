@@ -1,0 +1,89 @@
+#include <string.h>
+
+#include "ctl/cli/failure.h"
+#include "ctl/cli/help.h"
+#include "ctl/cli/json_page.h"
+#include "ctl/cli/options.h"
+#include "ctl/spec/spec_page.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/err.h"
+
+static const struct bit_option options[] = {{0}};
+
+static int explain_json(const char *what)
+{
+    if (what)
+        return bit_json_page_print_one(stdout, bit_verbs, what);
+    bit_help_json(bit_verbs);
+    return 0;
+}
+
+static int explain_verb(const char *name)
+{
+    const struct bit_cli_verb *verb = bit_verb_find(bit_verbs, name), *meant;
+
+    if (verb) {
+        bit_help(verb);
+        return 0;
+    }
+    meant = bit_verb_meant(bit_verbs, name);
+    return bit_fail(BIT_EUSAGE, "there is no verb '%s'; %s%s%s", name,
+                    meant ? "did you mean `bitctl help " : "`bitctl help", meant ? meant->name : "",
+                    meant ? "`?" : "` lists them");
+}
+
+static int explain(bool json, const char *topic, const char *what)
+{
+    if (topic == NULL)
+        return bit_help_all(bit_verbs), 0;
+    if (strcmp(topic, "spec") == 0)
+        return bit_spec_page_print(stdout, what, json);
+    if (strcmp(topic, "presets") == 0)
+        return bit_spec_page_print_presets(stdout, what, json);
+    if (strcmp(topic, "json") == 0)
+        return explain_json(what);
+    return explain_verb(topic);
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_help, .cli = cli};
+    const int got = bit_options_next(&o, argc, argv);
+
+    if (got == BIT_OPTIONS_EXIT)
+        return BIT_EXIT_OK;
+    if (got == BIT_OPTIONS_USAGE)
+        return BIT_EXIT_USAGE;
+    if (argc - o.rest > 2)
+        return bit_usage(&bit_cmd_help, "'%s' is one word too many", argv[o.rest + 2]);
+    const char *topic = argc > o.rest ? argv[o.rest] : NULL, *what = argc > o.rest + 1 ? argv[o.rest + 1] : NULL;
+    const int err = explain(cli->json, topic, what);
+    return err < 0 ? bit_failure_print(cli, err) : BIT_EXIT_OK;
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__spec_field__descriptor, "of help spec: a field of the specification"},
+    {&bit__spec_preset__descriptor, "of help presets: a preset"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_help = {
+    .name = "help",
+    .summary = "what the verbs, a specification's fields and the JSON mean",
+    .synopsis = "[VERB | spec [FIELD] | presets [PRESET] | json [VERB|OBJECT]]",
+    .description =
+        "Without a word, the verbs in a line each; with a verb, what its --help says.\n\n"
+        "`spec` lists the fields of a run's specification; with a field (schedule.peak_lr, or peak_lr alone) or a\n"
+        "group (schedule) it says everything about it: type, range, unit, default, and the values that presets give\n"
+        "it. `presets` lists the presets and what they set. `json` explains what --json prints. The first two print\n"
+        "JSON themselves with --json.",
+    .options = options,
+    .quiet = "Leaves nothing out.",
+    .json = objects,
+    .examples = "$ bitctl help submit\n"
+                "$ bitctl help spec                  # every field\n"
+                "$ bitctl help spec peak_lr\n"
+                "$ bitctl help presets\n"
+                "$ bitctl help json status",
+    .run = run,
+};
