@@ -3,6 +3,13 @@
 #include "config.h"
 #include "proto/check.h"
 
+/* BIT_HOST_ONLY: compiled once more for programs that use the processor alone (meson.build). */
+#if BIT_HAVE_CUDA && !defined BIT_HOST_ONLY
+#define WITH_CUDA 1
+#else
+#define WITH_CUDA 0
+#endif
+
 #define REF(name, has_cpu, has_cuda) .name = bit_##name##_ref,
 static const struct bit_variants ref = {BIT_OP_TABLE(REF)};
 
@@ -12,7 +19,7 @@ static const struct bit_variants ref = {BIT_OP_TABLE(REF)};
 #define CPU(name, has_cpu, has_cuda) .name = CPU_##has_cpu(name),
 static const struct bit_variants cpu = {BIT_OP_TABLE(CPU)};
 
-#if BIT_HAVE_CUDA
+#if WITH_CUDA
 #define CUDA_0(name)                  NULL
 #define CUDA_1(name)                  bit_##name##_cuda
 #define CUDA(name, has_cpu, has_cuda) .name = CUDA_##has_cuda(name),
@@ -22,7 +29,7 @@ static const struct bit_variants cuda = {BIT_OP_TABLE(CUDA)};
 static const struct bit_backend_ops backends[] = {
     [BIT_BACKEND_REF] = {.variants = &ref, .exec = &bit_exec_ops_host},
     [BIT_BACKEND_CPU] = {.variants = &cpu, .exec = &bit_exec_ops_host},
-#if BIT_HAVE_CUDA
+#if WITH_CUDA
     [BIT_BACKEND_CUDA] =
         {
             .variants = &cuda,

@@ -37,6 +37,8 @@
 #define ASK  "ctl/client", CLI
 
 #define KERNELS "kernels", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
+/* What a checkpoint's codes are made with, of the kernels. */
+#define TERNARISE "kernels/exec.h", "kernels/pack_codes.h", "kernels/ternarise.h", "kernels/weight_measure.h", "kernels/op.h"
 #define MODEL   "worker/model", KERNELS, PROTO
 #define PROCESS "worker/process", "kernels/exec.h", PROTO
 #define RANKS   "worker/ranks", "worker/process", MODEL
@@ -73,10 +75,11 @@ static const struct folder {
     {"daemon/run", {RUN}, {NULL}},
     {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
     {"ctl", {"ctl/spec", "ctl/verbs", CLI}, {NULL}},
-    {"ctl/verbs", {"ctl/verbs", "ctl/data", "ctl/spec", "ctl/tokenize", ASK, PROTO}, {NULL}},
+    {"ctl/verbs", {"ctl/verbs", "ctl/data", "ctl/export", "ctl/spec", "ctl/tokenize", ASK, PROTO}, {NULL}},
     {"ctl/spec", {"ctl/spec", ASK, PROTO}, {NULL}},
     {"ctl/data", {"ctl/data", "ctl/tokenize/tokenizer.h", ASK, PROTO}, {NULL}},
     {"ctl/tokenize", {"ctl/tokenize", "proto/data/request_file.h", "proto/data/request_cut.h", BASE}, {NULL}},
+    {"ctl/export", {"ctl/export", "ctl/tokenize/tokenizer.h", TERNARISE, SHOW, PROTO}, {NULL}},
     {"ctl/client", {ASK, "proto/wire"}, {NULL}},
     {"ctl/cli", {CLI}, {NULL}},
     {"ctl/show", {SHOW}, {NULL}},

@@ -38,6 +38,11 @@ static const struct bit_preset quantizers[] = {
      "mean weights, absmax activations in 127 levels, inner RMSNorm, a scale for each projection (BitNet b1.58)",
      "quantizer { weight_measure: MEAN activation_measure: ABSMAX activation_levels: 127 inner_norm: RMSNORM"
      " granularity: PROJECTION eps: 1e-5 }"},
+    {"export",
+     "what other programs can run (bitctl export): mean weights, absmax activations in 127 levels, no inner norm, a "
+     "scale for each projection",
+     "quantizer { weight_measure: MEAN activation_measure: ABSMAX activation_levels: 127 inner_norm: NO_NORM"
+     " granularity: PROJECTION eps: 1e-5 }"},
 };
 
 /* BitNet b1.58's training tips, with their table as it is printed in arXiv 2411.04965, appendix A: a line down to 0, of

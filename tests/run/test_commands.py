@@ -35,6 +35,9 @@ launch {{ ranks: 4 threads: 1 }}
 # A command and the codes that it may end with where that is not 0: what it is an example of.
 ENDS_WITH = {r"bitctl diff (keep reset|@last@1|r3 r4)": (0, 1), r"bitctl top$": (124,)}
 
+# What reads the weights of a checkpoint, of which the fake worker's have none.
+READS_WEIGHTS = r"bitctl export\b"
+
 
 def zstd(text):
     """A frame of one raw block."""
@@ -50,7 +53,7 @@ class World(fixture.Daemon):
     """A folder as the examples mean it: documents, a tokenizer, tokens, run.txtpb, runs r1 to r7, of which two are keep and reset."""
 
     def __init__(self, runs=True):
-        self.runs = runs
+        self.runs, self.real = runs, None
         super().__init__(f"mpirun = {FAKE_MPIRUN}\n")
         wrapper = os.path.join(self.dir, "worker")
         with open(wrapper, "w") as f:
@@ -68,6 +71,29 @@ class World(fixture.Daemon):
         if self.runs:
             self.make_runs()
         return self
+
+    def __exit__(self, *how):
+        if self.real:
+            self.real.__exit__(*how)
+        super().__exit__(*how)
+
+    def real_weights(self):
+        """A bitd with workers that have a model, for what reads weights: its run, and the step-00002000 that lies here."""
+        if self.real is None:
+            self.real = fixture.Daemon().__enter__()
+            with open(os.path.join(self.dir, "tokens", "dataset.json")) as f:
+                vocab = json.load(f)["tokenizer"]["vocab"]
+            sets = f"model.vocab={vocab}", f"model.vocab_padded={vocab}", "schedule.warmup_steps=1", "quantizer={preset: 'export'}"
+            run = self.real.submit(self.real.spec(steps=4, at_step=2, ranks=1), *(word for one in sets for word in ("--set", one)))
+            self.real.finish(run)
+            newest = self.real.ctl("ckpt", "ls", run, "-q", check=True)[1].split()[-1]
+            self.weights = os.path.join(self.real.dir, "step-00002000")
+            shutil.copytree(newest, self.weights)
+        shutil.rmtree(os.path.join(self.dir, "step-00002000"), ignore_errors=True)
+        shutil.copytree(self.weights, os.path.join(self.dir, "step-00002000"))
+        for name in os.listdir(self.dir):
+            if name.startswith("model-"):
+                shutil.rmtree(os.path.join(self.dir, name))
 
     def speed(self, us):
         with open(os.path.join(self.dir, "us"), "w") as f:
@@ -175,6 +201,9 @@ class World(fixture.Daemon):
         return self.ended()
 
     def does(self, command):
+        if re.match(READS_WEIGHTS, command):
+            self.real_weights()
+            return self.shell(f"BITD_SOCKET={self.real.socket} {command}")
         self.prepare(command)
         codes = next((codes for pattern, codes in ENDS_WITH.items() if re.match(pattern, command)), (0,))
         self.shell(f"timeout 3 {command}" if 124 in codes else command, codes)

@@ -129,6 +129,8 @@ def reading(ctl, d, run):
     ctl("ckpt", "pin", run, "12")
     assert [c["pinned"] for c in ctl("ckpt", "ls", run)][-1] is True
     ctl("ckpt", "unpin", run, "12")
+    exported = ctl("export", run, "--to", "hf", "--output", os.path.join(d.dir, "hf"))[0]
+    assert exported["form"] == "hf" and exported["type"] == "bf16" and exported["note"] and exported["bytes"] > 0, exported
     ctl("doctor", run)
     ctl("diff", run, run)
     ctl("version")

@@ -177,7 +177,7 @@ TEST(unknown_presets_name_the_nearest_and_change_nothing)
     EXPECT_STREQ(problems.item[0].text, "no preset 'olmo_1B5'; did you mean olmo_1b?");
     EXPECT_EQ(problems.item[0].line, 1);
     EXPECT_EQ(problems.item[0].column, 17);
-    EXPECT_STREQ(problems.item[1].text, "no preset 'bitnet'; there are continual, reloaded, b158");
+    EXPECT_STREQ(problems.item[1].text, "no preset 'bitnet'; there are continual, reloaded, b158, export");
     EXPECT_EQ(problems.item[1].line, 2);
     EXPECT_EQ(protobuf_c_message_get_packed_size(msg), before);
     bit_msg_free(msg);

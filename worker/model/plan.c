@@ -93,21 +93,16 @@ static void read_quantizer(struct bit_worker_plan *plan, const Bit__QuantizerSpe
 
 /* ---- tensors and shards */
 
-static void set_segments(struct bit_linear *linear, enum bit_site site, const struct bit_worker_plan *plan,
-                         int by_projection)
+static void set_segments(struct bit_linear *linear, const struct bit_tensor *tensor, bool by_projection)
 {
-    linear->segment_count = 1;
-    linear->segment_rows[0] = linear->rows;
-    if (!by_projection || site == BIT_SITE_ATTN_OUT || site == BIT_SITE_FF_OUT)
-        return;
-    linear->segment_count = site == BIT_SITE_ATT_PROJ ? 3 : 2;
+    linear->segment_count = by_projection ? bit_tensor_projections(tensor) : 1;
     for (int s = 0; s < linear->segment_count; s++)
-        linear->segment_rows[s] = site == BIT_SITE_ATT_PROJ ? plan->width : plan->hidden;
+        linear->segment_rows[s] = linear->rows / linear->segment_count;
 }
 
 static int read_tensors(struct bit_worker_plan *plan, const Bit__RunSpec *spec)
 {
-    const int by_projection = spec->quantizer->granularity == BIT__GRANULARITY__PROJECTION;
+    const bool by_projection = spec->quantizer->granularity == BIT__GRANULARITY__PROJECTION;
     int count = bit_checkpoint_tensors(spec->model, &plan->tensors);
 
     if (count < 0)
@@ -126,7 +121,7 @@ static int read_tensors(struct bit_worker_plan *plan, const Bit__RunSpec *spec)
         BIT_ASSERT(plan->linear_count < plan->layers * BIT_SITES);
         *linear = (struct bit_linear){
             .tensor = t, .rows = tensor->rows, .cols = tensor->cols, .offset = tensor->offset};
-        set_segments(linear, (enum bit_site)(plan->linear_count % BIT_SITES), plan, by_projection);
+        set_segments(linear, tensor, by_projection);
         plan->linear_elements += tensor->rows * tensor->cols;
         plan->linear_count++;
     }

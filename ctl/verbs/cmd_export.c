@@ -1,0 +1,303 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/cli/failure.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/connection.h"
+#include "ctl/export/export.h"
+#include "ctl/export/trained.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/check.h"
+#include "proto/ckpt/checkpoint.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+
+#define FILE_BYTES 5000000000 /* as transformers' own: what object stores and readers take at once */
+
+enum {
+    OPT_TO,
+    OPT_TYPE,
+    OPT_OUTPUT,
+    OPT_TOKENIZER,
+    OPT_END_OF_TEXT,
+    OPT_STEP,
+    OPT_TERNARISE,
+    OPT_FILE_BYTES,
+    OPT_FORCE
+};
+static const struct bit_option options[] = {
+    {"to", 0, "FORM", "The form (below)."},
+    {"type", 0, "TYPE", "How numbers are stored (below)."},
+    {"output", 'o', "DIR", "The folder to make."},
+    {"tokenizer", 't', "FILE", "A tokenizer.json that goes with the model."},
+    {"end-of-text", 0, "TOKEN", "The tokenizer's end-of-text token (<|endoftext|>)."},
+    {"step", 0, "N", "Of a RUN: the checkpoint after step N instead of the newest."},
+    {"ternarise", 0, NULL, "Round weights to codes though no step was trained with codes alone."},
+    {"file-bytes", 0, "N", "Begin another file of weights after N bytes (5000000000)."},
+    {"force", 0, NULL, "Replace the folder of an earlier export."},
+    {0},
+};
+
+struct export
+{
+    struct bit_cli *cli;
+    struct bit_export_options options;
+    const char *type, *output;
+    unsigned long long step;
+    bool has_step, live, drawn;
+    struct timespec begin, shown;
+};
+
+/* ---- the checkpoint */
+
+static bool is_folder(const char *what)
+{
+    char path[BIT_PATH_MAX];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/%s", what, BIT_CHECKPOINT_MANIFEST);
+    return strchr(what, '/') != NULL || stat(path, &st) == 0;
+}
+
+/* The newest one of a run, or the one after a step. 0 with its folder, or the exit code. */
+static int find_of_run(const struct export *x, const char *run, char folder[BIT_PATH_MAX])
+{
+    Bit__CheckpointListRequest ask = BIT__CHECKPOINT_LIST_REQUEST__INIT;
+    Bit__CheckpointListReply *list = NULL;
+    const Bit__CheckpointInfo *found = NULL;
+
+    ask.run = bit_lend(run);
+    int code = bit_connection_ask(x->cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &ask, BIT_MSG_CHECKPOINT_LIST_REPLY, &list);
+    if (code)
+        return code;
+    for (size_t i = 0; i < list->n_checkpoint; i++) {
+        const Bit__CheckpointInfo *c = list->checkpoint[i];
+        if (x->has_step ? c->step == x->step : found == NULL || c->step > found->step)
+            found = c;
+    }
+    if (found == NULL && x->has_step)
+        code = bit_failure_print(x->cli, bit_fail(-ENOENT, "run '%s' has no checkpoint after step %llu", run, x->step));
+    else if (found == NULL)
+        code = bit_failure_print(x->cli, bit_fail(-ENOENT, "run '%s' has no checkpoint yet", run));
+    else
+        snprintf(folder, BIT_PATH_MAX, "%s", found->path);
+    bit_msg_free(list);
+    return code;
+}
+
+/* ---- what is said */
+
+static double seconds_since(const struct timespec *then)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) * 1e-9;
+}
+
+static void on_progress(void *arg, uint64_t done, uint64_t all)
+{
+    struct export *x = arg;
+
+    if (!x->live || (x->drawn && done < all && seconds_since(&x->shown) < 0.1))
+        return;
+    bit_show(stderr, "\r\033[K%s %3.0f%%", 2 * done <= all ? "writing" : "reading again",
+             100.0 * (double)done / (double)BIT_MAX(all, (uint64_t)1));
+    clock_gettime(CLOCK_MONOTONIC, &x->shown);
+    x->drawn = true;
+}
+
+static void print_json(const struct export *x, const struct bit_export *e, const char *folder)
+{
+    const Bit__Manifest *manifest = e->source.manifest;
+    Bit__Exported m = BIT__EXPORTED__INIT;
+
+    m.output = bit_lend(e->output.path);
+    m.form = bit_lend(e->form->name);
+    m.type = bit_lend(bit_numbers_type_name(e->type));
+    m.checkpoint = bit_lend(folder);
+    m.run = manifest->run;
+    m.step = manifest->step;
+    m.precision = manifest->phase->precision;
+    m.parameters = (uint64_t)bit_checkpoint_elements(e->source.tensors, e->source.count);
+    m.bytes = e->output.bytes;
+    m.seconds = seconds_since(&x->begin);
+    m.note = bit_lend(bit_trained_note(e));
+    bit_print_json(&m);
+}
+
+static void print_person(const struct export *x, const struct bit_export *e)
+{
+    char bytes[BIT_TEXT], count[BIT_TEXT], duration[BIT_TEXT];
+    const Bit__Manifest *manifest = e->source.manifest;
+
+    bit_show(stdout, "%s: %s, %s, %s parameters after step %" PRIu64 " of %s, %s in %s\n", e->output.path,
+             e->form->name, bit_numbers_type_name(e->type),
+             bit_text_count((double)bit_checkpoint_elements(e->source.tensors, e->source.count), count), manifest->step,
+             manifest->run, bit_text_bytes((double)e->output.bytes, bytes),
+             bit_text_duration(seconds_since(&x->begin), duration));
+    if (bit_trained_note(e) != NULL)
+        bit_show(stderr, "bitctl: %s\n", bit_trained_note(e));
+    if (x->options.tokenizer == NULL)
+        bit_show(stderr, "bitctl: without a tokenizer, which --tokenizer FILE adds\n");
+}
+
+static int export_folder(struct export *x, const char *folder)
+{
+    struct bit_export e;
+    int code;
+
+    x->options.progress = on_progress;
+    x->options.arg = x;
+    x->live = bit_terminal(stderr) && !x->cli->json && !x->cli->quiet;
+    clock_gettime(CLOCK_MONOTONIC, &x->begin);
+    int err = bit_export_run(&e, &x->options, folder, x->output);
+    if (x->drawn)
+        bit_show(stderr, "\r\033[K");
+    if (err < 0)
+        code = bit_failure_print(x->cli, err);
+    else {
+        code = BIT_EXIT_OK;
+        if (x->cli->json)
+            print_json(x, &e, folder);
+        else if (!x->cli->quiet)
+            print_person(x, &e);
+    }
+    bit_export_finish(&e);
+    return code;
+}
+
+/* ---- the command line */
+
+static int usage_forms(const char *name)
+{
+    char known[BIT_TEXT * 4] = "";
+
+    for (const struct bit_export_form *f = bit_export_forms; f->name != NULL; f++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", known[0] == '\0' ? "" : ", ", f->name);
+    return name == NULL ? bit_usage(&bit_cmd_export, "--to which FORM? There are %s", known)
+                        : bit_usage(&bit_cmd_export, "--to %s: the forms are %s", name, known);
+}
+
+static int usage_types(const struct bit_export_form *form, const char *type)
+{
+    char known[BIT_TEXT * 4] = "";
+
+    for (int t = 0; t < BIT_NUMBERS_TYPES; t++)
+        if (form->types >> t & 1)
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", known[0] == '\0' ? "" : ", ",
+                     bit_numbers_type_name((enum bit_number_type)t));
+    return bit_usage(&bit_cmd_export, "--type %s: %s takes %s", type, form->name, known);
+}
+
+/* < 0: taken; else the exit code of what is wrong with it. */
+static int take(struct export *x, int option, const char *value)
+{
+    unsigned long long n;
+
+    switch (option) {
+    case OPT_TO:
+        x->options.form = bit_export_form_find(value);
+        return x->options.form == NULL ? usage_forms(value) : -1;
+    case OPT_TYPE:
+        x->type = value;
+        return -1;
+    case OPT_OUTPUT:
+        x->output = value;
+        return -1;
+    case OPT_TOKENIZER:
+        x->options.tokenizer = value;
+        return -1;
+    case OPT_END_OF_TEXT:
+        x->options.end_of_text = value;
+        return -1;
+    case OPT_STEP:
+        x->has_step = bit_parse_u64(value, &x->step);
+        return x->has_step ? -1 : bit_usage(&bit_cmd_export, "--step %s is no number", value);
+    case OPT_TERNARISE:
+        x->options.ternarise = true;
+        return -1;
+    case OPT_FILE_BYTES:
+        if (!bit_parse_u64(value, &n) || n == 0)
+            return bit_usage(&bit_cmd_export, "--file-bytes %s is no number above 0", value);
+        x->options.file_bytes = n;
+        return -1;
+    default:
+        x->options.force = true;
+        return -1;
+    }
+}
+
+/* < 0: complete. */
+static int check(struct export *x)
+{
+    const struct bit_export_form *form = x->options.form;
+
+    if (form == NULL)
+        return usage_forms(NULL);
+    if (x->output == NULL || x->output[0] == '\0')
+        return bit_usage(&bit_cmd_export, "--output which DIR?");
+    x->options.type = x->type == NULL ? form->type : bit_numbers_type_find(x->type);
+    if (x->options.type == BIT_NUMBERS_TYPES || !(form->types >> x->options.type & 1))
+        return usage_types(form, x->type);
+    return -1;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_export, .cli = cli};
+    struct export x = {.cli = cli, .options = {.end_of_text = "<|endoftext|>", .file_bytes = FILE_BYTES}};
+    char folder[BIT_PATH_MAX];
+    int got, code = -1;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code < 0)
+        code = take(&x, got, o.value);
+    if (code < 0)
+        code = bit_options_end(&o, got, argc, argv, 1);
+    if (code < 0)
+        code = check(&x);
+    if (code >= 0)
+        return code;
+    const char *what = argv[o.rest];
+    if (is_folder(what) && x.has_step)
+        return bit_usage(&bit_cmd_export, "--step is of a RUN; '%s' is one checkpoint", what);
+    if (is_folder(what))
+        snprintf(folder, sizeof folder, "%s", what);
+    else
+        code = find_of_run(&x, what, folder);
+    return code > 0 ? code : export_folder(&x, folder);
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__exported__descriptor, "at the end"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_export = {
+    .name = "export",
+    .summary = "take a model away, in the form of other programs",
+    .synopsis = "RUN|CHECKPOINT --to FORM --output DIR [--type TYPE] [--tokenizer FILE]",
+    .description =
+        "Writes a checkpoint's model into a new folder, in a form that other programs load. CHECKPOINT is a\n"
+        "folder, for which no daemon is needed; of a RUN its newest checkpoint is taken. The forms:\n\n"
+        "  hf         Hugging Face's OlmoForCausalLM: config.json, safetensors, the tokenizer's files. TYPE is\n"
+        "             bf16 (default), f16 or f32\n\n"
+        "DIR is written as DIR.partial, synced, read again and compared with the checkpoint, number by number,\n"
+        "and only then named; broken off at any moment, by a signal, a full disk or a crash, it is not there, and\n"
+        "what an earlier export left there is whole. Memory is taken for one tensor at a time.\n\n"
+        "What a form has no place for is refused, with the reason and what would do. So are weights above a\n"
+        "type's range. bitd_export.json in DIR says what it was made of.",
+    .options = options,
+    .quiet = "Print nothing but mistakes.",
+    .json = objects,
+    .examples = "$ bitctl export @last --to hf --output model-hf --tokenizer tokenizer.json\n"
+                "$ bitctl export ./step-00002000 --to hf --type f32 --output model-f32\n",
+    .run = run,
+};
