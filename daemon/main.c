@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/manual.h"
 #include "daemon/sys/config.h"
 #include "daemon/sys/log_file.h"
 #include "proto/check.h"
@@ -18,84 +19,6 @@
 #include <config.h> /* the build's: with quotes it would be ours */
 
 BIT_LOG_TOPIC("main");
-
-static const char help[] =
-    "bitd coordinates training runs: it owns their schedule, their data order and their journal, starts their\n"
-    "workers, and broadcasts the switch from 16-bit to ternary training. bitctl talks to it.\n"
-    "\n"
-    "usage: bitd [options]\n"
-    "\n"
-    "  --state DIR          where runs live             ($XDG_STATE_HOME/bitd, or ~/.local/state/bitd)\n"
-    "  --socket PATH        where bitctl finds it       ($BITD_SOCKET, or $XDG_RUNTIME_DIR/bitd.sock)\n"
-    "                       besides DIR/bitd.sock, which there always is\n"
-    "  --config FILE        settings, one \"key = value\" a line; flags go before the file\n"
-    "  --slots N            runs that train at once     (1)\n"
-    "  --group GROUP        users of GROUP may submit and read too  (the owner alone)\n"
-    "  --worker PATH        the bitworker to start      (beside bitd, else from PATH)\n"
-    "  --set KEY=VALUE      any setting of the file\n"
-    "  --log FILE           append the log to FILE, opened again at SIGHUP  (stderr)\n"
-    "  --log-level LEVEL    error, warn, info, debug    (info)\n"
-    "  --run SPEC           train SPEC and no other run of DIR, and end with its exit code; a run of SPEC that is\n"
-    "                       unfinished or failed goes on, one that is completed is not trained again, and one\n"
-    "                       that cannot be launched here is left (105)\n"
-    "  --holds SPEC         end with 0 if DIR has a run of SPEC, else with 1\n"
-    "  --requeue            in a Slurm job that ends before its runs do (SIGUSR1, SIGTERM): requeue it\n"
-    "  --foreground         do not detach; it never does, and this says so\n"
-    "  --version, --help\n"
-    "\n"
-    "settings of the file: state socket listen advertise link group admin_group worker mpirun slurm\n"
-    "allow_srun_arg allow_sbatch_arg allow_env log log_level slots runs_per_user lookahead stall_factor, and in\n"
-    "seconds: start_timeout launch_patience restart_delay_max reconnect_timeout heartbeat_timeout stall_timeout\n"
-    "long_timeout fence_timeout kill_grace checkpoint_retry read_patience shutdown_timeout plan_timeout slurm_poll\n"
-    "client_timeout\n"
-    "\n"
-    "SIGTERM and SIGUSR1 take a last checkpoint of what trains and end bitd; those runs go on when it is back. If it\n"
-    "is killed instead, they train on and wait for it. SIGHUP reads the log level from the file again, and\n"
-    "opens the log again, which may have been renamed.\n"
-    "\n"
-    "exit codes: the run's with --run, else 0 stopped as asked, 2 usage, 70 internal, 75 another bitd has the state "
-    "folder or the socket,\n"
-    "78 configuration.\n"
-    "\n"
-    "  bitd --state /tmp/try --log /tmp/try.log &\n"
-    "  bitctl submit --state /tmp/try --follow run.txtpb\n";
-
-enum flag {
-    STATE = 256,
-    SOCKET,
-    CONFIG,
-    SLOTS,
-    GROUP,
-    WORKER,
-    SET,
-    LOG_FILE,
-    LOG_LEVEL,
-    FOREGROUND,
-    RUN,
-    HOLDS,
-    REQUEUE,
-    VERSION,
-    HELP
-};
-
-static const struct option options[] = {
-    {"state", required_argument, NULL, STATE},
-    {"socket", required_argument, NULL, SOCKET},
-    {"config", required_argument, NULL, CONFIG},
-    {"slots", required_argument, NULL, SLOTS},
-    {"group", required_argument, NULL, GROUP},
-    {"worker", required_argument, NULL, WORKER},
-    {"set", required_argument, NULL, SET},
-    {"log", required_argument, NULL, LOG_FILE},
-    {"log-level", required_argument, NULL, LOG_LEVEL},
-    {"foreground", no_argument, NULL, FOREGROUND},
-    {"run", required_argument, NULL, RUN},
-    {"holds", required_argument, NULL, HOLDS},
-    {"requeue", no_argument, NULL, REQUEUE},
-    {"version", no_argument, NULL, VERSION},
-    {"help", no_argument, NULL, HELP},
-    {NULL, 0, NULL, 0},
-};
 
 static int set_pair(struct bit_config *c, char *pair)
 {
@@ -118,41 +41,58 @@ static int load_file(struct bit_config *c)
 
 static const char *holds; /* --holds; NULL: not asked */
 
+static void print(int flag)
+{
+    switch (flag) {
+    case BIT_FLAG_HELP:
+        bit_manual_help(stdout);
+        break;
+    case BIT_FLAG_MAN:
+        strcmp(optarg, "conf") == 0 ? bit_manual_conf(stdout) : bit_manual_bitd(stdout);
+        break;
+    case BIT_FLAG_SETTINGS:
+        bit_manual_settings(stdout);
+        break;
+    default:
+        fputs("bitd " BIT_VERSION " (" BIT_COMMIT ")\n", stdout);
+    }
+}
+
 /* 0 to go on, 1 to end well, < 0. The file is read in a first pass, so that flags go over it wherever they stand. */
 static int take_flag(struct bit_config *c, int flag, bool file_pass)
 {
-    if (flag == HELP || flag == VERSION) {
-        fputs(flag == HELP ? help : "bitd " BIT_VERSION " (" BIT_COMMIT ")\n", stdout);
+    if (flag == BIT_FLAG_HELP || flag == BIT_FLAG_MAN || flag == BIT_FLAG_SETTINGS || flag == BIT_FLAG_VERSION) {
+        print(flag);
         return 1;
     }
     if (flag == '?')
         return bit_fail(BIT_EUSAGE, "bitd --help lists the options");
     if (file_pass)
-        return flag == CONFIG ? load_file(c) : 0;
+        return flag == BIT_FLAG_CONFIG ? load_file(c) : 0;
     switch (flag) {
-    case STATE:
+    case BIT_FLAG_STATE:
         return bit_config_set(c, "state", optarg);
-    case SOCKET:
+    case BIT_FLAG_SOCKET:
         return bit_config_set(c, "socket", optarg);
-    case SLOTS:
+    case BIT_FLAG_SLOTS:
         return bit_config_set(c, "slots", optarg);
-    case GROUP:
+    case BIT_FLAG_GROUP:
         return bit_config_set(c, "group", optarg);
-    case WORKER:
+    case BIT_FLAG_WORKER:
         return bit_config_set(c, "worker", optarg);
-    case LOG_FILE:
+    case BIT_FLAG_LOG_FILE:
         return bit_config_set(c, "log", optarg);
-    case LOG_LEVEL:
+    case BIT_FLAG_LOG_LEVEL:
         return bit_config_set(c, "log_level", optarg);
-    case SET:
+    case BIT_FLAG_SET:
         return set_pair(c, optarg);
-    case RUN:
+    case BIT_FLAG_RUN:
         snprintf(c->run, sizeof c->run, "%s", optarg);
         return strlen(optarg) < sizeof c->run ? 0 : bit_fail(BIT_EUSAGE, "--run: a path that long");
-    case HOLDS:
+    case BIT_FLAG_HOLDS:
         holds = optarg;
         return 0;
-    case REQUEUE:
+    case BIT_FLAG_REQUEUE:
         c->requeue = true;
         return 0;
     default:
@@ -160,8 +100,19 @@ static int take_flag(struct bit_config *c, int flag, bool file_pass)
     }
 }
 
+/* getopt's table, from the one that help and manual have. */
+static void make_options(struct option options[BIT_FLAG_COUNT + 1])
+{
+    for (int i = 0; i < BIT_FLAG_COUNT; i++)
+        options[i] = (struct option){bit_flags[i].name, bit_flags[i].arg ? required_argument : no_argument, NULL, i};
+    options[BIT_FLAG_COUNT] = (struct option){0};
+}
+
 static int parse(struct bit_config *c, int argc, char **argv)
 {
+    struct option options[BIT_FLAG_COUNT + 1];
+
+    make_options(options);
     for (int pass = 0; pass < 2; pass++) {
         int flag;
         optind = 1;

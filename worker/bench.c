@@ -19,7 +19,7 @@
 #define WARM_STEPS  2
 #define TRACE_SPANS 65536
 
-static const char help[] =
+const char bit_bench_help[] =
     "Usage: bitworker bench [OPTION...]\n"
     "       mpirun -n N bitworker bench [OPTION...]\n"
     "\n"
@@ -63,7 +63,7 @@ static int parse(int argc, char **argv, struct options *o)
     *o = (struct options){.alone.model = "olmo_1b", .micro_steps = 1, .steps = 10, .ranks = 1};
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (c == 'h') {
-            fputs(help, stdout);
+            fputs(bit_bench_help, stdout);
             exit(BIT_EXIT_OK);
         }
         if (c == '?')

@@ -29,6 +29,7 @@ struct bit_bench_result {
     uint64_t reduced_bytes, gathered_bytes; /* of one step, by this rank */
 };
 
+extern const char bit_bench_help[];
 /** The verb: argv[0] is "bench". Returns an exit code. */
 int bit_bench_main(int argc, char **argv);
 

@@ -10,6 +10,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/log.h"
+#include "proto/text/roff.h"
 #include "proto/wire/msg.h"
 #include "proto/wire/secret.h"
 #include "worker/bench.h"
@@ -54,12 +55,26 @@ struct options {
     int ranks;
 };
 
+/* bitworker(8), of the same texts. */
+static void print_man(FILE *f)
+{
+    bit_roff_head(f, "bitworker", 8, "one rank of a training run of bitd");
+    bit_roff_section(f, "DESCRIPTION");
+    bit_roff_lines(f, help);
+    bit_roff_section(f, "BENCH");
+    bit_roff_lines(f, bit_bench_help);
+    bit_roff_section(f, "SCORE");
+    bit_roff_lines(f, bit_score_help);
+    bit_roff_see_also(f, "bitd(8), bitctl(1), bit-run(5)");
+}
+
 static int parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {{"plan", required_argument, NULL, 'p'},
                                           {"ranks", required_argument, NULL, 'r'},
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'V'},
+                                          {"man", no_argument, NULL, 'm'}, /* the build asks for it */
                                           {0}};
     int c;
 
@@ -75,6 +90,9 @@ static int parse_options(int argc, char **argv, struct options *options)
             break;
         case 'h':
             fputs(help, stdout);
+            exit(BIT_EXIT_OK);
+        case 'm':
+            print_man(stdout);
             exit(BIT_EXIT_OK);
         case 'V':
             printf("bitworker %s (%s)\n", BIT_VERSION, BIT_COMMIT);

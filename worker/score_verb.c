@@ -18,7 +18,7 @@
 #include "worker/scoring.h"
 #include "worker/worker.h"
 
-static const char help[] =
+const char bit_score_help[] =
     "Usage: bitworker score [OPTION...] [FILE...]\n"
     "       mpirun -n N bitworker score [OPTION...] FILE...\n"
     "\n"
@@ -100,7 +100,7 @@ static int parse(int argc, char **argv, struct options *o)
         .alone = {.model = "olmo_1b", .micro_instances = 1}, .in_16bit = true, .repeat = 1, .ranks = 1};
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (c == 'h') {
-            fputs(help, stdout);
+            fputs(bit_score_help, stdout);
             exit(BIT_EXIT_OK);
         }
         if (c == '?')

@@ -22,52 +22,95 @@ enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATC
 
 struct key {
     const char *name;
+    const char *help; /* one line or two, and part of the manual */
     enum kind kind;
     size_t offset;
     uint64_t least, most; /* TEXT: most is the room, with its NUL */
+    const char *group;    /* the first of a group: what it is about */
+    const char *without;  /* what is done where it is not set; NULL: its value in bit_config_init */
 };
 
-#define TEXT_OF(member) #member, TEXT, offsetof(struct bit_config, member), 0, sizeof((struct bit_config *)0)->member
+#define AT(member)         offsetof(struct bit_config, member)
+#define TEXT_OF(member)    TEXT, AT(member), 0, sizeof((struct bit_config *)0)->member
+#define COUNT_OF(member)   COUNT, AT(member)
+#define TIME_OF(member)    MILLISECONDS, AT(member)
+#define LIST_OF(k, member) k, AT(member), 0, BIT_ALLOW_MAX
 
 /* Times are written in seconds, with a fraction if need be. */
 static const struct key keys[] = {
-    {TEXT_OF(state)},
-    {TEXT_OF(socket)},
-    {"listen", ADDRESS, offsetof(struct bit_config, listen), 0, BIT_ADDRESS_MAX},
-    {TEXT_OF(advertise)},
-    {"link", LINK, offsetof(struct bit_config, link_kind), 0, 0},
-    {TEXT_OF(group)},
-    {TEXT_OF(admin_group)},
-    {TEXT_OF(worker)},
-    {TEXT_OF(mpirun)},
-    {TEXT_OF(slurm)},
-    {"allow_srun_arg", SRUN_OPTIONS, offsetof(struct bit_config, allow_srun_arg), 0, BIT_ALLOW_MAX},
-    {"allow_sbatch_arg", SBATCH_OPTIONS, offsetof(struct bit_config, allow_sbatch_arg), 0, BIT_ALLOW_MAX},
-    {"allow_env", VARIABLES, offsetof(struct bit_config, allow_env), 0, BIT_ALLOW_MAX},
-    {TEXT_OF(log)},
-    {"log_level", LEVEL, offsetof(struct bit_config, log_level), 0, 0},
-    {"slots", COUNT, offsetof(struct bit_config, slots), 1, 1024},
-    {"runs_per_user", COUNT, offsetof(struct bit_config, runs_per_user), 1, BIT_RUNS_MAX},
-    {"lookahead", COUNT, offsetof(struct bit_config, lookahead), 1, 64},
-    {"clients_per_user", COUNT, offsetof(struct bit_config, clients_per_user), 1, BIT_CLIENTS_MAX},
-    {"waits_per_user", COUNT, offsetof(struct bit_config, waits_per_user), 0, BIT_CLIENTS_MAX},
-    {"streams_per_user", COUNT, offsetof(struct bit_config, streams_per_user), 0, BIT_CLIENTS_MAX},
-    {"start_timeout", MILLISECONDS, offsetof(struct bit_config, start_ms), 1000, 86400000},
-    {"launch_patience", MILLISECONDS, offsetof(struct bit_config, launch_patience_ms), 0, 31536000000},
-    {"restart_delay_max", MILLISECONDS, offsetof(struct bit_config, restart_delay_max_ms), 10, 86400000},
-    {"reconnect_timeout", MILLISECONDS, offsetof(struct bit_config, reconnect_ms), 100, 86400000},
-    {"heartbeat_timeout", MILLISECONDS, offsetof(struct bit_config, heartbeat_ms), 500, 600000},
-    {"stall_timeout", MILLISECONDS, offsetof(struct bit_config, stall_ms), 100, 86400000},
-    {"stall_factor", COUNT, offsetof(struct bit_config, stall_factor), 2, 1000},
-    {"long_timeout", MILLISECONDS, offsetof(struct bit_config, long_ms), 100, 86400000},
-    {"fence_timeout", MILLISECONDS, offsetof(struct bit_config, fence_ms), 1000, 86400000},
-    {"kill_grace", MILLISECONDS, offsetof(struct bit_config, grace_ms), 10, 600000},
-    {"checkpoint_retry", MILLISECONDS, offsetof(struct bit_config, checkpoint_retry_ms), 10, 3600000},
-    {"read_patience", MILLISECONDS, offsetof(struct bit_config, read_patience_ms), 0, 86400000},
-    {"shutdown_timeout", MILLISECONDS, offsetof(struct bit_config, shutdown_ms), 100, 86400000},
-    {"plan_timeout", MILLISECONDS, offsetof(struct bit_config, plan_ms), 100, 600000},
-    {"slurm_poll", MILLISECONDS, offsetof(struct bit_config, slurm_poll_ms), 100, 3600000},
-    {"client_timeout", MILLISECONDS, offsetof(struct bit_config, client_ms), 100, 600000},
+    {"state", "Where runs live.", TEXT_OF(state), "Where it is",
+     "$XDG_STATE_HOME/bitd, or ~/.local/state/bitd; absolute, no ~ here"},
+    {"socket", "Where bitctl finds the daemon, besides STATE/bitd.sock. It is made again when it is gone.",
+     TEXT_OF(socket), NULL, "$BITD_SOCKET, or $XDG_RUNTIME_DIR/bitd.sock"},
+    {"log", "A file that the log is appended to, opened again at SIGHUP.", TEXT_OF(log), NULL, "stderr"},
+    {"log_level", "error, warn, info or debug. SIGHUP reads it again.", LEVEL, AT(log_level), 0, 0},
+
+    {"group", "Users of this group may submit, and read every run.", TEXT_OF(group), "Who may use it",
+     "the owner alone"},
+    {"admin_group", "Users of this group (and of the one above) may do everything to every run.", TEXT_OF(admin_group),
+     NULL, "nobody else"},
+    {"runs_per_user", "Runs of one user that have not ended; further submissions are refused until one has.",
+     COUNT_OF(runs_per_user), 1, BIT_RUNS_MAX},
+    {"clients_per_user",
+     "Connections of one user; bitd's user, root and administrators have their own. Beyond this and the next two "
+     "limits bitctl is told so and ends with 75.",
+     COUNT_OF(clients_per_user), 1, BIT_CLIENTS_MAX},
+    {"waits_per_user", "Of them, those that wait for something.", COUNT_OF(waits_per_user), 0, BIT_CLIENTS_MAX},
+    {"streams_per_user", "Of them, those that follow events and logs.", COUNT_OF(streams_per_user), 0, BIT_CLIENTS_MAX},
+    {"client_timeout", "Half a request may be on its way so long.", TIME_OF(client_ms), 100, 600000},
+
+    {"listen",
+     "Also take workers over TCP: [HOST:]PORT[-PORT], HOST an address, a name of this host or an interface: 4100, "
+     "ib0:4100-4199, [fd00::1]:4100. Encrypted.",
+     ADDRESS, AT(listen), 0, BIT_ADDRESS_MAX, "Workers on other hosts", "this host alone"},
+    {"advertise", "The host that workers are told.", TEXT_OF(advertise), NULL,
+     "the address bound, or this host's name"},
+    {"link", "How workers connect: unix, tcp, or auto, by what the launcher is (mpirun: unix).", LINK, AT(link_kind), 0,
+     0},
+
+    {"worker", "The bitworker to start.", TEXT_OF(worker), "What it starts", "bitworker beside bitd, else from PATH"},
+    {"mpirun", "Open MPI's, or a wrapper that takes its arguments.", TEXT_OF(mpirun)},
+    {"slurm", "The folder of srun, sbatch, squeue and scancel.", TEXT_OF(slurm), NULL, "PATH"},
+    {"allow_srun_arg",
+     "Options of srun that users other than bitd's own may have in launch.slurm, where nothing is allowed that is not "
+     "named: a list, with spaces or commas between; an option alone is meant with any value, NAME=VALUE with that one, "
+     "NAME_* is every name that begins so, as in --nice --constraint=h100. Options of Slurm's plugins are named here "
+     "for bitd's own user, too.",
+     LIST_OF(SRUN_OPTIONS, allow_srun_arg), NULL, "none"},
+    {"allow_sbatch_arg", "The same of sbatch.", LIST_OF(SBATCH_OPTIONS, allow_sbatch_arg), NULL, "none"},
+    {"allow_env",
+     "The same of variables for the workers, as in NCCL_DEBUG=INFO NCCL_SOCKET_IFNAME NCCL_IB_*. Variables that change "
+     "what programs load, run, read or write (LD_*, PATH, SLURM_*, OMPI_*, ...) are refused.",
+     LIST_OF(VARIABLES, allow_env), NULL, "none"},
+    {"slots", "Runs that train at once; the others queue.", COUNT_OF(slots), 1, 1024},
+    {"lookahead", "Step orders sent ahead of the last report; a switch can be moved to any step after these.",
+     COUNT_OF(lookahead), 1, 64},
+
+    {"start_timeout", "From a launch to a model that stands.", TIME_OF(start_ms), 1000, 86400000,
+     "Launches and losses"},
+    {"launch_patience", "Launches that come to no step are tried again for so long; then the run ends.",
+     TIME_OF(launch_patience_ms), 0, 31536000000},
+    {"restart_delay_max", "After a loss the next launch waits 1 s, 2 s, 4 s, ..., at most this.",
+     TIME_OF(restart_delay_max_ms), 10, 86400000},
+    {"heartbeat_timeout", "A rank that was heard and is not for so long is lost; it beats five times as often.",
+     TIME_OF(heartbeat_ms), 500, 600000},
+    {"stall_timeout",
+     "A step that takes longer than this and than stall_factor allows hangs, and its ranks are replaced.",
+     TIME_OF(stall_ms), 100, 86400000},
+    {"stall_factor", "So many times the 99th percentile of the last 100 steps.", COUNT_OF(stall_factor), 2, 1000},
+    {"long_timeout", "The same for checkpoints, evaluations, and the first step of a launch or a phase.",
+     TIME_OF(long_ms), 100, 86400000},
+    {"reconnect_timeout", "A worker that lives may be away from bitd so long.", TIME_OF(reconnect_ms), 100, 86400000},
+    {"fence_timeout", "A rank that has not heard bitd for so long ends itself.", TIME_OF(fence_ms), 1000, 86400000},
+    {"kill_grace", "Between SIGTERM and SIGKILL.", TIME_OF(grace_ms), 10, 600000},
+
+    {"checkpoint_retry", "Until a checkpoint that could not be written is tried again.", TIME_OF(checkpoint_retry_ms),
+     10, 3600000, "Other times"},
+    {"read_patience", "Token files that cannot be read are tried again for so long; then the run ends.",
+     TIME_OF(read_patience_ms), 0, 86400000},
+    {"shutdown_timeout", "For the last checkpoints when bitd is told to stop.", TIME_OF(shutdown_ms), 100, 86400000},
+    {"plan_timeout", "For bitworker --plan at a submission.", TIME_OF(plan_ms), 100, 600000},
+    {"slurm_poll", "Between questions to Slurm about a job that was submitted.", TIME_OF(slurm_poll_ms), 100, 3600000},
 };
 
 void bit_config_init(struct bit_config *c)
@@ -175,12 +218,16 @@ static int set_list(char *field, const struct key *key, const char *value)
     return err < 0 ? bit_fail_within(err, "%s", key->name) : set_text(field, key, value);
 }
 
+static const char *const link_kinds[] = {
+    [BIT_LINK_AUTO] = "auto",
+    [BIT_LINK_UNIX] = "unix",
+    [BIT_LINK_TCP] = "tcp",
+};
+
 static int set_link(enum bit_link_kind *field, const char *value)
 {
-    static const char *const kinds[] = {[BIT_LINK_AUTO] = "auto", [BIT_LINK_UNIX] = "unix", [BIT_LINK_TCP] = "tcp"};
-
-    for (size_t i = 0; i < BIT_COUNT(kinds); i++)
-        if (strcmp(kinds[i], value) == 0) {
+    for (size_t i = 0; i < BIT_COUNT(link_kinds); i++)
+        if (strcmp(link_kinds[i], value) == 0) {
             *field = (enum bit_link_kind)i;
             return 0;
         }
@@ -334,4 +381,54 @@ int bit_config_finish(struct bit_config *c)
     else if (err == 0 && strchr(c->worker, '/') != NULL)
         err = make_absolute(c->worker, sizeof c->worker, "worker");
     return err < 0 ? err : check_texts(c);
+}
+
+/* ---- what is said of them */
+
+static const char *name_of_level(enum bit_log_level level)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+
+    for (size_t i = 0; i < BIT_COUNT(names); i++)
+        if (bit_log_level_parse(names[i]) == (int)level)
+            return names[i];
+    return "";
+}
+
+static void text_of_default(const struct key *key, char *out, size_t room)
+{
+    struct bit_config c;
+
+    bit_config_init(&c);
+    const void *at = (const char *)&c + key->offset;
+    if (key->without != NULL)
+        snprintf(out, room, "%s", key->without);
+    else if (key->kind == MILLISECONDS)
+        snprintf(out, room, "%g", (double)*(const uint64_t *)at / 1000);
+    else if (key->kind == COUNT)
+        snprintf(out, room, "%" PRIu32, *(const uint32_t *)at);
+    else if (key->kind == LEVEL)
+        snprintf(out, room, "%s", name_of_level(c.log_level));
+    else
+        snprintf(out, room, "%s", key->kind == LINK ? link_kinds[c.link_kind] : (const char *)at);
+}
+
+static void text_of_range(const struct key *key, char *out, size_t room)
+{
+    out[0] = '\0';
+    if (key->kind == MILLISECONDS)
+        snprintf(out, room, "%g to %g seconds", (double)key->least / 1000, (double)key->most / 1000);
+    else if (key->kind == COUNT)
+        snprintf(out, room, "%" PRIu64 " to %" PRIu64, key->least, key->most);
+}
+
+bool bit_config_describe(size_t i, struct bit_config_setting *out)
+{
+    if (i >= BIT_COUNT(keys))
+        return false;
+    *out = (struct bit_config_setting){.name = keys[i].name, .help = keys[i].help, .group = keys[i].group};
+    out->is_value = keys[i].without == NULL;
+    text_of_default(&keys[i], out->fallback, sizeof out->fallback);
+    text_of_range(&keys[i], out->range, sizeof out->range);
+    return true;
 }

@@ -83,4 +83,15 @@ int bit_config_load(struct bit_config *c, const char *path);
 /** What follows from the rest: the socket in the state folder, bitworker beside bitd. Errors: BIT_EUSAGE. */
 int bit_config_finish(struct bit_config *c);
 
+/* What is said of a setting. */
+struct bit_config_setting {
+    const char *name, *help;
+    const char *group;  /* the first of a group: what that is about; NULL */
+    bool is_value;      /* the next is a value, as the file would have it, and not words */
+    char fallback[128]; /* what holds where it is not set */
+    char range[64];     /* of numbers; "" */
+};
+/** The i-th setting, in the order of the manual; false after the last. */
+bool bit_config_describe(size_t i, struct bit_config_setting *out);
+
 #endif

@@ -275,6 +275,16 @@ def the_readmes_commands():
             d.does(command)
 
 
+def the_guides_commands():
+    with World() as d:
+        with open(os.path.join(ROOT, "deploy", "guide.md")) as f:
+            blocks = re.findall(r"^```\n(.*?)^```", f.read(), re.M | re.S)
+        commands = [c for block in blocks for c in commands_of(block) if not c.startswith("bitd")]  # it is there
+        assert len(commands) >= 10, commands
+        for command in commands:
+            d.does(command)
+
+
 def bitds_own():
     with World(runs=False) as d:
         text = d.shell("bitd --help").replace("/tmp/try", os.path.join(d.dir, "try"))
@@ -285,4 +295,4 @@ def bitds_own():
         d.shell(f"unset BITD_SOCKET XDG_RUNTIME_DIR\n{lines[0]}\n{wait}\n{follow}; code=$?; kill $!; wait; exit $code")
 
 
-fixture.main([every_verb_has_examples_that_work, the_first_run_of_the_help, the_readmes_commands, bitds_own])
+fixture.main([every_verb_has_examples_that_work, the_first_run_of_the_help, the_readmes_commands, the_guides_commands, bitds_own])
