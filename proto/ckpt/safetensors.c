@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
+#include "proto/json_bound.h"
 #include "proto/limits.h"
 
 #define LENGTH_BYTES 8
@@ -106,35 +106,6 @@ static const struct dtype {
 static int corrupt(const char *name, const char *why)
 {
     return bit_fail(BIT_ECORRUPT, "safetensors header: tensor '%.200s' %s", name, why);
-}
-
-/*
- * Bounds what the JSON parser may be made to allocate: outside of strings, how deep brackets nest, and how many of
- * them, commas and colons there are. Whether they stand where they should is the parser's matter.
- */
-static int bound_json(const char *text, size_t bytes)
-{
-    int depth = 0, deepest = 0;
-    size_t tokens = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < bytes; i++) {
-        char c = text[i];
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
-            in_string = !in_string;
-        if (in_string)
-            continue;
-        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
-        deepest = BIT_MAX(deepest, depth);
-        tokens += c == '{' || c == '[' || c == ',' || c == ':';
-    }
-    if (deepest > DEPTH_MAX)
-        return bit_fail(BIT_ELIMIT, "safetensors header: nested %d deep, %d at most", deepest, DEPTH_MAX);
-    if (tokens > TOKENS_MAX)
-        return bit_fail(BIT_ELIMIT, "safetensors header: more than %d tensors", BIT_SAFETENSORS_ENTRIES_MAX);
-    return 0;
 }
 
 static const struct dtype *find_dtype(const json_t *value)
@@ -301,26 +272,6 @@ static int read_length(const uint8_t *buf, uint64_t file_bytes, size_t *out)
     return 0;
 }
 
-static int parse_json(const char *text, size_t bytes, json_t **out)
-{
-    json_error_t why;
-    int err;
-
-    if (bytes == 0 || text[0] != '{')
-        return bit_fail(BIT_ECORRUPT, "safetensors header does not begin with '{'");
-    err = bound_json(text, bytes);
-    if (err < 0)
-        return err;
-    errno = 0;
-    *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
-    /* jansson takes a failed allocation for a wrong token; it is no damage of the file's. */
-    if (*out == NULL && errno == ENOMEM)
-        return bit_fail(-ENOMEM, "safetensors header of %zu bytes", bytes);
-    if (*out == NULL)
-        return bit_fail(BIT_ECORRUPT, "safetensors header at byte %d: %s", LENGTH_BYTES + why.position, why.text);
-    return 0;
-}
-
 int bit_safetensors_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes, struct bit_safetensors *out)
 {
     struct bit_safetensors s = {0};
@@ -335,7 +286,10 @@ int bit_safetensors_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes,
         return err;
     if (bytes - LENGTH_BYTES < length)
         return bit_fail(-EINVAL, "safetensors header of %zu bytes, %zu given", length, bytes - LENGTH_BYTES);
-    err = parse_json((const char *)buf + LENGTH_BYTES, length, &root);
+    if (length == 0 || buf[LENGTH_BYTES] != '{')
+        return bit_fail(BIT_ECORRUPT, "safetensors header does not begin with '{'");
+    err = bit_json_bound_parse((const char *)buf + LENGTH_BYTES, length, "safetensors header", DEPTH_MAX, TOKENS_MAX,
+                               LENGTH_BYTES, &root);
     if (err < 0)
         return err;
     s.data_offset = LENGTH_BYTES + length;
