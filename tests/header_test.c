@@ -80,7 +80,7 @@ static const struct folder {
     {"ctl/data", {"ctl/data", "ctl/tokenize/tokenizer.h", ASK, PROTO}, {NULL}},
     {"ctl/tokenize", {"ctl/tokenize", "proto/data/request_file.h", "proto/data/request_cut.h", BASE}, {NULL}},
     {"ctl/export", {"ctl/export", "ctl/tokenize/tokenizer.h", TERNARISE, SHOW, PROTO}, {NULL}},
-    {"ctl/client", {ASK, "proto/wire"}, {NULL}},
+    {"ctl/client", {ASK, "proto/ckpt/weight_index.h", "proto/wire"}, {NULL}},
     {"ctl/cli", {CLI}, {NULL}},
     {"ctl/show", {SHOW}, {NULL}},
 };

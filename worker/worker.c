@@ -138,13 +138,6 @@ static int choose(struct bit_worker *w)
     return 0;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat s;
-
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
-
 static int initialise(struct bit_worker *w)
 {
     const struct bit_shard *shard = &w->shard;
@@ -160,18 +153,28 @@ static int initialise(struct bit_worker *w)
     return err;
 }
 
-/* From the very file that bitd looked at; a welcome that does not say which leaves it to what is there. */
+/* What bitd looked at; a welcome that does not say it leaves it to what is there. */
+static int find_origin(const Bit__InitFacts *init, const char *from, struct bit_origin *out)
+{
+    if (init != NULL)
+        return bit_origin_take(init, out);
+    bit_format(out->path, sizeof out->path, "%s", from);
+    return bit_origin_find(out);
+}
+
+/* From the very files that bitd looked at. */
 static int load_origin(struct bit_worker *w, const char *from)
 {
     const Bit__InitFacts *init = w->welcome->init;
-    int err;
+    struct bit_origin *origin = calloc(1, sizeof *origin);
+    int err = origin == NULL ? bit_fail(-ENOMEM, "model.init_from") : find_origin(init, from, origin);
 
-    if (init != NULL)
-        from = init->path;
-    if (init != NULL ? init->folder : is_folder(from))
-        err = bit_ckpt_restore_weights(w, from, init);
-    else
-        err = bit_ckpt_import(w, from, init != NULL && init->n_file > 0 ? init->file[0] : NULL);
+    err = bit_comm_agree(w->comm, err);
+    if (err >= 0 && origin->kind == BIT_ORIGIN_CHECKPOINT)
+        err = bit_ckpt_restore_weights(w, origin->path, init);
+    else if (err >= 0)
+        err = bit_ckpt_import(w, origin, init);
+    free(origin);
     /* Launched again it would be the same. */
     return err == BIT_ECORRUPT ? bit_fail_within(BIT_EDATA, "model.init_from") : err;
 }

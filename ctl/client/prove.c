@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/ckpt/weight_index.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
@@ -21,6 +23,36 @@ static int open_path(const char *directory, const char *path)
     if (folder >= 0)
         close(folder);
     return err;
+}
+
+/* File `shard` of those that the index at `path` names. */
+static int open_shard(const char *directory, const char *path, int shard)
+{
+    struct bit_weight_index *index = calloc(1, sizeof *index);
+    char file[BIT_PATH_MAX + BIT_WEIGHT_FILE_NAME_MAX];
+    struct stat st;
+    int fd = index == NULL ? -ENOMEM : open_path(directory, path);
+
+    if (fd < 0) {
+        free(index);
+        return fd;
+    }
+    int err = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? -ENOENT : bit_weight_index_read(fd, path, &st, index);
+    close(fd);
+    if (err >= 0 && (size_t)shard < index->count) {
+        const int folder = (int)(strrchr(path, '/') - path);
+        snprintf(file, sizeof file, "%.*s/%s", folder, path, index->name[shard]);
+        fd = open_path(directory, file);
+    } else {
+        fd = -ENOENT; /* what is wrong with an index says bitd, to which it is shown */
+    }
+    free(index);
+    return fd;
+}
+
+static int open_shown(const Bit__SubmitRequest *submitted, const char *path, int shard)
+{
+    return shard < 0 ? open_path(submitted->directory, path) : open_shard(submitted->directory, path, shard);
 }
 
 /* The descriptors go with the frame's first bytes; what did not fit follows without them. */
@@ -67,8 +99,9 @@ int bit_prove(struct bit_connection *c, const Bit__SubmitRequest *submitted, con
         return bit_fail(BIT_EMESSAGE, "bitd asks for %u files at once", asked->count);
     for (size_t i = 0; i < asked->count && err == 0; i++) {
         char path[BIT_PATH_MAX + 32];
-        bool ours = bit_spec_shown_path(submitted->spec, (size_t)asked->first + i, path, sizeof path);
-        int fd = ours ? open_path(submitted->directory, path) : 0;
+        int shard;
+        bool ours = bit_spec_shown_path(submitted->spec, (size_t)asked->first + i, path, sizeof path, &shard);
+        int fd = ours ? open_shown(submitted, path, shard) : 0;
         if (!ours)
             err = bit_fail(BIT_EMESSAGE, "bitd asks for a file that is not of the specification");
         else if (fd < 0)

@@ -20,6 +20,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
+#include "proto/spec/model_from.h"
 #include "proto/spec/spec.h"
 #include "proto/spec/spec_more_problems.h"
 #include "proto/spec/spec_slurm.h"
@@ -251,10 +252,12 @@ static int load(struct bit_spec_file *f)
         err = err < 0 ? err : of_set;
     }
     if (err >= 0)
+        err = bit_model_from(f->spec, f->directory, &f->problems);
+    if (err >= 0)
         err = set_name(f->spec, f->name, f->path);
     if (err >= 0)
         err = check(f);
-    if (err == BIT_ESPEC)
+    if (err < 0 && f->problems.count > 0)
         look_all_the_same(f);
     return err;
 }

@@ -17,7 +17,7 @@ static char *beginning_of(const struct bit_runner *r, struct bit_init_from *kept
     const bool known = path != NULL && bit_init_from_load(path, kept) == 0;
 
     free(path);
-    return strdup(known ? kept->path : r->run.spec->model->init_from);
+    return strdup(known ? kept->origin.path : r->run.spec->model->init_from);
 }
 
 int bit_depends_init(struct bit_depends *d, const struct bit_runs *runs)

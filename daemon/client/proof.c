@@ -115,7 +115,9 @@ static bool must_be_there(const struct bit_proof *p, size_t i)
 
 static const char *path_of(const struct bit_proof *p, size_t i, char path[PATH_BYTES])
 {
-    if (!bit_spec_shown_path(p->spec, i, path, PATH_BYTES))
+    int shard;
+
+    if (!bit_spec_shown_path(p->spec, i, path, PATH_BYTES, &shard))
         snprintf(path, PATH_BYTES, "a path that is too long");
     return path;
 }
@@ -246,11 +248,16 @@ static int take_frame(struct bit_proof *p, const struct bit_frame *frame)
 
 /* ---- asking */
 
-/* Files of one folder share their sidecar, and it is asked for once. */
+/* Files of one folder share their sidecar, and it is asked for once. Of a file or a checkpoint of ours nothing else is
+ * begun from. */
 static bool is_wanted(const struct bit_proof *p, size_t i)
 {
     const char *from = p->spec->model->init_from;
+    const struct bit_file_id *init = &p->files[2 * p->tokens];
 
+    if (i >= 2 * p->tokens + BIT_SPEC_INIT_INDEX &&
+        (init[BIT_SPEC_INIT_SELF].inode != 0 || init[BIT_SPEC_INIT_MANIFEST].inode != 0))
+        return false;
     if (i >= 2 * p->tokens)
         return from != NULL && from[0] != '\0';
     return i <= p->tokens ||
@@ -262,7 +269,10 @@ static void find_batch(struct bit_proof *p)
 {
     while (p->at < p->count && !is_wanted(p, p->at))
         p->at++;
-    const size_t end = p->at < p->tokens ? p->tokens : p->at < 2 * p->tokens ? 2 * p->tokens : p->count;
+    const size_t kinds[] = {p->tokens, 2 * p->tokens, 2 * p->tokens + BIT_SPEC_INIT_INDEX, p->count};
+    size_t end = 0;
+    for (size_t i = 0; i < BIT_COUNT(kinds) && end <= p->at; i++)
+        end = kinds[i];
     for (p->batch = 0; p->at + p->batch < end && p->batch < BIT_PROVE_BATCH && is_wanted(p, p->at + p->batch);)
         p->batch++;
 }

@@ -66,7 +66,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
     const struct bit_config *config = job->runner->env->config;
     char *folder = bit_runner_path(job->runner, "checkpoints"), *restore = NULL;
     Bit__Welcome m = BIT__WELCOME__INIT;
-    Bit__InitFile *files[BIT_INIT_FROM_FILES];
+    struct bit_init_lists lists;
     Bit__InitFacts init;
     struct bit_init_from *origin = malloc(sizeof *origin);
     bool begins = false;
@@ -77,7 +77,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
     if (err == 0 && !training)
         err = origin == NULL ? bit_fail(-ENOMEM, "a welcome") : find_origin(job->runner, origin, &begins);
     if (err == 0 && begins)
-        bit_init_from_tell(origin, files, &init);
+        bit_init_from_tell(origin, &lists, &init);
     m.init = begins ? &init : NULL;
     m.protocol = BIT_PROTOCOL_VERSION;
     m.epoch = run->launch.epoch;

@@ -11,28 +11,33 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-#define FACTS_BYTES_MAX (BIT_PATH_MAX + 256)
+#define FACTS_BYTES_MAX (BIT_PATH_MAX + 256 + BIT_WEIGHT_FILES_MAX * (BIT_WEIGHT_FILE_NAME_MAX + 64))
 
 /* ---- kept */
 
-void bit_init_from_tell(struct bit_init_from *o, Bit__InitFile *list[BIT_INIT_FROM_FILES], Bit__InitFacts *out)
+void bit_init_from_tell(struct bit_init_from *o, struct bit_init_lists *lists, Bit__InitFacts *out)
 {
+    const struct bit_origin *origin = &o->origin;
+
     bit__init_facts__init(out);
-    out->path = o->path;
-    out->folder = o->folder;
-    out->n_file = o->count;
-    out->file = list;
-    for (size_t i = 0; i < o->count; i++)
-        list[i] = &o->file[i];
+    out->path = o->origin.path;
+    out->folder = origin->kind != BIT_ORIGIN_FILE;
+    out->n_file = origin->count;
+    out->file = lists->file;
+    out->n_name = origin->kind == BIT_ORIGIN_FOLDER ? origin->count : 0; /* a checkpoint's are known */
+    out->name = lists->name;
+    for (size_t i = 0; i < origin->count; i++) {
+        lists->file[i] = &o->file[i];
+        lists->name[i] = o->origin.name[i];
+    }
 }
 
-int bit_init_from_keep(const struct bit_init_from *o, const char *path)
+int bit_init_from_keep(struct bit_init_from *o, const char *path)
 {
-    struct bit_init_from copy = *o;
-    Bit__InitFile *list[BIT_INIT_FROM_FILES];
+    struct bit_init_lists lists;
     Bit__InitFacts facts;
 
-    bit_init_from_tell(&copy, list, &facts);
+    bit_init_from_tell(o, &lists, &facts);
     uint8_t *buf = malloc(bit__init_facts__get_packed_size(&facts) + 1);
     if (buf == NULL)
         return bit_fail(-ENOMEM, "%s", path);
@@ -43,15 +48,12 @@ int bit_init_from_keep(const struct bit_init_from *o, const char *path)
 
 static int take(const Bit__InitFacts *facts, const char *path, struct bit_init_from *out)
 {
-    size_t count = facts->folder ? BIT_INIT_FROM_FILES : 1;
+    memset(out, 0, sizeof *out);
+    int err = bit_origin_take(facts, &out->origin);
 
-    if (strlen(facts->path) >= sizeof out->path || facts->n_file != count)
-        return bit_fail(BIT_ECORRUPT, "%s: %zu files, and %zu are expected", path, facts->n_file, count);
-    *out = (struct bit_init_from){.folder = facts->folder, .count = count};
-    snprintf(out->path, sizeof out->path, "%s", facts->path);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; err >= 0 && i < out->origin.count; i++)
         out->file[i] = *facts->file[i];
-    return 0;
+    return err < 0 ? bit_fail_within(err, "%s", path) : 0;
 }
 
 int bit_init_from_load(const char *path, struct bit_init_from *out)
@@ -74,8 +76,8 @@ static int check_file(const struct bit_init_from *o, size_t i)
 {
     char path[BIT_PATH_MAX];
     struct stat st;
-    int err = bit_init_look_path(o, i, path);
-    int fd = err < 0 ? err : bit_regular_file_open(path, false, &st);
+    int err = bit_origin_path(&o->origin, i, path);
+    int fd = err < 0 ? err : bit_regular_file_open(path, o->origin.kind == BIT_ORIGIN_FOLDER, &st);
 
     if (fd < 0)
         return fd;
@@ -90,7 +92,7 @@ static int check_kept(const struct bit_init_from *o)
 {
     int err = 0;
 
-    for (size_t i = 0; i < o->count && err == 0; i++)
+    for (size_t i = 0; i < o->origin.count && err == 0; i++)
         err = check_file(o, i);
     return err;
 }

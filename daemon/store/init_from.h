@@ -13,7 +13,7 @@
 #include "proto/dryrun/init_look.h"
 
 /** Keep it at `path`. Errors: -errno. */
-int bit_init_from_keep(const struct bit_init_from *o, const char *path);
+int bit_init_from_keep(struct bit_init_from *o, const char *path);
 /** Read it back. Errors: -ENOENT; BIT_ECORRUPT; -errno. */
 int bit_init_from_load(const char *path, struct bit_init_from *out);
 /**
@@ -21,7 +21,12 @@ int bit_init_from_load(const char *path, struct bit_init_from *out);
  * Errors      BIT_EDATA with what differs
  */
 int bit_init_from_check(const Bit__ModelSpec *model, const char *path, bool own);
-/** As a welcome has it; borrows from o, and list (BIT_INIT_FROM_FILES) is filled for it. */
-void bit_init_from_tell(struct bit_init_from *o, Bit__InitFile *list[BIT_INIT_FROM_FILES], Bit__InitFacts *out);
+/* What a message's lists point to. */
+struct bit_init_lists {
+    Bit__InitFile *file[BIT_WEIGHT_FILES_MAX];
+    char *name[BIT_WEIGHT_FILES_MAX];
+};
+/** As a welcome has it; borrows from o, and from lists, which are filled for it. */
+void bit_init_from_tell(struct bit_init_from *o, struct bit_init_lists *lists, Bit__InitFacts *out);
 
 #endif

@@ -47,7 +47,7 @@ int bit_dry_reply_make(struct bit_dry_reply *out, Bit__RunSpec *spec, const stru
     out->m.n_point = out->points.count;
     fill_memory(out, spec, facts->plan);
     for (int i = 0; facts->notes != NULL && i < bit_problems_kept(facts->notes); i++)
-        bit_warnings_add(&out->warnings, "model.init_from", "%s", facts->notes->item[i].text);
+        bit_warnings_add(&out->warnings, facts->notes->item[i].field, "%s", facts->notes->item[i].text);
     const struct bit_warnings_facts known = {
         .state = facts->state,
         .epochs = out->m.epochs,

@@ -11,7 +11,7 @@
 /* What was found out of a specification. */
 struct bit_dry_facts {
     const struct bit_token_look *tokens;
-    const struct bit_problems *notes; /* of model.init_from: no problems; or NULL */
+    const struct bit_problems *notes; /* of what the model begins from: no problems; or NULL */
     const struct bit_plan_answer *plan;
     const char *state; /* bitd's folder, where checkpoints go */
 };

@@ -9,36 +9,30 @@
 
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
+#include "proto/ckpt/init_file.h"
+#include "proto/ckpt/weight_files.h"
 #include "proto/dryrun/init_tensors.h"
 #include "proto/err.h"
+#include "proto/spec/model_config.h"
+#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 
 #define FIELD "model.init_from"
-
-static const char *const within[BIT_INIT_FROM_FILES] = {BIT_CHECKPOINT_MANIFEST, "model.safetensors"};
-
-int bit_init_look_path(const struct bit_init_from *o, size_t i, char out[BIT_PATH_MAX])
-{
-    int n = o->folder ? snprintf(out, BIT_PATH_MAX, "%s/%s", o->path, within[i])
-                      : snprintf(out, BIT_PATH_MAX, "%s", o->path);
-
-    return n < BIT_PATH_MAX ? 0 : bit_fail(-ENAMETOOLONG, "'%s'", o->path);
-}
 
 static int find(const char *from, struct bit_init_from *out)
 {
     struct stat st;
     char *real = realpath(from, NULL);
 
-    if (real == NULL || stat(real, &st) < 0 || strlen(real) >= sizeof out->path) {
-        int err = bit_fail(real != NULL && strlen(real) >= sizeof out->path ? -ENAMETOOLONG : -errno, "%s: %s", from,
-                           strerror(errno));
+    if (real == NULL || stat(real, &st) < 0 || strlen(real) >= sizeof out->origin.path) {
+        int err = bit_fail(real != NULL && strlen(real) >= sizeof out->origin.path ? -ENAMETOOLONG : -errno, "%s: %s",
+                           from, strerror(errno));
         free(real);
         return err;
     }
-    *out = (struct bit_init_from){.folder = S_ISDIR(st.st_mode)};
-    out->count = out->folder ? BIT_INIT_FROM_FILES : 1;
-    memcpy(out->path, real, strlen(real) + 1);
+    memset(out, 0, sizeof *out);
+    bit_origin_set(&out->origin, S_ISDIR(st.st_mode) ? BIT_ORIGIN_FOLDER : BIT_ORIGIN_FILE);
+    memcpy(out->origin.path, real, strlen(real) + 1);
     free(real);
     return 0;
 }
@@ -51,8 +45,8 @@ static void find_run(struct bit_init_from *o, const char *runs)
     char *real = realpath(runs, NULL);
     size_t bytes = real != NULL ? strlen(real) : 0;
 
-    if (bytes > 0 && strncmp(o->path, real, bytes) == 0 && o->path[bytes] == '/') {
-        const char *id = o->path + bytes + 1;
+    if (bytes > 0 && strncmp(o->origin.path, real, bytes) == 0 && o->origin.path[bytes] == '/') {
+        const char *id = o->origin.path + bytes + 1;
         size_t length = strcspn(id, "/");
         if (id[length] == '/' && length < sizeof o->run)
             memcpy(o->run, id, length); /* o is zeroed */
@@ -60,38 +54,46 @@ static void find_run(struct bit_init_from *o, const char *runs)
     free(real);
 }
 
-/* Which of the submitter's files are meant: init_from itself, or the two in it. */
-static const struct bit_file_id *choose(const struct bit_init_from *o, const struct bit_file_id *shown)
-{
-    return o->folder ? shown + 1 : shown;
-}
-
-static bool are_shown(const struct bit_init_from *o, const struct bit_file_id *shown)
-{
-    for (size_t i = 0; i < o->count; i++)
-        if (choose(o, shown)[i].inode == 0)
-            return false;
-    return true;
-}
-
-/* ---- the files */
-
-static void note(const struct stat *st, Bit__InitFile *out)
-{
-    bit__init_file__init(out);
-    out->device = st->st_dev;
-    out->inode = st->st_ino;
-    out->bytes = (uint64_t)st->st_size;
-    out->mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
-}
-
 /* What is being looked at, and what comes of it. */
 struct look {
     struct bit_init_from *o;
-    const struct bit_file_id *shown; /* of o's files; or NULL */
+    const struct bit_file_id *shown; /* the submitter's BIT_SPEC_INIT_FILES; or NULL: all may be read */
     const Bit__ModelSpec *model;
+    struct bit_weight_files *files;
+    bool tied_by_file; /* a head beside the embedding is the same one again */
     struct bit_problems *problems, *notes;
 };
+
+/* ---- the files */
+
+/* Nothing of a file is read before it is known to be the one that may be. In a folder of somebody else's a file may be
+ * a symbolic link, as in Hugging Face's cache; a checkpoint of ours has none. */
+static int open_shown(const struct look *l, size_t which, const char *path, struct stat *st)
+{
+    int fd = bit_regular_file_open(path, l->o->origin.kind == BIT_ORIGIN_FOLDER, st);
+
+    if (fd < 0 || l->shown == NULL || bit_file_id_is(&l->shown[which], st))
+        return fd;
+    close(fd);
+    return bit_fail(BIT_EAUTH, "'%s' is another file for this bitd than for who submitted it", path);
+}
+
+/* Which of the files that are shown is file i of what is begun from. */
+static size_t shown_as(const struct bit_origin *o, size_t i)
+{
+    if (o->kind == BIT_ORIGIN_FILE)
+        return BIT_SPEC_INIT_SELF;
+    if (o->kind == BIT_ORIGIN_CHECKPOINT)
+        return i == BIT_ORIGIN_MANIFEST ? BIT_SPEC_INIT_MANIFEST : BIT_SPEC_INIT_MODEL;
+    return strcmp(o->name[i], "model.safetensors") == 0 ? BIT_SPEC_INIT_MODEL : BIT_SPEC_INIT_SHARDS + i;
+}
+
+static int path_in(const struct bit_origin *o, const char *name, char out[BIT_PATH_MAX])
+{
+    int n = snprintf(out, BIT_PATH_MAX, "%s/%s", o->path, name);
+
+    return n < BIT_PATH_MAX ? 0 : bit_fail(-ENAMETOOLONG, "'%s'", o->path);
+}
 
 static int check_manifest(int fd, const char *path)
 {
@@ -102,99 +104,164 @@ static int check_manifest(int fd, const char *path)
     return err;
 }
 
-/* Nothing of an open file is read before it is known to be the one that may be. */
-static int look_into(struct look *l, size_t i, int fd, const char *path, const struct stat *st)
+/* fd is closed, or becomes the files'. */
+static int look_into(struct look *l, size_t i, int fd, const char *path)
 {
-    if (l->shown != NULL && !bit_file_id_is(&l->shown[i], st))
-        return bit_fail(BIT_EAUTH, "'%s' is another file for this bitd than for who submitted it", path);
-    note(st, &l->o->file[i]);
-    if (l->o->folder && i == 0)
-        return check_manifest(fd, path);
-    return bit_init_tensors_check(fd, path, l->model, l->problems, l->notes);
-}
-
-/* A folder that was given and is no checkpoint of ours. */
-static int explain_missing(const struct bit_init_from *o, size_t i)
-{
-    char index[BIT_PATH_MAX + 32];
-
-    snprintf(index, sizeof index, "%s/model.safetensors.index.json", o->path);
-    if (i > 0 && access(index, F_OK) == 0)
-        return bit_fail(BIT_EDATA, "the weights in '%s' lie in several files, which is not taken: join them", o->path);
-    if (i > 0)
-        return bit_fail(BIT_EDATA, "'%s' has no model.safetensors", o->path);
-    return bit_fail(BIT_EDATA,
-                    "'%s' has no " BIT_CHECKPOINT_MANIFEST
-                    ", so it is no checkpoint of bitd's; of another folder, name "
-                    "the safetensors file in it",
-                    o->path);
+    if (l->o->origin.kind != BIT_ORIGIN_CHECKPOINT || i != BIT_ORIGIN_MANIFEST)
+        return bit_weight_files_add(l->files, fd, path);
+    int err = check_manifest(fd, path);
+    close(fd);
+    return err;
 }
 
 static int look_at(struct look *l, size_t i)
 {
     char path[BIT_PATH_MAX];
     struct stat st;
-    int err = bit_init_look_path(l->o, i, path);
-    int fd = err < 0 ? err : bit_regular_file_open(path, false, &st);
+    int err = bit_origin_path(&l->o->origin, i, path);
+    int fd = err < 0 ? err : open_shown(l, shown_as(&l->o->origin, i), path, &st);
 
-    if (fd == -ENOENT && l->o->folder && l->shown == NULL)
-        return explain_missing(l->o, i);
     if (fd < 0)
         return fd;
-    err = look_into(l, i, fd, path, &st);
-    close(fd);
-    return err;
+    bit_init_file_note(&st, &l->o->file[i]);
+    return look_into(l, i, fd, path);
 }
 
-/* The first error stays, but nothing is told after one of rights. What has become problems is not told twice. */
+/* The config.json beside the weights of somebody else's, if it is there. */
+static int look_at_config(struct look *l)
+{
+    struct bit_model_config config;
+    char path[BIT_PATH_MAX];
+    struct stat st;
+
+    if (l->o->origin.kind != BIT_ORIGIN_FOLDER || path_in(&l->o->origin, BIT_MODEL_CONFIG, path) < 0 ||
+        (l->shown != NULL && l->shown[BIT_SPEC_INIT_CONFIG].inode == 0))
+        return 0;
+    int fd = open_shown(l, BIT_SPEC_INIT_CONFIG, path, &st);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    int err = bit_model_config_read(fd, path, &st, FIELD, &config, l->problems);
+    close(fd);
+    if (err < 0)
+        return err;
+    bit_model_config_compare(&config, path, l->model, l->notes);
+    l->tied_by_file = config.says.tied;
+    return 0;
+}
+
+/* Where a file of theirs could not be read, it is told, and not each tensor that may be in it. */
+static int look_at_tensors(struct look *l)
+{
+    if (l->files->count + (l->o->origin.kind == BIT_ORIGIN_CHECKPOINT) < l->o->origin.count)
+        return 0;
+    int err = bit_weight_files_settle(l->files);
+    return err < 0 ? err : bit_init_tensors_check(l->files, l->model, l->tied_by_file, l->problems, l->notes);
+}
+
+/* The first error stays. What has become problems is not told twice. */
+static int add_up(struct look *l, int first, int known, int err)
+{
+    if (err == BIT_ELIMIT) /* a file that is none has any number where a length would be */
+        err = BIT_ECORRUPT;
+    if (err == -ENOENT)
+        err = BIT_EDATA;
+    if (err < 0 && l->problems->count == known)
+        bit_problems_add(l->problems, FIELD, 0, 0, "%s", bit_fail_text());
+    return first < 0 ? first : err;
+}
+
+static bool is_last(int err)
+{
+    return err == BIT_EAUTH || err == -ENOMEM;
+}
+
+/* All of it, but nothing is told after an error of rights. */
 static int look_at_all(struct look *l)
 {
+    static int (*const then[])(struct look *) = {look_at_config, look_at_tensors};
+    const size_t files = l->o->origin.count;
     int first = 0;
 
-    for (size_t i = 0; i < l->o->count; i++) {
+    for (size_t i = 0; i < files + BIT_COUNT(then); i++) {
         const int known = l->problems->count;
-        int err = look_at(l, i);
-        if (err == BIT_EAUTH || err == -ENOMEM)
+        int err = i < files ? look_at(l, i) : then[i - files](l);
+        if (is_last(err))
             return err;
-        if (err == BIT_ELIMIT) /* a file that is none has any number where a length would be */
-            err = BIT_ECORRUPT;
-        if (err < 0 && l->problems->count == known)
-            bit_problems_add(l->problems, FIELD, 0, 0, "%s", bit_fail_text());
-        first = first < 0 ? first : err;
+        first = add_up(l, first, known, err);
     }
     return first;
 }
 
-/* Which of the submitter's files it must be, and whose run's. */
-static int check_right(const Bit__ModelSpec *model, const struct bit_file_id *shown, const char *runs,
-                       struct bit_init_from *o, const struct bit_file_id **these)
+/* ---- what it is */
+
+static int read_shown_index(struct look *l)
 {
-    *these = NULL;
-    if (shown == NULL)
+    struct bit_weight_index *index = malloc(sizeof *index);
+    char path[BIT_PATH_MAX];
+    struct stat st;
+    int err = index == NULL ? bit_fail(-ENOMEM, FIELD) : path_in(&l->o->origin, BIT_WEIGHT_INDEX, path);
+    int fd = err < 0 ? err : open_shown(l, BIT_SPEC_INIT_INDEX, path, &st);
+
+    if (fd >= 0) {
+        err = bit_weight_index_read(fd, path, &st, index);
+        close(fd);
+    }
+    if (fd >= 0 && err >= 0)
+        bit_origin_set_files(&l->o->origin, index);
+    free(index);
+    return fd < 0 ? fd : err;
+}
+
+/* By what the submitter has there. */
+static int find_shown(struct look *l, const char *runs)
+{
+    struct bit_origin *o = &l->o->origin;
+    const struct bit_file_id *shown = l->shown;
+    const bool folder = o->kind == BIT_ORIGIN_FOLDER, model = shown[BIT_SPEC_INIT_MODEL].inode != 0;
+
+    if (!folder && shown[BIT_SPEC_INIT_SELF].inode != 0)
         return 0;
-    if (are_shown(o, shown))
-        *these = choose(o, shown);
-    else
-        find_run(o, runs);
-    if (*these != NULL || o->run[0] != '\0')
+    if (folder && model && shown[BIT_SPEC_INIT_MANIFEST].inode != 0) {
+        bit_origin_set(o, BIT_ORIGIN_CHECKPOINT);
         return 0;
-    return bit_fail(BIT_EAUTH, FIELD ": %s: you did not show that you may read it, and it is no checkpoint below %s",
-                    model->init_from, runs);
+    }
+    if (folder && shown[BIT_SPEC_INIT_MANIFEST].inode == 0 && (model || shown[BIT_SPEC_INIT_INDEX].inode != 0))
+        return model ? 0 : read_shown_index(l);
+    find_run(l->o, runs);
+    if (l->o->run[0] == '\0')
+        return bit_fail(BIT_EAUTH, "%s: you did not show that you may read it, and it is no checkpoint below %s",
+                        l->model->init_from, runs);
+    l->shown = NULL;
+    if (folder)
+        bit_origin_set(o, BIT_ORIGIN_CHECKPOINT);
+    return 0;
+}
+
+static int look(struct look *l, const char *runs)
+{
+    const int known = l->problems->count;
+    int err = l->shown != NULL ? find_shown(l, runs) : bit_origin_find(&l->o->origin);
+
+    if (is_last(err))
+        return err;
+    return err < 0 ? add_up(l, 0, known, err) : look_at_all(l);
 }
 
 int bit_init_look(const Bit__ModelSpec *model, const struct bit_file_id *shown, const char *runs,
                   struct bit_problems *problems, struct bit_problems *notes, struct bit_init_from *out)
 {
-    struct look l = {.o = out, .model = model, .problems = problems, .notes = notes};
+    struct look l = {.o = out, .model = model, .shown = shown, .problems = problems, .notes = notes};
     int err = find(model->init_from, out);
 
     if (err < 0) {
         bit_problems_add(problems, FIELD, 0, 0, "%s", bit_fail_text());
         return bit_fail_within(err == -ENOENT ? BIT_EDATA : err, FIELD);
     }
-    err = check_right(model, shown, runs, out, &l.shown);
-    if (err < 0)
-        return err;
-    err = look_at_all(&l);
+    l.files = calloc(1, sizeof *l.files);
+    if (l.files == NULL)
+        return bit_fail(-ENOMEM, FIELD);
+    err = look(&l, runs);
+    bit_weight_files_finish(l.files);
+    free(l.files);
     return err < 0 ? bit_fail_within(err, FIELD) : 0;
 }

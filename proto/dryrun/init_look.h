@@ -12,30 +12,26 @@
 #include <stddef.h>
 
 #include "proto/bit.pb-c.h"
+#include "proto/ckpt/origin.h"
 #include "proto/limits.h"
 #include "proto/regular_file.h"
 #include "proto/text/problems.h"
 
-#define BIT_INIT_FROM_FILES 2
-
 struct bit_init_from {
-    char path[BIT_PATH_MAX]; /* real */
-    bool folder;
-    size_t count;
-    Bit__InitFile file[BIT_INIT_FROM_FILES]; /* the file; or MANIFEST and model.safetensors */
-    char run[BIT_RUN_ID_MAX];                /* whose checkpoint it is, where only that lets it be read; else empty */
+    struct bit_origin origin;                 /* its path is real */
+    Bit__InitFile file[BIT_WEIGHT_FILES_MAX]; /* origin.count of them */
+    char run[BIT_RUN_ID_MAX];                 /* whose checkpoint it is, where only that lets it be read; else empty */
 };
 
 /**
  * Look at what a normalised model's init_from names, and into its headers: whatever is wrong is a problem, all of it at
- * once; notes are as bit_init_tensors_check has them. Blocking. With `shown` (BIT_SPEC_INIT_FILES, of a submitter who
- * is not bitd's user) it must be those files; or be below runs, a folder's path, and then *out says which run's.
+ * once; notes are as bit_init_tensors_check and bit_model_config_compare have them. Blocking. With `shown`
+ * (BIT_SPEC_INIT_FILES, of a submitter who is not bitd's user) it must be those files; or be below runs, a folder's
+ * path, and then *out says which run's.
  * Errors      BIT_EAUTH, with nothing of what is in a file, and no problem; BIT_EDATA for what is missing or no regular
  * file; BIT_ESPEC, BIT_ECORRUPT for one of another model or none at all; -errno
  */
 int bit_init_look(const Bit__ModelSpec *model, const struct bit_file_id *shown, const char *runs,
                   struct bit_problems *problems, struct bit_problems *notes, struct bit_init_from *out);
-/** Where file i of *o lies. Errors: -ENAMETOOLONG. */
-int bit_init_look_path(const struct bit_init_from *o, size_t i, char out[BIT_PATH_MAX]);
 
 #endif

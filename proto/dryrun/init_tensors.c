@@ -1,68 +1,31 @@
 #include "proto/dryrun/init_tensors.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/check.h"
-#include "proto/ckpt/init_file.h"
-#include "proto/ckpt/safetensors.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/format.h"
 
 #define FIELD "model.init_from"
 
-/* ---- whose names */
-
-static const struct {
-    const char *lead, *whose, *why;
-} forms[] = {
-    {"model.transformer.", "allenai's class for Hugging Face (model.transformer.*)",
-     "they are the model's own with \"model.\" before them, which is not taken off yet"},
-    {"model.layers.", "Hugging Face (model.layers.*)",
-     "q, k and v, and gate and up, are tensors of their own there, and one here (att_proj, ff_proj); that is not "
-     "converted yet"},
+/* A tensor that the files should have. */
+struct wanted {
+    const struct bit_tensor *tensor;
+    struct bit_tensor_part part;
+    const struct bit_safetensors_entry *found; /* NULL where there is none */
+    bool said;
 };
 
-static bool begins_with(const char *name, const char *lead)
-{
-    return strncmp(name, lead, strlen(lead)) == 0;
-}
-
-/* True, with a problem, if the names are of a form that is known and not ours. */
-static bool is_foreign(const struct bit_safetensors *file, const char *path, struct bit_problems *problems)
-{
-    for (size_t f = 0; f < BIT_COUNT(forms); f++)
-        for (size_t i = 0; i < file->count; i++)
-            if (begins_with(file->entries[i].name, forms[f].lead)) {
-                bit_problems_add(problems, FIELD, 0, 0, "'%s' has the names of %s, as '%s': %s", path, forms[f].whose,
-                                 file->entries[i].name, forms[f].why);
-                return true;
-            }
-    return false;
-}
-
-/* ---- what is said once of several blocks */
-
-/* "transformer.blocks.12.att_proj.weight": what stands before the number, and after it. */
-static const char *after_block(const char *name)
-{
-    static const char lead[] = "transformer.blocks.";
-
-    if (!begins_with(name, lead))
-        return NULL;
-    const char *number = name + sizeof lead - 1, *rest = number + strspn(number, "0123456789");
-    return rest > number && *rest == '.' ? rest : NULL;
-}
-
-static bool is_same_place(const char *a, const char *b)
-{
-    const char *in_a = after_block(a), *in_b = after_block(b);
-
-    return in_a != NULL && in_b != NULL && strcmp(in_a, in_b) == 0;
-}
+struct comparison {
+    const struct bit_weight_files *files;
+    bool one_head; /* the embedding is the head, and a tensor of another one is none that may be left out */
+    struct wanted *wanted;
+    size_t count;
+    bool *said; /* of files->weight: it is wanted, or was told of */
+};
 
 /* ---- the model's tensors */
 
@@ -74,31 +37,27 @@ static bool differ_alike(const struct bit_safetensors_entry *a, const struct bit
            strcmp(a->dtype, b->dtype) == 0;
 }
 
-struct comparison {
-    const char *path;
-    const struct bit_tensor *tensors;
-    const struct bit_safetensors_entry **found; /* (count), NULL where there is none */
-    bool *said;                                 /* (count) */
-    int count;
-};
-
 /* Marks those of other blocks that are wrong in the same way; how many. */
-static int mark_alike(struct comparison *c, int first)
+static int mark_alike(struct comparison *c, size_t first)
 {
+    const struct wanted *a = &c->wanted[first];
     int more = 0;
 
-    for (int i = first + 1; i < c->count; i++)
-        if (is_same_place(c->tensors[first].name, c->tensors[i].name) && differ_alike(c->found[first], c->found[i])) {
-            c->said[i] = true;
+    for (size_t i = first + 1; i < c->count; i++) {
+        struct wanted *b = &c->wanted[i];
+        if (bit_tensor_names_alike(a->part.name, b->part.name) && differ_alike(a->found, b->found)) {
+            b->said = true;
             more++;
         }
+    }
     return more;
 }
 
 static void compare(struct comparison *c, struct bit_problems *problems)
 {
-    for (int i = 0; i < c->count; i++) {
-        if (c->said[i] || bit_init_file_check_entry(c->path, &c->tensors[i], c->found[i]) >= 0)
+    for (size_t i = 0; i < c->count; i++) {
+        const struct wanted *w = &c->wanted[i];
+        if (w->said || bit_weight_files_check(c->files, w->tensor, &w->part) >= 0)
             continue;
         const int more = mark_alike(c, i);
         if (more == 0)
@@ -111,62 +70,89 @@ static void compare(struct comparison *c, struct bit_problems *problems)
 
 /* ---- what is left over */
 
-static bool is_of_model(const struct comparison *c, const char *name)
+static int mark_left_alike(struct comparison *c, size_t first)
 {
-    for (int i = 0; i < c->count; i++)
-        if (strcmp(c->tensors[i].name, name) == 0)
-            return true;
-    return false;
+    const struct bit_weight *weight = c->files->weight;
+    int more = 0;
+
+    for (size_t i = first + 1; i < c->files->weight_count; i++)
+        if (!c->said[i] && bit_tensor_names_alike(weight[first].entry->name, weight[i].entry->name)) {
+            c->said[i] = true;
+            more++;
+        }
+    return more;
 }
 
-static void note_left_over(const struct comparison *c, const struct bit_safetensors *file, struct bit_problems *notes)
+static void tell_left_over(const struct comparison *c, const struct bit_weight *weight, int more,
+                           struct bit_problems *problems, struct bit_problems *notes)
 {
-    const char *first = NULL;
-    size_t left = 0;
+    const char *name = weight->entry->name, *path = weight->file->path;
+    char alike[64] = "";
 
-    for (size_t i = 0; i < file->count; i++)
-        if (!is_of_model(c, file->entries[i].name) && left++ == 0)
-            first = file->entries[i].name;
-    if (left > 0)
-        bit_problems_add(notes, FIELD, 0, 0, "the model has no use for %zu of the tensors in '%s', as '%s'", left,
-                         c->path, first);
+    if (more > 0)
+        bit_format(alike, sizeof alike, " and %d more like it", more);
+    if (c->one_head && bit_tensor_names_is_head(name))
+        bit_problems_add(problems, FIELD, 0, 0,
+                         "'%s' has '%s', a head of its own, and the model's head is its embedding: model.tied: false",
+                         path, name);
+    else if (bit_tensor_names_is_foreign(name))
+        bit_problems_add(
+            problems, FIELD, 0, 0,
+            "'%s' has '%s'%s, and OLMo's norms have no weights, and its linears no biases: it is of another "
+            "architecture",
+            path, name, alike);
+    else
+        bit_problems_add(notes, FIELD, 0, 0, "the model has no use for '%s'%s in '%s'", name, alike, path);
 }
 
-/* ---- the file */
-
-static int compare_all(struct comparison *c, const struct bit_safetensors *file, struct bit_problems *problems,
-                       struct bit_problems *notes)
+static void look_for_left_over(struct comparison *c, struct bit_problems *problems, struct bit_problems *notes)
 {
-    c->found = calloc((size_t)c->count, sizeof(struct bit_safetensors_entry *));
-    c->said = calloc((size_t)c->count, sizeof *c->said);
-    if (c->found == NULL || c->said == NULL)
-        return bit_fail(-ENOMEM, "the tensors of '%s'", c->path);
-    for (int i = 0; i < c->count; i++)
-        c->found[i] = bit_safetensors_find(file, c->tensors[i].name);
-    compare(c, problems);
-    note_left_over(c, file, notes);
+    for (size_t i = 0; i < c->files->weight_count; i++) {
+        if (c->said[i])
+            continue;
+        const int more = mark_left_alike(c, i);
+        tell_left_over(c, &c->files->weight[i], more, problems, notes);
+    }
+}
+
+/* ---- all of them */
+
+static int list_wanted(struct comparison *c, const struct bit_tensor *tensors, int count)
+{
+    c->wanted = calloc((size_t)count * BIT_NAMES_PARTS_MAX + 1, sizeof *c->wanted);
+    c->said = calloc(c->files->weight_count + 1, sizeof *c->said);
+    if (c->wanted == NULL || c->said == NULL)
+        return bit_fail(-ENOMEM, "the tensors of a model");
+    for (int t = 0; t < count; t++) {
+        struct bit_tensor_part part[BIT_NAMES_PARTS_MAX];
+        const int parts = bit_tensor_names_parts(c->files->names, &tensors[t], part);
+        for (int p = 0; p < parts; p++) {
+            const struct bit_weight *found = bit_weight_files_find(c->files, part[p].name);
+            c->wanted[c->count++] = (struct wanted){&tensors[t], part[p], found != NULL ? found->entry : NULL, false};
+            if (found != NULL)
+                c->said[found - c->files->weight] = true;
+        }
+    }
     return 0;
 }
 
-int bit_init_tensors_check(int fd, const char *path, const Bit__ModelSpec *model, struct bit_problems *problems,
-                           struct bit_problems *notes)
+int bit_init_tensors_check(const struct bit_weight_files *files, const Bit__ModelSpec *model, bool head_again,
+                           struct bit_problems *problems, struct bit_problems *notes)
 {
     const int known = problems->count;
-    struct bit_safetensors file = {0};
     struct bit_tensor *tensors = NULL;
-    struct comparison c = {.path = path};
+    struct comparison c = {.files = files, .one_head = model->tied && !head_again};
     int count = bit_checkpoint_tensors(model, &tensors);
-    int err = count < 0 ? bit_fail(count, "the tensors of a model") : bit_safetensors_read(fd, path, &file);
+    int err = count < 0 ? bit_fail(count, "the tensors of a model") : list_wanted(&c, tensors, count);
 
-    c.tensors = tensors;
-    c.count = count;
-    if (err >= 0 && !is_foreign(&file, path, problems))
-        err = compare_all(&c, &file, problems, notes);
-    free(c.found);
+    if (err >= 0) {
+        compare(&c, problems);
+        look_for_left_over(&c, problems, notes);
+    }
+    free(c.wanted);
     free(c.said);
-    bit_safetensors_finish(&file);
     free(tensors);
     if (err < 0)
         return err;
-    return problems->count > known ? bit_fail(BIT_ESPEC, "the tensors of '%s' are of another model", path) : 0;
+    return problems->count > known ? bit_fail(BIT_ESPEC, "the tensors are of another model") : 0;
 }

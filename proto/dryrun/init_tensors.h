@@ -1,18 +1,22 @@
-/* The tensors of a safetensors file against those of a model: everything that differs at once. */
+/* The tensors of safetensors files against those of a model: everything that differs at once. */
 #ifndef BIT_PROTO_INIT_TENSORS_H
 #define BIT_PROTO_INIT_TENSORS_H
 
+#include <stdbool.h>
+
 #include "proto/bit.pb-c.h"
+#include "proto/ckpt/weight_files.h"
 #include "proto/text/problems.h"
 
 /**
- * Look into the header of an open safetensors file that a normalised model is to begin from. A tensor that is missing,
- * of another shape or of a type that cannot be read is a problem of model.init_from; what differs alike in several
- * blocks is said once. A file whose names are Hugging Face's or those of allenai's class for it is told by that.
- * Tensors that the model has no use for are no problem, and come as notes.
- * Errors      BIT_ESPEC with problems; as bit_safetensors_read and -ENOMEM, without
+ * Compare the headers of the files that a normalised model is to begin from, which are settled, with its tensors. By
+ * the names that the files have, a tensor that is missing, of another shape or of a type that cannot be read is a
+ * problem of model.init_from, and so is one that would make another model of it (a norm's weight, a bias, the head of a
+ * tied model, unless head_again: the embedding once more, as config.json says); others that the model has no use for
+ * come as notes. What is alike in several blocks is said once.
+ * Errors      BIT_ESPEC with problems; -ENOMEM
  */
-int bit_init_tensors_check(int fd, const char *path, const Bit__ModelSpec *model, struct bit_problems *problems,
-                           struct bit_problems *notes);
+int bit_init_tensors_check(const struct bit_weight_files *files, const Bit__ModelSpec *model, bool head_again,
+                           struct bit_problems *problems, struct bit_problems *notes);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "proto/bit.pb-c.h"
+#include "proto/ckpt/weight_index.h"
 #include "proto/text/json.h"
 #include "proto/text/problems.h"
 #include "proto/text/text.h"
@@ -79,13 +80,23 @@ const char *bit_spec_path(const Bit__RunSpec *spec, size_t i);
 /** How many there are. */
 size_t bit_spec_paths(const Bit__RunSpec *spec);
 
-#define BIT_SPEC_INIT_FILES 3 /* model.init_from itself; of a folder, MANIFEST and model.safetensors in it */
+/* The files of model.init_from: itself; those of a folder that have a name; and those that its index names. */
+enum bit_spec_init_file {
+    BIT_SPEC_INIT_SELF,
+    BIT_SPEC_INIT_MANIFEST,
+    BIT_SPEC_INIT_MODEL,
+    BIT_SPEC_INIT_INDEX,
+    BIT_SPEC_INIT_CONFIG,
+    BIT_SPEC_INIT_SHARDS,
+    BIT_SPEC_INIT_FILES = BIT_SPEC_INIT_SHARDS + BIT_WEIGHT_FILES_MAX
+};
 /**
  * Everything that bitd may open for a run: with n = bit_spec_paths, i < n is a token file, n + k the dataset.json
- * beside file k, 2 n + k file k of model.init_from. Of the sidecars and the last, not all need be there.
+ * beside file k, 2 n + k file k of model.init_from. Of the sidecars and the last, not all need be there. Of a shard it
+ * is the path of the index that names it, and *shard which of its files, in bit_weight_index's order; else that is -1.
  * False           there is no such thing, or its path is too long
  */
-bool bit_spec_shown_path(const Bit__RunSpec *spec, size_t i, char *out, size_t room);
+bool bit_spec_shown_path(const Bit__RunSpec *spec, size_t i, char *out, size_t room, int *shard);
 
 /** Whether the run trains nothing: schedule.steps is 0, and what it begins from is evaluated. */
 bool bit_spec_evaluates_only(const Bit__RunSpec *spec);

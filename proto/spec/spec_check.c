@@ -26,6 +26,7 @@
 static const char *const may_be_absent[] = {"phases.switch",
                                             "model.preset",
                                             "model.init_from",
+                                            "model.from",
                                             "data.tokenizer",
                                             "eval.precision",
                                             "quantizer.preset",
@@ -45,10 +46,10 @@ static const char *const may_be_absent[] = {"phases.switch",
 static const struct {
     const char *path, *hint;
 } hints[] = {
-    {"model.layers", "give it, or a model.preset"},
-    {"model.width", "give it, or a model.preset"},
-    {"model.heads", "give it, or a model.preset"},
-    {"model.mlp_hidden", "give it, or a model.preset"},
+    {"model.layers", "give it, a model.preset, or model.from"},
+    {"model.width", "give it, a model.preset, or model.from"},
+    {"model.heads", "give it, a model.preset, or model.from"},
+    {"model.mlp_hidden", "give it, a model.preset, or model.from"},
     {"schedule.peak_lr", "give it, or a model.preset, which has one"},
     {"phases.switch.at_step", "the last 16-bit step; 0 is ternary from the first"},
 };
@@ -557,8 +558,11 @@ static void name_default(const Bit__RunSpec *spec, struct bit_problem *p)
     if (!number_at(&spec->base, p->field, &value))
         return;
     bit_double_format(value, is);
+    const bool of_folder = spec->model != NULL && spec->model->from != NULL && strncmp(p->field, "model.", 6) == 0;
     bit_format_more(p->text, sizeof p->text, " (%s is %s)", is,
-                    preset != NULL && preset_gives(preset, p->field) ? "model.preset's" : "the default");
+                    preset != NULL && preset_gives(preset, p->field) ? "model.preset's"
+                    : of_folder                                      ? "model.from's"
+                                                                     : "the default");
 }
 
 static void name_defaults(const Bit__RunSpec *spec, struct bit_problems *problems, int first)

@@ -195,6 +195,8 @@ static int make_paths_absolute(Bit__RunSpec *spec, const char *directory)
 {
     int err = make_absolute(&spec->model->init_from, directory);
 
+    if (err == 0)
+        err = make_absolute(&spec->model->from, directory);
     for (size_t i = 0; i < spec->data->n_train && err == 0; i++)
         err = make_absolute(&spec->data->train[i], directory);
     for (size_t i = 0; i < spec->data->n_source; i++)

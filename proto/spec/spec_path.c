@@ -4,6 +4,7 @@
 
 #include "proto/ckpt/checkpoint.h"
 #include "proto/data/sidecar.h"
+#include "proto/spec/model_config.h"
 
 /* The i-th of `count` paths, or NULL with *i less by as many. */
 static const char *take(char *const *path, size_t count, size_t *i)
@@ -40,19 +41,31 @@ size_t bit_spec_paths(const Bit__RunSpec *spec)
 
 static bool init_path(const char *from, size_t which, char *out, size_t room)
 {
-    static const char *const within[] = {"", ("/" BIT_CHECKPOINT_MANIFEST), "/model.safetensors"};
+    static const char *const within[BIT_SPEC_INIT_SHARDS] = {
+        [BIT_SPEC_INIT_SELF] = "",
+        [BIT_SPEC_INIT_MANIFEST] = "/" BIT_CHECKPOINT_MANIFEST,
+        [BIT_SPEC_INIT_MODEL] = "/model.safetensors",
+        [BIT_SPEC_INIT_INDEX] = "/" BIT_WEIGHT_INDEX,
+        [BIT_SPEC_INIT_CONFIG] = "/" BIT_MODEL_CONFIG,
+    };
 
-    return from != NULL && from[0] != '\0' && which < BIT_SPEC_INIT_FILES &&
-           (size_t)snprintf(out, room, "%s%s", from, within[which]) < room;
+    if (from == NULL || from[0] == '\0' || which >= BIT_SPEC_INIT_FILES)
+        return false;
+    const char *name = within[which < BIT_SPEC_INIT_SHARDS ? which : BIT_SPEC_INIT_INDEX];
+    return (size_t)snprintf(out, room, "%s%s", from, name) < room;
 }
 
-bool bit_spec_shown_path(const Bit__RunSpec *spec, size_t i, char *out, size_t room)
+bool bit_spec_shown_path(const Bit__RunSpec *spec, size_t i, char *out, size_t room, int *shard)
 {
     const size_t files = bit_spec_paths(spec);
 
+    *shard = -1;
     if (i < files)
         return (size_t)snprintf(out, room, "%s", bit_spec_path(spec, i)) < room;
     if (i < 2 * files)
         return bit_sidecar_path(bit_spec_path(spec, i - files), out, room) == 0;
-    return spec->model != NULL && init_path(spec->model->init_from, i - 2 * files, out, room);
+    i -= 2 * files;
+    if (i >= BIT_SPEC_INIT_SHARDS)
+        *shard = (int)(i - BIT_SPEC_INIT_SHARDS);
+    return spec->model != NULL && init_path(spec->model->init_from, i, out, room);
 }

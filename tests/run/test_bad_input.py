@@ -188,6 +188,31 @@ def damaged_weights_to_begin_from_end_the_run_at_once():
         assert len([e for e in d.events(run) if "launched" in e]) == 1, "it would be the same the next time"
 
 
+def what_f16_cannot_hold_is_named():
+    with fixture.Daemon() as d:
+        shapes = {"transformer.wte.weight": (256, 64), "transformer.ff_out.weight": (256, 64)}
+        for i in range(2):
+            shapes |= {f"transformer.blocks.{i}.{name}.weight": shape for name, shape in
+                       (("att_proj", (192, 64)), ("attn_out", (64, 64)), ("ff_proj", (256, 64)), ("ff_out", (64, 128)))}
+        header, at = {}, 0
+        for name, (rows, cols) in shapes.items():
+            header[name] = {"dtype": "F16", "shape": [rows, cols], "data_offsets": [at, at + 2 * rows * cols]}
+            at += 2 * rows * cols
+        text, data = json.dumps(header).encode(), bytearray(at)
+        end = header["transformer.blocks.1.ff_out.weight"]["data_offsets"][1]
+        for half, words in ((0x7C00, "is infinite"), (0x7E00, "is NaN")):
+            data[end - 2:end] = struct.pack("<H", half)
+            path = os.path.join(d.dir, f"half-{half}.safetensors")
+            with open(path, "wb") as f:
+                f.write(struct.pack("<Q", len(text)) + text + data)
+            run = d.submit(d.spec(name="half", steps=10, at_step=5), "--set", f"model.init_from={path}")
+            code, reason = d.wait(run), d.status(run)["reason"]
+            offset = 8 + len(text) + end - 2
+            assert code == 104 and f"tensor 'transformer.blocks.1.ff_out.weight' {words} at offset {offset}" in reason, (code, reason)
+            assert ("F16 ends at 65504" in reason) == (half == 0x7C00), reason
+            assert len([e for e in d.events(run) if "launched" in e]) == 1, "it would be the same the next time"
+
+
 def files_that_hold_no_tokens():
     with fixture.Daemon() as d:
         ids = list(range(100, 200)) * 64
@@ -246,4 +271,5 @@ fixture.main([a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_r
               a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
               what_this_build_cannot_do_is_refused, token_files, an_id_beyond_the_vocabulary,
               a_file_truncated_under_the_run, a_model_that_does_not_fit, a_socket_in_use_and_a_second_daemon, no_daemon,
-              unknown_run_and_verbs, garbage_from_clients, a_disk_that_fills, damaged_weights_to_begin_from_end_the_run_at_once])
+              unknown_run_and_verbs, garbage_from_clients, a_disk_that_fills, damaged_weights_to_begin_from_end_the_run_at_once,
+              what_f16_cannot_hold_is_named])

@@ -158,7 +158,7 @@ def every_tensor_that_differs():
             assert words in said, f"lacks {words!r}: {said}"
         assert "6 problems" in said, said
         page = check(d, 0, *begun_from(d, "deep.safetensors", tensors(layers=4)))
-        assert "warning: model.init_from: the model has no use for 8 of the tensors in" in page, page
+        assert page.count("warning: model.init_from: the model has no use for 'transformer.blocks.2.") == 4 and "and 1 more like it" in page, page
         path = os.path.join(d.dir, "deep.safetensors")
         with open(path, "rb") as f:
             data = f.read()
@@ -168,34 +168,139 @@ def every_tensor_that_differs():
         assert "'transformer.blocks.0.att_proj.weight' is I32, not F32, BF16 or F16; alike in 1 more block" in said, said
 
 
-def names_of_others_are_known():
+def hf(layers=2, width=64, hidden=128, vocab=256):
+    shapes = {"model.embed_tokens.weight": (vocab, width), "lm_head.weight": (vocab, width)}
+    for i in range(layers):
+        shapes |= {f"model.layers.{i}.self_attn.{p}_proj.weight": (width, width) for p in "qkvo"}
+        shapes |= {f"model.layers.{i}.mlp.{p}_proj.weight": (hidden, width) for p in ("gate", "up")}
+        shapes[f"model.layers.{i}.mlp.down_proj.weight"] = (width, hidden)
+    return shapes
+
+
+def names_of_others_are_taken():
     with fixture.Daemon() as d:
         allenai = {"model." + name: shape for name, shape in tensors().items()}
-        said = all_ways(d, 64, *begun_from(d, "allenai.safetensors", allenai))
-        assert "has the names of allenai's class for Hugging Face (model.transformer.*)" in said and "not taken off yet" in said, said
-        hf = {"model.embed_tokens.weight": (256, 64), "lm_head.weight": (256, 64)}
+        inside = {name.removeprefix("model."): shape for name, shape in hf().items()}
+        for name, shapes in (("allenai", allenai), ("hf", hf()), ("inside", inside)):
+            page = check(d, 0, *begun_from(d, name + ".safetensors", shapes))
+            assert "model.init_from" not in page, page
+        wrong = hf()
+        wrong["model.layers.1.self_attn.k_proj.weight"] = (16, 64)
         for i in range(2):
-            hf |= {f"model.layers.{i}.self_attn.{p}_proj.weight": (64, 64) for p in "qkvo"}
-            hf |= {f"model.layers.{i}.mlp.{p}_proj.weight": (128, 64) for p in ("gate", "up")}
-        said = all_ways(d, 64, *begun_from(d, "hf.safetensors", hf))
-        assert "has the names of Hugging Face (model.layers.*)" in said and "att_proj" in said and "not converted yet" in said, said
-        assert "1 problem in" in said, said
+            del wrong[f"model.layers.{i}.mlp.gate_proj.weight"]
+            wrong[f"model.layers.{i}.input_layernorm.weight"] = (1, 64)
+            wrong[f"model.layers.{i}.self_attn.rotary_emb.inv_freq"] = (1, 16)
+        said = all_ways(d, 64, *begun_from(d, "wrong.safetensors", wrong))
+        for words in ("'model.layers.1.self_attn.k_proj.weight' is 16 x 64, and the model's is 64 x 64",
+                      "has no tensor 'model.layers.0.mlp.gate_proj.weight'; alike in 1 more block",
+                      "has 'model.layers.0.input_layernorm.weight' and 1 more like it, and OLMo's norms have no weights"):
+            assert words in said, f"lacks {words!r}: {said}"
+        assert "3 problems in" in said, said
+        said = all_ways(d, 64, *begun_from(d, "head.safetensors", hf()), "--set", "model.tied=true")
+        assert "has 'lm_head.weight', a head of its own" in said and "model.tied: false" in said, said
 
 
-def a_folder_that_is_no_checkpoint():
+def folder_of(d, name, shapes=(), config=None, index=None):
+    folder = os.path.join(d.dir, name)
+    os.mkdir(folder)
+    for file, some in dict(shapes).items():
+        fixture.write_safetensors(os.path.join(folder, file), some)
+    for file, content in (("config.json", config), ("model.safetensors.index.json", index)):
+        if content is not None:
+            with open(os.path.join(folder, file), "w") as f:
+                f.write(content if isinstance(content, str) else json.dumps(content))
+    return folder
+
+
+def begun(d, folder, *args):
+    return d.spec(), "--set", f"model.init_from={folder}", *args
+
+
+def a_folder_of_another_form():
     with fixture.Daemon() as d:
-        folder = os.path.join(d.dir, "folder")
-        os.mkdir(folder)
-        fixture.write_safetensors(os.path.join(folder, "model.safetensors"), tensors(width=32))
-        said = all_ways(d, 65, d.spec(), "--set", f"model.init_from={folder}")
-        assert "has no MANIFEST, so it is no checkpoint of bitd's" in said and "is 256 x 32, and the model's is 256 x 64" in said, said
-        os.unlink(os.path.join(folder, "model.safetensors"))
-        assert "has no model.safetensors" in all_ways(d, 65, d.spec(), "--set", f"model.init_from={folder}")
-        with open(os.path.join(folder, "model.safetensors.index.json"), "w") as f:
-            f.write("{}")
-        assert "lie in several files" in all_ways(d, 65, d.spec(), "--set", f"model.init_from={folder}")
-        said = all_ways(d, 65, d.spec(), "--set", f"model.init_from={d.dir}/none", "--set", f"data.train={d.dir}/gone.npy")
-        assert "none: No such file" in said and "gone.npy': No such file" in said, said
+        narrow = folder_of(d, "narrow", {"model.safetensors": tensors(width=32)})
+        assert "is 256 x 32, and the model's is 256 x 64" in all_ways(d, 64, *begun(d, narrow))
+        empty = folder_of(d, "empty")
+        said = all_ways(d, 65, *begun(d, empty))
+        assert "has neither MANIFEST" in said and "model.safetensors.index.json" in said, said
+        names = sorted(hf())
+        parts = {f"part-{k}.safetensors": {n: hf()[n] for n in names[k::2]} for k in (0, 1)}
+        index = {"weight_map": {n: f"part-{k}.safetensors" for k in (0, 1) for n in names[k::2]}}
+        assert "model.init_from" not in check(d, 0, *begun(d, folder_of(d, "parts", parts, index=index)))
+        lacks = folder_of(d, "lacks", {"part-0.safetensors": parts["part-0.safetensors"]}, index=index)
+        said = all_ways(d, 65, *begun(d, lacks))
+        assert "part-1.safetensors" in said and "1 problem in" in said, said
+        twice = folder_of(d, "twice", parts | {"part-1.safetensors": parts["part-1.safetensors"] | {names[0]: hf()[names[0]]}}, index=index)
+        assert f"tensor '{names[0]}' is in '{twice}/part-0.safetensors' and in '{twice}/part-1" in all_ways(d, 65, *begun(d, twice))
+        for name, text, words in (("out", {"weight_map": {"a": "../part-0.safetensors"}}, "is no name of a file beside it"),
+                                  ("none", {}, "has no weight_map"), ("json", "{", "at byte"), ("list", "[]", "is no JSON object")):
+            assert words in all_ways(d, 65, *begun(d, folder_of(d, name, index=text))), words
+        for file, shapes in parts.items():  # as in Hugging Face's cache, where names are links into a folder of blobs
+            os.rename(os.path.join(d.dir, "parts", file), os.path.join(d.dir, "blob-" + file))
+            os.symlink("../blob-" + file, os.path.join(d.dir, "parts", file))
+        assert "model.init_from" not in check(d, 0, *begun(d, os.path.join(d.dir, "parts")))
+        said = all_ways(d, 65, *begun(d, f"{d.dir}/none-there"), "--set", f"data.train={d.dir}/gone.npy")
+        assert "none-there: No such file" in said and "gone.npy': No such file" in said, said
+
+
+HF = {"model_type": "olmo", "hidden_size": 64, "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 128,
+      "vocab_size": 256, "max_position_embeddings": 64, "tie_word_embeddings": False, "hidden_act": "silu"}
+FROM = """
+model {{ from: "{folder}" {more} }}
+data {{ train: "train.npy" }}
+batch {{ instances: 8 }}
+schedule {{ steps: 30 peak_lr: 3e-3 warmup_steps: 5 }}
+launch {{ backend: CPU ranks: 2 }}
+"""
+
+
+def the_architecture_is_from_config_json():
+    with fixture.Daemon() as d:
+        weights = {"model.safetensors": hf()}
+
+        def spec_of(name, config, more=""):
+            folder_of(d, name, weights, config)
+            return written(d, FROM.format(folder=name, more=more))
+
+        reply = json.loads(check(d, 0, "--json", spec_of("plain", HF | {"clip_qkv": 8.0, "rope_theta": 5e5})))
+        model = reply["spec"]["model"]
+        want = {"layers": 2, "width": 64, "heads": 2, "mlp_hidden": 128, "vocab": 256, "vocab_padded": 256, "context": 64, "tied": False,
+                "clip_qkv": 8, "rope_theta": 5e5, "norm_eps": 1e-5, "from": f"{d.dir}/plain", "init_from": f"{d.dir}/plain"}
+        assert {key: model[key] for key in want} == want, model
+        assert reply["spec"]["model"]["preset"] is None
+        assert json.loads(d.ctl("submit", "--dry-run", "--json", os.path.join(d.dir, "run.txtpb"), check=True)[1])["spec"] == reply["spec"]
+        said = all_ways(d, 64, spec_of("grouped", HF | {"num_key_value_heads": 1, "rms_norm_eps": 1e-6, "model_type": "llama"}))
+        for words in ("grouped/config.json' has num_key_value_heads 1: bitd has as many heads", "has rms_norm_eps 1e-6", "has model_type \"llama\""):
+            assert words in said, f"lacks {words!r}: {said}"
+        assert "3 problems in" in said, said
+        said = all_ways(d, 64, spec_of("other", HF, "width: 128 context: 32"))
+        assert "model.width: 128, and '" in said and "says 64" in said and "1 problem in" in said and ":2:" in said, said
+        said = all_ways(d, 64, spec_of("both", HF, 'preset: "olmo_20m"'))
+        assert "model.preset: 'olmo_20m' and model.from both" in said, said
+        said = all_ways(d, 64, spec_of("lacks", {k: v for k, v in HF.items() if k != "hidden_size"}))
+        assert "has no hidden_size" in said, said
+        said = all_ways(d, 64, spec_of("long", HF | {"max_position_embeddings": 131072}))
+        assert "model.context: 131072 is above 65536 (131072 is model.from's)" in said, said
+        said = all_ways(d, 65, spec_of("broken", "{"))
+        assert "at byte" in said, said
+        said = all_ways(d, 65, written(d, FROM.format(folder="gone", more="")))
+        assert "model.from: opening '" in said and "gone/config.json': No such file" in said, said
+        # what a specification has otherwise than the folder that it begins from is told
+        folder = folder_of(d, "clipped", weights, HF | {"clip_qkv": 8.0})
+        said = check(d, 0, *begun(d, folder))
+        assert "warning: model.clip_qkv: 0, and '" in said, said
+        tied = folder_of(d, "tied", weights, HF | {"tie_word_embeddings": True})
+        said = check(d, 0, *begun(d, tied, "--set", "model.tied=true"))
+        assert "has no use for 'lm_head.weight'" in said, said
+
+
+def a_checkpoint_says_its_architecture():
+    with fixture.Daemon() as d:
+        run = d.submit(d.spec(steps=6, at_step=3, every=3))
+        d.finish(run)
+        last = d.status(run)["directory"] + "/checkpoints/step-00000006"
+        reply = json.loads(check(d, 0, "--json", written(d, FROM.format(folder=last, more=""))))
+        assert reply["spec"]["model"]["width"] == 64 and reply["spec"]["model"]["init_from"] == last, reply["spec"]["model"]
 
 
 def corners(d, spec, *sets):
@@ -221,4 +326,5 @@ def where_the_schedule_bends():
 
 fixture.main([where_the_schedule_bends, every_file_has_its_line, files_come_with_the_rules, files_come_with_the_daemons_own_rules,
               of_very_many_the_rest_is_counted, json_has_the_problems_too, the_check_is_the_dry_run,
-              every_tensor_that_differs, names_of_others_are_known, a_folder_that_is_no_checkpoint])
+              every_tensor_that_differs, names_of_others_are_taken, a_folder_of_another_form,
+              the_architecture_is_from_config_json, a_checkpoint_says_its_architecture])

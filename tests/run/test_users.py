@@ -402,6 +402,45 @@ def a_model_begins_from_what_its_submitter_may_read():
         assert code == 65 and "another file has taken its place" in status, (code, status)
 
 
+def shards(s, folder, mode):
+    """In Hugging Face's form, two files and an index."""
+    block = "model.layers.0."
+    names = {"model.embed_tokens.weight": (512, 32), block + "mlp.down_proj.weight": (32, 64)}
+    names |= {f"{block}self_attn.{p}_proj.weight": (32, 32) for p in "qkvo"}
+    names |= {f"{block}mlp.{p}_proj.weight": (64, 32) for p in ("up", "gate")}
+    path = os.path.join(s.dir, folder)
+    os.mkdir(path)
+    parts = [sorted(names)[k::2] for k in (0, 1)]
+    for k, part in enumerate(parts):
+        write_safetensors(os.path.join(path, f"part-{k}.safetensors"), {name: names[name] for name in part})
+        os.chown(os.path.join(path, f"part-{k}.safetensors"), SERVICE, SERVICE)
+        os.chmod(os.path.join(path, f"part-{k}.safetensors"), mode if k else 0o644)
+    with open(os.path.join(path, "model.safetensors.index.json"), "w") as f:
+        json.dump({"weight_map": {name: f"part-{k}.safetensors" for k, part in enumerate(parts) for name in part}}, f)
+    with open(os.path.join(path, "config.json"), "w") as f:
+        json.dump({"model_type": "olmo", "hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1,
+                   "intermediate_size": 64, "vocab_size": 512, "tie_word_embeddings": True, "clip_qkv": 8}, f)
+    return path
+
+
+def every_shard_is_shown():
+    with Service() as s:
+        train, link = s.tokens("alice/t.npy", ALICE, 0o644), os.path.join(s.dir, "bob/model")
+        good, hidden = shards(s, "bob/good", 0o644), shards(s, "bob/hidden", 0o600)
+        expect(begin(s, BOB, train, good, "--paused"), 0)
+        expect(begin(s, BOB, train, good, "--dry-run"), 0, "model.clip_qkv: 0, and '")
+        for more in ("--paused", "--dry-run"):
+            code, out, err = begin(s, BOB, train, hidden, more)
+            assert code in (65, 77) and "part-1" in out + err and "down_proj" not in out + err, (code, out, err)
+        os.symlink(good, link)
+        run = expect(begin(s, BOB, train, link, "--paused"), 0)
+        os.unlink(os.path.join(good, "part-1.safetensors"))
+        os.rename(os.path.join(hidden, "part-1.safetensors"), os.path.join(good, "part-1.safetensors"))
+        expect(s.ctl(BOB, "resume", run, "--no-wait"), 0)
+        code, status = s.ctl(BOB, "wait", run)[0], s.ctl(BOB, "status", run)[1]
+        assert code == 65 and "another file has taken its place" in status, (code, status)
+
+
 def a_run_begins_from_anothers_if_it_is_shared():
     with Service() as s:
         train = s.tokens("alice/t.npy", ALICE, 0o644)
@@ -543,7 +582,8 @@ def nobody_reads_the_memory_of_bitd():
 main([a_name_means_ones_own_run, a_run_is_its_owners_and_the_admins, a_shared_run_is_the_groups_to_stop, what_one_may_not_read_is_not_read_for_him,
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
       what_bitd_starts_holds_no_descriptor_of_it, who_proves_with_what_closes_slowly_waits_for_himself_alone,
-      what_lies_beside_a_file_needs_the_same_right, a_model_begins_from_what_its_submitter_may_read,
+      what_lies_beside_a_file_needs_the_same_right, every_shard_is_shown,
+      a_model_begins_from_what_its_submitter_may_read,
       a_run_begins_from_anothers_if_it_is_shared, what_is_no_weights_is_said_at_once, others_pass_to_slurm_what_the_settings_name,
       what_reaches_srun_is_what_was_allowed, a_run_is_launched_by_the_settings_that_hold_then, one_user_takes_up_no_others_place,
       nobody_reads_the_memory_of_bitd, a_bitd_of_root_takes_only_roots_runs])

@@ -15,6 +15,7 @@
 #include "kernels/lane.h"
 #include "proto/bit.pb-c.h"
 #include "proto/ckpt/checkpoint.h"
+#include "proto/ckpt/origin.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "worker/ckpt/ckpt_codes.h"
@@ -110,12 +111,14 @@ int bit_ckpt_restore(struct bit_worker *worker, const char *dir);
 int bit_ckpt_restore_weights(struct bit_worker *worker, const char *dir, const Bit__InitFacts *init);
 
 /**
- * Weights from a safetensors file of any writer that has our tensors' names and shapes; F32, BF16 or F16. then says
- * which file it must be; NULL: any.
+ * Weights from safetensors files, one or several, of any writer whose names proto/ckpt/tensor_names.h knows; F32, BF16
+ * or F16. Of each tensor a rank reads what it owns, through a small buffer. then says which files they must be; NULL:
+ * any.
  * Collective  yes; one outcome for all ranks
  * Errors      BIT_ESPEC naming the tensor that is missing, of another shape or dtype; BIT_EDATA for another file, or
- *             one that is not regular; BIT_ECORRUPT; -errno
+ *             one that is not regular; BIT_ENUMERIC naming tensor and offset of a NaN or an infinity; BIT_ECORRUPT;
+ *             -errno
  */
-int bit_ckpt_import(struct bit_worker *worker, const char *path, const Bit__InitFile *then);
+int bit_ckpt_import(struct bit_worker *worker, const struct bit_origin *origin, const Bit__InitFacts *then);
 
 #endif

@@ -1,4 +1,4 @@
-/* Weights from somebody else's safetensors file. */
+/* Weights from somebody else's safetensors files: each rank reads what it owns, by whatever names. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -8,6 +8,8 @@
 
 #include "proto/check.h"
 #include "proto/ckpt/init_file.h"
+#include "proto/ckpt/origin.h"
+#include "proto/ckpt/weight_files.h"
 #include "proto/err.h"
 #include "proto/regular_file.h"
 #include "worker/ckpt/ckpt.h"
@@ -70,70 +72,105 @@ static const struct source_dtype *find_dtype(const char *name)
     return NULL;
 }
 
-/* Elements [at, at + count) of a tensor, through a buffer of one run. */
-static int read_run(int fd, const char *path, const struct bit_tensor *tensor, const struct source_dtype *dtype,
-                    uint64_t offset, int64_t count, uint8_t *buffer, float *out)
+/* A run of elements, through a buffer of ELEMENTS_AT_ONCE. */
+static int read_run(const struct bit_weight *weight, int64_t at, int64_t count, uint8_t *buffer, float *out)
 {
-    int err = bit_io_pread(fd, path, buffer, (size_t)count * dtype->bytes, offset);
+    const struct source_dtype *dtype = find_dtype(weight->entry->dtype);
+    const struct bit_weight_file *file = weight->file;
+    const uint64_t offset = file->header.data_offset + weight->entry->begin + (uint64_t)at * dtype->bytes;
+    int err = bit_io_pread(file->fd, file->path, buffer, (size_t)count * dtype->bytes, offset);
 
     for (int64_t i = 0; i < count && err >= 0; i++) {
         out[i] = dtype->to_f32(buffer + (size_t)i * dtype->bytes);
         if (!isfinite(out[i]))
-            err = bit_fail(BIT_ENUMERIC, "'%s': tensor '%s' at offset %" PRIu64, path, tensor->name,
-                           offset + (uint64_t)i * dtype->bytes);
+            err = bit_fail(BIT_ENUMERIC, "'%s': tensor '%s' is %s at offset %" PRIu64 "%s", file->path,
+                           weight->entry->name, isnan(out[i]) ? "NaN" : "infinite", offset + (uint64_t)i * dtype->bytes,
+                           isinf(out[i]) && strcmp(dtype->name, "F16") == 0
+                               ? " (F16 ends at 65504: take the file in BF16 or F32)"
+                               : "");
     }
     return err;
 }
 
-static int read_tensor(struct bit_worker *w, int fd, const char *path, const struct bit_safetensors *file,
-                       const struct bit_tensor *tensor, uint8_t *buffer)
+/* Flat elements [first, first + count) of this rank's, which are elements from `at` on of the file's tensor. */
+static int read_range(struct bit_worker *w, const struct bit_weight *weight, int64_t at, int64_t first, int64_t count,
+                      uint8_t *buffer)
 {
-    const struct bit_safetensors_entry *entry = bit_safetensors_find(file, tensor->name);
-    int64_t count,
-        first = bit_shard_part(&w->shard, tensor->offset, tensor->offset + tensor->rows * tensor->cols, &count);
-    int err = bit_init_file_check_entry(path, tensor, entry);
+    int err = 0;
 
-    for (int64_t at = 0; at < count && err >= 0; at += ELEMENTS_AT_ONCE) {
-        const struct source_dtype *dtype = find_dtype(entry->dtype);
-        uint64_t offset = file->data_offset + entry->begin + (uint64_t)(first - tensor->offset + at) * dtype->bytes;
-        const int64_t run = BIT_MIN(ELEMENTS_AT_ONCE, count - at);
-        float *master = w->optim.master + (first - w->shard.begin + at);
-        err = read_run(fd, path, tensor, dtype, offset, run, buffer, bit_host_view_write(&w->optim.view, master, run));
+    for (int64_t done = 0; done < count && err >= 0; done += ELEMENTS_AT_ONCE) {
+        const int64_t run = BIT_MIN(ELEMENTS_AT_ONCE, count - done);
+        float *master = w->optim.master + (first - w->shard.begin + done);
+        err = read_run(weight, at + done, run, buffer, bit_host_view_write(&w->optim.view, master, run));
         if (err >= 0)
             err = bit_host_view_commit(&w->optim.view, master, run);
     }
     return err;
 }
 
-static int read_tensors(struct bit_worker *w, int fd, const char *path)
+/* What this rank owns of one of the tensors that ours is made of. */
+static int read_part(struct bit_worker *w, const struct bit_weight_files *files, const struct bit_tensor *tensor,
+                     const struct bit_tensor_part *part, uint8_t *buffer)
 {
-    struct bit_safetensors file = {0};
-    uint8_t *buffer = malloc(ELEMENTS_AT_ONCE * sizeof(float));
-    int err = buffer == NULL ? bit_fail(-ENOMEM, "a buffer for '%s'", path) : bit_safetensors_read(fd, path, &file);
+    const int64_t begin = tensor->offset + part->row * tensor->cols;
+    int64_t count, first = bit_shard_part(&w->shard, begin, begin + part->rows * tensor->cols, &count);
+    int err = bit_weight_files_check(files, tensor, part);
 
-    for (int t = 0; t < w->plan.tensor_count && err >= 0; t++)
-        err = read_tensor(w, fd, path, &file, &w->plan.tensors[t], buffer);
-    bit_safetensors_finish(&file);
+    return err < 0 ? err : read_range(w, bit_weight_files_find(files, part->name), first - begin, first, count, buffer);
+}
+
+static int read_tensors(struct bit_worker *w, const struct bit_weight_files *files)
+{
+    uint8_t *buffer = malloc(ELEMENTS_AT_ONCE * sizeof(float));
+    int err = buffer == NULL ? bit_fail(-ENOMEM, "a buffer for weights") : 0;
+
+    for (int t = 0; t < w->plan.tensor_count && err >= 0; t++) {
+        struct bit_tensor_part part[BIT_NAMES_PARTS_MAX];
+        const int parts = bit_tensor_names_parts(files->names, &w->plan.tensors[t], part);
+        for (int p = 0; p < parts && err >= 0; p++)
+            err = read_part(w, files, &w->plan.tensors[t], &part[p], buffer);
+    }
     free(buffer);
     return err;
 }
 
-static int open_and_read(struct bit_worker *w, const char *path, const Bit__InitFile *then)
+static int add_file(const struct bit_origin *origin, size_t i, const Bit__InitFacts *then,
+                    struct bit_weight_files *files)
 {
+    char path[BIT_PATH_MAX];
     struct stat st;
-    int fd = bit_regular_file_open(path, true, &st);
-    int err = fd < 0 || then == NULL ? BIT_MIN(fd, 0) : bit_init_file_check_same(path, &st, then);
+    int err = bit_origin_path(origin, i, path);
+    int fd = err < 0 ? err : bit_regular_file_open(path, true, &st);
 
-    if (err >= 0)
-        err = read_tensors(w, fd, path);
-    if (fd >= 0)
+    if (fd < 0)
+        return fd;
+    if (then != NULL && bit_init_file_check_same(path, &st, then->file[i]) < 0) {
         close(fd);
+        return BIT_EDATA;
+    }
+    return bit_weight_files_add(files, fd, path);
+}
+
+static int open_and_read(struct bit_worker *w, const struct bit_origin *origin, const Bit__InitFacts *then)
+{
+    struct bit_weight_files *files = calloc(1, sizeof *files);
+    int err = files == NULL ? bit_fail(-ENOMEM, "the files of a model") : 0;
+
+    for (size_t i = 0; i < origin->count && err >= 0; i++)
+        err = add_file(origin, i, then, files);
+    if (err >= 0)
+        err = bit_weight_files_settle(files);
+    if (err >= 0)
+        err = read_tensors(w, files);
+    if (files != NULL)
+        bit_weight_files_finish(files);
+    free(files);
     return err;
 }
 
-int bit_ckpt_import(struct bit_worker *worker, const char *path, const Bit__InitFile *then)
+int bit_ckpt_import(struct bit_worker *worker, const struct bit_origin *origin, const Bit__InitFacts *then)
 {
-    int err = open_and_read(worker, path, then);
+    int err = open_and_read(worker, origin, then);
 
     bit_publish_stale(&worker->publish);
     return bit_comm_agree(worker->comm, err);
