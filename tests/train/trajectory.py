@@ -44,8 +44,9 @@ LIMIT_FIRST_TERNARY = {"loss": 5e-5, "norm": 5e-4}
 PEER_FACTOR = 2  # of medians of 100 steps, which such codes spread by some 40% either way
 
 class Case:
-    def __init__(self, name, tied=True, weight="MEDIAN", norm="LAYERNORM", granularity="FUSED"):
+    def __init__(self, name, tied=True, weight="MEDIAN", norm="LAYERNORM", granularity="FUSED", clip=None):
         self.name, self.tied, self.weight, self.norm, self.granularity = name, tied, weight, norm, granularity
+        self.clip = clip
 
 
 CASES = [
@@ -85,8 +86,8 @@ launch {{ backend: CPU ranks: 2 threads: 1 }}
 class OurRun:
     """What bitd's run left: (loss, norm) by step, and its checkpoints."""
 
-    def __init__(self, daemon, case, weights):
-        self.run = daemon.submit(write_spec(daemon, case, weights))
+    def __init__(self, daemon, spec):
+        self.run = daemon.submit(spec)
         daemon.finish(self.run)
         self.steps = daemon.losses(self.run)
         self.folder = os.path.join(daemon.state, "runs", self.run, "checkpoints")
@@ -111,7 +112,8 @@ def make_model(case, weights, dtype):
         max_sequence_length=CONTEXT, activation_type=config.ActivationType.swiglu, block_type=config.BlockType.sequential,
         rope=True, rope_full_precision=False, attention_dropout=0.0, residual_dropout=0.0, embedding_dropout=0.0,
         include_bias=False, bias_for_layer_norm=False, attention_layer_norm=False, layer_norm_with_affine=False,
-        layer_norm_type=config.LayerNormType.default, weight_tying=case.tied, multi_query_attention=False, init_device="cpu")
+        layer_norm_type=config.LayerNormType.default, weight_tying=case.tied, multi_query_attention=False, clip_qkv=case.clip,
+        init_device="cpu")
     made = model.OLMo(cfg)
     if weights is None:
         return made
@@ -198,14 +200,14 @@ def clip(optimizer, step, made, dtype):
     return torch.nn.utils.clip_grad_norm_(made.parameters(), 1.0)
 
 
-def trajectory(case, weights, ids, dtype):
-    """(loss, norm) by step."""
+def trajectory(case, weights, ids, dtype, switch=SWITCH):
+    """(loss, norm) by step; ternary after `switch`."""
     made, found = make_model(case, weights, dtype), []
     optimizer = make_optimizer(made)
     schedule = optim.CosWithWarmup(grad_clip_warmup_steps=None, grad_clip_warmup_factor=None, warmup_min_lr=None,
                                    warmup_steps=WARMUP, alpha_f=0.1, t_max=STEPS)
     for step in range(1, STEPS + 1):
-        if step == SWITCH + 1:
+        if step == switch + 1:
             made = ternary_with_state(made, case, optimizer)
         for group in optimizer.param_groups:
             group["lr"] = schedule.get_lr(PEAK, step, STEPS)
@@ -230,9 +232,11 @@ def ternary_with_state(made, case, optimizer):
     return made
 
 
-def single_step(case, weights, ids, dtype):
-    """Loss and clipped gradient of one ternary step."""
-    made = make_ternary(make_model(case, weights, dtype), case)
+def single_step(case, weights, ids, dtype, ternary=True):
+    """Loss and clipped gradient of one step."""
+    made = make_model(case, weights, dtype)
+    if ternary:
+        make_ternary(made, case)
     loss = loss_of(made, ids)
     loss.backward()
     found = gradients(made)
@@ -274,13 +278,13 @@ def worst_tensor(ours, theirs):
     return max(np.linalg.norm(ours[name] - theirs[name]) / np.linalg.norm(theirs[name]) for name in theirs)
 
 
-def step_errors(case, ours, ids):
+def step_errors(case, ours, ids, first=SWITCH + 1, ternary=True):
     """By what is compared: (ours, PyTorch's) distances from f64, one of each a step."""
     found = {"loss": [], "gradient": []}
-    for step in range(SWITCH + 1, STEPS + 1):
+    for step in range(first, STEPS + 1):
         weights = ours.tensors(step - 1)
-        loss64, gradient64 = single_step(case, weights, ids[step - 1], torch.float64)
-        loss32, gradient32 = single_step(case, weights, ids[step - 1], torch.float32)
+        loss64, gradient64 = single_step(case, weights, ids[step - 1], torch.float64, ternary)
+        loss32, gradient32 = single_step(case, weights, ids[step - 1], torch.float32, ternary)
         found["loss"].append((relative(ours.steps[step][0], loss64), relative(loss32, loss64)))
         found["gradient"].append((worst_tensor(ours.clipped_gradient(step), gradient64), worst_tensor(gradient32, gradient64)))
     return found
@@ -303,7 +307,7 @@ def main():
         ids = batches(daemon.dir)
         for case in CASES:
             weights = draw(case)
-            ours = OurRun(daemon, case, weights)
+            ours = OurRun(daemon, write_spec(daemon, case, weights))
             if case.granularity == "FUSED":
                 wrong += compare_trajectories(case, ours, weights, ids)
             for what, pairs in step_errors(case, ours, ids).items():
