@@ -301,6 +301,11 @@ def a_checkpoint_says_its_architecture():
         last = d.status(run)["directory"] + "/checkpoints/step-00000006"
         reply = json.loads(check(d, 0, "--json", written(d, FROM.format(folder=last, more=""))))
         assert reply["spec"]["model"]["width"] == 64 and reply["spec"]["model"]["init_from"] == last, reply["spec"]["model"]
+        for file in ("config.json", "model.safetensors"):  # without its MANIFEST, config.json says it
+            os.makedirs(os.path.join(d.dir, "alone"), exist_ok=True)
+            os.link(os.path.join(last, file), os.path.join(d.dir, "alone", file))
+        again = json.loads(check(d, 0, "--json", written(d, FROM.format(folder="alone", more=""))))["spec"]["model"]
+        assert again | {"from": last, "init_from": last} == reply["spec"]["model"], again
 
 
 def corners(d, spec, *sets):
