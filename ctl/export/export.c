@@ -45,6 +45,8 @@ int bit_export_run(struct bit_export *e, const struct bit_export_options *option
         .output = {.fd = -1},
     };
     err = bit_source_open(&e->source, folder);
+    if (err >= 0 && e->form->runs && e->source.manifest->phase->precision != BIT__PRECISION__SIXTEEN_BIT)
+        e->ternary = true;
     if (err >= 0)
         err = bit_trained_refuse(e);
     if (err >= 0)

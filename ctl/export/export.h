@@ -27,7 +27,7 @@ struct bit_export {
     const struct bit_export_options *options; /* borrowed */
     const struct bit_export_form *form;
     enum bit_number_type type;
-    bool ternary; /* the linears leave as codes and scales */
+    bool ternary; /* the linears leave as codes and scales, or as their products */
     struct bit_source source;
     struct bit_exec exec; /* of the processor */
     struct bit_output output;

@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "ctl/export/gguf.h"
 #include "ctl/export/hf.h"
 #include "proto/check.h"
 
 #define FLOATS (1u << BIT_NUMBERS_F32 | 1u << BIT_NUMBERS_F16 | 1u << BIT_NUMBERS_BF16)
+#define BLOCKS (1u << BIT_NUMBERS_TQ1_0 | 1u << BIT_NUMBERS_TQ2_0 | 1u << BIT_NUMBERS_Q2_0)
 
 const struct bit_export_form bit_export_forms[] = {
     {
@@ -17,6 +19,18 @@ const struct bit_export_form bit_export_forms[] = {
         .refuse = bit_hf_refuse,
         .write = bit_hf_write,
         .verify = bit_hf_verify,
+    },
+    {
+        .name = "gguf",
+        .summary = "one file for llama.cpp: ternary, 16-bit or f32",
+        .types = FLOATS | BLOCKS,
+        .type = BIT_NUMBERS_TQ2_0,
+        .ternary = BLOCKS,
+        .runs = true,
+        .note = bit_gguf_note,
+        .refuse = bit_gguf_refuse,
+        .write = bit_gguf_write,
+        .verify = bit_gguf_verify,
     },
     {0},
 };

@@ -14,6 +14,10 @@ struct bit_export_form {
     unsigned types;            /* 1 << type for each that it takes */
     enum bit_number_type type; /* without --type */
     unsigned ternary;          /* 1 << type for each whose linears are codes and scales */
+    bool
+        runs; /* what was trained as codes leaves as codes, in every type: where that has none, as codes times scales */
+    /** What a user of the export must know of the form; NULL, and its NULL: nothing. Static storage. */
+    const char *(*note)(const struct bit_export *e);
     /** Of Hugging Face's: what config.json has besides (config is a json_t). NULL: nothing. */
     void (*configure)(const struct bit_export *e, void *config);
     bool rms_weights; /* of Hugging Face's: an inner RMSNorm has a weight, all ones */

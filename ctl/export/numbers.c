@@ -8,7 +8,8 @@
 #include "proto/check.h"
 
 static const char *const type_names[BIT_NUMBERS_TYPES] = {
-    [BIT_NUMBERS_F32] = "f32", [BIT_NUMBERS_F16] = "f16", [BIT_NUMBERS_BF16] = "bf16"};
+    [BIT_NUMBERS_F32] = "f32",     [BIT_NUMBERS_F16] = "f16",     [BIT_NUMBERS_BF16] = "bf16",
+    [BIT_NUMBERS_TQ1_0] = "tq1_0", [BIT_NUMBERS_TQ2_0] = "tq2_0", [BIT_NUMBERS_Q2_0] = "q2_0"};
 
 const char *bit_numbers_type_name(enum bit_number_type type)
 {

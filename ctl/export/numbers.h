@@ -10,6 +10,9 @@ enum bit_number_type {
     BIT_NUMBERS_F32,
     BIT_NUMBERS_F16,
     BIT_NUMBERS_BF16,
+    BIT_NUMBERS_TQ1_0, /* these three of gguf alone: blocks of codes with their scale, beside F16 */
+    BIT_NUMBERS_TQ2_0,
+    BIT_NUMBERS_Q2_0,
     BIT_NUMBERS_TYPES,
 };
 /** "f32". */

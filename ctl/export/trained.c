@@ -53,5 +53,5 @@ const char *bit_trained_note(const struct bit_export *e)
                "training with, not to run";
     if (e->ternary && strength(e) < 1)
         return "the codes are rounded from weights that were not trained as codes";
-    return NULL;
+    return e->form->note == NULL ? NULL : e->form->note(e);
 }

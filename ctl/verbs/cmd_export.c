@@ -288,7 +288,12 @@ const struct bit_cli_verb bit_cmd_export = {
         "Writes a checkpoint's model into a new folder, in a form that other programs load. CHECKPOINT is a\n"
         "folder, for which no daemon is needed; of a RUN its newest checkpoint is taken. The forms:\n\n"
         "  hf         Hugging Face's OlmoForCausalLM: config.json, safetensors, the tokenizer's files. TYPE is\n"
-        "             bf16 (default), f16 or f32\n\n"
+        "             bf16 (default), f16 or f32\n"
+        "  gguf       one file, model.gguf, for llama.cpp (architecture olmo). TYPE is tq2_0 (default),\n"
+        "             tq1_0 or q2_0, which hold codes and scales, or f16, bf16 or f32, which of a ternary model\n"
+        "             hold their products. Rows are multiples of 256 (q2_0, the one with CUDA kernels there: 64).\n"
+        "             llama.cpp's olmo has no inner norm and 127 levels: train with quantizer { preset:\n"
+        "             \"export\" }. It makes activations int8 by blocks, training by tokens: logits differ a little\n\n"
         "DIR is written as DIR.partial, synced, read again and compared with the checkpoint, number by number,\n"
         "and only then named; broken off at any moment, by a signal, a full disk or a crash, it is not there, and\n"
         "what an earlier export left there is whole. Memory is taken for one tensor at a time.\n\n"
@@ -298,6 +303,7 @@ const struct bit_cli_verb bit_cmd_export = {
     .quiet = "Print nothing but mistakes.",
     .json = objects,
     .examples = "$ bitctl export @last --to hf --output model-hf --tokenizer tokenizer.json\n"
-                "$ bitctl export ./step-00002000 --to hf --type f32 --output model-f32\n",
+                "$ bitctl export ./step-00002000 --to hf --type f32 --output model-f32\n"
+                "$ bitctl export @last --to gguf --type q2_0 --output model-gguf --tokenizer tokenizer.json\n",
     .run = run,
 };

@@ -32,13 +32,13 @@ launch {{ backend: CPU ranks: {ranks} threads: 1 }}
 """
 
 
-def train(d, name, tied="false", clip_qkv="0", quantizer="", steps=8, at_step=4, ramp=0, ranks=2):
+def train(d, name, tied="false", clip_qkv="0", quantizer="", steps=8, at_step=4, ramp=0, ranks=2, sets=()):
     """A run that has ended; the folder of its checkpoints."""
     path = os.path.join(d.dir, f"{name}.txtpb")
     with open(path, "w") as f:
         f.write(SPEC.format(name=name, tied=tied, clip_qkv=clip_qkv, quantizer=quantizer, steps=steps, at_step=at_step, ramp=ramp,
                             ranks=ranks))
-    run = d.submit(path)
+    run = d.submit(path, *(word for s in sets for word in ("--set", s)))
     d.finish(run)
     return run
 
