@@ -179,12 +179,24 @@ static int load_origin(struct bit_worker *w, const char *from)
     return err == BIT_ECORRUPT ? bit_fail_within(BIT_EDATA, "model.init_from") : err;
 }
 
+/* A fork may begin with moments that are zero, and Adam's count with them. */
+static int restore(struct bit_worker *w)
+{
+    const bool fresh = w->welcome->has_fresh_moments && w->welcome->fresh_moments;
+    int err = bit_ckpt_restore(w, w->welcome->restore);
+
+    if (err < 0 || !fresh)
+        return err;
+    w->phase.optimizer_step = 0;
+    return bit_comm_agree(w->comm, bit_optim_reset(&w->optim));
+}
+
 static int load(struct bit_worker *w)
 {
     const char *from = w->spec->model->init_from;
 
     if (w->welcome->restore != NULL && w->welcome->restore[0] != '\0')
-        return bit_ckpt_restore(w, w->welcome->restore);
+        return restore(w);
     if (from == NULL || from[0] == '\0') {
         return bit_comm_agree(w->comm, initialise(w));
     }

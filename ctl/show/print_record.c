@@ -84,7 +84,12 @@ static void verified(FILE *f, const Bit__ResumeVerified *v)
 {
     const char *text = v->text ? v->text : "no detail";
 
-    if (v->equal && v->has_link)
+    if (v->against && v->equal)
+        bit_show(f, "verified against %s to step %" PRIu64 ": %s (chain %016" PRIx64 ")", v->against, v->to_step, text,
+                 v->link);
+    else if (v->against)
+        bit_show(f, v->field ? "differs from %s: %s" : "beside %s: %s", v->against, text);
+    else if (v->equal && v->has_link)
         bit_show(f, "resume verified to step %" PRIu64 ": %s (chain %016" PRIx64 ")", v->to_step, text, v->link);
     else if (v->equal)
         bit_show(f, "resume verified bit for bit, steps %" PRIu64 " to %" PRIu64, v->from_step, v->to_step);
@@ -138,6 +143,8 @@ static void body(FILE *f, const Bit__JournalRecord *r)
     case BIT__JOURNAL_RECORD__WHAT_SUBMITTED:
         bit_show(f, "submitted as %s by uid %u%s", r->submitted->run, r->submitted->uid,
                  r->submitted->paused ? ", paused" : "");
+        if (r->submitted->fork)
+            bit_show(f, ", a fork of %s after step %" PRIu64, r->submitted->fork->run, r->submitted->fork->step);
         break;
     case BIT__JOURNAL_RECORD__WHAT_STATE:
         bit_show_state(f, r->state->state, r->state->reason);

@@ -87,6 +87,25 @@ static void print_changes(FILE *f, const Bit__RunStatus *s)
     }
 }
 
+static void print_fork(FILE *f, const Bit__ForkStatus *fork)
+{
+    if (fork == NULL)
+        return;
+    const Bit__ForkOrigin *o = fork->origin;
+    field(f, "fork");
+    bit_show(f, "of %s after step %" PRIu64, o->run, o->step);
+    if (o->has_weights_only && o->weights_only)
+        bit_show(f, ", its weights alone");
+    else if (o->has_fresh_moments && o->fresh_moments)
+        bit_show(f, ", with a fresh optimizer");
+    if (fork->verified != NULL && !fork->verified->equal)
+        bit_show(f, "; %s%s", fork->verified->field ? "differs from it: " : "",
+                 fork->verified->text ? fork->verified->text : "");
+    else if (fork->has_verified_step)
+        bit_show(f, "; verified against %s to step %" PRIu64, o->run, fork->verified_step);
+    bit_show(f, "\n");
+}
+
 static void print_where(FILE *f, const Bit__RunStatus *s)
 {
     char text[BIT_TEXT];
@@ -124,6 +143,7 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "resume");
         bit_show(f, "verified bit for bit to step %" PRIu64 "\n", s->verified_step);
     }
+    print_fork(f, s->fork);
     print_changes(f, s);
     if (s->n_anomaly > 0) {
         field(f, "anomalies");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/forks.h"
 #include "daemon/store/init_from.h"
 #include "daemon/store/runs.h"
 #include "proto/err.h"
@@ -20,6 +21,15 @@ static char *beginning_of(const struct bit_runner *r, struct bit_init_from *kept
     return strdup(known ? kept->origin.path : r->run.spec->model->init_from);
 }
 
+static char *fork_of(const struct bit_depends *d, const Bit__ForkOrigin *fork)
+{
+    char *path;
+
+    return asprintf(&path, "%s/%s/checkpoints/%s", d->folder != NULL ? d->folder : "", fork->run, fork->checkpoint) < 0
+               ? NULL
+               : path;
+}
+
 int bit_depends_init(struct bit_depends *d, const struct bit_runs *runs)
 {
     struct bit_init_from *kept = calloc(1, sizeof *kept);
@@ -30,10 +40,13 @@ int bit_depends_init(struct bit_depends *d, const struct bit_runs *runs)
     d->item = calloc(runs->count + 1, sizeof *d->item);
     int err = kept == NULL || d->item == NULL ? -ENOMEM : 0;
     for (size_t i = 0; err == 0 && i < runs->count; i++) {
-        const char *from = runs->runner[i]->run.spec->model->init_from;
-        if (from == NULL || from[0] == '\0')
+        const struct bit_run *run = &runs->runner[i]->run;
+        const char *from = run->spec->model->init_from;
+        const bool fork = run->fork != NULL;
+        if (!fork && (from == NULL || from[0] == '\0'))
             continue;
-        d->item[d->count] = (struct bit_depends_item){runs->runner[i], beginning_of(runs->runner[i], kept)};
+        d->item[d->count] = (struct bit_depends_item){
+            runs->runner[i], fork ? fork_of(d, run->fork) : beginning_of(runs->runner[i], kept), fork};
         err = d->item[d->count].path == NULL ? -ENOMEM : 0;
         d->count += err == 0;
     }
@@ -56,8 +69,12 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '/');
 }
 
-static bool needs_it(const struct bit_run *run)
+static bool needs_it(const struct bit_depends_item *item)
 {
+    const struct bit_run *run = &item->runner->run;
+
+    if (item->fork)
+        return bit_forks_shares(item->runner, run->fork->run, NULL);
     return run->checkpoints.count == 0 && run->state != BIT__RUN_STATE__COMPLETED;
 }
 
@@ -72,7 +89,7 @@ size_t bit_depends_of(const struct bit_depends *d, const struct bit_runner *r, c
                below);
     for (size_t i = 0; i < d->count; i++) {
         const struct bit_runner *other = d->item[i].runner;
-        if (other == r || (need && !needs_it(&other->run)) || !is_below(d->item[i].path, folder))
+        if (other == r || (need && !needs_it(&d->item[i])) || !is_below(d->item[i].path, folder))
             continue;
         bit_format_more(out, room, "%s%s", count++ > 0 ? ", " : "", other->run.id);
     }

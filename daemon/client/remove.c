@@ -101,7 +101,7 @@ static bool is_missed(const struct bit_depends *d, const struct bit_runner *r, c
         return true;
     if (bit_depends_of(d, r, "", true, list, sizeof list) == 0)
         return false;
-    snprintf(out, room, "%s begins from it and has no checkpoint of its own yet", list);
+    snprintf(out, room, "%s begins from it", list);
     return true;
 }
 

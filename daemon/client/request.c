@@ -1,6 +1,7 @@
 #include "daemon/client/request.h"
 
 #include "daemon/client/doctor.h"
+#include "daemon/client/fork.h"
 #include "daemon/client/mutate.h"
 #include "daemon/client/pin.h"
 #include "daemon/client/query.h"
@@ -39,6 +40,7 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(checkpoint_remove_request, CheckpointRemoveRequest, bit_pin_remove_asked)                                        \
     X(remove_request, RemoveRequest, bit_remove_asked)                                                                 \
     X(prune_request, PruneRequest, bit_remove_prune)                                                                   \
+    X(fork_request, ForkRequest, bit_fork_asked)                                                                       \
     X(doctor_request, DoctorRequest, bit_doctor_answer)                                                                \
     X(version_request, VersionRequest, bit_query_version)                                                              \
     X(prove_answer, ProveAnswer, refuse_proof)

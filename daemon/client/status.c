@@ -6,6 +6,7 @@
 
 #include "daemon/job/job.h"
 #include "daemon/job/orders.h"
+#include "daemon/run/fork_peer.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -106,6 +107,25 @@ static void fill_slurm(struct bit_status *s, const struct bit_run *run)
     s->message.slurm = &s->slurm;
 }
 
+/* While the comparison goes on, how far it has come. */
+static void fill_fork(struct bit_status *s, const struct bit_run *run)
+{
+    const Bit__ResumeVerified *end = run->fork_verified;
+    const struct bit_rerun *rerun = run->peer != NULL ? &run->peer->rerun : NULL;
+
+    if (run->fork == NULL)
+        return;
+    s->fork = (Bit__ForkStatus)BIT__FORK_STATUS__INIT;
+    s->fork.origin = run->fork;
+    s->fork.verified = run->fork_verified;
+    bool equal = rerun != NULL && rerun->running && rerun->first.field == NULL && rerun->machines[0] == '\0';
+    if (end != NULL ? end->equal : equal && rerun->compared > run->fork->step) {
+        s->fork.has_verified_step = true;
+        s->fork.verified_step = end != NULL ? end->to_step : rerun->compared;
+    }
+    s->message.fork = &s->fork;
+}
+
 static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
@@ -158,6 +178,7 @@ int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t
     fill_progress(&out->message, &r->run);
     fill_facts(&out->message, r);
     fill_slurm(out, &r->run);
+    fill_fork(out, &r->run);
     int err = fill_curve(out, &r->run.history, points);
     if (err < 0)
         bit_status_finish(out);

@@ -14,6 +14,7 @@ struct bit_status {
     Bit__RunStatus message;
     char reason[BIT_RUN_REASON_MAX + 64];
     Bit__SlurmJob slurm;
+    Bit__ForkStatus fork;
     Bit__CurvePoint *point;
     Bit__CurvePoint **points;
     struct bit_status_guard *guard;     /* its anomalies; NULL unless they were added */

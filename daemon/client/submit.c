@@ -13,6 +13,7 @@
 #include "daemon/client/sbatch_query.h"
 #include "daemon/client/submit_check.h"
 #include "daemon/feed/feed.h"
+#include "daemon/store/fork_origin.h"
 #include "daemon/store/init_from.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
@@ -39,6 +40,7 @@ struct bit_submission {
     struct bit_proof *proof;         /* of a submitter who is not this bitd's user */
     struct bit_feed *feed;           /* what was proven; opened again when the run is launched */
     struct bit_init_from *init_from; /* of model.init_from, if there is one */
+    struct bit_fork_origin *fork;    /* where it begins, if it is a fork */
     struct bit_token_look tokens;
     struct bit_problems problems, notes; /* of what it names */
     int err;
@@ -53,6 +55,7 @@ static void free_submission(struct bit_submission *s)
         s->client->submission = NULL;
     bit_proof_destroy(s->proof);
     bit_feed_destroy(s->feed);
+    bit_fork_origin_destroy(s->fork);
     free(s->init_from);
     bit_msg_free(s->spec);
     free(s);
@@ -78,9 +81,18 @@ static void refuse(struct bit_submission *s, int err, const char *text)
 
 /* ---- the answers */
 
-static void answer_submitted(struct bit_client *c, const struct bit_runner *r, bool known)
+/* notes: of a fork, what its changes mean; NULL where nothing is to be said. */
+static void answer_submitted(struct bit_client *c, const struct bit_runner *r, bool known,
+                             const struct bit_problems *notes)
 {
     Bit__SubmitReply m = BIT__SUBMIT_REPLY__INIT;
+    char text[BIT_PROBLEMS_MAX][BIT_ERR_TEXT_MAX], *list[BIT_PROBLEMS_MAX];
+
+    for (int i = 0; notes != NULL && i < bit_problems_kept(notes); i++) {
+        list[m.n_note++] = text[i];
+        bit_format(text[i], sizeof text[i], "%s: %s", notes->item[i].field, notes->item[i].text);
+    }
+    m.note = list;
 
     m.run = bit_lend(r->run.id);
     m.name = r->run.spec->name ? r->run.spec->name : m.run;
@@ -115,7 +127,7 @@ static void make_run(struct bit_submission *s)
     if (!known) {
         Bit__RunSpec *spec = s->spec;
         s->spec = NULL;
-        int err = bit_runs_add(s->runs, spec, s->request_id, s->uid, s->paused, &r);
+        int err = bit_runs_add(s->runs, spec, s->request_id, s->uid, s->paused, s->fork, &r);
         if (err == 0)
             keep_proof(s, r);
         if (err < 0) {
@@ -123,7 +135,7 @@ static void make_run(struct bit_submission *s)
             return;
         }
     }
-    answer_submitted(s->client, r, known);
+    answer_submitted(s->client, r, known, s->fork != NULL ? &s->notes : NULL);
     free_submission(s);
     bit_runs_schedule(r->runs);
 }
@@ -272,6 +284,11 @@ static int open_proven(struct bit_submission *s)
     return bit_feed_note_checksums(s->feed, sidecars);
 }
 
+static int look_at_fork(struct bit_submission *s)
+{
+    return s->fork != NULL ? bit_fork_origin_look(s->fork) : 0;
+}
+
 static bool is_last(int err)
 {
     return err == BIT_EAUTH || err == -ENOMEM;
@@ -280,7 +297,7 @@ static bool is_last(int err)
 /* All are looked at, so that all that is wrong is told at once; but nothing after what may not be told. */
 static int look_at_files(struct bit_submission *s)
 {
-    static int (*const look[])(struct bit_submission *) = {look_at_init, look_at_tokens, look_at_tasks};
+    static int (*const look[])(struct bit_submission *) = {look_at_init, look_at_tokens, look_at_tasks, look_at_fork};
     int err = 0;
 
     for (size_t i = 0; i < BIT_COUNT(look) && !is_last(err); i++) {
@@ -372,26 +389,41 @@ static struct bit_submission *new_submission(struct bit_client *c, const Bit__Su
     return s;
 }
 
-static void begin(struct bit_client *c, const Bit__SubmitRequest *m)
+/* A submission that the rules allow; NULL with the client refused. */
+static struct bit_submission *check_submission(struct bit_client *c, const Bit__SubmitRequest *m)
 {
     Bit__RunSpec *spec = bit_msg_clone(m->spec);
-    struct bit_submission *s = NULL;
 
     if (spec == NULL) {
         bit_client_refuse(c, -ENOMEM, "a specification");
-        return;
+        return NULL;
     }
     if (bit_submit_check(c, spec, m->directory ? m->directory : "/") < 0) {
         bit_msg_free(spec);
-        return;
+        return NULL;
     }
-    s = new_submission(c, m, spec);
+    struct bit_submission *s = new_submission(c, m, spec);
     if (s == NULL) {
         bit_msg_free(spec);
         bit_client_refuse(c, -ENOMEM, "a submission");
+    }
+    return s;
+}
+
+/* Takes fork, which is NULL where it is none. */
+static void begin(struct bit_client *c, const Bit__SubmitRequest *m, struct bit_fork_origin *fork,
+                  const struct bit_problems *notes)
+{
+    struct bit_submission *s = check_submission(c, m);
+
+    if (s == NULL) {
+        bit_fork_origin_destroy(fork);
         return;
     }
-    if (!bit_proof_needed(&c->peer)) {
+    s->fork = fork;
+    if (notes != NULL)
+        s->notes = *notes;
+    if (fork != NULL || !bit_proof_needed(&c->peer)) { /* a fork reads what its parent reads */
         begin_looking(s);
         return;
     }
@@ -401,14 +433,15 @@ static void begin(struct bit_client *c, const Bit__SubmitRequest *m)
         refuse(s, err, bit_fail_text());
 }
 
-void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
+/* Whether it is to be begun; else it has been answered, or refused. */
+static bool may_begin(struct bit_client *c, const Bit__SubmitRequest *m)
 {
     const struct bit_runs *runs = c->all->runs;
     bool dry_run = m->has_dry_run && m->dry_run;
 
     if (m->request_id[0] == '\0' || strlen(m->request_id) > BIT_REQUEST_ID_MAX) {
         bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
-        return;
+        return false;
     }
     struct bit_runner *known = dry_run ? NULL : bit_runs_find_request(runs, m->request_id);
     if (known != NULL && known->run.uid != c->peer.uid)
@@ -419,11 +452,27 @@ void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
                           "own (bitd &), or have one run as a user of its own (bitd.service)",
                           c->peer.uid);
     else if (known != NULL)
-        answer_submitted(c, known, true);
+        answer_submitted(c, known, true, NULL);
     else if (runs->env->stopping && !dry_run)
         bit_client_refuse(c, BIT_EBUSY, "bitd is going down");
     else if (!dry_run && bit_runs_check_room(runs, c->peer.uid) < 0)
         bit_client_refuse(c, BIT_EBUSY, "%s", bit_fail_text());
     else
-        begin(c, m);
+        return true;
+    return false;
+}
+
+void bit_submit(struct bit_client *c, const Bit__SubmitRequest *m)
+{
+    if (may_begin(c, m))
+        begin(c, m, NULL, NULL);
+}
+
+void bit_submit_fork(struct bit_client *c, const Bit__SubmitRequest *m, struct bit_fork_origin *origin,
+                     const struct bit_problems *notes)
+{
+    if (may_begin(c, m))
+        begin(c, m, origin, notes);
+    else
+        bit_fork_origin_destroy(origin);
 }

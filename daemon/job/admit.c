@@ -59,6 +59,15 @@ static int find_origin(const struct bit_runner *r, struct bit_init_from *out, bo
     return err;
 }
 
+/* A fork that was to begin with an optimizer that has seen nothing, and begins from its parent's checkpoint. */
+static bool begins_fresh(const struct bit_run *run)
+{
+    const Bit__ForkOrigin *fork = run->fork;
+
+    return fork != NULL && fork->has_fresh_moments && fork->fresh_moments &&
+           strcmp(run->launch.restore, fork->checkpoint) == 0;
+}
+
 static int welcome(struct bit_job *job, struct bit_worker_link *link, const struct bit_worker_link_ops *ops,
                    void *owner, bool training)
 {
@@ -86,6 +95,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
     m.checkpoint_dir = folder;
     m.identity = run->identity[0] ? run->identity : NULL;
     m.restore = training ? NULL : restore;
+    m.has_fresh_moments = m.fresh_moments = begins_fresh(run);
     m.has_beat_ms = m.has_fence_ms = true;
     m.beat_ms = (uint32_t)(config->heartbeat_ms / BIT_BEATS_MISSED);
     m.fence_ms = config->fence_ms;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "daemon/job/job.h"
+#include "daemon/run/fork_peer.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -41,10 +42,10 @@ void bit_verdicts_act(struct bit_job *job)
 
 /* ---- after a restart */
 
-void bit_verdicts_verify(struct bit_job *job)
+/* against: the parent of a fork; NULL: the run's own journal. */
+static void verify(struct bit_job *job, const struct bit_rerun *rerun, const char *against)
 {
     struct bit_run *run = &job->runner->run;
-    const struct bit_rerun *rerun = &run->rerun;
     char text[BIT_ERR_TEXT_MAX];
     Bit__ResumeVerified m = BIT__RESUME_VERIFIED__INIT;
     bool differs = rerun->first.field != NULL, same_machine = rerun->machines[0] == '\0';
@@ -66,12 +67,25 @@ void bit_verdicts_verify(struct bit_job *job)
     m.is = differs ? first.is : NULL;
     m.has_link = m.equal;
     m.link = run->chain;
-    if (m.equal)
+    m.against = against != NULL ? bit_lend(against) : NULL;
+    if (against != NULL)
+        bit_info(differs ? "fork differs" : "fork compared", "run=%s against=%s text=\"%s\"", run->id, against, text);
+    else if (m.equal)
         bit_info("resume verified", "run=%s from=%" PRIu64 " to=%" PRIu64 " text=\"%s\"", run->id, m.from_step,
                  m.to_step, text);
     else
         bit_warn(differs ? "resume differs" : "resume not comparable", "run=%s text=\"%s\"", run->id, text);
     bit_record(job->runner, VERIFIED, verified, &m);
     if (differs && run->spec->guard->resume == BIT__GUARD_ACTION__STOP)
-        bit_job_end(job, BIT_EDIFFERS, "the resume differs: %s", text);
+        bit_job_end(job, BIT_EDIFFERS, "the %s differs%s%s: %s", against ? "fork" : "resume", against ? " from " : "",
+                    against ? against : "", text);
+}
+
+void bit_verdicts_verify(struct bit_job *job)
+{
+    struct bit_run *run = &job->runner->run;
+
+    verify(job, &run->rerun, NULL);
+    if (run->peer != NULL && run->fork != NULL)
+        verify(job, &run->peer->rerun, run->fork->run);
 }

@@ -14,6 +14,7 @@ void bit_rewinds_finish(struct bit_rewinds *r)
 
 int bit_rewinds_copy(const struct bit_rewinds *from, struct bit_rewinds *out)
 {
+    out->base = from->base;
     if (from->count == 0)
         return 0;
     out->item = malloc(from->count * sizeof *out->item);
@@ -39,7 +40,7 @@ int bit_rewinds_add(struct bit_rewinds *r, uint64_t to, uint64_t skip, uint64_t 
 
 uint64_t bit_rewinds_position(const struct bit_rewinds *r, uint64_t step)
 {
-    uint64_t position = step;
+    uint64_t position = step + r->base;
 
     for (size_t i = 0; i < r->count; i++)
         if (!r->item[i].over && r->item[i].to < step)

@@ -21,6 +21,7 @@ struct bit_rewind {
 struct bit_rewinds {
     struct bit_rewind *item; /* every one there was; owned */
     size_t count;
+    uint64_t base; /* batches that a fork's parent had left out before it */
     size_t before; /* those of them from before a person resumed the run: bit_rewinds_to begins anew with it */
 };
 

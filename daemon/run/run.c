@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/run/fork_peer.h"
 #include "daemon/run/run_steps.h"
 #include "daemon/sys/hostlist.h"
 #include "proto/check.h"
@@ -33,6 +34,9 @@ void bit_run_finish(struct bit_run *run)
     bit_rewinds_finish(&run->rewinds);
     bit_msg_free(run->verified);
     bit_msg_free(run->resumed);
+    bit_msg_free(run->fork);
+    bit_msg_free(run->fork_verified);
+    bit_fork_peer_destroy(run->peer);
     bit_msg_free(run->checkpoints.set_aside);
     free(run->machine);
     free(run->checkpoints.list);
@@ -175,13 +179,14 @@ static int note_applied(struct bit_run *run, const char *request_id, uint64_t st
     return 0;
 }
 
-static void apply_submitted(struct bit_run *run, const Bit__RunSubmitted *m, uint64_t time_ns)
+static int apply_submitted(struct bit_run *run, const Bit__RunSubmitted *m, uint64_t time_ns)
 {
     bit_format(run->request_id, sizeof run->request_id, "%s", m->request_id);
     bit_format(run->identity, sizeof run->identity, "%s", m->identity ? m->identity : "");
     run->uid = m->uid;
     run->created_ns = time_ns;
     run->state = m->paused ? BIT__RUN_STATE__PAUSED : BIT__RUN_STATE__QUEUED;
+    return m->fork != NULL ? bit_fork_peer_begin(run, m->fork, time_ns) : 0;
 }
 
 void bit_run_set_ranks(Bit__RunSpec *spec, uint32_t ranks)
@@ -484,8 +489,7 @@ static int apply(struct bit_run *run, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
     case BIT__JOURNAL_RECORD__WHAT_SUBMITTED:
-        apply_submitted(run, r->submitted, r->time_ns);
-        return 0;
+        return apply_submitted(run, r->submitted, r->time_ns);
     case BIT__JOURNAL_RECORD__WHAT_STATE:
         return apply_state(run, r->state, r->time_ns);
     case BIT__JOURNAL_RECORD__WHAT_LAUNCHED:

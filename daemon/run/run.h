@@ -35,6 +35,8 @@ struct bit_run_checkpoint {
     bool pinned; /* stays until somebody unpins it */
 };
 
+struct bit_fork_peer;
+
 /* Something that was wrong with a step. */
 struct bit_run_seen {
     uint64_t step, time_ns;
@@ -161,6 +163,10 @@ struct bit_run {
     struct bit_rerun rerun;
     uint64_t verified_step;
     Bit__ResumeVerified *verified; /* the last comparison, or NULL; owned */
+
+    Bit__ForkOrigin *fork;              /* where it begins, or NULL; owned */
+    struct bit_fork_peer *peer;         /* its parent's steps (run/fork_peer.h), or NULL; owned */
+    Bit__ResumeVerified *fork_verified; /* how its steps compare with those, or NULL: not at the end yet; owned */
 
     Bit__RunResumed *resumed;    /* the last time that it was resumed from a checkpoint, or NULL; owned */
     uint64_t resumed_event;      /* its record */

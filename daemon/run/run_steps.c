@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/run/fork_peer.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -57,7 +58,8 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
     run->rate.count = 0;
     run->launch.stood = true;
     run->launch.failures = 0;
-    run->chain = at != NULL ? at->link : bit_chain_begin(m->weights_digest);
+    bool forked = run->fork != NULL && run->fork->has_link && run->fork->step == m->step;
+    run->chain = at != NULL ? at->link : forked ? run->fork->link : bit_chain_begin(m->weights_digest);
     bit_format(run->launch.backend, sizeof run->launch.backend, "%s", m->backend);
     begin_rerun(run, m);
     return note_machine(run, m);
@@ -128,6 +130,7 @@ int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t t
     bit_run_next_fact(run, m, &is);
     bit_rerun_step(&run->rerun, m->step, was, &is, machine_at(run, was ? was->machine : 0),
                    machine_at(run, is.machine));
+    bit_fork_peer_step(run, m->step, &is, machine_at(run, is.machine));
     run->skipped += is.skipped;
     run->skipped -= was != NULL && was->skipped && run->skipped > 0;
     run->chain = is.link;
@@ -164,6 +167,13 @@ int bit_run_apply_verified(struct bit_run *run, const Bit__ResumeVerified *m)
 
     if (copy == NULL)
         return bit_fail(-ENOMEM, "a comparison of %s", run->id);
+    if (m->against != NULL) {
+        bit_msg_free(run->fork_verified);
+        run->fork_verified = copy;
+        bit_fork_peer_destroy(run->peer);
+        run->peer = NULL;
+        return 0;
+    }
     bit_msg_free(run->verified);
     run->verified = copy;
     if (m->equal)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/forks.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -151,6 +152,7 @@ static void remove_one(struct bit_runner *r, size_t index)
 void bit_checkpoint_retention_apply(struct bit_runner *r)
 {
     for (size_t i = r->run.checkpoints.count; i-- > 0;)
-        if (!bit_checkpoint_retention_keeps(&r->run, i))
+        if (!bit_checkpoint_retention_keeps(&r->run, i) &&
+            bit_forks_find(r, r->run.checkpoints.list[i].name) == NULL) /* which would free nothing of what is shared */
             remove_one(r, i);
 }

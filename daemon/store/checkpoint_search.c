@@ -84,6 +84,11 @@ static int verify(struct choice *c, const char *path, uint64_t step)
     return err;
 }
 
+static bool is_fork(const struct bit_claim *c)
+{
+    return c->fork != NULL && !(c->fork->has_weights_only && c->fork->weights_only);
+}
+
 static void choose_in_pool(uv_work_t *work)
 {
     struct choice *c = work->data;
@@ -105,7 +110,11 @@ static void choose_in_pool(uv_work_t *work)
             snprintf(c->restore, sizeof c->restore, "%s", name);
     }
     free(steps);
-    if (c->restore[0] == '\0' && c->init_from != NULL)
+    if (c->restore[0] == '\0' && is_fork(&c->claim))
+        c->err = bit_fail(BIT_EDATA,
+                          "no good checkpoint is left, and a fork has no beginning of its own: fork %s again",
+                          c->claim.fork->run);
+    else if (c->restore[0] == '\0' && c->init_from != NULL)
         c->err = bit_init_from_check(c->model, c->init_from, c->own);
     if (c->err < 0)
         bit_format(c->text, sizeof c->text, "%s", bit_fail_text());

@@ -21,6 +21,7 @@ struct bit_claim {
     uint64_t epoch;    /* of the last launch, which is over */
     uint64_t step_max; /* of the journal */
     struct bit_rewinds rewinds;
+    Bit__ForkOrigin *fork; /* of a fork: the checkpoint that it begins from is another run's; owned, or NULL */
 };
 
 /** Into a zeroed one, which bit_claim_finish takes in every case. -ENOMEM. */

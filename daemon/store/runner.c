@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/store/durable.h"
+#include "daemon/store/fork_place.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/tensorboard.h"
 #include "daemon/sys/fileio.h"
@@ -211,15 +212,27 @@ static int replay_visit(void *arg, const Bit__JournalRecord *record)
     return bit_run_apply(arg, record);
 }
 
-int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, struct bit_run *out)
+int bit_runner_begin(const char *dir, uint64_t number, struct bit_run *out)
 {
-    char path[BIT_CONFIG_PATH_MAX + 64];
     Bit__RunSpec *spec = NULL;
     int err = bit_runner_read_spec(dir, &spec);
 
     if (err < 0)
         return err;
     bit_run_init(out, number, spec);
+    err = bit_fork_place_load(dir, out);
+    if (err < 0)
+        bit_run_finish(out);
+    return err;
+}
+
+int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, struct bit_run *out)
+{
+    char path[BIT_CONFIG_PATH_MAX + 64];
+    int err = bit_runner_begin(dir, number, out);
+
+    if (err < 0)
+        return err;
     snprintf(path, sizeof path, "%s/journal", dir);
     err = bit_journal_replay(path, journal_bytes, replay_visit, out);
     if (err < 0)
@@ -270,7 +283,9 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
     struct bit_runner *r = new_runner(runs, number, spec);
     if (r == NULL)
         return bit_fail(-ENOMEM, "run r%" PRIu64, number);
-    err = open_journal(r);
+    err = bit_fork_place_load(dir, &r->run);
+    if (err == 0)
+        err = open_journal(r);
     if (err == 0)
         err = check_half_made(r);
     if (is_shortage(err)) {

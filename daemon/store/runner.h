@@ -63,6 +63,9 @@ int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec
 /** Replay the run in STATE/runs/r<number>. A damaged one is loaded as failed and says where. Errors: -errno, -ENOMEM;
  * BIT_ECORRUPT if not even its spec can be read. */
 int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **out);
+/** The run of this folder before its first record: its specification, and of a fork its parent's steps; into an
+ * uninitialised `out` (bit_run_finish). From any thread. Errors: as bit_runner_load. */
+int bit_runner_begin(const char *dir, uint64_t number, struct bit_run *out);
 /** The run of this folder as the first journal_bytes bytes of its journal tell it, with the results of its steps; into
  * an uninitialised `out` (bit_run_finish). From any thread. Errors: as bit_runner_load. */
 int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, struct bit_run *out);

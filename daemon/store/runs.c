@@ -10,6 +10,8 @@
 
 #include "daemon/store/checkpoint_retention.h"
 #include "daemon/store/folders.h"
+#include "daemon/store/fork_origin.h"
+#include "daemon/store/fork_place.h"
 #include "daemon/store/removal.h"
 #include "daemon/store/run_numbers.h"
 #include "daemon/sys/fileio.h"
@@ -137,7 +139,8 @@ static int draw_identity(char out[BIT_RUN_IDENTITY + 1])
     return 0;
 }
 
-static int record_submitted(struct bit_runner *r, const char *request_id, uint32_t uid, bool paused)
+static int record_submitted(struct bit_runner *r, const char *request_id, uint32_t uid, bool paused,
+                            const struct bit_fork_origin *fork)
 {
     char identity[BIT_RUN_IDENTITY + 1];
     Bit__RunSubmitted m = BIT__RUN_SUBMITTED__INIT;
@@ -150,6 +153,7 @@ static int record_submitted(struct bit_runner *r, const char *request_id, uint32
     m.request_id = (char *)(uintptr_t)request_id;
     m.uid = uid;
     m.paused = paused;
+    m.fork = fork != NULL ? (Bit__ForkOrigin *)(uintptr_t)&fork->m : NULL;
     return bit_try_record(r, SUBMITTED, submitted, &m);
 }
 
@@ -178,7 +182,7 @@ int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
 }
 
 int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
-                 struct bit_runner **out)
+                 const struct bit_fork_origin *fork, struct bit_runner **out)
 {
     struct bit_runner *r = NULL;
     int err = bit_runs_check_room(runs, uid); /* again: others may have been checked at the same time */
@@ -190,7 +194,10 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_
     err = bit_runner_create(runs, runs->next_number, spec, &r);
     if (err < 0)
         return err;
-    err = record_submitted(r, request_id, uid, paused);
+    if (fork != NULL)
+        err = bit_fork_place(fork, r);
+    if (err == 0)
+        err = record_submitted(r, request_id, uid, paused, fork);
     if (err == 0) /* before anybody is told the number */
         err = bit_run_numbers_keep(runs->env->config->state, runs->next_number);
     if (err == 0)

@@ -9,6 +9,8 @@
 #include "daemon/store/runner.h"
 #include "daemon/sys/env.h"
 
+struct bit_fork_origin;
+
 #define BIT_RUNS_REMOVED_MAX 128 /* removals that are remembered, for clients that ask again */
 
 struct bit_runs {
@@ -42,10 +44,11 @@ int bit_runs_check_user(const struct bit_runs *runs, uint32_t uid);
 int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid);
 /**
  * Make a run: its folder, its spec.pb and a journal that begins. Takes ownership of spec in every case.
+ * fork        where it begins, if it is a fork; else NULL
  * Errors      BIT_EBUSY if there are as many as may be; -errno; the folder is removed then
  */
 int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
-                 struct bit_runner **out);
+                 const struct bit_fork_origin *fork, struct bit_runner **out);
 /** Take a run without a job out of the table, and free it. */
 void bit_runs_drop(struct bit_runs *runs, struct bit_runner *r);
 /** A run is queued, or gave its slot back: what may start does. */

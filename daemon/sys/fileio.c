@@ -105,7 +105,7 @@ static _Thread_local uint64_t counted;
 
 static int count_entry(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
-    if (kind != FTW_NS)
+    if (kind != FTW_NS && (S_ISDIR(st->st_mode) || st->st_nlink == 1)) /* what a fork shares is not freed */
         counted += (uint64_t)st->st_blocks * 512;
     return 0;
 }

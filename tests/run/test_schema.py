@@ -181,6 +181,7 @@ def every_verb_prints_what_the_page_says():
         run = ctl("submit", first)[0]["run"]
         assert d.wait(run) == 0
         reading(ctl, d, run)
+        forked(ctl, run)
         scored(ctl, d, tokenized(ctl, d))
         ctl("submit", "--wait", d.spec(name="waited", steps=6, at_step=3))
         ctl("submit", "--follow", d.spec(name="followed", steps=6, at_step=3))
@@ -188,6 +189,13 @@ def every_verb_prints_what_the_page_says():
         assert len(ctl("help", "spec")) > 100 and len(ctl("help", "presets")) > 10
         unseen = set(ctl.page.verbs) - ctl.seen
         assert not unseen, f"the page says these of verbs, and none was printed: {sorted(unseen)}"
+
+
+def forked(ctl, run):
+    ctl("fork", run, "--from", "12", "--set", "schedule.steps=14", "--dry-run")
+    ctl("fork", run, "--from", "12", "--set", "schedule.steps=14", "--follow")
+    ended = ctl("fork", run, "--from", "12", "--set", "schedule.steps=14", "--set", "schedule.final=0", "--wait")
+    assert ended[0]["note"] and ended[-1]["fork"]["origin"]["run"] == run
 
 
 def changed(ctl, d):

@@ -1,0 +1,227 @@
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "ctl/cli/failure.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/connection.h"
+#include "ctl/client/follow.h"
+#include "ctl/show/dry_run.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/spec/spec_file.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/limits.h"
+
+enum {
+    OPT_FROM,
+    OPT_SET,
+    OPT_NAME,
+    OPT_FRESH,
+    OPT_WEIGHTS,
+    OPT_DRY_RUN,
+    OPT_FOLLOW,
+    OPT_WAIT,
+    OPT_PAUSED,
+    OPT_REQUEST_ID
+};
+static const struct bit_option options[] = {
+    {"from", 0, "STEP", "Begin after STEP, of which RUN has a checkpoint (`bitctl ckpt ls RUN`)."},
+    {"set", 's', "KEY=VALUE", "Change a field, as in schedule.peak_lr=3e-4; may be repeated; += appends to a list."},
+    {"name", 0, "NAME", "The fork's name, instead of RUN's."},
+    {"fresh-optimizer", 0, NULL, "Begin with Adam's moments and its step count at zero."},
+    {"weights-only", 0, NULL, "Begin at step 1, with the checkpoint's weights and nothing else of it."},
+    {"dry-run", 'n', NULL, "Check everything and print what would happen; nothing is submitted."},
+    {"follow", 'f', NULL, "Show live progress until the fork ends, then a summary; ends with its exit code."},
+    {"wait", 'w', NULL, "Wait for the fork's end in silence; ends with its exit code."},
+    {"paused", 0, NULL, "Take the fork in, but start it only at `bitctl resume`."},
+    {"request-id", 0, "ID", "Fork once for each ID: again with the same one, it is the run that there is."},
+    {0},
+};
+
+struct fork {
+    bool follow, wait;
+    const char *request_id;
+    char *set[BIT_SPEC_FILE_SETS_MAX];
+    Bit__ForkRequest ask;
+};
+
+static int take_step(struct fork *f, const char *value)
+{
+    unsigned long long step;
+
+    if (!bit_parse_u64(value, &step) || step == 0)
+        return bit_usage(&bit_cmd_fork, "--from takes a step from 1 on, not '%s'", value);
+    f->ask.from_step = step;
+    return 0;
+}
+
+static int add_set(struct fork *f, const char *value)
+{
+    if (f->ask.n_set == BIT_SPEC_FILE_SETS_MAX)
+        return bit_usage(&bit_cmd_fork, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
+    f->set[f->ask.n_set++] = bit_lend(value);
+    return 0;
+}
+
+static int take_option(struct fork *f, int option, const char *value)
+{
+    switch (option) {
+    case OPT_FROM:
+        return take_step(f, value);
+    case OPT_SET:
+        return add_set(f, value);
+    case OPT_NAME:
+        f->ask.name = bit_lend(value);
+        return 0;
+    case OPT_FRESH:
+        f->ask.has_fresh_moments = f->ask.fresh_moments = true;
+        return 0;
+    case OPT_WEIGHTS:
+        f->ask.has_weights_only = f->ask.weights_only = true;
+        return 0;
+    case OPT_DRY_RUN:
+        f->ask.has_dry_run = f->ask.dry_run = true;
+        return 0;
+    case OPT_FOLLOW:
+        f->follow = true;
+        return 0;
+    case OPT_WAIT:
+        f->wait = true;
+        return 0;
+    case OPT_PAUSED:
+        f->ask.has_paused = f->ask.paused = true;
+        return 0;
+    default:
+        f->request_id = value;
+        return 0;
+    }
+}
+
+static int wait_quietly(struct bit_cli *cli, const char *run)
+{
+    char *argv[] = {bit_lend("wait"), bit_lend(run), NULL};
+
+    optind = 0;
+    return bit_cmd_wait.run(cli, 2, argv);
+}
+
+static int dry_run(struct bit_cli *cli, const struct fork *f)
+{
+    Bit__DryRunReply *dry = NULL;
+    int code = bit_connection_ask(cli, BIT_MSG_FORK_REQUEST, &f->ask, BIT_MSG_DRY_RUN_REPLY, &dry);
+
+    if (code != 0)
+        return code;
+    if (cli->json)
+        bit_print_json(dry);
+    else if (cli->quiet)
+        bit_dry_run_print_warnings(stderr, dry);
+    else
+        bit_dry_run_print(stdout, dry);
+    bit_msg_free(dry);
+    return 0;
+}
+
+static void print_forked(const struct bit_cli *cli, const struct fork *f, const Bit__SubmitReply *reply)
+{
+    if (cli->json && !f->follow)
+        bit_print_json(reply);
+    else if (cli->quiet)
+        bit_show(stdout, "%s\n", reply->run);
+    else if (!cli->json && reply->known && f->request_id != NULL)
+        bit_show(stdout, "%s is %s, which is there already\n", reply->name, reply->run);
+    else if (!cli->json)
+        bit_show(stdout, "forked %s after step %" PRIu64 " as %s, %s%s\n", f->ask.run, f->ask.from_step, reply->run,
+                 reply->name, f->ask.paused ? ", paused" : "");
+    for (size_t i = 0; i < reply->n_note && !cli->json && !cli->quiet; i++)
+        bit_show(stdout, "  %s\n", reply->note[i]);
+    fflush(stdout);
+}
+
+static int fork_run(struct bit_cli *cli, struct fork *f)
+{
+    Bit__SubmitReply *reply = NULL;
+    char run[BIT_RUN_ID_MAX];
+    int code = bit_connection_ask(cli, BIT_MSG_FORK_REQUEST, &f->ask, BIT_MSG_SUBMIT_REPLY, &reply);
+
+    if (code != 0)
+        return code;
+    snprintf(run, sizeof run, "%s", reply->run);
+    print_forked(cli, f, reply);
+    bit_msg_free(reply);
+    return f->follow ? bit_follow(cli, run) : f->wait ? wait_quietly(cli, run) : 0;
+}
+
+static int check_words(const struct fork *f)
+{
+    if (f->ask.from_step == 0)
+        return bit_usage(&bit_cmd_fork, "--from STEP: after which step? `bitctl ckpt ls RUN` lists the checkpoints");
+    if (f->follow + f->wait + (f->ask.has_dry_run != 0) > 1)
+        return bit_usage(&bit_cmd_fork, "--dry-run, --follow and --wait exclude each other");
+    if (f->ask.has_fresh_moments && f->ask.has_weights_only)
+        return bit_usage(&bit_cmd_fork, "--weights-only has no optimizer that could be fresh");
+    return 0;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_fork, .cli = cli};
+    struct fork f = {.ask = BIT__FORK_REQUEST__INIT};
+    char id[40], here[PATH_MAX];
+    int got, code = 0;
+
+    f.ask.set = f.set;
+    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
+        code = take_option(&f, got, o.value);
+    if (code)
+        return code;
+    code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    code = check_words(&f);
+    if (code)
+        return code;
+    bit_request_id(id);
+    f.ask.run = argv[o.rest];
+    f.ask.request_id = f.request_id ? bit_lend(f.request_id) : id;
+    f.ask.directory = getcwd(here, sizeof here);
+    return f.ask.has_dry_run ? dry_run(cli, &f) : fork_run(cli, &f);
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__submit_reply__descriptor, "once the fork is taken in; not with --follow"},
+    {&bit__dry_run_reply__descriptor, "--dry-run"},
+    {&bit__journal_record__descriptor, "--follow: each record of the journal, the steps' too"},
+    {&bit__run_status__descriptor, "--wait: at the end"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_fork = {
+    .name = "fork",
+    .summary = "a new run that goes on from a checkpoint of another",
+    .synopsis = "RUN --from=STEP [--set KEY=VALUE]... [--name=NAME] [--fresh-optimizer | --weights-only] "
+                "[--dry-run | --follow | --wait] [--paused] [--request-id=ID]",
+    .description =
+        "Makes a run that was RUN up to STEP: its weights, its optimizer, its place in the data, its schedule, and\n"
+        "the chain of its steps' facts. RUN may train, be paused or have ended. The checkpoint's files are shared,\n"
+        "not copied; nothing that becomes of RUN takes them away from the fork.\n\n"
+        "--set changes the specification that RUN has now. Whatever says something of later steps may be another;\n"
+        "what is in the checkpoint, as the model, the batch's size, or a switch that is done, may not. Another\n"
+        "schedule is another from its first step on, and the answer says what that means at the step where the\n"
+        "fork begins. --weights-only begins a run of its own, at step 1, where all but the model may be another.\n\n"
+        "A fork of which nothing is changed that a step depends on is compared with the steps that RUN had done by\n"
+        "then, bit for bit, and its status says up to which step it is verified.",
+    .options = options,
+    .quiet = "Print the fork's id alone; of --dry-run warnings.",
+    .json = objects,
+    .examples = "$ bitctl fork r7 --from 2000\n"
+                "$ bitctl fork r7 --from 4000 --set phases.switch.at_step=4000 --name switch-4k\n"
+                "$ bitctl fork r7 --from 4000 --set phases.switch.at_step=4000 --set phases.switch.optimizer=RESET",
+    .run = run,
+};

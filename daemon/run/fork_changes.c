@@ -1,0 +1,205 @@
+#include "daemon/run/fork_changes.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/check.h"
+#include "proto/spec/schedule.h"
+#include "proto/text/reflect.h"
+
+/* What another value of a field does. */
+enum effect {
+    NOTHING,       /* to what a step computes */
+    LATER,         /* the steps after the fork are others */
+    CURVE,         /* so would have been those before it */
+    BEFORE_SWITCH, /* LATER where the switch is to come, and refused where it was */
+    NEVER,         /* refused */
+};
+
+/* The first that the path begins with, at a dot. */
+static const struct rule {
+    const char *path;
+    enum effect effect;
+    const char *text;
+} rules[] = {
+    {"name", NOTHING, NULL},
+    {"shared", NOTHING, NULL},
+    {"checkpoint", NOTHING, NULL},
+    {"eval", NOTHING, NULL},
+    {"launch", NOTHING, NULL},
+    {"model.operands", LATER, "products are computed otherwise from there on"},
+    {"model.init", NEVER, "the weights are the checkpoint's"},
+    {"model.init_std", NEVER, "the weights are the checkpoint's"},
+    {"model.init_seed", NEVER, "the weights are the checkpoint's"},
+    {"model.init_from", NEVER, "the weights are the checkpoint's; --weights-only begins anew with them"},
+    {"model", NEVER, "the checkpoint holds another model"},
+    {"data", LATER, "its batches are counted on in another order"},
+    {"batch.instances", NEVER, "the place in the data is counted in batches of the parent's size"},
+    {"batch.micro_instances", LATER, "sums are added in another order from there on"},
+    {"schedule.steps", NOTHING, NULL},
+    {"schedule", CURVE, NULL},
+    {"phases.switch.at_step", BEFORE_SWITCH, "the checkpoint is of the phase after it"},
+    {"phases.switch.optimizer", BEFORE_SWITCH, "what became of the moments is in the checkpoint"},
+    {"phases.switch.beta1", BEFORE_SWITCH, "it is in the checkpoint"},
+    {"phases.switch.beta2", BEFORE_SWITCH, "it is in the checkpoint"},
+    {"phases.switch.rewarm_steps", CURVE, NULL},
+    {"phases.switch.lr", CURVE, NULL},
+    {"phases.switch.lr_factor", CURVE, NULL},
+    {"phases.switch.weight_decay", LATER, "from there on"},
+    {"phases.switch.ramp", LATER, "the strength of the codes is another from there on"},
+    {"phases.switch.ramp_k", LATER, "the strength of the codes is another from there on"},
+    {"phases.switch.ramp_steps", LATER, "the strength of the codes is another from there on"},
+    {"phases", BEFORE_SWITCH, "the checkpoint is of the phase after it"},
+    {"quantizer", BEFORE_SWITCH, "the weights were trained for the parent's codes"},
+    {"optimizer.beta1", NEVER, "it is in the checkpoint; a switch may change it (phases.switch.beta1)"},
+    {"optimizer.beta2", NEVER, "it is in the checkpoint; a switch may change it (phases.switch.beta2)"},
+    {"optimizer", LATER, "from there on"},
+    {"guard", LATER, "steps are judged otherwise from there on"},
+};
+
+static const struct rule *find_rule(const char *path)
+{
+    for (size_t i = 0; i < BIT_COUNT(rules); i++) {
+        const size_t bytes = strlen(rules[i].path);
+        if (strncmp(path, rules[i].path, bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '.'))
+            return &rules[i];
+    }
+    return NULL;
+}
+
+/* ---- which fields differ */
+
+typedef void found(void *arg, const char *path);
+
+static bool are_same_bytes(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+    const size_t bytes = protobuf_c_message_get_packed_size(a);
+    uint8_t *x = malloc(bytes + 1), *y = malloc(bytes + 1);
+    bool same = x != NULL && y != NULL && protobuf_c_message_get_packed_size(b) == bytes;
+
+    if (same) {
+        protobuf_c_message_pack(a, x);
+        protobuf_c_message_pack(b, y);
+        same = memcmp(x, y, bytes) == 0;
+    }
+    free(x);
+    free(y);
+    return same;
+}
+
+static bool are_same_elements(const ProtobufCFieldDescriptor *field, const void *a, const void *b)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return are_same_bytes(*(ProtobufCMessage *const *)a, *(ProtobufCMessage *const *)b);
+    case PROTOBUF_C_TYPE_STRING:
+        return strcmp(*(char *const *)a, *(char *const *)b) == 0;
+    case PROTOBUF_C_TYPE_BOOL:
+        return *(const protobuf_c_boolean *)a == *(const protobuf_c_boolean *)b;
+    case PROTOBUF_C_TYPE_DOUBLE:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+        return memcmp(a, b, 8) == 0;
+    default:
+        return memcmp(a, b, 4) == 0;
+    }
+}
+
+static void compare(const ProtobufCMessage *a, const ProtobufCMessage *b, const char *prefix, found *differs, void *arg)
+{
+    char path[128];
+
+    for (unsigned i = 0; i < a->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &a->descriptor->fields[i];
+        const size_t n = bit_field_count(a, field);
+        bool same = n == bit_field_count(b, field);
+        bool message = field->type == PROTOBUF_C_TYPE_MESSAGE && field->label != PROTOBUF_C_LABEL_REPEATED;
+        snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] ? "." : "", field->name);
+        if (same && n == 1 && message) {
+            compare(bit_field_message(a, field, 0), bit_field_message(b, field, 0), path, differs, arg);
+            continue;
+        }
+        for (size_t k = 0; same && k < n; k++)
+            same = are_same_elements(field, bit_field_at(a, field, k), bit_field_at(b, field, k));
+        if (!same)
+            differs(arg, path);
+    }
+}
+
+/* ---- what that means */
+
+struct judge {
+    const Bit__RunSpec *parent, *fork;
+    const struct bit_fork_at *at;
+    struct bit_fork_changes *out;
+};
+
+static void refuse(const struct judge *j, const char *path, const char *why)
+{
+    bit_problems_add(&j->out->refused, path, 0, 0, "a fork of %s after step %" PRIu64 " cannot have another: %s",
+                     j->at->run, j->at->step, why);
+}
+
+static void note_curve(const struct judge *j, const char *path)
+{
+    struct bit_switch_plan was, is;
+    const uint64_t next = j->at->step + 1;
+
+    bit_switch_plan_init(&was, j->parent);
+    bit_switch_plan_init(&is, j->fork);
+    bit_problems_add(&j->out->notes, path, 0, 0,
+                     "another curve from its first step on; steps 1 to %" PRIu64
+                     " followed that of %s, and step %" PRIu64 " has the rate %g where %s's has %g",
+                     j->at->step, j->at->run, next, bit_schedule_lr(j->fork, &is, next), j->at->run,
+                     bit_schedule_lr(j->parent, &was, next));
+}
+
+static void judge(void *arg, const char *path)
+{
+    const struct judge *j = arg;
+    const struct rule *rule = find_rule(path);
+    enum effect effect = rule != NULL ? rule->effect : NEVER;
+
+    if (strncmp(path, "data", 4) == 0 || strncmp(path, "eval.set", 8) == 0 || strncmp(path, "eval.task", 9) == 0)
+        j->out->same_files = false;
+    if (effect == NOTHING)
+        return;
+    j->out->same = false;
+    if (j->at->weights_only && strncmp(path, "model", 5) != 0)
+        return;
+    if (j->at->weights_only && strncmp(path, "model.init", 10) == 0)
+        return;
+    if (effect == NEVER || (effect == BEFORE_SWITCH && j->at->switched))
+        refuse(j, path, rule != NULL ? rule->text : "nobody has said what it would mean");
+    else if (effect == CURVE)
+        note_curve(j, path);
+    else if (effect == LATER && rule->text != NULL)
+        bit_problems_add(&j->out->notes, path, 0, 0, "other than %s's: %s", j->at->run, rule->text);
+}
+
+static void check_steps(const struct judge *j)
+{
+    const Bit__SwitchSpec *sw = j->fork->phases->switch_;
+    const uint64_t step = j->at->step, steps = j->fork->schedule->steps;
+
+    if (steps <= step)
+        bit_problems_add(&j->out->refused, "schedule.steps", 0, 0,
+                         "%" PRIu64 " leaves no step: the fork begins after step %" PRIu64, steps, step);
+    if (!j->at->switched && sw != NULL && sw->at_step < step)
+        bit_problems_add(&j->out->refused, "phases.switch.at_step", 0, 0,
+                         "%" PRIu64 ": %s was in 16-bit up to step %" PRIu64 ", which is the earliest", sw->at_step,
+                         j->at->run, step);
+}
+
+void bit_fork_changes_find(const Bit__RunSpec *parent, const Bit__RunSpec *fork, const struct bit_fork_at *at,
+                           struct bit_fork_changes *out)
+{
+    struct judge j = {parent, fork, at, out};
+
+    *out = (struct bit_fork_changes){.same = true, .same_files = true};
+    compare(&parent->base, &fork->base, "", judge, &j);
+    if (!at->weights_only)
+        check_steps(&j);
+}
