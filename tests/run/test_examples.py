@@ -1,7 +1,9 @@
 """Every run that the documents show or deploy/runs has is one that bitd takes: submit --dry-run, beside files of the names it says."""
 import glob
+import json
 import os
 import re
+import struct
 
 import fixture
 
@@ -34,6 +36,63 @@ def make_tokens(folder, text):
             f.truncate(1 << 26)
 
 
+# Where an example begins from a model by one of these names: its config.json, and a file that has no data but its size.
+OLMO = {"model_type": "olmo", "hidden_size": 2048, "num_attention_heads": 16, "num_hidden_layers": 16, "intermediate_size": 8192,
+        "vocab_size": 50304, "max_position_embeddings": 2048, "tie_word_embeddings": True, "clip_qkv": None}
+MODELS = {"OLMo-1B-hf": OLMO,
+          "OLMo-1B-0724-hf": OLMO | {"tie_word_embeddings": False, "clip_qkv": 8.0, "max_position_embeddings": 4096}}
+
+
+def shapes_of(c):
+    width, hidden = c["hidden_size"], c["intermediate_size"]
+    found = {"model.embed_tokens.weight": (c["vocab_size"], width)}
+    for i in range(c["num_hidden_layers"]):
+        block = f"model.layers.{i}."
+        found |= {f"{block}self_attn.{p}_proj.weight": (width, width) for p in "qkvo"}
+        found |= {f"{block}mlp.{p}_proj.weight": (hidden, width) for p in ("gate", "up")}
+        found[block + "mlp.down_proj.weight"] = (width, hidden)
+    return found | ({} if c["tie_word_embeddings"] else {"lm_head.weight": (c["vocab_size"], width)})
+
+
+def make_model(folder, config):
+    os.makedirs(folder)
+    with open(os.path.join(folder, "config.json"), "w") as f:
+        json.dump(config, f)
+    header, at = {}, 0
+    for name, (rows, cols) in shapes_of(config).items():
+        header[name] = {"dtype": "F32", "shape": [rows, cols], "data_offsets": [at, at + 4 * rows * cols]}
+        at += 4 * rows * cols
+    text = json.dumps(header).encode()
+    with open(os.path.join(folder, "model.safetensors"), "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        f.truncate(8 + len(text) + at)
+    return at // 4
+
+
+def models_of_others_are_taken():
+    with fixture.Daemon() as d:
+        os.mkdir(os.path.join(d.dir, "dolma"))
+        with open(os.path.join(ROOT, "deploy", "runs", "convert_olmo_1b.txtpb")) as f:
+            text = f.read()
+        make_tokens(d.dir, text)
+        for name, config in MODELS.items():  # narrower, so that any machine has the memory
+            config |= {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 2}
+            count = make_model(os.path.join(d.dir, name), config)
+            path = os.path.join(d.dir, "convert.txtpb")
+            with open(path, "w") as f:
+                f.write(text.replace('"OLMo-1B-hf"', f'"{name}"'))
+            code, out, err = d.ctl("check", "--json", path, "--set", "launch.ranks=1", "--set", "batch.instances=8")
+            assert code == 0, err + out
+            reply = json.loads(out)
+            model = reply["spec"]["model"]
+            assert reply["parameters"] == count and reply["linear_parameters"] == 2 * 128 * (4 * 128 + 3 * 512), reply
+            assert model["tied"] == config["tie_word_embeddings"] and model["clip_qkv"] == (config["clip_qkv"] or 0), model
+            assert model["context"] == config["max_position_embeddings"] and model["vocab"] == 50280, model
+            assert not [w for w in reply["warning"] if w["field"].startswith("model")], reply["warning"]
+            points = {p["step"]: p for p in reply["point"]}
+            assert points[1]["precision"] == "ternary" and points[1]["lr"] < 1e-6 and points[1]["strength"] < 1e-3, points
+
+
 def every_example_is_taken():
     seen = []
     with fixture.Daemon() as d:
@@ -41,6 +100,8 @@ def every_example_is_taken():
             folder = os.path.join(d.dir, f"example-{len(seen)}")
             os.mkdir(folder)
             make_tokens(folder, text)
+            for name in re.findall(r'\bfrom: "([^"]+)"', text):
+                make_model(os.path.join(folder, name), MODELS[name])
             path = os.path.join(folder, "run.txtpb")
             with open(path, "w") as f:
                 f.write(text)
@@ -53,4 +114,4 @@ def every_example_is_taken():
         print(f"         {len(seen)} examples")
 
 
-fixture.main([every_example_is_taken])
+fixture.main([every_example_is_taken, models_of_others_are_taken])
