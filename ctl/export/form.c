@@ -5,6 +5,7 @@
 
 #include "ctl/export/gguf.h"
 #include "ctl/export/hf.h"
+#include "ctl/export/hf_bitlinear.h"
 #include "proto/check.h"
 
 #define FLOATS (1u << BIT_NUMBERS_F32 | 1u << BIT_NUMBERS_F16 | 1u << BIT_NUMBERS_BF16)
@@ -18,6 +19,29 @@ const struct bit_export_form bit_export_forms[] = {
         .type = BIT_NUMBERS_BF16,
         .refuse = bit_hf_refuse,
         .write = bit_hf_write,
+        .verify = bit_hf_verify,
+    },
+    {
+        .name = "hf-bitnet",
+        .summary = "the same with transformers' own BitLinear",
+        .types = FLOATS,
+        .type = BIT_NUMBERS_F32,
+        .ternary = FLOATS,
+        .rms_weights = true,
+        .refuse = bit_hf_bitlinear_refuse,
+        .configure = bit_hf_bitlinear_configure,
+        .write = bit_hf_write,
+        .verify = bit_hf_verify,
+    },
+    {
+        .name = "hf-paper",
+        .summary = "the same with code of ours, for every quantizer",
+        .types = FLOATS,
+        .type = BIT_NUMBERS_F32,
+        .ternary = FLOATS,
+        .refuse = bit_hf_bitlinear_refuse_paper,
+        .configure = bit_hf_bitlinear_configure_paper,
+        .write = bit_hf_bitlinear_write_paper,
         .verify = bit_hf_verify,
     },
     {

@@ -289,11 +289,19 @@ const struct bit_cli_verb bit_cmd_export = {
         "folder, for which no daemon is needed; of a RUN its newest checkpoint is taken. The forms:\n\n"
         "  hf         Hugging Face's OlmoForCausalLM: config.json, safetensors, the tokenizer's files. TYPE is\n"
         "             bf16 (default), f16 or f32\n"
+        "  hf-bitnet  the same with codes and scales, for transformers' own BitLinear (quant_method bitnet): of\n"
+        "             models that were trained with activation_levels 127 and without inner norm or with RMSNORM,\n"
+        "             as quantizer { preset: \"export\" } has it. TYPE, f32 by default, is that of the embedding\n"
+        "             and the head; loaded in a shorter one, scales are rounded, too\n"
+        "  hf-paper   the same for every quantizer, the paper's with its LayerNorm among them, by some 25 lines of\n"
+        "             Python that are shipped with it: load it with trust_remote_code=True\n"
         "  gguf       one file, model.gguf, for llama.cpp (architecture olmo). TYPE is tq2_0 (default),\n"
         "             tq1_0 or q2_0, which hold codes and scales, or f16, bf16 or f32, which of a ternary model\n"
         "             hold their products. Rows are multiples of 256 (q2_0, the one with CUDA kernels there: 64).\n"
         "             llama.cpp's olmo has no inner norm and 127 levels: train with quantizer { preset:\n"
         "             \"export\" }. It makes activations int8 by blocks, training by tokens: logits differ a little\n\n"
+        "Codes and scales are those that the model trains with, to the bit. Of weights that were not trained as\n"
+        "codes, in the 16-bit phase or before a ramp's end, they are made with --ternarise alone.\n\n"
         "DIR is written as DIR.partial, synced, read again and compared with the checkpoint, number by number,\n"
         "and only then named; broken off at any moment, by a signal, a full disk or a crash, it is not there, and\n"
         "what an earlier export left there is whole. Memory is taken for one tensor at a time.\n\n"
@@ -303,6 +311,7 @@ const struct bit_cli_verb bit_cmd_export = {
     .quiet = "Print nothing but mistakes.",
     .json = objects,
     .examples = "$ bitctl export @last --to hf --output model-hf --tokenizer tokenizer.json\n"
+                "$ bitctl export ./step-00002000 --to hf-bitnet --output model-bitnet -t tokenizer.json\n"
                 "$ bitctl export ./step-00002000 --to hf --type f32 --output model-f32\n"
                 "$ bitctl export @last --to gguf --type q2_0 --output model-gguf --tokenizer tokenizer.json\n",
     .run = run,

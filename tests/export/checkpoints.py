@@ -14,8 +14,9 @@ except ImportError:
 
 # What each model is for: the paper's form with an untied head; the form that serves, tied, with all that OLMo has beside it; RMS.
 PAPER = dict(tied="false", quantizer='preset: "continual"')
+PAPER_BY_PROJECTION = dict(tied="false", quantizer='preset: "reloaded"')
 SERVED = dict(tied="true", clip_qkv="0.5",
-              quantizer='preset: "b158" inner_norm: NO_NORM weight_measure: MEAN granularity: PROJECTION')
+              quantizer='preset: "export"')
 RMS = dict(tied="false", quantizer='preset: "b158"')
 
 SPEC = """
@@ -27,7 +28,7 @@ batch {{ instances: 4 micro_instances: 2 }}
 schedule {{ steps: {steps} peak_lr: 3e-3 warmup_steps: 2 }}
 phases {{ switch {{ at_step: {at_step} optimizer: KEEP ramp_steps: {ramp} }} }}
 quantizer {{ {quantizer} }}
-checkpoint {{ every: 4 keep_last: 9 }}
+checkpoint {{ every: 4 keep_last: 9 codes: true }}
 launch {{ backend: CPU ranks: {ranks} threads: 1 }}
 """
 
@@ -38,7 +39,7 @@ def train(d, name, tied="false", clip_qkv="0", quantizer="", steps=8, at_step=4,
     with open(path, "w") as f:
         f.write(SPEC.format(name=name, tied=tied, clip_qkv=clip_qkv, quantizer=quantizer, steps=steps, at_step=at_step, ramp=ramp,
                             ranks=ranks))
-    run = d.submit(path, *(word for s in sets for word in ("--set", s)))
+    run = d.submit(path, *(word for one in sets for word in ("--set", one)))
     d.finish(run)
     return run
 
@@ -126,6 +127,17 @@ def ternary(weights, measure, by_projection):
             m = np.sort(measured)[(measured.size - 1) // 2] if measure == "MEDIAN" else np.float32(measured.astype(np.float64).mean())
             scale = np.float32(1) / np.maximum(np.float32(1e-5), m)
             out[name] = np.clip(np.rint(part * scale), -1, 1).astype(np.int8), scale
+    return out
+
+
+def worker_codes(folder):
+    """The same as the worker wrote them beside the checkpoint: codes.safetensors, four columns in a byte."""
+    packed, out = read_safetensors(os.path.join(folder, "codes.safetensors")), {}
+    for names, w in linears({n: p for n, p in packed.items() if not n.endswith("_scale")}):
+        ours = next(n for n, p in packed.items() if p is w)
+        codes = (w[..., None] >> np.array([0, 2, 4, 6], np.uint8) & 3).reshape(w.shape[0], -1).astype(np.int8) - 1
+        scales = np.broadcast_to(packed[ours + "_scale"], len(names))
+        out |= dict(zip(names, zip(np.split(codes, len(names)), scales)))
     return out
 
 
