@@ -83,7 +83,8 @@ class World(fixture.Daemon):
             self.real = fixture.Daemon().__enter__()
             with open(os.path.join(self.dir, "tokens", "dataset.json")) as f:
                 vocab = json.load(f)["tokenizer"]["vocab"]
-            sets = f"model.vocab={vocab}", f"model.vocab_padded={vocab}", "schedule.warmup_steps=1", "quantizer={preset: 'export'}"
+            sets = (f"model.vocab={vocab}", f"model.vocab_padded={vocab}", "model.width=256", "model.mlp_hidden=256",
+                    "schedule.warmup_steps=1", "quantizer={preset: 'export'}")
             run = self.real.submit(self.real.spec(steps=4, at_step=2, ranks=1), *(word for one in sets for word in ("--set", one)))
             self.real.finish(run)
             newest = self.real.ctl("ckpt", "ls", run, "-q", check=True)[1].split()[-1]
