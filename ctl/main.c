@@ -11,6 +11,7 @@
 #include "ctl/show/fold.h"
 #include "ctl/show/show.h"
 #include "ctl/spec/spec_page.h"
+#include "ctl/verbs/completion.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/err.h"
 #include "proto/timeslice.h"
@@ -87,6 +88,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--man") == 0)
         return end(print_man(&mistaken, argc > 2 ? argv[2] : NULL));
+    if (strcmp(argv[1], "--complete") == 0) { /* the shells' scripts ask, with the words behind bitctl */
+        bit_completion_print(stdout, argc - 2, argv + 2);
+        return end(BIT_EXIT_OK);
+    }
     const struct bit_cli_verb *verb = bit_verb_find(bit_verbs, verb_of(argv[1]));
     if (!verb)
         return end(no_verb(&mistaken, argv[1]));

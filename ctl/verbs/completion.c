@@ -1,0 +1,335 @@
+#include "ctl/verbs/completion.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "ctl/cli/verb.h"
+#include "ctl/client/connection.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/spec/spec_fields.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/check.h"
+#include "proto/spec/spec.h"
+
+#define ANSWER_MS   500 /* a shell waits for us, and its user for it */
+#define KINDS_MAX   16
+#define TOKEN_MAX   48
+#define SUMMARY_MAX 60
+
+struct completion {
+    FILE *f;
+    const char *typed;  /* of the word, without `lead` */
+    char lead[64];      /* "--set=" of "--set=sched" */
+    const char *socket; /* --socket or --state before it; NULL */
+};
+
+static void offer(const struct completion *c, const char *word, const char *what)
+{
+    if (strncmp(word, c->typed, strlen(c->typed)) == 0)
+        bit_show(c->f, "%s%s", c->lead, word), fputc('\t', c->f), bit_show(c->f, "%.*s\n", SUMMARY_MAX, what);
+}
+
+/* ---- runs */
+
+static Bit__ListReply *ask_runs(const char *socket)
+{
+    Bit__ListRequest ask = BIT__LIST_REQUEST__INIT;
+    struct bit_connection connection;
+    ProtobufCMessage *msg = NULL;
+    uint16_t type = 0;
+
+    if (bit_connection_open(&connection, socket) < 0)
+        return NULL;
+    ask.has_all = ask.all = true;
+    if (bit_connection_send(&connection, BIT_MSG_LIST_REQUEST, &ask) == 0 &&
+        bit_connection_next(&connection, ANSWER_MS, &type, &msg) < 0)
+        msg = NULL;
+    bit_connection_close(&connection);
+    if (msg != NULL && type == BIT_MSG_LIST_REPLY)
+        return (Bit__ListReply *)msg;
+    bit_msg_free(msg);
+    return NULL;
+}
+
+static void offer_runs(const struct completion *c)
+{
+    Bit__ListReply *list = ask_runs(c->socket);
+    char what[128];
+
+    for (size_t i = 0; list != NULL && i < list->n_run; i++) {
+        const Bit__RunStatus *s = list->run[i];
+        snprintf(what, sizeof what, "%s, %s", s->name, bit_text_state(s->state));
+        offer(c, s->run, what);
+        snprintf(what, sizeof what, "%s, %s", s->run, bit_text_state(s->state));
+        offer(c, s->name, what);
+    }
+    if (list != NULL && list->n_run > 0)
+        offer(c, "@last", "your newest run");
+    bit_msg_free(list);
+}
+
+/* ---- fields, presets, verbs */
+
+static void offer_values(const struct completion *c, const Bit__SpecField *field)
+{
+    static const char *const truth[] = {"true", "false"};
+    const char *dot = strrchr(field->path, '.');
+    char word[192];
+    size_t kinds, count;
+
+    for (size_t i = 0; i < field->n_choice; i++) {
+        snprintf(word, sizeof word, "%s=%s", field->path, field->choice[i]);
+        offer(c, word, field->type);
+    }
+    for (size_t i = 0; i < BIT_COUNT(truth) && strcmp(field->type, "true or false") == 0; i++) {
+        snprintf(word, sizeof word, "%s=%s", field->path, truth[i]);
+        offer(c, word, field->type);
+    }
+    const struct bit_preset_kind *kind = bit_spec_preset_kinds(&kinds);
+    for (size_t k = 0; k < kinds && dot != NULL; k++) {
+        const struct bit_preset *list = kind[k].list(&count);
+        for (size_t i = 0; i < count && strcmp(kind[k].field, field->path) == 0; i++) {
+            snprintf(word, sizeof word, "%s=%s", field->path, list[i].name);
+            offer(c, word, list[i].summary);
+        }
+    }
+}
+
+/* Those that can be set by themselves; with `values`, what follows a field and its '='. */
+static void offer_fields(const struct completion *c, bool values)
+{
+    const char *equals = values ? strchr(c->typed, '=') : NULL;
+    struct bit_spec_fields fields;
+    char word[192];
+
+    if (bit_spec_fields_init(&fields) < 0)
+        return;
+    if (values && equals == NULL)
+        bit_show(c->f, ":nospace\n");
+    for (size_t i = 0; i < fields.count; i++) {
+        const Bit__SpecField *field = fields.field[i];
+        const size_t bytes = strlen(field->path);
+        if (values && (bit_spec_field_is_group(field) || strchr(field->path, '[') != NULL))
+            continue;
+        snprintf(word, sizeof word, "%s%s", field->path, values ? "=" : "");
+        if (equals == NULL)
+            offer(c, word, field->meaning);
+        else if ((size_t)(equals - c->typed) == bytes && strncmp(c->typed, field->path, bytes) == 0)
+            offer_values(c, field);
+    }
+    bit_spec_fields_finish(&fields);
+}
+
+static void offer_presets(const struct completion *c)
+{
+    size_t kinds, count;
+    const struct bit_preset_kind *kind = bit_spec_preset_kinds(&kinds);
+
+    for (size_t k = 0; k < kinds; k++) {
+        const struct bit_preset *list = kind[k].list(&count);
+        for (size_t i = 0; i < count; i++)
+            offer(c, list[i].name, list[i].summary);
+    }
+}
+
+static void offer_verbs(const struct completion *c)
+{
+    for (size_t i = 0; bit_verbs[i]; i++)
+        offer(c, bit_verbs[i]->name, bit_verbs[i]->summary);
+}
+
+/* Of a placeholder such as RUN, SPEC or KEY=VALUE. */
+static void offer_kind(const struct completion *c, const char *kind)
+{
+    static const char *const of_files[] = {"SPEC", "FILE", "PATH", "FOLDER", "INPUT", "DIR", "CHECKPOINT"};
+
+    if (strcmp(kind, "RUN") == 0)
+        offer_runs(c);
+    else if (strcmp(kind, "KEY=VALUE") == 0 || strcmp(kind, "FIELD=VALUE") == 0)
+        offer_fields(c, true);
+    else if (strcmp(kind, "FIELD") == 0)
+        offer_fields(c, false);
+    else if (strcmp(kind, "PRESET") == 0)
+        offer_presets(c);
+    else if (strcmp(kind, "VERB") == 0)
+        offer_verbs(c);
+    for (size_t i = 0; i < BIT_COUNT(of_files); i++)
+        if (strcmp(kind, of_files[i]) == 0)
+            bit_show(c->f, ":files\n");
+}
+
+/* ---- what a synopsis has room for */
+
+/* The next of "RUN... [--step N] | show FILE" without brackets and dots; false at the end. */
+static bool next_token(const char **at, char out[TOKEN_MAX], bool *option_ends)
+{
+    const char *text = *at + strspn(*at, " ");
+    const size_t bytes = strcspn(text, " ");
+    size_t used = 0;
+
+    *option_ends = memchr(text, ']', bytes) != NULL || memchr(text, '=', bytes) != NULL;
+    for (size_t i = 0; i < bytes && used + 1 < TOKEN_MAX; i++)
+        if (strchr("[].", text[i]) == NULL)
+            out[used++] = text[i];
+    out[used] = '\0';
+    *at = text + bytes;
+    return bytes > 0;
+}
+
+/* Words, not options, that a verb takes in this place: placeholders, and of several ways ("pin RUN | rm RUN") these. */
+struct place {
+    char kind[KINDS_MAX][TOKEN_MAX];
+    int count;
+};
+
+static void add_kinds(struct place *place, const char *token)
+{
+    char copy[TOKEN_MAX], *rest = copy;
+
+    snprintf(copy, sizeof copy, "%s", token);
+    for (char *one; (one = strsep(&rest, "|")) != NULL;) {
+        if (isupper((unsigned char)*one) && strchr(one, '=') == NULL)
+            one[strspn(one, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] = '\0'; /* RUN[@ATTEMPT] */
+        if (*one != '\0' && place->count < KINDS_MAX)
+            snprintf(place->kind[place->count++], TOKEN_MAX, "%s", one);
+    }
+}
+
+static bool has_word(const char *token, const char *word)
+{
+    const char *at = strstr(token, word);
+
+    return at != NULL && (at == token || at[-1] == '|') && strchr("|", at[strlen(word)]) != NULL;
+}
+
+/* Whether one of the ways that a synopsis parts into ("ls RUN | rm RUN STEP") is begun by the word. */
+static bool has_way(const char *synopsis, const char *word)
+{
+    const char *at = synopsis;
+    char token[TOKEN_MAX];
+    bool begins = true, ends;
+
+    while (next_token(&at, token, &ends)) {
+        if (begins && islower((unsigned char)token[0]) && has_word(token, word))
+            return true;
+        begins = strcmp(token, "|") == 0;
+    }
+    return false;
+}
+
+/* `before`: the words before this one, `first` of which there is may choose the way. */
+static void find_place(const char *synopsis, int before, const char *first, struct place *place)
+{
+    const bool chosen = before > 0 && has_way(synopsis, first);
+    const char *at = synopsis;
+    char token[TOKEN_MAX];
+    bool begins = true, taken = !chosen, of_option = false, option_ends;
+
+    while (next_token(&at, token, &option_ends)) {
+        const bool was_option = of_option, is_option = strncmp(token, "--", 2) == 0;
+        const bool way = begins && islower((unsigned char)token[0]);
+        of_option = is_option && !option_ends;
+        begins = strcmp(token, "|") == 0;
+        if (begins)
+            taken = !chosen;
+        if (begins || was_option || is_option || token[0] == '\0')
+            continue;
+        if (way)
+            taken = before > 0 && has_word(token, first);
+        if (way ? before == 0 : taken)
+            add_kinds(place, token);
+    }
+}
+
+/* ---- a word of a verb */
+
+static const struct bit_option *option_of(const struct bit_cli_verb *verb, const char *word, size_t bytes)
+{
+    for (int i = 0; i < bit_verb_option_count(verb) + BIT_COMMON_COUNT; i++) {
+        const int own = bit_verb_option_count(verb);
+        const struct bit_option *o = i < own ? &verb->options[i] : &bit_verb_common[i - own];
+        const bool by_name = bytes > 2 && strncmp(word, "--", 2) == 0 && strlen(o->name) == bytes - 2 &&
+                             strncmp(o->name, word + 2, bytes - 2) == 0;
+        const bool by_letter = bytes == 2 && o->letter != 0 && word[0] == '-' && word[1] == o->letter;
+        if (by_name || by_letter)
+            return o;
+    }
+    return NULL;
+}
+
+static void offer_options(const struct completion *c, const struct bit_cli_verb *verb)
+{
+    const int own = bit_verb_option_count(verb);
+    char word[64];
+
+    for (int i = 0; i < own + BIT_COMMON_COUNT; i++) {
+        const struct bit_option *o = i < own ? &verb->options[i] : &bit_verb_common[i - own];
+        snprintf(word, sizeof word, "--%s", o->name);
+        offer(c, word, o->help);
+    }
+}
+
+/* Words that are no options nor their values; the option that waits for a value, or NULL; the socket that is named. */
+static const struct bit_option *read_words(struct completion *c, const struct bit_cli_verb *verb, int count,
+                                           char **words, int *plain, const char **first)
+{
+    const struct bit_option *waits = NULL;
+
+    for (int i = 0; i < count; i++) {
+        const char *equals = strchr(words[i], '=');
+        if (waits != NULL) {
+            if (waits == &bit_verb_common[BIT_COMMON_SOCKET] || waits == &bit_verb_common[BIT_COMMON_STATE])
+                c->socket = words[i];
+            waits = NULL;
+        } else if (words[i][0] == '-') {
+            const struct bit_option *o = option_of(verb, words[i],
+                                                   equals != NULL ? (size_t)(equals - words[i]) : strlen(words[i]));
+            waits = o != NULL && o->arg != NULL && equals == NULL ? o : NULL;
+            if (equals != NULL && (o == &bit_verb_common[BIT_COMMON_SOCKET] || o == &bit_verb_common[BIT_COMMON_STATE]))
+                c->socket = equals + 1;
+        } else if ((*plain)++ == 0) {
+            *first = words[i];
+        }
+    }
+    return waits;
+}
+
+static void complete_word(struct completion *c, const struct bit_cli_verb *verb, int count, char **words)
+{
+    const char *first = "", *equals = strchr(c->typed, '=');
+    struct place place = {.count = 0};
+    int plain = 0;
+    const struct bit_option *option = read_words(c, verb, count, words, &plain, &first);
+
+    if (option == NULL && strncmp(c->typed, "--", 2) == 0 && equals != NULL) {
+        option = option_of(verb, c->typed, (size_t)(equals - c->typed));
+        snprintf(c->lead, sizeof c->lead, "%.*s", (int)(equals + 1 - c->typed), c->typed);
+        c->typed = equals + 1;
+    } else if (option == NULL && c->typed[0] == '-') {
+        offer_options(c, verb);
+        return;
+    }
+    if (option != NULL && option->arg != NULL) {
+        offer_kind(c, option->arg);
+        return;
+    }
+    find_place(verb->synopsis, plain, first, &place);
+    for (int i = 0; i < place.count; i++)
+        islower((unsigned char)place.kind[i][0]) ? offer(c, place.kind[i], verb->summary)
+                                                 : offer_kind(c, place.kind[i]);
+}
+
+void bit_completion_print(FILE *f, int count, char **words)
+{
+    struct completion c = {.f = f, .typed = count > 0 ? words[count - 1] : ""};
+
+    if (count <= 1) {
+        offer_verbs(&c);
+        return;
+    }
+    const struct bit_cli_verb *verb = bit_verb_find(bit_verbs, words[0]);
+    if (verb != NULL)
+        complete_word(&c, verb, count - 2, words + 1);
+}
