@@ -242,11 +242,9 @@ static int check(struct bit_spec_file *f)
     return err;
 }
 
-/* The daemon checks again, but what can be said here is said with line and column. */
-static int load(struct bit_spec_file *f)
+/* The daemon checks again, but what can be said here is said with line and column. err: of what was read of it. */
+static int change_and_check(struct bit_spec_file *f, int err)
 {
-    int err = bit_spec_load_some(f->path, &f->spec, &f->problems);
-
     for (int i = 0; f->spec != NULL && i < f->set_count; i++) {
         int of_set = bit_spec_set(f->spec, f->set[i], &f->problems);
         err = err < 0 ? err : of_set;
@@ -269,6 +267,16 @@ int bit_spec_file_read(struct bit_cli *cli, struct bit_spec_file *f)
     f->directory = directory_of(f->path);
     if (f->directory == NULL)
         return bit_failure_print(cli, bit_fail(-errno, "specification '%s'", f->path));
-    int err = load(f);
+    int err = change_and_check(f, bit_spec_load_some(f->path, &f->spec, &f->problems));
+    return err < 0 ? bit_spec_file_refuse(cli, f, err) : 0;
+}
+
+int bit_spec_file_take(struct bit_cli *cli, struct bit_spec_file *f, Bit__RunSpec *spec)
+{
+    f->spec = spec;
+    f->directory = getcwd(NULL, 0);
+    if (f->directory == NULL)
+        return bit_failure_print(cli, bit_fail(-errno, "this folder"));
+    int err = change_and_check(f, 0);
     return err < 0 ? bit_spec_file_refuse(cli, f, err) : 0;
 }

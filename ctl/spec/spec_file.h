@@ -30,6 +30,8 @@ int bit_spec_file_set(struct bit_spec_file *f, const char *assignment);
  * Returns     0, or the exit code after everything was said; bit_spec_file_finish is due in any case
  */
 int bit_spec_file_read(struct bit_cli *cli, struct bit_spec_file *f);
+/** The same of one that no file holds; it becomes f's. f->path is what it is called, its paths are relative to here. */
+int bit_spec_file_take(struct bit_cli *cli, struct bit_spec_file *f, Bit__RunSpec *spec);
 /** Say the problems, each with its line and column, or as JSON; returns err's exit code. */
 int bit_spec_file_refuse(struct bit_cli *cli, struct bit_spec_file *f, int err);
 /** The same with those that bitd found. */

@@ -85,6 +85,14 @@ static void print_ranks(const Bit__DoctorReply *d, int width)
     bit_table_finish(&table);
 }
 
+static void print_head(const Bit__RunStatus *s)
+{
+    bit_show(stdout, "%s %s: %s", s->run, s->name, bit_text_state(s->state));
+    if (s->steps > 0)
+        bit_show(stdout, " at step %" PRIu64 " of %" PRIu64, s->step, s->steps);
+    bit_show(stdout, "\n\n");
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_doctor, .cli = cli};
@@ -104,8 +112,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     } else if (!cli->quiet) {
         const int width = bit_terminal_columns(stdout);
         bit_fold_stdout();
-        bit_show(stdout, "%s %s: %s at step %" PRIu64 " of %" PRIu64 "\n\n", d->status->run, d->status->name,
-                 bit_text_state(d->status->state), d->status->step, d->status->steps);
+        print_head(d->status);
         print_findings(d);
         putchar('\n');
         print_times(d);

@@ -3,17 +3,15 @@
 #include <stdio.h>
 
 #include "ctl/cli/options.h"
-#include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
-#include "ctl/show/dry_run.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
-#include "ctl/spec/local_check.h"
 #include "ctl/spec/spec_file.h"
+#include "ctl/spec/spec_submit.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
-#include "proto/err.h"
 #include "proto/limits.h"
+#include "proto/wire/msg.h"
 
 enum { OPT_DRY_RUN, OPT_FOLLOW, OPT_WAIT, OPT_NAME, OPT_SET, OPT_PAUSED, OPT_REQUEST_ID };
 static const struct bit_option options[] = {
@@ -28,8 +26,8 @@ static const struct bit_option options[] = {
 };
 
 struct submit {
-    bool dry_run, follow, wait, paused;
-    const char *request_id;
+    bool dry_run, follow, wait;
+    struct bit_spec_submit how;
     struct bit_spec_file file;
 };
 
@@ -52,10 +50,10 @@ static int parse(struct submit *s, struct bit_options *o, int argc, char **argv)
             s->file.name = o->value;
             break;
         case OPT_PAUSED:
-            s->paused = true;
+            s->how.paused = true;
             break;
         case OPT_REQUEST_ID:
-            s->request_id = o->value;
+            s->how.request_id = o->value;
             break;
         default:
             if (bit_spec_file_set(&s->file, o->value) < 0)
@@ -76,65 +74,11 @@ static int wait_quietly(struct bit_cli *cli, const char *run)
     return bit_cmd_wait.run(cli, 2, argv);
 }
 
-static void fill_request(const struct submit *s, Bit__SubmitRequest *ask)
-{
-    ask->spec = s->file.spec;
-    ask->directory = s->file.directory;
-    ask->has_dry_run = ask->dry_run = s->dry_run;
-    ask->has_paused = ask->paused = s->paused;
-}
-
-/* bitd's answer, or the exit code after its refusal was printed. */
-static int ask_bitd(struct bit_cli *cli, struct submit *s, uint16_t want, void *reply)
-{
-    Bit__SubmitRequest ask = BIT__SUBMIT_REQUEST__INIT;
-    Bit__ErrorReply *refusal = NULL;
-    char id[40];
-
-    bit_request_id(id);
-    fill_request(s, &ask);
-    ask.request_id = s->request_id ? bit_lend(s->request_id) : id;
-    int code = bit_connection_ask_told(cli, BIT_MSG_SUBMIT_REQUEST, &ask, want, reply, &refusal);
-    if (refusal != NULL)
-        code = bit_spec_file_refused(cli, &s->file, refusal);
-    bit_msg_free(refusal);
-    return code;
-}
-
-/* Nobody listens: what a dry run can say without a daemon it does. */
-static bool no_daemon_answers(const struct bit_cli *cli)
-{
-    struct bit_connection c;
-    int err = bit_connection_open(&c, cli->socket);
-
-    bit_connection_close(&c);
-    return err == BIT_EDAEMON;
-}
-
-static int dry_run(struct bit_cli *cli, struct submit *s)
-{
-    Bit__DryRunReply *dry = NULL;
-
-    if (no_daemon_answers(cli))
-        return bit_local_check(cli, &s->file);
-    int code = ask_bitd(cli, s, BIT_MSG_DRY_RUN_REPLY, &dry);
-    if (code != 0)
-        return code;
-    if (cli->json)
-        bit_print_json(dry);
-    else if (cli->quiet)
-        bit_dry_run_print_warnings(stderr, dry);
-    else
-        bit_dry_run_print(stdout, dry);
-    bit_msg_free(dry);
-    return 0;
-}
-
 static int submit(struct bit_cli *cli, struct submit *s)
 {
     Bit__SubmitReply *reply = NULL;
     char run[BIT_RUN_ID_MAX];
-    int code = ask_bitd(cli, s, BIT_MSG_SUBMIT_REPLY, &reply);
+    int code = bit_spec_submit(cli, &s->file, &s->how, &reply);
 
     if (code != 0)
         return code;
@@ -143,10 +87,10 @@ static int submit(struct bit_cli *cli, struct submit *s)
         bit_print_json(reply);
     else if (cli->quiet)
         bit_show(stdout, "%s\n", reply->run);
-    else if (!cli->json && reply->known && s->request_id != NULL)
+    else if (!cli->json && reply->known && s->how.request_id != NULL)
         bit_show(stdout, "%s is %s, which is there already\n", reply->name, reply->run);
     else if (!cli->json)
-        bit_show(stdout, "submitted %s as %s%s\n", reply->name, reply->run, s->paused ? ", paused" : "");
+        bit_show(stdout, "submitted %s as %s%s\n", reply->name, reply->run, s->how.paused ? ", paused" : "");
     fflush(stdout);
     bit_msg_free(reply);
     return s->follow ? bit_follow(cli, run) : s->wait ? wait_quietly(cli, run) : 0;
@@ -164,7 +108,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     s.file.submits = !s.dry_run;
     code = bit_spec_file_read(cli, &s.file);
     if (code == 0)
-        code = s.dry_run ? dry_run(cli, &s) : submit(cli, &s);
+        code = s.dry_run ? bit_spec_submit_dry_run(cli, &s.file) : submit(cli, &s);
     bit_spec_file_finish(&s.file);
     return code;
 }

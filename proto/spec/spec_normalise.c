@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,13 @@
 #include "proto/text/reflect.h"
 #include "proto/wire/msg.h"
 
-#define SIGMOID_K 15.0 /* the reference names 5 for its TANH only */
-#define TANH_K    5.0
-#define EVERY     1000 /* steps between evaluations */
-#define REWARM    2000 /* OLMo's scheduler.t_warmup */
-#define UNUSED_LR 1e-4 /* of a run without steps */
-#define WARN_S    600  /* for the last checkpoint of a Slurm job */
+#define SIGMOID_K      15.0 /* the reference names 5 for its TANH only */
+#define TANH_K         5.0
+#define EVERY          1000 /* steps between evaluations */
+#define EVAL_INSTANCES 16   /* of a rank at a time, in a run without steps */
+#define REWARM         2000 /* OLMo's scheduler.t_warmup */
+#define UNUSED_LR      1e-4 /* of a run without steps */
+#define WARN_S         600  /* for the last checkpoint of a Slurm job */
 
 /* An optional scalar that is absent takes a value. */
 #define DEFAULT(msg, field, value)                                                                                     \
@@ -210,6 +212,20 @@ static int make_paths_absolute(Bit__RunSpec *spec, const char *directory)
     return err;
 }
 
+/* As many instances as one pass of each rank takes. */
+static int fill_eval_batch(Bit__RunSpec *spec)
+{
+    const uint32_t micro = spec->batch != NULL ? spec->batch->micro_instances : 0;
+    const uint32_t ranks = spec->launch != NULL && spec->launch->has_ranks ? spec->launch->ranks : 1;
+    const uint64_t instances = (uint64_t)ranks * (micro > 0 ? micro : EVAL_INSTANCES);
+    char text[64];
+
+    if (!bit_spec_evaluates_only(spec))
+        return 0;
+    snprintf(text, sizeof text, "batch { instances: %" PRIu64 " }", BIT_MIN(instances, (uint64_t)UINT32_MAX));
+    return fill_from(spec, text);
+}
+
 /* After an unknown preset it goes on, so that the other problems come to light. */
 static int normalise(Bit__RunSpec *spec, const char *directory, struct bit_problems *problems)
 {
@@ -221,6 +237,8 @@ static int normalise(Bit__RunSpec *spec, const char *directory, struct bit_probl
         err = fill_quantizer(spec, problems);
     if (err == 0)
         err = fill_guard(spec, problems);
+    if (err == 0)
+        err = fill_eval_batch(spec);
     if (err == 0)
         err = fill_from(spec, bit_spec_defaults());
     if (err < 0)

@@ -5,6 +5,7 @@
 Runs are trained by the fake worker, as fast as the file `us` says when they are launched: 0 for one that is to end,
 microseconds a step for one that is to be caught on its way.
 """
+import glob
 import gzip
 import json
 import os
@@ -36,7 +37,7 @@ launch {{ ranks: 4 threads: 1 }}
 ENDS_WITH = {r"bitctl diff (keep reset|@last@1|r3 r4)": (0, 1), r"bitctl top$": (124,)}
 
 # What reads the weights of a checkpoint, of which the fake worker's have none.
-READS_WEIGHTS = r"bitctl export\b"
+READS_WEIGHTS = r"bitctl (export\b|eval step)"
 
 
 def zstd(text):
@@ -126,6 +127,7 @@ class World(fixture.Daemon):
         for name in ("train", "valid"):
             shutil.copytree(os.path.join(self.dir, "tokens"), os.path.join(self.dir, "data", name), dirs_exist_ok=True)
         self.shell("bitctl tokenize -q -t tokenizer.json -o data/tasks --requests build/tasks")
+        shutil.copytree(os.path.join(self.dir, "data", "tasks"), os.path.join(self.dir, "requests"), dirs_exist_ok=True)
 
     def make_runs(self):
         for name in ("a", "b", "keep", "reset", "c", "d", "e"):
@@ -173,9 +175,19 @@ class World(fixture.Daemon):
             self.shell("bitctl pause @last")
 
     def completed(self):
-        if self.last()["state"] != "completed":
+        if self.last()["state"] != "completed" or self.last()["steps"] == 0:
             self.ended()
             self.shell("bitctl submit -q --wait run.txtpb")
+
+    def evaluated(self):
+        """The fake worker's checkpoints hold no tensors, which is looked at before the queue."""
+        self.completed()
+        with open(os.path.join(self.dir, "tokens", "dataset.json")) as f:
+            rows = -(-json.load(f)["tokenizer"]["vocab"] // 128) * 128
+        block = {"att_proj": (96, 32), "attn_out": (32, 32), "ff_proj": (128, 32), "ff_out": (32, 64)}
+        shapes = {"transformer.wte.weight": (rows, 32)} | {f"transformer.blocks.0.{name}.weight": shape for name, shape in block.items()}
+        for path in glob.glob(f"{self.state}/runs/*/checkpoints/step-*/model.safetensors"):
+            fixture.write_safetensors(path, shapes)
 
     def cancelled_r7(self):
         self.ended()
@@ -193,7 +205,7 @@ class World(fixture.Daemon):
         before = ((r"bitctl (switch|checkpoint|pause|cancel)\b", self.trains), (r"bitctl resume @last", self.paused),
                   (r"bitctl resume r7 --from", self.cancelled_r7), (r"bitctl resume r7 --steps", self.completed_r7),
                   (r"bitctl rm", self.unpinned_r7), (r"@last@2", self.twice_launched),
-                  (r"bitctl (wait|data show|top @last|ckpt)", self.completed))
+                  (r"bitctl (wait|data show|top @last|ckpt)", self.completed), (r"bitctl eval", self.evaluated))
         if command.startswith("bitctl tokenize"):
             for folder in ("data", "tokens"):
                 shutil.rmtree(os.path.join(self.dir, folder), ignore_errors=True)

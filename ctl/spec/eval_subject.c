@@ -1,0 +1,212 @@
+#include "ctl/spec/eval_subject.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ctl/cli/failure.h"
+#include "ctl/client/connection.h"
+#include "proto/check.h"
+#include "proto/ckpt/checkpoint.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/wire/msg.h"
+
+/* ---- a run, or a path */
+
+static bool has(const char *folder, const char *name)
+{
+    char path[BIT_PATH_MAX];
+    struct stat st;
+
+    return snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path && stat(path, &st) == 0;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool holds_model(const char *folder)
+{
+    static const char *const names[] = {BIT_CHECKPOINT_MANIFEST, "config.json", "model.safetensors",
+                                        "model.safetensors.index.json"};
+
+    for (size_t i = 0; i < BIT_COUNT(names); i++)
+        if (has(folder, names[i]))
+            return true;
+    return false;
+}
+
+/* A word without a slash may be a run's name as well: here it is a model only if that shows. */
+static bool is_path(const char *what)
+{
+    const char *ending = strrchr(what, '.');
+
+    if (strchr(what, '/') != NULL)
+        return true;
+    if (is_folder(what))
+        return holds_model(what);
+    return ending != NULL && strcmp(ending, ".safetensors") == 0;
+}
+
+/* "eval-keep-4000": what may stand in a name, of anything. */
+static void put_name(struct bit_eval_subject *s, const char *of, bool has_step, uint64_t step)
+{
+    bit_format(s->name, sizeof s->name, "eval-%.40s", of);
+    if (has_step)
+        bit_format_more(s->name, sizeof s->name, "-%" PRIu64, step);
+    for (char *c = s->name; *c != '\0'; c++)
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c) == NULL)
+            *c = '_';
+}
+
+/* What the workers settled, so that sums are the same bits as in the run. */
+static void take_micro_instances(struct bit_eval_subject *s)
+{
+    Bit__Manifest *manifest = NULL;
+
+    if (s->spec->batch != NULL && bit_manifest_read(s->path, &manifest) == 0 && manifest->spec->batch != NULL &&
+        manifest->spec->batch->has_micro_instances) {
+        s->spec->batch->has_micro_instances = true;
+        s->spec->batch->micro_instances = manifest->spec->batch->micro_instances;
+    }
+    bit_msg_free(manifest);
+}
+
+static const Bit__CheckpointInfo *choose(const Bit__CheckpointListReply *list, const uint64_t *step)
+{
+    for (size_t i = list->n_checkpoint; i-- > 0;) /* by step, ascending */
+        if (step == NULL || list->checkpoint[i]->step == *step)
+            return list->checkpoint[i];
+    return NULL;
+}
+
+static int no_checkpoint(const Bit__CheckpointListReply *list, const Bit__RunStatus *status, const uint64_t *step)
+{
+    char steps[200] = "";
+
+    if (list->n_checkpoint == 0)
+        return bit_fail(BIT_ESTATE, "%s has no checkpoint that could be evaluated: `bitctl checkpoint %s` writes one",
+                        status->run, status->run);
+    for (size_t i = 0; i < list->n_checkpoint; i++)
+        bit_format_more(steps, sizeof steps, "%s%" PRIu64, i > 0 ? ", " : "", list->checkpoint[i]->step);
+    return bit_fail(BIT_ESTATE, "%s has no checkpoint of step %" PRIu64 "; it has those of steps %s", status->run,
+                    *step, steps);
+}
+
+static int take_run(struct bit_eval_subject *s, const uint64_t *step, Bit__RunStatus *status,
+                    const Bit__CheckpointListReply *list)
+{
+    const Bit__CheckpointInfo *c = choose(list, step);
+
+    if (c == NULL)
+        return no_checkpoint(list, status, step);
+    s->is_run = true;
+    s->ternary = c->precision == BIT__PRECISION__TERNARY;
+    s->path = strdup(c->path);
+    if (s->path == NULL)
+        return bit_fail(-ENOMEM, "what is evaluated");
+    s->spec = status->spec;
+    status->spec = NULL;
+    put_name(s, status->name, true, c->step);
+    take_micro_instances(s);
+    return 0;
+}
+
+static int find_run(struct bit_cli *cli, const char *run, const uint64_t *step, struct bit_eval_subject *s)
+{
+    Bit__StatusRequest of_run = BIT__STATUS_REQUEST__INIT;
+    Bit__CheckpointListRequest of_list = BIT__CHECKPOINT_LIST_REQUEST__INIT;
+    Bit__RunStatus *status = NULL;
+    Bit__CheckpointListReply *list = NULL;
+
+    of_run.run = bit_lend(run);
+    of_run.has_spec = of_run.spec = true;
+    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &of_run, BIT_MSG_RUN_STATUS, &status);
+    if (code == 0) {
+        of_list.run = status->run;
+        code = bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &of_list, BIT_MSG_CHECKPOINT_LIST_REPLY, &list);
+    }
+    if (code == 0) {
+        int err = take_run(s, step, status, list);
+        code = err < 0 ? bit_failure_print(cli, err) : 0;
+    }
+    bit_msg_free(status);
+    bit_msg_free(list);
+    return code;
+}
+
+/* Without the slashes at its end; of the weights in a checkpoint, the folder, which knows what they are. */
+static int take_path(struct bit_eval_subject *s, const char *what)
+{
+    static const char weights[] = "/model.safetensors";
+    struct stat st;
+
+    s->path = strdup(what);
+    if (s->path == NULL)
+        return bit_fail(-ENOMEM, "what is evaluated");
+    size_t end = strlen(s->path);
+    while (end > 1 && s->path[end - 1] == '/')
+        s->path[--end] = '\0';
+    if (stat(s->path, &st) < 0)
+        return bit_fail(errno == ENOENT ? BIT_EDATA : -errno, "'%s': %s", s->path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return holds_model(s->path) ? 0
+                                    : bit_fail(BIT_EDATA,
+                                               "'%s' holds no model: neither " BIT_CHECKPOINT_MANIFEST
+                                               ", as checkpoints have, nor config.json nor model.safetensors",
+                                               s->path);
+    if (end < sizeof weights || strcmp(s->path + end - (sizeof weights - 1), weights) != 0)
+        return 0;
+    s->path[end - (sizeof weights - 1)] = '\0';
+    if (!has(s->path, BIT_CHECKPOINT_MANIFEST))
+        s->path[end - (sizeof weights - 1)] = '/';
+    return 0;
+}
+
+static int take_manifest(struct bit_eval_subject *s)
+{
+    Bit__Manifest *manifest = NULL;
+    int err = has(s->path, BIT_CHECKPOINT_MANIFEST) ? bit_manifest_read(s->path, &manifest) : 0;
+
+    if (manifest == NULL) { /* somebody else's: what is wrong with it is said by who looks at model.init_from */
+        s->describes_itself = has(s->path, "config.json");
+        return err;
+    }
+    s->ternary = manifest->phase->precision == BIT__PRECISION__TERNARY;
+    s->spec = manifest->spec;
+    manifest->spec = NULL;
+    bit_msg_free(manifest);
+    return 0;
+}
+
+static int find_path(struct bit_cli *cli, const char *what, struct bit_eval_subject *s)
+{
+    int err = take_path(s, what);
+
+    if (err == 0)
+        err = take_manifest(s);
+    if (err < 0)
+        return bit_failure_print(cli, err);
+    const char *slash = strrchr(s->path, '/');
+    put_name(s, slash != NULL && slash[1] != '\0' ? slash + 1 : s->path, false, 0);
+    return 0;
+}
+
+int bit_eval_subject_find(struct bit_cli *cli, const char *what, const uint64_t *step, struct bit_eval_subject *out)
+{
+    *out = (struct bit_eval_subject){.path = NULL};
+    return is_path(what) ? find_path(cli, what, out) : find_run(cli, what, step, out);
+}
+
+void bit_eval_subject_finish(struct bit_eval_subject *s)
+{
+    free(s->path);
+    bit_msg_free(s->spec);
+}

@@ -1,0 +1,71 @@
+#include "ctl/spec/spec_submit.h"
+
+#include <stdio.h>
+
+#include "ctl/client/connection.h"
+#include "ctl/show/dry_run.h"
+#include "ctl/show/print.h"
+#include "ctl/spec/local_check.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/wire/msg.h"
+
+/* bitd's answer, or the exit code after its refusal was printed. */
+static int ask_bitd(struct bit_cli *cli, struct bit_spec_file *f, Bit__SubmitRequest *ask, uint16_t want, void *reply)
+{
+    Bit__ErrorReply *refusal = NULL;
+
+    ask->spec = f->spec;
+    ask->directory = f->directory;
+    int code = bit_connection_ask_told(cli, BIT_MSG_SUBMIT_REQUEST, ask, want, reply, &refusal);
+    if (refusal != NULL)
+        code = bit_spec_file_refused(cli, f, refusal);
+    bit_msg_free(refusal);
+    return code;
+}
+
+int bit_spec_submit(struct bit_cli *cli, struct bit_spec_file *f, const struct bit_spec_submit *how,
+                    Bit__SubmitReply **reply)
+{
+    Bit__SubmitRequest ask = BIT__SUBMIT_REQUEST__INIT;
+    char id[40];
+
+    bit_request_id(id);
+    ask.request_id = how->request_id != NULL ? bit_lend(how->request_id) : id;
+    ask.has_paused = ask.paused = how->paused;
+    return ask_bitd(cli, f, &ask, BIT_MSG_SUBMIT_REPLY, reply);
+}
+
+/* Nobody listens: what a dry run can say without a daemon it does. */
+static bool no_daemon_answers(const struct bit_cli *cli)
+{
+    struct bit_connection c;
+    int err = bit_connection_open(&c, cli->socket);
+
+    bit_connection_close(&c);
+    return err == BIT_EDAEMON;
+}
+
+int bit_spec_submit_dry_run(struct bit_cli *cli, struct bit_spec_file *f)
+{
+    Bit__SubmitRequest ask = BIT__SUBMIT_REQUEST__INIT;
+    Bit__DryRunReply *dry = NULL;
+    char id[40];
+
+    if (no_daemon_answers(cli))
+        return bit_local_check(cli, f);
+    bit_request_id(id);
+    ask.request_id = id;
+    ask.has_dry_run = ask.dry_run = true;
+    int code = ask_bitd(cli, f, &ask, BIT_MSG_DRY_RUN_REPLY, &dry);
+    if (code != 0)
+        return code;
+    if (cli->json)
+        bit_print_json(dry);
+    else if (cli->quiet)
+        bit_dry_run_print_warnings(stderr, dry);
+    else
+        bit_dry_run_print(stdout, dry);
+    bit_msg_free(dry);
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* A checked specification handed to bitd, or held against what bitd knows. */
+#ifndef BIT_CTL_SPEC_SUBMIT_H
+#define BIT_CTL_SPEC_SUBMIT_H
+
+#include <stdbool.h>
+
+#include "ctl/spec/spec_file.h"
+
+struct bit_spec_submit {
+    bool paused;
+    const char *request_id; /* NULL: one of our own */
+};
+
+/**
+ * Submit what bit_spec_file_read or _take has checked. *reply is the caller's.
+ * Returns     0, or the exit code after bitd's refusal was said
+ */
+int bit_spec_submit(struct bit_cli *cli, struct bit_spec_file *f, const struct bit_spec_submit *how,
+                    Bit__SubmitReply **reply);
+/** The dry run, printed; where no daemon answers, what can be said without one. Returns the exit code. */
+int bit_spec_submit_dry_run(struct bit_cli *cli, struct bit_spec_file *f);
+
+#endif

@@ -1,0 +1,275 @@
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/cli/options.h"
+#include "ctl/client/connection.h"
+#include "ctl/client/follow.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/show/task_table.h"
+#include "ctl/spec/eval_spec.h"
+#include "ctl/spec/spec_file.h"
+#include "ctl/spec/spec_submit.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/text/precision.h"
+#include "proto/wire/msg.h"
+
+enum { OPT_TASK, OPT_HELD_OUT, OPT_PRECISION, OPT_STEP, OPT_DETACH, OPT_DRY_RUN, OPT_NAME, OPT_SET, OPT_REQUEST_ID };
+static const struct bit_option options[] = {
+    {"task", 't', "FILE",
+     "A request file, of `bitctl tokenize --requests`; NAME=FILE gives it a name, a folder stands for all in it; may "
+     "be repeated."},
+    {"held-out", 0, "NAME=FILE", "The loss on token files, several parted by commas; may be repeated."},
+    {"precision", 'p', "WHICH",
+     "16bit, ternary or both; default: ternary of a checkpoint after the switch, else both, as in training."},
+    {"step", 0, "N", "The checkpoint of this step of RUN; default: its newest."},
+    {"detach", 'd', NULL, "Hand it to bitd and return, as `bitctl submit` does."},
+    {"dry-run", 'n', NULL, "Check everything and print what would happen: specification, memory."},
+    {"name", 0, "NAME", "The name of the run that evaluates it; default: eval- and what is evaluated."},
+    {"set", 's', "KEY=VALUE", "Change a field of its specification, as in launch.ranks=4; may be repeated."},
+    {"request-id", 0, "ID", "Submit once for each ID: again with the same one, it is the run that there is."},
+    {0},
+};
+
+struct eval {
+    bool detach, dry_run;
+    struct bit_eval_ask ask;
+    struct bit_spec_submit how;
+    struct bit_spec_file file;
+    char what[BIT_PATH_MAX]; /* without @STEP */
+};
+
+/* ---- the command line */
+
+static int take_precision(struct bit_eval_ask *ask, const char *value)
+{
+    ask->has_precision = true;
+    ask->both = strcmp(value, "both") == 0;
+    if (ask->both || bit_precision_parse(value, &ask->precision) == 0)
+        return 0;
+    return bit_usage(&bit_cmd_eval, "--precision takes 16bit, ternary or both, not '%s'", value);
+}
+
+static int take_step(struct bit_eval_ask *ask, const char *value)
+{
+    unsigned long long step;
+
+    if (ask->has_step)
+        return bit_usage(&bit_cmd_eval, "@STEP and --step are one and the same: give one");
+    if (!bit_parse_u64(value, &step))
+        return bit_usage(&bit_cmd_eval, "--step takes a number, not '%s'", value);
+    ask->has_step = true;
+    ask->step = step;
+    return 0;
+}
+
+static int take_argument(const char **list, size_t *count, int option, const char *value)
+{
+    if (*count == BIT_EVAL_SPEC_ARGS_MAX)
+        return bit_usage(&bit_cmd_eval, "--%s may be given %d times at most", options[option].name,
+                         BIT_EVAL_SPEC_ARGS_MAX);
+    list[(*count)++] = value;
+    return 0;
+}
+
+static int take_option(struct eval *e, int option, const char *value)
+{
+    switch (option) {
+    case OPT_TASK:
+        return take_argument(e->ask.task, &e->ask.task_count, option, value);
+    case OPT_HELD_OUT:
+        return take_argument(e->ask.held_out, &e->ask.held_out_count, option, value);
+    case OPT_PRECISION:
+        return take_precision(&e->ask, value);
+    case OPT_STEP:
+        return take_step(&e->ask, value);
+    case OPT_DETACH:
+        e->detach = true;
+        return 0;
+    case OPT_DRY_RUN:
+        e->dry_run = true;
+        return 0;
+    case OPT_NAME:
+        e->file.name = value;
+        return 0;
+    case OPT_REQUEST_ID:
+        e->how.request_id = value;
+        return 0;
+    default:
+        if (bit_spec_file_set(&e->file, value) == 0)
+            return 0;
+        return bit_usage(&bit_cmd_eval, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
+    }
+}
+
+/* "r7@4000" is step 4000 of r7; "@last" is a run. A file may be called so. */
+static int take_word(struct eval *e, const char *word)
+{
+    const char *at = strrchr(word, '@');
+    unsigned long long step;
+
+    e->ask.what = word;
+    if (strlen(word) >= sizeof e->what)
+        return bit_usage(&bit_cmd_eval, "a name of %zu bytes", strlen(word));
+    if (at == NULL || at == word || strchr(word, '/') != NULL || !bit_parse_u64(at + 1, &step))
+        return 0;
+    snprintf(e->what, sizeof e->what, "%.*s", (int)(at - word), word);
+    e->ask.what = e->what;
+    return take_step(&e->ask, at + 1);
+}
+
+static int parse(struct eval *e, struct bit_options *o, int argc, char **argv)
+{
+    int got, code = 0;
+
+    while (code == 0 && (got = bit_options_next(o, argc, argv)) >= 0)
+        code = take_option(e, got, o->value);
+    if (code != 0)
+        return code;
+    code = bit_options_end(o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    if (e->detach && e->dry_run)
+        return bit_usage(&bit_cmd_eval, "--detach and --dry-run exclude each other");
+    code = take_word(e, argv[o->rest]);
+    return code != 0 ? code : -1;
+}
+
+/* ---- what came of it */
+
+static int wait_for(struct bit_cli *cli, const char *run)
+{
+    char *argv[] = {bit_lend("wait"), bit_lend(run), NULL};
+
+    optind = 0;
+    return bit_cmd_wait.run(cli, 2, argv);
+}
+
+static void print_results(const Bit__RunStatus *status)
+{
+    const int width = bit_terminal_columns(stdout);
+
+    if (status->n_task > 0)
+        bit_task_table_print(stdout, status->task, status->n_task, width);
+    if (status->n_task > 0 && status->n_held_out > 0)
+        bit_show(stdout, "\n");
+    if (status->n_held_out > 0)
+        bit_print_evaluations(stdout, status->held_out, status->n_held_out, 0);
+}
+
+/* Also of one that was not evaluated whole, what there is. */
+static int show_results(struct bit_cli *cli, const char *run)
+{
+    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
+    Bit__RunStatus *status = NULL;
+
+    ask.run = bit_lend(run);
+    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
+    if (code == 0)
+        print_results(status);
+    bit_msg_free(status);
+    return code;
+}
+
+/* Its end code; where we were interrupted, the run goes on. */
+static int see_it_through(struct bit_cli *cli, const char *run)
+{
+    int code = cli->json || cli->quiet ? wait_for(cli, run) : bit_follow(cli, run);
+
+    if (cli->json || code == 128 + 2 || code == BIT_EXIT_UNAVAILABLE)
+        return code;
+    int of_results = show_results(cli, run);
+    return code != 0 ? code : of_results;
+}
+
+static int submit(struct bit_cli *cli, struct eval *e)
+{
+    Bit__SubmitReply *reply = NULL;
+    char run[BIT_RUN_ID_MAX];
+    int code = bit_spec_submit(cli, &e->file, &e->how, &reply);
+
+    if (code != 0)
+        return code;
+    snprintf(run, sizeof run, "%s", reply->run);
+    if (e->detach && cli->json)
+        bit_print_json(reply);
+    else if (e->detach && cli->quiet)
+        bit_show(stdout, "%s\n", reply->run);
+    else if (e->detach)
+        bit_show(stdout, "submitted %s as %s; `bitctl tasks %s` shows what it comes to\n", reply->name, run, run);
+    else if (!cli->json && !cli->quiet)
+        bit_show(stderr, "submitted %s as %s\n", reply->name, run);
+    fflush(stdout);
+    bit_msg_free(reply);
+    return e->detach ? 0 : see_it_through(cli, run);
+}
+
+/* The specification is ours, so what is wrong with it is told as if it were a file called as the model is. */
+static int make_spec(struct bit_cli *cli, struct eval *e)
+{
+    static char name[BIT_NAME_MAX + 1]; /* e->file lends it */
+    struct bit_eval_spec made;
+    int code = bit_eval_spec_make(cli, &e->ask, &made);
+
+    if (code != 0)
+        return code;
+    snprintf(name, sizeof name, "%s", made.name);
+    e->file.path = e->ask.what;
+    e->file.name = e->file.name != NULL ? e->file.name : name;
+    e->file.submits = !e->dry_run;
+    code = bit_spec_file_take(cli, &e->file, made.spec);
+    if (made.foreign && bit_problems_about(&e->file.problems, "model.layers") && !cli->json)
+        bit_show(stderr, "bitctl: what shape it has is said by --set, as in --set model.preset=olmo_1b, or --set "
+                         "model.from=FOLDER where config.json is\n");
+    return code;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_eval, .cli = cli};
+    struct eval e = {0};
+
+    int code = parse(&e, &o, argc, argv);
+    if (code >= 0)
+        return code;
+    code = make_spec(cli, &e);
+    if (code == 0)
+        code = e.dry_run ? bit_spec_submit_dry_run(cli, &e.file) : submit(cli, &e);
+    bit_spec_file_finish(&e.file);
+    return code;
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__run_status__descriptor, "at the end: task and held_out are what it came to"},
+    {&bit__submit_reply__descriptor, "--detach"},
+    {&bit__dry_run_reply__descriptor, "--dry-run"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_eval = {
+    .name = "eval",
+    .summary = "evaluate a checkpoint, a run or another model on downstream tasks",
+    .synopsis = "CHECKPOINT|RUN[@STEP]|MODEL [--task=[NAME=]FILE]... [--held-out NAME=FILE]... [--precision=WHICH] "
+                "[--step=N] [--detach | --dry-run] [--name=NAME] [--set KEY=VALUE]... [--request-id=ID]",
+    .description =
+        "Evaluates a model as a run without steps: it is queued, goes on where it was after a pause, a lost\n"
+        "worker or a killed bitd, and is shown by status, top, ps and tasks as others are. It is followed to its\n"
+        "end, with what it came to as `bitctl tasks` prints it; the exit code is the run's, as of `bitctl wait`.\n\n"
+        "Of a CHECKPOINT (its folder) shape, tokenizer and quantizer are what its manifest says; of a RUN also\n"
+        "how its ranks are launched, and the newest checkpoint is taken, or that of @STEP. Without --task and\n"
+        "--held-out, the tasks and sets of the specification that it was trained by are evaluated. A MODEL is\n"
+        "anything else that model.init_from takes; what it does not say of itself is given by --set. What has a\n"
+        "slash in it, or is here and holds a model, is a path; any other word is a run.\n\n"
+        "Scores are those that the run itself would come to at that step, to the bit, on any number of ranks.",
+    .options = options,
+    .quiet = "Print what it came to alone; with --detach the run's id.",
+    .json = objects,
+    .examples = "$ bitctl eval @last --task requests/copa.requests\n"
+                "$ bitctl eval r7@4000 --task requests --precision ternary\n"
+                "$ bitctl eval step-00002000 --held-out valid=data/valid/part-0-00000.npy --set launch.ranks=2",
+    .run = run,
+};

@@ -1,0 +1,182 @@
+"""`bitctl eval`: the same scores as in training, of a run, a checkpoint's folder and a file, through kills and pauses, and what is refused before the queue."""
+import json
+import os
+import signal
+import subprocess
+
+import fixture
+import tasks
+
+
+def evaluate(d, *args, code=0):
+    p = subprocess.run([d.bitctl, "eval", "--socket", d.socket, *args], capture_output=True, text=True, cwd=d.dir)
+    assert p.returncode == code, (args, p.returncode, p.stdout, p.stderr)
+    return p
+
+
+def detached(d, *args):
+    return evaluate(d, "-dq", *args).stdout.strip()
+
+
+def trained(d, times=1):
+    """A run that scored its tasks after step 6, in 16-bit, and 8, as ternary; and its request files."""
+    folder = tasks.make_requests(d, times=times)
+    run = tasks.submit(d, folder)
+    d.finish(run)
+    return folder, run
+
+
+def as_of_step(by, step, precisions=("16bit", "ternary")):
+    """What the loop said at a step, as a run without steps says it."""
+    return {(0, *key[1:]): value for key, value in by.items() if key[0] == step and key[2] in precisions}
+
+
+def it_is_what_training_said():
+    with fixture.Daemon() as d:
+        folder, run = trained(d)
+        in_loop, results = tasks.sums(d, run), tasks.results(d, run)
+        checkpoint = os.path.join(d.state, "runs", run, "checkpoints", "step-00000006")
+        for args, step, precisions in (
+                ((run + "@6",), 6, ("16bit", "ternary")),
+                ((run, "--step", "6", "--set", "launch.ranks=1"), 6, ("16bit", "ternary")),
+                (("t@6", "--precision", "16bit"), 6, ("16bit",)),
+                ((checkpoint + "/", "--precision", "ternary"), 6, ("ternary",)),
+                ((os.path.join(checkpoint, "model.safetensors"), "--task", folder), 6, ("16bit", "ternary")),
+                ((run,), 8, ("ternary",))):  # the newest, which is ternary
+            made = detached(d, *args)
+            status = d.finish(made)
+            assert tasks.sums(d, made) == as_of_step(in_loop, step, precisions), args
+            assert tasks.same(tasks.results(d, made), as_of_step(results, step, precisions)), args
+            assert (status["step"], status["steps"], status["exit_code"]) == (0, 0, 0), status
+        losses = [json.loads(line) for line in subprocess.run(
+            [d.bitctl, "events", "--socket", d.socket, run, "--json"], capture_output=True, text=True, check=True).stdout.splitlines()]
+        assert not any(r.get("evaluated") for r in losses)  # eval.every is 0, so that training said nothing of the set
+        both = d.finish(detached(d, run + "@6", "--held-out", f"a={d.dir}/valid.npy", "--held-out", "b=valid.npy,valid.npy"))
+        assert [(e["set"], e["precision"]) for e in both["held_out"]] == [("a", "16bit"), ("a", "ternary"), ("b", "16bit"), ("b", "ternary")]
+        assert both["task"] == []
+
+
+def it_is_followed_and_printed():
+    with fixture.Daemon() as d:
+        folder, run = trained(d)
+        want = tasks.results(d, run)[6, "yes", "ternary"]
+        args = (run + "@6", "--task", f"mine={folder}/yes.requests", "--precision", "ternary")
+        p = evaluate(d, *args)
+        assert p.stdout.split()[p.stdout.split().index("mine"):][1:5] == ["1.58-bit", "-", "f1", f"{100 * want['score']:.2f}"], p.stdout
+        assert "completed: everything evaluated" in p.stderr, p.stderr
+        assert evaluate(d, *args, "-q").stderr == ""
+        status = json.loads(evaluate(d, *args, "--json").stdout)
+        assert status["state"] == "completed" and [t["score"] for t in status["task"]] == [want["score"]], status
+        assert status["name"] == "eval-t-6", status
+        made = json.loads(evaluate(d, *args, "--json", "--detach", "--request-id", "once", "--name", "other").stdout)
+        assert made["name"] == "other" and json.loads(evaluate(d, *args, "--json", "--detach", "--request-id", "once").stdout)["run"] == made["run"]
+        d.finish(made["run"])
+        dry = json.loads(evaluate(d, *args, "--dry-run", "--json").stdout)
+        assert dry["point"] == [] and dry["spec"]["eval"]["precision"] == "ternary" and dry["total_tokens"] == 0, dry
+        for verb, said in ((("switch", "--now"), "there is no switch"), (("checkpoint",), "nothing to write"),
+                           (("resume",), "has evaluated everything"), (("resume", "--steps", "9"), "trains nothing")):
+            code, _, err = d.ctl(verb[0], made["run"], *verb[1:])
+            assert code == 1 and said in err, (verb, code, err)
+        for verb in ("status", "top", "doctor"):
+            page = d.ctl(verb, made["run"], *(["--once"] if verb == "top" else []))[1]
+            assert "0 of 0" not in page and "16-bit" not in page, (verb, page)
+
+
+def undisturbed(d, run):
+    made = detached(d, run + "@6")
+    return d.finish(made)["weights_digest"], tasks.sums(d, made)
+
+
+def a_killed_worker_loses_and_repeats_nothing():
+    with fixture.Daemon() as d:
+        _, run = trained(d, times=3)
+        digest, want = undisturbed(d, run)
+        made = detached(d, run + "@6", "--set", "launch.max_restarts=1")
+        for _ in range(2):  # an evaluation that was made is something gained: one more loss is one of one
+            with tasks.stopped_after_a_part(d, made) as pids:
+                for pid in pids:
+                    os.kill(pid, signal.SIGKILL)
+        assert d.finish(made)["weights_digest"] == digest
+        assert sum("lost" in e and bool(e["lost"]) for e in d.events(made)) == 2, "the workers had ended before they were killed"
+        assert tasks.sums(d, made) == want
+
+
+def parts_of(d, run):
+    return [(p["task"], p["precision"], p["first"]) for p in tasks.scored(d, run)]
+
+
+def a_killed_bitd_and_a_pause_go_on_where_it_was():
+    with fixture.Daemon() as d:
+        _, run = trained(d, times=3)
+        digest, want = undisturbed(d, run)
+        made = detached(d, run + "@6")
+        with tasks.stopped_after_a_part(d, made):
+            d.kill()
+        d.start()
+        with tasks.stopped_after_a_part(d, made):
+            d.ctl("pause", made, "--no-wait", check=True)
+        assert d.wait(made, "--for", "state=paused") == 0
+        before = parts_of(d, made)
+        d.ctl("resume", made, check=True)
+        assert d.finish(made)["weights_digest"] == digest
+        after = parts_of(d, made)
+        assert after[:len(before)] == before and len(before) < len(after) == len(set(after)), (before, after)
+        assert tasks.sums(d, made) == want
+
+
+def a_cancel_ends_it_and_a_resume_goes_on():
+    with fixture.Daemon() as d:
+        _, run = trained(d, times=3)
+        made = detached(d, run + "@6")
+        with tasks.stopped_after_a_part(d, made):
+            d.ctl("cancel", made, "--no-wait", check=True)
+        assert d.wait(made) == 103
+        before = parts_of(d, made)
+        text = d.ctl("resume", made, check=True)[1]
+        assert "goes on where it was" in text, text
+        d.finish(made)
+        after = parts_of(d, made)
+        assert after[:len(before)] == before and len(before) < len(after) == len(set(after)), (before, after)
+        assert tasks.sums(d, made) == as_of_step(tasks.sums(d, run), 6)
+
+
+def what_is_wrong_is_said_before_the_queue():
+    with fixture.Daemon() as d:
+        folder, run = trained(d)
+        bare = os.path.join(d.dir, "weights.safetensors")
+        with open(bare, "wb") as f, open(os.path.join(d.state, "runs", run, "checkpoints", "step-00000006", "model.safetensors"), "rb") as of:
+            f.write(of.read())
+        task = ("--task", f"{folder}/yes.requests")
+        bare_run = d.submit(d.spec(name="bare", steps=6, at_step=5))
+        d.finish(bare_run)
+        runs = d.ids()
+        for args, code, said in (
+                ((run + "@5",), 1, "has no checkpoint of step 5; it has those of steps 6, 7, 8"),
+                (("nobody",), 102, "there is no run 'nobody'"),
+                (("./nothing", *task), 65, "'./nothing': No such file or directory"),
+                ((d.dir, *task), 65, "holds no model"),
+                ((bare, *task), 64, "model.layers: not set"),
+                ((bare, *task, "--set", "model.preset=olmo_20m", "--set", "model.vocab=612"), 64, "and the model's is"),
+                ((run, "--set", "model.width=32"), 64, "tensor 'transformer.wte.weight' is 640 x 64, and the model's is 640 x 32"),
+                ((run, "--set", "data.tokenizer=other"), 65, "is of tokenizer 'small'"),
+                ((bare_run, *task), 65, "vocabulary"),
+                ((bare_run, "--task", "x.requests"), 65, "No such file"),
+                ((bare_run, "--task", d.dir), 65, "no .requests file is in this folder"),
+                ((bare_run, "--task", f"{folder}/yes.jsonl"), 65, "is no request file"),
+                ((run, *task, *task), 64, "'yes' is the name of another task"),
+                ((run, "--held-out", "valid.npy"), 2, "--held-out takes NAME=FILE"),
+                ((run, "--precision", "8bit"), 2, "--precision takes 16bit, ternary or both"),
+                ((run + "@6", "--step", "7"), 2, "give one")):
+            for dry in ((), ("--dry-run",)):
+                p = evaluate(d, *args, *dry, code=code)
+                assert said in p.stderr, (args, p.stderr)
+        assert d.ids() == runs, d.ids()
+        neither = d.submit(d.spec(name="neither", steps=6, at_step=5), "--set", "eval.set=")
+        d.finish(neither)
+        assert "name a request file with --task FILE" in evaluate(d, neither, code=2).stderr
+        os.remove(os.path.join(folder, "yes.requests"))
+        assert "yes.requests" in evaluate(d, run, code=65).stderr
+
+
+fixture.main([it_is_what_training_said, it_is_followed_and_printed, a_killed_worker_loses_and_repeats_nothing,
+              a_killed_bitd_and_a_pause_go_on_where_it_was, a_cancel_ends_it_and_a_resume_goes_on, what_is_wrong_is_said_before_the_queue])
