@@ -9,14 +9,18 @@
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/task_table.h"
+#include "ctl/verbs/task_items.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
-enum { OPT_STEPS, OPT_CSV };
+enum { OPT_STEPS, OPT_CSV, OPT_ITEMS, OPT_TASK, OPT_STEP };
 static const struct bit_option options[] = {
     {"steps", 's', NULL, "Every evaluation of the runs, not the newest alone."},
     {"csv", 0, NULL, "Comma-separated values, a line for each result."},
+    {"items", 0, NULL, "A line of JSON for each choice of each document, with its log-likelihood."},
+    {"task", 0, "NAME", "With --items: of this task alone."},
+    {"step", 0, "N", "With --items: of the evaluation after step N."},
     {0},
 };
 
@@ -146,40 +150,108 @@ static int print(struct bit_cli *cli, const struct results *r, bool csv, bool on
     return 0;
 }
 
-static int run(struct bit_cli *cli, int argc, char **argv)
+static int print_results(struct bit_cli *cli, int count, char **runs, bool steps, bool csv)
 {
-    struct bit_options o = {.verb = &bit_cmd_tasks, .cli = cli};
     struct results r = {.count = 0};
-    bool steps = false, csv = false;
-    int got;
+    int code = 0;
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
-        steps |= got == OPT_STEPS;
-        csv |= got == OPT_CSV;
-    }
-    int code = bit_options_end_many(&o, got, argc, argv);
-    if (code >= 0)
-        return code;
-    code = 0;
-    for (int i = o.rest; i < argc && code == 0; i++)
-        code = fetch(cli, &r, argv[i], steps);
+    for (int i = 0; i < count && code == 0; i++)
+        code = fetch(cli, &r, runs[i], steps);
     if (code == 0) {
-        int err = print(cli, &r, csv, argc - o.rest == 1 && !steps);
+        int err = print(cli, &r, csv, count == 1 && !steps);
         code = err < 0 ? bit_failure_print(cli, err) : 0;
     }
     finish(&r);
     return code;
 }
 
+/* ---- items */
+
+static int print_items(struct bit_cli *cli, int count, char **runs, const struct bit_task_items_wish *wish)
+{
+    int code = 0;
+
+    for (int i = 0; i < count && code == 0; i++) {
+        Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
+        Bit__RunStatus *status = NULL;
+        m.run = runs[i];
+        code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &status);
+        if (code == 0)
+            code = bit_task_items_print(cli, status->run, wish);
+        bit_msg_free(status);
+    }
+    return code;
+}
+
+/* ---- the verb */
+
+struct wishes {
+    bool steps, csv, items;
+    struct bit_task_items_wish of_items;
+};
+
+/* An option, or what is wrong with it: the exit code. */
+static int take_option(struct wishes *w, int option, const char *value)
+{
+    unsigned long long step;
+
+    w->steps |= option == OPT_STEPS;
+    w->csv |= option == OPT_CSV;
+    w->items |= option == OPT_ITEMS;
+    if (option == OPT_TASK)
+        w->of_items.task = value;
+    if (option != OPT_STEP)
+        return 0;
+    if (!bit_parse_u64(value, &step))
+        return bit_usage(&bit_cmd_tasks, "--step %s: not a step", value);
+    w->of_items.has_step = true;
+    w->of_items.step = step;
+    return 0;
+}
+
+static int check(const struct wishes *w)
+{
+    if (!w->items && (w->of_items.task != NULL || w->of_items.has_step))
+        return bit_usage(&bit_cmd_tasks, "--task and --step go with --items");
+    if (w->items && w->csv)
+        return bit_usage(&bit_cmd_tasks, "--items are lines of JSON: not with --csv");
+    if (w->steps && w->of_items.has_step)
+        return bit_usage(&bit_cmd_tasks, "--steps is every evaluation, --step one of them");
+    return 0;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_tasks, .cli = cli};
+    struct wishes w = {.steps = false};
+    int got, code = 0;
+
+    while (code == 0 && (got = bit_options_next(&o, argc, argv)) >= 0)
+        code = take_option(&w, got, o.value);
+    if (code != 0)
+        return code;
+    code = bit_options_end_many(&o, got, argc, argv);
+    if (code >= 0)
+        return code;
+    code = check(&w);
+    if (code != 0)
+        return code;
+    w.of_items.every_step = w.steps;
+    if (w.items)
+        return print_items(cli, argc - o.rest, argv + o.rest, &w.of_items);
+    return print_results(cli, argc - o.rest, argv + o.rest, w.steps, w.csv);
+}
+
 static const struct bit_verb_object objects[] = {
     {&bit__task_of_run__descriptor, "for each result: of each task in each precision, the newest, or with --steps all"},
+    {&bit__task_item__descriptor, "--items, also without --json: for each choice of each document"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_tasks = {
     .name = "tasks",
     .summary = "show how a run does on its downstream tasks",
-    .synopsis = "RUN... [--steps] [--csv]",
+    .synopsis = "RUN... [--steps] [--csv | --items [--task NAME] [--step N]]",
     .description =
         "Prints what the tasks of eval.task came to, in percent. Of one RUN the newest evaluation in full: score and\n"
         "standard error; CONSTANT, the score of the best answer that is always the same choice, where all documents\n"
@@ -187,11 +259,16 @@ const struct bit_cli_verb bit_cmd_tasks = {
         "likeliest. In the 16-bit phase each task is evaluated twice, as the model is and as the switch would\n"
         "leave it.\n\n"
         "Of several runs, or with --steps, a table: a row for each run, step and precision, a column for each task,\n"
-        "and their mean. Where the terminal is too narrow it is turned, and the newest evaluations are shown.",
+        "and their mean. Where the terminal is too narrow it is turned, and the newest evaluations are shown.\n\n"
+        "With --items, what every single item came to, in lines of JSON: of the newest evaluation of each task\n"
+        "in each precision, of the one after step N, or with --steps of all. A document counts as right where the\n"
+        "choice that is `chosen`, which has the highest sum / normaliser, is its label. The items are in the run's\n"
+        "journal; the request files are not read.",
     .options = options,
     .quiet = "The same.",
     .json = objects,
     .examples = "$ bitctl tasks @last\n"
-                "$ bitctl tasks keep reset --steps --csv > tasks.csv",
+                "$ bitctl tasks keep reset --steps --csv > tasks.csv\n"
+                "$ bitctl tasks @last --items --task copa > copa.jsonl",
     .run = run,
 };

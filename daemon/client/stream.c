@@ -332,6 +332,7 @@ static int begin_events(struct bit_client *c, struct bit_runner *r, const Bit__E
         return -ENOMEM;
     s->portion.after = request->has_after ? request->after : 0;
     s->portion.steps = request->has_steps && request->steps;
+    s->portion.items = request->has_items && request->items;
     s->portion.offset = bit_journal_index_offset(&r->journal.index, s->portion.after);
     s->fd = s->portion.fd = open_below(r, "journal");
     if (s->fd < 0) {

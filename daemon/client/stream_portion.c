@@ -53,10 +53,10 @@ static ssize_t read_at(struct bit_stream_portion *p, uint8_t *buf, size_t bytes,
 /* Steps, and documents of tasks without a result, only if they were asked for; a step with an anomaly always. */
 static bool is_wanted(const struct bit_stream_portion *p, const Bit__JournalRecord *record)
 {
-    bool plain = (record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && record->step->n_anomaly == 0) ||
-                 (record->what_case == BIT__JOURNAL_RECORD__WHAT_SCORED && record->scored->result == NULL);
+    bool plain_step = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && record->step->n_anomaly == 0;
+    bool documents = record->what_case == BIT__JOURNAL_RECORD__WHAT_SCORED && record->scored->result == NULL;
 
-    return record->seq > p->after && (p->steps || !plain);
+    return record->seq > p->after && (p->steps || (!plain_step && (p->items || !documents)));
 }
 
 /* As bit_journal_decode. */

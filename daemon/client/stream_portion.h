@@ -25,7 +25,8 @@ struct bit_stream_portion {
 
     /* of events */
     uint64_t after;                                                  /* those up to this one are left out */
-    bool steps;                                                      /* steps without an anomaly, too */
+    bool steps;                                                      /* everything: steps without an anomaly, too */
+    bool items;                                                      /* documents of tasks, too */
     struct bit_journal_index_entry picked[BIT_STREAM_PORTION_PICKS]; /* if there are any: only these */
     size_t picked_count;
 

@@ -234,6 +234,32 @@ static int put_sums(const Bit__ScoreReport *report, Bit__TaskScored *m)
     return 0;
 }
 
+/* What is scored, for those who read the journal without the request file. */
+static int put_items(const struct bit_request_file *f, const struct bit_task_order *part, Bit__TaskScored *m)
+{
+    const size_t documents = (size_t)part->count;
+
+    m->number = calloc(documents, sizeof *m->number);
+    m->choices = calloc(documents, sizeof *m->choices);
+    m->label = calloc(documents, sizeof *m->label);
+    m->characters = calloc(m->n_sum + 1, sizeof *m->characters);
+    if (m->number == NULL || m->choices == NULL || m->label == NULL || m->characters == NULL)
+        return bit_fail(-ENOMEM, "items of a task");
+    m->has_metric = true;
+    m->metric = (Bit__TaskMetric)f->metric;
+    m->n_number = m->n_choices = m->n_label = documents;
+    for (size_t i = 0; i < documents; i++) {
+        const struct bit_request_document *d = &f->document[part->first + i];
+        m->number[i] = d->number;
+        m->choices[i] = d->choices;
+        m->label[i] = d->label;
+    }
+    m->n_characters = m->n_sum;
+    for (size_t i = 0; i < m->n_sum; i++)
+        m->characters[i] = f->item[first_item(f, part->first) + i].characters;
+    return 0;
+}
+
 static int begin_record(const struct bit_task_feed *feed, const struct bit_task_order *part,
                         const Bit__ScoreReport *report, Bit__TaskScored **out)
 {
@@ -279,6 +305,8 @@ int bit_task_feed_judge(const struct bit_task_feed *feed, const struct bit_task_
         err = begin_record(feed, part, report, &m);
     if (err == 0)
         err = put_sums(report, m);
+    if (err == 0)
+        err = put_items(f, part, m);
     if (err == 0)
         err = bit_task_score_begin(f, &s);
     if (err == 0) {

@@ -7,12 +7,9 @@
 #include "proto/data/token_file.h"
 #include "proto/err.h"
 
-/* Rounded where OLMo rounds, so that what ties there ties here. */
 static float value_of(const struct bit_request_file *f, uint32_t item, double sum)
 {
-    const float rounded = (float)sum;
-
-    return f->metric == BIT_METRIC_LEN_NORM ? rounded / (float)f->item[item].characters : rounded;
+    return bit_task_value(f->metric, (float)sum, f->item[item].characters);
 }
 
 /* sum: of the document's items. */

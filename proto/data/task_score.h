@@ -31,6 +31,12 @@ struct bit_task_score {
     double chance;        /* of answers drawn evenly; f1: of their expected counts */
 };
 
+/** What choices are compared by. Rounded where OLMo rounds, so that what ties there ties here. */
+static inline float bit_task_value(enum bit_task_metric metric, float sum, uint32_t characters)
+{
+    return metric == BIT_METRIC_LEN_NORM ? sum / (float)characters : sum;
+}
+
 /** The choice that a document's items come to. sum: of all items of the file, finite. */
 uint32_t bit_task_score_predict(const struct bit_request_file *f, uint32_t document, const double *sum);
 /**

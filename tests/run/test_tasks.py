@@ -2,10 +2,12 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 
 import fixture
 from tasks import MODEL, TASKS, evals, items_of, make_requests, results, same, scored, submit, sums
+from wire_bytes import body, crc32c, fields, put_varint
 
 def score(task, values):
     """As scikit-learn and OLMo's ICLMetric say it, of a sum for each item."""
@@ -48,6 +50,94 @@ def scores_are_what_they_should_be():
         assert len(rows) == 1 + 2 * len(found), rows
 
 
+def items(d, run, *args):
+    """The lines of `tasks --items`, as (step, task, precision) -> lines."""
+    by = {}
+    for line in d.ctl("tasks", run, "--items", *args, check=True)[1].splitlines():
+        item = json.loads(line)
+        assert item.pop("run").startswith("r")
+        by.setdefault((item.pop("after_step"), item.pop("task"), item.pop("precision")), []).append(item)
+    return by
+
+
+def items_are_what_the_score_is_of():
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        run = submit(d, folder)
+        d.finish(run)
+        for task in TASKS:  # they are the journal's
+            os.remove(os.path.join(folder, task + ".requests"))
+        found, values, every = results(d, run), sums(d, run), items(d, run, "--steps")
+        assert every.keys() == found.keys(), every.keys()
+        for key, lines in every.items():
+            given = list(items_of(key[1]))
+            divided = TASKS[key[1]][0] == "len_norm"
+            for line, item, value in zip(lines, given, values[key], strict=True):
+                assert (line["document"], line["choice"], line["label"]) == (item["document"], item["choice"], item["label"]), (line, item)
+                assert line["sum"] == value and line["normaliser"] == (len(item["continuation"].strip()) if divided else 1), (line, value)
+            chosen = [line["choice"] for line in lines if line["chosen"]]
+            assert chosen == score(key[1], values[key])[1] and len(chosen) == TASKS[key[1]][2], key
+        newest = items(d, run)
+        assert newest == {k: v for k, v in every.items() if k[0] == 8 or k[2] == "16bit"}, newest.keys()
+        assert items(d, run, "--task", "yes", "--step", "6") == {k: v for k, v in every.items() if k[:2] == (6, "yes")}
+        for args, code, said in ((("--task", "none"), 102, "task 'none' not evaluated"), (("--step", "7"), 102, "no task evaluated after step 7"),
+                                 (("--csv",), 2, "lines of JSON"), (("--step", "x"), 2, "not a step"), (("--steps", "--step", "6"), 2, "one of them")):
+            got = d.ctl("tasks", run, "--items", *args)
+            assert got[0] == code and said in got[2] and not got[1], (args, got)
+        got = d.ctl("tasks", run, "--step", "6")
+        assert got[0] == 2 and "go with --items" in got[2], got
+
+
+def forget_items(path):
+    """A journal as a bitd wrote it that kept no items."""
+    with open(path, "rb") as f:
+        data = f.read()
+    out, at = b"", 0
+    while at < len(data):
+        length, = struct.unpack("<I", data[at:at + 4])
+        record = b""
+        for number, field in fields(data[at + 8:at + 8 + length]):
+            if number == 35:
+                content = b"".join(one for n, one in fields(body(field)) if n < 11)
+                field = put_varint(35 << 3 | 2) + put_varint(len(content)) + content
+            record += field
+        head = struct.pack("<I", len(record))
+        out += head + struct.pack("<I", crc32c(head + record)) + record
+        at += 8 + length
+    with open(path, "wb") as f:
+        f.write(out)
+
+
+def a_run_of_before_has_no_items_and_says_so():
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        task = f'task {{ path: "{folder}/yes.requests" }} tasks_at: 2'
+        run = d.submit(d.spec(steps=6, at_step=2, every=0, tasks=task), *MODEL)
+        d.finish(run)
+        with_items = results(d, run)
+        d.process.terminate()
+        d.process.wait()
+        forget_items(os.path.join(d.state, "runs", run, "journal"))
+        d.start()
+        code, out, err = d.ctl("tasks", run, "--items")
+        assert code == 1 and not out and "scored by an earlier bitd, which kept no items" in err, (code, out, err)
+        assert results(d, run) == with_items
+
+
+def ranks_change_no_sum():
+    """Of the same weights: a learning rate that moves none of them."""
+    with fixture.Daemon("slots = 3\n") as d:
+        folder = make_requests(d)
+        origin = d.submit(d.spec(name="origin", steps=6, at_step=5, every=0), *MODEL)
+        d.finish(origin)
+        checkpoint = os.path.join(d.state, "runs", origin, "checkpoints", "step-00000006")
+        runs = [submit(d, folder, "--set", f'model.init_from="{checkpoint}"', "--set", "schedule.peak_lr=1e-14", name=f"of{n}", ranks=n) for n in (1, 2, 4)]
+        for run in runs:
+            d.finish(run)
+        one, two, four = (items(d, run, "--steps") for run in runs)
+        assert len(one) == 9 and one == two == four, [k for k in one if not one[k] == two[k] == four[k]]
+
+
 def after_the_first_part(d, run, then):
     """then() is called as soon as documents are scored; true if more were to come."""
     with subprocess.Popen([d.bitctl, "events", "--socket", d.socket, run, "--steps", "--json", "--follow"], stdout=subprocess.PIPE, text=True) as p:
@@ -80,6 +170,18 @@ def a_killed_worker_loses_and_repeats_nothing():
         assert same(results(d, run), want)
 
 
+def a_killed_rank_changes_no_item():
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        first = submit(d, folder, name="undisturbed")
+        d.finish(first)
+        run = submit(d, folder, name="killed")
+        after_the_first_part(d, run, lambda: os.kill(max(d.worker_pids(run)), signal.SIGKILL))  # one of two
+        d.finish(run)
+        assert any("lost" in e and e["lost"] for e in d.events(run)), "the rank had ended before it was killed"
+        assert items(d, run, "--steps") == items(d, first, "--steps")
+
+
 def a_killed_bitd_goes_on_where_it_was():
     with fixture.Daemon() as d:
         folder = make_requests(d)
@@ -90,6 +192,7 @@ def a_killed_bitd_goes_on_where_it_was():
         assert d.finish(run)["weights_digest"] == digest
         sums(d, run)
         assert same(results(d, run), want)
+        assert items(d, run, "--steps") == items(d, "undisturbed", "--steps")
 
 
 def a_pause_inside_goes_on_where_it_was():
@@ -151,5 +254,6 @@ def another_file_under_the_run_ends_it():
         assert "yes.requests: is another file than when the run was submitted" in d.status(run)["reason"], d.status(run)["reason"]
 
 
-fixture.main([scores_are_what_they_should_be, a_killed_worker_loses_and_repeats_nothing, a_killed_bitd_goes_on_where_it_was,
+fixture.main([scores_are_what_they_should_be, items_are_what_the_score_is_of, a_run_of_before_has_no_items_and_says_so, ranks_change_no_sum,
+              a_killed_rank_changes_no_item, a_killed_worker_loses_and_repeats_nothing, a_killed_bitd_goes_on_where_it_was,
               a_pause_inside_goes_on_where_it_was, what_is_wrong_is_said_before_it_trains, another_file_under_the_run_ends_it])
