@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/beginnings.h"
 #include "daemon/store/forks.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
@@ -149,10 +150,15 @@ static void remove_one(struct bit_runner *r, size_t index)
     remove_folder(r, name);
 }
 
+/* Of what is shared a removal would free nothing; what another run begins from it would not find. */
+static bool is_used(const struct bit_runner *r, const char *name)
+{
+    return bit_forks_find(r, name) != NULL || bit_beginnings_find(r, name) != NULL;
+}
+
 void bit_checkpoint_retention_apply(struct bit_runner *r)
 {
     for (size_t i = r->run.checkpoints.count; i-- > 0;)
-        if (!bit_checkpoint_retention_keeps(&r->run, i) &&
-            bit_forks_find(r, r->run.checkpoints.list[i].name) == NULL) /* which would free nothing of what is shared */
+        if (!bit_checkpoint_retention_keeps(&r->run, i) && !is_used(r, r->run.checkpoints.list[i].name))
             remove_one(r, i);
 }

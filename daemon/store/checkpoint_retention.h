@@ -11,7 +11,7 @@
  * before the switch. Pure. index is into run->checkpoints.list.
  */
 bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index);
-/** Journal and remove those that do not; their files go on the thread pool. */
+/** Journal and remove those that do not, and that no other run uses; their files go on the thread pool. */
 void bit_checkpoint_retention_apply(struct bit_runner *r);
 /** The same for one that somebody asked to be removed. Errors: as bit_runner_try_record. */
 int bit_checkpoint_retention_remove(struct bit_runner *r, const char *name, char *request_id, uint32_t uid);

@@ -140,6 +140,19 @@ def a_cancel_ends_it_and_a_resume_goes_on():
         assert tasks.sums(d, made) == as_of_step(tasks.sums(d, run), 6)
 
 
+def what_it_waits_for_stays():
+    with fixture.Daemon("slots = 1\n") as d:
+        trains = d.submit(d.spec(name="trains", steps=100000, at_step=90000, every=8), "--set", "checkpoint.keep_last=1")
+        d.ctl("wait", trains, "--for", "checkpoint=8", check=True)
+        made = detached(d, trains, "--held-out", "valid=valid.npy")  # in the queue, behind the run itself
+        step = int(d.status(made)["name"].removeprefix("eval-trains-"))
+        d.ctl("wait", trains, "--for", f"checkpoint={step + 24}", check=True)
+        kept = [json.loads(line)["step"] for line in d.ctl("ckpt", "ls", trains, "--json", check=True)[1].splitlines()]
+        assert kept[0] == step and len(kept) <= 3, (step, kept)  # it, and the newest
+        d.ctl("cancel", trains, "--now", check=True)
+        assert d.finish(made)["reason"] == "everything evaluated"
+
+
 def what_is_wrong_is_said_before_the_queue():
     with fixture.Daemon() as d:
         folder, run = trained(d)
@@ -179,4 +192,4 @@ def what_is_wrong_is_said_before_the_queue():
 
 
 fixture.main([it_is_what_training_said, it_is_followed_and_printed, a_killed_worker_loses_and_repeats_nothing,
-              a_killed_bitd_and_a_pause_go_on_where_it_was, a_cancel_ends_it_and_a_resume_goes_on, what_is_wrong_is_said_before_the_queue])
+              a_killed_bitd_and_a_pause_go_on_where_it_was, a_cancel_ends_it_and_a_resume_goes_on, what_it_waits_for_stays, what_is_wrong_is_said_before_the_queue])
