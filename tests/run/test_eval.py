@@ -1,5 +1,6 @@
 """`bitctl eval`: the same scores as in training, of a run, a checkpoint's folder and a file, through kills and pauses, and what is refused before the queue."""
 import json
+import math
 import os
 import signal
 import subprocess
@@ -140,6 +141,29 @@ def a_cancel_ends_it_and_a_resume_goes_on():
         assert tasks.sums(d, made) == as_of_step(tasks.sums(d, run), 6)
 
 
+def a_model_of_others_is_taken():
+    shapes = {"model.embed_tokens.weight": (256, 64), "lm_head.weight": (256, 64)}
+    for i in range(2):
+        shapes |= {f"model.layers.{i}.self_attn.{p}_proj.weight": (64, 64) for p in "qkvo"}
+        shapes |= {f"model.layers.{i}.mlp.{p}_proj.weight": shape for p, shape in (("gate", (128, 64)), ("up", (128, 64)), ("down", (64, 128)))}
+    config = {"model_type": "olmo", "hidden_size": 64, "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 128,
+              "vocab_size": 256, "max_position_embeddings": 64, "tie_word_embeddings": False, "hidden_act": "silu"}
+    with fixture.Daemon() as d:
+        os.mkdir(os.path.join(d.dir, "from_hf"))
+        fixture.write_safetensors(os.path.join(d.dir, "from_hf", "model.safetensors"), shapes)
+        args = ("--held-out", "valid=valid.npy", "--set", "launch.backend=CPU", "--set", "launch.threads=1")
+        assert "model.layers: not set" in evaluate(d, "from_hf", *args, code=64).stderr
+        with open(os.path.join(d.dir, "from_hf", "config.json"), "w") as f:
+            json.dump(config, f)
+        status = json.loads(evaluate(d, "from_hf", *args, "--json").stdout)
+        assert status["name"] == "eval-from_hf" and [e["precision"] for e in status["held_out"]] == ["16bit", "ternary"], status
+        assert all(abs(e["loss"] - math.log(256)) < 1e-5 for e in status["held_out"]), status["held_out"]  # all weights are alike
+        weights = ("from_hf/model.safetensors", *args, "-p", "ternary", "--json")
+        assert evaluate(d, *weights, "--dry-run", code=64).stdout
+        (one,) = json.loads(evaluate(d, *weights, "--set", "model.from=from_hf").stdout)["held_out"]
+        assert one["loss"] == status["held_out"][1]["loss"], one
+
+
 def what_it_waits_for_stays():
     with fixture.Daemon("slots = 1\n") as d:
         trains = d.submit(d.spec(name="trains", steps=100000, at_step=90000, every=8), "--set", "checkpoint.keep_last=1")
@@ -171,6 +195,7 @@ def what_is_wrong_is_said_before_the_queue():
                 ((bare, *task), 64, "model.layers: not set"),
                 ((bare, *task, "--set", "model.preset=olmo_20m", "--set", "model.vocab=612"), 64, "and the model's is"),
                 ((run, "--set", "model.width=32"), 64, "tensor 'transformer.wte.weight' is 640 x 64, and the model's is 640 x 32"),
+                ((run, "--set", "model.tied=true"), 64, "model.init_from"),
                 ((run, "--set", "data.tokenizer=other"), 65, "is of tokenizer 'small'"),
                 ((bare_run, *task), 65, "vocabulary"),
                 ((bare_run, "--task", "x.requests"), 65, "No such file"),
@@ -192,4 +217,4 @@ def what_is_wrong_is_said_before_the_queue():
 
 
 fixture.main([it_is_what_training_said, it_is_followed_and_printed, a_killed_worker_loses_and_repeats_nothing,
-              a_killed_bitd_and_a_pause_go_on_where_it_was, a_cancel_ends_it_and_a_resume_goes_on, what_it_waits_for_stays, what_is_wrong_is_said_before_the_queue])
+              a_killed_bitd_and_a_pause_go_on_where_it_was, a_cancel_ends_it_and_a_resume_goes_on, a_model_of_others_is_taken, what_it_waits_for_stays, what_is_wrong_is_said_before_the_queue])

@@ -19,6 +19,7 @@ from fixture import build_root, main, skip, write_safetensors, write_tokens
 WORKER, MPIRUN = map(os.path.abspath, sys.argv[1:3])
 sys.argv[1:3] = []
 SERVICE, ALICE, BOB, CAROL, DAVE = 61001, 61002, 61003, 61004, 61005
+SMALL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tokenize", "small.json")
 USERS, ADMINS = "users", "adm"
 
 if os.geteuid() != 0:
@@ -402,6 +403,29 @@ def a_model_begins_from_what_its_submitter_may_read():
         assert code == 65 and "another file has taken its place" in status, (code, status)
 
 
+def what_is_evaluated_is_what_its_submitter_may_read():
+    with Service() as s:
+        own, hers = (weights(s, f"{who}/w.safetensors", uid, mode) for who, uid, mode in (("bob", BOB, 0o644), ("alice", ALICE, 0o600)))
+        held, secret = s.tokens("bob/held.npy", BOB, 0o644), s.tokens("alice/held.npy", ALICE, 0o600)
+        shape = ("layers=1", "width=32", "heads=2", "mlp_hidden=64", "vocab=500", "vocab_padded=512", "context=16")
+        args = [word for one in shape for word in ("--set", "model." + one)]
+
+        def evaluate(path, *more):
+            return s.ctl(BOB, "eval", path, *args, *more)
+
+        expect(evaluate(own, "--held-out", f"held={held}", "--set", "launch.threads=1"), 0)
+        expect(evaluate(hers, "--held-out", f"held={held}", "-d"), 77, "model.init_from")
+        expect(evaluate(own, "--held-out", f"held={secret}", "-d"), 77, "may not read")
+        task = os.path.join(s.dir, "bob/copa.requests")  # a run without any token file
+        lines = s.write("copa.jsonl", "".join(json.dumps({"task": "copa", "document": 0, "choice": i, "context": "It", "label": 0,
+                                                          "continuation": word, "metric": "acc"}) + "\n" for i, word in enumerate((" is", " be"))))
+        subprocess.run([BITCTL, "tokenize", "-q", "--requests", "-t", SMALL, "-o", s.dir + "/bob", lines], check=True)
+        wide = weights(s, "bob/wide.safetensors", BOB, 0o644, lambda names: names.update({"transformer.wte.weight": (640, 32)}))
+        for mode, code in ((0o644, 0), (0o600, 77)):
+            os.chmod(task, mode)
+            expect(evaluate(wide, "--task", task, "--set", "model.vocab=612", "--set", "model.vocab_padded=640", "-d"), code)
+
+
 def shards(s, folder, mode):
     """In Hugging Face's form, two files and an index."""
     block = "model.layers.0."
@@ -583,7 +607,7 @@ main([a_name_means_ones_own_run, a_run_is_its_owners_and_the_admins, a_shared_ru
       a_path_that_comes_to_name_another_file_ends_the_run, who_proves_something_else_proves_nothing,
       what_bitd_starts_holds_no_descriptor_of_it, who_proves_with_what_closes_slowly_waits_for_himself_alone,
       what_lies_beside_a_file_needs_the_same_right, every_shard_is_shown,
-      a_model_begins_from_what_its_submitter_may_read,
+      a_model_begins_from_what_its_submitter_may_read, what_is_evaluated_is_what_its_submitter_may_read,
       a_run_begins_from_anothers_if_it_is_shared, what_is_no_weights_is_said_at_once, others_pass_to_slurm_what_the_settings_name,
       what_reaches_srun_is_what_was_allowed, a_run_is_launched_by_the_settings_that_hold_then, one_user_takes_up_no_others_place,
       nobody_reads_the_memory_of_bitd, a_bitd_of_root_takes_only_roots_runs])
