@@ -31,6 +31,8 @@
 #define BIT_SOURCES_MAX      64 /* of a mixture */
 #define BIT_EVAL_SETS_MAX    64
 #define BIT_TASKS_MAX        64
+#define BIT_TAGS_MAX         32   /* of a run */
+#define BIT_NOTE_MAX         2048 /* bytes about a run */
 #define BIT_AT_MAX           1024 /* steps that a list names one by one */
 #define BIT_TASK_CHOICES_MAX 32   /* of a document: the sums of 256 fit into a record of the journal */
 #define BIT_SLURM_LIST_MAX   64   /* arguments or variables of a specification */

@@ -137,6 +137,17 @@ static void resumed(FILE *f, const Bit__RunResumed *r)
     bit_show_state(f, r->was, r->reason);
 }
 
+static void tagged(FILE *f, const Bit__RunTagged *t)
+{
+    bit_show(f, "by uid %u:", t->asked->uid);
+    for (size_t i = 0; i < t->n_add; i++)
+        bit_show(f, " tagged %s", t->add[i]);
+    for (size_t i = 0; i < t->n_remove; i++)
+        bit_show(f, " no longer %s", t->remove[i]);
+    if (t->note)
+        bit_show(f, " note '%s'", t->note);
+}
+
 static void body(FILE *f, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
@@ -184,6 +195,9 @@ static void body(FILE *f, const Bit__JournalRecord *r)
     case BIT__JOURNAL_RECORD__WHAT_PINNED:
         bit_show(f, "checkpoint %s %s by uid %u", r->pinned->name, r->pinned->pinned ? "pinned" : "unpinned",
                  r->pinned->uid);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_TAGGED:
+        tagged(f, r->tagged);
         break;
     case BIT__JOURNAL_RECORD__WHAT_BAD:
         bit_show(f, "checkpoint %s was set aside: %s", r->bad->name, r->bad->text);

@@ -161,6 +161,15 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "submitted");
         bit_show(f, "%s\n", bit_text_time(s->created_ns, text));
     }
+    for (size_t i = 0; i < s->n_tag; i++) {
+        if (i == 0)
+            field(f, "tags");
+        bit_show(f, "%s%s", s->tag[i], i + 1 < s->n_tag ? ", " : "\n");
+    }
+    if (s->note) {
+        field(f, "note");
+        bit_show(f, "%s\n", s->note);
+    }
     if (s->directory && *s->directory) {
         field(f, "folder");
         bit_show(f, "%s\n", s->directory);

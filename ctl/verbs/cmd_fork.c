@@ -33,7 +33,7 @@ enum {
 static const struct bit_option options[] = {
     {"from", 0, "STEP", "Begin after STEP, of which RUN has a checkpoint (`bitctl ckpt ls RUN`)."},
     {"set", 's', "KEY=VALUE", "Change a field, as in schedule.peak_lr=3e-4; may be repeated; += appends to a list."},
-    {"name", 0, "NAME", "The fork's name, instead of RUN's."},
+    {"name", 0, "NAME", "The fork's name, instead of RUN's with -STEP after it."},
     {"fresh-optimizer", 0, NULL, "Begin with Adam's moments and its step count at zero."},
     {"weights-only", 0, NULL, "Begin at step 1, with the checkpoint's weights and nothing else of it."},
     {"dry-run", 'n', NULL, "Check everything and print what would happen; nothing is submitted."},
@@ -220,8 +220,8 @@ const struct bit_cli_verb bit_cmd_fork = {
     .options = options,
     .quiet = "Print the fork's id alone; of --dry-run warnings.",
     .json = objects,
-    .examples = "$ bitctl fork r7 --from 2000\n"
-                "$ bitctl fork r7 --from 4000 --set phases.switch.at_step=4000 --name switch-4k\n"
-                "$ bitctl fork r7 --from 4000 --set phases.switch.at_step=4000 --set phases.switch.optimizer=RESET",
+    .examples = "$ bitctl fork keep --from 2000\n"
+                "$ bitctl fork keep --from 4000 --set phases.switch.at_step=4000 --name switch-4k\n"
+                "$ bitctl fork keep --from 4000 --set phases.switch.at_step=4000 --set phases.switch.optimizer=RESET",
     .run = run,
 };

@@ -8,10 +8,16 @@
 #include "ctl/show/run_table.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/check.h"
 
-enum { OPT_ALL };
+#define WHERE_MAX 16
+
+enum { OPT_ALL, OPT_WHERE };
 static const struct bit_option options[] = {
     {"all", 'a', NULL, "Also the ended runs."},
+    {"where", 'w', "KEY=VALUE",
+     "Only runs of which it holds: a state, a tag, a name, or a field of the specification; may be "
+     "repeated."},
     {0},
 };
 
@@ -39,10 +45,18 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     struct bit_options o = {.verb = &bit_cmd_ps, .cli = cli};
     Bit__ListRequest ask = BIT__LIST_REQUEST__INIT;
     Bit__ListReply *list = NULL;
+    char *where[WHERE_MAX];
     int got;
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        ask.has_all = ask.all = true;
+    ask.where = where;
+    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
+        if (got == OPT_ALL)
+            ask.has_all = ask.all = true;
+        else if (ask.n_where < WHERE_MAX)
+            where[ask.n_where++] = bit_lend(o.value);
+        else
+            return bit_usage(&bit_cmd_ps, "--where may be given %d times at most", WHERE_MAX);
+    }
     int code = bit_options_end(&o, got, argc, argv, 0);
     if (code >= 0)
         return code;
@@ -71,15 +85,18 @@ static const struct bit_verb_object objects[] = {
 const struct bit_cli_verb bit_cmd_ps = {
     .name = "ps",
     .summary = "list runs",
-    .synopsis = "[--all]",
+    .synopsis = "[--all] [--where=KEY=VALUE]...",
     .description =
         "Lists the runs that are queued, training, paused or otherwise under way; with --all also the ended ones.\n"
+        "--where state=training, tag=paper, name=keep, or any field, as schedule.peak_lr=3e-4: of several all must\n"
+        "hold. A state that runs end in lists ended ones, too.\n"
         "Below the table stands why runs are blocked or restarting, and when they are tried again.\n"
         "With --json one object a line, each as `bitctl status` prints it; with -q the ids alone.",
     .options = options,
     .quiet = "Print the ids alone, one a line.",
     .json = objects,
     .examples = "$ bitctl ps -a\n"
+                "$ bitctl ps -a --where phases.switch.at_step=4000 --where phases.switch.optimizer=RESET\n"
                 "$ bitctl ps --json | jq -r 'select(.state==\"training\").run'",
     .run = run,
 };

@@ -98,6 +98,7 @@ static const struct {
     [BIT_VERB_RESUME] = {"resume", false},
     [BIT_VERB_CANCEL] = {"cancel", true},
     [BIT_VERB_SWITCH] = {"switch", false},
+    [BIT_VERB_CHANGE] = {"change", false},
     [BIT_VERB_FROM] = {"start a run from", true},
     [BIT_VERB_PIN] = {"pin or remove checkpoints of", false},
     [BIT_VERB_REMOVE] = {"remove", false},

@@ -9,7 +9,8 @@
  *     cancel                  yes                  yes           yes      no           no
  *     start a run from its    yes                  yes           yes      no           no
  *     checkpoints
- *     resume, switch          yes                  yes           no       no           no
+ *     resume, switch, set,    yes                  yes           no       no           no
+ *     skip, tag
  *     pin, unpin, remove      yes                  yes           no       no           no
  *     its checkpoints
  *     remove                  yes                  yes           no       no           no
@@ -39,6 +40,7 @@ enum bit_verb {
     BIT_VERB_RESUME,
     BIT_VERB_CANCEL,
     BIT_VERB_SWITCH,
+    BIT_VERB_CHANGE,
     BIT_VERB_FROM,
     BIT_VERB_PIN,
     BIT_VERB_REMOVE,

@@ -69,17 +69,20 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '/');
 }
 
-static bool needs_it(const struct bit_depends_item *item)
+static bool needs_it(const struct bit_depends_item *item, enum bit_depends_how how)
 {
     const struct bit_run *run = &item->runner->run;
+    const bool shares = item->fork && !(run->fork->has_weights_only && run->fork->weights_only);
 
+    if (how == BIT_DEPENDS_EVER || (shares && how == BIT_DEPENDS_READS))
+        return how == BIT_DEPENDS_EVER;
     if (item->fork)
         return bit_forks_shares(item->runner, run->fork->run, NULL);
     return run->checkpoints.count == 0 && run->state != BIT__RUN_STATE__COMPLETED;
 }
 
-size_t bit_depends_of(const struct bit_depends *d, const struct bit_runner *r, const char *below, bool need, char *out,
-                      size_t room)
+size_t bit_depends_of(const struct bit_depends *d, const struct bit_runner *r, const char *below,
+                      enum bit_depends_how how, char *out, size_t room)
 {
     char folder[PATH_MAX];
     size_t count = 0;
@@ -89,21 +92,21 @@ size_t bit_depends_of(const struct bit_depends *d, const struct bit_runner *r, c
                below);
     for (size_t i = 0; i < d->count; i++) {
         const struct bit_runner *other = d->item[i].runner;
-        if (other == r || (need && !needs_it(&d->item[i])) || !is_below(d->item[i].path, folder))
+        if (other == r || !needs_it(&d->item[i], how) || !is_below(d->item[i].path, folder))
             continue;
         bit_format_more(out, room, "%s%s", count++ > 0 ? ", " : "", other->run.id);
     }
     return count;
 }
 
-size_t bit_depends_list(const struct bit_runner *r, const char *below, bool need, char *out, size_t room)
+size_t bit_depends_list(const struct bit_runner *r, const char *below, enum bit_depends_how how, char *out, size_t room)
 {
     struct bit_depends d;
     size_t count = 0;
 
     out[0] = '\0';
     if (bit_depends_init(&d, r->runs) == 0)
-        count = bit_depends_of(&d, r, below, need, out, room);
+        count = bit_depends_of(&d, r, below, how, out, room);
     bit_depends_finish(&d);
     return count;
 }

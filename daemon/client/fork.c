@@ -17,6 +17,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
+#include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 
@@ -66,6 +67,21 @@ static int set_text(char **field, const char *text)
     return 0;
 }
 
+/* Its parent's name and the step, or two runs of a name would have to be told apart. A --set name=… stays. */
+static int name_it(struct asked *a)
+{
+    const char *was = a->was->name != NULL ? a->was->name : "";
+    char step[32], name[BIT_NAME_MAX + 1];
+
+    if (a->m->name != NULL)
+        return set_text(&a->is->name, a->m->name);
+    if (a->is->name != NULL && strcmp(a->is->name, was) != 0)
+        return 0;
+    snprintf(step, sizeof step, "-%" PRIu64, a->m->from_step);
+    snprintf(name, sizeof name, "%.*s%s", (int)(BIT_NAME_MAX - strlen(step)), was, step);
+    return set_text(&a->is->name, name);
+}
+
 static int begin_with_weights(struct asked *a)
 {
     char path[PATH_MAX];
@@ -93,8 +109,8 @@ static int make_specs(struct asked *a)
         err = set_text(&a->is->model->init_from, NULL);
     for (size_t i = 0; i < a->m->n_set && err == 0; i++)
         err = apply_set(a, a->m->set[i]);
-    if (err == 0 && a->m->name != NULL)
-        err = set_text(&a->is->name, a->m->name);
+    if (err == 0)
+        err = name_it(a);
     if (err == 0)
         err = bit_spec_normalise(a->was, "/", a->problems);
     if (err == 0)

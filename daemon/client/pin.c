@@ -106,7 +106,7 @@ static bool may_remove(struct bit_client *c, const struct bit_runner *r, const s
     else if (launching)
         bit_client_refuse(c, BIT_EBUSY, "%s is %s, perhaps from %s: try again when it trains", r->run.id,
                           bit_run_state_name(r->run.state), at->name);
-    else if (bit_depends_list(r, below, true, list, sizeof list) > 0)
+    else if (bit_depends_list(r, below, BIT_DEPENDS_NEEDS, list, sizeof list) > 0)
         bit_client_refuse(c, BIT_ESTATE, "%s stays: %s begins from it", at->name, list);
     else if (at == bit_run_newest(&r->run) && !force) {
         tell_loss(&r->run, loss, sizeof loss);

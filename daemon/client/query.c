@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/client/run_filter.h"
 #include "daemon/client/run_names.h"
 #include "daemon/client/status.h"
 #include "daemon/store/bad_checkpoints.h"
@@ -48,12 +49,14 @@ static bool may_list(const struct bit_runner *r)
 }
 
 /* One answer holds a frame: of very many runs the newest are listed, oldest first. */
-static size_t select_runs(const struct bit_runs *runs, bool all, struct bit_runner **out)
+static size_t select_runs(const struct bit_runs *runs, const Bit__ListRequest *m, struct bit_runner **out)
 {
+    const bool all = (m->has_all && m->all) || bit_run_filter_wants_ended(m);
     size_t count = 0;
 
     for (size_t i = runs->count; i-- > 0 && count < LIST_MAX;)
-        if ((all || !bit_run_ended(&runs->runner[i]->run)) && may_list(runs->runner[i]))
+        if ((all || !bit_run_ended(&runs->runner[i]->run)) && may_list(runs->runner[i]) &&
+            bit_run_filter_holds(m, runs->runner[i]))
             out[count++] = runs->runner[i];
     for (size_t i = 0; i < count / 2; i++) {
         struct bit_runner *swapped = out[i];
@@ -101,8 +104,10 @@ void bit_query_list(struct bit_client *c, const Bit__ListRequest *m)
 
     if (runners == NULL || status == NULL || messages == NULL)
         bit_client_refuse(c, -ENOMEM, "a list of runs");
+    else if (bit_run_filter_check(m) < 0)
+        bit_client_refuse(c, BIT_EUSAGE, "%s", bit_fail_text());
     else
-        send_list(c, runners, select_runs(runs, m->has_all && m->all, runners), status, messages);
+        send_list(c, runners, select_runs(runs, m, runners), status, messages);
     free(messages);
     free(status);
     free(runners);

@@ -99,7 +99,7 @@ static bool is_missed(const struct bit_depends *d, const struct bit_runner *r, c
 
     if (list_pins(&r->run, out, room))
         return true;
-    if (bit_depends_of(d, r, "", true, list, sizeof list) == 0)
+    if (bit_depends_of(d, r, "", BIT_DEPENDS_NEEDS, list, sizeof list) == 0)
         return false;
     snprintf(out, room, "%s begins from it", list);
     return true;
@@ -193,7 +193,7 @@ static void begin(struct bit_client *c, struct bit_runner *r, const Bit__RemoveR
     }
     snprintf(p->id, sizeof p->id, "%s", r->run.id);
     p->dry_run = m->has_dry_run && m->dry_run;
-    if (bit_depends_list(r, "", false, list, sizeof list) > 0)
+    if (bit_depends_list(r, "", BIT_DEPENDS_EVER, list, sizeof list) > 0)
         snprintf(p->note, sizeof p->note, "%s began from it", list);
     if (!p->dry_run)
         bit_info("asked", "run=%s verb=rm uid=%u", r->run.id, c->peer.uid);

@@ -9,6 +9,7 @@
 #include "daemon/client/resume.h"
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
+#include "daemon/client/tag.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
@@ -41,6 +42,7 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(remove_request, RemoveRequest, bit_remove_asked)                                                                 \
     X(prune_request, PruneRequest, bit_remove_prune)                                                                   \
     X(fork_request, ForkRequest, bit_fork_asked)                                                                       \
+    X(tag_request, TagRequest, bit_tag_asked)                                                                          \
     X(doctor_request, DoctorRequest, bit_doctor_answer)                                                                \
     X(version_request, VersionRequest, bit_query_version)                                                              \
     X(prove_answer, ProveAnswer, refuse_proof)

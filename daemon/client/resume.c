@@ -359,7 +359,7 @@ static int check_wanted(const struct bit_resumption *s, const struct bit_runner 
         if (c->step > s->from && c->pinned)
             return bit_fail(BIT_ESTATE, "%s is pinned, and would be removed: `bitctl ckpt unpin %s %" PRIu64 "` first",
                             c->name, run->id, c->step);
-        if (c->step > s->from && bit_depends_list(r, below, true, list, sizeof list) > 0)
+        if (c->step > s->from && bit_depends_list(r, below, BIT_DEPENDS_READS, list, sizeof list) > 0)
             return bit_fail(BIT_ESTATE, "%s begins from %s, which would be removed", list, c->name);
     }
     return 0;

@@ -139,6 +139,9 @@ static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
     m->uid = run->uid;
     m->backend = run->launch.backend[0] ? bit_lend(run->launch.backend) : NULL;
     m->directory = r->dir;
+    m->n_tag = run->tags.count;
+    m->tag = run->tags.item;
+    m->note = run->tags.note;
     m->created_ns = run->created_ns;
     m->has_started_ns = run->started_ns != 0;
     m->started_ns = run->started_ns;

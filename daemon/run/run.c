@@ -27,6 +27,7 @@ void bit_run_init(struct bit_run *run, uint64_t number, Bit__RunSpec *spec)
 void bit_run_finish(struct bit_run *run)
 {
     free(run->changes);
+    bit_tags_finish(&run->tags);
     bit_msg_free(run->spec);
     bit_history_finish(&run->history);
     bit_evaluations_finish(&run->eval.held_out);
@@ -485,6 +486,13 @@ static void apply_slurm(struct bit_run *run, const Bit__SlurmJob *m)
         bit_format(run->reason, sizeof run->reason, "Slurm job %" PRIu64 " is %s: %s", m->job, m->state, m->reason);
 }
 
+static int apply_tagged(struct bit_run *run, const Bit__RunTagged *m)
+{
+    int err = bit_tags_apply(&run->tags, m);
+
+    return err < 0 ? err : note_applied(run, m->asked->request_id, run->step, false);
+}
+
 static int apply(struct bit_run *run, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
@@ -512,6 +520,8 @@ static int apply(struct bit_run *run, const Bit__JournalRecord *r)
         return apply_removed(run, r->removed);
     case BIT__JOURNAL_RECORD__WHAT_PINNED:
         return apply_pinned(run, r->pinned);
+    case BIT__JOURNAL_RECORD__WHAT_TAGGED:
+        return apply_tagged(run, r->tagged);
     case BIT__JOURNAL_RECORD__WHAT_BAD:
         return apply_bad(run, r->bad);
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:

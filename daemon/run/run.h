@@ -13,6 +13,7 @@
 #include "daemon/run/history.h"
 #include "daemon/run/rerun.h"
 #include "daemon/run/rewind.h"
+#include "daemon/run/tags.h"
 #include "daemon/run/task_results.h"
 #include "proto/bit.pb-c.h"
 #include "proto/evaluations.h"
@@ -180,6 +181,7 @@ struct bit_run {
     struct bit_run_due due;
     struct bit_run_seen seen[BIT_RUN_SEEN_MAX]; /* a ring */
     uint64_t seen_count;                        /* ever */
+    struct bit_tags tags;
     struct bit_changes *changes;                /* of settings, by people; NULL: none; owned */
 
     struct bit_run_applied *applied; /* a ring of BIT_RUN_APPLIED_MAX */

@@ -117,6 +117,20 @@ static int write_spec(struct bit_runner *r)
     return err;
 }
 
+/* For people alone: nothing reads it. */
+static int write_spec_text(struct bit_runner *r)
+{
+    char *text = NULL, *path = bit_runner_path(r, "spec.txtpb");
+    size_t bytes = 0;
+    int err = path == NULL ? -ENOMEM : bit_text_print(&r->run.spec->base, &text, &bytes);
+
+    if (err >= 0)
+        err = bit_file_write(path, text, bytes);
+    free(text);
+    free(path);
+    return err;
+}
+
 static int make_folders(struct bit_runner *r)
 {
     static const char *const below[] = {"checkpoints", "logs"};
@@ -141,6 +155,8 @@ static int fill_folder(struct bit_runner *r)
 
     if (err == 0)
         err = write_spec(r);
+    if (err == 0)
+        err = write_spec_text(r);
     if (err == 0)
         err = open_journal(r);
     if (err == 0)

@@ -119,6 +119,7 @@ def what_may_be_another():
         assert d.status("r2")["switch_after"] == 16
         reply = json.loads(d.ctl("fork", run, "--from", "8", "--json", "--request-id", "once", check=True)[1])
         again = json.loads(d.ctl("fork", run, "--from", "8", "--json", "--request-id", "once", check=True)[1])
+        assert reply["name"] == "trunk-8", "not another run of that name"
         assert reply["run"] == again["run"] == "r3" and again["known"], (reply, again)
 
 

@@ -124,6 +124,8 @@ def reading(ctl, d, run):
     events = ctl("events", run, "--steps")
     assert {"submitted", "launched", "step", "switched", "checkpoint", "evaluated", "state"} <= {k for e in events for k in e}
     ctl("wait", run)
+    ctl("show", run)
+    ctl("tag", run, "seen")
     ctl("ckpt", "ls", run)
     ctl("ckpt", "verify", run)
     ctl("ckpt", "pin", run, "12")

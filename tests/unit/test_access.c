@@ -4,7 +4,8 @@
 #include "proto/err.h"
 #include "tests/test.h"
 
-static const char letters[] = "cprxsfkd"; /* checkpoint, pause, resume, cancel, switch, start from, keep, delete */
+static const char letters[] =
+    "cprxstfkd"; /* checkpoint, pause, resume, cancel, switch, set and tag, start from, keep, delete */
 
 /* Which verbs somebody may do, as letters. */
 static const char *allowed(struct bit_peer peer, bool shared)

@@ -1,0 +1,75 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/cli/failure.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/connection.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/err.h"
+#include "proto/text/text.h"
+
+static const struct bit_option options[] = {{0}};
+
+static int print_text(struct bit_cli *cli, const Bit__RunStatus *status)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    int err = bit_text_print(&status->spec->base, &text, &bytes);
+
+    if (err < 0)
+        return bit_failure_print(cli, err);
+    if (!cli->quiet)
+        bit_show(stdout,
+                 "# %s as it is carried out after step %" PRIu64 ", with everything that was changed since its "
+                 "submission.\n",
+                 status->run, status->step);
+    bit_show_raw(stdout, text, bytes);
+    free(text);
+    return 0;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_show, .cli = cli};
+    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
+    Bit__RunStatus *status = NULL;
+    int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 1);
+
+    if (code >= 0)
+        return code;
+    ask.run = argv[o.rest];
+    ask.has_spec = ask.spec = true;
+    code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
+    if (code)
+        return code;
+    if (cli->json)
+        bit_print_json(status->spec);
+    else
+        code = print_text(cli, status);
+    bit_msg_free(status);
+    return code;
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__run_spec__descriptor, "with every field set"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_show = {
+    .name = "show",
+    .summary = "the specification of a run, as text",
+    .synopsis = "RUN",
+    .description =
+        "Prints a run's specification with every field that was filled in, and with what was changed since the\n"
+        "submission: a text that `bitctl submit` takes as it is. As it was submitted it lies in the run's folder,\n"
+        "spec.txtpb, which nobody reads but people.",
+    .options = options,
+    .quiet = "Leave out the comment in the first line.",
+    .json = objects,
+    .examples = "$ bitctl show @last > again.txtpb\n"
+                "$ diff <(bitctl show r1) <(bitctl show r2)",
+    .run = run,
+};

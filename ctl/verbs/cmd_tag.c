@@ -1,0 +1,62 @@
+#include <stddef.h>
+
+#include "ctl/client/change.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/check.h"
+#include "proto/limits.h"
+
+enum { OPT_REMOVE, OPT_NOTE };
+static const struct bit_option options[] = {
+    {"remove", 0, "TAG", "Take TAG away; may be repeated."},
+    {"note", 0, "TEXT", "What there is to be said of the run, in place of the note that it has; '' for none."},
+    {0},
+};
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_tag, .cli = cli};
+    Bit__TagRequest ask = BIT__TAG_REQUEST__INIT;
+    char *remove[BIT_TAGS_MAX];
+    int got;
+
+    ask.remove = remove;
+    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
+        if (got == OPT_NOTE)
+            ask.note = bit_lend(o.value);
+        else if (ask.n_remove < BIT_TAGS_MAX)
+            remove[ask.n_remove++] = bit_lend(o.value);
+        else
+            return bit_usage(&bit_cmd_tag, "--remove may be given %d times at most", BIT_TAGS_MAX);
+    }
+    int code = bit_options_end_many(&o, got, argc, argv);
+    if (code >= 0)
+        return code;
+    ask.run = argv[o.rest];
+    ask.add = argv + o.rest + 1;
+    ask.n_add = (size_t)(argc - o.rest - 1);
+    if (ask.n_add == 0 && ask.n_remove == 0 && ask.note == NULL)
+        return bit_usage(&bit_cmd_tag, "say which TAG to give it, --remove TAG or --note TEXT");
+    return bit_change_send(cli, BIT_MSG_TAG_REQUEST, &ask);
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__done_reply__descriptor, "once it is journalled"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_tag = {
+    .name = "tag",
+    .summary = "words and a note for a run, to find it by",
+    .synopsis = "RUN [TAG]... [--remove=TAG]... [--note=TEXT]",
+    .description =
+        "Gives a run words of which `bitctl ps --where tag=TAG` lists those that have one, and a note. Both are in\n"
+        "`bitctl status`, and in the run's journal with who wrote them. Runs of every state may have them. A word has\n"
+        "letters, digits, '.', '_' and '-'.",
+    .options = options,
+    .quiet = "Print nothing: the exit code says it.",
+    .json = objects,
+    .examples = "$ bitctl tag r7 paper figure-2\n"
+                "$ bitctl tag r7 --remove figure-2 --note 'the spike at step 4100 is the data'\n"
+                "$ bitctl ps -a --where tag=paper",
+    .run = run,
+};
