@@ -41,6 +41,7 @@ static const struct {
     {BIT_EDIFFERS, BIT_EXIT_POLICY, "differs", "a step done again came out otherwise"},
     {BIT_EREPLICA, BIT_EXIT_POLICY, "replica", "copies of the weights differ"},
     {BIT_ELAUNCH, BIT_EXIT_LAUNCH, "launch", "could not be launched", true},
+    {-ENOTSUP, BIT_EXIT_FAILURE, "ENOTSUP", "not supported", true},
 };
 
 static _Thread_local char note_text[BIT_ERR_TEXT_MAX];

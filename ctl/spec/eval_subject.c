@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "ctl/cli/failure.h"
+#include "ctl/client/checkpoint_of.h"
 #include "ctl/client/connection.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
@@ -79,34 +80,8 @@ static void take_micro_instances(struct bit_eval_subject *s)
     bit_msg_free(manifest);
 }
 
-static const Bit__CheckpointInfo *choose(const Bit__CheckpointListReply *list, const uint64_t *step)
+static int take_run(struct bit_eval_subject *s, Bit__RunStatus *status, const Bit__CheckpointInfo *c)
 {
-    for (size_t i = list->n_checkpoint; i-- > 0;) /* by step, ascending */
-        if (step == NULL || list->checkpoint[i]->step == *step)
-            return list->checkpoint[i];
-    return NULL;
-}
-
-static int no_checkpoint(const Bit__CheckpointListReply *list, const Bit__RunStatus *status, const uint64_t *step)
-{
-    char steps[200] = "";
-
-    if (list->n_checkpoint == 0)
-        return bit_fail(BIT_ESTATE, "%s has no checkpoint that could be evaluated: `bitctl checkpoint %s` writes one",
-                        status->run, status->run);
-    for (size_t i = 0; i < list->n_checkpoint; i++)
-        bit_format_more(steps, sizeof steps, "%s%" PRIu64, i > 0 ? ", " : "", list->checkpoint[i]->step);
-    return bit_fail(BIT_ESTATE, "%s has no checkpoint of step %" PRIu64 "; it has those of steps %s", status->run,
-                    *step, steps);
-}
-
-static int take_run(struct bit_eval_subject *s, const uint64_t *step, Bit__RunStatus *status,
-                    const Bit__CheckpointListReply *list)
-{
-    const Bit__CheckpointInfo *c = choose(list, step);
-
-    if (c == NULL)
-        return no_checkpoint(list, status, step);
     s->is_run = true;
     s->ternary = c->precision == BIT__PRECISION__TERNARY;
     s->path = strdup(c->path);
@@ -122,19 +97,17 @@ static int take_run(struct bit_eval_subject *s, const uint64_t *step, Bit__RunSt
 static int find_run(struct bit_cli *cli, const char *run, const uint64_t *step, struct bit_eval_subject *s)
 {
     Bit__StatusRequest of_run = BIT__STATUS_REQUEST__INIT;
-    Bit__CheckpointListRequest of_list = BIT__CHECKPOINT_LIST_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
     Bit__CheckpointListReply *list = NULL;
+    const Bit__CheckpointInfo *found;
 
     of_run.run = bit_lend(run);
     of_run.has_spec = of_run.spec = true;
     int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &of_run, BIT_MSG_RUN_STATUS, &status);
+    if (code == 0)
+        code = bit_checkpoint_of(cli, status->run, step, &list, &found);
     if (code == 0) {
-        of_list.run = status->run;
-        code = bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &of_list, BIT_MSG_CHECKPOINT_LIST_REPLY, &list);
-    }
-    if (code == 0) {
-        int err = take_run(s, step, status, list);
+        int err = take_run(s, status, found);
         code = err < 0 ? bit_failure_print(cli, err) : 0;
     }
     bit_msg_free(status);

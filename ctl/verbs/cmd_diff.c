@@ -19,10 +19,10 @@ static const struct bit_option options[] = {
     {0},
 };
 
-/* One of the two: RUN or RUN@ATTEMPT. */
+/* One of the two: RUN or RUN#ATTEMPT. */
 struct side {
     char run[BIT_NAME_MAX + 16];
-    char label[BIT_RUN_ID_MAX + 16]; /* for people: "r7", "r7@2" */
+    char label[BIT_RUN_ID_MAX + 16]; /* for people: "r7", "r7#2" */
     struct bit_diff_steps steps;
     Bit__RunStatus *status;
     size_t changes; /* of status->change, those that hold for these steps */
@@ -30,10 +30,10 @@ struct side {
     int err;
 };
 
-/* "@last@2": the attempt is what digits follow the last @, where something stands before it. */
+/* "@last#2": the attempt is what digits follow the last #, where something stands before it. */
 static bool parse_side(const char *text, struct side *s)
 {
-    const char *at = strrchr(text, '@');
+    const char *at = strrchr(text, '#');
     unsigned long long attempt = 0;
     size_t length = strlen(text);
 
@@ -75,7 +75,7 @@ static int fetch(struct bit_cli *cli, struct side *s)
     int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &s->status);
     if (code)
         return code;
-    snprintf(s->label, sizeof s->label, s->steps.wanted != 0 ? "%s@%u" : "%s", s->status->run, s->steps.wanted);
+    snprintf(s->label, sizeof s->label, s->steps.wanted != 0 ? "%s#%u" : "%s", s->status->run, s->steps.wanted);
     s->ask.run = s->status->run;
     s->ask.has_steps = s->ask.steps = true;
     code = bit_reply_stream(cli, false, ask, take, s);
@@ -206,7 +206,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         return code;
     for (int i = 0; i < 2; i++)
         if (!parse_side(argv[o.rest + i], i == 0 ? &a : &b))
-            return bit_usage(&bit_cmd_diff, "'%s' is no RUN or RUN@ATTEMPT", argv[o.rest + i]);
+            return bit_usage(&bit_cmd_diff, "'%s' is no RUN or RUN#ATTEMPT", argv[o.rest + i]);
     code = fetch(cli, &a);
     if (code == 0)
         code = fetch(cli, &b);
@@ -225,13 +225,13 @@ static const struct bit_verb_object objects[] = {
 const struct bit_cli_verb bit_cmd_diff = {
     .name = "diff",
     .summary = "compare two runs step by step, to the bit",
-    .synopsis = "RUN[@ATTEMPT] RUN[@ATTEMPT]",
+    .synopsis = "RUN[#ATTEMPT] RUN[#ATTEMPT]",
     .description =
         "Prints the settings that differ, as they were carried out: what was changed after the submission counts,\n"
         "and is told with the step until which it was otherwise.\n\n"
         "Then the first step and the first of its facts that differ: where its batch lies in the order of the\n"
         "data, its tokens, phase, strength, learning rate, loss and gradient norm, each as its bits and as a\n"
-        "number. Runs that still train are compared as far as they are. RUN@2 is what the second attempt of RUN\n"
+        "number. Runs that still train are compared as far as they are. RUN#2 is what the second attempt of RUN\n"
         "did: a run is compared with itself before and after a restart.\n\n"
         "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in\n"
         "another order: then they are left out, and it says so. Exit 0: equal to the bit, 1: not.",
@@ -239,7 +239,7 @@ const struct bit_cli_verb bit_cmd_diff = {
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl diff keep reset          # equal up to the switch, and not after it\n"
-                "$ bitctl diff @last@1 @last@2     # before and after a restart\n"
+                "$ bitctl diff @last#1 @last#2     # before and after a restart\n"
                 "$ bitctl diff r3 r4 --json | jq .first.step",
     .run = run,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/cli/options.h"
+#include "ctl/cli/run_step.h"
 #include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
 #include "ctl/show/print.h"
@@ -54,14 +55,10 @@ static int take_precision(struct bit_eval_ask *ask, const char *value)
     return bit_usage(&bit_cmd_eval, "--precision takes 16bit, ternary or both, not '%s'", value);
 }
 
-static int take_step(struct bit_eval_ask *ask, const char *value)
+static int take_step(struct bit_eval_ask *ask, unsigned long long step)
 {
-    unsigned long long step;
-
     if (ask->has_step)
         return bit_usage(&bit_cmd_eval, "@STEP and --step are one and the same: give one");
-    if (!bit_parse_u64(value, &step))
-        return bit_usage(&bit_cmd_eval, "--step takes a number, not '%s'", value);
     ask->has_step = true;
     ask->step = step;
     return 0;
@@ -78,6 +75,8 @@ static int take_argument(const char **list, size_t *count, int option, const cha
 
 static int take_option(struct eval *e, int option, const char *value)
 {
+    unsigned long long step;
+
     switch (option) {
     case OPT_TASK:
         return take_argument(e->ask.task, &e->ask.task_count, option, value);
@@ -86,7 +85,9 @@ static int take_option(struct eval *e, int option, const char *value)
     case OPT_PRECISION:
         return take_precision(&e->ask, value);
     case OPT_STEP:
-        return take_step(&e->ask, value);
+        if (!bit_parse_u64(value, &step))
+            return bit_usage(&bit_cmd_eval, "--step takes a number, not '%s'", value);
+        return take_step(&e->ask, step);
     case OPT_DETACH:
         e->detach = true;
         return 0;
@@ -109,17 +110,17 @@ static int take_option(struct eval *e, int option, const char *value)
 /* "r7@4000" is step 4000 of r7; "@last" is a run. A file may be called so. */
 static int take_word(struct eval *e, const char *word)
 {
-    const char *at = strrchr(word, '@');
     unsigned long long step;
+    const size_t name = bit_run_step_parse(word, &step);
 
     e->ask.what = word;
     if (strlen(word) >= sizeof e->what)
         return bit_usage(&bit_cmd_eval, "a name of %zu bytes", strlen(word));
-    if (at == NULL || at == word || strchr(word, '/') != NULL || !bit_parse_u64(at + 1, &step))
+    if (name == 0)
         return 0;
-    snprintf(e->what, sizeof e->what, "%.*s", (int)(at - word), word);
+    snprintf(e->what, sizeof e->what, "%.*s", (int)name, word);
     e->ask.what = e->what;
-    return take_step(&e->ask, at + 1);
+    return take_step(&e->ask, step);
 }
 
 static int parse(struct eval *e, struct bit_options *o, int argc, char **argv)

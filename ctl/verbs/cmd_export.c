@@ -8,7 +8,8 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
-#include "ctl/client/connection.h"
+#include "ctl/cli/run_step.h"
+#include "ctl/client/checkpoint_of.h"
 #include "ctl/export/export.h"
 #include "ctl/export/trained.h"
 #include "ctl/show/print.h"
@@ -18,6 +19,7 @@
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/limits.h"
+#include "proto/wire/msg.h"
 
 #define FILE_BYTES 5000000000 /* as transformers' own: what object stores and readers take at once */
 
@@ -52,6 +54,7 @@ struct export
     const char *type, *output;
     unsigned long long step;
     bool has_step, live, drawn;
+    char what[BIT_PATH_MAX]; /* a run, without @STEP, or a folder */
     struct timespec begin, shown;
 };
 
@@ -66,27 +69,15 @@ static bool is_folder(const char *what)
     return strchr(what, '/') != NULL || stat(path, &st) == 0;
 }
 
-/* The newest one of a run, or the one after a step. 0 with its folder, or the exit code. */
+/* 0 with its folder, or the exit code. */
 static int find_of_run(const struct export *x, const char *run, char folder[BIT_PATH_MAX])
 {
-    Bit__CheckpointListRequest ask = BIT__CHECKPOINT_LIST_REQUEST__INIT;
-    Bit__CheckpointListReply *list = NULL;
-    const Bit__CheckpointInfo *found = NULL;
+    Bit__CheckpointListReply *list;
+    const Bit__CheckpointInfo *found;
+    const uint64_t step = x->step;
+    const int code = bit_checkpoint_of(x->cli, run, x->has_step ? &step : NULL, &list, &found);
 
-    ask.run = bit_lend(run);
-    int code = bit_connection_ask(x->cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &ask, BIT_MSG_CHECKPOINT_LIST_REPLY, &list);
-    if (code)
-        return code;
-    for (size_t i = 0; i < list->n_checkpoint; i++) {
-        const Bit__CheckpointInfo *c = list->checkpoint[i];
-        if (x->has_step ? c->step == x->step : found == NULL || c->step > found->step)
-            found = c;
-    }
-    if (found == NULL && x->has_step)
-        code = bit_failure_print(x->cli, bit_fail(-ENOENT, "run '%s' has no checkpoint after step %llu", run, x->step));
-    else if (found == NULL)
-        code = bit_failure_print(x->cli, bit_fail(-ENOENT, "run '%s' has no checkpoint yet", run));
-    else
+    if (code == 0)
         snprintf(folder, BIT_PATH_MAX, "%s", found->path);
     bit_msg_free(list);
     return code;
@@ -250,6 +241,27 @@ static int check(struct export *x)
     return -1;
 }
 
+/* A folder may be called "r7@4000", too. < 0: taken. */
+static int take_word(struct export *x, const char *word)
+{
+    unsigned long long step;
+    const bool folder = is_folder(word);
+    const size_t name = folder ? 0 : bit_run_step_parse(word, &step);
+
+    if (strlen(word) >= sizeof x->what)
+        return bit_usage(&bit_cmd_export, "a name of %zu bytes", strlen(word));
+    if (folder && x->has_step)
+        return bit_usage(&bit_cmd_export, "--step is of a RUN; '%s' is one checkpoint", word);
+    if (name > 0 && x->has_step)
+        return bit_usage(&bit_cmd_export, "@STEP and --step are one and the same: give one");
+    if (name > 0) {
+        x->has_step = true;
+        x->step = step;
+    }
+    snprintf(x->what, sizeof x->what, "%.*s", (int)(name > 0 ? name : strlen(word)), word);
+    return -1;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_export, .cli = cli};
@@ -265,13 +277,13 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         code = check(&x);
     if (code >= 0)
         return code;
-    const char *what = argv[o.rest];
-    if (is_folder(what) && x.has_step)
-        return bit_usage(&bit_cmd_export, "--step is of a RUN; '%s' is one checkpoint", what);
-    if (is_folder(what))
-        snprintf(folder, sizeof folder, "%s", what);
+    code = take_word(&x, argv[o.rest]);
+    if (code >= 0)
+        return code;
+    if (is_folder(x.what))
+        snprintf(folder, sizeof folder, "%s", x.what);
     else
-        code = find_of_run(&x, what, folder);
+        code = find_of_run(&x, x.what, folder);
     return code > 0 ? code : export_folder(&x, folder);
 }
 
@@ -283,10 +295,11 @@ static const struct bit_verb_object objects[] = {
 const struct bit_cli_verb bit_cmd_export = {
     .name = "export",
     .summary = "take a model away, in the form of other programs",
-    .synopsis = "RUN|CHECKPOINT --to FORM --output DIR [--type TYPE] [--tokenizer FILE]",
+    .synopsis = "RUN[@STEP]|CHECKPOINT --to FORM --output DIR [--type TYPE] [--tokenizer FILE]",
     .description =
         "Writes a checkpoint's model into a new folder, in a form that other programs load. CHECKPOINT is a\n"
-        "folder, for which no daemon is needed; of a RUN its newest checkpoint is taken. The forms:\n\n"
+        "folder, for which no daemon is needed; of a RUN its newest checkpoint is taken, or that of @STEP. The\n"
+        "forms:\n\n"
         "  hf         Hugging Face's OlmoForCausalLM: config.json, safetensors, the tokenizer's files. TYPE is\n"
         "             bf16 (default), f16 or f32\n"
         "  hf-bitnet  the same with codes and scales, for transformers' own BitLinear (quant_method bitnet): of\n"

@@ -191,7 +191,7 @@ static void add_kinds(struct place *place, const char *token)
     snprintf(copy, sizeof copy, "%s", token);
     for (char *one; (one = strsep(&rest, "|")) != NULL;) {
         if (isupper((unsigned char)*one) && strchr(one, '=') == NULL)
-            one[strspn(one, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] = '\0'; /* RUN[@ATTEMPT] */
+            one[strspn(one, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] = '\0'; /* RUN[#ATTEMPT] */
         if (*one != '\0' && place->count < KINDS_MAX)
             snprintf(place->kind[place->count++], TOKEN_MAX, "%s", one);
     }

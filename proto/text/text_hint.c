@@ -63,6 +63,9 @@ void bit_text_unknown_field(const ProtobufCMessageDescriptor *root, const Protob
         snprintf(hint, sizeof hint, "; did you mean %s?", elsewhere);
     else if (best != NULL)
         snprintf(hint, sizeof hint, "; did you mean %s?", best);
+    else
+        snprintf(hint, sizeof hint, "; `bitctl help spec%s%.*s` lists the fields", path[0] == '\0' ? "" : " ",
+                 (int)strcspn(path, "["), path);
     bit_problems_add(problems, path, line, column, "no field '%.*s' in %s%s", (int)BIT_MIN(len, 40u), name,
                      desc->short_name, hint);
 }

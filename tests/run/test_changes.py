@@ -63,7 +63,7 @@ def other_ranks_after_a_pause():
             d.finish(run)
         status = d.status(run)
         assert what_was_changed(status) == [("launch.ranks", "2", "1")] and status["change"][0]["step"] == at, status["change"]
-        settings, said = diff(d, f"{run}@1", f"{run}@2")
+        settings, said = diff(d, f"{run}#1", f"{run}#2")
         assert settings == {"launch.ranks": ("2", "1")}, "each attempt with the ranks that it had"
         assert said["a_change"] == [] and len(said["b_change"]) == 1, said
         settings, _ = diff(d, run, run)

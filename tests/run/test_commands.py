@@ -34,7 +34,7 @@ launch {{ ranks: 4 threads: 1 }}
 """
 
 # A command and the codes that it may end with where that is not 0: what it is an example of.
-ENDS_WITH = {r"bitctl diff (keep reset|@last@1|r3 r4)": (0, 1), r"bitctl top$": (124,)}
+ENDS_WITH = {r"bitctl diff (keep reset|@last#1|r3 r4)": (0, 1), r"bitctl top$": (124,)}
 
 # What reads the weights of a checkpoint, of which the fake worker's have none.
 READS_WEIGHTS = r"bitctl (export\b|eval step)"
@@ -204,7 +204,7 @@ class World(fixture.Daemon):
     def prepare(self, command):
         before = ((r"bitctl (switch|checkpoint|pause|cancel)\b", self.trains), (r"bitctl resume @last", self.paused),
                   (r"bitctl resume r7 --from", self.cancelled_r7), (r"bitctl resume r7 --steps", self.completed_r7),
-                  (r"bitctl rm", self.unpinned_r7), (r"@last@2", self.twice_launched),
+                  (r"bitctl rm", self.unpinned_r7), (r"@last#2", self.twice_launched),
                   (r"bitctl (wait|data show|top @last|ckpt)", self.completed), (r"bitctl eval", self.evaluated))
         if command.startswith("bitctl tokenize"):
             for folder in ("data", "tokens"):

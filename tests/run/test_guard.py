@@ -194,7 +194,7 @@ def a_resume_is_verified():
         assert verified and all(v["equal"] for v in verified), verified
         code, out, _ = d.ctl("status", run)
         assert "verified bit for bit" in out
-        code, out, _ = d.ctl("diff", f"{run}@1", f"{run}@2")
+        code, out, _ = d.ctl("diff", f"{run}#1", f"{run}#2")
         assert code == 0 and "bit for bit" in out, f"{code}: {out}"
 
 

@@ -89,7 +89,7 @@ def every_verb():
             assert raw == f.read(), "--raw is exact"
         for verb in (("status", run), ("status", run, "--curve"), ("top", run), ("ps", "--all"), ("events", run), ("doctor", run),
                      ("wait", run), ("ckpt", "ls", run), ("ckpt", "ls", run, "-q"), ("ckpt", "verify", run), ("diff", run, run),
-                     ("diff", run + "@1", run + "@2"), ("data", "info", d.evil), ("data", "info", d.train),
+                     ("diff", run + "#1", run + "#2"), ("data", "info", d.evil), ("data", "info", d.train),
                      ("data", "verify", d.train), ("data", "show", run, "--step", "1")):
             d.show(*verb)
         tokens = os.path.join(d.evil, "tokens" + EVIL)

@@ -167,7 +167,7 @@ TEST(unknown_names_get_the_nearest_known)
     expect_problem("steps: 100", 1, 1, "", "did you mean schedule.steps?");
     expect_problem("model { ranks: 4 }", 1, 9, "model", "did you mean launch.ranks?");
     expect_problem("model { Layers: 4 }", 1, 9, "model", "did you mean layers?");
-    expect_problem("zebra: 100", 1, 1, "", "no field 'zebra' in RunSpec");
+    expect_problem("zebra: 100", 1, 1, "", "no field 'zebra' in RunSpec; `bitctl help spec` lists the fields");
     EXPECT(strstr(problems.item[0].text, "did you mean") == NULL);
     expect_problem("phases { switch { optimizer: RESTE } }", 1, 30, "phases.switch.optimizer",
                    "'RESTE' is not one of KEEP, RESET; did you mean RESET?");

@@ -1,0 +1,14 @@
+#include "ctl/cli/run_step.h"
+
+#include <string.h>
+
+#include "ctl/cli/options.h"
+
+size_t bit_run_step_parse(const char *word, unsigned long long *step)
+{
+    const char *at = strrchr(word, '@');
+
+    if (at == NULL || at == word || strchr(word, '/') != NULL || !bit_parse_u64(at + 1, step))
+        return 0;
+    return (size_t)(at - word);
+}

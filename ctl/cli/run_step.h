@@ -1,0 +1,13 @@
+/* "r7@4000": how every verb names a checkpoint of a run. */
+#ifndef BIT_CTL_RUN_STEP_H
+#define BIT_CTL_RUN_STEP_H
+
+#include <stddef.h>
+
+/**
+ * The bytes of the run's name before "@STEP", and the step; 0, with nothing written, where the word names no step, as
+ * "r7", "@last" and every path do.
+ */
+size_t bit_run_step_parse(const char *word, unsigned long long *step);
+
+#endif
