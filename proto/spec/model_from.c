@@ -59,6 +59,21 @@ static int read_config(const char *path, struct bit_model_config *out, struct bi
     return err;
 }
 
+/* What was given for a folder that says its architecture, and does not. */
+static int explain(const char *folder, int err)
+{
+    if (err == -ENOTDIR)
+        return bit_fail(
+            BIT_EDATA,
+            "'%s' is a file: name the folder that it is in, whose " BIT_MODEL_CONFIG " says the architecture", folder);
+    if (access(folder, F_OK) == 0)
+        return bit_fail(BIT_EDATA,
+                        "'%s' has no " BIT_MODEL_CONFIG ", and is no checkpoint of bitd's: nothing says its "
+                        "architecture; set model.layers and the rest, and model.init_from",
+                        folder);
+    return bit_fail(BIT_EDATA, "'%s': there is no such folder", folder);
+}
+
 /* path becomes that of the file that says it. */
 static int read_architecture(const char *folder, char path[BIT_PATH_MAX], struct bit_model_config *out,
                              struct bit_problems *problems)
@@ -69,7 +84,9 @@ static int read_architecture(const char *folder, char path[BIT_PATH_MAX], struct
         return read_manifest(folder, out);
     if (err >= 0)
         err = below(folder, BIT_MODEL_CONFIG, path);
-    return err < 0 ? err : read_config(path, out, problems);
+    if (err >= 0)
+        err = read_config(path, out, problems);
+    return err == -ENOENT || err == -ENOTDIR ? explain(folder, err) : err;
 }
 
 static int set_init_from(Bit__ModelSpec *model)
@@ -109,8 +126,8 @@ int bit_model_from(Bit__RunSpec *spec, const char *directory, struct bit_problem
     int err = relative ? below(directory, model->from, folder) : 0;
     if (err >= 0)
         err = take(model, relative ? folder : model->from, problems);
-    if (err == -ENOENT || err == -ENOTDIR || err == BIT_ELIMIT)
-        err = err == BIT_ELIMIT ? BIT_ECORRUPT : BIT_EDATA;
+    if (err == BIT_ELIMIT)
+        err = BIT_ECORRUPT;
     if (err < 0 && err != -ENOMEM && problems->count == known)
         bit_problems_add(problems, FIELD, 0, 0, "%s", bit_fail_text());
     return err < 0 ? bit_fail_within(err, FIELD) : 0;

@@ -284,7 +284,12 @@ def the_architecture_is_from_config_json():
         said = all_ways(d, 65, spec_of("broken", "{"))
         assert "at byte" in said, said
         said = all_ways(d, 65, written(d, FROM.format(folder="gone", more="")))
-        assert "model.from: opening '" in said and "gone/config.json': No such file" in said, said
+        assert "model.from: '" in said and "gone': there is no such folder" in said, said
+        said = all_ways(d, 65, written(d, FROM.format(folder="plain/model.safetensors", more="")))
+        assert "model.safetensors' is a file: name the folder" in said, said
+        folder_of(d, "bare", weights)
+        said = all_ways(d, 65, written(d, FROM.format(folder="bare", more="")))
+        assert "bare' has no config.json, and is no checkpoint of bitd's" in said, said
         # what a specification has otherwise than the folder that it begins from is told
         folder = folder_of(d, "clipped", weights, HF | {"clip_qkv": 8.0})
         said = check(d, 0, *begun(d, folder))
