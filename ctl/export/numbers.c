@@ -57,15 +57,33 @@ int64_t bit_numbers_encode(enum bit_number_type type, const float *w, int64_t co
     return count;
 }
 
-/* At most half a unit in the last place: 11 and 8 bits of precision, and halves stop at 2^-24. */
+/* 2^k */
+static double power_of_2(int k)
+{
+    const uint64_t bits = (uint64_t)(1023 + k) << 52;
+    double v;
+
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* Half a unit in the last place of a number of w's magnitude. */
+static double half_unit(enum bit_number_type type, float w)
+{
+    const int fraction = type == BIT_NUMBERS_F16 ? 10 : 7, smallest = type == BIT_NUMBERS_F16 ? -14 : -126;
+    uint32_t bits;
+
+    memcpy(&bits, &w, sizeof bits);
+    return power_of_2(BIT_MAX((int)(bits >> 23 & 255) - 127, smallest) - fraction - 1);
+}
+
 static bool is_rounded(enum bit_number_type type, float w, const uint8_t *bytes)
 {
     uint16_t v;
 
     memcpy(&v, bytes, sizeof v);
     const double value = type == BIT_NUMBERS_F16 ? bit_half_value(v) : bit_bf16_to_f32(v);
-    const double room = type == BIT_NUMBERS_F16 ? fmax(fabs(w) * 0x1p-11, 0x1p-25) : fmax(fabs(w) * 0x1p-8, 0x1p-134);
-    return fabs(value - w) <= room && (value == 0 || (value < 0) == (w < 0));
+    return fabs(value - w) <= half_unit(type, w) && (value == 0 || (value < 0) == (w < 0));
 }
 
 int64_t bit_numbers_compare(enum bit_number_type type, const float *w, int64_t count, const uint8_t *bytes)
