@@ -21,6 +21,7 @@
 #include "daemon/store/durable.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/fileio.h"
+#include "daemon/sys/hooks.h"
 #include "daemon/sys/log_file.h"
 #include "daemon/sys/notify.h"
 #include "proto/check.h"
@@ -333,6 +334,9 @@ int bit_daemon_init(struct bit_daemon *d)
     int err = uv_loop_init(&d->loop);
     if (err < 0)
         return bit_fail(err, "the event loop: %s", uv_strerror(err));
+    d->env.hooks = bit_hooks_create(&d->loop, &d->config);
+    if (d->env.hooks == NULL)
+        return -ENOMEM;
     err = bit_user_threads_init(&d->user_threads, &d->loop);
     if (err < 0)
         return bit_fail(err, "the threads of users: %s", uv_strerror(err));
@@ -385,6 +389,8 @@ void bit_daemon_finish(struct bit_daemon *d)
     bit_server_close(&d->server);
     bit_worker_link_listener_close(&d->links);
     close_own_handles(d);
+    bit_hooks_destroy(d->env.hooks);
+    d->env.hooks = NULL;
     bit_runs_unref(&d->runs);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     bit_user_threads_close(&d->user_threads);

@@ -11,6 +11,7 @@
 
 #include "daemon/store/durable.h"
 #include "daemon/store/fork_place.h"
+#include "daemon/store/hook_facts.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/tensorboard.h"
 #include "daemon/sys/fileio.h"
@@ -349,6 +350,7 @@ static void applied(struct bit_runner *r, const Bit__JournalRecord *record)
         bit_error("record not applied", "run=%s seq=%" PRIu64 " text=%s", r->run.id, record->seq, bit_fail_text());
     BIT_ASSERT(err == 0 || err == -ENOMEM);
     bit_tensorboard_note(r, record);
+    bit_hook_facts_note(r, record);
     if (bit_run_ended(&r->run))
         bit_run_rest(&r->run);
 }

@@ -18,7 +18,7 @@
 #include "proto/text/nearest.h"
 #include "proto/utf8.h"
 
-enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATCH_OPTIONS, VARIABLES };
+enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATCH_OPTIONS, VARIABLES, HOOK };
 
 struct key {
     const char *name;
@@ -34,6 +34,7 @@ struct key {
 #define TEXT_OF(member)    TEXT, AT(member), 0, sizeof((struct bit_config *)0)->member
 #define COUNT_OF(member)   COUNT, AT(member)
 #define TIME_OF(member)    MILLISECONDS, AT(member)
+#define HOOK_OF(which)     HOOK, AT(hook[which]), 0, BIT_HOOK_MAX
 #define LIST_OF(k, member) k, AT(member), 0, BIT_ALLOW_MAX
 
 /* Times are written in seconds, with a fraction if need be. */
@@ -85,6 +86,23 @@ static const struct key keys[] = {
     {"slots", "Runs that train at once; the others queue.", COUNT_OF(slots), 1, 1024},
     {"lookahead", "Step orders sent ahead of the last report; a switch can be moved to any step after these.",
      COUNT_OF(lookahead), 1, 64},
+
+    {"on_end",
+     "A program that is run, as bitd's user, when a run has ended: its whole path and its arguments, parted by "
+     "spaces; no shell reads them. It has BITD_HOOK, BITD_RUN, BITD_NAME, BITD_RUN_DIR, BITD_EVENT, BITD_STEP, "
+     "BITD_RUN_STATE, BITD_EXIT_CODE and BITD_REASON in its environment, and the event on its input, as bitctl "
+     "events --json prints it. What it prints is thrown away; a failure is logged once, until it works again. "
+     "Training never waits for it.",
+     HOOK_OF(BIT_HOOK_END), "Programs that are told", "none"},
+    {"on_checkpoint", "The same when a checkpoint is durable, with BITD_CHECKPOINT, its folder.",
+     HOOK_OF(BIT_HOOK_CHECKPOINT), NULL, "none"},
+    {"on_switch", "The same when a run has switched, with BITD_PRECISION.", HOOK_OF(BIT_HOOK_SWITCH), NULL, "none"},
+    {"on_anomaly",
+     "The same of a step that is not as it should be (a NaN, a spike, a straggler), with BITD_ANOMALY, its kind, and "
+     "BITD_REASON.",
+     HOOK_OF(BIT_HOOK_ANOMALY), NULL, "none"},
+    {"hook_timeout", "Such a program is killed after so long, with all that it started.", TIME_OF(hook_ms), 10,
+     3600000},
 
     {"start_timeout", "From a launch to a model that stands.", TIME_OF(start_ms), 1000, 86400000,
      "Launches and losses"},
@@ -140,6 +158,7 @@ void bit_config_init(struct bit_config *c)
         .plan_ms = 30000,
         .slurm_poll_ms = 5000,
         .client_ms = 10000,
+        .hook_ms = 30000,
     };
     bit_state_folder_default(c->state, sizeof c->state);
 }
@@ -218,6 +237,17 @@ static int set_list(char *field, const struct key *key, const char *value)
     return err < 0 ? bit_fail_within(err, "%s", key->name) : set_text(field, key, value);
 }
 
+/* Looked for when it is run: it may come and go. */
+static int set_hook(char *field, const struct key *key, const char *value)
+{
+    if (value[0] != '\0' && value[0] != '/')
+        return bit_fail(BIT_EUSAGE, "%s = %s: the program's whole path, as /usr/local/bin/tell", key->name, value);
+    if (strpbrk(value, "\"'`$") != NULL)
+        return bit_fail(BIT_EUSAGE, "%s = %s: no shell reads this; put what needs quotes or $ in a script of your own",
+                        key->name, value);
+    return set_text(field, key, value);
+}
+
 static const char *const link_kinds[] = {
     [BIT_LINK_AUTO] = "auto",
     [BIT_LINK_UNIX] = "unix",
@@ -266,6 +296,8 @@ int bit_config_set(struct bit_config *c, const char *name, const char *value)
     case SBATCH_OPTIONS:
     case VARIABLES:
         return set_list(field, key, value);
+    case HOOK:
+        return set_hook(field, key, value);
     case LEVEL:
         return set_level(field, value);
     }
@@ -352,7 +384,7 @@ static int check_texts(const struct bit_config *c)
 {
     for (size_t i = 0; i < BIT_COUNT(keys); i++) {
         const char *text = (const char *)c + keys[i].offset;
-        if (keys[i].kind == TEXT && !bit_utf8_valid(text, strlen(text)))
+        if ((keys[i].kind == TEXT || keys[i].kind == HOOK) && !bit_utf8_valid(text, strlen(text)))
             return bit_fail(BIT_EUSAGE, "%s = %s: not UTF-8 (its bytes shown as ?); bitd takes names in UTF-8 alone",
                             keys[i].name, text);
     }

@@ -20,6 +20,10 @@ enum bit_link_kind {
     BIT_LINK_TCP,
 };
 
+/* Programs that are told what happens (daemon/sys/hooks.h). */
+enum bit_hook { BIT_HOOK_END, BIT_HOOK_CHECKPOINT, BIT_HOOK_SWITCH, BIT_HOOK_ANOMALY, BIT_HOOKS };
+#define BIT_HOOK_MAX 1024 /* bytes of its program and arguments */
+
 struct bit_config {
     char file[BIT_CONFIG_PATH_MAX]; /* the configuration file, empty if none */
     char state[BIT_CONFIG_PATH_MAX];
@@ -44,6 +48,9 @@ struct bit_config {
     char allow_srun_arg[BIT_ALLOW_MAX];   /* what other users may pass to Slurm: lists (daemon/sys/allow.h) */
     char allow_sbatch_arg[BIT_ALLOW_MAX]; /* the same */
     char allow_env[BIT_ALLOW_MAX];        /* and to the ranks */
+
+    char hook[BIT_HOOKS][BIT_HOOK_MAX]; /* a program and its arguments, spaces between; empty: none */
+    uint64_t hook_ms;                   /* that one may take */
 
     uint32_t slots;                                              /* runs that train at once */
     uint32_t runs_per_user;                                      /* of one user, that have not ended */

@@ -7,10 +7,13 @@
 
 #include "daemon/sys/config.h"
 
+struct bit_hooks;
+
 struct bit_env {
     uv_loop_t *loop;
     const struct bit_config *config;
-    bool stopping; /* bitd goes down: nothing begins any more */
+    struct bit_hooks *hooks; /* programs that are told what happens; NULL: none */
+    bool stopping;           /* bitd goes down: nothing begins any more */
 };
 
 #endif
