@@ -6,11 +6,6 @@
 import argparse
 import sys
 
-try:
-    import llama_cpp
-except ImportError:
-    sys.exit("generate.py: this Python has no llama-cpp-python; `pip install llama-cpp-python` builds it in some ten minutes")
-
 
 def main():
     o = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -20,6 +15,10 @@ def main():
     o.add_argument("--temperature", type=float, default=0.8, help="0 takes the likeliest token each time (0.8)")
     o.add_argument("--seed", type=int, default=1)
     o = o.parse_args()
+    try:
+        import llama_cpp
+    except ImportError:
+        sys.exit("generate.py: this Python has no llama-cpp-python; `pip install llama-cpp-python` builds it in some ten minutes")
     llama = llama_cpp.Llama(o.model, n_ctx=0, verbose=False, seed=o.seed)
     print(o.text, end="")
     for part in llama(o.text, max_tokens=o.tokens, temperature=o.temperature, stream=True):
