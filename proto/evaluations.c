@@ -1,22 +1,31 @@
 #include "proto/evaluations.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/err.h"
 #include "proto/limits.h"
 
+#define FORMS_MAX (2 + BIT__TERNARY_PART__DOWN) /* both precisions, and the parts of one */
+
+static bool same_part(const Bit__EvaluateReport *a, const Bit__EvaluateReport *b)
+{
+    return a->has_part == b->has_part && (!a->has_part || a->part == b->part);
+}
+
 static Bit__EvaluateReport *find(const struct bit_evaluations *e, const Bit__EvaluateReport *m)
 {
     for (size_t i = 0; i < e->count; i++)
-        if (e->report[i]->precision == m->precision && strcmp(e->report[i]->set, m->set) == 0)
+        if (e->report[i]->precision == m->precision && same_part(e->report[i], m) &&
+            strcmp(e->report[i]->set, m->set) == 0)
             return e->report[i];
     return NULL;
 }
 
 static int add(struct bit_evaluations *e, const char *set, Bit__EvaluateReport **out)
 {
-    if (e->count == 2 * BIT_EVAL_SETS_MAX)
+    if (e->count == FORMS_MAX * BIT_EVAL_SETS_MAX)
         return bit_fail(BIT_ELIMIT, "evaluations of more than %d sets", BIT_EVAL_SETS_MAX);
     Bit__EvaluateReport **grown = realloc(e->report, (e->count + 1) * sizeof *grown);
     if (grown == NULL)

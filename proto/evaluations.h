@@ -11,8 +11,8 @@ struct bit_evaluations {
     size_t count;
 };
 
-/** Keep a copy in place of the older one of its set and precision. Zero is a good start. Errors: -ENOMEM; BIT_ELIMIT
- * above 2 x BIT_EVAL_SETS_MAX. */
+/** Keep a copy in place of the older one of its set, precision and part. Zero is a good start. Errors: -ENOMEM;
+ * BIT_ELIMIT for more than there can be of BIT_EVAL_SETS_MAX sets. */
 int bit_evaluations_note(struct bit_evaluations *e, const Bit__EvaluateReport *report);
 void bit_evaluations_finish(struct bit_evaluations *e);
 

@@ -100,6 +100,9 @@ static int from_evaluate(const struct bit_link_order *order, const struct bit_wo
     out->step = evaluate->after_step;
     out->precision = evaluate->precision;
     out->instances = evaluate->instances;
+    out->part = evaluate->has_part ? (int)evaluate->part : 0;
+    if (out->part != 0 && (evaluate->precision != BIT__PRECISION__TERNARY || !plan->blends))
+        return bit_fail(BIT_EMESSAGE, "an evaluation of a part of the 1.58-bit phase, which the specification has not");
     return err < 0 ? err : check_tokens(order, plan, evaluate->instances);
 }
 

@@ -25,26 +25,27 @@ enum bit_action_kind {
 /* All ranks run one program on one kind of machine, so the bytes are the struct. */
 struct bit_action {
     enum bit_action_kind kind;
-    int err;                           /* QUIT */
-    uint64_t step;                     /* STEP: to be done; else the boundary it belongs to */
-    Bit__Precision precision;          /* STEP, EVALUATE, SCORE */
-    double strength;                   /* STEP, CHECKPOINT */
-    double lr, weight_decay;           /* STEP */
-    int64_t instances;                 /* STEP, EVALUATE */
-    int64_t requests, ids;             /* SCORE: so many requests with so many ids altogether */
-    uint64_t tag;                      /* SCORE */
-    bool digest;                       /* STEP */
-    bool replica;                      /* STEP: compare the ranks' copies of the weights */
-    bool skip_nan;                     /* STEP: rather than fail */
-    double loss_most, norm_most;       /* STEP: above them the update is left out; infinity: never */
-    uint32_t token_crc;                /* STEP */
-    bool tokens_ahead;                 /* STEP: its batch was handed out under the step before */
-    bool pre_switch;                   /* CHECKPOINT */
-    uint64_t next_batch;               /* CHECKPOINT */
-    char name[BIT_NAME_MAX + 1];       /* CHECKPOINT: folder; EVALUATE: set */
-    struct bit_phase_switch phase;     /* SWITCH */
-    Bit__StopReason reason;            /* STOP */
-    char text[BIT_ERR_TEXT_MAX];       /* QUIT */
+    int err;                       /* QUIT */
+    uint64_t step;                 /* STEP: to be done; else the boundary it belongs to */
+    Bit__Precision precision;      /* STEP, EVALUATE, SCORE */
+    int part;                      /* EVALUATE: a Bit__TernaryPart alone; 0: all of the precision */
+    double strength;               /* STEP, CHECKPOINT */
+    double lr, weight_decay;       /* STEP */
+    int64_t instances;             /* STEP, EVALUATE */
+    int64_t requests, ids;         /* SCORE: so many requests with so many ids altogether */
+    uint64_t tag;                  /* SCORE */
+    bool digest;                   /* STEP */
+    bool replica;                  /* STEP: compare the ranks' copies of the weights */
+    bool skip_nan;                 /* STEP: rather than fail */
+    double loss_most, norm_most;   /* STEP: above them the update is left out; infinity: never */
+    uint32_t token_crc;            /* STEP */
+    bool tokens_ahead;             /* STEP: its batch was handed out under the step before */
+    bool pre_switch;               /* CHECKPOINT */
+    uint64_t next_batch;           /* CHECKPOINT */
+    char name[BIT_NAME_MAX + 1];   /* CHECKPOINT: folder; EVALUATE: set */
+    struct bit_phase_switch phase; /* SWITCH */
+    Bit__StopReason reason;        /* STOP */
+    char text[BIT_ERR_TEXT_MAX];   /* QUIT */
 };
 
 /**

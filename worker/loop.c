@@ -222,6 +222,8 @@ static int evaluate(struct loop *l, struct bit_action *action)
     message.after_step = l->worker->step;
     message.set = action->name;
     message.precision = action->precision;
+    message.has_part = action->part != 0;
+    message.part = (Bit__TernaryPart)action->part;
     message.ms = bit_clock_ms() - began_ms;
     report(l, BIT_MSG_EVALUATE_REPORT, &message);
     return 0;

@@ -287,7 +287,10 @@ int bit_step_evaluate(struct bit_worker *w, const struct bit_action *action, con
     struct evaluated mine = {0};
     int64_t instances;
 
-    must(w, bit_publish_evaluate(&w->publish, w->optim.master, action->precision));
+    if (action->part != 0)
+        must(w, bit_publish_evaluate_part(&w->publish, w->optim.master, (Bit__TernaryPart)action->part));
+    else
+        must(w, bit_publish_evaluate(&w->publish, w->optim.master, action->precision));
     instances = bit_instances_take(&w->instances, batch, action->instances, false);
     if (instances < 0)
         return (int)instances;

@@ -147,6 +147,21 @@ const char *bit_text_precision(Bit__Precision precision)
     return precision == BIT__PRECISION__TERNARY ? "1.58-bit" : "16-bit";
 }
 
+const char *bit_text_evaluated(const Bit__EvaluateReport *e)
+{
+    static const char *const parts[] = {
+        [BIT__TERNARY_PART__NORMS] = "norms",
+        [BIT__TERNARY_PART__WEIGHTS] = "weights",
+        [BIT__TERNARY_PART__ACTIVATIONS] = "activations",
+        [BIT__TERNARY_PART__QKV] = "q, k, v",
+        [BIT__TERNARY_PART__ATTENTION_OUT] = "attention out",
+        [BIT__TERNARY_PART__UP_GATE] = "up, gate",
+        [BIT__TERNARY_PART__DOWN] = "down",
+    };
+
+    return e->has_part && (unsigned)e->part < BIT_COUNT(parts) ? parts[e->part] : bit_text_precision(e->precision);
+}
+
 /* Perplexity e^loss is of tokens, and so of this tokenizer; bits a byte can be compared between tokenizers. */
 char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_TEXT])
 {
@@ -161,13 +176,15 @@ char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_
 void bit_print_evaluations(FILE *f, Bit__EvaluateReport *const *report, size_t count, int indent)
 {
     char text[BIT_EVALUATION_TEXT], after[BIT_AFTER_TEXT];
-    int width = 0;
+    int width = 0, form = 8;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         width = BIT_MAX(width, (int)strlen(report[i]->set));
+        form = BIT_MAX(form, (int)strlen(bit_text_evaluated(report[i])));
+    }
     for (size_t i = 0; i < count; i++)
-        bit_show(f, "%*s%-*s  %8s  %s%s\n", i > 0 ? indent : 0, "", width, report[i]->set,
-                 bit_text_precision(report[i]->precision), bit_text_evaluation(report[i], text),
+        bit_show(f, "%*s%-*s  %*s  %s%s\n", i > 0 ? indent : 0, "", width, report[i]->set, form,
+                 bit_text_evaluated(report[i]), bit_text_evaluation(report[i], text),
                  bit_text_after(report[i]->after_step, after));
 }
 

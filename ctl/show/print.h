@@ -27,6 +27,8 @@ const char *bit_text_state(Bit__RunState state);                            /* "
 void bit_show_state(FILE *f, Bit__RunState state, const char *reason);
 const char *bit_text_precision(Bit__Precision precision); /* "16-bit", "1.58-bit" */
 
+/** "16-bit", "1.58-bit", or of the latter one part alone: "weights". */
+const char *bit_text_evaluated(const Bit__EvaluateReport *e);
 /** "loss 3.2188, perplexity 25.00, 1.161 bits a byte"; the last only where the bytes of the set are known. */
 #define BIT_EVALUATION_TEXT 96
 char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_TEXT]);

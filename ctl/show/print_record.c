@@ -64,7 +64,7 @@ static void evaluated(FILE *f, const Bit__EvaluateReport *e)
     char text[BIT_EVALUATION_TEXT], after[BIT_AFTER_TEXT];
 
     bit_show(f, "evaluated %s%s in %s: %s over %" PRIu64 " targets", e->set, bit_text_after(e->after_step, after),
-             bit_text_precision(e->precision), bit_text_evaluation(e, text), e->targets);
+             bit_text_evaluated(e), bit_text_evaluation(e, text), e->targets);
 }
 
 static void scored(FILE *f, const Bit__TaskScored *s)

@@ -95,7 +95,8 @@ static int put_basics(Bit__RunSpec *spec, const struct bit_eval_ask *ask, const 
     if (spec->schedule == NULL || spec->eval == NULL)
         return no_memory();
     spec->schedule->has_steps = true;
-    spec->eval->has_precision = ask->has_precision ? !ask->both : s->ternary;
+    spec->eval->has_damage = spec->eval->damage = ask->damage;
+    spec->eval->has_precision = ask->has_precision ? !ask->both : s->ternary && !ask->damage;
     spec->eval->precision = ask->has_precision ? ask->precision : BIT__PRECISION__TERNARY;
     if (s->spec != NULL && s->spec->eval != NULL) {
         spec->eval->has_instances = s->spec->eval->has_instances;

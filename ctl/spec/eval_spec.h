@@ -20,6 +20,7 @@ struct bit_eval_ask {
     size_t task_count, held_out_count;
     bool has_precision, both; /* has_precision: both, or this one; else those that the run itself would evaluate in */
     Bit__Precision precision;
+    bool damage; /* the sets with each part of the ternary phase alone, too */
 };
 
 struct bit_eval_spec {

@@ -7,6 +7,7 @@
 #include "ctl/cli/run_step.h"
 #include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
+#include "ctl/show/damage_table.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/task_table.h"
@@ -19,7 +20,18 @@
 #include "proto/text/precision.h"
 #include "proto/wire/msg.h"
 
-enum { OPT_TASK, OPT_HELD_OUT, OPT_PRECISION, OPT_STEP, OPT_DETACH, OPT_DRY_RUN, OPT_NAME, OPT_SET, OPT_REQUEST_ID };
+enum {
+    OPT_TASK,
+    OPT_HELD_OUT,
+    OPT_PRECISION,
+    OPT_DAMAGE,
+    OPT_STEP,
+    OPT_DETACH,
+    OPT_DRY_RUN,
+    OPT_NAME,
+    OPT_SET,
+    OPT_REQUEST_ID
+};
 static const struct bit_option options[] = {
     {"task", 't', "FILE",
      "A request file, of `bitctl tokenize --requests`; NAME=FILE gives it a name, a folder stands for all in it; may "
@@ -27,6 +39,8 @@ static const struct bit_option options[] = {
     {"held-out", 0, "NAME=FILE", "The loss on token files, several parted by commas; may be repeated."},
     {"precision", 'p', "WHICH",
      "16bit, ternary or both; default: ternary of a checkpoint after the switch, else both, as in training."},
+    {"damage", 0, NULL,
+     "What each part of 1.58 bits costs alone: the loss on the sets, its difference to 16-bit's, in a table."},
     {"step", 0, "N", "The checkpoint of this step of RUN; default: its newest."},
     {"detach", 'd', NULL, "Hand it to bitd and return, as `bitctl submit` does."},
     {"dry-run", 'n', NULL, "Check everything and print what would happen: specification, memory."},
@@ -84,6 +98,9 @@ static int take_option(struct eval *e, int option, const char *value)
         return take_argument(e->ask.held_out, &e->ask.held_out_count, option, value);
     case OPT_PRECISION:
         return take_precision(&e->ask, value);
+    case OPT_DAMAGE:
+        e->ask.damage = true;
+        return 0;
     case OPT_STEP:
         if (!bit_parse_u64(value, &step))
             return bit_usage(&bit_cmd_eval, "--step takes a number, not '%s'", value);
@@ -150,6 +167,14 @@ static int wait_for(struct bit_cli *cli, const char *run)
     return bit_cmd_wait.run(cli, 2, argv);
 }
 
+static bool is_damage_map(const Bit__RunStatus *status)
+{
+    for (size_t i = 0; i < status->n_held_out; i++)
+        if (status->held_out[i]->has_part)
+            return true;
+    return false;
+}
+
 static void print_results(const Bit__RunStatus *status)
 {
     const int width = bit_terminal_columns(stdout);
@@ -158,7 +183,9 @@ static void print_results(const Bit__RunStatus *status)
         bit_task_table_print(stdout, status->task, status->n_task, width);
     if (status->n_task > 0 && status->n_held_out > 0)
         bit_show(stdout, "\n");
-    if (status->n_held_out > 0)
+    if (is_damage_map(status))
+        bit_damage_table_print(stdout, status->held_out, status->n_held_out, width);
+    else if (status->n_held_out > 0)
         bit_print_evaluations(stdout, status->held_out, status->n_held_out, 0);
 }
 
@@ -255,7 +282,7 @@ const struct bit_cli_verb bit_cmd_eval = {
     .name = "eval",
     .summary = "evaluate a checkpoint, a run or another model on downstream tasks",
     .synopsis = "CHECKPOINT|RUN[@STEP]|MODEL [--task=[NAME=]FILE]... [--held-out NAME=FILE]... [--precision=WHICH] "
-                "[--step=N] [--detach | --dry-run] [--name=NAME] [--set KEY=VALUE]... [--request-id=ID]",
+                "[--damage] [--step=N] [--detach | --dry-run] [--name=NAME] [--set KEY=VALUE]... [--request-id=ID]",
     .description =
         "Evaluates a model as a run without steps: it is queued, goes on where it was after a pause, a lost\n"
         "worker or a killed bitd, and is shown by status, top, ps and tasks as others are. It is followed to its\n"
@@ -265,12 +292,15 @@ const struct bit_cli_verb bit_cmd_eval = {
         "--held-out, the tasks and sets of the specification that it was trained by are evaluated. A MODEL is\n"
         "anything else that model.init_from takes; what it does not say of itself is given by --set. What has a\n"
         "slash in it, or is here and holds a model, is a path; any other word is a run.\n\n"
+        "--damage evaluates the held-out sets in 16-bit, in 1.58-bit, and with one part of the latter at a time:\n"
+        "the inner norms, with the weights' rounding, or the activations'; and of each block one matrix after\n"
+        "the other.\n\n"
         "Scores are those that the run itself would come to at that step, to the bit, on any number of ranks.",
     .options = options,
     .quiet = "Print what it came to alone; with --detach the run's id.",
     .json = objects,
     .examples = "$ bitctl eval @last --task requests/copa.requests\n"
                 "$ bitctl eval r7@4000 --task requests --precision ternary\n"
-                "$ bitctl eval step-00002000 --held-out valid=data/valid/part-0-00000.npy --set launch.ranks=2",
+                "$ bitctl eval step-00002000 --damage --held-out valid=data/valid/part-0-00000.npy",
     .run = run,
 };

@@ -273,6 +273,8 @@ static int send_evaluate(struct bit_job *job, const struct bit_order *order, str
     m.after_step = order->step;
     m.set = run->spec->eval->set[order->set]->name;
     m.precision = order->precision;
+    m.has_part = order->ternary_part != 0;
+    m.part = (Bit__TernaryPart)order->ternary_part;
     m.instances = bit_feed_eval_instances(job->feed, order->set);
     m.token_bytes = payload->size;
     m.token_crc = payload->crc;

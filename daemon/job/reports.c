@@ -254,21 +254,23 @@ static void put_bytes(const struct bit_job *job, Bit__EvaluateReport *m)
 }
 
 /* That the boundary after this step is evaluated in. */
-static struct bit_eval_precisions precisions_at(const struct bit_run *run, uint64_t after_step)
+static Bit__Precision phase_at(const struct bit_run *run, uint64_t after_step)
 {
     bool ternary = run->switched && after_step > run->switched_after;
 
-    return bit_eval_precisions(run->spec->eval, ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT);
+    return ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT;
 }
 
 /* Which of the boundary's evaluations it is, in the order in which they are made; SIZE_MAX: none. */
 static size_t evaluation_index(const struct bit_run *run, const Bit__EvaluateReport *m)
 {
-    const struct bit_eval_precisions p = precisions_at(run, m->after_step);
-    const unsigned precision = bit_eval_precisions_find(&p, m->precision);
+    const Bit__EvalSpec *eval = run->spec->eval;
+    const Bit__Precision phase = phase_at(run, m->after_step);
+    const struct bit_eval_form is = {.precision = m->precision, .part = m->has_part ? (int)m->part : 0};
+    const unsigned forms = bit_eval_forms(eval, phase), form = bit_eval_forms_find(eval, phase, &is);
     const size_t set = set_index(run, m);
 
-    return set < run->spec->eval->n_set && precision < p.count ? set * p.count + precision : SIZE_MAX;
+    return set < eval->n_set && form < forms ? set * forms + form : SIZE_MAX;
 }
 
 static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
@@ -297,7 +299,7 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
  * the boundary's. */
 static uint64_t part_index(const struct bit_run *run, const Bit__ScoreReport *m)
 {
-    const struct bit_eval_precisions p = precisions_at(run, m->after_step);
+    const struct bit_eval_precisions p = bit_eval_precisions(run->spec->eval, phase_at(run, m->after_step));
 
     return m->tag + bit_eval_precisions_find(&p, m->precision) * bit_task_orders(run->spec->eval);
 }

@@ -46,7 +46,8 @@ static bool is_complete(const struct bit_order_sequence *c, const struct bit_run
 
     if (!bit_spec_evaluates_only(run->spec))
         return c->sent >= run->spec->schedule->steps;
-    return c->evaluated >= (eval->n_set + bit_task_orders(eval)) * precisions(c, run).count;
+    return c->evaluated >=
+           eval->n_set * bit_eval_forms(eval, c->precision) + bit_task_orders(eval) * precisions(c, run).count;
 }
 
 /* 0 if the run goes on after this boundary. */
@@ -92,7 +93,7 @@ static uint64_t sets_due(const struct bit_order_sequence *c, const struct bit_ru
     bool at_end = ever && stop == BIT__STOP_REASON__COMPLETE;
     bool due = may_evaluate(c, run, stop) && (sets_at(run->spec, c->sent) || at_end);
 
-    return due ? eval->n_set * precisions(c, run).count : 0;
+    return due ? eval->n_set * bit_eval_forms(eval, c->precision) : 0;
 }
 
 static bool tasks_at(const Bit__RunSpec *spec, uint64_t step)
@@ -117,13 +118,16 @@ static uint64_t parts_due(const struct bit_order_sequence *c, const struct bit_r
 /* Each set in one precision and then the other. */
 static struct bit_order evaluate_set(const struct bit_order_sequence *c, const struct bit_run *run, uint64_t i)
 {
-    const struct bit_eval_precisions p = precisions(c, run);
+    const Bit__EvalSpec *eval = run->spec->eval;
+    const unsigned forms = bit_eval_forms(eval, c->precision);
+    const struct bit_eval_form form = bit_eval_form(eval, c->precision, (unsigned)(i % forms));
 
     return (struct bit_order){
         .kind = BIT_ORDER_EVALUATE,
         .step = c->sent,
-        .set = (size_t)(i / p.count),
-        .precision = p.list[i % p.count],
+        .set = (size_t)(i / forms),
+        .precision = form.precision,
+        .ternary_part = form.part,
     };
 }
 

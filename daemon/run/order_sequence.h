@@ -43,6 +43,7 @@ struct bit_order {
     uint64_t part_index;        /* SCORE: among those of its precision (daemon/run/task_orders.h) */
     struct bit_task_order part; /* SCORE */
     Bit__Precision precision;   /* EVALUATE, SCORE */
+    int ternary_part;           /* EVALUATE: a Bit__TernaryPart alone; 0: all of the precision */
     bool pre_switch;            /* CHECKPOINT */
     Bit__StopReason reason;     /* STOP */
 };

@@ -105,6 +105,8 @@ static void note_step(struct bit_tensorboard *board, double wall_s, const Bit__S
 /* In 16-bit the ternary evaluation is a curve of its own: what a switch at this step would begin with. */
 static void note_evaluation(struct bit_tensorboard *board, double wall_s, const Bit__EvaluateReport *m, bool preview)
 {
+    if (m->has_part) /* what a part costs is a number, and no curve */
+        return;
     uint8_t record[RECORD_BYTES_MAX];
     char loss[BIT_NAME_MAX + 64], perplexity[BIT_NAME_MAX + 64], bits[BIT_NAME_MAX + 64];
     const char *suffix = preview ? "-ternary" : "";

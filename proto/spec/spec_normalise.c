@@ -142,6 +142,7 @@ static void derive(Bit__RunSpec *spec)
         DEFAULT(spec->schedule, peak_lr, UNUSED_LR);
     derive_schedule(spec->schedule);
     DEFAULT(spec->eval, every, spec->eval->n_set > 0 && spec->eval->n_at == 0 ? EVERY : 0);
+    DEFAULT(spec->eval, damage, false);
     DEFAULT(spec->eval, tasks_every, spec->eval->n_task > 0 && spec->eval->n_tasks_at == 0 ? EVERY : 0);
 }
 

@@ -164,6 +164,33 @@ def a_model_of_others_is_taken():
         assert one["loss"] == status["held_out"][1]["loss"], one
 
 
+def what_each_part_costs():
+    try:
+        import numpy
+        import damage
+    except ImportError:
+        fixture.skip("no numpy")
+    with fixture.Daemon() as d:
+        run = d.submit(d.spec(steps=40, at_step=39, operands="FP32"))
+        d.finish(run)
+        maps = [json.loads(evaluate(d, run + "@39", "--damage", "--json", "--set", f"launch.ranks={ranks}").stdout)["held_out"] for ranks in (1, 2)]
+        tokens = numpy.fromfile(os.path.join(d.dir, "valid.npy"), "<u2").reshape(-1, 64)[:4]
+        weights = os.path.join(d.state, "runs", run, "checkpoints", "step-00000039", "model.safetensors")
+        names = [e["part"] or e["precision"] for e in maps[0]]
+        assert names == ["16bit", *list(damage.PARTS)[:7], "ternary"], names
+        for name, *of_ranks in zip(names, *maps, strict=True):
+            want = damage.loss(weights, tokens, 2, name)
+            near = 1e-3 if damage.PARTS[name][2] else 2e-5  # a code that lies on a border goes either way
+            assert all(abs(e["loss"] - want) < near for e in of_ranks), (name, want, [e["loss"] for e in of_ranks])
+        by = {name: e["loss"] for name, e in zip(names, maps[0])}
+        assert abs(by["activations"] - by["norms"]) > 1e-5 and len({round(loss, 5) for loss in by.values()}) == 9, by
+        page = evaluate(d, run + "@39", "--damage", "-q").stdout
+        assert [line.split()[0] for line in page.splitlines()] == ["SET"] + 9 * ["held"] and "attention out" in page, page
+        said = evaluate(d, run, "--damage", "-p", "both", "--task", "x.requests", code=64).stderr
+        assert "eval.damage: is measured on held-out sets" in said, said
+        assert "eval.damage compares both" in evaluate(d, run, "--damage", "-p", "16bit", code=64).stderr
+
+
 def what_it_waits_for_stays():
     with fixture.Daemon("slots = 1\n") as d:
         trains = d.submit(d.spec(name="trains", steps=100000, at_step=90000, every=8), "--set", "checkpoint.keep_last=1")
@@ -217,4 +244,4 @@ def what_is_wrong_is_said_before_the_queue():
 
 
 fixture.main([it_is_what_training_said, it_is_followed_and_printed, a_killed_worker_loses_and_repeats_nothing,
-              a_killed_bitd_and_a_pause_go_on_where_it_was, a_cancel_ends_it_and_a_resume_goes_on, a_model_of_others_is_taken, what_it_waits_for_stays, what_is_wrong_is_said_before_the_queue])
+              a_killed_bitd_and_a_pause_go_on_where_it_was, a_cancel_ends_it_and_a_resume_goes_on, a_model_of_others_is_taken, what_each_part_costs, what_it_waits_for_stays, what_is_wrong_is_said_before_the_queue])

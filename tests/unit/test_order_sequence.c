@@ -299,6 +299,29 @@ TEST(a_run_without_steps_evaluates_in_the_precision_that_it_is_told)
     }
 }
 
+/* Sets in 16-bit, with each part of the other, and in that; tasks in both. */
+TEST(the_damage_map_is_of_sets_alone)
+{
+    struct bit_run run = make_run(0, -1, 5, 1000);
+    struct bit_order_sequence c;
+    char out[256] = "";
+
+    add_task(&run, 1000);
+    run.spec->eval->damage = true;
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    for (int i = 0; i < 9; i++) {
+        const struct bit_order o = bit_order_sequence_next(&c, &run, 2);
+        EXPECT_EQ(o.kind, BIT_ORDER_EVALUATE);
+        EXPECT_EQ(o.precision, i == 0 ? BIT__PRECISION__SIXTEEN_BIT : BIT__PRECISION__TERNARY);
+        EXPECT_EQ(o.ternary_part, i < 8 ? i : 0);
+        bit_order_sequence_advance(&c, &run, &o);
+    }
+    run.eval = (struct bit_run_evals){.known = true, .step = 0, .count = 9};
+    play(&run, &c, 2, out);
+    EXPECT_STREQ(out, "pppqqq!1");
+    bit_run_finish(&run);
+}
+
 TEST(evaluations_are_not_repeated)
 {
     struct bit_run run = make_run(6, -1, 0, 2);

@@ -274,6 +274,10 @@ TEST(a_run_without_steps)
          "data.train", "leave it out"},
         {"model { preset: 'olmo_20m' init_from: '/c' } schedule { steps: 0 } eval { task { path: '/t' } } phases { switch { at_step: 0 } }",
          "phases.switch", "eval.precision"},
+        {"model { preset: 'olmo_20m' } data { train: '/a' } eval { set { name: 'x' path: '/x' } damage: true }",
+         "eval.damage", "for schedule.steps 0"},
+        {"model { preset: 'olmo_20m' init_from: '/c' } schedule { steps: 0 } eval { task { path: '/t' } damage: true }",
+         "eval.damage", "there is no eval.set"},
         {"model { preset: 'olmo_20m' } data { train: '/a' } eval { precision: TERNARY }", "eval.precision",
          "for schedule.steps 0"},
     };

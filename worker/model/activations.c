@@ -19,6 +19,11 @@ struct cursor {
     int64_t used;
 };
 
+static struct bit_site_modes all_sites(enum bit_mode mode)
+{
+    return (struct bit_site_modes){{mode, mode, mode, mode}};
+}
+
 static void *take(struct cursor *c, int64_t bytes)
 {
     void *at = c->base == NULL ? NULL : c->base + c->used;
@@ -33,6 +38,7 @@ static void describe_residual_input(struct bit_linear_input *in, const struct bi
 {
     const bool twice = mode != BIT_MODE_16BIT && plan->quantizer.inner_norm != BIT_NORM_NONE;
 
+    in->mode = mode;
     in->norm = BIT_NORM_LAYER;
     in->norm_var_factor = twice ? 1 + INNER_NORM_EPS : 1;
     in->norm_eps = twice ? plan->norm_eps * INNER_NORM_EPS : plan->norm_eps;
@@ -45,6 +51,7 @@ static void describe_residual_input(struct bit_linear_input *in, const struct bi
 static void describe_activation_input(struct bit_linear_input *in, const struct bit_worker_plan *plan,
                                       enum bit_mode mode)
 {
+    in->mode = mode;
     in->norm = mode == BIT_MODE_16BIT ? BIT_NORM_NONE : plan->quantizer.inner_norm;
     in->norm_var_factor = 1;
     in->norm_eps = INNER_NORM_EPS;
@@ -53,9 +60,11 @@ static void describe_activation_input(struct bit_linear_input *in, const struct 
     in->gated = 0;
 }
 
-static void lay_input(struct cursor *c, struct bit_linear_input *in, const struct bit_worker_plan *plan,
-                      enum bit_mode mode, int64_t rows, int64_t kept_cols)
+static void lay_input(struct cursor *c, struct bit_linear_input *in, const struct bit_worker_plan *plan, int64_t rows,
+                      int64_t kept_cols)
 {
+    const enum bit_mode mode = in->mode;
+
     in->kept = kept_cols > 0 ? take(c, rows * kept_cols * (int64_t)bit_dtype_bytes(plan->operands)) : NULL;
     in->operand_dtype = mode == BIT_MODE_TERNARY ? BIT_I8 : plan->operands;
     in->scale = mode == BIT_MODE_16BIT ? NULL : take(c, rows * 4);
@@ -64,28 +73,29 @@ static void lay_input(struct cursor *c, struct bit_linear_input *in, const struc
 }
 
 static void lay_block(struct cursor *c, struct bit_block_activations *b, const struct bit_worker_plan *plan,
-                      enum bit_mode mode, int64_t rows, bool keeps)
+                      const struct bit_site_modes *modes, int64_t rows, bool keeps)
 {
     const int64_t width = plan->width, hidden = plan->hidden, size = (int64_t)bit_dtype_bytes(plan->operands);
     const int64_t kept_width = keeps ? width : 0, kept_hidden = keeps ? hidden : 0;
 
-    describe_residual_input(&b->input[BIT_SITE_ATT_PROJ], plan, mode);
-    describe_activation_input(&b->input[BIT_SITE_ATTN_OUT], plan, mode);
-    describe_residual_input(&b->input[BIT_SITE_FF_PROJ], plan, mode);
-    describe_activation_input(&b->input[BIT_SITE_FF_OUT], plan, mode);
+    describe_residual_input(&b->input[BIT_SITE_ATT_PROJ], plan, modes->of[BIT_SITE_ATT_PROJ]);
+    describe_activation_input(&b->input[BIT_SITE_ATTN_OUT], plan, modes->of[BIT_SITE_ATTN_OUT]);
+    describe_residual_input(&b->input[BIT_SITE_FF_PROJ], plan, modes->of[BIT_SITE_FF_PROJ]);
+    describe_activation_input(&b->input[BIT_SITE_FF_OUT], plan, modes->of[BIT_SITE_FF_OUT]);
     b->input[BIT_SITE_FF_OUT].gated = 1;
 
     b->x_att = take(c, rows * width * 4);
-    lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, mode, rows, kept_width);
+    lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, rows, kept_width);
     b->qkv = take(c, rows * 3 * width * size);
     b->clip_mask = plan->clip_qkv > 0 ? take(c, (rows * 3 * width + 7) / 8) : NULL;
     b->attention = take(c, rows * width * size);
     b->lse = take(c, rows * plan->heads * 4);
-    lay_input(c, &b->input[BIT_SITE_ATTN_OUT], plan, mode, rows, mode == BIT_MODE_16BIT ? 0 : kept_width);
+    lay_input(c, &b->input[BIT_SITE_ATTN_OUT], plan, rows,
+              modes->of[BIT_SITE_ATTN_OUT] == BIT_MODE_16BIT ? 0 : kept_width);
     b->x_ff = take(c, rows * width * 4);
-    lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, mode, rows, kept_width);
+    lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, rows, kept_width);
     b->up_gate = take(c, rows * 2 * hidden * size);
-    lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, mode, rows, kept_hidden);
+    lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, rows, kept_hidden);
     b->input[BIT_SITE_ATT_PROJ].x = b->x_att;
     b->input[BIT_SITE_ATTN_OUT].x = b->attention;
     b->input[BIT_SITE_FF_PROJ].x = b->x_ff;
@@ -93,13 +103,13 @@ static void lay_block(struct cursor *c, struct bit_block_activations *b, const s
 }
 
 /* The 16-bit phase multiplies what is kept, and attention's output as it is; the others what they quantise that to. */
-static void connect_operands(struct bit_arena *a, struct bit_block_activations *b, enum bit_mode mode)
+static void connect_operands(struct bit_arena *a, struct bit_block_activations *b)
 {
-    if (mode == BIT_MODE_16BIT)
+    if (b->input[BIT_SITE_ATTN_OUT].mode == BIT_MODE_16BIT)
         b->input[BIT_SITE_ATTN_OUT].kept = b->attention;
     for (int site = 0; site < BIT_SITES; site++) {
         struct bit_linear_input *in = &b->input[site];
-        in->operand = mode == BIT_MODE_16BIT && in->kept != NULL ? in->kept : a->operand;
+        in->operand = in->mode == BIT_MODE_16BIT && in->kept != NULL ? in->kept : a->operand;
     }
 }
 
@@ -143,8 +153,8 @@ static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_wor
 }
 
 /* What survives every change of mode comes first. */
-static int64_t lay(struct bit_arena *a, const struct bit_worker_plan *plan, enum bit_mode mode, int64_t micro_instances,
-                   uint8_t *base)
+static int64_t lay(struct bit_arena *a, const struct bit_worker_plan *plan, const struct bit_site_modes *modes,
+                   int64_t micro_instances, uint8_t *base)
 {
     struct bit_block_activations uncounted;
     struct cursor c = {.base = base};
@@ -154,10 +164,10 @@ static int64_t lay(struct bit_arena *a, const struct bit_worker_plan *plan, enum
     a->loss_sum = take(&c, sizeof *a->loss_sum);
     a->tokens = take(&c, rows * (int64_t)sizeof *a->tokens);
     for (int l = 0; l < plan->layers; l++)
-        lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, mode, rows, !plan->recompute);
+        lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, modes, rows, !plan->recompute);
     lay_rest(&c, a, plan, rows);
     for (int l = 0; base != NULL && l < plan->layers; l++)
-        connect_operands(a, &a->blocks[l], mode);
+        connect_operands(a, &a->blocks[l]);
     return c.used;
 }
 
@@ -184,16 +194,17 @@ static void lay_scoring(struct cursor *c, struct bit_scoring *s, const struct bi
 static int64_t lay_packed(struct bit_arena *a, const struct bit_worker_plan *plan, enum bit_mode mode, int64_t rows,
                           int64_t logits, uint8_t *base)
 {
+    const struct bit_site_modes modes = all_sites(mode);
     struct bit_block_activations block;
     struct cursor c = {.base = base};
 
     a->cos_sin = take(&c, plan->context * plan->head_dim * 4);
     a->loss_sum = take(&c, sizeof *a->loss_sum);
     lay_scoring(&c, &a->scoring, plan, rows, logits);
-    lay_block(&c, &block, plan, mode, rows, false);
+    lay_block(&c, &block, plan, &modes, rows, false);
     a->operand = take(&c, rows * BIT_MAX(plan->width, plan->hidden) * (int64_t)bit_dtype_bytes(plan->operands));
     a->x_final = block.x_att;
-    connect_operands(a, &block, mode);
+    connect_operands(a, &block);
     for (int l = 0; base != NULL && l < plan->layers; l++)
         a->blocks[l] = block;
     return c.used;
@@ -212,15 +223,27 @@ int64_t bit_arena_bytes(const struct bit_worker_plan *plan, int64_t micro_instan
     struct bit_arena uncounted;
     int64_t most = 0;
 
-    for (int mode = 0; mode < (plan->blends ? BIT_MODES : BIT_MODE_BLENDED); mode++)
-        most = BIT_MAX(most, lay(&uncounted, plan, (enum bit_mode)mode, micro_instances, NULL));
-    return most;
+    for (int mode = 0; mode < (plan->blends ? BIT_MODES : BIT_MODE_BLENDED); mode++) {
+        const struct bit_site_modes modes = all_sites((enum bit_mode)mode);
+        most = BIT_MAX(most, lay(&uncounted, plan, &modes, micro_instances, NULL));
+    }
+    return most; /* a mixture has nothing that a blend has not */
 }
 
 void bit_arena_set_mode(struct bit_arena *arena, const struct bit_worker_plan *plan, enum bit_mode mode)
 {
-    BIT_ASSERT(lay(arena, plan, mode, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
+    const struct bit_site_modes modes = all_sites(mode);
+
+    BIT_ASSERT(lay(arena, plan, &modes, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
     arena->mode = mode;
+}
+
+void bit_arena_set_mixture(struct bit_arena *arena, const struct bit_worker_plan *plan,
+                           const struct bit_site_modes *modes)
+{
+    BIT_ASSERT(plan->blends);
+    BIT_ASSERT(lay(arena, plan, modes, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
+    arena->mode = BIT_MODE_BLENDED;
 }
 
 void bit_arena_set_scoring(struct bit_arena *arena, const struct bit_worker_plan *plan)

@@ -18,6 +18,11 @@ enum bit_mode {
     BIT_MODES
 };
 
+/* One of each linear of a block. */
+struct bit_site_modes {
+    enum bit_mode of[BIT_SITES];
+};
+
 /*
  * The input of one linear: x (R, K) goes through a norm and becomes the operand of the product. What it stands for, in
  * the operands' type, is what the weight's gradient multiplies. Where the plan has room that is kept for the backward
@@ -25,6 +30,7 @@ enum bit_mode {
  * place that all linears share (kernels/operand.h). Either way it has the same bits.
  */
 struct bit_linear_input {
+    enum bit_mode mode; /* of this linear: the arena's, or in a mixture one of its own */
     enum bit_norm_kind norm;
     float norm_var_factor, norm_eps; /* norm.h */
     int residual; /* x is the residual stream, in f32; otherwise an activation in the operands' type */
@@ -104,6 +110,10 @@ int bit_arena_create(const struct bit_worker_plan *plan, struct bit_exec *exec, 
 void bit_arena_destroy(struct bit_arena *arena, struct bit_exec *exec);
 /** Lay the same memory out for another mode; what it held is lost. */
 void bit_arena_set_mode(struct bit_arena *arena, const struct bit_worker_plan *plan, enum bit_mode mode);
+/** The same for a forward pass in which some linears of each block are blended, and the others 16-bit: the arena's mode
+ * is then BLENDED. The plan blends. */
+void bit_arena_set_mixture(struct bit_arena *arena, const struct bit_worker_plan *plan,
+                           const struct bit_site_modes *modes);
 /** Lay it out for scoring in the mode in force, until bit_arena_set_mode. */
 void bit_arena_set_scoring(struct bit_arena *arena, const struct bit_worker_plan *plan);
 

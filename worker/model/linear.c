@@ -148,7 +148,7 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_inp
     const struct bit_linear *linear = &model->plan->linears[index];
     int err = 0;
 
-    if (model->arena->mode != BIT_MODE_16BIT) {
+    if (in->mode != BIT_MODE_16BIT) {
         err = in->gated ? quantise_gated(model, in, rows, linear->cols) : quantise(model, in, rows, linear->cols);
         return err < 0 ? err : product_ternary(model, index, in, rows, y, y_dtype, addend);
     }

@@ -115,6 +115,13 @@ void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, doub
     bit_arena_set_mode(model->arena, model->plan, mode);
 }
 
+void bit_model_set_part(struct bit_model *model, const struct bit_site_modes *modes, bool activations)
+{
+    model->precision = BIT__PRECISION__TERNARY;
+    model->strength = activations ? 1 : 0;
+    bit_arena_set_mixture(model->arena, model->plan, modes);
+}
+
 /* ---- the passes */
 
 int bit_model_check_tokens(const struct bit_worker_plan *plan, const uint32_t *tokens, int64_t instances)

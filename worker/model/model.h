@@ -16,6 +16,10 @@ void bit_model_destroy(struct bit_model *model);
 
 /** From here on train (or evaluate) in this precision; strength in (0, 1], 1 in 16-bit. Allocates nothing. */
 void bit_model_set_phase(struct bit_model *model, Bit__Precision precision, double strength);
+struct bit_site_modes; /* activations.h */
+/** From here on evaluate with some linears of each block in 16-bit and the others blended, of the activations either as
+ * they are or their codes; of the weights whatever is published. Not for training. Allocates nothing. */
+void bit_model_set_part(struct bit_model *model, const struct bit_site_modes *modes, bool activations);
 
 /** Tokens (instances, context) in the host's memory, before the model reads them. Errors: BIT_EDATA for an id beyond
  * the vocabulary, with its place */

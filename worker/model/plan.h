@@ -73,7 +73,7 @@ struct bit_worker_plan {
 
     bool deterministic; /* launch.deterministic, where cuDNN may need scratch for it: attention's gradient in bf16 */
     bool recompute;     /* the backward pass makes the linears' operands once more; otherwise they are kept */
-    bool blends;        /* the specification has a ramp, so weights and activations below full strength come */
+    bool blends; /* the specification has a ramp, so weights and activations below full strength come; or eval.damage */
 
     /* Bytes of this rank. */
     int64_t arena_bytes;     /* saved activations and gradients on their way: activations.h */

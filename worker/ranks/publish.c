@@ -8,6 +8,7 @@
 #include "kernels/ternarise.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "worker/model/activations.h"
 
 static int64_t packed_bytes(int64_t codes)
 {
@@ -103,8 +104,8 @@ static void gather_weights(struct bit_publish *p, int64_t begin, int64_t end)
                              bit_shard_clip(p->shard, begin, end));
 }
 
-/* Weights of the flat range [begin, end), rounded to the operands' type. */
-static int publish_cast(struct bit_publish *p, const float *master, int64_t begin, int64_t end)
+/* This rank's weights of the flat range [begin, end), rounded to the operands' type. */
+static int cast_own(struct bit_publish *p, const float *master, int64_t begin, int64_t end)
 {
     int64_t count, first = bit_shard_part(p->shard, begin, end, &count);
     const struct bit_cast_args args = {
@@ -115,7 +116,13 @@ static int publish_cast(struct bit_publish *p, const float *master, int64_t begi
         .y_dtype = p->plan->operands,
         .scale = 1,
     };
-    int err = count > 0 ? bit_cast(&p->model->exec, &args) : 0;
+
+    return count > 0 ? bit_cast(&p->model->exec, &args) : 0;
+}
+
+static int publish_cast(struct bit_publish *p, const float *master, int64_t begin, int64_t end)
+{
+    int err = cast_own(p, master, begin, end);
 
     if (err >= 0)
         gather_weights(p, begin, end);
@@ -215,6 +222,91 @@ static int publish_ternary(struct bit_publish *p, const float *master, double st
     if (strength == 1)
         return gather_codes(p, for_training);
     gather_weights(p, begin, end);
+    return 0;
+}
+
+/* ---- a part of ternary */
+
+/* What stands in the place of the weights and activations of the linears: of those that are blended the codes, or what
+ * they are the codes of. */
+struct part {
+    struct bit_site_modes modes;
+    bool weights, activations;
+};
+
+static struct part part_of(Bit__TernaryPart part)
+{
+    static const enum bit_mode all = BIT_MODE_BLENDED;
+    struct part p = {.modes = {{BIT_MODE_16BIT, BIT_MODE_16BIT, BIT_MODE_16BIT, BIT_MODE_16BIT}}};
+
+    p.weights = part != BIT__TERNARY_PART__NORMS && part != BIT__TERNARY_PART__ACTIVATIONS;
+    p.activations = part != BIT__TERNARY_PART__NORMS && part != BIT__TERNARY_PART__WEIGHTS;
+    switch (part) {
+    case BIT__TERNARY_PART__QKV:
+        p.modes.of[BIT_SITE_ATT_PROJ] = BIT_MODE_BLENDED;
+        break;
+    case BIT__TERNARY_PART__ATTENTION_OUT:
+        p.modes.of[BIT_SITE_ATTN_OUT] = BIT_MODE_BLENDED;
+        break;
+    case BIT__TERNARY_PART__UP_GATE:
+        p.modes.of[BIT_SITE_FF_PROJ] = BIT_MODE_BLENDED;
+        break;
+    case BIT__TERNARY_PART__DOWN:
+        p.modes.of[BIT_SITE_FF_OUT] = BIT_MODE_BLENDED;
+        break;
+    default:
+        p.modes = (struct bit_site_modes){{all, all, all, all}};
+    }
+    return p;
+}
+
+/* Of the linear that has the weight of this offset. */
+static enum bit_site site_at(const struct bit_worker_plan *plan, int64_t offset)
+{
+    int i = 0;
+
+    while (i + 1 < plan->linear_count && plan->linears[i + 1].offset <= offset)
+        i++;
+    return (enum bit_site)(i % BIT_SITES);
+}
+
+/* Over what was cast, of this rank. */
+static int blend_own(struct bit_publish *p, const float *master, const struct part *part)
+{
+    int err = 0;
+
+    for (int i = 0; i < p->scales.count && err >= 0; i++) {
+        const struct bit_segment_range *range = &p->scales.ranges[i];
+        if (part->modes.of[site_at(p->plan, range->begin)] == BIT_MODE_16BIT)
+            continue;
+        int64_t count, first = bit_shard_part(p->shard, range->begin, range->end, &count);
+        const struct bit_ternarise_args args = {
+            .count = count,
+            .w = master + (first - p->shard->begin),
+            .scale = &p->model->scales[i],
+            .strength = part->weights ? 1 : 0,
+            .out = bit_model_weight(p->model, first),
+            .out_dtype = p->plan->operands,
+        };
+        err = count > 0 ? bit_ternarise(&p->model->exec, &args) : 0;
+    }
+    return err;
+}
+
+int bit_publish_evaluate_part(struct bit_publish *p, const float *master, Bit__TernaryPart which)
+{
+    const struct part part = part_of(which);
+    int err = bit_weight_scales_find(&p->scales, p->fabric, master, p->model->scales);
+
+    p->now.valid = false; /* nothing else is to find it published */
+    if (err >= 0)
+        err = cast_own(p, master, 0, p->plan->elements);
+    if (err >= 0)
+        err = blend_own(p, master, &part);
+    if (err < 0)
+        return err;
+    gather_weights(p, 0, p->plan->elements);
+    bit_model_set_part(p->model, &part.modes, part.activations);
     return 0;
 }
 

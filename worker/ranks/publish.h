@@ -70,5 +70,10 @@ int bit_publish_read_counts(struct bit_publish *p);
 /** The same to evaluate, ternary always at strength 1. Leaves training as it was: what flips are counted against too.
  */
 int bit_publish_evaluate(struct bit_publish *p, const float *master, Bit__Precision precision);
+/**
+ * The same with one part of the ternary phase alone, at strength 1, and everything else as in the 16-bit phase.
+ * The plan blends: what is ternary is multiplied as blends are, in the operands' type.
+ */
+int bit_publish_evaluate_part(struct bit_publish *p, const float *master, Bit__TernaryPart which);
 
 #endif
