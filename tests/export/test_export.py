@@ -129,7 +129,7 @@ def what_has_no_place_is_refused():
         note = json.loads(d.ctl("export", early, "--to", "hf-paper", "--step", "8", "--ternarise", "--json", "--output",
                                 os.path.join(d.dir, "forced"), check=True)[1])["note"]
         assert "not trained as codes" in note
-        refused(d, ("no checkpoint after step 5",), served, "hf", "--step", "5")
+        refused(d, ("no checkpoint of step 5",), served, "hf", "--step", "5")
         refused(d, ("after step 4", "16-bit phase"), f"{served}@4", "hf-bitnet")
         refused(d, ("has ids to 611", "rows"), ck.train(d, "v", sets=["model.vocab_padded=256"], **ck.PAPER), "hf", "--tokenizer", SMALL, code=65)
         refused(d, ("norm_eps 1e-06", "1e-05"), ck.train(d, "n", sets=["model.norm_eps=1e-6"], **ck.PAPER), "hf")
