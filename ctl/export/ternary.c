@@ -73,7 +73,7 @@ int bit_ternary_make(const struct bit_exec *exec, const Bit__QuantizerSpec *quan
 
     BIT_ASSERT(bit_tensor_is_linear(tensor));
     for (int s = 0; s < t.segments && err >= 0; s++)
-        err = make_segment(exec, quantizer, w + s * count, count, &t, s, codes == NULL ? NULL : codes + s * count);
+        err = make_segment(exec, quantizer, w + s * count, count, &t, s, codes + s * count);
     if (err < 0)
         return bit_fail_within(err, "tensor '%s'", tensor->name);
     *out = t;

@@ -21,7 +21,7 @@ struct bit_ternary {
 };
 
 /**
- * Measure a linear (bit_tensor_is_linear) and make its codes. codes may be NULL: scales and zeros alone.
+ * Measure a linear (bit_tensor_is_linear) and make its codes.
  * Shapes      w, codes (rows, cols)
  * Order       the same bits as the worker's, for any number of threads and of its ranks
  * Errors      an operator's; -ENOMEM

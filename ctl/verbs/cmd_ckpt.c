@@ -12,6 +12,7 @@
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/table.h"
+#include "ctl/verbs/ckpt_show.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
@@ -136,16 +137,23 @@ static const char *plain_folder(const char *what, char *out, size_t room)
     return out;
 }
 
+/* A checkpoint's folder, which needs no daemon; anything else is a run. */
+static bool is_folder(const char *what)
+{
+    char path[BIT_PATH_MAX];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/%s", what, BIT_CHECKPOINT_MANIFEST);
+    return strchr(what, '/') != NULL || stat(path, &st) == 0;
+}
+
 static int verify(struct bit_cli *cli, const char *what)
 {
     char path[BIT_PATH_MAX];
     Bit__CheckpointListReply *reply = NULL;
     int worst = 0;
 
-    /* A checkpoint's folder needs no daemon. */
-    snprintf(path, sizeof path, "%s/%s", what, BIT_CHECKPOINT_MANIFEST);
-    struct stat st;
-    if (strchr(what, '/') || stat(path, &st) == 0)
+    if (is_folder(what))
         return verify_folder(cli, plain_folder(what, path, sizeof path));
     int code = fetch(cli, what, &reply);
     if (code)
@@ -160,12 +168,12 @@ static int verify(struct bit_cli *cli, const char *what)
     return worst;
 }
 
-static int verify_all(struct bit_cli *cli, int count, char **what)
+static int for_each(struct bit_cli *cli, int count, char **what, int (*act)(struct bit_cli *cli, const char *what))
 {
     int first = 0;
 
     for (int i = 0; i < count; i++) {
-        int code = verify(cli, what[i]);
+        int code = act(cli, what[i]);
         first = first ? first : code;
     }
     return first;
@@ -183,6 +191,51 @@ static bool parse_step(const char *text, uint64_t *out)
         return false;
     *out = named < 0 ? step : (uint64_t)named;
     return true;
+}
+
+/* ---- show */
+
+/* The checkpoint of a run: after *step, or the newest. 0 with its path, or the exit code. */
+static int find_of_run(struct bit_cli *cli, const char *run, const uint64_t *step, char *path, size_t room)
+{
+    Bit__CheckpointListReply *list = NULL;
+    const Bit__CheckpointInfo *found = NULL;
+    int code = fetch(cli, run, &list);
+
+    if (code)
+        return code;
+    for (size_t i = 0; i < list->n_checkpoint; i++) {
+        const Bit__CheckpointInfo *c = list->checkpoint[i];
+        if (step != NULL ? c->step == *step : found == NULL || c->step > found->step)
+            found = c;
+    }
+    if (found != NULL)
+        snprintf(path, room, "%s", found->path);
+    else if (step != NULL)
+        code = bit_failure_print(cli, bit_fail(BIT_ENORUN, "%s has no checkpoint after step %" PRIu64, run, *step));
+    else
+        code = bit_failure_print(cli, bit_fail(BIT_ENORUN, "%s has no checkpoint yet", run));
+    bit_msg_free(list);
+    return code;
+}
+
+/* A folder, RUN, or RUN@STEP: the last '@' that is not the first character, for @last is a run. */
+static int show(struct bit_cli *cli, const char *what)
+{
+    char path[BIT_PATH_MAX], run[BIT_PATH_MAX];
+    uint64_t step;
+
+    if (is_folder(what))
+        return bit_ckpt_show(cli, plain_folder(what, path, sizeof path));
+    const char *at = strrchr(what, '@');
+    bool has_step = at != NULL && at != what;
+    snprintf(run, sizeof run, "%s", what);
+    if (has_step && (size_t)(at - what) < sizeof run)
+        run[at - what] = '\0';
+    if (has_step && !parse_step(at + 1, &step))
+        return bit_usage(&bit_cmd_ckpt, "'%s' is no step: 2000 or step-00002000", at + 1);
+    int code = find_of_run(cli, run, has_step ? &step : NULL, path, sizeof path);
+    return code ? code : bit_ckpt_show(cli, path);
 }
 
 static int change(struct bit_cli *cli, const char *how, const char *run, uint64_t step, bool force)
@@ -235,9 +288,10 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     const char *how = argv[o.rest];
     const int count = argc - o.rest - 1;
     char **words = argv + o.rest + 1;
-    const bool removes = strcmp(how, "rm") == 0, lists = strcmp(how, "ls") == 0;
-    if (!removes && !lists && strcmp(how, "verify") != 0 && strcmp(how, "pin") != 0 && strcmp(how, "unpin") != 0)
-        return bit_usage(&bit_cmd_ckpt, "'%s' is none of ls, verify, pin, unpin and rm", how);
+    const bool removes = strcmp(how, "rm") == 0, lists = strcmp(how, "ls") == 0, shows = strcmp(how, "show") == 0;
+    if (!removes && !lists && !shows && strcmp(how, "verify") != 0 && strcmp(how, "pin") != 0 &&
+        strcmp(how, "unpin") != 0)
+        return bit_usage(&bit_cmd_ckpt, "'%s' is none of ls, show, verify, pin, unpin and rm", how);
     if (force && !removes)
         return bit_usage(&bit_cmd_ckpt, "--force is of rm alone");
     if (count == 0)
@@ -246,11 +300,16 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         return bit_usage(&bit_cmd_ckpt, "'%s' is one word too many", words[1]);
     if (lists)
         return list(cli, words[0]);
-    return strcmp(how, "verify") == 0 ? verify_all(cli, count, words) : change_all(cli, how, count, words, force);
+    if (shows)
+        return for_each(cli, count, words, show);
+    if (strcmp(how, "verify") == 0)
+        return for_each(cli, count, words, verify);
+    return change_all(cli, how, count, words, force);
 }
 
 static const struct bit_verb_object objects[] = {
     {&bit__checkpoint_info__descriptor, "ls: for each checkpoint"},
+    {&bit__shown_checkpoint__descriptor, "show: for each checkpoint"},
     {&bit__checkpoint_verdict__descriptor, "verify: for each checkpoint, the bad ones too"},
     {&bit__done_reply__descriptor, "pin, unpin, rm: for each checkpoint"},
     {0},
@@ -258,10 +317,15 @@ static const struct bit_verb_object objects[] = {
 
 const struct bit_cli_verb bit_cmd_ckpt = {
     .name = "ckpt",
-    .summary = "list, verify, pin and remove a run's checkpoints",
-    .synopsis = "ls RUN | verify RUN|FOLDER... | pin|unpin RUN STEP... | rm RUN STEP... [--force]",
+    .summary = "list, show, verify, pin and remove a run's checkpoints",
+    .synopsis =
+        "ls RUN | show RUN[@STEP]|FOLDER... | verify RUN|FOLDER... | pin|unpin RUN STEP... | rm RUN STEP... [--force]",
     .description =
         "`ls` lists a run's checkpoints with phase, size, time, the digest of their weights and what keeps them.\n"
+        "`show` tells what a checkpoint is and holds: of a run the newest, or the one after STEP, or of a folder, for\n"
+        "which no daemon is needed. Of each matrix it prints which share of its codes is 0, and the scale of each\n"
+        "segment, as the workers compute them from the weights; of a 16-bit checkpoint, what a switch would make.\n"
+        "The matrices' bytes are compared with their checksums.\n\n"
         "`verify` reads every byte and compares it with the manifest's checksums: of all checkpoints of runs, or\n"
         "of folders, for which no daemon is needed. A damaged one is named with file, chunk and offset, and the\n"
         "exit code is 65.\n\n"
@@ -270,12 +334,13 @@ const struct bit_cli_verb bit_cmd_ckpt = {
         "before it does it go, too, for its steps are given up then.\n\n"
         "`rm` removes one that is not pinned. It refuses the newest, which a resume starts from, and says what\n"
         "would be lost; --force removes it all the same. One that another run still has to begin from stays.\n\n"
-        "Each STEP (2000 or step-00002000), run or folder is answered with a line; the exit code is the first that\n"
-        "is not 0.",
+        "A STEP is 2000 or step-00002000. Each run, folder or STEP that is verified, pinned or removed is answered\n"
+        "with a line; the exit code is the first that is not 0.",
     .options = options,
-    .quiet = "Print of ls the folders alone, one a line; of verify nothing of good ones.",
+    .quiet = "Print of ls the folders alone, one a line; of show the totals; of verify nothing of good ones.",
     .json = objects,
     .examples = "$ bitctl ckpt ls @last\n"
+                "$ bitctl ckpt show @last\n"
                 "$ bitctl ckpt verify @last\n"
                 "$ bitctl ckpt verify ./step-00002000\n"
                 "$ bitctl ckpt pin r7 2000 4000",

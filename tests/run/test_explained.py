@@ -3,6 +3,7 @@ import glob
 import json
 import os
 import struct
+import subprocess
 
 import fixture
 from wire_bytes import body, crc32c, fields, put_varint
@@ -135,6 +136,82 @@ def codes_are_what_the_weights_make():
             assert code == 65 and said in err, (code, err)
 
 
+def shown(d, what):
+    return json.loads(d.ctl("ckpt", "show", what, "--json", check=True)[1])
+
+
+def show_says_what_numpy_finds():
+    with fixture.Daemon() as d:
+        for preset, measure, granularity in (("continual", "MEDIAN", "FUSED"), ("reloaded", "MEDIAN", "PROJECTION"), ("b158", "MEAN", "PROJECTION")):
+            run = trained(d, preset, *LARGER, "--set", f'quantizer.preset="{preset}"', "--set", "model.tied=false", steps=4, at_step=2, ramp=0, every=0)
+            for step, precision in ((2, "16bit"), (4, "ternary")):
+                path = folder(d, run, step)
+                told = shown(d, f"{run}@{step}")
+                weights = safetensors.numpy.load_file(os.path.join(path, "model.safetensors"))
+                said = metadata(os.path.join(path, "model.safetensors"))
+                assert (told["path"], told["run"], told["step"], told["phase"]["precision"]) == (path, run, step, precision), told
+                assert said["weights_digest"] == f"{int(told['weights_digest'], 16):016x}" and said["moments_digest"] == f"{int(told['moments_digest'], 16):016x}"
+                assert told["pre_switch"] == (step == 2) and told["next_batch"] == step + 1 and told["strength"] == (step == 4)
+                assert told["quantizer"]["weight_measure"] == measure.lower() and told["model"]["mlp_hidden"] == 512 and told["ranks"] == 2
+                assert {f["name"]: f["bytes"] for f in told["file"]} == {n: os.path.getsize(os.path.join(path, n)) for n in os.listdir(path) if n != "MANIFEST"}
+                assert [(t["name"], t["dtype"], (t["rows"], t["cols"]), t["bytes"]) for t in told["tensor"]] == [
+                    (n, "F32", w.shape, w.nbytes) for n, w in sorted(weights.items(), key=lambda p: [t["name"] for t in told["tensor"]].index(p[0]))]
+                zeros = elements = 0
+                for t in told["tensor"]:
+                    if ".blocks." not in t["name"]:
+                        assert t["zero_fraction"] is None and t["scale"] == [], t
+                        continue
+                    parts = PARTS.get(t["name"].split(".")[-2], 1) if granularity == "PROJECTION" else 1
+                    w, found = weights[t["name"]], 0
+                    for s, part in zip(t["scale"], np.split(w, parts), strict=True):
+                        assert abs(s / scale(part, measure) - 1) < 1e-6, t
+                        found += int((np.rint(part * np.float32(s)) == 0).sum())
+                    assert t["zero_fraction"] == found / w.size, (t, found, w.size)
+                    zeros, elements = zeros + found, elements + w.size
+                assert told["zero_fraction"] == zeros / elements and told["linear_parameters"] == elements
+                assert told["parameters"] == sum(w.size for w in weights.values()) and told["bytes"] == sum(f["bytes"] for f in told["file"])
+        assert shown(d, run)["step"] == shown(d, "@last")["step"] == shown(d, "@last@step-00000004")["step"] == 4
+
+
+def show_needs_no_daemon_and_names_what_is_wrong():
+    with fixture.Daemon() as d:
+        run = trained(d, "shown", steps=4, at_step=2, ramp=0, every=0)
+        path = folder(d, run, 4)
+        again = shown(d, run)
+        for args, code, said in (((f"{run}@3",), 102, "has no checkpoint after step 3"), ((f"{run}@x",), 2, "'x' is no step"), (("none",), 102, "no run 'none'"),
+                                 ((f"{d.dir}/nothing",), 1, "No such file"), ((d.dir,), 65, "has no MANIFEST"),
+                                 ((os.path.join(path, "model.safetensors"),), 65, "is a file")):
+            got = d.ctl("ckpt", "show", *args)
+            assert got[0] == code and said in got[2] and not got[1], (args, got)
+        d.process.terminate()
+        d.process.wait()
+
+        def show(what, *args):
+            p = subprocess.run([d.bitctl, "ckpt", "show", *args, what], capture_output=True, text=True, cwd=os.path.dirname(path),
+                               env=os.environ | {"BITD_SOCKET": os.path.join(d.dir, "nobody")})
+            return p.returncode, p.stdout, p.stderr
+
+        assert json.loads(show("step-00000004/", "--json")[1])["tensor"] == again["tensor"]
+        code, out, err = show(path)
+        assert code == 0 and not err and "1.58-bit at strength 1.000, switched after step 2" in out and "81920 in matrices" in out and "have code 0" in out, out
+        assert "would have code 0, if it switched here" in show(folder(d, run, 2), "-q")[1]
+        make_old(path)
+        old = json.loads(show(path, "--json")[1])
+        assert old["tensor"] == again["tensor"] and len(old["file"]) == 3 and old["strength"] is None, old
+        for name, at, said in (("model.safetensors", -1, "does not match its checksum"), ("model.safetensors", 100, "the header"),
+                               ("MANIFEST", -1, "do not match the checksum")):
+            with open(os.path.join(path, name), "rb") as f:
+                data = bytearray(f.read())
+            keep = bytes(data)
+            data[at if name == "MANIFEST" or at >= 0 else len(data) - 256 * 64 * 4 - 4] ^= 1
+            with open(os.path.join(path, name), "wb") as f:
+                f.write(data)
+            code, out, err = show(path)
+            assert code == 65 and said in err and name in err and not out, (name, code, out, err)
+            with open(os.path.join(path, name), "wb") as f:
+                f.write(keep)
+
+
 def ranks_change_no_byte():
     """Codes are cut between ranks anywhere, and checksums of their pieces are joined."""
     with fixture.Daemon() as d:
@@ -226,5 +303,6 @@ def an_old_checkpoint_goes_on():
             d.finish(other)
 
 
-fixture.main([a_loader_reads_the_architecture, codes_are_what_the_weights_make, ranks_change_no_byte, what_cannot_be_packed_is_refused,
+fixture.main([a_loader_reads_the_architecture, codes_are_what_the_weights_make, show_says_what_numpy_finds,
+              show_needs_no_daemon_and_names_what_is_wrong, ranks_change_no_byte, what_cannot_be_packed_is_refused,
               an_old_checkpoint_goes_on])

@@ -1,0 +1,10 @@
+/* `bitctl ckpt show`: what a checkpoint is, and what it holds. */
+#ifndef BIT_CTL_CKPT_SHOW_H
+#define BIT_CTL_CKPT_SHOW_H
+
+#include "ctl/cli/verb.h"
+
+/** Measure the checkpoint in `folder` and print it. Returns the exit code. */
+int bit_ckpt_show(struct bit_cli *cli, const char *folder);
+
+#endif
