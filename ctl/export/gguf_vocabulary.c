@@ -182,8 +182,8 @@ static int add_special(const struct vocabulary *v, struct bit_gguf_pairs *pairs,
 
     if (end < 0)
         return bit_fail(BIT_EDATA,
-                        "'%s' has no token '%s', where llama.cpp would stop; without --tokenizer, the file takes and "
-                        "gives ids alone",
+                        "'%s' has no token '%s', where llama.cpp would stop; name its own with --end-of-text, or "
+                        "leave --tokenizer out: the file takes and gives ids alone then",
                         v->path, end_of_text);
     bit_gguf_add_u32(pairs, "tokenizer.ggml.bos_token_id", (uint32_t)end); /* else llama.cpp takes id 11 for one */
     bit_gguf_add_u32(pairs, "tokenizer.ggml.eos_token_id", (uint32_t)end);

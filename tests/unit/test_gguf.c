@@ -339,7 +339,8 @@ static void expect_no_vocabulary(const char *path, uint32_t rows, const char *en
 TEST(tokenizers_that_llama_cpp_has_no_name_for_are_refused)
 {
     expect_no_vocabulary(tokenizer_json("t.json", NULL, NULL), 600, "<|endoftext|>", "the model has 600 rows");
-    expect_no_vocabulary(tokenizer_json("t.json", NULL, NULL), 640, "</s>", "has no token '</s>'");
+    expect_no_vocabulary(tokenizer_json("t.json", NULL, NULL), 640, "</s>",
+                         "has no token '</s>', where llama.cpp would stop; name its own with --end-of-text");
     expect_no_vocabulary(tokenizer_json("t.json", "\"use_regex\": true", "\"use_regex\": false"), 640, "<|endoftext|>",
                          "llama.cpp has no name for how pre_tokenizer splits; without --tokenizer");
     expect_no_vocabulary(tokenizer_json("t.json", "\"lstrip\":false", "\"lstrip\":true"), 640, "<|endoftext|>",
