@@ -41,15 +41,16 @@ int bit_json_bound_parse(const char *text, size_t bytes, const char *what, int d
     if (err < 0)
         return err;
     errno = 0;
-    *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
+    json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
     /* jansson takes a failed allocation for a wrong token; it is no damage of the file's. */
-    if (*out == NULL && errno == ENOMEM)
+    if (root == NULL && errno == ENOMEM)
         return bit_fail(-ENOMEM, "%s of %zu bytes", what, bytes);
-    if (*out == NULL)
+    if (root == NULL)
         return bit_fail(BIT_ECORRUPT, "%s at byte %d: %s", what, at + why.position, why.text);
-    if (!json_is_object(*out)) {
-        json_decref(*out);
+    if (!json_is_object(root)) {
+        json_decref(root);
         return bit_fail(BIT_ECORRUPT, "%s is no JSON object", what);
     }
+    *out = root;
     return 0;
 }
