@@ -192,6 +192,7 @@ def every_verb_prints_what_the_page_says():
         ctl("submit", "--wait", d.spec(name="waited", steps=6, at_step=3))
         ctl("submit", "--follow", d.spec(name="followed", steps=6, at_step=3))
         changed(ctl, d)
+        assert len(ctl("metrics")) > 1
         assert len(ctl("help", "spec")) > 100 and len(ctl("help", "presets")) > 10
         unseen = set(ctl.page.verbs) - ctl.seen
         assert not unseen, f"the page says these of verbs, and none was printed: {sorted(unseen)}"
