@@ -170,6 +170,7 @@ def scored(ctl, d, file):
     results = ctl("tasks", run, "--steps")
     assert [(r["result"]["after_step"], r["result"]["precision"]) for r in results] == [(4, "16bit"), (4, "ternary"), (8, "ternary")], results
     assert ctl("tasks", run) and len(ctl("status", run)[0]["task"]) == 2
+    assert ctl("tasks", run, "--items")
     assert any("scored" in e for e in ctl("events", run))
     assert ctl("eval", run + "@4", "--dry-run")[0]["spec"]["schedule"]["steps"] == 0
     assert ctl("wait", ctl("eval", run, "--detach")[0]["run"])[0]["reason"] == "everything evaluated"
