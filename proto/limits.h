@@ -32,6 +32,7 @@
 #define BIT_EVAL_SETS_MAX    64
 #define BIT_TASKS_MAX        64
 #define BIT_TAGS_MAX         32   /* of a run */
+#define BIT_LIVE_CHANGES_MAX 256  /* of a run: settings from a step on, batches left out */
 #define BIT_NOTE_MAX         2048 /* bytes about a run */
 #define BIT_AT_MAX           1024 /* steps that a list names one by one */
 #define BIT_TASK_CHOICES_MAX 32   /* of a document: the sums of 256 fit into a record of the journal */

@@ -148,6 +148,15 @@ static void tagged(FILE *f, const Bit__RunTagged *t)
         bit_show(f, " note '%s'", t->note);
 }
 
+static void changed(FILE *f, const Bit__RunChanged *c)
+{
+    for (size_t i = 0; i < c->n_set; i++)
+        bit_show(f, "%s%s", i > 0 ? ", " : "", c->set[i]);
+    if (c->has_skip_from)
+        bit_show(f, "batches %" PRIu64 " to %" PRIu64 " are left out", c->skip_from, c->skip_to);
+    bit_show(f, " from step %" PRIu64 " on, by uid %u", c->after_step + 1, c->uid);
+}
+
 static void body(FILE *f, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
@@ -198,6 +207,9 @@ static void body(FILE *f, const Bit__JournalRecord *r)
         break;
     case BIT__JOURNAL_RECORD__WHAT_TAGGED:
         tagged(f, r->tagged);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_CHANGED:
+        changed(f, r->changed);
         break;
     case BIT__JOURNAL_RECORD__WHAT_BAD:
         bit_show(f, "checkpoint %s was set aside: %s", r->bad->name, r->bad->text);

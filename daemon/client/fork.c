@@ -98,7 +98,7 @@ static int make_specs(struct asked *a)
     const struct bit_run *run = &a->parent->run;
     int err;
 
-    a->was = bit_changes_effective(run->spec, &run->plan);
+    a->was = bit_changes_effective(bit_run_spec_at(run, a->m->from_step + 1), &run->plan);
     a->is = a->was != NULL ? bit_msg_clone(a->was) : NULL;
     a->problems = calloc(1, sizeof *a->problems);
     a->changes = calloc(1, sizeof *a->changes);

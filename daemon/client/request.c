@@ -2,6 +2,7 @@
 
 #include "daemon/client/doctor.h"
 #include "daemon/client/fork.h"
+#include "daemon/client/live_change.h"
 #include "daemon/client/mutate.h"
 #include "daemon/client/pin.h"
 #include "daemon/client/query.h"
@@ -43,6 +44,7 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(prune_request, PruneRequest, bit_remove_prune)                                                                   \
     X(fork_request, ForkRequest, bit_fork_asked)                                                                       \
     X(tag_request, TagRequest, bit_tag_asked)                                                                          \
+    X(change_request, ChangeRequest, bit_live_change_asked)                                                            \
     X(doctor_request, DoctorRequest, bit_doctor_answer)                                                                \
     X(version_request, VersionRequest, bit_query_version)                                                              \
     X(prove_answer, ProveAnswer, refuse_proof)

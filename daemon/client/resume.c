@@ -271,7 +271,8 @@ static bool gives_up(const struct bit_resumption *s, const struct bit_run *run)
 /* Batches that were left out right after this step before are part of what is left out now. */
 static uint64_t skip_of(const struct bit_resumption *s, const struct bit_run *run)
 {
-    uint64_t next = bit_run_position(run, s->from + 1), at = s->from > 0 ? bit_run_position(run, s->from) : 0;
+    const struct bit_rewinds *r = &run->rewinds;
+    uint64_t next = bit_rewinds_kept(r, s->from + 1), at = s->from > 0 ? bit_rewinds_kept(r, s->from) : 0;
 
     return next - at - 1 + (s->ask->has_skip ? s->ask->skip : 0);
 }

@@ -109,6 +109,7 @@ struct bit_job {
     atomic_bool stop_reading;    /* what is being read is not worth to be waited for */
     struct bit_payload *payload; /* loaded for payload_order, and not sent yet */
     struct bit_order payload_order;
+    uint64_t payload_position;         /* of a step's batch: batches may have been left out since it was read */
     struct bit_task_requests requests; /* a score order's lengths, which go with it */
 
     uint64_t read_begin_ms;            /* on the loop's clock: since then it has been tried to read what is due next */

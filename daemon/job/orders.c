@@ -183,6 +183,7 @@ static void on_loaded(uv_work_t *work, int status)
     bit_payload_destroy(job->payload);
     job->payload = load->payload;
     job->payload_order = load->order;
+    job->payload_position = load->position;
     bit_task_requests_finish(&job->requests);
     job->requests = load->requests;
     bool stale = load->epoch != job->runner->run.launch.epoch || job->phase != BIT_JOB_TRAINING;
@@ -234,7 +235,9 @@ static struct bit_payload *take_payload(struct bit_job *job, const struct bit_or
 {
     struct bit_payload *payload = job->payload;
 
-    if (payload != NULL && same_payload(&job->payload_order, order)) {
+    bool moved = order->kind == BIT_ORDER_STEP &&
+                 job->payload_position != bit_run_position(&job->runner->run, order->step);
+    if (payload != NULL && !moved && same_payload(&job->payload_order, order)) {
         job->payload = NULL;
         return payload;
     }
@@ -250,7 +253,7 @@ static int send_step(struct bit_job *job, const struct bit_order *order, struct 
     const struct bit_run *run = &job->runner->run;
     struct bit_step_plan plan;
 
-    bit_schedule_at(run->spec, &run->plan, order->step, &plan);
+    bit_schedule_at(bit_run_spec_at(run, order->step), &run->plan, order->step, &plan);
     BIT_ASSERT(plan.precision == job->sequence.precision);
     Bit__StepOrder m = BIT__STEP_ORDER__INIT;
     m.step = order->step;
@@ -304,7 +307,7 @@ static int send_switch(struct bit_job *job, const struct bit_order *order)
     const struct bit_run *run = &job->runner->run;
     struct bit_step_plan plan;
 
-    bit_schedule_at(run->spec, &run->plan, order->step + 1, &plan);
+    bit_schedule_at(bit_run_spec_at(run, order->step + 1), &run->plan, order->step + 1, &plan);
     BIT_ASSERT(plan.precision == BIT__PRECISION__TERNARY);
     Bit__PhaseSwitch m = BIT__PHASE_SWITCH__INIT;
     m.after_step = order->step;

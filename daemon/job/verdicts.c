@@ -19,7 +19,8 @@ static void go_back(struct bit_job *job)
 
     m.at_step = run->due.step;
     m.to_step = bit_guard_target(run, run->due.step);
-    m.skip = bit_rewinds_skip(&run->rewinds, m.to_step, m.at_step, run->spec->guard->skip_batches);
+    m.skip = bit_rewinds_skip(&run->rewinds, m.to_step, m.at_step,
+                              bit_run_spec_at(run, m.at_step)->guard->skip_batches);
     bit_format(reason, sizeof reason, "back from step %" PRIu64 " to %" PRIu64 ", leaving out %" PRIu64 " batch%s: %s",
                m.at_step, m.to_step, m.skip, m.skip == 1 ? "" : "es", run->due.text);
     m.reason = reason;

@@ -7,6 +7,8 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
+#include "proto/text/reflect.h"
 #include "proto/wire/msg.h"
 
 struct bit_changes_state bit_changes_look(const struct bit_switch_plan *plan, const Bit__RunSpec *spec)
@@ -101,6 +103,85 @@ int bit_changes_note(struct bit_changes **changes, const Bit__JournalRecord *rec
     add_number(c, &from, "launch.ranks", was->ranks, is->ranks);
     add_number(c, &from, "schedule.steps", was->steps, is->steps);
     add_number(c, &from, "schedule.cosine_steps", was->cosine_steps, is->cosine_steps);
+    return 0;
+}
+
+/* ---- settings from a step on */
+
+static void scalar_text(const ProtobufCFieldDescriptor *field, const void *at, char out[BIT_CHANGES_TEXT])
+{
+    char number[32] = "";
+    const ProtobufCEnumValue *value = NULL;
+
+    if (field->type == PROTOBUF_C_TYPE_ENUM)
+        value = protobuf_c_enum_descriptor_get_value(field->descriptor, *(const int *)at);
+    if (field->type == PROTOBUF_C_TYPE_DOUBLE)
+        bit_double_format(*(const double *)at, number);
+    else if (field->type == PROTOBUF_C_TYPE_UINT64)
+        snprintf(number, sizeof number, "%" PRIu64, *(const uint64_t *)at);
+    else if (field->type == PROTOBUF_C_TYPE_UINT32)
+        snprintf(number, sizeof number, "%" PRIu32, *(const uint32_t *)at);
+    else if (field->type == PROTOBUF_C_TYPE_BOOL)
+        snprintf(number, sizeof number, "%s", *(const protobuf_c_boolean *)at ? "true" : "false");
+    bit_format(out, BIT_CHANGES_TEXT, "%s", value != NULL ? value->name : number);
+}
+
+/* "-" where there is none; of a list how many. */
+static void value_text(const ProtobufCMessage *msg, const char *path, size_t bytes, char out[BIT_CHANGES_TEXT])
+{
+    bit_format(out, BIT_CHANGES_TEXT, "-");
+    for (size_t at = 0; msg != NULL && at < bytes;) {
+        const size_t name = strcspn(path + at, ".+=");
+        const ProtobufCFieldDescriptor *field = bit_field_find(msg->descriptor, path + at, name);
+        const size_t count = field != NULL ? bit_field_count(msg, field) : 0;
+        if (count == 0)
+            return;
+        at += name + 1;
+        if (field->label == PROTOBUF_C_LABEL_REPEATED)
+            bit_format(out, BIT_CHANGES_TEXT, "%zu of them", count);
+        else if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+            scalar_text(field, bit_field_at(msg, field, 0), out);
+        else if (at >= bytes)
+            bit_format(out, BIT_CHANGES_TEXT, "{...}");
+        if (field->label == PROTOBUF_C_LABEL_REPEATED || field->type != PROTOBUF_C_TYPE_MESSAGE)
+            return;
+        msg = bit_field_message(msg, field, 0);
+    }
+}
+
+static void add_path(struct bit_changes *c, const struct bit_change *from, const char *assignment, const char *was,
+                     const char *is)
+{
+    const uint64_t before = c->count;
+
+    add(c, from, "", was, is);
+    if (c->count == before)
+        return;
+    struct bit_change *item = &c->item[before % BIT_CHANGES_MAX];
+    bit_format(item->path, sizeof item->path, "%.*s", (int)strcspn(assignment, "+="), assignment);
+    item->setting = item->path;
+}
+
+int bit_changes_note_sets(struct bit_changes **changes, const Bit__JournalRecord *record, const Bit__RunSpec *was,
+                          const Bit__RunSpec *is)
+{
+    const Bit__RunChanged *m = record->changed;
+    const struct bit_change from = {
+        .event = record->seq, .time_ns = record->time_ns, .step = m->after_step, .has_uid = true, .uid = m->uid};
+    char before[BIT_CHANGES_TEXT], after[BIT_CHANGES_TEXT];
+
+    if (*changes == NULL && (*changes = calloc(1, sizeof **changes)) == NULL)
+        return bit_fail(-ENOMEM, "what was changed");
+    for (size_t i = 0; i < m->n_set; i++) {
+        const size_t key = strcspn(m->set[i], "+=");
+        value_text(&was->base, m->set[i], key, before);
+        value_text(&is->base, m->set[i], key, after);
+        add_path(*changes, &from, m->set[i], before, after);
+    }
+    if (m->has_skip_from && m->has_skip_to) {
+        bit_format(after, sizeof after, "%" PRIu64 "-%" PRIu64, m->skip_from, m->skip_to);
+        add(*changes, &from, "batches left out", "-", after);
+    }
     return 0;
 }
 

@@ -17,7 +17,8 @@ struct bit_change {
     uint64_t step;           /* the last one that was done without it */
     bool has_uid;
     uint32_t uid;
-    const char *setting;                              /* its path in the specification; static */
+    const char *setting; /* its path in the specification; static, or `path` */
+    char path[64];
     char was[BIT_CHANGES_TEXT], is[BIT_CHANGES_TEXT]; /* as the specification spells it; "-": none */
 };
 
@@ -42,6 +43,9 @@ struct bit_changes_state bit_changes_look(const struct bit_switch_plan *plan, co
  */
 int bit_changes_note(struct bit_changes **c, const Bit__JournalRecord *record, uint64_t step,
                      const struct bit_changes_state *was, const struct bit_changes_state *is);
+/** The same of a RunChanged, with the specification of its first step as it was and is. */
+int bit_changes_note_sets(struct bit_changes **c, const Bit__JournalRecord *record, const Bit__RunSpec *was,
+                          const Bit__RunSpec *is);
 /** The i-th of the last `count`, oldest first. */
 const struct bit_change *bit_changes_at(const struct bit_changes *c, size_t count, size_t i);
 

@@ -133,6 +133,8 @@ static int stand_there(struct bit_run *run, const Bit__ForkOrigin *o, uint64_t t
     run->eval.step = o->step;
     run->eval.count = UINT64_MAX;
     int err = add_checkpoint(run, o, time_ns);
+    for (size_t i = 0; i < o->n_later && err == 0; i++)
+        err = bit_live_changes_apply(run, o->later[i]);
     return err == 0 && run->peer != NULL ? take_history(run, o->step) : err;
 }
 

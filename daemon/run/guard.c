@@ -14,26 +14,30 @@ void bit_guard_finish(struct bit_guard *guard)
 
 /* ---- orders */
 
-static bool skips_spikes(const struct bit_run *run)
+static bool skips_spikes(const struct bit_run *run, uint64_t step)
 {
-    return run->spec->guard->spike == BIT__GUARD_ACTION__SKIP_STEP;
+    return bit_run_spec_at(run, step)->guard->spike == BIT__GUARD_ACTION__SKIP_STEP;
 }
 
 unsigned bit_guard_lookahead(const struct bit_run *run, unsigned lookahead)
 {
-    return skips_spikes(run) ? BIT_MIN(lookahead, (unsigned)BIT_SPIKE_LAG) : lookahead;
+    for (uint64_t step = run->step + 1; step <= run->step + lookahead; step++)
+        if (skips_spikes(run, step))
+            return BIT_MIN(lookahead, (unsigned)BIT_SPIKE_LAG);
+    return lookahead;
 }
 
 void bit_guard_order(const struct bit_run *run, Bit__StepOrder *m)
 {
-    const Bit__GuardSpec *g = run->spec->guard;
+    const Bit__RunSpec *spec = bit_run_spec_at(run, m->step);
+    const Bit__GuardSpec *g = spec->guard;
     struct bit_spike_bounds bounds;
 
     m->has_skip_nan = m->skip_nan = g->nan != BIT__GUARD_ACTION__STOP;
     m->has_replica = m->replica = g->replica_every > 0 && m->step % g->replica_every == 0;
-    if (!skips_spikes(run))
+    if (!skips_spikes(run, m->step))
         return;
-    bit_spike_bounds(run->spec, &run->plan, &run->history, m->step, &bounds);
+    bit_spike_bounds(spec, &run->plan, &run->history, m->step, &bounds);
     m->has_loss_most = bounds.has_loss && !bounds.expected;
     m->loss_most = bounds.loss;
     m->has_norm_most = bounds.has_norm && !bounds.expected;
@@ -48,7 +52,7 @@ uint64_t bit_guard_target(const struct bit_run *run, uint64_t at)
 
     for (size_t i = 0; i < run->checkpoints.count; i++) {
         uint64_t step = run->checkpoints.list[i].step;
-        bool far = step < at && at - step >= run->spec->guard->rewind_steps;
+        bool far = step < at && at - step >= bit_run_spec_at(run, at)->guard->rewind_steps;
         if (far || (target == 0 && step < at)) /* where none lies so far back, the oldest */
             target = step;
     }
@@ -58,7 +62,7 @@ uint64_t bit_guard_target(const struct bit_run *run, uint64_t at)
 /* What the policy says, or STOP where it has been done too often. */
 static Bit__GuardAction limit_action(const struct bit_run *run, Bit__GuardAction policy, const Bit__StepReport *m)
 {
-    uint32_t most = run->spec->guard->most;
+    uint32_t most = bit_run_spec_at(run, m->step)->guard->most;
 
     if (policy == BIT__GUARD_ACTION__SKIP_STEP && bit_run_skipped_within(run, BIT_GUARD_MOST_STEPS - 1) + 1 > most)
         return BIT__GUARD_ACTION__STOP;
@@ -136,7 +140,7 @@ static void add_anomaly(struct bit_guard_verdict *out, const struct bit_run *run
         return;
     out->count++;
     *a = *what;
-    policy = policy_of(run->spec->guard, a);
+    policy = policy_of(bit_run_spec_at(run, out->report.step)->guard, a);
     a->has_action = true;
     a->action = limit_action(run, policy, &out->report);
     describe(a, out->text[i], sizeof out->text[i]);
@@ -150,13 +154,13 @@ static void judge_spike(struct bit_guard *guard, const struct bit_run *run, cons
 {
     struct bit_spike_bounds bounds;
 
-    bit_spike_bounds(run->spec, &run->plan, &run->history, m->step, &bounds);
+    bit_spike_bounds(bit_run_spec_at(run, m->step), &run->plan, &run->history, m->step, &bounds);
     bool loss = bounds.has_loss && m->loss > bounds.loss, norm = bounds.has_norm && m->grad_norm > bounds.norm;
     bool goes_on = guard->spiking != 0 && guard->spiking + 1 == m->step;
     if (!loss && !norm)
         return;
     guard->spiking = m->step;
-    if (goes_on && (bounds.expected || run->spec->guard->spike == BIT__GUARD_ACTION__WARN))
+    if (goes_on && (bounds.expected || bit_run_spec_at(run, m->step)->guard->spike == BIT__GUARD_ACTION__WARN))
         return;
     Bit__Anomaly a = BIT__ANOMALY__INIT;
     a.kind = loss ? BIT__ANOMALY_KIND__LOSS_SPIKE : BIT__ANOMALY_KIND__NORM_SPIKE;
@@ -170,7 +174,7 @@ static void judge_spike(struct bit_guard *guard, const struct bit_run *run, cons
 static void judge_ranks(struct bit_guard *guard, const struct bit_run *run, const Bit__StepReport *m,
                         struct bit_guard_verdict *out)
 {
-    const Bit__GuardSpec *g = run->spec->guard;
+    const Bit__GuardSpec *g = bit_run_spec_at(run, m->step)->guard;
     size_t ranks = m->n_rank_us / BIT_STRAGGLER_SECTIONS;
     int64_t behind = bit_straggler_note(&guard->straggler, m->rank_us, ranks, g->straggler_ratio, g->straggler_steps);
 

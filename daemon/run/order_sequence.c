@@ -88,10 +88,11 @@ static bool sets_at(const Bit__RunSpec *spec, uint64_t step)
 
 static uint64_t sets_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
-    const Bit__EvalSpec *eval = run->spec->eval;
+    const Bit__RunSpec *spec = bit_run_spec_at(run, c->sent);
+    const Bit__EvalSpec *eval = spec->eval;
     bool ever = eval->every > 0 || eval->n_at > 0;
     bool at_end = ever && stop == BIT__STOP_REASON__COMPLETE;
-    bool due = may_evaluate(c, run, stop) && (sets_at(run->spec, c->sent) || at_end);
+    bool due = may_evaluate(c, run, stop) && (sets_at(spec, c->sent) || at_end);
 
     return due ? eval->n_set * bit_eval_forms(eval, c->precision) : 0;
 }
@@ -110,7 +111,7 @@ static uint64_t parts_due(const struct bit_order_sequence *c, const struct bit_r
     const Bit__EvalSpec *eval = run->spec->eval;
     bool later = stop == BIT__STOP_REASON__PAUSE || stop == BIT__STOP_REASON__SHUTDOWN;
     bool due = may_evaluate(c, run, stop) && !later &&
-               (tasks_at(run->spec, c->sent) || stop == BIT__STOP_REASON__COMPLETE);
+               (tasks_at(bit_run_spec_at(run, c->sent), c->sent) || stop == BIT__STOP_REASON__COMPLETE);
 
     return due ? bit_task_orders(eval) * precisions(c, run).count : 0;
 }
@@ -153,7 +154,7 @@ static bool is_ahead(const struct bit_order_sequence *c, const struct bit_run *r
 
 static bool checkpoint_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
-    const Bit__CheckpointSpec *spec = run->spec->checkpoint;
+    const Bit__CheckpointSpec *spec = bit_run_spec_at(run, c->sent)->checkpoint;
     const uint64_t every = spec->every;
 
     if (c->sent == 0)

@@ -9,6 +9,7 @@
 void bit_rewinds_finish(struct bit_rewinds *r)
 {
     free(r->item);
+    free(r->out);
     *r = (struct bit_rewinds){0};
 }
 
@@ -40,6 +41,39 @@ int bit_rewinds_add(struct bit_rewinds *r, uint64_t to, uint64_t skip, uint64_t 
 
 uint64_t bit_rewinds_position(const struct bit_rewinds *r, uint64_t step)
 {
+    uint64_t position = bit_rewinds_kept(r, step);
+
+    for (size_t i = 0; i < r->out_count && position >= r->out[i].first; i++)
+        position += r->out[i].last - r->out[i].first + 1;
+    return position;
+}
+
+bool bit_rewinds_leaves_out(const struct bit_rewinds *r, uint64_t first, uint64_t last)
+{
+    for (size_t i = 0; i < r->out_count; i++)
+        if (first <= r->out[i].last && last >= r->out[i].first)
+            return true;
+    return false;
+}
+
+int bit_rewinds_leave_out(struct bit_rewinds *r, uint64_t first, uint64_t last)
+{
+    struct bit_left_out *grown = realloc(r->out, (r->out_count + 1) * sizeof *grown);
+    size_t at = 0;
+
+    if (grown == NULL)
+        return bit_fail(-ENOMEM, "batches that are left out");
+    r->out = grown;
+    while (at < r->out_count && r->out[at].first < first)
+        at++;
+    memmove(&r->out[at + 1], &r->out[at], (r->out_count - at) * sizeof *r->out);
+    r->out[at] = (struct bit_left_out){first, last};
+    r->out_count++;
+    return 0;
+}
+
+uint64_t bit_rewinds_kept(const struct bit_rewinds *r, uint64_t step)
+{
     uint64_t position = step + r->base;
 
     for (size_t i = 0; i < r->count; i++)
@@ -51,7 +85,7 @@ uint64_t bit_rewinds_position(const struct bit_rewinds *r, uint64_t step)
 /* Counted from the position that `to` has: whatever was left out after it before is part of it. */
 uint64_t bit_rewinds_skip(const struct bit_rewinds *r, uint64_t to, uint64_t at, uint64_t wanted)
 {
-    return BIT_MAX(wanted, bit_rewinds_position(r, at) - bit_rewinds_position(r, to));
+    return BIT_MAX(wanted, bit_rewinds_kept(r, at) - bit_rewinds_kept(r, to));
 }
 
 bool bit_rewinds_gave_up(const struct bit_rewinds *r, uint64_t step, uint64_t epoch)

@@ -21,6 +21,10 @@ struct bit_rewind {
 struct bit_rewinds {
     struct bit_rewind *item; /* every one there was; owned */
     size_t count;
+    struct bit_left_out {
+        uint64_t first, last; /* batches, in the order of the data, that people said are to be left out */
+    } * out;                  /* ascending, apart from each other; owned */
+    size_t out_count;
     uint64_t base; /* batches that a fork's parent had left out before it */
     size_t before; /* those of them from before a person resumed the run: bit_rewinds_to begins anew with it */
 };
@@ -32,6 +36,12 @@ int bit_rewinds_copy(const struct bit_rewinds *from, struct bit_rewinds *out);
 int bit_rewinds_add(struct bit_rewinds *r, uint64_t to, uint64_t skip, uint64_t at, uint64_t epoch);
 /** Which batch step `step` trains on, in the order of the data, from 1. */
 uint64_t bit_rewinds_position(const struct bit_rewinds *r, uint64_t step);
+/** The same in batches that are not left out by people: what rewinds count in. */
+uint64_t bit_rewinds_kept(const struct bit_rewinds *r, uint64_t step);
+/** Batches first to last are left out; none of them is yet. -ENOMEM. */
+int bit_rewinds_leave_out(struct bit_rewinds *r, uint64_t first, uint64_t last);
+/** Whether one of these batches is left out already. */
+bool bit_rewinds_leaves_out(const struct bit_rewinds *r, uint64_t first, uint64_t last);
 /** How many batches to leave out after step `to` so that the batch of step `at` is not met: at least `wanted`. */
 uint64_t bit_rewinds_skip(const struct bit_rewinds *r, uint64_t to, uint64_t at, uint64_t wanted);
 /** A checkpoint of this step, written in this launch, is of a line that was given up. */

@@ -28,6 +28,7 @@ void bit_run_finish(struct bit_run *run)
 {
     free(run->changes);
     bit_tags_finish(&run->tags);
+    bit_live_changes_finish(&run->live);
     bit_msg_free(run->spec);
     bit_history_finish(&run->history);
     bit_evaluations_finish(&run->eval.held_out);
@@ -210,13 +211,30 @@ void bit_run_rest(struct bit_run *run)
     bit_history_thin(&run->history);
 }
 
+/* Nobody reads them: the run has no job. */
+static void set_ranks_of_all(struct bit_run *run, uint32_t ranks)
+{
+    bit_run_set_ranks(run->spec, ranks);
+    for (size_t i = 0; i < run->live.span_count; i++)
+        bit_run_set_ranks(run->live.span[i].spec, ranks);
+    run->launch.ranks = 0;
+}
+
+static void set_steps_of_all(struct bit_run *run, const Bit__RunResumed *m)
+{
+    const uint64_t cosine_steps = m->has_cosine_steps ? m->cosine_steps : 0;
+
+    bit_run_set_steps(run->spec, m->steps, cosine_steps);
+    for (size_t i = 0; i < run->live.span_count; i++)
+        bit_run_set_steps(run->live.span[i].spec, m->steps, cosine_steps);
+}
+
 static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t time_ns)
 {
     int err = m->asked != NULL ? note_applied(run, m->asked->request_id, run->step, false) : 0;
 
     if (m->asked != NULL && m->asked->has_ranks) {
-        bit_run_set_ranks(run->spec, m->asked->ranks);
-        run->launch.ranks = 0;
+        set_ranks_of_all(run, m->asked->ranks);
     }
     run->state = m->state;
     bit_format(run->reason, sizeof run->reason, "%s", m->reason);
@@ -268,11 +286,10 @@ static int apply_resumed(struct bit_run *run, const Bit__RunResumed *m)
     run->resumed_event = run->seq;
     forget_end(run);
     if (m->asked->has_ranks) {
-        bit_run_set_ranks(run->spec, m->asked->ranks);
-        run->launch.ranks = 0;
+        set_ranks_of_all(run, m->asked->ranks);
     }
     if (m->has_steps)
-        bit_run_set_steps(run->spec, m->steps, m->has_cosine_steps ? m->cosine_steps : 0);
+        set_steps_of_all(run, m);
     run->takes_other_data = m->other_data != NULL;
     run->state = BIT__RUN_STATE__QUEUED;
     bit_format(run->reason, sizeof run->reason, "resumed by uid %u: goes on after step %" PRIu64, m->asked->uid,
@@ -493,6 +510,18 @@ static int apply_tagged(struct bit_run *run, const Bit__RunTagged *m)
     return err < 0 ? err : note_applied(run, m->asked->request_id, run->step, false);
 }
 
+static int apply_changed(struct bit_run *run, const Bit__JournalRecord *r)
+{
+    const Bit__RunChanged *m = r->changed;
+    Bit__RunSpec *was = bit_msg_clone(bit_run_spec_at(run, m->after_step + 1));
+    int err = was == NULL ? bit_fail(-ENOMEM, "a change") : bit_live_changes_apply(run, m);
+
+    if (err == 0)
+        err = bit_changes_note_sets(&run->changes, r, was, bit_run_spec_at(run, m->after_step + 1));
+    bit_msg_free(was);
+    return err < 0 ? err : note_applied(run, m->request_id, m->after_step + 1, false);
+}
+
 static int apply(struct bit_run *run, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
@@ -522,6 +551,8 @@ static int apply(struct bit_run *run, const Bit__JournalRecord *r)
         return apply_pinned(run, r->pinned);
     case BIT__JOURNAL_RECORD__WHAT_TAGGED:
         return apply_tagged(run, r->tagged);
+    case BIT__JOURNAL_RECORD__WHAT_CHANGED:
+        return apply_changed(run, r);
     case BIT__JOURNAL_RECORD__WHAT_BAD:
         return apply_bad(run, r->bad);
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
@@ -561,5 +592,7 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
     run->seq = r->seq;
     int err = apply(run, r);
     const struct bit_changes_state is = bit_changes_look(&run->plan, run->spec);
-    return err < 0 ? err : bit_changes_note(&run->changes, r, run->step, &was, &is);
+    if (err < 0 || r->what_case == BIT__JOURNAL_RECORD__WHAT_CHANGED) /* which noted them itself */
+        return err;
+    return bit_changes_note(&run->changes, r, run->step, &was, &is);
 }

@@ -11,6 +11,7 @@
 
 #include "daemon/run/changes.h"
 #include "daemon/run/history.h"
+#include "daemon/run/live_changes.h"
 #include "daemon/run/rerun.h"
 #include "daemon/run/rewind.h"
 #include "daemon/run/tags.h"
@@ -182,6 +183,7 @@ struct bit_run {
     struct bit_run_seen seen[BIT_RUN_SEEN_MAX]; /* a ring */
     uint64_t seen_count;                        /* ever */
     struct bit_tags tags;
+    struct bit_live_changes live;               /* of `spec`, which is the last of all that there are */
     struct bit_changes *changes;                /* of settings, by people; NULL: none; owned */
 
     struct bit_run_applied *applied; /* a ring of BIT_RUN_APPLIED_MAX */

@@ -40,6 +40,9 @@ void bit_fork_origin_destroy(struct bit_fork_origin *o)
 {
     if (o == NULL)
         return;
+    for (size_t i = 0; i < o->m.n_later; i++)
+        bit_msg_free(o->later[i]);
+    free(o->later);
     bit_msg_free(o->facts);
     bit_claim_finish(&o->claim);
     free(o->dir);
@@ -193,6 +196,22 @@ static int copy_facts(const struct reading *r, uint64_t last, Bit__ForkFacts *m)
     return copy_machines(r, m);
 }
 
+/* Settings that are others after the fork's step, and batches that are left out, whenever: they move all after them. */
+static int copy_later(struct bit_fork_origin *o, const struct bit_live_changes *live)
+{
+    o->later = calloc(live->edit_count + 1, sizeof *o->later);
+    o->m.later = o->later;
+    for (size_t i = 0; o->later != NULL && i < live->edit_count; i++) {
+        const Bit__RunChanged *edit = live->edit[i];
+        if (!edit->has_skip_from && edit->after_step <= o->m.step)
+            continue;
+        if ((o->later[o->m.n_later] = bit_msg_clone(edit)) == NULL)
+            return -ENOMEM;
+        o->m.n_later++;
+    }
+    return o->later != NULL ? 0 : -ENOMEM;
+}
+
 static int take(struct bit_fork_origin *o, const struct reading *r)
 {
     const struct bit_run *run = &r->run;
@@ -203,7 +222,7 @@ static int take(struct bit_fork_origin *o, const struct reading *r)
         return bit_fail(BIT_ECORRUPT, "%s/journal: has no step %" PRIu64, o->dir, o->m.step);
     o->m.has_link = o->m.has_left_out = true;
     o->m.link = r->link;
-    o->m.left_out = bit_run_position(run, o->m.step + 1) - (o->m.step + 1);
+    o->m.left_out = bit_rewinds_kept(&run->rewinds, o->m.step + 1) - (o->m.step + 1);
     o->m.has_switched_after = run->switched && run->switched_after < o->m.step;
     o->m.switched_after = o->m.has_switched_after ? run->switched_after : 0;
     o->m.has_compare_to = o->compare && last > o->m.step;
@@ -214,6 +233,8 @@ static int take(struct bit_fork_origin *o, const struct reading *r)
     if (o->facts == NULL)
         return bit_fail(-ENOMEM, "the steps of %s", o->run);
     bit__fork_facts__init(o->facts);
+    if (copy_later(o, &run->live) < 0)
+        return bit_fail(-ENOMEM, "what was changed of %s", o->run);
     return copy_facts(r, o->compare ? last : BIT_MIN(last, o->m.step), o->facts) < 0
                ? bit_fail(-ENOMEM, "the steps of %s", o->run)
                : 0;

@@ -21,7 +21,8 @@ struct bit_fork_origin {
     /* What was found; the texts of `m` are the next ones. */
     Bit__ForkOrigin m;
     char run[BIT_RUN_ID_MAX], checkpoint[32], owner[BIT_RUN_ID_MAX], identity[BIT_RUN_IDENTITY + 1];
-    Bit__ForkFacts *facts; /* heap, packed arrays and all; NULL with weights_only */
+    Bit__RunChanged **later; /* of m; owned */
+    Bit__ForkFacts *facts;   /* heap, packed arrays and all; NULL with weights_only */
 };
 
 /** On the heap: of this run, after this step, of which it has a checkpoint. NULL: no memory. */

@@ -47,6 +47,7 @@
     X(PRUNE_REQUEST, prune_request, 73, CLIENT_REQUEST)                                                                \
     X(FORK_REQUEST, fork_request, 74, CLIENT_REQUEST)                                                                  \
     X(TAG_REQUEST, tag_request, 75, CLIENT_REQUEST)                                                                    \
+    X(CHANGE_REQUEST, change_request, 76, CLIENT_REQUEST)                                                              \
     X(ERROR_REPLY, error_reply, 80, CLIENT_REPLY)                                                                      \
     X(DONE_REPLY, done_reply, 81, CLIENT_REPLY)                                                                        \
     X(SUBMIT_REPLY, submit_reply, 82, CLIENT_REPLY)                                                                    \

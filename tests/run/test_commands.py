@@ -202,7 +202,7 @@ class World(fixture.Daemon):
         self.shell("bitctl ckpt unpin r7 2000 4000")
 
     def prepare(self, command):
-        before = ((r"bitctl (switch|checkpoint|pause|cancel)\b", self.trains), (r"bitctl resume @last", self.paused),
+        before = ((r"bitctl (switch|set|skip|checkpoint|pause|cancel)\b", self.trains), (r"bitctl resume @last", self.paused),
                   (r"bitctl resume r7 --from", self.cancelled_r7), (r"bitctl resume r7 --steps", self.completed_r7),
                   (r"bitctl rm", self.unpinned_r7), (r"@last#2", self.twice_launched),
                   (r"bitctl (wait|data show|top @last|ckpt)", self.completed), (r"bitctl eval", self.evaluated))

@@ -214,6 +214,8 @@ def changed(ctl, d):
     assert queued["state"] == "queued" and queued["queue_position"] == 1 and "queue" in queued["reason"], queued
     ctl("switch", run, "--at", "9000", "--reset-optimizer")
     assert ctl("status", run)[0]["change_count"] == 2
+    ctl("set", waits, "schedule.peak_lr=1e-3")
+    ctl("skip", waits, "--batches", "5-6")
     assert len(ctl("diff", run, run)[0]["a_change"]) == 2
     ctl("checkpoint", run)
     ctl("pause", run)

@@ -1,0 +1,73 @@
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ctl/client/change.h"
+#include "ctl/verbs/verbs.h"
+
+enum { OPT_AT };
+static const struct bit_option options[] = {
+    {"at", 0, "STEP|+N",
+     "From STEP on, the first step that is trained with it; or N steps after the earliest possible."},
+    {0},
+};
+
+static int take_at(Bit__ChangeRequest *ask, const char *value)
+{
+    const bool later = value[0] == '+';
+    unsigned long long step;
+
+    if (!bit_parse_u64(value + later, &step) || (step == 0 && !later))
+        return bit_usage(&bit_cmd_set, "--at takes a step from 1 on or +N, not '%s'", value);
+    ask->has_later = later;
+    ask->has_first_step = !later;
+    *(later ? &ask->later : &ask->first_step) = step;
+    return 0;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_set, .cli = cli};
+    Bit__ChangeRequest ask = BIT__CHANGE_REQUEST__INIT;
+    int got, code = 0;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
+        code = take_at(&ask, o.value);
+    if (code)
+        return code;
+    code = bit_options_end_many(&o, got, argc, argv);
+    if (code >= 0)
+        return code;
+    ask.run = argv[o.rest];
+    ask.set = argv + o.rest + 1;
+    ask.n_set = (size_t)(argc - o.rest - 1);
+    if (ask.n_set == 0)
+        return bit_usage(&bit_cmd_set, "say what: KEY=VALUE, as in schedule.peak_lr=3e-4");
+    return bit_change_send(cli, BIT_MSG_CHANGE_REQUEST, &ask);
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__done_reply__descriptor, "once it is journalled; step is the first that is trained with it"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_set = {
+    .name = "set",
+    .summary = "change settings of a run while it runs",
+    .synopsis = "RUN KEY=VALUE... [--at=STEP|+N]",
+    .description =
+        "Changes fields of the specification from a step on: the schedule (rate, shape, decay, length), weight\n"
+        "decay, ramp and factor of the switch, the intervals of checkpoints and evaluations, the guard. Without\n"
+        "--at it is the earliest step that no worker has been promised otherwise. The change is journalled\n"
+        "before this returns, and every rank trains that step with it or none does. A step that is done again\n"
+        "after a crash is done with the settings that it had. What cannot be changed is refused with the\n"
+        "reason, as are values that the rules of a specification do not allow: nothing is changed then.\n\n"
+        "A decay that begins now, over N steps from step S: schedule.shape=WSD, schedule.decay_steps=N,\n"
+        "schedule.cosine_steps and schedule.steps=S+N.",
+    .options = options,
+    .quiet = "Print nothing: the exit code says it.",
+    .json = objects,
+    .examples = "$ bitctl set @last schedule.peak_lr=3e-4\n"
+                "$ bitctl set @last optimizer.weight_decay=0 --at +100\n"
+                "$ bitctl set @last checkpoint.every=500 guard.spike=SKIP_STEP",
+    .run = run,
+};

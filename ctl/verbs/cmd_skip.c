@@ -1,0 +1,68 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/client/change.h"
+#include "ctl/verbs/verbs.h"
+
+enum { OPT_BATCHES };
+static const struct bit_option options[] = {
+    {"batches", 0, "A-B",
+     "The first and the last, in the order of the data from 1 (`bitctl events --json --steps`: position)."},
+    {0},
+};
+
+static int take_batches(Bit__ChangeRequest *ask, const char *value)
+{
+    const char *dash = strchr(value, '-');
+    char first[32] = "";
+    unsigned long long from, to;
+
+    if (dash != NULL && (size_t)(dash - value) < sizeof first)
+        memcpy(first, value, (size_t)(dash - value));
+    if (dash == NULL || !bit_parse_u64(first, &from) || !bit_parse_u64(dash + 1, &to) || from == 0 || to < from)
+        return bit_usage(&bit_cmd_skip, "--batches takes A-B, two numbers from 1 on, not '%s'", value);
+    ask->has_skip_from = ask->has_skip_to = true;
+    ask->skip_from = from;
+    ask->skip_to = to;
+    return 0;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_skip, .cli = cli};
+    Bit__ChangeRequest ask = BIT__CHANGE_REQUEST__INIT;
+    int got, code = 0;
+
+    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
+        code = take_batches(&ask, o.value);
+    if (code)
+        return code;
+    code = bit_options_end(&o, got, argc, argv, 1);
+    if (code >= 0)
+        return code;
+    if (!ask.has_skip_from)
+        return bit_usage(&bit_cmd_skip, "say which: --batches A-B");
+    ask.run = argv[o.rest];
+    return bit_change_send(cli, BIT_MSG_CHANGE_REQUEST, &ask);
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__done_reply__descriptor, "once it is journalled; step is the first that trains on another batch"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_skip = {
+    .name = "skip",
+    .summary = "leave batches of the data out that are still to come",
+    .synopsis = "RUN --batches=A-B",
+    .description =
+        "Leaves batches out, before a run comes to them: the step that would have trained on batch A trains on the\n"
+        "one after B, and so on from there. It is journalled before this returns, and holds after every crash and\n"
+        "rewind. A batch that is trained on, or on its way to the ranks, cannot be left out any more: the error names\n"
+        "the earliest that can. `bitctl resume --skip` leaves out what a run that has stopped would meet next.",
+    .options = options,
+    .quiet = "Print nothing: the exit code says it.",
+    .json = objects,
+    .examples = "$ bitctl skip @last --batches 5100-5200",
+    .run = run,
+};

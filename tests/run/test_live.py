@@ -1,0 +1,133 @@
+"""Settings changed and batches left out while a run is there: from the step that was said, on all ranks, to the bit after any crash."""
+import json
+import os
+import signal
+
+import fixture
+
+CHANGES = (("set", "schedule.peak_lr=1e-3", "--at", "13"), ("set", "optimizer.weight_decay=0", "checkpoint.every=6", "--at", "18"),
+           ("skip", "--batches", "20-22"))
+SPEC = {"steps": 30, "at_step": 24, "every": 8}
+
+
+def change(d, run):
+    return [d.ctl(verb, run, *args, check=True)[1] for verb, *args in CHANGES]
+
+
+def end(d, run):
+    """What it came to: weights, and the chain of all steps."""
+    assert d.wait(run) == 0, d.status(run)["reason"]
+    return d.status(run)["weights_digest"], steps(d, run)[30]["link"]
+
+
+def steps(d, run):
+    """step -> its report, as last trained."""
+    return {e["step"]["step"]: e["step"] for e in d.events(run, True) if "step" in e}
+
+
+def undisturbed(d):
+    run = d.submit(d.spec(name="undisturbed", **SPEC), "--paused", "--set", "checkpoint.keep_last=9")
+    said = change(d, run)
+    assert "schedule.peak_lr=1e-3 from step 13 on" in said[0], said
+    assert "batches 20 to 22 are left out; step 20 trains on batch 23" in said[2], said
+    d.ctl("resume", run, check=True)
+    return run
+
+
+def from_the_step_that_was_said():
+    with fixture.Daemon() as d:
+        run = undisturbed(d)
+        weights, _ = end(d, run)
+        assert [s["position"] for s in steps(d, run).values()] == [*range(1, 20), *range(23, 34)]
+        assert [e["checkpoint"]["after_step"] for e in d.events(run) if "checkpoint" in e] == [8, 16, 18, 24, 30]
+        status = d.status(run)
+        changed = [(c["setting"], c["was"], c["is"], c["step"]) for c in status["change"]]
+        assert changed[0] == ("schedule.peak_lr", "0.003", "0.001", 12), changed
+        assert changed[1:] == [("optimizer.weight_decay", "0.1", "0", 17), ("checkpoint.every", "8", "6", 17),
+                               ("batches left out", "-", "20-22", 19)], changed
+        assert "schedule.peak_lr=1e-3 from step 13 on, by uid" in d.ctl("events", run, check=True)[1]
+        # A second stage of the schedule is the same thing, known from the first step.
+        stage = d.submit(d.spec(name="stage", **SPEC), "--set", "schedule.stage={at_step: 12 peak_lr: 1e-3}")
+        d.ctl("wait", stage, check=True)
+        assert all(steps(d, stage)[s]["lr"] == steps(d, run)[s]["lr"] for s in range(1, 31))
+        assert all(steps(d, stage)[s]["loss"] == steps(d, run)[s]["loss"] for s in range(1, 18))
+        assert weights != d.status(stage)["weights_digest"], "other batches, and no decay"
+        child = d.ctl("fork", run, "--from", "8", "-q", check=True)[1].strip()
+        assert end(d, child) == end(d, run), "a fork inherits what is changed after it"
+        assert d.status(child)["fork"]["verified_step"] == 30
+
+
+def through_crashes_to_the_bit():
+    with fixture.Daemon(hold=(15, 21)) as d:
+        with d.held_no_more():
+            want = end(d, undisturbed(d))
+        run = d.submit(d.spec(name="killed", **SPEC))
+        d.ctl("wait", run, "--for", "step=9", check=True)
+        for verb, *args in CHANGES[1:]:
+            d.ctl(verb, run, *args, check=True)
+        code, _, err = d.ctl(*CHANGES[0][:1], run, "schedule.peak_lr=1e-3", "--at", "5")
+        assert code == 1 and "the earliest is" in err, (code, err)
+        with d.held_no_more():
+            d.ctl("pause", run, check=True)
+        d.ctl("cancel", run, check=True)
+
+        run = d.submit(d.spec(name="killed", **SPEC), "--paused")
+        change(d, run)
+        d.ctl("resume", run, check=True)
+        d.ctl("wait", run, "--for", "step=14", check=True)
+        for pid in d.worker_pids(run)[:1]:
+            os.kill(pid, signal.SIGKILL)
+        d.let_on()  # the next launch, from step 8: before step 15 again
+        d.ctl("wait", run, "--for", "step=20", check=True)
+        d.kill()
+        for pid in d.worker_pids(run):
+            os.kill(pid, signal.SIGKILL)
+        d.start()
+        with d.held_no_more():
+            assert end(d, run) == want
+        assert d.status(run)["restarts"] >= 1 and d.status(run)["verified"]["equal"], d.status(run)["verified"]
+
+
+def while_it_trains():
+    with fixture.Daemon(hold=(100, )) as d:
+        run = d.submit(d.spec(steps=200, at_step=150, every=0))
+        d.ctl("wait", run, "--for", "step=99", check=True)  # and begins no other
+        reply = json.loads(d.ctl("set", run, "schedule.peak_lr=1e-4", "--json", check=True)[1])
+        first = reply["step"]
+        assert 100 < first < 150, reply
+        code, _, err = d.ctl("skip", run, "--batches", f"{first - 1}-{first + 5}")
+        assert code == 1 and f"the earliest is {first}, of step {first}" in err, (code, err)
+        d.ctl("skip", run, "--batches", f"{first}-{first + 5}", check=True)  # its tokens may have been read already
+        code, _, err = d.ctl("set", run, "schedule.steps=130", "--at", "110")
+        assert code == 64 or "switch" in err, (code, err)
+        d.ctl("switch", run, "--at", "120", check=True)
+        d.ctl("set", run, "schedule.shape=CONSTANT", "--at", "+3", check=True)
+        with d.held_no_more():
+            assert d.wait(run) == 0
+        done = steps(d, run)
+        assert done[first - 1]["lr"] > 1e-3 > done[first]["lr"] and done[first]["position"] == first + 6, (first, done[first])
+        assert done[first - 1]["position"] == first - 1 and done[200]["lr"] == 1e-4
+
+
+def refused_with_the_reason():
+    with fixture.Daemon() as d:
+        run = d.submit(d.spec(), "--paused")
+        for args, code, said in ((["model.layers=3"], 1, "bitctl fork"), (["phases.switch.at_step=3"], 1, "bitctl switch"),
+                                 (["launch.ranks=4"], 1, "bitctl resume --ranks"), (["schedule.preset=b158_3b"], 1, "name those"),
+                                 (["schedule.peek_lr=1"], 64, "did you mean"), (["schedule.peak_lr=-1"], 64, "not above 0"),
+                                 (["schedule.steps=9"], 64, "leaves no ternary step"), (["schedule.peak_lr=1", "--at", "31"], 1, "no step 31"),
+                                 ([], 2, "say what"), (["schedule.peak_lr=1", "--at", "x"], 2, "--at takes")):
+            got, _, err = d.ctl("set", run, *args)
+            assert got == code and said in err, (args, got, err)
+        for batches, code, said in (("5", 2, "takes A-B"), ("9-5", 2, "takes A-B"), ("31-40", 1, "ends after step 30")):
+            got, _, err = d.ctl("skip", run, "--batches", batches)
+            assert got == code and said in err, (batches, got, err)
+        d.ctl("skip", run, "--batches", "5-9", check=True)
+        assert "left out already" in d.ctl("skip", run, "--batches", "9-10")[2]
+        assert d.status(run)["change_count"] == 1, "nothing of the rest"
+        d.ctl("cancel", run, check=True)
+        code, _, err = d.ctl("set", run, "schedule.peak_lr=1")
+        assert code == 1 and "bitctl fork" in err, (code, err)
+
+
+fixture.main([from_the_step_that_was_said, through_crashes_to_the_bit, while_it_trains, refused_with_the_reason])
