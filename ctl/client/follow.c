@@ -28,6 +28,9 @@ struct follow {
     uint64_t last_seq;
     uint64_t steps; /* of the whole run */
     char *directory;
+    Bit__RunSpec *spec; /* owned */
+    uint64_t items;     /* scored of the task that is being evaluated, ... */
+    double items_ms;    /* ... and in what time */
     bool terminal, drawn;
     double line_at;
 };
@@ -79,24 +82,70 @@ static void print_progress(const struct follow *w, const Bit__StepReport *s, int
     bit_show(stderr, "%.*s", columns - 1, line);
 }
 
-static void draw_progress(struct follow *w, const Bit__StepReport *s)
+/* Room for a line, or 0 where it is too early for another one. */
+static int begin_line(struct follow *w, bool last)
 {
     const double now = now_s();
     int columns = LINE_COLUMNS, rows;
 
-    if (w->cli->json || w->cli->quiet || (!w->terminal && now - w->line_at < QUIET_LINE_S && s->step != w->steps))
-        return;
+    if (w->cli->json || w->cli->quiet || (!w->terminal && now - w->line_at < QUIET_LINE_S && !last))
+        return 0;
     w->line_at = now;
     clear_line(w);
     if (w->terminal)
         bit_terminal_size(stderr, &columns, &rows);
-    print_progress(w, s, columns);
+    return columns;
+}
+
+static void end_line(struct follow *w)
+{
     if (w->terminal) {
         w->drawn = true;
         fflush(stderr);
     } else {
         fputc('\n', stderr);
     }
+}
+
+static void draw_progress(struct follow *w, const Bit__StepReport *s)
+{
+    const int columns = begin_line(w, s->step == w->steps);
+
+    if (columns == 0)
+        return;
+    print_progress(w, s, columns);
+    end_line(w);
+}
+
+/* ---- tasks */
+
+/* 0: not known. */
+static uint64_t items_of(const struct follow *w, const char *task)
+{
+    const Bit__EvalSpec *eval = w->spec != NULL ? w->spec->eval : NULL;
+
+    for (size_t i = 0; eval != NULL && i < eval->n_task; i++)
+        if (eval->task[i]->name != NULL && strcmp(eval->task[i]->name, task) == 0)
+            return eval->task[i]->items;
+    return 0;
+}
+
+/* Its documents come a few at a time; with the last ones its result, which is an event. */
+static void draw_scoring(struct follow *w, const Bit__TaskScored *m)
+{
+    const uint64_t all = items_of(w, m->task);
+    char bar[PROGRESS_WIDTH + 3], left[BIT_TEXT], line[256];
+
+    w->items = (m->first == 0 ? 0 : w->items) + m->n_sum;
+    w->items_ms = (m->first == 0 ? 0 : w->items_ms) + m->ms;
+    const int columns = w->items < all ? begin_line(w, false) : 0;
+    if (columns == 0)
+        return;
+    bit_text_duration(w->items_ms / 1000 / (double)w->items * (double)(all - w->items), left);
+    snprintf(line, sizeof line, "%s task %s  %s  %" PRIu64 "/%" PRIu64 " items  %s left",
+             bit_text_progress(w->items, all, 12, bar), m->task, bit_text_precision(m->precision), w->items, all, left);
+    bit_show(stderr, "%.*s", columns - 1, line);
+    end_line(w);
 }
 
 static int ended(Bit__RunState state)
@@ -132,6 +181,8 @@ static int take_record(struct follow *w, const Bit__EventReply *reply)
         bit_print_json(r);
     } else if (r->what_case == BIT__JOURNAL_RECORD__WHAT_STEP) {
         draw_progress(w, r->step);
+    } else if (r->what_case == BIT__JOURNAL_RECORD__WHAT_SCORED && r->scored->result == NULL) {
+        draw_scoring(w, r->scored);
     } else if (!w->cli->quiet) {
         clear_line(w);
         print_event(w, r);
@@ -192,6 +243,7 @@ static int fetch_status(struct follow *w, Bit__RunStatus **status)
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
 
     ask.run = bit_lend(w->run);
+    ask.has_spec = ask.spec = true;
     return bit_connection_ask(w->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, status);
 }
 
@@ -231,6 +283,8 @@ int bit_follow(struct bit_cli *cli, const char *run)
         return code;
     w.steps = status->steps;
     w.directory = status->directory && *status->directory ? strdup(status->directory) : NULL;
+    w.spec = status->spec; /* it outlives the rest */
+    status->spec = NULL;
     bit_msg_free(status);
     bit_run_summary_init(&w.history);
     sigaction(SIGINT, &act, &old);
@@ -246,5 +300,6 @@ int bit_follow(struct bit_cli *cli, const char *run)
         code = finish(&w);
     bit_run_summary_finish(&w.history);
     free(w.directory);
+    bit_msg_free(w.spec);
     return code;
 }

@@ -106,6 +106,20 @@ static void print_fork(FILE *f, const Bit__ForkStatus *fork)
     bit_show(f, "\n");
 }
 
+static void print_scoring(FILE *f, const Bit__TaskProgress *p)
+{
+    char left[BIT_TEXT];
+
+    field(f, "scoring");
+    bit_show(f, "%s, %s: %" PRIu64 " of %" PRIu64 " items\n", p->task, bit_text_precision(p->precision), p->items,
+             p->of_items);
+    field(f, "");
+    bit_show(f, "of all tasks %" PRIu64 " of %" PRIu64, p->all_items, p->of_all_items);
+    if (p->has_eta_s)
+        bit_show(f, ", %s left", bit_text_duration(p->eta_s, left));
+    bit_show(f, "\n");
+}
+
 static void print_where(FILE *f, const Bit__RunStatus *s)
 {
     char text[BIT_TEXT];
@@ -130,6 +144,8 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "held out");
         bit_print_evaluations(f, s->held_out, s->n_held_out, FIELD + 1);
     }
+    if (s->scoring != NULL)
+        print_scoring(f, s->scoring);
     if (s->n_task > 0) {
         field(f, "tasks");
         char after[BIT_AFTER_TEXT];

@@ -6,6 +6,7 @@
 
 #include "daemon/job/job.h"
 #include "daemon/job/orders.h"
+#include "daemon/run/task_progress.h"
 #include "daemon/run/fork_peer.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
@@ -181,6 +182,7 @@ int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t
     fill_progress(&out->message, &r->run);
     fill_facts(&out->message, r);
     fill_slurm(out, &r->run);
+    out->message.scoring = bit_task_progress(&r->run, &out->scoring) ? &out->scoring : NULL;
     fill_fork(out, &r->run);
     int err = fill_curve(out, &r->run.history, points);
     if (err < 0)

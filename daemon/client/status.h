@@ -14,6 +14,7 @@ struct bit_status {
     Bit__RunStatus message;
     char reason[BIT_RUN_REASON_MAX + 64];
     Bit__SlurmJob slurm;
+    Bit__TaskProgress scoring;
     Bit__ForkStatus fork;
     Bit__CurvePoint *point;
     Bit__CurvePoint **points;

@@ -10,10 +10,17 @@
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
 
-void bit_task_results_forget(struct bit_task_results *t)
+static void drop_so_far(struct bit_task_results *t)
 {
     bit_msg_free(t->so_far);
     t->so_far = NULL;
+    t->task_items = 0;
+}
+
+void bit_task_results_forget(struct bit_task_results *t)
+{
+    drop_so_far(t);
+    t->evaluation.begun = false;
 }
 
 void bit_task_results_finish(struct bit_task_results *t)
@@ -51,7 +58,7 @@ static int begin(struct bit_task_results *t, const Bit__TaskScored *m)
     r.task = m->task;
     r.precision = m->precision;
     r.counts = &counts;
-    bit_task_results_forget(t);
+    drop_so_far(t);
     t->so_far = bit_msg_clone(&r);
     return t->so_far == NULL ? bit_fail(-ENOMEM, "the result of a task") : 0;
 }
@@ -101,6 +108,19 @@ static int keep(struct bit_task_results *t, const Bit__TaskResult *m)
     return 0;
 }
 
+static void count_items(struct bit_task_results *t, const Bit__TaskScored *m)
+{
+    if (!t->evaluation.begun || t->evaluation.after_step != m->after_step) {
+        t->evaluation.begun = true;
+        t->evaluation.after_step = m->after_step;
+        t->evaluation.items = 0;
+        t->evaluation.ms = 0;
+    }
+    t->task_items += m->n_sum;
+    t->evaluation.items += m->n_sum;
+    t->evaluation.ms += m->ms;
+}
+
 int bit_task_results_note(struct bit_task_results *t, const Bit__TaskScored *m)
 {
     int err = m->first == 0 ? begin(t, m) : 0;
@@ -110,9 +130,10 @@ int bit_task_results_note(struct bit_task_results *t, const Bit__TaskScored *m)
     if (!follows(t->so_far, m))
         return bit_fail(BIT_ECORRUPT, "document %" PRIu64 " of task '%s' follows on no document before it", m->first,
                         m->task);
+    count_items(t, m);
     err = add(t->so_far, m);
     if (err < 0 || m->result == NULL)
         return err;
-    bit_task_results_forget(t);
+    drop_so_far(t);
     return keep(t, m->result);
 }

@@ -2,7 +2,9 @@
 #ifndef BIT_DAEMON_TASK_RESULTS_H
 #define BIT_DAEMON_TASK_RESULTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/bit.pb-c.h"
 
@@ -10,6 +12,12 @@ struct bit_task_results {
     Bit__TaskResult **result; /* in the order in which they first came */
     size_t count;
     Bit__TaskResult *so_far; /* of the task whose last document is not scored yet, without a score; or NULL */
+    uint64_t task_items;     /* of so_far */
+    struct {
+        bool begun;
+        uint64_t after_step, items;
+        double ms;
+    } evaluation; /* the last one: what its tasks came to together */
 };
 
 /** Take a journalled record in. Zero is a good start. Errors: -ENOMEM; BIT_ECORRUPT if it follows on nothing. */

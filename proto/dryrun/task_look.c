@@ -73,8 +73,9 @@ static int fill(Bit__TaskSpec *task, const struct bit_request_file *f)
     if (!task->has_metric)
         task->metric = (Bit__TaskMetric)f->metric;
     task->documents = f->document_count;
+    task->items = f->item_count;
     task->digest = f->digest;
-    task->has_metric = task->has_documents = task->has_digest = 1;
+    task->has_metric = task->has_documents = task->has_items = task->has_digest = 1;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 """Downstream tasks in the loop: their scores beside scikit-learn's formulas and `bitworker score`, through kills and pauses, and what is refused."""
 import json
 import os
+import pty
 import signal
 import struct
 import subprocess
@@ -210,6 +211,52 @@ def a_pause_inside_goes_on_where_it_was():
         assert same(results(d, run), want)
 
 
+def status_says_how_far_an_evaluation_is():
+    """Of a run that is paused in the middle: then it stands still."""
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        run = submit(d, folder, name="paused")
+        after_the_first_part(d, run, lambda: d.ctl("pause", run, check=True))
+        parts = scored(d, run)
+        assert parts and not all(p["after_step"] == 8 for p in parts), "the evaluation was over before the pause"
+        told = d.status(run)["scoring"]
+        each = {task: choices * documents for task, (_, choices, documents) in TASKS.items()}
+        done = {}
+        for part in parts:
+            done[part["task"], part["precision"]] = done.get((part["task"], part["precision"]), 0) + len(part["sum"])
+        now = (told["task"], told["precision"])
+        assert (told["after_step"], told["items"], told["of_items"]) == (6, done.get(now, 0), each[told["task"]]), (told, done)
+        assert (told["all_items"], told["of_all_items"], told["eta_s"]) == (sum(done.values()), 2 * sum(each.values()), None), (told, done)
+        assert told["items"] < told["of_items"], told
+        page = d.ctl("status", run, check=True)[1]
+        assert f"{told['items']} of {told['of_items']} items" in page and f"of all tasks {told['all_items']} of {told['of_all_items']}" in page, page
+        d.process.terminate()
+        d.process.wait()
+        d.start()  # the journal has it all
+        assert d.status(run)["scoring"] == told
+        d.ctl("resume", run, check=True)
+        assert d.finish(run)["scoring"] is None
+
+
+def follow_shows_it_on_a_terminal():
+    with fixture.Daemon() as d:
+        folder = make_requests(d)
+        path = d.spec(steps=8, at_step=7, every=3, tasks=evals(folder))
+        screen, end = pty.openpty()
+        p = subprocess.Popen([d.bitctl, "submit", "--socket", d.socket, "--follow", path, *MODEL], stdin=end, stdout=end, stderr=end,
+                             env=os.environ | {"TERM": "xterm"})
+        os.close(end)
+        text = b""
+        while True:
+            try:
+                more = os.read(screen, 65536)
+            except OSError:  # nobody has the other end any more
+                break
+            text += more
+        assert p.wait() == 0, text
+        assert b"task choose  16-bit  768/2100 items" in text and b"task choose  1.58-bit  1536/2100 items" in text, text.decode(errors="replace")
+
+
 def what_is_wrong_is_said_before_it_trains():
     with fixture.Daemon() as d:
         folder = make_requests(d)
@@ -256,4 +303,5 @@ def another_file_under_the_run_ends_it():
 
 fixture.main([scores_are_what_they_should_be, items_are_what_the_score_is_of, a_run_of_before_has_no_items_and_says_so, ranks_change_no_sum,
               a_killed_rank_changes_no_item, a_killed_worker_loses_and_repeats_nothing, a_killed_bitd_goes_on_where_it_was,
-              a_pause_inside_goes_on_where_it_was, what_is_wrong_is_said_before_it_trains, another_file_under_the_run_ends_it])
+              a_pause_inside_goes_on_where_it_was, status_says_how_far_an_evaluation_is,
+              follow_shows_it_on_a_terminal, what_is_wrong_is_said_before_it_trains, another_file_under_the_run_ends_it])
