@@ -38,6 +38,7 @@ static const struct bit_backend_ops backends[] = {
             .mark = &bit_mark_ops_cuda,
             .lane = &bit_lane_ops_cuda,
             .replay = &bit_replay_ops_cuda,
+            .products = &bit_product_search_ops_cuda,
             .choose_attention = bit_attention_choose_cuda,
         },
 #endif

@@ -1,6 +1,6 @@
 /*
- * The table of back ends: what each of them brings to exec.h, lane.h, replay.h and op.h, whose contracts are those of
- * the functions here. backend.c alone knows which back ends this build has.
+ * The table of back ends: what each of them brings to exec.h, lane.h, replay.h, product_search.h and op.h, whose
+ * contracts are those of the functions here. backend.c alone knows which back ends this build has.
  */
 #ifndef BIT_KERNELS_BACKEND_H
 #define BIT_KERNELS_BACKEND_H
@@ -12,6 +12,7 @@
 
 struct bit_attention_choice;
 struct bit_lane;
+struct bit_product_count;
 struct bit_replay;
 
 /* Where memory lies and in what order things happen. */
@@ -33,6 +34,7 @@ struct bit_device_ops {
     int (*count)(int *count);
     int (*memory_left)(int device, size_t *bytes);
     size_t (*memory_bytes)(const struct bit_exec *exec);
+    int (*bus)(const struct bit_exec *exec, char bus[32]);
 };
 
 struct bit_mark_ops {
@@ -58,6 +60,13 @@ struct bit_replay_ops {
     void (*drop)(struct bit_replay *replay);
 };
 
+struct bit_product_search_ops {
+    int (*search)(const struct bit_exec *exec, bool on);
+    int (*export_table)(const struct bit_exec *exec, void **out, size_t *bytes);
+    int (*import_table)(const struct bit_exec *exec, const void *table, size_t bytes);
+    void (*count)(const struct bit_exec *exec, struct bit_product_count *out);
+};
+
 /* bit_NAME() for each operator; NULL where the back end has none. */
 #define BIT_VARIANT(name, has_cpu, has_cuda)                                                                           \
     int (*name)(const struct bit_exec *exec, const struct bit_##name##_args *args);
@@ -76,6 +85,7 @@ struct bit_backend_ops {
     const struct bit_mark_ops *mark;
     const struct bit_lane_ops *lane;
     const struct bit_replay_ops *replay;
+    const struct bit_product_search_ops *products; /* NULL where products are the back end's own */
     /* bit_attention_choose; NULL where there is nothing to choose */
     int (*choose_attention)(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
                             enum bit_dtype dtype, struct bit_attention_choice *out);
@@ -87,6 +97,7 @@ extern const struct bit_device_ops bit_device_ops_cuda;
 extern const struct bit_mark_ops bit_mark_ops_cuda;
 extern const struct bit_lane_ops bit_lane_ops_cuda;
 extern const struct bit_replay_ops bit_replay_ops_cuda;
+extern const struct bit_product_search_ops bit_product_search_ops_cuda;
 int bit_attention_choose_cuda(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
                               enum bit_dtype dtype, struct bit_attention_choice *out);
 

@@ -57,6 +57,13 @@ size_t bit_exec_device_bytes(const struct bit_exec *exec)
     return device == NULL ? 0 : device->memory_bytes(exec);
 }
 
+int bit_exec_device_bus(const struct bit_exec *exec, char bus[32])
+{
+    const struct bit_device_ops *device = bit_backend_find(exec->backend)->device;
+
+    return device == NULL ? -ENOTSUP : device->bus(exec, bus);
+}
+
 /* ---- the context */
 
 static const struct bit_exec_ops *ops_of(const struct bit_exec *exec)

@@ -70,6 +70,8 @@ void bit_exec_use_device(int device);
 int bit_exec_count_devices(int *count);
 /** What that GPU has left, in bytes, a context of ours already taken off. Errors: as bit_exec_init's. */
 int bit_exec_device_memory(size_t *bytes);
+/** Where this exec's GPU is on the machine's bus, as NVIDIA's tools name it. Errors: -ENOTSUP on other backends. */
+int bit_exec_device_bus(const struct bit_exec *exec, char bus[32]);
 /** All that this exec's GPU has, in bytes; 0 on other backends. */
 size_t bit_exec_device_bytes(const struct bit_exec *exec);
 

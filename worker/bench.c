@@ -12,7 +12,9 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 #include "worker/alone.h"
+#include "worker/power.h"
 #include "worker/process/clock.h"
+#include "worker/product_table.h"
 #include "worker/resources.h"
 #include "worker/worker.h"
 
@@ -159,6 +161,8 @@ static uint8_t *draw_batch(const struct bit_worker_plan *plan)
 
 struct bench {
     struct bit_worker worker;
+    struct bit_power power;
+    double clock_mhz[BIT_BENCH_STEPS_MAX + WARM_STEPS];
     struct bit_op_trace trace;
     uint8_t *batch;
     uint64_t next;
@@ -198,18 +202,47 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* While the GPU works. */
+static void sample_clock(void *arg)
+{
+    struct bench *b = arg;
+
+    if (b->next <= BIT_COUNT(b->clock_mhz))
+        b->clock_mhz[b->next - 1] = bit_power_read(&b->power).sm_mhz;
+}
+
+static void tell_power(struct bench *b, const struct bit_power_reading *before, double seconds, int steps,
+                       struct bit_bench_result *out)
+{
+    const struct bit_power_reading after = bit_power_read(&b->power);
+
+    out->power_w = out->capped = -1;
+    if (before->energy_j >= 0 && after.energy_j >= 0)
+        out->power_w = (after.energy_j - before->energy_j) / seconds;
+    if (before->clock_s >= 0 && after.clock_s > before->clock_s)
+        out->capped = (after.capped_s - before->capped_s) / (after.clock_s - before->clock_s);
+    qsort(b->clock_mhz + WARM_STEPS, (size_t)steps, sizeof b->clock_mhz[0], by_value);
+    out->clock_mhz = b->power.device == NULL ? -1 : b->clock_mhz[WARM_STEPS + steps / 2];
+}
+
 static int time_steps(struct bench *b, const struct options *o, struct bit_bench_result *out)
 {
-    double ms[BIT_BENCH_STEPS_MAX + WARM_STEPS];
+    double ms[BIT_BENCH_STEPS_MAX + WARM_STEPS], began_ms = 0;
+    struct bit_power_reading before = {0};
     int err = 0;
 
     for (int i = 0; i < WARM_STEPS + o->steps && err >= 0; i++) {
+        if (i == WARM_STEPS) {
+            before = bit_power_read(&b->power);
+            began_ms = bit_clock_ms();
+        }
         if (i + 1 == WARM_STEPS + o->steps)
             b->worker.fabric.reduced_bytes = b->worker.fabric.gathered_bytes = 0;
         err = step(b, &ms[i], &out->loss);
     }
     if (err < 0)
         return err;
+    tell_power(b, &before, 1e-3 * (bit_clock_ms() - began_ms), o->steps, out);
     qsort(ms + WARM_STEPS, (size_t)o->steps, sizeof ms[0], by_value);
     out->steps = o->steps;
     out->step_ms = ms[WARM_STEPS + o->steps / 2];
@@ -262,6 +295,12 @@ static int run(struct bit_comm *comm, struct options *o)
         goto out;
     if (o->ternary)
         b.worker.phase.precision = BIT__PRECISION__TERNARY;
+    err = bit_product_table_find(&b.worker);
+    if (err < 0)
+        goto out;
+    bit_power_open(&b.power, &b.worker.model->exec);
+    b.worker.meanwhile = sample_clock;
+    b.worker.meanwhile_arg = &b;
     b.batch = draw_batch(&b.worker.plan);
     err = bit_comm_agree(comm, b.batch == NULL ? bit_fail(-ENOMEM, "tokens") : 0);
     if (err >= 0)
@@ -275,6 +314,7 @@ static int run(struct bit_comm *comm, struct options *o)
     if (err >= 0 && comm->rank == 0)
         bit_bench_print(&result, o->json);
 out:
+    bit_power_close(&b.power);
     free(b.batch);
     bit_worker_finish(&b.worker);
     bit_msg_free(welcome.spec);

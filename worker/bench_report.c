@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "kernels/product_search.h"
 #include "proto/check.h"
 #include "worker/bench.h"
 
@@ -90,6 +91,7 @@ static bool has_graphs(const struct bit_worker *w)
 static void print_json(const struct bit_bench_result *r)
 {
     const struct bit_worker *w = r->worker;
+    const struct bit_product_count products = bit_products_count(&w->model->exec);
     const struct figures f = figures_of(r);
     char driver[64];
 
@@ -103,13 +105,33 @@ static void print_json(const struct bit_bench_result *r)
     printf("\"flops_per_token\":%.4g,\"traced_ms\":%.3f,\"split_ms\":{", token_flops(&w->plan), r->traced_ms);
     for (int c = 0; c < BIT_BENCH_CLASSES; c++)
         printf("%s\"%s\":%.3f", c > 0 ? "," : "", class_names[c], r->split_ms[c]);
+    printf("},");
+    if (r->power_w >= 0)
+        printf("\"power_w\":%.0f,", r->power_w);
+    if (r->clock_mhz >= 0)
+        printf("\"clock_mhz\":%.0f,", r->clock_mhz);
+    if (r->capped >= 0)
+        printf("\"power_capped\":%.3f,", r->capped);
+    if (products.products > 0)
+        printf("\"products\":%d,\"products_not_first\":%d,", products.products, products.not_first);
     printf(
-        "},\"memory_gib\":%.2f,\"taken_gib\":%.2f,\"planned_gib\":%.2f,\"reduced_bytes\":%llu,\"gathered_bytes\":%llu,"
+        "\"memory_gib\":%.2f,\"taken_gib\":%.2f,\"planned_gib\":%.2f,\"reduced_bytes\":%llu,\"gathered_bytes\":%llu,"
         "\"loss\":%.4f,"
         "\"device\":\"%s\",\"graphs\":%s,\"attention\":\"%s\",\"fabric\":\"%s\",\"driver\":\"%s\",\"commit\":\"%s\"}\n",
         r->memory_gib, r->taken_gib, (double)w->plan.memory.total / (1 << 30), (unsigned long long)r->reduced_bytes,
         (unsigned long long)r->gathered_bytes, r->loss, w->model->exec.description, has_graphs(w) ? "true" : "false",
         w->choices, w->fabric.description, driver, BIT_COMMIT);
+}
+
+/* So that two cards can be compared. */
+static void print_power(const struct bit_bench_result *r)
+{
+    if (r->power_w >= 0 && r->clock_mhz >= 0)
+        printf("  power   %.0f W at %.0f MHz", r->power_w, r->clock_mhz);
+    if (r->power_w >= 0 && r->clock_mhz >= 0 && r->capped >= 0)
+        printf(", at the power cap %.0f%% of the time", 100 * r->capped);
+    if (r->power_w >= 0 && r->clock_mhz >= 0)
+        printf("\n");
 }
 
 static void print_table(const struct bit_bench_result *r)
@@ -131,6 +153,7 @@ static void print_table(const struct bit_bench_result *r)
         printf("%s %s %.2f", c > 0 ? "," : "", class_names[c], r->split_ms[c]);
     printf("\n  memory  %.2f GiB taken, %.2f planned; %.2f in use with the context\n", r->taken_gib,
            (double)w->plan.memory.total / (1 << 30), r->memory_gib);
+    print_power(r);
     if (w->comm->size > 1)
         printf("  moved   %.1f MB reduced, %.1f MB gathered a step and rank\n", (double)r->reduced_bytes * 1e-6,
                (double)r->gathered_bytes * 1e-6);

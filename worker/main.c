@@ -20,6 +20,7 @@
 #include "worker/plan_print.h"
 #include "worker/process/signals.h"
 #include "worker/process/stacks.h"
+#include "worker/product_table.h"
 #include "worker/ranks/comm.h"
 #include "worker/score_verb.h"
 #include "worker/worker.h"
@@ -221,6 +222,8 @@ static int train(struct bit_comm *comm, struct bit_session *session, struct bit_
     struct bit_ckpt ckpt = {0};
     int err = bit_worker_init(&worker, comm, welcome, run == NULL ? "" : run, sections);
 
+    if (err >= 0)
+        err = bit_product_table_find(&worker);
     if (err >= 0)
         err = bit_ckpt_init(&ckpt, &worker);
     if (err >= 0) {

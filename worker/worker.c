@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "kernels/attention.h"
+#include "kernels/product_search.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -241,8 +242,13 @@ void bit_worker_finish(struct bit_worker *w)
 void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__WorkerReady *ready,
                       char backend[BIT_WORKER_BACKEND_BYTES])
 {
+    const struct bit_product_count found = bit_products_count(&w->model->exec);
     const int size = w->comm->size;
+    char products[64] = "";
 
+    if (found.products > 0)
+        snprintf(products, sizeof products, ", products timed (%d of %d not the first)", found.not_first,
+                 found.products);
     bit__worker_ready__init(ready);
     ready->step = w->step;
     ready->phase = &w->phase;
@@ -253,13 +259,13 @@ void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__Wo
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    bit_format(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s, operands %s, checkpoints %s",
-               w->model->exec.description, w->model->exec.deterministic ? " deterministic" : "", size,
-               size == 1 ? "rank" : "ranks", w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "",
-               w->choices,
-               w->model->exec.replays           ? ", graphs"
-               : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
-                                                : "",
-               w->plan.recompute ? "made again" : "kept", ckpt->beside ? "beside training" : "hold training up");
+    bit_format(
+        backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s%s, operands %s, checkpoints %s",
+        w->model->exec.description, w->model->exec.deterministic ? " deterministic" : "", size,
+        size == 1 ? "rank" : "ranks", w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
+        w->model->exec.replays           ? ", graphs"
+        : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
+                                         : "",
+        products, w->plan.recompute ? "made again" : "kept", ckpt->beside ? "beside training" : "hold training up");
     ready->backend = backend;
 }

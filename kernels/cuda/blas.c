@@ -7,32 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cuda/blas_search.h"
 #include "kernels/cuda/gpu.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
 #define ALIGNMENT_MAX 256 /* no algorithm asks for more */
 
-/* All that the choice of an algorithm depends on; zeroed as a whole, and compared as bytes. */
-struct key {
-    int64_t m, n, k, a_row, b_row, c_row;
-    int32_t form, ab_dtype, c_dtype, adds, device_factors;
-    int32_t a_alignment, b_alignment, addend_alignment, c_alignment;
-};
-
-struct product {
-    struct key key;
-    cublasLtMatmulDesc_t operation;
-    cublasLtMatrixLayout_t a, b, c;
-    cublasLtMatmulAlgo_t algorithm;
-};
-
-struct cache {
-    struct product *products;
-    int count, room;
-};
-
-static void free_product(struct product *p)
+static void free_product(struct bit_blas_product *p)
 {
     if (p->operation != NULL)
         cublasLtMatmulDescDestroy(p->operation);
@@ -44,22 +26,29 @@ static void free_product(struct product *p)
         cublasLtMatrixLayoutDestroy(p->c);
 }
 
-static void destroy_cache(void *state)
+void bit_blas_forget(struct bit_blas_cache *cache)
 {
-    struct cache *cache = state;
-
     for (int i = 0; i < cache->count; i++)
         free_product(&cache->products[i]);
+    cache->count = 0;
+}
+
+static void destroy_cache(void *state)
+{
+    struct bit_blas_cache *cache = state;
+
+    bit_blas_forget(cache);
     free(cache->products);
+    free(cache->table);
     free(cache);
 }
 
-static int open_cache(struct bit_gpu *gpu, struct cache **out)
+int bit_blas_cache_of(struct bit_gpu *gpu, struct bit_blas_cache **out)
 {
     struct bit_gpu_cache *slot = &gpu->cache[BIT_GPU_CACHE_MATMUL];
 
     if (slot->state == NULL) {
-        slot->state = calloc(1, sizeof(struct cache));
+        slot->state = calloc(1, sizeof(struct bit_blas_cache));
         if (slot->state == NULL)
             return bit_fail(-ENOMEM, "algorithms of matrix products");
         slot->destroy = destroy_cache;
@@ -82,7 +71,7 @@ static int32_t alignment_of(const void *p)
     return (int32_t)(address & -address);
 }
 
-static void make_key(struct key *key, const struct bit_blas_args *args)
+static void make_key(struct bit_blas_key *key, const struct bit_blas_args *args)
 {
     memset(key, 0, sizeof *key);
     key->m = args->m;
@@ -100,9 +89,10 @@ static void make_key(struct key *key, const struct bit_blas_args *args)
     key->b_alignment = alignment_of(args->b);
     key->addend_alignment = alignment_of(args->addend != NULL ? (const void *)args->addend : args->c);
     key->c_alignment = alignment_of(args->c);
+    key->in_place = args->addend == args->c;
 }
 
-static int describe_operation(struct product *p, const struct bit_blas_args *args)
+static int describe_operation(struct bit_blas_product *p, const struct bit_blas_args *args)
 {
     const cublasOperation_t first = args->form == BIT_MATMUL_NT ? CUBLAS_OP_T : CUBLAS_OP_N;
     const cublasOperation_t second = args->form == BIT_MATMUL_TN ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -128,7 +118,7 @@ static int describe_matrix(cublasLtMatrixLayout_t *out, enum bit_dtype dtype, in
         cublasLtMatrixLayoutCreate(out, type_of(dtype), (uint64_t)cols, (uint64_t)rows, BIT_MAX(row, 1)));
 }
 
-static int describe(struct product *p, const struct bit_blas_args *args)
+static int describe(struct bit_blas_product *p, const struct bit_blas_args *args)
 {
     const int64_t m = args->m, n = args->n, k = args->k;
     const bool a_turned = args->form == BIT_MATMUL_TN, b_turned = args->form == BIT_MATMUL_NT;
@@ -153,7 +143,7 @@ static int set_preference(cublasLtMatmulPreference_t preference, cublasLtMatmulP
 }
 
 /* Partial sums in f32 or none: in the output's type they would lose bits. */
-static int prefer(cublasLtMatmulPreference_t preference, const struct key *key)
+static int prefer(cublasLtMatmulPreference_t preference, const struct bit_blas_key *key)
 {
     int err;
 
@@ -170,36 +160,55 @@ static int prefer(cublasLtMatmulPreference_t preference, const struct key *key)
     return set_preference(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, (uint64_t)key->c_alignment, 4);
 }
 
-static int choose(struct bit_gpu *gpu, struct product *p)
+/* The heuristic's, best guess first. */
+static int propose(struct bit_gpu *gpu, struct bit_blas_product *p, int wanted,
+                   cublasLtMatmulHeuristicResult_t found[BIT_BLAS_CANDIDATES_MAX], int *count)
 {
     cublasLtMatmulPreference_t preference;
-    cublasLtMatmulHeuristicResult_t found;
-    int count = 0, err = bit_gpu_blas_try(cublasLtMatmulPreferenceCreate(&preference));
+    int err = bit_gpu_blas_try(cublasLtMatmulPreferenceCreate(&preference));
 
+    *count = 0;
     if (err < 0)
         return err;
     err = prefer(preference, &p->key);
     if (err >= 0)
         err = bit_gpu_blas_try(cublasLtMatmulAlgoGetHeuristic(gpu->blas, p->operation, p->b, p->a, p->c, p->c,
-                                                              preference, 1, &found, &count));
+                                                              preference, wanted, found, count));
     cublasLtMatmulPreferenceDestroy(preference);
-    if (err >= 0 && count == 0)
+    if (err >= 0 && *count == 0)
         err = bit_fail(BIT_ECUDA, "cuBLASLt has no algorithm");
+    return err;
+}
+
+/* The table's; else the fastest, where a search is on; else the heuristic's first. */
+static int choose(const struct bit_exec *exec, struct bit_blas_cache *cache, struct bit_blas_product *p,
+                  const struct bit_blas_args *args)
+{
+    cublasLtMatmulHeuristicResult_t found[BIT_BLAS_CANDIDATES_MAX];
+    int count, err;
+
+    if (bit_blas_look_up(exec->gpu, cache, p))
+        return 0;
+    err = propose(exec->gpu, p, cache->searching ? BIT_BLAS_CANDIDATES_MAX : 1, found, &count);
+    if (err >= 0) {
+        p->algorithm = found[0].algo;
+        err = cache->searching ? bit_blas_search(exec, cache, p, args, found, count) : 0;
+    }
     if (err < 0)
         return bit_fail_within(err, "matrix product of %lld x %lld x %lld", (long long)p->key.m, (long long)p->key.n,
                                (long long)p->key.k);
-    p->algorithm = found.algo;
     return 0;
 }
 
-static int make(struct bit_gpu *gpu, struct cache *cache, const struct key *key, const struct bit_blas_args *args)
+static int make(const struct bit_exec *exec, struct bit_blas_cache *cache, const struct bit_blas_key *key,
+                const struct bit_blas_args *args)
 {
-    struct product made = {.key = *key};
+    struct bit_blas_product made = {.key = *key};
     int err;
 
     if (cache->count == cache->room) {
         const int room = BIT_MAX(2 * cache->room, 32);
-        struct product *grown = realloc(cache->products, (size_t)room * sizeof *grown);
+        struct bit_blas_product *grown = realloc(cache->products, (size_t)room * sizeof *grown);
         if (grown == NULL)
             return bit_fail(-ENOMEM, "algorithms of %d matrix products", room);
         cache->products = grown;
@@ -207,7 +216,7 @@ static int make(struct bit_gpu *gpu, struct cache *cache, const struct key *key,
     }
     err = describe(&made, args);
     if (err >= 0)
-        err = choose(gpu, &made);
+        err = choose(exec, cache, &made, args);
     if (err < 0) {
         free_product(&made);
         return err;
@@ -216,11 +225,11 @@ static int make(struct bit_gpu *gpu, struct cache *cache, const struct key *key,
     return 0;
 }
 
-static int find(struct bit_gpu *gpu, const struct bit_blas_args *args, const struct product **out)
+static int find(const struct bit_exec *exec, const struct bit_blas_args *args, const struct bit_blas_product **out)
 {
-    struct cache *cache = NULL;
-    struct key key;
-    int err = open_cache(gpu, &cache);
+    struct bit_blas_cache *cache = NULL;
+    struct bit_blas_key key;
+    int err = bit_blas_cache_of(exec->gpu, &cache);
 
     if (err < 0)
         return err;
@@ -230,7 +239,7 @@ static int find(struct bit_gpu *gpu, const struct bit_blas_args *args, const str
             *out = &cache->products[i];
             return 0;
         }
-    err = make(gpu, cache, &key, args);
+    err = make(exec, cache, &key, args);
     if (err < 0)
         return err;
     *out = &cache->products[cache->count - 1];
@@ -251,12 +260,21 @@ static int sum_of_nothing(const struct bit_exec *exec, const struct bit_blas_arg
                                 : bit_gpu_copy(exec->gpu, args->c, args->addend, bytes);
 }
 
-int bit_blas_cuda(const struct bit_exec *exec, const struct bit_blas_args *args)
+int bit_blas_run(const struct bit_exec *exec, const struct bit_blas_product *p, const cublasLtMatmulAlgo_t *algorithm,
+                 const struct bit_blas_args *args)
 {
     static const float one = 1, zero = 0;
     const void *alpha = args->alpha != NULL ? args->alpha : &one;
-    const void *beta = args->addend != NULL ? &one : &zero;
-    const struct product *p = NULL;
+    const void *beta = args->beta != NULL ? (const void *)args->beta : args->addend != NULL ? &one : &zero;
+
+    return bit_gpu_blas_try(cublasLtMatmul(exec->gpu->blas, p->operation, alpha, args->b, p->b, args->a, p->a, beta,
+                                           args->addend != NULL ? (const void *)args->addend : args->c, p->c, args->c,
+                                           p->c, algorithm, exec->workspace, BIT_BLAS_WORKSPACE, exec->gpu->stream));
+}
+
+int bit_blas_cuda(const struct bit_exec *exec, const struct bit_blas_args *args)
+{
+    const struct bit_blas_product *p = NULL;
     int err;
 
     BIT_ASSERT(exec->workspace_bytes >= BIT_BLAS_WORKSPACE && (args->alpha == NULL) == (args->beta == NULL));
@@ -265,13 +283,6 @@ int bit_blas_cuda(const struct bit_exec *exec, const struct bit_blas_args *args)
         return 0;
     if (args->k == 0)
         return sum_of_nothing(exec, args);
-    err = find(exec->gpu, args, &p);
-    if (err < 0)
-        return err;
-    if (args->beta != NULL)
-        beta = args->beta;
-    return bit_gpu_blas_try(cublasLtMatmul(exec->gpu->blas, p->operation, alpha, args->b, p->b, args->a, p->a, beta,
-                                           args->addend != NULL ? (const void *)args->addend : args->c, p->c, args->c,
-                                           p->c, &p->algorithm, exec->workspace, BIT_BLAS_WORKSPACE,
-                                           exec->gpu->stream));
+    err = find(exec, args, &p);
+    return err < 0 ? err : bit_blas_run(exec, p, &p->algorithm, args);
 }

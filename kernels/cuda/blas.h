@@ -20,8 +20,9 @@ struct bit_blas_args {
 
 /**
  * Enqueues the product; exec->workspace's first BIT_BLAS_WORKSPACE bytes are cuBLASLt's.
- * Order       deterministic: the heuristic's first choice for the shape, kept in the exec's cache; a sum that is split
- *             along k is put together in f32 and in a fixed order, never by atomics
+ * Order       deterministic: one algorithm for a shape, kept in the exec's cache: the table's (product_search.h), or
+ *             the heuristic's first; a sum that is split along k is put together in f32 and in a fixed order, never by
+ *             atomics
  * Errors      -ENOMEM; BIT_ECUDA, also where cuBLASLt has no algorithm
  */
 int bit_blas_cuda(const struct bit_exec *exec, const struct bit_blas_args *args);

@@ -74,10 +74,16 @@ static size_t memory_bytes(const struct bit_exec *exec)
     return exec->gpu->memory_bytes;
 }
 
+static int bus(const struct bit_exec *exec, char bus[32])
+{
+    return bit_gpu_try(cudaDeviceGetPCIBusId(bus, 32, exec->gpu->device));
+}
+
 const struct bit_device_ops bit_device_ops_cuda = {
     .count = bit_gpu_count,
     .memory_left = bit_gpu_memory,
     .memory_bytes = memory_bytes,
+    .bus = bus,
 };
 
 /* ---- marks */

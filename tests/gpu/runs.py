@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import statistics
 import sys
@@ -19,7 +20,7 @@ schedule {{ steps: {steps} peak_lr: 1e-3 warmup_steps: {warmup} }}
 phases {{ switch {{ at_step: {at_step} optimizer: {optimizer} }} }}
 quantizer {{ preset: "{quantizer}" }}
 checkpoint {{ every: {every} keep_last: 3 }}
-launch {{ backend: {backend} ranks: {ranks} threads: {threads} max_restarts: 3 }}
+launch {{ backend: {backend} ranks: {ranks} threads: {threads} max_restarts: 3 search_products: false }}
 """
 # 34M parameters, 2048 tokens a step; the other is for a machine without a GPU, where this folder itself is tested.
 MODEL = 'preset: "olmo_20m" context: 256'
@@ -177,6 +178,7 @@ def resumed(report, host, bed):
                  + (f"first other one at step {wrong[0]}" if wrong else f"resumed at {legs}"), "all, and the weights")
     if host.gpus > 0:
         without_graphs(report, host, bed, plain, want)
+        searched(report, host, bed)
     crossed(report, host, bed, want)
 
 
@@ -188,6 +190,25 @@ def without_graphs(report, host, bed, plain, want):
     chosen = [bed.ready(r)[0]["backend"] for r in (plain, run)]
     report.check("graphs, and operators launched one by one", got == want and ", graphs" in chosen[0] and ", no graphs" in chosen[1],
                  f"{sum(got.get(s) == want[s] for s in want)} of {len(want)} losses the same bits; a step {usual[plain]:.2f} and {usual[run]:.2f} ms", "all")
+
+
+def searched(report, host, bed):
+    """Products by the fastest algorithms: what was found at the first launch is what later ones compute by."""
+    run = bed.submit(bed.run_spec("searched", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET"), "--set", "launch.search_products=true")
+    bed.wait(run, "--for", f"step={LONG // 6}")
+    kept = [table(bed, run)]
+    for step in (LONG // 6 + 2, LONG_AT + 10):
+        pause(bed, run, step)
+        kept.append(table(bed, run))
+    bed.finish(run, timeout=120)
+    timed = {re.search(r"products timed \([^)]*\)", r["backend"]).group(0) for r in bed.ready(run)}
+    report.check("products by the fastest algorithms, paused and resumed", len(set(kept)) == 1 and len(timed) == 1,
+                 f"{len(kept[0])} bytes, {', '.join(sorted(timed))}", "one table")
+
+
+def table(bed, run):
+    with open(os.path.join(bed.state, "runs", run, "checkpoints", "products"), "rb") as f:
+        return f.read()
 
 
 def pause(bed, run, step):

@@ -31,6 +31,9 @@ TEST(deterministic_gradients_of_attention_are_others)
     plan.deterministic = false;
     bit_arithmetic_changes(&plan, 1, text);
     EXPECT_STREQ(text, "");
+    plan.backend = BIT_BACKEND_CUDA;
+    bit_arithmetic_changes(&plan, 1, text);
+    EXPECT_CONTAINS(text, "matrix products");
 }
 
 TEST(present_rules_are_no_change)

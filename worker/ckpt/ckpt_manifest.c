@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "kernels/product_search.h"
 #include "proto/check.h"
 #include "proto/ckpt/explain.h"
 #include "proto/crc32c.h"
@@ -175,12 +176,17 @@ int bit_ckpt_manifest_write(struct bit_ckpt *c)
     Bit__ManifestFile files[BIT_CHECKPOINT_FILES_MAX], *list[BIT_CHECKPOINT_FILES_MAX];
     Bit__Manifest manifest;
     uint32_t config_crc;
+    void *products = NULL;
 
     fill_manifest(c, &manifest);
     manifest.weights_digest = c->weights_digest;
     int err = put_digests(c, &manifest);
+    if (err >= 0)
+        err = bit_products_export(&c->worker->model->exec, &products, &manifest.products.len);
     if (err < 0)
         return err;
+    manifest.products.data = products;
+    manifest.has_products = products != NULL;
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++)
         describe_vector(c, f, &files[f]);
     describe_config(c, &config_crc, &files[BIT_CHECKPOINT_CONFIG]);
@@ -191,9 +197,9 @@ int bit_ckpt_manifest_write(struct bit_ckpt *c)
         list[f] = &files[f];
     manifest.file = list;
     int dir_fd = open(c->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        return bit_fail(-errno, "opening '%s'", c->partial);
-    err = bit_manifest_write(dir_fd, &manifest);
-    close(dir_fd);
+    err = dir_fd < 0 ? bit_fail(-errno, "opening '%s'", c->partial) : bit_manifest_write(dir_fd, &manifest);
+    if (dir_fd >= 0)
+        close(dir_fd);
+    free(products);
     return err;
 }

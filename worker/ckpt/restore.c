@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernels/product_search.h"
 #include "proto/check.h"
 #include "proto/ckpt/init_file.h"
 #include "proto/ckpt/manifest.h"
@@ -207,6 +208,9 @@ static int restore_agreed(struct bit_worker *w, const char *dir, bool whole, con
         w->phase.beta2 = phase->beta2;
         w->step = manifest->step;
         report_arithmetic(w, dir, manifest);
+        if (manifest->has_products &&
+            bit_products_import(&w->model->exec, manifest->products.data, manifest->products.len) < 0)
+            bit_warn("products not taken", "checkpoint=%s why=\"%s\"", dir, bit_fail_text());
     }
     bit_publish_stale(&w->publish);
     bit_publish_forget_codes(&w->publish);

@@ -21,6 +21,11 @@ static bool stores_scores(const struct bit_worker_plan *plan)
     return plan->deterministic;
 }
 
+static bool searches_products(const struct bit_worker_plan *plan)
+{
+    return plan->backend == BIT_BACKEND_CUDA && !plan->deterministic;
+}
+
 /* By the number that brought them, ascending. */
 static const struct {
     uint32_t number;
@@ -30,6 +35,7 @@ static const struct {
     {1, is_untied, "an untied head decays with the linears, by optimizer.weight_decay"},
     {1, norms_twice,
      "in the 1.58-bit phase a block's norm with the inner norm after it keeps the factor 1 / sqrt(1 + 1e-5)"},
+    {2, searches_products, "a GPU's matrix products are by the fastest of the library's algorithms"},
     {2, stores_scores, "with launch.deterministic attention's gradient is cuDNN's where it takes the shape"},
 };
 

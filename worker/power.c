@@ -1,0 +1,78 @@
+#include "worker/power.h"
+
+#include <dlfcn.h>
+
+/* nvml.h's, of which we need so little that the build does not ask for it. */
+enum { NVML_SUCCESS = 0, NVML_CLOCK_SM = 1, NVML_PERF_POLICY_POWER = 0 };
+struct violation {
+    unsigned long long reference_us, violation_ns;
+};
+
+/* A function of the library, by its name. */
+static void *find(const struct bit_power *power, const char *name)
+{
+    return power->library == NULL ? NULL : dlsym(power->library, name);
+}
+
+static bool start(const struct bit_power *power)
+{
+    int (*const init)(void) = (int (*)(void))find(power, "nvmlInit_v2");
+
+    return init != NULL && init() == NVML_SUCCESS;
+}
+
+static void *device_at(const struct bit_power *power, const char *bus)
+{
+    int (*const by_bus)(const char *,
+                        void **) = (int (*)(const char *, void **))find(power, "nvmlDeviceGetHandleByPciBusId_v2");
+    void *device = NULL;
+
+    return by_bus != NULL && by_bus(bus, &device) == NVML_SUCCESS ? device : NULL;
+}
+
+void bit_power_open(struct bit_power *power, const struct bit_exec *exec)
+{
+    char bus[32];
+
+    *power = (struct bit_power){0};
+    if (bit_exec_device_bus(exec, bus) < 0)
+        return;
+    power->library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (start(power))
+        power->device = device_at(power, bus);
+    if (power->device == NULL)
+        bit_power_close(power);
+}
+
+void bit_power_close(struct bit_power *power)
+{
+    if (power->library != NULL)
+        dlclose(power->library);
+    *power = (struct bit_power){0};
+}
+
+struct bit_power_reading bit_power_read(const struct bit_power *power)
+{
+    int (*const energy)(void *, unsigned long long *) = (int (*)(void *, unsigned long long *))find(
+        power, "nvmlDeviceGetTotalEnergyConsumption");
+    int (*const violated)(void *, int, struct violation *) = (int (*)(void *, int, struct violation *))find(
+        power, "nvmlDeviceGetViolationStatus");
+    int (*const clock)(void *, int, unsigned *) = (int (*)(void *, int, unsigned *))find(power,
+                                                                                         "nvmlDeviceGetClockInfo");
+    struct bit_power_reading r = {-1, -1, -1, -1};
+    struct violation v = {0};
+    unsigned long long mj;
+    unsigned mhz;
+
+    if (power->device == NULL)
+        return r;
+    if (energy != NULL && energy(power->device, &mj) == NVML_SUCCESS)
+        r.energy_j = 1e-3 * (double)mj;
+    if (violated != NULL && violated(power->device, NVML_PERF_POLICY_POWER, &v) == NVML_SUCCESS) {
+        r.capped_s = 1e-9 * (double)v.violation_ns;
+        r.clock_s = 1e-6 * (double)v.reference_us;
+    }
+    if (clock != NULL && clock(power->device, NVML_CLOCK_SM, &mhz) == NVML_SUCCESS)
+        r.sm_mhz = mhz;
+    return r;
+}
