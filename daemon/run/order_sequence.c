@@ -34,6 +34,12 @@ static bool switch_here(const struct bit_order_sequence *c, const struct bit_run
            c->sent < run->spec->schedule->steps;
 }
 
+/* It has switched at this boundary, whose checkpoint is the one from before: another would take its name. */
+static bool switched_here(const struct bit_order_sequence *c, const struct bit_run *run)
+{
+    return run->plan.planned && run->plan.at_step == c->sent && c->precision == BIT__PRECISION__TERNARY;
+}
+
 static struct bit_eval_precisions precisions(const struct bit_order_sequence *c, const struct bit_run *run)
 {
     return bit_eval_precisions(run->spec->eval, c->precision);
@@ -163,11 +169,15 @@ static bool checkpoint_due(const struct bit_order_sequence *c, const struct bit_
            (every > 0 && c->sent % every == 0) || bit_run_asked_at(run, c->sent) || run->checkpoints.failures >= 2;
 }
 
-/* What comes after these must not happen before the checkpoint is durable. */
+/*
+ * What comes after these must not happen before the checkpoint is durable. A switch goes on beside the write of its
+ * own: the worker writes from a copy, and after a crash the run is led to the switch again from the checkpoint before.
+ * Only where the disk did not take the last one does the switch wait for one that can be gone back to.
+ */
 static bool must_wait_for_checkpoint(const struct bit_order_sequence *c, const struct bit_run *run,
                                      Bit__StopReason stop)
 {
-    return stop != 0 || switch_here(c, run) || run->checkpoints.failures >= 2;
+    return stop != 0 || run->checkpoints.failures >= (switch_here(c, run) ? 1 : 2);
 }
 
 struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, const struct bit_run *run,
@@ -183,7 +193,7 @@ struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, con
     const uint64_t sets = sets_due(c, run, stop);
     if (c->evaluated < sets)
         return evaluate_set(c, run, c->evaluated);
-    bool checkpoint = checkpoint_due(c, run, stop);
+    bool checkpoint = checkpoint_due(c, run, stop) && (c->checkpoint_ordered || !switched_here(c, run));
     if (checkpoint && !c->checkpoint_ordered)
         return (struct bit_order){.kind = BIT_ORDER_CHECKPOINT, .step = c->sent, .pre_switch = switch_here(c, run)};
     if (c->evaluated < sets + parts_due(c, run, stop))

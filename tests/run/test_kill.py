@@ -188,6 +188,40 @@ def a_launch_that_was_not_written_down_leaves_nothing():
         assert not still, f"left: {still}"
 
 
+class Faulty(fixture.Daemon):
+    """With storage that does what the file `orders` says (tests/faults/shim.c)."""
+
+    def start(self):
+        self.orders = os.path.join(self.dir, "orders")
+        shim = os.path.join(fixture.build_root(), "tests", "faults", "libfaults.so")
+        os.environ.update(LD_PRELOAD=shim, BIT_FAULTS=self.orders)
+        try:
+            super().start()
+        finally:
+            del os.environ["LD_PRELOAD"], os.environ["BIT_FAULTS"]
+
+
+def the_switch_goes_on_beside_its_checkpoint():
+    """A disk that never answers holds the switch's checkpoint up, and not the switch. After a crash the run is led to it once more."""
+    want = undisturbed("RESET")
+    with Faulty() as d:
+        with open(d.orders, "w") as f:
+            f.write(f"fsync who=bitworker path=/step-{AT:08d} hang\n")
+        run = d.submit(d.spec(steps=STEPS, at_step=AT, optimizer="RESET"))
+        code = d.wait(run, "--for", f"step={AT + 5}", timeout=60)
+        assert code == 0, f"step {AT + 5} after the switch: {code}"
+        names = [c["checkpoint"]["after_step"] for c in d.events(run) if "checkpoint" in c]
+        assert AT not in names, f"durable already: {names}"
+        os.unlink(d.orders)
+        for pid in d.worker_pids(run):
+            os.kill(pid, signal.SIGKILL)
+        status = d.finish(run)
+        assert (status["weights_digest"], d.losses(run)) == want, "other bits than without the crash"
+        events = d.events(run)
+        assert len([e for e in events if "switched" in e]) == 2, "it was not led through the switch again"
+        assert AT in [e["checkpoint"]["after_step"] for e in events if "checkpoint" in e], "the switch's checkpoint is missing"
+
+
 print(f"seed {SEED}")
 fixture.main([a_launch_that_dies_with_bitd_leaves_nothing, a_launch_that_was_not_written_down_leaves_nothing,
-              worker_keep, worker_reset, daemon_reset, both_reset, a_wait_that_begins_while_bitd_is_dead])
+              the_switch_goes_on_beside_its_checkpoint, worker_keep, worker_reset, daemon_reset, both_reset, a_wait_that_begins_while_bitd_is_dead])

@@ -105,7 +105,7 @@ TEST(stays_a_few_steps_ahead)
     bit_run_finish(&run);
 }
 
-TEST(a_switch_waits_for_its_checkpoint)
+TEST(a_switch_goes_on_beside_its_checkpoint)
 {
     struct bit_run run = make_run(9, 2, 4, 0);
     struct bit_order_sequence c;
@@ -113,6 +113,48 @@ TEST(a_switch_waits_for_its_checkpoint)
 
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     run.step = 8;
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12PS34C5678C9C."); /* none is waited for, but the last */
+    bit_order_sequence_checkpointed(&c, 2, false);
+    bit_order_sequence_checkpointed(&c, 9, true);
+    play(&run, &c, 100, out);
+    EXPECT_STREQ(out, "12PS34C5678C9C.!1");
+    bit_run_finish(&run);
+}
+
+/* One of the boundary that it has left for the other phase would take the place of the switch's own. */
+TEST(leaving_right_after_the_switch_waits_for_its_checkpoint_and_takes_no_other)
+{
+    struct bit_run run = make_run(9, 2, 4, 0);
+    struct bit_order_sequence c;
+    char out[256] = "";
+
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    for (int order = 0; order < 4; order++) { /* 1 2 P S */
+        const struct bit_order next = bit_order_sequence_next(&c, &run, 9);
+        bit_order_sequence_advance(&c, &run, &next);
+    }
+    EXPECT_EQ(c.precision, BIT__PRECISION__TERNARY);
+    run.state = BIT__RUN_STATE__PAUSING;
+    play(&run, &c, 9, out);
+    EXPECT_STREQ(out, ".");
+    bit_order_sequence_checkpointed(&c, 2, false);
+    bit_order_sequence_retry_checkpoint(&c);
+    play(&run, &c, 9, out);
+    EXPECT_STREQ(out, ".!2");
+    bit_run_finish(&run);
+}
+
+/* The disk did not take the last one: there may be none to go back to. */
+TEST(a_switch_waits_for_its_checkpoint_after_one_that_failed)
+{
+    struct bit_run run = make_run(9, 2, 4, 0);
+    struct bit_order_sequence c;
+    char out[256] = "";
+
+    bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
+    run.step = 8;
+    run.checkpoints.failures = 1;
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12P.");
     bit_order_sequence_checkpointed(&c, 2, false); /* not written: asked for again, and the switch waits on */
@@ -135,15 +177,12 @@ TEST(evaluates_before_it_checkpoints)
 
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12btP.");
-    bit_order_sequence_checkpointed(&c, 2, true);
-    play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12btP.S34tC.");
+    EXPECT_STREQ(out, "12btPS34tC.");
     bit_order_sequence_checkpointed(&c, 4, true);
     play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12btP.S34tC.!1");
+    EXPECT_STREQ(out, "12btPS34tC.!1");
     play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12btP.S34tC.!1.");
+    EXPECT_STREQ(out, "12btPS34tC.!1.");
     bit_run_finish(&run);
 }
 
@@ -157,10 +196,7 @@ TEST(tasks_are_scored_part_by_part)
     add_task(&run, 2);
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12btPpppqqq.");
-    bit_order_sequence_checkpointed(&c, 2, true);
-    play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12btPpppqqq.S34tCqqq.");
+    EXPECT_STREQ(out, "12btPpppqqqS34tCqqq.");
     bit_run_finish(&run);
 }
 
@@ -402,12 +438,12 @@ TEST(goes_on_in_the_middle_of_a_boundary)
     run.eval.count = 1;
     bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 1, out);
-    EXPECT_STREQ(out, "tP.");
+    EXPECT_STREQ(out, "tPS5.");
     bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__TERNARY); /* it had switched before the daemon went */
     run.eval.count = 2;
     out[0] = '\0';
     play(&run, &c, 1, out);
-    EXPECT_STREQ(out, "C5.");
+    EXPECT_STREQ(out, "5.");
     bit_run_finish(&run);
 }
 
@@ -426,7 +462,7 @@ TEST(a_switch_is_never_planned_against_an_order)
     run.plan.at_step = 4;
     out[0] = '\0';
     play(&run, &c, 4, out);
-    EXPECT_STREQ(out, "P.");
+    EXPECT_STREQ(out, "PS56.");
     bit_run_finish(&run);
 }
 
