@@ -19,6 +19,7 @@
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/text/text.h"
+#include "proto/wire/msg.h"
 
 static _Noreturn void fail(const char *what)
 {
@@ -126,5 +127,8 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/%s", argv[1], bit_checkpoint_file_name(BIT_CHECKPOINT_MODEL));
     write_model(path, tensors, count, &model);
     write_manifest(argv[1], spec, &model);
+    free(model.chunk_crc);
+    free(tensors);
+    bit_msg_free(spec);
     return 0;
 }
