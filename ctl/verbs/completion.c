@@ -143,7 +143,7 @@ static void offer_verbs(const struct completion *c)
 /* Of a placeholder such as RUN, SPEC or KEY=VALUE. */
 static void offer_kind(const struct completion *c, const char *kind)
 {
-    static const char *const of_files[] = {"SPEC", "FILE", "PATH", "FOLDER", "INPUT", "DIR", "CHECKPOINT"};
+    static const char *const of_files[] = {"SPEC", "FILE", "PATH", "FOLDER", "INPUT", "DIR", "CHECKPOINT", "MODEL"};
 
     if (strcmp(kind, "RUN") == 0)
         offer_runs(c);

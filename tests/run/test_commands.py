@@ -37,7 +37,7 @@ launch {{ ranks: 4 threads: 1 }}
 ENDS_WITH = {r"bitctl diff (keep reset|@last#1|r3 r4)": (0, 1), r"bitctl top$": (124,)}
 
 # What reads the weights of a checkpoint, of which the fake worker's have none.
-READS_WEIGHTS = r"bitctl (export\b|eval step)"
+READS_WEIGHTS = r"bitctl (export\b|eval step|ckpt show)"
 
 
 def zstd(text):

@@ -127,6 +127,7 @@ def reading(ctl, d, run):
     ctl("show", run)
     ctl("tag", run, "seen")
     ctl("ckpt", "ls", run)
+    ctl("ckpt", "show", run)
     ctl("ckpt", "verify", run)
     ctl("ckpt", "pin", run, "12")
     assert [c["pinned"] for c in ctl("ckpt", "ls", run)][-1] is True
