@@ -129,6 +129,7 @@ def reading(ctl, d, run):
     ctl("ckpt", "ls", run)
     ctl("ckpt", "show", run)
     ctl("ckpt", "verify", run)
+    assert ctl("ckpt", "show", run)[0]["tensor"]
     ctl("ckpt", "pin", run, "12")
     assert [c["pinned"] for c in ctl("ckpt", "ls", run)][-1] is True
     ctl("ckpt", "unpin", run, "12")
