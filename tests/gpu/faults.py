@@ -142,7 +142,7 @@ def gpu_full(report, host, bed):
 
 
 def nccl_cannot_start(report, host, bed):
-    """NCCL is told to use a network that there is none of."""
+    """NCCL is told to use a network that there is none of. The bed's launches are not tried again for minutes."""
     bed.restart(NCCL_SOCKET_IFNAME="=none0", NCCL_IB_DISABLE="1")
     told(report, "NCCL cannot start", bed, bed.run_spec("no-nccl", host.backend, ranks=2), r"(?i)nccl")
     bed.restart()

@@ -49,6 +49,7 @@ def write_file(path, tensors, rng):
         f.write(struct.pack("<Q", len(text)) + text)
         for _, (rows, cols) in tensors:
             drawn = rng.standard_normal(rows * cols, dtype=np.float32) * np.float32(0.02)
+            drawn[drawn == 0] = np.float32(0.02)  # a step of any size makes +0 of a -0
             f.write((drawn.view(np.uint32) >> 16).astype(np.uint16).tobytes())
 
 
