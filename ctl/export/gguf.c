@@ -9,7 +9,7 @@
 #include "ctl/export/export.h"
 #include "ctl/export/gguf_tensors.h"
 #include "ctl/export/gguf_vocabulary.h"
-#include "ctl/export/half.h"
+#include "proto/half.h"
 #include "ctl/export/load.h"
 #include "ctl/export/numbers.h"
 #include "proto/check.h"

@@ -10,7 +10,7 @@
 #include "ctl/export/gguf.h"
 #include "ctl/export/gguf_read.h"
 #include "ctl/export/gguf_tensors.h"
-#include "ctl/export/half.h"
+#include "proto/half.h"
 #include "ctl/export/load.h"
 #include "ctl/export/numbers.h"
 #include "proto/check.h"

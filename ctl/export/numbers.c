@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ctl/export/half.h"
+#include "proto/half.h"
 #include "kernels/exec.h"
 #include "proto/check.h"
 

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 #include "ctl/cli/failure.h"
-#include "ctl/show/dry_run.h"
-#include "ctl/show/print.h"
+#include "ctl/spec/dry_run_answer.h"
 #include "ctl/spec/plan_child.h"
 #include "proto/check.h"
 #include "proto/dryrun/dry_reply.h"
@@ -22,12 +21,7 @@ static void print(struct bit_cli *cli, const Bit__RunSpec *spec, Bit__DryRunRepl
 
     m->unchecked = unchecked;
     m->n_unchecked = spec->launch->launcher == BIT__LAUNCHER__MPIRUN ? 1 : 2;
-    if (cli->json)
-        bit_print_json(m);
-    else if (cli->quiet)
-        bit_dry_run_print_warnings(stderr, m);
-    else
-        bit_dry_run_print(stdout, m);
+    bit_dry_run_answer(cli, m);
 }
 
 /* The files are as they should be: is there the memory? */

@@ -3,8 +3,7 @@
 #include <stdio.h>
 
 #include "ctl/client/connection.h"
-#include "ctl/show/dry_run.h"
-#include "ctl/show/print.h"
+#include "ctl/spec/dry_run_answer.h"
 #include "ctl/spec/local_check.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -60,12 +59,7 @@ int bit_spec_submit_dry_run(struct bit_cli *cli, struct bit_spec_file *f)
     int code = ask_bitd(cli, f, &ask, BIT_MSG_DRY_RUN_REPLY, &dry);
     if (code != 0)
         return code;
-    if (cli->json)
-        bit_print_json(dry);
-    else if (cli->quiet)
-        bit_dry_run_print_warnings(stderr, dry);
-    else
-        bit_dry_run_print(stdout, dry);
+    bit_dry_run_answer(cli, dry);
     bit_msg_free(dry);
     return 0;
 }

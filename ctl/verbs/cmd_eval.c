@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -159,14 +158,6 @@ static int parse(struct eval *e, struct bit_options *o, int argc, char **argv)
 
 /* ---- what came of it */
 
-static int wait_for(struct bit_cli *cli, const char *run)
-{
-    char *argv[] = {bit_lend("wait"), bit_lend(run), NULL};
-
-    optind = 0;
-    return bit_cmd_wait.run(cli, 2, argv);
-}
-
 static bool is_damage_map(const Bit__RunStatus *status)
 {
     for (size_t i = 0; i < status->n_held_out; i++)
@@ -206,7 +197,7 @@ static int show_results(struct bit_cli *cli, const char *run)
 /* Its end code; where we were interrupted, the run goes on. */
 static int see_it_through(struct bit_cli *cli, const char *run)
 {
-    int code = cli->json || cli->quiet ? wait_for(cli, run) : bit_follow(cli, run);
+    int code = cli->json || cli->quiet ? bit_wait_for(cli, run) : bit_follow(cli, run);
 
     if (cli->json || code == 128 + 2 || code == BIT_EXIT_UNAVAILABLE)
         return code;

@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -9,9 +8,9 @@
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
-#include "ctl/show/dry_run.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/spec/dry_run_answer.h"
 #include "ctl/spec/spec_file.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
@@ -103,14 +102,6 @@ static int take_option(struct fork *f, int option, const char *value)
     }
 }
 
-static int wait_quietly(struct bit_cli *cli, const char *run)
-{
-    char *argv[] = {bit_lend("wait"), bit_lend(run), NULL};
-
-    optind = 0;
-    return bit_cmd_wait.run(cli, 2, argv);
-}
-
 static int dry_run(struct bit_cli *cli, const struct fork *f)
 {
     Bit__DryRunReply *dry = NULL;
@@ -118,12 +109,7 @@ static int dry_run(struct bit_cli *cli, const struct fork *f)
 
     if (code != 0)
         return code;
-    if (cli->json)
-        bit_print_json(dry);
-    else if (cli->quiet)
-        bit_dry_run_print_warnings(stderr, dry);
-    else
-        bit_dry_run_print(stdout, dry);
+    bit_dry_run_answer(cli, dry);
     bit_msg_free(dry);
     return 0;
 }
@@ -155,7 +141,7 @@ static int fork_run(struct bit_cli *cli, struct fork *f)
     snprintf(run, sizeof run, "%s", reply->run);
     print_forked(cli, f, reply);
     bit_msg_free(reply);
-    return f->follow ? bit_follow(cli, run) : f->wait ? wait_quietly(cli, run) : 0;
+    return f->follow ? bit_follow(cli, run) : f->wait ? bit_wait_for(cli, run) : 0;
 }
 
 static int check_words(const struct fork *f)

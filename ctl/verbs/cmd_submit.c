@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -66,14 +65,6 @@ static int parse(struct submit *s, struct bit_options *o, int argc, char **argv)
     return words;
 }
 
-static int wait_quietly(struct bit_cli *cli, const char *run)
-{
-    char *argv[] = {bit_lend("wait"), bit_lend(run), NULL};
-
-    optind = 0;
-    return bit_cmd_wait.run(cli, 2, argv);
-}
-
 static int submit(struct bit_cli *cli, struct submit *s)
 {
     Bit__SubmitReply *reply = NULL;
@@ -93,7 +84,7 @@ static int submit(struct bit_cli *cli, struct submit *s)
         bit_show(stdout, "submitted %s as %s%s\n", reply->name, reply->run, s->how.paused ? ", paused" : "");
     fflush(stdout);
     bit_msg_free(reply);
-    return s->follow ? bit_follow(cli, run) : s->wait ? wait_quietly(cli, run) : 0;
+    return s->follow ? bit_follow(cli, run) : s->wait ? bit_wait_for(cli, run) : 0;
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)

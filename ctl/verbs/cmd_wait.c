@@ -1,3 +1,4 @@
+#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/text/precision.h"
 
@@ -227,3 +229,11 @@ const struct bit_cli_verb bit_cmd_wait = {
                 "$ bitctl wait @last --for phase=ternary --timeout 3600",
     .run = run,
 };
+
+int bit_wait_for(struct bit_cli *cli, const char *run)
+{
+    char *argv[] = {bit_lend("wait"), bit_lend(run), NULL};
+
+    optind = 0;
+    return bit_cmd_wait.run(cli, 2, argv);
+}

@@ -13,4 +13,7 @@ extern const struct bit_cli_verb *const bit_verbs[];
 BIT_VERB_TABLE(X)
 #undef X
 
+/** `bitctl wait RUN`, with the options of the verb that goes on with it. */
+int bit_wait_for(struct bit_cli *cli, const char *run);
+
 #endif

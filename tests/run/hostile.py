@@ -4,16 +4,9 @@ import os
 import socket
 import struct
 
+from wire_bytes import crc32c, put_varint
+
 SUBMIT, STATUS, PROVE = 50, 52, 64
-
-
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
 
 
 def frame(kind, body):
@@ -21,17 +14,13 @@ def frame(kind, body):
     return head + struct.pack("<I", crc32c(head)) + body
 
 
-def varint(n):
-    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
-
-
 def field(number, value):
     if isinstance(value, int):
-        return varint(number << 3) + varint(value)
+        return put_varint(number << 3) + put_varint(value)
     if isinstance(value, float):
-        return varint(number << 3 | 1) + struct.pack("<d", value)
+        return put_varint(number << 3 | 1) + struct.pack("<d", value)
     value = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(value)) + value
+    return put_varint(number << 3 | 2) + put_varint(len(value)) + value
 
 
 def reply(first=0, errors=(0,)):

@@ -1,4 +1,4 @@
-#include "ctl/export/half.h"
+#include "proto/half.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -11,26 +11,13 @@
 #include "proto/ckpt/origin.h"
 #include "proto/ckpt/weight_files.h"
 #include "proto/err.h"
+#include "proto/half.h"
 #include "proto/regular_file.h"
 #include "worker/ckpt/ckpt.h"
 #include "worker/ckpt/ckpt_io.h"
 #include "worker/ranks/worker_state.h"
 
 #define ELEMENTS_AT_ONCE 65536
-
-static float half_to_f32(uint16_t h)
-{
-    const int exponent = h >> 10 & 31, fraction = h & 1023;
-    float v;
-
-    if (exponent == 31)
-        v = fraction == 0 ? INFINITY : NAN;
-    else if (exponent == 0)
-        v = ldexpf((float)fraction, -24);
-    else
-        v = ldexpf((float)(fraction + 1024), exponent - 25);
-    return h & 0x8000 ? -v : v;
-}
 
 static float f32_from_bits(uint32_t bits)
 {
@@ -59,7 +46,7 @@ static float from_bf16(const uint8_t *p)
 
 static float from_f16(const uint8_t *p)
 {
-    return half_to_f32((uint16_t)(p[0] | p[1] << 8));
+    return bit_half_value((uint16_t)(p[0] | p[1] << 8));
 }
 
 static const struct source_dtype dtypes[] = {{"F32", 4, from_f32}, {"BF16", 2, from_bf16}, {"F16", 2, from_f16}};

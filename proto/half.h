@@ -1,6 +1,6 @@
 /* IEEE's 16-bit floats. */
-#ifndef BIT_CTL_EXPORT_HALF_H
-#define BIT_CTL_EXPORT_HALF_H
+#ifndef BIT_PROTO_HALF_H
+#define BIT_PROTO_HALF_H
 
 #include <stdint.h>
 

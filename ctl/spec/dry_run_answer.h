@@ -1,0 +1,11 @@
+/* The end of every dry run: of a specification, a fork or an evaluation, with bitd and without. */
+#ifndef BIT_CTL_DRY_RUN_ANSWER_H
+#define BIT_CTL_DRY_RUN_ANSWER_H
+
+#include "ctl/cli/verb.h"
+#include "proto/bit.pb-c.h"
+
+/** To stdout, as --json has it; with --quiet its warnings alone, to stderr. */
+void bit_dry_run_answer(const struct bit_cli *cli, const Bit__DryRunReply *reply);
+
+#endif
