@@ -90,7 +90,8 @@ def load(*names):
         return None
     import torch  # with what it really finds, before anything is replaced
     complete_torch(torch)
-    for name in ("datasets", "sklearn.metrics", "torchmetrics"):  # olmo.eval's, which few have
+    # OLMo's, which few have. They look themselves for what may be missing, so they are imported before it is replaced.
+    for name in ("datasets", "requests", "sklearn.metrics", "torchmetrics"):
         if importlib.util.find_spec(name.split(".")[0]) is not None:
             importlib.import_module(name)
     try:
