@@ -19,6 +19,7 @@ from runs import until  # noqa: E402
 
 SEED = int(os.environ.get("BIT_SEED", random.SystemRandom().randrange(1 << 32)))
 STEPS, EVERY, AT = 200, 25, 100
+BESIDE = 10  # steps trained while a checkpoint is written, which a rank that is lost then leaves half
 CONFIG = "heartbeat_timeout = 2\nfence_timeout = 8\n"
 undisturbed = {}
 
@@ -75,7 +76,7 @@ def recover(c, row, name, hurt, mend, detect_s, again_s):
         status = d.finish(d.run)
         figures = {"fault_at_step": at, "detect_s": round((int(lost["time_ns"]) - hurt_ns) / 1e9, 2), "detect_target_s": detect_s,
                    "again_s": round((int(again["time_ns"]) - hurt_ns) / 1e9, 2), "again_target_s": again_s,
-                   "steps_lost": lost["lost"]["step"] - again["step"]["step"] + 1, "steps_lost_target": EVERY,
+                   "steps_lost": lost["lost"]["step"] - again["step"]["step"] + 1, "steps_lost_target": EVERY + BESIDE,
                    "orphan_gone_s": round((orphans - hurt_ns) / 1e9, 2), "orphan_target_s": 10,
                    "same_weights": status["weights_digest"] == expected["digest"], "nodes": launched["launched"]["nodes"],
                    "cause": lost["lost"]["cause"]}
@@ -85,7 +86,7 @@ def recover(c, row, name, hurt, mend, detect_s, again_s):
         assert launched["launched"]["nodes"] == "n[1-2,4]", f"relaunched on {launched['launched']['nodes']}"
         assert "n3" in lost["lost"]["cause"] and lost["lost"]["rank"] == 2, f"blamed: {lost['lost']}"
         assert figures["detect_s"] <= detect_s * SLACK and figures["again_s"] <= again_s * SLACK, figures
-        assert figures["steps_lost"] <= EVERY and figures["orphan_gone_s"] <= 10 * SLACK, figures
+        assert figures["steps_lost"] <= EVERY + BESIDE and figures["orphan_gone_s"] <= 10 * SLACK, figures
         assert status["restarts"] == 1, status
         until(lambda: not any(c.node[i].pids("bitworker") for i in c.node), 20, "nothing is left behind")
         until(lambda: c.slurm("sinfo -h -t idle,mix,alloc -o %D").strip() == "4", 30, "n3 answers Slurm again")
