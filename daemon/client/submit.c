@@ -13,6 +13,7 @@
 #include "daemon/client/sbatch_query.h"
 #include "daemon/client/submit_check.h"
 #include "daemon/feed/feed.h"
+#include "daemon/store/beginnings.h"
 #include "daemon/store/fork_origin.h"
 #include "daemon/store/init_from.h"
 #include "daemon/store/runs.h"
@@ -127,7 +128,11 @@ static void make_run(struct bit_submission *s)
     if (!known) {
         Bit__RunSpec *spec = s->spec;
         s->spec = NULL;
-        int err = bit_runs_add(s->runs, spec, s->request_id, s->uid, s->paused, s->fork, &r);
+        int err = s->init_from != NULL ? bit_beginnings_check(s->runs, s->init_from->origin.path) : 0;
+        if (err == 0)
+            err = bit_runs_add(s->runs, spec, s->request_id, s->uid, s->paused, s->fork, &r);
+        else
+            bit_msg_free(spec);
         if (err == 0)
             keep_proof(s, r);
         if (err < 0) {

@@ -7,6 +7,7 @@
 
 #include "daemon/store/init_from.h"
 #include "daemon/store/runs.h"
+#include "proto/err.h"
 
 static bool has_yet_to_begin(const struct bit_runner *r)
 {
@@ -47,4 +48,45 @@ const struct bit_runner *bit_beginnings_find(const struct bit_runner *parent, co
     free(folder);
     free(path);
     return found;
+}
+
+/* What follows in path on this run's folder of checkpoints: "step-00000008/model.safetensors". NULL: nothing. */
+static const char *within(const struct bit_runner *r, const char *path)
+{
+    char *folder = NULL;
+    const char *rest = NULL;
+
+    if (strstr(path, r->run.id) == NULL || asprintf(&folder, "%s/checkpoints", r->dir) < 0)
+        return NULL;
+    char *real = realpath(folder, NULL);
+    const size_t bytes = real != NULL ? strlen(real) : 0;
+    if (bytes > 0 && strncmp(path, real, bytes) == 0 && path[bytes] == '/')
+        rest = path + bytes + 1;
+    free(real);
+    free(folder);
+    return rest;
+}
+
+static bool has_checkpoint(const struct bit_run *run, const char *name, size_t bytes)
+{
+    for (size_t i = 0; i < run->checkpoints.count; i++)
+        if (strlen(run->checkpoints.list[i].name) == bytes && memcmp(run->checkpoints.list[i].name, name, bytes) == 0)
+            return true;
+    return false;
+}
+
+int bit_beginnings_check(const struct bit_runs *runs, const char *path)
+{
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct bit_runner *r = runs->runner[i];
+        const char *name = within(r, path);
+        if (name == NULL)
+            continue;
+        const size_t bytes = strcspn(name, "/");
+        if (has_checkpoint(&r->run, name, bytes))
+            return 0;
+        return bit_fail(BIT_ESTATE, "%.*s is no checkpoint of %s any more; `bitctl ckpt ls %s` lists those that are",
+                        (int)bytes, name, r->run.id, r->run.id);
+    }
+    return 0;
 }

@@ -144,6 +144,8 @@ def main():
         env = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}", "BITD_SOCKET": socket, "TERM": "xterm", "HOME": folder,
                "XDG_CONFIG_HOME": folder, "XDG_DATA_HOME": folder, "COLUMNS": "200", "LC_ALL": "C.UTF-8"}
         open(os.path.join(folder, "called"), "w").close()
+        # fish makes completions of all manual pages where it has none, in the background, for longer than this takes.
+        os.makedirs(os.path.join(folder, "fish", "generated_completions"))
         failed = check(env, folder)
         daemon.terminate()
         daemon.wait()

@@ -2,6 +2,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 
@@ -192,16 +193,22 @@ def what_each_part_costs():
 
 
 def what_it_waits_for_stays():
-    with fixture.Daemon("slots = 1\n") as d:
+    with fixture.Daemon("slots = 1\n", hold=[30]) as d:
         trains = d.submit(d.spec(name="trains", steps=100000, at_step=90000, every=8), "--set", "checkpoint.keep_last=1")
-        d.ctl("wait", trains, "--for", "checkpoint=8", check=True)
+        d.ctl("wait", trains, "--for", "step=29", check=True)
         made = detached(d, trains, "--held-out", "valid=valid.npy")  # in the queue, behind the run itself
         step = int(d.status(made)["name"].removeprefix("eval-trains-"))
+        d.let_on()
         d.ctl("wait", trains, "--for", f"checkpoint={step + 24}", check=True)
         kept = [json.loads(line)["step"] for line in d.ctl("ckpt", "ls", trains, "--json", check=True)[1].splitlines()]
         assert kept[0] == step and len(kept) <= 3, (step, kept)  # it, and the newest
         d.ctl("cancel", trains, "--now", check=True)
         assert d.finish(made)["reason"] == "everything evaluated"
+        # One that went while its evaluation was being looked at: its files are still there, and it is no checkpoint.
+        folder = os.path.join(d.state, "runs", trains, "checkpoints")
+        shutil.copytree(os.path.join(folder, f"step-{step:08}"), os.path.join(folder, "step-00000009"))
+        p = evaluate(d, os.path.join(folder, "step-00000009"), "--held-out", "valid=valid.npy", code=1)
+        assert f"step-00000009 is no checkpoint of {trains} any more" in p.stderr, p.stderr
 
 
 def what_is_wrong_is_said_before_the_queue():

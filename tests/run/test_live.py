@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 
 import fixture
 
@@ -57,12 +58,18 @@ def from_the_step_that_was_said():
         assert d.status(child)["fork"]["verified_step"] == 30
 
 
+def until_lost(d, run):
+    with subprocess.Popen([d.bitctl, "events", run, "--socket", d.socket, "--json", "--follow"], stdout=subprocess.PIPE, text=True) as p:
+        assert any("lost" in json.loads(line) for line in p.stdout)
+        p.kill()
+
+
 def through_crashes_to_the_bit():
-    with fixture.Daemon(hold=(15, 21)) as d:
+    with fixture.Daemon(hold=(12, 15, 21)) as d:
         with d.held_no_more():
             want = end(d, undisturbed(d))
         run = d.submit(d.spec(name="killed", **SPEC))
-        d.ctl("wait", run, "--for", "step=9", check=True)
+        d.ctl("wait", run, "--for", "step=9", check=True)  # and held before step 12, with orders up to 15
         for verb, *args in CHANGES[1:]:
             d.ctl(verb, run, *args, check=True)
         code, _, err = d.ctl(*CHANGES[0][:1], run, "schedule.peak_lr=1e-3", "--at", "5")
@@ -74,10 +81,13 @@ def through_crashes_to_the_bit():
         run = d.submit(d.spec(name="killed", **SPEC), "--paused")
         change(d, run)
         d.ctl("resume", run, check=True)
+        d.let_on()
         d.ctl("wait", run, "--for", "step=14", check=True)
         for pid in d.worker_pids(run)[:1]:
             os.kill(pid, signal.SIGKILL)
-        d.let_on()  # the next launch, from step 8: before step 15 again
+        until_lost(d, run)  # or the dead rank, which stands before step 15, is what is let on
+        for _ in (12, 15):  # the next launch, from step 8
+            d.let_on()
         d.ctl("wait", run, "--for", "step=20", check=True)
         d.kill()
         for pid in d.worker_pids(run):
