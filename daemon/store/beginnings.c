@@ -1,5 +1,6 @@
 #include "daemon/store/beginnings.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "daemon/store/init_from.h"
 #include "daemon/store/runs.h"
+#include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 
 static bool has_yet_to_begin(const struct bit_runner *r)
@@ -50,27 +52,31 @@ const struct bit_runner *bit_beginnings_find(const struct bit_runner *parent, co
     return found;
 }
 
-/* What follows in path on this run's folder of checkpoints: "step-00000008/model.safetensors". NULL: nothing. */
-static const char *within(const struct bit_runner *r, const char *path)
+/* The step of this run's checkpoint that path is, or lies in; -1 if it is none. What else people keep in that folder
+ * is not ours to remove. */
+static int64_t step_of(const struct bit_runner *r, const char *path)
 {
-    char *folder = NULL;
-    const char *rest = NULL;
+    char *folder = NULL, name[32];
+    int64_t step = -1;
 
     if (strstr(path, r->run.id) == NULL || asprintf(&folder, "%s/checkpoints", r->dir) < 0)
-        return NULL;
+        return -1;
     char *real = realpath(folder, NULL);
     const size_t bytes = real != NULL ? strlen(real) : 0;
-    if (bytes > 0 && strncmp(path, real, bytes) == 0 && path[bytes] == '/')
-        rest = path + bytes + 1;
+    if (bytes > 0 && strncmp(path, real, bytes) == 0 && path[bytes] == '/') {
+        const char *rest = path + bytes + 1;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(rest, "/"), rest);
+        step = bit_checkpoint_step(name);
+    }
     free(real);
     free(folder);
-    return rest;
+    return step;
 }
 
-static bool has_checkpoint(const struct bit_run *run, const char *name, size_t bytes)
+static bool has_checkpoint(const struct bit_run *run, int64_t step)
 {
     for (size_t i = 0; i < run->checkpoints.count; i++)
-        if (strlen(run->checkpoints.list[i].name) == bytes && memcmp(run->checkpoints.list[i].name, name, bytes) == 0)
+        if (run->checkpoints.list[i].step == (uint64_t)step)
             return true;
     return false;
 }
@@ -78,15 +84,13 @@ static bool has_checkpoint(const struct bit_run *run, const char *name, size_t b
 int bit_beginnings_check(const struct bit_runs *runs, const char *path)
 {
     for (size_t i = 0; i < runs->count; i++) {
-        const struct bit_runner *r = runs->runner[i];
-        const char *name = within(r, path);
-        if (name == NULL)
-            continue;
-        const size_t bytes = strcspn(name, "/");
-        if (has_checkpoint(&r->run, name, bytes))
-            return 0;
-        return bit_fail(BIT_ESTATE, "%.*s is no checkpoint of %s any more; `bitctl ckpt ls %s` lists those that are",
-                        (int)bytes, name, r->run.id, r->run.id);
+        const struct bit_run *run = &runs->runner[i]->run;
+        const int64_t step = step_of(runs->runner[i], path);
+        if (step >= 0 && !has_checkpoint(run, step))
+            return bit_fail(BIT_ESTATE,
+                            "%s has no checkpoint of step %" PRId64
+                            " any more; `bitctl ckpt ls %s` lists those that it has",
+                            run->id, step, run->id);
     }
     return 0;
 }

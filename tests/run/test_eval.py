@@ -208,7 +208,7 @@ def what_it_waits_for_stays():
         folder = os.path.join(d.state, "runs", trains, "checkpoints")
         shutil.copytree(os.path.join(folder, f"step-{step:08}"), os.path.join(folder, "step-00000009"))
         p = evaluate(d, os.path.join(folder, "step-00000009"), "--held-out", "valid=valid.npy", code=1)
-        assert f"step-00000009 is no checkpoint of {trains} any more" in p.stderr, p.stderr
+        assert f"{trains} has no checkpoint of step 9 any more" in p.stderr, p.stderr
 
 
 def what_is_wrong_is_said_before_the_queue():
