@@ -8,6 +8,7 @@
 #define BIT_FRAME_BODY_MAX       (1u << 20)   /* any frame */
 #define BIT_REQUEST_BODY_MAX     (64u << 10)  /* a client's request other than submit */
 #define BIT_HELLO_BODY_MAX       (4u << 10)   /* before a worker has proved who it is */
+#define BIT_REPORT_BODY_MAX      (32u << 10)  /* of a worker that has proved it: reports fit a journal record */
 #define BIT_PAYLOAD_CHUNK        (1u << 20)   /* of a token payload in one frame */
 #define BIT_SEAL_PLAIN_MAX       (64u << 10)  /* in one sealed record */
 #define BIT_DECODE_BUDGET_FACTOR 16           /* decoded bytes for each byte of the frame ... */
@@ -47,6 +48,9 @@
 #define BIT_INSTANCES_MAX    (1u << 20) /* of one step */
 #define BIT_STEPS_MAX        (1ull << 40)
 #define BIT_RANKS_MAX        65536
+#define BIT_RANKS_TOLD_MAX   256 /* of so many ranks a report has the times of each; of more, of a choice: */
+#define BIT_RANKS_QUANTILES  5   /* those at 0, 1/4, 1/2, 3/4 and 1 of the order of their own work ... */
+#define BIT_RANKS_SLOWEST    16  /* ... and the slowest */
 #define BIT_PROBLEMS_MAX     64
 #define BIT_WINDOW_MAX       4096 /* steps that a median is taken of */
 #define BIT_POSITIONS_MAX    512  /* fields whose place in the text is remembered */

@@ -1,7 +1,5 @@
 #include "worker/report.h"
 
-#define RANKS_TOLD_MAX 4096 /* of more the times would fill the link: the slowest is told of */
-
 static void fill_split(const double ms[BIT_SECTION_SPLIT], struct bit_step_report *out)
 {
     bit__time_split__init(&out->split);
@@ -47,7 +45,7 @@ static void fill_anomalies(struct bit_inspection *seen, struct bit_step_report *
     out->msg.n_anomaly = (size_t)seen->count;
 }
 
-void bit_report_step(const struct bit_worker *w, const struct bit_action *action, struct bit_step_result *result,
+void bit_report_step(struct bit_worker *w, const struct bit_action *action, struct bit_step_result *result,
                      struct bit_step_report *out)
 {
     Bit__StepReport *msg = &out->msg;
@@ -70,8 +68,5 @@ void bit_report_step(const struct bit_worker *w, const struct bit_action *action
     msg->ranks = (uint32_t)w->comm->size;
     msg->token_crc = action->token_crc;
     fill_anomalies(&result->seen, out);
-    if (w->comm->size <= RANKS_TOLD_MAX) {
-        msg->rank_us = w->rank_us;
-        msg->n_rank_us = (size_t)w->comm->size * BIT_SECTION_SPLIT;
-    }
+    bit_ranks_told_fill(&w->ranks_told, w->rank_us, (uint32_t)w->comm->size, msg);
 }

@@ -10,7 +10,7 @@ struct bit_step_report {
     Bit__Anomaly anomaly[BIT_INSPECT_MOST], *anomalies[BIT_INSPECT_MOST];
 };
 
-void bit_report_step(const struct bit_worker *worker, const struct bit_action *action, struct bit_step_result *result,
+void bit_report_step(struct bit_worker *worker, const struct bit_action *action, struct bit_step_result *result,
                      struct bit_step_report *out);
 
 #endif

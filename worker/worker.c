@@ -113,6 +113,8 @@ static int allocate(struct bit_worker *w)
     w->rank_us = calloc((size_t)w->comm->size, BIT_SECTION_SPLIT * sizeof *w->rank_us);
     if (err >= 0 && (w->gathered == NULL || w->rank_us == NULL))
         err = bit_fail(-ENOMEM, "what %d ranks report", w->comm->size);
+    if (err >= 0)
+        err = bit_ranks_told_init(&w->ranks_told, (uint32_t)w->comm->size);
     return err;
 }
 
@@ -236,6 +238,7 @@ void bit_worker_finish(struct bit_worker *w)
     bit_plan_finish(&w->plan);
     free(w->gathered);
     free(w->rank_us);
+    bit_ranks_told_finish(&w->ranks_told);
     *w = (struct bit_worker){0};
 }
 

@@ -160,8 +160,14 @@ static void on_rank_drained(void *owner)
 static void on_rank_lost(void *owner, int err)
 {
     struct bit_watch_rank *rank = owner;
+    struct bit_job *job = rank->job;
 
     rank->link = NULL;
+    if (!bit_job_is_fault(err) || job->done || job->launcher_ended || job->cause.known)
+        return;
+    job->cause.has_rank = true;
+    job->cause.rank = (uint32_t)(rank - job->watch.rank);
+    bit_job_end(job, err, "rank %u sent what bitd cannot use: %s", job->cause.rank, bit_fail_text());
 }
 
 static const struct bit_worker_link_ops rank_ops = {NULL, on_rank_message, on_rank_drained, on_rank_lost};

@@ -1,5 +1,6 @@
 #include "daemon/job/job.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -279,6 +280,13 @@ void bit_job_connected(struct bit_job *job)
     bit_job_set_deadline(job, job->reconnected ? config->long_ms : config->start_ms);
 }
 
+/* One of ours, or a record that the seal refuses: longer than any may be, or damaged where TCP has checked it. A link
+ * that was only cut ends with the system's word for it. */
+bool bit_job_is_fault(int err)
+{
+    return err <= BIT_EUSAGE || err == -EBADMSG;
+}
+
 void bit_job_lost_link(struct bit_job *job, int err)
 {
     struct bit_runner *r = job->runner;
@@ -290,7 +298,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
             begin_ending(job);
         return; /* else its end is being waited for, with a deadline */
     }
-    if (err <= BIT_EUSAGE) { /* one of ours: the worker broke the protocol, and would again */
+    if (bit_job_is_fault(err)) {
         bit_job_end(job, err, "the worker sent what bitd cannot use: %s", bit_fail_text());
         return;
     }

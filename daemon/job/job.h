@@ -156,6 +156,8 @@ void bit_job_launcher_ended(void *job, int64_t status, int signal);
 /** Rank 0 was welcomed. */
 void bit_job_connected(struct bit_job *job);
 void bit_job_lost_link(struct bit_job *job, int err);
+/** What ended a proven link is the worker's doing, and would come again on the next: no loss. */
+bool bit_job_is_fault(int err);
 /** Read from the worker; or do not, while the journal takes nothing or a checkpoint gets its name. */
 void bit_job_hold(struct bit_job *job);
 

@@ -21,13 +21,12 @@
 
 BIT_LOG_TOPIC("worker_link");
 
-#define HELLO_MS        2000        /* over TCP: until the hello, proof included */
-#define HELLO_LOCAL_MS  5000        /* on a Unix socket: until the hello */
-#define UNPROVEN_MAX    64          /* of an inlet's links: the oldest makes room */
-#define ACCEPT_RATE     5000        /* connections a second over TCP, taken or turned away ... */
-#define ACCEPT_BURST    512         /* ... and so many at once */
-#define REFUSED_TOLD_MS 10000       /* refused connections are counted, and logged so often */
-#define UP_BODY_MAX     (32u << 10) /* a worker's messages are short, and fit a journal record */
+#define HELLO_MS        2000  /* over TCP: until the hello, proof included */
+#define HELLO_LOCAL_MS  5000  /* on a Unix socket: until the hello */
+#define UNPROVEN_MAX    64    /* of an inlet's links: the oldest makes room */
+#define ACCEPT_RATE     5000  /* connections a second over TCP, taken or turned away ... */
+#define ACCEPT_BURST    512   /* ... and so many at once */
+#define REFUSED_TOLD_MS 10000 /* refused connections are counted, and logged so often */
 
 struct bit_worker_link {
     struct bit_wire wire;
@@ -167,8 +166,8 @@ int bit_worker_link_welcome(struct bit_worker_link *link, const struct bit_worke
     link->proven = true;
     trust_source(link);
     link->inlet->unproven--;
-    link->reader.body_max = UP_BODY_MAX;
-    bit_wire_limit(&link->wire, UP_BODY_MAX + BIT_FRAME_HEADER_BYTES);
+    link->reader.body_max = BIT_REPORT_BODY_MAX;
+    bit_wire_limit(&link->wire, BIT_REPORT_BODY_MAX + BIT_FRAME_HEADER_BYTES);
     uv_timer_stop(&link->hello_timer);
     return 0;
 }

@@ -171,12 +171,23 @@ static void judge_spike(struct bit_guard *guard, const struct bit_run *run, cons
     add_anomaly(out, run, &a);
 }
 
+/* Reports of many ranks have the times of some of them. */
+static int64_t note_times(struct bit_straggler *s, const Bit__StepReport *m, const Bit__GuardSpec *g)
+{
+    size_t rows = m->n_rank_us / BIT_STRAGGLER_SECTIONS;
+
+    if (m->n_rank_told == 0)
+        return bit_straggler_note(s, m->rank_us, rows, g->straggler_ratio, g->straggler_steps);
+    if (m->n_rank_told != rows || m->ranks > BIT_RANKS_MAX)
+        return -1;
+    return bit_straggler_note_told(s, m->rank_us, m->rank_told, rows, m->ranks, g->straggler_ratio, g->straggler_steps);
+}
+
 static void judge_ranks(struct bit_guard *guard, const struct bit_run *run, const Bit__StepReport *m,
                         struct bit_guard_verdict *out)
 {
     const Bit__GuardSpec *g = bit_run_spec_at(run, m->step)->guard;
-    size_t ranks = m->n_rank_us / BIT_STRAGGLER_SECTIONS;
-    int64_t behind = bit_straggler_note(&guard->straggler, m->rank_us, ranks, g->straggler_ratio, g->straggler_steps);
+    int64_t behind = note_times(&guard->straggler, m, g);
 
     if (behind < 0)
         return;
@@ -205,7 +216,7 @@ void bit_guard_judge(struct bit_guard *guard, const struct bit_run *run, const B
     judge_ranks(guard, run, m, out);
     out->report.anomaly = out->list;
     out->report.n_anomaly = out->count;
-    out->report.n_rank_us = 0; /* kept here, not in the journal */
+    out->report.n_rank_us = out->report.n_rank_told = 0; /* kept here, not in the journal */
     bit_run_next_fact(run, &out->report, &fact);
     out->report.has_position = out->report.has_link = true;
     out->report.position = fact.position;

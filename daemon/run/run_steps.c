@@ -104,9 +104,9 @@ static void note_last(struct bit_run *run, const Bit__StepReport *m)
     run->last = *m;
     run->last_split = *m->split;
     run->last.split = &run->last_split;
-    run->last.n_anomaly = run->last.n_rank_us = 0; /* theirs, not ours to keep */
+    run->last.n_anomaly = run->last.n_rank_us = run->last.n_rank_told = 0; /* theirs, not ours to keep */
     run->last.anomaly = NULL;
-    run->last.rank_us = NULL;
+    run->last.rank_us = run->last.rank_told = NULL;
     run->has_last = true;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/check.h"
+#include "proto/limits.h"
 
 #define RATIO_MOST 4.0 /* of one step in the average: a single pause of minutes says nothing */
 #define FAST_AGAIN 0.9 /* of the ratio */
@@ -15,6 +16,7 @@ void bit_straggler_finish(struct bit_straggler *s)
 {
     free(s->rank);
     free(s->scratch);
+    free(s->all_us);
     *s = (struct bit_straggler){0};
 }
 
@@ -25,7 +27,8 @@ static bool make_room(struct bit_straggler *s, size_t ranks)
     bit_straggler_finish(s);
     s->rank = calloc(ranks, sizeof *s->rank);
     s->scratch = calloc(ranks, sizeof *s->scratch);
-    if (s->rank == NULL || s->scratch == NULL) {
+    s->all_us = calloc(ranks, BIT_STRAGGLER_SECTIONS * sizeof *s->all_us);
+    if (s->rank == NULL || s->scratch == NULL || s->all_us == NULL) {
         bit_straggler_finish(s);
         return false;
     }
@@ -94,6 +97,24 @@ int64_t bit_straggler_note(struct bit_straggler *s, const uint32_t *us, size_t r
     if (behind >= 0)
         s->rank[behind].named = true;
     return behind;
+}
+
+int64_t bit_straggler_note_told(struct bit_straggler *s, const uint32_t *us, const uint32_t *told, size_t rows,
+                                size_t ranks, double ratio_most, uint32_t over_steps)
+{
+    const size_t row_bytes = BIT_STRAGGLER_SECTIONS * sizeof *us;
+    const uint32_t *middle = us + BIT_RANKS_QUANTILES / 2 * BIT_STRAGGLER_SECTIONS;
+
+    if (rows < BIT_RANKS_QUANTILES || !make_room(s, ranks))
+        return -1;
+    for (size_t r = 0; r < ranks; r++)
+        memcpy(s->all_us + r * BIT_STRAGGLER_SECTIONS, middle, row_bytes);
+    for (size_t i = 0; i < rows; i++) {
+        if (told[i] >= ranks)
+            return -1;
+        memcpy(s->all_us + (size_t)told[i] * BIT_STRAGGLER_SECTIONS, us + i * BIT_STRAGGLER_SECTIONS, row_bytes);
+    }
+    return bit_straggler_note(s, s->all_us, ranks, ratio_most, over_steps);
 }
 
 const char *bit_straggler_place(const struct bit_straggler *s, size_t rank)

@@ -20,6 +20,7 @@ struct bit_straggler_rank {
 struct bit_straggler {
     struct bit_straggler_rank *rank; /* owned */
     double *scratch;                 /* (count) */
+    uint32_t *all_us;                /* (count, sections): a choice of ranks made whole */
     size_t count;
     uint64_t steps;
 };
@@ -31,6 +32,13 @@ void bit_straggler_finish(struct bit_straggler *s);
  */
 int64_t bit_straggler_note(struct bit_straggler *s, const uint32_t *us, size_t ranks, double ratio_most,
                            uint32_t over_steps);
+/**
+ * The same of a report that has the times of a choice of ranks (bit.proto, rank_told): told names the rank of each of
+ * `rows` rows of us. A rank that is not among them is taken for the one in the middle, whose row is a quantile's. -1
+ * also where told names a rank that is none.
+ */
+int64_t bit_straggler_note_told(struct bit_straggler *s, const uint32_t *us, const uint32_t *told, size_t rows,
+                                size_t ranks, double ratio_most, uint32_t over_steps);
 /** "backward": where the rank's time exceeds the others' the most. */
 const char *bit_straggler_place(const struct bit_straggler *s, size_t rank);
 

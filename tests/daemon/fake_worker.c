@@ -14,6 +14,7 @@
  *     FAKE_SPIKE          the losses of batches with these checksums are 1000 too high
  *     FAKE_NO_TIME        a step took 1e-320 ms
  *     FAKE_SLOW           rank 1 of two says that it takes twice as long
+ *     FAKE_REPORT_BYTES   the body of the report of step 2 has so many bytes
  *     FAKE_NO_DISK        so many checkpoints fail
  *     FAKE_MEMORY         bytes that --plan says a rank takes
  *
@@ -364,6 +365,25 @@ static bool skip(const Bit__StepOrder *order, Bit__StepReport *m, Bit__Anomaly *
     return true;
 }
 
+/* The report of this step gets a body of FAKE_REPORT_BYTES: numbers of four bytes, and of nine until it fits. */
+static void pad(Bit__StepReport *m)
+{
+    static uint32_t us[BIT_FRAME_BODY_MAX / 4];
+    const size_t bytes = number("FAKE_REPORT_BYTES");
+
+    m->rank_us = us;
+    for (unsigned more = 0; more < 4; more++) {
+        m->has_zero_fraction = more > 0, m->has_flip_rate = more > 1, m->has_weights_digest = more > 2;
+        m->weights_digest = w.weights;
+        for (m->n_rank_us = bytes / 4; m->n_rank_us > 0; m->n_rank_us--)
+            if (protobuf_c_message_get_packed_size(&m->base) <= bytes)
+                break;
+        if (protobuf_c_message_get_packed_size(&m->base) == bytes)
+            return;
+    }
+    die("no report has so many bytes");
+}
+
 static int do_step(const Bit__StepOrder *order, uint32_t crc)
 {
     Bit__Anomaly anomaly = BIT__ANOMALY__INIT, *anomalies[] = {&anomaly};
@@ -407,6 +427,8 @@ static int do_step(const Bit__StepOrder *order, uint32_t crc)
     m.tokens = order->token_bytes / (uint64_t)w.spec->data->dtype;
     m.ms = getenv("FAKE_NO_TIME") ? 1e-320 : 1 + (double)us / 1000;
     m.split = &split;
+    if (w.step == 2 && getenv("FAKE_REPORT_BYTES") != NULL)
+        pad(&m);
     int err = report(BIT_MSG_STEP_REPORT, w.step, &m);
     misbehave();
     return err;

@@ -89,11 +89,27 @@ int bit_link_write(struct bit_link *link, const uint8_t *frame, size_t bytes)
     return err;
 }
 
+int bit_link_encode(const struct bit_link *link, uint16_t type, const void *msg, uint8_t **out, size_t *bytes)
+{
+    uint8_t *frame;
+    int err = bit_msg_encode(type, link->config.epoch, msg, &frame, bytes);
+
+    if (err < 0)
+        return err;
+    if (*bytes - BIT_FRAME_HEADER_BYTES > BIT_REPORT_BODY_MAX) {
+        free(frame);
+        return bit_fail(BIT_ELIMIT, "a %s of %zu bytes, and bitd takes %u", bit_msg_name(type),
+                        *bytes - BIT_FRAME_HEADER_BYTES, BIT_REPORT_BODY_MAX);
+    }
+    *out = frame;
+    return 0;
+}
+
 int bit_link_send(struct bit_link *link, uint16_t type, const void *msg)
 {
     uint8_t *frame;
     size_t bytes;
-    int err = bit_msg_encode(type, link->config.epoch, msg, &frame, &bytes);
+    int err = bit_link_encode(link, type, msg, &frame, &bytes);
 
     if (err < 0)
         return err;

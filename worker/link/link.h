@@ -101,6 +101,8 @@ void bit_link_wake(struct bit_link *link);
 /** Write one whole frame (bit_msg_encode's), if the link is up. Any thread. Errors: BIT_EDAEMON; the link is not up
  * then. */
 int bit_link_write(struct bit_link *link, const uint8_t *frame, size_t bytes);
+/** A frame for it, on the heap. Errors: bit_msg_encode's; BIT_ELIMIT for more than the daemon takes of a worker. */
+int bit_link_encode(const struct bit_link *link, uint16_t type, const void *msg, uint8_t **frame, size_t *bytes);
 /** Encode and write. */
 int bit_link_send(struct bit_link *link, uint16_t type, const void *msg);
 

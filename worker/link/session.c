@@ -173,7 +173,7 @@ void bit_session_ready(struct bit_session *session, const Bit__WorkerReady *read
 int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step, const void *msg)
 {
     struct bit_kept_report report = {.step = step, .is_step = type == BIT_MSG_STEP_REPORT};
-    int err = bit_msg_encode(type, session->link.config.epoch, msg, &report.frame, &report.bytes);
+    int err = bit_link_encode(&session->link, type, msg, &report.frame, &report.bytes);
 
     if (err < 0)
         return err;

@@ -13,6 +13,7 @@
 #include "worker/ranks/instances.h"
 #include "worker/ranks/optim.h"
 #include "worker/ranks/publish.h"
+#include "worker/ranks/ranks_told.h"
 #include "worker/ranks/shard.h"
 
 struct bit_worker {
@@ -44,8 +45,9 @@ struct bit_worker {
     /* If set: called once in each step, when all its work is enqueued and before its results are waited for. */
     void (*meanwhile)(void *arg);
     void *meanwhile_arg;
-    void *gathered;    /* size x BIT_WORKER_GATHER_BYTES: what each rank says about a step */
-    uint32_t *rank_us; /* size x BIT_SECTION_SPLIT: where each rank's time went in the last step */
+    void *gathered;                   /* size x BIT_WORKER_GATHER_BYTES: what each rank says about a step */
+    uint32_t *rank_us;                /* size x BIT_SECTION_SPLIT: where each rank's time went in the last step */
+    struct bit_ranks_told ranks_told; /* and what of it a report has */
 };
 #define BIT_WORKER_GATHER_BYTES  128
 #define BIT_WORKER_BACKEND_BYTES 640
