@@ -34,7 +34,7 @@
 
 #define SHOW "ctl/show", "proto/spec", "proto/text", BASE
 #define CLI  "ctl/cli", SHOW
-#define ASK  "ctl/client", CLI
+#define ASK  "ctl/client", "ctl/chart", CLI
 
 #define KERNELS "kernels", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
 /* What a checkpoint's codes are made with, of the kernels. */
@@ -45,7 +45,7 @@
 
 static const struct folder {
     const char *name;
-    const char *may_include[20];
+    const char *may_include[24];
     const char *libraries[4]; /* headers of libraries that the others may not see */
 } folders[] = {
     {"proto", {BASE}, {NULL}},
@@ -81,6 +81,7 @@ static const struct folder {
     {"ctl/tokenize", {"ctl/tokenize", "proto/data/request_file.h", "proto/data/request_cut.h", BASE}, {NULL}},
     {"ctl/export", {"ctl/export", "ctl/tokenize/tokenizer.h", TERNARISE, SHOW, PROTO}, {NULL}},
     {"ctl/client", {ASK, "proto/ckpt/weight_index.h", "proto/wire"}, {NULL}},
+    {"ctl/chart", {"ctl/chart", SHOW}, {NULL}},
     {"ctl/cli", {CLI}, {NULL}},
     {"ctl/show", {SHOW}, {NULL}},
 };

@@ -6,21 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/show/braille.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
-
-/* A braille character is 2 dots wide and 4 high; bit of the dot at (x, y) in U+2800's block. */
-static const uint8_t dot_bit[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
 
 struct canvas {
     int columns, rows;
     uint8_t *cell; /* columns x rows */
 };
 
-static void dot(struct canvas *c, int x, int y)
+static void dot(void *arg, int x, int y)
 {
-    if (x >= 0 && y >= 0 && x < 2 * c->columns && y < 4 * c->rows)
-        c->cell[(y / 4) * c->columns + x / 2] |= dot_bit[y % 4][x % 2];
+    struct canvas *c = arg;
+
+    if (x >= 0 && y >= 0 && x < BIT_BRAILLE_X * c->columns && y < BIT_BRAILLE_Y * c->rows)
+        c->cell[(y / BIT_BRAILLE_Y) * c->columns + x / BIT_BRAILLE_X] |= bit_braille_dot(x, y);
 }
 
 static void range(const struct bit_loss_point *p, size_t count, double *low, double *high)
@@ -52,20 +52,6 @@ static int row_of(double loss, double low, double high, int height)
     return (int)((high - loss) / (high - low) * (height - 1) + 0.5);
 }
 
-/* A line between two dots: every column in between gets one, and a steep one is filled, so that a spike is seen whole.
- */
-static void line(struct canvas *c, int x0, int y0, int x1, int y1)
-{
-    int last = y0;
-
-    for (int x = x0; x <= x1; x++) {
-        int y = x1 > x0 ? y0 + (int)lround((double)(y1 - y0) * (x - x0) / (x1 - x0)) : y1;
-        for (int v = BIT_MIN(last, y); v <= BIT_MAX(last, y); v++)
-            dot(c, x, v);
-        last = y;
-    }
-}
-
 static void plot(struct canvas *c, const struct bit_loss_point *p, size_t count, double low, double high)
 {
     int width = 2 * c->columns, height = 4 * c->rows, last_x = -1, last_y = -1;
@@ -77,17 +63,10 @@ static void plot(struct canvas *c, const struct bit_loss_point *p, size_t count,
         }
         int x = column_of(p[i].step, p[0].step, p[count - 1].step, width);
         int y = row_of(p[i].loss, low, high, height);
-        line(c, last_x < 0 ? x : last_x, last_x < 0 ? y : last_y, x, y);
+        bit_braille_line(last_x < 0 ? x : last_x, last_x < 0 ? y : last_y, x, y, dot, c);
         last_x = x;
         last_y = y;
     }
-}
-
-static void print_braille(FILE *f, uint8_t bits)
-{
-    char utf8[4] = {(char)0xe2, (char)(0xa0 | (bits >> 6)), (char)(0x80 | (bits & 0x3f)), 0};
-
-    bit_show(f, "%s", bits ? utf8 : " ");
 }
 
 static void print_row(FILE *f, const struct canvas *c, int row, double low, double high, int mark)
@@ -99,11 +78,12 @@ static void print_row(FILE *f, const struct canvas *c, int row, double low, doub
     else
         bit_show(f, "%8s \xe2\x94\x82", "");
     for (int col = 0; col < c->columns; col++) {
+        char text[4];
         uint8_t bits = c->cell[row * c->columns + col];
         if (col == mark && !bits)
             bit_show(f, "\xe2\x94\x8a"); /* dashed vertical line */
         else
-            print_braille(f, bits);
+            bit_show(f, "%s", bit_braille_text(bits, text));
     }
     fputc('\n', f);
 }
