@@ -26,19 +26,19 @@ int bit_embed_check(const struct bit_embed_args *args)
 
     if (err < 0)
         return err;
-    err = bit_check_float("embed", args->table_dtype);
-    if (err < 0)
-        return err;
-    return check_vocab("embed", args->vocab);
+    err = bit_check_float("embed table", args->table_dtype);
+    if (err >= 0)
+        err = bit_check_float("embed y", args->y_dtype);
+    return err < 0 ? err : check_vocab("embed", args->vocab);
 }
 
 int bit_embed_backward_check(const struct bit_embed_backward_args *args)
 {
     int err = bit_check_shape("embed_backward", args->rows, args->cols);
 
-    if (err < 0)
-        return err;
-    return check_vocab("embed_backward", args->vocab);
+    if (err >= 0)
+        err = bit_check_float("embed_backward dy", args->dy_dtype);
+    return err < 0 ? err : check_vocab("embed_backward", args->vocab);
 }
 
 /* A GPU sorts: per id a count and a place, one sum of counts, and three lists of rows. */

@@ -8,26 +8,29 @@ BIT_OP_DECLARE(embed);
 /**
  * y[r] = table[ids[r]].
  * Shapes      ids (R), each below V: a processor refuses others, a GPU stops at them; table (V, C); y (R, C)
- * Dtypes      table f32 or bf16; y f32
+ * Dtypes      table, y f32 or bf16
  */
 struct bit_embed_args {
     int64_t rows, cols, vocab;
     const uint32_t *ids;
     const void *table;
     enum bit_dtype table_dtype;
-    float *y;
+    void *y;
+    enum bit_dtype y_dtype;
 };
 
 BIT_OP_DECLARE(embed_backward);
 /**
  * dtable[ids[r]] += dy[r].
  * Shapes      ids (R), as embed's; dy (R, C); dtable (V, C)
+ * Dtypes      dy f32 or bf16; dtable f32
  * Order       rows of one id are added in order of r: deterministic for any number of threads
  */
 struct bit_embed_backward_args {
     int64_t rows, cols, vocab;
     const uint32_t *ids;
-    const float *dy;
+    const void *dy;
+    enum bit_dtype dy_dtype;
     float *dtable;
 };
 /** Bytes of exec->workspace that embed_backward needs. */

@@ -12,8 +12,8 @@ int bit_matmul_check(const struct bit_matmul_args *args)
         return bit_fail(-EINVAL, "matmul of %ld x %ld x %ld", (long)args->m, (long)args->n, (long)args->k);
     if (args->ab_dtype == BIT_I8 || args->c_dtype == BIT_I8)
         return bit_fail(-EINVAL, "matmul takes f32 and bf16; int8 goes through bitlinear");
-    if (args->addend != NULL && args->c_dtype != BIT_F32)
-        return bit_fail(-EINVAL, "matmul adds in f32 only");
+    if (args->addend != NULL && args->c_dtype == BIT_BF16 && args->ab_dtype != BIT_BF16)
+        return bit_fail(-EINVAL, "matmul adds f32 products to f32 alone");
     return 0;
 }
 

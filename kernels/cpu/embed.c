@@ -18,22 +18,25 @@ int BIT_ISA(embed)(const struct bit_exec *exec, const struct bit_embed_args *arg
 #pragma omp parallel for num_threads(exec->threads) schedule(static)
     for (int64_t r = 0; r < args->rows; r++)
         for (int64_t c = 0; c < cols; c += BIT_LANES)
-            vf_store_upto(args->y, BIT_F32, r * cols + c, cols - c,
+            vf_store_upto(args->y, args->y_dtype, r * cols + c, cols - c,
                           vf_load_upto(args->table, args->table_dtype, args->ids[r] * cols + c, cols - c, 0));
     return 0;
 }
 
-static void add_row(float *sum, const float *x, int64_t cols)
+static void add_row(const struct bit_embed_backward_args *args, int64_t r)
 {
+    const int64_t cols = args->cols, at = r * cols;
+    float *sum = args->dtable + args->ids[r] * cols;
+
     for (int64_t c = 0; c < cols; c += BIT_LANES)
         vf_store_upto(sum, BIT_F32, c, cols - c,
-                      vf_load_upto(sum, BIT_F32, c, cols - c, 0) + vf_load_upto(x, BIT_F32, c, cols - c, 0));
+                      vf_load_upto(sum, BIT_F32, c, cols - c, 0) +
+                          vf_load_upto(args->dy, args->dy_dtype, at + c, cols - c, 0));
 }
 
 /* Every thread reads all ids, which are few bytes, and takes its own in order of r. */
 int BIT_ISA(embed_backward)(const struct bit_exec *exec, const struct bit_embed_backward_args *args)
 {
-    const int64_t cols = args->cols;
     int err = bit_embed_backward_check(args);
 
     if (err >= 0)
@@ -45,7 +48,7 @@ int BIT_ISA(embed_backward)(const struct bit_exec *exec, const struct bit_embed_
         const int me = bit_team_member(), members = bit_team_size();
         for (int64_t r = 0; r < args->rows; r++)
             if (args->ids[r] % members == me)
-                add_row(args->dtable + args->ids[r] * cols, args->dy + r * cols, cols);
+                add_row(args, r);
     }
     return 0;
 }

@@ -28,7 +28,7 @@ struct bit_gemm_args {
     const struct bit_segments *n_segments; /* the order of operations); both or neither NULL */
     void *c;                               /* (M, N) dense */
     enum bit_dtype c_dtype;
-    const float *addend; /* (M, N), c itself or apart from it; NULL for none. f32 only */
+    const void *addend; /* (M, N) of c_dtype, c itself or apart from it; NULL for none. With row_scale f32 only */
 };
 
 /** Errors: -ENOMEM if exec's workspace is below bit_gemm_workspace. Shapes are the caller's to check. */

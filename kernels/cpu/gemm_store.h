@@ -64,28 +64,40 @@ STORE_INLINE void store_sums(const struct bit_gemm_args *args, int64_t at, const
 STORE_INLINE void store_scaled(const struct bit_gemm_args *args, int64_t at, float *restrict sum,
                                const float *restrict unit, int cols)
 {
-    if (args->addend != NULL)
+    const float *addend = args->addend;
+
+    if (addend != NULL)
         for (int j = 0; j < cols; j++)
-            sum[j] = fmaf(sum[j], unit[j], args->addend[at + j]);
+            sum[j] = fmaf(sum[j], unit[j], addend[at + j]);
     else
         for (int j = 0; j < cols; j++)
             sum[j] *= unit[j];
     store_sums(args, at, sum, cols);
 }
 
-STORE_INLINE void store_plain(const struct bit_gemm_args *args, int64_t at, const float *addend, float *restrict sum,
+STORE_INLINE void add_row(const struct bit_gemm_args *args, int64_t at, const void *addend, float *restrict sum,
+                          int cols)
+{
+    if (args->c_dtype == BIT_F32)
+        for (int j = 0; j < cols; j++)
+            sum[j] += ((const float *)addend)[at + j];
+    else
+        for (int j = 0; j < cols; j++)
+            sum[j] += bit_bf16_to_f32(((const bit_bf16 *)addend)[at + j]);
+}
+
+STORE_INLINE void store_plain(const struct bit_gemm_args *args, int64_t at, const void *addend, float *restrict sum,
                               int cols)
 {
     if (addend != NULL)
-        for (int j = 0; j < cols; j++)
-            sum[j] += addend[at + j];
+        add_row(args, at, addend, sum, cols);
     store_sums(args, at, sum, cols);
 }
 
 STORE_INLINE void store_rows(const struct bit_gemm_args *args, const struct tile_place *place, float *restrict sums,
                              int cols)
 {
-    const float *addend = place->kept == NULL && !place->first ? args->c : args->addend;
+    const void *addend = place->kept == NULL && !place->first ? args->c : args->addend;
     float unit[TILE_COLS];
 
     for (int r = 0; r < place->rows; r++) {

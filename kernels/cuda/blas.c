@@ -278,7 +278,6 @@ int bit_blas_cuda(const struct bit_exec *exec, const struct bit_blas_args *args)
     int err;
 
     BIT_ASSERT(exec->workspace_bytes >= BIT_BLAS_WORKSPACE && (args->alpha == NULL) == (args->beta == NULL));
-    BIT_ASSERT(args->addend == NULL || args->c_dtype == BIT_F32);
     if (args->m == 0 || args->n == 0)
         return 0;
     if (args->k == 0)

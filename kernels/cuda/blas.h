@@ -12,7 +12,7 @@ struct bit_blas_args {
     int64_t a_row, b_row;
     enum bit_dtype ab_dtype;
     const float *alpha, *beta; /* on the GPU, both or neither: C = alpha A B + beta addend. NULL: 1 and 1 */
-    const float *addend;       /* rows as c's; c itself or apart from it; NULL for none */
+    const void *addend;        /* as c, of its type; c itself or apart from it; NULL for none */
     void *c;
     int64_t c_row;
     enum bit_dtype c_dtype; /* f32, or bf16 where a and b are */

@@ -24,13 +24,13 @@ static __device__ __forceinline__ int id_of(const uint32_t *ids, int64_t r, int6
 
 /* ---- forward: a row a block */
 
-template <typename T, int WIDTH>
+template <typename T, typename Y, int WIDTH>
 static __global__ void __launch_bounds__(THREADS) embed(const struct bit_embed_args args)
 {
     const int cols = (int)args.cols, step = THREADS * WIDTH;
 
     const T *from = (const T *)args.table + id_of(args.ids, blockIdx.x, args.vocab) * args.cols;
-    const bit_sink<float> to(args.y, BIT_F32, blockIdx.x * args.cols);
+    const bit_sink<Y> to(args.y, args.y_dtype, blockIdx.x * args.cols);
 
     for (int begin = threadIdx.x * WIDTH; begin < cols; begin += PACKS * step) {
         bit_pack<T, WIDTH> in[PACKS];
@@ -50,14 +50,23 @@ static __global__ void __launch_bounds__(THREADS) embed(const struct bit_embed_a
     }
 }
 
-template <typename T> static void launch_embed(const struct bit_exec *exec, const struct bit_embed_args *args)
+template <typename T, typename Y>
+static void launch_embed(const struct bit_exec *exec, const struct bit_embed_args *args)
 {
     const bool fast = args->cols % 4 == 0 && (uintptr_t)args->table % (4 * sizeof(T)) == 0 &&
-                      (uintptr_t)args->y % (4 * sizeof(float)) == 0;
+                      (uintptr_t)args->y % (4 * sizeof(Y)) == 0;
 
-    const auto kernel = fast ? embed<T, 4> : embed<T, 1>;
+    const auto kernel = fast ? embed<T, Y, 4> : embed<T, Y, 1>;
 
     kernel<<<(unsigned)args->rows, THREADS, 0, exec->gpu->stream>>>(*args);
+}
+
+template <typename T> static void launch_embed_from(const struct bit_exec *exec, const struct bit_embed_args *args)
+{
+    if (args->y_dtype == BIT_F32)
+        launch_embed<T, float>(exec, args);
+    else
+        launch_embed<T, __nv_bfloat16>(exec, args);
 }
 
 extern "C" int bit_embed_cuda(const struct bit_exec *exec, const struct bit_embed_args *args)
@@ -67,9 +76,9 @@ extern "C" int bit_embed_cuda(const struct bit_exec *exec, const struct bit_embe
     if (err < 0 || (err = bit_row_check("embed", args->rows, args->cols)) < 0 || args->rows == 0)
         return err;
     if (args->table_dtype == BIT_F32)
-        launch_embed<float>(exec, args);
+        launch_embed_from<float>(exec, args);
     else
-        launch_embed<__nv_bfloat16>(exec, args);
+        launch_embed_from<__nv_bfloat16>(exec, args);
     return bit_gpu_launched("embed");
 }
 
@@ -133,15 +142,16 @@ static __global__ void __launch_bounds__(THREADS) sort_rows(const struct bit_emb
     l.sorted[first + before] = (int)r;
 }
 
-template <int WIDTH> static __device__ __forceinline__ void add(bit_pack<float, WIDTH> *sum, bit_pack<float, WIDTH> v)
+template <typename Dy, int WIDTH>
+static __device__ __forceinline__ void add(bit_pack<float, WIDTH> *sum, bit_pack<Dy, WIDTH> v)
 {
 #pragma unroll
     for (int e = 0; e < WIDTH; e++)
-        sum->v[e] = __fadd_rn(sum->v[e], v.v[e]);
+        sum->v[e] = __fadd_rn(sum->v[e], bit_to_f32(v.v[e]));
 }
 
 /* Block (r, n): the n-th columns of r's id, if r speaks for it. */
-template <int WIDTH>
+template <typename Dy, int WIDTH>
 static __global__ void __launch_bounds__(THREADS, 8) add_rows(const struct bit_embed_backward_args args, struct lists l)
 {
     const int64_t r = blockIdx.x, cols = args.cols, c = ((int64_t)blockIdx.y * THREADS + threadIdx.x) * WIDTH;
@@ -149,30 +159,33 @@ static __global__ void __launch_bounds__(THREADS, 8) add_rows(const struct bit_e
     if (l.place[r] != 0 || c >= cols)
         return;
     const int id = args.ids[r], count = l.count[id], *rows = l.sorted + l.first[id];
+    const Dy *dy = (const Dy *)args.dy;
     float *to = args.dtable + id * cols + c;
     auto sum = bit_load<float, WIDTH>(to);
     int i = 0;
 
     for (; i + AHEAD <= count; i += AHEAD) {
-        bit_pack<float, WIDTH> v[AHEAD];
+        bit_pack<Dy, WIDTH> v[AHEAD];
 #pragma unroll
         for (int k = 0; k < AHEAD; k++)
-            v[k] = bit_load<float, WIDTH>(args.dy + rows[i + k] * cols + c);
+            v[k] = bit_load<Dy, WIDTH>(dy + rows[i + k] * cols + c);
 #pragma unroll
         for (int k = 0; k < AHEAD; k++)
-            add(&sum, v[k]);
+            add<Dy, WIDTH>(&sum, v[k]);
     }
     for (; i < count; i++)
-        add(&sum, bit_load<float, WIDTH>(args.dy + rows[i] * cols + c));
+        add<Dy, WIDTH>(&sum, bit_load<Dy, WIDTH>(dy + rows[i] * cols + c));
     bit_store<float, WIDTH>(to, sum);
 }
 
+template <typename Dy>
 static void launch_add(const struct bit_exec *exec, const struct bit_embed_backward_args *args, struct lists l)
 {
-    const bool fast = args->cols % 4 == 0 && (uintptr_t)args->dy % 16 == 0 && (uintptr_t)args->dtable % 16 == 0;
+    const bool fast = args->cols % 4 == 0 && (uintptr_t)args->dy % (4 * sizeof(Dy)) == 0 &&
+                      (uintptr_t)args->dtable % 16 == 0;
     const int64_t chunk = THREADS * (fast ? 4 : 1);
 
-    const auto kernel = fast ? add_rows<4> : add_rows<1>;
+    const auto kernel = fast ? add_rows<Dy, 4> : add_rows<Dy, 1>;
 
     kernel<<<dim3((unsigned)args->rows, (unsigned)((args->cols + chunk - 1) / chunk)), THREADS, 0, exec->gpu->stream>>>(
         *args, l);
@@ -196,6 +209,9 @@ extern "C" int bit_embed_backward_cuda(const struct bit_exec *exec, const struct
     give_stretches<<<blocks, THREADS, 0, exec->gpu->stream>>>(*args, l);
     list_rows<<<blocks, THREADS, 0, exec->gpu->stream>>>(*args, l);
     sort_rows<<<blocks, THREADS, 0, exec->gpu->stream>>>(*args, l);
-    launch_add(exec, args, l);
+    if (args->dy_dtype == BIT_F32)
+        launch_add<float>(exec, args, l);
+    else
+        launch_add<__nv_bfloat16>(exec, args, l);
     return bit_gpu_launched("embed_backward");
 }

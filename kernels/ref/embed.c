@@ -14,7 +14,8 @@ int bit_embed_ref(const struct bit_exec *exec, const struct bit_embed_args *args
         return err;
     for (int64_t r = 0; r < args->rows; r++)
         for (int64_t c = 0; c < cols; c++)
-            args->y[r * cols + c] = (float)bit_element(args->table, args->table_dtype, args->ids[r] * cols + c);
+            bit_element_set(args->y, args->y_dtype, r * cols + c,
+                            bit_element(args->table, args->table_dtype, args->ids[r] * cols + c));
     return 0;
 }
 
@@ -30,6 +31,6 @@ int bit_embed_backward_ref(const struct bit_exec *exec, const struct bit_embed_b
         return err;
     for (int64_t r = 0; r < args->rows; r++)
         for (int64_t c = 0; c < cols; c++)
-            args->dtable[args->ids[r] * cols + c] += args->dy[r * cols + c];
+            args->dtable[args->ids[r] * cols + c] += bit_element(args->dy, args->dy_dtype, r * cols + c);
     return 0;
 }

@@ -26,7 +26,7 @@ int bit_matmul_ref(const struct bit_exec *exec, const struct bit_matmul_args *ar
             const int64_t at = i * args->n + j;
             double sum = dot(args, i, j);
             if (args->addend != NULL)
-                sum += args->addend[at];
+                sum += bit_element(args->addend, args->c_dtype, at);
             bit_element_set(args->c, args->c_dtype, at, (float)sum);
         }
     }

@@ -187,13 +187,13 @@ void *kc_out(struct kc *k, const char *name, enum kc_type type, int64_t count, s
 }
 
 void *kc_sum_onto(struct kc *k, const char *name, enum kc_addend onto, enum bit_dtype dtype, int64_t count,
-                  struct kc_near near, const float **addend)
+                  struct kc_near near, const void **addend)
 {
     void *sum = onto == KC_ADDEND_IN_PLACE ? kc_inout(k, name, dtype, count, 1, near)
                                            : kc_out(k, name, (enum kc_type)dtype, count, near);
 
     if (onto != KC_ADDEND_NONE)
-        *addend = onto == KC_ADDEND_APART ? kc_in(k, "addend", BIT_F32, count, 1) : sum;
+        *addend = onto == KC_ADDEND_APART ? kc_in(k, "addend", dtype, count, 1) : sum;
     return sum;
 }
 

@@ -62,7 +62,10 @@ static int check_bitlinear(struct kc *k, const int64_t *dim)
         .segments = segments(k, m, n, dim[3]),
         .y_dtype = y,
     };
-    args.y = kc_sum_onto(k, "y", (enum kc_addend)dim[6], y, m * n, near, &args.addend);
+    const void *addend = NULL;
+
+    args.y = kc_sum_onto(k, "y", (enum kc_addend)dim[6], y, m * n, near, &addend);
+    args.addend = addend;
     return kc_call(k, &args);
 }
 

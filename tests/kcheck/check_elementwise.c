@@ -195,7 +195,8 @@ static int check_embed(struct kc *k, const int64_t *dim)
         .ids = kc_in_whole(k, "ids", KC_U32, dim[0], 0, dim[2] - 1),
         .table = kc_in(k, "table", (enum bit_dtype)dim[3], dim[1] * dim[2], 1),
         .table_dtype = (enum bit_dtype)dim[3],
-        .y = kc_out(k, "y", KC_F32, dim[0] * dim[1], KC_EXACT),
+        .y = kc_out(k, "y", (enum kc_type)dim[4], dim[0] * dim[1], KC_EXACT_NORMAL),
+        .y_dtype = (enum bit_dtype)dim[4],
     };
 
     return kc_call(k, &args);
@@ -203,18 +204,29 @@ static int check_embed(struct kc *k, const int64_t *dim)
 
 static void cost_embed(const int64_t *dim, struct kc_cost *out)
 {
-    out->bytes = (double)(dim[0] * dim[1]) * (float_bytes(dim[3]) + 4);
+    out->bytes = (double)(dim[0] * dim[1]) * (float_bytes(dim[3]) + float_bytes(dim[4]));
     out->flops = 0;
 }
 
+/* y is what comes out of the embedding, and dy what comes back to it. */
 static const struct kc_shape embed_shapes[] = {
-    {KC_QUICK, {0, 8, 3, BIT_F32}},           {KC_QUICK, {1, 1, 1, BIT_F32}},
-    {KC_QUICK, {70, 17, 5, BIT_BF16}},        {KC_QUICK, {5, 2048, 300, BIT_F32}},
-    {KC_QUICK, {99, 256, 65536, BIT_F32}},    {KC_QUICK, {300, 33, 128256, BIT_BF16}},
-    {KC_BENCH, {8192, 256, 50304, BIT_F32}},  {KC_QUICK, {300, 516, 2, BIT_BF16}},
-    {KC_FULL, {2047, 2048, 50304, BIT_BF16}}, {KC_LARGE, {16384, 2048, 50304, BIT_BF16}},
+    {KC_QUICK, {0, 8, 3, BIT_F32, BIT_F32}},
+    {KC_QUICK, {1, 1, 1, BIT_F32, BIT_F32}},
+    {KC_QUICK, {70, 17, 5, BIT_BF16, BIT_F32}},
+    {KC_QUICK, {70, 17, 5, BIT_BF16, BIT_BF16}},
+    {KC_QUICK, {70, 33, 5, BIT_F32, BIT_BF16}},
+    {KC_QUICK, {5, 2048, 300, BIT_F32, BIT_F32}},
+    {KC_QUICK, {5, 2048, 300, BIT_F32, BIT_BF16}},
+    {KC_QUICK, {99, 256, 65536, BIT_F32, BIT_F32}},
+    {KC_QUICK, {300, 33, 128256, BIT_BF16, BIT_F32}},
+    {KC_BENCH, {8192, 256, 50304, BIT_F32, BIT_F32}},
+    {KC_QUICK, {300, 516, 2, BIT_BF16, BIT_F32}},
+    {KC_QUICK, {300, 516, 2, BIT_BF16, BIT_BF16}},
+    {KC_FULL, {2047, 2048, 50304, BIT_BF16, BIT_F32}},
+    {KC_LARGE, {16384, 2048, 50304, BIT_BF16, BIT_F32}},
+    {KC_LARGE, {16384, 2048, 50304, BIT_BF16, BIT_BF16}},
 };
-KC_OP(embed, "rows cols vocab table:t", embed_shapes, check_embed, cost_embed, KC_DETERMINISTIC)
+KC_OP(embed, "rows cols vocab table:t y:t", embed_shapes, check_embed, cost_embed, KC_DETERMINISTIC)
 
 static int check_embed_backward(struct kc *k, const int64_t *dim)
 {
@@ -223,7 +235,8 @@ static int check_embed_backward(struct kc *k, const int64_t *dim)
         .cols = dim[1],
         .vocab = dim[2],
         .ids = kc_in_whole(k, "ids", KC_U32, dim[0], 0, dim[2] - 1),
-        .dy = kc_in(k, "dy", BIT_F32, dim[0] * dim[1], 1),
+        .dy = kc_in(k, "dy", (enum bit_dtype)dim[4], dim[0] * dim[1], 1),
+        .dy_dtype = (enum bit_dtype)dim[4],
         .dtable = kc_inout(k, "dtable", BIT_F32, dim[1] * dim[2], 1, KC_EXACT),
     };
 
@@ -233,9 +246,9 @@ static int check_embed_backward(struct kc *k, const int64_t *dim)
 
 static void cost_embed_backward(const int64_t *dim, struct kc_cost *out)
 {
-    out->bytes = 12.0 * (double)(dim[0] * dim[1]);
+    out->bytes = (8 + float_bytes(dim[4])) * (double)(dim[0] * dim[1]);
     out->flops = 0;
 }
 
-KC_OP(embed_backward, "rows cols vocab table:t", embed_shapes, check_embed_backward, cost_embed_backward,
+KC_OP(embed_backward, "rows cols vocab table:t y:t", embed_shapes, check_embed_backward, cost_embed_backward,
       KC_DETERMINISTIC)

@@ -74,11 +74,11 @@ void *kc_in_whole(struct kc *k, const char *name, enum kc_type type, int64_t cou
 void *kc_inout(struct kc *k, const char *name, enum bit_dtype dtype, int64_t count, double scale, struct kc_near near);
 /** Poisoned; compared after the call. */
 void *kc_out(struct kc *k, const char *name, enum kc_type type, int64_t count, struct kc_near near);
-/** Where a product goes, by what it is added to: nothing, what is there, or a further input "addend", which is then
- * *addend. */
+/** Where a product goes, by what it is added to: nothing, what is there, or a further input "addend" of the same type,
+ * which is then *addend. */
 enum kc_addend { KC_ADDEND_NONE, KC_ADDEND_IN_PLACE, KC_ADDEND_APART };
 void *kc_sum_onto(struct kc *k, const char *name, enum kc_addend onto, enum bit_dtype dtype, int64_t count,
-                  struct kc_near near, const float **addend);
+                  struct kc_near near, const void **addend);
 /** Like kc_out, but not poisoned: zeros that the operator may add to. */
 void *kc_sum(struct kc *k, const char *name, enum kc_type type, int64_t count, struct kc_near near);
 /** Room that the body fills itself before kc_call; an input from then on. */
