@@ -30,6 +30,7 @@ static const struct rule {
     {"eval", NOTHING, NULL},
     {"launch", NOTHING, NULL},
     {"model.operands", LATER, "products are computed otherwise from there on"},
+    {"model.residual", LATER, "the residual stream is rounded otherwise from there on"},
     {"model.init", NEVER, "the weights are the checkpoint's"},
     {"model.init_std", NEVER, "the weights are the checkpoint's"},
     {"model.init_seed", NEVER, "the weights are the checkpoint's"},

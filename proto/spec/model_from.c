@@ -40,7 +40,8 @@ static int read_manifest(const char *folder, struct bit_model_config *out)
     out->says = *was;
     out->says.preset = out->says.init_from = out->says.from = NULL;
     /* How it was initialised and what its products are in is not its architecture. */
-    out->says.has_init = out->says.has_init_std = out->says.has_init_seed = out->says.has_operands = 0;
+    out->says.has_init = out->says.has_init_std = out->says.has_init_seed = out->says.has_operands =
+        out->says.has_residual = 0;
     out->says.base.n_unknown_fields = 0;
     out->says.base.unknown_fields = NULL;
     bit_msg_free(manifest);

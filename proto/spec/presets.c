@@ -74,7 +74,7 @@ static const struct bit_preset guards[] = {
 static const char defaults[] =
     "name: 'run' shared: false "
     "model { vocab: 50280 context: 2048 rope_theta: 10000 norm_eps: 1e-5 tied: true clip_qkv: 0 init: MITCHELL"
-    " init_std: 0.02 init_seed: 6198 operands: BF16 }"
+    " init_std: 0.02 init_seed: 6198 operands: BF16 residual: FP32 }"
     "data { seed: 6198 }"
     "batch { instances: 2048 micro_instances: 0 }"
     "schedule { shape: COSINE steps: 10000 warmup_steps: 2000 warmup_start: 0.1 final: 0.1 }"

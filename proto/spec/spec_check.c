@@ -387,6 +387,8 @@ static void check_model(const Bit__ModelSpec *m, struct bit_problems *problems)
 {
     if (m->vocab_padded < m->vocab)
         WRONG("model.vocab_padded", "%u rows are fewer than the vocabulary's %u", m->vocab_padded, m->vocab);
+    if (m->residual == BIT__OPERANDS__BF16 && m->operands != BIT__OPERANDS__BF16)
+        WRONG("model.residual", "BF16 goes with model.operands BF16 alone");
     if (m->heads == 0)
         return;
     if (m->width % m->heads != 0)

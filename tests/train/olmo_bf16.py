@@ -1,6 +1,6 @@
 """The same model with bf16 operands, on the parameters of an Olmo: what bitworker computes, product by product.
 
-The residual stream, its gradient, the norms' insides, scales and all sums are f32. These are rounded to bf16, and
+The residual stream, its gradient (both may be bf16 in 16-bit), the norms' insides, scales and all sums are f32. These are rounded to bf16, and
 nothing else:
     weights (embedding and head in both phases; in the ternary phase below strength 1 the blends of values and codes);
     the norms' outputs where they are operands; q, k, v before and after clamp and rotation, the attention's output,
@@ -22,8 +22,9 @@ class Arithmetic:
     """What a run's linears are, and how its processor multiplies. The reference kernels have no bf16 products: they
     convert, and neither the probabilities nor the output's gradient over the scale are rounded."""
 
-    def __init__(self, quantizer, strength, reference_kernels, bf16_pairs):
+    def __init__(self, quantizer, strength, reference_kernels, bf16_pairs, bf16_stream=False):
         self.quantizer, self.strength = quantizer, strength
+        self.stream = held if bf16_stream else lambda x: x
         self.pairs = bf16_pairs and not reference_kernels
         self.rounds_over_scale = not reference_kernels
 
@@ -150,16 +151,16 @@ def block_forward(block, x, cos, sin, arithmetic):
     q, k, v = (block.heads(part) for part in qkv.chunk(3, dim=-1))
     y = Attention.apply(held(rotate(q, cos, sin)), held(rotate(k, cos, sin)), v, arithmetic.pairs)
     y = held(y.transpose(1, 2).reshape(x.shape))
-    x = x + RoundedBack.apply(project(block.attn_out, inner_norm(y, arithmetic), arithmetic))
+    x = arithmetic.stream(x + RoundedBack.apply(project(block.attn_out, inner_norm(y, arithmetic), arithmetic)))
     up, gate = held(project(block.ff_proj, norm_stream(block, x, arithmetic), arithmetic)).chunk(2, dim=-1)
     y = held(F.silu(gate) * up)
-    return x + RoundedBack.apply(project(block.ff_out, inner_norm(y, arithmetic), arithmetic))
+    return arithmetic.stream(x + RoundedBack.apply(project(block.ff_out, inner_norm(y, arithmetic), arithmetic)))
 
 
 def forward(model, ids, arithmetic):
     """Logits of `model`, an Olmo; gradients go to its parameters."""
     embedding = Rounded.apply(model.wte.weight)
-    x = F.embedding(ids, embedding)
+    x = arithmetic.stream(F.embedding(ids, embedding))
     for block in model.blocks:
         x = block_forward(block, x, model.cos, model.sin, arithmetic)
     x = held(layer_norm(x, model.shape.norm_eps))

@@ -61,6 +61,7 @@ class Case:
     quantizer: Quantizer = None
     strength: float = 1.0
     backend: str = "cpu"
+    residual: str = "FP32"
 
 
 # Few values where none may lie on a border, many where a few do not matter.
@@ -86,6 +87,10 @@ def cases():
             yield Case("16-bit, " + name, operands, variant)
         yield Case("16-bit, three layers", operands, replace(shape, layers=3))
         yield Case("16-bit, reference kernels", operands, shape, backend="ref")
+        if operands == "BF16":
+            for name in ("tied", "untied"):
+                yield Case("16-bit, bf16 stream, " + name, operands, replace(shapes[name], layers=3), residual="BF16")
+            yield Case("16-bit, bf16 stream, ref", operands, shape, backend="ref", residual="BF16")
         for strength, depth in itertools.product((1.0, 0.5), depths):
             for name, quantizer in PRESETS.items():
                 yield Case("ternary, " + name, operands, deep(shape, depth), quantizer, strength)
@@ -99,11 +104,12 @@ def spec_text(case):
     return """
         model {{ layers: {s.layers} width: {s.width} heads: {s.heads} mlp_hidden: {s.hidden} vocab: {s.vocab}
                  vocab_padded: {s.vocab_padded} context: {s.context} tied: {tied} clip_qkv: {s.clip_qkv}
-                 rope_theta: {s.rope_theta} norm_eps: {s.norm_eps} operands: {operands} }}
+                 rope_theta: {s.rope_theta} norm_eps: {s.norm_eps} operands: {operands} residual: {residual} }}
         batch {{ instances: {instances} micro_instances: {micro} }}
         quantizer {{ weight_measure: {weight} activation_measure: {activation} activation_levels: {q.levels}
                      inner_norm: {norm} granularity: {granularity} eps: {q.eps} }}
-    """.format(s=s, q=q, tied=str(s.tied).lower(), operands=case.operands, instances=INSTANCES, micro=MICRO,
+    """.format(s=s, q=q, tied=str(s.tied).lower(), operands=case.operands, residual=case.residual,
+               instances=INSTANCES, micro=MICRO,
                weight=OURS[q.weight_measure], activation=OURS[q.activation_measure], norm=OURS[q.norm],
                granularity="PROJECTION" if q.by_projection else "FUSED")
 
@@ -149,7 +155,7 @@ def run_bf16(model, case, tokens, isa):
     ids = torch.from_numpy(tokens.astype(np.int64))
     model.zero_grad()
     logits = olmo_bf16.forward(model, ids, Arithmetic(case.quantizer, case.strength, case.backend == "ref",
-                                                      isa == "avx512"))
+                                                      isa == "avx512", case.residual == "BF16"))
     loss = model.loss(ids, logits)
     loss.backward()
     return {"loss": np.array(loss.item()), "logits": logits.detach().numpy(), **gradients(model)}

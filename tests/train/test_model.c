@@ -1,5 +1,6 @@
 /* The model on its own: gradients against finite differences, repeatability, no allocation, refusals. */
 #include <errno.h>
+#include <math.h>
 
 #include "proto/err.h"
 #include "tests/sanitizer.h"
@@ -202,6 +203,43 @@ TEST(kept_operands_have_the_bits_of_those_made_again)
     expect_same_gradient("LAYERNORM", BIT__PRECISION__TERNARY, 1);
     expect_same_gradient("LAYERNORM", BIT__PRECISION__TERNARY, 0.5);
     expect_same_gradient("NO_NORM", BIT__PRECISION__TERNARY, 1);
+}
+
+/* The residual stream in bf16 is another 16-bit phase, near the one in f32, and smaller; the ternary phase is the same
+ * to the bit. */
+static void compare_streams(Bit__Precision precision, double strength, double far)
+{
+    static const char *const residual[] = {"residual: FP32", "residual: BF16"};
+    struct single s[2];
+    uint32_t tokens[64];
+    double loss[2], dot = 0, square[2] = {0, 0};
+
+    for (int i = 0; i < 2; i++) {
+        char spec[512];
+        snprintf(spec, sizeof spec, SHAPE("%s") " quantizer { preset: 'continual' }", residual[i]);
+        if (!EXPECT_EQ(single_init(&s[i], spec, 2, BIT_BACKEND_CPU), 0))
+            return;
+        draw(&s[i], tokens);
+        EXPECT_EQ(single_publish(&s[i], precision, strength), 0);
+        loss[i] = step(&s[i], tokens);
+    }
+    EXPECT_NEAR(loss[1], loss[0], far);
+    for (int64_t e = 0; e < s[0].plan.elements; e++) {
+        dot += (double)s[0].model->grad[e] * s[1].model->grad[e];
+        for (int i = 0; i < 2; i++)
+            square[i] += (double)s[i].model->grad[e] * s[i].model->grad[e];
+    }
+    EXPECT_EQ(loss[1] == loss[0], far == 0);
+    EXPECT(dot / sqrt(square[0] * square[1]) > 1 - far - 1e-12);
+    for (int i = 0; i < 2; i++)
+        single_finish(&s[i]);
+}
+
+TEST(a_stream_of_bf16_is_for_16_bit_alone)
+{
+    compare_streams(BIT__PRECISION__SIXTEEN_BIT, 1, 5e-3);
+    compare_streams(BIT__PRECISION__TERNARY, 1, 0);
+    compare_streams(BIT__PRECISION__TERNARY, 0.5, 0);
 }
 
 /* Once each phase has run, steps, evaluations and switches allocate nothing. */

@@ -77,6 +77,7 @@ TEST(defaults_are_olmos)
     EXPECT_EQ(spec->model->norm_eps, 1e-5);
     EXPECT_EQ(spec->model->clip_qkv, 0);
     EXPECT_EQ(spec->model->operands, BIT__OPERANDS__BF16);
+    EXPECT_EQ(spec->model->residual, BIT__OPERANDS__FP32);
     EXPECT_EQ(spec->batch->instances, 2048);
     EXPECT_EQ(spec->batch->micro_instances, 0);
     EXPECT_EQ(spec->schedule->steps, 10000);
@@ -340,6 +341,7 @@ TEST(rules_of_the_model)
         {"width: 200 heads: 8", "model.heads", "200 / 8 = 25, is odd"},
         {"heads: 256", "model.heads", "is odd"},
         {"width: 1024 heads: 2", "model.heads", "512, is above 256"},
+        {"operands: FP32 residual: BF16", "model.residual", "BF16 goes with model.operands BF16 alone"},
         {"vocab_padded: 50279", "model.vocab_padded", "50279 rows are fewer than the vocabulary's 50280"},
         {"vocab: 1048577 vocab_padded: 1048576", "model.vocab", "1048577 is above 1048576"},
         {"context: 1", "model.context", "1 is not at least 2"},

@@ -19,6 +19,12 @@ struct cursor {
     int64_t used;
 };
 
+/* What is ternary, and what is compared with it (a mixture), has the reference's stream of f32. */
+static enum bit_dtype stream_of(const struct bit_worker_plan *plan, enum bit_mode mode)
+{
+    return mode == BIT_MODE_16BIT ? plan->residual : BIT_F32;
+}
+
 static struct bit_site_modes all_sites(enum bit_mode mode)
 {
     return (struct bit_site_modes){{mode, mode, mode, mode}};
@@ -34,7 +40,8 @@ static void *take(struct cursor *c, int64_t bytes)
 
 /* att_proj and ff_proj see the block's own norm, and in the ternary phase BitLinear's inner norm after it: one norm, as
  * norm.h has it. */
-static void describe_residual_input(struct bit_linear_input *in, const struct bit_worker_plan *plan, enum bit_mode mode)
+static void describe_residual_input(struct bit_linear_input *in, const struct bit_worker_plan *plan, enum bit_mode mode,
+                                    enum bit_dtype stream)
 {
     const bool twice = mode != BIT_MODE_16BIT && plan->quantizer.inner_norm != BIT_NORM_NONE;
 
@@ -42,7 +49,7 @@ static void describe_residual_input(struct bit_linear_input *in, const struct bi
     in->norm = BIT_NORM_LAYER;
     in->norm_var_factor = twice ? 1 + INNER_NORM_EPS : 1;
     in->norm_eps = twice ? plan->norm_eps * INNER_NORM_EPS : plan->norm_eps;
-    in->x_dtype = BIT_F32;
+    in->x_dtype = stream;
     in->residual = 1;
     in->gated = 0;
 }
@@ -73,18 +80,19 @@ static void lay_input(struct cursor *c, struct bit_linear_input *in, const struc
 }
 
 static void lay_block(struct cursor *c, struct bit_block_activations *b, const struct bit_worker_plan *plan,
-                      const struct bit_site_modes *modes, int64_t rows, bool keeps)
+                      const struct bit_site_modes *modes, enum bit_dtype stream, int64_t rows, bool keeps)
 {
     const int64_t width = plan->width, hidden = plan->hidden, size = (int64_t)bit_dtype_bytes(plan->operands);
     const int64_t kept_width = keeps ? width : 0, kept_hidden = keeps ? hidden : 0;
+    const int64_t stream_bytes = rows * width * (int64_t)bit_dtype_bytes(stream);
 
-    describe_residual_input(&b->input[BIT_SITE_ATT_PROJ], plan, modes->of[BIT_SITE_ATT_PROJ]);
+    describe_residual_input(&b->input[BIT_SITE_ATT_PROJ], plan, modes->of[BIT_SITE_ATT_PROJ], stream);
     describe_activation_input(&b->input[BIT_SITE_ATTN_OUT], plan, modes->of[BIT_SITE_ATTN_OUT]);
-    describe_residual_input(&b->input[BIT_SITE_FF_PROJ], plan, modes->of[BIT_SITE_FF_PROJ]);
+    describe_residual_input(&b->input[BIT_SITE_FF_PROJ], plan, modes->of[BIT_SITE_FF_PROJ], stream);
     describe_activation_input(&b->input[BIT_SITE_FF_OUT], plan, modes->of[BIT_SITE_FF_OUT]);
     b->input[BIT_SITE_FF_OUT].gated = 1;
 
-    b->x_att = take(c, rows * width * 4);
+    b->x_att = take(c, stream_bytes);
     lay_input(c, &b->input[BIT_SITE_ATT_PROJ], plan, rows, kept_width);
     b->qkv = take(c, rows * 3 * width * size);
     b->clip_mask = plan->clip_qkv > 0 ? take(c, (rows * 3 * width + 7) / 8) : NULL;
@@ -92,7 +100,7 @@ static void lay_block(struct cursor *c, struct bit_block_activations *b, const s
     b->lse = take(c, rows * plan->heads * 4);
     lay_input(c, &b->input[BIT_SITE_ATTN_OUT], plan, rows,
               modes->of[BIT_SITE_ATTN_OUT] == BIT_MODE_16BIT ? 0 : kept_width);
-    b->x_ff = take(c, rows * width * 4);
+    b->x_ff = take(c, stream_bytes);
     lay_input(c, &b->input[BIT_SITE_FF_PROJ], plan, rows, kept_width);
     b->up_gate = take(c, rows * 2 * hidden * size);
     lay_input(c, &b->input[BIT_SITE_FF_OUT], plan, rows, kept_hidden);
@@ -140,8 +148,8 @@ static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_wor
 {
     const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
 
-    a->x_final = a->dx = take(c, rows * width * 4);
-    a->dx_operand = take(c, rows * width * size);
+    a->x_final = a->dx = take(c, rows * width * (int64_t)bit_dtype_bytes(a->stream));
+    a->dx_operand = a->stream == plan->operands ? a->dx : take(c, rows * width * size);
     a->final_mean = take(c, rows * 4);
     a->final_rstd = take(c, rows * 4);
     a->loss = take(c, rows * 4);
@@ -152,27 +160,28 @@ static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_wor
     c->used = BIT_MAX(c->used, block.used);
 }
 
-/* What survives every change of mode comes first. */
-static int64_t lay(struct bit_arena *a, const struct bit_worker_plan *plan, const struct bit_site_modes *modes,
-                   int64_t micro_instances, uint8_t *base)
+/* For arena mode `mode`. What survives every change of mode comes first. */
+static int64_t lay(struct bit_arena *a, const struct bit_worker_plan *plan, enum bit_mode mode,
+                   const struct bit_site_modes *modes, int64_t micro_instances, uint8_t *base)
 {
     struct bit_block_activations uncounted;
     struct cursor c = {.base = base};
     int64_t rows = micro_instances * plan->context;
 
+    a->stream = stream_of(plan, mode);
     a->cos_sin = take(&c, plan->context * plan->head_dim * 4);
     a->loss_sum = take(&c, sizeof *a->loss_sum);
     a->tokens = take(&c, rows * (int64_t)sizeof *a->tokens);
     for (int l = 0; l < plan->layers; l++)
-        lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, modes, rows, !plan->recompute);
+        lay_block(&c, base == NULL ? &uncounted : &a->blocks[l], plan, modes, a->stream, rows, !plan->recompute);
     lay_rest(&c, a, plan, rows);
     for (int l = 0; base != NULL && l < plan->layers; l++)
         connect_operands(a, &a->blocks[l]);
     return c.used;
 }
 
-static void lay_scoring(struct cursor *c, struct bit_scoring *s, const struct bit_worker_plan *plan, int64_t rows,
-                        int64_t logits)
+static void lay_scoring(struct cursor *c, struct bit_scoring *s, const struct bit_worker_plan *plan,
+                        enum bit_dtype stream, int64_t rows, int64_t logits)
 {
     const int64_t width = plan->width;
 
@@ -183,7 +192,7 @@ static void lay_scoring(struct cursor *c, struct bit_scoring *s, const struct bi
     s->row = take(c, rows * (int64_t)sizeof *s->row);
     s->target = take(c, rows * 4);
     s->loss = take(c, rows * 4);
-    s->x = take(c, logits * width * 4);
+    s->x = take(c, logits * width * (int64_t)bit_dtype_bytes(stream));
     s->final = take(c, logits * width * (int64_t)bit_dtype_bytes(plan->operands));
     s->mean = take(c, logits * 4);
     s->rstd = take(c, logits * 4);
@@ -198,10 +207,11 @@ static int64_t lay_packed(struct bit_arena *a, const struct bit_worker_plan *pla
     struct bit_block_activations block;
     struct cursor c = {.base = base};
 
+    a->stream = stream_of(plan, mode);
     a->cos_sin = take(&c, plan->context * plan->head_dim * 4);
     a->loss_sum = take(&c, sizeof *a->loss_sum);
-    lay_scoring(&c, &a->scoring, plan, rows, logits);
-    lay_block(&c, &block, plan, &modes, rows, false);
+    lay_scoring(&c, &a->scoring, plan, a->stream, rows, logits);
+    lay_block(&c, &block, plan, &modes, a->stream, rows, false);
     a->operand = take(&c, rows * BIT_MAX(plan->width, plan->hidden) * (int64_t)bit_dtype_bytes(plan->operands));
     a->x_final = block.x_att;
     connect_operands(a, &block);
@@ -225,7 +235,7 @@ int64_t bit_arena_bytes(const struct bit_worker_plan *plan, int64_t micro_instan
 
     for (int mode = 0; mode < (plan->blends ? BIT_MODES : BIT_MODE_BLENDED); mode++) {
         const struct bit_site_modes modes = all_sites((enum bit_mode)mode);
-        most = BIT_MAX(most, lay(&uncounted, plan, &modes, micro_instances, NULL));
+        most = BIT_MAX(most, lay(&uncounted, plan, (enum bit_mode)mode, &modes, micro_instances, NULL));
     }
     return most; /* a mixture has nothing that a blend has not */
 }
@@ -234,7 +244,7 @@ void bit_arena_set_mode(struct bit_arena *arena, const struct bit_worker_plan *p
 {
     const struct bit_site_modes modes = all_sites(mode);
 
-    BIT_ASSERT(lay(arena, plan, &modes, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
+    BIT_ASSERT(lay(arena, plan, mode, &modes, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
     arena->mode = mode;
 }
 
@@ -242,7 +252,7 @@ void bit_arena_set_mixture(struct bit_arena *arena, const struct bit_worker_plan
                            const struct bit_site_modes *modes)
 {
     BIT_ASSERT(plan->blends);
-    BIT_ASSERT(lay(arena, plan, modes, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
+    BIT_ASSERT(lay(arena, plan, BIT_MODE_BLENDED, modes, plan->micro_instances, arena->base) <= (int64_t)arena->bytes);
     arena->mode = BIT_MODE_BLENDED;
 }
 

@@ -33,7 +33,7 @@ struct bit_linear_input {
     enum bit_mode mode; /* of this linear: the arena's, or in a mixture one of its own */
     enum bit_norm_kind norm;
     float norm_var_factor, norm_eps; /* norm.h */
-    int residual; /* x is the residual stream, in f32; otherwise an activation in the operands' type */
+    int residual; /* x is the residual stream, in the arena's type for it; otherwise an activation, in the operands' */
     int gated;    /* x is (R, 2 K), up and gate: what the norm sees is their swiglu */
     void *x;      /* what the norm sees */
     enum bit_dtype x_dtype;
@@ -45,7 +45,7 @@ struct bit_linear_input {
 
 struct bit_block_activations {
     struct bit_linear_input input[BIT_SITES];
-    float *x_att, *x_ff;       /* (R, D) the residual stream before attention and MLP */
+    void *x_att, *x_ff;        /* (R, D) the residual stream before attention and MLP */
     void *qkv;                 /* (R, 3 D) after the rotation */
     float *lse;                /* (B, H, T) */
     uint8_t *clip_mask;        /* (R 3 D) bits; NULL without clipping */
@@ -62,7 +62,7 @@ struct bit_scoring {
     uint32_t *row;                /* (R) which row predicts a wanted token ... */
     int32_t *target;              /* (R) ... and the token */
     float *loss;                  /* (R) minus its log-likelihood */
-    float *x;                     /* (score_logits, D) the stream at those rows, some at a time */
+    void *x;                      /* (score_logits, D) the stream at those rows, some at a time */
     void *final;                  /* (score_logits, D) the head's operand */
     float *mean, *rstd;           /* (score_logits) */
     float *logits;                /* (score_logits, V) */
@@ -72,17 +72,18 @@ struct bit_arena {
     void *base;
     size_t bytes;
     enum bit_mode mode;
+    enum bit_dtype stream; /* of the residual stream and its gradient: the plan's in 16-bit, f32 elsewhere */
     struct bit_block_activations *blocks; /* (layers) */
 
     /* after the last block */
-    float *x_final; /* (R, D); the same place as dx, which replaces it row by row */
+    void *x_final; /* (R, D); the same place as dx, which replaces it row by row */
     float *final_mean, *final_rstd;
     float *loss;     /* (R) */
     int32_t *target; /* (R) */
 
     /* gradients on their way back */
-    float *dx;        /* (R, D) of the residual stream */
-    void *dx_operand; /* (R, D) the same as an operand */
+    void *dx;         /* (R, D) of the residual stream */
+    void *dx_operand; /* (R, D) the same as an operand: dx itself, where that is of their type */
 
     /* While the head is at work */
     void *final;        /* (R, D) its operand */

@@ -76,15 +76,15 @@ static int project(struct bit_model *model, int l, enum bit_site site, int64_t r
     return bit_linear_forward(model, l * BIT_SITES + site, in, rows, y, model->plan->operands, NULL);
 }
 
-/* The stream after the sum, in f32: sum = x + a linear of what the block computed from x. */
-static int add_to_stream(struct bit_model *model, int l, enum bit_site site, int64_t rows, const float *x, float *sum)
+/* The stream after the sum: sum = x + a linear of what the block computed from x. */
+static int add_to_stream(struct bit_model *model, int l, enum bit_site site, int64_t rows, const void *x, void *sum)
 {
     struct bit_linear_input *in = &model->arena->blocks[l].input[site];
 
-    return bit_linear_forward(model, l * BIT_SITES + site, in, rows, sum, BIT_F32, x);
+    return bit_linear_forward(model, l * BIT_SITES + site, in, rows, sum, model->arena->stream, x);
 }
 
-int bit_block_forward(struct bit_model *model, int l, const struct bit_extent *extent, float *next)
+int bit_block_forward(struct bit_model *model, int l, const struct bit_extent *extent, void *next)
 {
     struct bit_block_activations *b = &model->arena->blocks[l];
     const int64_t rows = extent->instances * extent->time;

@@ -30,7 +30,7 @@ static void *operand_at(void *base, int64_t index, enum bit_dtype dtype)
     return (uint8_t *)base + index * (int64_t)bit_dtype_bytes(dtype);
 }
 
-int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t rows, float *x)
+int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t rows, void *x)
 {
     const struct bit_worker_plan *plan = model->plan;
     const struct bit_embed_args args = {
@@ -41,6 +41,7 @@ int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t rows
         .table = bit_model_weight(model, plan->tensors[0].offset),
         .table_dtype = plan->operands,
         .y = x,
+        .y_dtype = model->arena->stream,
     };
 
     return bit_embed(&model->exec, &args);
@@ -55,6 +56,7 @@ int bit_head_embed_backward(struct bit_model *model, const uint32_t *tokens, int
         .vocab = plan->vocab_padded,
         .ids = tokens,
         .dy = model->arena->dx,
+        .dy_dtype = model->arena->stream,
         .dtable = model->grad + plan->tensors[0].offset,
     };
 
@@ -70,7 +72,7 @@ static int final_norm(struct bit_model *model, int64_t rows)
         .kind = BIT_NORM_LAYER,
         .eps = model->plan->norm_eps,
         .x = a->x_final,
-        .x_dtype = BIT_F32,
+        .x_dtype = a->stream,
         .y = a->final,
         .y_dtype = model->plan->operands,
         .mean = a->final_mean,
@@ -83,21 +85,22 @@ static int final_norm(struct bit_model *model, int64_t rows)
 /* The chunk's gradient at the final norm's output, (rows, D), is in final_dinput; dx takes x_final's place. */
 static int final_norm_backward(struct bit_model *model, int64_t first, int64_t rows)
 {
+    const int64_t at = first * model->plan->width;
     struct bit_arena *a = model->arena;
     const struct bit_norm_backward_args args = {
         .rows = rows,
         .cols = model->plan->width,
         .kind = BIT_NORM_LAYER,
-        .x = a->x_final + first * model->plan->width,
-        .x_dtype = BIT_F32,
+        .x = operand_at(a->x_final, at, a->stream),
+        .x_dtype = a->stream,
         .mean = a->final_mean + first,
         .rstd = a->final_rstd + first,
         .var_factor = 1,
         .dy = a->final_dinput,
         .dy_dtype = model->plan->operands,
-        .dx = a->dx + first * model->plan->width,
-        .dx_dtype = BIT_F32,
-        .copy = operand_at(a->dx_operand, first * model->plan->width, model->plan->operands),
+        .dx = operand_at(a->dx, at, a->stream),
+        .dx_dtype = a->stream,
+        .copy = a->dx_operand != a->dx ? operand_at(a->dx_operand, at, model->plan->operands) : NULL,
         .copy_dtype = model->plan->operands,
     };
 

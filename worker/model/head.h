@@ -5,7 +5,7 @@
 #include "worker/model/state.h"
 
 /** Gather the embeddings of (R) tokens, in the backend's memory, into x (R, D). */
-int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t rows, float *x);
+int bit_head_embed(struct bit_model *model, const uint32_t *tokens, int64_t rows, void *x);
 /** Add arena->dx to the embedding's gradient. */
 int bit_head_embed_backward(struct bit_model *model, const uint32_t *tokens, int64_t instances);
 

@@ -103,7 +103,7 @@ static int gate(struct bit_model *model, struct bit_linear_input *in, int64_t ro
 }
 
 static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_linear_input *in,
-                         int64_t rows, void *y, enum bit_dtype y_dtype, const float *addend)
+                         int64_t rows, void *y, enum bit_dtype y_dtype, const void *addend)
 {
     const struct bit_matmul_args args = {
         .form = BIT_MATMUL_NT,
@@ -122,7 +122,7 @@ static int product_16bit(struct bit_model *model, const struct bit_linear *linea
 }
 
 static int product_ternary(struct bit_model *model, int index, const struct bit_linear_input *in, int64_t rows, void *y,
-                           enum bit_dtype y_dtype, const float *addend)
+                           enum bit_dtype y_dtype, const void *addend)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
     struct bit_bitlinear_args args = {
@@ -143,7 +143,7 @@ static int product_ternary(struct bit_model *model, int index, const struct bit_
 }
 
 int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_input *in, int64_t rows, void *y,
-                       enum bit_dtype y_dtype, const float *addend)
+                       enum bit_dtype y_dtype, const void *addend)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
     int err = 0;
@@ -230,10 +230,10 @@ static int norm_backward(struct bit_model *model, const struct bit_linear_input 
         .var_factor = in->norm_var_factor,
         .dy = a->dinput,
         .dy_dtype = model->plan->operands,
-        .dx = in->residual ? (void *)a->dx : a->dinput,
-        .dx_dtype = in->residual ? BIT_F32 : model->plan->operands,
+        .dx = in->residual ? a->dx : a->dinput,
+        .dx_dtype = in->residual ? a->stream : model->plan->operands,
         .accumulate = in->residual,
-        .copy = in->residual ? a->dx_operand : NULL,
+        .copy = in->residual && a->dx_operand != a->dx ? a->dx_operand : NULL,
         .copy_dtype = model->plan->operands,
         .operand = operand_again(model, in),
     };

@@ -5,11 +5,11 @@
 #include "worker/model/activations.h"
 #include "worker/model/state.h"
 
-/** y (rows, N) = linear `index` of norm(in->x), or of norm(swiglu(in->x)) if it is gated; with an addend (rows, N),
- * plus that (y is f32: the residual stream). Fills what in keeps, and in->operand, which stands until the next linear
- * does the same, unless it is kept. */
+/** y (rows, N) = linear `index` of norm(in->x), or of norm(swiglu(in->x)) if it is gated; with an addend (rows, N) of
+ * y's type, plus that (y is the residual stream). Fills what in keeps, and in->operand, which stands until the next
+ * linear does the same, unless it is kept. */
 int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_input *in, int64_t rows, void *y,
-                       enum bit_dtype y_dtype, const float *addend);
+                       enum bit_dtype y_dtype, const void *addend);
 /**
  * From dy (rows, N), in the operands' type: the weight's gradient is added to model->grad, and the input's goes back
  * through the norm. Where x is the residual stream it is added to arena->dx (and arena->dx_operand follows); a gated

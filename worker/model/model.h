@@ -35,8 +35,8 @@ int bit_model_clear(struct bit_model *model);
  * 1 <= instances <= plan->micro_instances.
  * Order       deterministic for one number of threads; allocates nothing
  * Errors      an operator's
- * Numerics    the residual stream and its gradient are f32 in both phases, operands plan->operands, sums f32:
- *             OLMo under autocast with f32 parameters
+ * Numerics    operands plan->operands, sums f32; the residual stream and its gradient f32 (OLMo under autocast with
+ *             f32 parameters), or in 16-bit plan->residual (OLMo's parameters in bf16 under FSDP)
  */
 int bit_model_accumulate(struct bit_model *model, const uint32_t *tokens, int64_t instances, double grad_scale);
 /** The loss since bit_model_clear. Waits for all that is enqueued; errors of operators may come out here. */

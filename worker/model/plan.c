@@ -49,6 +49,7 @@ static void read_model(struct bit_worker_plan *plan, const Bit__ModelSpec *model
     plan->clip_qkv = (float)model->clip_qkv;
     plan->rope_theta = model->rope_theta;
     plan->operands = model->operands == BIT__OPERANDS__FP32 ? BIT_F32 : BIT_BF16;
+    plan->residual = model->residual == BIT__OPERANDS__BF16 ? BIT_BF16 : BIT_F32;
     plan->init = model->init;
     plan->init_std = model->init_std;
     plan->init_seed = model->init_seed;

@@ -46,6 +46,7 @@ struct bit_worker_plan {
     float norm_eps, clip_qkv;
     double rope_theta;
     enum bit_dtype operands; /* of products: BIT_BF16 or BIT_F32 */
+    enum bit_dtype residual; /* of the residual stream in 16-bit: BIT_F32, or BIT_BF16 where operands are */
     struct bit_plan_quantizer quantizer;
     Bit__Init init;
     double init_std;

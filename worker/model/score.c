@@ -30,8 +30,8 @@ static int64_t rows_for(const struct bit_worker_plan *plan, int64_t wanted, int6
 }
 
 /* table[ids], which is what an embedding is. */
-static int gather(struct bit_model *model, const float *table, int64_t table_rows, int64_t cols, const uint32_t *ids,
-                  int64_t rows, float *to)
+static int gather(struct bit_model *model, const void *table, enum bit_dtype dtype, int64_t table_rows, int64_t cols,
+                  const uint32_t *ids, int64_t rows, void *to)
 {
     const struct bit_embed_args args = {
         .rows = rows,
@@ -39,8 +39,9 @@ static int gather(struct bit_model *model, const float *table, int64_t table_row
         .vocab = table_rows,
         .ids = ids,
         .table = table,
-        .table_dtype = BIT_F32,
+        .table_dtype = dtype,
         .y = to,
+        .y_dtype = dtype,
     };
 
     return bit_embed(&model->exec, &args);
@@ -86,7 +87,7 @@ static int forward(struct bit_model *model, const struct bit_pack *pack, int64_t
         .branch_count = pack->branches,
         .branch_time = pack->time,
     };
-    int err = gather(model, a->cos_sin, plan->context, plan->head_dim, s->positions, rows, s->cos_sin);
+    int err = gather(model, a->cos_sin, BIT_F32, plan->context, plan->head_dim, s->positions, rows, s->cos_sin);
 
     if (err >= 0)
         err = bit_head_embed(model, s->tokens, rows, a->x_final);
@@ -104,7 +105,7 @@ static int normalise(struct bit_model *model, int64_t rows)
         .kind = BIT_NORM_LAYER,
         .eps = model->plan->norm_eps,
         .x = s->x,
-        .x_dtype = BIT_F32,
+        .x_dtype = model->arena->stream,
         .y = s->final,
         .y_dtype = model->plan->operands,
         .mean = s->mean,
@@ -158,7 +159,7 @@ static int head(struct bit_model *model, const struct bit_pack *pack, int64_t ro
         const int64_t some = BIT_MIN(plan->score_logits, pack->targets - first);
         const int64_t more = rows_for(plan, some, plan->score_logits);
 
-        err = gather(model, model->arena->x_final, rows, plan->width, s->row + first, some, s->x);
+        err = gather(model, model->arena->x_final, model->arena->stream, rows, plan->width, s->row + first, some, s->x);
         if (err >= 0)
             err = normalise(model, more);
         if (err >= 0)
