@@ -19,6 +19,7 @@
 #include "daemon/job/life.h"
 #include "daemon/launch/launchable.h"
 #include "daemon/store/durable.h"
+#include "daemon/store/queue.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/hooks.h"
@@ -86,21 +87,41 @@ static bool withhold(void *owner, struct bit_runner *r)
     return r->withheld[0] != '\0';
 }
 
-/* First come, first served: by number, which an interrupted run keeps. */
+/* Those that wait for a run to complete that ended otherwise; by number, so that what waits for one of them goes with
+ * it. */
+static void cancel_hopeless(struct bit_daemon *d)
+{
+    for (size_t i = 0; i < d->runs.count; i++) {
+        struct bit_runner *r = d->runs.runner[i];
+        const struct bit_run *other = bit_queue_is_hopeless(r);
+        if (other != NULL)
+            bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "it was to begin once %s has completed, which is %s",
+                                 other->id, bit_run_state_name(other->state));
+    }
+}
+
+/* By priority, and then first come, first served: by number, which an interrupted run keeps. */
 static void schedule(void *owner)
 {
     struct bit_daemon *d = owner;
     uint32_t taken = bit_runs_slots_taken(&d->runs);
+    struct bit_runner **queued = NULL;
+    size_t count = 0;
 
-    for (size_t i = 0; i < d->runs.count && taken < d->config.slots && !d->env.stopping; i++) {
-        struct bit_runner *r = d->runs.runner[i];
-        if (r->corrupt || r->job != NULL || r->run.state != BIT__RUN_STATE__QUEUED || withhold(d, r))
+    if (!d->env.stopping)
+        cancel_hopeless(d);
+    if (!d->env.stopping && taken < d->config.slots && bit_queue_list(&d->runs, &queued, &count) < 0)
+        bit_error("queue not looked at", "text=%s", bit_fail_text());
+    for (size_t i = 0; i < count && taken < d->config.slots; i++) {
+        struct bit_runner *r = queued[i];
+        if (withhold(d, r))
             continue;
         if (bit_life_start(&d->jobs, r) < 0)
             bit_error("not started", "run=%s text=%s", r->run.id, bit_fail_text());
         else
             taken++;
     }
+    free(queued);
     check_stopped(d);
 }
 
@@ -121,6 +142,8 @@ static void on_unblocked(void *owner, struct bit_runner *r)
 {
     if (r->job != NULL)
         bit_control_unblocked(r->job);
+    else
+        bit_runs_schedule(r->runs); /* others may have waited until its end was written */
 }
 
 static void on_unwritable(void *owner, struct bit_runner *r, int err, const char *why)

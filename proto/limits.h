@@ -32,6 +32,8 @@
 #define BIT_SOURCES_MAX      64 /* of a mixture */
 #define BIT_EVAL_SETS_MAX    64
 #define BIT_TASKS_MAX        64
+#define BIT_AFTER_MAX         32   /* runs that one waits for */
+#define BIT_PRIORITY_MAX      1000 /* and the least is -1000 */
 #define BIT_TAGS_MAX         32   /* of a run */
 #define BIT_LIVE_CHANGES_MAX 256  /* of a run: settings from a step on, batches left out */
 #define BIT_NOTE_MAX         2048 /* bytes about a run */

@@ -165,6 +165,10 @@ static void body(FILE *f, const Bit__JournalRecord *r)
                  r->submitted->paused ? ", paused" : "");
         if (r->submitted->fork)
             bit_show(f, ", a fork of %s after step %" PRIu64, r->submitted->fork->run, r->submitted->fork->step);
+        if (r->submitted->has_priority)
+            bit_show(f, ", priority %d", r->submitted->priority);
+        for (size_t i = 0; i < r->submitted->n_after; i++)
+            bit_show(f, "%s%s", i == 0 ? ", to begin after " : ", ", r->submitted->after[i]);
         break;
     case BIT__JOURNAL_RECORD__WHAT_STATE:
         bit_show_state(f, r->state->state, r->state->reason);

@@ -8,6 +8,7 @@
 #include "ctl/show/show.h"
 #include "ctl/show/table.h"
 #include "proto/check.h"
+#include "proto/format.h"
 
 #define DAY_NS (24 * 3600 * (uint64_t)1000000000)
 
@@ -22,10 +23,21 @@ static const struct bit_table_column columns[] = {
     {"LEFT", .right = true, .leave = 1},
 };
 
+/* Of a queued run that waits for others: for which. */
+static const char *state_of(const Bit__RunStatus *s, char *room, size_t bytes)
+{
+    if (s->state != BIT__RUN_STATE__QUEUED || s->n_after == 0)
+        return bit_text_state(s->state);
+    bit_format(room, bytes, "after %s", s->after[0]);
+    if (s->n_after > 1)
+        bit_format_more(room, bytes, " and %zu", s->n_after - 1);
+    return room;
+}
+
 static void add_run(struct bit_table *t, const Bit__RunStatus *s)
 {
     const bool trains = s->steps > 0;
-    char steps[48] = "-", rate[BIT_TEXT] = "-", left[BIT_TEXT] = "-", loss[32] = "-";
+    char steps[48] = "-", rate[BIT_TEXT] = "-", left[BIT_TEXT] = "-", loss[32] = "-", state[48];
 
     if (trains)
         snprintf(steps, sizeof steps, "%" PRIu64 "/%" PRIu64, s->step, s->steps);
@@ -36,7 +48,7 @@ static void add_run(struct bit_table *t, const Bit__RunStatus *s)
     if (s->has_eta_s)
         bit_text_duration(s->eta_s, left);
     const char *const cells[] = {
-        s->run, s->name, bit_text_state(s->state), steps, trains ? bit_text_precision(s->precision) : "-", loss,
+        s->run, s->name, state_of(s, state, sizeof state), steps, trains ? bit_text_precision(s->precision) : "-", loss,
         rate,   left};
     bit_table_add(t, cells);
 }
@@ -85,6 +97,8 @@ static int compare(const void *x, const void *y)
 
     if (of_a != of_b)
         return of_a < of_b ? -1 : 1;
+    if (of_a == WAITS && (a->queue_position == 0) != (b->queue_position == 0)) /* what waits for others comes last */
+        return a->queue_position == 0 ? 1 : -1;
     if (of_a == WAITS && a->queue_position != b->queue_position)
         return a->queue_position < b->queue_position ? -1 : 1;
     if (of_a == HAS_ENDED)

@@ -218,6 +218,10 @@ void bit_status_page_print(FILE *f, const Bit__RunStatus *s, int columns, int cu
     if (s->has_queue_position && (!s->reason || !strstr(s->reason, "in the queue")))
         bit_show(f, " (%u in the queue)", s->queue_position);
     fputc('\n', f);
+    if (s->has_priority) {
+        field(f, "priority");
+        bit_show(f, "%d\n", s->priority);
+    }
     if (s->steps > 0)
         print_step(f, s);
     print_last(f, s);

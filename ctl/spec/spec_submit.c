@@ -32,6 +32,10 @@ int bit_spec_submit(struct bit_cli *cli, struct bit_spec_file *f, const struct b
     bit_request_id(id);
     ask.request_id = how->request_id != NULL ? bit_lend(how->request_id) : id;
     ask.has_paused = ask.paused = how->paused;
+    ask.has_priority = how->queue.has_priority;
+    ask.priority = how->queue.priority;
+    ask.after = (char **)(uintptr_t)how->queue.after;
+    ask.n_after = how->queue.after_count;
     return ask_bitd(cli, f, &ask, BIT_MSG_SUBMIT_REPLY, reply);
 }
 

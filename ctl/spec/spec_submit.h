@@ -4,11 +4,13 @@
 
 #include <stdbool.h>
 
+#include "ctl/cli/queue_options.h"
 #include "ctl/spec/spec_file.h"
 
 struct bit_spec_submit {
     bool paused;
     const char *request_id; /* NULL: one of our own */
+    struct bit_queue_options queue;
 };
 
 /**

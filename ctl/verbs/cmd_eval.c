@@ -29,6 +29,8 @@ enum {
     OPT_DRY_RUN,
     OPT_NAME,
     OPT_SET,
+    OPT_PRIORITY,
+    OPT_AFTER,
     OPT_REQUEST_ID
 };
 static const struct bit_option options[] = {
@@ -45,6 +47,7 @@ static const struct bit_option options[] = {
     {"dry-run", 'n', NULL, "Check everything and print what would happen: specification, memory."},
     {"name", 0, "NAME", "The name of the run that evaluates it; default: eval- and what is evaluated."},
     {"set", 's', "KEY=VALUE", "Change a field of its specification, as in launch.ranks=4; may be repeated."},
+    BIT_QUEUE_OPTIONS,
     {"request-id", 0, "ID", "Submit once for each ID: again with the same one, it is the run that there is."},
     {0},
 };
@@ -113,6 +116,10 @@ static int take_option(struct eval *e, int option, const char *value)
     case OPT_NAME:
         e->file.name = value;
         return 0;
+    case OPT_PRIORITY:
+        return bit_queue_options_priority(&bit_cmd_eval, &e->how.queue, value);
+    case OPT_AFTER:
+        return bit_queue_options_after(&bit_cmd_eval, &e->how.queue, value);
     case OPT_REQUEST_ID:
         e->how.request_id = value;
         return 0;
@@ -273,7 +280,8 @@ const struct bit_cli_verb bit_cmd_eval = {
     .name = "eval",
     .summary = "evaluate a checkpoint, a run or another model on downstream tasks",
     .synopsis = "CHECKPOINT|RUN[@STEP]|MODEL [--task=[NAME=]FILE]... [--held-out NAME=FILE]... [--precision=WHICH] "
-                "[--damage] [--step=N] [--detach | --dry-run] [--name=NAME] [--set KEY=VALUE]... [--request-id=ID]",
+                "[--damage] [--step=N] [--detach | --dry-run] [--name=NAME] [--set KEY=VALUE]... "
+                "[--priority=N] [--after=RUN]... [--request-id=ID]",
     .description =
         "Evaluates a model as a run without steps: it is queued, goes on where it was after a pause, a lost\n"
         "worker or a killed bitd, and is shown by status, top, ps and tasks as others are. It is followed to its\n"

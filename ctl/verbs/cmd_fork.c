@@ -6,6 +6,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
+#include "ctl/cli/queue_options.h"
 #include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
 #include "ctl/show/print.h"
@@ -27,6 +28,8 @@ enum {
     OPT_FOLLOW,
     OPT_WAIT,
     OPT_PAUSED,
+    OPT_PRIORITY,
+    OPT_AFTER,
     OPT_REQUEST_ID
 };
 static const struct bit_option options[] = {
@@ -39,6 +42,7 @@ static const struct bit_option options[] = {
     {"follow", 'f', NULL, "Show live progress until the fork ends, then a summary; ends with its exit code."},
     {"wait", 'w', NULL, "Wait for the fork's end in silence; ends with its exit code."},
     {"paused", 0, NULL, "Take the fork in, but start it only at `bitctl resume`."},
+    BIT_QUEUE_OPTIONS,
     {"request-id", 0, "ID", "Fork once for each ID: again with the same one, it is the run that there is."},
     {0},
 };
@@ -47,6 +51,7 @@ struct fork {
     bool follow, wait;
     const char *request_id;
     char *set[BIT_SPEC_FILE_SETS_MAX];
+    struct bit_queue_options queue;
     Bit__ForkRequest ask;
 };
 
@@ -96,6 +101,10 @@ static int take_option(struct fork *f, int option, const char *value)
     case OPT_PAUSED:
         f->ask.has_paused = f->ask.paused = true;
         return 0;
+    case OPT_PRIORITY:
+        return bit_queue_options_priority(&bit_cmd_fork, &f->queue, value);
+    case OPT_AFTER:
+        return bit_queue_options_after(&bit_cmd_fork, &f->queue, value);
     default:
         f->request_id = value;
         return 0;
@@ -177,6 +186,10 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     f.ask.run = argv[o.rest];
     f.ask.request_id = f.request_id ? bit_lend(f.request_id) : id;
     f.ask.directory = getcwd(here, sizeof here);
+    f.ask.has_priority = f.queue.has_priority;
+    f.ask.priority = f.queue.priority;
+    f.ask.after = f.queue.after;
+    f.ask.n_after = f.queue.after_count;
     return f.ask.has_dry_run ? dry_run(cli, &f) : fork_run(cli, &f);
 }
 
@@ -192,7 +205,7 @@ const struct bit_cli_verb bit_cmd_fork = {
     .name = "fork",
     .summary = "a new run that goes on from a checkpoint of another",
     .synopsis = "RUN --from=STEP [--set KEY=VALUE]... [--name=NAME] [--fresh-optimizer | --weights-only] "
-                "[--dry-run | --follow | --wait] [--paused] [--request-id=ID]",
+                "[--dry-run | --follow | --wait] [--paused] [--priority=N] [--after=RUN]... [--request-id=ID]",
     .description =
         "Makes a run that was RUN up to STEP: its weights, its optimizer, its place in the data, its schedule, and\n"
         "the chain of its steps' facts. RUN may train, be paused or have ended. The checkpoint's files are shared,\n"

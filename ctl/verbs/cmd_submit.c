@@ -12,7 +12,7 @@
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
 
-enum { OPT_DRY_RUN, OPT_FOLLOW, OPT_WAIT, OPT_NAME, OPT_SET, OPT_PAUSED, OPT_REQUEST_ID };
+enum { OPT_DRY_RUN, OPT_FOLLOW, OPT_WAIT, OPT_NAME, OPT_SET, OPT_PAUSED, OPT_PRIORITY, OPT_AFTER, OPT_REQUEST_ID };
 static const struct bit_option options[] = {
     {"dry-run", 'n', NULL, "Check everything and print what would happen: specification, schedule, memory."},
     {"follow", 'f', NULL, "Show live progress until the run ends, then a summary; ends with the run's exit code."},
@@ -20,6 +20,7 @@ static const struct bit_option options[] = {
     {"name", 0, "NAME", "The run's name, instead of the specification's."},
     {"set", 's', "KEY=VALUE", "Change a field, as in schedule.peak_lr=3e-4; may be repeated; += appends to a list."},
     {"paused", 0, NULL, "Take the run in, but start it only at `bitctl resume`."},
+    BIT_QUEUE_OPTIONS,
     {"request-id", 0, "ID", "Submit once for each ID: again with the same one, it is the run that there is."},
     {0},
 };
@@ -32,9 +33,9 @@ struct submit {
 
 static int parse(struct submit *s, struct bit_options *o, int argc, char **argv)
 {
-    int got;
+    int got, code = 0;
 
-    while ((got = bit_options_next(o, argc, argv)) >= 0) {
+    while (code == 0 && (got = bit_options_next(o, argc, argv)) >= 0) {
         switch (got) {
         case OPT_DRY_RUN:
             s->dry_run = true;
@@ -51,6 +52,12 @@ static int parse(struct submit *s, struct bit_options *o, int argc, char **argv)
         case OPT_PAUSED:
             s->how.paused = true;
             break;
+        case OPT_PRIORITY:
+            code = bit_queue_options_priority(&bit_cmd_submit, &s->how.queue, o->value);
+            break;
+        case OPT_AFTER:
+            code = bit_queue_options_after(&bit_cmd_submit, &s->how.queue, o->value);
+            break;
         case OPT_REQUEST_ID:
             s->how.request_id = o->value;
             break;
@@ -59,6 +66,8 @@ static int parse(struct submit *s, struct bit_options *o, int argc, char **argv)
                 return bit_usage(&bit_cmd_submit, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
         }
     }
+    if (code != 0)
+        return code;
     int words = bit_options_end(o, got, argc, argv, 1);
     if (words < 0 && s->follow + s->wait + s->dry_run > 1)
         return bit_usage(&bit_cmd_submit, "--dry-run, --follow and --wait exclude each other");
@@ -116,12 +125,16 @@ const struct bit_cli_verb bit_cmd_submit = {
     .name = "submit",
     .summary = "hand a run specification to the daemon",
     .synopsis = "SPEC [--dry-run | --follow | --wait] [--name=NAME] [--set KEY=VALUE]... [--paused] "
-                "[--request-id=ID]",
+                "[--priority=N] [--after=RUN]... [--request-id=ID]",
     .description =
         "Hands a run to bitd, which queues it and starts it when a slot is free. SPEC is a RunSpec in protobuf\n"
         "text format (.txtpb) or binary (.pb), or - for standard input; what it leaves out takes its preset's\n"
         "value, and relative paths are relative to SPEC's folder, or to this one if it is a pipe. Every mistake\n"
         "is reported at once, with line, column and the nearest name that exists, and nothing is submitted then.\n\n"
+        "A run that is to begin --after others waits in the queue, where --priority does not help it, and its\n"
+        "status says for which; a run that has begun is never stopped for one of a higher priority. What waits for\n"
+        "a run to complete (--after ok:RUN) is cancelled when that ends otherwise; `bitctl resume` has it go on all\n"
+        "the same, and without waiting.\n\n"
         "--dry-run prints the whole specification as the daemon would run it, the parameters, tokens and steps,\n"
         "the schedule at the steps that matter, and the memory of each rank. Where no daemon answers, it says what\n"
         "`bitctl check` says.",
@@ -130,6 +143,7 @@ const struct bit_cli_verb bit_cmd_submit = {
     .json = objects,
     .examples = "$ bitctl submit --dry-run run.txtpb\n"
                 "$ bitctl submit --follow run.txtpb --set phases.switch.at_step=4000\n"
+                "$ bitctl submit run.txtpb --after ok:r7 --priority -10\n"
                 "$ id=$(bitctl submit -q run.pb) && bitctl wait $id",
     .run = run,
 };

@@ -204,6 +204,10 @@ static void hand_on(struct bit_client *c, const struct asked *a)
     m.has_paused = a->m->has_paused;
     m.paused = a->m->paused;
     m.directory = a->m->directory;
+    m.has_priority = a->m->has_priority;
+    m.priority = a->m->priority;
+    m.after = a->m->after;
+    m.n_after = a->m->n_after;
     bit_submit_fork(c, &m, origin, &a->changes->notes);
 }
 

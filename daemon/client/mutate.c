@@ -218,6 +218,7 @@ void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
         event = r->run.seq;
     }
     answer_when(c, r, BIT_WAIT_ENDED, r->run.step, m->has_no_wait && m->no_wait, event);
+    bit_runs_schedule(r->runs); /* what waited in the queue for it */
 }
 
 /* ---- switch */

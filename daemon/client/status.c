@@ -8,6 +8,7 @@
 #include "daemon/job/orders.h"
 #include "daemon/run/task_progress.h"
 #include "daemon/run/fork_peer.h"
+#include "daemon/store/queue.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -40,6 +41,17 @@ static bool fill_retry(struct bit_status *s, const struct bit_runner *r)
     return true;
 }
 
+/* What it waits for before it may begin; said where nothing else keeps it. */
+static void fill_after(struct bit_status *s, const struct bit_runner *r)
+{
+    s->message.has_priority = r->run.priority != 0;
+    s->message.priority = r->run.priority;
+    s->message.after = s->after;
+    s->message.n_after = bit_queue_after(r, s->after);
+    if (s->message.n_after > 0 && r->run.state == BIT__RUN_STATE__QUEUED)
+        bit_queue_describe(r, s->reason, sizeof s->reason);
+}
+
 static void fill_state(struct bit_status *s, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
@@ -57,7 +69,8 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
         bit_format(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoints.error);
     else if (!fill_retry(s, r))
         bit_format(s->reason, sizeof s->reason, "%s", run->reason);
-    m->queue_position = bit_runs_queue_position(r->runs, r);
+    fill_after(s, r);
+    m->queue_position = bit_queue_position(r->runs, r);
     m->has_queue_position = m->queue_position > 0;
     if (m->has_queue_position && s->reason[0] == '\0')
         bit_format(s->reason, sizeof s->reason, "%u in the queue", m->queue_position);

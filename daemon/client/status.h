@@ -13,6 +13,7 @@
 struct bit_status {
     Bit__RunStatus message;
     char reason[BIT_RUN_REASON_MAX + 64];
+    char *after[BIT_AFTER_MAX];
     Bit__SlurmJob slurm;
     Bit__TaskProgress scoring;
     Bit__ForkStatus fork;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/client/access.h"
+#include "daemon/client/after_asked.h"
 #include "daemon/client/command_lines.h"
 #include "daemon/client/plan_query.h"
 #include "daemon/client/proof.h"
@@ -38,6 +39,8 @@ struct bit_submission {
     char request_id[BIT_REQUEST_ID_MAX + 1];
     uint32_t uid;
     bool dry_run, paused, proving, looks;
+    int32_t priority;
+    struct bit_argv after;           /* as the journal has it */
     struct bit_proof *proof;         /* of a submitter who is not this bitd's user */
     struct bit_feed *feed;           /* what was proven; opened again when the run is launched */
     struct bit_init_from *init_from; /* of model.init_from, if there is one */
@@ -57,6 +60,7 @@ static void free_submission(struct bit_submission *s)
     bit_proof_destroy(s->proof);
     bit_feed_destroy(s->feed);
     bit_fork_origin_destroy(s->fork);
+    bit_argv_finish(&s->after);
     free(s->init_from);
     bit_msg_free(s->spec);
     free(s);
@@ -120,6 +124,20 @@ static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
     free(init);
 }
 
+static int add_run(struct bit_submission *s, Bit__RunSpec *spec, struct bit_runner **out)
+{
+    Bit__RunSubmitted asked = BIT__RUN_SUBMITTED__INIT;
+
+    asked.request_id = s->request_id;
+    asked.uid = s->uid;
+    asked.paused = s->paused;
+    asked.has_priority = s->priority != 0;
+    asked.priority = s->priority;
+    asked.after = s->after.item;
+    asked.n_after = s->after.count;
+    return bit_runs_add(s->runs, spec, &asked, s->fork, out);
+}
+
 static void make_run(struct bit_submission *s)
 {
     struct bit_runner *r = bit_runs_find_request(s->runs, s->request_id); /* sent twice, and both were being checked */
@@ -130,7 +148,7 @@ static void make_run(struct bit_submission *s)
         s->spec = NULL;
         int err = s->init_from != NULL ? bit_beginnings_check(s->runs, s->init_from->origin.path) : 0;
         if (err == 0)
-            err = bit_runs_add(s->runs, spec, s->request_id, s->uid, s->paused, s->fork, &r);
+            err = add_run(s, spec, &r);
         else
             bit_msg_free(spec);
         if (err == 0)
@@ -389,6 +407,7 @@ static struct bit_submission *new_submission(struct bit_client *c, const Bit__Su
     s->uid = c->peer.uid;
     s->dry_run = m->has_dry_run && m->dry_run;
     s->paused = m->has_paused && m->paused;
+    s->priority = m->has_priority ? m->priority : 0;
     snprintf(s->request_id, sizeof s->request_id, "%s", m->request_id);
     c->submission = s;
     return s;
@@ -407,11 +426,16 @@ static struct bit_submission *check_submission(struct bit_client *c, const Bit__
         bit_msg_free(spec);
         return NULL;
     }
-    struct bit_submission *s = new_submission(c, m, spec);
+    struct bit_argv after = {0};
+    int err = bit_after_asked(c, m, &after);
+    struct bit_submission *s = err == 0 ? new_submission(c, m, spec) : NULL;
     if (s == NULL) {
         bit_msg_free(spec);
-        bit_client_refuse(c, -ENOMEM, "a submission");
+        bit_argv_finish(&after);
+        bit_client_refuse(c, err < 0 ? err : -ENOMEM, "%s", err < 0 ? bit_fail_text() : "a submission");
+        return NULL;
     }
+    s->after = after;
     return s;
 }
 

@@ -27,6 +27,7 @@ void bit_run_init(struct bit_run *run, uint64_t number, Bit__RunSpec *spec)
 void bit_run_finish(struct bit_run *run)
 {
     free(run->changes);
+    bit_after_finish(&run->after);
     bit_tags_finish(&run->tags);
     bit_live_changes_finish(&run->live);
     bit_msg_free(run->spec);
@@ -188,6 +189,10 @@ static int apply_submitted(struct bit_run *run, const Bit__RunSubmitted *m, uint
     run->uid = m->uid;
     run->created_ns = time_ns;
     run->state = m->paused ? BIT__RUN_STATE__PAUSED : BIT__RUN_STATE__QUEUED;
+    run->priority = m->has_priority ? m->priority : 0;
+    int err = bit_after_set(&run->after, m->after, m->n_after);
+    if (err < 0)
+        return err;
     return m->fork != NULL ? bit_fork_peer_begin(run, m->fork, time_ns) : 0;
 }
 
@@ -284,6 +289,7 @@ static int apply_resumed(struct bit_run *run, const Bit__RunResumed *m)
     bit_msg_free(run->resumed);
     run->resumed = copy;
     run->resumed_event = run->seq;
+    bit_after_finish(&run->after); /* who has it go on does not mean it to wait again */
     forget_end(run);
     if (m->asked->has_ranks) {
         set_ranks_of_all(run, m->asked->ranks);

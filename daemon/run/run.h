@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/run/after.h"
 #include "daemon/run/changes.h"
 #include "daemon/run/history.h"
 #include "daemon/run/live_changes.h"
@@ -130,6 +131,8 @@ struct bit_run {
     /* drawn at submission, and in every manifest; empty: an earlier version's run */
     char identity[BIT_RUN_IDENTITY + 1];
     uint32_t uid;
+    int32_t priority;       /* in the queue */
+    struct bit_after after; /* what it waits for before it begins */
 
     Bit__RunState state;
     char reason[BIT_RUN_REASON_MAX];

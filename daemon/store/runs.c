@@ -12,6 +12,7 @@
 #include "daemon/store/folders.h"
 #include "daemon/store/fork_origin.h"
 #include "daemon/store/fork_place.h"
+#include "daemon/store/queue.h"
 #include "daemon/store/removal.h"
 #include "daemon/store/run_numbers.h"
 #include "daemon/sys/fileio.h"
@@ -100,24 +101,10 @@ bool bit_runs_have_work(const struct bit_runs *runs)
     for (size_t i = 0; i < runs->count; i++) {
         const struct bit_runner *r = runs->runner[i];
         if (!r->corrupt && !bit_run_ended(&r->run) && r->run.state != BIT__RUN_STATE__PAUSED &&
-            !bit_runner_is_withheld(r))
+            !bit_runner_is_withheld(r) && !bit_queue_waits(r)) /* those that it waits for have work, or it has none */
             return true;
     }
     return false;
-}
-
-unsigned bit_runs_queue_position(const struct bit_runs *runs, const struct bit_runner *runner)
-{
-    unsigned position = 0;
-
-    if (runner->run.state != BIT__RUN_STATE__QUEUED || bit_runner_is_withheld(runner))
-        return 0;
-    for (size_t i = 0; i < runs->count; i++) {
-        position += runs->runner[i]->run.state == BIT__RUN_STATE__QUEUED && !bit_runner_is_withheld(runs->runner[i]);
-        if (runs->runner[i] == runner)
-            break;
-    }
-    return position;
 }
 
 void bit_runs_schedule(struct bit_runs *runs)
@@ -139,20 +126,16 @@ static int draw_identity(char out[BIT_RUN_IDENTITY + 1])
     return 0;
 }
 
-static int record_submitted(struct bit_runner *r, const char *request_id, uint32_t uid, bool paused,
-                            const struct bit_fork_origin *fork)
+static int record_submitted(struct bit_runner *r, const Bit__RunSubmitted *asked, const struct bit_fork_origin *fork)
 {
     char identity[BIT_RUN_IDENTITY + 1];
-    Bit__RunSubmitted m = BIT__RUN_SUBMITTED__INIT;
+    Bit__RunSubmitted m = *asked;
     int err = draw_identity(identity);
 
     if (err < 0)
         return err;
     m.identity = identity;
     m.run = r->run.id;
-    m.request_id = (char *)(uintptr_t)request_id;
-    m.uid = uid;
-    m.paused = paused;
     m.fork = fork != NULL ? (Bit__ForkOrigin *)(uintptr_t)&fork->m : NULL;
     return bit_try_record(r, SUBMITTED, submitted, &m);
 }
@@ -181,11 +164,11 @@ int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
     return err;
 }
 
-int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
+int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmitted *asked,
                  const struct bit_fork_origin *fork, struct bit_runner **out)
 {
     struct bit_runner *r = NULL;
-    int err = bit_runs_check_room(runs, uid); /* again: others may have been checked at the same time */
+    int err = bit_runs_check_room(runs, asked->uid); /* again: others may have been checked at the same time */
 
     if (err < 0) {
         bit_msg_free(spec);
@@ -197,7 +180,7 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_
     if (fork != NULL)
         err = bit_fork_place(fork, r);
     if (err == 0)
-        err = record_submitted(r, request_id, uid, paused, fork);
+        err = record_submitted(r, asked, fork);
     if (err == 0) /* before anybody is told the number */
         err = bit_run_numbers_keep(runs->env->config->state, runs->next_number);
     if (err == 0)
@@ -208,7 +191,8 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_
         return err;
     }
     runs->next_number++;
-    bit_info("submitted", "run=%s name=%s uid=%u", r->run.id, r->run.spec->name ? r->run.spec->name : r->run.id, uid);
+    bit_info("submitted", "run=%s name=%s uid=%u", r->run.id, r->run.spec->name ? r->run.spec->name : r->run.id,
+             asked->uid);
     *out = r;
     return 0;
 }

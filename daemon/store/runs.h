@@ -44,10 +44,11 @@ int bit_runs_check_user(const struct bit_runs *runs, uint32_t uid);
 int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid);
 /**
  * Make a run: its folder, its spec.pb and a journal that begins. Takes ownership of spec in every case.
+ * asked       its first record, but for run, identity and fork, which are filled in here
  * fork        where it begins, if it is a fork; else NULL
  * Errors      BIT_EBUSY if there are as many as may be; -errno; the folder is removed then
  */
-int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const char *request_id, uint32_t uid, bool paused,
+int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmitted *asked,
                  const struct bit_fork_origin *fork, struct bit_runner **out);
 /** Take a run without a job out of the table, and free it. */
 void bit_runs_drop(struct bit_runs *runs, struct bit_runner *r);
@@ -56,9 +57,8 @@ void bit_runs_schedule(struct bit_runs *runs);
 
 /** Runs that have a job. */
 uint32_t bit_runs_slots_taken(const struct bit_runs *runs);
-/** Runs that have not ended, and wait neither for anybody to resume them nor for another bitd to launch them. */
+/** Runs that have not ended, and wait neither for anybody to resume them, nor for another bitd to launch them, nor for
+ * others that wait so. */
 bool bit_runs_have_work(const struct bit_runs *runs);
-/** From 1; 0 if it is not queued, or withheld. */
-unsigned bit_runs_queue_position(const struct bit_runs *runs, const struct bit_runner *runner);
 
 #endif

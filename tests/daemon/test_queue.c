@@ -1,4 +1,4 @@
-/* One run at a time, first come first served; names, lists, waits. */
+/* One run at a time, by priority and then first come first served; what waits for others; names, lists, waits. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -151,6 +151,188 @@ TEST(follows_events_to_the_end)
     EXPECT_EQ(fix_receive(fd, &reply), BIT_MSG_VERSION_REPLY);
     bit_msg_free(reply);
     close(fd);
+    fix_finish(&f);
+}
+
+/* ---- priority, and what waits for others */
+
+static void expect_state(const char *run, Bit__RunState state, unsigned position)
+{
+    Bit__RunStatus *s = fix_status(&f, run);
+
+    if (s != NULL) {
+        EXPECT_EQ(s->state, state);
+        EXPECT_EQ(s->has_queue_position ? s->queue_position : 0, position);
+    }
+    bit_msg_free(s);
+}
+
+/* As fix_submit, with a priority and one run to wait for, or NULL. */
+static void submit(const char *more, int32_t priority, const char *after, char run[32])
+{
+    Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
+    static int count;
+    char id[32];
+
+    snprintf(id, sizeof id, "queue-%d-%d", (int)getpid(), count++);
+    m.request_id = id;
+    m.spec = fix_spec(&f, more);
+    m.has_priority = true;
+    m.priority = priority;
+    char *list[] = {bit_lend(after != NULL ? after : "")};
+    m.after = list;
+    m.n_after = after != NULL;
+    Bit__SubmitReply *reply = fix_expect(&f, BIT_MSG_SUBMIT_REQUEST, &m, BIT_MSG_SUBMIT_REPLY);
+    snprintf(run, 32, "%s", reply != NULL ? reply->run : "");
+    bit_msg_free(reply);
+    bit_msg_free(m.spec);
+}
+
+static bool began_before(const char *a, const char *b)
+{
+    Bit__RunStatus *of_a = fix_status(&f, a), *of_b = fix_status(&f, b);
+    bool before = of_a != NULL && of_b != NULL && of_a->started_ns < of_b->started_ns;
+
+    bit_msg_free(of_a);
+    bit_msg_free(of_b);
+    return before;
+}
+
+/* Nobody who trains is stopped for it; of those that wait the highest begins first, also after bitd was killed. */
+TEST(the_highest_priority_begins_first)
+{
+    char run[4][32];
+
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "20000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "schedule.steps=100000", run[0]);
+    fix_wait_step(&f, run[0], 1);
+    submit(NULL, 0, NULL, run[1]);
+    submit(NULL, -3, NULL, run[2]);
+    submit(NULL, 7, NULL, run[3]);
+    expect_state(run[3], BIT__RUN_STATE__QUEUED, 1);
+    expect_state(run[1], BIT__RUN_STATE__QUEUED, 2);
+    expect_state(run[2], BIT__RUN_STATE__QUEUED, 3);
+    Bit__RunStatus *first = fix_status(&f, run[0]);
+    if (first != NULL)
+        EXPECT_EQ(first->state, BIT__RUN_STATE__TRAINING);
+    bit_msg_free(first);
+    fix_stop(&f, SIGKILL);
+    if (!fix_start(&f))
+        return;
+    expect_state(run[3], BIT__RUN_STATE__QUEUED, 1);
+    cancel(run[0], true);
+    for (int i = 1; i < 4; i++)
+        EXPECT_EQ(fix_wait_end(&f, run[i], NULL), 0);
+    EXPECT(began_before(run[3], run[1]));
+    EXPECT(began_before(run[1], run[2]));
+    fix_finish(&f);
+}
+
+TEST(what_comes_after_waits_for_the_end)
+{
+    char run[3][32];
+
+    fix_init(&f);
+    f.args[0] = "--slots";
+    f.args[1] = "3";
+    setenv("FAKE_STEP_US", "20000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "schedule.steps=100000\nname=first", run[0]);
+    submit(NULL, 5, "first", run[1]);
+    submit(NULL, 0, run[1], run[2]);
+    Bit__RunStatus *s = fix_status(&f, run[1]);
+    if (s != NULL) {
+        EXPECT_EQ(s->state, BIT__RUN_STATE__QUEUED);
+        EXPECT_EQ(s->has_queue_position, 0);
+        EXPECT_EQ(s->n_after, 1);
+        EXPECT_STREQ(s->n_after ? s->after[0] : "", "r1");
+        EXPECT_CONTAINS(s->reason, "waits for r1");
+    }
+    bit_msg_free(s);
+    fix_wait_step(&f, run[0], 1);
+    fix_stop(&f, SIGKILL); /* it waits still when bitd is back */
+    if (!fix_start(&f))
+        return;
+    expect_state(run[1], BIT__RUN_STATE__QUEUED, 0);
+    cancel(run[0], true); /* any end will do */
+    EXPECT_EQ(fix_wait_end(&f, run[1], NULL), 0);
+    EXPECT_EQ(fix_wait_end(&f, run[2], NULL), 0);
+    EXPECT(began_before(run[1], run[2]));
+    s = fix_status(&f, run[2]);
+    if (s != NULL)
+        EXPECT_EQ(s->n_after, 0);
+    bit_msg_free(s);
+    fix_finish(&f);
+}
+
+/* And what waits for what is cancelled in turn; one that waits for any end begins. */
+TEST(what_waits_for_a_completion_is_cancelled_without_it)
+{
+    char run[6][32], text[32];
+
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "20000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "schedule.steps=100000", run[0]);
+    fix_submit(&f, NULL, run[1]);
+    submit(NULL, 0, "ok:r2", run[2]);
+    submit(NULL, 0, "ok:r3", run[3]);
+    submit(NULL, 0, "r3", run[4]);
+    submit(NULL, 0, "ok:r5", run[5]);
+    cancel(run[1], false); /* in the queue, where no slot becomes free */
+    EXPECT_EQ(fix_wait_end(&f, run[2], NULL), BIT_EXIT_CANCELLED);
+    EXPECT_EQ(fix_wait_end(&f, run[3], NULL), BIT_EXIT_CANCELLED);
+    Bit__RunStatus *s = fix_status(&f, run[2]);
+    if (s != NULL)
+        EXPECT_CONTAINS(s->reason, "once r2 has completed, which is cancelled");
+    bit_msg_free(s);
+    cancel(run[0], true);
+    EXPECT_EQ(fix_wait_end(&f, run[4], NULL), 0);
+    EXPECT_EQ(fix_wait_end(&f, run[5], NULL), 0);
+    /* Who resumes it wants it to train. */
+    Bit__ResumeRequest m = BIT__RESUME_REQUEST__INIT;
+    m.run = run[2];
+    m.request_id = text;
+    snprintf(text, sizeof text, "again");
+    bit_msg_free(fix_expect(&f, BIT_MSG_RESUME_REQUEST, &m, BIT_MSG_DONE_REPLY));
+    EXPECT_EQ(fix_wait_end(&f, run[2], NULL), 0);
+    fix_finish(&f);
+}
+
+static void expect_refused(int32_t priority, const char *after, int code, const char *needle)
+{
+    Bit__SubmitRequest m = BIT__SUBMIT_REQUEST__INIT;
+    char text[512] = "", *list[] = {bit_lend(after)};
+
+    m.request_id = bit_lend("refused");
+    m.spec = fix_spec(&f, NULL);
+    m.has_priority = true;
+    m.priority = priority;
+    m.after = list;
+    m.n_after = after[0] != '\0';
+    EXPECT_EQ(fix_refused(&f, BIT_MSG_SUBMIT_REQUEST, &m, text, sizeof text), code);
+    EXPECT_CONTAINS(text, needle);
+    bit_msg_free(m.spec);
+}
+
+TEST(refuses_what_cannot_be_waited_for)
+{
+    char run[2][32];
+
+    fix_init(&f);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "name=twice", run[0]);
+    fix_submit(&f, "name=twice", run[1]);
+    EXPECT_EQ(fix_wait_end(&f, run[1], NULL), 0);
+    expect_refused(0, "r9", BIT_EXIT_NOT_FOUND, "r9");
+    expect_refused(0, "twice", BIT_EXIT_USAGE, "is the name of 2 runs");
+    expect_refused(1001, "", BIT_EXIT_USAGE, "from -1000 to 1000");
     fix_finish(&f);
 }
 

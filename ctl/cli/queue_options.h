@@ -1,0 +1,31 @@
+/* --priority and --after, which every verb takes that makes runs. */
+#ifndef BIT_CTL_QUEUE_OPTIONS_H
+#define BIT_CTL_QUEUE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctl/cli/verb.h"
+#include "proto/limits.h"
+
+/* Two rows of a verb's options. */
+#define BIT_QUEUE_OPTIONS                                                                                              \
+    {"priority", 0, "N",                                                                                               \
+     "Of queued runs those of the highest N begin first, then those submitted first; -1000 to 1000, default: 0."},     \
+    {                                                                                                                  \
+        "after", 0, "RUN", "Begin when RUN has ended, however it did; ok:RUN: when it has completed. May be repeated." \
+    }
+
+struct bit_queue_options {
+    bool has_priority;
+    int32_t priority;
+    char *after[BIT_AFTER_MAX]; /* borrowed from the command line */
+    size_t after_count;
+};
+
+/** Returns 0, or the exit code after the mistake was said. */
+int bit_queue_options_priority(const struct bit_cli_verb *verb, struct bit_queue_options *q, const char *value);
+int bit_queue_options_after(const struct bit_cli_verb *verb, struct bit_queue_options *q, const char *value);
+
+#endif
