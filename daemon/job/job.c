@@ -9,7 +9,7 @@
 
 #include "daemon/store/partials.h"
 #include "daemon/sys/proc.h"
-#include "daemon/sys/sweep.h"
+#include "daemon/sys/reap.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -67,7 +67,7 @@ static void forget_secret(struct bit_job *job)
 
 void bit_job_destroy(struct bit_job *job)
 {
-    BIT_ASSERT(!job->loading && !job->committing && !job->tidying && !job->sweeping && job->link == NULL &&
+    BIT_ASSERT(!job->loading && !job->committing && !job->tidying && !job->reaping && job->link == NULL &&
                job->launch == NULL);
     forget_secret(job);
     job->runner->job = NULL;
@@ -121,7 +121,7 @@ void bit_job_forget_launch(struct bit_job *job)
 
 static bool is_idle(const struct bit_job *job)
 {
-    return !job->loading && !job->committing && !job->tidying && !job->sweeping &&
+    return !job->loading && !job->committing && !job->tidying && !job->reaping &&
            (job->launch == NULL || job->launcher_ended);
 }
 
@@ -167,7 +167,7 @@ void bit_job_swept(void *arg)
 {
     struct bit_job *job = arg;
 
-    job->sweeping = false;
+    job->reaping = false;
     settle_if_idle(job);
 }
 
@@ -218,9 +218,9 @@ static void begin_ending(struct bit_job *job)
     else if (hurry)
         grace_ms = BIT_MIN(grace_ms, (uint64_t)1000);
     bit_job_note_leftovers(job, &processes);
-    int err = bit_sweep_start(r->env->loop, &processes, grace_ms, bit_job_swept, job);
+    int err = bit_reap_start(r->env->loop, &processes, grace_ms, bit_job_swept, job);
     BIT_ASSERT(err == 0);
-    job->sweeping = true;
+    job->reaping = true;
 }
 
 void bit_job_end(struct bit_job *job, int err, const char *fmt, ...)

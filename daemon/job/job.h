@@ -85,7 +85,7 @@ struct bit_job {
     bool launcher_ended;
     int64_t exit_status;
     int exit_signal;
-    bool sweeping;
+    bool reaping;
     uint8_t secret[BIT_SECRET_BYTES];
 
     struct bit_worker_link *link; /* NULL while there is none */

@@ -11,7 +11,7 @@
 #include "daemon/store/checkpoint_search.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/proc.h"
-#include "daemon/sys/sweep.h"
+#include "daemon/sys/reap.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
@@ -149,9 +149,9 @@ void bit_launching_begin(struct bit_job *job)
 
     job->phase = BIT_JOB_CHOOSING;
     bit_job_note_leftovers(job, &processes);
-    int err = bit_sweep_start(r->env->loop, &processes, 0, on_cleared, job);
+    int err = bit_reap_start(r->env->loop, &processes, 0, on_cleared, job);
     BIT_ASSERT(err == 0);
-    job->sweeping = true;
+    job->reaping = true;
 }
 
 int bit_launching_adopt(struct bit_job *job)

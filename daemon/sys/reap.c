@@ -1,4 +1,4 @@
-#include "daemon/sys/sweep.h"
+#include "daemon/sys/reap.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -7,11 +7,11 @@
 #include "proto/err.h"
 #include "proto/log.h"
 
-BIT_LOG_TOPIC("sweep");
+BIT_LOG_TOPIC("reap");
 
 #define ROUND_MAX 1024 /* processes signalled in one round; the next round finds the rest */
 
-struct bit_sweep {
+struct bit_reap {
     uv_timer_t timer; /* of 0, so that done comes from the loop; then of the grace period */
     char *run, *link;
     int32_t session;
@@ -19,13 +19,13 @@ struct bit_sweep {
     bool hard; /* SIGKILL from now on */
     struct bit_proc_watch *watch[ROUND_MAX];
     int watched, ended; /* of this round */
-    bit_sweep_done *done;
+    bit_reap_done *done;
     void *arg;
 };
 
-static void look(struct bit_sweep *s);
+static void look(struct bit_reap *s);
 
-static void free_sweep(struct bit_sweep *s)
+static void free_reap(struct bit_reap *s)
 {
     if (s == NULL)
         return;
@@ -36,10 +36,10 @@ static void free_sweep(struct bit_sweep *s)
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    free_sweep(handle->data);
+    free_reap(handle->data);
 }
 
-static void end_round(struct bit_sweep *s)
+static void end_round(struct bit_reap *s)
 {
     for (int i = 0; i < s->watched; i++)
         bit_proc_unwatch(s->watch[i]);
@@ -48,7 +48,7 @@ static void end_round(struct bit_sweep *s)
 
 static void on_ended(void *arg)
 {
-    struct bit_sweep *s = arg;
+    struct bit_reap *s = arg;
 
     if (++s->ended < s->watched)
         return;
@@ -58,21 +58,21 @@ static void on_ended(void *arg)
 
 static void on_grace_over(uv_timer_t *timer)
 {
-    struct bit_sweep *s = timer->data;
+    struct bit_reap *s = timer->data;
 
     s->hard = true;
     end_round(s);
     look(s);
 }
 
-static void finish(struct bit_sweep *s)
+static void finish(struct bit_reap *s)
 {
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
     s->done(s->arg);
 }
 
 /* One round: signal all that are there, and wait for all of them to end. */
-static void look(struct bit_sweep *s)
+static void look(struct bit_reap *s)
 {
     int32_t pid[ROUND_MAX];
     const struct bit_proc_job job = {.run = s->run, .link = s->link, .session = s->session};
@@ -98,12 +98,12 @@ static void on_begin(uv_timer_t *timer)
     look(timer->data);
 }
 
-int bit_sweep_start(uv_loop_t *loop, const struct bit_proc_job *job, uint64_t grace_ms, bit_sweep_done *done, void *arg)
+int bit_reap_start(uv_loop_t *loop, const struct bit_proc_job *job, uint64_t grace_ms, bit_reap_done *done, void *arg)
 {
-    struct bit_sweep *s = calloc(1, sizeof *s);
+    struct bit_reap *s = calloc(1, sizeof *s);
 
     if (s == NULL || (s->run = strdup(job->run)) == NULL || (s->link = strdup(job->link)) == NULL) {
-        free_sweep(s);
+        free_reap(s);
         return bit_fail(-ENOMEM, "ending run %s", job->run);
     }
     s->session = job->session;

@@ -1,21 +1,21 @@
 /* Ends every process that is left of a job, and tells when none is. */
-#ifndef BIT_DAEMON_SWEEP_H
-#define BIT_DAEMON_SWEEP_H
+#ifndef BIT_DAEMON_REAP_H
+#define BIT_DAEMON_REAP_H
 
 #include <stdint.h>
 #include <uv.h>
 
 #include "daemon/sys/proc.h"
 
-typedef void bit_sweep_done(void *arg);
+typedef void bit_reap_done(void *arg);
 
 /**
  * Send SIGTERM to every process of the job (SIGKILL if grace_ms is 0), SIGKILL to those that are there grace_ms later,
  * and look again until there is none; then call done, always from the loop and never before this returns.
- * Ownership   run and link are copied; the sweep frees itself
+ * Ownership   run and link are copied; it frees itself
  * Errors      -ENOMEM; then done is not called
  */
-int bit_sweep_start(uv_loop_t *loop, const struct bit_proc_job *job, uint64_t grace_ms, bit_sweep_done *done,
+int bit_reap_start(uv_loop_t *loop, const struct bit_proc_job *job, uint64_t grace_ms, bit_reap_done *done,
                     void *arg);
 
 #endif
