@@ -10,6 +10,7 @@
 #include "daemon/client/resume.h"
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
+#include "daemon/client/sweep.h"
 #include "daemon/client/tag.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -45,6 +46,11 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(fork_request, ForkRequest, bit_fork_asked)                                                                       \
     X(tag_request, TagRequest, bit_tag_asked)                                                                          \
     X(change_request, ChangeRequest, bit_live_change_asked)                                                            \
+    X(sweep_request, SweepRequest, bit_sweep_asked)                                                                    \
+    X(sweep_query_request, SweepQueryRequest, bit_sweep_query)                                                         \
+    X(sweep_list_request, SweepListRequest, bit_sweep_list)                                                            \
+    X(sweep_change_request, SweepChangeRequest, bit_sweep_change)                                                      \
+    X(sweep_wait_request, SweepWaitRequest, bit_sweep_wait)                                                            \
     X(doctor_request, DoctorRequest, bit_doctor_answer)                                                                \
     X(version_request, VersionRequest, bit_query_version)                                                              \
     X(prove_answer, ProveAnswer, refuse_proof)

@@ -34,7 +34,7 @@ static int check_field(const char *where)
     int err = copy == NULL || problems == NULL ? bit_fail(-ENOMEM, "a condition") : bit_spec_set(copy, where, problems);
 
     if (err == BIT_ESPEC)
-        err = bit_fail(BIT_EUSAGE, "'%.80s': %s%s%s; or state, tag or name", where, problems->item[0].field,
+        err = bit_fail(BIT_EUSAGE, "'%.80s': %s%s%s; or state, tag, name or sweep", where, problems->item[0].field,
                        problems->item[0].field[0] ? ": " : "", problems->item[0].text);
     bit_msg_free(copy);
     free(problems);
@@ -49,7 +49,8 @@ static int check(const char *where)
         return bit_fail(BIT_EUSAGE, "'%.80s': a condition is KEY=VALUE", where);
     if (state != NULL)
         return find_state(state) != 0 ? 0 : bit_fail(BIT_EUSAGE, "'%.40s' is no state of a run", state);
-    return value_of(where, "tag") != NULL || value_of(where, "name") != NULL ? 0 : check_field(where);
+    bool of_run = value_of(where, "tag") != NULL || value_of(where, "name") != NULL || value_of(where, "sweep") != NULL;
+    return of_run ? 0 : check_field(where);
 }
 
 int bit_run_filter_check(const Bit__ListRequest *m)
@@ -94,7 +95,8 @@ static bool field_is(const struct bit_run *run, const char *where)
 
 static bool holds(const char *where, const struct bit_runner *r)
 {
-    const char *state = value_of(where, "state"), *tag = value_of(where, "tag"), *name = value_of(where, "name");
+    const char *state = value_of(where, "state"), *tag = value_of(where, "tag"), *name = value_of(where, "name"),
+               *sweep = value_of(where, "sweep");
 
     if (state != NULL)
         return bit_status_state(r) == find_state(state);
@@ -102,6 +104,8 @@ static bool holds(const char *where, const struct bit_runner *r)
         return bit_tags_have(&r->run.tags, tag);
     if (name != NULL)
         return r->run.spec->name != NULL && strcmp(r->run.spec->name, name) == 0;
+    if (sweep != NULL)
+        return strcmp(r->run.sweep, sweep) == 0;
     return field_is(&r->run, where);
 }
 

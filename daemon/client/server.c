@@ -19,6 +19,12 @@ BIT_LOG_TOPIC("server");
 
 /* ---- what a client does */
 
+/* What holds specifications. */
+static bool may_be_long(uint16_t type)
+{
+    return type == BIT_MSG_SUBMIT_REQUEST || type == BIT_MSG_SWEEP_REQUEST;
+}
+
 static int on_frame(struct bit_client *c, const struct bit_frame *frame)
 {
     ProtobufCMessage *msg = NULL;
@@ -27,7 +33,7 @@ static int on_frame(struct bit_client *c, const struct bit_frame *frame)
         return bit_fail(BIT_EFRAME, "a request with a run's epoch");
     if (c->busy)
         return bit_fail(BIT_EBUSY, "a second request before the first was answered");
-    if (frame->type != BIT_MSG_SUBMIT_REQUEST && frame->body_bytes > BIT_REQUEST_BODY_MAX) {
+    if (!may_be_long(frame->type) && frame->body_bytes > BIT_REQUEST_BODY_MAX) {
         bit_client_refuse(c, BIT_ELIMIT, "a %s of %u bytes, and it may have %u", bit_msg_name(frame->type),
                           frame->body_bytes, BIT_REQUEST_BODY_MAX);
         return 0;

@@ -79,6 +79,16 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
     m->exit_code = run->exit_code;
 }
 
+static void fill_sweep(Bit__RunStatus *m, const struct bit_run *run)
+{
+    if (run->sweep[0] == '\0')
+        return;
+    m->sweep = bit_lend(run->sweep);
+    m->label = bit_lend(run->label);
+    m->has_branch = true;
+    m->branch = run->branch;
+}
+
 static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
 {
     m->step = run->step;
@@ -193,6 +203,7 @@ int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t
     *out = (struct bit_status){.message = BIT__RUN_STATUS__INIT};
     fill_state(out, r);
     fill_progress(&out->message, &r->run);
+    fill_sweep(&out->message, &r->run);
     fill_facts(&out->message, r);
     fill_slurm(out, &r->run);
     out->message.scoring = bit_task_progress(&r->run, &out->scoring) ? &out->scoring : NULL;

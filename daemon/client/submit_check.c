@@ -21,6 +21,20 @@ static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, st
     return BIT_ESPEC;
 }
 
+int bit_submit_check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *directory,
+                          struct bit_problems *problems)
+{
+    int err = bit_spec_normalise(spec, directory, problems);
+
+    if (err >= 0)
+        err = bit_spec_validate(spec, problems);
+    if ((err >= 0 || err == BIT_ESPEC) && spec->launch != NULL && check_launch(c, spec, problems) < 0)
+        err = BIT_ESPEC; /* told together with the other problems */
+    if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, problems) < 0)
+        err = BIT_ESPEC;
+    return err < 0 ? err : 0;
+}
+
 int bit_submit_check(struct bit_client *c, Bit__RunSpec *spec, const char *directory)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
@@ -29,17 +43,11 @@ int bit_submit_check(struct bit_client *c, Bit__RunSpec *spec, const char *direc
         bit_client_refuse(c, -ENOMEM, "a specification");
         return -ENOMEM;
     }
-    int err = bit_spec_normalise(spec, directory, problems);
-    if (err >= 0)
-        err = bit_spec_validate(spec, problems);
-    if ((err >= 0 || err == BIT_ESPEC) && spec->launch != NULL && check_launch(c, spec, problems) < 0)
-        err = BIT_ESPEC; /* told together with the other problems */
-    if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, problems) < 0)
-        err = BIT_ESPEC;
+    int err = bit_submit_check_spec(c, spec, directory, problems);
     if (err < 0 && problems->count > 0)
         bit_client_refuse_problems(c, BIT_ESPEC, problems);
     else if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
     free(problems);
-    return err < 0 ? err : 0;
+    return err;
 }

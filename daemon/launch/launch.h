@@ -30,7 +30,7 @@ struct bit_launch_args {
     uint64_t slurm_job;              /* its number; 0 with MPIRUN */
     const struct bit_places *places; /* its nodes; NULL with MPIRUN */
     const char *run, *link;          /* BITD_RUN, BITD_LINK */
-    const char *owner;               /* BITD_OWNER: this daemon's socket for workers, by which what is left of its jobs is found */
+    const char *owner;               /* BITD_OWNER: this daemon's socket for workers; what is left of its jobs has it */
     const char *secret;              /* BITD_SECRET_FILE: a path, so that no list of processes shows it */
     uint64_t epoch;                  /* BITD_EPOCH */
     const char *nodes;               /* a file for the names of the nodes, where they are too many for an argument */

@@ -1,13 +1,11 @@
 #include "daemon/run/fork_changes.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "daemon/run/spec_differences.h"
 #include "proto/check.h"
 #include "proto/spec/schedule.h"
-#include "proto/text/reflect.h"
 
 /* What another value of a field does. */
 enum effect {
@@ -68,65 +66,6 @@ static const struct rule *find_rule(const char *path)
             return &rules[i];
     }
     return NULL;
-}
-
-/* ---- which fields differ */
-
-typedef void found(void *arg, const char *path);
-
-static bool are_same_bytes(const ProtobufCMessage *a, const ProtobufCMessage *b)
-{
-    const size_t bytes = protobuf_c_message_get_packed_size(a);
-    uint8_t *x = malloc(bytes + 1), *y = malloc(bytes + 1);
-    bool same = x != NULL && y != NULL && protobuf_c_message_get_packed_size(b) == bytes;
-
-    if (same) {
-        protobuf_c_message_pack(a, x);
-        protobuf_c_message_pack(b, y);
-        same = memcmp(x, y, bytes) == 0;
-    }
-    free(x);
-    free(y);
-    return same;
-}
-
-static bool are_same_elements(const ProtobufCFieldDescriptor *field, const void *a, const void *b)
-{
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return are_same_bytes(*(ProtobufCMessage *const *)a, *(ProtobufCMessage *const *)b);
-    case PROTOBUF_C_TYPE_STRING:
-        return strcmp(*(char *const *)a, *(char *const *)b) == 0;
-    case PROTOBUF_C_TYPE_BOOL:
-        return *(const protobuf_c_boolean *)a == *(const protobuf_c_boolean *)b;
-    case PROTOBUF_C_TYPE_DOUBLE:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        return memcmp(a, b, 8) == 0;
-    default:
-        return memcmp(a, b, 4) == 0;
-    }
-}
-
-static void compare(const ProtobufCMessage *a, const ProtobufCMessage *b, const char *prefix, found *differs, void *arg)
-{
-    char path[128];
-
-    for (unsigned i = 0; i < a->descriptor->n_fields; i++) {
-        const ProtobufCFieldDescriptor *field = &a->descriptor->fields[i];
-        const size_t n = bit_field_count(a, field);
-        bool same = n == bit_field_count(b, field);
-        bool message = field->type == PROTOBUF_C_TYPE_MESSAGE && field->label != PROTOBUF_C_LABEL_REPEATED;
-        snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] ? "." : "", field->name);
-        if (same && n == 1 && message) {
-            compare(bit_field_message(a, field, 0), bit_field_message(b, field, 0), path, differs, arg);
-            continue;
-        }
-        for (size_t k = 0; same && k < n; k++)
-            same = are_same_elements(field, bit_field_at(a, field, k), bit_field_at(b, field, k));
-        if (!same)
-            differs(arg, path);
-    }
 }
 
 /* ---- what that means */
@@ -200,7 +139,7 @@ void bit_fork_changes_find(const Bit__RunSpec *parent, const Bit__RunSpec *fork,
     struct judge j = {parent, fork, at, out};
 
     *out = (struct bit_fork_changes){.same = true, .same_files = true};
-    compare(&parent->base, &fork->base, "", judge, &j);
+    bit_spec_differences_find(parent, fork, judge, &j);
     if (!at->weights_only)
         check_steps(&j);
 }

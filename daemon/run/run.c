@@ -186,6 +186,9 @@ static int apply_submitted(struct bit_run *run, const Bit__RunSubmitted *m, uint
 {
     bit_format(run->request_id, sizeof run->request_id, "%s", m->request_id);
     bit_format(run->identity, sizeof run->identity, "%s", m->identity ? m->identity : "");
+    bit_format(run->sweep, sizeof run->sweep, "%s", m->sweep ? m->sweep : "");
+    bit_format(run->label, sizeof run->label, "%s", m->label ? m->label : "");
+    run->branch = m->branch;
     run->uid = m->uid;
     run->created_ns = time_ns;
     run->state = m->paused ? BIT__RUN_STATE__PAUSED : BIT__RUN_STATE__QUEUED;

@@ -133,6 +133,8 @@ struct bit_run {
     uint32_t uid;
     int32_t priority;       /* in the queue */
     struct bit_after after; /* what it waits for before it begins */
+    char sweep[BIT_RUN_ID_MAX], label[BIT_LABEL_MAX + 1]; /* that it is a branch of; empty: none */
+    uint32_t branch;
 
     Bit__RunState state;
     char reason[BIT_RUN_REASON_MAX];

@@ -15,7 +15,6 @@ typedef void bit_reap_done(void *arg);
  * Ownership   run and link are copied; it frees itself
  * Errors      -ENOMEM; then done is not called
  */
-int bit_reap_start(uv_loop_t *loop, const struct bit_proc_job *job, uint64_t grace_ms, bit_reap_done *done,
-                    void *arg);
+int bit_reap_start(uv_loop_t *loop, const struct bit_proc_job *job, uint64_t grace_ms, bit_reap_done *done, void *arg);
 
 #endif

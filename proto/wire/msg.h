@@ -5,7 +5,7 @@
 #include "proto/bit.pb-c.h"
 #include "proto/wire/frame.h"
 
-/* X(NAME, message, number, channel), by number and hence by channel: the table that msg.c and the tests expand. */
+/* X(NAME, message, number, channel), in groups by channel: the table that msg.c and the tests expand. */
 #define BIT_MSG_TABLE(X)                                                                                               \
     X(WELCOME, welcome, 10, LINK_DOWN)                                                                                 \
     X(STEP_ORDER, step_order, 11, LINK_DOWN)                                                                           \
@@ -67,7 +67,14 @@
     X(NOTE_REPLY, note_reply, 98, CLIENT_REPLY)                                                                        \
     X(JOURNAL_RECORD, journal_record, 110, DISK)                                                                       \
     X(MANIFEST, manifest, 111, DISK)                                                                                   \
-    X(RUN_SPEC, run_spec, 112, DISK)
+    X(RUN_SPEC, run_spec, 112, DISK)                                                                                   \
+    X(SWEEP_REQUEST, sweep_request, 130, CLIENT_REQUEST)                                                               \
+    X(SWEEP_QUERY_REQUEST, sweep_query_request, 131, CLIENT_REQUEST)                                                   \
+    X(SWEEP_LIST_REQUEST, sweep_list_request, 132, CLIENT_REQUEST)                                                     \
+    X(SWEEP_CHANGE_REQUEST, sweep_change_request, 133, CLIENT_REQUEST)                                                 \
+    X(SWEEP_WAIT_REQUEST, sweep_wait_request, 134, CLIENT_REQUEST)                                                     \
+    X(SWEEP_REPLY, sweep_reply, 140, CLIENT_REPLY)                                                                     \
+    X(SWEEP_LIST_REPLY, sweep_list_reply, 141, CLIENT_REPLY)
 
 enum bit_msg_type {
 #define X(NAME, message, number, channel) BIT_MSG_##NAME = number,

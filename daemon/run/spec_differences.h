@@ -1,0 +1,13 @@
+/* Which fields of two specifications differ. Pure. */
+#ifndef BIT_DAEMON_SPEC_DIFFERENCES_H
+#define BIT_DAEMON_SPEC_DIFFERENCES_H
+
+#include "proto/bit.pb-c.h"
+
+/* path: "phases.switch.at_step"; a list, or a message that only one has, is one field. */
+typedef void bit_spec_differs(void *arg, const char *path);
+
+/** Call differs for each, in the order of bit.proto. */
+void bit_spec_differences_find(const Bit__RunSpec *a, const Bit__RunSpec *b, bit_spec_differs *differs, void *arg);
+
+#endif
