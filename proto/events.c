@@ -2,98 +2,45 @@
  * An event file is a row of records: u64 bytes, u32 masked CRC-32C of those eight, the data, u32 masked CRC-32C of the
  * data. The data is a protobuf Event:
  *     Event    1 wall_time double   2 step int64   3 file_version string   5 summary   7 session_log
- *     Summary  1 repeated Value { 1 tag string, 2 simple_value float }
+ *     Summary  1 repeated Value { 1 tag string, 2 simple_value float, or 8 tensor and 9 metadata }
+ *     SummaryMetadata  1 plugin_data { 1 plugin_name string, 2 content bytes }   4 data_class, where 2 is TENSOR
  *     SessionLog  1 status, where 1 is START
  * Source      tensorflow/tensorboard: compat/proto/event.proto, summary.proto; summary/writer/record_writer.py
  */
 #include "proto/events.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <string.h>
 
-#include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
+#include "proto/field_writer.h"
 
 #define HEAD_BYTES 12
 #define TAIL_BYTES 4
 
-enum wire { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
-
-/* Counts on past its end, so that one check at the end is enough. */
-struct writer {
-    uint8_t *out;
-    size_t at, bytes;
-};
-
-static void put_byte(struct writer *w, uint8_t v)
+static void put_wall(struct bit_field_writer *w, double wall_s)
 {
-    if (w->at < w->bytes)
-        w->out[w->at] = v;
-    w->at++;
+    bit_field_writer_double(w, 1, wall_s);
 }
 
-static void put_fixed(struct writer *w, uint64_t v, int bytes)
+static void put_step(struct bit_field_writer *w, int64_t step)
 {
-    for (int i = 0; i < bytes; i++)
-        put_byte(w, (uint8_t)(v >> 8 * i));
+    bit_field_writer_varint(w, 2, (uint64_t)step);
 }
 
-static void put_varint(struct writer *w, uint64_t v)
+static void put_value(struct bit_field_writer *w, const struct bit_event_scalar *scalar)
 {
-    for (; v >= 0x80; v >>= 7)
-        put_byte(w, (uint8_t)(v | 0x80));
-    put_byte(w, (uint8_t)v);
+    bit_field_writer_text(w, 1, scalar->tag);
+    bit_field_writer_float(w, 2, scalar->value);
 }
 
-static void put_tag(struct writer *w, unsigned field, enum wire wire)
-{
-    put_varint(w, field << 3 | (unsigned)wire);
-}
-
-static void put_string(struct writer *w, unsigned field, const char *text)
-{
-    size_t bytes = strlen(text);
-
-    put_tag(w, field, LENGTH);
-    put_varint(w, bytes);
-    for (size_t i = 0; i < bytes; i++)
-        put_byte(w, (uint8_t)text[i]);
-}
-
-static void put_wall(struct writer *w, double wall_s)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &wall_s, sizeof bits);
-    put_tag(w, 1, FIXED64);
-    put_fixed(w, bits, 8);
-}
-
-static void put_step(struct writer *w, int64_t step)
-{
-    put_tag(w, 2, VARINT);
-    put_varint(w, (uint64_t)step);
-}
-
-static void put_value(struct writer *w, const struct bit_event_scalar *scalar)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &scalar->value, sizeof bits);
-    put_string(w, 1, scalar->tag);
-    put_tag(w, 2, FIXED32);
-    put_fixed(w, bits, 4);
-}
-
-static void put_summary(struct writer *w, const struct bit_event_scalar *scalars, size_t count)
+static void put_summary(struct bit_field_writer *w, const struct bit_event_scalar *scalars, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct writer counted = {0};
+        struct bit_field_writer counted = {0};
         put_value(&counted, &scalars[i]);
-        put_tag(w, 1, LENGTH);
-        put_varint(w, counted.at);
+        bit_field_writer_head(w, 1, counted.at);
         put_value(w, &scalars[i]);
     }
 }
@@ -106,60 +53,116 @@ static uint32_t masked_crc(const uint8_t *data, size_t bytes)
     return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 
-static struct writer begin(uint8_t *out, size_t out_bytes)
+static struct bit_field_writer begin(uint8_t *out, size_t out_bytes)
 {
-    return (struct writer){.out = out, .at = HEAD_BYTES, .bytes = out_bytes};
+    return (struct bit_field_writer){.out = out, .at = HEAD_BYTES, .bytes = out_bytes};
 }
 
 /* The data is in its place; write what stands around it. Returns the bytes of the record. */
-static int finish(struct writer *w)
+static int finish(struct bit_field_writer *w)
 {
     size_t end = w->at, data_bytes = end - HEAD_BYTES;
 
     if (end + TAIL_BYTES > w->bytes || end > INT_MAX - TAIL_BYTES)
         return bit_fail(BIT_ELIMIT, "an event of %zu bytes where %zu fit", end + TAIL_BYTES, w->bytes);
     w->at = 0;
-    put_fixed(w, data_bytes, 8);
-    put_fixed(w, masked_crc(w->out, 8), 4);
+    bit_field_writer_number(w, data_bytes, 8);
+    bit_field_writer_number(w, masked_crc(w->out, 8), 4);
     w->at = end;
-    put_fixed(w, masked_crc(w->out + HEAD_BYTES, data_bytes), 4);
+    bit_field_writer_number(w, masked_crc(w->out + HEAD_BYTES, data_bytes), 4);
     return (int)w->at;
 }
 
 int bit_event_version(double wall_s, uint8_t *out, size_t out_bytes)
 {
-    struct writer w = begin(out, out_bytes);
+    struct bit_field_writer w = begin(out, out_bytes);
 
     put_wall(&w, wall_s);
-    put_string(&w, 3, "brain.Event:2");
+    bit_field_writer_text(&w, 3, "brain.Event:2");
     return finish(&w);
 }
 
 int bit_event_start(double wall_s, int64_t step, uint8_t *out, size_t out_bytes)
 {
-    struct writer w = begin(out, out_bytes);
+    struct bit_field_writer w = begin(out, out_bytes);
 
     put_wall(&w, wall_s);
     put_step(&w, step);
-    put_tag(&w, 7, LENGTH);
-    put_varint(&w, 2);
-    put_tag(&w, 1, VARINT);
-    put_varint(&w, 1);
+    bit_field_writer_head(&w, 7, 2);
+    bit_field_writer_varint(&w, 1, 1);
     return finish(&w);
 }
 
 int bit_event_scalars(double wall_s, int64_t step, const struct bit_event_scalar *scalars, size_t count, uint8_t *out,
                       size_t out_bytes)
 {
-    struct writer w = begin(out, out_bytes), counted = {0};
+    struct bit_field_writer w = begin(out, out_bytes), counted = {0};
 
     if (count > BIT_EVENT_SCALARS_MAX)
         return bit_fail(BIT_ELIMIT, "%zu scalars in one event", count);
     put_wall(&w, wall_s);
     put_step(&w, step);
     put_summary(&counted, scalars, count);
-    put_tag(&w, 5, LENGTH);
-    put_varint(&w, counted.at);
+    bit_field_writer_head(&w, 5, counted.at);
     put_summary(&w, scalars, count);
+    return finish(&w);
+}
+
+/* ---- what a plugin reads */
+
+struct plugin_data {
+    const char *tag, *plugin;
+    const uint8_t *content;
+    size_t bytes;
+};
+
+static void put_plugin_data(struct bit_field_writer *w, const struct plugin_data *d)
+{
+    bit_field_writer_text(w, 1, d->plugin);
+    bit_field_writer_data(w, 2, d->content, d->bytes);
+}
+
+static void put_metadata(struct bit_field_writer *w, const struct plugin_data *d)
+{
+    struct bit_field_writer counted = {0};
+
+    put_plugin_data(&counted, d);
+    bit_field_writer_head(w, 1, counted.at);
+    put_plugin_data(w, d);
+    bit_field_writer_varint(w, 4, 2);
+}
+
+/* A value needs a tensor: this one is of floats (1: 1), with one dimension (2: a shape, 2 in it) of no elements. */
+static void put_plugin_value(struct bit_field_writer *w, const struct plugin_data *d)
+{
+    static const uint8_t no_floats[] = {0x08, 0x01, 0x12, 0x02, 0x12, 0x00};
+    struct bit_field_writer counted = {0};
+
+    bit_field_writer_text(w, 1, d->tag);
+    bit_field_writer_data(w, 8, no_floats, sizeof no_floats);
+    put_metadata(&counted, d);
+    bit_field_writer_head(w, 9, counted.at);
+    put_metadata(w, d);
+}
+
+static void put_plugin_summary(struct bit_field_writer *w, const struct plugin_data *d)
+{
+    struct bit_field_writer counted = {0};
+
+    put_plugin_value(&counted, d);
+    bit_field_writer_head(w, 1, counted.at);
+    put_plugin_value(w, d);
+}
+
+int bit_event_plugin(double wall_s, const char *tag, const char *plugin, const uint8_t *content, size_t bytes,
+                     uint8_t *out, size_t out_bytes)
+{
+    const struct plugin_data data = {.tag = tag, .plugin = plugin, .content = content, .bytes = bytes};
+    struct bit_field_writer w = begin(out, out_bytes), counted = {0};
+
+    put_wall(&w, wall_s);
+    put_plugin_summary(&counted, &data);
+    bit_field_writer_head(&w, 5, counted.at);
+    put_plugin_summary(&w, &data);
     return finish(&w);
 }

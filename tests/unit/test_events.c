@@ -75,6 +75,19 @@ TEST(a_restart)
     EXPECT_EQ(get(out + 28, 4), masked(data, 16));
 }
 
+TEST(what_a_plugin_reads)
+{
+    static const uint8_t content[] = {0x22, 0x0b, 0x08, 0x01, 0x11, 0, 0, 0, 0, 0, 0, 0x08, 0x40};
+
+    expect_record(
+        bit_event_plugin(1.0, "_hparams_/session_end_info", "hparams", content, sizeof content, out, sizeof out),
+        "09000000000000f03f2a440a420a1a5f68706172616d735f2f73657373696f6e5f656e645f696e666f"
+        "42060801120212004a1c0a180a0768706172616d73120d220b08011100000000000008402002",
+        0x934f476c, 0x85456d99);
+    EXPECT_EQ(bit_event_plugin(1.0, "_hparams_/session_end_info", "hparams", content, sizeof content, out, 60),
+              BIT_ELIMIT);
+}
+
 TEST(as_many_scalars_as_may_be)
 {
     struct bit_event_scalar scalars[BIT_EVENT_SCALARS_MAX + 1];
