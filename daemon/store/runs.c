@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <uv.h>
 
+#include "daemon/store/board_folders.h"
 #include "daemon/store/checkpoint_retention.h"
 #include "daemon/store/folders.h"
 #include "daemon/store/fork_origin.h"
@@ -66,6 +67,7 @@ void bit_runs_drop(struct bit_runs *runs, struct bit_runner *r)
             runs->runner[kept++] = runs->runner[i];
     BIT_ASSERT(kept + 1 == runs->count);
     runs->count = kept;
+    bit_board_folders_remove(r);
     bit_runner_destroy(r);
 }
 
@@ -191,6 +193,7 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmit
         return err;
     }
     runs->next_number++;
+    bit_board_folders_add(r);
     bit_info("submitted", "run=%s name=%s uid=%u", r->run.id, r->run.spec->name ? r->run.spec->name : r->run.id,
              asked->uid);
     *out = r;
@@ -230,6 +233,7 @@ static int load_one(struct bit_runs *runs, uint64_t number)
         return 0;
     }
     bit_checkpoint_retention_finish(r);
+    bit_board_folders_add(r);
     return append_runner(runs, r);
 }
 
@@ -241,6 +245,7 @@ int bit_runs_load(struct bit_runs *runs)
     int err;
 
     snprintf(folder, sizeof folder, "%s/runs", runs->env->config->state);
+    bit_board_folders_clean(runs->env->config->state);
     err = bit_folders_list(folder, &numbers, &count);
     for (size_t i = 0; i < count && err == 0; i++)
         err = load_one(runs, numbers[i]);

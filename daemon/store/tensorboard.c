@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/store/board_hparams.h"
 #include "proto/err.h"
 #include "proto/events.h"
 #include "proto/log.h"
@@ -102,14 +103,20 @@ static void note_step(struct bit_tensorboard *board, double wall_s, const Bit__S
     put(board, record, bit_event_scalars(wall_s, (int64_t)m->step, s.item, s.count, record, sizeof record));
 }
 
-/* In 16-bit the ternary evaluation is a curve of its own: what a switch at this step would begin with. */
-static void note_evaluation(struct bit_tensorboard *board, double wall_s, const Bit__EvaluateReport *m, bool preview)
+/* Each precision is a curve of its own, so that a tag means one thing on both sides of the switch: in 16-bit the
+ * ternary one is what a switch at that step would begin with, and the switch continues it. */
+static const char *suffix_of(Bit__Precision precision)
+{
+    return precision == BIT__PRECISION__TERNARY ? "-ternary" : "-16bit";
+}
+
+static void note_evaluation(struct bit_tensorboard *board, double wall_s, const Bit__EvaluateReport *m)
 {
     if (m->has_part) /* what a part costs is a number, and no curve */
         return;
     uint8_t record[RECORD_BYTES_MAX];
     char loss[BIT_NAME_MAX + 64], perplexity[BIT_NAME_MAX + 64], bits[BIT_NAME_MAX + 64];
-    const char *suffix = preview ? "-ternary" : "";
+    const char *suffix = suffix_of(m->precision);
 
     snprintf(loss, sizeof loss, "eval/%s%s/CrossEntropyLoss", m->set, suffix);
     snprintf(perplexity, sizeof perplexity, "eval/%s%s/Perplexity", m->set, suffix);
@@ -122,8 +129,8 @@ static void note_evaluation(struct bit_tensorboard *board, double wall_s, const 
     put(board, record, bit_event_scalars(wall_s, (int64_t)m->after_step, s.item, s.count, record, sizeof record));
 }
 
-/* The tags are OLMo's. */
-static void note_task(struct bit_tensorboard *board, double wall_s, const Bit__TaskResult *m, bool preview)
+/* The tags are OLMo's, with the precision. */
+static void note_task(struct bit_tensorboard *board, double wall_s, const Bit__TaskResult *m)
 {
     static const char *const metric[] = {
         [BIT__TASK_METRIC__ACC] = "acc", [BIT__TASK_METRIC__LEN_NORM] = "len_norm", [BIT__TASK_METRIC__F1] = "f1"};
@@ -131,7 +138,7 @@ static void note_task(struct bit_tensorboard *board, double wall_s, const Bit__T
     char tag[BIT_NAME_MAX + 64];
     struct scalars s = {.count = 0};
 
-    snprintf(tag, sizeof tag, "eval/downstream/%s_%s%s", m->task, metric[m->metric], preview ? "-ternary" : "");
+    snprintf(tag, sizeof tag, "eval/downstream/%s_%s%s", m->task, metric[m->metric], suffix_of(m->precision));
     add(&s, tag, m->score);
     put(board, record, bit_event_scalars(wall_s, (int64_t)m->after_step, s.item, s.count, record, sizeof record));
 }
@@ -140,11 +147,6 @@ static bool has_scalars(const Bit__JournalRecord *r)
 {
     return r->what_case == BIT__JOURNAL_RECORD__WHAT_STEP || r->what_case == BIT__JOURNAL_RECORD__WHAT_EVALUATED ||
            (r->what_case == BIT__JOURNAL_RECORD__WHAT_SCORED && r->scored->result != NULL);
-}
-
-static bool is_preview(const struct bit_runner *r, Bit__Precision precision)
-{
-    return precision == BIT__PRECISION__TERNARY && r->run.precision == BIT__PRECISION__SIXTEEN_BIT;
 }
 
 void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record)
@@ -157,6 +159,7 @@ void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record
         bit_tensorboard_close(r->tensorboard);
         r->tensorboard = NULL;
     }
+    bit_board_hparams_note(r, record);
     if ((ready || scalars) && r->tensorboard == NULL)
         r->tensorboard = open_board(r, wall_s, r->run.step + (ready ? 1 : 0));
     if (!scalars || r->tensorboard == NULL)
@@ -164,7 +167,7 @@ void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record
     if (record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
         note_step(r->tensorboard, wall_s, record->step);
     else if (record->what_case == BIT__JOURNAL_RECORD__WHAT_EVALUATED)
-        note_evaluation(r->tensorboard, wall_s, record->evaluated, is_preview(r, record->evaluated->precision));
+        note_evaluation(r->tensorboard, wall_s, record->evaluated);
     else
-        note_task(r->tensorboard, wall_s, record->scored->result, is_preview(r, record->scored->precision));
+        note_task(r->tensorboard, wall_s, record->scored->result);
 }

@@ -1,4 +1,4 @@
-/* TensorBoard scalars: one event file for each launch of a run. */
+/* TensorBoard scalars: one event file for each launch of a run. deploy/guide.md lists the tags. */
 #ifndef BIT_DAEMON_TENSORBOARD_H
 #define BIT_DAEMON_TENSORBOARD_H
 

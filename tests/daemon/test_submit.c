@@ -189,7 +189,7 @@ TEST(leaves_the_files_it_should)
     EXPECT_EQ(st.st_mode & 0777, 0700);
     EXPECT_EQ(stat(f.socket, &st), 0);
     EXPECT_EQ(st.st_mode & 0777, 0600);
-    snprintf(line, sizeof line, "test $(stat -c %%s %s/runs/%s/events.out.tfevents.*) -gt 1000", f.state, run);
+    snprintf(line, sizeof line, "test $(stat -c %%s %s/runs/%s/events.out.tfevents.*.*.*) -gt 1000", f.state, run);
     EXPECT_EQ(system(line), 0);
     Bit__LogRequest m = BIT__LOG_REQUEST__INIT;
     m.run = run;

@@ -72,7 +72,7 @@ def fields(data):
 def scalars(d, run, tag):
     """The steps of a curve as TensorBoard shows it: a later file replaces an earlier one from its first step on."""
     steps = []
-    files = glob.glob(os.path.join(d.state, "runs", run, "events.out.tfevents.*"))
+    files = glob.glob(os.path.join(d.state, "runs", run, "events.out.tfevents.*.*.*.*"))
     for path in sorted(files, key=lambda p: int(p.rsplit(".", 1)[1])):
         with open(path, "rb") as f:
             data = f.read()

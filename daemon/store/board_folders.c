@@ -1,0 +1,74 @@
+#include "daemon/store/board_folders.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/err.h"
+#include "proto/log.h"
+
+BIT_LOG_TOPIC("board_folders");
+
+#define PATH_ROOM (BIT_CONFIG_PATH_MAX + 2 * BIT_NAME_MAX + 64)
+
+/* The name first, so that the runs of a sweep stand together; the number tells those of one name apart. */
+static void link_path(const struct bit_runner *r, char out[PATH_ROOM])
+{
+    const char *name = r->run.spec->name, *id = r->run.id;
+    const bool named = name != NULL && name[0] != '\0' && strcmp(name, id) != 0;
+
+    snprintf(out, PATH_ROOM, "%s/tensorboard/%.*s%s%s", r->env->config->state, BIT_NAME_MAX, named ? name : "",
+             named ? "-" : "", id);
+}
+
+static int make_link(const struct bit_runner *r)
+{
+    char path[PATH_ROOM], target[BIT_RUN_ID_MAX + 16], folder[PATH_ROOM];
+
+    snprintf(folder, sizeof folder, "%s/tensorboard", r->env->config->state);
+    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+        return bit_fail(-errno, "%s: %s", folder, strerror(errno));
+    link_path(r, path);
+    snprintf(target, sizeof target, "../runs/%s", r->run.id); /* so that the state folder can be moved */
+    return symlink(target, path) < 0 && errno != EEXIST ? bit_fail(-errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
+void bit_board_folders_add(const struct bit_runner *r)
+{
+    if (make_link(r) < 0)
+        bit_warn("no name for TensorBoard", "run=%s text=%s", r->run.id, bit_fail_text());
+}
+
+void bit_board_folders_remove(const struct bit_runner *r)
+{
+    char path[PATH_ROOM];
+
+    link_path(r, path);
+    unlink(path);
+}
+
+static bool leads_nowhere(int folder, const char *name)
+{
+    char target[64];
+    struct stat st;
+    const ssize_t bytes = readlinkat(folder, name, target, sizeof target - 1);
+
+    return bytes > 0 && strncmp(target, "../runs/r", strlen("../runs/r")) == 0 && fstatat(folder, name, &st, 0) < 0 &&
+           errno == ENOENT;
+}
+
+void bit_board_folders_clean(const char *state)
+{
+    char path[PATH_ROOM];
+
+    snprintf(path, sizeof path, "%s/tensorboard", state);
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+        if (leads_nowhere(dirfd(dir), entry->d_name))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir != NULL)
+        closedir(dir);
+}
