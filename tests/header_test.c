@@ -75,7 +75,10 @@ static const struct folder {
     {"daemon/run", {RUN}, {NULL}},
     {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
     {"ctl", {"ctl/spec", "ctl/verbs", CLI}, {NULL}},
-    {"ctl/verbs", {"ctl/verbs", "ctl/data", "ctl/export", "ctl/spec", "ctl/tokenize", ASK, PROTO}, {NULL}},
+    {"ctl/verbs",
+     {"ctl/verbs", "ctl/data", "ctl/export", "ctl/report", "ctl/spec", "ctl/tokenize", ASK, PROTO},
+     {NULL}},
+    {"ctl/report", {"ctl/report", ASK, PROTO}, {NULL}},
     {"ctl/spec", {"ctl/spec", ASK, PROTO}, {NULL}},
     {"ctl/data", {"ctl/data", "ctl/tokenize/tokenizer.h", ASK, PROTO}, {NULL}},
     {"ctl/tokenize", {"ctl/tokenize", "proto/data/request_file.h", "proto/data/request_cut.h", BASE}, {NULL}},
@@ -379,7 +382,7 @@ static const char *const raw_calls[] = {"printf(", "fprintf(", "vprintf(", "vfpr
                                         "puts(",   "fputs(",   "fwrite(",  "json_dumpf("};
 /* show.c is where texts are made harmless, help.c prints our own texts. */
 static const char *const may_print_raw[] = {"ctl/show/show.c", "ctl/cli/help.c"};
-static const char *const of_ctl[] = {"ctl",      "ctl/cli",  "ctl/client",   "ctl/data",
+static const char *const of_ctl[] = {"ctl",      "ctl/cli",  "ctl/client",   "ctl/data", "ctl/report",
                                      "ctl/show", "ctl/spec", "ctl/tokenize", "ctl/verbs"};
 
 static bool is_called(const char *line, const char *call)

@@ -45,5 +45,7 @@ void bit_terminal_size(FILE *f, int *columns, int *rows);
 /** Print a journal record as one line for people: time, what, figures. Nothing for records that say nothing to people.
  */
 void bit_print_record(FILE *f, const Bit__JournalRecord *record);
+/** The same without the time and the end of the line. */
+void bit_print_record_text(FILE *f, const Bit__JournalRecord *record);
 
 #endif

@@ -157,7 +157,7 @@ static void changed(FILE *f, const Bit__RunChanged *c)
     bit_show(f, " from step %" PRIu64 " on, by uid %u", c->after_step + 1, c->uid);
 }
 
-static void body(FILE *f, const Bit__JournalRecord *r)
+void bit_print_record_text(FILE *f, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
     case BIT__JOURNAL_RECORD__WHAT_SUBMITTED:
@@ -259,6 +259,6 @@ void bit_print_record(FILE *f, const Bit__JournalRecord *record)
     char when[BIT_TEXT];
 
     bit_show(f, "%s  ", bit_text_time(record->time_ns, when));
-    body(f, record);
+    bit_print_record_text(f, record);
     fputc('\n', f);
 }

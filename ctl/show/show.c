@@ -170,7 +170,7 @@ static void put_conversion(FILE *f, const char **at, va_list *args)
     }
 }
 
-static void show_args(FILE *f, const char *fmt, va_list args)
+void bit_vshow(FILE *f, const char *fmt, va_list args)
 {
     va_list own;
 
@@ -195,7 +195,7 @@ void bit_show(FILE *f, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    show_args(f, fmt, args);
+    bit_vshow(f, fmt, args);
     va_end(args);
 }
 

@@ -3,6 +3,7 @@
 #ifndef BIT_CTL_SHOW_H
 #define BIT_CTL_SHOW_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -12,6 +13,7 @@
  * character. Takes d i u x X c s f e g and %, with h, l, z and j; asserts on what it does not know.
  */
 void bit_show(FILE *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void bit_vshow(FILE *f, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* What may be the beginning of a character, between two pieces of a stream. Zero at first. */
 struct bit_show_held {

@@ -137,6 +137,9 @@ def reading(ctl, d, run):
     assert exported["form"] == "hf" and exported["type"] == "bf16" and exported["note"] and exported["bytes"] > 0, exported
     ctl("doctor", run)
     ctl("diff", run, run)
+    page = os.path.join(d.dir, "page.html")
+    reported = ctl("report", run, "--output", page)[0]
+    assert reported["run"] == [run] and reported["bytes"] == os.path.getsize(page), reported
     ctl("version")
     ctl("data", "info", d.train)
     ctl("data", "verify", d.train)

@@ -1,0 +1,203 @@
+#include "ctl/report/page.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "config.h"
+#include "ctl/report/page_runs.h"
+#include "ctl/report/page_style.h"
+#include "ctl/report/run_sections.h"
+#include "ctl/show/print.h"
+#include "proto/err.h"
+#include "proto/format.h"
+
+/* ---- the head */
+
+static void meta(struct bit_html *h, const char *key, const char *name, const char *content)
+{
+    bit_html_begin(h, "meta");
+    bit_html_attribute(h, key, "%s", name);
+    bit_html_attribute(h, "content", "%s", content);
+    bit_html_end(h, "meta");
+}
+
+/* No script runs and nothing is fetched, even if something here could be taken for either. */
+#define POLICY "default-src 'none'; style-src 'unsafe-inline'"
+
+static void put_head(struct bit_html *h, const struct bit_page *page)
+{
+    const Bit__RunStatus *first = page->run[0].status;
+
+    bit_html_begin(h, "head");
+    bit_html_begin(h, "meta");
+    bit_html_attribute(h, "charset", "utf-8");
+    bit_html_end(h, "meta");
+    meta(h, "http-equiv", "Content-Security-Policy", POLICY);
+    meta(h, "name", "viewport", "width=device-width, initial-scale=1");
+    meta(h, "name", "color-scheme", "light dark");
+    if (page->count == 1)
+        bit_html_element(h, "title", "%s (%s): a report by bitd", first->name, first->run);
+    else
+        bit_html_element(h, "title", "%zu runs: a report by bitd", page->count);
+    bit_html_begin(h, "style");
+    bit_html_markup(h, bit_page_style);
+    bit_html_end(h, "style");
+    bit_html_end(h, "head");
+}
+
+/* ---- one run */
+
+static const char *class_of(Bit__RunState state)
+{
+    switch (state) {
+    case BIT__RUN_STATE__COMPLETED:
+        return "state good";
+    case BIT__RUN_STATE__FAILED:
+    case BIT__RUN_STATE__BLOCKED:
+        return "state bad";
+    default:
+        return "state";
+    }
+}
+
+static bool has_ended(Bit__RunState state)
+{
+    return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
+}
+
+static void put_name(struct bit_html *h, const char *heading, const Bit__RunStatus *m)
+{
+    bit_html_begin(h, heading);
+    bit_html_text(h, "%s ", m->name);
+    bit_html_element(h, "small", "%s", m->run);
+    bit_html_end(h, heading);
+    bit_html_begin(h, "p");
+    bit_html_attribute(h, "class", "%s", class_of(m->state));
+    bit_html_element(h, "b", "%s", bit_text_state(m->state));
+    if (m->reason != NULL && m->reason[0] != '\0')
+        bit_html_text(h, " %s", m->reason);
+    if (!has_ended(m->state))
+        bit_html_text(h, " The run has not ended: this is what the journal has of it so far.");
+    bit_html_end(h, "p");
+    if (m->note != NULL)
+        bit_html_classed(h, "p", "note", "%s", m->note);
+    if (m->n_tag == 0)
+        return;
+    bit_html_begin(h, "p");
+    for (size_t i = 0; i < m->n_tag; i++)
+        bit_html_classed(h, "span", "tag", "%s", m->tag[i]);
+    bit_html_end(h, "p");
+}
+
+static void put_sections(struct bit_page_section *s, const struct bit_page *page)
+{
+    bit_section_overview(s);
+    bit_section_family(s, page->all);
+    bit_section_evaluations(s);
+    bit_section_tasks(s);
+    bit_section_changes(s);
+    bit_section_events(s);
+    bit_section_speed(s);
+    bit_section_machines(s);
+    bit_section_digests(s);
+    bit_section_spec(s);
+}
+
+/* The sections that there turned out to be. */
+static void put_contents(struct bit_html *h, const struct bit_page_section *s)
+{
+    char anchor[BIT_SECTION_ANCHOR];
+
+    bit_html_begin(h, "nav");
+    bit_html_attribute(h, "aria-label", "Sections on %s", s->run->status->run);
+    for (size_t i = 0; i < s->count; i++) {
+        bit_html_begin(h, "a");
+        bit_html_attribute(h, "href", "#%s", bit_section_anchor(s, s->id[i], anchor));
+        bit_html_text(h, "%s", s->title[i]);
+        bit_html_end(h, "a");
+        bit_html_text(h, " ");
+    }
+    bit_html_end(h, "nav");
+}
+
+/* The sections are made before the links to them. */
+static void put_run(struct bit_html *h, const struct bit_page *page, const struct bit_run_past *run)
+{
+    char *sections = NULL;
+    size_t bytes;
+    FILE *f = open_memstream(&sections, &bytes);
+    struct bit_html inner;
+    struct bit_page_section s = {.h = &inner, .run = run, .level = page->count == 1 ? 2 : 3};
+
+    if (f == NULL) {
+        h->err = -ENOMEM;
+        return;
+    }
+    bit_html_init(&inner, f);
+    put_sections(&s, page);
+    int err = bit_html_finish(&inner);
+    if (fclose(f) != 0 || err < 0)
+        h->err = -ENOMEM;
+    bit_html_begin(h, "article");
+    bit_html_attribute(h, "id", "%s", run->status->run);
+    put_name(h, page->count == 1 ? "h1" : "h2", run->status);
+    put_contents(h, &s);
+    if (h->err == 0)
+        bit_html_markup(h, sections);
+    bit_html_end(h, "article");
+    free(sections);
+}
+
+/* ---- several runs */
+
+static void put_together(struct bit_html *h, const struct bit_page *page)
+{
+    struct bit_page_section s = {.h = h, .level = 2};
+
+    bit_html_element(h, "h1", "%zu runs", page->count);
+    bit_page_runs_print(&s, page);
+}
+
+/* ---- the whole */
+
+static void put_foot(struct bit_html *h, const struct bit_page *page)
+{
+    char text[BIT_SECTION_TIME];
+
+    bit_html_begin(h, "footer");
+    bit_html_element(h, "p",
+                     "Made of the journal of bitd: what it does not have did not happen. All times are UTC. "
+                     "A digest is the XXH3 of the fp32 weights or moments of all ranks; the chain hashes data, "
+                     "learning rate, loss and gradient norm of every step, so that equal chains are equal "
+                     "histories.");
+    bit_html_begin(h, "p");
+    bit_html_attribute(h, "id", "generated");
+    bit_html_text(h, "Made %s UTC by bitctl %s (%s)", bit_section_time_text(page->made_ns, text), BIT_VERSION,
+                  BIT_COMMIT);
+    bit_html_text(h, ", told by bitd %s (%s).", page->bitd->version, page->bitd->commit);
+    bit_html_end(h, "p");
+    bit_html_end(h, "footer");
+}
+
+int bit_page_print(FILE *f, const struct bit_page *page)
+{
+    struct bit_html h;
+
+    bit_html_init(&h, f);
+    bit_html_markup(&h, "<!DOCTYPE html>");
+    bit_html_begin(&h, "html");
+    bit_html_attribute(&h, "lang", "en");
+    put_head(&h, page);
+    bit_html_begin(&h, "body");
+    bit_html_begin(&h, "main");
+    if (page->count > 1)
+        put_together(&h, page);
+    for (size_t i = 0; i < page->count; i++)
+        put_run(&h, page, &page->run[i]);
+    bit_html_end(&h, "main");
+    put_foot(&h, page);
+    bit_html_end(&h, "body");
+    bit_html_end(&h, "html");
+    return bit_html_finish(&h);
+}

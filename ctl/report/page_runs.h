@@ -1,0 +1,10 @@
+/* What is said of several runs together: their figures side by side, and the settings in which they differ. */
+#ifndef BIT_CTL_PAGE_RUNS_H
+#define BIT_CTL_PAGE_RUNS_H
+
+#include "ctl/report/page.h"
+#include "ctl/report/section.h"
+
+void bit_page_runs_print(struct bit_page_section *s, const struct bit_page *page);
+
+#endif

@@ -1,0 +1,55 @@
+#include "ctl/report/past_fetch.h"
+
+#include "ctl/cli/failure.h"
+#include "ctl/client/reply_stream.h"
+#include "proto/check.h"
+
+struct stream {
+    struct bit_run_past *past;
+    Bit__EventsRequest ask;
+    int err;
+};
+
+static int ask(void *arg, struct bit_connection *client)
+{
+    struct stream *s = arg;
+
+    return bit_connection_send(client, BIT_MSG_EVENTS_REQUEST, &s->ask);
+}
+
+static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
+{
+    struct stream *s = arg;
+
+    if (type == BIT_MSG_EVENT_REPLY && s->err == 0)
+        s->err = bit_run_past_add(s->past, ((const Bit__EventReply *)msg)->record);
+}
+
+static int fetch_journal(struct bit_cli *cli, struct bit_run_past *out)
+{
+    struct stream s = {.past = out, .ask = BIT__EVENTS_REQUEST__INIT};
+
+    s.ask.run = out->status->run;
+    s.ask.has_steps = s.ask.steps = true;
+    const int code = bit_reply_stream(cli, false, ask, take, &s);
+    if (code == 0)
+        bit_run_past_end(out);
+    return code == 0 && s.err < 0 ? bit_failure_print(cli, s.err) : code;
+}
+
+int bit_past_fetch(struct bit_cli *cli, const char *run, struct bit_run_past *out)
+{
+    Bit__StatusRequest status = BIT__STATUS_REQUEST__INIT;
+    Bit__CheckpointListRequest list = BIT__CHECKPOINT_LIST_REQUEST__INIT;
+
+    *out = (struct bit_run_past){.count = 0};
+    status.run = bit_lend(run);
+    status.has_spec = status.spec = true;
+    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &status, BIT_MSG_RUN_STATUS, &out->status);
+    if (code == 0) {
+        list.run = out->status->run;
+        code = bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &list, BIT_MSG_CHECKPOINT_LIST_REPLY,
+                                  &out->checkpoints);
+    }
+    return code == 0 ? fetch_journal(cli, out) : code;
+}

@@ -1,0 +1,228 @@
+"""`bitctl report`: one HTML file that a strict parser takes, that asks no network, and in which texts of others are only texts."""
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import xml.etree.ElementTree as ET
+
+import fixture
+
+# Of a path: markup, quotes, an entity, a terminal's escape, an override of the order of a line, and what no document may hold.
+EVIL = "<script>alert(1)</script><b onclick='x' a=\"&amp;\033[2J\u202e\ufffe"
+SHOWN = "<script>alert(1)</script><b onclick='x' a=\"&amp;\\x1b[2J\\u202e\\ufffe"
+
+
+class Page:
+    """A report, parsed as XML, which knows no forgiveness."""
+
+    def __init__(self, text):
+        self.source = text
+        self.root = ET.fromstring(text)
+        self.text = " ".join("".join(self.root.itertext()).split())
+
+    def section(self, name, run=None):
+        """The text of a section, or None where it is left out."""
+        for e in self.root.iter("section"):
+            if re.fullmatch(f"{run or '.*'}-{name}" if run != "" else name, e.get("id")):
+                return " ".join(" ".join(e.itertext()).split())
+        return None
+
+    def rows(self, label):
+        """The rows of a table, as lists of texts."""
+        for e in self.root.iter("div"):
+            if e.get("aria-label") == label:
+                return [["".join(td.itertext()) for td in tr.findall("td")] for tr in e.iter("tr") if tr.find("td") is not None]
+        return None
+
+    def check(self):
+        ids = [e.get("id") for e in self.root.iter() if e.get("id")]
+        assert len(ids) == len(set(ids)), f"ids are there twice: {sorted(ids)}"
+        for e in self.root.iter():
+            for key, value in e.attrib.items():
+                assert key not in ("src", "srcset", "action") and not key.startswith("on"), (e.tag, key, value)
+                assert key != "href" or value[0] == "#" and value[1:] in ids, f"a link to {value}"
+            assert e.tag.split("}")[-1] not in ("script", "link", "img", "iframe", "object", "embed", "base", "form"), e.tag
+        foreign = set(re.findall(r"https?://[^\s\"<]*", self.source)) - {"http://www.w3.org/2000/svg"}
+        assert not foreign and "@import" not in self.source and "url(" not in self.source, foreign
+        assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]", self.source), "controls"
+        assert self.root.get("lang") == "en" and self.root.find("head/title").text
+        assert len(list(self.root.iter("h1"))) == 1
+        return self
+
+
+def report(d, *args, epoch="1700000000"):
+    """What goes to standard output, as bytes."""
+    p = subprocess.run([d.bitctl, "report", "--socket", d.socket, *args, "--output", "-"], capture_output=True, timeout=60,
+                       env={**os.environ, "SOURCE_DATE_EPOCH": epoch})
+    assert p.returncode == 0 and not p.stderr, (p.returncode, p.stderr)
+    return p.stdout
+
+
+def page(d, *runs):
+    return Page(report(d, *runs).decode()).check()
+
+
+def a_run_with_everything():
+    with fixture.Daemon(hold=(13,)) as d:
+        run = d.submit(d.spec(name="keep", steps=60, at_step=30, every=10, eval_every=10))
+        d.wait(run, "--for", "step=12")
+        os.kill(d.worker_pids(run)[0], signal.SIGKILL)
+        d.ctl("set", run, "schedule.peak_lr=2e-3", check=True)
+        d.ctl("tag", run, "paper", "--note", EVIL.replace("\ufffe", ""), check=True)
+        with d.held_no_more():
+            d.finish(run)
+        d.ctl("fork", run, "--from", "30", "--set", "phases.switch.optimizer=RESET", "--name", "reset", check=True)
+        d.finish("reset")
+        first = report(d, run)
+        p, status = Page(first.decode()).check(), d.status(run)
+        assert "completed" in p.text and SHOWN.replace("\\ufffe", "") in p.text and "<script" not in p.source
+        overview = p.section("overview")
+        assert "60 of 60" in overview and "switched to 1.58-bit after step 30, optimizer kept" in overview, overview
+        assert status["weights_digest"] in overview
+        assert "16-bit Switched" in p.section("evaluations")
+        cost = p.rows("What the switch cost")[0]
+        held = {(e["evaluated"]["after_step"], e["evaluated"]["precision"]): e["evaluated"]["loss"] for e in d.events(run) if "evaluated" in e}
+        assert cost[:5] == ["held", "30", f"{held[30, '16bit']:.4f}", f"{held[30, 'ternary']:.4f}", f"{held[30, 'ternary'] - held[30, '16bit']:+.4f}"], cost
+        assert cost[5:7] == ["60", f"{held[60, 'ternary']:.4f}"], cost
+        assert len(p.rows("Evaluations of held-out sets")) == 6
+        changes = p.section("changes")
+        assert "schedule.peak_lr: 0.003 \u2192 0.002" in changes and "tagged paper" in changes, changes
+        events = p.section("events")
+        assert "worker lost" in events and "switched to 1.58-bit after step 30" in events and "resume verified" in events, events
+        assert [row[0] for row in p.rows("Launches")] == ["1", "2"] and "signal 9" in p.rows("Launches")[0][-1]
+        steps = {row[0]: row for row in p.rows("Steps and their times")}
+        assert int(steps["16-bit"][1]) > 30 and steps["1.58-bit"][1] == "30", steps
+        link = [e["step"]["link"] for e in d.events(run, True) if "step" in e][-1]
+        digests = p.section("digests")
+        assert f"{link} after step 60" in digests and "bitworker" in digests and "train.npy" in digests, digests
+        listed = [json.loads(line) for line in d.ctl("ckpt", "ls", run, "--json", check=True)[1].splitlines()]
+        assert [row[4] for row in p.rows("Checkpoints")] == [c["weights_digest"] for c in listed]
+        assert "reset (r2, from r1 after step 30): completed" in p.section("family"), p.section("family")
+        the_same_bytes(d, run, first)
+        the_specification_is_taken(d, p, run)
+        several(d)
+
+
+def the_same_bytes(d, run, first):
+    """Of the same journal; and the time of its making is in one line alone."""
+    assert report(d, run) == first
+    other = report(d, run, epoch="1800000000").decode().splitlines()
+    differ = [(a, b) for a, b in zip(first.decode().splitlines(), other, strict=True) if a != b]
+    assert len(differ) == 1 and 'id="generated"' in differ[0][0] and "2023-11-14 22:13:20 UTC" in differ[0][0], differ
+    d.kill()
+    d.start()
+    assert report(d, run) == first, "another bitd tells the same"
+
+
+def the_specification_is_taken(d, p, run):
+    """The short one means what the long one does."""
+    short, whole = ("".join(e.itertext()) for e in p.root.iter("pre"))
+    assert "peak_lr: 0.002" in short and "rope_theta" not in short and "optimizer: KEEP" not in short, short
+    path = os.path.join(d.dir, "short.txtpb")
+    with open(path, "w") as f:
+        f.write(short)
+    again = d.submit(path, "--paused")
+    assert d.ctl("show", again, "-q", check=True)[1] == d.ctl("show", run, "-q", check=True)[1] == whole
+    settings = {row[0]: row[1:] for row in p.rows("Settings that differ from defaults and presets")}
+    assert settings["model.init"] == ["MITCHELL", "NORMAL"] and "model.width" not in settings, settings
+
+
+def several(d):
+    p = page(d, "r1", "reset", "r1")
+    assert [e.get("id") for e in p.root.iter("article")] == ["r1", "r2"], "the same run once"
+    assert "a fork of r1 after step 30" in p.section("events", "r2") or "Fork of r1 after step 30" in p.section("overview", "r2")
+
+
+def whatever_a_run_is():
+    with fixture.Daemon(hold=(7,)) as d:
+        waiting = d.submit(d.spec(name="waiting"), "--paused")
+        p = page(d, waiting)
+        assert "has not ended" in p.text and p.section("speed") is None and p.section("machines") is None, p.text
+        plain = d.submit(d.spec(name="plain", steps=8, every=4), "--set", "phases.switch=")
+        d.wait(plain, "--for", "step=6")
+        p = page(d, plain)
+        assert "training" in p.text and "6 of 8" in p.section("overview") and "16-bit throughout" in p.section("overview"), p.text
+        d.let_on()
+        d.finish(plain)
+        assert "What the switch cost" not in page(d, plain).source
+        ternary = d.submit(d.spec(name="ternary", steps=6, at_step=0))
+        d.finish(ternary)
+        assert "1.58-bit from the first step" in page(d, ternary).section("overview")
+        failed = d.submit(d.spec(name="failed", steps=20), "--set", "launch.max_restarts=0")
+        d.wait(failed, "--for", "step=6")
+        os.kill(d.worker_pids(failed)[0], signal.SIGKILL)
+        assert d.wait(failed) != 0
+        p = page(d, failed)
+        assert "failed" in p.section("events") and any(e.get("class") == "state bad" for e in p.root.iter("p")), p.text
+        code, evaluated, err = d.ctl("eval", f"{plain}@8", "--held-out", f"held={d.dir}/valid.npy", "--damage", "-q")
+        assert code == 0, err
+        p = page(d, "@last")
+        assert "nothing is trained" in p.section("overview") and "norms" in str(p.rows("What each part of 1.58 bits costs")).lower(), p.text
+
+
+def names_are_texts():
+    """Whatever stands in a path, it is no markup, and can be read."""
+    with fixture.Daemon() as d:
+        folder = os.path.join(d.dir, EVIL.replace("/", "|"))
+        os.mkdir(folder)
+        os.rename(os.path.join(d.dir, "train.npy"), os.path.join(folder, "train.npy"))
+        run = d.submit(d.spec(), "--paused", "--set", f"data.train={folder}/train.npy", "--set", f"data.tokenizer={EVIL}")
+        p = page(d, run)
+        assert SHOWN in p.text and f"{SHOWN.replace('/', '|')}/train.npy" in p.text and "<script" not in p.source, p.text
+
+
+def the_file():
+    with fixture.Daemon() as d:
+        run = d.submit(d.spec(), "--paused")
+        path = os.path.join(d.dir, "x.html")
+        code, out, _ = d.ctl("report", run, "--output", path)
+        assert code == 0 and out.startswith(f"{path}: "), (code, out)
+        with open(path) as f:
+            before = f.read()
+        Page(before).check()
+        code, _, err = d.ctl("report", run, "-o", path)
+        assert code != 0 and "--force replaces it" in err, (code, err)
+        told = json.loads(d.ctl("report", run, "-o", path, "--force", "--json", check=True)[1])
+        assert told["output"] == path and told["run"] == [run] and told["bytes"] == os.path.getsize(path), told
+        assert d.ctl("report", run, "-o", path, "--force", "-q", check=True)[1] == ""
+        for output, said in (("nowhere/x.html", "folder 'nowhere'"), (d.dir, "is no file"), ("/dev/null", "is no file"), (d.dir + "/", "no file")):
+            code, _, err = d.ctl("report", run, "--output", output, "--force")
+            assert code != 0 and said in err, (output, code, err)
+        assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")
+        nothing_half_written(d, run, path)
+        with open("/dev/full", "w") as full:
+            p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "-o", "-"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert p.returncode == 73 and b"standard output" in p.stderr, p
+
+
+def nothing_half_written(d, run, path):
+    """A disk that ends within the page: the old file is whole, and nothing lies beside it."""
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+    with open(path, "rb") as f:
+        before = f.read()
+    p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "-o", path, "--force"], capture_output=True, timeout=60,
+                       preexec_fn=little_room, env={**os.environ, "SOURCE_DATE_EPOCH": "1"})
+    assert p.returncode != 0 and b"x.html" in p.stderr, p
+    with open(path, "rb") as f:
+        assert f.read() == before
+    assert [name for name in os.listdir(d.dir) if name.startswith("x.html")] == ["x.html"]
+
+
+def mistakes():
+    with fixture.Daemon() as d:
+        run = d.submit(d.spec(), "--paused")
+        for args, code, said in ((["-o", "-"], 2, "RUN"), ([run], 2, "--output which FILE?"), (["r9", "-o", "-"], 102, "r9"),
+                                 ([run, "-o", "-", "--json"], 2, "not with --output -"), ([run, "r9", "-o", "-"], 102, "r9")):
+            got, out, err = d.ctl("report", *args)
+            assert got == code and said in out + err and "<html" not in out, (args, got, out, err)
+        p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "-o", "-"], capture_output=True, timeout=60,
+                           env={**os.environ, "SOURCE_DATE_EPOCH": "today"})
+        assert p.returncode == 2 and b"SOURCE_DATE_EPOCH is 'today'" in p.stderr, p
+
+
+fixture.main([a_run_with_everything, whatever_a_run_is, names_are_texts, the_file, mistakes])
