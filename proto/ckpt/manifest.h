@@ -15,7 +15,7 @@
 #define BIT_MANIFEST_VERSION 2 /* 1 had the three files of training's state alone; it is read */
 /* The rules that steps are computed by: a checkpoint of an older number goes on by the present ones, and says so. What
  * each number changed: worker/model/arithmetic.c. */
-#define BIT_ARITHMETIC 2
+#define BIT_ARITHMETIC 3
 
 /**
  * Write MANIFEST into an open folder (fd), replacing what is there, and sync both. The caller has synced the data

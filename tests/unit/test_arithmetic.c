@@ -36,6 +36,18 @@ TEST(deterministic_gradients_of_attention_are_others)
     EXPECT_CONTAINS(text, "matrix products");
 }
 
+TEST(sums_of_three_ranks_are_others_and_those_of_two_are_not)
+{
+    char text[BIT_ARITHMETIC_TEXT_MAX];
+    struct bit_worker_plan plan = {.tied = 1, .size = 2};
+
+    bit_arithmetic_changes(&plan, 2, text);
+    EXPECT_STREQ(text, "");
+    plan.size = 3;
+    bit_arithmetic_changes(&plan, 2, text);
+    EXPECT_CONTAINS(text, "ring");
+}
+
 TEST(present_rules_are_no_change)
 {
     EXPECT_STREQ(changes(0, BIT_NORM_LAYER, BIT_ARITHMETIC), "");

@@ -26,6 +26,11 @@ static bool searches_products(const struct bit_worker_plan *plan)
     return plan->backend == BIT_BACKEND_CUDA && !plan->deterministic;
 }
 
+static bool has_several_peers(const struct bit_worker_plan *plan)
+{
+    return plan->size > 2; /* two terms have one sum */
+}
+
 /* By the number that brought them, ascending. */
 static const struct {
     uint32_t number;
@@ -37,6 +42,7 @@ static const struct {
      "in the 1.58-bit phase a block's norm with the inner norm after it keeps the factor 1 / sqrt(1 + 1e-5)"},
     {2, searches_products, "a GPU's matrix products are by the fastest of the library's algorithms"},
     {2, stores_scores, "with launch.deterministic attention's gradient is cuDNN's where it takes the shape"},
+    {3, has_several_peers, "gradients of three and more ranks are added round a ring"},
 };
 
 void bit_arithmetic_changes(const struct bit_worker_plan *plan, uint32_t since, char out[BIT_ARITHMETIC_TEXT_MAX])
