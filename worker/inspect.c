@@ -40,17 +40,36 @@ static bool gradient_is_finite(struct bit_worker *w, int64_t begin, int64_t end)
     return is_finite(w, w->model->grad + begin, end - begin);
 }
 
+/* Of what this rank has of the vector, where the gradient is the ranks' sum; or of all between. */
+static bool own_is_finite(struct bit_worker *w)
+{
+    bool finite = true;
+
+    for (int i = 0; i < w->shard.run_count; i++)
+        finite &= gradient_is_finite(w, w->shard.runs[i].begin, w->shard.runs[i].begin + w->shard.runs[i].count);
+    return finite;
+}
+
+static bool rest_is_finite(struct bit_worker *w)
+{
+    bool finite = true;
+    int64_t covered = 0;
+
+    for (int i = 0; i < w->shard.run_count; i++) {
+        finite &= gradient_is_finite(w, covered, w->shard.runs[i].begin);
+        covered = w->shard.runs[i].begin + w->shard.runs[i].count;
+    }
+    return finite & gradient_is_finite(w, covered, w->plan.elements);
+}
+
 /*
- * Only this rank's own range was replaced by the sum: the rest still is what it computed itself. Where every
+ * Only what this rank has of the vector was replaced by the sum: the rest still is what it computed itself. Where every
  * rank's rest is finite, the first rank whose sum is not: its own part has been replaced by the sum.
  */
 int bit_inspect_norm(struct bit_worker *w, double norm, uint64_t step)
 {
     enum { REST = 1, SUM = 2 };
-    const struct bit_shard *shard = &w->shard;
-    const int64_t end = shard->begin + shard->count;
-    const bool rest = !gradient_is_finite(w, 0, shard->begin) || !gradient_is_finite(w, end, w->plan.elements);
-    const uint64_t mine = (rest ? REST : 0) | (gradient_is_finite(w, shard->begin, end) ? 0 : SUM);
+    const uint64_t mine = (rest_is_finite(w) ? 0 : REST) | (own_is_finite(w) ? 0 : SUM);
     const uint64_t *all = w->gathered;
     int rank = -1;
 
@@ -73,9 +92,10 @@ static int64_t bad_weights(struct bit_worker *w)
 {
     for (int i = 0; i < w->plan.tensor_count; i++) {
         const struct bit_tensor *t = &w->plan.tensors[i];
-        int64_t count, first = bit_shard_part(&w->shard, t->offset, t->offset + t->rows * t->cols, &count);
-        if (!is_finite(w, w->optim.master + (first - w->shard.begin), count))
-            return i;
+        struct bit_shard_part part = {0};
+        while (bit_shard_next(&w->shard, t->offset, t->offset + t->rows * t->cols, &part))
+            if (!is_finite(w, w->optim.master + part.at, part.count))
+                return i;
     }
     return w->plan.tensor_count;
 }

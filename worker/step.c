@@ -54,7 +54,7 @@ static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
 
     w->model->entered = enter_part;
     w->model->entered_arg = w->model->grad_ready_arg = w;
-    bit_fabric_reduce_begin(&w->fabric, w->model->grad, w->shard.starts, w->plan.elements);
+    bit_fabric_reduce_begin(&w->fabric, w->model->grad);
     for (int64_t at = 0; at < mine && err >= 0; at += micro) {
         const bool last = at + micro >= mine;
 

@@ -141,18 +141,27 @@ static int choose(struct bit_worker *w)
     return 0;
 }
 
-static int initialise(struct bit_worker *w)
+static int initialise_run(struct bit_worker *w, const struct bit_shard_run *run)
 {
-    const struct bit_shard *shard = &w->shard;
     int err = 0;
 
-    for (int64_t at = 0; at < shard->count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS) {
-        const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, shard->count - at);
-        float *to = bit_host_view_write(&w->optim.view, w->optim.master + at, count);
+    for (int64_t at = 0; at < run->count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS) {
+        const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, run->count - at);
+        float *master = w->optim.master + run->at + at;
+        float *to = bit_host_view_write(&w->optim.view, master, count);
 
-        bit_init_range(&w->plan, shard->begin + at, shard->begin + at + count, to);
-        err = bit_host_view_commit(&w->optim.view, w->optim.master + at, count);
+        bit_init_range(&w->plan, run->begin + at, run->begin + at + count, to);
+        err = bit_host_view_commit(&w->optim.view, master, count);
     }
+    return err;
+}
+
+static int initialise(struct bit_worker *w)
+{
+    int err = 0;
+
+    for (int i = 0; i < w->shard.run_count && err >= 0; i++)
+        err = initialise_run(w, &w->shard.runs[i]);
     return err;
 }
 
@@ -220,7 +229,7 @@ int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welc
     if (err >= 0)
         err = bit_comm_agree(comm, choose(w));
     if (err >= 0)
-        err = bit_fabric_init(&w->fabric, comm, &w->model->exec, w->plan.threads);
+        err = bit_fabric_init(&w->fabric, comm, &w->model->exec, &w->plan.layout, w->plan.threads);
     return err < 0 ? err : load(w);
 }
 

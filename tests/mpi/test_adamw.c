@@ -68,7 +68,7 @@ static void trace(FILE *to, const Bit__RunSpec *spec)
     if (!EXPECT_EQ(bit_plan_init(&plan, spec, 0, 1, 1, 1, (int64_t)1 << 30), 0) ||
         !EXPECT_EQ(bit_shard_init(&shard, &plan), 0) ||
         !EXPECT_EQ(bit_exec_init(&exec, BIT_BACKEND_CPU, 1, 1 << 20), 0) ||
-        !EXPECT_EQ(bit_fabric_init(&fabric, &comm, &exec, 1), 0) ||
+        !EXPECT_EQ(bit_fabric_init(&fabric, &comm, &exec, &plan.layout, 1), 0) ||
         !EXPECT_EQ(bit_optim_init(&optim, &shard, &exec, spec->optimizer), 0))
         return;
     const int64_t head[] = {STEPS, plan.elements, shard.linear_begin, shard.linear_end};

@@ -4,58 +4,55 @@
 #include "proto/err.h"
 #include "tests/mpi/mpi_test.h"
 
-/* Ranges of unequal length, some empty, of `count` elements. */
-static void make_starts(int64_t count, int64_t *starts)
+/* As the header has it: from the rank after the owner round to the owner. */
+static float ring_sum(int owner, int64_t i)
 {
-    for (int r = 0; r <= comm.size; r++)
-        starts[r] = r == comm.size ? count : r == 0 ? 0 : count * (r * r + (r & 1)) / (comm.size * comm.size + 1);
+    float sum = value_of((uint64_t)((owner + 1) % comm.size), i);
+
+    for (int hop = 2; hop <= comm.size; hop++)
+        sum += value_of((uint64_t)((owner + hop) % comm.size), i);
+    return sum;
 }
 
-static void check_reduce(int64_t count)
+static void check_reduce(int64_t each)
 {
-    int64_t *starts = malloc(((size_t)comm.size + 1) * sizeof *starts);
+    const int64_t count = each * comm.size;
     float *vector = malloc(((size_t)count + 1) * sizeof *vector);
+    long wrong = 0;
 
-    make_starts(count, starts);
     for (int64_t i = 0; i < count; i++)
         vector[i] = value_of((uint64_t)comm.rank, i);
     vector[count] = 7;
-    bit_comm_reduce_ranges(&comm, vector, starts, 2);
-    long wrong = 0;
+    bit_comm_reduce_scatter(&comm, vector, each, 2);
     for (int64_t i = 0; i < count; i++) {
-        float sum = value_of(0, i);
-        for (int r = 1; r < comm.size; r++)
-            sum += value_of((uint64_t)r, i);
-        bool mine = i >= starts[comm.rank] && i < starts[comm.rank + 1];
-        wrong += vector[i] != (mine ? sum : value_of((uint64_t)comm.rank, i));
+        const bool mine = i / each == comm.rank;
+        wrong += vector[i] != (mine ? ring_sum(comm.rank, i) : value_of((uint64_t)comm.rank, i));
     }
     EXPECT_EQ(wrong, 0);
     EXPECT_EQ(vector[count], 7);
     free(vector);
-    free(starts);
 }
 
-TEST(reduction_adds_in_rank_order_and_touches_its_range_alone)
+TEST(a_reduction_adds_round_the_ring_and_touches_its_part_alone)
 {
     check_reduce(1);
     check_reduce(1000);
-    check_reduce(3 * BIT_COMM_PIECE + 12345); /* several pieces for some rank, fewer for others */
+    check_reduce(2 * BIT_COMM_PIECE + 12345); /* several pieces, the last one short */
 }
 
-TEST(ranges_are_gathered_byte_for_byte)
+TEST(parts_are_gathered_byte_for_byte)
 {
-    const int64_t counts[] = {1, 999, 70000};
+    const int64_t each[] = {1, 63, 64, 70000};
 
-    for (int c = 0; c < 3; c++) {
-        int64_t starts[64], count = counts[c];
-        uint16_t *vector = calloc((size_t)count + 1, sizeof *vector);
-        make_starts(count, starts);
-        for (int64_t i = starts[comm.rank]; i < starts[comm.rank + 1]; i++)
-            vector[i] = (uint16_t)mix((uint64_t)i);
-        bit_comm_gather_ranges(&comm, vector, sizeof *vector, starts);
+    for (int c = 0; c < 4; c++) {
+        const int64_t count = each[c] * comm.size;
+        uint8_t *vector = calloc((size_t)count + 1, 1);
         long wrong = 0;
+        for (int64_t i = 0; i < each[c]; i++)
+            vector[comm.rank * each[c] + i] = (uint8_t)mix((uint64_t)(comm.rank * each[c] + i));
+        bit_comm_all_gather(&comm, vector, each[c]);
         for (int64_t i = 0; i < count; i++)
-            wrong += vector[i] != (uint16_t)mix((uint64_t)i);
+            wrong += vector[i] != (uint8_t)mix((uint64_t)i);
         EXPECT_EQ(wrong, 0);
         EXPECT_EQ(vector[count], 0);
         free(vector);
@@ -116,6 +113,8 @@ TEST(small_things_reach_everybody)
         char text[100];
     } said = {"as rank 0 says"}, *heard = comm.rank == 0 ? &said : calloc(1, sizeof *heard);
     uint64_t sums[2] = {1, (uint64_t)comm.rank};
+    uint32_t small[2] = {0x80000000u, (uint32_t)comm.rank};
+    double doubles[2] = {0.5, (double)comm.rank};
     int ranks[64];
 
     bit_comm_await(&comm, heard, sizeof *heard);
@@ -123,6 +122,13 @@ TEST(small_things_reach_everybody)
     bit_comm_sum_u64(&comm, sums, 2);
     EXPECT_EQ(sums[0], comm.size);
     EXPECT_EQ(sums[1], comm.size * (comm.size - 1) / 2);
+    small[0] = comm.rank == 0 ? small[0] : 0;
+    bit_comm_sum_u32(&comm, small, 2);
+    EXPECT_EQ(small[0], 0x80000000u);
+    EXPECT_EQ(small[1], comm.size * (comm.size - 1) / 2);
+    bit_comm_sum_f64(&comm, doubles, 2);
+    EXPECT_EQ(doubles[0], 0.5 * comm.size);
+    EXPECT_EQ(doubles[1], comm.size * (comm.size - 1) / 2);
     bit_comm_gather(&comm, &comm.rank, sizeof comm.rank, ranks);
     for (int r = 0; r < comm.size; r++)
         EXPECT_EQ(ranks[r], r);

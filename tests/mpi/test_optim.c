@@ -39,12 +39,14 @@ static bool fixture_open(struct fixture *f, struct bit_comm *over)
     if (err >= 0)
         err = bit_optim_init(&f->optim, &f->shard, &f->exec, f->spec->optimizer);
     if (err >= 0)
-        err = bit_fabric_init(&f->fabric, over, &f->exec, 2);
+        err = bit_fabric_init(&f->fabric, over, &f->exec, &f->plan.layout, 2);
     if (!EXPECT_EQ(err, 0))
         return false;
     f->grad = malloc((size_t)f->plan.elements * sizeof *f->grad);
-    for (int64_t i = 0; i < f->shard.count; i++)
-        f->optim.master[i] = value_of(1, f->shard.begin + i);
+    struct bit_shard_part part = {0};
+    while (bit_shard_next(&f->shard, 0, f->plan.elements, &part))
+        for (int64_t i = 0; i < part.count; i++)
+            f->optim.master[part.at + i] = value_of(1, part.begin + i);
     return true;
 }
 
@@ -82,7 +84,10 @@ TEST(norm_update_and_digests_do_not_depend_on_the_ranks)
         return;
     for (uint64_t t = 1; t <= 3; t++) {
         EXPECT_EQ(one_step(&many, t), one_step(&one, t));
-        EXPECT_MEMEQ(many.optim.master, one.optim.master + many.shard.begin, (size_t)many.shard.count * sizeof(float));
+        struct bit_shard_part part = {0};
+        while (bit_shard_next(&many.shard, 0, many.plan.elements, &part))
+            EXPECT_MEMEQ(many.optim.master + part.at, one.optim.master + part.begin,
+                         (size_t)part.count * sizeof(float));
         EXPECT_EQ(bit_optim_weights_digest(&many.optim, &comm, 2), bit_optim_weights_digest(&one.optim, &alone, 1));
         EXPECT_EQ(bit_optim_moments_digest(&many.optim, &comm, 2), bit_optim_moments_digest(&one.optim, &alone, 1));
     }
@@ -143,12 +148,13 @@ static int64_t wrongly_decayed(struct fixture *f, bool embedding)
     memset(f->grad, 0, (size_t)f->plan.elements * sizeof *f->grad);
     f->optim.decay_embeddings = embedding;
     EXPECT_EQ(bit_optim_update(&f->optim, f->grad, &args), 0);
-    for (int64_t i = 0; i < f->shard.count; i++) {
-        const int64_t at = f->shard.begin + i;
-        const bool decays = embedding || at >= f->shard.linear_begin;
+    struct bit_shard_part part = {0};
+    while (bit_shard_next(&f->shard, 0, f->plan.elements, &part))
+        for (int64_t i = 0; i < part.count; i++) {
+            const bool decays = embedding || part.begin + i >= f->shard.linear_begin;
 
-        wrong += f->optim.master[i] != value_of(1, at) * (decays ? 0.75f : 1);
-    }
+            wrong += f->optim.master[part.at + i] != value_of(1, part.begin + i) * (decays ? 0.75f : 1);
+        }
     return wrong;
 }
 

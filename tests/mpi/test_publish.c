@@ -25,7 +25,7 @@ struct fixture {
     struct bit_shard shard;
     struct bit_fabric fabric;
     struct bit_publish publish;
-    float *whole, *master; /* all of it; this rank's shard */
+    float *whole, *master; /* all of it; what this rank has */
 };
 
 /* One rank of `over`. */
@@ -42,13 +42,13 @@ static bool fixture_open(struct fixture *f, const char *const *set, struct bit_c
     if (err >= 0)
         err = bit_shard_init(&f->shard, &f->plan);
     if (err >= 0)
-        err = bit_fabric_init(&f->fabric, over, &f->model->exec, 2);
+        err = bit_fabric_init(&f->fabric, over, &f->model->exec, &f->plan.layout, 2);
     if (err >= 0)
         err = bit_publish_init(&f->publish, &f->plan, &f->shard, &f->fabric, f->model);
     if (!EXPECT_EQ(err, 0))
         return false;
     f->whole = malloc((size_t)f->plan.elements * sizeof *f->whole);
-    f->master = f->whole + f->shard.begin;
+    f->master = malloc((size_t)f->shard.count * sizeof *f->master + 1);
     return true;
 }
 
@@ -56,6 +56,9 @@ static void fixture_fill(struct fixture *f, uint64_t seed)
 {
     for (int64_t i = 0; i < f->plan.elements; i++)
         f->whole[i] = value_of(seed, i) * 0.08f;
+    struct bit_shard_part part = {0};
+    while (bit_shard_next(&f->shard, 0, f->plan.elements, &part))
+        memcpy(f->master + part.at, f->whole + part.begin, (size_t)part.count * sizeof *f->master);
     bit_publish_stale(&f->publish);
 }
 
@@ -68,6 +71,7 @@ static void fixture_close(struct fixture *f)
     bit_plan_finish(&f->plan);
     bit_msg_free(f->spec);
     free(f->whole);
+    free(f->master);
 }
 
 static uint64_t total(uint64_t mine)
@@ -134,6 +138,7 @@ static void with_alone(void (*body)(void))
     bit_comm_finish(&alone);
 }
 
+/* The last ones are large enough that every rank has blocks of its own in each layer. */
 static void all_quantizers(void)
 {
     static const char *const sets[][4] = {
@@ -141,6 +146,8 @@ static void all_quantizers(void)
         {"quantizer.preset=b158", "model.operands=FP32", NULL},
         {"quantizer.granularity=projection", "quantizer.weight_measure=mean", NULL},
         {"quantizer.granularity=projection", "quantizer.weight_measure=median", "model.tied=true", NULL},
+        {"quantizer.preset=continual", "model.width=144", "model.mlp_hidden=500", NULL},
+        {"quantizer.preset=b158", "model.width=144", "model.mlp_hidden=500", NULL},
     };
 
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)

@@ -208,7 +208,7 @@ static void gather_checksums(struct bit_ckpt *c)
     uint64_t digest[BIT_CHECKPOINT_FILES];
 
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
-        bit_comm_gather_ranges(w->comm, c->crc[f], sizeof *c->crc[f], w->shard.block_starts);
+        bit_shard_gather(&w->shard, w->comm, c->crc[f], sizeof *c->crc[f]);
         digest[f] = bit_checkpoint_digest(c->crc[f], (size_t)w->shard.blocks);
     }
     c->weights_digest = digest[BIT_CHECKPOINT_MODEL];

@@ -15,23 +15,24 @@
 
 #define CODES_AT_ONCE 16384
 
-/* ---- where each rank's bytes are */
+/* ---- checksums: a chunk's is joined of those of its blocks, whichever rank has them */
 
-/* Checksums' ends that [begin, end) touches. */
-static int64_t pieces_of(int64_t begin, int64_t end)
+/* Bytes of the packed codes that are in one block and one chunk. */
+struct piece {
+    int64_t bytes, block, chunk;
+    int which; /* of the two pieces of a block across the border of chunks */
+};
+
+static struct piece piece_at(const struct bit_ckpt_codes *c, int64_t at)
 {
-    return begin < end ? (end - 1) / BIT_CHECKPOINT_CHUNK - begin / BIT_CHECKPOINT_CHUNK + 1 : 0;
-}
+    const struct bit_shard *shard = &c->worker->shard;
+    const int64_t block = (shard->linear_begin + at * 4) / BIT_LAYOUT_BLOCK,
+                  begin = BIT_MAX((block * BIT_LAYOUT_BLOCK - shard->linear_begin) / 4, 0),
+                  end = BIT_MIN(((block + 1) * BIT_LAYOUT_BLOCK - shard->linear_begin) / 4,
+                                c->worker->plan.linear_elements / 4),
+                  chunk = at / BIT_CHECKPOINT_CHUNK, chunk_end = (chunk + 1) * (int64_t)BIT_CHECKPOINT_CHUNK;
 
-static void fill_starts(struct bit_ckpt_codes *c)
-{
-    struct bit_shard *shard = &c->worker->shard;
-    const int64_t *starts = bit_shard_clip(shard, shard->linear_begin, shard->linear_end);
-
-    for (int r = 0; r <= shard->size; r++)
-        c->starts[r] = (starts[r] - shard->linear_begin) / 4;
-    for (int r = 0; r < shard->size; r++)
-        c->pieces[r + 1] = c->pieces[r] + pieces_of(c->starts[r], c->starts[r + 1]);
+    return (struct piece){BIT_MIN(end, chunk_end) - at, block, chunk, begin / BIT_CHECKPOINT_CHUNK != chunk};
 }
 
 static int measure(struct bit_ckpt_codes *c)
@@ -51,17 +52,14 @@ static int allocate(struct bit_ckpt_codes *c)
 {
     const struct bit_worker *w = c->worker;
 
-    c->chunks = (size_t)pieces_of(0, w->plan.linear_elements / 4);
+    c->chunks = (size_t)((w->plan.linear_elements / 4 + BIT_CHECKPOINT_CHUNK - 1) / BIT_CHECKPOINT_CHUNK);
     c->scale = calloc((size_t)w->publish.scales.count, sizeof *c->scale);
-    c->starts = calloc((size_t)w->shard.size + 1, sizeof *c->starts);
-    c->pieces = calloc((size_t)w->shard.size + 1, sizeof *c->pieces);
+    c->crc = calloc((size_t)w->shard.blocks, sizeof *c->crc);
     c->chunk_crc = calloc(c->chunks, sizeof *c->chunk_crc);
     c->packed = malloc(BIT_HOST_VIEW_ELEMENTS / 4);
-    if (c->scale == NULL || c->starts == NULL || c->pieces == NULL || c->chunk_crc == NULL || c->packed == NULL)
+    if (c->scale == NULL || c->crc == NULL || c->chunk_crc == NULL || c->packed == NULL)
         return bit_fail(-ENOMEM, "codes of a checkpoint");
-    fill_starts(c);
-    c->crc = calloc((size_t)c->pieces[w->shard.size], sizeof *c->crc);
-    return c->crc != NULL ? measure(c) : bit_fail(-ENOMEM, "codes of a checkpoint");
+    return measure(c);
 }
 
 int bit_ckpt_codes_init(struct bit_ckpt_codes *c, struct bit_worker *worker)
@@ -76,8 +74,6 @@ int bit_ckpt_codes_init(struct bit_ckpt_codes *c, struct bit_worker *worker)
 void bit_ckpt_codes_finish(struct bit_ckpt_codes *c)
 {
     free(c->scale);
-    free(c->starts);
-    free(c->pieces);
     free(c->crc);
     free(c->chunk_crc);
     free(c->packed);
@@ -93,7 +89,7 @@ int bit_ckpt_codes_begin(struct bit_ckpt_codes *c)
     c->wanted = w != NULL && w->phase.precision == BIT__PRECISION__TERNARY;
     if (!c->wanted)
         return 0;
-    memset(c->crc, 0, (size_t)c->pieces[w->shard.size] * sizeof *c->crc);
+    memset(c->crc, 0, (size_t)w->shard.blocks * sizeof *c->crc);
     struct bit_exec *exec = &w->model->exec;
     /* What the model multiplies with has the same scales, or is made anew before it is used. */
     int err = bit_weight_scales_find(&w->publish.scales, &w->fabric, w->optim.master, w->model->scales);
@@ -150,17 +146,15 @@ static int ternarise_range(struct bit_ckpt_codes *c, const float *weights, int64
     return err;
 }
 
-/* Bytes [at, at + bytes) of the packed codes are this rank's next ones. */
+/* Bytes [at, at + bytes) of the packed codes. */
 static void checksum(struct bit_ckpt_codes *c, int64_t at, int64_t bytes)
 {
-    const int rank = c->worker->comm->rank;
-    const int64_t first_chunk = c->starts[rank] / BIT_CHECKPOINT_CHUNK;
     const uint8_t *data = c->packed;
 
     while (bytes > 0) {
-        const int64_t chunk = at / BIT_CHECKPOINT_CHUNK,
-                      part = BIT_MIN(bytes, (chunk + 1) * (int64_t)BIT_CHECKPOINT_CHUNK - at);
-        uint32_t *crc = &c->crc[c->pieces[rank] + chunk - first_chunk];
+        const struct piece piece = piece_at(c, at);
+        const int64_t part = BIT_MIN(bytes, piece.bytes);
+        uint32_t *crc = &c->crc[piece.block][piece.which];
         *crc = bit_crc32c(*crc, data, (size_t)part);
         data += part;
         at += part;
@@ -186,18 +180,16 @@ int bit_ckpt_codes_write(struct bit_ckpt_codes *c, int fd, const char *path, con
 
 /* ---- end */
 
-/* A chunk that several ranks have a piece of has theirs joined. */
 static void join_pieces(struct bit_ckpt_codes *c)
 {
+    const int64_t bytes = c->worker->plan.linear_elements / 4;
+
     memset(c->chunk_crc, 0, c->chunks * sizeof *c->chunk_crc);
-    for (int r = 0; r < c->worker->shard.size; r++) {
-        int64_t at = c->starts[r];
-        for (int64_t p = c->pieces[r]; p < c->pieces[r + 1]; p++) {
-            const int64_t chunk = at / BIT_CHECKPOINT_CHUNK,
-                          end = BIT_MIN((chunk + 1) * (int64_t)BIT_CHECKPOINT_CHUNK, c->starts[r + 1]);
-            c->chunk_crc[chunk] = bit_crc32c_join(c->chunk_crc[chunk], c->crc[p], (uint64_t)(end - at));
-            at = end;
-        }
+    for (int64_t at = 0; at < bytes;) {
+        const struct piece piece = piece_at(c, at);
+        c->chunk_crc[piece.chunk] = bit_crc32c_join(c->chunk_crc[piece.chunk], c->crc[piece.block][piece.which],
+                                                    (uint64_t)piece.bytes);
+        at += piece.bytes;
     }
 }
 
@@ -205,7 +197,7 @@ void bit_ckpt_codes_gather(struct bit_ckpt_codes *c)
 {
     if (!c->wanted)
         return;
-    bit_comm_gather_ranges(c->worker->comm, c->crc, sizeof *c->crc, c->pieces);
+    bit_shard_gather(&c->worker->shard, c->worker->comm, c->crc, sizeof *c->crc);
     join_pieces(c);
 }
 

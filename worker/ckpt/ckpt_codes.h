@@ -14,9 +14,7 @@ struct bit_ckpt_codes {
     struct bit_worker *worker; /* borrowed; NULL where the specification asks for no codes */
     bool wanted;               /* of the checkpoint under way: it is of the ternary phase */
     float *scale;              /* (scales), on the host; owned, with what follows */
-    int64_t *starts;           /* (size + 1): bytes of the packed codes before each rank's */
-    int64_t *pieces;           /* (size + 1): a rank's bytes, cut where checksums end */
-    uint32_t *crc;             /* (pieces): this rank's, and every rank's at the end */
+    uint32_t (*crc)[2];        /* (blocks): of a block's codes up to a chunk's end, and after it; all at the end */
     uint32_t *chunk_crc;       /* (chunks): of the whole file, once they are joined */
     size_t chunks;
     uint8_t *packed; /* of what is written at once */

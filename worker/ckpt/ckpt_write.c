@@ -10,7 +10,7 @@
 #include "worker/ckpt/ckpt_manifest.h"
 #include "worker/ranks/worker_state.h"
 
-/* Elements [at, at + count) of this rank's range of a file. */
+/* Elements [at, at + count) of what this rank has of a file. */
 static int see(const struct bit_ckpt *c, int file, int64_t at, int64_t count, const float **piece)
 {
     struct bit_optim *optim = &c->worker->optim;
@@ -21,48 +21,58 @@ static int see(const struct bit_ckpt *c, int file, int64_t at, int64_t count, co
     return 0;
 }
 
-static int write_piece(struct bit_ckpt *c, int file, int fd, const char *path, int64_t at)
+/* A piece of one of the rank's runs. */
+struct piece {
+    const struct bit_shard_run *run;
+    int64_t at, count; /* elements of the run */
+};
+
+static int write_piece(struct bit_ckpt *c, int file, int fd, const char *path, const struct piece *p)
 {
-    const struct bit_shard *shard = &c->worker->shard;
-    const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, shard->count - at);
-    const uint64_t offset = c->header_bytes + (uint64_t)(shard->begin + at) * sizeof(float);
+    const uint64_t offset = c->header_bytes + (uint64_t)(p->run->begin + p->at) * sizeof(float);
     /* Beside training the cores are training's. */
     const int threads = c->beside ? 1 : c->worker->plan.threads;
-    const float *piece;
-    int err = see(c, file, at, count, &piece);
+    const float *values;
+    int err = see(c, file, p->run->at + p->at, p->count, &values);
 
     if (err < 0)
         return err;
-    bit_shard_checksum_blocks(piece, count, c->crc[file] + shard->first_block + at / BIT_SUM_BLOCK, threads);
-    return bit_io_pwrite(fd, path, piece, (size_t)count * sizeof *piece, offset);
+    bit_shard_checksum_blocks(values, p->count, c->crc[file] + p->run->first_block + p->at / BIT_LAYOUT_BLOCK, threads);
+    return bit_io_pwrite(fd, path, values, (size_t)p->count * sizeof *values, offset);
 }
 
-static int write_codes_from(struct bit_ckpt *c, int fd, const char *path)
+static int write_piece_of_codes(struct bit_ckpt *c, int fd, const char *path, const struct piece *p)
 {
-    const struct bit_shard *shard = &c->worker->shard;
-    const float *piece;
+    const float *values;
+    int err = see(c, BIT_CHECKPOINT_MODEL, p->run->at + p->at, p->count, &values);
+
+    return err < 0 ? err : bit_ckpt_codes_write(&c->codes, fd, path, values, p->run->begin + p->at, p->count);
+}
+
+static int write_run(struct bit_ckpt *c, int file, int fd, const char *path, const struct bit_shard_run *run)
+{
     int err = 0;
 
-    for (int64_t at = 0; at < shard->count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS) {
-        const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, shard->count - at);
-        err = see(c, BIT_CHECKPOINT_MODEL, at, count, &piece);
-        if (err >= 0)
-            err = bit_ckpt_codes_write(&c->codes, fd, path, piece, shard->begin + at, count);
+    for (int64_t at = 0; at < run->count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS) {
+        const struct piece piece = {run, at, BIT_MIN(BIT_HOST_VIEW_ELEMENTS, run->count - at)};
+        err = file == BIT_CHECKPOINT_CODES ? write_piece_of_codes(c, fd, path, &piece)
+                                           : write_piece(c, file, fd, path, &piece);
     }
     return err;
 }
 
-static int write_range_from(struct bit_ckpt *c, int file, int fd, const char *path)
+static int write_runs(struct bit_ckpt *c, int file, int fd, const char *path)
 {
+    const struct bit_shard *shard = &c->worker->shard;
     int err = 0;
 
-    for (int64_t at = 0; at < c->worker->shard.count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS)
-        err = write_piece(c, file, fd, path, at);
+    for (int i = 0; i < shard->run_count && err >= 0; i++)
+        err = write_run(c, file, fd, path, &shard->runs[i]);
     return err;
 }
 
-/* This rank's range of one file, synced. */
-static int write_range(struct bit_ckpt *c, int file)
+/* What this rank has of one file, synced. */
+static int write_file(struct bit_ckpt *c, int file)
 {
     char path[BIT_PATH_MAX];
     int err = bit_io_join(path, c->partial, bit_checkpoint_file_name(file));
@@ -71,7 +81,7 @@ static int write_range(struct bit_ckpt *c, int file)
     if (err >= 0 && fd < 0)
         err = bit_fail(-errno, "opening '%s'", path);
     if (err >= 0)
-        err = file == BIT_CHECKPOINT_CODES ? write_codes_from(c, fd, path) : write_range_from(c, file, fd, path);
+        err = write_runs(c, file, fd, path);
     if (err >= 0 && fsync(fd) < 0)
         err = bit_fail(-errno, "syncing '%s'", path);
     if (fd >= 0 && close(fd) < 0 && err >= 0)
@@ -84,8 +94,8 @@ int bit_ckpt_write(struct bit_ckpt *c)
     int err = c->beside ? bit_lane_wait(c->lane) : 0;
 
     for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++)
-        err = write_range(c, f);
+        err = write_file(c, f);
     if (err >= 0 && c->codes.wanted)
-        err = write_range(c, BIT_CHECKPOINT_CODES);
+        err = write_file(c, BIT_CHECKPOINT_CODES);
     return err < 0 || c->worker->comm->rank > 0 ? err : bit_ckpt_manifest_config(c);
 }

@@ -79,15 +79,15 @@ static int read_run(const struct bit_weight *weight, int64_t at, int64_t count, 
     return err;
 }
 
-/* Flat elements [first, first + count) of this rank's, which are elements from `at` on of the file's tensor. */
-static int read_range(struct bit_worker *w, const struct bit_weight *weight, int64_t at, int64_t first, int64_t count,
-                      uint8_t *buffer)
+/* Elements from `at` on of the file's tensor, to what this rank has of them. */
+static int read_own(struct bit_worker *w, const struct bit_weight *weight, int64_t at, const struct bit_shard_part *own,
+                    uint8_t *buffer)
 {
     int err = 0;
 
-    for (int64_t done = 0; done < count && err >= 0; done += ELEMENTS_AT_ONCE) {
-        const int64_t run = BIT_MIN(ELEMENTS_AT_ONCE, count - done);
-        float *master = w->optim.master + (first - w->shard.begin + done);
+    for (int64_t done = 0; done < own->count && err >= 0; done += ELEMENTS_AT_ONCE) {
+        const int64_t run = BIT_MIN(ELEMENTS_AT_ONCE, own->count - done);
+        float *master = w->optim.master + own->at + done;
         err = read_run(weight, at + done, run, buffer, bit_host_view_write(&w->optim.view, master, run));
         if (err >= 0)
             err = bit_host_view_commit(&w->optim.view, master, run);
@@ -100,10 +100,12 @@ static int read_part(struct bit_worker *w, const struct bit_weight_files *files,
                      const struct bit_tensor_part *part, uint8_t *buffer)
 {
     const int64_t begin = tensor->offset + part->row * tensor->cols;
-    int64_t count, first = bit_shard_part(&w->shard, begin, begin + part->rows * tensor->cols, &count);
+    struct bit_shard_part own = {0};
     int err = bit_weight_files_check(files, tensor, part);
 
-    return err < 0 ? err : read_range(w, bit_weight_files_find(files, part->name), first - begin, first, count, buffer);
+    while (err >= 0 && bit_shard_next(&w->shard, begin, begin + part->rows * tensor->cols, &own))
+        err = read_own(w, bit_weight_files_find(files, part->name), own.begin - begin, &own, buffer);
+    return err;
 }
 
 static int read_tensors(struct bit_worker *w, const struct bit_weight_files *files)

@@ -23,7 +23,7 @@
 
 BIT_LOG_TOPIC("restore");
 
-#define READ_BLOCKS (BIT_HOST_VIEW_ELEMENTS / BIT_SUM_BLOCK)
+#define READ_BLOCKS (BIT_HOST_VIEW_ELEMENTS / BIT_LAYOUT_BLOCK)
 
 static const Bit__ManifestFile *find_file(const Bit__Manifest *manifest, const char *name)
 {
@@ -75,13 +75,13 @@ static int check_header(const struct bit_worker *w, int fd, const char *path, co
 static int read_blocks(const struct bit_shard *shard, int fd, const char *path, const Bit__ManifestFile *file,
                        int64_t first, int64_t count, float *values)
 {
-    const int64_t elements = shard->starts[shard->size];
-    const int64_t begin = first * BIT_SUM_BLOCK, end = BIT_MIN(begin + count * BIT_SUM_BLOCK, elements);
+    const int64_t elements = shard->layout->elements;
+    const int64_t begin = first * BIT_LAYOUT_BLOCK, end = BIT_MIN(begin + count * BIT_LAYOUT_BLOCK, elements);
     int err = bit_io_pread(fd, path, values, (size_t)(end - begin) * sizeof *values,
                            file->data_offset + (uint64_t)begin * sizeof *values);
 
     for (int64_t b = 0; b < count && err >= 0; b++) {
-        int64_t at = b * BIT_SUM_BLOCK, length = BIT_MIN(BIT_SUM_BLOCK, end - begin - at);
+        int64_t at = b * BIT_LAYOUT_BLOCK, length = BIT_MIN(BIT_LAYOUT_BLOCK, end - begin - at);
         if (bit_crc32c(0, values + at, (size_t)length * sizeof *values) != file->chunk_crc[first + b])
             err = bit_fail(BIT_ECORRUPT, "'%s' at offset %" PRIu64 ": chunk %" PRId64 "'s checksum is wrong", path,
                            file->data_offset + (uint64_t)(begin + at) * sizeof *values, first + b);
@@ -89,17 +89,27 @@ static int read_blocks(const struct bit_shard *shard, int fd, const char *path, 
     return err;
 }
 
-/* READ_BLOCKS blocks from this rank's block b on, to where their values lie in the backend's memory. */
-static int read_piece(struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file, int64_t b,
-                      float *values)
+/* READ_BLOCKS blocks from a run's block b on, to where their values lie in the backend's memory. */
+static int read_piece(struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file,
+                      const struct bit_shard_run *run, int64_t b, float *values)
 {
-    const struct bit_shard *shard = &w->shard;
-    const int64_t blocks = BIT_MIN(READ_BLOCKS, shard->block_count - b);
-    const int64_t count = BIT_MIN(blocks * BIT_SUM_BLOCK, shard->count - b * BIT_SUM_BLOCK);
-    int err = read_blocks(shard, fd, path, file, shard->first_block + b, blocks,
-                          bit_host_view_write(&w->optim.view, values, count));
+    const int64_t blocks = BIT_MIN(READ_BLOCKS, run->blocks - b);
+    const int64_t count = BIT_MIN(blocks * BIT_LAYOUT_BLOCK, run->count - b * BIT_LAYOUT_BLOCK);
+    float *to = values + run->at + b * BIT_LAYOUT_BLOCK;
+    int err = read_blocks(&w->shard, fd, path, file, run->first_block + b, blocks,
+                          bit_host_view_write(&w->optim.view, to, count));
 
-    return err < 0 ? err : bit_host_view_commit(&w->optim.view, values, count);
+    return err < 0 ? err : bit_host_view_commit(&w->optim.view, to, count);
+}
+
+static int read_runs(struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file, float *values)
+{
+    int err = 0;
+
+    for (int i = 0; i < w->shard.run_count && err >= 0; i++)
+        for (int64_t b = 0; b < w->shard.runs[i].blocks && err >= 0; b += READ_BLOCKS)
+            err = read_piece(w, fd, path, file, &w->shard.runs[i], b, values);
+    return err;
 }
 
 static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, int which,
@@ -124,8 +134,8 @@ static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest 
     if (err >= 0 && file->n_chunk_crc != (size_t)shard->blocks)
         err = bit_fail(BIT_ECORRUPT, "'%s': %zu checksums for %" PRId64 " chunks", path, file->n_chunk_crc,
                        shard->blocks);
-    for (int64_t b = 0; b < shard->block_count && err >= 0; b += READ_BLOCKS)
-        err = read_piece(w, fd, path, file, b, values + b * BIT_SUM_BLOCK);
+    if (err >= 0)
+        err = read_runs(w, fd, path, file, values);
     close(fd);
     return err;
 }

@@ -17,7 +17,6 @@
 #include "proto/limits.h"
 #include "worker/model/activations.h"
 
-#define SHARD_ELEMENTS (BIT_CHECKPOINT_CHUNK / 4)
 /* Positions in one product. More rows gain nothing once the weights' traffic is small beside the products'. */
 #define MICRO_TOKENS_MAX      16384
 #define MICRO_TOKENS_MAX_CUDA 65536
@@ -130,10 +129,48 @@ static int read_tensors(struct bit_worker_plan *plan, const Bit__RunSpec *spec)
     return 0;
 }
 
-void bit_plan_shard(const struct bit_worker_plan *plan, int rank, int64_t *begin, int64_t *end)
+/* A bucket's gradients are final together: the embedding's, a block's, an untied head's. Those of a tied one are the
+ * last of all, and its bucket the first. */
+static int cut_into_buckets(struct bit_worker_plan *plan)
 {
-    *begin = BIT_MIN(rank * plan->shard_elements, plan->elements);
-    *end = BIT_MIN((rank + 1) * plan->shard_elements, plan->elements);
+    const int64_t linear_end = plan->linears[0].offset + plan->linear_elements;
+    int64_t *borders = calloc((size_t)plan->layers + 3, sizeof *borders);
+    int buckets = 0, err;
+
+    if (borders == NULL)
+        return bit_fail(-ENOMEM, "plan of %d blocks", plan->layers);
+    for (int l = 0; l < plan->layers; l++)
+        borders[++buckets] = plan->linears[l * BIT_SITES].offset;
+    borders[++buckets] = linear_end;
+    if (plan->elements > linear_end)
+        borders[++buckets] = plan->elements;
+    err = bit_layout_init(&plan->layout, borders, buckets, plan->size);
+    free(borders);
+    return err;
+}
+
+static int64_t elements_in(const struct bit_block_run *run, int64_t begin, int64_t end)
+{
+    const int64_t first = run->first * BIT_LAYOUT_BLOCK, last = first + run->blocks * BIT_LAYOUT_BLOCK;
+
+    return BIT_MAX(BIT_MIN(last, end) - BIT_MAX(first, begin), 0);
+}
+
+/* How much of it this rank has. */
+static int count_own(struct bit_worker_plan *plan)
+{
+    const int64_t linears = plan->linears[0].offset;
+    struct bit_block_run *runs = calloc((size_t)bit_layout_runs_max(&plan->layout), sizeof *runs);
+
+    if (runs == NULL)
+        return bit_fail(-ENOMEM, "plan of %d blocks", plan->layers);
+    const int count = bit_layout_runs(&plan->layout, plan->rank, runs);
+    for (int i = 0; i < count; i++) {
+        plan->own_elements += elements_in(&runs[i], 0, plan->elements);
+        plan->own_linears += elements_in(&runs[i], linears, linears + plan->linear_elements);
+    }
+    free(runs);
+    return 0;
 }
 
 int64_t bit_plan_share(const struct bit_worker_plan *plan, int rank, int64_t instances)
@@ -197,15 +234,7 @@ static int64_t weight_scale_bytes(const struct bit_worker_plan *plan)
         segments += plan->linears[i].segment_count;
     if (plan->quantizer.weight_measure == BIT_MEASURE_MEDIAN)
         return segments * (BIT_HISTOGRAM_BINS * (int64_t)sizeof(uint64_t) + 64);
-    return segments * (plan->size + 3) * (int64_t)sizeof(double);
-}
-
-/* How many of the linears' weights are in this rank's shard. */
-static int64_t own_linears(const struct bit_worker_plan *plan)
-{
-    const int64_t begin = plan->linears[0].offset, end = begin + plan->linear_elements;
-
-    return BIT_MAX(BIT_MIN(plan->shard_end, end) - BIT_MAX(plan->shard_begin, begin), 0);
+    return segments * (BIT_PLAN_PARTS_MAX + 1) * (int64_t)sizeof(double);
 }
 
 static int64_t head_rows(const struct bit_worker_plan *plan, int64_t micro_instances)
@@ -246,18 +275,20 @@ static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
                                 bit_arena_scoring_bytes(plan, plan->score_rows, plan->score_logits));
     plan->workspace_bytes = workspace_bytes(plan, micro_instances);
     plan->staging_bytes = weight_scale_bytes(plan);
-    if (plan->size > 1) /* every rank's codes, two bits each */
-        plan->staging_bytes += plan->linear_elements / 4;
+    if (plan->size > 1) /* every rank's codes, two bits each, in whole blocks */
+        plan->staging_bytes += plan->linear_elements / 4 + BIT_LAYOUT_BLOCK / 2;
     if (cuda) /* tokens of this step and of the next one */
         plan->staging_bytes += 2 * plan->share * plan->context * (int64_t)sizeof(uint32_t);
+    if (plan->size > 1) /* what lies between spans, and what is in no span (fabric.h) */
+        plan->staging_bytes += plan->size * plan->layout.gap_each * BIT_LAYOUT_BLOCK * (int64_t)sizeof(float);
     if (!cuda && plan->size > 1) /* pieces of gradients on their way (comm.h) */
-        plan->staging_bytes += 2 * plan->size * BIT_PLAN_PIECE_BYTES;
+        plan->staging_bytes += 2 * BIT_PLAN_PIECE_BYTES;
 
     bit__memory_plan__init(memory);
     memory->weights = (uint64_t)(plan->elements * operand); /* codes take the linears' place */
     memory->gradients = (uint64_t)(plan->elements * 4);
     /* master, moments; the last codes, two bits each */
-    memory->optimizer = (uint64_t)((plan->shard_end - plan->shard_begin) * 12 + (own_linears(plan) + 3) / 4);
+    memory->optimizer = (uint64_t)(plan->own_elements * 12 + (plan->own_linears + 3) / 4);
     memory->activations = (uint64_t)plan->arena_bytes;
     memory->workspace = (uint64_t)(plan->workspace_bytes + plan->staging_bytes);
     memory->total = memory->weights + memory->gradients + memory->optimizer + memory->activations + memory->workspace;
@@ -334,7 +365,7 @@ static int refuse(const struct bit_worker_plan *plan)
  */
 static void count_snapshot(struct bit_worker_plan *plan, int local_ranks)
 {
-    const int64_t bytes = (plan->shard_end - plan->shard_begin) * 12;
+    const int64_t bytes = plan->own_elements * 12;
     const int64_t left = plan->backend == BIT_BACKEND_CUDA ? bit_host_memory_available() / local_ranks
                                                            : plan->memory_limit - (int64_t)plan->memory.total;
 
@@ -374,8 +405,11 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     if (err < 0)
         goto out;
     p.share = p.instances / size;
-    p.shard_elements = bit_round_up((p.elements + size - 1) / size, SHARD_ELEMENTS);
-    bit_plan_shard(&p, rank, &p.shard_begin, &p.shard_end);
+    err = cut_into_buckets(&p);
+    if (err >= 0)
+        err = count_own(&p);
+    if (err < 0)
+        goto out;
     p.memory_limit = limit_of(spec->launch, local_ranks, available, p.backend);
     p.recompute = true; /* scoring packs alike whatever training keeps */
     plan_scoring(&p);
@@ -395,5 +429,6 @@ void bit_plan_finish(struct bit_worker_plan *plan)
 {
     free(plan->tensors);
     free(plan->linears);
+    bit_layout_finish(&plan->layout);
     memset(plan, 0, sizeof *plan);
 }

@@ -10,12 +10,14 @@
 #include "kernels/quantise.h"
 #include "proto/bit.pb-c.h"
 #include "proto/ckpt/checkpoint.h"
+#include "worker/model/layout.h"
 
 /* The four linears of a block, in flat order. */
 enum bit_site { BIT_SITE_ATT_PROJ, BIT_SITE_ATTN_OUT, BIT_SITE_FF_PROJ, BIT_SITE_FF_OUT, BIT_SITES };
 
 #define BIT_PLAN_SEGMENTS_MAX 3
-#define BIT_PLAN_PIECE_BYTES  ((int64_t)1 << 20) /* of one peer's gradient on its way, between processors (comm.h) */
+#define BIT_PLAN_PARTS_MAX    3 /* of a weight segment that one rank has: of a gap, a span, a gap (layout.h) */
+#define BIT_PLAN_PIECE_BYTES  ((int64_t)1 << 20) /* of a gradient on its way, between processors (comm.h) */
 
 /* One matrix that is ternary after the switch: y (M, rows) = x (M, cols) W^T. */
 struct bit_linear {
@@ -59,8 +61,9 @@ struct bit_worker_plan {
     int linear_count;
     int64_t elements;
     int64_t linear_elements;
-    int64_t shard_elements;         /* of every rank but the last ones; a multiple of BIT_CHECKPOINT_CHUNK / 4 */
-    int64_t shard_begin, shard_end; /* this rank's range; empty (begin == end) where there is nothing left */
+    struct bit_layout layout; /* who has what of it; owned */
+    int64_t own_elements;     /* this rank's; 0 where there are more ranks than blocks */
+    int64_t own_linears;      /* of them in linears */
 
     /* The batch. */
     int64_t instances;       /* of a global step */
@@ -98,8 +101,6 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
                   int threads, int64_t available);
 void bit_plan_finish(struct bit_worker_plan *plan);
 
-/** The flat range that rank `rank` owns. */
-void bit_plan_shard(const struct bit_worker_plan *plan, int rank, int64_t *begin, int64_t *end);
 /** How many of `instances` instances are rank `rank`'s: r, r + size, r + 2 size, ... */
 int64_t bit_plan_share(const struct bit_worker_plan *plan, int rank, int64_t instances);
 /** Flat offset and elements of segment s of a linear. */

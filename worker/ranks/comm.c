@@ -13,10 +13,10 @@
 
 BIT_LOG_TOPIC("comm");
 
-#define BYTES_AT_ONCE ((size_t)1 << 30) /* MPI counts are int */
-#define TAG_GATHER    1
-#define TAG_REDUCE    2
-#define TAG_SCATTER   3
+#define BYTES_AT_ONCE   ((size_t)1 << 30) /* MPI counts are int */
+#define ALL_GATHER_UNIT 64
+#define TAG_REDUCE      1
+#define TAG_SCATTER     2
 
 #define check(comm, call)                                                                                              \
     do {                                                                                                               \
@@ -54,9 +54,9 @@ int bit_comm_init(struct bit_comm *comm, MPI_Comm parent)
     MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN);
     check(comm, MPI_Comm_rank(comm->mpi, &comm->rank));
     check(comm, MPI_Comm_size(comm->mpi, &comm->size));
-    comm->requests = calloc(4 * (size_t)comm->size, sizeof *comm->requests);
+    comm->requests = calloc((size_t)comm->size, sizeof *comm->requests);
     if (comm->size > 1)
-        comm->pieces = aligned_alloc(64, 2 * (size_t)comm->size * BIT_COMM_PIECE * sizeof *comm->pieces);
+        comm->pieces = aligned_alloc(64, 2 * BIT_COMM_PIECE * sizeof *comm->pieces);
     int err = 0;
     if (comm->requests == NULL || (comm->size > 1 && comm->pieces == NULL))
         err = bit_fail(-ENOMEM, "buffers to reduce over %d ranks", comm->size);
@@ -162,120 +162,69 @@ void bit_comm_sum_u64(struct bit_comm *comm, uint64_t *values, int count)
     leave(comm, before);
 }
 
-static void receive(struct bit_comm *comm, void *to, size_t bytes, int from, int tag, MPI_Request *request)
+void bit_comm_sum_u32(struct bit_comm *comm, uint32_t *values, int count)
 {
-    if (bytes > 0)
-        check(comm, MPI_Irecv(to, (int)bytes, MPI_BYTE, from, tag, comm->mpi, request));
-    else
-        *request = MPI_REQUEST_NULL;
-}
-
-static void send(struct bit_comm *comm, const void *from, size_t bytes, int to, int tag, MPI_Request *request)
-{
-    if (bytes > 0)
-        check(comm, MPI_Isend(from, (int)bytes, MPI_BYTE, to, tag, comm->mpi, request));
-    else
-        *request = MPI_REQUEST_NULL;
-}
-
-/* Where piece `round` of a range begins, and how many elements it has: none after the range's end. */
-static int64_t piece_of(const int64_t *starts, int rank, int64_t round, int64_t most, int64_t *count)
-{
-    int64_t begin = BIT_MIN(starts[rank] + round * most, starts[rank + 1]);
-
-    *count = BIT_MIN(most, starts[rank + 1] - begin);
-    return begin;
-}
-
-static int64_t round_count(const struct bit_comm *comm, const int64_t *starts, int64_t most)
-{
-    int64_t longest = 0;
-
-    for (int r = 0; r < comm->size; r++)
-        longest = BIT_MAX(longest, starts[r + 1] - starts[r]);
-    return (longest + most - 1) / most;
-}
-
-void bit_comm_gather_ranges(struct bit_comm *comm, void *vector, size_t element_bytes, const int64_t *starts)
-{
-    const int64_t most = (int64_t)(((size_t)64 << 20) / element_bytes);
-    const int64_t rounds = comm->size > 1 ? round_count(comm, starts, most) : 0;
     const enum bit_section before = enter(comm);
-    int64_t begin, count;
 
-    for (int64_t round = 0; round < rounds; round++) {
-        int64_t own = piece_of(starts, comm->rank, round, most, &count);
-        size_t own_bytes = (size_t)count * element_bytes;
-        for (int r = 0; r < comm->size; r++) {
-            bool self = r == comm->rank;
-            begin = piece_of(starts, r, round, most, &count);
-            receive(comm, (char *)vector + (size_t)begin * element_bytes, self ? 0 : (size_t)count * element_bytes, r,
-                    TAG_GATHER, &comm->requests[2 * r]);
-            send(comm, (char *)vector + (size_t)own * element_bytes, self ? 0 : own_bytes, r, TAG_GATHER,
-                 &comm->requests[2 * r + 1]);
-        }
-        check(comm, MPI_Waitall(2 * comm->size, comm->requests, MPI_STATUSES_IGNORE));
+    check(comm, MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_UINT32_T, MPI_SUM, comm->mpi));
+    leave(comm, before);
+}
+
+void bit_comm_sum_f64(struct bit_comm *comm, double *values, int count)
+{
+    const enum bit_section before = enter(comm);
+
+    check(comm, MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm->mpi));
+    leave(comm, before);
+}
+
+/* ---- a vector of equal parts */
+
+void bit_comm_all_gather(struct bit_comm *comm, void *vector, int64_t each)
+{
+    const enum bit_section before = enter(comm);
+    MPI_Datatype part; /* of any number of bytes, where a count is an int */
+    const int64_t unit = each % ALL_GATHER_UNIT == 0 ? ALL_GATHER_UNIT : 1;
+
+    if (comm->size > 1 && each > 0) {
+        check(comm, MPI_Type_contiguous((int)unit, MPI_BYTE, &part));
+        check(comm, MPI_Type_commit(&part));
+        check(comm, MPI_Allgather(MPI_IN_PLACE, 0, part, vector, bit_to_int(each / unit), part, comm->mpi));
+        check(comm, MPI_Type_free(&part));
     }
     leave(comm, before);
 }
 
-static float *piece_buffer(const struct bit_comm *comm, int set, int rank)
+static void add(float *out, const float *a, const float *b, int64_t count, int threads)
 {
-    return comm->pieces + ((int64_t)set * comm->size + rank) * BIT_COMM_PIECE;
+#pragma omp parallel for simd num_threads(threads) schedule(static) if (count > 65536)
+    for (int64_t i = 0; i < count; i++)
+        out[i] = a[i] + b[i];
 }
 
-static void post_piece(struct bit_comm *comm, const float *vector, const int64_t *starts, int64_t round)
+/* Elements [at, at + count) of every part, once round: each rank adds its own to what comes and passes it on. */
+static void reduce_piece(struct bit_comm *comm, float *vector, int64_t each, int64_t at, int64_t count, int threads)
 {
-    const int set = round & 1;
-    MPI_Request *requests = comm->requests + 2 * (size_t)set * comm->size;
-    int64_t mine, theirs;
+    const int rank = comm->rank, size = comm->size, next = (rank + 1) % size, last = (rank + size - 1) % size;
+    const float *goes = vector + last * each + at;
 
-    piece_of(starts, comm->rank, round, BIT_COMM_PIECE, &mine);
-    for (int r = 0; r < comm->size; r++) {
-        bool self = r == comm->rank;
-        int64_t begin = piece_of(starts, r, round, BIT_COMM_PIECE, &theirs);
-        receive(comm, piece_buffer(comm, set, r), self ? 0 : (size_t)mine * sizeof(float), r, TAG_REDUCE,
-                &requests[2 * r]);
-        send(comm, vector + begin, self ? 0 : (size_t)theirs * sizeof(float), r, TAG_REDUCE, &requests[2 * r + 1]);
+    for (int hop = 0; hop < size - 1; hop++) {
+        const int part = (rank + 2 * size - hop - 2) % size;
+        const float *own = vector + part * each + at;
+        float *comes = comm->pieces + (hop & 1) * BIT_COMM_PIECE;
+        check(comm, MPI_Sendrecv(goes, (int)count, MPI_FLOAT, next, TAG_REDUCE, comes, (int)count, MPI_FLOAT, last,
+                                 TAG_REDUCE, comm->mpi, MPI_STATUS_IGNORE));
+        add(part == rank ? vector + part * each + at : comes, comes, own, count, threads);
+        goes = comes;
     }
 }
 
-/* In rank order, our own term in its place among the others. */
-static void add_piece(struct bit_comm *comm, float *vector, const int64_t *starts, int64_t round, int threads)
+void bit_comm_reduce_scatter(struct bit_comm *comm, float *vector, int64_t each, int threads)
 {
-    const int set = round & 1;
-    const int rank = comm->rank, size = comm->size;
-    int64_t count, begin = piece_of(starts, rank, round, BIT_COMM_PIECE, &count);
-    const int64_t run = 4096;
-    float *out = vector + begin;
-
-    check(comm, MPI_Waitall(2 * size, comm->requests + 2 * (size_t)set * size, MPI_STATUSES_IGNORE));
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t at = 0; at < count; at += run) {
-        int64_t length = BIT_MIN(run, count - at);
-        float sum[4096];
-        memcpy(sum, (rank == 0 ? out : piece_buffer(comm, set, 0)) + at, (size_t)length * sizeof *sum);
-        for (int r = 1; r < size; r++) {
-            const float *term = (r == rank ? out : piece_buffer(comm, set, r)) + at;
-            for (int64_t i = 0; i < length; i++)
-                sum[i] += term[i];
-        }
-        memcpy(out + at, sum, (size_t)length * sizeof *sum);
-    }
-}
-
-void bit_comm_reduce_ranges(struct bit_comm *comm, float *vector, const int64_t *starts, int threads)
-{
-    const int64_t rounds = comm->size > 1 ? round_count(comm, starts, BIT_COMM_PIECE) : 0;
     const enum bit_section before = enter(comm);
 
-    if (rounds > 0)
-        post_piece(comm, vector, starts, 0);
-    for (int64_t round = 0; round < rounds; round++) {
-        if (round + 1 < rounds)
-            post_piece(comm, vector, starts, round + 1); /* crosses while this piece is added */
-        add_piece(comm, vector, starts, round, threads);
-    }
+    for (int64_t at = 0; at < each && comm->size > 1; at += BIT_COMM_PIECE)
+        reduce_piece(comm, vector, each, at, BIT_MIN(BIT_COMM_PIECE, each - at), threads);
     leave(comm, before);
 }
 

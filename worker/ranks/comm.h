@@ -16,14 +16,14 @@
 #include "worker/model/plan.h"
 #include "worker/process/sections.h"
 
-/* Elements of one peer's range that are in flight at a time while gradients are reduced. */
+/* Elements of a part that are in flight at a time while gradients are reduced. */
 #define BIT_COMM_PIECE (BIT_PLAN_PIECE_BYTES / (int64_t)sizeof(float))
 
 struct bit_comm {
     MPI_Comm mpi; /* our own duplicate */
     int rank, size;
-    MPI_Request *requests;         /* 2 sets of 2 size: two pieces are in flight */
-    float *pieces;                 /* 2 sets of size BIT_COMM_PIECE; NULL for one rank */
+    MPI_Request *requests;         /* (size) */
+    float *pieces;                 /* (2, BIT_COMM_PIECE): one comes, one goes; NULL for one rank */
     int failed_rank;               /* whose error bit_comm_agree returned last */
     struct bit_sections *sections; /* if set, time in here counts as communication */
     /* Told before this process takes the others down with it; NULL is fine. Rank 0 tells the daemon. */
@@ -32,7 +32,7 @@ struct bit_comm {
 };
 
 /**
- * Duplicate `parent` and allocate what the calls below need: 2 size BIT_COMM_PIECE floats.
+ * Duplicate `parent` and allocate what the calls below need: 2 BIT_COMM_PIECE floats.
  * Collective  yes, over `parent`
  * Errors      -ENOMEM on every rank if on one
  */
@@ -63,18 +63,22 @@ void bit_comm_await(struct bit_comm *comm, void *data, size_t bytes);
 void bit_comm_gather(struct bit_comm *comm, const void *mine, size_t bytes, void *all);
 void bit_comm_sum_u64(struct bit_comm *comm, uint64_t *values, int count);
 
+/** The ranks' sum. Of doubles in an order that MPI chooses: for sums that are exact. Collective. */
+void bit_comm_sum_u32(struct bit_comm *comm, uint32_t *values, int count);
+void bit_comm_sum_f64(struct bit_comm *comm, double *values, int count);
+
 /*
- * Ranges. starts has size + 1 entries: rank r has elements [starts[r], starts[r+1]) of one vector. A range may be
- * empty.
+ * A vector of size x each, of which rank r has [r each, (r + 1) each).
  */
 
-/** Every rank's range to every rank, in place. Collective; starts and element_bytes must agree. */
-void bit_comm_gather_ranges(struct bit_comm *comm, void *vector, size_t element_bytes, const int64_t *starts);
+/** Every rank's part to every rank, in place; each is in bytes. Collective. */
+void bit_comm_all_gather(struct bit_comm *comm, void *vector, int64_t each);
 /**
- * This rank's range of `vector` becomes the sum over the ranks' ranges, added in rank order: ((v0 + v1) + v2) + ...,
- * so the bits depend on the number of ranks alone. The rest of the vector is left as it is. Collective.
+ * This rank's part of `vector` becomes the sum over the ranks' parts; the rest is left as it is. Round a ring: rank r's
+ * part is added from rank r + 1 on, ((v(r+1) + v(r+2)) + ...) + v(r), so the bits depend on the number of ranks and the
+ * layout alone. Each rank speaks to two others. Collective.
  */
-void bit_comm_reduce_ranges(struct bit_comm *comm, float *vector, const int64_t *starts, int threads);
+void bit_comm_reduce_scatter(struct bit_comm *comm, float *vector, int64_t each, int threads);
 
 /**
  * Hand out a batch: rank r gets instances r, r + size, r + 2 size, ... of rank 0's `batch` (instances x bytes)

@@ -15,6 +15,8 @@ static const struct bit_nccl_calls *const between_gpus = &bit_nccl_calls;
 static const struct bit_nccl_calls *const between_gpus = NULL;
 #endif
 
+/* ---- life */
+
 static void describe(struct bit_fabric *fabric)
 {
     if (fabric->comm->size == 1)
@@ -30,12 +32,26 @@ static int connect_gpus(struct bit_fabric *fabric)
     return between_gpus->create(fabric, &fabric->nccl);
 }
 
-int bit_fabric_init(struct bit_fabric *fabric, struct bit_comm *comm, struct bit_exec *exec, int threads)
+static size_t gaps_bytes(const struct bit_fabric *fabric)
 {
-    int err = 0;
+    return (size_t)(fabric->layout->size * fabric->layout->gap_each * BIT_LAYOUT_BLOCK) * sizeof(float);
+}
 
-    *fabric = (struct bit_fabric){.comm = comm, .exec = exec, .threads = threads};
-    if (comm->size > 1 && exec->backend == BIT_BACKEND_CUDA)
+static int allocate_gaps(struct bit_fabric *fabric)
+{
+    if (fabric->comm->size == 1 || fabric->layout->gap_blocks == 0)
+        return 0;
+    return bit_exec_alloc(fabric->exec, gaps_bytes(fabric), (void **)&fabric->gaps);
+}
+
+int bit_fabric_init(struct bit_fabric *fabric, struct bit_comm *comm, struct bit_exec *exec,
+                    const struct bit_layout *layout, int threads)
+{
+    int err;
+
+    *fabric = (struct bit_fabric){.comm = comm, .exec = exec, .layout = layout, .threads = threads};
+    err = bit_comm_agree(comm, allocate_gaps(fabric));
+    if (err >= 0 && comm->size > 1 && exec->backend == BIT_BACKEND_CUDA)
         err = bit_comm_agree(comm, connect_gpus(fabric));
     describe(fabric);
     return err;
@@ -45,89 +61,213 @@ void bit_fabric_finish(struct bit_fabric *fabric)
 {
     if (fabric->nccl != NULL)
         between_gpus->destroy(fabric->nccl);
+    if (fabric->gaps != NULL)
+        bit_exec_free(fabric->exec, fabric->gaps, gaps_bytes(fabric));
     *fabric = (struct bit_fabric){0};
 }
 
-/* What a rank sends of its own or gets of the others' is the same number of bytes, but for how the ranges lie. */
-static uint64_t others_bytes(const struct bit_fabric *fabric, const int64_t *starts, size_t element_bytes)
+/* Others may be inside a collective: no return. */
+static void must(struct bit_fabric *fabric, int err)
 {
-    const int rank = fabric->comm->rank, size = fabric->comm->size;
-
-    return (uint64_t)(starts[size] - starts[0] - (starts[rank + 1] - starts[rank])) * element_bytes;
-}
-
-void bit_fabric_gather_ranges(struct bit_fabric *fabric, void *vector, size_t element_bytes, const int64_t *starts)
-{
-    if (fabric->comm->size == 1)
-        return;
-    fabric->gathered_bytes += others_bytes(fabric, starts, element_bytes);
-    if (fabric->nccl != NULL) {
-        bit_op_trace_begin(fabric->exec, "gather");
-        between_gpus->gather_ranges(fabric->nccl, vector, element_bytes, starts);
-        bit_op_trace_end(fabric->exec);
-    } else
-        bit_comm_gather_ranges(fabric->comm, vector, element_bytes, starts);
-}
-
-void bit_fabric_gather(struct bit_fabric *fabric, const void *mine, size_t bytes, void *all)
-{
-    int err;
-
-    if (fabric->comm->size > 1)
-        fabric->gathered_bytes += bytes * (uint64_t)(fabric->comm->size - 1);
-    if (fabric->nccl != NULL) {
-        between_gpus->gather(fabric->nccl, mine, bytes, all);
-        return;
-    }
-    if (fabric->comm->size > 1) {
-        bit_comm_gather(fabric->comm, mine, bytes, all);
-        return;
-    }
-    err = bit_exec_copy(fabric->exec, all, mine, bytes);
     if (err < 0)
         bit_comm_abort(fabric->comm, err);
 }
 
-void bit_fabric_sum_u64(struct bit_fabric *fabric, uint64_t *values, int64_t count)
+/* ---- gaps, as one vector */
+
+/* Of the gaps' vector: everything, or what this rank has. */
+struct stretch {
+    int64_t first, end; /* blocks */
+};
+
+static struct stretch own_stretch(const struct bit_fabric *fabric)
+{
+    const struct bit_layout *layout = fabric->layout;
+    const int64_t first = BIT_MIN(fabric->comm->rank * layout->gap_each, layout->gap_blocks);
+
+    return (struct stretch){first, BIT_MIN(first + layout->gap_each, layout->gap_blocks)};
+}
+
+static struct stretch whole_stretch(const struct bit_fabric *fabric)
+{
+    return (struct stretch){0, fabric->layout->gap_blocks};
+}
+
+/* A stretch of the gaps' vector into it, or from it to where its blocks lie in `what`. */
+static void copy_stretch(struct bit_fabric *fabric, const struct bit_gathered *what, struct stretch stretch, bool out)
+{
+    const int64_t bytes = (int64_t)what->block_bytes, from = (int64_t)what->from, to = (int64_t)what->to;
+    int64_t before = 0;
+
+    for (int g = 0; g < fabric->layout->gap_count; before += fabric->layout->gaps[g++].blocks) {
+        const struct bit_block_run *gap = &fabric->layout->gaps[g];
+        const int64_t shift = (gap->first - what->first_block - before) * bytes; /* from the gaps' vector to memory */
+        const int64_t begin = BIT_MAX(BIT_MAX(stretch.first, before) * bytes, from - shift);
+        const int64_t end = BIT_MIN(BIT_MIN(stretch.end, before + gap->blocks) * bytes, to - shift);
+        if (begin >= end)
+            continue;
+        uint8_t *there = (uint8_t *)what->memory + begin + shift, *here = fabric->gaps + begin;
+        must(fabric, bit_exec_copy(fabric->exec, out ? there : here, out ? here : there, (size_t)(end - begin)));
+    }
+}
+
+/* ---- gathers */
+
+static void all_gather(struct bit_fabric *fabric, uint8_t *vector, int64_t each)
+{
+    fabric->calls++;
+    fabric->gathered_bytes += (uint64_t)(each * (fabric->comm->size - 1));
+    if (fabric->nccl != NULL)
+        between_gpus->all_gather(fabric->nccl, vector, (size_t)each);
+    else
+        bit_comm_all_gather(fabric->comm, vector, each);
+}
+
+static void gather_spans(struct bit_fabric *fabric, const struct bit_gathered *what)
+{
+    const int64_t bytes = (int64_t)what->block_bytes;
+
+    if (fabric->nccl != NULL)
+        between_gpus->group_begin(fabric->nccl);
+    for (int s = 0; s < fabric->layout->span_count; s++) {
+        const struct bit_layout_span *span = &fabric->layout->spans[s];
+        const int64_t begin = (span->first - what->first_block) * bytes,
+                      end = begin + span->each * fabric->layout->size * bytes;
+        if (end <= (int64_t)what->from || begin >= (int64_t)what->to)
+            continue;
+        BIT_ASSERT(begin >= (int64_t)what->from && end <= (int64_t)what->to);
+        all_gather(fabric, (uint8_t *)what->memory + begin, span->each * bytes);
+    }
+    if (fabric->nccl != NULL)
+        between_gpus->group_end(fabric->nccl);
+}
+
+void bit_fabric_gather(struct bit_fabric *fabric, const struct bit_gathered *what)
+{
+    BIT_ASSERT(what->block_bytes <= BIT_LAYOUT_BLOCK * sizeof(float));
+    if (fabric->comm->size == 1 || what->from >= what->to)
+        return;
+    bit_op_trace_begin(fabric->exec, "gather");
+    gather_spans(fabric, what);
+    if (fabric->gaps != NULL) {
+        copy_stretch(fabric, what, own_stretch(fabric), false);
+        all_gather(fabric, fabric->gaps, fabric->layout->gap_each * (int64_t)what->block_bytes);
+        copy_stretch(fabric, what, whole_stretch(fabric), true);
+    }
+    bit_op_trace_end(fabric->exec);
+}
+
+/* ---- sums */
+
+static bool alone(struct bit_fabric *fabric, int64_t count, size_t bytes)
 {
     if (fabric->comm->size == 1 || count == 0)
+        return true;
+    fabric->calls++;
+    fabric->gathered_bytes += (uint64_t)count * bytes;
+    return false;
+}
+
+void bit_fabric_sum_u64(struct bit_fabric *fabric, uint64_t *values, int64_t count)
+{
+    if (alone(fabric, count, sizeof *values))
         return;
-    fabric->gathered_bytes += (uint64_t)count * sizeof *values;
     if (fabric->nccl != NULL)
-        between_gpus->sum_u64(fabric->nccl, values, count);
+        between_gpus->sum(fabric->nccl, values, count, BIT_NCCL_U64);
     else
         bit_comm_sum_u64(fabric->comm, values, bit_to_int(count));
 }
 
-void bit_fabric_reduce_begin(struct bit_fabric *fabric, float *vector, const int64_t *starts, int64_t elements)
+void bit_fabric_sum_u32(struct bit_fabric *fabric, uint32_t *values, int64_t count)
+{
+    if (alone(fabric, count, sizeof *values))
+        return;
+    if (fabric->nccl != NULL)
+        between_gpus->sum(fabric->nccl, values, count, BIT_NCCL_U32);
+    else
+        bit_comm_sum_u32(fabric->comm, values, bit_to_int(count));
+}
+
+void bit_fabric_sum_f64(struct bit_fabric *fabric, double *values, int64_t count)
+{
+    if (alone(fabric, count, sizeof *values))
+        return;
+    if (fabric->nccl != NULL)
+        between_gpus->sum(fabric->nccl, values, count, BIT_NCCL_F64);
+    else
+        bit_comm_sum_f64(fabric->comm, values, bit_to_int(count));
+}
+
+/* ---- reductions */
+
+static void reduce_scatter(struct bit_fabric *fabric, float *vector, int64_t each)
+{
+    fabric->calls++;
+    fabric->reduced_bytes += (uint64_t)(each * (fabric->comm->size - 1)) * sizeof *vector;
+    if (fabric->nccl != NULL)
+        between_gpus->reduce_scatter(fabric->nccl, vector, each);
+    else
+        bit_comm_reduce_scatter(fabric->comm, vector, each, fabric->threads);
+}
+
+/* Spans of which no element lies before `from`, the last ones first. */
+static void reduce_spans(struct bit_fabric *fabric, int64_t from)
+{
+    for (; fabric->spans_left > 0; fabric->spans_left--) {
+        const struct bit_layout_span *span = &fabric->layout->spans[fabric->spans_left - 1];
+        if (span->first * BIT_LAYOUT_BLOCK < from)
+            return;
+        reduce_scatter(fabric, fabric->vector + span->first * BIT_LAYOUT_BLOCK, span->each * BIT_LAYOUT_BLOCK);
+    }
+}
+
+/* Blocks that are not in the vector, after the last gap, are zero. */
+static void reduce_gaps(struct bit_fabric *fabric)
+{
+    const struct bit_layout *layout = fabric->layout;
+    const struct bit_gathered gaps = {.memory = fabric->vector,
+                                      .block_bytes = BIT_LAYOUT_BLOCK * sizeof(float),
+                                      .to = (size_t)layout->elements * sizeof(float)};
+
+    must(fabric, bit_exec_zero(fabric->exec, fabric->gaps, gaps_bytes(fabric)));
+    copy_stretch(fabric, &gaps, whole_stretch(fabric), false);
+    reduce_scatter(fabric, (float *)fabric->gaps, layout->gap_each * BIT_LAYOUT_BLOCK);
+}
+
+static void put_back_own_gaps(struct bit_fabric *fabric)
+{
+    const struct bit_gathered gaps = {.memory = fabric->vector,
+                                      .block_bytes = BIT_LAYOUT_BLOCK * sizeof(float),
+                                      .to = (size_t)fabric->layout->elements * sizeof(float)};
+
+    copy_stretch(fabric, &gaps, own_stretch(fabric), true);
+}
+
+void bit_fabric_reduce_begin(struct bit_fabric *fabric, float *vector)
 {
     fabric->vector = vector;
-    fabric->starts = starts;
-    fabric->unreduced = elements;
-    if (fabric->comm->size > 1)
-        fabric->reduced_bytes += others_bytes(fabric, starts, sizeof *vector);
+    fabric->spans_left = fabric->layout->span_count;
 }
 
 void bit_fabric_reduce_part(struct bit_fabric *fabric, int64_t from, int64_t to)
 {
-    if (fabric->nccl == NULL)
-        return;
-    BIT_ASSERT(to == fabric->unreduced && from < to);
-    between_gpus->reduce_range(fabric->nccl, fabric->vector, fabric->starts, from, to);
-    fabric->unreduced = from;
+    BIT_ASSERT(from < to);
+    if (fabric->nccl != NULL)
+        reduce_spans(fabric, from);
 }
 
 void bit_fabric_reduce_end(struct bit_fabric *fabric)
 {
     if (fabric->comm->size == 1)
         return;
-    if (fabric->nccl == NULL) {
-        bit_comm_reduce_ranges(fabric->comm, fabric->vector, fabric->starts, fabric->threads);
-        return;
+    reduce_spans(fabric, 0);
+    if (fabric->gaps != NULL)
+        reduce_gaps(fabric);
+    if (fabric->nccl != NULL) {
+        bit_op_trace_begin(fabric->exec, "reduce"); /* what of it was not hidden */
+        between_gpus->reduce_wait(fabric->nccl);
+        bit_op_trace_end(fabric->exec);
     }
-    if (fabric->unreduced > 0)
-        between_gpus->reduce_range(fabric->nccl, fabric->vector, fabric->starts, 0, fabric->unreduced);
-    bit_op_trace_begin(fabric->exec, "reduce"); /* what of it was not hidden */
-    between_gpus->reduce_wait(fabric->nccl);
-    bit_op_trace_end(fabric->exec);
+    if (fabric->gaps != NULL)
+        put_back_own_gaps(fabric);
 }

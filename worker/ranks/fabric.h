@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "kernels/exec.h"
+#include "worker/model/layout.h"
 #include "worker/ranks/comm.h"
 
 #define BIT_FABRIC_PATIENCE_S 60
@@ -19,37 +20,54 @@
 struct bit_nccl; /* fabric_nccl.h */
 
 struct bit_fabric {
-    struct bit_comm *comm; /* borrowed, with the next */
+    struct bit_comm *comm; /* borrowed, with the next two */
     struct bit_exec *exec;
+    const struct bit_layout *layout;
     int threads;
     struct bit_nccl *nccl; /* owned; NULL for one rank, and on processors */
-    /* Of the reduction under way: everything from `unreduced` on has been named. */
+    /* What lies between spans, as one vector of equal parts: (size, gap_each) blocks of f32 in the backend's memory, or
+     * of smaller things; NULL where there is none, or one rank. Owned. */
+    uint8_t *gaps;
+    /* Of the reduction under way: spans from this one on are on their way. */
     float *vector;
-    const int64_t *starts;
-    int64_t unreduced;
+    int spans_left;
     uint64_t reduced_bytes, gathered_bytes; /* that this rank has sent to others, and got from them */
+    uint64_t calls;                         /* of collectives over tensors */
     char description[96];                   /* for people: "nccl 2.28.3", "mpi", "one rank" */
 };
 
-/** Collective. Errors: BIT_ENCCL on every rank if on one; -ENOTSUP in a build without NCCL. finish takes a zeroed one.
+/**
+ * layout outlives the fabric. Collective.
+ * Errors      BIT_ENCCL or -ENOMEM on every rank if on one; -ENOTSUP in a build without NCCL. finish takes a zeroed one
  */
-int bit_fabric_init(struct bit_fabric *fabric, struct bit_comm *comm, struct bit_exec *exec, int threads);
+int bit_fabric_init(struct bit_fabric *fabric, struct bit_comm *comm, struct bit_exec *exec,
+                    const struct bit_layout *layout, int threads);
 void bit_fabric_finish(struct bit_fabric *fabric);
 
-/** As bit_comm_gather_ranges, of a vector in the backend's memory. Collective. */
-void bit_fabric_gather_ranges(struct bit_fabric *fabric, void *vector, size_t element_bytes, const int64_t *starts);
-/** Every rank's `bytes` to every rank, in rank order; all is (size, bytes), in the backend's memory. Collective. */
-void bit_fabric_gather(struct bit_fabric *fabric, const void *mine, size_t bytes, void *all);
+/* A vector in the backend's memory that is cut as the layout is. */
+struct bit_gathered {
+    void *memory;       /* block `first_block` begins here, which lies in no span or begins one */
+    size_t block_bytes; /* at most those of a block in f32 */
+    int64_t first_block;
+    size_t from,
+        to; /* of memory: what is gathered; nothing else is written. In a gap, or where a span begins or ends */
+};
+/** What each rank has of it, to every rank, in place. Collective. */
+void bit_fabric_gather(struct bit_fabric *fabric, const struct bit_gathered *what);
+
+/** The ranks' sums, on every rank. Those of doubles are exact, or their bits are the backend's choice. Collective. */
 void bit_fabric_sum_u64(struct bit_fabric *fabric, uint64_t *values, int64_t count);
+void bit_fabric_sum_u32(struct bit_fabric *fabric, uint32_t *values, int64_t count);
+void bit_fabric_sum_f64(struct bit_fabric *fabric, double *values, int64_t count);
 
 /**
- * This rank's range of `vector` (starts as comm.h's ranges) becomes the sum over the ranks, in three steps: begin, then
- * parts [from, to) as soon as they are final on this rank, each ending where the one before began, then end, which
- * reduces whatever was not named.
- * On CUDA a part crosses while what is enqueued after it is computed; ranks name the same parts in the same order.
- * Between processors everything happens in end, in rank order.
+ * What this rank has of `vector`, which is cut as the layout is, becomes the sum over the ranks, and the rest of it is
+ * left as it is. In three steps: begin, then parts [from, to) as soon as they are final on this rank, each ending where
+ * the one before began, then end, which reduces whatever was not named.
+ * On CUDA the spans of a part cross while what is enqueued after it is computed; ranks name the same parts in the same
+ * order. Between processors everything happens in end.
  */
-void bit_fabric_reduce_begin(struct bit_fabric *fabric, float *vector, const int64_t *starts, int64_t elements);
+void bit_fabric_reduce_begin(struct bit_fabric *fabric, float *vector);
 void bit_fabric_reduce_part(struct bit_fabric *fabric, int64_t from, int64_t to);
 void bit_fabric_reduce_end(struct bit_fabric *fabric);
 

@@ -30,6 +30,8 @@ struct bit_nccl {
     ncclComm_t reduce, gather;   /* apart, so that a gather never waits for a reduction */
     cudaStream_t reduce_stream;  /* gathers are on the exec's */
     cudaEvent_t ready, finished; /* gradients of a part are final; all parts are reduced */
+    bool in_group;               /* between group_begin and group_end, which `grouped` watches; NULL: nothing does */
+    struct watched *grouped;
 
     pthread_t watch;
     bool watching;
@@ -302,72 +304,58 @@ out:
 
 /* ---- collectives */
 
-/* Each range from its owner, all at once. */
-static int broadcast_ranges(struct bit_nccl *nccl, uint8_t *vector, size_t element_bytes, const int64_t *starts,
-                            cudaStream_t stream)
+static void nccl_group_begin(struct bit_nccl *nccl)
 {
-    int err = nccl_try(nccl, ncclGroupStart());
-
-    for (int r = 0; r < nccl->fabric->comm->size && err >= 0; r++) {
-        uint8_t *range = vector + (size_t)starts[r] * element_bytes;
-        const size_t bytes = (size_t)(starts[r + 1] - starts[r]) * element_bytes;
-
-        if (bytes > 0)
-            err = nccl_try(nccl, ncclBroadcast(range, range, bytes, ncclUint8, r, nccl->gather, stream));
-    }
-    return err < 0 ? err : nccl_try(nccl, ncclGroupEnd());
+    must(nccl, nccl_try(nccl, ncclGroupStart()));
+    nccl->grouped = watch_begin(nccl, nccl->fabric->exec->gpu->stream);
+    nccl->in_group = true;
 }
 
-static void nccl_gather_ranges(struct bit_nccl *nccl, void *vector, size_t element_bytes, const int64_t *starts)
+static void nccl_group_end(struct bit_nccl *nccl)
+{
+    nccl->in_group = false;
+    must(nccl, nccl_try(nccl, ncclGroupEnd()));
+    watch_end(nccl, nccl->grouped, nccl->fabric->exec->gpu->stream);
+}
+
+/* In a group the watch looks at the whole of it. */
+static struct watched *watch_one(struct bit_nccl *nccl, cudaStream_t stream)
+{
+    return nccl->in_group ? NULL : watch_begin(nccl, stream);
+}
+
+static void nccl_all_gather(struct bit_nccl *nccl, void *vector, size_t each_bytes)
 {
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
-    struct watched *w = watch_begin(nccl, stream);
+    struct watched *w = watch_one(nccl, stream);
+    const uint8_t *mine = (uint8_t *)vector + (size_t)nccl->fabric->comm->rank * each_bytes;
 
-    must(nccl, broadcast_ranges(nccl, vector, element_bytes, starts, stream));
+    must(nccl, nccl_try(nccl, ncclAllGather(mine, vector, each_bytes, ncclUint8, nccl->gather, stream)));
     watch_end(nccl, w, stream);
 }
 
-static void nccl_gather(struct bit_nccl *nccl, const void *mine, size_t bytes, void *all)
+static void nccl_sum(struct bit_nccl *nccl, void *values, int64_t count, enum bit_nccl_type type)
 {
+    static const ncclDataType_t types[] = {
+        [BIT_NCCL_U32] = ncclUint32, [BIT_NCCL_U64] = ncclUint64, [BIT_NCCL_F64] = ncclFloat64};
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
-    struct watched *w = watch_begin(nccl, stream);
+    struct watched *w = watch_one(nccl, stream);
 
-    must(nccl, nccl_try(nccl, ncclAllGather(mine, all, bytes, ncclUint8, nccl->gather, stream)));
+    must(nccl,
+         nccl_try(nccl, ncclAllReduce(values, values, (size_t)count, types[type], ncclSum, nccl->gather, stream)));
     watch_end(nccl, w, stream);
 }
 
-static void nccl_sum_u64(struct bit_nccl *nccl, uint64_t *values, int64_t count)
+static void nccl_reduce_scatter(struct bit_nccl *nccl, float *vector, int64_t each)
 {
-    cudaStream_t stream = nccl->fabric->exec->gpu->stream;
-    struct watched *w = watch_begin(nccl, stream);
-
-    must(nccl, nccl_try(nccl, ncclAllReduce(values, values, (size_t)count, ncclUint64, ncclSum, nccl->gather, stream)));
-    watch_end(nccl, w, stream);
-}
-
-/* The part's piece of each shard to that shard's owner: the traffic of a reduce-scatter, in the shards' own order. */
-static int reduce_pieces(struct bit_nccl *nccl, float *vector, const int64_t *starts, int64_t from, int64_t to)
-{
-    int err = nccl_try(nccl, ncclGroupStart());
-
-    for (int r = 0; r < nccl->fabric->comm->size && err >= 0; r++) {
-        const int64_t begin = BIT_MAX(starts[r], from), end = BIT_MIN(starts[r + 1], to);
-
-        if (begin < end)
-            err = nccl_try(nccl, ncclReduce(vector + begin, vector + begin, (size_t)(end - begin), ncclFloat32, ncclSum,
-                                            r, nccl->reduce, nccl->reduce_stream));
-    }
-    return err < 0 ? err : nccl_try(nccl, ncclGroupEnd());
-}
-
-static void nccl_reduce_range(struct bit_nccl *nccl, float *vector, const int64_t *starts, int64_t from, int64_t to)
-{
+    float *mine = vector + nccl->fabric->comm->rank * each;
     struct watched *w;
 
     must(nccl, bit_gpu_try(cudaEventRecord(nccl->ready, nccl->fabric->exec->gpu->stream)));
     must(nccl, bit_gpu_try(cudaStreamWaitEvent(nccl->reduce_stream, nccl->ready, 0)));
     w = watch_begin(nccl, nccl->reduce_stream);
-    must(nccl, reduce_pieces(nccl, vector, starts, from, to));
+    must(nccl, nccl_try(nccl, ncclReduceScatter(vector, mine, (size_t)each, ncclFloat32, ncclSum, nccl->reduce,
+                                                nccl->reduce_stream)));
     watch_end(nccl, w, nccl->reduce_stream);
 }
 
@@ -380,9 +368,10 @@ static void nccl_reduce_wait(struct bit_nccl *nccl)
 const struct bit_nccl_calls bit_nccl_calls = {
     .create = nccl_create,
     .destroy = nccl_destroy,
-    .gather_ranges = nccl_gather_ranges,
-    .gather = nccl_gather,
-    .sum_u64 = nccl_sum_u64,
-    .reduce_range = nccl_reduce_range,
+    .group_begin = nccl_group_begin,
+    .group_end = nccl_group_end,
+    .all_gather = nccl_all_gather,
+    .sum = nccl_sum,
+    .reduce_scatter = nccl_reduce_scatter,
     .reduce_wait = nccl_reduce_wait,
 };

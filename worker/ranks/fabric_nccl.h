@@ -4,15 +4,19 @@
 
 #include "worker/ranks/fabric.h"
 
+enum bit_nccl_type { BIT_NCCL_U32, BIT_NCCL_U64, BIT_NCCL_F64 };
+
+/* Vectors are (size, each); what is reduced comes after what is enqueued on the exec's stream now. */
 struct bit_nccl_calls {
     int (*create)(struct bit_fabric *fabric, struct bit_nccl **out);
     void (*destroy)(struct bit_nccl *nccl); /* NULL is fine */
-    void (*gather_ranges)(struct bit_nccl *nccl, void *vector, size_t element_bytes, const int64_t *starts);
-    void (*gather)(struct bit_nccl *nccl, const void *mine, size_t bytes, void *all);
-    void (*sum_u64)(struct bit_nccl *nccl, uint64_t *values, int64_t count);
-    /* The part [from, to) to its owners, after what is enqueued on the exec's stream now. */
-    void (*reduce_range)(struct bit_nccl *nccl, float *vector, const int64_t *starts, int64_t from, int64_t to);
-    /* What is enqueued on the exec's stream from here on comes after every range. */
+    /* What lies between is launched at once. */
+    void (*group_begin)(struct bit_nccl *nccl);
+    void (*group_end)(struct bit_nccl *nccl);
+    void (*all_gather)(struct bit_nccl *nccl, void *vector, size_t each_bytes);
+    void (*sum)(struct bit_nccl *nccl, void *values, int64_t count, enum bit_nccl_type type);
+    void (*reduce_scatter)(struct bit_nccl *nccl, float *vector, int64_t each);
+    /* What is enqueued on the exec's stream from here on comes after every reduction. */
     void (*reduce_wait)(struct bit_nccl *nccl);
 };
 

@@ -63,26 +63,38 @@ void bit_optim_finish(struct bit_optim *optim)
     *optim = (struct bit_optim){0};
 }
 
-int bit_optim_clip(struct bit_optim *optim, struct bit_fabric *fabric, const float *grad)
+static int sum_squares(struct bit_optim *optim, const float *grad)
 {
     const struct bit_shard *shard = optim->shard;
-    const struct bit_sumsq_args squares = {
-        .count = shard->count,
-        .g = grad + shard->begin,
-        .sums = optim->block_sums + shard->first_block,
-    };
+    int err = 0;
+
+    for (int i = 0; i < shard->run_count && err >= 0; i++) {
+        const struct bit_shard_run *run = &shard->runs[i];
+        const struct bit_sumsq_args squares = {
+            .count = run->count, .g = grad + run->begin, .sums = optim->block_sums + run->first_block};
+        err = bit_sumsq(optim->exec, &squares);
+    }
+    return err;
+}
+
+int bit_optim_clip(struct bit_optim *optim, struct bit_fabric *fabric, const float *grad)
+{
+    const int64_t blocks = optim->shard->blocks;
+    const struct bit_gathered sums = {.memory = optim->block_sums,
+                                      .block_bytes = sizeof *optim->block_sums,
+                                      .to = (size_t)blocks * sizeof *optim->block_sums};
     const struct bit_clip_args clip = {
-        .blocks = shard->blocks,
+        .blocks = blocks,
         .sums = optim->block_sums,
         .clip_norm = optim->clip_norm,
         .norm = &optim->clip[0],
         .scale = &optim->clip[1],
     };
-    int err = bit_sumsq(optim->exec, &squares);
+    int err = sum_squares(optim, grad);
 
     if (err < 0)
         return err;
-    bit_fabric_gather_ranges(fabric, optim->block_sums, sizeof *optim->block_sums, shard->block_starts);
+    bit_fabric_gather(fabric, &sums);
     return bit_clip(optim->exec, &clip);
 }
 
@@ -98,35 +110,38 @@ int bit_optim_read_norm(struct bit_optim *optim, double *norm)
     return err;
 }
 
-/* One group: the part of [begin, end) that this rank has. */
+/* One group: what this rank has of [begin, end). */
 static int update_group(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args, int64_t begin,
                         int64_t end, double weight_decay)
 {
-    int64_t count, first = bit_shard_part(optim->shard, begin, end, &count);
-    int64_t at = first - optim->shard->begin;
-    const struct bit_adamw_args update = {
-        .count = count,
-        .p = optim->master + at,
-        .m = optim->exp_avg + at,
-        .v = optim->exp_avg_sq + at,
-        .g = grad + first,
-        .lr = args->lr,
-        .beta1 = args->beta1,
-        .beta2 = args->beta2,
-        .eps = optim->eps,
-        .weight_decay = weight_decay,
-        .grad_scale = &optim->clip[1],
-        .t = args->t,
-    };
+    struct bit_shard_part part = {0};
+    int err = 0;
 
-    return count > 0 ? bit_adamw(optim->exec, &update) : 0;
+    while (err >= 0 && bit_shard_next(optim->shard, begin, end, &part)) {
+        const struct bit_adamw_args update = {
+            .count = part.count,
+            .p = optim->master + part.at,
+            .m = optim->exp_avg + part.at,
+            .v = optim->exp_avg_sq + part.at,
+            .g = grad + part.begin,
+            .lr = args->lr,
+            .beta1 = args->beta1,
+            .beta2 = args->beta2,
+            .eps = optim->eps,
+            .weight_decay = weight_decay,
+            .grad_scale = &optim->clip[1],
+            .t = args->t,
+        };
+        err = bit_adamw(optim->exec, &update);
+    }
+    return err;
 }
 
 int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args)
 {
     const struct bit_shard *shard = optim->shard;
     const double embedding_decay = optim->decay_embeddings ? args->weight_decay : 0;
-    const int64_t end = shard->starts[shard->size];
+    const int64_t end = shard->layout->elements;
     int err = bit_lane_lead(&optim->aside);
 
     if (err >= 0)

@@ -10,48 +10,83 @@
 #include "proto/err.h"
 #include "worker/model/activations.h"
 
+#define PACKED_BLOCK_BYTES (BIT_LAYOUT_BLOCK / 4)
+
 static int64_t packed_bytes(int64_t codes)
 {
     return (codes + 3) / 4;
 }
 
-static const int64_t *linear_starts(const struct bit_publish *p)
+/* Where the linears' blocks begin: the first one may begin in the embedding. */
+static int64_t first_block(const struct bit_publish *p)
 {
-    return bit_shard_clip(p->shard, p->shard->linear_begin, p->shard->linear_end);
+    return p->shard->linear_begin / BIT_LAYOUT_BLOCK;
 }
 
-/* This rank's linears: their first element in the flat vector. */
-static int64_t own_linears(const struct bit_publish *p, int64_t *count)
+/* Of the codes from this element on, in p->packed. The first linear's begin with a byte of their own, as if the
+ * elements before it in its block were a multiple of four. */
+static int64_t packed_at(const struct bit_publish *p, int64_t element)
 {
-    return bit_shard_part(p->shard, p->shard->linear_begin, p->shard->linear_end, count);
+    return (element - first_block(p) * BIT_LAYOUT_BLOCK) / 4;
+}
+
+/* The first block that is a linear's from its begin on. */
+static int64_t whole_begin(const struct bit_publish *p)
+{
+    return BIT_MIN(bit_round_up(p->shard->linear_begin, BIT_LAYOUT_BLOCK), p->shard->linear_end);
+}
+
+/* What this rank has of the linears, in parts whose codes each begin with a byte of their own, in p->last one after the
+ * other. Zeroed before the first. */
+struct coded {
+    struct bit_shard_part part;
+    bool whole;       /* in the blocks from whole_begin on */
+    int64_t at, next; /* bytes of p->last */
+};
+
+static bool next_part(const struct bit_publish *p, struct coded *c)
+{
+    const struct bit_shard *shard = p->shard;
+
+    if (!c->whole && bit_shard_next(shard, shard->linear_begin, whole_begin(p), &c->part))
+        return true;
+    if (!c->whole)
+        c->part = (struct bit_shard_part){0};
+    c->whole = true;
+    return bit_shard_next(shard, whole_begin(p), shard->linear_end, &c->part);
+}
+
+static bool next_coded(const struct bit_publish *p, struct coded *c)
+{
+    if (!next_part(p, c))
+        return false;
+    c->at = c->next;
+    c->next += packed_bytes(c->part.count);
+    return true;
 }
 
 static size_t last_bytes(const struct bit_publish *p)
 {
-    int64_t own;
+    struct coded c = {0};
 
-    own_linears(p, &own);
-    return (size_t)packed_bytes(own);
+    while (next_coded(p, &c))
+        ;
+    return (size_t)c.next;
 }
 
 /* Every rank's, where there is another to gather from. */
 static size_t gathered_bytes(const struct bit_publish *p)
 {
-    return p->plan->size > 1 ? (size_t)p->packed_starts[p->plan->size] : 0;
+    const int64_t end = (p->shard->linear_end + BIT_LAYOUT_BLOCK - 1) / BIT_LAYOUT_BLOCK;
+
+    return p->plan->size > 1 ? (size_t)((end - first_block(p)) * PACKED_BLOCK_BYTES) : 0;
 }
 
 static int allocate(struct bit_publish *p)
 {
     struct bit_exec *exec = &p->model->exec;
-    int err;
+    int err = bit_exec_alloc(exec, last_bytes(p), (void **)&p->last);
 
-    p->packed_starts = calloc((size_t)p->plan->size + 1, sizeof *p->packed_starts);
-    if (p->packed_starts == NULL)
-        return bit_fail(-ENOMEM, "codes of %d ranks", p->plan->size);
-    const int64_t *starts = linear_starts(p);
-    for (int r = 0; r < p->plan->size; r++)
-        p->packed_starts[r + 1] = p->packed_starts[r] + packed_bytes(starts[r + 1] - starts[r]);
-    err = bit_exec_alloc(exec, last_bytes(p), (void **)&p->last);
     if (err >= 0 && gathered_bytes(p) > 0)
         err = bit_exec_alloc(exec, gathered_bytes(p), (void **)&p->packed);
     if (err >= 0)
@@ -82,7 +117,6 @@ void bit_publish_finish(struct bit_publish *p)
     if (p->packed != NULL)
         bit_exec_free(&p->model->exec, p->packed, gathered_bytes(p));
     bit_exec_free(&p->model->exec, p->counted, BIT_COUNTED * sizeof *p->counted);
-    free(p->packed_starts);
     *p = (struct bit_publish){0};
 }
 
@@ -100,24 +134,37 @@ void bit_publish_forget_codes(struct bit_publish *p)
 
 static void gather_weights(struct bit_publish *p, int64_t begin, int64_t end)
 {
-    bit_fabric_gather_ranges(p->fabric, p->model->weights, bit_dtype_bytes(p->plan->operands),
-                             bit_shard_clip(p->shard, begin, end));
+    const size_t element = bit_dtype_bytes(p->plan->operands);
+    const int64_t first = begin / BIT_LAYOUT_BLOCK;
+    const struct bit_gathered weights = {
+        .memory = bit_model_weight(p->model, first * BIT_LAYOUT_BLOCK),
+        .block_bytes = BIT_LAYOUT_BLOCK * element,
+        .first_block = first,
+        .from = (size_t)(begin - first * BIT_LAYOUT_BLOCK) * element,
+        .to = (size_t)(end - first * BIT_LAYOUT_BLOCK) * element,
+    };
+
+    bit_fabric_gather(p->fabric, &weights);
 }
 
 /* This rank's weights of the flat range [begin, end), rounded to the operands' type. */
 static int cast_own(struct bit_publish *p, const float *master, int64_t begin, int64_t end)
 {
-    int64_t count, first = bit_shard_part(p->shard, begin, end, &count);
-    const struct bit_cast_args args = {
-        .count = count,
-        .x = master + (first - p->shard->begin),
-        .x_dtype = BIT_F32,
-        .y = bit_model_weight(p->model, first),
-        .y_dtype = p->plan->operands,
-        .scale = 1,
-    };
+    struct bit_shard_part part = {0};
+    int err = 0;
 
-    return count > 0 ? bit_cast(&p->model->exec, &args) : 0;
+    while (err >= 0 && bit_shard_next(p->shard, begin, end, &part)) {
+        const struct bit_cast_args args = {
+            .count = part.count,
+            .x = master + part.at,
+            .x_dtype = BIT_F32,
+            .y = bit_model_weight(p->model, part.begin),
+            .y_dtype = p->plan->operands,
+            .scale = 1,
+        };
+        err = bit_cast(&p->model->exec, &args);
+    }
+    return err;
 }
 
 static int publish_cast(struct bit_publish *p, const float *master, int64_t begin, int64_t end)
@@ -131,37 +178,51 @@ static int publish_cast(struct bit_publish *p, const float *master, int64_t begi
 
 /* ---- ternary */
 
-/* Codes of this rank's part, to where the model multiplies with them; or below full strength, where they have been seen
- * already, the blends, to their own place. zeros may be NULL. */
-static int ternarise_own(struct bit_publish *p, const float *master, double strength, uint64_t *zeros)
+/* One segment's weights that this rank has, by the scale of all of it. What is common to the parts is in `args`. */
+static int ternarise_segment(struct bit_publish *p, const float *master, int i, bool codes,
+                             struct bit_ternarise_args args)
 {
+    const struct bit_segment_range *range = &p->scales.ranges[i];
+    struct bit_shard_part part = {0};
     int err = 0;
 
-    for (int i = 0; i < p->scales.count && err >= 0; i++) {
-        const struct bit_segment_range *range = &p->scales.ranges[i];
-        int64_t count, first = bit_shard_part(p->shard, range->begin, range->end, &count);
-        const struct bit_ternarise_args args = {
-            .count = count,
-            .w = master + (first - p->shard->begin),
-            .scale = &p->model->scales[i],
-            .strength = (float)strength,
-            .codes = strength < 1 ? NULL : bit_model_codes(p->model, first),
-            .out = strength < 1 ? bit_model_weight(p->model, first) : NULL,
-            .out_dtype = p->plan->operands,
-            .zeros = zeros,
-        };
-        err = count > 0 ? bit_ternarise(&p->model->exec, &args) : 0;
+    args.scale = &p->model->scales[i];
+    args.out_dtype = p->plan->operands;
+    while (err >= 0 && bit_shard_next(p->shard, range->begin, range->end, &part)) {
+        args.count = part.count;
+        args.w = master + part.at;
+        args.codes = codes ? bit_model_codes(p->model, part.begin) : NULL;
+        args.out = codes ? NULL : bit_model_weight(p->model, part.begin);
+        err = bit_ternarise(&p->model->exec, &args);
     }
     return err;
 }
 
-static int pack_own(struct bit_publish *p, uint8_t *packed, uint64_t *flips)
+/* Codes of what this rank has, to where the model multiplies with them; or below full strength, where they have been
+ * seen already, the blends, to their own place. zeros may be NULL. */
+static int ternarise_own(struct bit_publish *p, const float *master, double strength, uint64_t *zeros)
 {
-    int64_t count, first = own_linears(p, &count);
-    const struct bit_pack_codes_args args = {
-        .count = count, .codes = bit_model_codes(p->model, first), .packed = packed, .flips = flips};
+    const struct bit_ternarise_args args = {.strength = (float)strength, .zeros = zeros};
+    int err = 0;
 
-    return count > 0 ? bit_pack_codes(&p->model->exec, &args) : 0;
+    for (int i = 0; i < p->scales.count && err >= 0; i++)
+        err = ternarise_segment(p, master, i, strength == 1, args);
+    return err;
+}
+
+static int pack_last(struct bit_publish *p, uint64_t *flips)
+{
+    struct coded c = {0};
+    int err = 0;
+
+    while (err >= 0 && next_coded(p, &c)) {
+        const struct bit_pack_codes_args args = {.count = c.part.count,
+                                                 .codes = bit_model_codes(p->model, c.part.begin),
+                                                 .packed = p->last + c.at,
+                                                 .flips = flips};
+        err = bit_pack_codes(&p->model->exec, &args);
+    }
+    return err;
 }
 
 /* What a training step is to know of its codes, whatever the strength: they stand in the model for the moment. */
@@ -169,39 +230,59 @@ static int count_codes(struct bit_publish *p, const float *master)
 {
     int err = ternarise_own(p, master, 1, &p->counted[BIT_COUNTED_ZEROS]);
 
-    return err < 0 ? err : pack_own(p, p->last, p->has_last ? &p->counted[BIT_COUNTED_FLIPS] : NULL);
+    return err < 0 ? err : pack_last(p, p->has_last ? &p->counted[BIT_COUNTED_FLIPS] : NULL);
 }
 
-static int unpack_from(struct bit_publish *p, int rank, int64_t first, int64_t count)
+/* To where they are gathered; those of training are packed already. */
+static int pack_own(struct bit_publish *p, bool for_training)
+{
+    struct coded c = {0};
+    int err = 0;
+
+    while (err >= 0 && next_coded(p, &c)) {
+        uint8_t *packed = p->packed + packed_at(p, c.part.begin);
+        const struct bit_pack_codes_args args = {
+            .count = c.part.count, .codes = bit_model_codes(p->model, c.part.begin), .packed = packed};
+        err = for_training ? bit_exec_copy(&p->model->exec, packed, p->last + c.at, (size_t)(c.next - c.at))
+                           : bit_pack_codes(&p->model->exec, &args);
+    }
+    return err;
+}
+
+static int unpack(struct bit_publish *p, int64_t begin, int64_t end)
 {
     const struct bit_unpack_codes_args args = {
-        .count = count,
-        .packed = p->packed + p->packed_starts[rank],
-        .codes = bit_model_codes(p->model, first),
+        .count = end - begin,
+        .packed = p->packed + packed_at(p, begin),
+        .codes = bit_model_codes(p->model, begin),
         .bad = &p->counted[BIT_COUNTED_BAD],
     };
 
-    return bit_unpack_codes(&p->model->exec, &args);
+    return begin < end ? bit_unpack_codes(&p->model->exec, &args) : 0;
 }
 
 /* Two bits a weight to every rank, then back to one byte in the model. p->last stays what the last step counted: an
  * evaluation packs its codes anew. */
 static int gather_codes(struct bit_publish *p, bool for_training)
 {
-    const int rank = p->plan->rank;
-    const int64_t *starts = linear_starts(p);
+    const int64_t begin = p->shard->linear_begin, end = p->shard->linear_end;
+    const struct bit_gathered codes = {
+        .memory = p->packed,
+        .block_bytes = PACKED_BLOCK_BYTES,
+        .first_block = first_block(p),
+        .from = (size_t)packed_at(p, begin),
+        .to = (size_t)packed_at(p, end + 3),
+    };
     int err;
 
     if (p->plan->size == 1)
         return 0;
-    uint8_t *own = p->packed + p->packed_starts[rank];
-    err = for_training ? bit_exec_copy(&p->model->exec, own, p->last, last_bytes(p)) : pack_own(p, own, NULL);
+    err = pack_own(p, for_training);
     if (err < 0)
         return err;
-    bit_fabric_gather_ranges(p->fabric, p->packed, 1, p->packed_starts);
-    for (int r = 0; r < p->plan->size && err >= 0; r++)
-        err = r == rank ? 0 : unpack_from(p, r, starts[r], starts[r + 1] - starts[r]);
-    return err;
+    bit_fabric_gather(p->fabric, &codes);
+    err = unpack(p, begin, whole_begin(p));
+    return err < 0 ? err : unpack(p, whole_begin(p), end);
 }
 
 static int publish_ternary(struct bit_publish *p, const float *master, double strength, bool for_training)
@@ -273,23 +354,12 @@ static enum bit_site site_at(const struct bit_worker_plan *plan, int64_t offset)
 /* Over what was cast, of this rank. */
 static int blend_own(struct bit_publish *p, const float *master, const struct part *part)
 {
+    const struct bit_ternarise_args args = {.strength = part->weights ? 1 : 0};
     int err = 0;
 
-    for (int i = 0; i < p->scales.count && err >= 0; i++) {
-        const struct bit_segment_range *range = &p->scales.ranges[i];
-        if (part->modes.of[site_at(p->plan, range->begin)] == BIT_MODE_16BIT)
-            continue;
-        int64_t count, first = bit_shard_part(p->shard, range->begin, range->end, &count);
-        const struct bit_ternarise_args args = {
-            .count = count,
-            .w = master + (first - p->shard->begin),
-            .scale = &p->model->scales[i],
-            .strength = part->weights ? 1 : 0,
-            .out = bit_model_weight(p->model, first),
-            .out_dtype = p->plan->operands,
-        };
-        err = count > 0 ? bit_ternarise(&p->model->exec, &args) : 0;
-    }
+    for (int i = 0; i < p->scales.count && err >= 0; i++)
+        if (part->modes.of[site_at(p->plan, p->scales.ranges[i].begin)] != BIT_MODE_16BIT)
+            err = ternarise_segment(p, master, i, false, args);
     return err;
 }
 

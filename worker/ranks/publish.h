@@ -1,7 +1,7 @@
 /*
  * From the sharded fp32 master to the weights that the model multiplies with, on every rank.
  *
- * In 16-bit each rank casts its shard and all gather the whole. In the ternary phase at full strength only two bits a
+ * In 16-bit each rank casts what it has and all gather the whole. In the ternary phase at full strength only two bits a
  * weight travel, with one scale a segment computed over the whole matrix; the embedding and the head stay 16-bit. Below
  * full strength the blended weights travel in the operands' type.
  */
@@ -41,9 +41,8 @@ struct bit_publish {
     /* Arrays of numbers are in the backend's memory. */
     uint8_t *last; /* this rank's codes as the last training step had them, two bits each; owned */
     bool has_last;
-    uint8_t *packed;        /* every rank's, a rank's part from its own byte on; NULL on one rank; owned */
-    int64_t *packed_starts; /* (size + 1) bytes, on the host; owned */
-    uint64_t *counted;      /* (BIT_COUNTED): of what is published for training; owned */
+    uint8_t *packed;   /* every rank's, in whole blocks from the first linear's on; NULL on one rank; owned */
+    uint64_t *counted; /* (BIT_COUNTED): of what is published for training; owned */
     struct bit_published now;
     struct bit_publish_counts counts; /* of what is published for training; zeros and flips once they are read */
 };

@@ -1,108 +1,148 @@
 #include "worker/ranks/shard.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "kernels/clip.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
-_Static_assert(BIT_SUM_BLOCK * sizeof(float) == BIT_CHECKPOINT_CHUNK, "a block is a checkpoint's chunk");
+_Static_assert(BIT_LAYOUT_BLOCK == BIT_SUM_BLOCK, "a block is what a partial sum of the norm covers");
+_Static_assert(BIT_LAYOUT_BLOCK * sizeof(float) == BIT_CHECKPOINT_CHUNK, "and a checkpoint's chunk");
 
-static int64_t block_of(int64_t element)
+/* ---- what is this rank's */
+
+static void fill_runs(struct bit_shard *shard, int rank)
 {
-    return (element + BIT_SUM_BLOCK - 1) / BIT_SUM_BLOCK;
-}
+    const struct bit_layout *layout = shard->layout;
 
-static void fill_starts(struct bit_shard *shard, const struct bit_worker_plan *plan)
-{
-    int64_t end;
-
-    for (int r = 0; r < plan->size; r++) {
-        bit_plan_shard(plan, r, &shard->starts[r], &end);
-        BIT_ASSERT(shard->starts[r] % BIT_SUM_BLOCK == 0 || shard->starts[r] == plan->elements);
-        shard->block_starts[r] = block_of(shard->starts[r]);
+    shard->run_count = bit_layout_runs(layout, rank, shard->theirs);
+    for (int i = 0; i < shard->run_count; i++) {
+        const struct bit_block_run *run = &shard->theirs[i];
+        const int64_t begin = run->first * BIT_LAYOUT_BLOCK,
+                      end = BIT_MIN(begin + run->blocks * BIT_LAYOUT_BLOCK, layout->elements);
+        shard->runs[i] = (struct bit_shard_run){begin, end - begin, shard->count, run->first, run->blocks};
+        shard->count += end - begin;
     }
-    shard->starts[plan->size] = plan->elements;
-    shard->block_starts[plan->size] = shard->blocks;
 }
 
 int bit_shard_init(struct bit_shard *shard, const struct bit_worker_plan *plan)
 {
-    const size_t entries = (size_t)plan->size + 1;
-    const struct bit_linear *last = &plan->linears[plan->linear_count - 1];
+    const struct bit_layout *layout = &plan->layout;
+    const size_t runs = (size_t)bit_layout_runs_max(layout),
+                 told = (size_t)(bit_layout_blocks_max(layout) * (layout->size + 1));
 
-    *shard = (struct bit_shard){.size = plan->size, .blocks = block_of(plan->elements)};
-    shard->starts = calloc(entries, sizeof *shard->starts);
-    shard->block_starts = calloc(entries, sizeof *shard->block_starts);
-    shard->clipped = calloc(entries, sizeof *shard->clipped);
+    *shard = (struct bit_shard){
+        .layout = layout,
+        .blocks = layout->blocks,
+        .linear_begin = plan->linears[0].offset,
+        .linear_end = plan->linears[0].offset + plan->linear_elements,
+    };
+    shard->runs = calloc(runs, sizeof *shard->runs);
+    shard->theirs = calloc(runs, sizeof *shard->theirs);
+    shard->told = calloc(told, BIT_SHARD_TOLD_BYTES);
     shard->crc = calloc((size_t)shard->blocks, sizeof *shard->crc);
-    if (shard->starts == NULL || shard->block_starts == NULL || shard->clipped == NULL || shard->crc == NULL) {
+    if (shard->runs == NULL || shard->theirs == NULL || shard->told == NULL || shard->crc == NULL) {
         bit_shard_finish(shard);
-        return bit_fail(-ENOMEM, "the table of %d shards", plan->size);
+        return bit_fail(-ENOMEM, "the tables of %d ranks' shards", plan->size);
     }
-    fill_starts(shard, plan);
-    shard->begin = shard->starts[plan->rank];
-    shard->count = shard->starts[plan->rank + 1] - shard->begin;
-    shard->first_block = shard->block_starts[plan->rank];
-    shard->block_count = shard->block_starts[plan->rank + 1] - shard->first_block;
-    shard->linear_begin = plan->linears[0].offset;
-    shard->linear_end = last->offset + last->rows * last->cols;
-    BIT_ASSERT(shard->linear_end - shard->linear_begin == plan->linear_elements);
+    fill_runs(shard, plan->rank);
+    BIT_ASSERT(shard->count == plan->own_elements);
     return 0;
 }
 
 void bit_shard_finish(struct bit_shard *shard)
 {
-    free(shard->starts);
-    free(shard->block_starts);
-    free(shard->clipped);
+    free(shard->runs);
+    free(shard->theirs);
+    free(shard->told);
     free(shard->crc);
     *shard = (struct bit_shard){0};
 }
 
-static int64_t clamp(int64_t v, int64_t low, int64_t high)
+bool bit_shard_next(const struct bit_shard *shard, int64_t begin, int64_t end, struct bit_shard_part *part)
 {
-    return v < low ? low : v > high ? high : v;
+    while (part->next < shard->run_count) {
+        const struct bit_shard_run *run = &shard->runs[part->next++];
+        const int64_t first = BIT_MAX(run->begin, begin), last = BIT_MIN(run->begin + run->count, end);
+        if (first >= last)
+            continue;
+        part->begin = first;
+        part->count = last - first;
+        part->at = run->at + (first - run->begin);
+        return true;
+    }
+    return false;
 }
 
-const int64_t *bit_shard_clip(struct bit_shard *shard, int64_t begin, int64_t end)
+/* ---- tables of blocks */
+
+/* Between the table and what a rank says: its entries one after the other. */
+static void copy_entries(uint8_t *table, uint8_t *told, size_t bytes, const struct bit_block_run *runs, int count,
+                         bool into_table)
 {
-    for (int r = 0; r <= shard->size; r++)
-        shard->clipped[r] = clamp(shard->starts[r], begin, end);
-    return shard->clipped;
+    for (int i = 0; i < count; i++) {
+        uint8_t *entries = table + (size_t)runs[i].first * bytes;
+        const size_t all = (size_t)runs[i].blocks * bytes;
+        memcpy(into_table ? entries : told, into_table ? told : entries, all);
+        told += all;
+    }
 }
 
-int64_t bit_shard_part(const struct bit_shard *shard, int64_t begin, int64_t end, int64_t *count)
+void bit_shard_gather(struct bit_shard *shard, struct bit_comm *comm, void *table, size_t bytes)
 {
-    int64_t first = clamp(shard->begin, begin, end);
+    const struct bit_layout *layout = shard->layout;
+    const size_t each = (size_t)bit_layout_blocks_max(layout) * bytes;
+    uint8_t *mine = shard->told + (size_t)layout->size * each;
 
-    *count = clamp(shard->begin + shard->count, begin, end) - first;
-    return first;
+    BIT_ASSERT(bytes <= BIT_SHARD_TOLD_BYTES);
+    if (layout->size == 1)
+        return;
+    int count = bit_layout_runs(layout, comm->rank, shard->theirs);
+    copy_entries(table, mine, bytes, shard->theirs, count, false);
+    bit_comm_gather(comm, mine, each, shard->told);
+    for (int r = 0; r < layout->size; r++) {
+        count = bit_layout_runs(layout, r, shard->theirs);
+        copy_entries(table, shard->told + (size_t)r * each, bytes, shard->theirs, count, true);
+    }
 }
+
+/* ---- checksums */
 
 void bit_shard_checksum_blocks(const float *values, int64_t count, uint32_t *crc, int threads)
 {
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t at = 0; at < count; at += BIT_SUM_BLOCK)
-        crc[at / BIT_SUM_BLOCK] = bit_crc32c(0, values + at,
-                                             (size_t)BIT_MIN(BIT_SUM_BLOCK, count - at) * sizeof *values);
+    for (int64_t at = 0; at < count; at += BIT_LAYOUT_BLOCK)
+        crc[at / BIT_LAYOUT_BLOCK] = bit_crc32c(0, values + at,
+                                                (size_t)BIT_MIN(BIT_LAYOUT_BLOCK, count - at) * sizeof *values);
+}
+
+static int checksum_run(struct bit_shard *shard, const struct bit_shard_run *run, struct bit_host_view *view,
+                        const float *values, int threads)
+{
+    int err = 0;
+
+    for (int64_t at = 0; at < run->count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS) {
+        const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, run->count - at);
+        const float *seen;
+        err = bit_host_view_read(view, values + run->at + at, count, &seen);
+        if (err >= 0)
+            bit_shard_checksum_blocks(seen, count, shard->crc + run->first_block + at / BIT_LAYOUT_BLOCK, threads);
+    }
+    return err;
 }
 
 const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, struct bit_host_view *view,
                                     const float *values, int threads)
 {
-    uint32_t *crc = shard->crc + shard->first_block;
+    int err = 0;
 
-    for (int64_t at = 0; at < shard->count; at += BIT_HOST_VIEW_ELEMENTS) {
-        const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, shard->count - at);
-        const float *seen;
-        int err = bit_host_view_read(view, values + at, count, &seen);
-
-        if (err < 0)
-            bit_comm_abort(comm, err);
-        bit_shard_checksum_blocks(seen, count, crc + at / BIT_SUM_BLOCK, threads);
-    }
-    bit_comm_gather_ranges(comm, shard->crc, sizeof *shard->crc, shard->block_starts);
+    for (int i = 0; i < shard->run_count && err >= 0; i++)
+        err = checksum_run(shard, &shard->runs[i], view, values, threads);
+    if (err < 0)
+        bit_comm_abort(comm, err);
+    bit_shard_gather(shard, comm, shard->crc, sizeof *shard->crc);
     return shard->crc;
 }

@@ -1,38 +1,61 @@
 /*
- * Who owns what of the flat parameter vector, seen from one rank.
- *
- * Shards are whole blocks of BIT_SUM_BLOCK elements, the last one short. A block is what a partial sum of the gradient
- * norm covers and what a checkpoint's checksum covers, so both come out the same whatever the number of ranks.
+ * What one rank has of the flat parameter vector (model/layout.h): a few runs of whole blocks. Its master weights and
+ * moments are vectors of `count` elements with these runs one after the other.
  */
 #ifndef BIT_WORKER_SHARD_H
 #define BIT_WORKER_SHARD_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "kernels/clip.h"
 #include "worker/model/plan.h"
 #include "worker/ranks/comm.h"
 #include "worker/ranks/host_view.h"
 
-struct bit_shard {
-    int64_t begin, count;             /* this rank's elements */
-    int64_t first_block, block_count; /* and its blocks */
-    int64_t blocks;                   /* of the whole vector */
-    int64_t linear_begin, linear_end; /* the blocks' linears; the embedding lies before them, an untied head after */
-    int64_t *starts, *block_starts;   /* (size + 1), as comm.h's ranges; owned */
-    int64_t *clipped;                 /* (size + 1), for bit_shard_clip; owned */
-    uint32_t *crc;                    /* (blocks), for bit_shard_digest; owned */
-    int size;
+/* Consecutive blocks; all but the vector's last one are full. */
+struct bit_shard_run {
+    int64_t begin, count; /* elements of the flat vector */
+    int64_t at;           /* where they begin in this rank's own vectors */
+    int64_t first_block, blocks;
 };
 
-/** Errors: -ENOMEM. finish takes a zeroed shard too. */
+struct bit_shard {
+    const struct bit_layout *layout; /* borrowed */
+    struct bit_shard_run *runs;      /* ascending; owned */
+    int run_count;
+    int64_t count;                    /* this rank's elements */
+    int64_t blocks;                   /* of the whole vector */
+    int64_t linear_begin, linear_end; /* the blocks' linears; the embedding lies before them, an untied head after */
+    uint32_t *crc;                    /* (blocks), for bit_shard_checksums; owned, as the next two */
+    uint8_t *told;                    /* for bit_shard_gather: what every rank says of its blocks */
+    struct bit_block_run *theirs;     /* of one rank at a time */
+};
+
+/** plan outlives the shard. Errors: -ENOMEM. finish takes a zeroed shard too. */
 int bit_shard_init(struct bit_shard *shard, const struct bit_worker_plan *plan);
 void bit_shard_finish(struct bit_shard *shard);
 
-/** Ranges of the part [begin, end) of the vector: the shards cut to it. Borrowed until the next call. */
-const int64_t *bit_shard_clip(struct bit_shard *shard, int64_t begin, int64_t end);
-/** This rank's part of [begin, end): where it begins in the vector; *count may be 0. */
-int64_t bit_shard_part(const struct bit_shard *shard, int64_t begin, int64_t end, int64_t *count);
+/* Consecutive elements of this rank's. */
+struct bit_shard_part {
+    int64_t begin, count; /* of the flat vector */
+    int64_t at;           /* of this rank's own vectors */
+    int next;             /* the run after it, for bit_shard_next */
+};
+/**
+ * This rank's elements in [begin, end), a part at a time, ascending: false after the last one. part is zeroed before
+ * the first call.
+ */
+bool bit_shard_next(const struct bit_shard *shard, int64_t begin, int64_t end, struct bit_shard_part *part);
+
+/* What bit_shard_gather takes for a block, at most. */
+#define BIT_SHARD_TOLD_BYTES 8
+/**
+ * A table with an entry a block, of which every rank has filled in its own blocks' entries: all of it on every rank.
+ * Shapes      table (blocks, bytes), in the host's memory
+ * Collective  yes
+ */
+void bit_shard_gather(struct bit_shard *shard, struct bit_comm *comm, void *table, size_t bytes);
 
 /** CRC-32C of each block of `count` values that begin with a block. */
 void bit_shard_checksum_blocks(const float *values, int64_t count, uint32_t *crc, int threads);

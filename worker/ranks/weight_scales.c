@@ -28,15 +28,38 @@ static void fill_ranges(struct bit_weight_scales *m)
         }
 }
 
-/* The first rank with a part of each segment; shards are in flat order, and so are segments. */
-static void fill_owned(struct bit_weight_scales *m)
+static bool has_part(const struct bit_block_run *run, const struct bit_segment_range *range)
 {
-    for (int r = 0, at = 0; r < m->shard->size; r++) {
-        m->owned[r] = at;
-        while (at < m->count && m->ranges[at].begin < m->shard->starts[r + 1])
-            at++;
-        m->owned[r + 1] = at;
+    const int64_t begin = run->first * BIT_LAYOUT_BLOCK, end = begin + run->blocks * BIT_LAYOUT_BLOCK;
+
+    return begin < range->end && end > range->begin;
+}
+
+/* Runs and segments of one rank, both ascending. `ranks` counts those that have a part of each segment. */
+static void count_rank(struct bit_weight_scales *m, int rank, const struct bit_block_run *runs, int count, int *ranks)
+{
+    for (int i = 0, r = 0; i < m->count; i++) {
+        while (r < count && (runs[r].first + runs[r].blocks) * BIT_LAYOUT_BLOCK <= m->ranges[i].begin)
+            r++;
+        if (r == count || !has_part(&runs[r], &m->ranges[i]))
+            continue;
+        m->facts[i].told |= ranks[i] == 0 && rank == m->plan->rank;
+        m->facts[i].shared = ++ranks[i] > 1;
     }
+}
+
+static int fill_facts(struct bit_weight_scales *m)
+{
+    const struct bit_layout *layout = m->shard->layout;
+    struct bit_block_run *runs = calloc((size_t)bit_layout_runs_max(layout), sizeof *runs);
+    int *ranks = calloc((size_t)m->count, sizeof *ranks);
+    const bool ok = runs != NULL && ranks != NULL;
+
+    for (int r = 0; ok && r < layout->size; r++)
+        count_rank(m, r, runs, bit_layout_runs(layout, r, runs), ranks);
+    free(runs);
+    free(ranks);
+    return ok ? 0 : bit_fail(-ENOMEM, "%d weight segments", m->count);
 }
 
 static bool is_median(const struct bit_worker_plan *plan)
@@ -49,15 +72,14 @@ struct array {
     void **at;
     size_t bytes;
 };
-#define ARRAYS 7
+#define ARRAYS 6
 
 static void list_arrays(struct bit_weight_scales *m, const struct bit_worker_plan *plan, struct array out[ARRAYS])
 {
     const size_t count = (size_t)count_segments(plan), means = is_median(plan) ? 0 : count,
                  medians = is_median(plan) ? count : 0;
     const struct array all[ARRAYS] = {
-        {(void **)&m->sums, means * sizeof *m->sums},
-        {(void **)&m->all_sums, means * (size_t)plan->size * sizeof *m->all_sums},
+        {(void **)&m->sums, means * BIT_PLAN_PARTS_MAX * sizeof *m->sums},
         {(void **)&m->elements, means * sizeof *m->elements},
         {(void **)&m->bins, medians * BIT_HISTOGRAM_BINS * sizeof *m->bins},
         {(void **)&m->middle, medians * sizeof *m->middle},
@@ -75,8 +97,8 @@ static int allocate(struct bit_weight_scales *m)
     int err = 0;
 
     m->ranges = calloc((size_t)m->count, sizeof *m->ranges);
-    m->owned = calloc((size_t)m->shard->size + 1, sizeof *m->owned);
-    if (m->ranges == NULL || m->owned == NULL)
+    m->facts = calloc((size_t)m->count, sizeof *m->facts);
+    if (m->ranges == NULL || m->facts == NULL)
         return bit_fail(-ENOMEM, "%d weight segments", m->count);
     list_arrays(m, m->plan, arrays);
     for (int i = 0; i < ARRAYS && err >= 0; i++)
@@ -114,9 +136,10 @@ int bit_weight_scales_init(struct bit_weight_scales *m, const struct bit_worker_
     err = allocate(m);
     if (err >= 0) {
         fill_ranges(m);
-        fill_owned(m);
-        err = upload_shapes(m);
+        err = fill_facts(m);
     }
+    if (err >= 0)
+        err = upload_shapes(m);
     if (err < 0)
         bit_weight_scales_finish(m);
     return err;
@@ -132,41 +155,78 @@ void bit_weight_scales_finish(struct bit_weight_scales *m)
             bit_exec_free(m->exec, *arrays[i].at, arrays[i].bytes);
     }
     free(m->ranges);
-    free(m->owned);
+    free(m->facts);
     *m = (struct bit_weight_scales){0};
 }
 
-/* This rank's part of a segment. */
-static const float *part_of(const struct bit_weight_scales *m, int i, const float *master, int64_t *count)
-{
-    return master + (bit_shard_part(m->shard, m->ranges[i].begin, m->ranges[i].end, count) - m->shard->begin);
-}
+/* ---- means */
 
-/* Sums of parts are exact (measure.h of kernels), and added in rank order besides. */
-static int sum_magnitudes(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master)
+static int sum_parts(struct bit_weight_scales *m, int i, const float *master)
 {
-    const size_t bytes = (size_t)m->count * sizeof *m->sums;
-    int err = bit_exec_zero(m->exec, m->sums, bytes);
+    const struct bit_segment_range *range = &m->ranges[i];
+    struct bit_shard_part part = {0};
+    int err = 0;
 
-    for (int i = 0; i < m->count && err >= 0; i++) {
-        struct bit_absmean_args args = {.sum = &m->sums[i]};
-        args.w = part_of(m, i, master, &args.count);
-        err = args.count > 0 ? bit_absmean(m->exec, &args) : 0;
+    for (int p = 0; err >= 0 && bit_shard_next(m->shard, range->begin, range->end, &part); p++) {
+        const struct bit_absmean_args args = {
+            .count = part.count, .w = master + part.at, .sum = &m->sums[(int64_t)p * m->count + i]};
+        BIT_ASSERT(p < BIT_PLAN_PARTS_MAX);
+        err = bit_absmean(m->exec, &args);
     }
-    if (err >= 0)
-        bit_fabric_gather(fabric, m->sums, bytes, m->all_sums);
     return err;
 }
 
-/* A segment that lies across a border is counted by all who have a part of it: the last of one rank, the first of
- * those after it. */
+/* Sums of parts are exact (kernels/weight_measure.h): the order in which ranks are added is nothing. */
+static int sum_magnitudes(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master)
+{
+    const int64_t sums = (int64_t)BIT_PLAN_PARTS_MAX * m->count;
+    int err = bit_exec_zero(m->exec, m->sums, (size_t)sums * sizeof *m->sums);
+
+    for (int i = 0; i < m->count && err >= 0; i++)
+        err = sum_parts(m, i, master);
+    if (err >= 0)
+        bit_fabric_sum_f64(fabric, m->sums, sums);
+    return err;
+}
+
+/* ---- medians */
+
+static int count_parts(struct bit_weight_scales *m, int i, const float *master, int pass)
+{
+    const struct bit_segment_range *range = &m->ranges[i];
+    struct bit_shard_part part = {0};
+    int err = 0;
+
+    while (err >= 0 && bit_shard_next(m->shard, range->begin, range->end, &part)) {
+        const struct bit_histogram_args args = {.count = part.count,
+                                                .w = master + part.at,
+                                                .pass = pass,
+                                                .upper = &m->bits[i],
+                                                .counts = m->bins + (int64_t)i * BIT_HISTOGRAM_BINS};
+        err = bit_histogram(m->exec, &args);
+    }
+    return err;
+}
+
+/* The segment after the last one of those from i on that are alike in `shared` or `told`. */
+static int alike_until(const struct bit_weight_scales *m, int i, bool by_told)
+{
+    const struct bit_segment_facts first = m->facts[i];
+
+    for (i++; i < m->count; i++)
+        if (by_told ? m->facts[i].told != first.told : m->facts[i].shared != first.shared)
+            break;
+    return i;
+}
+
+/* Of segments that several ranks have parts of. Where ranks are many that is all of them, in one all-reduce. */
 static void share_counts(struct bit_weight_scales *m, struct bit_fabric *fabric)
 {
-    for (int r = 0; r + 1 < m->shard->size; r++) {
-        const int64_t last = m->owned[r + 1] - 1;
-
-        if (m->owned[r] <= last && m->ranges[last].end > m->shard->starts[r + 1])
-            bit_fabric_sum_u64(fabric, m->bins + last * BIT_HISTOGRAM_BINS, BIT_HISTOGRAM_BINS);
+    for (int i = 0, end; i < m->count; i = end) {
+        end = alike_until(m, i, false);
+        if (m->facts[i].shared)
+            bit_fabric_sum_u64(fabric, m->bins + (int64_t)i * BIT_HISTOGRAM_BINS,
+                               (int64_t)(end - i) * BIT_HISTOGRAM_BINS);
     }
 }
 
@@ -177,19 +237,29 @@ static int find_halves(struct bit_weight_scales *m, struct bit_fabric *fabric, c
         .count = m->count, .counts = m->bins, .order = m->order, .bits = m->bits};
     int err = bit_exec_zero(m->exec, m->bins, (size_t)m->count * BIT_HISTOGRAM_BINS * sizeof *m->bins);
 
-    for (int i = 0; i < m->count && err >= 0; i++) {
-        struct bit_histogram_args args = {
-            .pass = pass, .upper = &m->bits[i], .counts = m->bins + (int64_t)i * BIT_HISTOGRAM_BINS};
-        args.w = part_of(m, i, master, &args.count);
-        err = args.count > 0 ? bit_histogram(m->exec, &args) : 0;
-    }
+    for (int i = 0; i < m->count && err >= 0; i++)
+        err = count_parts(m, i, master, pass);
     if (err < 0)
         return err;
     share_counts(m, fabric);
     return bit_histogram_search(m->exec, &search);
 }
 
-/* Owners know their segments' medians; what the others have found in their place is overwritten. */
+/* The first rank that has a part of a segment knows its median. What the others have in its place is made zero. */
+static int share_medians(struct bit_weight_scales *m, struct bit_fabric *fabric)
+{
+    int err = 0;
+
+    for (int i = 0, end; i < m->count && err >= 0; i = end) {
+        end = alike_until(m, i, true);
+        if (!m->facts[i].told)
+            err = bit_exec_zero(m->exec, m->bits + i, (size_t)(end - i) * sizeof *m->bits);
+    }
+    if (err >= 0)
+        bit_fabric_sum_u32(fabric, m->bits, m->count);
+    return err;
+}
+
 static int find_medians(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master)
 {
     int err = bit_exec_copy(m->exec, m->order, m->middle, (size_t)m->count * sizeof *m->order);
@@ -198,9 +268,7 @@ static int find_medians(struct bit_weight_scales *m, struct bit_fabric *fabric, 
         err = bit_exec_zero(m->exec, m->bits, (size_t)m->count * sizeof *m->bits);
     for (int pass = 0; pass < 2 && err >= 0; pass++)
         err = find_halves(m, fabric, master, pass);
-    if (err >= 0)
-        bit_fabric_gather_ranges(fabric, m->bits, sizeof *m->bits, m->owned);
-    return err;
+    return err < 0 ? err : share_medians(m, fabric);
 }
 
 int bit_weight_scales_find(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master, float *scales)
@@ -208,8 +276,8 @@ int bit_weight_scales_find(struct bit_weight_scales *m, struct bit_fabric *fabri
     const bool median = is_median(m->plan);
     const struct bit_weight_scale_args args = {
         .count = m->count,
-        .ranks = m->shard->size,
-        .sums = m->all_sums,
+        .ranks = BIT_PLAN_PARTS_MAX,
+        .sums = m->sums,
         .elements = m->elements,
         .bits = m->bits,
         .eps = m->plan->quantizer.eps,

@@ -2,6 +2,8 @@
 #ifndef BIT_WORKER_WEIGHT_SCALES_H
 #define BIT_WORKER_WEIGHT_SCALES_H
 
+#include <stdbool.h>
+
 #include "worker/ranks/fabric.h"
 #include "worker/ranks/shard.h"
 
@@ -10,17 +12,22 @@ struct bit_segment_range {
     int64_t begin, end;
 };
 
-/* Segments are counted in flat order. Who owns a segment: the first rank that has a part of it. */
+/* Which ranks have parts of a segment: the same on every rank. */
+struct bit_segment_facts {
+    bool shared; /* several */
+    bool told;   /* this rank is the first of them, and says what the median is */
+};
+
+/* Segments are counted in flat order. */
 struct bit_weight_scales {
     const struct bit_worker_plan *plan; /* borrowed, with the next two */
     const struct bit_shard *shard;
     struct bit_exec *exec;
     struct bit_segment_range *ranges; /* (count); owned */
-    int64_t *owned;                   /* (size + 1): rank r owns segments [owned[r], owned[r + 1]); owned by us */
+    struct bit_segment_facts *facts;  /* (count); owned */
     int count;
     /* In the backend's memory, owned. Means have the first three, medians the others. */
-    double *sums;      /* (count): of this rank's parts */
-    double *all_sums;  /* (size, count) */
+    double *sums;      /* (BIT_PLAN_PARTS_MAX, count): of this rank's parts, then of all ranks' */
     int64_t *elements; /* (count) */
     uint64_t *bins;    /* (count, BIT_HISTOGRAM_BINS) */
     uint64_t *middle;  /* (count): the median's place, from 0 */

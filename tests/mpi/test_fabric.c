@@ -1,0 +1,227 @@
+/*
+ * The collectives over tensors, on vectors cut as a layout is, against what one process computes by itself. With
+ * BIT_TEST_BACKEND=cuda they lie on GPUs, one a rank, and NCCL carries them.
+ */
+#include "worker/ranks/fabric.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/mpi/mpi_test.h"
+
+#define BLOCK BIT_LAYOUT_BLOCK
+
+/* Borders of buckets on and off those of blocks; fewer blocks than ranks, and many. */
+static const int64_t cuts[][5] = {
+    {0, 24 * BLOCK, 48 * BLOCK, 72 * BLOCK, 96 * BLOCK},
+    {0, 18216, 18216 + 42336, 18216 + 2 * 42336, 18216 + 2 * 42336 + 18216},
+    {0, 5 * BLOCK - 1, 30 * BLOCK + 1, 40 * BLOCK, 41 * BLOCK + 7},
+    {0, 100, 200, 300, 400},
+};
+#define CUTS (int)(sizeof cuts / sizeof *cuts)
+
+struct fixture {
+    struct bit_exec exec;
+    struct bit_layout layout;
+    struct bit_fabric fabric;
+    int64_t elements;
+    int *owner; /* (blocks): which rank has it */
+};
+
+static enum bit_backend backend(void)
+{
+    const char *name = getenv("BIT_TEST_BACKEND");
+
+    return name != NULL && strcmp(name, "cuda") == 0 ? BIT_BACKEND_CUDA : BIT_BACKEND_CPU;
+}
+
+static void find_owners(struct fixture *f)
+{
+    struct bit_block_run *runs = calloc((size_t)bit_layout_runs_max(&f->layout) + 1, sizeof *runs);
+
+    f->owner = calloc((size_t)f->layout.blocks, sizeof *f->owner);
+    for (int r = 0; r < comm.size; r++) {
+        const int count = bit_layout_runs(&f->layout, r, runs);
+        for (int i = 0; i < count; i++)
+            for (int64_t b = 0; b < runs[i].blocks; b++)
+                f->owner[runs[i].first + b] = r;
+    }
+    free(runs);
+}
+
+static bool fixture_open(struct fixture *f, const int64_t *borders)
+{
+    *f = (struct fixture){.elements = borders[4]};
+    if (backend() == BIT_BACKEND_CUDA)
+        bit_exec_use_device(comm.rank);
+    if (!EXPECT_EQ(bit_exec_init(&f->exec, backend(), 2, 1 << 20), 0) ||
+        !EXPECT_EQ(bit_layout_init(&f->layout, borders, 4, comm.size), 0) ||
+        !EXPECT_EQ(bit_fabric_init(&f->fabric, &comm, &f->exec, &f->layout, 2), 0))
+        return false;
+    find_owners(f);
+    return true;
+}
+
+static void fixture_close(struct fixture *f)
+{
+    bit_fabric_finish(&f->fabric);
+    bit_layout_finish(&f->layout);
+    bit_exec_finish(&f->exec);
+    free(f->owner);
+}
+
+/* A copy in the backend's memory. */
+static void *upload(struct fixture *f, const void *from, size_t bytes)
+{
+    void *memory = NULL;
+
+    EXPECT_EQ(bit_exec_alloc(&f->exec, bytes, &memory), 0);
+    EXPECT_EQ(bit_exec_copy(&f->exec, memory, from, bytes), 0);
+    return memory;
+}
+
+static void download(struct fixture *f, void *to, void *memory, size_t bytes)
+{
+    EXPECT_EQ(bit_exec_copy(&f->exec, to, memory, bytes), 0);
+    EXPECT_EQ(bit_exec_wait(&f->exec), 0);
+    bit_exec_free(&f->exec, memory, bytes);
+}
+
+/* ---- gathers */
+
+/* Elements [from, to) of a vector of uint16_t whose block 0 lies `first` blocks into the layout. */
+static void check_gather(struct fixture *f, int64_t from, int64_t to)
+{
+    const int64_t first = from / BLOCK;
+    const size_t bytes = (size_t)f->elements * sizeof(uint16_t);
+    uint16_t *vector = calloc((size_t)f->elements, sizeof *vector);
+    long wrong = 0;
+
+    for (int64_t i = 0; i < f->elements; i++)
+        vector[i] = f->owner[i / BLOCK] == comm.rank ? (uint16_t)mix((uint64_t)i) : 1;
+    void *memory = upload(f, vector, bytes);
+    const struct bit_gathered what = {
+        .memory = (uint16_t *)memory + first * BLOCK,
+        .block_bytes = BLOCK * sizeof(uint16_t),
+        .first_block = first,
+        .from = (size_t)(from - first * BLOCK) * sizeof(uint16_t),
+        .to = (size_t)(to - first * BLOCK) * sizeof(uint16_t),
+    };
+    bit_fabric_gather(&f->fabric, &what);
+    download(f, vector, memory, bytes);
+    for (int64_t i = 0; i < f->elements; i++) {
+        const bool known = (i >= from && i < to) || f->owner[i / BLOCK] == comm.rank;
+        wrong += vector[i] != (known ? (uint16_t)mix((uint64_t)i) : 1);
+    }
+    EXPECT_EQ(wrong, 0);
+    free(vector);
+}
+
+TEST(a_vector_is_gathered_whole_or_between_borders_and_nothing_else_is_written)
+{
+    for (int c = 0; c < CUTS; c++) {
+        struct fixture f;
+        if (!fixture_open(&f, cuts[c]))
+            return;
+        for (int from = 0; from < 4; from++)
+            for (int to = from + 1; to <= 4; to++)
+                check_gather(&f, cuts[c][from], cuts[c][to]);
+        fixture_close(&f);
+    }
+}
+
+TEST(a_table_with_an_entry_a_block_is_gathered)
+{
+    for (int c = 0; c < CUTS; c++) {
+        struct fixture f;
+        if (!fixture_open(&f, cuts[c]))
+            return;
+        const size_t bytes = (size_t)f.layout.blocks * sizeof(double);
+        double *table = calloc((size_t)f.layout.blocks, sizeof *table);
+        for (int64_t b = 0; b < f.layout.blocks; b++)
+            table[b] = f.owner[b] == comm.rank ? (double)b + 0.5 : -1;
+        void *memory = upload(&f, table, bytes);
+        const struct bit_gathered what = {.memory = memory, .block_bytes = sizeof *table, .to = bytes};
+        bit_fabric_gather(&f.fabric, &what);
+        download(&f, table, memory, bytes);
+        for (int64_t b = 0; b < f.layout.blocks; b++)
+            if (table[b] != (double)b + 0.5)
+                EXPECT_EQ(b, -1);
+        free(table);
+        fixture_close(&f);
+    }
+}
+
+/* ---- reductions */
+
+/* Small whole numbers: their sums are exact in any order. */
+static float gradient_of(int rank, int64_t i)
+{
+    return (float)(mix((uint64_t)i * 64 + (uint64_t)rank) % 1000);
+}
+
+static void check_reduce(struct fixture *f, const int64_t *borders, bool in_parts)
+{
+    const size_t bytes = (size_t)f->elements * sizeof(float);
+    float *grad = calloc((size_t)f->elements, sizeof *grad);
+    long wrong = 0;
+
+    for (int64_t i = 0; i < f->elements; i++)
+        grad[i] = gradient_of(comm.rank, i);
+    float *memory = upload(f, grad, bytes);
+    bit_fabric_reduce_begin(&f->fabric, memory);
+    for (int b = 3; b > 0 && in_parts; b--)
+        bit_fabric_reduce_part(&f->fabric, borders[b], borders[b + 1]);
+    bit_fabric_reduce_end(&f->fabric);
+    download(f, grad, memory, bytes);
+    for (int64_t i = 0; i < f->elements; i++) {
+        float expected = 0;
+        for (int r = 0; r < comm.size; r++)
+            expected += gradient_of(r, i);
+        wrong += grad[i] != (f->owner[i / BLOCK] == comm.rank ? expected : gradient_of(comm.rank, i));
+    }
+    EXPECT_EQ(wrong, 0);
+    free(grad);
+}
+
+TEST(every_rank_has_the_sum_of_what_is_its_own_and_the_rest_is_left)
+{
+    for (int c = 0; c < CUTS; c++)
+        for (int in_parts = 0; in_parts < 2; in_parts++) {
+            struct fixture f;
+            if (!fixture_open(&f, cuts[c]))
+                return;
+            check_reduce(&f, cuts[c], in_parts);
+            check_reduce(&f, cuts[c], in_parts);
+            fixture_close(&f);
+        }
+}
+
+/* ---- sums */
+
+TEST(sums_are_the_ranks_sums)
+{
+    struct fixture f;
+    uint64_t u64[3] = {UINT64_C(1) << 40, (uint64_t)comm.rank, 0};
+    uint32_t u32[3] = {comm.rank == comm.size - 1 ? 0xfffffff0u : 0, 1, 2};
+    double f64[3] = {0.25, comm.rank, -1};
+
+    if (!fixture_open(&f, cuts[0]))
+        return;
+    void *a = upload(&f, u64, sizeof u64), *b = upload(&f, u32, sizeof u32), *c = upload(&f, f64, sizeof f64);
+    bit_fabric_sum_u64(&f.fabric, a, 3);
+    bit_fabric_sum_u32(&f.fabric, b, 3);
+    bit_fabric_sum_f64(&f.fabric, c, 3);
+    download(&f, u64, a, sizeof u64);
+    download(&f, u32, b, sizeof u32);
+    download(&f, f64, c, sizeof f64);
+    EXPECT_EQ(u64[0], (UINT64_C(1) << 40) * (uint64_t)comm.size);
+    EXPECT_EQ(u64[1], comm.size * (comm.size - 1) / 2);
+    EXPECT_EQ(u32[0], 0xfffffff0u);
+    EXPECT_EQ(u32[1], comm.size);
+    EXPECT_EQ(f64[0], 0.25 * comm.size);
+    EXPECT_EQ(f64[2], -comm.size);
+    fixture_close(&f);
+}
+
+MPI_TEST_MAIN
