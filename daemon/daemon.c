@@ -25,6 +25,7 @@
 #include "daemon/sys/hooks.h"
 #include "daemon/sys/log_file.h"
 #include "daemon/sys/notify.h"
+#include "daemon/sys/walltime.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -357,6 +358,11 @@ int bit_daemon_init(struct bit_daemon *d)
     int err = uv_loop_init(&d->loop);
     if (err < 0)
         return bit_fail(err, "the event loop: %s", uv_strerror(err));
+    err = bit_loop_latency_init(&d->latency, &d->loop);
+    if (err < 0)
+        return bit_fail(err, "the event loop's times: %s", uv_strerror(err));
+    d->env.latency = &d->latency;
+    d->env.began_ns = bit_walltime_ns();
     d->env.hooks = bit_hooks_create(&d->loop, &d->config);
     if (d->env.hooks == NULL)
         return -ENOMEM;
@@ -412,6 +418,7 @@ void bit_daemon_finish(struct bit_daemon *d)
     bit_server_close(&d->server);
     bit_worker_link_listener_close(&d->links);
     close_own_handles(d);
+    bit_loop_latency_close(&d->latency);
     bit_hooks_destroy(d->env.hooks);
     d->env.hooks = NULL;
     bit_runs_unref(&d->runs);

@@ -12,6 +12,7 @@
 #include "daemon/store/runs.h"
 #include "daemon/sys/config.h"
 #include "daemon/sys/env.h"
+#include "daemon/sys/loop_latency.h"
 #include "daemon/sys/user_threads.h"
 
 struct bit_daemon {
@@ -30,6 +31,7 @@ struct bit_daemon {
     bool stopped;
     struct bit_batch *batch;    /* --run and --requeue; NULL without */
     struct bit_own_run own_run; /* of --run */
+    struct bit_loop_latency latency;
     int exit_code;
 };
 

@@ -215,12 +215,10 @@ static void tell_power(struct bench *b, const struct bit_power_reading *before, 
                        struct bit_bench_result *out)
 {
     const struct bit_power_reading after = bit_power_read(&b->power);
+    const struct bit_power_load load = bit_power_between(before, &after, seconds);
 
-    out->power_w = out->capped = -1;
-    if (before->energy_j >= 0 && after.energy_j >= 0)
-        out->power_w = (after.energy_j - before->energy_j) / seconds;
-    if (before->clock_s >= 0 && after.clock_s > before->clock_s)
-        out->capped = (after.capped_s - before->capped_s) / (after.clock_s - before->clock_s);
+    out->power_w = load.power_w;
+    out->capped = load.capped;
     qsort(b->clock_mhz + WARM_STEPS, (size_t)steps, sizeof b->clock_mhz[0], by_value);
     out->clock_mhz = b->power.device == NULL ? -1 : b->clock_mhz[WARM_STEPS + steps / 2];
 }

@@ -18,6 +18,7 @@
 #include "worker/link/session.h"
 #include "worker/loop.h"
 #include "worker/plan_print.h"
+#include "worker/power_watch.h"
 #include "worker/process/signals.h"
 #include "worker/process/stacks.h"
 #include "worker/product_table.h"
@@ -220,12 +221,15 @@ static int train(struct bit_comm *comm, struct bit_session *session, struct bit_
     const char *run = getenv("BITD_RUN");
     struct bit_worker worker = {0};
     struct bit_ckpt ckpt = {0};
+    struct bit_power_watch power = {0};
     int err = bit_worker_init(&worker, comm, welcome, run == NULL ? "" : run, sections);
 
     if (err >= 0)
         err = bit_product_table_find(&worker);
     if (err >= 0)
         err = bit_ckpt_init(&ckpt, &worker);
+    if (err >= 0 && bit_power_watch_start(&power, &worker.model->exec))
+        worker.power = &power;
     if (err >= 0) {
         say_ready(&worker, &ckpt, session);
         err = bit_loop_run(&worker, &ckpt, session, beat);
@@ -236,6 +240,7 @@ static int train(struct bit_comm *comm, struct bit_session *session, struct bit_
         bit_error("failed", "code=%d step=%" PRIu64 " at=%s why=%s", err, worker.step, bit_fail_place(),
                   bit_fail_text());
     bit_ckpt_finish(&ckpt);
+    bit_power_watch_stop(&power);
     bit_worker_finish(&worker);
     return err;
 }

@@ -1,9 +1,10 @@
 #include "worker/power.h"
 
 #include <dlfcn.h>
+#include <math.h>
 
 /* nvml.h's, of which we need so little that the build does not ask for it. */
-enum { NVML_SUCCESS = 0, NVML_CLOCK_SM = 1, NVML_PERF_POLICY_POWER = 0 };
+enum { NVML_SUCCESS = 0, NVML_CLOCK_SM = 1, NVML_PERF_POLICY_POWER = 0, NVML_TEMPERATURE_GPU = 0 };
 struct violation {
     unsigned long long reference_us, violation_ns;
 };
@@ -51,6 +52,25 @@ void bit_power_close(struct bit_power *power)
     *power = (struct bit_power){0};
 }
 
+/* Where a card counts no energy, what it draws at this moment has to do. */
+static double read_draw(const struct bit_power *power)
+{
+    int (*const usage)(void *, unsigned *) = (int (*)(void *, unsigned *))find(power, "nvmlDeviceGetPowerUsage");
+    unsigned mw;
+
+    return usage != NULL && usage(power->device, &mw) == NVML_SUCCESS ? 1e-3 * mw : -1;
+}
+
+static double read_temperature(const struct bit_power *power)
+{
+    int (*const temperature)(void *, int, unsigned *) = (int (*)(void *, int, unsigned *))find(
+        power, "nvmlDeviceGetTemperature");
+    unsigned celsius;
+
+    return temperature != NULL && temperature(power->device, NVML_TEMPERATURE_GPU, &celsius) == NVML_SUCCESS ? celsius
+                                                                                                              : -1;
+}
+
 struct bit_power_reading bit_power_read(const struct bit_power *power)
 {
     int (*const energy)(void *, unsigned long long *) = (int (*)(void *, unsigned long long *))find(
@@ -59,7 +79,7 @@ struct bit_power_reading bit_power_read(const struct bit_power *power)
         power, "nvmlDeviceGetViolationStatus");
     int (*const clock)(void *, int, unsigned *) = (int (*)(void *, int, unsigned *))find(power,
                                                                                          "nvmlDeviceGetClockInfo");
-    struct bit_power_reading r = {-1, -1, -1, -1};
+    struct bit_power_reading r = {-1, -1, -1, -1, -1, -1};
     struct violation v = {0};
     unsigned long long mj;
     unsigned mhz;
@@ -74,5 +94,20 @@ struct bit_power_reading bit_power_read(const struct bit_power *power)
     }
     if (clock != NULL && clock(power->device, NVML_CLOCK_SM, &mhz) == NVML_SUCCESS)
         r.sm_mhz = mhz;
+    r.draw_w = read_draw(power);
+    r.celsius = read_temperature(power);
     return r;
+}
+
+struct bit_power_load bit_power_between(const struct bit_power_reading *before, const struct bit_power_reading *after,
+                                        double seconds)
+{
+    struct bit_power_load load = {
+        .clock_mhz = after->sm_mhz, .power_w = after->draw_w, .celsius = after->celsius, .capped = -1};
+
+    if (before->energy_j >= 0 && after->energy_j >= before->energy_j && seconds > 0)
+        load.power_w = (after->energy_j - before->energy_j) / seconds;
+    if (before->clock_s >= 0 && after->clock_s > before->clock_s && after->capped_s >= before->capped_s)
+        load.capped = fmin((after->capped_s - before->capped_s) / (after->clock_s - before->clock_s), 1);
+    return load;
 }

@@ -1,5 +1,10 @@
 #include "worker/report.h"
 
+#include <math.h>
+
+#include "worker/power_watch.h"
+#include "worker/process/clock.h"
+
 static void fill_split(const double ms[BIT_SECTION_SPLIT], struct bit_step_report *out)
 {
     bit__time_split__init(&out->split);
@@ -45,6 +50,25 @@ static void fill_anomalies(struct bit_inspection *seen, struct bit_step_report *
     out->msg.n_anomaly = (size_t)seen->count;
 }
 
+/* What a card does not tell is left out. */
+static void fill_gpu(const struct bit_step_result *result, struct bit_step_report *out)
+{
+    const struct bit_power_load *load = &result->load;
+    Bit__GpuLoad *m = &out->gpu;
+
+    bit__gpu_load__init(m);
+    m->gpus = (uint32_t)result->gpus;
+    m->has_clock_mhz = load->clock_mhz >= 0;
+    m->clock_mhz = fmax(load->clock_mhz, 0);
+    m->has_power_w = load->power_w >= 0;
+    m->power_w = fmax(load->power_w, 0);
+    m->has_temperature_c = load->celsius >= 0;
+    m->temperature_c = fmax(load->celsius, 0);
+    m->has_power_capped = load->capped >= 0;
+    m->power_capped = fmax(load->capped, 0);
+    out->msg.gpu = m;
+}
+
 void bit_report_step(struct bit_worker *w, const struct bit_action *action, struct bit_step_result *result,
                      struct bit_step_report *out)
 {
@@ -69,4 +93,8 @@ void bit_report_step(struct bit_worker *w, const struct bit_action *action, stru
     msg->token_crc = action->token_crc;
     fill_anomalies(&result->seen, out);
     bit_ranks_told_fill(&w->ranks_told, w->rank_us, (uint32_t)w->comm->size, msg);
+    if (result->gpus > 0 && bit_clock_ms() - w->told_gpu_ms >= BIT_POWER_WATCH_MS) {
+        w->told_gpu_ms = bit_clock_ms();
+        fill_gpu(result, out);
+    }
 }

@@ -8,12 +8,15 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "worker/replica.h"
+#include "worker/power_watch.h"
 
 /* What each rank says when a step or an evaluation is done. */
 struct after_update {
     double ms[BIT_SECTION_SPLIT];
     uint64_t zeros, flips;
-    bool written; /* its part of the checkpoint under way */
+    bool written;   /* its part of the checkpoint under way */
+    bool has_power; /* its GPU tells: */
+    struct bit_power_load power;
 };
 struct evaluated {
     double loss_sum;
@@ -204,6 +207,22 @@ static double own_work(const double ms[BIT_SECTION_SPLIT])
     return ms[BIT_SECTION_FORWARD] + ms[BIT_SECTION_BACKWARD] + ms[BIT_SECTION_OPTIMIZER] + ms[BIT_SECTION_OTHER];
 }
 
+static void add_load(const struct bit_power_load *from, struct bit_step_result *result)
+{
+    struct bit_power_load *to = &result->load;
+
+    if (result->gpus++ == 0) {
+        *to = *from;
+        return;
+    }
+    if (from->clock_mhz >= 0)
+        to->clock_mhz = to->clock_mhz >= 0 ? fmin(to->clock_mhz, from->clock_mhz) : from->clock_mhz;
+    if (from->power_w >= 0)
+        to->power_w = fmax(to->power_w, 0) + from->power_w;
+    to->celsius = fmax(to->celsius, from->celsius);
+    to->capped = fmax(to->capped, from->capped);
+}
+
 static void gather_result(struct bit_worker *w, struct bit_step_result *result)
 {
     struct after_update mine = {
@@ -212,6 +231,7 @@ static void gather_result(struct bit_worker *w, struct bit_step_result *result)
 
     bit_sections_settle(w->sections);
     memcpy(mine.ms, w->sections->ms, sizeof mine.ms);
+    mine.has_power = bit_power_watch_get(w->power, &mine.power);
     bit_comm_gather(w->comm, &mine, sizeof mine, w->gathered);
     result->counts = w->publish.counts;
     result->counts.zeros = result->counts.flips = 0;
@@ -221,6 +241,8 @@ static void gather_result(struct bit_worker *w, struct bit_step_result *result)
         result->counts.zeros += all[r].zeros;
         result->counts.flips += all[r].flips;
         w->all_written &= all[r].written;
+        if (all[r].has_power)
+            add_load(&all[r].power, result);
         for (int i = 0; i < BIT_SECTION_SPLIT; i++)
             w->rank_us[r * BIT_SECTION_SPLIT + i] = (uint32_t)fmin(fmax(1000 * all[r].ms[i], 0), UINT32_MAX);
         if (own_work(all[r].ms) > own_work(all[result->slowest_rank].ms))

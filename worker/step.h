@@ -4,6 +4,7 @@
 
 #include "worker/action.h"
 #include "worker/inspect.h"
+#include "worker/power.h"
 #include "worker/ranks/worker_state.h"
 
 /* What a step came to; the same on every rank, but for the texts of an error. */
@@ -15,6 +16,8 @@ struct bit_step_result {
     uint64_t weights_digest;          /* if it was asked for */
     bool skipped;                     /* no update was made; a loss or norm that is NaN or infinite is 0 then */
     struct bit_inspection seen;       /* what was wrong with it */
+    int gpus;                         /* that told what they do: */
+    struct bit_power_load load;       /* the lowest clock, the power of all together, else the highest of all */
 };
 
 /**

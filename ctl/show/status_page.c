@@ -41,6 +41,24 @@ static void print_split(FILE *f, const Bit__TimeSplit *t)
              t->backward, t->comm, t->optimizer, t->wait, t->other);
 }
 
+static void print_gpu(FILE *f, const Bit__GpuLoad *gpu)
+{
+    const char *lead = "";
+
+    if (gpu == NULL)
+        return;
+    field(f, gpu->gpus == 1 ? "GPU" : "GPUs");
+    if (gpu->has_clock_mhz)
+        bit_show(f, "%.0f MHz", gpu->clock_mhz), lead = "   ";
+    if (gpu->has_power_w)
+        bit_show(f, "%s%.0f W", lead, gpu->power_w), lead = "   ";
+    if (gpu->has_temperature_c)
+        bit_show(f, "%s%.0f C", lead, gpu->temperature_c), lead = "   ";
+    if (gpu->has_power_capped)
+        bit_show(f, "%sat the power cap %.0f%% of the time", lead, 100 * gpu->power_capped);
+    bit_show(f, gpu->gpus == 1 ? "\n" : "   (%u GPUs)\n", gpu->gpus);
+}
+
 static void print_last(FILE *f, const Bit__RunStatus *s)
 {
     const Bit__StepReport *last = s->last;
@@ -54,6 +72,7 @@ static void print_last(FILE *f, const Bit__RunStatus *s)
     bit_show(f, "%s tokens/s   %.0f ms a step, slowest rank %u\n",
              s->has_tokens_per_s ? bit_text_count(s->tokens_per_s, rate) : "-", last->ms, last->slowest_rank);
     print_split(f, last->split);
+    print_gpu(f, s->gpu);
     if (last->has_zero_fraction) {
         field(f, "codes");
         bit_show(f, "%.2f%% zeros   %.4f%% flipped in the last step\n", 100 * last->zero_fraction,

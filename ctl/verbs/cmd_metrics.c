@@ -1,53 +1,100 @@
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
-#include "ctl/show/metrics.h"
 #include "ctl/show/print.h"
+#include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/text/exposition.h"
+#include "proto/wire/msg.h"
 
-static const struct bit_option options[] = {{0}};
+enum { OPT_OPENMETRICS };
+
+static const struct bit_option options[] = {
+    {"openmetrics", 0, NULL, "OpenMetrics 1.0 instead of Prometheus' text format 0.0.4."},
+    {0},
+};
+
+static int show_down(bool openmetrics)
+{
+    static const struct bit_exposition_metric up = {"bitd_up", BIT_EXPOSITION_GAUGE, NULL, "Whether bitd answers."};
+    char *text = NULL;
+    size_t bytes = 0;
+    struct bit_exposition e = {.f = open_memstream(&text, &bytes), .openmetrics = openmetrics};
+
+    if (e.f == NULL)
+        return bit_fail(-ENOMEM, "metrics");
+    bit_exposition_begin(&e, &up);
+    bit_exposition_sample(&e, NULL, 0);
+    bit_exposition_end(&e);
+    fclose(e.f);
+    bit_show_raw(stdout, text, bytes);
+    free(text);
+    return 0;
+}
 
 /* What a monitoring system scrapes has to be there without a daemon, too: it is how it learns that there is none. */
-static int ask_version(struct bit_cli *cli, Bit__VersionReply **reply)
+static int look_for_daemon(struct bit_cli *cli, bool openmetrics)
 {
-    Bit__VersionRequest ask = BIT__VERSION_REQUEST__INIT;
     struct bit_connection client;
     int err = bit_connection_open(&client, cli->socket);
 
     if (err < 0) {
         if (!cli->json)
-            bit_metrics_print(stdout, NULL, NULL);
+            show_down(openmetrics);
         return bit_failure_print(cli, err);
     }
     bit_connection_close(&client);
-    return bit_connection_ask(cli, BIT_MSG_VERSION_REQUEST, &ask, BIT_MSG_VERSION_REPLY, reply);
+    return 0;
+}
+
+static int print_text(struct bit_cli *cli, bool openmetrics)
+{
+    Bit__MetricsRequest ask = BIT__METRICS_REQUEST__INIT;
+    Bit__MetricsReply *reply = NULL;
+
+    ask.has_openmetrics = ask.openmetrics = openmetrics;
+    int code = bit_connection_ask(cli, BIT_MSG_METRICS_REQUEST, &ask, BIT_MSG_METRICS_REPLY, &reply);
+    struct bit_show_held held = {0};
+    if (code == 0)
+        bit_show_piece(stdout, &held, reply->text, strlen(reply->text));
+    bit_show_piece_end(stdout, &held);
+    bit_msg_free(reply);
+    return code;
+}
+
+static int print_runs(struct bit_cli *cli)
+{
+    Bit__ListRequest ask = BIT__LIST_REQUEST__INIT;
+    Bit__ListReply *list = NULL;
+
+    ask.has_all = ask.all = true;
+    int code = bit_connection_ask(cli, BIT_MSG_LIST_REQUEST, &ask, BIT_MSG_LIST_REPLY, &list);
+    for (size_t i = 0; code == 0 && i < list->n_run; i++)
+        bit_print_json(list->run[i]);
+    bit_msg_free(list);
+    return code;
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_metrics, .cli = cli};
-    Bit__ListRequest ask = BIT__LIST_REQUEST__INIT;
-    Bit__VersionReply *daemon = NULL;
-    Bit__ListReply *list = NULL;
-    int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 0);
+    bool openmetrics = false;
+    int got;
 
+    while ((got = bit_options_next(&o, argc, argv)) >= 0)
+        openmetrics |= got == OPT_OPENMETRICS;
+    int code = bit_options_end(&o, got, argc, argv, 0);
     if (code >= 0)
         return code;
-    ask.has_all = ask.all = true;
-    code = ask_version(cli, &daemon);
-    if (code == 0)
-        code = bit_connection_ask(cli, BIT_MSG_LIST_REQUEST, &ask, BIT_MSG_LIST_REPLY, &list);
-    if (code == 0 && !cli->json)
-        bit_metrics_print(stdout, daemon, list);
-    for (size_t i = 0; code == 0 && cli->json && i < list->n_run; i++)
-        bit_print_json(list->run[i]);
-    bit_msg_free(daemon);
-    bit_msg_free(list);
-    return code;
+    code = look_for_daemon(cli, openmetrics);
+    if (code != 0)
+        return code;
+    return cli->json ? print_runs(cli) : print_text(cli, openmetrics);
 }
 
 static const struct bit_verb_object objects[] = {
@@ -58,12 +105,15 @@ static const struct bit_verb_object objects[] = {
 const struct bit_cli_verb bit_cmd_metrics = {
     .name = "metrics",
     .summary = "print numbers of the daemon and its runs for Prometheus",
-    .synopsis = "",
+    .synopsis = "[--openmetrics]",
     .description =
-        "Prints what a monitoring system wants to know, in Prometheus' text format: whether bitd answers, its version\n"
-        "and memory, how many runs are in each state, and of each run that has not ended its step, phase, loss,\n"
-        "gradient norm, learning rate, speed, where a step's time goes, checkpoints, restarts and anomalies. Labels\n"
-        "are bounded: a run's id, of the 100 newest that have not ended, its name, a held-out set's.\n\n"
+        "Prints what GET /metrics of bitd answers (`metrics` in bitd.conf(5)), in Prometheus' text format or OpenMetrics:\n"
+        "of bitd its version, memory, descriptors, how long its loop takes, and how many runs are in each state; of each\n"
+        "run its step, phase, loss, gradient norm, learning rate, speed, where the time goes, evaluations, tasks,\n"
+        "checkpoints, restarts, anomalies, stragglers and what its GPUs do.\n\n"
+        "Labels are bounded. Runs are told of by id: those that have not ended, and those that ended within\n"
+        "`metrics_keep`; of more than 100 the newest. Of held-out sets and tasks there are 1,000 results each, of all\n"
+        "runs together.\n\n"
         "Without a daemon it prints `bitd_up 0` and ends with 69. node_exporter's textfile collector takes a file\n"
         "that is whole at any time: write another one, and rename it.",
     .options = options,

@@ -3,6 +3,7 @@
 #include "daemon/client/doctor.h"
 #include "daemon/client/fork.h"
 #include "daemon/client/live_change.h"
+#include "daemon/client/metrics.h"
 #include "daemon/client/mutate.h"
 #include "daemon/client/pin.h"
 #include "daemon/client/query.h"
@@ -53,6 +54,7 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(sweep_wait_request, SweepWaitRequest, bit_sweep_wait)                                                            \
     X(doctor_request, DoctorRequest, bit_doctor_answer)                                                                \
     X(version_request, VersionRequest, bit_query_version)                                                              \
+    X(metrics_request, MetricsRequest, bit_metrics_asked)                                                              \
     X(prove_answer, ProveAnswer, refuse_proof)
 
 #define X(message, type, handler)                                                                                      \

@@ -102,6 +102,7 @@ static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
     m->has_switched = m->has_switch_after;
     m->switched = run->switched;
     m->last = run->has_last ? (Bit__StepReport *)(uintptr_t)&run->last : NULL;
+    m->gpu = run->has_gpu && run->state == BIT__RUN_STATE__TRAINING ? (Bit__GpuLoad *)(uintptr_t)&run->gpu : NULL;
     m->eval = run->eval.last.set != NULL ? (Bit__EvaluateReport *)(uintptr_t)&run->eval.last : NULL;
     m->held_out = run->eval.held_out.report;
     m->n_held_out = run->eval.held_out.count;

@@ -600,6 +600,8 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
         return bit_fail(BIT_ECORRUPT, "a journal begins with its submission, and has one");
     run->seq = r->seq;
     int err = apply(run, r);
+    if (err >= 0)
+        bit_totals_note(&run->totals, r);
     const struct bit_changes_state is = bit_changes_look(&run->plan, run->spec);
     if (err < 0 || r->what_case == BIT__JOURNAL_RECORD__WHAT_CHANGED) /* which noted them itself */
         return err;

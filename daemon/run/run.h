@@ -17,6 +17,7 @@
 #include "daemon/run/rewind.h"
 #include "daemon/run/tags.h"
 #include "daemon/run/task_results.h"
+#include "daemon/run/totals.h"
 #include "proto/bit.pb-c.h"
 #include "proto/evaluations.h"
 #include "proto/limits.h"
@@ -152,6 +153,9 @@ struct bit_run {
     bool has_last;
     Bit__StepReport last; /* split points to last_split */
     Bit__TimeSplit last_split;
+    bool has_gpu;      /* of this launch: */
+    Bit__GpuLoad gpu; /* the last that its ranks told */
+    struct bit_totals totals;
     struct bit_run_rate rate;
     struct bit_history history;
 

@@ -57,6 +57,7 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
     run->precision = m->phase->precision;
     run->rate.count = 0;
     run->launch.stood = true;
+    run->has_gpu = false;
     run->launch.failures = 0;
     bool forked = run->fork != NULL && run->fork->has_link && run->fork->step == m->step;
     run->chain = at != NULL ? at->link : forked ? run->fork->link : bit_chain_begin(m->weights_digest);
@@ -107,7 +108,12 @@ static void note_last(struct bit_run *run, const Bit__StepReport *m)
     run->last.n_anomaly = run->last.n_rank_us = run->last.n_rank_told = 0; /* theirs, not ours to keep */
     run->last.anomaly = NULL;
     run->last.rank_us = run->last.rank_told = NULL;
+    run->last.gpu = NULL;
     run->has_last = true;
+    if (m->gpu == NULL)
+        return;
+    run->gpu = *m->gpu;
+    run->has_gpu = true;
 }
 
 static void note_rate(struct bit_run *run, const Bit__StepReport *m)

@@ -18,7 +18,7 @@
 #include "proto/text/nearest.h"
 #include "proto/utf8.h"
 
-enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATCH_OPTIONS, VARIABLES, HOOK };
+enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATCH_OPTIONS, VARIABLES, HOOK, YES_OR_NO };
 
 struct key {
     const char *name;
@@ -104,6 +104,16 @@ static const struct key keys[] = {
     {"hook_timeout", "Such a program is killed after so long, with all that it started.", TIME_OF(hook_ms), 10,
      3600000},
 
+    {"metrics",
+     "Answer GET /metrics, as bitctl metrics does, and GET /healthz: at a Unix socket, /run/bitd/metrics.sock, which "
+     "those may connect to who may use bitd's; or at a loopback address, 9105 or [::1]:9105, where every user of this "
+     "host reads the numbers, with the runs' ids and names and no paths or users.",
+     TEXT_OF(metrics), "What monitoring reads", "nowhere"},
+    {"metrics_remote", "yes: `metrics` may be an address that other hosts reach, where everybody reads the numbers.",
+     YES_OR_NO, AT(metrics_remote), 0, 0},
+    {"metrics_keep", "A run that has ended is told of for so long, so that its last numbers are read.",
+     TIME_OF(metrics_keep_ms), 0, 31536000000},
+
     {"start_timeout", "From a launch to a model that stands.", TIME_OF(start_ms), 1000, 86400000,
      "Launches and losses"},
     {"launch_patience", "Launches that come to no step are tried again for so long; then the run ends.",
@@ -159,6 +169,7 @@ void bit_config_init(struct bit_config *c)
         .slurm_poll_ms = 5000,
         .client_ms = 10000,
         .hook_ms = 30000,
+        .metrics_keep_ms = 600000,
     };
     bit_state_folder_default(c->state, sizeof c->state);
 }
@@ -264,6 +275,14 @@ static int set_link(enum bit_link_kind *field, const char *value)
     return bit_fail(BIT_EUSAGE, "link = %s: auto, unix or tcp", value);
 }
 
+static int set_yes_or_no(bool *field, const struct key *key, const char *value)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return bit_fail(BIT_EUSAGE, "%s = %s: yes or no", key->name, value);
+    *field = value[0] == 'y';
+    return 0;
+}
+
 static int set_level(enum bit_log_level *field, const char *value)
 {
     int level = bit_log_level_parse(value);
@@ -300,6 +319,8 @@ int bit_config_set(struct bit_config *c, const char *name, const char *value)
         return set_hook(field, key, value);
     case LEVEL:
         return set_level(field, value);
+    case YES_OR_NO:
+        return set_yes_or_no(field, key, value);
     }
     return 0;
 }
@@ -441,6 +462,8 @@ static void text_of_default(const struct key *key, char *out, size_t room)
         snprintf(out, room, "%" PRIu32, *(const uint32_t *)at);
     else if (key->kind == LEVEL)
         snprintf(out, room, "%s", name_of_level(c.log_level));
+    else if (key->kind == YES_OR_NO)
+        snprintf(out, room, "%s", *(const bool *)at ? "yes" : "no");
     else
         snprintf(out, room, "%s", key->kind == LINK ? link_kinds[c.link_kind] : (const char *)at);
 }

@@ -52,6 +52,10 @@ struct bit_config {
     char hook[BIT_HOOKS][BIT_HOOK_MAX]; /* a program and its arguments, spaces between; empty: none */
     uint64_t hook_ms;                   /* that one may take */
 
+    char metrics[BIT_CONFIG_PATH_MAX]; /* where GET /metrics is answered (daemon/http/http.h); empty: nowhere */
+    bool metrics_remote;               /* beyond this host, too */
+    uint64_t metrics_keep_ms;          /* that an ended run is still told of */
+
     uint32_t slots;                                              /* runs that train at once */
     uint32_t runs_per_user;                                      /* of one user, that have not ended */
     uint32_t clients_per_user, waits_per_user, streams_per_user; /* daemon/client/quota.h */

@@ -48,6 +48,7 @@
     X(FORK_REQUEST, fork_request, 74, CLIENT_REQUEST)                                                                  \
     X(TAG_REQUEST, tag_request, 75, CLIENT_REQUEST)                                                                    \
     X(CHANGE_REQUEST, change_request, 76, CLIENT_REQUEST)                                                              \
+    X(METRICS_REQUEST, metrics_request, 77, CLIENT_REQUEST)                                                            \
     X(ERROR_REPLY, error_reply, 80, CLIENT_REPLY)                                                                      \
     X(DONE_REPLY, done_reply, 81, CLIENT_REPLY)                                                                        \
     X(SUBMIT_REPLY, submit_reply, 82, CLIENT_REPLY)                                                                    \
@@ -65,6 +66,7 @@
     X(REMOVED_REPLY, removed_reply, 96, CLIENT_REPLY)                                                                  \
     X(PRUNE_REPLY, prune_reply, 97, CLIENT_REPLY)                                                                      \
     X(NOTE_REPLY, note_reply, 98, CLIENT_REPLY)                                                                        \
+    X(METRICS_REPLY, metrics_reply, 99, CLIENT_REPLY)                                                                  \
     X(JOURNAL_RECORD, journal_record, 110, DISK)                                                                       \
     X(MANIFEST, manifest, 111, DISK)                                                                                   \
     X(RUN_SPEC, run_spec, 112, DISK)                                                                                   \

@@ -13,6 +13,7 @@
  *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
  *     BIT_FAULT_HOLD  a FIFO: each rank's part of a checkpoint is written when somebody has opened it to write
  *     BIT_FAULT_MEMORY a file: while it is there, the machine has no memory left
+ *     BIT_FAULT_GPUS  anything: each rank takes itself to have a GPU of its own, 0000:0RANK:00.0, for fake_nvml.c to tell of
  *     BIT_FAULT_STAND STEP[,STEP…]:FIFO: the first rank begins each of these steps when somebody has opened the FIFO to write
  */
 #include <fcntl.h>
@@ -57,6 +58,19 @@ int64_t __wrap_bit_host_memory_available(void)
     const char *file = getenv("BIT_FAULT_MEMORY");
 
     return file != NULL && access(file, F_OK) == 0 ? 0 : __real_bit_host_memory_available();
+}
+
+int __real_bit_exec_device_bus(const struct bit_exec *exec, char bus[32]);
+int __wrap_bit_exec_device_bus(const struct bit_exec *exec, char bus[32]);
+
+int __wrap_bit_exec_device_bus(const struct bit_exec *exec, char bus[32])
+{
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+
+    if (getenv("BIT_FAULT_GPUS") == NULL || rank == NULL)
+        return __real_bit_exec_device_bus(exec, bus);
+    snprintf(bus, 32, "0000:0%.1s:00.0", rank);
+    return 0;
 }
 
 static bool is_due(const char *kind)

@@ -16,6 +16,8 @@
 #include "worker/ranks/ranks_told.h"
 #include "worker/ranks/shard.h"
 
+struct bit_power_watch;
+
 struct bit_worker {
     struct bit_comm *comm;       /* borrowed, with the next two */
     const Bit__Welcome *welcome; /* the first one, on every rank */
@@ -37,6 +39,8 @@ struct bit_worker {
     uint64_t step; /* of the weights in memory */
 
     struct bit_instances instances;
+    struct bit_power_watch *power; /* what this rank's GPU draws (worker/power_watch.h); borrowed; NULL: not looked at */
+    double told_gpu_ms;            /* when a report last told of GPUs */
 
     /* Of the checkpoint under way (ckpt.h): */
     atomic_bool part_written; /* this rank's part is, or it failed; its writing thread says so */
