@@ -380,6 +380,8 @@ int bit_daemon_init(struct bit_daemon *d)
         err = listen_tcp(d);
     if (err == 0)
         err = bit_server_listen(&d->server, &d->env, &d->runs, &d->user_threads);
+    if (err == 0)
+        err = bit_http_open(&d->http, &d->server.clients, &d->server.access);
     if (err < 0)
         return err;
     bit_info("listening", "socket=%s state=%s slots=%u pid=%d", d->config.socket, d->config.state, d->config.slots,
@@ -415,6 +417,7 @@ static void close_own_handles(struct bit_daemon *d)
 /* Every handle closes, and what was begun on the thread pool ends, before a runner goes. */
 void bit_daemon_finish(struct bit_daemon *d)
 {
+    bit_http_close(&d->http);
     bit_server_close(&d->server);
     bit_worker_link_listener_close(&d->links);
     close_own_handles(d);

@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "daemon/client/server.h"
+#include "daemon/http/http.h"
 #include "daemon/job/job.h"
 #include "daemon/link/worker_link.h"
 #include "daemon/own_run.h"
@@ -24,6 +25,7 @@ struct bit_daemon {
     struct bit_jobs jobs;
     struct bit_worker_link_listener links;
     struct bit_server server;
+    struct bit_http http;                 /* what monitoring reads */
     struct bit_user_threads user_threads; /* what clients may make last */
     uv_signal_t on_term, on_int, on_usr1, on_hup;
     uv_timer_t sync_timer;     /* step records become durable at least every second */

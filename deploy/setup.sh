@@ -23,7 +23,7 @@ build_packages=(
     build-essential git meson ninja-build pkg-config
     libuv1-dev libprotobuf-c-dev protobuf-c-compiler
     libopenmpi-dev openmpi-bin
-    libjansson-dev libxxhash-dev libzstd-dev zlib1g-dev libpcre2-dev libsodium-dev
+    libjansson-dev libxxhash-dev libzstd-dev zlib1g-dev libpcre2-dev libsodium-dev libmicrohttpd-dev
 )
 
 need_packages() {

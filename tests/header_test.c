@@ -31,6 +31,7 @@
 #define LAUNCH "daemon/launch", STORE
 #define JOB    "daemon/job", "daemon/feed", "daemon/link", LAUNCH
 #define CLIENT "daemon/client", JOB
+#define HTTP   "daemon/http", CLIENT
 
 #define SHOW "ctl/show", "proto/spec", "proto/text", BASE
 #define CLI  "ctl/cli", SHOW
@@ -38,7 +39,8 @@
 
 #define KERNELS "kernels", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
 /* What a checkpoint's codes are made with, of the kernels. */
-#define TERNARISE "kernels/exec.h", "kernels/pack_codes.h", "kernels/ternarise.h", "kernels/weight_measure.h", "kernels/op.h"
+#define TERNARISE                                                                                                      \
+    "kernels/exec.h", "kernels/pack_codes.h", "kernels/ternarise.h", "kernels/weight_measure.h", "kernels/op.h"
 #define MODEL   "worker/model", KERNELS, PROTO
 #define PROCESS "worker/process", "kernels/exec.h", PROTO
 #define RANKS   "worker/ranks", "worker/process", MODEL
@@ -65,7 +67,8 @@ static const struct folder {
     {"worker/model", {MODEL}, {NULL}},
     {"worker/process", {PROCESS}, {NULL}},
     {"worker/ranks", {RANKS, "kernels/cuda"}, {"mpi", "nccl", "cuda"}},
-    {"daemon", {"daemon", CLIENT}, {"uv"}},
+    {"daemon", {"daemon", HTTP}, {"uv"}},
+    {"daemon/http", {HTTP}, {"uv", "microhttpd"}},
     {"daemon/client", {CLIENT}, {"uv"}},
     {"daemon/job", {JOB}, {"uv"}},
     {"daemon/launch", {LAUNCH}, {"uv"}},
@@ -89,7 +92,7 @@ static const struct folder {
     {"ctl/show", {SHOW}, {NULL}},
 };
 
-static const char *const guarded[] = {"uv", "mpi", "nccl", "dnnl", "cuda", "cublasLt", "cudnn"};
+static const char *const guarded[] = {"uv", "microhttpd", "mpi", "nccl", "dnnl", "cuda", "cublasLt", "cudnn"};
 
 static const char *root(const char *variable)
 {

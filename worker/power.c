@@ -63,12 +63,12 @@ static double read_draw(const struct bit_power *power)
 
 static double read_temperature(const struct bit_power *power)
 {
-    int (*const temperature)(void *, int, unsigned *) = (int (*)(void *, int, unsigned *))find(
-        power, "nvmlDeviceGetTemperature");
+    int (*const temperature)(void *, int,
+                             unsigned *) = (int (*)(void *, int, unsigned *))find(power, "nvmlDeviceGetTemperature");
     unsigned celsius;
 
     return temperature != NULL && temperature(power->device, NVML_TEMPERATURE_GPU, &celsius) == NVML_SUCCESS ? celsius
-                                                                                                              : -1;
+                                                                                                             : -1;
 }
 
 struct bit_power_reading bit_power_read(const struct bit_power *power)

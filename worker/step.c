@@ -7,8 +7,8 @@
 #include "kernels/clip.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "worker/replica.h"
 #include "worker/power_watch.h"
+#include "worker/replica.h"
 
 /* What each rank says when a step or an evaluation is done. */
 struct after_update {

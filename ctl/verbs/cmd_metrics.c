@@ -107,10 +107,10 @@ const struct bit_cli_verb bit_cmd_metrics = {
     .summary = "print numbers of the daemon and its runs for Prometheus",
     .synopsis = "[--openmetrics]",
     .description =
-        "Prints what GET /metrics of bitd answers (`metrics` in bitd.conf(5)), in Prometheus' text format or OpenMetrics:\n"
-        "of bitd its version, memory, descriptors, how long its loop takes, and how many runs are in each state; of each\n"
-        "run its step, phase, loss, gradient norm, learning rate, speed, where the time goes, evaluations, tasks,\n"
-        "checkpoints, restarts, anomalies, stragglers and what its GPUs do.\n\n"
+        "Prints what GET /metrics of bitd answers (`metrics` in bitd.conf(5)), in Prometheus' text format or\n"
+        "OpenMetrics: of bitd its version, memory, descriptors, how long its loop takes, and how many runs are in\n"
+        "each state; of each run its step, phase, loss, gradient norm, learning rate, speed, where the time goes,\n"
+        "evaluations, tasks, checkpoints, restarts, anomalies, stragglers and what its GPUs do.\n\n"
         "Labels are bounded. Runs are told of by id: those that have not ended, and those that ended within\n"
         "`metrics_keep`; of more than 100 the newest. Of held-out sets and tasks there are 1,000 results each, of all\n"
         "runs together.\n\n"

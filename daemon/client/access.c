@@ -71,13 +71,18 @@ static int read_groups(int fd, gid_t **groups, size_t *count)
 
 int bit_access_admit(const struct bit_access *a, const uv_pipe_t *pipe, struct bit_peer *out)
 {
+    uv_os_fd_t fd;
+    int err = uv_fileno((const uv_handle_t *)pipe, &fd);
+
+    return err < 0 ? err : bit_access_admit_fd(a, fd, out);
+}
+
+int bit_access_admit_fd(const struct bit_access *a, int fd, struct bit_peer *out)
+{
     gid_t few[GROUPS_FEW], *groups = few;
     size_t count = GROUPS_FEW;
-    uv_os_fd_t fd;
-    int err = bit_peer_get(pipe, out);
+    int err = bit_peer_get_of(fd, out);
 
-    if (err == 0)
-        err = uv_fileno((const uv_handle_t *)pipe, &fd);
     if (err == 0)
         err = read_groups(fd, &groups, &count);
     if (err == 0)
@@ -93,14 +98,10 @@ static const struct {
     const char *name;
     bool group; /* may do it to a shared run */
 } verbs[] = {
-    [BIT_VERB_CHECKPOINT] = {"checkpoint", true},
-    [BIT_VERB_PAUSE] = {"pause", true},
-    [BIT_VERB_RESUME] = {"resume", false},
-    [BIT_VERB_CANCEL] = {"cancel", true},
-    [BIT_VERB_SWITCH] = {"switch", false},
-    [BIT_VERB_CHANGE] = {"change", false},
-    [BIT_VERB_FROM] = {"start a run from", true},
-    [BIT_VERB_PIN] = {"pin or remove checkpoints of", false},
+    [BIT_VERB_CHECKPOINT] = {"checkpoint", true}, [BIT_VERB_PAUSE] = {"pause", true},
+    [BIT_VERB_RESUME] = {"resume", false},        [BIT_VERB_CANCEL] = {"cancel", true},
+    [BIT_VERB_SWITCH] = {"switch", false},        [BIT_VERB_CHANGE] = {"change", false},
+    [BIT_VERB_FROM] = {"start a run from", true}, [BIT_VERB_PIN] = {"pin or remove checkpoints of", false},
     [BIT_VERB_REMOVE] = {"remove", false},
 };
 

@@ -50,6 +50,7 @@ enum bit_verb {
 int bit_access_init(struct bit_access *a, const struct bit_config *config);
 /** Who connected, and as what. Errors: -errno; -ENOMEM; BIT_EAUTH for a user who may not use this bitd. */
 int bit_access_admit(const struct bit_access *a, const uv_pipe_t *pipe, struct bit_peer *out);
+int bit_access_admit_fd(const struct bit_access *a, int fd, struct bit_peer *out);
 /** Errors: BIT_EAUTH with who, what and whose. */
 int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enum bit_verb verb);
 

@@ -1,7 +1,7 @@
 /*
- * What a monitoring system is told of bitd and its runs, for `bitctl metrics` and GET /metrics alike. Labels are bounded:
- * runs that have not ended or ended a while ago, the newest BIT_METRICS_RUNS_MAX; their held-out sets and tasks, so many
- * altogether; and words of ours.
+ * What a monitoring system is told of bitd and its runs, for `bitctl metrics` and GET /metrics alike. Labels are
+ * bounded: runs that have not ended, or ended within metrics_keep, the newest BIT_METRICS_RUNS_MAX; their held-out sets
+ * and tasks, so many altogether; and words of ours.
  */
 #ifndef BIT_DAEMON_METRICS_H
 #define BIT_DAEMON_METRICS_H

@@ -18,8 +18,8 @@ static const char *word_of(const ProtobufCEnumDescriptor *desc, int number, char
 
 static void put_info(struct bit_exposition *e, const struct bit_metrics_runs *runs)
 {
-    static const struct bit_exposition_metric metric = {
-        "bitd_run", BIT_EXPOSITION_INFO, NULL, "The name and the state of each run that is told of; 1."};
+    static const struct bit_exposition_metric metric = {"bitd_run", BIT_EXPOSITION_INFO, NULL,
+                                                        "The name and the state of each run that is told of; 1."};
 
     bit_exposition_begin(e, &metric);
     for (size_t i = 0; i < runs->count; i++) {
@@ -37,9 +37,9 @@ static const char *const sections[BIT_TOTALS_SECTIONS] = {"wait", "forward", "ba
 
 static void put_last_sections(struct bit_exposition *e, const struct bit_metrics_runs *runs)
 {
-    static const struct bit_exposition_metric metric = {
-        "bitd_run_step_section_seconds", BIT_EXPOSITION_GAUGE, "seconds",
-        "Where the time of the last step went, on its slowest rank."};
+    static const struct bit_exposition_metric metric = {"bitd_run_step_section_seconds", BIT_EXPOSITION_GAUGE,
+                                                        "seconds",
+                                                        "Where the time of the last step went, on its slowest rank."};
 
     bit_exposition_begin(e, &metric);
     for (size_t i = 0; i < runs->count; i++) {
@@ -162,8 +162,7 @@ static double task_step_of(const Bit__TaskResult *m)
 static void put_evaluations(struct bit_exposition *e, const struct bit_metrics_runs *runs)
 {
     static const struct bit_exposition_metric metrics[] = {
-        {"bitd_run_evaluation_loss", BIT_EXPOSITION_GAUGE, NULL,
-         "Newest loss of each held-out set in each precision."},
+        {"bitd_run_evaluation_loss", BIT_EXPOSITION_GAUGE, NULL, "Newest loss of each held-out set in each precision."},
         {"bitd_run_evaluation_step", BIT_EXPOSITION_GAUGE, NULL, "The step that it was evaluated after."},
         {"bitd_run_task_score_ratio", BIT_EXPOSITION_GAUGE, "ratio",
          "Newest score of each downstream task in each precision, of 0 to 1."},

@@ -153,7 +153,7 @@ struct bit_run {
     bool has_last;
     Bit__StepReport last; /* split points to last_split */
     Bit__TimeSplit last_split;
-    bool has_gpu;      /* of this launch: */
+    bool has_gpu;     /* of this launch: */
     Bit__GpuLoad gpu; /* the last that its ranks told */
     struct bit_totals totals;
     struct bit_run_rate rate;
@@ -192,8 +192,8 @@ struct bit_run {
     struct bit_run_seen seen[BIT_RUN_SEEN_MAX]; /* a ring */
     uint64_t seen_count;                        /* ever */
     struct bit_tags tags;
-    struct bit_live_changes live;               /* of `spec`, which is the last of all that there are */
-    struct bit_changes *changes;                /* of settings, by people; NULL: none; owned */
+    struct bit_live_changes live; /* of `spec`, which is the last of all that there are */
+    struct bit_changes *changes;  /* of settings, by people; NULL: none; owned */
 
     struct bit_run_applied *applied; /* a ring of BIT_RUN_APPLIED_MAX */
     size_t applied_count;

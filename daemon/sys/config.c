@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/sys/allow.h"
+#include "daemon/sys/metrics_address.h"
 #include "proto/check.h"
 #include "proto/dryrun/plan_answer.h"
 #include "proto/err.h"
@@ -18,7 +19,20 @@
 #include "proto/text/nearest.h"
 #include "proto/utf8.h"
 
-enum kind { TEXT, COUNT, MILLISECONDS, LEVEL, ADDRESS, LINK, SRUN_OPTIONS, SBATCH_OPTIONS, VARIABLES, HOOK, YES_OR_NO };
+enum kind {
+    TEXT,
+    COUNT,
+    MILLISECONDS,
+    LEVEL,
+    ADDRESS,
+    LINK,
+    SRUN_OPTIONS,
+    SBATCH_OPTIONS,
+    VARIABLES,
+    HOOK,
+    YES_OR_NO,
+    METRICS
+};
 
 struct key {
     const char *name;
@@ -108,7 +122,7 @@ static const struct key keys[] = {
      "Answer GET /metrics, as bitctl metrics does, and GET /healthz: at a Unix socket, /run/bitd/metrics.sock, which "
      "those may connect to who may use bitd's; or at a loopback address, 9105 or [::1]:9105, where every user of this "
      "host reads the numbers, with the runs' ids and names and no paths or users.",
-     TEXT_OF(metrics), "What monitoring reads", "nowhere"},
+     METRICS, AT(metrics), 0, sizeof((struct bit_config *)0)->metrics, "What monitoring reads", "nowhere"},
     {"metrics_remote", "yes: `metrics` may be an address that other hosts reach, where everybody reads the numbers.",
      YES_OR_NO, AT(metrics_remote), 0, 0},
     {"metrics_keep", "A run that has ended is told of for so long, so that its last numbers are read.",
@@ -239,6 +253,14 @@ static int set_address(char *field, const struct key *key, const char *value)
     return set_text(field, key, value);
 }
 
+static int set_metrics(char *field, const struct key *key, const char *value)
+{
+    struct bit_metrics_address address;
+    int err = value[0] == '\0' ? 0 : bit_metrics_address_parse(value, &address);
+
+    return err < 0 ? bit_fail_within(err, "%s", key->name) : set_text(field, key, value);
+}
+
 static int set_list(char *field, const struct key *key, const char *value)
 {
     int err = key->kind == VARIABLES
@@ -309,6 +331,8 @@ int bit_config_set(struct bit_config *c, const char *name, const char *value)
         return set_milliseconds(field, key, value);
     case ADDRESS:
         return set_address(field, key, value);
+    case METRICS:
+        return set_metrics(field, key, value);
     case LINK:
         return set_link(field, value);
     case SRUN_OPTIONS:
@@ -412,6 +436,20 @@ static int check_texts(const struct bit_config *c)
     return 0;
 }
 
+/* What is counted of a run is nobody else's business unless somebody says so. */
+static int check_metrics(const struct bit_config *c)
+{
+    struct bit_metrics_address address;
+    int err = c->metrics[0] == '\0' ? 0 : bit_metrics_address_parse(c->metrics, &address);
+
+    if (err < 0 || c->metrics[0] == '\0' || address.loopback || c->metrics_remote)
+        return err;
+    return bit_fail(BIT_EUSAGE,
+                    "metrics = %s: other hosts reach that address, and everybody there would read the numbers; if that "
+                    "is meant, say metrics_remote = yes, else take 127.0.0.1 or a Unix socket",
+                    c->metrics);
+}
+
 int bit_config_finish(struct bit_config *c)
 {
     if (c->state[0] == '\0')
@@ -433,6 +471,8 @@ int bit_config_finish(struct bit_config *c)
         bit_plan_answer_find_worker(c->worker, sizeof c->worker);
     else if (err == 0 && strchr(c->worker, '/') != NULL)
         err = make_absolute(c->worker, sizeof c->worker, "worker");
+    if (err == 0)
+        err = check_metrics(c);
     return err < 0 ? err : check_texts(c);
 }
 

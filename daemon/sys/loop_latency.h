@@ -12,7 +12,7 @@
 
 struct bit_loop_latency {
     uv_prepare_t prepare;
-    uint64_t before_ns, idle_ns;                /* the last look: when, and the idle time up to it; 0: none yet */
+    uint64_t before_ns, idle_ns;                 /* the last look: when, and the idle time up to it; 0: none yet */
     uint64_t count[BIT_LOOP_LATENCY_BOUNDS + 1]; /* turns by the bound that they are within; the last: beyond all */
     uint64_t turns;
     double sum_s;

@@ -12,13 +12,17 @@
 
 int bit_peer_get(const uv_pipe_t *pipe, struct bit_peer *out)
 {
-    struct ucred cred;
-    socklen_t bytes = sizeof cred;
     uv_os_fd_t fd;
     int err = uv_fileno((const uv_handle_t *)pipe, &fd);
 
-    if (err < 0)
-        return err;
+    return err < 0 ? err : bit_peer_get_of(fd, out);
+}
+
+int bit_peer_get_of(int fd, struct bit_peer *out)
+{
+    struct ucred cred;
+    socklen_t bytes = sizeof cred;
+
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &bytes) < 0)
         return bit_fail(-errno, "who connected: %s", strerror(errno));
     *out = (struct bit_peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
@@ -79,8 +83,8 @@ static int bind_at(int fd, const struct sockaddr_un *address, const char *path, 
     return err;
 }
 
-static int listen_at(const struct sockaddr_un *address, uv_pipe_t *pipe, const char *path, mode_t mode, gid_t gid,
-                     uv_connection_cb on_connection)
+/* A bound descriptor. */
+static int make_at(const struct sockaddr_un *address, const char *path, mode_t mode, gid_t gid)
 {
     int err = answers(address, path);
 
@@ -92,27 +96,36 @@ static int listen_at(const struct sockaddr_un *address, uv_pipe_t *pipe, const c
         return err;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     err = fd < 0 ? -errno : bind_at(fd, address, path, mode, gid);
-    if (err == 0)
-        err = uv_pipe_open(pipe, fd);
     if (err < 0 && fd >= 0)
         close(fd);
-    if (err == 0)
-        err = listen_guarded(pipe, on_connection);
-    return err < 0 ? bit_fail(err, "the socket %s", path) : 0;
+    return err < 0 ? bit_fail(err, "the socket %s", path) : fd;
+}
+
+int bit_peer_bind(const char *path, mode_t mode, gid_t gid)
+{
+    struct bit_socket_path at;
+    int fd = bit_socket_path_init(path, &at);
+
+    if (fd < 0)
+        return fd;
+    fd = make_at(&at.address, path, mode, gid);
+    bit_socket_path_finish(&at);
+    return fd;
 }
 
 int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t mode, gid_t gid,
                     uv_connection_cb on_connection)
 {
-    struct bit_socket_path at;
-
     uv_pipe_init(loop, pipe, 0);
-    int err = bit_socket_path_init(path, &at);
+    int fd = bit_peer_bind(path, mode, gid);
+    if (fd < 0)
+        return fd;
+    int err = uv_pipe_open(pipe, fd);
     if (err < 0)
-        return err;
-    err = listen_at(&at.address, pipe, path, mode, gid, on_connection);
-    bit_socket_path_finish(&at);
-    return err;
+        close(fd);
+    else
+        err = listen_guarded(pipe, on_connection);
+    return err < 0 ? bit_fail(err, "the socket %s", path) : 0;
 }
 
 int bit_peer_listen_on(uv_pipe_t *pipe, int fd, uv_connection_cb on_connection)

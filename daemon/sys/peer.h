@@ -15,6 +15,8 @@ struct bit_peer {
 
 /** SO_PEERCRED: as of connect(). Errors: -errno. */
 int bit_peer_get(const uv_pipe_t *pipe, struct bit_peer *out);
+/** The same of a connected descriptor. */
+int bit_peer_get_of(int fd, struct bit_peer *out);
 /** The daemon's own user, or root. */
 bool bit_peer_is_owner(const struct bit_peer *peer);
 /**
@@ -24,6 +26,8 @@ bool bit_peer_is_owner(const struct bit_peer *peer);
  */
 int bit_peer_listen(uv_loop_t *loop, uv_pipe_t *pipe, const char *path, mode_t mode, gid_t gid,
                     uv_connection_cb on_connection);
+/** A descriptor bound there in the same way, for others to listen on. Errors: likewise. */
+int bit_peer_bind(const char *path, mode_t mode, gid_t gid);
 /** The same on a socket that somebody else made and removes. Takes ownership of fd in every case. Errors: libuv's. */
 int bit_peer_listen_on(uv_pipe_t *pipe, int fd, uv_connection_cb on_connection);
 

@@ -93,7 +93,8 @@ void bit_exposition_sample(struct bit_exposition *e, const char *part, double va
 {
     const bool bare = e->labels[0] == '\0';
 
-    BIT_ASSERT(part == NULL || e->metric->type == BIT_EXPOSITION_SUMMARY || e->metric->type == BIT_EXPOSITION_HISTOGRAM);
+    BIT_ASSERT(part == NULL || e->metric->type == BIT_EXPOSITION_SUMMARY ||
+               e->metric->type == BIT_EXPOSITION_HISTOGRAM);
     fprintf(e->f, "%s%s%s%s%s ", e->metric->name, part ? part : ending(e->metric->type), bare ? "" : "{", e->labels,
             bare ? "" : "}");
     put_value(e->f, value);

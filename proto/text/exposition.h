@@ -11,7 +11,13 @@
 
 #define BIT_EXPOSITION_LABELS_MAX 512 /* bytes of a sample's labels; what is longer is cut */
 
-enum bit_exposition_type { BIT_EXPOSITION_GAUGE, BIT_EXPOSITION_COUNTER, BIT_EXPOSITION_SUMMARY, BIT_EXPOSITION_HISTOGRAM, BIT_EXPOSITION_INFO };
+enum bit_exposition_type {
+    BIT_EXPOSITION_GAUGE,
+    BIT_EXPOSITION_COUNTER,
+    BIT_EXPOSITION_SUMMARY,
+    BIT_EXPOSITION_HISTOGRAM,
+    BIT_EXPOSITION_INFO,
+};
 
 /* What is said of all samples of one name. Literals. */
 struct bit_exposition_metric {

@@ -45,12 +45,12 @@ TEST(text_0_0_4)
     char *text = both_kinds(false);
 
     EXPECT_STREQ(text, "# HELP t_load Load.\n# TYPE t_load gauge\nt_load{who=\"a \\\"b\\\"\\\\\\nc\"} 0.5\n"
-                     "t_load NaN\nt_load -Inf\n"
-                     "# HELP t_spent_seconds_total Time.\n# TYPE t_spent_seconds_total counter\n"
-                     "t_spent_seconds_total{a=\"1\",b=\"\"} 3\n"
-                     "# HELP t_build_info What it is; 1.\n# TYPE t_build_info gauge\nt_build_info{v=\"1\"} 1\n"
-                     "# HELP t_wait_seconds Waits.\n# TYPE t_wait_seconds summary\n"
-                     "t_wait_seconds_sum 1e+300\nt_wait_seconds_count 2\n");
+                       "t_load NaN\nt_load -Inf\n"
+                       "# HELP t_spent_seconds_total Time.\n# TYPE t_spent_seconds_total counter\n"
+                       "t_spent_seconds_total{a=\"1\",b=\"\"} 3\n"
+                       "# HELP t_build_info What it is; 1.\n# TYPE t_build_info gauge\nt_build_info{v=\"1\"} 1\n"
+                       "# HELP t_wait_seconds Waits.\n# TYPE t_wait_seconds summary\n"
+                       "t_wait_seconds_sum 1e+300\nt_wait_seconds_count 2\n");
     free(text);
 }
 

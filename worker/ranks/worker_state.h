@@ -39,7 +39,7 @@ struct bit_worker {
     uint64_t step; /* of the weights in memory */
 
     struct bit_instances instances;
-    struct bit_power_watch *power; /* what this rank's GPU draws (worker/power_watch.h); borrowed; NULL: not looked at */
+    struct bit_power_watch *power; /* of this rank's GPU (worker/power_watch.h); borrowed; NULL: not looked at */
     double told_gpu_ms;            /* when a report last told of GPUs */
 
     /* Of the checkpoint under way (ckpt.h): */

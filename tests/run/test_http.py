@@ -1,0 +1,253 @@
+"""GET /metrics and GET /healthz of bitd: who is answered what, and that no client of it stands in the way of a run.
+
+The workers are tests/daemon's, so that a run costs no time.
+"""
+import http.client
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+
+from fixture import build_root, main, write_tokens
+
+WORKER, MPIRUN = map(os.path.abspath, sys.argv[1:3])
+sys.argv[1:3] = []
+BITD, BITCTL = (os.path.join(build_root(), *name) for name in (("daemon", "bitd"), ("ctl", "bitctl")))
+CONNECTIONS = 16  # BIT_HTTP_CONNECTIONS_MAX
+
+SPEC = """
+name: "{name}"
+model {{ layers: 1 width: 32 heads: 2 mlp_hidden: 64 vocab: 500 vocab_padded: 512 context: 16 }}
+data {{ train: "t.npy" }}
+batch {{ instances: 4 }}
+schedule {{ steps: {steps} peak_lr: 1e-3 warmup_steps: 2 }}
+launch {{ ranks: 1 threads: 1 }}
+"""
+
+
+class Bitd:
+    def __init__(self, metrics, step_us=2000, **settings):
+        self.dir = tempfile.mkdtemp(prefix="bit-http-")
+        self.socket = os.path.join(self.dir, "s")
+        self.settings = {"mpirun": MPIRUN, "kill_grace": 2, "metrics": metrics.format(dir=self.dir)} | settings
+        self.told_to_stop = False
+        self.environment = os.environ | {"FAKE_STEP_US": str(step_us)}
+        write_tokens(os.path.join(self.dir, "t.npy"), 4096, 500, 1)
+
+    def command(self):
+        sets = (word for k, v in self.settings.items() for word in ("--set", f"{k}={v}"))
+        return [BITD, "--state", os.path.join(self.dir, "state"), "--socket", self.socket, "--worker", WORKER, *sets]
+
+    def __enter__(self):
+        """Returns when it answers: the log says where."""
+        reader, writer = os.pipe()
+        self.process = subprocess.Popen(self.command(), stderr=writer, env=self.environment)
+        os.close(writer)
+        self.log = os.fdopen(reader, errors="replace")
+        for line in self.log:
+            if "http: metrics address=" in line:
+                self.address = line.split("address=")[1].strip()
+                break
+        else:
+            raise AssertionError("bitd did not start")
+        self.drain = subprocess.Popen(["cat"], stdin=self.log, stdout=open(os.path.join(self.dir, "log"), "ab"))
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for run in self.ctl("ps", "-q")[1].split():
+            self.ctl("cancel", run, "--now")
+        if not self.told_to_stop:
+            self.process.terminate()
+        assert self.process.wait(60) == 0
+        self.drain.wait(60)
+        if kind:
+            print(open(os.path.join(self.dir, "log"), errors="replace").read()[-4000:])
+        else:
+            assert not os.path.exists(self.address), "its socket is left"
+            shutil.rmtree(self.dir)
+
+    def ctl(self, verb, *args):
+        p = subprocess.run([BITCTL, verb, "--socket", self.socket, *args], capture_output=True, text=True, timeout=60)
+        return p.returncode, p.stdout, p.stderr
+
+    def submit(self, name, steps):
+        path = os.path.join(self.dir, name + ".txtpb")
+        with open(path, "w") as f:
+            f.write(SPEC.format(name=name, steps=steps))
+        code, out, err = self.ctl("submit", "-q", path)
+        assert code == 0, err
+        return out.strip()
+
+    def connect(self):
+        s = socket.socket(socket.AF_UNIX if self.address[0] == "/" else socket.AF_INET)
+        host, _, port = self.address.rpartition(":")
+        s.settimeout(60)
+        s.connect(self.address if self.address[0] == "/" else (host, int(port)))
+        return s
+
+    def ask(self, path="/metrics", method="GET", body=None, **headers):
+        c = http.client.HTTPConnection("127.0.0.1")
+        c.sock = self.connect()
+        c.request(method, path, body=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        r = c.getresponse()
+        text = r.read().decode()
+        c.close()
+        return r.status, dict(r.getheaders()), text
+
+
+def stable(text):
+    """Without what passes by itself: times, memory, descriptors."""
+    return [re.sub(r" \S+$", "", line) for line in text.split("\n") if not re.match(r"bitd_(?!run)", line)]
+
+
+def the_endpoint_says_what_the_verb_says():
+    for metrics in ("0", "{dir}/metrics.sock"):
+        with Bitd(metrics) as d:
+            run = d.submit("over", 6)
+            assert d.ctl("wait", run)[0] == 0
+            for openmetrics, accept, kind in ((False, "*/*", "text/plain; version=0.0.4; charset=utf-8"),
+                                              (True, "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+                                               "application/openmetrics-text; version=1.0.0; charset=utf-8")):
+                status, headers, text = d.ask(Accept=accept)
+                assert status == 200 and headers["Content-Type"] == kind and headers["Vary"] == "Accept", headers
+                said = d.ctl("metrics", *(["--openmetrics"] if openmetrics else []))[1]
+                assert stable(text) == stable(said) and f'bitd_run_step{{run="{run}"}} 6' in text
+                assert text.endswith("# EOF\n") == openmetrics
+            assert d.ask("/healthz") == (200, d.ask("/healthz")[1], "ok\n")
+            status, headers, text = d.ask(method="HEAD")
+            assert status == 200 and int(headers["Content-Length"]) > 1000 and text == ""
+            assert open(f"/proc/{d.process.pid}/status").read().split("Threads:")[1].split()[0] <= "5", "more than the loop and its pool"
+
+
+def what_is_refused():
+    with Bitd("0") as d:
+        assert d.ask("/")[0] == 404 and d.ask("/metrics/")[0] == 404 and d.ask("/../etc/passwd")[0] == 404
+        assert d.ask(method="POST", body="x")[0] == 405 and d.ask(method="BREW")[0] == 405
+        assert d.ask(method="GET", body="x" * 100)[0] == 413
+        assert d.ask(Host="evil.example:9105")[0] == 421 and d.ask(Host="10.evil.example")[0] == 421
+        assert d.ask(Host="localhost:1")[0] == 200 and d.ask(Host="192.0.2.7:9105")[0] == 200 and d.ask(Host="[::1]:9105")[0] == 200
+        assert d.ask(X="y" * 20000)[0] == 431
+
+
+def who_may_ask():
+    """At a Unix socket those who may use bitd's: without a group its user alone, with one its members, too."""
+    if os.geteuid() != 0:
+        print("         not root: other users do not ask")
+        return
+    nobody = pwd.getpwnam("nobody")
+    ask = ("import socket,sys\ns=socket.socket(socket.AF_UNIX)\ntry:\n s.connect(sys.argv[1])\nexcept PermissionError:\n sys.exit(7)\n"
+           "s.sendall(b'GET /metrics HTTP/1.0\\r\\n\\r\\n')\nprint(s.makefile().read())")
+    for settings, group, found in (({}, nobody.pw_gid, None), ({"group": "daemon"}, 1, b" 200 "), ({"group": "daemon"}, nobody.pw_gid, None)):
+        with Bitd("{dir}/metrics.sock", **settings) as d:
+            os.chmod(d.dir, 0o755)
+
+            def become():
+                os.setgroups([])
+                os.setgid(group)
+                os.setuid(nobody.pw_uid)
+
+            p = subprocess.run([sys.executable, "-c", ask, d.address], capture_output=True, preexec_fn=become)
+            assert (p.returncode == 7) if found is None else (found in p.stdout), (settings, group, p)
+            if settings:  # whoever gets through the permissions all the same is asked who he is
+                os.chmod(d.address, 0o666)
+                p = subprocess.run([sys.executable, "-c", ask, d.address], capture_output=True, preexec_fn=become)
+                assert (b" 403 " if found is None else b" 200 ") in p.stdout, p
+
+
+def addresses_that_are_refused():
+    for metrics, remote, said in (("0.0.0.0:0", "no", "metrics_remote = yes"), ("here", "no", "metrics: 'here'"), ("/nonexistent/x", "no", "No such file")):
+        d = Bitd(metrics, metrics_remote=remote)
+        p = subprocess.run(d.command(), capture_output=True, text=True, timeout=60)
+        assert p.returncode != 0 and said in p.stderr, p
+        shutil.rmtree(d.dir)
+    with Bitd("0.0.0.0:0", metrics_remote="yes") as d:
+        d.address = d.address.replace("0.0.0.0", "127.0.0.1")
+        assert d.ask(Host="login1.example:9105")[0] == 200
+
+
+def nobody_stands_in_the_way_of_a_run():
+    """As many clients as may be, and more, that ask half, ask nonsense, do not read, or ask all the time: the run goes on, bitctl is
+    answered, and in the end so is who asks as he should. Those that say nothing whole are closed."""
+    with Bitd("0", client_timeout=0.5) as d:
+        run = d.submit("long", 1000000)
+        assert d.ctl("wait", run, "--for", "step=5")[0] == 0
+        held = [d.connect() for _ in range(2 * CONNECTIONS)]  # beyond the limit they wait in the kernel's queue
+        for i, s in enumerate(held):
+            s.sendall([b"", b"G", b"GET /metrics HTTP/1.1\r\nHost: a", b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\nx", b"\x16\x03\x01\x02\x00\x01",
+                       b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50, b"\r\n" * 1000, os.urandom(4096)][i % 8])
+        step = goes_on(d, run)
+        for s in held:  # each one's end comes, whatever it was told before
+            try:
+                while s.recv(65536):
+                    pass
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+            s.close()
+        trickled(d)
+        hasty(d)
+        for _ in range(3 * CONNECTIONS):  # gone without a word, or in the middle of one
+            s = d.connect()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            s.close()
+        assert goes_on(d, run) > step
+        assert d.ask()[0] == 200 and d.ask("/healthz")[2] == "ok\n"
+        assert not d.ctl("events", run)[1].count("worker lost")
+
+
+def goes_on(d, run):
+    """The run does steps meanwhile, and bitctl is answered."""
+    step = int(re.search(r'"step":(\d+)', d.ctl("status", run, "--json")[1]).group(1))
+    code, _, err = d.ctl("wait", run, "--for", f"step={step + 20}")
+    assert code == 0, err
+    return step
+
+
+def trickled(d):
+    """A byte now and then, which is never silent for long, ends all the same."""
+    s = d.connect()
+    s.settimeout(0.1)
+    for byte in "GET /metrics HTTP/1.1\r\nX: " + "y" * 16000:
+        try:
+            s.sendall(byte.encode())
+            if s.recv(100) == b"":
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    else:
+        raise AssertionError("it could go on for ever")
+    s.close()
+
+
+def hasty(d):
+    """All connections ask as fast as they are answered: bitd renders four times a second at most."""
+    code = ("import socket,sys\nh,_,p=sys.argv[1].rpartition(':')\ns=socket.create_connection((h,int(p)))\nf=s.makefile('rb')\n"
+            "for i in range(200):\n s.sendall(b'GET /metrics HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n')\n n=0\n"
+            " while (line:=f.readline())!=b'\\r\\n':\n  n=int(line.split()[1]) if line.startswith(b'Content-Length') else n\n f.read(n)\n")
+    asking = [subprocess.Popen([sys.executable, "-c", code, d.address]) for _ in range(8)]
+    assert d.ctl("version")[0] == 0
+    assert [p.wait(60) for p in asking] == [0] * 8
+
+
+def a_bitd_that_goes_down_is_not_healthy():
+    """It still answers while its runs write their last checkpoints."""
+    with Bitd("{dir}/metrics.sock", step_us=500000) as d:
+        run = d.submit("long", 1000000)
+        assert d.ctl("wait", run, "--for", "step=1")[0] == 0
+        d.process.send_signal(signal.SIGTERM)
+        d.told_to_stop = True
+        while (answer := d.ask("/healthz"))[0] == 200:  # until it has the signal
+            pass
+        assert answer[0] == 503 and "going down" in answer[2] and d.ask()[0] == 200, answer
+
+
+main([the_endpoint_says_what_the_verb_says, what_is_refused, who_may_ask, addresses_that_are_refused, nobody_stands_in_the_way_of_a_run,
+      a_bitd_that_goes_down_is_not_healthy])
