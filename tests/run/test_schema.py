@@ -140,6 +140,7 @@ def reading(ctl, d, run):
     page = os.path.join(d.dir, "page.html")
     reported = ctl("report", run, "--output", page)[0]
     assert reported["run"] == [run] and reported["bytes"] == os.path.getsize(page), reported
+    ctl("plot", run, "--x", "tokens", "--smooth", "3")
     ctl("version")
     ctl("data", "info", d.train)
     ctl("data", "verify", d.train)

@@ -1,0 +1,210 @@
+#include "ctl/client/branches.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/cli/failure.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/text/text.h"
+#include "proto/wire/msg.h"
+
+void bit_branches_finish(struct bit_branches *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        bit_run_curves_finish(&b->run[i].curves);
+        free(b->run[i].key);
+    }
+    free(b->run);
+    free(b->label);
+    *b = (struct bit_branches){.count = 0};
+}
+
+size_t bit_branches_size(const struct bit_branches *b, size_t branch)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->count; i++)
+        n += b->run[i].branch == branch;
+    return n;
+}
+
+/* ---- what is the same */
+
+static void clear(ProtobufCMessage **part)
+{
+    bit_msg_free(*part);
+    *part = NULL;
+}
+
+/* The specification without what may differ within a branch. */
+static int make_key(const Bit__RunSpec *spec, char **key)
+{
+    Bit__RunSpec *copy = spec != NULL ? bit_msg_clone(spec) : NULL;
+
+    if (copy == NULL)
+        return bit_fail(-ENOMEM, "a specification");
+    free(copy->name);
+    copy->name = NULL;
+    if (copy->model != NULL)
+        copy->model->has_init_seed = false;
+    if (copy->data != NULL)
+        copy->data->has_seed = false;
+    copy->has_shared = false;
+    clear((ProtobufCMessage **)&copy->checkpoint);
+    clear((ProtobufCMessage **)&copy->eval);
+    clear((ProtobufCMessage **)&copy->launch);
+    int err = bit_text_print(&copy->base, key, NULL);
+    bit_msg_free(copy);
+    return err;
+}
+
+static void write_seed(const Bit__RunSpec *spec, char out[BIT_BRANCH_SEED])
+{
+    bit_format(out, BIT_BRANCH_SEED, "model %" PRIu64 ", data %" PRIu64, spec->model ? spec->model->init_seed : 0,
+               spec->data ? spec->data->seed : 0);
+}
+
+/* ---- asking */
+
+static bool is_there(const struct bit_branches *b, const char *run)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (strcmp(b->run[i].curves.status->run, run) == 0)
+            return true;
+    return false;
+}
+
+/* One word: its run is opened into the next place, unless it is there already. */
+static int open_run(struct bit_cli *cli, const char *word, struct bit_branches *b)
+{
+    struct bit_branch_run *r = &b->run[b->count];
+    const char *equals = strchr(word, '=');
+    char *name = equals != NULL ? strndup(word, (size_t)(equals - word)) : strdup(word);
+
+    if (name == NULL)
+        return bit_failure_print(cli, bit_fail(-ENOMEM, "the name of a run"));
+    int code = bit_run_curves_open(cli, name, &r->curves);
+    free(name);
+    if (code != 0)
+        return code;
+    if (is_there(b, r->curves.status->run)) {
+        bit_run_curves_finish(&r->curves);
+        return 0;
+    }
+    b->count++;
+    bit_format(r->given, sizeof r->given, "%s", equals != NULL ? equals + 1 : "");
+    int err = make_key(r->curves.status->spec, &r->key);
+    if (err < 0)
+        return bit_failure_print(cli, err);
+    write_seed(r->curves.status->spec, r->seed);
+    return 0;
+}
+
+/* ---- branches and their labels */
+
+static bool is_of_branch(const struct bit_branches *b, size_t branch, const struct bit_branch_run *r)
+{
+    for (size_t i = 0; i < b->count && &b->run[i] < r; i++) {
+        const struct bit_branch_run *other = &b->run[i];
+        if (other->branch != branch)
+            continue;
+        if (*r->given || *other->given) {
+            if (strcmp(r->given, other->given) != 0)
+                return false;
+        } else if (strcmp(r->key, other->key) != 0 || strcmp(r->seed, other->seed) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void part_into_branches(struct bit_branches *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        size_t branch = 0;
+        while (branch < b->branches && !is_of_branch(b, branch, &b->run[i]))
+            branch++;
+        b->run[i].branch = branch;
+        b->branches = BIT_MAX(b->branches, branch + 1);
+    }
+}
+
+/* What the names of a branch's runs begin with: "keep" of "keep-1" and "keep-2"; or the first one's name. */
+static void write_common(const struct bit_branches *b, size_t branch, char out[BIT_BRANCH_LABEL])
+{
+    const char *first = NULL;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < b->count; i++) {
+        const char *name = b->run[i].curves.status->name;
+        if (b->run[i].branch != branch)
+            continue;
+        if (first == NULL) {
+            first = name;
+            bytes = strlen(name);
+        }
+        for (size_t k = 0; k < bytes; k++)
+            if (name[k] != first[k])
+                bytes = k;
+    }
+    const size_t all = strlen(first);
+    while (bytes > 0 && bytes < all && strchr("-._", first[bytes - 1]) != NULL)
+        bytes--;
+    bit_format(out, BIT_BRANCH_LABEL, "%.*s", (int)(bytes > 0 ? bytes : all), first);
+}
+
+static const struct bit_branch_run *first_of(const struct bit_branches *b, size_t branch)
+{
+    const struct bit_branch_run *r = b->run;
+
+    while (r->branch != branch)
+        r++;
+    return r;
+}
+
+/* Two labels that are the same get the first run's id. */
+static int write_labels(struct bit_branches *b)
+{
+    bool *twice = calloc(b->branches, sizeof *twice);
+
+    b->label = calloc(b->branches, sizeof *b->label);
+    if (b->label == NULL || twice == NULL) {
+        free(twice);
+        return bit_fail(-ENOMEM, "labels");
+    }
+    for (size_t i = 0; i < b->branches; i++) {
+        const struct bit_branch_run *first = first_of(b, i);
+        if (*first->given)
+            memcpy(b->label[i], first->given, sizeof first->given);
+        else
+            write_common(b, i, b->label[i]);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(b->label[k], b->label[i]) == 0)
+                twice[k] = twice[i] = true;
+    }
+    for (size_t i = 0; i < b->branches; i++)
+        if (twice[i])
+            bit_format_more(b->label[i], sizeof b->label[i], " (%s)", first_of(b, i)->curves.status->run);
+    free(twice);
+    return 0;
+}
+
+int bit_branches_open(struct bit_cli *cli, char *const *words, size_t count, struct bit_branches *out)
+{
+    *out = (struct bit_branches){.run = calloc(count, sizeof *out->run)};
+    if (out->run == NULL)
+        return bit_failure_print(cli, bit_fail(-ENOMEM, "runs"));
+    for (size_t i = 0; i < count; i++) {
+        int code = open_run(cli, words[i], out);
+        if (code != 0)
+            return code;
+    }
+    part_into_branches(out);
+    int err = write_labels(out);
+    return err < 0 ? bit_failure_print(cli, err) : 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * The runs that are compared, in branches: runs that are the same but for their seeds are one branch.
+ *
+ * Of two specifications that is what decides: all but the name, the seeds of model and data, checkpoints, evaluations
+ * and where it runs. A label that somebody gives decides instead, and the runs of one label are one branch.
+ */
+#ifndef BIT_CTL_BRANCHES_H
+#define BIT_CTL_BRANCHES_H
+
+#include "ctl/client/run_curves.h"
+
+#define BIT_BRANCH_LABEL 128
+#define BIT_BRANCH_SEED  64
+
+struct bit_branch_run {
+    struct bit_run_curves curves;
+    char given[BIT_BRANCH_LABEL]; /* "RUN=LABEL"; else empty */
+    char seed[BIT_BRANCH_SEED];   /* "model 6198, data 1" */
+    char *key;                    /* what must be equal; owned */
+    size_t branch;
+};
+
+struct bit_branches {
+    struct bit_branch_run *run; /* as they were asked for, each once; owned */
+    size_t count;
+    char (*label)[BIT_BRANCH_LABEL]; /* of each branch, no two alike; owned */
+    size_t branches;
+};
+
+/** Ask for these runs ("r1", "name", "@last", each with "=LABEL") and part them into branches. The exit code. */
+int bit_branches_open(struct bit_cli *cli, char *const *words, size_t count, struct bit_branches *out);
+void bit_branches_finish(struct bit_branches *b);
+/** How many runs a branch has. */
+size_t bit_branches_size(const struct bit_branches *b, size_t branch);
+
+#endif
