@@ -1,11 +1,13 @@
 #include "daemon/job/admit.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/job/done.h"
+#include "daemon/job/examine.h"
 #include "daemon/job/job.h"
 #include "daemon/job/nodes.h"
 #include "daemon/job/orders.h"
@@ -156,14 +158,15 @@ static void on_rank_drained(void *owner)
 {
 }
 
-/* The process may be gone, which its launcher tells, or come back; if it does neither, it is silent. */
+/* The process may be gone, which its launcher tells, or come back; if it does neither, it is silent. What its seal did
+ * not open comes again on the next link, and that without end. */
 static void on_rank_lost(void *owner, int err)
 {
     struct bit_watch_rank *rank = owner;
     struct bit_job *job = rank->job;
 
-    rank->link = NULL;
-    if (!bit_job_is_fault(err) || job->done || job->launcher_ended || job->cause.known)
+    bit_watch_unlink(rank);
+    if (err != -EBADMSG || job->done || job->launcher_ended || job->cause.known)
         return;
     job->cause.has_rank = true;
     job->cause.rank = (uint32_t)(rank - job->watch.rank);
@@ -174,6 +177,17 @@ static const struct bit_worker_link_ops rank_ops = {NULL, on_rank_message, on_ra
 
 /* ---- who comes */
 
+/* Told to stop, a rank can say that it did once it is here: the others' time for it begins anew. */
+static void wait_for_done_of(struct bit_job *job)
+{
+    uint32_t first;
+
+    if (!bit_job_awaits_done(job, &first))
+        return;
+    bit_examine_stop(job);
+    bit_job_expect(job);
+}
+
 static int take_rank(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
     if (hello->rank == 0 || hello->rank >= job->watch.ranks)
@@ -182,6 +196,7 @@ static int take_rank(struct bit_job *job, struct bit_worker_link *link, const Bi
     if (err < 0)
         return err;
     bit_watch_greet(job, link, hello);
+    wait_for_done_of(job);
     bit_debug("rank connected", "run=%s rank=%u host=%s pid=%u step=%" PRIu64, job->runner->run.id, hello->rank,
               hello->host, hello->pid, hello->step);
     return 0;

@@ -21,8 +21,10 @@
 
 BIT_LOG_TOPIC("examine");
 
-#define ANSWER_MS 1000       /* for the stacks; a rank that does not answer says something by that */
-#define LOG_BYTES (4u << 20) /* of stacks, at most */
+#define ANSWER_MS 1000        /* for the stacks; a rank that does not answer says something by that */
+#define PORTION   (64u << 10) /* of the log, read at once */
+#define LOG_BYTES (32u << 20) /* of the log, copied at most: 8 KiB each of 4096 ranks */
+#define DESCRIBED 16          /* processes of this machine whose threads are looked at in /proc */
 
 void bit_examine_stop(struct bit_job *job)
 {
@@ -31,51 +33,53 @@ void bit_examine_stop(struct bit_job *job)
     job->examine.on = false;
     uv_timer_stop(&job->examine.limit);
     uv_fs_event_stop(&job->examine.change);
+    bit_stack_marks_finish(&job->examine.marks);
 }
 
 /* ---- what the ranks wrote */
 
-/* What the log has since the examination began, NUL-terminated, heap. */
-static char *read_answers(const struct bit_job *job)
+static int open_log(const struct bit_job *job)
 {
-    char *path = bit_runner_path(job->runner, job->runner->run.launch.log), *text = malloc(LOG_BYTES + 1);
-    int fd = path == NULL || text == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : pread(fd, text, LOG_BYTES, (off_t)job->examine.from);
+    char *path = bit_runner_path(job->runner, job->runner->run.launch.log);
+    int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 
-    if (fd >= 0)
-        close(fd);
     free(path);
-    if (n < 0) {
-        free(text);
-        return NULL;
-    }
-    text[n] = '\0';
-    for (ssize_t i = 0; i < n; i++)
-        if (text[i] == '\0')
-            text[i] = ' ';
-    return text;
+    return fd;
 }
 
-static bool has_answered(const char *answers, uint32_t rank)
+/* What the log has more than the last time. */
+static void read_answers(struct bit_job *job)
 {
-    char line[48];
+    struct bit_examine *x = &job->examine;
+    static char text[PORTION];
+    int fd = open_log(job);
+    ssize_t n;
 
-    snprintf(line, sizeof line, "stacks rank=%u end\n", rank);
-    return answers != NULL && strstr(answers, line) != NULL;
+    while (fd >= 0 && (n = pread(fd, text, sizeof text, (off_t)(x->from + x->taken))) > 0) {
+        bit_stack_marks_take(&x->marks, text, (size_t)n);
+        x->taken += (uint64_t)n;
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static bool has_answered(const struct bit_job *job, uint32_t rank)
+{
+    return rank < job->examine.marks.ranks && job->examine.marks.answered[rank];
 }
 
 /* All but those that say nothing any more; one tick may pass between two beats. */
-static bool all_answered(const struct bit_job *job, const char *answers)
+static bool all_answered(const struct bit_job *job)
 {
     for (uint32_t r = 0; r < job->watch.ranks; r++)
-        if (job->watch.rank[r].silent <= 1 && !has_answered(answers, r))
+        if (job->watch.rank[r].silent <= 1 && !has_answered(job, r))
             return false;
     return true;
 }
 
 /* ---- what was found */
 
-static void write_ranks(FILE *f, const struct bit_job *job, const char *answers)
+static void write_ranks(FILE *f, const struct bit_job *job)
 {
     double beat_s = (double)job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED / 1000;
 
@@ -85,11 +89,57 @@ static void write_ranks(FILE *f, const struct bit_job *job, const char *answers)
         const struct bit_watch_rank *rank = &job->watch.rank[r];
         fprintf(f, "%5u %-24s %8u %10" PRIu64 " %-11s %9.1f %s\n", r, rank->host, rank->pid, rank->step,
                 rank->section[0] ? rank->section : "-", rank->silent > 1 ? beat_s * rank->silent : 0,
-                has_answered(answers, r) ? "below" : "none came");
+                has_answered(job, r) ? "below" : "none came");
     }
 }
 
-static void write_found(struct bit_job *job, const char *name, const char *cause, const char *answers)
+static void write_process(FILE *f, const struct bit_job *job, uint32_t rank)
+{
+    fprintf(f, "\nrank %u, as the kernel sees it:\n", rank);
+    bit_proc_describe((int32_t)job->watch.rank[rank].pid, f);
+}
+
+/* Of this machine: the suspect, and some others to compare it with. */
+static void write_processes(FILE *f, const struct bit_job *job, int64_t suspect)
+{
+    unsigned written = suspect >= 0 && bit_watch_is_here(&job->watch.rank[suspect]);
+
+    if (written > 0)
+        write_process(f, job, (uint32_t)suspect);
+    for (uint32_t r = 0; r < job->watch.ranks && written < DESCRIBED; r++) {
+        if (r == suspect || !bit_watch_is_here(&job->watch.rank[r]))
+            continue;
+        write_process(f, job, r);
+        written++;
+    }
+}
+
+/* The lines of the ranks' stacks, out of whatever else the log has. */
+static void copy_stacks(FILE *f, const struct bit_job *job)
+{
+    int fd = open_log(job);
+    FILE *log = fd < 0 ? NULL : fdopen(fd, "r");
+    char line[1024];
+    bool begins = true, is_stack = false;
+    size_t sum = 0;
+
+    if (log == NULL && fd >= 0)
+        close(fd);
+    if (log == NULL || fseeko(log, (off_t)job->examine.from, SEEK_SET) < 0)
+        fputs("the log cannot be read\n", f);
+    while (log != NULL && sum < LOG_BYTES && fgets(line, sizeof line, log) != NULL) {
+        const size_t length = strlen(line);
+        sum += BIT_MAX(length, 1u);
+        is_stack = begins ? strncmp(line, "stack", 5) == 0 : is_stack;
+        begins = length > 0 && line[length - 1] == '\n';
+        if (is_stack)
+            fputs(line, f);
+    }
+    if (log != NULL)
+        fclose(log);
+}
+
+static void write_found(struct bit_job *job, const char *name, const char *cause, int64_t suspect)
 {
     char *path = bit_runner_path(job->runner, name);
     int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -105,25 +155,16 @@ static void write_found(struct bit_job *job, const char *name, const char *cause
     fprintf(f, "%s: ", job->runner->run.id);
     bit_escape_print(f, cause);
     fputs("\n\n", f);
-    write_ranks(f, job, answers);
-    for (uint32_t r = 0; r < job->watch.ranks; r++)
-        if (bit_watch_is_here(&job->watch.rank[r])) {
-            fprintf(f, "\nrank %u, as the kernel sees it:\n", r);
-            bit_proc_describe((int32_t)job->watch.rank[r].pid, f);
-        }
+    write_ranks(f, job);
+    write_processes(f, job, suspect);
     fputs("\n", f);
-    for (const char *at = answers; at != NULL && *at != '\0';) {
-        size_t length = strcspn(at, "\n");
-        if (strncmp(at, "stack", 5) == 0)
-            fprintf(f, "%.*s\n", (int)length, at);
-        at += length + (at[length] == '\n');
-    }
+    copy_stacks(f, job);
     if (fclose(f) != 0)
         bit_warn("not written", "path=%s text=%s", path, strerror(errno));
     free(path);
 }
 
-static int64_t find_suspect(const struct bit_job *job, const char *answers)
+static int64_t find_suspect(const struct bit_job *job)
 {
     struct bit_hung_rank *ranks = calloc(job->watch.ranks, sizeof *ranks);
 
@@ -132,7 +173,7 @@ static int64_t find_suspect(const struct bit_job *job, const char *answers)
     for (uint32_t r = 0; r < job->watch.ranks; r++) {
         const struct bit_watch_rank *rank = &job->watch.rank[r];
         ranks[r] = (struct bit_hung_rank){
-            .known = rank->heard, .answered = has_answered(answers, r), .step = rank->step, .section = rank->section};
+            .known = rank->heard, .answered = has_answered(job, r), .step = rank->step, .section = rank->section};
     }
     int64_t suspect = bit_hung_rank_find(ranks, job->watch.ranks);
     free(ranks);
@@ -161,14 +202,14 @@ static void describe(const struct bit_job *job, int64_t suspect, const char *fil
 
 static void finish(struct bit_job *job)
 {
-    char *answers = read_answers(job), name[64], text[BIT_ERR_TEXT_MAX];
-    int64_t suspect = job->examine.suspect >= 0 ? job->examine.suspect : find_suspect(job, answers);
+    char name[64], text[BIT_ERR_TEXT_MAX];
 
-    bit_examine_stop(job);
+    read_answers(job);
+    int64_t suspect = job->examine.suspect >= 0 ? job->examine.suspect : find_suspect(job);
     snprintf(name, sizeof name, "logs/hang-%u.txt", job->runner->run.launch.attempt);
     describe(job, suspect, name, text, sizeof text);
-    write_found(job, name, text, answers);
-    free(answers);
+    write_found(job, name, text, suspect);
+    bit_examine_stop(job);
     job->ops->hung(job, suspect, text);
 }
 
@@ -185,10 +226,8 @@ static void on_change(uv_fs_event_t *handle, const char *name, int events, int s
 
     if (!job->examine.on)
         return;
-    char *answers = read_answers(job);
-    bool all = all_answered(job, answers);
-    free(answers);
-    if (all)
+    read_answers(job);
+    if (all_answered(job))
         finish(job);
 }
 
@@ -200,6 +239,7 @@ static void watch_log(struct bit_job *job)
     if (path != NULL && stat(path, &st) == 0)
         uv_fs_event_start(&job->examine.change, on_change, path, 0);
     job->examine.from = (uint64_t)st.st_size;
+    job->examine.taken = 0;
     free(path);
 }
 
@@ -212,6 +252,8 @@ void bit_examine_start(struct bit_job *job, int64_t suspect, const char *fmt, ..
         return;
     x->on = true;
     x->suspect = suspect;
+    if (bit_stack_marks_begin(&x->marks, job->watch.ranks) < 0)
+        bit_warn("not examined", "text=%s", bit_fail_text()); /* then nobody has answered */
     va_start(args, fmt);
     bit_vformat(x->why, sizeof x->why, fmt, args);
     va_end(args);

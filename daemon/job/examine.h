@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/run/stack_marks.h"
+
 struct bit_job;
 
 struct bit_examine {
@@ -20,7 +22,8 @@ struct bit_examine {
     bool on;
     int64_t suspect; /* a silent rank, or -1: to be found */
     char why[192];
-    uint64_t from; /* bytes of the log before the stacks */
+    uint64_t from, taken; /* bytes of the log: before the stacks; of those after them, read */
+    struct bit_stack_marks marks;
 };
 
 /** Begin, unless it has begun. */

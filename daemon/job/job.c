@@ -86,7 +86,7 @@ void bit_job_destroy(struct bit_job *job)
     uv_close((uv_handle_t *)&job->watch.tick, on_closed);
     uv_close((uv_handle_t *)&job->examine.limit, on_closed);
     uv_close((uv_handle_t *)&job->examine.change, on_closed);
-    bit_watch_free(&job->watch);
+    bit_watch_free(job);
     bit_tally_finish(&job->tally);
 }
 
@@ -282,7 +282,7 @@ void bit_job_connected(struct bit_job *job)
 
 /* One of ours, or a record that the seal refuses: longer than any may be, or damaged where TCP has checked it. A link
  * that was only cut ends with the system's word for it. */
-bool bit_job_is_fault(int err)
+static bool is_fault(int err)
 {
     return err <= BIT_EUSAGE || err == -EBADMSG;
 }
@@ -298,7 +298,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
             begin_ending(job);
         return; /* else its end is being waited for, with a deadline */
     }
-    if (bit_job_is_fault(err)) {
+    if (is_fault(err)) {
         bit_job_end(job, err, "the worker sent what bitd cannot use: %s", bit_fail_text());
         return;
     }

@@ -57,7 +57,7 @@ struct bit_job_cause {
 /* What all jobs share. */
 struct bit_jobs {
     struct bit_runs *runs;
-    const struct bit_worker_link_listener *links;
+    struct bit_worker_link_listener *links;
     void (*stop_all)(void *owner, const char *why); /* bitd's own Slurm job ends, and bitd with it */
     /* Whether this bitd is not to launch the run as things are; r->withheld says why. */
     bool (*withhold)(void *owner, struct bit_runner *r);
@@ -156,8 +156,6 @@ void bit_job_launcher_ended(void *job, int64_t status, int signal);
 /** Rank 0 was welcomed. */
 void bit_job_connected(struct bit_job *job);
 void bit_job_lost_link(struct bit_job *job, int err);
-/** What ended a proven link is the worker's doing, and would come again on the next: no loss. */
-bool bit_job_is_fault(int err);
 /** Read from the worker; or do not, while the journal takes nothing or a checkpoint gets its name. */
 void bit_job_hold(struct bit_job *job);
 

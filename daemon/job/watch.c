@@ -16,14 +16,35 @@
 
 BIT_LOG_TOPIC("watch");
 
+#define SLICE_RANKS 64 /* that one tick looks after: 12 us each */
+#define SLICE_MS    10 /* between ticks, at least */
+#define GAPS_TOLD   8  /* ranks whose heartbeats the log has at a launch's end: the worst */
+
 static void on_tick(uv_timer_t *timer);
+
+/* So many more of its ranks have no link, or fewer: the listener gives way to them. */
+static void expect(struct bit_job *job, int more)
+{
+    job->watch.expected += (uint32_t)more;
+    bit_worker_link_expect(job->jobs->links, more);
+}
+
+/* A tick of few ranks looks after all of them. */
+static void start_ticks(struct bit_watch *w, uint64_t beat_ms)
+{
+    const uint64_t most = BIT_MAX(beat_ms / SLICE_MS, 1u);
+
+    w->slice = 0;
+    w->slices = (uint32_t)BIT_MIN(BIT_MAX(w->ranks / SLICE_RANKS, 1u), most);
+    uv_timer_start(&w->tick, on_tick, beat_ms / w->slices, beat_ms / w->slices);
+}
 
 int bit_watch_begin(struct bit_job *job)
 {
     struct bit_watch *w = &job->watch;
     uint64_t beat_ms = job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED;
 
-    bit_watch_free(w);
+    bit_watch_free(job);
     w->ranks = job->places.ranks ? job->places.ranks : bit_run_ranks(&job->runner->run);
     w->rank = calloc(w->ranks, sizeof *w->rank);
     if (w->rank == NULL)
@@ -31,20 +52,45 @@ int bit_watch_begin(struct bit_job *job)
     for (uint32_t r = 0; r < w->ranks; r++)
         w->rank[r].job = job;
     w->fresh = true;
+    w->first_ms = 0;
+    w->all_here = false;
     bit_watch_forget_orders(w);
-    uv_timer_start(&w->tick, on_tick, beat_ms, beat_ms);
+    expect(job, (int)w->ranks);
+    start_ticks(w, beat_ms);
     return 0;
 }
 
-static void tell_gaps(const struct bit_job *job, uint32_t rank)
+static void tell_gaps(const struct bit_job *job, const struct bit_watch_rank *rank)
 {
     char text[BIT_HEARTBEAT_GAPS_TEXT_MAX];
-    const struct bit_heartbeat_gaps *g = &job->watch.rank[rank].gaps;
+    const struct bit_heartbeat_gaps *g = &rank->gaps;
 
     bit_heartbeat_gaps_print(g, text);
-    if (g->count > 0)
-        bit_info("heartbeats", "run=%s rank=%u gaps=%" PRIu64 " max_ms=%" PRIu64 " ms=%s", job->runner->run.id, rank,
-                 g->count, g->max_ms, text);
+    bit_info("heartbeats", "run=%s rank=%td gaps=%" PRIu64 " max_ms=%" PRIu64 " ms=%s", job->runner->run.id,
+             rank - job->watch.rank, g->count, g->max_ms, text);
+}
+
+/* Those whose heartbeats were the furthest apart. */
+static void tell_worst_gaps(const struct bit_job *job)
+{
+    const struct bit_watch_rank *worst[GAPS_TOLD];
+    size_t count = 0;
+
+    for (uint32_t r = 0; r < job->watch.ranks; r++) {
+        const struct bit_watch_rank *rank = &job->watch.rank[r];
+        size_t at = count;
+        if (rank->gaps.count == 0)
+            continue;
+        while (at > 0 && worst[at - 1]->gaps.max_ms < rank->gaps.max_ms)
+            at--;
+        if (at == GAPS_TOLD)
+            continue;
+        count = BIT_MIN(count + 1, (size_t)GAPS_TOLD);
+        memmove(&worst[at + 1], &worst[at], (count - 1 - at) * sizeof *worst);
+        worst[at] = rank;
+    }
+    for (size_t i = 0; i < count; i++)
+        tell_gaps(job, worst[i]);
 }
 
 void bit_watch_end(struct bit_job *job)
@@ -52,16 +98,20 @@ void bit_watch_end(struct bit_job *job)
     struct bit_watch *w = &job->watch;
 
     uv_timer_stop(&w->tick);
+    tell_worst_gaps(job);
     for (uint32_t r = 0; r < w->ranks; r++) {
-        tell_gaps(job, r);
         if (w->rank[r].link != NULL)
             bit_worker_link_close(w->rank[r].link);
         w->rank[r].link = NULL;
     }
+    expect(job, -(int)w->expected);
 }
 
-void bit_watch_free(struct bit_watch *w)
+void bit_watch_free(struct bit_job *job)
 {
+    struct bit_watch *w = &job->watch;
+
+    expect(job, -(int)w->expected);
     free(w->rank);
     w->rank = NULL;
     w->ranks = 0;
@@ -77,13 +127,30 @@ bool bit_watch_is_here(const struct bit_watch_rank *rank)
     return rank->pid > 1 && strcmp(host, rank->host) == 0;
 }
 
+/* Once a launch: how long it took from the first rank to the last. Rank 0's own place is expected always. */
+static void tell_all_here(struct bit_job *job)
+{
+    struct bit_watch *w = &job->watch;
+    const uint64_t now_ms = uv_now(job->runner->env->loop);
+
+    w->first_ms = w->first_ms == 0 ? now_ms : w->first_ms;
+    if (w->all_here || w->expected > 1 || w->rank[0].pid == 0)
+        return;
+    w->all_here = true;
+    bit_info("every rank is here", "run=%s ranks=%u ms=%" PRIu64, job->runner->run.id, w->ranks, now_ms - w->first_ms);
+}
+
 void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
     struct bit_watch_rank *rank = &job->watch.rank[hello->has_rank ? hello->rank : 0];
 
-    if (rank->link != NULL)
-        bit_worker_link_close(rank->link); /* it came back before we saw it go */
+    if (rank->link != NULL) { /* it came back before we saw it go */
+        bit_worker_link_close(rank->link);
+        bit_watch_unlink(rank);
+    }
     rank->link = link;
+    if (link != NULL)
+        expect(job, -1);
     rank->silent = 0;
     bit_heartbeat_gaps_forget(&rank->gaps);
     rank->step = hello->step;
@@ -91,6 +158,13 @@ void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bi
     bit_format(rank->host, sizeof rank->host, "%s", hello->host);
     if (bit_watch_is_here(rank))
         bit_leftovers_note(&job->leftovers, (int32_t)rank->pid);
+    tell_all_here(job);
+}
+
+void bit_watch_unlink(struct bit_watch_rank *rank)
+{
+    rank->link = NULL;
+    expect(rank->job, 1);
 }
 
 void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
@@ -115,18 +189,18 @@ static bool beat(struct bit_worker_link *link)
     return bit_worker_link_queued(link) > 0 || bit_worker_link_send(link, BIT_MSG_BEAT, &m, NULL) == 0;
 }
 
-static void beat_all(struct bit_job *job)
+/* The ranks of a slice: r, r + slices, ... */
+static void beat_slice(struct bit_job *job, uint32_t first)
 {
     struct bit_watch *w = &job->watch;
 
-    for (uint32_t r = 0; r < w->ranks; r++) {
+    for (uint32_t r = first; r < w->ranks; r += w->slices) {
         const struct bit_worker_link *link = r == 0 ? job->link : w->rank[r].link;
         w->rank[r].unanswered = link == NULL || bit_worker_link_is_answered(link) ? 0 : w->rank[r].unanswered + 1;
-    }
-    for (uint32_t r = 0; r < w->ranks; r++)
         if (w->rank[r].link != NULL && !beat(w->rank[r].link))
-            w->rank[r].link = NULL;
-    if (job->link != NULL && !beat(job->link))
+            bit_watch_unlink(&w->rank[r]);
+    }
+    if (first == 0 && job->link != NULL && !beat(job->link))
         job->ops->lost_link(job, BIT_EDAEMON);
 }
 
@@ -143,25 +217,30 @@ static bool is_silent(const struct bit_job *job, uint32_t r)
     return is_missed(job, r) && job->watch.rank[r].silent > BIT_BEATS_MISSED;
 }
 
+/* A rank that a later tick of this round looks after may lack one of those ticks. */
 bool bit_watch_is_cut_off(const struct bit_job *job, uint32_t r)
 {
     const struct bit_worker_link *link = r == 0 ? job->link : job->watch.rank[r].link;
+    const unsigned most = BIT_BEATS_MISSED - (job->watch.slices > 1);
 
-    return is_silent(job, r) && (link == NULL || job->watch.rank[r].unanswered > BIT_BEATS_MISSED / 2);
+    return is_missed(job, r) && job->watch.rank[r].silent > most &&
+           (link == NULL || job->watch.rank[r].unanswered > BIT_BEATS_MISSED / 2);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct bit_job *job = timer->data;
     struct bit_watch *w = &job->watch;
+    const uint32_t first = w->slice;
     int64_t silent = -1;
 
-    beat_all(job);
+    w->slice = (first + 1) % w->slices;
+    beat_slice(job, first);
     if (job->done || job->launcher_ended || job->phase == BIT_JOB_ENDING || job->examine.on)
         return;
-    for (uint32_t r = w->ranks; r-- > 0;) {
+    for (uint32_t r = first; r < w->ranks; r += w->slices) {
         w->rank[r].silent += is_missed(job, r);
-        silent = is_silent(job, r) ? r : silent;
+        silent = silent < 0 && is_silent(job, r) ? r : silent;
     }
     if (silent >= 0)
         job->ops->silent(job, (uint32_t)silent);

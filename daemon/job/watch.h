@@ -2,9 +2,10 @@
  * The watch over a job's ranks: a heartbeat of each, and how long a step may take.
  *
  * A rank is silent when it has beaten before and no longer does: five beats missed, counted in ticks of our own, so
- * that a daemon that was held up itself holds nobody else for dead. A rank that beats and a step that is not reported
- * are a hang: a step may take stall_factor times the 99th percentile of the last hundred, and never less than stall_ms.
- * Before enough steps are known, for the first one of a launch and of a phase, and for whatever is no step: long_ms.
+ * that a daemon that was held up itself holds nobody else for dead. Of many ranks a tick looks after a part, so that
+ * all of them never hold up the loop at once. A rank that beats and a step that is not reported are a hang: a step may
+ * take stall_factor times the 99th percentile of the last hundred, and never less than stall_ms. Before enough steps
+ * are known, for the first one of a launch and of a phase, and for whatever is no step: long_ms.
  */
 #ifndef BIT_DAEMON_WATCH_H
 #define BIT_DAEMON_WATCH_H
@@ -39,6 +40,10 @@ struct bit_watch {
     uv_timer_t tick;
     struct bit_watch_rank *rank; /* of this launch */
     uint32_t ranks;
+    uint32_t expected;                       /* of them, those without a link, as the listener was told */
+    uint32_t slice, slices;                  /* of the ranks: the one that the next tick looks after, of how many */
+    uint64_t first_ms;                       /* when the first rank came, on the loop's clock; 0: none has */
+    bool all_here;                           /* all of them were, once */
     double step_ms[BIT_WATCH_STEPS];         /* a ring */
     unsigned steps;                          /* so many were put there, over all launches */
     bool fresh;                              /* the next step is the first of a launch or of a phase */
@@ -49,10 +54,12 @@ struct bit_watch {
 int bit_watch_begin(struct bit_job *job);
 /** The launch ends: the ranks' own links are closed, and the log has how their hearts beat. */
 void bit_watch_end(struct bit_job *job);
-void bit_watch_free(struct bit_watch *w);
+void bit_watch_free(struct bit_job *job);
 
 /** Rank `rank` has come, on a link of its own unless it is rank 0. */
 void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello);
+/** Its link is gone. */
+void bit_watch_unlink(struct bit_watch_rank *rank);
 /** Its process is one of this machine. */
 bool bit_watch_is_here(const struct bit_watch_rank *rank);
 /** A heartbeat of it. */

@@ -42,7 +42,8 @@ static struct bit_connection_rate_source *find(struct bit_connection_rate *p, co
     return oldest;
 }
 
-bool bit_connection_rate_take(struct bit_connection_rate *p, const struct sockaddr *from, uint64_t now_ms)
+bool bit_connection_rate_take(struct bit_connection_rate *p, const struct sockaddr *from, unsigned expected,
+                              uint64_t now_ms)
 {
     struct bit_connection_rate_source *s = find(p, from, now_ms);
 
@@ -51,7 +52,7 @@ bool bit_connection_rate_take(struct bit_connection_rate *p, const struct sockad
     s->used_ms = now_ms;
     if (s->proven)
         return true;
-    if (s->tokens < 1)
+    if (s->tokens + expected < 1)
         return false;
     s->tokens--;
     return true;

@@ -14,8 +14,6 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define BACKLOG 128
-
 /* An address to bind; its port is filled in later. */
 struct place {
     union {
@@ -116,7 +114,7 @@ static int listen_at(struct place *p, uint16_t port)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (p->address.any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(fd, &p->address.any, p->bytes) == 0 && listen(fd, BACKLOG) == 0)
+    if (bind(fd, &p->address.any, p->bytes) == 0 && listen(fd, BIT_ENDPOINT_BACKLOG) == 0)
         return fd;
     int err = -errno;
     close(fd);

@@ -4,6 +4,8 @@
 
 #include "proto/wire/address.h"
 
+#define BIT_ENDPOINT_BACKLOG 4096 /* connections that the kernel keeps; net.core.somaxconn is its own bound */
+
 /**
  * A listening TCP socket for the setting `listen` (proto/wire/address.h; a host may also name a network interface,
  * whose address is then taken), not yet known to any loop.

@@ -21,11 +21,12 @@
 
 BIT_LOG_TOPIC("worker_link");
 
-#define HELLO_MS        2000  /* over TCP: until the hello, proof included */
+#define HELLO_MS        2000  /* over TCP: until the hello, proof included ... */
+#define HELLO_MORE_MS   1     /* ... and for each rank that is expected: they come at once, on cores that others use */
 #define HELLO_LOCAL_MS  5000  /* on a Unix socket: until the hello */
-#define UNPROVEN_MAX    64    /* of an inlet's links: the oldest makes room */
+#define UNPROVEN_MAX    64    /* of an inlet's links, beside those expected: the oldest makes room */
 #define ACCEPT_RATE     5000  /* connections a second over TCP, taken or turned away ... */
-#define ACCEPT_BURST    512   /* ... and so many at once */
+#define ACCEPT_BURST    512   /* ... and so many at once, beside those expected */
 #define REFUSED_TOLD_MS 10000 /* refused connections are counted, and logged so often */
 
 struct bit_worker_link {
@@ -321,7 +322,7 @@ static void make_room(struct bit_worker_link_inlet *inlet)
 {
     struct bit_worker_link *oldest = NULL;
 
-    if (inlet->unproven <= UNPROVEN_MAX)
+    if (inlet->unproven <= UNPROVEN_MAX + inlet->listener->expected)
         return;
     for (struct bit_worker_link *link = inlet->listener->links; link != NULL; link = link->next)
         if (link->inlet == inlet && !link->proven)
@@ -348,8 +349,8 @@ static int check_pace(const struct bit_worker_link *link)
     struct bit_worker_link_listener *l = link->inlet->listener;
     struct sockaddr_storage from;
 
-    if (!find_source(link, &from) ||
-        bit_connection_rate_take(&l->sources, (const struct sockaddr *)&from, 1 + uv_now(l->accept_timer.loop)))
+    if (!find_source(link, &from) || bit_connection_rate_take(&l->sources, (const struct sockaddr *)&from, l->expected,
+                                                              1 + uv_now(l->accept_timer.loop)))
         return 0;
     return bit_fail(BIT_ELIMIT, "too many connections of one source");
 }
@@ -370,7 +371,8 @@ static void take_connection(struct bit_worker_link_inlet *inlet)
         return;
     }
     make_room(inlet);
-    uv_timer_start(&link->hello_timer, on_hello_late, inlet->tcp ? HELLO_MS : HELLO_LOCAL_MS, 0);
+    const uint64_t hello_ms = (inlet->tcp ? HELLO_MS : HELLO_LOCAL_MS) + HELLO_MORE_MS * inlet->listener->expected;
+    uv_timer_start(&link->hello_timer, on_hello_late, hello_ms, 0);
     bit_wire_start(&link->wire);
 }
 
@@ -383,7 +385,7 @@ static bool take_token(struct bit_worker_link_listener *l)
 
     l->tokens = BIT_MIN(l->tokens + (double)(now_ms - l->tokens_ms) * ACCEPT_RATE / 1000, (double)ACCEPT_BURST);
     l->tokens_ms = now_ms;
-    if (l->tokens < 1) {
+    if (l->tokens + l->expected < 1) {
         uv_timer_start(&l->accept_timer, on_accept_timer, 1 + 1000 / ACCEPT_RATE, 0);
         return false;
     }
@@ -409,6 +411,12 @@ static void on_connection(uv_stream_t *server, int status)
 }
 
 /* ---- listening */
+
+void bit_worker_link_expect(struct bit_worker_link_listener *l, int more)
+{
+    BIT_ASSERT(more >= 0 || (unsigned)-more <= l->expected);
+    l->expected += (unsigned)more;
+}
 
 int bit_worker_link_listen(struct bit_worker_link_listener *l, uv_loop_t *loop, const char *path,
                            const struct bit_worker_link_ops *ops, void *arg)
@@ -441,7 +449,7 @@ int bit_worker_link_listen_tcp(struct bit_worker_link_listener *l, const char *l
     if (err < 0)
         close(fd);
     else
-        err = uv_listen(&l->remote.io.stream, 128, on_connection);
+        err = uv_listen(&l->remote.io.stream, BIT_ENDPOINT_BACKLOG, on_connection);
     if (err < 0)
         return bit_fail(err, "listen = %s: %s", listen, uv_strerror(err));
     bit_info("workers may come from other nodes", "listen=%s told=%s", listen, l->told);

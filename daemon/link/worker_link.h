@@ -7,6 +7,8 @@
  *   - it is one of at most UNPROVEN_MAX, of which the oldest is closed for the next: a worker needs two round trips;
  *   - its source has a token bucket (daemon/link/connection_rate.h), and is turned away when that is empty;
  *   - all together are taken or turned away no faster than ACCEPT_RATE a second, and the others wait in the kernel.
+ * Each of these gives way to as many ranks as launches wait for (bit_worker_link_expect): they come all at once, and
+ * what a stranger gains by it is as much more memory as those ranks will take.
  * The numbers stand in worker_link.c; what such a connection costs, in daemon/link/wire.h.
  */
 #ifndef BIT_DAEMON_WORKER_LINK_H
@@ -62,6 +64,7 @@ struct bit_worker_link_listener {
     uv_timer_t accept_timer;       /* until more may be taken */
     double tokens;                 /* how many may be taken now ... */
     uint64_t tokens_ms;            /* ... as of then, on the loop's clock */
+    unsigned expected;             /* ranks that launches wait for */
     uint64_t refused, refused_told_ms;
     struct bit_connection_rate sources;
 };
@@ -75,6 +78,8 @@ int bit_worker_link_listen_tcp(struct bit_worker_link_listener *l, const char *l
 /** What a worker of this launcher is given as BITD_LINK: the Unix socket's path, or "host:port" (setting link_kind). */
 const char *bit_worker_link_address(const struct bit_worker_link_listener *l, const struct bit_config *config,
                                     Bit__Launcher launcher);
+/** So many more ranks are expected, or fewer: they came, or their launch is over. */
+void bit_worker_link_expect(struct bit_worker_link_listener *l, int more);
 void bit_worker_link_listener_close(struct bit_worker_link_listener *l);
 
 /**

@@ -50,16 +50,29 @@ static int check_digests(const struct bit_tally_rank *said, uint32_t by, uint32_
     return 0;
 }
 
-int bit_tally_note(struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m)
+/* With one of those that said the same step; where the last speaker did not, with each. */
+static int check_all(const struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m)
 {
-    if (rank >= t->ranks || m->rank != rank || m->ranks != t->ranks)
-        return bit_fail(BIT_EWORKER, "rank %u of %u says that it is done as rank %u of %u", rank, t->ranks, m->rank,
-                        m->ranks);
+    const struct bit_tally_rank *last = &t->rank[t->last];
+
+    if (last->said && last->step == m->step)
+        return check_digests(last, t->last, rank, m);
     for (uint32_t r = 0; r < t->ranks; r++) {
         int err = check_digests(&t->rank[r], r, rank, m);
         if (err < 0)
             return err;
     }
+    return 0;
+}
+
+int bit_tally_note(struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m)
+{
+    if (rank >= t->ranks || m->rank != rank || m->ranks != t->ranks)
+        return bit_fail(BIT_EWORKER, "rank %u of %u says that it is done as rank %u of %u", rank, t->ranks, m->rank,
+                        m->ranks);
+    int err = check_all(t, rank, m);
+    if (err < 0)
+        return err;
     const struct bit_tally_rank says = {.said = true,
                                         .reason = m->reason,
                                         .step = m->step,
@@ -69,6 +82,7 @@ int bit_tally_note(struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m)
     if (said->said && said->step == says.step && said->reason == says.reason)
         return 0;
     *said = says;
+    t->last = rank;
     return 1;
 }
 

@@ -20,6 +20,7 @@ struct bit_tally_rank {
 struct bit_tally {
     struct bit_tally_rank *rank;
     uint32_t ranks;
+    uint32_t last; /* who spoke last: all that said the same step agree, so one of them stands for them */
 };
 
 /** Nobody said anything; what was there before is freed. Errors: -ENOMEM. finish takes a zeroed tally too. */

@@ -97,15 +97,19 @@ static void describe_file(FILE *f, int32_t pid, const char *thread, const char *
         fprintf(f, "    %-8s %s\n", name, line);
 }
 
+#define THREADS_TOLD 128 /* of a process; the loop waits meanwhile */
+
 void bit_proc_describe(int32_t pid, FILE *f)
 {
     char path[64];
 
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     DIR *dir = opendir(path);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+    unsigned threads = 0;
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL && threads < THREADS_TOLD;) {
         if (entry->d_name[0] == '.')
             continue;
+        threads++;
         fprintf(f, "  thread %s\n", entry->d_name);
         describe_file(f, pid, entry->d_name, "stat");
         describe_file(f, pid, entry->d_name, "wchan");

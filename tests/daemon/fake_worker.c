@@ -42,11 +42,11 @@
 
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
-#include "proto/ckpt/manifest.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
+#include "tests/daemon/fake_checkpoint.h"
 #include "worker/link/link_socket.h"
 
 #define KEPT_MAX  100000
@@ -62,8 +62,8 @@ struct kept {
 static struct {
     struct bit_link_socket socket;
     struct bit_frame_reader reader;
-    uint64_t epoch, step, weights, optimizer_step;
-    Bit__PhaseState phase;
+    uint64_t epoch;
+    struct fake_model model;
     uint32_t ranks;
     bool training, drifted;
     char folder[BIT_PATH_MAX - 128];
@@ -153,49 +153,20 @@ static int report(uint16_t type, uint64_t step, const void *msg)
     return send_bytes(k->frame, k->bytes);
 }
 
-/* What lies in a file of a checkpoint. */
-static void fill(int which, uint64_t data[8])
-{
-    const uint64_t all[8] = {w.weights,
-                             w.step,
-                             w.optimizer_step,
-                             bits(w.phase.beta1),
-                             bits(w.phase.beta2),
-                             (uint64_t)w.phase.precision,
-                             w.phase.switched_after,
-                             (uint64_t)which};
-
-    memcpy(data, all, sizeof all);
-}
-
-static uint64_t file_digest(int which)
-{
-    uint64_t data[8];
-
-    fill(which, data);
-    const uint32_t crc = bit_crc32c(0, data, sizeof data);
-    return bit_checkpoint_digest(&crc, 1);
-}
-
-static uint64_t moments(void)
-{
-    return bit_checkpoint_join_digests(file_digest(BIT_CHECKPOINT_EXP_AVG), file_digest(BIT_CHECKPOINT_EXP_AVG_SQ));
-}
-
 static int send_ready(void)
 {
     Bit__MemoryPlan memory = BIT__MEMORY_PLAN__INIT;
     Bit__WorkerReady m = BIT__WORKER_READY__INIT;
 
-    m.step = w.step;
-    m.phase = &w.phase;
+    m.step = w.model.step;
+    m.phase = &w.model.phase;
     m.parameters = 1;
     m.micro_instances = 1;
     m.memory = &memory;
     m.backend = bit_lend("fake");
-    m.weights_digest = w.weights;
+    m.weights_digest = w.model.weights;
     m.has_moments_digest = m.has_ranks = true;
-    m.moments_digest = moments();
+    m.moments_digest = fake_moments(&w.model);
     m.ranks = w.ranks;
     return send_message(BIT_MSG_WORKER_READY, &m);
 }
@@ -213,54 +184,6 @@ static int send_kept(uint64_t last_step)
 
 /* ---- checkpoints */
 
-static void write_file(const char *dir, int which, Bit__ManifestFile *out, uint32_t *crc)
-{
-    char path[3 * BIT_PATH_MAX];
-    uint64_t data[8];
-
-    fill(which, data);
-    snprintf(path, sizeof path, "%s/%s", dir, bit_checkpoint_file_name(which));
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, data, sizeof data) != sizeof data || fsync(fd) < 0)
-        die(path);
-    close(fd);
-    bit__manifest_file__init(out);
-    out->name = bit_lend(bit_checkpoint_file_name(which));
-    out->bytes = sizeof data;
-    *crc = bit_crc32c(0, data, sizeof data);
-    out->n_chunk_crc = 1;
-    out->chunk_crc = crc;
-}
-
-static void write_manifest(const char *dir)
-{
-    Bit__ManifestFile file[BIT_CHECKPOINT_FILES], *files[BIT_CHECKPOINT_FILES];
-    uint32_t crc[BIT_CHECKPOINT_FILES];
-    Bit__Manifest m = BIT__MANIFEST__INIT;
-
-    for (int i = 0; i < BIT_CHECKPOINT_FILES; i++) {
-        write_file(dir, i, &file[i], &crc[i]);
-        files[i] = &file[i];
-    }
-    m.version = 1; /* of the flat files alone */
-    m.run = getenv("BITD_RUN");
-    m.epoch = w.epoch;
-    m.step = w.step;
-    m.phase = &w.phase;
-    m.ranks = w.ranks;
-    m.spec = w.spec;
-    m.weights_digest = w.weights;
-    m.time_ns = 1;
-    m.n_file = BIT_CHECKPOINT_FILES;
-    m.file = files;
-    m.writer = bit_lend("fake_worker");
-    m.identity = w.identity[0] ? w.identity : NULL;
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || bit_manifest_write(fd, &m) < 0)
-        die("manifest");
-    close(fd);
-}
-
 static int do_checkpoint(const Bit__CheckpointOrder *order)
 {
     char partial[BIT_PATH_MAX];
@@ -276,35 +199,19 @@ static int do_checkpoint(const Bit__CheckpointOrder *order)
     }
     if (bit_checkpoint_partial(w.folder, order->name, w.epoch, partial, sizeof partial) < 0)
         die("checkpoint");
-    mkdir(partial, 0700);
-    write_manifest(partial);
+    const struct fake_checkpoint c = {.model = &w.model,
+                                      .spec = w.spec,
+                                      .epoch = w.epoch,
+                                      .ranks = w.ranks,
+                                      .identity = w.identity[0] ? w.identity : NULL};
+    if (fake_checkpoint_write(partial, &c) < 0)
+        die("checkpoint");
     m.has_bytes = m.has_weights_digest = m.has_moments_digest = m.has_ms = true;
-    m.moments_digest = moments();
+    m.moments_digest = fake_moments(&w.model);
     m.bytes = 3 * 64;
-    m.weights_digest = w.weights;
+    m.weights_digest = w.model.weights;
     m.ms = 1;
     return report(BIT_MSG_CHECKPOINT_REPORT, order->after_step, &m);
-}
-
-static void restore(const char *dir)
-{
-    char path[3 * BIT_PATH_MAX];
-    uint64_t data[8];
-
-    snprintf(path, sizeof path, "%s/model.safetensors", dir);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, data, sizeof data) != sizeof data)
-        die(path);
-    close(fd);
-    w.weights = data[0];
-    w.step = data[1];
-    w.optimizer_step = data[2];
-    memcpy(&w.phase.beta1, &data[3], sizeof data[3]);
-    memcpy(&w.phase.beta2, &data[4], sizeof data[4]);
-    w.phase.precision = (Bit__Precision)data[5];
-    w.phase.switched_after = data[6];
-    w.phase.optimizer_step = w.optimizer_step;
-    w.drifted = getenv("FAKE_DRIFT") != NULL;
 }
 
 /* ---- orders */
@@ -314,7 +221,7 @@ static void fail(int error, const char *text)
     Bit__WorkerFailed m = BIT__WORKER_FAILED__INIT;
 
     m.error = error;
-    m.step = w.step;
+    m.step = w.model.step;
     m.text = bit_lend(text);
     send_message(BIT_MSG_WORKER_FAILED, &m);
     exit(1);
@@ -322,12 +229,12 @@ static void fail(int error, const char *text)
 
 static void misbehave(void)
 {
-    if (is_due("FAKE_DIE_AT", w.step))
+    if (is_due("FAKE_DIE_AT", w.model.step))
         kill(getpid(), SIGKILL);
-    if (is_due("FAKE_FAIL_AT", w.step))
+    if (is_due("FAKE_FAIL_AT", w.model.step))
         fail((int)strtol(getenv("FAKE_ERROR"), NULL, 10),
              getenv("FAKE_TEXT") ? getenv("FAKE_TEXT") : "as the test asked");
-    if (is_due("FAKE_HANG_AT", w.step))
+    if (is_due("FAKE_HANG_AT", w.model.step))
         for (;;)
             pause();
 }
@@ -374,7 +281,7 @@ static void pad(Bit__StepReport *m)
     m->rank_us = us;
     for (unsigned more = 0; more < 4; more++) {
         m->has_zero_fraction = more > 0, m->has_flip_rate = more > 1, m->has_weights_digest = more > 2;
-        m->weights_digest = w.weights;
+        m->weights_digest = w.model.weights;
         for (m->n_rank_us = bytes / 4; m->n_rank_us > 0; m->n_rank_us--)
             if (protobuf_c_message_get_packed_size(&m->base) <= bytes)
                 break;
@@ -393,29 +300,29 @@ static int do_step(const Bit__StepOrder *order, uint32_t crc)
     uint64_t us = number("FAKE_STEP_US");
     const struct timespec t = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
 
-    if (order->step != w.step + 1)
+    if (order->step != w.model.step + 1)
         fail(BIT_ESTATE, "an order for another step");
-    if (order->precision != w.phase.precision)
+    if (order->precision != w.model.phase.precision)
         fail(BIT_EPHASE, "an order for another phase");
     if (crc != order->token_crc)
         fail(BIT_ECORRUPT, "tokens that do not match their checksum");
     if (us > 0)
         nanosleep(&t, NULL);
-    uint64_t weights = mix(mix(mix(w.weights, crc), bits(order->lr)),
+    uint64_t weights = mix(mix(mix(w.model.weights, crc), bits(order->lr)),
                            bits(order->strength) ^ bits(order->weight_decay));
-    weights = mix(weights, (w.optimizer_step + 1) ^ bits(w.phase.beta2));
-    w.step = order->step;
-    m.step = w.step;
+    weights = mix(weights, (w.model.optimizer_step + 1) ^ bits(w.model.phase.beta2));
+    w.model.step = order->step;
+    m.step = w.model.step;
     m.precision = order->precision;
     m.strength = order->strength;
-    m.loss = 10.0 / (1 + (double)w.step / 10) + (double)(weights % 1000003) * 1e-9 + (w.drifted ? 1e-6 : 0) +
+    m.loss = 10.0 / (1 + (double)w.model.step / 10) + (double)(weights % 1000003) * 1e-9 + (w.drifted ? 1e-6 : 0) +
              (is_listed("FAKE_SPIKE", crc) ? 1000 : 0);
     m.grad_norm = 1 + (double)(weights % 997) * 1e-3;
     m.has_skipped = m.has_ranks = m.has_token_crc = true;
     m.skipped = skip(order, &m, &anomaly);
     if (!m.skipped) {
-        w.weights = weights;
-        w.phase.optimizer_step = ++w.optimizer_step;
+        w.model.weights = weights;
+        w.model.phase.optimizer_step = ++w.model.optimizer_step;
     }
     m.anomaly = anomalies;
     m.n_anomaly = m.skipped;
@@ -427,9 +334,9 @@ static int do_step(const Bit__StepOrder *order, uint32_t crc)
     m.tokens = order->token_bytes / (uint64_t)w.spec->data->dtype;
     m.ms = getenv("FAKE_NO_TIME") ? 1e-320 : 1 + (double)us / 1000;
     m.split = &split;
-    if (w.step == 2 && getenv("FAKE_REPORT_BYTES") != NULL)
+    if (w.model.step == 2 && getenv("FAKE_REPORT_BYTES") != NULL)
         pad(&m);
-    int err = report(BIT_MSG_STEP_REPORT, w.step, &m);
+    int err = report(BIT_MSG_STEP_REPORT, w.model.step, &m);
     misbehave();
     return err;
 }
@@ -438,22 +345,22 @@ static int do_switch(const Bit__PhaseSwitch *order)
 {
     Bit__PhaseSwitched m = BIT__PHASE_SWITCHED__INIT;
 
-    if (order->after_step != w.step || w.phase.precision != BIT__PRECISION__SIXTEEN_BIT)
+    if (order->after_step != w.model.step || w.model.phase.precision != BIT__PRECISION__SIXTEEN_BIT)
         fail(BIT_EPHASE, "a switch that does not belong here");
-    m.optimizer_step_before = w.optimizer_step;
-    m.moments_before = w.weights;
+    m.optimizer_step_before = w.model.optimizer_step;
+    m.moments_before = w.model.weights;
     if (order->optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET)
-        w.optimizer_step = 0;
-    w.phase.precision = order->precision;
-    w.phase.switched_after = w.step;
-    w.phase.optimizer_step = w.optimizer_step;
-    w.phase.beta1 = order->beta1;
-    w.phase.beta2 = order->beta2;
-    m.after_step = w.step;
-    m.phase = &w.phase;
-    m.phase_digest = mix(w.step, w.optimizer_step);
-    m.moments_after = w.optimizer_step;
-    return report(BIT_MSG_PHASE_SWITCHED, w.step, &m);
+        w.model.optimizer_step = 0;
+    w.model.phase.precision = order->precision;
+    w.model.phase.switched_after = w.model.step;
+    w.model.phase.optimizer_step = w.model.optimizer_step;
+    w.model.phase.beta1 = order->beta1;
+    w.model.phase.beta2 = order->beta2;
+    m.after_step = w.model.step;
+    m.phase = &w.model.phase;
+    m.phase_digest = mix(w.model.step, w.model.optimizer_step);
+    m.moments_after = w.model.optimizer_step;
+    return report(BIT_MSG_PHASE_SWITCHED, w.model.step, &m);
 }
 
 static int do_evaluate(const Bit__EvaluateOrder *order, uint32_t crc)
@@ -462,15 +369,15 @@ static int do_evaluate(const Bit__EvaluateOrder *order, uint32_t crc)
 
     if (crc != order->token_crc)
         fail(BIT_ECORRUPT, "tokens that do not match their checksum");
-    if (order->after_step != w.step)
+    if (order->after_step != w.model.step)
         fail(BIT_ESTATE, "an evaluation that does not belong here");
     m.after_step = order->after_step;
     m.set = order->set;
     m.precision = order->precision;
-    m.loss = 5 + (double)(mix(w.weights, crc) % 1000) * 1e-3;
+    m.loss = 5 + (double)(mix(w.model.weights, crc) % 1000) * 1e-3;
     m.targets = order->token_bytes / (uint64_t)w.spec->data->dtype - order->instances;
     m.ms = 1;
-    return report(BIT_MSG_EVALUATE_REPORT, w.step, &m);
+    return report(BIT_MSG_EVALUATE_REPORT, w.model.step, &m);
 }
 
 static int do_score(const Bit__ScoreOrder *order, uint32_t crc)
@@ -480,17 +387,17 @@ static int do_score(const Bit__ScoreOrder *order, uint32_t crc)
 
     if (crc != order->token_crc)
         fail(BIT_ECORRUPT, "tokens that do not match their checksum");
-    if (order->after_step != w.step || sum == NULL)
+    if (order->after_step != w.model.step || sum == NULL)
         fail(BIT_ESTATE, "log-likelihoods that do not belong here");
     for (size_t i = 0; i < order->n_tokens; i++)
-        sum[i] = -1 - (double)(mix(w.weights, mix(crc, i)) % 1000) * 1e-2;
+        sum[i] = -1 - (double)(mix(w.model.weights, mix(crc, i)) % 1000) * 1e-2;
     m.after_step = order->after_step;
     m.precision = order->precision;
     m.tag = order->tag;
     m.n_sum = order->n_tokens;
     m.sum = sum;
     m.ms = 1;
-    int err = report(BIT_MSG_SCORE_REPORT, w.step, &m);
+    int err = report(BIT_MSG_SCORE_REPORT, w.model.step, &m);
     free(sum);
     return err;
 }
@@ -508,7 +415,7 @@ static int say_hello(uint32_t rank, struct bit_link_socket *socket)
     m.host = bit_lend("here");
     m.pid = (uint32_t)getpid();
     m.ranks = w.ranks;
-    m.step = w.step;
+    m.step = w.model.step;
     m.training = w.training || rank > 0;
     m.has_rank = rank > 0;
     m.rank = rank;
@@ -545,9 +452,9 @@ static int say_done(struct bit_link_socket *socket, uint32_t rank, Bit__StopReas
 
     misbehave_at_the_end(rank);
     m.reason = reason;
-    m.step = w.step - is_due("FAKE_DONE_STEP", rank);
-    m.weights_digest = w.weights ^ is_due("FAKE_DONE_DIFFERS", rank);
-    m.phase_digest = mix(w.optimizer_step, (uint64_t)w.phase.precision);
+    m.step = w.model.step - is_due("FAKE_DONE_STEP", rank);
+    m.weights_digest = w.model.weights ^ is_due("FAKE_DONE_DIFFERS", rank);
+    m.phase_digest = mix(w.model.optimizer_step, (uint64_t)w.model.phase.precision);
     m.ranks = w.ranks;
     m.rank = rank;
     uint64_t epoch = w.epoch - is_due("FAKE_DONE_EPOCH", rank);
@@ -671,11 +578,12 @@ static void take_welcome(const Bit__Welcome *welcome)
     snprintf(w.identity, sizeof w.identity, "%s", welcome->identity ? welcome->identity : "");
     if (w.training)
         return;
-    w.weights = w.spec->model->init_seed;
-    w.phase.beta1 = w.spec->optimizer->beta1;
-    w.phase.beta2 = w.spec->optimizer->beta2;
-    if (welcome->restore != NULL)
-        restore(welcome->restore);
+    w.model.weights = w.spec->model->init_seed;
+    w.model.phase.beta1 = w.spec->optimizer->beta1;
+    w.model.phase.beta2 = w.spec->optimizer->beta2;
+    if (welcome->restore != NULL && fake_checkpoint_read(welcome->restore, &w.model) < 0)
+        die(welcome->restore);
+    w.drifted = welcome->restore != NULL && getenv("FAKE_DRIFT") != NULL;
     w.training = true;
     misbehave();
 }
@@ -713,7 +621,7 @@ static int plan(const char *path)
     if (access(path, R_OK) < 0)
         return 1;
     memory.total = memory.weights = getenv("FAKE_MEMORY") ? number("FAKE_MEMORY") : 1 << 20;
-    m.phase = &w.phase;
+    m.phase = &w.model.phase;
     m.parameters = 1;
     m.micro_instances = 1;
     m.memory = &memory;
@@ -730,8 +638,8 @@ int main(int argc, char **argv)
     const struct timespec again = {.tv_nsec = 20 * 1000 * 1000};
     struct bit_launch_id id = {0};
 
-    bit__phase_state__init(&w.phase);
-    w.phase.precision = BIT__PRECISION__SIXTEEN_BIT;
+    bit__phase_state__init(&w.model.phase);
+    w.model.phase.precision = BIT__PRECISION__SIXTEEN_BIT;
     if (argc == 3 && strcmp(argv[1], "--plan") == 0)
         return plan(argv[2]);
     w.epoch = number("BITD_EPOCH");

@@ -6,6 +6,7 @@
 #include "tests/test.h"
 
 static struct bit_connection_rate rate;
+static unsigned expected; /* ranks of launches */
 
 static const struct sockaddr *v4(uint32_t host)
 {
@@ -30,7 +31,7 @@ static int knock(const struct sockaddr *from, int times, uint64_t now_ms)
     int taken = 0;
 
     for (int i = 0; i < times; i++)
-        taken += bit_connection_rate_take(&rate, from, now_ms);
+        taken += bit_connection_rate_take(&rate, from, expected, now_ms);
     return taken;
 }
 
@@ -61,6 +62,17 @@ TEST(addresses_of_one_machine_are_one_source)
     EXPECT_EQ(knock(v4(0x0a000001), 1000, 1000), BIT_CONNECTION_RATE_BURST);
     EXPECT_EQ(knock(v6("::ffff:10.0.0.1"), 1, 1000), 0);
     EXPECT_EQ(knock(v6("::ffff:10.0.0.2"), 1, 1000), 1);
+}
+
+TEST(ranks_that_are_expected_come_all_at_once)
+{
+    rate = (struct bit_connection_rate){0};
+    expected = 4096;
+    EXPECT_EQ(knock(v4(0x0a000001), 4096, 1000), 4096);
+    EXPECT_EQ(knock(v4(0x0a000001), 1000, 1000), BIT_CONNECTION_RATE_BURST);
+    expected = 0; /* they are here, or their launch is over: what was taken for them comes back as it does for others */
+    EXPECT_EQ(knock(v4(0x0a000001), 1, 2000), 0);
+    EXPECT_EQ(knock(v4(0x0a000001), 1, 1000 + 4097 * 1000 / BIT_CONNECTION_RATE_PER_S), 1);
 }
 
 TEST_MAIN

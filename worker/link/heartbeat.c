@@ -17,8 +17,11 @@
 
 BIT_LOG_TOPIC("heartbeat");
 
-#define BEAT_MS    500
-#define WELCOME_MS 2000 /* a daemon that accepts answers in this time */
+#define BEAT_MS      500
+#define WELCOME_MS   30000 /* a daemon that accepts answers in this time, whatever its other ranks ask of it */
+#define RANKS_PER_MS 10    /* whose first attempts fall into one millisecond */
+#define AGAIN_MS     1000  /* until a lost link is made again, at most ... */
+#define RESTS_MOST   8     /* ... of which so many at most pass between attempts that bitd began to answer */
 
 static int send_beat(struct bit_heartbeat *beat)
 {
@@ -33,18 +36,51 @@ static int send_beat(struct bit_heartbeat *beat)
     return bit_link_send(beat->link, BIT_MSG_HEARTBEAT, &heartbeat);
 }
 
-/* Of the ranks that take no orders: there is nobody else to make the link again. One attempt a beat. */
+static double silent_ms(const struct bit_heartbeat *beat)
+{
+    return bit_clock_ms() - atomic_load(&beat->link->heard_ms);
+}
+
+/* Of the rest of the time until it would end itself. */
+static int64_t patience_ms(const struct bit_heartbeat *beat)
+{
+    const int64_t left_ms = beat->fence_ms - (int64_t)silent_ms(beat);
+
+    return beat->fence_ms <= 0 ? WELCOME_MS : BIT_MIN(BIT_MAX(left_ms, 1), WELCOME_MS);
+}
+
+/* Where nobody listens it is tried again at once, for that costs nobody anything; a bitd that begins to answer and does
+ * not end has too much to do, and is left alone for 1, 2, 4, ... turns. */
+static void rest(struct bit_heartbeat *beat, int err)
+{
+    if (err == -ECONNREFUSED || err == -ENOENT)
+        beat->rests = 0;
+    else
+        beat->rests = BIT_MIN(BIT_MAX(2 * beat->rests, 1u), RESTS_MOST);
+    beat->resting = beat->rests;
+    bit_debug("not connected", "rests=%u why=%s", beat->rests, bit_fail_text());
+}
+
+/* Of the ranks that take no orders: there is nobody else to make the link again. */
 static void connect_own(struct bit_heartbeat *beat)
 {
     Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
     Bit__Welcome *welcome = NULL;
 
+    if (beat->resting > 0) {
+        beat->resting--;
+        return;
+    }
+
     hello.ranks = beat->ranks;
     hello.step = atomic_load(&beat->sections->step);
     hello.training = hello.has_rank = true;
     hello.rank = beat->rank;
-    if (bit_link_connect(&beat->own, &hello, WELCOME_MS, &welcome) < 0)
-        bit_debug("not connected", "why=%s", bit_fail_text());
+    int err = bit_link_connect(&beat->own, &hello, patience_ms(beat), &welcome);
+    if (err < 0)
+        rest(beat, err);
+    else
+        beat->rests = 0;
     bit_msg_free(welcome);
     pthread_mutex_lock(&beat->lock);
     beat->says_done = beat->has_done;
@@ -66,12 +102,10 @@ static void say_done(struct bit_heartbeat *beat)
 /* Only _exit may follow: the main thread may be in the middle of anything, and whatever it is at counts no longer. */
 static void check_fence(const struct bit_heartbeat *beat)
 {
-    const double silent_ms = bit_clock_ms() - atomic_load(&beat->link->heard_ms);
-
-    if (beat->fence_ms <= 0 || silent_ms <= (double)beat->fence_ms)
+    if (beat->fence_ms <= 0 || silent_ms(beat) <= (double)beat->fence_ms)
         return;
     bit_error("fenced", "why=\"bitd was not heard for %.1f s; another launch may be training\" step=%" PRIu64,
-              silent_ms / 1000, (uint64_t)atomic_load(&beat->sections->step));
+              silent_ms(beat) / 1000, (uint64_t)atomic_load(&beat->sections->step));
     _exit(BIT_EXIT_UNAVAILABLE);
 }
 
@@ -84,24 +118,60 @@ static void beat_once(struct bit_heartbeat *beat)
     say_done(beat);
 }
 
+static void add_ms(struct timespec *t, int64_t ms)
+{
+    t->tv_sec += (time_t)(ms / 1000);
+    t->tv_nsec += (long)(ms % 1000) * 1000000L;
+    t->tv_sec += t->tv_nsec / 1000000000L;
+    t->tv_nsec %= 1000000000L;
+}
+
+/* The next beat that is not past already: an attempt to connect may have taken many of them. */
+static void skip_to_next(struct timespec *next, int64_t beat_ms)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    do {
+        add_ms(next, beat_ms);
+    } while (next->tv_sec < now.tv_sec || (next->tv_sec == now.tv_sec && next->tv_nsec < now.tv_nsec));
+}
+
+/* Until the next beat; without a link, until it is tried again. */
+static int64_t pause_ms(struct bit_heartbeat *beat)
+{
+    const bool is_down = beat->link == &beat->own && bit_link_state(&beat->own) != BIT_LINK_UP;
+
+    return is_down ? BIT_MIN(beat->beat_ms, AGAIN_MS) : beat->beat_ms;
+}
+
+/* Until then, the end, or something to say. The caller holds the lock. */
+static void wait_until(struct bit_heartbeat *beat, const struct timespec *then)
+{
+    while (!beat->ends && !beat->says_done && pthread_cond_timedwait(&beat->change, &beat->lock, then) != ETIMEDOUT)
+        ;
+}
+
+/* Ranks begin together. Their first attempts are spread over as long as bitd takes for so many, and their beats over
+ * the time between two. */
 static void *beat_until_end(void *arg)
 {
     struct bit_heartbeat *beat = arg;
     struct timespec next;
 
     clock_gettime(CLOCK_MONOTONIC, &next);
+    add_ms(&next, BIT_MIN((int64_t)beat->rank / RANKS_PER_MS, beat->beat_ms));
     pthread_mutex_lock(&beat->lock);
+    if (beat->rank >= RANKS_PER_MS)
+        wait_until(beat, &next);
+    if (beat->ranks > 0)
+        add_ms(&next, beat->beat_ms * beat->rank / beat->ranks);
     while (!beat->ends) {
         pthread_mutex_unlock(&beat->lock);
         beat_once(beat);
         pthread_mutex_lock(&beat->lock);
-        next.tv_sec += (time_t)(beat->beat_ms / 1000);
-        next.tv_nsec += (long)(beat->beat_ms % 1000) * 1000000L;
-        next.tv_sec += next.tv_nsec / 1000000000L;
-        next.tv_nsec %= 1000000000L;
-        while (!beat->ends && !beat->says_done &&
-               pthread_cond_timedwait(&beat->change, &beat->lock, &next) != ETIMEDOUT)
-            ;
+        skip_to_next(&next, pause_ms(beat));
+        wait_until(beat, &next);
     }
     pthread_mutex_unlock(&beat->lock);
     return NULL;

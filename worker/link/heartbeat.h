@@ -24,6 +24,7 @@ struct bit_heartbeat {
     const struct bit_sections *sections; /* borrowed */
     uint32_t rank, ranks;
     int64_t beat_ms, fence_ms;
+    unsigned rests, resting; /* turns left out after an attempt that failed; those that are left of them */
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock;

@@ -1,0 +1,29 @@
+/* What the workers without a model train, and its checkpoints: real ones, with manifest and checksums. */
+#ifndef BIT_TESTS_DAEMON_FAKE_CHECKPOINT_H
+#define BIT_TESTS_DAEMON_FAKE_CHECKPOINT_H
+
+#include <stdint.h>
+
+#include "proto/bit.pb-c.h"
+
+struct fake_model {
+    uint64_t weights, step, optimizer_step;
+    Bit__PhaseState phase;
+};
+
+struct fake_checkpoint {
+    const struct fake_model *model;
+    Bit__RunSpec *spec;
+    uint64_t epoch;
+    uint32_t ranks;
+    char *identity; /* NULL: the run has none */
+};
+
+/** Of both moments. */
+uint64_t fake_moments(const struct fake_model *model);
+/** Write it to the folder `partial`, which is made; the run is BITD_RUN's. Errors: -errno. */
+int fake_checkpoint_write(const char *partial, const struct fake_checkpoint *c);
+/** Errors: -errno. */
+int fake_checkpoint_read(const char *folder, struct fake_model *model);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * bitd with 512 ranks, each on a link of its own over TCP (fleet.c): all are greeted at their first attempt, steps are
+ * recorded, the slow one and the mute one are named, all come back to a bitd that was killed, and all are heard at the
+ * end. BIT_FLEET_RANKS is another number of ranks, by hand.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/check.h"
+#include "tests/daemon/fleet_run.h"
+
+static struct fix f;
+static char run[32];
+
+static unsigned ranks(void)
+{
+    const char *const wanted = getenv("BIT_FLEET_RANKS");
+
+    return wanted == NULL ? 512 : (unsigned)strtoul(wanted, NULL, 10);
+}
+
+static unsigned someone(void)
+{
+    return ranks() * 3 / 5;
+}
+
+static void expect_launches(size_t launched, size_t lost)
+{
+    struct fix_events e;
+
+    fix_events(&f, run, &e);
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LAUNCHED), launched);
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LOST), lost);
+    const Bit__JournalRecord *done = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_RANKS_DONE);
+    if (EXPECT(done != NULL))
+        EXPECT_EQ(done->ranks_done->ranks, ranks());
+    fix_events_free(&e);
+}
+
+TEST(all_are_greeted_train_and_are_done)
+{
+    fix_init(&f);
+    setenv("FAKE_LOG", "1", 1);
+    if (!fleet_begin(&f, FLEET_PATIENT))
+        return;
+    fleet_submit(&f, ranks(), "", run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    expect_launches(1, 0);
+    EXPECT_EQ(fleet_failed_attempts(&f, run), 0u);
+    fix_finish(&f);
+}
+
+static unsigned times_named(const Bit__StepReport *step, uint32_t rank)
+{
+    unsigned named = 0;
+
+    for (size_t i = 0; i < step->n_anomaly; i++)
+        named += step->anomaly[i]->kind == BIT__ANOMALY_KIND__STRAGGLER && step->anomaly[i]->rank == rank;
+    return named;
+}
+
+TEST(the_slow_one_is_named)
+{
+    struct fix_events e;
+    char slow[16];
+    unsigned named = 0;
+
+    snprintf(slow, sizeof slow, "%u", someone());
+    fix_init(&f);
+    setenv("FAKE_SLOW", slow, 1);
+    if (!fleet_begin(&f, FLEET_PATIENT))
+        return;
+    fleet_submit(&f, ranks(), "guard.straggler_steps=8", run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    fix_events(&f, run, &e);
+    for (size_t i = 0; i < e.count; i++)
+        if (e.record[i]->what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
+            named += times_named(e.record[i]->step, someone());
+    EXPECT_EQ(named, 1u);
+    fix_events_free(&e);
+    fix_finish(&f);
+}
+
+/* The ranks lose their daemon, go on, and are with the next one before it has ordered all steps. */
+TEST(a_bitd_that_was_killed_has_all_of_them_back)
+{
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "50000", 1);
+    if (!fleet_begin(&f, FLEET_PATIENT))
+        return;
+    fleet_submit(&f, ranks(), "schedule.steps=40", run);
+    fix_wait_step(&f, run, 4);
+    fix_stop(&f, SIGKILL);
+    if (!fix_start(&f))
+        return;
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    expect_launches(1, 0);
+    fix_finish(&f);
+}
+
+TEST(the_mute_one_is_named_and_the_run_goes_on)
+{
+    struct fix_events e;
+    char once[128], mute[16];
+
+    fix_init(&f);
+    snprintf(once, sizeof once, "%s/muted", f.dir);
+    snprintf(mute, sizeof mute, "%u", someone());
+    setenv("FAKE_MUTE", mute, 1);
+    setenv("FAKE_MUTE_AT", "3", 1);
+    setenv("FAKE_ONCE", once, 1);
+    setenv("FAKE_STEP_US", "50000", 1);
+    if (!fleet_begin(&f, "heartbeat_timeout=3"))
+        return;
+    fleet_submit(&f, ranks(), "schedule.steps=20\nlaunch.max_restarts=1", run);
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
+    fix_events(&f, run, &e);
+    const Bit__JournalRecord *lost = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LOST);
+    if (EXPECT(lost != NULL)) {
+        EXPECT_EQ(lost->lost->rank, someone());
+        EXPECT_CONTAINS(lost->lost->cause, "hangs: no heartbeat for 3 s");
+    }
+    fix_events_free(&e);
+    expect_launches(2, 1);
+    fix_finish(&f);
+}
+
+TEST(a_cancelled_one_is_done_with_all_of_them)
+{
+    Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
+
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "50000", 1);
+    if (!fleet_begin(&f, FLEET_PATIENT))
+        return;
+    fleet_submit(&f, ranks(), "schedule.steps=100000", run);
+    fix_wait_step(&f, run, 3);
+    m.run = run;
+    m.request_id = bit_lend("cancel");
+    bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &m, BIT_MSG_DONE_REPLY));
+    fix_wait_state(&f, run, BIT__RUN_STATE__CANCELLED);
+    expect_launches(1, 0);
+    fix_finish(&f);
+}
+
+TEST_MAIN
