@@ -1,6 +1,6 @@
 /*
  * The collectives over tensors, on vectors cut as a layout is, against what one process computes by itself. With
- * BIT_TEST_BACKEND=cuda they lie on GPUs, one a rank, and NCCL carries them.
+ * BIT_TEST_BACKEND=cuda they lie on GPUs, and NCCL carries them.
  */
 #include "worker/ranks/fabric.h"
 
@@ -52,8 +52,9 @@ static void find_owners(struct fixture *f)
 static bool fixture_open(struct fixture *f, const int64_t *borders)
 {
     *f = (struct fixture){.elements = borders[4]};
-    if (backend() == BIT_BACKEND_CUDA)
-        bit_exec_use_device(comm.rank);
+    int devices = 0;
+    if (backend() == BIT_BACKEND_CUDA && EXPECT(bit_exec_count_devices(&devices) >= 0 && devices > 0))
+        bit_exec_use_device(comm.rank % devices);
     if (!EXPECT_EQ(bit_exec_init(&f->exec, backend(), 2, 1 << 20), 0) ||
         !EXPECT_EQ(bit_layout_init(&f->layout, borders, 4, comm.size), 0) ||
         !EXPECT_EQ(bit_fabric_init(&f->fabric, &comm, &f->exec, &f->layout, 2), 0))

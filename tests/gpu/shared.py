@@ -1,0 +1,29 @@
+"""Several ranks on the first GPU (share_gpu.c): what is asked of NCCL, whatever the number of GPUs."""
+import os
+import subprocess
+
+import runs
+
+
+def collectives(report, host):
+    """Vectors on the GPU, gathered, reduced and added, beside what one process computes."""
+    program = os.path.join(host.build, "tests", "mpi", "test_fabric")
+    for n in (2, 3, 4, 8):
+        p = subprocess.run(["mpirun", "--oversubscribe", "-n", str(n), program], capture_output=True, text=True,
+                           timeout=report.left(90), env={**os.environ, "BIT_TEST_BACKEND": host.kcheck_backend})
+        with open(os.path.join(report.out, f"fabric-{n}.log"), "w") as f:
+            f.write(p.stdout + p.stderr)
+        last = "".join((p.stdout + p.stderr).strip().splitlines()[-1:])
+        report.check(f"gathers, reductions and sums of {n} ranks", p.returncode == 0, f"exit {p.returncode}: {last[:100]}", "exit 0")
+
+
+def ranks(report, host, bed):
+    """The same global batch on one rank, two and four; then the same once more: NCCL adds in one order."""
+    one, two, four, again = (bed.train(name, host.backend, steps=50, at_step=25, ranks=n, micro=1)
+                             for name, n in (("on-1", 1), ("on-2", 2), ("on-4", 4), ("on-4-again", 4)))
+    want = bed.losses(one)
+    for run, n in ((two, 2), (four, 4)):
+        difference, step = runs.worst(want, bed.losses(run))
+        report.at_most(f"losses of {n} ranks and one, 50 steps", difference, 1e-3, "", step=step)
+    same = bed.losses(four) == bed.losses(again)
+    report.check("four ranks twice", same, "every loss" if same else "other losses", "the same bits")
