@@ -76,11 +76,14 @@ class Bitd:
         p = subprocess.run([BITCTL, verb, "--socket", self.socket, *args], capture_output=True, text=True, timeout=60)
         return p.returncode, p.stdout, p.stderr
 
-    def submit(self, name, steps):
+    def spec(self, name, steps):
         path = os.path.join(self.dir, name + ".txtpb")
         with open(path, "w") as f:
             f.write(SPEC.format(name=name, steps=steps))
-        code, out, err = self.ctl("submit", "-q", path)
+        return path
+
+    def submit(self, name, steps):
+        code, out, err = self.ctl("submit", "-q", self.spec(name, steps))
         assert code == 0, err
         return out.strip()
 
@@ -123,6 +126,19 @@ def the_endpoint_says_what_the_verb_says():
             status, headers, text = d.ask(method="HEAD")
             assert status == 200 and int(headers["Content-Length"]) > 1000 and text == ""
             assert open(f"/proc/{d.process.pid}/status").read().split("Threads:")[1].split()[0] <= "5", "more than the loop and its pool"
+
+
+def labels_are_bounded():
+    """Of more runs than 100 the newest are told of, and all of them counted."""
+    with Bitd("{dir}/metrics.sock") as d:
+        spec = d.spec("many", 6)
+        runs = [d.ctl("submit", "-q", "--paused", spec)[1].strip() for _ in range(104)]
+        text = d.ask()[2]
+        told = re.findall(r'bitd_run_info{run="(r\d+)"', text)
+        assert sorted(told) == sorted(runs[4:]), told
+        assert 'bitd_runs{state="paused"} 104\n' in text
+        assert len(re.findall(r"^bitd_run_step{", text, re.M)) == 100 and len(text) < 1 << 20
+        assert stable(text) == stable(d.ctl("metrics")[1])
 
 
 def what_is_refused():
@@ -249,5 +265,5 @@ def a_bitd_that_goes_down_is_not_healthy():
         assert answer[0] == 503 and "going down" in answer[2] and d.ask()[0] == 200, answer
 
 
-main([the_endpoint_says_what_the_verb_says, what_is_refused, who_may_ask, addresses_that_are_refused, nobody_stands_in_the_way_of_a_run,
+main([the_endpoint_says_what_the_verb_says, labels_are_bounded, what_is_refused, who_may_ask, addresses_that_are_refused, nobody_stands_in_the_way_of_a_run,
       a_bitd_that_goes_down_is_not_healthy])
