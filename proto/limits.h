@@ -35,6 +35,7 @@
 #define BIT_AFTER_MAX         32   /* runs that one waits for */
 #define BIT_PRIORITY_MAX      1000 /* and the least is -1000 */
 #define BIT_LABEL_MAX        128  /* bytes of a branch's */
+#define BIT_SWEEP_BRANCHES_MAX 256 /* runs of a sweep */
 #define BIT_TAGS_MAX         32   /* of a run */
 #define BIT_LIVE_CHANGES_MAX 256  /* of a run: settings from a step on, batches left out */
 #define BIT_NOTE_MAX         2048 /* bytes about a run */

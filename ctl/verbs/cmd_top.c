@@ -1,17 +1,13 @@
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <termios.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
 #include "ctl/show/print.h"
 #include "ctl/show/run_table.h"
+#include "ctl/show/screen.h"
 #include "ctl/show/show.h"
 #include "ctl/show/status_page.h"
 #include "ctl/verbs/verbs.h"
@@ -28,19 +24,11 @@ struct top {
     struct bit_cli *cli;
     char *run; /* NULL: all of them */
     double interval;
-    bool terminal;          /* the screen is ours */
-    bool away;              /* bitd does not answer, and has before */
-    struct termios saved;   /* the terminal's settings, before */
-    Bit__RunStatus *status; /* of the run, or ... */
-    Bit__ListReply *list;   /* ... of all: bitd's last answer */
+    struct bit_screen screen; /* on: it is ours */
+    bool away;                /* bitd does not answer, and has before */
+    Bit__RunStatus *status;   /* of the run, or ... */
+    Bit__ListReply *list;     /* ... of all: bitd's last answer */
 };
-
-static volatile sig_atomic_t stopped;
-static void on_signal(int sig)
-{
-    (void)sig;
-    stopped = 1;
-}
 
 /* ---- the page */
 
@@ -52,8 +40,10 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void print_page(FILE *f, const struct top *t, int columns, int rows)
+static void print_page(FILE *f, void *arg, int columns, int rows)
 {
+    const struct top *t = arg;
+
     if (t->run != NULL)
         bit_status_page_fit(f, t->status, columns, rows);
     else
@@ -67,34 +57,15 @@ static const char *last_line(const struct top *t)
     return t->run != NULL ? "q leaves; the run goes on." : "q leaves; the runs go on.";
 }
 
-/* Into memory first and written at once, so that the terminal never shows half of it. */
-static void draw(const struct top *t, bool redraw)
+static void draw(struct top *t)
 {
-    int columns, rows;
-    char *page = NULL;
-    size_t bytes = 0;
-    FILE *f = open_memstream(&page, &bytes);
-
-    if (f == NULL)
-        return;
-    bit_terminal_size(stdout, &columns, &rows);
-    if (redraw)
-        bit_show(f, "\033[H\033[J");
-    print_page(f, t, columns, rows - 1);
-    if (redraw)
-        bit_show(f, "\033[%d;1H%.*s", rows, columns, last_line(t));
-    else
-        fputc('\n', f);
-    fclose(f);
-    bit_show_raw(stdout, page, bytes);
-    fflush(stdout);
-    free(page);
+    bit_screen_draw(&t->screen, print_page, t, last_line(t));
 }
 
-static void show(const struct top *t)
+static void show(struct top *t)
 {
     if (!t->cli->json) {
-        draw(t, t->terminal);
+        draw(t);
         return;
     }
     if (t->run != NULL)
@@ -102,42 +73,6 @@ static void show(const struct top *t)
     for (size_t i = 0; t->run == NULL && i < t->list->n_run; i++)
         bit_print_json(t->list->run[i]);
     fflush(stdout);
-}
-
-/* ---- the terminal */
-
-static void enter_screen(struct top *t)
-{
-    struct termios raw = t->saved;
-
-    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-    tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-    bit_show(stdout, "\033[?1049h\033[?25l");
-    fflush(stdout);
-}
-
-/* What is said afterwards stays to be read. */
-static void leave_screen(struct top *t)
-{
-    if (!t->terminal)
-        return;
-    bit_show(stdout, "\033[?25h\033[?1049l");
-    fflush(stdout);
-    tcsetattr(STDIN_FILENO, TCSANOW, &t->saved);
-    t->terminal = false;
-}
-
-/* True when a key that leaves was pressed within `ms`. */
-static bool wait_key(bool terminal, int ms)
-{
-    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-    char key;
-
-    if (!terminal)
-        p.fd = -1;
-    if (poll(&p, 1, ms) <= 0)
-        return false;
-    return read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q' || key == 27;
 }
 
 /* ---- bitd */
@@ -167,11 +102,11 @@ static int ask_bitd(const struct top *t, struct top *got, Bit__ErrorReply **refu
 
 static void say_away(struct top *t)
 {
-    if (!t->away && !t->terminal && !t->cli->quiet)
+    if (!t->away && !t->screen.on && !t->cli->quiet)
         bit_show(stderr, "bitctl: bitd is away; waiting for it to come back\n");
     t->away = true;
-    if (t->terminal)
-        draw(t, true);
+    if (t->screen.on)
+        draw(t);
 }
 
 /* A newer answer in the place of the last one, which stays where bitd is away; an exit code. */
@@ -186,7 +121,7 @@ static int fetch(struct top *t)
         return 0;
     }
     if (err < 0 || refusal != NULL)
-        leave_screen(t);
+        bit_screen_leave(&t->screen);
     if (err < 0)
         return bit_failure_print(t->cli, err);
     if (refusal != NULL) {
@@ -210,28 +145,24 @@ static bool has_ended(const Bit__RunStatus *s)
 
 static int watch(struct top *t)
 {
-    while (!stopped) {
+    for (;;) {
         int code = fetch(t);
         if (code != 0)
             return code;
         if (t->status != NULL && !t->away && has_ended(t->status))
             return t->status->has_exit_code ? t->status->exit_code : BIT_EXIT_OK;
-        if (wait_key(t->terminal, (int)(t->interval * 1000)))
-            break;
+        if (bit_screen_wait(&t->screen, (int)(t->interval * 1000)))
+            return 0;
     }
-    return 0;
 }
 
 static int watch_on_screen(struct top *t)
 {
-    t->terminal = true;
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    enter_screen(t);
     int code = watch(t);
-    leave_screen(t);
+
+    bit_screen_leave(&t->screen);
     if (t->status != NULL && has_ended(t->status)) /* what the screen showed is gone with it */
-        draw(t, false);
+        draw(t);
     return code;
 }
 
@@ -251,9 +182,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     t.run = argv[o.rest]; /* NULL after the last word */
-    const bool on_screen = !cli->json && bit_terminal(stdout) && isatty(STDIN_FILENO) &&
-                           tcgetattr(STDIN_FILENO, &t.saved) == 0;
-    code = on_screen ? watch_on_screen(&t) : watch(&t);
+    code = !cli->json && bit_screen_enter(&t.screen) ? watch_on_screen(&t) : watch(&t);
     forget(&t);
     return code;
 }

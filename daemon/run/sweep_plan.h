@@ -15,8 +15,6 @@
 
 #include "proto/bit.pb-c.h"
 
-#define BIT_SWEEP_BRANCHES_MAX 256
-
 /* Where a branch begins: after step from_step of another; parent is its own index where it begins at step 1. */
 struct bit_sweep_place {
     size_t parent;

@@ -122,6 +122,7 @@ class World(fixture.Daemon):
         with open(os.path.join(self.dir, "tokens", "dataset.json")) as f:
             vocab = json.load(f)["tokenizer"]["vocab"]
         self.write("run.txtpb", RUN.format(vocab=vocab).encode())
+        self.write("when.sweep", b'from: "run.txtpb" grid { vary { field: "phases.switch.at_step" value: ["2000", "4000"] } }')
 
     def fill_data(self):
         for name in ("train", "valid"):

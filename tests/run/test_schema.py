@@ -190,6 +190,7 @@ def every_verb_prints_what_the_page_says():
         ctl = Checked(d)
         first = d.spec(name="first", steps=12, at_step=6, every=4, eval_every=4)
         ctl("submit", "--dry-run", first)
+        ctl("sweep", "--dry-run", first, "--seeds", "2")
         ctl("check", first)
         run = ctl("submit", first)[0]["run"]
         assert d.wait(run) == 0

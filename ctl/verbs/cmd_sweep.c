@@ -1,0 +1,264 @@
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/chart/chart_text.h"
+#include "ctl/cli/failure.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/connection.h"
+#include "ctl/client/sweep_follow.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/show/sweep_tree.h"
+#include "ctl/spec/sweep_submit.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/wire/msg.h"
+
+enum {
+    OPT_VARY,
+    OPT_SEEDS,
+    OPT_SET,
+    OPT_NAME,
+    OPT_DRY_RUN,
+    OPT_FOLLOW,
+    OPT_WAIT,
+    OPT_PAUSED,
+    OPT_PRIORITY,
+    OPT_AFTER,
+    OPT_REQUEST_ID
+};
+static const struct bit_option options[] = {
+    {"vary", 0, "FIELD=A,B,...",
+     "A branch for each value; several are combined. A comma within quotes or brackets parts nothing: "
+     "checkpoint.at=[100,200],[300]."},
+    {"seeds", 0, "N", "Each branch N times, with model.init_seed and data.seed counted up."},
+    {"set", 's', "KEY=VALUE", "Change a field of every branch; may be repeated; += appends to a list."},
+    {"name", 0, "NAME", "The sweep's name, instead of the file's; its runs are NAME-1, NAME-2, ..."},
+    {"dry-run", 'n', NULL, "Check every branch and draw the plan: who goes on from whom, and what that saves."},
+    {"follow", 'f', NULL, "Watch all branches until the last has ended; ends with the sweep's exit code."},
+    {"wait", 'w', NULL, "Wait for the end of all in silence; ends with the sweep's exit code."},
+    {"paused", 0, NULL, "Take the sweep in, but start it only at `bitctl resume`."},
+    BIT_QUEUE_OPTIONS,
+    {"request-id", 0, "ID", "Submit once for each ID: again with the same one, it is the sweep that there is."},
+    {0},
+};
+
+struct sweep {
+    bool follow, wait;
+    struct bit_sweep_submit how;
+};
+
+/* ---- the command line */
+
+static int add_vary(struct bit_sweep_submit *s, const char *value)
+{
+    if (s->vary_count == BIT_SWEEP_VARIES_MAX)
+        return bit_usage(&bit_cmd_sweep, "--vary may be given %d times at most", BIT_SWEEP_VARIES_MAX);
+    int err = bit_sweep_vary_parse(value, &s->vary[s->vary_count]);
+    if (err < 0)
+        return bit_usage(&bit_cmd_sweep, "%s", bit_fail_text());
+    s->vary_count++;
+    return 0;
+}
+
+static int add_set(struct bit_sweep_submit *s, const char *value)
+{
+    if (s->set_count == BIT_SPEC_FILE_SETS_MAX)
+        return bit_usage(&bit_cmd_sweep, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
+    s->set[s->set_count++] = value;
+    return 0;
+}
+
+static int take_seeds(struct bit_sweep_submit *s, const char *value)
+{
+    unsigned long long seeds;
+
+    if (!bit_parse_u64(value, &seeds) || seeds == 0 || seeds > BIT_SWEEP_BRANCHES_MAX)
+        return bit_usage(&bit_cmd_sweep, "--seeds takes 1 to %d, not '%s'", BIT_SWEEP_BRANCHES_MAX, value);
+    s->seeds = (uint32_t)seeds;
+    return 0;
+}
+
+static int take_option(struct sweep *s, int option, const char *value)
+{
+    switch (option) {
+    case OPT_VARY:
+        return add_vary(&s->how, value);
+    case OPT_SEEDS:
+        return take_seeds(&s->how, value);
+    case OPT_SET:
+        return add_set(&s->how, value);
+    case OPT_NAME:
+        s->how.name = value;
+        return 0;
+    case OPT_DRY_RUN:
+        s->how.dry_run = true;
+        return 0;
+    case OPT_FOLLOW:
+        s->follow = true;
+        return 0;
+    case OPT_WAIT:
+        s->wait = true;
+        return 0;
+    case OPT_PAUSED:
+        s->how.paused = true;
+        return 0;
+    case OPT_PRIORITY:
+        return bit_queue_options_priority(&bit_cmd_sweep, &s->how.queue, value);
+    case OPT_AFTER:
+        return bit_queue_options_after(&bit_cmd_sweep, &s->how.queue, value);
+    default:
+        s->how.request_id = value;
+        return 0;
+    }
+}
+
+static int parse(struct sweep *s, struct bit_options *o, int argc, char **argv)
+{
+    int got, code = 0;
+
+    while (code == 0 && (got = bit_options_next(o, argc, argv)) >= 0)
+        code = take_option(s, got, o->value);
+    if (code != 0)
+        return code;
+    code = bit_options_end(o, got, argc, argv, 1);
+    if (code < 0 && s->follow + s->wait + s->how.dry_run > 1)
+        return bit_usage(&bit_cmd_sweep, "--dry-run, --follow and --wait exclude each other");
+    return code;
+}
+
+/* ---- the plan */
+
+static bool no_daemon_answers(const struct bit_cli *cli)
+{
+    struct bit_connection c;
+    int err = bit_connection_open(&c, cli->socket);
+
+    bit_connection_close(&c);
+    return err == BIT_EDAEMON;
+}
+
+static void print_plan(const struct sweep *s, const Bit__SweepReply *plan, bool alone)
+{
+    const struct bit_chart_look screen = bit_chart_look_of(stdout);
+    const struct bit_sweep_look look = {
+        .columns = bit_terminal_columns(stdout), .utf8 = screen.utf8, .colour = screen.colour};
+    char tokens[BIT_TEXT];
+
+    bit_sweep_tree_print(stdout, plan, &look);
+    bit_show(stdout, "\n");
+    bit_sweep_saving_print(stdout, plan);
+    bit_show(stdout, "%s tokens in all\n", bit_text_count((double)bit_sweep_submit_tokens(&s->how, plan), tokens));
+    for (size_t i = 0; i < plan->n_note; i++)
+        bit_show(stdout, "note: %s\n", plan->note[i]);
+    if (alone)
+        bit_show(stdout, "No bitd answers: only it knows which steps branches have in common.\n");
+}
+
+static int dry_run(struct bit_cli *cli, struct sweep *s)
+{
+    const bool alone = no_daemon_answers(cli);
+    Bit__SweepReply *plan = alone ? bit_sweep_submit_alone(&s->how) : NULL;
+    int code = alone ? 0 : bit_sweep_submit_ask(cli, &s->how, &plan);
+
+    if (code != 0)
+        return code;
+    if (plan == NULL)
+        return bit_failure_print(cli, bit_fail(-ENOMEM, "a plan"));
+    if (cli->json)
+        bit_print_json(plan);
+    else if (!cli->quiet)
+        print_plan(s, plan, alone);
+    bit_msg_free(plan);
+    return 0;
+}
+
+/* ---- submitted */
+
+static int submit(struct bit_cli *cli, struct sweep *s)
+{
+    Bit__SweepReply *reply = NULL;
+    char id[BIT_RUN_ID_MAX];
+    int code = bit_sweep_submit_ask(cli, &s->how, &reply);
+
+    if (code != 0)
+        return code;
+    snprintf(id, sizeof id, "%s", reply->sweep);
+    if (cli->json && !s->follow && !s->wait)
+        bit_print_json(reply);
+    else if (cli->quiet)
+        bit_show(stdout, "%s\n", reply->sweep);
+    else if (!cli->json && reply->known && s->how.request_id != NULL)
+        bit_show(stdout, "%s is %s, which is there already\n", reply->name, reply->sweep);
+    else if (!cli->json) {
+        bit_show(stdout, "submitted %s as %s%s: ", reply->name, reply->sweep, s->how.paused ? ", paused" : "");
+        bit_sweep_saving_print(stdout, reply);
+    }
+    fflush(stdout);
+    bit_msg_free(reply);
+    return s->follow ? bit_sweep_follow(cli, id) : s->wait ? bit_sweep_wait(cli, id) : 0;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_sweep, .cli = cli};
+    struct sweep *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return bit_failure_print(cli, bit_fail(-ENOMEM, "a sweep"));
+    int code = parse(s, &o, argc, argv);
+    if (code < 0) {
+        s->how.file.path = argv[o.rest];
+        code = bit_sweep_submit_read(cli, &s->how);
+        if (code == 0)
+            code = s->how.dry_run ? dry_run(cli, s) : submit(cli, s);
+    }
+    bit_sweep_submit_finish(&s->how);
+    free(s);
+    return code;
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__sweep_reply__descriptor,
+     "once the sweep is taken in; the plan with --dry-run; with --follow whenever something is another, with --wait at "
+     "the end"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_sweep = {
+    .name = "sweep",
+    .summary = "train many runs that are others in a few fields, what they share once",
+    .synopsis = "SPEC [--vary FIELD=A,B,...]... [--seeds=N] [--set KEY=VALUE]... [--name=NAME] "
+                "[--dry-run | --follow | --wait] [--paused] [--priority=N] [--after=RUN]... [--request-id=ID]",
+    .description =
+        "Makes a branch of every combination of the values that vary, and a run of every branch. Steps that branches\n"
+        "have in common are trained once: a branch begins as a fork (`bitctl fork`) of an earlier one, after the last\n"
+        "step at which it is the very run that it would be alone, to the bit. Branches of other seeds share nothing.\n"
+        "A branch that fails is told; the others go on. With --dry-run the plan is drawn, and what sharing saves.\n\n"
+        "SPEC is a run's specification, or a sweep file (*.sweep, SweepSpec in protobuf text format):\n\n"
+        "  name: \"when\"\n"
+        "  from: \"run.txtpb\"                      the specification beside it; or run { ... } in place of it\n"
+        "  branch { label: \"16-bit\" set: \"phases.switch=\" }\n"
+        "  grid {\n"
+        "    vary { field: \"phases.switch.at_step\" value: [\"2000\", \"4000\"] }\n"
+        "    vary { field: \"phases.switch.optimizer\" value: [\"KEEP\", \"RESET\"] }\n"
+        "  }\n"
+        "  seeds: 3\n\n"
+        "Every grid's combinations are branches, and so is every `branch`, whose assignments are --set's; --vary goes\n"
+        "over all of them. An empty value leaves a field out. Single branches come first, then the grids, the last\n"
+        "field fastest; all of the first seed before those of the second. Branches fork from earlier ones: what is\n"
+        "to be the trunk comes first. Relative paths are relative to the specification's folder. 256 branches at\n"
+        "most.\n\n"
+        "The sweep's id (s1) or name stands for all its runs in status, top, wait, pause, resume, cancel and rm;\n"
+        "`bitctl ps --where sweep=s1` lists them. The exit code is 0 where every branch completed, 100 where one\n"
+        "failed, 103 where one was cancelled.",
+    .options = options,
+    .quiet = "Print the sweep's id alone; of --dry-run mistakes.",
+    .json = objects,
+    .examples = "$ bitctl sweep run.txtpb --vary phases.switch.at_step=2000,4000 --dry-run\n"
+                "$ bitctl sweep when.sweep --seeds 3 --dry-run",
+    .run = run,
+};
