@@ -1,8 +1,8 @@
 #include "worker/ranks/fabric_nccl.h"
 
+#include <errno.h>
 #include <nccl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +12,7 @@
 #include "proto/err.h"
 #include "proto/log.h"
 #include "worker/process/clock.h"
+#include "worker/ranks/nccl_plan.h"
 
 BIT_LOG_TOPIC("fabric_nccl");
 
@@ -109,13 +110,13 @@ static int look_at_communicator(const struct bit_nccl *nccl, ncclComm_t communic
 
 static int look(struct bit_nccl *nccl)
 {
-    const double now_ms = bit_clock_ms();
+    const double now_ms = bit_clock_ms(), start_s = bit_nccl_plan_start_s(nccl->fabric->comm->size);
     int err = 0;
 
     if (nccl->starting_ms > 0)
-        return now_ms - nccl->starting_ms < BIT_FABRIC_PATIENCE_S * 1e3
+        return now_ms - nccl->starting_ms < start_s * 1e3
                    ? 0
-                   : bit_fail(BIT_ENCCL, "NCCL did not start in %d s: not every rank came", BIT_FABRIC_PATIENCE_S);
+                   : bit_fail(BIT_ENCCL, "NCCL did not start in %.0f s: not every rank came", start_s);
     for (int i = 0; i < WATCHED_MAX && err >= 0; i++)
         err = look_at_operation(&nccl->operations[i], now_ms);
     if (err >= 0)
@@ -213,24 +214,47 @@ static void stop_watch(struct bit_nccl *nccl)
 
 /* ---- life */
 
-/* Two communicators of the same ranks, from identifiers that rank 0 makes. */
-static int connect(struct bit_nccl *nccl)
+/* Of the ranks that make them, to all. */
+static int share_ids(struct bit_nccl *nccl, ncclUniqueId *ids, int count)
 {
     struct bit_comm *comm = nccl->fabric->comm;
-
-    ncclUniqueId ids[2];
     int err = 0;
 
-    if (comm->rank == 0)
-        for (int i = 0; i < 2 && err >= 0; i++)
+    for (int i = 0; i < count && err >= 0; i++)
+        if (comm->rank == bit_nccl_plan_root(i))
             err = nccl_try(nccl, ncclGetUniqueId(&ids[i]));
     err = bit_comm_agree(comm, err);
-    if (err < 0)
-        return err;
-    bit_comm_bcast(comm, ids, sizeof ids, 0);
-    err = nccl_try(nccl, ncclCommInitRank(&nccl->gather, comm->size, ids[0], comm->rank));
+    for (int i = 0; i < count && err >= 0; i++)
+        bit_comm_bcast(comm, &ids[i], sizeof ids[i], bit_nccl_plan_root(i));
+    return err;
+}
+
+static int connect_first(struct bit_nccl *nccl, ncclUniqueId *ids, int count)
+{
+    const struct bit_comm *comm = nccl->fabric->comm;
+
+#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 23, 0)
+    if (count > 1)
+        return nccl_try(nccl, ncclCommInitRankScalable(&nccl->gather, comm->size, comm->rank, count, ids, NULL));
+#endif
+    return nccl_try(nccl, ncclCommInitRank(&nccl->gather, comm->size, ids[0], comm->rank));
+}
+
+/* Two communicators of the same ranks: the second is a copy of the first, for which nobody has to be found again. */
+static int connect(struct bit_nccl *nccl)
+{
+    const struct bit_comm *comm = nccl->fabric->comm;
+    const int count = bit_nccl_plan_ids(comm->size);
+    ncclUniqueId *ids = calloc((size_t)count, sizeof *ids);
+    int err = bit_comm_agree(nccl->fabric->comm, ids == NULL ? bit_fail(-ENOMEM, "%d ids of NCCL", count) : 0);
+
     if (err >= 0)
-        err = nccl_try(nccl, ncclCommInitRank(&nccl->reduce, comm->size, ids[1], comm->rank));
+        err = share_ids(nccl, ids, count);
+    if (err >= 0)
+        err = connect_first(nccl, ids, count);
+    if (err >= 0)
+        err = nccl_try(nccl, ncclCommSplit(nccl->gather, 0, comm->rank, &nccl->reduce, NULL));
+    free(ids);
     return err;
 }
 
@@ -239,8 +263,7 @@ static void describe(struct bit_fabric *fabric)
     int version = 0;
 
     ncclGetVersion(&version);
-    snprintf(fabric->description, sizeof fabric->description, "nccl %d.%d.%d", version / 10000, version % 10000 / 100,
-             version % 100);
+    bit_nccl_plan_describe(version, fabric->description, sizeof fabric->description);
 }
 
 static void nccl_destroy(struct bit_nccl *nccl)
@@ -277,9 +300,7 @@ static int nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
     if (nccl == NULL)
         return bit_fail(-ENOMEM, "NCCL");
     nccl->fabric = fabric;
-    /* NVLink multicast that ends badly can take a host's GPUs out of service; rings and trees are as fast for our
-     * sizes. */
-    setenv("NCCL_NVLS_ENABLE", "0", 1);
+    bit_nccl_plan_environment(fabric->exec->deterministic);
     err = bit_gpu_try(cudaStreamCreateWithFlags(&nccl->reduce_stream, cudaStreamNonBlocking));
     if (err >= 0)
         err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->ready, cudaEventDisableTiming));
