@@ -1,11 +1,15 @@
 #include "ctl/cli/help.h"
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/cli/json_page.h"
+#include "ctl/show/fold.h"
+#include "proto/check.h"
 #include "proto/text/roff.h"
 
 /* One that every verb takes, as this one takes it. */
@@ -18,24 +22,31 @@ static struct bit_option common_option(const struct bit_cli_verb *verb, int i)
     return o;
 }
 
-static void print_option(const struct bit_option *o)
+static void print_option(const struct bit_option *o, int columns)
 {
     char left[64];
 
     snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
              o->letter ? "," : " ", o->name, o->arg ? "=" : "", o->arg ? o->arg : "");
-    printf("  %-26s %s\n", left, o->help);
+    printf("  %-26s ", left);
+    bit_fold_wrapped(stdout, o->help, 29 + BIT_MAX((int)strlen(left) - 26, 0), 29, columns);
 }
 
 void bit_help(const struct bit_cli_verb *verb)
 {
-    printf("usage: bitctl %s %s\n\n%s\n", verb->name, verb->synopsis, verb->description);
-    printf("\nOptions:\n");
+    const int columns = bit_fold_page_columns();
+    const bool narrow = columns < BIT_FOLD_PAGE;
+    const int edge = narrow ? columns : INT_MAX;
+    const int usage = printf("usage: bitctl %s ", verb->name);
+    bit_fold_wrapped(stdout, verb->synopsis, usage, 8, edge);
+    printf("\n");
+    bit_fold_paragraphs(stdout, verb->description, columns);
+    printf(narrow ? "\nOptions:\n" : "\n\nOptions:\n");
     for (int i = 0; i < bit_verb_option_count(verb); i++)
-        print_option(&verb->options[i]);
+        print_option(&verb->options[i], edge);
     for (int i = 0; i < BIT_COMMON_COUNT; i++) {
         const struct bit_option o = common_option(verb, i);
-        print_option(&o);
+        print_option(&o, edge);
     }
     if (verb->examples)
         printf("\nExamples:\n%s\n", verb->examples);
@@ -46,32 +57,43 @@ static const char exit_codes[] =
     "69 no daemon; 70 internal; 73 cannot write; 75 busy, try again; 77 not permitted; 78 configuration.\n"
     "`wait` and `--follow` also end with 100 run failed, 101 not finished in time, or ended without what was\n"
     "waited for, 102 no such run, 103 cancelled, 104 stopped by a rule, 105 could not be launched, 130 interrupted\n"
-    "(the run goes on).";
+    "(the run goes on).\n";
+
+static const char about[] =
+    "Train language models in 16-bit and switch them to 1.58-bit while the run runs. bitctl asks; bitd does.\n\n";
 
 static const char runs[] =
     "RUN is a run's id (r7), its name, or @last. A name means your own runs first, and @last is the newest\n"
     "of yours, never another's. Which of several of a name is taken is said, and none is changed in doubt.\n"
     "Every verb has --help; every reading verb has --json, which `bitctl help json` explains. `bitctl help spec`\n"
-    "has every field of a specification, `bitctl help presets` the presets that fill many of them.";
+    "has every field of a specification, `bitctl help presets` the presets that fill many of them.\n";
 
 static const char first_run[] =
-    "  $ bitd --log bitd.log &                              # start the daemon for this user\n"
-    "  $ bitctl tokenize --tokenizer tokenizer.json --output tokens documents.jsonl.gz\n"
-    "  $ bitctl check run.txtpb                             # what it would do, and every mistake in it\n"
+    "  $ bitd --log bitd.log &               # start the daemon for this user\n"
+    "  $ bitctl tokenize --tokenizer tokenizer.json -o tokens documents.jsonl.gz\n"
+    "  $ bitctl check run.txtpb              # the plan, and every mistake in it\n"
     "  $ bitctl submit --follow run.txtpb\n"
-    "  $ bitctl switch @last --at 4000 --reset-optimizer    # move the switch while the run runs";
+    "  $ bitctl switch @last --at 4000 --reset-optimizer    # while the run runs";
 
 void bit_help_all(const struct bit_cli_verb *const *verbs)
 {
-    printf(
-        "usage: bitctl VERB [options] [words]\n\n"
-        "Train language models in 16-bit and switch them to 1.58-bit while the run runs. bitctl asks; bitd does.\n\n");
-    for (size_t i = 0; verbs[i]; i++)
-        printf("  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
-    printf("\n%s\n\nA first run:\n%s\n\nExit codes:\n%s\n", runs, first_run, exit_codes);
+    const int columns = bit_fold_page_columns();
+
+    printf("usage: bitctl VERB [options] [words]\n\n");
+    bit_fold_paragraphs(stdout, about, columns);
+    for (size_t i = 0; verbs[i]; i++) {
+        printf("  %-12s ", verbs[i]->name);
+        bit_fold_wrapped(stdout, verbs[i]->summary, 15, 15, columns);
+    }
+    printf("\n");
+    bit_fold_paragraphs(stdout, runs, columns);
+    printf("\nA first run:\n%s\n\nExit codes:\n", first_run);
+    bit_fold_paragraphs(stdout, exit_codes, columns);
 }
 
 /* ---- man pages */
+
+#define MAN_COLUMNS 73 /* of a line that man leaves alone, in a terminal of 80 */
 
 static void man_option(const struct bit_option *o)
 {
@@ -134,7 +156,7 @@ void bit_man(const struct bit_cli_verb *verb)
 
 void bit_help_json(const struct bit_cli_verb *const *verbs)
 {
-    bit_json_page_print(stdout, verbs);
+    bit_json_page_print(stdout, verbs, bit_fold_page_columns());
 }
 
 void bit_man_json(const struct bit_cli_verb *const *verbs)
@@ -145,7 +167,7 @@ void bit_man_json(const struct bit_cli_verb *const *verbs)
 
     if (f == NULL)
         return;
-    bit_json_page_print(f, verbs);
+    bit_json_page_print(f, verbs, MAN_COLUMNS);
     fclose(f);
     bit_roff_head(stdout, "bitctl-json", 7, "what bitctl prints with --json");
     bit_roff_section(stdout, "DESCRIPTION");

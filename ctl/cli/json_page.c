@@ -15,10 +15,12 @@
 #include "proto/text/json.h"
 #include "proto/text/precision.h"
 
-#define COLUMNS   104
+#define NARROW    90 /* a page that has no room for three columns */
 #define KEY       20 /* columns of a key, of its type */
 #define TYPE      26
 #define TYPES_MAX 128
+
+static int columns; /* of the page that is printed */
 
 static const char rules[] =
     "Every verb that reads has --json, and then prints objects on stdout, one a line, and nothing else there.\n"
@@ -112,10 +114,15 @@ static void print_key(FILE *f, const char *key, const char *type, const char *co
 {
     const int after_key = 2 + BIT_MAX(KEY, (int)strlen(key)) + 1;
 
+    if (columns < NARROW && *comment != '\0') {
+        bit_show(f, "  %-*s %s\n      ", KEY, key, type);
+        bit_fold_wrapped(f, comment, 6, 6, columns);
+        return;
+    }
     bit_show(f, "  %-*s %-*s", KEY, key, *comment != '\0' ? TYPE : 0, type);
     if (*comment != '\0')
         fputc(' ', f);
-    bit_fold_wrapped(f, comment, after_key + BIT_MAX(TYPE, (int)strlen(type)) + 1, 2 + KEY + 1 + TYPE + 1, COLUMNS);
+    bit_fold_wrapped(f, comment, after_key + BIT_MAX(TYPE, (int)strlen(type)) + 1, 2 + KEY + 1 + TYPE + 1, columns);
 }
 
 static void print_field(FILE *f, const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescriptor *field)
@@ -143,7 +150,7 @@ static void print_message(FILE *f, const ProtobufCMessageDescriptor *desc)
     bit_show(f, "\n%s\n", desc->short_name);
     if (*comment != '\0') {
         bit_show(f, "    ");
-        bit_fold_wrapped(f, comment, 4, 4, COLUMNS);
+        bit_fold_wrapped(f, comment, 4, 4, columns);
     }
     for (unsigned i = 0; i < desc->n_fields; i++)
         print_field(f, desc, &desc->fields[i]);
@@ -163,17 +170,21 @@ static void print_enumeration(FILE *f, const ProtobufCEnumDescriptor *desc)
         BIT_ASSERT(used < sizeof text);
     }
     bit_show(f, "  %-*s ", KEY, desc->short_name);
-    bit_fold_wrapped(f, text, 2 + KEY + 1, 2 + KEY + 1, COLUMNS);
+    bit_fold_wrapped(f, text, 2 + KEY + 1, 2 + KEY + 1, columns);
 }
 
 static void print_errors(FILE *f)
 {
+    char system[128];
+
     bit_show(f, "\nErrors: name, error, exit_code\n");
     for (int err = BIT_EUSAGE; bit_err_name(err) != NULL; err--)
         bit_show(f, "  %-16s %5d %4d  %s\n", bit_err_name(err), err, bit_exit_code(err), bit_strerror(err));
-    bit_show(f,
-             "  Those of the system have its names and the negative of its numbers: ENOENT is %d. Others have none.\n",
+    snprintf(system, sizeof system,
+             "Those of the system have its names and the negative of its numbers: ENOENT is %d. Others have none.",
              -ENOENT);
+    bit_show(f, "  ");
+    bit_fold_wrapped(f, system, 2, 2, columns);
 }
 
 /* What a verb prints, of it alone; 0 if there is no such verb. */
@@ -192,6 +203,7 @@ int bit_json_page_print_one(FILE *f, const struct bit_cli_verb *const *verbs, co
 {
     static struct types types;
 
+    columns = bit_fold_page_columns();
     if (print_verb(f, verbs, what))
         return 0;
     collect(&types, verbs);
@@ -208,18 +220,34 @@ int bit_json_page_print_one(FILE *f, const struct bit_cli_verb *const *verbs, co
     return bit_fail(BIT_EUSAGE, "no verb prints '%s' as JSON; `bitctl help json` has them all", what);
 }
 
-void bit_json_page_print(FILE *f, const struct bit_cli_verb *const *verbs)
+static void print_rules(FILE *f)
+{
+    char text[sizeof rules + 16];
+
+    snprintf(text, sizeof text, rules, BIT_JSON_SCHEMA);
+    bit_fold_paragraphs(f, text, columns);
+}
+
+static void print_verbs(FILE *f, const struct bit_cli_verb *const *verbs)
+{
+    bit_show(f, "\nVerbs, and what they print\n");
+    for (size_t v = 0; verbs[v]; v++)
+        for (const struct bit_verb_object *o = verbs[v]->json; o && o->type; o++) {
+            bit_show(f, "  %-12s %-18s ", verbs[v]->name, o->type->short_name);
+            bit_fold_wrapped(f, o->when, 34, 34, columns);
+        }
+}
+
+void bit_json_page_print(FILE *f, const struct bit_cli_verb *const *verbs, int width)
 {
     static struct types types; /* zero, and used once */
 
+    columns = width;
     collect(&types, verbs);
-    bit_show(f, rules, BIT_JSON_SCHEMA);
-    bit_show(f, "\nVerbs, and what they print\n");
-    for (size_t v = 0; verbs[v]; v++)
-        for (const struct bit_verb_object *o = verbs[v]->json; o && o->type; o++)
-            bit_show(f, "  %-12s %-18s %s\n", verbs[v]->name, o->type->short_name, o->when);
+    print_rules(f);
+    print_verbs(f, verbs);
     print_errors(f);
-    bit_show(f, "\nObjects: key, type, meaning; each of those printed has \"schema\" as its first key\n");
+    bit_show(f, "\nObjects: key, type, meaning; of a printed one, \"schema\" is the first\n");
     for (size_t i = 0; i < types.messages; i++)
         print_message(f, types.message[i]);
     bit_show(f, "\nEnumerations\n");

@@ -9,8 +9,8 @@
 
 #include "ctl/cli/verb.h"
 
-/** Of all verbs, a list ended by NULL. */
-void bit_json_page_print(FILE *f, const struct bit_cli_verb *const *verbs);
+/** Of all verbs, a list ended by NULL, in lines of so many columns. */
+void bit_json_page_print(FILE *f, const struct bit_cli_verb *const *verbs, int width);
 /** What one verb prints, or one object or enumeration by its name. BIT_EUSAGE if there is none such. */
 int bit_json_page_print_one(FILE *f, const struct bit_cli_verb *const *verbs, const char *what);
 

@@ -182,3 +182,51 @@ void bit_fold_wrapped(FILE *f, const char *text, int at, int indent, int columns
     }
     fputc('\n', f);
 }
+
+/* ---- pages of help */
+
+int bit_fold_page_columns(void)
+{
+    const int columns = bit_terminal_columns(stdout);
+
+    return columns > 0 ? BIT_MIN(columns, BIT_FOLD_PAGE) : BIT_FOLD_PAGE;
+}
+
+/* Where a paragraph ends: before an empty line, one that begins with a space, or the end. */
+static size_t paragraph_of(const char *text)
+{
+    size_t at = strcspn(text, "\n");
+
+    while (text[at] == '\n' && text[at + 1] != '\0' && text[at + 1] != '\n' && text[at + 1] != ' ' && text[0] != ' ')
+        at += 1 + strcspn(text + at + 1, "\n");
+    return at;
+}
+
+static void put_paragraph(FILE *f, const char *text, size_t bytes, int columns)
+{
+    char *line = strndup(text, bytes);
+
+    if (line == NULL)
+        return;
+    for (char *c = line; *c != '\0'; c++)
+        if (*c == '\n')
+            *c = ' ';
+    if (line[0] == ' ')
+        fold_line(f, line, bytes, columns);
+    else
+        bit_fold_wrapped(f, line, 0, 0, columns);
+    free(line);
+}
+
+void bit_fold_paragraphs(FILE *f, const char *text, int columns)
+{
+    if (columns >= BIT_FOLD_PAGE) {
+        bit_show_raw(f, text, strlen(text));
+        return;
+    }
+    while (*text != '\0') {
+        const size_t bytes = paragraph_of(text);
+        put_paragraph(f, text, bytes, columns);
+        text += bytes + (text[bytes] == '\n');
+    }
+}

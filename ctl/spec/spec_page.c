@@ -15,21 +15,22 @@
 #include "proto/text/reflect.h"
 #include "proto/text/roff.h"
 
-#define COLUMNS    104
+#define NARROW     90 /* a page that has no room for three columns */
 #define PATH_WIDTH 30
 #define TYPE_WIDTH 18
 
-const char bit_spec_page_example[] =
-    "# OLMo-1B on eight GPUs: 2000 steps in 16-bit, then 1.58-bit with a fresh optimizer.\n"
-    "name: \"switch-2k-reset\"\n"
-    "model { preset: \"olmo_1b\" }\n"
-    "data { train: \"tokens/part-0-00000.npy\" }\n"
-    "schedule { steps: 10000 }\n"
-    "phases { switch { at_step: 2000 optimizer: RESET ramp_steps: 500 ramp: TANH } }\n"
-    "quantizer { preset: \"continual\" }\n"
-    "eval { set { name: \"books\" path: \"valid/part-0-00000.npy\" } every: 500 }\n"
-    "checkpoint { every: 500 keep_last: 2 }\n"
-    "launch { ranks: 8 }";
+const char bit_spec_page_example[] = "# OLMo-1B on eight GPUs: 2000 steps in 16-bit, then 1.58-bit, Adam reset\n"
+                                     "name: \"switch-2k-reset\"\n"
+                                     "model { preset: \"olmo_1b\" }\n"
+                                     "data { train: \"tokens/part-0-00000.npy\" }\n"
+                                     "schedule { steps: 10000 }\n"
+                                     "phases {\n"
+                                     "  switch { at_step: 2000 optimizer: RESET ramp_steps: 500 ramp: TANH }\n"
+                                     "}\n"
+                                     "quantizer { preset: \"continual\" }\n"
+                                     "eval { set { name: \"books\" path: \"valid/part-0-00000.npy\" } every: 500 }\n"
+                                     "checkpoint { every: 500 keep_last: 2 }\n"
+                                     "launch { ranks: 8 }";
 
 static const char form[] =
     "A run is described by a file in protobuf's text format: fields with a colon and a value, groups in braces, # to\n"
@@ -142,9 +143,14 @@ static void print_line(FILE *f, const Bit__SpecField *field)
     if (depth == 0)
         bit_show(f, "\n");
     snprintf(left, sizeof left, "%*s%s", 2 * depth, "", field->path);
+    if (bit_fold_page_columns() < NARROW) {
+        bit_show(f, "%-*s  %s\n%8s", PATH_WIDTH, left, bit_spec_field_is_group(field) ? "" : type, "");
+        bit_fold_wrapped(f, field->meaning, 8, 8, bit_fold_page_columns());
+        return;
+    }
     bit_show(f, "%-*s  %-*s  ", PATH_WIDTH, left, TYPE_WIDTH, bit_spec_field_is_group(field) ? "" : type);
     const int at = BIT_MAX(PATH_WIDTH, (int)strlen(left)) + TYPE_WIDTH + 4;
-    bit_fold_wrapped(f, field->meaning, at, PATH_WIDTH + TYPE_WIDTH + 4, COLUMNS);
+    bit_fold_wrapped(f, field->meaning, at, PATH_WIDTH + TYPE_WIDTH + 4, bit_fold_page_columns());
 }
 
 static void print_whole(FILE *f, const Bit__SpecField *field)
@@ -152,11 +158,11 @@ static void print_whole(FILE *f, const Bit__SpecField *field)
     struct facts facts;
 
     bit_show(f, "%s\n    ", field->path);
-    bit_fold_wrapped(f, field->meaning, 4, 4, COLUMNS);
+    bit_fold_wrapped(f, field->meaning, 4, 4, bit_fold_page_columns());
     collect_facts(field, &facts);
     for (int i = 0; i < facts.count; i++) {
         bit_show(f, "    %-9s ", facts.name[i]);
-        bit_fold_wrapped(f, facts.text[i], 14, 14, COLUMNS);
+        bit_fold_wrapped(f, facts.text[i], 14, 14, bit_fold_page_columns());
     }
     bit_show(f, "\n");
 }
@@ -192,9 +198,11 @@ static int print_fields(FILE *f, const struct bit_spec_fields *fields, const cha
     size_t found = 0;
 
     if (word == NULL && !json)
-        bit_show(f,
-                 "The fields of a run's specification. `bitctl help spec FIELD` says everything about one of them, or\n"
-                 "about a group; bit-run(5) is the whole of it.\n");
+        bit_fold_paragraphs(
+            f,
+            "The fields of a run's specification. `bitctl help spec FIELD` says everything about one of them, or\n"
+            "about a group; bit-run(5) is the whole of it.\n",
+            bit_fold_page_columns());
     for (size_t i = 0; i < fields->count; i++) {
         if (word != NULL && !bit_spec_field_is(fields->field[i], word))
             continue;
@@ -233,9 +241,17 @@ static void print_preset(FILE *f, const struct bit_preset_kind *kind, const stru
         return;
     }
     bit_show(f, "  %-10s ", preset->name);
-    bit_fold_wrapped(f, preset->summary, 13, 13, COLUMNS);
+    bit_fold_wrapped(f, preset->summary, 13, 13, bit_fold_page_columns());
     bit_show(f, "%13s", "");
-    bit_fold_wrapped(f, preset->text, 13, 13, COLUMNS);
+    bit_fold_wrapped(f, preset->text, 13, 13, bit_fold_page_columns());
+}
+
+static void print_kind(FILE *f, const struct bit_preset_kind *kind, bool first)
+{
+    if (!first)
+        fputc('\n', f);
+    bit_show(f, "%s: ", kind->field);
+    bit_fold_wrapped(f, kind->about, (int)strlen(kind->field) + 2, 2, bit_fold_page_columns());
 }
 
 int bit_spec_page_print_presets(FILE *f, const char *word, bool json)
@@ -246,7 +262,7 @@ int bit_spec_page_print_presets(FILE *f, const char *word, bool json)
     for (size_t k = 0; k < kind_count; k++) {
         const struct bit_preset *list = kinds[k].list(&count);
         if (word == NULL && !json)
-            bit_show(f, "%s%s: %s\n", k > 0 ? "\n" : "", kinds[k].field, kinds[k].about);
+            print_kind(f, &kinds[k], k == 0);
         for (size_t i = 0; i < count; i++)
             if (word == NULL || strcmp(list[i].name, word) == 0) {
                 print_preset(f, &kinds[k], &list[i], json);

@@ -190,6 +190,20 @@ def nothing_wraps():
         d.ctl("cancel", long, "--now", check=True)
 
 
+def help_fits_a_terminal():
+    """All but its examples, which are copied from it in one piece."""
+    with fixture.Daemon() as d:
+        verbs = re.findall("^  ([a-z]+)  ", d.ctl("help", check=True)[1], re.M)
+        assert {"submit", "export", "help"} <= set(verbs), verbs
+        pages = ["help", "help json", "help json status", "help spec", "help spec schedule.peak_lr", "help presets", *(f"{verb} --help" for verb in verbs)]
+        script = "; ".join(f"{d.bitctl} {page}" for page in pages)
+        for columns in (80, 60):
+            with Terminal(d, columns, 24, f"{{ {script}; }}") as t:
+                t.until("^EXIT 0", history=True)
+                long = [line for line in t.screen(history=True, joined=True) if len(line.rstrip()) > columns and not re.match(" *[$] ", line)]
+                assert not long, f"at {columns} columns: {long}"
+
+
 def ten_thousand_steps_are_as_many_lines_as_events():
     with fixture.Daemon(f"worker = {FAKE_WORKER}\nmpirun = {FAKE_MPIRUN}\n") as d:
         spec = d.spec(steps=10000, at_step=5000, every=2500)
@@ -204,4 +218,4 @@ def ten_thousand_steps_are_as_many_lines_as_events():
 
 
 fixture.main([top_fits_every_screen, top_leaves_its_last_page_and_the_runs_exit_code, following_prints_a_line_an_event, top_shows_all_runs,
-              top_waits_for_a_bitd_that_went_away, nothing_wraps, ten_thousand_steps_are_as_many_lines_as_events])
+              top_waits_for_a_bitd_that_went_away, nothing_wraps, help_fits_a_terminal, ten_thousand_steps_are_as_many_lines_as_events])
