@@ -44,10 +44,12 @@ static void print_split(FILE *f, const Bit__TimeSplit *t)
 static void print_gpu(FILE *f, const Bit__GpuLoad *gpu)
 {
     const char *lead = "";
+    char name[16];
 
     if (gpu == NULL)
         return;
-    field(f, gpu->gpus == 1 ? "GPU" : "GPUs");
+    snprintf(name, sizeof name, "%u GPU%s", gpu->gpus, bit_format_s(gpu->gpus));
+    field(f, name);
     if (gpu->has_clock_mhz)
         bit_show(f, "%.0f MHz", gpu->clock_mhz), lead = "   ";
     if (gpu->has_power_w)
@@ -56,7 +58,7 @@ static void print_gpu(FILE *f, const Bit__GpuLoad *gpu)
         bit_show(f, "%s%.0f C", lead, gpu->temperature_c), lead = "   ";
     if (gpu->has_power_capped)
         bit_show(f, "%sat the power cap %.0f%% of the time", lead, 100 * gpu->power_capped);
-    bit_show(f, gpu->gpus == 1 ? "\n" : "   (%u GPUs)\n", gpu->gpus);
+    fputc('\n', f);
 }
 
 static void print_last(FILE *f, const Bit__RunStatus *s)

@@ -163,11 +163,13 @@ static void put_evaluations(struct bit_exposition *e, const struct bit_metrics_r
 {
     static const struct bit_exposition_metric metrics[] = {
         {"bitd_run_evaluation_loss", BIT_EXPOSITION_GAUGE, NULL, "Newest loss of each held-out set in each precision."},
-        {"bitd_run_evaluation_step", BIT_EXPOSITION_GAUGE, NULL, "The step that it was evaluated after."},
+        {"bitd_run_evaluation_step", BIT_EXPOSITION_GAUGE, NULL,
+         "The step after which a held-out set was last evaluated."},
         {"bitd_run_task_score_ratio", BIT_EXPOSITION_GAUGE, "ratio",
          "Newest score of each downstream task in each precision, of 0 to 1."},
-        {"bitd_run_task_score_error_ratio", BIT_EXPOSITION_GAUGE, "ratio", "The standard error of that score."},
-        {"bitd_run_task_step", BIT_EXPOSITION_GAUGE, NULL, "The step that it was scored after."},
+        {"bitd_run_task_score_error_ratio", BIT_EXPOSITION_GAUGE, "ratio",
+         "Standard error of the newest score of each downstream task."},
+        {"bitd_run_task_step", BIT_EXPOSITION_GAUGE, NULL, "The step after which a downstream task was last scored."},
     };
 
     put_held_out(e, runs, &metrics[0], loss_of);

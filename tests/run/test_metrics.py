@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -163,6 +164,48 @@ def of_tasks():
         assert of_run(m, run)["bitd_run_evaluations_total"] == len(scored), (of_run(m, run), len(scored))
 
 
+def of_what_went_wrong():
+    """A step that is skipped, a rank that is lost, steps that are done again, and a bitd that is killed: what is counted goes on, and
+    is what the journal has."""
+    worker = os.path.join(fixture.build_root(), "tests", "run", "bitworker_faults")
+    os.environ["BIT_FAULT"] = "nan:1:7"
+    try:
+        with fixture.Daemon(config=f"worker = {worker}\nrestart_delay_max = 0.01\n") as d:
+            os.environ["BIT_FAULT_ONCE"] = os.path.join(d.dir, "once")
+            d.kill()
+            d.start()  # with the second of the two
+            run = d.submit(d.spec(name="faulty", steps=1000000, at_step=5, every=0))
+            d.ctl("wait", run, "--for", "step=40", check=True)
+            os.kill(d.worker_pids(run)[0], signal.SIGKILL)
+            lost = subprocess.Popen([d.bitctl, "events", run, "--follow", "--json", "--socket", d.socket], stdout=subprocess.PIPE, text=True)
+            assert any('"verified":' in line for line in lost.stdout)  # steps after the checkpoint were done again
+            lost.kill()
+            d.ctl("pause", run, check=True)
+            counted = of_the_journal_alone(d, run)
+            assert counted["bitd_run_restarts_total"] == 1 and counted["bitd_run_skipped_steps_total"] >= 1, counted
+            assert counted["bitd_run_steps_total"] > d.status(run)["step"], "steps that were done again count again"
+            d.kill()
+            d.start()
+            assert of_the_journal_alone(d, run) == counted, "a bitd that came back counts otherwise"
+    finally:
+        os.environ.pop("BIT_FAULT", None)
+        os.environ.pop("BIT_FAULT_ONCE", None)
+
+
+def of_the_journal_alone(d, run):
+    m = samples(d.ctl("metrics")[1])
+    events = d.events(run, steps=True)
+    steps = [e["step"] for e in events if "step" in e]
+    kinds = [a["kind"] for s in steps for a in s.get("anomaly", [])]
+    counted = {name: value for name, value in of_run(m, run).items() if name.endswith("_total")}
+    assert counted["bitd_run_steps_total"] == len(steps) and counted["bitd_run_skipped_steps_total"] == sum(bool(s.get("skipped")) for s in steps)
+    assert counted["bitd_run_restarts_total"] == sum("lost" in e for e in events) == d.status(run)["restarts"]
+    assert kinds
+    for kind in set(kinds):
+        assert m["bitd_run_anomalies_total", f'run="{run}",kind="{kind}"'] == kinds.count(kind), (kind, kinds)
+    return counted
+
+
 def of_gpus():
     """Of GPUs that fake_nvml.c makes up, a rank each: status, events and metrics say what their driver says of both together."""
     library = os.path.join(fixture.build_root(), "tests", "run", "libfake_nvml.so")
@@ -184,7 +227,7 @@ def of_gpus():
             assert gpu["gpus"] == 2 and gpu["clock_mhz"] == 1800 and gpu["temperature_c"] == 51, gpu
             s = d.status(run)["gpu"]
             assert set(s) == set(gpu) and s["gpus"] == 2 and s["clock_mhz"] == 1800 and s["temperature_c"] == 51, s
-            assert re.search(r"GPUs +1800 MHz   \d+ W   51 C   at the power cap \d+% of the time   \(2 GPUs\)", d.ctl("status", run)[1])
+            assert re.search(r"2 GPUs +1800 MHz   \d+ W   51 C   at the power cap \d+% of the time\n", d.ctl("status", run)[1])
             r = of_run(samples(d.ctl("metrics")[1]), run)
             assert r["bitd_run_gpus"] == 2 and r["bitd_run_gpu_clock_hertz"] == 1.8e9 and r["bitd_run_gpu_temperature_celsius"] == 51
             assert r["bitd_run_gpu_power_watts"] > 0 and 0 < r["bitd_run_gpu_power_capped_ratio"] < 1, r
@@ -204,4 +247,4 @@ def without_a_daemon():
     check_by_prometheus(p.stdout.replace("# EOF\n", ""))
 
 
-fixture.main([of_a_run_that_trains_and_one_that_is_over, of_runs_that_ended_a_while_ago, of_tasks, of_gpus, without_a_daemon])
+fixture.main([of_a_run_that_trains_and_one_that_is_over, of_runs_that_ended_a_while_ago, of_tasks, of_what_went_wrong, of_gpus, without_a_daemon])
