@@ -195,6 +195,7 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context, e
         *context = bit_http_connections_add(&h->connections, info->connect_fd, uv_now(h->all->env->loop));
     else if (what == MHD_CONNECTION_NOTIFY_CLOSED && *context != NULL)
         bit_http_connections_remove(&h->connections, *context);
+    h->closed |= what == MHD_CONNECTION_NOTIFY_CLOSED;
 }
 
 static void on_log(void *arg, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
@@ -232,6 +233,8 @@ static uint64_t next_look_ms(struct bit_http *h)
 
     if (h->paused)
         return PAUSE_MS;
+    if (h->closed) /* where it could take no more, it listens again only when it is next run */
+        return 0;
     if (MHD_get_timeout(h->mhd, &ms) == MHD_YES && ms < LOOK_MS)
         return ms;
     return h->connections.count > 0 ? LOOK_MS : 0;
@@ -242,6 +245,7 @@ static void turn(struct bit_http *h)
 {
     const struct bit_env *env = h->all->env;
 
+    h->closed = false;
     MHD_run(h->mhd);
     bit_http_connections_end_late(&h->connections, uv_now(env->loop), 3 * env->config->client_ms);
     h->paused = ++h->fruitless > FRUITLESS_MOST;
@@ -252,7 +256,7 @@ static void turn(struct bit_http *h)
         uv_poll_start(&h->poll, UV_READABLE, on_ready);
     }
     const uint64_t ms = next_look_ms(h);
-    if (ms > 0 || h->connections.count > 0)
+    if (ms > 0 || h->closed || h->connections.count > 0)
         uv_timer_start(&h->timer, on_time, ms, 0);
     else
         uv_timer_stop(&h->timer);

@@ -33,6 +33,7 @@ struct bit_http {
     struct bit_http_connections connections;
     uv_poll_t poll;
     uv_timer_t timer;
+    bool closed;        /* a connection, in the present turn */
     bool paused;        /* the loop does not look at it for a moment */
     unsigned fruitless; /* turns since a request was complete */
     struct {

@@ -90,7 +90,7 @@ class Bitd:
     def connect(self):
         s = socket.socket(socket.AF_UNIX if self.address[0] == "/" else socket.AF_INET)
         host, _, port = self.address.rpartition(":")
-        s.settimeout(60)
+        s.settimeout(30)
         s.connect(self.address if self.address[0] == "/" else (host, int(port)))
         return s
 
@@ -217,6 +217,17 @@ def nobody_stands_in_the_way_of_a_run():
         assert not d.ctl("events", run)[1].count("worker lost")
 
 
+def all_connections_end_at_once_and_the_next_is_answered():
+    """As many as may be, which say nothing and are closed in one turn of the loop."""
+    with Bitd("0", client_timeout=0.5) as d:
+        for _ in range(3):
+            held = [d.connect() for _ in range(CONNECTIONS)]
+            assert [s.recv(1) for s in held] == [b""] * CONNECTIONS
+            for s in held:
+                s.close()
+            assert d.ask("/healthz")[2] == "ok\n"
+
+
 def goes_on(d, run):
     """The run does steps meanwhile, and bitctl is answered."""
     step = int(re.search(r'"step":(\d+)', d.ctl("status", run, "--json")[1]).group(1))
@@ -265,5 +276,5 @@ def a_bitd_that_goes_down_is_not_healthy():
         assert answer[0] == 503 and "going down" in answer[2] and d.ask()[0] == 200, answer
 
 
-main([the_endpoint_says_what_the_verb_says, labels_are_bounded, what_is_refused, who_may_ask, addresses_that_are_refused, nobody_stands_in_the_way_of_a_run,
+main([the_endpoint_says_what_the_verb_says, labels_are_bounded, what_is_refused, who_may_ask, addresses_that_are_refused, nobody_stands_in_the_way_of_a_run, all_connections_end_at_once_and_the_next_is_answered,
       a_bitd_that_goes_down_is_not_healthy])
