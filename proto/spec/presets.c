@@ -5,6 +5,16 @@
 #include "proto/check.h"
 #include "proto/spec/spec.h"
 
+/* The number of parameters is the paper's, about; its models are no OLMo, and layers, widths and the rate are ours. */
+#define RELOADED(size, parameters, width, heads, mlp_hidden)                                                           \
+    {                                                                                                                  \
+        "reloaded_" size,                                                                                              \
+            parameters " parameters, tied: an OLMo of a size of BitNet b1.58 Reloaded (arXiv 2407.09527); layers, "    \
+                       "width and rate are ours",                                                                      \
+            "model { layers: 8 width: " width " heads: " heads " mlp_hidden: " mlp_hidden                              \
+            " tied: true init: NORMAL init_std: 0.02 } schedule { peak_lr: 1e-3 }"                                     \
+    }
+
 static const struct bit_preset models[] = {
     {"olmo_1b", "1,176,764,416 parameters, tied (allenai/OLMo configs/official-0724/OLMo-1B.yaml; arXiv 2502.11895)",
      "model { layers: 16 width: 2048 heads: 16 mlp_hidden: 8192 tied: true init: MITCHELL }"
@@ -23,6 +33,10 @@ static const struct bit_preset models[] = {
     {"olmo_20m", "34,144,256 parameters, untied (OLMo configs/tiny/OLMo-20M.yaml; context there 4096, here 2048)",
      "model { layers: 8 width: 256 heads: 8 mlp_hidden: 1024 tied: false init: NORMAL init_std: 0.02 }"
      "schedule { peak_lr: 1e-3 }"},
+    RELOADED("6m", "6,008,832", "96", "6", "384"),
+    RELOADED("12m", "12,063,744", "168", "7", "672"),
+    RELOADED("24m", "24,120,320", "280", "7", "1120"),
+    RELOADED("48m", "48,226,304", "448", "7", "1792"),
 };
 
 static const struct bit_preset quantizers[] = {

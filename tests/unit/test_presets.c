@@ -46,6 +46,10 @@ TEST(models_have_the_published_shapes)
         {"olmo_150m", 12, 768, 12, 3072, false, BIT__INIT__NORMAL, 6e-4, 190513152},
         {"olmo_60m", 8, 512, 8, 2048, false, BIT__INIT__NORMAL, 1e-3, 85065728},
         {"olmo_20m", 8, 256, 8, 1024, false, BIT__INIT__NORMAL, 1e-3, 34144256},
+        {"reloaded_6m", 8, 96, 6, 384, true, BIT__INIT__NORMAL, 1e-3, 6008832},
+        {"reloaded_12m", 8, 168, 7, 672, true, BIT__INIT__NORMAL, 1e-3, 12063744},
+        {"reloaded_24m", 8, 280, 7, 1120, true, BIT__INIT__NORMAL, 1e-3, 24120320},
+        {"reloaded_48m", 8, 448, 7, 1792, true, BIT__INIT__NORMAL, 1e-3, 48226304},
     };
 
     for (size_t i = 0; i < BIT_COUNT(table); i++) {
