@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ctl/cli/failure.h"
+#include "ctl/client/sweep_word.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
@@ -87,7 +88,45 @@ int bit_change_send(struct bit_cli *cli, uint16_t type, void *request)
 struct asked {
     char *run, id[40];
     int code; /* of what was refused at once */
+    bool is_sweep;
+    char sweep[BIT_RUN_ID_MAX];
 };
+
+static bool is_set(const void *request, const char *name)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(
+        ((const ProtobufCMessage *)request)->descriptor, name);
+
+    return field != NULL && *(const protobuf_c_boolean *)((const char *)request + field->quantifier_offset);
+}
+
+/* What is done to a run of a sweep alone. */
+static const char *of_one_run(uint16_t type, const void *request)
+{
+    static const char *const of_resume[] = {"ranks", "from_step", "steps", "skip", "force"};
+
+    if (type != BIT_MSG_PAUSE_REQUEST && type != BIT_MSG_RESUME_REQUEST && type != BIT_MSG_CANCEL_REQUEST)
+        return "this";
+    for (size_t i = 0; type == BIT_MSG_RESUME_REQUEST && i < BIT_COUNT(of_resume); i++)
+        if (is_set(request, of_resume[i]))
+            return of_resume[i];
+    return NULL;
+}
+
+static int change_sweep(struct bit_cli *cli, uint16_t type, const void *request, const char *sweep)
+{
+    const char *why = of_one_run(type, request);
+    const Bit__SweepChange change = type == BIT_MSG_PAUSE_REQUEST    ? BIT__SWEEP_CHANGE__SWEEP_PAUSE
+                                    : type == BIT_MSG_RESUME_REQUEST ? BIT__SWEEP_CHANGE__SWEEP_RESUME
+                                                                     : BIT__SWEEP_CHANGE__SWEEP_CANCEL;
+
+    if (why != NULL)
+        return bit_failure_print(
+            cli,
+            bit_fail(BIT_EUSAGE, "%s is a sweep, and %s is for one run: `bitctl ps -a --where sweep=%s` lists them",
+                     sweep, why, sweep));
+    return bit_sweep_word_change(cli, sweep, change, is_set(request, "now"), !is_set(request, "no_wait"));
+}
 
 /* Where an order is waited for, it is given first: the second run is not kept waiting for the first. */
 static void order_all(struct bit_cli *cli, uint16_t type, void *request, struct asked *all, int count)
@@ -99,6 +138,8 @@ static void order_all(struct bit_cli *cli, uint16_t type, void *request, struct 
         return;
     *has = *no_wait = true;
     for (int i = 0; i < count; i++) {
+        if (all[i].is_sweep || all[i].code != 0)
+            continue;
         set_text(request, "run", all[i].run);
         set_text(request, "request_id", all[i].id);
         all[i].code = i > 0 && all[i - 1].code == BIT_EXIT_UNAVAILABLE ? BIT_EXIT_UNAVAILABLE
@@ -119,12 +160,17 @@ int bit_change_end(struct bit_options *o, int got, int argc, char **argv, uint16
     for (int i = 0; i < count; i++) {
         all[i].run = argv[o->rest + i];
         bit_request_id(all[i].id);
+        all[i].code = bit_sweep_word(o->cli, all[i].run, all[i].sweep);
+        all[i].is_sweep = all[i].code < 0;
+        all[i].code = BIT_MAX(all[i].code, 0);
     }
     order_all(o->cli, type, request, all, count);
     for (int i = 0; i < count && first != BIT_EXIT_UNAVAILABLE; i++) {
         set_text(request, "run", all[i].run);
         set_text(request, "request_id", all[i].id);
-        code = all[i].code ? all[i].code : send_change(o->cli, type, request);
+        code = all[i].code       ? all[i].code
+               : all[i].is_sweep ? change_sweep(o->cli, type, request, all[i].sweep)
+                                 : send_change(o->cli, type, request);
         first = first ? first : code;
     }
     free(all);

@@ -13,6 +13,10 @@
     "Several runs are all asked before the first is waited for. Each is answered with a line; the exit code is\n"      \
     "the first that is not 0."
 
+/* And of one that takes sweeps. */
+#define BIT_SWEEP_TOO_HELP                                                                                             \
+    "A sweep (its id, s1, or its name) is taken as one: its runs, and those that are still to come."
+
 /** The options of a verb that has no other than that. */
 extern const struct bit_option bit_change_options[];
 

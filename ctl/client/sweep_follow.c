@@ -109,18 +109,25 @@ static void show(struct follow *w)
     }
 }
 
+void bit_sweep_page_print(FILE *f, const Bit__SweepReply *s)
+{
+    const struct bit_chart_look screen = bit_chart_look_of(f);
+    const struct bit_sweep_look look = {
+        .columns = bit_terminal_columns(f), .utf8 = screen.utf8, .colour = screen.colour};
+
+    bit_sweep_tree_print(f, s, &look);
+    bit_show(f, "\n");
+    bit_sweep_line_print(f, s);
+    for (size_t i = 0; i < s->n_note; i++)
+        bit_show(f, "note: %s\n", s->note[i]);
+}
+
 /* At the end: the whole tree, where what was shown of it is gone. */
 static void show_end(struct follow *w)
 {
-    const struct bit_chart_look screen = bit_chart_look_of(stdout);
-    const struct bit_sweep_look look = {
-        .columns = bit_terminal_columns(stdout), .utf8 = screen.utf8, .colour = screen.colour};
-
     if (w->cli->json || w->cli->quiet)
         return;
-    bit_sweep_tree_print(stdout, w->now, &look);
-    bit_show(stdout, "\n");
-    bit_sweep_line_print(stdout, w->now);
+    bit_sweep_page_print(stdout, w->now);
     fflush(stdout);
     say_failed(w->cli, w->now);
 }

@@ -2,7 +2,10 @@
 #ifndef BIT_CTL_SWEEP_FOLLOW_H
 #define BIT_CTL_SWEEP_FOLLOW_H
 
+#include <stdio.h>
+
 #include "ctl/cli/verb.h"
+#include "proto/bit.pb-c.h"
 
 /**
  * On a terminal a page that is drawn again every second, as `bitctl top` does, and stays at the end; elsewhere a line
@@ -13,5 +16,8 @@
 int bit_sweep_follow(struct bit_cli *cli, const char *sweep);
 /** In silence; then says what failed. Returns the same. */
 int bit_sweep_wait(struct bit_cli *cli, const char *sweep);
+
+/** The tree, and the line below it. */
+void bit_sweep_page_print(FILE *f, const Bit__SweepReply *s);
 
 #endif

@@ -24,17 +24,18 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 static const struct bit_verb_object objects[] = {
     {&bit__done_reply__descriptor, "once the run has ended"},
+    {&bit__sweep_reply__descriptor, "for a sweep"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_cancel = {
     .name = "cancel",
     .summary = "end a run",
-    .synopsis = "RUN... [--now] [--no-wait]",
+    .synopsis = "RUN|SWEEP... [--now] [--no-wait]",
     .description =
         "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints stay,\n"
         "and `bitctl resume` takes it up again. With --now nothing is written. `bitctl wait` on a cancelled run\n"
-        "ends with 103.\n\n" BIT_EACH_RUN_HELP,
+        "ends with 103.\n\n" BIT_EACH_RUN_HELP "\n\n" BIT_SWEEP_TOO_HELP,
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

@@ -76,13 +76,14 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 static const struct bit_verb_object objects[] = {
     {&bit__done_reply__descriptor, "once the run trains or is queued"},
+    {&bit__sweep_reply__descriptor, "for a sweep"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_resume = {
     .name = "resume",
     .summary = "let a run go on: paused, failed, cancelled, stopped, or completed with more steps",
-    .synopsis = "RUN... [--from=STEP] [--steps=N [--stretch]] [--skip=N] [--force] [--ranks=N] [--no-wait]",
+    .synopsis = "RUN|SWEEP... [--from=STEP] [--steps=N [--stretch]] [--skip=N] [--force] [--ranks=N] [--no-wait]",
     .description =
         "Starts a run again that is paused or has ended, from its newest good checkpoint, or from the beginning\n"
         "where it has none: with its optimizer, its place in the data and its schedule, so that it ends as if\n"
@@ -90,7 +91,8 @@ const struct bit_cli_verb bit_cmd_resume = {
         "again. A completed run needs --steps.\n\n"
         "Returns once the run is training, or queued when every slot is taken. A token file that was touched is\n"
         "compared with its checksum in dataset.json: the same bytes are no fault. With other bytes, or where no\n"
-        "checksum was known, the run is not resumed unless --force says so.\n\n" BIT_EACH_RUN_HELP,
+        "checksum was known, the run is not resumed unless --force says so.\n\n" BIT_EACH_RUN_HELP
+        "\n\n" BIT_SWEEP_TOO_HELP,
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

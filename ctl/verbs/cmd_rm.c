@@ -2,6 +2,7 @@
 
 #include "ctl/cli/options.h"
 #include "ctl/client/remove_run.h"
+#include "ctl/client/sweep_word.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/bit.pb-c.h"
 #include "proto/err.h"
@@ -12,6 +13,21 @@ static const struct bit_option options[] = {
     {"force", 0, NULL, "Also a run with pinned checkpoints, or from which another still has to begin."},
     {0},
 };
+
+static void remove_one(struct bit_cli *cli, const char *word, struct bit_remove_run *so_far)
+{
+    char sweep[BIT_RUN_ID_MAX];
+    int code = bit_sweep_word(cli, word, sweep);
+
+    if (code == 0) {
+        bit_remove_run(cli, word, so_far);
+        return;
+    }
+    if (code < 0)
+        code = so_far->dry_run ? bit_usage(&bit_cmd_rm, "--dry-run is for runs, and %s is a sweep", sweep)
+                               : bit_sweep_word_change(cli, sweep, BIT__SWEEP_CHANGE__SWEEP_REMOVE, false, false);
+    so_far->exit_code = so_far->exit_code ? so_far->exit_code : code;
+}
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
@@ -28,20 +44,21 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     for (int i = o.rest; i < argc && so_far.exit_code != BIT_EXIT_UNAVAILABLE; i++)
-        bit_remove_run(cli, argv[i], &so_far);
+        remove_one(cli, argv[i], &so_far);
     bit_remove_run_sum(cli, &so_far);
     return so_far.exit_code;
 }
 
 static const struct bit_verb_object objects[] = {
     {&bit__removed_reply__descriptor, "for each run"},
+    {&bit__sweep_reply__descriptor, "for a sweep"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_rm = {
     .name = "rm",
     .summary = "remove runs that have ended, with all that is kept of them",
-    .synopsis = "RUN... [--dry-run] [--force]",
+    .synopsis = "RUN|SWEEP... [--dry-run] [--force]",
     .description =
         "Removes journals, logs and checkpoints of runs that have ended, without asking, and says what that freed.\n"
         "RUN is an id, or a name that no other of your runs has. A run that has not ended stays, and so does one\n"
@@ -49,6 +66,7 @@ const struct bit_cli_verb bit_cmd_rm = {
         "submitted a run and administrators may remove it.\n\n"
         "A run is there whole or not at all: what a killed bitd had begun to remove goes when it is back. Its\n"
         "number is given to no other run.\n\n"
+        "Of a sweep that has ended (its id, s1, or its name) what is known of it as one goes; its runs stay.\n\n"
         "Each RUN is answered with a line; the exit code is the first that is not 0.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",

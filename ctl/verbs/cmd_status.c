@@ -3,6 +3,8 @@
 
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
+#include "ctl/client/sweep_follow.h"
+#include "ctl/client/sweep_word.h"
 #include "ctl/show/curve.h"
 #include "ctl/show/fold.h"
 #include "ctl/show/print.h"
@@ -17,10 +19,32 @@ static const struct bit_option options[] = {
     {0},
 };
 
+static int show_sweep(struct bit_cli *cli, const char *sweep)
+{
+    Bit__SweepReply *reply = NULL;
+    int code = bit_sweep_word_ask(cli, sweep, &reply);
+
+    if (code)
+        return code;
+    if (cli->json)
+        bit_print_json(reply);
+    else if (cli->quiet)
+        bit_show(stdout, "%s\n", bit_text_state(reply->state));
+    else
+        bit_sweep_page_print(stdout, reply);
+    bit_msg_free(reply);
+    return 0;
+}
+
 static int show(struct bit_cli *cli, Bit__StatusRequest *ask, int columns, bool first)
 {
     Bit__RunStatus *status = NULL;
-    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, ask, BIT_MSG_RUN_STATUS, &status);
+    char sweep[BIT_RUN_ID_MAX];
+    int code = bit_sweep_word(cli, ask->run, sweep);
+
+    if (code != 0)
+        return code < 0 ? show_sweep(cli, sweep) : code;
+    code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, ask, BIT_MSG_RUN_STATUS, &status);
 
     if (code)
         return code;
@@ -62,17 +86,19 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 static const struct bit_verb_object objects[] = {
     {&bit__run_status__descriptor, "for each run; with --curve it has a curve"},
+    {&bit__sweep_reply__descriptor, "for a sweep"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_status = {
     .name = "status",
     .summary = "show a run: state, step, phase, loss, speed",
-    .synopsis = "RUN... [--curve]",
+    .synopsis = "RUN|SWEEP... [--curve]",
     .description =
         "Shows where a run is: its state and why, step, phase and strength, loss and gradient norm, the time a\n"
         "step takes and where it goes, the zeros and flips of the ternary codes, the newest checkpoint and the\n"
         "switch. It asks the daemon's memory, never the workers: training does not feel it.\n\n"
+        "Of a sweep (its id, s1, or its name) it shows the tree of its branches.\n\n"
         "Of several runs one page after the other is shown; the exit code is the first that is not 0.",
     .options = options,
     .quiet = "Print the state alone.",

@@ -5,6 +5,8 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
+#include "ctl/client/sweep_follow.h"
+#include "ctl/client/sweep_word.h"
 #include "ctl/show/print.h"
 #include "ctl/show/run_table.h"
 #include "ctl/show/screen.h"
@@ -170,6 +172,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_top, .cli = cli};
     struct top t = {.cli = cli, .interval = 1};
+    char sweep[BIT_RUN_ID_MAX];
     int got;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0) {
@@ -182,6 +185,9 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     t.run = argv[o.rest]; /* NULL after the last word */
+    code = t.run != NULL ? bit_sweep_word(cli, t.run, sweep) : 0;
+    if (code != 0)
+        return code < 0 ? bit_sweep_follow(cli, sweep) : code;
     code = !cli->json && bit_screen_enter(&t.screen) ? watch_on_screen(&t) : watch(&t);
     forget(&t);
     return code;
@@ -189,17 +195,19 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 static const struct bit_verb_object objects[] = {
     {&bit__run_status__descriptor, "again and again; of RUN, the last one is that of the end; without RUN one a run"},
+    {&bit__sweep_reply__descriptor, "of a sweep, whenever it is another"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_top = {
     .name = "top",
     .summary = "watch one run, or all of them, redrawn every second",
-    .synopsis = "[RUN] [--interval=SECONDS]",
+    .synopsis = "[RUN|SWEEP] [--interval=SECONDS]",
     .description =
         "Redraws what `bitctl status --curve` prints of RUN until q is pressed or the run ends; then the last page\n"
         "stays, and the exit code is the run's. Without RUN it is a line a run: those that train, those that wait,\n"
         "and what ended within a day.\n\n"
+        "Of a sweep (its id, s1, or its name) it is the tree of its branches.\n\n"
         "Where bitd goes away, the last page stays until it is back. Off a terminal, and with --json, it prints one\n"
         "answer after another.",
     .options = options,

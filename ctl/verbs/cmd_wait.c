@@ -10,6 +10,8 @@
 #include "ctl/cli/options.h"
 #include "ctl/client/first_reply.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/client/sweep_follow.h"
+#include "ctl/client/sweep_word.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
@@ -144,6 +146,21 @@ static void prepare_to_give_up(const struct state *s)
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+/* A run, or a sweep, of which there is an end alone. */
+static int wait_for_one(struct state *s)
+{
+    char sweep[BIT_RUN_ID_MAX];
+    int code = bit_sweep_word(s->cli, s->ask.run, sweep);
+
+    if (code < 0)
+        return s->awaited == NULL
+                   ? bit_sweep_wait(s->cli, sweep)
+                   : bit_usage(&bit_cmd_wait, "%s is a sweep, of which the end can be waited for", sweep);
+    if (code == 0)
+        code = bit_reply_stream(s->cli, true, ask, take, s);
+    return code ? code : s->exit_code;
+}
+
 /* One after the other: what the second did meanwhile is told when it is asked. */
 static int wait_for_all(struct state *s, int count, char **runs)
 {
@@ -153,8 +170,7 @@ static int wait_for_all(struct state *s, int count, char **runs)
         s->ask.run = runs[i];
         s->exit_code = BIT_EXIT_OK;
         prepare_to_give_up(s);
-        int code = bit_reply_stream(s->cli, true, ask, take, s);
-        code = code ? code : s->exit_code;
+        int code = wait_for_one(s);
         first = first ? first : code;
     }
     return first;
@@ -208,18 +224,21 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 static const struct bit_verb_object objects[] = {
     {&bit__run_status__descriptor, "for each run, when the wait for it is over"},
+    {&bit__sweep_reply__descriptor, "for a sweep"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_wait = {
     .name = "wait",
     .summary = "wait for a run's end, a step, a phase or a checkpoint",
-    .synopsis = "RUN... [--for=WHAT] [--any] [--timeout=SECONDS]",
+    .synopsis = "RUN|SWEEP... [--for=WHAT] [--any] [--timeout=SECONDS]",
     .description =
         "Waits until the run has ended, or until what --for names has happened, and survives a restart of the\n"
         "daemon. At the end the exit code tells how: 0 completed, 100 failed, 103 cancelled, 104 stopped by a\n"
         "rule, 105 could not be launched. If the run ends before what was waited for, it returns\n"
         "with the end's code, or 101 if the run completed without it.\n\n"
+        "Of a sweep (its id, s1, or its name) the end of every run is waited for; the code is 0 where all\n"
+        "completed.\n\n"
         "Of several runs all are waited for; each is told with a line, in the order given, and the exit code is\n"
         "the first of theirs that is not 0. With --any it returns at the first that is over, with its code.",
     .options = options,

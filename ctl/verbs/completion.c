@@ -70,6 +70,41 @@ static void offer_runs(const struct completion *c)
     bit_msg_free(list);
 }
 
+static Bit__SweepListReply *ask_sweeps(const char *socket)
+{
+    Bit__SweepListRequest ask = BIT__SWEEP_LIST_REQUEST__INIT;
+    struct bit_connection connection;
+    ProtobufCMessage *msg = NULL;
+    uint16_t type = 0;
+
+    if (bit_connection_open(&connection, socket) < 0)
+        return NULL;
+    ask.has_all = ask.all = true;
+    if (bit_connection_send(&connection, BIT_MSG_SWEEP_LIST_REQUEST, &ask) == 0 &&
+        bit_connection_next(&connection, ANSWER_MS, &type, &msg) < 0)
+        msg = NULL;
+    bit_connection_close(&connection);
+    if (msg != NULL && type == BIT_MSG_SWEEP_LIST_REPLY)
+        return (Bit__SweepListReply *)msg;
+    bit_msg_free(msg);
+    return NULL;
+}
+
+static void offer_sweeps(const struct completion *c)
+{
+    Bit__SweepListReply *list = ask_sweeps(c->socket);
+    char what[128];
+
+    for (size_t i = 0; list != NULL && i < list->n_sweep; i++) {
+        const Bit__SweepReply *s = list->sweep[i];
+        snprintf(what, sizeof what, "%s, a sweep, %s", s->name, bit_text_state(s->state));
+        offer(c, s->sweep, what);
+        snprintf(what, sizeof what, "%s, a sweep, %s", s->sweep, bit_text_state(s->state));
+        offer(c, s->name, what);
+    }
+    bit_msg_free(list);
+}
+
 /* ---- fields, presets, verbs */
 
 static void offer_values(const struct completion *c, const Bit__SpecField *field)
@@ -147,6 +182,8 @@ static void offer_kind(const struct completion *c, const char *kind)
 
     if (strcmp(kind, "RUN") == 0)
         offer_runs(c);
+    else if (strcmp(kind, "SWEEP") == 0)
+        offer_sweeps(c);
     else if (strcmp(kind, "KEY=VALUE") == 0 || strcmp(kind, "FIELD=VALUE") == 0)
         offer_fields(c, true);
     else if (strcmp(kind, "FIELD") == 0)

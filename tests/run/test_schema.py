@@ -191,6 +191,12 @@ def every_verb_prints_what_the_page_says():
         first = d.spec(name="first", steps=12, at_step=6, every=4, eval_every=4)
         ctl("submit", "--dry-run", first)
         ctl("sweep", "--dry-run", first, "--seeds", "2")
+        ctl("sweep", "--wait", d.spec(name="swept", steps=6, at_step=3), "--seeds", "2", "--name", "swept")
+        for verb in ("status", "wait", "top"):
+            ctl(verb, "swept")
+        ctl("sweep", first, "--seeds", "2", "--name", "changed", "--paused")
+        for verb in ("resume", "pause", "cancel", "rm"):
+            ctl(verb, "changed")
         ctl("check", first)
         run = ctl("submit", first)[0]["run"]
         assert d.wait(run) == 0

@@ -1,0 +1,68 @@
+"""A sweep's id and name where a run's may stand: status, top, pause, resume, wait, cancel, rm; followed; exit codes; completion."""
+import json
+import subprocess
+
+import fixture
+
+TWO = ("--vary", "phases.switch.optimizer=KEEP,RESET", "--set", "checkpoint.every=0")
+
+
+def sweep(d, *args, name="two", **spec):
+    return d.ctl("sweep", "-q", d.spec(ranks=1, **spec), *TWO, "--name", name, *args, check=True)[1].strip()
+
+
+def paused_resumed_and_waited_for():
+    with fixture.Daemon() as d:
+        assert sweep(d, "--paused", "--priority", "3") == "s1"
+        page = d.ctl("status", "two", check=True)[1]
+        assert "s1 two: paused, 0 of 2 runs completed; 0 of 45 steps" in page and "optimizer=RESET" in page, page
+        assert d.ctl("status", "-q", "s1", check=True)[1] == "paused\n"
+        assert d.ctl("resume", "two", check=True)[1].startswith("s1 two: ")
+        code, out, err = d.ctl("wait", "s1")
+        assert code == 0 and out == "s1 two: completed, 2 of 2 runs completed; 45 of 45 steps\n" and err == "", (code, out, err)
+        run = d.status("r1")
+        assert (run["sweep"], run["label"], run["priority"]) == ("s1", "optimizer=KEEP", 3), run
+        second = d.status("r2")
+        assert second["fork"]["origin"]["run"] == "r1" and second["fork"]["origin"]["step"] == 15, second
+        assert d.ctl("ps", "-a", "-q", "--where", "sweep=s1", check=True)[1].split() == ["r1", "r2"], "listed"
+        assert d.ctl("wait", "-q", "two")[:2] == (0, "")
+        code, out, err = d.ctl("top", "s1")
+        assert code == 0 and "s1 two: completed" in out, (code, out, err)
+        for args, said in ((["resume", "s1", "--steps", "9"], "steps is for one run"), (["checkpoint", "s1"], "s1 is a sweep"),
+                           (["wait", "s1", "--for", "step=3"], "of which the end can be waited for"), (["rm", "-n", "s1"], "--dry-run is for runs")):
+            code, _, err = d.ctl(*args)
+            assert code == 2 and said in err, (args, code, err)
+        offered = subprocess.run([d.bitctl, "--complete", "status", "--socket", d.socket, ""], capture_output=True, text=True, check=True).stdout
+        assert "s1\t" in offered and "two\t" in offered, offered
+        out = d.ctl("rm", "two", check=True)[1]
+        assert "its runs stay" in out, out
+        assert d.ctl("status", "s1")[0] == 102 and d.ctl("status", "r1")[0] == 0, "gone"
+
+
+def a_name_of_both_is_neither():
+    with fixture.Daemon() as d:
+        d.submit(d.spec(name="two"), "--paused")
+        sweep(d, "--paused")
+        code, _, err = d.ctl("cancel", "two")
+        assert code == 2 and "is the name of sweep s1 and of run r1" in err, (code, err)
+
+
+def followed_to_its_end():
+    with fixture.Daemon() as d:
+        code, out, err = d.ctl("sweep", d.spec(ranks=1), *TWO, "--name", "two", "--follow")
+        assert code == 0 and "s1 two: completed" in out and "r2 optimizer=RESET: completed: every step done" in err, (code, out, err)
+        code, out, err = d.ctl("sweep", "--json", d.spec(ranks=1), *TWO, "--name", "again", "--follow")
+        last = json.loads(out.splitlines()[-1])
+        assert code == 0 and last["state"] == "completed" and last["steps_done"] == 45, last
+
+
+def a_cancelled_one_says_so():
+    with fixture.Daemon() as d:
+        sweep(d, steps=20000, at_step=10000)
+        d.ctl("wait", "r1", "--for", "step=1", check=True)
+        assert "s1 two: cancelled" in d.ctl("cancel", "two", "--now", check=True)[1]
+        code, out, err = d.ctl("wait", "s1")
+        assert code == 103 and "2 cancelled" in out and "bitctl: r1 optimizer=KEEP: cancelled" in err, (code, out, err)
+
+
+fixture.main([paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])
