@@ -23,6 +23,63 @@ static void print_spec(FILE *f, const Bit__RunSpec *spec)
     free(text);
 }
 
+/* The nearest that divide the batch, to either side. */
+static void print_ranks(FILE *f, const Bit__DryRunReply *d)
+{
+    const uint32_t ranks = d->spec->launch->ranks;
+    uint32_t fewer = 0, more = 0;
+    char text[BIT_TEXT];
+
+    if (!d->has_rank_step_tokens)
+        return;
+    for (size_t i = 0; i < d->n_ranks_possible; i++) {
+        fewer = d->ranks_possible[i] < ranks ? d->ranks_possible[i] : fewer;
+        more = more == 0 && d->ranks_possible[i] > ranks ? d->ranks_possible[i] : more;
+    }
+    bit_show(f, "ranks         %u, %s tokens of a step each", ranks, bit_text_count((double)d->rank_step_tokens, text));
+    if (fewer > 0 || more > 0)
+        bit_show(f, "; next that divide the batch:");
+    if (fewer > 0)
+        bit_show(f, " %u", fewer);
+    if (more > 0)
+        bit_show(f, "%s %u", fewer > 0 ? " and" : "", more);
+    fputc('\n', f);
+}
+
+static const struct bit_table_column scaling_columns[] = {
+    {"COLLECTIVE"},        {"CALLS", .right = true},      {"BYTES", .right = true},
+    {"MS", .right = true}, {"EXPOSED MS", .right = true},
+};
+
+static void add_cost(struct bit_table *t, const Bit__CollectiveCost *c)
+{
+    char calls[32], bytes[BIT_TEXT], ms[64], exposed[64];
+
+    snprintf(calls, sizeof calls, "%u", c->calls);
+    snprintf(ms, sizeof ms, "%.2f to %.2f", c->ms_least, c->ms_most);
+    snprintf(exposed, sizeof exposed, "%.2f to %.2f", c->exposed_ms_least, c->exposed_ms_most);
+    const char *const cells[] = {c->name, calls, bit_text_bytes((double)c->bytes, bytes), ms, exposed};
+    bit_table_add(t, cells);
+}
+
+static void print_scaling(FILE *f, const Bit__DryRunReply *d)
+{
+    for (size_t i = 0; i < d->n_scaling; i++) {
+        const Bit__ScalingModel *m = d->scaling[i];
+        struct bit_table t;
+        bit_show(f, "\n%s on %u GPUs: by a model each does %.3f to %.3f of what one alone would, in steps of %.3g ms\n",
+                 bit_text_precision(m->precision), d->spec->launch->ranks, m->efficiency_least, m->efficiency_most,
+                 m->compute_ms);
+        bit_table_init(&t, scaling_columns, BIT_COUNT(scaling_columns));
+        for (size_t k = 0; k < m->n_collective; k++)
+            add_cost(&t, m->collective[k]);
+        bit_table_print(f, &t, bit_terminal_columns(f), SIZE_MAX);
+        bit_table_finish(&t);
+    }
+    if (d->n_scaling > 0)
+        bit_show(f, "not measured on this cluster; what the model leaves out: worker/README.md\n");
+}
+
 static void print_sizes(FILE *f, const Bit__DryRunReply *d)
 {
     char a[BIT_TEXT], b[BIT_TEXT], c[BIT_TEXT];
@@ -36,6 +93,7 @@ static void print_sizes(FILE *f, const Bit__DryRunReply *d)
     bit_show(f, "tokens        %s a step, %s in all, from %" PRIu64 " instances (%.3g epochs)\n",
              bit_text_count((double)d->step_tokens, a), bit_text_count((double)d->total_tokens, b), d->instances,
              d->epochs);
+    print_ranks(f, d);
     bit_show(f, "checkpoint    %s each\n", bit_text_bytes((double)d->checkpoint_bytes, c));
 }
 
@@ -150,6 +208,7 @@ void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
     fold(f, d, print_sizes);
     print_schedule(f, d);
     fold(f, d, print_memory);
+    print_scaling(f, d);
     if (d->n_command > 0)
         bit_show(f, "\nstarted with\n");
     for (size_t i = 0; i < d->n_command; i++)

@@ -25,6 +25,17 @@ static void fill_memory(struct bit_dry_reply *r, const Bit__RunSpec *spec, const
         bit_warnings_add(&r->warnings, NULL, "memory is not known: %s", plan->text);
 }
 
+static void fill_scaling(struct bit_dry_reply *r, const Bit__RunSpec *spec, const struct bit_dryrun_size *size)
+{
+    bit_dry_scaling_make(spec, size, r->m.micro_instances, &r->scaling);
+    r->m.ranks_possible = r->scaling.divisor;
+    r->m.n_ranks_possible = r->scaling.divisors;
+    r->m.has_rank_step_tokens = true;
+    r->m.rank_step_tokens = r->m.step_tokens / spec->launch->ranks;
+    r->m.scaling = r->scaling.list;
+    r->m.n_scaling = r->scaling.count;
+}
+
 static void lend_warnings(struct bit_dry_reply *r)
 {
     r->m.warning = r->warnings.list;
@@ -46,6 +57,7 @@ int bit_dry_reply_make(struct bit_dry_reply *out, Bit__RunSpec *spec, const stru
     out->m.point = out->points.list;
     out->m.n_point = out->points.count;
     fill_memory(out, spec, facts->plan);
+    fill_scaling(out, spec, &size);
     for (int i = 0; facts->notes != NULL && i < bit_problems_kept(facts->notes); i++)
         bit_warnings_add(&out->warnings, facts->notes->item[i].field, "%s", facts->notes->item[i].text);
     const struct bit_warnings_facts known = {

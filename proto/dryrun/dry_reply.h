@@ -3,6 +3,7 @@
 #define BIT_PROTO_DRY_REPLY_H
 
 #include "proto/bit.pb-c.h"
+#include "proto/dryrun/dry_scaling.h"
 #include "proto/dryrun/dryrun.h"
 #include "proto/dryrun/plan_answer.h"
 #include "proto/dryrun/token_look.h"
@@ -19,6 +20,7 @@ struct bit_dry_facts {
 struct bit_dry_reply {
     Bit__DryRunReply m; /* borrows from the rest, from the spec and from the facts */
     struct bit_dryrun_points points;
+    struct bit_dry_scaling scaling;
     struct bit_warnings warnings;
     Bit__MemoryPlan no_memory;
 };

@@ -411,6 +411,21 @@ static void check_codes(const Bit__RunSpec *spec, struct bit_problems *problems)
               m->mlp_hidden);
 }
 
+static void tell_divisors(struct bit_problems *problems, uint32_t instances, uint32_t ranks)
+{
+    uint32_t fewer = ranks, more = ranks;
+
+    while (instances % fewer != 0)
+        fewer--;
+    while (more < instances && instances % more != 0)
+        more++;
+    if (more < instances)
+        WRONG("batch.instances", "%u is not divisible by launch.ranks %u; %u and %u divide it", instances, ranks, fewer,
+              more);
+    else
+        WRONG("batch.instances", "%u is not divisible by launch.ranks %u; %u divides it", instances, ranks, fewer);
+}
+
 static void check_batch(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     uint32_t instances = spec->batch->instances, ranks = spec->launch->ranks, micro = spec->batch->micro_instances;
@@ -422,7 +437,7 @@ static void check_batch(const Bit__RunSpec *spec, struct bit_problems *problems)
     if (ranks == 0)
         return;
     if (instances % ranks != 0)
-        WRONG("batch.instances", "%u is not divisible by launch.ranks %u", instances, ranks);
+        tell_divisors(problems, instances, ranks);
     else if (micro > 0 && instances / ranks % micro != 0)
         WRONG("batch.micro_instances", "%u does not divide a rank's share, %u / %u = %u", micro, instances, ranks,
               instances / ranks);

@@ -115,6 +115,13 @@ def the_check_is_the_dry_run():
         assert without.pop("unchecked") and not with_bitd.pop("unchecked")
         assert without == with_bitd
         assert without["memory"]["total"] > 0 and without["warning"]
+        batch, ranks = without["spec"]["batch"]["instances"], without["spec"]["launch"]["ranks"]
+        assert without["ranks_possible"] == [n for n in range(1, batch + 1) if batch % n == 0], without["ranks_possible"]
+        assert without["rank_step_tokens"] == without["step_tokens"] // ranks and not without["scaling"], "processors are not modelled"
+        gpus = json.loads(check(d, 0, "--json", spec, "--set", "launch.backend=AUTO", "--set", "launch.launcher=SRUN", "--set", "launch.slurm.gres=gpu:1", "--set", "launch.ranks=2"))
+        assert [m["precision"] for m in gpus["scaling"]] == ["16bit", "ternary"], gpus["scaling"]
+        assert all(0 < m["efficiency_least"] <= m["efficiency_most"] < 1 for m in gpus["scaling"]), gpus["scaling"]
+        assert [c["name"] for c in gpus["scaling"][0]["collective"]] == ["gradients", "weights", "gradient norm"], gpus["scaling"][0]
         page = check(d, 0, spec)
         assert "checked without a daemon; not checked:" in page and re.search(r"^memory of one rank", page, re.M), page
         quiet = subprocess.run([d.bitctl, "check", "-q", spec], capture_output=True, text=True)

@@ -302,7 +302,7 @@ TEST(a_run_without_steps)
 TEST(rules_between_fields)
 {
     expect_problem("batch {\n  instances: 100 }\nlaunch { ranks: 3 }", "batch.instances", 4,
-                   "100 is not divisible by launch.ranks 3");
+                   "100 is not divisible by launch.ranks 3; 2 and 4 divide it");
     expect_problem("batch { instances: 96 micro_instances: 5 } launch { ranks: 4 }", "batch.micro_instances", 3,
                    "5 does not divide a rank's share, 96 / 4 = 24");
     expect_problem("schedule { steps: 100 }", "schedule.warmup_steps", 3,
@@ -508,7 +508,7 @@ TEST(a_field_set_from_elsewhere_has_no_line)
     EXPECT_EQ(set(spec, "launch.ranks=2"), 0);
     EXPECT_EQ(bit_spec_normalise(spec, "/", &problems), 0);
     EXPECT_EQ(bit_spec_validate(spec, &problems), BIT_ESPEC);
-    EXPECT_STREQ(problems.item[0].text, "97 is not divisible by launch.ranks 2");
+    EXPECT_STREQ(problems.item[0].text, "97 is not divisible by launch.ranks 2; 1 divides it");
     EXPECT_EQ(problems.item[0].line, 0);
     bit_msg_free(spec);
 }
@@ -574,7 +574,7 @@ TEST(load_finds_mistakes_of_every_kind_at_once)
         {2, "model.preset", "did you mean olmo_1b?"},
         {2, "model.heads", "15 heads do not divide the width 100"},
         {3, "data.seed", "expected a whole number"},
-        {4, "batch.instances", "100 is not divisible by launch.ranks 3"},
+        {4, "batch.instances", "100 is not divisible by launch.ranks 3; 2 and 4 divide it"},
         {6, "schedule.steps", "expected a whole number"},
         {6, "schedule.final", "2 is above 1"},
     };
@@ -627,7 +627,7 @@ TEST(a_default_that_breaks_a_rule_is_said_to_be_one)
     expect_problem("schedule { steps: 100 warmup_steps: 101 }", "schedule.warmup_steps", 3,
                    "101 is beyond the end of the cosine, step 100");
     EXPECT(strstr(problems.item[0].text, "default") == NULL);
-    expect_problem("launch { ranks: 3 }", "batch.instances", 0, "launch.ranks 3 (2048 is the default)");
+    expect_problem("launch { ranks: 3 }", "batch.instances", 0, "launch.ranks 3; 2 and 4 divide it (2048 is the default)");
     Bit__RunSpec *spec = parse("model { preset: 'olmo_20m' width: 30 } data { train: 'a' }");
     EXPECT_EQ(bit_spec_normalise(spec, "/", &problems), 0);
     EXPECT_EQ(bit_spec_validate(spec, &problems), BIT_ESPEC);

@@ -1,0 +1,96 @@
+/*
+ * The model of what GPUs say to each other: its edges, and that it falls where it must. Prints the table of
+ * worker/README.md: OLMo-1B, 2048 instances a step, 8 GPUs a node.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "proto/dryrun/scaling.h"
+#include "tests/test.h"
+
+#define INSTANCES 2048
+#define CONTEXT   2048
+
+static struct bit_scaling_load olmo(uint32_t ranks, bool ternary)
+{
+    const uint32_t share = INSTANCES / ranks;
+
+    return (struct bit_scaling_load){.ranks = ranks,
+                                     .ranks_per_node = 8,
+                                     .parameters = 1176764416,
+                                     .linear_parameters = 1073741824,
+                                     .layers = 16,
+                                     .rank_tokens = (uint64_t)share * CONTEXT,
+                                     .micro_batches = share > 8 ? share / 8 : 1,
+                                     .flop_per_token = 7.463e9,
+                                     .ternary = ternary,
+                                     .medians = ternary};
+}
+
+static double efficiency(uint32_t ranks, bool ternary, enum bit_scaling_way way, int k)
+{
+    const struct bit_scaling_load load = olmo(ranks, ternary);
+    struct bit_scaling s;
+
+    bit_scaling_model(&load, way, &s);
+    return s.efficiency[k];
+}
+
+TEST(one_gpu_says_nothing)
+{
+    const struct bit_scaling_load load = olmo(1, true);
+    struct bit_scaling s;
+
+    bit_scaling_model(&load, BIT_SCALING_SHARED, &s);
+    EXPECT_EQ(s.count, 0u);
+    EXPECT(s.efficiency[0] == 1 && s.efficiency[1] == 1);
+    EXPECT(fabs(s.compute_ms - 1e3 * INSTANCES * CONTEXT * 7.463e9 / 628e12) < 1e-6);
+}
+
+/* Two GPUs of a node, 16-bit: half of every vector crosses at 327 GB/s, and one hop is 1.9 us. */
+TEST(two_gpus_by_hand)
+{
+    const struct bit_scaling_load load = olmo(2, false);
+    struct bit_scaling s;
+
+    bit_scaling_model(&load, BIT_SCALING_SHARED, &s);
+    EXPECT_EQ(s.count, 3u);
+    EXPECT_STREQ(s.cost[0].name, "gradients");
+    EXPECT_EQ(s.cost[0].calls, 17u);
+    EXPECT_EQ(s.cost[0].bytes, 4u * 1176764416ull);
+    EXPECT(fabs(s.cost[0].ms[0] - (1e3 * 2 * 1176764416.0 / 327e9 + 17 * 1.9e-3)) < 1e-6);
+    EXPECT_STREQ(s.cost[1].name, "weights");
+    EXPECT(fabs(s.cost[1].ms[0] - (1e3 * 1176764416.0 / 327e9 + 1.9e-3)) < 1e-6);
+    EXPECT(s.cost[0].exposed_ms[0] < s.cost[0].ms[0]);
+}
+
+TEST(more_gpus_are_never_better_and_roots_never_better_than_parts)
+{
+    for (int ternary = 0; ternary < 2; ternary++)
+        for (int k = 0; k < 2; k++)
+            for (uint32_t n = 2; n <= 1024; n *= 2) {
+                EXPECT(efficiency(n, ternary, BIT_SCALING_SHARED, k) <=
+                       efficiency(n / 2, ternary, BIT_SCALING_SHARED, k));
+                EXPECT(efficiency(n, ternary, BIT_SCALING_ROOTED, k) <=
+                       efficiency(n, ternary, BIT_SCALING_SHARED, k) + 1e-9);
+            }
+}
+
+static void print_row(const char *name, bool ternary, enum bit_scaling_way way)
+{
+    printf("| %s |", name);
+    for (uint32_t n = 8; n <= 512; n = n == 8 ? 64 : 2 * n)
+        printf(" %.3f to %.3f |", efficiency(n, ternary, way, 1), efficiency(n, ternary, way, 0));
+    printf("\n");
+}
+
+TEST(the_table)
+{
+    printf("| GPUs | 8 | 64 | 128 | 256 | 512 |\n|---|---|---|---|---|---|\n");
+    print_row("16-bit, a root for each owner", false, BIT_SCALING_ROOTED);
+    print_row("16-bit, equal parts", false, BIT_SCALING_SHARED);
+    print_row("1.58-bit, a root for each owner", true, BIT_SCALING_ROOTED);
+    print_row("1.58-bit, equal parts", true, BIT_SCALING_SHARED);
+}
+
+TEST_MAIN
