@@ -26,6 +26,7 @@
  *     FAKE_DONE_DIFFERS   says other weights
  *     FAKE_DONE_STEP      says the step before
  *     FAKE_DONE_EPOCH     says it for the launch before
+ *     FAKE_DONE_LATE      comes two seconds after the one before it, and says it two seconds later
  *     FAKE_DONE_TWICE     set to anything: everybody says it twice
  */
 #include <fcntl.h>
@@ -462,13 +463,22 @@ static int say_done(struct bit_link_socket *socket, uint32_t rank, Bit__StopReas
     return err == 0 && getenv("FAKE_DONE_TWICE") ? send_on(socket, epoch, BIT_MSG_WORKER_DONE, &m) : err;
 }
 
+static void wait_if_late(uint32_t rank)
+{
+    if (is_due("FAKE_DONE_LATE", rank))
+        sleep(2);
+}
+
 /* Rank 0's last: then everybody has said it, and bitd's leave to go is waited for. */
 static bool do_stop(const Bit__StopOrder *order)
 {
     for (uint32_t r = 1; r < BIT_MIN(w.ranks, (uint32_t)RANKS_MAX); r++) {
         bit_link_socket_close(&w.rank[r]);
-        if (bit_link_socket_open(&w.rank[r], getenv("BITD_LINK"), w.id, 10000) < 0 || say_hello(r, &w.rank[r]) < 0 ||
-            say_done(&w.rank[r], r, order->reason) < 0)
+        wait_if_late(r);
+        if (bit_link_socket_open(&w.rank[r], getenv("BITD_LINK"), w.id, 10000) < 0 || say_hello(r, &w.rank[r]) < 0)
+            return false;
+        wait_if_late(r);
+        if (say_done(&w.rank[r], r, order->reason) < 0)
             return false;
     }
     if (say_done(&w.socket, 0, order->reason) < 0)

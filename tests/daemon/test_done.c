@@ -131,6 +131,22 @@ TEST(one_rank_whose_weights_are_not_the_checkpoint_s)
     fix_finish(&f);
 }
 
+/* What a rank has to say cannot be missed before it is there: each that comes has its own time for it. */
+TEST(a_rank_that_is_greeted_late_has_its_time)
+{
+    char run[32];
+
+    if (!begin("FAKE_DONE_LATE", 2, false))
+        return;
+    fix_stop(&f, SIGTERM);
+    f.args[1] = "stall_timeout=2";
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, spec, run);
+    expect_complete(run, 1);
+    fix_finish(&f);
+}
+
 TEST(a_word_of_another_launch_does_not_count)
 {
     expect_once_lost("FAKE_DONE_EPOCH", 2, "rank 2 of 4 has not said that it is done");
