@@ -9,7 +9,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define FIRST_CAPACITY 4096u
+#define FIRST_CAPACITY 1024u
 
 enum offset { MAGIC = 0, TYPE = 4, FLAGS = 6, EPOCH = 8, BODY_BYTES = 16, BODY_CRC = 20, HEADER_CRC = 24 };
 _Static_assert(HEADER_CRC + 4 == BIT_FRAME_HEADER_BYTES, "the header ends with its own checksum");

@@ -8,6 +8,8 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
+#define FIRST_BYTES 1024 /* of a buffer: most links carry beats */
+
 _Static_assert(crypto_secretstream_xchacha20poly1305_ABYTES == 17, "a record is 21 bytes longer than what it holds");
 
 static void put_length(uint8_t out[BIT_SEAL_LENGTH_BYTES], size_t n)
@@ -41,16 +43,30 @@ size_t bit_sealer_seal(struct bit_sealer *s, const void *plain, size_t bytes, ui
     return bytes + BIT_SEAL_OVERHEAD;
 }
 
+/* For a record of so many bytes, its length among them. What was opened before is no longer there. */
+static int make_room(struct bit_opener *o, size_t bytes)
+{
+    size_t capacity = BIT_MIN(BIT_MAX(bytes, 2 * o->capacity), (size_t)BIT_SEAL_RECORD_MAX);
+    uint8_t *buf = realloc(o->buf, capacity), *plain;
+
+    if (buf != NULL)
+        o->buf = buf;
+    free(o->plain);
+    o->plain = plain = malloc(capacity);
+    if (buf == NULL || plain == NULL)
+        return bit_fail(-ENOMEM, "the buffers of a sealed stream");
+    o->capacity = capacity;
+    return 0;
+}
+
 int bit_opener_init(struct bit_opener *o, const uint8_t key[BIT_SEAL_KEY_BYTES],
                     const uint8_t header[BIT_SEAL_HEADER_BYTES], uint32_t plain_max)
 {
     BIT_ASSERT(sodium_init() >= 0 && plain_max <= BIT_SEAL_PLAIN_MAX);
     *o = (struct bit_opener){.plain_max = plain_max};
-    o->buf = malloc(BIT_SEAL_RECORD_MAX);
-    o->plain = malloc(BIT_SEAL_PLAIN_MAX);
-    if (o->buf == NULL || o->plain == NULL) {
+    if (make_room(o, FIRST_BYTES) < 0) {
         bit_opener_finish(o);
-        return bit_fail(-ENOMEM, "the buffers of a sealed stream");
+        return -ENOMEM;
     }
     if (crypto_secretstream_xchacha20poly1305_init_pull(&o->state, header, key) == 0)
         return 0;
@@ -72,14 +88,14 @@ uint8_t *bit_opener_room(struct bit_opener *o, size_t *room_bytes)
         o->bytes -= o->taken;
         o->taken = 0;
     }
-    *room_bytes = BIT_SEAL_RECORD_MAX - o->bytes;
-    BIT_ASSERT(*room_bytes > 0); /* a full buffer holds a whole record, which next() would have opened or refused */
+    *room_bytes = o->capacity - o->bytes;
+    BIT_ASSERT(*room_bytes > 0); /* next() would have opened or refused a whole record, or made room for it */
     return o->buf + o->bytes;
 }
 
 void bit_opener_commit(struct bit_opener *o, size_t bytes)
 {
-    BIT_ASSERT(bytes <= BIT_SEAL_RECORD_MAX - o->bytes);
+    BIT_ASSERT(bytes <= o->capacity - o->bytes);
     o->bytes += bytes;
 }
 
@@ -107,6 +123,8 @@ int bit_opener_next(struct bit_opener *o, const uint8_t **plain, size_t *bytes)
     if (n <= BIT_SEAL_OVERHEAD - BIT_SEAL_LENGTH_BYTES ||
         n > (size_t)o->plain_max + BIT_SEAL_OVERHEAD - BIT_SEAL_LENGTH_BYTES)
         return bit_fail(-EBADMSG, "a record of %zu bytes, and none has so many here", n);
+    if (BIT_SEAL_LENGTH_BYTES + n > o->capacity)
+        return make_room(o, BIT_SEAL_LENGTH_BYTES + n);
     if (have < BIT_SEAL_LENGTH_BYTES + n)
         return 0;
     *plain = o->plain;

@@ -48,12 +48,13 @@ void bit_sealer_init(struct bit_sealer *s, const uint8_t key[BIT_SEAL_KEY_BYTES]
 size_t bit_sealer_seal(struct bit_sealer *s, const void *plain, size_t bytes, uint8_t *out);
 
 /*
- * The receiving half, with a buffer of one record: room() says where to read to, commit() what arrived, next() opens
- * what is whole.
+ * The receiving half, with a buffer of the longest record so far: room() says where to read to, commit() what arrived,
+ * next() opens what is whole.
  */
 struct bit_opener {
     crypto_secretstream_xchacha20poly1305_state state;
     uint32_t plain_max;   /* a record of more is refused from its length */
+    size_t capacity;      /* of buf and of plain */
     size_t bytes, taken;  /* in buf; of them opened already */
     uint8_t *buf, *plain; /* one record; one record's plain bytes */
 };
@@ -68,7 +69,7 @@ void bit_opener_commit(struct bit_opener *o, size_t bytes);
 /**
  * 1 with the plain bytes of the next record, borrowed until the next call; 0 if more must arrive first.
  * Errors      -EBADMSG for a record that does not open or whose length none may have: whoever sent it does not know the
- *             key, and the stream is over. Nothing of it was used.
+ *             key, and the stream is over. Nothing of it was used. -ENOMEM for one that is longer than all before.
  */
 int bit_opener_next(struct bit_opener *o, const uint8_t **plain, size_t *bytes);
 
