@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config.h"
 #include "daemon/job/job.h"
 #include "daemon/job/nodes.h"
 #include "daemon/launch/launch_secret.h"
@@ -30,6 +31,7 @@ static int write_launched(struct bit_job *job, const struct bit_launch_args *arg
     m.pid = bit_launch_pid(job->launch);
     m.log = (char *)(uintptr_t)log;
     m.restore = restore[0] ? (char *)(uintptr_t)restore : NULL;
+    m.bitd = bit_lend(BIT_VERSION " " BIT_COMMIT);
     m.has_ranks = true;
     m.ranks = bit_launch_ranks(args);
     if (args->places != NULL) {
