@@ -7,10 +7,17 @@
 #include "config.h"
 #include "ctl/report/page_runs.h"
 #include "ctl/report/page_style.h"
+#include "ctl/report/page_sweep.h"
 #include "ctl/report/run_sections.h"
 #include "ctl/show/print.h"
 #include "proto/err.h"
 #include "proto/format.h"
+
+/* One run, and nothing else. */
+static bool is_alone(const struct bit_page *page)
+{
+    return page->sweep == NULL && page->count == 1;
+}
 
 /* ---- the head */
 
@@ -27,8 +34,6 @@ static void meta(struct bit_html *h, const char *key, const char *name, const ch
 
 static void put_head(struct bit_html *h, const struct bit_page *page)
 {
-    const Bit__RunStatus *first = page->run[0].status;
-
     bit_html_begin(h, "head");
     bit_html_begin(h, "meta");
     bit_html_attribute(h, "charset", "utf-8");
@@ -36,8 +41,10 @@ static void put_head(struct bit_html *h, const struct bit_page *page)
     meta(h, "http-equiv", "Content-Security-Policy", POLICY);
     meta(h, "name", "viewport", "width=device-width, initial-scale=1");
     meta(h, "name", "color-scheme", "light dark");
-    if (page->count == 1)
-        bit_html_element(h, "title", "%s (%s): a report by bitd", first->name, first->run);
+    if (page->sweep != NULL)
+        bit_html_element(h, "title", "%s (%s): a report by bitd", page->sweep->name, page->sweep->sweep);
+    else if (page->count == 1)
+        bit_html_element(h, "title", "%s (%s): a report by bitd", page->run[0].status->name, page->run[0].status->run);
     else
         bit_html_element(h, "title", "%zu runs: a report by bitd", page->count);
     bit_html_begin(h, "style");
@@ -66,20 +73,28 @@ static bool has_ended(Bit__RunState state)
     return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
 }
 
-static void put_name(struct bit_html *h, const char *heading, const Bit__RunStatus *m)
+static void put_state(struct bit_html *h, Bit__RunState state, const char *reason)
+{
+    bit_html_begin(h, "p");
+    bit_html_attribute(h, "class", "%s", class_of(state));
+    bit_html_element(h, "b", "%s", bit_text_state(state));
+    if (reason != NULL && reason[0] != '\0')
+        bit_html_text(h, " %s", reason);
+    if (!has_ended(state))
+        bit_html_text(h, " It has not ended: this is what the journal has of it so far.");
+    bit_html_end(h, "p");
+}
+
+static void put_name(struct bit_html *h, const char *heading, const char *name, const char *id)
 {
     bit_html_begin(h, heading);
-    bit_html_text(h, "%s ", m->name);
-    bit_html_element(h, "small", "%s", m->run);
+    bit_html_text(h, "%s ", name);
+    bit_html_element(h, "small", "%s", id);
     bit_html_end(h, heading);
-    bit_html_begin(h, "p");
-    bit_html_attribute(h, "class", "%s", class_of(m->state));
-    bit_html_element(h, "b", "%s", bit_text_state(m->state));
-    if (m->reason != NULL && m->reason[0] != '\0')
-        bit_html_text(h, " %s", m->reason);
-    if (!has_ended(m->state))
-        bit_html_text(h, " The run has not ended: this is what the journal has of it so far.");
-    bit_html_end(h, "p");
+}
+
+static void put_words(struct bit_html *h, const Bit__RunStatus *m)
+{
     if (m->note != NULL)
         bit_html_classed(h, "p", "note", "%s", m->note);
     if (m->n_tag == 0)
@@ -93,6 +108,7 @@ static void put_name(struct bit_html *h, const char *heading, const Bit__RunStat
 static void put_sections(struct bit_page_section *s, const struct bit_page *page)
 {
     bit_section_overview(s);
+    bit_section_curves(s);
     bit_section_family(s, page->all);
     bit_section_evaluations(s);
     bit_section_tasks(s);
@@ -100,6 +116,7 @@ static void put_sections(struct bit_page_section *s, const struct bit_page *page
     bit_section_events(s);
     bit_section_speed(s);
     bit_section_machines(s);
+    bit_section_data(s);
     bit_section_digests(s);
     bit_section_spec(s);
 }
@@ -128,7 +145,7 @@ static void put_run(struct bit_html *h, const struct bit_page *page, const struc
     size_t bytes;
     FILE *f = open_memstream(&sections, &bytes);
     struct bit_html inner;
-    struct bit_page_section s = {.h = &inner, .run = run, .level = page->count == 1 ? 2 : 3};
+    struct bit_page_section s = {.h = &inner, .run = run, .level = is_alone(page) ? 2 : 3};
 
     if (f == NULL) {
         h->err = -ENOMEM;
@@ -141,10 +158,18 @@ static void put_run(struct bit_html *h, const struct bit_page *page, const struc
         h->err = -ENOMEM;
     bit_html_begin(h, "article");
     bit_html_attribute(h, "id", "%s", run->status->run);
-    put_name(h, page->count == 1 ? "h1" : "h2", run->status);
+    put_name(h, is_alone(page) ? "h1" : "h2", run->status->name, run->status->run);
+    put_state(h, run->status->state, run->status->reason);
+    put_words(h, run->status);
+    if (!is_alone(page)) { /* side by side is what is asked first */
+        bit_html_begin(h, "details");
+        bit_html_element(h, "summary", "All about %s", run->status->run);
+    }
     put_contents(h, &s);
     if (h->err == 0)
         bit_html_markup(h, sections);
+    if (!is_alone(page))
+        bit_html_end(h, "details");
     bit_html_end(h, "article");
     free(sections);
 }
@@ -155,8 +180,15 @@ static void put_together(struct bit_html *h, const struct bit_page *page)
 {
     struct bit_page_section s = {.h = h, .level = 2};
 
-    bit_html_element(h, "h1", "%zu runs", page->count);
-    bit_page_runs_print(&s, page);
+    if (page->sweep != NULL) {
+        put_name(h, "h1", page->sweep->name, page->sweep->sweep);
+        put_state(h, page->sweep->state, page->sweep->reason);
+        bit_page_sweep_print(&s, page);
+    } else {
+        bit_html_element(h, "h1", "%zu runs", page->count);
+    }
+    if (page->count > 1)
+        bit_page_runs_print(&s, page);
 }
 
 /* ---- the whole */
@@ -191,7 +223,7 @@ int bit_page_print(FILE *f, const struct bit_page *page)
     put_head(&h, page);
     bit_html_begin(&h, "body");
     bit_html_begin(&h, "main");
-    if (page->count > 1)
+    if (!is_alone(page))
         put_together(&h, page);
     for (size_t i = 0; i < page->count; i++)
         put_run(&h, page, &page->run[i]);

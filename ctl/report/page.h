@@ -9,6 +9,7 @@
 struct bit_page {
     const struct bit_run_past *run; /* borrowed, as all */
     size_t count;
+    const Bit__SweepReply *sweep;  /* NULL: it is of runs */
     const Bit__ListReply *all;     /* every run that bitd has */
     const Bit__VersionReply *bitd; /* which told it */
     uint64_t made_ns;              /* now, or what SOURCE_DATE_EPOCH says */

@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/chart/chart.h"
+#include "ctl/report/page_sweep.h"
+#include "ctl/report/run_charts.h"
 #include "ctl/show/diff.h"
 #include "ctl/show/print.h"
+#include "proto/check.h"
 
 /* ---- figures */
 
@@ -172,9 +176,35 @@ static void put_settings(struct bit_page_section *s, const struct bit_page *page
     free(d.counts);
 }
 
+/* ---- curves */
+
+static void put_curves(struct bit_page_section *s, const struct bit_page *page)
+{
+    const size_t count = BIT_MIN(page->count, (size_t)BIT_CHART_SERIES_MAX);
+    struct bit_run_charts_run *run = calloc(count, sizeof *run);
+    char(*label)[BIT_PAGE_SWEEP_LABEL] = calloc(count, sizeof *label);
+    bool any = false;
+
+    for (size_t i = 0; run != NULL && label != NULL && i < count; i++) {
+        const struct bit_run_past *p = &page->run[i];
+        run[i] = (struct bit_run_charts_run){p->status->spec, &p->curves, label[i], 0, false};
+        run[i].quiet = bit_page_sweep_label(page, i, label[i], &run[i].hue);
+        any |= bit_run_charts_are_there(&p->curves);
+    }
+    if (run == NULL || label == NULL)
+        s->h->err = -ENOMEM;
+    else if (any)
+        bit_run_charts_put(s, run, count);
+    if (count < page->count)
+        bit_section_paragraph(s, "Drawn are the first %zu of %zu runs.", count, page->count);
+    free(label);
+    free(run);
+}
+
 void bit_page_runs_print(struct bit_page_section *s, const struct bit_page *page)
 {
     bit_section_begin(s, "runs", "Side by side");
+    put_curves(s, page);
     put_figures(s, page);
     put_settings(s, page);
     bit_section_end(s);

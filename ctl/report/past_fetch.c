@@ -2,6 +2,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/report/run_charts.h"
 #include "proto/check.h"
 
 struct stream {
@@ -37,6 +38,16 @@ static int fetch_journal(struct bit_cli *cli, struct bit_run_past *out)
     return code == 0 && s.err < 0 ? bit_failure_print(cli, s.err) : code;
 }
 
+static int fetch_curves(struct bit_cli *cli, struct bit_run_past *out)
+{
+    static const struct bit_run_curves_bounds bounds = {.to = UINT64_MAX, .buckets = BIT_RUN_CHARTS_BUCKETS};
+    struct bit_run_charts_wishes wishes;
+
+    bit_run_charts_wishes(out->status->spec, &wishes);
+    const int code = bit_run_curves_open(cli, out->status->run, &out->curves);
+    return code == 0 ? bit_run_curves_read(cli, wishes.wish, wishes.count, &bounds, &out->curves) : code;
+}
+
 int bit_past_fetch(struct bit_cli *cli, const char *run, struct bit_run_past *out)
 {
     Bit__StatusRequest status = BIT__STATUS_REQUEST__INIT;
@@ -51,5 +62,7 @@ int bit_past_fetch(struct bit_cli *cli, const char *run, struct bit_run_past *ou
         code = bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &list, BIT_MSG_CHECKPOINT_LIST_REPLY,
                                   &out->checkpoints);
     }
-    return code == 0 ? fetch_journal(cli, out) : code;
+    if (code == 0)
+        code = fetch_journal(cli, out);
+    return code == 0 ? fetch_curves(cli, out) : code;
 }

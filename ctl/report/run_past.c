@@ -80,6 +80,7 @@ void bit_run_past_finish(struct bit_run_past *p)
     free(p->record);
     bit_step_times_finish(&p->times[0]);
     bit_step_times_finish(&p->times[1]);
+    bit_run_curves_finish(&p->curves);
     bit_msg_free(p->checkpoints);
     bit_msg_free(p->status);
     memset(p, 0, sizeof *p);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ctl/client/run_curves.h"
 #include "ctl/report/step_times.h"
 #include "proto/bit.pb-c.h"
 
@@ -14,6 +15,7 @@
 struct bit_run_past {
     Bit__RunStatus *status;                /* with its specification; owned, as all that follows */
     Bit__CheckpointListReply *checkpoints; /* that there are now */
+    struct bit_run_curves curves;          /* of the wishes that run_charts.h has */
     Bit__JournalRecord **record; /* without steps that are as they should be, and without documents of tasks */
     size_t count, room;
     size_t told_steps;                        /* of the records */

@@ -6,6 +6,8 @@
 
 /** What it is and what became of it, in figures. */
 void bit_section_overview(struct bit_page_section *s);
+/** Loss, norms, rate and the rest over its steps. */
+void bit_section_curves(struct bit_page_section *s);
 /** Losses of the held-out sets in both precisions, what the switch cost, and each part of 1.58 bits alone. */
 void bit_section_evaluations(struct bit_page_section *s);
 /** Downstream tasks. */
@@ -18,7 +20,9 @@ void bit_section_events(struct bit_page_section *s);
 void bit_section_speed(struct bit_page_section *s);
 /** Where it ran, launch by launch. */
 void bit_section_machines(struct bit_page_section *s);
-/** What it was trained on, and the digests that tell it from every other run. */
+/** The files that it was trained and evaluated on. */
+void bit_section_data(struct bit_page_section *s);
+/** Its checkpoints, and the digests that tell it from every other run. */
 void bit_section_digests(struct bit_page_section *s);
 /** Its specification: what somebody chose, and all of it. */
 void bit_section_spec(struct bit_page_section *s);

@@ -110,7 +110,7 @@ void bit_section_facts_end(struct bit_page_section *s)
 
 static const char *class_of(const struct bit_page_section *s, size_t column)
 {
-    return s->kinds[column] == 'n' ? "n" : NULL;
+    return s->kinds[column] == 'n' ? "n" : s->kinds[column] == 's' ? "s" : NULL;
 }
 
 void bit_section_table_begin(struct bit_page_section *s, const char *label, const char *const *columns,
@@ -123,6 +123,8 @@ void bit_section_table_begin(struct bit_page_section *s, const char *label, cons
     bit_html_attribute(s->h, "tabindex", "0");
     bit_html_attribute(s->h, "aria-label", "%s", label);
     bit_html_begin(s->h, "table");
+    if (strchr(kinds, 's') != NULL)
+        bit_html_attribute(s->h, "class", "log");
     bit_html_begin(s->h, "thead");
     bit_html_begin(s->h, "tr");
     for (size_t i = 0; columns[i] != NULL; i++) {

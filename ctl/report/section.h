@@ -17,10 +17,10 @@
 
 struct bit_page_section {
     struct bit_html *h;
-    const struct bit_run_past *run;                             /* whose it is; NULL: of all runs */
-    int level;                                                  /* of its heading: 2 or 3 */
-    const char *kinds;                                          /* of the table's columns: l left, n number */
-    size_t column;                                              /* that comes next */
+    const struct bit_run_past *run; /* whose it is; NULL: of all runs */
+    int level;                      /* of its heading: 2 or 3 */
+    const char *kinds;              /* of the table's columns: l left, n number, s sentences */
+    size_t column;                  /* that comes next */
     const char *id[BIT_SECTIONS_MAX], *title[BIT_SECTIONS_MAX]; /* of those that were begun */
     size_t count;
 };
@@ -40,7 +40,10 @@ void bit_section_fact(struct bit_page_section *s, const char *name, const char *
     __attribute__((format(printf, 3, 4)));
 void bit_section_facts_end(struct bit_page_section *s);
 
-/** A table of these columns (ended by NULL); kinds has a letter for each. It scrolls by itself where it is too wide. */
+/**
+ * A table of these columns (ended by NULL); kinds has a letter for each. It scrolls by itself where it is too wide; one
+ * with sentences in it stands as paragraphs on a narrow screen.
+ */
 void bit_section_table_begin(struct bit_page_section *s, const char *label, const char *const *columns,
                              const char *kinds);
 void bit_section_row_begin(struct bit_page_section *s, bool bad);

@@ -79,7 +79,7 @@ void bit_section_changes(struct bit_page_section *s)
     if (all == 0)
         return;
     bit_section_begin(s, "changes", "Changed while it was there");
-    bit_section_table_begin(s, "What people asked for", columns, "lll");
+    bit_section_table_begin(s, "What people asked for", columns, "lss");
     for (size_t i = 0, k = 0; i < s->run->count; i++)
         if (is_request(s->run->record[i]) && bit_section_row_fits(s, k++, all))
             tell(s, s->run->record[i]);

@@ -1,13 +1,10 @@
-/* What a run was trained on, and the digests that tell it from every other. */
-#include <errno.h>
+/* A run's checkpoints, and the digests that tell it from every other. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "ctl/report/run_sections.h"
 #include "ctl/show/print.h"
 #include "proto/ckpt/manifest.h"
-#include "proto/format.h"
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 
 /* ---- checkpoints */
@@ -69,32 +66,7 @@ static void tell_writer(struct bit_page_section *s)
     bit_msg_free(manifest);
 }
 
-/* ---- data */
-
-static void tell_sources(struct bit_page_section *s, const Bit__DataSpec *data)
-{
-    for (size_t i = 0; i < data->n_train; i++)
-        bit_section_fact(s, "Trained on", "%s", data->train[i]);
-    for (size_t i = 0; i < data->n_source; i++)
-        for (size_t k = 0; k < data->source[i]->n_path; k++)
-            bit_section_fact(s, data->source[i]->name != NULL ? data->source[i]->name : "source", "%s",
-                             data->source[i]->path[k]);
-    if (data->tokenizer != NULL)
-        bit_section_fact(s, "Tokenizer", "%s", data->tokenizer);
-}
-
-static void tell_evaluated(struct bit_page_section *s, const Bit__EvalSpec *eval)
-{
-    for (size_t i = 0; i < eval->n_set; i++)
-        for (size_t k = 0; k < eval->set[i]->n_path; k++)
-            bit_section_fact(s, eval->set[i]->name != NULL ? eval->set[i]->name : "held out", "%s",
-                             eval->set[i]->path[k]);
-    for (size_t i = 0; i < eval->n_task; i++) {
-        const Bit__TaskSpec *t = eval->task[i];
-        bit_section_fact(s, t->name != NULL ? t->name : "task", "%s, digest %016" PRIx64 ", %" PRIu64 " documents",
-                         t->path, t->digest, t->documents);
-    }
-}
+/* ---- the run */
 
 static void tell_chain(struct bit_page_section *s)
 {
@@ -115,14 +87,10 @@ static void tell_chain(struct bit_page_section *s)
 
 void bit_section_digests(struct bit_page_section *s)
 {
-    const Bit__RunSpec *spec = s->run->status->spec;
-
-    bit_section_begin(s, "digests", "Data, checkpoints, digests");
+    bit_section_begin(s, "digests", "Checkpoints and digests");
     bit_section_facts_begin(s);
     tell_chain(s);
     tell_writer(s);
-    tell_sources(s, spec->data);
-    tell_evaluated(s, spec->eval);
     bit_section_facts_end(s);
     tell_checkpoints(s);
     bit_section_end(s);

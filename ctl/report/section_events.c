@@ -14,6 +14,7 @@ static bool is_event(const Bit__JournalRecord *r)
     switch (r->what_case) {
     case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT:
         return r->checkpoint->error != 0;
+    case BIT__JOURNAL_RECORD__WHAT_READY: /* of Devices and launches */
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
     case BIT__JOURNAL_RECORD__WHAT_SCORED:
     case BIT__JOURNAL_RECORD__WHAT_REMOVED:
@@ -89,7 +90,7 @@ void bit_section_events(struct bit_page_section *s)
     const uint64_t untold = s->run->untold_steps;
 
     bit_section_begin(s, "events", "Events");
-    bit_section_table_begin(s, "Events of the journal", columns, "nll");
+    bit_section_table_begin(s, "Events of the journal", columns, "nls");
     for (size_t i = 0, k = 0; i < s->run->count; i++)
         if (is_event(s->run->record[i]) && bit_section_row_fits(s, k++, all))
             tell(s, s->run->record[i]);

@@ -60,6 +60,7 @@ static void tell(struct bit_page_section *s, const struct launch *l)
         bit_section_cell(s, "-");
     bit_section_cell(s, "%s", m->nodes != NULL ? m->nodes : "this machine");
     bit_section_cell(s, "%s", m->restore != NULL ? base_name(m->restore) : "the start");
+    bit_section_cell(s, "%s", m->bitd != NULL ? m->bitd : "-");
     bit_section_cell(s, "%s", ready != NULL ? ready->backend : "never ready");
     bit_section_cell(s, "%s", l->lost != NULL ? l->lost->lost->cause : "");
     bit_section_row_end(s);
@@ -87,8 +88,8 @@ static void tell_memory(struct bit_page_section *s)
 
 void bit_section_machines(struct bit_page_section *s)
 {
-    static const char *const columns[] = {"Launch", "Time, UTC",           "Ranks",   "Nodes",
-                                          "From",   "Workers and devices", "Lost by", NULL};
+    static const char *const columns[] = {"Launch", "Time, UTC",           "Ranks",   "Nodes", "From",
+                                          "bitd",   "Workers and devices", "Lost by", NULL};
     const size_t all = count(s->run);
     struct launch l;
 
@@ -96,7 +97,7 @@ void bit_section_machines(struct bit_page_section *s)
         return;
     bit_section_begin(s, "machines", "Devices and launches");
     tell_memory(s);
-    bit_section_table_begin(s, "Launches", columns, "nlnllll");
+    bit_section_table_begin(s, "Launches", columns, "nlnlllss");
     for (size_t at = 0, i = 0; next_launch(s->run, &at, &l); i++)
         if (bit_section_row_fits(s, i, all))
             tell(s, &l);

@@ -11,6 +11,7 @@
 #include "ctl/client/connection.h"
 #include "ctl/report/page.h"
 #include "ctl/report/past_fetch.h"
+#include "ctl/report/sweep_fetch.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/tokenize/whole_file.h"
@@ -19,7 +20,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define RUNS_MAX 64
+#define RUNS_MAX 256
 
 enum { OPT_OUTPUT, OPT_FORCE };
 static const struct bit_option options[] = {
@@ -34,6 +35,7 @@ struct report {
     bool force;
     struct bit_run_past run[RUNS_MAX];
     size_t count;
+    Bit__SweepReply *sweep; /* NULL: it is of runs */
     Bit__ListReply *all;
     Bit__VersionReply *bitd;
     uint64_t made_ns;
@@ -79,19 +81,43 @@ static int fetch_run(struct report *r, const char *name)
     return code;
 }
 
+/* A branch's run may have been removed since. */
+static bool is_listed(const struct report *r, const char *run)
+{
+    for (size_t i = 0; i < r->all->n_run; i++)
+        if (strcmp(r->all->run[i]->run, run) == 0)
+            return true;
+    return false;
+}
+
+/* A sweep stands for those of its branches that are there. */
+static int fetch_word(struct report *r, const char *word, bool alone)
+{
+    Bit__SweepReply *sweep;
+    int code = bit_sweep_fetch(r->cli, word, &sweep);
+
+    if (code == 0 && sweep == NULL)
+        return fetch_run(r, word);
+    if (code == 0 && !alone)
+        code = bit_usage(&bit_cmd_report, "%s is a sweep, which has a report of its own", word);
+    for (size_t i = 0; code == 0 && i < sweep->n_branch; i++)
+        if (sweep->branch[i]->run != NULL && is_listed(r, sweep->branch[i]->run))
+            code = fetch_run(r, sweep->branch[i]->run);
+    r->sweep = sweep;
+    return code;
+}
+
 static int fetch(struct report *r, int count, char **names)
 {
     Bit__ListRequest list = BIT__LIST_REQUEST__INIT;
     Bit__VersionRequest version = BIT__VERSION_REQUEST__INIT;
-    int code = 0;
 
-    for (int i = 0; i < count && code == 0; i++)
-        code = fetch_run(r, names[i]);
     list.has_all = list.all = true;
-    if (code == 0)
-        code = bit_connection_ask(r->cli, BIT_MSG_LIST_REQUEST, &list, BIT_MSG_LIST_REPLY, &r->all);
+    int code = bit_connection_ask(r->cli, BIT_MSG_LIST_REQUEST, &list, BIT_MSG_LIST_REPLY, &r->all);
     if (code == 0)
         code = bit_connection_ask(r->cli, BIT_MSG_VERSION_REQUEST, &version, BIT_MSG_VERSION_REPLY, &r->bitd);
+    for (int i = 0; i < count && code == 0; i++)
+        code = fetch_word(r, names[i], count == 1);
     return code;
 }
 
@@ -99,6 +125,7 @@ static void finish(struct report *r)
 {
     for (size_t i = 0; i < r->count; i++)
         bit_run_past_finish(&r->run[i]);
+    bit_msg_free(r->sweep);
     bit_msg_free(r->all);
     bit_msg_free(r->bitd);
     free(r->text);
@@ -108,7 +135,7 @@ static void finish(struct report *r)
 
 static int print(struct report *r)
 {
-    const struct bit_page page = {r->run, r->count, r->all, r->bitd, r->made_ns};
+    const struct bit_page page = {r->run, r->count, r->sweep, r->all, r->bitd, r->made_ns};
     FILE *f = open_memstream(&r->text, &r->bytes);
 
     if (f == NULL)
@@ -241,9 +268,10 @@ static const struct bit_verb_object objects[] = {
 const struct bit_cli_verb bit_cmd_report = {
     .name = "report",
     .summary = "one HTML file about runs: curves, events, figures, digests",
-    .synopsis = "RUN... --output FILE [--force]",
+    .synopsis = "RUN...|SWEEP --output FILE [--force]",
     .description =
-        "Makes one HTML file of what a colleague or a reviewer asks of runs: their curves, the family of forks that\n"
+        "Makes one HTML file of what a colleague or a reviewer asks of runs, or of a sweep with all of its runs:\n"
+        "their curves, those of several in the same charts, the sweep's tree or the family of forks that\n"
         "they belong to, held-out losses in both precisions and what the switch cost, downstream tasks, what\n"
         "people changed while they were there, what happened to them, throughput and where the time went, devices,\n"
         "digests, and the specification: what somebody chose of it, what differs from defaults and presets, and\n"

@@ -14,12 +14,18 @@ EVIL = "<script>alert(1)</script><b onclick='x' a=\"&amp;\033[2J\u202e\ufffe"
 SHOWN = "<script>alert(1)</script><b onclick='x' a=\"&amp;\\x1b[2J\\u202e\\ufffe"
 
 
+SVG = "{http://www.w3.org/2000/svg}"
+
+
 class Page:
     """A report, parsed as XML, which knows no forgiveness."""
 
     def __init__(self, text):
         self.source = text
-        self.root = ET.fromstring(text)
+        try:
+            self.root = ET.fromstring(text)
+        except ET.ParseError as e:
+            raise AssertionError(f"no parser takes it: {e}: {text.splitlines()[e.position[0] - 1][:300]}") from e
         self.text = " ".join("".join(self.root.itertext()).split())
 
     def section(self, name, run=None):
@@ -35,6 +41,13 @@ class Page:
             if e.get("aria-label") == label:
                 return [["".join(td.itertext()) for td in tr.findall("td")] for tr in e.iter("tr") if tr.find("td") is not None]
         return None
+
+    def charts(self, within=None):
+        """Title -> its SVG's element; of one that is there for two widths, the broad one."""
+        found = {}
+        for e in (within if within is not None else self.root).iter(SVG + "svg"):
+            found.setdefault(e.find(SVG + "title").text, e)
+        return found
 
     def check(self):
         ids = [e.get("id") for e in self.root.iter() if e.get("id")]
@@ -52,10 +65,10 @@ class Page:
         return self
 
 
-def report(d, *args, epoch="1700000000"):
+def report(d, *args, epoch="1700000000", **env):
     """What goes to standard output, as bytes."""
     p = subprocess.run([d.bitctl, "report", "--socket", d.socket, *args, "--output", "-"], capture_output=True, timeout=60,
-                       env={**os.environ, "SOURCE_DATE_EPOCH": epoch})
+                       env={**os.environ, "SOURCE_DATE_EPOCH": epoch, **env})
     assert p.returncode == 0 and not p.stderr, (p.returncode, p.stderr)
     return p.stdout
 
@@ -96,18 +109,36 @@ def a_run_with_everything():
         assert int(steps["16-bit"][1]) > 30 and steps["1.58-bit"][1] == "30", steps
         link = [e["step"]["link"] for e in d.events(run, True) if "step" in e][-1]
         digests = p.section("digests")
-        assert f"{link} after step 60" in digests and "bitworker" in digests and "train.npy" in digests, digests
+        assert f"{link} after step 60" in digests and "bitworker" in digests, digests
+        version = json.loads(d.ctl("version", "--json", check=True)[1])["bitd"]
+        assert p.rows("Launches")[0][5] == f"{version['version']} {version['commit']}", p.rows("Launches")
+        files = {row[0]: row[1:] for row in p.rows("Files of tokens and requests")}
+        train = os.path.join(d.dir, "train.npy")
+        assert files["training"][:2] == [train, str(os.path.getsize(train))] and files["held out: held"][0].endswith("valid.npy"), files
         listed = [json.loads(line) for line in d.ctl("ckpt", "ls", run, "--json", check=True)[1].splitlines()]
         assert [row[4] for row in p.rows("Checkpoints")] == [c["weights_digest"] for c in listed]
         assert "reset (r2, from r1 after step 30): completed" in p.section("family"), p.section("family")
+        the_curves(d, p, run)
         the_same_bytes(d, run, first)
         the_specification_is_taken(d, p, run)
         several(d)
 
 
+def the_curves(d, p, run):
+    charts = p.charts()
+    assert list(charts) == ["Training loss", "Held-out loss", "Gradient norm, before clipping", "Learning rate", "Codes that are 0",
+                            "Codes changed by a step", "Throughput"], list(charts)
+    text = {title: " ".join(svg.itertext()) for title, svg in charts.items()}
+    assert "held, 16-bit" in text["Held-out loss"] and "held, 1.58-bit" in text["Held-out loss"]
+    assert all("switch to 1.58 bits" in text[title] for title in ("Training loss", "Held-out loss", "Learning rate")), text
+    # every step of the 60 is a point of the curve, and nothing is done twice: the page says it once per width
+    points = max((e.get("points") or e.get("d") or "" for e in charts["Training loss"].iter()), key=len)
+    assert len(re.findall(r"-?[\d.]+[ ,]-?[\d.]+", points)) == 60, points
+
+
 def the_same_bytes(d, run, first):
     """Of the same journal; and the time of its making is in one line alone."""
-    assert report(d, run) == first
+    assert report(d, run) == report(d, run, TZ="Asia/Tokyo") == first
     other = report(d, run, epoch="1800000000").decode().splitlines()
     differ = [(a, b) for a, b in zip(first.decode().splitlines(), other, strict=True) if a != b]
     assert len(differ) == 1 and 'id="generated"' in differ[0][0] and "2023-11-14 22:13:20 UTC" in differ[0][0], differ
@@ -131,6 +162,13 @@ def the_specification_is_taken(d, p, run):
 
 def several(d):
     p = page(d, "r1", "reset", "r1")
+    together = next(e for e in p.root.iter("section") if e.get("id") == "runs")
+    legend = " ".join(p.charts(together)["Training loss"].itertext())
+    assert "keep (r1)" in legend and "reset (r2)" in legend, legend
+    figures = {row[0]: row[1:] for row in p.rows("The runs side by side")}
+    assert figures["reset r2"][:3] == ["completed", "60 of 60", "30"], figures
+    settings = p.rows("Settings that differ between the runs")
+    assert settings == [["keep r1", "KEEP"], ["reset r2", "RESET"]], settings
     assert [e.get("id") for e in p.root.iter("article")] == ["r1", "r2"], "the same run once"
     assert "a fork of r1 after step 30" in p.section("events", "r2") or "Fork of r1 after step 30" in p.section("overview", "r2")
 

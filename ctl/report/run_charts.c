@@ -1,0 +1,239 @@
+#include "ctl/report/run_charts.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/chart/chart_svg.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+
+/* ---- what is read */
+
+static void wish(struct bit_run_charts_wishes *out, enum bit_curve_what what, const char *name,
+                 const Bit__Precision *in)
+{
+    struct bit_curve_wish *w = &out->wish[out->count];
+
+    BIT_ASSERT(out->count < BIT_COUNT(out->wish));
+    *w = (struct bit_curve_wish){.what = what, .in_one = in != NULL, .precision = in != NULL ? *in : 0};
+    bit_format(w->name, sizeof w->name, "%s", name);
+    out->count++;
+}
+
+void bit_run_charts_wishes(const Bit__RunSpec *spec, struct bit_run_charts_wishes *out)
+{
+    static const enum bit_curve_what steps[] = {BIT_CURVE_LOSS, BIT_CURVE_NORM, BIT_CURVE_LR,
+                                                BIT_CURVE_ZERO, BIT_CURVE_FLIP, BIT_CURVE_RATE};
+    static const Bit__Precision precisions[] = {BIT__PRECISION__SIXTEEN_BIT, BIT__PRECISION__TERNARY};
+
+    out->count = 0;
+    for (size_t i = 0; i < BIT_COUNT(steps); i++)
+        wish(out, steps[i], "", NULL);
+    for (size_t i = 0; i < BIT_MIN(spec->eval->n_set, (size_t)BIT_RUN_CHARTS_SETS_MAX); i++) {
+        for (size_t k = 0; k < 2; k++)
+            wish(out, BIT_CURVE_EVAL, spec->eval->set[i]->name, &precisions[k]);
+        wish(out, BIT_CURVE_EVAL, spec->eval->set[i]->name, NULL);
+    }
+    for (size_t i = 0; i < BIT_MIN(spec->eval->n_task, (size_t)BIT_RUN_CHARTS_SETS_MAX); i++)
+        wish(out, BIT_CURVE_TASK, spec->eval->task[i]->name != NULL ? spec->eval->task[i]->name : "", NULL);
+}
+
+/* ---- one figure */
+
+struct figure {
+    struct bit_chart chart;
+    struct bit_chart_series series[BIT_CHART_SERIES_MAX];
+    struct bit_chart_point *point[BIT_CHART_SERIES_MAX]; /* owned, with the labels */
+    char *label[BIT_CHART_SERIES_MAX];
+    bool broad; /* as wide as the page */
+};
+
+static bool same(const struct bit_curve_wish *a, const struct bit_curve_wish *b)
+{
+    return a->what == b->what && a->in_one == b->in_one && (!a->in_one || a->precision == b->precision) &&
+           strcmp(a->name, b->name) == 0;
+}
+
+/* The curve of a run; NULL where it has none, or no value of it. */
+static const struct bit_run_curve *find(const struct bit_run_charts_run *run, const struct bit_curve_wish *w)
+{
+    struct bit_run_charts_wishes wishes;
+
+    bit_run_charts_wishes(run->spec, &wishes);
+    for (size_t i = 0; i < wishes.count && i < run->curves->count; i++)
+        if (same(&wishes.wish[i], w))
+            return run->curves->curve[i].count > 0 ? &run->curves->curve[i] : NULL;
+    return NULL;
+}
+
+static int add(struct figure *f, const struct bit_run_charts_run *run, const struct bit_run_curve *curve,
+               const char *label, unsigned hue)
+{
+    const size_t i = f->chart.count;
+
+    if (curve == NULL || i == BIT_CHART_SERIES_MAX)
+        return 0;
+    f->point[i] = malloc(curve->count * sizeof *f->point[i]);
+    f->label[i] = strdup(label);
+    f->chart.count++;
+    if (f->point[i] == NULL || f->label[i] == NULL)
+        return bit_fail(-ENOMEM, "a chart");
+    for (size_t k = 0; k < curve->count; k++)
+        f->point[i][k] = (struct bit_chart_point){(double)curve->point[k].step, curve->point[k].value, NAN, NAN};
+    f->series[i] = (struct bit_chart_series){
+        .label = f->label[i],
+        .point = f->point[i],
+        .count = curve->count,
+        .mark = run->curves->switch_after != UINT64_MAX ? (double)run->curves->switch_after : NAN,
+        .hue = hue,
+        .quiet = run->quiet,
+    };
+    return 0;
+}
+
+static void put_svg(struct bit_page_section *s, const struct figure *f, const char *of, int width, int height)
+{
+    char *svg = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&svg, &bytes);
+
+    if (out != NULL)
+        bit_chart_svg_print(out, &f->chart, width, height);
+    if (out == NULL || fclose(out) != 0)
+        s->h->err = -ENOMEM;
+    bit_html_begin(s->h, "figure");
+    if (of != NULL)
+        bit_html_attribute(s->h, "class", "%s", of);
+    if (s->h->err == 0)
+        bit_html_markup(s->h, svg);
+    bit_html_end(s->h, "figure");
+    free(svg);
+}
+
+/* Prints it if there is anything in it, and ends it. */
+static void put(struct bit_page_section *s, struct figure *f)
+{
+    f->chart.series = f->series;
+    f->chart.x_name = "step";
+    f->chart.mark_name = "switch to 1.58 bits";
+    if (bit_chart_has_points(&f->chart) && f->broad) {
+        put_svg(s, f, "whole broad", 1120, 340);
+        put_svg(s, f, "narrow", 350, 260);
+    } else if (bit_chart_has_points(&f->chart)) {
+        put_svg(s, f, NULL, 350, 240);
+    }
+    for (size_t i = 0; i < f->chart.count; i++) {
+        free(f->point[i]);
+        free(f->label[i]);
+    }
+    free(f);
+}
+
+static struct figure *figure(struct bit_page_section *s, const char *title, const char *y_name)
+{
+    struct figure *f = calloc(1, sizeof *f);
+
+    if (f == NULL)
+        s->h->err = bit_fail(-ENOMEM, "a chart");
+    else
+        f->chart = (struct bit_chart){.title = title, .y_name = y_name};
+    return f;
+}
+
+/* ---- all of them */
+
+/* A curve of every run. */
+static void put_each(struct bit_page_section *s, const struct bit_run_charts_run *run, size_t count,
+                     const struct bit_curve_wish *w, const char *title, const char *y_name)
+{
+    struct figure *f = figure(s, title, y_name);
+
+    if (f == NULL)
+        return;
+    f->broad = w->what == BIT_CURVE_LOSS;
+    f->chart.log_y = w->what == BIT_CURVE_NORM || w->what == BIT_CURVE_FLIP;
+    for (size_t i = 0; i < count && s->h->err == 0; i++)
+        s->h->err = add(f, &run[i], find(&run[i], w), run[i].label, run[i].hue);
+    put(s, f);
+}
+
+/* Several curves of one run: those of a kind, named by set or task. */
+static void put_kind(struct bit_page_section *s, const struct bit_run_charts_run *run, enum bit_curve_what what,
+                     const char *title, const char *y_name)
+{
+    struct figure *f = figure(s, title, y_name);
+    struct bit_run_charts_wishes wishes;
+    char label[BIT_CURVE_TITLE];
+
+    if (f == NULL)
+        return;
+    bit_run_charts_wishes(run->spec, &wishes);
+    for (size_t i = 0; i < wishes.count && s->h->err == 0; i++) {
+        const struct bit_curve_wish *w = &wishes.wish[i];
+        if (w->what != what || w->in_one != (what == BIT_CURVE_EVAL))
+            continue;
+        bit_format(label, sizeof label, "%s%s", w->name,
+                   !w->in_one                                ? ""
+                   : w->precision == BIT__PRECISION__TERNARY ? ", 1.58-bit"
+                                                             : ", 16-bit");
+        s->h->err = add(f, run, find(run, w), label, (unsigned)f->chart.count);
+        if (f->chart.count > 0)
+            f->series[f->chart.count - 1].quiet = false;
+    }
+    put(s, f);
+}
+
+/* Of several runs a chart for each set and task that the first has. */
+static void put_evaluations(struct bit_page_section *s, const struct bit_run_charts_run *run, size_t count)
+{
+    struct bit_run_charts_wishes wishes;
+    char title[BIT_CURVE_TITLE];
+
+    bit_run_charts_wishes(run->spec, &wishes);
+    for (size_t i = 0; i < wishes.count; i++) {
+        const struct bit_curve_wish *w = &wishes.wish[i];
+        if (bit_curve_wish_is_of_steps(w) || w->in_one)
+            continue;
+        bit_format(title, sizeof title, "%s %s", w->what == BIT_CURVE_EVAL ? "Held-out loss:" : "Task:", w->name);
+        put_each(s, run, count, w, title, w->what == BIT_CURVE_EVAL ? "loss" : "score");
+    }
+}
+
+void bit_run_charts_put(struct bit_page_section *s, const struct bit_run_charts_run *run, size_t count)
+{
+    static const struct {
+        enum bit_curve_what what;
+        const char *title, *y_name;
+    } steps[] = {
+        {BIT_CURVE_NORM, "Gradient norm, before clipping", "norm"},
+        {BIT_CURVE_LR, "Learning rate", "learning rate"},
+        {BIT_CURVE_ZERO, "Codes that are 0", "share of the codes"},
+        {BIT_CURVE_FLIP, "Codes changed by a step", "share of the codes"},
+        {BIT_CURVE_RATE, "Throughput", "tokens/s"},
+    };
+
+    bit_html_begin(s->h, "div");
+    bit_html_attribute(s->h, "class", "charts");
+    put_each(s, run, count, &(struct bit_curve_wish){.what = BIT_CURVE_LOSS}, "Training loss", "loss");
+    if (count > 1) {
+        put_evaluations(s, run, count);
+    } else {
+        put_kind(s, run, BIT_CURVE_EVAL, "Held-out loss", "loss");
+        put_kind(s, run, BIT_CURVE_TASK, "Downstream tasks", "score");
+    }
+    for (size_t i = 0; i < BIT_COUNT(steps); i++)
+        put_each(s, run, count, &(struct bit_curve_wish){.what = steps[i].what}, steps[i].title, steps[i].y_name);
+    bit_html_end(s->h, "div");
+}
+
+bool bit_run_charts_are_there(const struct bit_run_curves *curves)
+{
+    for (size_t i = 0; i < curves->count; i++)
+        if (curves->curve[i].count > 0)
+            return true;
+    return false;
+}
