@@ -189,6 +189,8 @@ static void put_together(struct bit_html *h, const struct bit_page *page)
     }
     if (page->count > 1)
         bit_page_runs_print(&s, page);
+    if (page->sweep != NULL)
+        bit_page_sweep_print_events(&s, page->sweep);
 }
 
 /* ---- the whole */

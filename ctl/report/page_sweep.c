@@ -234,7 +234,7 @@ static void put_branches(struct bit_page_section *s, const struct bit_page *page
 
 /* ---- the whole */
 
-static void put_events(struct bit_page_section *s, const Bit__SweepReply *w)
+void bit_page_sweep_print_events(struct bit_page_section *s, const Bit__SweepReply *w)
 {
     static const char *const columns[] = {"Time, UTC", "What happened", NULL};
 
@@ -257,5 +257,4 @@ void bit_page_sweep_print(struct bit_page_section *s, const struct bit_page *pag
     put_tree(s, page);
     if (page->count > 1)
         put_branches(s, page);
-    put_events(s, page->sweep);
 }

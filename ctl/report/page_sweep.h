@@ -5,7 +5,10 @@
 #include "ctl/report/page.h"
 #include "ctl/report/section.h"
 
+/** The tree, and the branches beside one another. */
 void bit_page_sweep_print(struct bit_page_section *s, const struct bit_page *page);
+/** What happened to it. */
+void bit_page_sweep_print_events(struct bit_page_section *s, const Bit__SweepReply *sweep);
 
 /* What a run is called among others: the label of its branch, or its name and id. */
 #define BIT_PAGE_SWEEP_LABEL 200

@@ -211,6 +211,34 @@ def names_are_texts():
         assert SHOWN in p.text and f"{SHOWN.replace('/', '|')}/train.npy" in p.text and "<script" not in p.source, p.text
 
 
+def a_sweep():
+    with fixture.Daemon() as d:
+        spec = d.spec(name="base", steps=24, at_step=8, every=0, eval_every=8, ranks=1)
+        sweep = d.ctl("sweep", spec, "--vary", "phases.switch.at_step=8,16", "--seeds", "2", "--name", "when", "-q", check=True)[1].strip()
+        runs = d.ids()
+        while len(runs) < 4:  # each is there when its parent has come so far, which is what is waited for
+            d.wait(runs[-1])
+            runs = [line.split()[0] for line in d.ctl("ps", "-a", "-q", "--where", f"sweep={sweep}", check=True)[1].splitlines()]
+        for run in runs:
+            d.finish(run)
+        p = page(d, "when")
+        assert p.source == report(d, sweep).decode(), "by id and by name"
+        assert "4 runs, 80 of 80 steps done" in p.text and "would take 96 steps" in p.text and "saves 17%" in p.text, p.text[:600]
+        tree = p.section("tree", "")
+        assert re.search(r"at_step=16 seed=1 r\d : completed, its own from step 9 to 24", tree), tree
+        rows = p.rows("Branches over their seeds")
+        assert [row[:3] for row in rows] == [["at_step=8", "2", "2"], ["at_step=16", "2", "2"]], rows
+        losses = [next(e["loss"] for e in d.status(run)["held_out"] if e["precision"] == "ternary") for run in runs
+                  if d.status(run)["switch_after"] == 8]
+        mean, error = sum(losses) / 2, abs(losses[0] - losses[1]) / 2**0.5
+        assert rows[0][4] == f"{mean:.4f} \u00b1 {error:.4f}", (rows, losses)
+        assert [e.get("id") for e in p.root.iter("article")] and len(list(p.root.iter("article"))) == 4
+        legend = "".join(p.charts()["Training loss"].itertext())
+        assert legend.count("at_step=8") == 1 and legend.count("at_step=16") == 1, "seeds of a branch share a colour"
+        code, _, err = d.ctl("report", sweep, runs[0], "-o", "-")
+        assert code == 2 and "is a sweep" in err, (code, err)
+
+
 def the_file():
     with fixture.Daemon() as d:
         run = d.submit(d.spec(), "--paused")
@@ -263,4 +291,4 @@ def mistakes():
         assert p.returncode == 2 and b"SOURCE_DATE_EPOCH is 'today'" in p.stderr, p
 
 
-fixture.main([a_run_with_everything, whatever_a_run_is, names_are_texts, the_file, mistakes])
+fixture.main([a_run_with_everything, whatever_a_run_is, names_are_texts, a_sweep, the_file, mistakes])
