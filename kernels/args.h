@@ -36,6 +36,7 @@ BIT_CHECK_DECLARE(cast);
 BIT_CHECK_DECLARE(matmul);
 BIT_CHECK_DECLARE(quantise);
 BIT_CHECK_DECLARE(ternarise);
+BIT_CHECK_DECLARE(transpose);
 BIT_CHECK_DECLARE(histogram);
 BIT_CHECK_DECLARE(bitlinear);
 BIT_CHECK_DECLARE(bitlinear_backward_data);

@@ -51,6 +51,7 @@
     X(histogram_search, 0, 1)                                                                                          \
     X(weight_scale, 0, 1)                                                                                              \
     X(ternarise, 1, 1)                                                                                                 \
+    X(transpose, 1, 1)                                                                                                 \
     X(pack_codes, 1, 1)                                                                                                \
     X(unpack_codes, 1, 1)
 /* clang-format on */
