@@ -271,7 +271,7 @@ void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__Wo
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    bit_format(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s%s, operands %s, %scheckpoints %s",
+    bit_format(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s%s, operands %s, %s%scheckpoints %s",
                w->model->exec.description, w->model->exec.deterministic ? " deterministic" : "", size,
                size == 1 ? "rank" : "ranks", w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "",
                w->choices,
@@ -280,6 +280,7 @@ void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__Wo
                                                 : "",
                products, w->plan.recompute ? "made again" : "kept",
                w->plan.residual == BIT_BF16 ? "a 16-bit residual stream in bf16, " : "",
+               w->plan.quantizer.int8_data_gradient ? "ternary data gradients in int8, " : "",
                ckpt->beside ? "beside training" : "hold training up");
     ready->backend = backend;
 }

@@ -51,6 +51,7 @@ static const struct rule {
     {"phases.switch.ramp_k", LATER, "the strength of the codes is another from there on"},
     {"phases.switch.ramp_steps", LATER, "the strength of the codes is another from there on"},
     {"phases", BEFORE_SWITCH, "the checkpoint is of the phase after it"},
+    {"quantizer.data_gradient", LATER, "gradients are rounded otherwise from there on"},
     {"quantizer", BEFORE_SWITCH, "the weights were trained for the parent's codes"},
     {"optimizer.beta1", NEVER, "it is in the checkpoint; a switch may change it (phases.switch.beta1)"},
     {"optimizer.beta2", NEVER, "it is in the checkpoint; a switch may change it (phases.switch.beta2)"},

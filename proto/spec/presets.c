@@ -93,6 +93,7 @@ static const char defaults[] =
     "batch { instances: 2048 micro_instances: 0 }"
     "schedule { shape: COSINE steps: 10000 warmup_steps: 2000 warmup_start: 0.1 final: 0.1 }"
     "phases { }"
+    "quantizer { data_gradient: OPERANDS }"
     "optimizer { beta1: 0.9 beta2: 0.95 eps: 1e-5 weight_decay: 0.1 clip_norm: 1 decay_embeddings: false }"
     "checkpoint { every: 1000 keep_last: 2 keep_every: 0 codes: false }"
     "eval { instances: 32 }"

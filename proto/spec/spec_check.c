@@ -503,6 +503,19 @@ static void check_training(const Bit__RunSpec *spec, struct bit_problems *proble
     check_switch(spec, problems);
 }
 
+/* Sums of codes are exact up to 65536 terms (kernels/bitlinear.h): those of a data gradient are a linear's outputs. */
+static void check_data_gradient(const Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    const uint64_t most = 65536, up_and_gate = 2 * (uint64_t)spec->model->mlp_hidden,
+                   qkv = 3 * (uint64_t)spec->model->width;
+
+    if (spec->quantizer->data_gradient == BIT__DATA_GRADIENT__INT8 && (up_and_gate > most || qkv > most))
+        WRONG("quantizer.data_gradient",
+              "INT8 takes linears of %" PRIu64 " outputs at most: model.mlp_hidden %u has "
+              "twice as many, model.width %u three times",
+              most, spec->model->mlp_hidden, spec->model->width);
+}
+
 static void check_quantizer(const Bit__QuantizerSpec *q, struct bit_problems *problems)
 {
     if (q->weight_measure == BIT__MEASURE__ABSMAX)
@@ -612,6 +625,8 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
         check_codes(spec, problems);
         check_batch(spec, problems);
         check_quantizer(spec->quantizer, problems);
+        if (spec->model != NULL)
+            check_data_gradient(spec, problems);
         check_guard(spec->guard, problems);
         bit_spec_check_slurm(spec, problems);
         check_size(spec, problems);

@@ -191,6 +191,29 @@ static void check_scale(const char *measure, bool median)
     fixture_close(&f);
 }
 
+/* Every rank has all matrices turned before it trains, whoever made their codes. */
+TEST(codes_are_turned_for_data_gradients_of_int8)
+{
+    const char *const set[] = {"quantizer.data_gradient=INT8", NULL};
+    struct fixture f;
+
+    if (!fixture_open(&f, set, &comm))
+        return;
+    fixture_fill(&f, 6);
+    EXPECT_EQ(bit_publish_train(&f.publish, f.master, BIT__PRECISION__TERNARY, 1), 0);
+    for (int l = 0; l < f.plan.linear_count; l++) {
+        const struct bit_linear *linear = &f.plan.linears[l];
+        const int8_t *codes = bit_model_codes(f.model, linear->offset);
+        const int8_t *turned = bit_model_turned_codes(f.model, linear);
+        int64_t wrong = 0;
+        for (int64_t r = 0; r < linear->rows; r++)
+            for (int64_t c = 0; c < linear->cols; c++)
+                wrong += turned[c * linear->rows + r] != codes[r * linear->cols + c];
+        EXPECT_EQ(wrong, 0);
+    }
+    fixture_close(&f);
+}
+
 TEST(scales_and_codes_are_the_definitions)
 {
     check_scale("quantizer.weight_measure=median", true);

@@ -7,6 +7,7 @@ nothing else:
     up and gate, swiglu's output, the logits; and the gradient at each of these, on its way back;
     where the processor multiplies bf16 pairs, the probabilities and the gradients of the scores inside attention;
     the output's gradient over the activations' scale, in a ternary weight's gradient.
+Where a run asks for it, the output's gradient is rounded to 255 values a token for the gradient at a ternary input.
 At strength 1 codes are multiplied, whole numbers that bf16 holds.
 """
 import math
@@ -22,8 +23,9 @@ class Arithmetic:
     """What a run's linears are, and how its processor multiplies. The reference kernels have no bf16 products: they
     convert, and neither the probabilities nor the output's gradient over the scale are rounded."""
 
-    def __init__(self, quantizer, strength, reference_kernels, bf16_pairs, bf16_stream=False):
+    def __init__(self, quantizer, strength, reference_kernels, bf16_pairs, bf16_stream=False, int8_gradient=False):
         self.quantizer, self.strength = quantizer, strength
+        self.int8_gradient = int8_gradient and strength == 1
         self.stream = held if bf16_stream else lambda x: x
         self.pairs = bf16_pairs and not reference_kernels
         self.rounds_over_scale = not reference_kernels
@@ -95,7 +97,11 @@ class Ternary(Function):
         x_scale, x_q, *w_q = ctx.saved_tensors
         over_scale = bf16(dy / x_scale) if ctx.arithmetic.rounds_over_scale else dy / x_scale
         sizes = [w.shape[0] for w in w_q]
-        dx = sum(part @ w / s for part, w, s in zip(dy.split(sizes, dim=-1), w_q, ctx.w_scale))
+        dx_of = dy
+        if ctx.arithmetic.int8_gradient and len(w_q) == 1:
+            dy_scale = 127 / dy.abs().amax(-1, keepdim=True).clamp(min=1e-30)
+            dx_of = (dy * dy_scale).round() / dy_scale
+        dx = sum(part @ w / s for part, w, s in zip(dx_of.split(sizes, dim=-1), w_q, ctx.w_scale))
         dw = over_scale.flatten(0, -2).T @ x_q.flatten(0, -2)
         return (bf16(dx), None, *dw.split(sizes))
 

@@ -62,6 +62,7 @@ class Case:
     strength: float = 1.0
     backend: str = "cpu"
     residual: str = "FP32"
+    data_gradient: str = "OPERANDS"
 
 
 # Few values where none may lie on a border, many where a few do not matter.
@@ -97,6 +98,8 @@ def cases():
             for name in ("untied", "clip_qkv", "wide"):
                 yield Case("continual, " + name, operands, deep(shapes[name], depth), PRESETS["continual"], strength)
             yield Case("b158, reference kernels", operands, deep(shape, depth), PRESETS["b158"], strength, "ref")
+        for name in ("continual", "b158") if operands == "BF16" else ():
+            yield Case(name + ", int8 data gradient", operands, deep(shape, 1), PRESETS[name], data_gradient="INT8")
 
 
 def spec_text(case):
@@ -107,8 +110,9 @@ def spec_text(case):
                  rope_theta: {s.rope_theta} norm_eps: {s.norm_eps} operands: {operands} residual: {residual} }}
         batch {{ instances: {instances} micro_instances: {micro} }}
         quantizer {{ weight_measure: {weight} activation_measure: {activation} activation_levels: {q.levels}
-                     inner_norm: {norm} granularity: {granularity} eps: {q.eps} }}
+                     inner_norm: {norm} granularity: {granularity} eps: {q.eps} data_gradient: {data_gradient} }}
     """.format(s=s, q=q, tied=str(s.tied).lower(), operands=case.operands, residual=case.residual,
+               data_gradient=case.data_gradient,
                instances=INSTANCES, micro=MICRO,
                weight=OURS[q.weight_measure], activation=OURS[q.activation_measure], norm=OURS[q.norm],
                granularity="PROJECTION" if q.by_projection else "FUSED")
@@ -155,7 +159,8 @@ def run_bf16(model, case, tokens, isa):
     ids = torch.from_numpy(tokens.astype(np.int64))
     model.zero_grad()
     logits = olmo_bf16.forward(model, ids, Arithmetic(case.quantizer, case.strength, case.backend == "ref",
-                                                      isa == "avx512", case.residual == "BF16"))
+                                                      isa == "avx512", case.residual == "BF16",
+                                                      case.data_gradient == "INT8"))
     loss = model.loss(ids, logits)
     loss.backward()
     return {"loss": np.array(loss.item()), "logits": logits.detach().numpy(), **gradients(model)}

@@ -13,6 +13,7 @@
 #include "proto/wire/msg.h"
 #include "proto/host_memory.h"
 #include "worker/model/init.h"
+#include "worker/model/linear.h"
 
 static void complain(const struct bit_problems *problems)
 {
@@ -161,5 +162,7 @@ int single_publish(struct single *s, Bit__Precision precision, double strength)
     for (int i = 0; err >= 0 && precision == BIT__PRECISION__TERNARY && i < s->plan.linear_count; i++)
         for (int g = 0; err >= 0 && g < s->plan.linears[i].segment_count; g++)
             err = publish_segment(s, i, g, strength);
+    if (err >= 0 && precision == BIT__PRECISION__TERNARY && strength == 1)
+        err = bit_model_turn_codes(s->model);
     return err;
 }

@@ -242,6 +242,59 @@ TEST(a_stream_of_bf16_is_for_16_bit_alone)
     compare_streams(BIT__PRECISION__TERNARY, 0.5, 0);
 }
 
+/*
+ * Only what goes back through the matrices with one scale is rounded: losses are equal, and the gradient of the last
+ * block's ff_out, which has nothing ternary above it; the others' point the same way.
+ */
+static void compare_data_gradients(const char *granularity, Bit__Precision precision, double strength, bool differs)
+{
+    static const char *const gradient[] = {"OPERANDS", "INT8"};
+    struct single s[2];
+    uint32_t tokens[64];
+    double loss[2];
+
+    for (int i = 0; i < 2; i++) {
+        char spec[512];
+        snprintf(spec, sizeof spec,
+                 SHAPE("") " quantizer { preset: 'continual' granularity: %s data_gradient: %s }"
+                           " phases { switch { at_step: 1 ramp_steps: 2 } }",
+                 granularity, gradient[i]);
+        if (!EXPECT_EQ(single_init(&s[i], spec, 2, BIT_BACKEND_CPU), 0))
+            return;
+        draw(&s[i], tokens);
+        EXPECT_EQ(single_publish(&s[i], precision, strength), 0);
+        loss[i] = step(&s[i], tokens);
+    }
+    EXPECT_EQ(loss[1], loss[0]);
+    for (int t = 0; t < s[0].plan.tensor_count; t++) {
+        const struct bit_tensor *tensor = &s[0].plan.tensors[t];
+        const int64_t count = tensor->rows * tensor->cols;
+        const float *a = s[0].model->grad + tensor->offset, *b = s[1].model->grad + tensor->offset;
+        double dot = 0, square[2] = {0, 0};
+        for (int64_t e = 0; e < count; e++) {
+            dot += (double)a[e] * b[e];
+            square[0] += (double)a[e] * a[e];
+            square[1] += (double)b[e] * b[e];
+        }
+        if (!EXPECT(dot / sqrt(square[0] * square[1]) > 0.999))
+            fprintf(stderr, "    of %s: %g\n", tensor->name, dot / sqrt(square[0] * square[1]));
+        if (t == s[0].plan.linears[s[0].plan.linear_count - 1].tensor)
+            EXPECT_MEMEQ(b, a, (size_t)count * sizeof *a);
+        else if (t == s[0].plan.linears[0].tensor)
+            EXPECT_EQ(memcmp(b, a, (size_t)count * sizeof *a) != 0, differs);
+    }
+    for (int i = 0; i < 2; i++)
+        single_finish(&s[i]);
+}
+
+TEST(data_gradients_of_int8_point_the_same_way)
+{
+    compare_data_gradients("FUSED", BIT__PRECISION__TERNARY, 1, true);
+    compare_data_gradients("PROJECTION", BIT__PRECISION__TERNARY, 1, true);
+    compare_data_gradients("FUSED", BIT__PRECISION__TERNARY, 0.5, false);
+    compare_data_gradients("FUSED", BIT__PRECISION__SIXTEEN_BIT, 1, false);
+}
+
 /* Once each phase has run, steps, evaluations and switches allocate nothing. */
 TEST(the_step_allocates_nothing)
 {

@@ -344,6 +344,8 @@ TEST(rules_of_the_model)
         {"operands: FP32 residual: BF16", "model.residual", "BF16 goes with model.operands BF16 alone"},
         {"vocab_padded: 50279", "model.vocab_padded", "50279 rows are fewer than the vocabulary's 50280"},
         {"vocab: 1048577 vocab_padded: 1048576", "model.vocab", "1048577 is above 1048576"},
+        {"mlp_hidden: 40000 } quantizer { data_gradient: INT8", "quantizer.data_gradient",
+         "takes linears of 65536 outputs at most: model.mlp_hidden 40000 has twice as many"},
         {"context: 1", "model.context", "1 is not at least 2"},
         {"layers: 513", "model.layers", "513 is above 512"},
         {"norm_eps: 0", "model.norm_eps", "0 is not above 0"},

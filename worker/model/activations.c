@@ -130,13 +130,23 @@ static void lay_head(struct cursor *c, struct bit_arena *a, const struct bit_wor
     a->final_dinput = take(c, plan->head_rows * width * size);
 }
 
+/* A linear's operand, or the codes of the gradient at its output. */
+static int64_t operand_bytes(const struct bit_worker_plan *plan, int64_t rows)
+{
+    const int64_t size = (int64_t)bit_dtype_bytes(plan->operands), outputs = BIT_MAX(3 * plan->width, 2 * plan->hidden);
+    const int64_t operand = rows * BIT_MAX(plan->width, plan->hidden) * size;
+
+    return plan->quantizer.int8_data_gradient ? BIT_MAX(operand, rows * outputs) : operand;
+}
+
 /* What only the block at hand needs. While dqkv stands, dinput is D wide. */
 static void lay_block_scratch(struct cursor *c, struct bit_arena *a, const struct bit_worker_plan *plan, int64_t rows)
 {
     const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
     const int64_t wide = rows * BIT_MAX(width, plan->hidden) * size, narrow = rows * width * size;
 
-    a->operand = take(c, wide);
+    a->operand = take(c, operand_bytes(plan, rows));
+    a->gradient_scale = plan->quantizer.int8_data_gradient ? take(c, rows * 4) : NULL;
     struct cursor attention = *c;
     a->dinput = take(c, wide);
     take(&attention, narrow);

@@ -90,9 +90,10 @@ struct bit_arena {
     void *logits;       /* (head_rows, V), then their gradient */
     void *final_dinput; /* (head_rows, D) the gradient of its operand */
     /* and in the same place while a block is, forward or backward */
-    void *operand; /* (R, max(D, F)) of the linear at hand */
+    void *operand; /* (R, max(D, F)) of the linear at hand; before it, the codes of the gradient at its output */
     void *dinput;  /* (R, max(D, F)) the gradient of its input */
     void *dqkv;    /* (R, 3 D) */
+    float *gradient_scale; /* (R) of those codes */
 
     struct bit_scoring scoring;
 

@@ -4,7 +4,30 @@
 #include "kernels/quantise.h"
 #include "kernels/swiglu.h"
 #include "kernels/swiglu_quantise.h"
+#include "kernels/transpose.h"
 #include "proto/check.h"
+
+/* Of the largest gradient in a row. Gradients are small, and a row of zeros is all that this is for. */
+#define GRADIENT_EPS 1e-30f
+
+int bit_model_turn_codes(struct bit_model *model)
+{
+    int err = 0;
+
+    for (int i = 0; i < model->plan->linear_count && err >= 0; i++) {
+        const struct bit_linear *linear = &model->plan->linears[i];
+        const struct bit_transpose_args args = {
+            .rows = linear->rows,
+            .cols = linear->cols,
+            .x = bit_model_codes(model, linear->offset),
+            .y = bit_model_turned_codes(model, linear),
+        };
+
+        if (bit_plan_int8_data_gradient(model->plan, linear))
+            err = bit_transpose(&model->exec, &args);
+    }
+    return err;
+}
 
 /* What the products of the ternary phase multiply with. */
 static const void *ternary_weight(const struct bit_model *model, const struct bit_linear *linear, enum bit_dtype *dtype)
@@ -204,6 +227,47 @@ static int data_ternary(struct bit_model *model, int index, int64_t rows, const 
     return bit_bitlinear_backward_data(&model->exec, &args);
 }
 
+/* dy's codes stand where the operand will be made again. Their scales are symmetric: no code is -128. */
+static int quantise_gradient(struct bit_model *model, const struct bit_linear *linear, int64_t rows, const void *dy)
+{
+    const struct bit_quantise_args args = {
+        .rows = rows,
+        .cols = linear->rows,
+        .kind = BIT_NORM_NONE,
+        .measure = BIT_MEASURE_ABSMAX,
+        .levels = 127,
+        .eps = GRADIENT_EPS,
+        .strength = 1,
+        .x = dy,
+        .x_dtype = model->plan->operands,
+        .q = model->arena->operand,
+        .q_dtype = BIT_I8,
+        .scale = model->arena->gradient_scale,
+    };
+
+    return bit_quantise(&model->exec, &args);
+}
+
+static int data_int8(struct bit_model *model, int index, int64_t rows, const void *dy)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    const struct bit_bitlinear_args args = {
+        .m = rows,
+        .n = linear->cols,
+        .k = linear->rows,
+        .q = model->arena->operand,
+        .w = bit_model_turned_codes(model, linear),
+        .qw_dtype = BIT_I8,
+        .x_scale = model->arena->gradient_scale,
+        .segments = {.count = 1, .rows = {linear->cols}, .scale = model->segments[index].scale},
+        .y = model->arena->dinput,
+        .y_dtype = model->plan->operands,
+    };
+    int err = quantise_gradient(model, linear, rows, dy);
+
+    return err < 0 ? err : bit_bitlinear(&model->exec, &args);
+}
+
 /* Where it is not kept. In the 16-bit phase the operand has no scale. */
 static struct bit_operand operand_again(const struct bit_model *model, const struct bit_linear_input *in)
 {
@@ -307,12 +371,22 @@ static int weight_gradient(struct bit_model *model, const struct bit_linear *lin
     return bit_matmul(&model->exec, &args);
 }
 
+static int data_gradient(struct bit_model *model, int index, int64_t rows, const void *dy)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+
+    if (model->arena->mode == BIT_MODE_16BIT)
+        return data_16bit(model, linear, rows, dy);
+    if (model->arena->mode == BIT_MODE_TERNARY && bit_plan_int8_data_gradient(model->plan, linear))
+        return data_int8(model, index, rows, dy);
+    return data_ternary(model, index, rows, dy);
+}
+
 int bit_linear_backward(struct bit_model *model, int index, const struct bit_linear_input *in, int64_t rows,
                         const void *dy)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
-    int err = model->arena->mode == BIT_MODE_16BIT ? data_16bit(model, linear, rows, dy)
-                                                   : data_ternary(model, index, rows, dy);
+    int err = data_gradient(model, index, rows, dy);
 
     if (err >= 0)
         err = input_backward(model, in, rows, linear->cols);

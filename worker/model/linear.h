@@ -5,6 +5,10 @@
 #include "worker/model/activations.h"
 #include "worker/model/state.h"
 
+/** The codes turned, of linears whose data gradient is a product of int8: after all codes have been published, before a
+ * backward pass at full strength. Enqueued. */
+int bit_model_turn_codes(struct bit_model *model);
+
 /** y (rows, N) = linear `index` of norm(in->x), or of norm(swiglu(in->x)) if it is gated; with an addend (rows, N) of
  * y's type, plus that (y is the residual stream). Fills what in keeps, and in->operand, which stands until the next
  * linear does the same, unless it is kept. */

@@ -88,6 +88,7 @@ static void read_quantizer(struct bit_worker_plan *plan, const Bit__QuantizerSpe
         .inner_norm = norm_of(spec->inner_norm),
         .levels = (float)spec->activation_levels,
         .eps = (float)spec->eps,
+        .int8_data_gradient = spec->data_gradient == BIT__DATA_GRADIENT__INT8,
     };
 }
 
@@ -178,6 +179,11 @@ int64_t bit_plan_share(const struct bit_worker_plan *plan, int rank, int64_t ins
     return instances > rank ? (instances - rank - 1) / plan->size + 1 : 0;
 }
 
+bool bit_plan_int8_data_gradient(const struct bit_worker_plan *plan, const struct bit_linear *linear)
+{
+    return plan->quantizer.int8_data_gradient && linear->segment_count == 1;
+}
+
 void bit_plan_segment(const struct bit_linear *linear, int s, int64_t *offset, int64_t *count)
 {
     int64_t rows_before = 0;
@@ -206,9 +212,12 @@ static int64_t linears_workspace(const struct bit_worker_plan *plan, int64_t row
 {
     size_t most = 0;
 
-    for (int i = 0; i < plan->linear_count; i++)
-        most = BIT_MAX(most, bit_bitlinear_workspace(plan->backend, plan->threads, rows, plan->linears[i].rows,
-                                                     plan->linears[i].cols));
+    for (int i = 0; i < plan->linear_count; i++) {
+        const int64_t n = plan->linears[i].rows, k = plan->linears[i].cols;
+        most = BIT_MAX(most, bit_bitlinear_workspace(plan->backend, plan->threads, rows, n, k));
+        if (bit_plan_int8_data_gradient(plan, &plan->linears[i]))
+            most = BIT_MAX(most, bit_bitlinear_workspace(plan->backend, plan->threads, rows, k, n));
+    }
     return (int64_t)most;
 }
 

@@ -34,6 +34,7 @@ struct bit_plan_quantizer {
     enum bit_norm_kind inner_norm;
     float levels; /* 127 or 128 */
     float eps;    /* floor of every measure */
+    bool int8_data_gradient; /* of linears with one segment, at full strength */
 };
 
 struct bit_worker_plan {
@@ -103,6 +104,8 @@ void bit_plan_finish(struct bit_worker_plan *plan);
 
 /** How many of `instances` instances are rank `rank`'s: r, r + size, r + 2 size, ... */
 int64_t bit_plan_share(const struct bit_worker_plan *plan, int rank, int64_t instances);
+/** Whether the gradient at this linear's input is a product of int8, at full strength. */
+bool bit_plan_int8_data_gradient(const struct bit_worker_plan *plan, const struct bit_linear *linear);
 /** Flat offset and elements of segment s of a linear. */
 void bit_plan_segment(const struct bit_linear *linear, int s, int64_t *offset, int64_t *count);
 

@@ -17,7 +17,8 @@ enum bit_model_part { BIT_MODEL_FORWARD, BIT_MODEL_BACKWARD, BIT_MODEL_PARTS };
 /*
  * Whoever publishes weights writes these, at flat offsets:
  *     16-bit                every tensor of weights
- *     ternary, strength 1   codes (bit_model_codes) and scales of the linears; weights of the embedding (and head)
+ *     ternary, strength 1   codes (bit_model_codes) and scales of the linears, and before training what
+ *                           bit_model_turn_codes makes of them; weights of the embedding (and head)
  *     ternary, below 1      scales and weights of the linears, weights holding u + strength (code - u), u = W scale;
  *                           weights of the embedding (and head)
  * The model only reads them, and keeps nothing that is derived from them between calls.
@@ -63,6 +64,12 @@ static inline int8_t *bit_model_codes(const struct bit_model *model, int64_t off
 
     BIT_ASSERT(offset >= begin && offset <= begin + model->plan->linear_elements);
     return (int8_t *)bit_model_weight(model, begin) + (offset - begin);
+}
+
+/** Where the linear's codes stand turned, (cols, rows): behind all codes, in the other half of that place. */
+static inline int8_t *bit_model_turned_codes(const struct bit_model *model, const struct bit_linear *linear)
+{
+    return bit_model_codes(model, linear->offset) + model->plan->linear_elements;
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "worker/model/activations.h"
+#include "worker/model/linear.h"
 
 #define PACKED_BLOCK_BYTES (BIT_LAYOUT_BLOCK / 4)
 
@@ -300,8 +301,10 @@ static int publish_ternary(struct bit_publish *p, const float *master, double st
         err = publish_cast(p, master, end, p->plan->elements);
     if (err < 0)
         return err;
-    if (strength == 1)
-        return gather_codes(p, for_training);
+    if (strength == 1) {
+        err = gather_codes(p, for_training);
+        return err < 0 || !for_training ? err : bit_model_turn_codes(p->model);
+    }
     gather_weights(p, begin, end);
     return 0;
 }
