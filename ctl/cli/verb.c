@@ -10,7 +10,8 @@ const struct bit_option bit_verb_common[] = {
     [BIT_COMMON_QUIET] = {"quiet", 'q', NULL, "Print only what a script needs."},
     [BIT_COMMON_SOCKET] =
         {"socket", 0, "PATH",
-         "The daemon's socket; default: $BITD_SOCKET, $XDG_RUNTIME_DIR/bitd.sock, the state folder's."},
+         "The daemon's socket, or its state folder; default: $BITD_SOCKET, else the first that answers of "
+         "$XDG_RUNTIME_DIR/bitd.sock, ~/.local/state/bitd/bitd.sock and /run/bitd/bitd.sock."},
     [BIT_COMMON_STATE] = {"state", 0, "DIR", "The daemon's state folder, in which it always has a socket, too."},
     [BIT_COMMON_HELP] = {"help", 'h', NULL, "Show this help."},
     {0},

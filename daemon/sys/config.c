@@ -115,8 +115,10 @@ static const struct key keys[] = {
      "The same of a step that is not as it should be (a NaN, a spike, a straggler), with BITD_ANOMALY, its kind, and "
      "BITD_REASON.",
      HOOK_OF(BIT_HOOK_ANOMALY), NULL, "none"},
-    {"hook_timeout", "Such a program is killed after so long, with all that it started.", TIME_OF(hook_ms), 10,
-     3600000},
+    {"hook_timeout",
+     "Such a program is killed after so long, with all that it started. One that runs when bitd itself ends goes on, "
+     "and nobody ends it.",
+     TIME_OF(hook_ms), 10, 3600000},
 
     {"metrics",
      "Answer GET /metrics, as bitctl metrics does, and GET /healthz: at a Unix socket, whose path begins with a slash "

@@ -133,4 +133,14 @@ TEST(texts)
     EXPECT_STREQ(bit_text_bytes(1610612736, out), "1.5 GiB");
 }
 
+TEST(the_help_of_socket_names_every_place_that_is_looked_at)
+{
+    const char *help = bit_verb_common[BIT_COMMON_SOCKET].help;
+
+    EXPECT_CONTAINS(help, "$BITD_SOCKET");
+    EXPECT_CONTAINS(help, "$XDG_RUNTIME_DIR/bitd.sock");
+    EXPECT_CONTAINS(help, "/.local/state/bitd/bitd.sock");
+    EXPECT_CONTAINS(help, " /run/bitd/bitd.sock");
+}
+
 TEST_MAIN
