@@ -31,6 +31,7 @@ void bit_tally_forget(struct bit_tally *t)
 {
     for (uint32_t r = 0; r < t->ranks; r++)
         t->rank[r] = (struct bit_tally_rank){0};
+    t->last = t->same = t->first = 0;
 }
 
 static int check_digests(const struct bit_tally_rank *said, uint32_t by, uint32_t rank, const Bit__WorkerDone *m)
@@ -48,6 +49,28 @@ static int check_digests(const struct bit_tally_rank *said, uint32_t by, uint32_
                         ", and rank %u said %016" PRIx64,
                         rank, m->step, m->phase_digest, by, said->phase_digest);
     return 0;
+}
+
+static bool is_missing(const struct bit_tally_rank *rank, uint64_t step, Bit__StopReason reason)
+{
+    return !rank->said || rank->step != step || rank->reason != reason;
+}
+
+/* Rank `rank` has said something else than before. Thousands may, one after the other, and each is asked about. */
+static void count(struct bit_tally *t, uint32_t rank)
+{
+    const struct bit_tally_rank *said = &t->rank[rank], *before = &t->rank[t->last];
+
+    if (t->same > 0 && t->last != rank && !is_missing(before, said->step, said->reason)) {
+        t->same++;
+    } else {
+        t->same = t->first = 0;
+        for (uint32_t r = 0; r < t->ranks; r++)
+            t->same += !is_missing(&t->rank[r], said->step, said->reason);
+    }
+    t->last = rank;
+    while (t->first < t->ranks && !is_missing(&t->rank[t->first], said->step, said->reason))
+        t->first++;
 }
 
 /* With one of those that said the same step; where the last speaker did not, with each. */
@@ -82,13 +105,8 @@ int bit_tally_note(struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m)
     if (said->said && said->step == says.step && said->reason == says.reason)
         return 0;
     *said = says;
-    t->last = rank;
+    count(t, rank);
     return 1;
-}
-
-static bool is_missing(const struct bit_tally_rank *rank, uint64_t step, Bit__StopReason reason)
-{
-    return !rank->said || rank->step != step || rank->reason != reason;
 }
 
 uint32_t bit_tally_missing(const struct bit_tally *t, uint64_t step, Bit__StopReason reason, uint32_t *first)
@@ -96,6 +114,10 @@ uint32_t bit_tally_missing(const struct bit_tally *t, uint64_t step, Bit__StopRe
     uint32_t missing = 0;
 
     *first = 0;
+    if (t->same > 0 && !is_missing(&t->rank[t->last], step, reason)) {
+        *first = t->same < t->ranks ? t->first : 0;
+        return t->ranks - t->same;
+    }
     for (uint32_t r = t->ranks; r-- > 0;)
         if (is_missing(&t->rank[r], step, reason)) {
             missing++;

@@ -20,7 +20,9 @@ struct bit_tally_rank {
 struct bit_tally {
     struct bit_tally_rank *rank;
     uint32_t ranks;
-    uint32_t last; /* who spoke last: all that said the same step agree, so one of them stands for them */
+    uint32_t last;  /* who spoke last: all that said the same step agree, so one of them stands for them */
+    uint32_t same;  /* how many said what it said, of that step and for that reason */
+    uint32_t first; /* all ranks before this one are among them */
 };
 
 /** Nobody said anything; what was there before is freed. Errors: -ENOMEM. finish takes a zeroed tally too. */

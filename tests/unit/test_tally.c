@@ -128,4 +128,34 @@ TEST(many_are_not_all_named)
     bit_tally_finish(&t);
 }
 
+/* Counted as it is said, and counted anew, it is the same, whoever says what in which order. */
+TEST(what_is_counted_is_what_was_said)
+{
+    struct bit_tally t = {0};
+    uint32_t seed = 12345;
+
+    EXPECT_EQ(bit_tally_begin(&t, 7), 0);
+    for (int i = 0; i < 20000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        const uint32_t rank = (seed >> 8) % 7, word = (seed >> 16) % 8 == 0;
+        Bit__WorkerDone m = BIT__WORKER_DONE__INIT;
+        m.rank = rank, m.ranks = 7;
+        m.step = 8 + (seed >> 20) % 2;
+        m.reason = word ? BIT__STOP_REASON__PAUSE : BIT__STOP_REASON__COMPLETE;
+        m.weights_digest = m.step;
+        EXPECT(bit_tally_note(&t, rank, &m) >= 0);
+        for (uint64_t step = 8; step < 10; step++) {
+            uint32_t first = 99, lack = 0, lowest = 0;
+            for (uint32_t r = 7; r-- > 0;)
+                if (!t.rank[r].said || t.rank[r].step != step || t.rank[r].reason != BIT__STOP_REASON__COMPLETE)
+                    lack++, lowest = r;
+            EXPECT_EQ(bit_tally_missing(&t, step, BIT__STOP_REASON__COMPLETE, &first), lack);
+            EXPECT_EQ(first, lowest);
+        }
+        if (seed >> 24 == 0)
+            bit_tally_forget(&t);
+    }
+    bit_tally_finish(&t);
+}
+
 TEST_MAIN
