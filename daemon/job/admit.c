@@ -166,6 +166,9 @@ static void on_rank_lost(void *owner, int err)
     struct bit_job *job = rank->job;
 
     bit_watch_unlink(rank);
+    if (!job->done && !job->launcher_ended)
+        bit_info("rank's link lost", "run=%s rank=%td err=%s", job->runner->run.id, rank - job->watch.rank,
+                 bit_strerror(err));
     if (err != -EBADMSG || job->done || job->launcher_ended || job->cause.known)
         return;
     job->cause.has_rank = true;

@@ -1,5 +1,6 @@
 #include "daemon/link/worker_link.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -104,8 +105,10 @@ static void drop(struct bit_worker_link *link, int err, const char *why)
         return;
     if (!link->proven)
         tell_refused(link, err == UV_EOF ? "closed before a hello" : why);
-    else if (err != UV_EOF)
+    else if (err <= BIT_EUSAGE || err == -EBADMSG)
         bit_warn("dropped", "text=%s", why);
+    else if (err != UV_EOF) /* its owner knows whether that was to be expected: all ranks of a launch end at once */
+        bit_debug("dropped", "text=%s", why);
     bit_worker_link_close(link);
     if (link->proven)
         link->ops->lost(link->owner, err);
