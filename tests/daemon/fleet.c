@@ -28,11 +28,12 @@
 #include "proto/log.h"
 #include "proto/wire/msg.h"
 #include "tests/daemon/fake_checkpoint.h"
+#include "tests/sanitizer.h"
 #include "worker/link/session.h"
 #include "worker/process/signals.h"
 #include "worker/ranks/ranks_told.h"
 
-#define STACK_BYTES (256u << 10) /* of a thread: there are two a rank */
+#define STACK_BYTES (TEST_SANITIZED ? 1u << 20 : 256u << 10) /* of a thread: there are two a rank */
 
 static struct {
     struct bit_session session;

@@ -9,6 +9,9 @@
 
 #include "proto/check.h"
 #include "tests/daemon/fleet_run.h"
+#include "tests/sanitizer.h"
+
+#define RANKS (TEST_SANITIZED ? 64u : 512u)
 
 static struct fix f;
 static char run[32];
@@ -17,7 +20,7 @@ static unsigned ranks(void)
 {
     const char *const wanted = getenv("BIT_FLEET_RANKS");
 
-    return wanted == NULL ? 512 : (unsigned)strtoul(wanted, NULL, 10);
+    return wanted == NULL ? RANKS : (unsigned)strtoul(wanted, NULL, 10);
 }
 
 static unsigned someone(void)
