@@ -11,6 +11,7 @@
 #include "daemon/launch/launch.h"
 #include "daemon/launch/slurm_job.h"
 #include "daemon/launch/squeue.h"
+#include "daemon/store/sweep_life.h"
 #include "daemon/sys/argv.h"
 #include "daemon/sys/child_run.h"
 #include "proto/err.h"
@@ -95,11 +96,16 @@ static void on_asked(void *arg, const struct bit_child_output *r)
         finish(b);
 }
 
+static bool has_work(const struct bit_daemon *d)
+{
+    return bit_runs_have_work(&d->runs) || bit_sweep_life_has_work(&d->sweeps);
+}
+
 static bool should_requeue(const struct bit_batch *b)
 {
     const char *tries = getenv("SLURM_RESTART_COUNT");
 
-    if (!b->daemon->config.requeue || !bit_runs_have_work(&b->daemon->runs))
+    if (!b->daemon->config.requeue || !has_work(b->daemon))
         return false;
     if (bit_slurm_job_own() == 0) {
         bit_warn("not requeued", "text=\"bitd runs in no Slurm job (no SLURM_JOB_ID)\"");

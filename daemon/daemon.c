@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "daemon/batch.h"
+#include "daemon/client/sweep_change.h"
 #include "daemon/job/admit.h"
 #include "daemon/job/control.h"
 #include "daemon/job/life.h"
 #include "daemon/launch/launchable.h"
 #include "daemon/store/durable.h"
 #include "daemon/store/queue.h"
+#include "daemon/store/sweep_life.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/hooks.h"
@@ -130,7 +132,16 @@ static void schedule(void *owner)
 
 static void on_changed(void *owner, struct bit_runner *r)
 {
-    bit_server_changed(&((struct bit_daemon *)owner)->server, r);
+    struct bit_daemon *d = owner;
+
+    bit_server_changed(&d->server, r);
+    if (r->run.sweep[0] != '\0')
+        bit_sweep_life_look_soon(&d->sweeps);
+}
+
+static void on_sweep_changed(void *owner, const struct bit_sweep *s)
+{
+    bit_server_sweep_changed(&((struct bit_daemon *)owner)->server, s->id);
 }
 
 static void on_blocked(void *owner, struct bit_runner *r)
@@ -249,6 +260,8 @@ static void on_sync(uv_timer_t *timer)
     for (size_t i = 0; i < d->runs.count; i++)
         bit_durable_tick(d->runs.runner[i]);
     look_at_withheld(d);
+    bit_sweep_change_finish(&d->sweeps);
+    bit_sweep_life_look(&d->sweeps);
     bit_server_look(&d->server);
 }
 
@@ -369,17 +382,20 @@ int bit_daemon_init(struct bit_daemon *d)
     err = bit_user_threads_init(&d->user_threads, &d->loop);
     if (err < 0)
         return bit_fail(err, "the threads of users: %s", uv_strerror(err));
+    bit_sweeps_init(&d->sweeps, &d->env, &d->runs, on_sweep_changed, d);
     start_handles(d); /* first: who tells it to go while it replays is heard when it has */
     err = take_state_folder(d);
     if (err == 0)
         err = bit_runs_load(&d->runs);
+    if (err == 0)
+        err = bit_sweeps_load(&d->sweeps);
     if (err < 0)
         return err;
     err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_admit_link_ops, &d->jobs);
     if (err == 0 && d->config.listen[0] != '\0')
         err = listen_tcp(d);
     if (err == 0)
-        err = bit_server_listen(&d->server, &d->env, &d->runs, &d->user_threads);
+        err = bit_server_listen(&d->server, &d->env, &d->runs, &d->sweeps, &d->user_threads);
     if (err == 0)
         err = bit_http_open(&d->http, &d->server.clients, &d->server.access);
     if (err < 0)
@@ -390,6 +406,8 @@ int bit_daemon_init(struct bit_daemon *d)
     if (err < 0)
         return err;
     resume_runs(d);
+    bit_sweep_change_finish(&d->sweeps);
+    bit_sweep_life_look(&d->sweeps);
     bit_own_run_tell_others(&d->own_run, &d->runs);
     err = bit_batch_begin(d, &d->batch);
     if (err < 0)
@@ -422,11 +440,13 @@ void bit_daemon_finish(struct bit_daemon *d)
     bit_worker_link_listener_close(&d->links);
     close_own_handles(d);
     bit_loop_latency_close(&d->latency);
+    bit_sweeps_close(&d->sweeps);
     bit_hooks_destroy(d->env.hooks);
     d->env.hooks = NULL;
     bit_runs_unref(&d->runs);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     bit_user_threads_close(&d->user_threads);
+    bit_sweeps_finish(&d->sweeps);
     bit_runs_finish(&d->runs);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     BIT_ASSERT(uv_loop_close(&d->loop) == 0);

@@ -11,6 +11,7 @@
 #include "daemon/link/worker_link.h"
 #include "daemon/own_run.h"
 #include "daemon/store/runs.h"
+#include "daemon/store/sweeps.h"
 #include "daemon/sys/config.h"
 #include "daemon/sys/env.h"
 #include "daemon/sys/loop_latency.h"
@@ -22,6 +23,7 @@ struct bit_daemon {
     int lock_fd;        /* flock on STATE/lock, held as long as the daemon lives */
     struct bit_env env; /* the loop and the settings, for the layers below */
     struct bit_runs runs;
+    struct bit_sweeps sweeps;
     struct bit_jobs jobs;
     struct bit_worker_link_listener links;
     struct bit_server server;

@@ -20,7 +20,8 @@ static int one_reply(struct bit_cli *cli, struct bit_connection *client,
         *code = bit_failure_print_reply(cli, (Bit__ErrorReply *)msg);
     else if (type != BIT_MSG_END_REPLY)
         take(arg, type, msg);
-    err = type == BIT_MSG_ERROR_REPLY || type == BIT_MSG_END_REPLY || type == BIT_MSG_WAIT_REPLY;
+    err = type == BIT_MSG_ERROR_REPLY || type == BIT_MSG_END_REPLY || type == BIT_MSG_WAIT_REPLY ||
+          type == BIT_MSG_SWEEP_REPLY;
     bit_msg_free(msg);
     return err;
 }

@@ -24,6 +24,7 @@ struct bit_runs;
 struct bit_resumption;
 struct bit_stream;
 struct bit_submission;
+struct bit_sweeps;
 
 struct bit_client_ops {
     /* A whole frame. Errors: the client is dropped, with the note for a reason. */
@@ -43,6 +44,7 @@ struct bit_clients {
     const struct bit_client_ops *ops;
     const struct bit_env *env;
     struct bit_runs *runs;
+    struct bit_sweeps *sweeps;
     struct bit_user_threads *user_threads;
     struct bit_stream_queue stream_queue;
     const struct bit_listener *listeners[2]; /* where it is connected to */
@@ -70,6 +72,11 @@ struct bit_client {
 
     /* What it has asked for and is not answered yet, of those who answer it. */
     struct bit_wait wait;
+    struct {
+        char id[BIT_RUN_ID_MAX]; /* the sweep's; empty: none */
+        bool has_state;
+        Bit__RunState state;
+    } sweep_wait;
     struct bit_stream *stream;
     struct bit_submission *submission;
     struct bit_resumption *resumption;

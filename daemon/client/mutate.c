@@ -57,14 +57,19 @@ static void refuse_state(struct bit_client *c, const struct bit_runner *r, const
     bit_client_refuse(c, BIT_ESTATE, "%s is %s, and cannot be %s", r->run.id, bit_run_state_name(r->run.state), verb);
 }
 
-Bit__Mutation bit_mutate_mutation(const struct bit_client *c, const char *verb, char *request_id)
+static Bit__Mutation mutation_of(uint32_t uid, const char *verb, char *request_id)
 {
     Bit__Mutation m = BIT__MUTATION__INIT;
 
     m.verb = bit_lend(verb);
     m.request_id = request_id;
-    m.uid = c->peer.uid;
+    m.uid = uid;
     return m;
+}
+
+Bit__Mutation bit_mutate_mutation(const struct bit_client *c, const char *verb, char *request_id)
+{
+    return mutation_of(c->peer.uid, verb, request_id);
 }
 
 /* One that changes no state. */
@@ -133,6 +138,24 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
 
 /* ---- pause, cancel, and the end of a resume */
 
+int bit_mutate_pause_run(struct bit_runner *r, char *request_id, uint32_t uid)
+{
+    Bit__Mutation asked = mutation_of(uid, "pause", request_id);
+    int err = r->job == NULL ? bit_runner_try_state(r, BIT__RUN_STATE__PAUSED, &asked, "paused in the queue")
+                             : bit_runner_try_state(r, BIT__RUN_STATE__PAUSING, &asked, "asked by uid %u", uid);
+    if (err == 0 && r->job != NULL)
+        bit_control_changed(r->job);
+    return err;
+}
+
+/* A pause has left everything as it was: nothing needs to be looked at. */
+int bit_mutate_resume_run(struct bit_runner *r, char *request_id, uint32_t uid)
+{
+    Bit__Mutation asked = mutation_of(uid, "resume", request_id);
+
+    return bit_runner_try_state(r, BIT__RUN_STATE__QUEUED, &asked, "resumed by uid %u", uid);
+}
+
 void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
 {
     struct bit_runner *r = bit_mutate_begin(c, m->run, m->request_id, BIT_VERB_PAUSE);
@@ -150,16 +173,12 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
         refuse_state(c, r, "paused");
         return;
     }
-    Bit__Mutation asked = bit_mutate_mutation(c, "pause", m->request_id);
-    int err = r->job == NULL ? bit_runner_try_state(r, BIT__RUN_STATE__PAUSED, &asked, "paused in the queue")
-                             : bit_runner_try_state(r, BIT__RUN_STATE__PAUSING, &asked, "asked by uid %u", c->peer.uid);
+    int err = bit_mutate_pause_run(r, m->request_id, c->peer.uid);
     if (err < 0) {
         bit_client_refuse(c, err, "%s", bit_fail_text());
         return;
     }
     uint64_t event = r->run.seq;
-    if (r->job != NULL)
-        bit_control_changed(r->job);
     answer_when(c, r, BIT_WAIT_PAUSED, r->job ? bit_control_boundary(r->job) : r->run.step, no_wait, event);
 }
 
@@ -174,18 +193,19 @@ void bit_mutate_resumed(struct bit_client *c, struct bit_runner *r, bool no_wait
         bit_wait_begin(c, &wait);
 }
 
-static int begin_cancel(struct bit_client *c, struct bit_runner *r, Bit__Mutation *asked, bool now)
+int bit_mutate_cancel_run(struct bit_runner *r, char *request_id, uint32_t uid, bool now)
 {
+    Bit__Mutation mutation = mutation_of(uid, now ? "cancel --now" : "cancel", request_id), *asked = &mutation;
     int err;
 
     if (r->job == NULL)
         return bit_runner_try_state(r, BIT__RUN_STATE__CANCELLED, asked,
                                     r->run.step > 0 ? "cancelled by uid %u" : "cancelled by uid %u before it trained",
-                                    c->peer.uid);
+                                    uid);
     if (r->run.state == BIT__RUN_STATE__CANCELLING)
         err = record_mutation(r, asked);
     else
-        err = bit_runner_try_state(r, BIT__RUN_STATE__CANCELLING, asked, "asked by uid %u", c->peer.uid);
+        err = bit_runner_try_state(r, BIT__RUN_STATE__CANCELLING, asked, "asked by uid %u", uid);
     if (err < 0)
         return err;
     if (now)
@@ -209,8 +229,7 @@ void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
     }
     uint64_t event = applied ? applied->seq : r->run.seq;
     if (applied == NULL && !bit_run_ended(&r->run)) {
-        Bit__Mutation asked = bit_mutate_mutation(c, now ? "cancel --now" : "cancel", m->request_id);
-        int err = begin_cancel(c, r, &asked, now);
+        int err = bit_mutate_cancel_run(r, m->request_id, c->peer.uid, now);
         if (err < 0) {
             bit_client_refuse(c, err, "%s", bit_fail_text());
             return;

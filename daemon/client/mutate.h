@@ -21,6 +21,11 @@ struct bit_runner *bit_mutate_begin(struct bit_client *c, const char *which, con
 /** Answer: what was asked for holds from this step on, by this record. */
 void bit_mutate_done(struct bit_client *c, const struct bit_runner *r, uint64_t step, uint64_t event, const char *text);
 
+/** What these do to a run in a state in which they can, recorded with who asked. Errors: as bit_runner_try_record. */
+int bit_mutate_pause_run(struct bit_runner *r, char *request_id, uint32_t uid);
+int bit_mutate_resume_run(struct bit_runner *r, char *request_id, uint32_t uid);
+int bit_mutate_cancel_run(struct bit_runner *r, char *request_id, uint32_t uid, bool now);
+
 void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m);
 void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m);
 void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m);

@@ -17,12 +17,17 @@ struct holding {
     struct bit_client *idlest; /* the oldest that asks for nothing and waits for nothing */
 };
 
+static bool is_waiting(const struct bit_client *c)
+{
+    return c->wait.kind != BIT_WAIT_NONE || c->sweep_wait.id[0] != '\0';
+}
+
 static void count_client(struct holding *h, struct bit_client *c)
 {
-    bool idle = !c->closing && !c->leaving && !c->busy && c->wait.kind == BIT_WAIT_NONE && c->stream == NULL;
+    bool idle = !c->closing && !c->leaving && !c->busy && !is_waiting(c) && c->stream == NULL;
 
     h->clients++;
-    h->waits += c->wait.kind != BIT_WAIT_NONE;
+    h->waits += is_waiting(c);
     h->streams += c->stream != NULL;
     h->queued += bit_client_queued(c);
     if (idle)

@@ -11,10 +11,12 @@
 #include "daemon/client/stream.h"
 #include "daemon/store/removal.h"
 #include "daemon/store/runs.h"
+#include "daemon/store/sweep_waits.h"
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/walltime.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
 
@@ -99,6 +101,11 @@ static bool is_missed(const struct bit_depends *d, const struct bit_runner *r, c
 
     if (list_pins(&r->run, out, room))
         return true;
+    const char *branch = bit_sweep_waits_find(r, 0);
+    if (branch != NULL) {
+        bit_format(out, room, "branch '%s' of %s is still to begin from it", branch, r->run.sweep);
+        return true;
+    }
     if (bit_depends_of(d, r, "", BIT_DEPENDS_NEEDS, list, sizeof list) == 0)
         return false;
     snprintf(out, room, "%s begins from it", list);

@@ -12,6 +12,7 @@
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
 #include "daemon/client/sweep.h"
+#include "daemon/client/sweep_change.h"
 #include "daemon/client/tag.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -51,7 +52,7 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(sweep_query_request, SweepQueryRequest, bit_sweep_query)                                                         \
     X(sweep_list_request, SweepListRequest, bit_sweep_list)                                                            \
     X(sweep_change_request, SweepChangeRequest, bit_sweep_change)                                                      \
-    X(sweep_wait_request, SweepWaitRequest, bit_sweep_wait)                                                            \
+    X(sweep_wait_request, SweepWaitRequest, bit_sweep_change_wait)                                                     \
     X(doctor_request, DoctorRequest, bit_doctor_answer)                                                                \
     X(version_request, VersionRequest, bit_query_version)                                                              \
     X(metrics_request, MetricsRequest, bit_metrics_asked)                                                              \

@@ -9,6 +9,8 @@
 #include "daemon/client/resume.h"
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
+#include "daemon/client/sweep_change.h"
+#include "daemon/store/runner.h"
 #include "daemon/sys/activate.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -68,6 +70,7 @@ static void on_stuck(struct bit_client *c)
 static void on_gone(struct bit_client *c)
 {
     c->wait.kind = BIT_WAIT_NONE;
+    c->sweep_wait.id[0] = '\0';
     bit_stream_destroy(c->stream);
     c->stream = NULL;
     bit_submission_forget(c->submission);
@@ -148,10 +151,11 @@ static int open_sockets(struct bit_server *s, const struct bit_env *env)
     return err;
 }
 
-int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
+int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs, struct bit_sweeps *sweeps,
                       struct bit_user_threads *user_threads)
 {
-    *s = (struct bit_server){.clients = {.ops = &client_ops, .env = env, .runs = runs, .user_threads = user_threads}};
+    *s = (struct bit_server){
+        .clients = {.ops = &client_ops, .env = env, .runs = runs, .sweeps = sweeps, .user_threads = user_threads}};
     bit_stream_queue_init(&s->clients.stream_queue, env->loop);
     int err = bit_access_init(&s->access, env->config);
     if (err == 0)
@@ -175,6 +179,17 @@ void bit_server_look(struct bit_server *s)
     bit_listener_look(&s->second);
 }
 
+void bit_server_sweep_changed(struct bit_server *s, const char *sweep)
+{
+    struct bit_client *next;
+
+    for (struct bit_client *c = s->clients.first; c != NULL; c = next) {
+        next = c->next;
+        if (c->sweep_wait.id[0] != '\0' && strcmp(c->sweep_wait.id, sweep) == 0)
+            bit_sweep_change_look(c);
+    }
+}
+
 void bit_server_changed(struct bit_server *s, struct bit_runner *r)
 {
     struct bit_client *next;
@@ -186,4 +201,6 @@ void bit_server_changed(struct bit_server *s, struct bit_runner *r)
         else if (c->stream != NULL && bit_stream_runner(c->stream) == r)
             bit_stream_pump(c->stream);
     }
+    if (r->run.sweep[0] != '\0')
+        bit_server_sweep_changed(s, r->run.sweep);
 }

@@ -17,11 +17,13 @@ struct bit_server {
 
 /** Listen on config.socket and in the state folder. Errors: BIT_EBUSY, BIT_EUSAGE, -errno. */
 int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
-                      struct bit_user_threads *user_threads);
+                      struct bit_sweeps *sweeps, struct bit_user_threads *user_threads);
 void bit_server_close(struct bit_server *s);
 /** Now and then: sockets that are gone are made again. */
 void bit_server_look(struct bit_server *s);
-/** A run changed: look at the waits for it, and go on with its streams. */
+/** A sweep changed: look at the waits for it. */
+void bit_server_sweep_changed(struct bit_server *s, const char *sweep);
+/** A run changed: look at the waits for it and for its sweep, and go on with its streams. */
 void bit_server_changed(struct bit_server *s, struct bit_runner *r);
 
 #endif

@@ -51,10 +51,14 @@ struct bit_submission {
     char text[BIT_ERR_TEXT_MAX];
     enum bit_sbatch_answer slurm; /* of SBATCH: whether Slurm would take its job, and why not */
     char slurm_text[BIT_ERR_TEXT_MAX];
+    bit_submission_looked *looked; /* who is told instead of a run being made; NULL: nobody */
+    void *looked_arg;
 };
 
 static void free_submission(struct bit_submission *s)
 {
+    if (s->looked != NULL) /* refused, or nobody is left to answer to */
+        s->looked(s->looked_arg, NULL);
     if (s->client != NULL)
         s->client->submission = NULL;
     bit_proof_destroy(s->proof);
@@ -107,21 +111,53 @@ static void answer_submitted(struct bit_client *c, const struct bit_runner *r, b
     bit_client_end(c);
 }
 
-/* From now on the run may read what was proven, or looked at, and no other file. A run of another user without that
- * note may read none. */
-static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
+int bit_submission_keep(const struct bit_submission *s, const char *dir)
 {
-    char *data = bit_runner_path(r, "data.pb"), *init = bit_runner_path(r, "init.pb");
-    int err = data == NULL || init == NULL ? bit_fail(-ENOMEM, "%s", r->run.id) : 0;
+    char data[BIT_CONFIG_PATH_MAX + 64], init[BIT_CONFIG_PATH_MAX + 64];
+    int err = s->init_from != NULL ? bit_beginnings_check(s->runs, s->init_from->origin.path) : 0;
 
+    snprintf(data, sizeof data, "%s/data.pb", dir);
+    snprintf(init, sizeof init, "%s/init.pb", dir);
     if (err == 0 && s->proof != NULL)
         err = bit_feed_keep(s->feed, data);
     if (err == 0 && s->init_from != NULL)
         err = bit_init_from_keep(s->init_from, init);
+    return err;
+}
+
+/* From now on the run may read what was proven, or looked at, and no other file. A run of another user without that
+ * note may read none. */
+static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
+{
+    int err = bit_submission_keep(s, r->dir);
+
     if (err < 0)
         bit_runner_fail(r, bit_exit_code(err), "%s", bit_fail_text());
-    free(data);
-    free(init);
+}
+
+Bit__RunSpec *bit_submission_take_spec(struct bit_submission *s)
+{
+    Bit__RunSpec *spec = s->spec;
+
+    s->spec = NULL;
+    return spec;
+}
+
+const struct bit_argv *bit_submission_after(const struct bit_submission *s)
+{
+    return &s->after;
+}
+
+/* It has no client any more then: who was told answers, and may begin another. */
+static void tell_looked(struct bit_submission *s)
+{
+    bit_submission_looked *looked = s->looked;
+
+    s->looked = NULL;
+    s->client->submission = NULL;
+    s->client = NULL;
+    looked(s->looked_arg, s);
+    free_submission(s);
 }
 
 static int add_run(struct bit_submission *s, Bit__RunSpec *spec, struct bit_runner **out)
@@ -135,7 +171,7 @@ static int add_run(struct bit_submission *s, Bit__RunSpec *spec, struct bit_runn
     asked.priority = s->priority;
     asked.after = s->after.item;
     asked.n_after = s->after.count;
-    return bit_runs_add(s->runs, spec, &asked, s->fork, out);
+    return bit_runs_add(s->runs, spec, &asked, s->fork, NULL, out);
 }
 
 static void make_run(struct bit_submission *s)
@@ -212,6 +248,8 @@ static void on_planned(void *arg, const struct bit_plan_answer *plan)
         refuse(s, BIT_ESPEC, plan->text);
     else if (bit_plan_answer_fits(plan, s->spec->launch) < 0)
         refuse(s, BIT_EMEMORY, bit_fail_text());
+    else if (s->looked != NULL)
+        tell_looked(s);
     else if (s->dry_run)
         answer_dry_run(s, plan);
     else {
@@ -439,6 +477,18 @@ static struct bit_submission *check_submission(struct bit_client *c, const Bit__
     return s;
 }
 
+static void begin_with_files(struct bit_client *c, struct bit_submission *s)
+{
+    if (s->fork != NULL || !bit_proof_needed(&c->peer)) { /* a fork reads what its parent reads */
+        begin_looking(s);
+        return;
+    }
+    s->proving = true; /* a client that is dropped while it is asked takes the submission with it */
+    int err = bit_proof_start(c, s->spec, on_proven, s, &s->proof);
+    if (err < 0)
+        refuse(s, err, bit_fail_text());
+}
+
 /* Takes fork, which is NULL where it is none. */
 static void begin(struct bit_client *c, const Bit__SubmitRequest *m, struct bit_fork_origin *fork,
                   const struct bit_problems *notes)
@@ -452,14 +502,31 @@ static void begin(struct bit_client *c, const Bit__SubmitRequest *m, struct bit_
     s->fork = fork;
     if (notes != NULL)
         s->notes = *notes;
-    if (fork != NULL || !bit_proof_needed(&c->peer)) { /* a fork reads what its parent reads */
-        begin_looking(s);
+    begin_with_files(c, s);
+}
+
+void bit_submit_look(struct bit_client *c, const Bit__SubmitRequest *m, bit_submission_looked *looked, void *arg)
+{
+    struct bit_submission *s = check_submission(c, m);
+
+    if (s == NULL) {
+        looked(arg, NULL);
         return;
     }
-    s->proving = true; /* a client that is dropped while it is asked takes the submission with it */
-    int err = bit_proof_start(c, s->spec, on_proven, s, &s->proof);
-    if (err < 0)
-        refuse(s, err, bit_fail_text());
+    s->looked = looked;
+    s->looked_arg = arg;
+    begin_with_files(c, s);
+}
+
+/* Root's bitd trains as root. */
+int bit_submit_check_user(const struct bit_client *c)
+{
+    if (geteuid() != 0 || c->peer.uid == 0)
+        return 0;
+    return bit_fail(BIT_EAUTH,
+                    "this bitd is root's, and would read files and train as root for uid %u: start one of your own "
+                    "(bitd &), or have one run as a user of its own (bitd.service)",
+                    c->peer.uid);
 }
 
 /* Whether it is to be begun; else it has been answered, or refused. */
@@ -475,11 +542,8 @@ static bool may_begin(struct bit_client *c, const Bit__SubmitRequest *m)
     struct bit_runner *known = dry_run ? NULL : bit_runs_find_request(runs, m->request_id);
     if (known != NULL && known->run.uid != c->peer.uid)
         bit_client_refuse(c, BIT_EAUTH, "another user's request has this id");
-    else if (geteuid() == 0 && c->peer.uid != 0)
-        bit_client_refuse(c, BIT_EAUTH,
-                          "this bitd is root's, and would read files and train as root for uid %u: start one of your "
-                          "own (bitd &), or have one run as a user of its own (bitd.service)",
-                          c->peer.uid);
+    else if (bit_submit_check_user(c) < 0)
+        bit_client_refuse(c, BIT_EAUTH, "%s", bit_fail_text());
     else if (known != NULL)
         answer_submitted(c, known, true, NULL);
     else if (runs->env->stopping && !dry_run)

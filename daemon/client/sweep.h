@@ -2,7 +2,11 @@
 #ifndef BIT_DAEMON_SWEEP_H
 #define BIT_DAEMON_SWEEP_H
 
+#include <stdbool.h>
+
 #include "daemon/client/client.h"
+
+struct bit_sweep;
 
 /** A SweepRequest: checked whole, then planned, then made; answered by a SweepReply. */
 void bit_sweep_asked(struct bit_client *c, const Bit__SweepRequest *m);
@@ -10,9 +14,7 @@ void bit_sweep_asked(struct bit_client *c, const Bit__SweepRequest *m);
 void bit_sweep_query(struct bit_client *c, const Bit__SweepQueryRequest *m);
 /** A SweepListRequest. */
 void bit_sweep_list(struct bit_client *c, const Bit__SweepListRequest *m);
-/** A SweepChangeRequest. */
-void bit_sweep_change(struct bit_client *c, const Bit__SweepChangeRequest *m);
-/** A SweepWaitRequest. */
-void bit_sweep_wait(struct bit_client *c, const Bit__SweepWaitRequest *m);
+/** Answer with what a sweep is now. */
+void bit_sweep_answer(struct bit_client *c, const struct bit_sweep *s, bool known, bool dry_run, bool never);
 
 #endif

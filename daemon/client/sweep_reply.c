@@ -93,7 +93,7 @@ static uint64_t count_done(const struct bit_sweep_reply *reply)
     return steps;
 }
 
-static bool is_end(Bit__RunState state)
+bool bit_sweep_reply_is_end(Bit__RunState state)
 {
     return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
 }
@@ -118,7 +118,7 @@ static void fill_sum(struct bit_sweep_reply *reply)
 
     for (size_t i = 0; i < reply->m.n_branch; i++) {
         count[reply->m.branch[i]->state]++;
-        ended += is_end(reply->m.branch[i]->state);
+        ended += bit_sweep_reply_is_end(reply->m.branch[i]->state);
     }
     reply->m.state = sum_up(count, reply->m.n_branch);
     bit_format(reply->reason, sizeof reply->reason, "%u of %zu branches have ended", ended, reply->m.n_branch);

@@ -21,5 +21,7 @@ struct bit_sweep_reply {
 int bit_sweep_reply_make(const struct bit_sweep *s, const struct bit_runs *runs, bool whole,
                          struct bit_sweep_reply *out);
 void bit_sweep_reply_finish(struct bit_sweep_reply *reply);
+/** Whether a sweep in this state has ended, for good or bad. */
+bool bit_sweep_reply_is_end(Bit__RunState state);
 
 #endif

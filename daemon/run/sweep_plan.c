@@ -173,11 +173,11 @@ void bit_sweep_plan_make(const Bit__RunSpec *const *spec, size_t count, struct b
     for (size_t i = 0; i < count; i++) {
         struct bit_sweep_place best = {.parent = i};
         unsigned depth = 0;
-        for (size_t j = 0; j < i; j++) {
+        for (size_t j = 0; j < i; j++) { /* from its own steps: else its parent has as much */
             const uint64_t common = bit_sweep_plan_common(spec[j], spec[i]);
             const unsigned of_j = depth_of(out, j);
-            if (common == 0 || common < best.from_step || (common == best.from_step && of_j >= depth) ||
-                !has_room(spec, out, j, i, common))
+            if (common == 0 || common < out[j].from_step || common < best.from_step ||
+                (common == best.from_step && of_j >= depth) || !has_room(spec, out, j, i, common))
                 continue;
             best = (struct bit_sweep_place){j, common};
             depth = of_j;

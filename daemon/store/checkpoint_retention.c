@@ -9,6 +9,7 @@
 
 #include "daemon/store/beginnings.h"
 #include "daemon/store/forks.h"
+#include "daemon/store/sweep_waits.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -151,14 +152,15 @@ static void remove_one(struct bit_runner *r, size_t index)
 }
 
 /* Of what is shared a removal would free nothing; what another run begins from it would not find. */
-static bool is_used(const struct bit_runner *r, const char *name)
+static bool is_used(const struct bit_runner *r, const struct bit_run_checkpoint *c)
 {
-    return bit_forks_find(r, name) != NULL || bit_beginnings_find(r, name) != NULL;
+    return bit_forks_find(r, c->name) != NULL || bit_beginnings_find(r, c->name) != NULL ||
+           bit_sweep_waits_find(r, c->step) != NULL;
 }
 
 void bit_checkpoint_retention_apply(struct bit_runner *r)
 {
     for (size_t i = r->run.checkpoints.count; i-- > 0;)
-        if (!bit_checkpoint_retention_keeps(&r->run, i) && !is_used(r, r->run.checkpoints.list[i].name))
+        if (!bit_checkpoint_retention_keeps(&r->run, i) && !is_used(r, &r->run.checkpoints.list[i]))
             remove_one(r, i);
 }

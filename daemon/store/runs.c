@@ -24,6 +24,8 @@
 
 BIT_LOG_TOPIC("runs");
 
+#define FACTS_BYTES_MAX (16u << 20)
+
 void bit_runs_init(struct bit_runs *runs, const struct bit_env *env, const struct bit_runner_ops *ops, void *owner)
 {
     *runs = (struct bit_runs){.env = env, .ops = ops, .owner = owner, .next_number = 1};
@@ -166,8 +168,30 @@ int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
     return err;
 }
 
+static int copy_fact(const char *from, const char *to, const char *name)
+{
+    char old[BIT_CONFIG_PATH_MAX + 64], new[BIT_CONFIG_PATH_MAX + 64];
+    uint8_t *buf = NULL;
+    size_t bytes = 0;
+
+    snprintf(old, sizeof old, "%s/%s", from, name);
+    snprintf(new, sizeof new, "%s/%s", to, name);
+    int err = bit_file_read(old, FACTS_BYTES_MAX, &buf, &bytes);
+    if (err == 0)
+        err = bit_file_write(new, buf, bytes);
+    free(buf);
+    return err == -ENOENT ? 0 : err;
+}
+
+static int copy_facts(const char *from, const struct bit_runner *r)
+{
+    int err = copy_fact(from, r->dir, "data.pb");
+
+    return err == 0 ? copy_fact(from, r->dir, "init.pb") : err;
+}
+
 int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmitted *asked,
-                 const struct bit_fork_origin *fork, struct bit_runner **out)
+                 const struct bit_fork_origin *fork, const char *facts, struct bit_runner **out)
 {
     struct bit_runner *r = NULL;
     int err = bit_runs_check_room(runs, asked->uid); /* again: others may have been checked at the same time */
@@ -181,6 +205,8 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmit
         return err;
     if (fork != NULL)
         err = bit_fork_place(fork, r);
+    if (err == 0 && facts != NULL)
+        err = copy_facts(facts, r);
     if (err == 0)
         err = record_submitted(r, asked, fork);
     if (err == 0) /* before anybody is told the number */

@@ -10,6 +10,7 @@
 #include "daemon/sys/env.h"
 
 struct bit_fork_origin;
+struct bit_sweeps;
 
 #define BIT_RUNS_REMOVED_MAX 128 /* removals that are remembered, for clients that ask again */
 
@@ -20,6 +21,7 @@ struct bit_runs {
     struct bit_runner **runner; /* by number, ascending */
     size_t count, capacity;
     uint64_t next_number;
+    const struct bit_sweeps *sweeps; /* that runs are branches of; NULL: none */
     struct bit_runs_removed {
         char request_id[BIT_REQUEST_ID_MAX + 1], id[BIT_RUN_ID_MAX];
     } removed[BIT_RUNS_REMOVED_MAX]; /* a ring */
@@ -46,10 +48,11 @@ int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid);
  * Make a run: its folder, its spec.pb and a journal that begins. Takes ownership of spec in every case.
  * asked       its first record, but for run, identity and fork, which are filled in here
  * fork        where it begins, if it is a fork; else NULL
+ * facts       a folder that may have data.pb and init.pb of what was looked at for it, which become its own; or NULL
  * Errors      BIT_EBUSY if there are as many as may be; -errno; the folder is removed then
  */
 int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmitted *asked,
-                 const struct bit_fork_origin *fork, struct bit_runner **out);
+                 const struct bit_fork_origin *fork, const char *facts, struct bit_runner **out);
 /** Take a run without a job out of the table, and free it. */
 void bit_runs_drop(struct bit_runs *runs, struct bit_runner *r);
 /** A run is queued, or gave its slot back: what may start does. */
