@@ -240,10 +240,10 @@ static void print_preset(FILE *f, const struct bit_preset_kind *kind, const stru
         bit_write_json(f, &m);
         return;
     }
-    bit_show(f, "  %-10s ", preset->name);
-    bit_fold_wrapped(f, preset->summary, 13, 13, bit_fold_page_columns());
-    bit_show(f, "%13s", "");
-    bit_fold_wrapped(f, preset->text, 13, 13, bit_fold_page_columns());
+    bit_show(f, "  %-12s ", preset->name);
+    bit_fold_wrapped(f, preset->summary, 15, 15, bit_fold_page_columns());
+    bit_show(f, "%15s", "");
+    bit_fold_wrapped(f, preset->text, 15, 15, bit_fold_page_columns());
 }
 
 static void print_kind(FILE *f, const struct bit_preset_kind *kind, bool first)

@@ -61,13 +61,15 @@ const struct bit_cli_verb bit_cmd_set = {
         "before this returns, and every rank trains that step with it or none does. A step that is done again\n"
         "after a crash is done with the settings that it had. What cannot be changed is refused with the\n"
         "reason, as are values that the rules of a specification do not allow: nothing is changed then.\n\n"
-        "A decay that begins now, over N steps from step S: schedule.shape=WSD, schedule.decay_steps=N,\n"
-        "schedule.cosine_steps and schedule.steps=S+N.",
+        "decay=N is a decay from now on: the run ends N steps later, and its rate goes down to the final one in a\n"
+        "straight line from what it is, whatever its shape was. weight_decay=X is the weight decay from then on,\n"
+        "before a switch as after it. Both are journalled as the fields that they stand for.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl set @last schedule.peak_lr=3e-4\n"
-                "$ bitctl set @last optimizer.weight_decay=0 --at +100\n"
+                "$ bitctl set @last weight_decay=0 --at +100\n"
+                "$ bitctl set @last decay=6000\n"
                 "$ bitctl set @last checkpoint.every=500 guard.spike=SKIP_STEP",
     .run = run,
 };

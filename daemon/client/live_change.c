@@ -9,6 +9,7 @@
 #include "daemon/job/control.h"
 #include "daemon/job/job.h"
 #include "daemon/run/live_changes.h"
+#include "daemon/run/live_short.h"
 #include "daemon/store/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -66,7 +67,7 @@ static int find_step(const struct bit_runner *r, const Bit__ChangeRequest *m, ui
 static int check_fields(const Bit__ChangeRequest *m)
 {
     for (size_t i = 0; i < m->n_set; i++) {
-        const char *why = bit_live_changes_refusal(m->set[i]);
+        const char *why = bit_live_short_is(m->set[i]) ? NULL : bit_live_changes_refusal(m->set[i]);
         if (why != NULL)
             return bit_fail(BIT_ESTATE, "%.*s cannot be changed while the run is there: %s",
                             (int)strcspn(m->set[i], "+="), m->set[i], why);
@@ -147,8 +148,9 @@ static void answer(struct bit_client *c, const struct bit_runner *r, const Bit__
     bit_mutate_done(c, r, first_step, event, text);
 }
 
+/* sets: what is set, with short forms written out; the change borrows it. */
 static int prepare(const struct bit_runner *r, const Bit__ChangeRequest *m, Bit__RunChanged *change,
-                   struct bit_problems *problems)
+                   struct bit_argv *sets, struct bit_problems *problems)
 {
     uint64_t first_step = 0;
     int err = check_state(r);
@@ -159,11 +161,13 @@ static int prepare(const struct bit_runner *r, const Bit__ChangeRequest *m, Bit_
         err = check_fields(m);
     if (err == 0)
         err = m->has_skip_from ? find_skip(r, m, &first_step) : find_step(r, m, &first_step);
+    if (err == 0)
+        err = bit_live_short_write(&r->run, first_step - 1, m->set, m->n_set, sets);
     if (err < 0)
         return err;
     change->after_step = first_step - 1;
-    change->n_set = m->n_set;
-    change->set = m->set;
+    change->n_set = sets->count;
+    change->set = sets->item;
     change->has_skip_from = change->has_skip_to = m->has_skip_from;
     change->skip_from = m->skip_from;
     change->skip_to = m->skip_to;
@@ -175,13 +179,14 @@ static int record(struct bit_client *c, struct bit_runner *r, const Bit__ChangeR
                   struct bit_problems *problems)
 {
     Bit__RunChanged change = BIT__RUN_CHANGED__INIT;
-    int err = prepare(r, m, &change, problems);
+    struct bit_argv sets = {0};
+    int err = prepare(r, m, &change, &sets, problems);
 
-    if (err < 0)
-        return err;
     change.request_id = m->request_id;
     change.uid = c->peer.uid;
-    err = bit_try_record(r, CHANGED, changed, &change);
+    if (err == 0)
+        err = bit_try_record(r, CHANGED, changed, &change);
+    bit_argv_finish(&sets);
     if (err == 0)
         bit_info("changed", "run=%s after=%" PRIu64 " uid=%u", r->run.id, change.after_step, c->peer.uid);
     if (err == 0 && r->job != NULL)

@@ -1,5 +1,6 @@
 """Settings changed and batches left out while a run is there: from the step that was said, on all ranks, to the bit after any crash."""
 import json
+import math
 import os
 import signal
 import subprocess
@@ -140,4 +141,42 @@ def refused_with_the_reason():
         assert code == 1 and "bitctl fork" in err, (code, err)
 
 
-fixture.main([from_the_step_that_was_said, through_crashes_to_the_bit, while_it_trains, refused_with_the_reason])
+def a_decay_from_now_on():
+    """In a straight line from the rate that the step before had, to the final one; through a kill to the bit."""
+    with fixture.Daemon() as d:
+        def asked(name):
+            run = d.submit(d.spec(name=name, steps=60, at_step=20, every=8), "--paused")
+            assert "decay=12, weight_decay=0.01 from step 25 on" in d.ctl("set", run, "decay=12", "weight_decay=0.01", "--at", "25", check=True)[1]
+            return run
+
+        run = asked("whole")
+        d.ctl("resume", run, check=True)
+        assert d.wait(run) == 0, d.status(run)["reason"]
+        whole = steps(d, run)
+        peak, warm = 3e-3, 5  # a cosine to a tenth of the peak at step 60
+        rate = {k: 0.1 * peak + 0.9 * peak * (1 + math.cos(math.pi * (k - warm) / (60 - warm))) / 2 for k in range(warm, 25)}
+        rate |= {k: 0.1 * peak + (rate[24] - 0.1 * peak) * (36 - k) / 12 for k in range(25, 37)}
+        assert max(whole) == 36 and all(abs(whole[k]["lr"] - want) < 1e-14 for k, want in rate.items()), [whole[k]["lr"] for k in rate]
+        spec = json.loads(d.ctl("show", run, "--json", check=True)[1])
+        assert spec["optimizer"]["weight_decay"] == spec["phases"]["switch"]["weight_decay"] == 0.01, spec
+        killed = asked("killed")
+        d.ctl("resume", killed, check=True)
+        d.ctl("wait", killed, "--for", "step=26", check=True)
+        d.kill()
+        d.start()
+        assert d.wait(killed) == 0, d.status(killed)["reason"]
+        assert d.status(killed)["weights_digest"] == d.status(run)["weights_digest"] and steps(d, killed)[36]["link"] == whole[36]["link"]
+
+
+def no_decay_where_there_is_none():
+    with fixture.Daemon() as d:
+        run = d.submit(d.spec(steps=60, at_step=20), "--paused")
+        for args, code, said in ((["decay=0"], 2, "over how many steps"), (["decay=x"], 2, "over how many steps"),
+                                 (["decay=12"], 1, "warms up to step 5"), (["decay=12", "schedule.final=0", "--at", "25"], 2, "leave one of them out"),
+                                 (["decay=5", "--at", "9"], 64, "20 leaves no ternary step"), (["weight_decay=-1"], 64, "weight_decay")):
+            got, _, err = d.ctl("set", run, *args)
+            assert got == code and said in err, (args, got, err)
+        assert d.status(run)["change"] == [], "nothing of it"
+
+
+fixture.main([a_decay_from_now_on, no_decay_where_there_is_none, from_the_step_that_was_said, through_crashes_to_the_bit, while_it_trains, refused_with_the_reason])
