@@ -192,7 +192,7 @@ static void add_verb(const struct bit_daemon *d, const char *verb, struct bit_ar
 /* The run that failed goes on first, where it is one; then it is followed, as one that is submitted now. */
 static void make_command(const struct bit_daemon *d, const struct bit_runner *failed, struct bit_argv *argv)
 {
-    add_verb(d, failed != NULL ? "resume" : "submit", argv);
+    add_verb(d, failed != NULL ? "resume" : bit_own_run_is_sweep(d->config.run) ? "sweep" : "submit", argv);
     if (failed != NULL) {
         bit_argv_add(argv, "--no-wait");
         bit_argv_add(argv, "%s", failed->run.id);

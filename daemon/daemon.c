@@ -402,7 +402,7 @@ int bit_daemon_init(struct bit_daemon *d)
         return err;
     bit_info("listening", "socket=%s state=%s slots=%u pid=%d", d->config.socket, d->config.state, d->config.slots,
              getpid());
-    err = bit_own_run_choose(&d->runs, &d->own_run);
+    err = bit_own_run_choose(&d->runs, &d->sweeps, &d->own_run);
     if (err < 0)
         return err;
     resume_runs(d);

@@ -23,7 +23,7 @@ const struct bit_flag bit_flags[BIT_FLAG_COUNT] = {
         {"run", "SPEC",
          "Train SPEC and no other run of DIR, and end with its exit code; a run of SPEC that is unfinished "
          "or failed goes on, one that is completed is not trained again, and one that cannot be launched "
-         "here is left (105)."},
+         "here is left (105). A sweep file (*.sweep) is trained branch after branch."},
     [BIT_FLAG_HOLDS] = {"holds", "SPEC", "End with 0 if DIR has a run of SPEC, else with 1."},
     [BIT_FLAG_REQUEUE] = {"requeue", NULL,
                           "In a Slurm job that ends before its runs do (SIGUSR1, SIGTERM): requeue it."},

@@ -12,7 +12,9 @@
 
 #include "daemon/launch/slurm_job.h"
 #include "daemon/sys/config.h"
+#include "daemon/sys/fileio.h"
 #include "proto/check.h"
+#include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
@@ -99,6 +101,13 @@ static bool is_of(const char *state, uint64_t number, const Bit__RunSpec *spec)
     return same;
 }
 
+bool bit_own_run_is_sweep(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot != NULL && strcmp(dot, ".sweep") == 0;
+}
+
 int bit_own_run_is_in(const char *state, const char *path)
 {
     char folder[BIT_CONFIG_PATH_MAX + 16];
@@ -106,8 +115,10 @@ int bit_own_run_is_in(const char *state, const char *path)
     const struct dirent *entry;
     uint64_t number;
     bool found = false;
-    int err = load_spec(path, &spec);
 
+    if (bit_own_run_is_sweep(path))
+        return 0;
+    int err = load_spec(path, &spec);
     if (err < 0)
         return err;
     snprintf(folder, sizeof folder, "%s/runs", state);
@@ -171,11 +182,43 @@ static void tell_own(const struct bit_runner *r)
                  bit_run_state_name(run->state), run->step, run->spec->schedule->steps);
 }
 
-int bit_own_run_choose(const struct bit_runs *runs, struct bit_own_run *out)
+/* Of a sweep its file: the job that is submitted again goes on with it, as one that Slurm requeues does. */
+static int name_by_file(const char *path, char *out, size_t room)
+{
+    uint8_t *text = NULL;
+    size_t bytes = 0;
+    char *real = realpath(path, NULL);
+    int err = real == NULL ? bit_fail(-errno, "'%s'", path) : bit_file_read(real, BIT_SPEC_BYTES_MAX, &text, &bytes);
+
+    if (err == 0)
+        snprintf(out, room, "sweep-%08x%08x", bit_crc32c(0, text, bytes), bit_crc32c(0, real, strlen(real)));
+    free(text);
+    free(real);
+    return err;
+}
+
+/* One that cannot be read is left to bitctl, which says what is wrong. */
+static int choose_sweep(const struct bit_sweeps *sweeps, struct bit_own_run *out)
+{
+    const struct bit_sweep *s = NULL;
+
+    if (name_by_file(sweeps->env->config->run, out->request_id, sizeof out->request_id) < 0)
+        return name_at_random(out->request_id, sizeof out->request_id);
+    s = bit_sweeps_find_request(sweeps, out->request_id);
+    if (s == NULL)
+        return 0;
+    snprintf(out->sweep, sizeof out->sweep, "%s", s->id);
+    bit_info("goes on", "sweep=%s name=%s", s->id, s->plan->name);
+    return 0;
+}
+
+int bit_own_run_choose(const struct bit_runs *runs, const struct bit_sweeps *sweeps, struct bit_own_run *out)
 {
     *out = (struct bit_own_run){.first_new = runs->next_number};
     if (runs->env->config->run[0] == '\0')
         return 0;
+    if (bit_own_run_is_sweep(runs->env->config->run))
+        return choose_sweep(sweeps, out);
     const bool in_job = bit_slurm_job_own() != 0;
     const struct bit_runner *own = NULL;
     if (in_job) {
@@ -194,6 +237,8 @@ int bit_own_run_choose(const struct bit_runs *runs, struct bit_own_run *out)
 
 bool bit_own_run_is(const struct bit_own_run *own, const struct bit_runner *r)
 {
+    if (own->sweep[0] != '\0' && strcmp(r->run.sweep, own->sweep) == 0)
+        return true;
     return own->request_id[0] != '\0' && strcmp(r->run.request_id, own->request_id) == 0;
 }
 

@@ -57,6 +57,16 @@ def a_run_waits_in_the_queue(c):
     assert not jobs(c)
 
 
+def each_branch_of_a_sweep_is_a_job(c):
+    with Login(c, "branches", "slots = 2\n") as d:
+        spec = d.spec(launcher="SBATCH", ranks=1, steps=60, every=0, at_step=20)
+        d.ctl("sweep", spec, "--vary", "phases.switch.at_step=20,30", "-q", "--wait", check=True)
+        of_each = [{e["slurm"]["job"] for e in d.events(run) if e.get("slurm", {}).get("job")} for run in ("r1", "r2")]
+        assert all(len(jobs_of) == 1 for jobs_of in of_each) and of_each[0] != of_each[1], of_each
+        assert d.status("r2")["fork"]["origin"]["step"] == 20, d.status("r2")
+    until(lambda: not jobs(c), 20, "both jobs have ended")
+
+
 def cancelled_while_it_waits(c):
     full = shell(f"sbatch --parsable --nodes=4 --exclusive --output={c.dir}/full.out --wrap 'sleep 600'").stdout.strip()
     until(lambda: c.job(full).get("JobState") == "RUNNING", 20, "the cluster is full")
@@ -170,5 +180,5 @@ def refused(c):
 
 
 print(f"seed {SEED}")
-runs.main([a_run_waits_in_the_queue, cancelled_while_it_waits, cancelled_by_scancel, bitd_is_killed_and_comes_back, pre_empted, refused,
-           the_command_lines, a_node_is_lost], nodes=4, gpus=2)
+runs.main([a_run_waits_in_the_queue, each_branch_of_a_sweep_is_a_job, cancelled_while_it_waits, cancelled_by_scancel,
+           bitd_is_killed_and_comes_back, pre_empted, refused, the_command_lines, a_node_is_lost], nodes=4, gpus=2)

@@ -213,5 +213,24 @@ def the_folder_of_an_earlier_version(c):
         assert login.status("r1")["weights_digest"] == expected, login.status("r1")
 
 
-runs.main([three_jobs_from_one_folder, the_same_specification_twice, scancel_leaves_the_run, an_edited_specification_is_trained_first,
+def a_sweep_in_one_job(c):
+    """Its branches one after another; requeued, and submitted again, the job goes on with the same sweep."""
+    d = Folder(c, "branches")
+    path = d.write("s.sweep", f'from: "{d.of("t", 1500)}" grid {{ vary {{ field: "phases.switch.at_step" value: ["30", "60", "90"] }} }}')
+    with d.sbatch(path) as job:
+        job.began(20)
+        shell(f"scontrol requeue {job.job}")
+        job.requeued()
+        ends_well(job)
+    with d.sbatch(path) as again:
+        ends_well(again)
+        assert "goes on sweep=s1" in again.output(), again.output()
+    with d.look(job.state) as login:
+        runs_of_it = login.ctl("ps", "-a", "-q", "--where", "sweep=s1", check=True)[1].split()
+        status = [login.status(run) for run in runs_of_it]
+        assert sorted(runs_of_it) == ["r1", "r2", "r3"] and {s["state"] for s in status} == {"completed"}, status
+        assert sorted(s["fork"]["origin"]["step"] for s in status if s["fork"]) == [30, 60], status
+
+
+runs.main([a_sweep_in_one_job, three_jobs_from_one_folder, the_same_specification_twice, scancel_leaves_the_run, an_edited_specification_is_trained_first,
            a_job_that_is_too_small, a_session_leaves_another_jobs_run, requeued, the_folder_of_an_earlier_version], nodes=4)

@@ -1,0 +1,269 @@
+"""Sweeps: every branch has the weights of the same run trained alone, and what branches have in common is trained once, whoever is
+killed meanwhile; branches whose parent fails or is changed begin elsewhere; all of them are paused, resumed and cancelled as one.
+
+The seed is printed; BIT_SEED=N repeats it. BIT_KILLS=N kills more often.
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import time
+
+import fixture
+from wire_bytes import crc32c, put_varint
+
+SEED = int(os.environ.get("BIT_SEED", random.SystemRandom().randrange(1 << 32)))
+KILLS = int(os.environ.get("BIT_KILLS", "5"))
+STEPS = 24
+AT, HOW = ("--vary", "phases.switch.at_step=8,12,16"), ("--vary", "phases.switch.optimizer=KEEP,RESET")
+
+
+def field(number, value):
+    if isinstance(value, int):
+        return put_varint(number << 3) + put_varint(value)
+    return put_varint(number << 3 | 2) + put_varint(len(value)) + value
+
+
+def frame(kind, body):
+    head = b"BIT1" + struct.pack("<HHQII", kind, 0, 0, len(body), crc32c(body))
+    return head + struct.pack("<I", crc32c(head)) + body
+
+
+def study(d, **changes):
+    return d.spec(**{"name": "study", "steps": STEPS, "at_step": 8, "ramp": 3, "every": 5, "ranks": 1, **changes})
+
+
+class Sweep:
+    """Asked for by its own request: again with the same id it is the sweep that there is."""
+
+    def __init__(self, d, spec, *args):
+        self.d, self.args = d, (spec, "--request-id", "study", *args)
+        self.id = d.ctl("sweep", *self.args, "-q", check=True)[1].strip()
+
+    def ask(self):
+        return json.loads(self.d.ctl("sweep", *self.args, "--json", check=True)[1])
+
+    def branch(self, label):
+        return next(b for b in self.ask()["branch"] if b["label"] == label)
+
+    def told(self):
+        return [e["text"] for e in self.ask()["event"]]
+
+    def wait(self):
+        return self.d.ctl("sweep", *self.args, "-q", "--wait")[0]
+
+    def change(self, what, request="r"):
+        """Paused, resumed, cancelled or forgotten as one: a SweepChangeRequest. What refuses it, or nothing."""
+        kind = ("pause", "resume", "cancel", "remove").index(what) + 1
+        body = b"".join([field(1, self.id.encode()), field(2, f"{what}-{request}".encode()), field(3, kind)])
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.d.socket)
+            s.sendall(frame(133, body))
+            answer = b""
+            while len(answer) < 28 or len(answer) < 28 + struct.unpack_from("<I", answer, 16)[0]:
+                answer += s.recv(65536)
+        return answer[28:].decode(errors="replace") if struct.unpack_from("<H", answer, 4)[0] == 80 else ""
+
+
+def until(what, limit=60):
+    """What a sweep does by itself has no event of a run to wait for: it is asked."""
+    deadline = time.monotonic() + limit
+    while not (found := what()):
+        assert time.monotonic() < deadline, f"not within {limit} s"
+        time.sleep(0.02)
+    return found
+
+
+def end_of(d, run):
+    """Weights, and the chain of all steps."""
+    steps = [e["step"] for e in d.events(run, True) if "step" in e]
+    return d.status(run)["weights_digest"], steps[-1]["step"], steps[-1]["link"]
+
+
+def alone(branches, sets, changes):
+    """Each of them as a run of its own, from step 1."""
+    with fixture.Daemon("slots = 2\n") as d:
+        spec = study(d, **changes)
+        runs = [d.submit(spec, *(word for s in (*sets, *b["set"]) for word in ("--set", s))) for b in branches]
+        for run in runs:
+            d.finish(run)
+        return [end_of(d, run) for run in runs]
+
+
+def kill_daemon(d, rng):
+    d.kill()
+    d.start()
+
+
+def kill_worker(d, rng):
+    pids = [pid for run in d.ids() for pid in d.worker_pids(run)]
+    if pids:
+        try:
+            os.kill(rng.choice(pids), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def check_trained_once(d, s):
+    """Over all journals, each step of each run was done, or done again as it was; together they are the steps that were planned."""
+    total = 0
+    for b in s["branch"]:
+        steps = {e["step"]["step"] for e in d.events(b["run"], True) if "step" in e}
+        assert steps == set(range(b["from_step"] + 1, STEPS + 1)), (b, steps)
+        total += len(steps)
+    assert total == s["steps_planned"], (total, s["steps_planned"])
+    assert len(d.ctl("ps", "-q", "--all", check=True)[1].split()) == len(s["branch"]), "no run twice"
+
+
+def check_as_alone(d, branches, sets=(), **changes):
+    ends = [end_of(d, b["run"]) for b in branches]
+    for b, end, was in zip(branches, ends, alone(branches, sets, changes)):
+        assert end == was, f"{b['label']}: {end}, alone {was} (BIT_SEED={SEED})"
+    assert len({digest for digest, _, _ in ends}) == len(ends), "each branch another end"
+
+
+def every_branch_as_alone():
+    rng, sets = random.Random(SEED), ["phases.switch.lr_factor=0.5"]
+    print(f"BIT_SEED={SEED}")
+    with fixture.Daemon("slots = 2\nrestart_delay_max = 1\n") as d:
+        sweep = Sweep(d, study(d), *AT, *HOW, "--seeds", "2", "--set", sets[0])
+        s = sweep.ask()
+        assert len(s["branch"]) == 12 and s["steps_alone"] == 12 * STEPS, s
+        assert s["steps_planned"] == 2 * (STEPS + 16 + 16 + 12 + 12 + 8), s["steps_planned"]
+        for at in sorted(rng.randrange(s["steps_planned"]) for _ in range(KILLS)):
+            until(lambda at=at: sweep.ask()["steps_done"] >= at or sweep.ask()["state"] == "completed")
+            kill = rng.choice([kill_daemon, kill_worker])
+            print(f"{kill.__name__} at {at}")
+            kill(d, rng)
+        assert sweep.wait() == 0, sweep.ask()
+        s = sweep.ask()
+        assert s["state"] == "completed" and s["steps_done"] == s["steps_planned"], s
+        check_trained_once(d, s)
+        check_as_alone(d, s["branch"], sets)
+
+
+def ramps_and_lengths():
+    """What else branches may have otherwise: how the codes take over, where the rate decays, and how long they are. With evaluations."""
+    sets = ["schedule.shape=WSD", "phases.switch.at_step=12"]
+    with fixture.Daemon("slots = 2\n") as d:
+        sweep = Sweep(d, study(d, eval_every=4), "--vary", "phases.switch.ramp_steps=0,6", "--vary",
+                      "schedule.decay_steps=6,10", "--set", sets[0], "--set", sets[1])
+        assert sweep.wait() == 0, sweep.ask()
+        s = sweep.ask()
+        assert [b["from_step"] for b in s["branch"]] == [0, 14, 12, 14], s
+        check_trained_once(d, s)
+        check_as_alone(d, s["branch"], sets, eval_every=4)
+
+
+def a_guard_that_looks_back():
+    """What a step is held against lies in the steps before it, the parent's among them: the same steps are skipped."""
+    sets = ["guard.spike=SKIP_STEP", "guard.loss_sigmas=0.5", "guard.norm_sigmas=0.5", "guard.window=16", "guard.most=40",
+            "guard.settle_steps=0", "schedule.steps=48"]
+    with fixture.Daemon("slots = 2\n") as d:
+        words = [word for s in sets for word in ("--set", s)]
+        sweep = Sweep(d, study(d), "--vary", "phases.switch.at_step=28,32,36", *words)
+        assert sweep.wait() == 0, sweep.ask()
+        branches = sweep.ask()["branch"]
+        assert [b["from_step"] for b in branches] == [0, 28, 32], branches
+        skipped = {b["run"]: [e["step"]["step"] for e in d.events(b["run"], True) if e.get("step", {}).get("skipped")] for b in branches}
+        assert any(skipped[b["run"]] for b in branches[1:]), skipped
+        check_as_alone(d, branches, sets)
+
+
+def a_state_file_that_was_not_written():
+    """bitd ended after a run was made, and before the sweep knew of it: as it was at the submission, nothing is made twice."""
+    with fixture.Daemon("slots = 2\n") as d:
+        sweep = Sweep(d, study(d), *AT, "--paused")
+        path = os.path.join(d.state, "sweeps", sweep.id, "state.pb")
+        shutil.copy(path, d.dir)
+        assert sweep.ask()["state"] == "paused" and d.ctl("ps", "-q", "--all", check=True)[1] == ""
+        assert sweep.change("resume") == ""
+        assert sweep.wait() == 0, sweep.ask()
+        d.kill()
+        shutil.copy(os.path.join(d.dir, "state.pb"), path)
+        d.start()
+        s = sweep.ask()
+        assert [b["state"] for b in s["branch"]] == ["completed"] * 3, s
+        check_trained_once(d, s)
+
+
+def a_parent_that_ends_early():
+    with fixture.Daemon("slots = 2\n", hold=(7, )) as d:
+        sweep = Sweep(d, study(d, every=0), *AT, *HOW)
+        first = sweep.branch("at_step=8 optimizer=KEEP")
+        d.ctl("wait", first["run"], "--for", "step=6", check=True)
+        d.ctl("cancel", first["run"], "--now", "--no-wait", check=True)
+        with d.held_no_more():
+            sweep.wait()
+        s = sweep.ask()
+        others = s["branch"][1:]
+        assert s["branch"][0]["state"] == "cancelled" and {b["state"] for b in others} == {"completed"}, s
+        assert sorted(b["from_step"] for b in others) == [0, 8, 12, 12, 16], "one of them is the trunk now"
+        told = " ".join(sweep.told())
+        assert f"{first['run']} (cancelled) has no checkpoint of step 8: 'at_step=8 optimizer=RESET' begins" in told, told
+        check_as_alone(d, others, every=0)
+
+
+def a_trunk_that_somebody_changes():
+    with fixture.Daemon("slots = 2\n", hold=(3, )) as d:
+        sweep = Sweep(d, study(d, every=0, at_step=16), "--vary", "phases.switch.at_step=16,18,20")
+        first = sweep.branch("at_step=16")
+        d.ctl("wait", first["run"], "--for", "step=2", check=True)
+        d.ctl("set", first["run"], "schedule.peak_lr=1e-3", check=True)
+        with d.held_no_more():
+            assert sweep.wait() == 0
+        s = sweep.ask()
+        assert sorted(b["from_step"] for b in s["branch"][1:]) == [0, 18], s
+        assert any("was changed before step 16" in text for text in sweep.told()), sweep.told()
+        check_as_alone(d, s["branch"][1:], every=0)
+
+
+def paused_resumed_and_cancelled_as_one():
+    with fixture.Daemon("slots = 2\n", hold=(6, 14)) as d:
+        sweep = Sweep(d, study(d), *AT)
+        first = sweep.branch("at_step=8")
+        d.ctl("wait", first["run"], "--for", "step=5", check=True)
+        assert sweep.change("pause") == ""
+        with d.held_no_more():
+            d.ctl("wait", first["run"], "--for", "state=paused", check=True)
+        assert sweep.ask()["state"] == "paused" and sweep.branch("at_step=12")["state"] == "paused"
+        assert sweep.change("pause") == "", "asked again, it is what it was"
+        d.ctl("resume", first["run"], "--no-wait", check=True)  # alone: what it is the trunk of stays held
+        with d.held_no_more():
+            d.finish(first["run"])
+        assert sweep.branch("at_step=12")["run"] is None
+        code, _, err = d.ctl("rm", first["run"])
+        assert code == 1 and "branch 'at_step=12' of s1 is still to begin from it" in err, (code, err)
+        code, _, err = d.ctl("ckpt", "rm", first["run"], "8")
+        assert code == 1 and "branch 'at_step=12' of s1 is still to begin from it" in err, (code, err)
+        d.kill()
+        d.start()
+        assert sweep.branch("at_step=12")["run"] is None, "held through a restart"
+        assert sweep.change("resume") == ""
+        second = until(lambda: sweep.branch("at_step=12")["run"])
+        d.ctl("wait", second, "--for", "step=13", check=True)
+        assert "has not ended" in sweep.change("remove")
+        assert sweep.change("cancel") == ""
+        with d.held_no_more():
+            assert sweep.wait() == 103
+        s = sweep.ask()
+        assert [b["state"] for b in s["branch"]] == ["completed", "cancelled", "cancelled"] and s["state"] == "cancelled", s
+        assert "has ended, and cannot be paused" in sweep.change("pause", "late")
+        assert sweep.change("remove") == "" and "no sweep" in sweep.change("remove")
+
+
+def mistakes_are_told_of_every_branch():
+    with fixture.Daemon() as d:
+        spec = study(d)
+        code, _, err = d.ctl("sweep", spec, "--vary", "phases.switch.at_step=8,30,40")
+        assert code == 64 and "at_step=30" in err and "at_step=40" in err and "at_step=8" not in err, (code, err)
+        code, _, err = d.ctl("sweep", spec, "--vary", "data.train=train.npy,gone.npy")
+        assert code in (64, 65) and "gone.npy" in err, (code, err)
+        assert not os.listdir(os.path.join(d.state, "runs")) and not os.path.exists(os.path.join(d.state, "sweeps")), "nothing is left"
+
+
+fixture.main([every_branch_as_alone, ramps_and_lengths, a_guard_that_looks_back, a_state_file_that_was_not_written, a_parent_that_ends_early,
+              a_trunk_that_somebody_changes, paused_resumed_and_cancelled_as_one, mistakes_are_told_of_every_branch])
