@@ -111,12 +111,12 @@ TEST(the_mute_one_is_named_and_the_run_goes_on)
     snprintf(once, sizeof once, "%s/muted", f.dir);
     snprintf(mute, sizeof mute, "%u", someone());
     setenv("FAKE_MUTE", mute, 1);
-    setenv("FAKE_MUTE_AT", "3", 1);
+    setenv("FAKE_MUTE_AT", "30", 1); /* every rank is here, and has beaten */
     setenv("FAKE_ONCE", once, 1);
     setenv("FAKE_STEP_US", "50000", 1);
     if (!fleet_begin(&f, "heartbeat_timeout=3"))
         return;
-    fleet_submit(&f, ranks(), "schedule.steps=20\nlaunch.max_restarts=1", run);
+    fleet_submit(&f, ranks(), "schedule.steps=40\nlaunch.max_restarts=1", run);
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
     fix_events(&f, run, &e);
     const Bit__JournalRecord *lost = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LOST);
