@@ -88,6 +88,7 @@ static const struct folder {
     {"ctl/export", {"ctl/export", "ctl/tokenize/tokenizer.h", TERNARISE, SHOW, PROTO}, {NULL}},
     {"ctl/client", {ASK, "proto/ckpt/weight_index.h", "proto/wire"}, {NULL}},
     {"ctl/chart", {"ctl/chart", SHOW}, {NULL}},
+    {"ctl/compare", {"ctl/compare", "ctl/chart", SHOW}, {NULL}},
     {"ctl/cli", {CLI}, {NULL}},
     {"ctl/show", {SHOW}, {NULL}},
 };

@@ -11,6 +11,7 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/branches.h"
+#include "ctl/show/csv_field.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/plot_series.h"
@@ -121,31 +122,18 @@ static int read_all(struct bit_cli *cli, const struct wishes *w, struct bit_bran
 
 /* ---- numbers */
 
-/* As RFC 4180 has a field. */
-static void print_field(const char *text)
-{
-    if (text[strcspn(text, ",\"\r\n")] == '\0') {
-        bit_show(stdout, "%s", text);
-        return;
-    }
-    bit_show(stdout, "\"");
-    for (; *text != '\0'; text++)
-        bit_show(stdout, *text == '"' ? "\"\"" : "%c", *text);
-    bit_show(stdout, "\"");
-}
-
 static void print_csv(const struct bit_branches *b, const struct wishes *w)
 {
     const bool at = w->x != BIT_PLOT_STEP;
 
     bit_show(stdout, "branch,run,step,%s%s", at ? bit_plot_x_name(w->x) : "", at ? "," : "");
-    print_field(w->y_text);
+    bit_csv_field(stdout, w->y_text);
     bit_show(stdout, "\r\n");
     for (size_t i = 0; i < b->count; i++) {
         const struct bit_run_curves *run = &b->run[i].curves;
         for (size_t k = 0; run->count > 0 && k < run->curve->count; k++) {
             const struct bit_thin_point *p = &run->curve->point[k];
-            print_field(b->label[b->run[i].branch]);
+            bit_csv_field(stdout, b->label[b->run[i].branch]);
             bit_show(stdout, ",%s,%" PRIu64, run->status->run, p->step);
             if (at)
                 bit_show(stdout, ",%.17g", bit_plot_x_of(w->x, run, p->step));
@@ -166,11 +154,12 @@ static int print_curve_json(const struct bit_branches *b, size_t i, const struct
     Bit__PlotCurve m = BIT__PLOT_CURVE__INIT;
     int err = step == NULL || at == NULL || value == NULL ? bit_fail(-ENOMEM, "a curve") : 0;
 
-    for (size_t k = 0; k < c->count && err == 0; k++) {
-        step[k] = c->point[k].step;
-        at[k] = bit_plot_x_of(w->x, run, step[k]);
-        value[k] = c->point[k].value;
-    }
+    for (size_t k = 0; k < c->count && err == 0; k++)
+        if (isfinite(c->point[k].value)) {
+            step[m.n_step] = c->point[k].step;
+            at[m.n_step] = bit_plot_x_of(w->x, run, c->point[k].step);
+            value[m.n_step++] = c->point[k].value;
+        }
     m.run = run->status->run;
     m.branch = b->label[b->run[i].branch];
     m.y = bit_lend(w->y_text);
@@ -179,7 +168,7 @@ static int print_curve_json(const struct bit_branches *b, size_t i, const struct
     m.switch_after = m.has_switch_after ? run->switch_after : 0;
     m.every = c->every;
     m.gone_until = run->gone_until;
-    m.n_step = m.n_at = m.n_value = c->count;
+    m.n_at = m.n_value = m.n_step;
     m.step = step;
     m.at = at;
     m.value = value;

@@ -141,6 +141,7 @@ def reading(ctl, d, run):
     reported = ctl("report", run, "--output", page)[0]
     assert reported["run"] == [run] and reported["bytes"] == os.path.getsize(page), reported
     ctl("plot", run, "--x", "tokens", "--smooth", "3")
+    ctl("table", run)
     ctl("version")
     ctl("data", "info", d.train)
     ctl("data", "verify", d.train)

@@ -1,0 +1,221 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/chart/smooth.h"
+#include "ctl/cli/failure.h"
+#include "ctl/cli/options.h"
+#include "ctl/client/branches.h"
+#include "ctl/show/print.h"
+#include "ctl/show/show.h"
+#include "ctl/verbs/branch_table.h"
+#include "ctl/verbs/verbs.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/wire/msg.h"
+
+enum { OPT_BY, OPT_LAST, OPT_SMOOTH, OPT_TRUNK, OPT_PAIRS, OPT_CSV, OPT_MARKDOWN };
+static const struct bit_option options[] = {
+    {"by", 0, "MEASURE", "Order by this column; default: the first set's loss, or the training loss."},
+    {"last", 0, "N", "Levels of the training loss are means of N; default: 50."},
+    {"smooth", 0, "N", "Recovery is looked for in means of N losses; default: 10."},
+    {"trunk", 0, "BRANCH", "Whose curve is to be met again; default: the one that never switches."},
+    {"pairs", 0, NULL, "Every pair of branches, not each with the next one."},
+    {"csv", 0, NULL, "Comma-separated values: every measure of every branch."},
+    {"markdown", 0, NULL, "Tables in Markdown, with every pair."},
+    {0},
+};
+
+struct wishes {
+    const char *by, *trunk;
+    struct bit_branch_measures_asked asked;
+    bool pairs, csv, markdown;
+};
+
+/* ---- reading */
+
+static int read_losses(struct bit_cli *cli, struct bit_branches *b)
+{
+    static const struct bit_curve_wish loss = {.what = BIT_CURVE_LOSS};
+    static const struct bit_run_curves_bounds bounds = {.to = UINT64_MAX};
+    int code = 0;
+
+    for (size_t i = 0; i < b->count && code == 0; i++) {
+        code = bit_run_curves_read(cli, &loss, 1, &bounds, &b->run[i].curves);
+        if (code == 0)
+            bit_run_curves_tell(cli, &b->run[i].curves);
+    }
+    return code;
+}
+
+static bool has_switched(const struct bit_branches *b, size_t branch)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->run[i].branch == branch && b->run[i].curves.switch_after != UINT64_MAX)
+            return true;
+    return false;
+}
+
+/* The one that is named, or the only one that has not switched. */
+static bool find_trunk(const struct bit_branches *b, struct wishes *w)
+{
+    size_t found = 0;
+
+    w->asked.trunk = SIZE_MAX;
+    for (size_t i = 0; i < b->branches; i++)
+        if (w->trunk != NULL ? strcmp(b->label[i], w->trunk) == 0 : !has_switched(b, i)) {
+            w->asked.trunk = i;
+            found++;
+        }
+    if (w->trunk == NULL && found != 1)
+        w->asked.trunk = SIZE_MAX;
+    return w->trunk == NULL || found == 1;
+}
+
+/* ---- what is wrong with a name: the exit code */
+
+static int no_trunk(const struct bit_branches *b, const struct wishes *w)
+{
+    bit_show(stderr, "bitctl: --trunk %s is no branch; there are:", w->trunk);
+    for (size_t i = 0; i < b->branches; i++)
+        bit_show(stderr, "%s %s", i > 0 ? "," : "", b->label[i]);
+    bit_show(stderr, "\n");
+    return BIT_EXIT_FAILURE;
+}
+
+static int no_measure(const struct bit_branch_measures *m, const struct wishes *w)
+{
+    if (m->count == 0) {
+        bit_show(stderr, "bitctl: none of these runs has a loss yet\n");
+        return BIT_EXIT_FAILURE;
+    }
+    bit_show(stderr, "bitctl: --by %s is no measure of these runs; there are:", w->by);
+    for (size_t i = 0; i < m->count; i++)
+        bit_show(stderr, "%s \"%s\"", i > 0 ? "," : "", m->measure[i].name);
+    bit_show(stderr, "\n");
+    return BIT_EXIT_FAILURE;
+}
+
+/* ---- printing */
+
+static int print(struct bit_cli *cli, const Bit__Table *table, const struct wishes *w)
+{
+    if (cli->json)
+        bit_print_json(table);
+    else if (w->csv)
+        bit_branch_table_csv(stdout, table);
+    else if (w->markdown)
+        bit_branch_table_markdown(stdout, table);
+    else
+        return bit_branch_table_print(stdout, table, bit_terminal_columns(stdout), w->pairs);
+    return 0;
+}
+
+static int make(struct bit_cli *cli, const struct bit_branches *b, const struct wishes *w)
+{
+    struct bit_branch_measures m;
+    Bit__Table *table = NULL;
+    int err = bit_branch_measures_make(b, &w->asked, &m), code = 0;
+    const size_t by = w->by != NULL ? bit_branch_measures_find(&m, w->by) : 0;
+
+    if (err == 0 && by >= m.count)
+        code = no_measure(&m, w);
+    else if (err == 0)
+        err = bit_branch_table_make(b, &m, by, &w->asked, &table);
+    if (err == 0 && code == 0)
+        err = print(cli, table, w);
+    bit_msg_free(table);
+    bit_branch_measures_finish(&m);
+    return err < 0 ? bit_failure_print(cli, err) : code;
+}
+
+/* ---- the verb */
+
+static bool take_count(const char *value, size_t *out)
+{
+    unsigned long long n;
+
+    if (!bit_parse_u64(value, &n) || n == 0 || n > BIT_SMOOTH_MAX)
+        return false;
+    *out = (size_t)n;
+    return true;
+}
+
+/* An option, or what is wrong with it: the exit code. */
+static int take_option(struct wishes *w, int option, const char *value)
+{
+    if (option == OPT_BY)
+        w->by = value;
+    if (option == OPT_TRUNK)
+        w->trunk = value;
+    if (option == OPT_LAST && !take_count(value, &w->asked.last))
+        return bit_usage(&bit_cmd_table, "--last %s: not a number of losses from 1 to %d", value, BIT_SMOOTH_MAX);
+    if (option == OPT_SMOOTH && !take_count(value, &w->asked.smooth))
+        return bit_usage(&bit_cmd_table, "--smooth %s: not a number of losses from 1 to %d", value, BIT_SMOOTH_MAX);
+    w->pairs |= option == OPT_PAIRS;
+    w->csv |= option == OPT_CSV;
+    w->markdown |= option == OPT_MARKDOWN;
+    return 0;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_table, .cli = cli};
+    struct wishes w = {.asked = {.last = 50, .smooth = 10}};
+    struct bit_branches branches = {.count = 0};
+    int got, code = 0;
+
+    while (code == 0 && (got = bit_options_next(&o, argc, argv)) >= 0)
+        code = take_option(&w, got, o.value);
+    if (code != 0)
+        return code;
+    code = bit_options_end_many(&o, got, argc, argv);
+    if (code >= 0)
+        return code;
+    if (cli->json + w.csv + w.markdown > 1)
+        return bit_usage(&bit_cmd_table, "one of --json, --csv and --markdown");
+    code = bit_branches_open(cli, argv + o.rest, (size_t)(argc - o.rest), &branches);
+    if (code == 0 && !find_trunk(&branches, &w))
+        code = no_trunk(&branches, &w);
+    if (code == 0)
+        code = read_losses(cli, &branches);
+    if (code == 0)
+        code = make(cli, &branches, &w);
+    bit_branches_finish(&branches);
+    return code;
+}
+
+static const struct bit_verb_object objects[] = {
+    {&bit__table__descriptor, "once"},
+    {0},
+};
+
+const struct bit_cli_verb bit_cmd_table = {
+    .name = "table",
+    .summary = "compare branches of runs: losses, spikes, recovery, and what is noise",
+    .synopsis = "RUN[=LABEL]... [--by MEASURE] [--last N] [--smooth N] [--trunk BRANCH] [--pairs] [--csv | --markdown]",
+    .description =
+        "A row for each branch: runs that are the same but for their seeds are one, and RUN=LABEL puts runs of\n"
+        "one label together. Numbers are means over its runs, with their standard deviation.\n\n"
+        "Columns are the loss of each set at its last evaluation, in the precision that the run trains in then,\n"
+        "and \"SET, 16bit\" or \"SET, ternary\" where it was evaluated in the other as well; \"train loss\", the mean\n"
+        "of the last 50 training losses (--last); the newest score of each task; and of runs that switched:\n"
+        "\"spike\", the highest loss of the ramp and the 50 steps after it, less the mean of the last 50 before the\n"
+        "switch; \"recovered\", the steps after the switch until the mean of the last 10 losses (--smooth), none\n"
+        "from before the switch, is no higher than that level; \"to trunk\", until it is no higher than the same\n"
+        "mean of the run of the same seed that never switches. Times that not all runs of a branch took have no\n"
+        "mean: \"2 of 3\" did.\n\n"
+        "Then the order: each branch and the next one, with the difference of their means, its 95% confidence\n"
+        "interval and p. Runs of the same seed saw the same data, so their differences are tested (Student's paired\n"
+        "t-test); where fewer than two seeds are in both branches, all runs of both (Welch's). p is corrected for all\n"
+        "pairs of branches after Holm, and an order holds where it is then below 0.05. Three seeds leave two degrees\n"
+        "of freedom: what is within noise may be there, and be too small for three runs to show.",
+    .options = options,
+    .quiet = "Leaves out what is said of steps whose run is no more.",
+    .json = objects,
+    .examples = "$ bitctl table keep reset\n"
+                "$ bitctl table r1=keep r2=keep r3=reset r4=reset --by \"train loss\" --markdown\n"
+                "$ bitctl table keep reset --json | jq -r '.order[] | [.lower, .higher, .p_holm, .verdict] | @tsv'",
+    .run = run,
+};
