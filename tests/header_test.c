@@ -79,7 +79,7 @@ static const struct folder {
     {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
     {"ctl", {"ctl/spec", "ctl/verbs", CLI}, {NULL}},
     {"ctl/verbs",
-     {"ctl/verbs", "ctl/data", "ctl/export", "ctl/report", "ctl/spec", "ctl/tokenize", ASK, PROTO},
+     {"ctl/verbs", "ctl/compare", "ctl/data", "ctl/export", "ctl/report", "ctl/spec", "ctl/tokenize", ASK, PROTO},
      {NULL}},
     {"ctl/report", {"ctl/report", ASK, PROTO}, {NULL}},
     {"ctl/spec", {"ctl/spec", ASK, PROTO}, {NULL}},

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctl/cli/failure.h"
+#include "ctl/client/sweep_word.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -79,30 +80,87 @@ static bool is_there(const struct bit_branches *b, const char *run)
     return false;
 }
 
-/* One word: its run is opened into the next place, unless it is there already. */
-static int open_run(struct bit_cli *cli, const char *word, struct bit_branches *b)
+static int make_room(struct bit_branches *b)
 {
-    struct bit_branch_run *r = &b->run[b->count];
-    const char *equals = strchr(word, '=');
-    char *name = equals != NULL ? strndup(word, (size_t)(equals - word)) : strdup(word);
+    struct bit_branch_run *grown = realloc(b->run, (b->count + 1) * sizeof *grown);
 
-    if (name == NULL)
-        return bit_failure_print(cli, bit_fail(-ENOMEM, "the name of a run"));
-    int code = bit_run_curves_open(cli, name, &r->curves);
-    free(name);
+    if (grown == NULL)
+        return bit_fail(-ENOMEM, "runs");
+    b->run = grown;
+    grown[b->count] = (struct bit_branch_run){.key = NULL};
+    return 0;
+}
+
+/* A run is opened into the next place, unless it is there already. The exit code. */
+static int open_run(struct bit_cli *cli, const char *name, const char *label, struct bit_branches *b)
+{
+    int err = make_room(b);
+    int code = err < 0 ? bit_failure_print(cli, err) : bit_run_curves_open(cli, name, &b->run[b->count].curves);
+
     if (code != 0)
         return code;
+    struct bit_branch_run *r = &b->run[b->count];
     if (is_there(b, r->curves.status->run)) {
         bit_run_curves_finish(&r->curves);
         return 0;
     }
     b->count++;
-    bit_format(r->given, sizeof r->given, "%s", equals != NULL ? equals + 1 : "");
-    int err = make_key(r->curves.status->spec, &r->key);
+    bit_format(r->given, sizeof r->given, "%s", label);
+    err = make_key(r->curves.status->spec, &r->key);
     if (err < 0)
         return bit_failure_print(cli, err);
     write_seed(r->curves.status->spec, r->seed);
     return 0;
+}
+
+/* Of a sweep's branch what it has otherwise than others but for its seed, which its label ends in. */
+static void write_label(const Bit__SweepBranch *branch, char out[BIT_BRANCH_LABEL])
+{
+    char seed[32];
+    size_t bytes = strlen(branch->label);
+
+    snprintf(seed, sizeof seed, "seed=%u", branch->seed);
+    if (branch->has_seed && bytes >= strlen(seed) && strcmp(branch->label + bytes - strlen(seed), seed) == 0)
+        bytes -= strlen(seed);
+    while (bytes > 0 && branch->label[bytes - 1] == ' ')
+        bytes--;
+    bit_format(out, BIT_BRANCH_LABEL, "%.*s", (int)bytes, branch->label);
+}
+
+/* The runs of a sweep that are there already. */
+static int open_sweep(struct bit_cli *cli, const char *id, struct bit_branches *b)
+{
+    Bit__SweepReply *sweep = NULL;
+    char label[BIT_BRANCH_LABEL];
+    int code = bit_sweep_word_ask(cli, id, &sweep);
+
+    for (size_t i = 0; code == 0 && i < sweep->n_branch; i++) {
+        write_label(sweep->branch[i], label);
+        if (sweep->branch[i]->run != NULL)
+            code = open_run(cli, sweep->branch[i]->run, label[0] != '\0' ? label : sweep->name, b);
+    }
+    if (code == 0 && b->count == 0)
+        code = bit_failure_print(cli, bit_fail(BIT_ESTATE, "%s has no run yet", sweep->sweep));
+    bit_msg_free(sweep);
+    return code;
+}
+
+/* "r1", "keep=label", or a sweep. */
+static int open_word(struct bit_cli *cli, const char *word, struct bit_branches *b)
+{
+    const char *equals = strchr(word, '=');
+    char *name = equals != NULL ? strndup(word, (size_t)(equals - word)) : strdup(word);
+    char sweep[BIT_RUN_ID_MAX];
+
+    if (name == NULL)
+        return bit_failure_print(cli, bit_fail(-ENOMEM, "the name of a run"));
+    int code = equals == NULL ? bit_sweep_word(cli, name, sweep) : 0;
+    if (code == 0)
+        code = open_run(cli, name, equals != NULL ? equals + 1 : "", b);
+    else if (code < 0)
+        code = open_sweep(cli, sweep, b);
+    free(name);
+    return code;
 }
 
 /* ---- branches and their labels */
@@ -196,11 +254,9 @@ static int write_labels(struct bit_branches *b)
 
 int bit_branches_open(struct bit_cli *cli, char *const *words, size_t count, struct bit_branches *out)
 {
-    *out = (struct bit_branches){.run = calloc(count, sizeof *out->run)};
-    if (out->run == NULL)
-        return bit_failure_print(cli, bit_fail(-ENOMEM, "runs"));
+    *out = (struct bit_branches){.count = 0};
     for (size_t i = 0; i < count; i++) {
-        int code = open_run(cli, words[i], out);
+        int code = open_word(cli, words[i], out);
         if (code != 0)
             return code;
     }

@@ -27,7 +27,10 @@ struct bit_branches {
     size_t branches;
 };
 
-/** Ask for these runs ("r1", "name", "@last", each with "=LABEL") and part them into branches. The exit code. */
+/**
+ * Ask for these runs ("r1", "name", "@last", each with "=LABEL") or sweeps ("s1", "name": what is there of its
+ * branches), and part them into branches. The exit code.
+ */
 int bit_branches_open(struct bit_cli *cli, char *const *words, size_t count, struct bit_branches *out);
 void bit_branches_finish(struct bit_branches *b);
 /** How many runs a branch has. */

@@ -353,7 +353,8 @@ const struct bit_cli_verb bit_cmd_plot = {
         "does, still belong to the means.\n\n"
         "Runs that are the same but for their seeds are drawn as one curve, the mean at every step that all of them\n"
         "have done; SVG has a band of one standard deviation around it. --each draws every run, and --csv and --json\n"
-        "always have every run. RUN=LABEL names a curve; runs of one label belong together.\n\n"
+        "always have every run. RUN=LABEL names a curve; runs of one label belong together.\n"
+        "A sweep's id or name stands for all of its runs that are there, in its branches.\n\n"
         "Of a run of more than 262,144 steps the first, the lowest, the highest and the last value of every few steps\n"
         "is taken. A run without such a curve is told and left out; exit 1 if that is all of them.",
     .options = options,

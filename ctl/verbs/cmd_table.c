@@ -197,7 +197,8 @@ const struct bit_cli_verb bit_cmd_table = {
     .synopsis = "RUN[=LABEL]... [--by MEASURE] [--last N] [--smooth N] [--trunk BRANCH] [--pairs] [--csv | --markdown]",
     .description =
         "A row for each branch: runs that are the same but for their seeds are one, and RUN=LABEL puts runs of\n"
-        "one label together. Numbers are means over its runs, with their standard deviation.\n\n"
+        "one label together; a sweep's id or name stands for its branches. Numbers are means over runs, with their\n"
+        "standard deviation.\n\n"
         "Columns are the loss of each set at its last evaluation, in the precision that the run trains in then,\n"
         "and \"SET, 16bit\" or \"SET, ternary\" where it was evaluated in the other as well; \"train loss\", the mean\n"
         "of the last 50 training losses (--last); the newest score of each task; and of runs that switched:\n"

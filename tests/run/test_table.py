@@ -178,6 +178,24 @@ def forks_share_their_trunk():
         assert m["trunk"]["spike"]["count"] == 0
 
 
+def a_sweep_is_its_branches():
+    with fixture.Daemon("slots = 2\n") as d:
+        spec = d.spec(name="when", steps=16, at_step=8, ranks=1)
+        sweep = d.ctl("sweep", spec, "--vary", "phases.switch.at_step=8,12", "--seeds", "2", "--name", "when", "-q", check=True)[1].strip()
+        runs = d.ids()
+        while len(runs) < 4:  # a branch is there when its parent has come so far
+            d.wait(runs[-1])
+            runs = d.ctl("ps", "-a", "-q", "--where", f"sweep={sweep}", check=True)[1].split()
+        for run in runs:
+            d.finish(run)
+        for word in (sweep, "when"):
+            got = json.loads(table(d, word, "--json"))
+            assert sorted(b["branch"] for b in got["branch"]) == ["at_step=12", "at_step=8"], got["branch"]
+            assert all(len(b["run"]) == 2 and len(set(b["seed"])) == 2 for b in got["branch"]) and got["order"][0]["test"] == "paired"
+        text = d.ctl("plot", sweep, "--smooth", "2", check=True)[1]
+        assert "at_step=8, mean of 2, switch after 8" in text and "at_step=12, mean of 2, switch after 12" in text, text
+
+
 def mistakes():
     with fixture.Daemon() as d:
         run = d.submit(d.spec(name="one", steps=6, at_step=3, ranks=1))
@@ -193,4 +211,4 @@ def mistakes():
 
 
 if __name__ == "__main__":
-    fixture.main([over_seeds, forks_share_their_trunk, mistakes])
+    fixture.main([over_seeds, forks_share_their_trunk, a_sweep_is_its_branches, mistakes])
