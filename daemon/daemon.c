@@ -96,10 +96,9 @@ static void cancel_hopeless(struct bit_daemon *d)
 {
     for (size_t i = 0; i < d->runs.count; i++) {
         struct bit_runner *r = d->runs.runner[i];
-        const struct bit_run *other = bit_queue_is_hopeless(r);
-        if (other != NULL)
-            bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "it was to begin once %s has completed, which is %s",
-                                 other->id, bit_run_state_name(other->state));
+        char why[BIT_RUN_REASON_MAX];
+        if (bit_queue_is_hopeless(r, why, sizeof why))
+            bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "%s", why);
     }
 }
 
@@ -235,6 +234,15 @@ static void give_own_run_up(struct bit_daemon *d, const struct bit_runner *r)
     bit_daemon_stop(d, "the run that it was started for cannot be launched here; it is left in the queue");
 }
 
+/* The end of a run is told; that of a sweep, whose last branch may never become a run, is not. */
+static bool waits_for_others(const struct bit_daemon *d)
+{
+    for (size_t i = 0; i < d->runs.count; i++)
+        if (d->runs.runner[i]->run.state == BIT__RUN_STATE__QUEUED && d->runs.runner[i]->run.after.count > 0)
+            return true;
+    return false;
+}
+
 /* Nothing tells when a program or a device comes to be there. */
 static void look_at_withheld(struct bit_daemon *d)
 {
@@ -260,6 +268,8 @@ static void on_sync(uv_timer_t *timer)
     for (size_t i = 0; i < d->runs.count; i++)
         bit_durable_tick(d->runs.runner[i]);
     look_at_withheld(d);
+    if (waits_for_others(d))
+        schedule(d);
     bit_sweep_change_finish(&d->sweeps);
     bit_sweep_life_look(&d->sweeps);
     bit_server_look(&d->server);

@@ -9,12 +9,16 @@
 #include "ctl/cli/verb.h"
 #include "proto/limits.h"
 
+#define BIT_PRIORITY_HELP                                                                                              \
+    "Of queued runs those of the highest N begin first, then those submitted first; -1000 to 1000, default: 0."
+#define BIT_AFTER_HELP                                                                                                 \
+    "Begin when RUN, or every run of a sweep, has ended, however; ok:RUN: when it has completed. May be repeated."
+
 /* Two rows of a verb's options. */
 #define BIT_QUEUE_OPTIONS                                                                                              \
-    {"priority", 0, "N",                                                                                               \
-     "Of queued runs those of the highest N begin first, then those submitted first; -1000 to 1000, default: 0."},     \
+    {"priority", 0, "N", BIT_PRIORITY_HELP},                                                                           \
     {                                                                                                                  \
-        "after", 0, "RUN", "Begin when RUN has ended, however it did; ok:RUN: when it has completed. May be repeated." \
+        "after", 0, "RUN", BIT_AFTER_HELP                                                                              \
     }
 
 struct bit_queue_options {

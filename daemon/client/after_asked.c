@@ -5,6 +5,7 @@
 #include "daemon/client/run_names.h"
 #include "daemon/run/after.h"
 #include "daemon/store/runner.h"
+#include "daemon/store/sweeps.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
@@ -21,12 +22,30 @@ static int check_priority(const struct bit_peer *peer, const Bit__SubmitRequest 
     return 0;
 }
 
+/* By its id, or the newest of the user's of this name. */
+static const struct bit_sweep *find_sweep(const struct bit_client *c, const char *which)
+{
+    const struct bit_sweeps *sweeps = c->all->sweeps;
+    const struct bit_sweep *s = bit_sweeps_find(sweeps, which);
+
+    for (size_t i = sweeps->count; i-- > 0 && s == NULL;)
+        if (sweeps->sweep[i]->plan->uid == c->peer.uid && strcmp(sweeps->sweep[i]->plan->name, which) == 0)
+            s = sweeps->sweep[i];
+    return s;
+}
+
 static int add(const struct bit_client *c, const char *item, struct bit_argv *out)
 {
     struct bit_runner *r = NULL;
     char note[BIT_RUN_NOTE_MAX];
     bool completes;
     const char *which = bit_after_which(item, &completes);
+    const struct bit_sweep *s = find_sweep(c, which);
+
+    if (s != NULL) {
+        bit_argv_add(out, "%s%s", completes ? BIT_AFTER_OK : "", s->id);
+        return 0;
+    }
     /* A name that several runs have is nothing to wait for: which of them is meant? */
     int err = bit_run_names_find(c->all->runs, which, c->peer.uid, BIT_RUN_CHANGE, &r, note);
 

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/run/after.h"
 #include "daemon/store/runs.h"
+#include "daemon/store/sweeps.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
@@ -18,24 +20,61 @@ static bool is_over(const struct bit_runner *other)
     return other == NULL || (bit_run_ended(&other->run) && other->job == NULL && !bit_runner_is_blocked(other));
 }
 
-/* One that ended otherwise than it has to is waited for until r is cancelled for it, or the other is resumed. */
-static bool holds_back(const struct bit_runner *r, const char *item, const struct bit_runner **other)
+enum hold {
+    FREE, /* there is nothing to wait for any more */
+    WAITS,
+    HOPELESS, /* it ended otherwise than it has to; waited for until r is cancelled for it, or the other is resumed */
+};
+
+static enum hold look_at_run(const struct bit_runner *other, bool completes)
+{
+    if (!is_over(other))
+        return WAITS;
+    return completes && other != NULL && other->run.state != BIT__RUN_STATE__COMPLETED ? HOPELESS : FREE;
+}
+
+static const struct bit_sweep *find_sweep(const struct bit_sweeps *sweeps, const char *id)
+{
+    for (size_t i = sweeps != NULL ? sweeps->count : 0; i-- > 0;)
+        if (strcmp(sweeps->sweep[i]->id, id) == 0)
+            return sweeps->sweep[i];
+    return NULL;
+}
+
+/* One that was removed is over; its runs stay, and are nobody's to wait for. */
+static enum hold look_at_sweep(const struct bit_runs *runs, const struct bit_sweep *s, bool completes)
+{
+    enum hold all = FREE;
+
+    for (size_t i = 0; s != NULL && i < s->plan->n_branch; i++) {
+        const Bit__SweepPlace *place = s->progress->place[i];
+        const bool never = place->failed != NULL || s->progress->cancelled; /* where it has no run */
+        enum hold one = !never ? WAITS : completes ? HOPELESS : FREE;
+        if (place->run != NULL)
+            one = look_at_run(bit_runs_find(runs, place->run), completes);
+        if (one == WAITS)
+            return WAITS;
+        all = one == HOPELESS ? HOPELESS : all;
+    }
+    return all;
+}
+
+static enum hold look_at(const struct bit_runner *r, const char *item)
 {
     bool completes;
+    const char *id = bit_after_which(item, &completes);
 
-    *other = bit_runs_find(r->runs, bit_after_which(item, &completes));
-    if (!is_over(*other))
-        return true;
-    return completes && *other != NULL && (*other)->run.state != BIT__RUN_STATE__COMPLETED;
+    if (id[0] != 's')
+        return look_at_run(bit_runs_find(r->runs, id), completes);
+    return look_at_sweep(r->runs, find_sweep(r->runs->sweeps, id), completes);
 }
 
 size_t bit_queue_after(const struct bit_runner *r, char **out)
 {
-    const struct bit_runner *other;
     size_t count = 0;
 
     for (size_t i = 0; i < r->run.after.count && count < BIT_AFTER_MAX; i++)
-        if (holds_back(r, r->run.after.item[i], &other))
+        if (look_at(r, r->run.after.item[i]) != FREE)
             out[count++] = r->run.after.item[i];
     return count;
 }
@@ -47,6 +86,13 @@ bool bit_queue_waits(const struct bit_runner *r)
     return bit_queue_after(r, held) > 0;
 }
 
+static const char *state_of(const struct bit_runner *r, const char *id)
+{
+    const struct bit_runner *other = id[0] == 's' ? NULL : bit_runs_find(r->runs, id);
+
+    return id[0] == 's' ? "a sweep" : other != NULL ? bit_run_state_name(other->run.state) : "gone";
+}
+
 void bit_queue_describe(const struct bit_runner *r, char *out, size_t bytes)
 {
     char *held[BIT_AFTER_MAX];
@@ -54,26 +100,30 @@ void bit_queue_describe(const struct bit_runner *r, char *out, size_t bytes)
 
     bit_format(out, bytes, "waits for ");
     for (size_t i = 0; i < count; i++) {
-        const struct bit_runner *other;
         bool completes;
         const char *id = bit_after_which(held[i], &completes);
-        holds_back(r, held[i], &other);
         bit_format_more(out, bytes, "%s%s%s (%s)", i > 0 ? ", " : "", id, completes ? " to complete" : "",
-                        other != NULL ? bit_run_state_name(other->run.state) : "gone");
+                        state_of(r, id));
     }
 }
 
-const struct bit_run *bit_queue_is_hopeless(const struct bit_runner *r)
+bool bit_queue_is_hopeless(const struct bit_runner *r, char *out, size_t bytes)
 {
     if (r->corrupt || r->job != NULL || bit_runner_is_blocked(r) ||
         (r->run.state != BIT__RUN_STATE__QUEUED && r->run.state != BIT__RUN_STATE__PAUSED))
-        return NULL;
+        return false;
     for (size_t i = 0; i < r->run.after.count; i++) {
-        const struct bit_runner *other;
-        if (holds_back(r, r->run.after.item[i], &other) && is_over(other))
-            return &other->run;
+        bool completes;
+        const char *id = bit_after_which(r->run.after.item[i], &completes);
+        if (look_at(r, r->run.after.item[i]) != HOPELESS)
+            continue;
+        if (id[0] == 's')
+            bit_format(out, bytes, "it was to begin once every run of %s has completed, and not all have", id);
+        else
+            bit_format(out, bytes, "it was to begin once %s has completed, which is %s", id, state_of(r, id));
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 /* ---- who is next */

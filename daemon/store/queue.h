@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct bit_run;
 struct bit_runner;
 struct bit_runs;
 
@@ -23,7 +22,7 @@ bool bit_queue_waits(const struct bit_runner *r);
 size_t bit_queue_after(const struct bit_runner *r, char **out);
 /** "waits for r3 (training), and for r4 to complete (queued)"; bytes: room of out. */
 void bit_queue_describe(const struct bit_runner *r, char *out, size_t bytes);
-/** A run that r waits for to complete, and that ended otherwise; NULL if there is none, or r has begun. */
-const struct bit_run *bit_queue_is_hopeless(const struct bit_runner *r);
+/** Whether it waits for one to complete that ended otherwise; out says which. false if r has begun. */
+bool bit_queue_is_hopeless(const struct bit_runner *r, char *out, size_t bytes);
 
 #endif

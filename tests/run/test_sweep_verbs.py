@@ -65,4 +65,22 @@ def a_cancelled_one_says_so():
         assert code == 103 and "2 cancelled" in out and "bitctl: r1 optimizer=KEEP: cancelled" in err, (code, out, err)
 
 
-fixture.main([paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])
+def a_run_after_a_sweep():
+    with fixture.Daemon() as d:
+        sweep(d, "--paused")
+        later, good = (d.submit(d.spec(name=name), "--after", which) for name, which in (("later", "two"), ("good", "ok:s1")))
+        assert d.status(later)["after"] == ["s1"] and d.status(later)["reason"] == "waits for s1 (a sweep)", d.status(later)
+        d.kill()
+        d.start()
+        assert d.status(later)["queue_position"] is None
+        d.ctl("resume", "two", check=True)
+        assert d.wait("s1") == d.wait(later) == d.wait(good) == 0
+        ended = max(d.status(run)["ended_ns"] for run in d.ctl("ps", "-a", "-q", "--where", "sweep=s1", check=True)[1].split())
+        assert d.status(later)["started_ns"] > ended and d.status(good)["started_ns"] > ended
+        sweep(d, "--paused", name="other")
+        never = d.submit(d.spec(name="never"), "--after", "ok:other")
+        d.ctl("cancel", "other", check=True)
+        assert d.wait(never) == 103 and "once every run of s2 has completed" in d.status(never)["reason"]
+
+
+fixture.main([a_run_after_a_sweep, paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])
