@@ -116,7 +116,8 @@ def every_example_is_taken():
 
 
 # (runs, steps of each alone, steps with what is common trained once), where the file's own words say them.
-SWEEPS = {"paper": (14, 140000, 92000), "reloaded_lr": (12, 120000, 120000), "reloaded_decay": (11, 110000, 100000)}
+SWEEPS = {"paper": (14, 140000, 92000), "reloaded_lr": (12, 120000, 120000), "reloaded_decay": (11, 110000, 100000),
+          "figure2": (42, 29400, 19320)}
 
 SMALL = [word for field in ("model.layers=1", "model.width=64", "model.heads=2", "model.mlp_hidden=128", "launch.ranks=1")
          for word in ("--set", field)]  # so that any machine has the memory
