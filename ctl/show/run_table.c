@@ -9,6 +9,7 @@
 #include "ctl/show/table.h"
 #include "proto/check.h"
 #include "proto/format.h"
+#include "proto/limits.h"
 
 #define DAY_NS (24 * 3600 * (uint64_t)1000000000)
 
@@ -21,6 +22,18 @@ static const struct bit_table_column columns[] = {
     {"LOSS", .right = true},
     {"TOKENS/S", .right = true, .leave = 3},
     {"LEFT", .right = true, .leave = 1},
+};
+/* Where runs of sweeps are among them: their branches tell them apart, which their names ("study-3") do not. */
+static const struct bit_table_column with_branch[] = {
+    {"RUN"},
+    {"NAME", .leave = 3, .narrowed = 8},
+    {"STATE"},
+    {"STEP", .right = true},
+    {"PHASE", .leave = 4},
+    {"LOSS", .right = true},
+    {"TOKENS/S", .right = true, .leave = 5},
+    {"LEFT", .right = true, .leave = 2},
+    {"BRANCH", .leave = 1, .narrowed = 28},
 };
 
 /* Of a queued run that waits for others: for which. */
@@ -38,6 +51,7 @@ static void add_run(struct bit_table *t, const Bit__RunStatus *s)
 {
     const bool trains = s->steps > 0;
     char steps[48] = "-", rate[BIT_TEXT] = "-", left[BIT_TEXT] = "-", loss[32] = "-", state[48];
+    char branch[BIT_RUN_ID_MAX + BIT_LABEL_MAX + 1] = "-";
 
     if (trains)
         snprintf(steps, sizeof steps, "%" PRIu64 "/%" PRIu64, s->step, s->steps);
@@ -47,17 +61,36 @@ static void add_run(struct bit_table *t, const Bit__RunStatus *s)
         bit_text_count(s->tokens_per_s, rate);
     if (s->has_eta_s)
         bit_text_duration(s->eta_s, left);
-    const char *const cells[] = {
-        s->run, s->name, state_of(s, state, sizeof state), steps, trains ? bit_text_precision(s->precision) : "-", loss,
-        rate,   left};
+    if (s->sweep != NULL)
+        bit_format(branch, sizeof branch, "%s %s", s->sweep, s->label != NULL ? s->label : "");
+    const char *const cells[] = {s->run,
+                                 s->name,
+                                 state_of(s, state, sizeof state),
+                                 steps,
+                                 trains ? bit_text_precision(s->precision) : "-",
+                                 loss,
+                                 rate,
+                                 left,
+                                 branch};
     bit_table_add(t, cells);
+}
+
+static bool has_branch(Bit__RunStatus *const *run, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (run[i]->sweep != NULL)
+            return true;
+    return false;
 }
 
 void bit_run_table_print(FILE *f, Bit__RunStatus *const *run, size_t count, int width, size_t most)
 {
     struct bit_table t;
 
-    bit_table_init(&t, columns, BIT_COUNT(columns));
+    if (has_branch(run, count))
+        bit_table_init(&t, with_branch, BIT_COUNT(with_branch));
+    else
+        bit_table_init(&t, columns, BIT_COUNT(columns));
     for (size_t i = 0; i < count; i++)
         add_run(&t, run[i]);
     bit_table_print(f, &t, width, most);

@@ -7,17 +7,19 @@
 #include "ctl/show/print.h"
 #include "ctl/show/run_table.h"
 #include "ctl/show/show.h"
+#include "ctl/show/sweep_table.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 
 #define WHERE_MAX 16
 
-enum { OPT_ALL, OPT_WHERE };
+enum { OPT_ALL, OPT_WHERE, OPT_SWEEPS };
 static const struct bit_option options[] = {
     {"all", 'a', NULL, "Also the ended runs."},
     {"where", 'w', "KEY=VALUE",
      "Only runs of which it holds: a state, a tag, a name, or a field of the specification; may be "
      "repeated."},
+    {"sweeps", 0, NULL, "Sweeps instead of runs."},
     {0},
 };
 
@@ -40,27 +42,11 @@ static void print_reasons(const Bit__ListReply *list)
     }
 }
 
-static int run(struct bit_cli *cli, int argc, char **argv)
+static int list_runs(struct bit_cli *cli, const Bit__ListRequest *ask)
 {
-    struct bit_options o = {.verb = &bit_cmd_ps, .cli = cli};
-    Bit__ListRequest ask = BIT__LIST_REQUEST__INIT;
     Bit__ListReply *list = NULL;
-    char *where[WHERE_MAX];
-    int got;
+    int code = bit_connection_ask(cli, BIT_MSG_LIST_REQUEST, ask, BIT_MSG_LIST_REPLY, &list);
 
-    ask.where = where;
-    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
-        if (got == OPT_ALL)
-            ask.has_all = ask.all = true;
-        else if (ask.n_where < WHERE_MAX)
-            where[ask.n_where++] = bit_lend(o.value);
-        else
-            return bit_usage(&bit_cmd_ps, "--where may be given %d times at most", WHERE_MAX);
-    }
-    int code = bit_options_end(&o, got, argc, argv, 0);
-    if (code >= 0)
-        return code;
-    code = bit_connection_ask(cli, BIT_MSG_LIST_REQUEST, &ask, BIT_MSG_LIST_REPLY, &list);
     if (code)
         return code;
     if (cli->json) {
@@ -77,19 +63,72 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     return 0;
 }
 
+static int list_sweeps(struct bit_cli *cli, bool all)
+{
+    Bit__SweepListRequest ask = BIT__SWEEP_LIST_REQUEST__INIT;
+    Bit__SweepListReply *list = NULL;
+
+    ask.has_all = ask.all = all;
+    int code = bit_connection_ask(cli, BIT_MSG_SWEEP_LIST_REQUEST, &ask, BIT_MSG_SWEEP_LIST_REPLY, &list);
+    if (code)
+        return code;
+    if (cli->json) {
+        for (size_t i = 0; i < list->n_sweep; i++)
+            bit_print_json(list->sweep[i]);
+    } else if (cli->quiet) {
+        for (size_t i = 0; i < list->n_sweep; i++)
+            bit_show(stdout, "%s\n", list->sweep[i]->sweep);
+    } else {
+        bit_sweep_table_print(stdout, list->sweep, list->n_sweep, bit_terminal_columns(stdout));
+    }
+    bit_msg_free(list);
+    return 0;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_ps, .cli = cli};
+    Bit__ListRequest ask = BIT__LIST_REQUEST__INIT;
+    char *where[WHERE_MAX];
+    bool sweeps = false;
+    int got;
+
+    ask.where = where;
+    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
+        if (got == OPT_ALL)
+            ask.has_all = ask.all = true;
+        else if (got == OPT_SWEEPS)
+            sweeps = true;
+        else if (ask.n_where < WHERE_MAX)
+            where[ask.n_where++] = bit_lend(o.value);
+        else
+            return bit_usage(&bit_cmd_ps, "--where may be given %d times at most", WHERE_MAX);
+    }
+    int code = bit_options_end(&o, got, argc, argv, 0);
+    if (code >= 0)
+        return code;
+    if (sweeps && ask.n_where > 0)
+        return bit_usage(&bit_cmd_ps, "--where is for runs: give it without --sweeps");
+    return sweeps ? list_sweeps(cli, ask.has_all) : list_runs(cli, &ask);
+}
+
 static const struct bit_verb_object objects[] = {
     {&bit__run_status__descriptor, "for each run; no curve, held_out and spec; of anomaly and change the last"},
+    {&bit__sweep_reply__descriptor, "with --sweeps, for each sweep; no set, note and event"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_ps = {
     .name = "ps",
-    .summary = "list runs",
-    .synopsis = "[--all] [--where=KEY=VALUE]...",
+    .summary = "list runs, or sweeps",
+    .synopsis = "[--all] [--where=KEY=VALUE]... | --sweeps [--all]",
     .description =
         "Lists the runs that are queued, training, paused or otherwise under way; with --all also the ended ones.\n"
         "--where state=training, tag=paper, name=keep, or any field, as schedule.peak_lr=3e-4: of several all must\n"
         "hold. A state that runs end in lists ended ones, too.\n"
+        "BRANCH is the sweep that a run belongs to, and what it has otherwise than the sweep's other runs.\n"
+        "--sweeps lists the sweeps themselves: how many runs have completed, how many steps are done, and how many\n"
+        "sharing saves. --where sweep=s1 lists the runs of one.\n"
         "Below the table stands why runs are blocked or restarting, and when they are tried again.\n"
         "With --json one object a line, each as `bitctl status` prints it; with -q the ids alone.",
     .options = options,
@@ -97,6 +136,7 @@ const struct bit_cli_verb bit_cmd_ps = {
     .json = objects,
     .examples = "$ bitctl ps -a\n"
                 "$ bitctl ps -a --where phases.switch.at_step=4000 --where phases.switch.optimizer=RESET\n"
+                "$ bitctl ps -a --sweeps\n"
                 "$ bitctl ps --json | jq -r 'select(.state==\"training\").run'",
     .run = run,
 };

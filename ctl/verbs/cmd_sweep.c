@@ -253,8 +253,8 @@ const struct bit_cli_verb bit_cmd_sweep = {
         "to be the trunk comes first. Relative paths are relative to the specification's folder. 256 branches at\n"
         "most.\n\n"
         "The sweep's id (s1) or name stands for all its runs in status, top, wait, pause, resume, cancel and rm;\n"
-        "`bitctl ps --where sweep=s1` lists them. The exit code is 0 where every branch completed, 100 where one\n"
-        "failed, 103 where one was cancelled.",
+        "`bitctl ps --where sweep=s1` lists them, and `bitctl ps --sweeps` lists sweeps. The exit code is 0 where\n"
+        "every branch completed, 100 where one failed, 103 where one was cancelled.",
     .options = options,
     .quiet = "Print the sweep's id alone; of --dry-run mistakes.",
     .json = objects,

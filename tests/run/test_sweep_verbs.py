@@ -39,6 +39,28 @@ def paused_resumed_and_waited_for():
         assert d.ctl("status", "s1")[0] == 102 and d.ctl("status", "r1")[0] == 0, "gone"
 
 
+def listed():
+    with fixture.Daemon() as d:
+        d.submit(d.spec(name="single"), "--paused")
+        assert "BRANCH" not in d.ctl("ps", check=True)[1], "no run is one of a sweep"
+        assert d.ctl("ps", "--sweeps", "-q", check=True)[1] == ""
+        sweep(d)
+        assert d.wait("s1") == 0
+        sweep(d, "--paused", name="other")
+        assert d.ctl("ps", "--sweeps", "-q", check=True)[1] == "s2\n"
+        assert d.ctl("ps", "--sweeps", "-a", "-q", check=True)[1] == "s1\ns2\n"
+        lines = [line.split() for line in d.ctl("ps", "--sweeps", "--all", check=True)[1].splitlines()]
+        assert lines == [["SWEEP", "NAME", "STATE", "COMPLETED", "FAILED", "STEPS", "SAVED"],
+                         ["s1", "two", "completed", "2/2", "-", "45/45", "25", "%"],
+                         ["s2", "other", "paused", "0/2", "-", "0/45", "25", "%"]], lines
+        found = [json.loads(line) for line in d.ctl("ps", "--sweeps", "--all", "--json", check=True)[1].splitlines()]
+        assert [(s["sweep"], s["state"], len(s["branch"])) for s in found] == [("s1", "completed", 2), ("s2", "paused", 2)], found
+        page = d.ctl("ps", "-a", check=True)[1].splitlines()
+        assert page[0].endswith("BRANCH") and any(line.endswith("s1 optimizer=KEEP") for line in page), page
+        code, _, err = d.ctl("ps", "--sweeps", "--where", "state=paused")
+        assert code == 2 and "--where is for runs" in err, (code, err)
+
+
 def a_name_of_both_is_neither():
     with fixture.Daemon() as d:
         d.submit(d.spec(name="two"), "--paused")
@@ -83,4 +105,4 @@ def a_run_after_a_sweep():
         assert d.wait(never) == 103 and "once every run of s2 has completed" in d.status(never)["reason"]
 
 
-fixture.main([a_run_after_a_sweep, paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])
+fixture.main([listed, a_run_after_a_sweep, paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])

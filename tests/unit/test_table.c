@@ -1,5 +1,6 @@
 /* Tables and lines that fit a terminal. */
 #include "ctl/show/fold.h"
+#include "ctl/show/run_table.h"
 #include "ctl/show/table.h"
 #include "proto/check.h"
 #include "tests/test.h"
@@ -67,6 +68,28 @@ TEST(rows_that_there_is_no_room_for_are_counted)
     EXPECT_STREQ(print(26, 2), "RUN NAME         LOSS LEFT\n"
                                "r1  short         1.5   3m\n"
                                "and 2 more\n");
+}
+
+/* Branches of a sweep are told apart by their labels, of which the end says most. */
+TEST(runs_of_a_sweep_keep_their_branches_where_there_is_little_room)
+{
+    Bit__RunStatus one = BIT__RUN_STATUS__INIT, *list[] = {&one};
+
+    one.run = bit_lend("r12");
+    one.name = bit_lend("a_longer_name-12");
+    one.state = BIT__RUN_STATE__COMPLETED;
+    one.step = one.steps = 20000;
+    for (int of_sweep = 0; of_sweep < 2; of_sweep++) {
+        one.sweep = of_sweep ? bit_lend("s1") : NULL;
+        one.label = of_sweep ? bit_lend("optimizer=RESET at_step=4000") : NULL;
+        FILE *f = begin();
+        bit_run_table_print(f, list, 1, 72, SIZE_MAX);
+        fclose(f);
+        EXPECT_EQ(strstr(text, "BRANCH") != NULL, of_sweep);
+        EXPECT_EQ(strstr(text, "s1 optimizer=RESET at_step") != NULL, of_sweep);
+        for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
+            EXPECT(strcspn(line, "\n") <= 72);
+    }
 }
 
 static const char *fold(const char *line, int width)
