@@ -109,6 +109,11 @@ static void show(struct follow *w)
     }
 }
 
+static bool needs_a_reason(Bit__RunState state)
+{
+    return state == BIT__RUN_STATE__FAILED || state == BIT__RUN_STATE__BLOCKED || state == BIT__RUN_STATE__RESTARTING;
+}
+
 void bit_sweep_page_print(FILE *f, const Bit__SweepReply *s)
 {
     const struct bit_chart_look screen = bit_chart_look_of(f);
@@ -120,6 +125,9 @@ void bit_sweep_page_print(FILE *f, const Bit__SweepReply *s)
     bit_sweep_line_print(f, s);
     for (size_t i = 0; i < s->n_note; i++)
         bit_show(f, "note: %s\n", s->note[i]);
+    for (size_t i = 0; i < s->n_branch; i++)
+        if (needs_a_reason(s->branch[i]->state))
+            say_branch(f, s, s->branch[i]);
 }
 
 /* At the end: the whole tree, where what was shown of it is gone. */
@@ -129,7 +137,6 @@ static void show_end(struct follow *w)
         return;
     bit_sweep_page_print(stdout, w->now);
     fflush(stdout);
-    say_failed(w->cli, w->now);
 }
 
 /* ---- bitd */

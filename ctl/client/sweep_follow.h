@@ -17,7 +17,7 @@ int bit_sweep_follow(struct bit_cli *cli, const char *sweep);
 /** In silence; then says what failed. Returns the same. */
 int bit_sweep_wait(struct bit_cli *cli, const char *sweep);
 
-/** The tree, and the line below it. */
+/** The tree, and below it its line, its notes, and why branches failed or are blocked. */
 void bit_sweep_page_print(FILE *f, const Bit__SweepReply *s);
 
 #endif

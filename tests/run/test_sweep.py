@@ -255,6 +255,27 @@ def paused_resumed_and_cancelled_as_one():
         assert sweep.change("remove") == "" and "no sweep" in sweep.change("remove")
 
 
+def a_branch_that_fails():
+    """A rate that no weights survive: its branches fail, the trunk among them, and are named wherever the sweep's end is told."""
+    sets = ["guard.nan=STOP", "schedule.peak_lr=1"]
+    with fixture.Daemon("slots = 2\n") as d:
+        sweep = Sweep(d, study(d), "--vary", "phases.switch.at_step=8,12", "--vary", "phases.switch.lr_factor=1000,1e-3", "--set", sets[0], "--set", sets[1])
+        code, out, err = d.ctl("wait", sweep.id)
+        s = sweep.ask()
+        assert [b["state"] for b in s["branch"]] == ["failed", "completed"] * 2 and s["state"] == "failed", s
+        assert code == 100 and f"{sweep.id} study: failed, 2 of 4 runs completed, 2 failed" in out, (code, out, err)
+        failed = [b for b in s["branch"] if b["state"] == "failed"]
+        told = [f"bitctl: {b['run']} {b['label']}: failed" for b in failed]
+        assert [line.split(",")[0][:len(t)] for line, t in zip(err.splitlines(), told)] == told and len(err.splitlines()) == 2, err
+        assert all(b["reason"] and b["reason"] in err for b in failed), (failed, err)
+        for how in ("--wait", "--follow"):
+            code, _, err = d.ctl("sweep", *sweep.args, how)
+            assert code == 100 and all(t.removeprefix("bitctl: ") in err for t in told), (how, code, err)
+        page = d.ctl("status", sweep.id, check=True)[1]
+        assert all(b["reason"] in page for b in failed), page
+        check_as_alone(d, [b for b in s["branch"] if b["state"] == "completed"], sets)
+
+
 def mistakes_are_told_of_every_branch():
     with fixture.Daemon() as d:
         spec = study(d)
@@ -265,5 +286,5 @@ def mistakes_are_told_of_every_branch():
         assert not os.listdir(os.path.join(d.state, "runs")) and not os.path.exists(os.path.join(d.state, "sweeps")), "nothing is left"
 
 
-fixture.main([every_branch_as_alone, ramps_and_lengths, a_guard_that_looks_back, a_state_file_that_was_not_written, a_parent_that_ends_early,
+fixture.main([a_branch_that_fails, every_branch_as_alone, ramps_and_lengths, a_guard_that_looks_back, a_state_file_that_was_not_written, a_parent_that_ends_early,
               a_trunk_that_somebody_changes, paused_resumed_and_cancelled_as_one, mistakes_are_told_of_every_branch])
