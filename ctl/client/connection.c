@@ -201,6 +201,16 @@ int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type
     return err;
 }
 
+/* Where bitd is another user's, it asks which files a submission may read. */
+static int show_files(struct bit_connection *client, uint16_t type, const void *msg, const Bit__ProveCall *asked)
+{
+    if (type == BIT_MSG_SWEEP_REQUEST)
+        return bit_prove_sweep(client, msg, asked);
+    if (type == BIT_MSG_SUBMIT_REQUEST)
+        return bit_prove(client, msg, asked);
+    return bit_fail(BIT_EMESSAGE, "bitd asks for files of a request that has none");
+}
+
 static int ask_once(struct bit_connection *client, uint16_t type, const void *msg, uint16_t *got_type,
                     ProtobufCMessage **got)
 {
@@ -208,8 +218,8 @@ static int ask_once(struct bit_connection *client, uint16_t type, const void *ms
 
     if (err >= 0)
         err = bit_connection_next(client, -1, got_type, got);
-    while (err >= 0 && *got_type == BIT_MSG_PROVE_CALL && type == BIT_MSG_SUBMIT_REQUEST) {
-        err = bit_prove(client, msg, (const Bit__ProveCall *)*got);
+    while (err >= 0 && *got_type == BIT_MSG_PROVE_CALL) {
+        err = show_files(client, type, msg, (const Bit__ProveCall *)*got);
         bit_msg_free(*got);
         *got = NULL;
         if (err >= 0)

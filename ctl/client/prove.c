@@ -12,6 +12,8 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
+#include "proto/text/problems.h"
+#include "proto/wire/msg.h"
 
 /* Relative paths are relative to the specification's folder, here as in bitd. */
 static int open_path(const char *directory, const char *path)
@@ -119,5 +121,32 @@ int bit_prove(struct bit_connection *c, const Bit__SubmitRequest *submitted, con
     for (size_t i = 0; i < count; i++)
         close(fds[i]);
     free(frame);
+    return err;
+}
+
+static int set_all(Bit__RunSpec *spec, const Bit__SweepBranchAsked *branch)
+{
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    int err = problems == NULL ? bit_fail(-ENOMEM, "a branch") : 0;
+
+    for (size_t i = 0; i < branch->n_set && err == 0; i++)
+        err = bit_spec_set(spec, branch->set[i], problems);
+    free(problems);
+    return err;
+}
+
+int bit_prove_sweep(struct bit_connection *c, const Bit__SweepRequest *submitted, const Bit__ProveCall *asked)
+{
+    Bit__SubmitRequest first = BIT__SUBMIT_REQUEST__INIT;
+    int err;
+
+    first.spec = bit_msg_clone(submitted->spec);
+    first.directory = submitted->directory;
+    err = first.spec == NULL ? bit_fail(-ENOMEM, "a branch") : 0;
+    if (err == 0 && submitted->n_branch > 0)
+        err = set_all(first.spec, submitted->branch[0]);
+    if (err == 0)
+        err = bit_prove(c, &first, asked);
+    bit_msg_free(first.spec);
     return err;
 }

@@ -7,5 +7,10 @@
 /** Open the files of our own submission that bitd asks for, and send it their descriptors. Errors: as
  * bit_connection_send; BIT_EMESSAGE if it asks for files that the submission has not. */
 int bit_prove(struct bit_connection *c, const Bit__SubmitRequest *submitted, const Bit__ProveCall *asked);
+/**
+ * The same for a sweep: the files are those of its first branch, and all branches have the same ones
+ * (daemon/client/sweep.c). Errors: also BIT_ESPEC, of its assignments; -ENOMEM
+ */
+int bit_prove_sweep(struct bit_connection *c, const Bit__SweepRequest *submitted, const Bit__ProveCall *asked);
 
 #endif

@@ -9,6 +9,8 @@
  *     bitd   ──── ProveCall{first, count} ────►  bitctl    files by their place in the specification
  *            ◄── ProveAnswer{first, error[]} ──            (bit_spec_shown_path), so that bitd cannot ask for
  *                + a descriptor for each error of 0        any other
+ *
+ * Of a sweep the specification is its first branch's; branches that read others are refused (daemon/client/sweep.c).
  */
 #ifndef BIT_DAEMON_PROOF_H
 #define BIT_DAEMON_PROOF_H

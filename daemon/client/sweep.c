@@ -50,26 +50,43 @@ void bit_sweep_answer(struct bit_client *c, const struct bit_sweep *s, bool know
 
 /* ---- one that is asked for */
 
-static void find_other_files(void *arg, const char *path)
-{
-    static const char *const files[] = {"data", "eval.set", "eval.task", "model", "batch", "launch"};
-    bool *others = arg;
+/* Fields, with those below them, of which it is asked whether two branches have them otherwise. */
+struct sought {
+    const char *const *field;
+    size_t count;
+    bool differ;
+};
 
-    for (size_t i = 0; i < BIT_COUNT(files); i++) {
-        const size_t bytes = strlen(files[i]);
-        const bool within = strncmp(path, files[i], bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '.');
+static void find_sought(void *arg, const char *path)
+{
+    struct sought *s = arg;
+
+    for (size_t i = 0; i < s->count; i++) {
+        const size_t bytes = strlen(s->field[i]);
+        const bool within = strncmp(path, s->field[i], bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '.');
         if (within && strcmp(path, "model.init_seed") != 0 && strcmp(path, "data.seed") != 0)
-            *others = true;
+            s->differ = true;
     }
 }
 
 /* Whether what is looked at of one says all of the other: its files, and what it takes. */
 static bool takes_the_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
 {
-    bool others = false;
+    static const char *const fields[] = {"data", "eval.set", "eval.task", "model", "batch", "launch"};
+    struct sought s = {fields, BIT_COUNT(fields), false};
 
-    bit_spec_differences_find(a, b, find_other_files, &others);
-    return !others;
+    bit_spec_differences_find(a, b, find_sought, &s);
+    return !s.differ;
+}
+
+/* Whether both read the same files in the same way, of which a sweep keeps one note (data.pb). */
+static bool reads_the_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
+{
+    static const char *const fields[] = {"data", "eval.set", "eval.task", "model.context", "model.vocab"};
+    struct sought s = {fields, BIT_COUNT(fields), false};
+
+    bit_spec_differences_find(a, b, find_sought, &s);
+    return !s.differ;
 }
 
 /* What was read of its request files. */
@@ -203,10 +220,10 @@ static int check_files(const struct bit_client *c, const Bit__SweepPlanned *plan
         if (strcmp(init != NULL ? init : "", other != NULL ? other : "") != 0)
             return bit_fail(BIT_ESPEC, "branch '%s' has another model.init_from than '%s': make a sweep of each",
                             plan->branch[i]->label, plan->branch[0]->label);
-        if (bit_proof_needed(&c->peer) && !takes_the_same(plan->spec[0], plan->spec[i]))
+        if (bit_proof_needed(&c->peer) && !reads_the_same(plan->spec[0], plan->spec[i]))
             return bit_fail(BIT_EAUTH,
-                            "branch '%s' has other data, another model, batch or launch than '%s', and uid %u shows "
-                            "its files once: make a sweep of each",
+                            "branch '%s' has other data than '%s' (data, eval, model.context or model.vocab), and "
+                            "uid %u shows bitd the files of one: make a sweep of each",
                             plan->branch[i]->label, plan->branch[0]->label, c->peer.uid);
     }
     return 0;

@@ -579,6 +579,36 @@ def one_user_takes_up_no_others_place():
         expect(s.ctl(BOB, "ps"), 0)  # who waits for nothing any more makes room
 
 
+def a_sweep_reads_what_its_submitter_may_read():
+    """Of every branch: also of files that stand in its assignments, and of those that are looked at for a branch of its own."""
+    with Service() as s:
+        mine, other = s.tokens("alice/t.npy", ALICE, 0o644), s.tokens("alice/u.npy", ALICE, 0o644)
+        private = s.tokens("service/private.npy", SERVICE, 0o600)
+        spec = s.write("run.txtpb", SPEC.format(train=mine, more="", launch=""))
+        rates = ("--vary", "schedule.peak_lr=1e-3,2e-3")
+
+        def sweep(uid, *args):
+            return s.ctl(uid, "sweep", "-q", spec, "--paused", *args)
+
+        id = expect(sweep(BOB, *rates, "--vary", "batch.instances=4,8"), 0)
+        for verb in ("resume", "cancel", "rm"):
+            expect(s.ctl(ALICE, verb, id), 77, f"uid {ALICE} may not change {id}: it is uid {BOB}'s")
+        expect(s.ctl(ALICE, "ps", "--sweeps"), 0)
+        expect(s.ctl(CAROL, "cancel", id), 0)
+        expect(sweep(BOB, *rates, "--set", f"data.train={private}"), 77, f"uid {BOB} may not read {private}: Permission denied")
+        expect(sweep(BOB, "--vary", f"data.train={private}", *rates), 77, f"uid {BOB} may not read {private}: Permission denied")
+        expect(sweep(BOB, "--vary", f"data.train={other}", *rates), 0)
+        expect(sweep(BOB, "--vary", f"data.train={mine},{private}"), 77, "has other data", "make a sweep of each")
+        expect(sweep(BOB, "--vary", f"data.train={mine},{other}"), 77, "has other data", "make a sweep of each")
+        expect(sweep(0, "--vary", f"data.train={mine},{other}"), 0)
+        id = expect(sweep(BOB, *rates), 0)
+        os.unlink(mine)
+        os.symlink(private, mine)
+        expect(s.ctl(BOB, "resume", id), 0)
+        code, _, said = s.ctl(BOB, "wait", id)
+        assert code == 100 and said.count("another file") == 2, (code, said)
+
+
 def a_bitd_of_root_takes_only_roots_runs():
     with Service(uid=0) as s:
         mine = s.tokens("alice/t.npy", ALICE, 0o644)
@@ -610,4 +640,4 @@ main([a_name_means_ones_own_run, a_run_is_its_owners_and_the_admins, a_shared_ru
       a_model_begins_from_what_its_submitter_may_read, what_is_evaluated_is_what_its_submitter_may_read,
       a_run_begins_from_anothers_if_it_is_shared, what_is_no_weights_is_said_at_once, others_pass_to_slurm_what_the_settings_name,
       what_reaches_srun_is_what_was_allowed, a_run_is_launched_by_the_settings_that_hold_then, one_user_takes_up_no_others_place,
-      nobody_reads_the_memory_of_bitd, a_bitd_of_root_takes_only_roots_runs])
+      a_sweep_reads_what_its_submitter_may_read, nobody_reads_the_memory_of_bitd, a_bitd_of_root_takes_only_roots_runs])
