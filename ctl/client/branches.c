@@ -19,6 +19,9 @@ void bit_branches_finish(struct bit_branches *b)
     for (size_t i = 0; i < b->count; i++) {
         bit_run_curves_finish(&b->run[i].curves);
         free(b->run[i].key);
+        for (size_t k = 0; k < b->run[i].n_set; k++)
+            free(b->run[i].set[k]);
+        free(b->run[i].set);
     }
     free(b->run);
     free(b->label);
@@ -42,13 +45,13 @@ static void clear(ProtobufCMessage **part)
     *part = NULL;
 }
 
-/* The specification without what may differ within a branch. */
-static int make_key(const Bit__RunSpec *spec, char **key)
+Bit__RunSpec *bit_branches_spec(const struct bit_branch_run *run)
 {
+    const Bit__RunSpec *spec = run->curves.status->spec;
     Bit__RunSpec *copy = spec != NULL ? bit_msg_clone(spec) : NULL;
 
     if (copy == NULL)
-        return bit_fail(-ENOMEM, "a specification");
+        return NULL;
     free(copy->name);
     copy->name = NULL;
     if (copy->model != NULL)
@@ -59,8 +62,17 @@ static int make_key(const Bit__RunSpec *spec, char **key)
     clear((ProtobufCMessage **)&copy->checkpoint);
     clear((ProtobufCMessage **)&copy->eval);
     clear((ProtobufCMessage **)&copy->launch);
-    int err = bit_text_print(&copy->base, key, NULL);
-    bit_msg_free(copy);
+    return copy;
+}
+
+static int make_key(struct bit_branch_run *run)
+{
+    Bit__RunSpec *spec = bit_branches_spec(run);
+
+    if (spec == NULL)
+        return bit_fail(-ENOMEM, "a specification");
+    int err = bit_text_print(&spec->base, &run->key, NULL);
+    bit_msg_free(spec);
     return err;
 }
 
@@ -106,7 +118,7 @@ static int open_run(struct bit_cli *cli, const char *name, const char *label, st
     }
     b->count++;
     bit_format(r->given, sizeof r->given, "%s", label);
-    err = make_key(r->curves.status->spec, &r->key);
+    err = make_key(r);
     if (err < 0)
         return bit_failure_print(cli, err);
     write_seed(r->curves.status->spec, r->seed);
@@ -127,6 +139,30 @@ static void write_label(const Bit__SweepBranch *branch, char out[BIT_BRANCH_LABE
     bit_format(out, BIT_BRANCH_LABEL, "%.*s", (int)bytes, branch->label);
 }
 
+static int keep_assignments(struct bit_branch_run *r, const Bit__SweepBranch *branch)
+{
+    r->of_sweep = true;
+    r->set = calloc(branch->n_set + 1, sizeof *r->set);
+    if (r->set == NULL)
+        return bit_fail(-ENOMEM, "assignments");
+    for (; r->n_set < branch->n_set; r->n_set++) {
+        r->set[r->n_set] = strdup(branch->set[r->n_set]);
+        if (r->set[r->n_set] == NULL)
+            return bit_fail(-ENOMEM, "assignments");
+    }
+    return 0;
+}
+
+/* One that is there already is left as it was asked for first. */
+static int open_branch(struct bit_cli *cli, const Bit__SweepBranch *branch, const char *label, struct bit_branches *b)
+{
+    const size_t before = b->count;
+    int code = open_run(cli, branch->run, label, b);
+    int err = code == 0 && b->count > before ? keep_assignments(&b->run[before], branch) : 0;
+
+    return err < 0 ? bit_failure_print(cli, err) : code;
+}
+
 /* The runs of a sweep that are there already. */
 static int open_sweep(struct bit_cli *cli, const char *id, struct bit_branches *b)
 {
@@ -137,7 +173,7 @@ static int open_sweep(struct bit_cli *cli, const char *id, struct bit_branches *
     for (size_t i = 0; code == 0 && i < sweep->n_branch; i++) {
         write_label(sweep->branch[i], label);
         if (sweep->branch[i]->run != NULL)
-            code = open_run(cli, sweep->branch[i]->run, label[0] != '\0' ? label : sweep->name, b);
+            code = open_branch(cli, sweep->branch[i], label[0] != '\0' ? label : sweep->name, b);
     }
     if (code == 0 && b->count == 0)
         code = bit_failure_print(cli, bit_fail(BIT_ESTATE, "%s has no run yet", sweep->sweep));

@@ -18,6 +18,9 @@ struct bit_branch_run {
     char seed[BIT_BRANCH_SEED];   /* "model 6198, data 1" */
     char *key;                    /* what must be equal; owned */
     size_t branch;
+    char **set; /* of a sweep's branch: its assignments; owned */
+    size_t n_set;
+    bool of_sweep; /* asked for by its sweep */
 };
 
 struct bit_branches {
@@ -33,6 +36,8 @@ struct bit_branches {
  */
 int bit_branches_open(struct bit_cli *cli, char *const *words, size_t count, struct bit_branches *out);
 void bit_branches_finish(struct bit_branches *b);
+/** A run's specification without what may differ within a branch; bit_msg_free's. NULL: no memory. */
+Bit__RunSpec *bit_branches_spec(const struct bit_branch_run *run);
 /** How many runs a branch has. */
 size_t bit_branches_size(const struct bit_branches *b, size_t branch);
 

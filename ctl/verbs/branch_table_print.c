@@ -9,12 +9,14 @@
 #include "ctl/show/csv_field.h"
 #include "ctl/show/show.h"
 #include "ctl/show/table.h"
-#include "ctl/verbs/branch_table.h"
+#include "ctl/verbs/branch_effects_print.h"
+#include "ctl/verbs/branch_table_print.h"
+#include "ctl/verbs/table_cells.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
 
-#define CELL 96
+#define CELL BIT_TABLE_CELL
 
 /* ---- one number */
 
@@ -44,26 +46,6 @@ static const char *format_measure(const Bit__TableMeasure *m, const char *plus_m
         bit_format(out, CELL, "%s %s%s", format_number(m->unit, m->mean, mean), plus_minus,
                    format_number(m->unit, m->deviation, deviation));
     return out;
-}
-
-static const char *format_p(bool known, double p, char out[CELL])
-{
-    bit_format(out, CELL, !known ? "-" : p < 0.0001 ? "<0.0001" : "%.4f", p);
-    return out;
-}
-
-static const char *format_interval(const Bit__TableOrder *o, char out[CELL])
-{
-    if (o->has_low)
-        bit_format(out, CELL, "%.4f to %.4f", o->low, o->high);
-    else
-        bit_format(out, CELL, "-");
-    return out;
-}
-
-static const char *say_verdict(const Bit__TableOrder *o)
-{
-    return strcmp(o->verdict, "noise") == 0 ? "within noise" : o->verdict;
 }
 
 /* ---- branches */
@@ -147,10 +129,10 @@ static void add_order(struct bit_table *table, const Bit__TableOrder *o)
     const char *cells[] = {o->lower,
                            o->higher,
                            difference,
-                           format_interval(o, interval),
-                           format_p(o->has_p, o->p, p),
-                           format_p(o->has_p_holm, o->p_holm, holm),
-                           say_verdict(o)};
+                           bit_table_cell_interval(o->has_low, o->low, o->high, interval),
+                           bit_table_cell_p(o->has_p, o->p, p),
+                           bit_table_cell_p(o->has_p_holm, o->p_holm, holm),
+                           bit_table_cell_verdict(o->verdict, "holds")};
     bit_table_add(table, cells);
 }
 
@@ -219,37 +201,17 @@ int bit_branch_table_print(FILE *f, const Bit__Table *table, int width, bool pai
         return err;
     bit_show(f, "\n");
     err = print_order(f, table, width, pairs);
-    if (err == 0) {
-        bit_show(f, "\n");
-        print_summary(f, table);
-    }
-    return err;
+    if (err < 0)
+        return err;
+    bit_show(f, "\n");
+    print_summary(f, table);
+    if (table->n_effect == 0)
+        return 0;
+    bit_show(f, "\n");
+    return bit_branch_effects_print(f, table, width);
 }
 
 /* ---- Markdown */
-
-/* What would end a cell is escaped. */
-static void put_cell(FILE *f, const char *text)
-{
-    bit_show(f, " ");
-    for (; *text != '\0'; text++) {
-        size_t plain = strcspn(text, "|");
-        bit_show(f, "%.*s", (int)plain, text);
-        text += plain;
-        if (*text == '\0')
-            break;
-        bit_show(f, "\\|");
-    }
-    bit_show(f, " |");
-}
-
-static void put_rule(FILE *f, size_t left, size_t right)
-{
-    bit_show(f, "|");
-    for (size_t i = 0; i < left + right; i++)
-        bit_show(f, "%s", i < left ? "---|" : "--:|");
-    bit_show(f, "\n");
-}
 
 static void markdown_branches(FILE *f, const Bit__Table *t)
 {
@@ -257,15 +219,15 @@ static void markdown_branches(FILE *f, const Bit__Table *t)
 
     bit_show(f, "| branch | runs |");
     for (size_t i = 0; i < t->branch[0]->n_measure; i++)
-        put_cell(f, t->branch[0]->measure[i]->name);
+        bit_table_cell_markdown(f, t->branch[0]->measure[i]->name);
     bit_show(f, "\n");
-    put_rule(f, 1, 1 + t->branch[0]->n_measure);
+    bit_table_cell_rule(f, 1, 1 + t->branch[0]->n_measure);
     for (size_t b = 0; b < t->n_branch; b++) {
         bit_show(f, "|");
-        put_cell(f, t->branch[b]->branch);
+        bit_table_cell_markdown(f, t->branch[b]->branch);
         bit_show(f, " %zu |", t->branch[b]->n_run);
         for (size_t i = 0; i < t->branch[b]->n_measure; i++)
-            put_cell(f, format_measure(t->branch[b]->measure[i], "\xc2\xb1", cell));
+            bit_table_cell_markdown(f, format_measure(t->branch[b]->measure[i], "\xc2\xb1", cell));
         bit_show(f, "\n");
     }
 }
@@ -276,17 +238,17 @@ static void markdown_order(FILE *f, const Bit__Table *t)
 
     bit_show(f, "\n| lower %s | higher |", t->by);
     bit_show(f, " difference | 95%% interval | p | p, Holm | order |\n");
-    put_rule(f, 2, 5);
+    bit_table_cell_rule(f, 2, 5);
     for (size_t i = 0; i < t->n_order; i++) {
         const Bit__TableOrder *o = t->order[i];
         bit_show(f, "|");
-        put_cell(f, o->lower);
-        put_cell(f, o->higher);
+        bit_table_cell_markdown(f, o->lower);
+        bit_table_cell_markdown(f, o->higher);
         bit_show(f, " %.4f |", o->difference);
-        put_cell(f, format_interval(o, cell));
-        put_cell(f, format_p(o->has_p, o->p, cell));
-        put_cell(f, format_p(o->has_p_holm, o->p_holm, cell));
-        put_cell(f, say_verdict(o));
+        bit_table_cell_markdown(f, bit_table_cell_interval(o->has_low, o->low, o->high, cell));
+        bit_table_cell_markdown(f, bit_table_cell_p(o->has_p, o->p, cell));
+        bit_table_cell_markdown(f, bit_table_cell_p(o->has_p_holm, o->p_holm, cell));
+        bit_table_cell_markdown(f, bit_table_cell_verdict(o->verdict, "holds"));
         bit_show(f, "\n");
     }
 }
@@ -299,17 +261,13 @@ void bit_branch_table_markdown(FILE *f, const Bit__Table *table)
     markdown_order(f, table);
     bit_show(f, "\n");
     print_summary(f, table);
+    if (table->n_effect == 0)
+        return;
+    bit_show(f, "\n");
+    bit_branch_effects_markdown(f, table);
 }
 
 /* ---- CSV */
-
-static void put_value(FILE *f, bool known, double value)
-{
-    if (known && isfinite(value))
-        bit_show(f, ",%.17g", value);
-    else
-        bit_show(f, ",");
-}
 
 void bit_branch_table_csv(FILE *f, const Bit__Table *table)
 {
@@ -328,11 +286,11 @@ void bit_branch_table_csv(FILE *f, const Bit__Table *table)
             bit_show(f, ",");
             bit_csv_field(f, measure->name);
             bit_show(f, ",%s,%u", measure->unit, measure->count);
-            put_value(f, measure->has_mean, measure->mean);
-            put_value(f, measure->has_deviation, measure->deviation);
+            bit_table_cell_csv(f, measure->has_mean, measure->mean);
+            bit_table_cell_csv(f, measure->has_deviation, measure->deviation);
             for (size_t i = 0; i < most; i++)
-                put_value(f, i < measure->n_value && measure->value[i]->has_value,
-                          i < measure->n_value ? measure->value[i]->value : 0);
+                bit_table_cell_csv(f, i < measure->n_value && measure->value[i]->has_value,
+                                   i < measure->n_value ? measure->value[i]->value : 0);
             bit_show(f, "\r\n");
         }
 }

@@ -14,7 +14,7 @@
 #include "ctl/show/csv_field.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
-#include "ctl/verbs/plot_series.h"
+#include "ctl/client/plot_series.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"

@@ -7,22 +7,25 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/branches.h"
+#include "ctl/compare/branch_table.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
-#include "ctl/verbs/branch_table.h"
+#include "ctl/verbs/branch_effects_print.h"
+#include "ctl/verbs/branch_table_print.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-enum { OPT_BY, OPT_LAST, OPT_SMOOTH, OPT_TRUNK, OPT_PAIRS, OPT_CSV, OPT_MARKDOWN };
+enum { OPT_BY, OPT_LAST, OPT_SMOOTH, OPT_TRUNK, OPT_PAIRS, OPT_EFFECTS, OPT_CSV, OPT_MARKDOWN };
 static const struct bit_option options[] = {
     {"by", 0, "MEASURE", "Order by this column; default: the first set's loss, or the training loss."},
     {"last", 0, "N", "Levels of the training loss are means of N; default: 50."},
     {"smooth", 0, "N", "Recovery is looked for in means of N losses; default: 10."},
     {"trunk", 0, "BRANCH", "Whose curve is to be met again; default: the one that never switches."},
     {"pairs", 0, NULL, "Every pair of branches, not each with the next one."},
-    {"csv", 0, NULL, "Comma-separated values: every measure of every branch."},
+    {"effects", 0, NULL, "Only what the fields that vary do."},
+    {"csv", 0, NULL, "Comma-separated values: every measure of every branch, or with --effects the effects."},
     {"markdown", 0, NULL, "Tables in Markdown, with every pair."},
     {0},
 };
@@ -30,7 +33,7 @@ static const struct bit_option options[] = {
 struct wishes {
     const char *by, *trunk;
     struct bit_branch_measures_asked asked;
-    bool pairs, csv, markdown;
+    bool pairs, effects, csv, markdown;
 };
 
 /* ---- reading */
@@ -97,12 +100,32 @@ static int no_measure(const struct bit_branch_measures *m, const struct wishes *
     return BIT_EXIT_FAILURE;
 }
 
+static int no_effects(void)
+{
+    bit_show(stderr, "bitctl: no effects: they need branches of a grid in which two fields vary at least, with a value "
+                     "each of the same seed\n");
+    return BIT_EXIT_FAILURE;
+}
+
 /* ---- printing */
+
+static int print_effects(const Bit__Table *table, const struct wishes *w)
+{
+    if (w->csv)
+        bit_branch_effects_csv(stdout, table);
+    else if (w->markdown)
+        bit_branch_effects_markdown(stdout, table);
+    else
+        return bit_branch_effects_print(stdout, table, bit_terminal_columns(stdout));
+    return 0;
+}
 
 static int print(struct bit_cli *cli, const Bit__Table *table, const struct wishes *w)
 {
     if (cli->json)
         bit_print_json(table);
+    else if (w->effects)
+        return print_effects(table, w);
     else if (w->csv)
         bit_branch_table_csv(stdout, table);
     else if (w->markdown)
@@ -123,7 +146,9 @@ static int make(struct bit_cli *cli, const struct bit_branches *b, const struct 
         code = no_measure(&m, w);
     else if (err == 0)
         err = bit_branch_table_make(b, &m, by, &w->asked, &table);
-    if (err == 0 && code == 0)
+    if (err == 0 && code == 0 && w->effects && table->n_effect == 0)
+        code = no_effects();
+    else if (err == 0 && code == 0)
         err = print(cli, table, w);
     bit_msg_free(table);
     bit_branch_measures_finish(&m);
@@ -154,6 +179,7 @@ static int take_option(struct wishes *w, int option, const char *value)
     if (option == OPT_SMOOTH && !take_count(value, &w->asked.smooth))
         return bit_usage(&bit_cmd_table, "--smooth %s: not a number of losses from 1 to %d", value, BIT_SMOOTH_MAX);
     w->pairs |= option == OPT_PAIRS;
+    w->effects |= option == OPT_EFFECTS;
     w->csv |= option == OPT_CSV;
     w->markdown |= option == OPT_MARKDOWN;
     return 0;
@@ -194,7 +220,8 @@ static const struct bit_verb_object objects[] = {
 const struct bit_cli_verb bit_cmd_table = {
     .name = "table",
     .summary = "compare branches of runs: losses, spikes, recovery, and what is noise",
-    .synopsis = "RUN[=LABEL]... [--by MEASURE] [--last N] [--smooth N] [--trunk BRANCH] [--pairs] [--csv | --markdown]",
+    .synopsis = "RUN[=LABEL]... [--by MEASURE] [--last N] [--smooth N] [--trunk BRANCH] [--pairs] [--effects] "
+                "[--csv | --markdown]",
     .description =
         "A row for each branch: runs that are the same but for their seeds are one, and RUN=LABEL puts runs of\n"
         "one label together; a sweep's id or name stands for its branches. Numbers are means over runs, with their\n"
@@ -211,11 +238,21 @@ const struct bit_cli_verb bit_cmd_table = {
         "interval and p. Runs of the same seed saw the same data, so their differences are tested (Student's paired\n"
         "t-test); where fewer than two seeds are in both branches, all runs of both (Welch's). p is corrected for all\n"
         "pairs of branches after Holm, and an order holds where it is then below 0.05. Three seeds leave two degrees\n"
-        "of freedom: what is within noise may be there, and be too small for three runs to show.",
+        "of freedom: what is within noise may be there, and be too small for three runs to show.\n\n"
+        "Last, where two fields vary in a grid or more, what each does. Branches that set the same fields are a grid\n"
+        "(of a sweep; of runs that are named, those fields in which their specifications differ). Two values of a\n"
+        "field are compared over all pairs of branches that are alike in everything else: the differences of these\n"
+        "pairs are averaged for each seed, and the averages, one a seed, are tested (paired t, seeds less 1 degrees\n"
+        "of freedom), for pairs of one seed are not independent. A branch that is paired with none (\"16-bit\") is\n"
+        "compared with the values of the first field in which it has none of the grid's, over all branches that\n"
+        "have that value. Seeds that one of the pairs lacks are left out. p is corrected for all effects after Holm;\n"
+        "the verdict is \"lower\" where it is then below 0.05. PAIRS counts pairs times seeds, and in how many of\n"
+        "them the difference has this sign. Fields that only change together (\"width, heads\") are one.",
     .options = options,
     .quiet = "Leaves out what is said of steps whose run is no more.",
     .json = objects,
     .examples = "$ bitctl table keep reset\n"
+                "$ bitctl table keep reset --by \"train loss\" --json | jq .effect\n"
                 "$ bitctl table r1=keep r2=keep r3=reset r4=reset --by \"train loss\" --markdown\n"
                 "$ bitctl table keep reset --json | jq -r '.order[] | [.lower, .higher, .p_holm, .verdict] | @tsv'",
     .run = run,

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import math
+import os
 
 import fixture
 
@@ -196,6 +197,68 @@ def a_sweep_is_its_branches():
         assert "at_step=8, mean of 2, switch after 8" in text and "at_step=12, mean of 2, switch after 12" in text, text
 
 
+def expected_effects(value, grid, singles):
+    """(field, lower, higher, single) -> pairs, agree, ttest_rel: value[label][seed], grid[label] = (at_step, optimizer)."""
+    def compare(field, a, b, na, nb, single):
+        a, b = numpy.array(a), numpy.array(b)
+        if (b - a).mean() < 0:
+            a, b, na, nb = b, a, nb, na
+        out[field, na, nb, single] = len(a), int((a < b).sum()), stats.ttest_rel(b.mean(0), a.mean(0))
+
+    out, of = {}, {v: numpy.array(value[k]) for k, v in grid.items()}
+    steps, optimizers = (sorted({v[i] for v in grid.values()}) for i in (0, 1))
+    for u, v in itertools.combinations(steps, 2):
+        compare("at_step", [of[u, o] for o in optimizers], [of[v, o] for o in optimizers], u, v, None)
+    for u, v in itertools.combinations(optimizers, 2):
+        compare("optimizer", [of[s, u] for s in steps], [of[s, v] for s in steps], u, v, None)
+    for label, step in itertools.product(singles, steps):
+        compare("at_step", [value[label]] * len(optimizers), [of[step, o] for o in optimizers], label, step, label)
+    return out
+
+
+def check_effects(got, want):
+    assert {(e["field"], e["lower"], e["higher"], e["single"]) for e in got} == set(want), (got, want)
+    ps = sorted(r.pvalue for *_, r in want.values())
+    for e in got:
+        pairs, agree, r = want[e["field"], e["lower"], e["higher"], e["single"]]
+        holm = max(min(1, (len(ps) - i) * p) for i, p in enumerate(ps) if p <= r.pvalue)
+        interval = r.confidence_interval()
+        assert (e["pairs"], e["seeds"], e["matched"], e["agree"], e["freedom"]) == (pairs, 3, 3 * pairs, agree, 2), (e, want)
+        assert near(e["t"], r.statistic) and near(e["p"], r.pvalue) and near(e["p_holm"], holm), (e, r, holm)
+        assert near(e["low"], interval.low) and near(e["high"], interval.high) and near(e["difference"], (interval.low + interval.high) / 2), e
+        assert e["verdict"] == ("holds" if e["p_holm"] < 0.05 else "noise"), e
+
+
+def what_a_field_does():
+    with fixture.Daemon("slots = 2\n") as d:
+        spec = d.spec(name="base", steps=12, at_step=8, ranks=1)
+        path = os.path.join(d.dir, "when.sweep")
+        with open(path, "w") as f:
+            f.write(f'''name: "when" from: "{spec}" seeds: 3
+                branch {{ label: "16-bit" set: "phases.switch=" }}
+                branch {{ label: "ternary" set: "phases.switch.at_step=0" }}
+                grid {{ vary {{ field: "phases.switch.at_step" value: ["4", "8"] }} vary {{ field: "phases.switch.optimizer" value: ["KEEP", "RESET"] }} }}''')
+        sweep = d.ctl("sweep", path, "-q", check=True)[1].strip()
+        d.ctl("wait", sweep, check=True)
+        got = json.loads(table(d, sweep, "--by", "train loss", "--json"))
+        value = {b["branch"]: [v["value"] for v in b["measure"][0]["value"]] for b in got["branch"]}
+        grid = {f"at_step={s} optimizer={o}": (s, o) for s in ("4", "8") for o in ("KEEP", "RESET")}
+        assert set(value) == set(grid) | {"16-bit", "ternary"}, value
+        want = expected_effects(value, grid, ["16-bit", "ternary"])
+        check_effects(got["effect"], want)
+        runs = [r for b in got["branch"] for r in b["run"] if b["branch"] in grid]
+        alone = json.loads(table(d, *runs, "--by", "train loss", "--json"))["effect"]
+        check_effects(alone, expected_effects(value, grid, []))
+        text = table(d, sweep, "--by", "train loss")
+        assert text.endswith(table(d, sweep, "--by", "train loss", "--effects")), text
+        assert "Of 6 effects on train loss: " in text and "over seeds with 2 degrees of freedom" in text, text
+        rows = list(csv.DictReader(io.StringIO(table(d, sweep, "--by", "train loss", "--effects", "--csv"), newline="")))
+        assert [(r["field"], r["lower"], float(r["p_holm"])) for r in rows] == [(e["field"], e["lower"], e["p_holm"]) for e in got["effect"]]
+        marked = table(d, sweep, "--effects", "--markdown").splitlines()
+        assert marked[0].startswith("| field | lower ") and {line.count("|") for line in marked[:8]} == {10}, marked
+        assert "no effects" in table(d, runs[0], runs[1], "--effects", code=1)
+
+
 def mistakes():
     with fixture.Daemon() as d:
         run = d.submit(d.spec(name="one", steps=6, at_step=3, ranks=1))
@@ -211,4 +274,4 @@ def mistakes():
 
 
 if __name__ == "__main__":
-    fixture.main([over_seeds, forks_share_their_trunk, a_sweep_is_its_branches, mistakes])
+    fixture.main([over_seeds, forks_share_their_trunk, a_sweep_is_its_branches, what_a_field_does, mistakes])

@@ -1,4 +1,4 @@
-#include "ctl/verbs/plot_series.h"
+#include "ctl/client/plot_series.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "ctl/verbs/branch_table.h"
+#include "ctl/compare/branch_table.h"
 
 #include <errno.h>
 #include <math.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ctl/compare/t_test.h"
+#include "ctl/compare/table_effects.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
@@ -298,6 +299,8 @@ int bit_branch_table_make(const struct bit_branches *b, const struct bit_branch_
     }
     if (!k.failed)
         compare_all(&k, measure, place, table);
+    if (!k.failed)
+        k.failed = bit_table_effects_make(b, measure, table) < 0;
     if (!k.failed) {
         *out = table;
         table = NULL;

@@ -1,4 +1,4 @@
-#include "ctl/verbs/branch_measures.h"
+#include "ctl/compare/branch_measures.h"
 
 #include <errno.h>
 #include <math.h>

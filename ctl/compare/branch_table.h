@@ -2,9 +2,7 @@
 #ifndef BIT_CTL_BRANCH_TABLE_H
 #define BIT_CTL_BRANCH_TABLE_H
 
-#include <stdio.h>
-
-#include "ctl/verbs/branch_measures.h"
+#include "ctl/compare/branch_measures.h"
 
 /**
  * The whole table, the best branch first by measure `by`, an index of m. Every pair of branches is compared: by
@@ -13,13 +11,5 @@
  */
 int bit_branch_table_make(const struct bit_branches *b, const struct bit_branch_measures *m, size_t by,
                           const struct bit_branch_measures_asked *asked, Bit__Table **out);
-
-/** For people: the branches in lines of `width` characters, 0 for any, then their order. pairs: of all, not each with
- * the next one. */
-int bit_branch_table_print(FILE *f, const Bit__Table *table, int width, bool pairs);
-/** The same in Markdown. */
-void bit_branch_table_markdown(FILE *f, const Bit__Table *table);
-/** As RFC 4180 has it: branch,measure,unit,runs,mean,deviation and a column for each seed. */
-void bit_branch_table_csv(FILE *f, const Bit__Table *table);
 
 #endif
