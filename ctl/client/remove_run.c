@@ -30,15 +30,16 @@ void bit_remove_run(struct bit_cli *cli, const char *run, struct bit_remove_run 
     ask.request_id = id;
     ask.has_dry_run = ask.dry_run = so_far->dry_run;
     ask.has_force = ask.force = so_far->force;
+    ask.has_with_sweep = ask.with_sweep = so_far->with_sweep;
     int code = bit_connection_ask(cli, BIT_MSG_REMOVE_REQUEST, &ask, BIT_MSG_REMOVED_REPLY, &reply);
     so_far->exit_code = so_far->exit_code ? so_far->exit_code : code;
     if (code)
         return;
     so_far->count++;
     so_far->bytes += reply->bytes;
-    if (cli->json)
+    if (cli->json && !so_far->unsaid)
         bit_print_json(reply);
-    else if (!cli->quiet)
+    else if (!cli->quiet && !so_far->unsaid)
         print(reply);
     bit_msg_free(reply);
 }

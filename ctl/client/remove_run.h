@@ -9,9 +9,11 @@
 
 struct bit_remove_run {
     bool dry_run, force;
-    unsigned count; /* of those removed so far */
-    uint64_t bytes; /* freed by them */
-    int exit_code;  /* the first that was not 0 */
+    bool with_sweep; /* others of its sweep go, too, and do not miss it */
+    bool unsaid;     /* only what is refused is said */
+    unsigned count;  /* of those removed so far */
+    uint64_t bytes;  /* freed by them */
+    int exit_code;   /* the first that was not 0 */
 };
 
 /** Remove one, say so, and count it. */

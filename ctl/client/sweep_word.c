@@ -108,7 +108,7 @@ int bit_sweep_word_change(struct bit_cli *cli, const char *id, Bit__SweepChange 
     if (cli->json)
         bit_print_json(reply);
     else if (!cli->quiet && change == BIT__SWEEP_CHANGE__SWEEP_REMOVE)
-        bit_show(stdout, "%s: removed; its runs stay: `bitctl rm` removes them\n", reply->sweep);
+        bit_show(stdout, "%s: removed\n", reply->sweep);
     else if (!cli->quiet)
         bit_sweep_line_print(stdout, reply);
     bit_msg_free(reply);

@@ -2,19 +2,28 @@
 
 #include "ctl/cli/options.h"
 #include "ctl/client/remove_run.h"
+#include "ctl/client/remove_sweep.h"
 #include "ctl/client/sweep_word.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/bit.pb-c.h"
 #include "proto/err.h"
 
-enum { OPT_DRY_RUN, OPT_FORCE };
+enum { OPT_DRY_RUN, OPT_FORCE, OPT_KEEP_RUNS };
 static const struct bit_option options[] = {
     {"dry-run", 'n', NULL, "Remove nothing; say what it would free."},
     {"force", 0, NULL, "Also a run with pinned checkpoints, or from which another still has to begin."},
+    {"keep-runs", 0, NULL, "Of a sweep: forget the sweep alone; its runs stay."},
     {0},
 };
 
-static void remove_one(struct bit_cli *cli, const char *word, struct bit_remove_run *so_far)
+static int keep_runs(struct bit_cli *cli, const char *sweep, const struct bit_remove_run *so_far)
+{
+    if (so_far->dry_run)
+        return bit_usage(&bit_cmd_rm, "--dry-run says what removing runs would free, and --keep-runs keeps them");
+    return bit_sweep_word_change(cli, sweep, BIT__SWEEP_CHANGE__SWEEP_REMOVE, false, false);
+}
+
+static void remove_one(struct bit_cli *cli, const char *word, bool runs_stay, struct bit_remove_run *so_far)
 {
     char sweep[BIT_RUN_ID_MAX];
     int code = bit_sweep_word(cli, word, sweep);
@@ -24,8 +33,7 @@ static void remove_one(struct bit_cli *cli, const char *word, struct bit_remove_
         return;
     }
     if (code < 0)
-        code = so_far->dry_run ? bit_usage(&bit_cmd_rm, "--dry-run is for runs, and %s is a sweep", sweep)
-                               : bit_sweep_word_change(cli, sweep, BIT__SWEEP_CHANGE__SWEEP_REMOVE, false, false);
+        code = runs_stay ? keep_runs(cli, sweep, so_far) : bit_remove_sweep(cli, sweep, so_far);
     so_far->exit_code = so_far->exit_code ? so_far->exit_code : code;
 }
 
@@ -33,32 +41,35 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_rm, .cli = cli};
     struct bit_remove_run so_far = {0};
+    bool runs_stay = false;
     int got;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0)
         if (got == OPT_DRY_RUN)
             so_far.dry_run = true;
+        else if (got == OPT_KEEP_RUNS)
+            runs_stay = true;
         else
             so_far.force = true;
     int code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
     for (int i = o.rest; i < argc && so_far.exit_code != BIT_EXIT_UNAVAILABLE; i++)
-        remove_one(cli, argv[i], &so_far);
+        remove_one(cli, argv[i], runs_stay, &so_far);
     bit_remove_run_sum(cli, &so_far);
     return so_far.exit_code;
 }
 
 static const struct bit_verb_object objects[] = {
     {&bit__removed_reply__descriptor, "for each run"},
-    {&bit__sweep_reply__descriptor, "for a sweep"},
+    {&bit__sweep_reply__descriptor, "for a sweep, after its runs"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_rm = {
     .name = "rm",
     .summary = "remove runs that have ended, with all that is kept of them",
-    .synopsis = "RUN|SWEEP... [--dry-run] [--force]",
+    .synopsis = "RUN|SWEEP... [--dry-run] [--force] [--keep-runs]",
     .description =
         "Removes journals, logs and checkpoints of runs that have ended, without asking, and says what that freed.\n"
         "RUN is an id, or a name that no other of your runs has. A run that has not ended stays, and so does one\n"
@@ -66,12 +77,14 @@ const struct bit_cli_verb bit_cmd_rm = {
         "submitted a run and administrators may remove it.\n\n"
         "A run is there whole or not at all: what a killed bitd had begun to remove goes when it is back. Its\n"
         "number is given to no other run.\n\n"
-        "Of a sweep that has ended (its id, s1, or its name) what is known of it as one goes; its runs stay.\n\n"
+        "A sweep (its id, s1, or its name) goes with all its runs once each of them has ended. Where one of them\n"
+        "has to stay, nothing is removed. With --keep-runs only what is known of it as one goes.\n\n"
         "Each RUN is answered with a line; the exit code is the first that is not 0.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl rm --dry-run r7\n"
-                "$ bitctl rm r7 r8",
+                "$ bitctl rm r7 r8\n"
+                "$ bitctl rm --dry-run s1",
     .run = run,
 };

@@ -92,6 +92,8 @@ size_t bit_depends_of(const struct bit_depends *d, const struct bit_runner *r, c
                below);
     for (size_t i = 0; i < d->count; i++) {
         const struct bit_runner *other = d->item[i].runner;
+        if (d->but != NULL && d->but[0] != '\0' && strcmp(d->but, other->run.sweep) == 0)
+            continue;
         if (other == r || !needs_it(&d->item[i], how) || !is_below(d->item[i].path, folder))
             continue;
         bit_format_more(out, room, "%s%s", count++ > 0 ? ", " : "", other->run.id);

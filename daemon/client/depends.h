@@ -17,7 +17,8 @@ enum bit_depends_how {
 
 /* Where each run begins that begins from something, read once for many questions. */
 struct bit_depends {
-    char *folder; /* the real path of STATE/runs */
+    char *folder;    /* the real path of STATE/runs */
+    const char *but; /* a sweep whose runs are not meant; NULL: none. For the caller to set */
     size_t count;
     struct bit_depends_item {
         const struct bit_runner *runner;

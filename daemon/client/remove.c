@@ -142,11 +142,14 @@ static void on_ended(void *arg, const struct bit_removal_done *done)
     finish(p);
 }
 
-static bool is_not_missed(struct bit_client *c, const struct bit_runner *r)
+static bool is_not_missed(struct bit_client *c, const struct bit_runner *r, bool with_sweep)
 {
     struct bit_depends depends;
     char why[WHY_MAX];
     int err = bit_depends_init(&depends, r->runs);
+
+    if (with_sweep)
+        depends.but = r->run.sweep;
     bool missed = err == 0 && is_missed(&depends, r, why, sizeof why);
 
     bit_depends_finish(&depends);
@@ -157,9 +160,8 @@ static bool is_not_missed(struct bit_client *c, const struct bit_runner *r)
     return err == 0 && !missed;
 }
 
-static bool may_remove(struct bit_client *c, const struct bit_runner *r, bool force)
+static bool may_remove(struct bit_client *c, const struct bit_runner *r, const Bit__RemoveRequest *m)
 {
-
     if (bit_access_check(&c->peer, &r->run, BIT_VERB_REMOVE) < 0)
         bit_client_refuse(c, BIT_EAUTH, "%s", bit_fail_text());
     else if (!r->corrupt && !bit_run_ended(&r->run))
@@ -168,7 +170,7 @@ static bool may_remove(struct bit_client *c, const struct bit_runner *r, bool fo
     else if (r->job != NULL)
         bit_client_refuse(c, BIT_EBUSY, "%s has ended, and its processes have not yet: try again", r->run.id);
     else
-        return force || is_not_missed(c, r);
+        return (m->has_force && m->force) || is_not_missed(c, r, m->has_with_sweep && m->with_sweep);
     return false;
 }
 
@@ -226,7 +228,7 @@ void bit_remove_asked(struct bit_client *c, const Bit__RemoveRequest *m)
         return;
     }
     struct bit_runner *r = bit_run_names_asked(c, m->run, BIT_RUN_REMOVE);
-    if (r != NULL && may_remove(c, r, m->has_force && m->force))
+    if (r != NULL && may_remove(c, r, m))
         begin(c, r, m);
 }
 

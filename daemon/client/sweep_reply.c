@@ -15,13 +15,18 @@ struct bit_sweep_reply_branch {
     char reason[BIT_ERR_TEXT_MAX];
 };
 
-/* ---- a branch that is not there yet */
+/* ---- a branch that is not there yet, or not any more */
+
+static bool was_removed(const struct bit_sweep *s, const struct bit_runs *runs, size_t i)
+{
+    return s->progress->place[i]->run != NULL && bit_sweep_state_run(s, runs, i) == NULL;
+}
 
 static Bit__RunState state_to_come(const struct bit_sweep *s, size_t i)
 {
     if (s->progress->place[i]->failed != NULL)
         return BIT__RUN_STATE__FAILED;
-    if (s->progress->cancelled)
+    if (s->progress->cancelled || s->progress->place[i]->run != NULL)
         return BIT__RUN_STATE__CANCELLED;
     return s->progress->paused ? BIT__RUN_STATE__PAUSED : BIT__RUN_STATE__QUEUED;
 }
@@ -32,7 +37,9 @@ static void say_why(const struct bit_sweep *s, const struct bit_runs *runs, size
     const struct bit_runner *parent = bit_sweep_state_run(s, runs, place->parent);
 
     out[0] = '\0';
-    if (place->failed != NULL)
+    if (place->run != NULL)
+        bit_format(out, room, "%s was removed", place->run);
+    else if (place->failed != NULL)
         bit_format(out, room, "%s", place->failed);
     else if (s->progress->cancelled)
         bit_format(out, room, "cancelled before it began");
@@ -98,7 +105,7 @@ bool bit_sweep_reply_is_end(Bit__RunState state)
     return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
 }
 
-/* While one trains, that; ended when all have. */
+/* While one trains, that; ended when all have. Those that were removed count for nothing. */
 static Bit__RunState sum_up(const unsigned *count, size_t branches)
 {
     static const Bit__RunState going[] = {
@@ -112,12 +119,12 @@ static Bit__RunState sum_up(const unsigned *count, size_t branches)
     return branches > 0 ? BIT__RUN_STATE__COMPLETED : BIT__RUN_STATE__QUEUED;
 }
 
-static void fill_sum(struct bit_sweep_reply *reply)
+static void fill_sum(const struct bit_sweep *s, const struct bit_runs *runs, struct bit_sweep_reply *reply)
 {
     unsigned count[BIT__RUN_STATE__FAILED + 1] = {0}, ended = 0;
 
     for (size_t i = 0; i < reply->m.n_branch; i++) {
-        count[reply->m.branch[i]->state]++;
+        count[reply->m.branch[i]->state] += !was_removed(s, runs, i);
         ended += bit_sweep_reply_is_end(reply->m.branch[i]->state);
     }
     reply->m.state = sum_up(count, reply->m.n_branch);
@@ -157,7 +164,7 @@ int bit_sweep_reply_make(const struct bit_sweep *s, const struct bit_runs *runs,
     out->m.has_created_ns = out->m.has_uid = s->id[0] != '\0';
     out->m.created_ns = s->plan->time_ns;
     out->m.uid = s->plan->uid;
-    fill_sum(out);
+    fill_sum(s, runs, out);
     return 0;
 }
 

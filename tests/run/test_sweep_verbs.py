@@ -29,13 +29,12 @@ def paused_resumed_and_waited_for():
         code, out, err = d.ctl("top", "s1")
         assert code == 0 and "s1 two: completed" in out, (code, out, err)
         for args, said in ((["resume", "s1", "--steps", "9"], "steps is for one run"), (["checkpoint", "s1"], "s1 is a sweep"),
-                           (["wait", "s1", "--for", "step=3"], "of which the end can be waited for"), (["rm", "-n", "s1"], "--dry-run is for runs")):
+                           (["wait", "s1", "--for", "step=3"], "of which the end can be waited for"), (["rm", "-n", "--keep-runs", "s1"], "--keep-runs keeps them")):
             code, _, err = d.ctl(*args)
             assert code == 2 and said in err, (args, code, err)
         offered = subprocess.run([d.bitctl, "--complete", "status", "--socket", d.socket, ""], capture_output=True, text=True, check=True).stdout
         assert "s1\t" in offered and "two\t" in offered, offered
-        out = d.ctl("rm", "two", check=True)[1]
-        assert "its runs stay" in out, out
+        assert d.ctl("rm", "--keep-runs", "two", check=True)[1] == "s1: removed\n"
         assert d.ctl("status", "s1")[0] == 102 and d.ctl("status", "r1")[0] == 0, "gone"
 
 
@@ -59,6 +58,32 @@ def listed():
         assert page[0].endswith("BRANCH") and any(line.endswith("s1 optimizer=KEEP") for line in page), page
         code, _, err = d.ctl("ps", "--sweeps", "--where", "state=paused")
         assert code == 2 and "--where is for runs" in err, (code, err)
+
+
+def removed_with_its_runs():
+    with fixture.Daemon() as d:
+        sweep(d, steps=20000, at_step=10000)
+        d.ctl("wait", "r1", "--for", "step=1", check=True)
+        code, _, err = d.ctl("rm", "s1")
+        assert code == 1 and "branch 'optimizer=KEEP' of s1 is training: `bitctl cancel s1` ends it first" in err, (code, err)
+        d.ctl("cancel", "s1", "--now", check=True)
+        assert d.ctl("rm", "s1", check=True)[1].endswith("s1: removed\n") and d.ctl("ps", "-a", "-q", check=True)[1] == "", "what never began is no run"
+        assert sweep(d) == "s2" and d.wait("s2") == 0
+        first, second = (b["run"] for b in json.loads(d.ctl("status", "--json", "s2", check=True)[1])["branch"])
+        kept = d.submit(d.spec(name="kept"), "--paused")
+        d.ctl("ckpt", "pin", first, "15", check=True)
+        code, out, err = d.ctl("rm", "two", "--json")
+        assert code == 1 and f"{first} stays: step-00000015 of it is pinned" in out and "bytes" not in out, (code, out, err)
+        assert d.ctl("ps", "-a", "-q", check=True)[1].split() == [first, second, kept], "nothing is removed where one has to stay"
+        d.ctl("ckpt", "unpin", first, "15", check=True)
+        out = d.ctl("rm", "-n", "two", check=True)[1]
+        assert f"{second}: would free" in out and f"{first}: would free" in out and "2 runs would free" in out, out
+        d.ctl("rm", second, check=True)
+        s = json.loads(d.ctl("status", "--json", "s2", check=True)[1])
+        assert s["state"] == "completed" and s["branch"][1]["reason"] == f"{second} was removed" and s["branch"][1]["run"] is None, s
+        assert d.wait("s2") == 0, "there is nothing more to wait for"
+        d.ctl("rm", "s2", check=True)
+        assert d.ctl("ps", "-a", "-q", check=True)[1].split() == [kept] and d.ctl("status", "s2")[0] == 102
 
 
 def a_name_of_both_is_neither():
@@ -105,4 +130,4 @@ def a_run_after_a_sweep():
         assert d.wait(never) == 103 and "once every run of s2 has completed" in d.status(never)["reason"]
 
 
-fixture.main([listed, a_run_after_a_sweep, paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])
+fixture.main([removed_with_its_runs, listed, a_run_after_a_sweep, paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])
