@@ -192,18 +192,18 @@ static double seconds_since(uint64_t ns)
 
 static void look_at_job(const struct bit_job *job, struct bit_doctor_facts *f)
 {
-    double beat_s = (double)job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED / 1000;
     const struct bit_straggler *s = &job->guard.straggler;
 
     for (uint32_t r = 0; r < job->watch.ranks && job->watch.rank != NULL; r++) {
         const struct bit_watch_rank *rank = &job->watch.rank[r];
-        if (!rank->heard || rank->silent * beat_s < f->silent.s)
+        const double s_ago = (double)bit_watch_silent_ms(&job->watch, r) / 1000;
+        if (!rank->greeted || s_ago < f->silent.s)
             continue;
         f->silent.rank = r;
-        f->silent.s = rank->silent * beat_s;
+        f->silent.s = s_ago;
         f->silent.step = rank->step;
         bit_format(f->silent.host, sizeof f->silent.host, "%s", rank->host[0] ? rank->host : "this machine");
-        bit_format(f->silent.section, sizeof f->silent.section, "%s", rank->section);
+        bit_format(f->silent.section, sizeof f->silent.section, "%s", rank->heard ? rank->section : "start");
     }
     if (job->phase == BIT_JOB_TRAINING && job->outstanding > 0) {
         f->report_s = f->run->last_step_ns > 0 ? seconds_since(f->run->last_step_ns) : -1;

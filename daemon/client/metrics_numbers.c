@@ -272,16 +272,15 @@ static bool number_of_stragglers(const struct bit_straggler *s, enum number whic
 
 static bool heartbeat_age(const struct bit_job *job, double *out)
 {
-    const double beat_s = (double)job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED / 1000;
-    bool heard = false;
+    bool greeted = false;
 
     *out = 0;
     for (uint32_t r = 0; r < job->watch.ranks && job->watch.rank != NULL; r++) {
-        heard |= job->watch.rank[r].heard;
-        if (job->watch.rank[r].heard)
-            *out = fmax(*out, job->watch.rank[r].silent * beat_s);
+        greeted |= job->watch.rank[r].greeted;
+        if (job->watch.rank[r].greeted)
+            *out = fmax(*out, (double)bit_watch_silent_ms(&job->watch, r) / 1000);
     }
-    return heard;
+    return greeted;
 }
 
 static bool number_of_job(const struct bit_job *job, enum number which, double *out)

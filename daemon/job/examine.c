@@ -68,11 +68,13 @@ static bool has_answered(const struct bit_job *job, uint32_t rank)
     return rank < job->examine.marks.ranks && job->examine.marks.answered[rank];
 }
 
-/* All but those that say nothing any more; one tick may pass between two beats. */
+/* All but those that say nothing any more. */
 static bool all_answered(const struct bit_job *job)
 {
+    const uint64_t beat_ms = job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED;
+
     for (uint32_t r = 0; r < job->watch.ranks; r++)
-        if (job->watch.rank[r].silent <= 1 && !has_answered(job, r))
+        if (bit_watch_silent_ms(&job->watch, r) < 2 * beat_ms && !has_answered(job, r))
             return false;
     return true;
 }
@@ -81,14 +83,15 @@ static bool all_answered(const struct bit_job *job)
 
 static void write_ranks(FILE *f, const struct bit_job *job)
 {
-    double beat_s = (double)job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED / 1000;
+    const uint64_t beat_ms = job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED;
 
     fprintf(f, "%5s %-24s %8s %10s %-11s %9s %s\n", "rank", "host", "pid", "step done", "section", "silent s",
             "stacks");
     for (uint32_t r = 0; r < job->watch.ranks; r++) {
         const struct bit_watch_rank *rank = &job->watch.rank[r];
+        const uint64_t silent_ms = bit_watch_silent_ms(&job->watch, r);
         fprintf(f, "%5u %-24s %8u %10" PRIu64 " %-11s %9.1f %s\n", r, rank->host, rank->pid, rank->step,
-                rank->section[0] ? rank->section : "-", rank->silent > 1 ? beat_s * rank->silent : 0,
+                rank->section[0] ? rank->section : "-", silent_ms > 2 * beat_ms ? (double)silent_ms / 1000 : 0,
                 has_answered(job, r) ? "below" : "none came");
     }
 }
@@ -173,7 +176,7 @@ static int64_t find_suspect(const struct bit_job *job)
     for (uint32_t r = 0; r < job->watch.ranks; r++) {
         const struct bit_watch_rank *rank = &job->watch.rank[r];
         ranks[r] = (struct bit_hung_rank){
-            .known = rank->heard, .answered = has_answered(job, r), .step = rank->step, .section = rank->section};
+            .known = rank->greeted, .answered = has_answered(job, r), .step = rank->step, .section = rank->section};
     }
     int64_t suspect = bit_hung_rank_find(ranks, job->watch.ranks);
     free(ranks);
@@ -190,14 +193,19 @@ static void describe(const struct bit_job *job, int64_t suspect, const char *fil
         return;
     }
     const struct bit_watch_rank *rank = &job->watch.rank[suspect];
+    if (!rank->greeted) {
+        bit_format(text, room, "rank %" PRId64 " hangs: %s; see %s", suspect, job->examine.why, file);
+        return;
+    }
     char state = bit_watch_is_here(rank) ? bit_proc_state((int32_t)rank->pid) : 0;
-    bit_format(
-        text, room, "rank %" PRId64 " on %s (pid %u) hangs: %s, last heard in '%s' after step %" PRIu64 "%s; see %s",
-        suspect, rank->host[0] ? rank->host : "an unknown host", rank->pid, job->examine.why, rank->section, rank->step,
-        state == 'T' || state == 't' ? ", it is stopped"
-        : state == 'D'               ? ", it waits for a device or a file system"
-                                     : "",
-        file);
+    bit_format(text, room,
+               "rank %" PRId64 " on %s (pid %u) hangs: %s, last heard in '%s' after step %" PRIu64 "%s; see %s",
+               suspect, rank->host[0] ? rank->host : "an unknown host", rank->pid, job->examine.why,
+               rank->heard ? rank->section : "start", rank->step,
+               state == 'T' || state == 't' ? ", it is stopped"
+               : state == 'D'               ? ", it waits for a device or a file system"
+                                            : "",
+               file);
 }
 
 static void finish(struct bit_job *job)

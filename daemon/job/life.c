@@ -269,14 +269,24 @@ static bool lose_nodes(struct bit_job *job)
     }
     bit_job_end(job, BIT_EWORKER,
                 "node %s was lost: no heartbeat of rank %" PRId64 " for %g s, last in '%s' after step %" PRIu64,
-                rank->host, first, (double)job->runner->env->config->heartbeat_ms / 1000, rank->section, rank->step);
+                rank->host, first, (double)job->runner->env->config->heartbeat_ms / 1000,
+                rank->heard ? rank->section : "start", rank->step);
     return true;
 }
 
 static void on_silent(struct bit_job *job, uint32_t rank)
 {
-    if (!lose_nodes(job))
-        bit_examine_start(job, rank, "no heartbeat for %g s", (double)job->runner->env->config->heartbeat_ms / 1000);
+    const struct bit_config *config = job->runner->env->config;
+    const struct bit_watch_rank *at = &job->watch.rank[rank];
+
+    if (lose_nodes(job))
+        return;
+    if (!at->greeted)
+        bit_examine_start(job, rank, "it did not connect within %g s of rank 0",
+                          (double)(config->fence_ms + config->heartbeat_ms) / 1000);
+    else
+        bit_examine_start(job, rank, "no heartbeat for %g s%s", (double)config->heartbeat_ms / 1000,
+                          at->heard ? "" : " after it connected");
 }
 
 static const struct bit_job_ops ops = {

@@ -16,7 +16,8 @@
 
 BIT_LOG_TOPIC("watch");
 
-#define SLICE_RANKS 64 /* that one tick looks after: 12 us each */
+#define LOOKS       8  /* at who is silent, between two beats */
+#define SLICE_RANKS 64 /* that one tick beats to: 12 us each */
 #define SLICE_MS    10 /* between ticks, at least */
 #define GAPS_TOLD   8  /* ranks whose heartbeats the log has at a launch's end: the worst */
 
@@ -29,14 +30,22 @@ static void expect(struct bit_job *job, int more)
     bit_worker_link_expect(job->jobs->links, more);
 }
 
-/* A tick of few ranks looks after all of them. */
+/* Every so many ticks there is a look. */
+static uint32_t ticks_per_look(const struct bit_watch *w)
+{
+    return w->slices / LOOKS;
+}
+
 static void start_ticks(struct bit_watch *w, uint64_t beat_ms)
 {
-    const uint64_t most = BIT_MAX(beat_ms / SLICE_MS, 1u);
+    const uint64_t most = BIT_MAX(beat_ms / (LOOKS * SLICE_MS), 1u);
+    const uint64_t per_look = BIT_MIN(BIT_MAX(w->ranks / (LOOKS * SLICE_RANKS), 1u), most);
+    const uint64_t tick_ms = beat_ms / (LOOKS * per_look);
 
     w->slice = 0;
-    w->slices = (uint32_t)BIT_MIN(BIT_MAX(w->ranks / SLICE_RANKS, 1u), most);
-    uv_timer_start(&w->tick, on_tick, beat_ms / w->slices, beat_ms / w->slices);
+    w->slices = (uint32_t)(LOOKS * per_look);
+    w->look_ms = tick_ms * per_look;
+    uv_timer_start(&w->tick, on_tick, tick_ms, tick_ms);
 }
 
 int bit_watch_begin(struct bit_job *job)
@@ -151,6 +160,7 @@ void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bi
     rank->link = link;
     if (link != NULL)
         expect(job, -1);
+    rank->greeted = true;
     rank->silent = 0;
     bit_heartbeat_gaps_forget(&rank->gaps);
     rank->step = hello->step;
@@ -209,41 +219,59 @@ static bool is_missed(const struct bit_job *job, uint32_t r)
 {
     bool unread = r == 0 && (job->link == NULL || job->committing || bit_runner_is_blocked(job->runner));
 
-    return job->watch.rank[r].heard && !unread;
+    return (job->watch.rank[r].greeted || job->watch.rank[0].greeted) && !unread;
 }
 
+uint64_t bit_watch_silent_ms(const struct bit_watch *w, uint32_t rank)
+{
+    return w->rank[rank].silent * w->look_ms;
+}
+
+/* The first look after a sign of it may have been at once. */
 static bool is_silent(const struct bit_job *job, uint32_t r)
 {
-    return is_missed(job, r) && job->watch.rank[r].silent > BIT_BEATS_MISSED;
+    const struct bit_config *config = job->runner->env->config;
+    const uint64_t most_ms = config->heartbeat_ms + (job->watch.rank[r].greeted ? 0 : config->fence_ms);
+
+    return is_missed(job, r) && bit_watch_silent_ms(&job->watch, r) >= most_ms + job->watch.look_ms;
 }
 
-/* A rank that a later tick of this round looks after may lack one of those ticks. */
+/* The ranks of a node have beaten at different times of their last beat. */
 bool bit_watch_is_cut_off(const struct bit_job *job, uint32_t r)
 {
     const struct bit_worker_link *link = r == 0 ? job->link : job->watch.rank[r].link;
-    const unsigned most = BIT_BEATS_MISSED - (job->watch.slices > 1);
+    const uint64_t heartbeat_ms = job->runner->env->config->heartbeat_ms;
 
-    return is_missed(job, r) && job->watch.rank[r].silent > most &&
+    return job->watch.rank[r].greeted && is_missed(job, r) &&
+           bit_watch_silent_ms(&job->watch, r) > heartbeat_ms - heartbeat_ms / BIT_BEATS_MISSED &&
            (link == NULL || job->watch.rank[r].unanswered > BIT_BEATS_MISSED / 2);
+}
+
+static void look(struct bit_job *job)
+{
+    struct bit_watch *w = &job->watch;
+    int64_t silent = -1;
+
+    for (uint32_t r = 0; r < w->ranks; r++) {
+        w->rank[r].silent += is_missed(job, r);
+        silent = silent < 0 && is_silent(job, r) ? r : silent;
+    }
+    if (silent >= 0)
+        job->ops->silent(job, (uint32_t)silent);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct bit_job *job = timer->data;
     struct bit_watch *w = &job->watch;
-    const uint32_t first = w->slice;
-    int64_t silent = -1;
+    const uint32_t slice = w->slice;
 
-    w->slice = (first + 1) % w->slices;
-    beat_slice(job, first);
+    w->slice = (slice + 1) % w->slices;
+    beat_slice(job, slice);
     if (job->done || job->launcher_ended || job->phase == BIT_JOB_ENDING || job->examine.on)
         return;
-    for (uint32_t r = first; r < w->ranks; r += w->slices) {
-        w->rank[r].silent += is_missed(job, r);
-        silent = silent < 0 && is_silent(job, r) ? r : silent;
-    }
-    if (silent >= 0)
-        job->ops->silent(job, (uint32_t)silent);
+    if (slice % ticks_per_look(w) == 0)
+        look(job);
 }
 
 /* ---- how long a step may take */

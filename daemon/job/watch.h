@@ -1,11 +1,14 @@
 /*
  * The watch over a job's ranks: a heartbeat of each, and how long a step may take.
  *
- * A rank is silent when it has beaten before and no longer does: five beats missed, counted in ticks of our own, so
- * that a daemon that was held up itself holds nobody else for dead. Of many ranks a tick looks after a part, so that
- * all of them never hold up the loop at once. A rank that beats and a step that is not reported are a hang: a step may
- * take stall_factor times the 99th percentile of the last hundred, and never less than stall_ms. Before enough steps
- * are known, for the first one of a launch and of a phase, and for whatever is no step: long_ms.
+ * A rank beats as soon as it is greeted. It is silent when nothing came from it for heartbeat_ms, five beats, counted
+ * in looks of our own, so that a daemon that was held up itself holds nobody else for dead: it is found at the first
+ * look after that time, of which there are eight between two beats. A rank that was not greeted fence_ms and
+ * heartbeat_ms after rank 0 is silent as well: one that cannot reach bitd has ended itself by then. Of many ranks a
+ * tick sends beats to a part, so that all of them never hold up the loop at once. A rank that beats and a step that is
+ * not reported are a hang: a step may take stall_factor times the 99th percentile of the last hundred, and never less
+ * than stall_ms. Before enough steps are known, for the first one of a launch and of a phase, and for whatever is no
+ * step: long_ms.
  */
 #ifndef BIT_DAEMON_WATCH_H
 #define BIT_DAEMON_WATCH_H
@@ -26,9 +29,10 @@ struct bit_job;
 struct bit_watch_rank {
     struct bit_job *job;
     struct bit_worker_link *link;   /* its own; NULL for rank 0, whose link is the job's, and while it is lost */
-    bool heard;                     /* it has beaten: it must go on */
-    unsigned silent;                /* ticks since then */
-    unsigned unanswered;            /* ticks in a row in which its machine had not acknowledged the last beat */
+    bool greeted;                   /* it has come: it must beat */
+    bool heard;                     /* it has beaten since bitd began */
+    unsigned silent;                /* looks since the last sign of it */
+    unsigned unanswered;            /* beats in a row at which its machine had not acknowledged the last beat */
     struct bit_heartbeat_gaps gaps; /* between its heartbeats */
     uint64_t step;                  /* the last one done */
     char section[16];               /* what it is at */
@@ -41,7 +45,8 @@ struct bit_watch {
     struct bit_watch_rank *rank; /* of this launch */
     uint32_t ranks;
     uint32_t expected;                       /* of them, those without a link, as the listener was told */
-    uint32_t slice, slices;                  /* of the ranks: the one that the next tick looks after, of how many */
+    uint32_t slice, slices;                  /* of the ranks: the one that the next tick beats to, of how many */
+    uint64_t look_ms;                        /* between two looks at who is silent */
     uint64_t first_ms;                       /* when the first rank came, on the loop's clock; 0: none has */
     bool all_here;                           /* all of them were, once */
     double step_ms[BIT_WATCH_STEPS];         /* a ring */
@@ -60,6 +65,8 @@ void bit_watch_free(struct bit_job *job);
 void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello);
 /** Its link is gone. */
 void bit_watch_unlink(struct bit_watch_rank *rank);
+/** Since it was heard or greeted; of a rank that was not greeted, since rank 0 was. */
+uint64_t bit_watch_silent_ms(const struct bit_watch *w, uint32_t rank);
 /** Its process is one of this machine. */
 bool bit_watch_is_here(const struct bit_watch_rank *rank);
 /** A heartbeat of it. */

@@ -33,6 +33,19 @@ static void pause_ms(long ms)
     nanosleep(&t, NULL);
 }
 
+static bool is_logged(const char *word)
+{
+    char line[1024];
+    bool found = false;
+    FILE *file = fopen(f.log, "re");
+
+    while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
+        found = strstr(line, word) != NULL;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
 /* Of the last line of bitd's log that has this word, the number after "ms=". -1: there is none. */
 static double logged_ms(const char *word)
 {
@@ -173,8 +186,11 @@ static void time_mute(unsigned ranks)
     while (access(once, F_OK) < 0)
         pause_ms(1);
     begin = now_ms();
-    fix_wait_state(&f, run, BIT__RUN_STATE__RESTARTING);
+    while (!is_logged("examine: examining"))
+        pause_ms(10);
     printf(" a mute rank named after %.1f s,", (now_ms() - begin) / 1000);
+    fix_wait_state(&f, run, BIT__RUN_STATE__RESTARTING);
+    printf(" its launch ended after %.1f s,", (now_ms() - begin) / 1000);
     fix_wait_state(&f, run, BIT__RUN_STATE__TRAINING);
     printf(" trains again after %.1f s\n", (now_ms() - begin) / 1000);
     fix_finish(&f);

@@ -6,7 +6,8 @@
  *
  * fake_mpirun starts it and says how many ranks there are (FAKE_RANKS). From the environment:
  *     FAKE_STEP_US     a step takes so long
- *     FAKE_MUTE        this rank beats no more after step FAKE_MUTE_AT, and the others wait for it ...
+ *     FAKE_MUTE        this rank beats no more after step FAKE_MUTE_AT, and the others wait for it: "greeted" is
+ *                      before its first beat, "never" before it connects ...
  *     FAKE_ONCE        ... in the first launch that can make this file
  *     FAKE_SLOW        this rank takes twice as long as the others
  *     FAKE_LOG         if it is set, the launch's log has each attempt to connect that failed
@@ -65,21 +66,31 @@ static void must(int err, const char *what)
 
 /* ---- steps */
 
-static void mute_rank(void)
+static bool is_first_time(void)
 {
-    const char *once = getenv("FAKE_ONCE"), *who = getenv("FAKE_MUTE");
-    int fd;
+    const char *once = getenv("FAKE_ONCE");
+    int fd = once == NULL ? -1 : open(once, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    if (who == NULL || fleet.model.step != number("FAKE_MUTE_AT"))
-        return;
-    fd = once == NULL ? -1 : open(once, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (once != NULL && fd < 0)
-        return;
     if (fd >= 0)
         close(fd);
-    pthread_mutex_lock(&fleet.beat[number("FAKE_MUTE")].lock); /* what its thread needs for the next beat */
+    return once == NULL || fd >= 0;
+}
+
+static void wait_for_mute_rank(void)
+{
     for (;;)
         pause(); /* no step is done without it */
+}
+
+static void mute_after_step(void)
+{
+    const char *at = getenv("FAKE_MUTE_AT");
+
+    if (getenv("FAKE_MUTE") == NULL || at == NULL || strspn(at, "0123456789") != strlen(at) ||
+        fleet.model.step != number("FAKE_MUTE_AT") || !is_first_time())
+        return;
+    pthread_mutex_lock(&fleet.beat[number("FAKE_MUTE")].lock); /* what its thread needs for the next beat */
+    wait_for_mute_rank();
 }
 
 static void fill_times(void)
@@ -126,7 +137,7 @@ static void do_step(const Bit__StepOrder *order)
     must(bit_session_report(&fleet.session, BIT_MSG_STEP_REPORT, fleet.model.step, &m), "a report");
     for (uint32_t r = 1; r < fleet.ranks; r++)
         bit_heartbeat_done(&fleet.beat[r], NULL);
-    mute_rank();
+    mute_after_step();
 }
 
 /* ---- the end */
@@ -269,10 +280,41 @@ static void take_welcome(const Bit__Welcome *welcome)
     atomic_store(&fleet.sections.step, fleet.model.step);
 }
 
+/* Its link, as its heartbeat would make it, and no beat. */
+static void greet_only(const struct bit_link_config *config, uint32_t rank)
+{
+    Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
+    struct bit_link *link = &fleet.beat[rank].own;
+    Bit__Welcome *welcome;
+
+    hello.ranks = fleet.ranks;
+    hello.rank = rank;
+    hello.has_rank = hello.training = true;
+    bit_link_init(link, config);
+    must(bit_link_connect(link, &hello, 30000, &welcome), "the mute rank");
+    bit_msg_free(welcome);
+}
+
+/* The rank that is mute from its start on; 0: none is. */
+static uint32_t mute_from_start(const char *when)
+{
+    const char *at = getenv("FAKE_MUTE_AT");
+
+    return at != NULL && strcmp(at, when) == 0 ? (uint32_t)number("FAKE_MUTE") : 0;
+}
+
 static void start_beats(const struct bit_link_config *config, const Bit__Welcome *welcome)
 {
+    const uint32_t greeted = mute_from_start("greeted"), never = mute_from_start("never");
+    const uint32_t mute = (greeted > 0 || never > 0) && is_first_time() ? greeted + never : 0;
+
     for (uint32_t r = 1; r < fleet.ranks; r++)
-        must(bit_heartbeat_start_own(&fleet.beat[r], config, r, fleet.ranks, &fleet.sections, welcome), "a rank");
+        if (r != mute)
+            must(bit_heartbeat_start_own(&fleet.beat[r], config, r, fleet.ranks, &fleet.sections, welcome), "a rank");
+    if (mute > 0 && mute == greeted)
+        greet_only(config, mute);
+    if (mute > 0)
+        wait_for_mute_rank();
 }
 
 static void start(void)

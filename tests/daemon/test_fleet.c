@@ -102,7 +102,8 @@ TEST(a_bitd_that_was_killed_has_all_of_them_back)
     fix_finish(&f);
 }
 
-TEST(the_mute_one_is_named_and_the_run_goes_on)
+/* Mute where FAKE_MUTE_AT says: the cause of the launch that was lost has this, and the next one trains. */
+static void expect_mute_named(const char *at, const char *heartbeat, const char *fence, const char *cause)
 {
     struct fix_events e;
     char once[128], mute[16];
@@ -111,10 +112,12 @@ TEST(the_mute_one_is_named_and_the_run_goes_on)
     snprintf(once, sizeof once, "%s/muted", f.dir);
     snprintf(mute, sizeof mute, "%u", someone());
     setenv("FAKE_MUTE", mute, 1);
-    setenv("FAKE_MUTE_AT", "30", 1); /* every rank is here, and has beaten */
+    setenv("FAKE_MUTE_AT", at, 1);
     setenv("FAKE_ONCE", once, 1);
     setenv("FAKE_STEP_US", "50000", 1);
-    if (!fleet_begin(&f, "heartbeat_timeout=3"))
+    f.args[8] = "--set"; /* after fleet_begin's */
+    f.args[9] = fence;
+    if (!fleet_begin(&f, heartbeat))
         return;
     fleet_submit(&f, ranks(), "schedule.steps=40\nlaunch.max_restarts=1", run);
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
@@ -122,11 +125,29 @@ TEST(the_mute_one_is_named_and_the_run_goes_on)
     const Bit__JournalRecord *lost = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LOST);
     if (EXPECT(lost != NULL)) {
         EXPECT_EQ(lost->lost->rank, someone());
-        EXPECT_CONTAINS(lost->lost->cause, "hangs: no heartbeat for 3 s");
+        EXPECT_CONTAINS(lost->lost->cause, cause);
     }
     fix_events_free(&e);
     expect_launches(2, 1);
     fix_finish(&f);
+}
+
+TEST(the_mute_one_is_named_and_the_run_goes_on)
+{
+    expect_mute_named("10", "heartbeat_timeout=3", "fence_timeout=60", "hangs: ");
+}
+
+TEST(one_that_was_greeted_and_never_beat_is_named)
+{
+    expect_mute_named("greeted", "heartbeat_timeout=3", "fence_timeout=60",
+                      "hangs: no heartbeat for 3 s after it connected");
+}
+
+/* Those that can reach bitd have done so; one that cannot ends itself when fence_timeout is over. */
+TEST(one_that_never_connected_is_named)
+{
+    expect_mute_named("never", "heartbeat_timeout=3", "fence_timeout=4",
+                      "hangs: it did not connect within 7 s of rank 0");
 }
 
 TEST(a_cancelled_one_is_done_with_all_of_them)
