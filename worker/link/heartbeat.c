@@ -17,11 +17,9 @@
 
 BIT_LOG_TOPIC("heartbeat");
 
-#define BEAT_MS      500
-#define WELCOME_MS   30000 /* a daemon that accepts answers in this time, whatever its other ranks ask of it */
-#define RANKS_PER_MS 10    /* whose first attempts fall into one millisecond */
-#define AGAIN_MS     1000  /* until a lost link is made again, at most ... */
-#define RESTS_MOST   8     /* ... of which so many at most pass between attempts that bitd began to answer */
+#define BEAT_MS    500
+#define WELCOME_MS 30000 /* a daemon that accepts answers in this time, whatever its other ranks ask of it */
+#define AGAIN_MS   1000  /* a turn, at most, while there is no link (pace.h) */
 
 static int send_beat(struct bit_heartbeat *beat)
 {
@@ -49,38 +47,25 @@ static int64_t patience_ms(const struct bit_heartbeat *beat)
     return beat->fence_ms <= 0 ? WELCOME_MS : BIT_MIN(BIT_MAX(left_ms, 1), WELCOME_MS);
 }
 
-/* Where nobody listens it is tried again at once, for that costs nobody anything; a bitd that begins to answer and does
- * not end has too much to do, and is left alone for 1, 2, 4, ... turns. */
-static void rest(struct bit_heartbeat *beat, int err)
-{
-    if (err == -ECONNREFUSED || err == -ENOENT)
-        beat->rests = 0;
-    else
-        beat->rests = BIT_MIN(BIT_MAX(2 * beat->rests, 1u), RESTS_MOST);
-    beat->resting = beat->rests;
-    bit_debug("not connected", "rests=%u why=%s", beat->rests, bit_fail_text());
-}
-
 /* Of the ranks that take no orders: there is nobody else to make the link again. */
 static void connect_own(struct bit_heartbeat *beat)
 {
     Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
     Bit__Welcome *welcome = NULL;
 
-    if (beat->resting > 0) {
-        beat->resting--;
+    if (bit_pace_rests(&beat->pace))
         return;
-    }
-
     hello.ranks = beat->ranks;
     hello.step = atomic_load(&beat->sections->step);
     hello.training = hello.has_rank = true;
     hello.rank = beat->rank;
     int err = bit_link_connect(&beat->own, &hello, patience_ms(beat), &welcome);
-    if (err < 0)
-        rest(beat, err);
-    else
-        beat->rests = 0;
+    if (err < 0) {
+        bit_pace_failed(&beat->pace, err);
+        bit_debug("not connected", "rests=%u why=%s", beat->pace.rests, bit_fail_text());
+    } else {
+        bit_pace_connected(&beat->pace);
+    }
     bit_msg_free(welcome);
     pthread_mutex_lock(&beat->lock);
     beat->says_done = beat->has_done;
@@ -152,20 +137,18 @@ static void wait_until(struct bit_heartbeat *beat, const struct timespec *then)
         ;
 }
 
-/* Ranks begin together. Their first attempts are spread over as long as bitd takes for so many, and their beats over
- * the time between two. */
 static void *beat_until_end(void *arg)
 {
     struct bit_heartbeat *beat = arg;
+    const int64_t first_ms = bit_pace_first_ms(beat->rank, beat->beat_ms);
     struct timespec next;
 
     clock_gettime(CLOCK_MONOTONIC, &next);
-    add_ms(&next, BIT_MIN((int64_t)beat->rank / RANKS_PER_MS, beat->beat_ms));
+    add_ms(&next, first_ms);
     pthread_mutex_lock(&beat->lock);
-    if (beat->rank >= RANKS_PER_MS)
+    if (first_ms > 0)
         wait_until(beat, &next);
-    if (beat->ranks > 0)
-        add_ms(&next, beat->beat_ms * beat->rank / beat->ranks);
+    add_ms(&next, bit_pace_spread_ms(beat->rank, beat->ranks, beat->beat_ms));
     while (!beat->ends) {
         pthread_mutex_unlock(&beat->lock);
         beat_once(beat);

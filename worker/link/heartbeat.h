@@ -16,6 +16,7 @@
 
 #include "proto/bit.pb-c.h"
 #include "worker/link/link.h"
+#include "worker/link/pace.h"
 #include "worker/process/sections.h"
 
 struct bit_heartbeat {
@@ -24,7 +25,7 @@ struct bit_heartbeat {
     const struct bit_sections *sections; /* borrowed */
     uint32_t rank, ranks;
     int64_t beat_ms, fence_ms;
-    unsigned rests, resting; /* turns left out after an attempt that failed; those that are left of them */
+    struct bit_pace pace;
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock;

@@ -1,0 +1,41 @@
+#include "worker/link/pace.h"
+
+#include <errno.h>
+
+#include "proto/check.h"
+
+#define RANKS_PER_MS 10 /* whose first attempts fall into one millisecond */
+#define RESTS_MOST   8
+
+bool bit_pace_rests(struct bit_pace *pace)
+{
+    if (pace->left == 0)
+        return false;
+    pace->left--;
+    return true;
+}
+
+/* A bitd that begins to answer and does not end has too much to do. */
+void bit_pace_failed(struct bit_pace *pace, int err)
+{
+    if (err == -ECONNREFUSED || err == -ENOENT)
+        pace->rests = 0;
+    else
+        pace->rests = BIT_MIN(BIT_MAX(2 * pace->rests, 1u), RESTS_MOST);
+    pace->left = pace->rests;
+}
+
+void bit_pace_connected(struct bit_pace *pace)
+{
+    *pace = (struct bit_pace){0};
+}
+
+int64_t bit_pace_first_ms(uint32_t rank, int64_t beat_ms)
+{
+    return BIT_MIN((int64_t)rank / RANKS_PER_MS, beat_ms);
+}
+
+int64_t bit_pace_spread_ms(uint32_t rank, uint32_t ranks, int64_t beat_ms)
+{
+    return ranks == 0 ? 0 : beat_ms * rank / ranks;
+}
