@@ -309,7 +309,7 @@ int main(int argc, char **argv)
     if (err < 0 || options.plan != NULL) {
         if (err < 0)
             bit_fail_print("bitworker");
-        return bit_exit_code(err);
+        return err == BIT_PLAN_NOT_HERE ? BIT_EXIT_UNAVAILABLE : bit_exit_code(err);
     }
     err = bit_secret_no_core();
     if (err >= 0)

@@ -9,6 +9,7 @@
 #include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
+#include "proto/spec/spec_slurm.h"
 #include "proto/wire/msg.h"
 #include "worker/model/plan.h"
 #include "worker/phase.h"
@@ -46,19 +47,39 @@ static int load_spec(const char *path, int ranks, Bit__RunSpec **out)
     return err;
 }
 
+/* Ranks that share a machine. */
+static int local_ranks(const Bit__LaunchSpec *launch)
+{
+    const uint32_t said = bit_launch_ranks_per_node(launch);
+
+    return (int)(said > 0 ? said : launch->ranks);
+}
+
+/* A machine from which GPUs of others are asked for may have none. */
+static int find_backend(const Bit__LaunchSpec *launch, int local, enum bit_backend *out)
+{
+    const bool elsewhere = launch->launcher != BIT__LAUNCHER__MPIRUN && bit_launch_is_on_gpus(launch);
+    int err = bit_resources_backend(launch, 0, local, out);
+
+    if (elsewhere && (err < 0 || *out != BIT_BACKEND_CUDA))
+        return bit_fail(BIT_PLAN_NOT_HERE, "the nodes' GPUs cannot be planned with from here, where there are none");
+    return err;
+}
+
 static int describe(const Bit__RunSpec *spec, struct bit_worker_plan *plan, char text[BIT_WORKER_BACKEND_BYTES])
 {
-    const int ranks = (int)spec->launch->ranks, threads = bit_resources_threads(spec->launch, ranks);
+    const int ranks = (int)spec->launch->ranks, local = local_ranks(spec->launch);
+    const int threads = bit_resources_threads(spec->launch, local);
     struct bit_exec exec = {0};
     enum bit_backend backend;
     int64_t available = 0;
-    int err = bit_resources_backend(spec->launch, 0, ranks, &backend);
+    int err = find_backend(spec->launch, local, &backend);
 
     if (err >= 0)
         err = bit_resources_memory(backend, &available);
     if (err >= 0) {
         spec->launch->backend = backend == BIT_BACKEND_CUDA ? BIT__BACKEND__CUDA : BIT__BACKEND__CPU;
-        err = bit_plan_init(plan, spec, 0, ranks, ranks, threads, available);
+        err = bit_plan_init(plan, spec, 0, ranks, local, threads, available);
     }
     if (err >= 0)
         err = bit_exec_init(&exec, backend, threads, 0);

@@ -145,6 +145,10 @@ static void print_memory(FILE *f, const Bit__DryRunReply *d)
     const Bit__MemoryPlan *m = d->memory;
     char text[BIT_TEXT];
 
+    if (m->total == 0) {
+        bit_show(f, "\nmemory of one rank: not known\n");
+        return;
+    }
     bit_show(f, "\nmemory of one rank, micro-batch %u", d->micro_instances);
     if (d->memory_available)
         bit_show(f, ", of %s", bit_text_bytes((double)d->memory_available, text));

@@ -34,6 +34,10 @@ static void fill_scaling(struct bit_dry_reply *r, const Bit__RunSpec *spec, cons
     r->m.rank_step_tokens = r->m.step_tokens / spec->launch->ranks;
     r->m.scaling = r->scaling.list;
     r->m.n_scaling = r->scaling.count;
+    if (r->m.micro_instances == 0 && r->scaling.count > 0)
+        bit_warnings_add(&r->warnings, NULL,
+                         "the model of GPUs takes micro-batches of up to %u instances, for what fits is not known",
+                         BIT_DRY_MICRO_GUESS);
 }
 
 static void lend_warnings(struct bit_dry_reply *r)

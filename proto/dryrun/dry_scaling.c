@@ -5,8 +5,7 @@
 #include "proto/spec/schedule.h"
 #include "proto/spec/spec_slurm.h"
 
-#define NODE_GPUS   8 /* where nothing says how many there are */
-#define MICRO_GUESS 8
+#define NODE_GPUS 8 /* where nothing says how many there are */
 
 static void find_divisors(uint32_t instances, struct bit_dry_scaling *out)
 {
@@ -15,19 +14,10 @@ static void find_divisors(uint32_t instances, struct bit_dry_scaling *out)
             out->divisor[out->divisors++] = n;
 }
 
-static bool is_on_gpus(const Bit__LaunchSpec *launch)
-{
-    return launch->backend == BIT__BACKEND__CUDA ||
-           (launch->backend != BIT__BACKEND__CPU && launch->slurm != NULL && bit_gres_gpus(launch->slurm->gres) > 0);
-}
-
-/* mpirun's are all here. */
 static uint32_t ranks_per_node(const Bit__LaunchSpec *launch)
 {
-    const uint32_t said = launch->slurm == NULL ? 0 : bit_slurm_ranks_per_node(launch->slurm);
+    const uint32_t said = bit_launch_ranks_per_node(launch);
 
-    if (launch->launcher == BIT__LAUNCHER__MPIRUN)
-        return launch->ranks;
     return BIT_MIN(said > 0 ? said : NODE_GPUS, launch->ranks);
 }
 
@@ -43,7 +33,7 @@ static struct bit_scaling_load load_of(const Bit__RunSpec *spec, const struct bi
         .linear_parameters = size->linear_parameters,
         .layers = spec->model->layers,
         .rank_tokens = (uint64_t)share * spec->model->context,
-        .micro_batches = BIT_MAX(share / BIT_MAX(BIT_MIN(micro > 0 ? micro : MICRO_GUESS, share), 1u), 1u),
+        .micro_batches = BIT_MAX(share / BIT_MAX(BIT_MIN(micro > 0 ? micro : BIT_DRY_MICRO_GUESS, share), 1u), 1u),
         .flop_per_token = 6 * n + 6 * spec->model->layers * width * context,
         .medians = spec->quantizer->weight_measure == BIT__MEASURE__MEDIAN,
     };
@@ -87,7 +77,7 @@ void bit_dry_scaling_make(const Bit__RunSpec *spec, const struct bit_dryrun_size
     out->divisors = out->count = 0;
     find_divisors(spec->batch->instances, out);
     if (spec->launch->ranks < 2 || spec->schedule->steps == 0 || size->linear_parameters == 0 ||
-        !is_on_gpus(spec->launch))
+        !bit_launch_is_on_gpus(spec->launch))
         return;
     struct bit_scaling_load load = load_of(spec, size, micro_instances);
     bit_switch_plan_init(&plan, spec);

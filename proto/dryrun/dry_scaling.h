@@ -11,6 +11,7 @@
 
 #define BIT_DRY_DIVISORS_MAX 240 /* no number up to BIT_INSTANCES_MAX has more divisors */
 #define BIT_DRY_PHASES       2
+#define BIT_DRY_MICRO_GUESS  8 /* instances of a micro-batch, where what fits is not known */
 
 struct bit_dry_scaling {
     uint32_t divisor[BIT_DRY_DIVISORS_MAX];

@@ -6,6 +6,7 @@
 #include "proto/ckpt/checkpoint.h"
 #include "proto/host_memory.h"
 #include "proto/spec/schedule.h"
+#include "proto/spec/spec_slurm.h"
 
 static void add(struct bit_dryrun_points *out, uint64_t step, uint64_t steps, const char *note)
 {
@@ -105,5 +106,8 @@ uint64_t bit_dryrun_memory_available(const Bit__LaunchSpec *launch)
 {
     if (launch->memory_gib > 0)
         return (uint64_t)(launch->memory_gib * (double)(1ull << 30));
-    return (uint64_t)bit_host_memory_total() / BIT_MAX(launch->ranks, 1u);
+    if (bit_launch_is_on_gpus(launch))
+        return 0;
+    const uint32_t here = bit_launch_ranks_per_node(launch);
+    return (uint64_t)bit_host_memory_total() / BIT_MAX(here > 0 ? here : launch->ranks, 1u);
 }

@@ -24,7 +24,7 @@ struct bit_dryrun_size {
 };
 /** From the model, and whether checkpoints have its codes. Errors: as bit_checkpoint_tensors. */
 int bit_dryrun_size(const Bit__RunSpec *spec, struct bit_dryrun_size *out);
-/** Bytes that one rank may use: what the spec says, else its share of the machine. */
+/** Bytes that one rank may use: what the spec says, else its share of the machine. 0: not known, for it is on a GPU. */
 uint64_t bit_dryrun_memory_available(const Bit__LaunchSpec *launch);
 
 #endif

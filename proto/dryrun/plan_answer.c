@@ -31,7 +31,8 @@ void bit_plan_answer_take(const struct bit_child_output *r, const char *worker, 
     snprintf(name, sizeof name, "%.900s --plan", worker);
     if (out->ready == NULL)
         bit_child_output_explain(r, name, out->text, sizeof out->text);
-    out->refused = r->spawn_err == 0 && !r->late && r->signal == 0 && r->status != 0;
+    out->refused = r->spawn_err == 0 && !r->late && r->signal == 0 && r->status != 0 &&
+                   r->status != BIT_EXIT_UNAVAILABLE;
 }
 
 void bit_plan_answer_finish(struct bit_plan_answer *answer)
@@ -45,7 +46,7 @@ int bit_plan_answer_fits(const struct bit_plan_answer *answer, const Bit__Launch
     const uint64_t available = bit_dryrun_memory_available(launch);
     const double mib = 1 << 20;
 
-    if (answer->ready == NULL || answer->ready->memory->total <= available)
+    if (answer->ready == NULL || available == 0 || answer->ready->memory->total <= available)
         return 0;
     const Bit__MemoryPlan *m = answer->ready->memory;
     return bit_fail(BIT_EMEMORY,

@@ -43,6 +43,24 @@ uint32_t bit_slurm_ranks_per_node(const Bit__SlurmSpec *slurm)
     return slurm->ranks_per_node > 0 ? slurm->ranks_per_node : bit_gres_gpus(slurm->gres);
 }
 
+uint32_t bit_launch_ranks_per_node(const Bit__LaunchSpec *launch)
+{
+    const Bit__SlurmSpec *slurm = launch->slurm;
+    uint32_t each = slurm == NULL ? 0 : bit_slurm_ranks_per_node(slurm);
+
+    if (launch->launcher == BIT__LAUNCHER__MPIRUN)
+        return launch->ranks;
+    if (each == 0 && slurm != NULL && slurm->nodes > 0)
+        each = (launch->ranks + slurm->nodes - 1) / slurm->nodes;
+    return BIT_MIN(each, launch->ranks);
+}
+
+bool bit_launch_is_on_gpus(const Bit__LaunchSpec *launch)
+{
+    return launch->backend == BIT__BACKEND__CUDA ||
+           (launch->backend != BIT__BACKEND__CPU && launch->slurm != NULL && bit_gres_gpus(launch->slurm->gres) > 0);
+}
+
 /* No argument begins a new one, and none has a line's end in it: the job script and the log are read line by line. */
 static void check_word(const char *text, const char *field, struct bit_problems *problems)
 {

@@ -122,6 +122,14 @@ def the_check_is_the_dry_run():
         assert [m["precision"] for m in gpus["scaling"]] == ["16bit", "ternary"], gpus["scaling"]
         assert all(0 < m["efficiency_least"] <= m["efficiency_most"] < 1 for m in gpus["scaling"]), gpus["scaling"]
         assert [c["name"] for c in gpus["scaling"][0]["collective"]] == ["gradients", "weights", "gradient norm"], gpus["scaling"][0]
+        elsewhere = ["--set", "launch.backend=CUDA", "--set", "launch.launcher=SRUN", "--set", "launch.slurm.gres=gpu:8", "--set", "launch.ranks=512",
+                     "--set", "batch.instances=512", "--set", "batch.micro_instances=0"]
+        large = json.loads(check(d, 0, "--json", spec, *elsewhere))
+        assert len(large["scaling"]) == 2 and large["rank_step_tokens"] * 512 == large["step_tokens"], large
+        said = [w["text"] for w in large["warning"] if w["text"].startswith(("memory is not known", "the model of GPUs"))]
+        assert len(said) == 2 and large["memory"]["total"] == 0 or large["memory"]["total"] > 0, (said, large["memory"])
+        page = check(d, 0, spec, *elsewhere)
+        assert "16bit on 512 GPUs: by a model" in page and "memory of one rank" in page, page
         page = check(d, 0, spec)
         assert "checked without a daemon; not checked:" in page and re.search(r"^memory of one rank", page, re.M), page
         quiet = subprocess.run([d.bitctl, "check", "-q", spec], capture_output=True, text=True)
