@@ -31,6 +31,7 @@ struct bit_chart {
     const struct bit_chart_series *series;
     size_t count; /* <= BIT_CHART_SERIES_MAX */
     bool log_y;   /* y that is not above 0 is a gap */
+    bool bare;    /* as SVG without a legend: what stands around it has one */
 };
 
 /* Where things lie in the chart's rectangle. */

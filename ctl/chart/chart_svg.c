@@ -301,7 +301,7 @@ static struct legend plan_legend(const struct bit_chart *chart, double width, bo
     }
     struct legend l = {.entry = 30 + CHARACTER * widest + 20};
     l.across = BIT_MAX(1, (int)(width / l.entry));
-    l.lines = (entries + l.across - 1) / l.across;
+    l.lines = chart->bare ? 0 : (entries + l.across - 1) / l.across;
     return l;
 }
 
@@ -324,12 +324,37 @@ static void print_legend(const struct drawing *d, const struct legend *l)
 {
     int at = 0;
 
-    for (size_t i = 0; i < d->chart->count; i++)
+    for (size_t i = 0; !d->chart->bare && i < d->chart->count; i++)
         if (!d->chart->series[i].quiet)
             print_entry(d, l, at++, bit_chart_colour(d->chart->series[i].hue), d->chart->series[i].hue, false,
                         d->chart->series[i].label);
-    if (has_lines(d) && d->chart->mark_name != NULL)
+    if (!d->chart->bare && has_lines(d) && d->chart->mark_name != NULL)
         print_entry(d, l, at, BIT_CHART_GREY, 0, true, d->chart->mark_name);
+}
+
+#define KEY_WIDTH  28
+#define KEY_HEIGHT 10
+
+static void begin_key(FILE *f)
+{
+    bit_show(f,
+             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
+             "aria-hidden=\"true\"><path d=\"M0 %d.5h%d\"",
+             KEY_WIDTH, KEY_HEIGHT, KEY_WIDTH, KEY_HEIGHT, KEY_HEIGHT / 2, KEY_WIDTH);
+}
+
+void bit_chart_svg_key(FILE *f, unsigned hue)
+{
+    begin_key(f);
+    bit_show(f, " stroke=\"#%06x\" stroke-width=\"3\"", bit_chart_colour(hue));
+    print_dash(f, hue);
+    bit_show(f, "/></svg>");
+}
+
+void bit_chart_svg_key_of_marks(FILE *f)
+{
+    begin_key(f);
+    bit_show(f, " stroke=\"#%06x\" stroke-dasharray=\"4 4\"/></svg>", BIT_CHART_GREY);
 }
 
 /* ---- the whole */

@@ -16,6 +16,11 @@
  */
 void bit_chart_svg_print(FILE *f, const struct bit_chart *chart, int width, int height);
 
+/** What a line of a legend begins with, as an <svg> element of 28 by 10: the line of a hue's curves. */
+void bit_chart_svg_key(FILE *f, unsigned hue);
+/** And that of the vertical lines. */
+void bit_chart_svg_key_of_marks(FILE *f);
+
 #define BIT_CHART_COLOURS 8
 /** 0xRRGGBB of a hue, for what a page says beside the chart. */
 uint32_t bit_chart_colour(unsigned hue);

@@ -17,8 +17,10 @@
 void bit_branches_finish(struct bit_branches *b)
 {
     for (size_t i = 0; i < b->count; i++) {
-        bit_run_curves_finish(&b->run[i].curves);
         free(b->run[i].key);
+        if (b->borrowed)
+            continue;
+        bit_run_curves_finish(&b->run[i].curves);
         for (size_t k = 0; k < b->run[i].n_set; k++)
             free(b->run[i].set[k]);
         free(b->run[i].set);
@@ -286,6 +288,20 @@ static int write_labels(struct bit_branches *b)
             bit_format_more(b->label[i], sizeof b->label[i], " (%s)", first_of(b, i)->curves.status->run);
     free(twice);
     return 0;
+}
+
+int bit_branches_part(struct bit_branches *b)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < b->count && err == 0; i++) {
+        err = make_key(&b->run[i]);
+        write_seed(b->run[i].curves.status->spec, b->run[i].seed);
+    }
+    if (err < 0)
+        return err;
+    part_into_branches(b);
+    return write_labels(b);
 }
 
 int bit_branches_open(struct bit_cli *cli, char *const *words, size_t count, struct bit_branches *out)

@@ -28,6 +28,7 @@ struct bit_branches {
     size_t count;
     char (*label)[BIT_BRANCH_LABEL]; /* of each branch, no two alike; owned */
     size_t branches;
+    bool borrowed; /* curves and assignments are somebody else's */
 };
 
 /**
@@ -35,6 +36,11 @@ struct bit_branches {
  * branches), and part them into branches. The exit code.
  */
 int bit_branches_open(struct bit_cli *cli, char *const *words, size_t count, struct bit_branches *out);
+/**
+ * Part runs that were read elsewhere into branches and label these: of each run its curves and what of `given`, `set`
+ * and `of_sweep` there is are filled in; `borrowed` is set. -ENOMEM.
+ */
+int bit_branches_part(struct bit_branches *b);
 void bit_branches_finish(struct bit_branches *b);
 /** A run's specification without what may differ within a branch; bit_msg_free's. NULL: no memory. */
 Bit__RunSpec *bit_branches_spec(const struct bit_branch_run *run);

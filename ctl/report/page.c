@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "ctl/report/page_branches.h"
 #include "ctl/report/page_runs.h"
 #include "ctl/report/page_style.h"
 #include "ctl/report/page_sweep.h"
@@ -179,18 +180,25 @@ static void put_run(struct bit_html *h, const struct bit_page *page, const struc
 static void put_together(struct bit_html *h, const struct bit_page *page)
 {
     struct bit_page_section s = {.h = h, .level = 2};
+    struct bit_branches branches;
+    const int err = bit_page_branches_make(page, &branches);
 
+    if (err < 0)
+        h->err = err;
     if (page->sweep != NULL) {
         put_name(h, "h1", page->sweep->name, page->sweep->sweep);
         put_state(h, page->sweep->state, page->sweep->reason);
         bit_page_sweep_print(&s, page);
+        if (err == 0)
+            bit_page_branches_print_effects(&s, &branches);
     } else {
         bit_html_element(h, "h1", "%zu runs", page->count);
     }
-    if (page->count > 1)
-        bit_page_runs_print(&s, page);
+    if (page->count > 1 && err == 0)
+        bit_page_runs_print(&s, page, &branches);
     if (page->sweep != NULL)
         bit_page_sweep_print_events(&s, page->sweep);
+    bit_branches_finish(&branches);
 }
 
 /* ---- the whole */

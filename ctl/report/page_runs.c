@@ -178,33 +178,29 @@ static void put_settings(struct bit_page_section *s, const struct bit_page *page
 
 /* ---- curves */
 
-static void put_curves(struct bit_page_section *s, const struct bit_page *page)
+static void put_curves(struct bit_page_section *s, const struct bit_page *page, const struct bit_branches *b)
 {
-    const size_t count = BIT_MIN(page->count, (size_t)BIT_CHART_SERIES_MAX);
-    struct bit_run_charts_run *run = calloc(count, sizeof *run);
-    char(*label)[BIT_PAGE_SWEEP_LABEL] = calloc(count, sizeof *label);
-    bool any = false;
+    bool any = false, several = false;
 
-    for (size_t i = 0; run != NULL && label != NULL && i < count; i++) {
-        const struct bit_run_past *p = &page->run[i];
-        run[i] = (struct bit_run_charts_run){p->status->spec, &p->curves, label[i], 0, false};
-        run[i].quiet = bit_page_sweep_label(page, i, label[i], &run[i].hue);
-        any |= bit_run_charts_are_there(&p->curves);
-    }
-    if (run == NULL || label == NULL)
-        s->h->err = -ENOMEM;
-    else if (any)
-        bit_run_charts_put(s, run, count);
-    if (count < page->count)
-        bit_section_paragraph(s, "Drawn are the first %zu of %zu runs.", count, page->count);
-    free(label);
-    free(run);
+    for (size_t i = 0; i < page->count; i++)
+        any |= bit_run_charts_are_there(&page->run[i].curves);
+    for (size_t i = 0; i < b->branches; i++)
+        several |= bit_branches_size(b, i) > 1;
+    if (!any)
+        return;
+    if (several)
+        bit_section_paragraph(s,
+                              "Curves are means over the runs of a branch, which differ in their seeds alone, at every "
+                              "step that all of them have; the band is one standard deviation to each side.");
+    bit_run_charts_put_branches(s, b);
+    if (b->branches > BIT_CHART_SERIES_MAX)
+        bit_section_paragraph(s, "Drawn are the first %d of %zu branches.", BIT_CHART_SERIES_MAX, b->branches);
 }
 
-void bit_page_runs_print(struct bit_page_section *s, const struct bit_page *page)
+void bit_page_runs_print(struct bit_page_section *s, const struct bit_page *page, const struct bit_branches *b)
 {
     bit_section_begin(s, "runs", "Side by side");
-    put_curves(s, page);
+    put_curves(s, page, b);
     put_figures(s, page);
     put_settings(s, page);
     bit_section_end(s);

@@ -7,9 +7,12 @@
 #include <string.h>
 
 #include "ctl/chart/chart_svg.h"
+#include "ctl/client/plot_series.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
+
+#define MARK "switch to 1.58 bits"
 
 /* ---- what is read */
 
@@ -59,19 +62,19 @@ static bool same(const struct bit_curve_wish *a, const struct bit_curve_wish *b)
 }
 
 /* The curve of a run; NULL where it has none, or no value of it. */
-static const struct bit_run_curve *find(const struct bit_run_charts_run *run, const struct bit_curve_wish *w)
+static const struct bit_run_curve *find(const struct bit_run_curves *curves, const struct bit_curve_wish *w)
 {
     struct bit_run_charts_wishes wishes;
 
-    bit_run_charts_wishes(run->spec, &wishes);
-    for (size_t i = 0; i < wishes.count && i < run->curves->count; i++)
+    bit_run_charts_wishes(curves->status->spec, &wishes);
+    for (size_t i = 0; i < wishes.count && i < curves->count; i++)
         if (same(&wishes.wish[i], w))
-            return run->curves->curve[i].count > 0 ? &run->curves->curve[i] : NULL;
+            return curves->curve[i].count > 0 ? &curves->curve[i] : NULL;
     return NULL;
 }
 
-static int add(struct figure *f, const struct bit_run_charts_run *run, const struct bit_run_curve *curve,
-               const char *label, unsigned hue)
+static int add(struct figure *f, const struct bit_run_curves *run, const struct bit_run_curve *curve, const char *label,
+               bool quiet)
 {
     const size_t i = f->chart.count;
 
@@ -88,9 +91,9 @@ static int add(struct figure *f, const struct bit_run_charts_run *run, const str
         .label = f->label[i],
         .point = f->point[i],
         .count = curve->count,
-        .mark = run->curves->switch_after != UINT64_MAX ? (double)run->curves->switch_after : NAN,
-        .hue = hue,
-        .quiet = run->quiet,
+        .mark = run->switch_after != UINT64_MAX ? (double)run->switch_after : NAN,
+        .hue = (unsigned)i,
+        .quiet = quiet,
     };
     return 0;
 }
@@ -114,18 +117,24 @@ static void put_svg(struct bit_page_section *s, const struct figure *f, const ch
     free(svg);
 }
 
-/* Prints it if there is anything in it, and ends it. */
-static void put(struct bit_page_section *s, struct figure *f)
+/* Prints it if there is anything in it. */
+static void draw(struct bit_page_section *s, struct figure *f)
 {
-    f->chart.series = f->series;
     f->chart.x_name = "step";
-    f->chart.mark_name = "switch to 1.58 bits";
+    f->chart.mark_name = MARK;
     if (bit_chart_has_points(&f->chart) && f->broad) {
         put_svg(s, f, "whole broad", 1120, 340);
         put_svg(s, f, "narrow", 350, 260);
     } else if (bit_chart_has_points(&f->chart)) {
         put_svg(s, f, NULL, 350, 240);
     }
+}
+
+/* And ends it. */
+static void put(struct bit_page_section *s, struct figure *f)
+{
+    f->chart.series = f->series;
+    draw(s, f);
     for (size_t i = 0; i < f->chart.count; i++) {
         free(f->point[i]);
         free(f->label[i]);
@@ -133,45 +142,45 @@ static void put(struct bit_page_section *s, struct figure *f)
     free(f);
 }
 
-static struct figure *figure(struct bit_page_section *s, const char *title, const char *y_name)
+static struct figure *figure(struct bit_page_section *s, const char *title, const char *y_name,
+                             const struct bit_curve_wish *w)
 {
     struct figure *f = calloc(1, sizeof *f);
 
-    if (f == NULL)
+    if (f == NULL) {
         s->h->err = bit_fail(-ENOMEM, "a chart");
-    else
-        f->chart = (struct bit_chart){.title = title, .y_name = y_name};
+        return NULL;
+    }
+    f->chart = (struct bit_chart){.title = title, .y_name = y_name};
+    f->chart.log_y = w->what == BIT_CURVE_NORM || w->what == BIT_CURVE_FLIP;
+    f->broad = w->what == BIT_CURVE_LOSS;
     return f;
 }
 
-/* ---- all of them */
+/* ---- of one run */
 
-/* A curve of every run. */
-static void put_each(struct bit_page_section *s, const struct bit_run_charts_run *run, size_t count,
-                     const struct bit_curve_wish *w, const char *title, const char *y_name)
+static void put_one(struct bit_page_section *s, const struct bit_run_curves *run, const struct bit_curve_wish *w,
+                    const char *title, const char *y_name)
 {
-    struct figure *f = figure(s, title, y_name);
+    struct figure *f = figure(s, title, y_name, w);
 
     if (f == NULL)
         return;
-    f->broad = w->what == BIT_CURVE_LOSS;
-    f->chart.log_y = w->what == BIT_CURVE_NORM || w->what == BIT_CURVE_FLIP;
-    for (size_t i = 0; i < count && s->h->err == 0; i++)
-        s->h->err = add(f, &run[i], find(&run[i], w), run[i].label, run[i].hue);
+    s->h->err = add(f, run, find(run, w), "", true);
     put(s, f);
 }
 
-/* Several curves of one run: those of a kind, named by set or task. */
-static void put_kind(struct bit_page_section *s, const struct bit_run_charts_run *run, enum bit_curve_what what,
+/* Several curves: those of a kind, named by set or task. */
+static void put_kind(struct bit_page_section *s, const struct bit_run_curves *run, enum bit_curve_what what,
                      const char *title, const char *y_name)
 {
-    struct figure *f = figure(s, title, y_name);
+    struct figure *f = figure(s, title, y_name, &(struct bit_curve_wish){.what = what});
     struct bit_run_charts_wishes wishes;
     char label[BIT_CURVE_TITLE];
 
     if (f == NULL)
         return;
-    bit_run_charts_wishes(run->spec, &wishes);
+    bit_run_charts_wishes(run->status->spec, &wishes);
     for (size_t i = 0; i < wishes.count && s->h->err == 0; i++) {
         const struct bit_curve_wish *w = &wishes.wish[i];
         if (w->what != what || w->in_one != (what == BIT_CURVE_EVAL))
@@ -180,53 +189,152 @@ static void put_kind(struct bit_page_section *s, const struct bit_run_charts_run
                    !w->in_one                                ? ""
                    : w->precision == BIT__PRECISION__TERNARY ? ", 1.58-bit"
                                                              : ", 16-bit");
-        s->h->err = add(f, run, find(run, w), label, (unsigned)f->chart.count);
-        if (f->chart.count > 0)
-            f->series[f->chart.count - 1].quiet = false;
+        s->h->err = add(f, run, find(run, w), label, false);
     }
     put(s, f);
 }
 
-/* Of several runs a chart for each set and task that the first has. */
-static void put_evaluations(struct bit_page_section *s, const struct bit_run_charts_run *run, size_t count)
+static const struct {
+    enum bit_curve_what what;
+    const char *title, *y_name;
+} of_steps[] = {
+    {BIT_CURVE_NORM, "Gradient norm, before clipping", "norm"},
+    {BIT_CURVE_LR, "Learning rate", "learning rate"},
+    {BIT_CURVE_ZERO, "Codes that are 0", "share of the codes"},
+    {BIT_CURVE_FLIP, "Codes changed by a step", "share of the codes"},
+    {BIT_CURVE_RATE, "Throughput", "tokens/s"},
+};
+static const struct bit_curve_wish loss = {.what = BIT_CURVE_LOSS};
+
+static void begin_charts(struct bit_page_section *s)
+{
+    bit_html_begin(s->h, "div");
+    bit_html_attribute(s->h, "class", "charts");
+}
+
+void bit_run_charts_put(struct bit_page_section *s, const struct bit_run_curves *run)
+{
+    begin_charts(s);
+    put_one(s, run, &loss, "Training loss", "loss");
+    put_kind(s, run, BIT_CURVE_EVAL, "Held-out loss", "loss");
+    put_kind(s, run, BIT_CURVE_TASK, "Downstream tasks", "score");
+    for (size_t i = 0; i < BIT_COUNT(of_steps); i++)
+        put_one(s, run, &(struct bit_curve_wish){.what = of_steps[i].what}, of_steps[i].title, of_steps[i].y_name);
+    bit_html_end(s->h, "div");
+}
+
+/* ---- of branches */
+
+/* The same branches, whose runs have this curve alone. Runs that are too long for one value a step cannot be averaged:
+ * the extremes that are kept of each are of other steps. */
+static bool choose_curve(const struct bit_branches *b, const struct bit_curve_wish *w, struct bit_branch_run *run,
+                         struct bit_run_curve *room)
+{
+    bool whole = true;
+
+    for (size_t i = 0; i < b->count; i++) {
+        const struct bit_run_curve *curve = find(&b->run[i].curves, w);
+        run[i] = b->run[i];
+        run[i].curves.count = curve != NULL;
+        run[i].curves.curve = &room[i];
+        if (curve == NULL)
+            continue;
+        room[i] = *curve;
+        whole &= curve->every <= 1;
+    }
+    return whole;
+}
+
+static void put_branches(struct bit_page_section *s, const struct bit_branches *b, const struct bit_curve_wish *w,
+                         const char *title, const char *y_name)
+{
+    struct bit_branches one = *b;
+    struct figure *f = figure(s, title, y_name, w);
+    struct bit_plot_series series = {.count = 0};
+    struct bit_run_curve *room = calloc(b->count + 1, sizeof *room);
+
+    one.run = calloc(b->count + 1, sizeof *one.run);
+    if (one.run == NULL || room == NULL || f == NULL)
+        s->h->err = bit_fail(-ENOMEM, "a chart");
+    if (s->h->err == 0)
+        s->h->err = bit_plot_series_make(&one, BIT_PLOT_STEP, !choose_curve(b, w, one.run, room), &series);
+    if (s->h->err == 0) {
+        f->chart.series = series.series;
+        f->chart.count = BIT_MIN(series.count, (size_t)BIT_CHART_SERIES_MAX);
+        f->chart.bare = true;
+        draw(s, f);
+    }
+    bit_plot_series_finish(&series);
+    free(one.run);
+    free(room);
+    free(f);
+}
+
+/* A chart for each set and task that the first has. */
+static void put_evaluations(struct bit_page_section *s, const struct bit_branches *b)
 {
     struct bit_run_charts_wishes wishes;
     char title[BIT_CURVE_TITLE];
 
-    bit_run_charts_wishes(run->spec, &wishes);
+    bit_run_charts_wishes(b->run[0].curves.status->spec, &wishes);
     for (size_t i = 0; i < wishes.count; i++) {
         const struct bit_curve_wish *w = &wishes.wish[i];
         if (bit_curve_wish_is_of_steps(w) || w->in_one)
             continue;
         bit_format(title, sizeof title, "%s %s", w->what == BIT_CURVE_EVAL ? "Held-out loss:" : "Task:", w->name);
-        put_each(s, run, count, w, title, w->what == BIT_CURVE_EVAL ? "loss" : "score");
+        put_branches(s, b, w, title, w->what == BIT_CURVE_EVAL ? "loss" : "score");
     }
 }
 
-void bit_run_charts_put(struct bit_page_section *s, const struct bit_run_charts_run *run, size_t count)
+static void put_key(struct bit_page_section *s, const char *label, void (*print)(FILE *, unsigned), unsigned hue)
 {
-    static const struct {
-        enum bit_curve_what what;
-        const char *title, *y_name;
-    } steps[] = {
-        {BIT_CURVE_NORM, "Gradient norm, before clipping", "norm"},
-        {BIT_CURVE_LR, "Learning rate", "learning rate"},
-        {BIT_CURVE_ZERO, "Codes that are 0", "share of the codes"},
-        {BIT_CURVE_FLIP, "Codes changed by a step", "share of the codes"},
-        {BIT_CURVE_RATE, "Throughput", "tokens/s"},
-    };
+    char *key = NULL;
+    size_t bytes;
+    FILE *f = open_memstream(&key, &bytes);
 
-    bit_html_begin(s->h, "div");
-    bit_html_attribute(s->h, "class", "charts");
-    put_each(s, run, count, &(struct bit_curve_wish){.what = BIT_CURVE_LOSS}, "Training loss", "loss");
-    if (count > 1) {
-        put_evaluations(s, run, count);
-    } else {
-        put_kind(s, run, BIT_CURVE_EVAL, "Held-out loss", "loss");
-        put_kind(s, run, BIT_CURVE_TASK, "Downstream tasks", "score");
-    }
-    for (size_t i = 0; i < BIT_COUNT(steps); i++)
-        put_each(s, run, count, &(struct bit_curve_wish){.what = steps[i].what}, steps[i].title, steps[i].y_name);
+    if (f != NULL)
+        print(f, hue);
+    if (f == NULL || fclose(f) != 0)
+        s->h->err = -ENOMEM;
+    bit_html_begin(s->h, "li");
+    if (s->h->err == 0)
+        bit_html_markup(s->h, key);
+    bit_html_text(s->h, "%s", label);
+    bit_html_end(s->h, "li");
+    free(key);
+}
+
+static void print_mark(FILE *f, unsigned hue)
+{
+    (void)hue;
+    bit_chart_svg_key_of_marks(f);
+}
+
+/* One for all charts, in which colours are the same. */
+static void put_legend(struct bit_page_section *s, const struct bit_branches *b)
+{
+    bool switched = false;
+
+    for (size_t i = 0; i < b->count; i++)
+        switched |= b->run[i].curves.switch_after != UINT64_MAX;
+    bit_html_begin(s->h, "ul");
+    bit_html_attribute(s->h, "class", "legend");
+    bit_html_attribute(s->h, "aria-label", "Curves");
+    for (size_t i = 0; i < b->branches; i++)
+        put_key(s, b->label[i], bit_chart_svg_key, (unsigned)i);
+    if (switched)
+        put_key(s, MARK, print_mark, 0);
+    bit_html_end(s->h, "ul");
+}
+
+void bit_run_charts_put_branches(struct bit_page_section *s, const struct bit_branches *b)
+{
+    put_legend(s, b);
+    begin_charts(s);
+    put_branches(s, b, &loss, "Training loss", "loss");
+    put_evaluations(s, b);
+    for (size_t i = 0; i < BIT_COUNT(of_steps); i++)
+        put_branches(s, b, &(struct bit_curve_wish){.what = of_steps[i].what}, of_steps[i].title, of_steps[i].y_name);
     bit_html_end(s->h, "div");
 }
 

@@ -2,7 +2,7 @@
 #ifndef BIT_CTL_RUN_CHARTS_H
 #define BIT_CTL_RUN_CHARTS_H
 
-#include "ctl/client/run_curves.h"
+#include "ctl/client/branches.h"
 #include "ctl/report/section.h"
 
 #define BIT_RUN_CHARTS_SETS_MAX 16 /* held-out sets, and tasks, that have a curve: of more the first */
@@ -16,16 +16,10 @@ struct bit_run_charts_wishes {
 /** The curves that a report reads of a run with this specification. */
 void bit_run_charts_wishes(const Bit__RunSpec *spec, struct bit_run_charts_wishes *out);
 
-/* A run, in colours: those of one hue belong together. All borrowed. */
-struct bit_run_charts_run {
-    const Bit__RunSpec *spec;
-    const struct bit_run_curves *curves; /* of its wishes */
-    const char *label;
-    unsigned hue;
-    bool quiet; /* not in the legend: another of its hue is */
-};
-/** The figures of these runs, 1 to BIT_CHART_SERIES_MAX; a curve without a value has none. */
-void bit_run_charts_put(struct bit_page_section *s, const struct bit_run_charts_run *run, size_t count);
+/** The figures of one run; a curve without a value has none. */
+void bit_run_charts_put(struct bit_page_section *s, const struct bit_run_curves *run);
+/** Those of branches, 1 to BIT_CHART_SERIES_MAX: means over the runs of each, and one legend for all figures. */
+void bit_run_charts_put_branches(struct bit_page_section *s, const struct bit_branches *b);
 /** Whether any of them has a value. */
 bool bit_run_charts_are_there(const struct bit_run_curves *curves);
 

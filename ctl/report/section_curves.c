@@ -7,8 +7,6 @@
 void bit_section_curves(struct bit_page_section *s)
 {
     const struct bit_run_curves *curves = &s->run->curves;
-    const struct bit_run_charts_run run = {
-        .spec = s->run->status->spec, .curves = curves, .label = s->run->status->name, .quiet = true};
 
     if (!bit_run_charts_are_there(curves))
         return;
@@ -16,6 +14,6 @@ void bit_section_curves(struct bit_page_section *s)
     if (curves->gone_until > 0)
         bit_section_paragraph(s, "Steps up to %" PRIu64 " were those of %s, which is no longer there.",
                               curves->gone_until, curves->gone);
-    bit_run_charts_put(s, &run, 1);
+    bit_run_charts_put(s, curves);
     bit_section_end(s);
 }

@@ -46,8 +46,13 @@ class Page:
         """Title -> its SVG's element; of one that is there for two widths, the broad one."""
         found = {}
         for e in (within if within is not None else self.root).iter(SVG + "svg"):
-            found.setdefault(e.find(SVG + "title").text, e)
+            if e.find(SVG + "title") is not None:
+                found.setdefault(e.find(SVG + "title").text, e)
         return found
+
+    def legend(self):
+        """What the colours of branches are, in the one legend of all their charts."""
+        return [text for e in self.root.iter("ul") if e.get("class") == "legend" for text in ("".join(li.itertext()) for li in e.findall("li"))]
 
     def check(self):
         ids = [e.get("id") for e in self.root.iter() if e.get("id")]
@@ -163,7 +168,7 @@ def the_specification_is_taken(d, p, run):
 def several(d):
     p = page(d, "r1", "reset", "r1")
     together = next(e for e in p.root.iter("section") if e.get("id") == "runs")
-    legend = " ".join(p.charts(together)["Training loss"].itertext())
+    legend = " ".join(p.legend())
     assert "keep (r1)" in legend and "reset (r2)" in legend, legend
     figures = {row[0]: row[1:] for row in p.rows("The runs side by side")}
     assert figures["reset r2"][:3] == ["completed", "60 of 60", "30"], figures
@@ -233,10 +238,31 @@ def a_sweep():
         mean, error = sum(losses) / 2, abs(losses[0] - losses[1]) / 2**0.5
         assert rows[0][4] == f"{mean:.4f} \u00b1 {error:.4f}", (rows, losses)
         assert [e.get("id") for e in p.root.iter("article")] and len(list(p.root.iter("article"))) == 4
-        legend = "".join(p.charts()["Training loss"].itertext())
-        assert legend.count("at_step=8") == 1 and legend.count("at_step=16") == 1, "seeds of a branch share a colour"
+        assert p.legend() == ["at_step=8", "at_step=16", "switch to 1.58 bits"], "one for all charts"
+        loss = p.charts()["Training loss"]
+        paths = list(loss.iter(SVG + "path"))
+        assert sum(e.get("fill-opacity") == ".18" for e in paths) == 2, "a band of each branch over its seeds"
+        assert sum(e.get("stroke-width") == "1.7" for e in paths) == 2, "its mean, not its runs"
+        assert not any("at_step" in text for svg in p.charts().values() for text in svg.itertext()), "no legend of its own"
         code, _, err = d.ctl("report", sweep, runs[0], "-o", "-")
         assert code == 2 and "is a sweep" in err, (code, err)
+
+
+def what_fields_do():
+    with fixture.Daemon("slots = 2\n") as d:
+        spec = d.spec(name="base", steps=8, at_step=4, every=0, ranks=1)
+        sweep = d.ctl("sweep", spec, "--vary", "phases.switch.at_step=4,6", "--vary", "phases.switch.optimizer=KEEP,RESET", "--seeds", "2",
+                      "--name", "four", "-q", check=True)[1].strip()
+        d.ctl("wait", sweep, check=True)
+        p = page(d, sweep)
+        effects = json.loads(d.ctl("table", sweep, "--json", check=True)[1])["effect"]
+        rows = p.rows("Effects of the fields that vary")
+        assert len(rows) == len(effects) == 2, (rows, effects)
+        for row, e in zip(rows, effects):
+            verdict = {"holds": "lower", "noise": "within noise"}[e["verdict"]]
+            assert row == [e["field"], e["lower"], e["higher"], f"{e['difference']:.4f}", f"{e['low']:.4f} to {e['high']:.4f}", f"{e['p']:.4f}",
+                           f"{e['p_holm']:.4f}", f"{e['agree']} of 4", verdict], (row, e)
+        assert "By train loss" in p.section("effects", ""), p.section("effects", "")
 
 
 def the_file():
@@ -291,4 +317,4 @@ def mistakes():
         assert p.returncode == 2 and b"SOURCE_DATE_EPOCH is 'today'" in p.stderr, p
 
 
-fixture.main([a_run_with_everything, whatever_a_run_is, names_are_texts, a_sweep, the_file, mistakes])
+fixture.main([a_run_with_everything, whatever_a_run_is, names_are_texts, a_sweep, what_fields_do, the_file, mistakes])
