@@ -111,6 +111,7 @@ static void put_sections(struct bit_page_section *s, const struct bit_page *page
     bit_section_overview(s);
     bit_section_curves(s);
     bit_section_family(s, page->all);
+    bit_section_switch(s);
     bit_section_evaluations(s);
     bit_section_tasks(s);
     bit_section_changes(s);

@@ -8,6 +8,8 @@
 void bit_section_overview(struct bit_page_section *s);
 /** Loss, norms, rate and the rest over its steps. */
 void bit_section_curves(struct bit_page_section *s);
+/** What the switch cost the training loss. */
+void bit_section_switch(struct bit_page_section *s);
 /** Losses of the held-out sets in both precisions, what the switch cost, and each part of 1.58 bits alone. */
 void bit_section_evaluations(struct bit_page_section *s);
 /** Downstream tasks. */

@@ -99,6 +99,11 @@ def a_run_with_everything():
         overview = p.section("overview")
         assert "60 of 60" in overview and "switched to 1.58-bit after step 30, optimizer kept" in overview, overview
         assert status["weights_digest"] in overview
+        losses = d.losses(run)
+        level = sum(losses[step][0] for step in range(1, 31)) / 30
+        spike = max(loss for step, (loss, _) in losses.items() if step > 30)
+        switch = p.section("switch")
+        assert f"training loss {level:.4f}" in switch and f"{spike:.4f}, {spike - level:+.4f}" in switch, (switch, level, spike)
         assert "16-bit Switched" in p.section("evaluations")
         cost = p.rows("What the switch cost")[0]
         held = {(e["evaluated"]["after_step"], e["evaluated"]["precision"]): e["evaluated"]["loss"] for e in d.events(run) if "evaluated" in e}
