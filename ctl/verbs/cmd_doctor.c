@@ -11,6 +11,7 @@
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/limits.h"
 
 static const struct bit_option options[] = {{0}};
 
@@ -83,6 +84,9 @@ static void print_ranks(const Bit__DoctorReply *d, int width)
         add_rank(&table, d->rank[r]);
     bit_table_print(stdout, &table, width, SIZE_MAX);
     bit_table_finish(&table);
+    if (d->has_ranks_not_told)
+        bit_show(stdout, "%u more ranks: not told; of more than %d a step's report has the slowest %d and %d between\n",
+                 d->ranks_not_told, BIT_RANKS_TOLD_MAX, BIT_RANKS_SLOWEST, BIT_RANKS_QUANTILES);
 }
 
 static void print_head(const Bit__RunStatus *s)

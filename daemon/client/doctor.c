@@ -226,6 +226,8 @@ struct ranks {
     Bit__TimeSplit *split;
 };
 
+/* Those of which the last report tells: of 65,536 the others would outgrow a frame, and there is nothing to say of
+ * them. */
 static int fill_ranks(const struct bit_straggler *s, struct ranks *out, Bit__DoctorReply *reply)
 {
     out->state = calloc(s->count + 1, sizeof *out->state);
@@ -235,19 +237,23 @@ static int fill_ranks(const struct bit_straggler *s, struct ranks *out, Bit__Doc
         return bit_fail(-ENOMEM, "the times of %zu ranks", s->count);
     for (size_t r = 0; r < s->count; r++) {
         const struct bit_straggler_rank *rank = &s->rank[r];
-        Bit__TimeSplit *t = &out->split[r];
+        if (!bit_straggler_is_told(s, r))
+            continue;
+        const size_t at = reply->n_rank++;
+        Bit__TimeSplit *t = &out->split[at];
         bit__time_split__init(t);
         t->wait = rank->ms[0], t->forward = rank->ms[1], t->backward = rank->ms[2];
         t->comm = rank->ms[3], t->optimizer = rank->ms[4], t->other = rank->ms[5];
-        bit__rank_state__init(&out->state[r]);
-        out->state[r].rank = (uint32_t)r;
-        out->state[r].split = t;
-        out->state[r].own = rank->own;
-        out->state[r].ratio = rank->ratio;
-        out->list[r] = &out->state[r];
+        bit__rank_state__init(&out->state[at]);
+        out->state[at].rank = (uint32_t)r;
+        out->state[at].split = t;
+        out->state[at].own = rank->own;
+        out->state[at].ratio = rank->ratio;
+        out->list[at] = &out->state[at];
     }
     reply->rank = out->list;
-    reply->n_rank = s->count;
+    reply->ranks_not_told = (uint32_t)(s->count - reply->n_rank);
+    reply->has_ranks_not_told = reply->ranks_not_told > 0;
     return 0;
 }
 

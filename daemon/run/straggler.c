@@ -69,13 +69,11 @@ static double blend(double before, double now, double share)
     return before + share * (now - before);
 }
 
-int64_t bit_straggler_note(struct bit_straggler *s, const uint32_t *us, size_t ranks, double ratio_most,
-                           uint32_t over_steps)
+static int64_t note(struct bit_straggler *s, const uint32_t *us, double ratio_most, uint32_t over_steps)
 {
+    const size_t ranks = s->count;
     int64_t behind = -1;
 
-    if (ranks < 2 || !make_room(s, ranks))
-        return -1;
     s->steps++;
     double share = fmax(1.0 / (double)s->steps, 2.0 / (over_steps + 1.0));
     for (size_t r = 0; r < ranks; r++)
@@ -99,13 +97,24 @@ int64_t bit_straggler_note(struct bit_straggler *s, const uint32_t *us, size_t r
     return behind;
 }
 
+int64_t bit_straggler_note(struct bit_straggler *s, const uint32_t *us, size_t ranks, double ratio_most,
+                           uint32_t over_steps)
+{
+    if (ranks < 2 || !make_room(s, ranks))
+        return -1;
+    const int64_t behind = note(s, us, ratio_most, over_steps);
+    for (size_t r = 0; r < ranks; r++)
+        s->rank[r].told = s->steps;
+    return behind;
+}
+
 int64_t bit_straggler_note_told(struct bit_straggler *s, const uint32_t *us, const uint32_t *told, size_t rows,
                                 size_t ranks, double ratio_most, uint32_t over_steps)
 {
     const size_t row_bytes = BIT_STRAGGLER_SECTIONS * sizeof *us;
     const uint32_t *middle = us + BIT_RANKS_QUANTILES / 2 * BIT_STRAGGLER_SECTIONS;
 
-    if (rows < BIT_RANKS_QUANTILES || !make_room(s, ranks))
+    if (rows < BIT_RANKS_QUANTILES || ranks < 2 || !make_room(s, ranks))
         return -1;
     for (size_t r = 0; r < ranks; r++)
         memcpy(s->all_us + r * BIT_STRAGGLER_SECTIONS, middle, row_bytes);
@@ -114,7 +123,16 @@ int64_t bit_straggler_note_told(struct bit_straggler *s, const uint32_t *us, con
             return -1;
         memcpy(s->all_us + (size_t)told[i] * BIT_STRAGGLER_SECTIONS, us + i * BIT_STRAGGLER_SECTIONS, row_bytes);
     }
-    return bit_straggler_note(s, s->all_us, ranks, ratio_most, over_steps);
+    const int64_t behind = note(s, s->all_us, ratio_most, over_steps);
+    for (size_t i = 0; i < rows; i++)
+        s->rank[told[i]].told = s->steps;
+    return behind;
+}
+
+bool bit_straggler_is_told(const struct bit_straggler *s, size_t rank)
+{
+    BIT_ASSERT(rank < s->count);
+    return s->rank[rank].told == s->steps;
 }
 
 const char *bit_straggler_place(const struct bit_straggler *s, size_t rank)

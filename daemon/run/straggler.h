@@ -14,7 +14,8 @@
 struct bit_straggler_rank {
     double ms[BIT_STRAGGLER_SECTIONS]; /* averages */
     double own, ratio;
-    bool named; /* until it is fast again */
+    bool named;    /* until it is fast again */
+    uint64_t told; /* the last step whose report had its times, counted as steps are below */
 };
 
 struct bit_straggler {
@@ -39,6 +40,8 @@ int64_t bit_straggler_note(struct bit_straggler *s, const uint32_t *us, size_t r
  */
 int64_t bit_straggler_note_told(struct bit_straggler *s, const uint32_t *us, const uint32_t *told, size_t rows,
                                 size_t ranks, double ratio_most, uint32_t over_steps);
+/** The last report had the times of this rank, rather than of one in the middle in its place. */
+bool bit_straggler_is_told(const struct bit_straggler *s, size_t rank);
 /** "backward": where the rank's time exceeds the others' the most. */
 const char *bit_straggler_place(const struct bit_straggler *s, size_t rank);
 

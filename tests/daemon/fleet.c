@@ -9,6 +9,7 @@
  *     FAKE_MUTE        this rank beats no more after step FAKE_MUTE_AT, and the others wait for it: "greeted" is
  *                      before its first beat, "never" before it connects ...
  *     FAKE_ONCE        ... in the first launch that can make this file
+ *     FAKE_LONG        after each step this rank sends a frame that is longer than bitd takes
  *     FAKE_SLOW        this rank takes twice as long as the others
  *     FAKE_LOG         if it is set, the launch's log has each attempt to connect that failed
  */
@@ -93,6 +94,14 @@ static void mute_after_step(void)
     wait_for_mute_rank();
 }
 
+static void send_too_much(void)
+{
+    static const uint8_t frame[BIT_FRAME_HEADER_BYTES + BIT_REPORT_BODY_MAX + 1];
+
+    if (getenv("FAKE_LONG") != NULL)
+        bit_link_write(&fleet.beat[number("FAKE_LONG")].own, frame, sizeof frame);
+}
+
 static void fill_times(void)
 {
     const char *slow = getenv("FAKE_SLOW");
@@ -137,6 +146,7 @@ static void do_step(const Bit__StepOrder *order)
     must(bit_session_report(&fleet.session, BIT_MSG_STEP_REPORT, fleet.model.step, &m), "a report");
     for (uint32_t r = 1; r < fleet.ranks; r++)
         bit_heartbeat_done(&fleet.beat[r], NULL);
+    send_too_much();
     mute_after_step();
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "proto/check.h"
+#include "proto/limits.h"
 #include "tests/daemon/fleet_run.h"
 #include "tests/sanitizer.h"
 
@@ -150,6 +151,49 @@ TEST(one_that_never_connected_is_named)
                       "hangs: it did not connect within 7 s of rank 0");
 }
 
+/* Each rank that is told of once, and the others counted. */
+static void expect_doctor_tells(void)
+{
+    Bit__DoctorRequest m = BIT__DOCTOR_REQUEST__INIT;
+
+    m.run = run;
+    Bit__DoctorReply *reply = fix_expect(&f, BIT_MSG_DOCTOR_REQUEST, &m, BIT_MSG_DOCTOR_REPLY);
+    if (reply == NULL)
+        return;
+    EXPECT_EQ(reply->n_rank + reply->ranks_not_told, (size_t)ranks());
+    EXPECT(ranks() <= BIT_RANKS_TOLD_MAX ? !reply->has_ranks_not_told
+                                         : reply->n_rank <= BIT_RANKS_QUANTILES + BIT_RANKS_SLOWEST);
+    for (size_t i = 1; i < reply->n_rank; i++)
+        EXPECT(reply->rank[i]->rank > reply->rank[i - 1]->rank && reply->rank[i]->split->backward > 0);
+    bit_msg_free(reply);
+}
+
+/* A rank other than 0 whose record the seal refuses would send it again on each new link. */
+TEST(one_that_sends_too_much_ends_the_launch)
+{
+    struct fix_events e;
+    char who[16], cause[64];
+
+    snprintf(who, sizeof who, "%u", someone());
+    fix_init(&f);
+    setenv("FAKE_LONG", who, 1);
+    setenv("FAKE_STEP_US", "50000", 1);
+    if (!fleet_begin(&f, FLEET_PATIENT))
+        return;
+    fleet_submit(&f, ranks(), "schedule.steps=60\nlaunch.max_restarts=0", run);
+    EXPECT(fix_wait_end(&f, run, NULL) != 0);
+    fix_events(&f, run, &e);
+    const Bit__JournalRecord *lost = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LOST);
+    if (EXPECT(lost != NULL)) {
+        snprintf(cause, sizeof cause, "rank %s sent what bitd cannot use: a record of", who);
+        EXPECT_EQ(lost->lost->rank, someone());
+        EXPECT_CONTAINS(lost->lost->cause, cause);
+    }
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LAUNCHED), 1u);
+    fix_events_free(&e);
+    fix_finish(&f);
+}
+
 TEST(a_cancelled_one_is_done_with_all_of_them)
 {
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
@@ -160,6 +204,7 @@ TEST(a_cancelled_one_is_done_with_all_of_them)
         return;
     fleet_submit(&f, ranks(), "schedule.steps=100000", run);
     fix_wait_step(&f, run, 3);
+    expect_doctor_tells();
     m.run = run;
     m.request_id = bit_lend("cancel");
     bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &m, BIT_MSG_DONE_REPLY));

@@ -65,6 +65,7 @@ TEST(the_slow_one_of_many_is_named_from_it)
     struct bit_straggler s = {0};
     struct bit_ranks_told told;
     int64_t named = -1;
+    unsigned is_told = 0;
     int steps = 0;
 
     EXPECT_EQ(bit_ranks_told_init(&told, MANY), 0);
@@ -77,6 +78,10 @@ TEST(the_slow_one_of_many_is_named_from_it)
     EXPECT_EQ(named, 77);
     EXPECT_EQ(steps, 50);
     EXPECT_STREQ(bit_straggler_place(&s, 77), "forward");
+    for (size_t r = 0; r < MANY; r++)
+        is_told += bit_straggler_is_told(&s, r);
+    EXPECT_EQ(is_told, BIT_RANKS_TOLD_ROWS - 1u); /* the slowest is the last quantile, too */
+    EXPECT(bit_straggler_is_told(&s, 77) && bit_straggler_is_told(&s, MANY - 1) && !bit_straggler_is_told(&s, 100));
     bit_straggler_finish(&s);
     bit_ranks_told_finish(&told);
 }
