@@ -202,10 +202,14 @@ class World(fixture.Daemon):
     def unpinned_r7(self):
         self.shell("bitctl ckpt unpin r7 2000 4000")
 
+    def swept(self):
+        self.shell("bitctl status s1 >/dev/null 2>&1 || bitctl sweep -q --wait when.sweep")
+        self.ended()
+
     def prepare(self, command):
         before = ((r"bitctl (switch|set|skip|checkpoint|pause|cancel)\b", self.trains), (r"bitctl resume @last", self.paused),
                   (r"bitctl resume r7 --from", self.cancelled_r7), (r"bitctl resume r7 --steps", self.completed_r7),
-                  (r"bitctl rm", self.unpinned_r7), (r"@last#2", self.twice_launched),
+                  (r"bitctl rm .*\br7\b", self.unpinned_r7), (r"bitctl \w+ .*\bs1\b", self.swept), (r"@last#2", self.twice_launched),
                   (r"bitctl (wait|data show|top @last|ckpt)", self.completed), (r"bitctl eval", self.evaluated))
         if command.startswith("bitctl tokenize"):
             for folder in ("data", "tokens"):
