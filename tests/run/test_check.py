@@ -129,7 +129,7 @@ def the_check_is_the_dry_run():
         said = [w["text"] for w in large["warning"] if w["text"].startswith(("memory is not known", "the model of GPUs"))]
         assert len(said) == 2 and large["memory"]["total"] == 0 or large["memory"]["total"] > 0, (said, large["memory"])
         page = check(d, 0, spec, *elsewhere)
-        assert "16bit on 512 GPUs: by a model" in page and "memory of one rank" in page, page
+        assert "16-bit on 512 GPUs: by a model" in page and "memory of one rank" in page, page
         page = check(d, 0, spec)
         assert "checked without a daemon; not checked:" in page and re.search(r"^memory of one rank", page, re.M), page
         quiet = subprocess.run([d.bitctl, "check", "-q", spec], capture_output=True, text=True)
