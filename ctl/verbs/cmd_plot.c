@@ -21,8 +21,8 @@
 
 enum { OPT_X, OPT_Y, OPT_SMOOTH, OPT_FROM, OPT_TO, OPT_LOG, OPT_EACH, OPT_TITLE, OPT_SVG, OPT_CSV };
 static const struct bit_option options[] = {
-    {"x", 'x', "WHAT", "What is drawn to the right: step, tokens or since-switch."},
-    {"y", 'y', "WHAT", "What is drawn upwards: " BIT_CURVE_WISHES "."},
+    {"x", 'x', "AXIS", "What is drawn to the right: step, tokens or since-switch."},
+    {"y", 'y', "CURVE", "What is drawn upwards: " BIT_CURVE_WISHES "."},
     {"smooth", 0, "N", "Mean of each value and the N - 1 before it, never across the switch."},
     {"from", 0, "X", "Nothing to the left of it."},
     {"to", 0, "X", "Nothing to the right of it."},
@@ -338,7 +338,7 @@ const struct bit_cli_verb bit_cmd_plot = {
     .name = "plot",
     .summary = "draw curves of runs: loss, norms, evaluations, tasks",
     .synopsis =
-        "RUN[=LABEL]... [--x WHAT] [--y WHAT] [--smooth N] [--from X] [--to X] [--log] [--each] [--svg FILE | --csv]",
+        "RUN[=LABEL]... [--x AXIS] [--y CURVE] [--smooth N] [--from X] [--to X] [--log] [--each] [--svg FILE | --csv]",
     .description =
         "Draws the curves of runs in the terminal, or as SVG for a paper or a page. Several are told apart by colour\n"
         "and, without colours (NO_COLOR, a pipe), by marks; a vertical line is where a run switched.\n\n"

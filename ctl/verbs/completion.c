@@ -9,6 +9,8 @@
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/spec/spec_fields.h"
+#include "ctl/client/curve_wish.h"
+#include "ctl/client/plot_series.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/spec/spec.h"
@@ -175,6 +177,28 @@ static void offer_verbs(const struct completion *c)
         offer(c, bit_verbs[i]->name, bit_verbs[i]->summary);
 }
 
+static void offer_axes(const struct completion *c)
+{
+    for (enum bit_plot_x x = BIT_PLOT_STEP; x <= BIT_PLOT_SINCE_SWITCH; x++)
+        offer(c, bit_plot_x_name(x), "what is drawn to the right");
+}
+
+/* "loss", and "eval:", behind which the name of a set is still to be typed. */
+static void offer_curves(const struct completion *c)
+{
+    char copy[] = BIT_CURVE_WISHES, *rest = copy;
+
+    for (char *one; (one = strsep(&rest, ",")) != NULL;) {
+        one += strspn(one, " ");
+        char *colon = strchr(one, ':');
+        if (colon != NULL)
+            colon[1] = '\0';
+        if (colon != NULL && c->typed[0] != '\0' && strncmp(one, c->typed, strlen(c->typed)) == 0)
+            bit_show(c->f, ":nospace\n");
+        offer(c, one, "what is drawn upwards");
+    }
+}
+
 /* Of a placeholder such as RUN, SPEC or KEY=VALUE. */
 static void offer_kind(const struct completion *c, const char *kind)
 {
@@ -190,6 +214,10 @@ static void offer_kind(const struct completion *c, const char *kind)
         offer_fields(c, false);
     else if (strcmp(kind, "PRESET") == 0)
         offer_presets(c);
+    else if (strcmp(kind, "AXIS") == 0)
+        offer_axes(c);
+    else if (strcmp(kind, "CURVE") == 0)
+        offer_curves(c);
     else if (strcmp(kind, "VERB") == 0)
         offer_verbs(c);
     for (size_t i = 0; i < BIT_COUNT(of_files); i++)

@@ -52,6 +52,11 @@ TEST(values_of_options)
     EXPECT_STREQ(answer("submit --set model.tied=t"), "model.tied=true");
     EXPECT_STREQ(answer("tokenize -t "), ":files");
     EXPECT_STREQ(answer("log --tail "), ""); /* a number */
+    EXPECT_STREQ(answer("plot r1 --x "), "step tokens since-switch");
+    EXPECT_STREQ(answer("plot r1 -x since"), "since-switch");
+    EXPECT_STREQ(answer("plot r1 --y "), "loss norm lr flip zero strength rate eval: task:");
+    EXPECT_STREQ(answer("plot r1 --y=n"), "--y=norm");
+    EXPECT_STREQ(answer("plot r1 --y ev"), ":nospace eval:"); /* then the name of a set */
 }
 
 /* A placeholder that nothing is known of is either a number or a new one, which has to be said in completion.c. */
