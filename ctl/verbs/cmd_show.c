@@ -5,8 +5,10 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
+#include "ctl/client/sweep_word.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
+#include "ctl/spec/sweep_text.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/err.h"
 #include "proto/text/text.h"
@@ -31,15 +33,32 @@ static int print_text(struct bit_cli *cli, const Bit__RunStatus *status)
     return 0;
 }
 
+static int show_sweep(struct bit_cli *cli, char *sweep)
+{
+    Bit__SweepQueryRequest ask = BIT__SWEEP_QUERY_REQUEST__INIT;
+    Bit__SweepReply *reply = NULL;
+
+    ask.sweep = sweep;
+    ask.has_spec = ask.spec = true;
+    int code = bit_connection_ask(cli, BIT_MSG_SWEEP_QUERY_REQUEST, &ask, BIT_MSG_SWEEP_REPLY, &reply);
+    if (code == 0)
+        code = bit_sweep_text_print(cli, reply);
+    bit_msg_free(reply);
+    return code;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_show, .cli = cli};
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
+    char sweep[BIT_RUN_ID_MAX];
     int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 1);
 
     if (code >= 0)
         return code;
+    if ((code = bit_sweep_word(cli, argv[o.rest], sweep)) != 0)
+        return code < 0 ? show_sweep(cli, sweep) : code;
     ask.run = argv[o.rest];
     ask.has_spec = ask.spec = true;
     code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
@@ -55,17 +74,20 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 static const struct bit_verb_object objects[] = {
     {&bit__run_spec__descriptor, "with every field set"},
+    {&bit__sweep_spec__descriptor, "for a sweep"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_show = {
     .name = "show",
-    .summary = "the specification of a run, as text",
-    .synopsis = "RUN",
+    .summary = "the specification of a run or a sweep, as text",
+    .synopsis = "RUN|SWEEP",
     .description =
         "Prints a run's specification with every field that was filled in, and with what was changed since the\n"
         "submission: a text that `bitctl submit` takes as it is. As it was submitted it lies in the run's folder,\n"
-        "spec.txtpb, which nobody reads but people.",
+        "spec.txtpb, which nobody reads but people.\n\n"
+        "Of a sweep (its id, s1, or its name) it prints what was submitted, with a `branch` for each of its runs: a\n"
+        "text that `bitctl sweep` takes from a file *.sweep, for the same runs again.",
     .options = options,
     .quiet = "Leave out the comment in the first line.",
     .json = objects,

@@ -32,7 +32,8 @@ static void free_asked(struct asked *a)
     free(a);
 }
 
-void bit_sweep_answer(struct bit_client *c, const struct bit_sweep *s, bool known, bool dry_run, bool never)
+/* told: known, dry_run and never. */
+static void answer(struct bit_client *c, const struct bit_sweep *s, const Bit__SweepReply *told, bool spec)
 {
     struct bit_sweep_reply reply;
 
@@ -40,12 +41,19 @@ void bit_sweep_answer(struct bit_client *c, const struct bit_sweep *s, bool know
         bit_client_refuse(c, -ENOMEM, "%s", bit_fail_text());
         return;
     }
-    reply.m.has_known = reply.m.known = known;
-    reply.m.has_dry_run = reply.m.dry_run = dry_run;
-    reply.m.has_never = reply.m.never = never;
+    reply.m.has_known = reply.m.known = told->known;
+    reply.m.has_dry_run = reply.m.dry_run = told->dry_run;
+    reply.m.has_never = reply.m.never = told->never;
+    reply.m.common = spec ? s->plan->common : NULL;
+    reply.m.directory = spec ? s->plan->directory : NULL;
     bit_client_send(c, BIT_MSG_SWEEP_REPLY, &reply.m);
     bit_client_end(c);
     bit_sweep_reply_finish(&reply);
+}
+
+void bit_sweep_answer(struct bit_client *c, const struct bit_sweep *s, bool known, bool dry_run, bool never)
+{
+    answer(c, s, &(Bit__SweepReply){.known = known, .dry_run = dry_run, .never = never}, false);
 }
 
 /* ---- one that is asked for */
@@ -301,7 +309,7 @@ void bit_sweep_query(struct bit_client *c, const Bit__SweepQueryRequest *m)
     const struct bit_sweep *s = bit_sweep_names_asked(c, m->sweep, false);
 
     if (s != NULL)
-        bit_sweep_answer(c, s, false, false, false);
+        answer(c, s, &(Bit__SweepReply){0}, m->has_spec && m->spec);
 }
 
 /* Of very many the newest are listed. */

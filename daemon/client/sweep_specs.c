@@ -212,6 +212,8 @@ static Bit__SweepPlanned *begin_plan(const struct bit_client *c, const Bit__Swee
     p.priority = m->priority;
     p.n_after = m->n_after;
     p.after = m->after;
+    p.common = m->spec;
+    p.directory = m->directory;
     return bit_msg_clone(&p);
 }
 

@@ -39,6 +39,8 @@ int bit_spec_load_some(const char *path, Bit__RunSpec **out, struct bit_problems
  */
 int bit_spec_set(Bit__RunSpec *spec, const char *assignment, struct bit_problems *problems);
 
+/** Its relative paths become absolute against `directory`. Any part may be absent. Errors: -ENOMEM. */
+int bit_spec_absolute(Bit__RunSpec *spec, const char *directory);
 /**
  * Fill what is absent: from the presets, else from the defaults, else from other fields (cosine_steps from steps,
  * vocab_padded from vocab, the values after the switch from those before it). In place. Normalising twice changes

@@ -194,21 +194,21 @@ static int make_absolute(char **path, const char *directory)
     return 0;
 }
 
-static int make_paths_absolute(Bit__RunSpec *spec, const char *directory)
+int bit_spec_absolute(Bit__RunSpec *spec, const char *directory)
 {
-    int err = make_absolute(&spec->model->init_from, directory);
+    int err = spec->model != NULL ? make_absolute(&spec->model->init_from, directory) : 0;
 
-    if (err == 0)
+    if (err == 0 && spec->model != NULL)
         err = make_absolute(&spec->model->from, directory);
-    for (size_t i = 0; i < spec->data->n_train && err == 0; i++)
+    for (size_t i = 0; spec->data != NULL && i < spec->data->n_train && err == 0; i++)
         err = make_absolute(&spec->data->train[i], directory);
-    for (size_t i = 0; i < spec->data->n_source; i++)
+    for (size_t i = 0; spec->data != NULL && i < spec->data->n_source; i++)
         for (size_t k = 0; k < spec->data->source[i]->n_path && err == 0; k++)
             err = make_absolute(&spec->data->source[i]->path[k], directory);
-    for (size_t i = 0; i < spec->eval->n_set; i++)
+    for (size_t i = 0; spec->eval != NULL && i < spec->eval->n_set; i++)
         for (size_t k = 0; k < spec->eval->set[i]->n_path && err == 0; k++)
             err = make_absolute(&spec->eval->set[i]->path[k], directory);
-    for (size_t i = 0; i < spec->eval->n_task && err == 0; i++)
+    for (size_t i = 0; spec->eval != NULL && i < spec->eval->n_task && err == 0; i++)
         err = make_absolute(&spec->eval->task[i]->path, directory);
     return err;
 }
@@ -249,7 +249,7 @@ static int normalise(Bit__RunSpec *spec, const char *directory, struct bit_probl
         derive_switch(spec->phases->switch_, spec->optimizer);
     err = derive_slurm(spec->launch);
     if (err == 0 && directory != NULL && directory[0] != '\0')
-        err = make_paths_absolute(spec, directory);
+        err = bit_spec_absolute(spec, directory);
     return err == 0 && problems->count > before ? BIT_ESPEC : err;
 }
 

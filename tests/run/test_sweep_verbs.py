@@ -1,6 +1,8 @@
 """A sweep's id and name where a run's may stand: status, top, pause, resume, wait, cancel, rm; followed; exit codes; completion."""
 import json
+import os
 import subprocess
+import tempfile
 
 import fixture
 
@@ -86,6 +88,35 @@ def removed_with_its_runs():
         assert d.ctl("ps", "-a", "-q", check=True)[1].split() == [kept] and d.ctl("status", "s2")[0] == 102
 
 
+def shown_and_submitted_again():
+    """The same runs, to the specification: with a single branch that has not what the others vary, seeds, and another folder."""
+    with fixture.Daemon() as d:
+        spec = d.spec(ranks=1)
+        folder, again = os.path.dirname(spec), os.path.join(tempfile.mkdtemp(dir=d.dir), "again.sweep")
+        study = os.path.join(folder, "study.sweep")
+        with open(study, "w") as f:
+            f.write(f'name: "study" from: "{os.path.basename(spec)}" branch {{ label: "16-bit" set: "phases.switch=" }}\n'
+                    'grid { vary { field: "phases.switch.at_step" value: ["10", "20"] } } seeds: 2')
+        d.ctl("sweep", study, "--set", "schedule.peak_lr=2e-3", check=True)
+        assert d.wait("s1") == 0
+        text = d.ctl("show", "s1", check=True)[1]
+        assert text.startswith("# s1 as it was submitted"), text
+        with open(again, "w") as f:
+            f.write(text)
+        d.ctl("sweep", again, check=True)
+        assert d.wait("s2") == 0
+        first, second = (json.loads(d.ctl("status", "--json", id, check=True)[1])["branch"] for id in ("s1", "s2"))
+        assert len(first) == 6 and [b["label"] for b in first] == [b["label"] for b in second], (first, second)
+        for a, b in zip(first, second):
+            assert d.ctl("show", "-q", a["run"], check=True)[1] == d.ctl("show", "-q", b["run"], check=True)[1], (a, b)
+            assert d.status(a["run"])["weights_digest"] == d.status(b["run"])["weights_digest"], (a, b)
+        shown = json.loads(d.ctl("show", "--json", "s1", check=True)[1])
+        assert [(b["label"], b["set"]) for b in shown["branch"]] == [(b["label"], b["set"]) for b in first], shown
+        d.kill()
+        d.start()
+        assert d.ctl("show", "s1", check=True)[1] == text, "after a restart"
+
+
 def a_name_of_both_is_neither():
     with fixture.Daemon() as d:
         d.submit(d.spec(name="two"), "--paused")
@@ -130,4 +161,4 @@ def a_run_after_a_sweep():
         assert d.wait(never) == 103 and "once every run of s2 has completed" in d.status(never)["reason"]
 
 
-fixture.main([removed_with_its_runs, listed, a_run_after_a_sweep, paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])
+fixture.main([shown_and_submitted_again, removed_with_its_runs, listed, a_run_after_a_sweep, paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])
