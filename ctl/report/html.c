@@ -67,7 +67,7 @@ static void note_memory(struct bit_html *h)
         h->err = bit_fail(-ENOMEM, "a page");
 }
 
-static void put_formatted(struct bit_html *h, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void put_formatted(struct bit_html *h, const char *fmt, va_list args)
 {
     char *text = NULL;
     size_t bytes = 0;

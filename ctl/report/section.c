@@ -46,7 +46,7 @@ void bit_section_end(struct bit_page_section *s)
 }
 
 /* What bit_show makes of it; heap. NULL when memory ran out, which is noted. */
-static char *text_of(struct bit_page_section *s, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static char *text_of(struct bit_page_section *s, const char *fmt, va_list args)
 {
     char *text = NULL;
     size_t bytes;
@@ -61,7 +61,8 @@ static char *text_of(struct bit_page_section *s, const char *fmt, va_list args)
     return NULL;
 }
 
-static void put_element(struct bit_page_section *s, const char *element, const char *of, const char *fmt, va_list args)
+__attribute__((format(printf, 4, 0))) static void put_element(struct bit_page_section *s, const char *element,
+                                                              const char *of, const char *fmt, va_list args)
 {
     char *text = text_of(s, fmt, args);
 
