@@ -193,8 +193,9 @@ def every_verb_prints_what_the_page_says():
         ctl("submit", "--dry-run", first)
         ctl("sweep", "--dry-run", first, "--seeds", "2")
         ctl("sweep", "--wait", d.spec(name="swept", steps=6, at_step=3), "--seeds", "2", "--name", "swept")
-        for verb in ("status", "wait", "top"):
+        for verb in ("status", "wait", "top", "show"):
             ctl(verb, "swept")
+        ctl("ps", "--sweeps", "--all")
         ctl("sweep", first, "--seeds", "2", "--name", "changed", "--paused")
         for verb in ("resume", "pause", "cancel", "rm"):
             ctl(verb, "changed")
