@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import struct
@@ -131,7 +132,11 @@ class Daemon:
         before = signal.signal(signal.SIGALRM, late)
         signal.alarm(limit)
         try:
-            open(self.gate, "wb").close()
+            fd = os.open(self.gate, os.O_WRONLY)
+            gone = select.poll()
+            gone.register(fd, 0)
+            gone.poll()  # its reader has closed it: whoever opens it next waits for another let_on
+            os.close(fd)
         finally:
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)
