@@ -6,11 +6,11 @@
 
 #include "ctl/cli/verb.h"
 #include "ctl/client/connection.h"
+#include "ctl/client/curve_wish.h"
+#include "ctl/client/plot_series.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/spec/spec_fields.h"
-#include "ctl/client/curve_wish.h"
-#include "ctl/client/plot_series.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/spec/spec.h"
@@ -35,24 +35,31 @@ static void offer(const struct completion *c, const char *word, const char *what
 
 /* ---- runs */
 
-static Bit__ListReply *ask_runs(const char *socket)
+/* What bitd answers at once, of this type; NULL where there is none, for a shell that waits. */
+static void *ask(const char *socket, uint16_t type, const void *request, uint16_t answer)
 {
-    Bit__ListRequest ask = BIT__LIST_REQUEST__INIT;
     struct bit_connection connection;
     ProtobufCMessage *msg = NULL;
-    uint16_t type = 0;
+    uint16_t got = 0;
 
     if (bit_connection_open(&connection, socket) < 0)
         return NULL;
-    ask.has_all = ask.all = true;
-    if (bit_connection_send(&connection, BIT_MSG_LIST_REQUEST, &ask) == 0 &&
-        bit_connection_next(&connection, ANSWER_MS, &type, &msg) < 0)
+    if (bit_connection_send(&connection, type, request) == 0 &&
+        bit_connection_next(&connection, ANSWER_MS, &got, &msg) < 0)
         msg = NULL;
     bit_connection_close(&connection);
-    if (msg != NULL && type == BIT_MSG_LIST_REPLY)
-        return (Bit__ListReply *)msg;
+    if (msg != NULL && got == answer)
+        return msg;
     bit_msg_free(msg);
     return NULL;
+}
+
+static Bit__ListReply *ask_runs(const char *socket)
+{
+    Bit__ListRequest all = BIT__LIST_REQUEST__INIT;
+
+    all.has_all = all.all = true;
+    return ask(socket, BIT_MSG_LIST_REQUEST, &all, BIT_MSG_LIST_REPLY);
 }
 
 static void offer_runs(const struct completion *c)
@@ -74,22 +81,10 @@ static void offer_runs(const struct completion *c)
 
 static Bit__SweepListReply *ask_sweeps(const char *socket)
 {
-    Bit__SweepListRequest ask = BIT__SWEEP_LIST_REQUEST__INIT;
-    struct bit_connection connection;
-    ProtobufCMessage *msg = NULL;
-    uint16_t type = 0;
+    Bit__SweepListRequest all = BIT__SWEEP_LIST_REQUEST__INIT;
 
-    if (bit_connection_open(&connection, socket) < 0)
-        return NULL;
-    ask.has_all = ask.all = true;
-    if (bit_connection_send(&connection, BIT_MSG_SWEEP_LIST_REQUEST, &ask) == 0 &&
-        bit_connection_next(&connection, ANSWER_MS, &type, &msg) < 0)
-        msg = NULL;
-    bit_connection_close(&connection);
-    if (msg != NULL && type == BIT_MSG_SWEEP_LIST_REPLY)
-        return (Bit__SweepListReply *)msg;
-    bit_msg_free(msg);
-    return NULL;
+    all.has_all = all.all = true;
+    return ask(socket, BIT_MSG_SWEEP_LIST_REQUEST, &all, BIT_MSG_SWEEP_LIST_REPLY);
 }
 
 static void offer_sweeps(const struct completion *c)
