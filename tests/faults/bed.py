@@ -58,8 +58,8 @@ Recovery = namedtuple("Recovery", "detect again between lost needless cause")
 class Bed(fixture.Daemon):
     """rules(text) makes the shim misbehave until heal()."""
 
-    def __init__(self, config="", seed=0, preload=True):
-        super().__init__("heartbeat_timeout = 2.5\nrestart_delay_max = 0.2\nkill_grace = 2\ncheckpoint_retry = 0.5\nreconnect_timeout = 30\n" + config)
+    def __init__(self, config="", seed=0, preload=True, hold=()):
+        super().__init__("heartbeat_timeout = 2.5\nrestart_delay_max = 0.2\nkill_grace = 2\ncheckpoint_retry = 0.5\nreconnect_timeout = 30\n" + config, hold)
         self.plan = os.path.join(self.dir, "faults")
         self.once = os.path.join(self.dir, "once")
         self.preload = preload
