@@ -42,6 +42,13 @@ static void print_reasons(const Bit__ListReply *list)
     }
 }
 
+/* A header alone leaves open whether anything is there at all. */
+static void print_none(const char *what, const char *sweeps)
+{
+    if (bit_terminal(stdout))
+        bit_show(stdout, "No %s is under way. `bitctl ps%s --all` lists those that have ended, too.\n", what, sweeps);
+}
+
 static int list_runs(struct bit_cli *cli, const Bit__ListRequest *ask)
 {
     Bit__ListReply *list = NULL;
@@ -58,6 +65,8 @@ static int list_runs(struct bit_cli *cli, const Bit__ListRequest *ask)
     } else {
         bit_run_table_print(stdout, list->run, list->n_run, bit_terminal_columns(stdout), SIZE_MAX);
         print_reasons(list);
+        if (list->n_run == 0 && !ask->all && ask->n_where == 0)
+            print_none("run", "");
     }
     bit_msg_free(list);
     return 0;
@@ -80,6 +89,8 @@ static int list_sweeps(struct bit_cli *cli, bool all)
             bit_show(stdout, "%s\n", list->sweep[i]->sweep);
     } else {
         bit_sweep_table_print(stdout, list->sweep, list->n_sweep, bit_terminal_columns(stdout));
+        if (list->n_sweep == 0 && !all)
+            print_none("sweep", " --sweeps");
     }
     bit_msg_free(list);
     return 0;

@@ -130,6 +130,12 @@ static int parse(struct sweep *s, struct bit_options *o, int argc, char **argv)
     return code;
 }
 
+/* A sweep file may well have one branch; a specification alone is a run. */
+static bool nothing_varies(const struct bit_sweep_submit *s)
+{
+    return !s->file.is_sweep && s->vary_count == 0 && s->seeds == 0;
+}
+
 /* ---- the plan */
 
 static bool no_daemon_answers(const struct bit_cli *cli)
@@ -213,6 +219,9 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code < 0) {
         s->how.file.path = argv[o.rest];
         code = bit_sweep_submit_read(cli, &s->how);
+        if (code == 0 && nothing_varies(&s->how))
+            code = bit_usage(
+                &bit_cmd_sweep, "nothing varies: --vary or --seeds makes branches; `bitctl submit` trains one run");
         if (code == 0)
             code = s->how.dry_run ? dry_run(cli, s) : submit(cli, s);
     }

@@ -45,6 +45,11 @@ def listed():
         d.submit(d.spec(name="single"), "--paused")
         assert "BRANCH" not in d.ctl("ps", check=True)[1], "no run is one of a sweep"
         assert d.ctl("ps", "--sweeps", "-q", check=True)[1] == ""
+        screen = subprocess.run(["script", "-qc", f"{d.bitctl} ps --sweeps --socket {d.socket}", "/dev/null"], stdin=subprocess.DEVNULL,
+                                capture_output=True, text=True, env={**os.environ, "TERM": "xterm"}).stdout
+        assert "No sweep is under way. `bitctl ps --sweeps --all` lists" in screen, screen
+        code, _, err = d.ctl("sweep", d.spec())
+        assert code == 2 and "nothing varies: --vary or --seeds" in err, (code, err)
         sweep(d)
         assert d.wait("s1") == 0
         sweep(d, "--paused", name="other")
