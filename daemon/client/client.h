@@ -10,7 +10,6 @@
 #include <uv.h>
 
 #include "daemon/client/stream_queue.h"
-#include "daemon/client/wait.h"
 #include "daemon/sys/env.h"
 #include "daemon/sys/peer.h"
 #include "daemon/sys/user_threads.h"
@@ -22,6 +21,7 @@ struct bit_client;
 struct bit_remove;
 struct bit_runs;
 struct bit_resumption;
+struct bit_runner;
 struct bit_stream;
 struct bit_submission;
 struct bit_sweeps;
@@ -52,6 +52,26 @@ struct bit_clients {
     uint64_t dropped_ms;                     /* when the second began that the two below are of */
     unsigned told;                           /* lines about dropped clients */
     unsigned untold;                         /* clients dropped without a line: the next one says how many */
+};
+
+/* What ends a wait: the first condition of these that holds (wait.h). */
+enum bit_wait_kind {
+    BIT_WAIT_NONE,
+    BIT_WAIT_REQUESTED,  /* what a WaitRequest says */
+    BIT_WAIT_CHECKPOINT, /* a durable one at `step` or later */
+    BIT_WAIT_PAUSED,
+    BIT_WAIT_TRAINING,
+    BIT_WAIT_ENDED,
+};
+
+struct bit_wait {
+    enum bit_wait_kind kind;
+    struct bit_runner *runner;
+    bool has_state, has_step, has_precision, has_checkpoint;
+    Bit__RunState state;
+    Bit__Precision precision;
+    uint64_t step, checkpoint;
+    uint64_t event; /* of the DoneReply */
 };
 
 struct bit_client {

@@ -7,6 +7,7 @@
 
 #include "daemon/client/pin.h"
 #include "daemon/client/run_names.h"
+#include "daemon/client/wait.h"
 #include "daemon/job/control.h"
 #include "daemon/job/job.h"
 #include "daemon/store/runs.h"

@@ -14,6 +14,7 @@
 #include "daemon/client/sweep.h"
 #include "daemon/client/sweep_change.h"
 #include "daemon/client/tag.h"
+#include "daemon/client/wait.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"

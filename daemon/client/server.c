@@ -10,6 +10,7 @@
 #include "daemon/client/stream.h"
 #include "daemon/client/submit.h"
 #include "daemon/client/sweep_change.h"
+#include "daemon/client/wait.h"
 #include "daemon/store/runner.h"
 #include "daemon/sys/activate.h"
 #include "proto/err.h"
