@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/batch.h"
-#include "daemon/client/sweep_change.h"
+#include "daemon/client/sweep/sweep_change.h"
 #include "daemon/job/admit.h"
 #include "daemon/job/control.h"
 #include "daemon/job/life.h"

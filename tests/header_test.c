@@ -30,8 +30,15 @@
 #define FEED   "daemon/feed", "daemon/link/payload.h", "daemon/run/task_orders.h", "daemon/sys", PROTO
 #define LAUNCH "daemon/launch", STORE
 #define JOB    "daemon/job", "daemon/feed", "daemon/link", LAUNCH
-#define CLIENT "daemon/client", JOB
-#define HTTP   "daemon/http", CLIENT
+/* From a client's connection up to all that it may ask for. */
+#define CONNECTION "daemon/client/connection", STORE
+#define QUERY      "daemon/client/query", "daemon/client/connection", JOB
+#define STREAM     "daemon/client/stream", CONNECTION
+#define CHANGE     "daemon/client/change", "daemon/client/stream", QUERY
+#define SUBMIT     "daemon/client/submit", "daemon/client/connection", "daemon/feed", LAUNCH
+#define SWEEP      "daemon/client/sweep", "daemon/client/submit", CHANGE
+#define CLIENT     "daemon/client", SWEEP
+#define HTTP       "daemon/http", QUERY
 
 #define SHOW "ctl/show", "proto/spec", "proto/text", BASE
 #define CLI  "ctl/cli", SHOW
@@ -67,9 +74,15 @@ static const struct folder {
     {"worker/model", {MODEL}, {NULL}},
     {"worker/process", {PROCESS}, {NULL}},
     {"worker/ranks", {RANKS, "kernels/cuda"}, {"mpi", "nccl", "cuda"}},
-    {"daemon", {"daemon", HTTP}, {"uv"}},
+    {"daemon", {"daemon", "daemon/http", CLIENT}, {"uv"}},
     {"daemon/http", {HTTP}, {"uv", "microhttpd"}},
     {"daemon/client", {CLIENT}, {"uv"}},
+    {"daemon/client/sweep", {SWEEP}, {NULL}},
+    {"daemon/client/submit", {SUBMIT}, {NULL}},
+    {"daemon/client/change", {CHANGE}, {NULL}},
+    {"daemon/client/stream", {STREAM}, {NULL}},
+    {"daemon/client/query", {QUERY}, {NULL}},
+    {"daemon/client/connection", {CONNECTION}, {"uv"}},
     {"daemon/job", {JOB}, {"uv"}},
     {"daemon/launch", {LAUNCH}, {"uv"}},
     {"daemon/feed", {FEED}, {NULL}},
@@ -326,7 +339,7 @@ static bool is_listed(const char *folder)
 
 TEST(every_folder_is_listed)
 {
-    static const char *const depths[] = {"*.c", "*/*.c", "*/*/*.c"};
+    static const char *const depths[] = {"*.c", "*/*.c", "*/*/*.c", "*/*/*/*.c"};
 
     for (size_t f = 0; f < BIT_COUNT(folders); f++)
         for (size_t d = 0; d < BIT_COUNT(depths); d++) {

@@ -1,4 +1,4 @@
-/* Showing a bitd of another user that we may read what we submit: daemon/client/proof.h. */
+/* Showing a bitd of another user that we may read what we submit: daemon/client/submit/proof.h. */
 #ifndef BIT_CTL_PROVE_H
 #define BIT_CTL_PROVE_H
 
@@ -9,7 +9,7 @@
 int bit_prove(struct bit_connection *c, const Bit__SubmitRequest *submitted, const Bit__ProveCall *asked);
 /**
  * The same for a sweep: the files are those of its first branch, and all branches have the same ones
- * (daemon/client/sweep.c). Errors: also BIT_ESPEC, of its assignments; -ENOMEM
+ * (daemon/client/sweep/sweep.c). Errors: also BIT_ESPEC, of its assignments; -ENOMEM
  */
 int bit_prove_sweep(struct bit_connection *c, const Bit__SweepRequest *submitted, const Bit__ProveCall *asked);
 

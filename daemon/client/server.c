@@ -3,14 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/client/quota.h"
-#include "daemon/client/remove.h"
+#include "daemon/client/change/remove.h"
+#include "daemon/client/change/resume.h"
+#include "daemon/client/connection/quota.h"
+#include "daemon/client/query/wait.h"
 #include "daemon/client/request.h"
-#include "daemon/client/resume.h"
-#include "daemon/client/stream.h"
-#include "daemon/client/submit.h"
-#include "daemon/client/sweep_change.h"
-#include "daemon/client/wait.h"
+#include "daemon/client/stream/stream.h"
+#include "daemon/client/submit/submit.h"
+#include "daemon/client/sweep/sweep_change.h"
 #include "daemon/store/runner.h"
 #include "daemon/sys/activate.h"
 #include "proto/err.h"

@@ -5,8 +5,8 @@
 
 #include <uv.h>
 
-#include "daemon/client/access.h"
-#include "daemon/client/client.h"
+#include "daemon/client/connection/access.h"
+#include "daemon/client/connection/client.h"
 #include "daemon/sys/listener.h"
 
 struct bit_server {
@@ -16,8 +16,8 @@ struct bit_server {
 };
 
 /** Listen on config.socket and in the state folder. Errors: BIT_EBUSY, BIT_EUSAGE, -errno. */
-int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs,
-                      struct bit_sweeps *sweeps, struct bit_user_threads *user_threads);
+int bit_server_listen(struct bit_server *s, const struct bit_env *env, struct bit_runs *runs, struct bit_sweeps *sweeps,
+                      struct bit_user_threads *user_threads);
 void bit_server_close(struct bit_server *s);
 /** Now and then: sockets that are gone are made again. */
 void bit_server_look(struct bit_server *s);

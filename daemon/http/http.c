@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/client/metrics.h"
+#include "daemon/client/query/metrics.h"
 #include "daemon/http/accept.h"
 #include "proto/check.h"
 #include "proto/err.h"

@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "daemon/client/client.h"
+#include "daemon/client/connection/client.h"
 #include "daemon/http/http_connections.h"
 #include "daemon/http/http_listen.h"
 

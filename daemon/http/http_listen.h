@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/client/access.h"
+#include "daemon/client/connection/access.h"
 
 struct bit_http_listen {
     int fd;                         /* listens; the owner's to close */

@@ -58,7 +58,7 @@ struct bit_config {
 
     uint32_t slots;                                              /* runs that train at once */
     uint32_t runs_per_user;                                      /* of one user, that have not ended */
-    uint32_t clients_per_user, waits_per_user, streams_per_user; /* daemon/client/quota.h */
+    uint32_t clients_per_user, waits_per_user, streams_per_user; /* daemon/client/connection/quota.h */
     uint32_t lookahead;                                          /* step orders out beyond the last report */
 
     /* How long a launch and its ranks may take. */

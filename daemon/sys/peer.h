@@ -10,7 +10,7 @@ struct bit_peer {
     pid_t pid; /* for the log; never to decide by */
     uid_t uid;
     gid_t gid;
-    bool admin, member; /* daemon/client/access.h: may do everything; is of `group` */
+    bool admin, member; /* daemon/client/connection/access.h: may do everything; is of `group` */
 };
 
 /** SO_PEERCRED: as of connect(). Errors: -errno. */

@@ -2,8 +2,8 @@
  * model.init_from, looked at: its path made real (no symbolic link is left in it), and its files through descriptors.
  *
  * Whose right it is to read them: bitd's own user and root have theirs; anybody else shows the files as he shows token
- * files (daemon/client/proof.h), or they are of a run of this bitd, below STATE/runs, that he may start from
- * (daemon/client/access.h).
+ * files (daemon/client/submit/proof.h), or they are of a run of this bitd, below STATE/runs, that he may start from
+ * (daemon/client/connection/access.h).
  */
 #ifndef BIT_PROTO_INIT_LOOK_H
 #define BIT_PROTO_INIT_LOOK_H

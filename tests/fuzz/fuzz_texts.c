@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/client/doctor.h"
-#include "daemon/client/status.h"
+#include "daemon/client/query/doctor.h"
+#include "daemon/client/query/status.h"
 #include "daemon/launch/launcher_log.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/store/runs.h"
-#include "proto/child_output.h"
 #include "daemon/sys/hostlist.h"
 #include "proto/check.h"
+#include "proto/child_output.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"

@@ -1,5 +1,5 @@
-/* The table of daemon/client/access.h, cell by cell. */
-#include "daemon/client/access.h"
+/* The table of daemon/client/connection/access.h, cell by cell. */
+#include "daemon/client/connection/access.h"
 
 #include "proto/err.h"
 #include "tests/test.h"

@@ -1,7 +1,7 @@
 /* What one user may hold of bitd, beside others who hold as much. */
-#include "daemon/client/quota.h"
+#include "daemon/client/connection/quota.h"
 
-#include "daemon/client/client.h"
+#include "daemon/client/connection/client.h"
 #include "daemon/sys/config.h"
 #include "proto/err.h"
 #include "proto/limits.h"

@@ -1,4 +1,4 @@
-#include "daemon/client/resume_text.h"
+#include "daemon/client/query/resume_text.h"
 
 #include "proto/check.h"
 #include "tests/test.h"

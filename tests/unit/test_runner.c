@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/client/status.h"
+#include "daemon/client/query/status.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"

@@ -1,6 +1,6 @@
 /* Portions of a stream: bounded, all of them together everything that was asked for, and no more read than that takes.
  */
-#include "daemon/client/stream_portion.h"
+#include "daemon/client/stream/stream_portion.h"
 
 #include <fcntl.h>
 #include <unistd.h>

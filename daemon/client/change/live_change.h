@@ -1,0 +1,9 @@
+/* `bitctl set` and `bitctl skip`: settings that are others from a step on, batches that are left out. */
+#ifndef BIT_DAEMON_LIVE_CHANGE_H
+#define BIT_DAEMON_LIVE_CHANGE_H
+
+#include "daemon/client/connection/client.h"
+
+void bit_live_change_asked(struct bit_client *c, const Bit__ChangeRequest *m);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * Who may do what. The kernel says who connected (SO_PEERCRED, SO_PEERGROUPS: as of connect(), so a process is judged
+ * by what it was then, and never by its number).
+ *
+ *                         bitd's user, root,   who submitted   member of `group`      anybody
+ *                         `admin_group`        the run         run is `shared` or not  else
+ *     read, wait, submit      yes                  yes           yes      yes          no
+ *     checkpoint, pause       yes                  yes           yes      no           no
+ *     cancel                  yes                  yes           yes      no           no
+ *     start a run from its    yes                  yes           yes      no           no
+ *     checkpoints
+ *     resume, switch, set,    yes                  yes           no       no           no
+ *     skip, tag
+ *     pin, unpin, remove      yes                  yes           no       no           no
+ *     its checkpoints
+ *     remove                  yes                  yes           no       no           no
+ *
+ * Without `group` the socket is bitd's user's alone. Whoever submits to a bitd of another user proves for each file of
+ * the specification that he may read it (daemon/client/submit/proof.h).
+ */
+#ifndef BIT_DAEMON_ACCESS_H
+#define BIT_DAEMON_ACCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "daemon/run/run.h"
+#include "daemon/sys/config.h"
+#include "daemon/sys/peer.h"
+
+/* Groups of the settings, as numbers. */
+struct bit_access {
+    gid_t group, admin_group; /* (gid_t)-1: none */
+};
+
+enum bit_verb {
+    BIT_VERB_CHECKPOINT,
+    BIT_VERB_PAUSE,
+    BIT_VERB_RESUME,
+    BIT_VERB_CANCEL,
+    BIT_VERB_SWITCH,
+    BIT_VERB_CHANGE,
+    BIT_VERB_FROM,
+    BIT_VERB_PIN,
+    BIT_VERB_REMOVE,
+};
+
+/** Errors: BIT_EUSAGE if a group does not exist, or admin_group is set without group. */
+int bit_access_init(struct bit_access *a, const struct bit_config *config);
+/** Who connected, and as what. Errors: -errno; -ENOMEM; BIT_EAUTH for a user who may not use this bitd. */
+int bit_access_admit(const struct bit_access *a, const uv_pipe_t *pipe, struct bit_peer *out);
+int bit_access_admit_fd(const struct bit_access *a, int fd, struct bit_peer *out);
+/** Errors: BIT_EAUTH with who, what and whose. */
+int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enum bit_verb verb);
+
+#endif

@@ -1,0 +1,224 @@
+#include "daemon/client/connection/run_names.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/client/connection/client.h"
+#include "daemon/store/runs.h"
+#include "proto/check.h"
+#include "proto/err.h"
+#include "proto/format.h"
+#include "proto/limits.h"
+#include "proto/text/nearest.h"
+#include "proto/wire/msg.h"
+
+#define LISTED_MAX 8 /* of runs that may be meant */
+
+/* Who asks, and for what. */
+struct wanted {
+    const char *which;
+    uint32_t uid;
+    bool own; /* among the user's own runs, or all others */
+};
+
+/* Those of the name, counted; the newest of each kind. */
+struct named {
+    size_t count, going_on;
+    struct bit_runner *newest, *newest_going_on;
+};
+
+static bool is_named(const struct bit_runner *r, const struct wanted *w)
+{
+    const char *name = r->run.spec->name;
+
+    return (r->run.uid == w->uid) == w->own && !r->removing && name != NULL && strcmp(name, w->which) == 0;
+}
+
+static struct named count_named(const struct bit_runs *runs, const struct wanted *w)
+{
+    struct named n = {0};
+
+    for (size_t i = runs->count; i-- > 0;) {
+        struct bit_runner *r = runs->runner[i];
+        if (!is_named(r, w))
+            continue;
+        if (n.count++ == 0)
+            n.newest = r;
+        if (!bit_run_ended(&r->run) && n.going_on++ == 0)
+            n.newest_going_on = r;
+    }
+    return n;
+}
+
+/* ---- what is said of several */
+
+/* "r3 (uid 1000, not ended), r5 (uid 1001, ended)"; going_on: those alone that have not ended. */
+static void list_meant(const struct bit_runs *runs, const struct wanted *w, bool going_on, char *out, size_t room)
+{
+    size_t listed = 0;
+
+    out[0] = '\0';
+    for (size_t i = runs->count; i-- > 0;) {
+        const struct bit_run *run = &runs->runner[i]->run;
+        if (!is_named(runs->runner[i], w) || (going_on && bit_run_ended(run)))
+            continue;
+        if (listed++ == LISTED_MAX) {
+            bit_format_more(out, room, ", and older ones");
+            return;
+        }
+        bit_format_more(out, room, "%s%s (uid %u, %s)", listed > 1 ? ", " : "", run->id, run->uid,
+                        bit_run_ended(run) ? "ended" : "not ended");
+    }
+}
+
+static int refuse_several(const struct bit_runs *runs, const struct wanted *w, const struct named *n, bool going_on)
+{
+    char list[BIT_ERR_TEXT_MAX];
+
+    list_meant(runs, w, going_on, list, sizeof list);
+    return bit_fail(BIT_EUSAGE, "'%s' is the name of %zu runs%s%s: %s; say which by its id", w->which,
+                    going_on ? n->going_on : n->count, w->own ? " of yours" : " of others",
+                    going_on ? " that have not ended" : "", list);
+}
+
+static void note_several(const struct bit_runs *runs, const struct wanted *w, const struct named *n,
+                         const struct bit_runner *chosen, char note[BIT_RUN_NOTE_MAX])
+{
+    size_t listed = 0;
+
+    bit_format(note, BIT_RUN_NOTE_MAX, "%zu runs%s are called %s: ", n->count, w->own ? " of yours" : "", w->which);
+    for (size_t i = runs->count; i-- > 0 && listed <= LISTED_MAX;) {
+        if (!is_named(runs->runner[i], w))
+            continue;
+        bit_format_more(note, BIT_RUN_NOTE_MAX, "%s%s", listed > 0 ? ", " : "",
+                        listed == LISTED_MAX ? "..." : runs->runner[i]->run.id);
+        listed++;
+    }
+    bit_format_more(note, BIT_RUN_NOTE_MAX, "; this is %s", chosen->run.id);
+}
+
+/* ---- which is meant */
+
+static int choose(const struct bit_runs *runs, const struct wanted *w, const struct named *n, enum bit_run_use use,
+                  struct bit_runner **out, char note[BIT_RUN_NOTE_MAX])
+{
+    if (n->count == 1) {
+        *out = n->newest;
+        return 0;
+    }
+    /* Of other users' runs none is preferred. */
+    if (use == BIT_RUN_REMOVE || (use == BIT_RUN_CHANGE && (!w->own || n->going_on != 1)))
+        return refuse_several(runs, w, n, use == BIT_RUN_CHANGE && w->own && n->going_on > 1);
+    *out = n->newest_going_on != NULL ? n->newest_going_on : n->newest;
+    note_several(runs, w, n, *out, note);
+    return 0;
+}
+
+static int find_last(const struct bit_runs *runs, uint32_t uid, enum bit_run_use use, struct bit_runner **out)
+{
+    const struct bit_runner *other = NULL;
+
+    for (size_t i = runs->count; i-- > 0;) {
+        struct bit_runner *r = runs->runner[i];
+        if (r->removing)
+            continue;
+        if (r->run.uid == uid && use == BIT_RUN_REMOVE)
+            return bit_fail(BIT_EUSAGE, "'@last' may be another run a moment later: say its id, which is %s now",
+                            r->run.id);
+        if (r->run.uid == uid) {
+            *out = r;
+            return 0;
+        }
+        if (other == NULL)
+            other = r;
+    }
+    if (other == NULL)
+        return bit_fail(BIT_ENORUN, "there is no run yet");
+    return bit_fail(BIT_ENORUN, "no run is yours (uid %u), and '@last' is; the newest of others is %s", uid,
+                    other->run.id);
+}
+
+static struct bit_runner *find_id(const struct bit_runs *runs, const char *which)
+{
+    for (size_t i = runs->count; i-- > 0;)
+        if (strcmp(runs->runner[i]->run.id, which) == 0)
+            return runs->runner[i];
+    return NULL;
+}
+
+/* The user's own names first: of equally near ones the first stays. */
+static int refuse_none(const struct bit_runs *runs, const struct wanted *w)
+{
+    struct bit_nearest nearest;
+
+    bit_nearest_init(&nearest, w->which, strlen(w->which));
+    for (int own = 1; own >= 0; own--)
+        for (size_t i = runs->count; i-- > 0;) {
+            const struct bit_runner *r = runs->runner[i];
+            if ((r->run.uid == w->uid) != own || r->removing)
+                continue;
+            if (r->run.spec->name != NULL)
+                bit_nearest_offer(&nearest, r->run.spec->name);
+            bit_nearest_offer(&nearest, r->run.id);
+        }
+    const char *meant = bit_nearest_name(&nearest);
+    return bit_fail(BIT_ENORUN, "there is no run '%.*s'%s%s%s", bit_format_fit(w->which, BIT_NAME_MAX), w->which,
+                    meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+}
+
+int bit_run_names_find(const struct bit_runs *runs, const char *which, uint32_t uid, enum bit_run_use use,
+                       struct bit_runner **out, char note[BIT_RUN_NOTE_MAX])
+{
+    struct wanted w = {.which = which, .uid = uid, .own = true};
+
+    note[0] = '\0';
+    if (strcmp(which, "@last") == 0)
+        return find_last(runs, uid, use, out);
+    struct bit_runner *by_id = find_id(runs, which);
+    if (by_id != NULL) {
+        *out = by_id;
+        return 0;
+    }
+    struct named n = count_named(runs, &w);
+    if (n.count == 0) {
+        w.own = false;
+        n = count_named(runs, &w);
+    }
+    return n.count == 0 ? refuse_none(runs, &w) : choose(runs, &w, &n, use, out, note);
+}
+
+/* ---- for a client */
+
+bool bit_run_names_is_gone(const struct bit_runner *r)
+{
+    return r->job == NULL && access(r->dir, F_OK) < 0 && errno == ENOENT;
+}
+
+static int check_there(const struct bit_runner *r)
+{
+    if (r->removing)
+        return bit_fail(BIT_ENORUN, "%s is being removed", r->run.id);
+    if (bit_run_names_is_gone(r))
+        return bit_fail(BIT_ENORUN, "%s is gone: its folder %s was removed, and not by bitd (`bitctl rm` does it)",
+                        r->run.id, r->dir);
+    return 0;
+}
+
+struct bit_runner *bit_run_names_asked(struct bit_client *c, const char *which, enum bit_run_use use)
+{
+    struct bit_runner *r = NULL;
+    char note[BIT_RUN_NOTE_MAX];
+    int err = bit_run_names_find(c->all->runs, which, c->peer.uid, use, &r, note);
+
+    if (err == 0)
+        err = check_there(r);
+    if (err < 0) {
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+        return NULL;
+    }
+    if (note[0] != '\0')
+        bit_client_note(c, note);
+    return r;
+}

@@ -1,0 +1,23 @@
+/*
+ * A sweep is paused, resumed and cancelled as one: that is one record of the sweep, and then one of each of its runs. A
+ * bitd that was killed in between does the rest when it is back.
+ */
+#ifndef BIT_DAEMON_SWEEP_CHANGE_H
+#define BIT_DAEMON_SWEEP_CHANGE_H
+
+#include "daemon/client/connection/client.h"
+
+struct bit_sweep;
+struct bit_sweeps;
+
+/** A SweepChangeRequest: answered as soon as it is recorded. */
+void bit_sweep_change(struct bit_client *c, const Bit__SweepChangeRequest *m);
+/** What was asked for and has not come to every run yet. */
+void bit_sweep_change_finish(struct bit_sweeps *sweeps);
+
+/** A SweepWaitRequest. */
+void bit_sweep_change_wait(struct bit_client *c, const Bit__SweepWaitRequest *m);
+/** Look at a client's wait for a sweep, and answer it if it is over. */
+void bit_sweep_change_look(struct bit_client *c);
+
+#endif
