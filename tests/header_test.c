@@ -1,6 +1,6 @@
 /*
- * Each public header compiles alone, and twice; each folder includes only what it may; tests make no temporary names;
- * bitctl prints through one door.
+ * Each public header compiles alone, and twice; each folder includes only what it may; a unit test lies where what it
+ * tests does; tests make no temporary names; bitctl prints through one door.
  * The headers are those that lie in the source tree now. They are compiled with the flags of their folder's own
  * sources, as the build wrote them down; with those of one processor after the other if a folder has such.
  * $BIT_SOURCE_ROOT and $BIT_BUILD_ROOT say where both are.
@@ -124,6 +124,23 @@ static void list_files(const char *folder, const char *pattern, glob_t *out)
     snprintf(all, sizeof all, "%s/%s/%s", root("BIT_SOURCE_ROOT"), folder, pattern);
     if (glob(all, 0, NULL, out) != 0)
         *out = (glob_t){0};
+}
+
+/* Show every .c file of a folder and of those in it. Returns how many there were. */
+static size_t each_source_below(const char *folder, void (*show)(const char *path))
+{
+    static const char *const depths[] = {"*.c", "*/*.c", "*/*/*.c", "*/*/*/*.c", "*/*/*/*/*.c"};
+    size_t count = 0;
+
+    for (size_t d = 0; d < BIT_COUNT(depths); d++) {
+        glob_t files;
+        list_files(folder, depths[d], &files);
+        for (size_t i = 0; i < files.gl_pathc; i++)
+            show(files.gl_pathv[i]);
+        count += files.gl_pathc;
+        globfree(&files);
+    }
+    return count;
 }
 
 static const char *below_root(const char *path)
@@ -337,23 +354,58 @@ static bool is_listed(const char *folder)
     return false;
 }
 
+static void check_listed(const char *path)
+{
+    char folder[512];
+
+    snprintf(folder, sizeof folder, "%s", below_root(path));
+    *strrchr(folder, '/') = '\0';
+    if (!EXPECT(is_listed(folder)))
+        fprintf(stderr, "    %s: say in tests/header_test.c what this folder may include\n", folder);
+}
+
 TEST(every_folder_is_listed)
 {
-    static const char *const depths[] = {"*.c", "*/*.c", "*/*/*.c", "*/*/*/*.c"};
-
     for (size_t f = 0; f < BIT_COUNT(folders); f++)
-        for (size_t d = 0; d < BIT_COUNT(depths); d++) {
-            glob_t files;
-            list_files(folders[f].name, depths[d], &files);
-            for (size_t i = 0; i < files.gl_pathc; i++) {
-                char folder[512];
-                snprintf(folder, sizeof folder, "%s", below_root(files.gl_pathv[i]));
-                *strrchr(folder, '/') = '\0';
-                if (!EXPECT(is_listed(folder)))
-                    fprintf(stderr, "    %s: say in tests/header_test.c what this folder may include\n", folder);
-            }
-            globfree(&files);
+        EXPECT(each_source_below(folders[f].name, check_listed) > 0);
+}
+
+/* ---- where a unit test lies */
+
+static bool includes_one_of(const char *path, const char *folder)
+{
+    FILE *f = fopen(path, "r");
+    char line[512], header[256];
+    bool found = false;
+
+    BIT_ASSERT(f != NULL);
+    while (!found && fgets(line, sizeof line, f) != NULL)
+        if (sscanf(line, " # include \"%255[^\"]\"", header) == 1 && strrchr(header, '/') != NULL) {
+            *strrchr(header, '/') = '\0';
+            found = strcmp(header, folder) == 0;
         }
+    fclose(f);
+    return found;
+}
+
+/* tests/unit/proto/wire/test_frame.c tests proto/wire; what lies in tests/unit itself, the helpers of tests. */
+static void check_place(const char *path)
+{
+    char folder[512];
+
+    snprintf(folder, sizeof folder, "%s", below_root(path) + strlen("tests/unit/"));
+    if (strrchr(folder, '/') != NULL)
+        *strrchr(folder, '/') = '\0';
+    else
+        snprintf(folder, sizeof folder, "tests");
+    if (!EXPECT(includes_one_of(path, folder)))
+        fprintf(stderr, "    %s includes no header of %s/: it lies in the folder of what it tests\n", below_root(path),
+                folder);
+}
+
+TEST(a_unit_test_lies_in_the_folder_of_what_it_tests)
+{
+    EXPECT(each_source_below("tests/unit", check_place) > 0);
 }
 
 /* ---- temporary names */
@@ -368,11 +420,20 @@ static bool makes_names(const char *line)
     return false;
 }
 
+/* The test of that helper, and this list of the calls. */
+static bool may_make_names(const char *path)
+{
+    return strcmp(path, "tests/unit/test_folder.c") == 0 || strcmp(path, "tests/header_test.c") == 0;
+}
+
 static void check_names(const char *path)
 {
-    FILE *f = fopen(path, "r");
+    FILE *f;
     char line[512];
 
+    if (may_make_names(below_root(path)))
+        return;
+    f = fopen(path, "r");
     BIT_ASSERT(f != NULL);
     for (int at = 1; fgets(line, sizeof line, f) != NULL; at++)
         if (!EXPECT(!makes_names(line)))
@@ -382,14 +443,7 @@ static void check_names(const char *path)
 
 TEST(temporary_folders_are_those_of_one_helper)
 {
-    glob_t files;
-
-    list_files("tests", "*/*.c", &files);
-    EXPECT(files.gl_pathc > 0);
-    for (size_t i = 0; i < files.gl_pathc; i++)
-        if (strcmp(below_root(files.gl_pathv[i]), "tests/unit/test_folder.c") != 0) /* which tests that helper */
-            check_names(files.gl_pathv[i]);
-    globfree(&files);
+    EXPECT(each_source_below("tests", check_names) > 0);
 }
 
 /* ---- what bitctl prints */

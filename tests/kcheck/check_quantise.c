@@ -6,7 +6,8 @@
 
 /*
  * Codes are exact where no sum of floats comes before them; otherwise u is off by 2^-19 of itself or so, and a code by
- * one where that crosses a half (tests/unit/test_quantise.c checks that it crosses one). A blend is off by what u is.
+ * one where that crosses a half (tests/unit/kernels/test_quantise.c checks that it crosses one). A blend is off by what
+ * u is.
  */
 static struct kc_near code_near(const int64_t *dim)
 {

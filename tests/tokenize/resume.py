@@ -3,8 +3,8 @@
 
     resume.py BITCTL SMALL.json [--seed N]
 
-Unlike tests/unit/test_tokenize_resume.c, which dies at each call that changes the disk, this one kills the real program
-with all its threads, at any moment at all, by SIGKILL or SIGINT.
+Unlike tests/unit/ctl/tokenize/test_tokenize_resume.c, which dies at each call that changes the disk, this one kills the
+real program with all its threads, at any moment at all, by SIGKILL or SIGINT.
 """
 import filecmp
 import gzip

@@ -629,7 +629,8 @@ TEST(a_default_that_breaks_a_rule_is_said_to_be_one)
     expect_problem("schedule { steps: 100 warmup_steps: 101 }", "schedule.warmup_steps", 3,
                    "101 is beyond the end of the cosine, step 100");
     EXPECT(strstr(problems.item[0].text, "default") == NULL);
-    expect_problem("launch { ranks: 3 }", "batch.instances", 0, "launch.ranks 3; 2 and 4 divide it (2048 is the default)");
+    expect_problem("launch { ranks: 3 }", "batch.instances", 0,
+                   "launch.ranks 3; 2 and 4 divide it (2048 is the default)");
     Bit__RunSpec *spec = parse("model { preset: 'olmo_20m' width: 30 } data { train: 'a' }");
     EXPECT_EQ(bit_spec_normalise(spec, "/", &problems), 0);
     EXPECT_EQ(bit_spec_validate(spec, &problems), BIT_ESPEC);

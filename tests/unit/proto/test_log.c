@@ -59,7 +59,10 @@ static void say_control_characters(void)
 
 static void say_hostile(void)
 {
-    bit_info("odd", "path=%s", "\xc2\x9b" "2J\xe2\x80\xae" "cod\xff\xe2\x80");
+    bit_info("odd", "path=%s",
+             "\xc2\x9b"
+             "2J\xe2\x80\xae"
+             "cod\xff\xe2\x80");
 }
 
 static void say_much(void)

@@ -43,7 +43,7 @@ TEST(fail_notes_text_place_and_returns_the_code)
 {
     EXPECT_EQ(bit_fail(BIT_ECORRUPT, "chunk %d of '%s'", 7, "model"), BIT_ECORRUPT);
     EXPECT_STREQ(bit_fail_text(), "chunk 7 of 'model': corrupt data");
-    EXPECT_CONTAINS(bit_fail_place(), "tests/unit/test_err.c:");
+    EXPECT_CONTAINS(bit_fail_place(), "tests/unit/proto/test_err.c:");
     EXPECT(bit_fail_place()[0] != '.');
 }
 
