@@ -239,7 +239,7 @@ static int time_steps(struct bench *b, const struct options *o, struct bit_bench
             began_ms = bit_clock_ms();
         }
         if (i + 1 == WARM_STEPS + o->steps)
-            b->worker.fabric.reduced_bytes = b->worker.fabric.gathered_bytes = 0;
+            b->worker.fabric.reduced_bytes = b->worker.fabric.gathered_bytes = b->worker.fabric.calls = 0;
         err = step(b, &ms[i], &out->loss);
     }
     if (err < 0)
@@ -252,6 +252,7 @@ static int time_steps(struct bench *b, const struct options *o, struct bit_bench
     out->high_ms = ms[WARM_STEPS + o->steps - 1 - o->steps / 10];
     out->reduced_bytes = b->worker.fabric.reduced_bytes;
     out->gathered_bytes = b->worker.fabric.gathered_bytes;
+    out->collectives = b->worker.fabric.calls;
     return 0;
 }
 

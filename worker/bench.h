@@ -27,6 +27,7 @@ struct bit_bench_result {
     double memory_gib; /* of the GPU, in use when all is done: the context and other programs too; 0 elsewhere */
     double taken_gib;  /* what of it the steps took: all but what was in use when the context was there */
     uint64_t reduced_bytes, gathered_bytes; /* of one step, by this rank */
+    uint64_t collectives;                   /* calls of NCCL or MPI that carried them */
     /* Of the timed steps; below 0 where the card does not tell: */
     double power_w, clock_mhz; /* the mean, and the median of a sample in each step */
     double capped;             /* the part of the time in which the power cap lowered the clock */

@@ -127,11 +127,11 @@ static void print_json(const struct bit_bench_result *r)
         printf("\"products\":%d,\"products_not_first\":%d,", products.products, products.not_first);
     printf(
         "\"memory_gib\":%.2f,\"taken_gib\":%.2f,\"planned_gib\":%.2f,\"reduced_bytes\":%llu,\"gathered_bytes\":%llu,"
-        "\"loss\":%.4f,"
+        "\"collectives\":%llu,\"loss\":%.4f,"
         "\"device\":\"%s\",\"graphs\":%s,\"attention\":\"%s\",\"fabric\":\"%s\",\"driver\":\"%s\",\"commit\":\"%s\"}\n",
         r->memory_gib, r->taken_gib, (double)w->plan.memory.total / (1 << 30), (unsigned long long)r->reduced_bytes,
-        (unsigned long long)r->gathered_bytes, r->loss, w->model->exec.description, has_graphs(w) ? "true" : "false",
-        w->choices, w->fabric.description, driver, BIT_COMMIT);
+        (unsigned long long)r->gathered_bytes, (unsigned long long)r->collectives, r->loss, w->model->exec.description,
+        has_graphs(w) ? "true" : "false", w->choices, w->fabric.description, driver, BIT_COMMIT);
 }
 
 /* So that two cards can be compared. */
@@ -166,8 +166,8 @@ static void print_table(const struct bit_bench_result *r)
            (double)w->plan.memory.total / (1 << 30), r->memory_gib);
     print_power(r);
     if (w->comm->size > 1)
-        printf("  moved   %.1f MB reduced, %.1f MB gathered a step and rank\n", (double)r->reduced_bytes * 1e-6,
-               (double)r->gathered_bytes * 1e-6);
+        printf("  moved   %.1f MB reduced, %.1f MB gathered a step and rank, in %llu collectives\n",
+               (double)r->reduced_bytes * 1e-6, (double)r->gathered_bytes * 1e-6, (unsigned long long)r->collectives);
 }
 
 void bit_bench_print(const struct bit_bench_result *result, bool json)

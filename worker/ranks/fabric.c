@@ -115,6 +115,7 @@ static void copy_stretch(struct bit_fabric *fabric, const struct bit_gathered *w
 
 static void all_gather(struct bit_fabric *fabric, uint8_t *vector, int64_t each)
 {
+    fabric->calls++;
     fabric->gathered_bytes += (uint64_t)(each * (fabric->comm->size - 1));
     if (fabric->nccl != NULL)
         between_gpus->all_gather(fabric->nccl, vector, (size_t)each);
@@ -162,6 +163,7 @@ static bool alone(struct bit_fabric *fabric, int64_t count, size_t bytes)
 {
     if (fabric->comm->size == 1 || count == 0)
         return true;
+    fabric->calls++;
     fabric->gathered_bytes += (uint64_t)count * bytes;
     return false;
 }
@@ -200,6 +202,7 @@ void bit_fabric_sum_f64(struct bit_fabric *fabric, double *values, int64_t count
 
 static void reduce_scatter(struct bit_fabric *fabric, float *vector, int64_t each)
 {
+    fabric->calls++;
     fabric->reduced_bytes += (uint64_t)(each * (fabric->comm->size - 1)) * sizeof *vector;
     if (fabric->nccl != NULL)
         between_gpus->reduce_scatter(fabric->nccl, vector, each);

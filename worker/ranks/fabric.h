@@ -32,6 +32,7 @@ struct bit_fabric {
     float *vector;
     int spans_left;
     uint64_t reduced_bytes, gathered_bytes; /* that this rank has sent to others, and got from them */
+    uint64_t calls;                         /* of collectives over tensors: bench tells how many a step has */
     char description[96];                   /* for people: "nccl 2.28.3", "mpi", "one rank" */
 };
 
