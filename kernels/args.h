@@ -6,7 +6,7 @@
 #define BIT_KERNELS_ARGS_H
 
 #include "kernels/element.h"
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 #include "proto/err.h"
 
 #define BIT_ELEMENTS_MAX ((int64_t)1 << 40) /* of one buffer; products of two dimensions stay far from overflow */

@@ -2,7 +2,7 @@
 #ifndef BIT_KERNELS_ATTENTION_H
 #define BIT_KERNELS_ATTENTION_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
 BIT_OP_DECLARE(attention);
 /**

@@ -2,7 +2,7 @@
 #ifndef BIT_KERNELS_ATTENTION_BRANCHES_H
 #define BIT_KERNELS_ATTENTION_BRANCHES_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
 /* A range of rows that continues another one, its trunk: each row sees the whole trunk, and its own range up to itself.
  * A sequence by itself is a branch without a trunk (trunk_rows 0). */

@@ -1,6 +1,6 @@
 /* Who computes attention: the back end's answer. Apart from attention.c, which the back ends themselves call. */
 #include "kernels/attention.h"
-#include "kernels/backend.h"
+#include "kernels/exec/backend.h"
 #include "proto/err.h"
 
 int bit_attention_choose(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,

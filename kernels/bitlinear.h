@@ -5,7 +5,7 @@
 #ifndef BIT_KERNELS_BITLINEAR_H
 #define BIT_KERNELS_BITLINEAR_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
 #define BIT_SEGMENTS_MAX    3
 #define BIT_BITLINEAR_K_MAX 65536 /* 128 K <= 2^23: sums of codes are exact in int32, and in f32 */

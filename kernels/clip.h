@@ -2,7 +2,7 @@
 #ifndef BIT_KERNELS_CLIP_H
 #define BIT_KERNELS_CLIP_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
 #define BIT_SUM_BLOCK 16384 /* elements whose squares one partial sum holds */
 

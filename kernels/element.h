@@ -2,7 +2,7 @@
 #ifndef BIT_KERNELS_ELEMENT_H
 #define BIT_KERNELS_ELEMENT_H
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 static inline float bit_element(const void *p, enum bit_dtype dtype, int64_t i)
 {

@@ -2,7 +2,7 @@
 #ifndef BIT_KERNELS_MATMUL_H
 #define BIT_KERNELS_MATMUL_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
 enum bit_matmul_form {
     BIT_MATMUL_NT, /* C (M, N)  = A (M, K)   B (N, K)^T    forward: x W^T       */

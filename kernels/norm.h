@@ -9,7 +9,7 @@
 #ifndef BIT_KERNELS_NORM_H
 #define BIT_KERNELS_NORM_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 #include "kernels/operand.h"
 
 enum bit_norm_kind { BIT_NORM_NONE, BIT_NORM_LAYER, BIT_NORM_RMS };

@@ -3,7 +3,7 @@
 #ifndef BIT_KERNELS_OPERAND_H
 #define BIT_KERNELS_OPERAND_H
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 /**
  * n is the linear's input as its operator's header says: the normed row, up silu(gate). Without a scale the operand is

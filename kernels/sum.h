@@ -3,7 +3,7 @@
 #define BIT_KERNELS_SUM_H
 
 #include "kernels/clip.h" /* BIT_SUM_BLOCK */
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
 BIT_OP_DECLARE(sum);
 #define BIT_SUM_LANES 256

@@ -2,7 +2,7 @@
 #ifndef BIT_KERNELS_TARGETS_H
 #define BIT_KERNELS_TARGETS_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
 #define BIT_TARGETS_IGNORE (-1) /* neither counts nor has a gradient: the last position of an instance */
 

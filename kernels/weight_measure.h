@@ -5,7 +5,7 @@
 #ifndef BIT_KERNELS_WEIGHT_MEASURE_H
 #define BIT_KERNELS_WEIGHT_MEASURE_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
 BIT_OP_DECLARE(absmean);
 #define BIT_ABSMEAN_UNIT 0x1p-30 /* far below the floor of the measure, 1e-5 */

@@ -2,7 +2,7 @@
 #ifndef BIT_KERNELS_XENT_H
 #define BIT_KERNELS_XENT_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 #include "kernels/targets.h" /* BIT_TARGETS_IGNORE */
 
 BIT_OP_DECLARE(xent);

@@ -44,12 +44,14 @@
 #define CLI  "ctl/cli", SHOW
 #define ASK  "ctl/client", "ctl/chart", CLI
 
-#define KERNELS "kernels", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
+#define EXEC    "kernels/exec", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
+#define KERNELS "kernels", EXEC
 /* What a checkpoint's codes are made with, of the kernels. */
 #define TERNARISE                                                                                                      \
-    "kernels/exec.h", "kernels/pack_codes.h", "kernels/ternarise.h", "kernels/weight_measure.h", "kernels/op.h"
+    "kernels/exec/exec.h", "kernels/exec/op.h", "kernels/pack_codes.h", "kernels/ternarise.h",                         \
+        "kernels/weight_measure.h"
 #define MODEL   "worker/model", KERNELS, PROTO
-#define PROCESS "worker/process", "kernels/exec.h", PROTO
+#define PROCESS "worker/process", "kernels/exec/exec.h", PROTO
 #define RANKS   "worker/ranks", "worker/process", MODEL
 
 static const struct folder {
@@ -65,6 +67,7 @@ static const struct folder {
     {"proto/text", {"proto/text", BASE}, {NULL}},
     {"proto/wire", {"proto/wire", BASE}, {NULL}},
     {"kernels", {KERNELS}, {NULL}},
+    {"kernels/exec", {EXEC}, {NULL}},
     {"kernels/ref", {KERNELS, "kernels/ref"}, {NULL}},
     {"kernels/cpu", {KERNELS, "kernels/cpu"}, {NULL}},
     {"kernels/cuda", {KERNELS, "kernels/cuda"}, {"cuda", "cublasLt", "cudnn"}},

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/op_trace.h"
+#include "kernels/exec/op_trace.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
@@ -21,27 +21,26 @@
 #define WARM_STEPS  2
 #define TRACE_SPANS 65536
 
-const char bit_bench_help[] =
-    "Usage: bitworker bench [OPTION...]\n"
-    "       mpirun -n N bitworker bench [OPTION...]\n"
-    "\n"
-    "Times whole training steps (forward, backward, reduction, clip, update,\n"
-    "publication) on random tokens.\n"
-    "  --model PRESET        olmo_1b (default), olmo_20m, ...\n"
-    "  --micro-batch N       instances of one forward and backward; auto\n"
-    "                        (default) takes the largest that fits\n"
-    "  --micro-steps N       micro-batches of one step and rank (1)\n"
-    "  --phase 16bit|ternary (16bit)\n"
-    "  --steps N             timed steps, after two that warm up (10)\n"
-    "  --set FIELD=VALUE     any other field of the run specification:\n"
-    "                        quantizer.weight_measure=mean,\n"
-    "                        launch.backend=cpu, model.context=512, ...\n"
-    "  --deterministic       the same bits on every run, whatever it costs\n"
-    "  --ranks N             start N ranks with mpirun\n"
-    "  --json                one line of JSON\n"
-    "\n"
-    "The split is that of one more step, with marks around each operator; it\n"
-    "adds up to that step.\n";
+const char bit_bench_help[] = "Usage: bitworker bench [OPTION...]\n"
+                              "       mpirun -n N bitworker bench [OPTION...]\n"
+                              "\n"
+                              "Times whole training steps (forward, backward, reduction, clip, update,\n"
+                              "publication) on random tokens.\n"
+                              "  --model PRESET        olmo_1b (default), olmo_20m, ...\n"
+                              "  --micro-batch N       instances of one forward and backward; auto\n"
+                              "                        (default) takes the largest that fits\n"
+                              "  --micro-steps N       micro-batches of one step and rank (1)\n"
+                              "  --phase 16bit|ternary (16bit)\n"
+                              "  --steps N             timed steps, after two that warm up (10)\n"
+                              "  --set FIELD=VALUE     any other field of the run specification:\n"
+                              "                        quantizer.weight_measure=mean,\n"
+                              "                        launch.backend=cpu, model.context=512, ...\n"
+                              "  --deterministic       the same bits on every run, whatever it costs\n"
+                              "  --ranks N             start N ranks with mpirun\n"
+                              "  --json                one line of JSON\n"
+                              "\n"
+                              "The split is that of one more step, with marks around each operator; it\n"
+                              "adds up to that step.\n";
 
 struct options {
     struct bit_alone_options alone;

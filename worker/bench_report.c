@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "config.h"
-#include "kernels/product_search.h"
+#include "kernels/exec/product_search.h"
 #include "proto/check.h"
 #include "worker/bench.h"
 

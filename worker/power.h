@@ -2,7 +2,7 @@
 #ifndef BIT_WORKER_POWER_H
 #define BIT_WORKER_POWER_H
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 struct bit_power {
     void *library, *device; /* NULL: nothing is known */

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernels/product_search.h"
+#include "kernels/exec/product_search.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/log.h"

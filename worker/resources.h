@@ -2,7 +2,7 @@
 #ifndef BIT_WORKER_RESOURCES_H
 #define BIT_WORKER_RESOURCES_H
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 #include "proto/bit.pb-c.h"
 
 /**

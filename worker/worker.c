@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "kernels/attention.h"
-#include "kernels/product_search.h"
+#include "kernels/exec/product_search.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "proto/half.h"
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 #include "proto/check.h"
+#include "proto/half.h"
 
 static const char *const type_names[BIT_NUMBERS_TYPES] = {
     [BIT_NUMBERS_F32] = "f32",     [BIT_NUMBERS_F16] = "f16",     [BIT_NUMBERS_BF16] = "bf16",

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 #include "proto/bit.pb-c.h"
 #include "proto/ckpt/checkpoint.h"
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernels/backend.h"
+#include "kernels/exec/backend.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

@@ -11,7 +11,7 @@
 #ifndef BIT_KERNELS_CPU_ISA_H
 #define BIT_KERNELS_CPU_ISA_H
 
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
 /* clang-format off */
 /* In the order of BIT_OP_TABLE; gemm, which is no operator of its own, is what matmul and bitlinear are made of. */

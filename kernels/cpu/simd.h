@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>

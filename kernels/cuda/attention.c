@@ -7,8 +7,8 @@
 #include "config.h"
 #include "kernels/args.h"
 #include "kernels/attention_plan.h"
-#include "kernels/backend.h"
 #include "kernels/cuda/attention_cudnn.h"
+#include "kernels/exec/backend.h"
 #include "proto/check.h"
 
 #define CUDNN_ALIGN 16

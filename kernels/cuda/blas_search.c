@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/backend.h"
-#include "kernels/product_search.h"
+#include "kernels/exec/backend.h"
+#include "kernels/exec/product_search.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

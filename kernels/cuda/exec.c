@@ -1,10 +1,10 @@
 /* The execution context on a GPU, and marks among what is enqueued there. */
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 #include <stdio.h>
 
-#include "kernels/backend.h"
 #include "kernels/cuda/gpu.h"
+#include "kernels/exec/backend.h"
 
 static int open_exec(struct bit_exec *exec, int device)
 {

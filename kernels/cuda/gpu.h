@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 /* What a family of operators keeps from call to call (algorithms found, graphs built). It belongs to bit_gpu and is
  * destroyed with it. */
@@ -42,7 +42,7 @@ int bit_gpu_blas_result(cublasStatus_t status, const char *call);
 /** What the launch of `name` said: for the line after every <<<>>>. */
 int bit_gpu_launched(const char *name);
 
-/* For cuda/exec.c; kernels/exec.h has what they promise. */
+/* For cuda/exec.c; kernels/exec/exec.h has what they promise. */
 int bit_gpu_count(int *count);
 int bit_gpu_memory(int device, size_t *bytes);
 int bit_gpu_create(int device, struct bit_gpu **out);

@@ -1,8 +1,8 @@
 /* A lane on a GPU: a stream beside the operators', and an event on each of the two that the other waits for. */
-#include "kernels/lane.h"
+#include "kernels/exec/lane.h"
 
-#include "kernels/backend.h"
 #include "kernels/cuda/gpu.h"
+#include "kernels/exec/backend.h"
 
 /* Events that are waited for sleep rather than spin: a snapshot takes long, and the host's cores have other work. */
 static int open_lane(struct bit_lane *lane)

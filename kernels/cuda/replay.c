@@ -1,10 +1,10 @@
 /* A sequence of operators as a graph of the GPU. */
-#include "kernels/replay.h"
+#include "kernels/exec/replay.h"
 
 #include <stdio.h>
 
-#include "kernels/backend.h"
 #include "kernels/cuda/gpu.h"
+#include "kernels/exec/backend.h"
 #include "proto/err.h"
 
 static void refuse(struct bit_replay *r)

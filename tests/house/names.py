@@ -16,8 +16,8 @@ import tree
 
 COLUMNS = 120
 
-# An operator is one stem in each of these: its contract, its reference, its twins.
-KERNELS = ("kernels", "kernels/ref", "kernels/cpu", "kernels/cuda")
+# An operator is one stem in each of these: its contract, its reference, its twins; so is what a back end brings to exec.
+KERNELS = ("kernels", "kernels/exec", "kernels/ref", "kernels/cpu", "kernels/cuda")
 # Each program has one.
 EVERYWHERE = ("main",)
 

@@ -26,8 +26,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "kernels/exec.h"
-#include "kernels/op.h"
+#include "kernels/exec/exec.h"
+#include "kernels/exec/op.h"
 
 #define KC_DIMS_MAX    10
 #define KC_BUFFERS_MAX 16

@@ -1,7 +1,7 @@
 /*
  * Run the model once and write down everything it computed, for parity.py to compare.
  *     model_dump SPEC.txtpb DIR PRECISION STRENGTH BACKEND
- *     model_dump isa      only says which processor level (kernels/exec.h) the fast kernels would run at
+ *     model_dump isa      only says which processor level (kernels/exec/exec.h) the fast kernels would run at
  * DIR holds weights.f32 (the flat vector) and tokens.u32 (instances x context); PRECISION is 16 or ternary, BACKEND ref
  * or cpu. Writes loss.f64 (sum over targets / (instances x context)), logits.f32 and grad.f32 (flat), and at strength 1
  * codes.i8, the activations' codes of each linear in order: (micro-batches, layers, sites, rows, columns).

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "kernels/lane.h"
+#include "kernels/exec/lane.h"
 #include "proto/bit.pb-c.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/ckpt/origin.h"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "kernels/product_search.h"
+#include "kernels/exec/product_search.h"
 #include "proto/check.h"
 #include "proto/ckpt/explain.h"
 #include "proto/crc32c.h"

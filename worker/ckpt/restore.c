@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernels/product_search.h"
+#include "kernels/exec/product_search.h"
 #include "proto/check.h"
 #include "proto/ckpt/init_file.h"
 #include "proto/ckpt/manifest.h"

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include "kernels/bitlinear.h"
-#include "kernels/exec.h"
-#include "kernels/replay.h"
+#include "kernels/exec/exec.h"
+#include "kernels/exec/replay.h"
 #include "proto/check.h"
 #include "worker/model/plan.h"
 

@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 enum bit_section {
     BIT_SECTION_WAIT, /* for an order */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "config.h"
-#include "kernels/op_trace.h"
+#include "kernels/exec/op_trace.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "worker/ranks/fabric_nccl.h"

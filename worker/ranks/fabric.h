@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 #include "worker/model/layout.h"
 #include "worker/ranks/comm.h"
 

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 #define BIT_HOST_VIEW_ELEMENTS ((int64_t)1 << 21) /* of a piece, at most; whole blocks of a checkpoint */
 

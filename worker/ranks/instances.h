@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernels/lane.h"
+#include "kernels/exec/lane.h"
 #include "worker/ranks/comm.h"
 
 /* Which batch: the same order given again, after a lost link or a rewind, may bring another one. */

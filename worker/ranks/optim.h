@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "kernels/exec.h"
-#include "kernels/lane.h"
+#include "kernels/exec/exec.h"
+#include "kernels/exec/lane.h"
 #include "worker/ranks/fabric.h"
 #include "worker/ranks/host_view.h"
 #include "worker/ranks/shard.h"

@@ -1,8 +1,8 @@
 /* bit_NAME() for every operator of the table: the variant of exec->backend. */
-#include "kernels/op.h"
+#include "kernels/exec/op.h"
 
-#include "kernels/backend.h"
-#include "kernels/op_trace.h"
+#include "kernels/exec/backend.h"
+#include "kernels/exec/op_trace.h"
 #include "proto/err.h"
 
 #define DEFINE(name, has_cpu, has_cuda)                                                                                \

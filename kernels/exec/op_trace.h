@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 struct bit_op_trace_span {
     const char *name; /* of the operator, or what else was traced */

@@ -1,8 +1,8 @@
-#include "kernels/replay.h"
+#include "kernels/exec/replay.h"
 
 #include <string.h>
 
-#include "kernels/backend.h"
+#include "kernels/exec/backend.h"
 #include "proto/check.h"
 
 static void drop(struct bit_replay *r)

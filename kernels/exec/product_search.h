@@ -7,7 +7,7 @@
 #ifndef BIT_KERNELS_PRODUCT_SEARCH_H
 #define BIT_KERNELS_PRODUCT_SEARCH_H
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 /** Whether the backend has a choice at all. */
 bool bit_products_have_choice(const struct bit_exec *exec);

@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-#include "kernels/exec.h"
-#include "kernels/op.h"
+#include "kernels/exec/exec.h"
+#include "kernels/exec/op.h"
 
 struct bit_attention_choice;
 struct bit_lane;

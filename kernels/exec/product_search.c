@@ -1,7 +1,7 @@
 /* The search for the fastest products: the back end's, where it has a choice. */
-#include "kernels/product_search.h"
+#include "kernels/exec/product_search.h"
 
-#include "kernels/backend.h"
+#include "kernels/exec/backend.h"
 
 static const struct bit_product_search_ops *ops_of(const struct bit_exec *exec)
 {

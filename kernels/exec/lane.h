@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 struct bit_lane {
     const struct bit_exec *exec; /* borrowed; NULL: no lane */

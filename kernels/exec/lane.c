@@ -1,9 +1,9 @@
-#include "kernels/lane.h"
+#include "kernels/exec/lane.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#include "kernels/backend.h"
+#include "kernels/exec/backend.h"
 #include "proto/check.h"
 
 #define PIECE_BYTES ((int64_t)4 << 20) /* of a copy by several threads */

@@ -1,4 +1,4 @@
-#include "kernels/backend.h"
+#include "kernels/exec/backend.h"
 
 #include "config.h"
 #include "proto/check.h"

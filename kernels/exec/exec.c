@@ -1,11 +1,11 @@
 /* The execution context: threads, scratch, and what the processor can do. */
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 #include <sched.h>
 #include <string.h>
 #include <time.h>
 
-#include "kernels/backend.h"
+#include "kernels/exec/backend.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

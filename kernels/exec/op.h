@@ -10,7 +10,7 @@
 #ifndef BIT_KERNELS_OP_H
 #define BIT_KERNELS_OP_H
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 #define BIT_OP_DECLARE(name)                                                                                           \
     struct bit_##name##_args;                                                                                          \

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 #define BIT_REPLAY_KEY_BYTES 32
 

@@ -1,4 +1,4 @@
-#include "kernels/op_trace.h"
+#include "kernels/exec/op_trace.h"
 
 #include <stdlib.h>
 

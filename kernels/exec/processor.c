@@ -1,5 +1,5 @@
 /* What the processor has, and how its levels are called. */
-#include "kernels/exec.h"
+#include "kernels/exec/exec.h"
 
 const char *bit_isa_name(enum bit_isa isa)
 {
