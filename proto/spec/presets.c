@@ -18,21 +18,21 @@
 static const struct bit_preset models[] = {
     {"olmo_1b", "1,176,764,416 parameters, tied (allenai/OLMo configs/official-0724/OLMo-1B.yaml; arXiv 2502.11895)",
      "model { layers: 16 width: 2048 heads: 16 mlp_hidden: 8192 tied: true init: MITCHELL }"
-     "schedule { peak_lr: 4e-4 }"},
+     " schedule { peak_lr: 4e-4 }"},
     {"olmo_300m",
      "371,458,048 parameters, untied (OLMo configs/tiny/OLMo-300M.yaml; there one key-value head and clip_qkv 8, here "
      "16 and none)",
      "model { layers: 16 width: 1024 heads: 16 mlp_hidden: 4096 tied: false init: MITCHELL }"
-     "schedule { peak_lr: 6e-4 }"},
+     " schedule { peak_lr: 6e-4 }"},
     {"olmo_150m", "190,513,152 parameters, untied (OLMo configs/tiny/OLMo-150M.yaml; context there 4096, here 2048)",
      "model { layers: 12 width: 768 heads: 12 mlp_hidden: 3072 tied: false init: NORMAL init_std: 0.02 }"
-     "schedule { peak_lr: 6e-4 }"},
+     " schedule { peak_lr: 6e-4 }"},
     {"olmo_60m", "85,065,728 parameters, untied (OLMo configs/tiny/OLMo-60M.yaml; context there 4096, here 2048)",
      "model { layers: 8 width: 512 heads: 8 mlp_hidden: 2048 tied: false init: NORMAL init_std: 0.02 }"
-     "schedule { peak_lr: 1e-3 }"},
+     " schedule { peak_lr: 1e-3 }"},
     {"olmo_20m", "34,144,256 parameters, untied (OLMo configs/tiny/OLMo-20M.yaml; context there 4096, here 2048)",
      "model { layers: 8 width: 256 heads: 8 mlp_hidden: 1024 tied: false init: NORMAL init_std: 0.02 }"
-     "schedule { peak_lr: 1e-3 }"},
+     " schedule { peak_lr: 1e-3 }"},
     RELOADED("6m", "6,008,832", "96", "6", "384"),
     RELOADED("12m", "12,063,744", "168", "7", "672"),
     RELOADED("24m", "24,120,320", "280", "7", "1120"),

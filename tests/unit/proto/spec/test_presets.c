@@ -168,6 +168,21 @@ TEST(a_field_given_beats_its_preset)
     bit_msg_free(spec);
 }
 
+/* `bitctl help presets` prints the text as it stands. */
+TEST(words_of_a_preset_stand_apart)
+{
+    size_t kinds, count;
+    const struct bit_preset_kind *kind = bit_spec_preset_kinds(&kinds);
+
+    for (size_t k = 0; k < kinds; k++) {
+        const struct bit_preset *list = kind[k].list(&count);
+        for (size_t i = 0; i < count; i++)
+            for (const char *end = strchr(list[i].text, '}'); end != NULL; end = strchr(end + 1, '}'))
+                if (!EXPECT(end[1] == '\0' || end[1] == ' '))
+                    fprintf(stderr, "    %s: '%s'\n", list[i].name, end);
+    }
+}
+
 TEST(unknown_presets_name_the_nearest_and_change_nothing)
 {
     static const char text[] = "model { preset: 'olmo_1B5' }\nquantizer { preset: 'bitnet' }";
