@@ -14,7 +14,7 @@ int bit_queue_options_priority(const struct bit_cli_verb *verb, struct bit_queue
     errno = 0;
     const long priority = strtol(value, &end, 10);
     if (end == value || *end != '\0' || errno != 0 || priority < -BIT_PRIORITY_MAX || priority > BIT_PRIORITY_MAX)
-        return bit_usage(verb, "--priority takes a number from -%d to %d, not '%s'", BIT_PRIORITY_MAX, BIT_PRIORITY_MAX,
+        return bit_usage(verb, "priority takes a number from -%d to %d, not '%s'", BIT_PRIORITY_MAX, BIT_PRIORITY_MAX,
                          value);
     q->has_priority = true;
     q->priority = (int32_t)priority;

@@ -148,6 +148,11 @@ static void tagged(FILE *f, const Bit__RunTagged *t)
         bit_show(f, " note '%s'", t->note);
 }
 
+static void priority(FILE *f, const Bit__RunPriority *p)
+{
+    bit_show(f, "priority %d in the queue, by uid %u", p->priority, p->asked->uid);
+}
+
 static void changed(FILE *f, const Bit__RunChanged *c)
 {
     for (size_t i = 0; i < c->n_set; i++)
@@ -211,6 +216,9 @@ void bit_print_record_text(FILE *f, const Bit__JournalRecord *r)
         break;
     case BIT__JOURNAL_RECORD__WHAT_TAGGED:
         tagged(f, r->tagged);
+        break;
+    case BIT__JOURNAL_RECORD__WHAT_PRIORITY:
+        priority(f, r->priority);
         break;
     case BIT__JOURNAL_RECORD__WHAT_CHANGED:
         changed(f, r->changed);

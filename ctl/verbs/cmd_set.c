@@ -1,6 +1,8 @@
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
+#include "ctl/cli/queue_options.h"
 #include "ctl/client/change.h"
 #include "ctl/verbs/verbs.h"
 
@@ -24,6 +26,29 @@ static int take_at(Bit__ChangeRequest *ask, const char *value)
     return 0;
 }
 
+static const char *priority_of(const char *assignment)
+{
+    static const char key[] = "priority=";
+
+    return strncmp(assignment, key, strlen(key)) == 0 ? assignment + strlen(key) : NULL;
+}
+
+/* It is the queue's, and no field of the specification: it goes alone. */
+static int set_priority(struct bit_cli *cli, const Bit__ChangeRequest *ask, const char *value)
+{
+    Bit__PriorityRequest m = BIT__PRIORITY_REQUEST__INIT;
+    struct bit_queue_options q = {0};
+
+    if (ask->n_set > 1 || ask->has_first_step || ask->has_later)
+        return bit_usage(&bit_cmd_set, "priority=N is no setting from a step on: give it alone, without --at");
+    int code = bit_queue_options_priority(&bit_cmd_set, &q, value);
+    if (code != 0)
+        return code;
+    m.run = ask->run;
+    m.priority = q.priority;
+    return bit_change_send(cli, BIT_MSG_PRIORITY_REQUEST, &m);
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_set, .cli = cli};
@@ -42,18 +67,22 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     ask.n_set = (size_t)(argc - o.rest - 1);
     if (ask.n_set == 0)
         return bit_usage(&bit_cmd_set, "say what: KEY=VALUE, as in schedule.peak_lr=3e-4");
+    for (size_t i = 0; i < ask.n_set; i++)
+        if (priority_of(ask.set[i]) != NULL)
+            return set_priority(cli, &ask, priority_of(ask.set[i]));
     return bit_change_send(cli, BIT_MSG_CHANGE_REQUEST, &ask);
 }
 
 static const struct bit_verb_object objects[] = {
-    {&bit__done_reply__descriptor, "once it is journalled; step is the first that is trained with it"},
+    {&bit__done_reply__descriptor, "once it is journalled; step is the first that is trained with it; of priority=N "
+                                   "the last one done"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_set = {
     .name = "set",
-    .summary = "change settings of a run while it runs",
-    .synopsis = "RUN KEY=VALUE... [--at=STEP|+N]",
+    .summary = "change settings of a run while it runs, or its place in the queue",
+    .synopsis = "RUN KEY=VALUE... [--at=STEP|+N] | RUN priority=N",
     .description =
         "Changes fields of the specification from a step on: the schedule (rate, shape, decay, length), weight\n"
         "decay, ramp and factor of the switch, the intervals of checkpoints and evaluations, the guard. Without\n"
@@ -63,13 +92,17 @@ const struct bit_cli_verb bit_cmd_set = {
         "reason, as are values that the rules of a specification do not allow: nothing is changed then.\n\n"
         "decay=N is a decay from now on: the run ends N steps later, and its rate goes down to the final one in a\n"
         "straight line from what it is, whatever its shape was. weight_decay=X is the weight decay from then on,\n"
-        "before a switch as after it. Both are journalled as the fields that they stand for.",
+        "before a switch as after it. Both are journalled as the fields that they stand for.\n\n"
+        "priority=N is the run's place in the queue from now on, as --priority of `bitctl submit`. Of a run that\n"
+        "trains or is paused it counts when it is queued again; a run that has begun is never stopped for another.\n"
+        "Only bitd's user, root and administrators give one above 0.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,
     .examples = "$ bitctl set @last schedule.peak_lr=3e-4\n"
                 "$ bitctl set @last weight_decay=0 --at +100\n"
                 "$ bitctl set @last decay=6000\n"
+                "$ bitctl set @last priority=10\n"
                 "$ bitctl set @last checkpoint.every=500 guard.spike=SKIP_STEP",
     .run = run,
 };

@@ -244,6 +244,14 @@ struct place {
     int count;
 };
 
+static bool has_kind(const struct place *place, const char *kind)
+{
+    for (int i = 0; i < place->count; i++)
+        if (strcmp(place->kind[i], kind) == 0)
+            return true;
+    return false;
+}
+
 static void add_kinds(struct place *place, const char *token)
 {
     char copy[TOKEN_MAX], *rest = copy;
@@ -252,7 +260,9 @@ static void add_kinds(struct place *place, const char *token)
     for (char *one; (one = strsep(&rest, "|")) != NULL;) {
         if (isupper((unsigned char)*one) && strchr(one, '=') == NULL)
             one[strspn(one, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] = '\0'; /* RUN[#ATTEMPT] */
-        if (*one != '\0' && place->count < KINDS_MAX)
+        if (islower((unsigned char)*one) && strchr(one, '=') != NULL)
+            strchr(one, '=')[1] = '\0'; /* priority=N */
+        if (*one != '\0' && !has_kind(place, one) && place->count < KINDS_MAX)
             snprintf(place->kind[place->count++], TOKEN_MAX, "%s", one);
     }
 }

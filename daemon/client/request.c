@@ -3,6 +3,7 @@
 #include "daemon/client/change/live_change.h"
 #include "daemon/client/change/mutate.h"
 #include "daemon/client/change/pin.h"
+#include "daemon/client/change/priority.h"
 #include "daemon/client/change/remove.h"
 #include "daemon/client/change/resume.h"
 #include "daemon/client/change/tag.h"
@@ -49,6 +50,7 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(fork_request, ForkRequest, bit_fork_asked)                                                                       \
     X(tag_request, TagRequest, bit_tag_asked)                                                                          \
     X(change_request, ChangeRequest, bit_live_change_asked)                                                            \
+    X(priority_request, PriorityRequest, bit_priority_asked)                                                           \
     X(sweep_request, SweepRequest, bit_sweep_asked)                                                                    \
     X(sweep_query_request, SweepQueryRequest, bit_sweep_query)                                                         \
     X(sweep_list_request, SweepListRequest, bit_sweep_list)                                                            \

@@ -519,6 +519,12 @@ static int apply_tagged(struct bit_run *run, const Bit__RunTagged *m)
     return err < 0 ? err : note_applied(run, m->asked->request_id, run->step, false);
 }
 
+static int apply_priority(struct bit_run *run, const Bit__RunPriority *m)
+{
+    run->priority = m->priority;
+    return note_applied(run, m->asked->request_id, run->step, false);
+}
+
 static int apply_changed(struct bit_run *run, const Bit__JournalRecord *r)
 {
     const Bit__RunChanged *m = r->changed;
@@ -560,6 +566,8 @@ static int apply(struct bit_run *run, const Bit__JournalRecord *r)
         return apply_pinned(run, r->pinned);
     case BIT__JOURNAL_RECORD__WHAT_TAGGED:
         return apply_tagged(run, r->tagged);
+    case BIT__JOURNAL_RECORD__WHAT_PRIORITY:
+        return apply_priority(run, r->priority);
     case BIT__JOURNAL_RECORD__WHAT_CHANGED:
         return apply_changed(run, r);
     case BIT__JOURNAL_RECORD__WHAT_BAD:

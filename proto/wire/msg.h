@@ -49,6 +49,7 @@
     X(TAG_REQUEST, tag_request, 75, CLIENT_REQUEST)                                                                    \
     X(CHANGE_REQUEST, change_request, 76, CLIENT_REQUEST)                                                              \
     X(METRICS_REQUEST, metrics_request, 77, CLIENT_REQUEST)                                                            \
+    X(PRIORITY_REQUEST, priority_request, 78, CLIENT_REQUEST)                                                          \
     X(ERROR_REPLY, error_reply, 80, CLIENT_REPLY)                                                                      \
     X(DONE_REPLY, done_reply, 81, CLIENT_REPLY)                                                                        \
     X(SUBMIT_REPLY, submit_reply, 82, CLIENT_REPLY)                                                                    \

@@ -231,6 +231,48 @@ TEST(the_highest_priority_begins_first)
     fix_finish(&f);
 }
 
+static void set_priority(const char *run, const char *request_id, int32_t priority)
+{
+    Bit__PriorityRequest m = BIT__PRIORITY_REQUEST__INIT;
+
+    m.run = bit_lend(run);
+    m.request_id = bit_lend(request_id);
+    m.priority = priority;
+    bit_msg_free(fix_expect(&f, BIT_MSG_PRIORITY_REQUEST, &m, BIT_MSG_DONE_REPLY));
+}
+
+/* It is journalled, and asked again it is not done again. */
+TEST(a_queued_run_gets_another_priority)
+{
+    char run[3][32];
+
+    fix_init(&f);
+    setenv("FAKE_STEP_US", "20000", 1);
+    if (!fix_start(&f))
+        return;
+    fix_submit(&f, "schedule.steps=100000", run[0]);
+    fix_wait_step(&f, run[0], 1);
+    submit(NULL, 0, NULL, run[1]);
+    submit(NULL, 0, NULL, run[2]);
+    expect_state(run[2], BIT__RUN_STATE__QUEUED, 2);
+    set_priority(run[2], "first", 9);
+    expect_state(run[2], BIT__RUN_STATE__QUEUED, 1);
+    set_priority(run[1], "more", 10);
+    set_priority(run[1], "less", 8);
+    set_priority(run[1], "more", 10);
+    expect_state(run[2], BIT__RUN_STATE__QUEUED, 1);
+    fix_stop(&f, SIGKILL);
+    if (!fix_start(&f))
+        return;
+    set_priority(run[1], "more", 10);
+    expect_state(run[1], BIT__RUN_STATE__QUEUED, 2);
+    cancel(run[0], true);
+    EXPECT_EQ(fix_wait_end(&f, run[1], NULL), 0);
+    EXPECT_EQ(fix_wait_end(&f, run[2], NULL), 0);
+    EXPECT(began_before(run[2], run[1]));
+    fix_finish(&f);
+}
+
 TEST(what_comes_after_waits_for_the_end)
 {
     char run[3][32];

@@ -1,4 +1,6 @@
 """--priority and --after as people give and see them; who begins when is tests/daemon/test_queue's."""
+import json
+
 import fixture
 
 
@@ -21,6 +23,28 @@ def told_by_every_verb():
         assert "once r1 has completed, which is cancelled" in d.status(second)["reason"]
 
 
+def changed_later():
+    with fixture.Daemon() as d:
+        first, second = d.submit(d.spec(), "--paused"), d.submit(d.spec(name="second"), "--paused")
+        out = d.ctl("set", second, "priority=7", check=True)[1]
+        assert "priority 7: it counts when the run is queued again" in out, out
+        answer = json.loads(d.ctl("set", second, "priority=-8", "--json", check=True)[1])
+        assert answer["run"] == second and d.status(second)["priority"] == -8, answer
+        assert "priority -8 in the queue, by uid" in d.ctl("events", second, check=True)[1]
+        record = json.loads(d.ctl("events", second, "--json", check=True)[1].splitlines()[-1])
+        assert record["priority"]["priority"] == -8 and record["seq"] == answer["event"], record
+        d.ctl("set", second, "priority=0", check=True)
+        assert d.status(second)["priority"] is None
+        for args, code, said in ((["priority=x"], 2, "a number from -1000 to 1000, not 'x'"), (["priority="], 2, "not ''"),
+                                 (["priority=1001"], 2, "1001"), (["priority=1", "--at", "9"], 2, "give it alone"),
+                                 (["schedule.peak_lr=1", "priority=1"], 2, "give it alone")):
+            got, _, err = d.ctl("set", first, *args)
+            assert got == code and said in err, (args, got, err)
+        d.ctl("cancel", first, check=True)
+        code, _, err = d.ctl("set", first, "priority=1")
+        assert code == 1 and "is cancelled, and in no queue" in err, (code, err)
+
+
 def mistakes():
     with fixture.Daemon() as d:
         run = d.submit(d.spec(), "--paused")
@@ -35,4 +59,4 @@ def mistakes():
         assert d.ctl("ps", "-a", "-q", check=True)[1].split() == [run], "nothing was submitted"
 
 
-fixture.main([told_by_every_verb, mistakes])
+fixture.main([told_by_every_verb, changed_later, mistakes])

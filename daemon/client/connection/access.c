@@ -94,6 +94,17 @@ int bit_access_admit_fd(const struct bit_access *a, int fd, struct bit_peer *out
     return err;
 }
 
+int bit_access_check_priority(const struct bit_peer *peer, int32_t priority)
+{
+    if (priority < -BIT_PRIORITY_MAX || priority > BIT_PRIORITY_MAX)
+        return bit_fail(BIT_EUSAGE, "a priority is from -%d to %d, and not %d", BIT_PRIORITY_MAX, BIT_PRIORITY_MAX,
+                        priority);
+    if (priority > 0 && !peer->admin)
+        return bit_fail(BIT_EAUTH, "uid %u may not give a run a priority above 0: bitd's user and administrators may",
+                        peer->uid);
+    return 0;
+}
+
 static const struct {
     const char *name;
     bool group; /* may do it to a shared run */

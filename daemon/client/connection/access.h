@@ -14,6 +14,7 @@
  *     pin, unpin, remove      yes                  yes           no       no           no
  *     its checkpoints
  *     remove                  yes                  yes           no       no           no
+ *     a priority above 0      yes                  no            no       no           no
  *
  * Without `group` the socket is bitd's user's alone. Whoever submits to a bitd of another user proves for each file of
  * the specification that he may read it (daemon/client/submit/proof.h).
@@ -22,6 +23,7 @@
 #define BIT_DAEMON_ACCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -51,6 +53,8 @@ int bit_access_init(struct bit_access *a, const struct bit_config *config);
 /** Who connected, and as what. Errors: -errno; -ENOMEM; BIT_EAUTH for a user who may not use this bitd. */
 int bit_access_admit(const struct bit_access *a, const uv_pipe_t *pipe, struct bit_peer *out);
 int bit_access_admit_fd(const struct bit_access *a, int fd, struct bit_peer *out);
+/** Whether he may give a run of his this place in the queue. Errors: BIT_EUSAGE outside BIT_PRIORITY_MAX; BIT_EAUTH. */
+int bit_access_check_priority(const struct bit_peer *peer, int32_t priority);
 /** Errors: BIT_EAUTH with who, what and whose. */
 int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enum bit_verb verb);
 

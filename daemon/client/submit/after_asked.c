@@ -2,25 +2,13 @@
 
 #include <string.h>
 
+#include "daemon/client/connection/access.h"
 #include "daemon/client/connection/run_names.h"
 #include "daemon/run/after.h"
 #include "daemon/store/runner.h"
 #include "daemon/store/sweeps.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-
-static int check_priority(const struct bit_peer *peer, const Bit__SubmitRequest *m)
-{
-    const int32_t priority = m->has_priority ? m->priority : 0;
-
-    if (priority < -BIT_PRIORITY_MAX || priority > BIT_PRIORITY_MAX)
-        return bit_fail(BIT_EUSAGE, "a priority is from -%d to %d, and not %d", BIT_PRIORITY_MAX, BIT_PRIORITY_MAX,
-                        priority);
-    if (priority > 0 && !peer->admin)
-        return bit_fail(BIT_EAUTH, "uid %u may not give a run a priority above 0: bitd's user and administrators may",
-                        peer->uid);
-    return 0;
-}
 
 /* By its id, or the newest of the user's of this name. */
 static const struct bit_sweep *find_sweep(const struct bit_client *c, const char *which)
@@ -60,7 +48,7 @@ static int add(const struct bit_client *c, const char *item, struct bit_argv *ou
 
 int bit_after_asked(const struct bit_client *c, const Bit__SubmitRequest *m, struct bit_argv *out)
 {
-    int err = check_priority(&c->peer, m);
+    int err = bit_access_check_priority(&c->peer, m->has_priority ? m->priority : 0);
 
     if (err == 0 && m->n_after > BIT_AFTER_MAX)
         err = bit_fail(BIT_EUSAGE, "a run waits for %d others at most, and not for %zu", BIT_AFTER_MAX, m->n_after);

@@ -6,8 +6,8 @@
 #include "daemon/sys/argv.h"
 
 /**
- * Check both; out, which is empty, gets the runs by their ids, as the journal has them. Only bitd's user, root and
- * administrators may have a run begin before those of others that came earlier: a priority above 0.
+ * Check both; out, which is empty, gets the runs by their ids, as the journal has them. Who may
+ * give which priority: bit_access_check_priority.
  * Errors      BIT_EUSAGE; BIT_EAUTH; BIT_ENORUN; -ENOMEM; `out` is empty then
  */
 int bit_after_asked(const struct bit_client *c, const Bit__SubmitRequest *m, struct bit_argv *out);

@@ -43,6 +43,7 @@ TEST(ways_of_a_verb)
     EXPECT_STREQ(answer("help spec peak"), "");
     EXPECT_STREQ(answer("help spec schedule.pea"), "schedule.peak_lr");
     EXPECT_STREQ(answer("help pres"), "presets");
+    EXPECT_STREQ(answer("set r1 pri"), ":nospace priority=");
 }
 
 TEST(values_of_options)
