@@ -69,6 +69,9 @@
 #define BIT_MANIFEST_BYTES_MAX      (64u << 20)
 #define BIT_SAFETENSORS_HEADER_MAX  100000000u /* the format's own */
 #define BIT_SAFETENSORS_ENTRIES_MAX 100000
+#define BIT_PRODUCT_SET_BYTES_MAX   (512u << 10) /* of tables of products: beside a specification in a welcome */
+#define BIT_PRODUCTS_FOUND_MAX      100          /* products that one report tells of, so that it fits its frame */
+#define BIT_PRODUCT_CARDS_MAX       16           /* kinds of card that ready tells of */
 #define BIT_CHECKPOINT_CHUNK        (64u << 10) /* bytes under one checksum; a rank's shard is a multiple of it */
 #define BIT_REQUEST_FILE_BYTES_MAX  (1u << 30)
 #define BIT_REQUEST_ITEMS_MAX       (1u << 24) /* of a task */
