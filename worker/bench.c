@@ -297,7 +297,7 @@ static int run(struct bit_comm *comm, struct options *o)
         goto out;
     if (o->ternary)
         b.worker.phase.precision = BIT__PRECISION__TERNARY;
-    err = bit_product_table_find(&b.worker);
+    err = bit_product_table_find(&b.worker, NULL);
     if (err < 0)
         goto out;
     bit_power_open(&b.power, &b.worker.model->exec);

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "config.h"
-#include "kernels/exec/product_search.h"
 #include "proto/check.h"
 #include "worker/bench.h"
+#include "worker/product_use.h"
 
 static const char *const class_names[BIT_BENCH_CLASSES] = {"gemm",          "attention", "elementwise",
                                                            "communication", "optimizer", "wait"};
@@ -102,7 +102,7 @@ static bool has_graphs(const struct bit_worker *w)
 static void print_json(const struct bit_bench_result *r)
 {
     const struct bit_worker *w = r->worker;
-    const struct bit_product_count products = bit_products_count(&w->model->exec);
+    const struct bit_product_count products = bit_product_use_count(w);
     const struct figures f = figures_of(r);
     char driver[64];
 
@@ -124,7 +124,7 @@ static void print_json(const struct bit_bench_result *r)
     if (r->capped >= 0)
         printf("\"power_capped\":%.3f,", r->capped);
     if (products.products > 0)
-        printf("\"products\":%d,\"products_not_first\":%d,", products.products, products.not_first);
+        printf("\"products\":%u,\"products_not_first\":%u,", products.products, products.not_first);
     printf(
         "\"memory_gib\":%.2f,\"taken_gib\":%.2f,\"planned_gib\":%.2f,\"reduced_bytes\":%llu,\"gathered_bytes\":%llu,"
         "\"collectives\":%llu,\"loss\":%.4f,"

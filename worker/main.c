@@ -222,6 +222,13 @@ static void say_ready(struct bit_worker *worker, const struct bit_ckpt *ckpt, st
     bit_info("ready", "step=%" PRIu64 " parameters=%" PRIu64 " backend=%s", worker->step, ready.parameters, backend);
 }
 
+/* A daemon that takes it said so. */
+static void tell_found(struct bit_session *session, const Bit__Welcome *welcome, const struct bit_product_set *found)
+{
+    if (session != NULL && welcome->has_products)
+        bit_session_products(session, found);
+}
+
 static int train(struct bit_comm *comm, struct bit_session *session, struct bit_heartbeat *beat,
                  const Bit__Welcome *welcome, struct bit_sections *sections)
 {
@@ -229,15 +236,17 @@ static int train(struct bit_comm *comm, struct bit_session *session, struct bit_
     struct bit_worker worker = {0};
     struct bit_ckpt ckpt = {0};
     struct bit_power_watch power = {0};
+    struct bit_product_set found = {0};
     int err = bit_worker_init(&worker, comm, welcome, run == NULL ? "" : run, sections);
 
     if (err >= 0)
-        err = bit_product_table_find(&worker);
+        err = bit_product_table_find(&worker, &found);
     if (err >= 0)
         err = bit_ckpt_init(&ckpt, &worker);
     if (err >= 0 && bit_power_watch_start(&power, &worker.model->exec))
         worker.power = &power;
     if (err >= 0) {
+        tell_found(session, welcome, &found);
         say_ready(&worker, &ckpt, session);
         err = bit_loop_run(&worker, &ckpt, session, beat);
     }
@@ -248,6 +257,7 @@ static int train(struct bit_comm *comm, struct bit_session *session, struct bit_
                   bit_fail_text());
     bit_ckpt_finish(&ckpt);
     bit_power_watch_stop(&power);
+    bit_product_set_finish(&found);
     bit_worker_finish(&worker);
     return err;
 }

@@ -1,148 +1,111 @@
 #include "worker/product_table.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "kernels/exec/product_search.h"
-#include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "proto/regular_file.h"
-#include "worker/ckpt/ckpt_io.h"
+#include "worker/product_file.h"
+#include "worker/product_use.h"
 
 BIT_LOG_TOPIC("products");
 
-#define TABLE_BYTES_MAX ((size_t)4 << 20)
+/* What kernels have as structs, proto has as bytes. */
+_Static_assert(sizeof(struct bit_product_choice) == BIT_PRODUCT_ROW_BYTES, "a row");
+_Static_assert(offsetof(struct bit_product_choice, algorithm) == BIT_PRODUCT_KEY_BYTES, "which product it is of");
+_Static_assert(sizeof(struct bit_product_card) == sizeof(struct bit_product_maker), "a card");
 
-/* ---- the file: the table, and its CRC-32C */
+struct finding {
+    struct bit_worker *w;
+    struct bit_product_maker *makers;         /* (size): each rank's */
+    struct bit_product_set run, state, found; /* of earlier launches; what bitd knows; timed now, on rank 0 */
+};
 
-/* NULL where there is none; *bytes without the CRC. */
-static int read_file(const char *path, uint8_t **out, size_t *bytes)
+/* ---- what is known */
+
+/* Rank `root`'s bytes to all; *bytes is the caller's to free, on every rank. */
+static int share(struct bit_comm *comm, int root, uint8_t **bytes, size_t *size)
 {
-    struct stat st;
-    uint32_t crc;
-    uint8_t *data = NULL;
-    int fd = bit_regular_file_open(path, false, &st), err = 0;
-
-    if (fd == -ENOENT)
-        return 0;
-    if (fd < 0)
-        return fd;
-    if ((size_t)st.st_size < sizeof crc || (size_t)st.st_size > TABLE_BYTES_MAX)
-        err = bit_fail(BIT_ECORRUPT, "'%s' of %lld bytes", path, (long long)st.st_size);
-    else if ((data = malloc((size_t)st.st_size)) == NULL)
-        err = bit_fail(-ENOMEM, "'%s'", path);
-    if (err >= 0)
-        err = bit_io_pread(fd, path, data, (size_t)st.st_size, 0);
-    close(fd);
-    if (err >= 0) {
-        *bytes = (size_t)st.st_size - sizeof crc;
-        memcpy(&crc, data + *bytes, sizeof crc);
-        if (crc != bit_crc32c(0, data, *bytes))
-            err = bit_fail(BIT_ECORRUPT, "'%s': the checksum is wrong", path);
-    }
-    if (err >= 0)
-        *out = data;
-    else
-        free(data);
-    return err;
-}
-
-static int write_file(const char *path, const void *table, size_t bytes)
-{
-    const uint32_t crc = bit_crc32c(0, table, bytes);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), err;
-
-    if (fd < 0)
-        return bit_fail(-errno, "creating '%s'", path);
-    err = bit_io_pwrite(fd, path, table, bytes, 0);
-    if (err >= 0)
-        err = bit_io_pwrite(fd, path, &crc, sizeof crc, bytes);
-    if (err >= 0 && fsync(fd) < 0)
-        err = bit_fail(-errno, "syncing '%s'", path);
-    close(fd);
-    return err;
-}
-
-/* Whole or not at all: written beside, and renamed. */
-static int keep(const char *dir, const void *table, size_t bytes)
-{
-    char path[BIT_PATH_MAX], beside[BIT_PATH_MAX];
-    int err = bit_io_join(path, dir, BIT_PRODUCT_TABLE_FILE);
-
-    if (err >= 0)
-        err = bit_io_join(beside, dir, BIT_PRODUCT_TABLE_FILE ".new");
-    if (err >= 0 && mkdir(dir, 0777) < 0 && errno != EEXIST)
-        err = bit_fail(-errno, "creating '%s'", dir);
-    if (err >= 0)
-        err = write_file(beside, table, bytes);
-    if (err >= 0 && rename(beside, path) < 0)
-        err = bit_fail(-errno, "renaming '%s'", beside);
-    return err;
-}
-
-/* ---- one table for all ranks */
-
-/* Rank 0's bytes to all; they are every rank's to free. */
-static int share(struct bit_comm *comm, uint8_t **table, size_t *bytes)
-{
-    uint64_t count = *bytes;
+    uint64_t count = *size;
     int err = 0;
 
-    bit_comm_bcast(comm, &count, sizeof count, 0);
-    if (comm->rank != 0 && count > 0 && (*table = malloc(count)) == NULL)
-        err = bit_fail(-ENOMEM, "a table of %llu bytes", (unsigned long long)count);
+    bit_comm_bcast(comm, &count, sizeof count, root);
+    if (comm->rank != root) {
+        *bytes = count > 0 ? malloc(count) : NULL;
+        err = count > 0 && *bytes == NULL ? bit_fail(-ENOMEM, "a table of %llu bytes", (unsigned long long)count) : 0;
+    }
     err = bit_comm_agree(comm, err);
     if (err >= 0 && count > 0)
-        bit_comm_bcast(comm, *table, count, 0);
-    *bytes = count;
+        bit_comm_bcast(comm, *bytes, count, root);
+    *size = count;
     return err;
 }
 
-static int take(struct bit_worker *w, uint8_t *table, size_t bytes)
+static int gather_makers(struct finding *f)
 {
-    int err = share(w->comm, &table, &bytes);
+    struct bit_comm *comm = f->w->comm;
+    struct bit_product_card card;
+    int err = bit_products_card(&f->w->model->exec, &card);
 
-    if (err >= 0 && bytes > 0)
-        err = bit_products_import(&w->model->exec, table, bytes);
-    free(table);
-    return bit_comm_agree(w->comm, err < 0 ? err : 0);
+    f->makers = calloc((size_t)comm->size, sizeof *f->makers);
+    if (err >= 0 && f->makers == NULL)
+        err = bit_fail(-ENOMEM, "the cards of %d ranks", comm->size);
+    err = bit_comm_agree(comm, err);
+    if (err >= 0)
+        bit_comm_gather(comm, &card, sizeof card, f->makers);
+    return err;
 }
 
-/* What this run found before, in the place of what came with a checkpoint: it holds that too. */
-static int take_kept(struct bit_worker *w)
+/* Of the ranks with this one's card, the first; its table is that of all of them. */
+static int leader_of(const struct finding *f, int rank)
 {
-    const char *dir = w->welcome->checkpoint_dir;
-    char path[BIT_PATH_MAX];
-    uint8_t *table = NULL;
-    size_t bytes = 0;
+    int first = 0;
 
-    if (w->comm->rank == 0 && dir != NULL && dir[0] != '\0' && bit_io_join(path, dir, BIT_PRODUCT_TABLE_FILE) >= 0 &&
-        read_file(path, &table, &bytes) < 0)
-        bit_warn("products searched anew", "why=\"%s\"", bit_fail_text());
-    return take(w, table, bytes);
+    while (memcmp(&f->makers[first], &f->makers[rank], sizeof f->makers[first]) != 0)
+        first++;
+    return first;
 }
 
-static int take_and_keep_found(struct bit_worker *w)
+static int read_known(struct finding *f)
 {
+    struct bit_worker *w = f->w;
     const char *dir = w->welcome->checkpoint_dir;
-    void *table = NULL;
-    size_t bytes = 0;
-    int err = bit_comm_agree(w->comm, bit_products_export(&w->model->exec, &table, &bytes));
+    int err;
 
-    if (err >= 0 && w->comm->rank == 0 && dir != NULL && dir[0] != '\0' && keep(dir, table, bytes) < 0)
-        bit_warn("products not kept", "why=\"%s\"", bit_fail_text());
-    if (err < 0 || w->comm->rank != 0) {
-        free(table);
-        table = NULL;
-        bytes = 0;
-    }
-    return err < 0 ? err : take(w, table, bytes);
+    if (w->comm->rank == 0 && dir != NULL && dir[0] != '\0')
+        bit_product_file_read(dir, &f->run);
+    err = share(w->comm, 0, &f->run.bytes, &f->run.size);
+    if (err >= 0 && w->welcome->has_products &&
+        bit_product_set_parse(w->welcome->products.data, w->welcome->products.len, &f->state) < 0)
+        bit_warn("bitd's products not taken", "why=\"%s\"", bit_fail_text()); /* the same bytes on every rank */
+    return err;
+}
+
+static int take(struct bit_worker *w, const struct bit_product_view *view)
+{
+    return bit_products_take(&w->model->exec, (const struct bit_product_choice *)(const void *)view->rows,
+                             (int)view->count);
+}
+
+/* All of it that is of this rank's card; of two that are of one product, the first one's. */
+static int take_known(struct finding *f)
+{
+    const struct bit_product_set *const sets[] = {&f->w->products, &f->run, &f->state};
+    const struct bit_product_maker *maker = &f->makers[f->w->comm->rank];
+    struct bit_product_set known = {0};
+    struct bit_product_view view = {0};
+    int err = 0;
+
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0] && err >= 0; i++)
+        if (bit_product_set_find(sets[i], maker, &view))
+            err = bit_product_set_add(&known, maker, view.rows, view.count);
+    if (err >= 0 && bit_product_set_find(&known, maker, &view))
+        err = take(f->w, &view);
+    bit_product_set_finish(&known);
+    return bit_comm_agree(f->w->comm, err);
 }
 
 /* ---- the search */
@@ -194,18 +157,121 @@ static int search(struct bit_worker *w)
         err = search_phase(w, tokens, BIT__PRECISION__TERNARY);
     bit_publish_stale(&w->publish);
     free(tokens);
-    return err < 0 ? err : take_and_keep_found(w);
+    return err;
 }
 
-int bit_product_table_find(struct bit_worker *w)
+/* ---- one table for all ranks with one card */
+
+/* What `rank` computes by, to all. */
+static int share_rows(struct finding *f, int rank, uint8_t **rows, size_t *size)
+{
+    struct bit_comm *comm = f->w->comm;
+    const struct bit_product_choice *met = NULL;
+    int err = 0;
+
+    *size = 0;
+    if (comm->rank == rank) {
+        const int count = bit_products_rows(&f->w->model->exec, &met);
+        *size = count > 0 ? (size_t)count * sizeof *met : 0;
+        *rows = *size > 0 ? malloc(*size) : NULL;
+        err = count < 0 ? count : *size > 0 && *rows == NULL ? bit_fail(-ENOMEM, "%d products", count) : 0;
+        if (err >= 0 && *size > 0)
+            memcpy(*rows, met, *size);
+    }
+    err = bit_comm_agree(comm, err);
+    return err < 0 ? err : share(comm, rank, rows, size);
+}
+
+/* The card's table in w->products: what was met, before what earlier launches have of other phases. */
+static int put_table(struct bit_worker *w, const struct bit_product_maker *maker, const uint8_t *rows, size_t size)
+{
+    struct bit_product_set table = {0};
+    struct bit_product_view old;
+    int err = bit_product_set_add(&table, maker, rows, size / BIT_PRODUCT_ROW_BYTES);
+
+    if (err >= 0 && bit_product_set_find(&w->products, maker, &old))
+        err = bit_product_set_add(&table, maker, old.rows, old.count);
+    if (err >= 0) {
+        bit_product_set_drop(&w->products, maker);
+        err = bit_product_set_merge(&w->products, &table);
+    }
+    bit_product_set_finish(&table);
+    return err;
+}
+
+static int agree_on(struct finding *f, int leader)
+{
+    uint8_t *rows = NULL;
+    size_t size;
+    int err = share_rows(f, leader, &rows, &size);
+
+    if (err >= 0)
+        err = put_table(f->w, &f->makers[leader], rows, size);
+    free(rows);
+    return bit_comm_agree(f->w->comm, err);
+}
+
+static int agree(struct finding *f)
+{
+    struct bit_worker *w = f->w;
+    const struct bit_product_maker *mine = &f->makers[w->comm->rank];
+    struct bit_product_view view = {0};
+    int err = bit_comm_agree(w->comm, bit_product_set_merge(&w->products, &f->run));
+
+    for (int rank = 0; rank < w->comm->size && err >= 0; rank++)
+        if (leader_of(f, rank) == rank)
+            err = agree_on(f, rank);
+    if (err >= 0 && bit_product_set_cut(&w->products, BIT_PRODUCT_SET_BYTES_MAX) > 0 && w->comm->rank == 0)
+        bit_warn("products forgotten", "text=\"the run has had too many cards; those that it had first are\"");
+    if (!bit_product_set_find(&w->products, mine, &view))
+        view.count = 0;
+    if (err >= 0)
+        err = take(w, &view);
+    return bit_comm_agree(w->comm, err);
+}
+
+static int find(struct finding *f)
+{
+    struct bit_worker *w = f->w;
+    struct bit_product_set restored = {0};
+    int err = gather_makers(f);
+
+    if (err >= 0)
+        err = read_known(f);
+    if (err >= 0)
+        err = bit_comm_agree(w->comm, bit_product_set_merge(&restored, &w->products));
+    if (err >= 0)
+        err = take_known(f);
+    if (err >= 0)
+        err = search(w);
+    if (err >= 0)
+        err = agree(f);
+    if (err >= 0 && w->comm->rank == 0) {
+        const struct bit_product_sources from = {&restored, &f->run, &f->state};
+        err = bit_product_use_tell(w, f->makers, &from, &f->found);
+        if (w->welcome->checkpoint_dir != NULL && w->welcome->checkpoint_dir[0] != '\0')
+            bit_product_file_keep(w->welcome->checkpoint_dir, &w->products);
+    }
+    bit_product_set_finish(&restored);
+    return bit_comm_agree(w->comm, err);
+}
+
+int bit_product_table_find(struct bit_worker *w, struct bit_product_set *found)
 {
     const Bit__LaunchSpec *launch = w->spec->launch;
-    int err;
+    struct finding f = {.w = w};
+    int err = 0;
 
-    if (!bit_products_have_choice(&w->model->exec))
-        return 0;
-    err = take_kept(w);
-    if (err >= 0 && launch->search_products && !launch->deterministic)
-        err = search(w);
+    if (bit_products_have_choice(&w->model->exec) && launch->search_products && !launch->deterministic)
+        err = find(&f);
+    else
+        bit_product_set_finish(&w->products);
+    free(f.makers);
+    bit_product_set_finish(&f.run);
+    bit_product_set_finish(&f.state);
+    if (found != NULL && err >= 0)
+        *found = f.found;
+    else
+        bit_product_set_finish(&f.found);
     return err;
 }

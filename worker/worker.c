@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 
 #include "kernels/attention.h"
-#include "kernels/exec/product_search.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/wire/msg.h"
 #include "worker/model/init.h"
 #include "worker/phase.h"
+#include "worker/product_use.h"
 #include "worker/resources.h"
 
 /* This rank among those that share its machine. */
@@ -248,18 +248,20 @@ void bit_worker_finish(struct bit_worker *w)
     free(w->gathered);
     free(w->rank_us);
     bit_ranks_told_finish(&w->ranks_told);
+    bit_product_set_finish(&w->products);
+    bit_product_use_finish(w);
     *w = (struct bit_worker){0};
 }
 
 void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__WorkerReady *ready,
                       char backend[BIT_WORKER_BACKEND_BYTES])
 {
-    const struct bit_product_count found = bit_products_count(&w->model->exec);
+    const struct bit_product_count found = bit_product_use_count(w);
     const int size = w->comm->size;
     char products[64] = "";
 
     if (found.products > 0)
-        snprintf(products, sizeof products, ", products timed (%d of %d not the first)", found.not_first,
+        snprintf(products, sizeof products, ", products timed (%u of %u not the first)", found.not_first,
                  found.products);
     bit__worker_ready__init(ready);
     ready->step = w->step;
@@ -283,4 +285,5 @@ void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__Wo
                w->plan.quantizer.int8_data_gradient ? "ternary data gradients in int8, " : "",
                ckpt->beside ? "beside training" : "hold training up");
     ready->backend = backend;
+    bit_product_use_fill(w, ready);
 }

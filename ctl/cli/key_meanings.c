@@ -105,6 +105,7 @@ static const struct {
     {"pinned", "kept until bitctl ckpt unpin"},
     {"pre_switch", "the last one in 16-bit, taken at the switch"},
     {"precision", "that it was in"},
+    {"product", "matrix products that were timed, card by card"},
     {"protocol", "that it speaks"},
     {"rank", "counted from 0"},
     {"ranks", "how many"},

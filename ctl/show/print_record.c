@@ -27,6 +27,24 @@ static void launched(FILE *f, const Bit__WorkerLaunched *l)
         bit_show(f, ", %u rank%s on %s", l->ranks, bit_format_s(l->ranks), l->nodes);
 }
 
+static void source(FILE *f, uint32_t count, const char *whence)
+{
+    if (count > 0)
+        bit_show(f, ", %u %s", count, whence);
+}
+
+/* Where the algorithms of its matrix products come from. */
+static void products(FILE *f, const Bit__ProductsUsed *p)
+{
+    bit_show(f, "; products on %s: %u", p->card, p->products);
+    source(f, p->from_checkpoint, "as in the checkpoint");
+    source(f, p->from_run, "as in an earlier launch");
+    source(f, p->from_state, "as bitd knew them");
+    source(f, p->timed, "timed now");
+    if (p->anew != NULL)
+        bit_show(f, "; products searched anew: %s", p->anew);
+}
+
 static void ready(FILE *f, const Bit__WorkerReady *r)
 {
     char count[BIT_TEXT], bytes[BIT_TEXT];
@@ -34,6 +52,8 @@ static void ready(FILE *f, const Bit__WorkerReady *r)
     bit_show(f, "worker ready at step %" PRIu64 ": %s parameters, %s a rank, micro-batch %u, %s", r->step,
              bit_text_count((double)r->parameters, count), bit_text_bytes((double)r->memory->total, bytes),
              r->micro_instances, r->backend);
+    for (size_t i = 0; i < r->n_product; i++)
+        products(f, r->product[i]);
 }
 
 static void switched(FILE *f, const Bit__PhaseSwitched *s)

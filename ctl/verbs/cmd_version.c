@@ -58,6 +58,9 @@ static int run(struct bit_cli *cli, int argc, char **argv)
                  reply->state_dir);
     for (size_t i = 0; i < reply->n_socket && !cli->json; i++)
         bit_show(stdout, "       %s %s\n", i == 0 ? "listens on" : "       and", reply->socket[i]);
+    for (size_t i = 0; i < reply->n_product && !cli->json; i++)
+        bit_show(stdout, "       knows the fastest algorithms of %u matrix products on %s (%u not the first)\n",
+                 reply->product[i]->products, reply->product[i]->card, reply->product[i]->not_first);
     bit_msg_free(reply);
     return 0;
 }
@@ -71,8 +74,11 @@ const struct bit_cli_verb bit_cmd_version = {
     .name = "version",
     .summary = "versions of bitctl and of the daemon",
     .synopsis = "",
-    .description = "Prints bitctl's version and commit, and the daemon's with its process, memory, state folder and\n"
-                   "the sockets by which it can be reached. Without a daemon the exit code is 69.",
+    .description =
+        "Prints bitctl's version and commit, and the daemon's with its process, memory, state folder and the\n"
+        "sockets by which it can be reached, and of how many matrix products it knows the fastest algorithm, by\n"
+        "card, driver and library (`launch.search_products`): removing the file `products` in its state folder\n"
+        "forgets them. Without a daemon the exit code is 69.",
     .options = options,
     .quiet = "Leaves nothing out.",
     .json = objects,

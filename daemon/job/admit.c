@@ -13,8 +13,10 @@
 #include "daemon/job/orders.h"
 #include "daemon/job/reports.h"
 #include "daemon/store/init_from.h"
+#include "daemon/store/known_products.h"
 #include "proto/err.h"
 #include "proto/format.h"
+#include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
 
@@ -70,6 +72,21 @@ static bool begins_fresh(const struct bit_run *run)
            strcmp(run->launch.restore, fork->checkpoint) == 0;
 }
 
+/* A worker that is to build its model, and to choose, learns which algorithms are known. */
+static void read_products(const struct bit_runner *r, bool training, struct bit_product_set *out, Bit__Welcome *m)
+{
+    const Bit__LaunchSpec *launch = r->run.spec->launch;
+
+    m->has_products = !training && launch->search_products && !launch->deterministic;
+    if (!m->has_products)
+        return;
+    bit_known_products_read(r->env->config->state, out);
+    if (bit__welcome__get_packed_size(m) + out->size > BIT_FRAME_BODY_MAX - BIT_FRAME_HEADER_BYTES)
+        bit_product_set_finish(out); /* beside a specification of that size */
+    m->products.data = out->bytes;
+    m->products.len = out->size;
+}
+
 static int welcome(struct bit_job *job, struct bit_worker_link *link, const struct bit_worker_link_ops *ops,
                    void *owner, bool training)
 {
@@ -80,6 +97,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
     struct bit_init_lists lists;
     Bit__InitFacts init;
     struct bit_init_from *origin = malloc(sizeof *origin);
+    struct bit_product_set products = {0};
     bool begins = false;
     int err = folder == NULL || (run->launch.restore[0] && asprintf(&restore, "%s/%s", folder, run->launch.restore) < 0)
                   ? bit_fail(-ENOMEM, "a welcome")
@@ -102,7 +120,10 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
     m.beat_ms = (uint32_t)(config->heartbeat_ms / BIT_BEATS_MISSED);
     m.fence_ms = config->fence_ms;
     if (err == 0)
+        read_products(job->runner, training, &products, &m);
+    if (err == 0)
         err = bit_worker_link_welcome(link, ops, owner, run->launch.epoch, &m);
+    bit_product_set_finish(&products);
     free(origin);
     free(restore);
     free(folder);

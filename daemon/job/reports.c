@@ -13,6 +13,7 @@
 #include "daemon/job/verdicts.h"
 #include "daemon/run/eval_precisions.h"
 #include "daemon/store/checkpoint_retention.h"
+#include "daemon/store/known_products.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
@@ -49,6 +50,10 @@ static void cut(char *text)
 static void record_ready(struct bit_job *job, Bit__WorkerReady *m)
 {
     cut(m->backend);
+    for (size_t i = 0; i < m->n_product; i++)
+        if (m->product[i]->anew != NULL)
+            bit_warn("products searched anew", "run=%s card=\"%s\" why=\"%s\"", job->runner->run.id,
+                     m->product[i]->card, m->product[i]->anew);
     bit_record(job->runner, READY, ready, m);
 }
 
@@ -103,6 +108,15 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     bit_verdicts_act(job);
     bit_job_expect(job);
     bit_orders_pump(job);
+}
+
+/* What the launch timed: others need not. It computes by it whether or not it is kept. */
+static void on_products(const struct bit_job *job, const Bit__ProductsFound *m)
+{
+    const struct bit_runner *r = job->runner;
+
+    if (bit_known_products_add(r->env->config->state, m->products.data, m->products.len) < 0)
+        bit_warn("products not kept", "run=%s why=\"%s\"", r->run.id, bit_fail_text());
 }
 
 /* ---- steps */
@@ -376,6 +390,9 @@ void bit_reports_take(struct bit_job *job, uint16_t type, const ProtobufCMessage
     switch (type) {
     case BIT_MSG_WORKER_READY:
         on_ready(job, m);
+        break;
+    case BIT_MSG_PRODUCTS_FOUND:
+        on_products(job, m);
         break;
     case BIT_MSG_STEP_REPORT:
         on_step(job, m);

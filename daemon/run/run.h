@@ -99,6 +99,7 @@ struct bit_run_launch {
     char nodes[256];    /* that they are on, cut to size; empty: here */
     char restore[64];   /* the checkpoint it was to start from; empty: none */
     char backend[256];
+    char products_anew[256]; /* why its products are not by its checkpoint's algorithms; empty: they are */
     struct bit_run_done done;
 };
 

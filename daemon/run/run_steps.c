@@ -33,6 +33,16 @@ static int note_machine(struct bit_run *run, const Bit__WorkerReady *m)
     return 0;
 }
 
+static void note_products(struct bit_run *run, const Bit__WorkerReady *m)
+{
+    char *text = run->launch.products_anew;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < m->n_product && text[0] == '\0'; i++)
+        if (m->product[i]->anew != NULL)
+            bit_format(text, sizeof run->launch.products_anew, "%s", m->product[i]->anew);
+}
+
 static void begin_rerun(struct bit_run *run, const Bit__WorkerReady *m)
 {
     const struct bit_run_checkpoint *c = m->step > 0 ? bit_run_find_checkpoint(run, run->launch.restore) : NULL;
@@ -62,6 +72,7 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
     bool forked = run->fork != NULL && run->fork->has_link && run->fork->step == m->step;
     run->chain = at != NULL ? at->link : forked ? run->fork->link : bit_chain_begin(m->weights_digest);
     bit_format(run->launch.backend, sizeof run->launch.backend, "%s", m->backend);
+    note_products(run, m);
     begin_rerun(run, m);
     return note_machine(run, m);
 }

@@ -71,7 +71,7 @@ static int32_t alignment_of(const void *p)
     return (int32_t)(address & -address);
 }
 
-static void make_key(struct bit_blas_key *key, const struct bit_blas_args *args)
+static void make_key(struct bit_product_key *key, const struct bit_blas_args *args)
 {
     memset(key, 0, sizeof *key);
     key->m = args->m;
@@ -143,7 +143,7 @@ static int set_preference(cublasLtMatmulPreference_t preference, cublasLtMatmulP
 }
 
 /* Partial sums in f32 or none: in the output's type they would lose bits. */
-static int prefer(cublasLtMatmulPreference_t preference, const struct bit_blas_key *key)
+static int prefer(cublasLtMatmulPreference_t preference, const struct bit_product_key *key)
 {
     int err;
 
@@ -200,7 +200,7 @@ static int choose(const struct bit_exec *exec, struct bit_blas_cache *cache, str
     return 0;
 }
 
-static int make(const struct bit_exec *exec, struct bit_blas_cache *cache, const struct bit_blas_key *key,
+static int make(const struct bit_exec *exec, struct bit_blas_cache *cache, const struct bit_product_key *key,
                 const struct bit_blas_args *args)
 {
     struct bit_blas_product made = {.key = *key};
@@ -228,7 +228,7 @@ static int make(const struct bit_exec *exec, struct bit_blas_cache *cache, const
 static int find(const struct bit_exec *exec, const struct bit_blas_args *args, const struct bit_blas_product **out)
 {
     struct bit_blas_cache *cache = NULL;
-    struct bit_blas_key key;
+    struct bit_product_key key;
     int err = bit_blas_cache_of(exec->gpu, &cache);
 
     if (err < 0)

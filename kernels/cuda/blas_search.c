@@ -82,22 +82,45 @@ static int time_candidates(const struct bit_exec *exec, const struct timer *t, c
     return err;
 }
 
-static int add_row(struct bit_blas_cache *cache, const struct bit_blas_choice *row)
+static int find_row(const struct bit_blas_cache *cache, const struct bit_product_key *key)
 {
-    struct bit_blas_choice *grown = realloc(cache->table, (size_t)(cache->table_count + 1) * sizeof *grown);
+    for (int i = 0; i < cache->table_count; i++)
+        if (memcmp(&cache->table[i].key, key, sizeof *key) == 0)
+            return i;
+    return -1;
+}
 
-    if (grown == NULL)
-        return bit_fail(-ENOMEM, "a table of %d products", cache->table_count + 1);
-    cache->table = grown;
-    grown[cache->table_count++] = *row;
-    return 0;
+/* In the place of one that the library does not take any more, if there is such. Returns where. */
+static int put_row(struct bit_blas_cache *cache, const struct bit_product_choice *row)
+{
+    int at = find_row(cache, &row->key);
+
+    if (at < 0) {
+        struct bit_product_choice *grown = realloc(cache->table, (size_t)(cache->table_count + 1) * sizeof *grown);
+        if (grown == NULL)
+            return bit_fail(-ENOMEM, "a table of %d products", cache->table_count + 1);
+        cache->table = grown;
+        at = cache->table_count++;
+    }
+    cache->table[at] = *row;
+    return at;
+}
+
+static void note_met(struct bit_blas_cache *cache, int row)
+{
+    const struct bit_product_choice met = cache->table[row];
+
+    if (row < cache->met_count)
+        return;
+    cache->table[row] = cache->table[cache->met_count];
+    cache->table[cache->met_count++] = met;
 }
 
 int bit_blas_search(const struct bit_exec *exec, struct bit_blas_cache *cache, struct bit_blas_product *p,
                     const struct bit_blas_args *args, const cublasLtMatmulHeuristicResult_t *candidates, int count)
 {
     double us[BIT_BLAS_CANDIDATES_MAX] = {0};
-    struct bit_blas_choice row;
+    struct bit_product_choice row;
     struct timer timer = {0};
     int best = 0, err = open_timer(&timer);
 
@@ -113,50 +136,47 @@ int bit_blas_search(const struct bit_exec *exec, struct bit_blas_cache *cache, s
         best = 0;
     memset(&row, 0, sizeof row);
     row.key = p->key;
-    row.algorithm = p->algorithm = candidates[best].algo;
+    p->algorithm = candidates[best].algo;
+    memcpy(row.algorithm, &p->algorithm, sizeof row.algorithm);
     row.first_us = (float)us[0];
     row.us = (float)us[best];
-    return add_row(cache, &row);
+    const int at = put_row(cache, &row);
+    if (at >= 0)
+        note_met(cache, at);
+    return at < 0 ? at : 0;
 }
 
 /* ---- the table */
 
-bool bit_blas_look_up(struct bit_gpu *gpu, const struct bit_blas_cache *cache, struct bit_blas_product *p)
-{
-    for (int i = 0; i < cache->table_count; i++) {
-        const struct bit_blas_choice *row = &cache->table[i];
-        cublasLtMatmulHeuristicResult_t result;
+_Static_assert(sizeof(cublasLtMatmulAlgo_t) == sizeof((struct bit_product_choice){0}.algorithm),
+               "an algorithm is eight words");
 
-        if (memcmp(&row->key, &p->key, sizeof p->key) != 0)
-            continue;
-        if (cublasLtMatmulAlgoCheck(gpu->blas, p->operation, p->b, p->a, p->c, p->c, &row->algorithm, &result) !=
-                CUBLAS_STATUS_SUCCESS ||
-            result.workspaceSize > BIT_BLAS_WORKSPACE)
-            return false;
-        p->algorithm = row->algorithm;
-        return true;
-    }
-    return false;
+bool bit_blas_look_up(struct bit_gpu *gpu, struct bit_blas_cache *cache, struct bit_blas_product *p)
+{
+    const int row = find_row(cache, &p->key);
+    cublasLtMatmulHeuristicResult_t result;
+    cublasLtMatmulAlgo_t algorithm;
+
+    if (row < 0)
+        return false;
+    memcpy(&algorithm, cache->table[row].algorithm, sizeof algorithm);
+    if (cublasLtMatmulAlgoCheck(gpu->blas, p->operation, p->b, p->a, p->c, p->c, &algorithm, &result) !=
+            CUBLAS_STATUS_SUCCESS ||
+        result.workspaceSize > BIT_BLAS_WORKSPACE)
+        return false;
+    p->algorithm = algorithm;
+    note_met(cache, row);
+    return true;
 }
 
-/* What the rows hold for, in front of them. An algorithm means something to the library that it came from alone. */
-struct heading {
-    char magic[8], card[64];
-    int64_t driver, library;
-    int64_t rows;
-};
-#define MAGIC "bitprod1"
-
-static int head(const struct bit_gpu *gpu, int rows, struct heading *out)
+static int card_of(const struct bit_exec *exec, struct bit_product_card *out)
 {
     int driver = 0, err = bit_gpu_try(cudaDriverGetVersion(&driver));
 
     memset(out, 0, sizeof *out);
-    memcpy(out->magic, MAGIC, sizeof out->magic);
-    memcpy(out->card, gpu->name, BIT_MIN(sizeof out->card, sizeof gpu->name));
+    memcpy(out->name, exec->gpu->name, strnlen(exec->gpu->name, BIT_MIN(sizeof out->name - 1, sizeof exec->gpu->name)));
     out->driver = driver;
     out->library = (int64_t)cublasLtGetVersion();
-    out->rows = rows;
     return err;
 }
 
@@ -173,69 +193,34 @@ static int search(const struct bit_exec *exec, bool on)
     return 0;
 }
 
-static int export_table(const struct bit_exec *exec, void **out, size_t *bytes)
+static int rows_of(const struct bit_exec *exec, const struct bit_product_choice **out)
 {
     struct bit_blas_cache *cache;
-    struct heading heading;
     int err = bit_blas_cache_of(exec->gpu, &cache);
 
-    if (err >= 0)
-        err = head(exec->gpu, cache->table_count, &heading);
     if (err < 0)
         return err;
-    const size_t rows = (size_t)cache->table_count * sizeof *cache->table;
-    uint8_t *copy = malloc(sizeof heading + rows);
-    if (copy == NULL)
-        return bit_fail(-ENOMEM, "a table of %d products", cache->table_count);
-    memcpy(copy, &heading, sizeof heading);
-    if (rows > 0)
-        memcpy(copy + sizeof heading, cache->table, rows);
-    *out = copy;
-    *bytes = sizeof heading + rows;
-    return 0;
+    *out = cache->table;
+    return cache->met_count;
 }
 
-static int import_table(const struct bit_exec *exec, const void *table, size_t bytes)
+static int take(const struct bit_exec *exec, const struct bit_product_choice *rows, int count)
 {
     struct bit_blas_cache *cache;
-    struct heading heading, own;
     int err = bit_blas_cache_of(exec->gpu, &cache);
 
     if (err < 0)
         return err;
-    if (bytes < sizeof heading || (bytes - sizeof heading) % sizeof(struct bit_blas_choice) != 0)
-        return bit_fail(BIT_ECORRUPT, "a table of products of %zu bytes", bytes);
-    memcpy(&heading, table, sizeof heading);
-    err = head(exec->gpu, (int)((bytes - sizeof heading) / sizeof(struct bit_blas_choice)), &own);
-    if (err < 0)
-        return err;
-    if (memcmp(&heading, &own, sizeof own) != 0)
-        return 0; /* another card's, driver's, or library's */
     bit_blas_forget(cache);
-    cache->table_count = 0;
-    for (int64_t i = 0; i < own.rows && err >= 0; i++) {
-        struct bit_blas_choice row;
-        memcpy(&row, (const uint8_t *)table + sizeof heading + (size_t)i * sizeof row, sizeof row);
-        err = add_row(cache, &row);
-    }
-    return err < 0 ? err : (int)own.rows;
-}
-
-static void count_rows(const struct bit_exec *exec, struct bit_product_count *out)
-{
-    struct bit_blas_cache *cache;
-
-    *out = (struct bit_product_count){0};
-    if (bit_blas_cache_of(exec->gpu, &cache) < 0)
-        return;
-    out->products = cache->table_count;
-    for (int i = 0; i < cache->table_count; i++)
-        out->not_first += cache->table[i].us < cache->table[i].first_us;
+    cache->table_count = cache->met_count = 0;
+    for (int i = 0; i < count && err >= 0; i++)
+        err = put_row(cache, &rows[i]);
+    return err < 0 ? err : 0;
 }
 
 const struct bit_product_search_ops bit_product_search_ops_cuda = {
+    .card = card_of,
     .search = search,
-    .export_table = export_table,
-    .import_table = import_table,
-    .count = count_rows,
+    .rows = rows_of,
+    .take = take,
 };

@@ -6,36 +6,22 @@
 
 #include "kernels/cuda/blas.h"
 #include "kernels/cuda/gpu.h"
+#include "kernels/exec/product_search.h"
 
 #define BIT_BLAS_CANDIDATES_MAX 32
 
-/* All that the choice of an algorithm depends on; zeroed as a whole, and compared as bytes. */
-struct bit_blas_key {
-    int64_t m, n, k, a_row, b_row, c_row;
-    int32_t form, ab_dtype, c_dtype, adds, device_factors;
-    int32_t a_alignment, b_alignment, addend_alignment, c_alignment;
-    int32_t in_place; /* the addend is c */
-};
-
 struct bit_blas_product {
-    struct bit_blas_key key;
+    struct bit_product_key key;
     cublasLtMatmulDesc_t operation;
     cublasLtMatrixLayout_t a, b, c;
     cublasLtMatmulAlgo_t algorithm;
 };
 
-/* A row of the table: what was found for a product, of the microseconds that one call took. */
-struct bit_blas_choice {
-    struct bit_blas_key key;
-    cublasLtMatmulAlgo_t algorithm;
-    float first_us, us; /* the heuristic's first, and this one */
-};
-
 struct bit_blas_cache {
     struct bit_blas_product *products; /* made ready in this process */
     int count, room;
-    struct bit_blas_choice *table; /* found here, or read */
-    int table_count;
+    struct bit_product_choice *table; /* taken, and found here; those that were met come first */
+    int table_count, met_count;
     bool searching;
 };
 
@@ -46,7 +32,7 @@ int bit_blas_run(const struct bit_exec *exec, const struct bit_blas_product *p, 
                  const struct bit_blas_args *args);
 
 /** Whether the table has the product, and this library still takes what it says. */
-bool bit_blas_look_up(struct bit_gpu *gpu, const struct bit_blas_cache *cache, struct bit_blas_product *p);
+bool bit_blas_look_up(struct bit_gpu *gpu, struct bit_blas_cache *cache, struct bit_blas_product *p);
 /**
  * Time the candidates on the product's own buffers, and leave the winner in p->algorithm and in the table. What the
  * product adds to is added to by every call.

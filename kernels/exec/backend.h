@@ -12,7 +12,8 @@
 
 struct bit_attention_choice;
 struct bit_lane;
-struct bit_product_count;
+struct bit_product_card;
+struct bit_product_choice;
 struct bit_replay;
 
 /* Where memory lies and in what order things happen. */
@@ -61,10 +62,10 @@ struct bit_replay_ops {
 };
 
 struct bit_product_search_ops {
+    int (*card)(const struct bit_exec *exec, struct bit_product_card *out);
     int (*search)(const struct bit_exec *exec, bool on);
-    int (*export_table)(const struct bit_exec *exec, void **out, size_t *bytes);
-    int (*import_table)(const struct bit_exec *exec, const void *table, size_t bytes);
-    void (*count)(const struct bit_exec *exec, struct bit_product_count *out);
+    int (*rows)(const struct bit_exec *exec, const struct bit_product_choice **out);
+    int (*take)(const struct bit_exec *exec, const struct bit_product_choice *rows, int count);
 };
 
 /* bit_NAME() for each operator; NULL where the back end has none. */

@@ -13,28 +13,22 @@ bool bit_products_have_choice(const struct bit_exec *exec)
     return ops_of(exec) != NULL;
 }
 
+int bit_products_card(const struct bit_exec *exec, struct bit_product_card *out)
+{
+    return ops_of(exec)->card(exec, out);
+}
+
 int bit_products_search(const struct bit_exec *exec, bool on)
 {
-    return ops_of(exec) == NULL ? 0 : ops_of(exec)->search(exec, on);
+    return ops_of(exec)->search(exec, on);
 }
 
-int bit_products_export(const struct bit_exec *exec, void **out, size_t *bytes)
+int bit_products_rows(const struct bit_exec *exec, const struct bit_product_choice **out)
 {
-    *out = NULL;
-    *bytes = 0;
-    return ops_of(exec) == NULL ? 0 : ops_of(exec)->export_table(exec, out, bytes);
+    return ops_of(exec)->rows(exec, out);
 }
 
-int bit_products_import(const struct bit_exec *exec, const void *table, size_t bytes)
+int bit_products_take(const struct bit_exec *exec, const struct bit_product_choice *rows, int count)
 {
-    return ops_of(exec) == NULL ? 0 : ops_of(exec)->import_table(exec, table, bytes);
-}
-
-struct bit_product_count bit_products_count(const struct bit_exec *exec)
-{
-    struct bit_product_count count = {0};
-
-    if (ops_of(exec) != NULL)
-        ops_of(exec)->count(exec, &count);
-    return count;
+    return ops_of(exec)->take(exec, rows, count);
 }

@@ -9,7 +9,7 @@
  *         80      8  the library
  *         88      8  rows
  *         96         rows of 160 bytes: 88 that say which product, 64 of the library's own, and the microseconds of its
- *                    first proposal and of this one, as f32 (kernels/product_search.h)
+ *                    first proposal and of this one, as f32 (kernels/exec/product_search.h)
  *
  * In a file, the CRC-32C of all that follows at the end. Of a card there is one table, and of a product one row in it.
  */

@@ -26,6 +26,7 @@
     X(WORKER_FAILED, worker_failed, 37, LINK_UP)                                                                       \
     X(WORKER_DONE, worker_done, 38, LINK_UP)                                                                           \
     X(SCORE_REPORT, score_report, 39, LINK_UP)                                                                         \
+    X(PRODUCTS_FOUND, products_found, 40, LINK_UP)                                                                     \
     X(SUBMIT_REQUEST, submit_request, 50, CLIENT_REQUEST)                                                              \
     X(LIST_REQUEST, list_request, 51, CLIENT_REQUEST)                                                                  \
     X(STATUS_REQUEST, status_request, 52, CLIENT_REQUEST)                                                              \

@@ -22,8 +22,8 @@ import tree
 STRUCTS = {
     "sched_attributes": "the kernel",
     "bit_value": "proto/text/reflect copies the union into a field of a message",
-    "bit_blas_key": "kernels/cuda/blas compares whole keys",
-    "heading": "kernels/cuda/blas_search compares whole headings",
+    "bit_product_key": "kernels/cuda/blas compares whole keys",
+    "bit_product_choice": "proto/ckpt/product_set has its bytes",
 }
 FIELDS = {
     "pointer": "proto/text/reflect has a union as large as any field",

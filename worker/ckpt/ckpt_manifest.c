@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "kernels/exec/product_search.h"
 #include "proto/check.h"
 #include "proto/ckpt/explain.h"
 #include "proto/crc32c.h"
@@ -176,17 +175,15 @@ int bit_ckpt_manifest_write(struct bit_ckpt *c)
     Bit__ManifestFile files[BIT_CHECKPOINT_FILES_MAX], *list[BIT_CHECKPOINT_FILES_MAX];
     Bit__Manifest manifest;
     uint32_t config_crc;
-    void *products = NULL;
 
     fill_manifest(c, &manifest);
     manifest.weights_digest = c->weights_digest;
     int err = put_digests(c, &manifest);
-    if (err >= 0)
-        err = bit_products_export(&c->worker->model->exec, &products, &manifest.products.len);
     if (err < 0)
         return err;
-    manifest.products.data = products;
-    manifest.has_products = products != NULL;
+    manifest.products.data = c->worker->products.bytes;
+    manifest.products.len = c->worker->products.size;
+    manifest.has_products = manifest.products.len > 0;
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++)
         describe_vector(c, f, &files[f]);
     describe_config(c, &config_crc, &files[BIT_CHECKPOINT_CONFIG]);
@@ -200,6 +197,5 @@ int bit_ckpt_manifest_write(struct bit_ckpt *c)
     err = dir_fd < 0 ? bit_fail(-errno, "opening '%s'", c->partial) : bit_manifest_write(dir_fd, &manifest);
     if (dir_fd >= 0)
         close(dir_fd);
-    free(products);
     return err;
 }

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernels/exec/product_search.h"
 #include "proto/check.h"
 #include "proto/ckpt/init_file.h"
 #include "proto/ckpt/manifest.h"
+#include "proto/ckpt/product_set.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/log.h"
@@ -219,7 +219,7 @@ static int restore_agreed(struct bit_worker *w, const char *dir, bool whole, con
         w->step = manifest->step;
         report_arithmetic(w, dir, manifest);
         if (manifest->has_products &&
-            bit_products_import(&w->model->exec, manifest->products.data, manifest->products.len) < 0)
+            bit_product_set_parse(manifest->products.data, manifest->products.len, &w->products) < 0)
             bit_warn("products not taken", "checkpoint=%s why=\"%s\"", dir, bit_fail_text());
     }
     bit_publish_stale(&w->publish);

@@ -184,6 +184,29 @@ int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step
     return 0;
 }
 
+/* Up to so many rows of one card, as a table. */
+static void tell_products(struct bit_session *session, const struct bit_product_view *view, size_t from, size_t count)
+{
+    Bit__ProductsFound m = BIT__PRODUCTS_FOUND__INIT;
+    struct bit_product_set part = {0};
+
+    if (bit_product_set_add(&part, &view->maker, view->rows + from * BIT_PRODUCT_ROW_BYTES, count) >= 0) {
+        m.products.data = part.bytes;
+        m.products.len = part.size;
+        bit_link_send(&session->link, BIT_MSG_PRODUCTS_FOUND, &m);
+    }
+    bit_product_set_finish(&part);
+}
+
+void bit_session_products(struct bit_session *session, const struct bit_product_set *found)
+{
+    struct bit_product_view view;
+
+    for (size_t at = 0; bit_product_set_next(found, &at, &view);)
+        for (size_t i = 0; i < view.count; i += BIT_PRODUCTS_FOUND_MAX)
+            tell_products(session, &view, i, BIT_MIN(view.count - i, (size_t)BIT_PRODUCTS_FOUND_MAX));
+}
+
 void bit_session_failed(struct bit_session *session, uint32_t rank, int err, const char *text)
 {
     Bit__WorkerFailed failed = BIT__WORKER_FAILED__INIT;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/ckpt/product_set.h"
 #include "worker/link/heartbeat.h"
 #include "worker/link/link.h"
 #include "worker/process/sections.h"
@@ -67,6 +68,8 @@ void bit_session_wake(void *arg);
 void bit_session_ready(struct bit_session *session, const Bit__WorkerReady *ready);
 /** Send a report of `step` (or said at the boundary after it) and keep it. A lost link is no error. */
 int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step, const void *msg);
+/** Tell of products that were timed, in as many messages as it takes; nothing is kept. A lost link is no error. */
+void bit_session_products(struct bit_session *session, const struct bit_product_set *found);
 /** Say what stopped the worker; nothing is kept, nothing is retried. */
 void bit_session_failed(struct bit_session *session, uint32_t rank, int err, const char *text);
 /** That this rank is done; nothing is kept, because a daemon that comes back orders the stop again. A lost link is no

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/ckpt/product_set.h"
 #include "proto/limits.h"
 #include "worker/model/model.h"
 #include "worker/ranks/comm.h"
@@ -34,6 +35,10 @@ struct bit_worker {
     struct bit_fabric fabric;
     struct bit_optim optim;
     struct bit_publish publish;
+
+    struct bit_product_set products; /* algorithms of all the run's cards: until they are found, the checkpoint's */
+    Bit__ProductsUsed **product_use; /* where rank 0 has them from, card by card (worker/product_use.h) */
+    size_t product_use_count;
 
     Bit__PhaseState phase;
     uint64_t step; /* of the weights in memory */

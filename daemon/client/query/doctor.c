@@ -137,6 +137,14 @@ static void judge_resume(const struct bit_doctor_facts *f, struct bit_doctor *d)
                     "differs from what the journal holds: %s", v->text ? v->text : v->field);
 }
 
+static void judge_products(const struct bit_doctor_facts *f, struct bit_doctor *d)
+{
+    if (f->run->launch.products_anew[0] != '\0')
+        add_finding(d, BIT__SEVERITY__NOTICE, "products",
+                    "steps after that checkpoint do not repeat to the bit, and are as good as they were",
+                    "searched anew: %s", f->run->launch.products_anew);
+}
+
 static void judge_anomalies(const struct bit_doctor_facts *f, struct bit_doctor *d)
 {
     const struct bit_run *run = f->run;
@@ -173,6 +181,7 @@ void bit_doctor_judge(const struct bit_doctor_facts *f, struct bit_doctor *out)
     judge_ranks(f, out);
     judge_disk(f, out);
     judge_resume(f, out);
+    judge_products(f, out);
     judge_anomalies(f, out);
     if (out->count == 0)
         add_finding(out, BIT__SEVERITY__GOOD, "all", NULL, "nothing is wrong");

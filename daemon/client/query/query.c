@@ -8,6 +8,7 @@
 #include "daemon/client/query/run_filter.h"
 #include "daemon/client/query/status.h"
 #include "daemon/store/bad_checkpoints.h"
+#include "daemon/store/known_products.h"
 #include "daemon/store/runs.h"
 #include "daemon/sys/listener.h"
 #include "proto/check.h"
@@ -20,7 +21,8 @@
 
 BIT_LOG_TOPIC("query");
 
-#define LIST_MAX 4096 /* runs in one answer: the newest */
+#define LIST_MAX  4096 /* runs in one answer: the newest */
+#define KNOWN_MAX 64   /* cards of which products are known, in one answer */
 
 void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
 {
@@ -189,11 +191,37 @@ void bit_query_checkpoints(struct bit_client *c, const Bit__CheckpointListReques
     free(listing);
 }
 
+struct known {
+    Bit__KnownProducts card[KNOWN_MAX], *list[KNOWN_MAX];
+    char text[KNOWN_MAX][BIT_PRODUCT_MAKER_TEXT];
+    size_t count;
+};
+
+static void list_known(const struct bit_product_set *set, struct known *out)
+{
+    struct bit_product_view view;
+
+    out->count = 0;
+    for (size_t at = 0; out->count < KNOWN_MAX && bit_product_set_next(set, &at, &view); out->count++) {
+        Bit__KnownProducts *card = out->list[out->count] = &out->card[out->count];
+        bit__known_products__init(card);
+        bit_product_maker_text(&view.maker, out->text[out->count]);
+        card->card = out->text[out->count];
+        card->products = (uint32_t)view.count;
+        card->not_first = (uint32_t)bit_product_view_not_first(&view);
+    }
+}
+
 void bit_query_version(struct bit_client *c, const Bit__VersionRequest *m)
 {
     char *sockets[BIT_COUNT(c->all->listeners)];
+    struct bit_product_set set;
+    struct known known;
     size_t rss = 0;
 
+    bit_known_products_read(c->all->env->config->state, &set);
+    list_known(&set, &known);
+    bit_product_set_finish(&set);
     uv_resident_set_memory(&rss);
     Bit__VersionReply reply = BIT__VERSION_REPLY__INIT;
     reply.version = bit_lend(BIT_VERSION);
@@ -206,6 +234,8 @@ void bit_query_version(struct bit_client *c, const Bit__VersionRequest *m)
         if (bit_listener_listens(c->all->listeners[i]))
             sockets[reply.n_socket++] = bit_lend(c->all->listeners[i]->path);
     reply.socket = sockets;
+    reply.n_product = known.count;
+    reply.product = known.list;
     bit_client_send(c, BIT_MSG_VERSION_REPLY, &reply);
     bit_client_end(c);
 }
