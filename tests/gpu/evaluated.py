@@ -1,4 +1,4 @@
-"""A checkpoint's downstream tasks on one rank and on two: every item's sum, bit for bit."""
+"""A checkpoint's downstream tasks on one rank and on several: every item's sum, bit for bit."""
 import os
 import subprocess
 import sys
@@ -16,14 +16,14 @@ def evaluate(bed, run, folder, ranks):
     return tasks.sums(bed, made), tasks.results(bed, made)
 
 
-def on_two(report, host, bed):
+def on_several(report, host, bed, ranks=2):
     """The checkpoint after the last 16-bit step, so that both precisions are scored."""
     run = bed.train("evaluated", host.backend, steps=21, at_step=20, every=20)
     folder = tasks.make_requests(bed, times=4)
     one, scores = evaluate(bed, run + "@20", folder, 1)
-    two, other = evaluate(bed, run + "@20", folder, 2)
+    several, other = evaluate(bed, run + "@20", folder, ranks)
     items = sum(len(sums) for sums in one.values())
-    differing = sum(a != b for key in one for a, b in zip(one[key], two[key])) if one.keys() == two.keys() else items
-    report.check("sums of downstream tasks, one rank and two", differing == 0 and items > 0,
+    differing = sum(a != b for key in one for a, b in zip(one[key], several[key])) if one.keys() == several.keys() else items
+    report.check(f"sums of downstream tasks, one rank and {ranks}", differing == 0 and items > 0,
                  f"{differing} of {items} differ, {len(one)} tasks and precisions", "0")
-    report.check("scores of downstream tasks, one rank and two", tasks.same(scores, other), f"{len(scores)} scores", "equal")
+    report.check(f"scores of downstream tasks, one rank and {ranks}", tasks.same(scores, other), f"{len(scores)} scores", "equal")

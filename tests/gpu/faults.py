@@ -54,41 +54,46 @@ def gone(bed, run, pids, limit):
     return time.monotonic() - begin
 
 
-def rank_killed(report, host, bed):
-    """One of two ranks killed in the middle of training: the other leaves, the run goes on from its checkpoint to the same end."""
-    changes = {"steps": runs.LONG, "at_step": runs.LONG_AT, "every": 40, "ranks": 2}
-    plain = bed.train("two-plain", host.backend, **changes)
-    run = bed.submit(bed.run_spec("two-killed", host.backend, **changes))
+def same_as(plain, bed, run):
+    """(losses that differ, their count)"""
+    got = bed.losses(run)
+    return [s for s in plain if got.get(s) != plain[s]], len(plain)
+
+
+def instances_of(ranks):
+    """Of a step that as many ranks share, one at a time: what they compute together does not depend on their number."""
+    return {"ranks": ranks, "instances": max(8, ranks), "micro": 1 if ranks > 2 else 4}
+
+
+def rank_killed(report, host, bed, ranks=2):
+    """One of the ranks killed in the middle of training: the others leave, the run goes on from its checkpoint to the same end."""
+    changes = {"steps": runs.LONG, "at_step": runs.LONG_AT, "every": 40, **instances_of(ranks)}
+    plain = bed.train("plain", host.backend, **changes)
+    run = bed.submit(bed.run_spec("killed", host.backend, **changes))
     bed.wait(run, "--for", f"step={runs.LONG // 2}")
     pids = bed.worker_pids(run)
-    assert len(pids) == 2, f"{len(pids)} ranks at step {runs.LONG // 2}"
-    os.kill(pids[0], signal.SIGKILL)
-    report.at_most("a rank killed: the other is gone", gone(bed, run, pids[1:], 30), 10, " s")
+    assert len(pids) == ranks, f"{len(pids)} ranks at step {runs.LONG // 2}"
+    victim = pids.pop(ranks // 2)
+    os.kill(victim, signal.SIGKILL)
+    report.at_most(f"a rank of {ranks} killed: the others are gone", gone(bed, run, pids, 30), 10, " s")
     bed.finish(run, timeout=120)
     events = bed.events(run)
     lost, ready = [e["lost"] for e in events if "lost" in e], bed.ready(run)
-    want, got = bed.losses(plain), bed.losses(run)
-    wrong = [s for s in want if got.get(s) != want[s]]
+    wrong, count = same_as(bed.losses(plain), bed, run)
     report.check("and the run resumed", len(lost) >= 1 and len(ready) >= 2 and not wrong,
-                 f"from step {ready[-1]['step']}; {len(wrong)} losses of {len(want)} differ", "the same bits as undisturbed")
+                 f"from step {ready[-1]['step']}; {len(wrong)} losses of {count} differ", "the same bits as undisturbed")
 
 
-def two_ranks(report, host, bed):
-    """The same global batch on one and on two."""
-    one, two = (bed.train(f"on-{n}", host.backend, steps=50, at_step=25, ranks=n) for n in (1, 2))
-    difference, step = runs.worst(bed.losses(one), bed.losses(two))
-    report.at_most("losses on two GPUs and on one, 50 steps", difference, 1e-3, "", step=step)
+def ranks_and_one(report, host, bed, ranks=2):
+    """The same global batch on one and on several."""
+    one, several = (bed.train(f"on-{n}", host.backend, steps=50, at_step=25, **instances_of(ranks) | {"ranks": n}) for n in (1, ranks))
+    difference, step = runs.worst(bed.losses(one), bed.losses(several))
+    report.at_most(f"losses on {ranks} GPUs and on one, 50 steps", difference, 1e-3, "", step=step)
 
 
 def faults_bed(host):
     """A daemon whose workers have faults (tests/run/faults.c)."""
     return runs.Bed(host, f"worker = {os.path.join(host.build, 'tests', 'run', 'bitworker_faults')}\n")
-
-
-def same_as(plain, bed, run):
-    """(losses that differ, their count)"""
-    got = bed.losses(run)
-    return [s for s in plain if got.get(s) != plain[s]], len(plain)
 
 
 def number_lost(report, host, bed):
@@ -103,9 +108,10 @@ def number_lost(report, host, bed):
 
 
 def gpu_lost(report, host, bed, ranks):
-    """Every call of the last rank's GPU fails from the middle of a step on: all ranks leave, the cause names rank and device, and the
-    run goes on from its checkpoint to the same end."""
-    changes = {"steps": runs.LONG, "at_step": runs.LONG_AT, "every": 40, "ranks": ranks}
+    """Simulated: a kernel of the last rank touches an address that nobody has, so that its context is gone and every call after it
+    fails, as on a GPU that fell off the bus; the card itself stays, and the next launch finds it. All ranks leave, the cause names
+    rank and device, and the run goes on from its checkpoint to the same end."""
+    changes = {"steps": runs.LONG, "at_step": runs.LONG_AT, "every": 40, **(instances_of(ranks) if ranks > 1 else {})}
     plain = bed.losses(bed.train("undisturbed", host.backend, **changes))
     rank = ranks - 1
     bed.restart(BIT_FAULT=f"lost:{rank}:{runs.LONG // 2}", BIT_FAULT_ONCE=os.path.join(bed.dir, "lost"))
@@ -119,6 +125,33 @@ def gpu_lost(report, host, bed, ranks):
                  f"GPU {rank}" in reason and not wrong,
                  f"{reason[:120]}; from step {ready[-1]['step']}, {len(wrong)} of {count} losses differ, {time.monotonic() - begin:.0f} s in all",
                  "rank and device named, the same bits")
+
+
+def visible(count):
+    """CUDA_VISIBLE_DEVICES for the first of those that there are."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return ",".join((shown.split(",") if shown else [str(k) for k in range(count)])[:count])
+
+
+def gpu_missing(report, host, bed, ranks):
+    """Simulated by CUDA_VISIBLE_DEVICES: at the next launch there are half as many GPUs. What the user is told, and that the run goes
+    on with half as many ranks, from where it was, near what all of them compute."""
+    changes = {"steps": runs.LONG // 2, "at_step": runs.LONG // 4, "every": 20, **instances_of(ranks)}
+    plain = bed.losses(bed.train("with-all", host.backend, **changes))
+    run = bed.submit(bed.run_spec("with-half", host.backend, **changes))
+    at, = runs.pause(bed, run, runs.LONG // 6, resume=False)
+    if host.gpus > 0:
+        bed.restart(CUDA_VISIBLE_DEVICES=visible(ranks // 2))
+        code, out, err = bed.ctl("resume", run)
+        if code == 0:
+            code, err = bed.wait(run, timeout=90), bed.status(run)["reason"] or ""
+        told = " ".join((out + err).split())
+        report.check(f"{ranks} ranks resumed on {ranks // 2} GPUs", code not in (0, 124) and f"{ranks // 2} GPU" in told, f"exit {code}: {told[-150:]}",
+                     f"says {ranks // 2} GPU")
+    bed.ctl("resume", run, f"--ranks={ranks // 2}", check=True)
+    bed.finish(run, timeout=120)
+    difference, step = runs.worst(plain, bed.losses(run))
+    report.at_most(f"paused on {ranks} at step {at}, gone on with {ranks // 2}: losses beside those of {ranks}", 100 * difference, 1.0, " %", step=step)
 
 
 @contextlib.contextmanager

@@ -11,23 +11,34 @@ OK, FAILED, MISSED, SKIPPED = "ok", "FAILED", "below", "skipped"
 
 
 class Report:
-    """Rows are added by any thread. FAILED and below make the whole command fail; skipped rows say why."""
+    """Rows are added by any thread. FAILED and below make the whole command fail; skipped rows say why.
 
-    def __init__(self, out, minutes):
+    Each is a line of JSON in `lines` as it comes, and one for people on stderr where `told`.
+    """
+
+    def __init__(self, out, seconds, lines, told=True):
         os.makedirs(out, exist_ok=True)
-        self.out, self.begin = out, time.monotonic()
-        self.deadline = self.begin + 60 * minutes
-        self.lock, self.rows = threading.Lock(), []
-        self.lines = open(os.path.join(out, "results.jsonl"), "w")
+        self.out, self.begin, self.told = out, time.monotonic(), told
+        self.deadline = self.begin + seconds
+        self.lock, self.rows, self.lines = threading.Lock(), [], lines
 
     def add(self, what, result, figure="", target="", **more):
-        row = {"what": what, "result": result, "figure": str(figure), "target": str(target),
-               "at_s": round(time.monotonic() - self.begin, 1), **more}
+        self.add_row({"what": what, "result": result, "figure": str(figure), "target": str(target), **more})
+
+    def add_row(self, row):
         with self.lock:
+            row["at_s"] = round(time.monotonic() - self.begin, 1)
             self.rows.append(row)
             self.lines.write(json.dumps(row) + "\n")
             self.lines.flush()
-            print(f"{row['at_s']:6.1f} s  {result:<8} {what}: {figure}", file=sys.stderr, flush=True)
+            if self.told:
+                print(f"{row['at_s']:6.1f} s  {row['result']:<8} {row['what']}: {row['figure']}", file=sys.stderr, flush=True)
+
+    def took(self, item, seconds, expected):
+        """Of an item of the plan: a line in `lines` that is no row."""
+        with self.lock:
+            self.lines.write(json.dumps({"item": item, "took_s": round(seconds, 1), "expected_s": expected}) + "\n")
+            self.lines.flush()
 
     def check(self, what, holds, figure="", target="", **more):
         self.add(what, OK if holds else FAILED, figure, target, **more)
@@ -75,12 +86,16 @@ def run(command, log, limit, env=None):
     with open(log, "wb") as to:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=to, text=True, errors="replace", start_new_session=True,
                                    env={**os.environ, **(env or {})})
+        out, code = "", None
         try:
             out, code = process.communicate(timeout=limit)[0], process.returncode
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, code = process.communicate()[0], None
-        to.write(out.encode())
+            pass
+        finally:  # this program may have been told to end, too
+            if code is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                out = process.communicate()[0]
+            to.write(out.encode())
     return code, out
 
 

@@ -284,7 +284,7 @@ int main(int argc, char **argv)
     self.parts = argc > 1 ? (int)number(argv[1], PARTS_MAX) : 64;
     begun = take_gpu();
     if (!begun && self.rank == 0)
-        printf("skipped: %d ranks, and fewer GPUs\n", self.size);
+        printf("skipped: fewer than %d GPUs\n", self.size);
     if (begun) {
         start();
         for (size_t i = 0; argc <= 2 && i < sizeof usual / sizeof *usual; i++)

@@ -211,12 +211,13 @@ def table(bed, run):
         return f.read()
 
 
-def pause(bed, run, step):
+def pause(bed, run, step, resume=True):
     """[the step it stood at]"""
     bed.wait(run, "--for", f"step={step}")
     bed.ctl("pause", run, check=True)
     at = int(bed.status(run)["step"])
-    bed.ctl("resume", run, check=True)
+    if resume:
+        bed.ctl("resume", run, check=True)
     return [at]
 
 

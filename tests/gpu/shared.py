@@ -5,11 +5,11 @@ import subprocess
 import runs
 
 
-def collectives(report, host):
-    """Vectors on the GPU, gathered, reduced and added, beside what one process computes."""
+def collectives(report, host, counts=(2, 3, 4, 8)):
+    """Vectors on GPUs, gathered, reduced and added, beside what one process computes."""
     program = os.path.join(host.build, "tests", "mpi", "test_fabric")
-    for n in (2, 3, 4, 8):
-        p = subprocess.run(["mpirun", "--oversubscribe", "-n", str(n), program], capture_output=True, text=True,
+    for n in counts:
+        p = subprocess.run(["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(n), program], capture_output=True, text=True,
                            timeout=report.left(90), env={**os.environ, "BIT_TEST_BACKEND": host.kcheck_backend})
         with open(os.path.join(report.out, f"fabric-{n}.log"), "w") as f:
             f.write(p.stdout + p.stderr)
