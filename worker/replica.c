@@ -138,6 +138,8 @@ static int publish_again(struct bit_worker *w, const struct bit_action *action)
     bit_publish_stale(&w->publish);
     if (err >= 0)
         err = bit_publish_train(&w->publish, w->optim.master, action->precision, action->strength);
+    if (err >= 0)
+        err = bit_publish_await_all(&w->publish);
     w->publish.counts = counts;
     if (err >= 0)
         err = bit_exec_copy(exec, w->publish.counted, counted, sizeof counted);

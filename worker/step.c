@@ -42,6 +42,14 @@ static void reduce_part(void *arg, int64_t begin, int64_t end)
     bit_fabric_reduce_part(&w->fabric, begin, end);
 }
 
+/* Weights that were published for this step come while the layers before them are computed. */
+static int need_weights(void *arg, int64_t end)
+{
+    struct bit_worker *w = arg;
+
+    return bit_publish_await(&w->publish, end);
+}
+
 static void enter_part(void *arg, enum bit_model_part part)
 {
     struct bit_worker *w = arg;
@@ -49,26 +57,29 @@ static void enter_part(void *arg, enum bit_model_part part)
     bit_section_enter(w->sections, part == BIT_MODEL_FORWARD ? BIT_SECTION_FORWARD : BIT_SECTION_BACKWARD);
 }
 
-/* Where parts of the gradient are on their way already, a failure here is one that the other ranks cannot know of. */
+/* The first micro-batch waits for weights, the last one tells of gradients, and what lies between does neither. Where
+ * parts of the gradient are on their way already, a failure here is one that the other ranks cannot know of. */
 static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
 {
     const int64_t micro = w->plan.micro_instances;
     int err = bit_instances_check(&w->instances, mine);
 
     w->model->entered = enter_part;
-    w->model->entered_arg = w->model->grad_ready_arg = w;
+    w->model->entered_arg = w->model->grad_ready_arg = w->model->need_weights_arg = w;
     bit_fabric_reduce_begin(&w->fabric, w->model->grad);
     for (int64_t at = 0; at < mine && err >= 0; at += micro) {
         const bool last = at + micro >= mine;
 
+        w->model->need_weights = at == 0 && bit_publish_is_coming(&w->publish) ? need_weights : NULL;
         w->model->grad_ready = last && w->fabric.nccl != NULL ? reduce_part : NULL;
         err = bit_model_accumulate(w->model, bit_instances_at(&w->instances, at), BIT_MIN(micro, mine - at),
                                    grad_scale);
         if (last && w->fabric.nccl != NULL)
             must(w, err);
     }
+    w->model->need_weights = NULL;
     w->model->grad_ready = NULL;
-    return err;
+    return err < 0 ? err : bit_publish_await_all(&w->publish); /* where a rank has no instance */
 }
 
 /* The mean over the global batch; one that is NaN or infinite names its rank. */

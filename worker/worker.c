@@ -239,8 +239,8 @@ void bit_worker_finish(struct bit_worker *w)
         return;
     bit_sections_detach(w->sections);
     bit_instances_finish(&w->instances);
+    bit_publish_finish(&w->publish); /* waits for what is on its way */
     bit_fabric_finish(&w->fabric);
-    bit_publish_finish(&w->publish);
     bit_optim_finish(&w->optim);
     bit_shard_finish(&w->shard);
     bit_model_destroy(w->model);

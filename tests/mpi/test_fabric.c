@@ -153,6 +153,131 @@ TEST(a_table_with_an_entry_a_block_is_gathered)
     }
 }
 
+/* ---- gathers beside */
+
+/* Two vectors, one an element and one a quarter of it, as the weights and codes of a step: the first has buckets 0 and
+ * 1, the other 2 and 3. */
+struct two {
+    const int64_t *borders;
+    void *wide, *narrow; /* in the backend's memory */
+    size_t wide_bytes, narrow_bytes;
+    int64_t first; /* block of `narrow` */
+};
+
+static uint8_t byte_of(int64_t quarter)
+{
+    return (uint8_t)mix((uint64_t)quarter + 99);
+}
+
+static void two_open(struct two *t, struct fixture *f, const int64_t *borders)
+{
+    *t = (struct two){.borders = borders, .first = borders[2] / BLOCK};
+    t->wide_bytes = (size_t)f->elements * sizeof(uint16_t);
+    t->narrow_bytes = (size_t)(f->layout.blocks * BLOCK / 4);
+    uint16_t *wide = calloc(1, t->wide_bytes);
+    uint8_t *narrow = calloc(1, t->narrow_bytes);
+    for (int64_t i = 0; i < f->elements; i++)
+        if (f->owner[i / BLOCK] == comm.rank) {
+            wide[i] = (uint16_t)mix((uint64_t)i);
+            narrow[i / 4] = byte_of(i / 4);
+        }
+    t->wide = upload(f, wide, t->wide_bytes);
+    t->narrow = upload(f, narrow, t->narrow_bytes);
+    EXPECT_EQ(bit_exec_wait(&f->exec), 0);
+    free(wide);
+    free(narrow);
+}
+
+static void two_begin(struct two *t, struct fixture *f)
+{
+    const int64_t *borders = t->borders;
+    const struct bit_gathered what[] = {
+        {.memory = t->wide, .block_bytes = BLOCK * sizeof(uint16_t), .to = (size_t)borders[2] * sizeof(uint16_t)},
+        {.memory = t->wide, .block_bytes = BLOCK * sizeof(uint16_t)}, /* nothing of it */
+        {.memory = (uint8_t *)t->narrow + t->first * BLOCK / 4,
+         .block_bytes = BLOCK / 4,
+         .first_block = t->first,
+         .from = (size_t)(borders[2] - t->first * BLOCK) / 4,
+         .to = (size_t)(borders[4] - t->first * BLOCK + 3) / 4},
+    };
+
+    bit_fabric_gather_begin(&f->fabric, what, 3);
+}
+
+/* What lies below `end` is as it must be. */
+static void two_check(struct two *t, struct fixture *f, int64_t end)
+{
+    uint16_t *wide = calloc(1, t->wide_bytes);
+    uint8_t *narrow = calloc(1, t->narrow_bytes);
+    long wrong = 0;
+
+    EXPECT_EQ(bit_exec_copy(&f->exec, wide, t->wide, t->wide_bytes), 0);
+    EXPECT_EQ(bit_exec_copy(&f->exec, narrow, t->narrow, t->narrow_bytes), 0);
+    EXPECT_EQ(bit_exec_wait(&f->exec), 0);
+    for (int64_t i = 0; i < end && i < t->borders[2]; i++)
+        wrong += wide[i] != (uint16_t)mix((uint64_t)i);
+    for (int64_t q = (t->borders[2] + 3) / 4; q < end / 4; q++)
+        wrong += narrow[q] != byte_of(q);
+    EXPECT_EQ(wrong, 0);
+    free(wide);
+    free(narrow);
+}
+
+static void two_close(struct two *t, struct fixture *f)
+{
+    bit_exec_free(&f->exec, t->wide, t->wide_bytes);
+    bit_exec_free(&f->exec, t->narrow, t->narrow_bytes);
+}
+
+/* Ranks wait at places of their own, and use other collectives meanwhile. */
+static void check_beside(struct fixture *f, const int64_t *borders)
+{
+    struct two t;
+
+    two_open(&t, f, borders);
+    two_begin(&t, f);
+    for (int b = 1; b <= 4; b++) {
+        uint64_t ranks = 1;
+        bit_comm_sum_u64(&comm, &ranks, 1);
+        EXPECT_EQ(ranks, comm.size);
+        if (b % (comm.rank + 1) != 0)
+            continue;
+        bit_fabric_gather_await(&f->fabric, (borders[b] + BLOCK - 1) / BLOCK);
+        two_check(&t, f, borders[b]);
+    }
+    bit_fabric_gather_end(&f->fabric);
+    two_check(&t, f, borders[4]);
+    two_close(&t, f);
+}
+
+TEST(a_gather_beside_comes_bucket_by_bucket_in_whatever_order_ranks_wait)
+{
+    for (int c = 0; c < CUTS; c++) {
+        struct fixture f;
+        if (!fixture_open(&f, cuts[c]))
+            return;
+        check_beside(&f, cuts[c]);
+        check_beside(&f, cuts[c]);
+        fixture_close(&f);
+    }
+}
+
+/* A run that fails has not waited for all. */
+TEST(a_gather_beside_that_nobody_waits_for_ends_with_the_fabric)
+{
+    struct fixture f;
+    struct two t;
+
+    if (!fixture_open(&f, cuts[0]))
+        return;
+    two_open(&t, &f, cuts[0]);
+    two_begin(&t, &f);
+    bit_fabric_finish(&f.fabric);
+    two_check(&t, &f, cuts[0][4]);
+    two_close(&t, &f);
+    fixture_close(&f);
+}
+
 /* ---- reductions */
 
 /* Small whole numbers: their sums are exact in any order. */

@@ -74,6 +74,29 @@ static void fixture_close(struct fixture *f)
     free(f->master);
 }
 
+/* Layer after layer, each as one rank alone has it as soon as it has been waited for. */
+static void expect_layers_to_come(struct fixture *many, const struct fixture *one, bool codes)
+{
+    const struct bit_worker_plan *plan = &many->plan;
+    const size_t each = bit_dtype_bytes(plan->operands);
+
+    for (int i = 0; i < plan->linear_count; i += BIT_SITES) {
+        const struct bit_linear *first = &plan->linears[i], *last = &plan->linears[i + BIT_SITES - 1];
+        const int64_t begin = first->offset, end = last->offset + last->rows * last->cols;
+
+        EXPECT_EQ(bit_publish_await(&many->publish, end), 0);
+        if (codes)
+            EXPECT_MEMEQ(bit_model_codes(many->model, begin), bit_model_codes(one->model, begin),
+                         (size_t)(end - begin));
+        else
+            EXPECT_MEMEQ(bit_model_weight(many->model, begin), bit_model_weight(one->model, begin),
+                         (size_t)(end - begin) * each);
+    }
+    EXPECT_EQ(bit_publish_is_coming(&many->publish), plan->size > 1);
+    EXPECT_EQ(bit_publish_await_all(&many->publish), 0);
+    EXPECT(!bit_publish_is_coming(&many->publish));
+}
+
 static uint64_t total(uint64_t mine)
 {
     bit_comm_sum_u64(&comm, &mine, 1);
@@ -117,6 +140,11 @@ static void check_against_alone(const char *const *set)
         fixture_fill(&one, i / 2);
         EXPECT_EQ(bit_publish_train(&many.publish, many.master, steps[i].precision, steps[i].strength), 0);
         EXPECT_EQ(bit_publish_train(&one.publish, one.master, steps[i].precision, steps[i].strength), 0);
+        EXPECT_EQ(bit_publish_is_coming(&many.publish), comm.size > 1);
+        EXPECT(!bit_publish_is_coming(&one.publish));
+        if (many.plan.tied == 0)
+            expect_layers_to_come(&many, &one, ternary && steps[i].strength == 1);
+        EXPECT_EQ(bit_publish_await_all(&many.publish), 0);
         EXPECT_EQ(bit_publish_read_counts(&many.publish), 0);
         EXPECT_EQ(bit_publish_read_counts(&one.publish), 0);
         expect_same_model(&many, &one, ternary && steps[i].strength == 1, !ternary || steps[i].strength < 1);
@@ -169,6 +197,7 @@ static void check_scale(const char *measure, bool median)
         return;
     fixture_fill(&f, 5);
     EXPECT_EQ(bit_publish_train(&f.publish, f.master, BIT__PRECISION__TERNARY, 1), 0);
+    EXPECT_EQ(bit_publish_await_all(&f.publish), 0);
     for (int l = 0; l < f.plan.linear_count; l++) {
         const struct bit_linear *linear = &f.plan.linears[l];
         const int64_t count = linear->rows * linear->cols;
@@ -201,6 +230,7 @@ TEST(codes_are_turned_for_data_gradients_of_int8)
         return;
     fixture_fill(&f, 6);
     EXPECT_EQ(bit_publish_train(&f.publish, f.master, BIT__PRECISION__TERNARY, 1), 0);
+    EXPECT_EQ(bit_publish_await_all(&f.publish), 0);
     for (int l = 0; l < f.plan.linear_count; l++) {
         const struct bit_linear *linear = &f.plan.linears[l];
         const int8_t *codes = bit_model_codes(f.model, linear->offset);
@@ -236,6 +266,8 @@ TEST(an_evaluation_between_two_steps_is_not_seen)
         EXPECT_EQ(bit_publish_evaluate(&b.publish, b.master, BIT__PRECISION__TERNARY), 0);
         EXPECT_EQ(bit_publish_train(&a.publish, a.master, precision, 1), 0);
         EXPECT_EQ(bit_publish_train(&b.publish, b.master, precision, 1), 0);
+        EXPECT_EQ(bit_publish_await_all(&a.publish), 0);
+        EXPECT_EQ(bit_publish_await_all(&b.publish), 0);
         EXPECT_EQ(bit_publish_read_counts(&a.publish), 0);
         EXPECT_EQ(bit_publish_read_counts(&b.publish), 0);
         expect_same_model(&a, &b, step >= 2, step < 2);
@@ -244,6 +276,29 @@ TEST(an_evaluation_between_two_steps_is_not_seen)
         EXPECT_EQ(a.publish.counts.has_flips, b.publish.counts.has_flips);
     }
     EXPECT(total(a.publish.counts.flips) > 0);
+    fixture_close(&a);
+    fixture_close(&b);
+}
+
+/* A step that was refused in between, an evaluation, the next step: nobody finds half of what is on its way. */
+TEST(an_evaluation_of_what_is_on_its_way_waits_for_it)
+{
+    const char *const set[] = {"model.width=144", "model.mlp_hidden=500", NULL};
+    struct fixture a, b;
+
+    if (!fixture_open(&a, set, &comm) || !fixture_open(&b, set, &comm))
+        return;
+    for (uint64_t step = 0; step < 4; step++) {
+        const Bit__Precision precision = step % 2 == 0 ? BIT__PRECISION__SIXTEEN_BIT : BIT__PRECISION__TERNARY,
+                             other = step < 2 ? precision : BIT__PRECISION__SIXTEEN_BIT;
+        fixture_fill(&a, step);
+        fixture_fill(&b, step);
+        EXPECT_EQ(bit_publish_evaluate(&a.publish, a.master, other), 0);
+        EXPECT_EQ(bit_publish_train(&b.publish, b.master, precision, 1), 0);
+        EXPECT_EQ(bit_publish_evaluate(&b.publish, b.master, other), 0);
+        EXPECT(!bit_publish_is_coming(&b.publish));
+        expect_same_model(&a, &b, other == BIT__PRECISION__TERNARY, other != BIT__PRECISION__TERNARY);
+    }
     fixture_close(&a);
     fixture_close(&b);
 }

@@ -9,9 +9,9 @@
 #include "kernels/weight_measure.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/host_memory.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
-#include "proto/host_memory.h"
 #include "worker/model/init.h"
 #include "worker/model/linear.h"
 
@@ -163,6 +163,6 @@ int single_publish(struct single *s, Bit__Precision precision, double strength)
         for (int g = 0; err >= 0 && g < s->plan.linears[i].segment_count; g++)
             err = publish_segment(s, i, g, strength);
     if (err >= 0 && precision == BIT__PRECISION__TERNARY && strength == 1)
-        err = bit_model_turn_codes(s->model);
+        err = bit_model_turn_codes(s->model, 0, s->model->plan->elements);
     return err;
 }

@@ -355,6 +355,80 @@ TEST(gradients_are_announced_once_from_the_end)
     single_finish(&s);
 }
 
+/* Weights that come when they are asked for. What has not come is NaN, whatever its type. */
+struct coming {
+    struct single *s;
+    uint8_t *all; /* the weights as they were published */
+    int64_t come;
+    int asked;
+};
+
+static int bring_weights(void *arg, int64_t end)
+{
+    struct coming *c = arg;
+    const int64_t each = (int64_t)bit_dtype_bytes(c->s->plan.operands), from = c->come * each;
+
+    EXPECT(end >= c->come);
+    memcpy((uint8_t *)c->s->model->weights + from, c->all + from, (size_t)(end * each - from));
+    c->come = end;
+    c->asked++;
+    return 0;
+}
+
+static void check_weights_come(const char *more, int buckets)
+{
+    struct single s;
+    uint32_t tokens[64];
+    double whole = 0, coming = 1;
+
+    if (!EXPECT_EQ(single_init(&s, more, 1, BIT_BACKEND_CPU), 0))
+        return;
+    const size_t bytes = (size_t)s.plan.elements * bit_dtype_bytes(s.plan.operands);
+    struct coming c = {.s = &s, .all = malloc(bytes)};
+    draw(&s, tokens);
+    EXPECT_EQ(single_publish(&s, BIT__PRECISION__SIXTEEN_BIT, 1), 0);
+    EXPECT_EQ(bit_model_clear(s.model), 0);
+    EXPECT_EQ(bit_model_accumulate(s.model, tokens, 2, 1), 0);
+    EXPECT_EQ(bit_model_read_loss(s.model, &whole), 0);
+    memcpy(c.all, s.model->weights, bytes);
+    memset(s.model->weights, 0xff, bytes);
+    s.model->need_weights = bring_weights;
+    s.model->need_weights_arg = &c;
+    EXPECT_EQ(bit_model_clear(s.model), 0);
+    EXPECT_EQ(bit_model_accumulate(s.model, tokens, 2, 1), 0);
+    EXPECT_EQ(bit_model_read_loss(s.model, &coming), 0);
+    EXPECT_EQ(coming, whole);
+    EXPECT_EQ(c.come, s.plan.elements);
+    EXPECT_EQ(c.asked, buckets);
+    free(c.all);
+    single_finish(&s);
+}
+
+TEST(weights_are_asked_for_before_they_are_read)
+{
+    check_weights_come(SPEC("tied: false"), 4); /* embedding, two blocks, head */
+    check_weights_come(SPEC("tied: true"), 4);  /* its head is asked for, too: there is nothing more of it */
+}
+
+static int refuse_weights(void *arg, int64_t end)
+{
+    (void)arg;
+    return end > 96 * 32 ? -EIO : 0;
+}
+
+TEST(weights_that_do_not_come_end_the_pass)
+{
+    struct single s;
+    uint32_t tokens[64];
+
+    if (!EXPECT_EQ(single_init(&s, SPEC("tied: false"), 1, BIT_BACKEND_CPU), 0))
+        return;
+    draw(&s, tokens);
+    s.model->need_weights = refuse_weights;
+    EXPECT_EQ(bit_model_accumulate(s.model, tokens, 2, 1), -EIO);
+    single_finish(&s);
+}
+
 TEST(an_unknown_token_is_refused_with_its_place)
 {
     struct single s;

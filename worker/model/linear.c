@@ -10,12 +10,14 @@
 /* Of the largest gradient in a row. Gradients are small, and a row of zeros is all that this is for. */
 #define GRADIENT_EPS 1e-30f
 
-int bit_model_turn_codes(struct bit_model *model)
+int bit_model_turn_codes(struct bit_model *model, int64_t begin, int64_t end)
 {
     int err = 0;
 
     for (int i = 0; i < model->plan->linear_count && err >= 0; i++) {
         const struct bit_linear *linear = &model->plan->linears[i];
+        if (linear->offset < begin || linear->offset >= end)
+            continue;
         const struct bit_transpose_args args = {
             .rows = linear->rows,
             .cols = linear->cols,

@@ -5,9 +5,9 @@
 #include "worker/model/activations.h"
 #include "worker/model/state.h"
 
-/** The codes turned, of linears whose data gradient is a product of int8: after all codes have been published, before a
- * backward pass at full strength. Enqueued. */
-int bit_model_turn_codes(struct bit_model *model);
+/** The codes turned, of linears in [begin, end) of the flat vector whose data gradient is a product of int8: after
+ * their codes have been published, before a backward pass at full strength. Enqueued. */
+int bit_model_turn_codes(struct bit_model *model, int64_t begin, int64_t end);
 
 /** y (rows, N) = linear `index` of norm(in->x), or of norm(swiglu(in->x)) if it is gated; with an addend (rows, N) of
  * y's type, plus that (y is the residual stream). Fills what in keeps, and in->operand, which stands until the next

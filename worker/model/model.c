@@ -144,17 +144,35 @@ static int take_tokens(struct bit_model *model, const uint32_t *tokens, int64_t 
     return bit_exec_copy(&model->exec, model->arena->tokens, tokens, bytes);
 }
 
+/* Weights below `end` are about to be read. */
+static int need(struct bit_model *model, int64_t end)
+{
+    return model->need_weights != NULL ? model->need_weights(model->need_weights_arg, end) : 0;
+}
+
+static int64_t end_of_block(const struct bit_worker_plan *plan, int l)
+{
+    const struct bit_linear *last = &plan->linears[l * BIT_SITES + BIT_SITES - 1];
+
+    return last->offset + last->rows * last->cols;
+}
+
 /* Embedding and blocks: leaves the stream in arena->x_final. */
 static int forward(struct bit_model *model, int64_t instances)
 {
+    const struct bit_worker_plan *plan = model->plan;
     struct bit_arena *a = model->arena;
-    const int layers = model->plan->layers;
-    const struct bit_extent extent = {.instances = instances, .time = model->plan->context, .cos_sin = a->cos_sin};
-    int err = bit_head_embed(model, a->tokens, instances * model->plan->context, a->blocks[0].x_att);
+    const struct bit_extent extent = {.instances = instances, .time = plan->context, .cos_sin = a->cos_sin};
+    int err = need(model, plan->linears[0].offset);
 
-    for (int l = 0; err >= 0 && l < layers; l++)
-        err = bit_block_forward(model, l, &extent, l + 1 < layers ? a->blocks[l + 1].x_att : a->x_final);
-    return err;
+    if (err >= 0)
+        err = bit_head_embed(model, a->tokens, instances * plan->context, a->blocks[0].x_att);
+    for (int l = 0; err >= 0 && l < plan->layers; l++) {
+        err = need(model, end_of_block(plan, l));
+        if (err >= 0)
+            err = bit_block_forward(model, l, &extent, l + 1 < plan->layers ? a->blocks[l + 1].x_att : a->x_final);
+    }
+    return err < 0 ? err : need(model, plan->elements); /* an untied head */
 }
 
 static void enter(struct bit_model *model, enum bit_model_part part)
@@ -173,8 +191,7 @@ static void announce(struct bit_model *model, int64_t begin, int64_t end)
 static int backward(struct bit_model *model, int64_t instances)
 {
     const struct bit_worker_plan *plan = model->plan;
-    const struct bit_linear *last = &plan->linears[plan->linear_count - 1];
-    int64_t end = last->offset + last->rows * last->cols;
+    int64_t end = end_of_block(plan, plan->layers - 1);
     int err;
 
     announce(model, end, plan->elements); /* an untied head's */
@@ -247,14 +264,15 @@ static int run_backward(void *arg)
     return err < 0 ? err : backward(p->model, p->batch.instances);
 }
 
-/* Played again, unless somebody is told of gradients in between, or the strength is another one each step. */
+/* Played again, unless somebody is called in between, or the strength is another one each step. */
 static int do_part(struct part *p, enum bit_model_part part)
 {
     int (*const run)(void *) = part == BIT_MODEL_FORWARD ? run_forward : run_backward;
     struct bit_model *model = p->model;
+    const bool calls = part == BIT_MODEL_FORWARD ? model->need_weights != NULL : model->grad_ready != NULL;
 
     enter(model, part);
-    if (model->grad_ready != NULL || model->arena->mode == BIT_MODE_BLENDED)
+    if (calls || model->arena->mode == BIT_MODE_BLENDED)
         return run(p);
     return bit_replay(&model->replay[part], &model->exec, &p->batch, sizeof p->batch, run, p);
 }

@@ -41,6 +41,11 @@ struct bit_model {
     void (*entered)(void *arg, enum bit_model_part part);
     void *entered_arg;
 
+    /* If set: called within accumulate before its first read of what lies below `end` of the flat vector's weights,
+     * which may be on their way until then; `end` ascends, bucket by bucket (layout.h). Returns 0 or an error. */
+    int (*need_weights)(void *arg, int64_t end);
+    void *need_weights_arg;
+
     /* If set: called within accumulate as soon as the gradient of the flat range [begin, end) has this micro-batch's
      * last addition, so that its reduction can begin. Ranges come from the end of the vector to its start; each element
      * is named once. */
@@ -48,7 +53,7 @@ struct bit_model {
     void *grad_ready_arg;
 
     struct bit_arena *arena;                   /* saved activations, scratch; private */
-    struct bit_replay replay[BIT_MODEL_PARTS]; /* of a micro-batch without a call of grad_ready in it; private */
+    struct bit_replay replay[BIT_MODEL_PARTS]; /* of a pass in which nobody is called; private */
 };
 
 /** Where the weight with this flat offset is, in plan->operands. */

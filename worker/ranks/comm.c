@@ -180,19 +180,36 @@ void bit_comm_sum_f64(struct bit_comm *comm, double *values, int count)
 
 /* ---- a vector of equal parts */
 
-void bit_comm_all_gather(struct bit_comm *comm, void *vector, int64_t each)
+void bit_comm_all_gather_begin(struct bit_comm *comm, void *vector, int64_t each, MPI_Request *request)
 {
     const enum bit_section before = enter(comm);
     MPI_Datatype part; /* of any number of bytes, where a count is an int */
     const int64_t unit = each % ALL_GATHER_UNIT == 0 ? ALL_GATHER_UNIT : 1;
 
+    *request = MPI_REQUEST_NULL;
     if (comm->size > 1 && each > 0) {
         check(comm, MPI_Type_contiguous((int)unit, MPI_BYTE, &part));
         check(comm, MPI_Type_commit(&part));
-        check(comm, MPI_Allgather(MPI_IN_PLACE, 0, part, vector, bit_to_int(each / unit), part, comm->mpi));
-        check(comm, MPI_Type_free(&part));
+        check(comm, MPI_Iallgather(MPI_IN_PLACE, 0, part, vector, bit_to_int(each / unit), part, comm->mpi, request));
+        check(comm, MPI_Type_free(&part)); /* lives on until the gather is done */
     }
     leave(comm, before);
+}
+
+void bit_comm_wait(struct bit_comm *comm, MPI_Request *request)
+{
+    const enum bit_section before = enter(comm);
+
+    check(comm, MPI_Wait(request, MPI_STATUS_IGNORE));
+    leave(comm, before);
+}
+
+void bit_comm_all_gather(struct bit_comm *comm, void *vector, int64_t each)
+{
+    MPI_Request request;
+
+    bit_comm_all_gather_begin(comm, vector, each, &request);
+    bit_comm_wait(comm, &request);
 }
 
 static void add(float *out, const float *a, const float *b, int64_t count, int threads)

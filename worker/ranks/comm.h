@@ -74,6 +74,12 @@ void bit_comm_sum_f64(struct bit_comm *comm, double *values, int count);
 /** Every rank's part to every rank, in place; each is in bytes. Collective. */
 void bit_comm_all_gather(struct bit_comm *comm, void *vector, int64_t each);
 /**
+ * The same in two halves, with anything between them, other collectives too: ranks begin in one order, and each waits
+ * when it likes. `vector` is left alone until then. MPI carries it on within its calls alone.
+ */
+void bit_comm_all_gather_begin(struct bit_comm *comm, void *vector, int64_t each, MPI_Request *request);
+void bit_comm_wait(struct bit_comm *comm, MPI_Request *request);
+/**
  * This rank's part of `vector` becomes the sum over the ranks' parts; the rest is left as it is. Round a ring: rank r's
  * part is added from rank r + 1 on, ((v(r+1) + v(r+2)) + ...) + v(r), so the bits depend on the number of ranks and the
  * layout alone. Each rank speaks to two others. Collective.

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "config.h"
 #include "kernels/exec/op_trace.h"
@@ -37,8 +38,14 @@ static size_t gaps_bytes(const struct bit_fabric *fabric)
     return (size_t)(fabric->layout->size * fabric->layout->gap_each * BIT_LAYOUT_BLOCK) * sizeof(float);
 }
 
-static int allocate_gaps(struct bit_fabric *fabric)
+static int allocate(struct bit_fabric *fabric)
 {
+    const size_t spans = (size_t)fabric->layout->span_count + 1;
+
+    fabric->coming = calloc(spans, sizeof *fabric->coming);
+    fabric->requests = calloc(spans, sizeof *fabric->requests);
+    if (fabric->coming == NULL || fabric->requests == NULL)
+        return bit_fail(-ENOMEM, "%zu collectives", spans);
     if (fabric->comm->size == 1 || fabric->layout->gap_blocks == 0)
         return 0;
     return bit_exec_alloc(fabric->exec, gaps_bytes(fabric), (void **)&fabric->gaps);
@@ -50,7 +57,7 @@ int bit_fabric_init(struct bit_fabric *fabric, struct bit_comm *comm, struct bit
     int err;
 
     *fabric = (struct bit_fabric){.comm = comm, .exec = exec, .layout = layout, .threads = threads};
-    err = bit_comm_agree(comm, allocate_gaps(fabric));
+    err = bit_comm_agree(comm, allocate(fabric));
     if (err >= 0 && comm->size > 1 && exec->backend == BIT_BACKEND_CUDA)
         err = bit_comm_agree(comm, connect_gpus(fabric));
     describe(fabric);
@@ -59,8 +66,11 @@ int bit_fabric_init(struct bit_fabric *fabric, struct bit_comm *comm, struct bit
 
 void bit_fabric_finish(struct bit_fabric *fabric)
 {
+    bit_fabric_gather_end(fabric);
     if (fabric->nccl != NULL)
         between_gpus->destroy(fabric->nccl);
+    free(fabric->coming);
+    free(fabric->requests);
     if (fabric->gaps != NULL)
         bit_exec_free(fabric->exec, fabric->gaps, gaps_bytes(fabric));
     *fabric = (struct bit_fabric){0};
@@ -123,38 +133,124 @@ static void all_gather(struct bit_fabric *fabric, uint8_t *vector, int64_t each)
         bit_comm_all_gather(fabric->comm, vector, each);
 }
 
+/* Where a span begins in memory; NULL: it is none of what is gathered. */
+static uint8_t *find_span(const struct bit_fabric *fabric, const struct bit_gathered *what, int s)
+{
+    const struct bit_layout_span *span = &fabric->layout->spans[s];
+    const int64_t bytes = (int64_t)what->block_bytes, begin = (span->first - what->first_block) * bytes,
+                  end = begin + span->each * fabric->layout->size * bytes;
+
+    if (end <= (int64_t)what->from || begin >= (int64_t)what->to)
+        return NULL;
+    BIT_ASSERT(begin >= (int64_t)what->from && end <= (int64_t)what->to);
+    return (uint8_t *)what->memory + begin;
+}
+
 static void gather_spans(struct bit_fabric *fabric, const struct bit_gathered *what)
 {
-    const int64_t bytes = (int64_t)what->block_bytes;
-
     if (fabric->nccl != NULL)
         between_gpus->group_begin(fabric->nccl);
     for (int s = 0; s < fabric->layout->span_count; s++) {
-        const struct bit_layout_span *span = &fabric->layout->spans[s];
-        const int64_t begin = (span->first - what->first_block) * bytes,
-                      end = begin + span->each * fabric->layout->size * bytes;
-        if (end <= (int64_t)what->from || begin >= (int64_t)what->to)
-            continue;
-        BIT_ASSERT(begin >= (int64_t)what->from && end <= (int64_t)what->to);
-        all_gather(fabric, (uint8_t *)what->memory + begin, span->each * bytes);
+        uint8_t *span = find_span(fabric, what, s);
+        if (span != NULL)
+            all_gather(fabric, span, fabric->layout->spans[s].each * (int64_t)what->block_bytes);
     }
     if (fabric->nccl != NULL)
         between_gpus->group_end(fabric->nccl);
 }
 
-void bit_fabric_gather(struct bit_fabric *fabric, const struct bit_gathered *what)
+static void gather_gaps(struct bit_fabric *fabric, const struct bit_gathered *what)
+{
+    if (fabric->gaps == NULL)
+        return;
+    copy_stretch(fabric, what, own_stretch(fabric), false);
+    all_gather(fabric, fabric->gaps, fabric->layout->gap_each * (int64_t)what->block_bytes);
+    copy_stretch(fabric, what, whole_stretch(fabric), true);
+}
+
+static bool nothing_to_gather(const struct bit_fabric *fabric, const struct bit_gathered *what)
 {
     BIT_ASSERT(what->block_bytes <= BIT_LAYOUT_BLOCK * sizeof(float));
-    if (fabric->comm->size == 1 || what->from >= what->to)
+    return fabric->comm->size == 1 || what->from >= what->to;
+}
+
+void bit_fabric_gather(struct bit_fabric *fabric, const struct bit_gathered *what)
+{
+    if (nothing_to_gather(fabric, what))
         return;
     bit_op_trace_begin(fabric->exec, "gather");
     gather_spans(fabric, what);
-    if (fabric->gaps != NULL) {
-        copy_stretch(fabric, what, own_stretch(fabric), false);
-        all_gather(fabric, fabric->gaps, fabric->layout->gap_each * (int64_t)what->block_bytes);
-        copy_stretch(fabric, what, whole_stretch(fabric), true);
-    }
+    gather_gaps(fabric, what);
     bit_op_trace_end(fabric->exec);
+}
+
+/* ---- gathers beside */
+
+static void begin_span(struct bit_fabric *fabric, uint8_t *vector, int s, int64_t each)
+{
+    const int slot = fabric->coming_count++;
+
+    BIT_ASSERT(slot == 0 || fabric->coming[slot - 1] < s);
+    fabric->coming[slot] = s;
+    fabric->gathered_bytes += (uint64_t)(each * (fabric->comm->size - 1));
+    if (fabric->nccl != NULL)
+        between_gpus->gather_beside(fabric->nccl, vector, (size_t)each, slot);
+    else
+        bit_comm_all_gather_begin(fabric->comm, vector, each, &fabric->requests[slot]);
+}
+
+static void begin_spans(struct bit_fabric *fabric, const struct bit_gathered *what)
+{
+    for (int s = 0; s < fabric->layout->span_count; s++) {
+        uint8_t *span = find_span(fabric, what, s);
+        if (span != NULL)
+            begin_span(fabric, span, s, fabric->layout->spans[s].each * (int64_t)what->block_bytes);
+    }
+}
+
+/* Gaps first: between GPUs nothing of one communicator is then under way while the other one works. */
+void bit_fabric_gather_begin(struct bit_fabric *fabric, const struct bit_gathered *what, int count)
+{
+    BIT_ASSERT(fabric->come == fabric->coming_count);
+    fabric->come = fabric->coming_count = 0;
+    bit_op_trace_begin(fabric->exec, "gather");
+    for (int i = 0; i < count; i++)
+        if (!nothing_to_gather(fabric, &what[i]))
+            gather_gaps(fabric, &what[i]);
+    bit_op_trace_end(fabric->exec);
+    for (int i = 0; i < count; i++)
+        if (!nothing_to_gather(fabric, &what[i]))
+            begin_spans(fabric, &what[i]);
+}
+
+/* Between GPUs the exec's stream waits, and the host does not. */
+static void await_slot(struct bit_fabric *fabric, int slot)
+{
+    struct bit_sections *sections = fabric->comm->sections;
+    enum bit_section before = BIT_SECTION_COMM;
+
+    if (sections != NULL)
+        before = bit_section_enter(sections, BIT_SECTION_COMM);
+    bit_op_trace_begin(fabric->exec, "gather"); /* what of it was not hidden */
+    if (fabric->nccl != NULL)
+        between_gpus->gather_await(fabric->nccl, slot);
+    else
+        bit_comm_wait(fabric->comm, &fabric->requests[slot]);
+    bit_op_trace_end(fabric->exec);
+    if (sections != NULL)
+        bit_section_enter(sections, before);
+}
+
+void bit_fabric_gather_await(struct bit_fabric *fabric, int64_t end)
+{
+    while (fabric->come < fabric->coming_count && fabric->layout->spans[fabric->coming[fabric->come]].first < end)
+        await_slot(fabric, fabric->come++);
+}
+
+void bit_fabric_gather_end(struct bit_fabric *fabric)
+{
+    if (fabric->come < fabric->coming_count)
+        bit_fabric_gather_await(fabric, fabric->layout->blocks);
 }
 
 /* ---- sums */
@@ -260,14 +356,13 @@ void bit_fabric_reduce_end(struct bit_fabric *fabric)
 {
     if (fabric->comm->size == 1)
         return;
+    bit_op_trace_begin(fabric->exec, "reduce"); /* what of it was not hidden */
     reduce_spans(fabric, 0);
     if (fabric->gaps != NULL)
         reduce_gaps(fabric);
-    if (fabric->nccl != NULL) {
-        bit_op_trace_begin(fabric->exec, "reduce"); /* what of it was not hidden */
+    if (fabric->nccl != NULL)
         between_gpus->reduce_wait(fabric->nccl);
-        bit_op_trace_end(fabric->exec);
-    }
+    bit_op_trace_end(fabric->exec);
     if (fabric->gaps != NULL)
         put_back_own_gaps(fabric);
 }

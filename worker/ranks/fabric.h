@@ -31,6 +31,10 @@ struct bit_fabric {
     /* Of the reduction under way: spans from this one on are on their way. */
     float *vector;
     int spans_left;
+    /* Of the gather beside: spans on their way, ascending, and how many of them have been waited for. */
+    int *coming; /* (span_count); owned, as the next */
+    int coming_count, come;
+    MPI_Request *requests;                  /* (span_count), between processors */
     uint64_t reduced_bytes, gathered_bytes; /* that this rank has sent to others, and got from them */
     uint64_t calls;                         /* of collectives over tensors: bench tells how many a step has */
     char description[96];                   /* for people: "nccl 2.28.3", "mpi", "one rank" */
@@ -54,6 +58,19 @@ struct bit_gathered {
 };
 /** What each rank has of it, to every rank, in place. Collective. */
 void bit_fabric_gather(struct bit_fabric *fabric, const struct bit_gathered *what);
+
+/**
+ * The same of several vectors, whose ranges ascend, beside what this rank computes meanwhile: gaps have come when begin
+ * returns, each span when it is waited for. Other collectives may be between the two, and ranks
+ * need not wait for the same parts at the same time. What is gathered is left alone until it has come. One at a time.
+ * On CUDA spans cross on a stream of their own; between processors within MPI's calls.
+ * Collective  begin alone
+ */
+void bit_fabric_gather_begin(struct bit_fabric *fabric, const struct bit_gathered *what, int count);
+/** What lies before block `end` of the layout has come, for what is enqueued from here on. */
+void bit_fabric_gather_await(struct bit_fabric *fabric, int64_t end);
+/** All of it. Nothing where nothing is on its way; a zeroed fabric is fine. */
+void bit_fabric_gather_end(struct bit_fabric *fabric);
 
 /** The ranks' sums, on every rank. Those of doubles are exact, or their bits are the backend's choice. Collective. */
 void bit_fabric_sum_u64(struct bit_fabric *fabric, uint64_t *values, int64_t count);

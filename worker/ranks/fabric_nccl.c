@@ -28,10 +28,13 @@ struct watched {
 
 struct bit_nccl {
     struct bit_fabric *fabric;   /* borrowed */
-    ncclComm_t reduce, gather;   /* apart, so that a gather never waits for a reduction */
-    cudaStream_t reduce_stream;  /* gathers are on the exec's */
-    cudaEvent_t ready, finished; /* gradients of a part are final; all parts are reduced */
-    bool in_group;               /* between group_begin and group_end, which `grouped` watches; NULL: nothing does */
+    ncclComm_t gather;           /* on the exec's stream */
+    ncclComm_t beside;           /* reductions under the backward pass, gathers under the forward pass */
+    cudaStream_t beside_stream;  /* apart, so that neither waits for what the exec computes meanwhile */
+    cudaEvent_t ready, finished; /* what a collective beside begins with is there; all parts are reduced */
+    cudaEvent_t *come;           /* one for each of the layout's spans: it is gathered; owned */
+    int come_count;
+    bool in_group; /* between group_begin and group_end, which `grouped` watches; NULL: nothing does */
     struct watched *grouped;
 
     pthread_t watch;
@@ -74,8 +77,8 @@ static _Noreturn void give_up(struct bit_nccl *nccl, int err)
               bit_fail_text());
     if (comm->before_abort != NULL)
         comm->before_abort(comm->before_abort_arg, err);
-    if (nccl->reduce != NULL)
-        ncclCommAbort(nccl->reduce);
+    if (nccl->beside != NULL)
+        ncclCommAbort(nccl->beside);
     if (nccl->gather != NULL)
         ncclCommAbort(nccl->gather);
     _exit(bit_exit_code(err));
@@ -120,7 +123,7 @@ static int look(struct bit_nccl *nccl)
     for (int i = 0; i < WATCHED_MAX && err >= 0; i++)
         err = look_at_operation(&nccl->operations[i], now_ms);
     if (err >= 0)
-        err = look_at_communicator(nccl, nccl->reduce);
+        err = look_at_communicator(nccl, nccl->beside);
     if (err >= 0)
         err = look_at_communicator(nccl, nccl->gather);
     return err;
@@ -253,7 +256,7 @@ static int connect(struct bit_nccl *nccl)
     if (err >= 0)
         err = connect_first(nccl, ids, count);
     if (err >= 0)
-        err = nccl_try(nccl, ncclCommSplit(nccl->gather, 0, comm->rank, &nccl->reduce, NULL));
+        err = nccl_try(nccl, ncclCommSplit(nccl->gather, 0, comm->rank, &nccl->beside, NULL));
     free(ids);
     return err;
 }
@@ -271,10 +274,10 @@ static void nccl_destroy(struct bit_nccl *nccl)
     if (nccl == NULL)
         return;
     stop_watch(nccl);
-    if (nccl->reduce_stream != NULL)
-        cudaStreamSynchronize(nccl->reduce_stream);
-    if (nccl->reduce != NULL)
-        ncclCommDestroy(nccl->reduce);
+    if (nccl->beside_stream != NULL)
+        cudaStreamSynchronize(nccl->beside_stream);
+    if (nccl->beside != NULL)
+        ncclCommDestroy(nccl->beside);
     if (nccl->gather != NULL)
         ncclCommDestroy(nccl->gather);
     for (int i = 0; i < WATCHED_MAX; i++) {
@@ -287,9 +290,26 @@ static void nccl_destroy(struct bit_nccl *nccl)
         cudaEventDestroy(nccl->ready);
     if (nccl->finished != NULL)
         cudaEventDestroy(nccl->finished);
-    if (nccl->reduce_stream != NULL)
-        cudaStreamDestroy(nccl->reduce_stream);
+    for (int i = 0; i < nccl->come_count; i++)
+        cudaEventDestroy(nccl->come[i]);
+    free(nccl->come);
+    if (nccl->beside_stream != NULL)
+        cudaStreamDestroy(nccl->beside_stream);
     free(nccl);
+}
+
+static int create_come(struct bit_nccl *nccl, int spans)
+{
+    int err = 0;
+
+    nccl->come = calloc((size_t)spans + 1, sizeof *nccl->come);
+    if (nccl->come == NULL)
+        return bit_fail(-ENOMEM, "%d events", spans);
+    while (nccl->come_count < spans && err >= 0) {
+        err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->come[nccl->come_count], cudaEventDisableTiming));
+        nccl->come_count += err >= 0;
+    }
+    return err;
 }
 
 static int nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
@@ -301,11 +321,13 @@ static int nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
         return bit_fail(-ENOMEM, "NCCL");
     nccl->fabric = fabric;
     bit_nccl_plan_environment(fabric->exec->deterministic);
-    err = bit_gpu_try(cudaStreamCreateWithFlags(&nccl->reduce_stream, cudaStreamNonBlocking));
+    err = bit_gpu_try(cudaStreamCreateWithFlags(&nccl->beside_stream, cudaStreamNonBlocking));
     if (err >= 0)
         err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->ready, cudaEventDisableTiming));
     if (err >= 0)
         err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->finished, cudaEventDisableTiming));
+    if (err >= 0)
+        err = create_come(nccl, fabric->layout->span_count);
     if (err >= 0)
         err = start_watch(nccl);
     if (err >= 0)
@@ -367,22 +389,47 @@ static void nccl_sum(struct bit_nccl *nccl, void *values, int64_t count, enum bi
     watch_end(nccl, w, stream);
 }
 
+/* What is enqueued beside from here on comes after what is enqueued on the exec's stream now. */
+static void follow_exec(struct bit_nccl *nccl)
+{
+    must(nccl, bit_gpu_try(cudaEventRecord(nccl->ready, nccl->fabric->exec->gpu->stream)));
+    must(nccl, bit_gpu_try(cudaStreamWaitEvent(nccl->beside_stream, nccl->ready, 0)));
+}
+
+static void nccl_gather_beside(struct bit_nccl *nccl, void *vector, size_t each_bytes, int slot)
+{
+    const uint8_t *mine = (uint8_t *)vector + (size_t)nccl->fabric->comm->rank * each_bytes;
+    cudaStream_t stream = nccl->beside_stream;
+    struct watched *w;
+
+    BIT_ASSERT(slot >= 0 && slot < nccl->come_count);
+    follow_exec(nccl);
+    w = watch_begin(nccl, stream);
+    must(nccl, nccl_try(nccl, ncclAllGather(mine, vector, each_bytes, ncclUint8, nccl->beside, stream)));
+    watch_end(nccl, w, stream);
+    must(nccl, bit_gpu_try(cudaEventRecord(nccl->come[slot], stream)));
+}
+
+static void nccl_gather_await(struct bit_nccl *nccl, int slot)
+{
+    must(nccl, bit_gpu_try(cudaStreamWaitEvent(nccl->fabric->exec->gpu->stream, nccl->come[slot], 0)));
+}
+
 static void nccl_reduce_scatter(struct bit_nccl *nccl, float *vector, int64_t each)
 {
     float *mine = vector + nccl->fabric->comm->rank * each;
     struct watched *w;
 
-    must(nccl, bit_gpu_try(cudaEventRecord(nccl->ready, nccl->fabric->exec->gpu->stream)));
-    must(nccl, bit_gpu_try(cudaStreamWaitEvent(nccl->reduce_stream, nccl->ready, 0)));
-    w = watch_begin(nccl, nccl->reduce_stream);
-    must(nccl, nccl_try(nccl, ncclReduceScatter(vector, mine, (size_t)each, ncclFloat32, ncclSum, nccl->reduce,
-                                                nccl->reduce_stream)));
-    watch_end(nccl, w, nccl->reduce_stream);
+    follow_exec(nccl);
+    w = watch_begin(nccl, nccl->beside_stream);
+    must(nccl, nccl_try(nccl, ncclReduceScatter(vector, mine, (size_t)each, ncclFloat32, ncclSum, nccl->beside,
+                                                nccl->beside_stream)));
+    watch_end(nccl, w, nccl->beside_stream);
 }
 
 static void nccl_reduce_wait(struct bit_nccl *nccl)
 {
-    must(nccl, bit_gpu_try(cudaEventRecord(nccl->finished, nccl->reduce_stream)));
+    must(nccl, bit_gpu_try(cudaEventRecord(nccl->finished, nccl->beside_stream)));
     must(nccl, bit_gpu_try(cudaStreamWaitEvent(nccl->fabric->exec->gpu->stream, nccl->finished, 0)));
 }
 
@@ -392,6 +439,8 @@ const struct bit_nccl_calls bit_nccl_calls = {
     .group_begin = nccl_group_begin,
     .group_end = nccl_group_end,
     .all_gather = nccl_all_gather,
+    .gather_beside = nccl_gather_beside,
+    .gather_await = nccl_gather_await,
     .sum = nccl_sum,
     .reduce_scatter = nccl_reduce_scatter,
     .reduce_wait = nccl_reduce_wait,

@@ -6,7 +6,7 @@
 
 enum bit_nccl_type { BIT_NCCL_U32, BIT_NCCL_U64, BIT_NCCL_F64 };
 
-/* Vectors are (size, each); what is reduced comes after what is enqueued on the exec's stream now. */
+/* Vectors are (size, each). What is reduced, or gathered beside, comes after what the exec's stream has so far. */
 struct bit_nccl_calls {
     int (*create)(struct bit_fabric *fabric, struct bit_nccl **out);
     void (*destroy)(struct bit_nccl *nccl); /* NULL is fine */
@@ -14,6 +14,10 @@ struct bit_nccl_calls {
     void (*group_begin)(struct bit_nccl *nccl);
     void (*group_end)(struct bit_nccl *nccl);
     void (*all_gather)(struct bit_nccl *nccl, void *vector, size_t each_bytes);
+    /* On the stream beside; slots are counted from 0, below the layout's spans. */
+    void (*gather_beside)(struct bit_nccl *nccl, void *vector, size_t each_bytes, int slot);
+    /* What is enqueued on the exec's stream from here on comes after it. */
+    void (*gather_await)(struct bit_nccl *nccl, int slot);
     void (*sum)(struct bit_nccl *nccl, void *values, int64_t count, enum bit_nccl_type type);
     void (*reduce_scatter)(struct bit_nccl *nccl, float *vector, int64_t each);
     /* What is enqueued on the exec's stream from here on comes after every reduction. */

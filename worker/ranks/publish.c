@@ -100,7 +100,7 @@ int bit_publish_init(struct bit_publish *p, const struct bit_worker_plan *plan, 
 {
     int err;
 
-    *p = (struct bit_publish){.plan = plan, .shard = shard, .fabric = fabric, .model = model};
+    *p = (struct bit_publish){.plan = plan, .shard = shard, .fabric = fabric, .model = model, .come = plan->elements};
     err = bit_weight_scales_init(&p->scales, plan, shard, &model->exec);
     if (err >= 0)
         err = allocate(p);
@@ -113,6 +113,7 @@ void bit_publish_finish(struct bit_publish *p)
 {
     if (p->model == NULL)
         return;
+    bit_fabric_gather_end(p->fabric);
     bit_weight_scales_finish(&p->scales);
     bit_exec_free(&p->model->exec, p->last, last_bytes(p));
     if (p->packed != NULL)
@@ -133,19 +134,28 @@ void bit_publish_forget_codes(struct bit_publish *p)
 
 /* ---- 16-bit */
 
-static void gather_weights(struct bit_publish *p, int64_t begin, int64_t end)
+static struct bit_gathered weights_of(const struct bit_publish *p, int64_t begin, int64_t end)
 {
     const size_t element = bit_dtype_bytes(p->plan->operands);
     const int64_t first = begin / BIT_LAYOUT_BLOCK;
-    const struct bit_gathered weights = {
+
+    return (struct bit_gathered){
         .memory = bit_model_weight(p->model, first * BIT_LAYOUT_BLOCK),
         .block_bytes = BIT_LAYOUT_BLOCK * element,
         .first_block = first,
         .from = (size_t)(begin - first * BIT_LAYOUT_BLOCK) * element,
         .to = (size_t)(end - first * BIT_LAYOUT_BLOCK) * element,
     };
+}
 
-    bit_fabric_gather(p->fabric, &weights);
+/* All of the flat vector, from here on on its way. */
+static void gather_weights(struct bit_publish *p)
+{
+    const struct bit_gathered weights = weights_of(p, 0, p->plan->elements);
+
+    bit_fabric_gather_begin(p->fabric, &weights, 1);
+    p->come = p->plan->size > 1 ? 0 : p->plan->elements;
+    p->codes_come = p->codes_turn = false;
 }
 
 /* This rank's weights of the flat range [begin, end), rounded to the operands' type. */
@@ -168,12 +178,12 @@ static int cast_own(struct bit_publish *p, const float *master, int64_t begin, i
     return err;
 }
 
-static int publish_cast(struct bit_publish *p, const float *master, int64_t begin, int64_t end)
+static int publish_cast(struct bit_publish *p, const float *master)
 {
-    int err = cast_own(p, master, begin, end);
+    int err = cast_own(p, master, 0, p->plan->elements);
 
     if (err >= 0)
-        gather_weights(p, begin, end);
+        gather_weights(p);
     return err;
 }
 
@@ -250,6 +260,59 @@ static int pack_own(struct bit_publish *p, bool for_training)
     return err;
 }
 
+static struct bit_gathered codes_of(const struct bit_publish *p)
+{
+    return (struct bit_gathered){
+        .memory = p->packed,
+        .block_bytes = PACKED_BLOCK_BYTES,
+        .first_block = first_block(p),
+        .from = (size_t)packed_at(p, p->shard->linear_begin),
+        .to = (size_t)packed_at(p, p->shard->linear_end + 3),
+    };
+}
+
+/* Two bits a weight of the linears, and the rest in the operands' type. p->last stays what the last step counted: an
+ * evaluation packs its codes anew. */
+static int gather_codes(struct bit_publish *p, bool for_training)
+{
+    const int64_t begin = p->shard->linear_begin, end = p->shard->linear_end;
+    const struct bit_gathered what[] = {weights_of(p, 0, begin), codes_of(p), weights_of(p, end, p->plan->elements)};
+    int err;
+
+    if (p->plan->size == 1)
+        return for_training ? bit_model_turn_codes(p->model, begin, end) : 0;
+    err = pack_own(p, for_training);
+    if (err < 0)
+        return err;
+    bit_fabric_gather_begin(p->fabric, what, BIT_COUNT(what));
+    p->come = 0;
+    p->codes_come = true;
+    p->codes_turn = for_training;
+    return 0;
+}
+
+static int publish_ternary(struct bit_publish *p, const float *master, double strength, bool for_training)
+{
+    int err = bit_weight_scales_find(&p->scales, p->fabric, master, p->model->scales);
+
+    if (err >= 0 && for_training)
+        err = count_codes(p, master);
+    if (err >= 0 && (strength < 1 || !for_training))
+        err = ternarise_own(p, master, strength, NULL);
+    if (err >= 0)
+        err = cast_own(p, master, 0, p->shard->linear_begin);
+    if (err >= 0)
+        err = cast_own(p, master, p->shard->linear_end, p->plan->elements);
+    if (err < 0)
+        return err;
+    if (strength == 1)
+        return gather_codes(p, for_training);
+    gather_weights(p);
+    return 0;
+}
+
+/* ---- what is on its way */
+
 static int unpack(struct bit_publish *p, int64_t begin, int64_t end)
 {
     const struct bit_unpack_codes_args args = {
@@ -262,51 +325,47 @@ static int unpack(struct bit_publish *p, int64_t begin, int64_t end)
     return begin < end ? bit_unpack_codes(&p->model->exec, &args) : 0;
 }
 
-/* Two bits a weight to every rank, then back to one byte in the model. p->last stays what the last step counted: an
- * evaluation packs its codes anew. */
-static int gather_codes(struct bit_publish *p, bool for_training)
+/* Linears [begin, end). A byte that they share with the one before is unpacked once more. */
+static int unpack_codes(struct bit_publish *p, int64_t begin, int64_t end)
 {
-    const int64_t begin = p->shard->linear_begin, end = p->shard->linear_end;
-    const struct bit_gathered codes = {
-        .memory = p->packed,
-        .block_bytes = PACKED_BLOCK_BYTES,
-        .first_block = first_block(p),
-        .from = (size_t)packed_at(p, begin),
-        .to = (size_t)packed_at(p, end + 3),
-    };
-    int err;
+    const int64_t first = p->shard->linear_begin, whole = whole_begin(p), rest = BIT_MAX(begin, whole);
+    int err = unpack(p, begin - (begin - first) % 4, BIT_MIN(end, whole));
 
-    if (p->plan->size == 1)
-        return 0;
-    err = pack_own(p, for_training);
-    if (err < 0)
-        return err;
-    bit_fabric_gather(p->fabric, &codes);
-    err = unpack(p, begin, whole_begin(p));
-    return err < 0 ? err : unpack(p, whole_begin(p), end);
+    return err < 0 ? err : unpack(p, rest - rest % 4, end);
 }
 
-static int publish_ternary(struct bit_publish *p, const float *master, double strength, bool for_training)
+/* Two bits back to one byte in the model. */
+static int take_codes(struct bit_publish *p, int64_t begin, int64_t end)
 {
-    const int64_t begin = p->shard->linear_begin, end = p->shard->linear_end;
-    int err = bit_weight_scales_find(&p->scales, p->fabric, master, p->model->scales);
+    int err;
 
-    if (err >= 0 && for_training)
-        err = count_codes(p, master);
-    if (err >= 0 && (strength < 1 || !for_training))
-        err = ternarise_own(p, master, strength, NULL);
-    if (err >= 0)
-        err = publish_cast(p, master, 0, begin);
-    if (err >= 0)
-        err = publish_cast(p, master, end, p->plan->elements);
-    if (err < 0)
-        return err;
-    if (strength == 1) {
-        err = gather_codes(p, for_training);
-        return err < 0 || !for_training ? err : bit_model_turn_codes(p->model);
-    }
-    gather_weights(p, begin, end);
-    return 0;
+    begin = BIT_MAX(begin, p->shard->linear_begin);
+    end = BIT_MIN(end, p->shard->linear_end);
+    if (!p->codes_come || begin >= end)
+        return 0;
+    err = unpack_codes(p, begin, end);
+    return err < 0 || !p->codes_turn ? err : bit_model_turn_codes(p->model, begin, end);
+}
+
+bool bit_publish_is_coming(const struct bit_publish *p)
+{
+    return p->come < p->plan->elements;
+}
+
+int bit_publish_await(struct bit_publish *p, int64_t end)
+{
+    const int64_t begin = p->come;
+
+    if (end <= begin)
+        return 0;
+    p->come = end;
+    bit_fabric_gather_await(p->fabric, (end + BIT_LAYOUT_BLOCK - 1) / BIT_LAYOUT_BLOCK);
+    return take_codes(p, begin, end);
+}
+
+int bit_publish_await_all(struct bit_publish *p)
+{
+    return bit_publish_await(p, p->plan->elements);
 }
 
 /* ---- a part of ternary */
@@ -369,16 +428,21 @@ static int blend_own(struct bit_publish *p, const float *master, const struct pa
 int bit_publish_evaluate_part(struct bit_publish *p, const float *master, Bit__TernaryPart which)
 {
     const struct part part = part_of(which);
-    int err = bit_weight_scales_find(&p->scales, p->fabric, master, p->model->scales);
+    int err = bit_publish_await_all(p);
 
     p->now.valid = false; /* nothing else is to find it published */
+    if (err >= 0)
+        err = bit_weight_scales_find(&p->scales, p->fabric, master, p->model->scales);
     if (err >= 0)
         err = cast_own(p, master, 0, p->plan->elements);
     if (err >= 0)
         err = blend_own(p, master, &part);
     if (err < 0)
         return err;
-    gather_weights(p, 0, p->plan->elements);
+    gather_weights(p);
+    err = bit_publish_await_all(p);
+    if (err < 0)
+        return err;
     bit_model_set_part(p->model, &part.modes, part.activations);
     return 0;
 }
@@ -401,9 +465,11 @@ int bit_publish_train(struct bit_publish *p, const float *master, Bit__Precision
     if (p->now.valid && p->now.for_training && p->now.precision == precision && p->now.strength == strength)
         return 0;
     p->counts = (struct bit_publish_counts){.has_codes = ternary, .has_flips = ternary && p->has_last};
-    err = bit_exec_zero(&p->model->exec, p->counted, BIT_COUNTED * sizeof *p->counted);
+    err = bit_publish_await_all(p);
     if (err >= 0)
-        err = ternary ? publish_ternary(p, master, strength, true) : publish_cast(p, master, 0, p->plan->elements);
+        err = bit_exec_zero(&p->model->exec, p->counted, BIT_COUNTED * sizeof *p->counted);
+    if (err >= 0)
+        err = ternary ? publish_ternary(p, master, strength, true) : publish_cast(p, master);
     if (err < 0)
         return err;
     p->has_last = ternary;
@@ -430,14 +496,16 @@ int bit_publish_read_counts(struct bit_publish *p)
 
 int bit_publish_evaluate(struct bit_publish *p, const float *master, Bit__Precision precision)
 {
-    int err;
+    int err = bit_publish_await_all(p);
 
-    if (p->now.valid && p->now.precision == precision && p->now.strength == 1)
-        return 0;
+    if (err < 0 || (p->now.valid && p->now.precision == precision && p->now.strength == 1))
+        return err;
     if (precision == BIT__PRECISION__TERNARY)
         err = publish_ternary(p, master, 1, false);
     else
-        err = publish_cast(p, master, 0, p->plan->elements);
+        err = publish_cast(p, master);
+    if (err >= 0)
+        err = bit_publish_await_all(p);
     if (err >= 0)
         set_published(p, precision, 1, false);
     return err;

@@ -4,6 +4,9 @@
  * In 16-bit each rank casts what it has and all gather the whole. In the ternary phase at full strength only two bits a
  * weight travel, with one scale a segment computed over the whole matrix; the embedding and the head stay 16-bit. Below
  * full strength the blended weights travel in the operands' type.
+ *
+ * For training they travel beside the forward pass of the step's first micro-batch, a bucket at a time: a layer waits
+ * for its own (bit_publish_await). Whatever else is published has come whole when its call returns.
  */
 #ifndef BIT_WORKER_PUBLISH_H
 #define BIT_WORKER_PUBLISH_H
@@ -44,6 +47,9 @@ struct bit_publish {
     uint8_t *packed;   /* every rank's, in whole blocks from the first linear's on; NULL on one rank; owned */
     uint64_t *counted; /* (BIT_COUNTED): of what is published for training; owned */
     struct bit_published now;
+    int64_t come;                     /* what lies below it in the flat vector stands in the model */
+    bool codes_come;                  /* of the linears as codes in `packed`, to be unpacked as they come */
+    bool codes_turn;                  /* and to be turned then: bit_model_turn_codes */
     struct bit_publish_counts counts; /* of what is published for training; zeros and flips once they are read */
 };
 
@@ -58,13 +64,22 @@ void bit_publish_stale(struct bit_publish *p);
 void bit_publish_forget_codes(struct bit_publish *p);
 
 /**
- * Make the model ready to train in (precision, strength); nothing happens if it is. Enqueued: bit_publish_read_counts
- * waits for what p->counts says of this step.
+ * Begin to make the model ready to train in (precision, strength); nothing happens if it is. What the other ranks have
+ * may still be on its way: bit_publish_await. Enqueued: bit_publish_read_counts waits for what p->counts says of this
+ * step.
  * Collective  yes; all arguments agree
  * Errors      an operator's: others may be inside a collective then
  */
 int bit_publish_train(struct bit_publish *p, const float *master, Bit__Precision precision, double strength);
-/** p->counts of what is published. Waits for all that is enqueued. Errors: BIT_ECORRUPT if codes came that are none. */
+/** Whether some of what is published for training is on its way. Never on one rank. */
+bool bit_publish_is_coming(const struct bit_publish *p);
+/** What lies below `end` of the flat vector, the end of a bucket, stands in the model for what is enqueued from here
+ * on. Ranks need not ask alike. Errors: an operator's */
+int bit_publish_await(struct bit_publish *p, int64_t end);
+/** All of it. */
+int bit_publish_await_all(struct bit_publish *p);
+/** p->counts of what is published, all of which has come. Waits for all that is enqueued. Errors: BIT_ECORRUPT if codes
+ * came that are none. */
 int bit_publish_read_counts(struct bit_publish *p);
 /** The same to evaluate, ternary always at strength 1. Leaves training as it was: what flips are counted against too.
  */
