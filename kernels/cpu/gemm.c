@@ -283,6 +283,7 @@ static void multiply_panel(const struct plan *plan, const struct block *b, const
         if (plan->keep)
             place.kept = plan->sums + (place.i - b->i0) * plan->cols + panel * TILE_COLS;
         point_rows(a, i, place.rows, &tile);
+        fetch_tile(plan->args, &place);
         sum_tile(plan, b->words, &tile, plan->block + panel * TILE_COLS * b->words, a->code_sum + i, sums);
         store_tile(plan->args, &place, sums);
     }

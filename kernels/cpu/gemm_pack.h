@@ -15,7 +15,8 @@
 #include "kernels/element.h"
 #include "proto/check.h"
 
-#define PACK_ROWS 16 /* widths are multiples of this */
+#define PACK_ROWS   16 /* widths are multiples of this */
+#define FETCH_AHEAD 8  /* k between the rows that are packed and those that are asked for */
 
 struct pack_run {
     const struct bit_gemm_operand *x;
@@ -110,6 +111,19 @@ static inline void interleave_bf16(const bit_bf16 *low, const bit_bf16 *high, ui
     _mm512_storeu_si512(out + 16, _mm512_permutex2var_epi16(x, _mm512_add_epi16(index, sixteen), y));
 }
 
+/* Both rows of a word. Each is short and elsewhere in memory than the one before it, so that the processor does not see
+ * it coming by itself. */
+static inline __attribute__((always_inline)) void fetch_rows(const struct pack_run *run, int64_t p)
+{
+    const int64_t size = (int64_t)bit_dtype_bytes(run->x->dtype), end = BIT_MIN(p + 2, run->count);
+
+    for (; p < end; p++) {
+        const char *row = (const char *)run->x->data + (run->r0 + (run->p0 + p) * run->x->step) * size;
+        for (int64_t at = 0; at < run->rows * size; at += 64)
+            _mm_prefetch(row + at, _MM_HINT_T0);
+    }
+}
+
 static void pack_across(const struct pack_run *run, uint32_t *out, int64_t width)
 {
     const int plain = run->math == BIT_BF16 && run->x->dtype == BIT_BF16;
@@ -118,6 +132,7 @@ static void pack_across(const struct pack_run *run, uint32_t *out, int64_t width
     for (int64_t g = 0; g < run->words; g++) {
         const bit_bf16 *low_row = (const bit_bf16 *)run->x->data + run->r0 + (run->p0 + 2 * g) * step;
         const int64_t whole = plain && 2 * g + 1 < run->count ? run->rows / 32 * 32 : 0;
+        fetch_rows(run, 2 * g + FETCH_AHEAD);
         for (int64_t r = 0; r < whole; r += 32)
             interleave_bf16(low_row + r, low_row + step + r, out + g * width + r);
         for (int64_t r = whole; r < width; r += 16)

@@ -19,8 +19,30 @@ struct tile_place {
     int one_scale;          /* they are all the same */
 };
 
+/* What the sums of a run are added to. */
+static inline const void *addend_of(const struct bit_gemm_args *args, const struct tile_place *place)
+{
+    return place->kept == NULL && !place->first ? args->c : args->addend;
+}
+
 /* Everything below is inlined twice: with cols a constant, for whole tiles, and as it comes, for the last columns. */
 #define STORE_INLINE static inline __attribute__((always_inline))
+
+/* It comes from memory while the tile is summed. Always inline: GCC takes a function that only does this for one that
+ * does nothing. */
+STORE_INLINE void fetch_tile(const struct bit_gemm_args *args, const struct tile_place *place)
+{
+    const int64_t size = (int64_t)bit_dtype_bytes(args->c_dtype);
+    const char *addend = addend_of(args, place);
+
+    if (addend == NULL)
+        return;
+    for (int r = 0; r < place->rows; r++) {
+        const char *row = addend + ((place->i + r) * args->n + place->j) * size;
+        for (int64_t at = 0; at < place->cols * size; at += 64)
+            __builtin_prefetch(row + at);
+    }
+}
 
 /* Adds the partial sums of earlier runs, or keeps these for later ones. Returns whether the sums are whole. */
 STORE_INLINE int gather_partial(const struct tile_place *place, float *restrict kept, float *restrict sum, int cols)
@@ -46,9 +68,16 @@ STORE_INLINE void scale_row(const struct tile_place *place, float row_scale, flo
         unit[j] = 1 / (row_scale * place->col_scale[j]);
 }
 
+/* The processor's own instruction takes subnormals (below 2^-126) for zero, as its products of bf16 do. */
 STORE_INLINE void store_bf16(bit_bf16 *restrict c, const float *restrict sum, int cols)
 {
-    for (int j = 0; j < cols; j++)
+    int j = 0;
+
+#if TILE_DOTS
+    for (; j + TILE_LANES <= cols; j += TILE_LANES)
+        _mm256_storeu_si256((__m256i *)(c + j), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(sum + j)));
+#endif
+    for (; j < cols; j++)
         c[j] = bit_f32_to_bf16(sum[j]);
 }
 
@@ -97,7 +126,7 @@ STORE_INLINE void store_plain(const struct bit_gemm_args *args, int64_t at, cons
 STORE_INLINE void store_rows(const struct bit_gemm_args *args, const struct tile_place *place, float *restrict sums,
                              int cols)
 {
-    const void *addend = place->kept == NULL && !place->first ? args->c : args->addend;
+    const void *addend = addend_of(args, place);
     float unit[TILE_COLS];
 
     for (int r = 0; r < place->rows; r++) {
