@@ -18,8 +18,10 @@
 #include "worker/resources.h"
 #include "worker/worker.h"
 
-#define WARM_STEPS  2
-#define TRACE_SPANS 65536
+#define WARM_STEPS        2
+#define BLOCK_SPANS       96 /* more than a block has operators in a micro-batch, both passes together */
+#define TRACE_SPANS_LEAST 65536
+#define TRACE_SPANS_MOST  (1 << 20)
 
 const char bit_bench_help[] = "Usage: bitworker bench [OPTION...]\n"
                               "       mpirun -n N bitworker bench [OPTION...]\n"
@@ -255,12 +257,20 @@ static int time_steps(struct bench *b, const struct options *o, struct bit_bench
     return 0;
 }
 
+/* The update comes after all micro-batches, so a trace that is full before them would have none of it. */
+static int trace_spans(const struct bench *b, const struct options *o)
+{
+    const int64_t micro_batch = (b->worker.plan.layers + 1) * BLOCK_SPANS;
+
+    return (int)BIT_MIN(TRACE_SPANS_LEAST + micro_batch * o->micro_steps, TRACE_SPANS_MOST);
+}
+
 /* One more step, with its operators traced; what is between them is waiting. */
-static int split_step(struct bench *b, struct bit_bench_result *out)
+static int split_step(struct bench *b, const struct options *o, struct bit_bench_result *out)
 {
     struct bit_exec *exec = &b->worker.model->exec;
     double unused, traced = 0;
-    int err = bit_op_trace_init(&b->trace, exec, TRACE_SPANS);
+    int err = bit_op_trace_init(&b->trace, exec, trace_spans(b, o));
 
     if (err < 0)
         return err;
@@ -308,7 +318,7 @@ static int run(struct bit_comm *comm, struct options *o)
     if (err >= 0)
         err = time_steps(&b, o, &result);
     if (err >= 0)
-        err = split_step(&b, &result);
+        err = split_step(&b, o, &result);
     if (err >= 0 && b.worker.backend == BIT_BACKEND_CUDA && bit_exec_device_memory(&left) >= 0) {
         result.memory_gib = (double)(bit_exec_device_bytes(&b.worker.model->exec) - left) / (1 << 30);
         result.taken_gib = ((double)before - (double)left) / (1 << 30);

@@ -1,0 +1,34 @@
+"""`bitworker bench` as one line of JSON: what its split adds up to, however long the step, and what ranks said to each other."""
+import json
+import os
+import subprocess
+
+import fixture
+
+SMALL = ["model.layers=2", "model.width=32", "model.heads=1", "model.mlp_hidden=32", "model.vocab=64", "model.vocab_padded=64", "model.context=16",
+         "launch.backend=CPU", "launch.threads=1"]
+
+
+def bench(*args):
+    command = [os.path.join(fixture.build_root(), "worker", "bitworker"), "bench", "--model", "olmo_20m", "--micro-batch", "1", "--steps", "1", "--json",
+               *[word for field in SMALL for word in ("--set", field)], *args]
+    p = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert p.returncode == 0, p.stderr
+    return json.loads(p.stdout.splitlines()[-1])
+
+
+def the_split_of_a_long_step_has_all_of_it():
+    """Of more than 65536 operators. What is not traced would be waiting: two thirds of it here."""
+    line = bench("--micro-steps", "4000")
+    assert line["split_ms"]["wait"] < line["traced_ms"] / 2 and line["split_ms"]["optimizer"] > 0, line["split_ms"]
+    assert abs(sum(line["split_ms"].values()) - line["traced_ms"]) <= 0.01, line
+
+
+def ranks_say_how_many_collectives_a_step_has():
+    alone, two = bench(), bench("--ranks", "2")
+    assert alone["collectives"] == 0 and alone["reduced_bytes"] == 0, alone
+    assert two["collectives"] > 0 and two["reduced_bytes"] > 0 and two["gathered_bytes"] > 0, two
+
+
+if __name__ == "__main__":
+    fixture.main([the_split_of_a_long_step_has_all_of_it, ranks_say_how_many_collectives_a_step_has])
