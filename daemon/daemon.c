@@ -273,6 +273,7 @@ static void on_sync(uv_timer_t *timer)
     bit_sweep_change_finish(&d->sweeps);
     bit_sweep_life_look(&d->sweeps);
     bit_server_look(&d->server);
+    bit_http_look(&d->http);
 }
 
 /* ---- coming up */

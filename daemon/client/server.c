@@ -128,7 +128,7 @@ static int open_usual(struct bit_server *s, const struct bit_env *env)
 /* The way in that does not depend on who is logged in. Where a file system has no sockets, bitd does without. */
 static void open_second(struct bit_server *s, const struct bit_env *env)
 {
-    char path[sizeof s->second.path];
+    char path[sizeof s->second.place.path];
 
     snprintf(path, sizeof path, "%s/bitd.sock", env->config->state);
     if (strcmp(path, env->config->socket) != 0 && !bit_listener_is_at(&s->usual, path) &&
@@ -139,7 +139,7 @@ static void open_second(struct bit_server *s, const struct bit_env *env)
 static int open_sockets(struct bit_server *s, const struct bit_env *env)
 {
     const gid_t gid = s->access.group;
-    const struct bit_listener as = {.loop = env->loop,
+    const struct bit_listener as = {.place.loop = env->loop,
                                     .mode = gid == (gid_t)-1 ? 0600 : 0660,
                                     .gid = gid,
                                     .on_connection = on_connection,

@@ -251,9 +251,9 @@ static void turn(struct bit_http *h)
     h->paused = ++h->fruitless > FRUITLESS_MOST;
     if (h->paused) {
         h->fruitless = 0;
-        uv_poll_stop(&h->poll);
+        uv_poll_stop(h->poll);
     } else {
-        uv_poll_start(&h->poll, UV_READABLE, on_ready);
+        uv_poll_start(h->poll, UV_READABLE, on_ready);
     }
     const uint64_t ms = next_look_ms(h);
     if (ms > 0 || h->closed || h->connections.count > 0)
@@ -269,50 +269,109 @@ static unsigned silence_s(const struct bit_config *config)
     return (unsigned)((config->client_ms + 999) / 1000);
 }
 
+static int poll_library(struct bit_http *h)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+
+    h->poll = calloc(1, sizeof *h->poll);
+    if (info == NULL || h->poll == NULL)
+        return -ENOMEM;
+    int err = uv_poll_init(h->all->env->loop, h->poll, info->epoll_fd);
+    if (err < 0) { /* no handle of the loop's */
+        free(h->poll);
+        h->poll = NULL;
+        return err;
+    }
+    h->poll->data = h;
+    return uv_poll_start(h->poll, UV_READABLE, on_ready);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+/* Its connections end, and it closes the socket that it was given. */
+static void stop_library(struct bit_http *h)
+{
+    if (h->mhd == NULL)
+        return;
+    uv_timer_stop(&h->timer);
+    if (h->poll != NULL)
+        uv_close((uv_handle_t *)h->poll, on_poll_closed);
+    MHD_stop_daemon(h->mhd);
+    h->poll = NULL;
+    h->mhd = NULL;
+    h->listen.fd = -1;
+    h->paused = false;
+}
+
 static int start_library(struct bit_http *h)
 {
-    const struct bit_env *env = h->all->env;
+    const struct bit_config *config = h->all->env->config;
 
     h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
                               MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, h->listen.fd,
                               MHD_OPTION_CONNECTION_LIMIT, (unsigned)BIT_HTTP_CONNECTIONS_MAX,
                               MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-                              silence_s(env->config), MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
+                              silence_s(config), MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
                               on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
-    const union MHD_DaemonInfo *info = h->mhd != NULL ? MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-    if (info == NULL)
-        return bit_fail(-EIO, "metrics = %s: libmicrohttpd does not start", env->config->metrics);
-    int err = uv_poll_init(env->loop, &h->poll, info->epoll_fd);
+    if (h->mhd == NULL)
+        return bit_fail(-EIO, "metrics = %s: libmicrohttpd does not start", config->metrics);
+    int err = poll_library(h);
+    return err < 0 ? bit_fail(err, "metrics = %s: %s", config->metrics, uv_strerror(err)) : 0;
+}
+
+/* A socket that the library cannot be given a second time: it is started anew with each. */
+static int listen_anew(void *data)
+{
+    struct bit_http *h = data;
+    struct bit_http_listen next;
+    int err = bit_http_listen_open(&next, h->all->env->config, h->access);
+
     if (err < 0)
-        return bit_fail(err, "metrics = %s: %s", env->config->metrics, uv_strerror(err));
-    uv_timer_init(env->loop, &h->timer);
-    h->poll.data = h->timer.data = h;
-    return uv_poll_start(&h->poll, UV_READABLE, on_ready);
+        return err;
+    stop_library(h);
+    h->listen = next;
+    err = start_library(h);
+    if (err < 0) {
+        stop_library(h);
+        bit_http_listen_drop(&h->listen);
+    }
+    return err;
 }
 
 int bit_http_open(struct bit_http *h, const struct bit_clients *all, const struct bit_access *access)
 {
+    const char *metrics = all->env->config->metrics;
+
     *h = (struct bit_http){.all = all, .access = access};
-    if (all->env->config->metrics[0] == '\0')
+    if (metrics[0] == '\0')
         return 0;
-    int err = bit_http_listen_open(&h->listen, all->env->config, access);
-    if (err == 0 && (err = start_library(h)) < 0)
-        bit_http_listen_remove(&h->listen);
+    uv_timer_init(all->env->loop, &h->timer);
+    h->timer.data = h;
+    h->place = (struct bit_socket_place){.loop = all->env->loop, .make = listen_anew, .data = h};
+    if (metrics[0] == '/')
+        snprintf(h->place.path, sizeof h->place.path, "%s", metrics);
+    int err = metrics[0] == '/' ? bit_socket_place_make(&h->place) : listen_anew(h);
     if (err == 0)
         bit_info("metrics", "address=%s", h->listen.text);
     return err;
 }
 
+void bit_http_look(struct bit_http *h)
+{
+    bit_socket_place_look(&h->place);
+}
+
 void bit_http_close(struct bit_http *h)
 {
-    if (h->mhd == NULL)
+    if (h->all == NULL || h->all->env->config->metrics[0] == '\0')
         return;
-    uv_close((uv_handle_t *)&h->poll, NULL);
+    bit_socket_place_close(&h->place);
+    stop_library(h);
     uv_close((uv_handle_t *)&h->timer, NULL);
     for (int i = 0; i < 2; i++)
         if (h->text[i].response != NULL)
             MHD_destroy_response(h->text[i].response);
-    MHD_stop_daemon(h->mhd); /* with its connections and the socket that it was given */
-    bit_http_listen_remove(&h->listen);
-    h->mhd = NULL;
 }

@@ -21,6 +21,7 @@
 #include "daemon/client/connection/client.h"
 #include "daemon/http/http_connections.h"
 #include "daemon/http/http_listen.h"
+#include "daemon/sys/socket_place.h"
 
 struct MHD_Daemon;
 struct MHD_Response;
@@ -28,11 +29,12 @@ struct MHD_Response;
 struct bit_http {
     const struct bit_clients *all; /* borrowed, with the next */
     const struct bit_access *access;
-    struct MHD_Daemon *mhd; /* NULL: nothing is answered */
+    struct bit_socket_place place; /* where `metrics` is a path */
     struct bit_http_listen listen;
-    struct bit_http_connections connections;
-    uv_poll_t poll;
+    struct MHD_Daemon *mhd; /* NULL: nothing is answered; else it owns listen.fd */
+    uv_poll_t *poll;        /* on the library's epoll descriptor */
     uv_timer_t timer;
+    struct bit_http_connections connections;
     bool closed;        /* a connection, in the present turn */
     bool paused;        /* the loop does not look at it for a moment */
     unsigned fruitless; /* turns since a request was complete */
@@ -44,6 +46,8 @@ struct bit_http {
 
 /** Listen where the settings say it; where they say nothing, nothing happens. Errors: BIT_EBUSY, BIT_EUSAGE, -errno. */
 int bit_http_open(struct bit_http *h, const struct bit_clients *all, const struct bit_access *access);
+/** Now and then: a Unix socket that is gone is made again. */
+void bit_http_look(struct bit_http *h);
 /** A zeroed one is fine. The loop has to be run after it, to close its handles. */
 void bit_http_close(struct bit_http *h);
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/sys/metrics_address.h"
@@ -57,15 +56,10 @@ static int open_address(struct bit_http_listen *l, const char *text, const struc
 static int open_path(struct bit_http_listen *l, const char *path, const struct bit_access *access)
 {
     const gid_t gid = access->group;
-    struct stat st = {0};
     int fd = bit_peer_bind(path, gid == (gid_t)-1 ? 0600 : 0660, gid);
 
     if (fd < 0)
         return bit_fail_within(fd, "metrics");
-    if (lstat(path, &st) == 0) {
-        l->device = st.st_dev;
-        l->inode = st.st_ino;
-    }
     snprintf(l->text, sizeof l->text, "%s", path);
     l->is_path = true;
     l->fd = fd;
@@ -83,16 +77,15 @@ int bit_http_listen_open(struct bit_http_listen *l, const struct bit_config *con
     if (err < 0 || listen(l->fd, BACKLOG) == 0)
         return err;
     err = bit_fail(-errno, "metrics = %s: %s", config->metrics, strerror(errno));
-    bit_http_listen_remove(l);
-    close(l->fd);
-    l->fd = -1;
+    bit_http_listen_drop(l);
     return err;
 }
 
-void bit_http_listen_remove(const struct bit_http_listen *l)
+void bit_http_listen_drop(struct bit_http_listen *l)
 {
-    struct stat st;
-
-    if (l->is_path && lstat(l->text, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
+    if (l->is_path)
         unlink(l->text);
 }

@@ -121,10 +121,9 @@ static const struct key keys[] = {
      TIME_OF(hook_ms), 10, 3600000},
 
     {"metrics",
-     "Answer GET /metrics, as bitctl metrics does, and GET /healthz: at a Unix socket, whose path begins with a slash "
-     "and which those may connect to who may use bitd's (unlike bitd's own it is not made again when it is gone: "
-     "take a folder that stays); or at a loopback address, 9105 or [::1]:9105, where every "
-     "user of this host reads the numbers, with the names of runs, held-out sets and tasks, and no path and no user.",
+     "Answer GET /metrics, as bitctl metrics does, and GET /healthz: at a Unix socket, whose path begins with a slash, "
+     "to which those may connect who may use bitd's; or at a loopback address, 9105 or [::1]:9105, where every user of "
+     "this host reads the numbers, with the names of runs, held-out sets and tasks, and no path and no user.",
      METRICS, AT(metrics), 0, sizeof((struct bit_config *)0)->metrics, "What monitoring reads", "nowhere"},
     {"metrics_remote", "yes: `metrics` may be an address that other hosts reach, where everybody reads the numbers.",
      YES_OR_NO, AT(metrics_remote), 0, 0},

@@ -3,25 +3,19 @@
 #define BIT_DAEMON_LISTENER_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
 #include <uv.h>
 
-#include "daemon/sys/config.h"
+#include "daemon/sys/socket_place.h"
 
 struct bit_listener {
-    uv_loop_t *loop;
-    char path[BIT_CONFIG_PATH_MAX + 16]; /* empty: there is none */
     mode_t mode;
     gid_t gid;
     uv_connection_cb on_connection;
-    void *data;      /* of its streams */
-    uv_pipe_t *pipe; /* NULL while it could not be made */
-    bool given;      /* the service manager's: neither made nor removed here */
-    uint64_t device, inode;
-    uv_fs_t look;
-    bool looking, closed;
-    bool told; /* that it could not be made again, or that another is there */
+    void *data;                    /* of its streams */
+    struct bit_socket_place place; /* loop: the caller's to set */
+    uv_pipe_t *pipe;               /* NULL while it could not be made */
+    bool given;                    /* the service manager's: neither made nor removed here */
 };
 
 /** Listen at `path`; as bit_peer_listen. After an error it is made as soon as it can be, by bit_listener_look. */

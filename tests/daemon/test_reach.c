@@ -104,6 +104,53 @@ TEST(sockets_that_are_gone_are_made_again)
     fix_finish(&f);
 }
 
+static bool is_healthy(const char *path)
+{
+    static const char question[] = "GET /healthz HTTP/1.0\r\n\r\n";
+    char answer[512] = "";
+    size_t bytes = 0;
+    struct bit_socket_path to;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    EXPECT_EQ(bit_socket_path_init(path, &to), 0);
+    EXPECT_EQ(connect(fd, (const struct sockaddr *)&to.address, sizeof to.address), 0);
+    bit_socket_path_finish(&to);
+    EXPECT_EQ(write(fd, question, sizeof question - 1), (ssize_t)sizeof question - 1);
+    for (ssize_t n; bytes < sizeof answer - 1 && (n = read(fd, answer + bytes, sizeof answer - 1 - bytes)) > 0;)
+        bytes += (size_t)n;
+    close(fd);
+    return strstr(answer, "\r\nok\n") != NULL || strstr(answer, "\r\n\r\nok\n") != NULL;
+}
+
+TEST(the_metrics_socket_is_made_again)
+{
+    char folder[128], metrics[160], setting[192];
+
+    fix_init(&f);
+    snprintf(folder, sizeof folder, "%s/http", f.dir);
+    snprintf(metrics, sizeof metrics, "%s/m.sock", folder);
+    snprintf(setting, sizeof setting, "metrics=%s", metrics);
+    EXPECT_EQ(mkdir(folder, 0700), 0);
+    f.args[0] = "--set";
+    f.args[1] = setting;
+    if (!fix_start(&f))
+        return;
+    EXPECT(is_healthy(metrics));
+    for (int i = 0; i < 2; i++) {
+        EXPECT_EQ(unlink(metrics), 0);
+        if (!EXPECT(comes_back(metrics)))
+            break;
+        EXPECT(is_healthy(metrics));
+    }
+    EXPECT_EQ(unlink(metrics), 0); /* with its folder, as at the end of a session */
+    EXPECT_EQ(rmdir(folder), 0);
+    EXPECT_EQ(mkdir(folder, 0700), 0);
+    EXPECT(comes_back(metrics) && is_healthy(metrics));
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    EXPECT(access(metrics, F_OK) != 0);
+    fix_finish(&f);
+}
+
 TEST(a_socket_of_another_stays)
 {
     char session[128], usual[128];

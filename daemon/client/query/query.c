@@ -232,7 +232,7 @@ void bit_query_version(struct bit_client *c, const Bit__VersionRequest *m)
     reply.rss_bytes = rss;
     for (size_t i = 0; i < BIT_COUNT(c->all->listeners); i++)
         if (bit_listener_listens(c->all->listeners[i]))
-            sockets[reply.n_socket++] = bit_lend(c->all->listeners[i]->path);
+            sockets[reply.n_socket++] = bit_lend(c->all->listeners[i]->place.path);
     reply.socket = sockets;
     reply.n_product = known.count;
     reply.product = known.list;
