@@ -143,6 +143,8 @@ bool bit_machine_equal(const struct bit_machine *was, const struct bit_machine *
         bit_format(text, room, "ranks %u -> %u", was->ranks, is->ranks);
     else if (was->micro_instances != is->micro_instances)
         bit_format(text, room, "micro-batch %u -> %u", was->micro_instances, is->micro_instances);
+    else if (was->products[0] != '\0' && is->products[0] != '\0' && strcmp(was->products, is->products) != 0)
+        bit_format(text, room, "products by '%s' -> '%s'", was->products, is->products);
     else if (strcmp(was->backend, is->backend) != 0)
         bit_format(text, room, "'%s' -> '%s'", was->backend, is->backend);
     else
@@ -155,4 +157,9 @@ void bit_machine_from_ready(struct bit_machine *machine, const Bit__WorkerReady 
     *machine = (struct bit_machine){.ranks = ready->has_ranks ? ready->ranks : ranks,
                                     .micro_instances = ready->micro_instances};
     bit_format(machine->backend, sizeof machine->backend, "%s", ready->backend);
+    for (size_t i = 0; i < ready->n_product; i++) {
+        const size_t at = strlen(machine->products);
+        bit_format(machine->products + at, sizeof machine->products - at, "%s%s", at > 0 ? "; " : "",
+                   ready->product[i]->card);
+    }
 }

@@ -31,6 +31,7 @@ struct bit_fact {
 struct bit_machine {
     uint32_t ranks, micro_instances;
     char backend[192];
+    char products[192]; /* whose algorithms its products are by, card by card; empty: its own, or nobody said */
 };
 
 /* The first of a step's facts that is not what it was: both as "0x3ff0000000000000 (1)". */

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import sys
 import time
@@ -193,8 +194,9 @@ def without_graphs(report, host, bed, plain, want):
 
 
 def searched(report, host, bed):
-    """Products by the fastest algorithms: what was found at the first launch is what later ones compute by."""
-    run = bed.submit(bed.run_spec("searched", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET"), "--set", "launch.search_products=true")
+    """Products by the fastest algorithms: what was found at the first launch is what later ones compute by, and other runs."""
+    search = ("--set", "launch.search_products=true")
+    run = bed.submit(bed.run_spec("searched", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET"), *search)
     bed.wait(run, "--for", f"step={LONG // 6}")
     kept = [table(bed, run)]
     for step in (LONG // 6 + 2, LONG_AT + 10):
@@ -204,6 +206,20 @@ def searched(report, host, bed):
     timed = {re.search(r"products timed \([^)]*\)", r["backend"]).group(0) for r in bed.ready(run)}
     report.check("products by the fastest algorithms, paused and resumed", len(set(kept)) == 1 and len(timed) == 1,
                  f"{len(kept[0])} bytes, {', '.join(sorted(timed))}", "one table")
+    want, known = bed.losses(run), os.path.join(bed.state, "products")
+    for name, forget in (("known", False), ("killed", True)):
+        other = bed.submit(bed.run_spec(f"products-{name}", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET", every=40), *search)
+        if forget:  # of its launch before that checkpoint has all
+            bed.wait(other, "--for", f"step={LONG_AT + 10}")
+            os.unlink(known)
+            for pid in bed.worker_pids(other):
+                os.kill(pid, signal.SIGKILL)
+        bed.finish(other, timeout=120)
+        got, used = bed.losses(other), bed.ready(other)[-1]["product"][0]
+        whence = {k: used[k] for k in ("from_checkpoint", "from_run", "from_state", "timed") if used[k]}
+        report.check("  another run, by what bitd knows of them" if not forget else "  killed, and resumed by its checkpoint's",
+                     got == want and list(whence) == ["from_checkpoint" if forget else "from_state"],
+                     f"{sum(got.get(s) == want[s] for s in want)} of {len(want)} losses the same bits; {whence}", "all, and none timed")
 
 
 def table(bed, run):

@@ -4,15 +4,16 @@
  * weight gradient in two halves, so that its bits are others. What the search takes to be fastest, and which card a
  * rank has, is said by a file that each launch reads:
  *
- *     BIT_PRODUCTS    a file: a word a rank, CARD:ALGORITHM, as in "A:1 A:0 B:1"; the last is that of all further ranks
+ *     BIT_PRODUCTS    a file: a word a rank, CARD:ALGORITHM, as in "A:1 A:0 B:1"; the last is that of all further ranks.
+ *                     CARD:ALGORITHM:N has N products beside those of the model
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/exec/backend.h"
-#include "kernels/matmul.h"
 #include "kernels/exec/product_search.h"
+#include "kernels/matmul.h"
 #include "proto/check.h"
 
 #define ROWS_MAX 512
@@ -24,7 +25,7 @@ static struct {
 } table;
 
 static char card[32] = "A";
-static int fastest;
+static int fastest, beside;
 
 const struct bit_backend_ops *__real_bit_backend_find(enum bit_backend backend);
 const struct bit_backend_ops *__wrap_bit_backend_find(enum bit_backend backend);
@@ -112,7 +113,7 @@ static void read_choice(void)
     FILE *f = path != NULL ? fopen(path, "re") : NULL;
 
     for (int r = rank != NULL ? atoi(rank) : 0; f != NULL && r >= 0; r--)
-        if (fscanf(f, " %31[^:]:%d", card, &fastest) != 2)
+        if (fscanf(f, " %31[^:]:%d:%d", card, &fastest, &beside) < 2)
             break;
     if (f != NULL)
         fclose(f);
@@ -130,6 +131,10 @@ static int card_of(const struct bit_exec *exec, struct bit_product_card *out)
 static int search(const struct bit_exec *exec, bool on)
 {
     table.searching = on;
+    for (int i = 0; i < beside && on; i++) {
+        const struct bit_product_key key = {.m = -1 - i};
+        choose(&key);
+    }
     return 0;
 }
 

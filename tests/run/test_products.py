@@ -156,6 +156,30 @@ def other_card():
             assert "products searched anew" in f.read()
 
 
+def other_card_in_the_middle():
+    """Steps that another card does again are not compared to the bit, and it is said why."""
+    with Daemon("A:1") as d:
+        run = d.begin(ranks=1, args=("--set", "checkpoint.every=10"))
+        d.wait(run, "--for", "step=13")
+        d.choose("B:0")
+        for pid in d.worker_pids(run):
+            os.kill(pid, signal.SIGKILL)
+        d.finish(run)
+        verified = [e["verified"] for e in d.events(run) if "verified" in e]
+        assert verified and all(v.get("field") is None for v in verified), verified
+        assert any("products by 'card A" in (v.get("text") or "") for v in verified), verified
+
+
+def many():
+    """More products than one message has room for are all kept."""
+    with Daemon("A:1:250") as d:
+        first = d.train("first", steps=STEPS)
+        [known] = json.loads(d.ctl("version", "--json", check=True)[1])["bitd"]["product"]
+        assert known["products"] == d.ready(first)[0]["product"][0]["timed"] > 250, known
+        second = d.train("second")
+        assert d.use(second) == (False, False, True, False), d.ready(second)
+
+
 def damaged():
     """A file that is none is named and set aside, bitd's as well as a run's, and costs a search."""
     with Daemon("A:1") as d:
@@ -184,4 +208,5 @@ def damaged():
         assert os.path.getsize(kept + ".damaged") == 50 and d.losses(run) == d.losses(first)
 
 
-fixture.main([timed_once, other_shapes, killed_and_restored, killed_before_a_checkpoint, one_table_a_card, other_card, damaged])
+fixture.main([timed_once, other_shapes, killed_and_restored, killed_before_a_checkpoint, one_table_a_card, other_card, other_card_in_the_middle,
+              many, damaged])

@@ -103,6 +103,29 @@ TEST(minus_zero_is_not_zero)
     EXPECT(bit_fact_equal(&was, &is, true, &d));
 }
 
+TEST(other_algorithms_of_products_are_not_comparable_where_both_are_known)
+{
+    Bit__ProductsUsed used[2] = {BIT__PRODUCTS_USED__INIT, BIT__PRODUCTS_USED__INIT}, *list[2] = {&used[0], &used[1]};
+    Bit__WorkerReady ready = BIT__WORKER_READY__INIT;
+    struct bit_machine before, one, other;
+    char text[256];
+
+    ready.backend = (char[]){"cuda 0 NVIDIA H200"};
+    bit_machine_from_ready(&before, &ready, 2); /* of a worker that did not say it */
+    ready.product = list;
+    ready.n_product = 2;
+    used[0].card = (char[]){"NVIDIA H200, CUDA 13.0, cuBLASLt 13.1.0"};
+    used[1].card = (char[]){"NVIDIA H100, CUDA 13.0, cuBLASLt 13.1.0"};
+    bit_machine_from_ready(&one, &ready, 2);
+    EXPECT(bit_machine_equal(&before, &one, text, sizeof text));
+    EXPECT(bit_machine_equal(&one, &one, text, sizeof text));
+    ready.n_product = 1;
+    bit_machine_from_ready(&other, &ready, 2);
+    EXPECT(!bit_machine_equal(&one, &other, text, sizeof text));
+    EXPECT_STREQ(text, "products by 'NVIDIA H200, CUDA 13.0, cuBLASLt 13.1.0; NVIDIA H100, CUDA 13.0, cuBLASLt 13.1.0' "
+                       "-> 'NVIDIA H200, CUDA 13.0, cuBLASLt 13.1.0'");
+}
+
 TEST(machines_say_what_is_not_comparable)
 {
     const struct bit_machine two = {.ranks = 2, .micro_instances = 4, .backend = "cpu avx512, 2 ranks"};
