@@ -9,6 +9,7 @@ from plan import ALL, Item
 PARTS = ("kcheck", "sanitize", "runs", "faults", "shared", "bench", "peer", "many", "options", "snapshot", "import", "score")
 ALIASES = {"two": "many"}
 SHARE = "tests/gpu/libshare_gpu.so"
+HOME = {"16bit": 0, "ternary": 1}  # the card, of several, on which a phase is timed: ours, PyTorch's and the options of each
 
 # ---- parts that are one item
 
@@ -120,8 +121,9 @@ def call(module, name, *args, **more):
 def bench_items(small):
     import bench
     wanted = [("16bit", 16), ("ternary", 16), ("16bit", 24), ("ternary", 24), ("16bit", 8), ("ternary", 8)]
-    return [Item(f"bench-{phase}-{micro}", "bench", 22, 1, call("bench", "single", phase, micro)) for phase, micro in wanted[:2 if small else 6]], \
-        [Item(f"option-{phase}-{micro}-{what.split('=')[0]}", "options", 22, 1, call("bench", "single", phase, micro, (what,)))
+    return [Item(f"bench-{phase}-{micro}", "bench", 22, 1, call("bench", "single", phase, micro), home=HOME[phase])
+            for phase, micro in wanted[:2 if small else 6]], \
+        [Item(f"option-{phase}-{micro}-{what.split('=')[0]}", "options", 22, 1, call("bench", "single", phase, micro, (what,)), home=HOME[phase])
          for phase, micro, what in bench.OPTIONS]
 
 
@@ -129,7 +131,7 @@ def peer_items(small):
     import peers
     variants = peers.ALONE[:2] + peers.ALONE[-1:] if small else peers.ALONE
     first = Item("peer-compile", "peer", 130, 1, call("peers", "compile_all", variants))
-    return [first] + [Item(f"peer-{phase}-{micro}-{residual}", "peer", 45, 1, call("peers", "measure", phase, micro, residual), (first.name,))
+    return [first] + [Item(f"peer-{phase}-{micro}-{residual}", "peer", 45, 1, call("peers", "measure", phase, micro, residual), (first.name,), HOME[phase])
                       for phase, micro, residual in variants]
 
 
@@ -187,4 +189,24 @@ def table(parts, gpus, small, with_peer):
         "import": [Item("import", "import", 90, 1, published)],
         "score": [Item("score", "score", 180 if with_peer else 60, 1, functools.partial(scored, with_peer))],
     }
-    return checks_items(parts) + [item for part in PARTS if part in parts for item in of_part.get(part, [])]
+    peers = of_part.pop("peer")
+    # What all of PyTorch's wait for begins early, so that no card waits for it.
+    first = peers[:1] if "peer" in parts else []
+    of_part["peer"] = peers[1:]
+    return checks_items(parts) + first + [item for part in PARTS if part in parts for item in of_part.get(part, [])]
+
+
+def wanted(words, gpus, small, with_peer):
+    """(items of parts, and those whose names begin with a word; words that are neither). In the order of their worth, by parts first."""
+    words = [ALIASES.get(word, word) for word in words]
+    parts = [word for word in words if word in PARTS]
+    found = table(parts, gpus, small, with_peer)
+    have, unknown = {item.name for item in found}, []
+    for word in words:
+        if word in PARTS:
+            continue
+        named = [item for item in table(PARTS, gpus, small, with_peer) if item.name.startswith(word)]
+        unknown += [word] if not named else []
+        found += [item for item in named if item.name not in have]
+        have |= {item.name for item in named}
+    return found, unknown

@@ -26,6 +26,10 @@ class Item:
     cards: int      # 1 or ALL
     call: typing.Callable  # call(report, host)
     after: tuple = ()      # names of items that have to have ended, where they are done at all
+    home: int = -1         # what is compared with each other is done on one card: by this number; -1: on any
+
+    def may_be_on(self, lane, lanes):
+        return self.home < 0 or self.home % lanes == lane
 
 
 def makespan(items, lanes):
@@ -33,19 +37,25 @@ def makespan(items, lanes):
     free, ended = [0.0] * lanes, {}
     for item in items:
         if item.cards != ALL:
-            lane = free.index(min(free))
+            lane = min((k for k in range(lanes) if item.may_be_on(k, lanes)), key=free.__getitem__)
             begin = max([free[lane]] + [ended[name] for name in item.after if name in ended])
             free[lane] = ended[item.name] = begin + item.seconds
     return max(free) + sum(item.seconds for item in items if item.cards == ALL)
 
 
+def helpers(items):
+    """Names of those that are done for the sake of others."""
+    return {name for item in items for name in item.after}
+
+
 def choose(items, seconds, lanes):
-    """Those that fit, by worth."""
+    """Those that fit, by worth, without those that would help nobody then."""
     chosen = []
     for item in items:
         if makespan(chosen + [item], lanes) <= seconds:
             chosen.append(item)
-    return chosen
+    idle = [item for item in chosen if item.name in helpers(items) - helpers(chosen)]
+    return choose([item for item in items if item not in idle], seconds, lanes) if idle else chosen
 
 
 class Plan:
@@ -55,6 +65,7 @@ class Plan:
         self.left, self.running, self.lanes, self.now = list(items), set(), lanes, now
         self.deadline = now() + seconds
         self.chosen = {item.name for item in choose(items, seconds, lanes)}
+        self.idle = helpers(items) - self.chosen  # nobody whom they would help is planned
         self.slower = {}  # part -> its items' seconds over what they were thought to take, of the slowest
 
     def seconds_of(self, item):
@@ -65,16 +76,17 @@ class Plan:
         return sum(self.seconds_of(i) for i in self.left if i.cards == ALL and i.name in self.chosen)
 
     def blocked(self, item):
-        waiting = {i.name for i in self.left} | self.running
+        waiting = {i.name for i in self.left if i.name not in self.idle} | self.running
         return any(name in waiting for name in item.after)
 
     def fits(self, item, kept):
         return self.now() + self.seconds_of(item) <= self.deadline - kept
 
-    def next(self, cards, keep=True):
+    def next(self, cards, lane=0, keep=True):
         """(the next item for these cards or None, whether one may come once something has ended)"""
         kept = self.kept() if keep and cards != ALL else 0.0
-        able = [i for i in self.left if i.cards == cards and self.fits(i, kept)]
+        able = [i for i in self.left if i.cards == cards and i.name not in self.idle and self.fits(i, kept)
+                and (cards == ALL or i.may_be_on(lane, self.lanes))]
         for item in able:
             if not self.blocked(item):
                 self.left.remove(item)
@@ -111,7 +123,7 @@ class Runner:
     def lane(self, lane, keep):
         while not self.stopped:
             with self.changed:
-                item, hope = self.plan.next(1, keep)
+                item, hope = self.plan.next(1, lane, keep)
                 if item is None and hope:
                     self.changed.wait(1)
             if item is not None:
@@ -140,7 +152,7 @@ class Runner:
         ender = self.timer(seconds, self.cut, (process, cut))
         ender.start()
         for line in process.stdout:
-            self.take(item, line)
+            self.take(item, lane, line)
         code = process.wait()
         ender.cancel()
         if cut.is_set():
@@ -153,13 +165,13 @@ class Runner:
             self.changed.notify_all()
         self.report.took(item.name, time.monotonic() - begin, item.seconds)
 
-    def take(self, item, line):
+    def take(self, item, lane, line):
         try:
             row = json.loads(line)
         except ValueError:
             print(line, end="", file=sys.stderr, flush=True)
             return
-        self.report.add_row(row | {"item": item.name})
+        self.report.add_row(row | {"item": item.name, "card": None if lane is None else self.devices[lane]})
 
     def cut(self, process, cut):
         cut.set()

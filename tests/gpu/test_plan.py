@@ -22,8 +22,8 @@ class Clock:
         return self.now
 
 
-def item(name, seconds, cards=1, after=(), part="p"):
-    return Item(name, part, seconds, cards, lambda report, host: None, after)
+def item(name, seconds, cards=1, after=(), part="p", home=-1):
+    return Item(name, part, seconds, cards, lambda report, host: None, after, home)
 
 
 def names(found):
@@ -42,6 +42,14 @@ def cards_work_side_by_side_and_together_after():
     assert makespan(found, 2) == 90
 
 
+def what_is_compared_is_done_on_one_card():
+    found = [item("a", 50, home=1), item("b", 60, home=1), item("c", 40)]
+    assert makespan(found, 2) == 110 and makespan(found, 1) == 150
+    plan = Plan(found, 200, 2, Clock())
+    assert plan.next(1, 0)[0].name == "c" and plan.next(1, 0) == (None, False)
+    assert [plan.next(1, 1)[0].name for _ in "ab"] == ["a", "b"]
+
+
 def what_comes_after_another_waits_for_it():
     found = [item("first", 50), item("second", 10, after=("first",))]
     assert makespan(found, 2) == 60
@@ -55,6 +63,14 @@ def what_comes_after_another_waits_for_it():
 def one_that_is_never_done_holds_nobody_up():
     plan = Plan([item("second", 10, after=("first",))], 100, 1, Clock())
     assert plan.next(1)[0].name == "second"
+
+
+def what_helps_others_is_done_only_where_one_of_them_is():
+    found = [item("helper", 60), item("plain", 30), item("helped", 50, after=("helper",))]
+    assert names(choose(found, 100, 1)) == ["plain", "helped"]
+    assert names(choose(found, 140, 1)) == ["helper", "plain", "helped"]
+    plan = Plan(found, 100, 1, Clock())
+    assert plan.next(1)[0].name == "plain" and plan.next(1)[0].name == "helped" and names(plan.left) == ["helper"]
 
 
 def time_of_all_cards_is_kept_while_single_ones_work():
@@ -142,6 +158,14 @@ def every_item_has_a_name_of_its_own_and_comes_after_one_that_exists():
     assert [n for n in ("many-8", "many-4", "many-2") if any(i.name.startswith(n) for i in items.table(("many",), 8, False, True))] == ["many-8", "many-4", "many-2"]
 
 
+def parts_and_beginnings_of_names_can_be_asked_for():
+    found, unknown = items.wanted(["options", "many-2-batch", "two"], 2, False, True)
+    assert names(found)[-3:] == [i.name for i in items.table(("options",), 2, False, True)] and not unknown
+    assert {"many-2-batch-16bit", "many-2-batch-ternary"} <= set(names(found)) and len(set(names(found))) == len(found)
+    found, unknown = items.wanted(["many-2-stall", "nothing"], 2, False, True)
+    assert names(found) == ["many-2-stall"] and unknown == ["nothing"]
+
+
 def pytorchs_table_fits_a_call_of_one_card():
     found = [i for i in items.table(("peer",), 1, False, True) if "bf16" not in i.name]
     assert len(found) == 7 and makespan(found, 1) <= 570, makespan(found, 1)
@@ -185,8 +209,10 @@ def pytorchs_best_is_of_its_own_kind():
 if __name__ == "__main__":
     fixture.main([worth_decides_and_what_is_smaller_fills_up,
                   cards_work_side_by_side_and_together_after,
+                  what_is_compared_is_done_on_one_card,
                   what_comes_after_another_waits_for_it,
                   one_that_is_never_done_holds_nobody_up,
+                  what_helps_others_is_done_only_where_one_of_them_is,
                   time_of_all_cards_is_kept_while_single_ones_work,
                   a_part_that_is_slower_than_thought_is_planned_slower,
                   rows_of_a_process_arrive_and_are_kept_as_they_come,
@@ -195,6 +221,7 @@ if __name__ == "__main__":
                   what_has_no_time_left_is_said,
                   one_that_does_not_end_is_cut_and_keeps_its_rows,
                   every_item_has_a_name_of_its_own_and_comes_after_one_that_exists,
+                  parts_and_beginnings_of_names_can_be_asked_for,
                   pytorchs_table_fits_a_call_of_one_card,
                   several_gpus_are_held_against_one_with_as_many_micro_batches,
                   pytorchs_best_is_of_its_own_kind])
