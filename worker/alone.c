@@ -109,6 +109,8 @@ int bit_alone_start_ranks(int argc, char **argv, int64_t ranks)
     snprintf(count, sizeof count, "%d", (int)ranks);
     args[n++] = (char *)(uintptr_t) "mpirun";
     args[n++] = (char *)(uintptr_t) "--oversubscribe";
+    args[n++] = (char *)(uintptr_t) "--bind-to"; /* as bitd starts them: a worker binds its threads itself */
+    args[n++] = (char *)(uintptr_t) "none";
     args[n++] = (char *)(uintptr_t) "-n";
     args[n++] = count;
     args[n++] = self;

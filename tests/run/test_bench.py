@@ -2,15 +2,17 @@
 import json
 import os
 import subprocess
+import tempfile
 
 import fixture
 
+WORKER = os.path.join(fixture.build_root(), "worker", "bitworker")
 SMALL = ["model.layers=2", "model.width=32", "model.heads=1", "model.mlp_hidden=32", "model.vocab=64", "model.vocab_padded=64", "model.context=16",
          "launch.backend=CPU", "launch.threads=1"]
 
 
 def bench(*args):
-    command = [os.path.join(fixture.build_root(), "worker", "bitworker"), "bench", "--model", "olmo_20m", "--micro-batch", "1", "--steps", "1", "--json",
+    command = [WORKER, "bench", "--model", "olmo_20m", "--micro-batch", "1", "--steps", "1", "--json",
                *[word for field in SMALL for word in ("--set", field)], *args]
     p = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert p.returncode == 0, p.stderr
@@ -30,5 +32,19 @@ def ranks_say_how_many_collectives_a_step_has():
     assert two["collectives"] > 0 and two["reduced_bytes"] > 0 and two["gathered_bytes"] > 0, two
 
 
+def ranks_are_bound_as_bitds_are():
+    """By themselves: mpirun would put a rank, with NCCL's threads, on one core."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = os.path.join(folder, "told")
+        with open(os.path.join(folder, "mpirun"), "w") as f:
+            f.write(f"#!/bin/sh\nprintf '%s\\n' \"$@\" >{told}\n")
+        os.chmod(f.name, 0o755)
+        subprocess.run([WORKER, "bench", "--ranks", "2"], env=os.environ | {"PATH": folder + ":" + os.environ["PATH"]}, check=True, timeout=60)
+        with open(told) as f:
+            words = f.read().split()
+    assert "--bind-to none" in " ".join(words), words
+    assert words[words.index("-n") + 1] == "2" and words[-1] == "bench", words
+
+
 if __name__ == "__main__":
-    fixture.main([the_split_of_a_long_step_has_all_of_it, ranks_say_how_many_collectives_a_step_has])
+    fixture.main([the_split_of_a_long_step_has_all_of_it, ranks_say_how_many_collectives_a_step_has, ranks_are_bound_as_bitds_are])
