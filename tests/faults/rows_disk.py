@@ -26,10 +26,11 @@ def blocked_until_healed(r, d, run, reason):
 
 def full(rule, reason):
     def run_row(r, rng, many):
-        with Bed() as d:
+        with Bed(hold=(EVERY + 2,)) as d:
             run = d.submit(d.bed_spec())
             assert d.wait(run, "--for", f"checkpoint={EVERY}") == 0
             d.rules(rule)
+            d.let_on()
             again = blocked_until_healed(r, d, run, reason)
             same = is_same(d, run)
             r.check(not d.records(run, "lost"), "a worker was lost")
@@ -49,7 +50,7 @@ def failing(r, rng, many):
                     f"rename who=bitd path=.partial p=20 seed={seed + 4} error {EIO}",
                     f"fsync who=bitd path=checkpoints p=20 seed={seed + 5} error {EIO}")
             run = d.submit(d.bed_spec(every=4))
-            d.until(lambda: d.step(run) >= STEPS // 2 or d.status(run)["state"] == "blocked", 120)
+            d.until(lambda: d.step(run) >= STEPS // 2 or d.status(run)["state"] == "blocked")
             failed = [what for _, _, what in d.records(run, "checkpoint") if int(what.get("error", 0)) != 0]
             code = d.ctl("ckpt", "verify", run, "-q")[0]
             r.check(code == 0, "a checkpoint that counts does not verify")
@@ -72,10 +73,12 @@ def nameless(r, rng, many):
 
 def lying(r, rng, many):
     """A sync of the journal fails, and what it was to write is gone: nothing that was answered is lost."""
-    with Bed() as d:
+    step = rng.randrange(5, 30)
+    with Bed(hold=(step + 1,)) as d:
         run = d.submit(d.bed_spec())
-        d.wait_step(run, rng.randrange(5, 30))
+        d.wait_step(run, step)
         d.rules(f"fdatasync who=bitd path=/journal error {EIO}")
+        d.let_on()
         again = blocked_until_healed(r, d, run, "journal|Input/output")
         same = is_same(d, run)
         r.trial(None, again, len(d.records(run, "lost")), same, d.left_behind(run))
@@ -83,10 +86,11 @@ def lying(r, rng, many):
 
 def begun_without_room(r, rng, many):
     """bitd was killed in the middle of a record, and there is no room when it begins: the run waits, and nobody is told of an end."""
-    with Bed() as d:
+    with Bed(hold=(EVERY + 2,)) as d:
         run = d.submit(d.bed_spec())
         assert d.wait(run, "--for", f"checkpoint={EVERY}") == 0
         d.rules("write who=bitd path=/journal once=ONCE torn")
+        d.let_on()
         d.until(lambda: d.process.poll() is not None)
         d.heal()
         d.rules(f"open path=/journal error {ENOSPC}", f"ftruncate who=bitd path=/journal error {ENOSPC}")
@@ -139,7 +143,7 @@ def torn(r, rng, many):
     for i in many.span(count, 1026):
         rounds.setdefault(i // count, []).append(i % count)
     for number, places in rounds.items():
-        with Bed() as d:
+        with Bed(hold=range(every, TORN["steps"] + 1, every)) as d:  # before each checkpoint
             run, missed = d.submit(d.bed_spec(**TORN)), []
             for place in places:
                 # Another call for each checkpoint of a round, another round for each call of a checkpoint.
@@ -148,7 +152,8 @@ def torn(r, rng, many):
                 if not crash(d, run, rule, step):
                     missed.append(step)
             d.heal()
-            same = is_same(d, run, **TORN)
+            with d.held_no_more():
+                same = is_same(d, run, **TORN)
             bad = [what["text"] for _, _, what in d.records(run, "bad")]
             r.check(not bad, f"round {number}: {bad}")
             r.check(d.ctl("ckpt", "verify", run, "-q")[0] == 0, f"round {number}: a checkpoint that counts does not verify")
@@ -170,16 +175,19 @@ def crash(d, run, rule, step):
         return os.path.exists(os.path.join(folder, name)) or (step + every > TORN["steps"] and d.completed(run))
 
     def is_over():
-        return d.fired() or is_past(after)
+        if d.fired() or is_past(after):
+            return True
+        d.let_on_who_stands()  # before this checkpoint, or behind it where the rule was not met
+        return False
 
     if is_past(name) or ("{old}" in rule and step <= 3 * every):
         return False
     d.rules(rule.format(step=name, old=old))
-    d.until(is_over, 120)
+    d.until(is_over)
     if not d.fired():
         return False
     if "who=bitd" in rule:
-        d.process.wait(30)
+        d.process.wait(120)
     d.heal()
     if "who=bitd" in rule:
         d.start()
@@ -230,7 +238,7 @@ def flipped_and_resumed(r, rng, many):
     """The newest checkpoint has a bit flipped when a rank dies: the run falls back to the one before, and says where."""
     spec = {"every": FLIPPED // 2, "at": 3 * FLIPPED // 2}
     for _ in range(many(2, 50)):
-        with Bed(hold=(FLIPPED + EVERY,)) as d:  # no later checkpoint is complete before the rank dies, however busy the machine is
+        with Bed(hold=(FLIPPED + 2,)) as d:  # no later checkpoint is complete before the rank dies, however busy the machine is
             run = d.submit(d.bed_spec(**spec))
             assert d.wait(run, "--for", f"checkpoint={FLIPPED}") == 0
             folder = os.path.join(d.state, "runs", run, "checkpoints", f"step-{FLIPPED:08d}")
@@ -254,7 +262,7 @@ def journal_flipped(r, rng, many):
         path = os.path.join(d.state, "runs", run, "journal")
         for _ in range(many(8, 300)):
             d.process.terminate()
-            d.process.wait(30)
+            d.process.wait(120)
             with open(path, "rb") as f:
                 whole = f.read()
             flip(path, rng)

@@ -37,11 +37,12 @@ class Turns:
 
     def take(self, number):
         for name, path in self.sockets.items():
-            begin = time.time()
+            begin, step = time.time(), self.d.step(self.run)
             if path is None:
                 time.sleep(TURN / RATE)  # what a turn lasts
             else:
                 self.bad(path, number).wait()
+            self.d.until(lambda: self.d.step(self.run) >= step + 2)  # one of them is inside it, however slow the machine is
             self.spans[name].append((begin, time.time()))
         for name, path, ask in (("bitd", self.d.socket, [STATUS_CALLS, self.d.socket, self.run]),
                                 ("the yardstick", self.sockets["the same at the yardstick"], [CLIENTS, "ask"])):
@@ -74,7 +75,7 @@ def idle_clients(path, count):
 def tell_clients(r, turns):
     ms = turns.steps()
     alone = ms["left alone"]
-    assert all(len(v) >= 3 for v in ms.values()), f"steps in turns: { {k: len(v) for k, v in ms.items()} }"
+    assert all(ms.values()), f"steps in turns: { {k: len(v) for k, v in ms.items()} }"
     for name, values in ms.items():
         r.notes.append(f"step {name}: p50 {statistics.median(values):.2f} ms ({100 * statistics.median(values) / statistics.median(alone) - 100:+.1f} %), "
                        f"p99 {p99(values):.2f} ms ({100 * p99(values) / p99(alone) - 100:+.1f} %), {len(values)} steps")
@@ -107,8 +108,10 @@ def bad_clients(r, rng, many):
         before = rss(d.process.pid)
         idle = [idle_clients(path, 1000) for path in (d.socket, yardstick)]
         turns = Turns(d, run, yardstick, rng.randrange(1 << 30))
+        begin = time.monotonic()
         for number in range(turns_count):
             turns.take(number)
+        took = time.monotonic() - begin
         grown = rss(d.process.pid) - before
         for p in (*idle, server):
             p.kill()
@@ -119,7 +122,9 @@ def bad_clients(r, rng, many):
         with open(os.path.join(d.dir, "bitd.log")) as f:
             log = f.read()
         told, untold = log.count(": client dropped"), sum(map(int, re.findall(r"clients dropped untold=(\d+)", log)))
-        r.check(0 < told < 60 * turns_count and untold > told, f"{told} lines about bad clients, {untold} more of them counted")
+        r.notes.append(f"{told} lines about bad clients, {untold} more of them counted, in {took:.0f} s")
+        r.check(0 < told < 11 * (took + 1), f"{told} lines about bad clients in {took:.0f} s, at most ten a second")
+        r.check(told + untold > TURN * turns_count / 2, f"{told} lines about bad clients, {untold} more of them counted, of {2 * TURN * turns_count}")
         done = d.step(run)
         d.ctl("pause", run, check=True)
         d.until(lambda: d.status(run)["state"] == "paused")
@@ -130,12 +135,13 @@ def bad_clients(r, rng, many):
 
 
 def clock_jumps(r, rng, many):
-    with Bed() as d:
+    with Bed(hold=(13, 41)) as d:
         run = d.submit(d.bed_spec())
-        for shift in (3600, -3600):
-            d.wait_step(run, 12 if shift > 0 else 45)
+        for shift, step in ((3600, 12), (-3600, 40)):
+            d.wait_step(run, step)
             d.rules(f"clock shift {shift}")
-            time.sleep(0.3)  # some steps in that other hour
+            d.let_on()
+            d.wait_step(run, step + 10)  # some in that other hour
         d.heal()
         same = is_same(d, run)
         r.check(not d.records(run, "lost"), "a worker was lost")

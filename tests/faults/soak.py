@@ -18,7 +18,7 @@ from soak_plan import KINDS, TICK_S, plan
 
 QUEUE = 4        # runs that have not ended, at any time
 SAY_S = 15       # between two lines of progress
-DRAIN_S = 300    # until all runs have ended, when nothing is planted any more
+DRAIN_S = 900    # until all runs have ended, when nothing is planted any more
 # bitd may hold so much more than one that has just begun in the same state folder. What it has in use is the same; malloc
 # keeps the room of its greatest replies and readers.
 GROWTH = 8 << 20
@@ -27,7 +27,7 @@ VARIANTS = [
     {"steps": 240, "at": 200, "every": 15, "eval_every": 40},
     {"steps": 100, "at": 10, "every": 50},
 ]
-CONFIG = "slots = 2\nshutdown_timeout = 20\n"
+CONFIG = "slots = 2\nshutdown_timeout = 20\nheartbeat_timeout = 2.5\nstall_timeout = 10\n"
 
 
 class Soak(Faults, Bed):
@@ -163,6 +163,7 @@ class Soak(Faults, Bed):
             self.spec_of(variant)
         self.launch_bitd()
         self.until(lambda: self.ctl("ps", "-q")[0] == 0)
+        self.began_with = descriptors(self.process.pid)
         self.begun, self.said_at = time.monotonic(), 0.0
         self.submit_until = self.begun + self.seconds
         for p in plan(self.seed, self.seconds):
@@ -231,9 +232,9 @@ class Soak(Faults, Bed):
         self.ended_by_us = True
         self.process.terminate()
         try:
-            self.check(self.process.wait(30) == 0, f"told to go, bitd ended with {self.process.returncode}")
+            self.check(self.process.wait(300) == 0, f"told to go, bitd ended with {self.process.returncode}")
         except subprocess.TimeoutExpired:
-            self.wrong.append("told to go, bitd was still there after 30 s")
+            self.wrong.append("told to go, bitd was still there after 300 s")
             self.kill()
         sockets = [os.path.join(at, name) for at, _, names in os.walk(self.dir) for name in names
                    if stat.S_ISSOCK(os.lstat(os.path.join(at, name)).st_mode)]
@@ -248,9 +249,10 @@ class Soak(Faults, Bed):
         self.check(held[1].total() <= fresh[1].total(), f"bitd kept descriptors: {dict(held[1] - fresh[1])} of {self.notes}")
 
     def fewest_descriptors(self):
-        """What it has is not always less a moment later, when the last client has gone; what it keeps is there all the time."""
-        fewest, deadline = descriptors_of(self.process.pid), time.monotonic() + 6
-        while time.monotonic() < deadline:
+        """What it has is not always less a moment later, when the last client has gone; what it keeps is there all the time. It keeps
+        nothing when it is down to what the first bitd began with."""
+        fewest, deadline = descriptors_of(self.process.pid), time.monotonic() + 30
+        while time.monotonic() < deadline and fewest.total() > self.began_with:
             fewest = min(fewest, descriptors_of(self.process.pid), key=lambda c: c.total())
             time.sleep(TICK_S)
         return fewest

@@ -14,11 +14,14 @@
  *     BIT_FAULT_HOLD  a FIFO: each rank's part of a checkpoint is written when somebody has opened it to write
  *     BIT_FAULT_MEMORY a file: while it is there, the machine has no memory left
  *     BIT_FAULT_GPUS  anything: each rank takes itself to have a GPU of its own, 0000:0RANK:00.0, for fake_nvml.c to tell of
- *     BIT_FAULT_STAND STEP[,STEP…]:FIFO: the first rank begins each of these steps when somebody has opened the FIFO to write
+ *     BIT_FAULT_STAND STEP[,STEP…]:FIFO: the first rank begins each of these steps when somebody has opened the FIFO to write;
+ *               a checkpoint that began two steps before it, or earlier, is complete by then, however slow the disk is
+ *     BIT_FAULT_PARTS FIFO: the same of each part of an evaluation's tasks that is not the first of its launch
  */
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,15 +35,23 @@
 #include "proto/host_memory.h"
 #include "worker/ckpt/ckpt.h"
 #include "worker/link/heartbeat.h"
+#include "worker/scoring.h"
 #include "worker/step.h"
 
 static struct bit_worker *worker; /* in the step that is being done */
 static uint64_t step;
+static const struct bit_ckpt *checkpoint; /* the last that was begun */
 
+bool __real_bit_ckpt_begin(struct bit_ckpt *ckpt, const struct bit_ckpt_about *about);
+bool __wrap_bit_ckpt_begin(struct bit_ckpt *ckpt, const struct bit_ckpt_about *about);
 int __real_bit_step_train(struct bit_worker *w, const struct bit_action *action, const uint8_t *batch,
                           struct bit_step_result *result);
 int __wrap_bit_step_train(struct bit_worker *w, const struct bit_action *action, const uint8_t *batch,
                           struct bit_step_result *result);
+int __real_bit_scoring_run(struct bit_worker *w, const struct bit_action *action, const struct bit_score_input *input,
+                           struct bit_scored *scored);
+int __wrap_bit_scoring_run(struct bit_worker *w, const struct bit_action *action, const struct bit_score_input *input,
+                           struct bit_scored *scored);
 void __real_bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done);
 void __wrap_bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done);
 int __real_bit_ckpt_restore(struct bit_worker *w, const char *dir);
@@ -98,14 +109,33 @@ static void wait_for_writer(const char *fifo)
         close(fd);
 }
 
+bool __wrap_bit_ckpt_begin(struct bit_ckpt *ckpt, const struct bit_ckpt_about *about)
+{
+    checkpoint = ckpt;
+    return __real_bit_ckpt_begin(ckpt, about);
+}
+
+/* Of this rank. When every rank has its part, the loop completes the checkpoint before the next step. */
+static void wait_for_part(void)
+{
+    const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+    while (checkpoint != NULL && checkpoint->under_way && !atomic_load(&worker->part_written))
+        nanosleep(&pause, NULL);
+}
+
 /* What a test asks for at a step then comes in time, however busy the machine is. */
 static void stand(void)
 {
     const char *at = getenv("BIT_FAULT_STAND"), *fifo = at == NULL ? NULL : strchr(at, ':');
 
-    for (char *end; fifo != NULL && at < fifo; at = end + 1)
-        if (strtoull(at, &end, 10) == step)
+    for (char *end; fifo != NULL && at < fifo; at = end + 1) {
+        uint64_t held = strtoull(at, &end, 10);
+        if (held == step + 1)
+            wait_for_part();
+        if (held == step && worker->comm->rank == 0)
             wait_for_writer(fifo + 1);
+    }
 }
 
 int __wrap_bit_step_train(struct bit_worker *w, const struct bit_action *action, const uint8_t *batch,
@@ -113,9 +143,20 @@ int __wrap_bit_step_train(struct bit_worker *w, const struct bit_action *action,
 {
     worker = w;
     step = action->step;
-    if (w->comm->rank == 0)
-        stand();
+    stand();
     return __real_bit_step_train(w, action, batch, result);
+}
+
+int __wrap_bit_scoring_run(struct bit_worker *w, const struct bit_action *action, const struct bit_score_input *input,
+                           struct bit_scored *scored)
+{
+    static bool is_later;
+    const char *fifo = getenv("BIT_FAULT_PARTS");
+
+    if (fifo != NULL && is_later && w->comm->rank == 0)
+        wait_for_writer(fifo);
+    is_later = true;
+    return __real_bit_scoring_run(w, action, input, scored);
 }
 
 void __wrap_bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done)

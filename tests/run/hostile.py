@@ -31,7 +31,7 @@ def asked(path, tokens):
     """A connection whose submission bitd has answered with its question for proofs."""
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
-    s.settimeout(60)
+    s.settimeout(300)
     spec = field(2, field(1, "olmo_20m")) + field(3, field(1, tokens)) + field(4, field(1, 2)) + field(5, field(1, 10) + field(2, 1e-3) + field(3, 1))
     s.sendall(frame(SUBMIT, field(1, spec) + field(2, f"hostile-{os.getpid()}") + field(5, "/")))
     assert struct.unpack_from("<H", s.recv(65536), 4)[0] == 93, "no ProveCall"
@@ -42,7 +42,7 @@ def submit_named(path, name):
     """Returns the text that bitd refuses such a run with."""
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
-    s.settimeout(60)
+    s.settimeout(300)
     spec = field(1, name) + field(2, field(1, "olmo_20m")) + field(3, field(1, "/t.npy")) + field(5, field(1, 10) + field(2, 1e-3) + field(3, 1))
     s.sendall(frame(SUBMIT, field(1, spec) + field(2, f"named-{os.getpid()}") + field(5, "/")))
     return "".join(c for c in s.recv(65536)[28:].decode(errors="replace") if c.isprintable())
@@ -103,6 +103,6 @@ def ask(path, kind, run, *fields):
     """A connection that has asked this of a run, and reads nothing."""
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
-    s.settimeout(60)
+    s.settimeout(300)
     s.sendall(frame(kind, field(1, run) + b"".join(fields)))
     return s

@@ -1,9 +1,7 @@
 """Small downstream tasks for tests: their request files, a run that is evaluated on them, and what its journal says of it."""
-import contextlib
 import json
 import os
 import random
-import signal
 import subprocess
 
 SMALL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tokenize", "small.json")
@@ -74,20 +72,13 @@ def same(one, other):
     return one.keys() == other.keys() and all(one[k][f] == other[k][f] for k in one for f in keep)
 
 
-@contextlib.contextmanager
-def stopped_after_a_part(d, run):
-    """The ranks of the run stand from the next part of a task on that is scored, until this is left."""
-    before, pids = len(scored(d, run)), []
+def after_a_part(d, run):
+    """One more part of a task is scored, and the run stands before the next: its ranks. Of a Daemon(hold_parts=True)."""
+    before = len(scored(d, run))
     with subprocess.Popen([d.bitctl, "events", "--socket", d.socket, run, "--steps", "--json", "--follow"], stdout=subprocess.PIPE, text=True) as p:
         for line in p.stdout:
             before -= bool(json.loads(line).get("scored"))
             if before < 0:
                 break
-        pids = d.worker_pids(run)
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
         p.kill()
-    yield pids
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+    return d.worker_pids(run)

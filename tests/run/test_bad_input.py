@@ -76,10 +76,11 @@ def an_id_beyond_the_vocabulary():
 
 
 def a_file_truncated_under_the_run():
-    with fixture.Daemon() as d:
+    with fixture.Daemon(hold=(6,)) as d:
         run = d.submit(d.spec(steps=250, at_step=100, every=20))
         d.wait(run, "--for", "step=5")
         os.truncate(os.path.join(d.dir, "train.npy"), 64 * 2 * 100)
+        d.let_on()
         code = d.wait(run)
         reason = d.status(run)["reason"]
         assert code == 65 and "train.npy" in reason, f"ended with {code}: {reason}"
@@ -93,9 +94,9 @@ def a_model_that_does_not_fit():
 
 def a_socket_in_use_and_a_second_daemon():
     with fixture.Daemon() as d:
-        p = subprocess.run([d.bitd, "--state", d.state, "--socket", d.socket + "2"], capture_output=True, text=True, timeout=20)
+        p = subprocess.run([d.bitd, "--state", d.state, "--socket", d.socket + "2"], capture_output=True, text=True, timeout=120)
         assert p.returncode == 75 and d.state in p.stderr, f"a second daemon on the folder: {p.returncode} {p.stderr}"
-        p = subprocess.run([d.bitd, "--state", d.state + "2", "--socket", d.socket], capture_output=True, text=True, timeout=20)
+        p = subprocess.run([d.bitd, "--state", d.state + "2", "--socket", d.socket], capture_output=True, text=True, timeout=120)
         assert p.returncode == 75 and d.socket in p.stderr, f"a second daemon on the socket: {p.returncode} {p.stderr}"
         assert d.ctl("ps")[0] == 0, "the first one is unharmed"
 
@@ -123,7 +124,7 @@ def garbage_from_clients():
                 s.connect(d.socket)
                 s.sendall(data)
                 if data != b"BIT1":  # half a header: the daemon waits for the rest
-                    s.settimeout(10)
+                    s.settimeout(120)
                     try:
                         assert s.recv(4096) is not None
                     except ConnectionResetError:
@@ -135,7 +136,7 @@ def garbage_from_clients():
 def a_disk_that_fills():
     if os.geteuid() != 0:
         fixture.skip("mounting a small disk needs root")
-    with fixture.Daemon() as d:
+    with fixture.Daemon(hold=(4,)) as d:
         small = os.path.join(d.dir, "small")
         os.mkdir(small)
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", small], capture_output=True).returncode != 0:
@@ -153,7 +154,8 @@ def a_disk_that_fills():
                         f.write(b"\0" * 65536)
                 except OSError:
                     pass
-            deadline = time.monotonic() + 60
+            d.let_on()
+            deadline = time.monotonic() + 300
             while time.monotonic() < deadline:
                 failed = [e for e in d.events(run) if "checkpoint" in e and e["checkpoint"]["error"]] if d.ctl("ps")[0] == 0 else []
                 if failed or d.status(run)["state"] == "blocked":

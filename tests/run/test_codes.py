@@ -62,7 +62,7 @@ def internal(d):
         p = subprocess.Popen([d.bitctl, "ps", "--socket", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         conn = listener.accept()[0]
         conn.sendall(b"HTTP/1.1 400 Bad Request\r\nServer: another\r\nConnection: close\r\n\r\n")
-        p.wait(30)
+        p.wait(300)
         conn.close()
     return p.returncode
 
@@ -173,7 +173,7 @@ def interrupted(d):
             break
     p.send_signal(signal.SIGINT)
     rest = p.stderr.read()
-    p.wait(30)
+    p.wait(300)
     assert "the run goes on" in rest, rest
     assert json.loads(d.ctl("ps", "--json", check=True)[1].splitlines()[-1])["state"] in ("training", "TRAINING")
     return p.returncode

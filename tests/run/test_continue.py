@@ -119,7 +119,7 @@ def a_failed_run_goes_on():
             out = d.ctl("resume", run, check=True)[1]
             print(f"         the user sees: {out.strip()}")
             assert "failed: rank 0 was ended by signal 9" in out and f"goes on from {last['name']}, {14 - last['step']} steps are done again" in out, out
-            follow = subprocess.run([d.bitctl, "events", run, "--socket", d.socket, "-f"], capture_output=True, text=True, timeout=60)
+            follow = subprocess.run([d.bitctl, "events", run, "--socket", d.socket, "-f"], capture_output=True, text=True, timeout=300)
             assert follow.returncode == 0 and "completed" in follow.stdout.splitlines()[-1], follow.stdout
             assert d.wait(run) == 0
         check_whole(d, run, undisturbed())

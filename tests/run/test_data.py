@@ -21,8 +21,8 @@ undisturbed = {}
 class Daemon(fixture.Daemon):
     """With storage that does what `misbehave` says."""
 
-    def __init__(self, config=""):
-        super().__init__(config)
+    def __init__(self, config="", hold=()):
+        super().__init__(config, hold)
         self.orders = os.path.join(self.dir, "storage")
         self.train = os.path.join(self.dir, "train.npy")
         self.valid = os.path.join(self.dir, "valid.npy")
@@ -50,7 +50,7 @@ class Daemon(fixture.Daemon):
 
     def until_reason(self, run, pattern):
         """What a person who asks again and again sees in the end."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             status = self.status(run)
             if re.search(pattern, status["reason"] or ""):
@@ -86,11 +86,19 @@ def stopped(d, run, pattern):
     assert len(got) < STEPS
 
 
+def pause(d, run):
+    """Of a run that stands before a step of `hold`."""
+    d.ctl("pause", run, "--no-wait", check=True)
+    with d.held_no_more():
+        assert d.wait(run, "--for", "state=paused") == 0
+
+
 def reads_that_take_seconds():
-    with Daemon() as d:
+    with Daemon(hold=(4,)) as d:
         run = d.run()
         d.wait(run, "--for", "step=3")
         d.misbehave("delay 700")
+        d.let_on()
         status = d.until_reason(run, r"data: the tokens of step \d+ are being read for \d+ s from .*/train\.npy")
         print(f"         the user sees: {status['state']}: {status['reason']}")
         assert status["state"] == "blocked"
@@ -99,10 +107,11 @@ def reads_that_take_seconds():
 
 
 def reads_that_fail_for_a_while():
-    with Daemon() as d:
+    with Daemon(hold=(4,)) as d:
         run = d.run()
         d.wait(run, "--for", "step=3")
         d.misbehave(f"error {errno.EIO}")
+        d.let_on()
         status = d.until_reason(run, r"data: .*train\.npy.*byte \d+.*Input/output error")
         print(f"         the user sees: {status['state']}: {status['reason']}")
         assert status["state"] == "blocked"
@@ -112,18 +121,20 @@ def reads_that_fail_for_a_while():
 
 
 def reads_that_fail_for_good():
-    with Daemon("read_patience = 1\n") as d:
+    with Daemon("read_patience = 1\n", hold=(4,)) as d:
         run = d.run()
         d.wait(run, "--for", "step=3")
         d.misbehave(f"error {errno.EIO}")
+        d.let_on()
         stopped(d, run, r"train\.npy.*byte \d+")
 
 
 def a_stale_handle_for_a_while():
-    with Daemon() as d:
+    with Daemon(hold=(4,)) as d:
         run = d.run()
         d.wait(run, "--for", "step=3")
         d.misbehave(f"error {errno.ESTALE}")
+        d.let_on()
         d.until_reason(run, r"data: .*train\.npy")
         d.behave()
         same_weights(d, run)
@@ -147,37 +158,40 @@ def a_file_that_is_away_for_a_while():
 
 
 def a_file_that_shrank():
-    with Daemon() as d:
+    with Daemon(hold=(4,)) as d:
         run = d.run()
         d.wait(run, "--for", "step=3")
         os.truncate(d.train, 64 * 2 * 100)
+        d.let_on()
         stopped(d, run, r"train\.npy.*truncated at byte 12800")
 
 
 def a_file_that_grew():
-    with Daemon() as d:
+    with Daemon(hold=(4,)) as d:
         run = d.run()
         d.wait(run, "--for", "step=3")
         with open(d.train, "ab") as f:
             f.write(b"\1\0" * 640)
+        d.let_on()
         stopped(d, run, r"train\.npy.*changed under the run, seen before byte \d+: 256000 bytes then, 257280 now")
 
 
 def a_file_that_was_written_to():
-    with Daemon() as d:
+    with Daemon(hold=(4,)) as d:
         run = d.run()
         d.wait(run, "--for", "step=3")
         with open(d.train, "r+b") as f:
             f.seek(1000)
             f.write(b"\1\0")
+        d.let_on()
         stopped(d, run, r"train\.npy.*changed under the run, seen before byte \d+: written to at the same size")
 
 
 def another_file_in_its_place_while_bitd_was_away():
-    with Daemon() as d:
+    with Daemon(hold=(12,)) as d:
         run = d.run()
         d.wait(run, "--for", "checkpoint=10")
-        d.ctl("pause", run, check=True)
+        pause(d, run)
         d.kill()
         was = os.stat(d.train)
         shutil.copyfile(d.train, d.train + ".other")
@@ -189,10 +203,10 @@ def another_file_in_its_place_while_bitd_was_away():
 
 
 def written_to_while_paused():
-    with Daemon() as d:
+    with Daemon(hold=(4,)) as d:
         run = d.run()
         d.wait(run, "--for", "step=3")
-        d.ctl("pause", run, check=True)
+        pause(d, run)
         with open(d.train, "r+b") as f:
             f.write(b"\1\0")
         d.ctl("resume", run, "--no-wait", check=True)
@@ -212,10 +226,11 @@ def an_id_beyond_the_vocabulary():
 
 
 def a_held_out_file_that_fails_for_a_while():
-    with Daemon() as d:
+    with Daemon(hold=(4,)) as d:
         run = d.run(eval_every=5)
         d.wait(run, "--for", "step=3")
         d.misbehave(f"error {errno.EIO}")
+        d.let_on()
         d.until_reason(run, r"data: .*\.npy")
         d.behave()
         same_weights(d, run)
@@ -282,16 +297,17 @@ def held_out_sets_tell_bits_a_byte():
 
 
 def a_mixture_goes_on_where_it_was():
-    with Daemon() as d:
+    with Daemon(hold=(8,)) as d:
         other = os.path.join(d.dir, "other.npy")
         fixture.write_tokens(other, 64 * 50, 256, 9)
         mix = ["--set", "data.train=", "--set", f'data.source+={{name: "web" path: "{d.train}" weight: 0.7}}',
                "--set", f'data.source+={{name: "books" path: "{other}" weight: 0.3}}']
         straight = d.run(*mix)
-        want = d.finish(straight)["weights_digest"], d.losses(straight)
+        with d.held_no_more():
+            want = d.finish(straight)["weights_digest"], d.losses(straight)
         run = d.run(*mix)
         d.wait(run, "--for", "step=7")
-        d.ctl("pause", run, check=True)
+        pause(d, run)
         d.kill()
         d.start()
         d.ctl("resume", run, check=True)
@@ -307,11 +323,11 @@ def other_ranks_train_on_the_same_batches():
         rows = [json.loads(line) for line in d.ctl("data", "show", run, "--step", str(step), "--json", check=True)[1].splitlines()]
         return [(row["row"], row["file"], row["instance"]) for row in rows]
 
-    with Daemon() as d:
+    with Daemon(hold=(8, 13)) as d:
         run = d.run()
         want = {step: shown(d, run, step) for step in (5, 30)}
         d.wait(run, "--for", "step=7")
-        d.ctl("pause", run, check=True)
+        pause(d, run)
         code, _, err = d.ctl("resume", run, "--ranks", "3")
         print(f"         the user sees: {err.strip()}")
         assert code == 64 and "not divisible by launch.ranks 3" in err, (code, err)
@@ -321,7 +337,8 @@ def other_ranks_train_on_the_same_batches():
         d.wait(run, "--for", "step=12")
         d.kill()  # the journal has it, too
         d.start()
-        d.finish(run)
+        with d.held_no_more():
+            d.finish(run)
         assert d.status(run)["ranks"] == 1
         assert {step: shown(d, run, step) for step in want} == want
         losses = d.losses(run)

@@ -20,11 +20,12 @@ def detached(d, *args):
     return evaluate(d, "-dq", *args).stdout.strip()
 
 
-def trained(d, times=1):
+def trained(d):
     """A run that scored its tasks after step 6, in 16-bit, and 8, as ternary; and its request files."""
-    folder = tasks.make_requests(d, times=times)
+    folder = tasks.make_requests(d)
     run = tasks.submit(d, folder)
-    d.finish(run)
+    with d.held_no_more():
+        d.finish(run)
     return folder, run
 
 
@@ -86,19 +87,20 @@ def it_is_followed_and_printed():
 
 def undisturbed(d, run):
     made = detached(d, run + "@6")
-    return d.finish(made)["weights_digest"], tasks.sums(d, made)
+    with d.held_no_more():
+        return d.finish(made)["weights_digest"], tasks.sums(d, made)
 
 
 def a_killed_worker_loses_and_repeats_nothing():
-    with fixture.Daemon() as d:
-        _, run = trained(d, times=3)
+    with fixture.Daemon(hold_parts=True) as d:
+        _, run = trained(d)
         digest, want = undisturbed(d, run)
         made = detached(d, run + "@6", "--set", "launch.max_restarts=1")
         for _ in range(2):  # an evaluation that was made is something gained: one more loss is one of one
-            with tasks.stopped_after_a_part(d, made) as pids:
-                for pid in pids:
-                    os.kill(pid, signal.SIGKILL)
-        assert d.finish(made)["weights_digest"] == digest
+            for pid in tasks.after_a_part(d, made):
+                os.kill(pid, signal.SIGKILL)
+        with d.held_no_more():
+            assert d.finish(made)["weights_digest"] == digest
         assert sum("lost" in e and bool(e["lost"]) for e in d.events(made)) == 2, "the workers had ended before they were killed"
         assert tasks.sums(d, made) == want
 
@@ -108,35 +110,38 @@ def parts_of(d, run):
 
 
 def a_killed_bitd_and_a_pause_go_on_where_it_was():
-    with fixture.Daemon() as d:
-        _, run = trained(d, times=3)
+    with fixture.Daemon(hold_parts=True) as d:
+        _, run = trained(d)
         digest, want = undisturbed(d, run)
         made = detached(d, run + "@6")
-        with tasks.stopped_after_a_part(d, made):
-            d.kill()
+        tasks.after_a_part(d, made)
+        d.kill()
         d.start()
-        with tasks.stopped_after_a_part(d, made):
-            d.ctl("pause", made, "--no-wait", check=True)
-        assert d.wait(made, "--for", "state=paused") == 0
-        before = parts_of(d, made)
-        d.ctl("resume", made, check=True)
-        assert d.finish(made)["weights_digest"] == digest
+        d.let_on()
+        tasks.after_a_part(d, made)
+        d.ctl("pause", made, "--no-wait", check=True)
+        with d.held_no_more():
+            assert d.wait(made, "--for", "state=paused") == 0
+            before = parts_of(d, made)
+            d.ctl("resume", made, check=True)
+            assert d.finish(made)["weights_digest"] == digest
         after = parts_of(d, made)
         assert after[:len(before)] == before and len(before) < len(after) == len(set(after)), (before, after)
         assert tasks.sums(d, made) == want
 
 
 def a_cancel_ends_it_and_a_resume_goes_on():
-    with fixture.Daemon() as d:
-        _, run = trained(d, times=3)
+    with fixture.Daemon(hold_parts=True) as d:
+        _, run = trained(d)
         made = detached(d, run + "@6")
-        with tasks.stopped_after_a_part(d, made):
-            d.ctl("cancel", made, "--no-wait", check=True)
-        assert d.wait(made) == 103
-        before = parts_of(d, made)
-        text = d.ctl("resume", made, check=True)[1]
-        assert "goes on where it was" in text, text
-        d.finish(made)
+        tasks.after_a_part(d, made)
+        d.ctl("cancel", made, "--no-wait", check=True)
+        with d.held_no_more():
+            assert d.wait(made) == 103
+            before = parts_of(d, made)
+            text = d.ctl("resume", made, check=True)[1]
+            assert "goes on where it was" in text, text
+            d.finish(made)
         after = parts_of(d, made)
         assert after[:len(before)] == before and len(before) < len(after) == len(set(after)), (before, after)
         assert tasks.sums(d, made) == as_of_step(tasks.sums(d, run), 6)

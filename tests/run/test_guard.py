@@ -79,11 +79,12 @@ def a_skipped_step_is_resumed_to_the_bit():
     with faults("nan:1:7") as d:
         run = d.submit(d.spec(steps=20, at_step=12, every=5))
         want = d.finish(run)["weights_digest"]
-    with faults("nan:1:7") as d:
+    with faults("nan:1:7", hold=[9]) as d:
         run = d.submit(d.spec(steps=20, at_step=12, every=5))
         d.wait(run, "--for", "step=8")
         kill(rng.choice(d.worker_pids(run)))
-        status = d.finish(run)
+        with d.held_no_more():
+            status = d.finish(run)
         assert status["weights_digest"] == want, "killed after a skipped step, the weights are the same"
         for e in d.events(run):
             if "verified" in e:
@@ -117,13 +118,14 @@ def a_nan_rewinds_and_leaves_batches_out():
         assert status["rewinds"] == 1 and status["skipped"] == 0 and status["restarts"] == 0
         digest = status["weights_digest"]
         # The order after a rewind follows from the journal: killed, it comes to the same end.
-    with faults("nan:1:7", once=True) as d:
+    with faults("nan:1:7", once=True, hold=[15]) as d:
         run = d.submit(d.spec(steps=20, at_step=12, every=5, extra="guard { nan: REWIND rewind_steps: 0 skip_batches: 4 }"))
         d.wait(run, "--for", "step=14")
         d.kill()
         d.start()
         kill(d.worker_pids(run)[0])
-        assert d.finish(run)["weights_digest"] == digest
+        with d.held_no_more():
+            assert d.finish(run)["weights_digest"] == digest
 
 
 def a_flipped_bit_is_found_and_healed():

@@ -43,7 +43,7 @@ class Rude:
 
     def ask(self, *args):
         try:
-            p = subprocess.run([BITCTL, args[0], "--socket", self.path, *args[1:]], capture_output=True, text=True, timeout=30)
+            p = subprocess.run([BITCTL, args[0], "--socket", self.path, *args[1:]], capture_output=True, text=True, timeout=300)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"bitctl {args[0]} asks without end: {self.count} times so far") from None
         return p.returncode, p.stderr

@@ -64,8 +64,8 @@ class Bitd:
             self.ctl("cancel", run, "--now")
         if not self.told_to_stop:
             self.process.terminate()
-        assert self.process.wait(60) == 0
-        self.drain.wait(60)
+        assert self.process.wait(300) == 0
+        self.drain.wait(300)
         if kind:
             print(open(os.path.join(self.dir, "log"), errors="replace").read()[-4000:])
         else:
@@ -73,7 +73,7 @@ class Bitd:
             shutil.rmtree(self.dir)
 
     def ctl(self, verb, *args):
-        p = subprocess.run([BITCTL, verb, "--socket", self.socket, *args], capture_output=True, text=True, timeout=60)
+        p = subprocess.run([BITCTL, verb, "--socket", self.socket, *args], capture_output=True, text=True, timeout=300)
         return p.returncode, p.stdout, p.stderr
 
     def spec(self, name, steps):
@@ -90,11 +90,20 @@ class Bitd:
     def connect(self):
         s = socket.socket(socket.AF_UNIX if self.address[0] == "/" else socket.AF_INET)
         host, _, port = self.address.rpartition(":")
-        s.settimeout(30)
+        s.settimeout(300)
         s.connect(self.address if self.address[0] == "/" else (host, int(port)))
         return s
 
-    def ask(self, path="/metrics", method="GET", body=None, **headers):
+    def ask(self, *args, **headers):
+        """Again where the limits are so narrow that a busy machine exceeds them."""
+        for _ in range(100 if "client_timeout" in self.settings else 0):
+            try:
+                return self.ask_once(*args, **headers)
+            except (ConnectionError, http.client.HTTPException):
+                pass
+        return self.ask_once(*args, **headers)
+
+    def ask_once(self, path="/metrics", method="GET", body=None, **headers):
         c = http.client.HTTPConnection("127.0.0.1")
         c.sock = self.connect()
         c.request(method, path, body=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
@@ -180,7 +189,7 @@ def who_may_ask():
 def addresses_that_are_refused():
     for metrics, remote, said in (("0.0.0.0:0", "no", "metrics_remote = yes"), ("here", "no", "metrics: 'here'"), ("/nonexistent/x", "no", "No such file")):
         d = Bitd(metrics, metrics_remote=remote)
-        p = subprocess.run(d.command(), capture_output=True, text=True, timeout=60)
+        p = subprocess.run(d.command(), capture_output=True, text=True, timeout=300)
         assert p.returncode != 0 and said in p.stderr, p
         shutil.rmtree(d.dir)
     with Bitd("0.0.0.0:0", metrics_remote="yes") as d:
@@ -196,8 +205,8 @@ def nobody_stands_in_the_way_of_a_run():
         assert d.ctl("wait", run, "--for", "step=5")[0] == 0
         held = [d.connect() for _ in range(2 * CONNECTIONS)]  # beyond the limit they wait in the kernel's queue
         for i, s in enumerate(held):
-            s.sendall([b"", b"G", b"GET /metrics HTTP/1.1\r\nHost: a", b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\nx", b"\x16\x03\x01\x02\x00\x01",
-                       b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50, b"\r\n" * 1000, os.urandom(4096)][i % 8])
+            send(s, [b"", b"G", b"GET /metrics HTTP/1.1\r\nHost: a", b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\nx", b"\x16\x03\x01\x02\x00\x01",
+                     b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50, b"\r\n" * 1000, os.urandom(4096)][i % 8])
         step = goes_on(d, run)
         for s in held:  # each one's end comes, whatever it was told before
             try:
@@ -207,11 +216,10 @@ def nobody_stands_in_the_way_of_a_run():
                 pass
             s.close()
         trickled(d)
-        hasty(d)
         for _ in range(3 * CONNECTIONS):  # gone without a word, or in the middle of one
             s = d.connect()
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            send(s, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
             s.close()
         assert goes_on(d, run) > step
         assert d.ask()[0] == 200 and d.ask("/healthz")[2] == "ok\n"
@@ -255,27 +263,56 @@ def trickled(d):
     s.close()
 
 
-def hasty(d):
+def send(s, data):
+    """On a busy machine it may be closed by now, as one that said nothing."""
+    try:
+        s.sendall(data)
+    except (ConnectionResetError, BrokenPipeError):
+        pass
+
+
+def who_asks_all_the_time_is_answered():
     """All connections ask as fast as they are answered: bitd renders four times a second at most."""
+    with Bitd("0", client_timeout=600) as d:
+        hasty(d)
+
+
+def hasty(d):
     code = ("import socket,sys\nh,_,p=sys.argv[1].rpartition(':')\ns=socket.create_connection((h,int(p)))\nf=s.makefile('rb')\n"
             "for i in range(200):\n s.sendall(b'GET /metrics HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n')\n n=0\n"
             " while (line:=f.readline())!=b'\\r\\n':\n  n=int(line.split()[1]) if line.startswith(b'Content-Length') else n\n f.read(n)\n")
     asking = [subprocess.Popen([sys.executable, "-c", code, d.address]) for _ in range(8)]
     assert d.ctl("version")[0] == 0
-    assert [p.wait(60) for p in asking] == [0] * 8
+    assert [p.wait(300) for p in asking] == [0] * 8
+
+
+def workers(d):
+    """Of this bitd: who has its folder in the environment."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm") as comm, open(f"/proc/{pid}/environ") as environ:
+                if comm.read().strip() == os.path.basename(WORKER) and d.dir in environ.read():
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
 
 
 def a_bitd_that_goes_down_is_not_healthy():
     """It still answers while its runs write their last checkpoints."""
-    with Bitd("{dir}/metrics.sock", step_us=500000) as d:
+    with Bitd("{dir}/metrics.sock", heartbeat_timeout=600, stall_timeout=600, kill_grace=600) as d:
         run = d.submit("long", 1000000)
         assert d.ctl("wait", run, "--for", "step=1")[0] == 0
+        (worker,) = workers(d)
+        os.kill(worker, signal.SIGSTOP)
         d.process.send_signal(signal.SIGTERM)
         d.told_to_stop = True
         while (answer := d.ask("/healthz"))[0] == 200:  # until it has the signal
             pass
         assert answer[0] == 503 and "going down" in answer[2] and d.ask()[0] == 200, answer
+        os.kill(worker, signal.SIGCONT)
 
 
-main([the_endpoint_says_what_the_verb_says, labels_are_bounded, what_is_refused, who_may_ask, addresses_that_are_refused, nobody_stands_in_the_way_of_a_run, all_connections_end_at_once_and_the_next_is_answered,
+main([the_endpoint_says_what_the_verb_says, labels_are_bounded, what_is_refused, who_may_ask, addresses_that_are_refused, nobody_stands_in_the_way_of_a_run, who_asks_all_the_time_is_answered, all_connections_end_at_once_and_the_next_is_answered,
       a_bitd_that_goes_down_is_not_healthy])

@@ -57,8 +57,8 @@ class Bitd:
 
     def end(self, number):
         self.process.send_signal(number)
-        self.process.wait(60)
-        self.drain.wait(60)
+        self.process.wait(300)
+        self.drain.wait(300)
         self.log.close()
 
     def __exit__(self, kind, value, trace):
@@ -72,7 +72,7 @@ class Bitd:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def ctl(self, verb, *args, code=None):
-        p = subprocess.run([BITCTL, verb, "--socket", self.socket, *args], capture_output=True, text=True, timeout=60)
+        p = subprocess.run([BITCTL, verb, "--socket", self.socket, *args], capture_output=True, text=True, timeout=300)
         said = p.returncode, p.stdout, p.stderr
         assert code is None or p.returncode == code, f"bitctl {verb} {' '.join(args)}: {said}, and {code} was expected"
         return said
@@ -277,7 +277,7 @@ def the_first_of_several_is_waited_for():
         d.end(signal.SIGKILL)  # it outlives bitd
         d.start()
         d.ctl("cancel", long, code=0)
-        assert waits.communicate(timeout=60)[0].startswith(f"{long}: cancelled") and waits.returncode == 103
+        assert waits.communicate(timeout=300)[0].startswith(f"{long}: cancelled") and waits.returncode == 103
         assert d.ctl("wait", "--any", "none", code=102)[2] == "bitctl: there is no run 'none'\n"
 
 

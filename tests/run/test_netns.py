@@ -58,11 +58,11 @@ def wrap(folder, name, namespace, program):
 
 
 class Apart(Daemon):
-    def __init__(self, listen):
-        super().__init__()
+    def __init__(self, listen, hold=()):
+        super().__init__(hold=hold)
         mpirun = wrap(self.dir, "mpirun", NAMES[1], shutil.which("mpirun"))
         self.bitd = wrap(self.dir, "bitd", NAMES[0], self.bitd)
-        with open(self.config, "w") as f:
+        with open(self.config, "a") as f:
             f.write(f"listen = {listen}\nlink = tcp\nmpirun = {mpirun}\n")
 
 
@@ -88,9 +88,10 @@ def a_run_across_two_networks():
 def a_cable_pulled_for_a_second():
     with Daemon() as d:
         here = digest(d)
-    with Cable() as cable, Apart("10.123.0.1:0") as d:
+    with Cable() as cable, Apart("10.123.0.1:0", hold=(11,)) as d:
         def pull():
             cable.set("down")
+            d.let_on()
             time.sleep(1)  # the fault itself
             cable.set("up")
         assert digest(d, pull) == here

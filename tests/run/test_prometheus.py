@@ -48,13 +48,13 @@ class Prometheus:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(60)
-        self.drain.wait(60)
+        self.process.wait(300)
+        self.drain.wait(300)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def ask(self, path, **query):
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}", timeout=60) as f:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}", timeout=300) as f:
                 return json.load(f)["data"]
         except urllib.error.HTTPError as e:
             raise AssertionError(f"{path} {query}: {e.read().decode()}") from e

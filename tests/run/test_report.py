@@ -72,7 +72,7 @@ class Page:
 
 def report(d, *args, epoch="1700000000", **env):
     """What goes to standard output, as bytes."""
-    p = subprocess.run([d.bitctl, "report", "--socket", d.socket, *args, "--output", "-"], capture_output=True, timeout=60,
+    p = subprocess.run([d.bitctl, "report", "--socket", d.socket, *args, "--output", "-"], capture_output=True, timeout=300,
                        env={**os.environ, "SOURCE_DATE_EPOCH": epoch, **env})
     assert p.returncode == 0 and not p.stderr, (p.returncode, p.stderr)
     return p.stdout
@@ -290,7 +290,7 @@ def the_file():
         assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")
         nothing_half_written(d, run, path)
         with open("/dev/full", "w") as full:
-            p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "-o", "-"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+            p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "-o", "-"], stdout=full, stderr=subprocess.PIPE, timeout=300)
         assert p.returncode == 73 and b"standard output" in p.stderr, p
 
 
@@ -302,7 +302,7 @@ def nothing_half_written(d, run, path):
 
     with open(path, "rb") as f:
         before = f.read()
-    p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "-o", path, "--force"], capture_output=True, timeout=60,
+    p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "-o", path, "--force"], capture_output=True, timeout=300,
                        preexec_fn=little_room, env={**os.environ, "SOURCE_DATE_EPOCH": "1"})
     assert p.returncode != 0 and b"x.html" in p.stderr, p
     with open(path, "rb") as f:
@@ -317,7 +317,7 @@ def mistakes():
                                  ([run, "-o", "-", "--json"], 2, "not with --output -"), ([run, "r9", "-o", "-"], 102, "r9")):
             got, out, err = d.ctl("report", *args)
             assert got == code and said in out + err and "<html" not in out, (args, got, out, err)
-        p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "-o", "-"], capture_output=True, timeout=60,
+        p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "-o", "-"], capture_output=True, timeout=300,
                            env={**os.environ, "SOURCE_DATE_EPOCH": "today"})
         assert p.returncode == 2 and b"SOURCE_DATE_EPOCH is 'today'" in p.stderr, p
 

@@ -68,7 +68,7 @@ class Sweep:
         return answer[28:].decode(errors="replace") if struct.unpack_from("<H", answer, 4)[0] == 80 else ""
 
 
-def until(what, limit=60):
+def until(what, limit=300):
     """What a sweep does by itself has no event of a run to wait for: it is asked."""
     deadline = time.monotonic() + limit
     while not (found := what()):

@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 import fixture
-from tasks import MODEL, TASKS, evals, items_of, make_requests, results, same, scored, submit, sums
+from tasks import MODEL, TASKS, after_a_part, evals, items_of, make_requests, results, same, scored, submit, sums
 from wire_bytes import body, crc32c, fields, put_varint
 
 def score(task, values):
@@ -139,73 +139,73 @@ def ranks_change_no_sum():
         assert len(one) == 9 and one == two == four, [k for k in one if not one[k] == two[k] == four[k]]
 
 
-def after_the_first_part(d, run, then):
-    """then() is called as soon as documents are scored; true if more were to come."""
-    with subprocess.Popen([d.bitctl, "events", "--socket", d.socket, run, "--steps", "--json", "--follow"], stdout=subprocess.PIPE, text=True) as p:
-        for line in p.stdout:
-            if json.loads(line).get("scored"):
-                break
-        then()
-        p.kill()
-
-
 def undisturbed(d, folder):
     run = submit(d, folder, name="undisturbed")
-    return d.finish(run)["weights_digest"], results(d, run)
+    with d.held_no_more():
+        return d.finish(run)["weights_digest"], results(d, run)
 
 
 def a_killed_worker_loses_and_repeats_nothing():
-    with fixture.Daemon() as d:
+    with fixture.Daemon(hold_parts=True) as d:
         folder = make_requests(d)
         digest, want = undisturbed(d, folder)
         run = submit(d, folder, name="killed")
-
-        def kill():
-            for pid in d.worker_pids(run):
-                os.kill(pid, signal.SIGKILL)
-
-        after_the_first_part(d, run, kill)
-        assert d.finish(run)["weights_digest"] == digest
+        for pid in after_a_part(d, run):
+            os.kill(pid, signal.SIGKILL)
+        with d.held_no_more():
+            assert d.finish(run)["weights_digest"] == digest
         assert any("lost" in e and e["lost"] for e in d.events(run)), "the workers had ended before they were killed"
         sums(d, run)  # every document once, in order
         assert same(results(d, run), want)
 
 
 def a_killed_rank_changes_no_item():
-    with fixture.Daemon() as d:
+    with fixture.Daemon(hold_parts=True) as d:
         folder = make_requests(d)
         first = submit(d, folder, name="undisturbed")
-        d.finish(first)
+        with d.held_no_more():
+            d.finish(first)
         run = submit(d, folder, name="killed")
-        after_the_first_part(d, run, lambda: os.kill(max(d.worker_pids(run)), signal.SIGKILL))  # one of two
-        d.finish(run)
+        os.kill(max(after_a_part(d, run)), signal.SIGKILL)  # one of two
+        with d.held_no_more():
+            d.finish(run)
         assert any("lost" in e and e["lost"] for e in d.events(run)), "the rank had ended before it was killed"
         assert items(d, run, "--steps") == items(d, first, "--steps")
 
 
 def a_killed_bitd_goes_on_where_it_was():
-    with fixture.Daemon() as d:
+    with fixture.Daemon(hold_parts=True) as d:
         folder = make_requests(d)
         digest, want = undisturbed(d, folder)
         run = submit(d, folder, name="bitd")
-        after_the_first_part(d, run, d.kill)
+        after_a_part(d, run)
+        d.kill()
         d.start()
-        assert d.finish(run)["weights_digest"] == digest
+        with d.held_no_more():
+            assert d.finish(run)["weights_digest"] == digest
         sums(d, run)
         assert same(results(d, run), want)
         assert items(d, run, "--steps") == items(d, "undisturbed", "--steps")
 
 
+def pause_after_a_part(d, run):
+    after_a_part(d, run)
+    d.ctl("pause", run, "--no-wait", check=True)
+    with d.held_no_more():
+        assert d.wait(run, "--for", "state=paused") == 0
+
+
 def a_pause_inside_goes_on_where_it_was():
-    with fixture.Daemon() as d:
+    with fixture.Daemon(hold_parts=True) as d:
         folder = make_requests(d)
         digest, want = undisturbed(d, folder)
         run = submit(d, folder, name="paused")
-        after_the_first_part(d, run, lambda: d.ctl("pause", run, check=True))
+        pause_after_a_part(d, run)
         parts, all_parts = len(scored(d, run)), sum((TASKS[key[1]][2] + 255) // 256 for key in want)
         assert 0 < parts < all_parts, (parts, all_parts)
         d.ctl("resume", run, check=True)
-        assert d.finish(run)["weights_digest"] == digest
+        with d.held_no_more():
+            assert d.finish(run)["weights_digest"] == digest
         assert len(scored(d, run)) == all_parts
         sums(d, run)
         assert same(results(d, run), want)
@@ -213,10 +213,10 @@ def a_pause_inside_goes_on_where_it_was():
 
 def status_says_how_far_an_evaluation_is():
     """Of a run that is paused in the middle: then it stands still."""
-    with fixture.Daemon() as d:
+    with fixture.Daemon(hold_parts=True) as d:
         folder = make_requests(d)
         run = submit(d, folder, name="paused")
-        after_the_first_part(d, run, lambda: d.ctl("pause", run, check=True))
+        pause_after_a_part(d, run)
         parts = scored(d, run)
         assert parts and not all(p["after_step"] == 8 for p in parts), "the evaluation was over before the pause"
         told = d.status(run)["scoring"]
@@ -235,7 +235,8 @@ def status_says_how_far_an_evaluation_is():
         d.start()  # the journal has it all
         assert d.status(run)["scoring"] == told
         d.ctl("resume", run, check=True)
-        assert d.finish(run)["scoring"] is None
+        with d.held_no_more():
+            assert d.finish(run)["scoring"] is None
 
 
 def follow_shows_it_on_a_terminal():

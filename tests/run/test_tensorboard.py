@@ -28,7 +28,7 @@ def board(logdir, *options):
     process = subprocess.Popen([sys.executable, "-m", "tensorboard.main", "--logdir", logdir, "--port", str(port), *options],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def ask(path, body=None, until=bool, seconds=60):
+    def ask(path, body=None, until=bool, seconds=300):
         end = time.monotonic() + seconds
         while True:  # until it has read the files, of which it tells nobody
             try:

@@ -54,7 +54,7 @@ class Terminal:
     def key(self, name):
         subprocess.run([*self.tmux, "send-keys", name], check=True)
 
-    def until(self, pattern, history=False, seconds=60):
+    def until(self, pattern, history=False, seconds=300):
         """The screen once it shows that. tmux has no event for it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

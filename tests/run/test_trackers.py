@@ -29,7 +29,7 @@ def tell(script, run="told", ends=-1):
     d = daemon()
     env = os.environ | {"PYTHONPATH": f"{d.dir}/packages:{HERE}", "BITD_SOCKET": d.socket, "TRACKED": os.path.join(d.dir, script), "WANDB_DIR": d.dir,
                         "TRACKED_ENDS": str(ends), "PATH": f"{os.path.dirname(d.bitctl)}:{os.environ['PATH']}"}
-    return subprocess.run([sys.executable, os.path.join(DEPLOY, script), *([run] if run else [])], env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, os.path.join(DEPLOY, script), *([run] if run else [])], env=env, capture_output=True, text=True, timeout=300)
 
 
 def kept(script):

@@ -34,7 +34,7 @@ BITD, BITCTL = (os.path.join(build_root(), *name) for name in (("daemon", "bitd"
 
 def run_as(uid, *args):
     return subprocess.run(args, user=uid, group=uid, extra_groups=GROUPS[uid], capture_output=True, text=True,
-                          cwd="/", timeout=60)
+                          cwd="/", timeout=300)
 
 
 @contextlib.contextmanager
@@ -112,7 +112,7 @@ class Service:
 
     def restart(self, **settings):
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0, self.text()
+        assert self.process.wait(300) == 0, self.text()
         self.settings = [f"--set={name}={value}" for name, value in settings.items()]
         self.start()
 
@@ -121,13 +121,13 @@ class Service:
         self.log = open(os.path.join(self.dir, "log"), "ab")
         self.process = subprocess.Popen(
             [BITD, "--state", self.state, "--socket", self.socket, "--group", USERS, "--set", f"admin_group={ADMINS}",
-             "--set", f"mpirun={MPIRUN}", "--worker", WORKER, "--set", "kill_grace=2", "--set", "listen=127.0.0.1:0",
+             "--set", f"mpirun={MPIRUN}", "--worker", WORKER, "--set", "kill_grace=2", "--set", "listen=127.0.0.1:0", "--set", "client_timeout=60",
              *self.settings],
             pass_fds=[inherited],
             user=self.uid, group=self.uid, extra_groups=GROUPS[self.uid], cwd="/", stderr=self.log,
             env=self.environment)
         os.close(inherited)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 300
         while self.ctl(0, "ps")[0] != 0:
             assert self.process.poll() is None and time.monotonic() < deadline, self.text()
             time.sleep(0.02)
@@ -136,7 +136,7 @@ class Service:
         for run in self.ctl(0, "ps", "-q")[1].split():
             self.ctl(0, "cancel", run, "--now")
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
+        code = self.process.wait(300)
         if kind or code != 0:
             print(self.text())
         assert kind or code == 0, f"bitd ended with {code}"

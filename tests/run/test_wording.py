@@ -73,7 +73,7 @@ def answers_to_mistakes():
         said = 0
         for args in mistakes(d, run):
             for json in ((), ("--json",)):
-                p = subprocess.run([d.bitctl, args[0], "--socket", d.socket, *args[1:], *json], capture_output=True, text=True, timeout=60)
+                p = subprocess.run([d.bitctl, args[0], "--socket", d.socket, *args[1:], *json], capture_output=True, text=True, timeout=300)
                 assert p.returncode != 0 or args[0] in ("cancel", "pause"), f"bitctl {' '.join(args)} ended well: {p.stdout}"
                 check(f"bitctl {' '.join(args)}", re.sub(r'"text":"([^"]*)"', r"\n\1\n", p.stdout) if json else p.stdout + p.stderr)
                 said += 1
@@ -93,7 +93,7 @@ def what_bitd_says_when_it_does_not_start():
                      ["--state", d.state], ["--state", os.path.join(d.dir, "other"), "--socket", d.socket],
                      ["--state", os.path.join(d.dir, "third"), "--socket", os.path.join(d.dir, "x" * 200)],
                      ["--set", "lookahed=3"], ["--set", "lookahead=x"], ["--log-level", "loud"], ["--set", "mpirun"], ["word"]):
-            p = subprocess.run([d.bitd, *args], capture_output=True, text=True, timeout=30)
+            p = subprocess.run([d.bitd, *args], capture_output=True, text=True, timeout=300)
             assert p.returncode != 0, args
             check(f"bitd {' '.join(args)}", p.stderr)
 
