@@ -77,7 +77,7 @@ void fix_init(struct fix *f)
 
 static void exec_bitd(const struct fix *f)
 {
-    const char *args[32] = {BITD_PATH,
+    const char *args[48] = {BITD_PATH,
                             "--state",
                             f->state,
                             "--socket",
@@ -90,9 +90,18 @@ static void exec_bitd(const struct fix *f)
                             "kill_grace=2",
                             "--set",
                             "restart_delay_max=0.05",
+                            /* Nobody is given up because the machine is busy; a test of one of these times sets its own. */
+                            "--set",
+                            "heartbeat_timeout=60",
+                            "--set",
+                            "stall_timeout=300",
+                            "--set",
+                            "plan_timeout=300",
+                            "--set",
+                            "client_timeout=120",
                             "--log-level",
                             "debug"};
-    size_t n = 15;
+    size_t n = 23;
 
     for (size_t i = 0; f->args[i] != NULL && n < BIT_COUNT(args) - 1; i++)
         args[n++] = f->args[i];

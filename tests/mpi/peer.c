@@ -20,7 +20,7 @@
 #include "proto/spec/spec.h"
 #include "tests/test.h"
 
-#define WAIT_MS 30000
+#define WAIT_MS 300000
 #define EPOCH   7
 
 static const char spec_text[] =

@@ -4,7 +4,7 @@
  *
  *     BIT_FAULT    KIND:RANK:STEP[:COUNT], of these kinds
  *         nan       a gradient of this rank becomes NaN in this step (and COUNT - 1 further ones)
- *         slow      this rank takes 25 ms more a micro-batch from this step on, for COUNT steps
+ *         slow      this rank takes 60 ms more a micro-batch from this step on, for COUNT steps
  *         flip      a bit of this rank's copy of the published weights changes before this step's gradients
  *         leave     this rank, not the first, kills itself before it says that it is done after this step
  *         abort     this rank ends the job, with an error that it alone knows
@@ -214,7 +214,7 @@ static void lose_gpu(struct bit_model *model)
 
 int __wrap_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale)
 {
-    const struct timespec pause = {.tv_nsec = 25 * 1000 * 1000}; /* well above what a busy machine does to a rank */
+    const struct timespec pause = {.tv_nsec = 60 * 1000 * 1000}; /* well above what a busy machine does to a rank */
 
     if (is_due("flip"))
         flip(model);

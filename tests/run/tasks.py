@@ -72,13 +72,12 @@ def same(one, other):
     return one.keys() == other.keys() and all(one[k][f] == other[k][f] for k in one for f in keep)
 
 
-def after_a_part(d, run):
-    """One more part of a task is scored, and the run stands before the next: its ranks. Of a Daemon(hold_parts=True)."""
-    before = len(scored(d, run))
+def after_parts(d, run, count=1):
+    """So many parts of tasks are scored, and the run stands before the next: its ranks. Of a Daemon(hold_parts=True)."""
     with subprocess.Popen([d.bitctl, "events", "--socket", d.socket, run, "--steps", "--json", "--follow"], stdout=subprocess.PIPE, text=True) as p:
         for line in p.stdout:
-            before -= bool(json.loads(line).get("scored"))
-            if before < 0:
+            count -= bool(json.loads(line).get("scored"))
+            if count == 0:
                 break
         p.kill()
     return d.worker_pids(run)

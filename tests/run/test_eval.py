@@ -96,8 +96,8 @@ def a_killed_worker_loses_and_repeats_nothing():
         _, run = trained(d)
         digest, want = undisturbed(d, run)
         made = detached(d, run + "@6", "--set", "launch.max_restarts=1")
-        for _ in range(2):  # an evaluation that was made is something gained: one more loss is one of one
-            for pid in tasks.after_a_part(d, made):
+        for parts in (1, 2):  # an evaluation that was made is something gained: one more loss is one of one
+            for pid in tasks.after_parts(d, made, parts):
                 os.kill(pid, signal.SIGKILL)
         with d.held_no_more():
             assert d.finish(made)["weights_digest"] == digest
@@ -114,11 +114,11 @@ def a_killed_bitd_and_a_pause_go_on_where_it_was():
         _, run = trained(d)
         digest, want = undisturbed(d, run)
         made = detached(d, run + "@6")
-        tasks.after_a_part(d, made)
+        tasks.after_parts(d, made)
         d.kill()
         d.start()
-        d.let_on()
-        tasks.after_a_part(d, made)
+        while len(parts_of(d, made)) < 2:
+            d.let_on_who_stands()  # it may be asked for that part once more
         d.ctl("pause", made, "--no-wait", check=True)
         with d.held_no_more():
             assert d.wait(made, "--for", "state=paused") == 0
@@ -134,7 +134,7 @@ def a_cancel_ends_it_and_a_resume_goes_on():
     with fixture.Daemon(hold_parts=True) as d:
         _, run = trained(d)
         made = detached(d, run + "@6")
-        tasks.after_a_part(d, made)
+        tasks.after_parts(d, made)
         d.ctl("cancel", made, "--no-wait", check=True)
         with d.held_no_more():
             assert d.wait(made) == 103

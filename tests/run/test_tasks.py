@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 import fixture
-from tasks import MODEL, TASKS, after_a_part, evals, items_of, make_requests, results, same, scored, submit, sums
+from tasks import MODEL, TASKS, after_parts, evals, items_of, make_requests, results, same, scored, submit, sums
 from wire_bytes import body, crc32c, fields, put_varint
 
 def score(task, values):
@@ -150,7 +150,7 @@ def a_killed_worker_loses_and_repeats_nothing():
         folder = make_requests(d)
         digest, want = undisturbed(d, folder)
         run = submit(d, folder, name="killed")
-        for pid in after_a_part(d, run):
+        for pid in after_parts(d, run):
             os.kill(pid, signal.SIGKILL)
         with d.held_no_more():
             assert d.finish(run)["weights_digest"] == digest
@@ -166,7 +166,7 @@ def a_killed_rank_changes_no_item():
         with d.held_no_more():
             d.finish(first)
         run = submit(d, folder, name="killed")
-        os.kill(max(after_a_part(d, run)), signal.SIGKILL)  # one of two
+        os.kill(max(after_parts(d, run)), signal.SIGKILL)  # one of two
         with d.held_no_more():
             d.finish(run)
         assert any("lost" in e and e["lost"] for e in d.events(run)), "the rank had ended before it was killed"
@@ -178,7 +178,7 @@ def a_killed_bitd_goes_on_where_it_was():
         folder = make_requests(d)
         digest, want = undisturbed(d, folder)
         run = submit(d, folder, name="bitd")
-        after_a_part(d, run)
+        after_parts(d, run)
         d.kill()
         d.start()
         with d.held_no_more():
@@ -189,7 +189,7 @@ def a_killed_bitd_goes_on_where_it_was():
 
 
 def pause_after_a_part(d, run):
-    after_a_part(d, run)
+    after_parts(d, run)
     d.ctl("pause", run, "--no-wait", check=True)
     with d.held_no_more():
         assert d.wait(run, "--for", "state=paused") == 0

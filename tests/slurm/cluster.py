@@ -96,15 +96,18 @@ def shell(command, check=True, **more):
     return p
 
 
+PATIENCE = 10  # a machine that does nothing else needs so many times less
+
+
 def until(what, seconds, say, every=0.02):
     """Poll a condition that no event tells of. Returns what() once it is true."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * seconds
     while True:
         got = what()
         if got:
             return got
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {say}")
+            raise AssertionError(f"not within {PATIENCE * seconds} s: {say}")
         time.sleep(every)
 
 

@@ -56,7 +56,7 @@ class Runs:
     def command(self, *args):
         return shlex.join([self.bitd, "--state", self.state, "--socket", self.socket, "--config", self.config, *args])
 
-    def ctl(self, *args, timeout=120, check=False):
+    def ctl(self, *args, timeout=6000, check=False):
         p = cluster.subprocess.run([self.bitctl, args[0], "--socket", self.socket, *args[1:]], capture_output=True, text=True,
                                    timeout=timeout)
         if check and p.returncode != 0:
@@ -79,11 +79,11 @@ class Runs:
     def losses(self, run="@last"):
         return {e["step"]["step"]: (e["step"]["loss"], e["step"]["grad_norm"]) for e in self.events(run, True) if "step" in e}
 
-    def reach(self, run, step, timeout=60):
+    def reach(self, run, step, timeout=600):
         code = self.ctl("wait", run, "-q", "--for", f"step={step}", timeout=timeout)[0]
         assert code == 0, f"waiting for step {step} ended with {code}: {self.status(run).get('reason')}"
 
-    def finish(self, run="@last", timeout=120):
+    def finish(self, run="@last", timeout=6000):
         code = self.ctl("wait", run, "-q", timeout=timeout)[0]
         assert code == 0, f"{run} ended with {code}: {self.status(run).get('reason')}"
         return self.status(run)

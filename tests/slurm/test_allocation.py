@@ -57,7 +57,7 @@ def no_rank_is_sent_to_before_it_is_there(c):
         assert not any("lost" in e for e in d.events()), "a rank ended in MPI_Init"
         path = d.spec(name="mixed", steps=20, at_step=10, slurm=preload + ' env: "SLURM_PMIX_FENCE=mixed"')
         run = d.submit(path, "--set", "launch.max_restarts=0")
-        code = d.ctl("wait", run, "-q", timeout=120)[0]
+        code = d.ctl("wait", run, "-q", timeout=600)[0]
         reason = d.status(run)["reason"]
         assert code == 105 and "signal 11" in reason, f"mixed ended with {code}: {reason}; is the ring needed no more?"
 

@@ -19,7 +19,7 @@ undisturbed = {}
 
 class Login(runs.OnLogin):
     def __init__(self, c, name, config=""):
-        super().__init__(c, name, "heartbeat_timeout = 2\nfence_timeout = 8\n" + config)
+        super().__init__(c, name, "heartbeat_timeout = 5\nfence_timeout = 12\n" + config)  # beside other tests
 
     def begin(self, slurm=SLURM, steps=STEPS, **more):
         return self.submit(self.spec(launcher="SBATCH", slurm=slurm, steps=steps, every=EVERY, at_step=AT, **more))
@@ -84,13 +84,13 @@ def cancelled_by_scancel(c):
         run = d.begin(steps=4000)
         d.reach(run, 5)
         shell(f"scancel {d.job(run)['job']}")
-        assert d.ctl("wait", run, "-q", timeout=60)[0] == 103, d.status(run)
+        assert d.ctl("wait", run, "-q", timeout=600)[0] == 103, d.status(run)
         assert "Slurm job" in d.status(run)["reason"], d.status(run)
         until(lambda: not jobs(c), 30, "no other job takes its place")
         first = d.status(run)["checkpoint_step"] or 0
         code, out, err = d.ctl("resume", run)
         assert code == 0 and "Slurm job" in out and "goes on from" in out, out + err
-        d.ctl("wait", run, "-q", "--for", f"checkpoint={first + 1}", timeout=120)
+        d.ctl("wait", run, "-q", "--for", f"checkpoint={first + 1}", timeout=600)
         assert d.status(run)["state"] == "training" and d.job(run)["job"], "it has a job of its own"
         d.ctl("cancel", run, "--now")
 
