@@ -20,6 +20,7 @@ void bit_rerun_begin(struct bit_rerun *rerun, uint64_t step, uint64_t step_max, 
     bool moments = was != NULL && was->has_moments && ready->has_moments_digest;
 
     *rerun = (struct bit_rerun){.from = step + 1, .to = step_max, .compared = step, .at = step};
+    rerun->moments = moments;
     rerun->running = step_max > step || (was != NULL && (was->has_weights || moments));
     if (was != NULL && was->has_weights && !same_digest(rerun, "weights", was->weights_digest, ready->weights_digest))
         return;
@@ -61,8 +62,8 @@ void bit_rerun_text(const struct bit_rerun *rerun, char *text, size_t room)
                    rerun->machines[0] ? "also in what ranks do not change, " : "",
                    at_checkpoint ? "restored after step" : "step", rerun->at, d->field, d->is, d->was);
     else if (rerun->from > rerun->to)
-        bit_format(text, room, "weights and moments restored after step %" PRIu64 " are those of its checkpoint",
-                   rerun->compared);
+        bit_format(text, room, "weights%s restored after step %" PRIu64 " are those of its checkpoint",
+                   rerun->moments ? " and moments" : "", rerun->compared);
     else if (rerun->machines[0])
         bit_format(text, room,
                    "not comparable: %s; data, phase, strength and learning rate of steps %" PRIu64 " to %" PRIu64

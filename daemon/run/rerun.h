@@ -13,6 +13,7 @@
 
 struct bit_rerun {
     bool running;      /* something is to be compared */
+    bool moments;      /* with the moments that the checkpoint held; they may have been left behind, or converted */
     uint64_t from, to; /* steps; from > to: the restored state alone */
     uint64_t compared; /* up to here */
     uint64_t at;       /* the step of the first difference */

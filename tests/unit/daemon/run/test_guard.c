@@ -482,6 +482,27 @@ TEST(altered_moments_are_named_before_a_step_is_done)
     bit_run_finish(&run);
 }
 
+/* A fork may begin with fresh moments, or with moments of another type: nothing is said of them. */
+TEST(what_is_said_of_a_restore_is_what_was_compared)
+{
+    for (int moments = 0; moments < 2; moments++) {
+        struct bit_run run;
+        char text[256];
+
+        make_run(&run, "");
+        ready(&run, 0, 2, 77, 0);
+        train(&run, 1, 4);
+        checkpoint(&run, 4, 40, 41);
+        run.checkpoints.list[0].has_moments = moments;
+        ready(&run, 4, 2, 40, moments ? 41 : 42);
+        EXPECT(bit_rerun_is_done(&run.rerun) && run.rerun.first.field == NULL);
+        bit_rerun_text(&run.rerun, text, sizeof text);
+        EXPECT_STREQ(text, moments ? "weights and moments restored after step 4 are those of its checkpoint"
+                                   : "weights restored after step 4 are those of its checkpoint");
+        bit_run_finish(&run);
+    }
+}
+
 TEST(the_first_step_that_differs_is_named)
 {
     struct bit_run run;
