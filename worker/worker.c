@@ -102,7 +102,7 @@ static int allocate(struct bit_worker *w)
     if (err >= 0)
         err = bit_shard_init(&w->shard, &w->plan);
     if (err >= 0)
-        err = bit_optim_init(&w->optim, &w->shard, &w->model->exec, w->spec->optimizer);
+        err = bit_optim_init(&w->optim, &w->shard, &w->model->exec, w->spec);
     if (err >= 0)
         err = bit_publish_init(&w->publish, &w->plan, &w->shard, &w->fabric, w->model);
     if (err >= 0)
@@ -148,10 +148,10 @@ static int initialise_run(struct bit_worker *w, const struct bit_shard_run *run)
     for (int64_t at = 0; at < run->count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS) {
         const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, run->count - at);
         float *master = w->optim.master + run->at + at;
-        float *to = bit_host_view_write(&w->optim.view, master, count);
+        float *to = bit_host_view_write(&w->optim.view, master, (size_t)count * sizeof *master);
 
         bit_init_range(&w->plan, run->begin + at, run->begin + at + count, to);
-        err = bit_host_view_commit(&w->optim.view, master, count);
+        err = bit_host_view_commit(&w->optim.view, master, (size_t)count * sizeof *master);
     }
     return err;
 }
@@ -273,7 +273,7 @@ void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__Wo
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    bit_format(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s%s, operands %s, %s%scheckpoints %s",
+    bit_format(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s%s, operands %s, %s%s%scheckpoints %s",
                w->model->exec.description, w->model->exec.deterministic ? " deterministic" : "", size,
                size == 1 ? "rank" : "ranks", w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "",
                w->choices,
@@ -283,6 +283,7 @@ void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__Wo
                products, w->plan.recompute ? "made again" : "kept",
                w->plan.residual == BIT_BF16 ? "a 16-bit residual stream in bf16, " : "",
                w->plan.quantizer.int8_data_gradient ? "ternary data gradients in int8, " : "",
+               w->plan.moments == BIT_BF16 ? "Adam's moments in bf16, " : "",
                ckpt->beside ? "beside training" : "hold training up");
     ready->backend = backend;
     bit_product_use_fill(w, ready);

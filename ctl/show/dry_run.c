@@ -159,6 +159,8 @@ static void print_memory(FILE *f, const Bit__DryRunReply *d)
     memory_line(f, "activations", m->activations);
     memory_line(f, "workspace", m->workspace);
     memory_line(f, "total", m->total);
+    if (d->spec->optimizer != NULL && d->spec->optimizer->moments == BIT__OPERANDS__BF16)
+        bit_show(f, "  Adam's moments in bf16\n");
     if (m->has_recompute && m->recompute)
         bit_show(f, "  the linears' operands are made again in the backward pass\n");
     else if (m->has_recompute)

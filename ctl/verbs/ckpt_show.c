@@ -87,6 +87,7 @@ static void print_quantizer(const Bit__QuantizerSpec *q)
 static void print_head(const char *folder, const Bit__Manifest *m)
 {
     const Bit__ModelSpec *model = m->spec->model;
+    const bool half = m->file[BIT_CHECKPOINT_EXP_AVG]->chunk_bytes == bit_checkpoint_chunk_of(BIT__OPERANDS__BF16);
     char text[BIT_TEXT];
 
     field("checkpoint");
@@ -100,8 +101,8 @@ static void print_head(const char *folder, const Bit__Manifest *m)
              model->tied ? "head tied to the embedding" : "a head of its own");
     print_quantizer(m->spec->quantizer);
     field("optimizer");
-    bit_show(stdout, "step %" PRIu64 ", beta1 %g, beta2 %g\n", m->phase->optimizer_step, m->phase->beta1,
-             m->phase->beta2);
+    bit_show(stdout, "step %" PRIu64 ", beta1 %g, beta2 %g%s\n", m->phase->optimizer_step, m->phase->beta1,
+             m->phase->beta2, half ? ", moments in bf16" : "");
     if (m->has_next_batch) {
         field("data");
         bit_show(stdout, "batch %" PRIu64 " is next, %u instances each\n", m->next_batch, m->spec->batch->instances);

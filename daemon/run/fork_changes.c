@@ -55,6 +55,7 @@ static const struct rule {
     {"quantizer", BEFORE_SWITCH, "the weights were trained for the parent's codes"},
     {"optimizer.beta1", NEVER, "it is in the checkpoint; a switch may change it (phases.switch.beta1)"},
     {"optimizer.beta2", NEVER, "it is in the checkpoint; a switch may change it (phases.switch.beta2)"},
+    {"optimizer.moments", LATER, "those of the checkpoint are converted, to bf16 by rounding to the nearest"},
     {"optimizer", LATER, "from there on"},
     {"guard", LATER, "steps are judged otherwise from there on"},
 };

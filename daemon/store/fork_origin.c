@@ -56,8 +56,11 @@ static void note_manifest(struct bit_fork_origin *o, const Bit__Manifest *manife
     const struct bit_claim_facts facts = bit_claim_tell(manifest);
 
     o->m.weights_digest = facts.weights_digest;
-    o->m.has_moments_digest = o->m.has_bytes = true;
-    o->m.moments_digest = facts.moments_digest;
+    /* Converted, they have another digest. */
+    o->m.has_moments_digest = manifest->file[BIT_CHECKPOINT_EXP_AVG]->chunk_bytes ==
+                              bit_checkpoint_chunk_of(o->moments);
+    o->m.moments_digest = o->m.has_moments_digest ? facts.moments_digest : 0;
+    o->m.has_bytes = true;
     o->m.bytes = facts.bytes;
     if (manifest->identity != NULL) {
         snprintf(o->identity, sizeof o->identity, "%s", manifest->identity);

@@ -15,8 +15,9 @@ struct bit_fork_origin {
     char *dir;
     uint64_t number, journal_bytes;
     struct bit_claim claim;
-    bool compare;   /* nothing is changed: its steps are to come out the same */
-    bool same_data; /* the token files are the parent's */
+    bool compare;          /* nothing is changed: its steps are to come out the same */
+    bool same_data;        /* the token files are the parent's */
+    Bit__Operands moments; /* of the fork: of another type than the checkpoint's they are converted */
 
     /* What was found; the texts of `m` are the next ones. */
     Bit__ForkOrigin m;

@@ -25,15 +25,30 @@ _Static_assert(BYTE_ORDER == LITTLE_ENDIAN, "files hold numbers as memory does")
 const char *bit_checkpoint_file_name(enum bit_checkpoint_file file)
 {
     static const char *const names[BIT_CHECKPOINT_FILES_MAX] = {
-        [BIT_CHECKPOINT_MODEL] = "model.safetensors",
-        [BIT_CHECKPOINT_EXP_AVG] = "exp_avg.safetensors",
-        [BIT_CHECKPOINT_EXP_AVG_SQ] = "exp_avg_sq.safetensors",
-        [BIT_CHECKPOINT_CONFIG] = "config.json",
+        [BIT_CHECKPOINT_MODEL] = "model.safetensors",           [BIT_CHECKPOINT_EXP_AVG] = "exp_avg.safetensors",
+        [BIT_CHECKPOINT_EXP_AVG_SQ] = "exp_avg_sq.safetensors", [BIT_CHECKPOINT_CONFIG] = "config.json",
         [BIT_CHECKPOINT_CODES] = "codes.safetensors",
     };
 
     BIT_ASSERT((unsigned)file < BIT_CHECKPOINT_FILES_MAX);
     return names[file];
+}
+
+Bit__Operands bit_checkpoint_type(const Bit__OptimizerSpec *optimizer, enum bit_checkpoint_file file)
+{
+    const bool is_moment = file == BIT_CHECKPOINT_EXP_AVG || file == BIT_CHECKPOINT_EXP_AVG_SQ;
+
+    return is_moment ? optimizer->moments : BIT__OPERANDS__FP32;
+}
+
+size_t bit_checkpoint_bytes_of(Bit__Operands type)
+{
+    return type == BIT__OPERANDS__BF16 ? 2 : 4;
+}
+
+uint32_t bit_checkpoint_chunk_of(Bit__Operands type)
+{
+    return (uint32_t)(BIT_CHECKPOINT_CHUNK / 4 * bit_checkpoint_bytes_of(type));
 }
 
 /* Tensors are laid one after the other. */
@@ -173,9 +188,9 @@ static int verify_chunks(struct verify *v)
         int err = read_next(v, bytes);
         if (err < 0)
             return err;
-        for (size_t i = 0; i < bytes; i += BIT_CHECKPOINT_CHUNK, chunk++) {
+        for (size_t i = 0; i < bytes; i += v->file->chunk_bytes, chunk++) {
             BIT_ASSERT(chunk < v->file->n_chunk_crc);
-            size_t of_chunk = BIT_MIN(bytes - i, (size_t)BIT_CHECKPOINT_CHUNK);
+            size_t of_chunk = BIT_MIN(bytes - i, (size_t)v->file->chunk_bytes);
             if (bit_crc32c(0, v->buf + i, of_chunk) != v->file->chunk_crc[chunk])
                 return bit_fail(BIT_ECORRUPT,
                                 "'%s': chunk %zu, %zu bytes from byte %" PRIu64 ", does not match its checksum",

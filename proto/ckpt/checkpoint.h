@@ -4,15 +4,16 @@
  *     step-00002000/
  *         MANIFEST                   see manifest.h
  *         model.safetensors          fp32 master weights, true names and shapes
- *         exp_avg.safetensors        Adam's first moment, the same names
+ *         exp_avg.safetensors        Adam's first moment, the same names, fp32 or bf16 (optimizer.moments)
  *         exp_avg_sq.safetensors     Adam's second moment
  *         config.json                the model, the step and the quantizer, for people and loaders: see explain.h
  *         codes.safetensors          in the ternary phase, where checkpoint.codes asks for it: see codes_file.h
  *
  * A manifest of version 1 has neither of the last two. The first three data files have the same layout, which depends
- * on the model alone: the ranks of a run each write their own range of the flat parameter vector into them, so the
- * bytes do not depend on the number of ranks, and any number may read them. A rank's range is a multiple of
- * BIT_CHECKPOINT_CHUNK, and each chunk has a CRC-32C in the manifest.
+ * on the model and on the size of an element alone: the ranks of a run each write their own range of the flat
+ * parameter vector into them, so the bytes do not depend on the number of ranks, and any number may read them. A rank's
+ * range is whole chunks, and each chunk has a CRC-32C in the manifest. A chunk is BIT_CHECKPOINT_CHUNK bytes, and half
+ * as much of bf16: the same elements in every file.
  *
  * Writing: the worker writes into "step-00002000.partial-<epoch>", files synced, MANIFEST synced, and says so. The
  * folder gets its name from bitd alone, and only for the launch that counts: a rank that was given up and goes on
@@ -35,7 +36,7 @@
 #include "proto/ckpt/manifest.h"
 #include "proto/ckpt/safetensors.h"
 
-#define BIT_CHECKPOINT_MANIFEST "MANIFEST"
+#define BIT_CHECKPOINT_MANIFEST  "MANIFEST"
 #define BIT_CHECKPOINT_FILES     3 /* that hold the flat vector: what training goes on from */
 #define BIT_CHECKPOINT_FILES_MAX 5 /* all */
 
@@ -49,6 +50,13 @@ enum bit_checkpoint_file {
 };
 /** "model.safetensors" and so on. */
 const char *bit_checkpoint_file_name(enum bit_checkpoint_file file);
+
+/** What the elements of a file are: the masters fp32, the moments as optimizer.moments says. */
+Bit__Operands bit_checkpoint_type(const Bit__OptimizerSpec *optimizer, enum bit_checkpoint_file file);
+/** Bytes of such an element. */
+size_t bit_checkpoint_bytes_of(Bit__Operands type);
+/** Bytes of a chunk of the first three files. */
+uint32_t bit_checkpoint_chunk_of(Bit__Operands type);
 
 /* One tensor of the flat parameter vector. */
 struct bit_tensor {

@@ -103,6 +103,7 @@ int bit_explain_config(const Bit__Manifest *manifest, char **out)
     json_object_set_new(ours, "vocab", json_integer(model->vocab));
     json_object_set_new(ours, "operands", json_string(OPERANDS(model->operands)));
     json_object_set_new(ours, "residual", json_string(OPERANDS(model->residual)));
+    json_object_set_new(ours, "moments", json_string(OPERANDS(manifest->spec->optimizer->moments)));
     json_object_set_new(root, "bitd", ours);
     return print(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15), out);
 }

@@ -33,9 +33,19 @@ static uint32_t get32(const uint8_t *in)
     return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
 }
 
-/* Names are compared, never trusted: they become parts of paths. */
-static int check_file(const Bit__ManifestFile *file, const char *name, const char *path)
+/* Those of the moments may be half as large. */
+static bool is_chunk(const Bit__ManifestFile *file, enum bit_checkpoint_file which)
 {
+    const bool moments = which == BIT_CHECKPOINT_EXP_AVG || which == BIT_CHECKPOINT_EXP_AVG_SQ;
+
+    return file->chunk_bytes == bit_checkpoint_chunk_of(BIT__OPERANDS__FP32) ||
+           (moments && file->chunk_bytes == bit_checkpoint_chunk_of(BIT__OPERANDS__BF16));
+}
+
+/* Names are compared, never trusted: they become parts of paths. */
+static int check_file(const Bit__ManifestFile *file, enum bit_checkpoint_file which, const char *path)
+{
+    const char *name = bit_checkpoint_file_name(which);
     uint64_t chunks;
 
     if (strcmp(file->name, name) != 0)
@@ -43,7 +53,9 @@ static int check_file(const Bit__ManifestFile *file, const char *name, const cha
     if (file->data_offset > file->bytes || file->data_offset > BIT_SAFETENSORS_HEADER_MAX + 8)
         return bit_fail(BIT_ECORRUPT, "'%s': data of '%s' cannot begin at byte %" PRIu64, path, name,
                         file->data_offset);
-    chunks = (file->bytes - file->data_offset + BIT_CHECKPOINT_CHUNK - 1) / BIT_CHECKPOINT_CHUNK;
+    if (!is_chunk(file, which))
+        return bit_fail(BIT_ECORRUPT, "'%s': chunks of '%s' cannot have %u bytes", path, name, file->chunk_bytes);
+    chunks = (file->bytes - file->data_offset + file->chunk_bytes - 1) / file->chunk_bytes;
     if (file->n_chunk_crc != chunks)
         return bit_fail(BIT_ECORRUPT, "'%s' has %zu checksums for the %" PRIu64 " chunks of '%s'", path,
                         file->n_chunk_crc, chunks, name);
@@ -67,7 +79,7 @@ static int check_manifest(const Bit__Manifest *m, const char *path)
         return bit_fail(BIT_ECORRUPT, "'%s' lists %zu files, not %d", path, m->n_file,
                         m->version == 1 ? BIT_CHECKPOINT_FILES : BIT_CHECKPOINT_CODES);
     for (size_t i = 0; i < m->n_file; i++) {
-        int err = check_file(m->file[i], bit_checkpoint_file_name((enum bit_checkpoint_file)i), path);
+        int err = check_file(m->file[i], (enum bit_checkpoint_file)i, path);
         if (err < 0)
             return err;
     }

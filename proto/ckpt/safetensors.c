@@ -69,9 +69,10 @@ int bit_safetensors_print(const struct bit_safetensors_entry *entries, size_t co
     return 0;
 }
 
-int bit_safetensors_header(const struct bit_tensor *tensors, int count, const char *metadata, uint8_t **out,
-                           size_t *bytes)
+int bit_safetensors_header_of(const struct bit_tensor *tensors, int count, Bit__Operands type, const char *metadata,
+                              uint8_t **out, size_t *bytes)
 {
+    const uint64_t each = bit_checkpoint_bytes_of(type);
     struct bit_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
 
     if (entries == NULL)
@@ -80,16 +81,22 @@ int bit_safetensors_header(const struct bit_tensor *tensors, int count, const ch
         const struct bit_tensor *t = &tensors[i];
         entries[i] = (struct bit_safetensors_entry){
             .name = bit_lend(t->name),
-            .dtype = "F32",
             .shape = {t->rows, t->cols},
             .dims = 2,
-            .begin = 4 * (uint64_t)t->offset,
-            .end = 4 * (uint64_t)(t->offset + t->rows * t->cols),
+            .begin = each * (uint64_t)t->offset,
+            .end = each * (uint64_t)(t->offset + t->rows * t->cols),
         };
+        snprintf(entries[i].dtype, sizeof entries[i].dtype, "%s", type == BIT__OPERANDS__BF16 ? "BF16" : "F32");
     }
     int err = bit_safetensors_print(entries, (size_t)count, metadata, out, bytes);
     free(entries);
     return err;
+}
+
+int bit_safetensors_header(const struct bit_tensor *tensors, int count, const char *metadata, uint8_t **out,
+                           size_t *bytes)
+{
+    return bit_safetensors_header_of(tensors, count, BIT__OPERANDS__FP32, metadata, out, bytes);
 }
 
 /* ---- reading */

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BIT_SAFETENSORS_DIMS_MAX   8
+#include "proto/bit.pb-c.h"
+
+#define BIT_SAFETENSORS_DIMS_MAX      8
 #define BIT_SAFETENSORS_DATA_ALIGN    4096 /* of the files that we write: where their data begins */
 #define BIT_SAFETENSORS_METADATA_ROOM 2048 /* kept for __metadata__, so that it moves no data */
 
@@ -40,6 +42,9 @@ int bit_safetensors_print(const struct bit_safetensors_entry *entries, size_t co
 /** The same of a file of fp32 tensors that lie as in the flat vector. */
 int bit_safetensors_header(const struct bit_tensor *tensors, int count, const char *metadata, uint8_t **out,
                            size_t *bytes);
+/** The same of tensors of either type. */
+int bit_safetensors_header_of(const struct bit_tensor *tensors, int count, Bit__Operands type, const char *metadata,
+                              uint8_t **out, size_t *bytes);
 
 /**
  * Parse the header of a safetensors file of file_bytes whose first `bytes` bytes are in buf (the whole header).

@@ -78,6 +78,23 @@ void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out)
     }
 }
 
+/* Of the three files that hold the flat vector. */
+static int count_vectors(const Bit__RunSpec *spec, const struct bit_tensor *tensors, int count, uint64_t *bytes)
+{
+    const uint64_t elements = (uint64_t)bit_checkpoint_elements(tensors, count);
+    int err = 0;
+
+    for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++) {
+        const Bit__Operands type = bit_checkpoint_type(spec->optimizer, (enum bit_checkpoint_file)f);
+        uint8_t *header = NULL;
+        size_t header_bytes = 0;
+        err = bit_safetensors_header_of(tensors, count, type, NULL, &header, &header_bytes);
+        *bytes += header_bytes + elements * bit_checkpoint_bytes_of(type);
+        free(header);
+    }
+    return err;
+}
+
 int bit_dryrun_size(const Bit__RunSpec *spec, struct bit_dryrun_size *out)
 {
     struct bit_tensor *tensors = NULL;
@@ -93,7 +110,7 @@ int bit_dryrun_size(const Bit__RunSpec *spec, struct bit_dryrun_size *out)
         for (int i = 0; i < count; i++)
             if (bit_tensor_is_linear(&tensors[i]))
                 out->linear_parameters += (uint64_t)(tensors[i].rows * tensors[i].cols);
-        out->checkpoint_bytes = BIT_CHECKPOINT_FILES * (header_bytes + out->parameters * sizeof(float));
+        err = count_vectors(spec, tensors, count, &out->checkpoint_bytes);
         if (spec->checkpoint->codes)
             out->checkpoint_bytes += header_bytes + out->linear_parameters / 4;
     }

@@ -28,7 +28,10 @@ static void check_manifest(const Bit__Manifest *m)
         uint64_t data_bytes = f->bytes - f->data_offset;
         FUZZ_CHECK(strcmp(f->name, bit_checkpoint_file_name(i)) == 0);
         FUZZ_CHECK(f->data_offset <= f->bytes);
-        FUZZ_CHECK(f->n_chunk_crc == data_bytes / BIT_CHECKPOINT_CHUNK + (data_bytes % BIT_CHECKPOINT_CHUNK != 0));
+        FUZZ_CHECK(f->chunk_bytes == BIT_CHECKPOINT_CHUNK ||
+                   (i >= BIT_CHECKPOINT_EXP_AVG && i <= BIT_CHECKPOINT_EXP_AVG_SQ &&
+                    f->chunk_bytes == BIT_CHECKPOINT_CHUNK / 2));
+        FUZZ_CHECK(f->n_chunk_crc == data_bytes / f->chunk_bytes + (data_bytes % f->chunk_bytes != 0));
     }
 }
 

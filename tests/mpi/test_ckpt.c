@@ -2,12 +2,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernels/exec/exec.h"
 #include "proto/ckpt/checkpoint.h"
+#include "proto/crc32c.h"
 #include "proto/err.h"
+#include "proto/limits.h"
 #include "tests/mpi/peer.h"
 #include "tests/test.h"
 
@@ -270,6 +274,121 @@ TEST(a_checkpoint_that_fails_is_not_the_runs_end)
         }
     }
     peer_close(&p);
+}
+
+/* ---- moments of bf16 */
+
+#define MOMENTS_BF16 "optimizer.moments=BF16"
+
+TEST(moments_of_bf16_are_resumed_to_the_bit)
+{
+    struct peer p = {.set = {MOMENTS_BF16}};
+    struct history h = {0}, again = {0};
+
+    if (make_run(&p, 2, &h)) {
+        expect_verified(&p, "step-00000004");
+        if (resume(&p, SWITCH, 2, &h, &again))
+            for (uint64_t step = SWITCH + 1; step <= STEPS; step++) {
+                EXPECT_EQ(again.norm[step], h.norm[step]);
+                EXPECT_EQ(again.digest[step], h.digest[step]);
+            }
+    }
+    peer_close(&p);
+}
+
+/* CRC-32C of each 16384 elements of a moment's file, as they are or converted; the digest of both. */
+struct moment {
+    uint8_t *data;
+    size_t elements;
+    bool bf16; /* as it is in the file */
+};
+
+static bool read_moment(const char *dir, const Bit__ManifestFile *file, struct moment *out)
+{
+    const size_t bytes = file->bytes - file->data_offset;
+    char path[512];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", dir, file->name);
+    fd = open(path, O_RDONLY);
+    out->bf16 = file->chunk_bytes != BIT_CHECKPOINT_CHUNK;
+    out->elements = bytes / (out->bf16 ? 2 : 4);
+    out->data = malloc(bytes);
+    bool fine = EXPECT(fd >= 0 && out->data != NULL) &&
+                EXPECT_EQ(pread(fd, out->data, bytes, (off_t)file->data_offset), (ssize_t)bytes);
+    if (fd >= 0)
+        close(fd);
+    return fine;
+}
+
+static uint64_t converted_digest(const struct moment *m)
+{
+    const size_t block = BIT_CHECKPOINT_CHUNK / 4, blocks = (m->elements + block - 1) / block;
+    uint32_t *crc = calloc(blocks, sizeof *crc);
+
+    for (size_t i = 0; i < m->elements; i++) {
+        const float f = m->bf16 ? bit_bf16_to_f32(((const bit_bf16 *)m->data)[i]) : ((const float *)m->data)[i];
+        const bit_bf16 h = bit_f32_to_bf16(f);
+        const void *bits = m->bf16 ? (const void *)&f : &h;
+        crc[i / block] = bit_crc32c(crc[i / block], bits, m->bf16 ? sizeof f : sizeof h);
+    }
+    const uint64_t digest = bit_checkpoint_digest(crc, blocks);
+    free(crc);
+    return digest;
+}
+
+/* What ranks of the other type must have. */
+static uint64_t expected_digest(const char *dir, const Bit__Manifest *manifest)
+{
+    struct moment m[2] = {{0}};
+    uint64_t digest = 0;
+
+    if (read_moment(dir, manifest->file[BIT_CHECKPOINT_EXP_AVG], &m[0]) &&
+        read_moment(dir, manifest->file[BIT_CHECKPOINT_EXP_AVG_SQ], &m[1]))
+        digest = bit_checkpoint_join_digests(converted_digest(&m[0]), converted_digest(&m[1]));
+    free(m[0].data);
+    free(m[1].data);
+    return digest;
+}
+
+static void load_on(struct peer *p, int ranks, const char *set, const char *dir, uint64_t moments)
+{
+    p->set[0] = set;
+    p->epoch++;
+    const Bit__WorkerReady *ready = peer_begin(p, ranks, dir);
+    if (ready == NULL)
+        return;
+    EXPECT_EQ(ready->moments_digest, moments);
+    EXPECT_EQ(strstr(ready->backend, "moments in bf16") != NULL, strcmp(set, MOMENTS_BF16) == 0);
+    stop(p);
+}
+
+/* By any number of ranks; and of the other type what they are rounded to, to the nearest, or exactly what they were. */
+static void save_and_load(const char *saved_as, const char *loaded_as)
+{
+    struct peer p = {.set = {saved_as}};
+    struct history h = {0};
+    Bit__Manifest *manifest = NULL;
+    char dir[256];
+
+    if (peer_open(&p) && peer_begin(&p, 2, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
+        stop(&p);
+        path_of(&p, "step-00000001", dir);
+        if (EXPECT_EQ(bit_manifest_read(dir, &manifest), 0)) {
+            EXPECT_EQ(manifest->file[BIT_CHECKPOINT_EXP_AVG]->chunk_bytes,
+                      strcmp(saved_as, MOMENTS_BF16) == 0 ? BIT_CHECKPOINT_CHUNK / 2 : BIT_CHECKPOINT_CHUNK);
+            load_on(&p, 4, saved_as, dir, bit_checkpoint_moments_digest(manifest));
+            load_on(&p, 1, loaded_as, dir, expected_digest(dir, manifest));
+        }
+    }
+    bit_msg_free(manifest);
+    peer_close(&p);
+}
+
+TEST(moments_are_loaded_by_any_ranks_and_converted)
+{
+    save_and_load(MOMENTS_BF16, "optimizer.moments=FP32");
+    save_and_load("optimizer.moments=FP32", MOMENTS_BF16);
 }
 
 /* ---- beside training */

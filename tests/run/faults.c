@@ -174,7 +174,7 @@ int __wrap_bit_ckpt_restore(struct bit_worker *w, const char *dir)
     worker = w;
     step = w->step;
     if (err >= 0 && is_due("moment"))
-        bit_exec_copy(&w->model->exec, &w->optim.exp_avg[100], &other, sizeof other);
+        bit_exec_copy(&w->model->exec, (float *)w->optim.exp_avg + 100, &other, sizeof other);
     return err;
 }
 

@@ -21,15 +21,15 @@ BIT_LOG_TOPIC("ckpt");
 
 /* ---- life */
 
-static size_t copy_bytes(const struct bit_ckpt *c)
+static size_t copy_bytes(const struct bit_ckpt *c, int file)
 {
-    return (size_t)c->worker->shard.count * sizeof(float);
+    return (size_t)c->worker->shard.count * bit_dtype_bytes(bit_optim_vector(&c->worker->optim, file).dtype);
 }
 
 static void drop_copies(struct bit_ckpt *c)
 {
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
-        bit_exec_free_host(&c->worker->model->exec, c->copy[f], copy_bytes(c));
+        bit_exec_free_host(&c->worker->model->exec, c->copy[f], copy_bytes(c, f));
         c->copy[f] = NULL;
     }
 }
@@ -39,7 +39,7 @@ static int make_copies(struct bit_ckpt *c)
     int err = c->worker->plan.memory.snapshot > 0 ? 0 : bit_fail(-ENOMEM, "a copy of weights and moments");
 
     for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++)
-        err = bit_exec_alloc_host(&c->worker->model->exec, copy_bytes(c), (void **)&c->copy[f]);
+        err = bit_exec_alloc_host(&c->worker->model->exec, copy_bytes(c, f), &c->copy[f]);
     return err;
 }
 
@@ -56,18 +56,26 @@ static void choose(struct bit_ckpt *c)
     }
 }
 
-static int make_tables(struct bit_ckpt *c)
+static int measure(struct bit_ckpt *c, int file)
 {
     const struct bit_worker_plan *plan = &c->worker->plan;
+    const Bit__Operands type = bit_checkpoint_type(c->worker->spec->optimizer, (enum bit_checkpoint_file)file);
     uint8_t *header = NULL;
-    int err = bit_safetensors_header(plan->tensors, plan->tensor_count, NULL, &header, &c->header_bytes);
+    int err = bit_safetensors_header_of(plan->tensors, plan->tensor_count, type, NULL, &header, &c->header_bytes[file]);
 
     free(header);
-    if (err >= 0)
-        err = bit_ckpt_codes_init(&c->codes, c->worker);
+    c->file_bytes[file] = c->header_bytes[file] + (uint64_t)plan->elements * bit_checkpoint_bytes_of(type);
+    return err;
+}
+
+static int make_tables(struct bit_ckpt *c)
+{
+    int err = bit_ckpt_codes_init(&c->codes, c->worker);
+
+    for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++)
+        err = measure(c, f);
     if (err < 0)
         return err;
-    c->file_bytes = c->header_bytes + (uint64_t)plan->elements * sizeof(float);
     for (int f = 0; f < BIT_CHECKPOINT_FILES; f++) {
         c->crc[f] = calloc((size_t)c->worker->shard.blocks, sizeof *c->crc[f]);
         if (c->crc[f] == NULL)
@@ -130,7 +138,7 @@ static int copy_state(struct bit_ckpt *c)
     int err = bit_lane_follow(c->lane);
 
     for (int f = 0; f < BIT_CHECKPOINT_FILES && err >= 0; f++)
-        err = bit_lane_copy(c->lane, c->copy[f], bit_optim_values(optim, f), copy_bytes(c));
+        err = bit_lane_copy(c->lane, c->copy[f], bit_optim_vector(optim, f).values, copy_bytes(c, f));
     return err;
 }
 
@@ -240,7 +248,9 @@ static void fill_report(struct bit_ckpt *c, int err, Bit__CheckpointReport *repo
     report->error = err;
     report->text = err < 0 ? c->text : NULL;
     report->has_bytes = report->has_weights_digest = report->has_moments_digest = err >= 0;
-    report->bytes = BIT_CHECKPOINT_FILES * c->file_bytes + (c->codes.wanted ? c->codes.file_bytes : 0);
+    report->bytes = c->codes.wanted ? c->codes.file_bytes : 0;
+    for (int f = 0; f < BIT_CHECKPOINT_FILES; f++)
+        report->bytes += c->file_bytes[f];
     report->weights_digest = c->weights_digest;
     report->moments_digest = c->moments_digest;
     report->has_ms = report->has_stall_ms = true;

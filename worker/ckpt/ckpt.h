@@ -34,10 +34,10 @@ struct bit_ckpt {
     struct bit_worker *worker; /* borrowed */
     struct bit_lane *lane;     /* the optimizer's, which waits for it before it changes what is copied; borrowed */
     bool beside;               /* the copies are there, on every rank */
-    float *copy[BIT_CHECKPOINT_FILES];   /* (shard count), in the host's memory; owned; NULL unless beside */
+    void *copy[BIT_CHECKPOINT_FILES];    /* (shard count), in the host's memory; owned; NULL unless beside */
     uint32_t *crc[BIT_CHECKPOINT_FILES]; /* (blocks): this rank's, and every rank's at the end; owned */
-    size_t header_bytes;                 /* of all three files */
-    uint64_t file_bytes;
+    size_t header_bytes[BIT_CHECKPOINT_FILES];
+    uint64_t file_bytes[BIT_CHECKPOINT_FILES];
     struct bit_ckpt_codes codes;
 
     /* The one under way, from begin to end. */

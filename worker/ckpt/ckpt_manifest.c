@@ -50,11 +50,17 @@ static void fill_manifest(struct bit_ckpt *c, Bit__Manifest *m)
     m->next_batch = c->next_batch;
 }
 
+static Bit__Operands type_of(const struct bit_ckpt *c, int file)
+{
+    return bit_checkpoint_type(c->worker->spec->optimizer, (enum bit_checkpoint_file)file);
+}
+
 /* ---- create */
 
 static int create_file(struct bit_ckpt *c, int file, const char *metadata)
 {
     const struct bit_worker_plan *plan = &c->worker->plan;
+    const Bit__Operands type = type_of(c, file);
     char path[BIT_PATH_MAX];
     uint8_t *header = NULL;
     size_t bytes;
@@ -63,12 +69,12 @@ static int create_file(struct bit_ckpt *c, int file, const char *metadata)
     if (err >= 0 && file == BIT_CHECKPOINT_CODES)
         return bit_ckpt_codes_create(&c->codes, path, metadata);
     if (err >= 0)
-        err = bit_safetensors_header(plan->tensors, plan->tensor_count, metadata, &header, &bytes);
+        err = bit_safetensors_header_of(plan->tensors, plan->tensor_count, type, metadata, &header, &bytes);
     if (err < 0)
         return err;
-    BIT_ASSERT(bytes == c->header_bytes);
+    BIT_ASSERT(bytes == c->header_bytes[file]);
     c->header_crc[file] = bit_crc32c(0, header, bytes);
-    err = bit_io_create(path, header, bytes, c->file_bytes);
+    err = bit_io_create(path, header, bytes, c->file_bytes[file]);
     free(header);
     return err;
 }
@@ -151,9 +157,12 @@ static void describe_vector(const struct bit_ckpt *c, int file, Bit__ManifestFil
 {
     bit__manifest_file__init(out);
     out->name = bit_lend(bit_checkpoint_file_name((enum bit_checkpoint_file)file));
-    out->bytes = c->file_bytes;
+    out->bytes = c->file_bytes[file];
     out->header_crc = c->header_crc[file];
-    out->data_offset = c->header_bytes;
+    out->data_offset = c->header_bytes[file];
+    out->chunk_bytes = bit_checkpoint_chunk_of(type_of(c, file));
+    /* Unsaid, it is the larger one: programs that know no other read such a manifest, too. */
+    out->has_chunk_bytes = out->chunk_bytes != BIT_CHECKPOINT_CHUNK;
     out->n_chunk_crc = (size_t)c->worker->shard.blocks;
     out->chunk_crc = c->crc[file];
 }

@@ -11,13 +11,15 @@
 #include "worker/ranks/worker_state.h"
 
 /* Elements [at, at + count) of what this rank has of a file. */
-static int see(const struct bit_ckpt *c, int file, int64_t at, int64_t count, const float **piece)
+static int see(const struct bit_ckpt *c, int file, int64_t at, int64_t count, const void **piece)
 {
     struct bit_optim *optim = &c->worker->optim;
+    const struct bit_shard_vector vector = bit_optim_vector(optim, file), copy = {c->copy[file], vector.dtype};
 
     if (!c->beside) /* there was no room for a copy */
-        return bit_host_view_read(&optim->view, bit_optim_values(optim, file) + at, count, piece);
-    *piece = c->copy[file] + at;
+        return bit_host_view_read(&optim->view, bit_shard_from(&vector, at),
+                                  (size_t)count * bit_dtype_bytes(vector.dtype), piece);
+    *piece = bit_shard_from(&copy, at);
     return 0;
 }
 
@@ -29,21 +31,24 @@ struct piece {
 
 static int write_piece(struct bit_ckpt *c, int file, int fd, const char *path, const struct piece *p)
 {
-    const uint64_t offset = c->header_bytes + (uint64_t)(p->run->begin + p->at) * sizeof(float);
+    const enum bit_dtype dtype = bit_optim_vector(&c->worker->optim, file).dtype;
+    const size_t each = bit_dtype_bytes(dtype);
+    const uint64_t offset = c->header_bytes[file] + (uint64_t)(p->run->begin + p->at) * each;
     /* Beside training the cores are training's. */
     const int threads = c->beside ? 1 : c->worker->plan.threads;
-    const float *values;
+    const void *values;
     int err = see(c, file, p->run->at + p->at, p->count, &values);
 
     if (err < 0)
         return err;
-    bit_shard_checksum_blocks(values, p->count, c->crc[file] + p->run->first_block + p->at / BIT_LAYOUT_BLOCK, threads);
-    return bit_io_pwrite(fd, path, values, (size_t)p->count * sizeof *values, offset);
+    bit_shard_checksum_blocks(values, dtype, p->count, c->crc[file] + p->run->first_block + p->at / BIT_LAYOUT_BLOCK,
+                              threads);
+    return bit_io_pwrite(fd, path, values, (size_t)p->count * each, offset);
 }
 
 static int write_piece_of_codes(struct bit_ckpt *c, int fd, const char *path, const struct piece *p)
 {
-    const float *values;
+    const void *values;
     int err = see(c, BIT_CHECKPOINT_MODEL, p->run->at + p->at, p->count, &values);
 
     return err < 0 ? err : bit_ckpt_codes_write(&c->codes, fd, path, values, p->run->begin + p->at, p->count);

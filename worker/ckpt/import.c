@@ -88,9 +88,10 @@ static int read_own(struct bit_worker *w, const struct bit_weight *weight, int64
     for (int64_t done = 0; done < own->count && err >= 0; done += ELEMENTS_AT_ONCE) {
         const int64_t run = BIT_MIN(ELEMENTS_AT_ONCE, own->count - done);
         float *master = w->optim.master + own->at + done;
-        err = read_run(weight, at + done, run, buffer, bit_host_view_write(&w->optim.view, master, run));
+        const size_t bytes = (size_t)run * sizeof *master;
+        err = read_run(weight, at + done, run, buffer, bit_host_view_write(&w->optim.view, master, bytes));
         if (err >= 0)
-            err = bit_host_view_commit(&w->optim.view, master, run);
+            err = bit_host_view_commit(&w->optim.view, master, bytes);
     }
     return err;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernels/element.h"
 #include "proto/check.h"
 #include "proto/ckpt/init_file.h"
 #include "proto/ckpt/manifest.h"
@@ -33,30 +34,47 @@ static const Bit__ManifestFile *find_file(const Bit__Manifest *manifest, const c
     return NULL;
 }
 
-/* Our model's tensors lie as the header says; what else it says may be of any version. */
-static int check_tensors(const struct bit_worker *w, const char *path, const struct bit_safetensors *file)
+/* One of the files, and where its values go. */
+struct vector_file {
+    struct bit_worker *w;
+    const Bit__ManifestFile *file;
+    char path[BIT_PATH_MAX];
+    int fd;
+    enum bit_dtype dtype;       /* of the file's elements */
+    struct bit_shard_vector to; /* another type's are converted */
+    void *before;               /* READ_BLOCKS blocks as they are in the file; NULL where the types are one */
+};
+
+/* Our model's tensors lie as the header says, all of one type; what else it says may be of any version. */
+static int check_tensors(struct vector_file *r, const struct bit_safetensors *file)
 {
-    const struct bit_worker_plan *plan = &w->plan;
+    const struct bit_worker_plan *plan = &r->w->plan;
     bool same = file->count == (size_t)plan->tensor_count;
+
+    r->dtype = r->file->chunk_bytes < BIT_CHECKPOINT_CHUNK ? BIT_BF16 : BIT_F32;
+    const char *dtype = r->dtype == BIT_BF16 ? "BF16" : "F32";
+    const size_t each = bit_dtype_bytes(r->dtype);
 
     for (size_t i = 0; i < file->count && same; i++) { /* both in the order of the data */
         const struct bit_safetensors_entry *e = &file->entries[i];
         const struct bit_tensor *t = &plan->tensors[i];
-        same = strcmp(e->name, t->name) == 0 && strcmp(e->dtype, "F32") == 0 && e->dims == 2 &&
-               e->shape[0] == t->rows && e->shape[1] == t->cols && e->begin == 4 * (uint64_t)t->offset;
+        same = strcmp(e->name, t->name) == 0 && strcmp(e->dtype, dtype) == 0 && e->dims == 2 &&
+               e->shape[0] == t->rows && e->shape[1] == t->cols && e->begin == each * (uint64_t)t->offset;
     }
-    return same ? 0 : bit_fail(BIT_ESPEC, "'%s' holds another model's tensors", path);
+    return same ? 0 : bit_fail(BIT_ESPEC, "'%s' holds another model's tensors", r->path);
 }
 
 /* The bytes before the data must be those that the manifest was made with. */
-static int check_header(const struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file)
+static int check_header(struct vector_file *r)
 {
+    const Bit__ManifestFile *file = r->file;
+    const char *path = r->path;
     struct bit_safetensors found = {0};
     uint8_t *head = malloc(file->data_offset);
     int err = head == NULL ? bit_fail(-ENOMEM, "the header of '%s'", path) : 0;
 
     if (err >= 0)
-        err = bit_io_pread(fd, path, head, file->data_offset, 0);
+        err = bit_io_pread(r->fd, path, head, file->data_offset, 0);
     if (err >= 0 && bit_crc32c(0, head, file->data_offset) != file->header_crc)
         err = bit_fail(BIT_ECORRUPT, "'%s' at offset 0: the header's checksum is wrong", path);
     if (err >= 0)
@@ -65,78 +83,103 @@ static int check_header(const struct bit_worker *w, int fd, const char *path, co
         err = bit_fail(BIT_ECORRUPT, "'%s': its data do not begin at byte %" PRIu64 ", where its manifest says", path,
                        file->data_offset);
     if (err >= 0)
-        err = check_tensors(w, path, &found);
+        err = check_tensors(r, &found);
     bit_safetensors_finish(&found);
     free(head);
     return err;
 }
 
-/* Blocks [first, first + count) of the file into values, each compared with its checksum. */
-static int read_blocks(const struct bit_shard *shard, int fd, const char *path, const Bit__ManifestFile *file,
-                       int64_t first, int64_t count, float *values)
+/* Blocks [first, first + count) of the file into `into`, as they are there, each compared with its checksum. */
+static int read_blocks(const struct vector_file *r, int64_t first, int64_t count, uint8_t *into)
 {
-    const int64_t elements = shard->layout->elements;
-    const int64_t begin = first * BIT_LAYOUT_BLOCK, end = BIT_MIN(begin + count * BIT_LAYOUT_BLOCK, elements);
-    int err = bit_io_pread(fd, path, values, (size_t)(end - begin) * sizeof *values,
-                           file->data_offset + (uint64_t)begin * sizeof *values);
+    const int64_t begin = first * BIT_LAYOUT_BLOCK,
+                  end = BIT_MIN(begin + count * BIT_LAYOUT_BLOCK, r->w->shard.layout->elements);
+    const size_t each = bit_dtype_bytes(r->dtype);
+    int err = bit_io_pread(r->fd, r->path, into, (size_t)(end - begin) * each,
+                           r->file->data_offset + (uint64_t)begin * each);
 
     for (int64_t b = 0; b < count && err >= 0; b++) {
         int64_t at = b * BIT_LAYOUT_BLOCK, length = BIT_MIN(BIT_LAYOUT_BLOCK, end - begin - at);
-        if (bit_crc32c(0, values + at, (size_t)length * sizeof *values) != file->chunk_crc[first + b])
-            err = bit_fail(BIT_ECORRUPT, "'%s' at offset %" PRIu64 ": chunk %" PRId64 "'s checksum is wrong", path,
-                           file->data_offset + (uint64_t)(begin + at) * sizeof *values, first + b);
+        if (bit_crc32c(0, into + (size_t)at * each, (size_t)length * each) != r->file->chunk_crc[first + b])
+            err = bit_fail(BIT_ECORRUPT, "'%s' at offset %" PRIu64 ": chunk %" PRId64 "'s checksum is wrong", r->path,
+                           r->file->data_offset + (uint64_t)(begin + at) * each, first + b);
     }
     return err;
 }
 
-/* READ_BLOCKS blocks from a run's block b on, to where their values lie in the backend's memory. */
-static int read_piece(struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file,
-                      const struct bit_shard_run *run, int64_t b, float *values)
+/* bf16 widened, or f32 rounded to the nearest: once for all ranks, so there is nothing to be random about. */
+static void convert(const struct vector_file *r, int64_t count, void *into)
 {
-    const int64_t blocks = BIT_MIN(READ_BLOCKS, run->blocks - b);
-    const int64_t count = BIT_MIN(blocks * BIT_LAYOUT_BLOCK, run->count - b * BIT_LAYOUT_BLOCK);
-    float *to = values + run->at + b * BIT_LAYOUT_BLOCK;
-    int err = read_blocks(&w->shard, fd, path, file, run->first_block + b, blocks,
-                          bit_host_view_write(&w->optim.view, to, count));
-
-    return err < 0 ? err : bit_host_view_commit(&w->optim.view, to, count);
+    for (int64_t i = 0; i < count; i++)
+        bit_element_set(into, r->to.dtype, i, bit_element(r->before, r->dtype, i));
 }
 
-static int read_runs(struct bit_worker *w, int fd, const char *path, const Bit__ManifestFile *file, float *values)
+/* READ_BLOCKS blocks from a run's block b on, to where their values lie in the backend's memory. */
+static int read_piece(const struct vector_file *r, const struct bit_shard_run *run, int64_t b)
 {
+    struct bit_host_view *view = &r->w->optim.view;
+    const int64_t blocks = BIT_MIN(READ_BLOCKS, run->blocks - b);
+    const int64_t count = BIT_MIN(blocks * BIT_LAYOUT_BLOCK, run->count - b * BIT_LAYOUT_BLOCK);
+    const size_t bytes = (size_t)count * bit_dtype_bytes(r->to.dtype);
+    void *to = bit_shard_from(&r->to, run->at + b * BIT_LAYOUT_BLOCK), *into = bit_host_view_write(view, to, bytes);
+    int err = read_blocks(r, run->first_block + b, blocks, r->before != NULL ? r->before : into);
+
+    if (err >= 0 && r->before != NULL)
+        convert(r, count, into);
+    return err < 0 ? err : bit_host_view_commit(view, to, bytes);
+}
+
+static int read_runs(struct vector_file *r)
+{
+    const struct bit_shard *shard = &r->w->shard;
     int err = 0;
 
-    for (int i = 0; i < w->shard.run_count && err >= 0; i++)
-        for (int64_t b = 0; b < w->shard.runs[i].blocks && err >= 0; b += READ_BLOCKS)
-            err = read_piece(w, fd, path, file, &w->shard.runs[i], b, values);
+    if (r->dtype != r->to.dtype) {
+        r->before = malloc((size_t)(READ_BLOCKS * BIT_LAYOUT_BLOCK) * bit_dtype_bytes(r->dtype));
+        if (r->before == NULL)
+            return bit_fail(-ENOMEM, "converting '%s'", r->path);
+    }
+    for (int i = 0; i < shard->run_count && err >= 0; i++)
+        for (int64_t b = 0; b < shard->runs[i].blocks && err >= 0; b += READ_BLOCKS)
+            err = read_piece(r, &shard->runs[i], b);
+    free(r->before);
     return err;
 }
 
-static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, int which,
-                     const Bit__InitFile *then, float *values)
+/* What the file is was checked when it was opened. */
+static int read_opened(struct vector_file *r)
 {
-    const Bit__ManifestFile *file = find_file(manifest, bit_checkpoint_file_name(which));
-    const struct bit_shard *shard = &w->shard;
-    char path[BIT_PATH_MAX];
-    struct stat st;
-    int fd, err;
+    const struct bit_shard *shard = &r->w->shard;
+    int err = check_header(r);
 
-    if (snprintf(path, sizeof path, "%s/%s", dir, bit_checkpoint_file_name(which)) >= (int)sizeof path)
-        return bit_fail(-ENAMETOOLONG, "'%s'", dir);
-    if (file == NULL)
-        return bit_fail(BIT_ECORRUPT, "'%s' is not in the manifest", path);
-    fd = bit_regular_file_open(path, false, &st);
-    if (fd < 0)
-        return fd;
-    err = then != NULL ? bit_init_file_check_same(path, &st, then) : 0;
-    if (err >= 0)
-        err = check_header(w, fd, path, file);
-    if (err >= 0 && file->n_chunk_crc != (size_t)shard->blocks)
-        err = bit_fail(BIT_ECORRUPT, "'%s': %zu checksums for %" PRId64 " chunks", path, file->n_chunk_crc,
+    if (err >= 0 && r->file->n_chunk_crc != (size_t)shard->blocks)
+        err = bit_fail(BIT_ECORRUPT, "'%s': %zu checksums for %" PRId64 " chunks", r->path, r->file->n_chunk_crc,
                        shard->blocks);
+    return err < 0 ? err : read_runs(r);
+}
+
+static int read_file(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, int which,
+                     const Bit__InitFile *then)
+{
+    struct vector_file r = {
+        .w = w,
+        .file = find_file(manifest, bit_checkpoint_file_name(which)),
+        .to = bit_optim_vector(&w->optim, which),
+    };
+    struct stat st;
+    int err;
+
+    if (snprintf(r.path, sizeof r.path, "%s/%s", dir, bit_checkpoint_file_name(which)) >= (int)sizeof r.path)
+        return bit_fail(-ENAMETOOLONG, "'%s'", dir);
+    if (r.file == NULL)
+        return bit_fail(BIT_ECORRUPT, "'%s' is not in the manifest", r.path);
+    r.fd = bit_regular_file_open(r.path, false, &st);
+    if (r.fd < 0)
+        return r.fd;
+    err = then != NULL ? bit_init_file_check_same(r.path, &st, then) : 0;
     if (err >= 0)
-        err = read_runs(w, fd, path, file, values);
-    close(fd);
+        err = read_opened(&r);
+    close(r.fd);
     return err;
 }
 
@@ -157,11 +200,11 @@ static int restore(struct bit_worker *w, const char *dir, const Bit__Manifest *m
     int err = check_digest(dir, manifest);
 
     if (err >= 0)
-        err = read_file(w, dir, manifest, BIT_CHECKPOINT_MODEL, then, w->optim.master);
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_MODEL, then);
     if (err >= 0 && moments)
-        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG, NULL, w->optim.exp_avg);
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG, NULL);
     if (err >= 0 && moments)
-        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG_SQ, NULL, w->optim.exp_avg_sq);
+        err = read_file(w, dir, manifest, BIT_CHECKPOINT_EXP_AVG_SQ, NULL);
     return err;
 }
 

@@ -272,6 +272,12 @@ static void plan_scoring(struct bit_worker_plan *plan)
     plan->score_rows = rows;
 }
 
+/* This rank's master and moments. */
+static int64_t state_bytes(const struct bit_worker_plan *plan)
+{
+    return plan->own_elements * (int64_t)(sizeof(float) + 2 * bit_dtype_bytes(plan->moments));
+}
+
 static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
 {
     const int64_t operand = (int64_t)bit_dtype_bytes(plan->operands);
@@ -296,8 +302,8 @@ static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
     bit__memory_plan__init(memory);
     memory->weights = (uint64_t)(plan->elements * operand); /* codes take the linears' place */
     memory->gradients = (uint64_t)(plan->elements * 4);
-    /* master, moments; the last codes, two bits each */
-    memory->optimizer = (uint64_t)(plan->own_elements * 12 + (plan->own_linears + 3) / 4);
+    /* the last codes, two bits each */
+    memory->optimizer = (uint64_t)(state_bytes(plan) + (plan->own_linears + 3) / 4);
     memory->activations = (uint64_t)plan->arena_bytes;
     memory->workspace = (uint64_t)(plan->workspace_bytes + plan->staging_bytes);
     memory->total = memory->weights + memory->gradients + memory->optimizer + memory->activations + memory->workspace;
@@ -374,7 +380,7 @@ static int refuse(const struct bit_worker_plan *plan)
  */
 static void count_snapshot(struct bit_worker_plan *plan, int local_ranks)
 {
-    const int64_t bytes = plan->own_elements * 12;
+    const int64_t bytes = state_bytes(plan);
     const int64_t left = plan->backend == BIT_BACKEND_CUDA ? bit_host_memory_available() / local_ranks
                                                            : plan->memory_limit - (int64_t)plan->memory.total;
 
@@ -407,6 +413,7 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     if (p.instances < 1 || p.instances % size != 0)
         return bit_fail(BIT_ESPEC, "%d ranks do not divide a batch of %" PRId64 " instances", size, p.instances);
     read_model(&p, spec->model);
+    p.moments = spec->optimizer->moments == BIT__OPERANDS__BF16 ? BIT_BF16 : BIT_F32;
     p.token_bytes = spec->data->dtype;
     p.deterministic = spec->launch->deterministic && p.backend == BIT_BACKEND_CUDA && p.operands == BIT_BF16;
     read_quantizer(&p, spec->quantizer);

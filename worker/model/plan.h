@@ -32,8 +32,8 @@ struct bit_linear {
 struct bit_plan_quantizer {
     enum bit_measure weight_measure, activation_measure;
     enum bit_norm_kind inner_norm;
-    float levels; /* 127 or 128 */
-    float eps;    /* floor of every measure */
+    float levels;            /* 127 or 128 */
+    float eps;               /* floor of every measure */
     bool int8_data_gradient; /* of linears with one segment, at full strength */
 };
 
@@ -63,6 +63,7 @@ struct bit_worker_plan {
     int64_t elements;
     int64_t linear_elements;
     struct bit_layout layout; /* who has what of it; owned */
+    enum bit_dtype moments;   /* of Adam's, which lie as the vector does: BIT_F32 or BIT_BF16 */
     int64_t own_elements;     /* this rank's; 0 where there are more ranks than blocks */
     int64_t own_linears;      /* of them in linears */
 

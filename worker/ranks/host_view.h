@@ -13,19 +13,19 @@
 
 struct bit_host_view {
     struct bit_exec *exec; /* borrowed */
-    float *host;           /* (BIT_HOST_VIEW_ELEMENTS), where the backend's memory is elsewhere; owned */
+    void *host;            /* BIT_HOST_VIEW_ELEMENTS floats, where the backend's memory is elsewhere; owned */
 };
 
 /** Errors: -ENOMEM. finish takes a zeroed view too. */
 int bit_host_view_init(struct bit_host_view *view, struct bit_exec *exec);
 void bit_host_view_finish(struct bit_host_view *view);
 
-/** *piece shows `count` elements of `vector`, borrowed until the next call. Waits for what is enqueued. Errors:
+/** *piece shows `bytes` bytes of `vector`, borrowed until the next call. Waits for what is enqueued. Errors:
  * BIT_ECUDA */
-int bit_host_view_read(struct bit_host_view *view, const float *vector, int64_t count, const float **piece);
-/** Where to put `count` elements that are vector's once they are committed. */
-float *bit_host_view_write(struct bit_host_view *view, float *vector, int64_t count);
+int bit_host_view_read(struct bit_host_view *view, const void *vector, size_t bytes, const void **piece);
+/** Where to put `bytes` bytes that are vector's once they are committed. */
+void *bit_host_view_write(struct bit_host_view *view, void *vector, size_t bytes);
 /** Errors: BIT_ECUDA */
-int bit_host_view_commit(struct bit_host_view *view, float *vector, int64_t count);
+int bit_host_view_commit(struct bit_host_view *view, void *vector, size_t bytes);
 
 #endif

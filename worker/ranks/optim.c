@@ -7,15 +7,25 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
+static size_t master_bytes(const struct bit_optim *optim)
+{
+    return (size_t)optim->shard->count * sizeof(float);
+}
+
+/* Of one of them. */
+static size_t moment_bytes(const struct bit_optim *optim)
+{
+    return (size_t)optim->shard->count * bit_dtype_bytes(optim->moments);
+}
+
 static int allocate(struct bit_optim *optim)
 {
-    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
-    int err = bit_exec_alloc(optim->exec, bytes, (void **)&optim->master);
+    int err = bit_exec_alloc(optim->exec, master_bytes(optim), (void **)&optim->master);
 
     if (err >= 0)
-        err = bit_exec_alloc(optim->exec, bytes, (void **)&optim->exp_avg);
+        err = bit_exec_alloc(optim->exec, moment_bytes(optim), &optim->exp_avg);
     if (err >= 0)
-        err = bit_exec_alloc(optim->exec, bytes, (void **)&optim->exp_avg_sq);
+        err = bit_exec_alloc(optim->exec, moment_bytes(optim), &optim->exp_avg_sq);
     if (err >= 0)
         err = bit_exec_alloc(optim->exec, (size_t)optim->shard->blocks * sizeof(double), (void **)&optim->block_sums);
     if (err >= 0)
@@ -27,17 +37,19 @@ static int allocate(struct bit_optim *optim)
     return err;
 }
 
-int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, struct bit_exec *exec,
-                   const Bit__OptimizerSpec *spec)
+int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, struct bit_exec *exec, const Bit__RunSpec *spec)
 {
+    const Bit__OptimizerSpec *said = spec->optimizer;
     int err;
 
     *optim = (struct bit_optim){
         .shard = shard,
         .exec = exec,
-        .eps = spec->eps,
-        .clip_norm = spec->clip_norm,
-        .decay_embeddings = spec->decay_embeddings,
+        .moments = said->moments == BIT__OPERANDS__BF16 ? BIT_BF16 : BIT_F32,
+        .seed = spec->model->init_seed,
+        .eps = said->eps,
+        .clip_norm = said->clip_norm,
+        .decay_embeddings = said->decay_embeddings,
     };
     err = allocate(optim);
     if (err < 0) {
@@ -51,11 +63,9 @@ void bit_optim_finish(struct bit_optim *optim)
 {
     if (optim->exec == NULL)
         return;
-    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
-
-    bit_exec_free(optim->exec, optim->master, bytes);
-    bit_exec_free(optim->exec, optim->exp_avg, bytes);
-    bit_exec_free(optim->exec, optim->exp_avg_sq, bytes);
+    bit_exec_free(optim->exec, optim->master, master_bytes(optim));
+    bit_exec_free(optim->exec, optim->exp_avg, moment_bytes(optim));
+    bit_exec_free(optim->exec, optim->exp_avg_sq, moment_bytes(optim));
     bit_exec_free(optim->exec, optim->block_sums, (size_t)optim->shard->blocks * sizeof(double));
     bit_exec_free(optim->exec, optim->clip, 2 * sizeof(double));
     bit_host_view_finish(&optim->view);
@@ -114,6 +124,8 @@ int bit_optim_read_norm(struct bit_optim *optim, double *norm)
 static int update_group(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args, int64_t begin,
                         int64_t end, double weight_decay)
 {
+    const struct bit_shard_vector m = bit_optim_vector(optim, BIT_CHECKPOINT_EXP_AVG),
+                                  v = bit_optim_vector(optim, BIT_CHECKPOINT_EXP_AVG_SQ);
     struct bit_shard_part part = {0};
     int err = 0;
 
@@ -121,8 +133,9 @@ static int update_group(struct bit_optim *optim, const float *grad, const struct
         const struct bit_adamw_args update = {
             .count = part.count,
             .p = optim->master + part.at,
-            .m = optim->exp_avg + part.at,
-            .v = optim->exp_avg_sq + part.at,
+            .m = bit_shard_from(&m, part.at),
+            .v = bit_shard_from(&v, part.at),
+            .moments = optim->moments,
             .g = grad + part.begin,
             .lr = args->lr,
             .beta1 = args->beta1,
@@ -131,6 +144,8 @@ static int update_group(struct bit_optim *optim, const float *grad, const struct
             .weight_decay = weight_decay,
             .grad_scale = &optim->clip[1],
             .t = args->t,
+            .seed = optim->seed,
+            .first = part.begin,
         };
         err = bit_adamw(optim->exec, &update);
     }
@@ -153,36 +168,40 @@ int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bi
 
 int bit_optim_reset(struct bit_optim *optim)
 {
-    const size_t bytes = (size_t)optim->shard->count * sizeof(float);
     int err = bit_lane_lead(&optim->aside);
 
     if (err >= 0)
-        err = bit_exec_zero(optim->exec, optim->exp_avg, bytes);
-    return err < 0 ? err : bit_exec_zero(optim->exec, optim->exp_avg_sq, bytes);
+        err = bit_exec_zero(optim->exec, optim->exp_avg, moment_bytes(optim));
+    return err < 0 ? err : bit_exec_zero(optim->exec, optim->exp_avg_sq, moment_bytes(optim));
 }
 
-const float *bit_optim_values(const struct bit_optim *optim, int file)
+struct bit_shard_vector bit_optim_vector(const struct bit_optim *optim, int file)
 {
-    const float *const values[] = {optim->master, optim->exp_avg, optim->exp_avg_sq};
+    const struct bit_shard_vector vectors[BIT_CHECKPOINT_FILES] = {
+        [BIT_CHECKPOINT_MODEL] = {optim->master, BIT_F32},
+        [BIT_CHECKPOINT_EXP_AVG] = {optim->exp_avg, optim->moments},
+        [BIT_CHECKPOINT_EXP_AVG_SQ] = {optim->exp_avg_sq, optim->moments},
+    };
 
-    return values[file];
+    return vectors[file];
 }
 
-static uint64_t digest(struct bit_optim *optim, struct bit_comm *comm, const float *values, int threads)
+static uint64_t digest(struct bit_optim *optim, struct bit_comm *comm, int file, int threads)
 {
-    const uint32_t *crc = bit_shard_checksums(optim->shard, comm, &optim->view, values, threads);
+    const struct bit_shard_vector vector = bit_optim_vector(optim, file);
+    const uint32_t *crc = bit_shard_checksums(optim->shard, comm, &optim->view, &vector, threads);
 
     return bit_checkpoint_digest(crc, (size_t)optim->shard->blocks);
 }
 
 uint64_t bit_optim_weights_digest(struct bit_optim *optim, struct bit_comm *comm, int threads)
 {
-    return digest(optim, comm, optim->master, threads);
+    return digest(optim, comm, BIT_CHECKPOINT_MODEL, threads);
 }
 
 uint64_t bit_optim_moments_digest(struct bit_optim *optim, struct bit_comm *comm, int threads)
 {
-    const uint64_t exp_avg = digest(optim, comm, optim->exp_avg, threads);
+    const uint64_t exp_avg = digest(optim, comm, BIT_CHECKPOINT_EXP_AVG, threads);
 
-    return bit_checkpoint_join_digests(exp_avg, digest(optim, comm, optim->exp_avg_sq, threads));
+    return bit_checkpoint_join_digests(exp_avg, digest(optim, comm, BIT_CHECKPOINT_EXP_AVG_SQ, threads));
 }

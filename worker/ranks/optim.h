@@ -1,4 +1,5 @@
-/* AdamW over this rank's shard (ZeRO-1): fp32 master and both moments, the gradient's norm, digests of all three. */
+/* AdamW over this rank's shard (ZeRO-1): fp32 master and both moments, in fp32 or bf16; the gradient's norm; digests of
+ * all three. */
 #ifndef BIT_WORKER_OPTIM_H
 #define BIT_WORKER_OPTIM_H
 
@@ -14,11 +15,14 @@
 struct bit_optim {
     struct bit_shard *shard; /* borrowed, with the next */
     struct bit_exec *exec;
-    float *master, *exp_avg, *exp_avg_sq; /* (shard->count) each; owned */
-    double *block_sums;                   /* (shard->blocks); owned */
-    double *clip;                         /* (2): the gradient's norm, and the factor that clips it; owned */
-    struct bit_host_view view;            /* through which the host reads and writes the first three */
-    struct bit_lane aside;                /* on which they are copied beside training; they change after its copies */
+    float *master;              /* (shard->count); owned, with the next */
+    void *exp_avg, *exp_avg_sq; /* (shard->count) each, of `moments` */
+    enum bit_dtype moments;     /* BIT_F32; or BIT_BF16, rounded stochastically by `seed` (kernels/adamw.h) */
+    uint64_t seed;
+    double *block_sums;        /* (shard->blocks); owned */
+    double *clip;              /* (2): the gradient's norm, and the factor that clips it; owned */
+    struct bit_host_view view; /* through which the host reads and writes the first three */
+    struct bit_lane aside;     /* on which they are copied beside training; they change after its copies */
     double eps, clip_norm;
     int decay_embeddings; /* also the embedding; a tied head is the embedding */
 };
@@ -30,8 +34,7 @@ struct bit_optim_args {
 };
 
 /** Moments zero, master unset. Errors: -ENOMEM. finish takes a zeroed optimizer too. */
-int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, struct bit_exec *exec,
-                   const Bit__OptimizerSpec *spec);
+int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, struct bit_exec *exec, const Bit__RunSpec *spec);
 void bit_optim_finish(struct bit_optim *optim);
 
 /**
@@ -54,8 +57,8 @@ int bit_optim_update(struct bit_optim *optim, const float *grad, const struct bi
 /** Moments to zero. */
 int bit_optim_reset(struct bit_optim *optim);
 
-/** The vector of a checkpoint's file, (shard->count). */
-const float *bit_optim_values(const struct bit_optim *optim, int file);
+/** The vector of a checkpoint's file. */
+struct bit_shard_vector bit_optim_vector(const struct bit_optim *optim, int file);
 
 /** Digests over all ranks: bit_checkpoint_digest of the blocks' checksums, the same for any number of ranks. */
 uint64_t bit_optim_weights_digest(struct bit_optim *optim, struct bit_comm *comm, int threads);

@@ -111,36 +111,40 @@ void bit_shard_gather(struct bit_shard *shard, struct bit_comm *comm, void *tabl
 
 /* ---- checksums */
 
-void bit_shard_checksum_blocks(const float *values, int64_t count, uint32_t *crc, int threads)
+void bit_shard_checksum_blocks(const void *values, enum bit_dtype dtype, int64_t count, uint32_t *crc, int threads)
 {
+    const size_t each = bit_dtype_bytes(dtype);
+
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t at = 0; at < count; at += BIT_LAYOUT_BLOCK)
-        crc[at / BIT_LAYOUT_BLOCK] = bit_crc32c(0, values + at,
-                                                (size_t)BIT_MIN(BIT_LAYOUT_BLOCK, count - at) * sizeof *values);
+        crc[at / BIT_LAYOUT_BLOCK] = bit_crc32c(0, (const uint8_t *)values + (size_t)at * each,
+                                                (size_t)BIT_MIN(BIT_LAYOUT_BLOCK, count - at) * each);
 }
 
 static int checksum_run(struct bit_shard *shard, const struct bit_shard_run *run, struct bit_host_view *view,
-                        const float *values, int threads)
+                        const struct bit_shard_vector *vector, int threads)
 {
     int err = 0;
 
     for (int64_t at = 0; at < run->count && err >= 0; at += BIT_HOST_VIEW_ELEMENTS) {
         const int64_t count = BIT_MIN(BIT_HOST_VIEW_ELEMENTS, run->count - at);
-        const float *seen;
-        err = bit_host_view_read(view, values + run->at + at, count, &seen);
+        const void *seen;
+        err = bit_host_view_read(view, bit_shard_from(vector, run->at + at),
+                                 (size_t)count * bit_dtype_bytes(vector->dtype), &seen);
         if (err >= 0)
-            bit_shard_checksum_blocks(seen, count, shard->crc + run->first_block + at / BIT_LAYOUT_BLOCK, threads);
+            bit_shard_checksum_blocks(seen, vector->dtype, count, shard->crc + run->first_block + at / BIT_LAYOUT_BLOCK,
+                                      threads);
     }
     return err;
 }
 
 const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, struct bit_host_view *view,
-                                    const float *values, int threads)
+                                    const struct bit_shard_vector *vector, int threads)
 {
     int err = 0;
 
     for (int i = 0; i < shard->run_count && err >= 0; i++)
-        err = checksum_run(shard, &shard->runs[i], view, values, threads);
+        err = checksum_run(shard, &shard->runs[i], view, vector, threads);
     if (err < 0)
         bit_comm_abort(comm, err);
     bit_shard_gather(shard, comm, shard->crc, sizeof *shard->crc);

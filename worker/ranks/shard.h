@@ -36,6 +36,17 @@ struct bit_shard {
 int bit_shard_init(struct bit_shard *shard, const struct bit_worker_plan *plan);
 void bit_shard_finish(struct bit_shard *shard);
 
+/* This rank's part of a sharded vector, (shard->count) in the backend's memory. */
+struct bit_shard_vector {
+    void *values;
+    enum bit_dtype dtype;
+};
+/** Its elements from `at` on. */
+static inline void *bit_shard_from(const struct bit_shard_vector *vector, int64_t at)
+{
+    return (uint8_t *)vector->values + (size_t)at * bit_dtype_bytes(vector->dtype);
+}
+
 /* Consecutive elements of this rank's. */
 struct bit_shard_part {
     int64_t begin, count; /* of the flat vector */
@@ -57,15 +68,14 @@ bool bit_shard_next(const struct bit_shard *shard, int64_t begin, int64_t end, s
  */
 void bit_shard_gather(struct bit_shard *shard, struct bit_comm *comm, void *table, size_t bytes);
 
-/** CRC-32C of each block of `count` values that begin with a block. */
-void bit_shard_checksum_blocks(const float *values, int64_t count, uint32_t *crc, int threads);
+/** CRC-32C of each block of `count` values of this type that begin with a block. */
+void bit_shard_checksum_blocks(const void *values, enum bit_dtype dtype, int64_t count, uint32_t *crc, int threads);
 /**
- * CRC-32C of each block of a sharded vector, of all ranks, in block order. values is this rank's part in f32, read
- * through view.
- * Shapes      values (count); the result (blocks), borrowed until the next call
+ * CRC-32C of each block of a sharded vector, of all ranks, in block order. It is read through view.
+ * Shapes      the result (blocks), borrowed until the next call
  * Collective  yes; a failure to read the device's memory ends in bit_comm_abort
  */
 const uint32_t *bit_shard_checksums(struct bit_shard *shard, struct bit_comm *comm, struct bit_host_view *view,
-                                    const float *values, int threads);
+                                    const struct bit_shard_vector *vector, int threads);
 
 #endif

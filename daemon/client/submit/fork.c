@@ -185,6 +185,7 @@ static struct bit_fork_origin *make_origin(const struct asked *a)
     o->m.has_weights_only = o->m.weights_only = weights_only(a->m);
     o->compare = a->changes->same && !fresh && !weights_only(a->m);
     o->same_data = a->changes->same_files;
+    o->moments = a->is->optimizer->moments;
     return o;
 }
 

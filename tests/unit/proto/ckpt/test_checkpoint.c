@@ -46,6 +46,20 @@ static void write_file(const char *name, const uint8_t *header, size_t header_by
     BIT_ASSERT(fclose(f) == 0);
 }
 
+/* Checksums of so many bytes each. */
+static void cut(Bit__ManifestFile *f, const uint8_t *data, size_t bytes, uint32_t chunk_bytes)
+{
+    free(f->chunk_crc);
+    f->has_chunk_bytes = chunk_bytes != BIT_CHECKPOINT_CHUNK;
+    f->chunk_bytes = chunk_bytes;
+    f->n_chunk_crc = (bytes + chunk_bytes - 1) / chunk_bytes;
+    f->chunk_crc = calloc(f->n_chunk_crc + 1, sizeof *f->chunk_crc);
+    for (size_t i = 0; i < f->n_chunk_crc; i++) {
+        size_t at = i * chunk_bytes;
+        f->chunk_crc[i] = bit_crc32c(0, data + at, BIT_MIN(bytes - at, (size_t)chunk_bytes));
+    }
+}
+
 static Bit__ManifestFile *describe(const char *name, const uint8_t *header, size_t header_bytes, const uint8_t *data,
                                    size_t bytes)
 {
@@ -57,12 +71,7 @@ static Bit__ManifestFile *describe(const char *name, const uint8_t *header, size
     f->bytes = header_bytes + bytes;
     f->header_crc = bit_crc32c(0, header, header_bytes);
     f->data_offset = header_bytes;
-    f->n_chunk_crc = (bytes + BIT_CHECKPOINT_CHUNK - 1) / BIT_CHECKPOINT_CHUNK;
-    f->chunk_crc = calloc(f->n_chunk_crc + 1, sizeof *f->chunk_crc);
-    for (size_t i = 0; i < f->n_chunk_crc; i++) {
-        size_t at = i * BIT_CHECKPOINT_CHUNK;
-        f->chunk_crc[i] = bit_crc32c(0, data + at, BIT_MIN(bytes - at, (size_t)BIT_CHECKPOINT_CHUNK));
-    }
+    cut(f, data, bytes, BIT_CHECKPOINT_CHUNK);
     return f;
 }
 
@@ -398,6 +407,44 @@ TEST(a_chunk_is_named_by_its_offset)
     EXPECT_EQ(unlink(path), 0);
     EXPECT_EQ(bit_checkpoint_verify(dir, back, NULL, NULL), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), "is missing");
+    bit_msg_free(back);
+    bit_msg_free(m);
+    remove_checkpoint();
+}
+
+/* The moments' files alone may have chunks of half the size, as bf16 has them. */
+TEST(chunks_of_the_moments_may_be_half_as_large)
+{
+    const Bit__ModelSpec model = model_of(2, 128, 256, 642, false);
+    Bit__Manifest *m = make_checkpoint(&model), *back = NULL;
+    Bit__ManifestFile *file = m->file[1];
+    const size_t bytes = file->bytes - file->data_offset;
+    uint8_t *data = malloc(bytes);
+    char path[128];
+
+    make_path(path, sizeof path, "exp_avg.safetensors");
+    int fd = open(path, O_RDWR);
+    BIT_ASSERT(fd >= 0 && data != NULL && pread(fd, data, bytes, (off_t)file->data_offset) == (ssize_t)bytes);
+    cut(file, data, bytes, BIT_CHECKPOINT_CHUNK / 2);
+    EXPECT_EQ(write_manifest(m), 0);
+    EXPECT_EQ(check_all(), 0);
+    if (EXPECT_EQ(bit_manifest_read(dir, &back), 0)) {
+        EXPECT_EQ(back->file[1]->chunk_bytes, BIT_CHECKPOINT_CHUNK / 2);
+        EXPECT_EQ(back->file[2]->chunk_bytes, BIT_CHECKPOINT_CHUNK);
+    }
+    data[17 * (BIT_CHECKPOINT_CHUNK / 2) + 5] ^= 1;
+    BIT_ASSERT(pwrite(fd, data, bytes, (off_t)file->data_offset) == (ssize_t)bytes);
+    EXPECT_EQ(check_all(), BIT_ECORRUPT);
+    EXPECT_CONTAINS(bit_fail_text(), "chunk 17, 32768 bytes from byte");
+    cut(file, data, bytes, BIT_CHECKPOINT_CHUNK / 4);
+    EXPECT_EQ(write_manifest(m), BIT_ECORRUPT);
+    EXPECT_CONTAINS(bit_fail_text(), "chunks of 'exp_avg.safetensors' cannot have 16384 bytes");
+    cut(file, data, bytes, BIT_CHECKPOINT_CHUNK);
+    cut(m->file[0], data, bytes, BIT_CHECKPOINT_CHUNK / 2);
+    EXPECT_EQ(write_manifest(m), BIT_ECORRUPT);
+    EXPECT_CONTAINS(bit_fail_text(), "chunks of 'model.safetensors' cannot have 32768 bytes");
+    close(fd);
+    free(data);
     bit_msg_free(back);
     bit_msg_free(m);
     remove_checkpoint();

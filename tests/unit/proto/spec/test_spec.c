@@ -92,6 +92,7 @@ TEST(defaults_are_olmos)
     EXPECT_EQ(spec->optimizer->weight_decay, 0.1);
     EXPECT_EQ(spec->optimizer->clip_norm, 1.0);
     EXPECT(!spec->optimizer->decay_embeddings);
+    EXPECT_EQ(spec->optimizer->moments, BIT__OPERANDS__FP32);
     EXPECT_EQ(spec->checkpoint->every, 1000);
     EXPECT_EQ(spec->checkpoint->keep_last, 2);
     EXPECT_EQ(spec->checkpoint->keep_every, 0);
@@ -482,6 +483,7 @@ TEST(a_refused_assignment_changes_nothing)
          "source is a list, one of which is added whole: data.source+={name: \"...\" path: \"...\"}"},
         {"schedule={ steps: 3 stepz: 4 }", "schedule", "no field 'stepz'"},
         {"phases.switch.optimizer=resett", "phases.switch.optimizer", "did you mean RESET?"},
+        {"optimizer.moments=FP16", "optimizer.moments", "expected one of BF16, FP32"},
         {"data.train=['a', 3]", "data.train", "expected a string"},
         {"name=\xff", "name", "not UTF-8"},
         {".=", ".", "no field ''"},

@@ -116,6 +116,25 @@ TEST(memory_adds_up)
     bit_msg_free(&spec->base);
 }
 
+/* Two bytes less of each, in the device's memory and in the host's for checkpoints. */
+TEST(moments_of_bf16_take_half)
+{
+    Bit__RunSpec *specs[] = {spec_of(SMALL), spec_of(SMALL " optimizer { moments: BF16 }")};
+    struct bit_worker_plan plan[2];
+
+    for (int i = 0; i < 2; i++)
+        EXPECT_EQ(bit_plan_init(&plan[i], specs[i], 1, 3, 1, 2, 64 * GIB), 0);
+    const uint64_t less = (uint64_t)plan[0].own_elements * 4;
+    EXPECT_EQ(plan[1].moments, BIT_BF16);
+    EXPECT_EQ(plan[0].memory.optimizer - plan[1].memory.optimizer, less);
+    EXPECT_EQ(plan[0].memory.total - plan[1].memory.total, less);
+    EXPECT_EQ(plan[0].memory.snapshot - plan[1].memory.snapshot, less);
+    for (int i = 0; i < 2; i++) {
+        bit_plan_finish(&plan[i]);
+        bit_msg_free(specs[i]);
+    }
+}
+
 /* Less memory, smaller micro-batches; always a divisor of the share, and never above the limit. */
 TEST(the_micro_batch_fits)
 {
