@@ -12,7 +12,7 @@ int bit_histogram_check(const struct bit_histogram_args *args)
     return 0;
 }
 
-uint32_t bit_histogram_find(const uint64_t *counts, uint64_t order, uint64_t *before)
+uint32_t bit_histogram_find(const uint32_t *counts, uint64_t order, uint64_t *before)
 {
     uint64_t passed = 0;
     uint32_t bin = 0;

@@ -29,6 +29,7 @@ BIT_OP_DECLARE(histogram);
  *     pass 1      bin = bits & 0xffff, of the elements whose upper half is *upper
  * The lower median of n weights is element (n - 1) / 2 in order. Pass 0 finds its bin; pass 1, with upper = that bin,
  * is searched for the element's place within it; the median's bits are both bins joined.
+ * Counts of 32 bits: parts that are added into one histogram have fewer than 2^32 elements together.
  * Shapes      w (count); counts (BIT_HISTOGRAM_BINS), added to, not cleared
  */
 struct bit_histogram_args {
@@ -36,13 +37,13 @@ struct bit_histogram_args {
     const float *w;
     int pass;
     const uint32_t *upper; /* in the backend's memory; pass 1 */
-    uint64_t *counts;
+    uint32_t *counts;
 };
 /**
  * The bin that holds the element with `order` others in front of it (below the sum of counts), and in *before how many
  * lie in earlier bins.
  */
-uint32_t bit_histogram_find(const uint64_t *counts, uint64_t order, uint64_t *before);
+uint32_t bit_histogram_find(const uint32_t *counts, uint64_t order, uint64_t *before);
 
 BIT_OP_DECLARE(histogram_search);
 /**
@@ -53,7 +54,7 @@ BIT_OP_DECLARE(histogram_search);
  */
 struct bit_histogram_search_args {
     int64_t count;
-    const uint64_t *counts;
+    const uint32_t *counts;
     uint64_t *order;
     uint32_t *bits;
 };

@@ -21,7 +21,7 @@ static int mean_scale(const struct bit_exec *exec, const Bit__QuantizerSpec *qua
 }
 
 /* The lower median: its upper half first, then the lower one. */
-static int find_median(const struct bit_exec *exec, const float *w, int64_t count, uint64_t *counts, uint32_t *bits)
+static int find_median(const struct bit_exec *exec, const float *w, int64_t count, uint32_t *counts, uint32_t *bits)
 {
     uint64_t order = (uint64_t)(count - 1) / 2;
     const struct bit_histogram_search_args search = {.count = 1, .counts = counts, .order = &order, .bits = bits};
@@ -42,7 +42,7 @@ static int median_scale(const struct bit_exec *exec, const Bit__QuantizerSpec *q
                         float *scale)
 {
     uint32_t bits = 0;
-    uint64_t *counts = calloc(BIT_HISTOGRAM_BINS, sizeof *counts);
+    uint32_t *counts = calloc(BIT_HISTOGRAM_BINS, sizeof *counts);
     const struct bit_weight_scale_args args = {
         .count = 1, .ranks = 1, .bits = &bits, .eps = (float)quantizer->eps, .scale = scale};
     int err = counts == NULL ? bit_fail(-ENOMEM, "the median of a matrix") : find_median(exec, w, count, counts, &bits);

@@ -50,7 +50,7 @@ static __global__ void __launch_bounds__(THREADS) absmean(int64_t count, const f
 
 #define UPPER_BINS 32768 /* of |w|: the sign is gone; 128 KiB of shared memory as 32-bit counts */
 
-static __global__ void __launch_bounds__(THREADS) histogram_upper(int64_t count, const float *w, uint64_t *counts)
+static __global__ void __launch_bounds__(THREADS) histogram_upper(int64_t count, const float *w, uint32_t *counts)
 {
     extern __shared__ uint32_t bins[];
 
@@ -61,19 +61,19 @@ static __global__ void __launch_bounds__(THREADS) histogram_upper(int64_t count,
         const uint32_t bits = __float_as_uint(v) & 0x7fffffffu;
 
         if (bits > 0x7f800000u)
-            atomicAdd((unsigned long long *)&counts[BIT_HISTOGRAM_BINS - 1], 1ull);
+            atomicAdd(&counts[BIT_HISTOGRAM_BINS - 1], 1u);
         else
             atomicAdd(&bins[bits >> 16], 1u);
     });
     __syncthreads();
     for (int bin = threadIdx.x; bin < UPPER_BINS; bin += THREADS)
         if (bins[bin] != 0)
-            atomicAdd((unsigned long long *)&counts[bin], (unsigned long long)bins[bin]);
+            atomicAdd(&counts[bin], bins[bin]);
 }
 
 /* Few weights share the median's upper half, and they spread over 65536 bins. */
 static __global__ void __launch_bounds__(THREADS)
-    histogram_lower(int64_t count, const float *w, const uint32_t *upper, uint64_t *counts)
+    histogram_lower(int64_t count, const float *w, const uint32_t *upper, uint32_t *counts)
 {
     const uint32_t wanted = *upper;
 
@@ -81,7 +81,7 @@ static __global__ void __launch_bounds__(THREADS)
         const uint32_t bits = __float_as_uint(v) & 0x7fffffffu;
 
         if (bits >> 16 == wanted)
-            atomicAdd((unsigned long long *)&counts[bits & 0xffff], 1ull);
+            atomicAdd(&counts[bits & 0xffff], 1u);
     });
 }
 
@@ -92,7 +92,7 @@ static __global__ void __launch_bounds__(THREADS)
 static __global__ void __launch_bounds__(FIND_THREADS) histogram_search(bit_histogram_search_args a)
 {
     __shared__ uint64_t runs[FIND_THREADS];
-    const uint64_t *counts = a.counts + (int64_t)blockIdx.x * BIT_HISTOGRAM_BINS + threadIdx.x * FIND_EACH;
+    const uint32_t *counts = a.counts + (int64_t)blockIdx.x * BIT_HISTOGRAM_BINS + threadIdx.x * FIND_EACH;
     const uint64_t order = a.order[blockIdx.x];
     uint64_t own = 0, before;
 

@@ -116,20 +116,29 @@ static void add_gradients(struct model *m)
     }
 }
 
-/* One group before the forward pass: in it the hops of a bucket are hidden under another's bytes, or they are not. */
+static double forward_ms(const struct model *m)
+{
+    return m->out->compute_ms / m->load->micro_batches / 3;
+}
+
+/* A layer's cross under the forward pass of those before it, in the first micro-batch; the embedding's and the first
+ * layer's under nothing. With roots: one group before the forward pass. */
 static void add_weights(struct model *m)
 {
     const double linear_bytes = (double)m->load->linear_parameters * (m->load->ternary ? 0.25 : 2);
-    const double bytes = linear_bytes + m->rest_bytes / 2, buckets = m->load->layers + 1, n = m->load->ranks;
+    const double bytes = linear_bytes + m->rest_bytes / 2, layers = m->load->layers, n = m->load->ranks;
     struct bit_scaling_cost *cost = add(m, m->load->ternary ? "codes and weights" : "weights",
-                                        m->way == BIT_SCALING_SHARED ? buckets : n, bytes);
+                                        m->way == BIT_SCALING_SHARED ? layers + 1 : n, bytes);
 
     for (int k = 0; k < 2; k++) {
         const struct ring r = make_ring(m->load, k);
-        cost->ms[k] = 1e3 * (m->way == BIT_SCALING_SHARED
-                                 ? around_s(&r, bytes) + (k == 0 ? 0 : (buckets - 1) * r.latency_s)
-                                 : chains_s(&r, bytes, n, k));
-        cost->exposed_ms[k] = cost->ms[k];
+        const double layer_ms = 1e3 * around_s(&r, linear_bytes / layers),
+                     rest_ms = 1e3 * around_s(&r, m->rest_bytes / 2);
+        cost->ms[k] = cost->exposed_ms[k] = 1e3 * chains_s(&r, bytes, n, k);
+        if (m->way != BIT_SCALING_SHARED)
+            continue;
+        cost->ms[k] = layers * layer_ms + rest_ms;
+        cost->exposed_ms[k] = fmax(layers * layer_ms - forward_ms(m) * (layers - 1) / layers, layer_ms) + rest_ms;
     }
 }
 

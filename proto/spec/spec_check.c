@@ -516,6 +516,24 @@ static void check_data_gradient(const Bit__RunSpec *spec, struct bit_problems *p
               most, spec->model->mlp_hidden, spec->model->width);
 }
 
+/* Medians are counted in 32 bits, as every rank sends its counts to all. Of a block's matrices only up and gate can
+ * have too many weights, and a scale for each of the two halves them. */
+_Static_assert(3 * (uint64_t)BIT_WIDTH_MAX * BIT_WIDTH_MAX <= UINT32_MAX, "q, k and v of the widest model");
+_Static_assert(2 * (uint64_t)BIT_WIDTH_MAX * BIT_WIDTH_MAX <= UINT32_MAX,
+               "up of the widest model with a scale of its own");
+
+static void check_medians(const Bit__RunSpec *spec, struct bit_problems *problems)
+{
+    const uint64_t up_and_gate = 2 * (uint64_t)spec->model->mlp_hidden * spec->model->width;
+
+    if (spec->quantizer->weight_measure == BIT__MEASURE__MEDIAN && up_and_gate > UINT32_MAX &&
+        spec->quantizer->granularity != BIT__GRANULARITY__PROJECTION)
+        WRONG("quantizer.weight_measure",
+              "MEDIAN takes matrices of %" PRIu32 " weights at most, and up and gate of model.mlp_hidden %u and "
+              "model.width %u have %" PRIu64 ": MEAN, or quantizer.granularity: PROJECTION",
+              UINT32_MAX, spec->model->mlp_hidden, spec->model->width, up_and_gate);
+}
+
 static void check_quantizer(const Bit__QuantizerSpec *q, struct bit_problems *problems)
 {
     if (q->weight_measure == BIT__MEASURE__ABSMAX)
@@ -625,8 +643,10 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
         check_codes(spec, problems);
         check_batch(spec, problems);
         check_quantizer(spec->quantizer, problems);
-        if (spec->model != NULL)
+        if (spec->model != NULL) {
             check_data_gradient(spec, problems);
+            check_medians(spec, problems);
+        }
         check_guard(spec->guard, problems);
         bit_spec_check_slurm(spec, problems);
         check_size(spec, problems);

@@ -37,7 +37,7 @@ static int check_histogram(struct kc *k, const int64_t *dim)
         .w = kc_in(k, "w", BIT_F32, dim[0], 0.02),
         .pass = (int)dim[1],
         .upper = upper,
-        .counts = kc_sum(k, "counts", KC_U64, BIT_HISTOGRAM_BINS, KC_EXACT),
+        .counts = kc_sum(k, "counts", KC_U32, BIT_HISTOGRAM_BINS, KC_EXACT),
     };
 
     *upper = 0x3c60; /* about 0.0137, near the median of these */
@@ -91,7 +91,7 @@ KC_OP(ternarise, "count eighths out:t", ternarise_shapes, check_ternarise, cost_
 static int check_histogram_search(struct kc *k, const int64_t *dim)
 {
     const int64_t count = dim[0];
-    uint64_t *counts = kc_in_whole(k, "counts", KC_U64, count * BIT_HISTOGRAM_BINS, 0, dim[1]);
+    uint32_t *counts = kc_in_whole(k, "counts", KC_U32, count * BIT_HISTOGRAM_BINS, 0, dim[1]);
     uint64_t *order = kc_sum(k, "order", KC_U64, count, KC_EXACT);
     const struct bit_histogram_search_args args = {
         .count = count,
@@ -112,7 +112,7 @@ static int check_histogram_search(struct kc *k, const int64_t *dim)
 
 static void cost_histogram_search(const int64_t *dim, struct kc_cost *out)
 {
-    out->bytes = 8.0 * (double)dim[0] * BIT_HISTOGRAM_BINS;
+    out->bytes = 4.0 * (double)dim[0] * BIT_HISTOGRAM_BINS;
     out->flops = 0;
 }
 

@@ -105,7 +105,8 @@ static int mean_of(const struct single *s, const float *w, int64_t count, float 
 /* The lower of the two middle values, by the two halves of its bits. */
 static int median_of(const struct single *s, const float *w, int64_t count, float *median)
 {
-    uint64_t *counts = calloc(2 * 65536, sizeof *counts), before = 0, rank = (uint64_t)(count - 1) / 2;
+    uint32_t *counts = calloc(2 * 65536, sizeof *counts);
+    uint64_t before = 0, rank = (uint64_t)(count - 1) / 2;
     struct bit_histogram_args args = {.count = count, .w = w, .counts = counts};
     uint32_t bits, upper;
     int err;

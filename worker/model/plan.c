@@ -242,7 +242,7 @@ static int64_t weight_scale_bytes(const struct bit_worker_plan *plan)
     for (int i = 0; i < plan->linear_count; i++)
         segments += plan->linears[i].segment_count;
     if (plan->quantizer.weight_measure == BIT_MEASURE_MEDIAN)
-        return segments * (BIT_HISTOGRAM_BINS * (int64_t)sizeof(uint64_t) + 64);
+        return segments * (BIT_HISTOGRAM_BINS * (int64_t)sizeof(uint32_t) + 64);
     return segments * (BIT_PLAN_PARTS_MAX + 1) * (int64_t)sizeof(double);
 }
 

@@ -264,16 +264,6 @@ static bool alone(struct bit_fabric *fabric, int64_t count, size_t bytes)
     return false;
 }
 
-void bit_fabric_sum_u64(struct bit_fabric *fabric, uint64_t *values, int64_t count)
-{
-    if (alone(fabric, count, sizeof *values))
-        return;
-    if (fabric->nccl != NULL)
-        between_gpus->sum(fabric->nccl, values, count, BIT_NCCL_U64);
-    else
-        bit_comm_sum_u64(fabric->comm, values, bit_to_int(count));
-}
-
 void bit_fabric_sum_u32(struct bit_fabric *fabric, uint32_t *values, int64_t count)
 {
     if (alone(fabric, count, sizeof *values))

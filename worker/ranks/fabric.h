@@ -73,7 +73,6 @@ void bit_fabric_gather_await(struct bit_fabric *fabric, int64_t end);
 void bit_fabric_gather_end(struct bit_fabric *fabric);
 
 /** The ranks' sums, on every rank. Those of doubles are exact, or their bits are the backend's choice. Collective. */
-void bit_fabric_sum_u64(struct bit_fabric *fabric, uint64_t *values, int64_t count);
 void bit_fabric_sum_u32(struct bit_fabric *fabric, uint32_t *values, int64_t count);
 void bit_fabric_sum_f64(struct bit_fabric *fabric, double *values, int64_t count);
 

@@ -379,8 +379,7 @@ static void nccl_all_gather(struct bit_nccl *nccl, void *vector, size_t each_byt
 
 static void nccl_sum(struct bit_nccl *nccl, void *values, int64_t count, enum bit_nccl_type type)
 {
-    static const ncclDataType_t types[] = {
-        [BIT_NCCL_U32] = ncclUint32, [BIT_NCCL_U64] = ncclUint64, [BIT_NCCL_F64] = ncclFloat64};
+    static const ncclDataType_t types[] = {[BIT_NCCL_U32] = ncclUint32, [BIT_NCCL_F64] = ncclFloat64};
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
     struct watched *w = watch_one(nccl, stream);
 

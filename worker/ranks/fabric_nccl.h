@@ -4,7 +4,7 @@
 
 #include "worker/ranks/fabric.h"
 
-enum bit_nccl_type { BIT_NCCL_U32, BIT_NCCL_U64, BIT_NCCL_F64 };
+enum bit_nccl_type { BIT_NCCL_U32, BIT_NCCL_F64 };
 
 /* Vectors are (size, each). What is reduced, or gathered beside, comes after what the exec's stream has so far. */
 struct bit_nccl_calls {

@@ -118,6 +118,7 @@ static int upload_shapes(struct bit_weight_scales *m)
         return bit_fail(-ENOMEM, "%d weight segments", m->count);
     for (int i = 0; i < m->count; i++) {
         const int64_t elements = m->ranges[i].end - m->ranges[i].begin;
+        BIT_ASSERT(!is_median(m->plan) || elements <= UINT32_MAX); /* spec_check.c */
         numbers[i] = is_median(m->plan) ? (elements - 1) / 2 : elements;
     }
     err = bit_exec_copy(m->exec, to, numbers, (size_t)m->count * sizeof *numbers);
@@ -225,7 +226,7 @@ static void share_counts(struct bit_weight_scales *m, struct bit_fabric *fabric)
     for (int i = 0, end; i < m->count; i = end) {
         end = alike_until(m, i, false);
         if (m->facts[i].shared)
-            bit_fabric_sum_u64(fabric, m->bins + (int64_t)i * BIT_HISTOGRAM_BINS,
+            bit_fabric_sum_u32(fabric, m->bins + (int64_t)i * BIT_HISTOGRAM_BINS,
                                (int64_t)(end - i) * BIT_HISTOGRAM_BINS);
     }
 }

@@ -29,7 +29,7 @@ struct bit_weight_scales {
     /* In the backend's memory, owned. Means have the first three, medians the others. */
     double *sums;      /* (BIT_PLAN_PARTS_MAX, count): of this rank's parts, then of all ranks' */
     int64_t *elements; /* (count) */
-    uint64_t *bins;    /* (count, BIT_HISTOGRAM_BINS) */
+    uint32_t *bins;    /* (count, BIT_HISTOGRAM_BINS); segments are below 2^32 weights: check_medians of spec_check.c */
     uint64_t *middle;  /* (count): the median's place, from 0 */
     uint64_t *order;   /* (count): the same, within the bin found so far */
     uint32_t *bits;    /* (count) */

@@ -69,7 +69,7 @@ static int by_value(const void *a, const void *b)
 /* As kernels/weight_measure.h tells it: two counts, each searched for a place in the order. */
 static float median_by_histogram(const struct bit_exec *exec, const float *w, int64_t count)
 {
-    static uint64_t counts[BIT_HISTOGRAM_BINS];
+    static uint32_t counts[BIT_HISTOGRAM_BINS];
     uint64_t order = (uint64_t)(count - 1) / 2, before;
     uint32_t bits;
     float found;

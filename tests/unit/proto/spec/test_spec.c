@@ -347,6 +347,9 @@ TEST(rules_of_the_model)
         {"vocab: 1048577 vocab_padded: 1048576", "model.vocab", "1048577 is above 1048576"},
         {"mlp_hidden: 40000 } quantizer { data_gradient: INT8", "quantizer.data_gradient",
          "takes linears of 65536 outputs at most: model.mlp_hidden 40000 has twice as many"},
+        {"width: 32768 heads: 128 mlp_hidden: 65536 } quantizer { weight_measure: MEDIAN", "quantizer.weight_measure",
+         "MEDIAN takes matrices of 4294967295 weights at most, and up and gate of model.mlp_hidden 65536 and model.width "
+         "32768 have 4294967296: MEAN, or quantizer.granularity: PROJECTION"},
         {"context: 1", "model.context", "1 is not at least 2"},
         {"layers: 513", "model.layers", "513 is above 512"},
         {"norm_eps: 0", "model.norm_eps", "0 is not above 0"},
