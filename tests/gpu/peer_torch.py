@@ -2,7 +2,7 @@
 """The peer: the same architecture in PyTorch, compiled, one configuration. Prints one line of JSON.
 
     peer_torch.py --phase 16bit|ternary --micro-batch N [--micro-steps 8] [--residual fp32|bf16]
-                  [--ranks N --sharing ddp|fsdp2] [--compile whole|block|no] [--only-compile]
+                  [--ranks N --sharing ddp|fsdp2] [--compile whole|block|no] [--only-compile N]
                   [--model olmo_1b] [--device cuda] [--steps 3]
 
 bf16 autocast over fp32 weights, causal scaled_dot_product_attention, fused AdamW and a clip at 1. ternary is BitLinear:
@@ -13,9 +13,9 @@ Whole steps of --micro-steps micro-batches are timed as they run, and the fastes
 optimizer, are timed by themselves too. Several ranks (peer_ranks.py) have a micro-batch each; the slowest rank counts.
 
 --compile whole compiles the model and its loss as one graph, which one GPU does best with; block compiles each block,
-which is what ranks take unless told otherwise. --only-compile fills the cache that TORCHINDUCTOR_CACHE_DIR names and
-leaves: several of them at once fit a GPU, because each may take few GiB of it and has compiled both passes before it
-begins the first.
+which is what ranks take unless told otherwise. --only-compile N, as one of N at once, fills the cache that
+TORCHINDUCTOR_CACHE_DIR names and leaves: they fit a GPU, because each may take its part of it and no more, and has
+compiled both passes before it begins the first.
 """
 import argparse
 import json
@@ -40,7 +40,7 @@ MODELS = {
 }
 MEAN = olmo_torch.Quantizer("AbsMean", "AbsMax", 128, "LayerNorm", False)
 olmo_torch.reference = None  # the formula itself: the package's Python around it is not what is timed
-COMPILING_GIB = 14           # of one that only compiles: the weights, and room to begin
+COMPILING_GIB = 14           # at most of one that only compiles: the weights, and room to begin
 
 
 def arguments():
@@ -52,7 +52,7 @@ def arguments():
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--sharing", choices=peer_ranks.KINDS, default="ddp")
     parser.add_argument("--compile", choices=("whole", "block", "no"))
-    parser.add_argument("--only-compile", action="store_true")
+    parser.add_argument("--only-compile", type=int, metavar="N", default=0)
     parser.add_argument("--model", choices=sorted(MODELS), default="olmo_1b")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--steps", type=int, default=3)
@@ -195,7 +195,7 @@ def only_compile(args, ranks):
     compile_both_at_once()
     if args.device == "cuda":
         total = torch.cuda.mem_get_info()[1]
-        torch.cuda.set_per_process_memory_fraction(min(1.0, COMPILING_GIB * 2**30 / total))
+        torch.cuda.set_per_process_memory_fraction(min(0.9 / args.only_compile, COMPILING_GIB * 2**30 / total))
     peer, begin = Peer(args, ranks), time.perf_counter()
     try:
         peer.model(peer.ids, peer.targets)

@@ -36,11 +36,11 @@ def compile_all(report, host, variants):
         report.skip("PyTorch compiled", "tiny models are not")
         return
     begin, limit = time.monotonic(), report.left(COMPILE_S)
-    threads = max(1, len(os.sched_getaffinity(0)) // len(variants))
+    threads = max(4, len(os.sched_getaffinity(0)) // len(variants))  # for the kernels, which come in bursts
     running = []
     for phase, micro, residual in variants:
         log = open(os.path.join(report.out, f"compile-{phase}-{micro}-{residual}.log"), "w")
-        process = subprocess.Popen(command_of(host, phase, micro, residual, steps_of(micro), "--only-compile"), stdout=subprocess.PIPE,
+        process = subprocess.Popen(command_of(host, phase, micro, residual, steps_of(micro), "--only-compile", str(len(variants))), stdout=subprocess.PIPE,
                                    stderr=log, text=True, env={**os.environ, **environment(host, TORCHINDUCTOR_COMPILE_THREADS=str(threads))})
         running.append((process, log, (phase, micro, residual)))
     told = [finish(process, log, variant, begin + limit) for process, log, variant in running]
