@@ -39,7 +39,7 @@ def cannot_be(report, host, bed):
         ranks = next(n for n in (2, 4, 8, 16, 32) if n > host.gpus)
         told(report, f"{ranks} ranks, fewer GPUs", bed, bed.run_spec("many", "CUDA", ranks=ranks, micro=1), rf"{ranks} ranks.*{host.gpus} GPU")
     bed.restart(CUDA_VISIBLE_DEVICES="")
-    told(report, "no GPU to be seen", bed, bed.run_spec("none", "CUDA"), "no NVIDIA GPU")
+    told(report, "no GPU to be seen", bed, bed.run_spec("none", "CUDA"), "no NVIDIA GPU|this build has no CUDA")
     bed.restart()
     # 2M tokens at once: activations of terabytes.
     path = bed.run_spec("huge", host.backend, model='preset: "olmo_1b" context: 8192', instances=256, micro=256)

@@ -79,7 +79,7 @@ def measure(report, host, phase, micro, residual="fp32", ranks=1, sharing=None, 
     code, out = run(command_of(host, phase, micro, residual, micro_steps or steps_of(micro), *more), log, limit, environment(host))
     lines = json_lines(out)
     if code == 77:
-        report.skip(what, out.strip())
+        report.skip(what, out.strip().removeprefix("skipped: "))
         return
     if code != 0 or not lines or "does_not_fit" in lines[0]:
         report.skip(what, lines[0]["does_not_fit"] if lines and code == 0 else f"not done in {limit:.0f} s" if code is None else f"exit {code}: {tail(log)}")

@@ -169,7 +169,9 @@ class Runner:
         try:
             row = json.loads(line)
         except ValueError:
-            print(line, end="", file=sys.stderr, flush=True)
+            row = None
+        if not isinstance(row, dict) or not {"what", "result", "figure", "target"} <= row.keys():
+            print(line, end="", file=sys.stderr, flush=True)  # what a program of the item has to say
             return
         self.report.add_row(row | {"item": item.name, "card": None if lane is None else self.devices[lane]})
 

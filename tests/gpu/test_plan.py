@@ -116,7 +116,7 @@ ROW = "import json, os; print(json.dumps({'what': %r, 'result': 'ok', 'figure': 
 
 
 def rows_of_a_process_arrive_and_are_kept_as_they_come():
-    rows, lines = rows_of({"a": ROW % "x" + ";" + ROW % "y"})
+    rows, lines = rows_of({"a": ROW % "x" + "; print(5); print('{\"what\": 1}');" + ROW % "y"})
     assert [(r["what"], r["item"]) for r in rows] == [("x", "a"), ("y", "a")]
     assert [line.get("what") for line in lines[:2]] == ["x", "y"] and lines[2]["item"] == "a" and lines[2]["took_s"] >= 0
 
