@@ -249,8 +249,10 @@ static void gather_result(struct bit_worker *w, struct bit_step_result *result)
     result->slowest_rank = 0;
     w->all_written = true;
     for (int r = 0; r < w->comm->size; r++) {
-        result->counts.zeros += all[r].zeros;
-        result->counts.flips += all[r].flips;
+        if (r < w->plan.layout.size) { /* the other groups have the same codes */
+            result->counts.zeros += all[r].zeros;
+            result->counts.flips += all[r].flips;
+        }
         w->all_written &= all[r].written;
         if (all[r].has_power)
             add_load(&all[r].power, result);

@@ -224,6 +224,8 @@ int bit_worker_init(struct bit_worker *w, struct bit_comm *comm, const Bit__Welc
     snprintf(w->run, sizeof w->run, "%s", run);
     bit_phase_init(&w->phase, w->spec->optimizer);
     err = bit_comm_agree(comm, make_plan(w));
+    if (err >= 0 && w->plan.layout.size < comm->size)
+        err = bit_comm_divide(comm, w->plan.layout.size);
     if (err >= 0)
         err = bit_comm_agree(comm, allocate(w));
     if (err >= 0)

@@ -16,10 +16,13 @@ void bit_places_finish(struct bit_places *places)
     *places = (struct bit_places){0};
 }
 
-static bool divides(const Bit__BatchSpec *batch, uint32_t ranks)
+static bool divides(const Bit__RunSpec *spec, uint32_t ranks)
 {
+    const Bit__BatchSpec *batch = spec->batch;
     uint32_t share = batch->instances / ranks;
 
+    if (spec->launch->shard_ranks > 0 && ranks % spec->launch->shard_ranks != 0)
+        return false;
     return batch->instances % ranks == 0 && (batch->micro_instances == 0 || share % batch->micro_instances == 0);
 }
 
@@ -31,7 +34,7 @@ static uint32_t count_ranks(const Bit__RunSpec *spec, uint64_t room)
     if (room >= launch->ranks)
         return launch->ranks;
     for (uint32_t ranks = (uint32_t)room; ranks >= BIT_MAX(launch->slurm->min_ranks, 1u); ranks--)
-        if (divides(spec->batch, ranks))
+        if (divides(spec, ranks))
             return ranks;
     return 0;
 }

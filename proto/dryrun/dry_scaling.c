@@ -29,6 +29,7 @@ static struct bit_scaling_load load_of(const Bit__RunSpec *spec, const struct bi
     return (struct bit_scaling_load){
         .ranks = spec->launch->ranks,
         .ranks_per_node = ranks_per_node(spec->launch),
+        .shard_ranks = spec->launch->shard_ranks,
         .parameters = size->parameters,
         .linear_parameters = size->linear_parameters,
         .layers = spec->model->layers,

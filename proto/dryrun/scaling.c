@@ -21,15 +21,47 @@ struct ring {
     double n, nodes, bytes_s, latency_s, chain_s, tree_s;
 };
 
-static struct ring make_ring(const struct bit_scaling_load *load, int k)
+static double nodes_of(const struct bit_scaling_load *load, double ranks)
 {
-    struct ring r = {.n = load->ranks, .nodes = ceil((double)load->ranks / load->ranks_per_node)};
+    return ceil(ranks / load->ranks_per_node);
+}
 
-    r.bytes_s = r.nodes > 1 ? fmin(NODE_BYTES_S, net_bytes_s[k] * load->ranks_per_node) : NODE_BYTES_S;
+/* n ranks on so many nodes, of each of which it has so many network cards to itself. */
+static struct ring make_ring(double n, double nodes, double cards, int k)
+{
+    struct ring r = {.n = n, .nodes = nodes};
+
+    r.bytes_s = r.nodes > 1 ? fmin(NODE_BYTES_S, net_bytes_s[k] * cards) : NODE_BYTES_S;
     r.latency_s = (r.n - r.nodes) * hop_s[k] + (r.nodes - 1) * net_hop_s[k];
     r.tree_s = (r.n / r.nodes - 1) * tree_hop_s[k] + log2(r.nodes) * tree_net_hop_s[k];
     r.chain_s = (r.n - 1) * (r.nodes > 1 ? net_hop_s[k] : hop_s[k]);
     return r;
+}
+
+static struct ring ring_of_all(const struct bit_scaling_load *load, int k)
+{
+    return make_ring(load->ranks, nodes_of(load, load->ranks), load->ranks_per_node, k);
+}
+
+static double group_size(const struct bit_scaling_load *load)
+{
+    return load->shard_ranks > 0 ? load->shard_ranks : load->ranks;
+}
+
+/* A group's ranks are neighbours. */
+static struct ring ring_of_group(const struct bit_scaling_load *load, int k)
+{
+    const double n = group_size(load);
+
+    return make_ring(n, nodes_of(load, n), fmin(n, load->ranks_per_node), k);
+}
+
+/* One of the rings across groups, which share the cards of a node. */
+static struct ring ring_across(const struct bit_scaling_load *load, int k)
+{
+    const double n = load->ranks / group_size(load), sharing = fmin(group_size(load), load->ranks_per_node);
+
+    return make_ring(n, fmin(n, nodes_of(load, load->ranks)), load->ranks_per_node / sharing, k);
 }
 
 /* One bucket's reduce-scatter or all-gather. */
@@ -67,9 +99,18 @@ static double owners_of(const struct model *m, double share)
     return fmin(m->load->ranks, 1 + ceil(share * m->load->ranks));
 }
 
+/* The ring that vectors cross in: a group's, or with roots that of all. */
+static struct ring ring_of(const struct model *m, int k)
+{
+    return m->way == BIT_SCALING_SHARED ? ring_of_group(m->load, k) : ring_of_all(m->load, k);
+}
+
 static double bucket_s(const struct model *m, const struct ring *r, double bytes, double share, int k)
 {
-    return m->way == BIT_SCALING_SHARED ? around_s(r, bytes) : chains_s(r, bytes, owners_of(m, share), k);
+    if (m->way != BIT_SCALING_SHARED)
+        return chains_s(r, bytes, owners_of(m, share), k);
+    const struct ring across = ring_across(m->load, k);
+    return around_s(r, bytes) + tree_s(&across, bytes / r->n);
 }
 
 static struct bit_scaling_cost *add(struct model *m, const char *name, double calls, double bytes)
@@ -105,10 +146,12 @@ static void add_gradients(struct model *m)
 {
     const double layers = m->load->layers;
     const double under_ms = m->out->compute_ms / m->load->micro_batches * 2 / 3 * (layers - 1) / layers;
-    struct bit_scaling_cost *cost = add(m, "gradients", calls_of(m), layers * m->layer_bytes + m->rest_bytes);
+    const bool twice = m->way == BIT_SCALING_SHARED && m->load->ranks > group_size(m->load) && group_size(m->load) > 1;
+    struct bit_scaling_cost *cost = add(m, "gradients", (twice ? 2 : 1) * calls_of(m),
+                                        layers * m->layer_bytes + m->rest_bytes);
 
     for (int k = 0; k < 2; k++) {
-        const struct ring r = make_ring(m->load, k);
+        const struct ring r = ring_of(m, k);
         const double layer_ms = 1e3 * bucket_s(m, &r, m->layer_bytes, layer_share(m), k);
         const double rest_ms = 1e3 * bucket_s(m, &r, m->rest_bytes, rest_share(m), k);
         cost->ms[k] = layers * layer_ms + rest_ms;
@@ -131,7 +174,7 @@ static void add_weights(struct model *m)
                                         m->way == BIT_SCALING_SHARED ? layers + 1 : n, bytes);
 
     for (int k = 0; k < 2; k++) {
-        const struct ring r = make_ring(m->load, k);
+        const struct ring r = ring_of(m, k);
         const double layer_ms = 1e3 * around_s(&r, linear_bytes / layers),
                      rest_ms = 1e3 * around_s(&r, m->rest_bytes / 2);
         cost->ms[k] = cost->exposed_ms[k] = 1e3 * chains_s(&r, bytes, n, k);
@@ -148,7 +191,7 @@ static void add_norm(struct model *m)
     struct bit_scaling_cost *cost = add(m, "gradient norm", m->way == BIT_SCALING_SHARED ? 1 : n, bytes);
 
     for (int k = 0; k < 2; k++) {
-        const struct ring r = make_ring(m->load, k);
+        const struct ring r = ring_of(m, k);
         cost->ms[k] = cost->exposed_ms[k] = 1e3 * (m->way == BIT_SCALING_SHARED ? around_s(&r, bytes)
                                                                                 : chains_s(&r, bytes, n, k));
     }
@@ -162,7 +205,7 @@ static void add_medians(struct model *m)
     struct bit_scaling_cost *cost = add(m, "medians", 2 * crossing, 2 * bytes);
 
     for (int k = 0; k < 2; k++) {
-        const struct ring r = make_ring(m->load, k);
+        const struct ring r = ring_of(m, k);
         const double each = m->way == BIT_SCALING_SHARED ? bytes : 2 * bytes / matrices; /* were counted in 8 bytes */
         cost->ms[k] = cost->exposed_ms[k] = 2e3 * crossing * tree_s(&r, each);
     }

@@ -5,8 +5,9 @@
  *     broadcast, reduce            S / B + (n - 1) A, a chain whose hops NCCL counts as the network's
  *     all-reduce                   2 (S (n - 1) / n / B + (n / N - 1) a + log2(N) A), up and down a tree
  * with S bytes, n ranks on N nodes. Gradients cross under the last micro-batch's backward pass, weights under the first
- * one's forward pass, but for what one layer and the embedding take. There are two sets of constants, between which the
- * truth should lie:
+ * one's forward pass, but for what one layer and the embedding take. With groups (launch.shard_ranks) all is over the
+ * ranks of one, and each reduce-scatter is followed by an all-reduce of a part across groups. There are two sets of
+ * constants, between which the truth should lie:
  *     a, A   NCCL's own for these GPUs, protocol LL128 or Simple, in microseconds: in rings 1.9 and 4.0 or 3.4 and 14,
  *            in trees 1.25 and 8.5 or 4 and 14
  *     B      in a node 327 GB/s, as measured between two H200; between nodes 45 GB/s a rank or 32.5: what a network
@@ -25,6 +26,7 @@
 
 struct bit_scaling_load {
     uint32_t ranks, ranks_per_node;
+    uint32_t shard_ranks;                   /* launch.shard_ranks: 0, or divides ranks */
     uint64_t parameters, linear_parameters; /* linear: those of the layers' linears, which become ternary */
     uint32_t layers;
     uint64_t rank_tokens;   /* of one rank's step ... */

@@ -139,6 +139,7 @@ static const struct bit_spec_range ranges[] = {
     {"eval.tasks_every", 0, (double)BIT_STEPS_MAX},
     {"launch.ranks", 1, BIT_RANKS_MAX},
     {"launch.threads", 0, 4096},
+    {"launch.shard_ranks", 0, BIT_RANKS_MAX},
     {"launch.max_restarts", 0, 1e6},
     {"launch.memory_gib", 0, 1e6},
     {"guard.loss_sigmas", 0, 1e6},
@@ -436,6 +437,9 @@ static void check_batch(const Bit__RunSpec *spec, struct bit_problems *problems)
               spec->model->context, (unsigned long long)(token_bytes >> 20), BIT_STEP_TOKEN_BYTES_MAX >> 20);
     if (ranks == 0)
         return;
+    if (spec->launch->shard_ranks > 0 && ranks % spec->launch->shard_ranks != 0)
+        WRONG("launch.shard_ranks", "%u does not divide launch.ranks %u: give a number that does, or 0 for all of them",
+              spec->launch->shard_ranks, ranks);
     if (instances % ranks != 0)
         tell_divisors(problems, instances, ranks);
     else if (micro > 0 && instances / ranks % micro != 0)

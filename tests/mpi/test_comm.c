@@ -1,6 +1,9 @@
 /* Collectives against what one process computes by itself. */
 #include "worker/ranks/comm.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "proto/err.h"
 #include "tests/mpi/mpi_test.h"
 
@@ -38,6 +41,60 @@ TEST(a_reduction_adds_round_the_ring_and_touches_its_part_alone)
     check_reduce(1);
     check_reduce(1000);
     check_reduce(2 * BIT_COMM_PIECE + 12345); /* several pieces, the last one short */
+}
+
+/* Whatever the parts: the bits of the values, in one number that all ranks have. */
+static void check_all_reduce(struct bit_comm *ranks, int64_t count)
+{
+    float *vector = calloc((size_t)count + 1, sizeof *vector);
+    uint64_t bits = 0;
+    double most = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        vector[i] = value_of((uint64_t)ranks->rank, i);
+    vector[count] = 7;
+    bit_comm_all_reduce(ranks, vector, count, 2);
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t value;
+        double exact = 0;
+        for (int r = 0; r < ranks->size; r++)
+            exact += (double)value_of((uint64_t)r, i);
+        most = fmax(most, fabs(exact - (double)vector[i]));
+        memcpy(&value, &vector[i], sizeof value);
+        bits = mix(bits ^ value);
+    }
+    EXPECT(most < 1e-6 * ranks->size);
+    EXPECT(bit_comm_same(ranks, bits));
+    EXPECT_EQ(vector[count], 7);
+    free(vector);
+}
+
+TEST(an_all_reduce_has_the_same_bits_on_every_rank)
+{
+    const int64_t counts[] = {1, 2, 3, 7, 1000, 100003, BIT_COMM_PIECE * 9};
+
+    for (int c = 0; c < 7; c++)
+        check_all_reduce(&comm, counts[c]);
+}
+
+TEST(ranks_are_divided_into_neighbours_and_those_with_their_place)
+{
+    for (int size = 1; size <= comm.size; size++) {
+        struct bit_comm ranks;
+        if (comm.size % size != 0)
+            continue;
+        if (!EXPECT_EQ(bit_comm_init(&ranks, MPI_COMM_WORLD), 0) || !EXPECT_EQ(bit_comm_divide(&ranks, size), 0))
+            return;
+        EXPECT_EQ(bit_comm_group(&ranks)->size, size);
+        EXPECT_EQ(bit_comm_group(&ranks)->rank, comm.rank % size);
+        EXPECT_EQ(ranks.across->size, comm.size / size);
+        EXPECT_EQ(ranks.across->rank, comm.rank / size);
+        EXPECT(bit_comm_same(ranks.group, (uint64_t)(comm.rank / size)));
+        EXPECT(bit_comm_same(ranks.across, (uint64_t)(comm.rank % size)));
+        check_all_reduce(ranks.across, 12345);
+        bit_comm_finish(&ranks);
+    }
+    EXPECT(bit_comm_group(&comm) == &comm);
 }
 
 TEST(parts_are_gathered_byte_for_byte)

@@ -4,6 +4,7 @@
  */
 #include "worker/ranks/fabric.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,11 +22,13 @@ static const int64_t cuts[][5] = {
 #define CUTS (int)(sizeof cuts / sizeof *cuts)
 
 struct fixture {
+    struct bit_comm ranks; /* divided into groups */
     struct bit_exec exec;
     struct bit_layout layout;
     struct bit_fabric fabric;
     int64_t elements;
-    int *owner; /* (blocks): which rank has it */
+    int *owner; /* (blocks): which rank of a group has it */
+    int place;  /* of this rank in its group */
 };
 
 static enum bit_backend backend(void)
@@ -40,7 +43,7 @@ static void find_owners(struct fixture *f)
     struct bit_block_run *runs = calloc((size_t)bit_layout_runs_max(&f->layout) + 1, sizeof *runs);
 
     f->owner = calloc((size_t)f->layout.blocks, sizeof *f->owner);
-    for (int r = 0; r < comm.size; r++) {
+    for (int r = 0; r < f->layout.size; r++) {
         const int count = bit_layout_runs(&f->layout, r, runs);
         for (int i = 0; i < count; i++)
             for (int64_t b = 0; b < runs[i].blocks; b++)
@@ -49,15 +52,28 @@ static void find_owners(struct fixture *f)
     free(runs);
 }
 
-static bool fixture_open(struct fixture *f, const int64_t *borders)
+/* Ranks in a group: all of them, or so many. */
+static const int groups[] = {0, 1, 2, 4};
+#define GROUPS (int)(sizeof groups / sizeof *groups)
+
+static bool can_divide(int group)
+{
+    return group == 0 || (comm.size > group && comm.size % group == 0);
+}
+
+static bool fixture_open(struct fixture *f, const int64_t *borders, int group)
 {
     *f = (struct fixture){.elements = borders[4]};
+    if (!EXPECT_EQ(bit_comm_init(&f->ranks, MPI_COMM_WORLD), 0) ||
+        (group > 0 && !EXPECT_EQ(bit_comm_divide(&f->ranks, group), 0)))
+        return false;
+    f->place = bit_comm_group(&f->ranks)->rank;
     int devices = 0;
     if (backend() == BIT_BACKEND_CUDA && EXPECT(bit_exec_count_devices(&devices) >= 0 && devices > 0))
         bit_exec_use_device(comm.rank % devices);
     if (!EXPECT_EQ(bit_exec_init(&f->exec, backend(), 2, 1 << 20), 0) ||
-        !EXPECT_EQ(bit_layout_init(&f->layout, borders, 4, comm.size), 0) ||
-        !EXPECT_EQ(bit_fabric_init(&f->fabric, &comm, &f->exec, &f->layout, 2), 0))
+        !EXPECT_EQ(bit_layout_init(&f->layout, borders, 4, bit_comm_group(&f->ranks)->size), 0) ||
+        !EXPECT_EQ(bit_fabric_init(&f->fabric, &f->ranks, &f->exec, &f->layout, 2), 0))
         return false;
     find_owners(f);
     return true;
@@ -68,6 +84,7 @@ static void fixture_close(struct fixture *f)
     bit_fabric_finish(&f->fabric);
     bit_layout_finish(&f->layout);
     bit_exec_finish(&f->exec);
+    bit_comm_finish(&f->ranks);
     free(f->owner);
 }
 
@@ -99,7 +116,7 @@ static void check_gather(struct fixture *f, int64_t from, int64_t to)
     long wrong = 0;
 
     for (int64_t i = 0; i < f->elements; i++)
-        vector[i] = f->owner[i / BLOCK] == comm.rank ? (uint16_t)mix((uint64_t)i) : 1;
+        vector[i] = f->owner[i / BLOCK] == f->place ? (uint16_t)mix((uint64_t)i) : 1;
     void *memory = upload(f, vector, bytes);
     const struct bit_gathered what = {
         .memory = (uint16_t *)memory + first * BLOCK,
@@ -111,7 +128,7 @@ static void check_gather(struct fixture *f, int64_t from, int64_t to)
     bit_fabric_gather(&f->fabric, &what);
     download(f, vector, memory, bytes);
     for (int64_t i = 0; i < f->elements; i++) {
-        const bool known = (i >= from && i < to) || f->owner[i / BLOCK] == comm.rank;
+        const bool known = (i >= from && i < to) || f->owner[i / BLOCK] == f->place;
         wrong += vector[i] != (known ? (uint16_t)mix((uint64_t)i) : 1);
     }
     EXPECT_EQ(wrong, 0);
@@ -120,27 +137,31 @@ static void check_gather(struct fixture *f, int64_t from, int64_t to)
 
 TEST(a_vector_is_gathered_whole_or_between_borders_and_nothing_else_is_written)
 {
-    for (int c = 0; c < CUTS; c++) {
+    for (int c = 0; c < CUTS * GROUPS; c++) {
         struct fixture f;
-        if (!fixture_open(&f, cuts[c]))
+        if (!can_divide(groups[c / CUTS]))
+            continue;
+        if (!fixture_open(&f, cuts[c % CUTS], groups[c / CUTS]))
             return;
         for (int from = 0; from < 4; from++)
             for (int to = from + 1; to <= 4; to++)
-                check_gather(&f, cuts[c][from], cuts[c][to]);
+                check_gather(&f, cuts[c % CUTS][from], cuts[c % CUTS][to]);
         fixture_close(&f);
     }
 }
 
 TEST(a_table_with_an_entry_a_block_is_gathered)
 {
-    for (int c = 0; c < CUTS; c++) {
+    for (int c = 0; c < CUTS * GROUPS; c++) {
         struct fixture f;
-        if (!fixture_open(&f, cuts[c]))
+        if (!can_divide(groups[c / CUTS]))
+            continue;
+        if (!fixture_open(&f, cuts[c % CUTS], groups[c / CUTS]))
             return;
         const size_t bytes = (size_t)f.layout.blocks * sizeof(double);
         double *table = calloc((size_t)f.layout.blocks, sizeof *table);
         for (int64_t b = 0; b < f.layout.blocks; b++)
-            table[b] = f.owner[b] == comm.rank ? (double)b + 0.5 : -1;
+            table[b] = f.owner[b] == f.place ? (double)b + 0.5 : -1;
         void *memory = upload(&f, table, bytes);
         const struct bit_gathered what = {.memory = memory, .block_bytes = sizeof *table, .to = bytes};
         bit_fabric_gather(&f.fabric, &what);
@@ -177,7 +198,7 @@ static void two_open(struct two *t, struct fixture *f, const int64_t *borders)
     uint16_t *wide = calloc(1, t->wide_bytes);
     uint8_t *narrow = calloc(1, t->narrow_bytes);
     for (int64_t i = 0; i < f->elements; i++)
-        if (f->owner[i / BLOCK] == comm.rank) {
+        if (f->owner[i / BLOCK] == f->place) {
             wide[i] = (uint16_t)mix((uint64_t)i);
             narrow[i / 4] = byte_of(i / 4);
         }
@@ -252,12 +273,14 @@ static void check_beside(struct fixture *f, const int64_t *borders)
 
 TEST(a_gather_beside_comes_bucket_by_bucket_in_whatever_order_ranks_wait)
 {
-    for (int c = 0; c < CUTS; c++) {
+    for (int c = 0; c < CUTS * GROUPS; c++) {
         struct fixture f;
-        if (!fixture_open(&f, cuts[c]))
+        if (!can_divide(groups[c / CUTS]))
+            continue;
+        if (!fixture_open(&f, cuts[c % CUTS], groups[c / CUTS]))
             return;
-        check_beside(&f, cuts[c]);
-        check_beside(&f, cuts[c]);
+        check_beside(&f, cuts[c % CUTS]);
+        check_beside(&f, cuts[c % CUTS]);
         fixture_close(&f);
     }
 }
@@ -268,7 +291,7 @@ TEST(a_gather_beside_that_nobody_waits_for_ends_with_the_fabric)
     struct fixture f;
     struct two t;
 
-    if (!fixture_open(&f, cuts[0]))
+    if (!fixture_open(&f, cuts[0], 0))
         return;
     two_open(&t, &f, cuts[0]);
     two_begin(&t, &f);
@@ -304,7 +327,7 @@ static void check_reduce(struct fixture *f, const int64_t *borders, bool in_part
         float expected = 0;
         for (int r = 0; r < comm.size; r++)
             expected += gradient_of(r, i);
-        wrong += grad[i] != (f->owner[i / BLOCK] == comm.rank ? expected : gradient_of(comm.rank, i));
+        wrong += grad[i] != (f->owner[i / BLOCK] == f->place ? expected : gradient_of(comm.rank, i));
     }
     EXPECT_EQ(wrong, 0);
     free(grad);
@@ -312,15 +335,62 @@ static void check_reduce(struct fixture *f, const int64_t *borders, bool in_part
 
 TEST(every_rank_has_the_sum_of_what_is_its_own_and_the_rest_is_left)
 {
-    for (int c = 0; c < CUTS; c++)
+    for (int c = 0; c < CUTS * GROUPS; c++)
         for (int in_parts = 0; in_parts < 2; in_parts++) {
             struct fixture f;
-            if (!fixture_open(&f, cuts[c]))
+            if (!can_divide(groups[c / CUTS]))
+                continue;
+            if (!fixture_open(&f, cuts[c % CUTS], groups[c / CUTS]))
                 return;
-            check_reduce(&f, cuts[c], in_parts);
-            check_reduce(&f, cuts[c], in_parts);
+            check_reduce(&f, cuts[c % CUTS], in_parts);
+            check_reduce(&f, cuts[c % CUTS], in_parts);
             fixture_close(&f);
         }
+}
+
+/* Groups that have the same part have the same bits of it, whatever the gradients. */
+static void check_same_across(struct fixture *f, const int64_t *borders)
+{
+    const size_t bytes = (size_t)f->elements * sizeof(float);
+    float *grad = calloc((size_t)f->elements, sizeof *grad);
+    double sum = 0, most = 0;
+
+    for (int64_t i = 0; i < f->elements; i++)
+        grad[i] = value_of((uint64_t)f->ranks.rank + 1, i);
+    float *memory = upload(f, grad, bytes);
+    bit_fabric_reduce_begin(&f->fabric, memory);
+    bit_fabric_reduce_part(&f->fabric, borders[3], borders[4]);
+    bit_fabric_reduce_end(&f->fabric);
+    download(f, grad, memory, bytes);
+    for (int64_t i = 0; i < f->elements; i++) {
+        uint32_t bits;
+        if (f->owner[i / BLOCK] != f->place)
+            continue;
+        memcpy(&bits, &grad[i], sizeof bits);
+        sum += (double)mix((uint64_t)i ^ (uint64_t)bits << 32) * 0x1p-64;
+        double exact = 0;
+        for (int r = 0; r < comm.size; r++)
+            exact += (double)value_of((uint64_t)r + 1, i);
+        most = fmax(most, fabs(exact - (double)grad[i]));
+    }
+    EXPECT(most < 1e-6 * comm.size);
+    uint64_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    EXPECT(f->ranks.across == NULL || bit_comm_same(f->ranks.across, bits));
+    free(grad);
+}
+
+TEST(groups_have_the_same_bits)
+{
+    for (int c = 0; c < CUTS * GROUPS; c++) {
+        struct fixture f;
+        if (!can_divide(groups[c / CUTS]))
+            continue;
+        if (!fixture_open(&f, cuts[c % CUTS], groups[c / CUTS]))
+            return;
+        check_same_across(&f, cuts[c % CUTS]);
+        fixture_close(&f);
+    }
 }
 
 /* ---- sums */
@@ -331,7 +401,7 @@ TEST(sums_are_the_ranks_sums)
     uint32_t u32[3] = {comm.rank == comm.size - 1 ? 0xfffffff0u : 0, 1, 2};
     double f64[3] = {0.25, comm.rank, -1};
 
-    if (!fixture_open(&f, cuts[0]))
+    if (!fixture_open(&f, cuts[0], 0))
         return;
     void *b = upload(&f, u32, sizeof u32), *c = upload(&f, f64, sizeof f64);
     bit_fabric_sum_u32(&f.fabric, b, 3);

@@ -28,13 +28,15 @@ struct fixture {
     float *whole, *master; /* all of it; what this rank has */
 };
 
-/* One rank of `over`. */
-static bool fixture_open(struct fixture *f, const char *const *set, struct bit_comm *over)
+/* One rank of `over`, which is divided so. */
+static bool fixture_open_in(struct fixture *f, const char *const *set, struct bit_comm *over, int group)
 {
     int err;
 
     *f = (struct fixture){0};
     err = run_spec_parse(text, set, &f->spec);
+    if (err >= 0)
+        f->spec->launch->shard_ranks = (uint32_t)group;
     if (err >= 0)
         err = bit_plan_init(&f->plan, f->spec, over->rank, over->size, over->size, 2, (int64_t)4 << 30);
     if (err >= 0)
@@ -50,6 +52,11 @@ static bool fixture_open(struct fixture *f, const char *const *set, struct bit_c
     f->whole = malloc((size_t)f->plan.elements * sizeof *f->whole);
     f->master = malloc((size_t)f->shard.count * sizeof *f->master + 1);
     return true;
+}
+
+static bool fixture_open(struct fixture *f, const char *const *set, struct bit_comm *over)
+{
+    return fixture_open_in(f, set, over, 0);
 }
 
 static void fixture_fill(struct fixture *f, uint64_t seed)
@@ -92,7 +99,7 @@ static void expect_layers_to_come(struct fixture *many, const struct fixture *on
             EXPECT_MEMEQ(bit_model_weight(many->model, begin), bit_model_weight(one->model, begin),
                          (size_t)(end - begin) * each);
     }
-    EXPECT_EQ(bit_publish_is_coming(&many->publish), plan->size > 1);
+    EXPECT_EQ(bit_publish_is_coming(&many->publish), plan->layout.size > 1);
     EXPECT_EQ(bit_publish_await_all(&many->publish), 0);
     EXPECT(!bit_publish_is_coming(&many->publish));
 }
@@ -120,11 +127,17 @@ static void expect_same_model(const struct fixture *a, const struct fixture *b, 
             EXPECT_EQ(a->model->segments[l].scale[s], b->model->segments[l].scale[s]);
 }
 
-static void check_against_alone(const char *const *set)
+/* `group` ranks have a copy of the master together; 0: all of them. */
+static void check_against_alone(const char *const *set, int group)
 {
     struct fixture many, one;
+    struct bit_comm ranks;
 
-    if (!fixture_open(&many, set, &comm) || !fixture_open(&one, set, &alone))
+    if (!EXPECT_EQ(bit_comm_init(&ranks, MPI_COMM_WORLD), 0) ||
+        (group > 0 && !EXPECT_EQ(bit_comm_divide(&ranks, group), 0)))
+        return;
+    const uint64_t copies = (uint64_t)(comm.size / bit_comm_group(&ranks)->size);
+    if (!fixture_open_in(&many, set, &ranks, group) || !fixture_open(&one, set, &alone))
         return;
     const struct {
         Bit__Precision precision;
@@ -140,7 +153,7 @@ static void check_against_alone(const char *const *set)
         fixture_fill(&one, i / 2);
         EXPECT_EQ(bit_publish_train(&many.publish, many.master, steps[i].precision, steps[i].strength), 0);
         EXPECT_EQ(bit_publish_train(&one.publish, one.master, steps[i].precision, steps[i].strength), 0);
-        EXPECT_EQ(bit_publish_is_coming(&many.publish), comm.size > 1);
+        EXPECT_EQ(bit_publish_is_coming(&many.publish), many.plan.layout.size > 1);
         EXPECT(!bit_publish_is_coming(&one.publish));
         if (many.plan.tied == 0)
             expect_layers_to_come(&many, &one, ternary && steps[i].strength == 1);
@@ -148,8 +161,8 @@ static void check_against_alone(const char *const *set)
         EXPECT_EQ(bit_publish_read_counts(&many.publish), 0);
         EXPECT_EQ(bit_publish_read_counts(&one.publish), 0);
         expect_same_model(&many, &one, ternary && steps[i].strength == 1, !ternary || steps[i].strength < 1);
-        EXPECT_EQ(total(many.publish.counts.zeros), one.publish.counts.zeros);
-        EXPECT_EQ(total(many.publish.counts.flips), one.publish.counts.flips);
+        EXPECT_EQ(total(many.publish.counts.zeros), copies * one.publish.counts.zeros);
+        EXPECT_EQ(total(many.publish.counts.flips), copies * one.publish.counts.flips);
         EXPECT_EQ(many.publish.counts.has_codes, ternary);
         EXPECT_EQ(many.publish.counts.has_flips, i >= 2);
     }
@@ -157,6 +170,7 @@ static void check_against_alone(const char *const *set)
     EXPECT(one.publish.counts.flips == 0 || one.publish.counts.flips > 1000);
     fixture_close(&many);
     fixture_close(&one);
+    bit_comm_finish(&ranks);
 }
 
 static void with_alone(void (*body)(void))
@@ -179,7 +193,9 @@ static void all_quantizers(void)
     };
 
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
-        check_against_alone(sets[i]);
+        for (int group = 0; group < comm.size; group++)
+            if (group == 0 || comm.size % group == 0)
+                check_against_alone(sets[i], group);
 }
 
 TEST(many_ranks_publish_what_one_does)

@@ -210,6 +210,17 @@ bool bit_ckpt_begin(struct bit_ckpt *c, const struct bit_ckpt_about *about)
 
 /* ---- end */
 
+/* Groups of ranks update copies of their own, from one gradient: they are equal, or one of them is damaged. */
+static int compare_groups(struct bit_ckpt *c)
+{
+    struct bit_comm *comm = c->worker->comm;
+
+    if (bit_comm_group(comm) == comm || bit_comm_same(comm, c->weights_digest ^ c->moments_digest))
+        return 0;
+    return bit_fail(BIT_ECORRUPT, "groups of %d ranks (launch.shard_ranks) have different master weights or moments",
+                    c->worker->plan.layout.size);
+}
+
 static void gather_checksums(struct bit_ckpt *c)
 {
     struct bit_worker *w = c->worker;
@@ -237,6 +248,9 @@ static int complete(struct bit_ckpt *c)
     if (err < 0)
         return err;
     gather_checksums(c);
+    err = compare_groups(c);
+    if (err < 0)
+        return err;
     return bit_comm_agree(comm, comm->rank == 0 ? bit_ckpt_manifest_write(c) : 0);
 }
 

@@ -175,7 +175,7 @@ int bit_ckpt_codes_write(struct bit_ckpt_codes *c, int fd, const char *path, con
     if (err < 0)
         return err;
     checksum(c, at, bytes);
-    return bit_io_pwrite(fd, path, c->packed, (size_t)bytes, c->head_bytes + (uint64_t)at);
+    return fd < 0 ? 0 : bit_io_pwrite(fd, path, c->packed, (size_t)bytes, c->head_bytes + (uint64_t)at);
 }
 
 /* ---- end */

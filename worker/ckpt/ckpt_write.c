@@ -43,7 +43,7 @@ static int write_piece(struct bit_ckpt *c, int file, int fd, const char *path, c
         return err;
     bit_shard_checksum_blocks(values, dtype, p->count, c->crc[file] + p->run->first_block + p->at / BIT_LAYOUT_BLOCK,
                               threads);
-    return bit_io_pwrite(fd, path, values, (size_t)p->count * each, offset);
+    return fd < 0 ? 0 : bit_io_pwrite(fd, path, values, (size_t)p->count * each, offset);
 }
 
 static int write_piece_of_codes(struct bit_ckpt *c, int fd, const char *path, const struct piece *p)
@@ -76,10 +76,13 @@ static int write_runs(struct bit_ckpt *c, int file, int fd, const char *path)
     return err;
 }
 
-/* What this rank has of one file, synced. */
+/* What this rank has of one file, synced. The first group writes; the others have the same, and its checksums. */
 static int write_file(struct bit_ckpt *c, int file)
 {
     char path[BIT_PATH_MAX];
+
+    if (c->worker->comm->rank >= c->worker->plan.layout.size)
+        return write_runs(c, file, -1, "");
     int err = bit_io_join(path, c->partial, bit_checkpoint_file_name(file));
     int fd = err < 0 ? -1 : open(path, O_WRONLY | O_CLOEXEC);
 

@@ -132,7 +132,7 @@ static int read_tensors(struct bit_worker_plan *plan, const Bit__RunSpec *spec)
 
 /* A bucket's gradients are final together: the embedding's, a block's, an untied head's. Those of a tied one are the
  * last of all, and its bucket the first. */
-static int cut_into_buckets(struct bit_worker_plan *plan)
+static int cut_into_buckets(struct bit_worker_plan *plan, int group_size)
 {
     const int64_t linear_end = plan->linears[0].offset + plan->linear_elements;
     int64_t *borders = calloc((size_t)plan->layers + 3, sizeof *borders);
@@ -145,7 +145,7 @@ static int cut_into_buckets(struct bit_worker_plan *plan)
     borders[++buckets] = linear_end;
     if (plan->elements > linear_end)
         borders[++buckets] = plan->elements;
-    err = bit_layout_init(&plan->layout, borders, buckets, plan->size);
+    err = bit_layout_init(&plan->layout, borders, buckets, group_size);
     free(borders);
     return err;
 }
@@ -165,7 +165,7 @@ static int count_own(struct bit_worker_plan *plan)
 
     if (runs == NULL)
         return bit_fail(-ENOMEM, "plan of %d blocks", plan->layers);
-    const int count = bit_layout_runs(&plan->layout, plan->rank, runs);
+    const int count = bit_layout_runs(&plan->layout, plan->shard_rank, runs);
     for (int i = 0; i < count; i++) {
         plan->own_elements += elements_in(&runs[i], 0, plan->elements);
         plan->own_linears += elements_in(&runs[i], linears, linears + plan->linear_elements);
@@ -290,12 +290,12 @@ static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
                                 bit_arena_scoring_bytes(plan, plan->score_rows, plan->score_logits));
     plan->workspace_bytes = workspace_bytes(plan, micro_instances);
     plan->staging_bytes = weight_scale_bytes(plan);
-    if (plan->size > 1) /* every rank's codes, two bits each, in whole blocks */
+    if (plan->layout.size > 1) /* every rank's codes, two bits each, in whole blocks */
         plan->staging_bytes += plan->linear_elements / 4 + BIT_LAYOUT_BLOCK / 2;
     if (cuda) /* tokens of this step and of the next one */
         plan->staging_bytes += 2 * plan->share * plan->context * (int64_t)sizeof(uint32_t);
     if (plan->size > 1) /* what lies between spans, and what is in no span (fabric.h) */
-        plan->staging_bytes += plan->size * plan->layout.gap_each * BIT_LAYOUT_BLOCK * (int64_t)sizeof(float);
+        plan->staging_bytes += plan->layout.size * plan->layout.gap_each * BIT_LAYOUT_BLOCK * (int64_t)sizeof(float);
     if (!cuda && plan->size > 1) /* pieces of gradients on their way (comm.h) */
         plan->staging_bytes += 2 * BIT_PLAN_PIECE_BYTES;
 
@@ -412,6 +412,10 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     p.instances = spec->batch->instances;
     if (p.instances < 1 || p.instances % size != 0)
         return bit_fail(BIT_ESPEC, "%d ranks do not divide a batch of %" PRId64 " instances", size, p.instances);
+    const int group_size = spec->launch->shard_ranks > 0 ? (int)spec->launch->shard_ranks : size;
+    if (size % group_size != 0)
+        return bit_fail(BIT_ESPEC, "launch.shard_ranks: %d does not divide %d ranks", group_size, size);
+    p.shard_rank = rank % group_size;
     read_model(&p, spec->model);
     p.moments = spec->optimizer->moments == BIT__OPERANDS__BF16 ? BIT_BF16 : BIT_F32;
     p.token_bytes = spec->data->dtype;
@@ -421,7 +425,7 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     if (err < 0)
         goto out;
     p.share = p.instances / size;
-    err = cut_into_buckets(&p);
+    err = cut_into_buckets(&p, group_size);
     if (err >= 0)
         err = count_own(&p);
     if (err < 0)

@@ -64,6 +64,7 @@ struct bit_worker_plan {
     int64_t linear_elements;
     struct bit_layout layout; /* who has what of it; owned */
     enum bit_dtype moments;   /* of Adam's, which lie as the vector does: BIT_F32 or BIT_BF16 */
+    int shard_rank;           /* this rank among those of its group, over which it is cut (launch.shard_ranks) */
     int64_t own_elements;     /* this rank's; 0 where there are more ranks than blocks */
     int64_t own_linears;      /* of them in linears */
 

@@ -1,5 +1,6 @@
 #include "worker/ranks/comm.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,16 +35,23 @@ static _Noreturn void mpi_failed(struct bit_comm *comm, const char *call, int re
     bit_comm_abort(comm, bit_fail(BIT_EMPI, "%.*s: %s", (int)strcspn(call, "("), call, text));
 }
 
+static struct bit_sections *sections_of(const struct bit_comm *comm)
+{
+    return comm->whole != NULL ? comm->whole->sections : comm->sections;
+}
+
 /* What the caller was doing is resumed by leave. */
 static enum bit_section enter(struct bit_comm *comm)
 {
-    return comm->sections == NULL ? BIT_SECTION_COMM : bit_section_enter(comm->sections, BIT_SECTION_COMM);
+    struct bit_sections *sections = sections_of(comm);
+
+    return sections == NULL ? BIT_SECTION_COMM : bit_section_enter(sections, BIT_SECTION_COMM);
 }
 
 static void leave(struct bit_comm *comm, enum bit_section before)
 {
-    if (comm->sections != NULL)
-        bit_section_enter(comm->sections, before);
+    if (sections_of(comm) != NULL)
+        bit_section_enter(sections_of(comm), before);
 }
 
 int bit_comm_init(struct bit_comm *comm, MPI_Comm parent)
@@ -63,8 +71,45 @@ int bit_comm_init(struct bit_comm *comm, MPI_Comm parent)
     return bit_comm_agree(comm, err);
 }
 
+/* Ranks of one colour, in the order they have. */
+static int make_part(struct bit_comm *comm, int colour, struct bit_comm **out)
+{
+    struct bit_comm *part = calloc(1, sizeof *part);
+    MPI_Comm split;
+    int err = bit_comm_agree(comm, part == NULL ? bit_fail(-ENOMEM, "a group of ranks") : 0);
+
+    if (err < 0) {
+        free(part);
+        return err;
+    }
+    check(comm, MPI_Comm_split(comm->mpi, colour, comm->rank, &split));
+    err = bit_comm_agree(comm, bit_comm_init(part, split));
+    MPI_Comm_free(&split);
+    part->whole = comm;
+    *out = part;
+    return err;
+}
+
+int bit_comm_divide(struct bit_comm *comm, int size)
+{
+    BIT_ASSERT(comm->group == NULL && comm->whole == NULL && size >= 1 && comm->size % size == 0);
+    int err = make_part(comm, comm->rank / size, &comm->group);
+
+    return err < 0 ? err : make_part(comm, comm->rank % size, &comm->across);
+}
+
+static void finish_part(struct bit_comm *part)
+{
+    if (part == NULL)
+        return;
+    bit_comm_finish(part);
+    free(part);
+}
+
 void bit_comm_finish(struct bit_comm *comm)
 {
+    finish_part(comm->group);
+    finish_part(comm->across);
     free(comm->requests);
     free(comm->pieces);
     if (comm->mpi != MPI_COMM_NULL && comm->size > 0)
@@ -74,6 +119,8 @@ void bit_comm_finish(struct bit_comm *comm)
 
 _Noreturn void bit_comm_abort(struct bit_comm *comm, int err)
 {
+    if (comm->whole != NULL)
+        comm = comm->whole;
     bit_error("abort", "code=%d at=%s why=%s", err, bit_fail_place(), bit_fail_text());
     if (comm->before_abort != NULL)
         comm->before_abort(comm->before_abort_arg, err);
@@ -243,6 +290,34 @@ void bit_comm_reduce_scatter(struct bit_comm *comm, float *vector, int64_t each,
     for (int64_t at = 0; at < each && comm->size > 1; at += BIT_COMM_PIECE)
         reduce_piece(comm, vector, each, at, BIT_MIN(BIT_COMM_PIECE, each - at), threads);
     leave(comm, before);
+}
+
+/* Few: fewer than there are ranks. */
+static void reduce_rest(struct bit_comm *comm, float *rest, int64_t count)
+{
+    float *all = calloc((size_t)(comm->size * count), sizeof *all);
+
+    if (all == NULL)
+        bit_comm_abort(comm, bit_fail(-ENOMEM, "%" PRId64 " elements of %d ranks", count, comm->size));
+    bit_comm_gather(comm, rest, (size_t)count * sizeof *rest, all);
+    for (int64_t i = 0; i < count; i++) {
+        rest[i] = all[i];
+        for (int r = 1; r < comm->size; r++)
+            rest[i] += all[r * count + i];
+    }
+    free(all);
+}
+
+void bit_comm_all_reduce(struct bit_comm *comm, float *vector, int64_t count, int threads)
+{
+    const int64_t each = count / comm->size, rest = count - each * comm->size;
+
+    if (comm->size == 1)
+        return;
+    bit_comm_reduce_scatter(comm, vector, each, threads);
+    bit_comm_all_gather(comm, vector, each * (int64_t)sizeof *vector);
+    if (rest > 0)
+        reduce_rest(comm, vector + each * comm->size, rest);
 }
 
 int64_t bit_comm_share(int64_t instances, int rank, int size)

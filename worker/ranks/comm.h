@@ -29,6 +29,10 @@ struct bit_comm {
     /* Told before this process takes the others down with it; NULL is fine. Rank 0 tells the daemon. */
     void (*before_abort)(void *arg, int err);
     void *before_abort_arg;
+    /* Where ranks are divided into groups (bit_comm_divide), owned: this rank's group, and the ranks that have the same
+     * place as it in theirs. NULL: one group of all. */
+    struct bit_comm *group, *across;
+    struct bit_comm *whole; /* of a group or across: what was divided; borrowed */
 };
 
 /**
@@ -37,6 +41,18 @@ struct bit_comm {
  * Errors      -ENOMEM on every rank if on one
  */
 int bit_comm_init(struct bit_comm *comm, MPI_Comm parent);
+/**
+ * Divide the ranks into groups of `size` consecutive ones, which divides their number; once. What is theirs ends with
+ * comm, and fails as comm does.
+ * Collective
+ * Errors      as bit_comm_init's
+ */
+int bit_comm_divide(struct bit_comm *comm, int size);
+/** The group of this rank: all ranks, where they are not divided. */
+static inline struct bit_comm *bit_comm_group(struct bit_comm *comm)
+{
+    return comm->group != NULL ? comm->group : comm;
+}
 /** Give everything back; a zeroed comm is fine. Collective. */
 void bit_comm_finish(struct bit_comm *comm);
 
@@ -85,6 +101,12 @@ void bit_comm_wait(struct bit_comm *comm, MPI_Request *request);
  * layout alone. Each rank speaks to two others. Collective.
  */
 void bit_comm_reduce_scatter(struct bit_comm *comm, float *vector, int64_t each, int threads);
+
+/**
+ * Every rank's `vector` becomes the sum of all of them, with the same bits on each: round the ring in `size` parts, as
+ * above, and back; the last few elements, where parts do not divide it, in rank order. Collective.
+ */
+void bit_comm_all_reduce(struct bit_comm *comm, float *vector, int64_t count, int threads);
 
 /**
  * Hand out a batch: rank r gets instances r, r + size, r + 2 size, ... of rank 0's `batch` (instances x bytes)

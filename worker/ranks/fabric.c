@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config.h"
 #include "kernels/exec/op_trace.h"
@@ -24,6 +25,11 @@ static void describe(struct bit_fabric *fabric)
         snprintf(fabric->description, sizeof fabric->description, "one rank");
     else if (fabric->nccl == NULL)
         snprintf(fabric->description, sizeof fabric->description, "mpi");
+    if (fabric->across == NULL)
+        return;
+    const size_t used = strlen(fabric->description);
+    snprintf(fabric->description + used, sizeof fabric->description - used, ", weights cut over groups of %d",
+             fabric->group->size);
 }
 
 static int connect_gpus(struct bit_fabric *fabric)
@@ -56,7 +62,13 @@ int bit_fabric_init(struct bit_fabric *fabric, struct bit_comm *comm, struct bit
 {
     int err;
 
-    *fabric = (struct bit_fabric){.comm = comm, .exec = exec, .layout = layout, .threads = threads};
+    *fabric = (struct bit_fabric){.comm = comm,
+                                  .group = bit_comm_group(comm),
+                                  .across = comm->across,
+                                  .exec = exec,
+                                  .layout = layout,
+                                  .threads = threads};
+    BIT_ASSERT(fabric->group->size == layout->size);
     err = bit_comm_agree(comm, allocate(fabric));
     if (err >= 0 && comm->size > 1 && exec->backend == BIT_BACKEND_CUDA)
         err = bit_comm_agree(comm, connect_gpus(fabric));
@@ -93,7 +105,7 @@ struct stretch {
 static struct stretch own_stretch(const struct bit_fabric *fabric)
 {
     const struct bit_layout *layout = fabric->layout;
-    const int64_t first = BIT_MIN(fabric->comm->rank * layout->gap_each, layout->gap_blocks);
+    const int64_t first = BIT_MIN(fabric->group->rank * layout->gap_each, layout->gap_blocks);
 
     return (struct stretch){first, BIT_MIN(first + layout->gap_each, layout->gap_blocks)};
 }
@@ -126,11 +138,11 @@ static void copy_stretch(struct bit_fabric *fabric, const struct bit_gathered *w
 static void all_gather(struct bit_fabric *fabric, uint8_t *vector, int64_t each)
 {
     fabric->calls++;
-    fabric->gathered_bytes += (uint64_t)(each * (fabric->comm->size - 1));
+    fabric->gathered_bytes += (uint64_t)(each * (fabric->group->size - 1));
     if (fabric->nccl != NULL)
         between_gpus->all_gather(fabric->nccl, vector, (size_t)each);
     else
-        bit_comm_all_gather(fabric->comm, vector, each);
+        bit_comm_all_gather(fabric->group, vector, each);
 }
 
 /* Where a span begins in memory; NULL: it is none of what is gathered. */
@@ -171,7 +183,7 @@ static void gather_gaps(struct bit_fabric *fabric, const struct bit_gathered *wh
 static bool nothing_to_gather(const struct bit_fabric *fabric, const struct bit_gathered *what)
 {
     BIT_ASSERT(what->block_bytes <= BIT_LAYOUT_BLOCK * sizeof(float));
-    return fabric->comm->size == 1 || what->from >= what->to;
+    return fabric->group->size == 1 || what->from >= what->to;
 }
 
 void bit_fabric_gather(struct bit_fabric *fabric, const struct bit_gathered *what)
@@ -192,11 +204,12 @@ static void begin_span(struct bit_fabric *fabric, uint8_t *vector, int s, int64_
 
     BIT_ASSERT(slot == 0 || fabric->coming[slot - 1] < s);
     fabric->coming[slot] = s;
-    fabric->gathered_bytes += (uint64_t)(each * (fabric->comm->size - 1));
+    fabric->calls++;
+    fabric->gathered_bytes += (uint64_t)(each * (fabric->group->size - 1));
     if (fabric->nccl != NULL)
         between_gpus->gather_beside(fabric->nccl, vector, (size_t)each, slot);
     else
-        bit_comm_all_gather_begin(fabric->comm, vector, each, &fabric->requests[slot]);
+        bit_comm_all_gather_begin(fabric->group, vector, each, &fabric->requests[slot]);
 }
 
 static void begin_spans(struct bit_fabric *fabric, const struct bit_gathered *what)
@@ -235,7 +248,7 @@ static void await_slot(struct bit_fabric *fabric, int slot)
     if (fabric->nccl != NULL)
         between_gpus->gather_await(fabric->nccl, slot);
     else
-        bit_comm_wait(fabric->comm, &fabric->requests[slot]);
+        bit_comm_wait(fabric->group, &fabric->requests[slot]);
     bit_op_trace_end(fabric->exec);
     if (sections != NULL)
         bit_section_enter(sections, before);
@@ -257,7 +270,7 @@ void bit_fabric_gather_end(struct bit_fabric *fabric)
 
 static bool alone(struct bit_fabric *fabric, int64_t count, size_t bytes)
 {
-    if (fabric->comm->size == 1 || count == 0)
+    if (fabric->group->size == 1 || count == 0)
         return true;
     fabric->calls++;
     fabric->gathered_bytes += (uint64_t)count * bytes;
@@ -271,7 +284,7 @@ void bit_fabric_sum_u32(struct bit_fabric *fabric, uint32_t *values, int64_t cou
     if (fabric->nccl != NULL)
         between_gpus->sum(fabric->nccl, values, count, BIT_NCCL_U32);
     else
-        bit_comm_sum_u32(fabric->comm, values, bit_to_int(count));
+        bit_comm_sum_u32(fabric->group, values, bit_to_int(count));
 }
 
 void bit_fabric_sum_f64(struct bit_fabric *fabric, double *values, int64_t count)
@@ -281,19 +294,40 @@ void bit_fabric_sum_f64(struct bit_fabric *fabric, double *values, int64_t count
     if (fabric->nccl != NULL)
         between_gpus->sum(fabric->nccl, values, count, BIT_NCCL_F64);
     else
-        bit_comm_sum_f64(fabric->comm, values, bit_to_int(count));
+        bit_comm_sum_f64(fabric->group, values, bit_to_int(count));
 }
 
 /* ---- reductions */
 
-static void reduce_scatter(struct bit_fabric *fabric, float *vector, int64_t each)
+static void reduce_in_group(struct bit_fabric *fabric, float *vector, int64_t each)
 {
+    if (fabric->group->size == 1)
+        return;
     fabric->calls++;
-    fabric->reduced_bytes += (uint64_t)(each * (fabric->comm->size - 1)) * sizeof *vector;
+    fabric->reduced_bytes += (uint64_t)(each * (fabric->group->size - 1)) * sizeof *vector;
     if (fabric->nccl != NULL)
         between_gpus->reduce_scatter(fabric->nccl, vector, each);
     else
-        bit_comm_reduce_scatter(fabric->comm, vector, each, fabric->threads);
+        bit_comm_reduce_scatter(fabric->group, vector, each, fabric->threads);
+}
+
+/* Of what is this rank's. An all-reduce sends it nearly twice. */
+static void reduce_across(struct bit_fabric *fabric, float *own, int64_t count)
+{
+    if (fabric->across == NULL)
+        return;
+    fabric->calls++;
+    fabric->reduced_bytes += (uint64_t)(2 * count * (fabric->across->size - 1) / fabric->across->size) * sizeof *own;
+    if (fabric->nccl != NULL)
+        between_gpus->all_reduce(fabric->nccl, own, count);
+    else
+        bit_comm_all_reduce(fabric->across, own, count, fabric->threads);
+}
+
+static void reduce(struct bit_fabric *fabric, float *vector, int64_t each)
+{
+    reduce_in_group(fabric, vector, each);
+    reduce_across(fabric, vector + fabric->group->rank * each, each);
 }
 
 /* Spans of which no element lies before `from`, the last ones first. */
@@ -303,7 +337,7 @@ static void reduce_spans(struct bit_fabric *fabric, int64_t from)
         const struct bit_layout_span *span = &fabric->layout->spans[fabric->spans_left - 1];
         if (span->first * BIT_LAYOUT_BLOCK < from)
             return;
-        reduce_scatter(fabric, fabric->vector + span->first * BIT_LAYOUT_BLOCK, span->each * BIT_LAYOUT_BLOCK);
+        reduce(fabric, fabric->vector + span->first * BIT_LAYOUT_BLOCK, span->each * BIT_LAYOUT_BLOCK);
     }
 }
 
@@ -317,7 +351,7 @@ static void reduce_gaps(struct bit_fabric *fabric)
 
     must(fabric, bit_exec_zero(fabric->exec, fabric->gaps, gaps_bytes(fabric)));
     copy_stretch(fabric, &gaps, whole_stretch(fabric), false);
-    reduce_scatter(fabric, (float *)fabric->gaps, layout->gap_each * BIT_LAYOUT_BLOCK);
+    reduce(fabric, (float *)fabric->gaps, layout->gap_each * BIT_LAYOUT_BLOCK);
 }
 
 static void put_back_own_gaps(struct bit_fabric *fabric)

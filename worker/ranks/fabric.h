@@ -20,7 +20,9 @@
 struct bit_nccl; /* fabric_nccl.h */
 
 struct bit_fabric {
-    struct bit_comm *comm; /* borrowed, with the next two */
+    struct bit_comm *comm;   /* borrowed, with what follows: all ranks, */
+    struct bit_comm *group;  /* those that share what the layout cuts, */
+    struct bit_comm *across; /* and those that have the same part in other groups; NULL: there is one group */
     struct bit_exec *exec;
     const struct bit_layout *layout;
     int threads;
@@ -37,11 +39,11 @@ struct bit_fabric {
     MPI_Request *requests;                  /* (span_count), between processors */
     uint64_t reduced_bytes, gathered_bytes; /* that this rank has sent to others, and got from them */
     uint64_t calls;                         /* of collectives over tensors: bench tells how many a step has */
-    char description[96];                   /* for people: "nccl 2.28.3", "mpi", "one rank" */
+    char description[128];                  /* for people: "nccl 2.28.3", "mpi", "one rank" */
 };
 
 /**
- * layout outlives the fabric. Collective.
+ * layout outlives the fabric, and is cut over as many ranks as a group of comm has (bit_comm_divide). Collective.
  * Errors      BIT_ENCCL or -ENOMEM on every rank if on one; -ENOTSUP in a build without NCCL. finish takes a zeroed one
  */
 int bit_fabric_init(struct bit_fabric *fabric, struct bit_comm *comm, struct bit_exec *exec,
@@ -56,7 +58,7 @@ struct bit_gathered {
     size_t from,
         to; /* of memory: what is gathered; nothing else is written. In a gap, or where a span begins or ends */
 };
-/** What each rank has of it, to every rank, in place. Collective. */
+/** What each rank of a group has of it, to every rank of the group, in place. Collective. */
 void bit_fabric_gather(struct bit_fabric *fabric, const struct bit_gathered *what);
 
 /**
@@ -72,14 +74,16 @@ void bit_fabric_gather_await(struct bit_fabric *fabric, int64_t end);
 /** All of it. Nothing where nothing is on its way; a zeroed fabric is fine. */
 void bit_fabric_gather_end(struct bit_fabric *fabric);
 
-/** The ranks' sums, on every rank. Those of doubles are exact, or their bits are the backend's choice. Collective. */
+/** The sums over a group, on every rank of it. Those of doubles are exact, or their bits are the backend's choice.
+ * Collective. */
 void bit_fabric_sum_u32(struct bit_fabric *fabric, uint32_t *values, int64_t count);
 void bit_fabric_sum_f64(struct bit_fabric *fabric, double *values, int64_t count);
 
 /**
- * What this rank has of `vector`, which is cut as the layout is, becomes the sum over the ranks, and the rest of it is
- * left as it is. In three steps: begin, then parts [from, to) as soon as they are final on this rank, each ending where
- * the one before began, then end, which reduces whatever was not named.
+ * What this rank has of `vector`, which is cut as the layout is, becomes the sum over all ranks, and the rest of it is
+ * left as it is: over those of a group first, then across the groups, with the same bits in each of them. In three
+ * steps: begin, then parts [from, to) as soon as they are final on this rank, each ending where the one before began,
+ * then end, which reduces whatever was not named.
  * On CUDA the spans of a part cross while what is enqueued after it is computed; ranks name the same parts in the same
  * order. Between processors everything happens in end.
  */

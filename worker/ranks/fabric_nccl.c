@@ -28,8 +28,10 @@ struct watched {
 
 struct bit_nccl {
     struct bit_fabric *fabric;   /* borrowed */
-    ncclComm_t gather;           /* on the exec's stream */
+    ncclComm_t whole;            /* all ranks, where they are divided into groups: what the others are split from */
+    ncclComm_t gather;           /* of a group, with the next: on the exec's stream */
     ncclComm_t beside;           /* reductions under the backward pass, gathers under the forward pass */
+    ncclComm_t across;           /* groups; NULL where there is one. On the same stream as `beside` */
     cudaStream_t beside_stream;  /* apart, so that neither waits for what the exec computes meanwhile */
     cudaEvent_t ready, finished; /* what a collective beside begins with is there; all parts are reduced */
     cudaEvent_t *come;           /* one for each of the layout's spans: it is gathered; owned */
@@ -67,6 +69,12 @@ static void must(struct bit_nccl *nccl, int err)
 
 /* ---- the watch: NCCL waits for ever, we do not */
 
+static void abort_communicator(ncclComm_t communicator)
+{
+    if (communicator != NULL)
+        ncclCommAbort(communicator);
+}
+
 /* MPI belongs to the main thread, which hangs in what we give up: ending this process makes the launcher end the job.
  */
 static _Noreturn void give_up(struct bit_nccl *nccl, int err)
@@ -77,10 +85,10 @@ static _Noreturn void give_up(struct bit_nccl *nccl, int err)
               bit_fail_text());
     if (comm->before_abort != NULL)
         comm->before_abort(comm->before_abort_arg, err);
-    if (nccl->beside != NULL)
-        ncclCommAbort(nccl->beside);
-    if (nccl->gather != NULL)
-        ncclCommAbort(nccl->gather);
+    abort_communicator(nccl->across);
+    abort_communicator(nccl->beside);
+    abort_communicator(nccl->gather);
+    abort_communicator(nccl->whole);
     _exit(bit_exit_code(err));
 }
 
@@ -126,6 +134,8 @@ static int look(struct bit_nccl *nccl)
         err = look_at_communicator(nccl, nccl->beside);
     if (err >= 0)
         err = look_at_communicator(nccl, nccl->gather);
+    if (err >= 0)
+        err = look_at_communicator(nccl, nccl->across);
     return err;
 }
 
@@ -232,30 +242,46 @@ static int share_ids(struct bit_nccl *nccl, ncclUniqueId *ids, int count)
     return err;
 }
 
-static int connect_first(struct bit_nccl *nccl, ncclUniqueId *ids, int count)
+static int connect_all(struct bit_nccl *nccl, ncclUniqueId *ids, int count, ncclComm_t *out)
 {
     const struct bit_comm *comm = nccl->fabric->comm;
 
 #if NCCL_VERSION_CODE >= NCCL_VERSION(2, 23, 0)
     if (count > 1)
-        return nccl_try(nccl, ncclCommInitRankScalable(&nccl->gather, comm->size, comm->rank, count, ids, NULL));
+        return nccl_try(nccl, ncclCommInitRankScalable(out, comm->size, comm->rank, count, ids, NULL));
 #endif
-    return nccl_try(nccl, ncclCommInitRank(&nccl->gather, comm->size, ids[0], comm->rank));
+    return nccl_try(nccl, ncclCommInitRank(out, comm->size, ids[0], comm->rank));
 }
 
-/* Two communicators of the same ranks: the second is a copy of the first, for which nobody has to be found again. */
+/* Of a group twice, and across groups. */
+static int split(struct bit_nccl *nccl)
+{
+    const struct bit_comm *group = nccl->fabric->group;
+    const int index = nccl->fabric->comm->rank / group->size;
+    int err = nccl_try(nccl, ncclCommSplit(nccl->whole, index, group->rank, &nccl->gather, NULL));
+
+    if (err >= 0)
+        err = nccl_try(nccl, ncclCommSplit(nccl->whole, index, group->rank, &nccl->beside, NULL));
+    return err < 0 ? err : nccl_try(nccl, ncclCommSplit(nccl->whole, group->rank, index, &nccl->across, NULL));
+}
+
+/* Two communicators of the same ranks: the second is a copy of the first, for which nobody has to be found again.
+ * Groups are split from one of all ranks. */
 static int connect(struct bit_nccl *nccl)
 {
     const struct bit_comm *comm = nccl->fabric->comm;
     const int count = bit_nccl_plan_ids(comm->size);
+    const bool divided = nccl->fabric->across != NULL;
     ncclUniqueId *ids = calloc((size_t)count, sizeof *ids);
     int err = bit_comm_agree(nccl->fabric->comm, ids == NULL ? bit_fail(-ENOMEM, "%d ids of NCCL", count) : 0);
 
     if (err >= 0)
         err = share_ids(nccl, ids, count);
     if (err >= 0)
-        err = connect_first(nccl, ids, count);
-    if (err >= 0)
+        err = connect_all(nccl, ids, count, divided ? &nccl->whole : &nccl->gather);
+    if (err >= 0 && divided)
+        err = split(nccl);
+    else if (err >= 0)
         err = nccl_try(nccl, ncclCommSplit(nccl->gather, 0, comm->rank, &nccl->beside, NULL));
     free(ids);
     return err;
@@ -269,6 +295,12 @@ static void describe(struct bit_fabric *fabric)
     bit_nccl_plan_describe(version, fabric->description, sizeof fabric->description);
 }
 
+static void destroy_communicator(ncclComm_t communicator)
+{
+    if (communicator != NULL)
+        ncclCommDestroy(communicator);
+}
+
 static void nccl_destroy(struct bit_nccl *nccl)
 {
     if (nccl == NULL)
@@ -276,10 +308,10 @@ static void nccl_destroy(struct bit_nccl *nccl)
     stop_watch(nccl);
     if (nccl->beside_stream != NULL)
         cudaStreamSynchronize(nccl->beside_stream);
-    if (nccl->beside != NULL)
-        ncclCommDestroy(nccl->beside);
-    if (nccl->gather != NULL)
-        ncclCommDestroy(nccl->gather);
+    destroy_communicator(nccl->across);
+    destroy_communicator(nccl->beside);
+    destroy_communicator(nccl->gather);
+    destroy_communicator(nccl->whole);
     for (int i = 0; i < WATCHED_MAX; i++) {
         if (nccl->operations[i].before != NULL)
             cudaEventDestroy(nccl->operations[i].before);
@@ -371,7 +403,7 @@ static void nccl_all_gather(struct bit_nccl *nccl, void *vector, size_t each_byt
 {
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
     struct watched *w = watch_one(nccl, stream);
-    const uint8_t *mine = (uint8_t *)vector + (size_t)nccl->fabric->comm->rank * each_bytes;
+    const uint8_t *mine = (uint8_t *)vector + (size_t)nccl->fabric->group->rank * each_bytes;
 
     must(nccl, nccl_try(nccl, ncclAllGather(mine, vector, each_bytes, ncclUint8, nccl->gather, stream)));
     watch_end(nccl, w, stream);
@@ -397,7 +429,7 @@ static void follow_exec(struct bit_nccl *nccl)
 
 static void nccl_gather_beside(struct bit_nccl *nccl, void *vector, size_t each_bytes, int slot)
 {
-    const uint8_t *mine = (uint8_t *)vector + (size_t)nccl->fabric->comm->rank * each_bytes;
+    const uint8_t *mine = (uint8_t *)vector + (size_t)nccl->fabric->group->rank * each_bytes;
     cudaStream_t stream = nccl->beside_stream;
     struct watched *w;
 
@@ -416,7 +448,7 @@ static void nccl_gather_await(struct bit_nccl *nccl, int slot)
 
 static void nccl_reduce_scatter(struct bit_nccl *nccl, float *vector, int64_t each)
 {
-    float *mine = vector + nccl->fabric->comm->rank * each;
+    float *mine = vector + nccl->fabric->group->rank * each;
     struct watched *w;
 
     follow_exec(nccl);
@@ -424,6 +456,18 @@ static void nccl_reduce_scatter(struct bit_nccl *nccl, float *vector, int64_t ea
     must(nccl, nccl_try(nccl, ncclReduceScatter(vector, mine, (size_t)each, ncclFloat32, ncclSum, nccl->beside,
                                                 nccl->beside_stream)));
     watch_end(nccl, w, nccl->beside_stream);
+}
+
+static void nccl_all_reduce(struct bit_nccl *nccl, float *vector, int64_t count)
+{
+    cudaStream_t stream = nccl->beside_stream;
+    struct watched *w;
+
+    follow_exec(nccl);
+    w = watch_begin(nccl, stream);
+    must(nccl,
+         nccl_try(nccl, ncclAllReduce(vector, vector, (size_t)count, ncclFloat32, ncclSum, nccl->across, stream)));
+    watch_end(nccl, w, stream);
 }
 
 static void nccl_reduce_wait(struct bit_nccl *nccl)
@@ -442,5 +486,6 @@ const struct bit_nccl_calls bit_nccl_calls = {
     .gather_await = nccl_gather_await,
     .sum = nccl_sum,
     .reduce_scatter = nccl_reduce_scatter,
+    .all_reduce = nccl_all_reduce,
     .reduce_wait = nccl_reduce_wait,
 };

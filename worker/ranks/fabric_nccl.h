@@ -20,6 +20,8 @@ struct bit_nccl_calls {
     void (*gather_await)(struct bit_nccl *nccl, int slot);
     void (*sum)(struct bit_nccl *nccl, void *values, int64_t count, enum bit_nccl_type type);
     void (*reduce_scatter)(struct bit_nccl *nccl, float *vector, int64_t each);
+    /* Across groups; after what is reduced so far. */
+    void (*all_reduce)(struct bit_nccl *nccl, float *vector, int64_t count);
     /* What is enqueued on the exec's stream from here on comes after every reduction. */
     void (*reduce_wait)(struct bit_nccl *nccl);
 };

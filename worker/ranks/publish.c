@@ -80,7 +80,7 @@ static size_t gathered_bytes(const struct bit_publish *p)
 {
     const int64_t end = (p->shard->linear_end + BIT_LAYOUT_BLOCK - 1) / BIT_LAYOUT_BLOCK;
 
-    return p->plan->size > 1 ? (size_t)((end - first_block(p)) * PACKED_BLOCK_BYTES) : 0;
+    return p->plan->layout.size > 1 ? (size_t)((end - first_block(p)) * PACKED_BLOCK_BYTES) : 0;
 }
 
 static int allocate(struct bit_publish *p)
@@ -154,7 +154,7 @@ static void gather_weights(struct bit_publish *p)
     const struct bit_gathered weights = weights_of(p, 0, p->plan->elements);
 
     bit_fabric_gather_begin(p->fabric, &weights, 1);
-    p->come = p->plan->size > 1 ? 0 : p->plan->elements;
+    p->come = p->plan->layout.size > 1 ? 0 : p->plan->elements;
     p->codes_come = p->codes_turn = false;
 }
 
@@ -279,7 +279,7 @@ static int gather_codes(struct bit_publish *p, bool for_training)
     const struct bit_gathered what[] = {weights_of(p, 0, begin), codes_of(p), weights_of(p, end, p->plan->elements)};
     int err;
 
-    if (p->plan->size == 1)
+    if (p->plan->layout.size == 1)
         return for_training ? bit_model_turn_codes(p->model, begin, end) : 0;
     err = pack_own(p, for_training);
     if (err < 0)

@@ -48,7 +48,7 @@ int bit_shard_init(struct bit_shard *shard, const struct bit_worker_plan *plan)
         bit_shard_finish(shard);
         return bit_fail(-ENOMEM, "the tables of %d ranks' shards", plan->size);
     }
-    fill_runs(shard, plan->rank);
+    fill_runs(shard, plan->shard_rank);
     BIT_ASSERT(shard->count == plan->own_elements);
     return 0;
 }
@@ -100,9 +100,10 @@ void bit_shard_gather(struct bit_shard *shard, struct bit_comm *comm, void *tabl
     BIT_ASSERT(bytes <= BIT_SHARD_TOLD_BYTES);
     if (layout->size == 1)
         return;
-    int count = bit_layout_runs(layout, comm->rank, shard->theirs);
+    struct bit_comm *group = bit_comm_group(comm);
+    int count = bit_layout_runs(layout, group->rank, shard->theirs);
     copy_entries(table, mine, bytes, shard->theirs, count, false);
-    bit_comm_gather(comm, mine, each, shard->told);
+    bit_comm_gather(group, mine, each, shard->told);
     for (int r = 0; r < layout->size; r++) {
         count = bit_layout_runs(layout, r, shard->theirs);
         copy_entries(table, shard->told + (size_t)r * each, bytes, shard->theirs, count, true);

@@ -64,7 +64,7 @@ bool bit_shard_next(const struct bit_shard *shard, int64_t begin, int64_t end, s
 /**
  * A table with an entry a block, of which every rank has filled in its own blocks' entries: all of it on every rank.
  * Shapes      table (blocks, bytes), in the host's memory
- * Collective  yes
+ * Collective  yes, over this rank's group of comm
  */
 void bit_shard_gather(struct bit_shard *shard, struct bit_comm *comm, void *table, size_t bytes);
 

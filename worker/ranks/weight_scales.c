@@ -43,7 +43,7 @@ static void count_rank(struct bit_weight_scales *m, int rank, const struct bit_b
             r++;
         if (r == count || !has_part(&runs[r], &m->ranges[i]))
             continue;
-        m->facts[i].told |= ranks[i] == 0 && rank == m->plan->rank;
+        m->facts[i].told |= ranks[i] == 0 && rank == m->plan->shard_rank;
         m->facts[i].shared = ++ranks[i] > 1;
     }
 }

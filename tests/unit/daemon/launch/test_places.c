@@ -85,6 +85,16 @@ TEST(fewer_ranks_divide_the_batch_and_its_micro_batches)
     EXPECT_STREQ(placed("n[1-3]", "n2"), "12 on n[1,3], 6 each");
 }
 
+TEST(fewer_ranks_are_whole_groups)
+{
+    want(32, 1, "gpu:8", 2048, 0);
+    launch.shard_ranks = 32;
+    EXPECT_CONTAINS(placed("n[1-4]", "n4"), "min_ranks");
+    want(24, 1, "gpu:8", 96, 0); /* without groups 16 */
+    launch.shard_ranks = 6;
+    EXPECT_STREQ(placed("n[1-3]", "n2"), "12 on n[1,3], 6 each");
+}
+
 TEST(too_few_nodes_are_said_with_what_would_help)
 {
     want(16, 16, "gpu:8", 2048, 0);

@@ -27,13 +27,19 @@ static struct bit_scaling_load olmo(uint32_t ranks, bool ternary)
                                      .medians = ternary};
 }
 
-static double efficiency(uint32_t ranks, bool ternary, enum bit_scaling_way way, int k)
+static double in_groups(uint32_t ranks, uint32_t shard_ranks, bool ternary, enum bit_scaling_way way, int k)
 {
-    const struct bit_scaling_load load = olmo(ranks, ternary);
+    struct bit_scaling_load load = olmo(ranks, ternary);
     struct bit_scaling s;
 
+    load.shard_ranks = shard_ranks;
     bit_scaling_model(&load, way, &s);
     return s.efficiency[k];
+}
+
+static double efficiency(uint32_t ranks, bool ternary, enum bit_scaling_way way, int k)
+{
+    return in_groups(ranks, 0, ternary, way, k);
 }
 
 TEST(one_gpu_says_nothing)
@@ -80,21 +86,51 @@ TEST(more_gpus_are_never_better_and_roots_never_better_than_parts)
             }
 }
 
-static void print_row(const char *name, bool ternary, enum bit_scaling_way way)
+TEST(groups_of_all_are_none_and_small_ones_help_where_ranks_are_many)
+{
+    for (int ternary = 0; ternary < 2; ternary++)
+        for (int k = 0; k < 2; k++) {
+            EXPECT(in_groups(64, 64, ternary, BIT_SCALING_SHARED, k) == efficiency(64, ternary, BIT_SCALING_SHARED, k));
+            EXPECT(in_groups(512, 64, ternary, BIT_SCALING_SHARED, k) >
+                   efficiency(512, ternary, BIT_SCALING_SHARED, k));
+            EXPECT(in_groups(512, 64, ternary, BIT_SCALING_ROOTED, k) ==
+                   efficiency(512, ternary, BIT_SCALING_ROOTED, k));
+        }
+}
+
+/* Two groups of two in a node: each adds within itself, then half a vector across; weights come from the group alone. */
+TEST(two_groups_by_hand)
+{
+    struct bit_scaling_load load = olmo(4, false);
+    struct bit_scaling s;
+    const double bytes = 1176764416.0;
+
+    load.shard_ranks = 2;
+    bit_scaling_model(&load, BIT_SCALING_SHARED, &s);
+    EXPECT_EQ(s.cost[0].calls, 34u);
+    EXPECT(fabs(s.cost[0].ms[0] - (1e3 * 4 * bytes / 2 / 327e9 + 17 * 1.9e-3 /* within */
+                                   + 1e3 * 4 * bytes / 2 / 327e9 + 17 * 2 * 1.25e-3)) < 1e-6);
+    EXPECT(fabs(s.cost[1].ms[0] - (1e3 * bytes / 327e9 + 17 * 1.9e-3)) < 1e-6);
+}
+
+static void print_row(const char *name, bool ternary, enum bit_scaling_way way, uint32_t groups)
 {
     printf("| %s |", name);
     for (uint32_t n = 8; n <= 512; n = n == 8 ? 64 : 2 * n)
-        printf(" %.3f to %.3f |", efficiency(n, ternary, way, 1), efficiency(n, ternary, way, 0));
+        printf(" %.3f to %.3f |", in_groups(n, groups < n ? groups : 0, ternary, way, 1),
+               in_groups(n, groups < n ? groups : 0, ternary, way, 0));
     printf("\n");
 }
 
 TEST(the_table)
 {
     printf("| GPUs | 8 | 64 | 128 | 256 | 512 |\n|---|---|---|---|---|---|\n");
-    print_row("16-bit, a root for each owner", false, BIT_SCALING_ROOTED);
-    print_row("16-bit, equal parts", false, BIT_SCALING_SHARED);
-    print_row("1.58-bit, a root for each owner", true, BIT_SCALING_ROOTED);
-    print_row("1.58-bit, equal parts", true, BIT_SCALING_SHARED);
+    print_row("16-bit, a root for each owner", false, BIT_SCALING_ROOTED, 0);
+    print_row("16-bit, equal parts", false, BIT_SCALING_SHARED, 0);
+    print_row("16-bit, in groups of 64", false, BIT_SCALING_SHARED, 64);
+    print_row("1.58-bit, a root for each owner", true, BIT_SCALING_ROOTED, 0);
+    print_row("1.58-bit, equal parts", true, BIT_SCALING_SHARED, 0);
+    print_row("1.58-bit, in groups of 64", true, BIT_SCALING_SHARED, 64);
 }
 
 TEST_MAIN

@@ -205,6 +205,9 @@ TEST(ranges)
     expect_problem("quantizer { weight_measure: ABSMAX }", "quantizer.weight_measure", 3, "MEAN or MEDIAN");
     expect_problem("checkpoint { keep_last: 0 }", "checkpoint.keep_last", 3, "not at least 1");
     expect_problem("launch { ranks: 0 }", "launch.ranks", 3, "0 is not at least 1");
+    expect_problem("launch { ranks: 8 shard_ranks: 3 }", "launch.shard_ranks", 3,
+                   "3 does not divide launch.ranks 8: give a number that does, or 0 for all of them");
+    expect_problem("launch { ranks: 4 shard_ranks: 8 }", "launch.shard_ranks", 3, "8 does not divide launch.ranks 4");
     expect_problem("launch { memory_gib: -1 }", "launch.memory_gib", 3, "-1 is not at least 0");
     expect_problem("name: ''", "name", 3, "empty");
     expect_problem("name: 'a b'", "name", 3, "letters, digits");

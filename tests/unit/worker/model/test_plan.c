@@ -50,6 +50,42 @@ TEST(the_ranks_have_all_of_the_vector)
     bit_msg_free(&spec->base);
 }
 
+TEST(each_group_has_all_of_the_vector)
+{
+    Bit__RunSpec *spec = spec_of(SMALL);
+
+    for (uint32_t group = 1; group <= 12; group++) {
+        int64_t elements = 0;
+        if (12 % group != 0)
+            continue;
+        spec->launch->shard_ranks = group;
+        for (int rank = 0; rank < 12; rank++) {
+            struct bit_worker_plan plan;
+            if (!EXPECT_EQ(bit_plan_init(&plan, spec, rank, 12, 12, 1, 64 * GIB), 0))
+                break;
+            EXPECT_EQ(plan.share * 12, 60);
+            EXPECT_EQ(plan.layout.size, (int)group);
+            EXPECT_EQ(plan.memory.optimizer, (uint64_t)(plan.own_elements * 12 + (plan.own_linears + 3) / 4));
+            elements += plan.own_elements;
+            if (rank == 11)
+                EXPECT_EQ(elements, plan.elements * 12 / (int)group);
+            bit_plan_finish(&plan);
+        }
+    }
+    bit_msg_free(&spec->base);
+}
+
+TEST(groups_divide_the_ranks)
+{
+    Bit__RunSpec *spec = spec_of(SMALL);
+    struct bit_worker_plan plan;
+
+    spec->launch->shard_ranks = 5;
+    EXPECT_EQ(bit_plan_init(&plan, spec, 0, 12, 12, 1, 64 * GIB), BIT_ESPEC);
+    EXPECT_CONTAINS(bit_fail_text(), "launch.shard_ranks: 5 does not divide 12 ranks");
+    bit_msg_free(&spec->base);
+}
+
 TEST(every_instance_has_one_rank)
 {
     struct bit_worker_plan plan = {.size = 7};
