@@ -104,7 +104,7 @@ def checks_items(parts):
 def shared_items():
     return [
         Item("shared-collectives", "shared", 85, 1, shared_collectives),
-        Item("shared-losses", "shared", 105, 1, shared_gpu(in_bed("ranks and one", "shared", "ranks"))),
+        Item("shared-losses", "shared", 185, 1, shared_gpu(in_bed("ranks and one", "shared", "ranks"))),
         Item("shared-killed", "shared", 70, 1, shared_gpu(in_bed("a rank killed", "faults", "rank_killed", 2))),
         Item("shared-tasks", "shared", 60, 1, shared_gpu(in_bed("downstream tasks", "evaluated", "on_several", 2))),
     ]

@@ -21,9 +21,13 @@ def ranks(report, host, bed):
     """The same global batch on one rank, two and four; then the same once more: NCCL adds in one order."""
     one, two, four, again = (bed.train(name, host.backend, steps=50, at_step=25, ranks=n, micro=1)
                              for name, n in (("on-1", 1), ("on-2", 2), ("on-4", 4), ("on-4-again", 4)))
+    groups = [bed.train(f"in-{name}", host.backend, "--set", f"launch.shard_ranks={n}", steps=50, at_step=25, ranks=4, micro=1)
+              for name, n in (("twos", 2), ("twos-again", 2), ("ones", 1))]
     want = bed.losses(one)
-    for run, n in ((two, 2), (four, 4)):
+    for run, name in ((two, "2 ranks"), (four, "4 ranks"), (groups[0], "2 groups of 2 ranks"), (groups[2], "4 groups of a rank")):
         difference, step = runs.worst(want, bed.losses(run))
-        report.at_most(f"losses of {n} ranks and one, 50 steps", difference, 1e-3, "", step=step)
+        report.at_most(f"losses of {name} and one, 50 steps", difference, 1e-3, "", step=step)
+    same = bed.losses(groups[0]) == bed.losses(groups[1])
+    report.check("groups twice", same, "every loss" if same else "other losses", "the same bits")
     same = bed.losses(four) == bed.losses(again)
     report.check("four ranks twice", same, "every loss" if same else "other losses", "the same bits")
