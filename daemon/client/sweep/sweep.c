@@ -161,7 +161,7 @@ static void make(struct asked *a, struct bit_client *c, struct bit_submission *s
 
     if (was_made(a, c))
         return;
-    int err = take_after(made, bit_submission_after(s));
+    int err = take_after(made, &s->after);
     a->sweep = NULL;
     if (err == 0)
         err = bit_sweeps_add(c->all->sweeps, made, keep_files, s);
