@@ -50,6 +50,11 @@ static int create_segments(struct bit_model *model)
     return 0;
 }
 
+static size_t grad_bytes(const struct bit_worker_plan *plan)
+{
+    return plan->trains ? (size_t)plan->elements * sizeof(float) : 0;
+}
+
 static int allocate(struct bit_model *model)
 {
     const struct bit_worker_plan *plan = model->plan;
@@ -58,8 +63,8 @@ static int allocate(struct bit_model *model)
 
     if (err >= 0)
         err = bit_exec_alloc(exec, scale_bytes(plan), (void **)&model->scales);
-    if (err >= 0)
-        err = bit_exec_alloc(exec, (size_t)plan->elements * sizeof *model->grad, (void **)&model->grad);
+    if (err >= 0 && plan->trains)
+        err = bit_exec_alloc(exec, grad_bytes(plan), (void **)&model->grad);
     if (err < 0)
         return bit_fail_within(err, "weights and gradient of %" PRId64 " elements", plan->elements);
     return create_segments(model);
@@ -97,7 +102,7 @@ void bit_model_destroy(struct bit_model *model)
     bit_arena_destroy(model->arena, &model->exec);
     bit_exec_free(&model->exec, model->weights, weight_bytes(model->plan));
     bit_exec_free(&model->exec, model->scales, scale_bytes(model->plan));
-    bit_exec_free(&model->exec, model->grad, (size_t)model->plan->elements * sizeof *model->grad);
+    bit_exec_free(&model->exec, model->grad, grad_bytes(model->plan));
     bit_exec_finish(&model->exec);
     free(model->segments);
     free(model);
@@ -218,7 +223,7 @@ static int clear_loss(struct bit_model *model)
 
 int bit_model_clear(struct bit_model *model)
 {
-    int err = bit_exec_zero(&model->exec, model->grad, (size_t)model->plan->elements * sizeof *model->grad);
+    int err = bit_exec_zero(&model->exec, model->grad, grad_bytes(model->plan));
 
     return err < 0 ? err : clear_loss(model);
 }

@@ -15,6 +15,7 @@
 #include "proto/err.h"
 #include "proto/host_memory.h"
 #include "proto/limits.h"
+#include "proto/spec/spec.h"
 #include "worker/model/activations.h"
 
 /* Positions in one product. More rows gain nothing once the weights' traffic is small beside the products'. */
@@ -275,7 +276,9 @@ static void plan_scoring(struct bit_worker_plan *plan)
 /* This rank's master and moments. */
 static int64_t state_bytes(const struct bit_worker_plan *plan)
 {
-    return plan->own_elements * (int64_t)(sizeof(float) + 2 * bit_dtype_bytes(plan->moments));
+    const size_t moments = plan->trains ? 2 * bit_dtype_bytes(plan->moments) : 0;
+
+    return plan->own_elements * (int64_t)(sizeof(float) + moments);
 }
 
 static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
@@ -301,13 +304,13 @@ static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
 
     bit__memory_plan__init(memory);
     memory->weights = (uint64_t)(plan->elements * operand); /* codes take the linears' place */
-    memory->gradients = (uint64_t)(plan->elements * 4);
+    memory->gradients = plan->trains ? (uint64_t)(plan->elements * 4) : 0;
     /* the last codes, two bits each */
     memory->optimizer = (uint64_t)(state_bytes(plan) + (plan->own_linears + 3) / 4);
     memory->activations = (uint64_t)plan->arena_bytes;
     memory->workspace = (uint64_t)(plan->workspace_bytes + plan->staging_bytes);
     memory->total = memory->weights + memory->gradients + memory->optimizer + memory->activations + memory->workspace;
-    memory->has_recompute = true;
+    memory->has_recompute = plan->trains;
     memory->recompute = plan->recompute;
 }
 
@@ -352,10 +355,10 @@ static int choose_memory(struct bit_worker_plan *plan, const Bit__RunSpec *spec)
 {
     const Bit__LaunchSpec__Recompute recompute = spec->launch->recompute;
 
-    plan->recompute = recompute != BIT__LAUNCH_SPEC__RECOMPUTE__NEVER;
+    plan->recompute = !plan->trains || recompute != BIT__LAUNCH_SPEC__RECOMPUTE__NEVER;
     if (!choose_micro(plan, spec->batch->micro_instances))
         return 0;
-    if (recompute == BIT__LAUNCH_SPEC__RECOMPUTE__AUTO && plan->backend == BIT_BACKEND_CUDA)
+    if (plan->trains && recompute == BIT__LAUNCH_SPEC__RECOMPUTE__AUTO && plan->backend == BIT_BACKEND_CUDA)
         keep_operands_that_fit(plan);
     return 1;
 }
@@ -384,8 +387,8 @@ static void count_snapshot(struct bit_worker_plan *plan, int local_ranks)
     const int64_t left = plan->backend == BIT_BACKEND_CUDA ? bit_host_memory_available() / local_ranks
                                                            : plan->memory_limit - (int64_t)plan->memory.total;
 
-    plan->memory.has_snapshot = true;
-    plan->memory.snapshot = bytes <= left ? (uint64_t)bytes : 0;
+    plan->memory.has_snapshot = plan->trains;
+    plan->memory.snapshot = plan->trains && bytes <= left ? (uint64_t)bytes : 0;
 }
 
 /* The ranks of a machine share its memory; each has a GPU of its own, and leaves some of it to the libraries. */
@@ -406,6 +409,7 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     int err;
 
     BIT_ASSERT(rank >= 0 && rank < size && local_ranks >= 1 && threads >= 1);
+    p.trains = !bit_spec_evaluates_only(spec);
     p.backend = spec->launch->backend == BIT__BACKEND__CUDA ? BIT_BACKEND_CUDA : BIT_BACKEND_CPU;
     const bool ramps = spec->phases != NULL && spec->phases->switch_ != NULL && spec->phases->switch_->ramp_steps > 0;
     p.blends = ramps || (spec->eval != NULL && spec->eval->damage);

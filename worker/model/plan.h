@@ -78,6 +78,7 @@ struct bit_worker_plan {
     int64_t score_rows;   /* of packed sequences in one forward pass; a context's worth at least */
     int64_t score_logits; /* rows of logits that stand at once */
 
+    bool trains;        /* else it only evaluates: there is no gradient, no moment and no copy for checkpoints */
     bool deterministic; /* launch.deterministic, where cuDNN may need scratch for it: attention's gradient in bf16 */
     bool recompute;     /* the backward pass makes the linears' operands once more; otherwise they are kept */
     bool blends; /* the specification has a ramp, so weights and activations below full strength come; or eval.damage */

@@ -30,7 +30,7 @@ struct bit_model {
     /* In the backend's memory: */
     void *weights; /* (elements) of plan->operands; the linears' place holds codes instead at full strength */
     float *scales; /* one a segment, in flat order: 1 / max(eps, M|W|) */
-    float *grad;   /* (elements): accumulate adds to it */
+    float *grad;   /* (elements): accumulate adds to it; NULL where the plan does not train */
 
     struct bit_segments *segments; /* one a linear: rows as the plan says, scale within scales */
 

@@ -6,6 +6,7 @@
 #include "kernels/clip.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/spec/spec.h"
 
 static size_t master_bytes(const struct bit_optim *optim)
 {
@@ -15,16 +16,16 @@ static size_t master_bytes(const struct bit_optim *optim)
 /* Of one of them. */
 static size_t moment_bytes(const struct bit_optim *optim)
 {
-    return (size_t)optim->shard->count * bit_dtype_bytes(optim->moments);
+    return optim->trains ? (size_t)optim->shard->count * bit_dtype_bytes(optim->moments) : 0;
 }
 
 static int allocate(struct bit_optim *optim)
 {
     int err = bit_exec_alloc(optim->exec, master_bytes(optim), (void **)&optim->master);
 
-    if (err >= 0)
+    if (err >= 0 && optim->trains)
         err = bit_exec_alloc(optim->exec, moment_bytes(optim), &optim->exp_avg);
-    if (err >= 0)
+    if (err >= 0 && optim->trains)
         err = bit_exec_alloc(optim->exec, moment_bytes(optim), &optim->exp_avg_sq);
     if (err >= 0)
         err = bit_exec_alloc(optim->exec, (size_t)optim->shard->blocks * sizeof(double), (void **)&optim->block_sums);
@@ -45,6 +46,7 @@ int bit_optim_init(struct bit_optim *optim, struct bit_shard *shard, struct bit_
     *optim = (struct bit_optim){
         .shard = shard,
         .exec = exec,
+        .trains = !bit_spec_evaluates_only(spec),
         .moments = said->moments == BIT__OPERANDS__BF16 ? BIT_BF16 : BIT_F32,
         .seed = spec->model->init_seed,
         .eps = said->eps,
@@ -170,6 +172,8 @@ int bit_optim_reset(struct bit_optim *optim)
 {
     int err = bit_lane_lead(&optim->aside);
 
+    if (!optim->trains)
+        return err;
     if (err >= 0)
         err = bit_exec_zero(optim->exec, optim->exp_avg, moment_bytes(optim));
     return err < 0 ? err : bit_exec_zero(optim->exec, optim->exp_avg_sq, moment_bytes(optim));
@@ -201,7 +205,8 @@ uint64_t bit_optim_weights_digest(struct bit_optim *optim, struct bit_comm *comm
 
 uint64_t bit_optim_moments_digest(struct bit_optim *optim, struct bit_comm *comm, int threads)
 {
+    if (!optim->trains)
+        return 0;
     const uint64_t exp_avg = digest(optim, comm, BIT_CHECKPOINT_EXP_AVG, threads);
-
     return bit_checkpoint_join_digests(exp_avg, digest(optim, comm, BIT_CHECKPOINT_EXP_AVG_SQ, threads));
 }

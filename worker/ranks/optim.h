@@ -3,6 +3,7 @@
 #ifndef BIT_WORKER_OPTIM_H
 #define BIT_WORKER_OPTIM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernels/exec/exec.h"
@@ -19,6 +20,7 @@ struct bit_optim {
     void *exp_avg, *exp_avg_sq; /* (shard->count) each, of `moments` */
     enum bit_dtype moments;     /* BIT_F32; or BIT_BF16, rounded stochastically by `seed` (kernels/adamw.h) */
     uint64_t seed;
+    bool trains;               /* else there are no moments */
     double *block_sums;        /* (shard->blocks); owned */
     double *clip;              /* (2): the gradient's norm, and the factor that clips it; owned */
     struct bit_host_view view; /* through which the host reads and writes the first three */
@@ -62,7 +64,7 @@ struct bit_shard_vector bit_optim_vector(const struct bit_optim *optim, int file
 
 /** Digests over all ranks: bit_checkpoint_digest of the blocks' checksums, the same for any number of ranks. */
 uint64_t bit_optim_weights_digest(struct bit_optim *optim, struct bit_comm *comm, int threads);
-/** Of both moments, exp_avg first. */
+/** Of both moments, exp_avg first; 0 where there are none. */
 uint64_t bit_optim_moments_digest(struct bit_optim *optim, struct bit_comm *comm, int threads);
 
 #endif

@@ -172,6 +172,26 @@ TEST(moments_of_bf16_take_half)
 }
 
 /* Less memory, smaller micro-batches; always a divisor of the share, and never above the limit. */
+TEST(what_only_evaluates_has_no_gradient_and_no_moments)
+{
+    Bit__RunSpec *spec = spec_of(SMALL);
+    struct bit_worker_plan training, evaluating;
+
+    EXPECT_EQ(bit_plan_init(&training, spec, 0, 1, 1, 1, 64 * GIB), 0);
+    spec->schedule->steps = 0;
+    EXPECT_EQ(bit_plan_init(&evaluating, spec, 0, 1, 1, 1, 64 * GIB), 0);
+    EXPECT(training.trains && !evaluating.trains);
+    EXPECT_EQ(evaluating.memory.weights, training.memory.weights);
+    EXPECT_EQ(evaluating.memory.gradients, 0);
+    EXPECT_EQ(training.memory.optimizer - evaluating.memory.optimizer, (uint64_t)(8 * training.elements));
+    EXPECT(training.memory.snapshot > 0);
+    EXPECT(!evaluating.memory.has_snapshot && !evaluating.memory.has_recompute);
+    EXPECT_EQ(evaluating.micro_instances, training.micro_instances);
+    bit_plan_finish(&training);
+    bit_plan_finish(&evaluating);
+    bit_msg_free(&spec->base);
+}
+
 TEST(the_micro_batch_fits)
 {
     Bit__RunSpec *spec = spec_of(SMALL);
