@@ -1,11 +1,10 @@
 /*
  * Each public header compiles alone, and twice; each folder includes only what it may; a unit test lies where what it
- * tests does; tests make no temporary names; bitctl prints through one door.
+ * tests does.
  * The headers are those that lie in the source tree now. They are compiled with the flags of their folder's own
  * sources, as the build wrote them down; with those of one processor after the other if a folder has such.
  * $BIT_SOURCE_ROOT and $BIT_BUILD_ROOT say where both are.
  */
-#include <ctype.h>
 #include <glob.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -409,89 +408,6 @@ static void check_place(const char *path)
 TEST(a_unit_test_lies_in_the_folder_of_what_it_tests)
 {
     EXPECT(each_source_below("tests/unit", check_place) > 0);
-}
-
-/* ---- temporary names */
-
-static bool makes_names(const char *line)
-{
-    static const char *const calls[] = {"mkdtemp(", "mkstemp(", "mkstemps(", "mkostemp(", "tmpnam(", "tempnam("};
-
-    for (size_t i = 0; i < BIT_COUNT(calls); i++)
-        if (strstr(line, calls[i]) != NULL)
-            return true;
-    return false;
-}
-
-/* The test of that helper, and this list of the calls. */
-static bool may_make_names(const char *path)
-{
-    return strcmp(path, "tests/unit/test_folder.c") == 0 || strcmp(path, "tests/header_test.c") == 0;
-}
-
-static void check_names(const char *path)
-{
-    FILE *f;
-    char line[512];
-
-    if (may_make_names(below_root(path)))
-        return;
-    f = fopen(path, "r");
-    BIT_ASSERT(f != NULL);
-    for (int at = 1; fgets(line, sizeof line, f) != NULL; at++)
-        if (!EXPECT(!makes_names(line)))
-            fprintf(stderr, "    %s:%d: use test_folder() of tests/folder.h\n", below_root(path), at);
-    fclose(f);
-}
-
-TEST(temporary_folders_are_those_of_one_helper)
-{
-    EXPECT(each_source_below("tests", check_names) > 0);
-}
-
-/* ---- what bitctl prints */
-
-/* What prints a text as it is. */
-static const char *const raw_calls[] = {"printf(", "fprintf(", "vprintf(", "vfprintf(",
-                                        "puts(",   "fputs(",   "fwrite(",  "json_dumpf("};
-/* show.c is where texts are made harmless, help.c prints our own texts. */
-static const char *const may_print_raw[] = {"ctl/show/show.c", "ctl/cli/help.c"};
-static const char *const of_ctl[] = {"ctl",      "ctl/cli",  "ctl/client",   "ctl/data", "ctl/report",
-                                     "ctl/show", "ctl/spec", "ctl/tokenize", "ctl/verbs"};
-
-static bool is_called(const char *line, const char *call)
-{
-    for (const char *at = strstr(line, call); at != NULL; at = strstr(at + 1, call))
-        if (at == line || (!isalnum((unsigned char)at[-1]) && at[-1] != '_'))
-            return true;
-    return false;
-}
-
-static void check_printing(const char *path)
-{
-    FILE *f = fopen(path, "r");
-    char line[512];
-
-    BIT_ASSERT(f != NULL);
-    for (int number = 1; fgets(line, sizeof line, f) != NULL; number++)
-        for (size_t i = 0; i < BIT_COUNT(raw_calls); i++)
-            if (!EXPECT(!is_called(line, raw_calls[i])))
-                fprintf(stderr, "    %s:%d: bitctl prints through ctl/show/show.h\n", below_root(path), number);
-    fclose(f);
-}
-
-TEST(bitctl_prints_only_where_texts_are_harmless)
-{
-    for (size_t f = 0; f < BIT_COUNT(of_ctl); f++) {
-        glob_t files;
-        list_files(of_ctl[f], "*.c", &files);
-        for (size_t i = 0; i < files.gl_pathc; i++) {
-            const char *file = below_root(files.gl_pathv[i]);
-            if (!is_any_of(file, strlen(file), may_print_raw, BIT_COUNT(may_print_raw)))
-                check_printing(files.gl_pathv[i]);
-        }
-        globfree(&files);
-    }
 }
 
 TEST_MAIN
