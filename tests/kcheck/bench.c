@@ -5,27 +5,18 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "config.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "tests/kcheck/buffers.h"
+#include "tests/kcheck/clock.h"
 #include "tests/kcheck/peer.h"
 
 #define SAMPLES_MAX 200
 #define BUDGET_S    0.6 /* of timed calls for one shape ... */
 #define SAMPLES_MIN 5   /* ... and at least so many */
 #define WARM_CALLS  2
-
-/* One thread is timed by what it got of the processor: other programs take that much less of it. */
-static double now_s(int threads)
-{
-    struct timespec t;
-
-    clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static const char *clock_name(int threads)
 {
@@ -34,10 +25,10 @@ static const char *clock_name(int threads)
 
 static int time_one(int threads, int (*run)(void *), void *state, double *out)
 {
-    const double before = now_s(threads);
+    const double before = kc_now_s(threads);
     const int err = run(state);
 
-    *out = now_s(threads) - before;
+    *out = kc_now_s(threads) - before;
     return err < 0 ? -1 : 0;
 }
 
@@ -186,7 +177,7 @@ static double reference_s(const struct kc_op *op, const struct kc_options *optio
     struct kc_cost whole, part;
     struct timing t;
 
-    if (!options->cpu)
+    if (!options->cpu || !options->reference)
         return NAN; /* a processor's loops say nothing of a GPU, and keep it waiting */
     memcpy(small, dim, sizeof small);
     op->cost(dim, &whole);
@@ -215,9 +206,9 @@ static void device_name(char *out, size_t bytes)
         fclose(f);
 }
 
-static double floor_of(const struct kc_options *options, const struct kc_cost *cost)
+static double floor_of(const struct kc_options *options, const struct bit_exec *exec, const struct kc_cost *cost)
 {
-    return options->cpu ? NAN : kc_device_floor_s(cost);
+    return options->cpu ? kc_processor_floor_s(exec, cost) : kc_device_floor_s(cost);
 }
 
 static const char *const peer_keys[KC_PEERS] = {"onednn", "bf16"};
@@ -226,7 +217,7 @@ static void print_json(const struct kc_op *op, const struct kc_options *options,
                        const struct timing *t, const struct kc_cost *cost, double reference,
                        const struct bit_exec *exec)
 {
-    const double floor = floor_of(options, cost);
+    const double floor = floor_of(options, exec, cost);
     char device[192];
 
     if (options->cpu)
@@ -251,10 +242,10 @@ static void print_json(const struct kc_op *op, const struct kc_options *options,
 }
 
 static void print_row(const struct kc_op *op, const struct kc_options *options, const int64_t *dim,
-                      const struct timing *t, const struct kc_cost *cost, double reference)
+                      const struct timing *t, const struct kc_cost *cost, double reference, const struct bit_exec *exec)
 {
     const bool compute = cost->flops > 0;
-    const double floor = floor_of(options, cost);
+    const double floor = floor_of(options, exec, cost);
 
     printf("%-26s %10.1f %6.1f%% %9.1f %-7s", op->name, t->median_s * 1e6, (t->high_s - t->low_s) / t->median_s * 100,
            (compute ? cost->flops : cost->bytes) / t->median_s * 1e-9, compute ? "GFLOP/s" : "GB/s");
@@ -283,10 +274,14 @@ void kc_bench_heading(const struct kc_options *options)
 
     if (options->json || bit_exec_init(&exec, BIT_BACKEND_CPU, options->threads, 0) < 0)
         return;
+    if (options->isa >= 0)
+        exec.isa = (enum bit_isa)options->isa;
     device_name(device, sizeof device);
     if (options->cpu)
         printf("%s, %s, commit %s, peer %s, by %s\n", device, exec.description, BIT_COMMIT,
                *kc_onednn_name() != '\0' ? kc_onednn_name() : "none", clock_name(exec.threads));
+    if (options->cpu)
+        kc_processor_print(&exec);
     else
         printf("%s, commit %s, cold L2\n", kc_device_exec(stderr)->description, BIT_COMMIT);
     printf("%-26s %10s %7s %17s %8s %10s %10s %9s  %s\n", "operator", "median us", "spread", "rate", "to ref",
@@ -318,7 +313,7 @@ int kc_bench_op(const struct kc_op *op, const struct kc_options *options)
         if (options->json)
             print_json(op, options, dim, &t, &cost, reference_s(op, options, dim), &exec);
         else
-            print_row(op, options, dim, &t, &cost, reference_s(op, options, dim));
+            print_row(op, options, dim, &t, &cost, reference_s(op, options, dim), &exec);
     }
     if (err < 0)
         fprintf(stderr, "%s: %s\n", op->name, bit_fail_text());

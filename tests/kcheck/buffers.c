@@ -6,9 +6,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "proto/check.h"
 
+#define LARGE_PAGE  ((size_t)2 << 20)
 #define GUARD_BYTES 256
 #define GUARD_BYTE  0xa5
 #define POISON_BYTE 0xff /* NaN as f32, f64 and bf16; -1 as a whole number */
@@ -46,6 +48,18 @@ static uint64_t stream(const struct kc *k, const char *name)
     return digest(name, strlen(name)) ^ (k->options->seed * 0x9e3779b97f4a7c15u);
 }
 
+void *kc_block(size_t bytes)
+{
+    const size_t page = bytes < 2 * LARGE_PAGE ? 64 : LARGE_PAGE;
+    const size_t room = (size_t)bit_round_up((int64_t)bytes, (int64_t)page);
+    void *block = aligned_alloc(page, room);
+
+    BIT_ASSERT(block != NULL);
+    if (page == LARGE_PAGE)
+        madvise(block, room, MADV_HUGEPAGE);
+    return block;
+}
+
 struct kc_buffer *kc_buffer_add(struct kc *k, const char *name, enum kc_type type, int64_t count, enum kc_role role)
 {
     const size_t size = kc_type_bytes(type), bytes = size * (size_t)count;
@@ -57,8 +71,7 @@ struct kc_buffer *kc_buffer_add(struct kc *k, const char *name, enum kc_type typ
     k->set.count++;
     *b = (struct kc_buffer){.name = name, .type = type, .role = role, .count = count};
     b->block_bytes = bytes + shift + 2 * GUARD_BYTES;
-    b->block = aligned_alloc(64, (size_t)bit_round_up((int64_t)b->block_bytes, 64));
-    BIT_ASSERT(b->block != NULL);
+    b->block = kc_block(b->block_bytes);
     b->data = b->block + GUARD_BYTES + shift;
     memset(b->block, GUARD_BYTE, GUARD_BYTES + shift);
     memset(b->data, POISON_BYTE, bytes);

@@ -43,6 +43,8 @@ struct kc {
     int sample_count;
 };
 
+/** malloc'ed memory in pages as large as an exec's has them: in small ones large operators take up to twice as long. */
+void *kc_block(size_t bytes);
 size_t kc_type_bytes(enum kc_type type);
 double kc_value(const struct kc_buffer *b, int64_t i);
 struct kc_buffer *kc_buffer_add(struct kc *k, const char *name, enum kc_type type, int64_t count, enum kc_role role);
@@ -70,6 +72,11 @@ int kc_device_time(struct kc *k, const void *args, int samples_max, double budge
 /** The least seconds that the GPU can take, by its memory's and its products' rates on paper; NAN where the latter are
  * not known. */
 double kc_device_floor_s(const struct kc_cost *cost);
+/** The same of exec's threads and level, by rates that are measured on the first call; NAN at level base. Operands that
+ * the caches hold may come faster than memory could bring them. */
+double kc_processor_floor_s(const struct bit_exec *exec, const struct kc_cost *cost);
+/** These rates, a line. */
+void kc_processor_print(const struct bit_exec *exec);
 void kc_device_finish(void);
 #define KC_WORKSPACE_GUARD 256
 void kc_inputs_digest(struct kc *k);

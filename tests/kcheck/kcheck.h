@@ -185,6 +185,7 @@ struct kc_options {
     int isa;         /* a level, or -1: each that this machine has */
     bool cpu, cuda;  /* which variants */
     int threads;     /* for timing; 0: all cores */
+    bool reference;  /* is timed, too */
     bool json;
     FILE *complain; /* where failures are printed; NULL: nowhere (selftest counts alone) */
 };

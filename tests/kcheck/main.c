@@ -22,13 +22,14 @@ static void usage(FILE *to)
     fprintf(
         to,
         "usage: kcheck [--full] [--seed N] [--backend cpu|cuda] [--isa base|avx2|avx512] [--chip 80] [OPERATOR...]\n"
-        "       kcheck --bench [--json] [--backend cpu|cuda] [--threads N] [--isa LEVEL] [OPERATOR...]\n"
+        "       kcheck --bench [--json] [--no-reference] [--backend cpu|cuda] [--threads N] [--isa LEVEL] [OPERATOR...]\n"
         "       kcheck --list\n"
         "\n"
         "Checks every variant of each operator (or of those named) against its reference, on shapes with\n"
         "buffers drawn from the seed. --full takes the large shapes too. --bench times what is checked:\n"
         "one thread by its CPU time, more by the wall clock; products beside oneDNN's (where the build has it),\n"
-        "ternary ones beside our own in bf16, a GPU's beside the floor that its memory and multipliers set.\n"
+        "ternary ones beside our own in bf16, each beside the floor that memory and multipliers set: a GPU's on\n"
+        "paper, a processor's as they are measured first. --no-reference leaves out the reference, which takes longest.\n"
         "A ratio above 1: ours takes less time. Without --backend both the\n"
         "processor's variants and, where there is a GPU, its own are checked; the processor's are timed.\n"
         "--chip takes the GPU for one of that compute capability, older than its own: operators choose as on it.\n"
@@ -64,23 +65,23 @@ struct flags {
 static int parse(int argc, char **argv, struct flags *out)
 {
     static const struct option longs[] = {
-        {"full", no_argument, NULL, 'f'},
-        {"seed", required_argument, NULL, 's'},
-        {"isa", required_argument, NULL, 'i'},
-        {"backend", required_argument, NULL, 'B'},
-        {"bench", no_argument, NULL, 'b'},
-        {"json", no_argument, NULL, 'j'},
-        {"threads", required_argument, NULL, 't'},
-        {"list", no_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},
-        {"chip", required_argument, NULL, 'c'},
-        {NULL, 0, NULL, 0},
+        {"full", no_argument, NULL, 'f'},          {"seed", required_argument, NULL, 's'},
+        {"isa", required_argument, NULL, 'i'},     {"backend", required_argument, NULL, 'B'},
+        {"bench", no_argument, NULL, 'b'},         {"json", no_argument, NULL, 'j'},
+        {"threads", required_argument, NULL, 't'}, {"list", no_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},          {"no-reference", no_argument, NULL, 'n'},
+        {"chip", required_argument, NULL, 'c'},    {NULL, 0, NULL, 0},
     };
     uint64_t value;
     int c;
 
-    *out = (struct flags){
-        .options = {.seed = 1, .shapes = KC_QUICK, .isa = -1, .cpu = true, .cuda = true, .complain = stderr}};
+    *out = (struct flags){.options = {.seed = 1,
+                                      .shapes = KC_QUICK,
+                                      .isa = -1,
+                                      .cpu = true,
+                                      .cuda = true,
+                                      .reference = true,
+                                      .complain = stderr}};
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         bool good = c != '?';
         if (c == 'f')
@@ -101,6 +102,8 @@ static int parse(int argc, char **argv, struct flags *out)
             out->options.threads = (int)value;
         else if (c == 'c')
             good = number(optarg, 1000, &value) && kc_device_take_for((int)value) >= 0;
+        else if (c == 'n')
+            out->options.reference = false;
         else if (c == 'l')
             out->list = true;
         else if (c == 'h')

@@ -28,8 +28,7 @@ int kc_workspace(struct kc *k, size_t bytes)
     const size_t room = (size_t)bit_round_up((int64_t)bytes + KC_WORKSPACE_GUARD, 64);
 
     free(k->workspace);
-    k->workspace = aligned_alloc(64, room);
-    BIT_ASSERT(k->workspace != NULL);
+    k->workspace = kc_block(room);
     /* NaN: scratch that is read before it is written shows. */
     memset(k->workspace, 0xff, bytes);
     memset((uint8_t *)k->workspace + bytes, WORKSPACE_BYTE, room - bytes);
