@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Tokens a second of whole training steps, ours and PyTorch's, on the same cores in one run.
 
-    bench_peer.py BENCH_MODEL [--model olmo_20m] [--micro 2] [--steps 3] [--threads 2] [--no-compile]
+    bench_peer.py BENCH_MODEL [--model olmo_20m] [--micro 2] [--steps 3] [--threads 2] [--no-compile] [--only 16]
 
 Both do forward, backward and AdamW of one micro-batch of random tokens. PyTorch runs under bf16 autocast, eager and
 compiled, in 16-bit and with fake-quantised linears; ours and theirs take turns, so that both meet the same machine.
+With one thread time is what the process got of the processor, which others on the machine lengthen little.
 BIT_PEER_PYTHON names another interpreter to run under.
 """
 import argparse
@@ -50,7 +51,7 @@ def peer_model(shape, quantizer):
     return model
 
 
-def peer(shape, quantizer, micro, steps, compiled):
+def peer(shape, quantizer, micro, steps, compiled, clock):
     """Tokens a second; the median of steps after two that warm up (and compile)."""
     torch.manual_seed(42)
     model = peer_model(shape, quantizer)
@@ -66,18 +67,22 @@ def peer(shape, quantizer, micro, steps, compiled):
         loss_of = torch.compile(loss_of)
     seconds = []
     for _ in range(steps + 2):
-        begin = time.perf_counter()
+        begin = clock()
         optimizer.zero_grad(set_to_none=True)
         loss_of(ids).backward()
         optimizer.step()
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(clock() - begin)
     return micro * shape.context / statistics.median(seconds[2:])
 
 
 def ours(program, args, phase, quantizer):
+    """What the program said, and its tokens a second by the same clock as the peer's."""
     out = subprocess.run([program, args.model, str(args.micro), str(args.steps), str(args.threads), phase, quantizer],
                          check=True, stdout=subprocess.PIPE)
-    return json.loads(out.stdout)
+    told = json.loads(out.stdout)
+    if args.threads > 1:
+        return told, told["tokens_per_s"]
+    return told, told["tokens_per_s"] * told["step_ms"] / told["cpu_ms"]
 
 
 def main():
@@ -88,23 +93,28 @@ def main():
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--only", help="the rounds whose names begin with this")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     can_compile = hasattr(torch, "compile") and not args.no_compile
     shape = SHAPES[args.model]
-    print("PyTorch %s, %s; %s, %d x %d tokens, %d threads; tokens/s" % (
-        torch.__version__, ternary_name(), args.model, args.micro, shape.context, args.threads))
+    clock = time.process_time if args.threads == 1 else time.perf_counter
+    print("PyTorch %s, %s; %s, %d x %d tokens, %d threads; tokens/s%s" % (
+        torch.__version__, ternary_name(), args.model, args.micro, shape.context, args.threads,
+        " of processor time" if args.threads == 1 else ""))
     print("%-18s %9s %9s %9s  %s" % ("", "bitd", "eager", "compiled", "bitd / best"))
     for name, phase, preset, quantizer in ROUNDS:
-        first = ours(args.program, args, phase, preset)
-        eager = peer(shape, quantizer, args.micro, args.steps, False)
-        compiled = peer(shape, quantizer, args.micro, args.steps, True) if can_compile else None
-        second = ours(args.program, args, phase, preset)
-        speed = statistics.mean([first["tokens_per_s"], second["tokens_per_s"]])
+        if not name.startswith(args.only or ""):
+            continue
+        _, first = ours(args.program, args, phase, preset)
+        eager = peer(shape, quantizer, args.micro, args.steps, False, clock)
+        compiled = peer(shape, quantizer, args.micro, args.steps, True, clock) if can_compile else None
+        told, second = ours(args.program, args, phase, preset)
+        speed = statistics.mean([first, second])
         print("%-18s %9.0f %9.0f %9s  %.2f" % (name, speed, eager, "%.0f" % compiled if compiled else "-",
                                                speed / max(eager, compiled or 0)), flush=True)
         print("    ms: forward %(forward_ms).0f backward %(backward_ms).0f update %(update_ms).0f publish "
-              "%(publish_ms).0f  (%(backend)s)" % second, flush=True)
+              "%(publish_ms).0f  (%(backend)s)" % told, flush=True)
 
 
 if __name__ == "__main__":
