@@ -11,11 +11,21 @@ static inline vf sigmoid(vf x)
     return vf_inverse(1.0f + vf_exp(-vf_max(vf_set(-88), x)));
 }
 
+/* Up and gate lie in turns, a row of each: every few lines of memory both go on elsewhere, which the processor sees too
+ * late. So the same columns of the next row are asked for. */
+static inline __attribute__((always_inline)) void fetch_next(const void *ug, enum bit_dtype dtype, int64_t up,
+                                                             int64_t cols)
+{
+    vf_fetch(ug, dtype, up + 2 * cols);
+    vf_fetch(ug, dtype, up + 3 * cols);
+}
+
 static void forward_row(const struct bit_swiglu_args *args, int64_t r)
 {
     const int64_t cols = args->cols, up_at = r * 2 * cols, gate_at = up_at + cols;
 
     for (int64_t c = 0; c < cols; c += BIT_LANES) {
+        fetch_next(args->ug, args->dtype, up_at + c, cols);
         const vf up = vf_load_upto(args->ug, args->dtype, up_at + c, cols - c, 0);
         const vf gate = vf_load_upto(args->ug, args->dtype, gate_at + c, cols - c, 0);
         vf_store_upto(args->y, args->dtype, r * cols + c, cols - c, up * gate * sigmoid(gate));
@@ -40,6 +50,7 @@ static void backward_row(const struct bit_swiglu_backward_args *args, int64_t r)
     const int64_t cols = args->cols, up_at = r * 2 * cols, gate_at = up_at + cols;
 
     for (int64_t c = 0; c < cols; c += BIT_LANES) {
+        fetch_next(args->ug, args->dtype, up_at + c, cols);
         const vf up = vf_load_upto(args->ug, args->dtype, up_at + c, cols - c, 0);
         const vf gate = vf_load_upto(args->ug, args->dtype, gate_at + c, cols - c, 0);
         const vf dy = vf_load_upto(args->dy, args->dy_dtype, r * cols + c, cols - c, 0);
