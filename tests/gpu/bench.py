@@ -10,7 +10,8 @@ MEMORY_GIB = {"16bit": 47, "ternary": 45}  # at micro-batch 8: PyTorch's, with i
 OPTIMIZER_MS = 20
 SMALL = ["--set", "launch.backend=CPU", "--set", "model.context=64", "--set", "model.layers=2", "--set", "model.vocab=1024", "--set", "model.vocab_padded=1024"]
 # What a user can turn on, each beside the same without it: (phase, micro-batch, what is set).
-OPTIONS = (("16bit", 16, "model.residual=BF16"), ("ternary", 16, "quantizer.data_gradient=INT8"), ("16bit", 8, "launch.deterministic=true"))
+OPTIONS = (("16bit", 16, "model.residual=BF16"), ("ternary", 16, "quantizer.data_gradient=INT8"), ("16bit", 16, "optimizer.moments=BF16"),
+           ("16bit", 8, "launch.deterministic=true"))
 
 
 def steps_of(micro):

@@ -70,7 +70,8 @@ def options(report, bench):
                    and r["bench"]["micro_steps"] == line["micro_steps"] and r["bench"]["ranks"] == line["ranks"]]
         if without:
             report.add(f"{NAMES[line['phase']]}, micro-batch {row['asked_micro']}, {', '.join(row['options'])}", "ok",
-                       f"{speed(line) / speed(without[0]):.3f} of the speed without")
+                       f"{speed(line) / speed(without[0]):.3f} of the speed without; optimizer {line['split_ms']['optimizer']:.1f} ms, "
+                       f"{without[0]['split_ms']['optimizer']:.1f} without")
 
 
 # ---- several

@@ -52,7 +52,7 @@ def compile_all(report, host, variants):
     seconds = ", ".join(f"{line['phase']} {line['micro_batch']} {line['residual']} {line['compile_s']:.0f} s" for line in done)
     # What failed here is compiled where it is measured: slower, and no fault of ours.
     report.add("PyTorch compiled, all at once", "skipped" if wrong else "ok",
-               f"{time.monotonic() - begin:.0f} s in all; {seconds}{'; ' if wrong else ''}{'; '.join(wrong)}", f"{len(variants)} variants", compiled=done)
+               "; ".join([f"{time.monotonic() - begin:.0f} s in all"] + ([seconds] if done else []) + wrong), f"{len(variants)} variants", compiled=done)
 
 
 def finish(process, log, variant, deadline):

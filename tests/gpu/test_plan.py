@@ -160,7 +160,8 @@ def every_item_has_a_name_of_its_own_and_comes_after_one_that_exists():
 
 def parts_and_beginnings_of_names_can_be_asked_for():
     found, unknown = items.wanted(["options", "many-2-batch", "two"], 2, False, True)
-    assert names(found)[-3:] == [i.name for i in items.table(("options",), 2, False, True)] and not unknown
+    options = [i.name for i in items.table(("options",), 2, False, True)]
+    assert set(options) < set(names(found)) and not unknown
     assert {"many-2-batch-16bit", "many-2-batch-ternary"} <= set(names(found)) and len(set(names(found))) == len(found)
     found, unknown = items.wanted(["many-2-stall", "nothing"], 2, False, True)
     assert names(found) == ["many-2-stall"] and unknown == ["nothing"]
@@ -203,7 +204,7 @@ def pytorchs_best_is_of_its_own_kind():
     assert found["16-bit over PyTorch's best of micro-batch 8"] == ("ok", "1.250")
     assert found["16-bit with a bf16 residual stream over PyTorch's best of micro-batch 8"] == ("ok", f"{104 / 95:.3f}")
     assert found["16-bit, 2 GPUs, over PyTorch fsdp2"] == ("ok", "1.100")
-    assert found["16-bit, micro-batch 8, model.residual=BF16"] == ("ok", "1.040 of the speed without")
+    assert found["16-bit, micro-batch 8, model.residual=BF16"] == ("ok", "1.040 of the speed without; optimizer 40.0 ms, 40.0 without")
 
 
 if __name__ == "__main__":
