@@ -11,13 +11,12 @@
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/spec/spec_fields.h"
+#include "ctl/verbs/synopsis.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/spec/spec.h"
 
 #define ANSWER_MS   500 /* a shell waits for us, and its user for it */
-#define KINDS_MAX   16
-#define TOKEN_MAX   48
 #define SUMMARY_MAX 60
 
 struct completion {
@@ -220,99 +219,6 @@ static void offer_kind(const struct completion *c, const char *kind)
             bit_show(c->f, ":files\n");
 }
 
-/* ---- what a synopsis has room for */
-
-/* The next of "RUN... [--step N] | show FILE" without brackets and dots; false at the end. */
-static bool next_token(const char **at, char out[TOKEN_MAX], bool *option_ends)
-{
-    const char *text = *at + strspn(*at, " ");
-    const size_t bytes = strcspn(text, " ");
-    size_t used = 0;
-
-    *option_ends = memchr(text, ']', bytes) != NULL || memchr(text, '=', bytes) != NULL;
-    for (size_t i = 0; i < bytes && used + 1 < TOKEN_MAX; i++)
-        if (strchr("[].", text[i]) == NULL)
-            out[used++] = text[i];
-    out[used] = '\0';
-    *at = text + bytes;
-    return bytes > 0;
-}
-
-/* Words, not options, that a verb takes in this place: placeholders, and of several ways ("pin RUN | rm RUN") these. */
-struct place {
-    char kind[KINDS_MAX][TOKEN_MAX];
-    int count;
-};
-
-static bool has_kind(const struct place *place, const char *kind)
-{
-    for (int i = 0; i < place->count; i++)
-        if (strcmp(place->kind[i], kind) == 0)
-            return true;
-    return false;
-}
-
-static void add_kinds(struct place *place, const char *token)
-{
-    char copy[TOKEN_MAX], *rest = copy;
-
-    snprintf(copy, sizeof copy, "%s", token);
-    for (char *one; (one = strsep(&rest, "|")) != NULL;) {
-        if (isupper((unsigned char)*one) && strchr(one, '=') == NULL)
-            one[strspn(one, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] = '\0'; /* RUN[#ATTEMPT] */
-        if (islower((unsigned char)*one) && strchr(one, '=') != NULL)
-            strchr(one, '=')[1] = '\0'; /* priority=N */
-        if (*one != '\0' && !has_kind(place, one) && place->count < KINDS_MAX)
-            snprintf(place->kind[place->count++], TOKEN_MAX, "%s", one);
-    }
-}
-
-static bool has_word(const char *token, const char *word)
-{
-    const char *at = strstr(token, word);
-
-    return at != NULL && (at == token || at[-1] == '|') && strchr("|", at[strlen(word)]) != NULL;
-}
-
-/* Whether one of the ways that a synopsis parts into ("ls RUN | rm RUN STEP") is begun by the word. */
-static bool has_way(const char *synopsis, const char *word)
-{
-    const char *at = synopsis;
-    char token[TOKEN_MAX];
-    bool begins = true, ends;
-
-    while (next_token(&at, token, &ends)) {
-        if (begins && islower((unsigned char)token[0]) && has_word(token, word))
-            return true;
-        begins = strcmp(token, "|") == 0;
-    }
-    return false;
-}
-
-/* `before`: the words before this one, `first` of which there is may choose the way. */
-static void find_place(const char *synopsis, int before, const char *first, struct place *place)
-{
-    const bool chosen = before > 0 && has_way(synopsis, first);
-    const char *at = synopsis;
-    char token[TOKEN_MAX];
-    bool begins = true, taken = !chosen, of_option = false, option_ends;
-
-    while (next_token(&at, token, &option_ends)) {
-        const bool was_option = of_option, is_option = strncmp(token, "--", 2) == 0;
-        const bool way = begins && islower((unsigned char)token[0]);
-        of_option = is_option && !option_ends;
-        begins = strcmp(token, "|") == 0;
-        if (begins)
-            taken = !chosen;
-        if (begins || was_option || is_option || token[0] == '\0')
-            continue;
-        if (way)
-            taken = before > 0 && has_word(token, first);
-        if (way ? before == 0 : taken)
-            add_kinds(place, token);
-    }
-}
-
 /* ---- a word of a verb */
 
 static const struct bit_option *option_of(const struct bit_cli_verb *verb, const char *word, size_t bytes)
@@ -369,7 +275,7 @@ static const struct bit_option *read_words(struct completion *c, const struct bi
 static void complete_word(struct completion *c, const struct bit_cli_verb *verb, int count, char **words)
 {
     const char *first = "", *equals = strchr(c->typed, '=');
-    struct place place = {.count = 0};
+    struct bit_synopsis_place place = {.count = 0};
     int plain = 0;
     const struct bit_option *option = read_words(c, verb, count, words, &plain, &first);
 
@@ -385,7 +291,7 @@ static void complete_word(struct completion *c, const struct bit_cli_verb *verb,
         offer_kind(c, option->arg);
         return;
     }
-    find_place(verb->synopsis, plain, first, &place);
+    bit_synopsis_find(verb->synopsis, plain, first, &place);
     for (int i = 0; i < place.count; i++)
         islower((unsigned char)place.kind[i][0]) ? offer(c, place.kind[i], verb->summary)
                                                  : offer_kind(c, place.kind[i]);
