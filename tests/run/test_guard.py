@@ -234,9 +234,9 @@ def alter_moment(checkpoint):
 
 
 def lose_all_behind_a_checkpoint(d, run):
-    """The last step before the hold is far from it, so that the checkpoint is durable by then, and no other one is."""
-    d.wait(run, "--for", "checkpoint=200")
-    d.wait(run, "--for", "step=398")
+    """Before the next one."""
+    d.wait(run, "--for", "checkpoint=20")
+    d.wait(run, "--for", "step=38")
     pids = d.worker_pids(run)
     assert pids
     d.kill()
@@ -245,32 +245,32 @@ def lose_all_behind_a_checkpoint(d, run):
 
 
 def an_altered_checkpoint_is_set_aside():
-    with faults(hold=[399]) as d:
-        spec = d.spec(steps=430, at_step=410, every=200)
+    with faults(hold=[39]) as d:
+        spec = d.spec(steps=45, at_step=42, every=20)
         plain = d.submit(spec)
         with d.held_no_more():
             want = d.finish(plain)["weights_digest"], d.losses(plain)
         run = d.submit(spec)
         lose_all_behind_a_checkpoint(d, run)
-        alter_moment(os.path.join(d.state, "runs", run, "checkpoints", "step-00000200"))
+        alter_moment(os.path.join(d.state, "runs", run, "checkpoints", "step-00000020"))
         d.start()
         with d.held_no_more():
             assert (d.finish(run)["weights_digest"], d.losses(run)) == want
         bad = [e["bad"] for e in d.events(run) if "bad" in e]
-        assert [b["name"] for b in bad] == ["step-00000200"] and "moments" in bad[0]["text"] and "journal" in bad[0]["text"], bad
+        assert [b["name"] for b in bad] == ["step-00000020"] and "moments" in bad[0]["text"] and "journal" in bad[0]["text"], bad
 
 
 def a_moment_that_was_read_otherwise_is_named():
     for action, code in (("WARN", 0), ("STOP", 104)):
-        with faults("moment:1:200", hold=[399]) as d:
-            run = d.submit(d.spec(steps=430, at_step=410, every=200, extra="guard { resume: %s }" % action))
+        with faults("moment:1:20", hold=[39]) as d:
+            run = d.submit(d.spec(steps=45, at_step=42, every=20, extra="guard { resume: %s }" % action))
             lose_all_behind_a_checkpoint(d, run)
             d.start()
             with d.held_no_more():
                 assert d.wait(run) == code, d.status(run)["reason"]
             verified = [e["verified"] for e in d.events(run) if "verified" in e]
             assert verified and not verified[0]["equal"] and verified[0]["field"] == "moments", verified
-            assert verified[0]["step"] == 200 and verified[0]["was"].startswith("0x") and verified[0]["is"] != verified[0]["was"]
+            assert verified[0]["step"] == 20 and verified[0]["was"].startswith("0x") and verified[0]["is"] != verified[0]["was"]
             out = d.ctl("doctor", run)
             assert out[0] == 1 and "moments" in out[1], out
 

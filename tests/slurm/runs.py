@@ -34,7 +34,7 @@ class Runs:
         self.dir = os.path.join(c.dir, name.replace(" ", "-"))
         self.state, self.socket, self.config = (os.path.join(self.dir, x) for x in ("state", "s", "bitd.conf"))
         os.mkdir(self.dir)
-        self.write("bitd.conf", CONFIG + config)
+        self.write("bitd.conf", local.PATIENT + CONFIG + config)
         local.write_tokens(os.path.join(self.dir, "train.npy"), 64 * 2000, 256, 1)
         local.write_tokens(os.path.join(self.dir, "valid.npy"), 64 * 8, 256, 2)
 
