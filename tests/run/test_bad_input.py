@@ -80,10 +80,10 @@ def a_file_truncated_under_the_run():
         run = d.submit(d.spec(steps=250, at_step=100, every=20))
         d.wait(run, "--for", "step=5")
         os.truncate(os.path.join(d.dir, "train.npy"), 64 * 2 * 100)
-        d.let_on()
-        code = d.wait(run)
-        reason = d.status(run)["reason"]
-        assert code == 65 and "train.npy" in reason, f"ended with {code}: {reason}"
+        with d.held_no_more():  # a run that has seen it already comes to no step any more
+            code = d.wait(run)
+            reason = d.status(run)["reason"]
+            assert code == 65 and "train.npy" in reason, f"ended with {code}: {reason}"
 
 
 def a_model_that_does_not_fit():

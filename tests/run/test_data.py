@@ -98,12 +98,12 @@ def reads_that_take_seconds():
         run = d.run()
         d.wait(run, "--for", "step=3")
         d.misbehave("delay 700")
-        d.let_on()
-        status = d.until_reason(run, r"data: the tokens of step \d+ are being read for \d+ s from .*/train\.npy")
-        print(f"         the user sees: {status['state']}: {status['reason']}")
-        assert status["state"] == "blocked"
-        d.behave()
-        same_weights(d, run)
+        with d.held_no_more():  # a run that has seen it already comes to no step any more
+            status = d.until_reason(run, r"data: the tokens of step \d+ are being read for \d+ s from .*/train\.npy")
+            print(f"         the user sees: {status['state']}: {status['reason']}")
+            assert status["state"] == "blocked"
+            d.behave()
+            same_weights(d, run)
 
 
 def reads_that_fail_for_a_while():
@@ -111,13 +111,13 @@ def reads_that_fail_for_a_while():
         run = d.run()
         d.wait(run, "--for", "step=3")
         d.misbehave(f"error {errno.EIO}")
-        d.let_on()
-        status = d.until_reason(run, r"data: .*train\.npy.*byte \d+.*Input/output error")
-        print(f"         the user sees: {status['state']}: {status['reason']}")
-        assert status["state"] == "blocked"
-        d.behave()
-        same_weights(d, run)
-        assert d.status(run)["restarts"] == 0, "nobody was restarted for it"
+        with d.held_no_more():
+            status = d.until_reason(run, r"data: .*train\.npy.*byte \d+.*Input/output error")
+            print(f"         the user sees: {status['state']}: {status['reason']}")
+            assert status["state"] == "blocked"
+            d.behave()
+            same_weights(d, run)
+            assert d.status(run)["restarts"] == 0, "nobody was restarted for it"
 
 
 def reads_that_fail_for_good():
@@ -125,8 +125,8 @@ def reads_that_fail_for_good():
         run = d.run()
         d.wait(run, "--for", "step=3")
         d.misbehave(f"error {errno.EIO}")
-        d.let_on()
-        stopped(d, run, r"train\.npy.*byte \d+")
+        with d.held_no_more():
+            stopped(d, run, r"train\.npy.*byte \d+")
 
 
 def a_stale_handle_for_a_while():
@@ -134,10 +134,10 @@ def a_stale_handle_for_a_while():
         run = d.run()
         d.wait(run, "--for", "step=3")
         d.misbehave(f"error {errno.ESTALE}")
-        d.let_on()
-        d.until_reason(run, r"data: .*train\.npy")
-        d.behave()
-        same_weights(d, run)
+        with d.held_no_more():
+            d.until_reason(run, r"data: .*train\.npy")
+            d.behave()
+            same_weights(d, run)
 
 
 def short_and_interrupted_reads():
@@ -162,8 +162,8 @@ def a_file_that_shrank():
         run = d.run()
         d.wait(run, "--for", "step=3")
         os.truncate(d.train, 64 * 2 * 100)
-        d.let_on()
-        stopped(d, run, r"train\.npy.*truncated at byte 12800")
+        with d.held_no_more():
+            stopped(d, run, r"train\.npy.*truncated at byte 12800")
 
 
 def a_file_that_grew():
@@ -172,8 +172,8 @@ def a_file_that_grew():
         d.wait(run, "--for", "step=3")
         with open(d.train, "ab") as f:
             f.write(b"\1\0" * 640)
-        d.let_on()
-        stopped(d, run, r"train\.npy.*changed under the run, seen before byte \d+: 256000 bytes then, 257280 now")
+        with d.held_no_more():
+            stopped(d, run, r"train\.npy.*changed under the run, seen before byte \d+: 256000 bytes then, 257280 now")
 
 
 def a_file_that_was_written_to():
@@ -183,8 +183,8 @@ def a_file_that_was_written_to():
         with open(d.train, "r+b") as f:
             f.seek(1000)
             f.write(b"\1\0")
-        d.let_on()
-        stopped(d, run, r"train\.npy.*changed under the run, seen before byte \d+: written to at the same size")
+        with d.held_no_more():
+            stopped(d, run, r"train\.npy.*changed under the run, seen before byte \d+: written to at the same size")
 
 
 def another_file_in_its_place_while_bitd_was_away():
@@ -230,12 +230,12 @@ def a_held_out_file_that_fails_for_a_while():
         run = d.run(eval_every=5)
         d.wait(run, "--for", "step=3")
         d.misbehave(f"error {errno.EIO}")
-        d.let_on()
-        d.until_reason(run, r"data: .*\.npy")
-        d.behave()
-        same_weights(d, run)
-        evaluated = [e["evaluated"] for e in d.events(run) if "evaluated" in e]
-        assert len(evaluated) == 4 * 2 + 4, f"{len(evaluated)} evaluations"
+        with d.held_no_more():
+            d.until_reason(run, r"data: .*\.npy")
+            d.behave()
+            same_weights(d, run)
+            evaluated = [e["evaluated"] for e in d.events(run) if "evaluated" in e]
+            assert len(evaluated) == 4 * 2 + 4, f"{len(evaluated)} evaluations"
 
 
 def tokens_of_another_tokenizer():
