@@ -131,6 +131,9 @@ void bit_manual_bitd(FILE *f)
     bit_roff_text(f, signals);
     bit_roff_section(f, "FILES");
     bit_roff_item(f, "DIR/runs/rN", "A run: its specification, journal, checkpoints, logs and TensorBoard files.");
+    bit_roff_item(f, "DIR/products",
+                  "Which algorithms of matrix products launches have timed, card by card "
+                  "(launch.search_products). It is read at each launch: removing it forgets them.");
     bit_roff_item(f, "DIR/tensorboard/NAME-rN",
                   "The same folder by the run's name: `tensorboard --logdir DIR/tensorboard`.");
     bit_roff_item(f, "DIR/bitd.sock", "A socket for bitctl, wherever the other one is.");

@@ -8,6 +8,7 @@
 #include "kernels/exec/product_search.h"
 #include "proto/err.h"
 #include "proto/log.h"
+#include "worker/process/clock.h"
 #include "worker/product_file.h"
 #include "worker/product_use.h"
 
@@ -259,13 +260,16 @@ static int find(struct finding *f)
 int bit_product_table_find(struct bit_worker *w, struct bit_product_set *found)
 {
     const Bit__LaunchSpec *launch = w->spec->launch;
+    const double begin_ms = bit_clock_ms();
     struct finding f = {.w = w};
     int err = 0;
 
-    if (bit_products_have_choice(&w->model->exec) && launch->search_products && !launch->deterministic)
-        err = find(&f);
-    else
-        bit_product_set_finish(&w->products);
+    if (!bit_products_have_choice(&w->model->exec) || !launch->search_products || launch->deterministic)
+        return 0;
+    err = find(&f);
+    if (err >= 0 && w->comm->rank == 0)
+        bit_info("found", "products=%u not_first=%u timed=%zu ms=%.0f", bit_product_use_count(w).products,
+                 bit_product_use_count(w).not_first, f.found.size / BIT_PRODUCT_ROW_BYTES, bit_clock_ms() - begin_ms);
     free(f.makers);
     bit_product_set_finish(&f.run);
     bit_product_set_finish(&f.state);

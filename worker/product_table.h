@@ -11,8 +11,8 @@
  * tokens goes through the model in each phase that is still to come. The checkpoint that it was restored from says it
  * first (w->products), then the run's own file, then bitd (the welcome); what none of them has is timed. Ranks with the
  * same card, driver and library have the table of the first of them. Afterwards w->products is what all of the run's
- * cards compute by, for the file and the checkpoints, and w->product_use where it comes from. Nothing where the backend
- * has no choice, or it is not to be made: w->products is empty then.
+ * cards compute by, for the file and the checkpoints, and w->product_use where it comes from. Where the backend has no
+ * choice, or it is not to be made, w->products stays what the checkpoint had, for launches that will have it.
  * Ownership   *found, rank 0's: what was timed now; the caller's to finish; NULL is fine
  * Collective  yes; one outcome for all ranks
  * Errors      an operator's; -ENOMEM. A file that cannot be read or kept is warned of.

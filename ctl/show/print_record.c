@@ -27,20 +27,21 @@ static void launched(FILE *f, const Bit__WorkerLaunched *l)
         bit_show(f, ", %u rank%s on %s", l->ranks, bit_format_s(l->ranks), l->nodes);
 }
 
-static void source(FILE *f, uint32_t count, const char *whence)
+static const char *source(FILE *f, const char *between, uint32_t count, const char *whence)
 {
     if (count > 0)
-        bit_show(f, ", %u %s", count, whence);
+        bit_show(f, "%s%u %s", between, count, whence);
+    return count > 0 ? ", " : between;
 }
 
 /* Where the algorithms of its matrix products come from. */
 static void products(FILE *f, const Bit__ProductsUsed *p)
 {
-    bit_show(f, "; products on %s: %u", p->card, p->products);
-    source(f, p->from_checkpoint, "as in the checkpoint");
-    source(f, p->from_run, "as in an earlier launch");
-    source(f, p->from_state, "as bitd knew them");
-    source(f, p->timed, "timed now");
+    bit_show(f, "; products on %s", p->card);
+    const char *between = source(f, ": ", p->from_checkpoint, "as in the checkpoint");
+    between = source(f, between, p->from_run, "as in an earlier launch");
+    between = source(f, between, p->from_state, "as bitd knew them");
+    source(f, between, p->timed, "timed now");
     if (p->anew != NULL)
         bit_show(f, "; products searched anew: %s", p->anew);
 }

@@ -152,6 +152,7 @@ def other_card():
         assert back["timed"] == 0 and back["from_checkpoint"] == first["products"] and not back.get("anew"), back
         told = d.ctl("events", run, check=True)[1]
         assert "products searched anew: other card" in told, told
+        assert f"card A, CUDA 13.0, cuBLASLt 13.1.0: {first['products']} as in the checkpoint" in told, told
         with open(os.path.join(d.dir, "bitd.log")) as f:
             assert "products searched anew" in f.read()
 
@@ -168,6 +169,19 @@ def other_card_in_the_middle():
         verified = [e["verified"] for e in d.events(run) if "verified" in e]
         assert verified and all(v.get("field") is None for v in verified), verified
         assert any("products by 'card A" in (v.get("text") or "") for v in verified), verified
+
+
+def not_made():
+    """A launch that has no choice to make leaves what the checkpoint has to those that will."""
+    with Daemon("A:1") as d:
+        first = d.train("first")
+        off = d.ctl("fork", first, "--from", "12", "--set", "launch.search_products=false", "-q", check=True)[1].strip()
+        d.finish(off)
+        os.unlink(d.known)
+        d.choose("A:0")
+        on = d.ctl("fork", off, "--from", "20", "--set", "launch.search_products=true", "-q", check=True)[1].strip()
+        d.finish(on)
+        assert not d.ready(off)[0].get("product") and d.use(on) == (True, False, False, False), d.ready(on)
 
 
 def many():
@@ -209,4 +223,4 @@ def damaged():
 
 
 fixture.main([timed_once, other_shapes, killed_and_restored, killed_before_a_checkpoint, one_table_a_card, other_card, other_card_in_the_middle,
-              many, damaged])
+              not_made, many, damaged])

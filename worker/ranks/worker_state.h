@@ -36,7 +36,7 @@ struct bit_worker {
     struct bit_optim optim;
     struct bit_publish publish;
 
-    struct bit_product_set products; /* algorithms of all the run's cards: until they are found, the checkpoint's */
+    struct bit_product_set products; /* algorithms of all the run's cards; until they are found, the checkpoint's */
     Bit__ProductsUsed **product_use; /* where rank 0 has them from, card by card (worker/product_use.h) */
     size_t product_use_count;
 
