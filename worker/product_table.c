@@ -123,10 +123,25 @@ static uint32_t *draw_tokens(const struct bit_worker_plan *plan)
     return tokens;
 }
 
-/* One micro-batch: every product of a training step is met. */
-static int search_phase(struct bit_worker *w, const uint32_t *tokens, Bit__Precision precision)
+/* One micro-batch: every product of a training step is met, or, where there are no gradients, of a forward pass. */
+static int multiply_all(struct bit_worker *w, const uint32_t *tokens)
 {
     const struct bit_worker_plan *plan = &w->plan;
+    double loss;
+    uint64_t targets;
+    int err;
+
+    if (!plan->trains)
+        return bit_model_evaluate(w->model, tokens, plan->micro_instances, &loss, &targets);
+    err = bit_model_clear(w->model);
+    if (err >= 0)
+        err = bit_model_accumulate(w->model, tokens, plan->micro_instances,
+                                   1.0 / (double)(plan->micro_instances * plan->context));
+    return err < 0 ? err : bit_exec_wait(&w->model->exec);
+}
+
+static int search_phase(struct bit_worker *w, const uint32_t *tokens, Bit__Precision precision)
+{
     struct bit_exec *exec = &w->model->exec;
     const bool replays = exec->replays;
     int err = bit_comm_agree(w->comm, bit_publish_evaluate(&w->publish, w->optim.master, precision));
@@ -136,12 +151,7 @@ static int search_phase(struct bit_worker *w, const uint32_t *tokens, Bit__Preci
     exec->replays = false;
     err = bit_products_search(exec, true);
     if (err >= 0)
-        err = bit_model_clear(w->model);
-    if (err >= 0)
-        err = bit_model_accumulate(w->model, tokens, plan->micro_instances,
-                                   1.0 / (double)(plan->micro_instances * plan->context));
-    if (err >= 0)
-        err = bit_exec_wait(exec);
+        err = multiply_all(w, tokens);
     bit_products_search(exec, false);
     exec->replays = replays;
     return bit_comm_agree(w->comm, err);

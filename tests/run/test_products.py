@@ -184,6 +184,17 @@ def not_made():
         assert not d.ready(off)[0].get("product") and d.use(on) == (True, False, False, False), d.ready(on)
 
 
+def evaluated():
+    """A run that only evaluates has no gradients: it times and takes what a forward pass multiplies."""
+    with Daemon("A:1") as d:
+        first = d.train("first")
+        os.unlink(d.known)
+        for pass_, whence in (("timed", (False, False, False, True)), ("known", (False, False, True, False))):
+            run = d.ctl("eval", f"{first}@20", "-dq", "--held-out", f"held={d.dir}/valid.npy", check=True)[1].strip()
+            status = d.finish(run)
+            assert d.use(run) == whence and status["held_out"], (pass_, d.ready(run))
+
+
 def many():
     """More products than one message has room for are all kept."""
     with Daemon("A:1:250") as d:
@@ -223,4 +234,4 @@ def damaged():
 
 
 fixture.main([timed_once, other_shapes, killed_and_restored, killed_before_a_checkpoint, one_table_a_card, other_card, other_card_in_the_middle,
-              not_made, many, damaged])
+              not_made, evaluated, many, damaged])
