@@ -109,7 +109,7 @@ static int find_least(const struct bit_table *t, const struct widths *w)
 
 static void fit(const struct bit_table *t, struct widths *w, int width)
 {
-    struct widths whole;
+    struct widths whole = {0};
     int least;
 
     measure(t, &whole);

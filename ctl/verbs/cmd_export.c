@@ -62,7 +62,7 @@ struct export
 
 static bool is_folder(const char *what)
 {
-    char path[BIT_PATH_MAX];
+    char path[BIT_PATH_MAX + sizeof BIT_CHECKPOINT_MANIFEST];
     struct stat st;
 
     snprintf(path, sizeof path, "%s/%s", what, BIT_CHECKPOINT_MANIFEST);

@@ -107,8 +107,8 @@ int bit_link_encode(const struct bit_link *link, uint16_t type, const void *msg,
 
 int bit_link_send(struct bit_link *link, uint16_t type, const void *msg)
 {
-    uint8_t *frame;
-    size_t bytes;
+    uint8_t *frame = NULL;
+    size_t bytes = 0;
     int err = bit_link_encode(link, type, msg, &frame, &bytes);
 
     if (err < 0)

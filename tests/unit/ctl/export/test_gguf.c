@@ -222,9 +222,9 @@ static size_t find(const char *text)
 
     make_head(&head, &bytes, &data_bytes);
     const uint8_t *at = memmem(head, bytes, text, strlen(text));
-    BIT_ASSERT(at != NULL);
-    const size_t offset = (size_t)(at - head);
+    const size_t offset = at == NULL ? bytes : (size_t)(at - head);
     free(head);
+    BIT_ASSERT(offset < bytes);
     return offset;
 }
 
