@@ -99,7 +99,7 @@ int bit_alone_spec(const struct bit_alone_options *o, Bit__RunSpec **out)
 
 int bit_alone_start_ranks(int argc, char **argv, int64_t ranks)
 {
-    char **args = calloc((size_t)argc + 8, sizeof *args), count[16], self[4096];
+    char **args = calloc((size_t)argc + 9, sizeof *args), count[16], self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     int n = 0;
 
@@ -111,6 +111,8 @@ int bit_alone_start_ranks(int argc, char **argv, int64_t ranks)
     args[n++] = (char *)(uintptr_t) "--oversubscribe";
     args[n++] = (char *)(uintptr_t) "--bind-to"; /* as bitd starts them: a worker binds its threads itself */
     args[n++] = (char *)(uintptr_t) "none";
+    if (geteuid() == 0)
+        args[n++] = (char *)(uintptr_t) "--allow-run-as-root"; /* as bitd does: mpirun refuses root otherwise */
     args[n++] = (char *)(uintptr_t) "-n";
     args[n++] = count;
     args[n++] = self;
