@@ -133,7 +133,8 @@ static int64_t pause_ms(struct bit_heartbeat *beat)
 /* Until then, the end, or something to say. The caller holds the lock. */
 static void wait_until(struct bit_heartbeat *beat, const struct timespec *then)
 {
-    while (!beat->ends && !beat->says_done && pthread_cond_timedwait(&beat->change, &beat->lock, then) != ETIMEDOUT)
+    while (!beat->ends && !beat->says_done && !beat->says_told &&
+           pthread_cond_timedwait(&beat->change, &beat->lock, then) != ETIMEDOUT)
         ;
 }
 
@@ -150,6 +151,7 @@ static void *beat_until_end(void *arg)
         wait_until(beat, &next);
     add_ms(&next, bit_pace_spread_ms(beat->rank, beat->ranks, beat->beat_ms));
     while (!beat->ends) {
+        beat->says_told = false;
         pthread_mutex_unlock(&beat->lock);
         beat_once(beat);
         pthread_mutex_lock(&beat->lock);
@@ -158,6 +160,17 @@ static void *beat_until_end(void *arg)
     }
     pthread_mutex_unlock(&beat->lock);
     return NULL;
+}
+
+/* A warning may leave less time than is left until the next beat. */
+static void say_told(void *arg)
+{
+    struct bit_heartbeat *beat = arg;
+
+    pthread_mutex_lock(&beat->lock);
+    beat->says_told = true;
+    pthread_cond_signal(&beat->change);
+    pthread_mutex_unlock(&beat->lock);
 }
 
 static int start(struct bit_heartbeat *beat, const Bit__Welcome *welcome)
@@ -175,7 +188,7 @@ static int start(struct bit_heartbeat *beat, const Bit__Welcome *welcome)
     int err = pthread_create(&beat->thread, NULL, beat_until_end, beat);
     if (err == 0) {
         beat->has_thread = true;
-        bit_signals_tell(true);
+        bit_signals_tell(say_told, beat);
         return 0;
     }
     pthread_cond_destroy(&beat->change);
@@ -233,7 +246,7 @@ void bit_heartbeat_stop(struct bit_heartbeat *beat)
 {
     if (!beat->has_thread)
         return;
-    bit_signals_tell(false);
+    bit_signals_tell(NULL, NULL);
     pthread_mutex_lock(&beat->lock);
     beat->ends = true;
     pthread_cond_signal(&beat->change);

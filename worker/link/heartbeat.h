@@ -1,5 +1,6 @@
 /*
- * What every rank tells the daemon, on a thread of its own: that it lives and what it is doing, every beat_ms. It also
+ * What every rank tells the daemon, on a thread of its own: that it lives and what it is doing, every beat_ms and at
+ * once when it was warned (bit_signals_tell). It also
  * watches whether the daemon is still heard. A rank that has heard nothing for fence_ms ends itself: by then the daemon
  * may have given it up, and another launch may be training.
  *
@@ -29,8 +30,9 @@ struct bit_heartbeat {
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock;
-    pthread_cond_t change; /* of the next three */
+    pthread_cond_t change; /* of the next four */
     bool ends;
+    bool says_told;           /* bit_signals_told has something new */
     bool has_done, says_done; /* there is something to say; it is not said on the present link */
     Bit__WorkerDone done;
 };

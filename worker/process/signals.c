@@ -26,16 +26,42 @@ static struct {
 } watched;
 
 static atomic_int told;
-static atomic_bool tells;
 
-void bit_signals_tell(bool can_be_told)
+/* Who passes a warning on. */
+static struct {
+    pthread_mutex_t lock;
+    void (*tell)(void *arg); /* NULL: nobody */
+    void *arg;
+    bool takes_term;
+} teller = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void bit_signals_tell(void (*tell)(void *arg), void *arg)
 {
-    atomic_store(&tells, can_be_told && getenv("BITD_TOLD") != NULL);
+    pthread_mutex_lock(&teller.lock);
+    teller.tell = tell;
+    teller.arg = arg;
+    teller.takes_term = tell != NULL && getenv("BITD_TOLD") != NULL;
+    pthread_mutex_unlock(&teller.lock);
 }
 
 int bit_signals_told(void)
 {
     return atomic_load(&told);
+}
+
+/* A batch system's warning to the whole job: bitd decides what it means. */
+static bool warns(const struct signalfd_siginfo *info)
+{
+    pthread_mutex_lock(&teller.lock);
+    const bool is_warning = info->ssi_signo == SIGUSR1 || (info->ssi_signo == SIGTERM && teller.takes_term);
+    if (is_warning) {
+        bit_info("warned", "signal=%u from=%u", info->ssi_signo, info->ssi_pid);
+        atomic_store(&told, (int)info->ssi_signo);
+        if (teller.tell != NULL)
+            teller.tell(teller.arg);
+    }
+    pthread_mutex_unlock(&teller.lock);
+    return is_warning;
 }
 
 static bool ends(const struct signalfd_siginfo *info)
@@ -44,12 +70,7 @@ static bool ends(const struct signalfd_siginfo *info)
         bit_stacks_write();
         return false;
     }
-    /* A batch system's warning to the whole job: bitd decides what it means. */
-    if (info->ssi_signo != SIGUSR1 && (info->ssi_signo != SIGTERM || !atomic_load(&tells)))
-        return true;
-    bit_info("warned", "signal=%u from=%u", info->ssi_signo, info->ssi_pid);
-    atomic_store(&told, (int)info->ssi_signo);
-    return false;
+    return !warns(info);
 }
 
 static void *wait_for_the_end(void *arg)
