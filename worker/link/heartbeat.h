@@ -1,8 +1,7 @@
 /*
  * What every rank tells the daemon, on a thread of its own: that it lives and what it is doing, every beat_ms and at
- * once when it was warned (bit_signals_tell). It also
- * watches whether the daemon is still heard. A rank that has heard nothing for fence_ms ends itself: by then the daemon
- * may have given it up, and another launch may be training.
+ * once when it was warned (bit_signals_tell). It also watches whether the daemon is still heard. A rank that has heard
+ * nothing for fence_ms ends itself: by then the daemon may have given it up, and another launch may be training.
  *
  * Rank 0 beats on the link of its session. The others have a link for this alone, make it again when it is lost, and
  * say on it that they are done, on each new link again: a daemon that was killed in between may have lost the first
