@@ -12,7 +12,7 @@ static __global__ void targets(int64_t count, int64_t time, const uint32_t *ids,
     const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
 
     if (i < count)
-        target[i] = i % time == time - 1 ? BIT_TARGETS_IGNORE : ids[i + 1];
+        target[i] = i % time == time - 1 ? BIT_TARGETS_IGNORE : (int32_t)ids[i + 1];
 }
 
 extern "C" int bit_targets_cuda(const struct bit_exec *exec, const struct bit_targets_args *args)
