@@ -57,7 +57,7 @@ GresTypes=gpu
 SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=100000
 SlurmctldTimeout=30
 SlurmdTimeout=300
-KillWait=5
+KillWait=30
 NodeName=n[1-{nodes}] NodeAddr={net}.[1-{nodes}] CPUs={cpus} RealMemory=2000{gres} State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1 GraceTime=30 State=UP
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=9 PreemptMode=OFF State=UP

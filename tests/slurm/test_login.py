@@ -18,9 +18,6 @@ undisturbed = {}
 
 
 class Login(runs.OnLogin):
-    def __init__(self, c, name, config=""):
-        super().__init__(c, name, "heartbeat_timeout = 5\nfence_timeout = 12\n" + config)  # beside other tests
-
     def begin(self, slurm=SLURM, steps=STEPS, **more):
         return self.submit(self.spec(launcher="SBATCH", slurm=slurm, steps=steps, every=EVERY, at_step=AT, **more))
 
@@ -109,7 +106,7 @@ def bitd_is_killed_and_comes_back(c):
 
 def a_node_is_lost(c):
     expected = want(c)
-    with Login(c, "lost") as d:
+    with Login(c, "lost", "heartbeat_timeout = 5\nfence_timeout = 12\n") as d:
         run = d.begin(slurm="nodes: 4")
         d.reach(run, random.Random(f"{SEED} lost").randrange(5, STEPS - 60))
         job, begin = d.job(run)["job"], time.monotonic()
