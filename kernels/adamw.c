@@ -1,4 +1,4 @@
-/* What AdamW asks of its arguments. */
+/* Checks of AdamW's arguments. */
 #include "kernels/adamw.h"
 
 #include "kernels/args.h"

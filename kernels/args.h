@@ -1,6 +1,6 @@
 /*
- * What every variant of an operator asks of its arguments. Each bit_NAME_check is defined in NAME.c beside the
- * contract, and returns 0, or -EINVAL with a note.
+ * Checks of operators' arguments, which every variant calls first. Each bit_NAME_check is defined in NAME.c, next to
+ * the contract, and returns 0, or -EINVAL with a note.
  */
 #ifndef BIT_KERNELS_ARGS_H
 #define BIT_KERNELS_ARGS_H
@@ -9,7 +9,7 @@
 #include "kernels/exec/op.h"
 #include "proto/err.h"
 
-#define BIT_ELEMENTS_MAX ((int64_t)1 << 40) /* of one buffer; products of two dimensions stay far from overflow */
+#define BIT_ELEMENTS_MAX ((int64_t)1 << 40) /* in one buffer: index arithmetic stays far from overflow */
 
 #define BIT_CHECK_DECLARE(name)                                                                                        \
     struct bit_##name##_args;                                                                                          \
@@ -41,12 +41,13 @@ BIT_CHECK_DECLARE(histogram);
 BIT_CHECK_DECLARE(bitlinear);
 BIT_CHECK_DECLARE(bitlinear_backward_data);
 
-/* What only the processor's variants ask: they alone can look into the buffers. */
+/* Checks of buffer contents: only the reference and the processor's variants make them, since they can read the
+ * buffers without a copy. */
 int bit_check_ids(const char *name, const uint32_t *ids, int64_t rows, int64_t vocab);
 int bit_xent_check_targets(const struct bit_xent_args *args);
 int bit_check_branches(const struct bit_attention_branches_args *args);
 
-/* Rows may be none, columns may not. */
+/* There may be 0 rows; there must be at least one column. */
 static inline int bit_check_shape(const char *name, int64_t rows, int64_t cols)
 {
     if (rows < 0 || cols < 1 || rows > BIT_ELEMENTS_MAX / cols)

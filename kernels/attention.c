@@ -1,4 +1,4 @@
-/* What attention asks of its arguments. */
+/* Checks of attention's arguments. */
 #include "kernels/attention.h"
 
 #include "kernels/args.h"

@@ -1,4 +1,4 @@
-/* What attention over branches asks of its arguments, and its scratch memory. */
+/* Attention over branches: checks of its arguments, and its scratch memory. */
 #include "kernels/attention_branches.h"
 
 #include <stdbool.h>
@@ -44,7 +44,7 @@ int bit_check_branches(const struct bit_attention_branches_args *args)
     return 0;
 }
 
-/* Trunk and branch are cut into tiles by themselves. */
+/* Trunk and branch are tiled separately, so together they may take one tile more. */
 size_t bit_attention_branches_workspace(enum bit_backend backend, int threads, int64_t time, int64_t head_dim)
 {
     const struct bit_attention_plan plan = bit_attention_plan(time + BIT_ATTENTION_TILE, head_dim);

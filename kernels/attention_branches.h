@@ -1,25 +1,25 @@
-/* Causal attention over sequences of any lengths that share beginnings, packed without padding; forward alone. */
+/* Causal attention over sequences of any lengths that share prefixes, packed without padding; forward only. */
 #ifndef BIT_KERNELS_ATTENTION_BRANCHES_H
 #define BIT_KERNELS_ATTENTION_BRANCHES_H
 
 #include "kernels/exec/op.h"
 
-/* A range of rows that continues another one, its trunk: each row sees the whole trunk, and its own range up to itself.
- * A sequence by itself is a branch without a trunk (trunk_rows 0). */
+/* A range of rows that continues another range, its trunk: each row attends to the whole trunk, and to its own range up
+ * to itself. A sequence that shares no prefix is a branch without a trunk (trunk_rows 0). */
 struct bit_branch {
     int32_t first, rows, trunk_first, trunk_rows;
 };
 
 BIT_OP_DECLARE(attention_branches);
 /**
- * out[r,h] = sum over the rows s that r sees of softmax_s(q[r,h] . k[s,h] / sqrt(D)) v[s,h].
+ * out[r,h] = sum over the rows s that r attends to of softmax_s(q[r,h] . k[s,h] / sqrt(D)) v[s,h].
  * Shapes      qkv (R, 3, H, D) packed; out (R, H, D); branches (count), in the backend's memory: ranges within R, each
- *             of one row at least, and trunk and range together of at most `time` rows: a processor refuses others, a
- *             GPU stops at them. A row of two branches has either's result; a row of none is left as it is. D even, up
- *             to BIT_HEAD_DIM_MAX
+ *             of at least one row, and with its trunk of at most `time` rows: a processor returns an error for others,
+ *             a GPU kernel traps. A row of two branches gets the result of either; a row of none is not written. D
+ *             even, up to BIT_HEAD_DIM_MAX
  * Dtypes      qkv, out both f32 or both bf16; all sums f32
- * Order       deterministic for any number of threads. A row's bits depend on what it sees, and on how many of these
- *             rows are trunk, but not on where they lie or on other branches
+ * Order       deterministic for any number of threads. A row's bits depend on the rows it attends to, and on how many
+ *             of these are trunk, but not on their positions in the buffer or on other branches
  */
 struct bit_attention_branches_args {
     int64_t rows, heads, head_dim, time;

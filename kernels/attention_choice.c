@@ -1,4 +1,4 @@
-/* Who computes attention: the back end's answer. Apart from attention.c, which the back ends themselves call. */
+/* The back end's choice for attention. It is separate from attention.c because the back ends call attention.c. */
 #include "kernels/attention.h"
 #include "kernels/exec/backend.h"
 #include "proto/err.h"

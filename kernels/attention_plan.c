@@ -1,4 +1,4 @@
-/* How much scratch memory the attention passes take. */
+/* The sizes of the attention passes' scratch memory. */
 #include "kernels/attention_plan.h"
 
 #include "config.h"
@@ -15,15 +15,16 @@ struct bit_attention_plan bit_attention_plan(int64_t time, int64_t head_dim)
         .tiles = padded / TILE, .padded = padded, .width = bit_round_up(head_dim, BIT_ATTENTION_WIDTH)};
 }
 
-/* A head's keys by row, its values by row and joined; a tile of queries by row and by column, scores, probabilities,
- * output; and of each query maximum, sum and correction. */
+/* For one head: keys by row, values by row and joined. For a tile of queries: queries by row and by column, scores,
+ * probabilities, output; and for each query its maximum, sum and correction. */
 int64_t bit_attention_units(const struct bit_attention_plan *p)
 {
     return 3 * p->padded * p->width + 3 * TILE * p->width + 2 * TILE * TILE + 3 * TILE;
 }
 
-/* A head's queries and output gradients in three forms each, keys in two, values in one, the queries' gradient, lse and
- * delta; of a tile of keys two gradients, scores and their gradient, probabilities, and the gradient in two forms. */
+/* For one head: queries and output gradients in three forms each, keys in two, values in one, the queries' gradient,
+ * lse and delta. For a tile of keys: two gradients, scores and their gradient, probabilities, and the scores' gradient
+ * in two forms. */
 int64_t bit_attention_backward_units(const struct bit_attention_plan *p)
 {
     return 10 * p->padded * p->width + 2 * p->padded + 2 * TILE * p->width + 5 * TILE * TILE;
@@ -43,7 +44,7 @@ size_t bit_attention_backward_workspace(int threads, int64_t batch, int64_t time
     return (size_t)threads * (size_t)bit_attention_backward_units(&plan) * sizeof(uint32_t);
 }
 
-/* Of cuDNN's own; its best engines ask for 256 bytes. */
+/* cuDNN's own workspace; its best engines request 256 bytes. */
 #define CUDNN_PLAN_BYTES (64 << 10)
 
 size_t bit_attention_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim)
@@ -52,10 +53,10 @@ size_t bit_attention_workspace_cuda(int64_t batch, int64_t time, int64_t heads, 
     return BIT_HAVE_CUDNN ? CUDNN_PLAN_BYTES : 0;
 }
 
-/* Longer sequences' deterministic gradients are left to our own kernels: cuDNN's scratch grows with the square. */
+/* Our own kernels compute deterministic gradients of longer sequences: cuDNN's scratch grows quadratically. */
 #define CUDNN_STORED_TIME_MAX 4096
 
-/* cuDNN's deterministic way stores the gradient of every score, in whole tiles of 128, in bf16. */
+/* cuDNN's deterministic backward pass stores the gradient of every score, in whole tiles of 128, in bf16. */
 static size_t stored_scores_bytes(int64_t batch, int64_t time, int64_t heads)
 {
     const int64_t padded = bit_round_up(time, 128);
@@ -63,7 +64,7 @@ static size_t stored_scores_bytes(int64_t batch, int64_t time, int64_t heads)
     return time > CUDNN_STORED_TIME_MAX ? 0 : (size_t)(batch * heads * padded * padded) * sizeof(bit_bf16);
 }
 
-/* delta, a number for each row; and where cuDNN may be used dq's sums in f32, or the stored scores. */
+/* delta, a float for each row; and if cuDNN may be used, dq's sums in f32, or the stored gradients of scores. */
 size_t bit_attention_backward_workspace_cuda(int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
                                              bool deterministic)
 {

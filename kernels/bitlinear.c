@@ -1,4 +1,4 @@
-/* What the ternary linear layer asks of its arguments, and its scratch memory. */
+/* The ternary linear layer: checks of its arguments, and its scratch memory. */
 #include "kernels/bitlinear.h"
 
 #include "kernels/args.h"
@@ -46,7 +46,7 @@ int bit_bitlinear_backward_data_check(const struct bit_bitlinear_backward_data_a
     return check_segments(&args->segments, args->n);
 }
 
-/* Codes that become numbers are followed by sums at the next multiple of this. */
+/* In scratch, sums begin at the next multiple of this after the converted codes. */
 #define CUDA_ALIGN 256
 
 static size_t cuda_workspace(int64_t m, int64_t n, int64_t k)

@@ -1,6 +1,6 @@
 /*
- * The ternary phase's linear layer: y = (q codes^T) / (x_scale w_scale), and the gradient at the input, straight
- * through. The weight's is a plain product (matmul.h) with what the codes stand for (operand.h).
+ * The ternary phase's linear layer: y = (q codes^T) / (x_scale w_scale), and its straight-through gradient with respect
+ * to the input. The weight's gradient is a plain product (matmul.h) with the dequantised input (operand.h).
  */
 #ifndef BIT_KERNELS_BITLINEAR_H
 #define BIT_KERNELS_BITLINEAR_H
@@ -10,21 +10,21 @@
 #define BIT_SEGMENTS_MAX    3
 #define BIT_BITLINEAR_K_MAX 65536 /* 128 K <= 2^23: sums of codes are exact in int32, and in f32 */
 
-/* Rows of W that share a scale: one segment when fused, q k v or up gate when by projection. */
+/* Rows of W that share a scale: one segment for a fused matrix, or one for each projection (q, k, v; up, gate). */
 struct bit_segments {
     int count;
     int64_t rows[BIT_SEGMENTS_MAX]; /* they add up to N */
-    const float *scale;             /* 1 / max(eps, M|W|), one a segment, in the backend's memory */
+    const float *scale;             /* (count) 1 / max(eps, M|W|), in the backend's memory */
 };
 
 BIT_OP_DECLARE(bitlinear);
 /**
- * y = q w^T / (x_scale[m] segment scale[n]), plus the addend where there is one (the residual stream).
+ * y = q w^T / (x_scale[m] segment scale[n]), plus the addend if there is one (the residual stream).
  * Shapes      q (M, K); w (N, K); x_scale (M); y, addend (M, N)
  * Dtypes      at strength 1 q and w are BIT_I8, w -1, 0 or 1, and the integer sum is exact; below 1 both are f32 or
  *             both bf16, with sums in f32. x_scale f32; y f32 or bf16 (an addend needs f32)
  * Accuracy    unit = 1 / (x_scale scale), both operations rounded; y = sum unit, or y = fma(sum, unit, addend): int8
- *             results are the reference's to the bit
+ *             results are bit-identical to the reference's
  * Order       deterministic for any number of threads
  * Errors      -EINVAL on a bad shape, dtype or segments; -ENOMEM
  */
@@ -36,15 +36,15 @@ struct bit_bitlinear_args {
     struct bit_segments segments;
     void *y;
     enum bit_dtype y_dtype;
-    const float *addend; /* (M, N), y itself or apart from it; NULL for none */
+    const float *addend; /* (M, N), y itself or disjoint from it; NULL for none */
 };
 
 BIT_OP_DECLARE(bitlinear_backward_data);
 /**
- * dn = (dy / segment scale) w: the gradient at the (normed) input.
+ * dn = (dy / segment scale) w: the gradient with respect to the (normed) input.
  * Shapes      dn (M, K); dy (M, N); w (N, K)
  * Dtypes      dy, dn f32 or bf16; products in dy's dtype, to which an int8 w converts exactly
- * Accuracy    the scale is applied to each segment's sum, so that bf16 loses nothing to it
+ * Accuracy    the scale is applied to each segment's sum, so it adds no rounding to bf16 operands
  */
 struct bit_bitlinear_backward_data_args {
     int64_t m, n, k;
@@ -57,7 +57,7 @@ struct bit_bitlinear_backward_data_args {
     enum bit_dtype dn_dtype;
 };
 
-/** Scratch bytes that either may need at these sizes; they are enough for fewer rows too. */
+/** Scratch bytes that either operator may need at these sizes; enough for fewer rows, too. */
 size_t bit_bitlinear_workspace(enum bit_backend backend, int threads, int64_t m, int64_t n, int64_t k);
 
 #endif

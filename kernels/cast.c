@@ -1,4 +1,4 @@
-/* What a conversion asks of its arguments. */
+/* Checks of a conversion's arguments. */
 #include "kernels/cast.h"
 
 #include "kernels/args.h"

@@ -1,4 +1,4 @@
-/* Between f32 and bf16, and scaling on the way. */
+/* Conversion between f32 and bf16, with an optional factor. */
 #ifndef BIT_KERNELS_CAST_H
 #define BIT_KERNELS_CAST_H
 
@@ -6,9 +6,9 @@
 
 BIT_OP_DECLARE(cast);
 /**
- * y = scale x. Any of f32 and bf16 on either side; accumulate (f32 y only): y += scale x.
+ * y = scale x, or y += scale x with accumulate (f32 y only). x and y are each f32 or bf16.
  * Accuracy    rounded once or twice to f32, then to bf16 to nearest, ties to even; exact where scale is 1. A bf16 y may
- *             be zero where the value is subnormal (below 2^-126): some processors' conversion takes it so
+ *             be zero where the value is subnormal (below 2^-126): some processors' conversion flushes it
  */
 struct bit_cast_args {
     int64_t count;

@@ -1,10 +1,10 @@
-/* The norm of the whole gradient, of which every rank has a part, and the factor that clips it. */
+/* The norm of the gradient, which is sharded over the ranks, and the factor that clips it. */
 #ifndef BIT_KERNELS_CLIP_H
 #define BIT_KERNELS_CLIP_H
 
 #include "kernels/exec/op.h"
 
-#define BIT_SUM_BLOCK 16384 /* elements whose squares one partial sum holds */
+#define BIT_SUM_BLOCK 16384 /* elements in one partial sum */
 
 BIT_OP_DECLARE(sumsq);
 #define BIT_SUMSQ_LANES 16
@@ -12,7 +12,7 @@ BIT_OP_DECLARE(sumsq);
  * sums[b] = sum of g^2 over block b of BIT_SUM_BLOCK elements, in double.
  * Shapes      g (count); sums (ceil(count / BIT_SUM_BLOCK))
  * Order       element i of a block goes to partial sum i mod BIT_SUMSQ_LANES, and these are added in order. The square
- *             of an f32 is exact in double, so that every variant gives the same bits
+ *             of an f32 is exact in double, so every variant gives the same bits
  */
 struct bit_sumsq_args {
     int64_t count;
@@ -23,12 +23,12 @@ struct bit_sumsq_args {
 BIT_OP_DECLARE(clip);
 #define BIT_CLIP_LANES 256
 /**
- * *norm = sqrt(sum of sums); *scale = min(1, clip_norm / (*norm + 1e-6)), or 1 where clip_norm is 0, or NaN where the
- * norm is NaN or infinite.
+ * *norm = sqrt(sum of sums); *scale = min(1, clip_norm / (*norm + 1e-6)), or 1 if clip_norm is 0, or NaN if the norm is
+ * NaN or infinite.
  * Shapes      sums (blocks)
- * Order       sums[b] goes to partial sum b mod BIT_CLIP_LANES, and these are added in order: the same bits from every
- *             variant, and for any number of ranks that the blocks came from
- * Source      torch.nn.utils.clip_grad_norm_, whose factor is always multiplied
+ * Order       sums[b] goes to partial sum b mod BIT_CLIP_LANES, and these are added in order: every variant gives the
+ *             same bits, for any number of ranks that computed the blocks
+ * Source      torch.nn.utils.clip_grad_norm_, which multiplies by the factor even when it is 1
  */
 struct bit_clip_args {
     int64_t blocks;

@@ -1,4 +1,4 @@
-/* One element of a buffer whose type is known at run time: for the references, and for the edges of fast variants. */
+/* One element of a buffer whose dtype is known at run time: for the references, and the edges of fast variants. */
 #ifndef BIT_KERNELS_ELEMENT_H
 #define BIT_KERNELS_ELEMENT_H
 
@@ -13,7 +13,7 @@ static inline float bit_element(const void *p, enum bit_dtype dtype, int64_t i)
     return ((const int8_t *)p)[i];
 }
 
-/* f32 and bf16 only: a code is never stored from a rounded float by accident. */
+/* f32 and bf16 only: an int8 code must be stored explicitly, never by an implicit rounding of v. */
 static inline void bit_element_set(void *p, enum bit_dtype dtype, int64_t i, float v)
 {
     if (dtype == BIT_F32)

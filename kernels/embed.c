@@ -1,4 +1,4 @@
-/* What the token embedding asks of its arguments, and its scratch memory. */
+/* The token embedding: checks of its arguments, and its scratch memory. */
 #include "kernels/embed.h"
 
 #include "kernels/args.h"
@@ -41,7 +41,7 @@ int bit_embed_backward_check(const struct bit_embed_backward_args *args)
     return err < 0 ? err : check_vocab("embed_backward", args->vocab);
 }
 
-/* A GPU sorts: per id a count and a place, one sum of counts, and three lists of rows. */
+/* A GPU sorts rows by id: a count and an offset for each id, one sum of counts, and three lists of rows. */
 size_t bit_embed_backward_workspace(enum bit_backend backend, int64_t rows, int64_t vocab)
 {
     return backend == BIT_BACKEND_CUDA ? (size_t)(2 * vocab + 1 + 3 * rows) * sizeof(int32_t) : 0;

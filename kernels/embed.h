@@ -7,7 +7,8 @@
 BIT_OP_DECLARE(embed);
 /**
  * y[r] = table[ids[r]].
- * Shapes      ids (R), each below V: a processor refuses others, a GPU stops at them; table (V, C); y (R, C)
+ * Shapes      ids (R), each below V: a processor returns an error for others, a GPU kernel traps; table (V, C);
+ *             y (R, C)
  * Dtypes      table, y f32 or bf16
  */
 struct bit_embed_args {
@@ -24,7 +25,7 @@ BIT_OP_DECLARE(embed_backward);
  * dtable[ids[r]] += dy[r].
  * Shapes      ids (R), as embed's; dy (R, C); dtable (V, C)
  * Dtypes      dy f32 or bf16; dtable f32
- * Order       rows of one id are added in order of r: deterministic for any number of threads
+ * Order       rows with the same id are added in order of r: deterministic for any number of threads
  */
 struct bit_embed_backward_args {
     int64_t rows, cols, vocab;

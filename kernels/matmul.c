@@ -1,4 +1,4 @@
-/* What a matrix product asks of its arguments, and its scratch memory. */
+/* Matrix products: checks of their arguments, and their scratch memory. */
 #include "kernels/matmul.h"
 
 #include "kernels/args.h"

@@ -12,13 +12,13 @@ enum bit_matmul_form {
 
 BIT_OP_DECLARE(matmul);
 /**
- * C = A B, or addend + A B where there is one, with A or B turned as the form says. All row-major and dense.
- * Dtypes      a, b both f32 or both bf16; c and addend f32 or bf16 (an addend in bf16 needs a, b of it); sums in f32,
- *             the addend's among them: a bf16 c is rounded once
- * Order       deterministic for one number of threads; k = 0 is a sum of nothing
+ * C = A B, plus the addend if there is one, with A or B transposed according to the form. All row-major and dense.
+ * Dtypes      a, b both f32 or both bf16; c and addend f32 or bf16 (a bf16 addend needs bf16 a, b); the sum, including
+ *             the addend, is in f32, and a bf16 c is rounded once
+ * Order       deterministic for one number of threads; with k = 0 the sum is empty
  * Accuracy    each of the k terms is exact before it is added (bf16) or rounded once (f32): the error is at most
  *             k 2^-24 sum |a b|, and 2^-9 of the result where c is bf16
- * Errors      -EINVAL on a dtype or side that no variant takes; -ENOMEM
+ * Errors      -EINVAL on a dtype or dimension that no variant takes; -ENOMEM
  */
 struct bit_matmul_args {
     enum bit_matmul_form form;
@@ -27,9 +27,9 @@ struct bit_matmul_args {
     enum bit_dtype ab_dtype;
     void *c;
     enum bit_dtype c_dtype;
-    const void *addend; /* (M, N) of c's dtype, c itself or apart from it; NULL for none */
+    const void *addend; /* (M, N) of c's dtype, c itself or disjoint from it; NULL for none */
 };
-/** Scratch bytes, whatever the sizes. */
+/** Scratch bytes: the same for all sizes. */
 size_t bit_matmul_workspace(enum bit_backend backend, int threads);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the norms ask of their arguments. */
+/* Checks of the norms' arguments. */
 #include "kernels/norm.h"
 
 #include "kernels/args.h"

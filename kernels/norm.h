@@ -1,10 +1,10 @@
 /*
  * Norms over the last dimension, without parameters: LayerNorm and RMSNorm.
  *
- * A norm of a norm is one norm. Of row x with variance v, LN(x) has mean 0 and variance v / (v + e), so for LayerNorm
- * and RMSNorm alike, with i for the second norm's epsilon,
+ * Two norms in a row are one norm. For a row x with variance v, LN(x) has mean 0 and variance v / (v + e). So for
+ * LayerNorm and RMSNorm as the second norm, with epsilon i,
  *     norm(LN(x)) = (x - mean) / (sqrt(v + e) sqrt(v / (v + e) + i)) = (x - mean) / sqrt((1 + i) v + e i).
- * So operators that stand for both take var_factor = 1 + i and eps = e i; var_factor is 1 for a single norm.
+ * Operators that fuse both take var_factor = 1 + i and eps = e i; var_factor is 1 for a single norm.
  */
 #ifndef BIT_KERNELS_NORM_H
 #define BIT_KERNELS_NORM_H
@@ -35,13 +35,13 @@ struct bit_norm_args {
 BIT_OP_DECLARE(norm_backward);
 /**
  *     xhat = (x - mean) rstd      dx = rstd (dy - mean(dy) - var_factor xhat mean(dy xhat))
- * RMS without the mean(dy) term. kind NONE, for the operand's sake: dx = dy, n = x, and there is neither mean nor rstd.
- * Shapes      x, dy, dx, copy (R, C); mean, rstd (R) as the forward pass left them
+ * RMS has no mean(dy) term. kind NONE, for callers that need the operand only: dx = dy, n = x, no mean, no rstd.
+ * Shapes      x, dy, dx, copy (R, C); mean, rstd (R) as the forward pass stored them
  * Dtypes      x, dy, dx f32 or bf16; mean, rstd, var_factor f32
- * Outputs     dx, or dx += with accumulate (the residual stream's gradient); copy: the new dx once more, as the operand
- *             of the products after it, NULL for none, and with an f32 dx only; operand: the norm's output once more,
- *             operand.h, n = xhat
- * Ownership   dx may alias dy, or x if there is no operand, if dtypes agree
+ * Outputs     dx, or dx += with accumulate (the residual stream's gradient); copy: the new dx in copy_dtype, as the
+ *             operand of the products after it, NULL for none, only with an f32 dx; operand: the norm's output,
+ *             recomputed, operand.h with n = xhat
+ * Ownership   if dtypes agree, dx may alias dy, or x if there is no operand
  */
 struct bit_norm_backward_args {
     int64_t rows, cols;

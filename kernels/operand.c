@@ -1,4 +1,4 @@
-/* What an operand that is made once more asks of its description. */
+/* Checks of a recomputed operand's description. */
 #include "kernels/operand.h"
 
 #include "kernels/args.h"

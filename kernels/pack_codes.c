@@ -1,4 +1,4 @@
-/* Two bits a code: what a checkpoint stores and what ranks gather. */
+/* Codes in two bits each, in host memory. */
 #include "kernels/pack_codes.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ void bit_pack_codes_host(const int8_t *codes, int64_t count, uint8_t *packed)
     }
 }
 
-/* The low and high bit of a pair meet only in a 3. */
+/* Non-zero if a pair of bits is 3: only then are both its bits set. */
 static uint8_t threes(uint8_t byte)
 {
     return byte & byte >> 1 & 0x55;

@@ -1,4 +1,4 @@
-/* Codes -1, 0, 1 in two bits each: what ranks send each other and what a checkpoint stores. */
+/* Codes -1, 0, 1 in two bits each: the form in which ranks exchange them and checkpoints store them. */
 #ifndef BIT_KERNELS_PACK_CODES_H
 #define BIT_KERNELS_PACK_CODES_H
 
@@ -6,20 +6,20 @@
 
 BIT_OP_DECLARE(pack_codes);
 /**
- * Four codes a byte, the first in the low bits, as code + 1. count need not divide by 4: what is left of the last byte
- * is code 0. With flips, packed holds as many codes of before, and *flips += how many differ from them.
+ * Four codes a byte, the first in the low bits, as code + 1. If count is not a multiple of 4, the last byte is padded
+ * with code 0. With flips, packed holds the previous codes, and *flips += the number of codes that changed.
  * Shapes      codes (count); packed ((count + 3) / 4)
  */
 struct bit_pack_codes_args {
     int64_t count;
     const int8_t *codes;
     uint8_t *packed;
-    uint64_t *flips; /* NULL: what packed held is not read */
+    uint64_t *flips; /* NULL: packed is only written */
 };
 
 BIT_OP_DECLARE(unpack_codes);
 /**
- * Back again. *bad += how many bytes hold a pair of bits that is 3, which is no code: what is written for it is
+ * The inverse. *bad += the number of bytes with a pair of bits that is 3, which is no code; codes written for it are
  * undefined.
  * Shapes      packed ((count + 3) / 4); codes (count)
  */
@@ -30,7 +30,7 @@ struct bit_unpack_codes_args {
     uint64_t *bad;
 };
 
-/** How many of the codes of two bytes differ. */
+/** How many of the four codes differ between two packed bytes. */
 static inline int bit_pack_codes_differing(uint8_t a, uint8_t b)
 {
     const unsigned bits = a ^ b;
@@ -38,9 +38,9 @@ static inline int bit_pack_codes_differing(uint8_t a, uint8_t b)
     return __builtin_popcount((bits | bits >> 1) & 0x55);
 }
 
-/** pack_codes on the host's memory, for files. */
+/** pack_codes in the host's memory, for files. */
 void bit_pack_codes_host(const int8_t *codes, int64_t count, uint8_t *packed);
-/** Back again. Returns BIT_ECORRUPT, with codes undefined, if a pair of bits is 3. */
+/** The inverse. Returns BIT_ECORRUPT, with codes undefined, if a pair of bits is 3. */
 int bit_unpack_codes_host(const uint8_t *packed, int64_t count, int8_t *codes);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the codes of activations ask of their arguments. */
+/* Checks of quantise's arguments. */
 #include "kernels/quantise.h"
 
 #include "kernels/args.h"

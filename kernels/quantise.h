@@ -1,4 +1,4 @@
-/* Activations to int8 codes by row, with BitLinear's inner norm in front. */
+/* Activations to int8 codes by row, after BitLinear's inner norm. */
 #ifndef BIT_KERNELS_QUANTISE_H
 #define BIT_KERNELS_QUANTISE_H
 
@@ -11,15 +11,15 @@ BIT_OP_DECLARE(quantise);
  *     n = (x - mean) rstd (kind NONE: x)      rstd = 1 / sqrt(var_factor var + norm_eps), norm.h
  *     scale[r] = levels / max(eps, M_c |n[r,c]|)
  *     u = n scale        code = clamp(rint(u), -128, 127), half to even        blend = u + strength (code - u)
- * M is the maximum, the mean or the lower median (element (C-1)/2 in order) of the row.
+ * M is the maximum, the mean or the lower median (element (C-1)/2 in sorted order) of the row.
  * Shapes      x, q, operand (R, C) row-major, C >= 1; scale, mean, rstd (R)
  * Dtypes      x f32 or bf16; q int8 codes at strength 1, f32 or bf16 blends at any strength; operand f32 or bf16;
- *             scale, mean, rstd f32 (mean, rstd may be NULL if kind is NONE, and are left alone then)
- * Outputs     operand, NULL for none: what the codes or blends stand for, with the bits of operand.h's
+ *             scale, mean, rstd f32 (with kind NONE mean and rstd are not written and may be NULL)
+ * Outputs     operand, NULL for none: the dequantised codes or blends, bit-identical to operand.h's
  * Ownership   all borrowed; q and operand alias nothing
  * Accuracy    mean and rstd within 2^-20 of the reference's; n, u and scale are each rounded once, in this order: with
- *             kind NONE and the maximum or the median the codes are exact against the reference. Otherwise scale is
- *             within 2^-20 and a code may differ by one where u is that near to a half
+ *             kind NONE and the maximum or the median the codes equal the reference's. Otherwise scale is within 2^-20,
+ *             and a code may differ by one where u is that near to a half
  * Errors      -EINVAL on a bad shape or dtype; -ENOMEM
  * Source      bitlinear v2.4.0 (levels 128), Microsoft's form (127); arXiv 2502.11895
  */

@@ -1,4 +1,4 @@
-/* What the rotation asks of its arguments, and the table of angles that every variant reads. */
+/* The rotation: checks of its arguments, and the table of angles that every variant reads. */
 #include "kernels/rope.h"
 
 #include <math.h>

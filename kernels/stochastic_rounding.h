@@ -1,8 +1,8 @@
 /*
- * f32 to bf16 by stochastic rounding: up as often as x is near the upper neighbour, so that the mean of many roundings
- * is x. What changes by less than half a unit a step still moves, which rounding to nearest would keep where it is.
- * The random bits follow from a seed, the update and the element's place in the flat vector alone: any back end, number
- * of threads and ranks, and a step that is done again, round alike.
+ * f32 to bf16 by stochastic rounding: x is rounded up with the probability that makes the expected result x. A value
+ * that changes by less than half a unit a step therefore still moves; rounding to nearest would leave it where it is.
+ * The random bits depend only on a seed, the update and the element's index in the flat vector: every back end, any
+ * number of threads and ranks, and a repeated step give the same rounding.
  * Source      the mixer is Wellons's lowbias32 (hash-prospector), with a second key between its rounds
  */
 #ifndef BIT_KERNELS_STOCHASTIC_ROUNDING_H
@@ -19,16 +19,16 @@
 #define BIT_ON_BOTH
 #endif
 
-/* Of one update. */
+/* One update's key. */
 struct bit_rounding_key {
     uint32_t first, second;
 };
 
 #define BIT_ROUNDING_ROUND1 0x7feb352du
 #define BIT_ROUNDING_ROUND2 0x846ca68bu
-#define BIT_ROUNDING_HIGH   0x9e3779b9u /* spreads what of the element's number is beyond 32 bits */
+#define BIT_ROUNDING_HIGH   0x9e3779b9u /* spreads the upper 32 bits of the element's index */
 
-/* splitmix64 of both. */
+/* splitmix64 of seed and update. */
 static inline struct bit_rounding_key bit_rounding_key_of(uint64_t seed, uint64_t update)
 {
     uint64_t z = seed * 0xd1342543de82ef95u + update * 0x9e3779b97f4a7c15u;
@@ -54,8 +54,8 @@ static inline BIT_ON_BOTH uint32_t bit_rounding_bits(struct bit_rounding_key key
     return x ^ (x >> 16);
 }
 
-/* x's bits, with the low half of `random` added below what bf16 keeps; the upper half of the sum. Infinity and NaN stay
- * what they are. */
+/* Adds the low half of `random` to x's bits and returns the upper half of the sum. Infinity is unchanged, and NaN is
+ * truncated. */
 static inline BIT_ON_BOTH bit_bf16 bit_rounded_bits(uint32_t x, uint32_t random)
 {
     return (bit_bf16)(((x & 0x7f800000u) == 0x7f800000u ? x : x + (random & 0xffffu)) >> 16);

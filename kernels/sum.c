@@ -1,4 +1,4 @@
-/* What a sum asks of its arguments. */
+/* Checks of a sum's arguments. */
 #include "kernels/sum.h"
 
 #include "kernels/args.h"

@@ -1,4 +1,4 @@
-/* The sum of a buffer, added up in an order of its own. */
+/* The sum of a buffer, in a fixed order of additions. */
 #ifndef BIT_KERNELS_SUM_H
 #define BIT_KERNELS_SUM_H
 
@@ -8,9 +8,9 @@
 BIT_OP_DECLARE(sum);
 #define BIT_SUM_LANES 256
 /**
- * *sum += sum x, x (count) f32, *sum a double in the backend's memory (zeroing it is the caller's).
- * Order       blocks of BIT_SUM_BLOCK elements, each added to *sum in turn. Inside a block element i goes to lane i mod
- *             BIT_SUM_LANES, in order; then lanes k and k + n become one, for n = BIT_SUM_LANES / 2, ... 2, 1. Every
+ * *sum += sum x, x (count) f32, *sum a double in the backend's memory, which the caller zeroes.
+ * Order       blocks of BIT_SUM_BLOCK elements, each added to *sum in turn. In a block element i goes to lane i mod
+ *             BIT_SUM_LANES, in order; then lane k + n is added to lane k, for n = BIT_SUM_LANES / 2, ... 2, 1. Every
  *             variant gives the same bits
  */
 struct bit_sum_args {

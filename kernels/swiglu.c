@@ -1,4 +1,4 @@
-/* What SwiGLU asks of its arguments. */
+/* Checks of SwiGLU's arguments. */
 #include "kernels/swiglu.h"
 
 #include "kernels/args.h"

@@ -1,4 +1,4 @@
-/* SwiGLU as OLMo orders it: the first half is multiplied, the second half goes through silu. */
+/* SwiGLU in OLMo's layout: the first half of the columns is up, the second half is gate, which goes through silu. */
 #ifndef BIT_KERNELS_SWIGLU_H
 #define BIT_KERNELS_SWIGLU_H
 
@@ -20,9 +20,9 @@ struct bit_swiglu_args {
 BIT_OP_DECLARE(swiglu_backward);
 /**
  * dug from dy and ug.
- * Shapes      dug, ug (R, 2C); dy (R, C); y (R, C), swiglu's output once more with its bits, or NULL
+ * Shapes      dug, ug (R, 2C); dy (R, C); y (R, C), swiglu's output recomputed, with the same bits, or NULL
  * Dtypes      dug, ug, y of `dtype`; dy f32 or bf16
- * Ownership   dug may alias ug; y is apart from all others
+ * Ownership   dug may alias ug; y is disjoint from all others
  */
 struct bit_swiglu_backward_args {
     int64_t rows, cols;

@@ -1,4 +1,4 @@
-/* SwiGLU to codes and back: what it asks of its arguments, its scratch memory, and the operators it stands for. */
+/* SwiGLU to codes and back: checks of its arguments, its scratch memory, and the operators that it fuses. */
 #include "kernels/swiglu_quantise.h"
 
 #include "kernels/args.h"
@@ -30,7 +30,7 @@ int bit_swiglu_norm_backward_check(const struct bit_swiglu_norm_backward_args *a
     return err < 0 ? err : bit_operand_check("swiglu_norm_backward", &args->operand);
 }
 
-/* y and its gradient on a processor; a GPU keeps them in registers. */
+/* A processor's block of y and of its gradient; a GPU needs no scratch for them. */
 size_t bit_swiglu_quantise_workspace(enum bit_backend backend, int64_t cols, enum bit_dtype dtype)
 {
     return backend == BIT_BACKEND_CPU ? 2 * (size_t)(BIT_SWIGLU_QUANTISE_ROWS * cols) * bit_dtype_bytes(dtype) : 0;
@@ -38,7 +38,7 @@ size_t bit_swiglu_quantise_workspace(enum bit_backend backend, int64_t cols, enu
 
 /* ---- the parts */
 
-/* Row `first`, of rows of `cols`. */
+/* The address of row `first` in a matrix with `cols` columns. */
 static const void *rows_from(const void *base, enum bit_dtype dtype, int64_t first, int64_t cols)
 {
     return (const uint8_t *)base + first * cols * (int64_t)bit_dtype_bytes(dtype);

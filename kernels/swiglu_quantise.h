@@ -1,6 +1,6 @@
 /*
- * The path from the MLP's up and gate to the codes of the linear after them, and back: swiglu (swiglu.h) and quantise
- * (quantise.h) without the R x C values between them, which never stand in memory.
+ * From the MLP's up and gate to the codes of the linear after them, and the gradient back: swiglu (swiglu.h) and
+ * quantise (quantise.h) fused, so that the R x C values between them are not stored.
  */
 #ifndef BIT_KERNELS_SWIGLU_QUANTISE_H
 #define BIT_KERNELS_SWIGLU_QUANTISE_H
@@ -13,8 +13,8 @@ BIT_OP_DECLARE(swiglu_quantise);
  * Dtypes      q as quantise has it: int8 codes at strength 1, f32 or bf16 blends at any; operand of `dtype`
  * Shapes      ug (R, 2C): up, then gate; q, operand (R, C); scale, mean, rstd (R), mean and rstd NULL if kind is NONE
  * Outputs     operand as quantise has it, NULL for none
- * Accuracy    the bits of one operator after the other; mean and rstd may differ in their last ones on a GPU, where
- *             rows that are too long or not aligned are added in another order
+ * Accuracy    the bits of the two operators in sequence; on a GPU mean and rstd may differ in their last bits for rows
+ *             that are too long or not aligned, which are summed in another order
  */
 struct bit_swiglu_quantise_args {
     int64_t rows, cols;
@@ -32,10 +32,10 @@ struct bit_swiglu_quantise_args {
 
 BIT_OP_DECLARE(swiglu_norm_backward);
 /**
- * From dn, the gradient at the output of y's norm, to dug: norm_backward (its dx rounded to dtype), then
- * swiglu_backward; y is computed again. kind NONE: dn is y's own gradient. operand: the normed y once more, operand.h.
+ * From dn, the gradient with respect to the output of y's norm, to dug: norm_backward (its dx rounded to dtype), then
+ * swiglu_backward; y is recomputed. kind NONE: dn is y's own gradient. operand: the normed y, recomputed, operand.h.
  * Shapes      ug, dug (R, 2C); dn (R, C); mean, rstd (R)
- * Ownership   dug may alias ug, and nothing else
+ * Ownership   dug may alias ug; no other buffers overlap
  */
 struct bit_swiglu_norm_backward_args {
     int64_t rows, cols;
@@ -47,7 +47,7 @@ struct bit_swiglu_norm_backward_args {
     enum bit_dtype dtype; /* of ug, dn and dug */
     struct bit_operand operand;
 };
-/** Bytes of exec->workspace that either needs for rows of `cols` columns. */
+/** Bytes of exec->workspace that either operator needs for rows of `cols` columns. */
 size_t bit_swiglu_quantise_workspace(enum bit_backend backend, int64_t cols, enum bit_dtype dtype);
 
 #endif

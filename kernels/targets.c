@@ -1,4 +1,4 @@
-/* What the targets ask of their arguments. */
+/* Checks of the targets' arguments. */
 #include "kernels/targets.h"
 
 #include "kernels/args.h"

@@ -1,10 +1,10 @@
-/* What each position has to predict. */
+/* The token id that each position must predict. */
 #ifndef BIT_KERNELS_TARGETS_H
 #define BIT_KERNELS_TARGETS_H
 
 #include "kernels/exec/op.h"
 
-#define BIT_TARGETS_IGNORE (-1) /* neither counts nor has a gradient: the last position of an instance */
+#define BIT_TARGETS_IGNORE (-1) /* no loss and no gradient: the last position of an instance */
 
 BIT_OP_DECLARE(targets);
 /**

@@ -1,4 +1,4 @@
-/* What the codes of weights ask of their arguments. */
+/* Checks of ternarise's arguments. */
 #include "kernels/ternarise.h"
 
 #include "kernels/args.h"

@@ -6,7 +6,7 @@
 
 BIT_OP_DECLARE(ternarise);
 /**
- * u = w scale; code = clamp(rint(u), -1, 1), half to even; *zeros += how many codes are 0.
+ * u = w scale; code = clamp(rint(u), -1, 1), half to even; *zeros += the number of codes that are 0.
  * Shapes      w, codes, out (count); codes or out may be NULL
  * Dtypes      codes int8; out, the operand of products, f32 or bf16: u + strength (code - u), the code at strength 1
  * Ownership   scale = 1 / max(eps, M|W|) lies in the backend's memory

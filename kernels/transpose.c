@@ -1,4 +1,4 @@
-/* What turning a matrix asks of its arguments. */
+/* Checks of the transpose's arguments. */
 #include "kernels/transpose.h"
 
 #include "kernels/args.h"

@@ -1,4 +1,4 @@
-/* A matrix of codes turned: what the gradient at the input multiplies with, where that product is of int8. */
+/* The transpose of a matrix of codes, for the gradient with respect to the input where that product is in int8. */
 #ifndef BIT_KERNELS_TRANSPOSE_H
 #define BIT_KERNELS_TRANSPOSE_H
 
@@ -8,7 +8,7 @@ BIT_OP_DECLARE(transpose);
 /**
  * y[c, r] = x[r, c].
  * Shapes      x (R, C); y (C, R)
- * Ownership   borrowed; y is apart from x
+ * Ownership   borrowed; y is disjoint from x
  * Errors      -EINVAL on a bad shape
  */
 struct bit_transpose_args {

@@ -1,4 +1,4 @@
-/* What the histogram asks of its arguments, and the search in its counts. */
+/* Checks of the histogram's arguments, and the search in its counts. */
 #include "kernels/weight_measure.h"
 
 #include "kernels/args.h"

@@ -1,5 +1,5 @@
 /*
- * The measure of a weight matrix of which every rank has a part: the mean or the lower median of its magnitudes, and
+ * The measure of a weight matrix that is sharded over the ranks: the mean or the lower median of its magnitudes, and
  * the scale that follows from it.
  */
 #ifndef BIT_KERNELS_WEIGHT_MEASURE_H
@@ -11,8 +11,8 @@ BIT_OP_DECLARE(absmean);
 #define BIT_ABSMEAN_UNIT 0x1p-30 /* far below the floor of the measure, 1e-5 */
 /**
  * *sum = sum |w|, where each |w| is first rounded to a multiple of BIT_ABSMEAN_UNIT, half to even.
- * Order       the sum is exact in double while it stays below 2^23, so the parts of a matrix add to the same bits
- *             however it is shared out, by threads or by ranks, and in whatever order
+ * Order       the sum is exact in double while it stays below 2^23, so the parts of a matrix add to the same bits in
+ *             any order, for any division among threads and ranks
  * Accuracy    above 2^23 (33 million weights of magnitude 0.25) each addition is still good to 2^-52
  */
 struct bit_absmean_args {
@@ -24,12 +24,12 @@ struct bit_absmean_args {
 BIT_OP_DECLARE(histogram);
 #define BIT_HISTOGRAM_BINS 65536
 /**
- * Counts for an exact median of |w| by its bits: as unsigned numbers they have the order of the magnitudes.
- *     pass 0      bin = bits >> 16, of which 32768 are used; NaN counts in the last bin of all
+ * Counts for an exact median of |w| by its bits, whose order as unsigned numbers is that of the magnitudes.
+ *     pass 0      bin = bits >> 16, of which 32768 are used; NaN is counted in the last bin, 65535
  *     pass 1      bin = bits & 0xffff, of the elements whose upper half is *upper
- * The lower median of n weights is element (n - 1) / 2 in order. Pass 0 finds its bin; pass 1, with upper = that bin,
- * is searched for the element's place within it; the median's bits are both bins joined.
- * Counts of 32 bits: parts that are added into one histogram have fewer than 2^32 elements together.
+ * The lower median of n weights is element (n - 1) / 2 in sorted order. Pass 0 finds its bin; pass 1, with upper = that
+ * bin, finds the element within it; the median's bits are both bins joined.
+ * Counts have 32 bits: parts that are added into one histogram must have fewer than 2^32 elements together.
  * Shapes      w (count); counts (BIT_HISTOGRAM_BINS), added to, not cleared
  */
 struct bit_histogram_args {
@@ -40,15 +40,15 @@ struct bit_histogram_args {
     uint32_t *counts;
 };
 /**
- * The bin that holds the element with `order` others in front of it (below the sum of counts), and in *before how many
- * lie in earlier bins.
+ * The bin of element `order` in sorted order (order < the sum of counts), and in *before the number of elements in
+ * earlier bins.
  */
 uint32_t bit_histogram_find(const uint32_t *counts, uint64_t order, uint64_t *before);
 
 BIT_OP_DECLARE(histogram_search);
 /**
- * The end of one pass for `count` matrices at once: the bin of counts[i] that holds element order[i] is joined to
- * bits[i] from below, and order[i] becomes the element's place within that bin. From bits 0, two passes leave the
+ * The end of one pass for `count` matrices at once: bits[i] = bits[i] << 16 | the bin of counts[i] that holds element
+ * order[i], and order[i] becomes the element's index within that bin. Starting from bits 0, two passes give the
  * median's bits.
  * Shapes      counts (count, BIT_HISTOGRAM_BINS); order, bits (count)
  */
@@ -61,8 +61,8 @@ struct bit_histogram_search_args {
 
 BIT_OP_DECLARE(weight_scale);
 /**
- * scale[i] = 1 / max(eps, M), in f32. M is the mean: the sum over `ranks` of sums, in that order, over elements[i],
- * rounded to f32; or, where sums is NULL, the f32 whose bits are bits[i].
+ * scale[i] = 1 / max(eps, M), in f32. M is the mean: the sum over `ranks` of sums, in order of ranks, divided by
+ * elements[i] and rounded to f32; or, if sums is NULL, the f32 whose bits are bits[i].
  * Shapes      sums (ranks, count); elements, bits, scale (count)
  */
 struct bit_weight_scale_args {

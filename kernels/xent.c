@@ -1,4 +1,4 @@
-/* What the loss asks of its arguments. */
+/* Checks of the loss's arguments. */
 #include "kernels/xent.h"
 
 #include "kernels/args.h"

@@ -1,4 +1,4 @@
-/* Softmax, cross entropy and its gradient in one pass over the logits, in place. */
+/* Softmax, cross entropy and its gradient in one operator; the gradient may overwrite the logits. */
 #ifndef BIT_KERNELS_XENT_H
 #define BIT_KERNELS_XENT_H
 
@@ -8,8 +8,9 @@
 BIT_OP_DECLARE(xent);
 /**
  * loss[r] = logsumexp(logits[r]) - logits[r, target[r]]; with grad != NULL, grad[r] = (softmax - onehot) grad_scale.
- * Both are 0 where the target is BIT_TARGETS_IGNORE. All V columns take part, padding too, as OLMo's.
- * Shapes      logits, grad (R, V); target (R), each below V: a processor refuses others, a GPU stops at them; loss (R)
+ * Both are 0 where the target is BIT_TARGETS_IGNORE. All V columns take part, padding too, as in OLMo.
+ * Shapes      logits, grad (R, V); target (R), each below V: a processor returns an error for others, a GPU kernel
+ *             traps; loss (R)
  * Dtypes      logits, grad f32 or bf16; loss f32
  * Ownership   grad may alias logits if the dtypes agree
  */

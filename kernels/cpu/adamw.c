@@ -9,7 +9,7 @@
 #include "kernels/stochastic_rounding.h"
 #include "proto/check.h"
 
-#define CHUNK 16384 /* elements that a thread takes at once */
+#define CHUNK 16384 /* elements in a thread's unit of work */
 
 /* The scalars, computed in double as torch does, then rounded once. */
 struct scalars {
@@ -43,11 +43,11 @@ static inline vf vf_sqrt(vf x)
 #endif
 }
 
-/* bit_rounding_bits of BIT_LANES elements from this one on. */
+/* bit_rounding_bits of BIT_LANES elements, starting at `element`. */
 static inline vu rounding_bits(struct bit_rounding_key key, uint64_t element)
 {
     const vu from = (vu){0} + (uint32_t)element, low = from + lane_numbers;
-    /* One more where the low half went over. */
+    /* Plus 1 in lanes where the lower 32 bits overflowed. */
     const vu high = ((vu){0} + (uint32_t)(element >> 32) - (vu)(low < from)) * BIT_ROUNDING_HIGH;
     vu x = low + high + key.first;
 

@@ -1,4 +1,4 @@
-/* Causal attention, forward: for each tile of queries a walk over the tiles of keys before it. */
+/* Causal attention, forward: each tile of queries goes over the tiles of keys up to its own. */
 #include <math.h>
 
 #include "kernels/args.h"
@@ -88,7 +88,7 @@ static void forward(const struct bit_attention_args *args, const struct bit_atte
     forward_f32(args, plan, s, head, begin, end);
 }
 
-/* Heads are cut into parts where there are too few of them to keep the threads busy; the bits do not depend on it. */
+/* Heads are split into parts if there are too few of them to keep the threads busy; this does not change the bits. */
 static int64_t parts_of_head(int threads, int64_t heads, int64_t tiles)
 {
     const int64_t wanted = (4 * threads + heads - 1) / heads;
@@ -116,7 +116,7 @@ int BIT_ISA(attention)(const struct bit_exec *exec, const struct bit_attention_a
         const struct scratch s = lay_out(&plan,
                                          (uint32_t *)exec->workspace + bit_team_member() * bit_attention_units(&plan));
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t i = heads * parts - 1; i >= 0; i--) /* the long parts first */
+        for (int64_t i = heads * parts - 1; i >= 0; i--) /* later parts take longer, and come first */
             forward(args, &plan, &s, i % heads, i / heads * plan.tiles / parts, (i / heads + 1) * plan.tiles / parts);
     }
     return 0;

@@ -1,7 +1,7 @@
 /*
- * Causal attention, backward: for each tile of keys a walk over the tiles of queries from it on (arXiv 2205.14135).
- * Scores and their gradients are held as (key, query), queries across the lanes, where each query's lse and delta are
- * plain vectors. A head belongs to one thread, so sums are in one order whatever the number of threads.
+ * Causal attention, backward: each tile of keys goes over the tiles of queries from its own on (arXiv 2205.14135).
+ * Scores and their gradients are stored as (key, query), with queries across the lanes, so that the queries' lse and
+ * delta are plain vectors. Each head is computed by one thread, so the order of sums does not depend on their number.
  */
 #include <math.h>
 
@@ -10,13 +10,13 @@
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/team.h"
 
-/* A matrix of the head in the forms that products want (attention_tiles.h). */
+/* A matrix of the head in the layouts that products need (attention_tiles.h). */
 struct forms {
     uint32_t *rows, *columns, *joined;
 };
 
 struct scratch {
-    struct forms queries, keys, values, gradients; /* of the head; keys have no columns, values rows alone */
+    struct forms queries, keys, values, gradients; /* of the head; keys have no columns, values only rows */
     float *dqueries;                               /* (T, WIDTH) */
     float *lse, *delta;                            /* (T), lse in units of log2 */
     float *dkeys, *dvalues;                        /* of the tile of keys: (key, WIDTH) */
@@ -88,7 +88,7 @@ INLINE void pack_forms(struct forms *forms, const struct source *from, const str
         pack_joined(forms->joined, forms->rows, plan->padded, plan->width);
 }
 
-/* delta = dout . out, which is the sum over keys of probability times its gradient. */
+/* delta = dout . out, which equals the sum over keys of probability times its gradient. */
 static void row_facts(const struct bit_attention_backward_args *args, const struct bit_attention_plan *plan,
                       const struct scratch *s, int64_t head)
 {
@@ -106,7 +106,7 @@ static void row_facts(const struct bit_attention_backward_args *args, const stru
     }
 }
 
-/* What a tile of scores needs to become probabilities and gradients. */
+/* Inputs for computing the probabilities and gradients of a tile of scores. */
 struct tile {
     const float *lse, *delta; /* of its queries */
     float scale;
@@ -120,7 +120,7 @@ INLINE vf probability(const struct scratch *s, const struct tile *tile, int64_t 
     return tile->diagonal ? vf_select(sees(q, key), p, vf_set(0)) : p;
 }
 
-/* Two keys, BIT_LANES queries: probabilities, and the gradient at the scores in the layouts of both its products. */
+/* For two keys and BIT_LANES queries: probabilities, and the gradient of the scores in the layouts of both products. */
 INLINE void differentiate(const struct scratch *s, const struct tile *tile, int64_t key, int64_t q, bool pairs)
 {
     const vf delta = vf_load(tile->delta + q);
@@ -156,7 +156,7 @@ INLINE void backward_tile(const struct bit_attention_plan *plan, const struct sc
     product(by_query, s->keys.joined + key_joins, width, s->dqueries + i * TILE * width, width, joins, j > 0, pairs);
 }
 
-/* `count` rows from position `first` of a part of dqkv. */
+/* Stores `count` rows, starting at position `first`, in a part of dqkv. */
 static void store_rows(const struct bit_attention_backward_args *args, int64_t head, int part, const float *rows,
                        int64_t first, int64_t count, int64_t width)
 {

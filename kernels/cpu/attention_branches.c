@@ -1,4 +1,4 @@
-/* Attention over branches: each branch's keys and values are its trunk's tiles, and after them its own. */
+/* Attention over branches: each branch attends to the tiles of its trunk, and after them to its own. */
 #include "kernels/attention_branches.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/team.h"
 
-/* Rows [first, first + rows) of part 0 to 2 of one head. */
+/* Rows [first, first + rows) of q, k or v (part 0, 1 or 2) of one head. */
 static struct source part_of(const struct bit_attention_branches_args *args, int64_t head, int part, int64_t first,
                              int64_t rows)
 {
@@ -29,7 +29,7 @@ static int64_t tiles_of(int64_t rows)
     return (rows + TILE - 1) / TILE;
 }
 
-/* A range's keys and values, from tile `tile` on. */
+/* Packs a range's keys and values, starting at tile `tile` of the scratch. */
 INLINE void pack_range(const struct bit_attention_branches_args *args, const struct scratch *s, int64_t head,
                        int64_t first, int64_t rows, int64_t tile, int64_t width, bool pairs)
 {

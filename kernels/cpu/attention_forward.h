@@ -1,7 +1,7 @@
 /*
- * A tile of queries over tiles of keys, with a running maximum and sum for each query (arXiv 2205.14135): what the
- * forward passes share. Scores are held with queries across the lanes, so that maxima and sums need no reduction inside
- * a vector.
+ * A tile of queries over tiles of keys, with a running maximum and sum for each query (arXiv 2205.14135): shared by
+ * both forward operators. Scores are stored with queries across the lanes, so that maxima and sums need no reduction
+ * within a vector.
  */
 #ifndef BIT_KERNELS_CPU_ATTENTION_FORWARD_H
 #define BIT_KERNELS_CPU_ATTENTION_FORWARD_H
@@ -12,8 +12,8 @@
 
 /* One thread's scratch, in units. */
 struct scratch {
-    uint32_t *keys, *values, *joined_values; /* that a query may see */
-    uint32_t *rows, *queries;                /* of the tile: as they came, and by column */
+    uint32_t *keys, *values, *joined_values; /* all that the queries attend to */
+    uint32_t *rows, *queries;                /* the tile's queries, by row and by column */
     float *scores, *out;                     /* (key, query), (query, WIDTH) */
     uint32_t *probabilities;                 /* (unit of key, query) */
     float *max, *sum, *correction;           /* (query) */
@@ -52,7 +52,7 @@ static inline void hide_after(float *scores, int64_t count)
         vf_store(scores + i, vf_set(-INFINITY));
 }
 
-/* Scores of BIT_LANES queries to unnormalised probabilities; max, sum and correction follow. */
+/* Converts the scores of BIT_LANES queries to unnormalised probabilities; updates max, sum and correction. */
 INLINE void soften(const struct scratch *s, int64_t q, float to_log2, bool pairs)
 {
     const vf old = vf_load(s->max + q);
@@ -99,7 +99,7 @@ INLINE void begin_queries(const struct scratch *s, const struct source *queries,
     }
 }
 
-/* Tile j of the keys: the queries see all of it, or what is not in their future, or its first `count` keys. */
+/* Adds tile j of the keys: the queries attend to all of it, or to keys not after them, or to its first `count` keys. */
 enum sight { SEES_ALL, SEES_PAST, SEES_FIRST };
 INLINE void add_keys(const struct scratch *s, int64_t j, enum sight sight, int64_t count, int64_t width, float to_log2,
                      bool pairs)

@@ -1,12 +1,12 @@
 /*
- * The parts that both attention passes are made of, in one of two arithmetics: f32 products (unit: one element), or
- * where the processor has them products of bf16 pairs (unit: two neighbouring elements in 32 bits). Every layout counts
- * in units, so that one body serves both; `pairs` is a constant where these are inlined.
+ * Building blocks of both attention passes, in one of two arithmetics: products of f32 (a unit is one element), or, if
+ * the processor has them, products of bf16 pairs (a unit is two neighbouring elements in 32 bits). Every layout counts
+ * in units, so that the same code serves both; `pairs` is a constant where these functions are inlined.
  *
- * Of a head's (T, D) matrix X, with D padded to WIDTH and T to tiles of TILE, zeros in the padding:
+ * Layouts of a head's (T, D) matrix, with D padded to WIDTH and T to tiles of TILE, zeros in the padding:
  *     rows      [t][unit of d]              the left side of a product over d
  *     columns   [tile][unit of d][t]        the right side of a product over d
- *     joined    [unit of t][d]              the right side of a product over t; the same as rows where a unit is one
+ *     joined    [unit of t][d]              the right side of a product over t; the same as rows without pairs
  */
 #ifndef BIT_KERNELS_CPU_ATTENTION_TILES_H
 #define BIT_KERNELS_CPU_ATTENTION_TILES_H
@@ -21,7 +21,7 @@
 
 #define TILE BIT_ATTENTION_TILE
 
-/* The block of a product that stays in registers: BLOCK_ROWS x BLOCK_VECTORS accumulators. */
+/* The block of a product that is accumulated in registers: BLOCK_ROWS x BLOCK_VECTORS vectors. */
 #if BIT_LANES == 16
 #define BLOCK_ROWS 8
 #else
@@ -35,7 +35,7 @@ INLINE int64_t unit_elements(bool pairs)
     return pairs ? 2 : 1;
 }
 
-/* sum + a b, over one unit in each lane. */
+/* sum + a b, for one unit in each lane. */
 INLINE vf multiply_add(vf sum, uint32_t a, vu b, bool pairs)
 {
 #if defined(__AVX512BF16__)
@@ -100,7 +100,7 @@ struct source {
     int64_t stride, time, dim;
 };
 
-/* Of a tensor whose positions hold `part` after part of q.dim: that part of one instance. */
+/* One part of one instance, in a tensor whose positions hold consecutive parts of q.dim elements. */
 static inline struct source part_of_packed(struct source q, int64_t instance, int64_t part)
 {
     const int64_t at = instance * q.time * q.stride + part * q.dim;
@@ -135,7 +135,7 @@ INLINE void pack_rows(uint32_t *rows, const struct source *from, int64_t begin, 
         pack_row(rows + (t - begin) * units, from, t, width, pairs);
 }
 
-/* One tile of rows to one tile of columns. */
+/* Transposes one tile of rows to one tile of columns. */
 INLINE void pack_columns(uint32_t *columns, const uint32_t *rows, int64_t units)
 {
     for (int64_t u = 0; u < units; u++)
@@ -143,7 +143,7 @@ INLINE void pack_columns(uint32_t *columns, const uint32_t *rows, int64_t units)
             columns[u * TILE + t] = rows[t * units + u];
 }
 
-/* rows of `count` positions (even) to joined; only where a unit is a pair. */
+/* Converts rows of `count` positions (even) to joined; only for pairs. */
 INLINE void pack_joined(uint32_t *joined, const uint32_t *rows, int64_t count, int64_t width)
 {
     const bit_bf16 *x = (const bit_bf16 *)rows;
@@ -153,7 +153,7 @@ INLINE void pack_joined(uint32_t *joined, const uint32_t *rows, int64_t count, i
             joined[t / 2 * width + d] = x[t * width + d] | (uint32_t)x[(t + 1) * width + d] << 16;
 }
 
-/* Two f32 vectors to one of bf16 pairs: low halves from a, high halves from b. */
+/* Converts two f32 vectors to one of bf16 pairs: low halves from a, high halves from b. */
 INLINE vu join_bf16(vf a, vf b)
 {
 #if defined(__AVX512BF16__)
@@ -165,7 +165,7 @@ INLINE vu join_bf16(vf a, vf b)
 #endif
 }
 
-/* BIT_LANES elements of row `t` of a (.., TILE) matrix in rows form. */
+/* Stores BIT_LANES elements, starting at element `at` of a row, in a (.., TILE) matrix of rows. */
 INLINE void store_in_row(uint32_t *rows, int64_t row, int64_t at, vf v, bool pairs)
 {
     if (!pairs) {
@@ -180,7 +180,7 @@ INLINE void store_in_row(uint32_t *rows, int64_t row, int64_t at, vf v, bool pai
     memcpy((bit_bf16 *)rows + row * TILE + at, &h, sizeof h);
 }
 
-/* All bits in lanes whose query (first + lane) may see key. */
+/* All bits set in lanes whose query (first + lane) attends to key. */
 INLINE vi sees(int64_t first, int64_t key)
 {
     vi lane;

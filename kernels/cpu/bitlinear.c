@@ -1,5 +1,5 @@
-/* The ternary linear layer and its gradient as packed products: conversions and scales happen on the way in and out.
- */
+/* The ternary linear layer and its gradient as packed products: gemm converts operands as it packs them, and applies
+ * scales as it stores sums. */
 #include "kernels/bitlinear.h"
 
 #include "kernels/args.h"

@@ -6,7 +6,7 @@
 #include "kernels/cpu/simd.h"
 #include "proto/check.h"
 
-#define CHUNK 32768 /* elements that a thread takes at once */
+#define CHUNK 32768 /* elements in a thread's unit of work */
 
 static void convert(const struct bit_cast_args *args, int64_t begin, int64_t end)
 {

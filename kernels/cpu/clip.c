@@ -1,4 +1,4 @@
-/* Sums of squares: each block by one thread. */
+/* Sums of squares: each block is summed by one thread. */
 #include "kernels/clip.h"
 #include "kernels/args.h"
 #include "kernels/cpu/isa.h"

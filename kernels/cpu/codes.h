@@ -1,4 +1,4 @@
-/* Vectors of codes: rounding, clamping and narrowing, alike for activations and weights. Only for sources of
+/* Vectors of codes: rounding, clamping and narrowing, for activations and weights. Only for sources of
  * kernels_isa_sources. */
 #ifndef BIT_KERNELS_CPU_CODES_H
 #define BIT_KERNELS_CPU_CODES_H
@@ -8,8 +8,9 @@
 
 typedef int8_t vcodes __attribute__((vector_size(BIT_LANES)));
 
-/* clamp(rint(u), low, high), half to even; the bounds are whole, so clamping may come first. On AVX2 not by the sum
- * with 1.5 2^23: the compiler may fuse that with the product that made u, which has to be rounded first. */
+/* clamp(rint(u), low, high), half to even; the bounds are integers, so clamping may come first. AVX2 does not round by
+ * adding 1.5 2^23, because the compiler may fuse the addition with the product that gave u, which must be rounded
+ * first. */
 static inline vf code_of(vf u, float low, float high)
 {
     const vf inside = vf_max(vf_min(u, vf_set(high)), vf_set(low));
@@ -32,7 +33,7 @@ static inline vcodes narrow_codes(vf code)
 #endif
 }
 
-/* BIT_LANES of them, or the `left` that there are. */
+/* Stores BIT_LANES codes, or `left` if that is less. */
 static inline void store_codes(int8_t *q, int64_t left, vf code)
 {
     const vcodes narrow = narrow_codes(code);
@@ -43,13 +44,13 @@ static inline void store_codes(int8_t *q, int64_t left, vf code)
         memcpy(q, &narrow, (size_t)left);
 }
 
-/* Between u and its code: what quantise writes below full strength. */
+/* The blend of u and its code, which quantise writes below full strength. */
 static inline vf blend_of(vf u, vf code, float strength)
 {
     return u + strength * (code - u);
 }
 
-/* operand.h, from n of row r. An int8 code has one zero. */
+/* The operand of operand.h, from n of row r. Adding 0 turns a code of -0 into 0, as in int8. */
 static inline vf operand_of(const struct bit_operand *operand, int64_t r, vf n)
 {
     if (operand->scale == NULL)

@@ -1,4 +1,4 @@
-/* Token embedding: rows gathered by any thread; gradients added by the thread that owns the id. */
+/* Token embedding: any thread gathers a row; the thread that owns an id adds its gradients. */
 #include "kernels/embed.h"
 
 #include "kernels/args.h"
@@ -34,7 +34,7 @@ static void add_row(const struct bit_embed_backward_args *args, int64_t r)
                           vf_load_upto(args->dy, args->dy_dtype, at + c, cols - c, 0));
 }
 
-/* Every thread reads all ids, which are few bytes, and takes its own in order of r. */
+/* Every thread reads all ids, which are few bytes, and adds the rows of its own ids in order of r. */
 int BIT_ISA(embed_backward)(const struct bit_exec *exec, const struct bit_embed_backward_args *args)
 {
     int err = bit_embed_backward_check(args);

@@ -1,4 +1,4 @@
-/* The packed matrix product: how it is cut into blocks, and who works on which. */
+/* The packed matrix product: its division into blocks, and of the blocks among threads. */
 #include "kernels/cpu/gemm.h"
 
 #include <omp.h>
@@ -12,23 +12,23 @@
 
 #define BLOCK_WORDS  (BIT_GEMM_BLOCK_BYTES / 4)
 #define SLAB_WORDS   (BIT_GEMM_SLAB_BYTES / 4)
-#define RUN_WORDS    512                                                      /* of k, where C holds partial sums */
-#define WHOLE_WORDS  BIT_MIN(SLAB_WORDS / PACK_ROWS, BLOCK_WORDS / TILE_COLS) /* of k that both can hold */
+#define RUN_WORDS    512                                                      /* of k in a run with partial sums */
+#define WHOLE_WORDS  BIT_MIN(SLAB_WORDS / PACK_ROWS, BLOCK_WORDS / TILE_COLS) /* of k that slab and block can hold */
 #define ACROSS_WORDS 8                                                        /* of k that are packed at a time */
-#define ROWS_AIM     192 /* rows of A that stay in a core's cache with a panel of B */
+#define ROWS_AIM     192 /* rows of A that fit in a core's cache with a panel of B */
 
 struct plan {
     const struct bit_gemm_args *args;
     enum bit_dtype math;
     int64_t run;   /* k of a block */
     int64_t cols;  /* of a block, whole panels */
-    int64_t rows;  /* of A that a thread takes at a time, whole tiles */
-    int64_t chunk; /* rows of C between packings of B: all, or as many as kept sums hold */
+    int64_t rows;  /* of A in a thread's unit of work, whole tiles */
+    int64_t chunk; /* rows of C for each packing of B: all, or as many as `sums` holds */
     int a_in_place;
-    int keep;        /* partial sums go to scratch: C cannot hold them */
+    int keep;        /* partial sums are kept in scratch, because C cannot hold them */
     uint32_t *block; /* of B */
-    float *sums;     /* (chunk, cols) kept */
-    uint32_t *slab;  /* of A, this thread's */
+    float *sums;     /* (chunk, cols), if `keep` */
+    uint32_t *slab;  /* of A: the first thread's */
 };
 
 /* One block: k from p0, columns from j0, rows from i0. */
@@ -45,7 +45,7 @@ static int a_in_place(const struct plan *plan)
 
     if (a->dtype != plan->math || a->step != 1)
         return 0;
-    /* whole words in every run of k: the tile reads no further than the row */
+    /* every run of k must have whole words, so that the tile does not read past the row */
     if (plan->args->k_segments != NULL)
         for (int s = 0; s < plan->args->k_segments->count; s++)
             if (plan->args->k_segments->rows[s] % each != 0)
@@ -53,7 +53,7 @@ static int a_in_place(const struct plan *plan)
     return plan->args->k % each == 0;
 }
 
-/* f32 C takes sums run by run; anything else wants whole sums, in one run if a block can hold them. */
+/* An f32 C accumulates the sums of each run; any other C needs complete sums, in one run if a block can hold it. */
 static void plan_runs(struct plan *plan)
 {
     const struct bit_gemm_args *args = plan->args;
@@ -71,7 +71,7 @@ static void plan_runs(struct plan *plan)
     plan->chunk = plan->keep ? BIT_GEMM_SUMS_BYTES / 4 / plan->cols : args->m;
 }
 
-/* Blocks of about ROWS_AIM rows, equally many for every thread. */
+/* Blocks of about ROWS_AIM rows, the same number for every thread. */
 static void plan_rows(struct plan *plan, int threads)
 {
     const int64_t words = plan->run / word_elements(plan->math);
@@ -97,7 +97,7 @@ static void make_plan(struct plan *plan, const struct bit_exec *exec, const stru
     plan_rows(plan, exec->threads);
 }
 
-/* The run of k from p0 on: cut at the ends of segments, whose factor it has. */
+/* The run of k that starts at p0: it ends at the end of a segment at the latest, and has the segment's factor. */
 static void take_run(const struct plan *plan, int64_t p0, struct block *b)
 {
     const struct bit_segments *s = plan->args->k_segments;
@@ -123,7 +123,7 @@ static int b_across(const struct plan *plan)
     return plan->args->b.row == 1 && plan->math != BIT_I8;
 }
 
-/* Words from g0 on of a panel of B. */
+/* Packs `words` words of a panel of B, starting at word g0. */
 static void pack_panel(const struct plan *plan, const struct block *b, int64_t panel, int64_t g0, int64_t words)
 {
     const struct bit_gemm_args *args = plan->args;
@@ -146,8 +146,8 @@ static void pack_panel(const struct plan *plan, const struct block *b, int64_t p
         pack_turned(&run, out, TILE_COLS);
 }
 
-/* All threads: pack a block of B, going along its memory. Where that is along k, panel by panel; else a few words of k
- * of every panel at a time. */
+/* All threads pack a block of B, in the order of its memory: panel by panel if k is contiguous, otherwise a few words
+ * of k of every panel at a time. */
 static void pack_block(const struct plan *plan, const struct block *b)
 {
     const int64_t panels = (b->cols + TILE_COLS - 1) / TILE_COLS;
@@ -161,11 +161,11 @@ static void pack_block(const struct plan *plan, const struct block *b)
     }
 }
 
-/* Some rows of A as words: where they are, or packed into this thread's slab. */
+/* Some rows of A as words: in place, or packed into this thread's slab. */
 struct a_rows {
     const char *data;
     int64_t row, step;          /* bytes */
-    int32_t code_sum[ROWS_AIM]; /* of each row, for products of int8 */
+    int32_t code_sum[ROWS_AIM]; /* of each row, for int8 products */
 };
 
 #if TILE_DOTS
@@ -218,7 +218,7 @@ static void take_rows(const struct plan *plan, const struct block *b, int64_t i0
         sum_codes(out, rows, b->words);
 }
 
-/* A short last tile reads its last row again; what comes of it is not stored. */
+/* An incomplete last tile repeats its last row; the surplus sums are not stored. */
 static void point_rows(const struct a_rows *a, int64_t i, int rows, struct tile_rows *tile)
 {
     for (int r = 0; r < TILE_ROWS; r++)
@@ -259,7 +259,7 @@ static void column_scales(const struct bit_segments *s, struct tile_place *place
     place->col_scale = out;
 }
 
-/* One panel of B against this thread's rows: the panel stays in the first cache, the rows in the second. */
+/* Multiplies one panel of B with this thread's rows: the panel stays in the L1 cache, the rows in L2. */
 static void multiply_panel(const struct plan *plan, const struct block *b, const struct a_rows *a, int64_t i0,
                            int64_t rows, int64_t panel)
 {
@@ -289,7 +289,7 @@ static void multiply_panel(const struct plan *plan, const struct block *b, const
     }
 }
 
-/* All threads of a team: pack the block together, then share out its rows. */
+/* All threads of a team pack the block together, then divide its rows among themselves. */
 static void multiply_block(const struct plan *plan, const struct block *b, uint32_t *slab)
 {
     const int64_t panels = (b->cols + TILE_COLS - 1) / TILE_COLS;

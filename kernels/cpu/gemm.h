@@ -1,12 +1,12 @@
 /*
- * The packed matrix product that matmul and bitlinear are made of: C = A B^T with A (M, K) and B (N, K) read through
- * strides, so that every orientation is the same product.
+ * The packed matrix product that matmul and bitlinear call: C = A B^T with A (M, K) and B (N, K) read through strides,
+ * so that every orientation is the same product.
  *
- * A block of B (K_c, N_c) is packed once by all threads and shared; each thread takes blocks of A's rows, read in place
- * where they lie right and packed where they must be turned, converted or scaled; a tile of C is summed in registers.
- * Every element of C is summed by one thread in an order that depends on the shape alone: the same bits for any number
- * of threads. On AVX-512 products are vdpbf16ps and vpdpbusd, elsewhere everything is converted to f32 as it is packed
- * (sums of int8 by ternary codes stay below 2^24, so they are exact there too).
+ * A block of B (K_c, N_c) is packed once by all threads and shared. Each thread takes blocks of A's rows, which it
+ * reads in place if it can, and packs if they must be transposed or converted. A tile of C is summed in registers.
+ * Every element of C is summed by one thread in an order that depends only on the shape: the same bits for any number
+ * of threads. With AVX-512 products are vdpbf16ps and vpdpbusd; otherwise everything is converted to f32 as it is
+ * packed (sums of int8 by ternary codes stay below 2^24, so they are exact there, too).
  */
 #ifndef BIT_KERNELS_CPU_GEMM_H
 #define BIT_KERNELS_CPU_GEMM_H
@@ -28,10 +28,10 @@ struct bit_gemm_args {
     const struct bit_segments *n_segments; /* the order of operations); both or neither NULL */
     void *c;                               /* (M, N) dense */
     enum bit_dtype c_dtype;
-    const void *addend; /* (M, N) of c_dtype, c itself or apart from it; NULL for none. With row_scale f32 only */
+    const void *addend; /* (M, N) of c_dtype, c itself or disjoint from it; NULL for none. With row_scale f32 only */
 };
 
-/** Errors: -ENOMEM if exec's workspace is below bit_gemm_workspace. Shapes are the caller's to check. */
+/** Errors: -ENOMEM if exec's workspace is below bit_gemm_workspace. The caller checks shapes. */
 int bit_gemm_cpu(const struct bit_exec *exec, const struct bit_gemm_args *args);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Operands to the 32-bit words that gemm_tile.h multiplies. Part of gemm.c, built for each level.
+ * Packs operands into the 32-bit words that gemm_tile.h multiplies. Part of gemm.c, built for each level.
  *
- * A run is `words` words of k from element p0 on, for the rows from r0 on. Past the last k and the last row words are
- * zero, so that tiles need no edges. Three ways, by how the operand lies and how it is wanted:
+ * A run is `words` words of k starting at element p0, for the rows starting at r0. Past the last k and the last row
+ * words are zero, so that tiles need no special case at edges. The function depends on the layouts of input and output:
  *     pack_across   rows are neighbours in memory: words[g][r], interleaving the k of a word (B of NN and TN, A of TN)
  *     pack_turned   k are neighbours: words[g][r], transposing (B of NT)
  *     pack_along    k are neighbours: words[r][g], converting (A that cannot be read in place)
@@ -16,15 +16,15 @@
 #include "proto/check.h"
 
 #define PACK_ROWS   16 /* widths are multiples of this */
-#define FETCH_AHEAD 8  /* k between the rows that are packed and those that are asked for */
+#define FETCH_AHEAD 8  /* k between the rows that are packed and those that are prefetched */
 
 struct pack_run {
     const struct bit_gemm_operand *x;
     enum bit_dtype math;
-    int codes;         /* B of int8 products: code + 1, as tile_i8_sum wants it */
-    int64_t r0, rows;  /* rows there are */
-    int64_t p0, count; /* k there are */
-    int64_t words;     /* that hold them: ceil(count / a word's k) */
+    int codes;         /* B of int8 products: store code + 1, for tile_i8_sum */
+    int64_t r0, rows;  /* first row, and number of rows */
+    int64_t p0, count; /* first k, and number of k */
+    int64_t words;     /* ceil(count / a word's k) */
 };
 
 static inline int word_elements(enum bit_dtype math)
@@ -32,7 +32,7 @@ static inline int word_elements(enum bit_dtype math)
     return math == BIT_F32 ? 1 : math == BIT_BF16 ? 2 : 4;
 }
 
-/* Any operand, any way, a word at a time: edges, and what no fast way takes. */
+/* One word of any operand: for edges, and for cases without a fast implementation. */
 static uint32_t word_of(const struct pack_run *run, int64_t r, int64_t g)
 {
     const int each = word_elements(run->math);
@@ -74,7 +74,8 @@ static inline __m512 load_f32(const struct bit_gemm_operand *x, int64_t at, __mm
     }
 }
 
-/* Round to bf16, half to even, leaving the bits in the upper half. No NaN arrives here that was not one before. */
+/* Round to bf16, half to even, leaving the bits in the upper half. The default NaN (0x7fc00000) stays NaN; NaNs with
+ * other payloads are not handled. */
 static inline __m512i round_bf16(__m512 f)
 {
     const __m512i bits = _mm512_castps_si512(f);
@@ -83,7 +84,7 @@ static inline __m512i round_bf16(__m512 f)
     return _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
 }
 
-/* The words of k group g for 16 rows; bf16 words hold two k, the earlier one low. */
+/* The words of k group g for 16 rows; bf16 words hold two k, the first in the low half. */
 static inline __m512i across_words(const struct pack_run *run, int64_t r, int64_t g)
 {
     const __mmask16 mask = first_lanes(run->rows - r), high_mask = 2 * g + 1 < run->count ? mask : 0;
@@ -99,7 +100,7 @@ static inline __m512i across_words(const struct pack_run *run, int64_t r, int64_
     return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(round_bf16(low), 16), round_bf16(high));
 }
 
-/* Two rows of k, 32 bf16 of each, to 32 words: nothing to convert. */
+/* Interleaves two rows of k, 32 bf16 of each, to 32 words, without conversion. */
 static inline void interleave_bf16(const bit_bf16 *low, const bit_bf16 *high, uint32_t *out)
 {
     static const uint16_t first[32] = {0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
@@ -111,8 +112,8 @@ static inline void interleave_bf16(const bit_bf16 *low, const bit_bf16 *high, ui
     _mm512_storeu_si512(out + 16, _mm512_permutex2var_epi16(x, _mm512_add_epi16(index, sixteen), y));
 }
 
-/* Both rows of a word. Each is short and elsewhere in memory than the one before it, so that the processor does not see
- * it coming by itself. */
+/* Prefetches both rows of a word. Each row is short and far from the previous one in memory, so the hardware does not
+ * prefetch it. */
 static inline __attribute__((always_inline)) void fetch_rows(const struct pack_run *run, int64_t p)
 {
     const int64_t size = (int64_t)bit_dtype_bytes(run->x->dtype), end = BIT_MIN(p + 2, run->count);

@@ -1,4 +1,4 @@
-/* What happens to a tile's sums on their way into C. Part of gemm.c, built for each level. */
+/* Stores a tile's sums in C, or keeps them for the next run. Part of gemm.c, built for each level. */
 #ifndef BIT_KERNELS_CPU_GEMM_STORE_H
 #define BIT_KERNELS_CPU_GEMM_STORE_H
 
@@ -12,24 +12,25 @@ struct tile_place {
     int64_t i, j; /* in C */
     int rows, cols;
     float factor;    /* of this run of k */
-    int first, last; /* run of k of this part of C */
-    float *kept;     /* the tile's partial sums, kept_stride apart; NULL where C holds them itself */
+    int first, last; /* whether it is the first, or the last, run of k */
+    float *kept;     /* the tile's partial sums, with rows kept_stride apart; NULL if C holds them */
     int64_t kept_stride;
     const float *col_scale; /* (cols) or NULL */
-    int one_scale;          /* they are all the same */
+    int one_scale;          /* all of col_scale are equal */
 };
 
-/* What the sums of a run are added to. */
+/* The values to which the sums of this run are added. */
 static inline const void *addend_of(const struct bit_gemm_args *args, const struct tile_place *place)
 {
     return place->kept == NULL && !place->first ? args->c : args->addend;
 }
 
-/* Everything below is inlined twice: with cols a constant, for whole tiles, and as it comes, for the last columns. */
+/* Everything below is inlined twice: with a constant cols, for whole tiles, and with a variable one, for the last
+ * columns. */
 #define STORE_INLINE static inline __attribute__((always_inline))
 
-/* It comes from memory while the tile is summed. Always inline: GCC takes a function that only does this for one that
- * does nothing. */
+/* Prefetches the addend while the tile is summed. Always inline, because GCC removes calls to a function that only
+ * prefetches. */
 STORE_INLINE void fetch_tile(const struct bit_gemm_args *args, const struct tile_place *place)
 {
     const int64_t size = (int64_t)bit_dtype_bytes(args->c_dtype);
@@ -44,7 +45,7 @@ STORE_INLINE void fetch_tile(const struct bit_gemm_args *args, const struct tile
     }
 }
 
-/* Adds the partial sums of earlier runs, or keeps these for later ones. Returns whether the sums are whole. */
+/* Adds the partial sums of earlier runs, and keeps the result for later runs. Returns whether sums are complete. */
 STORE_INLINE int gather_partial(const struct tile_place *place, float *restrict kept, float *restrict sum, int cols)
 {
     if (!place->first)
@@ -55,7 +56,7 @@ STORE_INLINE int gather_partial(const struct tile_place *place, float *restrict 
     return place->last;
 }
 
-/* The contract's order (bitlinear.h): one rounded product, one rounded reciprocal, then a product or a fused sum. */
+/* The contract's order (bitlinear.h): a rounded product, a rounded reciprocal, then a product or an fma. */
 STORE_INLINE void scale_row(const struct tile_place *place, float row_scale, float *restrict unit, int cols)
 {
     if (place->one_scale) {
@@ -68,7 +69,7 @@ STORE_INLINE void scale_row(const struct tile_place *place, float row_scale, flo
         unit[j] = 1 / (row_scale * place->col_scale[j]);
 }
 
-/* The processor's own instruction takes subnormals (below 2^-126) for zero, as its products of bf16 do. */
+/* The processor's instruction treats subnormals (below 2^-126) as zero, as its bf16 products do. */
 STORE_INLINE void store_bf16(bit_bf16 *restrict c, const float *restrict sum, int cols)
 {
     int j = 0;
@@ -81,7 +82,7 @@ STORE_INLINE void store_bf16(bit_bf16 *restrict c, const float *restrict sum, in
         c[j] = bit_f32_to_bf16(sum[j]);
 }
 
-/* Sums are made in place and then copied: C may be the addend, and loops over both would not be vectors. */
+/* Results are computed in `sum` and then copied: C may be the addend, and loops over both would not be vectorised. */
 STORE_INLINE void store_sums(const struct bit_gemm_args *args, int64_t at, const float *restrict sum, int cols)
 {
     if (args->c_dtype == BIT_F32)

@@ -1,7 +1,7 @@
 /*
  * A tile of C in registers: TILE_ROWS x TILE_COLS sums over a run of k. Part of gemm.c, built for each level.
  *
- * Operands come as 32-bit words, each one f32, two bf16 or four int8 that follow each other in k. A word of A meets a
+ * Operands are 32-bit words: one f32, or two bf16 or four int8 with consecutive k. Each word of A is multiplied with a
  * row of TILE_COLS words of B's panel.
  */
 #ifndef BIT_KERNELS_CPU_GEMM_TILE_H
@@ -13,7 +13,7 @@
 #define TILE_ROWS 6
 #if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
 #include <immintrin.h>
-#define TILE_DOTS    1 /* bf16 and int8 as they are */
+#define TILE_DOTS    1 /* the processor multiplies bf16 and int8 directly */
 #define TILE_LANES   16
 #define TILE_VECTORS 4 /* 24 sums, 4 words of B, 1 of A: 29 of 32 registers */
 #else
@@ -27,7 +27,7 @@
 #endif
 #define TILE_COLS (TILE_LANES * TILE_VECTORS)
 
-/* Where a tile's words of A are: row r's word g is at rows[r] + g step, in bytes. */
+/* The addresses of a tile's words of A: row r's word g is at row[r] + g step, in bytes. */
 struct tile_rows {
     const char *row[TILE_ROWS];
     int64_t step;
@@ -51,7 +51,7 @@ static inline float tile_float(const char *at)
     return f;
 }
 
-/* The body of every kind: sums and words of B are arrays that full unrolling turns into registers. */
+/* The loop for every dtype: sums and words of B are arrays, which full unrolling keeps in registers. */
 #define TILE_BODY(vector, zero, load_b, load_a, multiply_add)                                                          \
     const char *a0 = a->row[0], *a1 = a->row[1], *a2 = a->row[2], *a3 = a->row[3], *a4 = a->row[4], *a5 = a->row[5];   \
     vector sum[TILE_ROWS][TILE_VECTORS];                                                                               \
@@ -74,7 +74,7 @@ static inline float tile_float(const char *at)
 #define SPLAT_F32(p)      ((tile_f32){0} + tile_float(p))
 #define MADD_F32(s, x, y) ((s) + (x) * (y))
 
-/* Unrolled to the end: an index that is not a constant would put the sums in memory, and keep them there. */
+/* Fully unrolled: an index that is not a constant would keep the sums in memory. */
 #define TILE_EACH(statement)                                                                                           \
     _Pragma("GCC unroll 6") for (int r = 0; r < TILE_ROWS; r++)                                                        \
     {                                                                                                                  \
@@ -107,7 +107,7 @@ static __attribute__((noinline)) void tile_bf16_sum(int64_t words, const struct 
     TILE_EACH(_mm512_store_si512(to, sum[r][v]))
 }
 
-/* B holds code + 1, which vpdpbusd takes as unsigned: sum q (w + 1) - sum q is the product. row_sum has sum q. */
+/* B holds code + 1, since vpdpbusd needs an unsigned operand: the product is sum q (w + 1) - sum q. row_sum: sum q. */
 static __attribute__((noinline)) void tile_i8_sum(int64_t words, const struct tile_rows *a, const uint32_t *b,
                                                   const int32_t *row_sum, float *out)
 {

@@ -1,4 +1,4 @@
-/* The execution context in the process's own memory: what the reference and the processor's variants run in. */
+/* The execution context in the process's own memory, for the reference and the processor's variants. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,7 +25,7 @@ static void describe(const struct bit_exec *exec, char *to, size_t bytes)
                  exec->isa == BIT_ISA_AVX512 ? " bf16 vnni" : "", exec->threads);
 }
 
-/* Zero pages, large ones where the system has them. */
+/* Zeroed pages, huge ones if the system has them. */
 static int alloc(struct bit_exec *exec, size_t bytes, void **out)
 {
     void *memory = mmap(NULL, BIT_MAX(bytes, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

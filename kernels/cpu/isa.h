@@ -14,7 +14,7 @@
 #include "kernels/exec/op.h"
 
 /* clang-format off */
-/* In the order of BIT_OP_TABLE; gemm, which is no operator of its own, is what matmul and bitlinear are made of. */
+/* In the order of BIT_OP_TABLE; gemm is not an operator itself, but matmul and bitlinear call it. */
 #define BIT_ISA_TABLE(X)                                                                                               \
     X(embed)                                                                                                           \
     X(embed_backward)                                                                                                  \

@@ -1,4 +1,4 @@
-/* LayerNorm and RMSNorm without parameters: three passes over a row, which stays in cache. */
+/* LayerNorm and RMSNorm without parameters: three passes over each row, which stays in cache. */
 #include "kernels/norm.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* The norms' gradient: two sums over a row, then the row. */
+/* The norms' gradient: for each row two sums, then dx. */
 #include "kernels/args.h"
 #include "kernels/cpu/codes.h"
 #include "kernels/cpu/isa.h"
@@ -8,7 +8,7 @@
 struct row {
     int64_t index, at;
     float mean, rstd;
-    float mean_dy, along_xhat; /* mean(dy), 0 where the mean was not taken off; var_factor mean(dy xhat) */
+    float mean_dy, along_xhat; /* mean(dy), or 0 for RMSNorm; var_factor mean(dy xhat) */
 };
 
 static void sum_row(const struct bit_norm_backward_args *args, struct row *row)

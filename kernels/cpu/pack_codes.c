@@ -1,11 +1,11 @@
-/* Two bits a code and back, in pieces that end with a whole byte. */
+/* Codes to two bits each and back, in pieces of whole bytes. */
 #include <string.h>
 
 #include "kernels/args.h"
 #include "kernels/pack_codes.h"
 #include "proto/check.h"
 
-#define PIECE 65536 /* codes of a thread at a time */
+#define PIECE 65536 /* codes in a thread's unit of work */
 
 static uint64_t pack_piece(const struct bit_pack_codes_args *args, int64_t at)
 {

@@ -1,5 +1,5 @@
-/* Activations to int8 codes: every pass goes over one row, which stays in the first cache, so nothing is stored but
- * the codes. The order of the float operations is the contract's: quantise.h. */
+/* Activations to int8 codes: several passes over each row, which stays in the L1 cache, so that no intermediate result
+ * is stored. The order of the float operations is the contract's: quantise.h. */
 #include "kernels/quantise.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "kernels/cpu/simd.h"
 #include "proto/check.h"
 
-/* A row and its norm; without one mean 0 and rstd 1 leave x as it is. */
+/* A row and its norm; without a norm, mean is 0 and rstd is 1. */
 struct row {
     const void *x;
     enum bit_dtype dtype;
@@ -18,7 +18,7 @@ struct row {
     float mean, rstd;
 };
 
-/* Columns c..c+BIT_LANES; past the end the mean, so that n is 0 there. */
+/* Columns c..c+BIT_LANES of x - mean; 0 past the end of the row. */
 static inline vf centred(const struct row *row, int64_t c)
 {
     return vf_load_upto(row->x, row->dtype, row->at + c, row->cols - c, row->mean) - row->mean;
@@ -73,10 +73,10 @@ static float absmax(const struct row *row)
     return vf_largest(max);
 }
 
-/* How many magnitudes have bits <= limit (they are ordered as their bits are). */
+/* How many magnitudes have bits <= limit (bits have the order of the magnitudes). */
 static int64_t count_below(const struct row *row, int32_t limit)
 {
-    const int64_t past = bit_round_up(row->cols, BIT_LANES) - row->cols; /* lanes that count as 0 */
+    const int64_t past = bit_round_up(row->cols, BIT_LANES) - row->cols; /* lanes past the end, which hold 0 */
     vi count = {0};
     int64_t sum = 0;
 
@@ -87,8 +87,8 @@ static int64_t count_below(const struct row *row, int32_t limit)
     return sum - past;
 }
 
-/* The lower median: the least magnitude that more than (cols - 1) / 2 do not exceed. By halving the range of bits: 31
- * passes whatever the row holds, without a copy of it. */
+/* The lower median: the least magnitude such that more than (cols - 1) / 2 magnitudes are <= it. Found by bisection
+ * over the bits: always 31 passes, without a copy of the row. */
 static float median(const struct row *row)
 {
     int32_t low = 0, high = INT32_MAX;
@@ -126,7 +126,7 @@ static void code_row(const struct bit_quantise_args *args, const struct row *row
     }
 }
 
-/* args->scale[r] stands. */
+/* args->scale[r] must be set. */
 static void operand_row(const struct bit_quantise_args *args, const struct row *row, int64_t r)
 {
     const struct bit_operand operand = {args->operand, args->operand_dtype, args->scale, args->strength};

@@ -1,4 +1,4 @@
-/* Rotary positions: the angles of a position are fetched once and used for all its heads. */
+/* Rotary position embedding: the angles of a position are loaded once and used for all its heads. */
 #include "kernels/rope.h"
 
 #include "kernels/args.h"
@@ -6,7 +6,7 @@
 #include "kernels/cpu/simd.h"
 #include "proto/check.h"
 
-/* Positions that one thread takes together: their elements fill whole bytes of the mask, since head_dim is even. */
+/* Positions in a thread's unit of work: their elements fill whole bytes of the mask, since head_dim is even. */
 #define GROUP 4
 
 struct packed {
@@ -17,7 +17,7 @@ struct packed {
     float direction; /* 1 forward, -1 back */
 };
 
-/* Lanes [i, i + n) of all heads of q and k at one position. */
+/* Rotates elements [i, i + n), at most BIT_LANES, of both halves of all heads of q and k at one position. */
 static void rotate_lanes(const struct packed *p, int64_t row, int64_t i, int64_t n)
 {
     const int64_t half = p->head_dim / 2;
@@ -46,7 +46,7 @@ static void rotate(const struct packed *p, int64_t begin, int64_t end)
             rotate_lanes(p, row, i, p->head_dim / 2 - i);
 }
 
-/* Up to 16 values from i: their bits where they lie outside, and the values brought to the edge. NaN is not outside. */
+/* Clamps up to 16 values starting at i, and returns the mask bits of those that were outside. NaN is not outside. */
 static unsigned clamp_lanes(const struct packed *p, float clip, int64_t i, int64_t n)
 {
     unsigned bits = 0;

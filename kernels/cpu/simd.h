@@ -1,6 +1,6 @@
 /*
- * Vectors of f32 at the width of the level that this file is built for, by the compiler's vector types, and the few
- * functions that every fast variant needs. Only for sources of kernels_isa_sources.
+ * Vectors of f32 at the width of the level that this file is built for, as the compiler's vector types, and functions
+ * that the fast variants share. Only for sources of kernels_isa_sources.
  */
 #ifndef BIT_KERNELS_CPU_SIMD_H
 #define BIT_KERNELS_CPU_SIMD_H
@@ -57,13 +57,13 @@ static inline void vu_store(uint32_t *p, vu v)
     memcpy(p, &v, sizeof v);
 }
 
-/* Where `which` (all bits or none in each lane) a, else b. */
+/* a in lanes where `which` has all bits set, b where it has none. */
 static inline vf vf_select(vi which, vf a, vf b)
 {
     return (vf)((which & (vi)a) | (~which & (vi)b));
 }
 
-/* The larger (smaller); b where either is NaN. */
+/* The larger (below: the smaller) of a and b; b if either is NaN. */
 static inline vf vf_max(vf a, vf b)
 {
 #if defined(__AVX512BF16__)
@@ -86,8 +86,8 @@ static inline vf vf_min(vf a, vf b)
 #endif
 }
 
-/* Between 32-bit lanes and 16-bit ones; a lane that does not fit is never narrowed here. The compiler's own conversion
- * takes twice the instructions. */
+/* Conversion between 32-bit and 16-bit lanes; callers only narrow lanes that fit. The compiler's own conversion takes
+ * twice the instructions. */
 static inline vu vu_widen(vh h)
 {
 #if defined(__AVX512BF16__)
@@ -116,8 +116,8 @@ static inline vf vf_from_bf16(vh h)
     return (vf)(vu_widen(h) << 16);
 }
 
-/* Round to nearest, ties to even; NaN stays NaN: bit_f32_to_bf16 in every lane, but that the processor's own
- * instruction takes subnormals (below 2^-126) for zero. */
+/* Round to nearest, ties to even; NaN stays NaN: bit_f32_to_bf16 in every lane, except that the AVX-512 instruction
+ * treats subnormals (below 2^-126) as zero. */
 static inline vh vf_to_bf16(vf v)
 {
 #if defined(__AVX512BF16__)
@@ -130,7 +130,7 @@ static inline vh vf_to_bf16(vf v)
 #endif
 }
 
-/* BIT_LANES elements of x from element i. */
+/* BIT_LANES elements of x, starting at element i. */
 static inline vf vf_load_as(const void *x, enum bit_dtype dtype, int64_t i)
 {
     vh h;
@@ -141,8 +141,8 @@ static inline vf vf_load_as(const void *x, enum bit_dtype dtype, int64_t i)
     return vf_from_bf16(h);
 }
 
-/* The line of element i on its way into the cache. Always inline: GCC takes a function that only does this for one that
- * does nothing. */
+/* Prefetches the cache line of element i. Always inline, because GCC removes calls to a function that only
+ * prefetches. */
 static inline __attribute__((always_inline)) void vf_fetch(const void *x, enum bit_dtype dtype, int64_t i)
 {
     __builtin_prefetch((const uint8_t *)x + (size_t)i * bit_dtype_bytes(dtype));
@@ -158,7 +158,8 @@ static inline void vf_store_as(void *y, enum bit_dtype dtype, int64_t i, vf v)
     }
 }
 
-/* The first n < BIT_LANES of them and `rest` in the other lanes; those are not written. */
+/* vf_load_as and vf_store_as for n < BIT_LANES elements. A load sets the other lanes to `rest`; a store does not write
+ * them. */
 static inline vf vf_load_part(const void *x, enum bit_dtype dtype, int64_t i, int64_t n, float rest)
 {
     uint8_t part[sizeof(vf)] = {0};
@@ -179,7 +180,7 @@ static inline void vf_store_part(void *y, enum bit_dtype dtype, int64_t i, int64
     memcpy((uint8_t *)y + (size_t)i * bit_dtype_bytes(dtype), part, (size_t)n * bit_dtype_bytes(dtype));
 }
 
-/* Up to BIT_LANES elements, n of them left: what loops over rows of any length call. */
+/* Up to BIT_LANES elements, of which n remain: for loops over rows of any length. */
 static inline vf vf_load_upto(const void *x, enum bit_dtype dtype, int64_t i, int64_t n, float rest)
 {
     return n >= BIT_LANES ? vf_load_as(x, dtype, i) : vf_load_part(x, dtype, i, n, rest);
@@ -193,7 +194,7 @@ static inline void vf_store_upto(void *y, enum bit_dtype dtype, int64_t i, int64
         vf_store_part(y, dtype, i, n, v);
 }
 
-/* Bit i is lane i's, of lanes that are all bits or none. */
+/* Bit i is set if lane i has all bits set; each lane must have all bits set or none. */
 static inline unsigned vi_bits(vi which)
 {
 #if defined(__AVX512BF16__)
@@ -214,7 +215,7 @@ static inline vf vf_inverse(vf x)
 {
 #if defined(__AVX512BF16__)
     const vf r = (vf)_mm512_rcp14_ps((__m512)x);
-    return r * (2.0f - x * r); /* one step of Newton's doubles the 14 bits */
+    return r * (2.0f - x * r); /* one Newton step doubles the 14 bits */
 #else
     return 1.0f / x;
 #endif
@@ -251,20 +252,20 @@ static inline vf vf_round(vf x)
 #endif
 }
 
-/* p 2^n for whole n in [-160, 128] and p near 1: infinity at 128, and 0 or subnormal below -126. */
+/* p 2^n for integer n in [-160, 128] and p near 1: infinity at 128, and 0 or subnormal below -126. */
 static inline vf vf_scale(vf p, vf n)
 {
 #if defined(__AVX512BF16__)
     return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
 #else
-    /* In two halves, each a normal number. */
+    /* 2^n as the product of two normal numbers. */
     const vi whole = __builtin_convertvector(n, vi), half = whole >> 1;
     return p * (vf)((half + 127) << 23) * (vf)((whole - half + 127) << 23);
 #endif
 }
 
-/* 2^x to 3e-7 (of a normal result), 0 and infinity where that is nearest, NaN for NaN. x = n + r with |r| <= 1/2; the
- * polynomial is the Chebyshev fit of (2^r - 1) / r. */
+/* 2^x with relative error 3e-7 (if the result is normal), 0 and infinity where these are nearest, NaN for NaN.
+ * x = n + r with |r| <= 1/2; the polynomial is the Chebyshev fit of (2^r - 1) / r. */
 static inline vf vf_exp2(vf x)
 {
     const vf inside = vf_max(vf_set(-160), vf_min(vf_set(128), x));
@@ -278,7 +279,7 @@ static inline vf vf_exp2(vf x)
     return vf_scale(p, n);
 }
 
-/* e^x to 1e-7, likewise. r = x - n ln 2 in two steps, so that it stays exact for large n. */
+/* e^x with relative error 1e-7, otherwise as vf_exp2. r = x - n ln 2 in two steps, so that it is exact for large n. */
 static inline vf vf_exp(vf x)
 {
     const vf inside = vf_max(vf_set(-110), vf_min(vf_set(88.73f), x));

@@ -1,18 +1,18 @@
-/* SwiGLU, both passes. */
+/* SwiGLU, forward and backward. */
 #include "kernels/swiglu.h"
 
 #include "kernels/args.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/simd.h"
 
-/* Below -88 it is less than any normal number. */
+/* x is clamped to -88, below which the result is subnormal. */
 static inline vf sigmoid(vf x)
 {
     return vf_inverse(1.0f + vf_exp(-vf_max(vf_set(-88), x)));
 }
 
-/* Up and gate lie in turns, a row of each: every few lines of memory both go on elsewhere, which the processor sees too
- * late. So the same columns of the next row are asked for. */
+/* Rows of up and gate alternate in memory, so that both streams jump after every row, too late for the hardware
+ * prefetcher. So the same columns of the next row are prefetched. */
 static inline __attribute__((always_inline)) void fetch_next(const void *ug, enum bit_dtype dtype, int64_t up,
                                                              int64_t cols)
 {
@@ -44,7 +44,7 @@ int BIT_ISA(swiglu)(const struct bit_exec *exec, const struct bit_swiglu_args *a
     return 0;
 }
 
-/* Reads before it writes at each place, so dug may be ug. */
+/* Reads each element before it writes it, so dug may alias ug. */
 static void backward_row(const struct bit_swiglu_backward_args *args, int64_t r)
 {
     const int64_t cols = args->cols, up_at = r * 2 * cols, gate_at = up_at + cols;

@@ -1,6 +1,6 @@
 /*
- * SwiGLU to codes and back on processors: the operators it stands for, one after the other, over blocks of rows whose
- * values between them stay in cache.
+ * SwiGLU to codes and back on processors: the fused operators, one after the other, over blocks of rows small enough
+ * that the values between them stay in cache.
  */
 #include "kernels/swiglu_quantise.h"
 

@@ -1,4 +1,4 @@
-/* Which thread of the team this is, and how many there are; one where the build has no OpenMP. */
+/* The number of this thread in its team, and the size of the team; 0 and 1 if the build has no OpenMP. */
 #ifndef BIT_KERNELS_CPU_TEAM_H
 #define BIT_KERNELS_CPU_TEAM_H
 

@@ -1,4 +1,4 @@
-/* Codes of a weight matrix, shared out to threads in pieces. */
+/* Codes of a weight matrix, divided among threads in pieces. */
 #include "kernels/ternarise.h"
 
 #include "kernels/args.h"
@@ -7,9 +7,9 @@
 #include "kernels/cpu/simd.h"
 #include "proto/check.h"
 
-#define PIECE 16384 /* weights that a thread takes at a time: a whole number of vectors */
+#define PIECE 16384 /* weights in a thread's unit of work: a whole number of vectors */
 
-/* Weights i..i+BIT_LANES, of which `left` are there. The rest count as 1, which is not a zero. */
+/* Weights i..i+BIT_LANES, of which `left` exist. The other lanes have code 1, so that they do not count as zeros. */
 static inline void code_weights(const struct bit_ternarise_args *args, int64_t i, int64_t left, uint64_t *zeros)
 {
     const vf u = vf_load_upto(args->w, BIT_F32, i, left, 1 / *args->scale) * *args->scale;

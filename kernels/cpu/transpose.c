@@ -1,4 +1,4 @@
-/* A matrix turned, in squares that a core's first cache holds twice. */
+/* The transpose of a matrix, in square blocks of which an L1 cache holds two. */
 #include "kernels/transpose.h"
 
 #include "kernels/args.h"

@@ -1,5 +1,5 @@
-/* Measures of a weight matrix, shared out to threads in pieces. Counts are whole numbers, so it does not matter in what
- * order the pieces come; sums are added in the order of the pieces. */
+/* Measures of a weight matrix, divided among threads in pieces. Counts are integers, so their order does not matter;
+ * sums are added in the order of the pieces. */
 #include "kernels/weight_measure.h"
 
 #include <string.h>
@@ -9,10 +9,10 @@
 #include "kernels/cpu/simd.h"
 #include "proto/check.h"
 
-#define PIECE 16384 /* weights that a thread takes at a time: a whole number of vectors */
+#define PIECE 16384 /* weights in a thread's unit of work: a whole number of vectors */
 
-/* |w| in units, rounded half to even by a sum with 1.5 2^52; the product is exact, so fusing the two changes nothing.
- * From 2^51 units on every float is a whole number of them. */
+/* |w| in units, rounded half to even by adding 1.5 2^52; the product is exact, so fusing the two changes nothing. From
+ * 2^51 units on every float is a whole number of units. */
 static inline double units_of(float w)
 {
     const double units = (double)(w < 0 ? -w : w) * (1 / BIT_ABSMEAN_UNIT);
@@ -65,7 +65,7 @@ static void count_uppers(const float *w, int64_t count, uint32_t *bins)
     }
 }
 
-/* Few weights share the median's upper half: most vectors have none to count. */
+/* Few weights have the median's upper half, so most vectors have none to count. */
 static void count_lowers(const float *w, int64_t count, uint32_t upper, uint32_t *bins)
 {
     const int64_t whole = count - count % BIT_LANES;
@@ -98,7 +98,7 @@ int BIT_ISA(histogram)(const struct bit_exec *exec, const struct bit_histogram_a
         return err;
 #pragma omp parallel num_threads(exec->threads)
     {
-        uint32_t bins[BIT_HISTOGRAM_BINS] = {0}; /* a thread's own: 256 KiB of its stack, and of its second cache */
+        uint32_t bins[BIT_HISTOGRAM_BINS] = {0}; /* per thread: 256 KiB of its stack, and of its L2 cache */
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < args->count; i += PIECE)
             count_piece(args, i, BIT_MIN(args->count - i, PIECE), bins);

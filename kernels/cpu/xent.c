@@ -1,5 +1,5 @@
-/* Cross entropy: the maximum of a row, its sum of exponentials, then the gradient from both. The row stays in cache,
- * and a second exponential is cheaper than keeping the first. */
+/* Cross entropy: for each row the maximum, the sum of exponentials, then the gradient from both. The row stays in
+ * cache, and computing each exponential twice is cheaper than storing it. */
 #include "kernels/xent.h"
 
 #include <math.h>
@@ -26,7 +26,7 @@ static float row_max(const struct bit_xent_args *args, int64_t begin)
     return vf_largest(vf_max(vf_max(max[0], max[1]), vf_max(max[2], max[3])));
 }
 
-/* A NaN was no maximum, but makes the sum NaN. */
+/* row_max ignores NaN, but here it makes the sum NaN. */
 static float row_sum(const struct bit_xent_args *args, int64_t begin, float max)
 {
     const int64_t whole = args->vocab - args->vocab % (UNROLL * BIT_LANES);
@@ -71,7 +71,7 @@ static void xent_row(const struct bit_xent_args *args, int64_t r)
             row_zero(args, begin);
         return;
     }
-    /* The target's own gradient is written last, from f32: p - 1 of a p rounded to bf16 would lose what is left. */
+    /* The target's own gradient is written last, from f32: p - 1 of a p rounded to bf16 would lose its precision. */
     const float at_target = bit_element(args->logits, args->logits_dtype, begin + target);
     const float max = row_max(args, begin), sum = row_sum(args, begin, max);
 

@@ -1,4 +1,4 @@
-/* AdamW: one pass over the range, 28 bytes an element, 20 with moments of bf16. */
+/* AdamW: one pass over the range; it moves 28 bytes per element, 20 with moments of bf16. */
 #include "kernels/cuda/util.cuh"
 extern "C" {
 #include "kernels/adamw.h"
@@ -26,7 +26,7 @@ static __device__ __forceinline__ void update(float &p, float &m, float &v, floa
     p -= m * k.step / (sqrtf(v) * k.inverse_root + k.eps);
 }
 
-/* A moment on its way back: as it is, or rounded by the low half of `random`. */
+/* A moment as it is stored: f32 unchanged, bf16 rounded with the low half of `random`. */
 template <typename M> static __device__ __forceinline__ M stored(float x, uint32_t random);
 template <> __device__ __forceinline__ float stored<float>(float x, uint32_t)
 {
@@ -37,7 +37,7 @@ template <> __device__ __forceinline__ __nv_bfloat16 stored<__nv_bfloat16>(float
     return __ushort_as_bfloat16(bit_rounded_bits(__float_as_uint(x), random));
 }
 
-/* N elements a thread: 4 where everything is aligned, else 1. `first` is where the range of this launch begins. */
+/* N elements per thread: 4 if everything is aligned, otherwise 1. `first` is the first element of this launch. */
 template <typename M, int N>
 static __global__ void __launch_bounds__(THREADS) adamw(bit_adamw_args a, scalars k, int64_t first)
 {

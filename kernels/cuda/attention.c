@@ -13,7 +13,7 @@
 
 #define CUDNN_ALIGN 16
 
-/* The kernels count rows and blocks in int, and a grid has 65535 blocks in its second direction. */
+/* The kernels count rows and blocks in int, and a grid has at most 65535 blocks in its second dimension. */
 static int check_counts(const char *name, int64_t batch, int64_t time, int64_t heads)
 {
     if (time > 1 << 18 || batch * heads * bit_round_up(time, BIT_ATTENTION_TILE) > INT_MAX)
@@ -67,7 +67,7 @@ int bit_cudnn_attention_backward(struct bit_gpu *gpu, const struct bit_cudnn_att
 }
 #endif
 
-/* cuDNN's plan, or NULL with the reason for our own kernels. */
+/* cuDNN's plan, or NULL with the reason why our own kernels are used. */
 static const struct bit_cudnn_attention *plan_for(const struct bit_exec *exec,
                                                   const struct bit_cudnn_attention_shape *shape, enum bit_dtype dtype,
                                                   const char **why)
@@ -87,7 +87,7 @@ static const struct bit_cudnn_attention *plan_for(const struct bit_exec *exec,
     return NULL;
 }
 
-/* Our own kernels it is, unless only cuDNN would do. */
+/* Fails if exec->attention requires cuDNN, for the reason `why`; otherwise our own kernels are used. */
 static int must_be_own(const struct bit_exec *exec, const char *name, const char *why)
 {
     return exec->attention == BIT_ATTENTION_CUDNN ? bit_fail(-ENOTSUP, "%s: not by cuDNN: %s", name, why) : 0;

@@ -1,10 +1,10 @@
 /*
- * Causal attention in bf16 tensor cores, backward. Probabilities are computed again from the forward pass's lse. Two
- * kernels, each with sums of its own in registers and in a fixed order, so that the same bits come out on every run:
- * one goes over the keys for 64 queries (dq), one over the queries for 64 keys (dk, dv). That is seven products where
- * five would do if dq's sums went through memory, in an order that depends on timing.
+ * Causal attention in bf16 tensor cores, backward. Probabilities are recomputed from the forward pass's lse. There are
+ * two kernels: one goes over the keys for 64 queries (dq), one over the queries for 64 keys (dk, dv). Each has its sums
+ * in registers and adds in a fixed order, so that every run gives the same bits. This takes seven products; five would
+ * do if dq were summed in memory, but in an order that depends on timing.
  *     p = exp(s - lse)    dv = p^T dout    dp = dout v^T    ds = p (dp - delta)    dq = ds k scale    dk = ds^T q scale
- * p and ds become bf16 for their products. What arrives next goes to the second of two stages.
+ * p and ds are rounded to bf16 for their products. Tiles are double-buffered in two stages.
  */
 #include "kernels/cuda/util.cuh"
 extern "C" {
@@ -36,7 +36,7 @@ __device__ __forceinline__ rows_of<const bf16> dout_of(const backward_params &p,
     return {p.dout + head / p.heads * (p.time * stride) + (int64_t)(head % p.heads) * p.dim, stride, p.time, p.dim};
 }
 
-/* sums (16 x 8 N) = rows of this warp times N times 8 rows from `row` on of another tile, both along D. */
+/* sums (16 x 8 N) = this warp's rows times 8 N rows of another tile, starting at `row`: dot products along D. */
 template <int D, int N>
 __device__ __forceinline__ void multiply_rows(float (&sums)[N][4], uint32_t left, uint32_t right, int row)
 {
@@ -59,7 +59,7 @@ __device__ __forceinline__ void multiply_rows(float (&sums)[N][4], uint32_t left
     }
 }
 
-/* sums (16 x D) += weights (16 x 8 N) times 8 N rows from `row` on of a tile. */
+/* sums (16 x D) += weights (16 x 8 N) times 8 N rows of a tile, starting at `row`. */
 template <int D, int N>
 __device__ __forceinline__ void add_rows(float (&sums)[D / 8][4], const float (&weights)[N][4], uint32_t across,
                                          int row)
@@ -107,7 +107,7 @@ template <int D, bool WIDE> static __global__ void __launch_bounds__(THREADS, 2)
         const uint32_t here = stage * 2 * bytes, next = stages + (stage ^ 1) * 2 * bytes;
 
         copies_wait();
-        __syncthreads(); /* this stage is here, and no warp reads the other any more */
+        __syncthreads(); /* this stage has arrived, and every warp has read the other one */
         if (key < first) {
             load_tile<TILE, D, WIDE>(next, keys, key + TILE);
             load_tile<TILE, D, WIDE>(next + bytes, values, key + TILE);
@@ -130,7 +130,7 @@ template <int D, bool WIDE> static __global__ void __launch_bounds__(THREADS, 2)
 
 /* ---- dk and dv */
 
-#define QUERIES 32 /* of a tile, at once: more would not fit in registers beside the two sums */
+#define QUERIES 32 /* of a tile, at once: more would not fit in registers together with the two sums */
 
 /* lse and delta of the tile's queries; queries beyond the last have zeros in all their rows, and add nothing. */
 template <int TIME>
@@ -177,7 +177,7 @@ template <int D, bool WIDE> static __global__ void __launch_bounds__(THREADS, 2)
     extern __shared__ __align__(1024) uint8_t shared[];
     constexpr uint32_t bytes = TILE * D * 2;
     const uint32_t k = (uint32_t)__cvta_generic_to_shared(shared), v = k + bytes, stages = v + bytes;
-    const uint32_t numbers = stages + 4 * bytes; /* of each stage lse, then delta */
+    const uint32_t numbers = stages + 4 * bytes; /* for each stage lse, then delta */
     const place at = place_of(blockIdx.x, p.heads_all, p.tiles);
     const int first = at.turn * TILE, warp_row = threadIdx.x / BIT_WARP * 16;
     const int key = first + warp_row + threadIdx.x % BIT_WARP / 4;
@@ -195,7 +195,7 @@ template <int D, bool WIDE> static __global__ void __launch_bounds__(THREADS, 2)
         const uint32_t here = stage * 2 * bytes, next = stages + (stage ^ 1) * 2 * bytes;
 
         copies_wait();
-        __syncthreads(); /* this stage is here, and no warp reads the other any more */
+        __syncthreads(); /* this stage has arrived, and every warp has read the other one */
         if (tile + TILE < p.time) {
             load_tile<TILE, D, WIDE>(next, queries, tile + TILE);
             load_tile<TILE, D, WIDE>(next + bytes, douts, tile + TILE);

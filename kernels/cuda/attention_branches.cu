@@ -1,6 +1,6 @@
 /*
- * Attention over branches in bf16 tensor cores: the forward pass of attention_forward.cu, whose walk over the keys goes
- * through the trunk first, all of which every query sees, and then through the branch up to the query. A block has 128
+ * Attention over branches in bf16 tensor cores: the forward pass of attention_forward.cu, but over the keys of the
+ * trunk first, to all of which every query attends, and then over those of the branch up to the query. A block has 128
  * queries of one branch and one head.
  */
 #include "kernels/cuda/util.cuh"
@@ -19,7 +19,7 @@ struct branch_params {
     float to_log2;                     /* scale / ln 2 */
 };
 
-/* Rows [first, first + count) of part 0 to 2 of one head. */
+/* Rows [first, first + count) of q, k or v (part 0, 1 or 2) of one head. */
 __device__ __forceinline__ rows_of<const bf16> part_of(const branch_params &p, int head, int part, int first, int count)
 {
     const int64_t stride = (int64_t)3 * p.heads * p.dim;
@@ -27,7 +27,7 @@ __device__ __forceinline__ rows_of<const bf16> part_of(const branch_params &p, i
     return {p.qkv + first * stride + (int64_t)(part * p.heads + head) * p.dim, stride, count, p.dim};
 }
 
-/* What lies outside is the caller's mistake: nothing that follows would be right. */
+/* Traps if the branch is outside the rows, which is the caller's error: later results would be wrong. */
 __device__ __forceinline__ bit_branch branch_of(const branch_params &p, int index)
 {
     const bit_branch b = p.branches[index];
@@ -38,7 +38,7 @@ __device__ __forceinline__ bit_branch branch_of(const branch_params &p, int inde
     return b;
 }
 
-/* Scores of the keys from `count` on, of a tile, become -inf. */
+/* Sets the scores of a tile's keys from `count` on to -inf. */
 __device__ __forceinline__ void hide_after(float (&s)[8][4], int count)
 {
 #pragma unroll
@@ -49,7 +49,7 @@ __device__ __forceinline__ void hide_after(float (&s)[8][4], int count)
                 s[n][e] = -INFINITY;
 }
 
-/* Of the trunk's tiles and then the branch's own: where tile `turn` begins, and in which of them. */
+/* Tile `turn` of the trunk's tiles followed by the branch's own: whether it is the branch's, and its first key. */
 struct key_tile {
     bool own;
     int first;
@@ -88,16 +88,16 @@ static __global__ void __launch_bounds__(THREADS, 2) attention_branches(const br
     load_tile<TILE, D, WIDE>(k, trunk_tiles > 0 ? trunk_keys : keys, 0);
     for (int turn = 0; turn < turns; turn++) {
         const key_tile at = key_tile_of(turn, trunk_tiles), next = key_tile_of(turn + 1, trunk_tiles);
-        /* else this warp has no query, or all of it is their future */
+        /* false if this warp has no query, or if all keys are after its queries */
         const bool needed = first + warp_row < b.rows && (!at.own || at.first < first + warp_row + 16 * GROUPS);
 
         copies_wait();
-        __syncthreads(); /* keys are here, and no warp reads the values of the turn before any more */
+        __syncthreads(); /* the keys have arrived, and every warp has read the previous values */
         load_tile<TILE, D, WIDE>(v, at.own ? values : trunk_values, at.first);
         if (needed)
             score<D>(s, q_base, k_base);
         copies_wait();
-        __syncthreads(); /* values are here, and no warp reads these keys any more */
+        __syncthreads(); /* the values have arrived, and every warp has read the keys */
         if (turn + 1 < turns)
             load_tile<TILE, D, WIDE>(k, next.own ? keys : trunk_keys, next.first);
         if (!needed)

@@ -1,5 +1,5 @@
-/* Attention over branches in plain f32 arithmetic, as attention_plain.cu: a warp has one query and meets 32 keys at a
- * time, the trunk's first. */
+/* Attention over branches in plain f32 arithmetic, as in attention_plain.cu: a warp has one query and takes 32 keys at
+ * a time, the trunk's first. */
 #include "kernels/cuda/util.cuh"
 extern "C" {
 #include "kernels/args.h"
@@ -15,7 +15,7 @@ template <typename T> struct branch_params {
     float scale;
 };
 
-/* Rows [first, first + count) of one part and head to shared memory, each dim + 1 floats apart; beyond `end` zeros. */
+/* Rows [first, first + count) of one part and head to shared memory, dim + 1 floats apart; zeros beyond `end`. */
 template <typename T>
 __device__ void load_rows(float *to, const branch_params<T> &p, int part, int head, int first, int count, int end)
 {
@@ -32,7 +32,7 @@ struct running {
     float out[COLUMNS], max, sum;
 };
 
-/* Keys [first, end) of a range; a query sees those up to `last`. */
+/* Adds keys [first, end) of a range; the query attends to those up to `last`. */
 template <typename T>
 __device__ void add_range(struct running &r, const branch_params<T> &p, const float *q, float *k, float *v, int head,
                           int first, int end, int last)
@@ -40,7 +40,7 @@ __device__ void add_range(struct running &r, const branch_params<T> &p, const fl
     const int lane = threadIdx.x % BIT_WARP;
 
     for (int key = first; key < end; key += BIT_WARP) {
-        __syncthreads(); /* no warp reads the tile before any more */
+        __syncthreads(); /* every warp has read the previous tile */
         load_rows(k, p, 1, head, key, BIT_WARP, end);
         load_rows(v, p, 2, head, key, BIT_WARP, end);
         __syncthreads();
@@ -69,7 +69,7 @@ template <typename T> static __global__ void plain_branches(const branch_params<
 
     if (b.rows < 1 || b.first < 0 || b.first > p.rows - b.rows || b.trunk_rows < 0 || b.trunk_first < 0 ||
         b.trunk_first > p.rows - b.trunk_rows || b.rows + b.trunk_rows > p.time)
-        __trap(); /* the caller's mistake */
+        __trap(); /* the caller's error */
     if (tile >= b.rows)
         return;
     const int row = b.first + tile + warp, end = b.first + min(tile + WARPS, b.rows);

@@ -1,8 +1,8 @@
 /*
  * Attention by cuDNN's fused engines, which recognise these graphs of products, pointwise operations and reductions.
- * The packed (B, T, 3, H, D) is read and written in place: q, k and v are views of it by their strides. In the backward
- * pass two tensors between operations lie in our workspace: delta, and dq's sums in f32, which several blocks add to in
- * whatever order they run; deterministic, dq is one product over the stored score gradients instead, which takes a
+ * The packed (B, T, 3, H, D) is read and written in place: q, k and v are views of it by their strides. The backward
+ * pass has two intermediate tensors in our workspace: delta, and dq's sums in f32, to which several blocks add in no
+ * fixed order. The deterministic pass computes dq as one product over the stored score gradients instead, which takes a
  * workspace of T * T bf16 numbers for each head.
  */
 #include "kernels/cuda/attention_cudnn.h"
@@ -16,30 +16,30 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define VERSION_MIN 91002 /* the first 9.x whose causal mask takes -inf and any T, both passes */
+#define VERSION_MIN 91002 /* the first 9.x whose causal mask takes -inf and any T in both passes */
 
 enum id { Q = 1, K, V, OUT, LSE, SCALE, MASKED, DOUT, DQ, DK, DV, DELTA, DQ_SUMS, ONE };
 
 struct bit_cudnn_attention {
     struct bit_cudnn_attention_shape shape;
-    cudnnBackendDescriptor_t plan; /* NULL: there is none */
-    int64_t plan_bytes;            /* of workspace; our own follows it */
+    cudnnBackendDescriptor_t plan; /* NULL if cuDNN has none */
+    int64_t plan_bytes;            /* of workspace; our own tensors follow it */
     float scale;
-    char why[160]; /* there is none; or whose it is */
+    char why[160]; /* why there is no plan; or cuDNN's version */
     struct bit_cudnn_attention *next;
 };
 
 struct cache {
     cudnnHandle_t handle;
     struct bit_cudnn_attention *plans;
-    char why[160]; /* there is no handle */
+    char why[160]; /* why the library cannot be used; else empty */
 };
 
 /* ---- shapes */
 
 typedef struct bit_cudnn_shape shape4;
 
-/* (B, H, T, D) in a tensor of `parts` packed side by side, or with the last two dimensions swapped. */
+/* (B, H, T, D) in a tensor of `parts` packed side by side. */
 static shape4 heads_of(const struct bit_cudnn_attention_shape *s, int parts)
 {
     const int64_t row = parts * s->heads * s->head_dim;
@@ -52,7 +52,7 @@ static shape4 swapped(shape4 x)
     return (shape4){{x.dim[0], x.dim[1], x.dim[3], x.dim[2]}, {x.stride[0], x.stride[1], x.stride[3], x.stride[2]}};
 }
 
-/* (B, H, T, columns), nothing between rows. */
+/* (B, H, T, columns), dense. */
 static shape4 rows_of(const struct bit_cudnn_attention_shape *s, int64_t columns)
 {
     const int64_t head = s->time * columns;
@@ -102,7 +102,7 @@ static bit_cudnn_tensor multiply(struct builder *b, bit_cudnn_tensor x, bit_cudn
     return product;
 }
 
-/* Scores after the diagonal become MASKED. */
+/* Replaces scores after the diagonal by MASKED. */
 static bit_cudnn_tensor mask(struct builder *b, bit_cudnn_tensor scores)
 {
     bit_cudnn_tensor row = bit_cudnn_virtual(&b->g, CUDNN_DATA_INT32, &b->square);
@@ -141,7 +141,7 @@ static void build_forward(struct builder *b, const struct bit_cudnn_attention_sh
     bit_cudnn_matmul(&b->g, p, v, out);
 }
 
-/* dq = ds k, by way of sums in memory unless it must be deterministic. */
+/* dq = ds k, through sums in memory unless it must be deterministic. */
 static void build_dq(struct builder *b, const struct bit_cudnn_attention_shape *s, bit_cudnn_tensor ds,
                      bit_cudnn_tensor k_swapped, const shape4 *part)
 {
@@ -159,7 +159,7 @@ static void build_dq(struct builder *b, const struct bit_cudnn_attention_shape *
     bit_cudnn_pointwise(&b->g, CUDNN_POINTWISE_IDENTITY, CUDNN_DATA_FLOAT, sums, NULL, NULL, dq);
 }
 
-/* delta = sum of out * dout over a row; the product with one is part of the pattern that the engines look for. */
+/* delta = sum of out * dout over a row; the engines' pattern needs the product with one. */
 static bit_cudnn_tensor build_delta(struct builder *b, const struct bit_cudnn_attention_shape *s, bit_cudnn_tensor dout,
                                     const shape4 *whole)
 {
@@ -270,7 +270,7 @@ static bool same(const struct bit_cudnn_attention_shape *a, const struct bit_cud
            a->backward == b->backward && a->deterministic == b->deterministic;
 }
 
-/* What the heuristics do not know. Up to 9.15 the backward pass reads beyond a last tile of keys that is not full. */
+/* Shapes that the heuristics fail to reject. Up to 9.15 the backward pass reads past a partial last tile of keys. */
 static bool refused(struct bit_cudnn_attention *a)
 {
     const struct bit_cudnn_attention_shape *s = &a->shape;
@@ -321,7 +321,7 @@ const struct bit_cudnn_attention *bit_cudnn_attention_plan(struct bit_gpu *gpu,
 
 /* ---- calls */
 
-/* delta, then dq's sums. */
+/* Our own workspace: delta, then dq's sums. */
 static size_t delta_bytes(const struct bit_cudnn_attention_shape *s)
 {
     return (size_t)bit_round_up(s->batch * s->heads * s->time * 4, 256);

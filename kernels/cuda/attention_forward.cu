@@ -1,8 +1,8 @@
 /*
  * Causal attention in bf16 tensor cores, forward. A block has 128 queries of one head, 32 for each warp, and goes over
- * the keys up to its last query in tiles of 64: scores, running maximum and sum of each row, and the output scaled
- * along. Keys and values have one tile each: while one is multiplied with, the other arrives. Scores and sums stay in
- * f32 registers; probabilities become bf16 for their product with the values.
+ * the keys up to its last query in tiles of 64. For each tile it computes scores, updates each row's maximum and sum,
+ * and rescales the output. Keys and values have one tile each: while one is multiplied, the other is loaded. Scores and
+ * sums stay in f32 registers; probabilities are rounded to bf16 for their product with the values.
  */
 #include "kernels/cuda/util.cuh"
 extern "C" {
@@ -44,15 +44,15 @@ static __global__ void __launch_bounds__(THREADS, 2) attention_forward(const for
     load_tile<TILE, D, WIDE>(k, keys, 0);
     const int end = min(first + QUERIES, p.time);
     for (int key = 0; key < end; key += TILE) {
-        const bool needed = key < first + warp_row + 16 * GROUPS; /* else all of it is this warp's future */
+        const bool needed = key < first + warp_row + 16 * GROUPS; /* false if all keys are after the warp's queries */
 
         copies_wait();
-        __syncthreads(); /* keys are here, and no warp reads the values of the turn before any more */
+        __syncthreads(); /* the keys have arrived, and every warp has read the previous values */
         load_tile<TILE, D, WIDE>(v, values, key);
         if (needed)
             score<D>(s, q_base, k_base);
         copies_wait();
-        __syncthreads(); /* values are here, and no warp reads these keys any more */
+        __syncthreads(); /* the values have arrived, and every warp has read the keys */
         if (key + TILE < end)
             load_tile<TILE, D, WIDE>(k, keys, key + TILE);
         if (!needed)

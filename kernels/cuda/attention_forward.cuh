@@ -1,5 +1,5 @@
-/* Scores, probabilities and sums of a warp's queries: what the forward passes in bf16 tensor cores share. A file
- * includes this last. */
+/* Scores, probabilities and sums of a warp's queries: shared by the forward passes in bf16 tensor cores. Include it
+ * last. */
 #ifndef BIT_KERNELS_CUDA_ATTENTION_FORWARD_CUH
 #define BIT_KERNELS_CUDA_ATTENTION_FORWARD_CUH
 
@@ -8,7 +8,7 @@
 #define QUERIES 128
 #define GROUPS  2 /* of 16 queries, for each warp */
 
-/* scores (16 x 64 for each group) = queries of this warp times keys. */
+/* scores (16 x 64 for each group) = this warp's queries times the tile's keys. */
 template <int D> __device__ __forceinline__ void score(float (&s)[GROUPS][8][4], uint32_t queries, uint32_t keys)
 {
 #pragma unroll
@@ -36,7 +36,7 @@ template <int D> __device__ __forceinline__ void score(float (&s)[GROUPS][8][4],
     }
 }
 
-/* Scores of keys after their query become -inf; `row` is the lane's upper row in front of the tile's first key. */
+/* Sets scores of keys after their query to -inf; `row` is the lane's upper row, counted from the tile's first key. */
 __device__ __forceinline__ void hide_future(float (&s)[8][4], int row)
 {
 #pragma unroll
@@ -48,8 +48,8 @@ __device__ __forceinline__ void hide_future(float (&s)[8][4], int row)
 }
 
 /*
- * Scores become probabilities with respect to the row's maximum so far, and what was summed up for an older maximum is
- * scaled to the new one. The first tile has a key for every query, so the maximum is never -inf unless a score is.
+ * Replaces scores by probabilities relative to the row's maximum so far, and rescales sums that are relative to an
+ * older maximum. The first tile has a key for every query, so the maximum is never -inf unless a score is.
  * half: the lane's upper row (0) or lower row (1).
  */
 template <int D>

@@ -1,26 +1,26 @@
-/* Tiles in shared memory and the products of the attention passes in bf16 tensor cores. A file includes this last. */
+/* Tiles in shared memory and the products of the attention passes in bf16 tensor cores. Include it last. */
 #ifndef BIT_KERNELS_CUDA_ATTENTION_MMA_CUH
 #define BIT_KERNELS_CUDA_ATTENTION_MMA_CUH
 
 #include "kernels/cuda/util.cuh"
 
-#define TILE    64  /* keys, or queries, that are in shared memory at once */
+#define TILE    64  /* keys, or queries, in a tile in shared memory */
 #define THREADS 128 /* four warps */
 
 using bf16 = __nv_bfloat16;
 
 /*
  * A tile is `ROWS` rows of D columns in panels of 64 columns. A row of a panel is 128 bytes, eight chunks of 16, and
- * chunk c of row r lies at place c ^ (r % 8): eight rows of one column of chunks meet all 32 banks once, which is how
- * ldmatrix reads them.
+ * chunk c of row r is stored at position c ^ (r % 8): the same chunk of eight rows, which ldmatrix reads at once, then
+ * covers all 32 banks.
  */
 template <int ROWS> __device__ __forceinline__ uint32_t chunk_at(uint32_t tile, int row, int chunk)
 {
     return tile + ((chunk / 8) * ROWS + row) * 128 + (((chunk % 8) ^ (row % 8)) * 16);
 }
 
-/* Where a lane's ldmatrix address is for the fragment at row 0, column 0; fragment_at moves it, by multiples of 8 rows
- * and of 16 columns. */
+/* A lane's ldmatrix address for the fragment at row 0, column 0; fragment_at moves it, by multiples of 8 rows and of 16
+ * columns. */
 __device__ __forceinline__ uint32_t lane_base(uint32_t tile, int row, int half)
 {
     return tile + row * 128 + ((half ^ (row % 8)) * 16);
@@ -30,9 +30,9 @@ template <int ROWS> __device__ __forceinline__ uint32_t fragment_at(uint32_t bas
     return (base ^ (k % 4 * 32)) + k / 4 * ROWS * 128 + row * 128;
 }
 
-/* Three ways to read 16 x 16 elements as four 8 x 8 matrices, by the order of those:
+/* Three ways to read 16 x 16 elements as four 8 x 8 matrices, which differ in the order of these:
  * left: A of m16n8k16 (rows first);  right: B of two products, from a tile whose rows are n;
- * across: B of two products, from a tile whose rows are k (with ldmatrix.trans), in the lanes' order of left. */
+ * across: B of two products, from a tile whose rows are k (with ldmatrix.trans), with the lanes' addresses of left. */
 __device__ __forceinline__ uint32_t left_base(uint32_t tile)
 {
     const int lane = threadIdx.x % BIT_WARP;
@@ -61,8 +61,8 @@ __device__ __forceinline__ void load_fragment_across(uint32_t (&r)[4], uint32_t 
                  : "memory");
 }
 
-/* c (16 x 8) += a (16 x 16) b (16 x 8). Lane l has of c the columns 2 (l % 4) and the next, of rows l / 4 and 8 more.
- */
+/* c (16 x 8) += a (16 x 16) b (16 x 8). Lane l has c's columns 2 (l % 4) and 2 (l % 4) + 1 of rows l / 4 and
+ * l / 4 + 8. */
 __device__ __forceinline__ void multiply(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)
 {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
@@ -78,7 +78,7 @@ __device__ __forceinline__ uint32_t pair(float low, float high)
     return *reinterpret_cast<const uint32_t *>(&both);
 }
 
-/* The sums of 16 rows and 16 columns (two products side by side) as the A of a product over those columns. */
+/* Converts sums of 16 rows and 16 columns (two products side by side) to the A of a product over those columns. */
 __device__ __forceinline__ void as_left(uint32_t (&a)[4], const float (&even)[4], const float (&odd)[4])
 {
     a[0] = pair(even[0], even[1]);
@@ -87,7 +87,7 @@ __device__ __forceinline__ void as_left(uint32_t (&a)[4], const float (&even)[4]
     a[3] = pair(odd[2], odd[3]);
 }
 
-/* 2^x, subnormal results as zero; 2 units in the last place. */
+/* 2^x to 2 units in the last place; subnormal results are zero. */
 __device__ __forceinline__ float exp2_near(float x)
 {
     float y;
@@ -143,12 +143,12 @@ __device__ __forceinline__ uint4 load_chunk(uint32_t at)
 template <typename T> struct rows_of {
     T *at;
     int64_t stride;
-    int count; /* rows that exist; what is loaded beyond them is zero, and what is stored is dropped */
-    int dim;   /* columns that exist, likewise */
+    int count; /* rows that exist; loads beyond them give zeros, and stores are dropped */
+    int dim;   /* columns that exist, with the same rule */
 };
 
-/* ROWS rows from `first` on; all threads of the block. WIDE: rows are aligned to 16 bytes, and the copy is under way
- * when this returns (copies_wait ends it); else it is done. */
+/* Loads ROWS rows starting at `first`; called by all threads of the block. WIDE: rows are aligned to 16 bytes, and the
+ * copy is still in flight when this returns (wait with copies_wait). Otherwise it is complete. */
 template <int ROWS, int D, bool WIDE>
 __device__ __forceinline__ void load_tile(uint32_t tile, const rows_of<const bf16> &from, int first)
 {
@@ -170,15 +170,15 @@ __device__ __forceinline__ void load_tile(uint32_t tile, const rows_of<const bf1
     }
 }
 
-/* A warp's 16 rows of sums, times a factor for each of a lane's two rows, by way of rows `row`.. of a tile that the
- * warp alone still uses, to rows first + row.. of `to`. */
+/* Stores a warp's 16 rows of sums, times a factor for each of a lane's two rows, in rows first + row.. of `to`. They go
+ * through rows `row`.. of a tile, which no other warp uses any more. */
 template <int ROWS, int D, bool WIDE>
 __device__ __forceinline__ void store_rows(const float (&sums)[D / 8][4], float upper, float lower, uint32_t tile,
                                            int row, const rows_of<bf16> &to, int first)
 {
     const int lane = threadIdx.x % BIT_WARP;
 
-    __syncwarp(); /* every lane has read the tile for the last time */
+    __syncwarp(); /* every lane has finished reading the tile */
 #pragma unroll
     for (int n = 0; n < D / 8; n++) {
         const uint32_t at = chunk_at<ROWS>(tile, row + lane / 4, n) + lane % 4 * 4;
@@ -209,12 +209,12 @@ __device__ __forceinline__ void store_rows(const float (&sums)[D / 8][4], float 
 }
 
 /*
- * Which head and which tile a block has. Blocks begin in order of their index: some heads at a time, so that what they
- * share stays in L2, and of those the tiles with the most work first, so that the short ones fill the gaps at the end.
+ * The head and the tile of a block. Blocks start in order of their index: a few heads at a time, so that their shared
+ * rows stay in L2, and within these the tiles with the most work first, so that short ones fill the gaps at the end.
  */
 #define HEADS_AT_ONCE 16
 struct place {
-    int head, turn; /* head counts over the batch; turn 0 is the tile with the most work */
+    int head, turn; /* head is counted over the batch; turn 0 is the tile with the most work */
 };
 __device__ __forceinline__ place place_of(int block, int heads, int tiles)
 {

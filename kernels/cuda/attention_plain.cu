@@ -1,7 +1,7 @@
 /*
  * Causal attention in plain f32 arithmetic: for operands in f32, and for heads too wide for the tensor-core kernels. A
- * warp has one row (a query, or in the pass for dk and dv a key), and meets 32 rows of the other kind at a time: first
- * a lane for each of these, then a lane for each column.
+ * warp has one row (a query, or in the pass for dk and dv a key), and takes 32 rows of the other kind at a time: first
+ * each lane has one of these rows, then each lane has columns.
  */
 #include "kernels/cuda/util.cuh"
 extern "C" {
@@ -18,14 +18,14 @@ template <typename T> struct plain_params {
     float scale;
 };
 
-/* Row t of one head: part 0 to 2 of a packed (B, T, 3, H, D), or of a (B, T, H, D) with parts = 1. */
+/* Index of row t of one head: part 0 to 2 of a packed (B, T, 3, H, D), or a (B, T, H, D) with parts = 1. */
 template <typename T>
 __device__ __forceinline__ int64_t row_at(const plain_params<T> &p, int parts, int part, int head, int t)
 {
     return ((((int64_t)(head / p.heads) * p.time + t) * parts + part) * p.heads + head % p.heads) * p.dim;
 }
 
-/* Rows [first, first + count) of a head to shared memory, each dim + 1 floats apart; beyond `time` zeros. */
+/* Rows [first, first + count) of a head to shared memory, dim + 1 floats apart; zeros beyond `time`. */
 template <typename T>
 __device__ void load_rows(float *to, const plain_params<T> &p, const T *from, int parts, int part, int head, int first,
                           int count)
@@ -49,7 +49,7 @@ template <typename T> static __global__ void plain_forward(const plain_params<T>
 
     load_rows(q, p, p.qkv, 3, 0, head, first, WARPS);
     for (int key = 0; key < min(first + WARPS, p.time); key += BIT_WARP) {
-        __syncthreads(); /* no warp reads the tile before any more */
+        __syncthreads(); /* every warp has read the previous tile */
         load_rows(k, p, p.qkv, 3, 1, head, key, BIT_WARP);
         load_rows(v, p, p.qkv, 3, 2, head, key, BIT_WARP);
         __syncthreads();
@@ -85,7 +85,7 @@ template <typename T> static __global__ void plain_dq(const plain_params<T> p)
     load_rows(q, p, p.qkv, 3, 0, head, first, WARPS);
     load_rows(dout, p, p.dout, 1, 0, head, first, WARPS);
     for (int key = 0; key < min(first + WARPS, p.time); key += BIT_WARP) {
-        __syncthreads(); /* no warp reads the tile before any more */
+        __syncthreads(); /* every warp has read the previous tile */
         load_rows(k, p, p.qkv, 3, 1, head, key, BIT_WARP);
         load_rows(v, p, p.qkv, 3, 2, head, key, BIT_WARP);
         __syncthreads();
@@ -111,7 +111,7 @@ template <typename T> static __global__ void plain_dkv(const plain_params<T> p)
     for (int query = first / BIT_WARP * BIT_WARP; query < p.time; query += BIT_WARP) {
         const int t = query + lane;
 
-        __syncthreads(); /* no warp reads the tile before any more */
+        __syncthreads(); /* every warp has read the previous tile */
         load_rows(q, p, p.qkv, 3, 0, head, query, BIT_WARP);
         load_rows(dout, p, p.dout, 1, 0, head, query, BIT_WARP);
         __syncthreads();
@@ -131,7 +131,7 @@ template <typename T> static __global__ void plain_dkv(const plain_params<T> p)
     store_row(p.to, row_at(p, 3, 2, head, key), dv, 1, p.dim);
 }
 
-/* A warp for each (b, t, h), in the order of memory. */
+/* One warp for each (b, t, h), in memory order. */
 template <typename T> static __global__ void attention_delta(const plain_params<T> p, int64_t rows, float *delta)
 {
     const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / BIT_WARP;

@@ -1,5 +1,4 @@
-/* Rows of f32 in shared memory, multiplied by a warp that has one row: what the plain passes share. A file includes
- * this last. */
+/* Products of rows of f32 in shared memory with a warp's own row: shared by the plain passes. Include it last. */
 #ifndef BIT_KERNELS_CUDA_ATTENTION_PLAIN_CUH
 #define BIT_KERNELS_CUDA_ATTENTION_PLAIN_CUH
 
@@ -10,7 +9,7 @@ extern "C" {
 
 #define WARPS   8
 #define THREADS (WARPS * BIT_WARP)
-#define COLUMNS (BIT_HEAD_DIM_MAX / BIT_WARP) /* of one lane, at most */
+#define COLUMNS (BIT_HEAD_DIM_MAX / BIT_WARP) /* per lane, at most */
 
 __device__ __forceinline__ float dot(const float *a, const float *b, int dim)
 {
@@ -23,7 +22,7 @@ __device__ __forceinline__ float dot(const float *a, const float *b, int dim)
     return even + odd;
 }
 
-/* sums[c] of column lane + 32 c += sum over 32 rows of weight (one a lane) times row. */
+/* sums[c], for column lane + 32 c, += the sum over 32 rows of weight (one per lane) times row. */
 __device__ __forceinline__ void add_rows(float (&sums)[COLUMNS], float weight, const float *rows, int dim)
 {
     for (int r = 0; r < BIT_WARP; r++) {

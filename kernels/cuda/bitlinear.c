@@ -1,7 +1,7 @@
 /*
- * The ternary linear layer on a GPU. Forward at full strength is an int8 product of our own; everything else is
- * cuBLASLt's on numbers, with passes before (int8 to numbers) or after it (scales). What such a pass makes stands in
- * scratch piece by piece.
+ * The ternary linear layer on a GPU. The forward pass at full strength is our own int8 product; everything else is a
+ * floating-point product by cuBLASLt, with passes before it (int8 to float) or after it (scales). The passes work on
+ * one piece at a time in scratch.
  */
 #include "kernels/cuda/bitlinear.h"
 
@@ -30,7 +30,7 @@ static const void *offset(const void *p, enum bit_dtype dtype, int64_t elements)
 
 /* ---- forward */
 
-/* Below strength 1: blends are no whole numbers, and their sums are f32. */
+/* Below strength 1: blends are not integers, and their sums are f32. */
 static int blended(const struct bit_exec *exec, const struct bit_bitlinear_args *args)
 {
     const int64_t rows = bit_piece_rows(args->m, (size_t)args->n * 4, BIT_SUMS_BYTES);
@@ -74,16 +74,16 @@ int bit_bitlinear_cuda(const struct bit_exec *exec, const struct bit_bitlinear_a
     return bit_ternary_gemm_sm80(exec, args);
 }
 
-/* ---- the gradient at the input */
+/* ---- the gradient with respect to the input */
 
-/* What of dn one round makes: `cols` columns of w as numbers, and where their products go. */
+/* One round computes `cols` columns of dn from the same columns of w, in dy's dtype. */
 struct data_round {
     const void *w;
     int64_t w_row, col, cols;
-    float *factors, *sums; /* sums NULL: straight into dn */
+    float *factors, *sums; /* sums NULL: products are written to dn directly */
 };
 
-/* Rows [i, i + rows): each segment's product is scaled as a sum in f32, and added to those before it. */
+/* Rows [i, i + rows): each segment's product is scaled in f32 and added to the sum of the previous ones. */
 static int data_products(const struct bit_exec *exec, const struct bit_bitlinear_backward_data_args *args,
                          const struct data_round *round, int64_t i, int64_t rows, const struct bit_blas_args *to)
 {
@@ -146,7 +146,7 @@ static int data_columns(const struct bit_exec *exec, const struct bit_bitlinear_
     return err;
 }
 
-/* w in another type than dy's: columns of it, as many as scratch holds, become numbers. */
+/* If w has another dtype than dy: converts as many columns of w at a time as scratch holds. */
 static int data_expanded(const struct bit_exec *exec, const struct bit_bitlinear_backward_data_args *args,
                          struct data_round round)
 {
@@ -187,7 +187,7 @@ int bit_bitlinear_backward_data_cuda(const struct bit_exec *exec, const struct b
     if (err < 0 || args->m == 0)
         return err;
     round.factors = (float *)((char *)exec->workspace + BIT_BLAS_WORKSPACE);
-    /* bf16 sums are rounded once, at the end; and cuBLASLt has no f32 product with a bf16 result */
+    /* so that bf16 sums are rounded once, at the end; and cuBLASLt has no f32 product with a bf16 result */
     if (args->dn_dtype == BIT_BF16 && (args->segments.count > 1 || args->dy_dtype == BIT_F32))
         round.sums = (float *)((char *)scratch_of(exec) +
                                bit_round_up((int64_t)bit_piece_bytes(args->k, (size_t)args->n * 4, BIT_CODES_BYTES),

@@ -1,4 +1,4 @@
-/* Passes over memory around the ternary layer's products. */
+/* Passes over memory before and after the ternary layer's products. */
 #include "kernels/cuda/ternary_gemm.cuh"
 
 #define THREADS 256
@@ -11,7 +11,7 @@ static unsigned blocks_of(int64_t items)
 /* ---- conversion */
 
 template <typename From, typename To> struct conversion {
-    unsigned count, cols; /* packs in all, and in a row: of a piece of scratch, so 32 bits hold them */
+    unsigned count, cols; /* packs in total, and in a row; a piece of scratch has few enough for 32 bits */
     const From *from;
     int64_t from_row;
     To *to;
@@ -48,7 +48,7 @@ template <typename From, typename To, int N> static __global__ void convert(cons
 
 template <typename From, typename To> static int launch_convert(const bit_exec *exec, const bit_convert_pass *pass)
 {
-    constexpr int ELEMENTS = sizeof(From) == 1 ? 16 : 8; /* of one access to whole rows */
+    constexpr int ELEMENTS = sizeof(From) == 1 ? 16 : 8; /* per access, if rows are aligned */
     const bool whole = pass->cols % ELEMENTS == 0 &&
                        bit_aligned(pass->from, pass->from_row * sizeof(From), ELEMENTS * sizeof(From)) &&
                        bit_aligned(pass->to, pass->to_row * sizeof(To), ELEMENTS * sizeof(To));

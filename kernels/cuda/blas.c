@@ -1,6 +1,6 @@
 /*
- * cuBLASLt counts columns first. A row-major matrix is the transpose of what it sees there, so it is asked for
- * C^T = B^T A^T: its first operand is our b, its second our a, its m our n.
+ * cuBLASLt is column-major: it sees a row-major matrix as its transpose. So it computes C^T = B^T A^T: its first
+ * operand is our b, its second our a, its m our n.
  */
 #include "kernels/cuda/blas.h"
 
@@ -12,7 +12,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define ALIGNMENT_MAX 256 /* no algorithm asks for more */
+#define ALIGNMENT_MAX 256 /* no algorithm needs more */
 
 static void free_product(struct bit_blas_product *p)
 {
@@ -57,7 +57,7 @@ int bit_blas_cache_of(struct bit_gpu *gpu, struct bit_blas_cache **out)
     return 0;
 }
 
-/* ---- making one ready */
+/* ---- preparing a product */
 
 static cudaDataType_t type_of(enum bit_dtype dtype)
 {
@@ -111,7 +111,7 @@ static int describe_operation(struct bit_blas_product *p, const struct bit_blas_
     return err;
 }
 
-/* A row-major matrix of `rows` by `cols`, as cuBLASLt sees it. */
+/* A row-major matrix of `rows` by `cols`, described in cuBLASLt's order. */
 static int describe_matrix(cublasLtMatrixLayout_t *out, enum bit_dtype dtype, int64_t rows, int64_t cols, int64_t row)
 {
     return bit_gpu_blas_try(
@@ -142,7 +142,7 @@ static int set_preference(cublasLtMatmulPreference_t preference, cublasLtMatmulP
     return bit_gpu_blas_try(cublasLtMatmulPreferenceSetAttribute(preference, attribute, at, bytes));
 }
 
-/* Partial sums in f32 or none: in the output's type they would lose bits. */
+/* Partial sums are only allowed in f32: in the output's type they would lose bits. */
 static int prefer(cublasLtMatmulPreference_t preference, const struct bit_product_key *key)
 {
     int err;
@@ -160,7 +160,7 @@ static int prefer(cublasLtMatmulPreference_t preference, const struct bit_produc
     return set_preference(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, (uint64_t)key->c_alignment, 4);
 }
 
-/* The heuristic's, best guess first. */
+/* The heuristic's proposals, best guess first. */
 static int propose(struct bit_gpu *gpu, struct bit_blas_product *p, int wanted,
                    cublasLtMatmulHeuristicResult_t found[BIT_BLAS_CANDIDATES_MAX], int *count)
 {
@@ -180,7 +180,7 @@ static int propose(struct bit_gpu *gpu, struct bit_blas_product *p, int wanted,
     return err;
 }
 
-/* The table's; else the fastest, where a search is on; else the heuristic's first. */
+/* The algorithm from the table; otherwise the fastest, if a search is on; otherwise the heuristic's first. */
 static int choose(const struct bit_exec *exec, struct bit_blas_cache *cache, struct bit_blas_product *p,
                   const struct bit_blas_args *args)
 {
@@ -246,9 +246,9 @@ static int find(const struct bit_exec *exec, const struct bit_blas_args *args, c
     return 0;
 }
 
-/* ---- running it */
+/* ---- running a product */
 
-/* A sum of nothing is what it is added to. Rows are dense wherever k can be 0. */
+/* With k = 0 the result is the addend, or 0. Rows are dense wherever k can be 0. */
 static int sum_of_nothing(const struct bit_exec *exec, const struct bit_blas_args *args)
 {
     const size_t bytes = (size_t)(args->m * args->n) * bit_dtype_bytes(args->c_dtype);

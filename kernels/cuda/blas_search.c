@@ -1,6 +1,6 @@
 /*
  * cuBLASLt's heuristic is a guess: on an H200 its first proposal was up to 11% slower than another of its own. The
- * candidates are timed where the product runs, in turns, so that the clock's drift meets all of them.
+ * candidates are timed on the product's own buffers, in turns, so that changes of the clock affect all of them.
  */
 #include "kernels/cuda/blas_search.h"
 
@@ -14,9 +14,9 @@
 #include "proto/err.h"
 
 #define ROUNDS 4
-#define US     1500 /* of a candidate in one round, about ... */
-#define RUNS   64   /* ... and at most so many calls */
-#define CLEAR  0.98 /* another than the first must take no more than this part of its time */
+#define US     1500 /* about so long a candidate runs in one round ... */
+#define RUNS   64   /* ... with at most this many calls */
+#define CLEAR  0.98 /* a candidate replaces the first only if it takes at most this fraction of its time */
 
 /* ---- timing */
 
@@ -39,7 +39,7 @@ static void close_timer(struct timer *t)
         cudaEventDestroy(t->end);
 }
 
-/* Microseconds of one of `runs` calls; INFINITY for a candidate that cannot be run. */
+/* Microseconds of one call, averaged over `runs`; INFINITY for a candidate that cannot run. */
 static int time_calls(const struct bit_exec *exec, const struct timer *t, const struct bit_blas_product *p,
                       const cublasLtMatmulAlgo_t *algorithm, const struct bit_blas_args *args, int runs, double *us)
 {
@@ -61,7 +61,7 @@ static int time_calls(const struct bit_exec *exec, const struct timer *t, const 
     return err;
 }
 
-/* The least of the rounds, for each candidate; the first round warms up. */
+/* The least time over the rounds, for each candidate; the first round is a warm-up. */
 static int time_candidates(const struct bit_exec *exec, const struct timer *t, const struct bit_blas_product *p,
                            const struct bit_blas_args *args, const cublasLtMatmulHeuristicResult_t *candidates,
                            int count, double *least)
@@ -90,7 +90,7 @@ static int find_row(const struct bit_blas_cache *cache, const struct bit_product
     return -1;
 }
 
-/* In the place of one that the library does not take any more, if there is such. Returns where. */
+/* Adds a row, or replaces the one with its key, whose algorithm the library no longer accepts. Returns its index. */
 static int put_row(struct bit_blas_cache *cache, const struct bit_product_choice *row)
 {
     int at = find_row(cache, &row->key);
@@ -188,7 +188,7 @@ static int search(const struct bit_exec *exec, bool on)
     if (err < 0)
         return err;
     cache->searching = on;
-    if (on) /* those that were made ready before are met anew */
+    if (on) /* products prepared earlier are searched, too */
         bit_blas_forget(cache);
     return 0;
 }

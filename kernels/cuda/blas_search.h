@@ -1,4 +1,4 @@
-/* Which of cuBLASLt's algorithms a product takes: what blas.c and the search share. */
+/* The choice of a cuBLASLt algorithm for each product: shared by blas.c and blas_search.c. */
 #ifndef BIT_KERNELS_CUDA_BLAS_SEARCH_H
 #define BIT_KERNELS_CUDA_BLAS_SEARCH_H
 
@@ -18,24 +18,24 @@ struct bit_blas_product {
 };
 
 struct bit_blas_cache {
-    struct bit_blas_product *products; /* made ready in this process */
+    struct bit_blas_product *products; /* prepared in this process */
     int count, room;
-    struct bit_product_choice *table; /* taken, and found here; those that were met come first */
+    struct bit_product_choice *table; /* rows taken and rows found here; those of called products come first */
     int table_count, met_count;
     bool searching;
 };
 
 int bit_blas_cache_of(struct bit_gpu *gpu, struct bit_blas_cache **out);
-/** Products are made ready anew, by the table that there is then. */
+/** Drops prepared products, so that they are prepared again, by the table at that time. */
 void bit_blas_forget(struct bit_blas_cache *cache);
 int bit_blas_run(const struct bit_exec *exec, const struct bit_blas_product *p, const cublasLtMatmulAlgo_t *algorithm,
                  const struct bit_blas_args *args);
 
-/** Whether the table has the product, and this library still takes what it says. */
+/** Whether the table has the product, with an algorithm that this library still accepts. */
 bool bit_blas_look_up(struct bit_gpu *gpu, struct bit_blas_cache *cache, struct bit_blas_product *p);
 /**
- * Time the candidates on the product's own buffers, and leave the winner in p->algorithm and in the table. What the
- * product adds to is added to by every call.
+ * Time the candidates on the product's own buffers, and store the winner in p->algorithm and in the table. Each timed
+ * call of a product with an addend in place adds once more.
  * Errors      -ENOMEM, BIT_ECUDA
  */
 int bit_blas_search(const struct bit_exec *exec, struct bit_blas_cache *cache, struct bit_blas_product *p,

@@ -1,4 +1,4 @@
-/* Between f32 and bf16: memory is all there is, so threads take 16 bytes of the wider side at a time. */
+/* Conversion between f32 and bf16. It is memory-bound, so threads access 16 bytes of an f32 side at a time. */
 #include "kernels/cuda/util.cuh"
 extern "C" {
 #include "kernels/args.h"
@@ -6,7 +6,7 @@ extern "C" {
 }
 
 #define THREADS  256
-#define ELEMENTS 4 /* of one access */
+#define ELEMENTS 4 /* per access */
 
 template <typename X, typename Y>
 static __global__ void cast(int64_t count, const X *x, Y *y, float scale, int accumulate)

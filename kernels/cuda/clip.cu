@@ -6,10 +6,10 @@ extern "C" {
 }
 
 #define THREADS    128
-#define BLOCKS_PER (THREADS / BIT_SUMSQ_LANES) /* blocks of the sum that one thread block takes */
-#define UNROLL     8                           /* loads in flight for each thread */
+#define BLOCKS_PER (THREADS / BIT_SUMSQ_LANES) /* blocks of the sum per thread block */
+#define UNROLL     8                           /* loads in flight per thread */
 
-/* A thread is one lane of one block: 16 threads read 64 bytes in a row at a time. */
+/* A thread is one lane of one block: 16 threads read 64 contiguous bytes at a time. */
 static __global__ void __launch_bounds__(THREADS) sumsq(int64_t count, const float *g, double *sums)
 {
     __shared__ double lanes[THREADS];
@@ -27,7 +27,7 @@ static __global__ void __launch_bounds__(THREADS) sumsq(int64_t count, const flo
             v[u] = __ldg(g + i + u * BIT_SUMSQ_LANES);
 #pragma unroll
         for (int u = 0; u < UNROLL; u++)
-            sum = fma((double)v[u], (double)v[u], sum); /* the square is exact: fused or not is the same */
+            sum = fma((double)v[u], (double)v[u], sum); /* the square is exact, so an fma gives the same bits */
     }
     for (; i < end; i += BIT_SUMSQ_LANES)
         sum = fma((double)g[i], (double)g[i], sum);

@@ -28,7 +28,7 @@ static void note(struct bit_cudnn_graph *g, cudnnStatus_t status, const char *wh
     g->failed = what;
 }
 
-/* A descriptor of the graph's own. */
+/* A descriptor that the graph owns. */
 static cudnnBackendDescriptor_t create(struct bit_cudnn_graph *g, cudnnBackendDescriptorType_t type, const char *what)
 {
     cudnnBackendDescriptor_t d = NULL;
@@ -129,7 +129,7 @@ void bit_cudnn_matmul(struct bit_cudnn_graph *g, bit_cudnn_tensor a, bit_cudnn_t
     finalise_op(g, op, "matmul");
 }
 
-/* axis < 0: the mode has none. */
+/* axis < 0: the mode has no axis. */
 static void pointwise(struct bit_cudnn_graph *g, cudnnPointwiseMode_t mode, cudnnDataType_t compute, int64_t axis,
                       const bit_cudnn_tensor in[3], bit_cudnn_tensor y)
 {
@@ -193,7 +193,7 @@ void bit_cudnn_reshape(struct bit_cudnn_graph *g, bit_cudnn_tensor x, bit_cudnn_
 
 #define CONFIGS_MAX 8
 
-/* What the heuristics propose, best first. The descriptors are the graph's. */
+/* The heuristics' proposals, best first. The graph owns the descriptors. */
 static int propose(struct bit_cudnn_graph *g, cudnnHandle_t handle, cudnnBackendDescriptor_t configs[CONFIGS_MAX])
 {
     const cudnnBackendHeurMode_t mode = CUDNN_HEUR_MODE_A;

@@ -10,15 +10,15 @@
 #define BIT_CUDNN_OPS_MAX         32
 #define BIT_CUDNN_REAL_MAX        16
 
-/* What a tensor is made from. */
+/* A tensor's dimensions and strides. */
 struct bit_cudnn_shape {
     int64_t dim[4], stride[4];
 };
 typedef cudnnBackendDescriptor_t bit_cudnn_tensor;
 
 /*
- * A graph under construction. The first call that fails leaves its status and name here, and those after it do nothing:
- * look once, at bit_cudnn_plan's result. The calls that make an operation return its output.
+ * A graph under construction. The first call that fails stores its status and name here, and later calls do nothing: it
+ * is enough to check bit_cudnn_plan's result. The functions for operations take their output tensor as an argument.
  */
 struct bit_cudnn_graph {
     cudnnStatus_t status;
@@ -33,22 +33,22 @@ void bit_cudnn_graph_finish(struct bit_cudnn_graph *g);
 /** A tensor in memory, aligned to 16 bytes; id (1 .. BIT_CUDNN_REAL_MAX - 1) names it to bit_cudnn_run. */
 bit_cudnn_tensor bit_cudnn_real(struct bit_cudnn_graph *g, int64_t id, cudnnDataType_t type,
                                 const struct bit_cudnn_shape *shape);
-/** A float in the host's memory, read as bit_cudnn_run is called. */
+/** A float in the host's memory, read by the call of bit_cudnn_run. */
 bit_cudnn_tensor bit_cudnn_scalar(struct bit_cudnn_graph *g, int64_t id);
-/** A tensor between operations that need never be in memory. */
+/** An intermediate tensor, which need not be stored in memory. */
 bit_cudnn_tensor bit_cudnn_virtual(struct bit_cudnn_graph *g, cudnnDataType_t type,
                                    const struct bit_cudnn_shape *shape);
 
 /** y = a b, matrices in the last two dimensions. */
 void bit_cudnn_matmul(struct bit_cudnn_graph *g, bit_cudnn_tensor a, bit_cudnn_tensor b, bit_cudnn_tensor y);
-/** y = mode(x, b) with b and t NULL where the mode has none; t picks in BINARY_SELECT. compute is the arithmetic's. */
+/** y = mode(x, b), b and t NULL if the mode has none; t selects in BINARY_SELECT. compute: the arithmetic's type. */
 void bit_cudnn_pointwise(struct bit_cudnn_graph *g, cudnnPointwiseMode_t mode, cudnnDataType_t compute,
                          bit_cudnn_tensor x, bit_cudnn_tensor b, bit_cudnn_tensor t, bit_cudnn_tensor y);
-/** y = the index along `axis`; x lends its shape. */
+/** y = the index along `axis`, in the shape of x. */
 void bit_cudnn_index(struct bit_cudnn_graph *g, int64_t axis, bit_cudnn_tensor x, bit_cudnn_tensor y);
 /** y = x reduced along the dimensions that are 1 in y. */
 void bit_cudnn_reduce(struct bit_cudnn_graph *g, cudnnReduceTensorOp_t op, bit_cudnn_tensor x, bit_cudnn_tensor y);
-/** y is x under another shape. */
+/** y = x with another shape. */
 void bit_cudnn_reshape(struct bit_cudnn_graph *g, bit_cudnn_tensor x, bit_cudnn_tensor y);
 
 /** The first plan of cuDNN's heuristics that this machine can run; destroy it with cudnnBackendDestroyDescriptor. */

@@ -1,7 +1,7 @@
 /*
- * Token embedding. The gradient's rows of one id have an order: ids are counted, each takes a stretch of a list, its
- * rows are put there in whatever order they come and then in order of r. What lies where in the list differs from run
- * to run; what is added to what, and when, does not.
+ * Token embedding. The gradient adds the rows of each id in order: ids are counted, each id gets a range of a list, its
+ * rows are written there in any order, and then sorted by r. The positions of the ranges differ from run to run, but
+ * not the order of additions.
  */
 #include "kernels/cuda/row.cuh"
 extern "C" {
@@ -9,10 +9,10 @@ extern "C" {
 }
 
 #define THREADS 128
-#define PACKS   4 /* of a row, under way in each thread */
-#define AHEAD   8 /* rows of one id, likewise */
+#define PACKS   4 /* of a row, in flight in each thread */
+#define AHEAD   8 /* rows of one id, in flight in each thread */
 
-/* An id beyond the table is the caller's mistake: nothing that follows would be right. */
+/* Traps if an id is beyond the table, which is the caller's error: later results would be wrong. */
 static __device__ __forceinline__ int id_of(const uint32_t *ids, int64_t r, int64_t vocab)
 {
     const int id = ids[r];
@@ -22,7 +22,7 @@ static __device__ __forceinline__ int id_of(const uint32_t *ids, int64_t r, int6
     return id;
 }
 
-/* ---- forward: a row a block */
+/* ---- forward: one row per block */
 
 template <typename T, typename Y, int WIDTH>
 static __global__ void __launch_bounds__(THREADS) embed(const struct bit_embed_args args)
@@ -84,14 +84,14 @@ extern "C" int bit_embed_cuda(const struct bit_exec *exec, const struct bit_embe
 
 /* ---- backward */
 
-/* In the workspace. */
+/* All in the workspace. */
 struct lists {
     int *count;  /* (V) rows of an id */
-    int *used;   /* how much of the list has been given to ids */
-    int *first;  /* (V) where an id's stretch begins */
-    int *place;  /* (R) a row's place in its id's stretch, for now; the row at place 0 speaks for its id */
+    int *used;   /* how much of the list is assigned to ids */
+    int *first;  /* (V) the start of an id's range */
+    int *place;  /* (R) a row's unsorted position in its id's range; the row at 0 does the work for its id */
     int *list;   /* (R) rows by id */
-    int *sorted; /* (R) the same, each id's in order */
+    int *sorted; /* (R) the same, with each id's rows in order */
 };
 
 static struct lists lay_out(void *workspace, int64_t rows, int64_t vocab)
@@ -127,7 +127,7 @@ static __global__ void __launch_bounds__(THREADS) list_rows(const struct bit_emb
         l.list[l.first[args.ids[r]] + l.place[r]] = (int)r;
 }
 
-/* A row's place in order is how many of its id come before it. */
+/* A row's sorted position is the number of earlier rows with the same id. */
 static __global__ void __launch_bounds__(THREADS) sort_rows(const struct bit_embed_backward_args args, struct lists l)
 {
     const int64_t r = (int64_t)blockIdx.x * THREADS + threadIdx.x;
@@ -150,7 +150,7 @@ static __device__ __forceinline__ void add(bit_pack<float, WIDTH> *sum, bit_pack
         sum->v[e] = __fadd_rn(sum->v[e], bit_to_f32(v.v[e]));
 }
 
-/* Block (r, n): the n-th columns of r's id, if r speaks for it. */
+/* Block (r, n): the n-th chunk of columns of r's id, if l.place[r] is 0. */
 template <typename Dy, int WIDTH>
 static __global__ void __launch_bounds__(THREADS, 8) add_rows(const struct bit_embed_backward_args args, struct lists l)
 {

@@ -1,4 +1,4 @@
-/* The execution context on a GPU, and marks among what is enqueued there. */
+/* The execution context on a GPU, and marks in its stream. */
 #include "kernels/exec/exec.h"
 
 #include <stdio.h>

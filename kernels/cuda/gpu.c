@@ -35,7 +35,7 @@ int bit_gpu_launched(const char *name)
     return bit_gpu_result(result, name);
 }
 
-/* Why there is no such GPU, in words that tell what to do. */
+/* Checks that the GPU exists, and otherwise notes why it cannot be used. */
 static int find_device(int device)
 {
     int count = 0, driver = 0, runtime = 0;
@@ -159,8 +159,8 @@ void bit_gpu_free(struct bit_gpu *gpu, void *memory)
     cudaFree(memory);
 }
 
-/* Pages of the process's own, locked: the system clears them, in large pages where it has them, and a snapshot of many
- * GiB is not written over with zeros once more. */
+/* Anonymous pages, page-locked: the system zeroes them, in huge pages if it has them, so that a snapshot of many GiB
+ * need not be zeroed a second time. */
 int bit_gpu_alloc_host(struct bit_gpu *gpu, size_t bytes, void **out)
 {
     const size_t mapped = BIT_MAX(bytes, 1);

@@ -1,5 +1,5 @@
-/* One GPU as operators see it: its stream, its handles, what it can do. For .cu files and the few host files that drive
- * the device; everything else knows bit_exec alone. */
+/* One GPU: its stream, handles and properties. Only for .cu files and the few host files that drive the device; all
+ * other code uses bit_exec. */
 #ifndef BIT_KERNELS_CUDA_GPU_H
 #define BIT_KERNELS_CUDA_GPU_H
 
@@ -14,8 +14,8 @@ extern "C" {
 
 #include "kernels/exec/exec.h"
 
-/* What a family of operators keeps from call to call (algorithms found, graphs built). It belongs to bit_gpu and is
- * destroyed with it. */
+/* State that a family of operators keeps between calls (algorithms found, graphs built). bit_gpu owns it, and destroys
+ * it at its end. */
 enum bit_gpu_cache_kind { BIT_GPU_CACHE_MATMUL, BIT_GPU_CACHE_ATTENTION, BIT_GPU_CACHES };
 struct bit_gpu_cache {
     void *state;
@@ -26,7 +26,7 @@ struct bit_gpu {
     int device;
     int capability; /* 10 major + minor: 80, 90, ... */
     int sm_count;
-    size_t shared_bytes_max; /* of one block, after cudaFuncSetAttribute */
+    size_t shared_bytes_max; /* per block, after cudaFuncSetAttribute */
     size_t memory_bytes;     /* of the whole GPU */
     char name[64];
     cudaStream_t stream; /* of all operators */
@@ -34,15 +34,15 @@ struct bit_gpu {
     struct bit_gpu_cache cache[BIT_GPU_CACHES];
 };
 
-/** 0, or BIT_ECUDA with what was called and what CUDA says. */
+/** 0, or BIT_ECUDA, noted with the call and CUDA's error. */
 int bit_gpu_result(cudaError_t result, const char *call);
 int bit_gpu_blas_result(cublasStatus_t status, const char *call);
 #define bit_gpu_try(call)      bit_gpu_result((call), #call)
 #define bit_gpu_blas_try(call) bit_gpu_blas_result((call), #call)
-/** What the launch of `name` said: for the line after every <<<>>>. */
+/** The result of the launch of kernel `name`: call it directly after every <<<>>>. */
 int bit_gpu_launched(const char *name);
 
-/* For cuda/exec.c; kernels/exec/exec.h has what they promise. */
+/* For cuda/exec.c; kernels/exec/exec.h has their contracts. */
 int bit_gpu_count(int *count);
 int bit_gpu_memory(int device, size_t *bytes);
 int bit_gpu_create(int device, struct bit_gpu **out);

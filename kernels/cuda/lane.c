@@ -1,10 +1,10 @@
-/* A lane on a GPU: a stream beside the operators', and an event on each of the two that the other waits for. */
+/* A lane on a GPU: a second stream, and an event in each of the two streams, for which the other waits. */
 #include "kernels/exec/lane.h"
 
 #include "kernels/cuda/gpu.h"
 #include "kernels/exec/backend.h"
 
-/* Events that are waited for sleep rather than spin: a snapshot takes long, and the host's cores have other work. */
+/* Waiting for these events sleeps instead of spinning: a snapshot takes long, and the host's cores have other work. */
 static int open_lane(struct bit_lane *lane)
 {
     const unsigned flags = cudaEventDisableTiming | cudaEventBlockingSync;
@@ -48,7 +48,7 @@ static int lead(struct bit_lane *lane)
     return bit_gpu_try(cudaStreamWaitEvent(lane->exec->gpu->stream, lane->copied, 0));
 }
 
-/* A thread that never drove the GPU would otherwise be on the first one. */
+/* Sets the device, since a thread that has not used CUDA before has the first GPU as its device. */
 static int wait_copied(struct bit_lane *lane)
 {
     int err = bit_gpu_try(cudaSetDevice(lane->exec->gpu->device));

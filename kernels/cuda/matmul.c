@@ -1,4 +1,4 @@
-/* Matrix products of the 16-bit phase on a GPU: cuBLASLt's. */
+/* Matrix products of the 16-bit phase on a GPU, by cuBLASLt. */
 #include "kernels/args.h"
 #include "kernels/cast.h"
 #include "kernels/cuda/blas.h"
@@ -24,7 +24,7 @@ static struct bit_blas_args product_of(const struct bit_matmul_args *args)
     };
 }
 
-/* cuBLASLt does not round f32 operands' sums to bf16: as many rows at a time as scratch holds, then a cast. */
+/* cuBLASLt has no product of f32 with a bf16 result: computes as many rows at a time as scratch holds, then casts. */
 static int rounded(const struct bit_exec *exec, const struct bit_matmul_args *args)
 {
     const int64_t rows = (int64_t)BIT_MATMUL_SCRATCH / (args->n * 4);

@@ -1,4 +1,4 @@
-/* LayerNorm and RMSNorm without parameters: a row is read once. */
+/* LayerNorm and RMSNorm without parameters: each row is read once, if it can be held in registers (row.cuh). */
 #include "kernels/cuda/norm.cuh"
 
 template <typename Row, typename X, typename Y>

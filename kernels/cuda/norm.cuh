@@ -1,5 +1,5 @@
-/* The norms' arithmetic on one row, for the operators that contain one. Each step is rounded by itself, so that the
- * same row gives the same bits wherever it is normed. */
+/* The norms' arithmetic on one row, for the operators that contain a norm. Each operation is rounded separately, so
+ * that a row has the same normed bits in every operator. */
 #ifndef BIT_KERNELS_CUDA_NORM_CUH
 #define BIT_KERNELS_CUDA_NORM_CUH
 
@@ -9,7 +9,7 @@ extern "C" {
 }
 
 struct bit_row_norm {
-    float mean, rstd; /* 0 and 1 without a norm: they leave a value as it is */
+    float mean, rstd; /* 0 and 1 without a norm, which change no value */
 
     __device__ __forceinline__ float operator()(float x) const
     {
@@ -39,7 +39,7 @@ __device__ __forceinline__ bit_row_norm bit_row_norm_of(const Row &row, const X 
     return norm;
 }
 
-/* What a forward pass kept of row r, which may be no norm. */
+/* The norm of row r as the forward pass stored it, or the identity with kind NONE. */
 __device__ __forceinline__ bit_row_norm bit_row_norm_kept(enum bit_norm_kind kind, const float *mean, const float *rstd,
                                                           int64_t r)
 {

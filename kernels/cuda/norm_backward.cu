@@ -1,4 +1,4 @@
-/* The norms' gradient: a row of x, dy and the old dx is read once. */
+/* The norms' gradient: each row of x, dy and the old dx is read once, if it can be held in registers (row.cuh). */
 #include "kernels/cuda/quantise.cuh"
 
 template <typename Row, typename X, typename Dy, typename Dx, typename Copy, enum bit_made MADE>
@@ -49,8 +49,8 @@ static bool launch_held(const struct bit_exec *exec, const struct bit_norm_backw
     return true;
 }
 
-/* What a model asks for: onto the residual stream with a copy in the operands' type, and from activation to activation;
- * the operand once more in that type. */
+/* The combinations of dtypes that a model uses: dx on the residual stream with a copy in the operands' dtype, or dx
+ * between activations; a recomputed operand has the operands' dtype. */
 static bool launch_fast(const struct bit_exec *exec, const struct bit_norm_backward_args *args)
 {
     const bool f32 = args->dy_dtype == BIT_F32, copy_as_dy = args->copy == NULL || args->copy_dtype == args->dy_dtype;

@@ -1,13 +1,13 @@
-/* Two bits a code and back: a thread makes a byte of four codes, or four bytes at once. */
+/* Codes to two bits each and back: a thread makes a byte of four codes, or four bytes at once. */
 #include "kernels/cuda/util.cuh"
 extern "C" {
 #include "kernels/pack_codes.h"
 }
 
 #define THREADS 256
-#define PASSES  4 /* of each thread: fewer atomic additions of the counts */
+#define PASSES  4 /* per thread, for fewer atomic additions of the counts */
 
-/* Four codes, a byte each, to two bits each: their low bits count -1, 0, 1 as 3, 0, 1. */
+/* Four codes of a byte each to two bits each: the low two bits of -1, 0, 1 are 3, 0, 1; adding 1 makes them 0, 1, 2. */
 static __device__ __forceinline__ unsigned pack_word(unsigned word)
 {
     const unsigned w = ((word & 0x03030303) + 0x01010101) & 0x03030303;
@@ -15,7 +15,7 @@ static __device__ __forceinline__ unsigned pack_word(unsigned word)
     return (w | w >> 6 | w >> 12 | w >> 18) & 0xff;
 }
 
-/* `codes` from i on, of which there may be less than four: after the end there is code 0. */
+/* Packs four codes starting at i; past the end the code is 0. */
 static __device__ __forceinline__ unsigned pack_few(const bit_pack_codes_args &a, int64_t i)
 {
     unsigned word = 0;
@@ -33,7 +33,7 @@ static __device__ __forceinline__ unsigned differing(unsigned now, unsigned befo
     return __popc((bits | bits >> 1) & 0x55555555);
 }
 
-/* A thread makes T, one byte or four, PASSES times: of all that packed has from byte `first` on, `count`. */
+/* A thread writes PASSES elements of T, one byte or four; all threads write `count` of them, from byte `first` on. */
 template <typename T>
 static __global__ void __launch_bounds__(THREADS) pack(bit_pack_codes_args a, int64_t first, int64_t count)
 {

@@ -1,4 +1,5 @@
-/* Activations to int8 codes, or to blends while the strength rises: a row is read once. */
+/* Activations to int8 codes, or to blends while the strength rises: each row is read once, if it can be held in
+ * registers (row.cuh). */
 #include "kernels/cuda/quantise.cuh"
 
 template <typename Row, typename X, typename Q, typename O, enum bit_made MADE>
@@ -32,7 +33,7 @@ static bool launch_made(const struct bit_exec *exec, const struct bit_quantise_a
     return true;
 }
 
-/* What a model keeps is of the operands' type: that of the blends, and of x where x is an activation. */
+/* A model's operand has the dtype of the blends, and of x if x is an activation; other combinations return false. */
 template <typename X, typename Q>
 static bool launch_held(const struct bit_exec *exec, const struct bit_quantise_args *args)
 {

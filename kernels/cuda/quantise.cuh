@@ -1,4 +1,4 @@
-/* The measure of a row and its codes, for the operators that end in them. The order of the float operations is the
+/* The measure of a row and its codes, for the operators that output codes. The order of the float operations is the
  * contract's: quantise.h. */
 #ifndef BIT_KERNELS_CUDA_QUANTISE_CUH
 #define BIT_KERNELS_CUDA_QUANTISE_CUH
@@ -12,9 +12,9 @@ extern "C" {
 }
 
 /*
- * The lower median of |n|: the least magnitude that more than (C - 1) / 2 do not exceed, by halving the range of its
- * bits, which are ordered as magnitudes are. Fewer than half can exceed twice the mean, and nearly always the median is
- * within four octaves of that: the first cut.
+ * The lower median of |n|: the least magnitude such that more than (C - 1) / 2 magnitudes are <= it, found by bisection
+ * over the bits, which have the order of the magnitudes. Fewer than half can exceed twice the mean, and the median is
+ * nearly always within four octaves below that, where the first cut is.
  */
 template <typename Row, typename N>
 __device__ __forceinline__ float bit_row_median(const Row &row, const N &n, float mean, float *shared)
@@ -39,8 +39,8 @@ struct bit_row_scaled {
 };
 
 /*
- * The norm and the measure. Rounding keeps an order: the largest or the middle |n| is the largest or the middle
- * |x - mean|, times rstd; and the largest is found on the way to the deviation.
+ * The norm and the measure. Rounding is monotonic, so the largest or median |n| is the largest or median |x - mean|,
+ * times rstd; the pass that computes the variance also finds the largest.
  */
 template <typename Row, typename X>
 __device__ __forceinline__ bit_row_scaled bit_row_scaled_of(const Row &row, const X &x, enum bit_norm_kind kind,
@@ -79,19 +79,19 @@ __device__ __forceinline__ bit_row_scaled bit_row_scaled_of(const Row &row, cons
     return s;
 }
 
-/* What rounds to the code: the bounds are whole, so clamping may come first. */
+/* The clamped value, which rounds to the code: the bounds are integers, so clamping may come first. */
 __device__ __forceinline__ float bit_clamped(float u)
 {
     return fmaxf(fminf(u, 127), -128);
 }
 
-/* Between u and its code: what quantise writes below full strength. */
+/* The blend of u and its code, which quantise writes below full strength. */
 __device__ __forceinline__ float bit_blend(float u, float code, float strength)
 {
     return __fmaf_rn(strength, __fsub_rn(code, u), u);
 }
 
-/* What quantise stores of u. */
+/* The value that quantise stores for u. */
 template <typename Q> __device__ __forceinline__ float bit_quantised(float u, enum bit_dtype dtype, float strength)
 {
     const float inside = bit_clamped(u);
@@ -101,12 +101,12 @@ template <typename Q> __device__ __forceinline__ float bit_quantised(float u, en
     return bit_blend(u, rintf(inside), strength);
 }
 
-/* What an operand is, where kernels are built for it: what they need not ask is in no register. */
+/* The kinds of operand for which kernels are instantiated, so that they need no registers for other kinds. */
 enum bit_made {
     BIT_MADE_NONE,
     BIT_MADE_N,     /* n itself */
-    BIT_MADE_CODES, /* what codes at full strength stand for */
-    BIT_MADE_ANY,   /* asked at run time */
+    BIT_MADE_CODES, /* dequantised codes, at full strength */
+    BIT_MADE_ANY,   /* decided at run time */
 };
 
 static inline enum bit_made bit_made_of(const bit_operand &operand)
@@ -116,7 +116,7 @@ static inline enum bit_made bit_made_of(const bit_operand &operand)
     return operand.scale == NULL ? BIT_MADE_N : operand.strength == 1 ? BIT_MADE_CODES : BIT_MADE_ANY;
 }
 
-/* operand.h, of one row: from what its norm sees. */
+/* The operand of operand.h for one row, computed from the norm's input. */
 template <enum bit_made MADE> struct bit_row_operand {
     bit_row_norm norm;
     float scale, inverse, strength; /* scale 0: n itself */
@@ -128,7 +128,7 @@ template <enum bit_made MADE> struct bit_row_operand {
 
         if (MADE == BIT_MADE_N || (MADE == BIT_MADE_ANY && scale == 0))
             return n;
-        /* half to even, and one zero, as bit_from_f32 makes int8 of it */
+        /* rounds half to even and gives no -0, as the conversion to int8 by bit_from_f32 */
         const float u = __fmul_rn(n, scale), code = __fsub_rn(__fadd_rn(bit_clamped(u), 0x1.8p23f), 0x1.8p23f);
         if (MADE == BIT_MADE_CODES || strength == 1)
             return __fmul_rn(code, inverse);
@@ -146,8 +146,8 @@ __device__ __forceinline__ bit_row_operand<MADE> bit_row_operand_of(const bit_op
     return {norm, scale, __fdiv_rn(1.0f, scale), operand.strength, operand.dtype == BIT_BF16};
 }
 
-/* The codes of row r, what they stand for, and what is kept of the row: the end of quantise and of swiglu_quantise.
- * value(i, c) is what the norm sees; of_row is bit_row_scaled_of's. */
+/* Stores row r's codes, its operand, and its scale, mean and rstd: the last part of quantise and of swiglu_quantise.
+ * value(i, c) is the norm's input; of_row comes from bit_row_scaled_of. */
 template <typename Q, typename O, enum bit_made MADE, typename Row, typename Value, typename Args>
 __device__ __forceinline__ void bit_row_store_codes(const Row &row, const Value &value, const bit_row_scaled &of_row,
                                                     const Args &args, enum bit_dtype operand_dtype, int64_t r)
@@ -179,7 +179,7 @@ __device__ __forceinline__ void bit_row_store_codes(const Row &row, const Value 
     }
 }
 
-/* launch(std::integral_constant<enum bit_made, ...>) for this operand. */
+/* Calls launch(std::integral_constant<enum bit_made, ...>) for this kind. */
 template <typename F> static void bit_for_made(enum bit_made made, F launch)
 {
     if (made == BIT_MADE_NONE)

@@ -1,4 +1,4 @@
-/* A sequence of operators as a graph of the GPU. */
+/* A sequence of operators as a CUDA graph. */
 #include "kernels/exec/replay.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ static void refuse(struct bit_replay *r)
     cudaGetLastError(); /* or the next launch would report it */
 }
 
-/* Only what this thread does is recorded: others ask about events and copies meanwhile. */
+/* The capture is thread-local, because other threads query events and copies meanwhile. */
 static int record(struct bit_replay *r, const struct bit_exec *exec, int (*sequence)(void *), void *arg)
 {
     const cudaStream_t stream = exec->gpu->stream;
@@ -33,7 +33,7 @@ static int record(struct bit_replay *r, const struct bit_exec *exec, int (*seque
     if (graph != NULL)
         cudaGraphDestroy(graph);
     if (r->refused)
-        return 0; /* the capture's failure is often what the sequence saw too */
+        return 0; /* err is ignored: the failed capture often makes the sequence fail, too */
     r->graph = ready;
     return err;
 }

@@ -1,7 +1,7 @@
 /*
- * Rotary positions: a position a block, whose threads share out the packs of half a head and go from head to head, so
- * that a position's angles are fetched once. Where packs do not fit, masks are made and applied in passes of their own,
- * a byte a thread.
+ * Rotary position embedding: one position per block, whose threads divide the packs of half a head among themselves and
+ * go from head to head, so that a position's angles are loaded once. If the shape or alignment does not allow packs,
+ * masks are written and applied in separate passes, one byte per thread.
  */
 #include "kernels/cuda/row.cuh"
 extern "C" {
@@ -10,11 +10,11 @@ extern "C" {
 
 #define THREADS      64
 #define WIDTH        8 /* elements of a pack: a byte of the mask */
-#define AHEAD        2 /* heads under way in each thread */
+#define AHEAD        2 /* heads in flight in each thread */
 #define MASK_THREADS 256
 
 enum mode {
-    ROTATE,       /* q and k alone */
+    ROTATE,       /* q and k only */
     CLAMP_ROTATE, /* q, k and v; the mask is written */
     ROTATE_ZERO,  /* q, k and v; the mask is read */
 };
@@ -69,7 +69,7 @@ static __device__ __forceinline__ void rotate_pack(bit_pack<T, N> *a, bit_pack<T
     }
 }
 
-/* The same lanes of both halves of one head, from element `at` on, in registers. */
+/* N elements, starting at `at`, of the first half of a head, and the same elements of its second half, in registers. */
 template <typename T, int N> struct head_packs {
     bit_pack<T, N> a, b;
 
@@ -83,7 +83,7 @@ template <typename T, int N> struct head_packs {
         bit_store<T, N>((T *)p.x + at, a);
         bit_store<T, N>((T *)p.x + at + p.half, b);
     }
-    /* All that MODE does to them; false where that was nothing. */
+    /* Applies MODE to both packs; returns false if nothing changed. */
     template <mode MODE>
     __device__ __forceinline__ bool turn(const packed &p, int64_t at, bool rotates, const float *cosine,
                                          const float *sine)
@@ -106,7 +106,7 @@ template <typename T, int N> struct head_packs {
     }
 };
 
-/* ---- a position a block */
+/* ---- one position per block */
 
 template <int COUNT> static __device__ __forceinline__ void load_angles(const float *table, float *angles)
 {
@@ -157,7 +157,7 @@ template <typename T, int N, mode MODE> static __global__ void __launch_bounds__
     }
 }
 
-/* ---- masks of any shape: the eight elements of a byte by one thread */
+/* ---- masks of any shape: one thread for the eight elements of a byte */
 
 template <typename T> static __global__ void __launch_bounds__(MASK_THREADS) clamp_any(packed p, int64_t count)
 {

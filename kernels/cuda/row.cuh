@@ -1,11 +1,10 @@
 /*
- * Operators that take a matrix row by row: how a row is shared out over threads. Their arithmetic is written once, for
- * rows of two kinds:
- *     bit_held      stands in registers, BIT_HELD elements a thread, and crosses memory once; aligned packs of WIDTH
- *     bit_streamed  of any length, alignment and types; read again for each pass
- * A row's functions are called by all of its threads. f(i, c) is about column c, which is a thread's element i; values
- * are read by (i, c); loaded from NULL they are undefined. Sums are added in an order that follows from the number of
- * columns alone.
+ * The distribution of a row over threads, for operators that process a matrix row by row. Their arithmetic is written
+ * once, for two kinds of rows:
+ *     bit_held      held in registers, BIT_HELD elements per thread, and read from memory once; aligned packs of WIDTH
+ *     bit_streamed  of any length, alignment and dtypes; read again for each pass
+ * All threads of a row call its functions. f(i, c) is called for column c, which is the thread's element i; values are
+ * read by (i, c), and undefined if loaded from NULL. The order of sums depends only on the number of columns.
  */
 #ifndef BIT_KERNELS_CUDA_ROW_CUH
 #define BIT_KERNELS_CUDA_ROW_CUH
@@ -20,16 +19,16 @@ extern "C" {
 #define BIT_HELD          16
 #define BIT_HELD_COLS_MAX (512 * BIT_HELD)
 
-struct bit_any; /* an element whose type is known at run time */
+struct bit_any; /* an element whose dtype is known at run time */
 
-/* To the nearest, half to even, for v in [-128, 127]: 1.5 2^23 leaves the whole part in the lowest bits. The conversion
- * and the rounding instruction have a quarter of a sum's rate. */
+/* To nearest, half to even, for v in [-128, 127]: adding 1.5 2^23 leaves the integer in the lowest bits. The conversion
+ * and rounding instructions have a quarter of an addition's throughput. */
 template <> __device__ __forceinline__ int8_t bit_from_f32<int8_t>(float v)
 {
     return (int8_t)__float_as_int(__fadd_rn(v, 0x1.8p23f));
 }
 
-/* Where values go; nowhere if `to` is NULL. */
+/* The destination of values; if it is NULL, they are dropped. */
 template <typename T> struct bit_sink {
     T *to;
 
@@ -70,11 +69,11 @@ template <> struct bit_sink<bit_any> {
     }
 };
 
-/* What both kinds share: GROUP threads a row. `shared` has SHARED elements in each of these. */
+/* The base of both kinds: GROUP threads per row. `shared` has SHARED elements in each of these functions. */
 template <int GROUP_> struct bit_row {
     static constexpr int GROUP = GROUP_, THREADS = GROUP < 128 ? 128 : GROUP, ROWS = THREADS / GROUP;
     static constexpr int SHARED = 2 * (GROUP / BIT_WARP);
-    static constexpr int BLOCKS = 1024 / THREADS; /* that should share a processor: 64 registers a thread */
+    static constexpr int BLOCKS = 1024 / THREADS; /* resident per multiprocessor: 64 registers per thread */
 
     static __device__ __forceinline__ int thread()
     {
@@ -91,8 +90,8 @@ template <int GROUP_> struct bit_row {
         else
             return bit_block_sum<GROUP>(v, shared);
     }
-    /* Of each warp's v those of the row, for the barriers of one: x is added up, y joined to where from(its first)
-     * begins. */
+    /* Combines the v of a row's warps, with the barriers of a single reduction: x is summed; y is folded with join,
+     * starting with from(the first warp's y). */
     template <typename From, typename Join>
     static __device__ __forceinline__ float2 across_warps(float2 v, float *shared, From from, Join join)
     {
@@ -183,7 +182,7 @@ template <int GROUP, int WIDTH> struct bit_held : bit_row<GROUP> {
         });
         return v;
     }
-    /* f(i, c) rounded to T, computed once. */
+    /* The values f(i, c), rounded to T, computed once. */
     template <typename T, typename F> __device__ __forceinline__ values<T> map(enum bit_dtype, F f) const
     {
         values<T> v;
@@ -191,7 +190,7 @@ template <int GROUP, int WIDTH> struct bit_held : bit_row<GROUP> {
         each([&](int i, int c) { v.pack[i / WIDTH].v[i % WIDTH] = bit_from_f32<T>(f(i, c)); });
         return v;
     }
-    /* f(i, c) to each sink. */
+    /* Stores f(i, c) in each sink. */
     template <typename F, typename... Sinks> __device__ __forceinline__ void store(F f, const Sinks &...sinks) const
     {
         packs([&](int p, int c) {
@@ -202,7 +201,7 @@ template <int GROUP, int WIDTH> struct bit_held : bit_row<GROUP> {
             (sinks.template put<WIDTH>(c, v), ...);
         });
     }
-    /* f(i, c) gives two values, one for each sink. */
+    /* f(i, c) returns two values, one for each sink. */
     template <typename F, typename A, typename B>
     __device__ __forceinline__ void store_pair(F f, const A &to_x, const B &to_y) const
     {
@@ -291,7 +290,7 @@ template <typename Row> struct bit_row_kind {
     }
 };
 
-/* launch(bit_row_kind) for the fewest threads that hold a row. */
+/* Calls launch(bit_row_kind) with the fewest threads that can hold a row. */
 template <int WIDTH, typename F> static void bit_row_held(int64_t cols, F launch)
 {
     if (cols <= BIT_WARP * BIT_HELD)
@@ -302,13 +301,13 @@ template <int WIDTH, typename F> static void bit_row_held(int64_t cols, F launch
         launch(bit_row_kind<bit_held<512, WIDTH>>());
 }
 
-/* Whether rows of `cols` elements of T from p on (or no rows at all: NULL) can be held in packs of `width`. */
+/* Whether rows of `cols` elements of T at p (NULL: no rows) can be held in packs of `width`. */
 template <typename T> static bool bit_row_fits(const void *p, int64_t cols, int width)
 {
     return cols <= BIT_HELD_COLS_MAX && cols % width == 0 && (uintptr_t)p % (width * sizeof(T)) == 0;
 }
 
-/* Columns are counted by int on the GPU, with room for one step beyond the last. */
+/* The GPU counts columns in int, and may count one step past the last. */
 static inline int bit_row_check(const char *name, int64_t rows, int64_t cols)
 {
     if (rows > INT_MAX || cols > INT_MAX / 2)

@@ -1,4 +1,4 @@
-/* The sum of a buffer: one block of threads, a lane each. What is summed so are losses, a few thousand of them. */
+/* The sum of a buffer: one block, one lane per thread. It is used for losses, a few thousand of them. */
 #include "kernels/cuda/util.cuh"
 extern "C" {
 #include "kernels/args.h"
@@ -23,7 +23,7 @@ static __device__ double block_sum(const float *x, int64_t count, double *lanes)
     }
     __syncthreads();
     sum = lanes[0];
-    __syncthreads(); /* all have read it: the next block of elements may overwrite it */
+    __syncthreads(); /* all threads have read it: the next block of elements may overwrite it */
     return sum;
 }
 
@@ -34,7 +34,7 @@ static __global__ void __launch_bounds__(THREADS) sum_all(int64_t count, const f
 
     for (int64_t i = 0; i < count; i += BIT_SUM_BLOCK)
         all += block_sum(x + i, min(count - i, (int64_t)BIT_SUM_BLOCK), lanes);
-    __syncthreads(); /* all have read *sum, even where there was nothing to add */
+    __syncthreads(); /* all threads have read *sum, even if there was nothing to add */
     if (threadIdx.x == 0)
         *sum = all;
 }

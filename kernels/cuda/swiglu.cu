@@ -1,4 +1,4 @@
-/* SwiGLU, both passes: every element by itself, 16 bytes at a time and PACKS of them under way in each thread. */
+/* SwiGLU, forward and backward: elementwise, with accesses of up to 16 bytes and PACKS of them in flight per thread. */
 #include "kernels/cuda/swiglu.cuh"
 
 #include "kernels/cuda/row.cuh"
@@ -9,7 +9,7 @@ extern "C" {
 #define THREADS 256
 #define PACKS   2
 
-/* The block of `row` and of the next PACKS * THREADS packs: f(pack, first column). */
+/* Calls f(pack, first column) for this thread's packs in the block's chunk of PACKS * THREADS packs of a row. */
 template <int WIDTH, typename F> static __device__ __forceinline__ void each_pack(int cols, F f)
 {
 #pragma unroll
@@ -45,7 +45,7 @@ template <typename T, int WIDTH> static __global__ void __launch_bounds__(THREAD
     });
 }
 
-/* dug may be ug: each element is read by the thread that writes it, before it does. */
+/* dug may be ug: the thread that writes an element reads it first. */
 template <typename T, typename D, int WIDTH>
 static __global__ void __launch_bounds__(THREADS) swiglu_backward(int cols, const T *ug, const D *dy, T *dug, T *y)
 {
@@ -79,7 +79,7 @@ static __global__ void __launch_bounds__(THREADS) swiglu_backward(int cols, cons
     });
 }
 
-/* Rows of `cols` columns; the halves of ug begin at multiples of them too. */
+/* Whether rows of `cols` columns at p are aligned to packs; the halves of ug begin at multiples of cols, too. */
 template <typename T> static bool whole(const void *p, int64_t cols, int width)
 {
     return cols % width == 0 && (uintptr_t)p % (width * sizeof(T)) == 0;

@@ -1,4 +1,4 @@
-/* SwiGLU's arithmetic on one element, each step rounded by itself: fused or not, the bits are the same. */
+/* SwiGLU's arithmetic on one element. Each operation is rounded separately, so fused operators give the same bits. */
 #ifndef BIT_KERNELS_CUDA_SWIGLU_CUH
 #define BIT_KERNELS_CUDA_SWIGLU_CUH
 
@@ -14,7 +14,7 @@ __device__ __forceinline__ float bit_swiglu_value(float up, float gate)
     return __fmul_rn(__fmul_rn(up, gate), bit_sigmoid(gate));
 }
 
-/* Of up in x, of gate in y. */
+/* The gradients of up (x) and gate (y). */
 __device__ __forceinline__ float2 bit_swiglu_gradient(float up, float gate, float dy)
 {
     const float s = bit_sigmoid(gate), silu = __fmul_rn(gate, s);

@@ -1,4 +1,5 @@
-/* SwiGLU to codes and back: up and gate are read once, and what lies between them and the result stays in registers. */
+/* SwiGLU to codes and back: if a row can be held in registers (row.cuh), up and gate are read once, and intermediate
+ * values stay in registers. */
 #include "kernels/cuda/norm.cuh"
 #include "kernels/cuda/quantise.cuh"
 #include "kernels/cuda/swiglu.cuh"
@@ -26,7 +27,7 @@ static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     bit_row_store_codes<Q, T, MADE>(row, y, of_row, args, args.dtype, r);
 }
 
-/* dug may be ug: in its last pass a thread reads what it alone writes, before it does. */
+/* dug may be ug: in its last pass a thread reads only elements that it writes itself, and reads them first. */
 template <typename Row, typename T, enum bit_made MADE>
 static __global__ void __launch_bounds__(Row::THREADS, Row::BLOCKS)
     swiglu_norm_backward(const struct bit_swiglu_norm_backward_args args)
@@ -95,7 +96,7 @@ static bool backward_held(const struct bit_exec *exec, const struct bit_swiglu_n
     return true;
 }
 
-/* To codes, or to blends in up and gate's own type. */
+/* To codes, or to blends in the dtype of up and gate. */
 static bool forward_fast(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args)
 {
     const bool codes = args->q_dtype == BIT_I8;

@@ -1,4 +1,4 @@
-/* Codes of a weight matrix: one pass, four weights a thread at a time. */
+/* Codes of a weight matrix: one pass, four weights per thread at a time. */
 #include "kernels/cuda/util.cuh"
 extern "C" {
 #include "kernels/args.h"
@@ -7,7 +7,7 @@ extern "C" {
 
 #define THREADS  256
 #define ELEMENTS 4
-#define PASSES   4 /* of four weights for each thread: fewer atomic additions of the counts */
+#define PASSES   4 /* per thread, for fewer atomic additions of the counts */
 
 /* Weights i..i+N, whose accesses are aligned to N elements. */
 template <int N, typename OUT>

@@ -1,4 +1,4 @@
-/* What the int8 products of both generations share: the order of tiles, and the way from sums to y. */
+/* Shared by both int8 products: the order of tiles, and the scales that turn sums into y. */
 #ifndef BIT_KERNELS_CUDA_TERNARY_GEMM_CUH
 #define BIT_KERNELS_CUDA_TERNARY_GEMM_CUH
 
@@ -8,7 +8,7 @@ extern "C" {
 #include "kernels/cuda/bitlinear.h"
 }
 
-/* Columns [0, ends[0]) have scale[0], [ends[0], ends[1]) scale[1], the rest scale[2]. */
+/* Columns [0, ends[0]) have scale[0], [ends[0], ends[1]) have scale[1], the rest scale[2]. */
 struct column_segments {
     int ends[BIT_SEGMENTS_MAX - 1], count;
     const float *scale;
@@ -29,13 +29,13 @@ static inline column_segments column_segments_of(const bit_segments *s)
     return out;
 }
 
-/* The contract's order: one rounded product, one rounded reciprocal, then a product or a fused sum. */
+/* The contract's order: a rounded product, a rounded reciprocal; the caller then does a product or an fma. */
 __device__ __forceinline__ float unit_of(float x_scale, float scale)
 {
     return __fdiv_rn(1.0f, __fmul_rn(x_scale, scale));
 }
 
-/* Tiles in columns of GROUP: what runs at one time shares rows of q and of w that the L2 cache holds. */
+/* Tiles in columns of GROUP, so that blocks that run at the same time share rows of q and w in the L2 cache. */
 struct tile_order {
     int m_tiles, n_tiles;
     enum { GROUP = 8 };

@@ -1,7 +1,7 @@
 /*
- * y = (q w^T) unit by mma.sync: a block of 8 warps makes a tile of 128 x 128, each warp 64 x 32 of it, 64 bytes of k at
- * a time through three stages of shared memory. Rows there lie 80 bytes apart: the eight rows of 16 bytes that ldmatrix
- * takes at once then fall into 32 different banks.
+ * y = (q w^T) unit with mma.sync: a block of 8 warps computes a tile of 128 x 128, each warp 64 x 32 of it, 64 bytes of
+ * k at a time through three stages of shared memory. Rows there are 80 bytes apart, so that the eight rows of 16 bytes
+ * that ldmatrix reads at once are in 32 different banks.
  */
 #include "kernels/cuda/ternary_gemm.cuh"
 
@@ -33,7 +33,7 @@ struct shared {
     float unit[BIT_SEGMENTS_MAX][TILE];
 };
 
-/* ---- global to shared memory; beyond the edges are zeros */
+/* ---- global to shared memory; zeros beyond the edges */
 
 static __device__ __forceinline__ void copy_chunk(int8_t *to, const int8_t *from, bool inside)
 {
@@ -52,7 +52,7 @@ static __device__ __forceinline__ void gather_chunk(int8_t *to, const int8_t *fr
     bit_store<int8_t, CHUNK>(to, chunk);
 }
 
-/* TILE rows from `row` on, K_BYTES of each from k0 on. */
+/* TILE rows starting at `row`, K_BYTES of each starting at k0. */
 template <bool WHOLE>
 static __device__ __forceinline__ void load_rows(int8_t *to, const int8_t *matrix, int row, int rows, int k0, int k)
 {
@@ -76,7 +76,7 @@ static __device__ __forceinline__ void load_stage(const problem &p, stage *s, in
         load_rows<WHOLE>(s->q, p.q, m0, p.m, step * K_BYTES, p.k);
         load_rows<WHOLE>(s->w, p.w, n0, p.n, step * K_BYTES, p.k);
     }
-    asm volatile("cp.async.commit_group;" ::: "memory"); /* empty ones too: waits count groups */
+    asm volatile("cp.async.commit_group;" ::: "memory"); /* empty groups, too, because waits count groups */
 }
 
 /* ---- shared memory to sums */
@@ -99,8 +99,8 @@ static __device__ __forceinline__ void multiply(int (&sum)[4], const unsigned (&
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/* A lane's address for ldmatrix: its four matrices of q are rows 0-7, 8-15 of bytes 0-15, then of 16-31; those of w are
- * bytes 0-15, 16-31 of rows 0-7, then of 8-15. That is the order of mma's operands. */
+/* A lane's address for ldmatrix: q's four matrices are rows 0-7 and 8-15 of bytes 0-15, then of bytes 16-31; w's are
+ * bytes 0-15 and 16-31 of rows 0-7, then of rows 8-15. This is the order of mma's operands. */
 static __device__ __forceinline__ void multiply_stage(const stage *s, int (&sums)[4][4][4])
 {
     const int lane = threadIdx.x % BIT_WARP, warp = threadIdx.x / BIT_WARP;
@@ -174,12 +174,12 @@ static __global__ void __launch_bounds__(THREADS, 2) ternary_gemm_sm80(const pro
     p.order.at(blockIdx.x, &m0, &n0);
     m0 *= TILE;
     n0 *= TILE;
-    make_units(p, s, m0); /* seen after the loop's first barrier */
+    make_units(p, s, m0); /* visible to all after the loop's first barrier */
     for (int step = 0; step < STAGES - 1; step++)
         load_stage<WHOLE>(p, &s->stages[step], m0, n0, step);
     for (int step = 0; step < steps; step++) {
         asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 2) : "memory");
-        __syncthreads(); /* this step has come for all, and the step before has been read by all: its place is free */
+        __syncthreads(); /* this step's data has arrived, and all threads have read the previous step's stage */
         load_stage<WHOLE>(p, &s->stages[(step + STAGES - 1) % STAGES], m0, n0, step + STAGES - 1);
         multiply_stage(&s->stages[step % STAGES], sums);
     }

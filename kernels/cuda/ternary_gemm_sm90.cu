@@ -1,16 +1,16 @@
 /*
- * y = (q w^T) unit on Hopper. A block stays on its multiprocessor and makes one tile of 128 x 256 after the other: one
- * thread brings 128 bytes of k at a time into a ring of shared memory (TMA), and two groups of four warps multiply what
- * has come, 64 rows each (wgmma), then scale and store it while the next tile's first stages are on their way.
+ * y = (q w^T) unit on Hopper. A persistent block computes one tile of 128 x 256 after the other. One thread loads 128
+ * bytes of k at a time into a ring of stages in shared memory (TMA). Two groups of four warps multiply the stages, 64
+ * rows each (wgmma), then scale and store the sums while the next tile's first stages are being loaded.
  *
- * Two blocks on neighbouring multiprocessors (a cluster) make tiles one above the other: they need the same rows of w,
- * so each brings half of them for both, and the L2 cache is read a third less. A stage is free once both blocks have
- * multiplied with it, since either's copies land in both.
+ * Two blocks on neighbouring multiprocessors (a cluster) compute tiles one above the other, which need the same rows of
+ * w. Each block loads half of these for both, which saves a third of the reads of the L2 cache. A stage is free when
+ * both blocks have multiplied it, since the copies of either block write to both.
  *
- * Rows of a stage are 128 bytes, one under the other, in the swizzle that TMA and wgmma share: the tile begins at a
- * multiple of 1024 bytes, and 32 bytes on along k are 32 bytes on in the address.
+ * Rows of a stage are 128 contiguous bytes, in the swizzle that TMA and wgmma share: the tile begins at a multiple of
+ * 1024 bytes, and a step of 32 bytes along k is a step of 32 bytes in the address.
  */
-#include <cuda.h> /* types alone; the one function of the driver is looked up */
+#include <cuda.h> /* only types; find_encoder looks up the one driver function */
 #include <cudaTypedefs.h>
 
 #include "kernels/cuda/ternary_gemm.cuh"
@@ -20,16 +20,16 @@
 #define TILE_K    128 /* bytes of a stage's rows */
 #define STAGES    4
 #define GROUP     128 /* threads that issue a wgmma together */
-#define CONSUMERS 2   /* such groups; one more brings the tiles */
+#define CONSUMERS 2   /* such groups; one more group loads the tiles */
 #define THREADS   (GROUP * (1 + CONSUMERS))
 #define GROUP_M   (TILE_M / CONSUMERS)
 #define WGMMA_K   32
-#define SUMS      (GROUP_M * TILE_N / GROUP) /* of a thread */
-#define BLOCKS_2  2                          /* of a cluster */
+#define SUMS      (GROUP_M * TILE_N / GROUP) /* per thread */
+#define BLOCKS_2  2                          /* in a cluster */
 #define ALIGNMENT 1024
-#define VECTOR    16 /* bytes: what TMA wants of rows and addresses, and one store */
+#define VECTOR    16 /* bytes: the alignment of rows and addresses that TMA needs, and the size of a store */
 
-/* A wait that takes so long is a fault, and had better end than hold the GPU. */
+/* A wait this long is a bug: the kernel traps instead of blocking the GPU. */
 #define PATIENCE_NS 20000000000ull
 
 struct stage {
@@ -47,7 +47,7 @@ struct problem {
     column_segments segments;
     const float *addend;
     void *y;
-    tile_order order; /* of clusters' tiles */
+    tile_order order; /* of the clusters' tiles */
 };
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -85,7 +85,7 @@ static __device__ __forceinline__ uint64_t now_ns()
     return ns;
 }
 
-/* Until the phase of this parity is over. */
+/* Waits until the phase of this parity is complete. */
 static __device__ __forceinline__ void barrier_wait(uint64_t *barrier, unsigned parity)
 {
     const unsigned at = address_of(barrier);
@@ -104,9 +104,9 @@ static __device__ __forceinline__ void barrier_expect(uint64_t *barrier, unsigne
                  : "memory");
 }
 
-/* At the same barrier of block `block` of the cluster. Relaxed, for there is nothing ordinary to release: what the
- * stage's readers did is done when wgmma's wait returns, and a release to the cluster is a fence of the whole memory.
- */
+/* Arrives at the same barrier in block `block` of the cluster. Relaxed, because there are no ordinary accesses to
+ * release: the reads of the stage are complete when wgmma's wait returns. A release at cluster scope would fence all
+ * memory. */
 static __device__ __forceinline__ void barrier_arrive(uint64_t *barrier, unsigned block)
 {
     asm volatile("{\n.reg .b32 there;\n"
@@ -116,7 +116,7 @@ static __device__ __forceinline__ void barrier_arrive(uint64_t *barrier, unsigne
                  : "memory");
 }
 
-/* Relaxed likewise: barriers are made known by their own fence, and nothing else crosses from block to block. */
+/* Relaxed, too: a fence of their own publishes the barriers, and the blocks share no other data. */
 static __device__ __forceinline__ void cluster_barrier()
 {
     asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
@@ -130,7 +130,7 @@ static __device__ __forceinline__ unsigned cluster_rank()
     return rank;
 }
 
-/* ---- tiles from global memory; beyond the edges are zeros */
+/* ---- tiles from global memory; zeros beyond the edges */
 
 static __device__ __forceinline__ void load_tile(int8_t *to, const CUtensorMap *from, int byte, int row, uint64_t *full)
 {
@@ -140,7 +140,7 @@ static __device__ __forceinline__ void load_tile(int8_t *to, const CUtensorMap *
                  : "memory");
 }
 
-/* To the same place of both blocks, and told to the same barrier of each. */
+/* To the same address in both blocks, signalled to the same barrier in each. */
 static __device__ __forceinline__ void load_tile_for_both(int8_t *to, const CUtensorMap *from, int byte, int row,
                                                           uint64_t *full)
 {
@@ -150,7 +150,7 @@ static __device__ __forceinline__ void load_tile_for_both(int8_t *to, const CUte
                  : "memory");
 }
 
-/* Where in the ring a thread is. A fresh barrier counts as one whose phase of parity 1 is over. */
+/* A thread's position in the ring. In a new barrier the phase of parity 1 counts as complete. */
 struct ring {
     int at;
     unsigned parity;
@@ -197,14 +197,14 @@ static __device__ __forceinline__ void produce(const problem &p, shared *s, cons
 
 /* ---- products */
 
-/* Rows of 128 bytes, eight of them 1024 bytes from the next eight, 128-byte swizzle. */
+/* The descriptor of rows of 128 bytes, in groups of eight rows 1024 bytes apart, with 128-byte swizzle. */
 static __device__ __forceinline__ uint64_t descriptor_of(const int8_t *tile)
 {
     return (uint64_t)((address_of(tile) & 0x3ffff) >> 4) | (uint64_t)1 << 16 | (uint64_t)(1024 >> 4) << 32 |
            (uint64_t)1 << 62;
 }
 
-/* d = q w^T over 32 bytes of k, or d += it: 64 rows of q, 256 of w. */
+/* d = q w^T, or d += q w^T with `add`, over 32 bytes of k: 64 rows of q, 256 of w. */
 static __device__ __forceinline__ void wgmma(int (&d)[SUMS], uint64_t q, uint64_t w, int add)
 {
     asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %130, 0;\n"
@@ -239,7 +239,7 @@ static __device__ __forceinline__ void wgmma(int (&d)[SUMS], uint64_t q, uint64_
                  : "l"(q), "l"(w), "r"(add));
 }
 
-/* The sums of one tile. A stage is given back when the products that read it are done: one step behind the newest. */
+/* The sums of one tile. A stage is released when the products that read it are complete, one step after their issue. */
 template <int CLUSTER>
 static __device__ __forceinline__ void multiply_tile(const problem &p, shared *s, ring &r, int group, int (&d)[SUMS])
 {
@@ -269,15 +269,15 @@ static __device__ __forceinline__ void multiply_tile(const problem &p, shared *s
 
 /* ---- sums to y
  *
- * A thread holds, of every 8 columns, the two at 2 (lane % 4) in rows lane / 4 and lane / 4 + 8 of its warp's 16. The
- * four lanes of a row exchange what they hold, so that each stores 16 bytes in one piece.
+ * Of every 8 columns a thread holds the two at 2 (lane % 4), in rows lane / 4 and lane / 4 + 8 of its warp's 16. The
+ * four lanes of a row exchange values, so that each stores 16 contiguous bytes.
  */
 
 struct units {
     float of_segment[BIT_SEGMENTS_MAX];
 };
 
-/* Of a tile that lies within one segment, or of any. */
+/* The unit of a column. ONE: the tile is within one segment. */
 template <bool ONE>
 static __device__ __forceinline__ float unit_at(const column_segments &segments, const units &u, int col)
 {
@@ -286,7 +286,7 @@ static __device__ __forceinline__ float unit_at(const column_segments &segments,
     return col < segments.ends[0] ? u.of_segment[0] : col < segments.ends[1] ? u.of_segment[1] : u.of_segment[2];
 }
 
-/* Lane l of four has word w of the 4 x 4 words' row l; it gets column l. */
+/* Transposes 4 x 4 words over four lanes: lane l passes row l and gets column l. */
 static __device__ __forceinline__ uint4 turn(unsigned w0, unsigned w1, unsigned w2, unsigned w3)
 {
     const bool odd = threadIdx.x & 1, upper = threadIdx.x & 2;
@@ -308,7 +308,7 @@ static __device__ __forceinline__ unsigned two_bf16(const problem &p, const unit
     return *reinterpret_cast<const unsigned *>(&pair);
 }
 
-/* Half h of the thread's rows: row, from column n0 on. */
+/* Stores row `row`, the thread's upper (h = 0) or lower (1) one, starting at column n0. */
 template <bool ONE>
 static __device__ __forceinline__ void store_row(const problem &p, const units &u, const int (&d)[SUMS], int h, int row,
                                                  int n0, __nv_bfloat16 *y)
@@ -329,9 +329,9 @@ static __device__ __forceinline__ void store_row(const problem &p, const units &
     }
 }
 
-/* Likewise; even lanes take the first of two groups of 8 columns, odd lanes the second. What is added is read for
- * several stores at once: it may be y itself, so the compiler must not move a load over a store. Without an addend 0 is
- * added, which changes no bit of these products. */
+/* The same in f32; even lanes store the first of two groups of 8 columns, odd lanes the second. The addend is loaded
+ * for several stores at once, because it may be y itself and the compiler cannot move its loads before earlier stores.
+ * Without an addend 0 is added, which changes no bit of these products. */
 template <bool ONE>
 static __device__ __forceinline__ void store_row(const problem &p, const units &u, const int (&d)[SUMS], int h, int row,
                                                  int n0, float *y)
@@ -367,7 +367,7 @@ static __device__ __forceinline__ void store_row(const problem &p, const units &
     }
 }
 
-/* Into the L2 cache while the sums are made. */
+/* Loads the addend into the L2 cache while the sums are computed. */
 static __device__ __forceinline__ void prefetch_addend(const problem &p, int m0, int n0)
 {
     constexpr int LINE = 32; /* floats */
@@ -414,7 +414,7 @@ static __device__ __forceinline__ void consume(const problem &p, shared *s, int 
         int d[SUMS], m, n;
         p.order.at(tile, &m, &n);
         const int m0 = (m * CLUSTER + (int)rank) * TILE_M, row = m0 + row_in_tile;
-        for (int h = 0; h < 2; h++) /* here, so that they come while the sums are made */
+        for (int h = 0; h < 2; h++) /* loaded here, so that they arrive while the sums are computed */
             x_scale[h] = row + h * 8 < p.m ? p.x_scale[row + h * 8] : 1.0f;
         if (p.addend != nullptr)
             prefetch_addend(p, m0, n * TILE_N);
@@ -444,7 +444,7 @@ static __global__ void __launch_bounds__(THREADS, 1)
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
     __syncthreads();
-    cluster_barrier(); /* no copy, and no arrival, before both blocks' barriers are there */
+    cluster_barrier(); /* no copy and no arrival before the barriers of both blocks are initialised */
     if (group == 0) {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
         if (threadIdx.x == 0)
@@ -454,7 +454,7 @@ static __global__ void __launch_bounds__(THREADS, 1)
         consume<Y, CLUSTER>(p, s, group - 1, rank);
     }
     __syncwarp();
-    cluster_barrier(); /* the other block may still arrive at the barriers here */
+    cluster_barrier(); /* until here the other block may still arrive at this block's barriers */
 #endif
 }
 
@@ -479,7 +479,7 @@ static int find_encoder(PFN_cuTensorMapEncodeTiled_v12000 *out)
     return 0;
 }
 
-/* A matrix of int8 that is read in pieces of box_rows rows and TILE_K bytes. */
+/* The tensor map of an int8 matrix that is read in boxes of box_rows rows and TILE_K bytes. */
 static int encode(CUtensorMap *map, const void *matrix, int64_t rows, int64_t k, int box_rows)
 {
     const cuuint64_t dims[2] = {(cuuint64_t)k, (cuuint64_t)rows}, strides[1] = {(cuuint64_t)k};
@@ -545,7 +545,7 @@ extern "C" bool bit_ternary_gemm_sm90_takes(const bit_exec *exec, const bit_bitl
            bit_aligned(args->addend, 0, VECTOR);
 }
 
-/* One row of tiles has nothing to share. */
+/* With a single row of tiles there is nothing to share in a cluster. */
 extern "C" int bit_ternary_gemm_sm90(const bit_exec *exec, const bit_bitlinear_args *args)
 {
     if (args->y_dtype == BIT_F32)

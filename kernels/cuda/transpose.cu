@@ -1,4 +1,4 @@
-/* A matrix turned: a block takes a square, four codes a thread at a time on both ways. */
+/* The transpose of a matrix: one square per block, four codes per access when reading and when writing. */
 #include "kernels/cuda/row.cuh"
 extern "C" {
 #include "kernels/transpose.h"
@@ -8,10 +8,10 @@ extern "C" {
 #define THREADS 256
 #define WORD    4
 
-/* ROW: bytes from one row of the square to the next, so that a column's words lie in many banks. */
+/* Bytes from one row of the square to the next; the padding spreads the words of a column over the banks. */
 #define ROW (SIDE + WORD)
 
-/* W codes in one access: WORD where all rows of both matrices begin at multiples of it. */
+/* W codes per access: WORD if all rows of both matrices begin at multiples of it, otherwise 1. */
 template <int W> static __global__ void __launch_bounds__(THREADS) transpose(const struct bit_transpose_args args)
 {
     __shared__ __align__(WORD) int8_t square[SIDE * ROW];

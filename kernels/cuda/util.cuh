@@ -1,5 +1,5 @@
-/* What kernels share: reductions over warps and blocks, loads and stores of several elements, conversions. Nothing
- * else. A .cu file includes this first, then its operator's header within extern "C". */
+/* Utilities for kernels: reductions over warps and blocks, loads and stores of several elements, conversions. A .cu
+ * file includes this first, then its operator's header within extern "C". */
 #ifndef BIT_KERNELS_CUDA_UTIL_CUH
 #define BIT_KERNELS_CUDA_UTIL_CUH
 
@@ -10,7 +10,7 @@
 
 #define BIT_WARP 32
 
-/* The sum over a warp, in every lane; the same bits in each. Whole numbers take one instruction. */
+/* The sum over a warp, with the same bits in every lane. For int it is one instruction. */
 __device__ __forceinline__ int bit_warp_sum(int v)
 {
     return __reduce_add_sync(0xffffffffu, v);
@@ -33,8 +33,8 @@ __device__ __forceinline__ float bit_warp_max(float v)
 }
 
 /*
- * The sum over a block of THREADS, in every thread. `shared` has THREADS / BIT_WARP elements and may be used again
- * after the next barrier: the first one here keeps a second call from overwriting what a slow warp still reads.
+ * The sum over a block of THREADS, in every thread. `shared` has THREADS / BIT_WARP elements and may be reused after
+ * the next barrier: the first barrier here keeps a second call from overwriting what a slow warp still reads.
  */
 template <int THREADS, typename T> __device__ __forceinline__ T bit_block_sum(T v, T *shared)
 {
@@ -87,7 +87,7 @@ template <> __device__ __forceinline__ __nv_bfloat16 bit_from_f32<__nv_bfloat16>
     return __float2bfloat16_rn(v);
 }
 
-/* 2^x and 1/x by the special function unit: 2 and 1 units in the last place, and 0 for what is subnormal. */
+/* 2^x and 1/x by the special function unit, to 2 and 1 units in the last place; subnormal results are 0. */
 __device__ __forceinline__ float bit_exp2(float x)
 {
     float y;
@@ -103,7 +103,7 @@ __device__ __forceinline__ float bit_inverse(float x)
     return y;
 }
 
-/* N elements in one access; the address must be a multiple of its size. */
+/* N elements in one access; the address must be a multiple of its size in bytes. */
 template <typename T, int N> struct alignas(sizeof(T) * N) bit_pack {
     T v[N];
 };
@@ -116,7 +116,7 @@ template <typename T, int N> __device__ __forceinline__ void bit_store(T *to, co
     *reinterpret_cast<bit_pack<T, N> *>(to) = v;
 }
 
-/* Whether rows of `cols` elements from `p` on all begin at a multiple of `bytes`. */
+/* Whether all rows of row_bytes at `p` begin at a multiple of `bytes`. */
 static inline bool bit_aligned(const void *p, int64_t row_bytes, int bytes)
 {
     return (uintptr_t)p % bytes == 0 && row_bytes % bytes == 0;

@@ -1,4 +1,4 @@
-/* Measures of a weight matrix without the host: sums and counts stay on the GPU until they are a scale. */
+/* Measures of a weight matrix without the host: sums and counts stay on the GPU, where the scale is computed. */
 #include "kernels/cuda/util.cuh"
 extern "C" {
 #include "kernels/args.h"
@@ -8,7 +8,7 @@ extern "C" {
 #define THREADS 512
 #define UNROLL  8
 
-/* Enough blocks to fill the GPU, each a run of whole passes over its threads. */
+/* Enough blocks to fill the GPU, but not more than the elements need. */
 static unsigned grid_for(const struct bit_exec *exec, int64_t count, int blocks_each)
 {
     const int64_t wanted = (count + THREADS * UNROLL - 1) / (THREADS * UNROLL),
@@ -17,7 +17,7 @@ static unsigned grid_for(const struct bit_exec *exec, int64_t count, int blocks_
     return (unsigned)(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
 
-/* UNROLL elements of a thread, `stride` apart, all loads before the first use. */
+/* Calls use for the thread's elements, `stride` apart, UNROLL at a time with all loads before the first use. */
 template <typename F> static __device__ __forceinline__ void for_each(int64_t count, const float *w, const F &use)
 {
     const int64_t stride = (int64_t)gridDim.x * THREADS;
@@ -36,7 +36,7 @@ template <typename F> static __device__ __forceinline__ void for_each(int64_t co
         use(w[i]);
 }
 
-/* Multiples of the unit add exactly (measure.h), so the order of the atomic additions does not show. */
+/* Multiples of the unit add exactly (weight_measure.h), so the order of the atomic additions does not matter. */
 static __global__ void __launch_bounds__(THREADS) absmean(int64_t count, const float *w, double *sum)
 {
     __shared__ double shared[THREADS / BIT_WARP];
@@ -48,7 +48,7 @@ static __global__ void __launch_bounds__(THREADS) absmean(int64_t count, const f
         atomicAdd(sum, units * BIT_ABSMEAN_UNIT);
 }
 
-#define UPPER_BINS 32768 /* of |w|: the sign is gone; 128 KiB of shared memory as 32-bit counts */
+#define UPPER_BINS 32768 /* |w| has no sign bit; 128 KiB of shared memory as 32-bit counts */
 
 static __global__ void __launch_bounds__(THREADS) histogram_upper(int64_t count, const float *w, uint32_t *counts)
 {
@@ -71,7 +71,7 @@ static __global__ void __launch_bounds__(THREADS) histogram_upper(int64_t count,
             atomicAdd(&counts[bin], bins[bin]);
 }
 
-/* Few weights share the median's upper half, and they spread over 65536 bins. */
+/* Few weights have the median's upper half, and they spread over 65536 bins, so global atomics are enough. */
 static __global__ void __launch_bounds__(THREADS)
     histogram_lower(int64_t count, const float *w, const uint32_t *upper, uint32_t *counts)
 {
@@ -88,7 +88,8 @@ static __global__ void __launch_bounds__(THREADS)
 #define FIND_THREADS 1024
 #define FIND_EACH    (BIT_HISTOGRAM_BINS / FIND_THREADS)
 
-/* One block a matrix: each thread adds its run of bins, a scan of those finds the run, its thread walks it. */
+/* One block per matrix: each thread sums its run of bins, a scan of the sums finds the run that holds the element, and
+ * its thread searches it. */
 static __global__ void __launch_bounds__(FIND_THREADS) histogram_search(bit_histogram_search_args a)
 {
     __shared__ uint64_t runs[FIND_THREADS];
@@ -102,12 +103,12 @@ static __global__ void __launch_bounds__(FIND_THREADS) histogram_search(bit_hist
     __syncthreads();
     for (int reach = 1; reach < FIND_THREADS; reach *= 2) {
         const uint64_t left = threadIdx.x >= reach ? runs[threadIdx.x - reach] : 0;
-        __syncthreads(); /* every thread has read before any writes */
+        __syncthreads(); /* every thread has read before any thread writes */
         runs[threadIdx.x] += left;
         __syncthreads();
     }
     before = runs[threadIdx.x] - own;
-    /* Where no run holds it (nothing was counted), the last bin does, as in the reference. */
+    /* If no run holds it (nothing was counted), the last bin is taken, as in the reference. */
     const bool last = threadIdx.x == FIND_THREADS - 1;
     if (order < before || (order >= before + own && !last))
         return;

@@ -1,6 +1,6 @@
 /*
- * Cross entropy: a row a block. One pass over global memory takes the maximum and the sum of exponentials as it goes
- * and keeps the row in shared memory, where it fits; the gradient is made from there. Two blocks share a processor, so
+ * Cross entropy: one row per block. One pass over global memory computes the maximum and the sum of exponentials, and
+ * keeps the row in shared memory if it fits; the gradient is computed from there. Two blocks share a multiprocessor, so
  * that one reads while the other computes.
  */
 #include <float.h>
@@ -11,10 +11,11 @@ extern "C" {
 }
 
 #define THREADS 512
-#define AHEAD   4 /* packs under way in each thread */
+#define AHEAD   4 /* packs in flight in each thread */
 #define LOG2_E  1.44269504f
 
-/* A maximum and the sum of exponentials below it. It begins with a finite one, so that -inf less it is no NaN. */
+/* A running maximum and the sum of exponentials relative to it. The maximum starts finite, so that subtracting it from
+ * -inf gives no NaN. */
 struct softmax {
     float max, sum;
 
@@ -58,7 +59,7 @@ static __device__ __forceinline__ softmax read_row(const X *x, X *kept, int voca
     return {max, bit_block_sum<THREADS>(s.sum * bit_exp2((s.max - max) * LOG2_E), shared)};
 }
 
-/* A thread writes where it alone has read: grad may be what x is. */
+/* A thread writes only elements that it alone has read, so grad may alias x. */
 template <typename X, typename G, int WIDTH>
 static __device__ __forceinline__ void write_gradient(const X *x, G *grad, int vocab, softmax s, float scale)
 {
@@ -105,8 +106,8 @@ static __global__ void __launch_bounds__(THREADS, 2) xent(const struct bit_xent_
         return;
     }
     if (target < 0 || target >= vocab)
-        __trap();                                  /* the caller's mistake */
-    const float at_target = bit_to_f32(x[target]); /* before the gradient takes its place */
+        __trap();                                  /* the caller's error */
+    const float at_target = bit_to_f32(x[target]); /* before the gradient may overwrite it */
     const softmax s = read_row<X, WIDTH>(x, kept, vocab, shared);
 
     if (threadIdx.x == 0)
@@ -115,7 +116,7 @@ static __global__ void __launch_bounds__(THREADS, 2) xent(const struct bit_xent_
         return;
     write_gradient<X, G, WIDTH>(keeps ? kept : x, grad, vocab, s, args.grad_scale);
     __syncthreads();
-    /* The target's own is written last, from f32: p - 1 of a p rounded to bf16 would lose what is left. */
+    /* The target's own gradient is written last, from f32: p - 1 of a p rounded to bf16 would lose its precision. */
     if (threadIdx.x == 0)
         grad[target] = bit_from_f32<G>((expf(at_target - s.max) / s.sum - 1) * args.grad_scale);
 }

@@ -13,7 +13,7 @@
 #define REF(name, has_cpu, has_cuda) .name = bit_##name##_ref,
 static const struct bit_variants ref = {BIT_OP_TABLE(REF)};
 
-/* Where the processor has none of its own, the reference. */
+/* The reference, where there is no variant for the processor. */
 #define CPU_0(name)                  bit_##name##_ref
 #define CPU_1(name)                  bit_##name##_cpu
 #define CPU(name, has_cpu, has_cuda) .name = CPU_##has_cpu(name),

@@ -1,6 +1,6 @@
 /*
- * The table of back ends: what each of them brings to exec.h, lane.h, replay.h, product_search.h and op.h, whose
- * contracts are those of the functions here. backend.c alone knows which back ends this build has.
+ * The table of back ends: each one's functions for exec.h, lane.h, replay.h, product_search.h and op.h, whose contracts
+ * these functions have. Only backend.c knows which back ends this build has.
  */
 #ifndef BIT_KERNELS_BACKEND_H
 #define BIT_KERNELS_BACKEND_H
@@ -16,9 +16,9 @@ struct bit_product_card;
 struct bit_product_choice;
 struct bit_replay;
 
-/* Where memory lies and in what order things happen. */
+/* Memory, copies and waiting. */
 struct bit_exec_ops {
-    int (*open)(struct bit_exec *exec, int device); /* before all others, and undone by close */
+    int (*open)(struct bit_exec *exec, int device); /* called first; close undoes it */
     void (*close)(struct bit_exec *exec);
     void (*describe)(const struct bit_exec *exec, char *to, size_t bytes);
     int (*alloc)(struct bit_exec *exec, size_t bytes, void **out);
@@ -30,7 +30,7 @@ struct bit_exec_ops {
     int (*wait)(const struct bit_exec *exec);
 };
 
-/* What a back end of devices knows of them. */
+/* Queries about devices. */
 struct bit_device_ops {
     int (*count)(int *count);
     int (*memory_left)(int device, size_t *bytes);
@@ -68,7 +68,7 @@ struct bit_product_search_ops {
     int (*take)(const struct bit_exec *exec, const struct bit_product_choice *rows, int count);
 };
 
-/* bit_NAME() for each operator; NULL where the back end has none. */
+/* bit_NAME() for each operator; NULL where the back end has no variant. */
 #define BIT_VARIANT(name, has_cpu, has_cuda)                                                                           \
     int (*name)(const struct bit_exec *exec, const struct bit_##name##_args *args);
 #define BIT_VARIANT_DECLARE(name, has_cpu, has_cuda) BIT_OP_DECLARE(name);
@@ -80,13 +80,13 @@ struct bit_variants {
 struct bit_backend_ops {
     const struct bit_variants *variants;
     const struct bit_exec_ops *exec;
-    /* NULL where an operator is done when its call returns: there is no device, time is the host's clock, a copy is
-     * made when it is asked for, and a sequence is run each time. */
+    /* NULL where an operator is done when its call returns: there is no device, marks use the host's clock, a copy is
+     * made by its call, and a sequence is run each time. */
     const struct bit_device_ops *device;
     const struct bit_mark_ops *mark;
     const struct bit_lane_ops *lane;
     const struct bit_replay_ops *replay;
-    const struct bit_product_search_ops *products; /* NULL where products are the back end's own */
+    const struct bit_product_search_ops *products; /* NULL where products do not come from a library */
     /* bit_attention_choose; NULL where there is nothing to choose */
     int (*choose_attention)(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
                             enum bit_dtype dtype, struct bit_attention_choice *out);
@@ -102,7 +102,7 @@ extern const struct bit_product_search_ops bit_product_search_ops_cuda;
 int bit_attention_choose_cuda(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
                               enum bit_dtype dtype, struct bit_attention_choice *out);
 
-/** NULL: not in this build. */
+/** NULL if it is not in this build. */
 const struct bit_backend_ops *bit_backend_find(enum bit_backend backend);
 
 #endif

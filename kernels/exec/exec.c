@@ -154,7 +154,7 @@ static double clock_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-/* NULL: the host's clock is all there is. */
+/* NULL: marks use the host's clock. */
 static const struct bit_mark_ops *marks_of(const struct bit_mark *mark)
 {
     return bit_backend_find(mark->backend)->mark;

@@ -1,4 +1,4 @@
-/* Where operators run: the backend, its threads, its scratch memory. One for each worker process. */
+/* The context in which operators run: backend, threads, scratch memory. One for each worker process. */
 #ifndef BIT_KERNELS_EXEC_H
 #define BIT_KERNELS_EXEC_H
 
@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 enum bit_backend {
-    BIT_BACKEND_REF,  /* plain loops, double accumulators: what the others are checked against */
+    BIT_BACKEND_REF,  /* plain loops, double accumulators: the reference in kcheck */
     BIT_BACKEND_CPU,  /* AVX-512 where the processor has it */
     BIT_BACKEND_CUDA, /* one GPU */
 };
 
-/* What the processor has: the fast variants are built once for each level (cpu/isa.h). */
+/* The processor's instruction sets: the fast variants are built once for each level (cpu/isa.h). */
 enum bit_isa {
     BIT_ISA_BASE,   /* any machine */
     BIT_ISA_AVX2,   /* x86-64-v3: AVX2 and FMA */
@@ -26,87 +26,87 @@ static inline size_t bit_dtype_bytes(enum bit_dtype t)
     return t == BIT_F32 ? 4 : t == BIT_BF16 ? 2 : 1;
 }
 
-/* Who computes attention on CUDA. */
+/* What computes attention on CUDA. */
 enum bit_attention_way {
-    BIT_ATTENTION_BEST,  /* cuDNN where the build has it and it takes the shape, else our own kernels */
+    BIT_ATTENTION_BEST,  /* cuDNN if the build has it and it supports the shape, else our own kernels */
     BIT_ATTENTION_OWN,   /* our own kernels */
-    BIT_ATTENTION_CUDNN, /* cuDNN or an error, with the reason */
+    BIT_ATTENTION_CUDNN, /* cuDNN, or an error with the reason */
 };
 
 struct bit_gpu;      /* cuda/gpu.h */
 struct bit_op_trace; /* op_trace.h */
 
 /*
- * The buffers of an operator's arguments, exec->workspace too, lie in the backend's memory: the process's own, or the
- * GPU's. On CUDA an operator is enqueued on the exec's one stream and the call returns; what it computed is there for
- * the operators after it, and for the host after bit_exec_wait.
+ * The buffers of an operator's arguments, and exec->workspace, are in the backend's memory: the process's own, or the
+ * GPU's. On CUDA a call enqueues the operator on the exec's only stream and returns; later operators see its results,
+ * and the host sees them after bit_exec_wait.
  */
 struct bit_exec {
     enum bit_backend backend;
-    enum bit_isa isa; /* init takes the best that this machine has; a caller may lower it, never raise it */
+    enum bit_isa isa; /* init sets the best that this machine has; a caller may lower it, never raise it */
     int threads;      /* OpenMP threads of this process */
-    void *workspace;  /* scratch that any operator may use while it runs; 64-byte aligned (256 on CUDA) */
+    void *workspace;  /* scratch for the operator that runs; 64-byte aligned (256 on CUDA) */
     size_t workspace_bytes;
     struct bit_gpu *gpu; /* the GPU and its stream; NULL on other backends */
     enum bit_attention_way attention;
-    bool replays;       /* sequences are recorded and played again where the backend can (replay.h) */
-    bool deterministic; /* the same bits on every run, of operators too whose fastest way has others each time */
+    bool replays;       /* record sequences and replay them, if the backend can (replay.h) */
+    bool deterministic; /* the same bits on every run, even where a faster, nondeterministic implementation exists */
     struct bit_op_trace *trace; /* if set, operators leave marks there; borrowed */
-    char description[192];      /* what was chosen, for people: "cpu avx512 bf16 vnni threads=2" */
+    char description[192];      /* human-readable: "cpu avx512 bf16 vnni threads=2" */
 };
 
 /**
- * Set up `exec`. threads 0 takes the cores this process may use. workspace_bytes as the plan says. CUDA is the GPU of
- * bit_exec_use_device, or the first.
- * Errors      -ENOTSUP for a backend that this build lacks; -ENODEV, with what was found, where there is no such GPU or
+ * Set up `exec`. threads 0 means one for each core that this process may use. workspace_bytes comes from the plan. CUDA
+ * takes the GPU of bit_exec_use_device, or the first.
+ * Errors      -ENOTSUP for a backend that this build lacks; -ENODEV, with what was found, if there is no such GPU or
  *             its driver is too old; -ENOMEM; BIT_ECUDA
- * Ownership   exec owns its workspace; finish gives everything back (a zeroed exec is fine)
+ * Ownership   exec owns its workspace; finish frees everything (a zeroed exec is fine)
  */
 int bit_exec_init(struct bit_exec *exec, enum bit_backend backend, int threads, size_t workspace_bytes);
 void bit_exec_finish(struct bit_exec *exec);
-/** Which of the machine's GPUs later calls of bit_exec_init take, from 0. */
+/** Set the GPU, counted from 0, that later calls of bit_exec_init take. */
 void bit_exec_use_device(int device);
 /** How many GPUs there are. Errors: -ENOTSUP in a build without CUDA; -ENODEV, with the reason, if there are none. */
 int bit_exec_count_devices(int *count);
-/** What that GPU has left, in bytes, a context of ours already taken off. Errors: as bit_exec_init's. */
+/** Free bytes on that GPU, with this process's CUDA context already allocated. Errors: as bit_exec_init's. */
 int bit_exec_device_memory(size_t *bytes);
-/** Where this exec's GPU is on the machine's bus, as NVIDIA's tools name it. Errors: -ENOTSUP on other backends. */
+/** The PCI bus id of this exec's GPU, in the form that NVIDIA's tools use. Errors: -ENOTSUP on other backends. */
 int bit_exec_device_bus(const struct bit_exec *exec, char bus[32]);
-/** All that this exec's GPU has, in bytes; 0 on other backends. */
+/** The total memory of this exec's GPU, in bytes; 0 on other backends. */
 size_t bit_exec_device_bytes(const struct bit_exec *exec);
 
 /**
- * Memory of the backend, all zero, aligned to 256 bytes. free takes NULL too; bytes as they were asked for.
- * Errors      -ENOMEM with what was asked for (and on CUDA what the GPU has left)
+ * Memory of the backend, all zero, aligned to 256 bytes. free also takes NULL; its bytes are those passed to alloc.
+ * Errors      -ENOMEM with the size requested (and on CUDA what the GPU has left)
  */
 int bit_exec_alloc(struct bit_exec *exec, size_t bytes, void **out);
 void bit_exec_free(struct bit_exec *exec, void *memory, size_t bytes);
-/** The host's memory, all zero, from and to which copies run at full speed (CUDA: locked in place). */
+/** Host memory, all zero, from and to which copies run at full speed (CUDA: page-locked). */
 int bit_exec_alloc_host(struct bit_exec *exec, size_t bytes, void **out);
 void bit_exec_free_host(struct bit_exec *exec, void *memory, size_t bytes);
 /**
- * In order with the operators. Either side of a copy may be the backend's memory or the host's; what comes to the host
- * is there after bit_exec_wait, and what leaves it must stay as it is until then.
+ * Enqueued in order with the operators. Either side of a copy may be the backend's memory or the host's. A copy to the
+ * host is complete after bit_exec_wait; the source of a copy from the host must not change until then.
  */
 int bit_exec_copy(const struct bit_exec *exec, void *to, const void *from, size_t bytes);
 int bit_exec_zero(const struct bit_exec *exec, void *memory, size_t bytes);
-/** Until all that was enqueued is done. Errors: BIT_ECUDA, from any operator since the last wait. */
+/** Wait until everything enqueued is done. Errors: BIT_ECUDA, from any operator since the last wait. */
 int bit_exec_wait(const struct bit_exec *exec);
 /** The best level of this machine and build, and its name: "base", "avx2", "avx512". */
 enum bit_isa bit_isa_best(void);
 const char *bit_isa_name(enum bit_isa isa);
 
-/* A point in the order of what is enqueued, to measure time by: on the GPU when it gets there, else when it is set. */
+/* A point among the enqueued work, with the time when the GPU reaches it; on other backends, when it is set. */
 struct bit_mark {
     enum bit_backend backend; /* of its exec */
-    double ms;                /* of the host's clock */
+    double ms;                /* by the host's clock */
     void *event;              /* the GPU's; NULL elsewhere */
 };
-/** Errors: BIT_ECUDA. finish takes a zeroed mark too. */
+/** Errors: BIT_ECUDA. finish also takes a zeroed mark. */
 int bit_mark_init(struct bit_mark *mark, const struct bit_exec *exec);
 void bit_mark_finish(struct bit_mark *mark);
 int bit_mark_set(struct bit_mark *mark, const struct bit_exec *exec);
-/** From one to the other, both set; after bit_exec_wait. */
+/** Milliseconds between two marks that are set; call it after bit_exec_wait. */
 double bit_mark_ms(const struct bit_mark *from, const struct bit_mark *to);
 
 typedef uint16_t bit_bf16; /* the upper half of an IEEE single */

@@ -6,9 +6,9 @@
 #include "kernels/exec/backend.h"
 #include "proto/check.h"
 
-#define PIECE_BYTES ((int64_t)4 << 20) /* of a copy by several threads */
+#define PIECE_BYTES ((int64_t)4 << 20) /* one thread's unit of work in a copy */
 
-/* NULL: copies are made here and now. */
+/* NULL: each copy is made by its call. */
 static const struct bit_lane_ops *ops_of(const struct bit_lane *lane)
 {
     return lane->exec == NULL ? NULL : bit_backend_find(lane->exec->backend)->lane;

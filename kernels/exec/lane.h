@@ -1,6 +1,6 @@
 /*
- * A lane beside the operators: copies that run while operators do. On a GPU it is a stream of its own, for which the
- * host's side should be bit_exec_alloc_host's; elsewhere a copy is made at the call, and there is nothing to wait for.
+ * A lane: copies that run concurrently with the operators. On a GPU it is a separate stream, and host buffers should
+ * come from bit_exec_alloc_host; elsewhere a copy is made by its call, and there is nothing to wait for.
  */
 #ifndef BIT_KERNELS_LANE_H
 #define BIT_KERNELS_LANE_H
@@ -11,22 +11,22 @@
 
 struct bit_lane {
     const struct bit_exec *exec; /* borrowed; NULL: no lane */
-    void *stream;                /* the GPU's, with the next two; NULL elsewhere */
-    void *operators;             /* a point among the operators: what the lane waits for */
-    void *copied;                /* the end of the copies so far */
+    void *stream;                /* of the GPU; this and the next two are NULL elsewhere */
+    void *operators;             /* event in the operators' stream, for which the lane waits */
+    void *copied;                /* event after the last copy so far */
 };
 
-/** Errors: BIT_ECUDA. finish waits for what is on its way, and takes a zeroed lane too. */
+/** Errors: BIT_ECUDA. finish waits for copies in flight, and also takes a zeroed lane. */
 int bit_lane_init(struct bit_lane *lane, const struct bit_exec *exec);
 void bit_lane_finish(struct bit_lane *lane);
 
-/** Copies from here on begin when every operator enqueued so far is done. */
+/** Later copies begin after every operator enqueued so far is done. */
 int bit_lane_follow(struct bit_lane *lane);
-/** Either side may be the backend's memory or the host's; both stay as they are until the copy is made. */
+/** Either side may be the backend's memory or the host's; neither may be written or freed until the copy is done. */
 int bit_lane_copy(struct bit_lane *lane, void *to, const void *from, size_t bytes);
-/** Operators from here on begin when every copy asked for so far is made. */
+/** Later operators begin after every copy enqueued so far is done. */
 int bit_lane_lead(struct bit_lane *lane);
-/** Until every copy asked for so far is made. Any thread, one at a time. */
+/** Wait until every copy enqueued so far is done. From any thread, one at a time. */
 int bit_lane_wait(struct bit_lane *lane);
 
 #endif

@@ -2,10 +2,10 @@
  * The table of operators. An operator is one function with one argument struct; its variants compute the same thing:
  *
  *     bit_NAME_ref    ref/NAME.c      plain loops, the reference
- *     bit_NAME_cpu    cpu/NAME.c      fast, where it pays; else the reference serves
- *     bit_NAME_cuda   cuda/NAME.cu    or NAME.c, where it drives a library instead of kernels
+ *     bit_NAME_cpu    cpu/NAME.c      fast, where it pays; otherwise the reference is used
+ *     bit_NAME_cuda   cuda/NAME.cu    or NAME.c, where it calls a library instead of kernels
  *
- * bit_NAME() calls the variant of exec->backend: what the worker calls is the very function that kcheck checks.
+ * bit_NAME() calls the variant of exec->backend: the worker calls the same functions that kcheck checks.
  */
 #ifndef BIT_KERNELS_OP_H
 #define BIT_KERNELS_OP_H
@@ -20,7 +20,7 @@
     int bit_##name##_cuda(const struct bit_exec *exec, const struct bit_##name##_args *args)
 
 /* clang-format off */
-/* X(name, has a _cpu variant, has a _cuda variant): every operator, in the order in which a training step meets it. */
+/* X(name, has a _cpu variant, has a _cuda variant): every operator, in the order of a training step. */
 #define BIT_OP_TABLE(X)                                                                                                \
     X(embed, 1, 1)                                                                                                     \
     X(embed_backward, 1, 1)                                                                                            \

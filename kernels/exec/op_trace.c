@@ -31,7 +31,7 @@ void bit_op_trace_finish(struct bit_op_trace *trace)
     *trace = (struct bit_op_trace){0};
 }
 
-/* A time that cannot be taken is missing, and nothing else: a broken GPU shows itself elsewhere. */
+/* Errors of bit_mark_set are ignored: they only make a time wrong, and operators report a broken GPU. */
 void bit_op_trace_begin(const struct bit_exec *exec, const char *name)
 {
     struct bit_op_trace *trace = exec->trace;

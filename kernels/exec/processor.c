@@ -1,4 +1,4 @@
-/* What the processor has, and how its levels are called. */
+/* The processor's level, and the levels' names. */
 #include "kernels/exec/exec.h"
 
 const char *bit_isa_name(enum bit_isa isa)

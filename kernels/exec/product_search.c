@@ -1,4 +1,4 @@
-/* The search for the fastest products: the back end's, where it has a choice. */
+/* The search for the fastest products, dispatched to the back end. */
 #include "kernels/exec/product_search.h"
 
 #include "kernels/exec/backend.h"

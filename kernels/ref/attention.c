@@ -1,4 +1,4 @@
-/* Causal attention, the reference: each output by its own loop over positions, nothing kept between them. */
+/* Causal attention, the reference: each output by its own loop over positions, with no shared intermediate results. */
 #include "kernels/attention.h"
 
 #include <math.h>
@@ -89,7 +89,7 @@ int bit_attention_ref(const struct bit_exec *exec, const struct bit_attention_ar
     return 0;
 }
 
-/* The probability p of s seen from t, and the gradient at its score. */
+/* The softmax weight of position s for query t; below, the gradient of its score. */
 static double probability(const struct view *v, int64_t t, int64_t s)
 {
     return exp(score(v, t, s) - v->lse[t]);

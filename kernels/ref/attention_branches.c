@@ -1,4 +1,4 @@
-/* Attention over branches, the reference: each output by its own loop over the rows that it sees. */
+/* Attention over branches, the reference: each output by its own loop over the rows that it attends to. */
 #include "kernels/attention_branches.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@ struct row {
     int64_t at, head;
 };
 
-/* The i-th row that a row of this branch sees. */
+/* The i-th row that rows of this branch attend to. */
 static int64_t seen(const struct bit_branch *b, int64_t i)
 {
     return i < b->trunk_rows ? b->trunk_first + i : b->first + i - b->trunk_rows;

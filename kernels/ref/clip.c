@@ -1,6 +1,6 @@
 /*
  * The sum of squares and the clip factor, the reference. The order of additions is the contract's (clip.h), so every
- * variant gives its bits. The factor is of a few thousand numbers: this is the processor's variant, too.
+ * variant gives the same bits. The factor takes only a few thousand numbers, so processors use this variant, too.
  */
 #include "kernels/clip.h"
 

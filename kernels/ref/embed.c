@@ -19,7 +19,7 @@ int bit_embed_ref(const struct bit_exec *exec, const struct bit_embed_args *args
     return 0;
 }
 
-/* Added in f32 and in order of r, as the contract says: the twin must give the same bits. */
+/* Added in f32 and in order of r, as the contract says: the other variants must give the same bits. */
 int bit_embed_backward_ref(const struct bit_exec *exec, const struct bit_embed_backward_args *args)
 {
     const int64_t cols = args->cols;

@@ -1,4 +1,4 @@
-/* The order of the float operations is the contract's: kernels/operand.h. */
+/* The operand, one element at a time. The order of the float operations is the contract's: kernels/operand.h. */
 #include "kernels/ref/operand.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ void bit_operand_set(const struct bit_operand *operand, int64_t r, int64_t i, fl
         return;
     }
     const float u = n * operand->scale[r], inverse = 1.0f / operand->scale[r];
-    q = fmaxf(fminf(rintf(u), 127), -128) + 0.0f; /* an int8 code has one zero */
+    q = fmaxf(fminf(rintf(u), 127), -128) + 0.0f; /* -0 becomes 0, as in an int8 code */
     if (operand->strength != 1) {
         q = u + operand->strength * (q - u);
         if (operand->dtype == BIT_BF16)

@@ -35,7 +35,7 @@ static int by_magnitude(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* magnitude is scratch of `cols`. */
+/* magnitude: scratch for `cols` floats. */
 static float measure_row(enum bit_measure measure, const float *n, int64_t cols, float *magnitude)
 {
     double sum = 0;

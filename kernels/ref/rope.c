@@ -1,4 +1,4 @@
-/* Rotary positions, the reference, and the table of angles that every variant reads. */
+/* Rotary position embedding, the reference. */
 #include "kernels/rope.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 
 #include "kernels/args.h"
 
-/* NaN is neither above nor below, and stays. */
+/* NaN compares neither above nor below, and is not changed. */
 static void clamp_all(const struct bit_rope_args *args, int64_t count)
 {
     memset(args->mask, 0, (size_t)(count + 7) / 8);
@@ -19,7 +19,7 @@ static void clamp_all(const struct bit_rope_args *args, int64_t count)
     }
 }
 
-/* One head, at one position: direction 1 forward, -1 back. */
+/* Rotates one head at one position; direction is 1 in the forward pass, -1 in the backward pass. */
 static void rotate(void *x, enum bit_dtype dtype, int64_t at, int64_t half, const float *cos_sin, double direction)
 {
     for (int64_t i = 0; i < half; i++) {

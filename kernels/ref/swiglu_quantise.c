@@ -1,4 +1,4 @@
-/* SwiGLU to codes and back, the reference: the references of its parts, a row at a time. */
+/* SwiGLU to codes and back: calls the references of the fused operators, a row at a time. */
 #include "kernels/swiglu_quantise.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include "kernels/args.h"
 #include "kernels/swiglu_quantise_parts.h"
 
-/* y: scratch of a row. */
+/* y: scratch for a row. */
 static int forward_row(const struct bit_exec *exec, const struct bit_swiglu_quantise_args *args, int64_t r, void *y)
 {
     const struct bit_swiglu_args swiglu = bit_swiglu_quantise_y(args, r, 1, y);
@@ -32,7 +32,7 @@ int bit_swiglu_quantise_ref(const struct bit_exec *exec, const struct bit_swiglu
     return err;
 }
 
-/* y, dy: scratch of a row each. */
+/* y, dy: scratch for a row each. */
 static int backward_row(const struct bit_exec *exec, const struct bit_swiglu_norm_backward_args *args, int64_t r,
                         void *y, void *dy)
 {

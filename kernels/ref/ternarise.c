@@ -1,4 +1,4 @@
-/* Codes by plain loops. */
+/* Codes of weights, by plain loops. */
 #include "kernels/ternarise.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* A matrix turned, the reference. */
+/* The transpose of a matrix, the reference. */
 #include "kernels/transpose.h"
 
 #include "kernels/args.h"
