@@ -10,7 +10,7 @@
 #include "proto/wire/msg.h"
 #include "worker/model/packs.h"
 
-/* A folder's or a set's name: printable, one component, nothing hidden. */
+/* The name of a folder or a set: one path component, not hidden. */
 static int copy_name(const char *what, const char *name, char out[BIT_NAME_MAX + 1])
 {
     size_t length = strlen(name);
@@ -173,7 +173,7 @@ static const char *phase_name(Bit__Precision precision)
     return precision == BIT__PRECISION__TERNARY ? "1.58-bit" : "16-bit";
 }
 
-/* Of the kinds that belong to a boundary; NULL for the others. */
+/* The name of a kind that belongs to a boundary; NULL for the other kinds. */
 static const char *boundary_name(enum bit_action_kind kind)
 {
     switch (kind) {

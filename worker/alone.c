@@ -38,7 +38,8 @@ static int from_preset(const struct bit_alone_options *o, Bit__RunSpec **out, st
     return err;
 }
 
-/* Whatever that run began with, this one begins with its weights; it may have been made for a machine unlike this. */
+/* The new run starts from the checkpoint's weights, whatever its run started from; its launch settings are dropped,
+ * because they may be for another machine. */
 static int from_checkpoint(const struct bit_alone_options *o, Bit__RunSpec **out, struct bit_problems *problems)
 {
     Bit__Manifest *manifest = NULL;

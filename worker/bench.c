@@ -19,7 +19,7 @@
 #include "worker/worker.h"
 
 #define WARM_STEPS        2
-#define BLOCK_SPANS       96 /* more than a block has operators in a micro-batch, both passes together */
+#define BLOCK_SPANS       96 /* more than the operators of a block in one micro-batch, both passes together */
 #define TRACE_SPANS_LEAST 65536
 #define TRACE_SPANS_MOST  (1 << 20)
 
@@ -112,7 +112,7 @@ static int make_spec(const struct options *o, int ranks, Bit__RunSpec **out)
     return bit_alone_spec(&alone, out);
 }
 
-/* auto: the largest micro-batch that fits decides how large the global batch is, so the plan is asked twice. */
+/* auto: the micro-batch decides the size of the global batch, so try plans until a micro-batch fits. */
 static int settle_batch(struct options *o, int ranks, Bit__RunSpec **spec)
 {
     int64_t micro = o->alone.micro_instances;
@@ -143,7 +143,7 @@ static int settle_batch(struct options *o, int ranks, Bit__RunSpec **spec)
     return bit_fail(BIT_EMEMORY, "%s", bit_fail_text());
 }
 
-/* A batch as an order brings it, of tokens as text has them: some often, most seldom. Heap. */
+/* A batch as in an order, with token frequencies like text's: few tokens are frequent, most are rare. Heap. */
 static uint8_t *draw_batch(const struct bit_worker_plan *plan)
 {
     const int64_t count = plan->instances * plan->context;
@@ -207,7 +207,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* While the GPU works. */
+/* Called while the GPU works. */
 static void sample_clock(void *arg)
 {
     struct bench *b = arg;
@@ -257,7 +257,7 @@ static int time_steps(struct bench *b, const struct options *o, struct bit_bench
     return 0;
 }
 
-/* The update comes after all micro-batches, so a trace that is full before them would have none of it. */
+/* The update comes after all micro-batches, so the trace must have room for all of them. */
 static int trace_spans(const struct bench *b, const struct options *o)
 {
     const int64_t micro_batch = (b->worker.plan.layers + 1) * BLOCK_SPANS;
@@ -265,7 +265,7 @@ static int trace_spans(const struct bench *b, const struct options *o)
     return (int)BIT_MIN(TRACE_SPANS_LEAST + micro_batch * o->micro_steps, TRACE_SPANS_MOST);
 }
 
-/* One more step, with its operators traced; what is between them is waiting. */
+/* One extra step, with its operators traced; the time between operators counts as waiting. */
 static int split_step(struct bench *b, const struct options *o, struct bit_bench_result *out)
 {
     struct bit_exec *exec = &b->worker.model->exec;
@@ -299,7 +299,7 @@ static int run(struct bit_comm *comm, struct options *o)
 
     comm->sections = &sections;
     err = bit_comm_agree(comm, err);
-    if (err >= 0 && comm->rank == 0 && bit_exec_device_memory(&before) < 0) /* no GPU: nothing is told of it */
+    if (err >= 0 && comm->rank == 0 && bit_exec_device_memory(&before) < 0) /* no GPU: no memory is reported */
         before = 0;
     if (err >= 0)
         err = bit_worker_init(&b.worker, comm, &welcome, "bench", &sections);

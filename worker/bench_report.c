@@ -1,4 +1,4 @@
-/* What a bench came to, for people and as one line of JSON. */
+/* Prints the result of a bench, for people and as one line of JSON. */
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +48,7 @@ static double token_flops(const struct bit_worker_plan *plan)
     return 6 * parameters + 6.0 * plan->layers * (double)(plan->width * plan->context);
 }
 
-/* Dense bf16, TFLOP/s, by the name of the GPU; 0 where we do not know it. */
+/* Dense bf16, TFLOP/s, by the name of the GPU; 0 if unknown. */
 static double peak_tflops(const char *description)
 {
     static const struct {
@@ -93,7 +93,7 @@ static const char *phase_name(const struct bit_worker *w)
     return w->phase.precision == BIT__PRECISION__TERNARY ? "ternary" : "16bit";
 }
 
-/* They were recorded, not only wanted. */
+/* Whether graphs were recorded, not only requested. */
 static bool has_graphs(const struct bit_worker *w)
 {
     return w->model->exec.replays && w->model->replay[BIT_MODEL_BACKWARD].graph != NULL;
@@ -134,7 +134,6 @@ static void print_json(const struct bit_bench_result *r)
         has_graphs(w) ? "true" : "false", w->choices, w->fabric.description, driver, BIT_COMMIT);
 }
 
-/* So that two cards can be compared. */
 static void print_power(const struct bit_bench_result *r)
 {
     if (r->power_w >= 0 && r->clock_mhz >= 0)

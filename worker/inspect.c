@@ -17,7 +17,7 @@ void bit_inspection_add(struct bit_inspection *in, const struct bit_anomaly *wha
 
 /* ---- numbers */
 
-/* Where the norm was is overwritten: it has been read. An operator's failure counts as not finite. */
+/* Overwrites the optimizer's norm, which has been read already. An operator's failure counts as not finite. */
 static bool is_finite(struct bit_worker *w, const float *v, int64_t count)
 {
     const struct bit_sumsq_args squares = {.count = count, .g = v, .sums = w->optim.block_sums};
@@ -40,7 +40,7 @@ static bool gradient_is_finite(struct bit_worker *w, int64_t begin, int64_t end)
     return is_finite(w, w->model->grad + begin, end - begin);
 }
 
-/* Of what this rank has of the vector, where the gradient is the ranks' sum; or of all between. */
+/* This rank's part of the vector, where the gradient is the ranks' sum. rest_is_finite checks everything else. */
 static bool own_is_finite(struct bit_worker *w)
 {
     bool finite = true;
@@ -63,8 +63,9 @@ static bool rest_is_finite(struct bit_worker *w)
 }
 
 /*
- * Only what this rank has of the vector was replaced by the sum: the rest still is what it computed itself. Where every
- * rank's rest is finite, the first rank whose sum is not: its own part has been replaced by the sum.
+ * The reduction replaced only this rank's part of the gradient by the sum; the rest is still what the rank itself
+ * computed. The first rank with a bad rest is the source. If every rank's rest is finite, it is the first rank whose
+ * sum is not, because the sum has replaced that rank's own part.
  */
 int bit_inspect_norm(struct bit_worker *w, double norm, uint64_t step)
 {
@@ -87,7 +88,7 @@ int bit_inspect_norm(struct bit_worker *w, double norm, uint64_t step)
 
 /* ---- where */
 
-/* The first tensor of this rank's part of the weights that holds NaN or infinity, or tensor_count. */
+/* The first tensor whose weights on this rank contain NaN or infinity, or tensor_count. */
 static int64_t bad_weights(struct bit_worker *w)
 {
     for (int i = 0; i < w->plan.tensor_count; i++) {
@@ -100,7 +101,8 @@ static int64_t bad_weights(struct bit_worker *w)
     return w->plan.tensor_count;
 }
 
-/* Gradients come from the end of the vector to its start, so what broke first lies last. */
+/* The backward pass goes from the end of the vector to its start, so the last bad tensor is the one that broke
+ * first. */
 static int64_t bad_gradient(struct bit_worker *w)
 {
     for (int i = w->plan.tensor_count; i-- > 0;) {

@@ -1,4 +1,4 @@
-/* What is wrong with a step, seen by all ranks alike: NaN and infinity, and what is above the order's bounds. */
+/* Anomalies of a step, found alike on all ranks: NaN and infinity, and values above the order's bounds. */
 #ifndef BIT_WORKER_INSPECT_H
 #define BIT_WORKER_INSPECT_H
 
@@ -13,10 +13,10 @@ struct bit_worker;
 
 struct bit_anomaly {
     Bit__AnomalyKind kind;
-    int rank; /* the first, or -1 */
+    int rank; /* the first affected rank, or -1 */
     bool healed, has_value;
     double value, bound;
-    char place[64]; /* a tensor; empty: not known */
+    char place[64]; /* the tensor's name; empty: not known */
 };
 
 struct bit_inspection {
@@ -27,19 +27,19 @@ struct bit_inspection {
 void bit_inspection_add(struct bit_inspection *in, const struct bit_anomaly *what);
 
 /**
- * A gradient norm that is NaN or infinite: which rank it came from, looked for in what the reduction has left of each
- * rank's own gradient. Sets comm->failed_rank. Returns BIT_ENUMERIC.
+ * Find the rank that a NaN or infinite gradient norm came from, by checking the parts of each rank's own gradient that
+ * the reduction did not overwrite. Sets comm->failed_rank. Returns BIT_ENUMERIC.
  * Collective  yes
  */
 int bit_inspect_norm(struct bit_worker *worker, double norm, uint64_t step);
 /**
- * After BIT_ENUMERIC on all ranks: note the anomaly with rank and tensor. Of a loss, that is the first tensor of the
- * weights with a NaN or infinity in it; of a gradient, the first such one in backward order on that rank.
+ * After BIT_ENUMERIC on all ranks: record the anomaly with rank and tensor. For a loss the tensor is the first one of
+ * the weights that contains NaN or infinity; for a gradient it is the first one in backward order on that rank.
  * Collective  yes
  * Errors      an operator's
  */
 int bit_inspect_number(struct bit_worker *worker, bool loss, struct bit_inspection *in);
-/** Whether loss or norm are above their bounds; the anomaly is noted. */
+/** Whether loss or norm is above its bound; if so, the anomaly is added to `in`. */
 bool bit_inspect_bounds(double loss, double loss_most, double norm, double norm_most, struct bit_inspection *in);
 
 #endif

@@ -14,17 +14,17 @@
 
 BIT_LOG_TOPIC("loop");
 
-/* One rank's half of the loop. session and batch are rank 0's, beat is the others'. */
+/* The loop's state on one rank. session and batch are rank 0's, beat is used by the others. */
 struct loop {
     struct bit_worker *worker;
     struct bit_ckpt *ckpt;
     struct bit_session *session;
     struct bit_heartbeat *beat;
     const uint8_t *batch;
-    const ProtobufCMessage *order; /* what it came with */
-    bool told_refused;             /* graphs could not be recorded */
-    bool stopped;                  /* we said that we are done: nothing but the daemon's leave to go is due */
-    bool has_held;                 /* an order that waits until the checkpoint under way is completed */
+    const ProtobufCMessage *order; /* the order that `batch` came with */
+    bool told_refused;             /* the warning that graphs could not be recorded was logged */
+    bool stopped;                  /* we reported that we are done; only DoneTaken may follow */
+    bool has_held;                 /* `held` waits until the checkpoint under way is completed */
     struct bit_action held;
 };
 
@@ -42,7 +42,7 @@ static struct bit_batch_id batch_of(const struct bit_action *action)
     return (struct bit_batch_id){.step = action->step, .instances = action->instances, .crc = action->token_crc};
 }
 
-/* Rank 0: the next order as an action. A failure here is told to the others as the order to quit. */
+/* Rank 0: the next order as an action. On a failure here the action is QUIT, which tells the others. */
 static struct bit_action await_order(struct loop *l)
 {
     struct bit_action action = {0};
@@ -68,8 +68,8 @@ static struct bit_action await_order(struct loop *l)
 }
 
 /*
- * While the GPU works: hand out the next step's batch, if its order is here. One that is not as it must be is found out
- * when its turn comes.
+ * While the GPU works: distribute the next step's batch, if its order is here. If the order is invalid, that is
+ * reported when its turn comes.
  */
 static void look_ahead(void *arg)
 {
@@ -91,8 +91,9 @@ static void look_ahead(void *arg)
 }
 
 /*
- * Between steps it is completed as soon as no rank would have to be waited for, and before what comes one at a
- * time: another checkpoint, the end, and a daemon that has to know of it before it says how to go on.
+ * Whether to complete the checkpoint under way before this action. Between steps it is completed as soon as no rank
+ * would have to be waited for. It is always completed before another checkpoint, before the stop, and before a daemon
+ * that came back is answered, because that daemon must know of the checkpoint before it decides how to continue.
  */
 static bool completes_before(const struct loop *l, enum bit_action_kind kind)
 {
@@ -108,7 +109,8 @@ static bool has_own_part(const struct loop *l)
     return l->ckpt->under_way && atomic_load(&l->worker->part_written);
 }
 
-/* Rank 0: what everybody does next. Where there is no order, a checkpoint is completed when our part of it is there. */
+/* Rank 0: what all ranks do next. While there is no order, a checkpoint is completed as soon as rank 0's part is
+ * written. */
 static struct bit_action next_action(struct loop *l)
 {
     struct bit_action action;
@@ -127,7 +129,7 @@ static struct bit_action next_action(struct loop *l)
     return (struct bit_action){.kind = BIT_ACTION_COMPLETE};
 }
 
-/* Rank 0 alone has somebody to tell; every rank's heartbeat says where it is. */
+/* Only rank 0 sends reports; every rank's heartbeat reports the step. */
 static void report(struct loop *l, uint16_t type, const void *msg)
 {
     struct bit_worker *w = l->worker;
@@ -138,10 +140,10 @@ static void report(struct loop *l, uint16_t type, const void *msg)
         return;
     err = bit_session_report(l->session, type, w->step, msg);
     if (err < 0)
-        bit_comm_abort(w->comm, err); /* it cannot be encoded, and the others are past this step */
+        bit_comm_abort(w->comm, err); /* the report cannot be encoded, and the others are past this step */
 }
 
-/* Said once: from then on operators are launched one by one. */
+/* Logged once: from then on operators are launched one by one. */
 static void tell_refused(struct loop *l)
 {
     for (int part = 0; part < BIT_MODEL_PARTS && !l->told_refused; part++) {
@@ -170,13 +172,14 @@ static int train(struct loop *l, const struct bit_action *action)
     struct bit_step_report message;
     int err;
 
-    l->stopped = false; /* a daemon that came back may go on where the one before wanted to stop */
+    l->stopped = false; /* a daemon that came back may continue where the previous one ordered the stop */
     bit_heartbeat_done(l->beat, NULL);
     err = bit_step_train(l->worker, action, l->batch, &result);
     if (err < 0)
         return err;
     tell_refused(l);
-    /* What is wrong with it may send the run back to its newest checkpoint: to this one, however fast its disk is. */
+    /* The anomaly may cause a rewind to the newest checkpoint: complete this one first, so that the target does not
+     * depend on the disk's speed. */
     if (result.seen.count > 0 && l->ckpt->under_way)
         complete(l);
     bit_report_step(l->worker, action, &result, &message);
@@ -229,7 +232,8 @@ static int evaluate(struct loop *l, struct bit_action *action)
     return 0;
 }
 
-/* The sums are moved into the message; those that are no number are named, since a message cannot hold them. */
+/* The message lists the requests without a finite sum, because it cannot hold NaN or infinity. It borrows all
+ * arrays. */
 static int report_scored(struct loop *l, const struct bit_action *action, struct bit_scored *scored, double ms)
 {
     Bit__ScoreReport message = BIT__SCORE_REPORT__INIT;
@@ -263,8 +267,8 @@ static int score(struct loop *l, const struct bit_action *action)
 }
 
 /*
- * Each rank says for itself that it is done. The daemon answers when it has heard every rank; if it was killed before,
- * the link is made again, the order comes again, and this is said again.
+ * Each rank reports for itself that it is done. The daemon answers when it has heard every rank; if it is killed before
+ * that, the link is made again, the stop is ordered again, and this report is sent again.
  */
 static int stop(struct loop *l, const struct bit_action *action)
 {

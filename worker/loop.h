@@ -1,4 +1,4 @@
-/* Orders in, reports out, until there is nothing left to do. */
+/* The worker's main loop: orders in, reports out, until the launch ends. */
 #ifndef BIT_WORKER_LOOP_H
 #define BIT_WORKER_LOOP_H
 
@@ -6,10 +6,10 @@
 #include "worker/worker.h"
 
 /**
- * Execute orders on all ranks until the daemon has said stop and has heard from every rank that it is done. session is
- * rank 0's and NULL on the others; beat is the others'.
+ * Execute orders on all ranks until the daemon has ordered the stop and knows that every rank is done. session is rank
+ * 0's and NULL on the others; beat is used by the others.
  * Collective  yes; one outcome for all ranks
- * Errors      what ended it, with worker->comm->failed_rank; rank 0 has not told the daemon yet
+ * Errors      what ended the loop, with worker->comm->failed_rank; rank 0 has not reported it to the daemon yet
  */
 int bit_loop_run(struct bit_worker *worker, struct bit_ckpt *ckpt, struct bit_session *session,
                  struct bit_heartbeat *beat);

@@ -1,4 +1,5 @@
-/* bitworker: one rank of a run. bitd starts it with mpirun or srun; people only ask it for a plan. */
+/* bitworker: one rank of a run, started by bitd with mpirun or srun. People use it directly only for a plan, bench and
+ * score. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <mpi.h>
@@ -64,7 +65,7 @@ struct options {
     int ranks;
 };
 
-/* bitworker(8), of the same texts. */
+/* bitworker(8), made from the help texts. */
 static void print_man(FILE *f)
 {
     bit_roff_head(f, "bitworker", 8, "one rank of a training run of bitd");
@@ -83,7 +84,7 @@ static int parse_options(int argc, char **argv, struct options *options)
                                           {"ranks", required_argument, NULL, 'r'},
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'V'},
-                                          {"man", no_argument, NULL, 'm'}, /* the build asks for it */
+                                          {"man", no_argument, NULL, 'm'}, /* used by the build */
                                           {0}};
     int c;
 
@@ -135,13 +136,13 @@ static void tell_before_abort(void *arg, int err)
     bit_session_failed(arg, 0, err, bit_fail_text());
 }
 
-/* Of the other ranks: only they know what it was, and the launcher tells of an exit code. */
+/* For ranks other than 0: only they know the reason; the launcher reports just an exit code. */
 static void beat_before_abort(void *arg, int err)
 {
     bit_heartbeat_failed(arg, err, bit_fail_text());
 }
 
-/* Rank 0 has the welcome; the others get its bytes. */
+/* Broadcasts rank 0's welcome to the others. */
 static int share_welcome(struct bit_comm *comm, Bit__Welcome **welcome)
 {
     uint64_t bytes = *welcome == NULL ? 0 : bit__welcome__get_packed_size(*welcome);
@@ -164,7 +165,7 @@ static int share_welcome(struct bit_comm *comm, Bit__Welcome **welcome)
     return bit_comm_agree(comm, err);
 }
 
-/* Rank 0's way to the daemon. */
+/* Rank 0's connection to the daemon. */
 static int open_session(struct bit_comm *comm, struct bit_session **session, struct bit_sections *sections,
                         Bit__Welcome **welcome)
 {
@@ -189,7 +190,8 @@ static int open_session(struct bit_comm *comm, struct bit_session **session, str
     return 0;
 }
 
-/* The other ranks' way: they beat, and hear whether this launch still counts. A daemon that wants it says so. */
+/* The other ranks' connection: they send heartbeats, and learn whether this launch still counts. Only if the welcome
+ * has beat_ms, that is, if the daemon supports it. */
 static int start_beat(struct bit_comm *comm, struct bit_heartbeat *beat, const struct bit_sections *sections,
                       const Bit__Welcome *welcome)
 {
@@ -222,7 +224,7 @@ static void say_ready(struct bit_worker *worker, const struct bit_ckpt *ckpt, st
     bit_info("ready", "step=%" PRIu64 " parameters=%" PRIu64 " backend=%s", worker->step, ready.parameters, backend);
 }
 
-/* A daemon that takes it said so. */
+/* Only to a daemon whose welcome has `products`, which means that it accepts them. */
 static void tell_found(struct bit_session *session, const Bit__Welcome *welcome, const struct bit_product_set *found)
 {
     if (session != NULL && welcome->has_products)
@@ -263,8 +265,8 @@ static int train(struct bit_comm *comm, struct bit_session *session, struct bit_
 }
 
 /*
- * MPI waits by asking at full speed. Where another process has work for the core (the daemon, a second run, a rank that
- * shares it) that turns a wait of microseconds into one of whole time slices; yielding costs nothing where none has.
+ * MPI waits by polling at full speed. If another process needs the core (the daemon, a second run, a rank that shares
+ * it), that turns a wait of microseconds into one of whole time slices. Yielding costs nothing if no process needs it.
  */
 static void prefer_yielding(void)
 {

@@ -4,13 +4,13 @@
 
 #include "worker/ranks/optim.h"
 
-/** 16-bit, before any update, with the spec's betas. */
+/** Initial phase: 16-bit, before any update, with the spec's betas. */
 void bit_phase_init(Bit__PhaseState *phase, const Bit__OptimizerSpec *spec);
 
 /** A digest of the whole state: equal on two ranks exactly if they are in the same phase. */
 uint64_t bit_phase_digest(const Bit__PhaseState *phase);
 
-/* A switch as every rank is told it. */
+/* A switch, as broadcast to every rank. */
 struct bit_phase_switch {
     uint64_t after_step;
     Bit__Precision precision;
@@ -19,8 +19,8 @@ struct bit_phase_switch {
 };
 
 /**
- * Apply `sw` at the boundary after step `step`: precision and betas; with RESET, moments and Adam's count to zero.
- * *report is filled, without text; phase_digest was compared over all ranks.
+ * Apply `sw` at the boundary after step `step`: set precision and betas; with RESET also zero the moments and Adam's
+ * count. Fills *report except its phase; phase_digest was compared over all ranks.
  * Collective  yes; every rank changes, or none does
  * Errors      BIT_EPHASE if this is not that boundary, or the phase is the present one: nothing changed. Ranks that
  *             disagree afterwards end in bit_comm_abort().

@@ -47,7 +47,7 @@ static int load_spec(const char *path, int ranks, Bit__RunSpec **out)
     return err;
 }
 
-/* Ranks that share a machine. */
+/* The number of ranks that share a machine. */
 static int local_ranks(const Bit__LaunchSpec *launch)
 {
     const uint32_t said = bit_launch_ranks_per_node(launch);
@@ -55,7 +55,7 @@ static int local_ranks(const Bit__LaunchSpec *launch)
     return (int)(said > 0 ? said : launch->ranks);
 }
 
-/* A machine from which GPUs of others are asked for may have none. */
+/* The machine that prints the plan may have no GPU itself: the plan can be for other machines. */
 static int find_backend(const Bit__LaunchSpec *launch, int local, enum bit_backend *out)
 {
     const bool elsewhere = launch->launcher != BIT__LAUNCHER__MPIRUN && bit_launch_is_on_gpus(launch);

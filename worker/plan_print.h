@@ -1,12 +1,12 @@
-/* What a run would take, for `bitctl submit --dry-run`: no MPI, nothing allocated. */
+/* The plan of a run (memory, micro-batch, backend), for `bitctl submit --dry-run`: no MPI, nothing is allocated. */
 #ifndef BIT_WORKER_PLAN_PRINT_H
 #define BIT_WORKER_PLAN_PRINT_H
 
 #include <errno.h>
 #include <stdio.h>
 
-/* The ranks will be on GPUs of other machines, and this one has none: nothing is said against the specification, and
- * `bitworker --plan` ends with BIT_EXIT_UNAVAILABLE. */
+/* The ranks will run on GPUs of other machines, and this machine has none, so it cannot plan for them. This is not a
+ * fault of the specification: `bitworker --plan` ends with BIT_EXIT_UNAVAILABLE. */
 #define BIT_PLAN_NOT_HERE (-ENXIO)
 
 /**

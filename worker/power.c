@@ -3,13 +3,13 @@
 #include <dlfcn.h>
 #include <math.h>
 
-/* nvml.h's, of which we need so little that the build does not ask for it. */
+/* From nvml.h. We need so little of it that the build does not require the header. */
 enum { NVML_SUCCESS = 0, NVML_CLOCK_SM = 1, NVML_PERF_POLICY_POWER = 0, NVML_TEMPERATURE_GPU = 0 };
 struct violation {
     unsigned long long reference_us, violation_ns;
 };
 
-/* A function of the library, by its name. */
+/* Looks up a function of the library. */
 static void *find(const struct bit_power *power, const char *name)
 {
     return power->library == NULL ? NULL : dlsym(power->library, name);
@@ -52,7 +52,7 @@ void bit_power_close(struct bit_power *power)
     *power = (struct bit_power){0};
 }
 
-/* Where a card counts no energy, what it draws at this moment has to do. */
+/* The present draw replaces the mean on cards without an energy counter. */
 static double read_draw(const struct bit_power *power)
 {
     int (*const usage)(void *, unsigned *) = (int (*)(void *, unsigned *))find(power, "nvmlDeviceGetPowerUsage");

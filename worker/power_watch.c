@@ -19,7 +19,7 @@ static struct timespec deadline_after(double ms)
     return at;
 }
 
-/* True when the watch is to stop, false when the time is over. */
+/* True when the watch must stop, false when the interval is over. */
 static bool wait_for_stop(struct bit_power_watch *w)
 {
     const struct timespec until = deadline_after(BIT_POWER_WATCH_MS);

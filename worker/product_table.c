@@ -14,20 +14,20 @@
 
 BIT_LOG_TOPIC("products");
 
-/* What kernels have as structs, proto has as bytes. */
+/* kernels has these as structs, proto as bytes. */
 _Static_assert(sizeof(struct bit_product_choice) == BIT_PRODUCT_ROW_BYTES, "a row");
 _Static_assert(offsetof(struct bit_product_choice, algorithm) == BIT_PRODUCT_KEY_BYTES, "which product it is of");
 _Static_assert(sizeof(struct bit_product_card) == sizeof(struct bit_product_maker), "a card");
 
 struct finding {
     struct bit_worker *w;
-    struct bit_product_maker *makers;         /* (size): each rank's */
-    struct bit_product_set run, state, found; /* of earlier launches; what bitd knows; timed now, on rank 0 */
+    struct bit_product_maker *makers;         /* (size): of each rank */
+    struct bit_product_set run, state, found; /* from earlier launches; from bitd; timed now, on rank 0 */
 };
 
 /* ---- what is known */
 
-/* Rank `root`'s bytes to all; *bytes is the caller's to free, on every rank. */
+/* Broadcasts rank `root`'s bytes; *bytes is the caller's to free, on every rank. */
 static int share(struct bit_comm *comm, int root, uint8_t **bytes, size_t *size)
 {
     uint64_t count = *size;
@@ -60,7 +60,7 @@ static int gather_makers(struct finding *f)
     return err;
 }
 
-/* Of the ranks with this one's card, the first; its table is that of all of them. */
+/* The first rank with the same card, driver and library; all such ranks use its table. */
 static int leader_of(const struct finding *f, int rank)
 {
     int first = 0;
@@ -91,7 +91,7 @@ static int take(struct bit_worker *w, const struct bit_product_view *view)
                              (int)view->count);
 }
 
-/* All of it that is of this rank's card; of two that are of one product, the first one's. */
+/* Use the known rows of this rank's card; if two sources have the same product, the first one's. */
 static int take_known(struct finding *f)
 {
     const struct bit_product_set *const sets[] = {&f->w->products, &f->run, &f->state};
@@ -123,7 +123,7 @@ static uint32_t *draw_tokens(const struct bit_worker_plan *plan)
     return tokens;
 }
 
-/* One micro-batch: every product of a training step is met, or, where there are no gradients, of a forward pass. */
+/* Runs one micro-batch, which contains every product of a training step or, without gradients, of a forward pass. */
 static int multiply_all(struct bit_worker *w, const uint32_t *tokens)
 {
     const struct bit_worker_plan *plan = &w->plan;
@@ -171,9 +171,9 @@ static int search(struct bit_worker *w)
     return err;
 }
 
-/* ---- one table for all ranks with one card */
+/* ---- one table for all ranks with the same card */
 
-/* What `rank` computes by, to all. */
+/* Broadcasts the rows that `rank` uses. */
 static int share_rows(struct finding *f, int rank, uint8_t **rows, size_t *size)
 {
     struct bit_comm *comm = f->w->comm;
@@ -193,7 +193,7 @@ static int share_rows(struct finding *f, int rank, uint8_t **rows, size_t *size)
     return err < 0 ? err : share(comm, rank, rows, size);
 }
 
-/* The card's table in w->products: what was met, before what earlier launches have of other phases. */
+/* Replaces the card's table in w->products by the rows in use, followed by earlier launches' rows for other phases. */
 static int put_table(struct bit_worker *w, const struct bit_product_maker *maker, const uint8_t *rows, size_t size)
 {
     struct bit_product_set table = {0};

@@ -13,7 +13,7 @@ BIT_LOG_TOPIC("product_use");
 
 #define ANEW_TEXT 256
 
-/* Adds the row to its source's count; to *found where it has none. */
+/* Counts the row for its source; if no source has it, adds it to *found. */
 static int count_row(const struct bit_product_sources *from, const struct bit_product_maker *maker, const uint8_t *row,
                      Bit__ProductsUsed *use, struct bit_product_set *found)
 {
@@ -32,7 +32,8 @@ static int count_row(const struct bit_product_sources *from, const struct bit_pr
     return 0;
 }
 
-/* Of a checkpoint that has tables, and none of this card: those of the last one that it has. */
+/* If the checkpoint has tables but none for this card: a text that names the maker of the last one it has; otherwise
+ * "". */
 static void tell_anew(const struct bit_product_set *checkpoint, const struct bit_product_maker *maker,
                       char text[ANEW_TEXT])
 {
@@ -41,7 +42,7 @@ static void tell_anew(const struct bit_product_set *checkpoint, const struct bit
 
     text[0] = '\0';
     if (checkpoint->size == 0 || bit_product_set_find(checkpoint, maker, &view))
-        return; /* without it, view is the last */
+        return; /* if the card has none, view is the last table */
     const bool same_card = memcmp(view.maker.card, maker->card, sizeof maker->card) == 0;
     bit_format(text, ANEW_TEXT, "other %s: the checkpoint's are of %s", same_card ? "driver or library" : "card",
                bit_product_maker_text(&view.maker, was));

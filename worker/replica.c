@@ -10,9 +10,9 @@
 #include "worker/inspect.h"
 #include "worker/ranks/worker_state.h"
 
-#define PIECE ((size_t)4 << 20) /* what comes from a device at once */
+#define PIECE ((size_t)4 << 20) /* bytes copied from a device at once */
 
-/* The host's own memory is hashed where it lies. */
+/* The host's memory is hashed in place. */
 static int hash(const struct bit_exec *exec, XXH3_state_t *state, void *staging, const void *memory, size_t bytes)
 {
     int err = 0;
@@ -39,7 +39,7 @@ static int hash_weights(struct bit_worker *w, XXH3_state_t *state, void *staging
     return hash(&w->model->exec, state, staging, bit_model_weight(w->model, begin), bytes);
 }
 
-/* As publish.h has it for this phase and strength. */
+/* Hashes what publish.h publishes in this phase and at this strength. */
 static int hash_published(struct bit_worker *w, XXH3_state_t *state, void *staging)
 {
     const struct bit_published *now = &w->publish.now;
@@ -59,7 +59,7 @@ static int hash_published(struct bit_worker *w, XXH3_state_t *state, void *stagi
     return err < 0 ? err : hash_weights(w, state, staging, end, w->plan.elements);
 }
 
-/* XXH3-64 of all that this rank's model multiplies with. Errors: -ENOMEM or the backend's. */
+/* XXH3-64 of everything that this rank's model multiplies with. Errors: -ENOMEM or the backend's. */
 static int digest_copy(struct bit_worker *w, uint64_t *digest)
 {
     struct bit_exec *exec = &w->model->exec;
@@ -80,7 +80,7 @@ static int digest_copy(struct bit_worker *w, uint64_t *digest)
     return err;
 }
 
-/* Every rank's digest, in rank order; false where one has none. */
+/* Gathers the ranks' digests, in rank order; false if a rank has none. */
 static bool gather_digests(struct bit_worker *w, uint64_t *all)
 {
     struct {
@@ -89,7 +89,7 @@ static bool gather_digests(struct bit_worker *w, uint64_t *all)
     } mine = {0}, *gathered = w->gathered;
     bool ok = true;
 
-    mine.err = bit_exec_wait(&w->model->exec); /* nothing writes there any more */
+    mine.err = bit_exec_wait(&w->model->exec); /* nothing may be writing the weights any more */
     if (mine.err >= 0)
         mine.err = digest_copy(w, &mine.digest);
     bit_comm_gather(w->comm, &mine, sizeof mine, gathered);
@@ -108,7 +108,7 @@ static bool all_equal(const uint64_t *v, int count)
     return true;
 }
 
-/* The first whose value fewer ranks have than have the most frequent one; of two, the second. */
+/* The first rank with the rarest value; of two ranks, the second. */
 static int minority(const uint64_t *v, int count)
 {
     int rank = -1, fewest = count + 1;
@@ -125,7 +125,7 @@ static int minority(const uint64_t *v, int count)
     return rank;
 }
 
-/* Its counts are this step's already: codes change only once. */
+/* Keeps the counts, which are this step's already: publishing again would count no flips. */
 static int publish_again(struct bit_worker *w, const struct bit_action *action)
 {
     const struct bit_publish_counts counts = w->publish.counts;

@@ -1,8 +1,9 @@
 /*
- * Silent corruption: every rank multiplies with a copy of the same published weights, so their digests agree, or memory
- * or a bus has changed one. Looked at between a step's gradients and its update, so that nothing is learnt from a wrong
- * copy: the weights are published again from the master, which tells which rank's copy was the odd one even of two, and
- * the step is done again. What each rank owns alone (its part of the master and of the moments) has no copy to compare.
+ * Detects silent corruption. Every rank multiplies with a copy of the same published weights, so the copies' digests
+ * agree unless memory or a bus has changed one. They are compared between a step's gradients and its update, so that a
+ * wrong copy never reaches the weights. If they differ, the weights are published again from the master: the rank whose
+ * digest changes had the wrong copy, even if there are only two ranks. Then the step's gradients are computed again. A
+ * rank's own part of the master and of the moments has no copy to compare it with.
  */
 #ifndef BIT_WORKER_REPLICA_H
 #define BIT_WORKER_REPLICA_H
@@ -15,8 +16,8 @@ struct bit_action;
 struct bit_inspection;
 
 /**
- * Compare; where copies differ, publish again and name the odd rank in `in`. *again is set where the step's gradients
- * must be computed anew. Collective. Errors: an operator's, on all ranks.
+ * Compare the copies; if they differ, publish again and name the odd rank in `in`. *again is set if the step's
+ * gradients must be computed again. Collective. Errors: an operator's, on all ranks.
  */
 int bit_replica_compare(struct bit_worker *worker, const struct bit_action *action, bool *again,
                         struct bit_inspection *in);

@@ -20,7 +20,7 @@ static void fill_split(const double ms[BIT_SECTION_SPLIT], struct bit_step_repor
         out->msg.ms += ms[s];
 }
 
-/* Of the codes that the step trained with. */
+/* Counts of the codes that the step trained with. */
 static void fill_codes(const struct bit_worker *w, const struct bit_publish_counts *counts, Bit__StepReport *msg)
 {
     const double weights = (double)w->plan.linear_elements;
@@ -50,7 +50,7 @@ static void fill_anomalies(struct bit_inspection *seen, struct bit_step_report *
     out->msg.n_anomaly = (size_t)seen->count;
 }
 
-/* What a card does not tell is left out. */
+/* Values that the card does not report are left out. */
 static void fill_gpu(const struct bit_step_result *result, struct bit_step_report *out)
 {
     const struct bit_power_load *load = &result->load;

@@ -11,7 +11,7 @@ struct bit_step_report {
     Bit__Anomaly anomaly[BIT_INSPECT_MOST], *anomalies[BIT_INSPECT_MOST];
 };
 
-/** What a step came to. Of GPUs a report tells about once a second. */
+/** Make the report of a step. It includes the GPUs' load about once a second. */
 void bit_report_step(struct bit_worker *worker, const struct bit_action *action, struct bit_step_result *result,
                      struct bit_step_report *out);
 

@@ -29,7 +29,7 @@ int bit_resources_threads(const Bit__LaunchSpec *launch, int local_ranks)
         return launcher_threads();
     usable = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
     if ((long)usable * local_ranks > sysconf(_SC_NPROCESSORS_ONLN))
-        usable /= local_ranks; /* not bound: the ranks see the same cores */
+        usable /= local_ranks; /* not bound: all ranks see the same cores */
     return BIT_MAX(usable, 1);
 }
 

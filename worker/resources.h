@@ -1,4 +1,4 @@
-/* What of this machine a rank takes. */
+/* Threads, backend and memory that a rank may use on this machine. */
 #ifndef BIT_WORKER_RESOURCES_H
 #define BIT_WORKER_RESOURCES_H
 
@@ -6,19 +6,19 @@
 #include "proto/bit.pb-c.h"
 
 /**
- * Threads of one of local_ranks ranks: the spec's, else the launcher's ($OMP_NUM_THREADS), else a fair share of the
+ * Threads for one of local_ranks ranks: the spec's, else the launcher's ($OMP_NUM_THREADS), else a fair share of the
  * cores that this process may use. At least 1.
  */
 int bit_resources_threads(const Bit__LaunchSpec *launch, int local_ranks);
 
 /**
- * What this rank computes with: launch's backend, AUTO being the GPUs where each of the machine's ranks can have one.
- * On CUDA the calls of bit_exec_init that follow take GPU number local_rank.
- * Errors      -ENOTSUP for a backend that this build lacks; -ENODEV, with what there is, for too few GPUs
+ * The backend of this rank: the one of `launch`; AUTO means CUDA if each of the machine's ranks can have a GPU. With
+ * CUDA, later calls of bit_exec_init use GPU number local_rank.
+ * Errors      -ENOTSUP for a backend that this build lacks; -ENODEV, with the number of GPUs, if there are too few
  */
 int bit_resources_backend(const Bit__LaunchSpec *launch, int local_rank, int local_ranks, enum bit_backend *out);
 
-/** Bytes that this backend can still give: the machine's, for all of its ranks, or those of this rank's GPU. */
+/** Bytes still available: of the machine, for all of its ranks, or of this rank's GPU. */
 int bit_resources_memory(enum bit_backend backend, int64_t *available);
 
 #endif

@@ -11,7 +11,7 @@
 #include "proto/data/request_cut.h"
 #include "proto/err.h"
 
-/* Room for `more` elements after `count` of them, at least doubled when it grows. */
+/* Makes room for `more` elements after `count` of them; at least doubles when it grows. */
 static int make_room(uint32_t **array, int64_t *room, int64_t count, int64_t more)
 {
     int64_t wanted = *room;
@@ -28,7 +28,7 @@ static int make_room(uint32_t **array, int64_t *room, int64_t count, int64_t mor
     return 0;
 }
 
-/* Two arrays share `room`. */
+/* The two arrays share `room`. */
 static int make_line(struct bit_score_lines *lines)
 {
     int64_t room = lines->room;
@@ -55,7 +55,7 @@ static int take_ids(struct bit_score_lines *lines, const json_t *array, int64_t 
     return err;
 }
 
-/* The ids from `first` on are the request's; of these the last context + 1 stay. */
+/* The ids from `first` on are the request's; keeps the last context + 1 of them. */
 static void cut(struct bit_score_lines *lines, int64_t first, int64_t context)
 {
     const int64_t too_many = lines->ids_count - first - (context + 1);

@@ -9,15 +9,15 @@
 
 struct bit_score_lines {
     int64_t count, ids_count;
-    uint32_t *tokens, *continuation, *ids; /* as struct bit_requests has them; owned */
+    uint32_t *tokens, *continuation, *ids; /* as in struct bit_requests; owned */
     int64_t room, ids_room;
 };
 
 /**
- * The items of a request file (proto/data/request_file.h), by document and choice, or the lines of any other file,
- * after what is there already. "-" is standard input, JSON lines. What does not fit into the model's context is cut
- * from the left, as OLMo does: of context and continuation but its last token, as many of the last ones stay as fit.
- * finish takes a zeroed one too.
+ * Append the items of a request file (proto/data/request_file.h), by document and choice, or the lines of any other
+ * file. "-" is standard input, JSON lines. What does not fit into the model's context is cut from the left, as OLMo
+ * does: of the context and the continuation without its last token, the last `context` tokens stay. finish takes a
+ * zeroed struct too.
  * Errors      BIT_EDATA with the line's number; bit_request_file_open's; -errno; -ENOMEM
  */
 int bit_score_file_read(struct bit_score_lines *lines, const char *path, const struct bit_worker_plan *plan);

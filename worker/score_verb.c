@@ -46,7 +46,7 @@ const char bit_score_help[] =
 
 struct options {
     struct bit_alone_options alone;
-    char **file; /* none: standard input */
+    char **file; /* file_count 0: standard input */
     int file_count;
     bool in_16bit, in_ternary, summary;
     int64_t repeat, ranks;
@@ -118,12 +118,12 @@ static int parse(int argc, char **argv, struct options *o)
     return o->ranks > 1 && o->file_count == 0 ? bit_fail(BIT_EUSAGE, "more than one rank needs a FILE") : 0;
 }
 
-/* ---- the requests, as orders bring them */
+/* ---- the requests, as in orders */
 
 struct verb {
     struct bit_worker worker;
     struct bit_score_lines lines; /* rank 0's */
-    uint8_t *payload;             /* rank 0's: their ids as they travel */
+    uint8_t *payload;             /* rank 0's: their ids in the order's format */
     double *sum[2];               /* of each precision, on rank 0 */
 };
 
@@ -147,7 +147,7 @@ static int read_requests(struct verb *v, const struct options *o)
     return 0;
 }
 
-/* As many requests as an order may have, from `first` on. No more are left: requests is 0. */
+/* The next action: as many requests as an order may have, from `first` on. requests is 0 if none are left. */
 static struct bit_action next_action(const struct verb *v, Bit__Precision precision, int64_t first)
 {
     struct bit_action action = {.kind = BIT_ACTION_SCORE, .precision = precision};
@@ -198,7 +198,7 @@ static int score_all(struct verb *v, Bit__Precision precision, double *ms, int64
     return err;
 }
 
-/* ---- what it came to */
+/* ---- the output */
 
 static const char *name_of(Bit__Precision precision)
 {

@@ -42,8 +42,8 @@ static void share(struct bit_comm *comm, void *copy, const void *original, size_
     bit_comm_bcast(comm, copy, bytes, 0);
 }
 
-/* Ids of 2 bytes lie at the end of the room for those of 4: from the first on, each is read before it is written
- * over. */
+/* Ids of 2 bytes are received at the end of the buffer for ids of 4, and widened from the first on: each is read before
+ * it is overwritten. */
 static void share_ids(struct bit_worker *w, const struct bit_action *action, const uint8_t *original, uint32_t *ids)
 {
     const size_t bytes = (size_t)(action->ids * w->plan.token_bytes);
@@ -56,7 +56,8 @@ static void share_ids(struct bit_worker *w, const struct bit_action *action, con
         ids[i] = at[2 * i] | (uint32_t)at[2 * i + 1] << 8;
 }
 
-/* Each sum is one rank's and zero bits on the others, so that their sum is that one, whatever it is. */
+/* Each sum is one rank's and zero bits on the others, so adding the bits as integers gives that sum exactly, even
+ * NaN. */
 static void gather(struct bit_worker *w, const struct bit_action *action, struct bit_scored *scored)
 {
     _Static_assert(sizeof *scored->sum == sizeof(uint64_t), "bits of a sum");
@@ -84,7 +85,7 @@ static int score(struct bit_worker *w, const struct bit_requests *requests, cons
     return err;
 }
 
-/* Every rank has all requests, and comes to the same packs. */
+/* Every rank has all requests, and makes the same packs. */
 static int pack_and_score(struct bit_worker *w, const struct bit_action *action, const struct bit_requests *requests,
                           struct bit_scored *scored)
 {
@@ -117,7 +118,7 @@ int bit_scoring_run(struct bit_worker *w, const struct bit_action *action, const
     share_ids(w, action, input->ids, c.ids);
 
     const struct bit_requests requests = {action->requests, c.tokens, c.continuation, c.ids};
-    err = bit_requests_check_ids(&w->plan, &requests); /* every rank finds the same */
+    err = bit_requests_check_ids(&w->plan, &requests); /* the same result on every rank */
     if (err >= 0)
         err = pack_and_score(w, action, &requests, scored);
 out:

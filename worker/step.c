@@ -10,12 +10,12 @@
 #include "worker/power_watch.h"
 #include "worker/replica.h"
 
-/* What each rank says when a step or an evaluation is done. */
+/* The values that each rank sends when a step or an evaluation is done. */
 struct after_update {
     double ms[BIT_SECTION_SPLIT];
     uint64_t zeros, flips;
-    bool written;   /* its part of the checkpoint under way */
-    bool has_power; /* its GPU tells: */
+    bool written;   /* its part of the checkpoint under way is written */
+    bool has_power; /* `power` is valid: */
     struct bit_power_load power;
 };
 struct evaluated {
@@ -27,14 +27,14 @@ _Static_assert(sizeof(struct evaluated) <= BIT_WORKER_GATHER_BYTES &&
                    sizeof(struct after_update) <= BIT_WORKER_GATHER_BYTES,
                "gathered fits");
 
-/* A failure between collectives that the other ranks know nothing of. */
+/* Aborts on a failure between collectives that the other ranks cannot see. */
 static void must(struct bit_worker *w, int err)
 {
     if (err < 0)
         bit_comm_abort(w->comm, err);
 }
 
-/* Gradients are final from the end of the vector on as the last micro-batch goes back through the layers. */
+/* Gradients become final from the end of the vector on, as the last micro-batch goes back through the layers. */
 static void reduce_part(void *arg, int64_t begin, int64_t end)
 {
     struct bit_worker *w = arg;
@@ -42,7 +42,7 @@ static void reduce_part(void *arg, int64_t begin, int64_t end)
     bit_fabric_reduce_part(&w->fabric, begin, end);
 }
 
-/* Weights that were published for this step come while the layers before them are computed. */
+/* Published weights arrive while the layers before them are computed. */
 static int need_weights(void *arg, int64_t end)
 {
     struct bit_worker *w = arg;
@@ -57,8 +57,8 @@ static void enter_part(void *arg, enum bit_model_part part)
     bit_section_enter(w->sections, part == BIT_MODEL_FORWARD ? BIT_SECTION_FORWARD : BIT_SECTION_BACKWARD);
 }
 
-/* The first micro-batch waits for weights, the last one tells of gradients, and what lies between does neither. Where
- * parts of the gradient are on their way already, a failure here is one that the other ranks cannot know of. */
+/* The first micro-batch waits for weights, and the last one announces gradients; those in between do neither. After the
+ * last one may have started to reduce gradients, a failure is one that the other ranks cannot see. */
 static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
 {
     const int64_t micro = w->plan.micro_instances;
@@ -79,10 +79,10 @@ static int accumulate(struct bit_worker *w, int64_t mine, double grad_scale)
     }
     w->model->need_weights = NULL;
     w->model->grad_ready = NULL;
-    return err < 0 ? err : bit_publish_await_all(&w->publish); /* where a rank has no instance */
+    return err < 0 ? err : bit_publish_await_all(&w->publish); /* in case this rank has no instance */
 }
 
-/* The mean over the global batch; one that is NaN or infinite names its rank. */
+/* The mean loss over the global batch; a NaN or infinite loss sets the failed rank. */
 static int gather_loss(struct bit_worker *w, const struct bit_action *action, double loss_sum, double *loss)
 {
     const double *all = w->gathered;
@@ -100,7 +100,7 @@ static int gather_loss(struct bit_worker *w, const struct bit_action *action, do
     return 0;
 }
 
-/* Gradients of this rank's instances, on their way to those who own them. */
+/* Computes the gradients of this rank's instances and reduces them to their owners. */
 static int gradients(struct bit_worker *w, const struct bit_action *action, int64_t mine)
 {
     const double grad_scale = 1.0 / ((double)action->instances * (double)w->plan.context);
@@ -117,8 +117,8 @@ static int gradients(struct bit_worker *w, const struct bit_action *action, int6
 }
 
 /*
- * Where the ranks' copies of the weights differed and have been made equal, once more with the right ones. Copies that
- * differ again after that are not healed: memory that does it twice cannot be trusted with the step.
+ * If the ranks' copies of the weights differed and have been made equal, computes the gradients once more with the
+ * right ones. Copies that differ again count as not healed: memory that fails twice cannot be trusted with the step.
  */
 static int gradients_of_one_model(struct bit_worker *w, const struct bit_action *action, int64_t mine,
                                   struct bit_inspection *seen)
@@ -137,7 +137,7 @@ static int gradients_of_one_model(struct bit_worker *w, const struct bit_action 
     return err;
 }
 
-/* Enqueued after the gradients; without effect where the norm turns out not to be finite. */
+/* Enqueued after the gradients; has no effect if the norm is not finite. */
 static void update(struct bit_worker *w, const struct bit_action *action)
 {
     const struct bit_optim_args args = {
@@ -154,7 +154,7 @@ static void update(struct bit_worker *w, const struct bit_action *action)
     bit_section_enter(w->sections, BIT_SECTION_OTHER);
 }
 
-/* The one place in a step where the host waits for the work. */
+/* The only place in a step where the host waits for the work. */
 static int read_results(struct bit_worker *w, const struct bit_action *action, struct bit_step_result *result,
                         bool *has_loss)
 {
@@ -171,7 +171,7 @@ static int read_results(struct bit_worker *w, const struct bit_action *action, s
     return err;
 }
 
-/* ---- what is left out */
+/* ---- skipped updates */
 
 static bool trained_with_wrong_weights(const struct bit_inspection *seen)
 {
@@ -182,8 +182,8 @@ static bool trained_with_wrong_weights(const struct bit_inspection *seen)
 }
 
 /*
- * Updates, or does not, and learns what the step came to. An update that only the results can forbid waits for them;
- * any other is enqueued before, and a norm that is NaN or infinite takes its effect away.
+ * Updates or skips the update, and reads the step's results. If the results may forbid the update, it waits for them;
+ * otherwise it is enqueued before they are read, and a NaN or infinite norm takes away its effect.
  */
 static int finish(struct bit_worker *w, const struct bit_action *action, struct bit_step_result *result)
 {
@@ -212,7 +212,7 @@ static int finish(struct bit_worker *w, const struct bit_action *action, struct 
     return 0;
 }
 
-/* The slowest is the one that worked longest: the others' waiting for it is in their communication. */
+/* The slowest rank is the one that worked longest: the others' waiting for it counts as their communication. */
 static double own_work(const double ms[BIT_SECTION_SPLIT])
 {
     return ms[BIT_SECTION_FORWARD] + ms[BIT_SECTION_BACKWARD] + ms[BIT_SECTION_OPTIMIZER] + ms[BIT_SECTION_OTHER];

@@ -7,33 +7,35 @@
 #include "worker/power.h"
 #include "worker/ranks/worker_state.h"
 
-/* What a step came to; the same on every rank, but for the texts of an error. */
+/* The result of a step; the same on every rank, except for the texts of an error. */
 struct bit_step_result {
     double loss, grad_norm;
     double ms[BIT_SECTION_SPLIT]; /* of the slowest rank */
     int slowest_rank;
     struct bit_publish_counts counts; /* over all ranks */
-    uint64_t weights_digest;          /* if it was asked for */
-    bool skipped;                     /* no update was made; a loss or norm that is NaN or infinite is 0 then */
-    struct bit_inspection seen;       /* what was wrong with it */
-    int gpus;                         /* that told what they do: */
-    struct bit_power_load load;       /* the lowest clock, the power of all together, else the highest of all */
+    uint64_t weights_digest;          /* if the order asks for it */
+    bool skipped;                     /* no update was made; a NaN or infinite loss or norm is then 0 */
+    struct bit_inspection seen;       /* its anomalies */
+    int gpus;                         /* how many reported their load: */
+    struct bit_power_load load;       /* lowest clock, total power, highest temperature and capped share */
 };
 
 /**
- * Do the step that `action` orders: publish the weights for its phase, hand out `batch` (rank 0's), forward and
- * backward in micro-batches, compare copies of the weights if it says so, reduce, clip, update. worker->step and Adam's
- * count move on; the update is left out, and Adam's count stays, where the action's bounds or skip_nan say so.
- * *result is zeroed by the caller: what is seen is added to it.
+ * Execute the step that `action` orders: publish the weights for its phase, distribute `batch` (rank 0's), run forward
+ * and backward in micro-batches, compare copies of the weights if ordered, reduce, clip, update. Advances worker->step
+ * and Adam's count; if the action's bounds, skip_nan or a wrong copy of the weights forbid the update, it is skipped
+ * and Adam's count stays.
+ * The caller zeroes *result: anomalies are added to it.
  * Collective  yes; one outcome for all ranks: it follows from numbers that all of them have gathered
- * Errors      BIT_EPHASE if this is not the next step or not the phase; BIT_EDATA for an id beyond the vocabulary;
- *             without skip_nan, BIT_ENUMERIC for a loss or gradient that is NaN or infinite. Nothing was updated then;
- *             worker->comm->failed_rank names the rank. A failure that the others cannot know ends in bit_comm_abort().
+ * Errors      BIT_EDATA for an id beyond the vocabulary; without skip_nan, BIT_ENUMERIC for a loss or gradient that is
+ *             NaN or infinite. Nothing was updated then; worker->comm->failed_rank names the rank. A step that is not
+ *             the next one or not of this phase, and a failure that the other ranks cannot see, end in
+ *             bit_comm_abort().
  */
 int bit_step_train(struct bit_worker *worker, const struct bit_action *action, const uint8_t *batch,
                    struct bit_step_result *result);
 
-/** Forward only. *loss is the mean over *targets. Errors and the rest as above; training is left as it was. */
+/** Forward only. *loss is the mean over *targets. Training is not affected. Errors and the rest as above. */
 int bit_step_evaluate(struct bit_worker *worker, const struct bit_action *action, const uint8_t *batch, double *loss,
                       uint64_t *targets);
 

@@ -16,7 +16,7 @@
 #include "worker/product_use.h"
 #include "worker/resources.h"
 
-/* This rank among those that share its machine. */
+/* This rank's index and number of ranks on its machine. */
 static void find_locals(const struct bit_comm *comm, int *rank, int *size)
 {
     MPI_Comm local;
@@ -44,8 +44,8 @@ static int64_t least(struct bit_comm *comm, int64_t value)
 }
 
 /*
- * The size of a micro-batch decides the order of additions, so a run that is restored goes on with the one it had, and
- * all ranks plan with the same memory.
+ * The size of a micro-batch decides the order of additions, so a restored run keeps the one it had, and all ranks plan
+ * with the same memory.
  */
 static void settle_micro_instances(struct bit_worker *w)
 {
@@ -54,13 +54,13 @@ static void settle_micro_instances(struct bit_worker *w)
 
     if (batch->micro_instances != 0 || w->welcome->restore == NULL ||
         bit_manifest_read(w->welcome->restore, &manifest) < 0)
-        return; /* what is wrong with the manifest is said when it is restored */
+        return; /* a bad manifest is reported when it is restored */
     if (manifest->ranks == (uint32_t)w->comm->size && manifest->spec->batch != NULL)
         batch->micro_instances = manifest->spec->batch->micro_instances;
     bit_msg_free(manifest);
 }
 
-/* One backend for all ranks, which the specification says from here on: checkpoints' copies of it too. */
+/* One backend for all ranks; it is written to the specification, and so to the copies in checkpoints. */
 static int settle_backend(struct bit_worker *w, int local_rank, int local_ranks)
 {
     Bit__LaunchSpec *launch = w->welcome->spec->launch;
@@ -118,7 +118,7 @@ static int allocate(struct bit_worker *w)
     return err;
 }
 
-/* In front of the first step: it may take seconds. */
+/* Choose attention's implementation before the first step, because this may take seconds. */
 static int choose(struct bit_worker *w)
 {
     const struct bit_worker_plan *plan = &w->plan;
@@ -165,7 +165,7 @@ static int initialise(struct bit_worker *w)
     return err;
 }
 
-/* What bitd looked at; a welcome that does not say it leaves it to what is there. */
+/* The files that bitd examined; if the welcome does not have them, the ones that are there. */
 static int find_origin(const Bit__InitFacts *init, const char *from, struct bit_origin *out)
 {
     if (init != NULL)
@@ -174,7 +174,7 @@ static int find_origin(const Bit__InitFacts *init, const char *from, struct bit_
     return bit_origin_find(out);
 }
 
-/* From the very files that bitd looked at. */
+/* Loads from exactly the files that bitd examined. */
 static int load_origin(struct bit_worker *w, const char *from)
 {
     const Bit__InitFacts *init = w->welcome->init;
@@ -187,11 +187,11 @@ static int load_origin(struct bit_worker *w, const char *from)
     else if (err >= 0)
         err = bit_ckpt_import(w, origin, init);
     free(origin);
-    /* Launched again it would be the same. */
+    /* Another launch would fail in the same way. */
     return err == BIT_ECORRUPT ? bit_fail_within(BIT_EDATA, "model.init_from") : err;
 }
 
-/* A fork may begin with moments that are zero, and Adam's count with them. */
+/* A fork may begin with zero moments and Adam's count at zero. */
 static int restore(struct bit_worker *w)
 {
     const bool fresh = w->welcome->has_fresh_moments && w->welcome->fresh_moments;
@@ -241,7 +241,7 @@ void bit_worker_finish(struct bit_worker *w)
         return;
     bit_sections_detach(w->sections);
     bit_instances_finish(&w->instances);
-    bit_publish_finish(&w->publish); /* waits for what is on its way */
+    bit_publish_finish(&w->publish); /* waits for weights that are still arriving */
     bit_fabric_finish(&w->fabric);
     bit_optim_finish(&w->optim);
     bit_shard_finish(&w->shard);

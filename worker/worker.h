@@ -12,10 +12,11 @@
  */
 int bit_worker_init(struct bit_worker *worker, struct bit_comm *comm, const Bit__Welcome *welcome, const char *run,
                     struct bit_sections *sections);
-/** A zeroed worker is fine. Checkpoints of it are finished already. */
+/** Takes a zeroed worker too. Its checkpoints must be finished already. */
 void bit_worker_finish(struct bit_worker *worker);
 
-/** What a daemon is told when it welcomes us. Texts are borrowed from the worker and `backend`. Collective. */
+/** Fill the ready message, which answers a daemon's welcome. Texts are borrowed from the worker and `backend`.
+ * Collective. */
 void bit_worker_ready(struct bit_worker *worker, const struct bit_ckpt *ckpt, Bit__WorkerReady *ready,
                       char backend[BIT_WORKER_BACKEND_BYTES]);
 

@@ -1,4 +1,4 @@
-/* Saving: what the ranks do together. */
+/* Saving a checkpoint: the collective part. */
 #include "worker/ckpt/ckpt.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ static int make_copies(struct bit_ckpt *c)
     return err;
 }
 
-/* Beside training on every rank, or on none: they begin and end together. */
+/* Checkpoints are written beside training on every rank or on none, because ranks begin and end them together. */
 static void choose(struct bit_ckpt *c)
 {
     struct bit_comm *comm = c->worker->comm;
@@ -117,7 +117,7 @@ void bit_ckpt_finish(struct bit_ckpt *c)
 
 /* ---- begin */
 
-/* Rank 0: the folder and its files at their full size, without data. */
+/* Rank 0: creates the folder and its files at their full size, without data. */
 static int create_files(struct bit_ckpt *c)
 {
     const char *dir = c->worker->welcome->checkpoint_dir;
@@ -125,13 +125,13 @@ static int create_files(struct bit_ckpt *c)
 
     if (mkdir(dir, 0777) < 0 && errno != EEXIST)
         return bit_fail(-errno, "creating '%s'", dir);
-    err = bit_io_remove(c->partial); /* of an attempt that was cut off */
+    err = bit_io_remove(c->partial); /* left by an attempt that was interrupted */
     if (err >= 0 && mkdir(c->partial, 0777) < 0)
         err = bit_fail(-errno, "creating '%s'", c->partial);
     return err < 0 ? err : bit_ckpt_manifest_create(c);
 }
 
-/* From here on the optimizer waits for the copy before it changes anything. */
+/* From now on the optimizer waits for the copy before it changes anything. */
 static int copy_state(struct bit_ckpt *c)
 {
     struct bit_optim *optim = &c->worker->optim;
@@ -160,7 +160,7 @@ static void *write_beside(void *arg)
     return NULL;
 }
 
-/* A rank that gets no thread writes at once: the others need not know. */
+/* A rank that cannot start a thread writes at once; the others need not know. */
 static void start_writing(struct bit_ckpt *c)
 {
     c->has_thread = c->beside && pthread_create(&c->thread, NULL, write_beside, c) == 0;
@@ -210,7 +210,8 @@ bool bit_ckpt_begin(struct bit_ckpt *c, const struct bit_ckpt_about *about)
 
 /* ---- end */
 
-/* Groups of ranks update copies of their own, from one gradient: they are equal, or one of them is damaged. */
+/* Each group of ranks updates its own copy of the state with the same gradient, so the copies are equal unless one is
+ * damaged. */
 static int compare_groups(struct bit_ckpt *c)
 {
     struct bit_comm *comm = c->worker->comm;
@@ -235,7 +236,7 @@ static void gather_checksums(struct bit_ckpt *c)
     bit_ckpt_codes_gather(&c->codes);
 }
 
-/* Each stage ends with one outcome for all, so that no rank waits for one that gave up. */
+/* Each stage ends with one outcome for all ranks, so that no rank waits for one that gave up. */
 static int complete(struct bit_ckpt *c)
 {
     struct bit_comm *comm = c->worker->comm;

@@ -15,12 +15,12 @@
 
 #define CODES_AT_ONCE 16384
 
-/* ---- checksums: a chunk's is joined of those of its blocks, whichever rank has them */
+/* ---- checksums: a chunk's is joined from those of its blocks, which may be on different ranks */
 
-/* Bytes of the packed codes that are in one block and one chunk. */
+/* A range of the packed codes within one block and one chunk. */
 struct piece {
     int64_t bytes, block, chunk;
-    int which; /* of the two pieces of a block across the border of chunks */
+    int which; /* index of the two pieces of a block that crosses a border of chunks */
 };
 
 static struct piece piece_at(const struct bit_ckpt_codes *c, int64_t at)
@@ -91,7 +91,8 @@ int bit_ckpt_codes_begin(struct bit_ckpt_codes *c)
         return 0;
     memset(c->crc, 0, (size_t)w->shard.blocks * sizeof *c->crc);
     struct bit_exec *exec = &w->model->exec;
-    /* What the model multiplies with has the same scales, or is made anew before it is used. */
+    /* The model's scales are overwritten: with the same values, or with ones that publishing computes anew before they
+     * are used. */
     int err = bit_weight_scales_find(&w->publish.scales, &w->fabric, w->optim.master, w->model->scales);
     if (err >= 0)
         err = bit_exec_copy(exec, c->scale, w->model->scales, (size_t)w->publish.scales.count * sizeof *c->scale);
@@ -118,7 +119,7 @@ int bit_ckpt_codes_create(struct bit_ckpt_codes *c, const char *path, const char
 
 /* ---- writing */
 
-/* Weights of one segment, CODES_AT_ONCE at most. */
+/* Ternarises and packs weights of one segment, CODES_AT_ONCE at most. */
 static int ternarise(const float *weights, int64_t count, const float *scale, uint8_t *packed)
 {
     int8_t codes[CODES_AT_ONCE];
@@ -146,7 +147,7 @@ static int ternarise_range(struct bit_ckpt_codes *c, const float *weights, int64
     return err;
 }
 
-/* Bytes [at, at + bytes) of the packed codes. */
+/* Adds bytes [at, at + bytes) of the packed codes to their checksums. */
 static void checksum(struct bit_ckpt_codes *c, int64_t at, int64_t bytes)
 {
     const uint8_t *data = c->packed;

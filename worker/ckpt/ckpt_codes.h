@@ -1,4 +1,5 @@
-/* The codes of a checkpoint (proto/ckpt/codes_file.h): every rank ternarises and packs its own part of the master. */
+/* The codes file of a checkpoint (proto/ckpt/codes_file.h): every rank ternarises and packs its own part of the
+ * master. */
 #ifndef BIT_WORKER_CKPT_CODES_H
 #define BIT_WORKER_CKPT_CODES_H
 
@@ -12,35 +13,37 @@ struct bit_worker;
 
 struct bit_ckpt_codes {
     struct bit_worker *worker; /* borrowed; NULL where the specification asks for no codes */
-    bool wanted;               /* of the checkpoint under way: it is of the ternary phase */
+    bool wanted;               /* whether the checkpoint under way has codes: it is of the ternary phase */
     float *scale;              /* (scales), on the host; owned, with what follows */
-    uint32_t (*crc)[2];        /* (blocks): of a block's codes up to a chunk's end, and after it; all at the end */
-    uint32_t *chunk_crc;       /* (chunks): of the whole file, once they are joined */
+    uint32_t (*crc)[2];        /* (blocks): of a block's codes up to a chunk's end, and after it; at the end all
+                                  blocks' */
+    uint32_t *chunk_crc;       /* (chunks): of the whole file, after they are joined */
     size_t chunks;
-    uint8_t *packed; /* of what is written at once */
+    uint8_t *packed; /* buffer of one write */
     size_t head_bytes;
     uint32_t head_crc; /* rank 0's */
     uint64_t file_bytes;
 };
 
-/** Nothing where the specification asks for none. Errors: -ENOMEM. finish takes a zeroed one too. */
+/** Does nothing if the specification asks for no codes. Errors: -ENOMEM. finish takes a zeroed struct too. */
 int bit_ckpt_codes_init(struct bit_ckpt_codes *codes, struct bit_worker *worker);
 void bit_ckpt_codes_finish(struct bit_ckpt_codes *codes);
 
 /**
- * The scales of the master as it is now, where this phase has codes.
+ * Compute the scales of the present master, if this phase has codes.
  * Collective  yes
  * Errors      an operator's: others may be inside a collective then
  */
 int bit_ckpt_codes_begin(struct bit_ckpt_codes *codes);
-/** Rank 0: the file at its full size, without codes. Errors: -errno; -ENOMEM */
+/** Rank 0: create the file at its full size, without codes. Errors: -errno; -ENOMEM */
 int bit_ckpt_codes_create(struct bit_ckpt_codes *codes, const char *path, const char *metadata);
-/** Elements [first, first + count) of this rank's master, into the open file; in flat order. Errors: -errno */
+/** Write the codes of elements [first, first + count) of the flat vector, which are this rank's, to the open file;
+ * calls in flat order. Errors: -errno */
 int bit_ckpt_codes_write(struct bit_ckpt_codes *codes, int fd, const char *path, const float *master, int64_t first,
                          int64_t count);
-/** Every rank's checksums, joined. Collective: yes */
+/** Gather all ranks' checksums and join them. Collective: yes */
 void bit_ckpt_codes_gather(struct bit_ckpt_codes *codes);
-/** What the manifest says of it. Borrows codes' tables. */
+/** Fill its entry of the manifest. Borrows codes' tables. */
 void bit_ckpt_codes_describe(const struct bit_ckpt_codes *codes, Bit__ManifestFile *out);
 
 #endif

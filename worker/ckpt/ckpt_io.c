@@ -33,7 +33,7 @@ int bit_io_pwrite(int fd, const char *path, const void *from, size_t bytes, uint
         ssize_t put = pwrite(fd, (const char *)from + at, bytes - at, (off_t)(offset + at));
         if (put < 0 && errno == EINTR)
             continue;
-        if (put <= 0) /* a disk that takes nothing and says nothing is full */
+        if (put <= 0) /* a write of 0 bytes without an error: treat the disk as full */
             return bit_fail(put < 0 ? -errno : -ENOSPC, "writing '%s' at offset %" PRIu64, path, offset + at);
         at += (size_t)put;
     }
@@ -47,7 +47,7 @@ int bit_io_create(const char *path, const void *head, size_t head_bytes, uint64_
 
     if (fd < 0)
         return bit_fail(-errno, "creating '%s'", path);
-    /* Room for all of it now, so that a full disk is known before anything is written. */
+    /* Allocate all of it now, so that a full disk is noticed before anything is written. */
     err = -posix_fallocate(fd, 0, (off_t)bytes);
     if (err < 0)
         bit_fail(err, "%" PRIu64 " bytes for '%s'", bytes, path);

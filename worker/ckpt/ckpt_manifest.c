@@ -24,7 +24,7 @@ static uint64_t wall_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* All but its files and the digest. Borrows from c. */
+/* Fills everything except the files and the digest. Borrows from c. */
 static void fill_manifest(struct bit_ckpt *c, Bit__Manifest *m)
 {
     static char writer[] = "bitworker " BIT_VERSION " " BIT_COMMIT;
@@ -99,7 +99,7 @@ int bit_ckpt_manifest_create(struct bit_ckpt *c)
     return err;
 }
 
-/* ---- what is written when all is known */
+/* ---- what is written at the end */
 
 static int open_file(const struct bit_ckpt *c, enum bit_checkpoint_file file, int flags, char path[BIT_PATH_MAX])
 {
@@ -111,7 +111,7 @@ static int open_file(const struct bit_ckpt *c, enum bit_checkpoint_file file, in
     return fd < 0 ? bit_fail(-errno, "opening '%s'", path) : fd;
 }
 
-/* Over the beginning of a file, synced. Closes fd. */
+/* Writes to the beginning of a file and syncs it. Closes fd. */
 static int write_synced(int fd, const char *path, const void *bytes, size_t count)
 {
     int err = bit_io_pwrite(fd, path, bytes, count, 0);
@@ -131,7 +131,7 @@ int bit_ckpt_manifest_config(struct bit_ckpt *c)
     return fd < 0 ? fd : write_synced(fd, path, c->config, strlen(c->config));
 }
 
-/* The digests are known once every rank has written: the header is as long with them as without. */
+/* The digests are known only after every rank has written; the header has the same length with and without them. */
 static int put_digests(struct bit_ckpt *c, const Bit__Manifest *manifest)
 {
     const struct bit_worker_plan *plan = &c->worker->plan;
@@ -161,13 +161,13 @@ static void describe_vector(const struct bit_ckpt *c, int file, Bit__ManifestFil
     out->header_crc = c->header_crc[file];
     out->data_offset = c->header_bytes[file];
     out->chunk_bytes = bit_checkpoint_chunk_of(type_of(c, file));
-    /* Unsaid, it is the larger one: programs that know no other read such a manifest, too. */
+    /* The default is the larger size: programs that know no other can read such a manifest too. */
     out->has_chunk_bytes = out->chunk_bytes != BIT_CHECKPOINT_CHUNK;
     out->n_chunk_crc = (size_t)c->worker->shard.blocks;
     out->chunk_crc = c->crc[file];
 }
 
-/* A text of less than one chunk: there is no header before its data. */
+/* A text of at most one chunk, without a header before its data. */
 static void describe_config(const struct bit_ckpt *c, uint32_t *crc, Bit__ManifestFile *out)
 {
     bit__manifest_file__init(out);

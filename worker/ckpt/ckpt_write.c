@@ -1,4 +1,4 @@
-/* A rank's part of a checkpoint, on its way to the disk. */
+/* Writes a rank's part of a checkpoint to the disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "worker/ckpt/ckpt_manifest.h"
 #include "worker/ranks/worker_state.h"
 
-/* Elements [at, at + count) of what this rank has of a file. */
+/* Elements [at, at + count) of this rank's part of a file. */
 static int see(const struct bit_ckpt *c, int file, int64_t at, int64_t count, const void **piece)
 {
     struct bit_optim *optim = &c->worker->optim;
@@ -34,7 +34,7 @@ static int write_piece(struct bit_ckpt *c, int file, int fd, const char *path, c
     const enum bit_dtype dtype = bit_optim_vector(&c->worker->optim, file).dtype;
     const size_t each = bit_dtype_bytes(dtype);
     const uint64_t offset = c->header_bytes[file] + (uint64_t)(p->run->begin + p->at) * each;
-    /* Beside training the cores are training's. */
+    /* Beside training, leave the cores to it. */
     const int threads = c->beside ? 1 : c->worker->plan.threads;
     const void *values;
     int err = see(c, file, p->run->at + p->at, p->count, &values);
@@ -76,7 +76,8 @@ static int write_runs(struct bit_ckpt *c, int file, int fd, const char *path)
     return err;
 }
 
-/* What this rank has of one file, synced. The first group writes; the others have the same, and its checksums. */
+/* Writes this rank's part of one file and syncs it. Only the first group writes; the others, which have the same data,
+ * compute its checksums. */
 static int write_file(struct bit_ckpt *c, int file)
 {
     char path[BIT_PATH_MAX];

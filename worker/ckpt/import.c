@@ -1,4 +1,4 @@
-/* Weights from somebody else's safetensors files: each rank reads what it owns, by whatever names. */
+/* Imports weights from other writers' safetensors files, with their tensor names: each rank reads what it owns. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -27,7 +27,7 @@ static float f32_from_bits(uint32_t bits)
     return v;
 }
 
-/* How the file writes one element. */
+/* An element type of the files. */
 struct source_dtype {
     const char *name;
     size_t bytes;
@@ -59,7 +59,7 @@ static const struct source_dtype *find_dtype(const char *name)
     return NULL;
 }
 
-/* A run of elements, through a buffer of ELEMENTS_AT_ONCE. */
+/* Reads `count` elements through a buffer of ELEMENTS_AT_ONCE. */
 static int read_run(const struct bit_weight *weight, int64_t at, int64_t count, uint8_t *buffer, float *out)
 {
     const struct source_dtype *dtype = find_dtype(weight->entry->dtype);
@@ -79,7 +79,7 @@ static int read_run(const struct bit_weight *weight, int64_t at, int64_t count, 
     return err;
 }
 
-/* Elements from `at` on of the file's tensor, to what this rank has of them. */
+/* Reads elements from `at` on of the file's tensor to this rank's part `own`. */
 static int read_own(struct bit_worker *w, const struct bit_weight *weight, int64_t at, const struct bit_shard_part *own,
                     uint8_t *buffer)
 {
@@ -96,7 +96,7 @@ static int read_own(struct bit_worker *w, const struct bit_weight *weight, int64
     return err;
 }
 
-/* What this rank owns of one of the tensors that ours is made of. */
+/* Reads this rank's elements of one of the file's tensors that make up ours. */
 static int read_part(struct bit_worker *w, const struct bit_weight_files *files, const struct bit_tensor *tensor,
                      const struct bit_tensor_part *part, uint8_t *buffer)
 {

@@ -1,4 +1,4 @@
-/* Restoring: each rank reads the range that it owns now, whichever rank wrote it. */
+/* Restores a checkpoint: each rank reads the ranges that it owns now, whichever rank wrote them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,18 +34,19 @@ static const Bit__ManifestFile *find_file(const Bit__Manifest *manifest, const c
     return NULL;
 }
 
-/* One of the files, and where its values go. */
+/* One of the files, and the destination of its values. */
 struct vector_file {
     struct bit_worker *w;
     const Bit__ManifestFile *file;
     char path[BIT_PATH_MAX];
     int fd;
     enum bit_dtype dtype;       /* of the file's elements */
-    struct bit_shard_vector to; /* another type's are converted */
-    void *before;               /* READ_BLOCKS blocks as they are in the file; NULL where the types are one */
+    struct bit_shard_vector to; /* values of another type are converted */
+    void *before;               /* READ_BLOCKS blocks in the file's type; NULL if the types are the same */
 };
 
-/* Our model's tensors lie as the header says, all of one type; what else it says may be of any version. */
+/* The header must list our model's tensors in our layout, all of one type. Other entries of the header may be of any
+ * version. */
 static int check_tensors(struct vector_file *r, const struct bit_safetensors *file)
 {
     const struct bit_worker_plan *plan = &r->w->plan;
@@ -55,7 +56,7 @@ static int check_tensors(struct vector_file *r, const struct bit_safetensors *fi
     const char *dtype = r->dtype == BIT_BF16 ? "BF16" : "F32";
     const size_t each = bit_dtype_bytes(r->dtype);
 
-    for (size_t i = 0; i < file->count && same; i++) { /* both in the order of the data */
+    for (size_t i = 0; i < file->count && same; i++) { /* both are in the order of the data */
         const struct bit_safetensors_entry *e = &file->entries[i];
         const struct bit_tensor *t = &plan->tensors[i];
         same = strcmp(e->name, t->name) == 0 && strcmp(e->dtype, dtype) == 0 && e->dims == 2 &&
@@ -64,7 +65,7 @@ static int check_tensors(struct vector_file *r, const struct bit_safetensors *fi
     return same ? 0 : bit_fail(BIT_ESPEC, "'%s' holds another model's tensors", r->path);
 }
 
-/* The bytes before the data must be those that the manifest was made with. */
+/* The bytes before the data must have the manifest's checksum. */
 static int check_header(struct vector_file *r)
 {
     const Bit__ManifestFile *file = r->file;
@@ -89,7 +90,7 @@ static int check_header(struct vector_file *r)
     return err;
 }
 
-/* Blocks [first, first + count) of the file into `into`, as they are there, each compared with its checksum. */
+/* Reads blocks [first, first + count) into `into`, in the file's type, and compares each with its checksum. */
 static int read_blocks(const struct vector_file *r, int64_t first, int64_t count, uint8_t *into)
 {
     const int64_t begin = first * BIT_LAYOUT_BLOCK,
@@ -107,14 +108,14 @@ static int read_blocks(const struct vector_file *r, int64_t first, int64_t count
     return err;
 }
 
-/* bf16 widened, or f32 rounded to the nearest: once for all ranks, so there is nothing to be random about. */
+/* Widens bf16, or rounds f32 to the nearest. Not stochastically: this is done only once. */
 static void convert(const struct vector_file *r, int64_t count, void *into)
 {
     for (int64_t i = 0; i < count; i++)
         bit_element_set(into, r->to.dtype, i, bit_element(r->before, r->dtype, i));
 }
 
-/* READ_BLOCKS blocks from a run's block b on, to where their values lie in the backend's memory. */
+/* Reads READ_BLOCKS blocks from a run's block b on, to their place in the backend's memory. */
 static int read_piece(const struct vector_file *r, const struct bit_shard_run *run, int64_t b)
 {
     struct bit_host_view *view = &r->w->optim.view;
@@ -146,7 +147,7 @@ static int read_runs(struct vector_file *r)
     return err;
 }
 
-/* What the file is was checked when it was opened. */
+/* The file's identity was checked when it was opened. */
 static int read_opened(struct vector_file *r)
 {
     const struct bit_shard *shard = &r->w->shard;
@@ -193,7 +194,7 @@ static int check_digest(const char *dir, const Bit__Manifest *manifest)
     return 0;
 }
 
-/* then: what the weights' file is, if that is known. */
+/* then: the identity of the weights' file, or NULL. */
 static int restore(struct bit_worker *w, const char *dir, const Bit__Manifest *manifest, bool moments,
                    const Bit__InitFile *then)
 {
@@ -208,7 +209,7 @@ static int restore(struct bit_worker *w, const char *dir, const Bit__Manifest *m
     return err;
 }
 
-/* So that one who compares the steps after this checkpoint with those of its own launch learns why they differ. */
+/* Explains why the steps after this checkpoint may differ from those of the launch that wrote it. */
 static void report_arithmetic(const struct bit_worker *w, const char *dir, const Bit__Manifest *manifest)
 {
     char changed[BIT_ARITHMETIC_TEXT_MAX];
@@ -219,13 +220,13 @@ static void report_arithmetic(const struct bit_worker *w, const char *dir, const
                  BIT_ARITHMETIC, changed);
 }
 
-/* What the folder's files were when the run was submitted; NULL where nobody said. */
+/* The identity of a file when the run was submitted; NULL if unknown. */
 static const Bit__InitFile *file_then(const Bit__InitFacts *init, size_t which)
 {
     return init != NULL && which < init->n_file ? init->file[which] : NULL;
 }
 
-/* The manifest says which bytes are the weights, so it must be the one that was looked at as much as they. */
+/* The manifest has the weights' checksums, so it too must be the file that was examined. */
 static int read_manifest(const char *dir, const Bit__InitFile *then, Bit__Manifest **out)
 {
     char path[BIT_PATH_MAX];

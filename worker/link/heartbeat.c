@@ -18,8 +18,8 @@
 BIT_LOG_TOPIC("heartbeat");
 
 #define BEAT_MS    500
-#define WELCOME_MS 30000 /* a daemon that accepts answers in this time, whatever its other ranks ask of it */
-#define AGAIN_MS   1000  /* a turn, at most, while there is no link (pace.h) */
+#define WELCOME_MS 30000 /* a daemon that accepts answers within this time, whatever its other ranks ask of it */
+#define AGAIN_MS   1000  /* longest turn while there is no link (pace.h) */
 
 static int send_beat(struct bit_heartbeat *beat)
 {
@@ -39,7 +39,7 @@ static double silent_ms(const struct bit_heartbeat *beat)
     return bit_clock_ms() - atomic_load(&beat->link->heard_ms);
 }
 
-/* Of the rest of the time until it would end itself. */
+/* How long to wait for a welcome: at most the time that is left until the fence. */
 static int64_t patience_ms(const struct bit_heartbeat *beat)
 {
     const int64_t left_ms = beat->fence_ms - (int64_t)silent_ms(beat);
@@ -47,7 +47,7 @@ static int64_t patience_ms(const struct bit_heartbeat *beat)
     return beat->fence_ms <= 0 ? WELCOME_MS : BIT_MIN(BIT_MAX(left_ms, 1), WELCOME_MS);
 }
 
-/* Of the ranks that take no orders: there is nobody else to make the link again. */
+/* Connects a rank that takes no orders: it has no session that would connect again. */
 static void connect_own(struct bit_heartbeat *beat)
 {
     Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
@@ -72,7 +72,7 @@ static void connect_own(struct bit_heartbeat *beat)
     pthread_mutex_unlock(&beat->lock);
 }
 
-/* What cannot be sent is said on the next link. */
+/* If the link is down, it is sent on the next one. */
 static void say_done(struct bit_heartbeat *beat)
 {
     pthread_mutex_lock(&beat->lock);
@@ -84,7 +84,7 @@ static void say_done(struct bit_heartbeat *beat)
         bit_link_send(beat->link, BIT_MSG_WORKER_DONE, &done);
 }
 
-/* Only _exit may follow: the main thread may be in the middle of anything, and whatever it is at counts no longer. */
+/* Ends the process with _exit only: the main thread may be in the middle of anything, and its work no longer counts. */
 static void check_fence(const struct bit_heartbeat *beat)
 {
     if (beat->fence_ms <= 0 || silent_ms(beat) <= (double)beat->fence_ms)
@@ -99,7 +99,7 @@ static void beat_once(struct bit_heartbeat *beat)
     check_fence(beat);
     if (beat->link == &beat->own && bit_link_state(&beat->own) != BIT_LINK_UP)
         connect_own(beat);
-    send_beat(beat); /* a lost link is made again, by the session or at the next beat */
+    send_beat(beat); /* a lost link is connected again by the session or at the next beat */
     say_done(beat);
 }
 
@@ -111,7 +111,7 @@ static void add_ms(struct timespec *t, int64_t ms)
     t->tv_nsec %= 1000000000L;
 }
 
-/* The next beat that is not past already: an attempt to connect may have taken many of them. */
+/* Skips beats that are already past: an attempt to connect may have taken several intervals. */
 static void skip_to_next(struct timespec *next, int64_t beat_ms)
 {
     struct timespec now;
@@ -122,7 +122,7 @@ static void skip_to_next(struct timespec *next, int64_t beat_ms)
     } while (next->tv_sec < now.tv_sec || (next->tv_sec == now.tv_sec && next->tv_nsec < now.tv_nsec));
 }
 
-/* Until the next beat; without a link, until it is tried again. */
+/* Time until the next beat or, without a link, until the next attempt. */
 static int64_t pause_ms(struct bit_heartbeat *beat)
 {
     const bool is_down = beat->link == &beat->own && bit_link_state(&beat->own) != BIT_LINK_UP;
@@ -130,7 +130,7 @@ static int64_t pause_ms(struct bit_heartbeat *beat)
     return is_down ? BIT_MIN(beat->beat_ms, AGAIN_MS) : beat->beat_ms;
 }
 
-/* Until then, the end, or something to say. The caller holds the lock. */
+/* Waits until `then`, the end, or a message to send. The caller holds the lock. */
 static void wait_until(struct bit_heartbeat *beat, const struct timespec *then)
 {
     while (!beat->ends && !beat->says_done && !beat->says_told &&
@@ -162,7 +162,7 @@ static void *beat_until_end(void *arg)
     return NULL;
 }
 
-/* A warning may leave less time than is left until the next beat. */
+/* Beats at once: a warning may leave less time than there is until the next beat. */
 static void say_told(void *arg)
 {
     struct bit_heartbeat *beat = arg;

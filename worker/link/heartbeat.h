@@ -1,11 +1,12 @@
 /*
- * What every rank tells the daemon, on a thread of its own: that it lives and what it is doing, every beat_ms and at
- * once when it was warned (bit_signals_tell). It also watches whether the daemon is still heard. A rank that has heard
- * nothing for fence_ms ends itself: by then the daemon may have given it up, and another launch may be training.
+ * Every rank's heartbeat to the daemon, on a thread of its own: that it lives and what it is doing, every beat_ms and
+ * at once after a warning (bit_signals_tell). The thread also watches whether the daemon is still heard. A rank that
+ * has heard nothing for fence_ms ends itself: by then the daemon may have given it up, and another launch may be
+ * training.
  *
- * Rank 0 beats on the link of its session. The others have a link for this alone, make it again when it is lost, and
- * say on it that they are done, on each new link again: a daemon that was killed in between may have lost the first
- * message.
+ * Rank 0 beats on the link of its session. Each of the others has a link for this alone and connects it again when it
+ * is lost. On it the rank also reports that it is done, again on every new link: a daemon that was killed in between
+ * may have lost the first message.
  */
 #ifndef BIT_WORKER_HEARTBEAT_H
 #define BIT_WORKER_HEARTBEAT_H
@@ -29,27 +30,28 @@ struct bit_heartbeat {
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock;
-    pthread_cond_t change; /* of the next four */
+    pthread_cond_t change; /* when one of the next fields changes */
     bool ends;
-    bool says_told;           /* bit_signals_told has something new */
-    bool has_done, says_done; /* there is something to say; it is not said on the present link */
+    bool says_told;           /* bit_signals_told has changed: beat now */
+    bool has_done, says_done; /* `done` is valid; it has not been sent on the present link */
     Bit__WorkerDone done;
 };
 
-/** Rank 0, whose link is connected. The welcome says how often, and after how long the rank ends itself. Errors:
- * -errno. */
+/** Start the heartbeat of rank 0, whose link is connected. The welcome has the interval, and the time after which the
+ * rank ends itself. Errors: -errno. */
 int bit_heartbeat_start(struct bit_heartbeat *beat, struct bit_link *link, const struct bit_sections *sections,
                         const Bit__Welcome *welcome);
-/** Another rank: nothing is connected yet; a daemon that cannot be reached is tried again until fence_ms is over. */
+/** Start the heartbeat of another rank. Nothing is connected yet; connecting to the daemon is retried until fence_ms is
+ * over. */
 int bit_heartbeat_start_own(struct bit_heartbeat *beat, const struct bit_link_config *config, uint32_t rank,
                             uint32_t ranks, const struct bit_sections *sections, const Bit__Welcome *welcome);
-/** On the own link, at once and on every link after it, say this; NULL: not any more. Without a thread, and on rank 0,
- * whose session says it, nothing happens. */
+/** Send `done` on the own link, at once and on every new one; NULL: stop sending it. Does nothing without a thread, and
+ * on rank 0, whose session sends it. */
 void bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done);
-/** What makes this rank end the job, on its own link, which may be down; any thread. On rank 0, whose session says it,
- * nothing happens. */
+/** Send what makes this rank end the job, on its own link, which may be down; any thread. Does nothing on rank 0, whose
+ * session sends it. */
 void bit_heartbeat_failed(struct bit_heartbeat *beat, int err, const char *text);
-/** End the thread; the own link is closed. A zeroed beat is fine. */
+/** End the thread and close the own link. Takes a zeroed beat too. */
 void bit_heartbeat_stop(struct bit_heartbeat *beat);
 
 #endif

@@ -27,7 +27,7 @@ void bit_link_init(struct bit_link *link, const struct bit_link_config *config)
     bit_frame_reader_init(&link->reader, BIT_FRAME_BODY_MAX);
 }
 
-/* End the thread, close the socket, drop what is queued. Fine in any state. */
+/* Ends the thread, closes the socket, drops queued orders. Allowed in any state. */
 static void disconnect(struct bit_link *link)
 {
     pthread_mutex_lock(&link->lock);
@@ -35,11 +35,11 @@ static void disconnect(struct bit_link *link)
     link->err = link->err < 0 ? link->err : BIT_EDAEMON;
     pthread_cond_broadcast(&link->changed);
     pthread_mutex_unlock(&link->lock);
-    bit_link_socket_shutdown(&link->socket); /* wakes the thread out of its read */
+    bit_link_socket_shutdown(&link->socket); /* wakes the thread from its read */
     if (link->has_thread)
         pthread_join(link->thread, NULL);
     link->has_thread = false;
-    pthread_mutex_lock(&link->write_lock); /* a write that began while the link was up ends first */
+    pthread_mutex_lock(&link->write_lock); /* waits for a write that began while the link was up */
     bit_link_socket_close(&link->socket);
     pthread_mutex_unlock(&link->write_lock);
     bit_link_queue_drop(link);
@@ -62,7 +62,7 @@ void bit_link_finish(struct bit_link *link)
 
 /* ---- reports */
 
-/* Whole frames only, so one writer at a time. Whatever failed: the daemon cannot be told. */
+/* Writes one whole frame; one writer at a time. Every failure becomes BIT_EDAEMON. */
 static int write_frame(struct bit_link *link, const uint8_t *frame, size_t bytes)
 {
     int err = bit_link_socket_write(&link->socket, frame, bytes);
@@ -75,8 +75,8 @@ int bit_link_write(struct bit_link *link, const uint8_t *frame, size_t bytes)
     enum bit_link_state state;
     int err;
 
-    /* The state is looked at under the lock of the writers: nothing may come before a new connection's hello. On a
-     * broken link we can still say why we leave. */
+    /* The state is checked under the writers' lock: nothing may be sent before a new connection's hello. On a broken
+     * link the reason for leaving can still be sent. */
     pthread_mutex_lock(&link->write_lock);
     state = bit_link_state(link);
     if (state == BIT_LINK_UP || state == BIT_LINK_BROKEN)
@@ -160,12 +160,12 @@ static int await_welcome(struct bit_link *link, Bit__Welcome **out)
         bit_msg_free(msg);
         return err;
     }
-    bit_link_socket_limit(&link->socket, 0); /* between orders, silence is a daemon's right */
+    bit_link_socket_limit(&link->socket, 0); /* between orders the daemon may be silent */
     *out = (Bit__Welcome *)msg;
     return 0;
 }
 
-/* Says who we are, beside what the caller says. */
+/* Adds our identity to the caller's hello and sends it. */
 static int send_hello(struct bit_link *link, Bit__WorkerHello hello)
 {
     struct bit_link_config *config = &link->config;

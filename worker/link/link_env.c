@@ -1,4 +1,4 @@
-/* What the daemon gives its workers through the environment. */
+/* The settings that the daemon gives its workers through the environment. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -43,8 +43,8 @@ static int number_from_env(const char *name, uint64_t most, uint64_t *out)
     return 0;
 }
 
-/* A file that others may read is no secret any more. Of a pipe (/dev/stdin, where a launcher passes it on) only the
- * process at its other end knows. */
+/* A file that others can read is no secret any more. A pipe (/dev/stdin, if a launcher passes the secret on) is known
+ * only to the process at its other end. */
 static int check_secret_file(int fd, const char *path)
 {
     struct stat st;

@@ -1,4 +1,4 @@
-/* Between the thread that reads and the one that trains: the state of the link, and the orders not yet taken. */
+/* Shared by the reading and the training thread: the state of the link, and the orders not yet taken. */
 #include "worker/link/link_queue.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ bool bit_link_is_lost(int err)
            err != BIT_EUSAGE;
 }
 
-/* The first reason stays: what follows is its consequence. */
+/* The first reason is kept: later ones are its consequences. */
 void bit_link_set_down(struct bit_link *link, int err)
 {
     pthread_mutex_lock(&link->lock);
@@ -67,7 +67,7 @@ int bit_link_next(struct bit_link *link, const struct bit_link_order **out)
     return err;
 }
 
-/* A slot that is filled stays as it is until it is the head and dropped: the thread fills those after it. */
+/* A filled slot stays unchanged until it is the head and is dropped: the thread only fills slots after it. */
 int bit_link_peek(struct bit_link *link, const struct bit_link_order **out)
 {
     const unsigned taken = link->head_taken;
@@ -100,7 +100,7 @@ static void swap(struct bit_link_order *a, struct bit_link_order *b)
     *b = t;
 }
 
-/* A slot's buffer goes to the next order in exchange, so buffers are allocated only until each has its size. */
+/* The slot's old buffer goes to the next order, so allocation ends once every buffer is large enough. */
 void bit_link_queue_put(struct bit_link *link, struct bit_link_order *order)
 {
     pthread_mutex_lock(&link->lock);

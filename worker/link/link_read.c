@@ -104,7 +104,7 @@ static int check_epoch(const struct bit_link *link, const struct bit_frame *fram
     return 1;
 }
 
-/* More bytes into the reader. */
+/* Reads more bytes into the frame reader. */
 static int receive(struct bit_link *link)
 {
     uint8_t *room;
@@ -143,7 +143,7 @@ void *bit_link_read_orders(void *arg)
     do {
         err = bit_link_read_frame(link, &frame);
         if (err > 0 && frame.type == BIT_MSG_BEAT)
-            continue; /* it was heard: that is all it says */
+            continue; /* its only meaning is that the daemon was heard */
         if (err > 0)
             err = frame.type == BIT_FRAME_PAYLOAD ? take_payload(link, &frame) : take_order(link, &frame);
     } while (err >= 0 && bit_link_state(link) == BIT_LINK_UP);

@@ -17,10 +17,10 @@
 #include "proto/wire/address.h"
 #include "proto/wire/socket_path.h"
 
-#define WRITE_TIMEOUT_MS 60000 /* a daemon that reads nothing for so long is not there */
-#define UNANSWERED_MS    30000 /* nor is a host that acknowledges nothing */
-#define KEEPALIVE_S      10    /* of silence, then a probe so often ... */
-#define PROBES           3     /* ... and so many: between orders silence is a daemon's right, but its host answers */
+#define WRITE_TIMEOUT_MS 60000 /* a daemon that reads nothing for so long counts as gone */
+#define UNANSWERED_MS    30000 /* and so does a host that acknowledges nothing */
+#define KEEPALIVE_S      10    /* seconds of silence before a probe, and between probes */
+#define PROBES           3     /* unanswered probes: between orders the daemon may be silent, but its host answers */
 
 void bit_link_socket_init(struct bit_link_socket *s)
 {
@@ -73,7 +73,7 @@ static void set_tcp_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof unanswered_ms);
 }
 
-/* Linux bounds connect(2) by the time that a send may take. */
+/* Linux limits connect(2) by SO_SNDTIMEO. */
 static int connect_one(struct bit_link_socket *s, const struct addrinfo *to, int64_t wait_ms)
 {
     s->fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -91,7 +91,7 @@ static int connect_one(struct bit_link_socket *s, const struct addrinfo *to, int
     return err;
 }
 
-/* Each address that the name has, in the resolver's order. */
+/* Tries each address of the name, in the resolver's order. */
 static int connect_tcp(struct bit_link_socket *s, const char *where, int64_t wait_ms)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -106,7 +106,7 @@ static int connect_tcp(struct bit_link_socket *s, const char *where, int64_t wai
         return bit_fail(BIT_EUSAGE, "'%s': no host and port", where);
     snprintf(port, sizeof port, "%u", a.first);
     err = getaddrinfo(a.host, port, &hints, &found);
-    if (err != 0) /* a resolver may be down for a while, too */
+    if (err != 0) /* worth another attempt: a resolver may be down for a while */
         return bit_fail(BIT_EDAEMON, "'%s': %s", where, gai_strerror(err));
     err = -EHOSTUNREACH;
     for (const struct addrinfo *to = found; to != NULL && s->fd < 0; to = to->ai_next)

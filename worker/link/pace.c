@@ -4,7 +4,7 @@
 
 #include "proto/check.h"
 
-#define RANKS_PER_MS 10 /* whose first attempts fall into one millisecond */
+#define RANKS_PER_MS 10 /* ranks that make their first attempt in the same millisecond */
 #define RESTS_MOST   8
 
 bool bit_pace_rests(struct bit_pace *pace)
@@ -15,7 +15,7 @@ bool bit_pace_rests(struct bit_pace *pace)
     return true;
 }
 
-/* A bitd that begins to answer and does not end has too much to do. */
+/* If bitd begins to answer and does not finish, it has too much to do. */
 void bit_pace_failed(struct bit_pace *pace, int err)
 {
     if (err == -ECONNREFUSED || err == -ENOENT)

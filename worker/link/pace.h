@@ -1,7 +1,7 @@
 /*
- * When a rank other than 0 tries to connect, and when it beats. Ranks begin together: their first attempts are spread
- * over as long as bitd takes for so many, their beats over the time between two, and an attempt that bitd began to
- * answer and did not end is followed by turns that are left out, 1, 2, 4, at most 8. Pure.
+ * When a rank other than 0 tries to connect, and when it beats. All ranks start at once, so their first attempts are
+ * spread over the time that bitd needs for so many, and their beats over the interval between two. After an attempt
+ * that bitd began to answer but did not finish, the rank skips turns: 1, 2, 4, at most 8. Pure functions.
  */
 #ifndef BIT_WORKER_PACE_H
 #define BIT_WORKER_PACE_H
@@ -10,19 +10,19 @@
 #include <stdint.h>
 
 struct bit_pace {
-    unsigned rests; /* turns left out after the last attempt, which failed; 0: there was none like that */
-    unsigned left;  /* of them, those that are still to come */
+    unsigned rests; /* turns to skip after the last attempt, which failed; 0: none */
+    unsigned left;  /* how many of them are still to be skipped */
 };
 
-/** A turn has come: whether it is left out. */
+/** Call at each turn: whether to skip it. */
 bool bit_pace_rests(struct bit_pace *pace);
-/** An attempt failed with this error. Where nobody listened the next turn tries again: that costs nobody anything. */
+/** An attempt failed with this error. If nobody listened, no turn is skipped: such an attempt is cheap. */
 void bit_pace_failed(struct bit_pace *pace, int err);
 void bit_pace_connected(struct bit_pace *pace);
 
-/** From a rank's start to its first attempt. */
+/** Time from a rank's start to its first attempt. */
 int64_t bit_pace_first_ms(uint32_t rank, int64_t beat_ms);
-/** From its first beat to the place of its beats between two of rank 0's. */
+/** How far a rank's beats after the first are shifted, to spread the ranks over the interval. */
 int64_t bit_pace_spread_ms(uint32_t rank, uint32_t ranks, int64_t beat_ms);
 
 #endif

@@ -15,7 +15,7 @@
 
 BIT_LOG_TOPIC("session");
 
-#define WELCOME_MS   10000 /* a daemon that accepts answers in this time */
+#define WELCOME_MS   10000 /* a daemon that accepts answers within this time */
 #define PAUSE_MS     50    /* between attempts, doubled ... */
 #define PAUSE_MS_MAX 1000  /* ... up to this */
 
@@ -57,7 +57,7 @@ static int connect_once(struct bit_session *session, bool training, Bit__Welcome
     return bit_link_connect(&session->link, &hello, WELCOME_MS, welcome);
 }
 
-/* Nothing tells when a socket comes to be, so there is a pause between attempts. */
+/* There is no event for a new socket, so attempts are separated by a pause. */
 static void pause_ms(int ms)
 {
     const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
@@ -65,7 +65,7 @@ static void pause_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-/* Until it works, cannot work, or the time since the last order is over. */
+/* Retries until it works, cannot work, or retry_ms is over since the link was lost. */
 static int connect_again(struct bit_session *session, bool training, Bit__Welcome **welcome)
 {
     int wait_ms = PAUSE_MS, err;
@@ -98,7 +98,7 @@ int bit_session_open(struct bit_session *session, Bit__Welcome **welcome)
     return err;
 }
 
-/* In the order they were made. What was said at a boundary is sent again if the step after it may still be ordered. */
+/* In their original order. A report of a boundary is sent again if the step after the boundary may still be ordered. */
 static void send_again(struct bit_session *session, uint64_t last_step)
 {
     for (unsigned i = 0; i < session->kept_count; i++) {
@@ -106,7 +106,7 @@ static void send_again(struct bit_session *session, uint64_t last_step)
         if (kept->is_step ? kept->step <= last_step : kept->step < last_step)
             continue;
         if (bit_link_write(&session->link, kept->frame, kept->bytes) < 0)
-            return; /* next() will see it */
+            return; /* next() will handle it */
     }
 }
 
@@ -147,7 +147,7 @@ int bit_session_next(struct bit_session *session, const struct bit_link_order **
         return err;
     bit_warn("lost", "why=%s", bit_fail_text());
     if (session->lost_since_ms != 0)
-        pause_ms(PAUSE_MS); /* a link that is lost before its first order must not become a busy loop */
+        pause_ms(PAUSE_MS); /* a link that is lost before its first order must not cause a busy loop */
     return reconnect(session);
 }
 
@@ -184,7 +184,7 @@ int bit_session_report(struct bit_session *session, uint16_t type, uint64_t step
     return 0;
 }
 
-/* Up to so many rows of one card, as a table. */
+/* Sends `count` rows of one card, as a table. */
 static void tell_products(struct bit_session *session, const struct bit_product_view *view, size_t from, size_t count)
 {
     Bit__ProductsFound m = BIT__PRODUCTS_FOUND__INIT;

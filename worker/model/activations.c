@@ -1,4 +1,4 @@
-/* The arena's layout: the same walk counts the bytes and hands out the pointers. */
+/* The arena's layout: the same functions count the bytes and assign the pointers. */
 #include "worker/model/activations.h"
 
 #include <inttypes.h>
@@ -15,11 +15,11 @@
 #define INNER_NORM_EPS 1e-5f
 
 struct cursor {
-    uint8_t *base; /* NULL only counts */
+    uint8_t *base; /* NULL: only count */
     int64_t used;
 };
 
-/* What is ternary, and what is compared with it (a mixture), has the reference's stream of f32. */
+/* The ternary modes, and the mixtures compared with them, use the reference's f32 stream. */
 static enum bit_dtype stream_of(const struct bit_worker_plan *plan, enum bit_mode mode)
 {
     return mode == BIT_MODE_16BIT ? plan->residual : BIT_F32;
@@ -38,8 +38,8 @@ static void *take(struct cursor *c, int64_t bytes)
     return at;
 }
 
-/* att_proj and ff_proj see the block's own norm, and in the ternary phase BitLinear's inner norm after it: one norm, as
- * norm.h has it. */
+/* The input of att_proj and ff_proj goes through the block's own norm and, in the ternary phase, BitLinear's inner norm
+ * after it; both are computed as one norm (norm.h). */
 static void describe_residual_input(struct bit_linear_input *in, const struct bit_worker_plan *plan, enum bit_mode mode,
                                     enum bit_dtype stream)
 {
@@ -54,7 +54,7 @@ static void describe_residual_input(struct bit_linear_input *in, const struct bi
     in->gated = 0;
 }
 
-/* attn_out and ff_out see an activation as it is, or through the inner norm. */
+/* attn_out and ff_out take an activation as it is, or through the inner norm. */
 static void describe_activation_input(struct bit_linear_input *in, const struct bit_worker_plan *plan,
                                       enum bit_mode mode)
 {
@@ -110,7 +110,8 @@ static void lay_block(struct cursor *c, struct bit_block_activations *b, const s
     b->input[BIT_SITE_FF_OUT].x = b->up_gate;
 }
 
-/* The 16-bit phase multiplies what is kept, and attention's output as it is; the others what they quantise that to. */
+/* The 16-bit phase multiplies what is kept, and attention's output as it is; the other modes multiply its quantised
+ * form. */
 static void connect_operands(struct bit_arena *a, struct bit_block_activations *b)
 {
     if (b->input[BIT_SITE_ATTN_OUT].mode == BIT_MODE_16BIT)
@@ -139,7 +140,7 @@ static int64_t operand_bytes(const struct bit_worker_plan *plan, int64_t rows)
     return plan->quantizer.int8_data_gradient ? BIT_MAX(operand, rows * outputs) : operand;
 }
 
-/* What only the block at hand needs. While dqkv stands, dinput is D wide. */
+/* Scratch of the present block. While dqkv is in use, dinput is D wide. */
 static void lay_block_scratch(struct cursor *c, struct bit_arena *a, const struct bit_worker_plan *plan, int64_t rows)
 {
     const int64_t width = plan->width, size = (int64_t)bit_dtype_bytes(plan->operands);
@@ -170,7 +171,7 @@ static void lay_rest(struct cursor *c, struct bit_arena *a, const struct bit_wor
     c->used = BIT_MAX(c->used, block.used);
 }
 
-/* For arena mode `mode`. What survives every change of mode comes first. */
+/* Lays the arena out for mode `mode`. What is kept through every change of mode comes first. */
 static int64_t lay(struct bit_arena *a, const struct bit_worker_plan *plan, enum bit_mode mode,
                    const struct bit_site_modes *modes, int64_t micro_instances, uint8_t *base)
 {
@@ -209,7 +210,7 @@ static void lay_scoring(struct cursor *c, struct bit_scoring *s, const struct bi
     s->logits = take(c, logits * plan->vocab_padded * 4);
 }
 
-/* The table of angles stays in front. */
+/* The table of angles stays at the start. */
 static int64_t lay_packed(struct bit_arena *a, const struct bit_worker_plan *plan, enum bit_mode mode, int64_t rows,
                           int64_t logits, uint8_t *base)
 {
@@ -247,7 +248,7 @@ int64_t bit_arena_bytes(const struct bit_worker_plan *plan, int64_t micro_instan
         const struct bit_site_modes modes = all_sites((enum bit_mode)mode);
         most = BIT_MAX(most, lay(&uncounted, plan, (enum bit_mode)mode, &modes, micro_instances, NULL));
     }
-    return most; /* a mixture has nothing that a blend has not */
+    return most; /* a mixture needs no more than a blend */
 }
 
 void bit_arena_set_mode(struct bit_arena *arena, const struct bit_worker_plan *plan, enum bit_mode mode)

@@ -28,10 +28,10 @@ static bool searches_products(const struct bit_worker_plan *plan)
 
 static bool has_several_peers(const struct bit_worker_plan *plan)
 {
-    return plan->size > 2; /* two terms have one sum */
+    return plan->size > 2; /* a sum of two terms does not depend on their order */
 }
 
-/* By the number that brought them, ascending. */
+/* By the arithmetic version that introduced them, ascending. */
 static const struct {
     uint32_t number;
     bool (*concerns)(const struct bit_worker_plan *plan);

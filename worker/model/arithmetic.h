@@ -1,4 +1,4 @@
-/* What changed in the rules that steps are computed by, for runs that began under older ones. */
+/* Changes of the arithmetic of steps, for runs that began under an older version of it. */
 #ifndef BIT_WORKER_ARITHMETIC_H
 #define BIT_WORKER_ARITHMETIC_H
 
@@ -10,8 +10,8 @@
 #define BIT_ARITHMETIC_TEXT_MAX 512
 
 /**
- * Describe, for a person, what changed after arithmetic `since` (Manifest.arithmetic) for a model of this plan, changes
- * separated by "; ". out is "" where nothing did.
+ * Describe, for people, what changed after arithmetic version `since` (Manifest.arithmetic) for a model of this plan,
+ * changes separated by "; ". out is "" if nothing did.
  */
 void bit_arithmetic_changes(const struct bit_worker_plan *plan, uint32_t since, char out[BIT_ARITHMETIC_TEXT_MAX]);
 

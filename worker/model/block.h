@@ -5,17 +5,18 @@
 #include "kernels/attention_branches.h"
 #include "worker/model/state.h"
 
-/* What the rows of a forward pass are: instances of one length, or sequences of any lengths, packed. */
+/* The rows of a forward pass: instances of one length, or packed sequences of any lengths. */
 struct bit_extent {
-    int64_t instances, time;           /* packed: 1, and all rows */
+    int64_t instances, time;           /* packed: 1 and the number of rows */
     const float *cos_sin;              /* (time, head_dim / 2, 2) */
     const struct bit_branch *branches; /* in the backend's memory; NULL: each instance is a sequence */
     int64_t branch_count, branch_time; /* attention_branches' count and time */
 };
 
-/** The residual stream x (R, D) of block l's input, in its own x_att, becomes `next` (the next block's x_att). */
+/** Reads the residual stream x (R, D) at block l's input from the block's x_att and writes the one at its output to
+ * `next` (the next block's x_att). */
 int bit_block_forward(struct bit_model *model, int l, const struct bit_extent *extent, void *next);
-/** arena->dx, the gradient at the block's output, becomes the one at its input; weight gradients are added. */
+/** Replaces arena->dx, the gradient at the block's output, by the one at its input, and adds the weights' gradients. */
 int bit_block_backward(struct bit_model *model, int l, int64_t instances);
 
 #endif

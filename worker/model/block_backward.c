@@ -1,6 +1,6 @@
 /*
- * The block's steps in reverse. arena->dx is the gradient of the residual stream, dx_operand the same as an operand;
- * FF_PROJ and ATT_PROJ add to both what came back through their half of the block.
+ * The block's steps in reverse. arena->dx is the gradient of the residual stream, dx_operand the same in the operands'
+ * type; FF_PROJ and ATT_PROJ add the gradient of their half of the block to both.
  */
 #include "kernels/attention.h"
 #include "kernels/rope.h"
@@ -59,7 +59,7 @@ int bit_block_backward(struct bit_model *model, int l, int64_t instances)
 
     err = linear_backward(model, l, BIT_SITE_FF_OUT, rows, a->dx_operand);
     if (err >= 0)
-        err = linear_backward(model, l, BIT_SITE_FF_PROJ, rows, b->up_gate); /* which holds their gradient now */
+        err = linear_backward(model, l, BIT_SITE_FF_PROJ, rows, b->up_gate); /* now the gradient of up and gate */
     if (err >= 0)
         err = linear_backward(model, l, BIT_SITE_ATTN_OUT, rows, a->dx_operand);
     if (err >= 0)

@@ -3,7 +3,7 @@
  *     x += attn_out(attention(rope(att_proj(norm(x)))))
  *     x += ff_out(swiglu(ff_proj(norm(x))))
  * The norms and the swiglu are part of the linears, and so are the sums onto the residual stream. The backward pass
- * needs the stream before each norm, so each sum is written to a place of its own.
+ * needs the stream before each norm, so each sum is written to its own memory.
  */
 #include "kernels/attention.h"
 #include "kernels/rope.h"

@@ -1,6 +1,6 @@
 /*
- * The whole logits matrix never stands: positions go through the head in chunks, and the gradient takes the logits'
- * place. All padded columns take part in the softmax, as OLMo's do. Tied, the head is the embedding, and both add to
+ * The whole logits matrix is never in memory: positions go through the head in chunks, and the gradient overwrites the
+ * logits. All padded columns take part in the softmax, as in OLMo. If tied, the head is the embedding, and both add to
  * one gradient.
  */
 #include "worker/model/head.h"
@@ -82,7 +82,7 @@ static int final_norm(struct bit_model *model, int64_t rows)
     return bit_norm(&model->exec, &args);
 }
 
-/* The chunk's gradient at the final norm's output, (rows, D), is in final_dinput; dx takes x_final's place. */
+/* Reads the chunk's gradient at the final norm's output, (rows, D), from final_dinput; dx overwrites x_final. */
 static int final_norm_backward(struct bit_model *model, int64_t first, int64_t rows)
 {
     const int64_t at = first * model->plan->width;
@@ -178,7 +178,7 @@ static int chunk_weight_gradient(struct bit_model *model, int64_t first, int64_t
     return bit_matmul(&model->exec, &args);
 }
 
-/* The gradient at the final norm's output, of this chunk. */
+/* This chunk's gradient at the final norm's output. */
 static int chunk_input_gradient(struct bit_model *model, int64_t rows)
 {
     const struct bit_worker_plan *plan = model->plan;

@@ -31,13 +31,13 @@ static void philox(uint64_t key, uint32_t counter[4])
     }
 }
 
-/* In (0, 1): never 0, whose logarithm is not a number. */
+/* In (0, 1): never 0, whose logarithm is infinite. */
 static double uniform(uint32_t bits)
 {
     return (bits + 0.5) * 0x1p-32;
 }
 
-/* A normal value within the cut: the element's own stream, four words at a time, by Box and Muller. */
+/* A truncated normal value from the element's own stream, four words at a time, by Box-Muller. */
 static double cut_normal(uint64_t seed, uint64_t element)
 {
     for (uint32_t draw = 0;; draw++) {

@@ -67,7 +67,7 @@ int bit_layout_runs_max(const struct bit_layout *layout)
     return layout->span_count + layout->gap_count;
 }
 
-/* Joined to the one before where they touch. */
+/* Appends a run, joined to the previous one if they are adjacent. */
 static int add_run(struct bit_block_run *runs, int count, int64_t first, int64_t blocks)
 {
     if (blocks <= 0)
@@ -80,7 +80,7 @@ static int add_run(struct bit_block_run *runs, int count, int64_t first, int64_t
     return count + 1;
 }
 
-/* Of a gap that begins `before` blocks after the first one, the part that the rank has. */
+/* Adds the rank's part of a gap that begins at block `before` of the gaps' vector. */
 static int add_gap_share(const struct bit_layout *layout, int rank, const struct bit_block_run *gap, int64_t before,
                          struct bit_block_run *runs, int count)
 {

@@ -1,13 +1,15 @@
 /*
  * How the flat parameter vector is cut over the ranks.
  *
- * It is cut in whole blocks of BIT_LAYOUT_BLOCK elements, the last one short: what a partial sum of the gradient's norm
- * covers and a checkpoint's checksum covers, so that both come out the same whatever the number of ranks.
+ * It is cut in whole blocks of BIT_LAYOUT_BLOCK elements, of which the last one may be short. A partial sum of the
+ * gradient's norm and a checksum of a checkpoint each cover one block, so that both are the same for any number of
+ * ranks.
  *
- * The vector falls into buckets: the embedding, each transformer block, an untied head. A bucket is one collective. Of
- * the blocks that lie in it whole every rank has as many, one rank's after the other's (a span): what reduce-scatter
- * and all-gather move without a copy. What is left between spans (gaps: blocks that lie across a border of buckets, the
- * remainder of a division, the short last block) is dealt out over the ranks in one piece, as if it were one vector.
+ * The vector is divided into buckets: the embedding, each transformer block, an untied head. A bucket is one
+ * collective. Of the blocks that lie entirely in a bucket, every rank has the same number, in rank order (a span):
+ * reduce-scatter and all-gather move a span without a copy. The blocks between spans are gaps: blocks across a border
+ * of buckets, the remainder of a division, the short last block. All gaps together are distributed over the ranks as if
+ * they were one vector.
  */
 #ifndef BIT_WORKER_LAYOUT_H
 #define BIT_WORKER_LAYOUT_H
@@ -16,12 +18,12 @@
 
 #define BIT_LAYOUT_BLOCK 16384 /* elements: BIT_SUM_BLOCK of kernels/clip.h, BIT_CHECKPOINT_CHUNK / 4 */
 
-/* Blocks, counted over the whole vector. Rank r has [first + r each, first + (r + 1) each). */
+/* Block indices of the whole vector. Rank r has [first + r each, first + (r + 1) each). */
 struct bit_layout_span {
     int64_t first, each;
 };
 
-/* Consecutive blocks; a gap of `blocks` or a rank's run of them. */
+/* Consecutive blocks: a gap, or a run of blocks that a rank has. */
 struct bit_block_run {
     int64_t first, blocks;
 };
@@ -33,7 +35,7 @@ struct bit_layout {
     struct bit_block_run *gaps;    /* ascending; between spans */
     int span_count, gap_count;
     int64_t gap_blocks; /* of all gaps */
-    int64_t gap_each;   /* of them a rank has so many, the last ones fewer: rank r from r gap_each on */
+    int64_t gap_each;   /* blocks of the gaps' vector per rank (the last ones fewer): rank r's begin at r gap_each */
 };
 
 /**
@@ -44,11 +46,11 @@ struct bit_layout {
 int bit_layout_init(struct bit_layout *layout, const int64_t *borders, int buckets, int size);
 void bit_layout_finish(struct bit_layout *layout);
 
-/** At most so many runs has a rank. */
+/** The most runs that a rank can have. */
 int bit_layout_runs_max(const struct bit_layout *layout);
-/** What rank `rank` has, ascending, runs that touch joined. Returns how many: 0 where there are too few blocks. */
+/** The runs of rank `rank`, ascending, adjacent ones joined. Returns their number: 0 if there are too few blocks. */
 int bit_layout_runs(const struct bit_layout *layout, int rank, struct bit_block_run *runs);
-/** How many blocks the rank with the most has. */
+/** The largest number of blocks that a rank has. */
 int64_t bit_layout_blocks_max(const struct bit_layout *layout);
 
 #endif

@@ -7,7 +7,7 @@
 #include "kernels/transpose.h"
 #include "proto/check.h"
 
-/* Of the largest gradient in a row. Gradients are small, and a row of zeros is all that this is for. */
+/* Floor of a row's largest gradient. Gradients are small: it only guards against rows of zeros. */
 #define GRADIENT_EPS 1e-30f
 
 int bit_model_turn_codes(struct bit_model *model, int64_t begin, int64_t end)
@@ -31,7 +31,7 @@ int bit_model_turn_codes(struct bit_model *model, int64_t begin, int64_t end)
     return err;
 }
 
-/* What the products of the ternary phase multiply with. */
+/* The weights that the ternary phase's products use. */
 static const void *ternary_weight(const struct bit_model *model, const struct bit_linear *linear, enum bit_dtype *dtype)
 {
     if (model->arena->mode == BIT_MODE_TERNARY) {
@@ -187,9 +187,9 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_inp
 /* ---- backward */
 
 /*
- * First the gradient at the operand, then back through what made the operand, which makes it once more unless it was
- * kept; then the weight's gradient from that. Straight through the rounding: the products of the forward pass,
- * transposed, with the operands it multiplied.
+ * First the gradient at the operand; then back through what made the operand, which recomputes it unless it was kept;
+ * then the weight's gradient from the operand. Straight-through rounding: the products are those of the forward pass,
+ * transposed, with the operands that it multiplied.
  */
 
 static int data_16bit(struct bit_model *model, const struct bit_linear *linear, int64_t rows, const void *dy)
@@ -229,7 +229,7 @@ static int data_ternary(struct bit_model *model, int index, int64_t rows, const 
     return bit_bitlinear_backward_data(&model->exec, &args);
 }
 
-/* dy's codes stand where the operand will be made again. Their scales are symmetric: no code is -128. */
+/* dy's codes are in the memory where the operand will be recomputed. Their scales are symmetric: no code is -128. */
 static int quantise_gradient(struct bit_model *model, const struct bit_linear *linear, int64_t rows, const void *dy)
 {
     const struct bit_quantise_args args = {
@@ -270,7 +270,7 @@ static int data_int8(struct bit_model *model, int index, int64_t rows, const voi
     return err < 0 ? err : bit_bitlinear(&model->exec, &args);
 }
 
-/* Where it is not kept. In the 16-bit phase the operand has no scale. */
+/* Recompute the operand if it is not kept. In the 16-bit phase it has no scale. */
 static struct bit_operand operand_again(const struct bit_model *model, const struct bit_linear_input *in)
 {
     return (struct bit_operand){
@@ -307,7 +307,7 @@ static int norm_backward(struct bit_model *model, const struct bit_linear_input 
     return bit_norm_backward(&model->exec, &args);
 }
 
-/* The gradient of up and gate takes their place. */
+/* The gradient of up and gate overwrites them. */
 static int gate_backward(struct bit_model *model, const struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_swiglu_backward_args args = {

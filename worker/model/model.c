@@ -141,7 +141,7 @@ int bit_model_check_tokens(const struct bit_worker_plan *plan, const uint32_t *t
                     tokens[bad], bad % plan->context, bad / plan->context, plan->vocab);
 }
 
-/* To where operators read them. */
+/* Copies the tokens to where operators read them. */
 static int take_tokens(struct bit_model *model, const uint32_t *tokens, int64_t instances)
 {
     const size_t bytes = (size_t)(instances * model->plan->context) * sizeof *tokens;
@@ -149,7 +149,7 @@ static int take_tokens(struct bit_model *model, const uint32_t *tokens, int64_t 
     return bit_exec_copy(&model->exec, model->arena->tokens, tokens, bytes);
 }
 
-/* Weights below `end` are about to be read. */
+/* Call before weights below `end` are read. */
 static int need(struct bit_model *model, int64_t end)
 {
     return model->need_weights != NULL ? model->need_weights(model->need_weights_arg, end) : 0;
@@ -240,7 +240,8 @@ int bit_model_read_loss(struct bit_model *model, double *loss_sum)
     return err;
 }
 
-/* What a part of a micro-batch depends on, but for what lies in memory. No padding: it is compared byte by byte. */
+/* Everything that a part of a micro-batch depends on, except memory contents. No padding: keys are compared byte by
+ * byte. */
 struct micro_batch {
     int64_t instances;
     double grad_scale;
@@ -269,7 +270,7 @@ static int run_backward(void *arg)
     return err < 0 ? err : backward(p->model, p->batch.instances);
 }
 
-/* Played again, unless somebody is called in between, or the strength is another one each step. */
+/* Replays the recorded graph, unless a callback is set or the strength differs in each step. */
 static int do_part(struct part *p, enum bit_model_part part)
 {
     int (*const run)(void *) = part == BIT_MODEL_FORWARD ? run_forward : run_backward;

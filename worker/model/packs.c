@@ -8,9 +8,9 @@
 #include "proto/data/token_file.h"
 #include "proto/err.h"
 
-/* ---- what requests must be */
+/* ---- checks of requests */
 
-/* The last token is predicted and never read. */
+/* The last token is predicted but is not an input, so tokens - 1 must fit into the context. */
 static int check_lengths(const struct bit_worker_plan *plan, const struct bit_requests *requests, int64_t r)
 {
     const uint32_t tokens = requests->tokens[r], continuation = requests->continuation[r];
@@ -56,7 +56,7 @@ int bit_requests_check_ids(const struct bit_worker_plan *plan, const struct bit_
 
 /* ---- packing */
 
-/* The pack that is being filled, and the context that stood last in it. */
+/* The pack that is being filled, and the last context in it. */
 struct packing {
     struct bit_packs *packs;
     struct bit_pack *pack;
@@ -84,7 +84,7 @@ static void begin_pack(struct packing *p, int64_t request)
     p->context = NULL;
 }
 
-/* `rows` tokens from position `position` on, which see `trunk` before them. */
+/* Adds `rows` tokens from position `position` on, which attend to `trunk` before them. */
 static struct bit_branch add_branch(struct packing *p, const uint32_t *ids, int64_t rows, int64_t position,
                                     const struct bit_branch *trunk)
 {
@@ -105,7 +105,7 @@ static struct bit_branch add_branch(struct packing *p, const uint32_t *ids, int6
     return branch;
 }
 
-/* The first token of a continuation is predicted by the context's last row, each of the others by the one before. */
+/* The context's last row predicts the first token of a continuation, and each token's row predicts the next one. */
 static void add_targets(struct packing *p, const uint32_t *continuation, int64_t count, int64_t branch_row)
 {
     struct bit_pack *pack = p->pack;

@@ -18,17 +18,18 @@
 #include "proto/spec/spec.h"
 #include "worker/model/activations.h"
 
-/* Positions in one product. More rows gain nothing once the weights' traffic is small beside the products'. */
+/* Positions in one product. More rows gain nothing once the weights' traffic is small compared with the products. */
 #define MICRO_TOKENS_MAX      16384
 #define MICRO_TOKENS_MAX_CUDA 65536
-/* Positions whose logits stand at once: few enough for memory, enough that adding to the head's gradient is cheap. */
+/* Positions whose logits are in memory at once: few enough for memory, enough that adding to the head's gradient is
+ * cheap. */
 #define HEAD_ROWS_MAX      1024
 #define HEAD_ROWS_MAX_CUDA 4096
-/* Rows of requests in one forward pass: a few thousand keep a GPU's products at their best. */
+/* Rows of requests in one forward pass: a few thousand are enough for a GPU's best speed. */
 #define SCORE_ROWS_MAX      1024
 #define SCORE_ROWS_MAX_CUDA 4096
 #define SCORE_ROWS_UNIT     64
-/* Of a GPU, for what is not ours to count: NCCL's buffers, kernels loaded late. */
+/* Left free on a GPU for memory that we cannot count: NCCL's buffers, kernels loaded late. */
 #define LIBRARIES_BYTES_CUDA ((int64_t)1 << 30)
 #define WORKSPACE_BYTES_MIN  (1 << 20)
 
@@ -131,8 +132,8 @@ static int read_tensors(struct bit_worker_plan *plan, const Bit__RunSpec *spec)
     return 0;
 }
 
-/* A bucket's gradients are final together: the embedding's, a block's, an untied head's. Those of a tied one are the
- * last of all, and its bucket the first. */
+/* All gradients of a bucket become final together: the embedding's, a block's, an untied head's. A tied head belongs to
+ * the embedding's bucket, the first one, whose gradients become final last. */
 static int cut_into_buckets(struct bit_worker_plan *plan, int group_size)
 {
     const int64_t linear_end = plan->linears[0].offset + plan->linear_elements;
@@ -158,7 +159,7 @@ static int64_t elements_in(const struct bit_block_run *run, int64_t begin, int64
     return BIT_MAX(BIT_MIN(last, end) - BIT_MAX(first, begin), 0);
 }
 
-/* How much of it this rank has. */
+/* Counts this rank's elements, and those of them in linears. */
 static int count_own(struct bit_worker_plan *plan)
 {
     const int64_t linears = plan->linears[0].offset;
@@ -222,7 +223,7 @@ static int64_t linears_workspace(const struct bit_worker_plan *plan, int64_t row
     return (int64_t)most;
 }
 
-/* The most scratch that any operator of the model asks for. */
+/* The largest scratch that any operator of the model needs. */
 static int64_t workspace_bytes(const struct bit_worker_plan *plan, int64_t micro_instances)
 {
     size_t most = BIT_MAX(WORKSPACE_BYTES_MIN, attention_workspace(plan, micro_instances));
@@ -235,7 +236,7 @@ static int64_t workspace_bytes(const struct bit_worker_plan *plan, int64_t micro
     return BIT_MAX((int64_t)most, linears_workspace(plan, micro_instances * plan->context));
 }
 
-/* What the ranks find scales with (ranks/weight_scales.h): means need sums, medians a histogram for each segment. */
+/* Memory for finding scales (ranks/weight_scales.h): sums for means, a histogram for each segment for medians. */
 static int64_t weight_scale_bytes(const struct bit_worker_plan *plan)
 {
     int64_t segments = 0;
@@ -255,8 +256,8 @@ static int64_t head_rows(const struct bit_worker_plan *plan, int64_t micro_insta
 }
 
 /*
- * As many rows as fit into what training has for a single instance, which every plan has. A context's worth fits but
- * for models of one tiny block, whose arena grows by a few pages then (count_memory).
+ * As many rows as fit into the memory that training needs for one instance, which every plan has. A context's length
+ * always fits, except for models with one tiny block; their arena then grows by a few pages (count_memory).
  */
 static void plan_scoring(struct bit_worker_plan *plan)
 {
@@ -295,17 +296,17 @@ static void count_memory(struct bit_worker_plan *plan, int64_t micro_instances)
     plan->staging_bytes = weight_scale_bytes(plan);
     if (plan->layout.size > 1) /* every rank's codes, two bits each, in whole blocks */
         plan->staging_bytes += plan->linear_elements / 4 + BIT_LAYOUT_BLOCK / 2;
-    if (cuda) /* tokens of this step and of the next one */
+    if (cuda) /* tokens of this step and of the next */
         plan->staging_bytes += 2 * plan->share * plan->context * (int64_t)sizeof(uint32_t);
-    if (plan->size > 1) /* what lies between spans, and what is in no span (fabric.h) */
+    if (plan->size > 1) /* the gaps between spans (fabric.h) */
         plan->staging_bytes += plan->layout.size * plan->layout.gap_each * BIT_LAYOUT_BLOCK * (int64_t)sizeof(float);
-    if (!cuda && plan->size > 1) /* pieces of gradients on their way (comm.h) */
+    if (!cuda && plan->size > 1) /* pieces of gradients in flight (comm.h) */
         plan->staging_bytes += 2 * BIT_PLAN_PIECE_BYTES;
 
     bit__memory_plan__init(memory);
-    memory->weights = (uint64_t)(plan->elements * operand); /* codes take the linears' place */
+    memory->weights = (uint64_t)(plan->elements * operand); /* codes are stored in the linears' part */
     memory->gradients = plan->trains ? (uint64_t)(plan->elements * 4) : 0;
-    /* the last codes, two bits each */
+    /* with the last step's codes, two bits each */
     memory->optimizer = (uint64_t)(state_bytes(plan) + (plan->own_linears + 3) / 4);
     memory->activations = (uint64_t)plan->arena_bytes;
     memory->workspace = (uint64_t)(plan->workspace_bytes + plan->staging_bytes);
@@ -319,7 +320,7 @@ static int fits(const struct bit_worker_plan *plan)
     return plan->memory.total <= (uint64_t)plan->memory_limit;
 }
 
-/* The largest divisor of the share that fits; 0 in the specification leaves the choice to us. */
+/* The largest divisor of the share that fits, if the specification has 0. */
 static int choose_micro(struct bit_worker_plan *plan, int64_t wanted)
 {
     const int64_t tokens_max = plan->backend == BIT_BACKEND_CUDA ? MICRO_TOKENS_MAX_CUDA : MICRO_TOKENS_MAX;
@@ -338,7 +339,7 @@ static int choose_micro(struct bit_worker_plan *plan, int64_t wanted)
     return 0;
 }
 
-/* The micro-batch does not give way to them. */
+/* Keeps the operands only if they fit with this micro-batch. */
 static void keep_operands_that_fit(struct bit_worker_plan *plan)
 {
     plan->recompute = false;
@@ -349,8 +350,8 @@ static void keep_operands_that_fit(struct bit_worker_plan *plan)
     count_memory(plan, plan->micro_instances);
 }
 
-/* On a processor products are nearly all of the time, and memory is what every rank and the checkpoints' copies share:
- * AUTO keeps operands on a GPU alone. */
+/* On a processor products take nearly all of the time, and all ranks and the checkpoints' copies share the memory, so
+ * AUTO keeps operands only on a GPU. */
 static int choose_memory(struct bit_worker_plan *plan, const Bit__RunSpec *spec)
 {
     const Bit__LaunchSpec__Recompute recompute = spec->launch->recompute;
@@ -378,8 +379,8 @@ static int refuse(const struct bit_worker_plan *plan)
 }
 
 /*
- * Master and moments once more, in the host's memory. Training comes first: the copy takes what is left.
- * It never decides how large a micro-batch is.
+ * The checkpoints' copy of master and moments, in the host's memory. It takes what training leaves, and never affects
+ * the size of a micro-batch.
  */
 static void count_snapshot(struct bit_worker_plan *plan, int local_ranks)
 {
@@ -391,7 +392,7 @@ static void count_snapshot(struct bit_worker_plan *plan, int local_ranks)
     plan->memory.snapshot = plan->trains && bytes <= left ? (uint64_t)bytes : 0;
 }
 
-/* The ranks of a machine share its memory; each has a GPU of its own, and leaves some of it to the libraries. */
+/* The ranks of a machine share its memory; each has its own GPU, and leaves some of it to the libraries. */
 static int64_t limit_of(const Bit__LaunchSpec *launch, int local_ranks, int64_t available, enum bit_backend backend)
 {
     int64_t limit = backend == BIT_BACKEND_CUDA ? available - BIT_MIN(available, LIBRARIES_BYTES_CUDA)
@@ -435,7 +436,7 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     if (err < 0)
         goto out;
     p.memory_limit = limit_of(spec->launch, local_ranks, available, p.backend);
-    p.recompute = true; /* scoring packs alike whatever training keeps */
+    p.recompute = true; /* packing must not depend on what training keeps */
     plan_scoring(&p);
     if (!choose_memory(&p, spec)) {
         err = refuse(&p);

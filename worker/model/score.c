@@ -16,9 +16,9 @@
 #define ROWS_LEAST 64
 
 /*
- * As many as are wanted; on a GPU the whole of `most`, or a half, a quarter ... of it where that is enough: cuBLASLt
- * chooses an algorithm for each shape, which takes longer than running it. The rows beyond the wanted ones are
- * computed, and nothing reads them.
+ * The number of rows to compute: on a processor as many as wanted; on a GPU `most`, or a half, a quarter ... of it if
+ * that is enough, because cuBLASLt chooses an algorithm for each shape, which takes longer than running it. Nothing
+ * reads the extra rows.
  */
 static int64_t rows_for(const struct bit_worker_plan *plan, int64_t wanted, int64_t most)
 {
@@ -29,7 +29,7 @@ static int64_t rows_for(const struct bit_worker_plan *plan, int64_t wanted, int6
     return most;
 }
 
-/* table[ids], which is what an embedding is. */
+/* table[ids], by the embedding's operator. */
 static int gather(struct bit_model *model, const void *table, enum bit_dtype dtype, int64_t table_rows, int64_t cols,
                   const uint32_t *ids, int64_t rows, void *to)
 {
@@ -63,7 +63,7 @@ static int upload(struct bit_model *model, const struct bit_packs *packs, const 
     };
     int err = 0;
 
-    if (rows > pack->rows) { /* token 0 at position 0 */
+    if (rows > pack->rows) { /* the extra rows are token 0 at position 0 */
         err = bit_exec_zero(&model->exec, s->tokens, (size_t)rows * sizeof *s->tokens);
         if (err >= 0)
             err = bit_exec_zero(&model->exec, s->positions, (size_t)rows * sizeof *s->positions);
@@ -148,7 +148,7 @@ static int lose(struct bit_model *model, int64_t first, int64_t rows)
     return bit_xent(&model->exec, &args);
 }
 
-/* Only rows that predict a wanted token meet the head. */
+/* Only rows that predict a wanted token go through the head. */
 static int head(struct bit_model *model, const struct bit_pack *pack, int64_t rows)
 {
     const struct bit_worker_plan *plan = model->plan;
@@ -190,7 +190,7 @@ int bit_score(struct bit_model *model, const struct bit_packs *packs, int64_t fi
     const size_t bytes = (size_t)BIT_MAX(packs->targets, 1) * sizeof *loss;
     struct bit_arena *a = model->arena;
     const enum bit_mode mode = a->mode;
-    void *room = NULL; /* where copies from a GPU need not wait for each other */
+    void *room = NULL; /* pinned, so that copies from a GPU need not wait for each other */
     int err = bit_exec_alloc_host(&model->exec, bytes, &room), waited;
 
     if (err < 0)

@@ -1,4 +1,4 @@
-/* Log-likelihoods: packed requests through the model, forward alone. */
+/* Log-likelihoods of packed requests: forward passes only. */
 #ifndef BIT_WORKER_SCORE_H
 #define BIT_WORKER_SCORE_H
 
@@ -7,10 +7,10 @@
 
 /**
  * loss[t] = -log softmax(logits of row[t])[target[t]] for the targets of packs first, first + step, first + 2 step ...;
- * those of other packs are left alone. Waits. The model is at full strength; all that a step keeps between its passes
- * is lost. Memory is what training has: the plan's arena, laid out anew.
- * Order       A token's bits depend on the request alone, on a processor; on a GPU also on where it lies in its pack,
- *             because the products are cuBLASLt's
+ * other packs' entries are unchanged. Waits. The model is at full strength. Uses training's memory, the plan's arena
+ * laid out anew: everything that a step keeps between its passes is lost.
+ * Order       A token's bits depend on the request alone, on a processor; on a GPU also on its place in its pack,
+ *             because cuBLASLt computes the products
  * Errors      an operator's; -ENOMEM
  * Numerics    as the model's; logits are f32 sums of the operands' products, and the softmax is f32
  */

@@ -1,4 +1,4 @@
-/* The model of one rank as it lies in memory: what its passes share, and what publishing writes. */
+/* The memory of one rank's model: what its passes share, and what publishing writes. */
 #ifndef BIT_WORKER_STATE_H
 #define BIT_WORKER_STATE_H
 
@@ -15,54 +15,54 @@ struct bit_arena; /* activations.h */
 enum bit_model_part { BIT_MODEL_FORWARD, BIT_MODEL_BACKWARD, BIT_MODEL_PARTS };
 
 /*
- * Whoever publishes weights writes these, at flat offsets:
- *     16-bit                every tensor of weights
- *     ternary, strength 1   codes (bit_model_codes) and scales of the linears, and before training what
- *                           bit_model_turn_codes makes of them; weights of the embedding (and head)
+ * Publishing (ranks/publish.h) writes these, at flat offsets:
+ *     16-bit                all tensors, to weights
+ *     ternary, strength 1   codes (bit_model_codes) and scales of the linears, and before training their transposes
+ *                           (bit_model_turn_codes); weights of the embedding (and head)
  *     ternary, below 1      scales and weights of the linears, weights holding u + strength (code - u), u = W scale;
  *                           weights of the embedding (and head)
- * The model only reads them, and keeps nothing that is derived from them between calls.
+ * The model only reads them, and keeps nothing derived from them between calls.
  */
 struct bit_model {
     const struct bit_worker_plan *plan; /* borrowed */
-    struct bit_exec exec;               /* owned; others may run operators with it between calls of the model */
+    struct bit_exec exec;               /* owned; others may run operators on it between calls of the model */
 
     /* In the backend's memory: */
-    void *weights; /* (elements) of plan->operands; the linears' place holds codes instead at full strength */
-    float *scales; /* one a segment, in flat order: 1 / max(eps, M|W|) */
+    void *weights; /* (elements) of plan->operands; at full strength the linears' part holds codes instead */
+    float *scales; /* one per segment, in flat order: 1 / max(eps, M|W|) */
     float *grad;   /* (elements): accumulate adds to it; NULL where the plan does not train */
 
-    struct bit_segments *segments; /* one a linear: rows as the plan says, scale within scales */
+    struct bit_segments *segments; /* one per linear: rows as in the plan; scale points into scales */
 
     Bit__Precision precision; /* in force: bit_model_set_phase */
     float strength;
 
-    /* If set: called as accumulate goes from one part to the next, for those who measure time. */
+    /* If set: called when accumulate enters a part, for measuring time. */
     void (*entered)(void *arg, enum bit_model_part part);
     void *entered_arg;
 
-    /* If set: called within accumulate before its first read of what lies below `end` of the flat vector's weights,
-     * which may be on their way until then; `end` ascends, bucket by bucket (layout.h). Returns 0 or an error. */
+    /* If set: called within accumulate before it first reads weights below `end` of the flat vector, which may still be
+     * arriving until then; `end` ascends, bucket by bucket (layout.h). Returns 0 or an error. */
     int (*need_weights)(void *arg, int64_t end);
     void *need_weights_arg;
 
-    /* If set: called within accumulate as soon as the gradient of the flat range [begin, end) has this micro-batch's
-     * last addition, so that its reduction can begin. Ranges come from the end of the vector to its start; each element
-     * is named once. */
+    /* If set: called within accumulate as soon as this micro-batch adds nothing more to the gradient of the flat range
+     * [begin, end), so that its reduction can begin. Ranges go from the end of the vector to its start and cover each
+     * element once. */
     void (*grad_ready)(void *arg, int64_t begin, int64_t end);
     void *grad_ready_arg;
 
     struct bit_arena *arena;                   /* saved activations, scratch; private */
-    struct bit_replay replay[BIT_MODEL_PARTS]; /* of a pass in which nobody is called; private */
+    struct bit_replay replay[BIT_MODEL_PARTS]; /* recorded passes, for those without callbacks; private */
 };
 
-/** Where the weight with this flat offset is, in plan->operands. */
+/** The weight with this flat offset, in plan->operands. */
 static inline void *bit_model_weight(const struct bit_model *model, int64_t offset)
 {
     return (uint8_t *)model->weights + offset * (int64_t)bit_dtype_bytes(model->plan->operands);
 }
 
-/** Where the code of the linears' weight with this flat offset is: one byte each, in the place of those weights. */
+/** The code of the linears' weight with this flat offset: one byte each, in the memory of those weights. */
 static inline int8_t *bit_model_codes(const struct bit_model *model, int64_t offset)
 {
     const int64_t begin = model->plan->linears[0].offset; /* the linears are one range of the flat vector */
@@ -71,7 +71,7 @@ static inline int8_t *bit_model_codes(const struct bit_model *model, int64_t off
     return (int8_t *)bit_model_weight(model, begin) + (offset - begin);
 }
 
-/** Where the linear's codes stand turned, (cols, rows): behind all codes, in the other half of that place. */
+/** The linear's transposed codes, (cols, rows): in the other half of that memory, after all codes. */
 static inline int8_t *bit_model_turned_codes(const struct bit_model *model, const struct bit_linear *linear)
 {
     return bit_model_codes(model, linear->offset) + model->plan->linear_elements;

@@ -1,4 +1,4 @@
-/* Milliseconds on a clock that never goes back, and tells no time of day: CLOCK_MONOTONIC. */
+/* Milliseconds of a monotonic clock (CLOCK_MONOTONIC), not a time of day. */
 #ifndef BIT_WORKER_CLOCK_H
 #define BIT_WORKER_CLOCK_H
 

@@ -21,7 +21,7 @@ static void mark(struct bit_sections *s, int section)
     if (s->exec == NULL || s->mark_count == BIT_SECTION_MARKS)
         return;
     if (bit_mark_set(&s->marks[s->mark_count], s->exec) < 0)
-        return; /* a broken GPU shows itself elsewhere; here only a time is missing */
+        return; /* a broken GPU is reported elsewhere; here only a time is missing */
     s->marked[s->mark_count++] = section;
 }
 
@@ -46,7 +46,7 @@ enum bit_section bit_section_enter(struct bit_sections *s, enum bit_section sect
     return (enum bit_section)before;
 }
 
-/* The last mark begins what comes next. */
+/* The last mark is kept: it begins the next section. */
 void bit_sections_settle(struct bit_sections *s)
 {
     for (int i = 0; i + 1 < s->mark_count; i++)

@@ -19,18 +19,18 @@
 
 BIT_LOG_TOPIC("signals");
 
-/* Descriptors that become readable when it is time to go. */
+/* Descriptors that become readable when the process must end, or a signal has come. */
 static struct {
     int signals;
-    int launcher; /* -1 on a kernel without pidfds: then the launcher's end is known by its signal alone */
+    int launcher; /* -1 on a kernel without pidfds: the launcher's end is then noticed only if it causes a signal */
 } watched;
 
 static atomic_int told;
 
-/* Who passes a warning on. */
+/* The callback that passes a warning on. */
 static struct {
     pthread_mutex_t lock;
-    void (*tell)(void *arg); /* NULL: nobody */
+    void (*tell)(void *arg); /* NULL: none */
     void *arg;
     bool takes_term;
 } teller = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -49,7 +49,7 @@ int bit_signals_told(void)
     return atomic_load(&told);
 }
 
-/* A batch system's warning to the whole job: bitd decides what it means. */
+/* Whether the signal is a batch system's warning to the whole job, about which bitd decides; if so, passes it on. */
 static bool warns(const struct signalfd_siginfo *info)
 {
     pthread_mutex_lock(&teller.lock);
@@ -66,7 +66,7 @@ static bool warns(const struct signalfd_siginfo *info)
 
 static bool ends(const struct signalfd_siginfo *info)
 {
-    if (info->ssi_signo == SIGUSR2) { /* bitd takes us for hung, and wants to know where */
+    if (info->ssi_signo == SIGUSR2) { /* bitd takes us for hung and asks for the stacks */
         bit_stacks_write();
         return false;
     }

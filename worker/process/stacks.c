@@ -20,10 +20,10 @@
 
 #define FRAMES_MAX  48
 #define THREADS_MAX 64
-#define ANSWER_MS   100    /* for a thread to run its handler */
+#define ANSWER_MS   100    /* time for a thread to run its handler */
 #define ASK         SIGURG /* ignored by default, and used for nothing else here */
 
-/* One thread's answer. Each has a slot of its own, so that one that answers too late disturbs no other. */
+/* One thread's answer. Each thread has its own slot, so that a late answer disturbs no other. */
 struct slot {
     pid_t thread;
     int count;
@@ -36,7 +36,7 @@ static struct {
     struct slot slot[THREADS_MAX];
     _Atomic int slots;
     sem_t answered;
-    int lines; /* a file in memory that frames are turned into text in */
+    int lines; /* a memfd in which frames are turned into text */
 } stacks = {.rank = -1, .lines = -1};
 
 static pid_t own_thread(void)
@@ -64,7 +64,7 @@ int bit_stacks_init(void)
     struct sigaction action = {.sa_handler = on_asked, .sa_flags = SA_RESTART};
     void *frame[1];
 
-    backtrace(frame, 1); /* loads what it needs, which a handler must not */
+    backtrace(frame, 1); /* loads libgcc now, because a handler must not */
     stacks.lines = memfd_create("stacks", MFD_CLOEXEC);
     if (stacks.lines < 0 || sem_init(&stacks.answered, 0, 0) < 0 || sigaction(ASK, &action, NULL) < 0)
         return bit_fail(-errno, "what a hung rank is asked by");
@@ -77,7 +77,7 @@ void bit_stacks_set_rank(int rank, const struct bit_sections *sections)
     atomic_store(&stacks.rank, rank);
 }
 
-/* Whole lines, in one call. */
+/* Writes whole lines in one call. */
 static void put(const char *text, size_t bytes)
 {
     while (bytes > 0) {
@@ -102,7 +102,7 @@ static void read_name(pid_t thread, char out[32])
     out[strcspn(out, "\n")] = '\0';
 }
 
-/* Its frames as text, each line led by whose it is. */
+/* Writes a thread's frames as text, with rank, thread and name at the start of each line. */
 static void write_slot(const struct slot *slot)
 {
     static char text[16384], line[512];
@@ -117,7 +117,7 @@ static void write_slot(const struct slot *slot)
     }
     if (ftruncate(stacks.lines, 0) < 0 || lseek(stacks.lines, 0, SEEK_SET) < 0)
         return;
-    backtrace_symbols_fd(slot->frame + 2, BIT_MAX(slot->count - 2, 0), stacks.lines); /* not the handler's own */
+    backtrace_symbols_fd(slot->frame + 2, BIT_MAX(slot->count - 2, 0), stacks.lines); /* skip the handler's own */
     ssize_t bytes = pread(stacks.lines, text, sizeof text - 1, 0);
     text[bytes > 0 ? bytes : 0] = '\0';
     for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
@@ -136,7 +136,7 @@ static void ask(pid_t thread)
     atomic_fetch_add(&stacks.slots, 1);
     if (syscall(SYS_tgkill, getpid(), thread, ASK) < 0)
         return;
-    clock_gettime(CLOCK_MONOTONIC, &until); /* a wall clock that is put back would make an hour of this */
+    clock_gettime(CLOCK_MONOTONIC, &until); /* a wall clock that is set back could make this wait an hour */
     until.tv_nsec += ANSWER_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
@@ -144,7 +144,7 @@ static void ask(pid_t thread)
         ;
 }
 
-/* opendir() would allocate. */
+/* Uses getdents64(), because opendir() would allocate. */
 static void ask_all(void)
 {
     static _Alignas(struct dirent64) char entries[4096];

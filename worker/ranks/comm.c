@@ -40,7 +40,7 @@ static struct bit_sections *sections_of(const struct bit_comm *comm)
     return comm->whole != NULL ? comm->whole->sections : comm->sections;
 }
 
-/* What the caller was doing is resumed by leave. */
+/* leave() resumes the caller's section. */
 static enum bit_section enter(struct bit_comm *comm)
 {
     struct bit_sections *sections = sections_of(comm);
@@ -71,7 +71,7 @@ int bit_comm_init(struct bit_comm *comm, MPI_Comm parent)
     return bit_comm_agree(comm, err);
 }
 
-/* Ranks of one colour, in the order they have. */
+/* Makes a comm of the ranks of one colour, in their present order. */
 static int make_part(struct bit_comm *comm, int colour, struct bit_comm **out)
 {
     struct bit_comm *part = calloc(1, sizeof *part);
@@ -128,7 +128,7 @@ _Noreturn void bit_comm_abort(struct bit_comm *comm, int err)
     abort();
 }
 
-/* The note of the rank that failed, to all others. */
+/* Broadcasts the note of the rank that failed. */
 static void share_note(struct bit_comm *comm, int err, int from)
 {
     char text[BIT_ERR_TEXT_MAX] = "", who[32];
@@ -184,7 +184,7 @@ void bit_comm_await(struct bit_comm *comm, void *data, size_t bytes)
 
     BIT_ASSERT(bytes <= BYTES_AT_ONCE);
     check(comm, MPI_Ibcast(data, (int)bytes, MPI_BYTE, 0, comm->mpi, &request));
-    /* MPI has no event to wait for. About a millisecond of asking at once covers a daemon that is ahead. */
+    /* MPI has no event to wait for. Polling for about a millisecond first covers the case that the daemon is ahead. */
     for (int polls = 0; !done; polls++) {
         check(comm, MPI_Test(&request, &done, MPI_STATUS_IGNORE));
         if (!done && polls > 2000)
@@ -230,7 +230,7 @@ void bit_comm_sum_f64(struct bit_comm *comm, double *values, int count)
 void bit_comm_all_gather_begin(struct bit_comm *comm, void *vector, int64_t each, MPI_Request *request)
 {
     const enum bit_section before = enter(comm);
-    MPI_Datatype part; /* of any number of bytes, where a count is an int */
+    MPI_Datatype part; /* larger units, because a count is an int */
     const int64_t unit = each % ALL_GATHER_UNIT == 0 ? ALL_GATHER_UNIT : 1;
 
     *request = MPI_REQUEST_NULL;
@@ -266,7 +266,8 @@ static void add(float *out, const float *a, const float *b, int64_t count, int t
         out[i] = a[i] + b[i];
 }
 
-/* Elements [at, at + count) of every part, once round: each rank adds its own to what comes and passes it on. */
+/* Reduces elements [at, at + count) of every part, once round the ring: each rank adds its own values to what it
+ * receives and passes the sum on. */
 static void reduce_piece(struct bit_comm *comm, float *vector, int64_t each, int64_t at, int64_t count, int threads)
 {
     const int rank = comm->rank, size = comm->size, next = (rank + 1) % size, last = (rank + size - 1) % size;
@@ -292,7 +293,7 @@ void bit_comm_reduce_scatter(struct bit_comm *comm, float *vector, int64_t each,
     leave(comm, before);
 }
 
-/* Few: fewer than there are ranks. */
+/* There are fewer elements than ranks. */
 static void reduce_rest(struct bit_comm *comm, float *rest, int64_t count)
 {
     float *all = calloc((size_t)(comm->size * count), sizeof *all);
@@ -325,7 +326,7 @@ int64_t bit_comm_share(int64_t instances, int rank, int size)
     return instances > rank ? (instances - rank - 1) / size + 1 : 0;
 }
 
-/* Every size-th instance is a vector type to MPI, so nothing is copied to be sent. */
+/* Every size-th instance is an MPI vector type, so nothing is copied before it is sent. */
 static void send_share(struct bit_comm *comm, const uint8_t *batch, int64_t count, int64_t bytes, int to)
 {
     MPI_Datatype strided;
@@ -336,7 +337,7 @@ static void send_share(struct bit_comm *comm, const uint8_t *batch, int64_t coun
     check(comm, MPI_Type_free(&strided)); /* lives on until the send is done */
 }
 
-/* Rank 0: everybody else's share, and our own by copying. */
+/* Rank 0: sends the others their shares, and copies its own. */
 static void hand_out(struct bit_comm *comm, const uint8_t *batch, int64_t instances, int64_t bytes, uint8_t *mine)
 {
     const int64_t count = bit_comm_share(instances, 0, comm->size);

@@ -88,7 +88,7 @@ void bit_fabric_finish(struct bit_fabric *fabric)
     *fabric = (struct bit_fabric){0};
 }
 
-/* Others may be inside a collective: no return. */
+/* Aborts on an error: others may be inside a collective. */
 static void must(struct bit_fabric *fabric, int err)
 {
     if (err < 0)
@@ -97,7 +97,7 @@ static void must(struct bit_fabric *fabric, int err)
 
 /* ---- gaps, as one vector */
 
-/* Of the gaps' vector: everything, or what this rank has. */
+/* A range of the gaps' vector: all of it, or this rank's part. */
 struct stretch {
     int64_t first, end; /* blocks */
 };
@@ -115,7 +115,7 @@ static struct stretch whole_stretch(const struct bit_fabric *fabric)
     return (struct stretch){0, fabric->layout->gap_blocks};
 }
 
-/* A stretch of the gaps' vector into it, or from it to where its blocks lie in `what`. */
+/* Copies a stretch of the gaps' vector from `what` (out: to `what`), where its blocks are in their gaps. */
 static void copy_stretch(struct bit_fabric *fabric, const struct bit_gathered *what, struct stretch stretch, bool out)
 {
     const int64_t bytes = (int64_t)what->block_bytes, from = (int64_t)what->from, to = (int64_t)what->to;
@@ -145,7 +145,7 @@ static void all_gather(struct bit_fabric *fabric, uint8_t *vector, int64_t each)
         bit_comm_all_gather(fabric->group, vector, each);
 }
 
-/* Where a span begins in memory; NULL: it is none of what is gathered. */
+/* The start of a span in memory; NULL if it is not gathered. */
 static uint8_t *find_span(const struct bit_fabric *fabric, const struct bit_gathered *what, int s)
 {
     const struct bit_layout_span *span = &fabric->layout->spans[s];
@@ -221,7 +221,7 @@ static void begin_spans(struct bit_fabric *fabric, const struct bit_gathered *wh
     }
 }
 
-/* Gaps first: between GPUs nothing of one communicator is then under way while the other one works. */
+/* Gaps first: between GPUs the two communicators must never work at the same time. */
 void bit_fabric_gather_begin(struct bit_fabric *fabric, const struct bit_gathered *what, int count)
 {
     BIT_ASSERT(fabric->come == fabric->coming_count);
@@ -236,7 +236,7 @@ void bit_fabric_gather_begin(struct bit_fabric *fabric, const struct bit_gathere
             begin_spans(fabric, &what[i]);
 }
 
-/* Between GPUs the exec's stream waits, and the host does not. */
+/* Between GPUs the exec's stream waits; the host does not. */
 static void await_slot(struct bit_fabric *fabric, int slot)
 {
     struct bit_sections *sections = fabric->comm->sections;
@@ -244,7 +244,7 @@ static void await_slot(struct bit_fabric *fabric, int slot)
 
     if (sections != NULL)
         before = bit_section_enter(sections, BIT_SECTION_COMM);
-    bit_op_trace_begin(fabric->exec, "gather"); /* what of it was not hidden */
+    bit_op_trace_begin(fabric->exec, "gather"); /* the part that was not hidden */
     if (fabric->nccl != NULL)
         between_gpus->gather_await(fabric->nccl, slot);
     else
@@ -311,7 +311,7 @@ static void reduce_in_group(struct bit_fabric *fabric, float *vector, int64_t ea
         bit_comm_reduce_scatter(fabric->group, vector, each, fabric->threads);
 }
 
-/* Of what is this rank's. An all-reduce sends it nearly twice. */
+/* Reduces this rank's part across groups. An all-reduce sends it nearly twice. */
 static void reduce_across(struct bit_fabric *fabric, float *own, int64_t count)
 {
     if (fabric->across == NULL)
@@ -330,7 +330,7 @@ static void reduce(struct bit_fabric *fabric, float *vector, int64_t each)
     reduce_across(fabric, vector + fabric->group->rank * each, each);
 }
 
-/* Spans of which no element lies before `from`, the last ones first. */
+/* Reduces spans that lie entirely at or after `from`, the last ones first. */
 static void reduce_spans(struct bit_fabric *fabric, int64_t from)
 {
     for (; fabric->spans_left > 0; fabric->spans_left--) {
@@ -341,7 +341,7 @@ static void reduce_spans(struct bit_fabric *fabric, int64_t from)
     }
 }
 
-/* Blocks that are not in the vector, after the last gap, are zero. */
+/* Blocks of the gaps' vector after the last gap are zero. */
 static void reduce_gaps(struct bit_fabric *fabric)
 {
     const struct bit_layout *layout = fabric->layout;
@@ -380,7 +380,7 @@ void bit_fabric_reduce_end(struct bit_fabric *fabric)
 {
     if (fabric->comm->size == 1)
         return;
-    bit_op_trace_begin(fabric->exec, "reduce"); /* what of it was not hidden */
+    bit_op_trace_begin(fabric->exec, "reduce"); /* the part that was not hidden */
     reduce_spans(fabric, 0);
     if (fabric->gaps != NULL)
         reduce_gaps(fabric);

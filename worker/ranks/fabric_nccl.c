@@ -17,9 +17,9 @@
 BIT_LOG_TOPIC("fabric_nccl");
 
 #define WATCH_MS    250
-#define WATCHED_MAX 128 /* operations on their way that the watch knows of; more are not watched one by one */
+#define WATCHED_MAX 128 /* operations under way that can be watched; further ones are not watched */
 
-/* One operation on a stream: `before` is done when it could begin, `after` when it has ended. */
+/* One operation on a stream: event `before` is done when it can begin, `after` when it has ended. */
 struct watched {
     cudaEvent_t before, after;
     bool used;
@@ -28,23 +28,23 @@ struct watched {
 
 struct bit_nccl {
     struct bit_fabric *fabric;   /* borrowed */
-    ncclComm_t whole;            /* all ranks, where they are divided into groups: what the others are split from */
-    ncclComm_t gather;           /* of a group, with the next: on the exec's stream */
-    ncclComm_t beside;           /* reductions under the backward pass, gathers under the forward pass */
-    ncclComm_t across;           /* groups; NULL where there is one. On the same stream as `beside` */
-    cudaStream_t beside_stream;  /* apart, so that neither waits for what the exec computes meanwhile */
-    cudaEvent_t ready, finished; /* what a collective beside begins with is there; all parts are reduced */
-    cudaEvent_t *come;           /* one for each of the layout's spans: it is gathered; owned */
+    ncclComm_t whole;            /* all ranks, if they are divided into groups; the others are split from it */
+    ncclComm_t gather;           /* of a group, as is the next; on the exec's stream */
+    ncclComm_t beside;           /* for reductions during the backward pass, gathers during the forward pass */
+    ncclComm_t across;           /* across groups; NULL if there is only one. On the same stream as `beside` */
+    cudaStream_t beside_stream;  /* a separate stream, so that these do not wait for later work of the exec */
+    cudaEvent_t ready, finished; /* ready: the input of a collective beside; finished: all reductions */
+    cudaEvent_t *come;           /* one per span of the layout: it has been gathered; owned */
     int come_count;
-    bool in_group; /* between group_begin and group_end, which `grouped` watches; NULL: nothing does */
+    bool in_group; /* between group_begin and group_end, watched by `grouped`, which is NULL if the watch has no room */
     struct watched *grouped;
 
     pthread_t watch;
     bool watching;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* protects what follows */
     pthread_cond_t stop;
     bool stopped;
-    double starting_ms; /* communicators are being made since then; 0: they are there */
+    double starting_ms; /* when the creation of communicators began; 0: they exist */
     struct watched operations[WATCHED_MAX];
 };
 
@@ -60,14 +60,14 @@ static int result_of(const struct bit_nccl *nccl, ncclResult_t result, const cha
 }
 #define nccl_try(nccl, call) result_of((nccl), (call), #call)
 
-/* Others are inside the collective: no return. */
+/* Aborts on an error: others are inside the collective. */
 static void must(struct bit_nccl *nccl, int err)
 {
     if (err < 0)
         bit_comm_abort(nccl->fabric->comm, err);
 }
 
-/* ---- the watch: NCCL waits for ever, we do not */
+/* ---- the watch, which limits how long we wait for NCCL */
 
 static void abort_communicator(ncclComm_t communicator)
 {
@@ -75,8 +75,8 @@ static void abort_communicator(ncclComm_t communicator)
         ncclCommAbort(communicator);
 }
 
-/* MPI belongs to the main thread, which hangs in what we give up: ending this process makes the launcher end the job.
- */
+/* Only the main thread may call MPI, and it hangs in the operation: ending this process makes the launcher end the
+ * job. */
 static _Noreturn void give_up(struct bit_nccl *nccl, int err)
 {
     struct bit_comm *comm = nccl->fabric->comm;
@@ -166,7 +166,7 @@ static void *watch(void *arg)
     return NULL;
 }
 
-/* An operation is about to be enqueued on `stream`; NULL if the watch has no room. */
+/* Call before an operation is enqueued on `stream`. NULL if the watch has no room. */
 static struct watched *watch_begin(struct bit_nccl *nccl, cudaStream_t stream)
 {
     struct watched *free_one = NULL;
@@ -227,7 +227,7 @@ static void stop_watch(struct bit_nccl *nccl)
 
 /* ---- life */
 
-/* Of the ranks that make them, to all. */
+/* Broadcasts the ids from the ranks that make them. */
 static int share_ids(struct bit_nccl *nccl, ncclUniqueId *ids, int count)
 {
     struct bit_comm *comm = nccl->fabric->comm;
@@ -253,7 +253,7 @@ static int connect_all(struct bit_nccl *nccl, ncclUniqueId *ids, int count, nccl
     return nccl_try(nccl, ncclCommInitRank(out, comm->size, ids[0], comm->rank));
 }
 
-/* Of a group twice, and across groups. */
+/* Makes two communicators of a group, and one across groups. */
 static int split(struct bit_nccl *nccl)
 {
     const struct bit_comm *group = nccl->fabric->group;
@@ -265,8 +265,8 @@ static int split(struct bit_nccl *nccl)
     return err < 0 ? err : nccl_try(nccl, ncclCommSplit(nccl->whole, group->rank, index, &nccl->across, NULL));
 }
 
-/* Two communicators of the same ranks: the second is a copy of the first, for which nobody has to be found again.
- * Groups are split from one of all ranks. */
+/* Makes two communicators of the same ranks: the second is split from the first, which needs no new rendezvous. Groups
+ * are split from one communicator of all ranks. */
 static int connect(struct bit_nccl *nccl)
 {
     const struct bit_comm *comm = nccl->fabric->comm;
@@ -393,7 +393,7 @@ static void nccl_group_end(struct bit_nccl *nccl)
     watch_end(nccl, nccl->grouped, nccl->fabric->exec->gpu->stream);
 }
 
-/* In a group the watch looks at the whole of it. */
+/* Between group_begin and group_end all operations are watched as one. */
 static struct watched *watch_one(struct bit_nccl *nccl, cudaStream_t stream)
 {
     return nccl->in_group ? NULL : watch_begin(nccl, stream);
@@ -420,7 +420,7 @@ static void nccl_sum(struct bit_nccl *nccl, void *values, int64_t count, enum bi
     watch_end(nccl, w, stream);
 }
 
-/* What is enqueued beside from here on comes after what is enqueued on the exec's stream now. */
+/* What is enqueued on the second stream from now on waits for what is enqueued on the exec's stream now. */
 static void follow_exec(struct bit_nccl *nccl)
 {
     must(nccl, bit_gpu_try(cudaEventRecord(nccl->ready, nccl->fabric->exec->gpu->stream)));

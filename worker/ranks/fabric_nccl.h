@@ -1,4 +1,4 @@
-/* The fabric between GPUs. fabric.c alone calls these; there, not here, is what the collectives promise. */
+/* The fabric between GPUs. Only fabric.c calls these; fabric.h documents the collectives. */
 #ifndef BIT_WORKER_FABRIC_NCCL_H
 #define BIT_WORKER_FABRIC_NCCL_H
 
@@ -6,23 +6,23 @@
 
 enum bit_nccl_type { BIT_NCCL_U32, BIT_NCCL_F64 };
 
-/* Vectors are (size, each). What is reduced, or gathered beside, comes after what the exec's stream has so far. */
+/* Vectors are (size, each). Reductions, and gathers beside, wait for what is enqueued on the exec's stream so far. */
 struct bit_nccl_calls {
     int (*create)(struct bit_fabric *fabric, struct bit_nccl **out);
     void (*destroy)(struct bit_nccl *nccl); /* NULL is fine */
-    /* What lies between is launched at once. */
+    /* The calls between these are launched at once. */
     void (*group_begin)(struct bit_nccl *nccl);
     void (*group_end)(struct bit_nccl *nccl);
     void (*all_gather)(struct bit_nccl *nccl, void *vector, size_t each_bytes);
-    /* On the stream beside; slots are counted from 0, below the layout's spans. */
+    /* On the second stream; slots count from 0, below the number of the layout's spans. */
     void (*gather_beside)(struct bit_nccl *nccl, void *vector, size_t each_bytes, int slot);
-    /* What is enqueued on the exec's stream from here on comes after it. */
+    /* What is enqueued on the exec's stream from now on waits for it. */
     void (*gather_await)(struct bit_nccl *nccl, int slot);
     void (*sum)(struct bit_nccl *nccl, void *values, int64_t count, enum bit_nccl_type type);
     void (*reduce_scatter)(struct bit_nccl *nccl, float *vector, int64_t each);
-    /* Across groups; after what is reduced so far. */
+    /* Across groups, after the reductions enqueued so far. */
     void (*all_reduce)(struct bit_nccl *nccl, float *vector, int64_t count);
-    /* What is enqueued on the exec's stream from here on comes after every reduction. */
+    /* What is enqueued on the exec's stream from now on waits for all reductions. */
     void (*reduce_wait)(struct bit_nccl *nccl);
 };
 

@@ -1,6 +1,6 @@
 /*
- * A vector that lies in the backend's memory, as the host sees it, a piece at a time: files are read and written, and
- * checksums made, through it. Where that memory is the host's own, a piece is the vector itself.
+ * The host's view of a vector in the backend's memory, a piece at a time, for reading and writing files and for
+ * checksums. If that memory is the host's own, a piece is the vector itself.
  */
 #ifndef BIT_WORKER_HOST_VIEW_H
 #define BIT_WORKER_HOST_VIEW_H
@@ -9,21 +9,21 @@
 
 #include "kernels/exec/exec.h"
 
-#define BIT_HOST_VIEW_ELEMENTS ((int64_t)1 << 21) /* of a piece, at most; whole blocks of a checkpoint */
+#define BIT_HOST_VIEW_ELEMENTS ((int64_t)1 << 21) /* per piece, at most; whole blocks of a checkpoint */
 
 struct bit_host_view {
     struct bit_exec *exec; /* borrowed */
-    void *host;            /* BIT_HOST_VIEW_ELEMENTS floats, where the backend's memory is elsewhere; owned */
+    void *host;            /* BIT_HOST_VIEW_ELEMENTS floats, if the backend's memory is elsewhere; owned */
 };
 
 /** Errors: -ENOMEM. finish takes a zeroed view too. */
 int bit_host_view_init(struct bit_host_view *view, struct bit_exec *exec);
 void bit_host_view_finish(struct bit_host_view *view);
 
-/** *piece shows `bytes` bytes of `vector`, borrowed until the next call. Waits for what is enqueued. Errors:
+/** *piece holds `bytes` bytes of `vector`, borrowed until the next call. Waits for what is enqueued. Errors:
  * BIT_ECUDA */
 int bit_host_view_read(struct bit_host_view *view, const void *vector, size_t bytes, const void **piece);
-/** Where to put `bytes` bytes that are vector's once they are committed. */
+/** Where to write `bytes` bytes that commit copies to `vector`. */
 void *bit_host_view_write(struct bit_host_view *view, void *vector, size_t bytes);
 /** Errors: BIT_ECUDA */
 int bit_host_view_commit(struct bit_host_view *view, void *vector, size_t bytes);

@@ -66,9 +66,9 @@ void bit_instances_finish(struct bit_instances *t)
     *t = (struct bit_instances){0};
 }
 
-/* ---- the batch at hand */
+/* ---- the present batch */
 
-/* Every rank has room for the largest share, so all of them grow at the same order, or none. */
+/* Every rank has room for the largest share, so for the same order either all grow or none. */
 static int make_room(struct bit_instances *t, int64_t instances)
 {
     const int64_t most = bit_comm_share(instances, 0, t->comm->size) * t->plan->context;
@@ -87,8 +87,8 @@ static int make_room(struct bit_instances *t, int64_t instances)
     return 0;
 }
 
-/* Ids of 2 bytes, which lie at the end of the room for `count` of 4, to 4: from the first on, each read before it is
- * written over. */
+/* Widens ids of 2 bytes, at the end of the buffer for `count` ids of 4: from the first on, each is read before it is
+ * overwritten. */
 static void widen(uint32_t *ids, int64_t count)
 {
     const uint8_t *narrow = (const uint8_t *)ids + count * 2;
@@ -97,7 +97,7 @@ static void widen(uint32_t *ids, int64_t count)
         ids[i] = narrow[2 * i] | (uint32_t)narrow[2 * i + 1] << 8;
 }
 
-/* Little-endian on the wire, as every machine that this runs on is. */
+/* Ids are little-endian on the wire, as on every machine that this runs on. */
 static int64_t hand_out(struct bit_instances *t, struct bit_instance_slot *slot, const uint8_t *batch,
                         int64_t instances)
 {
@@ -145,7 +145,7 @@ const uint32_t *bit_instances_at(const struct bit_instances *t, int64_t i)
     return t->slot[t->now].operands + i * t->plan->context;
 }
 
-/* ---- the batch after it */
+/* ---- the next batch */
 
 int bit_instances_take_ahead(struct bit_instances *t, const uint8_t *batch, struct bit_batch_id next)
 {

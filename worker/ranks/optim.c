@@ -13,7 +13,7 @@ static size_t master_bytes(const struct bit_optim *optim)
     return (size_t)optim->shard->count * sizeof(float);
 }
 
-/* Of one of them. */
+/* Bytes of one moment. */
 static size_t moment_bytes(const struct bit_optim *optim)
 {
     return optim->trains ? (size_t)optim->shard->count * bit_dtype_bytes(optim->moments) : 0;
@@ -122,7 +122,7 @@ int bit_optim_read_norm(struct bit_optim *optim, double *norm)
     return err;
 }
 
-/* One group: what this rank has of [begin, end). */
+/* Updates this rank's part of [begin, end), one parameter group. */
 static int update_group(struct bit_optim *optim, const float *grad, const struct bit_optim_args *args, int64_t begin,
                         int64_t end, double weight_decay)
 {

@@ -18,31 +18,31 @@ static int64_t packed_bytes(int64_t codes)
     return (codes + 3) / 4;
 }
 
-/* Where the linears' blocks begin: the first one may begin in the embedding. */
+/* The linears' first block, which may begin in the embedding. */
 static int64_t first_block(const struct bit_publish *p)
 {
     return p->shard->linear_begin / BIT_LAYOUT_BLOCK;
 }
 
-/* Of the codes from this element on, in p->packed. The first linear's begin with a byte of their own, as if the
- * elements before it in its block were a multiple of four. */
+/* Byte offset in p->packed of the codes from this element on. The codes of the first linear start on a byte of their
+ * own, as if the number of elements before it in its block were a multiple of four. */
 static int64_t packed_at(const struct bit_publish *p, int64_t element)
 {
     return (element - first_block(p) * BIT_LAYOUT_BLOCK) / 4;
 }
 
-/* The first block that is a linear's from its begin on. */
+/* The start of the first block that lies in the linears entirely. */
 static int64_t whole_begin(const struct bit_publish *p)
 {
     return BIT_MIN(bit_round_up(p->shard->linear_begin, BIT_LAYOUT_BLOCK), p->shard->linear_end);
 }
 
-/* What this rank has of the linears, in parts whose codes each begin with a byte of their own, in p->last one after the
- * other. Zeroed before the first. */
+/* Iterates over this rank's parts of the linears. In p->last they follow each other, and each part's codes start on a
+ * byte of their own. Zeroed before the first call. */
 struct coded {
     struct bit_shard_part part;
-    bool whole;       /* in the blocks from whole_begin on */
-    int64_t at, next; /* bytes of p->last */
+    bool whole;       /* the part is in the blocks from whole_begin on */
+    int64_t at, next; /* byte offsets in p->last */
 };
 
 static bool next_part(const struct bit_publish *p, struct coded *c)
@@ -75,7 +75,7 @@ static size_t last_bytes(const struct bit_publish *p)
     return (size_t)c.next;
 }
 
-/* Every rank's, where there is another to gather from. */
+/* Bytes of all ranks' codes; 0 if there is no other rank to gather from. */
 static size_t gathered_bytes(const struct bit_publish *p)
 {
     const int64_t end = (p->shard->linear_end + BIT_LAYOUT_BLOCK - 1) / BIT_LAYOUT_BLOCK;
@@ -148,7 +148,7 @@ static struct bit_gathered weights_of(const struct bit_publish *p, int64_t begin
     };
 }
 
-/* All of the flat vector, from here on on its way. */
+/* Begins to gather the whole flat vector. */
 static void gather_weights(struct bit_publish *p)
 {
     const struct bit_gathered weights = weights_of(p, 0, p->plan->elements);
@@ -158,7 +158,7 @@ static void gather_weights(struct bit_publish *p)
     p->codes_come = p->codes_turn = false;
 }
 
-/* This rank's weights of the flat range [begin, end), rounded to the operands' type. */
+/* Rounds this rank's weights of the flat range [begin, end) to the operands' type. */
 static int cast_own(struct bit_publish *p, const float *master, int64_t begin, int64_t end)
 {
     struct bit_shard_part part = {0};
@@ -189,7 +189,7 @@ static int publish_cast(struct bit_publish *p, const float *master)
 
 /* ---- ternary */
 
-/* One segment's weights that this rank has, by the scale of all of it. What is common to the parts is in `args`. */
+/* Ternarises this rank's weights of one segment with the whole segment's scale. `args` has what all parts share. */
 static int ternarise_segment(struct bit_publish *p, const float *master, int i, bool codes,
                              struct bit_ternarise_args args)
 {
@@ -209,8 +209,8 @@ static int ternarise_segment(struct bit_publish *p, const float *master, int i, 
     return err;
 }
 
-/* Codes of what this rank has, to where the model multiplies with them; or below full strength, where they have been
- * seen already, the blends, to their own place. zeros may be NULL. */
+/* At full strength writes this rank's codes to the model; below it writes the blends to their own place, over the
+ * codes, which have been counted already. zeros may be NULL. */
 static int ternarise_own(struct bit_publish *p, const float *master, double strength, uint64_t *zeros)
 {
     const struct bit_ternarise_args args = {.strength = (float)strength, .zeros = zeros};
@@ -236,7 +236,7 @@ static int pack_last(struct bit_publish *p, uint64_t *flips)
     return err;
 }
 
-/* What a training step is to know of its codes, whatever the strength: they stand in the model for the moment. */
+/* Counts a training step's codes at any strength; for this the codes are put into the model temporarily. */
 static int count_codes(struct bit_publish *p, const float *master)
 {
     int err = ternarise_own(p, master, 1, &p->counted[BIT_COUNTED_ZEROS]);
@@ -244,7 +244,7 @@ static int count_codes(struct bit_publish *p, const float *master)
     return err < 0 ? err : pack_last(p, p->has_last ? &p->counted[BIT_COUNTED_FLIPS] : NULL);
 }
 
-/* To where they are gathered; those of training are packed already. */
+/* Packs this rank's codes into p->packed; those of training are packed already. */
 static int pack_own(struct bit_publish *p, bool for_training)
 {
     struct coded c = {0};
@@ -271,8 +271,8 @@ static struct bit_gathered codes_of(const struct bit_publish *p)
     };
 }
 
-/* Two bits a weight of the linears, and the rest in the operands' type. p->last stays what the last step counted: an
- * evaluation packs its codes anew. */
+/* Gathers the linears' codes, two bits each, and the other weights in the operands' type. p->last keeps the codes that
+ * the last step counted: an evaluation packs its codes anew. */
 static int gather_codes(struct bit_publish *p, bool for_training)
 {
     const int64_t begin = p->shard->linear_begin, end = p->shard->linear_end;
@@ -311,7 +311,7 @@ static int publish_ternary(struct bit_publish *p, const float *master, double st
     return 0;
 }
 
-/* ---- what is on its way */
+/* ---- weights that are still arriving */
 
 static int unpack(struct bit_publish *p, int64_t begin, int64_t end)
 {
@@ -325,7 +325,7 @@ static int unpack(struct bit_publish *p, int64_t begin, int64_t end)
     return begin < end ? bit_unpack_codes(&p->model->exec, &args) : 0;
 }
 
-/* Linears [begin, end). A byte that they share with the one before is unpacked once more. */
+/* Unpacks the codes of [begin, end). A byte shared with the range before is unpacked again. */
 static int unpack_codes(struct bit_publish *p, int64_t begin, int64_t end)
 {
     const int64_t first = p->shard->linear_begin, whole = whole_begin(p), rest = BIT_MAX(begin, whole);
@@ -334,7 +334,7 @@ static int unpack_codes(struct bit_publish *p, int64_t begin, int64_t end)
     return err < 0 ? err : unpack(p, rest - rest % 4, end);
 }
 
-/* Two bits back to one byte in the model. */
+/* Unpacks the codes of [begin, end) that arrived: from two bits to one byte each. */
 static int take_codes(struct bit_publish *p, int64_t begin, int64_t end)
 {
     int err;
@@ -368,10 +368,10 @@ int bit_publish_await_all(struct bit_publish *p)
     return bit_publish_await(p, p->plan->elements);
 }
 
-/* ---- a part of ternary */
+/* ---- one part of the ternary phase */
 
-/* What stands in the place of the weights and activations of the linears: of those that are blended the codes, or what
- * they are the codes of. */
+/* How weights and activations of the linears are replaced: the blended linears multiply codes, or the numbers that the
+ * codes approximate. */
 struct part {
     struct bit_site_modes modes;
     bool weights, activations;
@@ -403,7 +403,7 @@ static struct part part_of(Bit__TernaryPart part)
     return p;
 }
 
-/* Of the linear that has the weight of this offset. */
+/* The site of the linear that contains the weight at this offset. */
 static enum bit_site site_at(const struct bit_worker_plan *plan, int64_t offset)
 {
     int i = 0;
@@ -413,7 +413,7 @@ static enum bit_site site_at(const struct bit_worker_plan *plan, int64_t offset)
     return (enum bit_site)(i % BIT_SITES);
 }
 
-/* Over what was cast, of this rank. */
+/* Overwrites this rank's cast weights of the blended linears. */
 static int blend_own(struct bit_publish *p, const float *master, const struct part *part)
 {
     const struct bit_ternarise_args args = {.strength = part->weights ? 1 : 0};
@@ -430,7 +430,7 @@ int bit_publish_evaluate_part(struct bit_publish *p, const float *master, Bit__T
     const struct part part = part_of(which);
     int err = bit_publish_await_all(p);
 
-    p->now.valid = false; /* nothing else is to find it published */
+    p->now.valid = false; /* this must not count as published for anything else */
     if (err >= 0)
         err = bit_weight_scales_find(&p->scales, p->fabric, master, p->model->scales);
     if (err >= 0)
@@ -447,7 +447,7 @@ int bit_publish_evaluate_part(struct bit_publish *p, const float *master, Bit__T
     return 0;
 }
 
-/* ---- for whom */
+/* ---- for training and for evaluation */
 
 static void set_published(struct bit_publish *p, Bit__Precision precision, double strength, bool for_training)
 {
@@ -461,7 +461,7 @@ int bit_publish_train(struct bit_publish *p, const float *master, Bit__Precision
     const bool ternary = precision == BIT__PRECISION__TERNARY;
     int err;
 
-    /* A step's codes are counted once: what an evaluation published does not stand for them. */
+    /* Counts are needed, which an evaluation does not make: only what was published for training is reused. */
     if (p->now.valid && p->now.for_training && p->now.precision == precision && p->now.strength == strength)
         return 0;
     p->counts = (struct bit_publish_counts){.has_codes = ternary, .has_flips = ternary && p->has_last};

@@ -7,7 +7,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define REST_BYTES 8192 /* of a step's report beside these times: texts of anomalies, mostly */
+#define REST_BYTES 8192 /* bytes of a step's report besides these times: mostly texts of anomalies */
 
 _Static_assert(BIT_RANKS_TOLD_MAX *BIT_SECTION_SPLIT * sizeof(uint32_t) + REST_BYTES <= BIT_REPORT_BODY_MAX,
                "everybody's times fit a report");

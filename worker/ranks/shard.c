@@ -12,7 +12,7 @@
 _Static_assert(BIT_LAYOUT_BLOCK == BIT_SUM_BLOCK, "a block is what a partial sum of the norm covers");
 _Static_assert(BIT_LAYOUT_BLOCK * sizeof(float) == BIT_CHECKPOINT_CHUNK, "and a checkpoint's chunk");
 
-/* ---- what is this rank's */
+/* ---- this rank's part */
 
 static void fill_runs(struct bit_shard *shard, int rank)
 {
@@ -79,7 +79,7 @@ bool bit_shard_next(const struct bit_shard *shard, int64_t begin, int64_t end, s
 
 /* ---- tables of blocks */
 
-/* Between the table and what a rank says: its entries one after the other. */
+/* Copies entries between the table and a rank's message, in which they follow each other. */
 static void copy_entries(uint8_t *table, uint8_t *told, size_t bytes, const struct bit_block_run *runs, int count,
                          bool into_table)
 {

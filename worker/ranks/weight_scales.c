@@ -35,7 +35,7 @@ static bool has_part(const struct bit_block_run *run, const struct bit_segment_r
     return begin < range->end && end > range->begin;
 }
 
-/* Runs and segments of one rank, both ascending. `ranks` counts those that have a part of each segment. */
+/* Walks one rank's runs and the segments, both ascending. `ranks` counts the ranks that have a part of each segment. */
 static void count_rank(struct bit_weight_scales *m, int rank, const struct bit_block_run *runs, int count, int *ranks)
 {
     for (int i = 0, r = 0; i < m->count; i++) {
@@ -67,7 +67,7 @@ static bool is_median(const struct bit_worker_plan *plan)
     return plan->quantizer.weight_measure == BIT_MEASURE_MEDIAN;
 }
 
-/* The arrays in the backend's memory: where each pointer is, and its bytes. */
+/* An array in the backend's memory: the address of its pointer, and its bytes. */
 struct array {
     void **at;
     size_t bytes;
@@ -107,7 +107,7 @@ static int allocate(struct bit_weight_scales *m)
     return err;
 }
 
-/* What depends on the shapes alone: how many elements, or the place of the median among them. */
+/* Uploads what depends only on the shapes: the number of elements, or the median's place among them. */
 static int upload_shapes(struct bit_weight_scales *m)
 {
     int64_t *numbers = calloc((size_t)m->count, sizeof *numbers);
@@ -177,7 +177,7 @@ static int sum_parts(struct bit_weight_scales *m, int i, const float *master)
     return err;
 }
 
-/* Sums of parts are exact (kernels/weight_measure.h): the order in which ranks are added is nothing. */
+/* The sums of parts are exact (kernels/weight_measure.h), so the order in which ranks are added does not matter. */
 static int sum_magnitudes(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master)
 {
     const int64_t sums = (int64_t)BIT_PLAN_PARTS_MAX * m->count;
@@ -209,7 +209,7 @@ static int count_parts(struct bit_weight_scales *m, int i, const float *master, 
     return err;
 }
 
-/* The segment after the last one of those from i on that are alike in `shared` or `told`. */
+/* The end of the range of segments from i on that have the same `shared` or `told`. */
 static int alike_until(const struct bit_weight_scales *m, int i, bool by_told)
 {
     const struct bit_segment_facts first = m->facts[i];
@@ -220,7 +220,8 @@ static int alike_until(const struct bit_weight_scales *m, int i, bool by_told)
     return i;
 }
 
-/* Of segments that several ranks have parts of. Where ranks are many that is all of them, in one all-reduce. */
+/* Adds up the counts of segments that several ranks have parts of. With many ranks these are all segments, in one
+ * all-reduce. */
 static void share_counts(struct bit_weight_scales *m, struct bit_fabric *fabric)
 {
     for (int i = 0, end; i < m->count; i = end) {
@@ -231,7 +232,8 @@ static void share_counts(struct bit_weight_scales *m, struct bit_fabric *fabric)
     }
 }
 
-/* One half of the bits of every median: upper halves first, then the lower halves of those that share it. */
+/* Finds one half of every median's bits: the upper half first, then the lower half among the weights that share the
+ * upper one. */
 static int find_halves(struct bit_weight_scales *m, struct bit_fabric *fabric, const float *master, int pass)
 {
     const struct bit_histogram_search_args search = {
@@ -246,7 +248,7 @@ static int find_halves(struct bit_weight_scales *m, struct bit_fabric *fabric, c
     return bit_histogram_search(m->exec, &search);
 }
 
-/* The first rank that has a part of a segment knows its median. What the others have in its place is made zero. */
+/* The first rank that has a part of a segment shares its median: the others zero theirs, and the sum is the median. */
 static int share_medians(struct bit_weight_scales *m, struct bit_fabric *fabric)
 {
     int err = 0;

@@ -1,4 +1,4 @@
-/* The scale of each weight segment over the whole matrix, of which every rank has a part. */
+/* The scale of each weight segment, over the whole matrix, of which every rank has a part. */
 #ifndef BIT_WORKER_WEIGHT_SCALES_H
 #define BIT_WORKER_WEIGHT_SCALES_H
 
@@ -7,18 +7,18 @@
 #include "worker/ranks/fabric.h"
 #include "worker/ranks/shard.h"
 
-/* One contiguous range of the flat vector that shares a scale. */
+/* A contiguous range of the flat vector with one scale. */
 struct bit_segment_range {
     int64_t begin, end;
 };
 
-/* Which ranks have parts of a segment: the same on every rank. */
+/* Which ranks have parts of a segment. */
 struct bit_segment_facts {
-    bool shared; /* several */
-    bool told;   /* this rank is the first of them, and says what the median is */
+    bool shared; /* several ranks have parts */
+    bool told;   /* this rank is the first of them, and shares the median */
 };
 
-/* Segments are counted in flat order. */
+/* Segments are numbered in flat order. */
 struct bit_weight_scales {
     const struct bit_worker_plan *plan; /* borrowed, with the next two */
     const struct bit_shard *shard;
@@ -26,11 +26,11 @@ struct bit_weight_scales {
     struct bit_segment_range *ranges; /* (count); owned */
     struct bit_segment_facts *facts;  /* (count); owned */
     int count;
-    /* In the backend's memory, owned. Means have the first three, medians the others. */
-    double *sums;      /* (BIT_PLAN_PARTS_MAX, count): of this rank's parts, then of all ranks' */
+    /* In the backend's memory, owned. Means use the first two arrays, medians the others. */
+    double *sums;      /* (BIT_PLAN_PARTS_MAX, count): sums of this rank's parts, then of all ranks' */
     int64_t *elements; /* (count) */
     uint32_t *bins;    /* (count, BIT_HISTOGRAM_BINS); segments are below 2^32 weights: check_medians of spec_check.c */
-    uint64_t *middle;  /* (count): the median's place, from 0 */
+    uint64_t *middle;  /* (count): the median's rank in order, from 0 */
     uint64_t *order;   /* (count): the same, within the bin found so far */
     uint32_t *bits;    /* (count) */
 };
@@ -41,8 +41,8 @@ int bit_weight_scales_init(struct bit_weight_scales *m, const struct bit_worker_
 void bit_weight_scales_finish(struct bit_weight_scales *m);
 
 /**
- * scales[i] = 1 / max(eps, M|W|) for every segment, M the mean or the lower median over the whole segment, taken from
- * the fp32 master (not from a 16-bit copy). Enqueued; the host waits for nothing.
+ * scales[i] = 1 / max(eps, M|W|) for every segment, M the mean or the lower median over the whole segment, from the
+ * fp32 master (not from a 16-bit copy). Enqueued; the host does not wait.
  * Shapes      master: this rank's shard; scales (count), in the backend's memory
  * Collective  yes; the same bits on every rank and for any number of ranks
  * Errors      an operator's

@@ -1,4 +1,4 @@
-/* One rank of a run: its part of the model's state, and what it shares with the other ranks. */
+/* The state of one rank of a run: its part of the model's state, and what it shares with the other ranks. */
 #ifndef BIT_WORKER_WORKER_STATE_H
 #define BIT_WORKER_WORKER_STATE_H
 
@@ -21,14 +21,13 @@ struct bit_power_watch;
 
 struct bit_worker {
     struct bit_comm *comm;       /* borrowed, with the next two */
-    const Bit__Welcome *welcome; /* the first one, on every rank */
+    const Bit__Welcome *welcome; /* the launch's first welcome, on every rank */
     struct bit_sections *sections;
     const Bit__RunSpec *spec; /* the welcome's */
     char run[BIT_RUN_ID_MAX];
 
     enum bit_backend backend;
-    char choices[256]; /* what the backend chose where it had a choice, for people: "cuDNN 91400"; "" where it had none
-                        */
+    char choices[256]; /* the backend's choices, for people: "cuDNN 91400"; "" if there were none */
     struct bit_worker_plan plan;
     struct bit_shard shard;
     struct bit_model *model;
@@ -36,27 +35,27 @@ struct bit_worker {
     struct bit_optim optim;
     struct bit_publish publish;
 
-    struct bit_product_set products; /* algorithms of all the run's cards; until they are found, the checkpoint's */
-    Bit__ProductsUsed **product_use; /* where rank 0 has them from, card by card (worker/product_use.h) */
+    struct bit_product_set products; /* algorithms of all the run's cards; the checkpoint's until they are found */
+    Bit__ProductsUsed **product_use; /* rank 0's: their sources, card by card (worker/product_use.h) */
     size_t product_use_count;
 
     Bit__PhaseState phase;
     uint64_t step; /* of the weights in memory */
 
     struct bit_instances instances;
-    struct bit_power_watch *power; /* of this rank's GPU (worker/power_watch.h); borrowed; NULL: not looked at */
-    double told_gpu_ms;            /* when a report last told of GPUs */
+    struct bit_power_watch *power; /* of this rank's GPU (worker/power_watch.h); borrowed; NULL: not watched */
+    double told_gpu_ms;            /* when a report last included GPU load */
 
-    /* Of the checkpoint under way (ckpt.h): */
-    atomic_bool part_written; /* this rank's part is, or it failed; its writing thread says so */
-    bool all_written;         /* every rank's, as of the last step: bit_step_train */
+    /* The checkpoint under way (ckpt.h): */
+    atomic_bool part_written; /* its writing thread has written this rank's part, or failed */
+    bool all_written;         /* every rank's part is written, as of the last step: bit_step_train */
 
-    /* If set: called once in each step, when all its work is enqueued and before its results are waited for. */
+    /* If set: called once in each step, after all its work is enqueued and before its results are waited for. */
     void (*meanwhile)(void *arg);
     void *meanwhile_arg;
-    void *gathered;                   /* size x BIT_WORKER_GATHER_BYTES: what each rank says about a step */
+    void *gathered;                   /* size x BIT_WORKER_GATHER_BYTES: each rank's values of a step */
     uint32_t *rank_us;                /* size x BIT_SECTION_SPLIT: where each rank's time went in the last step */
-    struct bit_ranks_told ranks_told; /* and what of it a report has */
+    struct bit_ranks_told ranks_told; /* the part of it that goes into a report */
 };
 #define BIT_WORKER_GATHER_BYTES  128
 #define BIT_WORKER_BACKEND_BYTES 640
