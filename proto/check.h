@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* For our own mistakes only: what can go wrong outside is returned. Never compiled out. */
+/* For programming errors only: failures from outside are returned as error codes. Never compiled out. */
 #define BIT_ASSERT(cond)                                                                                               \
     do {                                                                                                               \
         if (__builtin_expect(!(cond), 0)) {                                                                            \
@@ -18,11 +18,11 @@
     } while (0)
 
 #define BIT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-/* Constant where their arguments are; one of these is evaluated twice. */
+/* A constant expression if both arguments are; one argument is evaluated twice. */
 #define BIT_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define BIT_MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* False, with *out untouched, where the result does not fit. */
+/* False if the result does not fit; *out is then untouched. */
 static inline bool bit_mul_size(size_t a, size_t b, size_t *out)
 {
     size_t product;
@@ -43,7 +43,7 @@ static inline bool bit_add_size(size_t a, size_t b, size_t *out)
     return true;
 }
 
-/* Casts that assert instead of truncating; for values that our own code has bounded. */
+/* Casts that assert instead of truncating, for values that the program itself has bounded. */
 static inline int bit_to_int(int64_t v)
 {
     BIT_ASSERT(v >= INT32_MIN && v <= INT32_MAX);
@@ -56,7 +56,7 @@ static inline uint32_t bit_to_u32(uint64_t v)
     return (uint32_t)v;
 }
 
-/* Lends a text to what takes char * and only reads it: protobuf-c's messages, the argv of execv. */
+/* Drops const for an interface that takes char * but only reads it: protobuf-c's messages, the argv of execv. */
 static inline char *bit_lend(const char *text)
 {
     return (char *)(uintptr_t)text;

@@ -1,9 +1,9 @@
 /*
  * The CRC of a message M is the remainder of M(x) x^32 by the polynomial P, with bits in reflected order. Two facts
- * make it fast. The crc32 instruction takes eight bytes in one cycle but answers after three, so three independent
- * lanes keep it busy. And the lanes join by linearity: crc(a b) = crc(a) x^(8 |b|) mod P + crc(b), where the product is
- * one carry-less multiplication and the reduction is the crc32 instruction itself. Source      Gopal et al., "Fast CRC
- * Computation for iSCSI Polynomial Using CRC32 Instruction" (Intel, 2011)
+ * make it fast. The crc32 instruction takes eight bytes per cycle with a latency of three cycles, so three independent
+ * lanes keep it busy. The lanes are joined by linearity: crc(a b) = crc(a) x^(8 |b|) mod P + crc(b), where the product
+ * is one carry-less multiplication and the reduction is the crc32 instruction itself.
+ * Source      Gopal et al., "Fast CRC Computation for iSCSI Polynomial Using CRC32 Instruction" (Intel, 2011)
  */
 #include "proto/crc32c.h"
 
@@ -31,7 +31,7 @@ static uint32_t load32_le(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Eight bytes a turn: table[k][b] is the CRC of byte b followed by k zero bytes. */
+/* Eight bytes per iteration: table[k][b] is the CRC of byte b followed by k zero bytes. */
 static uint32_t update_table(uint32_t crc, const uint8_t *data, size_t bytes)
 {
     for (; bytes >= 8; data += 8, bytes -= 8) {
@@ -85,8 +85,8 @@ __attribute__((target("sse4.2"))) static uint32_t update_one_lane(uint32_t crc, 
     return crc;
 }
 
-/* The product of two reflected 32-bit words is one bit short of 64, hence the -33 in fill_shifts: 32 that the
- * instruction multiplies by, and that bit. */
+/* The crc32 instruction multiplies by x^32, and the product of two reflected 32-bit words has 63 bits, which shifts it
+ * by one more. Hence the -33 in choose_x86. */
 __attribute__((target("sse4.2,pclmul"))) static uint64_t shift(uint64_t crc, uint64_t by)
 {
     __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc), _mm_cvtsi64_si128((int64_t)by), 0);
@@ -124,7 +124,7 @@ static void choose_x86(void)
 
 #endif
 
-/* Before main, hence before threads. */
+/* Runs before main, hence before threads. */
 __attribute__((constructor)) static void choose(void)
 {
     fill_tables();

@@ -14,7 +14,7 @@ static const struct {
     int exit_code;
     const char *name; /* for programs */
     const char *text;
-    bool in_note; /* the notes of this code are whole sentences, which say it themselves */
+    bool in_note; /* notes with this code explain it themselves, so its text is not appended */
 } table[] = {
     {BIT_EUSAGE, BIT_EXIT_USAGE, "usage", "usage", true},
     {BIT_ESPEC, BIT_EXIT_SPEC, "specification", "the specification has problems", true},
@@ -91,7 +91,7 @@ int bit_exit_code(int err)
     }
 }
 
-/* A note that says what its code's text says gets it once. */
+/* Whether the note needs no code text, because it explains the error or already contains that text. */
 static bool says_it(int err, const char *note)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -100,7 +100,7 @@ static bool says_it(int err, const char *note)
     return strstr(note, bit_strerror(err)) != NULL;
 }
 
-/* After a text that was cut there is room for less than a character, and nothing is said there. */
+/* Appends ": text" to the note. If the note was cut, less than a character's room is left, and nothing is appended. */
 static void add_behind(size_t bytes, const char *text)
 {
     if (bytes + 4 < sizeof note_text)
@@ -111,7 +111,7 @@ int bit_fail_at(const char *file, int line, int err, const char *fmt, ...)
 {
     va_list args;
 
-    /* __FILE__ is relative to the build folder; readers know the source tree. */
+    /* __FILE__ is relative to the build folder; print it relative to the source tree. */
     while (file[0] == '.' && file[1] == '.' && file[2] == '/')
         file += 3;
     snprintf(note_place, sizeof note_place, "%s:%d", file, line);
@@ -141,7 +141,7 @@ int bit_fail_again_at(const char *file, int line, int err, const char *who, cons
     const char *tail = bit_strerror(err);
     size_t length = strlen(text), tail_length = strlen(tail) + 2;
 
-    /* A note ends with its code's own text, which is added again here: once is enough. */
+    /* The note may end with its code's text, which bit_fail_at appends again: remove it. */
     if (length > tail_length && strcmp(text + length - tail_length + 2, tail) == 0)
         length -= tail_length;
     return bit_fail_at(file, line, err, "%s%.*s", who, (int)length, text);

@@ -1,4 +1,4 @@
-/* Texts from outside, made harmless for a terminal, a log line or a file of JSON. */
+/* Escapes texts from outside, so that they are safe in a terminal, a log line or a JSON file. */
 #ifndef BIT_PROTO_ESCAPE_H
 #define BIT_PROTO_ESCAPE_H
 
@@ -8,22 +8,22 @@
 #include <stdio.h>
 
 /**
- * True for what acts on a terminal or on the order of a line instead of being shown: C0, DEL, C1, the line and
- * paragraph separators, and the marks, embeddings, overrides and isolates of bidirectional text.
+ * True for characters that control a terminal or the direction of text: C0, DEL, C1, the line and paragraph
+ * separators, and the marks, embeddings, overrides and isolates of bidirectional text.
  * Source      Unicode 16, UAX #9 (2.4 and 2.6), UAX #14 (BK); ECMA-48
  */
 bool bit_escape_needed(uint32_t code);
 
-/** The longest that one code point, or one byte that belongs to none, becomes: "\u202e". */
+/** Bytes of the longest output for one code point, or for one byte that is not UTF-8: "\u202e". */
 #define BIT_ESCAPE_MAX 6
 /**
- * Write the code point at the start of `text`, which has `bytes` > 0 left, as it may be shown: itself, or if it is
- * needed an escape: \n \t \r, \x1b for the rest of C0 and DEL, \u202e above. A byte that belongs to no code point is
- * \xff. *used is what was taken from `text`; returns the bytes written, without a NUL.
+ * Write the code point at the start of `text`, which has `bytes` > 0 left: unchanged, or, if bit_escape_needed, as an
+ * escape: \n \t \r, \x1b for the rest of C0 and DEL, \u202e above. A byte that is not UTF-8 becomes \xff. *used is the
+ * number of bytes taken from `text`. Returns the bytes written, without a NUL.
  */
 size_t bit_escape_next(const char *text, size_t bytes, char out[BIT_ESCAPE_MAX], size_t *used);
 
-/** A whole text, in which newlines are escaped as well. */
+/** Print a whole text; newlines are escaped too. */
 void bit_escape_print(FILE *f, const char *text);
 
 #endif

@@ -7,7 +7,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define FORMS_MAX (2 + BIT__TERNARY_PART__DOWN) /* both precisions, and the parts of one */
+#define FORMS_MAX (2 + BIT__TERNARY_PART__DOWN) /* evaluations of one set: both precisions, and each TernaryPart */
 
 static bool same_part(const Bit__EvaluateReport *a, const Bit__EvaluateReport *b)
 {

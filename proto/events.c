@@ -1,6 +1,6 @@
 /*
- * An event file is a row of records: u64 bytes, u32 masked CRC-32C of those eight, the data, u32 masked CRC-32C of the
- * data. The data is a protobuf Event:
+ * An event file is a sequence of records: u64 length of the data, u32 masked CRC-32C of these eight bytes, the data,
+ * u32 masked CRC-32C of the data. The data is a protobuf Event:
  *     Event    1 wall_time double   2 step int64   3 file_version string   5 summary   7 session_log
  *     Summary  1 repeated Value { 1 tag string, 2 simple_value float, or 8 tensor and 9 metadata }
  *     SummaryMetadata  1 plugin_data { 1 plugin_name string, 2 content bytes }   4 data_class, where 2 is TENSOR
@@ -45,7 +45,7 @@ static void put_summary(struct bit_field_writer *w, const struct bit_event_scala
     }
 }
 
-/* Makes TensorBoard's readers tell a checksum from the data that contains it. */
+/* The format masks its CRCs, because a CRC over data that contain other CRCs is a poor checksum. */
 static uint32_t masked_crc(const uint8_t *data, size_t bytes)
 {
     uint32_t crc = bit_crc32c(0, data, bytes);
@@ -58,7 +58,7 @@ static struct bit_field_writer begin(uint8_t *out, size_t out_bytes)
     return (struct bit_field_writer){.out = out, .at = HEAD_BYTES, .bytes = out_bytes};
 }
 
-/* The data is in its place; write what stands around it. Returns the bytes of the record. */
+/* The data is in its place; write the length and the checksums around it. Returns the bytes of the record. */
 static int finish(struct bit_field_writer *w)
 {
     size_t end = w->at, data_bytes = end - HEAD_BYTES;
@@ -132,7 +132,7 @@ static void put_metadata(struct bit_field_writer *w, const struct plugin_data *d
     bit_field_writer_varint(w, 4, 2);
 }
 
-/* A value needs a tensor: this one is of floats (1: 1), with one dimension (2: a shape, 2 in it) of no elements. */
+/* A value needs a tensor: this one is of floats (1: 1) and has one dimension (2: a shape, with 2 in it) of size 0. */
 static void put_plugin_value(struct bit_field_writer *w, const struct plugin_data *d)
 {
     static const uint8_t no_floats[] = {0x08, 0x01, 0x12, 0x02, 0x12, 0x00};

@@ -1,4 +1,4 @@
-/* TensorBoard event files: scalars and plugins' data that any TensorBoard opens. Layout after
+/* TensorBoard event files: scalars and plugins' data. Layout after
  * tensorflow/tensorboard: compat/proto and summary/writer. */
 #ifndef BIT_PROTO_EVENTS_H
 #define BIT_PROTO_EVENTS_H
@@ -18,7 +18,7 @@ struct bit_event_scalar {
  *     bit_event_version   the file's first record, "brain.Event:2"
  *     bit_event_start     SessionLog START at `step`: TensorBoard drops what an earlier attempt wrote from there
  *     bit_event_scalars   one Event with `count` values
- *     bit_event_plugin    what a plugin of TensorBoard reads from the metadata of `tag`
+ *     bit_event_plugin    data that a plugin of TensorBoard reads from the metadata of `tag`
  *
  * Returns its bytes, or BIT_ELIMIT if out_bytes is too small (out undefined then) or count above the maximum.
  */

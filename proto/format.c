@@ -9,7 +9,7 @@
 
 #define CHARACTER_MAX 4 /* bytes */
 
-/* Of `bytes` bytes that were cut off somewhere, those in front of a character that was cut in two. */
+/* The length of a text of `bytes` bytes, cut anywhere, without a last character that was cut in two. */
 static size_t whole(const char *text, size_t bytes)
 {
     const uint8_t *p = (const uint8_t *)text;

@@ -1,4 +1,4 @@
-/* Texts of a bounded size for messages, journals and people: always whole characters, whatever was put into them. */
+/* Texts of bounded size for messages, journals and users: always valid UTF-8, cut between characters. */
 #ifndef BIT_PROTO_FORMAT_H
 #define BIT_PROTO_FORMAT_H
 
@@ -7,19 +7,19 @@
 #include <stdint.h>
 
 /**
- * printf into `out`, of which `room` > 0 bytes may be used, and leave UTF-8 there. What does not fit is cut between two
- * characters; a byte that belongs to no character, of a path or of another program's output, becomes '?'.
- * Returns the bytes written, without the NUL. Every text that goes into a message or a record is made here.
+ * printf into `out`, which has room for `room` > 0 bytes; the result is valid UTF-8. A longer text is cut between two
+ * characters; a byte that is not UTF-8 (from a path or another program's output) becomes '?'.
+ * Returns the bytes written, without the NUL. Every text in a message or a record must be made by these functions.
  */
 size_t bit_format(char *out, size_t room, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 size_t bit_vformat(char *out, size_t room, const char *fmt, va_list args) __attribute__((format(printf, 3, 0)));
-/** The same after the text that `out` holds already. Returns the bytes of both. */
+/** Append to the text in `out`. Returns the bytes of both. */
 size_t bit_format_more(char *out, size_t room, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/** Bytes of the whole characters within the first `most` bytes of `text`: for "%.*s". */
+/** Bytes of the whole characters within the first `most` bytes of `text`, for "%.*s". */
 int bit_format_fit(const char *text, size_t most);
 
-/** What makes a plural of a count: "%u run%s". The one place that knows, so that nobody is told of 1 runs. */
+/** The plural ending for a count: "%u run%s". */
 static inline const char *bit_format_s(uint64_t count)
 {
     return count == 1 ? "" : "s";

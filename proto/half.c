@@ -15,7 +15,7 @@ uint16_t bit_half_of(float f)
     bits &= 0x7fffffff;
     if (bits >= ROUNDS_TO_INF)
         return (uint16_t)(sign | 0x7c00);
-    if (bits < SMALLEST_NORMAL) /* units of 2^-24; 1024 of them are the smallest normal one, as its bits say */
+    if (bits < SMALLEST_NORMAL) /* in units of 2^-24; a result of 1024 is the encoding of the smallest normal number */
         return (uint16_t)(sign | (uint32_t)rintf(fabsf(f) * 0x1p24f));
     bits += 0xfff + (bits >> 13 & 1);
     return (uint16_t)(sign | (bits - (112u << 23)) >> 13);

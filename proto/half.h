@@ -6,7 +6,7 @@
 
 #define BIT_HALF_MAX 65504.0f
 
-/** To nearest, ties to even; infinity from 65520 on. f is no NaN. */
+/** Rounds to nearest, ties to even; infinity from 65520 on. f must not be NaN. */
 uint16_t bit_half_of(float f);
 /** Exact. */
 float bit_half_value(uint16_t half);

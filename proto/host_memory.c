@@ -8,7 +8,7 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
-/* The line "NAME:   123 kB", in bytes; INT64_MAX where there is none. */
+/* The value of the line "NAME:   123 kB" in bytes; INT64_MAX if there is no such line. */
 static int64_t read_meminfo(const char *name)
 {
     FILE *f = fopen("/proc/meminfo", "re");
@@ -25,7 +25,7 @@ static int64_t read_meminfo(const char *name)
     return kib < 0 ? INT64_MAX : kib * 1024;
 }
 
-/* A number from one of the group's files; INT64_MAX for "max", or where there is no such file. */
+/* A number from one of the group's files; INT64_MAX for "max", or if there is no such file. */
 static int64_t read_number(const char *group, const char *file)
 {
     char path[4096 + 64];
@@ -42,7 +42,7 @@ static int64_t read_number(const char *group, const char *file)
     return value;
 }
 
-/* "0::/user.slice/..." of the second version's one hierarchy; empty where there is none. */
+/* Our group in cgroup v2's only hierarchy, from the line "0::/user.slice/..."; empty if there is none. */
 static void own_group(char *group, size_t bytes)
 {
     FILE *f = fopen("/proc/self/cgroup", "re");
@@ -59,7 +59,7 @@ static void own_group(char *group, size_t bytes)
     fclose(f);
 }
 
-/* The page cache counts as used, but what of it is inactive is given back when it is needed. */
+/* The page cache counts as used, but its inactive part is reclaimed when memory is needed. */
 static int64_t read_inactive_cache(const char *group)
 {
     char path[4096 + 64], line[256];
@@ -76,7 +76,7 @@ static int64_t read_inactive_cache(const char *group)
     return bytes;
 }
 
-/* Every group up to the root may set a limit. */
+/* The least that our group and each group above it leave: each of them may set a limit. */
 static int64_t group_available(void)
 {
     char group[4096];
@@ -95,7 +95,7 @@ static int64_t group_available(void)
     }
 }
 
-/* Of the second version's groups each, and of the first version's the one that a container's own is mounted as. */
+/* The lowest limit of our cgroup v2 groups and of the cgroup v1 group at /memory, which in a container is its own. */
 static int64_t group_limit(void)
 {
     char group[4096];

@@ -1,11 +1,10 @@
-/* Memory for tables that are read at random: on huge pages where the system has them, else every access misses the TLB.
- */
+/* Memory for tables that are read at random: on huge pages, if the system has them, to avoid a TLB miss per access. */
 #ifndef BIT_PROTO_HUGE_PAGES_H
 #define BIT_PROTO_HUGE_PAGES_H
 
 #include <stddef.h>
 
-/** As malloc; free() gives it back. NULL where there is no memory. */
+/** As malloc; freed by free(). NULL when memory ran out. */
 void *bit_huge_pages_alloc(size_t bytes);
 
 #endif

@@ -6,7 +6,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* Whether brackets, commas and colons stand where they should is the parser's matter. */
+/* Only counts brackets, commas and colons; the parser checks that they are where they should be. */
 static int bound(const char *text, size_t bytes, const char *what, int depth_most, size_t tokens_most)
 {
     int depth = 0, deepest = 0;
@@ -42,7 +42,7 @@ int bit_json_bound_parse(const char *text, size_t bytes, const char *what, int d
         return err;
     errno = 0;
     json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
-    /* jansson takes a failed allocation for a wrong token; it is no damage of the file's. */
+    /* jansson reports a failed allocation as a wrong token; the file is not damaged then. */
     if (root == NULL && errno == ENOMEM)
         return bit_fail(-ENOMEM, "%s of %zu bytes", what, bytes);
     if (root == NULL)

@@ -13,7 +13,7 @@
 #include "proto/check.h"
 #include "proto/pairs.h"
 
-#define LINE_MAX_BYTES    4096 /* PIPE_BUF: a pipe takes so much at once, unmixed with other writers' lines */
+#define LINE_MAX_BYTES    4096 /* PIPE_BUF: writes to a pipe are atomic up to this size */
 #define CONTEXT_MAX_BYTES 256
 
 static const struct {
@@ -30,8 +30,8 @@ static enum bit_log_level level_most = BIT_LOG_INFO;
 static bool to_journal;
 static char context[CONTEXT_MAX_BYTES];
 
-/* The variable is inherited by processes whose stderr goes elsewhere; it holds for the file that it names
- * (systemd.exec(5)). */
+/* Child processes inherit the variable even if their stderr is redirected, so compare stderr with the file that it
+ * names (systemd.exec(5)). */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -106,7 +106,7 @@ void bit_log_line(enum bit_log_level level, const char *topic, const char *event
     va_end(args);
     at = bytes > 0 ? at + bytes : at - 1;
     line[at++] = '\n'; /* in place of the NUL */
-    /* Nobody is left to tell if stderr is gone. */
+    /* A failure to write to stderr cannot be reported anywhere. */
     (void)!write(STDERR_FILENO, line, at);
     errno = saved_errno;
 }

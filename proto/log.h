@@ -4,15 +4,15 @@
 
 enum bit_log_level { BIT_LOG_ERROR, BIT_LOG_WARN, BIT_LOG_INFO, BIT_LOG_DEBUG };
 
-/* At the top of a .c that logs. */
+/* Each .c file that logs has this at its top. */
 #define BIT_LOG_TOPIC(name) static const char *const bit_log_topic = name
 
-/** Lines above `level` are dropped. Under a service manager ($JOURNAL_STREAM) lines carry <N> priorities and no time.
- * Call once, before threads. */
+/** Drop lines above `level`. If stderr is systemd's journal ($JOURNAL_STREAM), lines have <N> priorities and no time.
+ * Call once, before threads start. */
 void bit_log_init(enum bit_log_level level);
 /** "error", "warn", "info" or "debug" to its level; -EINVAL otherwise. */
 int bit_log_level_parse(const char *text);
-/** Pairs put on every line of this process from now on: "run=%s rank=%d". */
+/** Pairs to add to every later line of this process: "run=%s rank=%d". */
 void bit_log_context(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define bit_error(event, ...) bit_log_line(BIT_LOG_ERROR, bit_log_topic, event, __VA_ARGS__)
@@ -20,8 +20,8 @@ void bit_log_context(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
 #define bit_info(event, ...)  bit_log_line(BIT_LOG_INFO, bit_log_topic, event, __VA_ARGS__)
 #define bit_debug(event, ...) bit_log_line(BIT_LOG_DEBUG, bit_log_topic, event, __VA_ARGS__)
 
-/** fmt is a list of pairs as pairs.h takes it, "%s" with "" for an event without any: values are quoted there, by one
- * rule. topic and event are our own words. One write(2) a line. */
+/** fmt is a list of pairs for pairs.h, which quotes the values; "%s" with "" for an event without pairs. topic and
+ * event are literals. One write(2) a line. */
 void bit_log_line(enum bit_log_level level, const char *topic, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -11,7 +11,7 @@
 #define VALUE_MAX 4096 /* bytes of one, before it is quoted */
 #define SPEC_MAX  32   /* of a conversion: "%-20.10lld" */
 
-/* A va_list that functions share: as a parameter it may be an array. */
+/* A va_list that functions can share by pointer; va_list itself may be an array type. */
 struct args {
     va_list list;
 };
@@ -32,7 +32,7 @@ static void put(struct text *t, const char *bytes, size_t count)
 
 /* ---- one conversion */
 
-/* What a conversion is made of, its '*' replaced by the numbers that they stand for. */
+/* One conversion, with each '*' replaced by its number. */
 struct spec {
     char text[SPEC_MAX];
     size_t bytes;
@@ -89,7 +89,7 @@ static const char *take_spec(const char *p, struct args *args, struct spec *s)
     return p + 1;
 }
 
-/* The formats below are conversions taken out of a format that the compiler has checked against its arguments. */
+/* The formats below are single conversions of a format that the compiler has already checked. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 
@@ -140,7 +140,7 @@ static int print_one(char *out, size_t room, const struct spec *s, struct args *
 
 /* ---- one value */
 
-/* The value that the format has from p up to `end`, as its conversions bring it. */
+/* The value from p to `end` of the format, with its conversions done. */
 static void make_value(const char *p, const char *end, struct args *args, char value[VALUE_MAX])
 {
     size_t used = 0;

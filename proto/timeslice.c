@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #define SLICE_NS      100000
-#define RESET_ON_FORK 1 /* SCHED_FLAG_RESET_ON_FORK: the workers that bitd starts keep the turns of everybody */
+#define RESET_ON_FORK 1 /* SCHED_FLAG_RESET_ON_FORK: the workers that bitd starts get the default time slice */
 
 /* sched_setattr(2): glibc has neither the call nor the struct before 2.41. */
 struct sched_attributes {
@@ -17,16 +17,16 @@ struct sched_attributes {
     uint64_t runtime_ns, deadline_ns, period_ns;
 };
 
-/* The policies of the kernel's fair class: threads that wake under the second preempt nobody. */
+/* Policies of the kernel's fair class. A BATCH thread that wakes preempts no other thread. */
 enum { OTHER = 0, BATCH = 3 };
 
-/* A kernel that does not know what is asked ignores or refuses it; both leave things as they were. */
+/* A kernel without support ignores or refuses the request; either way nothing changes. */
 static bool change(uint32_t from, uint32_t to, uint64_t runtime_ns)
 {
     struct sched_attributes a = {0};
 
     if (syscall(SYS_sched_getattr, 0, &a, sizeof a, 0) < 0 || a.policy != from)
-        return false; /* somebody chose another policy: it stays */
+        return false; /* another policy was chosen on purpose: keep it */
     a.size = sizeof a;
     a.policy = to;
     a.flags = RESET_ON_FORK;

@@ -15,8 +15,8 @@ size_t bit_utf8_decode(const char *text, size_t bytes, uint32_t *code);
 /** Encode a code point that is not a surrogate and at most U+10FFFF. Returns the bytes written. */
 size_t bit_utf8_encode(uint32_t code, char out[4]);
 bool bit_utf8_valid(const char *text, size_t bytes);
-/** Make a C string valid in place: each byte that belongs to no code point becomes '?'. For paths and outputs of others
- * on their way into a message. */
+/** Make a C string valid in place: each byte that is not UTF-8 becomes '?'. For paths and other programs' output that
+ * go into a message. */
 void bit_utf8_repair(char *text);
 
 #endif

@@ -51,7 +51,7 @@ uint32_t bit_checkpoint_chunk_of(Bit__Operands type)
     return (uint32_t)(BIT_CHECKPOINT_CHUNK / 4 * bit_checkpoint_bytes_of(type));
 }
 
-/* Tensors are laid one after the other. */
+/* Places tensors one after the other. */
 struct layout {
     struct bit_tensor *tensors;
     int count;
@@ -285,7 +285,7 @@ int64_t bit_checkpoint_step(const char *name)
     unsigned long long step;
     char canonical[32];
 
-    /* At most 20 digits, and only those that bit_checkpoint_name would print. */
+    /* At most 20 digits; the name must be exactly as bit_checkpoint_name prints it. */
     if (sscanf(name, "step-%20llu", &step) != 1 || step > BIT_STEPS_MAX)
         return -1;
     bit_checkpoint_name(step, canonical);

@@ -6,23 +6,23 @@
  *         model.safetensors          fp32 master weights, true names and shapes
  *         exp_avg.safetensors        Adam's first moment, the same names, fp32 or bf16 (optimizer.moments)
  *         exp_avg_sq.safetensors     Adam's second moment
- *         config.json                the model, the step and the quantizer, for people and loaders: see explain.h
+ *         config.json                the model, the step and the quantizer, for users and other loaders: see explain.h
  *         codes.safetensors          in the ternary phase, where checkpoint.codes asks for it: see codes_file.h
  *
- * A manifest of version 1 has neither of the last two. The first three data files have the same layout, which depends
- * on the model and on the size of an element alone: the ranks of a run each write their own range of the flat
- * parameter vector into them, so the bytes do not depend on the number of ranks, and any number may read them. A rank's
- * range is whole chunks, and each chunk has a CRC-32C in the manifest. A chunk is BIT_CHECKPOINT_CHUNK bytes, and half
- * as much of bf16: the same elements in every file.
+ * A manifest of version 1 lists neither of the last two. The first three data files have the same layout, which depends
+ * only on the model and the size of an element. Each rank writes its own range of the flat parameter vector, so the
+ * bytes do not depend on the number of ranks, and any number of ranks can read them. A rank's range consists of whole
+ * chunks, and the manifest has a CRC-32C of each chunk. A chunk is BIT_CHECKPOINT_CHUNK bytes, or half as many for
+ * bf16: the same elements in every file.
  *
- * Writing: the worker writes into "step-00002000.partial-<epoch>", files synced, MANIFEST synced, and says so. The
- * folder gets its name from bitd alone, and only for the launch that counts: a rank that was given up and goes on
- * writing can make nothing that is ever restored. Then the parent is synced, and the journal has it.
+ * Writing: the worker writes into "step-00002000.partial-<epoch>", syncs the files and then MANIFEST, and reports. Only
+ * bitd renames the folder, and only for the present launch, so a rank of an abandoned launch that goes on writing can
+ * never make a checkpoint that is restored. Then bitd syncs the parent folder and journals the checkpoint.
  *
- * Reading: a checkpoint is loaded if it is whole, says that it is this step of this run, by id and identity, and has
- * the weights' digest that the journal has under its name. Without an identity (an earlier version wrote it) the
- * journal must have that name. What is another's is renamed to step-00002000.bad, with a CheckpointBad in the journal,
- * and the next is tried.
+ * Reading: a checkpoint is loaded if it is complete, its manifest names this step and this run (id and identity), and
+ * its weights' digest equals the one journalled under its name. Without an identity (written by an earlier version) the
+ * journal must have that name. A checkpoint that fails this is renamed to step-00002000.bad, a CheckpointBad is
+ * journalled, and the next checkpoint is tried.
  *
  * Source      tensor names and shapes are those of OLMo's own state dict (allenai/OLMo: olmo/model.py)
  */
@@ -37,8 +37,8 @@
 #include "proto/ckpt/safetensors.h"
 
 #define BIT_CHECKPOINT_MANIFEST  "MANIFEST"
-#define BIT_CHECKPOINT_FILES     3 /* that hold the flat vector: what training goes on from */
-#define BIT_CHECKPOINT_FILES_MAX 5 /* all */
+#define BIT_CHECKPOINT_FILES     3 /* files with a flat vector: the state from which training continues */
+#define BIT_CHECKPOINT_FILES_MAX 5 /* all files */
 
 /* In the order in which a manifest lists them. */
 enum bit_checkpoint_file {
@@ -51,9 +51,9 @@ enum bit_checkpoint_file {
 /** "model.safetensors" and so on. */
 const char *bit_checkpoint_file_name(enum bit_checkpoint_file file);
 
-/** What the elements of a file are: the masters fp32, the moments as optimizer.moments says. */
+/** The type of a file's elements: fp32 for the masters, optimizer.moments for the moments. */
 Bit__Operands bit_checkpoint_type(const Bit__OptimizerSpec *optimizer, enum bit_checkpoint_file file);
-/** Bytes of such an element. */
+/** Bytes of an element of this type. */
 size_t bit_checkpoint_bytes_of(Bit__Operands type);
 /** Bytes of a chunk of the first three files. */
 uint32_t bit_checkpoint_chunk_of(Bit__Operands type);
@@ -74,36 +74,36 @@ struct bit_tensor {
 int bit_checkpoint_tensors(const Bit__ModelSpec *model, struct bit_tensor **out);
 /** Elements of the flat vector. */
 int64_t bit_checkpoint_elements(const struct bit_tensor *tensors, int count);
-/** Linears only (the block matrices): what is ternary after the switch. */
+/** Whether a tensor is a linear (a block matrix), which becomes ternary at the switch. */
 int bit_tensor_is_linear(const struct bit_tensor *t);
-/** How many projections of equal size lie one above the other in a linear: 3 (q, k, v), 2 (up, gate) or 1. */
+/** The number of projections of equal size stacked in the rows of a linear: 3 (q, k, v), 2 (up, gate) or 1. */
 int bit_tensor_projections(const struct bit_tensor *t);
 
 /**
- * Read every byte of every file and compare with the manifest, which is bit_manifest_read's. Blocking.
+ * Read every byte of every file and compare with the manifest, which must come from bit_manifest_read. Blocking.
  * progress (may be NULL) is called with bytes done and in all. Errors: BIT_ECORRUPT names file, chunk and byte offset;
  * -errno; -ENOMEM.
  */
 int bit_checkpoint_verify(const char *dir, const Bit__Manifest *manifest,
                           void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg);
-/** One 64-bit digest of all chunk CRCs of one file: what runs compare weights by. chunks in file order. */
+/** One 64-bit digest of all chunk CRCs of a file, in file order. Runs compare weights by it. */
 uint64_t bit_checkpoint_digest(const uint32_t *chunk_crc, size_t chunks);
-/** Of both moments, from the digest of each. */
+/** The digest of both moments, from the digest of each. */
 uint64_t bit_checkpoint_join_digests(uint64_t exp_avg, uint64_t exp_avg_sq);
-/** The same of a checkpoint, by its manifest, which is bit_manifest_read's. */
+/** The digest of a checkpoint's moments, from its manifest, which must come from bit_manifest_read. */
 uint64_t bit_checkpoint_moments_digest(const Bit__Manifest *manifest);
 
-/** Where launch `epoch` writes checkpoint `name` of the folder `dir`. Errors: -ENAMETOOLONG. */
+/** The path to which launch `epoch` writes checkpoint `name` of the folder `dir`. Errors: -ENAMETOOLONG. */
 int bit_checkpoint_partial(const char *dir, const char *name, uint64_t epoch, char *out, size_t room);
 /**
- * Give what launch `epoch` wrote its name, in one step and for good. What had the name before has the partial one
- * afterwards, to be removed. A second call for the same finds it done. Blocking.
- * Errors      -ENOENT if nothing was written; BIT_EEPOCH of another launch; BIT_ECORRUPT without a whole manifest of
- *             this run and step; -errno
+ * Rename the folder that launch `epoch` wrote to its final name, atomically and durably. A folder that had the name
+ * before gets the partial name, for the caller to remove. Idempotent. Blocking.
+ * Errors      -ENOENT if nothing was written; BIT_EEPOCH for another launch's folder; BIT_ECORRUPT if it has no valid
+ *             manifest of this run and step; -errno
  */
 int bit_checkpoint_commit(const char *dir, const char *name, const char *run, uint64_t epoch);
 
-/** "step-00002000" for a step; and back, -1 if it is not such a name. */
+/** "step-00002000" for a step; and the step of such a name, -1 for any other text. */
 void bit_checkpoint_name(uint64_t step, char out[32]);
 int64_t bit_checkpoint_step(const char *name);
 

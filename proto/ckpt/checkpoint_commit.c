@@ -1,4 +1,4 @@
-/* A checkpoint's folder gets its name. */
+/* Renames a checkpoint's folder to its final name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
 
-/* Whether the folder holds a whole manifest of this run, step and launch. */
+/* Checks that the folder has a valid manifest of this run, step and launch. */
 static int check(const char *dir, const char *name, const char *run, uint64_t epoch)
 {
     Bit__Manifest *manifest = NULL;
@@ -57,7 +57,7 @@ int bit_checkpoint_commit(const char *dir, const char *name, const char *run, ui
     snprintf(whole, sizeof whole, "%s/%s", dir, name); /* shorter than partial */
     err = check(partial, name, run, epoch);
     if (err == -ENOENT && check(whole, name, run, epoch) == 0)
-        return sync_folder(dir); /* it has its name already, and nobody lived to write that down */
+        return sync_folder(dir); /* renamed already, by a bitd that died before it journalled that */
     if (err < 0)
         return err;
     if (rename(partial, whole) < 0) {

@@ -10,10 +10,10 @@
 
 #define NAME_BYTES (sizeof(((struct bit_tensor *)0)->name) + sizeof "_scale")
 
-/* A linear's two tensors, in two arrays. */
+/* The two tensors of each linear: its scales, and its codes. */
 struct tables {
-    struct bit_safetensors_entry *entry; /* scales, then codes */
-    char (*name)[NAME_BYTES];            /* of the scales */
+    struct bit_safetensors_entry *entry; /* all scales, then all codes */
+    char (*name)[NAME_BYTES];            /* names of the scales */
     size_t linears;
 };
 

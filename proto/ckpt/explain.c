@@ -8,7 +8,7 @@
 
 #include "proto/err.h"
 
-/* As the specification spells it. */
+/* The value's name in the specification. */
 static const char *enum_name(const ProtobufCEnumDescriptor *type, int value)
 {
     const ProtobufCEnumValue *known = protobuf_c_enum_descriptor_get_value(type, value);
@@ -64,7 +64,7 @@ static json_t *hugging_face(const Bit__ModelSpec *m)
                             "float32");
 
     json_object_set_new(out, "clip_qkv", m->clip_qkv > 0 ? json_real(m->clip_qkv) : json_null());
-    /* The tokenizer's, of which a checkpoint knows nothing. */
+    /* These depend on the tokenizer, which a checkpoint does not know. */
     json_object_set_new(out, "bos_token_id", json_null());
     json_object_set_new(out, "eos_token_id", json_null());
     json_object_set_new(out, "pad_token_id", json_null());
@@ -82,7 +82,7 @@ static json_t *olmo(const Bit__ModelSpec *m)
                      "activation_type", "swiglu", "block_type", "sequential");
 }
 
-/* Indented, or on one line. Takes root's reference; NULL is what a failed allocation left. */
+/* Takes root's reference; root is NULL after a failed allocation. */
 static int print(json_t *root, size_t flags, char **out)
 {
     char *text = root != NULL ? json_dumps(root, flags | JSON_PRESERVE_ORDER) : NULL;
@@ -110,7 +110,7 @@ int bit_explain_config(const Bit__Manifest *manifest, char **out)
 
 /* ---- metadata */
 
-/* With as few digits as bring the same number back. */
+/* Prints with the fewest digits, 15 to 17, that read back as the same number. */
 static void print_real(double value, char *out, size_t room)
 {
     for (int digits = 15; digits <= 17; digits++) {
@@ -133,7 +133,7 @@ static json_t *as_text(const json_t *value)
     return json_string(text);
 }
 
-/* An object within becomes "quantizer.eps" and so on. */
+/* Keys of nested objects become "quantizer.eps" and so on. */
 static void flatten(json_t *to, const char *before, json_t *from)
 {
     const char *key;

@@ -33,7 +33,7 @@ static uint32_t get32(const uint8_t *in)
     return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
 }
 
-/* Those of the moments may be half as large. */
+/* Whether the chunk size is valid; chunks of the moments may be half as large. */
 static bool is_chunk(const Bit__ManifestFile *file, enum bit_checkpoint_file which)
 {
     const bool moments = which == BIT_CHECKPOINT_EXP_AVG || which == BIT_CHECKPOINT_EXP_AVG_SQ;
@@ -42,7 +42,7 @@ static bool is_chunk(const Bit__ManifestFile *file, enum bit_checkpoint_file whi
            (moments && file->chunk_bytes == bit_checkpoint_chunk_of(BIT__OPERANDS__BF16));
 }
 
-/* Names are compared, never trusted: they become parts of paths. */
+/* File names become parts of paths, so each must be the expected one. */
 static int check_file(const Bit__ManifestFile *file, enum bit_checkpoint_file which, const char *path)
 {
     const char *name = bit_checkpoint_file_name(which);
@@ -62,7 +62,7 @@ static int check_file(const Bit__ManifestFile *file, enum bit_checkpoint_file wh
     return 0;
 }
 
-/* How many files a manifest of this version lists: with the codes, or without. */
+/* Whether a manifest of this version may list so many files; codes are optional. */
 static bool is_count(uint32_t version, size_t files)
 {
     if (version == 1)
@@ -188,7 +188,7 @@ static int encode(const Bit__Manifest *manifest, uint8_t **out, size_t *bytes)
     if (buf == NULL)
         return bit_fail(-ENOMEM, "a manifest of %zu bytes", body_bytes);
     protobuf_c_message_pack(&manifest->base, buf + HEAD_BYTES);
-    /* What the reader would refuse is found now, while the run still has what it saves. */
+    /* Find now what a reader would refuse, while the run still has the data in memory. */
     err = bit_strict_check(&bit__manifest__descriptor, buf + HEAD_BYTES, body_bytes);
     if (err < 0) {
         free(buf);
@@ -213,7 +213,7 @@ static int write_synced(int fd, const uint8_t *buf, size_t bytes)
     return fsync(fd) < 0 ? bit_fail(-errno, "syncing " BIT_CHECKPOINT_MANIFEST) : 0;
 }
 
-/* Always a new file: one whose sync failed is not to be believed again. */
+/* Always a new file: after a failed fsync a file must not be trusted again. */
 static int create_file(int dir_fd, const uint8_t *buf, size_t bytes)
 {
     int fd, err;

@@ -1,5 +1,5 @@
 /*
- * The file that makes a folder a checkpoint: what was saved, and a checksum of every byte of it.
+ * MANIFEST, the file that makes a folder a checkpoint: it describes what was saved, with checksums of all bytes.
  *
  *     offset  bytes  little-endian
  *          0      8  "BITMAN01"
@@ -12,15 +12,15 @@
 
 #include "proto/bit.pb-c.h"
 
-#define BIT_MANIFEST_VERSION 2 /* 1 had the three files of training's state alone; it is read */
-/* The rules that steps are computed by: a checkpoint of an older number goes on by the present ones, and says so. What
- * each number changed: worker/model/arithmetic.c. */
+#define BIT_MANIFEST_VERSION 2 /* version 1 lists only the three files of training state; it can still be read */
+/* The version of the arithmetic of a step. A run that resumes from a checkpoint of an older version uses the present
+ * arithmetic, and reports that. The changes of each version: worker/model/arithmetic.c. */
 #define BIT_ARITHMETIC 3
 
 /**
  * Write MANIFEST into an open folder (fd), replacing what is there, and sync both. The caller has synced the data
- * files, and renames the folder. A MANIFEST that could not be written whole is removed.
- * Errors      -errno; BIT_ECORRUPT if the manifest does not agree with itself; BIT_EVERSION if its version is not ours
+ * files before, and renames the folder after. A MANIFEST that could not be written whole is removed.
+ * Errors      -errno; BIT_ECORRUPT if the manifest is inconsistent; BIT_EVERSION if it is not of BIT_MANIFEST_VERSION
  */
 int bit_manifest_write(int dir_fd, const Bit__Manifest *manifest);
 
@@ -31,7 +31,7 @@ int bit_manifest_write(int dir_fd, const Bit__Manifest *manifest);
  */
 int bit_manifest_read(const char *dir, Bit__Manifest **out);
 
-/** The same of a MANIFEST that is open. path is for the error's text. */
+/** The same for an open MANIFEST. path is for the error's text. */
 int bit_manifest_read_open(int fd, const char *path, Bit__Manifest **out);
 
 /** The same from the bytes of the file. path is for the error's text. */

@@ -37,7 +37,7 @@ void bit_origin_set_files(struct bit_origin *o, const struct bit_weight_index *i
     memcpy(o->name, index->name, sizeof o->name);
 }
 
-/* ---- by what lies there */
+/* ---- from the files at a path */
 
 static bool has(const struct bit_origin *o, const char *name, char path[BIT_PATH_MAX])
 {
@@ -82,7 +82,7 @@ int bit_origin_find(struct bit_origin *o)
     return 0;
 }
 
-/* ---- by what was kept */
+/* ---- from stored facts */
 
 int bit_origin_take(const Bit__InitFacts *facts, struct bit_origin *out)
 {

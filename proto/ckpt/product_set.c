@@ -102,7 +102,7 @@ int bit_product_set_parse(const void *bytes, size_t size, struct bit_product_set
         }
         memcpy(&heading, from, sizeof heading);
         err = check_heading(&heading, size - at - sizeof heading);
-        if (err == 0) /* merged, so that of a product there is one row */
+        if (err == 0) /* bit_product_set_add keeps one row per product */
             err = bit_product_set_add(&made, &heading.maker, from + sizeof heading, (size_t)heading.rows);
         at += sizeof heading + (err == 0 ? (size_t)heading.rows * BIT_PRODUCT_ROW_BYTES : 0);
     }
@@ -158,7 +158,7 @@ void bit_product_set_drop(struct bit_product_set *set, const struct bit_product_
     }
 }
 
-/* The rows of `from` whose product is in neither `known` nor further up, behind `to`; how many. */
+/* Copies to `to` the rows of `from` whose product is neither in `known` nor in an earlier row. Returns their number. */
 static size_t copy_new(uint8_t *to, const struct bit_product_view *known, const uint8_t *from, size_t count)
 {
     struct bit_product_view added = {.rows = to};
@@ -218,7 +218,7 @@ int bit_product_set_merge(struct bit_product_set *set, const struct bit_product_
     return err;
 }
 
-/* The first `count` rows of the first table. */
+/* Removes the first `count` rows of the first table. */
 static void drop_rows(struct bit_product_set *set, size_t count)
 {
     struct heading heading;

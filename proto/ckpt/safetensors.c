@@ -17,7 +17,7 @@
 
 #define LENGTH_BYTES 8
 #define DEPTH_MAX    4
-#define TOKENS_MAX   (16 * BIT_SAFETENSORS_ENTRIES_MAX) /* a tensor of two dimensions has 12 */
+#define TOKENS_MAX   (16 * BIT_SAFETENSORS_ENTRIES_MAX) /* a tensor with two dimensions has 12 tokens */
 
 /* ---- writing */
 
@@ -31,7 +31,7 @@ static void print_entry(FILE *f, const struct bit_safetensors_entry *e)
     fprintf(f, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", e->begin, e->end);
 }
 
-/* Puts the JSON's length, without its own eight bytes, before it. */
+/* Writes the length of the JSON, without these eight bytes, in front of it. */
 static void put_length(char *buf, size_t bytes)
 {
     for (int i = 0; i < LENGTH_BYTES; i++)
@@ -56,7 +56,7 @@ int bit_safetensors_print(const struct bit_safetensors_entry *entries, size_t co
     for (size_t i = 0; i < count; i++)
         print_entry(f, &entries[i]);
     fputc('}', f);
-    fflush(f); /* brings `at` up to date */
+    fflush(f); /* updates `at` */
     const int64_t end = (int64_t)(at - strlen(about) + BIT_SAFETENSORS_METADATA_ROOM);
     fprintf(f, "%*s", (int)(bit_round_up(end, BIT_SAFETENSORS_DATA_ALIGN) - (int64_t)at), "");
     if (fclose(f) != 0 || buf == NULL) {
@@ -125,7 +125,7 @@ static const struct dtype *find_dtype(const json_t *value)
     return NULL;
 }
 
-/* *product is the elements of the shape. */
+/* *product becomes the number of elements. */
 static int read_shape(const json_t *value, struct bit_safetensors_entry *e, uint64_t *product)
 {
     uint64_t p = 1;
@@ -160,7 +160,7 @@ static int read_range(const json_t *value, struct bit_safetensors_entry *e)
     return 0;
 }
 
-/* e->name is set. */
+/* The caller has set e->name. */
 static int read_entry(const json_t *value, struct bit_safetensors_entry *e)
 {
     const struct dtype *dtype = find_dtype(json_object_get(value, "dtype"));
@@ -228,7 +228,7 @@ static int read_entries(json_t *root, struct bit_safetensors *s)
     return 0;
 }
 
-/* Where two begin together, one is empty and comes first. */
+/* If two begin at the same byte, one is empty and comes first. */
 static int by_range(const void *a, const void *b)
 {
     const struct bit_safetensors_entry *x = a, *y = b;
@@ -260,7 +260,7 @@ static int check_cover(struct bit_safetensors *s, uint64_t data_bytes)
     return 0;
 }
 
-/* The bytes of the JSON, from a file's first eight. */
+/* The length of the JSON, from the first eight bytes of a file. */
 static int read_length(const uint8_t *buf, uint64_t file_bytes, size_t *out)
 {
     uint64_t length = 0;

@@ -1,7 +1,7 @@
 /*
- * safetensors: u64 bytes of a JSON text, the text, then the data. The text names each tensor's dtype, shape and range
- * of the data.
- * Source      huggingface/safetensors, README "Format"; the checks are those that its own reader makes, and more
+ * safetensors: the u64 length of a JSON text, the text, then the data. The text has each tensor's dtype, shape and
+ * range of the data.
+ * Source      huggingface/safetensors, README "Format"; all checks of its own reader are made, and more
  */
 #ifndef BIT_PROTO_SAFETENSORS_H
 #define BIT_PROTO_SAFETENSORS_H
@@ -12,12 +12,12 @@
 #include "proto/bit.pb-c.h"
 
 #define BIT_SAFETENSORS_DIMS_MAX      8
-#define BIT_SAFETENSORS_DATA_ALIGN    4096 /* of the files that we write: where their data begins */
-#define BIT_SAFETENSORS_METADATA_ROOM 2048 /* kept for __metadata__, so that it moves no data */
+#define BIT_SAFETENSORS_DATA_ALIGN    4096 /* in files that bitd writes, the data begins at a multiple of this */
+#define BIT_SAFETENSORS_METADATA_ROOM 2048 /* reserved for __metadata__, so that its length does not move the data */
 
 struct bit_tensor; /* proto/ckpt/checkpoint.h */
 
-/* What a header says of one tensor. */
+/* A header's entry for one tensor. */
 struct bit_safetensors_entry {
     char *name;
     char dtype[8]; /* "F32", "BF16", "F16", ... */
@@ -32,17 +32,17 @@ struct bit_safetensors {
 };
 
 /**
- * The bytes before the data: u64 length and the JSON, padded with spaces so that the data begins at a multiple of
- * BIT_SAFETENSORS_DATA_ALIGN. Where that is depends on the tensors alone. metadata is a JSON object of texts; NULL:
+ * Make the bytes before the data: u64 length and the JSON, padded with spaces so that the data begins at a multiple of
+ * BIT_SAFETENSORS_DATA_ALIGN. This offset depends only on the tensors. metadata is a JSON object of texts; NULL:
  * {"format":"pt"}. *out is heap, the caller's. The same arguments give the same bytes.
  * Errors      -ENOMEM; BIT_ELIMIT if metadata is longer than BIT_SAFETENSORS_METADATA_ROOM
  */
 int bit_safetensors_print(const struct bit_safetensors_entry *entries, size_t count, const char *metadata,
                           uint8_t **out, size_t *bytes);
-/** The same of a file of fp32 tensors that lie as in the flat vector. */
+/** The same for a file of fp32 tensors with the layout of the flat vector. */
 int bit_safetensors_header(const struct bit_tensor *tensors, int count, const char *metadata, uint8_t **out,
                            size_t *bytes);
-/** The same of tensors of either type. */
+/** The same for tensors of either type. */
 int bit_safetensors_header_of(const struct bit_tensor *tensors, int count, Bit__Operands type, const char *metadata,
                               uint8_t **out, size_t *bytes);
 
@@ -53,10 +53,10 @@ int bit_safetensors_header_of(const struct bit_tensor *tensors, int count, Bit__
  * to product times size; ranges contiguous from 0 to the file's end, without hole or overlap.
  * *out is finished by the caller, untouched on failure.
  * Errors      BIT_ECORRUPT with the tensor's name and the reason; BIT_ELIMIT; -ENOMEM; -EINVAL if buf lacks a part of
- * the header
+ *             the header
  */
 int bit_safetensors_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes, struct bit_safetensors *out);
-/** The same from an open file, of which only the header is read. path is for the error's text. Also -errno. */
+/** The same for an open file, of which only the header is read. path is for the error's text. Also -errno. */
 int bit_safetensors_read(int fd, const char *path, struct bit_safetensors *out);
 /** The tensor of that name, or NULL. Borrowed. */
 const struct bit_safetensors_entry *bit_safetensors_find(const struct bit_safetensors *s, const char *name);

@@ -8,8 +8,8 @@
 #define HEAD "transformer.ff_out.weight"
 
 static const struct {
-    const char *lead;     /* before ours, or before Hugging Face's */
-    const char *tells[2]; /* beginnings of names that only this form has */
+    const char *lead;     /* prefix of our name, or of Hugging Face's */
+    const char *tells[2]; /* prefixes of names that only this form has */
 } forms[BIT_NAMES_FORMS] = {
     [BIT_NAMES_OWN] = {"", {"transformer."}},
     [BIT_NAMES_ALLENAI] = {"model.", {"model.transformer."}},
@@ -17,7 +17,7 @@ static const struct {
     [BIT_NAMES_HF_INSIDE] = {"", {"layers.", "embed_tokens."}},
 };
 
-/* Hugging Face's linears of a block, and how many parts of equal height ours has. */
+/* Hugging Face's linears of a block, and the number of equal parts of ours. */
 static const struct {
     const char *ours;
     const char *theirs[BIT_NAMES_PARTS_MAX];
@@ -43,7 +43,7 @@ enum bit_names bit_tensor_names_tell(const char *name)
     return BIT_NAMES_FORMS;
 }
 
-/* ---- ours by their names */
+/* ---- our tensors by their names */
 
 static int one(struct bit_tensor_part *out, int64_t rows, const char *lead, const char *name)
 {
@@ -87,9 +87,9 @@ int bit_tensor_names_parts(enum bit_names names, const struct bit_tensor *tensor
     return one(out, tensor->rows, lead, "embed_tokens.weight");
 }
 
-/* ---- what a name says */
+/* ---- properties of names */
 
-/* The first part between dots that is a number, or NULL; *rest is what follows it. */
+/* The first dot-separated part that is a number, or NULL; *rest is the text after it. */
 static const char *find_number(const char *name, const char **rest)
 {
     for (const char *part = name; part != NULL; part = strchr(part, '.')) {

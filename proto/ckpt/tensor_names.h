@@ -1,5 +1,5 @@
 /*
- * By whose names a file of weights calls an OLMo model's tensors, and which of its tensors are which rows of ours.
+ * The naming schemes of files with an OLMo model's weights, and which of their tensors are which rows of ours.
  *
  *     ours, and OLMo's own              allenai's for Hugging Face         Hugging Face's (OlmoForCausalLM)
  *     transformer.wte.weight            model.transformer.wte.weight       model.embed_tokens.weight
@@ -10,8 +10,8 @@
  *         ff_out.weight                                                    model.layers.N.mlp.down_proj.weight
  *     transformer.ff_out.weight         model.transformer.ff_out.weight    lm_head.weight
  *
- * Rows are in the order that stands here: OLMo's SwiGLU multiplies the first half of ff_proj with silu of the second,
- * so the first is `up`. Rotary positions turn halves of a head in both, and no row is permuted.
+ * Rows are in the order above: OLMo's SwiGLU multiplies the first half of ff_proj with silu of the second, so the first
+ * is `up`. In all schemes rotary positions rotate the halves of a head, so no row is permuted.
  * Source      allenai/OLMo olmo/model.py (OLMoSequentialBlock, SwiGLU), hf_olmo; huggingface/transformers
  *             models/olmo/{modeling_olmo,convert_olmo_weights_to_hf}.py
  */
@@ -26,13 +26,13 @@
 
 enum bit_names {
     BIT_NAMES_OWN,
-    BIT_NAMES_ALLENAI,   /* of hf_olmo's class: the same with "model." before them */
-    BIT_NAMES_HF,        /* OlmoForCausalLM's */
-    BIT_NAMES_HF_INSIDE, /* OlmoModel's, which is saved without "model." */
+    BIT_NAMES_ALLENAI,   /* hf_olmo's class: the same with "model." before them */
+    BIT_NAMES_HF,        /* OlmoForCausalLM */
+    BIT_NAMES_HF_INSIDE, /* OlmoModel, whose names lack "model." */
     BIT_NAMES_FORMS,
 };
 
-/** The form that a tensor of this name shows a file to be of; BIT_NAMES_FORMS if it could be of any. */
+/** The naming scheme of a file that has a tensor of this name; BIT_NAMES_FORMS if the name does not decide it. */
 enum bit_names bit_tensor_names_tell(const char *name);
 
 #define BIT_NAMES_PARTS_MAX 3
@@ -43,16 +43,16 @@ struct bit_tensor_part {
     int64_t row, rows;
 };
 
-/** Of which tensors of a file ours is made, in the order of its rows; how many. */
+/** The tensors of a file that make up ours, in the order of its rows. Returns their number. */
 int bit_tensor_names_parts(enum bit_names names, const struct bit_tensor *tensor,
                            struct bit_tensor_part out[BIT_NAMES_PARTS_MAX]);
 
-/** Both names are of the same tensor, in the same block or another: they differ in their number alone. */
+/** Whether both names are of the same tensor, in the same block or another: they differ only in their numbers. */
 bool bit_tensor_names_alike(const char *a, const char *b);
-/** A name of the head, where it is a tensor of its own. */
+/** Whether a name is that of the head, if the head is a separate tensor. */
 bool bit_tensor_names_is_head(const char *name);
 /**
- * A tensor that no model of ours has and that would change what the model computes: the weight of a norm, or a bias. (A
+ * Whether a tensor is one that our models lack and that would change their output: a norm's weight, or a bias. (A
  * buffer of rotary frequencies changes nothing.)
  */
 bool bit_tensor_names_is_foreign(const char *name);

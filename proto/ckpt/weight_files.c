@@ -80,7 +80,7 @@ const struct bit_weight *bit_weight_files_find(const struct bit_weight_files *w,
     return w->weight_count == 0 ? NULL : bsearch(name, w->weight, w->weight_count, sizeof *w->weight, compare_name);
 }
 
-/* ---- one against the model's */
+/* ---- comparing a tensor with the model's */
 
 static bool is_readable(const char *dtype)
 {
@@ -99,7 +99,7 @@ static const char *shape_text(const struct bit_safetensors_entry *entry, char ou
     return out;
 }
 
-/* The folder, where there are several files. */
+/* Names the folder if there are several files. */
 static int fail_missing(const struct bit_weight_files *w, const char *name)
 {
     const char *path = w->count > 0 ? w->file[0].path : "", *slash = strrchr(path, '/');

@@ -1,4 +1,4 @@
-/* The safetensors files of one model, one or several, by their headers: which tensor of ours is where in them. */
+/* The safetensors files of one model, one or several: finds tensors in them by their headers. */
 #ifndef BIT_PROTO_WEIGHT_FILES_H
 #define BIT_PROTO_WEIGHT_FILES_H
 
@@ -12,7 +12,7 @@ struct bit_weight_file {
     struct bit_safetensors header;
 };
 
-/* A tensor, in which file. */
+/* A tensor and its file. */
 struct bit_weight {
     const struct bit_safetensors_entry *entry;
     const struct bit_weight_file *file;
@@ -22,26 +22,26 @@ struct bit_weight {
 struct bit_weight_files {
     struct bit_weight_file file[BIT_WEIGHT_FILES_MAX];
     size_t count;
-    struct bit_weight *weight; /* of all files, by name; owned */
+    struct bit_weight *weight; /* of all files, sorted by name; owned */
     size_t weight_count;
     enum bit_names names;
 };
 
 /**
- * Add an open file: its header is read. fd is the struct's afterwards, in any case.
+ * Add an open file and read its header. Takes ownership of fd, also on failure.
  * Errors      as bit_safetensors_read; BIT_ELIMIT
  */
 int bit_weight_files_add(struct bit_weight_files *w, int fd, const char *path);
 /**
- * After the last: no tensor is in two of them, and whose names they have.
+ * Call after the last file: checks that no tensor is in two files, and determines the naming scheme.
  * Errors      BIT_ECORRUPT naming tensor and files; -ENOMEM
  */
 int bit_weight_files_settle(struct bit_weight_files *w);
 /** The tensor of that name, or NULL. Borrowed. */
 const struct bit_weight *bit_weight_files_find(const struct bit_weight_files *w, const char *name);
 /**
- * A part of one of our tensors is there, of its shape, and of a type that can be read (F32, BF16, F16).
- * Errors      BIT_ESPEC naming it as the file does
+ * Check that a part of one of our tensors is present, with its shape and a readable type (F32, BF16, F16).
+ * Errors      BIT_ESPEC with the tensor's name in the file
  */
 int bit_weight_files_check(const struct bit_weight_files *w, const struct bit_tensor *tensor,
                            const struct bit_tensor_part *part);

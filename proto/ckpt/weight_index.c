@@ -24,7 +24,7 @@ int bit_weight_index_check_name(const char *path, const char *name)
     return 0;
 }
 
-/* Where `name` is, or belongs. */
+/* The index of `name`, or the place where it must be inserted. */
 static size_t find_place(const struct bit_weight_index *index, const char *name)
 {
     size_t at = 0;

@@ -39,7 +39,7 @@ void bit_batches_destroy(struct bit_batches *b)
     free(b);
 }
 
-/* What a source is read of a step is its share of the window, so that all windows end at about the same step. */
+/* A source's window is proportional to its share of a step, so that all windows end at about the same step. */
 static uint32_t window_of(double share)
 {
     double window = share * BIT_SHUFFLE_WINDOW;
@@ -50,7 +50,7 @@ static uint32_t window_of(double share)
 static int open_source(struct bit_batches *b, const char *name, double share, char *const *path, size_t paths,
                        const Bit__RunSpec *spec)
 {
-    struct source *s = &b->source[b->count++]; /* destroyed half-open, too */
+    struct source *s = &b->source[b->count++]; /* counted first, so that it is destroyed after a failure, too */
     const struct bit_shards_shape shape = bit_shards_shape(spec);
     int err = bit_shards_create(path, paths, &shape, &s->shards);
 
@@ -139,7 +139,7 @@ const char *bit_batches_name(const struct bit_batches *b, size_t source)
     return b->source[source].name;
 }
 
-/* n instances of a source from place `first` of an epoch on. */
+/* n instances of a source, from place `first` of an epoch. */
 static int take(struct bit_batches *b, uint32_t source, uint64_t epoch, uint64_t first, uint32_t n,
                 struct bit_batch_row *rows)
 {
@@ -150,7 +150,7 @@ static int take(struct bit_batches *b, uint32_t source, uint64_t epoch, uint64_t
     return err;
 }
 
-/* The next `count` of a source of a mixture, over the ends of its epochs. */
+/* The next `count` instances of a source of a mixture, across the ends of its epochs. */
 static int take_endless(struct bit_batches *b, uint32_t source, uint64_t from, uint32_t count,
                         struct bit_batch_row *rows)
 {

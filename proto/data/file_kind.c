@@ -8,15 +8,15 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define IDS_LEAST  64                          /* fewer are no ground for a verdict on their width or on text */
-#define UPPER_MOST ((BIT_VOCAB_MAX - 1) >> 16) /* of the upper half of an id of 32 bits */
+#define IDS_LEAST  64                          /* with fewer ids, neither their width nor text can be recognised */
+#define UPPER_MOST ((BIT_VOCAB_MAX - 1) >> 16) /* largest upper half of a 32-bit id */
 
 static bool begins_with(const uint8_t *bytes, size_t count, const char *magic, size_t magic_bytes)
 {
     return count >= magic_bytes && memcmp(bytes, magic, magic_bytes) == 0;
 }
 
-/* Printable ASCII and white space throughout; bytes of UTF-8 are allowed among them, and not more than half of all. */
+/* Only printable ASCII, white space, and bytes from 0x80 on (UTF-8), of which there may be at most half. */
 static bool is_text(const uint8_t *bytes, size_t count)
 {
     size_t wide = 0;
@@ -35,7 +35,7 @@ static uint32_t half_at(const uint8_t *bytes, size_t i)
     return bytes[2 * i] | (uint32_t)bytes[2 * i + 1] << 8;
 }
 
-/* Every second half is small, as the upper half of an id is, and those between them seldom are. */
+/* Every second half is small, like the upper half of an id; of the other halves, more than half are larger. */
 static bool has_upper_halves(const uint8_t *bytes, size_t count)
 {
     const size_t ids = count / 4;
@@ -49,7 +49,7 @@ static bool has_upper_halves(const uint8_t *bytes, size_t count)
     return ids >= IDS_LEAST && larger > ids / 2;
 }
 
-/* As ids of 32 bits most are beyond the vocabulary, as ids of 16 bits none is. */
+/* Read as 32-bit ids most are beyond the vocabulary; read as 16-bit ids none is. */
 static bool has_two_in_one(const uint8_t *bytes, size_t count, uint32_t vocab)
 {
     const size_t ids = count / 4;

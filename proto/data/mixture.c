@@ -15,7 +15,7 @@ static void rewind_to_start(struct bit_mixture *m)
     }
 }
 
-/* Rounded down, and what is left of one to the first: it is less than a source is 2^-32 of. */
+/* Weights are rounded down; the first gets the remainder, which is about 2^-32 per source at most. */
 void bit_mixture_init(struct bit_mixture *m, const double *weights, size_t sources, uint32_t batch)
 {
     double sum = 0;
@@ -34,7 +34,7 @@ void bit_mixture_init(struct bit_mixture *m, const double *weights, size_t sourc
     m->part[0].weight += (uint64_t)ONE - given;
 }
 
-/* The source that is owed most beyond what it gets in this step. */
+/* The source that is owed most, after the instances that it has in this step. */
 static size_t most_owed(const struct bit_mixture *m)
 {
     size_t best = 0;
@@ -45,7 +45,7 @@ static size_t most_owed(const struct bit_mixture *m)
     return best;
 }
 
-/* The source with an instance to give back that is owed least. */
+/* The source that is owed least, among those with an instance in this step. */
 static size_t least_owed(const struct bit_mixture *m)
 {
     size_t best = m->sources;

@@ -81,7 +81,8 @@ uint32_t bit_pcg64_next32(struct bit_pcg64 *rng)
     return (uint32_t)draw;
 }
 
-/* One draw for element i: kept where it fits, overwritten by the next where not. Returns the element now due. */
+/* One draw for element i: kept if it is at most i, else overwritten by the next. Returns the element to draw for next.
+ */
 static inline uint32_t offer(uint32_t draw, uint32_t i, uint32_t mask, uint32_t low, uint32_t *out)
 {
     uint32_t v = draw & mask;
@@ -90,7 +91,7 @@ static inline uint32_t offer(uint32_t draw, uint32_t i, uint32_t mask, uint32_t 
     return i - (v <= i);
 }
 
-/* Elements high to last, which have one mask: no branch on what was drawn, and both halves of a draw at once. */
+/* Elements high to last, which have the same mask: without a branch on the drawn value, two draws per iteration. */
 static void swaps_of_mask(struct bit_pcg64 *rng, uint32_t high, uint32_t last, uint32_t low, uint32_t *out)
 {
     uint32_t i = high, mask = UINT32_MAX >> __builtin_clz(high);
@@ -103,7 +104,7 @@ static void swaps_of_mask(struct bit_pcg64 *rng, uint32_t high, uint32_t last, u
         i = offer((uint32_t)draw, i, mask, low, out);
         i = offer((uint32_t)(draw >> 32), i, mask, low, out);
     }
-    while (i == last) /* only half a draw may be left of this one */
+    while (i == last) /* one at a time: the second half of a draw may belong to the next mask */
         i = offer(bit_pcg64_next32(&r), i, mask, low, out);
     *rng = r;
 }
@@ -112,7 +113,7 @@ void bit_pcg64_swaps(struct bit_pcg64 *rng, uint32_t high, uint32_t low, uint32_
 {
     BIT_ASSERT(low >= 1 && high >= low);
     while (high >= low) {
-        uint32_t least = 1u << (31 - __builtin_clz(high)); /* with the mask of high */
+        uint32_t least = 1u << (31 - __builtin_clz(high)); /* the least with the mask of high */
         uint32_t last = least > low ? least : low;
         swaps_of_mask(rng, high, last, low, out);
         high = last - 1;

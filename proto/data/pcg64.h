@@ -1,4 +1,4 @@
-/* numpy's PCG64 and the draws of its shuffle, bit for bit, because OLMo's runs are ordered by them. */
+/* numpy's PCG64 and the draws of its shuffle, bit for bit, because they determine the order of the data in OLMo. */
 #ifndef BIT_PROTO_PCG64_H
 #define BIT_PROTO_PCG64_H
 
@@ -11,13 +11,13 @@ struct bit_pcg64 {
     uint32_t half;
 };
 
-/** As numpy.random.PCG64(seed): the seed is stretched by SeedSequence. */
+/** As numpy.random.PCG64(seed), which expands the seed by SeedSequence. */
 void bit_pcg64_init(struct bit_pcg64 *rng, uint64_t seed);
 uint64_t bit_pcg64_next64(struct bit_pcg64 *rng);
 uint32_t bit_pcg64_next32(struct bit_pcg64 *rng);
 
 /**
- * Where a shuffle swaps the elements low <= i <= high with: for i from high down to low, a draw in [0, i] by masked
+ * The elements that a shuffle swaps low <= i <= high with: for i from high down to low, a draw in [0, i] by masked
  * rejection (not Lemire's method), written to out[i - low].
  * Shapes      out is (high - low + 1)        Limits  low >= 1
  * Source      numpy/numpy: random/src/pcg64, _pcg64.pyx, bit_generator.pyx (SeedSequence), distributions.c

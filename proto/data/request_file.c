@@ -104,10 +104,10 @@ static void put64(uint8_t *at, uint64_t v)
 /* ---- header */
 
 struct layout {
-    uint64_t documents, items, ids, file; /* where each begins, and the whole */
+    uint64_t documents, items, ids, file; /* offset of each table, and the size of the file */
 };
 
-/* The counts are within their limits, so that no sum wraps. */
+/* The counts must be within their limits, so that no sum wraps. */
 static struct layout lay_out(uint32_t documents, uint32_t items, uint64_t ids, unsigned token_bytes)
 {
     struct layout at = {.documents = BIT_REQUEST_HEADER_BYTES};
@@ -123,7 +123,7 @@ static bool counts_fit(uint32_t documents, uint32_t items, uint64_t ids)
     return documents <= items && items <= BIT_REQUEST_ITEMS_MAX && ids <= BIT_REQUEST_IDS_MAX;
 }
 
-/* A text of a field of `room` bytes, with NUL from its end to the field's. */
+/* Reads the text in a field of `room` bytes; the rest of the field must be NUL. */
 static bool take_text(const uint8_t *field, size_t room, char *out)
 {
     size_t length = strnlen((const char *)field, room);
@@ -153,7 +153,8 @@ static bool take_sha256(const uint8_t *field, char out[65])
     return strspn(out, "0123456789abcdef") == 64;
 }
 
-/* Of a header whose checksum is right: what another writer may have put there. */
+/* Reads a header with a valid checksum; another writer may still have written invalid values. NULL, or the invalid one.
+ */
 static const char *take_header(const uint8_t *h, struct bit_request_file *f)
 {
     char task[AT_TOKENIZER - AT_TASK];
@@ -242,7 +243,7 @@ static int read_documents(const uint8_t *table, const char *path, struct bit_req
                                              path, f->item_count, items > f->item_count ? "more" : "fewer");
 }
 
-/* What one item says, with the ids that are left. NULL, or what is wrong with it. */
+/* Reads one item; *used counts the ids. NULL, or what is wrong with the item. */
 static const char *take_item(const uint8_t *table, const struct bit_request_file *f, uint32_t at, uint64_t *used)
 {
     struct bit_request_item *i = &f->item[at];
@@ -290,7 +291,7 @@ static int read_items(const uint8_t *table, const char *path, struct bit_request
                           f->id_count, used);
 }
 
-/* The item that an id belongs to: the last whose own ids begin at or before it. */
+/* The item of an id: the last item whose own ids begin at or before it. */
 static uint32_t item_of(const struct bit_request_file *f, uint64_t id)
 {
     uint32_t item = 0;

@@ -93,7 +93,7 @@ uint64_t bit_shards_instances(const struct bit_shards *ds)
     return ds->instances;
 }
 
-/* The last shard that begins at or before the instance; one without instances is never it. */
+/* The last shard that begins at or before the instance; it is never one without instances. */
 static struct shard *find_shard(const struct bit_shards *ds, uint64_t index)
 {
     size_t low = 0, high = ds->shard_count;
@@ -136,7 +136,7 @@ static int check_unchanged(const struct bit_token_file *was, int fd, uint64_t of
                     same ? "written to at the same size" : "another file in its place");
 }
 
-/* Files that are open are checked too: writing to one keeps its descriptor good. */
+/* An open file is checked too: its descriptor stays valid when the file is written to. */
 static int open_shard(struct bit_shards *ds, struct shard *s, uint64_t offset)
 {
     if (s->file.fd >= 0)

@@ -10,10 +10,10 @@
 #include "proto/data/swap_trace.h"
 #include "proto/err.h"
 
-#define BLOCK (1u << 20) /* swaps drawn at once; the generator's state is kept for each block */
+#define BLOCK (1u << 20) /* swaps drawn at once; the generator's state is saved before each block */
 
-/* Where the generator stands before each block of an epoch's swaps: they are drawn from the last element down, and
- * followed from the first up. */
+/* The generator's state before each block of an epoch's swaps: swaps are drawn from the last element down, but followed
+ * from the first up. */
 struct draws {
     bool known;
     uint64_t epoch;
@@ -23,10 +23,10 @@ struct draws {
 struct window {
     bool ready;
     uint64_t epoch, index;
-    uint32_t *order; /* of the places [index x window, …); NULL before it is first made */
+    uint32_t *order; /* instances at the places [index x window, …); NULL until it is first allocated */
 };
 
-/* Making a window takes more memory than keeping it: one at a time in the process. */
+/* Computing a window takes more memory than keeping it, so the process computes one at a time. */
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t free;
@@ -36,9 +36,9 @@ static struct {
 struct bit_shuffle {
     uint64_t seed;
     uint32_t count, window;
-    struct draws draws; /* of whoever makes a window: never two at once */
+    struct draws draws; /* used by the thread that computes a window: never two at once */
     struct window now, next;
-    pthread_t helper; /* makes next */
+    pthread_t helper; /* computes next */
     bool helping;
     atomic_bool stop;
 };
@@ -64,7 +64,7 @@ int bit_shuffle_create(uint64_t seed, uint64_t count, struct bit_shuffle **out)
     return bit_shuffle_create_windowed(seed, count, BIT_SHUFFLE_WINDOW, out);
 }
 
-/* ---- the whole of a small one */
+/* ---- a small shuffle as a whole */
 
 static int shuffle_all(const struct bit_shuffle *s, uint32_t *swap, struct window *w)
 {
@@ -86,7 +86,7 @@ static int shuffle_all(const struct bit_shuffle *s, uint32_t *swap, struct windo
     return 0;
 }
 
-/* ---- a window of a large one */
+/* ---- a window of a large shuffle */
 
 static uint32_t block_low(uint32_t block)
 {
@@ -98,7 +98,7 @@ static uint32_t block_high(const struct bit_shuffle *s, uint32_t block)
     return (uint32_t)BIT_MIN((uint64_t)(block + 1) * BLOCK, (uint64_t)s->count) - 1;
 }
 
-/* Draw the whole shuffle once to know where its blocks begin. */
+/* Draw the whole shuffle once, to save the generator's state before each block. */
 static int know_draws(struct bit_shuffle *s, uint64_t epoch, uint32_t *swap)
 {
     struct draws *d = &s->draws;
@@ -142,7 +142,7 @@ static void give_turn(void)
     pthread_mutex_unlock(&turn.lock);
 }
 
-/* Whoever waits for its turn is woken to see it. */
+/* Sets stop, and wakes a thread that waits for its turn. */
 static void say_stop(struct bit_shuffle *s)
 {
     pthread_mutex_lock(&turn.lock);
@@ -165,7 +165,7 @@ static int trace_window(struct bit_shuffle *s, uint32_t *swap, struct window *w)
         uint32_t low = block_low(block), high = block_high(s, block), from = BIT_MAX(low, first);
         struct bit_pcg64 rng = s->draws.before[block];
         if (high < low)
-            continue; /* a last block of element 0 alone */
+            continue; /* a block with element 0 only, which has no swap */
         bit_pcg64_swaps(&rng, high, low, swap);
         bit_swap_trace_follow(&trace, from, high - from + 1, swap + (from - low));
     }
@@ -210,7 +210,7 @@ static void *help(void *arg)
 {
     struct bit_shuffle *s = arg;
 
-    make_window(s, s->next.epoch, s->next.index, &s->next); /* where it fails, it is made when it is due */
+    make_window(s, s->next.epoch, s->next.index, &s->next); /* on failure, turn_to computes it when it is needed */
     return NULL;
 }
 
@@ -250,7 +250,7 @@ static bool is_window(const struct window *w, uint64_t epoch, uint64_t index)
     return w->ready && w->epoch == epoch && w->index == index;
 }
 
-/* The next window is begun with the second read of this one: by then every source of a mixture has its first. */
+/* The next window is started at the second read of this one: by then every source of a mixture has its first window. */
 static int turn_to(struct bit_shuffle *s, uint64_t epoch, uint64_t index)
 {
     int err = 0;
@@ -260,7 +260,7 @@ static int turn_to(struct bit_shuffle *s, uint64_t epoch, uint64_t index)
         return 0;
     }
     if (s->helping && (s->next.epoch != epoch || s->next.index != index))
-        say_stop(s); /* somewhere else than expected */
+        say_stop(s); /* another window is needed than the one being computed */
     join(s);
     atomic_store(&s->stop, false);
     if (is_window(&s->next, epoch, index)) {

@@ -72,7 +72,7 @@ int bit_sidecar_parse(const char *text, size_t bytes, const char *path, struct b
     json_error_t error;
     json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
 
-    if (root == NULL) /* the place alone: who is told may not be who may read it */
+    if (root == NULL) /* report only the position: the user who sees it may not be allowed to read the file */
         return bit_fail(BIT_ECORRUPT, "%s:%d:%d: no JSON", path, error.line, error.column);
     int err = fill(root, &s);
     json_decref(root);

@@ -1,6 +1,6 @@
 /*
- * What `bitctl tokenize` says of the token files in a folder: dataset.json beside them. Files from elsewhere have none,
- * and then nothing is known of them but their bytes.
+ * Reads dataset.json, in which `bitctl tokenize` describes the token files of a folder. Token files from another source
+ * have none; then nothing is known about them except their bytes.
  */
 #ifndef BIT_PROTO_SIDECAR_H
 #define BIT_PROTO_SIDECAR_H
@@ -29,27 +29,28 @@ struct bit_sidecar {
 };
 
 /**
- * Read dataset.json of the folder that `path` (a token file, or the folder with '/' at its end) is in.
- * Returns 1 with *out, which bit_sidecar_finish ends; 0 where there is none.
- * Errors      BIT_ECORRUPT naming what it lacks; -errno; BIT_ELIMIT
+ * Read the dataset.json beside `path`, a token file, or in `path`, a folder with '/' at its end.
+ * Returns 1 with *out (freed by bit_sidecar_finish), 0 if there is no dataset.json.
+ * Errors      BIT_ECORRUPT naming the missing or invalid part; -errno; BIT_ELIMIT
  */
 int bit_sidecar_read(const char *path, struct bit_sidecar *out);
-/** The same, of that very file alone (NULL: of any): nothing is read of another (BIT_EAUTH), nor if there was none. */
+/** The same, but only if dataset.json is the file `shown` (NULL: any file): another file is not read (BIT_EAUTH), and
+ * if `shown` is no file (inode 0) nothing is read. */
 int bit_sidecar_read_shown(const char *path, const struct bit_file_id *shown, struct bit_sidecar *out);
-/** Its path, for a token file's. Errors: -ENAMETOOLONG. */
+/** The path of dataset.json for a token file. Errors: -ENAMETOOLONG. */
 int bit_sidecar_path(const char *path, char *out, size_t room);
-/** Both files have the same. */
+/** Whether both token files share one dataset.json. */
 bool bit_sidecar_is_shared(const char *a, const char *b);
-/** The same of bytes that are in memory; `path` is for what is said of them. Returns 0. Errors: as before. */
+/** As bit_sidecar_read, for bytes in memory; `path` is for error messages. Returns 0. Errors: as bit_sidecar_read. */
 int bit_sidecar_parse(const char *text, size_t bytes, const char *path, struct bit_sidecar *out);
 void bit_sidecar_finish(struct bit_sidecar *s);
 /** The entry of a token file by its path, or NULL. */
 const struct bit_sidecar_file *bit_sidecar_find(const struct bit_sidecar *s, const char *path);
-/** Bytes of text that a token stands for, on average over the folder; end-of-text tokens count. 0: not known. */
+/** Average bytes of text per token in the folder; end-of-text tokens count as tokens. 0: not known. */
 double bit_sidecar_bytes_per_token(const struct bit_sidecar *s);
 
-/** The same over several token files, each weighed by its tokens. 0 unless it is known of all. shown: of each, or NULL.
- */
+/** The same over several token files, weighted by their tokens. 0 unless known for all. shown: of each dataset.json, or
+ * NULL. */
 double bit_sidecar_bytes_per_token_of(char *const *path, size_t count, const struct bit_file_id *shown);
 
 struct bit_sidecar_missing {
@@ -57,17 +58,17 @@ struct bit_sidecar_missing {
     const char *first; /* a token file in the first of them; borrowed from the spec */
 };
 
-/* Of a spec's token files, one after the other. Start from {.spec = spec}. */
+/* The state of checking a spec's token files one after the other. Start from {.spec = spec}. */
 struct bit_sidecar_check {
     const Bit__RunSpec *spec;
-    char sha256[65], first[256];        /* of the first file that says */
-    struct bit_sidecar_missing missing; /* the files without dataset.json, of which nothing is known */
+    char sha256[65], first[256];        /* of the last file with a dataset.json: its tokenizer, its path */
+    struct bit_sidecar_missing missing; /* folders without dataset.json */
 };
 /**
- * Hold a token file against what is written beside it: ids of data.dtype, one tokenizer throughout, its ids below
- * model.vocab, and data.tokenizer, where it is set, its name or digest. Files in a folder share what is written there,
- * and one of them is enough (bit_sidecar_is_shared).
- * shown: of the file's sidecar, as bit_sidecar_read_shown has it; or NULL
+ * Check a token file by its dataset.json: ids of data.dtype, the same tokenizer as in the other files, its ids below
+ * model.vocab, and data.tokenizer, if set, equal to its name or digest. Files of one folder share a dataset.json, so it
+ * is enough to check one of them (bit_sidecar_is_shared).
+ * shown: of the file's dataset.json, as in bit_sidecar_read_shown; or NULL
  * Errors      BIT_EDATA naming the file; as bit_sidecar_read
  */
 int bit_sidecar_check_file(struct bit_sidecar_check *c, const char *path, const struct bit_file_id *shown);

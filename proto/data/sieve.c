@@ -7,7 +7,7 @@
 #include "proto/err.h"
 #include "proto/huge_pages.h"
 
-#define PART_BITS 20 /* 128 KiB of the field at a time: some of an L2 cache */
+#define PART_BITS 20 /* 128 KiB of the field at a time: a part of an L2 cache */
 #define ASK_BITS  20
 
 static uint32_t bins(const struct bit_sieve *s)
@@ -19,7 +19,7 @@ int bit_sieve_init(struct bit_sieve *s, unsigned bits)
 {
     BIT_ASSERT(bits >= 6 && bits <= 31);
     *s = (struct bit_sieve){.bits = bits, .bin_bits = BIT_MIN(bits, (unsigned)PART_BITS)};
-    s->bin_room = BIT_SIEVE_ASK_MAX / bins(s) / 4 * 5; /* a full one is answered at once */
+    s->bin_room = BIT_SIEVE_ASK_MAX / bins(s) / 4 * 5; /* a full bin is tested immediately */
     s->field = bit_huge_pages_alloc(((size_t)1 << bits) / 8);
     s->question = malloc((size_t)s->bin_room * bins(s) * sizeof *s->question);
     s->asked = calloc(bins(s), sizeof *s->asked);
@@ -46,7 +46,7 @@ void bit_sieve_clear(struct bit_sieve *s)
     memset(s->field, 0, ((size_t)1 << s->bits) / 8);
 }
 
-/* Into the cache in one go. Read, since a burst of prefetches is dropped. */
+/* Brings a bin's part of the field into the cache. By reading, because the processor drops a burst of prefetches. */
 static void bring(const uint64_t *part, uint32_t words)
 {
     uint64_t sum = 0;
@@ -56,7 +56,7 @@ static void bring(const uint64_t *part, uint32_t words)
     __asm__ volatile("" ::"r"(sum));
 }
 
-/* Hits are listed before they are set, so that no load of the loop waits for a store. */
+/* Hits are collected first and their bits set afterwards, so that no load in the loop waits for a store. */
 static void answer(struct bit_sieve *s, uint32_t bin, uint64_t *perhaps)
 {
     const uint64_t *part = s->field + ((size_t)bin << s->bin_bits) / 64;

@@ -1,9 +1,9 @@
 /*
- * A set of numbers that answers "no" or "perhaps", asked about very many at once.
+ * A Bloom filter with one hash: a set of numbers whose membership test answers "no" or "perhaps", in bulk.
  *
- * A bit for each hash, in a field that no cache holds. Asked one by one every question would be a cache miss, so
- * questions are dealt by their hash into bins first, and a bin's part of the field stays in the L2 cache while all of
- * the bin is answered.
+ * There is one bit for each hash, in a field larger than the caches. Single tests would each miss the cache, so tests
+ * are first sorted into bins by their hash; a bin's part of the field stays in the L2 cache while the whole bin is
+ * tested.
  */
 #ifndef BIT_PROTO_SIEVE_H
 #define BIT_PROTO_SIEVE_H
@@ -15,18 +15,18 @@
 struct bit_sieve {
     uint64_t *field; /* 2^bits bits */
     unsigned bits, bin_bits;
-    uint64_t *question; /* by bin: where in the bin's part of the field, and which of those asked */
-    uint32_t *asked;    /* (bins): questions in each */
-    uint32_t *hit;      /* (bin_room): which were answered with perhaps */
+    uint64_t *question; /* by bin: place in the bin's part of the field, and index k of the tested number */
+    uint32_t *asked;    /* (bins): tests in each bin */
+    uint32_t *hit;      /* (bin_room): indices of the tests that gave "perhaps" */
     uint32_t bin_room;
 };
 
-/** Empty. Limits: 6 <= bits <= 31. Takes 2^bits / 8 bytes and 10 to 15 MiB. Errors: -ENOMEM. */
+/** An empty set. Limits: 6 <= bits <= 31. Takes 2^bits / 8 bytes and 10 to 15 MiB. Errors: -ENOMEM. */
 int bit_sieve_init(struct bit_sieve *s, unsigned bits);
 void bit_sieve_finish(struct bit_sieve *s);
 void bit_sieve_clear(struct bit_sieve *s);
 
-/* The multiplicative hash; its high bits are the good ones. */
+/* A multiplicative hash; only its high bits are well mixed. */
 static inline uint32_t bit_sieve_hash(uint32_t number)
 {
     return number * 0x9e3779b1u;
@@ -43,7 +43,7 @@ static inline void bit_sieve_add(struct bit_sieve *s, uint32_t number)
 }
 
 /**
- * Set bit k of `perhaps` where number[k] may have been added; the others stay as they are.
+ * Set bit k of `perhaps` if number[k] may have been added; the other bits are not changed.
  * Shapes      number (n), perhaps ((n + 63) / 64)        Limits      n <= BIT_SIEVE_ASK_MAX
  */
 void bit_sieve_ask(struct bit_sieve *s, const uint32_t *number, uint32_t n, uint64_t *perhaps);

@@ -8,7 +8,7 @@
 #include "proto/huge_pages.h"
 
 #define NONE       UINT32_MAX
-#define SIEVE_BITS 4    /* more than the table's: one place in sixteen is a false alarm at most */
+#define SIEVE_BITS 4    /* in addition to the table's bits: at most one place in sixteen is a false positive */
 #define CHUNK      1024 /* swaps looked up together, so that their cache misses overlap */
 
 static uint32_t slot_of(const struct bit_swap_trace *t, uint32_t place)
@@ -27,7 +27,7 @@ static void mark(struct bit_swap_trace *t, uint32_t place)
     t->marked++;
 }
 
-/* Without the marks of places that were left. */
+/* Rebuilds the sieve without the places that elements have left. */
 static void mark_again(struct bit_swap_trace *t)
 {
     bit_sieve_clear(&t->sieve);
@@ -47,7 +47,7 @@ static void put(struct bit_swap_trace *t, uint32_t element, uint32_t place)
     mark(t, place);
 }
 
-/* Take the element at a place, if there is one. What stands after it moves up where its search would end too early. */
+/* Removes and returns the element at a place, or NONE. Later slots move up if their search would stop at the hole. */
 static uint32_t take(struct bit_swap_trace *t, uint32_t place)
 {
     uint32_t hole = slot_of(t, place), mask = (1u << t->bits) - 1;
@@ -99,7 +99,7 @@ void bit_swap_trace_finish(struct bit_swap_trace *t)
     bit_sieve_finish(&t->sieve);
 }
 
-/* Element i is one of the wanted places still. */
+/* Follows the swap of i, which is one of the wanted places, with j. */
 static void follow_inside(struct bit_swap_trace *t, uint32_t i, uint32_t j)
 {
     if (i == j)
@@ -111,7 +111,7 @@ static void follow_inside(struct bit_swap_trace *t, uint32_t i, uint32_t j)
         put(t, b, i);
 }
 
-/* Which of the swaps may move one of the wanted: where something stood before, or was entered in this very block. */
+/* The swaps that may move a wanted element: those with a place that is in the sieve, or that this block may fill. */
 static void find_due(struct bit_swap_trace *t, uint32_t low, uint32_t n, const uint32_t *swap, uint64_t *due)
 {
     for (uint32_t k = 0; k < n; k += 64) {
@@ -139,7 +139,7 @@ static void follow_due(struct bit_swap_trace *t, uint32_t low, const uint32_t *d
     }
 }
 
-/* Beyond the wanted places nothing was put at i before: only what is at j may move there. */
+/* For i beyond the wanted places: nothing is at i yet, so only the element at j can move there. */
 static void follow_block(struct bit_swap_trace *t, uint32_t low, uint32_t n, const uint32_t *swap)
 {
     uint32_t due[CHUNK];

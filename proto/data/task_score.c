@@ -12,7 +12,7 @@ static float value_of(const struct bit_request_file *f, uint32_t item, double su
     return bit_task_value(f->metric, (float)sum, f->item[item].characters);
 }
 
-/* sum: of the document's items. */
+/* sum: the sums of the document's items. */
 static uint32_t predict(const struct bit_request_file *f, const struct bit_request_document *d, const double *sum)
 {
     float most = value_of(f, d->first_item, sum[0]);
@@ -138,7 +138,7 @@ static double f1(double true_positives, double wrong)
     return true_positives > 0 ? 2 * true_positives / (2 * true_positives + wrong) : 0;
 }
 
-/* Of two choices, what is not correct is a false positive or a false negative. */
+/* With two choices, each wrong document is either a false positive or a false negative. */
 static void score_f1(struct bit_task_score *s)
 {
     const double wrong = s->documents - s->correct;

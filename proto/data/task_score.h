@@ -1,6 +1,6 @@
 /*
- * From the log-likelihoods of a task's items to its score, as OLMo's ICLMetric makes it: of each document the choice
- * with the highest value is predicted, the first of equals; the value is the sum of the log-probabilities of the
+ * Computes a task's score from the log-likelihoods of its items, as OLMo's ICLMetric does. Of each document the choice
+ * with the highest value is predicted, the first of equals. The value is the sum of the log-probabilities of the
  * continuation's tokens, divided by its characters for len_norm, in fp32.
  *
  *     acc, len_norm   share of documents whose predicted choice is the label
@@ -18,31 +18,31 @@
 
 struct bit_task_score {
     double score;
-    /* Its standard error, were the documents drawn anew. acc, len_norm: sqrt(p (1 - p) / (n - 1)), NaN of one document.
-     * f1: 2 sqrt(TP E (TP + E)) / (2 TP + E)^2 with E = FP + FN, the delta method's. */
+    /* Its standard error, over samples of documents. acc, len_norm: sqrt(p (1 - p) / (n - 1)), NaN for one document.
+     * f1: 2 sqrt(TP E (TP + E)) / (2 TP + E)^2 with E = FP + FN, by the delta method. */
     double error;
     uint32_t documents, correct;
-    uint32_t choices;     /* of the document that has most; the length of both arrays */
+    uint32_t choices;     /* most choices of a document; the length of both arrays */
     uint32_t *predicted;  /* documents by predicted choice */
-    uint32_t *labels;     /* and by label */
+    uint32_t *labels;     /* documents by label */
     bool same_choices;    /* every document has the same continuations, as " yes" and " no": choices are classes */
-    double constant;      /* the score of the best answer that is always the same choice ... */
-    uint32_t best_choice; /* ... this one, the first of equals. Without same_choices it says how labels are ordered */
-    double chance;        /* of answers drawn evenly; f1: of their expected counts */
+    double constant;      /* the best score of predicting one choice for every document ... */
+    uint32_t best_choice; /* ... this one, the first of equals. Without same_choices only the labels' order matters */
+    double chance;        /* the score of choices drawn uniformly; f1: from their expected counts */
 };
 
-/** What choices are compared by. Rounded where OLMo rounds, so that what ties there ties here. */
+/** The value by which choices are compared. Rounded as in OLMo, so that the same choices tie. */
 static inline float bit_task_value(enum bit_task_metric metric, float sum, uint32_t characters)
 {
     return metric == BIT_METRIC_LEN_NORM ? sum / (float)characters : sum;
 }
 
-/** The choice that a document's items come to. sum: of all items of the file, finite. */
+/** The predicted choice of a document. sum: of all items of the file, finite. */
 uint32_t bit_task_score_predict(const struct bit_request_file *f, uint32_t document, const double *sum);
 /**
- * Counts of documents, a few at a time, as their sums come: nothing is counted yet; more documents, `first` to `first`
- * + `count` - 1, whose items' sums these are; and the score of what was counted. After begin *out is the caller's
- * (finish). Errors: -ENOMEM.
+ * Count documents a few at a time, as their sums arrive. begin sets all counts to 0; add counts the documents `first`
+ * to `first` + `count` - 1; end computes the score of the counted documents. After begin *out is the caller's (finish).
+ * Errors: -ENOMEM.
  */
 int bit_task_score_begin(const struct bit_request_file *f, struct bit_task_score *out);
 void bit_task_score_add(const struct bit_request_file *f, uint32_t first, uint32_t count, const double *sum,

@@ -11,7 +11,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define SCAN_TOKENS 64 /* looked at together, so that the compiler can compare them together */
+#define SCAN_TOKENS 64 /* compared without a branch, so that the compiler can vectorise */
 
 static uint64_t to_ns(struct timespec t)
 {
@@ -44,7 +44,7 @@ static int note_facts(const char *path, int fd, unsigned token_bytes, struct bit
 
 int bit_token_file_open(const char *path, unsigned token_bytes, struct bit_token_file *out)
 {
-    /* Non-blocking, so that a fifo in the place of a file is refused instead of waited for. */
+    /* Non-blocking, so that a FIFO is refused instead of waited for. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int err;
 
@@ -88,7 +88,7 @@ static int read_all(const struct bit_token_file *f, uint64_t offset, uint8_t *ou
     return 0;
 }
 
-/* After the read, so that what was read is known to be from the file that was opened, unchanged. */
+/* Called after the read, to know that the bytes are from the unchanged file. */
 static int check_unchanged(const struct bit_token_file *f, uint64_t offset)
 {
     struct stat st;

@@ -1,6 +1,6 @@
 /*
- * Token files: raw little-endian ids of 2 or 4 bytes (OLMo's memmap_dtype uint16 and uint32), no header, despite the
- * .npy that OLMo names them by (olmo/data/memmap_dataset.py).
+ * Token files: raw little-endian ids of 2 or 4 bytes (OLMo's memmap_dtype uint16 and uint32), without a header,
+ * although OLMo names them .npy (olmo/data/memmap_dataset.py).
  */
 #ifndef BIT_PROTO_TOKEN_FILE_H
 #define BIT_PROTO_TOKEN_FILE_H
@@ -13,8 +13,8 @@ struct bit_token_file {
     const char *path;     /* borrowed */
     unsigned token_bytes; /* of an id: 2 or 4 */
     uint64_t bytes;       /* when it was opened */
-    uint64_t mtime_ns;    /* likewise: a file that changes under a run is an error */
-    uint64_t ctime_ns;    /* likewise; it changes with rights, links and names too, and nobody can put it back */
+    uint64_t mtime_ns;    /* likewise: a file that changes during a run is an error */
+    uint64_t ctime_ns;    /* likewise; permissions, links and names change it too, and it cannot be set back */
     uint64_t inode, device;
 };
 

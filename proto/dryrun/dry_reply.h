@@ -1,4 +1,4 @@
-/* The answer of a dry run: put together here by bitd, and by bitctl where no bitd is asked. */
+/* Makes the answer of a dry run, for bitd, and for bitctl when it does not ask bitd. */
 #ifndef BIT_PROTO_DRY_REPLY_H
 #define BIT_PROTO_DRY_REPLY_H
 
@@ -9,12 +9,12 @@
 #include "proto/dryrun/token_look.h"
 #include "proto/dryrun/warnings.h"
 
-/* What was found out of a specification. */
+/* Facts about a specification, found before the reply is made. */
 struct bit_dry_facts {
     const struct bit_token_look *tokens;
-    const struct bit_problems *notes; /* of what the model begins from: no problems; or NULL */
+    const struct bit_problems *notes; /* on model.init_from, to be shown as warnings; or NULL */
     const struct bit_plan_answer *plan;
-    const char *state; /* bitd's folder, where checkpoints go */
+    const char *state; /* bitd's state folder, which holds the checkpoints */
 };
 
 struct bit_dry_reply {
@@ -25,9 +25,9 @@ struct bit_dry_reply {
     Bit__MemoryPlan no_memory;
 };
 
-/** Of a normalised and checked spec. Errors: as bit_dryrun_size. */
+/** From a normalised and validated spec. Errors: as bit_dryrun_size. */
 int bit_dry_reply_make(struct bit_dry_reply *out, Bit__RunSpec *spec, const struct bit_dry_facts *facts);
-/** One more warning; text is copied. */
+/** Add a warning; text is copied. */
 void bit_dry_reply_warn(struct bit_dry_reply *out, const char *field, const char *text);
 
 #endif

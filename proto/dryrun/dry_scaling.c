@@ -5,7 +5,7 @@
 #include "proto/spec/schedule.h"
 #include "proto/spec/spec_slurm.h"
 
-#define NODE_GPUS 8 /* where nothing says how many there are */
+#define NODE_GPUS 8 /* assumed GPUs of a node, if the launch does not give them */
 
 static void find_divisors(uint32_t instances, struct bit_dry_scaling *out)
 {

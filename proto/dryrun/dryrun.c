@@ -15,7 +15,7 @@ static void add(struct bit_dryrun_points *out, uint64_t step, uint64_t steps, co
     size_t at = out->count;
     while (at > 0 && out->item[at - 1].step > step)
         at--;
-    if (at > 0 && out->item[at - 1].step == step) /* the first name of a step stays */
+    if (at > 0 && out->item[at - 1].step == step) /* a step keeps its first note */
         return;
     for (size_t i = out->count; i > at; i--)
         out->item[i] = out->item[i - 1];
@@ -78,7 +78,7 @@ void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out)
     }
 }
 
-/* Of the three files that hold the flat vector. */
+/* Adds the bytes of the three files with a flat vector. */
 static int count_vectors(const Bit__RunSpec *spec, const struct bit_tensor *tensors, int count, uint64_t *bytes)
 {
     const uint64_t elements = (uint64_t)bit_checkpoint_elements(tensors, count);

@@ -1,4 +1,4 @@
-/* What a dry run shows: the schedule where it bends, the sizes of model and checkpoints, and a rank's memory. */
+/* Data of a dry run: the schedule at its key steps, the sizes of model and checkpoints, and a rank's memory. */
 #ifndef BIT_PROTO_DRYRUN_H
 #define BIT_PROTO_DRYRUN_H
 
@@ -15,16 +15,16 @@ struct bit_dryrun_points {
     size_t count;
 };
 
-/** Steps 1, the warm-up's end, both sides of the switch and of the second stage, the ramp's quarters, WSD's decay, the
- * curve's end and the run's; in order, each once. */
+/** The schedule at step 1, the end of the warm-up, both sides of the switch and of the second stage, the quarters of
+ * the ramp, the start of WSD's decay, the end of the curve and of the run; in order, each once. */
 void bit_dryrun_points(const Bit__RunSpec *spec, struct bit_dryrun_points *out);
 
 struct bit_dryrun_size {
     uint64_t parameters, linear_parameters, checkpoint_bytes;
 };
-/** From the model, and whether checkpoints have its codes. Errors: as bit_checkpoint_tensors. */
+/** The sizes, which depend on the model, and on whether checkpoints have codes. Errors: as bit_checkpoint_tensors. */
 int bit_dryrun_size(const Bit__RunSpec *spec, struct bit_dryrun_size *out);
-/** Bytes that one rank may use: what the spec says, else its share of the machine. 0: not known, for it is on a GPU. */
+/** Bytes that one rank may use: as in the spec, else its share of the machine. 0: not known, because it is on a GPU. */
 uint64_t bit_dryrun_memory_available(const Bit__LaunchSpec *launch);
 
 #endif

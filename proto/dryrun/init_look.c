@@ -37,9 +37,9 @@ static int find(const char *from, struct bit_init_from *out)
     return 0;
 }
 
-/* ---- whose right */
+/* ---- permission */
 
-/* "r7" of STATE/runs/r7/..., or nothing. */
+/* Sets o->run to "r7" for STATE/runs/r7/..., else leaves it empty. */
 static void find_run(struct bit_init_from *o, const char *runs)
 {
     char *real = realpath(runs, NULL);
@@ -54,20 +54,20 @@ static void find_run(struct bit_init_from *o, const char *runs)
     free(real);
 }
 
-/* What is being looked at, and what comes of it. */
+/* The state of a check of init_from, and its results. */
 struct look {
     struct bit_init_from *o;
-    const struct bit_file_id *shown; /* the submitter's BIT_SPEC_INIT_FILES; or NULL: all may be read */
+    const struct bit_file_id *shown; /* the submitter's BIT_SPEC_INIT_FILES; NULL: any file may be read */
     const Bit__ModelSpec *model;
     struct bit_weight_files *files;
-    bool tied_by_file; /* a head beside the embedding is the same one again */
+    bool tied_by_file; /* config.json says that the head repeats the embedding */
     struct bit_problems *problems, *notes;
 };
 
 /* ---- the files */
 
-/* Nothing of a file is read before it is known to be the one that may be. In a folder of somebody else's a file may be
- * a symbolic link, as in Hugging Face's cache; a checkpoint of ours has none. */
+/* Opens a file, and checks that it is the one that the submitter opened, before anything is read. In a FOLDER a file
+ * may be a symbolic link, as in Hugging Face's cache; a bitd checkpoint has none. */
 static int open_shown(const struct look *l, size_t which, const char *path, struct stat *st)
 {
     int fd = bit_regular_file_open(path, l->o->origin.kind == BIT_ORIGIN_FOLDER, st);
@@ -78,7 +78,7 @@ static int open_shown(const struct look *l, size_t which, const char *path, stru
     return bit_fail(BIT_EAUTH, "'%s' is another file for this bitd than for who submitted it", path);
 }
 
-/* Which of the files that are shown is file i of what is begun from. */
+/* The index in `shown` of file i of the origin. */
 static size_t shown_as(const struct bit_origin *o, size_t i)
 {
     if (o->kind == BIT_ORIGIN_FILE)
@@ -104,7 +104,7 @@ static int check_manifest(int fd, const char *path)
     return err;
 }
 
-/* fd is closed, or becomes the files'. */
+/* fd is closed, or l->files takes it. */
 static int look_into(struct look *l, size_t i, int fd, const char *path)
 {
     if (l->o->origin.kind != BIT_ORIGIN_CHECKPOINT || i != BIT_ORIGIN_MANIFEST)
@@ -127,7 +127,7 @@ static int look_at(struct look *l, size_t i)
     return look_into(l, i, fd, path);
 }
 
-/* The config.json beside the weights of somebody else's, if it is there. */
+/* Compares the config.json beside the weights of a FOLDER, if there is one. */
 static int look_at_config(struct look *l)
 {
     struct bit_model_config config;
@@ -149,7 +149,7 @@ static int look_at_config(struct look *l)
     return 0;
 }
 
-/* Where a file of theirs could not be read, it is told, and not each tensor that may be in it. */
+/* If a file could not be read, only that is reported, and not each tensor that may be in it. */
 static int look_at_tensors(struct look *l)
 {
     if (l->files->count + (l->o->origin.kind == BIT_ORIGIN_CHECKPOINT) < l->o->origin.count)
@@ -158,10 +158,10 @@ static int look_at_tensors(struct look *l)
     return err < 0 ? err : bit_init_tensors_check(l->files, l->model, l->tied_by_file, l->problems, l->notes);
 }
 
-/* The first error stays. What has become problems is not told twice. */
+/* Returns the first error. Adds the error as a problem, unless problems were added for it already. */
 static int add_up(struct look *l, int first, int known, int err)
 {
-    if (err == BIT_ELIMIT) /* a file that is none has any number where a length would be */
+    if (err == BIT_ELIMIT) /* a file of another format has an arbitrary number in place of the length */
         err = BIT_ECORRUPT;
     if (err == -ENOENT)
         err = BIT_EDATA;
@@ -175,7 +175,7 @@ static bool is_last(int err)
     return err == BIT_EAUTH || err == -ENOMEM;
 }
 
-/* All of it, but nothing is told after an error of rights. */
+/* Makes all checks, but stops at an error of permission. */
 static int look_at_all(struct look *l)
 {
     static int (*const then[])(struct look *) = {look_at_config, look_at_tensors};
@@ -192,7 +192,7 @@ static int look_at_all(struct look *l)
     return first;
 }
 
-/* ---- what it is */
+/* ---- the kind of origin */
 
 static int read_shown_index(struct look *l)
 {
@@ -212,7 +212,7 @@ static int read_shown_index(struct look *l)
     return fd < 0 ? fd : err;
 }
 
-/* By what the submitter has there. */
+/* Determines the origin from the files that the submitter opened. */
 static int find_shown(struct look *l, const char *runs)
 {
     struct bit_origin *o = &l->o->origin;

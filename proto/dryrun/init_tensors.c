@@ -15,16 +15,16 @@
 struct wanted {
     const struct bit_tensor *tensor;
     struct bit_tensor_part part;
-    const struct bit_safetensors_entry *found; /* NULL where there is none */
-    bool said;
+    const struct bit_safetensors_entry *found; /* NULL: missing */
+    bool said;                                 /* reported with an equal one of another block */
 };
 
 struct comparison {
     const struct bit_weight_files *files;
-    bool one_head; /* the embedding is the head, and a tensor of another one is none that may be left out */
+    bool one_head; /* the embedding is the head: a separate head in the files is a problem */
     struct wanted *wanted;
     size_t count;
-    bool *said; /* of files->weight: it is wanted, or was told of */
+    bool *said; /* for each of files->weight: it is wanted, or was reported */
 };
 
 /* ---- the model's tensors */
@@ -37,7 +37,7 @@ static bool differ_alike(const struct bit_safetensors_entry *a, const struct bit
            strcmp(a->dtype, b->dtype) == 0;
 }
 
-/* Marks those of other blocks that are wrong in the same way; how many. */
+/* Marks the tensors of other blocks that are wrong in the same way. Returns their number. */
 static int mark_alike(struct comparison *c, size_t first)
 {
     const struct wanted *a = &c->wanted[first];
@@ -68,7 +68,7 @@ static void compare(struct comparison *c, struct bit_problems *problems)
     }
 }
 
-/* ---- what is left over */
+/* ---- tensors that the model does not use */
 
 static int mark_left_alike(struct comparison *c, size_t first)
 {

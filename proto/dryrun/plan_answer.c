@@ -78,7 +78,7 @@ void bit_plan_answer_find_worker(char *out, size_t room)
         *strrchr(self, '/') = '\0';
         if (try_worker(self, "/bitworker", out, room))
             return;
-        char *above = strrchr(self, '/'); /* of a build folder: ctl and daemon stand beside worker */
+        char *above = strrchr(self, '/'); /* in a build folder, ctl and daemon are beside worker */
         if (above != NULL)
             *above = '\0';
         if (try_worker(self, "/worker/bitworker", out, room))

@@ -1,4 +1,4 @@
-/* A refusal that names every problem: made by bitd, and by bitctl of what it finds itself. */
+/* An ErrorReply with all problems, made by bitd, and by bitctl for problems that it finds itself. */
 #ifndef BIT_PROTO_REFUSAL_H
 #define BIT_PROTO_REFUSAL_H
 
@@ -12,7 +12,7 @@ struct bit_refusal {
     char text[BIT_ERR_TEXT_MAX];
 };
 
-/** err decides name and exit code. A single problem that is not one of the specification's own is the text itself. */
+/** err determines name and exit code. With one problem, and err other than BIT_ESPEC, text is that problem's text. */
 void bit_refusal_make(struct bit_refusal *out, int err, const struct bit_problems *problems);
 
 #endif

@@ -8,12 +8,12 @@
 #define FLOPS_16BIT   568e12
 #define FLOPS_TERNARY 628e12
 #define NODE_BYTES_S  327e9 /* in a node */
-#define CHANNELS      16    /* on which the works of a group take turns */
-#define BLOCK         16384 /* elements under one partial sum of the norm */
-#define BINS          65536 /* of a histogram of weights */
-#define LINEARS       4     /* of a layer */
+#define CHANNELS      16    /* NCCL channels on which the operations of a group take turns */
+#define BLOCK         16384 /* elements in one partial sum of the norm */
+#define BINS          65536 /* bins of a histogram of weights */
+#define LINEARS       4     /* linears of a layer */
 
-/* The better and the worse. */
+/* The better and the worse constants. */
 static const double hop_s[2] = {1.9e-6, 3.4e-6}, net_hop_s[2] = {4.0e-6, 14e-6}, net_bytes_s[2] = {45e9, 32.5e9};
 static const double tree_hop_s[2] = {1.25e-6, 4e-6}, tree_net_hop_s[2] = {8.5e-6, 14e-6};
 
@@ -26,7 +26,7 @@ static double nodes_of(const struct bit_scaling_load *load, double ranks)
     return ceil(ranks / load->ranks_per_node);
 }
 
-/* n ranks on so many nodes, of each of which it has so many network cards to itself. */
+/* A ring of n ranks on `nodes` nodes, with `cards` network cards of each node for itself. */
 static struct ring make_ring(double n, double nodes, double cards, int k)
 {
     struct ring r = {.n = n, .nodes = nodes};
@@ -48,7 +48,7 @@ static double group_size(const struct bit_scaling_load *load)
     return load->shard_ranks > 0 ? load->shard_ranks : load->ranks;
 }
 
-/* A group's ranks are neighbours. */
+/* A ring of one group, whose ranks are neighbours. */
 static struct ring ring_of_group(const struct bit_scaling_load *load, int k)
 {
     const double n = group_size(load);
@@ -76,8 +76,8 @@ static double tree_s(const struct ring *r, double bytes)
     return r->n > 1 ? 2 * (bytes * (r->n - 1) / r->n / r->bytes_s + r->tree_s) : 0;
 }
 
-/* `owners` chains for one bucket. At best each begins as soon as the one before has left its first hop; at worst they
- * run against the ring, and a channel's next waits for all of the one before. */
+/* `owners` chains for one bucket. At best each starts as soon as the preceding one has left its first hop. At worst
+ * they run against the ring, and the next chain of a channel waits for the whole preceding one. */
 static double chains_s(const struct ring *r, double bytes, double owners, int k)
 {
     const double rounds = k == 0 ? 1 : ceil(owners / CHANNELS);
@@ -91,7 +91,7 @@ struct model {
     const struct bit_scaling_load *load;
     enum bit_scaling_way way;
     struct bit_scaling *out;
-    double layer_bytes, rest_bytes; /* of fp32 gradients: one layer's, and the embedding's with all else */
+    double layer_bytes, rest_bytes; /* fp32 gradients of one layer, and of the embedding and everything else */
 };
 
 static double owners_of(const struct model *m, double share)
@@ -99,7 +99,7 @@ static double owners_of(const struct model *m, double share)
     return fmin(m->load->ranks, 1 + ceil(share * m->load->ranks));
 }
 
-/* The ring that vectors cross in: a group's, or with roots that of all. */
+/* The ring of a vector's collective: of a group, or with BIT_SCALING_ROOTED of all ranks. */
 static struct ring ring_of(const struct model *m, int k)
 {
     return m->way == BIT_SCALING_SHARED ? ring_of_group(m->load, k) : ring_of_all(m->load, k);
@@ -131,7 +131,7 @@ static double rest_share(const struct model *m)
     return 1 - (double)m->load->linear_parameters / (double)m->load->parameters;
 }
 
-/* How many works a whole vector is: one a bucket, or one an owner of a part of it. */
+/* The number of NCCL calls for a whole vector: one per bucket, or one per owner of a part of it. */
 static double calls_of(const struct model *m)
 {
     const double buckets = m->load->layers + 1;
@@ -140,8 +140,8 @@ static double calls_of(const struct model *m)
                                         : m->load->layers * owners_of(m, layer_share(m)) + owners_of(m, rest_share(m));
 }
 
-/* A layer's crosses under the backward pass of those before it; the last one's and the embedding's, which is final last
- * of all, under nothing. */
+/* A layer's gradients are exchanged during the backward pass of the layers before it. The last layer to be exchanged
+ * and the embedding, whose gradients are final last, overlap with nothing. */
 static void add_gradients(struct model *m)
 {
     const double layers = m->load->layers;
@@ -164,8 +164,9 @@ static double forward_ms(const struct model *m)
     return m->out->compute_ms / m->load->micro_batches / 3;
 }
 
-/* A layer's cross under the forward pass of those before it, in the first micro-batch; the embedding's and the first
- * layer's under nothing. With roots: one group before the forward pass. */
+/* A layer's weights are exchanged during the forward pass of the layers before it, in the first micro-batch; those of
+ * the embedding and the first layer overlap with nothing. With BIT_SCALING_ROOTED: one group of calls before the
+ * forward pass. */
 static void add_weights(struct model *m)
 {
     const double linear_bytes = (double)m->load->linear_parameters * (m->load->ternary ? 0.25 : 2);
@@ -197,7 +198,7 @@ static void add_norm(struct model *m)
     }
 }
 
-/* Two passes over histograms: all of them at once, or one all-reduce for each matrix that lies across ranks. */
+/* Two passes of all-reduces over histograms: of all matrices at once, or one for each matrix that spans ranks. */
 static void add_medians(struct model *m)
 {
     const double matrices = LINEARS * (double)m->load->layers, bytes = matrices * BINS * 4;
@@ -206,7 +207,7 @@ static void add_medians(struct model *m)
 
     for (int k = 0; k < 2; k++) {
         const struct ring r = ring_of(m, k);
-        const double each = m->way == BIT_SCALING_SHARED ? bytes : 2 * bytes / matrices; /* were counted in 8 bytes */
+        const double each = m->way == BIT_SCALING_SHARED ? bytes : 2 * bytes / matrices; /* counts had 8 bytes */
         cost->ms[k] = cost->exposed_ms[k] = 2e3 * crossing * tree_s(&r, each);
     }
 }

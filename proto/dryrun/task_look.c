@@ -47,7 +47,7 @@ static int check_choices(const struct bit_request_file *f, const Bit__TaskSpec *
     return 0;
 }
 
-/* Against the model, and against what an earlier look had put into the specification. */
+/* Compares the file with the model, and with the digest that an earlier check put into the specification. */
 static int check(const struct look *l, const struct bit_request_file *f, const Bit__TaskSpec *task)
 {
     struct bit_request_extent extent;
@@ -97,7 +97,7 @@ static void look_at(struct look *l, size_t i, const struct bit_file_id *shown)
         note(l, field, err);
 }
 
-/* Names that were given are checked with the rules; those that files have may be the same only now. */
+/* bit_spec_validate has compared the names in the specification; names from files are only known now. */
 static void check_names(struct look *l)
 {
     Bit__TaskSpec *const *task = l->spec->eval->task;

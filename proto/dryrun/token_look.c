@@ -22,14 +22,14 @@ struct look {
     const struct bit_token_shown *shown;
     struct bit_problems *problems;
     struct bit_sidecar_check sidecars;
-    const char *before; /* the file before this one */
-    bool described;     /* dataset.json said nothing against it */
+    const char *before; /* the preceding file */
+    bool described;     /* the folder's dataset.json has no problem, or is absent */
     uint8_t *bytes;     /* (BIT_FILE_KIND_BYTES) */
-    size_t at;          /* in the order of bit_spec_path */
-    int err;            /* of the first problem */
+    size_t at;          /* index in the order of bit_spec_path */
+    int err;            /* of the first problem, or BIT_EAUTH or -ENOMEM, which end the check */
 };
 
-/* What stopped us is noted; it becomes a problem of the field, except what nothing more may be told after. */
+/* Adds the failure as a problem of the field. */
 static void note(struct look *l, const char *field, int err)
 {
     if (l->err == 0 || err == BIT_EAUTH || err == -ENOMEM)
@@ -51,7 +51,7 @@ static bool ends_with_npy(const char *name)
     return bytes > 4 && strcmp(name + bytes - 4, ".npy") == 0;
 }
 
-/* How many token files a folder holds, and the first of them by name. */
+/* The number of token files in a folder, and the first of them by name. */
 static size_t count_parts(DIR *folder, char first[256])
 {
     const struct dirent *entry;
@@ -67,7 +67,7 @@ static size_t count_parts(DIR *folder, char first[256])
     return count;
 }
 
-/* Of a folder in the place of a file, what to write instead. */
+/* Explains what to write instead of a folder. */
 static int explain_folder(const char *path)
 {
     const size_t bytes = strlen(path);
@@ -113,7 +113,7 @@ static int check_kind(const struct look *l, const struct bit_token_file *file)
                                file->path);
 }
 
-/* Once a folder; it knows what the files are, where otherwise their bytes are judged. */
+/* Checks the dataset.json of a folder once. If it has a problem, the bytes of the folder's files are not checked. */
 static int check_sidecar(struct look *l, const char *path)
 {
     if (l->before != NULL && bit_sidecar_is_shared(l->before, path))
@@ -135,7 +135,7 @@ static int check_open(struct look *l, const struct bit_token_file *file)
     return err;
 }
 
-/* Instances in it, 0 where there is a problem. */
+/* Returns the instances in the file, 0 if it has a problem. */
 static uint64_t look_at(struct look *l, const char *field, const char *path)
 {
     struct bit_token_file file;
@@ -198,7 +198,7 @@ static void look_at_all(struct look *l, bool rules_hold)
         look_at_set(l, i, rules_hold);
 }
 
-/* What the files come to, once each is as it should be. */
+/* Counts instances and steps of an epoch, after all files passed. */
 static void count(struct look *l, struct bit_token_look *out)
 {
     struct bit_batches *batches = NULL;

@@ -1,4 +1,4 @@
-/* The token files that a specification names, looked at: all that is wrong with them at once. */
+/* Checks the token files that a specification names, and reports all problems at once. */
 #ifndef BIT_PROTO_TOKEN_LOOK_H
 #define BIT_PROTO_TOKEN_LOOK_H
 
@@ -16,18 +16,18 @@ struct bit_token_look {
     struct bit_sidecar_missing unknown; /* folders without dataset.json */
 };
 
-/* Which files a submitter showed, in the order of bit_spec_path; nothing is read of any other. */
+/* The files that a submitter opened for bitd, in the order of bit_spec_path; no other file is read. */
 struct bit_token_shown {
     const struct bit_file_id *files, *sidecars;
 };
 
 /**
- * Look at the token files of a normalised spec: at their sizes, their beginnings and the dataset.json beside them.
- * Each one that is missing or not what it should be is a problem of its field. Blocking.
- * shown           NULL: of any file
- * rules_hold      the spec has passed bit_spec_validate; otherwise nothing is counted, and *out stays as it was
- * Errors          BIT_EAUTH of a file that is another for us than for who showed it, and then nothing else is told; the
- *                 first problem's, which is BIT_EDATA for a file that is not there; -ENOMEM
+ * Check the token files of a normalised spec: their sizes, their first bytes and the dataset.json beside them. A
+ * missing or invalid file is a problem of its field. Blocking.
+ * shown           NULL: any file may be read
+ * rules_hold      the spec has passed bit_spec_validate; otherwise instances are not counted, and *out is not changed
+ * Errors          BIT_EAUTH if a path names another file for this process than for the submitter, which ends the check;
+ *                 else the first problem's error, BIT_EDATA for a missing file; -ENOMEM
  */
 int bit_token_look(const Bit__RunSpec *spec, const struct bit_token_shown *shown, bool rules_hold,
                    struct bit_problems *problems, struct bit_token_look *out);

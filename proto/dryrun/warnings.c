@@ -13,7 +13,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 
-/* Repeated data is worth as much as new data up to here (Muennighoff et al. 2023, section 5). */
+/* Up to so many epochs, repeated data are worth as much as new data (Muennighoff et al. 2023, section 5). */
 #define EPOCHS_MOST 4
 
 void bit_warnings_add(struct bit_warnings *w, const char *field, const char *fmt, ...)
@@ -61,7 +61,7 @@ static void judge_threads(struct bit_warnings *w, const Bit__LaunchSpec *launch)
                          bit_format_s(launch->ranks), launch->threads, cores);
 }
 
-/* Those that stay, the one before the switch, and the one that is being written. */
+/* The checkpoints that are kept, the one before the switch, and the one being written. */
 static uint64_t checkpoints_most(const Bit__RunSpec *spec)
 {
     const Bit__CheckpointSpec *c = spec->checkpoint;
@@ -71,7 +71,7 @@ static uint64_t checkpoints_most(const Bit__RunSpec *spec)
     return BIT_MIN(made, kept) + (spec->phases->switch_ != NULL) + 1;
 }
 
-/* The disk of a folder, which a bitd may still have to make. */
+/* The file system of a folder, which may not exist yet. */
 static bool find_disk(const char *folder, struct statvfs *out)
 {
     char path[BIT_PATH_MAX];
@@ -91,7 +91,7 @@ static void judge_disk(struct bit_warnings *w, const Bit__RunSpec *spec, const s
     const uint64_t count = checkpoints_most(spec);
     struct statvfs fs;
 
-    if (spec->schedule->steps == 0) /* it writes none */
+    if (spec->schedule->steps == 0) /* no checkpoints are written */
         return;
     if (!find_disk(facts->state, &fs))
         return;

@@ -1,4 +1,4 @@
-/* What a dry run warns of: things that a run may well do, and that are seldom meant. */
+/* Warnings of a dry run: settings that are allowed, but seldom intended. */
 #ifndef BIT_PROTO_WARNINGS_H
 #define BIT_PROTO_WARNINGS_H
 
@@ -19,15 +19,15 @@ struct bit_warnings {
 void bit_warnings_add(struct bit_warnings *w, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* What is known of a run that has not been made. */
+/* Facts about a run that has not been submitted yet. */
 struct bit_warnings_facts {
-    const char *state;         /* bitd's folder, where checkpoints go */
+    const char *state;         /* bitd's state folder, which holds the checkpoints */
     double epochs;             /* times that each instance is trained on */
     uint64_t checkpoint_bytes; /* of one */
     size_t folders_unknown;    /* folders of token files without dataset.json */
     const char *first_unknown; /* a token file in one of them */
 };
-/** Add what a normalised spec gives reason to. Reads the file system's free space: seldom blocking. */
+/** Add the warnings for a normalised spec. Reads the file system's free space, which seldom blocks. */
 void bit_warnings_judge(struct bit_warnings *w, const Bit__RunSpec *spec, const struct bit_warnings_facts *facts);
 
 #endif

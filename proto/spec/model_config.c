@@ -18,7 +18,7 @@
 #define TOKENS_MAX 10000
 #define VALUE_TEXT 80
 
-/* One file being read. */
+/* The state of reading one file. */
 struct reading {
     json_t *root;
     bool is_olmo; /* has OLMo's keys; else Hugging Face's */
@@ -35,7 +35,7 @@ static const char *value_text(const json_t *value, char out[VALUE_TEXT])
     return out;
 }
 
-/* "rope_parameters.rope_theta": NULL where there is none, or where it is null. */
+/* The value of a key such as "rope_parameters.rope_theta"; NULL if it is absent or null. */
 static json_t *find(const json_t *root, const char *key)
 {
     const char *dot = strchr(key, '.');
@@ -57,13 +57,13 @@ static void refuse(struct reading *r, const char *key, const json_t *value, cons
     bit_problems_add(r->problems, r->field, 0, 0, "'%s' has %s %s: %s", r->path, key, value_text(value, text), why);
 }
 
-/* ---- what it may say */
+/* ---- keys with one supported value */
 
 enum keys { EITHER, HF, OLMO };
 
 /*
- * Keys of which bitd knows one value. Where one is absent its class has a value for it: for those that are `due` that
- * is not the one that bitd knows.
+ * Keys with only one value that bitd supports. An absent key has the default of its class; for a `due` key that default
+ * is not the supported value.
  */
 static const struct rule {
     enum keys keys;
@@ -189,7 +189,7 @@ static bool read_truth(struct reading *r, const char *key, bool absent)
     return value == NULL ? absent : json_is_true(value);
 }
 
-/* A size that no class has a useful default for. */
+/* A size without a useful default in either class. */
 static uint32_t need(struct reading *r, const char *olmo, const char *hf)
 {
     const char *key = r->is_olmo ? olmo : hf;
@@ -305,7 +305,7 @@ int bit_model_config_read(int fd, const char *path, const struct stat *st, const
     return err;
 }
 
-/* ---- beside a model */
+/* ---- comparing with a model */
 
 static const char *const compared[] = {"layers",  "width",      "heads",    "mlp_hidden", "vocab",   "vocab_padded",
                                        "context", "rope_theta", "norm_eps", "tied",       "clip_qkv"};
@@ -330,7 +330,7 @@ static const char *text_of(const Bit__ModelSpec *model, const ProtobufCFieldDesc
     return out;
 }
 
-/* Both have it, and not the same. */
+/* Whether both have the field, with different values. */
 static bool differs(const Bit__ModelSpec *file, const Bit__ModelSpec *model, const ProtobufCFieldDescriptor *field)
 {
     if (bit_field_count(&model->base, field) == 0 || bit_field_count(&file->base, field) == 0)
@@ -340,7 +340,7 @@ static bool differs(const Bit__ModelSpec *file, const Bit__ModelSpec *model, con
         return false;
     if (strcmp(field->name, "context") == 0)
         return number(model, field) > says;
-    /* One size alone, that of the embedding: how many of its rows have a token is the tokenizer's matter. */
+    /* The file has only one size, that of the embedding; the tokenizer determines how many of its rows are tokens. */
     return strcmp(field->name, "vocab") != 0 || file->vocab != file->vocab_padded || number(model, field) > says;
 }
 

@@ -24,7 +24,7 @@ static int below(const char *folder, const char *name, char out[BIT_PATH_MAX])
                : bit_fail(-ENAMETOOLONG, "'%.200s...'", folder);
 }
 
-/* Of a checkpoint of ours: what its run was. */
+/* The architecture of a bitd checkpoint, from its run's specification. */
 static int read_manifest(const char *folder, struct bit_model_config *out)
 {
     Bit__Manifest *manifest = NULL;
@@ -39,7 +39,7 @@ static int read_manifest(const char *folder, struct bit_model_config *out)
     }
     out->says = *was;
     out->says.preset = out->says.init_from = out->says.from = NULL;
-    /* How it was initialised and what its products are in is not its architecture. */
+    /* Initialisation and the types of computation are not part of the architecture. */
     out->says.has_init = out->says.has_init_std = out->says.has_init_seed = out->says.has_operands =
         out->says.has_residual = 0;
     out->says.base.n_unknown_fields = 0;
@@ -60,7 +60,7 @@ static int read_config(const char *path, struct bit_model_config *out, struct bi
     return err;
 }
 
-/* What was given for a folder that says its architecture, and does not. */
+/* Explains why the architecture cannot be read from `folder`. */
 static int explain(const char *folder, int err)
 {
     if (err == -ENOTDIR)
@@ -75,7 +75,7 @@ static int explain(const char *folder, int err)
     return bit_fail(BIT_EDATA, "'%s': there is no such folder", folder);
 }
 
-/* path becomes that of the file that says it. */
+/* path becomes that of the file with the architecture. */
 static int read_architecture(const char *folder, char path[BIT_PATH_MAX], struct bit_model_config *out,
                              struct bit_problems *problems)
 {

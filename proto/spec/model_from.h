@@ -1,4 +1,4 @@
-/* model.from: the architecture of a model that is there, into the specification of a run that begins from it. */
+/* model.from: copies the architecture of an existing model into the specification of a run that begins from it. */
 #ifndef BIT_PROTO_MODEL_FROM_H
 #define BIT_PROTO_MODEL_FROM_H
 
@@ -6,8 +6,8 @@
 #include "proto/text/problems.h"
 
 /**
- * model.from of a specification that is not normalised, where it has one: the architecture of that folder's MANIFEST or
- * config.json fills model, in place, and init_from becomes the folder if it is not set. A relative path is relative to
+ * If a specification that is not yet normalised has model.from, fill `model` in place with the architecture of that
+ * folder's MANIFEST or config.json, and set init_from to the folder if it is not set. A relative path is relative to
  * `directory`. Blocking.
  * Errors      BIT_ESPEC with problems; BIT_EDATA, BIT_ECORRUPT with the problem; -ENOMEM; -errno
  */

@@ -1,11 +1,12 @@
 /*
- * Presets and defaults are written as people would write them, and read by the parser that reads theirs.
+ * Presets and defaults, in text format, read by the same parser as users' specifications.
  * mlp_hidden: OLMo's mlp_ratio counts the fused up and gate rows, so its 8 is a hidden width of 4 x width.
  */
 #include "proto/check.h"
 #include "proto/spec/spec.h"
 
-/* The number of parameters is the paper's, about; its models are no OLMo, and layers, widths and the rate are ours. */
+/* The number of parameters is about the paper's. Its models are not OLMo; layers, widths and the rate are our choice.
+ */
 #define RELOADED(size, parameters, width, heads, mlp_hidden)                                                           \
     {                                                                                                                  \
         "reloaded_" size,                                                                                              \
@@ -59,8 +60,8 @@ static const struct bit_preset quantizers[] = {
      " granularity: PROJECTION eps: 1e-5 }"},
 };
 
-/* BitNet b1.58's training tips, with their table as it is printed in arXiv 2411.04965, appendix A: a line down to 0, of
- * which the peak is another from the middle on, and no weight decay from there. */
+/* BitNet b1.58's training tips, with the table of arXiv 2411.04965, appendix A: linear decay to 0, with another peak
+ * and without weight decay from the middle on. */
 #define B158(before, after)                                                                                            \
     "schedule { shape: LINEAR warmup_steps: 375 warmup_start: 0 final: 0 peak_lr: " before " stage { peak_lr: " after  \
     " weight_decay: 0 } } optimizer { weight_decay: 0.1 beta1: 0.9 beta2: 0.95 }"
@@ -75,8 +76,8 @@ static const struct bit_preset schedules[] = {
     {"b158_7b", "two stages, 1e-3 and 6e-4, weight decay 0.1 and 0", B158("1e-3", "6e-4")},
 };
 
-/* OLMo-core's StabilityMonitor and SkipStepOptimizer look 6 standard deviations far over 128 steps; PaLM (arXiv
- * 2204.02311, 5.1) went back some 100 steps and left 200 to 500 batches out. */
+/* OLMo-core's StabilityMonitor and SkipStepOptimizer use 6 standard deviations over 128 steps; PaLM (arXiv 2204.02311,
+ * 5.1) went back about 100 steps and left out 200 to 500 batches. */
 static const struct bit_preset guards[] = {
     {"watch", "skip steps without a number, tell of spikes", "guard { nan: SKIP_STEP spike: WARN }"},
     {"olmo", "skip the update of both (OLMo-core SkipStepOptimizer)", "guard { nan: SKIP_STEP spike: SKIP_STEP }"},
@@ -84,7 +85,7 @@ static const struct bit_preset guards[] = {
      "guard { nan: REWIND spike: REWIND rewind_steps: 100 skip_batches: 200 }"},
 };
 
-/* OLMo's where OLMo has one. */
+/* OLMo's default, if OLMo has one. */
 static const char defaults[] =
     "name: 'run' shared: false "
     "model { vocab: 50280 context: 2048 rope_theta: 10000 norm_eps: 1e-5 tied: true clip_qkv: 0 init: MITCHELL"

@@ -4,7 +4,7 @@
 
 #include "proto/check.h"
 
-/* NULL in a run that is 16-bit throughout, even if a client has since planned a switch for it. */
+/* NULL for a run specified as 16-bit throughout, even if a client has planned a switch since. */
 static const Bit__SwitchSpec *switch_of(const Bit__RunSpec *spec)
 {
     return spec->phases != NULL ? spec->phases->switch_ : NULL;
@@ -21,7 +21,7 @@ void bit_switch_plan_init(struct bit_switch_plan *plan, const Bit__RunSpec *spec
     }
 }
 
-/* NULL where the first stage goes on to the end. */
+/* The second stage, if `step` is in it; else NULL. */
 static const Bit__StageSpec *stage_at(const Bit__ScheduleSpec *s, uint64_t step)
 {
     return s->stage != NULL && step > s->stage->at_step ? s->stage : NULL;
@@ -54,7 +54,7 @@ static double curve(const Bit__ScheduleSpec *s, uint64_t step)
     return end + (peak - end) * (1 + cos(M_PI * done)) / 2;
 }
 
-/* A switch planned for a run whose spec has none has no factor either. */
+/* lr_factor after the switch, else 1; also 1 for a switch that only the plan has. */
 static double factor_at(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step)
 {
     const Bit__SwitchSpec *sw = switch_of(spec);

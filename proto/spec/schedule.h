@@ -1,5 +1,5 @@
-/* Learning rate, weight decay, phase and strength: pure functions of the step, from a normalised spec. Shared so that a
- * dry run and the daemon cannot differ. */
+/* Learning rate, weight decay, phase and strength: pure functions of the step, from a normalised spec. A dry run and
+ * the daemon call the same functions. */
 #ifndef BIT_PROTO_SCHEDULE_H
 #define BIT_PROTO_SCHEDULE_H
 
@@ -8,7 +8,7 @@
 
 #include "proto/bit.pb-c.h"
 
-/* The switch as it stands: the spec's, or where `bitctl switch` moved it. */
+/* The present plan of the switch: the spec's, or as changed by `bitctl switch`. */
 struct bit_switch_plan {
     bool planned;
     uint64_t at_step; /* the last 16-bit step */
@@ -26,9 +26,8 @@ struct bit_step_plan {
 /** The plan as submitted. */
 void bit_switch_plan_init(struct bit_switch_plan *plan, const Bit__RunSpec *spec);
 /**
- * Everything that step `step` (>= 1) trains with. The ramp and the re-warm-up keep their distance from the switch where
- * the plan has it, not where the spec had it. A switch planned for a run whose spec has none is sharp, and changes
- * nothing but the precision.
+ * All settings of step `step` (>= 1). The ramp and the re-warm-up are relative to the plan's switch, not the spec's. A
+ * switch planned for a run whose spec has none is sharp (without a ramp), and changes nothing but the precision.
  */
 void bit_schedule_at(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step,
                      struct bit_step_plan *out);
@@ -40,9 +39,9 @@ void bit_schedule_at(const Bit__RunSpec *spec, const struct bit_switch_plan *pla
  *                 LINEAR      p - (p - e) (t - w) / (T - w)
  *                 WSD         p to T - D, then e + (p - e) (T - t) / D
  *     else        e
- * CONSTANT is p from w on. In the second stage p is the stage's, and the curve the same. After the switch all of it
- * is times lr_factor; after a REWARM switch after step s, for s < t < s + r, it is the straight line from 0 at s to
- * that curve's value at s + r.
+ * CONSTANT is p from w on. In the second stage p is the stage's peak, with the same curve. After the switch the result
+ * is multiplied by lr_factor. After a REWARM switch at step s, for s < t < s + r, the rate is the straight line from 0
+ * at s to that curve's value at s + r.
  * Source      allenai/OLMo olmo/optim.py: CosWithWarmup, LinearWithWarmup, ConstantWithWarmupScheduler,
  *             BoltOnWarmupScheduler; WSD: MiniCPM (arXiv 2404.06395); stages: BitNet b1.58's training tips
  */

@@ -23,7 +23,7 @@ enum value { NONE, OPTIONAL, REQUIRED };
 #define NOTHING     "starts nothing"
 #define SAID(field) "is said by launch." field
 
-/* Source: srun(1) and sbatch(1) of Slurm 22.05 to 25.05; `why` is NULL where the option may be given. */
+/* Source: srun(1) and sbatch(1) of Slurm 22.05 to 25.05; `why` is NULL if users may give the option. */
 static const struct option {
     const char *name;
     int tools;
@@ -205,7 +205,7 @@ const char *bit_slurm_tool_name(enum bit_slurm_tool tool)
     return tool == SRUN ? "srun" : "sbatch";
 }
 
-/* The option of that name; or, of none, *whole is the first that the name begins. */
+/* The option of that name. If there is none, *whole is the first option of which the name is a prefix. */
 static const struct option *find(enum bit_slurm_tool tool, const char *name, size_t bytes, const struct option **whole)
 {
     *whole = NULL;

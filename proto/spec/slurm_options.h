@@ -1,7 +1,6 @@
 /*
- * The long options of srun and sbatch, and what may be done with each. Both commands take any unambiguous beginning of
- * a name for the name, and short options with their values run together; so what is passed to them is held against a
- * table of whole names, and nothing else passes.
+ * The long options of srun and sbatch, and whether a user may give each. Both commands accept any unambiguous prefix of
+ * a name, and short options joined with their values. So only arguments with a full name from a table are passed on.
  */
 #ifndef BIT_PROTO_SLURM_OPTIONS_H
 #define BIT_PROTO_SLURM_OPTIONS_H
@@ -10,7 +9,7 @@
 
 enum bit_slurm_tool { BIT_SLURM_SRUN = 1, BIT_SLURM_SBATCH = 2 };
 
-#define BIT_SLURM_UNKNOWN 1 /* no option of the table: a plugin's, a newer Slurm's, or a mistake */
+#define BIT_SLURM_UNKNOWN 1 /* not in the table: an option of a plugin or a newer Slurm, or a mistake */
 
 /** "srun" or "sbatch". */
 const char *bit_slurm_tool_name(enum bit_slurm_tool tool);
@@ -21,9 +20,10 @@ const char *bit_slurm_tool_name(enum bit_slurm_tool tool);
  *             program, uses a file, or changes who or where the job is
  */
 int bit_slurm_option_name(enum bit_slurm_tool tool, const char *name, size_t bytes);
-/** The same of a whole argument ("--constraint=h100"), whose value must be there, or not, as the option has one. */
+/** The same for a whole argument ("--constraint=h100"), whose value must be present or absent as the option requires.
+ */
 int bit_slurm_option_check(enum bit_slurm_tool tool, const char *arg);
-/** The nearest name of the table to one that is not in it, or NULL. */
+/** The name of an allowed option that is nearest to an unknown one, or NULL. */
 const char *bit_slurm_option_nearest(enum bit_slurm_tool tool, const char *name, size_t bytes);
 
 #endif

@@ -14,15 +14,15 @@
 #include "proto/text/reflect.h"
 #include "proto/wire/msg.h"
 
-/* What a spec may take of a frame: the messages that carry one add a little of their own. */
+/* Largest packed spec: the messages that contain one need some room of the frame themselves. */
 #define SPEC_PACKED_MAX (BIT_FRAME_BODY_MAX - (64u << 10))
 
-/* A rule's verdict; the position comes from where the field stood. */
+/* Adds a problem; its position is the one recorded for the field. */
 #define WRONG(field, ...) bit_problems_add(problems, field, 0, 0, __VA_ARGS__)
 
 /* ---- everything is set */
 
-/* Absence means something. */
+/* Fields whose absence has a meaning. */
 static const char *const may_be_absent[] = {"phases.switch",
                                             "model.preset",
                                             "model.init_from",
@@ -96,7 +96,7 @@ static const struct bit_spec_range ranges[] = {
     {"model.layers", 1, BIT_LAYERS_MAX},
     {"model.width", 2, BIT_WIDTH_MAX},
     {"model.heads", 1, BIT_WIDTH_MAX},
-    {"model.mlp_hidden", 1, 2 * BIT_WIDTH_MAX}, /* sums of int8 codes over it stay exact */
+    {"model.mlp_hidden", 1, 2 * BIT_WIDTH_MAX}, /* up to here, sums of products of int8 codes over it are exact */
     {"model.vocab", 2, BIT_VOCAB_MAX},
     {"model.vocab_padded", 2, BIT_VOCAB_MAX},
     {"model.context", 2, BIT_CONTEXT_MAX},
@@ -159,7 +159,7 @@ static const struct bit_spec_range ranges[] = {
     {"launch.slurm.warn_s", 0, 86400},
 };
 
-/* Of elements of a list, each of which its own rule looks at. */
+/* A range for elements of a list, which check_source applies. */
 static const struct bit_spec_range source_weight = {"data.source[].weight", 1e-6, 1e6, false};
 
 const struct bit_spec_range *bit_spec_range(const char *path)
@@ -170,7 +170,7 @@ const struct bit_spec_range *bit_spec_range(const char *path)
     return strcmp(source_weight.path, path) == 0 ? &source_weight : NULL;
 }
 
-/* The number at a path; false where a message on the way, or the field, is absent. */
+/* The number at a path; false if the field or one of its parent messages is absent. */
 static bool number_at(const ProtobufCMessage *msg, const char *path, double *out)
 {
     for (const char *name = path;;) {
@@ -201,7 +201,7 @@ static void check_range(const Bit__RunSpec *spec, const struct bit_spec_range *r
 
     if (!number_at(&spec->base, r->path, &value))
         return;
-    /* The other way round a NaN would pass. */
+    /* Written so that a NaN does not pass. */
     if ((r->above ? value > r->least : value >= r->least) && value <= r->most)
         return;
     bit_double_format(value, is);
@@ -322,7 +322,7 @@ static void check_eval_set(const Bit__EvalSpec *eval, size_t i, struct bit_probl
     }
 }
 
-/* Steps that are named one by one. */
+/* Checks a list of steps. */
 static void check_at(const uint64_t *at, size_t count, const char *name, const Bit__ScheduleSpec *schedule,
                      struct bit_problems *problems)
 {
@@ -382,7 +382,7 @@ static void check_tasks(const Bit__EvalSpec *eval, const Bit__ScheduleSpec *sche
     check_at(eval->tasks_at, eval->n_tasks_at, "eval.tasks_at", schedule, problems);
 }
 
-/* ---- rules between fields; each waits until what it divides by is sane */
+/* ---- rules between fields; each is skipped if its divisor is 0 */
 
 static void check_model(const Bit__ModelSpec *m, struct bit_problems *problems)
 {
@@ -402,7 +402,7 @@ static void check_model(const Bit__ModelSpec *m, struct bit_problems *problems)
               BIT_HEAD_DIM_MAX);
 }
 
-/* Four codes to a byte, and no byte of two rows. */
+/* Codes are packed four to a byte, and no byte may span two rows. */
 static void check_codes(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     const Bit__ModelSpec *m = spec->model;
@@ -498,7 +498,7 @@ static void check_switch(const Bit__RunSpec *spec, struct bit_problems *problems
         WRONG("phases.switch.rewarm_steps", "REWARM over 0 steps is CONTINUE");
 }
 
-/* Of a run without steps there is nothing of it. */
+/* Rules that do not apply to a run without steps. */
 static void check_training(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     check_data(spec->data, problems);
@@ -507,7 +507,8 @@ static void check_training(const Bit__RunSpec *spec, struct bit_problems *proble
     check_switch(spec, problems);
 }
 
-/* Sums of codes are exact up to 65536 terms (kernels/bitlinear.h): those of a data gradient are a linear's outputs. */
+/* Sums of codes are exact up to 65536 terms (kernels/bitlinear.h); for a data gradient there is one term per output of
+ * the linear. */
 static void check_data_gradient(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     const uint64_t most = 65536, up_and_gate = 2 * (uint64_t)spec->model->mlp_hidden,
@@ -520,8 +521,8 @@ static void check_data_gradient(const Bit__RunSpec *spec, struct bit_problems *p
               most, spec->model->mlp_hidden, spec->model->width);
 }
 
-/* Medians are counted in 32 bits, as every rank sends its counts to all. Of a block's matrices only up and gate can
- * have too many weights, and a scale for each of the two halves them. */
+/* Counts for medians have 32 bits, because every rank sends its counts to all others. Of a block's matrices only up and
+ * gate together can have too many weights for that; with a scale for each there are half as many. */
 _Static_assert(3 * (uint64_t)BIT_WIDTH_MAX * BIT_WIDTH_MAX <= UINT32_MAX, "q, k and v of the widest model");
 _Static_assert(2 * (uint64_t)BIT_WIDTH_MAX * BIT_WIDTH_MAX <= UINT32_MAX,
                "up of the widest model with a scale of its own");
@@ -565,7 +566,7 @@ static void check_size(const Bit__RunSpec *spec, struct bit_problems *problems)
         WRONG(NULL, "%zu bytes when packed; at most %u (fewer or shorter paths in data.train)", bytes, SPEC_PACKED_MAX);
 }
 
-/* "r7" is the seventh run's id, wherever a run is named. */
+/* Whether a name could be mistaken for a run's id, such as "r7". */
 static bool looks_like_id(const char *name)
 {
     return name[0] == 'r' && name[1] != '\0' && name[1 + strspn(name + 1, "0123456789")] == '\0';
@@ -579,9 +580,9 @@ int bit_spec_check_new_name(const Bit__RunSpec *spec, struct bit_problems *probl
     return bit_fail(BIT_ESPEC, "name");
 }
 
-/* ---- whose value it was */
+/* ---- the origin of a value */
 
-/* Whether a preset's text gives the field a value. */
+/* Whether a model preset gives the field a value. */
 static bool preset_gives(const char *name, const char *path)
 {
     size_t count;
@@ -600,7 +601,7 @@ static bool preset_gives(const char *name, const char *path)
     return gives;
 }
 
-/* Of a value that nobody wrote into the specification. */
+/* Appends the value to a problem, if it is not in the specification, and where it comes from. */
 static void name_default(const Bit__RunSpec *spec, struct bit_problem *p)
 {
     const char *preset = spec->model != NULL ? spec->model->preset : NULL;
@@ -631,7 +632,7 @@ int bit_spec_validate(const Bit__RunSpec *spec, struct bit_problems *problems)
     check_set(&spec->base, "", problems);
     for (size_t i = 0; i < BIT_COUNT(ranges); i++)
         check_range(spec, &ranges[i], problems);
-    /* The rest reads fields without asking whether they are there. */
+    /* The other checks read these fields without checking that they are present. */
     bool whole = spec->name != NULL && spec->model != NULL && spec->data != NULL && spec->batch != NULL &&
                  spec->schedule != NULL && spec->phases != NULL && spec->quantizer != NULL && spec->eval != NULL &&
                  spec->launch != NULL && spec->guard != NULL && spec->checkpoint != NULL;

@@ -19,7 +19,7 @@ void bit_spec_check_eval_run(const Bit__RunSpec *spec, struct bit_problems *prob
                                     "leave it: this is for schedule.steps 0");
         return;
     }
-    if (spec->model->init_from == NULL || spec->model->init_from[0] == '\0') { /* it was meant to train */
+    if (spec->model->init_from == NULL || spec->model->init_from[0] == '\0') { /* probably intended to train */
         WRONG("schedule.steps", "0 steps train nothing, and there is no model.init_from to be evaluated");
         return;
     }

@@ -19,7 +19,7 @@ static bool ends_with(const char *text, const char *tail)
     return len >= tail_len && strcmp(text + len - tail_len, tail) == 0;
 }
 
-/* Message bytes hold lengths and tags that no text has: control characters, or bytes that are not UTF-8. */
+/* The lengths and tags of a binary message give control characters or invalid UTF-8, which text does not have. */
 static bool looks_like_text(const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -30,7 +30,7 @@ static bool looks_like_text(const char *bytes, size_t len)
     return bit_utf8_valid(bytes, len);
 }
 
-/* One byte more than a spec may have, so that a longer file shows. */
+/* Reads up to one byte more than a spec may have, so that a longer file is noticed. */
 static int read_all(int fd, const char *path, char **out, size_t *len)
 {
     size_t size = BIT_SPEC_BYTES_MAX + 1, used = 0;
@@ -87,7 +87,7 @@ static int parse_text(const char *bytes, size_t len, Bit__RunSpec **out, struct 
                          foreign.name);
         return bit_fail(err, "text of the specification");
     }
-    /* Presets and rules have their say as well. An unknown preset looks further by itself. */
+    /* Also find problems with presets and rules. After an unknown preset bit_spec_normalise does that itself. */
     Bit__RunSpec *some = (Bit__RunSpec *)msg, *filled = err == BIT_ESPEC && msg != NULL ? bit_msg_clone(msg) : NULL;
     if (filled != NULL && bit_spec_normalise(filled, NULL, problems) == 0)
         bit_spec_more_problems(filled, problems);
@@ -113,7 +113,7 @@ int bit_spec_load_some(const char *path, Bit__RunSpec **out, struct bit_problems
     bool text = ends_with(path, ".txtpb") || ends_with(path, ".textproto") || ends_with(path, ".prototxt");
     char *bytes = NULL;
     size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC); /* a pipe may be read: whoever names one knows who writes to it */
+    int fd = open(path, O_RDONLY | O_CLOEXEC); /* may block on a FIFO without a writer: the user named it */
 
     if (fd < 0)
         return bit_fail(-errno, "open '%s'", path);

@@ -10,7 +10,7 @@ void bit_spec_more_problems(const Bit__RunSpec *spec, struct bit_problems *probl
 {
     struct bit_problems *more = malloc(sizeof *more);
 
-    if (more != NULL) { /* else there are enough problems without these */
+    if (more != NULL) { /* without memory, report only the known problems */
         *more = *problems;
         more->count = 0;
         bit_spec_validate(spec, more);

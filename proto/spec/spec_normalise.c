@@ -13,15 +13,15 @@
 #include "proto/text/reflect.h"
 #include "proto/wire/msg.h"
 
-#define SIGMOID_K      15.0 /* the reference names 5 for its TANH only */
+#define SIGMOID_K      15.0 /* the reference has 5, but only for its TANH */
 #define TANH_K         5.0
 #define EVERY          1000 /* steps between evaluations */
-#define EVAL_INSTANCES 16   /* of a rank at a time, in a run without steps */
+#define EVAL_INSTANCES 16   /* per rank at a time, in a run without steps */
 #define REWARM         2000 /* OLMo's scheduler.t_warmup */
-#define UNUSED_LR      1e-4 /* of a run without steps */
+#define UNUSED_LR      1e-4 /* peak_lr of a run without steps, which does not use it */
 #define WARN_S         600  /* for the last checkpoint of a Slurm job */
 
-/* An optional scalar that is absent takes a value. */
+/* Sets an optional scalar if it is absent. */
 #define DEFAULT(msg, field, value)                                                                                     \
     do {                                                                                                               \
         if (!(msg)->has_##field) {                                                                                     \
@@ -53,7 +53,7 @@ static const struct bit_preset *find_preset(const struct bit_preset *list, size_
     return NULL;
 }
 
-/* Fill from text of our own, which therefore parses. */
+/* Fill absent fields from a text of this program, which must parse. */
 static int fill_from(Bit__RunSpec *spec, const char *text)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
@@ -129,7 +129,7 @@ static void derive_schedule(Bit__ScheduleSpec *s)
         DEFAULT(s->stage, at_step, s->steps / 2);
 }
 
-/* What follows from other fields. Runs after the defaults, so every group but the switch is there. */
+/* Derives fields from other fields. Runs after the defaults, so every group but the switch is present. */
 static void derive(Bit__RunSpec *spec)
 {
     Bit__ModelSpec *model = spec->model;
@@ -213,7 +213,7 @@ int bit_spec_absolute(Bit__RunSpec *spec, const char *directory)
     return err;
 }
 
-/* As many instances as one pass of each rank takes. */
+/* For a run without steps, the batch is one micro-batch of each rank. */
 static int fill_eval_batch(Bit__RunSpec *spec)
 {
     const uint32_t micro = spec->batch != NULL ? spec->batch->micro_instances : 0;
@@ -227,10 +227,10 @@ static int fill_eval_batch(Bit__RunSpec *spec)
     return fill_from(spec, text);
 }
 
-/* After an unknown preset it goes on, so that the other problems come to light. */
+/* Continues after an unknown preset, to find the other problems too. */
 static int normalise(Bit__RunSpec *spec, const char *directory, struct bit_problems *problems)
 {
-    int before = problems->count, err = fill_schedule(spec, problems); /* before the model's, which has a peak, too */
+    int before = problems->count, err = fill_schedule(spec, problems); /* first: model presets set peak_lr too */
 
     if (err == 0)
         err = fill_model(spec, problems);

@@ -6,7 +6,7 @@
 #include "proto/data/sidecar.h"
 #include "proto/spec/model_config.h"
 
-/* The i-th of `count` paths, or NULL with *i less by as many. */
+/* The i-th of `count` paths; if there are fewer, NULL, with *i reduced by count. */
 static const char *take(char *const *path, size_t count, size_t *i)
 {
     if (*i < count)

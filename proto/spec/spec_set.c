@@ -1,4 +1,4 @@
-/* `--set key=value`: a path through the messages, and a value in text format or less. */
+/* `--set key=value`: a path of field names, and a value in text format or a bare string. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static int split(const char *text, struct assignment *a, struct bit_problems *pr
     return 0;
 }
 
-/* A field that a key leads into, and that has none of its own. `behind` is what follows its name in the key. */
+/* Explains that a key goes into a field without fields of its own. `behind` is the rest of the key after its name. */
 static void explain_no_fields(const ProtobufCFieldDescriptor *field, const char *key, const char *behind,
                               struct bit_problems *problems)
 {
@@ -52,7 +52,7 @@ static void explain_no_fields(const ProtobufCFieldDescriptor *field, const char 
                      (int)(behind - key), key, fields);
 }
 
-/* Walk all but the last name of the key, making what is absent. *field is what the last one names in *parent. */
+/* Follow all names of the key but the last, creating absent messages. *field is the last name's field, in *parent. */
 static int resolve(ProtobufCMessage *root, const char *key, ProtobufCMessage **parent,
                    const ProtobufCFieldDescriptor **field, struct bit_problems *problems)
 {
@@ -82,7 +82,7 @@ static int resolve(ProtobufCMessage *root, const char *key, ProtobufCMessage **p
     }
 }
 
-/* A bare string is all of the value; everything else is text format. */
+/* A string without quotes is taken whole; every other value is text format. */
 static int read_value(ProtobufCMessage *into, const ProtobufCFieldDescriptor *field, const struct assignment *a,
                       struct bit_problems *problems)
 {
@@ -117,7 +117,7 @@ static int apply(ProtobufCMessage *spec, const struct assignment *a, struct bit_
     return a->value[0] == '\0' ? 0 : read_value(parent, field, a, problems);
 }
 
-/* What is wrong with an assignment is wrong with no line of the file. */
+/* Removes the positions of an assignment's problems: they have no line in the file. */
 static void displace(struct bit_problems *problems, int first)
 {
     for (int i = first; i < bit_problems_kept(problems); i++)
@@ -131,7 +131,7 @@ int bit_spec_set(Bit__RunSpec *spec, const char *assignment, struct bit_problems
 
     if (err < 0)
         return err;
-    /* On a copy, so that a refused assignment changes nothing; then they trade places. */
+    /* Assign in a copy, so that a refused assignment changes nothing; on success swap the two. */
     Bit__RunSpec *copy = bit_msg_clone(spec);
     if (copy == NULL)
         return bit_fail(-ENOMEM, "copy of the specification");

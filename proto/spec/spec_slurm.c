@@ -61,7 +61,7 @@ bool bit_launch_is_on_gpus(const Bit__LaunchSpec *launch)
            (launch->backend != BIT__BACKEND__CPU && launch->slurm != NULL && bit_gres_gpus(launch->slurm->gres) > 0);
 }
 
-/* No argument begins a new one, and none has a line's end in it: the job script and the log are read line by line. */
+/* No argument may contain a control character, such as a newline: the job script and the log are read line by line. */
 static void check_word(const char *text, const char *field, struct bit_problems *problems)
 {
     if (text == NULL)
@@ -77,7 +77,7 @@ static void check_word(const char *text, const char *field, struct bit_problems 
         }
 }
 
-/* "M", "M:S", "H:M:S", "D-H", "D-H:M", "D-H:M:S": sbatch(1). */
+/* One of the forms "M", "M:S", "H:M:S", "D-H", "D-H:M", "D-H:M:S" of sbatch(1). */
 static bool is_time_limit(const char *text)
 {
     int colons = 0, dashes = 0;
@@ -171,7 +171,7 @@ static void check_options(enum bit_slurm_tool tool, char *const *item, size_t co
     }
 }
 
-/* Shells keep functions in variables whose names no program reads otherwise. */
+/* Refuses variables with other characters in their names: shells import functions from such variables. */
 static void check_names(char *const *item, size_t count, struct bit_problems *problems)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";

@@ -7,8 +7,7 @@
 #include "proto/text/reflect.h"
 #include "proto/utf8.h"
 
-/* Counters and infos have their ending in the name of the whole metric in 0.0.4, and in that of a sample in
- * OpenMetrics. */
+/* The suffix of counters and infos. In 0.0.4 it is part of the metric's name, in OpenMetrics only of the samples'. */
 static const char *ending(enum bit_exposition_type type)
 {
     return type == BIT_EXPOSITION_COUNTER ? "_total" : type == BIT_EXPOSITION_INFO ? "_info" : "";
@@ -39,7 +38,7 @@ void bit_exposition_begin(struct bit_exposition *e, const struct bit_exposition_
         fprintf(e->f, "# UNIT %s %s\n", metric->name, metric->unit);
 }
 
-/* One character of a value, escaped. Returns its bytes in the text; 0 at the end, or where it does not fit. */
+/* Writes one character of a value, escaped. Returns its bytes in `text`; 0 at the end, or if it does not fit. */
 static size_t put_character(char *out, size_t room, const char *text, size_t *used)
 {
     const char escaped = *text == '\n' ? 'n' : *text;

@@ -1,6 +1,6 @@
 /*
- * Numbers as a monitoring system reads them: Prometheus' text format 0.0.4, or OpenMetrics 1.0. A metric is begun, then
- * come its samples, each behind its labels; what the two formats write differently is known here alone.
+ * Writes metrics for a monitoring system: Prometheus' text format 0.0.4, or OpenMetrics 1.0. The caller begins a
+ * metric, then writes its samples, the labels of each before it. Callers need not know how the two formats differ.
  * Source      prometheus.io, "Exposition formats"; OpenMetrics 1.0 (its ABNF)
  */
 #ifndef BIT_PROTO_EXPOSITION_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define BIT_EXPOSITION_LABELS_MAX 512 /* bytes of a sample's labels; what is longer is cut */
+#define BIT_EXPOSITION_LABELS_MAX 512 /* bytes of a sample's labels; longer ones are cut */
 
 enum bit_exposition_type {
     BIT_EXPOSITION_GAUGE,
@@ -19,9 +19,9 @@ enum bit_exposition_type {
     BIT_EXPOSITION_INFO,
 };
 
-/* What is said of all samples of one name. Literals. */
+/* Describes all samples of one name. The texts are literals. */
 struct bit_exposition_metric {
-    const char *name; /* without _total and _info; ends in the unit, if it has one */
+    const char *name; /* without _total and _info; ends in the unit, if there is one */
     enum bit_exposition_type type;
     const char *unit; /* "seconds"; NULL: none */
     const char *help; /* a sentence without quotation marks, backslashes and newlines */
@@ -34,17 +34,17 @@ struct bit_exposition {
     char labels[BIT_EXPOSITION_LABELS_MAX];
 };
 
-/** Both are written as what each format is called in HTTP. */
+/** The HTTP content type of the format. */
 const char *bit_exposition_content_type(bool openmetrics);
 
-/** From here on samples are of this metric, which comes once. */
+/** Begin a metric: the samples that follow are its. Each metric is begun once. */
 void bit_exposition_begin(struct bit_exposition *e, const struct bit_exposition_metric *metric);
-/** A label of the next sample; its value is any text. */
+/** Add a label to the next sample; its value may be any text. */
 void bit_exposition_label(struct bit_exposition *e, const char *name, const char *value);
-/** A sample with the labels since the last one. `part` is "_sum", "_count" or "_bucket" of a summary or a histogram,
- * else NULL. */
+/** Write a sample with the labels added since the last one. `part` is "_sum", "_count" or "_bucket" for a summary or a
+ * histogram, else NULL. */
 void bit_exposition_sample(struct bit_exposition *e, const char *part, double value);
-/** Nothing follows. */
+/** End the text. */
 void bit_exposition_end(struct bit_exposition *e);
 
 #endif

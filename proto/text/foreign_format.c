@@ -5,8 +5,8 @@
 #define NAME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 struct line {
-    const char *at; /* its first character that is no blank */
-    size_t bytes;   /* without blanks at its end */
+    const char *at; /* the first character that is not blank */
+    size_t bytes;   /* without trailing blanks */
     int number, column;
 };
 
@@ -15,7 +15,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The next line that holds more than a comment. */
+/* The next line with more than blanks and a comment. */
 static bool next_line(const char **rest, const char *end, int *number, struct line *out)
 {
     while (*rest < end) {
@@ -36,7 +36,7 @@ static bool next_line(const char **rest, const char *end, int *number, struct li
     return false;
 }
 
-/* Bytes of the name that the line begins with; 0 if it does not. */
+/* Length of the name at the start of the line; 0 if there is none. */
 static size_t name_of(const struct line *l)
 {
     size_t n = 0;
@@ -54,7 +54,7 @@ static bool opens_block(const struct line *l)
     return n > 0 && n + 1 == l->bytes && l->at[n] == ':';
 }
 
-/* "preset: x", or "- x": what a block of YAML has, and no value of ours. */
+/* "preset: x", or "- x": lines of a YAML block. */
 static bool is_in_block(const struct line *l)
 {
     const size_t n = name_of(l);

@@ -1,4 +1,4 @@
-/* What a text that is no protobuf text format looks like instead. */
+/* Recognises JSON, YAML or TOML in a text that is not protobuf text format. */
 #ifndef BIT_PROTO_FOREIGN_FORMAT_H
 #define BIT_PROTO_FOREIGN_FORMAT_H
 
@@ -7,10 +7,10 @@
 
 struct bit_foreign_format {
     const char *name; /* JSON, YAML, TOML */
-    int line, column; /* where that shows */
+    int line, column; /* of the first sign of it */
 };
 
-/** To be asked of a text that does not parse. */
+/** For a text that does not parse. Whether it looks like one of these formats; *out is set only then. */
 bool bit_foreign_format_find(const char *text, size_t bytes, struct bit_foreign_format *out);
 
 #endif

@@ -43,7 +43,7 @@ static void print_string(FILE *f, const char *text)
         else if (step == 0)
             fputs("\\ufffd", f);
         else if (bit_escape_needed(code))
-            fprintf(f, "\\u%04x", code); /* none of them is beyond four digits */
+            fprintf(f, "\\u%04x", code); /* all of these code points have at most four digits */
         else
             fwrite(text, 1, step, f);
         step = step == 0 ? 1 : step;
@@ -91,7 +91,7 @@ static void print_enum(FILE *f, const ProtobufCEnumDescriptor *desc, int number)
 
 /* ---- integers and times */
 
-#define EXACT_MAX (UINT64_C(1) << 53) /* up to it every integer is a double */
+#define EXACT_MAX (UINT64_C(1) << 53) /* up to here every integer is exact as a double */
 
 bool bit_json_is_time(const ProtobufCFieldDescriptor *field)
 {
@@ -107,7 +107,7 @@ static void print_u64(FILE *f, const ProtobufCFieldDescriptor *field, uint64_t v
     fprintf(f, "%s%" PRIu64 "%s", quote, value, quote);
 }
 
-/* Beside "time_ns" the same as "time"; `at` is NULL where there is none. */
+/* The key "time" beside "time_ns", with the same time as a date; null if `at` is NULL. */
 static void print_date(FILE *f, const ProtobufCFieldDescriptor *field, const uint64_t *at)
 {
     char text[32];
@@ -119,7 +119,7 @@ static void print_date(FILE *f, const ProtobufCFieldDescriptor *field, const uin
         return;
     }
     const time_t s = (time_t)(*at / 1000000000);
-    gmtime_r(&s, &tm); /* 64 bits of nanoseconds end in 2554 */
+    gmtime_r(&s, &tm); /* cannot fail: 64 bits of nanoseconds end in 2554 */
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
     fprintf(f, "\"%s.%09" PRIu64 "Z\"", text, *at % 1000000000);
 }

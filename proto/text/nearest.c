@@ -12,7 +12,7 @@ static char fold(char c)
     return c == '-' ? '_' : c;
 }
 
-/* Three rows of the dynamic programme: a swap looks two rows back. */
+/* Three rows of the dynamic programming table, because a swap looks two rows back. */
 static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     unsigned row[3][BIT_NEAREST_WORD_MAX + 1];

@@ -14,13 +14,12 @@ struct bit_nearest {
 
 void bit_nearest_init(struct bit_nearest *n, const char *word, size_t len);
 /**
- * Offer one name; it must outlive n. The first of equally near ones stays.
- * Distance: insertions, deletions, substitutions and swaps of neighbours (optimal string alignment), where case and
- * '-' against '_' count nothing.
+ * Offer one name; it must outlive n. Of equally near names the first one offered is kept.
+ * Distance: insertions, deletions, substitutions and swaps of neighbours (optimal string alignment); case and '-'
+ * against '_' do not count.
  */
 void bit_nearest_offer(struct bit_nearest *n, const char *name);
-/** The nearest offer, or NULL if none is near enough to be what was meant: at most a third of the letters, at least 1.
- */
+/** The nearest offered name, or NULL if none is near enough: the distance may be a third of the letters, at least 1. */
 const char *bit_nearest_name(const struct bit_nearest *n);
 
 #endif

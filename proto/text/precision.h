@@ -1,4 +1,4 @@
-/* How a precision is called: one word for programs (JSON, options), every spelling taken. */
+/* Names of precisions: one spelling is printed (JSON, options), several are accepted. */
 #ifndef BIT_PROTO_PRECISION_H
 #define BIT_PROTO_PRECISION_H
 
@@ -7,8 +7,8 @@
 /** "16bit" or "ternary". */
 const char *bit_precision_name(Bit__Precision precision);
 /**
- * Read one: as above, as people read it (16-bit, 1.58-bit, 1.58bit), or as bit.proto calls it (SIXTEEN_BIT, TERNARY),
- * in any case. -EINVAL, without a note.
+ * Read a precision: as above, in common spellings (16-bit, 1.58-bit, 1.58bit), or as in bit.proto (SIXTEEN_BIT,
+ * TERNARY), in any case. -EINVAL, without a note.
  */
 int bit_precision_parse(const char *text, Bit__Precision *out);
 

@@ -7,7 +7,8 @@
 
 #include "proto/check.h"
 
-/* FNV-1a. A collision would misplace a line number, in a table of some hundred fields: not worth the names. */
+/* FNV-1a. A collision would only give a wrong line number, and is unlikely with some hundred fields: names need not be
+ * stored. */
 static uint64_t hash_path(const char *path, size_t len)
 {
     uint64_t hash = 0xcbf29ce484222325u;
@@ -17,7 +18,7 @@ static uint64_t hash_path(const char *path, size_t len)
     return hash;
 }
 
-/* Its index in position[], or -1. */
+/* The path's index in position[], or -1. */
 static int find_exact(const struct bit_problems *p, const char *path, size_t len)
 {
     uint64_t field = hash_path(path, len);
@@ -55,7 +56,7 @@ void bit_problems_place(struct bit_problems *p, const char *field, int line, int
     int i = find_exact(p, field, len);
 
     if (i < 0) {
-        /* Long lists of files may not crowd out the settings. */
+        /* Elements of long lists may use only half of the table, so that settings have room. */
         int room = strchr(field, '[') != NULL ? BIT_POSITIONS_MAX / 2 : BIT_POSITIONS_MAX;
         if (p->position_count >= room)
             return;
@@ -114,7 +115,7 @@ static bool stands_before(const struct bit_problem *a, const struct bit_problem 
     return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
-/* By insertion: stable, and there are few. */
+/* Insertion sort: it is stable, and there are few problems. */
 void bit_problems_sort(struct bit_problems *p)
 {
     for (int i = 1; i < bit_problems_kept(p); i++) {

@@ -1,4 +1,4 @@
-/* Everything that is wrong with a text, kept until all of it is known. */
+/* Collects all problems of a text, so that they are reported together. */
 #ifndef BIT_PROTO_PROBLEMS_H
 #define BIT_PROTO_PROBLEMS_H
 
@@ -7,52 +7,54 @@
 
 #include "proto/limits.h"
 
-/* Where a field's value stands in the text it came from. */
+/* The position of a field's value in its source text. */
 struct bit_position {
     uint64_t field; /* hash of its path */
     int line, column;
 };
 
 /*
- * All problems at once; the first BIT_PROBLEMS_MAX are kept, the rest counted. Start from {0}.
- * The text parser leaves the position of every field here as well, so that a rule which finds fault with a value long
- * after the text is gone ("100 does not divide by 3 ranks") still points to its line.
+ * The first BIT_PROBLEMS_MAX problems are kept, the rest only counted. Start from {0}.
+ * The text parser also records the position of every field here, so that a rule that is checked after the text is freed
+ * ("100 does not divide by 3 ranks") can still name the line.
  */
 struct bit_problems {
     struct bit_problem {
-        char field[128]; /* "phases.switch.ramp_steps"; empty if it is about the whole */
+        char field[128]; /* "phases.switch.ramp_steps"; empty if the problem is not about one field */
         char text[BIT_ERR_TEXT_MAX];
-        int line, column; /* from 1; 0 where there is no text */
+        int line, column; /* from 1; 0 if not known */
     } item[BIT_PROBLEMS_MAX];
-    int count; /* all that were found */
+    int count; /* including those not kept */
     struct bit_position position[BIT_POSITIONS_MAX];
     int position_count;
 };
 
 /**
- * Add one. field may be NULL. With line 0 the position is looked up: the field's own, else that of the nearest
- * enclosing message that stands in the text.
+ * Add a problem. field may be NULL. With line 0 the position is looked up: the field's own, else that of the nearest
+ * enclosing message with a position in the text.
  */
 void bit_problems_add(struct bit_problems *p, const char *field, int line, int column, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
-/** How many of `count` are in item[]. */
+/** The number of problems in item[]. */
 int bit_problems_kept(const struct bit_problems *p);
-/** In the order of the text; those without a line last, in the order they were found in. */
+/** Sort by position in the text; problems without a line come last, in the order in which they were found. */
 void bit_problems_sort(struct bit_problems *p);
-/** Whether a kept problem is about this very field. */
+/** Whether a kept problem is about exactly this field. */
 bool bit_problems_about(const struct bit_problems *p, const char *field);
 
 /**
- * Remember where a field stands; a later position replaces an earlier one. Line 0 means "not in the text": it was set
- * from elsewhere, and its enclosing message must not answer for it. Forgotten without notice once the table is full.
+ * Record a field's position; a later one replaces an earlier one. Line 0 means "not in the text": the field was set
+ * from elsewhere, and the position of its enclosing message must not be used for it. Ignored when the table is full,
+ * for elements of lists when it is half full.
  */
 void bit_problems_place(struct bit_problems *p, const char *field, int line, int column);
-/** False if nothing is known of the field or of anything around it. A known "not in the text" is true, with line 0. */
+/** The position of a field, else of an enclosing message. False if none is recorded. A recorded "not in the text" gives
+ * true, with line 0. */
 bool bit_problems_find(const struct bit_problems *p, const char *field, int *line, int *column);
-/** Whether somebody gave the field a value, in the text or otherwise; true, too, where that is not known. */
+/** Whether the field was given a value, in the text or otherwise; also true if that is not known. */
 bool bit_problems_given(const struct bit_problems *p, const char *field);
-/** Whether the field itself, not only something around it, stands in the text. */
+/** Whether the field itself, not only an enclosing message, is in the text. */
 bool bit_problems_in_text(const struct bit_problems *p, const char *field);
 
 #endif

@@ -8,7 +8,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* Descriptors speak in offsets; these two are the only casts from them. */
+/* A descriptor gives a member's offset; only these two functions cast by it. */
 static const void *member(const ProtobufCMessage *msg, unsigned offset)
 {
     return (const uint8_t *)msg + offset;
@@ -94,7 +94,8 @@ ProtobufCMessage *bit_field_message(const ProtobufCMessage *msg, const ProtobufC
     return i < bit_field_count(msg, field) ? *(ProtobufCMessage *const *)bit_field_at(msg, field, i) : NULL;
 }
 
-/* protobuf-c keeps no capacity, and its own lists have no slack: always ask for the power of two, mostly a no-op. */
+/* protobuf-c stores no capacity, and its own lists have no spare room: always realloc to a power of two, which mostly
+ * changes nothing. */
 static int append(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field, const void *element)
 {
     size_t *count = member_mut(msg, field->quantifier_offset), size = element_size(field), capacity = 1, bytes;
@@ -164,7 +165,7 @@ static bool copy_bytes(const ProtobufCBinaryData *from, ProtobufCBinaryData *to)
     return to->data != NULL;
 }
 
-/* A copy of one element whose pointee is on the heap; false when memory ran out. */
+/* A copy of one element, with its string or message on the heap; false when memory ran out. */
 static bool copy_element(const ProtobufCFieldDescriptor *field, const void *from, void *to)
 {
     switch (field->type) {
@@ -182,7 +183,7 @@ static bool copy_element(const ProtobufCFieldDescriptor *field, const void *from
     }
 }
 
-/* dst holds nothing of this field yet, or a required scalar's zero. */
+/* The field is absent in dst, or a required scalar that is zero. */
 static int copy_field(ProtobufCMessage *dst, const ProtobufCMessage *src, const ProtobufCFieldDescriptor *field)
 {
     union {
@@ -248,7 +249,8 @@ void bit_double_format(double value, char out[32])
         strcpy(out, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
         return;
     }
-    /* 15 digits are always exact the other way, and %g drops their zeros; 17 always read back. */
+    /* Decimals of up to 15 digits survive a round trip, so start there (%g drops trailing zeros); 17 digits always read
+     * back. */
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(out, 32, "%.*g", digits, value);
         if (strtod(out, NULL) == value)

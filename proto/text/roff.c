@@ -5,7 +5,8 @@
 
 #include "config.h"
 
-/* A dot or quote at a line's start would be a request, a backslash an escape, a bare hyphen a typographic one. */
+/* Escapes a character: a dot or quote at a line's start would begin a request, a backslash an escape, and a bare hyphen
+ * would be printed as a typographic one. */
 static void put(FILE *f, char c, bool line_start)
 {
     if (line_start && (c == '.' || c == '\''))
@@ -38,7 +39,7 @@ static void put_text(FILE *f, const char *text, bool paragraphs)
             line_start = true;
             continue;
         }
-        if (paragraphs && line_start && *text == ' ') /* would begin a new line */
+        if (paragraphs && line_start && *text == ' ') /* a leading space would break the line */
             continue;
         put(f, *text, line_start);
         line_start = *text == '\n';
@@ -95,7 +96,7 @@ void bit_roff_head(FILE *f, const char *name, int section, const char *summary)
     for (const char *c = name; *c != '\0'; c++)
         put(f, (char)toupper((unsigned char)*c), false);
     fprintf(f, "\" %d \"\" \"bitd %s\" \"bitd\"\n", section, BIT_VERSION);
-    fputs(".nh\n.ad l\n", f); /* options and paths are no words to be parted */
+    fputs(".nh\n.ad l\n", f); /* no hyphenation: options and paths must not be split */
     bit_roff_section(f, "NAME");
     put_text(f, name, false);
     fputs(" \\- ", f);

@@ -1,4 +1,4 @@
-/* Manual pages, in roff's man macros, of texts that the programs print as their help, too. */
+/* Writes manual pages in roff's man macros, from the texts that the programs also print as help. */
 #ifndef BIT_PROTO_ROFF_H
 #define BIT_PROTO_ROFF_H
 
@@ -8,13 +8,13 @@
 void bit_roff_head(FILE *f, const char *name, int section, const char *summary);
 void bit_roff_section(FILE *f, const char *title);
 void bit_roff_subsection(FILE *f, const char *title);
-/** Paragraphs, parted by a blank line; lines are filled. */
+/** Paragraphs, separated by blank lines; lines are filled. */
 void bit_roff_text(FILE *f, const char *text);
-/** Lines that stay as they are, empty ones too. */
+/** Lines without filling; empty ones are kept. */
 void bit_roff_lines(FILE *f, const char *text);
-/** A word in bold, and below it, indented, what it means. */
+/** A word in bold, with its meaning indented below it. */
 void bit_roff_item(FILE *f, const char *word, const char *text);
-/** On a line of its own, below what was printed last. */
+/** A text on a line of its own. */
 void bit_roff_line(FILE *f, const char *text);
 /** "bitctl (1), bitd (8)" */
 void bit_roff_see_also(FILE *f, const char *pages);

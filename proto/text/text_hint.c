@@ -1,4 +1,4 @@
-/* What was probably meant by a field name that there is not. */
+/* Suggestions for unknown field names. */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,8 +28,7 @@ static bool find_elsewhere(const ProtobufCMessageDescriptor *desc, const char *n
     return false;
 }
 
-/* The one field of desc that has the name as a word of its own: peak_lr for lr. NULL where there is none, or several.
- */
+/* The only field of desc whose name contains `name` as a word: peak_lr for lr. NULL if there is none, or several. */
 static const char *find_word(const ProtobufCMessageDescriptor *desc, const char *name, size_t len)
 {
     const char *found = NULL;

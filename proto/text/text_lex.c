@@ -1,5 +1,5 @@
-/* Source      protobuf.dev, "Text Format Language Specification"; stricter in: a string ends on its line, a number ends
- * where a letter starts. */
+/* Source      protobuf.dev, "Text Format Language Specification"; stricter: a string must end on its line, and a letter
+ *             must not follow a number. */
 #include "proto/text/text_lex.h"
 
 #include <stdint.h>
@@ -30,7 +30,7 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Code points in [from, to): continuation bytes have no column of their own. */
+/* Code points in [from, to): continuation bytes do not count. */
 static int columns_between(const char *from, const char *to)
 {
     int columns = 0;
@@ -80,7 +80,7 @@ static void take_digits(struct bit_lexer *lexer)
         lexer->at++;
 }
 
-/* An exponent needs digits; without them, what stands there is not a number. */
+/* False if the exponent has no digits: then the token is not a number. */
 static bool take_exponent(struct bit_lexer *lexer)
 {
     lexer->at++;
@@ -113,7 +113,7 @@ static enum bit_token_kind take_decimal(struct bit_lexer *lexer)
         kind = BIT_TOKEN_FLOAT;
         lexer->at++;
     }
-    /* A leading zero says octal. */
+    /* A leading zero means octal. */
     if (whole > 1 && *start == '0') {
         for (size_t i = 1; i < whole; i++)
             if (start[i] > '7')
@@ -159,7 +159,7 @@ static enum bit_token_kind take_string(struct bit_lexer *lexer)
     return BIT_TOKEN_BAD;
 }
 
-/* One token's worth of what cannot be read, so that the next one starts somewhere new. */
+/* Skips one code point or one invalid byte, so that the next token starts after it. */
 static void take_garbage(struct bit_lexer *lexer)
 {
     uint32_t code;
@@ -239,8 +239,7 @@ static int take_code(const char **at, const char *end, int base, int most, uint3
     return count;
 }
 
-/* \u and \U, of which two may be the halves of a surrogate pair. Returns the bytes written, 0 if it is no code point.
- */
+/* \u and \U; two \u may be a surrogate pair. Returns the bytes written, 0 if it is not a code point. */
 static size_t unescape_unicode(const char **at, const char *end, char kind, char *out)
 {
     uint32_t code, low;
@@ -259,7 +258,7 @@ static size_t unescape_unicode(const char **at, const char *end, char kind, char
     return bit_utf8_encode(code, out);
 }
 
-/* One escape, at the character after the backslash. Returns the bytes written, 0 if it is none. */
+/* One escape; *at is after the backslash. Returns the bytes written, 0 if the escape is invalid. */
 static size_t unescape(const char **at, const char *end, char *out)
 {
     static const char plain[] = "abfnrtv\\'\"?", means[] = "\a\b\f\n\r\t\v\\'\"?";

@@ -1,4 +1,4 @@
-/* Text format's tokens, with their places. */
+/* Splits text format into tokens, with their positions. */
 #ifndef BIT_PROTO_TEXT_LEX_H
 #define BIT_PROTO_TEXT_LEX_H
 
@@ -12,9 +12,9 @@ enum bit_token_kind {
     BIT_TOKEN_NAME,
     BIT_TOKEN_INTEGER, /* decimal, 0x hexadecimal, 0 octal; no sign */
     BIT_TOKEN_FLOAT,
-    BIT_TOKEN_STRING, /* with its quotes, escapes not yet looked at */
+    BIT_TOKEN_STRING, /* with its quotes, escapes not yet decoded */
     BIT_TOKEN_SYMBOL, /* one character */
-    BIT_TOKEN_BAD,    /* nothing that text format knows; its problem has been added */
+    BIT_TOKEN_BAD,    /* not a token of text format; its problem has been added */
 };
 
 struct bit_token {
@@ -27,19 +27,19 @@ struct bit_token {
 struct bit_lexer {
     const char *at, *end;
     int line;
-    const char *counted; /* columns are known up to here */
+    const char *counted; /* column is that of this place */
     int column;
     struct bit_problems *problems;
 };
 
-/** Borrows text until the last token is used. A byte order mark at its start is skipped. */
+/** Borrows text for as long as tokens are used. A byte order mark at its start is skipped. */
 void bit_lexer_init(struct bit_lexer *lexer, const char *text, size_t bytes, struct bit_problems *problems);
 struct bit_token bit_lexer_next(struct bit_lexer *lexer);
 bool bit_token_is(const struct bit_token *token, char symbol);
 
 /**
- * The bytes that a STRING token stands for, appended to out[*used], where there is room for token->len: no escape
- * stands for more bytes than it takes. False after adding a problem for an escape that is none.
+ * Append the bytes of a STRING token at out[*used], which must have room for token->len: no escape decodes to more
+ * bytes than it has. False after adding a problem for an invalid escape.
  */
 bool bit_token_unescape(const struct bit_token *token, char *out, size_t *used, struct bit_problems *problems,
                         const char *field);

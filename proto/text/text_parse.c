@@ -21,8 +21,8 @@ struct parser {
     const ProtobufCMessageDescriptor *root;
     char path[128];
     int depth;
-    bool forgiving; /* of the case of enumeration values */
-    int err;        /* -ENOMEM ends it; problems do not */
+    bool forgiving; /* accepts enumeration values in any case */
+    int err;        /* -ENOMEM ends the parser; problems do not */
 };
 
 static void advance(struct parser *p)
@@ -38,7 +38,7 @@ static bool accept(struct parser *p, char symbol)
     return true;
 }
 
-/* "'max_stepz'", "the end of the text". */
+/* The token for a message: "'max_stepz'", "the end of the text". */
 static const char *token_text(const struct bit_token *token, char out[48])
 {
     if (token->kind == BIT_TOKEN_END)
@@ -47,7 +47,7 @@ static const char *token_text(const struct bit_token *token, char out[48])
     return out;
 }
 
-/* A BAD token has had its problem already. */
+/* The lexer has already added the problem of a BAD token. */
 static void expected(struct parser *p, const char *what)
 {
     char found[48];
@@ -67,7 +67,7 @@ static bool closes(const struct bit_token *token)
     return bit_token_is(token, '}') || bit_token_is(token, '>') || bit_token_is(token, ']');
 }
 
-/* Past one value, whatever it holds; a bracket takes all up to its partner. */
+/* Skip one value of any kind; an opening bracket is skipped with everything up to its closing one. */
 static void skip_value(struct parser *p)
 {
     int depth = 0;
@@ -83,7 +83,7 @@ static void skip_value(struct parser *p)
     } while (depth > 0 || (string && p->token.kind == BIT_TOKEN_STRING));
 }
 
-/* After a syntax error: on to where a field may start again, a later line or after a separator, without leaving the
+/* After a syntax error: skip to where a field may start, on a later line or after a separator, without leaving the
  * message. */
 static void recover(struct parser *p)
 {
@@ -146,7 +146,7 @@ static void parse_submessage(struct parser *p, ProtobufCMessage *msg, const Prot
         bit_problems_add(p->problems, p->path, open.line, open.column, "this '%c' is never closed", *open.at);
 }
 
-/* "steps:" with its value forgotten: what follows is the next field, not the value. */
+/* Whether the token starts the next field instead of a value: in "steps:" the value is missing. */
 static bool starts_field(const struct parser *p)
 {
     const char *at = p->lexer.at;
@@ -158,7 +158,7 @@ static bool starts_field(const struct parser *p)
     return at < p->lexer.end && (*at == ':' || *at == '{' || *at == '<');
 }
 
-/* Adjacent strings are one. NULL after a problem or without memory. */
+/* Joins adjacent strings. NULL after a problem, or when memory ran out. */
 static char *take_strings(struct parser *p, size_t *len)
 {
     char *text = NULL;
@@ -178,7 +178,7 @@ static char *take_strings(struct parser *p, size_t *len)
         free(text);
         return NULL;
     }
-    text[*len] = '\0'; /* two quotes a token: there is room */
+    text[*len] = '\0'; /* fits: each token's two quotes were counted */
     return text;
 }
 
@@ -236,7 +236,7 @@ static void parse_scalar(struct parser *p, ProtobufCMessage *msg, const Protobuf
     skip_value(p);
 }
 
-/* Elements are "data.train[3]" in what is said of them. */
+/* In problems, an element's path is "data.train[3]". */
 static void parse_element(struct parser *p, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field)
 {
     size_t len = strlen(p->path);
@@ -251,7 +251,7 @@ static void parse_element(struct parser *p, ProtobufCMessage *msg, const Protobu
     p->path[len] = '\0';
 }
 
-/* After its '['. */
+/* The '[' has been taken. */
 static void parse_list(struct parser *p, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field)
 {
     if (accept(p, ']'))
@@ -267,7 +267,7 @@ static void parse_list(struct parser *p, ProtobufCMessage *msg, const ProtobufCF
     }
 }
 
-/* After the name: the colon, which messages may do without, and the value or values. */
+/* The part after the name: the colon, which is optional for messages, and the value or values. */
 static void parse_content(struct parser *p, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field)
 {
     if (!accept(p, ':') && field->type != PROTOBUF_C_TYPE_MESSAGE) {
@@ -294,7 +294,7 @@ static bool is_taken(struct parser *p, const ProtobufCMessage *msg, const Protob
     return true;
 }
 
-/* "warmup-steps" is three tokens and one mistake: take them as one name. */
+/* "warmup-steps" is three tokens: take them as one name, to report one mistake. */
 static void take_dashes(struct parser *p, struct bit_token *name)
 {
     while (bit_token_is(&p->token, '-') && p->token.at == name->at + name->len) {
@@ -402,7 +402,7 @@ int bit_text_parse(const ProtobufCMessageDescriptor *desc, const char *text, siz
 int bit_text_parse_value(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field, const char *path,
                          const char *text, size_t bytes, struct bit_problems *problems)
 {
-    struct bit_problems *found = calloc(1, sizeof *found); /* so that its lines, which nobody wrote, go nowhere */
+    struct bit_problems *found = calloc(1, sizeof *found); /* keeps this text's positions out of `problems` */
 
     if (found == NULL)
         return bit_fail(-ENOMEM, "problems of %s", path);

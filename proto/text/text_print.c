@@ -24,7 +24,8 @@ static void print_byte(FILE *f, unsigned char c)
         fputc(c, f);
 }
 
-/* Text stays readable: what is UTF-8 and harmless is not escaped. `raw` is for bytes, where it would be chance. */
+/* Harmless UTF-8 is not escaped, so that text stays readable. With `raw`, for fields of type bytes, every byte beyond
+ * ASCII is escaped. */
 static void print_string(FILE *f, const char *text, size_t len, bool raw)
 {
     uint32_t code;

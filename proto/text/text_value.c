@@ -11,9 +11,9 @@
 #include "proto/err.h"
 #include "proto/text/nearest.h"
 
-#define NUMBER_MAX 512 /* characters of a number; its digits beyond 17 decide nothing */
+#define NUMBER_MAX 512 /* characters of a number; digits beyond 17 do not matter */
 
-/* What stands there, for a message. */
+/* The token's text, for "%.*s" in a message. */
 #define SHOW(token) (int)BIT_MIN((token)->len, 40u), (token)->at
 
 static void list_values(const ProtobufCEnumDescriptor *desc, char buf[160])
@@ -58,7 +58,7 @@ static int mismatch(const ProtobufCFieldDescriptor *field, const struct bit_toke
     return BIT_ESPEC;
 }
 
-/* Decimal, 0x, or 0 for octal, as C's own. False beyond 64 bits. */
+/* Decimal, 0x for hexadecimal, or 0 for octal, as in C. False if it does not fit into 64 bits. */
 static bool read_magnitude(const struct bit_token *token, uint64_t *out)
 {
     char text[NUMBER_MAX + 1];
@@ -141,7 +141,7 @@ static int read_double(const ProtobufCFieldDescriptor *field, const struct bit_t
     if (!is_decimal(token) || token->len > NUMBER_MAX)
         return mismatch(field, token, negative, path, problems);
     memcpy(text, token->at, token->len);
-    text[token->len] = '\0'; /* a trailing f stops strtod, as it should */
+    text[token->len] = '\0'; /* strtod stops at a trailing f, as intended */
     double value = strtod(text, NULL);
     if (!isfinite(value) || (field->type == PROTOBUF_C_TYPE_FLOAT && !isfinite((float)value))) {
         bit_problems_add(problems, path, token->line, token->column, "%.*s is too large", SHOW(token));

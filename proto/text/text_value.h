@@ -1,4 +1,4 @@
-/* One scalar of text format: from a token to a field's value, with the reason where there is none. */
+/* Converts a scalar token of text format to a field's value, or adds the problem that explains why it cannot. */
 #ifndef BIT_PROTO_TEXT_VALUE_H
 #define BIT_PROTO_TEXT_VALUE_H
 
@@ -9,7 +9,7 @@
 
 #include "proto/text/text_lex.h"
 
-/* As bit_field_add takes it. */
+/* An element for bit_field_add. */
 union bit_value {
     int32_t i32;
     uint32_t u32;
@@ -22,12 +22,12 @@ union bit_value {
     ProtobufCBinaryData bytes;
 };
 
-/** "a whole number", "one of TANH, LINEAR, SIGMOID": what a field takes. Static or in buf. */
+/** "a whole number", "one of TANH, LINEAR, SIGMOID": the values that a field accepts. Static or in buf. */
 const char *bit_value_expected(const ProtobufCFieldDescriptor *field, char buf[160]);
 
 /**
- * Read a number, a truth value or an enumeration value; strings and messages are the parser's.
- * `negative` is a '-' that stood before the token; `any_case` forgives an enumeration value its case.
+ * Read a number, a boolean or an enumeration value; the parser itself reads strings and messages.
+ * negative: a '-' came before the token. any_case: an enumeration value may be in any case.
  * BIT_ESPEC after adding the problem, at the token.
  */
 int bit_value_read(const ProtobufCFieldDescriptor *field, const struct bit_token *token, bool negative, bool any_case,

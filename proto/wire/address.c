@@ -37,7 +37,7 @@ static int parse_ports(const char *text, struct bit_address *out)
     return 0;
 }
 
-/* Where the host ends and where its port begins; NULL if the text has no such shape. */
+/* Finds the host, and returns the start of the port; NULL if the text does not have this form. */
 static const char *split(const char *text, const char **host, size_t *host_bytes)
 {
     const char *colon = strrchr(text, ':'), *bracket = strchr(text, ']');

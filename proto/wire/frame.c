@@ -43,8 +43,8 @@ void bit_frame_encode_header(const struct bit_frame *frame, uint8_t *out)
     put(out + HEADER_CRC, bit_crc32c(0, out, HEADER_CRC), 4);
 }
 
-/* The order matters: a stranger's bytes fail at the magic, damage at the checksum, and only then is a length believed.
- */
+/* The order matters: the magic has been checked before, the checksum is checked first here, and only then is the length
+ * trusted. */
 static int check_header(const uint8_t *buf, uint32_t body_max)
 {
     uint32_t body_bytes = (uint32_t)get(buf + BODY_BYTES, 4);
@@ -64,7 +64,7 @@ int64_t bit_frame_decode(const uint8_t *buf, size_t bytes, uint32_t body_max, st
     size_t whole;
     int err;
 
-    /* Not even the header's rest is waited for if its first bytes are not ours. */
+    /* Refuse wrong magic bytes at once, without waiting for the rest of the header. */
     if (bytes > 0 && memcmp(buf, magic, BIT_MIN(bytes, sizeof magic)) != 0)
         return bit_fail(BIT_EFRAME, "no frame begins here");
     *need = BIT_FRAME_HEADER_BYTES;
@@ -97,7 +97,7 @@ void bit_frame_reader_finish(struct bit_frame_reader *r)
     *r = (struct bit_frame_reader){.body_max = r->body_max};
 }
 
-/* Frames handed out lie before `taken`; what follows moves to the front. */
+/* Frames that next() returned are before `taken`; the bytes after it move to the front. */
 static void drop_taken(struct bit_frame_reader *r)
 {
     if (r->taken == 0)
@@ -113,7 +113,7 @@ static int grow(struct bit_frame_reader *r)
     size_t capacity = BIT_MIN(most, BIT_MAX(2 * r->capacity, FIRST_CAPACITY));
     uint8_t *buf;
 
-    /* A full buffer holds a whole frame, which next() would have taken or refused. */
+    /* A buffer of the largest size that is full holds a whole frame, which next() would have taken or refused. */
     BIT_ASSERT(capacity > r->capacity);
     buf = realloc(r->buf, capacity);
     if (buf == NULL)

@@ -1,5 +1,5 @@
 /*
- * The frame: how a message or a piece of payload crosses a stream. The only code that knows the header.
+ * Frames: each carries a message or a piece of payload over a stream. Only frame.c knows the header's layout.
  *
  *     offset  bytes  little-endian
  *          0      4  magic        "BIT1"
@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define BIT_FRAME_HEADER_BYTES 28
-#define BIT_FRAME_PAYLOAD      1 /* raw bytes; every other type is a message */
+#define BIT_FRAME_PAYLOAD      1 /* raw bytes; every other type is a message type */
 
 struct bit_frame {
     uint16_t type;
@@ -27,22 +27,21 @@ struct bit_frame {
     uint32_t body_bytes;
 };
 
-/** Write the 28 header bytes for `frame` (checksums computed here). out has BIT_FRAME_HEADER_BYTES. Asserts body_bytes
- * <= BIT_FRAME_BODY_MAX. */
+/** Write the header of `frame`, with its checksums, to out (BIT_FRAME_HEADER_BYTES). Asserts body_bytes <=
+ * BIT_FRAME_BODY_MAX. */
 void bit_frame_encode_header(const struct bit_frame *frame, uint8_t *out);
 
 /**
  * Decode the frame at the start of buf.
- * Returns the bytes it took (> 0), 0 if more bytes are needed (*need says how many in all, once the header is there;
- * before that it is BIT_FRAME_HEADER_BYTES), BIT_EFRAME on a bad magic, flag or checksum, BIT_ELIMIT on a body above
- * body_max. A header that is wrong is refused from its own bytes: a huge length never makes the reader wait or
- * allocate.
+ * Returns the frame's bytes (> 0); 0 if more bytes are needed: *need is the total, or BIT_FRAME_HEADER_BYTES until the
+ * header is complete; BIT_EFRAME on a bad magic, flag or checksum; BIT_ELIMIT on a body above body_max. An invalid
+ * header is refused before its body arrives: a huge length never makes the reader wait or allocate.
  */
 int64_t bit_frame_decode(const uint8_t *buf, size_t bytes, uint32_t body_max, struct bit_frame *out, size_t *need);
 
 /*
- * A growing input buffer with one frame at its head; used by every reader of a stream. Grows to at most one frame of
- * body_max, given back with finish. reserve() says where to read to, commit() what arrived, next() takes frames off.
+ * A growing input buffer, used by every reader of a stream. It grows to at most one frame of body_max; finish() frees
+ * it. reserve() returns the room to read into, commit() adds the bytes that arrived, next() takes frames off the front.
  */
 struct bit_frame_reader {
     uint8_t *buf;
@@ -51,11 +50,11 @@ struct bit_frame_reader {
 };
 void bit_frame_reader_init(struct bit_frame_reader *r, uint32_t body_max);
 void bit_frame_reader_finish(struct bit_frame_reader *r);
-/** Room for at least one byte. Returns -ENOMEM, or 0 with *room and *room_bytes. Invalidates frames handed out. */
+/** Room for at least one byte. Returns -ENOMEM, or 0 with *room and *room_bytes. Invalidates frames from next(). */
 int bit_frame_reader_reserve(struct bit_frame_reader *r, uint8_t **room, size_t *room_bytes);
 void bit_frame_reader_commit(struct bit_frame_reader *r, size_t bytes);
-/** 1 with a frame (its body lives until the next reserve), 0 for none yet, < 0 as bit_frame_decode: the stream is lost.
- */
+/** 1 with a frame (its body is valid until the next reserve), 0 if none is complete, < 0 as bit_frame_decode: the
+ * stream cannot be used any more. */
 int bit_frame_reader_next(struct bit_frame_reader *r, struct bit_frame *out);
 
 #endif

@@ -27,7 +27,8 @@ struct part {
     size_t bytes;
 };
 
-/* Every label is 8 bytes and every part's length follows from its label: no two inputs run together. */
+/* Every label has 8 bytes, and it determines the length of every part, so different inputs never give the same bytes.
+ */
 static void hash(const uint8_t key[HASH_BYTES], const char label[LABEL_BYTES], const struct part *parts, size_t count,
                  uint8_t out[HASH_BYTES])
 {
@@ -60,7 +61,7 @@ static void hello_tag(const uint8_t launch[HASH_BYTES], const uint8_t *hello, ui
     hash(launch, "hello\0\0", &(struct part){hello, HELLO_TAG}, 1, out);
 }
 
-/* What crypto_kx gives each side: one key for each direction. */
+/* The result of crypto_kx: one key for each direction. */
 struct exchange {
     uint8_t up[crypto_kx_SESSIONKEYBYTES], down[crypto_kx_SESSIONKEYBYTES];
 };
@@ -82,7 +83,7 @@ static void direction_key(const uint8_t launch[HASH_BYTES], const char label[LAB
                           const uint8_t from[crypto_kx_SESSIONKEYBYTES], const uint8_t *hello, const uint8_t *answer,
                           uint8_t out[HASH_BYTES])
 {
-    /* The header of the stream downwards is not known when its key is made, and the tag covers it. */
+    /* The answer up to the header of the stream downwards, which does not exist yet; the tag authenticates it. */
     const struct part parts[] = {
         {from, crypto_kx_SESSIONKEYBYTES}, {hello, BIT_HANDSHAKE_HELLO_BYTES}, {answer, ANSWER_HEADER}};
 
@@ -100,7 +101,7 @@ int bit_handshake_peek(const uint8_t hello[BIT_HANDSHAKE_HELLO_BYTES], char run[
     return 0;
 }
 
-/* What it says of itself, and that it knows the secret of that. */
+/* Check that the hello names this launch, and that its tag proves knowledge of the launch's secret. */
 static int check_hello(const struct bit_launch_id *id, const uint8_t *hello, const uint8_t launch[HASH_BYTES])
 {
     uint8_t expected[HASH_BYTES], epoch[8];

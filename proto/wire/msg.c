@@ -45,8 +45,8 @@ const ProtobufCMessageDescriptor *bit_msg_descriptor(uint16_t type)
     return e != NULL ? e->desc : NULL;
 }
 
-/* Counts the bytes alive, as malloc rounds them. Its blocks are plain malloc's, so that bit_msg_free needs no allocator
- * of its own. */
+/* Counts the allocated bytes, as malloc rounds them. Blocks come from plain malloc, so bit_msg_free needs no special
+ * allocator. */
 struct budget {
     size_t used, most;
     bool exceeded;
@@ -116,7 +116,7 @@ void bit_msg_free(void *msg)
         protobuf_c_message_free_unpacked(msg, NULL);
 }
 
-/* What is told may be repaired. An order or a request means the very text that it holds, a path or a name. */
+/* Texts in reports and replies may be repaired. In an order or a request the exact text matters: a path or a name. */
 static bool is_told(enum bit_channel channel)
 {
     return channel == BIT_CHANNEL_LINK_UP || channel == BIT_CHANNEL_CLIENT_REPLY;

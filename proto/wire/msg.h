@@ -1,11 +1,11 @@
-/* Typed messages: what may be said on which channel, encoded and decoded inside limits. */
+/* Typed messages: the channel of each type, and encoding and decoding within limits. */
 #ifndef BIT_PROTO_MSG_H
 #define BIT_PROTO_MSG_H
 
 #include "proto/bit.pb-c.h"
 #include "proto/wire/frame.h"
 
-/* X(NAME, message, number, channel), in groups by channel: the table that msg.c and the tests expand. */
+/* X(NAME, message, number, channel), in groups by channel; msg.c and the tests expand this table. */
 #define BIT_MSG_TABLE(X)                                                                                               \
     X(WELCOME, welcome, 10, LINK_DOWN)                                                                                 \
     X(STEP_ORDER, step_order, 11, LINK_DOWN)                                                                           \
@@ -98,31 +98,31 @@ enum bit_channel {
 const char *bit_msg_name(uint16_t type);
 /** The channel of a type, 0 if there is no such type. */
 enum bit_channel bit_msg_channel(uint16_t type);
-/** What a type decodes to, NULL if there is no such type. */
+/** The descriptor of a type's message, NULL if there is no such type. */
 const ProtobufCMessageDescriptor *bit_msg_descriptor(uint16_t type);
 
 /**
  * Decode one message of the given type.
  * Ownership   *out is the caller's, freed by bit_msg_free; it does not borrow from body
- * Errors      BIT_EMESSAGE for a type that is not of this channel, missing required fields, unknown fields at any
- *             depth, an enumeration outside its values, NaN or infinity in a double, embedded NUL or broken UTF-8 in a
- *             string, and the rest of strict.h; BIT_ELIMIT for what would take more than
+ * Errors      BIT_EMESSAGE for a type of another channel, missing required fields, unknown fields at any depth, an
+ *             enumeration outside its values, NaN or infinity in a double, embedded NUL or broken UTF-8 in a string,
+ *             and the rest of strict.h; BIT_ELIMIT for a message that would take more than
  *             min(16 x bytes + 4 KiB, 8 MiB) when decoded; -ENOMEM
  */
 int bit_msg_decode(enum bit_channel channel, uint16_t type, const uint8_t *body, size_t bytes, ProtobufCMessage **out);
-/** The same for a message that no channel carries by itself (a manifest's bytes, a spec file): by descriptor, with the
- * decoded size capped. */
+/** The same for a message outside of any channel (a manifest's bytes, a spec file), by descriptor. `budget` is the
+ * largest decoded size. */
 int bit_msg_decode_as(const ProtobufCMessageDescriptor *desc, const uint8_t *body, size_t bytes, size_t budget,
                       ProtobufCMessage **out);
-/** NULL is fine. Works for every message whether bit_msg_decode or protobuf-c made it on the heap. */
+/** Frees a message on the heap, made by bit_msg_decode or by protobuf-c. NULL is allowed. */
 void bit_msg_free(void *msg);
 
 /**
  * Encode `msg` as one whole frame, header included. *out (heap, the caller's) has *bytes.
- * Asserts that msg is of this type and that no required string or message in it is NULL. Broken UTF-8 in a report or a
- * reply is repaired on its way (bit_strict_repair); in an order or a request it is refused.
- * Errors      BIT_EMESSAGE if the other side would refuse it (NaN, broken UTF-8 in an order or a request); BIT_ELIMIT
- *             if the body is above BIT_FRAME_BODY_MAX; -ENOMEM
+ * Asserts that msg is of this type and that no required string or message in it is NULL. Broken UTF-8 is repaired in a
+ * report or a reply (bit_strict_repair), and refused in an order or a request.
+ * Errors      BIT_EMESSAGE if the receiver would refuse the message (NaN, broken UTF-8 in an order or a request);
+ *             BIT_ELIMIT if the body is above BIT_FRAME_BODY_MAX; -ENOMEM
  */
 int bit_msg_encode(uint16_t type, uint64_t epoch, const void *msg, uint8_t **out, size_t *bytes);
 

@@ -8,7 +8,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define FIRST_BYTES 1024 /* of a buffer: most links carry beats */
+#define FIRST_BYTES 1024 /* first capacity of a buffer: most links only carry beats */
 
 _Static_assert(crypto_secretstream_xchacha20poly1305_ABYTES == 17, "a record is 21 bytes longer than what it holds");
 
@@ -43,7 +43,8 @@ size_t bit_sealer_seal(struct bit_sealer *s, const void *plain, size_t bytes, ui
     return bytes + BIT_SEAL_OVERHEAD;
 }
 
-/* For a record of so many bytes, its length among them. What was opened before is no longer there. */
+/* Grow both buffers for a record of `bytes` bytes, including its length. The plain bytes of the last record are lost.
+ */
 static int make_room(struct bit_opener *o, size_t bytes)
 {
     size_t capacity = BIT_MIN(BIT_MAX(bytes, 2 * o->capacity), (size_t)BIT_SEAL_RECORD_MAX);

@@ -13,11 +13,11 @@ struct cursor {
     const uint8_t *at, *end;
 };
 
-/* One occurrence of a field: where it is, and what it holds. */
+/* One occurrence of a field in a message. */
 struct place {
     const ProtobufCMessageDescriptor *message;
     const ProtobufCFieldDescriptor *field;
-    bool repair; /* the bytes may be written to: texts are repaired, and only the rest is refused */
+    bool repair; /* the bytes are writable: repair broken strings instead of refusing them */
 };
 
 enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
@@ -32,7 +32,7 @@ static size_t left(const struct cursor *c)
     return (size_t)(c->end - c->at);
 }
 
-/* protobuf-c reads a value of ten bytes, and a tag or a length of five: what is longer it takes for broken. */
+/* protobuf-c accepts up to ten bytes for a value and five for a tag or a length. */
 enum { VALUE_BYTES = 10, PREFIX_BYTES = 5 };
 
 static bool read_varint(struct cursor *c, int most, uint64_t *out)
@@ -162,7 +162,7 @@ static int check_packed(const struct place *p, struct cursor values)
     return 0;
 }
 
-/* The length stays, so that nothing around it has to change. */
+/* Keeps the length, so that the enclosing lengths stay valid. */
 static void repair_string(uint8_t *text, size_t bytes)
 {
     uint32_t code;
@@ -210,7 +210,8 @@ static int check_value(const struct place *p, enum wire wire, struct cursor *c)
     return 0;
 }
 
-/* Notes that a field was there; refuses the second one, also of the same oneof. `seen` has a bit for each field. */
+/* Marks a field as seen; refuses a second occurrence, and a second member of a oneof. `seen` has a bit for each field.
+ */
 static int mark_seen(const struct place *p, uint64_t *seen)
 {
     const ProtobufCMessageDescriptor *m = p->message;
@@ -250,7 +251,7 @@ static int check_message(const ProtobufCMessageDescriptor *desc, const uint8_t *
     uint64_t seen = 0;
 
     BIT_ASSERT(desc->n_fields <= 64);
-    if (bytes > 0) /* an empty body may be NULL, to which nothing may be added */
+    if (bytes > 0) /* an empty body may be NULL; adding to NULL is undefined */
         c.end += bytes;
     while (c.at < c.end) {
         int err = check_field(desc, &c, &seen, repair);
